@@ -1,0 +1,6 @@
+//! Placeholder: `cli`.
+
+/// Placeholder.
+pub fn main() -> std::process::ExitCode {
+    std::process::ExitCode::SUCCESS
+}

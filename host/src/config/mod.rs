@@ -1,0 +1,150 @@
+//! The resolved configuration of a run.
+//!
+//! [`RunConfig`] is what everything after the command line works from: every default filled in, every combination
+//! checked. The journal keeps it (without secrets), so that a report can be recomputed from the journal alone.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that decides a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RunConfig {
+    /// What is measured.
+    pub(crate) target: Target,
+    /// Where the requests' content comes from.
+    pub(crate) dataset: DatasetConfig,
+    /// What counts tokens.
+    pub(crate) tokenizer: TokenizerChoice,
+    /// Warm-up first if there is one, then profiling.
+    pub(crate) phases: Vec<PhaseConfig>,
+    /// Root of every random stream.
+    pub(crate) random_seed: u64,
+    /// Worker threads.
+    pub(crate) workers: usize,
+    /// Folder of this run's files.
+    pub(crate) artifact_dir: PathBuf,
+    /// Where server metrics are scraped.
+    pub(crate) server_metrics: ServerMetricsConfig,
+}
+
+/// The server and the dialect to speak to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Target {
+    /// Base URLs; several are used in turn.
+    pub(crate) urls: Vec<String>,
+    /// Model name for the requests.
+    pub(crate) model: String,
+    /// Entry name of the endpoint, as the manifest spells it.
+    pub(crate) endpoint_type: String,
+    /// Ask for a stream of events.
+    pub(crate) streaming: bool,
+    /// Replaces the dialect's path; an empty one appends nothing.
+    pub(crate) custom_endpoint: Option<String>,
+    /// Deadline of a whole request, in seconds.
+    pub(crate) request_timeout_s: f64,
+    /// How long to wait for the server to become ready, in seconds; 0 does not wait.
+    pub(crate) wait_for_model_timeout_s: f64,
+    /// Extra headers. The values of sensitive ones are not journalled.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The key for the header that the endpoint names. Never journalled.
+    #[serde(skip)]
+    pub(crate) api_key: Option<String>,
+    /// Merged into every body.
+    pub(crate) extra_inputs: serde_json::Map<String, serde_json::Value>,
+    /// Count tokens by the server's usage only.
+    pub(crate) use_server_token_count: bool,
+    /// Send `max_tokens` instead of `max_completion_tokens`.
+    pub(crate) use_legacy_max_tokens: bool,
+}
+
+/// Where content comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum DatasetConfig {
+    /// Generated text of exact token lengths.
+    Synthetic {
+        /// Number of different conversations.
+        entries: usize,
+        /// Input tokens of a turn.
+        isl: LengthLaw,
+        /// Requested output tokens; nothing is requested without it.
+        osl: Option<LengthLaw>,
+        /// Texts in one request, for dialects that take several.
+        batch_size: usize,
+    },
+    /// A JSONL file, one single-turn conversation a line.
+    File {
+        /// Where it is.
+        path: PathBuf,
+        /// Use only so many entries.
+        entries: Option<usize>,
+        /// Requested output tokens of lines that name none.
+        osl: Option<LengthLaw>,
+    },
+}
+
+/// A normal law over positive integers. A standard deviation of 0 gives the mean every time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LengthLaw {
+    /// Mean, in tokens.
+    pub(crate) mean: f64,
+    /// Standard deviation, in tokens.
+    pub(crate) stddev: f64,
+}
+
+/// What counts tokens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TokenizerChoice {
+    /// The `o200k_base` vocabulary that ships inside the binary.
+    Builtin,
+    /// A `tokenizer.json` or the folder that holds one.
+    Local(PathBuf),
+}
+
+/// Load shape and stop rule of one phase.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PhaseConfig {
+    /// Warm-up or profiling.
+    pub(crate) kind: PhaseKind,
+    /// When requests are due.
+    pub(crate) arrival: Arrival,
+    /// Most requests in flight; no limit without it.
+    pub(crate) concurrency: Option<usize>,
+    /// Stop after so many requests.
+    pub(crate) request_count: Option<u64>,
+    /// Stop sending after so many seconds.
+    pub(crate) duration_s: Option<f64>,
+    /// After the duration, wait this long for requests in flight, in seconds; infinite without a number.
+    pub(crate) grace_s: Option<f64>,
+}
+
+pub(crate) use prony_plugin_api::message::PhaseKind;
+
+/// When requests are due.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "law", rename_all = "snake_case")]
+pub(crate) enum Arrival {
+    /// Closed loop: the next one as soon as one ends.
+    ClosedLoop,
+    /// Open loop, every `1 / rate` seconds.
+    Constant {
+        /// Requests a second.
+        rate: f64,
+    },
+    /// Open loop, exponential gaps with mean `1 / rate`.
+    Poisson {
+        /// Requests a second.
+        rate: f64,
+    },
+}
+
+/// What the server metrics service scrapes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ServerMetricsConfig {
+    /// Run the service at all.
+    pub(crate) enabled: bool,
+    /// Pages to scrape: each target's own `/metrics`, and those the user named.
+    pub(crate) urls: Vec<String>,
+}

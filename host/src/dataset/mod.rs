@@ -1,0 +1,41 @@
+//! Datasets: what the requests say.
+//!
+//! A dataset is a list of [`Conversation`]s, made before the load starts and never changed. It knows nothing of
+//! dialects: an endpoint turns a [`Turn`] into bytes.
+
+use prony_plugin_api::PartKind;
+
+/// A scripted dialogue. Single-turn ones have one turn.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Conversation {
+    /// Stable name, `session_000000` and so on, or the file's own.
+    pub(crate) id: String,
+    /// In order; at least one.
+    pub(crate) turns: Vec<Turn>,
+}
+
+/// One request of a conversation.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Turn {
+    /// Role of the message, `user` by default.
+    pub(crate) role: String,
+    /// Its content, in order.
+    pub(crate) parts: Vec<Part>,
+    /// Requested output tokens.
+    pub(crate) max_tokens: Option<u64>,
+    /// The text of a JSON object to merge into the body; empty when there is none.
+    pub(crate) extra_json: String,
+    /// Tokens of all texts together, by the run's tokenizer; `None` when nothing counts them.
+    pub(crate) input_tokens: Option<u64>,
+}
+
+/// One piece of a turn's content.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Part {
+    /// What it is.
+    pub(crate) kind: PartKind,
+    /// What the dataset calls it; often empty.
+    pub(crate) name: String,
+    /// The text, or a URL or data URL of a medium.
+    pub(crate) data: String,
+}

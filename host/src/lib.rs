@@ -1,0 +1,22 @@
+//! prony measures LLM inference servers under load.
+//!
+//! Data flows one way, and so do the modules' dependencies; read them in this order:
+//!
+//! `config` → `dataset` → `schedule` → `request` → `record` → `metrics` → `report`. Beside them stand `plugin` (the
+//! registry and the only place that opens libraries) and `service` (the bus and its supervisor); `run` wires
+//! everything, `cli` is the way in, `mock_server` is a target that knows its own truth. `ARCHITECTURE.md` has the
+//! reasons.
+
+pub mod cli;
+mod clock;
+mod config;
+mod dataset;
+mod metrics;
+mod mock_server;
+mod plugin;
+mod record;
+mod report;
+mod request;
+mod run;
+mod schedule;
+mod service;

@@ -1,0 +1,4 @@
+//! The `prony` binary.
+fn main() -> std::process::ExitCode {
+    prony::cli::main()
+}

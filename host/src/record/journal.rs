@@ -1,0 +1,252 @@
+//! The journal: an append-only file of [`Frame`]s that survives `kill -9`.
+//!
+//! Format: the magic `PRONYJ`, a version byte, a newline; then frames of `length: u32 LE, crc32: u32 LE, payload`, the
+//! payload a MessagePack-encoded [`Frame`] with named fields. A reader ignores fields it does not know. A frame that
+//! is cut off or damaged ends the journal: what stands before it is good.
+//!
+//! Compatibility: a version-1 reader reads every version-1 journal, older or newer; anything else is another version.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, BufWriter, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use super::Frame;
+
+/// Name of the journal in a run's folder.
+pub(crate) const FILE_NAME: &str = "journal.prony";
+
+const MAGIC: [u8; 8] = *b"PRONYJ\x01\n";
+
+/// No frame is larger: a length beyond it is damage, not data.
+const MAX_FRAME_BYTES: u32 = 256 << 20;
+
+/// Why a journal cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JournalError {
+    /// The file cannot be made: a missing folder, no right, no space.
+    #[error("create the journal `{}`", .path.display())]
+    Create {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The disk is full, or the file is gone.
+    #[error("write the journal `{}`", .path.display())]
+    Write {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A frame that cannot be encoded: our bug.
+    #[error("encode a frame for the journal")]
+    Encode(#[from] rmp_serde::encode::Error),
+    /// There is no journal.
+    #[error("open the journal `{}`", .path.display())]
+    Open {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is something else.
+    #[error("read `{}`: it is not a journal of this version", .path.display())]
+    NotAJournal {
+        /// Where.
+        path: PathBuf,
+    },
+}
+
+/// Appends frames.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    path: PathBuf,
+    file: BufWriter<File>,
+    payload: Vec<u8>,
+}
+
+impl Writer {
+    /// Makes a new journal in a run's folder. Never overwrites one.
+    pub(crate) fn create(dir: &Path) -> Result<Self, JournalError> {
+        let path = dir.join(FILE_NAME);
+        let create = |path: &Path| -> io::Result<File> {
+            let mut file = File::options().write(true).create_new(true).open(path)?;
+            file.write_all(&MAGIC)?;
+            Ok(file)
+        };
+        let file = create(&path).map_err(|source| JournalError::Create { path: path.clone(), source })?;
+        Ok(Self { path, file: BufWriter::with_capacity(1 << 16, file), payload: Vec::new() })
+    }
+
+    /// Appends one frame. It is safe from `kill -9` after the next [`Writer::flush`].
+    pub(crate) fn append(&mut self, frame: &Frame) -> Result<(), JournalError> {
+        self.payload.clear();
+        rmp_serde::encode::write_named(&mut self.payload, frame)?;
+        let length = u32::try_from(self.payload.len()).unwrap_or(u32::MAX);
+        let crc = crc32fast::hash(&self.payload);
+        let write = |file: &mut BufWriter<File>, payload: &[u8]| -> io::Result<()> {
+            file.write_all(&length.to_le_bytes())?;
+            file.write_all(&crc.to_le_bytes())?;
+            file.write_all(payload)
+        };
+        write(&mut self.file, &self.payload)
+            .map_err(|source| JournalError::Write { path: self.path.clone(), source })
+    }
+
+    /// Hands everything to the kernel.
+    pub(crate) fn flush(&mut self) -> Result<(), JournalError> {
+        self.file.flush().map_err(|source| JournalError::Write { path: self.path.clone(), source })
+    }
+}
+
+/// Reads frames, up to the first that is cut off or damaged.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    file: BufReader<File>,
+    payload: Vec<u8>,
+    damaged: bool,
+}
+
+impl Reader {
+    /// Opens the journal of a run's folder.
+    pub(crate) fn open(dir: &Path) -> Result<Self, JournalError> {
+        let path = dir.join(FILE_NAME);
+        let file = File::open(&path).map_err(|source| JournalError::Open { path: path.clone(), source })?;
+        let mut file = BufReader::with_capacity(1 << 16, file);
+        let mut magic = [0; MAGIC.len()];
+        match file.read_exact(&mut magic) {
+            Ok(()) if magic == MAGIC => Ok(Self { file, payload: Vec::new(), damaged: false }),
+            _ => Err(JournalError::NotAJournal { path }),
+        }
+    }
+
+    /// Whether the journal ended in a frame that is cut off or damaged.
+    pub(crate) fn damaged(&self) -> bool {
+        self.damaged
+    }
+
+    fn read(&mut self) -> Option<Frame> {
+        let mut head = [0; 8];
+        match read_up_to(&mut self.file, &mut head) {
+            0 => return None,
+            8 => {}
+            _ => return self.stop(),
+        }
+        let [l0, l1, l2, l3, c0, c1, c2, c3] = head;
+        let length = u32::from_le_bytes([l0, l1, l2, l3]);
+        let crc = u32::from_le_bytes([c0, c1, c2, c3]);
+        if length > MAX_FRAME_BYTES {
+            return self.stop();
+        }
+        self.payload.resize(length as usize, 0);
+        if read_up_to(&mut self.file, &mut self.payload) < self.payload.len()
+            || crc32fast::hash(&self.payload) != crc
+        {
+            return self.stop();
+        }
+        match rmp_serde::from_slice(&self.payload) {
+            Ok(frame) => Some(frame),
+            Err(_) => self.stop(),
+        }
+    }
+
+    fn stop(&mut self) -> Option<Frame> {
+        self.damaged = true;
+        None
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Frame;
+
+    fn next(&mut self) -> Option<Frame> {
+        if self.damaged { None } else { self.read() }
+    }
+}
+
+/// Fills as much of `buffer` as the file has; an I/O error counts as its end.
+fn read_up_to(file: &mut impl Read, buffer: &mut [u8]) -> usize {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    filled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Record, RunEnd};
+
+    fn frames() -> Vec<Frame> {
+        let record = |id: &str| Frame::Record(Box::new(Record { request_id: id.into(), ..Record::default() }));
+        let message =
+            Frame::Message { service: "s".into(), message_type: "t".into(), payload: vec![0, 255, 7] };
+        vec![record("a"), message, record("b"), Frame::End(RunEnd { at_ns: 9, ..RunEnd::default() })]
+    }
+
+    fn write(dir: &Path) {
+        let mut writer = Writer::create(dir).unwrap();
+        frames().iter().for_each(|frame| writer.append(frame).unwrap());
+        writer.flush().unwrap();
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path());
+        let mut reader = Reader::open(dir.path()).unwrap();
+        assert_eq!(reader.by_ref().collect::<Vec<_>>(), frames());
+        assert!(!reader.damaged());
+    }
+
+    #[test]
+    fn a_journal_cut_anywhere_gives_every_whole_frame_before_the_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path());
+        let whole = std::fs::read(dir.path().join(FILE_NAME)).unwrap();
+        let mut last = 0;
+        for cut in MAGIC.len()..whole.len() {
+            std::fs::write(dir.path().join(FILE_NAME), &whole[..cut]).unwrap();
+            let read: Vec<Frame> = Reader::open(dir.path()).unwrap().collect();
+            assert_eq!(read, frames()[..read.len()], "cut at {cut}");
+            assert!(read.len() >= last && read.len() < frames().len());
+            last = read.len();
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_ends_the_journal_there() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path());
+        let mut bytes = std::fs::read(dir.path().join(FILE_NAME)).unwrap();
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        std::fs::write(dir.path().join(FILE_NAME), &bytes).unwrap();
+        let mut reader = Reader::open(dir.path()).unwrap();
+        assert_eq!(reader.by_ref().count(), frames().len() - 1);
+        assert!(reader.damaged());
+    }
+
+    #[test]
+    fn a_journal_is_never_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path());
+        assert!(matches!(Writer::create(dir.path()), Err(JournalError::Create { .. })));
+    }
+
+    #[test]
+    fn another_file_is_not_a_journal() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FILE_NAME), "hello").unwrap();
+        assert!(matches!(Reader::open(dir.path()), Err(JournalError::NotAJournal { .. })));
+    }
+}

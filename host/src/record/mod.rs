@@ -1,0 +1,248 @@
+//! Records: the immutable facts about requests, and the journal that keeps them.
+//!
+//! Every number of a report is computed from the journal's frames and from nothing else. All instants are
+//! nanoseconds since the run's start ([`crate::clock`]).
+
+pub(crate) mod journal;
+
+use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
+use serde::{Deserialize, Serialize};
+
+use crate::config::RunConfig;
+
+/// What happened to one request.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Record {
+    /// The `X-Request-ID` that was sent.
+    pub(crate) request_id: String,
+    /// Position of its phase in the run.
+    pub(crate) phase: u32,
+    /// Number of its credit in the phase, from 0.
+    pub(crate) session_num: u64,
+    /// The conversation it belongs to.
+    pub(crate) conversation_id: String,
+    /// Its turn in the conversation, from 0.
+    pub(crate) turn_index: u32,
+    /// Number of the worker that sent it.
+    pub(crate) worker: u32,
+    /// When things happened.
+    pub(crate) instants: Instants,
+    /// HTTP status, once one arrived.
+    pub(crate) status: Option<u16>,
+    /// Why it failed; a request without an error is a success.
+    pub(crate) error: Option<ErrorDetails>,
+    /// Ended by the tool: the grace period was over or the user interrupted. It also has an error.
+    pub(crate) cancelled: bool,
+    /// It was sent a second time because a reused connection died before any response byte.
+    pub(crate) retried: bool,
+    /// Gaps between reads that brought generated tokens, in nanoseconds, from the first such read on.
+    pub(crate) chunk_gaps_ns: Vec<u64>,
+    /// Events that carried generated tokens. More than one event can arrive in one read.
+    pub(crate) token_events: u64,
+    /// Size of the largest read, in bytes.
+    pub(crate) largest_read_bytes: u64,
+    /// Size of the whole response body, in bytes.
+    pub(crate) response_bytes: u64,
+    /// Tokens counted here, with the run's tokenizer.
+    pub(crate) counted: CountedTokens,
+    /// Tokens as the server reports them.
+    pub(crate) usage: Option<TokenUsage>,
+    /// Output tokens that were asked for.
+    pub(crate) requested_output_tokens: Option<u64>,
+    /// Why each choice ended, by choice.
+    pub(crate) finish_reasons: Vec<String>,
+    /// The model that the server says it ran.
+    pub(crate) model: Option<String>,
+    /// Embeddings in the answer.
+    pub(crate) embeddings: u32,
+    /// Ranked documents in the answer.
+    pub(crate) rankings: u32,
+}
+
+/// When things happened to a request, in nanoseconds since the run's start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Instants {
+    /// The schedule wanted it sent. In a closed loop: a slot was free.
+    pub(crate) scheduled: u64,
+    /// Work on sending began: after any wait for a slot.
+    pub(crate) started: u64,
+    /// Opening a connection began; none was reused.
+    pub(crate) connect_start: Option<u64>,
+    /// The connection was open, TLS included.
+    pub(crate) connected: Option<u64>,
+    /// The first byte of the request could go: a connection was at hand.
+    pub(crate) sent: Option<u64>,
+    /// The response's head arrived.
+    pub(crate) first_byte: Option<u64>,
+    /// The read that brought the first generated token of any channel.
+    pub(crate) first_token: Option<u64>,
+    /// The read that brought the first visible (not reasoning) token.
+    pub(crate) first_output_token: Option<u64>,
+    /// The read that brought the last generated token.
+    pub(crate) last_token: Option<u64>,
+    /// It was over, well or not.
+    pub(crate) end: u64,
+}
+
+/// Tokens counted with the run's tokenizer. `None` where nothing was counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct CountedTokens {
+    /// Of the turn's texts.
+    pub(crate) input: Option<u64>,
+    /// Of everything generated, all channels and choices, each text tokenised as a whole.
+    pub(crate) output: Option<u64>,
+    /// Of the reasoning among it.
+    pub(crate) reasoning: Option<u64>,
+    /// Of what arrived at the instant of the first token.
+    pub(crate) first_arrival: Option<u64>,
+}
+
+/// What the journal begins with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RunHeader {
+    /// Identity of the run, a UUID.
+    pub(crate) run_id: String,
+    /// Version of the tool that made it.
+    pub(crate) version: String,
+    /// The resolved configuration, without secrets.
+    pub(crate) config: RunConfig,
+    /// The command line, secrets redacted.
+    pub(crate) command: String,
+    /// Wall-clock nanoseconds since the Unix epoch at the run's start.
+    pub(crate) wall_start_ns: u64,
+    /// What decides which metrics make sense.
+    pub(crate) capabilities: Capabilities,
+}
+
+/// What the endpoint's manifest says about its answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Capabilities {
+    /// Title of the console table.
+    pub(crate) metrics_title: String,
+    /// Output is text, countable in tokens.
+    pub(crate) produces_tokens: bool,
+    /// Input is text, countable in tokens.
+    pub(crate) tokenizes_input: bool,
+    /// The run streams.
+    pub(crate) streaming: bool,
+}
+
+/// One phase's bookkeeping, written when it is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct PhaseCounts {
+    /// Requests that the schedule wanted sent.
+    pub(crate) scheduled: u64,
+    /// Requests that were sent.
+    pub(crate) sent: u64,
+    /// Sent more than 1 ms after their scheduled instant.
+    pub(crate) late: u64,
+    /// Scheduled, and never sent because the phase was over first.
+    pub(crate) dropped: u64,
+}
+
+/// How a service fared.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ServiceReport {
+    /// Entry name.
+    pub(crate) name: String,
+    /// Its death ends the run.
+    pub(crate) required: bool,
+    /// `stopped` or `failed`.
+    pub(crate) state: String,
+    /// Why it failed.
+    pub(crate) error: Option<ErrorDetails>,
+    /// Messages it published.
+    pub(crate) published: u64,
+    /// Messages it was sent.
+    pub(crate) received: u64,
+    /// Messages lost because a queue was full.
+    pub(crate) lost: u64,
+}
+
+/// How the run ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct RunEnd {
+    /// Nanoseconds since the run's start.
+    pub(crate) at_ns: u64,
+    /// The user interrupted it, or a service asked for its end.
+    pub(crate) was_cancelled: bool,
+    /// Why it ended before its time, if it did.
+    pub(crate) reason: Option<String>,
+    /// Every service that was started.
+    pub(crate) services: Vec<ServiceReport>,
+    /// What the user should know: a plugin that fell back to another, a metrics page that does not exist.
+    pub(crate) notes: Vec<String>,
+}
+
+/// One entry of the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Frame {
+    /// First, once.
+    Header(Box<RunHeader>),
+    /// A phase begins.
+    PhaseStarted {
+        /// Position in the run.
+        index: u32,
+        /// Warm-up or profiling.
+        kind: PhaseKind,
+        /// Nanoseconds since the run's start.
+        at_ns: u64,
+    },
+    /// A phase is over.
+    PhaseEnded {
+        /// Position in the run.
+        index: u32,
+        /// Nanoseconds since the run's start.
+        at_ns: u64,
+        /// Its bookkeeping.
+        counts: PhaseCounts,
+    },
+    /// A request is over.
+    Record(Box<Record>),
+    /// A service published something.
+    Message {
+        /// Entry name of the service.
+        service: String,
+        /// The message's type.
+        message_type: String,
+        /// The message, in MessagePack.
+        #[serde(with = "serde_bytes_vec")]
+        payload: Vec<u8>,
+    },
+    /// Last, once. Without it the run was cut short.
+    End(RunEnd),
+}
+
+/// Bytes as MessagePack binary rather than as a list of numbers.
+mod serde_bytes_vec {
+    use serde::{Deserializer, Serializer, de::Visitor};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        struct Bytes;
+        impl Visitor<'_> for Bytes {
+            type Value = Vec<u8>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("bytes")
+            }
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
+            }
+            fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+                Ok(bytes)
+            }
+        }
+        deserializer.deserialize_byte_buf(Bytes)
+    }
+}

@@ -1,0 +1,142 @@
+//! The descriptor: what a library says about itself, readable from its file without running any of its code.
+//!
+//! [`crate::export_plugin!`] writes it as JSON into a section of its own ([`SECTION`]). `readelf -p .prony.plugin
+//! libendpoint_openai.so` prints it.
+
+use serde::{Deserialize, Serialize};
+
+/// Name of the section that holds the descriptor.
+pub const SECTION: &str = if cfg!(target_vendor = "apple") { "__prony" } else { ".prony.plugin" };
+
+/// Version of the descriptor's own format.
+pub const SCHEMA: u32 = 1;
+
+/// The descriptor's contents. A reader ignores keys it does not know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Descriptor {
+    /// [`SCHEMA`] of the writer.
+    pub schema: u32,
+    /// Package name of the library.
+    pub name: String,
+    /// Package version of the library.
+    pub version: String,
+    /// Contract epoch: must be the host's.
+    pub epoch: u32,
+    /// Contract minor the library was built with.
+    pub minor: u32,
+    /// Lowest contract minor it needs the host to have.
+    pub min_host_minor: u32,
+    /// Compiler that built it.
+    pub rustc: String,
+    /// Target triple it was built for.
+    pub target: String,
+    /// Optimisation level it was built with: `0` means a debug build, ten times slower to parse.
+    pub opt_level: String,
+    /// `unwind`, or `abort`, which a host refuses.
+    pub panic: String,
+    /// Endpoint types it exports.
+    pub endpoints: Vec<Exported>,
+    /// Service types it exports.
+    pub services: Vec<Exported>,
+}
+
+/// One exported type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exported {
+    /// The type's name, which a manifest's `class` ends with.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// JSON Schema of its options, as text.
+    pub options: String,
+}
+
+/// Number of bytes of some texts together. For [`crate::export_plugin!`].
+#[doc(hidden)]
+pub const fn length(pieces: &[&str]) -> usize {
+    let mut total = 0;
+    let mut i = 0;
+    while i < pieces.len() {
+        total += pieces[i].len();
+        i += 1;
+    }
+    total
+}
+
+/// Some texts together, at compile time. For [`crate::export_plugin!`].
+#[doc(hidden)]
+pub const fn concat<const N: usize>(pieces: &[&str]) -> [u8; N] {
+    let mut bytes = [0; N];
+    let (mut at, mut i) = (0, 0);
+    while i < pieces.len() {
+        let piece = pieces[i].as_bytes();
+        let mut j = 0;
+        while j < piece.len() {
+            bytes[at] = piece[j];
+            at += 1;
+            j += 1;
+        }
+        i += 1;
+    }
+    bytes
+}
+
+/// Number of bytes of `text` as a JSON string, quotes included. For [`crate::export_plugin!`].
+#[doc(hidden)]
+pub const fn quoted_length(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let (mut n, mut i) = (2, 0);
+    while i < bytes.len() {
+        n += match bytes[i] {
+            b'"' | b'\\' => 2,
+            0..=0x1f => 6,
+            _ => 1,
+        };
+        i += 1;
+    }
+    n
+}
+
+/// `text` as a JSON string, at compile time. For [`crate::export_plugin!`].
+#[doc(hidden)]
+pub const fn quoted<const N: usize>(text: &str) -> [u8; N] {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let bytes = text.as_bytes();
+    let mut out = [b'"'; N];
+    let (mut at, mut i) = (1, 0);
+    while i < bytes.len() {
+        match bytes[i] {
+            byte @ (b'"' | b'\\') => {
+                out[at] = b'\\';
+                out[at + 1] = byte;
+                at += 2;
+            }
+            byte @ 0..=0x1f => {
+                let escape = [b'\\', b'u', b'0', b'0', HEX[(byte >> 4) as usize], HEX[(byte & 15) as usize]];
+                let mut k = 0;
+                while k < escape.len() {
+                    out[at + k] = escape[k];
+                    k += 1;
+                }
+                at += escape.len();
+            }
+            byte => {
+                out[at] = byte;
+                at += 1;
+            }
+        }
+        i += 1;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoting_at_compile_time_is_json() {
+        const TEXT: &str = "{\"a\": \"b\\c\",\n\t\"d\": 1}";
+        const QUOTED: [u8; quoted_length(TEXT)] = quoted(TEXT);
+        assert_eq!(serde_json::from_slice::<String>(&QUOTED).unwrap(), TEXT);
+    }
+}

@@ -1,0 +1,343 @@
+//! Endpoints: how a dialect is written.
+//!
+//! An [`Endpoint`] turns a turn into the bytes of a request, and its [`Parser`] turns the bytes of one response into
+//! events. It is sans-IO: the host owns the socket, the clock and the threads. It splits a stream into server-sent
+//! events by the WHATWG rules and stamps every read before it asks the parser anything.
+
+use std::{fmt, io, marker::PhantomData};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    abi::{EventOut, MessageView, PartView, RequestOut, TurnView},
+    error::Result,
+};
+
+/// A dialect, shared by all requests of a run.
+///
+/// `new` is called once; `format` and `parser` afterwards from several threads at once. A panic in any method fails
+/// the request at hand; after three of them the host stops using the endpoint.
+pub trait Endpoint: Send + Sync + Sized + 'static {
+    /// What reads one response.
+    type Parser: Parser;
+
+    /// JSON Schema of the options that [`Endpoint::new`] takes; shown by `prony plugins`, and readable from the
+    /// library without running it.
+    const OPTIONS: &'static str = "{}";
+
+    /// Makes the endpoint from its options, the text of a JSON object. Ignore keys you do not know: the host passes
+    /// the same options to every endpoint.
+    ///
+    /// # Errors
+    /// `config` when an option has a wrong value: the run does not start.
+    fn new(options: &str) -> Result<Self>;
+
+    /// Writes the request of one turn: at least a body.
+    ///
+    /// # Errors
+    /// Fails this request only, as an error of the plugin's.
+    fn format(&self, turn: &TurnContext<'_>, request: &mut RequestWriter<'_>) -> Result<()>;
+
+    /// Makes the parser of one response.
+    fn parser(&self) -> Self::Parser;
+}
+
+/// Reads one response. Used by one thread at a time, dropped when the response is over.
+///
+/// The host decides by the response's content type: a stream calls [`Parser::event`] for each server-sent event,
+/// anything else calls [`Parser::body`] once. Then, unless the connection broke, [`Parser::end`].
+///
+/// A response is complete once [`EventSink::done`] or a [`EventSink::finish`] was called. One that ends before either
+/// is an error (`stream_cut`), so a dialect without an end marker calls `done` in [`Parser::end`].
+pub trait Parser: Send + 'static {
+    /// One server-sent event: the value of its `event` field (empty when it has none) and its data, with the lines of
+    /// a multi-line value joined by `\n`.
+    ///
+    /// # Errors
+    /// Fails this request as a malformed answer.
+    fn event(&mut self, name: &str, data: &[u8], out: &mut EventSink<'_>) -> Result<()>;
+
+    /// A whole answer that did not stream, of any HTTP status. For an error status, report what the body says with
+    /// [`EventSink::error`]; the host falls back to the raw text.
+    ///
+    /// # Errors
+    /// Fails this request as a malformed answer.
+    fn body(&mut self, status: u32, body: &[u8], out: &mut EventSink<'_>) -> Result<()>;
+
+    /// The answer ended and nothing broke.
+    ///
+    /// # Errors
+    /// Fails this request as a malformed answer.
+    fn end(&mut self, _out: &mut EventSink<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Channel of generated text. A number, so that it can grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TextKind(pub u32);
+
+impl TextKind {
+    /// The visible answer.
+    pub const CONTENT: Self = Self(0);
+    /// Thinking that precedes it.
+    pub const REASONING: Self = Self(1);
+    /// Name and arguments of a tool call.
+    pub const TOOL: Self = Self(2);
+    /// A refusal in place of an answer.
+    pub const REFUSAL: Self = Self(3);
+}
+
+/// Kind of a piece of content. A number, so that it can grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PartKind(pub u32);
+
+impl PartKind {
+    /// Text.
+    pub const TEXT: Self = Self(0);
+    /// An image, as a URL or data URL.
+    pub const IMAGE: Self = Self(1);
+    /// Audio, as a URL or data URL.
+    pub const AUDIO: Self = Self(2);
+    /// A video, as a URL or data URL.
+    pub const VIDEO: Self = Self(3);
+    /// JSON to splice in as it is, in the dialect's own form.
+    pub const RAW: Self = Self(4);
+}
+
+/// Token counts as the server reports them. A count it does not report is `None`, which is not zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TokenUsage {
+    /// Tokens of the input.
+    pub prompt: Option<u64>,
+    /// Tokens of the output, reasoning included.
+    pub completion: Option<u64>,
+    /// Both together.
+    pub total: Option<u64>,
+    /// Output tokens that were reasoning.
+    pub reasoning: Option<u64>,
+    /// Input tokens read from a prefix cache.
+    pub cache_read: Option<u64>,
+    /// Input tokens written to a prefix cache.
+    pub cache_write: Option<u64>,
+}
+
+/// Everything a formatter may know about the turn it formats.
+#[derive(Clone, Copy, Debug)]
+pub struct TurnContext<'a>(&'a TurnView<'a>);
+
+impl<'a> TurnContext<'a> {
+    pub(crate) fn new(view: &'a TurnView<'a>) -> Self {
+        Self(view)
+    }
+
+    /// Model name for the body.
+    pub fn model(&self) -> &'a str {
+        self.0.model.as_str()
+    }
+
+    /// The conversation up to and including this turn, oldest first.
+    pub fn messages(&self) -> impl ExactSizeIterator<Item = TurnMessage<'a>> {
+        self.0.messages.as_slice().iter().map(TurnMessage)
+    }
+
+    /// Requested output tokens, if the run asks for a number.
+    pub fn max_tokens(&self) -> Option<u64> {
+        (self.0.max_tokens != 0).then_some(self.0.max_tokens)
+    }
+
+    /// The answer should stream.
+    pub fn streaming(&self) -> bool {
+        self.0.streaming
+    }
+
+    /// Position of the turn in its conversation, from 0.
+    pub fn turn_index(&self) -> u32 {
+        self.0.turn_index
+    }
+
+    /// The `X-Request-ID` of this request.
+    pub fn request_id(&self) -> &'a str {
+        self.0.request_id.as_str()
+    }
+
+    /// Stable over the turns of one conversation.
+    pub fn conversation_id(&self) -> &'a str {
+        self.0.conversation_id.as_str()
+    }
+
+    /// The text of a JSON object whose keys go into the body last and win.
+    pub fn extra_json(&self) -> &'a str {
+        self.0.extra_json.as_str()
+    }
+
+    /// The text of a JSON object with further facts.
+    pub fn facts_json(&self) -> &'a str {
+        self.0.facts_json.as_str()
+    }
+}
+
+/// One message of a conversation.
+#[derive(Clone, Copy, Debug)]
+pub struct TurnMessage<'a>(&'a MessageView<'a>);
+
+impl<'a> TurnMessage<'a> {
+    /// `system`, `user`, `assistant` or `tool`.
+    pub fn role(&self) -> &'a str {
+        self.0.role.as_str()
+    }
+
+    /// Its content, in order.
+    pub fn parts(&self) -> impl ExactSizeIterator<Item = Part<'a>> {
+        self.0.parts.as_slice().iter().map(Part)
+    }
+
+    /// The texts of its content, in order.
+    pub fn texts(&self) -> impl Iterator<Item = &'a str> {
+        self.parts().filter(|part| part.kind() == PartKind::TEXT).map(|part| part.data())
+    }
+}
+
+/// One piece of a message's content.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a>(&'a PartView<'a>);
+
+impl<'a> Part<'a> {
+    /// What it is.
+    pub fn kind(&self) -> PartKind {
+        PartKind(self.0.kind)
+    }
+
+    /// What the dataset calls it, such as `query` or `passages`; often empty.
+    pub fn name(&self) -> &'a str {
+        self.0.name.as_str()
+    }
+
+    /// The text, or a URL or data URL of a medium.
+    pub fn data(&self) -> &'a str {
+        self.0.data.as_str()
+    }
+}
+
+/// Where a formatter writes its request. As an [`io::Write`] it appends to the body.
+///
+/// The host adds `Content-Type: application/json` (or the multipart type), `Accept`, `X-Request-ID` and, unless
+/// [`RequestWriter::api_key_header`] says otherwise, `Authorization: Bearer` with the user's key.
+pub struct RequestWriter<'a> {
+    out: RequestOut,
+    host: PhantomData<&'a mut ()>,
+}
+
+impl RequestWriter<'_> {
+    pub(crate) fn new(out: RequestOut) -> Self {
+        Self { out, host: PhantomData }
+    }
+
+    /// Replaces the path that the manifest gives.
+    pub fn path(&mut self, path: &str) {
+        (self.out.vt.path())(self.out.context, path.into());
+    }
+
+    /// Adds a header; the user's own header of the same name wins.
+    pub fn header(&mut self, name: &str, value: &str) {
+        (self.out.vt.header())(self.out.context, name.into(), value.into());
+    }
+
+    /// Names the header that the host fills with `prefix` and the user's API key, which the plugin never sees.
+    pub fn api_key_header(&mut self, name: &str, prefix: &str) {
+        (self.out.vt.api_key_header())(self.out.context, name.into(), prefix.into());
+    }
+
+    /// Appends a part and makes the body `multipart/form-data`. Empty `file_name` and `content_type` are left out.
+    pub fn part(&mut self, name: &str, file_name: &str, content_type: &str, bytes: &[u8]) {
+        let part = self.out.vt.part();
+        part(self.out.context, name.into(), file_name.into(), content_type.into(), bytes.into());
+    }
+}
+
+impl io::Write for RequestWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (self.out.vt.body())(self.out.context, bytes.into());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Debug for RequestWriter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestWriter").finish_non_exhaustive()
+    }
+}
+
+/// Where a parser reports what an answer says. Nothing is allocated on the way.
+pub struct EventSink<'a> {
+    out: EventOut,
+    host: PhantomData<&'a mut ()>,
+}
+
+impl EventSink<'_> {
+    pub(crate) fn new(out: EventOut) -> Self {
+        Self { out, host: PhantomData }
+    }
+
+    /// Generated text of a choice. Empty text is no token and is ignored.
+    pub fn text(&mut self, kind: TextKind, choice: u32, text: &str) {
+        (self.out.vt.text())(self.out.context, kind.0, choice, text.into());
+    }
+
+    /// Token counts so far; the last one of an answer stands.
+    pub fn usage(&mut self, usage: &TokenUsage) {
+        (self.out.vt.usage())(self.out.context, &usage.into());
+    }
+
+    /// Why a choice ended, in the server's word.
+    pub fn finish(&mut self, choice: u32, reason: &str) {
+        (self.out.vt.finish())(self.out.context, choice, reason.into());
+    }
+
+    /// The server reports a failure, in a stream or in a body. The request is then an error whatever came before.
+    pub fn error(&mut self, code: Option<u32>, kind: &str, message: &str) {
+        (self.out.vt.error())(self.out.context, code.unwrap_or(0), kind.into(), message.into());
+    }
+
+    /// An embedding: its index and number of dimensions.
+    pub fn embedding(&mut self, index: u32, dimensions: u32) {
+        (self.out.vt.embedding())(self.out.context, index, dimensions);
+    }
+
+    /// A ranked document: its index in the request and its score.
+    pub fn ranking(&mut self, index: u32, score: f64) {
+        (self.out.vt.ranking())(self.out.context, index, score);
+    }
+
+    /// A generated medium: its content type, its size in bytes (0 when only linked) and its URL (or empty).
+    pub fn media(&mut self, kind: PartKind, content_type: &str, bytes: u64, url: &str) {
+        (self.out.vt.media())(self.out.context, kind.0, content_type.into(), bytes, url.into());
+    }
+
+    /// The answer is not ready: the host polls `path` after so many milliseconds and hands that body to
+    /// [`Parser::body`].
+    pub fn follow_up(&mut self, path: &str, after_ms: u64) {
+        (self.out.vt.follow_up())(self.out.context, path.into(), after_ms);
+    }
+
+    /// A named fact about the answer: `model` (the one that really ran), `response_id`.
+    pub fn fact(&mut self, name: &str, value: &str) {
+        (self.out.vt.fact())(self.out.context, name.into(), value.into());
+    }
+
+    /// The answer is complete.
+    pub fn done(&mut self) {
+        (self.out.vt.done())(self.out.context);
+    }
+}
+
+impl fmt::Debug for EventSink<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventSink").finish_non_exhaustive()
+    }
+}

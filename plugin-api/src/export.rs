@@ -1,0 +1,100 @@
+//! The one line that makes a library a plugin.
+
+/// Exports endpoint and service types from a `cdylib`.
+///
+/// ```ignore
+/// prony_plugin_api::export_plugin! { endpoints: [AcmeChat], services: [AcmeBilling] }
+/// ```
+///
+/// A library that needs a host function of a later minor than it can do without says so with
+/// `min_host_minor: 3,` in front.
+///
+/// It exports the entry symbol of this epoch and the [descriptor](crate::descriptor) section. Both halves may be
+/// left out, but not both at once.
+#[macro_export]
+macro_rules! export_plugin {
+    ($(min_host_minor: $min:literal,)?
+     $(endpoints: [$($endpoint:ident),+ $(,)?])? $(,)? $(services: [$($service:ident),+ $(,)?])? $(,)?) => {
+        const _: () = {
+            use $crate::__private as private;
+
+            fn make() -> private::PluginModule_Ref {
+                private::root_module(
+                    ::std::vec![$($(private::endpoint_table::<$endpoint>(::core::stringify!($endpoint))),+)?],
+                    ::std::vec![$($(private::service_table::<$service>(::core::stringify!($service))),+)?],
+                )
+            }
+
+            extern "C" fn construct() -> private::RootModuleResult {
+                private::root_module_result(make)
+            }
+
+            #[unsafe(export_name = "prony_plugin_root_v1")]
+            pub static ROOT: private::LibHeader = private::lib_header(construct);
+
+            const PIECES: &[&str] = &[
+                "{\"schema\":1,\"name\":\"", ::core::env!("CARGO_PKG_NAME"),
+                "\",\"version\":\"", ::core::env!("CARGO_PKG_VERSION"),
+                "\",\"epoch\":1,\"minor\":0,\"min_host_minor\":",
+                $crate::__first_or_zero!($($min)?),
+                ",\"rustc\":\"", $crate::version::RUSTC,
+                "\",\"target\":\"", $crate::version::TARGET,
+                "\",\"opt_level\":\"", $crate::version::OPT_LEVEL,
+                "\",\"panic\":\"", $crate::version::PANIC,
+                "\",\"endpoints\":[",
+                $($crate::__exported!(Endpoint: $($endpoint),+),)?
+                "],\"services\":[",
+                $($crate::__exported!(Service: $($service),+),)?
+                "]}",
+            ];
+            const LENGTH: usize = private::length(PIECES);
+
+            #[used]
+            #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__prony"))]
+            #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".prony.plugin"))]
+            #[unsafe(export_name = "prony_plugin_descriptor")]
+            pub static DESCRIPTOR: [u8; LENGTH] = private::concat(PIECES);
+        };
+    };
+}
+
+/// The descriptor's list of exported types, as one text.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __exported {
+    ($trait:ident: $first:ident $(, $rest:ident)*) => {{
+        const PIECES: &[&str] = &[
+            $crate::__exported_one!($trait: $first),
+            $(",", $crate::__exported_one!($trait: $rest),)*
+        ];
+        const BYTES: [u8; $crate::__private::length(PIECES)] = $crate::__private::concat(PIECES);
+        $crate::__private::text(&BYTES)
+    }};
+}
+
+/// One exported type of the descriptor, as one text.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __exported_one {
+    ($trait:ident: $type:ident) => {{
+        const OPTIONS: &str = <$type as $crate::$trait>::OPTIONS;
+        const QUOTED: [u8; $crate::__private::quoted_length(OPTIONS)] = $crate::__private::quoted(OPTIONS);
+        const PIECES: &[&str] = &[
+            "{\"type\":\"", ::core::stringify!($type), "\",\"options\":", $crate::__private::text(&QUOTED), "}",
+        ];
+        const BYTES: [u8; $crate::__private::length(PIECES)] = $crate::__private::concat(PIECES);
+        $crate::__private::text(&BYTES)
+    }};
+}
+
+/// A literal as text, or `0`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __first_or_zero {
+    () => {
+        "0"
+    };
+    ($value:literal) => {
+        ::core::stringify!($value)
+    };
+}
