@@ -3,12 +3,15 @@
 //! Every number of a report is computed from the journal's frames and from nothing else. All instants are
 //! nanoseconds since the run's start ([`crate::clock`]).
 
+pub(crate) mod build;
 pub(crate) mod journal;
+pub(crate) mod recorder;
 
 use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
+pub(crate) use crate::{request::exchange::Instants, schedule::PhaseCounts};
 
 /// What happened to one request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -60,32 +63,6 @@ pub(crate) struct Record {
     pub(crate) rankings: u32,
 }
 
-/// When things happened to a request, in nanoseconds since the run's start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Instants {
-    /// The schedule wanted it sent. In a closed loop: a slot was free.
-    pub(crate) scheduled: u64,
-    /// Work on sending began: after any wait for a slot.
-    pub(crate) started: u64,
-    /// Opening a connection began; none was reused.
-    pub(crate) connect_start: Option<u64>,
-    /// The connection was open, TLS included.
-    pub(crate) connected: Option<u64>,
-    /// The first byte of the request could go: a connection was at hand.
-    pub(crate) sent: Option<u64>,
-    /// The response's head arrived.
-    pub(crate) first_byte: Option<u64>,
-    /// The read that brought the first generated token of any channel.
-    pub(crate) first_token: Option<u64>,
-    /// The read that brought the first visible (not reasoning) token.
-    pub(crate) first_output_token: Option<u64>,
-    /// The read that brought the last generated token.
-    pub(crate) last_token: Option<u64>,
-    /// It was over, well or not.
-    pub(crate) end: u64,
-}
-
 /// Tokens counted with the run's tokenizer. `None` where nothing was counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -129,20 +106,6 @@ pub(crate) struct Capabilities {
     pub(crate) tokenizes_input: bool,
     /// The run streams.
     pub(crate) streaming: bool,
-}
-
-/// One phase's bookkeeping, written when it is over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct PhaseCounts {
-    /// Requests that the schedule wanted sent.
-    pub(crate) scheduled: u64,
-    /// Requests that were sent.
-    pub(crate) sent: u64,
-    /// Sent more than 1 ms after their scheduled instant.
-    pub(crate) late: u64,
-    /// Scheduled, and never sent because the phase was over first.
-    pub(crate) dropped: u64,
 }
 
 /// How a service fared.

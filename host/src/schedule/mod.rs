@@ -1,1 +1,45 @@
-//! Placeholder: `schedule`.
+//! Schedules: which request is due when.
+//!
+//! The global schedule of a phase is a pure function of its configuration and the seed ([`arrival`]). Every worker
+//! derives the whole of it and takes its own share ([`credits`]), so that no message is needed per request. Only
+//! [`pacer`] waits.
+
+pub(crate) mod arrival;
+pub(crate) mod credits;
+pub(crate) mod pacer;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::RunNs;
+
+/// Permission to start one turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Credit {
+    /// Its number in the phase, from 0.
+    pub(crate) number: u64,
+    /// When it is due, in nanoseconds since the phase's start; `None` as soon as a slot is free.
+    pub(crate) due_ns: Option<RunNs>,
+}
+
+/// One phase's bookkeeping, written when it is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct PhaseCounts {
+    /// Requests that the schedule wanted sent.
+    pub(crate) scheduled: u64,
+    /// Requests that were sent.
+    pub(crate) sent: u64,
+    /// Sent more than 1 ms after their scheduled instant.
+    pub(crate) late: u64,
+    /// Scheduled, and never sent because the phase was over first.
+    pub(crate) dropped: u64,
+}
+
+impl std::ops::AddAssign for PhaseCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.scheduled += other.scheduled;
+        self.sent += other.sent;
+        self.late += other.late;
+        self.dropped += other.dropped;
+    }
+}

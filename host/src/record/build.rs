@@ -1,0 +1,69 @@
+//! From an exchange to a record: counts tokens and keeps what every metric is computed from. Pure.
+
+use prony_plugin_api::TextKind;
+
+use super::{CountedTokens, Record};
+use crate::{
+    dataset::{Conversation, tokenizer::Tokenizer},
+    request::{answer::Answer, exchange::Finished},
+};
+
+/// Makes the record. Without a tokenizer nothing is counted.
+pub(crate) fn build(finished: Finished, dataset: &[Conversation], tokenizer: Option<&Tokenizer>) -> Record {
+    let Finished { exchange, .. } = finished;
+    let conversation = &dataset[finished.conversation];
+    let answer = &exchange.answer;
+    let counted = CountedTokens {
+        input: conversation.turns[0].input_tokens,
+        ..tokenizer.map(|tokenizer| count(answer, tokenizer)).unwrap_or_default()
+    };
+    let mut instants = exchange.instants;
+    instants.first_token = answer.first_token;
+    instants.first_output_token = answer.first_output_token;
+    instants.last_token = answer.last_token;
+    Record {
+        request_id: finished.request_id,
+        phase: finished.phase,
+        session_num: finished.session_num,
+        conversation_id: conversation.id.clone(),
+        turn_index: 0,
+        worker: finished.worker,
+        instants,
+        status: exchange.status,
+        cancelled: exchange.cancelled,
+        retried: exchange.retried,
+        token_events: answer.token_events,
+        largest_read_bytes: exchange.largest_read_bytes,
+        response_bytes: exchange.response_bytes,
+        counted,
+        usage: answer.usage,
+        requested_output_tokens: finished.requested_output_tokens,
+        finish_reasons: finish_reasons(answer),
+        embeddings: answer.embeddings,
+        rankings: answer.rankings,
+        model: exchange.answer.model,
+        chunk_gaps_ns: exchange.answer.chunk_gaps_ns,
+        error: exchange.error,
+    }
+}
+
+/// Tokenises each channel of each choice as a whole, never per chunk: pieces of a text have more tokens than the text.
+fn count(answer: &Answer, tokenizer: &Tokenizer) -> CountedTokens {
+    let count = |text: &str| tokenizer.count(text) as u64;
+    let (mut output, mut reasoning) = (0, 0);
+    for entry in &answer.texts {
+        let tokens = count(&entry.text);
+        output += tokens;
+        if entry.kind == TextKind::REASONING {
+            reasoning += tokens;
+        }
+    }
+    let first_arrival = (!answer.first_arrival.is_empty()).then(|| count(&answer.first_arrival));
+    CountedTokens { input: None, output: Some(output), reasoning: Some(reasoning), first_arrival }
+}
+
+fn finish_reasons(answer: &Answer) -> Vec<String> {
+    let mut reasons: Vec<_> = answer.finish_reasons.iter().collect();
+    reasons.sort_by_key(|(choice, _)| *choice);
+    reasons.into_iter().map(|(_, reason)| reason.clone()).collect()
+}

@@ -1,0 +1,254 @@
+//! The recorder: the thread that turns finished requests into records and keeps them.
+//!
+//! Tokenising and writing happen here and never on a worker. Workers and services hand over without waiting; what
+//! services may have waiting is bounded, what workers have waiting is counted.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+        mpsc::{self, Receiver, Sender},
+    },
+    thread::{self, JoinHandle},
+};
+
+use prony_plugin_api::{
+    Message, PublishError,
+    message::{PhaseKind, RecordBatch, RecordSummary},
+};
+
+use super::{
+    Frame, Record,
+    build::build,
+    journal::{JournalError, Writer},
+};
+use crate::{
+    dataset::{Conversation, tokenizer::Tokenizer},
+    request::exchange::Finished,
+    service::bus::Bus,
+};
+
+/// Service messages that may wait for the journal.
+const SERVICE_BACKLOG: usize = 4096;
+
+/// What the recorder is asked to keep.
+#[derive(Debug)]
+enum Input {
+    Finished(Box<Finished>),
+    Frame(Box<Frame>),
+    ServiceMessage { service: String, message_type: String, payload: Vec<u8> },
+    /// The last one: nothing comes after it.
+    End(Box<Frame>),
+}
+
+/// What the progress display shows, updated as records are made.
+#[derive(Debug, Default)]
+pub(crate) struct Live {
+    /// Requests of the current phase that ended well.
+    pub(crate) succeeded: AtomicU64,
+    /// Requests of the current phase that failed.
+    pub(crate) failed: AtomicU64,
+    /// Output tokens of the current phase.
+    pub(crate) output_tokens: AtomicU64,
+}
+
+impl Live {
+    /// Starts a phase at zero.
+    pub(crate) fn reset(&self) {
+        for counter in [&self.succeeded, &self.failed, &self.output_tokens] {
+            counter.store(0, Ordering::Relaxed);
+        }
+    }
+
+    fn note(&self, record: &Record) {
+        let outcome = if record.error.is_none() { &self.succeeded } else { &self.failed };
+        outcome.fetch_add(1, Ordering::Relaxed);
+        self.output_tokens.fetch_add(output_tokens(record), Ordering::Relaxed);
+    }
+}
+
+/// A handle for those who have something to keep. Clones go to every worker and service.
+#[derive(Clone, Debug)]
+pub(crate) struct RecorderHandle {
+    inputs: Sender<Input>,
+    service_backlog: Arc<AtomicUsize>,
+}
+
+impl RecorderHandle {
+    /// Hands over a request that is over. Never waits.
+    pub(crate) fn finished(&self, finished: Finished) {
+        self.send(Input::Finished(Box::new(finished)));
+    }
+
+    /// Keeps a frame of the run's own.
+    pub(crate) fn frame(&self, frame: Frame) {
+        self.send(Input::Frame(Box::new(frame)));
+    }
+
+    /// Keeps a service's message, unless too many wait already.
+    ///
+    /// # Errors
+    /// Full, or closed after the end of the run.
+    pub(crate) fn service_message(
+        &self,
+        service: &str,
+        message_type: &str,
+        payload: &[u8],
+    ) -> Result<(), PublishError> {
+        if self.service_backlog.load(Ordering::Relaxed) >= SERVICE_BACKLOG {
+            return Err(PublishError::Full);
+        }
+        let input = Input::ServiceMessage {
+            service: service.to_owned(),
+            message_type: message_type.to_owned(),
+            payload: payload.to_vec(),
+        };
+        self.inputs.send(input).map_err(|_| PublishError::Closed)?;
+        self.service_backlog.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn send(&self, input: Input) {
+        // The thread ends early only when the journal cannot be written, and then the run is ending.
+        let _ = self.inputs.send(input);
+    }
+}
+
+/// The thread and the way to it.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    handle: RecorderHandle,
+    thread: JoinHandle<Result<(), JournalError>>,
+}
+
+/// What the recorder needs to make and keep records.
+#[derive(Debug)]
+pub(crate) struct Keeping {
+    /// What the requests said.
+    pub(crate) dataset: Arc<[Conversation]>,
+    /// What counts tokens, if anything does.
+    pub(crate) tokenizer: Option<Arc<Tokenizer>>,
+    /// Kind of each phase.
+    pub(crate) phases: Vec<PhaseKind>,
+    /// Told about records.
+    pub(crate) bus: Arc<Bus>,
+    /// Counts for the progress display.
+    pub(crate) live: Arc<Live>,
+}
+
+impl Recorder {
+    /// Creates the journal with its header and starts the thread. `on_failure` is called once, from that thread, when
+    /// the journal cannot be written any more.
+    ///
+    /// # Errors
+    /// The journal cannot be created.
+    pub(crate) fn start(
+        dir: &Path,
+        header: Frame,
+        keeping: Keeping,
+        on_failure: impl FnOnce() + Send + 'static,
+    ) -> Result<Self, JournalError> {
+        let mut journal = Writer::create(dir)?;
+        journal.append(&header)?;
+        journal.flush()?;
+        let (inputs, received) = mpsc::channel();
+        let handle = RecorderHandle { inputs, service_backlog: Arc::default() };
+        let backlog = Arc::clone(&handle.service_backlog);
+        let thread = thread::Builder::new()
+            .name("recorder".into())
+            .spawn(move || {
+                keeping.run(journal, &received, &backlog).inspect_err(|_| on_failure())
+            })
+            .map_err(|source| JournalError::Create { path: dir.to_owned(), source })?;
+        Ok(Self { handle, thread })
+    }
+
+    /// A handle for someone who has something to keep.
+    pub(crate) fn handle(&self) -> RecorderHandle {
+        self.handle.clone()
+    }
+
+    /// Writes the last frame and waits until everything is in the journal.
+    ///
+    /// # Errors
+    /// The journal could not be written at some point; what stands before that point is good.
+    pub(crate) fn end(self, end: Frame) -> Result<(), JournalError> {
+        self.handle.send(Input::End(Box::new(end)));
+        self.thread.join().unwrap_or(Ok(()))
+    }
+}
+
+impl Keeping {
+    fn run(
+        self,
+        mut journal: Writer,
+        inputs: &Receiver<Input>,
+        backlog: &AtomicUsize,
+    ) -> Result<(), JournalError> {
+        while let Ok(first) = inputs.recv() {
+            let mut batch = RecordBatch::default();
+            let mut next = Some(first);
+            // Everything that has piled up goes into one write and one batch for the bus.
+            while let Some(input) = next {
+                if self.keep(input, &mut journal, &mut batch, backlog)? {
+                    return journal.flush();
+                }
+                next = inputs.try_recv().ok();
+            }
+            journal.flush()?;
+            if !batch.records.is_empty() {
+                self.bus.send(&batch);
+            }
+        }
+        journal.flush()
+    }
+
+    /// Keeps one input; true when it was the last.
+    fn keep(
+        &self,
+        input: Input,
+        journal: &mut Writer,
+        batch: &mut RecordBatch,
+        backlog: &AtomicUsize,
+    ) -> Result<bool, JournalError> {
+        match input {
+            Input::Finished(finished) => {
+                let record = build(*finished, &self.dataset, self.tokenizer.as_deref());
+                self.live.note(&record);
+                if self.bus.has_listener(RecordBatch::TYPE) {
+                    batch.records.push(self.summary(&record));
+                }
+                journal.append(&Frame::Record(Box::new(record)))?;
+            }
+            Input::Frame(frame) => journal.append(&frame)?,
+            Input::ServiceMessage { service, message_type, payload } => {
+                backlog.fetch_sub(1, Ordering::Relaxed);
+                journal.append(&Frame::Message { service, message_type, payload })?;
+            }
+            Input::End(frame) => {
+                journal.append(&frame)?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn summary(&self, record: &Record) -> RecordSummary {
+        let sent = record.instants.sent.unwrap_or(record.instants.started);
+        RecordSummary {
+            request_id: record.request_id.clone(),
+            phase: self.phases.get(record.phase as usize).copied().unwrap_or_default(),
+            sent_ns: sent,
+            time_to_first_token_ns: record.instants.first_token.map(|at| at.saturating_sub(sent)),
+            request_latency_ns: record.instants.end.saturating_sub(sent),
+            output_tokens: output_tokens(record),
+            error: record.error.clone(),
+        }
+    }
+}
+
+/// The server's count, else ours.
+fn output_tokens(record: &Record) -> u64 {
+    record.usage.and_then(|usage| usage.completion).or(record.counted.output).unwrap_or(0)
+}

@@ -1,0 +1,199 @@
+//! What an answer said, and when: filled by an endpoint's parser, event by event.
+
+use prony_plugin_api::{ErrorDetails, PartKind, TextKind, TokenUsage, abi::host::ResponseSink};
+
+use crate::clock::RunNs;
+
+/// Everything the parser reported about one response.
+///
+/// The receiver sets [`Answer::arrived`] to the instant of each read before it hands its events to the parser.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    /// Instant of the read that is being parsed. `None` while a body is parsed that did not stream: such text has
+    /// no arrival of its own.
+    pub(crate) arrived: Option<RunNs>,
+    /// Read that brought the first generated token.
+    pub(crate) first_token: Option<RunNs>,
+    /// Read that brought the first token that is not reasoning.
+    pub(crate) first_output_token: Option<RunNs>,
+    /// Read that brought the last generated token so far.
+    pub(crate) last_token: Option<RunNs>,
+    /// Gaps between reads that brought tokens.
+    pub(crate) chunk_gaps_ns: Vec<u64>,
+    /// Events that carried tokens.
+    pub(crate) token_events: u64,
+    /// Generated text, one entry a choice and channel.
+    pub(crate) texts: Vec<Text>,
+    /// Generated text that arrived with the first token.
+    pub(crate) first_arrival: String,
+    /// The last token counts reported.
+    pub(crate) usage: Option<TokenUsage>,
+    /// Why each choice ended.
+    pub(crate) finish_reasons: Vec<(u32, String)>,
+    /// The first failure that the server reported.
+    pub(crate) error: Option<ErrorDetails>,
+    /// The model that the server says it ran.
+    pub(crate) model: Option<String>,
+    /// Embeddings.
+    pub(crate) embeddings: u32,
+    /// Ranked documents.
+    pub(crate) rankings: u32,
+    /// The end marker came.
+    pub(crate) done: bool,
+    event_has_text: bool,
+}
+
+/// Text of one channel of one choice.
+#[derive(Debug)]
+pub(crate) struct Text {
+    /// Choice index.
+    pub(crate) choice: u32,
+    /// Channel.
+    pub(crate) kind: TextKind,
+    /// All of it so far.
+    pub(crate) text: String,
+}
+
+impl Answer {
+    /// Call it before each event.
+    pub(crate) fn begin_event(&mut self) {
+        self.event_has_text = false;
+    }
+
+    /// The server said that the answer is whole.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.done || !self.finish_reasons.is_empty()
+    }
+
+    fn stamp(&mut self, kind: TextKind, text: &str) {
+        let Some(now) = self.arrived else { return };
+        if !self.event_has_text {
+            self.event_has_text = true;
+            self.token_events += 1;
+        }
+        match self.last_token {
+            Some(last) if last < now => self.chunk_gaps_ns.push(now - last),
+            _ => {}
+        }
+        self.last_token = Some(now);
+        if *self.first_token.get_or_insert(now) == now {
+            self.first_arrival.push_str(text);
+        }
+        if kind != TextKind::REASONING {
+            self.first_output_token.get_or_insert(now);
+        }
+    }
+}
+
+impl ResponseSink for Answer {
+    fn text(&mut self, kind: TextKind, choice: u32, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        self.stamp(kind, text);
+        // Two or three entries at most: a search beats a map.
+        match self.texts.iter_mut().find(|entry| entry.choice == choice && entry.kind == kind) {
+            Some(entry) => entry.text.push_str(text),
+            None => self.texts.push(Text { choice, kind, text: text.to_owned() }),
+        }
+    }
+
+    fn usage(&mut self, usage: &TokenUsage) {
+        self.usage = Some(*usage);
+    }
+
+    fn finish(&mut self, choice: u32, reason: &str) {
+        self.finish_reasons.push((choice, reason.to_owned()));
+    }
+
+    fn error(&mut self, code: Option<u32>, kind: &str, message: &str) {
+        self.error.get_or_insert_with(|| {
+            let message = match (kind.is_empty(), message.is_empty()) {
+                (true, _) => message.to_owned(),
+                (false, true) => kind.to_owned(),
+                (false, false) => format!("{kind}: {message}"),
+            };
+            ErrorDetails { code, kind: "server_error".into(), message, ..ErrorDetails::default() }
+        });
+    }
+
+    fn embedding(&mut self, _index: u32, _dimensions: u32) {
+        self.embeddings += 1;
+    }
+
+    fn ranking(&mut self, _index: u32, _score: f64) {
+        self.rankings += 1;
+    }
+
+    /// Media dialects are not part of this contract's built-in endpoints yet; their sizes are not recorded.
+    fn media(&mut self, _kind: PartKind, _content_type: &str, _bytes: u64, _url: &str) {}
+
+    fn follow_up(&mut self, path: &str, _after_ms: u64) {
+        self.error(None, "unsupported", &format!("the endpoint wants to poll `{path}`, and polling is not built"));
+    }
+
+    fn fact(&mut self, name: &str, value: &str) {
+        if name == "model" {
+            self.model = Some(value.to_owned());
+        }
+    }
+
+    fn done(&mut self) {
+        self.done = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(answer: &mut Answer, at: RunNs, kind: TextKind, text: &str) {
+        answer.arrived = Some(at);
+        answer.begin_event();
+        answer.text(kind, 0, text);
+    }
+
+    #[test]
+    fn an_empty_delta_is_no_token() {
+        let mut answer = Answer::default();
+        event(&mut answer, 5, TextKind::CONTENT, "");
+        event(&mut answer, 9, TextKind::CONTENT, "a");
+        assert_eq!((answer.first_token, answer.token_events), (Some(9), 1));
+    }
+
+    #[test]
+    fn reasoning_is_a_first_token_but_not_a_first_output_token() {
+        let mut answer = Answer::default();
+        event(&mut answer, 5, TextKind::REASONING, "hm");
+        event(&mut answer, 9, TextKind::TOOL, "f(");
+        assert_eq!((answer.first_token, answer.first_output_token), (Some(5), Some(9)));
+    }
+
+    #[test]
+    fn events_that_share_a_read_have_no_gap_between_them() {
+        let mut answer = Answer::default();
+        for (at, text) in [(10, "a"), (10, "b"), (17, "c"), (17, "d"), (20, "e")] {
+            event(&mut answer, at, TextKind::CONTENT, text);
+        }
+        assert_eq!(answer.chunk_gaps_ns, [7, 3]);
+        assert_eq!((answer.first_arrival.as_str(), answer.token_events), ("ab", 5));
+        assert_eq!(answer.last_token, Some(20));
+    }
+
+    #[test]
+    fn text_of_a_body_has_no_instants() {
+        let mut answer = Answer::default();
+        answer.text(TextKind::CONTENT, 0, "whole");
+        assert_eq!((answer.first_token, answer.token_events), (None, 0));
+        assert_eq!(answer.texts[0].text, "whole");
+    }
+
+    #[test]
+    fn the_first_error_stands() {
+        let mut answer = Answer::default();
+        answer.error(Some(500), "EngineError", "boom");
+        answer.error(None, "", "later");
+        let error = answer.error.unwrap();
+        assert_eq!((error.code, error.message.as_str()), (Some(500), "EngineError: boom"));
+    }
+}

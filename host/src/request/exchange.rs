@@ -1,0 +1,311 @@
+//! One request, from its bytes to the end of its answer.
+
+use std::{error::Error as StdError, sync::Arc};
+
+use prony_plugin_api::{ErrorDetails, abi::host::ParserInstance};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    answer::Answer,
+    endpoint::Endpoint,
+    prepared::Prepared,
+    sse::SseSplitter,
+    transport::{AttemptStamps, TargetPlan, Transport, content_type},
+};
+use crate::clock::Clock;
+
+/// Longest piece of an answer that an error message repeats.
+const EXCERPT_BYTES: usize = 400;
+
+/// What happened to one request: bytes have become an [`Answer`], moments have become [`Instants`].
+#[derive(Debug, Default)]
+pub(crate) struct Exchange {
+    /// When things happened.
+    pub(crate) instants: Instants,
+    /// What the answer said.
+    pub(crate) answer: Answer,
+    /// HTTP status, once one arrived.
+    pub(crate) status: Option<u16>,
+    /// Why it failed.
+    pub(crate) error: Option<ErrorDetails>,
+    /// Ended by the tool.
+    pub(crate) cancelled: bool,
+    /// Sent a second time after a reused connection had died.
+    pub(crate) retried: bool,
+    /// Largest read, in bytes.
+    pub(crate) largest_read_bytes: u64,
+    /// Whole body, in bytes.
+    pub(crate) response_bytes: u64,
+}
+
+/// A request that is over, as a worker hands it on.
+#[derive(Debug, Default)]
+pub(crate) struct Finished {
+    /// The `X-Request-ID`.
+    pub(crate) request_id: String,
+    /// Position of the phase in the run.
+    pub(crate) phase: u32,
+    /// Number of the credit in the phase.
+    pub(crate) session_num: u64,
+    /// Position of the conversation in the dataset.
+    pub(crate) conversation: usize,
+    /// Number of the worker.
+    pub(crate) worker: u32,
+    /// Output tokens that were asked for.
+    pub(crate) requested_output_tokens: Option<u64>,
+    /// What happened.
+    pub(crate) exchange: Exchange,
+}
+
+/// When things happened to a request, in nanoseconds since the run's start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Instants {
+    /// The schedule wanted it sent. In a closed loop: a slot was free.
+    pub(crate) scheduled: u64,
+    /// Work on sending began: after any wait for a slot.
+    pub(crate) started: u64,
+    /// Opening a connection began; none was reused.
+    pub(crate) connect_start: Option<u64>,
+    /// The connection was open, TLS included.
+    pub(crate) connected: Option<u64>,
+    /// The first byte of the request could go: a connection was at hand.
+    pub(crate) sent: Option<u64>,
+    /// The response's head arrived.
+    pub(crate) first_byte: Option<u64>,
+    /// The read that brought the first generated token of any channel.
+    pub(crate) first_token: Option<u64>,
+    /// The read that brought the first visible (not reasoning) token.
+    pub(crate) first_output_token: Option<u64>,
+    /// The read that brought the last generated token.
+    pub(crate) last_token: Option<u64>,
+    /// It was over, well or not.
+    pub(crate) end: u64,
+}
+
+/// What sending needs beside the request.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    /// The run's clock.
+    pub(crate) clock: Clock,
+    /// The worker's connections.
+    pub(crate) transport: Transport,
+    /// The dialect.
+    pub(crate) endpoint: Endpoint,
+    /// What all requests have in common.
+    pub(crate) target: Arc<TargetPlan>,
+}
+
+impl Wire {
+    /// Sends `request` and reads its answer into `exchange`, whose `error` is set if it fails. Dropping the future
+    /// closes the connection; what was read until then stays in `exchange`.
+    pub(crate) async fn perform(&self, request: &Prepared, exchange: &mut Exchange) {
+        let outcome = tokio::time::timeout(self.target.timeout, self.attempt(request, exchange)).await;
+        exchange.instants.end = self.clock.now();
+        let failure = match outcome {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error),
+            Err(_) => Some(timeout(self.target.timeout.as_secs_f64())),
+        };
+        // What the server itself reported explains more than how the connection ended.
+        exchange.error = exchange.answer.error.take().or(failure);
+    }
+
+    async fn attempt(&self, request: &Prepared, exchange: &mut Exchange) -> Result<(), ErrorDetails> {
+        let parser = self.endpoint.parser()?;
+        let response = match self.send(request, false, exchange).await {
+            Err(error) if is_stale_connection(&error, &exchange.instants) => {
+                exchange.retried = true;
+                self.send(request, true, exchange).await
+            }
+            other => other,
+        };
+        let response = response.map_err(|error| send_error(&error))?;
+        exchange.instants.first_byte = Some(self.clock.now());
+        exchange.status = Some(response.status().as_u16());
+        if response.status().is_success() && content_type(response.headers()).starts_with("text/event-stream") {
+            self.read_stream(response, parser, exchange).await
+        } else {
+            self.read_body(response, parser, exchange).await
+        }
+    }
+
+    /// One try. Its stamps replace those of an earlier one: a dead attempt's time is not the server's.
+    async fn send(
+        &self,
+        request: &Prepared,
+        fresh: bool,
+        exchange: &mut Exchange,
+    ) -> Result<reqwest::Response, reqwest::Error> {
+        let stamps = Arc::new(AttemptStamps::default());
+        let response = self.transport.send(request, fresh, &stamps).await;
+        exchange.instants.connect_start = stamps.connect_start();
+        exchange.instants.connected = stamps.connected();
+        exchange.instants.sent = stamps.sent();
+        response
+    }
+
+    async fn read_stream(
+        &self,
+        mut response: reqwest::Response,
+        mut parser: ParserInstance,
+        exchange: &mut Exchange,
+    ) -> Result<(), ErrorDetails> {
+        let mut splitter = SseSplitter::default();
+        let mut failure = None;
+        while let Some(bytes) = response.chunk().await.map_err(|error| stream_cut(&error))? {
+            let arrived = self.clock.now();
+            exchange.note_read(bytes.len());
+            let answer = &mut exchange.answer;
+            answer.arrived = Some(arrived);
+            splitter.feed(&bytes, |name, data| {
+                if failure.is_none() {
+                    answer.begin_event();
+                    failure = parser.event(name, data, answer).err();
+                }
+            });
+            if let Some(error) = failure.take() {
+                return Err(self.endpoint.details(&error, "read an event of the answer"));
+            }
+        }
+        self.finish(parser, exchange)
+    }
+
+    async fn read_body(
+        &self,
+        mut response: reqwest::Response,
+        mut parser: ParserInstance,
+        exchange: &mut Exchange,
+    ) -> Result<(), ErrorDetails> {
+        let status = response.status();
+        let media = content_type(response.headers()).to_owned();
+        let mut body = Vec::new();
+        while let Some(bytes) = response.chunk().await.map_err(|error| stream_cut(&error))? {
+            exchange.note_read(bytes.len());
+            body.extend_from_slice(&bytes);
+        }
+        let parsed = parser.body(u32::from(status.as_u16()), &body, &mut exchange.answer);
+        if !status.is_success() {
+            let said = exchange.answer.error.take().map(|error| error.message).filter(|text| !text.is_empty());
+            return Err(ErrorDetails {
+                code: Some(u32::from(status.as_u16())),
+                kind: "http_status".into(),
+                message: said.unwrap_or_else(|| describe_status(status, &body)),
+                ..ErrorDetails::default()
+            });
+        }
+        parsed.map_err(|error| self.endpoint.details(&error, "read the answer"))?;
+        if self.target.streaming && exchange.answer.error.is_none() {
+            return Err(ErrorDetails {
+                kind: "malformed".into(),
+                message: format!("asked for a stream of events and got `{media}`"),
+                hint: "leave out `--streaming` if this server cannot stream".into(),
+                ..ErrorDetails::default()
+            });
+        }
+        self.finish(parser, exchange)
+    }
+
+    fn finish(&self, mut parser: ParserInstance, exchange: &mut Exchange) -> Result<(), ErrorDetails> {
+        let answer = &mut exchange.answer;
+        answer.begin_event();
+        parser.end(answer).map_err(|error| self.endpoint.details(&error, "end the answer"))?;
+        if answer.error.is_some() || answer.is_complete() {
+            return Ok(());
+        }
+        Err(ErrorDetails {
+            kind: "stream_cut".into(),
+            message: "the answer ended before its end marker or a finish reason".into(),
+            ..ErrorDetails::default()
+        })
+    }
+}
+
+impl Exchange {
+    fn note_read(&mut self, bytes: usize) {
+        self.response_bytes += bytes as u64;
+        self.largest_read_bytes = self.largest_read_bytes.max(bytes as u64);
+    }
+
+    /// Marks a request that the tool ended itself.
+    pub(crate) fn cancel(&mut self, clock: Clock) {
+        self.instants.end = clock.now();
+        self.cancelled = true;
+        self.error = Some(ErrorDetails {
+            code: Some(499),
+            kind: "cancelled".into(),
+            message: "ended by prony: the run was over".into(),
+            ..ErrorDetails::default()
+        });
+    }
+}
+
+/// A connection that had been used before died, and no byte of a response had arrived: the server closed an idle
+/// connection that it still advertised. A fresh connection that dies is the server's failure.
+fn is_stale_connection(error: &reqwest::Error, instants: &Instants) -> bool {
+    instants.connected.is_none() && !error.is_connect() && is_connection_lost(error)
+}
+
+fn is_connection_lost(error: &reqwest::Error) -> bool {
+    sources(error).any(|source| {
+        let by_hyper = source.downcast_ref::<hyper::Error>().is_some_and(|error| {
+            error.is_incomplete_message() || error.is_closed() || error.is_canceled()
+        });
+        by_hyper || source.downcast_ref::<std::io::Error>().is_some_and(|error| is_lost(error.kind()))
+    })
+}
+
+fn is_lost(kind: std::io::ErrorKind) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
+    matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | UnexpectedEof)
+}
+
+fn sources(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    std::iter::successors(error.source(), |&error| error.source())
+}
+
+fn chain(error: &reqwest::Error) -> Vec<String> {
+    sources(error).map(ToString::to_string).collect()
+}
+
+fn send_error(error: &reqwest::Error) -> ErrorDetails {
+    let (kind, message) = if error.is_connect() {
+        ("connect", "cannot open a connection to the server")
+    } else if is_connection_lost(error) {
+        ("connection_reset", "the connection died before any byte of a response")
+    } else {
+        ("transport", "cannot send the request")
+    };
+    ErrorDetails {
+        kind: kind.into(),
+        message: message.into(),
+        cause_chain: chain(error),
+        ..ErrorDetails::default()
+    }
+}
+
+fn stream_cut(error: &reqwest::Error) -> ErrorDetails {
+    ErrorDetails {
+        kind: "stream_cut".into(),
+        message: "the connection died in the middle of the answer".into(),
+        cause_chain: chain(error),
+        ..ErrorDetails::default()
+    }
+}
+
+fn timeout(seconds: f64) -> ErrorDetails {
+    ErrorDetails {
+        kind: "timeout".into(),
+        message: format!("no complete answer within {seconds} s"),
+        hint: "raise `--request-timeout-seconds` if the server may take longer".into(),
+        ..ErrorDetails::default()
+    }
+}
+
+fn describe_status(status: http::StatusCode, body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(EXCERPT_BYTES)]);
+    match text.trim() {
+        "" => status.canonical_reason().unwrap_or("no reason given").to_owned(),
+        text => text.to_owned(),
+    }
+}

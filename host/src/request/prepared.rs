@@ -1,0 +1,163 @@
+//! A request that is ready to be sent: formatted before it is due.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use prony_plugin_api::{
+    ErrorDetails,
+    abi::host::{RequestSink, Turn, TurnMessage, TurnPart},
+};
+use uuid::Uuid;
+
+use super::{endpoint::Endpoint, transport::TargetPlan};
+use crate::dataset::Conversation;
+
+/// Everything that goes on the wire, and what the record must remember of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Prepared {
+    /// The `X-Request-ID`.
+    pub(crate) request_id: String,
+    /// Where it goes.
+    pub(crate) url: reqwest::Url,
+    /// All headers.
+    pub(crate) headers: HeaderMap,
+    /// The body.
+    pub(crate) body: Bytes,
+    /// Output tokens that it asks for.
+    pub(crate) requested_output_tokens: Option<u64>,
+}
+
+/// Formats the one turn of a conversation. `session_num` chooses among several URLs.
+pub(crate) fn prepare(
+    endpoint: &Endpoint,
+    target: &TargetPlan,
+    conversation: &Conversation,
+    session_num: u64,
+) -> Result<Prepared, (String, ErrorDetails)> {
+    let request_id = Uuid::new_v4().to_string();
+    let turn = &conversation.turns[0];
+    let parts: Vec<TurnPart<'_>> = turn
+        .parts
+        .iter()
+        .map(|part| TurnPart { kind: part.kind, name: &part.name, data: &part.data })
+        .collect();
+    let messages = [TurnMessage { role: &turn.role, parts: &parts }];
+    let extra_json = target.merge_extra(&turn.extra_json);
+    let view = Turn {
+        model: &target.model,
+        messages: &messages,
+        max_tokens: turn.max_tokens,
+        streaming: target.streaming,
+        turn_index: 0,
+        request_id: &request_id,
+        conversation_id: &conversation.id,
+        extra_json: &extra_json,
+    };
+    let mut draft = Draft { request_id: &request_id, ..Draft::default() };
+    let finished =
+        endpoint.format(&view, &mut draft).and_then(|()| draft.finish(target, session_num, &request_id));
+    match finished {
+        Ok((url, headers, body)) => {
+            Ok(Prepared { requested_output_tokens: turn.max_tokens, url, headers, body, request_id })
+        }
+        Err(error) => Err((request_id, error)),
+    }
+}
+
+/// What the formatter has written so far.
+#[derive(Debug, Default)]
+struct Draft<'a> {
+    request_id: &'a str,
+    path: Option<String>,
+    headers: Vec<(String, String)>,
+    api_key_header: Option<(String, String)>,
+    body: Vec<u8>,
+    is_multipart: bool,
+}
+
+impl RequestSink for Draft<'_> {
+    fn path(&mut self, path: &str) {
+        self.path = Some(path.to_owned());
+    }
+
+    fn header(&mut self, name: &str, value: &str) {
+        self.headers.push((name.to_owned(), value.to_owned()));
+    }
+
+    fn api_key_header(&mut self, name: &str, prefix: &str) {
+        self.api_key_header = Some((name.to_owned(), prefix.to_owned()));
+    }
+
+    fn body(&mut self, bytes: &[u8]) {
+        self.body.extend_from_slice(bytes);
+    }
+
+    fn part(&mut self, name: &str, file_name: &str, content_type: &str, bytes: &[u8]) {
+        self.is_multipart = true;
+        let mut head = format!("--{}\r\nContent-Disposition: form-data; name=\"{name}\"", self.request_id);
+        if !file_name.is_empty() {
+            head.extend(["; filename=\"", file_name, "\""]);
+        }
+        if !content_type.is_empty() {
+            head.extend(["\r\nContent-Type: ", content_type]);
+        }
+        self.body.extend_from_slice(head.as_bytes());
+        self.body.extend_from_slice(b"\r\n\r\n");
+        self.body.extend_from_slice(bytes);
+        self.body.extend_from_slice(b"\r\n");
+    }
+}
+
+impl Draft<'_> {
+    fn finish(
+        mut self,
+        target: &TargetPlan,
+        session_num: u64,
+        request_id: &str,
+    ) -> Result<(reqwest::Url, HeaderMap, Bytes), ErrorDetails> {
+        let mut headers = target.default_headers(request_id)?;
+        if self.is_multipart {
+            // The request id serves as the boundary: a fresh UUID does not occur in a body.
+            self.body.extend_from_slice(format!("--{request_id}--\r\n").as_bytes());
+            set(&mut headers, "content-type", &format!("multipart/form-data; boundary={request_id}"))?;
+        }
+        for (name, value) in &self.headers {
+            set(&mut headers, name, value)?;
+        }
+        if let Some(key) = &target.api_key {
+            let (name, prefix) = self.api_key_header.unwrap_or(("authorization".into(), "Bearer ".into()));
+            let (name, mut value) = parse(&name, &format!("{prefix}{key}"))?;
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        headers.extend(target.user_headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let url = target.url(session_num, self.path.as_deref())?;
+        Ok((url, headers, self.body.into()))
+    }
+}
+
+fn set(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), ErrorDetails> {
+    let (name, value) = parse(name, value)?;
+    headers.insert(name, value);
+    Ok(())
+}
+
+/// Checks a header. The value is not repeated in the error: it may be a secret.
+pub(crate) fn parse(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), ErrorDetails> {
+    let invalid = |what: &str| ErrorDetails {
+        kind: "format".into(),
+        message: format!("the {what} of header `{name}` has characters that HTTP does not allow"),
+        ..ErrorDetails::default()
+    };
+    let parsed = name.parse().map_err(|_| invalid("name"))?;
+    Ok((parsed, value.parse().map_err(|_| invalid("value"))?))
+}
+
+/// Headers that every request has unless the endpoint or the user says otherwise.
+pub(crate) fn default_headers(streaming: bool) -> HeaderMap {
+    let accept = if streaming { "text/event-stream" } else { "application/json" };
+    HeaderMap::from_iter([
+        (header::USER_AGENT, HeaderValue::from_static(concat!("prony/", env!("CARGO_PKG_VERSION")))),
+        (header::ACCEPT, HeaderValue::from_static(accept)),
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+    ])
+}

@@ -1,0 +1,146 @@
+//! Splits a byte stream into server-sent events.
+//!
+//! Follows the WHATWG rules (<https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream>):
+//! lines end in LF, CRLF or CR in any mixture, a leading byte order mark is skipped, lines of a multi-line value are
+//! joined by LF, comments and unknown fields are ignored, and an event without its blank line at the end of the
+//! stream is not an event. `id` and `retry` are about reconnecting, which a benchmark never does.
+
+/// The byte order mark that may open a stream.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// A splitter for one response. Feed it reads of any size; its buffers are reused from event to event.
+#[derive(Debug, Default)]
+pub(crate) struct SseSplitter {
+    /// A line whose end has not arrived.
+    line: Vec<u8>,
+    /// Data of the event under construction, each line followed by LF.
+    data: Vec<u8>,
+    /// The `event` field of the event under construction.
+    name: Vec<u8>,
+    /// The last read ended in CR: an LF that follows belongs to it.
+    after_cr: bool,
+    /// The first line was seen, so no byte order mark can come any more.
+    started: bool,
+}
+
+impl SseSplitter {
+    /// Takes one read and hands over every event that it completes: name (empty when it has none) and data.
+    pub(crate) fn feed(&mut self, mut bytes: &[u8], mut on_event: impl FnMut(&str, &[u8])) {
+        if self.after_cr && !bytes.is_empty() {
+            self.after_cr = false;
+            bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
+        }
+        while let Some(end) = memchr::memchr2(b'\n', b'\r', bytes) {
+            let (line, rest) = (&bytes[..end], &bytes[end + 1..]);
+            if self.line.is_empty() {
+                self.end_line(line, &mut on_event);
+            } else {
+                let mut whole = std::mem::take(&mut self.line);
+                whole.extend_from_slice(line);
+                self.end_line(&whole, &mut on_event);
+                whole.clear();
+                self.line = whole;
+            }
+            let cr = bytes[end] == b'\r';
+            self.after_cr = cr && rest.is_empty();
+            bytes = if cr { rest.strip_prefix(b"\n").unwrap_or(rest) } else { rest };
+        }
+        self.line.extend_from_slice(bytes);
+    }
+
+    fn end_line(&mut self, mut line: &[u8], on_event: &mut impl FnMut(&str, &[u8])) {
+        if !self.started {
+            self.started = true;
+            line = line.strip_prefix(BOM).unwrap_or(line);
+        }
+        if line.is_empty() {
+            return self.dispatch(on_event);
+        }
+        let colon = memchr::memchr(b':', line).unwrap_or(line.len());
+        let value = line.get(colon + 1..).unwrap_or_default();
+        let value = value.strip_prefix(b" ").unwrap_or(value);
+        match &line[..colon] {
+            b"data" => {
+                self.data.extend_from_slice(value);
+                self.data.push(b'\n');
+            }
+            b"event" => {
+                self.name.clear();
+                self.name.extend_from_slice(value);
+            }
+            _ => {}
+        }
+    }
+
+    fn dispatch(&mut self, on_event: &mut impl FnMut(&str, &[u8])) {
+        if let Some((_, data)) = self.data.split_last() {
+            on_event(&String::from_utf8_lossy(&self.name), data);
+        }
+        self.data.clear();
+        self.name.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn split(reads: &[&[u8]]) -> Vec<(String, String)> {
+        let mut splitter = SseSplitter::default();
+        let mut events = Vec::new();
+        for read in reads {
+            splitter.feed(read, |name, data| {
+                events.push((name.to_owned(), String::from_utf8_lossy(data).into_owned()));
+            });
+        }
+        events
+    }
+
+    fn data(stream: &str) -> Vec<String> {
+        split(&[stream.as_bytes()]).into_iter().map(|(_, data)| data).collect()
+    }
+
+    #[rstest]
+    #[case::lf("data: a\n\ndata: b\n\n", &["a", "b"])]
+    #[case::crlf("data: a\r\n\r\ndata: b\r\n\r\n", &["a", "b"])]
+    #[case::cr("data: a\r\rdata: b\r\r", &["a", "b"])]
+    #[case::mixed("data: a\r\n\ndata: b\n\rdata: c\r\r\n", &["a", "b", "c"])]
+    #[case::bom("\u{feff}data: a\n\n", &["a"])]
+    #[case::multi_line("data: a\ndata: b\n\n", &["a\nb"])]
+    #[case::one_space_only("data:  a \n\n", &[" a "])]
+    #[case::no_space("data:a\n\n", &["a"])]
+    #[case::no_colon("data\n\n", &[""])]
+    #[case::comment(": ping\n\ndata: a\n: x\n\n", &["a"])]
+    #[case::unknown_field("foo: bar\nid: 1\nretry: 5\ndata: a\n\n", &["a"])]
+    #[case::only_a_name("event: ping\n\ndata: a\n\n", &["a"])]
+    #[case::unfinished("data: a\n\ndata: b\n", &["a"])]
+    #[case::line_separator_is_text("data: a\u{2028}b\u{85}c\n\n", &["a\u{2028}b\u{85}c"])]
+    fn streams_are_split_by_the_rules(#[case] stream: &str, #[case] expected: &[&str]) {
+        assert_eq!(data(stream), expected);
+    }
+
+    #[test]
+    fn an_event_keeps_its_name_and_the_next_one_does_not_inherit_it() {
+        let events = split(&[b"event: error\ndata: x\n\ndata: y\n\n"]);
+        assert_eq!(events, [("error".into(), "x".into()), (String::new(), "y".into())]);
+    }
+
+    proptest! {
+        /// However the network cuts a stream, the events are the same.
+        #[test]
+        fn reads_do_not_matter(
+            lines in prop::collection::vec("(data: ?[a-z:é]{0,6}|event: e|: c|)(\n|\r\n|\r)", 0..40),
+            cuts in prop::collection::vec(0usize..400, 0..20),
+        ) {
+            let stream = lines.concat().into_bytes();
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(stream.len())).collect();
+            cuts.extend([0, stream.len()]);
+            cuts.sort_unstable();
+            let reads: Vec<&[u8]> = cuts.windows(2).map(|pair| &stream[pair[0]..pair[1]]).collect();
+            prop_assert_eq!(split(&reads), split(&[&stream]));
+        }
+    }
+}

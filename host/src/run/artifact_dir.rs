@@ -1,0 +1,110 @@
+//! The folder of a run: made new, never silently reused.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::{record::journal, report};
+
+/// Why there is no folder for the run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ArtifactDirError {
+    /// It holds files, and nobody said that they may go.
+    #[error("use `{}` for this run: it is not empty", .0.display())]
+    NotEmpty(PathBuf),
+    /// A file system error.
+    #[error("prepare the folder `{}`", .path.display())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl ArtifactDirError {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::NotEmpty(_) => "choose another `--artifact-dir`, or add `--overwrite` to replace that run's files",
+            Self::Io { .. } => "choose an `--artifact-dir` on a disk where you may write",
+        }
+    }
+}
+
+/// Makes the folder that the user named. With `overwrite`, the files of an earlier run in it go; others stay.
+pub(crate) fn claim(path: &Path, overwrite: bool) -> Result<PathBuf, ArtifactDirError> {
+    let io = |source| ArtifactDirError::Io { path: path.to_owned(), source };
+    std::fs::create_dir_all(path).map_err(io)?;
+    let mut entries = std::fs::read_dir(path).map_err(io)?;
+    if entries.next().is_none() {
+        return Ok(path.to_owned());
+    }
+    if !overwrite {
+        return Err(ArtifactDirError::NotEmpty(path.to_owned()));
+    }
+    for name in report::FILE_NAMES.iter().chain([&journal::FILE_NAME]) {
+        match std::fs::remove_file(path.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+            _ => {}
+        }
+    }
+    Ok(path.to_owned())
+}
+
+/// Makes a new folder for a default name: `name`, or `name-2` and so on when that is taken. Two runs that start at
+/// once get two folders.
+pub(crate) fn number(path: &Path) -> Result<PathBuf, ArtifactDirError> {
+    let io = |source| ArtifactDirError::Io { path: path.to_owned(), source };
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(io)?;
+    }
+    let mut candidate = path.to_owned();
+    for number in 2_u64.. {
+        match std::fs::create_dir(&candidate) {
+            Ok(()) => return Ok(candidate),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let mut name = path.as_os_str().to_owned();
+                name.push(format!("-{number}"));
+                candidate = name.into();
+            }
+            Err(error) => return Err(io(error)),
+        }
+    }
+    Ok(candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_folder_is_numbered_when_it_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("artifacts/m-openai-chat-concurrency1");
+        let made: Vec<PathBuf> = (0..3).map(|_| number(&path).unwrap()).collect();
+        let names: Vec<_> = made.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(
+            names,
+            ["m-openai-chat-concurrency1", "m-openai-chat-concurrency1-2", "m-openai-chat-concurrency1-3"]
+        );
+    }
+
+    #[test]
+    fn a_folder_with_files_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("notes.txt"), "mine").unwrap();
+        assert!(matches!(claim(dir.path(), false), Err(ArtifactDirError::NotEmpty(_))));
+    }
+
+    #[test]
+    fn overwriting_removes_a_runs_files_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("notes.txt"), "mine").unwrap();
+        std::fs::write(dir.path().join(journal::FILE_NAME), "old").unwrap();
+        claim(dir.path(), true).unwrap();
+        assert!(dir.path().join("notes.txt").exists());
+        assert!(!dir.path().join(journal::FILE_NAME).exists());
+    }
+}

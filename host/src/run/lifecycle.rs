@@ -1,0 +1,209 @@
+//! The life of a run as a pure state machine: [`Event`] in, [`Action`]s out.
+//!
+//! A phase runs, then drains (nothing new is sent, what is in flight may finish), then is cancelled if it takes too
+//! long. The first interrupt drains, the second cancels.
+
+use std::time::Duration;
+
+/// How long requests in flight may take to finish after an interrupt.
+const INTERRUPT_GRACE: Duration = Duration::from_secs(30);
+
+/// Something happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// Every worker has finished its part of the phase.
+    PhaseDone,
+    /// The phase's duration is over.
+    DurationOver,
+    /// The time to wait for requests in flight is over.
+    GraceOver,
+    /// Ctrl-C or SIGTERM.
+    Interrupt,
+    /// A service asks for the end, and why.
+    StopRequested(String),
+    /// The run cannot go on.
+    Broken(Ending),
+}
+
+/// Why a run ended before its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The user interrupted it.
+    Interrupted,
+    /// A service asked for it.
+    Requested(String),
+    /// A required service failed.
+    ServiceLost(String),
+    /// The endpoint panicked too often.
+    EndpointPoisoned(String),
+    /// The journal cannot be written.
+    JournalLost,
+}
+
+impl Ending {
+    /// The sentence for the report.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Interrupted => "interrupted by the user".to_owned(),
+            Self::Requested(reason) => format!("a service asked for the end: {reason}"),
+            Self::ServiceLost(what) => format!("a required service was lost: {what}"),
+            Self::EndpointPoisoned(name) => format!("endpoint `{name}` panicked too often"),
+            Self::JournalLost => "the journal could not be written".to_owned(),
+        }
+    }
+}
+
+/// What the conductor must do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Begin the phase at this position.
+    StartPhase(usize),
+    /// Send nothing new.
+    Drain,
+    /// Report [`Event::GraceOver`] after this long, in place of any earlier timer.
+    ArmGrace(Duration),
+    /// End what is in flight.
+    Cancel,
+    /// The run is over.
+    Finish,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Running,
+    Draining,
+    Cancelling,
+}
+
+/// The state of a run.
+#[derive(Debug)]
+pub(crate) struct Lifecycle {
+    /// How long each phase may drain; `None` without limit.
+    graces: Vec<Option<Duration>>,
+    current: usize,
+    stage: Stage,
+    ending: Option<Ending>,
+}
+
+impl Lifecycle {
+    /// A run of phases with these grace periods, and its first action.
+    pub(crate) fn begin(graces: Vec<Option<Duration>>) -> (Self, Action) {
+        (Self { graces, current: 0, stage: Stage::Running, ending: None }, Action::StartPhase(0))
+    }
+
+    /// Why the run ended, or is ending, before its time.
+    pub(crate) fn ending(&self) -> Option<&Ending> {
+        self.ending.as_ref()
+    }
+
+    /// Moves on.
+    pub(crate) fn on(&mut self, event: Event) -> Vec<Action> {
+        match (event, self.stage) {
+            (Event::PhaseDone, _) => self.next_phase(),
+            (Event::DurationOver, Stage::Running) => {
+                self.stage = Stage::Draining;
+                let grace = self.graces[self.current].map(Action::ArmGrace);
+                std::iter::once(Action::Drain).chain(grace).collect()
+            }
+            (Event::GraceOver, Stage::Draining) => self.cancel(),
+            (Event::Interrupt, Stage::Running | Stage::Draining) => {
+                if self.ending == Some(Ending::Interrupted) { self.cancel() } else { self.end(Ending::Interrupted) }
+            }
+            (Event::StopRequested(reason), Stage::Running) => self.end(Ending::Requested(reason)),
+            (Event::Broken(ending), Stage::Running | Stage::Draining) => {
+                self.ending.get_or_insert(ending);
+                self.cancel()
+            }
+            // Late or repeated events: the decision they call for was taken.
+            _ => Vec::new(),
+        }
+    }
+
+    fn next_phase(&mut self) -> Vec<Action> {
+        if self.ending.is_some() || self.current + 1 == self.graces.len() {
+            return vec![Action::Finish];
+        }
+        self.current += 1;
+        self.stage = Stage::Running;
+        vec![Action::StartPhase(self.current)]
+    }
+
+    fn end(&mut self, ending: Ending) -> Vec<Action> {
+        self.stage = Stage::Draining;
+        self.ending.get_or_insert(ending);
+        vec![Action::Drain, Action::ArmGrace(INTERRUPT_GRACE)]
+    }
+
+    fn cancel(&mut self) -> Vec<Action> {
+        self.stage = Stage::Cancelling;
+        vec![Action::Cancel]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRACE: Duration = Duration::from_secs(5);
+
+    fn lifecycle() -> Lifecycle {
+        let (lifecycle, first) = Lifecycle::begin(vec![None, Some(GRACE)]);
+        assert_eq!(first, Action::StartPhase(0));
+        lifecycle
+    }
+
+    #[test]
+    fn phases_follow_each_other() {
+        let mut run = lifecycle();
+        assert_eq!(run.on(Event::PhaseDone), [Action::StartPhase(1)]);
+        assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
+        assert_eq!(run.ending(), None);
+    }
+
+    #[test]
+    fn a_duration_drains_for_its_grace_and_then_cancels() {
+        let mut run = lifecycle();
+        run.on(Event::PhaseDone);
+        assert_eq!(run.on(Event::DurationOver), [Action::Drain, Action::ArmGrace(GRACE)]);
+        assert_eq!(run.on(Event::GraceOver), [Action::Cancel]);
+        assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
+    }
+
+    #[test]
+    fn a_warm_up_without_a_grace_drains_as_long_as_it_takes() {
+        assert_eq!(lifecycle().on(Event::DurationOver), [Action::Drain]);
+    }
+
+    #[test]
+    fn the_first_interrupt_drains_and_the_second_cancels() {
+        let mut run = lifecycle();
+        assert_eq!(run.on(Event::Interrupt), [Action::Drain, Action::ArmGrace(INTERRUPT_GRACE)]);
+        assert_eq!(run.on(Event::Interrupt), [Action::Cancel]);
+        assert_eq!(run.on(Event::Interrupt), []);
+        assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
+        assert_eq!(run.ending(), Some(&Ending::Interrupted));
+    }
+
+    #[test]
+    fn an_interrupt_while_draining_still_allows_a_second_one() {
+        let mut run = lifecycle();
+        run.on(Event::DurationOver);
+        assert_eq!(run.on(Event::Interrupt), [Action::Drain, Action::ArmGrace(INTERRUPT_GRACE)]);
+        assert_eq!(run.on(Event::Interrupt), [Action::Cancel]);
+    }
+
+    #[test]
+    fn a_broken_run_cancels_at_once_and_starts_no_further_phase() {
+        let mut run = lifecycle();
+        assert_eq!(run.on(Event::Broken(Ending::JournalLost)), [Action::Cancel]);
+        assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
+    }
+
+    #[test]
+    fn a_service_may_ask_for_the_end() {
+        let mut run = lifecycle();
+        let actions = run.on(Event::StopRequested("enough".into()));
+        assert_eq!(actions, [Action::Drain, Action::ArmGrace(INTERRUPT_GRACE)]);
+        assert_eq!(run.ending().map(Ending::reason).as_deref(), Some("a service asked for the end: enough"));
+    }
+}

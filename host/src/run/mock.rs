@@ -1,0 +1,60 @@
+//! The mock server of `profile --mock`: a process of its own, so that it does not share the client's threads.
+
+use std::{
+    io::{self, BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+/// What the server prints in front of its address.
+const ANNOUNCEMENT: &str = "listening on ";
+
+/// Why there is no mock server.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MockError {
+    /// The process did not start.
+    #[error("start the mock server")]
+    Spawn(#[source] io::Error),
+    /// It ended, or said something else, before it listened.
+    #[error("read the mock server's address: it said `{0}`")]
+    Silent(String),
+}
+
+/// A running mock server. It ends with this value, and with this process.
+#[derive(Debug)]
+pub(crate) struct MockProcess {
+    child: Child,
+}
+
+impl MockProcess {
+    /// Starts one on a free port of the loopback interface.
+    pub(crate) fn start() -> Result<Self, MockError> {
+        let program = std::env::current_exe().map_err(MockError::Spawn)?;
+        let child = Command::new(program)
+            .args(["mock-server", "--port", "0", "--exit-with-parent"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(MockError::Spawn)?;
+        Ok(Self { child })
+    }
+
+    /// Waits until it listens, and says where.
+    pub(crate) fn url(&mut self) -> Result<String, MockError> {
+        let mut line = String::new();
+        if let Some(output) = self.child.stdout.take() {
+            BufReader::new(output).read_line(&mut line).map_err(MockError::Spawn)?;
+        }
+        match line.trim().strip_prefix(ANNOUNCEMENT) {
+            Some(url) => Ok(url.to_owned()),
+            None => Err(MockError::Silent(line.trim().to_owned())),
+        }
+    }
+}
+
+impl Drop for MockProcess {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,110 @@
+//! Is the target there? Asked once before the load, so that a wrong address costs a second and not a run.
+
+use std::{
+    io,
+    net::{TcpStream, ToSocketAddrs},
+    time::Duration,
+};
+
+use crate::{
+    clock::{Clock, as_ns},
+    dataset::Conversation,
+    request::{
+        exchange::{Exchange, Wire},
+        prepared::prepare,
+    },
+    schedule::pacer::Pacer,
+};
+
+/// How long a connection may take to open.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Pause between two attempts of waiting for a model.
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Why the load does not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadinessError {
+    /// Nobody answers at the address.
+    #[error("reach the server at `{url}`")]
+    Unreachable {
+        /// The base URL.
+        url: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// It answers, but not with a completion, until the end of the wait.
+    #[error("get an answer from the model within {seconds} s: the last attempt said: {last}")]
+    NotReady {
+        /// How long was waited.
+        seconds: f64,
+        /// What went wrong the last time.
+        last: String,
+    },
+}
+
+impl ReadinessError {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => {
+                "check `--url`, start the server, or let prony wait for it with `--wait-for-model-timeout SECONDS`"
+            }
+            Self::NotReady { .. } => "look at the server's log, or raise `--wait-for-model-timeout`",
+        }
+    }
+}
+
+/// Opens and closes one connection to every target.
+pub(crate) fn check_reachable(urls: &[String]) -> Result<(), ReadinessError> {
+    urls.iter().try_for_each(|url| {
+        connect(url).map_err(|source| ReadinessError::Unreachable { url: url.clone(), source })
+    })
+}
+
+fn connect(url: &str) -> io::Result<()> {
+    let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidInput, what.to_owned());
+    let parsed: reqwest::Url = url.parse().map_err(|_| invalid("not a URL"))?;
+    let host = parsed.host_str().ok_or_else(|| invalid("no host in the URL"))?;
+    let port = parsed.port_or_known_default().ok_or_else(|| invalid("no port in the URL"))?;
+    let mut last = io::Error::new(io::ErrorKind::NotFound, format!("`{host}` has no address"));
+    // An IPv6 literal stands in brackets in a URL and without them everywhere else.
+    for address in (host.trim_matches(['[', ']']), port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
+            Ok(_) => return Ok(()),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Repeats a one-token request until it succeeds or `timeout` is over.
+pub(crate) async fn wait_for_model(
+    wire: &Wire,
+    conversation: &Conversation,
+    timeout: Duration,
+    clock: Clock,
+) -> Result<(), ReadinessError> {
+    let mut pacer = Pacer::new(clock);
+    let deadline = clock.now() + as_ns(timeout);
+    let mut probe = conversation.clone();
+    probe.turns[0].max_tokens = Some(1);
+    loop {
+        let last = match attempt(wire, &probe).await {
+            Ok(()) => return Ok(()),
+            Err(last) => last,
+        };
+        let next = clock.now() + as_ns(RETRY_INTERVAL);
+        if next > deadline {
+            return Err(ReadinessError::NotReady { seconds: timeout.as_secs_f64(), last });
+        }
+        pacer.wait_until(next).await;
+    }
+}
+
+async fn attempt(wire: &Wire, probe: &Conversation) -> Result<(), String> {
+    let request = prepare(&wire.endpoint, &wire.target, probe, 0).map_err(|(_, error)| error.message)?;
+    let mut exchange = Exchange::default();
+    wire.perform(&request, &mut exchange).await;
+    exchange.error.map_or(Ok(()), |error| Err(error.message))
+}

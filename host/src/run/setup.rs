@@ -1,0 +1,110 @@
+//! Everything that a run needs before its first request.
+
+use std::{path::PathBuf, sync::Arc};
+
+use prony_plugin_api::{ErrorDetails, metadata::EndpointMetadata};
+
+use crate::{
+    clock::Clock,
+    config::RunConfig,
+    dataset::{Conversation, tokenizer::Tokenizer},
+    plugin::{PluginError, Registry},
+    record::{Capabilities, RunHeader},
+    request::{
+        endpoint::Endpoint,
+        transport::{TargetPlan, install_tls},
+    },
+    service::supervisor::Wanted,
+};
+
+/// A run that can begin.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// What decides it.
+    pub(crate) config: RunConfig,
+    /// First frame of its journal.
+    pub(crate) header: RunHeader,
+    /// Its clock, which is ticking.
+    pub(crate) clock: Clock,
+    /// Its folder, which exists.
+    pub(crate) dir: PathBuf,
+    /// What the requests say.
+    pub(crate) dataset: Arc<[Conversation]>,
+    /// What counts tokens.
+    pub(crate) tokenizer: Option<Arc<Tokenizer>>,
+    /// The loaded dialect.
+    pub(crate) endpoint: Endpoint,
+    /// What all requests have in common.
+    pub(crate) target: Arc<TargetPlan>,
+    /// Services to start.
+    pub(crate) services: Vec<Wanted>,
+    /// Draw a progress line.
+    pub(crate) show_progress: bool,
+}
+
+/// Loads the dialect.
+pub(crate) fn load_endpoint(registry: &Registry, config: &RunConfig) -> Result<Endpoint, PluginError> {
+    let name = &config.target.endpoint_type;
+    let options = serde_json::json!({ "use_legacy_max_tokens": config.target.use_legacy_max_tokens });
+    Ok(Endpoint::new(name, registry.load_endpoint(name, &options.to_string())?))
+}
+
+/// Works out URLs and headers, and makes TLS ready.
+pub(crate) fn plan_target(
+    config: &RunConfig,
+    metadata: &EndpointMetadata,
+) -> Result<Arc<TargetPlan>, ErrorDetails> {
+    install_tls();
+    let path = metadata.streaming_path.as_ref().filter(|_| config.target.streaming);
+    let path = path.or(metadata.endpoint_path.as_ref());
+    TargetPlan::new(&config.target, path.map(String::as_str)).map(Arc::new)
+}
+
+/// The services that start by themselves, less those that the user switched off.
+pub(crate) fn wanted_services(registry: &Registry, config: &RunConfig) -> Vec<Wanted> {
+    registry
+        .services()
+        .filter(|(_, metadata)| metadata.auto_start)
+        .filter(|(name, _)| *name != SERVER_METRICS || config.server_metrics.enabled)
+        .map(|(name, metadata)| Wanted {
+            name: name.to_owned(),
+            required: metadata.required,
+            options: service_options(name, config),
+        })
+        .collect()
+}
+
+const SERVER_METRICS: &str = "server_metrics";
+
+fn service_options(name: &str, config: &RunConfig) -> String {
+    if name == SERVER_METRICS {
+        serde_json::json!({ "urls": config.server_metrics.urls, "interval_ms": 1000 }).to_string()
+    } else {
+        "{}".to_owned()
+    }
+}
+
+/// What the endpoint's manifest says about the answers of this run.
+pub(crate) fn capabilities(config: &RunConfig, metadata: &EndpointMetadata) -> Capabilities {
+    Capabilities {
+        metrics_title: metadata.metrics_title.clone().unwrap_or_else(|| "Metrics".to_owned()),
+        produces_tokens: metadata.produces_tokens,
+        tokenizes_input: metadata.tokenizes_input,
+        streaming: config.target.streaming,
+    }
+}
+
+impl Run {
+    /// The run as services see it: no secrets.
+    pub(crate) fn facts(&self) -> String {
+        let target = &self.header.config.target;
+        serde_json::json!({
+            "run_id": self.header.run_id,
+            "urls": target.urls,
+            "model": target.model,
+            "endpoint_type": target.endpoint_type,
+            "artifact_dir": self.dir,
+        })
+        .to_string()
+    }
+}

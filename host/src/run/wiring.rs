@@ -1,0 +1,62 @@
+//! How workers, services and the recorder reach the conductor.
+
+use prony_plugin_api::PublishError;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::{
+    record::recorder::RecorderHandle,
+    request::{exchange::Finished, worker},
+    schedule::PhaseCounts,
+    service::host::Outlet,
+};
+
+/// What the conductor hears from other threads.
+#[derive(Clone, Debug)]
+pub(super) enum Signal {
+    /// A worker has finished its part of the phase.
+    WorkerDone(PhaseCounts),
+    /// The endpoint panicked too often.
+    Poisoned,
+    /// A service asks for the end of the run.
+    StopRequested(String),
+    /// The recorder cannot write any more.
+    JournalLost,
+}
+
+/// The end of the wires that workers and services hold.
+#[derive(Clone, Debug)]
+pub(super) struct Wires {
+    pub(super) recorder: RecorderHandle,
+    pub(super) signals: UnboundedSender<Signal>,
+}
+
+impl Wires {
+    fn signal(&self, signal: Signal) {
+        // Without a conductor the run is over, and nobody needs to know.
+        let _ = self.signals.send(signal);
+    }
+}
+
+impl worker::Sink for Wires {
+    fn finished(&self, finished: Finished) {
+        self.recorder.finished(finished);
+    }
+
+    fn phase_done(&self, counts: PhaseCounts) {
+        self.signal(Signal::WorkerDone(counts));
+    }
+
+    fn poisoned(&self) {
+        self.signal(Signal::Poisoned);
+    }
+}
+
+impl Outlet for Wires {
+    fn keep(&self, service: &str, message_type: &str, payload: &[u8]) -> Result<(), PublishError> {
+        self.recorder.service_message(service, message_type, payload)
+    }
+
+    fn request_stop(&self, service: &str, reason: &str) {
+        self.signal(Signal::StopRequested(format!("`{service}`: {reason}")));
+    }
+}

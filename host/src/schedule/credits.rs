@@ -1,0 +1,171 @@
+//! Credits: each worker's share of a phase's schedule.
+//!
+//! In an open loop the share is fixed: of the global schedule, worker `w` of `W` takes every `W`-th request. In a
+//! closed loop it cannot be, because nobody knows which worker's requests end first; there workers lease numbers from
+//! a common counter, in batches that shrink towards the end so that all of them finish together.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use super::{Credit, arrival::Arrivals};
+use crate::{clock::RunNs, config::PhaseConfig, seed::Seed};
+
+/// The largest lease: enough to make the counter's cost vanish.
+const LARGEST_LEASE: u64 = 64;
+
+/// The counter that the workers of one closed loop share.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    taken: AtomicU64,
+}
+
+/// What a worker knows about its place among the others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// Its number, from 0.
+    pub(crate) worker: u64,
+    /// How many there are.
+    pub(crate) workers: u64,
+}
+
+/// One worker's credits of one phase, in the order of their due times.
+#[derive(Debug)]
+pub(crate) struct Credits {
+    place: Place,
+    limit: Option<u64>,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    Closed { pool: Arc<Pool>, lease: std::ops::Range<u64> },
+    Open { arrivals: std::iter::Enumerate<Arrivals>, until_ns: Option<RunNs> },
+}
+
+impl Credits {
+    /// The share of `place` in `phase`. `pool` is common to the workers of the phase; an open loop does not use it.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a checked, positive duration")]
+    pub(crate) fn new(phase: &PhaseConfig, seed: Seed, place: Place, pool: &Arc<Pool>) -> Self {
+        let source = match Arrivals::of(phase.arrival, seed) {
+            Some(arrivals) => Source::Open {
+                arrivals: arrivals.enumerate(),
+                until_ns: phase.duration_s.map(|seconds| (seconds * 1e9) as RunNs),
+            },
+            None => Source::Closed { pool: Arc::clone(pool), lease: 0..0 },
+        };
+        Self { place, limit: phase.request_count, source }
+    }
+
+    /// Takes numbers from the common counter: a large batch while much is left, single ones at the end.
+    fn lease(pool: &Pool, limit: Option<u64>, workers: u64) -> std::ops::Range<u64> {
+        let left = limit.map_or(u64::MAX, |limit| limit.saturating_sub(pool.taken.load(Ordering::Relaxed)));
+        let size = (left / (workers * 4)).clamp(1, LARGEST_LEASE);
+        let start = pool.taken.fetch_add(size, Ordering::Relaxed);
+        let end = limit.map_or(start + size, |limit| limit.min(start + size));
+        start..end
+    }
+}
+
+impl Iterator for Credits {
+    type Item = Credit;
+
+    fn next(&mut self) -> Option<Credit> {
+        let Place { worker, workers } = self.place;
+        match &mut self.source {
+            Source::Closed { pool, lease } => {
+                if lease.is_empty() {
+                    *lease = Self::lease(pool, self.limit, workers);
+                }
+                lease.next().map(|number| Credit { number, due_ns: None })
+            }
+            Source::Open { arrivals, until_ns } => loop {
+                let (number, due_ns) = arrivals.next()?;
+                let number = number as u64;
+                if self.limit.is_some_and(|limit| number >= limit)
+                    || until_ns.is_some_and(|until_ns| due_ns >= until_ns)
+                {
+                    return None;
+                }
+                if number % workers == worker {
+                    return Some(Credit { number, due_ns: Some(due_ns) });
+                }
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::{Arrival, PhaseKind};
+
+    fn phase(arrival: Arrival, request_count: Option<u64>, duration_s: Option<f64>) -> PhaseConfig {
+        PhaseConfig {
+            kind: PhaseKind::Profiling,
+            arrival,
+            concurrency: None,
+            request_count,
+            duration_s,
+            grace_s: None,
+        }
+    }
+
+    fn shares(phase: &PhaseConfig, workers: u64) -> Vec<Credits> {
+        let pool = Arc::new(Pool::default());
+        (0..workers)
+            .map(|worker| Credits::new(phase, Seed::new(42), Place { worker, workers }, &pool))
+            .collect()
+    }
+
+    proptest! {
+        /// Whoever asks first, every number is given out once and none beyond the count.
+        #[test]
+        fn a_closed_loop_gives_each_number_once(count in 0u64..500, workers in 1u64..6, order in any::<u64>()) {
+            let mut shares = shares(&phase(Arrival::ClosedLoop, Some(count), None), workers);
+            let (mut numbers, mut turn) = (Vec::new(), order);
+            while !shares.is_empty() {
+                turn = turn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let asked = (turn >> 33) as usize % shares.len();
+                match shares[asked].next() {
+                    Some(credit) => numbers.push(credit.number),
+                    None => drop(shares.remove(asked)),
+                }
+            }
+            numbers.sort_unstable();
+            prop_assert_eq!(numbers, (0..count).collect::<Vec<_>>());
+        }
+
+        /// The shares of an open loop, put together, are the schedule of one worker alone.
+        #[test]
+        fn an_open_loop_is_divided_without_loss(count in 0u64..300, workers in 1u64..6) {
+            let phase = phase(Arrival::Poisson { rate: 50.0 }, Some(count), None);
+            let alone: Vec<Credit> = shares(&phase, 1).remove(0).collect();
+            let mut together: Vec<Credit> = shares(&phase, workers).into_iter().flatten().collect();
+            together.sort_by_key(|credit| credit.number);
+            prop_assert_eq!(together, alone);
+        }
+    }
+
+    #[test]
+    fn a_duration_ends_an_open_loop() {
+        let phase = phase(Arrival::Constant { rate: 10.0 }, None, Some(0.5));
+        let due: Vec<_> = shares(&phase, 1).remove(0).map(|credit| credit.due_ns.unwrap() / 1_000_000).collect();
+        assert_eq!(due, [0, 100, 200, 300, 400]);
+    }
+
+    #[test]
+    fn leases_shrink_to_single_credits() {
+        let pool = Pool::default();
+        let sizes: Vec<u64> = std::iter::repeat_with(|| Credits::lease(&pool, Some(100), 2))
+            .take_while(|lease| !lease.is_empty())
+            .map(|lease| lease.end - lease.start)
+            .collect();
+        assert_eq!(sizes[0], 12);
+        assert!(sizes.windows(2).all(|pair| pair[1] <= pair[0]), "{sizes:?}");
+        assert_eq!(sizes.last(), Some(&1));
+    }
+}

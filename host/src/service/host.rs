@@ -1,0 +1,68 @@
+//! What a service sees of the host.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use prony_plugin_api::{LogLevel, PublishError, abi::host::HostServices};
+
+use super::bus::{Bus, Traffic};
+use crate::clock::Clock;
+
+/// Takes what services publish, without blocking. Implemented by the recorder and, for stop requests, by the run.
+pub(crate) trait Outlet: Send + Sync {
+    /// Keeps a published message. Full or closed is an answer, not a failure.
+    fn keep(&self, service: &str, message_type: &str, payload: &[u8]) -> Result<(), PublishError>;
+    /// A service asks for the end of the run.
+    fn request_stop(&self, service: &str, reason: &str);
+}
+
+/// One service's view of the host.
+pub(crate) struct ServiceHost {
+    /// Entry name of the service.
+    pub(crate) name: Arc<str>,
+    /// The run's clock.
+    pub(crate) clock: Clock,
+    /// The run as the text of a JSON object.
+    pub(crate) facts: Arc<str>,
+    /// Routes to other services.
+    pub(crate) bus: Arc<Bus>,
+    /// Keeps what it publishes.
+    pub(crate) outlet: Arc<dyn Outlet>,
+    /// Its message counts.
+    pub(crate) traffic: Arc<Traffic>,
+}
+
+impl HostServices for ServiceHost {
+    fn log_enabled(&self, level: LogLevel, _target: &str) -> bool {
+        crate::plugin::log::enabled(level)
+    }
+
+    fn log(&self, level: LogLevel, target: &str, text: &str) {
+        crate::plugin::log::write(level, &self.name, target, text);
+    }
+
+    fn publish(&self, message_type: &str, payload: &[u8]) -> Result<(), PublishError> {
+        match self.outlet.keep(&self.name, message_type, payload) {
+            Ok(()) => {
+                self.traffic.published.fetch_add(1, Ordering::Relaxed);
+                self.bus.deliver(message_type, payload);
+                Ok(())
+            }
+            Err(error) => {
+                self.traffic.lost.fetch_add(1, Ordering::Relaxed);
+                Err(error)
+            }
+        }
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.clock.now()
+    }
+
+    fn run_facts(&self) -> String {
+        self.facts.to_string()
+    }
+
+    fn request_stop(&self, reason: &str) {
+        self.outlet.request_stop(&self.name, reason);
+    }
+}

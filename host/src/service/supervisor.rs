@@ -1,0 +1,161 @@
+//! The supervisor: starts services, watches them, stops them, and reports how each one fared.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use prony_plugin_api::{ErrorDetails, abi::host::HostTable};
+
+use super::{
+    bus::{Bus, Subscriber, Traffic},
+    host::{Outlet, ServiceHost},
+    mailbox::{CALL_DEADLINE, Command, Mailbox},
+};
+use crate::{
+    clock::Clock,
+    plugin::{PluginError, Registry},
+};
+
+/// What a service that keeps its deadline may still need to return.
+const STOP_MARGIN: Duration = Duration::from_millis(200);
+
+/// A service that a run wants.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    /// Entry name.
+    pub(crate) name: String,
+    /// Its death ends the run.
+    pub(crate) required: bool,
+    /// The text of a JSON object.
+    pub(crate) options: String,
+}
+
+/// What all services of a run share.
+pub(crate) struct Surroundings {
+    /// The run's clock.
+    pub(crate) clock: Clock,
+    /// The run as the text of a JSON object.
+    pub(crate) facts: Arc<str>,
+    /// Routes messages.
+    pub(crate) bus: Arc<Bus>,
+    /// Keeps what services publish.
+    pub(crate) outlet: Arc<dyn Outlet>,
+}
+
+/// How a service fared.
+#[derive(Clone, Debug)]
+pub(crate) struct Fate {
+    /// Entry name.
+    pub(crate) name: String,
+    /// Its death ends the run.
+    pub(crate) required: bool,
+    /// Why it failed, if it did.
+    pub(crate) error: Option<ErrorDetails>,
+    /// Messages it published.
+    pub(crate) published: u64,
+    /// Messages it was sent.
+    pub(crate) received: u64,
+    /// Messages lost to full queues.
+    pub(crate) lost: u64,
+}
+
+/// The services of one run.
+#[derive(Debug, Default)]
+pub(crate) struct Supervisor {
+    services: Vec<Supervised>,
+}
+
+#[derive(Debug)]
+struct Supervised {
+    wanted: Wanted,
+    traffic: Arc<Traffic>,
+    /// The mailbox, or why there is none.
+    state: Result<Mailbox, ErrorDetails>,
+}
+
+impl Supervisor {
+    /// Loads, initialises and starts every wanted service. One that fails is kept with its error.
+    pub(crate) fn start(wanted: Vec<Wanted>, registry: &Registry, around: &Surroundings) -> Self {
+        let services = wanted.into_iter().map(|wanted| Supervised::start(wanted, registry, around)).collect();
+        Self { services }
+    }
+
+    /// The first required service that has failed, with its error.
+    pub(crate) fn lost_required(&self) -> Option<(&str, ErrorDetails)> {
+        let mut required = self.services.iter().filter(|service| service.wanted.required);
+        required.find_map(|service| Some((service.wanted.name.as_str(), service.failure()?)))
+    }
+
+    /// Stops every service, each within `deadline`, and says how each one fared.
+    pub(crate) fn stop(self, deadline: Duration) -> Vec<Fate> {
+        self.services.into_iter().map(|service| service.stop(deadline)).collect()
+    }
+}
+
+impl Supervised {
+    fn start(wanted: Wanted, registry: &Registry, around: &Surroundings) -> Self {
+        let traffic = Arc::new(Traffic::default());
+        let state = open(&wanted, registry, around, &traffic);
+        if let Err(error) = &state {
+            tracing::warn!(service = wanted.name, "{}", error.message);
+        }
+        Self { wanted, traffic, state }
+    }
+
+    fn failure(&self) -> Option<ErrorDetails> {
+        match &self.state {
+            Ok(mailbox) => mailbox.failure(),
+            Err(error) => Some(error.clone()),
+        }
+    }
+
+    fn stop(self, deadline: Duration) -> Fate {
+        let error = match self.state {
+            Ok(mailbox) => {
+                mailbox.call(deadline + STOP_MARGIN, |reply| Command::Stop(deadline, reply)).err()
+            }
+            Err(error) => Some(error),
+        };
+        Fate {
+            name: self.wanted.name,
+            required: self.wanted.required,
+            error,
+            published: self.traffic.published.load(Ordering::Relaxed),
+            received: self.traffic.received.load(Ordering::Relaxed),
+            lost: self.traffic.lost.load(Ordering::Relaxed),
+        }
+    }
+}
+
+fn open(
+    wanted: &Wanted,
+    registry: &Registry,
+    around: &Surroundings,
+    traffic: &Arc<Traffic>,
+) -> Result<Mailbox, ErrorDetails> {
+    let name: Arc<str> = wanted.name.as_str().into();
+    let host = HostTable::leak(ServiceHost {
+        name: Arc::clone(&name),
+        clock: around.clock,
+        facts: Arc::clone(&around.facts),
+        bus: Arc::clone(&around.bus),
+        outlet: Arc::clone(&around.outlet),
+        traffic: Arc::clone(traffic),
+    });
+    let instance = registry.load_service(&wanted.name, &wanted.options, host).map_err(|error| load(&error))?;
+    let types = instance.subscriptions();
+    let mailbox = Mailbox::open(&name, instance, around.clock).map_err(|error| ErrorDetails {
+        kind: "thread".into(),
+        message: format!("service `{name}` has no thread: {error}"),
+        ..ErrorDetails::default()
+    })?;
+    mailbox.call(CALL_DEADLINE, Command::Init)?;
+    around.bus.subscribe(Subscriber { types, queue: mailbox.queue(), traffic: Arc::clone(traffic) });
+    mailbox.call(CALL_DEADLINE, Command::Start)?;
+    Ok(mailbox)
+}
+
+fn load(error: &PluginError) -> ErrorDetails {
+    ErrorDetails { kind: "plugin_load".into(), message: error.to_string(), ..ErrorDetails::default() }
+}
