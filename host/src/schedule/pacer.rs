@@ -17,7 +17,7 @@ enum Timer {
     /// The runtime's, to the next millisecond. Also obeys a test's paused clock.
     Runtime,
     #[cfg(target_os = "linux")]
-    Descriptor(tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>),
+    Descriptor(tokio::net::unix::pipe::Receiver),
 }
 
 impl Pacer {
@@ -64,33 +64,35 @@ fn finest_timer() -> Timer {
 
 #[cfg(target_os = "linux")]
 mod descriptor {
-    use std::{io, os::fd::OwnedFd};
+    use std::io;
 
     use rustix::time::{
         Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
         timerfd_settime,
     };
-    use tokio::io::unix::AsyncFd;
+    use tokio::net::unix::pipe::Receiver;
 
-    pub(super) fn open() -> io::Result<AsyncFd<OwnedFd>> {
+    /// A timer descriptor behind the runtime's pipe reader: like a pipe, it becomes readable and is read. The
+    /// runtime's own wrapper for any descriptor cannot be made without unsafe code.
+    pub(super) fn open() -> io::Result<Receiver> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-        Ok(AsyncFd::register(timerfd_create(TimerfdClockId::Monotonic, flags)?)?)
+        Receiver::from_owned_fd_unchecked(timerfd_create(TimerfdClockId::Monotonic, flags)?)
     }
 
     /// Waits `left_ns` from now. Cancelling the wait is fine: the next one sets the timer anew.
-    pub(super) async fn wait(timer: &mut AsyncFd<OwnedFd>, left_ns: u64) -> io::Result<()> {
+    pub(super) async fn wait(timer: &mut Receiver, left_ns: u64) -> io::Result<()> {
         let seconds = i64::try_from(left_ns / 1_000_000_000).unwrap_or(i64::MAX);
         let nanoseconds = i64::try_from(left_ns % 1_000_000_000).unwrap_or(0);
         let once = Itimerspec {
             it_interval: Timespec { tv_sec: 0, tv_nsec: 0 },
             it_value: Timespec { tv_sec: seconds, tv_nsec: nanoseconds },
         };
-        timerfd_settime(timer.get_ref(), TimerfdTimerFlags::empty(), &once)?;
+        timerfd_settime(&mut *timer, TimerfdTimerFlags::empty(), &once)?;
         loop {
-            let mut ready = timer.readable().await?;
-            let expired = ready.try_io(|fd| Ok(rustix::io::read(fd.get_ref(), &mut [0; 8])?));
-            if let Ok(expired) = expired {
-                return expired.map(drop);
+            timer.readable().await?;
+            match timer.try_read(&mut [0; 8]) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return read.map(drop),
             }
         }
     }
