@@ -1,1 +1,30 @@
-//! Placeholder.
+//! The OpenAI dialects: chat completions, text completions and embeddings.
+//!
+//! Requests are written by `chat`, `completions` and `embeddings`, each on top of `body`, which knows how the
+//! user's own fields come in, with `content` and `prompt` for the two ways to state an input. Both generating
+//! dialects share one reader, `answer`, because servers mix their shapes anyway; it stands on `wire` (what a reply
+//! looks like), `text` and `few` (how it is read without allocating), `usage` (token counts under all their
+//! names) and `failure` (the many shapes of an error).
+//!
+//! Nothing here looks at a clock or a socket, and no good answer is judged by its `object` member.
+
+mod answer;
+mod body;
+mod chat;
+mod completions;
+mod content;
+mod embeddings;
+mod failure;
+mod few;
+mod prompt;
+#[cfg(test)]
+mod tests;
+mod text;
+mod usage;
+mod wire;
+
+use chat::ChatEndpoint;
+use completions::CompletionsEndpoint;
+use embeddings::EmbeddingsEndpoint;
+
+prony_plugin_api::export_plugin! { endpoints: [ChatEndpoint, CompletionsEndpoint, EmbeddingsEndpoint] }

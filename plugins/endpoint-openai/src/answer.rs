@@ -1,0 +1,161 @@
+//! Reading generated text: [`AnswerParser`], for chat and text completions alike.
+//!
+//! A chunk of a stream and a whole answer differ in little more than `delta` and `message`; servers mix even those
+//! up. So there is one reader, and what is present decides.
+
+use prony_plugin_api::{EventSink, Parser, Result, TextKind};
+
+use crate::{
+    failure::{self, Failure},
+    few::Few,
+    text::Content,
+    wire::{ChatText, Facts, Function, Reply},
+};
+
+/// What a reply that is none is compared with.
+const EXPECTED: &str = "an object with `choices`";
+
+/// Reads one response.
+#[derive(Debug, Default)]
+pub(crate) struct AnswerParser {
+    facts: Facts,
+}
+
+impl Parser for AnswerParser {
+    fn event(&mut self, name: &str, data: &[u8], out: &mut EventSink<'_>) -> Result<()> {
+        let data = data.trim_ascii();
+        if name.eq_ignore_ascii_case("error") {
+            Failure::read(data).report(None, out);
+            return Ok(());
+        }
+        match data {
+            // llama.cpp opens a stream for several prompts with `null`.
+            b"" | b"null" => Ok(()),
+            b"[DONE]" => {
+                out.done();
+                Ok(())
+            }
+            _ => self.chunk(data, out),
+        }
+    }
+
+    fn body(&mut self, status: u32, body: &[u8], out: &mut EventSink<'_>) -> Result<()> {
+        let body = body.trim_ascii();
+        if !(200..300).contains(&status) {
+            Failure::read(body).report(Some(status), out);
+            return Ok(());
+        }
+        let reply: Reply<'_> = match serde_json::from_slice(body) {
+            Ok(reply) => reply,
+            Err(error) => return failure::unreadable(body, EXPECTED, &error, out),
+        };
+        if reply.choices.is_none() {
+            // Nothing of it is told: what another dialect says under the same names may mean something else.
+            Failure::find(body).ok_or_else(|| failure::unexpected(body, EXPECTED))?.report(None, out);
+        } else if !self.reply(&reply, body, out) {
+            out.done();
+        }
+        Ok(())
+    }
+}
+
+impl AnswerParser {
+    fn chunk(&mut self, data: &[u8], out: &mut EventSink<'_>) -> Result<()> {
+        match serde_json::from_slice::<Reply<'_>>(data) {
+            // Chunks without anything in them (pings, timings) are nobody's fault.
+            Ok(reply) => {
+                self.reply(&reply, data, out);
+                Ok(())
+            }
+            Err(error) if matches!(data.first(), Some(b'{' | b'[' | b'"')) => {
+                failure::unreadable(data, EXPECTED, &error, out)
+            }
+            // No JSON was even begun: a server's or a proxy's plain words in the middle of a stream.
+            Err(_) => {
+                Failure::of_text(&String::from_utf8_lossy(data)).report(None, out);
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells everything that `reply` says, and whether that includes an error. `data` is its text.
+    fn reply(&mut self, reply: &Reply<'_>, data: &[u8], out: &mut EventSink<'_>) -> bool {
+        self.facts.tell(&reply.id, &reply.model, out);
+        let failed_choice = choices(reply, out);
+        if let Some(counts) = reply.usage.as_ref().and_then(|usage| usage.counts()) {
+            out.usage(counts);
+        }
+        let suspicious = reply.error.is_some() || (reply.choices.is_none() && reply.usage.is_none());
+        let failure = if suspicious { Failure::find(data) } else { None };
+        let failure = failure.or_else(|| {
+            failed_choice.map(|choice| {
+                Failure::of_text(&format!("the server ended choice {choice} with finish_reason `error`"))
+            })
+        });
+        if let Some(failure) = &failure {
+            failure.report(None, out);
+        }
+        failure.is_some()
+    }
+}
+
+/// Tells the texts and ends of all choices. Returns one that the server says failed, if there is one.
+fn choices(reply: &Reply<'_>, out: &mut EventSink<'_>) -> Option<u32> {
+    let mut failed = None;
+    for (position, choice) in reply.choices.iter().flat_map(Few::enumerate) {
+        let index = choice.index.unwrap_or(position);
+        let mut voice = Voice { choice: index, out };
+        for said in choice.delta.iter().chain(&choice.message) {
+            voice.chat(said);
+        }
+        voice.say(TextKind::CONTENT, &choice.text);
+        if !choice.finish_reason.is_empty() {
+            out.finish(index, &choice.finish_reason);
+        }
+        if &*choice.finish_reason == "error" {
+            failed = Some(index);
+        }
+    }
+    failed
+}
+
+/// One choice's way to the host.
+struct Voice<'a, 'o> {
+    choice: u32,
+    out: &'a mut EventSink<'o>,
+}
+
+impl Voice<'_, '_> {
+    /// An empty text is no token: it must not reach the host as an event.
+    fn say(&mut self, kind: TextKind, text: &str) {
+        if !text.is_empty() {
+            self.out.text(kind, self.choice, text);
+        }
+    }
+
+    fn chat(&mut self, said: &ChatText<'_>) {
+        // Servers in transition send the same thought under both names.
+        let thought =
+            if said.reasoning_content.is_empty() { &said.reasoning } else { &said.reasoning_content };
+        self.say(TextKind::REASONING, thought);
+        match &said.content {
+            Content::Whole(text) => self.say(TextKind::CONTENT, text),
+            Content::Parts(parts) => {
+                for part in parts.iter() {
+                    self.say(TextKind::CONTENT, &part.text);
+                    self.say(TextKind::REFUSAL, &part.refusal);
+                }
+            }
+        }
+        self.say(TextKind::REFUSAL, &said.refusal);
+        let calls = said.tool_calls.iter().filter_map(|call| call.function.as_ref());
+        for function in calls.chain(&said.function_call) {
+            self.call(function);
+        }
+    }
+
+    fn call(&mut self, function: &Function<'_>) {
+        self.say(TextKind::TOOL, &function.name);
+        self.say(TextKind::TOOL, &function.arguments);
+    }
+}

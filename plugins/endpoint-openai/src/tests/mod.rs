@@ -1,0 +1,5 @@
+//! The endpoints, driven through the tables that the host uses: what they write, and what they read.
+
+mod format;
+mod replay;
+mod wire_case;

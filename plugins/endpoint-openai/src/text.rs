@@ -1,0 +1,189 @@
+//! Text of an answer, borrowed from its bytes wherever they hold it as it is.
+//!
+//! `serde` borrows a `&str`, but neither an `Option<Cow<str>>` nor a text that may be `null`; these types do.
+
+use std::{borrow::Cow, fmt, ops::Deref};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+};
+use serde_json::Value;
+
+use crate::few::Few;
+
+/// A text: borrowed unless it holds escapes. `null` is an empty text, and a whole number its digits, because some
+/// servers number their responses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Text<'a>(Cow<'a, str>);
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text or null")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Text(Cow::Owned(number.to_string())))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Text::default())
+    }
+}
+
+/// Content of a message: one text, or a list of typed parts.
+#[derive(Debug)]
+pub(crate) enum Content<'a> {
+    /// All of it.
+    Whole(Text<'a>),
+    /// In pieces, in order.
+    Parts(Few<ContentPart<'a>>),
+}
+
+/// One part of a message's content. Parts of other types, such as images, have neither text.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ContentPart<'a> {
+    /// Visible text.
+    #[serde(borrow)]
+    pub(crate) text: Text<'a>,
+    /// A refusal in place of it.
+    #[serde(borrow)]
+    pub(crate) refusal: Text<'a>,
+}
+
+impl Default for Content<'_> {
+    fn default() -> Self {
+        Self::Whole(Text::default())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ContentVisitor)
+    }
+}
+
+struct ContentVisitor;
+
+impl<'de> Visitor<'de> for ContentVisitor {
+    type Value = Content<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a list of parts or null")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        TextVisitor.visit_borrowed_str(text).map(Content::Whole)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        TextVisitor.visit_str(text).map(Content::Whole)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(Content::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, parts: A) -> Result<Self::Value, A::Error> {
+        Few::collect(parts).map(Content::Parts)
+    }
+}
+
+/// Arguments of a tool call: JSON as text, or (some servers) the JSON itself.
+#[derive(Debug, Default)]
+pub(crate) struct Arguments<'a>(Text<'a>);
+
+impl Deref for Arguments<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Arguments<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ArgumentsVisitor)
+    }
+}
+
+struct ArgumentsVisitor;
+
+impl<'de> Visitor<'de> for ArgumentsVisitor {
+    type Value = Arguments<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, an object or null")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        TextVisitor.visit_borrowed_str(text).map(Arguments)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        TextVisitor.visit_str(text).map(Arguments)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(Arguments::default())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
+        let json = Value::deserialize(MapAccessDeserializer::new(fields))?;
+        Ok(Arguments(Text(Cow::Owned(json.to_string()))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_borrowed(json: &str) -> bool {
+        matches!(serde_json::from_str::<Text<'_>>(json).unwrap().0, Cow::Borrowed(_))
+    }
+
+    #[test]
+    fn only_a_text_with_escapes_is_copied() {
+        assert!(is_borrowed(r#"" naïve""#));
+        assert!(!is_borrowed(r#""a\nb""#));
+    }
+
+    #[test]
+    fn null_is_no_text_and_a_number_its_digits() {
+        assert_eq!(&*serde_json::from_str::<Text<'_>>("null").unwrap(), "");
+        assert_eq!(&*serde_json::from_str::<Text<'_>>("17").unwrap(), "17");
+    }
+
+    #[test]
+    fn arguments_that_came_as_an_object_become_their_json() {
+        let arguments: Arguments<'_> = serde_json::from_str(r#"{ "city": "Lima", "days": 2 }"#).unwrap();
+        assert_eq!(&*arguments, r#"{"city":"Lima","days":2}"#);
+    }
+}

@@ -1,0 +1,138 @@
+//! What a reply looks like: the members that matter, of a stream's chunk and of a whole answer alike.
+//!
+//! Everything is optional and unknown members are skipped, because servers differ in what they leave out. A list of
+//! choices that is missing is told apart from an empty one: the first means that this is no reply.
+
+use prony_plugin_api::EventSink;
+use serde::{Deserialize, de::IgnoredAny};
+
+use crate::{
+    few::Few,
+    text::{Arguments, Content, Text},
+    usage::Usage,
+};
+
+/// One chunk of a stream, or a whole answer.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, expecting = "an object with `choices`")]
+pub(crate) struct Reply<'a> {
+    #[serde(borrow)]
+    pub(crate) id: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) model: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) choices: Option<Few<Choice<'a>>>,
+    pub(crate) usage: Option<Usage>,
+    /// Present and not `null`. What it says is read again, at leisure, by [`crate::failure`].
+    pub(crate) error: Option<IgnoredAny>,
+}
+
+/// One of the answers that were asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Choice<'a> {
+    /// Its number; its position in the list when the server gives none.
+    pub(crate) index: Option<u32>,
+    /// What a chat's chunk adds.
+    #[serde(borrow)]
+    pub(crate) delta: Option<ChatText<'a>>,
+    /// What a chat's whole answer says.
+    #[serde(borrow)]
+    pub(crate) message: Option<ChatText<'a>>,
+    /// What a text completion says or adds.
+    #[serde(borrow)]
+    pub(crate) text: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) finish_reason: Text<'a>,
+}
+
+/// The channels of a chat message.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ChatText<'a> {
+    /// Thinking, by the older name. A server may send it under both names at once.
+    #[serde(borrow)]
+    pub(crate) reasoning_content: Text<'a>,
+    /// Thinking, by the newer name.
+    #[serde(borrow)]
+    pub(crate) reasoning: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) content: Content<'a>,
+    #[serde(borrow)]
+    pub(crate) refusal: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) tool_calls: Few<ToolCall<'a>>,
+    /// What a tool call was before there could be several.
+    #[serde(borrow)]
+    pub(crate) function_call: Option<Function<'a>>,
+}
+
+/// One call of a tool.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ToolCall<'a> {
+    #[serde(borrow)]
+    pub(crate) function: Option<Function<'a>>,
+}
+
+/// A function's name and its arguments, or a piece of them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Function<'a> {
+    #[serde(borrow)]
+    pub(crate) name: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) arguments: Arguments<'a>,
+}
+
+/// The facts of a response that every chunk repeats and the host wants once.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    id_told: bool,
+    model_told: bool,
+}
+
+impl Facts {
+    /// Tells what was not told before.
+    pub(crate) fn tell(&mut self, id: &str, model: &str, out: &mut EventSink<'_>) {
+        if !self.id_told && !id.is_empty() {
+            out.fact("response_id", id);
+            self.id_told = true;
+        }
+        if !self.model_told && !model.is_empty() {
+            out.fact("model", model);
+            self.model_told = true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where a text lies, if it lies inside `data`.
+    fn lies_in(data: &str, text: &str) -> bool {
+        data.as_bytes().as_ptr_range().contains(&text.as_ptr())
+    }
+
+    #[test]
+    fn an_unescaped_delta_is_borrowed_from_the_chunk() {
+        let data = r#"{"id":"c-1","object":"chat.completion.chunk","created":1,"model":"m","choices":
+            [{"index":0,"delta":{"reasoning":" so","content":" naïve"},"logprobs":null,"finish_reason":"stop"}]}"#;
+        let reply: Reply<'_> = serde_json::from_str(data).unwrap();
+        let choices = reply.choices.as_ref().unwrap();
+        let choice = choices.iter().next().unwrap();
+        let delta = choice.delta.as_ref().unwrap();
+        let Content::Whole(content) = &delta.content else { panic!("{delta:?}") };
+        assert_eq!((&**content, &*delta.reasoning, &*choice.finish_reason), (" naïve", " so", "stop"));
+        for text in [&reply.id, &reply.model, content, &delta.reasoning, &choice.finish_reason] {
+            assert!(lies_in(data, text), "`{}` was copied", &**text);
+        }
+    }
+
+    #[test]
+    fn missing_choices_are_told_from_empty_ones() {
+        assert!(serde_json::from_str::<Reply<'_>>("{}").unwrap().choices.is_none());
+        assert!(serde_json::from_str::<Reply<'_>>(r#"{"choices":[]}"#).unwrap().choices.is_some());
+    }
+}
