@@ -1,0 +1,177 @@
+//! The real binary, with a folder of its own for everything that it writes.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use crate::{MockServer, Run, build_dir};
+
+/// How long anything may take before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Seed of every run, unless a test says otherwise.
+const SEED: &str = "42";
+
+/// One invocation of `prony`, under construction.
+#[derive(Debug)]
+pub struct Tool {
+    command: Command,
+    dir: TempDir,
+}
+
+impl Tool {
+    /// `prony` with these words. It sees none of the user's plugins and settings.
+    ///
+    /// # Panics
+    /// When the binary was not built.
+    pub fn new<I: AsRef<OsStr>>(words: impl IntoIterator<Item = I>) -> Self {
+        let program = build_dir().join("prony");
+        assert!(program.exists(), "`prony` is not built: run `cargo test --workspace`");
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let mut command = Command::new(program);
+        command.args(words).current_dir(dir.path()).stdin(Stdio::null());
+        for name in ["PRONY_PLUGIN_PATH", "PRONY_LOG", "PRONY_API_KEY", "RUST_BACKTRACE"] {
+            command.env_remove(name);
+        }
+        command.env("XDG_DATA_HOME", dir.path().join("data")).env("XDG_DATA_DIRS", dir.path().join("system"));
+        Self { command, dir }
+    }
+
+    /// A small streaming chat profile against `server`, with seed 42, in a folder of its own.
+    pub fn profile(server: &MockServer) -> Self {
+        let url = server.url().to_owned();
+        Self::profile_at(&url)
+    }
+
+    /// The same against any address.
+    pub fn profile_at(url: &str) -> Self {
+        let words =
+            ["profile", "--model", "m", "--url", url, "--endpoint-type", "chat", "--streaming", "--ui", "none"];
+        let tool = Self::new(words);
+        let artifacts = tool.dir.path().join("run");
+        tool.args(["--isl", "16", "--random-seed", SEED]).arg("--artifact-dir").arg(artifacts)
+    }
+
+    /// Adds words.
+    #[must_use]
+    pub fn args<I: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = I>) -> Self {
+        self.command.args(words);
+        self
+    }
+
+    /// Adds one word.
+    #[must_use]
+    pub fn arg(mut self, word: impl AsRef<OsStr>) -> Self {
+        self.command.arg(word);
+        self
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Its working folder.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Writes a file into its working folder.
+    ///
+    /// # Panics
+    /// When the file cannot be written.
+    pub fn file(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.dir.path().join(name);
+        std::fs::write(&path, contents).expect("a file in a temporary folder");
+        path
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn run(mut self) -> Run {
+        let output = self.command.output().expect("the binary starts");
+        Run::new(&output, self.dir)
+    }
+
+    /// Starts it and lets it run.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn spawn(mut self) -> Running {
+        let child =
+            self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        Running { child, dir: self.dir }
+    }
+}
+
+/// An invocation that is under way.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    dir: TempDir,
+}
+
+impl Running {
+    /// Sends a signal: `INT`, `TERM` or `KILL`.
+    ///
+    /// # Panics
+    /// When there is no `kill` program.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
+        assert!(status.expect("`kill` starts").success());
+    }
+
+    /// Its working folder.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn wait(mut self) -> Run {
+        let deadline = deadline();
+        while self.child.try_wait().expect("a child can be asked").is_none() {
+            assert!(Instant::now() < deadline, "prony did not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let Self { child, dir } = self;
+        Run::new(&child.wait_with_output().expect("its output"), dir)
+    }
+}
+
+/// Asks again and again until `found` has an answer.
+///
+/// # Panics
+/// When it never has.
+pub fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let deadline = deadline();
+    loop {
+        if let Some(answer) = found() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "{what}: did not happen");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a deadline for the tests' patience, not a measurement")]
+fn deadline() -> Instant {
+    Instant::now() + PATIENCE
+}
+
+/// The code a process ended with; a signal's number plus 128.
+pub(crate) fn code(status: ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt;
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+}
