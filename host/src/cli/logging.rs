@@ -15,7 +15,7 @@ const VARIABLE: &str = "PRONY_LOG";
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Logging")]
 pub(super) struct LogFlags {
-    /// What to log on stderr; PRONY_LOG sets it by module [default: warn].
+    /// What to log on stderr; `PRONY_LOG` sets it by module [default: warn].
     #[arg(long, global = true, value_name = "LEVEL", value_parser = ChoiceParser::<Level>::new())]
     log_level: Option<Level>,
 

@@ -36,14 +36,10 @@ pub(crate) fn answer(answer: &clap::Error) -> Exit {
 
 /// One line each: what failed, what lies behind it, what to do.
 fn explanation(failure: &Failure) -> String {
-    let mut text = format!("error: failed to {}\n", failure.message);
-    if !failure.causes.is_empty() {
-        text += &format!("cause: {}\n", failure.causes.join(": "));
-    }
-    if let Some(hint) = &failure.hint {
-        text += &format!("help: {hint}\n");
-    }
-    text
+    let error = Some(format!("error: failed to {}\n", failure.message));
+    let cause = (!failure.causes.is_empty()).then(|| format!("cause: {}\n", failure.causes.join(": ")));
+    let help = failure.hint.as_ref().map(|hint| format!("help: {hint}\n"));
+    [error, cause, help].into_iter().flatten().collect()
 }
 
 #[cfg(test)]

@@ -3,26 +3,21 @@
 //! [`resolve`] is pure. What the machine has to say (cores, randomness) comes in as [`Facts`], what the dialect can
 //! do as its manifest entry's metadata; files and servers are somebody else's business.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
-    Arrival, DatasetConfig, LengthLaw, PhaseConfig, PhaseKind, RunConfig, ServerMetricsConfig, Target,
-    TokenizerChoice,
+    Arrival, PhaseConfig, RunConfig, Target, content,
     flags::ProfileFlags,
     load,
-    pairs::{self, PairError},
+    pairs::PairError,
+    target,
     url::{self, UrlError},
 };
 
-const DEFAULT_URL: &str = "http://localhost:8000";
-const DEFAULT_REQUEST_TIMEOUT_S: f64 = 21_600.0;
-const DEFAULT_ISL: u32 = 550;
-/// Prompts of a run that only time ends.
-const DEFAULT_ENTRIES: usize = 100;
+/// Where the folders of runs are made that the user names no folder for.
 const ARTIFACTS: &str = "artifacts";
-const MOCK_MODEL: &str = "mock-model";
 
 /// What the machine contributes.
 #[derive(Clone, Copy, Debug)]
@@ -142,9 +137,9 @@ pub(crate) fn resolve(
     facts: &Facts,
 ) -> Result<Resolved, ConfigError> {
     check_endpoint(flags, endpoint, endpoint_name)?;
-    let target = target(flags, endpoint_name)?;
+    let target = target::target(flags, endpoint_name)?;
     let phases = load::phases(flags)?;
-    let dataset = dataset(flags, &phases)?;
+    let dataset = content::dataset(flags, &phases)?;
     let (workers, workers_warning) = workers(flags, &phases, facts);
     let mut warnings = load::warnings(&phases);
     warnings.extend(workers_warning);
@@ -152,10 +147,10 @@ pub(crate) fn resolve(
         Path::new(ARTIFACTS).join(default_artifact_name(&target, &endpoint.service_kind, &phases))
     });
     let config = RunConfig {
-        server_metrics: server_metrics(flags, &target.urls)?,
+        server_metrics: target::server_metrics(flags, &target.urls)?,
         target,
         dataset,
-        tokenizer: tokenizer(flags),
+        tokenizer: content::tokenizer(flags),
         phases,
         random_seed: flags.random_seed.unwrap_or(facts.seed),
         workers,
@@ -185,140 +180,20 @@ fn check_endpoint(flags: &ProfileFlags, endpoint: &EndpointMetadata, name: &str)
     }
 }
 
-fn target(flags: &ProfileFlags, endpoint_name: &str) -> Result<Target, ConfigError> {
-    let mut headers = pairs::headers(&flags.header)?;
-    let api_key = flags.api_key.clone().filter(|key| !key.is_empty());
-    let (urls, login) = urls(flags)?;
-    if let Some(login) = login {
-        if api_key.is_some() {
-            return Err(ConfigError::TwoLogins { other: "`--api-key`" });
-        }
-        if headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
-            return Err(ConfigError::TwoLogins { other: "an `Authorization` header" });
-        }
-        headers.push(("Authorization".to_owned(), login));
-    }
-    Ok(Target {
-        urls,
-        model: model(flags)?,
-        endpoint_type: endpoint_name.to_owned(),
-        streaming: flags.streaming,
-        custom_endpoint: flags.custom_endpoint.clone(),
-        request_timeout_s: flags.request_timeout_seconds.unwrap_or(DEFAULT_REQUEST_TIMEOUT_S),
-        wait_for_model_timeout_s: flags.wait_for_model_timeout.unwrap_or(0.0),
-        headers,
-        api_key,
-        extra_inputs: pairs::extra_inputs(&flags.extra_inputs)?,
-        use_server_token_count: flags.use_server_token_count,
-        use_legacy_max_tokens: flags.use_legacy_max_tokens,
-    })
-}
-
-/// Base URLs, and the one login that they may hold. None at all for `--mock`.
-fn urls(flags: &ProfileFlags) -> Result<(Vec<String>, Option<String>), ConfigError> {
-    if flags.mock {
-        return Ok((Vec::new(), None));
-    }
-    if flags.url.is_empty() {
-        return Ok((vec![DEFAULT_URL.to_owned()], None));
-    }
-    let bases = flags.url.iter().map(|url| url::parse_base(url)).collect::<Result<Vec<_>, _>>()?;
-    let login = bases[0].authorization.clone();
-    if bases.iter().any(|base| base.authorization != login) {
-        return Err(ConfigError::TwoLogins { other: "those of another `--url`" });
-    }
-    Ok((bases.into_iter().map(|base| base.url).collect(), login))
-}
-
-fn model(flags: &ProfileFlags) -> Result<String, ConfigError> {
-    match flags.model.as_slice() {
-        [] if flags.mock => Ok(MOCK_MODEL.to_owned()),
-        [] => Err(ConfigError::NoModel),
-        [model] if model.trim().is_empty() => Err(ConfigError::NoModel),
-        [model] => Ok(model.clone()),
-        models => Err(ConfigError::SeveralModels { models: models.to_vec() }),
-    }
-}
-
-fn dataset(flags: &ProfileFlags, phases: &[PhaseConfig]) -> Result<DatasetConfig, ConfigError> {
-    let osl = output_length(flags)?;
-    let Some(path) = &flags.input_file else {
-        if flags.custom_dataset_type.is_some() {
-            return Err(ConfigError::Needs { flag: "--custom-dataset-type", needs: "--input-file" });
-        }
-        return Ok(DatasetConfig::Synthetic {
-            entries: flags.num_dataset_entries.unwrap_or_else(|| pool_size(phases)),
-            isl: LengthLaw {
-                mean: flags.isl.unwrap_or(DEFAULT_ISL).into(),
-                stddev: flags.isl_stddev.unwrap_or(0.0),
-            },
-            osl,
-            batch_size: flags.batch_size.unwrap_or(1),
-        });
-    };
-    let synthetic_only = [
-        ("--isl", flags.isl.is_some()),
-        ("--isl-stddev", flags.isl_stddev.is_some()),
-        ("--batch-size", flags.batch_size.is_some()),
-    ];
-    if let Some((flag, _)) = synthetic_only.into_iter().find(|(_, typed)| *typed) {
-        let reason = "the file says what is sent";
-        return Err(ConfigError::Clash { flag, with: "--input-file", reason });
-    }
-    Ok(DatasetConfig::File { path: path.clone(), entries: flags.num_dataset_entries, osl })
-}
-
-fn output_length(flags: &ProfileFlags) -> Result<Option<LengthLaw>, ConfigError> {
-    match (flags.osl, flags.osl_stddev) {
-        (None, Some(_)) => Err(ConfigError::Needs { flag: "--osl-stddev", needs: "--osl" }),
-        (None, None) => Ok(None),
-        (Some(mean), stddev) => Ok(Some(LengthLaw { mean: mean.into(), stddev: stddev.unwrap_or(0.0) })),
-    }
-}
-
-/// A prompt of its own for every measured request; with no count to go by, a fixed number.
-fn pool_size(phases: &[PhaseConfig]) -> usize {
-    let profiling = phases.iter().find(|phase| phase.kind == PhaseKind::Profiling);
-    let count = profiling.and_then(|phase| phase.request_count);
-    count.map_or(DEFAULT_ENTRIES, |count| usize::try_from(count).unwrap_or(usize::MAX))
-}
-
-fn tokenizer(flags: &ProfileFlags) -> TokenizerChoice {
-    match flags.tokenizer.as_deref() {
-        None => TokenizerChoice::Builtin,
-        Some(name) if name.eq_ignore_ascii_case("builtin") => TokenizerChoice::Builtin,
-        Some(path) => TokenizerChoice::Local(PathBuf::from(path)),
-    }
-}
-
 /// One core is left to everything beside the load, where there are enough. A worker of a closed loop without a
 /// request to keep in flight would have nothing to do.
 fn workers(flags: &ProfileFlags, phases: &[PhaseConfig], facts: &Facts) -> (usize, Option<String>) {
     let by_cores = if facts.cores > 2 { facts.cores - 1 } else { facts.cores.max(1) };
     let wanted = flags.workers.unwrap_or(by_cores);
-    let useful = match phases.iter().all(|phase| phase.arrival == Arrival::ClosedLoop) {
-        true => phases.iter().filter_map(|phase| phase.concurrency).max().unwrap_or(usize::MAX),
-        false => usize::MAX,
-    };
+    let is_closed = phases.iter().all(|phase| phase.arrival == Arrival::ClosedLoop);
+    let most_in_flight = phases.iter().filter_map(|phase| phase.concurrency).max();
+    let useful = most_in_flight.filter(|_| is_closed).unwrap_or(usize::MAX);
     let warning = flags.workers.filter(|typed| *typed > useful).map(|typed| {
         format!(
             "{useful} of {typed} workers are started: a closed loop has no work for more than its concurrency"
         )
     });
     (wanted.min(useful), warning)
-}
-
-fn server_metrics(flags: &ProfileFlags, targets: &[String]) -> Result<ServerMetricsConfig, ConfigError> {
-    if flags.no_server_metrics {
-        return Ok(ServerMetricsConfig::default());
-    }
-    let mut urls: Vec<String> = targets.iter().map(|target| url::metrics_url(target)).collect();
-    for typed in &flags.server_metrics {
-        urls.push(url::parse_metrics_page(typed)?);
-    }
-    let mut seen = std::collections::HashSet::new();
-    urls.retain(|url| seen.insert(url.clone()));
-    Ok(ServerMetricsConfig { enabled: true, urls })
 }
 
 /// Name of the folder under `artifacts` when the user names none: model, service, endpoint and load.
@@ -331,10 +206,14 @@ fn default_artifact_name(target: &Target, service_kind: &str, phases: &[PhaseCon
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use rstest::rstest;
 
     use super::*;
-    use crate::config::flags::tests::flags;
+    use crate::config::{
+        DatasetConfig, LengthLaw, ServerMetricsConfig, TokenizerChoice, flags::tests::flags, redact,
+    };
 
     const FACTS: Facts = Facts { cores: 8, seed: 42 };
 
@@ -452,27 +331,6 @@ mod tests {
     }
 
     #[rstest]
-    #[case("", 10)]
-    #[case("--request-count 200", 200)]
-    #[case("--benchmark-duration 5", 100)]
-    #[case("--request-count 200 --num-dataset-entries 3", 3)]
-    fn there_is_a_prompt_for_every_request(#[case] line: &str, #[case] expected: usize) {
-        let dataset = resolved(&format!("-m m {line}")).config.dataset;
-        assert!(
-            matches!(dataset, DatasetConfig::Synthetic { entries, .. } if entries == expected),
-            "{dataset:?}"
-        );
-    }
-
-    #[rstest]
-    #[case("", None)]
-    #[case("--num-prompts 5 --custom-dataset-type single_turn", Some(5))]
-    fn a_file_is_used_whole_unless_told_otherwise(#[case] line: &str, #[case] entries: Option<usize>) {
-        let dataset = resolved(&format!("-m m --input-file p.jsonl {line}")).config.dataset;
-        assert_eq!(dataset, DatasetConfig::File { path: "p.jsonl".into(), entries, osl: None });
-    }
-
-    #[rstest]
     #[case::closed_loop("--concurrency 4", 8, 4)]
     #[case::more_than_cores("--concurrency 100", 8, 7)]
     #[case::two_cores("--concurrency 100", 2, 2)]
@@ -496,22 +354,6 @@ mod tests {
         assert_eq!(config.workers, 2);
         let expected = "2 of 5 workers are started: a closed loop has no work for more than its concurrency";
         assert_eq!(warnings, [expected]);
-    }
-
-    #[rstest]
-    #[case("--tokenizer builtin", TokenizerChoice::Builtin)]
-    #[case("--tokenizer Builtin", TokenizerChoice::Builtin)]
-    #[case("", TokenizerChoice::Builtin)]
-    #[case("--tokenizer a/tokenizer.json", TokenizerChoice::Local("a/tokenizer.json".into()))]
-    fn tokens_are_counted_without_a_network(#[case] line: &str, #[case] choice: TokenizerChoice) {
-        assert_eq!(resolved(&format!("-m m {line}")).config.tokenizer, choice);
-    }
-
-    #[test]
-    fn credentials_in_a_url_become_a_header() {
-        let target = resolved("-m m -u http://u:p@h:1 -u http://u:p@h:2").config.target;
-        assert_eq!(target.urls, ["http://h:1", "http://h:2"]);
-        assert_eq!(target.headers, [("Authorization".to_owned(), "Basic dTpw".to_owned())]);
     }
 
     #[rstest]
@@ -591,7 +433,7 @@ mod tests {
                     --extra-inputs secret:xs n:1 --server-metrics http://u:pw@h:2";
         let mut config = resolved(line).config;
         config.target.api_key = Some("ak".to_owned());
-        let journalled = crate::config::redact::config(&config);
+        let journalled = redact::config(&config);
         assert_eq!(journalled.target.api_key, None);
         let text = serde_json::to_string(&journalled).unwrap();
         for secret in ["dTpwdw==", "tk\"", "hk", "xs", "pw"] {

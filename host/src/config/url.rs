@@ -33,7 +33,10 @@ pub(crate) enum UrlError {
 impl UrlError {
     /// What to do next.
     pub(crate) fn hint(&self) -> String {
-        "give an address such as `http://localhost:8000` or `https://api.example.com/v1`".to_owned()
+        match self {
+            Self::Malformed { .. } => "give an address such as `http://localhost:8000`".to_owned(),
+            Self::Scheme { .. } => "give an address that begins with `http://` or `https://`".to_owned(),
+        }
     }
 }
 
