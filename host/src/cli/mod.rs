@@ -1,6 +1,114 @@
-//! Placeholder: `cli`.
+//! The command line: the way in, and the one place that decides what the user reads and which code the process ends
+//! with.
+//!
+//! Each command has a file of its own and gives an [`Exit`] or a [`Failure`]. Parsing opens nothing: help, version
+//! and completions depend neither on the environment nor on plugins.
 
-/// Placeholder.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+mod completions;
+mod exit;
+mod logging;
+mod profile;
+mod report;
+mod service;
+mod terminal;
+mod unbuilt;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use self::exit::{Exit, Failure};
+use crate::config::flags::ProfileFlags;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  success               4  the target does not answer
+  1  the run failed        5  a gate or objective is missed
+  2  usage, configuration  6  the run is incomplete
+  3  a plugin is at fault  130  interrupted";
+
+const EXAMPLES: &str = "\
+Examples:
+  prony profile --mock
+  prony profile --url localhost:8000 --model m --streaming --concurrency 8 --request-count 200
+  prony profile --url localhost:8000 --model m --streaming --request-rate 5 --benchmark-duration 60";
+
+/// Measures LLM inference servers under load.
+#[derive(Debug, Parser)]
+#[command(name = "prony", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = EXIT_CODES)]
+struct Cli {
+    #[command(flatten)]
+    log: logging::LogFlags,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Put load on a server and report what it did.
+    #[command(after_help = EXAMPLES)]
+    Profile(Box<ProfileFlags>),
+    /// Compute the report of an earlier run again, from its journal.
+    Report(report::ReportArgs),
+    /// Run one service by itself.
+    Service(service::ServiceArgs),
+    /// Print a completion script for a shell.
+    Completions(completions::CompletionsArgs),
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    match run(std::env::args_os()) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            terminal::explain(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
+    let cli = match Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(error) => return unbuilt::refusal(&error).map_or_else(|| Ok(terminal::answer(&error)), Err),
+    };
+    logging::init(&cli.log)?;
+    match cli.command {
+        Command::Profile(flags) => profile::run(&flags),
+        Command::Report(args) => report::run(&args),
+        Command::Service(args) => service::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    fn long_help(path: &[&str]) -> String {
+        let mut command = Cli::command().term_width(100);
+        command.build();
+        let command =
+            path.iter().fold(&mut command, |command, name| command.find_subcommand_mut(name).unwrap());
+        command.render_long_help().to_string()
+    }
+
+    #[test]
+    fn top_level_help() {
+        insta::assert_snapshot!(long_help(&[]));
+    }
+
+    #[test]
+    fn profile_help() {
+        insta::assert_snapshot!(long_help(&["profile"]));
+    }
 }

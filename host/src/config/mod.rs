@@ -3,6 +3,16 @@
 //! [`RunConfig`] is what everything after the command line works from: every default filled in, every combination
 //! checked. The journal keeps it (without secrets), so that a report can be recomputed from the journal alone.
 
+mod content;
+pub(crate) mod flags;
+mod load;
+pub(crate) mod pairs;
+pub(crate) mod redact;
+pub(crate) mod resolve;
+mod target;
+pub(crate) mod units;
+pub(crate) mod url;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};

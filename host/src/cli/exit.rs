@@ -1,0 +1,143 @@
+//! How a command ends: the table of exit codes, and the shape that every error takes on its way to the user.
+//!
+//! A stage's error enum keeps its texts; an [`Explain`] for it, written in the file of the command that meets it,
+//! adds the exit code and passes on the hint. There is no other path from an error to the end of the process.
+
+use std::{error::Error, process::ExitCode};
+
+/// The exit codes of `prony`. They are part of its interface: a number never changes its meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// Everything that was asked for was done.
+    Success = 0,
+    /// The run or command failed; for a run, every request did, or a part that it cannot do without.
+    Failed = 1,
+    /// The command line or the configuration cannot be used. Nothing was sent.
+    Usage = 2,
+    /// A plugin is missing, broken, or made for another contract.
+    Plugin = 3,
+    /// The target does not answer.
+    Unreachable = 4,
+    /// The run is valid and misses a gate or an objective that it was given.
+    Gate = 5,
+    /// The run ended early; what was measured is reported.
+    Incomplete = 6,
+    /// Ended by Ctrl-C or SIGTERM; what was measured is reported.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// An error as the user sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// How the process ends.
+    pub(crate) exit: Exit,
+    /// A fragment that fits after "failed to".
+    pub(crate) message: String,
+    /// What lies behind it, outermost first.
+    pub(crate) causes: Vec<String>,
+    /// What to do next.
+    pub(crate) hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure with nothing behind it.
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), causes: Vec::new(), hint: None }
+    }
+
+    /// The same, with a next step.
+    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// The same, with an error and its sources behind it.
+    pub(crate) fn caused_by(mut self, error: &dyn Error) -> Self {
+        self.causes.extend(chain(Some(error)));
+        self
+    }
+}
+
+/// What an error of a stage means for the process and for the user.
+pub(crate) trait Explain: Error {
+    /// The exit code.
+    fn exit(&self) -> Exit;
+
+    /// What to do next, where there is something.
+    fn hint(&self) -> Option<String>;
+}
+
+impl<E: Explain> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self {
+            exit: error.exit(),
+            message: error.to_string(),
+            causes: chain(error.source()),
+            hint: error.hint(),
+        }
+    }
+}
+
+/// The texts of an error and its sources. Some libraries repeat a source in the text of the error: it is said once.
+fn chain(error: Option<&dyn Error>) -> Vec<String> {
+    let mut texts: Vec<String> = Vec::new();
+    for error in std::iter::successors(error, |&error| error.source()) {
+        let text = error.to_string();
+        if !texts.last().is_some_and(|outer| outer.contains(&text)) {
+            texts.push(text);
+        }
+    }
+    texts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("open the box `{name}`")]
+    struct Closed {
+        name: &'static str,
+        source: std::num::ParseIntError,
+    }
+
+    impl Explain for Closed {
+        fn exit(&self) -> Exit {
+            Exit::Plugin
+        }
+
+        fn hint(&self) -> Option<String> {
+            Some("turn the key".to_owned())
+        }
+    }
+
+    #[test]
+    fn an_explained_error_becomes_a_failure_with_its_causes() {
+        let failure = Failure::from(Closed { name: "a", source: "x".parse::<u8>().unwrap_err() });
+        let expected = Failure::new(Exit::Plugin, "open the box `a`").with_hint("turn the key");
+        assert_eq!(failure, Failure { causes: vec!["invalid digit found in string".to_owned()], ..expected });
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("count the boxes: {0}")]
+    struct Repeats(#[source] std::num::ParseIntError);
+
+    #[test]
+    fn a_cause_that_the_error_repeats_is_said_once() {
+        let failure = Failure::new(Exit::Failed, "try").caused_by(&Repeats("x".parse::<u8>().unwrap_err()));
+        assert_eq!(failure.causes, ["count the boxes: invalid digit found in string"]);
+    }
+
+    #[test]
+    fn the_numbers_are_the_documented_ones() {
+        use Exit::{Failed, Gate, Incomplete, Interrupted, Plugin, Success, Unreachable, Usage};
+        let all = [Success, Failed, Usage, Plugin, Unreachable, Gate, Incomplete, Interrupted];
+        assert_eq!(all.map(|exit| exit as u8), [0, 1, 2, 3, 4, 5, 6, 130]);
+    }
+}

@@ -1,0 +1,68 @@
+//! What a command says: results to stdout, everything else to stderr.
+//!
+//! A reader that has gone away (`prony report D | head`) is no error. Writing never panics.
+
+use std::io::{self, ErrorKind, Write};
+
+use super::exit::{Exit, Failure};
+
+/// Prints a result. A closed stdout ends it quietly.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Failed, "write to standard output").caused_by(&error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Tells the user something that does not stop the command.
+pub(crate) fn warn(text: &str) {
+    // Nobody is left to be told that stderr is closed.
+    let _ = writeln!(io::stderr().lock(), "warning: {text}");
+}
+
+/// Prints why a command failed.
+pub(crate) fn explain(failure: &Failure) {
+    let _ = io::stderr().lock().write_all(explanation(failure).as_bytes());
+}
+
+/// Prints what clap has to say: help and version are results, the rest are errors of usage.
+pub(crate) fn answer(answer: &clap::Error) -> Exit {
+    let _ = answer.print();
+    if answer.use_stderr() { Exit::Usage } else { Exit::Success }
+}
+
+/// One line each: what failed, what lies behind it, what to do.
+fn explanation(failure: &Failure) -> String {
+    let error = Some(format!("error: failed to {}\n", failure.message));
+    let cause = (!failure.causes.is_empty()).then(|| format!("cause: {}\n", failure.causes.join(": ")));
+    let help = failure.hint.as_ref().map(|hint| format!("help: {hint}\n"));
+    [error, cause, help].into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_three_lines() {
+        let failure = Failure {
+            exit: Exit::Plugin,
+            message: "load the plugin `x`".to_owned(),
+            causes: vec!["open `libx.so`".to_owned(), "no such file".to_owned()],
+            hint: Some("build it".to_owned()),
+        };
+        insta::assert_snapshot!(explanation(&failure), @r"
+        error: failed to load the plugin `x`
+        cause: open `libx.so`: no such file
+        help: build it
+        ");
+    }
+
+    #[test]
+    fn a_failure_without_cause_and_hint_is_one_line() {
+        assert_eq!(explanation(&Failure::new(Exit::Failed, "try")), "error: failed to try\n");
+    }
+}

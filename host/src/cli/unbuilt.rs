@@ -1,0 +1,337 @@
+//! Command lines of AIPerf 0.13 that prony cannot run yet.
+//!
+//! prony takes AIPerf's flags under their names. One that it does not have must neither be ignored, which would
+//! measure something else than was asked for, nor look like a typo. This file knows all of them by name and turns
+//! clap's refusal into one that says so. It grows shorter as flags are built; a test compares it with those.
+
+use std::error::Error as _;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::exit::{Exit, Failure};
+use crate::config::units::UnitError;
+
+/// Flags for which there is something else to do, each group with what that is.
+const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
+    (&["--config", "-f"], "write the flags on the command line"),
+    (&["--public-dataset"], "convert it to a file of prompts, and name that with `--input-file`"),
+    (
+        &["--num-conversations", "--conversation-num", "--num-sessions"],
+        "use `--request-count`: every conversation has one turn",
+    ),
+    (&["--user-centric-rate", "--num-users"], "use `--concurrency` or `--request-rate`"),
+    (&["--warmup-duration", "--num-warmup-sessions"], "use `--warmup-request-count`"),
+    (
+        &["--warmup-request-rate", "--warmup-arrival-pattern"],
+        "leave it out: a warm-up has the rate of `--request-rate`",
+    ),
+    (
+        &["--arrival-smoothness", "--vllm-burstiness"],
+        "use `--arrival-pattern poisson`, which is a smoothness of 1",
+    ),
+    (&["--transport", "--transport-type"], "leave it out: HTTP is the only transport"),
+    (&["--url-strategy"], "leave it out: several URLs are used in turn"),
+    (&["--dataset-sampling-strategy"], "leave it out: prompts are used in order"),
+    (&["--profile-export-prefix", "--profile-export-file"], "use `--artifact-dir` to keep runs apart"),
+    (
+        &["--export-level", "--profile-export-level"],
+        "leave it out: a record of every request is always written",
+    ),
+    (&["--server-metrics-formats"], "leave it out: server metrics are written as JSON and CSV"),
+    (&["--no-gpu-telemetry"], "leave it out: there is no GPU telemetry to switch off"),
+    (&["--no-fixed-schedule"], "leave it out: there is no fixed schedule to switch off"),
+    (&["--system-prompt", "--system-prompt-file"], "put it before each prompt of an `--input-file`"),
+    (&["--num-profile-runs"], "run `prony profile` several times"),
+    (
+        &["--parameter-sweep-mode", "--sweep-type", "--variant", "--sweep-variant"],
+        "run `prony profile` once for each value",
+    ),
+];
+
+/// All other flags of `aiperf profile`, by the order of its help.
+#[rustfmt::skip]
+const WITHOUT_ALTERNATIVE: &[&str] = &[
+    // Endpoint.
+    "--model-selection-strategy", "--per-chunk-usage", "--connection-reuse-strategy", "--session-header",
+    "--request-content-type", "--download-video-content", "--uuid-and-strip", "--wait-for-model-mode",
+    "--wait-for-model-interval", "--reset-kv-cache", "--reset-kv-cache-path", "--reset-kv-cache-timeout-seconds",
+    "--server-profiler", "--server-profiler-start-path", "--server-profiler-stop-path",
+    "--server-profiler-timeout-seconds",
+    // Tokenizer.
+    "--tokenizer-revision", "--tokenizer-trust-remote-code", "--apply-chat-template",
+    // Input.
+    "--hf-subset", "--hf-weka-dataset", "--dataset-filter", "--ignore-trace-delays", "--use-think-time-only",
+    "--max-context-length", "--allow-dataset-wrap", "--trace-session-sample-ratio",
+    // Fixed schedule, goodput.
+    "--fixed-schedule", "--fixed-schedule-auto-offset", "--fixed-schedule-start-offset",
+    "--fixed-schedule-end-offset", "--goodput",
+    // Conversations.
+    "--conversation-turn-mean", "--session-turns-mean", "--conversation-turn-stddev", "--session-turns-stddev",
+    "--conversation-turn-delay-mean", "--session-turn-delay-mean", "--conversation-turn-delay-stddev",
+    "--session-turn-delay-stddev", "--conversation-turn-delay-ratio", "--session-delay-ratio",
+    "--inter-turn-delay-cap-seconds", "--max-idle-gap-cap-seconds", "--replay-speedup", "--open-loop-replay",
+    "--no-open-loop-replay", "--open-loop-strict", "--omit-kv-hints", "--force-min-tokens", "--no-force-min-tokens",
+    // Prompts, prefixes, lengths.
+    "--isl-block-size", "--prompt-input-tokens-block-size", "--synthetic-input-tokens-block-size", "--seq-dist",
+    "--sequence-distribution", "--random-range-ratio", "--random-corpus-style", "--prompt-corpus",
+    "--shared-system-prompt-length", "--user-context-prompt-length", "--num-prefix-prompts",
+    "--prompt-prefix-pool-size", "--prefix-prompt-pool-size", "--prefix-prompt-length", "--prompt-prefix-length",
+    "--cache-bust",
+    // Images, audio, video, rankings.
+    "--image-width-mean", "--image-height-mean", "--image-width-stddev", "--image-height-stddev",
+    "--image-batch-size", "--batch-size-image", "--image-format", "--image-source", "--image-source-sampling",
+    "--audio-length-mean", "--audio-length-stddev", "--audio-batch-size", "--batch-size-audio", "--audio-format",
+    "--audio-depths", "--audio-sample-rates", "--audio-num-channels", "--video-width", "--video-height",
+    "--video-duration", "--video-fps", "--video-batch-size", "--video-synth-type", "--video-format",
+    "--video-codec", "--video-audio-num-channels", "--video-audio-sample-rate", "--video-audio-codec",
+    "--video-audio-depth", "--rankings-passages-mean", "--rankings-passages-stddev",
+    "--rankings-passages-prompt-token-mean", "--rankings-passages-prompt-token-stddev",
+    "--rankings-query-prompt-token-mean", "--rankings-query-prompt-token-stddev",
+    // Trace synthesis.
+    "--synthesis-speedup-ratio", "--synthesis-prefix-len-multiplier", "--synthesis-prefix-root-multiplier",
+    "--synthesis-prompt-len-multiplier", "--synthesis-output-len-multiplier", "--synthesis-max-isl",
+    "--synthesis-max-osl",
+    // Load.
+    "--prefill-concurrency", "--concurrency-ramp-duration", "--prefill-concurrency-ramp-duration",
+    "--request-rate-ramp-duration", "--request-rate-series", "--failed-request-threshold",
+    "--trajectory-start-min-ratio", "--trajectory-start-max-ratio", "--burst-phase-starts",
+    "--trace-idle-gap-cap-seconds", "--system-idle-gap-cap-seconds", "--scenario", "--unsafe-override",
+    // Warm-up, cancellation.
+    "--warmup-prefill-concurrency", "--warmup-grace-period", "--warmup-concurrency-ramp-duration",
+    "--warmup-prefill-concurrency-ramp-duration", "--warmup-request-rate-ramp-duration",
+    "--agentic-cache-warmup-duration", "--agentic-warmup-grace-period", "--request-cancellation-rate",
+    "--request-cancellation-delay",
+    // Output, integrations.
+    "--slice-duration", "--auto-plot", "--no-auto-plot", "--plot-required", "--export-outputs-json",
+    "--export-http-trace", "--show-trace-timing", "--otel-url", "--stream", "--otel-resource-attributes",
+    "--gen-ai-provider", "--mlflow-tracking-uri", "--mlflow-experiment", "--mlflow-run-name", "--mlflow-tag",
+    "--mlflow-parent-run-id", "--mlflow-artifact-glob", "--wandb-project", "--wandb-entity", "--wandb-run-name",
+    "--wandb-tag",
+    // Telemetry, service.
+    "--gpu-telemetry", "--network-latency-automatic", "--network-latency-mean", "--network-latency-ping-interval",
+    "--stats-interval", "--record-processors", "--record-processor-service-count", "--api-port", "--api-host",
+    "--zmq-host", "--zmq-ipc-path", "--zmq-dual-bind",
+    // Accuracy.
+    "--accuracy-benchmark", "--accuracy-tasks", "--accuracy-n-shots", "--accuracy-enable-cot", "--accuracy-grader",
+    "--accuracy-system-prompt", "--accuracy-verbose",
+    // Several runs, sweeps, search.
+    "--profile-run-cooldown-seconds", "--confidence-level", "--profile-run-disable-warmup-after-first",
+    "--set-consistent-seed", "--vary-seed-per-trial", "--convergence-metric", "--convergence-stat",
+    "--convergence-threshold", "--convergence-mode", "--parameter-sweep-cooldown-seconds",
+    "--parameter-sweep-same-seed", "--no-sweep-table", "--search-space", "--search-metric", "--search-stat",
+    "--search-direction", "--search-max-iterations", "--search-initial-points", "--search-random-seed",
+    "--search-planner", "--optuna-sampler", "--optuna-acquisition", "--optuna-terminator",
+    "--search-percentile-pooling", "--bo-constraint-mode", "--search-sla", "--search-sla-tier", "--search-recipe",
+    "--ttft-sla-ms", "--itl-sla-ms", "--tpot-sla-ms", "--e2e-sla-ms", "--error-rate-sla",
+    "--slo-attainment-fraction", "--search-style", "--isl-min", "--isl-max", "--isl-steps", "--osl-min",
+    "--osl-max", "--osl-steps", "--concurrency-min", "--concurrency-max", "--concurrency-steps",
+    "--isl-osl-pairs", "--degradation-threshold", "--degradation-metric-tag", "--degradation-stat",
+];
+
+/// Commands of `aiperf`.
+const COMMANDS: &[&str] = &[
+    "analyze",
+    "analyze-trace",
+    "chat",
+    "config",
+    "kube",
+    "plot",
+    "proxy",
+    "speed-bench-report",
+    "synthesize",
+    "validate",
+];
+
+/// What to say in place of clap's own words: nothing, unless the user typed something that AIPerf knows or a value
+/// that one of our parsers refused.
+pub(super) fn refusal(error: &clap::Error) -> Option<Failure> {
+    match error.kind() {
+        ErrorKind::UnknownArgument => flag_refusal(context(error, ContextKind::InvalidArg)?),
+        ErrorKind::InvalidSubcommand => command_refusal(context(error, ContextKind::InvalidSubcommand)?),
+        ErrorKind::ValueValidation => value_refusal(error),
+        _ => None,
+    }
+}
+
+fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn flag_refusal(typed: &str) -> Option<Failure> {
+    let flag = typed.split('=').next().unwrap_or(typed);
+    let alternative = WITH_ALTERNATIVE.iter().find(|(flags, _)| flags.contains(&flag)).map(|(_, hint)| *hint);
+    if alternative.is_none() && !WITHOUT_ALTERNATIVE.contains(&flag) {
+        return None;
+    }
+    let message = format!("understand `{flag}`: prony does not have this AIPerf flag yet");
+    let hint = alternative.unwrap_or("`prony profile --help` lists what there is");
+    Some(Failure::new(Exit::Usage, message).with_hint(hint))
+}
+
+fn command_refusal(typed: &str) -> Option<Failure> {
+    let message = format!("understand `{typed}`: prony does not have this AIPerf command yet");
+    COMMANDS
+        .contains(&typed)
+        .then(|| Failure::new(Exit::Usage, message).with_hint("`prony --help` lists what there is"))
+}
+
+fn value_refusal(error: &clap::Error) -> Option<Failure> {
+    let reason = error.source()?.downcast_ref::<UnitError>()?;
+    // clap names the flag with the placeholder of its value: `--isl <TOKENS>`.
+    let flag = context(error, ContextKind::InvalidArg)?.split(' ').next()?;
+    let value = context(error, ContextKind::InvalidValue)?;
+    let message = format!("use `{flag} {value}`: {reason}");
+    Some(Failure { hint: reason.hint(), ..Failure::new(Exit::Usage, message) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::{CommandFactory, Parser};
+    use rstest::rstest;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    /// The flags that most users of AIPerf use, one line a section of its help.
+    const COMMON: &str = "
+        --model -m --model-names --url -u --endpoint-type --custom-endpoint --endpoint --streaming
+        --request-timeout-seconds --api-key --use-server-token-count --connection-reuse-strategy
+        --wait-for-model-timeout --tokenizer --tokenizer-trust-remote-code --config -f --extra-inputs --header -H
+        --input-file --custom-dataset-type --public-dataset --dataset-sampling-strategy --random-seed
+        --fixed-schedule --goodput --num-conversations --conversation-num --num-sessions --num-dataset-entries
+        --num-prompts --conversation-turn-mean --session-turns-mean --conversation-turn-stddev
+        --session-turns-stddev --conversation-turn-delay-mean --session-turn-delay-mean --isl
+        --prompt-input-tokens-mean --synthetic-input-tokens-mean --isl-stddev --prompt-input-tokens-stddev
+        --synthetic-input-tokens-stddev --osl --output-tokens-mean --prompt-output-tokens-mean --osl-stddev
+        --output-tokens-stddev --prompt-output-tokens-stddev --seq-dist --sequence-distribution --batch-size -b
+        --prompt-batch-size --batch-size-text --system-prompt --system-prompt-file --shared-system-prompt-length
+        --num-prefix-prompts --prompt-prefix-pool-size --prefix-prompt-pool-size --prefix-prompt-length
+        --prompt-prefix-length --image-width-mean --image-height-mean --audio-length-mean --concurrency
+        --prefill-concurrency --request-rate --arrival-pattern --request-rate-mode --arrival-smoothness
+        --vllm-burstiness --request-count --num-requests --benchmark-duration --benchmark-grace-period
+        --concurrency-ramp-duration --warmup-request-count --num-warmup-requests --warmup-duration
+        --user-centric-rate --num-users --request-cancellation-rate --artifact-dir --output-artifact-dir
+        --profile-export-prefix --profile-export-file --export-level --profile-export-level --slice-duration
+        --gpu-telemetry --no-gpu-telemetry --server-metrics --no-server-metrics --ui --ui-type --log-level -v
+        --verbose --extra-verbose --workers-max --max-workers --num-profile-runs";
+
+    fn built() -> BTreeSet<String> {
+        let mut command = Cli::command();
+        command.build();
+        let profile = command.find_subcommand("profile").unwrap();
+        let long = profile.get_arguments().flat_map(|arg| {
+            let aliases = arg.get_all_aliases().unwrap_or_default();
+            arg.get_long().into_iter().chain(aliases).map(|name| format!("--{name}")).collect::<Vec<_>>()
+        });
+        let short = profile.get_arguments().filter_map(clap::Arg::get_short).map(|name| format!("-{name}"));
+        long.chain(short).collect()
+    }
+
+    fn listed() -> Vec<&'static str> {
+        let with = WITH_ALTERNATIVE.iter().flat_map(|(flags, _)| flags.iter());
+        with.chain(WITHOUT_ALTERNATIVE).copied().collect()
+    }
+
+    #[test]
+    fn no_flag_is_both_built_and_listed() {
+        let built = built();
+        let both: Vec<&str> = listed().into_iter().filter(|flag| built.contains(*flag)).collect();
+        assert!(both.is_empty(), "{both:?}");
+    }
+
+    #[test]
+    fn no_flag_is_listed_twice() {
+        let mut seen = BTreeSet::new();
+        let twice: Vec<&str> = listed().into_iter().filter(|flag| !seen.insert(*flag)).collect();
+        assert!(twice.is_empty(), "{twice:?}");
+    }
+
+    #[test]
+    fn every_common_flag_is_built_or_listed() {
+        let (built, listed) = (built(), listed());
+        let known = |flag: &&str| built.contains(*flag) || listed.contains(flag);
+        let forgotten: Vec<&str> = COMMON.split_whitespace().filter(|flag| !known(flag)).collect();
+        assert!(forgotten.is_empty(), "{forgotten:?}");
+    }
+
+    #[test]
+    fn no_command_is_both_built_and_listed() {
+        let command = Cli::command();
+        assert!(command.get_subcommands().all(|built| !COMMANDS.contains(&built.get_name())));
+    }
+
+    fn refused(line: &str) -> Option<Failure> {
+        let error = Cli::try_parse_from(line.split(' ')).unwrap_err();
+        refusal(&error)
+    }
+
+    #[rstest]
+    #[case(
+        "prony profile --goodput a:1",
+        "understand `--goodput`: prony does not have this AIPerf flag yet",
+        "`prony profile --help` lists what there is"
+    )]
+    #[case(
+        "prony profile -m m --public-dataset=sharegpt",
+        "understand `--public-dataset`: prony does not have this AIPerf flag yet",
+        "convert it to a file of prompts, and name that with `--input-file`"
+    )]
+    #[case(
+        "prony profile -f run.yaml",
+        "understand `-f`: prony does not have this AIPerf flag yet",
+        "write the flags on the command line"
+    )]
+    #[case(
+        "prony plot D",
+        "understand `plot`: prony does not have this AIPerf command yet",
+        "`prony --help` lists what there is"
+    )]
+    #[case(
+        "prony profile --concurrency 1,2,4",
+        "use `--concurrency 1,2,4`: prony does not sweep over several values yet",
+        "run `prony profile` once for each value"
+    )]
+    #[case(
+        "prony profile --request-rate-mode gamma",
+        "use `--arrival-pattern gamma`: prony does not have this choice yet",
+        "choose one of: poisson, constant, concurrency-burst"
+    )]
+    #[case(
+        "prony profile --ui dashboard",
+        "use `--ui dashboard`: prony does not have this choice yet",
+        "choose one of: simple, none"
+    )]
+    #[case(
+        "prony profile --custom-dataset-type mooncake_trace",
+        "use `--custom-dataset-type mooncake_trace`: prony does not have this choice yet",
+        "choose one of: single-turn"
+    )]
+    fn what_aiperf_knows_is_refused_by_name(#[case] line: &str, #[case] message: &str, #[case] hint: &str) {
+        let expected = Failure::new(Exit::Usage, message).with_hint(hint);
+        assert_eq!(refused(line), Some(expected));
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_told_what_would_do() {
+        let expected = Failure::new(Exit::Usage, "use `--isl 0`: it must be a whole number, 1 or more");
+        assert_eq!(refused("prony profile --isl 0"), Some(expected));
+    }
+
+    #[rstest]
+    fn what_nobody_knows_is_left_to_clap(
+        #[values(
+            "prony profile --concurency 4",
+            "prony profle",
+            "prony profile --mock --url h",
+            "prony --help"
+        )]
+        line: &str,
+    ) {
+        assert_eq!(refused(line), None);
+    }
+}

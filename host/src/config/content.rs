@@ -1,0 +1,112 @@
+//! The content of the requests: where prompts come from, how long they are, and what counts their tokens.
+//!
+//! Knows the flags and the phases' request counts; opens no file.
+
+use std::path::PathBuf;
+
+use super::{
+    DatasetConfig, LengthLaw, PhaseConfig, PhaseKind, TokenizerChoice, flags::ProfileFlags,
+    resolve::ConfigError,
+};
+
+/// Mean length of a generated prompt, in tokens.
+const DEFAULT_ISL: u32 = 550;
+
+/// Prompts of a run that only time ends.
+const DEFAULT_ENTRIES: usize = 100;
+
+/// The dataset that the flags ask for: a file if they name one, generated text otherwise.
+pub(super) fn dataset(flags: &ProfileFlags, phases: &[PhaseConfig]) -> Result<DatasetConfig, ConfigError> {
+    let osl = output_length(flags)?;
+    let Some(path) = &flags.input_file else {
+        if flags.custom_dataset_type.is_some() {
+            return Err(ConfigError::Needs { flag: "--custom-dataset-type", needs: "--input-file" });
+        }
+        return Ok(DatasetConfig::Synthetic {
+            entries: flags.num_dataset_entries.unwrap_or_else(|| pool_size(phases)),
+            isl: LengthLaw {
+                mean: flags.isl.unwrap_or(DEFAULT_ISL).into(),
+                stddev: flags.isl_stddev.unwrap_or(0.0),
+            },
+            osl,
+            batch_size: flags.batch_size.unwrap_or(1),
+        });
+    };
+    let synthetic_only = [
+        ("--isl", flags.isl.is_some()),
+        ("--isl-stddev", flags.isl_stddev.is_some()),
+        ("--batch-size", flags.batch_size.is_some()),
+    ];
+    if let Some((flag, _)) = synthetic_only.into_iter().find(|(_, typed)| *typed) {
+        let reason = "the file says what is sent";
+        return Err(ConfigError::Clash { flag, with: "--input-file", reason });
+    }
+    Ok(DatasetConfig::File { path: path.clone(), entries: flags.num_dataset_entries, osl })
+}
+
+fn output_length(flags: &ProfileFlags) -> Result<Option<LengthLaw>, ConfigError> {
+    match (flags.osl, flags.osl_stddev) {
+        (None, Some(_)) => Err(ConfigError::Needs { flag: "--osl-stddev", needs: "--osl" }),
+        (None, None) => Ok(None),
+        (Some(mean), stddev) => Ok(Some(LengthLaw { mean: mean.into(), stddev: stddev.unwrap_or(0.0) })),
+    }
+}
+
+/// A prompt of its own for every measured request; with no count to go by, a fixed number.
+fn pool_size(phases: &[PhaseConfig]) -> usize {
+    let profiling = phases.iter().find(|phase| phase.kind == PhaseKind::Profiling);
+    let count = profiling.and_then(|phase| phase.request_count);
+    count.map_or(DEFAULT_ENTRIES, |count| usize::try_from(count).unwrap_or(usize::MAX))
+}
+
+/// What counts tokens. Without a wish it is what is always there: nothing is fetched because a model has a name.
+pub(super) fn tokenizer(flags: &ProfileFlags) -> TokenizerChoice {
+    match flags.tokenizer.as_deref() {
+        None => TokenizerChoice::Builtin,
+        Some(name) if name.eq_ignore_ascii_case("builtin") => TokenizerChoice::Builtin,
+        Some(path) => TokenizerChoice::Local(PathBuf::from(path)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::config::{flags::tests::flags, load};
+
+    fn resolved(line: &str) -> DatasetConfig {
+        let flags = flags(line).unwrap();
+        dataset(&flags, &load::phases(&flags).unwrap()).unwrap()
+    }
+
+    #[rstest]
+    #[case("", 10)]
+    #[case("--request-count 200", 200)]
+    #[case("--benchmark-duration 5", 100)]
+    #[case("--request-count 200 --num-dataset-entries 3", 3)]
+    fn there_is_a_prompt_for_every_request(#[case] line: &str, #[case] expected: usize) {
+        let dataset = resolved(line);
+        assert!(
+            matches!(dataset, DatasetConfig::Synthetic { entries, .. } if entries == expected),
+            "{dataset:?}"
+        );
+    }
+
+    #[rstest]
+    #[case("", None)]
+    #[case("--num-prompts 5 --custom-dataset-type single_turn", Some(5))]
+    fn a_file_is_used_whole_unless_told_otherwise(#[case] line: &str, #[case] entries: Option<usize>) {
+        let dataset = resolved(&format!("--input-file p.jsonl {line}"));
+        assert_eq!(dataset, DatasetConfig::File { path: "p.jsonl".into(), entries, osl: None });
+    }
+
+    #[rstest]
+    #[case("--tokenizer builtin", TokenizerChoice::Builtin)]
+    #[case("--tokenizer Builtin", TokenizerChoice::Builtin)]
+    #[case("", TokenizerChoice::Builtin)]
+    #[case("--tokenizer a/tokenizer.json", TokenizerChoice::Local("a/tokenizer.json".into()))]
+    fn tokens_are_counted_without_a_network(#[case] line: &str, #[case] choice: TokenizerChoice) {
+        assert_eq!(tokenizer(&flags(line).unwrap()), choice);
+    }
+}

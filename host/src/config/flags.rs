@@ -1,0 +1,337 @@
+//! The flags of `prony profile`, as the user typed them.
+//!
+//! [`ProfileFlags`] is raw: a flag that was not typed is absent, and only the form of a single value is checked here.
+//! Defaults and combinations are decided in [`super::resolve`]. Names and aliases are AIPerf's, so that its command
+//! lines go on working; a default named in a help text is the one that `resolve` fills in.
+
+use std::{ffi::OsStr, marker::PhantomData, path::PathBuf};
+
+use clap::{
+    Arg, Args, Command,
+    builder::{PossibleValue, StringValueParser, TypedValueParser},
+};
+
+use super::units::{self, Choice, Grace};
+
+/// What the user asked of `prony profile`.
+#[derive(Args, Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
+pub(crate) struct ProfileFlags {
+    /// Name of the model to put into the requests.
+    #[arg(short, long, alias = "model-names", value_name = "NAME", value_delimiter = ',')]
+    #[arg(help_heading = TARGET)]
+    pub(crate) model: Vec<String>,
+
+    /// Base URL of the server; several share the load in turn [default: localhost:8000].
+    #[arg(short, long, value_name = "URL", value_delimiter = ',', help_heading = TARGET)]
+    pub(crate) url: Vec<String>,
+
+    /// Dialect to speak; `prony plugins` lists them [default: chat].
+    #[arg(long, value_name = "NAME", help_heading = TARGET)]
+    pub(crate) endpoint_type: Option<String>,
+
+    /// Path in place of the dialect's own; an empty one appends nothing to the URL.
+    #[arg(long, visible_alias = "endpoint", value_name = "PATH", help_heading = TARGET)]
+    pub(crate) custom_endpoint: Option<String>,
+
+    /// Ask for a stream of tokens; needed for time to first token and inter-token latency.
+    #[arg(long, help_heading = TARGET)]
+    pub(crate) streaming: bool,
+
+    /// Key that the server wants, sent in the header that the dialect uses for it.
+    #[arg(long, value_name = "KEY", env = "PRONY_API_KEY", hide_env_values = true, help_heading = TARGET)]
+    pub(crate) api_key: Option<String>,
+
+    /// Header to send with every request, as Name:Value or a JSON object; may be repeated.
+    #[arg(long, short = 'H', value_name = "HEADER", num_args = 1.., help_heading = TARGET)]
+    pub(crate) header: Vec<String>,
+
+    /// Field to add to every request body, as name:value or a JSON object; may be repeated.
+    #[arg(long, value_name = "INPUT", num_args = 1.., help_heading = TARGET)]
+    pub(crate) extra_inputs: Vec<String>,
+
+    /// Time for a whole request, in seconds; it fails after that [default: 21600].
+    #[arg(long, value_name = "SECONDS", value_parser = units::positive_seconds, help_heading = TARGET)]
+    pub(crate) request_timeout_seconds: Option<f64>,
+
+    /// Wait so long for the server to answer a first request, in seconds; 0 does not wait [default: 0].
+    #[arg(long, value_name = "SECONDS", value_parser = units::seconds, help_heading = TARGET)]
+    pub(crate) wait_for_model_timeout: Option<f64>,
+
+    /// Ask for output lengths in the body field `max_tokens` instead of `max_completion_tokens`.
+    #[arg(long, help_heading = TARGET)]
+    pub(crate) use_legacy_max_tokens: bool,
+
+    /// Measure prony's own mock server; needs no URL and no model.
+    #[arg(long, conflicts_with = "url", help_heading = TARGET)]
+    pub(crate) mock: bool,
+
+    /// Requests to keep in flight; with --request-rate, the most there may be
+    /// [default: 1; no limit with --request-rate].
+    #[arg(long, value_name = "N", value_parser = units::positive::<usize>, help_heading = LOAD)]
+    pub(crate) concurrency: Option<usize>,
+
+    /// Requests to start a second, whether or not earlier ones have ended.
+    #[arg(long, value_name = "RATE", value_parser = units::rate, help_heading = LOAD)]
+    pub(crate) request_rate: Option<f64>,
+
+    /// How requests at a rate follow each other; concurrency-burst is the closed loop that
+    /// --concurrency alone gives [default: poisson with --request-rate].
+    #[arg(long, visible_alias = "request-rate-mode", value_name = "PATTERN", help_heading = LOAD)]
+    #[arg(value_parser = ChoiceParser::<ArrivalPattern>::new())]
+    pub(crate) arrival_pattern: Option<ArrivalPattern>,
+
+    /// Stop after so many requests [default: 10, or no limit with --benchmark-duration].
+    #[arg(long, visible_alias = "num-requests", value_name = "N", help_heading = LOAD)]
+    #[arg(value_parser = units::positive::<u64>)]
+    pub(crate) request_count: Option<u64>,
+
+    /// Stop sending after so many seconds.
+    #[arg(long, value_name = "SECONDS", value_parser = units::positive_seconds, help_heading = LOAD)]
+    pub(crate) benchmark_duration: Option<f64>,
+
+    /// Once the duration is over, wait so long for requests in flight, in seconds or `inf` [default: 30].
+    #[arg(long, value_name = "SECONDS", value_parser = units::grace, help_heading = LOAD)]
+    pub(crate) benchmark_grace_period: Option<Grace>,
+
+    /// Send so many requests first and leave them out of the results.
+    #[arg(long, visible_alias = "num-warmup-requests", value_name = "N", help_heading = LOAD)]
+    #[arg(value_parser = units::positive::<u64>)]
+    pub(crate) warmup_request_count: Option<u64>,
+
+    /// Requests in flight during warm-up [default: that of --concurrency].
+    #[arg(long, value_name = "N", value_parser = units::positive::<usize>, help_heading = LOAD)]
+    pub(crate) warmup_concurrency: Option<usize>,
+
+    /// Threads that send the load [default: one a core, less one for the rest].
+    #[arg(long, visible_aliases = ["workers-max", "max-workers"], value_name = "N", help_heading = LOAD)]
+    #[arg(value_parser = units::positive::<usize>)]
+    pub(crate) workers: Option<usize>,
+
+    /// Seed of every random choice; the same seed sends the same requests [default: a new one].
+    #[arg(long, value_name = "SEED", value_parser = units::whole, help_heading = DATASET)]
+    pub(crate) random_seed: Option<u64>,
+
+    /// Mean length of a generated prompt, in tokens [default: 550].
+    #[arg(long, aliases = ["prompt-input-tokens-mean", "synthetic-input-tokens-mean"], value_name = "TOKENS")]
+    #[arg(value_parser = units::positive::<u32>, help_heading = DATASET)]
+    pub(crate) isl: Option<u32>,
+
+    /// Standard deviation of that length, in tokens [default: 0].
+    #[arg(long, aliases = ["prompt-input-tokens-stddev", "synthetic-input-tokens-stddev"], value_name = "TOKENS")]
+    #[arg(value_parser = units::non_negative, help_heading = DATASET)]
+    pub(crate) isl_stddev: Option<f64>,
+
+    /// Mean output length to ask for, in tokens [default: leave it to the server].
+    #[arg(long, aliases = ["output-tokens-mean", "prompt-output-tokens-mean"], value_name = "TOKENS")]
+    #[arg(value_parser = units::positive::<u32>, help_heading = DATASET)]
+    pub(crate) osl: Option<u32>,
+
+    /// Standard deviation of that length, in tokens [default: 0].
+    #[arg(long, aliases = ["output-tokens-stddev", "prompt-output-tokens-stddev"], value_name = "TOKENS")]
+    #[arg(value_parser = units::non_negative, help_heading = DATASET)]
+    pub(crate) osl_stddev: Option<f64>,
+
+    /// Texts in one request, for dialects that take several [default: 1].
+    #[arg(long, short, aliases = ["prompt-batch-size", "batch-size-text"], value_name = "N")]
+    #[arg(value_parser = units::positive::<usize>, help_heading = DATASET)]
+    pub(crate) batch_size: Option<usize>,
+
+    /// Different prompts to make, or to take from the file; they are used in turn
+    /// [default: one for each request, 100 if only time ends the run, the whole file].
+    #[arg(long, visible_alias = "num-prompts", value_name = "N", help_heading = DATASET)]
+    #[arg(value_parser = units::positive::<usize>)]
+    pub(crate) num_dataset_entries: Option<usize>,
+
+    /// File of prompts to send instead of generated ones, one JSON object a line.
+    #[arg(long, value_name = "FILE", help_heading = DATASET)]
+    pub(crate) input_file: Option<PathBuf>,
+
+    /// What the lines of that file are [default: single-turn].
+    #[arg(long, value_name = "TYPE", help_heading = DATASET)]
+    #[arg(value_parser = ChoiceParser::<CustomDataset>::new())]
+    pub(crate) custom_dataset_type: Option<CustomDataset>,
+
+    /// What counts tokens: `builtin` (o200k), or a tokenizer.json or its folder [default: builtin].
+    #[arg(long, value_name = "TOKENIZER", help_heading = DATASET)]
+    pub(crate) tokenizer: Option<String>,
+
+    /// Count tokens as the server reports them instead of counting here.
+    #[arg(long, help_heading = DATASET)]
+    pub(crate) use_server_token_count: bool,
+
+    /// Metrics page to scrape beside the server's own; may be repeated.
+    #[arg(long, value_name = "URL", num_args = 1.., value_delimiter = ',', help_heading = SERVICES)]
+    pub(crate) server_metrics: Vec<String>,
+
+    /// Scrape no metrics page.
+    #[arg(long, conflicts_with = "server_metrics", help_heading = SERVICES)]
+    pub(crate) no_server_metrics: bool,
+
+    /// Manifest of more plugins; may be repeated.
+    #[arg(long, value_name = "FILE", help_heading = SERVICES)]
+    pub(crate) plugins: Vec<PathBuf>,
+
+    /// Folder for this run's files [default: a new one under artifacts].
+    #[arg(long, visible_alias = "output-artifact-dir", value_name = "DIR", help_heading = OUTPUT)]
+    pub(crate) artifact_dir: Option<PathBuf>,
+
+    /// Replace the files of an earlier run in --artifact-dir.
+    #[arg(long, requires = "artifact_dir", help_heading = OUTPUT)]
+    pub(crate) overwrite: bool,
+
+    /// What to show while the run goes on [default: simple on a terminal, else none].
+    #[arg(long, visible_alias = "ui-type", value_name = "UI", help_heading = OUTPUT)]
+    #[arg(value_parser = ChoiceParser::<Ui>::new())]
+    pub(crate) ui: Option<Ui>,
+}
+
+const TARGET: &str = "Target";
+const LOAD: &str = "Load";
+const DATASET: &str = "Dataset and tokens";
+const SERVICES: &str = "Services and plugins";
+const OUTPUT: &str = "Output";
+
+/// How requests follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ArrivalPattern {
+    /// At random times with a mean rate.
+    Poisson,
+    /// At equal distances.
+    Constant,
+    /// Each as soon as another has ended.
+    ConcurrencyBurst,
+}
+
+impl Choice for ArrivalPattern {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("poisson", Self::Poisson),
+        ("constant", Self::Constant),
+        ("concurrency-burst", Self::ConcurrencyBurst),
+    ];
+    const NOT_BUILT: &'static [&'static str] = &["gamma"];
+}
+
+/// The format of an input file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CustomDataset {
+    /// One prompt a line.
+    SingleTurn,
+}
+
+impl Choice for CustomDataset {
+    const NAMES: &'static [(&'static str, Self)] = &[("single-turn", Self::SingleTurn)];
+    const NOT_BUILT: &'static [&'static str] = &[
+        "multi-turn",
+        "random-pool",
+        "mooncake-trace",
+        "bailian-trace",
+        "burst-gpt-trace",
+        "baseten-trace",
+        "raw-payload",
+        "inputs-json",
+        "dag-jsonl",
+        "sagemaker-data-capture",
+        "weka-trace",
+        "tracelab",
+        "exgentic",
+    ];
+}
+
+/// What is shown while a run goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ui {
+    /// A progress bar.
+    Simple,
+    /// Nothing.
+    None,
+}
+
+impl Choice for Ui {
+    const NAMES: &'static [(&'static str, Self)] = &[("simple", Self::Simple), ("none", Self::None)];
+    const NOT_BUILT: &'static [&'static str] = &["dashboard"];
+}
+
+/// Lets clap read a [`Choice`] and show its names in help and completions.
+#[derive(Clone, Debug)]
+pub(crate) struct ChoiceParser<T>(PhantomData<T>);
+
+impl<T> ChoiceParser<T> {
+    /// A parser of the set `T`.
+    pub(crate) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T: Choice> TypedValueParser for ChoiceParser<T> {
+    type Value = T;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        StringValueParser::new().try_map(|text| units::choice(&text)).parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(T::NAMES.iter().map(|(name, _)| PossibleValue::new(name))))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use clap::{CommandFactory, FromArgMatches, Parser, builder::Resettable};
+    use rstest::rstest;
+
+    use super::*;
+
+    /// Reads flags as `prony profile` does, from words separated by spaces.
+    pub(crate) fn flags(line: &str) -> Result<ProfileFlags, clap::Error> {
+        #[derive(Parser)]
+        struct Profile {
+            #[command(flatten)]
+            flags: ProfileFlags,
+        }
+        // Whoever runs the tests may have a key set.
+        let command = Profile::command().mut_arg("api_key", |arg| arg.env(Resettable::Reset));
+        let words = ["profile"].into_iter().chain(line.split_whitespace());
+        let matches = command.try_get_matches_from(words)?;
+        Profile::from_arg_matches(&matches).map(|profile| profile.flags)
+    }
+
+    #[rstest]
+    #[case("--model a,b -m c", &["a", "b", "c"])]
+    #[case("--model-names a", &["a"])]
+    fn lists_are_repeated_or_comma_separated(#[case] line: &str, #[case] models: &[&str]) {
+        assert_eq!(flags(line).unwrap().model, models);
+    }
+
+    #[rstest]
+    #[case("--arrival-pattern constant")]
+    #[case("--request-rate-mode CONSTANT")]
+    fn an_alias_is_the_same_flag(#[case] line: &str) {
+        assert_eq!(flags(line).unwrap().arrival_pattern, Some(ArrivalPattern::Constant));
+    }
+
+    #[rstest]
+    fn a_choice_may_be_written_as_aiperf_does(
+        #[values("concurrency_burst", "Concurrency-Burst")] name: &str,
+    ) {
+        let flags = flags(&format!("--arrival-pattern {name}")).unwrap();
+        assert_eq!(flags.arrival_pattern, Some(ArrivalPattern::ConcurrencyBurst));
+    }
+
+    #[test]
+    fn several_values_may_follow_one_flag_that_takes_pairs() {
+        let flags = flags("--extra-inputs a:1 b:2 --streaming -H A:1 -H B:2").unwrap();
+        assert_eq!(flags.extra_inputs, ["a:1", "b:2"]);
+        assert_eq!(flags.header, ["A:1", "B:2"]);
+    }
+
+    #[rstest]
+    #[case("--mock --url h:1")]
+    #[case("--server-metrics h:1 --no-server-metrics")]
+    #[case("--overwrite")]
+    #[case("--concurrency 0")]
+    #[case("--isl 5 --isl 6")]
+    fn contradictions_are_refused(#[case] line: &str) {
+        assert!(flags(line).is_err());
+    }
+}

@@ -1,0 +1,444 @@
+//! From flags to a configuration: every default, and every rule about flags that do or do not go together.
+//!
+//! [`resolve`] is pure. What the machine has to say (cores, randomness) comes in as [`Facts`], what the dialect can
+//! do as its manifest entry's metadata; files and servers are somebody else's business.
+
+use std::path::Path;
+
+use prony_plugin_api::metadata::EndpointMetadata;
+
+use super::{
+    Arrival, PhaseConfig, RunConfig, Target, content,
+    flags::ProfileFlags,
+    load,
+    pairs::PairError,
+    target,
+    url::{self, UrlError},
+};
+
+/// Where the folders of runs are made that the user names no folder for.
+const ARTIFACTS: &str = "artifacts";
+
+/// What the machine contributes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts {
+    /// Processor cores that this process may use.
+    pub(crate) cores: usize,
+    /// The seed when the user names none: random, drawn once.
+    pub(crate) seed: u64,
+}
+
+/// A configuration, and what the user should know about it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Resolved {
+    /// Complete, except that `--mock` still has to name its address: [`Resolved::aim_at`].
+    pub(crate) config: RunConfig,
+    /// Sentences on what is allowed but hardly meant, without a final stop.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Resolved {
+    /// Sets the address of the target, which for `--mock` is known only once the server runs.
+    pub(crate) fn aim_at(&mut self, url: &str) {
+        self.config.target.urls = vec![url.to_owned()];
+        if self.config.server_metrics.enabled {
+            self.config.server_metrics.urls.insert(0, url::metrics_url(url));
+        }
+    }
+}
+
+/// Why flags cannot become a configuration. Always the user's to change.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// Nothing to put into the requests' model field.
+    #[error("find the model to measure: `--model` is missing")]
+    NoModel,
+    /// AIPerf would spread the load over them.
+    #[error("use the models `{}`: prony measures one model a run", .models.join("`, `"))]
+    SeveralModels {
+        /// As typed.
+        models: Vec<String>,
+    },
+    /// A flag that means nothing alone.
+    #[error("use `{flag}` without `{needs}`")]
+    Needs {
+        /// The flag.
+        flag: &'static str,
+        /// What must stand beside it.
+        needs: &'static str,
+    },
+    /// Two flags of which one would have no effect.
+    #[error("use `{flag}` together with `{with}`: {reason}")]
+    Clash {
+        /// The flag.
+        flag: &'static str,
+        /// The other one.
+        with: &'static str,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// `--streaming` with a dialect that answers in one piece.
+    #[error("stream from the endpoint `{endpoint}`: its answers come in one piece")]
+    CannotStream {
+        /// The dialect.
+        endpoint: String,
+    },
+    /// A token length for a dialect without tokens on that side.
+    #[error("use `{flag}` with the endpoint `{endpoint}`: its {side} is not counted in tokens")]
+    NoTokens {
+        /// The flag.
+        flag: &'static str,
+        /// The dialect.
+        endpoint: String,
+        /// Input or output.
+        side: &'static str,
+    },
+    /// A name and password in a URL, and another login beside it.
+    #[error("log in to the server: credentials in `--url` contradict {other}")]
+    TwoLogins {
+        /// Where the other one is.
+        other: &'static str,
+    },
+    /// An address that is none.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// A header or an extra input that is none.
+    #[error(transparent)]
+    Pair(#[from] PairError),
+}
+
+impl ConfigError {
+    /// What to do next.
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Self::NoModel => {
+                "add `--model NAME`, or try `prony profile --mock`, which needs no server".to_owned()
+            }
+            Self::SeveralModels { .. } => "run `prony profile` once for each model".to_owned(),
+            Self::Needs { flag, needs } => format!("add `{needs}`, or leave out `{flag}`"),
+            Self::Clash { flag, with, .. } => format!("leave out `{flag}` or `{with}`"),
+            Self::CannotStream { .. } => "leave out `--streaming`".to_owned(),
+            Self::NoTokens { flag, .. } => format!("leave out `{flag}`"),
+            Self::TwoLogins { .. } => "give the credentials in one place".to_owned(),
+            Self::Url(error) => error.hint(),
+            Self::Pair(error) => error.hint(),
+        }
+    }
+}
+
+/// Fills in what the flags leave open and checks them together.
+///
+/// `endpoint` and `endpoint_name` are the manifest entry that `--endpoint-type` means, its name as the manifest
+/// spells it.
+pub(crate) fn resolve(
+    flags: &ProfileFlags,
+    endpoint: &EndpointMetadata,
+    endpoint_name: &str,
+    facts: &Facts,
+) -> Result<Resolved, ConfigError> {
+    check_endpoint(flags, endpoint, endpoint_name)?;
+    let target = target::target(flags, endpoint_name)?;
+    let phases = load::phases(flags)?;
+    let dataset = content::dataset(flags, &phases)?;
+    let (workers, workers_warning) = workers(flags, &phases, facts);
+    let mut warnings = load::warnings(&phases);
+    warnings.extend(workers_warning);
+    let artifact_dir = flags.artifact_dir.clone().unwrap_or_else(|| {
+        Path::new(ARTIFACTS).join(default_artifact_name(&target, &endpoint.service_kind, &phases))
+    });
+    let config = RunConfig {
+        server_metrics: target::server_metrics(flags, &target.urls)?,
+        target,
+        dataset,
+        tokenizer: content::tokenizer(flags),
+        phases,
+        random_seed: flags.random_seed.unwrap_or(facts.seed),
+        workers,
+        artifact_dir,
+    };
+    Ok(Resolved { config, warnings })
+}
+
+fn check_endpoint(flags: &ProfileFlags, endpoint: &EndpointMetadata, name: &str) -> Result<(), ConfigError> {
+    if flags.streaming && !endpoint.supports_streaming {
+        return Err(ConfigError::CannotStream { endpoint: name.to_owned() });
+    }
+    let input = [("--isl", flags.isl.is_some()), ("--isl-stddev", flags.isl_stddev.is_some())];
+    let output = [("--osl", flags.osl.is_some()), ("--osl-stddev", flags.osl_stddev.is_some())];
+    let first_typed = |flags: [(&'static str, bool); 2]| flags.into_iter().find(|(_, typed)| *typed);
+    let refused = match (first_typed(input), first_typed(output)) {
+        (Some((flag, _)), _) if !endpoint.tokenizes_input => Some((flag, "input")),
+        (_, Some((flag, _))) if !endpoint.produces_tokens => Some((flag, "output")),
+        _ if flags.tokenizer.is_some() && !endpoint.tokenizes_input && !endpoint.produces_tokens => {
+            Some(("--tokenizer", "content"))
+        }
+        _ => None,
+    };
+    match refused {
+        Some((flag, side)) => Err(ConfigError::NoTokens { flag, side, endpoint: name.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// One core is left to everything beside the load, where there are enough. A worker of a closed loop without a
+/// request to keep in flight would have nothing to do.
+fn workers(flags: &ProfileFlags, phases: &[PhaseConfig], facts: &Facts) -> (usize, Option<String>) {
+    let by_cores = if facts.cores > 2 { facts.cores - 1 } else { facts.cores.max(1) };
+    let wanted = flags.workers.unwrap_or(by_cores);
+    let is_closed = phases.iter().all(|phase| phase.arrival == Arrival::ClosedLoop);
+    let most_in_flight = phases.iter().filter_map(|phase| phase.concurrency).max();
+    let useful = most_in_flight.filter(|_| is_closed).unwrap_or(usize::MAX);
+    let warning = flags.workers.filter(|typed| *typed > useful).map(|typed| {
+        format!(
+            "{useful} of {typed} workers are started: a closed loop has no work for more than its concurrency"
+        )
+    });
+    (wanted.min(useful), warning)
+}
+
+/// Name of the folder under `artifacts` when the user names none: model, service, endpoint and load.
+fn default_artifact_name(target: &Target, service_kind: &str, phases: &[PhaseConfig]) -> String {
+    let reserved = |c: char| c.is_whitespace() || c.is_control() || r#"/\:*?"<>|"#.contains(c);
+    let model = target.model.replace(reserved, "_");
+    let load = phases.last().map(load::stimulus).unwrap_or_default();
+    format!("{model}-{service_kind}-{}-{load}", target.endpoint_type)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::config::{
+        DatasetConfig, LengthLaw, ServerMetricsConfig, TokenizerChoice, flags::tests::flags, redact,
+    };
+
+    const FACTS: Facts = Facts { cores: 8, seed: 42 };
+
+    fn chat() -> EndpointMetadata {
+        let json = r#"{"endpoint_path": "/v1/chat/completions", "supports_streaming": true,
+                       "produces_tokens": true, "tokenizes_input": true}"#;
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn embeddings() -> EndpointMetadata {
+        EndpointMetadata { supports_streaming: false, produces_tokens: false, ..chat() }
+    }
+
+    fn images() -> EndpointMetadata {
+        EndpointMetadata { tokenizes_input: false, ..embeddings() }
+    }
+
+    fn resolved(line: &str) -> Resolved {
+        resolve(&flags(line).unwrap(), &chat(), "chat", &FACTS).unwrap()
+    }
+
+    fn refused(line: &str, endpoint: &EndpointMetadata) -> ConfigError {
+        resolve(&flags(line).unwrap(), endpoint, "chat", &FACTS).unwrap_err()
+    }
+
+    #[test]
+    fn a_model_is_enough_and_every_default_is_filled_in() {
+        let Resolved { config, warnings } = resolved("--model org/m");
+        insta::assert_json_snapshot!(config, @r#"
+        {
+          "target": {
+            "urls": [
+              "http://localhost:8000"
+            ],
+            "model": "org/m",
+            "endpoint_type": "chat",
+            "streaming": false,
+            "custom_endpoint": null,
+            "request_timeout_s": 21600.0,
+            "wait_for_model_timeout_s": 0.0,
+            "headers": [],
+            "extra_inputs": {},
+            "use_server_token_count": false,
+            "use_legacy_max_tokens": false
+          },
+          "dataset": {
+            "type": "synthetic",
+            "entries": 10,
+            "isl": {
+              "mean": 550.0,
+              "stddev": 0.0
+            },
+            "osl": null,
+            "batch_size": 1
+          },
+          "tokenizer": "builtin",
+          "phases": [
+            {
+              "kind": "profiling",
+              "arrival": {
+                "law": "closed_loop"
+              },
+              "concurrency": 1,
+              "request_count": 10,
+              "duration_s": null,
+              "grace_s": null
+            }
+          ],
+          "random_seed": 42,
+          "workers": 1,
+          "artifact_dir": "artifacts/org_m-openai-chat-concurrency1",
+          "server_metrics": {
+            "enabled": true,
+            "urls": [
+              "http://localhost:8000/metrics"
+            ]
+          }
+        }
+        "#);
+        assert!(warnings.is_empty());
+    }
+
+    #[test]
+    fn a_full_command_line_is_obeyed() {
+        let line = "-m m -u h:1/v1 --streaming --concurrency 8 --request-count 200 --isl 100 --isl-stddev 10 \
+                    --osl 32 --osl-stddev 4 -b 2 --random-seed 7 --workers 3 --tokenizer ./tok --artifact-dir D \
+                    --server-metrics h:2 http://h:1/metrics --num-prompts 50";
+        let RunConfig {
+            target, dataset, tokenizer, random_seed, workers, artifact_dir, server_metrics, ..
+        } = resolved(line).config;
+        assert_eq!((target.urls, target.streaming), (vec!["http://h:1/v1".to_owned()], true));
+        let (isl, osl) = (LengthLaw { mean: 100.0, stddev: 10.0 }, LengthLaw { mean: 32.0, stddev: 4.0 });
+        assert_eq!(dataset, DatasetConfig::Synthetic { entries: 50, isl, osl: Some(osl), batch_size: 2 });
+        assert_eq!(tokenizer, TokenizerChoice::Local("./tok".into()));
+        assert_eq!((random_seed, workers, artifact_dir), (7, 3, PathBuf::from("D")));
+        assert_eq!(server_metrics.urls, ["http://h:1/metrics", "http://h:2/metrics"]);
+    }
+
+    #[test]
+    fn the_mock_server_needs_no_model_and_gets_its_address_later() {
+        let mut resolved = resolved("--mock --server-metrics h:2");
+        assert_eq!(resolved.config.target.model, "mock-model");
+        assert!(resolved.config.target.urls.is_empty());
+        resolved.aim_at("http://127.0.0.1:9");
+        assert_eq!(resolved.config.target.urls, ["http://127.0.0.1:9"]);
+        let pages = ["http://127.0.0.1:9/metrics", "http://h:2/metrics"];
+        assert_eq!(resolved.config.server_metrics.urls, pages);
+    }
+
+    #[test]
+    fn server_metrics_that_are_off_stay_off() {
+        let mut resolved = resolved("--mock --no-server-metrics");
+        resolved.aim_at("http://127.0.0.1:9");
+        assert_eq!(resolved.config.server_metrics, ServerMetricsConfig::default());
+    }
+
+    #[rstest]
+    #[case::closed_loop("--concurrency 4", 8, 4)]
+    #[case::more_than_cores("--concurrency 100", 8, 7)]
+    #[case::two_cores("--concurrency 100", 2, 2)]
+    #[case::one_core("--concurrency 100", 1, 1)]
+    #[case::open_loop("--request-rate 5 --concurrency 2", 8, 7)]
+    #[case::typed("--concurrency 100 --workers 20", 8, 20)]
+    #[case::busiest_phase("--concurrency 2 --warmup-request-count 9 --warmup-concurrency 5", 8, 5)]
+    fn workers_follow_cores_and_concurrency(
+        #[case] line: &str,
+        #[case] cores: usize,
+        #[case] workers: usize,
+    ) {
+        let flags = flags(&format!("-m m {line}")).unwrap();
+        let resolved = resolve(&flags, &chat(), "chat", &Facts { cores, ..FACTS }).unwrap();
+        assert_eq!(resolved.config.workers, workers);
+    }
+
+    #[test]
+    fn idle_workers_are_warned_of() {
+        let Resolved { config, warnings } = resolved("-m m --concurrency 2 --workers 5");
+        assert_eq!(config.workers, 2);
+        let expected = "2 of 5 workers are started: a closed loop has no work for more than its concurrency";
+        assert_eq!(warnings, [expected]);
+    }
+
+    #[rstest]
+    #[case::no_model("", "find the model to measure: `--model` is missing")]
+    #[case::blank_model("--model=", "find the model to measure: `--model` is missing")]
+    #[case::models("-m a,b", "use the models `a`, `b`: prony measures one model a run")]
+    #[case::spread("-m m --osl-stddev 3", "use `--osl-stddev` without `--osl`")]
+    #[case::no_file(
+        "-m m --custom-dataset-type single_turn",
+        "use `--custom-dataset-type` without `--input-file`"
+    )]
+    #[case::file(
+        "-m m --input-file p.jsonl --isl 5",
+        "use `--isl` together with `--input-file`: the file says what is sent"
+    )]
+    #[case::file_batch(
+        "-m m --input-file p.jsonl -b 5",
+        "use `--batch-size` together with `--input-file`: the file says what is sent"
+    )]
+    #[case::url("-m m -u ftp://h", "use the URL `ftp://h`: prony does not speak `ftp`")]
+    #[case::key_twice(
+        "-m m -u u:p@h --api-key k",
+        "log in to the server: credentials in `--url` contradict `--api-key`"
+    )]
+    #[case::header_twice(
+        "-m m -u u:p@h -H authorization:x",
+        "log in to the server: credentials in `--url` contradict an `Authorization` header"
+    )]
+    #[case::two_users(
+        "-m m -u u:p@h -u v:p@h",
+        "log in to the server: credentials in `--url` contradict those of another `--url`"
+    )]
+    fn what_cannot_be_meant_is_refused_with_a_next_step(#[case] line: &str, #[case] text: &str) {
+        let error = refused(line, &chat());
+        assert_eq!(error.to_string(), text);
+        assert!(!error.hint().is_empty());
+    }
+
+    #[rstest]
+    #[case("--streaming", embeddings(), "stream from the endpoint `chat`: its answers come in one piece")]
+    #[case(
+        "--osl 5",
+        embeddings(),
+        "use `--osl` with the endpoint `chat`: its output is not counted in tokens"
+    )]
+    #[case("--isl 5", images(), "use `--isl` with the endpoint `chat`: its input is not counted in tokens")]
+    #[case(
+        "--tokenizer builtin",
+        images(),
+        "use `--tokenizer` with the endpoint `chat`: its content is not counted in tokens"
+    )]
+    fn a_dialect_is_not_asked_for_what_it_cannot_do(
+        #[case] line: &str,
+        #[case] endpoint: EndpointMetadata,
+        #[case] text: &str,
+    ) {
+        assert_eq!(refused(&format!("-m m {line}"), &endpoint).to_string(), text);
+    }
+
+    #[test]
+    fn a_dialect_that_counts_its_input_takes_a_length_and_a_tokenizer() {
+        let flags = flags("-m m --isl 5 --tokenizer builtin").unwrap();
+        assert!(resolve(&flags, &embeddings(), "embeddings", &FACTS).is_ok());
+    }
+
+    #[rstest]
+    #[case("-m meta/llama:8b --concurrency 4", "artifacts/meta_llama_8b-openai-chat-concurrency4")]
+    #[case("-m m --request-rate 10 --concurrency 8", "artifacts/m-openai-chat-concurrency8-request_rate10.0")]
+    #[case("-m m --warmup-request-count 1 --warmup-concurrency 9", "artifacts/m-openai-chat-concurrency1")]
+    fn the_folder_is_named_after_what_is_measured(#[case] line: &str, #[case] folder: &str) {
+        assert_eq!(resolved(line).config.artifact_dir, Path::new(folder));
+    }
+
+    #[test]
+    fn the_journal_gets_no_secrets() {
+        let line = "-m m -u u:pw@h/v1?token=tk --api-key= -H X-Api-Key:hk -H X-Team:a \
+                    --extra-inputs secret:xs n:1 --server-metrics http://u:pw@h:2";
+        let mut config = resolved(line).config;
+        config.target.api_key = Some("ak".to_owned());
+        let journalled = redact::config(&config);
+        assert_eq!(journalled.target.api_key, None);
+        let text = serde_json::to_string(&journalled).unwrap();
+        for secret in ["dTpwdw==", "tk\"", "hk", "xs", "pw"] {
+            assert!(!text.contains(secret), "{secret} is in {text}");
+        }
+        assert!(text.contains(r#"["X-Team","a"]"#), "{text}");
+    }
+}

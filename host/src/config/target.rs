@@ -1,0 +1,120 @@
+//! The target: addresses, the model, and what is sent along with every request.
+//!
+//! Knows the flags and the dialect's name; connects to nothing.
+
+use std::collections::HashSet;
+
+use super::{ServerMetricsConfig, Target, flags::ProfileFlags, pairs, resolve::ConfigError, url};
+
+const DEFAULT_URL: &str = "http://localhost:8000";
+const DEFAULT_REQUEST_TIMEOUT_S: f64 = 21_600.0;
+
+/// The model that the mock server is asked for when the user names none.
+const MOCK_MODEL: &str = "mock-model";
+
+/// The target that the flags name.
+pub(super) fn target(flags: &ProfileFlags, endpoint_name: &str) -> Result<Target, ConfigError> {
+    let mut headers = pairs::headers(&flags.header)?;
+    let api_key = flags.api_key.clone().filter(|key| !key.is_empty());
+    let (urls, login) = urls(flags)?;
+    if let Some(login) = login {
+        if api_key.is_some() {
+            return Err(ConfigError::TwoLogins { other: "`--api-key`" });
+        }
+        if headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
+            return Err(ConfigError::TwoLogins { other: "an `Authorization` header" });
+        }
+        headers.push(("Authorization".to_owned(), login));
+    }
+    Ok(Target {
+        urls,
+        model: model(flags)?,
+        endpoint_type: endpoint_name.to_owned(),
+        streaming: flags.streaming,
+        custom_endpoint: flags.custom_endpoint.clone(),
+        request_timeout_s: flags.request_timeout_seconds.unwrap_or(DEFAULT_REQUEST_TIMEOUT_S),
+        wait_for_model_timeout_s: flags.wait_for_model_timeout.unwrap_or(0.0),
+        headers,
+        api_key,
+        extra_inputs: pairs::extra_inputs(&flags.extra_inputs)?,
+        use_server_token_count: flags.use_server_token_count,
+        use_legacy_max_tokens: flags.use_legacy_max_tokens,
+    })
+}
+
+/// Base URLs, and the one login that they may hold. None at all for `--mock`.
+fn urls(flags: &ProfileFlags) -> Result<(Vec<String>, Option<String>), ConfigError> {
+    if flags.mock {
+        return Ok((Vec::new(), None));
+    }
+    if flags.url.is_empty() {
+        return Ok((vec![DEFAULT_URL.to_owned()], None));
+    }
+    let bases = flags.url.iter().map(|url| url::parse_base(url)).collect::<Result<Vec<_>, _>>()?;
+    let login = bases[0].authorization.clone();
+    if bases.iter().any(|base| base.authorization != login) {
+        return Err(ConfigError::TwoLogins { other: "those of another `--url`" });
+    }
+    Ok((bases.into_iter().map(|base| base.url).collect(), login))
+}
+
+fn model(flags: &ProfileFlags) -> Result<String, ConfigError> {
+    match flags.model.as_slice() {
+        [] if flags.mock => Ok(MOCK_MODEL.to_owned()),
+        [] => Err(ConfigError::NoModel),
+        [model] if model.trim().is_empty() => Err(ConfigError::NoModel),
+        [model] => Ok(model.clone()),
+        models => Err(ConfigError::SeveralModels { models: models.to_vec() }),
+    }
+}
+
+/// The metrics pages to scrape: each target's own, then those that the user named, each once.
+pub(super) fn server_metrics(
+    flags: &ProfileFlags,
+    targets: &[String],
+) -> Result<ServerMetricsConfig, ConfigError> {
+    if flags.no_server_metrics {
+        return Ok(ServerMetricsConfig::default());
+    }
+    let mut urls: Vec<String> = targets.iter().map(|target| url::metrics_url(target)).collect();
+    for typed in &flags.server_metrics {
+        urls.push(url::parse_metrics_page(typed)?);
+    }
+    let mut seen = HashSet::new();
+    urls.retain(|url| seen.insert(url.clone()));
+    Ok(ServerMetricsConfig { enabled: true, urls })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::config::flags::tests::flags;
+
+    fn resolved(line: &str) -> Target {
+        target(&flags(line).unwrap(), "chat").unwrap()
+    }
+
+    #[test]
+    fn credentials_in_a_url_become_a_header() {
+        let target = resolved("-m m -u http://u:p@h:1 -u http://u:p@h:2");
+        assert_eq!(target.urls, ["http://h:1", "http://h:2"]);
+        assert_eq!(target.headers, [("Authorization".to_owned(), "Basic dTpw".to_owned())]);
+    }
+
+    #[rstest]
+    #[case("--custom-endpoint=", Some(""))]
+    #[case("--endpoint /go", Some("/go"))]
+    #[case("", None)]
+    fn an_empty_custom_endpoint_is_one(#[case] line: &str, #[case] endpoint: Option<&str>) {
+        assert_eq!(resolved(&format!("-m m {line}")).custom_endpoint.as_deref(), endpoint);
+    }
+
+    #[rstest]
+    #[case("--api-key k", Some("k"))]
+    #[case("--api-key=", None)]
+    fn an_empty_key_is_none(#[case] line: &str, #[case] key: Option<&str>) {
+        assert_eq!(resolved(&format!("-m m {line}")).api_key.as_deref(), key);
+    }
+}

@@ -1,0 +1,230 @@
+//! Values as the user types them: numbers with a range, seconds, names out of a set.
+//!
+//! Every parser takes the text of one flag and gives a typed value or a [`UnitError`]. It knows neither which flag
+//! the text belongs to nor what the value is for.
+
+use std::fmt;
+
+/// Longest time that a flag takes, in seconds: 31 years, well inside what a duration can hold.
+const MAX_SECONDS: f64 = 1e9;
+
+/// Highest rate that a flag takes, in requests a second: a gap of one nanosecond.
+const MAX_RATE: f64 = 1e9;
+
+/// Why a value is refused. The text is a reason: which flag and which value it was is said around it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum UnitError {
+    /// Text that is no such number, or one out of range.
+    #[error("it must be {expected}")]
+    Number {
+        /// What would have been accepted.
+        expected: &'static str,
+    },
+    /// A comma list, which AIPerf runs as one benchmark a value.
+    #[error("prony does not sweep over several values yet")]
+    Sweep,
+    /// A name that AIPerf knows and prony does not have.
+    #[error("prony does not have this choice yet")]
+    NotBuilt {
+        /// What there is.
+        choices: Vec<&'static str>,
+    },
+    /// A name that nobody knows.
+    #[error("there is no such choice")]
+    Unknown {
+        /// What there is.
+        choices: Vec<&'static str>,
+    },
+}
+
+impl UnitError {
+    /// What to do next, where the reason does not say it already.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Number { .. } => None,
+            Self::Sweep => Some("run `prony profile` once for each value".to_owned()),
+            Self::NotBuilt { choices } | Self::Unknown { choices } => {
+                Some(format!("choose one of: {}", choices.join(", ")))
+            }
+        }
+    }
+}
+
+/// A number with nothing but digits in it, from 0.
+pub(crate) fn whole(text: &str) -> Result<u64, UnitError> {
+    number(text, "a whole number from 0 to 18446744073709551615", |_| true)
+}
+
+/// A whole number from 1, of any unsigned type.
+pub(crate) fn positive<T>(text: &str) -> Result<T, UnitError>
+where
+    T: std::str::FromStr + Default + PartialOrd + Copy,
+{
+    number(text, "a whole number, 1 or more", |value| *value > T::default())
+}
+
+/// A spread or a mean, from 0.
+pub(crate) fn non_negative(text: &str) -> Result<f64, UnitError> {
+    number(text, "a number, 0 or more", |value: &f64| value.is_finite() && *value >= 0.0)
+}
+
+/// A time that may be none at all, in seconds.
+pub(crate) fn seconds(text: &str) -> Result<f64, UnitError> {
+    number(text, "a number of seconds from 0 to 1000000000", |value| (0.0..=MAX_SECONDS).contains(value))
+}
+
+/// A time that must pass, in seconds.
+pub(crate) fn positive_seconds(text: &str) -> Result<f64, UnitError> {
+    let expected = "a number of seconds above 0, at most 1000000000";
+    number(text, expected, |value| *value > 0.0 && *value <= MAX_SECONDS)
+}
+
+/// A rate, in requests a second.
+pub(crate) fn rate(text: &str) -> Result<f64, UnitError> {
+    let expected = "a number of requests a second above 0, at most 1000000000";
+    number(text, expected, |value| *value > 0.0 && *value <= MAX_RATE)
+}
+
+/// How long to wait for requests in flight once no more are sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Grace {
+    /// So many seconds, then they are cancelled.
+    Seconds(f64),
+    /// Until the last one has ended.
+    Infinite,
+}
+
+/// A grace period: seconds, or `inf`.
+pub(crate) fn grace(text: &str) -> Result<Grace, UnitError> {
+    if ["inf", "infinity"].contains(&text.to_ascii_lowercase().as_str()) {
+        return Ok(Grace::Infinite);
+    }
+    let expected = "a number of seconds from 0 to 1000000000, or `inf`";
+    number(text, expected, |value| (0.0..=MAX_SECONDS).contains(value)).map(Grace::Seconds)
+}
+
+fn number<T: std::str::FromStr>(
+    text: &str,
+    expected: &'static str,
+    in_range: impl Fn(&T) -> bool,
+) -> Result<T, UnitError> {
+    match text.parse::<T>() {
+        Ok(value) if in_range(&value) => Ok(value),
+        _ if is_list::<T>(text) => Err(UnitError::Sweep),
+        _ => Err(UnitError::Number { expected }),
+    }
+}
+
+/// Whether the text is a list of such numbers, so that a stray comma in one number is not taken for a sweep.
+fn is_list<T: std::str::FromStr>(text: &str) -> bool {
+    text.contains(',') && text.split(',').all(|item| item.trim().parse::<T>().is_ok())
+}
+
+/// A set of names of which a flag takes one.
+pub(crate) trait Choice: Copy + fmt::Debug + Send + Sync + 'static {
+    /// What there is, in the order that help shows, in lower case with `-`.
+    const NAMES: &'static [(&'static str, Self)];
+    /// Other spellings of these.
+    const SYNONYMS: &'static [(&'static str, Self)] = &[];
+    /// Names that AIPerf takes and prony does not yet.
+    const NOT_BUILT: &'static [&'static str] = &[];
+}
+
+/// Finds a name of a set. Case does not matter, and neither does `-` against `_`.
+pub(crate) fn choice<T: Choice>(text: &str) -> Result<T, UnitError> {
+    let name = text.to_ascii_lowercase().replace('_', "-");
+    let mut known = T::NAMES.iter().chain(T::SYNONYMS);
+    if let Some((_, value)) = known.find(|(known, _)| *known == name) {
+        return Ok(*value);
+    }
+    let choices = T::NAMES.iter().map(|(name, _)| *name).collect();
+    if T::NOT_BUILT.contains(&name.as_str()) {
+        return Err(UnitError::NotBuilt { choices });
+    }
+    Err(UnitError::Unknown { choices })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("1", Some(1))]
+    #[case("18446744073709551615", Some(u64::MAX))]
+    #[case("0", None)]
+    #[case("-3", None)]
+    #[case("1.5", None)]
+    #[case("ten", None)]
+    #[case("", None)]
+    fn a_count_is_a_whole_number_from_one(#[case] text: &str, #[case] value: Option<u64>) {
+        assert_eq!(positive(text).ok(), value);
+    }
+
+    #[rstest]
+    #[case("0.5", Some(0.5))]
+    #[case("1e3", Some(1000.0))]
+    #[case("0", None)]
+    #[case("-1", None)]
+    #[case("nan", None)]
+    #[case("inf", None)]
+    #[case("1e10", None)]
+    fn a_time_that_must_pass_fits_a_duration(#[case] text: &str, #[case] value: Option<f64>) {
+        assert_eq!(positive_seconds(text).ok(), value);
+    }
+
+    #[rstest]
+    #[case("30", Some(Grace::Seconds(30.0)))]
+    #[case("0", Some(Grace::Seconds(0.0)))]
+    #[case("inf", Some(Grace::Infinite))]
+    #[case("Infinity", Some(Grace::Infinite))]
+    #[case("-1", None)]
+    #[case("nan", None)]
+    fn a_grace_period_may_be_infinite(#[case] text: &str, #[case] value: Option<Grace>) {
+        assert_eq!(grace(text).ok(), value);
+    }
+
+    #[rstest]
+    #[case("1,2,4")]
+    #[case("1, 2")]
+    fn a_comma_list_is_recognised_as_a_sweep(#[case] text: &str) {
+        assert_eq!(positive::<u64>(text), Err(UnitError::Sweep));
+        assert_eq!(rate(text), Err(UnitError::Sweep));
+    }
+
+    #[test]
+    fn a_comma_in_something_else_is_no_sweep() {
+        assert!(matches!(positive::<u64>("1,x"), Err(UnitError::Number { .. })));
+        assert!(matches!(positive::<u64>(","), Err(UnitError::Number { .. })));
+    }
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Shape {
+        RoundBox,
+        Ball,
+    }
+
+    impl Choice for Shape {
+        const NAMES: &'static [(&'static str, Self)] = &[("round-box", Self::RoundBox), ("ball", Self::Ball)];
+        const SYNONYMS: &'static [(&'static str, Self)] = &[("sphere", Self::Ball)];
+        const NOT_BUILT: &'static [&'static str] = &["cone"];
+    }
+
+    #[rstest]
+    #[case("round-box", Shape::RoundBox)]
+    #[case("ROUND_BOX", Shape::RoundBox)]
+    #[case("Sphere", Shape::Ball)]
+    fn a_choice_ignores_case_and_dashes(#[case] text: &str, #[case] value: Shape) {
+        assert_eq!(choice(text), Ok(value));
+    }
+
+    #[test]
+    fn an_unbuilt_choice_and_a_typo_are_told_apart() {
+        let choices = vec!["round-box", "ball"];
+        assert_eq!(choice::<Shape>("CONE"), Err(UnitError::NotBuilt { choices: choices.clone() }));
+        let typo = choice::<Shape>("bal").unwrap_err();
+        assert_eq!(typo, UnitError::Unknown { choices });
+        assert_eq!(typo.hint().unwrap(), "choose one of: round-box, ball");
+    }
+}

@@ -1,0 +1,242 @@
+//! Addresses: a base URL as typed becomes one that requests can be built on.
+//!
+//! [`parse_base`] and [`parse_metrics_page`] check what the user typed, [`url_for`] joins a base and a dialect's path, [`metrics_url`] guesses
+//! where the same server publishes its metrics. Nothing here connects to anything.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use super::redact;
+
+/// Why an address is refused. Its text never holds credentials.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UrlError {
+    /// It does not parse.
+    #[error("read the URL `{url}`")]
+    Malformed {
+        /// As typed, without secrets.
+        url: String,
+        /// What is wrong with it.
+        source: url::ParseError,
+    },
+    /// Something else than HTTP.
+    #[error("use the URL `{url}`: prony does not speak `{scheme}`")]
+    Scheme {
+        /// As typed, without secrets.
+        url: String,
+        /// Its scheme.
+        scheme: String,
+    },
+}
+
+impl UrlError {
+    /// What to do next.
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Self::Malformed { .. } => "give an address such as `http://localhost:8000`".to_owned(),
+            Self::Scheme { .. } => "give an address that begins with `http://` or `https://`".to_owned(),
+        }
+    }
+}
+
+/// A checked base URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BaseUrl {
+    /// The address, with a scheme and without credentials and fragment; a slash for a path is left out.
+    pub(crate) url: String,
+    /// Value of an `Authorization` header with the credentials that the address held.
+    pub(crate) authorization: Option<String>,
+}
+
+/// Reads a base URL. `http://` is added when there is no scheme; credentials are taken out of the address.
+pub(crate) fn parse_base(text: &str) -> Result<BaseUrl, UrlError> {
+    let mut url = parse(text)?;
+    let authorization = basic_authorization(&url);
+    // Neither can fail: an HTTP URL always has a host.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    Ok(BaseUrl { url: without_bare_slash(url), authorization })
+}
+
+/// Reads the address of a metrics page. One without a path means `/metrics`.
+pub(crate) fn parse_metrics_page(text: &str) -> Result<String, UrlError> {
+    let mut url = parse(text)?;
+    if url.path() == "/" {
+        url.set_path("/metrics");
+    }
+    Ok(url.into())
+}
+
+fn parse(text: &str) -> Result<Url, UrlError> {
+    let text = text.trim();
+    let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let mut url =
+        Url::parse(&with_scheme).map_err(|source| UrlError::Malformed { url: redact::url(text), source })?;
+    if !["http", "https"].contains(&url.scheme()) {
+        return Err(UrlError::Scheme { url: redact::url(text), scheme: url.scheme().to_owned() });
+    }
+    url.set_fragment(None);
+    Ok(url)
+}
+
+fn without_bare_slash(url: Url) -> String {
+    let is_bare = url.path() == "/" && url.query().is_none();
+    let url = String::from(url);
+    if is_bare { url.trim_end_matches('/').to_owned() } else { url }
+}
+
+/// RFC 7617: `Basic`, and `user:password` in base 64. A URL holds both percent-encoded.
+fn basic_authorization(url: &Url) -> Option<String> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let mut credentials: Vec<u8> = percent_decode_str(url.username()).collect();
+    credentials.push(b':');
+    credentials.extend(percent_decode_str(url.password().unwrap_or_default()));
+    Some(format!("Basic {}", STANDARD.encode(credentials)))
+}
+
+/// Joins a base URL and a dialect's path.
+///
+/// Where the end of the base already says what the path begins with, it is not said twice: `http://h/v1` and
+/// `/v1/chat/completions` share the `v1`, and a base that ends in the whole path stays as it is. The base's query is
+/// kept, with the path's own behind it. An empty path appends nothing.
+pub(crate) fn url_for(base: &str, path: &str) -> String {
+    if path.is_empty() {
+        return base.to_owned();
+    }
+    let (base, base_query) = split_query(base);
+    let (path, path_query) = split_query(path);
+    let base = base.trim_end_matches('/');
+    let wanted: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let present = segments(base);
+    let longest = present.len().min(wanted.len());
+    let shared = (0..=longest).rev().find(|&n| present.ends_with(&wanted[..n])).unwrap_or(0);
+    let mut url = base.to_owned();
+    for segment in &wanted[shared..] {
+        url.push('/');
+        url.push_str(segment);
+    }
+    let queries: Vec<&str> = [base_query, path_query].into_iter().flatten().collect();
+    if queries.is_empty() { url } else { format!("{url}?{}", queries.join("&")) }
+}
+
+/// The page where a server with this base URL publishes its metrics: `/metrics` in place of `/v1` and what follows.
+pub(crate) fn metrics_url(base: &str) -> String {
+    let (base, _) = split_query(base);
+    let base = base.trim_end_matches('/');
+    let present = segments(base);
+    let root = base.len() - path_length(&present);
+    let kept: Vec<&str> = present.iter().copied().take_while(|segment| *segment != "v1").collect();
+    let prefix = &base[..root + path_length(&kept)];
+    if kept.last() == Some(&"metrics") { prefix.to_owned() } else { format!("{prefix}/metrics") }
+}
+
+fn split_query(text: &str) -> (&str, Option<&str>) {
+    match text.split_once('?') {
+        Some((before, query)) => (before, Some(query)),
+        None => (text, None),
+    }
+}
+
+/// The path's parts, of a URL without a query and a final slash.
+fn segments(url: &str) -> Vec<&str> {
+    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    after_scheme.split('/').skip(1).collect()
+}
+
+/// How many bytes of a URL these segments take, with the slash before each.
+fn path_length(segments: &[&str]) -> usize {
+    segments.iter().map(|segment| segment.len() + 1).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::no_scheme("localhost:8000", "http://localhost:8000")]
+    #[case::path("https://api.example.com/v1/", "https://api.example.com/v1/")]
+    #[case::query("http://h:1/?version=2", "http://h:1/?version=2")]
+    #[case::fragment("http://h:1/v1#top", "http://h:1/v1")]
+    #[case::address("[::1]:8000", "http://[::1]:8000")]
+    #[case::spaces(" h:1 ", "http://h:1")]
+    fn a_base_url_is_completed(#[case] typed: &str, #[case] url: &str) {
+        assert_eq!(parse_base(typed).unwrap(), BaseUrl { url: url.into(), authorization: None });
+    }
+
+    #[rstest]
+    #[case("h:9400", "http://h:9400/metrics")]
+    #[case("http://h:9400/", "http://h:9400/metrics")]
+    #[case("http://h:9400/prometheus?job=a", "http://h:9400/prometheus?job=a")]
+    fn a_metrics_page_has_a_path(#[case] typed: &str, #[case] url: &str) {
+        assert_eq!(parse_metrics_page(typed).unwrap(), url);
+    }
+
+    #[rstest]
+    // `Aladdin:open sesame` is the example of RFC 7617.
+    #[case("http://Aladdin:open%20sesame@h:1/v1", Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="))]
+    #[case("user:p%40ss@h:1/v1", Some("Basic dXNlcjpwQHNz"))]
+    #[case("http://user@h:1/v1", Some("Basic dXNlcjo="))]
+    #[case("http://h:1/v1", None)]
+    fn credentials_move_from_the_address_to_a_header(#[case] typed: &str, #[case] header: Option<&str>) {
+        let base = parse_base(typed).unwrap();
+        assert_eq!(base.url, "http://h:1/v1");
+        assert_eq!(base.authorization.as_deref(), header);
+    }
+
+    #[rstest]
+    #[case("http://", "read the URL `http://`")]
+    #[case("h:99999", "read the URL `h:99999`")]
+    #[case("ftp://h", "use the URL `ftp://h`: prony does not speak `ftp`")]
+    #[case("http://user:secret@h:port", "read the URL `http://<redacted>@h:port`")]
+    fn a_bad_address_is_named_without_its_secrets(#[case] typed: &str, #[case] text: &str) {
+        assert_eq!(parse_base(typed).unwrap_err().to_string(), text);
+    }
+
+    #[rstest]
+    #[case::plain("http://h:1", "/v1/chat/completions", "http://h:1/v1/chat/completions")]
+    #[case::version("http://h:1/v1", "/v1/chat/completions", "http://h:1/v1/chat/completions")]
+    #[case::two_parts("http://h:1/v1/chat", "/v1/chat/completions", "http://h:1/v1/chat/completions")]
+    #[case::whole("http://h:1/v1/chat/completions", "/v1/chat/completions", "http://h:1/v1/chat/completions")]
+    #[case::prefix("http://h:1/openai/v1", "/v1/embeddings", "http://h:1/openai/v1/embeddings")]
+    #[case::other("http://h:1/api", "/v1/embeddings", "http://h:1/api/v1/embeddings")]
+    #[case::half_a_name("http://h:1/xv1", "/v1/embeddings", "http://h:1/xv1/v1/embeddings")]
+    #[case::host_is_no_path("http://v1", "/v1/embeddings", "http://v1/v1/embeddings")]
+    #[case::final_slash("http://h:1/v1/", "/v1/embeddings", "http://h:1/v1/embeddings")]
+    #[case::their_slash("http://h:1", "predict/", "http://h:1/predict/")]
+    #[case::base_query("http://h:1/v1?a=1", "/v1/embeddings", "http://h:1/v1/embeddings?a=1")]
+    #[case::both_queries("http://h:1?a=1", "/go?b=2", "http://h:1/go?a=1&b=2")]
+    #[case::nothing("http://h:1/exactly/this?a=1", "", "http://h:1/exactly/this?a=1")]
+    fn a_path_is_appended_once(#[case] base: &str, #[case] path: &str, #[case] url: &str) {
+        assert_eq!(url_for(base, path), url);
+    }
+
+    proptest! {
+        #[test]
+        fn appending_the_same_path_again_changes_nothing(
+            base in "http://h:1(/[ab]{1,2}){0,4}",
+            path in "(/[ab]{1,2}){1,4}",
+        ) {
+            let once = url_for(&base, &path);
+            prop_assert!(once.starts_with(&base) && once.ends_with(&path));
+            prop_assert_eq!(url_for(&once, &path), once);
+        }
+    }
+
+    #[rstest]
+    #[case("http://h:1", "http://h:1/metrics")]
+    #[case("http://h:1/v1", "http://h:1/metrics")]
+    #[case("http://h:1/v1/", "http://h:1/metrics")]
+    #[case("http://h:1/v1/chat/completions?a=1", "http://h:1/metrics")]
+    #[case("https://h/openai/v1", "https://h/openai/metrics")]
+    #[case("http://h:1/metrics", "http://h:1/metrics")]
+    #[case("http://v1/v1", "http://v1/metrics")]
+    fn metrics_stand_beside_the_versioned_paths(#[case] base: &str, #[case] url: &str) {
+        assert_eq!(metrics_url(base), url);
+    }
+}
