@@ -1,0 +1,1 @@
+//! The whole way from a hand-made journal to the files.
