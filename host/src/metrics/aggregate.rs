@@ -20,6 +20,25 @@ use crate::{
     record::{PhaseCounts, Record, RunHeader},
 };
 
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl Outcome {
+    /// The one place that says what a success is.
+    pub(super) fn of(record: &Record) -> Self {
+        match record {
+            Record { cancelled: true, .. } => Self::Cancelled,
+            Record { error: Some(_), .. } => Self::Failed,
+            Record { .. } => Self::Succeeded,
+        }
+    }
+}
+
 /// How many requests ended how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcomes {
@@ -47,10 +66,10 @@ impl Outcomes {
     /// Counts one more.
     pub(super) fn add(&mut self, record: &Record) {
         self.retried += u64::from(record.retried);
-        match record {
-            Record { cancelled: true, .. } => self.cancelled += 1,
-            Record { error: Some(_), .. } => self.failed += 1,
-            Record { .. } => self.succeeded += 1,
+        match Outcome::of(record) {
+            Outcome::Succeeded => self.succeeded += 1,
+            Outcome::Failed => self.failed += 1,
+            Outcome::Cancelled => self.cancelled += 1,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, iter::zip};
 
 use super::{
     Distribution, Measured, Metric, MetricTable, Outcomes, Results, Stats, TokenSource,
+    aggregate::Outcome,
     catalogue::{PhaseFact, Source},
     per_request::{Counter, Request},
     pooled::GapPool,
@@ -12,7 +13,7 @@ use super::{
 /// The values of one kind of phase, by metric.
 #[derive(Debug)]
 pub(super) struct Columns {
-    columns: Vec<(&'static Metric, Column)>,
+    by_metric: Vec<(&'static Metric, Column)>,
     outcomes: Outcomes,
     counted_by_server: u64,
     counted_by_client: u64,
@@ -41,7 +42,7 @@ impl Columns {
             }
         };
         Self {
-            columns: metrics.map(column).collect(),
+            by_metric: metrics.map(column).collect(),
             outcomes: Outcomes::default(),
             counted_by_server: 0,
             counted_by_client: 0,
@@ -51,7 +52,7 @@ impl Columns {
     /// Takes a request in. Returns what it measured.
     pub(super) fn add(&mut self, request: &Request<'_>) -> Measured {
         self.outcomes.add(request.record);
-        if request.record.error.is_some() || request.record.cancelled {
+        if Outcome::of(request.record) != Outcome::Succeeded {
             return Measured::new();
         }
         match request.output_tokens() {
@@ -60,7 +61,7 @@ impl Columns {
             None => {}
         }
         let mut measured = Measured::new();
-        for (metric, column) in &mut self.columns {
+        for (metric, column) in &mut self.by_metric {
             match (metric.source, column) {
                 (Source::Request(measure), Column::Values(values)) => {
                     if let Some(value) = measure(request) {
@@ -74,6 +75,7 @@ impl Columns {
                     }
                 }
                 (_, Column::Gaps(pool)) => request.record.chunk_gaps_ns.iter().for_each(|gap| pool.add(*gap)),
+                // What is derived waits for the end; `new` pairs the other sources and columns.
                 _ => {}
             }
         }
@@ -87,18 +89,18 @@ impl Columns {
 
     fn table(&mut self, window_s: Option<f64>) -> MetricTable {
         let mut found: Vec<Option<Stats>> =
-            self.columns.iter_mut().map(|(_, column)| column.stats()).collect();
-        let sums: BTreeMap<&str, f64> = zip(&self.columns, &found)
+            self.by_metric.iter_mut().map(|(_, column)| column.stats()).collect();
+        let sums: BTreeMap<&str, f64> = zip(&self.by_metric, &found)
             .filter_map(|((metric, _), stats)| match stats {
                 Some(Stats::Distribution(distribution)) => Some((metric.tag, distribution.sum)),
                 _ => None,
             })
             .collect();
         let phase = Phase { sums, outcomes: self.outcomes, window_s };
-        for ((metric, _), stats) in zip(&self.columns, &mut found) {
+        for ((metric, _), stats) in zip(&self.by_metric, &mut found) {
             *stats = stats.or_else(|| phase.derive(metric.source).map(Stats::Scalar));
         }
-        let rows = zip(&self.columns, found)
+        let rows = zip(&self.by_metric, found)
             .filter_map(|((metric, _), stats)| stats.map(|stats| (*metric, stats)))
             .collect();
         MetricTable { rows }

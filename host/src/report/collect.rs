@@ -148,7 +148,7 @@ fn incomplete_reason(damaged: bool, end: Option<&RunEnd>) -> Option<String> {
         _ if damaged => Some("the journal is cut off or damaged; everything before that is counted".into()),
         None => Some("the run was killed: its journal has no end".into()),
         Some(RunEnd { reason: Some(reason), .. }) => Some(reason.clone()),
-        Some(RunEnd { was_cancelled: true, .. }) => Some("the run was cancelled".into()),
+        Some(RunEnd { was_cancelled: true, .. }) => Some("the run was interrupted".into()),
         Some(_) => None,
     }
 }

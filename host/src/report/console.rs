@@ -1,4 +1,4 @@
-//! The report for people: one text without colour, at most 140 columns wide, for a terminal and for a file.
+//! The report for people: one text without colour, its tables at most 140 columns wide, for a terminal and for a file.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 
@@ -18,26 +18,27 @@ const MESSAGE_CHARS: usize = 160;
 
 /// Lays out a report, a newline at its end.
 pub(crate) fn render(report: &Report) -> String {
+    let warnings = warnings::warnings(report).into_iter().map(|warning| format!("warning: {warning}"));
     let sections = [
         headline(report),
         metrics(report),
         counts(report),
-        errors(report),
+        errors("Errors", &report.errors),
+        errors("Errors of the warm-up", &report.warmup_errors),
         remarks(report),
-        warnings::warnings(report).iter().map(|warning| format!("warning: {warning}\n")).collect(),
-        files(report),
+        warnings.collect(),
+        report.files.iter().map(|file| format!("wrote {}", file.display())).collect(),
     ];
-    let sections: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();
-    sections.join("\n")
+    let sections = sections.iter().filter(|lines| !lines.is_empty()).map(|lines| lines.join("\n"));
+    sections.collect::<Vec<_>>().join("\n\n") + "\n"
 }
 
-fn headline(report: &Report) -> String {
+fn headline(report: &Report) -> Vec<String> {
     let header = &report.header;
-    let mut text = format!("prony {}, run {}\n", header.version, header.run_id);
-    for (label, line) in headline::lines(report) {
-        text.push_str(&format!("  {label:<9} {line}\n"));
-    }
-    text
+    let mut lines = vec![format!("prony {}, run {}", header.version, header.run_id)];
+    let facts = headline::lines(report).into_iter();
+    lines.extend(facts.map(|(label, fact)| format!("  {label:<9} {fact}")));
+    lines
 }
 
 fn table(header: &[&str]) -> Table {
@@ -50,26 +51,25 @@ fn table(header: &[&str]) -> Table {
     table
 }
 
-fn metrics(report: &Report) -> String {
+fn metrics(report: &Report) -> Vec<String> {
     let mut table = table(&["Metric", "avg", "min", "max", "p99", "p90", "p50", "std"]);
     table.column_iter_mut().for_each(|column| column.set_cell_alignment(CellAlignment::Right));
-    let shown = || report.profiling.table.rows().filter(|(metric, _)| metric.shown);
-    for (metric, stats) in shown() {
+    let mut marked = false;
+    for (metric, stats) in report.profiling.table.rows().filter(|(metric, _)| metric.shown) {
         let mut row = vec![format!("{} ({})", metric.header, metric.unit)];
         row.extend(cells(stats));
         table.add_row(row);
+        marked |= matches!(stats, Stats::Distribution(values) if few(&values));
     }
     let title = match report.header.capabilities.metrics_title.as_str() {
         "" => "Metrics",
         title => title,
     };
-    let mut text = format!("prony | {title}\n{table}\n");
-    if shown().any(|(_, stats)| matches!(stats, Stats::Distribution(values) if few(&values))) {
-        text.push_str(&format!(
-            "* p99 of fewer than {TRUSTED_P99_COUNT} values: a few slow requests decide it\n"
-        ));
+    let mut lines = vec![format!("prony | {title}"), table.to_string()];
+    if marked {
+        lines.push(format!("* p99 of fewer than {TRUSTED_P99_COUNT} values: a few slow requests decide it"));
     }
-    text
+    lines
 }
 
 fn few(values: &Distribution) -> bool {
@@ -108,34 +108,27 @@ fn decimal(value: f64) -> String {
     format!("{text}.{fraction}")
 }
 
-fn counts(report: &Report) -> String {
-    let mut text = match report.counts() {
+fn counts(report: &Report) -> Vec<String> {
+    let mut lines = vec![match report.counts() {
         Some(counts) => format!(
-            "scheduled {} / sent {} / late {} / dropped {}\n",
+            "scheduled {} / sent {} / late {} / dropped {}",
             counts.scheduled, counts.sent, counts.late, counts.dropped
         ),
-        None => "scheduled / sent / late / dropped: unknown\n".to_owned(),
-    };
-    if let Some(warmup) = &report.warmup {
-        let outcomes = warmup.outcomes;
+        None => "scheduled / sent / late / dropped: unknown".to_owned(),
+    }];
+    lines.extend(report.warmup.as_ref().map(|warmup| {
+        let (all, failed) = (warmup.outcomes.completed(), warmup.outcomes.errors());
         let duration = warmup.table.avg("benchmark_duration").unwrap_or(0.0);
-        text.push_str(&format!(
-            "warm-up, not in the numbers: {} requests, {} errors, {duration:.2} s\n",
-            outcomes.completed(),
-            outcomes.errors(),
-        ));
-    }
-    text
+        format!("warm-up, not in the numbers: {all} requests in {duration:.2} s, {failed} failed")
+    }));
+    lines
 }
 
-fn errors(report: &Report) -> String {
-    let titled = |title: &str, groups: &[ErrorGroup]| match groups {
-        [] => String::new(),
-        groups => format!("{title}\n{}\n", error_table(groups)),
-    };
-    let profiling = titled("Errors", &report.errors);
-    let warmup = titled("Errors of the warm-up", &report.warmup_errors);
-    profiling + &warmup
+fn errors(title: &str, groups: &[ErrorGroup]) -> Vec<String> {
+    match groups {
+        [] => Vec::new(),
+        groups => vec![title.to_owned(), error_table(groups).to_string()],
+    }
 }
 
 fn error_table(groups: &[ErrorGroup]) -> Table {
@@ -161,7 +154,7 @@ fn one_line(message: &str) -> String {
 }
 
 /// What is worth a line and is no reason to doubt the numbers.
-fn remarks(report: &Report) -> String {
+fn remarks(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     for service in report.end.iter().flat_map(|end| &end.services) {
         if service.state == "failed" {
@@ -170,7 +163,7 @@ fn remarks(report: &Report) -> String {
         }
         if service.lost > 0 {
             lines.push(format!(
-                "service `{}`: {} messages lost, its queue was full",
+                "service `{}` lost {} messages: its queue was full",
                 service.name, service.lost
             ));
         }
@@ -178,15 +171,11 @@ fn remarks(report: &Report) -> String {
     let retried = report.profiling.outcomes.retried;
     if retried > 0 {
         lines.push(format!(
-            "note: {retried} requests were sent twice: the server had closed the kept connection"
+            "note: requests sent twice because the server had closed the kept connection: {retried}"
         ));
     }
     lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
-    lines.into_iter().map(|line| line + "\n").collect()
-}
-
-fn files(report: &Report) -> String {
-    report.files.iter().map(|file| format!("wrote {}\n", file.display())).collect()
+    lines
 }
 
 #[cfg(test)]

@@ -144,7 +144,9 @@ mod tests {
 
     fn groups(errors: &[ErrorDetails]) -> Vec<(String, u64)> {
         let mut groups = ErrorGroups::default();
-        errors.iter().for_each(|error| groups.add(error));
+        for error in errors {
+            groups.add(error);
+        }
         groups.into_groups().into_iter().map(|group| (group.sample.message, group.count)).collect()
     }
 

@@ -17,24 +17,25 @@ pub(super) fn warnings(report: &Report) -> Vec<String> {
 }
 
 fn incomplete(report: &Report) -> Option<String> {
-    let reason = report.incomplete_reason.as_ref()?;
-    let kind = if report.was_cancelled() { "cancelled" } else { "incomplete" };
-    Some(format!("{kind}: {reason}"))
+    report.incomplete_reason.as_ref().map(|reason| format!("the numbers are incomplete: {reason}"))
 }
 
 fn nothing_succeeded(report: &Report) -> Option<String> {
     let outcomes = report.profiling.outcomes;
     (outcomes.succeeded == 0).then(|| match outcomes.completed() {
         0 => "nothing was measured: no request ended".to_owned(),
-        all => format!("nothing was measured: all {all} requests failed"),
+        all => format!("nothing was measured: none of {all} requests succeeded"),
     })
 }
 
 fn other_model(report: &Report) -> Option<String> {
     let asked = &report.header.config.target.model;
-    let others = report.models_seen.iter().filter(|(model, _)| *model != asked);
-    let others: Vec<String> = others.map(|(model, count)| format!("`{model}` ({count} requests)")).collect();
-    (!others.is_empty()).then(|| format!("the server ran {}, not `{asked}`", others.join(", ")))
+    let others = || report.models_seen.iter().filter(|(model, _)| *model != asked);
+    let names: Vec<String> = others().map(|(model, _)| format!("`{model}`")).collect();
+    let (count, all): (u64, u64) =
+        (others().map(|(_, count)| count).sum(), report.models_seen.values().sum());
+    (!names.is_empty())
+        .then(|| format!("the server ran {} for {count} of {all} requests, not `{asked}`", names.join(", ")))
 }
 
 /// Throughputs lack the tokens of answers that nobody counted.
