@@ -1,1 +1,60 @@
-//! Placeholder: `metrics`.
+//! Metrics: from records to numbers.
+//!
+//! The stage's noun is the [`MetricTable`]: statistics by metric, in the order of the [`catalogue`], which holds one
+//! row a metric with its definition. [`Aggregator`] fills it from records that pass by one at a time. This stage knows
+//! no file format and no console.
+
+pub(crate) mod aggregate;
+pub(crate) mod catalogue;
+mod columns;
+mod per_request;
+mod pooled;
+pub(crate) mod quantile;
+#[cfg(test)]
+pub(crate) mod sample;
+
+pub(crate) use aggregate::{Aggregator, Measured, Outcomes, PhaseSpan, Results, TokenSource};
+pub(crate) use catalogue::Metric;
+pub(crate) use quantile::Distribution;
+
+/// What is known of one metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Stats {
+    /// One number for the whole phase.
+    Scalar(f64),
+    /// Many values.
+    Distribution(Distribution),
+}
+
+impl Stats {
+    /// The headline: the number itself, or the mean.
+    pub(crate) fn avg(&self) -> f64 {
+        match self {
+            Self::Scalar(value) => *value,
+            Self::Distribution(distribution) => distribution.avg,
+        }
+    }
+}
+
+/// Statistics by metric, in catalogue order. A metric without any value is not in it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MetricTable {
+    rows: Vec<(&'static Metric, Stats)>,
+}
+
+impl MetricTable {
+    /// Every metric that has a value, in catalogue order.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&'static Metric, Stats)> {
+        self.rows.iter().copied()
+    }
+
+    /// The statistics of one metric.
+    pub(crate) fn get(&self, tag: &str) -> Option<Stats> {
+        self.rows().find(|(metric, _)| metric.tag == tag).map(|(_, stats)| stats)
+    }
+
+    /// The headline of one metric.
+    pub(crate) fn avg(&self, tag: &str) -> Option<f64> {
+        self.get(tag).map(|stats| stats.avg())
+    }
+}

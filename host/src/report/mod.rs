@@ -1,1 +1,156 @@
-//! Placeholder: `report`.
+//! Reports: from a journal to files and a table.
+//!
+//! [`generate`] reads a run's journal once and writes everything that can be said about the run: a table for people, a
+//! summary in JSON and CSV, and one line of JSON a request. Its noun is the [`Report`]. It knows nothing of how the run
+//! was made: the journal of a run that was killed is as good as any other, up to where it ends.
+
+pub(crate) mod artifacts;
+mod collect;
+pub(crate) mod console;
+mod csv;
+pub(crate) mod errors;
+mod headline;
+mod json;
+mod records;
+#[cfg(test)]
+mod tests;
+mod warnings;
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+};
+
+use prony_plugin_api::message::{PhaseKind, ServerMetricsSample};
+
+use crate::{
+    metrics::{PhaseSpan, Results},
+    record::{PhaseCounts, RunEnd, RunHeader, journal::JournalError},
+};
+use errors::ErrorGroup;
+
+/// Everything that is known about a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    /// What was asked for.
+    pub(crate) header: RunHeader,
+    /// The numbers of the profiling phases.
+    pub(crate) profiling: Results,
+    /// The numbers of the warm-up, if there was one.
+    pub(crate) warmup: Option<Results>,
+    /// Every phase that began, in order.
+    pub(crate) phases: Vec<PhaseSpan>,
+    /// Failures while profiling.
+    pub(crate) errors: Vec<ErrorGroup>,
+    /// Failures while warming up.
+    pub(crate) warmup_errors: Vec<ErrorGroup>,
+    /// Models that the server said it ran while profiling, and for how many requests.
+    pub(crate) models_seen: BTreeMap<String, u64>,
+    /// How the run ended; unknown when it was killed.
+    pub(crate) end: Option<RunEnd>,
+    /// Why the report does not cover what was asked for, if so.
+    pub(crate) incomplete_reason: Option<String>,
+    /// What the user should know.
+    pub(crate) notes: Vec<String>,
+    /// Scrapes of the servers' metrics, in order of arrival.
+    pub(crate) server_metrics: Vec<ServerMetricsSample>,
+    /// The files that were written, in order.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+impl Report {
+    /// Whether the run did all that was asked for, and its journal is whole.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.incomplete_reason.is_none()
+    }
+
+    /// Whether the user or a service ended the run.
+    pub(crate) fn was_cancelled(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| end.was_cancelled)
+    }
+
+    /// Whether every profiled request failed because there was no connection to the server.
+    pub(crate) fn never_connected(&self) -> bool {
+        let connect = self.errors.iter().filter(|group| group.sample.kind == "connect");
+        let failed: u64 = connect.map(|group| group.count).sum();
+        failed > 0 && failed == self.profiling.outcomes.completed()
+    }
+
+    /// The bookkeeping of the profiling phases; unknown when the run was killed in one.
+    pub(crate) fn counts(&self) -> Option<PhaseCounts> {
+        let profiling = self.phases.iter().filter(|span| span.kind == PhaseKind::Profiling);
+        profiling.map(|span| span.counts).reduce(|a, b| {
+            let (a, b) = (a?, b?);
+            Some(PhaseCounts {
+                scheduled: a.scheduled + b.scheduled,
+                sent: a.sent + b.sent,
+                late: a.late + b.late,
+                dropped: a.dropped + b.dropped,
+            })
+        })?
+    }
+
+    /// Wall-clock nanoseconds since the Unix epoch of an instant of the run.
+    pub(crate) fn wall_ns(&self, run_ns: u64) -> u64 {
+        self.header.wall_start_ns.saturating_add(run_ns)
+    }
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReportError {
+    /// The journal cannot be read at all.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The journal breaks off before it says what was run.
+    #[error("report on `{}`: its journal does not say what was run", .dir.display())]
+    NoHeader {
+        /// The run's folder.
+        dir: PathBuf,
+    },
+    /// A file cannot be written: a missing right, a full disk.
+    #[error("write `{}`", .path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl ReportError {
+    /// What the user can do about it.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Journal(JournalError::Open { .. }) => {
+                Some("name the folder of a run: the one that holds `journal.prony`")
+            }
+            Self::Journal(JournalError::NotAJournal { .. }) => {
+                Some("use the version of the tool that made the run")
+            }
+            Self::Journal(_) => None,
+            Self::NoHeader { .. } => Some("nothing was measured yet when the run was killed: run it again"),
+            Self::Write { .. } => {
+                Some("make room or get the right to write; the journal has everything: report on it again")
+            }
+        }
+    }
+}
+
+/// Reads the journal of a run's folder and writes the report's files beside it.
+///
+/// # Errors
+/// There is no readable journal with a header, or a file cannot be written. What stands in the journal stays.
+pub(crate) fn generate(dir: &Path) -> Result<Report, ReportError> {
+    let mut report = collect::collect(dir)?;
+    let json = artifacts::write(dir, "profile_export_prony.json", |out| json::write(&report, out))?;
+    report.files.push(json);
+    let csv = artifacts::write(dir, "profile_export_prony.csv", |out| csv::write(&report, out))?;
+    report.files.push(csv);
+    // The table lists the files, itself among them.
+    report.files.push(dir.join(console::FILE_NAME));
+    let table = console::render(&report);
+    artifacts::write(dir, console::FILE_NAME, |out| out.write_all(table.as_bytes()))?;
+    Ok(report)
+}

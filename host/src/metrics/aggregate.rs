@@ -1,0 +1,418 @@
+//! The [`Aggregator`]: takes what the journal holds, one entry at a time, and ends as [`Results`].
+//!
+//! It keeps one number per request and metric, and no number per token. Warm-up and profiling are kept apart; several
+//! phases of a kind are measured together. A failed or cancelled request is counted and otherwise has no part in any
+//! number, but for the window, which it can only make longer.
+
+use std::collections::BTreeMap;
+
+use prony_plugin_api::message::PhaseKind;
+
+use super::{
+    Metric, MetricTable,
+    catalogue::CATALOGUE,
+    columns::Columns,
+    per_request::{LatencyOrigin, Request, TokenCounting},
+};
+use crate::{
+    clock::RunNs,
+    config::{Arrival, RunConfig},
+    record::{PhaseCounts, Record, RunHeader},
+};
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl Outcome {
+    /// The one place that says what a success is.
+    pub(super) fn of(record: &Record) -> Self {
+        match record {
+            Record { cancelled: true, .. } => Self::Cancelled,
+            Record { error: Some(_), .. } => Self::Failed,
+            Record { .. } => Self::Succeeded,
+        }
+    }
+}
+
+/// How many requests ended how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcomes {
+    /// Successes.
+    pub(crate) succeeded: u64,
+    /// Failures, without the cancelled ones.
+    pub(crate) failed: u64,
+    /// Ended by the tool.
+    pub(crate) cancelled: u64,
+    /// Of all these, those sent a second time because a kept connection had died.
+    pub(crate) retried: u64,
+}
+
+impl Outcomes {
+    /// Everything that is not a success.
+    pub(crate) fn errors(&self) -> u64 {
+        self.failed + self.cancelled
+    }
+
+    /// All requests that ended.
+    pub(crate) fn completed(&self) -> u64 {
+        self.succeeded + self.errors()
+    }
+
+    /// Counts one more.
+    pub(super) fn add(&mut self, record: &Record) {
+        self.retried += u64::from(record.retried);
+        match Outcome::of(record) {
+            Outcome::Succeeded => self.succeeded += 1,
+            Outcome::Failed => self.failed += 1,
+            Outcome::Cancelled => self.cancelled += 1,
+        }
+    }
+}
+
+/// Who counted the output tokens of a whole phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TokenSource {
+    /// The server, always.
+    Server,
+    /// The run's tokenizer, always.
+    Client,
+    /// Sometimes one, sometimes the other.
+    Mixed,
+    /// Nobody.
+    None,
+}
+
+impl TokenSource {
+    /// Its name in files.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Client => "client",
+            Self::Mixed => "mixed",
+            Self::None => "none",
+        }
+    }
+}
+
+/// One phase's place on the run's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PhaseSpan {
+    /// Position in the run.
+    pub(crate) index: u32,
+    /// Warm-up or profiling.
+    pub(crate) kind: PhaseKind,
+    /// When it began.
+    pub(crate) start_ns: RunNs,
+    /// When it was over; unknown when the run was killed in it.
+    pub(crate) end_ns: Option<RunNs>,
+    /// End of its last request, successful or not.
+    pub(crate) last_request_ns: Option<RunNs>,
+    /// Its bookkeeping; unknown when the run was killed in it.
+    pub(crate) counts: Option<PhaseCounts>,
+}
+
+impl PhaseSpan {
+    /// End of the window over which throughputs are taken: that of the last request, so that neither housekeeping
+    /// after it nor a missing end bends a number. A phase without requests ends when it ended.
+    pub(crate) fn window_end_ns(&self) -> Option<RunNs> {
+        self.last_request_ns.or(self.end_ns)
+    }
+
+    fn window_ns(&self) -> Option<u64> {
+        self.window_end_ns()?.checked_sub(self.start_ns)
+    }
+}
+
+/// What one request measured, by metric: nothing when it failed.
+pub(crate) type Measured = Vec<(&'static Metric, f64)>;
+
+/// The numbers of all phases of one kind.
+#[derive(Clone, Debug)]
+pub(crate) struct Results {
+    /// Statistics by metric.
+    pub(crate) table: MetricTable,
+    /// How requests ended.
+    pub(crate) outcomes: Outcomes,
+    /// Who counted output tokens.
+    pub(crate) token_source: TokenSource,
+}
+
+/// Collects the numbers of a run.
+#[derive(Debug)]
+pub(crate) struct Aggregator {
+    config: RunConfig,
+    counting: TokenCounting,
+    phases: BTreeMap<u32, PhaseSpan>,
+    warmup: Columns,
+    profiling: Columns,
+}
+
+impl Aggregator {
+    /// Starts empty, with the metrics that make sense for the run.
+    pub(crate) fn new(header: &RunHeader) -> Self {
+        let columns = |kind| {
+            let mut phases = header.config.phases.iter().filter(|phase| phase.kind == kind);
+            // An open loop in one of several phases is enough: requests of the others leave its metrics out.
+            let open = phases.any(|phase| origin_of(phase.arrival) == LatencyOrigin::Scheduled);
+            let origin = if open { LatencyOrigin::Scheduled } else { LatencyOrigin::Sent };
+            Columns::new(CATALOGUE.iter().filter(|metric| metric.applies(&header.capabilities, origin)))
+        };
+        Self {
+            counting: if header.config.target.use_server_token_count {
+                TokenCounting::ServerOnly
+            } else {
+                TokenCounting::PreferServer
+            },
+            warmup: columns(PhaseKind::Warmup),
+            profiling: columns(PhaseKind::Profiling),
+            phases: BTreeMap::new(),
+            config: header.config.clone(),
+        }
+    }
+
+    /// A phase begins.
+    pub(crate) fn phase_started(&mut self, index: u32, kind: PhaseKind, at_ns: RunNs) {
+        let span =
+            PhaseSpan { index, kind, start_ns: at_ns, end_ns: None, last_request_ns: None, counts: None };
+        self.phases.insert(index, span);
+    }
+
+    /// A phase is over.
+    pub(crate) fn phase_ended(&mut self, index: u32, at_ns: RunNs, counts: PhaseCounts) {
+        if let Some(span) = self.phases.get_mut(&index) {
+            span.end_ns = Some(at_ns);
+            span.counts = Some(counts);
+        }
+    }
+
+    /// Kind of a phase.
+    pub(crate) fn kind_of(&self, phase: u32) -> PhaseKind {
+        self.phases.get(&phase).map(|span| span.kind).unwrap_or_default()
+    }
+
+    /// A request is over. Returns what it measured.
+    pub(crate) fn record(&mut self, record: &Record) -> Measured {
+        if let Some(span) = self.phases.get_mut(&record.phase) {
+            span.last_request_ns = span.last_request_ns.max(Some(record.instants.end));
+        }
+        let arrival = self.config.phases.get(record.phase as usize).map(|phase| phase.arrival);
+        let origin = arrival.map_or(LatencyOrigin::Sent, origin_of);
+        let request = Request { record, origin, counting: self.counting };
+        match self.kind_of(record.phase) {
+            PhaseKind::Warmup => self.warmup.add(&request),
+            PhaseKind::Profiling => self.profiling.add(&request),
+        }
+    }
+
+    /// Every phase that began, in order.
+    pub(crate) fn phases(&self) -> impl Iterator<Item = PhaseSpan> {
+        self.phases.values().copied()
+    }
+
+    /// Computes the numbers of profiling.
+    pub(crate) fn profiling_results(&mut self) -> Results {
+        let window_s = self.window_s(PhaseKind::Profiling);
+        self.profiling.results(window_s)
+    }
+
+    /// Computes the numbers of the warm-up; `None` when there was none.
+    pub(crate) fn warmup_results(&mut self) -> Option<Results> {
+        let window_s = self.window_s(PhaseKind::Warmup);
+        self.of_kind(PhaseKind::Warmup).next()?;
+        Some(self.warmup.results(window_s))
+    }
+
+    fn of_kind(&self, kind: PhaseKind) -> impl Iterator<Item = &PhaseSpan> {
+        self.phases.values().filter(move |span| span.kind == kind)
+    }
+
+    fn window_s(&self, kind: PhaseKind) -> Option<f64> {
+        let windows = self.of_kind(kind).filter_map(PhaseSpan::window_ns);
+        windows.reduce(u64::saturating_add).filter(|ns| *ns > 0).map(|ns| ns as f64 / 1e9)
+    }
+}
+
+fn origin_of(arrival: Arrival) -> LatencyOrigin {
+    match arrival {
+        Arrival::ClosedLoop => LatencyOrigin::Sent,
+        Arrival::Constant { .. } | Arrival::Poisson { .. } => LatencyOrigin::Scheduled,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prony_plugin_api::ErrorDetails;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+    use crate::{
+        metrics::{Distribution, Stats, catalogue::Source, sample},
+        record::Frame,
+    };
+
+    fn aggregate(header: RunHeader, records: &[Record]) -> Aggregator {
+        let mut aggregator = Aggregator::new(&header);
+        for frame in sample::journal(header, records) {
+            match frame {
+                Frame::PhaseStarted { index, kind, at_ns } => aggregator.phase_started(index, kind, at_ns),
+                Frame::PhaseEnded { index, at_ns, counts } => aggregator.phase_ended(index, at_ns, counts),
+                Frame::Record(record) => {
+                    aggregator.record(&record);
+                }
+                Frame::Header(_) | Frame::Message { .. } | Frame::End(_) => {}
+            }
+        }
+        aggregator
+    }
+
+    fn profiled(records: &[Record]) -> Results {
+        aggregate(sample::header(), records).profiling_results()
+    }
+
+    fn distribution(results: &Results, tag: &str) -> Distribution {
+        match results.table.get(tag) {
+            Some(Stats::Distribution(distribution)) => distribution,
+            other => panic!("{tag} is {other:?}"),
+        }
+    }
+
+    /// The statistics of everything that is measured of requests and not per second.
+    fn of_requests(results: &Results) -> Vec<(&'static str, Stats)> {
+        let rows = results.table.rows();
+        rows.filter(|(metric, _)| !matches!(metric.source, Source::Rate(_) | Source::Phase(_)))
+            .map(|(metric, stats)| (metric.tag, stats))
+            .collect()
+    }
+
+    // `a` and `b` succeed, in a window of one second.
+    #[rstest]
+    #[case("request_count", 2.0)]
+    #[case("error_request_count", 2.0)]
+    #[case("cancelled_request_count", 0.0)]
+    #[case("completed_request_count", 4.0)]
+    #[case("request_error_rate", 50.0)]
+    #[case("benchmark_duration", 1.0)]
+    #[case("request_throughput", 2.0)]
+    #[case("output_token_throughput", 8.0)]
+    #[case("input_token_throughput", 50.0)]
+    #[case("total_token_throughput", 58.0)]
+    #[case("total_osl", 8.0)]
+    #[case("total_isl", 50.0)]
+    #[case("total_usage_prompt_tokens", 60.0)]
+    #[case("osl_mismatch_count", 0.0)]
+    #[case("time_to_first_token", 75.0)]
+    #[case("time_to_second_token", 20.0)]
+    #[case("request_latency", 150.0)]
+    #[case("inter_token_latency", 12.5)]
+    #[case("inter_chunk_latency", 15.0)]
+    #[case("e2e_output_token_throughput", 30.0)]
+    #[case("send_lateness", 1.0)]
+    #[case("connection_time", 2.0)]
+    #[case("tokens_per_read", 1.5)]
+    fn numbers_of_the_sample_are_those_worked_by_hand(#[case] tag: &str, #[case] expected: f64) {
+        let results = profiled(&[sample::a(), sample::b(), sample::c(), sample::d()]);
+        assert_eq!(results.table.avg(tag), Some(expected));
+    }
+
+    #[test]
+    fn percentiles_interpolate_and_gaps_are_pooled() {
+        let results = profiled(&[sample::a(), sample::b()]);
+        let latency = distribution(&results, "time_to_first_token");
+        assert_eq!((latency.min, latency.max, latency.count, latency.std), (50.0, 100.0, 2, 25.0));
+        assert_eq!(latency.percentile("p99"), Some(99.5));
+        let gaps = distribution(&results, "inter_chunk_latency");
+        assert_eq!((gaps.min, gaps.max, gaps.count, gaps.sum), (10.0, 30.0, 4, 60.0));
+    }
+
+    #[test]
+    fn metrics_without_a_value_are_absent() {
+        let results = profiled(&[sample::c(), sample::d()]);
+        let tags: Vec<&str> = results.table.rows().map(|(metric, _)| metric.tag).collect();
+        assert_eq!(
+            tags,
+            [
+                "request_throughput",
+                "request_count",
+                "error_request_count",
+                "cancelled_request_count",
+                "completed_request_count",
+                "request_error_rate",
+                "benchmark_duration",
+            ]
+        );
+        assert_eq!(results.table.avg("request_throughput"), Some(0.0));
+    }
+
+    #[test]
+    fn the_warm_up_has_numbers_of_its_own() {
+        let mut aggregator = aggregate(sample::header(), &[sample::a()]);
+        let warmup = aggregator.warmup_results().unwrap();
+        assert_eq!(warmup.table.avg("request_latency"), Some(90.0));
+        assert_eq!(warmup.table.avg("benchmark_duration"), Some(0.09));
+        assert_eq!(aggregator.profiling_results().outcomes.succeeded, 1);
+    }
+
+    #[test]
+    fn an_open_loop_has_latency_from_the_schedule_and_service_time_beside_it() {
+        let mut header = sample::header();
+        header.config.phases[1].arrival = Arrival::Poisson { rate: 10.0 };
+        let table = aggregate(header, &[sample::a()]).profiling_results().table;
+        assert_eq!(table.avg("request_latency"), Some(102.0));
+        assert_eq!(table.avg("request_service_time"), Some(100.0));
+        assert_eq!(table.avg("time_to_first_token"), Some(50.0));
+        assert_eq!(table.avg("time_to_first_token_from_schedule"), Some(52.0));
+        let closed = profiled(&[sample::a()]).table;
+        assert_eq!(closed.avg("request_service_time"), None);
+    }
+
+    #[rstest]
+    #[case::all_by_the_server(true, true, false, TokenSource::Server)]
+    #[case::none_by_the_server(false, false, false, TokenSource::Client)]
+    #[case::one_by_the_server(true, false, false, TokenSource::Mixed)]
+    #[case::only_the_server_may_and_does_not(false, false, true, TokenSource::None)]
+    fn the_token_source_says_who_counted(
+        #[case] a_has_usage: bool,
+        #[case] b_has_usage: bool,
+        #[case] use_server_token_count: bool,
+        #[case] expected: TokenSource,
+    ) {
+        let mut header = sample::header();
+        header.config.target.use_server_token_count = use_server_token_count;
+        let (mut a, mut b) = (sample::a(), sample::b());
+        a.usage = a.usage.filter(|_| a_has_usage);
+        b.usage = b.usage.filter(|_| b_has_usage);
+        let results = aggregate(header, &[a, b]).profiling_results();
+        assert_eq!(results.token_source, expected);
+    }
+
+    proptest! {
+        #[test]
+        fn errors_never_improve_a_number(
+            ends_ms in prop::collection::vec(1_u64..2_000, 0..8),
+            cancelled: bool,
+            at in 0_usize..3,
+        ) {
+            let without = profiled(&[sample::a(), sample::b()]);
+            let failures = ends_ms.iter().map(|end| Record {
+                cancelled,
+                error: Some(ErrorDetails::default()),
+                instants: crate::record::Instants { end: end * sample::MS, ..sample::a().instants },
+                ..sample::a()
+            });
+            let mut records = vec![sample::a(), sample::b()];
+            records.splice(at..at, failures);
+            let with = profiled(&records);
+            prop_assert_eq!(of_requests(&with), of_requests(&without));
+            for tag in ["request_throughput", "output_token_throughput", "total_token_throughput"] {
+                prop_assert!(with.table.avg(tag) <= without.table.avg(tag));
+            }
+            prop_assert_eq!(with.table.avg("error_request_count"), Some(ends_ms.len() as f64));
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! The catalogue: one row a metric, in the order of every table and file.
+//!
+//! A row is a [`Metric`]: its tag and header (AIPerf's, where AIPerf has the metric), its unit, when it applies, where
+//! its values come from, and its definition in words. To add a metric is to add a row, and a function if it looks at
+//! requests. Nothing here knows how statistics are computed or shown.
+
+use super::per_request::{self as of, LatencyOrigin, Request};
+use crate::record::Capabilities;
+use Need::{InputTokens, OpenLoop, OutputTokens, Streaming};
+
+/// A row of the catalogue.
+#[derive(Debug)]
+pub(crate) struct Metric {
+    /// Its key in files.
+    pub(crate) tag: &'static str,
+    /// Its name for people.
+    pub(crate) header: &'static str,
+    /// Unit of its values.
+    pub(crate) unit: &'static str,
+    /// Where its values come from.
+    pub(crate) source: Source,
+    /// What must hold for it to make sense; all of it.
+    pub(crate) needs: &'static [Need],
+    /// A larger value is better, or at least more work done.
+    pub(crate) larger_is_better: bool,
+    /// It has a row in the console table.
+    pub(crate) shown: bool,
+    /// What it is, in one sentence.
+    pub(crate) definition: &'static str,
+}
+
+/// A condition of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Answers arrive in pieces.
+    Streaming,
+    /// Output is countable in tokens.
+    OutputTokens,
+    /// Input is countable in tokens.
+    InputTokens,
+    /// Requests have a schedule that does not wait for answers.
+    OpenLoop,
+}
+
+/// Where a metric's values come from. Only successful requests have values.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Source {
+    /// At most one value a request.
+    Request(fn(&Request<'_>) -> Option<f64>),
+    /// Every gap between reads that brought tokens, in milliseconds.
+    Gaps,
+    /// The number of requests of which something is true.
+    Count(fn(&Request<'_>) -> Option<bool>),
+    /// The sum of another metric, by tag.
+    Sum(&'static str),
+    /// The sums of other metrics together, per second of the phase's window.
+    Rate(&'static [&'static str]),
+    /// The sum of one metric in percent of the sum of another.
+    Share(&'static str, &'static str),
+    /// Something of the phase itself.
+    Phase(PhaseFact),
+}
+
+/// A number of a phase that needs no other metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PhaseFact {
+    /// Successful requests.
+    Succeeded,
+    /// Failed and cancelled requests.
+    Failed,
+    /// Requests that the tool ended.
+    Cancelled,
+    /// All requests.
+    Completed,
+    /// Failed and cancelled requests in percent of all.
+    ErrorRate,
+    /// Successful requests a second.
+    Throughput,
+    /// Length of the window, in seconds.
+    Window,
+}
+
+impl Metric {
+    /// Whether it makes sense for a run.
+    pub(crate) fn applies(&self, capabilities: &Capabilities, origin: LatencyOrigin) -> bool {
+        self.needs.iter().all(|need| match need {
+            Streaming => capabilities.streaming,
+            OutputTokens => capabilities.produces_tokens,
+            InputTokens => capabilities.tokenizes_input,
+            OpenLoop => origin == LatencyOrigin::Scheduled,
+        })
+    }
+
+    const fn needs(mut self, needs: &'static [Need]) -> Self {
+        self.needs = needs;
+        self
+    }
+
+    const fn larger_is_better(mut self) -> Self {
+        self.larger_is_better = true;
+        self
+    }
+
+    const fn shown(mut self) -> Self {
+        self.shown = true;
+        self
+    }
+}
+
+const fn row(
+    tag: &'static str,
+    header: &'static str,
+    unit: &'static str,
+    source: Source,
+    definition: &'static str,
+) -> Metric {
+    Metric { tag, header, unit, source, needs: &[], larger_is_better: false, shown: false, definition }
+}
+
+const fn request(
+    tag: &'static str,
+    header: &'static str,
+    unit: &'static str,
+    measure: fn(&Request<'_>) -> Option<f64>,
+    definition: &'static str,
+) -> Metric {
+    row(tag, header, unit, Source::Request(measure), definition)
+}
+
+const TOKEN_STREAM: &[Need] = &[Streaming, OutputTokens];
+
+/// Every metric.
+#[rustfmt::skip]
+pub(crate) static CATALOGUE: &[Metric] = &[
+    request("time_to_first_token", "Time to First Token", "ms", of::time_to_first_token,
+        "From the instant the request could be sent to the read that brought the first generated token of any channel \
+         (content, reasoning, tool call); events without generated text do not count.")
+        .needs(TOKEN_STREAM).shown(),
+    request("time_to_first_token_from_schedule", "Time to First Token from Schedule", "ms",
+        of::time_to_first_token_from_schedule,
+        "As `time_to_first_token`, but from the instant the schedule wanted the request sent.")
+        .needs(&[Streaming, OutputTokens, OpenLoop]).shown(),
+    request("time_to_second_token", "Time to Second Token", "ms", of::time_to_second_token,
+        "The gap between the first two reads that brought generated tokens; it does not count from the request's start.")
+        .needs(TOKEN_STREAM).shown(),
+    request("time_to_first_output_token", "Time to First Output Token", "ms", of::time_to_first_output_token,
+        "From the instant the request could be sent to the read that brought the first token that is not reasoning; only \
+         of requests that reasoned.")
+        .needs(TOKEN_STREAM).shown(),
+    request("time_to_first_byte", "Time to First Byte", "ms", of::time_to_first_byte,
+        "From the instant the request could be sent to the arrival of the response's head."),
+    request("request_latency", "Request Latency", "ms", of::request_latency,
+        "To the last byte of the answer; from the instant the request could be sent in a closed loop, from the instant the \
+         schedule wanted it sent in an open loop.")
+        .shown(),
+    request("request_service_time", "Request Service Time", "ms", of::request_service_time,
+        "From the instant the request could be sent to the last byte of the answer: the latency without waiting in the \
+         client.")
+        .needs(&[OpenLoop]).shown(),
+    request("inter_token_latency", "Inter Token Latency", "ms", of::inter_token_latency,
+        "Time from the first to the last generated token, divided by the output tokens that came after the first read \
+         (which counts as one token when its tokens were not counted); undefined when nothing came after it.")
+        .needs(TOKEN_STREAM).shown(),
+    row("inter_chunk_latency", "Inter Chunk Latency", "ms", Source::Gaps,
+        "Every gap between reads that brought generated tokens, of all requests in one pool.")
+        .needs(TOKEN_STREAM).shown(),
+    request("output_token_throughput_per_user", "Output Token Throughput Per User", "tokens/sec/user",
+        of::output_token_throughput_per_user,
+        "The inverse of the request's `inter_token_latency`.")
+        .needs(TOKEN_STREAM).larger_is_better().shown(),
+    request("e2e_output_token_throughput", "E2E Output Token Throughput", "tokens/sec/user",
+        of::e2e_output_token_throughput,
+        "The request's `output_sequence_length` divided by its `request_latency`.")
+        .needs(&[OutputTokens]).larger_is_better().shown(),
+    request("prefill_throughput_per_user", "Prefill Throughput Per User", "tokens/sec/user",
+        of::prefill_throughput_per_user,
+        "The request's `input_sequence_length` divided by its `time_to_first_token`; as seen from the client, queueing and \
+         the network included.")
+        .needs(&[Streaming, OutputTokens, InputTokens]).larger_is_better(),
+    request("output_sequence_length", "Output Sequence Length", "tokens", of::output_sequence_length,
+        "Generated tokens of all channels and choices: the server's usage where it reports one, else counted here, each \
+         text as a whole; `token_source` says which.")
+        .needs(&[OutputTokens]).larger_is_better().shown(),
+    request("output_token_count", "Output Token Count", "tokens", of::output_token_count,
+        "Generated tokens that are not reasoning, counted here.")
+        .needs(&[OutputTokens]).larger_is_better().shown(),
+    request("reasoning_token_count", "Reasoning Token Count", "tokens", of::reasoning_token_count,
+        "Generated reasoning tokens, counted here; only of requests that have some.")
+        .needs(&[OutputTokens]).larger_is_better().shown(),
+    request("usage_completion_tokens", "Usage Completion Tokens", "tokens", of::usage_completion_tokens,
+        "Output tokens, reasoning included, as the server reports them.")
+        .needs(&[OutputTokens]).larger_is_better().shown(),
+    request("usage_reasoning_tokens", "Usage Reasoning Tokens", "tokens", of::usage_reasoning_tokens,
+        "Reasoning tokens as the server reports them.")
+        .needs(&[OutputTokens]).larger_is_better(),
+    request("osl_mismatch_diff_pct", "OSL Mismatch Diff %", "%", of::osl_mismatch_diff_pct,
+        "How much longer (positive) or shorter (negative) the output is than what was requested, in percent of that.")
+        .needs(&[OutputTokens]),
+    request("input_sequence_length", "Input Sequence Length", "tokens", of::input_sequence_length,
+        "Tokens of the turn's texts, counted here; as the server reports them when only the server counts. A chat template's \
+         tokens are in the server's number only.")
+        .needs(&[InputTokens]).larger_is_better().shown(),
+    request("usage_prompt_tokens", "Usage Prompt Tokens", "tokens", of::usage_prompt_tokens,
+        "Input tokens as the server reports them.")
+        .needs(&[InputTokens]).larger_is_better().shown(),
+    request("usage_prompt_cache_read_tokens", "Usage Prompt Cache Read Tokens", "tokens", of::usage_cache_read_tokens,
+        "Input tokens that the server reports as read from its prefix cache.")
+        .larger_is_better().shown(),
+    request("usage_total_tokens", "Usage Total Tokens", "tokens", of::usage_total_tokens,
+        "Input and output tokens together, as the server reports them.")
+        .needs(&[OutputTokens]).larger_is_better(),
+    request("tokens_per_read", "Tokens per Read", "tokens", of::tokens_per_read,
+        "The request's `output_sequence_length` divided by its reads that brought generated tokens: above 1, a chunk is not a \
+         token.")
+        .needs(TOKEN_STREAM),
+    request("token_events_per_read", "Token Events per Read", "events", of::token_events_per_read,
+        "Events with generated text divided by the reads that brought them: above 1, events share an arrival instant.")
+        .needs(TOKEN_STREAM),
+    request("schedule_lateness", "Schedule Lateness", "ms", of::schedule_lateness,
+        "From the instant the schedule wanted the request sent to the instant work on sending it began, after any wait for a \
+         slot."),
+    request("send_lateness", "Send Lateness", "ms", of::send_lateness,
+        "From the instant the schedule wanted the request sent to the instant it could be sent, a connection at hand.")
+        .shown(),
+    request("connection_time", "Connection Time", "ms", of::connection_time,
+        "Time to open the request's connection, TLS included; only of requests that opened one."),
+    row("output_token_throughput", "Output Token Throughput", "tokens/sec", Source::Rate(&["output_sequence_length"]),
+        "Output tokens of all successful requests divided by `benchmark_duration`.")
+        .needs(&[OutputTokens]).larger_is_better().shown(),
+    row("input_token_throughput", "Input Token Throughput", "tokens/sec", Source::Rate(&["input_sequence_length"]),
+        "Input tokens of all successful requests divided by `benchmark_duration`.")
+        .needs(&[InputTokens]).larger_is_better().shown(),
+    row("total_token_throughput", "Total Token Throughput", "tokens/sec",
+        Source::Rate(&["input_sequence_length", "output_sequence_length"]),
+        "Input and output tokens of all successful requests divided by `benchmark_duration`.")
+        .needs(&[InputTokens, OutputTokens]).larger_is_better(),
+    row("request_throughput", "Request Throughput", "requests/sec", Source::Phase(PhaseFact::Throughput),
+        "Successful requests divided by `benchmark_duration`.")
+        .larger_is_better().shown(),
+    row("request_count", "Request Count", "requests", Source::Phase(PhaseFact::Succeeded),
+        "Successful requests.")
+        .larger_is_better().shown(),
+    row("error_request_count", "Error Request Count", "requests", Source::Phase(PhaseFact::Failed),
+        "Requests that failed or were cancelled; none of them has a part in a latency, a length or a throughput.")
+        .shown(),
+    row("cancelled_request_count", "Cancelled Request Count", "requests", Source::Phase(PhaseFact::Cancelled),
+        "Requests that the tool itself ended; they are errors too."),
+    row("completed_request_count", "Completed Requests (Success + Error)", "requests",
+        Source::Phase(PhaseFact::Completed),
+        "All requests that ended, successful or not."),
+    row("request_error_rate", "Request Error Rate", "%", Source::Phase(PhaseFact::ErrorRate),
+        "`error_request_count` in percent of `completed_request_count`.")
+        .shown(),
+    row("benchmark_duration", "Benchmark Duration", "sec", Source::Phase(PhaseFact::Window),
+        "From the start of the phase to the end of its last request, successful or not; several phases of a kind add up. The \
+         denominator of every throughput."),
+    row("total_isl", "Total Input Sequence Length", "tokens", Source::Sum("input_sequence_length"),
+        "The sum of `input_sequence_length`.")
+        .needs(&[InputTokens]).larger_is_better(),
+    row("total_osl", "Total Output Sequence Length", "tokens", Source::Sum("output_sequence_length"),
+        "The sum of `output_sequence_length`.")
+        .needs(&[OutputTokens]).larger_is_better(),
+    row("total_output_tokens", "Total Output Tokens", "tokens", Source::Sum("output_token_count"),
+        "The sum of `output_token_count`.")
+        .needs(&[OutputTokens]).larger_is_better(),
+    row("total_reasoning_tokens", "Total Reasoning Tokens", "tokens", Source::Sum("reasoning_token_count"),
+        "The sum of `reasoning_token_count`.")
+        .needs(&[OutputTokens]).larger_is_better(),
+    row("total_usage_prompt_tokens", "Total Usage Prompt Tokens", "tokens", Source::Sum("usage_prompt_tokens"),
+        "The sum of `usage_prompt_tokens`.")
+        .needs(&[InputTokens]).larger_is_better(),
+    row("total_usage_prompt_cache_read_tokens", "Total Usage Prompt Cache Read Tokens", "tokens",
+        Source::Sum("usage_prompt_cache_read_tokens"),
+        "The sum of `usage_prompt_cache_read_tokens`.")
+        .larger_is_better(),
+    row("overall_usage_prompt_cache_read_pct", "Overall Usage Prompt Cache Read %", "%",
+        Source::Share("usage_prompt_cache_read_tokens", "usage_prompt_tokens"),
+        "`total_usage_prompt_cache_read_tokens` in percent of `total_usage_prompt_tokens`.")
+        .needs(&[InputTokens]).larger_is_better(),
+    row("total_usage_completion_tokens", "Total Usage Completion Tokens", "tokens",
+        Source::Sum("usage_completion_tokens"),
+        "The sum of `usage_completion_tokens`.")
+        .needs(&[OutputTokens]).larger_is_better(),
+    row("total_usage_reasoning_tokens", "Total Usage Reasoning Tokens", "tokens", Source::Sum("usage_reasoning_tokens"),
+        "The sum of `usage_reasoning_tokens`.")
+        .needs(&[OutputTokens]).larger_is_better(),
+    row("total_usage_total_tokens", "Total Usage Total Tokens", "tokens", Source::Sum("usage_total_tokens"),
+        "The sum of `usage_total_tokens`.")
+        .needs(&[OutputTokens]).larger_is_better(),
+    row("osl_mismatch_count", "OSL Mismatch Count", "requests", Source::Count(of::osl_mismatch),
+        "Requests whose output differs from the requested length by more than 5 % or 50 tokens, whichever is less.")
+        .needs(&[OutputTokens]),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn of_requests(tag: &str) -> bool {
+        CATALOGUE.iter().any(|metric| metric.tag == tag && matches!(metric.source, Source::Request(_)))
+    }
+
+    #[test]
+    fn every_tag_is_its_own() {
+        let tags: BTreeSet<&str> = CATALOGUE.iter().map(|metric| metric.tag).collect();
+        assert_eq!(tags.len(), CATALOGUE.len());
+    }
+
+    #[test]
+    fn sums_are_taken_of_metrics_of_requests() {
+        for metric in CATALOGUE {
+            match metric.source {
+                Source::Sum(of) => assert!(of_requests(of), "{of}"),
+                Source::Rate(of) => of.iter().for_each(|of| assert!(of_requests(of), "{of}")),
+                Source::Share(part, whole) => assert!(of_requests(part) && of_requests(whole), "{part}"),
+                Source::Request(_) | Source::Gaps | Source::Count(_) | Source::Phase(_) => {}
+            }
+        }
+    }
+
+    #[test]
+    fn every_definition_is_a_sentence_about_known_metrics() {
+        for metric in CATALOGUE {
+            let definition = metric.definition;
+            assert!(definition.ends_with('.') && !definition.contains("  "), "{definition}");
+            for quoted in definition.split('`').skip(1).step_by(2).filter(|quoted| *quoted != "token_source")
+            {
+                assert!(CATALOGUE.iter().any(|other| other.tag == quoted), "{quoted} in {definition}");
+            }
+        }
+    }
+
+    #[test]
+    fn metrics_of_streams_and_tokens_stay_away_from_embeddings() {
+        let embeddings = Capabilities { tokenizes_input: true, ..Capabilities::default() };
+        let tags: Vec<&str> = CATALOGUE
+            .iter()
+            .filter(|metric| metric.applies(&embeddings, LatencyOrigin::Sent) && metric.shown)
+            .map(|metric| metric.tag)
+            .collect();
+        assert_eq!(
+            tags,
+            [
+                "request_latency",
+                "input_sequence_length",
+                "usage_prompt_tokens",
+                "usage_prompt_cache_read_tokens",
+                "send_lateness",
+                "input_token_throughput",
+                "request_throughput",
+                "request_count",
+                "error_request_count",
+                "request_error_rate",
+            ]
+        );
+    }
+}

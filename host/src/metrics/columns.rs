@@ -1,0 +1,168 @@
+//! The values of all requests of one kind of phase, by metric: [`Columns`].
+
+use std::{collections::BTreeMap, iter::zip};
+
+use super::{
+    Distribution, Measured, Metric, MetricTable, Outcomes, Results, Stats, TokenSource,
+    aggregate::Outcome,
+    catalogue::{PhaseFact, Source},
+    per_request::{Counter, Request},
+    pooled::GapPool,
+};
+
+/// The values of one kind of phase, by metric.
+#[derive(Debug)]
+pub(super) struct Columns {
+    by_metric: Vec<(&'static Metric, Column)>,
+    outcomes: Outcomes,
+    counted_by_server: u64,
+    counted_by_client: u64,
+}
+
+/// What is kept of a metric until the end.
+#[derive(Debug)]
+enum Column {
+    Values(Vec<f64>),
+    Gaps(GapPool),
+    /// `None` until a request says anything.
+    Count(Option<u64>),
+    /// Computed from the others.
+    Derived,
+}
+
+impl Columns {
+    /// Starts empty, for these metrics.
+    pub(super) fn new(metrics: impl Iterator<Item = &'static Metric>) -> Self {
+        let column = |metric: &'static Metric| match metric.source {
+            Source::Request(_) => (metric, Column::Values(Vec::new())),
+            Source::Gaps => (metric, Column::Gaps(GapPool::default())),
+            Source::Count(_) => (metric, Column::Count(None)),
+            Source::Sum(_) | Source::Rate(_) | Source::Share(..) | Source::Phase(_) => {
+                (metric, Column::Derived)
+            }
+        };
+        Self {
+            by_metric: metrics.map(column).collect(),
+            outcomes: Outcomes::default(),
+            counted_by_server: 0,
+            counted_by_client: 0,
+        }
+    }
+
+    /// Takes a request in. Returns what it measured.
+    pub(super) fn add(&mut self, request: &Request<'_>) -> Measured {
+        self.outcomes.add(request.record);
+        if Outcome::of(request.record) != Outcome::Succeeded {
+            return Measured::new();
+        }
+        match request.output_tokens() {
+            Some((_, Counter::Server)) => self.counted_by_server += 1,
+            Some((_, Counter::Client)) => self.counted_by_client += 1,
+            None => {}
+        }
+        let mut measured = Measured::new();
+        for (metric, column) in &mut self.by_metric {
+            match (metric.source, column) {
+                (Source::Request(measure), Column::Values(values)) => {
+                    if let Some(value) = measure(request) {
+                        values.push(value);
+                        measured.push((*metric, value));
+                    }
+                }
+                (Source::Count(is_true), Column::Count(count)) => {
+                    if let Some(is_true) = is_true(request) {
+                        *count = Some(count.unwrap_or(0) + u64::from(is_true));
+                    }
+                }
+                (_, Column::Gaps(pool)) => request.record.chunk_gaps_ns.iter().for_each(|gap| pool.add(*gap)),
+                // What is derived waits for the end; `new` pairs the other sources and columns.
+                _ => {}
+            }
+        }
+        measured
+    }
+
+    /// Computes the numbers, over a window of so many seconds.
+    pub(super) fn results(&mut self, window_s: Option<f64>) -> Results {
+        Results { table: self.table(window_s), outcomes: self.outcomes, token_source: self.token_source() }
+    }
+
+    fn table(&mut self, window_s: Option<f64>) -> MetricTable {
+        let mut found: Vec<Option<Stats>> =
+            self.by_metric.iter_mut().map(|(_, column)| column.stats()).collect();
+        let sums: BTreeMap<&str, f64> = zip(&self.by_metric, &found)
+            .filter_map(|((metric, _), stats)| match stats {
+                Some(Stats::Distribution(distribution)) => Some((metric.tag, distribution.sum)),
+                _ => None,
+            })
+            .collect();
+        let phase = Phase { sums, outcomes: self.outcomes, window_s };
+        for ((metric, _), stats) in zip(&self.by_metric, &mut found) {
+            *stats = stats.or_else(|| phase.derive(metric.source).map(Stats::Scalar));
+        }
+        let rows = zip(&self.by_metric, found)
+            .filter_map(|((metric, _), stats)| stats.map(|stats| (*metric, stats)))
+            .collect();
+        MetricTable { rows }
+    }
+
+    fn token_source(&self) -> TokenSource {
+        match (self.counted_by_server, self.counted_by_client) {
+            (0, 0) => TokenSource::None,
+            (_, 0) => TokenSource::Server,
+            (0, _) => TokenSource::Client,
+            (_, _) => TokenSource::Mixed,
+        }
+    }
+}
+
+impl Column {
+    fn stats(&mut self) -> Option<Stats> {
+        match self {
+            Self::Values(values) => Distribution::of(values).map(Stats::Distribution),
+            Self::Gaps(pool) => pool.distribution_ms().map(Stats::Distribution),
+            Self::Count(count) => count.map(|count| Stats::Scalar(count as f64)),
+            Self::Derived => None,
+        }
+    }
+}
+
+/// What derived metrics are computed from.
+struct Phase<'a> {
+    sums: BTreeMap<&'a str, f64>,
+    outcomes: Outcomes,
+    window_s: Option<f64>,
+}
+
+impl Phase<'_> {
+    fn derive(&self, source: Source) -> Option<f64> {
+        match source {
+            Source::Sum(tag) => self.sums.get(tag).copied(),
+            Source::Rate(tags) => {
+                let sums: Option<Vec<f64>> = tags.iter().map(|tag| self.sums.get(tag).copied()).collect();
+                Some(sums?.iter().sum::<f64>() / self.window_s?)
+            }
+            Source::Share(part, whole) => {
+                let whole = self.sums.get(whole).filter(|sum| **sum > 0.0)?;
+                self.sums.get(part).map(|part| 100.0 * part / whole)
+            }
+            Source::Phase(fact) => self.fact(fact),
+            Source::Request(_) | Source::Gaps | Source::Count(_) => None,
+        }
+    }
+
+    fn fact(&self, fact: PhaseFact) -> Option<f64> {
+        let completed = self.outcomes.completed();
+        match fact {
+            PhaseFact::Succeeded => Some(self.outcomes.succeeded as f64),
+            PhaseFact::Failed => Some(self.outcomes.errors() as f64),
+            PhaseFact::Cancelled => Some(self.outcomes.cancelled as f64),
+            PhaseFact::Completed => Some(completed as f64),
+            PhaseFact::ErrorRate => {
+                (completed > 0).then(|| 100.0 * self.outcomes.errors() as f64 / completed as f64)
+            }
+            PhaseFact::Throughput => Some(self.outcomes.succeeded as f64 / self.window_s?),
+            PhaseFact::Window => self.window_s,
+        }
+    }
+}

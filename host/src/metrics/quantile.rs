@@ -1,0 +1,136 @@
+//! Exact statistics of many values: the [`Distribution`].
+//!
+//! Percentiles interpolate linearly between the two nearest ranks, as numpy does by default, and equal its results bit
+//! for bit. Source: <https://numpy.org/doc/stable/reference/generated/numpy.quantile.html>, method `linear`.
+
+/// The percentiles of every distribution: key and quantile.
+pub(crate) const PERCENTILES: [(&str, f64); 10] = [
+    ("p1", 0.01),
+    ("p5", 0.05),
+    ("p10", 0.10),
+    ("p25", 0.25),
+    ("p50", 0.50),
+    ("p75", 0.75),
+    ("p90", 0.90),
+    ("p95", 0.95),
+    ("p99", 0.99),
+    ("p99.9", 0.999),
+];
+
+/// What many values look like, in their own unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Distribution {
+    /// Arithmetic mean.
+    pub(crate) avg: f64,
+    /// In the order of [`PERCENTILES`].
+    pub(crate) percentiles: [f64; PERCENTILES.len()],
+    /// Smallest value.
+    pub(crate) min: f64,
+    /// Largest value.
+    pub(crate) max: f64,
+    /// Standard deviation of the population: divided by the count, not by one less.
+    pub(crate) std: f64,
+    /// Number of values.
+    pub(crate) count: u64,
+    /// All values together.
+    pub(crate) sum: f64,
+}
+
+impl Distribution {
+    /// Sorts the values and describes them; `None` when there are none. The values are finite.
+    pub(crate) fn of(values: &mut [f64]) -> Option<Self> {
+        values.sort_unstable_by(f64::total_cmp);
+        let (min, max) = (*values.first()?, *values.last()?);
+        let count = values.len() as f64;
+        let sum: f64 = values.iter().sum();
+        // Rounding must not put the mean of equal values outside of them.
+        let avg = (sum / count).clamp(min, max);
+        let variance = values.iter().map(|value| (value - avg).powi(2)).sum::<f64>() / count;
+        Some(Self {
+            avg,
+            percentiles: PERCENTILES.map(|(_, q)| quantile(values, q)),
+            min,
+            max,
+            std: variance.sqrt(),
+            count: values.len() as u64,
+            sum,
+        })
+    }
+
+    /// A percentile by its key, such as `p99`.
+    pub(crate) fn percentile(&self, key: &str) -> Option<f64> {
+        PERCENTILES.iter().position(|(name, _)| *name == key).map(|at| self.percentiles[at])
+    }
+}
+
+/// The `q` quantile, 0 to 1, of sorted values, of which there is at least one.
+fn quantile(sorted: &[f64], q: f64) -> f64 {
+    let last = sorted.len() - 1;
+    let rank = last as f64 * q;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rank is within 0..len, and the floor is what is wanted"
+    )]
+    let below = rank as usize;
+    let (low, high) = (sorted[below], sorted[last.min(below + 1)]);
+    let part = rank - below as f64;
+    // From the nearer end, so that the result never leaves the interval.
+    if part < 0.5 { low + (high - low) * part } else { high - (high - low) * (1.0 - part) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    // The expectations are what `numpy.quantile(values, q)` prints.
+    #[rstest]
+    #[case::one_value(&[7.0], 0.99, 7.0)]
+    #[case::an_even_median(&[1.0, 2.0, 3.0, 4.0], 0.5, 2.5)]
+    #[case::a_quarter(&[1.0, 2.0, 3.0, 4.0], 0.25, 1.75)]
+    #[case::in_a_wide_gap(&[15.0, 20.0, 35.0, 40.0, 50.0], 0.4, 29.0)]
+    #[case::near_the_end(&[10.0, 20.0, 30.0, 40.0, 50.0], 0.9, 46.0)]
+    #[case::the_end(&[10.0, 20.0, 30.0], 1.0, 30.0)]
+    fn quantiles_are_those_of_numpy(#[case] sorted: &[f64], #[case] q: f64, #[case] expected: f64) {
+        assert!((quantile(sorted, q) - expected).abs() < 1e-12, "{}", quantile(sorted, q));
+    }
+
+    #[test]
+    fn a_hundred_and_one_integers_have_percentiles_that_can_be_read_off() {
+        let mut values: Vec<f64> = (0..=100).rev().map(f64::from).collect();
+        let distribution = Distribution::of(&mut values).unwrap();
+        assert_eq!(distribution.percentiles, [1.0, 5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9]);
+        assert_eq!((distribution.min, distribution.max, distribution.count), (0.0, 100.0, 101));
+        assert_eq!((distribution.avg, distribution.sum), (50.0, 5050.0));
+        // The population's: sqrt((101^2 - 1) / 12).
+        assert!((distribution.std - 850.0_f64.sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn nothing_has_no_distribution() {
+        assert_eq!(Distribution::of(&mut []), None);
+    }
+
+    proptest! {
+        #[test]
+        fn quantiles_grow_and_stay_within_the_values(mut values in prop::collection::vec(-1e12..1e12_f64, 1..200)) {
+            let distribution = Distribution::of(&mut values).unwrap();
+            let mut last = distribution.min;
+            for percentile in distribution.percentiles {
+                prop_assert!(percentile >= last);
+                last = percentile;
+            }
+            prop_assert!(distribution.max >= last);
+            prop_assert!((distribution.min..=distribution.max).contains(&distribution.avg));
+        }
+
+        #[test]
+        fn the_order_of_the_values_does_not_matter(values in prop::collection::vec(0.0..1e6_f64, 1..50)) {
+            let mut backwards: Vec<f64> = values.iter().rev().copied().collect();
+            prop_assert_eq!(Distribution::of(&mut values.clone()), Distribution::of(&mut backwards));
+        }
+    }
+}

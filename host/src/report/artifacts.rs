@@ -1,0 +1,98 @@
+//! Files of a run: an [`Artifact`] appears whole under its name, or not at all.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use super::ReportError;
+
+/// A file being written: under a temporary name beside its own until [`Artifact::commit`].
+#[derive(Debug)]
+pub(crate) struct Artifact {
+    path: PathBuf,
+    temporary: PathBuf,
+    file: BufWriter<File>,
+    committed: bool,
+}
+
+impl Artifact {
+    /// Begins a file of a run's folder.
+    pub(crate) fn create(dir: &Path, name: &str) -> Result<Self, ReportError> {
+        let path = dir.join(name);
+        let temporary = dir.join(format!(".{name}.tmp"));
+        match File::create(&temporary) {
+            Ok(file) => Ok(Self { path, temporary, file: BufWriter::new(file), committed: false }),
+            Err(source) => Err(ReportError::Write { path, source }),
+        }
+    }
+
+    /// Gives the file its name, in place of an older one. Returns where it is.
+    pub(crate) fn commit(mut self) -> Result<PathBuf, ReportError> {
+        let named = self.file.flush().and_then(|()| fs::rename(&self.temporary, &self.path));
+        named.map_err(|source| ReportError::Write { path: self.path.clone(), source })?;
+        self.committed = true;
+        Ok(self.path.clone())
+    }
+
+    /// Writes with a function whose errors are about this file.
+    pub(crate) fn fill(
+        &mut self,
+        content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), ReportError> {
+        content(&mut self.file).map_err(|source| ReportError::Write { path: self.path.clone(), source })
+    }
+}
+
+impl Drop for Artifact {
+    fn drop(&mut self) {
+        if !self.committed {
+            // Best effort: the failure that led here is the one to report.
+            fs::remove_file(&self.temporary).ok();
+        }
+    }
+}
+
+/// Writes a whole file. Returns where it is.
+pub(crate) fn write(
+    dir: &Path,
+    name: &str,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<PathBuf, ReportError> {
+    let mut artifact = Artifact::create(dir, name)?;
+    artifact.fill(content)?;
+    artifact.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(dir: &Path) -> Vec<String> {
+        let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect()
+    }
+
+    #[test]
+    fn a_file_appears_whole_in_place_of_the_old_one() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a.json"), "old").unwrap();
+        let path = write(dir.path(), "a.json", |out| out.write_all(b"new")).unwrap();
+        assert_eq!(fs::read_to_string(path).unwrap(), "new");
+        assert_eq!(names(dir.path()), ["a.json"]);
+    }
+
+    #[test]
+    fn a_failure_leaves_the_old_file_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a.json"), "old").unwrap();
+        let failed = write(dir.path(), "a.json", |out| {
+            out.write_all(b"ne")?;
+            Err(io::Error::other("no space"))
+        });
+        assert!(matches!(failed, Err(ReportError::Write { path, .. }) if path.ends_with("a.json")));
+        assert_eq!(fs::read_to_string(dir.path().join("a.json")).unwrap(), "old");
+        assert_eq!(names(dir.path()), ["a.json"]);
+    }
+}

@@ -1,0 +1,61 @@
+//! What was measured, in words: the lines above the table.
+
+use super::Report;
+use crate::{
+    config::{Arrival, PhaseConfig, PhaseKind, TokenizerChoice},
+    metrics::TokenSource,
+};
+
+/// A label and what stands beside it, for each line.
+pub(super) fn lines(report: &Report) -> Vec<(&'static str, String)> {
+    let config = &report.header.config;
+    let target = &config.target;
+    let mut lines = vec![("model", target.model.clone()), ("endpoint", endpoint(report))];
+    lines.push(("target", target.urls.join(", ")));
+    let profiling = config.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
+    lines.extend(profiling.map(|phase| ("load", load(phase))));
+    let measured = report.profiling.table.avg("benchmark_duration");
+    lines.push(("measured", measured.map_or("nothing".to_owned(), |seconds| format!("{seconds:.2} s"))));
+    lines.push(("seed", config.random_seed.to_string()));
+    if report.header.capabilities.produces_tokens {
+        lines.push(("tokens", tokens(report)));
+    }
+    lines
+}
+
+fn endpoint(report: &Report) -> String {
+    let target = &report.header.config.target;
+    let mode = if target.streaming { "streaming" } else { "not streaming" };
+    format!("{}, {mode}", target.endpoint_type)
+}
+
+fn load(phase: &PhaseConfig) -> String {
+    let open = |rate: f64, gaps: &str| {
+        format!("open loop, {rate} requests/s at {gaps} gaps, latency from the schedule")
+    };
+    let mut parts = vec![match phase.arrival {
+        Arrival::ClosedLoop => "closed loop".to_owned(),
+        Arrival::Constant { rate } => open(rate, "constant"),
+        Arrival::Poisson { rate } => open(rate, "Poisson"),
+    }];
+    parts.extend(phase.concurrency.map(|most| match phase.arrival {
+        Arrival::ClosedLoop => format!("concurrency {most}"),
+        Arrival::Constant { .. } | Arrival::Poisson { .. } => format!("at most {most} in flight"),
+    }));
+    parts.extend(phase.request_count.map(|count| format!("{count} requests")));
+    parts.extend(phase.duration_s.map(|seconds| format!("{seconds} s")));
+    parts.join(", ")
+}
+
+fn tokens(report: &Report) -> String {
+    let tokenizer = match &report.header.config.tokenizer {
+        TokenizerChoice::Builtin => "o200k_base".to_owned(),
+        TokenizerChoice::Local(path) => path.display().to_string(),
+    };
+    match report.profiling.token_source {
+        TokenSource::Server => "output counted by the server".to_owned(),
+        TokenSource::Client => format!("output counted here with {tokenizer}"),
+        TokenSource::Mixed => format!("output counted by the server, or here with {tokenizer}"),
+        TokenSource::None => "output not counted".to_owned(),
+    }
+}

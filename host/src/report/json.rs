@@ -1,0 +1,137 @@
+//! The summary as JSON: AIPerf's shape, with our additions beside it.
+//!
+//! Every metric is an object at top level, under its tag, in catalogue order. Numbers are lossless. Compatibility: within
+//! a major [`SCHEMA_VERSION`], keys are only ever added.
+
+use std::io::{self, Write};
+
+use prony_plugin_api::message::PhaseKind;
+use serde_json::{Map, Number, Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::{Report, errors::ErrorGroup};
+use crate::metrics::{Distribution, MetricTable, PhaseSpan, Stats, quantile::PERCENTILES};
+
+const SCHEMA_VERSION: &str = "1.0";
+
+const PERCENTILES_NOTE: &str = "Percentiles interpolate linearly between the two nearest ranks; those of \
+    inter_chunk_latency come from a histogram with three significant digits. std is the population's. Only successful \
+    requests have values.";
+
+/// Writes the summary, indented by two spaces.
+pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &summary(report)?)?;
+    out.write_all(b"\n")
+}
+
+/// A number as short as it can be and still exact: whole ones have no point.
+pub(super) fn number(value: f64) -> Value {
+    const EXACT: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
+    if value.fract() == 0.0 && value.abs() < EXACT {
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole and within 53 bits")]
+        return Value::from(value as i64);
+    }
+    Number::from_f64(value).map_or(Value::Null, Value::Number)
+}
+
+fn summary(report: &Report) -> Result<Value, serde_json::Error> {
+    let header = &report.header;
+    let mut summary = Map::new();
+    let mut set = |key: &str, value: Value| summary.insert(key.to_owned(), value);
+    set("schema_version", SCHEMA_VERSION.into());
+    set("prony_version", header.version.as_str().into());
+    set("run_id", header.run_id.as_str().into());
+    set("benchmark_id", header.run_id.as_str().into());
+    for (tag, value) in metrics(&report.profiling.table) {
+        set(&tag, value);
+    }
+    let counts = report.counts();
+    set("scheduled", counts.map(|counts| counts.scheduled).into());
+    set("sent", counts.map(|counts| counts.sent).into());
+    set("late", counts.map(|counts| counts.late).into());
+    set("dropped", counts.map(|counts| counts.dropped).into());
+    set("token_source", report.profiling.token_source.name().into());
+    set("input_config", serde_json::to_value(&header.config)?);
+    set("run_info", json!({ "command": header.command, "random_seed": header.config.random_seed }));
+    set("was_cancelled", report.was_cancelled().into());
+    set("is_complete", report.is_complete().into());
+    if let Some(reason) = &report.incomplete_reason {
+        set("incomplete_reason", reason.as_str().into());
+    }
+    set("error_summary", errors(&report.errors));
+    let (start, end) = profiled_between(report);
+    set("start_time", timestamp(report, start).into());
+    set("end_time", end.and_then(|end| timestamp(report, end)).into());
+    if let Some(warmup) = &report.warmup {
+        set("warmup_metrics", Value::Object(metrics(&warmup.table)));
+        set("warmup_error_summary", errors(&report.warmup_errors));
+    }
+    let services = report.end.as_ref().map(|end| end.services.as_slice()).unwrap_or_default();
+    set("services", serde_json::to_value(services)?);
+    set("notes", report.notes.as_slice().into());
+    set("phases", report.phases.iter().map(|span| phase(report, span)).collect());
+    set("models_seen", json!(report.models_seen));
+    set("percentiles_note", PERCENTILES_NOTE.into());
+    set("definitions", definitions(report));
+    Ok(Value::Object(summary))
+}
+
+fn metrics(table: &MetricTable) -> Map<String, Value> {
+    table.rows().map(|(metric, stats)| (metric.tag.to_owned(), statistics(metric.unit, stats))).collect()
+}
+
+fn statistics(unit: &str, stats: Stats) -> Value {
+    let mut object = Map::new();
+    object.insert("unit".into(), unit.into());
+    object.insert("avg".into(), number(stats.avg()));
+    if let Stats::Distribution(Distribution { percentiles, min, max, std, count, sum, .. }) = stats {
+        for ((key, _), value) in std::iter::zip(PERCENTILES, percentiles) {
+            object.insert(key.into(), number(value));
+        }
+        for (key, value) in [("min", min), ("max", max), ("std", std)] {
+            object.insert(key.into(), number(value));
+        }
+        object.insert("count".into(), count.into());
+        object.insert("sum".into(), number(sum));
+    }
+    Value::Object(object)
+}
+
+fn errors(groups: &[ErrorGroup]) -> Value {
+    groups.iter().map(|group| json!({ "error_details": group.sample, "count": group.count })).collect()
+}
+
+/// The profiling window; from the run's start where nothing was profiled.
+fn profiled_between(report: &Report) -> (u64, Option<u64>) {
+    let profiling = report.phases.iter().filter(|span| span.kind == PhaseKind::Profiling);
+    let start = profiling.clone().map(|span| span.start_ns).min();
+    let end = profiling.filter_map(PhaseSpan::window_end_ns).max();
+    (start.unwrap_or(0), end)
+}
+
+/// An instant of the run as RFC 3339 in UTC.
+fn timestamp(report: &Report, run_ns: u64) -> Option<String> {
+    OffsetDateTime::from_unix_timestamp_nanos(report.wall_ns(run_ns).into()).ok()?.format(&Rfc3339).ok()
+}
+
+/// A phase with its instants on the wall clock, as in the file of requests.
+fn phase(report: &Report, span: &PhaseSpan) -> Value {
+    json!({
+        "index": span.index,
+        "kind": span.kind,
+        "start_ns": report.wall_ns(span.start_ns),
+        "end_ns": span.end_ns.map(|end| report.wall_ns(end)),
+        "window_end_ns": span.window_end_ns().map(|end| report.wall_ns(end)),
+        "counts": span.counts,
+    })
+}
+
+/// What the metrics mean, next to the numbers.
+fn definitions(report: &Report) -> Value {
+    let rows = report.profiling.table.rows();
+    let definition = |(metric, _): (&'static crate::metrics::Metric, Stats)| {
+        let text = json!({ "text": metric.definition, "larger_is_better": metric.larger_is_better });
+        (metric.tag.to_owned(), text)
+    };
+    Value::Object(rows.map(definition).collect())
+}

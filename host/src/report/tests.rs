@@ -1,0 +1,530 @@
+//! The whole way from a hand-made journal to the files.
+
+use std::{fs, path::Path};
+
+use insta::{assert_snapshot, with_settings};
+use prony_plugin_api::{
+    ErrorDetails, Message,
+    message::{ServerMetricsBatch, ServerMetricsSample},
+};
+use rstest::rstest;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    config::Arrival,
+    metrics::sample::{self, MS},
+    record::{
+        CountedTokens, Frame, Record,
+        journal::{self, Writer},
+    },
+};
+
+fn write(frames: &[Frame]) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::create(dir.path()).unwrap();
+    for frame in frames {
+        writer.append(frame).unwrap();
+    }
+    writer.flush().unwrap();
+    dir
+}
+
+fn sound_frames() -> Vec<Frame> {
+    sample::journal(sample::header(), &[sample::a(), sample::b(), sample::c(), sample::d()])
+}
+
+fn report_on(frames: &[Frame]) -> Report {
+    generate(write(frames).path()).unwrap()
+}
+
+fn report_on_records(records: &[Record]) -> Report {
+    report_on(&sample::journal(sample::header(), records))
+}
+
+fn text(dir: &Path, name: &str) -> String {
+    fs::read_to_string(dir.join(name)).unwrap()
+}
+
+fn summary(dir: &Path) -> Value {
+    serde_json::from_str(&text(dir, "profile_export_prony.json")).unwrap()
+}
+
+fn error(kind: &str) -> ErrorDetails {
+    ErrorDetails { kind: kind.into(), message: "it failed".into(), ..ErrorDetails::default() }
+}
+
+fn failed(kind: &str) -> Record {
+    Record { error: Some(error(kind)), ..sample::d() }
+}
+
+#[test]
+fn every_file_is_listed_and_nothing_else_is_left_behind() {
+    let dir = write(&sound_frames());
+    let report = generate(dir.path()).unwrap();
+    let mut listed: Vec<String> =
+        report.files.iter().map(|file| file.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+    assert_eq!(
+        listed,
+        [
+            "profile_export.jsonl",
+            "profile_export_warmup.jsonl",
+            "profile_export_prony.json",
+            "profile_export_prony.csv",
+            "profile_export_console.txt",
+        ]
+    );
+    listed.push(journal::FILE_NAME.to_owned());
+    listed.sort();
+    let entries = fs::read_dir(dir.path()).unwrap();
+    let mut found: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    found.sort();
+    assert_eq!(found, listed);
+}
+
+#[test]
+fn a_second_report_says_the_same() {
+    let dir = write(&sound_frames());
+    let names = ["profile_export.jsonl", "profile_export_prony.json", "profile_export_console.txt"];
+    generate(dir.path()).unwrap();
+    let first = names.map(|name| text(dir.path(), name));
+    generate(dir.path()).unwrap();
+    assert_eq!(names.map(|name| text(dir.path(), name)), first);
+}
+
+#[test]
+fn without_a_warm_up_there_is_no_file_and_no_number_of_one() {
+    let mut frames = sound_frames();
+    frames.drain(1..4);
+    let dir = write(&frames);
+    let report = generate(dir.path()).unwrap();
+    assert!(report.warmup.is_none() && !dir.path().join(records::WARMUP_FILE_NAME).exists());
+    assert_eq!(summary(dir.path()).get("warmup_metrics"), None);
+}
+
+#[test]
+fn the_console_shows_a_sound_run() {
+    let dir = write(&sound_frames());
+    let report = generate(dir.path()).unwrap();
+    let table = text(dir.path(), console::FILE_NAME);
+    assert_eq!(table, console::render(&report));
+    assert!(table.lines().all(|line| line.chars().count() <= 140));
+    with_settings!({ filters => vec![(dir.path().to_str().unwrap(), "[dir]")] }, {
+        assert_snapshot!(table, @"
+        prony 0.1.0, run 6f1e3a52-07c4-4c1b-9c58-d1b2ab3d9e11
+          model     m
+          endpoint  chat, streaming
+          target    http://127.0.0.1:8000
+          load      closed loop, concurrency 2, 4 requests
+          measured  1.00 s
+          seed      42
+          tokens    output counted by the server
+
+        prony | LLM Metrics
+        ┌────────────────────────────────────────────────────┬────────┬────────┬────────┬─────────┬────────┬────────┬───────┐
+        │                                             Metric ┆    avg ┆    min ┆    max ┆     p99 ┆    p90 ┆    p50 ┆   std │
+        ╞════════════════════════════════════════════════════╪════════╪════════╪════════╪═════════╪════════╪════════╪═══════╡
+        │                           Time to First Token (ms) ┆  75.00 ┆  50.00 ┆ 100.00 ┆  99.50* ┆  95.00 ┆  75.00 ┆ 25.00 │
+        │                          Time to Second Token (ms) ┆  20.00 ┆  10.00 ┆  30.00 ┆  29.80* ┆  28.00 ┆  20.00 ┆ 10.00 │
+        │                               Request Latency (ms) ┆ 150.00 ┆ 100.00 ┆ 200.00 ┆ 199.00* ┆ 190.00 ┆ 150.00 ┆ 50.00 │
+        │                           Inter Token Latency (ms) ┆  12.50 ┆  10.00 ┆  15.00 ┆  14.95* ┆  14.50 ┆  12.50 ┆  2.50 │
+        │                           Inter Chunk Latency (ms) ┆  15.00 ┆  10.00 ┆  30.00 ┆  30.00* ┆  30.00 ┆  10.00 ┆  8.66 │
+        │ Output Token Throughput Per User (tokens/sec/user) ┆  83.33 ┆  66.67 ┆ 100.00 ┆  99.67* ┆  96.67 ┆  83.33 ┆ 16.67 │
+        │      E2E Output Token Throughput (tokens/sec/user) ┆  30.00 ┆  20.00 ┆  40.00 ┆  39.80* ┆  38.00 ┆  30.00 ┆ 10.00 │
+        │                    Output Sequence Length (tokens) ┆   4.00 ┆   4.00 ┆   4.00 ┆   4.00* ┆   4.00 ┆   4.00 ┆  0.00 │
+        │                        Output Token Count (tokens) ┆   4.00 ┆   4.00 ┆   4.00 ┆   4.00* ┆   4.00 ┆   4.00 ┆  0.00 │
+        │                   Usage Completion Tokens (tokens) ┆   4.00 ┆   4.00 ┆   4.00 ┆   4.00* ┆   4.00 ┆   4.00 ┆  0.00 │
+        │                     Input Sequence Length (tokens) ┆  25.00 ┆  25.00 ┆  25.00 ┆  25.00* ┆  25.00 ┆  25.00 ┆  0.00 │
+        │                       Usage Prompt Tokens (tokens) ┆  30.00 ┆  30.00 ┆  30.00 ┆  30.00* ┆  30.00 ┆  30.00 ┆  0.00 │
+        │                                 Send Lateness (ms) ┆   1.00 ┆   0.00 ┆   2.00 ┆   1.98* ┆   1.80 ┆   1.00 ┆  1.00 │
+        │               Output Token Throughput (tokens/sec) ┆   8.00 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆   N/A │
+        │                Input Token Throughput (tokens/sec) ┆  50.00 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆   N/A │
+        │                  Request Throughput (requests/sec) ┆   2.00 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆   N/A │
+        │                           Request Count (requests) ┆   2.00 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆   N/A │
+        │                     Error Request Count (requests) ┆   2.00 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆   N/A │
+        │                             Request Error Rate (%) ┆  50.00 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆   N/A │
+        └────────────────────────────────────────────────────┴────────┴────────┴────────┴─────────┴────────┴────────┴───────┘
+        * p99 of fewer than 500 values: a few slow requests decide it
+
+        scheduled 4 / sent 4 / late 0 / dropped 0
+        warm-up, not in the numbers: 1 requests in 0.09 s, 0 failed
+
+        Errors
+        ┌──────┬─────────────┬─────────────────────────────────┬───────┐
+        │ Code ┆ Type        ┆ Message                         ┆ Count │
+        ╞══════╪═════════════╪═════════════════════════════════╪═══════╡
+        │  N/A ┆ stream_cut  ┆ the stream ended after 2 events ┆     1 │
+        │  500 ┆ http_status ┆ worker 3 is out of memory       ┆     1 │
+        └──────┴─────────────┴─────────────────────────────────┴───────┘
+
+        wrote [dir]/profile_export.jsonl
+        wrote [dir]/profile_export_warmup.jsonl
+        wrote [dir]/profile_export_prony.json
+        wrote [dir]/profile_export_prony.csv
+        wrote [dir]/profile_export_console.txt
+        ");
+    });
+}
+
+#[test]
+fn the_console_shows_what_is_wrong_with_a_run() {
+    let mut header = sample::header();
+    header.config.phases[1].arrival = Arrival::Poisson { rate: 12.5 };
+    header.config.phases[1].duration_s = Some(30.0);
+    let long = Record {
+        requested_output_tokens: Some(2),
+        model: Some("m-mini".into()),
+        retried: true,
+        ..sample::a()
+    };
+    let cancelled = Record { cancelled: true, error: Some(error("cancelled")), ..sample::b() };
+    let mut frames = sample::journal(header, &[long, cancelled, sample::d()]);
+    let Some(Frame::End(end)) = frames.last_mut() else { panic!("the last frame is the end") };
+    end.was_cancelled = true;
+    end.notes.push("no metrics page at http://127.0.0.1:8000/metrics".into());
+    end.services[0].state = "failed".into();
+    end.services[0].error = Some(error("io"));
+    end.services[0].lost = 3;
+    let dir = write(&frames);
+    let table = console::render(&generate(dir.path()).unwrap());
+    with_settings!({ filters => vec![(dir.path().to_str().unwrap(), "[dir]")] }, {
+        assert_snapshot!(table, @"
+        prony 0.1.0, run 6f1e3a52-07c4-4c1b-9c58-d1b2ab3d9e11
+          model     m
+          endpoint  chat, streaming
+          target    http://127.0.0.1:8000
+          load      open loop, 12.5 requests/s at Poisson gaps, latency from the schedule, at most 2 in flight, 4 requests, 30 s
+          measured  0.21 s
+          seed      42
+          tokens    output counted by the server
+
+        prony | LLM Metrics
+        ┌────────────────────────────────────────────────────┬────────┬────────┬────────┬─────────┬────────┬────────┬──────┐
+        │                                             Metric ┆    avg ┆    min ┆    max ┆     p99 ┆    p90 ┆    p50 ┆  std │
+        ╞════════════════════════════════════════════════════╪════════╪════════╪════════╪═════════╪════════╪════════╪══════╡
+        │                           Time to First Token (ms) ┆  50.00 ┆  50.00 ┆  50.00 ┆  50.00* ┆  50.00 ┆  50.00 ┆ 0.00 │
+        │             Time to First Token from Schedule (ms) ┆  52.00 ┆  52.00 ┆  52.00 ┆  52.00* ┆  52.00 ┆  52.00 ┆ 0.00 │
+        │                          Time to Second Token (ms) ┆  10.00 ┆  10.00 ┆  10.00 ┆  10.00* ┆  10.00 ┆  10.00 ┆ 0.00 │
+        │                               Request Latency (ms) ┆ 102.00 ┆ 102.00 ┆ 102.00 ┆ 102.00* ┆ 102.00 ┆ 102.00 ┆ 0.00 │
+        │                          Request Service Time (ms) ┆ 100.00 ┆ 100.00 ┆ 100.00 ┆ 100.00* ┆ 100.00 ┆ 100.00 ┆ 0.00 │
+        │                           Inter Token Latency (ms) ┆  10.00 ┆  10.00 ┆  10.00 ┆  10.00* ┆  10.00 ┆  10.00 ┆ 0.00 │
+        │                           Inter Chunk Latency (ms) ┆  10.00 ┆  10.00 ┆  10.00 ┆  10.00* ┆  10.00 ┆  10.00 ┆ 0.00 │
+        │ Output Token Throughput Per User (tokens/sec/user) ┆ 100.00 ┆ 100.00 ┆ 100.00 ┆ 100.00* ┆ 100.00 ┆ 100.00 ┆ 0.00 │
+        │      E2E Output Token Throughput (tokens/sec/user) ┆  39.22 ┆  39.22 ┆  39.22 ┆  39.22* ┆  39.22 ┆  39.22 ┆ 0.00 │
+        │                    Output Sequence Length (tokens) ┆   4.00 ┆   4.00 ┆   4.00 ┆   4.00* ┆   4.00 ┆   4.00 ┆ 0.00 │
+        │                        Output Token Count (tokens) ┆   4.00 ┆   4.00 ┆   4.00 ┆   4.00* ┆   4.00 ┆   4.00 ┆ 0.00 │
+        │                   Usage Completion Tokens (tokens) ┆   4.00 ┆   4.00 ┆   4.00 ┆   4.00* ┆   4.00 ┆   4.00 ┆ 0.00 │
+        │                     Input Sequence Length (tokens) ┆  25.00 ┆  25.00 ┆  25.00 ┆  25.00* ┆  25.00 ┆  25.00 ┆ 0.00 │
+        │                       Usage Prompt Tokens (tokens) ┆  30.00 ┆  30.00 ┆  30.00 ┆  30.00* ┆  30.00 ┆  30.00 ┆ 0.00 │
+        │                                 Send Lateness (ms) ┆   2.00 ┆   2.00 ┆   2.00 ┆   2.00* ┆   2.00 ┆   2.00 ┆ 0.00 │
+        │               Output Token Throughput (tokens/sec) ┆  19.05 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆  N/A │
+        │                Input Token Throughput (tokens/sec) ┆ 119.05 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆  N/A │
+        │                  Request Throughput (requests/sec) ┆   4.76 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆  N/A │
+        │                           Request Count (requests) ┆   1.00 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆  N/A │
+        │                     Error Request Count (requests) ┆   2.00 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆  N/A │
+        │                             Request Error Rate (%) ┆  66.67 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆  N/A │
+        └────────────────────────────────────────────────────┴────────┴────────┴────────┴─────────┴────────┴────────┴──────┘
+        * p99 of fewer than 500 values: a few slow requests decide it
+
+        scheduled 3 / sent 3 / late 0 / dropped 0
+        warm-up, not in the numbers: 1 requests in 0.09 s, 0 failed
+
+        Errors
+        ┌──────┬─────────────┬───────────────────────────┬───────┐
+        │ Code ┆ Type        ┆ Message                   ┆ Count │
+        ╞══════╪═════════════╪═══════════════════════════╪═══════╡
+        │  N/A ┆ cancelled   ┆ it failed                 ┆     1 │
+        │  500 ┆ http_status ┆ worker 3 is out of memory ┆     1 │
+        └──────┴─────────────┴───────────────────────────┴───────┘
+
+        service `server_metrics` failed: it failed
+        service `server_metrics` lost 3 messages: its queue was full
+        note: requests sent twice because the server had closed the kept connection: 1
+        note: no metrics page at http://127.0.0.1:8000/metrics
+
+        warning: the numbers are incomplete: the run was interrupted
+        warning: the server ran `m-mini` for 1 of 2 requests, not `m`
+        warning: 1 of 1 answers are longer than requested (+100.0 % on average, +100.0 % to +100.0 %)
+
+        wrote [dir]/profile_export.jsonl
+        wrote [dir]/profile_export_warmup.jsonl
+        wrote [dir]/profile_export_prony.json
+        wrote [dir]/profile_export_prony.csv
+        wrote [dir]/profile_export_console.txt
+        ");
+    });
+}
+
+#[test]
+fn the_csv_has_two_sections() {
+    let dir = write(&sound_frames());
+    generate(dir.path()).unwrap();
+    assert_snapshot!(text(dir.path(), "profile_export_prony.csv"), @"
+    Metric,avg,min,max,sum,p1,p5,p10,p25,p50,p75,p90,p95,p99,std,p99.9,count,tag
+    Time to First Token (ms),75,50,100,150,50.5,52.5,55,62.5,75,87.5,95,97.5,99.5,25,99.95,2,time_to_first_token
+    Time to Second Token (ms),20,10,30,40,10.2,11,12,15,20,25,28,29,29.8,10,29.98,2,time_to_second_token
+    Time to First Byte (ms),73,48,98,146,48.5,50.5,53,60.5,73,85.5,93,95.5,97.5,25,97.95,2,time_to_first_byte
+    Request Latency (ms),150,100,200,300,101,105,110,125,150,175,190,195,199,50,199.9,2,request_latency
+    Inter Token Latency (ms),12.5,10,15,25,10.05,10.25,10.5,11.25,12.5,13.75,14.5,14.75,14.95,2.5,14.995,2,inter_token_latency
+    Inter Chunk Latency (ms),15,10,30,60,10.002431,10.002431,10.002431,10.002431,10.002431,10.002431,30,30,30,8.660254037844386,30,4,inter_chunk_latency
+    Output Token Throughput Per User (tokens/sec/user),83.33333333333334,66.66666666666667,100,166.66666666666669,67,68.33333333333334,70,75,83.33333333333334,91.66666666666667,96.66666666666667,98.33333333333333,99.66666666666667,16.666666666666664,99.96666666666667,2,output_token_throughput_per_user
+    E2E Output Token Throughput (tokens/sec/user),30,20,40,60,20.2,21,22,25,30,35,38,39,39.8,10,39.98,2,e2e_output_token_throughput
+    Prefill Throughput Per User (tokens/sec/user),375,250,500,750,252.5,262.5,275,312.5,375,437.5,475,487.5,497.5,125,499.75,2,prefill_throughput_per_user
+    Output Sequence Length (tokens),4,4,4,8,4,4,4,4,4,4,4,4,4,0,4,2,output_sequence_length
+    Output Token Count (tokens),4,4,4,8,4,4,4,4,4,4,4,4,4,0,4,2,output_token_count
+    Usage Completion Tokens (tokens),4,4,4,8,4,4,4,4,4,4,4,4,4,0,4,2,usage_completion_tokens
+    OSL Mismatch Diff % (%),0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,2,osl_mismatch_diff_pct
+    Input Sequence Length (tokens),25,25,25,50,25,25,25,25,25,25,25,25,25,0,25,2,input_sequence_length
+    Usage Prompt Tokens (tokens),30,30,30,60,30,30,30,30,30,30,30,30,30,0,30,2,usage_prompt_tokens
+    Usage Total Tokens (tokens),34,34,34,68,34,34,34,34,34,34,34,34,34,0,34,2,usage_total_tokens
+    Tokens per Read (tokens),1.5,1,2,3,1.01,1.05,1.1,1.25,1.5,1.75,1.9,1.95,1.99,0.5,1.999,2,tokens_per_read
+    Token Events per Read (events),1,1,1,2,1,1,1,1,1,1,1,1,1,0,1,2,token_events_per_read
+    Schedule Lateness (ms),0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,2,schedule_lateness
+    Send Lateness (ms),1,0,2,2,0.02,0.1,0.2,0.5,1,1.5,1.8,1.9,1.98,1,1.998,2,send_lateness
+    Connection Time (ms),2,2,2,2,2,2,2,2,2,2,2,2,2,0,2,1,connection_time
+
+    Metric,Value,tag
+    Output Token Throughput (tokens/sec),8,output_token_throughput
+    Input Token Throughput (tokens/sec),50,input_token_throughput
+    Total Token Throughput (tokens/sec),58,total_token_throughput
+    Request Throughput (requests/sec),2,request_throughput
+    Request Count,2,request_count
+    Error Request Count,2,error_request_count
+    Cancelled Request Count,0,cancelled_request_count
+    Completed Requests (Success + Error),4,completed_request_count
+    Request Error Rate (%),50,request_error_rate
+    Benchmark Duration (sec),1,benchmark_duration
+    Total Input Sequence Length (tokens),50,total_isl
+    Total Output Sequence Length (tokens),8,total_osl
+    Total Output Tokens (tokens),8,total_output_tokens
+    Total Usage Prompt Tokens (tokens),60,total_usage_prompt_tokens
+    Total Usage Completion Tokens (tokens),8,total_usage_completion_tokens
+    Total Usage Total Tokens (tokens),68,total_usage_total_tokens
+    OSL Mismatch Count,0,osl_mismatch_count
+    ");
+}
+
+#[test]
+fn a_line_for_each_request_in_the_order_of_the_journal() {
+    let dir = write(&sound_frames());
+    generate(dir.path()).unwrap();
+    let lines = text(dir.path(), records::FILE_NAME);
+    let ids = |lines: &str| -> Vec<Value> {
+        let parsed = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        parsed.map(|line| line["metadata"]["x_request_id"].clone()).collect()
+    };
+    assert_eq!(ids(&lines), ["a", "b", "c", "d"]);
+    assert_eq!(ids(&text(dir.path(), records::WARMUP_FILE_NAME)), ["w"]);
+    let line = |at: usize| lines.lines().nth(at).unwrap();
+    assert_snapshot!(line(0), @r#"
+    {"metadata":{"session_num":0,"x_request_id":"a","conversation_id":"session_a","turn_index":0,"credit_issued_ns":1795488577100000000,"request_start_ns":1795488577102000000,"request_ack_ns":1795488577150000000,"request_end_ns":1795488577202000000,"worker_id":"worker_0","benchmark_phase":"profiling","phase_index":1,"was_cancelled":false,"retried":false,"status":200,"model":"m","finish_reasons":["stop"],"response_bytes":900,"largest_read_bytes":300},"metrics":{"time_to_first_token":{"value":50,"unit":"ms"},"time_to_second_token":{"value":10,"unit":"ms"},"time_to_first_byte":{"value":48,"unit":"ms"},"request_latency":{"value":100,"unit":"ms"},"inter_token_latency":{"value":10,"unit":"ms"},"output_token_throughput_per_user":{"value":100,"unit":"tokens/sec/user"},"e2e_output_token_throughput":{"value":40,"unit":"tokens/sec/user"},"prefill_throughput_per_user":{"value":500,"unit":"tokens/sec/user"},"output_sequence_length":{"value":4,"unit":"tokens"},"output_token_count":{"value":4,"unit":"tokens"},"usage_completion_tokens":{"value":4,"unit":"tokens"},"osl_mismatch_diff_pct":{"value":0,"unit":"%"},"input_sequence_length":{"value":25,"unit":"tokens"},"usage_prompt_tokens":{"value":30,"unit":"tokens"},"usage_total_tokens":{"value":34,"unit":"tokens"},"tokens_per_read":{"value":1,"unit":"tokens"},"token_events_per_read":{"value":1,"unit":"events"},"schedule_lateness":{"value":0,"unit":"ms"},"send_lateness":{"value":2,"unit":"ms"},"connection_time":{"value":2,"unit":"ms"},"inter_chunk_latency":{"value":[10,10,10],"unit":"ms"}}}
+    "#);
+    assert_snapshot!(line(3), @r#"
+    {"metadata":{"session_num":3,"x_request_id":"d","conversation_id":"session_d","turn_index":0,"credit_issued_ns":1795488577300000000,"request_start_ns":1795488577300000000,"request_ack_ns":1795488577309000000,"request_end_ns":1795488577310000000,"worker_id":"worker_0","benchmark_phase":"profiling","phase_index":1,"was_cancelled":false,"retried":false,"status":500,"finish_reasons":[],"response_bytes":0,"largest_read_bytes":0},"metrics":{},"error":{"code":500,"type":"http_status","message":"worker 3 is out of memory"}}
+    "#);
+}
+
+#[test]
+fn a_metric_of_the_summary_has_its_statistics_in_order() {
+    let dir = write(&sound_frames());
+    generate(dir.path()).unwrap();
+    let summary = summary(dir.path());
+    assert_snapshot!(summary["time_to_first_token"].to_string(), @r#"
+    {"unit":"ms","avg":75,"p1":50.5,"p5":52.5,"p10":55,"p25":62.5,"p50":75,"p75":87.5,"p90":95,"p95":97.5,"p99":99.5,"p99.9":99.95,"min":50,"max":100,"std":25,"count":2,"sum":150}
+    "#);
+    assert_snapshot!(summary["request_count"].to_string(), @r#"
+    {"unit":"requests","avg":2}
+    "#);
+    assert_eq!(summary["warmup_metrics"]["request_latency"]["avg"], 90);
+}
+
+#[test]
+fn the_summary_has_the_metrics_first_and_the_facts_of_the_run_after_them() {
+    let dir = write(&sound_frames());
+    let report = generate(dir.path()).unwrap();
+    assert!(text(dir.path(), "profile_export_prony.json").starts_with("{\n  \"schema_version\": \"1.0\",\n"));
+    let summary = summary(dir.path());
+    let object = summary.as_object().unwrap();
+    let tags: Vec<&str> = report.profiling.table.rows().map(|(metric, _)| metric.tag).collect();
+    let keys: Vec<&str> = object.keys().map(String::as_str).skip(4).take(tags.len()).collect();
+    assert_eq!(keys, tags);
+    assert_eq!(object["definitions"].as_object().unwrap().keys().collect::<Vec<_>>(), tags);
+
+    // The configuration is the business of another stage.
+    let long = ["input_config", "warmup_metrics", "definitions"];
+    let facts = object.iter().filter(|(key, _)| !tags.contains(&key.as_str()));
+    let lines = facts.map(|(key, value)| {
+        let value = if long.contains(&key.as_str()) { "...".to_owned() } else { value.to_string() };
+        format!("{key}: {value}")
+    });
+    assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
+    schema_version: "1.0"
+    prony_version: "0.1.0"
+    run_id: "6f1e3a52-07c4-4c1b-9c58-d1b2ab3d9e11"
+    benchmark_id: "6f1e3a52-07c4-4c1b-9c58-d1b2ab3d9e11"
+    scheduled: 4
+    sent: 4
+    late: 0
+    dropped: 0
+    token_source: "server"
+    input_config: ...
+    run_info: {"command":"prony profile --model m","random_seed":42}
+    was_cancelled: false
+    is_complete: true
+    error_summary: [{"error_details":{"type":"stream_cut","message":"the stream ended after 2 events"},"count":1},{"error_details":{"code":500,"type":"http_status","message":"worker 3 is out of memory"},"count":1}]
+    start_time: "2026-11-24T02:49:37.1Z"
+    end_time: "2026-11-24T02:49:38.1Z"
+    warmup_metrics: ...
+    warmup_error_summary: []
+    services: [{"name":"server_metrics","required":false,"state":"stopped","error":null,"published":2,"received":0,"lost":0}]
+    notes: []
+    phases: [{"index":0,"kind":"warmup","start_ns":1795488577000000000,"end_ns":1795488577100000000,"window_end_ns":1795488577090000000,"counts":{"scheduled":1,"sent":1,"late":0,"dropped":0}},{"index":1,"kind":"profiling","start_ns":1795488577100000000,"end_ns":1795488578105000000,"window_end_ns":1795488578100000000,"counts":{"scheduled":4,"sent":4,"late":0,"dropped":0}}]
+    models_seen: {"m":3}
+    percentiles_note: "Percentiles interpolate linearly between the two nearest ranks; those of inter_chunk_latency come from a histogram with three significant digits. std is the population's. Only successful requests have values."
+    definitions: ...
+    "#);
+}
+
+#[test]
+fn no_metric_hides_another_key_of_the_summary() {
+    let dir = write(&sound_frames());
+    generate(dir.path()).unwrap();
+    let summary = summary(dir.path());
+    for metric in crate::metrics::catalogue::CATALOGUE {
+        let key = summary.get(metric.tag);
+        assert!(key.is_none_or(|value| value.get("unit").is_some()), "{}", metric.tag);
+    }
+}
+
+#[test]
+fn a_run_that_was_killed_has_a_report_on_all_that_was_written() {
+    let frames = sound_frames();
+    // Killed in the profiling phase, after `a` and `b`.
+    let dir = write(&frames[..7]);
+    let report = generate(dir.path()).unwrap();
+    assert!(!report.is_complete() && !report.was_cancelled());
+    assert_eq!(report.profiling.outcomes.succeeded, 2);
+    assert_eq!(report.counts(), None);
+    let summary = summary(dir.path());
+    // The window ends with `b`.
+    assert_eq!(summary["benchmark_duration"]["avg"], 0.2);
+    assert_eq!(summary["is_complete"], false);
+    assert_eq!(summary["incomplete_reason"], "the run was killed: its journal has no end");
+    assert!(summary["scheduled"].is_null() && summary["phases"][1]["end_ns"].is_null());
+}
+
+#[test]
+fn a_journal_cut_anywhere_after_its_header_has_a_report() {
+    let whole = fs::read(write(&sound_frames()).path().join(journal::FILE_NAME)).unwrap();
+    let header = fs::metadata(write(&sound_frames()[..1]).path().join(journal::FILE_NAME)).unwrap().len();
+    let header = usize::try_from(header).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut requests = 0;
+    for cut in (header..whole.len()).step_by(97) {
+        fs::write(dir.path().join(journal::FILE_NAME), &whole[..cut]).unwrap();
+        let report = generate(dir.path()).unwrap();
+        assert!(!report.is_complete(), "cut at {cut}");
+        let completed = report.profiling.outcomes.completed();
+        assert!(completed >= requests);
+        requests = completed;
+    }
+    assert_eq!(requests, 4);
+}
+
+#[test]
+fn a_damaged_journal_says_so_even_with_its_end_in_sight() {
+    let dir = write(&sound_frames());
+    let path = dir.path().join(journal::FILE_NAME);
+    let mut bytes = fs::read(&path).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let report = generate(dir.path()).unwrap();
+    assert!(report.incomplete_reason.unwrap().contains("damaged"));
+}
+
+#[test]
+fn a_journal_without_a_header_is_refused() {
+    let dir = write(&sound_frames()[1..]);
+    let error = generate(dir.path()).unwrap_err();
+    assert!(matches!(error, ReportError::NoHeader { .. }), "{error}");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_folder_without_a_journal_gets_a_hint() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = generate(dir.path()).unwrap_err();
+    assert!(error.hint().unwrap().contains("journal.prony"), "{error}");
+}
+
+#[rstest]
+#[case::nothing_listens(&["connect", "connect"], true)]
+#[case::something_listens(&["connect", "timeout"], false)]
+#[case::no_failure(&[], false)]
+fn a_server_that_was_never_reached_is_told_apart(#[case] kinds: &[&str], #[case] expected: bool) {
+    let records: Vec<Record> = kinds.iter().map(|kind| failed(kind)).collect();
+    assert_eq!(report_on_records(&records).never_connected(), expected);
+}
+
+#[test]
+fn one_success_means_that_the_server_was_reached() {
+    assert!(!report_on_records(&[sample::a(), failed("connect")]).never_connected());
+}
+
+#[test]
+fn scrapes_are_collected_and_unreadable_ones_are_noted_once() {
+    let batch = |url: &str| ServerMetricsBatch {
+        samples: vec![ServerMetricsSample { url: url.into(), at_ns: 5 * MS, ..Default::default() }],
+    };
+    let message = |message_type: &str, payload: Vec<u8>| Frame::Message {
+        service: "scraper".into(),
+        message_type: message_type.into(),
+        payload,
+    };
+    let mut frames = sound_frames();
+    let at = frames.len() - 1;
+    let messages = [
+        message(ServerMetricsBatch::TYPE, batch("http://one/metrics").encode().unwrap()),
+        message("something_else", vec![0xc1]),
+        message(ServerMetricsBatch::TYPE, vec![0xc1]),
+        message(ServerMetricsBatch::TYPE, vec![0xc1]),
+        message(ServerMetricsBatch::TYPE, batch("http://two/metrics").encode().unwrap()),
+    ];
+    frames.splice(at..at, messages);
+    let report = report_on(&frames);
+    let urls: Vec<&str> = report.server_metrics.iter().map(|sample| sample.url.as_str()).collect();
+    assert_eq!(urls, ["http://one/metrics", "http://two/metrics"]);
+    assert_eq!(report.notes.len(), 1);
+    assert!(report.notes[0].contains("`scraper`"), "{}", report.notes[0]);
+}
+
+/// `a` with so many output tokens, by the server's count, of four that were asked for.
+fn of_length(tokens: u64) -> Record {
+    let mut record = sample::a();
+    record.usage =
+        record.usage.map(|usage| prony_plugin_api::TokenUsage { completion: Some(tokens), ..usage });
+    record
+}
+
+#[rstest]
+#[case::as_asked(&[of_length(4)], &[])]
+#[case::longer(&[of_length(4), of_length(5)],
+    &["1 of 2 answers are longer than requested (+12.5 % on average, +0.0 % to +25.0 %)"])]
+#[case::shorter(&[of_length(3), of_length(4)],
+    &["1 of 2 answers are shorter than requested (-12.5 % on average, -25.0 % to +0.0 %)"])]
+#[case::both(&[of_length(2), of_length(6)],
+    &["2 of 2 answers are longer or shorter than requested (+0.0 % on average, -50.0 % to +50.0 %)"])]
+#[case::all_failed(&[failed("timeout")], &["nothing was measured: none of 1 requests succeeded"])]
+#[case::nothing_ended(&[], &["nothing was measured: no request ended"])]
+#[case::another_model(&[Record { model: Some("q".into()), ..sample::a() }],
+    &["the server ran `q` for 1 of 1 requests, not `m`"])]
+#[case::uncounted(&[Record { usage: None, counted: CountedTokens::default(), ..sample::a() }],
+    &["the output of 1 of 1 requests was not counted: token throughputs are too low"])]
+#[case::counted_by_two(&[sample::a(), Record { usage: None, ..sample::a() }],
+    &["output tokens were counted by the server for some requests and here for others"])]
+fn every_doubt_is_a_sentence(#[case] records: &[Record], #[case] expected: &[&str]) {
+    assert_eq!(warnings::warnings(&report_on_records(records)), expected);
+}
