@@ -1,35 +1,110 @@
-//! `prony profile`: one benchmark.
+//! `prony profile`: one benchmark, from flags to the report of its journal.
 
+use std::{io::IsTerminal, path::PathBuf, sync::Arc};
+
+use prony_plugin_api::{ErrorDetails, metadata::EndpointMetadata};
 use rand::{TryRng, rngs::SysRng};
-
-use prony_plugin_api::metadata::EndpointMetadata;
+use uuid::Uuid;
 
 use super::{
     exit::{Exit, Explain, Failure},
-    terminal,
+    report, terminal,
 };
-use crate::config::{
-    flags::ProfileFlags,
-    resolve::{ConfigError, Facts, Resolved, resolve},
+use crate::{
+    clock::Clock,
+    config::{
+        DatasetConfig, RunConfig,
+        flags::{ProfileFlags, Ui},
+        redact,
+        resolve::{ConfigError, Facts, Resolved, resolve},
+    },
+    dataset::{self, DatasetError, Tokenizer, TokenizerError},
+    plugin::{DiscoveryOptions, PluginError, Registry},
+    record::RunHeader,
+    run::{
+        RunError,
+        artifact_dir::{self, ArtifactDirError},
+        conduct,
+        lifecycle::Ending,
+        mock::{MockError, MockProcess},
+        readiness::{self, ReadinessError},
+        setup::{self, Run},
+    },
+    seed::Seed,
 };
 
 /// The dialect when the user names none.
-pub(super) const DEFAULT_ENDPOINT: &str = "chat";
+const DEFAULT_ENDPOINT: &str = "chat";
 
 /// Measures a server.
 pub(super) fn run(flags: &ProfileFlags) -> Result<Exit, Failure> {
-    let name = flags.endpoint_type.as_deref().unwrap_or(DEFAULT_ENDPOINT);
-    Err(Failure::new(Exit::Failed, format!("profile with `{name}`: not wired")))
+    // First, so that it comes up while everything else is prepared.
+    let mut mock = flags.mock.then(MockProcess::start).transpose()?;
+    let registry = Registry::discover(&DiscoveryOptions::from_environment(&flags.plugins))?;
+    let run = prepare(flags, &registry, mock.as_mut())?;
+    let dir = run.dir.clone();
+    let ending = conduct(run, &registry);
+    drop(mock);
+    // Whatever happened to the run, what stands in its journal is reported.
+    let report = report::write(&dir)?;
+    match ending? {
+        Some(Ending::Interrupted) => Ok(Exit::Interrupted),
+        Some(Ending::EndpointPoisoned(_)) => Ok(Exit::Plugin),
+        Some(Ending::ServiceLost(_) | Ending::JournalLost) => Ok(Exit::Failed),
+        Some(Ending::Requested(_)) | None => Ok(outcome(&report)),
+    }
+}
+
+/// How a run that came to its end ends the process.
+fn outcome(report: &crate::report::Report) -> Exit {
+    if report.profiling.outcomes.succeeded > 0 {
+        Exit::Success
+    } else if report.never_connected() {
+        Exit::Unreachable
+    } else {
+        Exit::Failed
+    }
+}
+
+/// Everything before the first request.
+fn prepare(
+    flags: &ProfileFlags,
+    registry: &Registry,
+    mock: Option<&mut MockProcess>,
+) -> Result<Run, Failure> {
+    let entry = registry.endpoint(flags.endpoint_type.as_deref().unwrap_or(DEFAULT_ENDPOINT))?;
+    let metadata = entry.metadata();
+    let mut resolved = plan(flags, entry.name(), metadata)?;
+    let tokenizer = load_tokenizer(&resolved.config, metadata)?;
+    let endpoint = setup::load_endpoint(registry, &resolved.config)?;
+    let seed = Seed::new(resolved.config.random_seed);
+    let dataset = dataset::build(&resolved.config.dataset, tokenizer.as_deref(), seed)?;
+    if let Some(mock) = mock {
+        resolved.aim_at(&mock.url()?);
+    }
+    let config = resolved.config;
+    let target = setup::plan_target(&config, metadata).map_err(wrong_target)?;
+    let clock = Clock::start();
+    readiness::await_target(&config, &endpoint, &target, &dataset[0], clock)?;
+    let dir = claim_dir(flags, &config)?;
+    Ok(Run {
+        header: header(&config, metadata, clock),
+        services: setup::wanted_services(registry, &config),
+        show_progress: shows_progress(flags),
+        dataset: dataset.into(),
+        config,
+        clock,
+        dir,
+        tokenizer,
+        endpoint,
+        target,
+    })
 }
 
 /// Turns flags into a configuration and tells the user what is odd about it.
 ///
 /// `name` and `endpoint` are the manifest entry that `--endpoint-type` means.
-pub(super) fn plan(
-    flags: &ProfileFlags,
-    name: &str,
-    endpoint: &EndpointMetadata,
-) -> Result<Resolved, Failure> {
+fn plan(flags: &ProfileFlags, name: &str, endpoint: &EndpointMetadata) -> Result<Resolved, Failure> {
     let resolved = resolve(flags, endpoint, name, &facts()?)?;
     resolved.warnings.iter().for_each(|warning| terminal::warn(warning));
     Ok(resolved)
@@ -46,6 +121,47 @@ fn facts() -> Result<Facts, Failure> {
     Ok(Facts { cores, seed: seed.into() })
 }
 
+/// The run's tokenizer, if anything in it is counted or generated in tokens.
+fn load_tokenizer(
+    config: &RunConfig,
+    endpoint: &EndpointMetadata,
+) -> Result<Option<Arc<Tokenizer>>, TokenizerError> {
+    let synthetic = matches!(config.dataset, DatasetConfig::Synthetic { .. });
+    let needed = synthetic || endpoint.tokenizes_input || endpoint.produces_tokens;
+    needed.then(|| Tokenizer::load(&config.tokenizer).map(Arc::new)).transpose()
+}
+
+fn claim_dir(flags: &ProfileFlags, config: &RunConfig) -> Result<PathBuf, ArtifactDirError> {
+    if flags.artifact_dir.is_some() {
+        artifact_dir::claim(&config.artifact_dir, flags.overwrite)
+    } else {
+        artifact_dir::number(&config.artifact_dir)
+    }
+}
+
+fn header(config: &RunConfig, endpoint: &EndpointMetadata, clock: Clock) -> RunHeader {
+    let words: Vec<String> = std::env::args().collect();
+    RunHeader {
+        run_id: Uuid::new_v4().to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        config: redact::config(config),
+        command: redact::command_line(words.iter().map(String::as_str)).join(" "),
+        wall_start_ns: clock.wall_start_ns(),
+        capabilities: setup::capabilities(config, endpoint),
+    }
+}
+
+fn shows_progress(flags: &ProfileFlags) -> bool {
+    match flags.ui {
+        Some(ui) => ui == Ui::Simple,
+        None => std::io::stderr().is_terminal(),
+    }
+}
+
+fn wrong_target(error: ErrorDetails) -> Failure {
+    Failure::new(Exit::Usage, format!("aim at the target: {}", error.message))
+}
+
 impl Explain for ConfigError {
     fn exit(&self) -> Exit {
         Exit::Usage
@@ -53,5 +169,83 @@ impl Explain for ConfigError {
 
     fn hint(&self) -> Option<String> {
         Some(ConfigError::hint(self))
+    }
+}
+
+impl Explain for TokenizerError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(TokenizerError::hint(self))
+    }
+}
+
+impl Explain for DatasetError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(DatasetError::hint(self))
+    }
+}
+
+impl Explain for PluginError {
+    fn exit(&self) -> Exit {
+        if self.is_usage() { Exit::Usage } else { Exit::Plugin }
+    }
+
+    fn hint(&self) -> Option<String> {
+        PluginError::hint(self)
+    }
+}
+
+impl Explain for MockError {
+    fn exit(&self) -> Exit {
+        Exit::Failed
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("run `prony mock-server` to see what it says".to_owned())
+    }
+}
+
+impl Explain for ReadinessError {
+    fn exit(&self) -> Exit {
+        Exit::Unreachable
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(ReadinessError::hint(self).to_owned())
+    }
+}
+
+impl Explain for ArtifactDirError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::NotEmpty(_) => Exit::Usage,
+            Self::Io { .. } => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(ArtifactDirError::hint(self).to_owned())
+    }
+}
+
+impl Explain for RunError {
+    fn exit(&self) -> Exit {
+        Exit::Failed
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Journal(_) => Some("make room on the disk; what was measured until then is reported".to_owned()),
+            Self::Worker(_) | Self::EventLoop(_) => {
+                Some("raise the limits on threads and open files (`ulimit -u`, `ulimit -n`)".to_owned())
+            }
+        }
     }
 }

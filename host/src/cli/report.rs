@@ -1,10 +1,14 @@
 //! `prony report DIR`: the report of an earlier run, computed again from its journal.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::exit::{Exit, Failure};
+use super::{
+    exit::{Exit, Explain, Failure},
+    terminal,
+};
+use crate::report::{self, Report, ReportError, console};
 
 /// Which run.
 #[derive(Args, Debug)]
@@ -16,5 +20,27 @@ pub(super) struct ReportArgs {
 
 /// Computes the report, writes its files and prints its table.
 pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
-    Err(Failure::new(Exit::Failed, format!("report on `{}`: not wired", args.dir.display())))
+    let report = write(&args.dir)?;
+    Ok(if report.end.is_some() { Exit::Success } else { Exit::Incomplete })
+}
+
+/// The same for any command that has a run's folder.
+pub(super) fn write(dir: &Path) -> Result<Report, Failure> {
+    let report = report::generate(dir)?;
+    terminal::print(&console::render(&report))?;
+    Ok(report)
+}
+
+impl Explain for ReportError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Journal(_) => Exit::Usage,
+            Self::NoHeader { .. } => Exit::Incomplete,
+            Self::Write { .. } => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        ReportError::hint(self).map(str::to_owned)
+    }
 }

@@ -4,7 +4,7 @@ use prony_plugin_api::TextKind;
 
 use super::{CountedTokens, Record};
 use crate::{
-    dataset::{Conversation, tokenizer::Tokenizer},
+    dataset::{Conversation, Tokenizer},
     request::{answer::Answer, exchange::Finished},
 };
 

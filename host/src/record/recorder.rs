@@ -24,7 +24,7 @@ use super::{
     journal::{JournalError, Writer},
 };
 use crate::{
-    dataset::{Conversation, tokenizer::Tokenizer},
+    dataset::{Conversation, Tokenizer},
     request::exchange::Finished,
     service::bus::Bus,
 };

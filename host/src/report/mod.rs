@@ -30,6 +30,17 @@ use crate::{
 };
 use errors::ErrorGroup;
 
+/// Names of the files that a report consists of.
+pub(crate) const FILE_NAMES: [&str; 7] = [
+    "profile_export.jsonl",
+    "profile_export_warmup.jsonl",
+    "server_metrics_export.json",
+    "server_metrics_export.csv",
+    "profile_export_prony.json",
+    "profile_export_prony.csv",
+    console::FILE_NAME,
+];
+
 /// Everything that is known about a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Report {

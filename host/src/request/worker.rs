@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, RunNs},
-    dataset::{Conversation, sampler::conversation_of},
+    dataset::{Conversation, conversation_of},
     schedule::{Credit, PhaseCounts, credits::Credits, pacer::Pacer},
 };
 

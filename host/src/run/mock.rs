@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, BufRead, BufReader},
+    os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
 };
 
@@ -33,6 +34,8 @@ impl MockProcess {
             .args(["mock-server", "--port", "0", "--exit-with-parent"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // A group of its own: a Ctrl-C on the terminal is for this process, whose requests still drain.
+            .process_group(0)
             .spawn()
             .map_err(MockError::Spawn)?;
         Ok(Self { child })

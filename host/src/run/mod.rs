@@ -12,4 +12,4 @@ pub(crate) mod readiness;
 pub(crate) mod setup;
 mod wiring;
 
-pub(crate) use conductor::conduct;
+pub(crate) use conductor::{RunError, conduct};

@@ -3,15 +3,19 @@
 use std::{
     io,
     net::{TcpStream, ToSocketAddrs},
+    sync::Arc,
     time::Duration,
 };
 
 use crate::{
     clock::{Clock, as_ns},
+    config::RunConfig,
     dataset::Conversation,
     request::{
+        endpoint::Endpoint,
         exchange::{Exchange, Wire},
         prepared::prepare,
+        transport::{TargetPlan, Transport},
     },
     schedule::pacer::Pacer,
 };
@@ -41,6 +45,9 @@ pub(crate) enum ReadinessError {
         /// What went wrong the last time.
         last: String,
     },
+    /// The means of asking are not there: no runtime, no TLS.
+    #[error("prepare to ask the server")]
+    Means(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl ReadinessError {
@@ -51,12 +58,39 @@ impl ReadinessError {
                 "check `--url`, start the server, or let prony wait for it with `--wait-for-model-timeout SECONDS`"
             }
             Self::NotReady { .. } => "look at the server's log, or raise `--wait-for-model-timeout`",
+            Self::Means(_) => "look at the system's limits and certificates",
         }
     }
 }
 
+/// Returns once the target can be measured: at once when it accepts connections, or after it has answered if the run
+/// is told to wait for the model.
+pub(crate) fn await_target(
+    config: &RunConfig,
+    endpoint: &Endpoint,
+    target: &Arc<TargetPlan>,
+    conversation: &Conversation,
+    clock: Clock,
+) -> Result<(), ReadinessError> {
+    let patience = config.target.wait_for_model_timeout_s;
+    if patience <= 0.0 {
+        return check_reachable(&config.target.urls);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| ReadinessError::Means(error.into()))?;
+    runtime.block_on(async {
+        let transport = Transport::new(clock, target.needs_tls())
+            .map_err(|error| ReadinessError::Means(error.into()))?;
+        let wire = Wire { clock, transport, endpoint: endpoint.clone(), target: Arc::clone(target) };
+        let patience = Duration::try_from_secs_f64(patience).unwrap_or(Duration::MAX);
+        wait_for_model(&wire, conversation, patience, clock).await
+    })
+}
+
 /// Opens and closes one connection to every target.
-pub(crate) fn check_reachable(urls: &[String]) -> Result<(), ReadinessError> {
+fn check_reachable(urls: &[String]) -> Result<(), ReadinessError> {
     urls.iter().try_for_each(|url| {
         connect(url).map_err(|source| ReadinessError::Unreachable { url: url.clone(), source })
     })
@@ -79,7 +113,7 @@ fn connect(url: &str) -> io::Result<()> {
 }
 
 /// Repeats a one-token request until it succeeds or `timeout` is over.
-pub(crate) async fn wait_for_model(
+async fn wait_for_model(
     wire: &Wire,
     conversation: &Conversation,
     timeout: Duration,

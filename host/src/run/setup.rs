@@ -7,7 +7,7 @@ use prony_plugin_api::{ErrorDetails, metadata::EndpointMetadata};
 use crate::{
     clock::Clock,
     config::RunConfig,
-    dataset::{Conversation, tokenizer::Tokenizer},
+    dataset::{Conversation, Tokenizer},
     plugin::{PluginError, Registry},
     record::{Capabilities, RunHeader},
     request::{
