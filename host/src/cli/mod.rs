@@ -7,6 +7,7 @@
 mod completions;
 mod exit;
 mod logging;
+mod mock_server;
 mod profile;
 mod report;
 mod service;
@@ -52,6 +53,8 @@ enum Command {
     Profile(Box<ProfileFlags>),
     /// Compute the report of an earlier run again, from its journal.
     Report(report::ReportArgs),
+    /// Run an OpenAI-compatible server that knows its own truth.
+    MockServer(Box<mock_server::MockServerArgs>),
     /// Run one service by itself.
     Service(service::ServiceArgs),
     /// Print a completion script for a shell.
@@ -78,6 +81,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
     match cli.command {
         Command::Profile(flags) => profile::run(&flags),
         Command::Report(args) => report::run(&args),
+        Command::MockServer(args) => mock_server::run(*args),
         Command::Service(args) => service::run(&args),
         Command::Completions(args) => completions::run(&args),
     }

@@ -1,1 +1,44 @@
-//! Placeholder: `mock_server`.
+//! An OpenAI-compatible server that knows its own truth: the embedded default target, and the tests' referee.
+//!
+//! It paces every answer on absolute deadlines, breaks answers on demand (see [`FaultPlan`]), and writes down what it
+//! really did: `GET /truth` gives every request's arrival and the instant after each token's write returned. A number
+//! that prony reports can thus be held against what was on the wire.
+//!
+//! HTTP is spoken by hand here, on the bare socket. A server library would hide what this one exists for: the instant
+//! a write was handed to the kernel, heads that come in two parts, connections that drop in mid-answer.
+//!
+//! The module knows nothing of the rest of prony but its clock. In reading order: [`Options`] and [`MockServer`] are
+//! what callers use; `connection` serves one socket, `exchange` one API request; `wire` and `http` move bytes; `route`,
+//! `job` and `api_error` decide what was asked; `pace`, `script`, `frames`, `reply` and `words` make the answer; `fault`
+//! breaks it; `truth` and `metrics_page` tell about it.
+
+mod api_error;
+mod connection;
+mod exchange;
+mod fault;
+mod frames;
+mod http;
+mod job;
+mod metrics_page;
+mod options;
+mod pace;
+mod reply;
+mod route;
+mod script;
+mod server;
+#[cfg(test)]
+mod tests;
+mod truth;
+mod wire;
+mod words;
+
+pub(crate) use fault::{FaultPlan, Stall, StreamErrorStyle};
+pub(crate) use options::{Framing, Options, Pacing, Splits};
+pub(crate) use server::{MockServer, MockServerError};
+
+/// What all connections share.
+#[derive(Debug)]
+struct Mock {
+    options: Options,
+    truth: truth::Truth,
+}

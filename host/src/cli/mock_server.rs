@@ -1,0 +1,294 @@
+//! `prony mock-server`: an OpenAI-compatible server that knows its own truth.
+//!
+//! Scripts and `prony profile --mock` rely on the first line of its standard output.
+
+use std::{
+    io::{self, Write as _},
+    net::SocketAddr,
+    num::NonZeroU64,
+    time::Duration,
+};
+
+use clap::{Args, ValueEnum};
+use http::StatusCode;
+use tokio::sync::oneshot;
+
+use super::exit::{Exit, Explain, Failure};
+use crate::mock_server::{
+    FaultPlan, Framing, MockServer, MockServerError, Options, Pacing, Splits, Stall, StreamErrorStyle,
+};
+
+impl Explain for MockServerError {
+    fn exit(&self) -> Exit {
+        Exit::Failed
+    }
+
+    fn hint(&self) -> Option<String> {
+        MockServerError::hint(self).map(str::to_owned)
+    }
+}
+
+/// The arguments of `prony mock-server`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct MockServerArgs {
+    /// Name or address to listen on
+    #[arg(long, default_value = "127.0.0.1")]
+    host: String,
+
+    /// Port to listen on; 0 takes a free one
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+
+    /// Model that GET /v1/models lists; requests may name any
+    #[arg(long, default_value = "mock-model", value_name = "NAME")]
+    model: String,
+
+    /// Milliseconds from a request's arrival to its first token
+    #[arg(long, default_value = "50", value_name = "MS", value_parser = milliseconds)]
+    ttft_ms: Duration,
+
+    /// Milliseconds from one token to the next; the deadlines are absolute and do not drift
+    #[arg(long, default_value = "10", value_name = "MS", value_parser = milliseconds)]
+    itl_ms: Duration,
+
+    /// Put off each deadline by a random time of up to this, uniformly
+    #[arg(long, default_value = "0", value_name = "MS", value_parser = milliseconds)]
+    jitter_ms: Duration,
+
+    /// Output tokens of a request that sets no limit; a request's own limit is met exactly
+    #[arg(long, default_value = "64", value_name = "N")]
+    tokens: NonZeroU64,
+
+    /// Send the first N tokens of a chat answer as reasoning_content
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    reasoning_tokens: u64,
+
+    /// Seed of --jitter-ms and --split
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+
+    /// Exit when standard input reaches its end, as it does when the parent process is gone
+    #[arg(long)]
+    exit_with_parent: bool,
+
+    #[command(flatten)]
+    framing: FramingArgs,
+
+    #[command(flatten)]
+    faults: FaultArgs,
+}
+
+/// How answers are cut into frames and writes.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Framing")]
+struct FramingArgs {
+    /// Put K tokens into each stream chunk, sent when the last of them is due
+    #[arg(long, default_value = "1", value_name = "K")]
+    bundle: NonZeroU64,
+
+    /// Put K tokens into a stream's first chunk
+    #[arg(long, value_name = "K")]
+    bundle_first: Option<NonZeroU64>,
+
+    /// Split every write at random places into small TCP segments
+    #[arg(long)]
+    split: bool,
+
+    /// Pause between the status line and the rest of a response's head
+    #[arg(long, default_value = "0", value_name = "MS", value_parser = milliseconds)]
+    slow_header_ms: Duration,
+}
+
+/// Which requests are broken. Every Nth chat, completions or embeddings request by arrival is hit.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Faults (every Nth API request by arrival)")]
+struct FaultArgs {
+    /// Answer every Nth request with an HTTP error
+    #[arg(long, value_name = "N")]
+    error_every: Option<NonZeroU64>,
+
+    /// The status of --error-every
+    #[arg(long, default_value = "500", value_name = "STATUS", value_parser = error_status)]
+    error_status: StatusCode,
+
+    /// Drop the connection in the middle of every Nth answer
+    #[arg(long, value_name = "N")]
+    cut_every: Option<NonZeroU64>,
+
+    /// Send an error in the middle of every Nth stream, whose status is 200, and end it
+    #[arg(long, value_name = "N")]
+    stream_error_every: Option<NonZeroU64>,
+
+    /// What the error of --stream-error-every looks like
+    #[arg(long, default_value = "vllm", value_name = "STYLE")]
+    stream_error_style: StyleArg,
+
+    /// Pause in the middle of every Nth answer
+    #[arg(long, value_name = "N")]
+    stall_every: Option<NonZeroU64>,
+
+    /// How long --stall-every pauses; 0 is forever
+    #[arg(long, default_value = "0", value_name = "MS", value_parser = milliseconds)]
+    stall_ms: Duration,
+
+    /// Advertise keep-alive on every Nth answer and close the connection after it
+    #[arg(long, value_name = "N")]
+    close_every: Option<NonZeroU64>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum StyleArg {
+    /// An `event: error` line, and `[DONE]` at the end
+    Vllm,
+    /// A data line with an error object, and no `[DONE]`
+    Bare,
+}
+
+impl From<MockServerArgs> for Options {
+    fn from(args: MockServerArgs) -> Self {
+        Self {
+            host: args.host,
+            port: args.port,
+            model: args.model,
+            tokens: args.tokens,
+            reasoning_tokens: args.reasoning_tokens,
+            seed: args.seed,
+            pacing: Pacing { ttft: args.ttft_ms, itl: args.itl_ms, jitter: args.jitter_ms },
+            framing: args.framing.into(),
+            faults: args.faults.into(),
+        }
+    }
+}
+
+impl From<FramingArgs> for Framing {
+    fn from(args: FramingArgs) -> Self {
+        Self {
+            bundle: args.bundle,
+            bundle_first: args.bundle_first,
+            splits: if args.split { Splits::Random } else { Splits::None },
+            slow_header: args.slow_header_ms,
+        }
+    }
+}
+
+impl From<FaultArgs> for FaultPlan {
+    fn from(args: FaultArgs) -> Self {
+        let style = match args.stream_error_style {
+            StyleArg::Vllm => StreamErrorStyle::Vllm,
+            StyleArg::Bare => StreamErrorStyle::Bare,
+        };
+        let stall = if args.stall_ms.is_zero() { Stall::Forever } else { Stall::For(args.stall_ms) };
+        Self {
+            error: args.error_every.map(|every| (every, args.error_status)),
+            cut: args.cut_every,
+            stream_error: args.stream_error_every.map(|every| (every, style)),
+            stall: args.stall_every.map(|every| (every, stall)),
+            close: args.close_every,
+        }
+    }
+}
+
+/// Runs the server until SIGINT or SIGTERM, or with `--exit-with-parent` until standard input ends.
+pub(crate) fn run(args: MockServerArgs) -> Result<Exit, Failure> {
+    Ok(serve(args).map(|()| Exit::Success)?)
+}
+
+fn serve(args: MockServerArgs) -> Result<(), MockServerError> {
+    allow_many_connections();
+    let follows_parent = args.exit_with_parent;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| MockServerError::Runtime { source })?;
+    runtime.block_on(async {
+        // Before the announcement: who has read it may send a signal at once.
+        let signals = Signals::listen().map_err(|source| MockServerError::Signals { source })?;
+        let server = MockServer::bind(args.into()).await?;
+        announce(server.address()).map_err(|source| MockServerError::Announce { source })?;
+        tokio::select! {
+            never = server.serve() => match never {},
+            () = signals.received() => Ok(()),
+            () = parent_is_gone(), if follows_parent => Ok(()),
+        }
+    })
+}
+
+fn announce(address: SocketAddr) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "listening on http://{address}")?;
+    out.flush()
+}
+
+/// Returns when standard input ends.
+async fn parent_is_gone() {
+    let (ended, end) = oneshot::channel::<()>();
+    // A plain thread: the runtime would wait at its end for a blocking read of its own.
+    std::thread::spawn(move || {
+        // An input that cannot be read has ended.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        drop(ended);
+    });
+    let _ = end.await;
+}
+
+/// The signals that end the server.
+struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn received(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {},
+            _ = self.terminate.recv() => {},
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    async fn received(self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+/// Raises the limit of open files to what the system allows: shells often start with 1024, which is fewer than the
+/// connections of one test.
+fn allow_many_connections() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::debug!(%error, "the limit of open files stays as it is");
+        }
+    }
+}
+
+fn milliseconds(text: &str) -> Result<Duration, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number of milliseconds".to_owned())?;
+    Duration::try_from_secs_f64(number / 1e3).map_err(|error| error.to_string())
+}
+
+fn error_status(text: &str) -> Result<StatusCode, String> {
+    let status: StatusCode = text.parse().map_err(|_| "not an HTTP status".to_owned())?;
+    if status.is_client_error() || status.is_server_error() {
+        Ok(status)
+    } else {
+        Err("an error has a status from 400 to 599".to_owned())
+    }
+}

@@ -1,0 +1,123 @@
+//! One client's connection: its requests, one after the other.
+
+use ::http::{StatusCode, Uri};
+use axum::extract::Query;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpStream;
+
+use super::{
+    Mock,
+    api_error::ApiError,
+    exchange, http, metrics_page,
+    options::Splits,
+    pace, reply,
+    route::Route,
+    truth::Truth,
+    wire::{Gone, NoRequest, Request, Wire},
+};
+
+/// What becomes of a connection after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Persistence {
+    KeepAlive,
+    Close,
+}
+
+/// Serves a client until it leaves, or until an answer ends the connection.
+pub(super) async fn serve(mock: &Mock, socket: TcpStream) {
+    let number = mock.truth.connect();
+    // Without it a small write waits for the acknowledgement of the one before.
+    if let Err(error) = socket.set_nodelay(true) {
+        tracing::debug!(%error, "a client's socket refuses TCP_NODELAY");
+    }
+    let splitter =
+        (mock.options.framing.splits == Splits::Random).then(|| pace::seeded(mock.options.seed, number));
+    let mut wire = Wire::new(number, socket, mock.truth.clock(), splitter);
+    let mut next = Persistence::KeepAlive;
+    while next == Persistence::KeepAlive {
+        next = match wire.receive().await {
+            Ok(request) => answer(mock, &mut wire, request).await,
+            Err(NoRequest::Gone) => Persistence::Close,
+            Err(NoRequest::Refused(error)) => {
+                // Where the next request would start is unknown, so this was the last one, heard or not.
+                let _ = send(&mut wire, &Page::error(&error)).await;
+                Persistence::Close
+            }
+        };
+    }
+}
+
+async fn answer(mock: &Mock, wire: &mut Wire, request: Request) -> Persistence {
+    let route = Route::of(&request.head.method, request.head.target.path());
+    let created = mock.truth.clock().wall_start_ns() / 1_000_000_000;
+    let page = match route {
+        Ok(Route::Api(dialect)) => {
+            return exchange::conduct(mock, wire, dialect, request).await;
+        }
+        Ok(Route::Models) => Page::json(&reply::models(&mock.options.model, created)),
+        Ok(Route::Health) => Page::ok(),
+        Ok(Route::Metrics) => {
+            Page::text(metrics_page::CONTENT_TYPE, metrics_page::render(&mock.truth.totals()))
+        }
+        Ok(Route::Truth) => tell(&mock.truth, &request.head.target),
+        Ok(Route::ResetTruth) => {
+            mock.truth.reset();
+            Page::ok()
+        }
+        Err(error) => Page::error(&error),
+    };
+    match send(wire, &page).await {
+        Ok(()) if !request.head.asks_to_close => Persistence::KeepAlive,
+        Ok(()) | Err(Gone) => Persistence::Close,
+    }
+}
+
+#[derive(Deserialize)]
+struct TruthQuery {
+    request_id: Option<String>,
+}
+
+fn tell(truth: &Truth, target: &Uri) -> Page {
+    match Query::<TruthQuery>::try_from_uri(target) {
+        Ok(Query(query)) => Page::json(&truth.report(query.request_id.as_deref())),
+        Err(error) => Page::error(&ApiError::malformed(format!("the query is malformed: {error}"))),
+    }
+}
+
+/// A page that is sent at once and never broken.
+struct Page {
+    status: StatusCode,
+    content_type: &'static str,
+    body: String,
+}
+
+impl Page {
+    fn ok() -> Self {
+        Self::text("text/plain", String::new())
+    }
+
+    fn text(content_type: &'static str, body: String) -> Self {
+        Self { status: StatusCode::OK, content_type, body }
+    }
+
+    fn json(value: &impl Serialize) -> Self {
+        match serde_json::to_string(value) {
+            Ok(body) => Self::text("application/json", body),
+            Err(error) => {
+                Self::error(&ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, format!("no JSON: {error}")))
+            }
+        }
+    }
+
+    fn error(error: &ApiError) -> Self {
+        Self { status: error.status, content_type: "application/json", body: error.body().to_string() }
+    }
+}
+
+async fn send(wire: &mut Wire, page: &Page) -> Result<(), Gone> {
+    let length = page.body.len().to_string();
+    let fields = [("Content-Type", page.content_type), ("Content-Length", length.as_str())];
+    let mut bytes = http::response_head(page.status, &fields);
+    bytes.extend_from_slice(page.body.as_bytes());
+    wire.send(&bytes).await
+}

@@ -1,0 +1,317 @@
+//! [`conduct`]: one API request, from its arrival to the entry in the truth.
+
+use std::time::Duration;
+
+use ::http::StatusCode;
+
+use super::{
+    Mock,
+    api_error::ApiError,
+    connection::Persistence,
+    fault::{Fault, Stall, StreamErrorStyle},
+    frames::{self, Frames},
+    http,
+    job::{Delivery, Dialect, Generation, Job, Output},
+    pace::Pace,
+    reply::{self, Identity},
+    script,
+    truth::{Outcome, RequestTruth, Ticket},
+    wire::{Gone, Request, Wire},
+    words,
+};
+use crate::clock::as_ns;
+
+/// Answers one API request and writes it down. Says whether the connection can take another.
+pub(super) async fn conduct(mock: &Mock, wire: &mut Wire, dialect: Dialect, request: Request) -> Persistence {
+    let ticket = mock.truth.arrive(request.arrived);
+    let mut exchange = Exchange::new(mock, wire, dialect, &request, &ticket);
+    let ending = exchange.answer(dialect, &request.body).await.unwrap_or(Ending::Gone);
+    let (mut fact, lies) = (exchange.fact, exchange.lies);
+    fact.ended_ns = mock.truth.clock().now();
+    fact.outcome = match (ending, fact.fault) {
+        (Ending::Complete, _) => Outcome::Ok,
+        (Ending::Rejected, _) => Outcome::Rejected,
+        (Ending::Gone | Ending::Failed | Ending::Cut, Some(fault)) => Outcome::Failed(fault),
+        (Ending::Gone | Ending::Failed | Ending::Cut, None) => Outcome::Abandoned,
+    };
+    mock.truth.finish(&ticket, fact);
+    match ending {
+        Ending::Gone | Ending::Cut => Persistence::Close,
+        _ if lies => {
+            mock.truth.close_early();
+            Persistence::Close
+        }
+        _ if request.head.asks_to_close => Persistence::Close,
+        _ => Persistence::KeepAlive,
+    }
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    Complete,
+    /// The request was invalid.
+    Rejected,
+    /// A fault spoiled the answer; the connection is still in order.
+    Failed,
+    /// A fault drops the connection.
+    Cut,
+    /// The client left.
+    Gone,
+}
+
+/// What the middle of an answer leads to.
+enum Turn {
+    GoOn,
+    End(Ending),
+}
+
+/// One request's answer in the making.
+struct Exchange<'a> {
+    mock: &'a Mock,
+    wire: &'a mut Wire,
+    pace: Pace,
+    fault: Option<Fault>,
+    /// The answer advertises keep-alive and the connection closes all the same.
+    lies: bool,
+    fact: RequestTruth,
+}
+
+impl<'a> Exchange<'a> {
+    fn new(mock: &'a Mock, wire: &'a mut Wire, dialect: Dialect, request: &Request, ticket: &Ticket) -> Self {
+        let number = ticket.number;
+        let fact = RequestTruth {
+            request_id: request.head.request_id.clone().unwrap_or_else(|| format!("mock-{number}")),
+            number,
+            connection: wire.number,
+            path: dialect.path(),
+            arrived_ns: request.arrived,
+            model: None,
+            streaming: false,
+            requested_tokens: None,
+            prompt_tokens: 0,
+            tokens_sent: 0,
+            first_token_sent_ns: None,
+            token_sent_ns: Vec::new(),
+            ended_ns: request.arrived,
+            status: 0,
+            outcome: Outcome::Abandoned,
+            fault: None,
+        };
+        let options = &mock.options;
+        Self {
+            mock,
+            wire,
+            pace: Pace::new(options.pacing, request.arrived, options.seed, number),
+            fault: options.faults.fault_of(number),
+            lies: options.faults.closes_after(number),
+            fact,
+        }
+    }
+
+    async fn answer(&mut self, dialect: Dialect, body: &[u8]) -> Result<Ending, Gone> {
+        let job = Job::parse(dialect, body, &self.mock.options);
+        if let Ok(job) = &job {
+            self.describe(job);
+        }
+        if let Some(Fault::Error(status)) = self.fault {
+            self.strike();
+            self.error(&ApiError::on_demand(status)).await?;
+            return Ok(Ending::Failed);
+        }
+        let job = match job {
+            Ok(job) => job,
+            Err(error) => {
+                self.error(&error).await?;
+                return Ok(Ending::Rejected);
+            }
+        };
+        let identity = Identity {
+            id: format!("{}-{}", dialect.id_prefix(), self.fact.request_id),
+            model: job.model,
+            created: (self.mock.truth.clock().wall_start_ns() + self.fact.arrived_ns) / 1_000_000_000,
+        };
+        match job.output {
+            Output::Text(generation) => match generation.delivery {
+                Delivery::Stream { .. } => self.stream(&generation, &identity, job.prompt_tokens).await,
+                Delivery::Whole => self.whole(&generation, &identity, job.prompt_tokens).await,
+            },
+            Output::Embeddings { inputs, dimensions } => {
+                let body = reply::embeddings(&identity, job.prompt_tokens, inputs, dimensions).to_string();
+                let due = self.pace.due(0);
+                self.wire.wait_until(due).await?;
+                self.body(&body).await
+            }
+        }
+    }
+
+    fn describe(&mut self, job: &Job) {
+        self.fact.model = Some(job.model.clone());
+        self.fact.prompt_tokens = job.prompt_tokens;
+        if let Output::Text(generation) = job.output {
+            self.fact.requested_tokens = generation.limit;
+            self.fact.streaming = generation.delivery != Delivery::Whole;
+        }
+    }
+
+    /// The answer at once, when its last token is due.
+    async fn whole(
+        &mut self,
+        generation: &Generation,
+        identity: &Identity,
+        prompt_tokens: u64,
+    ) -> Result<Ending, Gone> {
+        let body = reply::generation(identity, prompt_tokens, generation).to_string();
+        let due = self.pace.due(generation.tokens - 1);
+        self.wire.wait_until(due).await?;
+        let ending = self.body(&body).await?;
+        if matches!(ending, Ending::Complete) {
+            self.fact.tokens_sent = generation.tokens * generation.choices;
+            self.fact.first_token_sent_ns = Some(self.mock.truth.clock().now());
+        }
+        Ok(ending)
+    }
+
+    /// A JSON body, whole or broken in its middle.
+    async fn body(&mut self, body: &str) -> Result<Ending, Gone> {
+        let length = body.len().to_string();
+        let fields = [("Content-Type", "application/json"), ("Content-Length", length.as_str())];
+        let (Some(Fault::Cut | Fault::Stall(_)), (early, late)) = (self.fault, body.split_at(body.len() / 2))
+        else {
+            self.open(StatusCode::OK, &fields, body.as_bytes()).await?;
+            return Ok(Ending::Complete);
+        };
+        self.open(StatusCode::OK, &fields, early.as_bytes()).await?;
+        if let Turn::End(ending) = self.break_in_the_middle().await? {
+            return Ok(ending);
+        }
+        self.wire.send(late.as_bytes()).await?;
+        Ok(Ending::Complete)
+    }
+
+    /// The answer token by token.
+    ///
+    /// The head and the role leave at once, as from a server that answers before it has computed anything: whoever takes
+    /// them for a token reports a time to first token near zero.
+    async fn stream(
+        &mut self,
+        generation: &Generation,
+        identity: &Identity,
+        prompt_tokens: u64,
+    ) -> Result<Ending, Gone> {
+        let frames = Frames::new(generation.kind, identity);
+        let roles: String = (0..generation.choices).filter_map(|choice| frames.role(choice)).collect();
+        let fields = [("Content-Type", "text/event-stream; charset=utf-8"), ("Transfer-Encoding", "chunked")];
+        let start = if roles.is_empty() { Vec::new() } else { http::chunk(&roles) };
+        self.open(StatusCode::OK, &fields, &start).await?;
+        let mut middle = Some(generation.tokens / 2);
+        for bundle in script::bundles(self.mock.options.framing, generation.reasoning, generation.tokens) {
+            if middle.take_if(|middle| bundle.tokens.end > *middle).is_some()
+                && let Turn::End(ending) = self.break_in_the_middle().await?
+            {
+                return Ok(ending);
+            }
+            let due = self.pace.due(bundle.tokens.end - 1);
+            self.wire.wait_until(due).await?;
+            let size = bundle.tokens.end - bundle.tokens.start;
+            for choice in 0..generation.choices {
+                let words = words::text(choice, bundle.tokens.clone());
+                self.wire.send(&http::chunk(&frames.text(choice, bundle.channel, &words))).await?;
+                self.fact.sent(size, self.mock.truth.clock().now());
+            }
+        }
+        self.wire.send(&closing(&frames, generation, prompt_tokens)).await?;
+        Ok(Ending::Complete)
+    }
+
+    /// Does what the fault asks for in the middle of an answer.
+    async fn break_in_the_middle(&mut self) -> Result<Turn, Gone> {
+        match self.fault {
+            None | Some(Fault::Error(_)) => Ok(Turn::GoOn),
+            Some(Fault::Cut) => {
+                self.strike();
+                Ok(Turn::End(Ending::Cut))
+            }
+            Some(Fault::StreamError(style)) => {
+                self.strike();
+                self.fail_in_stream(style).await?;
+                Ok(Turn::End(Ending::Failed))
+            }
+            Some(Fault::Stall(stall)) => {
+                self.strike();
+                self.stall(stall).await?;
+                Ok(Turn::GoOn)
+            }
+        }
+    }
+
+    async fn fail_in_stream(&mut self, style: StreamErrorStyle) -> Result<(), Gone> {
+        let error = ApiError::on_demand(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut end = http::chunk(&frames::stream_error(style, &error));
+        end.extend_from_slice(http::LAST_CHUNK);
+        self.wire.send(&end).await
+    }
+
+    async fn stall(&mut self, stall: Stall) -> Result<(), Gone> {
+        match stall {
+            Stall::Forever => Err(self.wire.peer_left().await),
+            Stall::For(pause) => {
+                self.pace.postpone(pause);
+                self.pause(pause).await
+            }
+        }
+    }
+
+    async fn error(&mut self, error: &ApiError) -> Result<(), Gone> {
+        let body = error.body().to_string();
+        let length = body.len().to_string();
+        let fields = [("Content-Type", "application/json"), ("Content-Length", length.as_str())];
+        self.open(error.status, &fields, body.as_bytes()).await
+    }
+
+    /// Sends the head and the first bytes of the body.
+    async fn open(&mut self, status: StatusCode, fields: &[(&str, &str)], body: &[u8]) -> Result<(), Gone> {
+        let mut fields = fields.to_vec();
+        let id = self.fact.request_id.clone();
+        fields.push(("X-Request-ID", &id));
+        if self.lies {
+            fields.extend([("Connection", "keep-alive"), ("Keep-Alive", "timeout=5, max=100")]);
+        }
+        let mut head = http::response_head(status, &fields);
+        let slow = self.mock.options.framing.slow_header;
+        if !slow.is_zero() {
+            let status_line = head.iter().position(|byte| *byte == b'\n').map_or(head.len(), |end| end + 1);
+            let rest = head.split_off(status_line);
+            self.wire.send(&head).await?;
+            self.pause(slow).await?;
+            head = rest;
+        }
+        head.extend_from_slice(body);
+        self.wire.send(&head).await?;
+        self.fact.status = status.as_u16();
+        Ok(())
+    }
+
+    async fn pause(&self, pause: Duration) -> Result<(), Gone> {
+        let clock = self.mock.truth.clock();
+        self.wire.wait_until(clock.now().saturating_add(as_ns(pause))).await
+    }
+
+    /// Notes that the fault has struck.
+    fn strike(&mut self) {
+        self.fact.fault = self.fault.map(Fault::name);
+    }
+}
+
+/// The end of a good stream: one finish chunk a choice, the usage if it was asked for, and `[DONE]`.
+fn closing(frames: &Frames, generation: &Generation, prompt_tokens: u64) -> Vec<u8> {
+    let mut events: Vec<String> =
+        (0..generation.choices).map(|choice| frames.finish(choice, generation.finish_reason())).collect();
+    if let Delivery::Stream { usage: true } = generation.delivery {
+        events.push(frames.usage(&reply::usage(prompt_tokens, generation)));
+    }
+    events.push(frames::DONE.to_owned());
+    let mut bytes: Vec<u8> = events.iter().flat_map(|event| http::chunk(event)).collect();
+    bytes.extend_from_slice(http::LAST_CHUNK);
+    bytes
+}

@@ -1,0 +1,320 @@
+//! [`Truth`]: what the server really did, by its own clock.
+//!
+//! A request is entered when it arrives and written down when it ends; until then only `in_flight` shows it. The number
+//! of a request is its place in the order of arrivals, which also decides its fault. At any time
+//! `requests_total = ok + rejected + abandoned + failed by fault + in flight`.
+//!
+//! A reset forgets everything, numbering included; requests that are in flight then are left out of the new count. The
+//! clock runs on.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use serde::{Serialize, Serializer};
+
+use crate::clock::{Clock, RunNs};
+
+/// How many requests are kept in detail.
+const KEPT_REQUESTS: usize = 100_000;
+/// How many token instants are kept, over all requests: 64 MiB.
+const KEPT_INSTANTS: usize = 8 << 20;
+
+/// Upper bounds of the histogram of times to first token, in nanoseconds.
+pub(super) const TTFT_BOUNDS_NS: [u64; 14] = {
+    const MS: u64 = 1_000_000;
+    [
+        MS,
+        2 * MS,
+        5 * MS,
+        10 * MS,
+        20 * MS,
+        50 * MS,
+        100 * MS,
+        200 * MS,
+        500 * MS,
+        1000 * MS,
+        2000 * MS,
+        5000 * MS,
+        10_000 * MS,
+        60_000 * MS,
+    ]
+};
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The whole answer was sent, if perhaps after a stall.
+    Ok,
+    /// The request was invalid, and the answer says so.
+    Rejected,
+    /// The client left before the answer was complete.
+    Abandoned,
+    /// The fault of this name kept the request from its answer. That includes a client that gave up on a stall.
+    Failed(&'static str),
+}
+
+impl Outcome {
+    /// One word for it; a failure is called by its fault.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Rejected => "rejected",
+            Self::Abandoned => "abandoned",
+            Self::Failed(fault) => fault,
+        }
+    }
+}
+
+impl Serialize for Outcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// One API request. Instants are nanoseconds since the server's start.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct RequestTruth {
+    /// The `X-Request-ID`, or `mock-<number>` without one.
+    pub(super) request_id: String,
+    /// Place in the order of arrivals, from 1.
+    pub(super) number: u64,
+    /// The connection it came on, from 1.
+    pub(super) connection: u64,
+    pub(super) path: &'static str,
+    /// When the read that brought the request's first byte returned.
+    pub(super) arrived_ns: RunNs,
+    /// Absent if the body was invalid.
+    pub(super) model: Option<String>,
+    pub(super) streaming: bool,
+    /// The limit that the request set.
+    pub(super) requested_tokens: Option<u64>,
+    pub(super) prompt_tokens: u64,
+    /// Output tokens that were handed to the kernel, over all choices.
+    pub(super) tokens_sent: u64,
+    /// When the write with the first token returned; of an answer that does not stream, the write of its body.
+    pub(super) first_token_sent_ns: Option<RunNs>,
+    /// When the write with each token of a stream returned, in the order of sending. Tokens of one frame share it.
+    pub(super) token_sent_ns: Vec<RunNs>,
+    /// When the last write of the answer returned, or the server noticed that the client had left.
+    pub(super) ended_ns: RunNs,
+    /// The HTTP status that was sent; 0 if the client left before.
+    pub(super) status: u16,
+    pub(super) outcome: Outcome,
+    /// The fault that struck; a finite stall can strike a request that ends well.
+    pub(super) fault: Option<&'static str>,
+}
+
+impl RequestTruth {
+    /// Notes tokens of a stream that have just been handed to the kernel.
+    pub(super) fn sent(&mut self, tokens: u64, at: RunNs) {
+        self.tokens_sent += tokens;
+        self.first_token_sent_ns.get_or_insert(at);
+        self.token_sent_ns.extend((0..tokens).map(|_| at));
+    }
+}
+
+/// A request that has arrived and not yet ended.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    pub(super) number: u64,
+    epoch: u64,
+}
+
+/// The server's memory of itself.
+#[derive(Debug)]
+pub(super) struct Truth {
+    clock: Clock,
+    ledger: Mutex<Ledger>,
+}
+
+/// Counts since the start or the last reset.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Totals {
+    pub(super) requests: u64,
+    pub(super) connections: u64,
+    pub(super) in_flight: u64,
+    pub(super) max_in_flight: u64,
+    pub(super) ok: u64,
+    pub(super) rejected: u64,
+    pub(super) abandoned: u64,
+    pub(super) failed_by_fault: BTreeMap<&'static str, u64>,
+    pub(super) prompt_tokens: u64,
+    pub(super) tokens_sent: u64,
+    /// Requests whose time to first token is within each bound of [`TTFT_BOUNDS_NS`], not cumulative.
+    pub(super) ttft_counts: [u64; TTFT_BOUNDS_NS.len()],
+    pub(super) ttft_count: u64,
+    pub(super) ttft_sum_ns: u64,
+    stalled: u64,
+    closed_early: u64,
+}
+
+#[derive(Debug, Default)]
+struct Ledger {
+    epoch: u64,
+    totals: Totals,
+    arrivals: VecDeque<RunNs>,
+    requests: VecDeque<Arc<RequestTruth>>,
+    instants: usize,
+}
+
+impl Truth {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self { clock, ledger: Mutex::default() }
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Counts a new connection and gives its number.
+    pub(super) fn connect(&self) -> u64 {
+        let mut ledger = self.ledger();
+        ledger.totals.connections += 1;
+        ledger.totals.connections
+    }
+
+    /// Enters a request.
+    pub(super) fn arrive(&self, arrived: RunNs) -> Ticket {
+        let mut ledger = self.ledger();
+        if ledger.arrivals.len() == KEPT_REQUESTS {
+            ledger.arrivals.pop_front();
+        }
+        ledger.arrivals.push_back(arrived);
+        let totals = &mut ledger.totals;
+        totals.requests += 1;
+        totals.in_flight += 1;
+        totals.max_in_flight = totals.max_in_flight.max(totals.in_flight);
+        Ticket { number: totals.requests, epoch: ledger.epoch }
+    }
+
+    /// Writes a request down. Call it in the same turn as the answer's last write, so that a client that has seen its
+    /// answer finds it here.
+    pub(super) fn finish(&self, ticket: &Ticket, request: RequestTruth) {
+        let mut ledger = self.ledger();
+        if ledger.epoch == ticket.epoch {
+            ledger.totals.add(&request);
+            ledger.keep(request);
+        }
+    }
+
+    /// Counts a connection that was closed against its word.
+    pub(super) fn close_early(&self) {
+        self.ledger().totals.closed_early += 1;
+    }
+
+    /// Forgets everything so far.
+    pub(super) fn reset(&self) {
+        let mut ledger = self.ledger();
+        let epoch = ledger.epoch + 1;
+        *ledger = Ledger { epoch, ..Ledger::default() };
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        self.ledger().totals.clone()
+    }
+
+    /// Everything, or the counts and only the requests with this id.
+    pub(super) fn report(&self, request_id: Option<&str>) -> TruthReport {
+        let ledger = self.ledger();
+        let mut arrivals: Vec<_> = ledger.arrivals.iter().copied().collect();
+        arrivals.sort_unstable();
+        let asked = |request: &&Arc<RequestTruth>| request_id.is_none_or(|id| request.request_id == id);
+        let totals = ledger.totals.clone();
+        TruthReport {
+            wall_start_ns: self.clock.wall_start_ns(),
+            requests_total: totals.requests,
+            requests_ok: totals.ok,
+            requests_rejected: totals.rejected,
+            requests_abandoned: totals.abandoned,
+            requests_failed_by_fault: totals.failed_by_fault,
+            requests_stalled: totals.stalled,
+            connections_total: totals.connections,
+            connections_closed_early: totals.closed_early,
+            in_flight: totals.in_flight,
+            max_in_flight: totals.max_in_flight,
+            prompt_tokens_total: totals.prompt_tokens,
+            tokens_sent_total: totals.tokens_sent,
+            arrival_gaps_ns: arrivals.windows(2).map(|pair| pair[1] - pair[0]).collect(),
+            arrivals_ns: arrivals,
+            requests: ledger.requests.iter().filter(asked).cloned().map(Kept).collect(),
+        }
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Totals {
+    fn add(&mut self, request: &RequestTruth) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        match request.outcome {
+            Outcome::Ok => self.ok += 1,
+            Outcome::Rejected => self.rejected += 1,
+            Outcome::Abandoned => self.abandoned += 1,
+            Outcome::Failed(fault) => *self.failed_by_fault.entry(fault).or_default() += 1,
+        }
+        self.stalled += u64::from(request.fault == Some("stall"));
+        self.prompt_tokens += request.prompt_tokens;
+        self.tokens_sent += request.tokens_sent;
+        if let Some(first) = request.first_token_sent_ns {
+            let ttft = first - request.arrived_ns;
+            self.ttft_count += 1;
+            self.ttft_sum_ns += ttft;
+            let slot = TTFT_BOUNDS_NS.partition_point(|bound| *bound < ttft);
+            if let Some(count) = self.ttft_counts.get_mut(slot) {
+                *count += 1;
+            }
+        }
+    }
+}
+
+impl Ledger {
+    fn keep(&mut self, request: RequestTruth) {
+        self.instants += request.token_sent_ns.len();
+        self.requests.push_back(Arc::new(request));
+        while self.requests.len() > KEPT_REQUESTS || self.instants > KEPT_INSTANTS {
+            let Some(oldest) = self.requests.pop_front() else { break };
+            self.instants -= oldest.token_sent_ns.len();
+        }
+    }
+}
+
+/// The body of `GET /truth`. Instants and gaps are nanoseconds, instants count from the server's start.
+#[derive(Debug, Serialize)]
+pub(super) struct TruthReport {
+    /// The Unix time of the server's start.
+    wall_start_ns: u64,
+    requests_total: u64,
+    requests_ok: u64,
+    requests_rejected: u64,
+    requests_abandoned: u64,
+    /// By the fault's name: `error`, `cut`, `stream_error`, `stall` (the client gave up waiting).
+    requests_failed_by_fault: BTreeMap<&'static str, u64>,
+    /// Requests that paused, whether they were completed later or not.
+    requests_stalled: u64,
+    connections_total: u64,
+    connections_closed_early: u64,
+    in_flight: u64,
+    max_in_flight: u64,
+    prompt_tokens_total: u64,
+    tokens_sent_total: u64,
+    /// The last arrivals, ascending.
+    arrivals_ns: Vec<RunNs>,
+    /// From each of them to the next.
+    arrival_gaps_ns: Vec<u64>,
+    /// The last requests that ended, in the order of their ends.
+    requests: Vec<Kept>,
+}
+
+/// A shared request; the newtype only exists to be serialized.
+#[derive(Debug)]
+struct Kept(Arc<RequestTruth>);
+
+impl Serialize for Kept {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
