@@ -123,7 +123,6 @@ pub(crate) struct Recorder {
 }
 
 /// What the recorder needs to make and keep records.
-#[derive(Debug)]
 pub(crate) struct Keeping {
     /// What the requests said.
     pub(crate) dataset: Arc<[Conversation]>,

@@ -18,7 +18,6 @@ use crate::{
 };
 
 /// A run that can begin.
-#[derive(Debug)]
 pub(crate) struct Run {
     /// What decides it.
     pub(crate) config: RunConfig,

@@ -1,0 +1,130 @@
+//! How runs end: interrupts, kills, full folders. Nothing that was measured is lost.
+
+use std::path::Path;
+
+use prony_tests::{MockServer, Running, Tool, eventually};
+use rstest::rstest;
+
+/// A run that goes on until somebody ends it.
+fn endless(server: &MockServer) -> Tool {
+    Tool::profile(server).args(["--benchmark-duration", "3600", "--concurrency", "4", "--osl", "4"])
+}
+
+/// Waits until some records are in the journal.
+fn measured_something(running: &Running) -> u64 {
+    let journal = running.dir().join("run/journal.prony");
+    let size = |path: &Path| path.metadata().map_or(0, |metadata| metadata.len());
+    eventually("records in the journal", || Some(size(&journal)).filter(|&bytes| bytes > 20_000))
+}
+
+#[rstest]
+#[case::ctrl_c("INT")]
+#[case::termination("TERM")]
+fn an_interrupt_drains_and_writes_everything(#[case] signal: &str) {
+    let server = MockServer::start(["--itl-ms", "1"]);
+    let running = endless(&server).spawn();
+    measured_something(&running);
+    running.signal(signal);
+    let run = running.wait();
+    run.ends_with(130);
+    let summary = run.summary();
+    assert_eq!(summary["was_cancelled"], true);
+    assert!(summary["time_to_first_token"]["count"].as_u64().unwrap() > 0);
+    // Drained, not cut: nothing was cancelled.
+    assert_eq!(summary["error_request_count"]["avg"], 0);
+    assert_eq!(summary["request_count"]["avg"].as_u64(), server.truth()["requests_ok"].as_u64());
+}
+
+#[test]
+fn a_second_interrupt_does_not_wait() {
+    let server = MockServer::start(["--stall-every", "3", "--stall-ms", "0"]);
+    let running = endless(&server).spawn();
+    eventually("a stalled request", || {
+        let truth = server.truth();
+        (truth["in_flight"] == 4 && truth["requests_stalled"] == 4).then_some(())
+    });
+    running.signal("INT");
+    // The first interrupt is answered when nothing new is sent; the second may come at any time after it.
+    std::thread::yield_now();
+    running.signal("INT");
+    let run = running.wait();
+    run.ends_with(130);
+    let summary = run.summary();
+    assert_eq!(summary["was_cancelled"], true);
+    assert_eq!(summary["error_summary"][0]["error_details"]["type"], "cancelled");
+    assert_eq!(summary["error_summary"][0]["count"], 4);
+}
+
+#[test]
+fn a_killed_run_is_reported_up_to_its_last_record() {
+    let server = MockServer::start([]);
+    let running = endless(&server).spawn();
+    measured_something(&running);
+    running.signal("KILL");
+    let killed = running.wait();
+    killed.ends_with(128 + 9);
+    let report = Tool::new(["report"]).arg(killed.dir().join("run")).run();
+    report.ends_with(6);
+    let summary = killed.summary();
+    assert_eq!(summary["is_complete"], false);
+    let counted = summary["request_count"]["avg"].as_u64().unwrap();
+    assert!(counted > 10, "{counted}");
+    assert_eq!(killed.records().len() as u64, counted);
+}
+
+#[test]
+fn a_report_computed_again_is_the_same() {
+    let server = MockServer::start([]);
+    let run = Tool::profile(&server).args(["--request-count", "9"]).run();
+    let first = run.succeeds().read("profile_export_prony.json");
+    Tool::new(["report"]).arg(run.dir().join("run")).run().succeeds();
+    assert_eq!(run.read("profile_export_prony.json"), first);
+}
+
+#[test]
+fn a_folder_with_files_is_not_overwritten_silently() {
+    let server = MockServer::start([]);
+    let again = |dir: &Path, flags: &[&str]| {
+        Tool::new(["profile", "--model", "m", "--ui", "none", "--isl", "8", "--request-count", "1"])
+            .args(["--url", server.url(), "--artifact-dir"])
+            .arg(dir)
+            .args(flags)
+            .run()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    again(folder.path(), &[]).succeeds();
+    let refused = again(folder.path(), &[]);
+    refused.ends_with(2);
+    assert!(refused.stderr.contains("--overwrite"), "{}", refused.stderr);
+    again(folder.path(), &["--overwrite"]).succeeds();
+}
+
+#[test]
+fn a_folder_nobody_named_is_numbered() {
+    let server = MockServer::start([]);
+    let tool = Tool::new(["profile", "--model", "a/b", "--ui", "none", "--isl", "8", "--request-count", "1"]);
+    let first = tool.args(["--url", server.url()]).run();
+    first.succeeds();
+    let folder = first.dir().join("artifacts");
+    let names: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(names, ["a_b-openai-chat-concurrency1"]);
+}
+
+#[test]
+fn a_folder_where_nobody_may_write_is_named() {
+    let server = MockServer::start([]);
+    let run = Tool::new(["profile", "--model", "m", "--url", server.url(), "--artifact-dir", "/proc/prony"]).run();
+    run.ends_with(1);
+    assert!(run.stderr.contains("`/proc/prony`"), "{}", run.stderr);
+    assert_eq!(server.truth()["requests_total"], 0);
+}
+
+#[rstest]
+#[case::no_such_folder("nowhere")]
+#[case::no_journal(".")]
+fn a_report_on_nothing_says_so(#[case] dir: &str) {
+    let run = Tool::new(["report", dir]).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains("journal"), "{}", run.stderr);
+}

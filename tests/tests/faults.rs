@@ -1,0 +1,136 @@
+//! Servers that fail: every failure is an error, in a row of its own, and improves no number.
+
+use prony_tests::{MockServer, Tool};
+use rstest::rstest;
+use serde_json::Value;
+
+#[rstest]
+#[case::status(&["--error-every", "2"], "http_status")]
+#[case::cut(&["--cut-every", "2"], "stream_cut")]
+#[case::in_band(&["--stream-error-every", "2"], "server_error")]
+#[case::in_band_without_a_name(&["--stream-error-every", "2", "--stream-error-style", "bare"], "server_error")]
+fn failures_are_errors_in_one_row(#[case] fault: &[&str], #[case] kind: &str) {
+    let server = MockServer::start(fault.iter().copied());
+    let run = Tool::profile(&server).args(["--request-count", "20", "--osl", "8", "--concurrency", "4"]).run();
+    let summary = run.succeeds().summary();
+    assert_eq!(summary["request_count"]["avg"], 10);
+    assert_eq!(summary["error_request_count"]["avg"], 10);
+    let errors = summary["error_summary"].as_array().unwrap();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert_eq!(errors[0]["error_details"]["type"], kind);
+    assert_eq!(errors[0]["count"], 10);
+    assert_eq!(run.records().iter().filter(|record| record["error"].is_object()).count(), 10);
+    // Requests that failed half-way would have shortened these.
+    assert_eq!(summary["output_sequence_length"]["min"], 8);
+    assert_eq!(summary["time_to_first_token"]["count"], 10);
+    assert_eq!(summary["total_osl"]["avg"], 80);
+}
+
+#[rstest]
+#[case::split(&["--split"])]
+#[case::bundled(&["--bundle", "3"])]
+#[case::first_bundled(&["--bundle-first", "4"])]
+#[case::slow_header(&["--slow-header-ms", "5"])]
+fn an_odd_way_of_answering_is_no_failure(#[case] flags: &[&str]) {
+    let server = MockServer::start(flags.iter().copied());
+    let run = Tool::profile(&server).args(["--request-count", "10", "--osl", "12"]).run();
+    let summary = run.succeeds().summary();
+    assert_eq!(summary["request_count"]["avg"], 10);
+    assert_eq!(summary["output_sequence_length"]["avg"], 12);
+}
+
+/// Tokens that come with the first one are not among those whose pace is measured: 13 tokens follow the first four,
+/// 10 ms apart.
+#[test]
+fn a_bundled_first_chunk_does_not_shorten_the_inter_token_latency() {
+    let server = MockServer::start(["--bundle-first", "4", "--itl-ms", "10"]);
+    let run = Tool::profile(&server).args(["--request-count", "3", "--osl", "17"]).run();
+    let summary = run.succeeds().summary();
+    let itl = summary["inter_token_latency"]["min"].as_f64().unwrap();
+    assert!(itl >= 9.9, "{itl}");
+}
+
+/// The server advertises keep-alive and closes the connection. A request that loses the race is sent again on a fresh
+/// connection; none is lost.
+#[test]
+fn a_server_that_lies_about_keep_alive_loses_no_request() {
+    let server = MockServer::start(["--close-every", "1"]);
+    let run = Tool::profile(&server).args(["--request-count", "100", "--osl", "2", "--concurrency", "4"]).run();
+    let summary = run.succeeds().summary();
+    assert_eq!(summary["request_count"]["avg"], 100);
+    assert_eq!(server.truth()["requests_ok"], 100);
+}
+
+#[test]
+fn a_stalled_stream_ends_at_the_request_timeout() {
+    let server = MockServer::start(["--stall-every", "1", "--stall-ms", "0"]);
+    let run = Tool::profile(&server).args(["--request-count", "2", "--request-timeout-seconds", "0.2"]).run();
+    let summary = run.ends_with(1).summary();
+    assert_eq!(summary["error_summary"][0]["error_details"]["type"], "timeout");
+    assert_eq!(summary["error_summary"][0]["count"], 2);
+}
+
+#[test]
+fn a_run_without_any_success_still_writes_everything() {
+    let server = MockServer::start(["--error-every", "1", "--error-status", "503"]);
+    let run = Tool::profile(&server).args(["--request-count", "6"]).run();
+    run.ends_with(1);
+    let summary = run.summary();
+    assert_eq!(summary["error_request_count"]["avg"], 6);
+    assert_eq!(summary["error_summary"][0]["error_details"]["code"], 503);
+    assert_eq!(run.records().len(), 6);
+    assert!(run.artifact("profile_export_prony.csv").exists());
+    assert!(run.stdout.contains("503"), "{}", run.stdout);
+}
+
+#[test]
+fn nobody_at_the_address_is_said_at_once() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", closed.local_addr().unwrap());
+    drop(closed);
+    let run = Tool::profile_at(&url).run();
+    run.ends_with(4);
+    let lines: Vec<&str> = run.stderr.lines().collect();
+    assert_eq!(lines.len(), 3, "{}", run.stderr);
+    assert!(lines[0].contains(&url), "{}", run.stderr);
+    assert!(lines[2].contains("--wait-for-model-timeout"), "{}", run.stderr);
+    assert!(!run.artifact("journal.prony").exists());
+}
+
+#[test]
+fn waiting_for_a_model_that_never_answers_ends() {
+    let server = MockServer::start(["--error-every", "1"]);
+    let run = Tool::profile(&server).args(["--wait-for-model-timeout", "0.1"]).run();
+    run.ends_with(4);
+    assert!(run.stderr.contains("within 0.1 s"), "{}", run.stderr);
+}
+
+#[test]
+fn a_page_that_does_not_exist_is_one_line_of_the_report() {
+    let server = MockServer::start([]);
+    let missing = format!("{}/no-such-page", server.url());
+    let run = Tool::profile(&server).args(["--request-count", "2", "--server-metrics", &missing]).run();
+    run.succeeds();
+    let lines: Vec<&str> = run.stdout.lines().filter(|line| line.contains("no-such-page")).collect();
+    assert_eq!(lines.len(), 1, "{}", run.stdout);
+    assert!(lines[0].contains("404"), "{}", lines[0]);
+}
+
+#[test]
+fn the_servers_own_counters_agree_with_what_was_sent() {
+    let server = MockServer::start([]);
+    let run = Tool::profile(&server)
+        .args(["--warmup-request-count", "4", "--request-count", "30", "--osl", "5", "--concurrency", "3"])
+        .run();
+    run.succeeds();
+    let metrics: Value = serde_json::from_str(&run.read("server_metrics_export.json")).unwrap();
+    let text = metrics.to_string();
+    assert!(run.artifact("server_metrics_export.csv").exists());
+    let total = metrics["metrics"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .find(|(name, _)| name.contains("generation_tokens"))
+        .map(|(_, metric)| metric["series"][0]["stats"]["total"].clone());
+    assert_eq!(total, Some(Value::from(150)), "{text}");
+}
