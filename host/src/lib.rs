@@ -19,4 +19,5 @@ mod report;
 mod request;
 mod run;
 mod schedule;
+mod seed;
 mod service;
