@@ -18,13 +18,13 @@ impl Seed {
 
     /// The seed of the stream with this label: the first eight bytes, big endian, of the SHA-256 of `root:label`.
     ///
-    /// This is AIPerf's rule too, so both tools agree on the seeds, though not on the numbers drawn from them.
+    /// `aiperf` has the same rule, so both tools agree on the seeds, though not on the numbers drawn from them.
     pub(crate) fn child(self, label: &str) -> Self {
         let digest = Sha256::digest(format!("{}:{label}", self.0));
         Self(digest.iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte)))
     }
 
-    /// The stream with this label, from its start. ChaCha gives the same numbers on every machine.
+    /// The stream with this label, from its start. `ChaCha8` gives the same numbers on every machine.
     pub(crate) fn stream(self, label: &str) -> ChaCha8Rng {
         ChaCha8Rng::seed_from_u64(self.child(label).0)
     }

@@ -16,14 +16,12 @@ use crate::{
 /// Why there is no dataset.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DatasetError {
-    /// Synthetic conversations without number, or without texts.
-    #[error("make a dataset of {entries} conversations with {batch_size} texts each")]
-    Nothing {
-        /// Conversations asked for.
-        entries: usize,
-        /// Texts in each.
-        batch_size: usize,
-    },
+    /// No conversation was asked for.
+    #[error("make a dataset of 0 conversations")]
+    NoConversations,
+    /// Conversations without texts were asked for.
+    #[error("make conversations of 0 texts")]
+    NoTexts,
     /// The input file is not what it should be.
     #[error(transparent)]
     File(#[from] FileError),
@@ -33,7 +31,7 @@ impl DatasetError {
     /// What the user can do about it; empty when there is nothing to say.
     pub(crate) fn hint(&self) -> String {
         match self {
-            Self::Nothing { .. } => "ask for at least one of both".to_owned(),
+            Self::NoConversations | Self::NoTexts => "ask for at least one".to_owned(),
             Self::File(error) => error.hint(),
         }
     }
@@ -50,9 +48,10 @@ pub(crate) fn build(
     seed: Seed,
 ) -> Result<Vec<Conversation>, DatasetError> {
     match config {
-        &DatasetConfig::Synthetic { entries, batch_size, .. } if entries == 0 || batch_size == 0 => {
-            Err(DatasetError::Nothing { entries, batch_size })
+        DatasetConfig::Synthetic { entries: 0, .. } | DatasetConfig::File { entries: Some(0), .. } => {
+            Err(DatasetError::NoConversations)
         }
+        DatasetConfig::Synthetic { batch_size: 0, .. } => Err(DatasetError::NoTexts),
         &DatasetConfig::Synthetic { entries, isl, osl, batch_size } => {
             let mut conversations = synthetic_outlines(entries, osl, seed);
             write_texts(&mut conversations, isl, batch_size, tokenizer, seed);
@@ -140,7 +139,7 @@ mod tests {
     use rstest::rstest;
     use tempfile::NamedTempFile;
 
-    use super::{Conversation, DatasetError, build};
+    use super::{Conversation, build};
     use crate::{
         config::{DatasetConfig, LengthLaw, TokenizerChoice},
         dataset::tokenizer::Tokenizer,
@@ -277,11 +276,14 @@ mod tests {
     }
 
     #[rstest]
-    #[case::no_conversations(0, 1)]
-    #[case::no_texts(1, 0)]
-    fn a_dataset_of_nothing_is_refused(#[case] entries: usize, #[case] batch_size: usize) {
-        let error = build(&synthetic(entries, batch_size, None), None, Seed::new(SEED)).unwrap_err();
-        assert!(matches!(error, DatasetError::Nothing { .. }), "{error}");
+    #[case::no_conversations(synthetic(0, 1, None), "make a dataset of 0 conversations")]
+    #[case::no_texts(synthetic(1, 0, None), "make conversations of 0 texts")]
+    #[case::no_rows(
+        DatasetConfig::File { path: "d.jsonl".into(), entries: Some(0), osl: None },
+        "make a dataset of 0 conversations"
+    )]
+    fn a_dataset_of_nothing_is_refused(#[case] config: DatasetConfig, #[case] error: &str) {
+        assert_eq!(build(&config, None, Seed::new(SEED)).unwrap_err().to_string(), error);
     }
 
     #[test]

@@ -28,7 +28,7 @@ fn lengths(law: LengthLaw, mut rng: impl Rng) -> impl Iterator<Item = u64> {
 ///
 /// A standard deviation of 0 (or less, or none at all) gives the mean, rounded, every time. Otherwise the normal law
 /// is drawn until the rounded number is positive: a law that reaches below 1 is cut there, which lifts its mean a
-/// little. Rounding is to the nearest, so that the mean of other laws is what was asked for; AIPerf rounds up, which
+/// little. Rounding is to the nearest, so that the mean of other laws is what was asked for; `aiperf` rounds up, which
 /// adds half a token.
 fn draw(law: LengthLaw, rng: &mut impl Rng) -> u64 {
     let normal = (law.stddev > 0.0).then(|| Normal::new(law.mean, law.stddev).ok()).flatten();

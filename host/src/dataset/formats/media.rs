@@ -53,9 +53,10 @@ pub(super) fn address(
     entry: &str,
     folder: &Path,
 ) -> Result<String, RowError> {
-    let is_address =
-        |prefix: &&str| entry.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
-    if ADDRESSES.iter().any(|prefix| is_address(&prefix)) {
+    let begins_with = |prefix: &str| {
+        entry.get(..prefix.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(prefix))
+    };
+    if ADDRESSES.into_iter().any(begins_with) {
         return Ok(entry.to_owned());
     }
     let path = folder.join(entry);

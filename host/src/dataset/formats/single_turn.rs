@@ -1,6 +1,6 @@
 //! The `single_turn` format: JSON Lines, one request a line.
 //!
-//! The keys are AIPerf's: `text` or `texts`, `image(s)`, `audio(s)`, `video(s)`, `role`, `session_id`,
+//! The keys are those of `aiperf`: `text` or `texts`, `image(s)`, `audio(s)`, `video(s)`, `role`, `session_id`,
 //! `output_length`, `extra`, and `type`, which can only say `single_turn`. Rows that share a `session_id` are requests
 //! of their own all the same: none sees another's answer.
 //!
@@ -24,7 +24,7 @@ const KEYS: &[&str] = &[
     "role", "session_id", "output_length", "extra", "type",
 ];
 
-/// What AIPerf does and this version does not: the key, what it is for, and what to do instead.
+/// What `aiperf` does and this version does not: the key, what it is for, and what to do instead.
 const NOT_BUILT: [(&str, &str, &str); 4] = [
     (
         "turns",
@@ -127,18 +127,18 @@ mod tests {
         let mut text = format!("failed to {error}");
         let mut cause = error.source();
         while let Some(error) = cause {
-            text += &format!(": {error}");
+            text = format!("{text}: {error}");
             cause = error.source();
         }
-        for hint in Some(error.hint()).filter(|hint| !hint.is_empty()) {
-            text += &format!("\n    {hint}");
+        if !error.hint().is_empty() {
+            text = format!("{text}\n    {}", error.hint());
         }
         (text + "\n").replace(&format!("{}/", folder.display()), "")
     }
 
     fn errors_of(rows: &[&str]) -> String {
         let error = |row| error(folder(row).path(), "d.jsonl");
-        rows.iter().map(|row| format!("{row}\n    {}", error(row))).collect()
+        rows.iter().map(|row| [row, "\n    ", &error(row)].concat()).collect()
     }
 
     #[test]
