@@ -31,7 +31,7 @@ pub(super) struct Writer<'a> {
 }
 
 /// A text and its length.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Written {
     pub(super) text: String,
     /// Tokens it has, which is what was asked for but for the rare vocabulary that cannot express it.
@@ -112,25 +112,32 @@ impl<'a> Writer<'a> {
     }
 
     /// Counts the text and, if words cost more or less together than apart, cuts it or lengthens it until it is
-    /// right. A vocabulary may make that impossible: after some rounds the text stays as it is, with its true count.
-    fn mend(&self, mut text: String, tokens: u64, tokenizer: &Tokenizer, rng: &mut ChaCha8Rng) -> Written {
-        let mut counted = tokenizer.count(&text) as u64;
-        for _ in 0..MOST_ROUNDS {
-            if counted == tokens {
-                break;
-            }
-            if counted > tokens {
-                let mut ids = tokenizer.encode(&text);
-                ids.truncate(usize::try_from(tokens).unwrap_or(usize::MAX));
-                text = tokenizer.decode(&ids);
-            } else {
-                let mut draft = Draft { text, left: tokens - counted };
-                self.go_on(PATTERNS[0], &mut draft, rng);
-                text = draft.text;
-            }
-            counted = tokenizer.count(&text) as u64;
+    /// right. A vocabulary may make that impossible: after some rounds the nearest text is taken, with its true count.
+    fn mend(&self, text: String, tokens: u64, tokenizer: &Tokenizer, rng: &mut ChaCha8Rng) -> Written {
+        let counted = |text: String| Written { tokens: tokenizer.count(&text) as u64, text };
+        let first = counted(text);
+        if first.tokens == tokens {
+            return first;
         }
-        Written { text, tokens: counted }
+        let (mut written, mut nearest) = (first.clone(), first);
+        for _ in 0..MOST_ROUNDS {
+            written = counted(if written.tokens > tokens {
+                let mut ids = tokenizer.encode(&written.text);
+                ids.truncate(usize::try_from(tokens).unwrap_or(usize::MAX));
+                tokenizer.decode(&ids)
+            } else {
+                let mut draft = Draft { text: written.text, left: tokens - written.tokens };
+                self.go_on(PATTERNS[0], &mut draft, rng);
+                draft.text
+            });
+            if written.tokens == tokens {
+                return written;
+            }
+            if written.tokens.abs_diff(tokens) < nearest.tokens.abs_diff(tokens) {
+                nearest = written.clone();
+            }
+        }
+        nearest
     }
 }
 
@@ -194,10 +201,11 @@ fn greatest_common_divisor(a: u64, b: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::HashSet, path::PathBuf, sync::LazyLock};
+    use std::{collections::HashSet, fs, path::PathBuf, sync::LazyLock};
 
     use proptest::prelude::*;
     use rstest::rstest;
+    use tempfile::TempDir;
 
     use super::Writer;
     use crate::{config::TokenizerChoice, dataset::tokenizer::Tokenizer, seed::Seed};
@@ -253,6 +261,41 @@ mod tests {
         let writer = writer(&BUILTIN);
         let texts: HashSet<_> = (0..200).map(|number| writer.write(number, 1).text).collect();
         assert_eq!(texts.len(), 200);
+    }
+
+    /// A vocabulary of single characters and of two with a space between them, behind this normaliser.
+    fn characters(normalizer: serde_json::Value) -> Tokenizer {
+        let mut words: Vec<String> =
+            ('a'..='z').chain('A'..='Z').chain([' ', '.', ',']).map(String::from).collect();
+        words.extend(["d ".to_owned(), "d t".to_owned()]);
+        let vocab: serde_json::Map<_, _> =
+            words.into_iter().enumerate().map(|(id, word)| (word, id.into())).collect();
+        let json = serde_json::json!({
+            "version": "1.0", "added_tokens": [], "normalizer": normalizer, "decoder": {"type": "Fuse"},
+            "model": {"type": "BPE", "vocab": vocab, "merges": [["d", " "], ["d ", "t"]]},
+        });
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("tokenizer.json"), json.to_string()).unwrap();
+        Tokenizer::load(&TokenizerChoice::Local(folder.path().into())).unwrap()
+    }
+
+    #[test]
+    fn words_that_cost_less_together_are_made_up_for() {
+        let tokenizer = characters(serde_json::Value::Null);
+        let writer = writer(&tokenizer);
+        for number in 0..50 {
+            let written = writer.write(number, 500);
+            assert_eq!((written.tokens, tokenizer.count(&written.text)), (500, 500), "`{}`", written.text);
+        }
+    }
+
+    #[test]
+    fn a_length_that_the_vocabulary_does_not_have_is_not_claimed() {
+        let twice = serde_json::json!({"type": "Replace", "pattern": {"Regex": "."}, "content": "xy"});
+        let tokenizer = characters(twice);
+        let written = writer(&tokenizer).write(0, 101);
+        assert_eq!(tokenizer.count(&written.text) as u64, written.tokens);
+        assert!([100, 102].contains(&written.tokens), "{written:?}");
     }
 
     #[test]
