@@ -264,7 +264,7 @@ mod tests {
     }
 
     /// A vocabulary of single characters and of two with a space between them, behind this normaliser.
-    fn characters(normalizer: serde_json::Value) -> Tokenizer {
+    fn characters(normalizer: &serde_json::Value) -> Tokenizer {
         let mut words: Vec<String> =
             ('a'..='z').chain('A'..='Z').chain([' ', '.', ',']).map(String::from).collect();
         words.extend(["d ".to_owned(), "d t".to_owned()]);
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn words_that_cost_less_together_are_made_up_for() {
-        let tokenizer = characters(serde_json::Value::Null);
+        let tokenizer = characters(&serde_json::Value::Null);
         let writer = writer(&tokenizer);
         for number in 0..50 {
             let written = writer.write(number, 500);
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn a_length_that_the_vocabulary_does_not_have_is_not_claimed() {
         let twice = serde_json::json!({"type": "Replace", "pattern": {"Regex": "."}, "content": "xy"});
-        let tokenizer = characters(twice);
+        let tokenizer = characters(&twice);
         let written = writer(&tokenizer).write(0, 101);
         assert_eq!(tokenizer.count(&written.text) as u64, written.tokens);
         assert!([100, 102].contains(&written.tokens), "{written:?}");
