@@ -3,7 +3,23 @@
 //! A dataset is a list of [`Conversation`]s, made before the load starts and never changed. It knows nothing of
 //! dialects: an endpoint turns a [`Turn`] into bytes.
 
+mod build;
+mod corpus;
+mod formats;
+mod length;
+mod lexicon;
+mod parallel;
+mod sampler;
+mod synthetic;
+mod tokenizer;
+
 use prony_plugin_api::PartKind;
+
+pub(crate) use self::{
+    build::{DatasetError, build},
+    sampler::conversation_of,
+    tokenizer::{Tokenizer, TokenizerError},
+};
 
 /// A scripted dialogue. Single-turn ones have one turn.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,4 +54,11 @@ pub(crate) struct Part {
     pub(crate) name: String,
     /// The text, or a URL or data URL of a medium.
     pub(crate) data: String,
+}
+
+impl Part {
+    /// A text without a name.
+    pub(crate) fn text(data: String) -> Self {
+        Self { kind: PartKind::TEXT, name: String::new(), data }
+    }
 }

@@ -1,0 +1,85 @@
+//! Media: what a dataset names by address, ready to be sent.
+//!
+//! URLs stay as they are. A local file becomes a data URL, because the server cannot see it.
+
+use std::path::Path;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use prony_plugin_api::PartKind;
+
+use super::RowError;
+
+/// Beginnings of addresses that are sent as they are.
+const ADDRESSES: [&str; 3] = ["http://", "https://", "data:"];
+
+/// File extensions and their media types, by kind of part.
+const TYPES: [(PartKind, &[(&str, &str)]); 3] = [
+    (
+        PartKind::IMAGE,
+        &[
+            ("png", "image/png"),
+            ("jpg", "image/jpeg"),
+            ("jpeg", "image/jpeg"),
+            ("webp", "image/webp"),
+            ("gif", "image/gif"),
+            ("bmp", "image/bmp"),
+        ],
+    ),
+    (
+        PartKind::AUDIO,
+        &[
+            ("wav", "audio/wav"),
+            ("mp3", "audio/mpeg"),
+            ("flac", "audio/flac"),
+            ("ogg", "audio/ogg"),
+            ("m4a", "audio/mp4"),
+        ],
+    ),
+    (
+        PartKind::VIDEO,
+        &[
+            ("mp4", "video/mp4"),
+            ("webm", "video/webm"),
+            ("mov", "video/quicktime"),
+            ("mkv", "video/x-matroska"),
+        ],
+    ),
+];
+
+/// The address to send for an entry of a dataset. Relative paths start at the dataset's folder.
+pub(super) fn address(
+    kind: PartKind,
+    key: &'static str,
+    entry: &str,
+    folder: &Path,
+) -> Result<String, RowError> {
+    let begins_with = |prefix: &str| {
+        entry.get(..prefix.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(prefix))
+    };
+    if ADDRESSES.into_iter().any(begins_with) {
+        return Ok(entry.to_owned());
+    }
+    let path = folder.join(entry);
+    let media_type = media_type(kind, &path).ok_or_else(|| RowError::MediumType {
+        key,
+        path: path.clone(),
+        known: extensions(kind),
+    })?;
+    match std::fs::read(&path) {
+        Ok(bytes) => Ok(format!("data:{media_type};base64,{}", STANDARD.encode(bytes))),
+        Err(source) => Err(RowError::Medium { key, path, source }),
+    }
+}
+
+fn media_type(kind: PartKind, path: &Path) -> Option<&'static str> {
+    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+    types(kind).find(|(known, _)| *known == extension).map(|(_, media_type)| media_type)
+}
+
+fn extensions(kind: PartKind) -> String {
+    types(kind).map(|(extension, _)| format!("`.{extension}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn types(kind: PartKind) -> impl Iterator<Item = (&'static str, &'static str)> {
+    TYPES.into_iter().filter(move |(of, _)| *of == kind).flat_map(|(_, types)| types).copied()
+}

@@ -1,0 +1,11 @@
+//! Formats: input files that users bring.
+//!
+//! Each format turns a file into conversations, or says what is wrong with it and where. Nothing in a file is
+//! silently ignored: what this version does not do yet is an error that says so.
+
+mod lines;
+mod media;
+mod row;
+pub(super) mod single_turn;
+
+pub(crate) use self::{lines::FileError, row::RowError};

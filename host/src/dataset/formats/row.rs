@@ -1,0 +1,229 @@
+//! Rows: typed access to the JSON object of one line.
+//!
+//! A [`Row`] hands out its keys one by one. Knows JSON and its types, not what the keys are for.
+
+use std::{io, path::PathBuf};
+
+use serde_json::{Map, Value};
+
+/// What is wrong with a row.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RowError {
+    /// Bytes that are not text.
+    #[error("byte {column} is not UTF-8")]
+    NotUtf8 {
+        /// Position in the line, from 1.
+        column: usize,
+    },
+    /// Text that is not JSON.
+    #[error("column {column} is not JSON: {reason}")]
+    NotJson {
+        /// Position in the line, from 1.
+        column: usize,
+        /// What the parser missed.
+        reason: String,
+    },
+    /// JSON of the wrong type.
+    #[error("{place} is {found}, not {expected}")]
+    Type {
+        /// The key, or the whole row.
+        place: String,
+        /// What it must be.
+        expected: &'static str,
+        /// What it is.
+        found: &'static str,
+    },
+    /// A key that nobody knows.
+    #[error("the key `{key}` is not known")]
+    UnknownKey {
+        /// As it stands there.
+        key: String,
+        /// A known one that looks like it.
+        nearest: Option<&'static str>,
+        /// All known ones.
+        known: &'static [&'static str],
+    },
+    /// Two keys for one thing.
+    #[error("the keys `{one}` and `{many}` stand side by side")]
+    BothKeys {
+        /// The one for one value.
+        one: &'static str,
+        /// The one for a list.
+        many: &'static str,
+    },
+    /// A row that says nothing.
+    #[error("it has no content: no text and no medium")]
+    NoContent,
+    /// A value outside its range.
+    #[error("`{key}` is `{value}`, not {expected}")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// Its value, as JSON.
+        value: String,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// A thing that is known and cannot be done yet.
+    #[error("`{key}` asks for {what}, which this version does not do yet")]
+    NotBuilt {
+        /// The key.
+        key: &'static str,
+        /// What it is for.
+        what: &'static str,
+        /// What to do in its place.
+        instead: &'static str,
+    },
+    /// A file extension that says nothing about the medium's type.
+    #[error("`{key}` names `{path}`, whose type is not known")]
+    MediumType {
+        /// The key.
+        key: &'static str,
+        /// Where the file would be.
+        path: PathBuf,
+        /// Extensions that are known for it.
+        known: String,
+    },
+    /// A medium's file that cannot be read.
+    #[error("`{key}` names `{path}`, which cannot be read")]
+    Medium {
+        /// The key.
+        key: &'static str,
+        /// Where the file should be.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl RowError {
+    /// What the user can do about it; empty when the error says it all.
+    pub(super) fn hint(&self) -> String {
+        match self {
+            Self::NotUtf8 { .. } => "save the file as UTF-8".to_owned(),
+            Self::NotJson { .. } | Self::NoContent => {
+                "a row is one JSON object on one line, such as `{\"text\": \"Name three rivers.\"}`"
+                    .to_owned()
+            }
+            Self::UnknownKey { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
+            Self::UnknownKey { nearest: None, known, .. } => format!("the keys are {}", quoted(known)),
+            Self::BothKeys { .. } => "keep one of them".to_owned(),
+            Self::NotBuilt { instead, .. } => (*instead).to_owned(),
+            Self::MediumType { known, .. } => format!("known extensions are {known}; or give a data URL"),
+            Self::Medium { .. } => "relative paths start at the input file's folder".to_owned(),
+            Self::Type { .. } | Self::Value { .. } => String::new(),
+        }
+    }
+}
+
+/// The JSON object of a line. Reading a key takes it out.
+pub(super) struct Row(Map<String, Value>);
+
+impl Row {
+    /// Reads a line's object.
+    pub(super) fn parse(line: &str) -> Result<Self, RowError> {
+        match serde_json::from_str(line) {
+            Ok(Value::Object(object)) => Ok(Self(object)),
+            Ok(other) => Err(wrong_type("the row".into(), "an object", &other)),
+            Err(error) => Err(RowError::NotJson { column: error.column(), reason: reason(&error) }),
+        }
+    }
+
+    /// Fails if a key is left that is none of these.
+    pub(super) fn only(&self, known: &'static [&'static str]) -> Result<(), RowError> {
+        match self.0.keys().find(|key| !known.contains(&key.as_str())) {
+            Some(key) => Err(RowError::UnknownKey { key: key.clone(), nearest: nearest(key, known), known }),
+            None => Ok(()),
+        }
+    }
+
+    /// The row has this key, with a value. Null is as good as none.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.0.get(key).is_some_and(|value| !value.is_null())
+    }
+
+    /// A key's value, of any type.
+    pub(super) fn take(&mut self, key: &str) -> Option<Value> {
+        self.0.remove(key).filter(|value| !value.is_null())
+    }
+
+    /// A text that is not empty.
+    pub(super) fn text(&mut self, key: &'static str) -> Result<Option<String>, RowError> {
+        self.take(key).map(|value| text(format!("`{key}`"), value)).transpose()
+    }
+
+    /// One text under one key, or a list of them under the other.
+    pub(super) fn texts(&mut self, one: &'static str, many: &'static str) -> Result<Vec<String>, RowError> {
+        match (self.text(one)?, self.take(many)) {
+            (Some(_), Some(_)) => Err(RowError::BothKeys { one, many }),
+            (one, None) => Ok(one.into_iter().collect()),
+            (None, Some(Value::Array(values))) => {
+                let place = |position| format!("`{many}[{position}]`");
+                values.into_iter().enumerate().map(|(position, value)| text(place(position), value)).collect()
+            }
+            (None, Some(other)) => Err(wrong_type(format!("`{many}`"), "a list of strings", &other)),
+        }
+    }
+
+    /// A whole number of at least 1.
+    pub(super) fn positive(&mut self, key: &'static str) -> Result<Option<u64>, RowError> {
+        let positive = |value: Value| match value.as_u64() {
+            Some(number) if number > 0 => Ok(number),
+            _ => Err(RowError::Value {
+                key,
+                value: value.to_string(),
+                expected: "a whole number of at least 1",
+            }),
+        };
+        self.take(key).map(positive).transpose()
+    }
+
+    /// An object.
+    pub(super) fn object(&mut self, key: &'static str) -> Result<Option<Map<String, Value>>, RowError> {
+        let object = |value| match value {
+            Value::Object(object) => Ok(object),
+            other => Err(wrong_type(format!("`{key}`"), "an object", &other)),
+        };
+        self.take(key).map(object).transpose()
+    }
+}
+
+fn text(place: String, value: Value) -> Result<String, RowError> {
+    match value {
+        Value::String(text) if text.is_empty() => {
+            Err(RowError::Type { place, expected: "a string with content", found: "an empty string" })
+        }
+        Value::String(text) => Ok(text),
+        other => Err(wrong_type(place, "a string", &other)),
+    }
+}
+
+fn wrong_type(place: String, expected: &'static str, found: &Value) -> RowError {
+    let found = match found {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    };
+    RowError::Type { place, expected, found }
+}
+
+/// The parser's words without its position: it has seen one line only, so its line number would mislead.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    text.strip_suffix(&position).unwrap_or(&text).to_owned()
+}
+
+/// The known key that is likely meant.
+fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
+    let likeness = |known: &str| strsim::jaro_winkler(&key.to_lowercase(), known);
+    let nearest = known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    (likeness(nearest) > 0.75).then_some(nearest)
+}
+
+fn quoted(keys: &[&str]) -> String {
+    keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
+}

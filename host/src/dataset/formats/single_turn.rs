@@ -1,0 +1,427 @@
+//! The `single_turn` format: JSON Lines, one request a line.
+//!
+//! The keys are those of `aiperf`: `text` or `texts`, `image(s)`, `audio(s)`, `video(s)`, `role`, `session_id`,
+//! `output_length`, `extra`, and `type`, which can only say `single_turn`. Rows that share a `session_id` are requests
+//! of their own all the same: none sees another's answer.
+//!
+//! ```json
+//! {"text": "Name three rivers.", "output_length": 40, "extra": {"temperature": 0.2}}
+//! {"texts": ["a cat", "a dog"], "session_id": "emb-1"}
+//! {"text": "What is on this card?", "image": "./card.png"}
+//! ```
+
+use std::path::Path;
+
+use prony_plugin_api::PartKind;
+
+use super::{FileError, RowError, lines, media, row::Row};
+use crate::dataset::{Conversation, Part, Turn, build::session_id};
+
+/// What a row may say.
+#[rustfmt::skip]
+const KEYS: &[&str] = &[
+    "text", "texts", "image", "images", "audio", "audios", "video", "videos",
+    "role", "session_id", "output_length", "extra", "type",
+];
+
+/// What `aiperf` does and this version does not: the key, what it is for, and what to do instead.
+const NOT_BUILT: [(&str, &str, &str); 4] = [
+    (
+        "turns",
+        "a conversation of several turns",
+        "put each turn on a line of its own; none will see another's answer",
+    ),
+    ("timestamp", "a timed replay", "remove it, and give an arrival rate instead"),
+    ("delay", "a timed replay", "remove it, and give an arrival rate instead"),
+    ("image_uuids", "images by reference", "remove it, to send the images whole"),
+];
+
+/// Reads a file's conversations, at most so many, in the file's order. Texts are not counted yet.
+pub(in crate::dataset) fn read(path: &Path, most: Option<usize>) -> Result<Vec<Conversation>, FileError> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut number = 0;
+    lines::read(path, most, |line| {
+        let conversation = conversation(line, number, folder)?;
+        number += 1;
+        Ok(conversation)
+    })
+}
+
+fn conversation(line: &str, number: usize, folder: &Path) -> Result<Conversation, RowError> {
+    let mut row = Row::parse(line)?;
+    for (key, what, instead) in NOT_BUILT {
+        if row.take(key).is_some() {
+            return Err(RowError::NotBuilt { key, what, instead });
+        }
+    }
+    row.only(KEYS)?;
+    if let Some(other) = row.text("type")?.filter(|name| name != "single_turn") {
+        return Err(RowError::Value {
+            key: "type",
+            value: format!("\"{other}\""),
+            expected: "\"single_turn\"",
+        });
+    }
+    Ok(Conversation {
+        id: row.text("session_id")?.unwrap_or_else(|| session_id(number)),
+        turns: vec![Turn {
+            role: row.text("role")?.unwrap_or_else(|| "user".into()),
+            parts: parts(&mut row, folder)?,
+            max_tokens: row.positive("output_length")?,
+            extra_json: extra(&mut row)?,
+            input_tokens: None,
+        }],
+    })
+}
+
+/// Texts first, then images, audio and videos, each in its list's order.
+fn parts(row: &mut Row, folder: &Path) -> Result<Vec<Part>, RowError> {
+    let mut parts: Vec<Part> = row.texts("text", "texts")?.into_iter().map(Part::text).collect();
+    for (kind, one, many) in [
+        (PartKind::IMAGE, "image", "images"),
+        (PartKind::AUDIO, "audio", "audios"),
+        (PartKind::VIDEO, "video", "videos"),
+    ] {
+        let key = if row.has(many) { many } else { one };
+        for entry in row.texts(one, many)? {
+            let data = media::address(kind, key, &entry, folder)?;
+            parts.push(Part { kind, name: String::new(), data });
+        }
+    }
+    if parts.is_empty() { Err(RowError::NoContent) } else { Ok(parts) }
+}
+
+fn extra(row: &mut Row) -> Result<String, RowError> {
+    let extra = row.object("extra")?.filter(|extra| !extra.is_empty());
+    Ok(extra.map(|extra| serde_json::Value::Object(extra).to_string()).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{error::Error, fs, path::Path};
+
+    use prony_plugin_api::PartKind;
+    use rstest::rstest;
+    use tempfile::TempDir;
+
+    use super::{FileError, read};
+    use crate::dataset::{Conversation, Part};
+
+    /// A folder with a dataset `d.jsonl` and the media `card.png`, `hum.WAV` and `notes.txt`.
+    fn folder(dataset: impl AsRef<[u8]>) -> TempDir {
+        let folder = TempDir::new().unwrap();
+        for medium in ["card.png", "hum.WAV", "notes.txt"] {
+            fs::write(folder.path().join(medium), "pixels").unwrap();
+        }
+        fs::write(folder.path().join("d.jsonl"), dataset).unwrap();
+        folder
+    }
+
+    fn conversations(dataset: impl AsRef<[u8]>) -> Vec<Conversation> {
+        read(&folder(dataset).path().join("d.jsonl"), None).unwrap()
+    }
+
+    /// The error, its causes and its hint, without the folder's name.
+    fn error(folder: &Path, file: &str) -> String {
+        let error: FileError = read(&folder.join(file), None).unwrap_err();
+        let mut text = format!("failed to {error}");
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        if !error.hint().is_empty() {
+            text = format!("{text}\n    {}", error.hint());
+        }
+        (text + "\n").replace(&format!("{}/", folder.display()), "")
+    }
+
+    fn errors_of(rows: &[&str]) -> String {
+        let error = |row| error(folder(row).path(), "d.jsonl");
+        rows.iter().map(|row| [row, "\n    ", &error(row)].concat()).collect()
+    }
+
+    #[test]
+    fn a_row_says_what_to_send() {
+        let row = r#"{"type": "single_turn", "text": "Name three rivers.", "role": "system", "session_id": "geo",
+            "output_length": 40, "extra": {"temperature": 0.2, "stop": ["."]}}"#;
+        insta::assert_debug_snapshot!(conversations(row.replace('\n', " ")), @r#"
+        [
+            Conversation {
+                id: "geo",
+                turns: [
+                    Turn {
+                        role: "system",
+                        parts: [
+                            Part {
+                                kind: PartKind(
+                                    0,
+                                ),
+                                name: "",
+                                data: "Name three rivers.",
+                            },
+                        ],
+                        max_tokens: Some(
+                            40,
+                        ),
+                        extra_json: "{\"temperature\":0.2,\"stop\":[\".\"]}",
+                        input_tokens: None,
+                    },
+                ],
+            },
+        ]
+        "#);
+    }
+
+    #[test]
+    fn a_row_may_hold_little() {
+        let rows = "\u{feff}{\"texts\": [\"a cat\", \"a dog\"]}\r\n\n  \n{\"text\": \"b\", \"extra\": {}, \"delay\": null}";
+        insta::assert_debug_snapshot!(conversations(rows), @r#"
+        [
+            Conversation {
+                id: "session_000000",
+                turns: [
+                    Turn {
+                        role: "user",
+                        parts: [
+                            Part {
+                                kind: PartKind(
+                                    0,
+                                ),
+                                name: "",
+                                data: "a cat",
+                            },
+                            Part {
+                                kind: PartKind(
+                                    0,
+                                ),
+                                name: "",
+                                data: "a dog",
+                            },
+                        ],
+                        max_tokens: None,
+                        extra_json: "",
+                        input_tokens: None,
+                    },
+                ],
+            },
+            Conversation {
+                id: "session_000001",
+                turns: [
+                    Turn {
+                        role: "user",
+                        parts: [
+                            Part {
+                                kind: PartKind(
+                                    0,
+                                ),
+                                name: "",
+                                data: "b",
+                            },
+                        ],
+                        max_tokens: None,
+                        extra_json: "",
+                        input_tokens: None,
+                    },
+                ],
+            },
+        ]
+        "#);
+    }
+
+    #[rstest]
+    #[case::url(r#"{"image": "https://example.com/card"}"#, PartKind::IMAGE, "https://example.com/card")]
+    #[case::data_url(
+        r#"{"audio": "data:audio/wav;base64,AAAA"}"#,
+        PartKind::AUDIO,
+        "data:audio/wav;base64,AAAA"
+    )]
+    #[case::file(r#"{"image": "./card.png"}"#, PartKind::IMAGE, "data:image/png;base64,cGl4ZWxz")]
+    #[case::upper_case(r#"{"audios": ["hum.WAV"]}"#, PartKind::AUDIO, "data:audio/wav;base64,cGl4ZWxz")]
+    #[case::video(r#"{"video": "HTTP://h/v.mp4"}"#, PartKind::VIDEO, "HTTP://h/v.mp4")]
+    fn media_are_sent_by_address_or_whole(#[case] row: &str, #[case] kind: PartKind, #[case] data: &str) {
+        let part = Part { kind, name: String::new(), data: data.into() };
+        assert_eq!(conversations(row)[0].turns[0].parts, [part]);
+    }
+
+    #[test]
+    fn texts_come_before_media() {
+        let parts =
+            &conversations(r#"{"images": ["card.png", "card.png"], "text": "Same?"}"#)[0].turns[0].parts;
+        let kinds: Vec<_> = parts.iter().map(|part| part.kind).collect();
+        assert_eq!(kinds, [PartKind::TEXT, PartKind::IMAGE, PartKind::IMAGE]);
+    }
+
+    #[test]
+    fn rows_of_one_session_are_conversations_of_their_own() {
+        let rows = "{\"text\": \"a\", \"session_id\": \"s\"}\n{\"text\": \"b\", \"session_id\": \"s\"}\n{\"text\": \"c\"}";
+        let conversations = conversations(rows);
+        let ids: Vec<_> = conversations.iter().map(|conversation| conversation.id.as_str()).collect();
+        assert_eq!(ids, ["s", "s", "session_000002"]);
+        assert!(conversations.iter().all(|conversation| conversation.turns.len() == 1));
+    }
+
+    #[test]
+    fn no_more_rows_are_read_than_wanted() {
+        let folder = folder("{\"text\": \"a\"}\n{\"text\": \"b\"}\nnot a row");
+        assert_eq!(read(&folder.path().join("d.jsonl"), Some(2)).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn errors_name_file_and_line() {
+        let folder = folder("\n{\"text\": \"a\"}\n{\"text\": }\n");
+        insta::assert_snapshot!(error(folder.path(), "d.jsonl"), @r#"
+        failed to read the row at `d.jsonl:3`: column 10 is not JSON: expected value
+            a row is one JSON object on one line, such as `{"text": "Name three rivers."}`
+        "#);
+    }
+
+    #[test]
+    fn files_that_are_no_rows_of_text_are_refused() {
+        let folder = folder("\n  \n");
+        fs::write(folder.path().join("packed.jsonl"), [0x1f, 0x8b, 8, 0]).unwrap();
+        fs::write(folder.path().join("packed.jsonl.gz"), "").unwrap();
+        fs::write(folder.path().join("latin.jsonl"), b"{\"text\": \"caf\xe9\"}").unwrap();
+        fs::write(folder.path().join("nothing.jsonl"), "").unwrap();
+        let files = [
+            "missing.jsonl",
+            ".",
+            "packed.jsonl",
+            "packed.jsonl.gz",
+            "latin.jsonl",
+            "d.jsonl",
+            "nothing.jsonl",
+        ];
+        let errors: String = files.into_iter().map(|file| error(folder.path(), file)).collect();
+        insta::assert_snapshot!(errors, @r#"
+        failed to read the input file `missing.jsonl`: No such file or directory (os error 2)
+            give a JSONL file that exists and may be read
+        failed to read the input file `.`: Is a directory (os error 21)
+            give a JSONL file that exists and may be read
+        failed to read the input file `packed.jsonl`: it is compressed with gzip
+            unpack it first: `gunzip --keep packed.jsonl`
+        failed to read the input file `packed.jsonl.gz`: it is compressed with gzip
+            unpack it first: `gunzip --keep packed.jsonl.gz`
+        failed to read the row at `latin.jsonl:1`: byte 14 is not UTF-8
+            save the file as UTF-8
+        failed to read the input file `d.jsonl`: it has no row
+            write one JSON object a line, such as `{"text": "Name three rivers."}`
+        failed to read the input file `nothing.jsonl`: it has no row
+            write one JSON object a line, such as `{"text": "Name three rivers."}`
+        "#);
+    }
+
+    #[test]
+    fn rows_that_are_not_understood_are_refused() {
+        insta::assert_snapshot!(errors_of(&[
+            "[1]",
+            "{\"text\": \"a\"",
+            "{\"txt\": \"a\"}",
+            "{\"text\": \"a\", \"Output_Lenght\": 3}",
+            "{\"text\": \"a\", \"zzz\": 1}",
+            "{\"text\": 5}",
+            "{\"text\": \"\"}",
+            "{\"texts\": \"a\"}",
+            "{\"texts\": [\"a\", null]}",
+            "{\"text\": \"a\", \"texts\": [\"b\"]}",
+            "{}",
+            "{\"texts\": [], \"role\": \"user\"}",
+            "{\"text\": \"a\", \"output_length\": 0}",
+            "{\"text\": \"a\", \"output_length\": 1.5}",
+            "{\"text\": \"a\", \"output_length\": \"8\"}",
+            "{\"text\": \"a\", \"extra\": [1]}",
+            "{\"text\": \"a\", \"type\": \"multi_turn\"}",
+            "{\"text\": \"a\", \"session_id\": 7}",
+        ]), @r#"
+        [1]
+            failed to read the row at `d.jsonl:1`: the row is a list, not an object
+        {"text": "a"
+            failed to read the row at `d.jsonl:1`: column 12 is not JSON: EOF while parsing an object
+            a row is one JSON object on one line, such as `{"text": "Name three rivers."}`
+        {"txt": "a"}
+            failed to read the row at `d.jsonl:1`: the key `txt` is not known
+            did you mean `text`?
+        {"text": "a", "Output_Lenght": 3}
+            failed to read the row at `d.jsonl:1`: the key `Output_Lenght` is not known
+            did you mean `output_length`?
+        {"text": "a", "zzz": 1}
+            failed to read the row at `d.jsonl:1`: the key `zzz` is not known
+            the keys are `text`, `texts`, `image`, `images`, `audio`, `audios`, `video`, `videos`, `role`, `session_id`, `output_length`, `extra`, `type`
+        {"text": 5}
+            failed to read the row at `d.jsonl:1`: `text` is a number, not a string
+        {"text": ""}
+            failed to read the row at `d.jsonl:1`: `text` is an empty string, not a string with content
+        {"texts": "a"}
+            failed to read the row at `d.jsonl:1`: `texts` is a string, not a list of strings
+        {"texts": ["a", null]}
+            failed to read the row at `d.jsonl:1`: `texts[1]` is null, not a string
+        {"text": "a", "texts": ["b"]}
+            failed to read the row at `d.jsonl:1`: the keys `text` and `texts` stand side by side
+            keep one of them
+        {}
+            failed to read the row at `d.jsonl:1`: it has no content: no text and no medium
+            a row is one JSON object on one line, such as `{"text": "Name three rivers."}`
+        {"texts": [], "role": "user"}
+            failed to read the row at `d.jsonl:1`: it has no content: no text and no medium
+            a row is one JSON object on one line, such as `{"text": "Name three rivers."}`
+        {"text": "a", "output_length": 0}
+            failed to read the row at `d.jsonl:1`: `output_length` is `0`, not a whole number of at least 1
+        {"text": "a", "output_length": 1.5}
+            failed to read the row at `d.jsonl:1`: `output_length` is `1.5`, not a whole number of at least 1
+        {"text": "a", "output_length": "8"}
+            failed to read the row at `d.jsonl:1`: `output_length` is `"8"`, not a whole number of at least 1
+        {"text": "a", "extra": [1]}
+            failed to read the row at `d.jsonl:1`: `extra` is a list, not an object
+        {"text": "a", "type": "multi_turn"}
+            failed to read the row at `d.jsonl:1`: `type` is `"multi_turn"`, not "single_turn"
+        {"text": "a", "session_id": 7}
+            failed to read the row at `d.jsonl:1`: `session_id` is a number, not a string
+        "#);
+    }
+
+    #[test]
+    fn what_cannot_be_done_yet_is_refused() {
+        insta::assert_snapshot!(errors_of(&[
+            "{\"turns\": [{\"text\": \"a\"}]}",
+            "{\"text\": \"a\", \"timestamp\": 0}",
+            "{\"text\": \"a\", \"delay\": 250}",
+            "{\"image\": \"card.png\", \"image_uuids\": [\"x\"]}",
+        ]), @r#"
+        {"turns": [{"text": "a"}]}
+            failed to read the row at `d.jsonl:1`: `turns` asks for a conversation of several turns, which this version does not do yet
+            put each turn on a line of its own; none will see another's answer
+        {"text": "a", "timestamp": 0}
+            failed to read the row at `d.jsonl:1`: `timestamp` asks for a timed replay, which this version does not do yet
+            remove it, and give an arrival rate instead
+        {"text": "a", "delay": 250}
+            failed to read the row at `d.jsonl:1`: `delay` asks for a timed replay, which this version does not do yet
+            remove it, and give an arrival rate instead
+        {"image": "card.png", "image_uuids": ["x"]}
+            failed to read the row at `d.jsonl:1`: `image_uuids` asks for images by reference, which this version does not do yet
+            remove it, to send the images whole
+        "#);
+    }
+
+    #[test]
+    fn media_that_cannot_be_sent_are_refused() {
+        insta::assert_snapshot!(errors_of(&[
+            "{\"image\": \"lost.png\"}",
+            "{\"images\": [\"card.png\", \"notes.txt\"]}",
+            "{\"video\": \"card.png\"}",
+            "{\"audio\": \"hum\"}",
+        ]), @r#"
+        {"image": "lost.png"}
+            failed to read the row at `d.jsonl:1`: `image` names `lost.png`, which cannot be read: No such file or directory (os error 2)
+            relative paths start at the input file's folder
+        {"images": ["card.png", "notes.txt"]}
+            failed to read the row at `d.jsonl:1`: `images` names `notes.txt`, whose type is not known
+            known extensions are `.png`, `.jpg`, `.jpeg`, `.webp`, `.gif`, `.bmp`; or give a data URL
+        {"video": "card.png"}
+            failed to read the row at `d.jsonl:1`: `video` names `card.png`, whose type is not known
+            known extensions are `.mp4`, `.webm`, `.mov`, `.mkv`; or give a data URL
+        {"audio": "hum"}
+            failed to read the row at `d.jsonl:1`: `audio` names `hum`, whose type is not known
+            known extensions are `.wav`, `.mp3`, `.flac`, `.ogg`, `.m4a`; or give a data URL
+        "#);
+    }
+}

@@ -1,0 +1,85 @@
+//! Length laws: how many tokens a turn has.
+//!
+//! Knows the law and a random stream, not what the tokens are for.
+
+use rand::Rng;
+use rand_distr::{Distribution, Normal};
+
+use crate::{config::LengthLaw, seed::Seed};
+
+/// A law whose mass is almost all below one token is given up after so many draws.
+const MOST_DRAWS: u32 = 10_000;
+
+/// Input tokens of one text after the other, without end.
+pub(super) fn input_lengths(law: LengthLaw, seed: Seed) -> impl Iterator<Item = u64> {
+    lengths(law, seed.stream("dataset.prompt.length"))
+}
+
+/// Requested output tokens of one turn after the other, without end.
+pub(super) fn output_lengths(law: LengthLaw, seed: Seed) -> impl Iterator<Item = u64> {
+    lengths(law, seed.stream("composer.turn.max_tokens"))
+}
+
+fn lengths(law: LengthLaw, mut rng: impl Rng) -> impl Iterator<Item = u64> {
+    std::iter::repeat_with(move || draw(law, &mut rng))
+}
+
+/// Draws a length, at least 1.
+///
+/// A standard deviation of 0 (or less, or none at all) gives the mean, rounded, every time. Otherwise the normal law
+/// is drawn until the rounded number is positive: a law that reaches below 1 is cut there, which lifts its mean a
+/// little. Rounding is to the nearest, so that the mean of other laws is what was asked for; `aiperf` rounds up, which
+/// adds half a token.
+fn draw(law: LengthLaw, rng: &mut impl Rng) -> u64 {
+    let normal = (law.stddev > 0.0).then(|| Normal::new(law.mean, law.stddev).ok()).flatten();
+    let drawn = normal
+        .and_then(|normal| (0..MOST_DRAWS).map(|_| tokens(normal.sample(rng))).find(|&tokens| tokens > 0));
+    drawn.unwrap_or_else(|| tokens(law.mean).max(1))
+}
+
+/// The nearest whole number; 0 for anything below it.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is meant")]
+fn tokens(length: f64) -> u64 {
+    length.round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::input_lengths;
+    use crate::{config::LengthLaw, seed::Seed};
+
+    fn draws(mean: f64, stddev: f64, count: usize) -> Vec<u64> {
+        input_lengths(LengthLaw { mean, stddev }, Seed::new(42)).take(count).collect()
+    }
+
+    #[rstest]
+    #[case::whole(550.0, 0.0, 550)]
+    #[case::rounded(3.5, 0.0, 4)]
+    #[case::at_least_one(0.2, 0.0, 1)]
+    #[case::negative_spread_is_none(12.0, -1.0, 12)]
+    #[case::spread_that_is_no_number(12.0, f64::NAN, 12)]
+    #[case::hopelessly_low(-1e9, 1.0, 1)]
+    fn a_law_without_spread_gives_its_mean(#[case] mean: f64, #[case] stddev: f64, #[case] expected: u64) {
+        assert_eq!(draws(mean, stddev, 3), [expected; 3]);
+    }
+
+    #[test]
+    fn lengths_follow_the_normal_law() {
+        let lengths: Vec<f64> = draws(550.0, 50.0, 20_000).into_iter().map(|length| length as f64).collect();
+        let count = lengths.len() as f64;
+        let mean = lengths.iter().sum::<f64>() / count;
+        let variance = lengths.iter().map(|length| (length - mean).powi(2)).sum::<f64>() / count;
+        assert!((mean - 550.0).abs() < 1.5, "mean {mean}");
+        assert!((variance.sqrt() - 50.0).abs() < 1.0, "standard deviation {}", variance.sqrt());
+    }
+
+    proptest! {
+        #[test]
+        fn lengths_are_positive_whatever_the_law(mean in -50.0..50.0, stddev in 0.0..100.0) {
+            prop_assert!(draws(mean, stddev, 20).into_iter().all(|length| length > 0));
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! Tokenizers: what counts tokens in a run.
+//!
+//! A [`Tokenizer`] is built in or read from a local file; nothing is ever downloaded. It counts plain text: no
+//! begin-of-text or other special token is added. It knows nothing of prompts and records.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    thread,
+};
+
+use sha2::{Digest, Sha256};
+
+use crate::config::TokenizerChoice;
+
+/// The file that a tokenizer's folder must hold.
+const FILE_NAME: &str = "tokenizer.json";
+
+/// SHA-256 of the published vocabulary file `o200k_base.tiktoken`. A test derives it from the vocabulary in use.
+const BUILTIN_FINGERPRINT: &str = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d";
+
+/// Text of several scripts. A vocabulary without a token for the unknown fails on it, rather than in the middle of
+/// a run.
+const PROBE: &str = "The 7 naïve 漢字, \u{1f980} Ωqzjx\n";
+
+/// Counts tokens. May be shared by any number of threads.
+pub(crate) struct Tokenizer {
+    name: String,
+    fingerprint: String,
+    engine: Engine,
+}
+
+enum Engine {
+    /// `o200k_base`, one for the process: dropping its 600,000 allocations would cost 40 ms at every exit.
+    Builtin,
+    Local(Box<tokenizers::Tokenizer>),
+}
+
+/// Why there is no tokenizer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TokenizerError {
+    /// Nothing has this path.
+    #[error("find the tokenizer `{path}`: there is no such file or folder")]
+    Missing {
+        /// As the user gave it.
+        path: PathBuf,
+    },
+    /// The folder holds no `tokenizer.json`.
+    #[error("find the tokenizer in the folder `{path}`: it holds no `{FILE_NAME}`")]
+    NotInFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The file cannot be read.
+    #[error("read the tokenizer `{path}`")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file holds something else, or a kind of tokenizer that this version does not know.
+    #[error("read `{path}` as a tokenizer")]
+    NotATokenizer {
+        /// The file.
+        path: PathBuf,
+        /// Where it stops making sense.
+        source: tokenizers::Error,
+    },
+    /// Its vocabulary cannot express every text.
+    #[error("encode a probe text with the tokenizer `{path}`")]
+    CannotEncode {
+        /// The file.
+        path: PathBuf,
+        /// What it stumbled over.
+        source: tokenizers::Error,
+    },
+}
+
+impl TokenizerError {
+    /// What the user can do about it.
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Self::Missing { path } if looks_like_a_hub_id(path) => format!(
+                "prony is offline and fetches nothing from a model hub: give the folder that holds the `{FILE_NAME}` \
+                 of `{}`, or `builtin`",
+                path.display()
+            ),
+            Self::Missing { .. } => {
+                format!("give a `{FILE_NAME}`, the folder that holds one, or `builtin`")
+            }
+            Self::NotInFolder { .. } => format!(
+                "give a folder that holds a `{FILE_NAME}` (`save_pretrained` of a fast tokenizer writes one), or \
+                 `builtin`"
+            ),
+            Self::Unreadable { .. } => "check the file's permissions".to_owned(),
+            Self::NotATokenizer { .. } => {
+                format!("give a `{FILE_NAME}` as the `tokenizers` library writes it, or `builtin`")
+            }
+            Self::CannotEncode { .. } => {
+                "give a tokenizer whose vocabulary covers bytes or has an unknown token, or `builtin`"
+                    .to_owned()
+            }
+        }
+    }
+}
+
+impl Tokenizer {
+    /// Makes the chosen tokenizer ready.
+    ///
+    /// The built-in one takes about 150 ms of one core to load, so that is done behind the caller's back while the
+    /// run sets up: this returns at once, and the first count waits for the rest ([`Tokenizer::wait_until_loaded`]).
+    /// A local one is loaded here, because its errors are the user's to mend.
+    pub(crate) fn load(choice: &TokenizerChoice) -> Result<Self, TokenizerError> {
+        match choice {
+            TokenizerChoice::Builtin => Ok(Self::builtin()),
+            TokenizerChoice::Local(path) => Self::local(path),
+        }
+    }
+
+    fn builtin() -> Self {
+        // Without a thread to spare the first use loads it.
+        let loading = thread::Builder::new().name("tokenizer".into());
+        drop(loading.spawn(tiktoken_rs::o200k_base_singleton));
+        Self {
+            name: "builtin:o200k_base".into(),
+            fingerprint: BUILTIN_FINGERPRINT.into(),
+            engine: Engine::Builtin,
+        }
+    }
+
+    fn local(choice: &Path) -> Result<Self, TokenizerError> {
+        let path = find(choice)?;
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(source) => return Err(TokenizerError::Unreadable { path, source }),
+        };
+        match parse(&text) {
+            Ok(tokenizer) => match tokenizer.encode_fast(PROBE, false) {
+                Ok(_) => Ok(Self {
+                    name: choice.display().to_string(),
+                    fingerprint: hexadecimal(&Sha256::digest(&text)),
+                    engine: Engine::Local(Box::new(tokenizer)),
+                }),
+                Err(source) => Err(TokenizerError::CannotEncode { path, source }),
+            },
+            Err(source) => Err(TokenizerError::NotATokenizer { path, source }),
+        }
+    }
+
+    /// What the user calls it, for the report.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// SHA-256 of the vocabulary's file, in hexadecimal: two runs with the same one count alike.
+    pub(crate) fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// Waits for a load that [`Tokenizer::load`] left running. Do this before the load on the server starts if a
+    /// core at work beside it could bend the measurement.
+    pub(crate) fn wait_until_loaded(&self) {
+        if self.is_builtin() {
+            tiktoken_rs::o200k_base_singleton();
+        }
+    }
+
+    /// It is the vocabulary that ships inside the binary.
+    pub(super) fn is_builtin(&self) -> bool {
+        matches!(self.engine, Engine::Builtin)
+    }
+
+    /// Tokens of a text.
+    pub(crate) fn count(&self, text: &str) -> usize {
+        match &self.engine {
+            Engine::Builtin => tiktoken_rs::o200k_base_singleton().count_ordinary(text),
+            Engine::Local(tokenizer) => encoding(tokenizer, text).map_or(0, |encoding| encoding.len()),
+        }
+    }
+
+    /// The ids of a text's tokens.
+    pub(crate) fn encode(&self, text: &str) -> Vec<u32> {
+        match &self.engine {
+            Engine::Builtin => tiktoken_rs::o200k_base_singleton().encode_ordinary(text),
+            Engine::Local(tokenizer) => {
+                encoding(tokenizer, text).map_or_else(Vec::new, |encoding| encoding.get_ids().to_vec())
+            }
+        }
+    }
+
+    /// The text of ids: empty if the vocabulary lacks one of them. A character cut in two becomes U+FFFD.
+    pub(crate) fn decode(&self, ids: &[u32]) -> String {
+        match &self.engine {
+            Engine::Builtin => {
+                let bytes = tiktoken_rs::o200k_base_singleton().decode_bytes(ids).unwrap_or_default();
+                String::from_utf8_lossy(&bytes).into_owned()
+            }
+            Engine::Local(tokenizer) => tokenizer.decode(ids, false).unwrap_or_default(),
+        }
+    }
+}
+
+/// The file that the user's path means.
+fn find(choice: &Path) -> Result<PathBuf, TokenizerError> {
+    if choice.is_dir() {
+        let file = choice.join(FILE_NAME);
+        return if file.exists() {
+            Ok(file)
+        } else {
+            Err(TokenizerError::NotInFolder { path: choice.into() })
+        };
+    }
+    if choice.exists() { Ok(choice.into()) } else { Err(TokenizerError::Missing { path: choice.into() }) }
+}
+
+/// Reads a `tokenizer.json`, without the truncation and padding that it may prescribe: those serve training, and
+/// would bend every count.
+fn parse(text: &[u8]) -> Result<tokenizers::Tokenizer, tokenizers::Error> {
+    let mut tokenizer = tokenizers::Tokenizer::from_bytes(text)?;
+    tokenizer.with_truncation(None)?;
+    tokenizer.with_padding(None);
+    Ok(tokenizer)
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+}
+
+/// Encodes a text. After the probe a failure is out of the ordinary: the text then counts nothing, and the log says so.
+fn encoding(tokenizer: &tokenizers::Tokenizer, text: &str) -> Option<tokenizers::Encoding> {
+    tokenizer
+        .encode_fast(text, false)
+        .inspect_err(|error| tracing::warn!(%error, "a text was not counted"))
+        .ok()
+}
+
+/// One slash and nothing that only a path has: `org/name`, as model hubs name things.
+fn looks_like_a_hub_id(path: &Path) -> bool {
+    let Some((owner, name)) = path.to_str().and_then(|path| path.split_once('/')) else { return false };
+    let plain = |part: &str| {
+        part.starts_with(|first: char| first.is_ascii_alphanumeric())
+            && part.chars().all(|char| char.is_ascii_alphanumeric() || "-_.".contains(char))
+    };
+    plain(owner) && plain(name) && path.extension().is_none_or(|extension| extension != "json")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{error::Error as _, fs, path::PathBuf, thread};
+
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use rstest::rstest;
+    use sha2::{Digest, Sha256};
+    use tempfile::TempDir;
+
+    use super::{Tokenizer, hexadecimal};
+    use crate::config::TokenizerChoice;
+
+    fn builtin() -> Tokenizer {
+        Tokenizer::load(&TokenizerChoice::Builtin).unwrap()
+    }
+
+    fn fixture() -> PathBuf {
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/tokenizer").into()
+    }
+
+    fn local(path: PathBuf) -> Tokenizer {
+        Tokenizer::load(&TokenizerChoice::Local(path)).unwrap()
+    }
+
+    /// The error, its cause and its hint.
+    fn error(path: impl Into<PathBuf>) -> String {
+        let error = Tokenizer::load(&TokenizerChoice::Local(path.into())).err().unwrap();
+        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        format!("failed to {error}{cause}\n    {}", error.hint())
+    }
+
+    #[test]
+    fn the_builtin_vocabulary_is_o200k() {
+        let tokenizer = builtin();
+        assert_eq!(tokenizer.name(), "builtin:o200k_base");
+        assert_eq!(tokenizer.encode("hello world"), [24912, 2375]);
+        assert_eq!(tokenizer.count("hello world"), 2);
+    }
+
+    #[test]
+    fn the_builtin_fingerprint_is_that_of_the_vocabulary_in_use() {
+        let tokenizer = builtin();
+        tokenizer.wait_until_loaded();
+        let vocabulary = tiktoken_rs::o200k_base_singleton();
+        let lines = (0..199_998).map(|id| {
+            let bytes = vocabulary.decode_bytes(&[id]).unwrap();
+            format!("{} {id}\n", STANDARD.encode(bytes))
+        });
+        assert_eq!(hexadecimal(&Sha256::digest(lines.collect::<String>())), tokenizer.fingerprint());
+    }
+
+    #[rstest]
+    #[case::folder(fixture())]
+    #[case::file(fixture().join("tokenizer.json"))]
+    fn a_local_tokenizer_is_a_file_or_its_folder(#[case] path: PathBuf) {
+        let tokenizer = local(path.clone());
+        assert_eq!(tokenizer.name(), path.display().to_string());
+        assert_eq!(
+            tokenizer.fingerprint(),
+            "e15e41d236607c1a77a15558a808bf3e43046b5b6c6d72e6e0f84c446eb38a76"
+        );
+        assert_eq!(tokenizer.count("hello"), tokenizer.encode("hello").len());
+    }
+
+    #[rstest]
+    #[case::builtin(builtin())]
+    #[case::local(local(fixture()))]
+    fn texts_survive_encoding(
+        #[case] tokenizer: Tokenizer,
+        #[values("", "Rivers, and\n\n seas.", "漢字 🦀 naïve")] text: &str,
+    ) {
+        assert_eq!(tokenizer.decode(&tokenizer.encode(text)), text);
+        assert_eq!(tokenizer.count(text), tokenizer.encode(text).len());
+    }
+
+    #[rstest]
+    #[case::builtin(builtin())]
+    #[case::local(local(fixture()))]
+    fn ids_that_do_not_exist_are_no_text(#[case] tokenizer: Tokenizer) {
+        assert_eq!(tokenizer.decode(&[u32::MAX]), "");
+    }
+
+    #[test]
+    fn the_special_tokens_of_the_builtin_vocabulary_are_plain_text() {
+        assert!(builtin().count("<|endoftext|>") > 1);
+    }
+
+    #[test]
+    fn threads_share_a_tokenizer() {
+        let tokenizer = builtin();
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| assert_eq!(tokenizer.count("hello world"), 2));
+            }
+        });
+    }
+
+    #[test]
+    fn truncation_and_padding_of_the_file_bend_no_count() {
+        let text = fs::read_to_string(fixture().join("tokenizer.json")).unwrap();
+        let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        json["truncation"] = serde_json::json!({
+            "direction": "Right", "max_length": 8, "strategy": "LongestFirst", "stride": 0
+        });
+        json["padding"] = serde_json::json!({
+            "strategy": {"Fixed": 64}, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0,
+            "pad_type_id": 0, "pad_token": "<|endoftext|>"
+        });
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("tokenizer.json"), json.to_string()).unwrap();
+        let text = "one two three four five six seven eight nine ten";
+        assert_eq!(local(folder.path().into()).count(text), local(fixture()).count(text));
+        assert_eq!(local(folder.path().into()).count("a"), local(fixture()).count("a"));
+    }
+
+    #[test]
+    fn a_path_that_does_not_exist_is_refused() {
+        insta::assert_snapshot!(error("no/such/tokenizer.json"), @r"
+        failed to find the tokenizer `no/such/tokenizer.json`: there is no such file or folder
+            give a `tokenizer.json`, the folder that holds one, or `builtin`
+        ");
+        insta::assert_snapshot!(error("./here"), @r"
+        failed to find the tokenizer `./here`: there is no such file or folder
+            give a `tokenizer.json`, the folder that holds one, or `builtin`
+        ");
+    }
+
+    #[test]
+    fn a_name_on_a_model_hub_is_refused_with_the_way_out() {
+        insta::assert_snapshot!(error("some-org/Some-Model-7B.v2"), @r"
+        failed to find the tokenizer `some-org/Some-Model-7B.v2`: there is no such file or folder
+            prony is offline and fetches nothing from a model hub: give the folder that holds the `tokenizer.json` of `some-org/Some-Model-7B.v2`, or `builtin`
+        ");
+    }
+
+    #[test]
+    fn what_is_no_tokenizer_is_refused() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("tokenizer.json");
+        let error = |path: &std::path::Path| error(path).replace(&folder.path().display().to_string(), "DIR");
+        insta::assert_snapshot!(error(folder.path()), @r"
+        failed to find the tokenizer in the folder `DIR`: it holds no `tokenizer.json`
+            give a folder that holds a `tokenizer.json` (`save_pretrained` of a fast tokenizer writes one), or `builtin`
+        ");
+        fs::write(&path, "not json").unwrap();
+        insta::assert_snapshot!(error(folder.path()), @r"
+        failed to read `DIR/tokenizer.json` as a tokenizer: expected ident at line 1 column 2
+            give a `tokenizer.json` as the `tokenizers` library writes it, or `builtin`
+        ");
+        fs::write(&path, "{}").unwrap();
+        insta::assert_snapshot!(error(&path), @r"
+        failed to read `DIR/tokenizer.json` as a tokenizer: Model missing. at line 1 column 2
+            give a `tokenizer.json` as the `tokenizers` library writes it, or `builtin`
+        ");
+        // A vocabulary of one word, without a token for all others.
+        let model = serde_json::json!({"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "?"});
+        fs::write(
+            &path,
+            serde_json::json!({"version": "1.0", "added_tokens": [], "model": model}).to_string(),
+        )
+        .unwrap();
+        insta::assert_snapshot!(error(&path), @r"
+        failed to encode a probe text with the tokenizer `DIR/tokenizer.json`: WordLevel error: Missing [UNK] token from the vocabulary
+            give a tokenizer whose vocabulary covers bytes or has an unknown token, or `builtin`
+        ");
+    }
+}
