@@ -1,1 +1,127 @@
-//! Placeholder.
+//! A prony service that scrapes the Prometheus pages of the servers under load.
+//!
+//! Its noun is the sample: one page at one instant, published as a
+//! [`ServerMetricsBatch`](prony_plugin_api::message::ServerMetricsBatch). Pages are scraped when a phase begins, at
+//! every interval while it runs, and when it has ended, so that what happened on the server can be counted over the
+//! phase's own window. It computes nothing: that is the report's work.
+//!
+//! A page that fails is a sample with an error, never a failure of the service.
+
+mod collector;
+mod fetch;
+mod options;
+mod outbox;
+mod page;
+mod prometheus;
+
+use std::{
+    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use prony_plugin_api::{
+    ErrorKind, HostHandle, LogLevel, Message, PluginError, RawMessage, Result, Service,
+    message::{PhaseEnded, PhaseStarted},
+};
+
+use self::{
+    collector::{Collector, Command},
+    options::Options,
+    outbox::Outbox,
+    page::Page,
+};
+
+/// Under what the service's log lines stand.
+const TARGET: &str = "server_metrics";
+
+/// The service.
+///
+/// Messages are handed to a thread of its own, which scrapes at once: a slow page must not hold up the host's call.
+#[derive(Debug)]
+pub struct ServerMetrics {
+    host: HostHandle,
+    options: Options,
+    thread: Option<Thread>,
+}
+
+#[derive(Debug)]
+struct Thread {
+    commands: Sender<Command>,
+    /// Never carries a message: it is closed when the thread ends.
+    ended: Receiver<()>,
+    handle: JoinHandle<()>,
+}
+
+impl Service for ServerMetrics {
+    const SUBSCRIPTIONS: &'static [&'static str] = &[PhaseStarted::TYPE, PhaseEnded::TYPE];
+    const OPTIONS: &'static str = options::SCHEMA;
+
+    fn new(options: &str, host: HostHandle) -> Result<Self> {
+        Ok(Self { host, options: Options::read(options)?, thread: None })
+    }
+
+    fn start(&mut self) -> Result<()> {
+        let names = self.options.page_names();
+        let collector = Collector {
+            host: self.host,
+            pages: names
+                .into_iter()
+                .zip(&self.options.urls)
+                .map(|(name, url)| Page::new(name, url.clone()))
+                .collect(),
+            interval_ns: self.options.interval_ms.saturating_mul(1_000_000),
+            outbox: Outbox::default(),
+        };
+        let (commands, received) = mpsc::channel();
+        let (ending, ended) = mpsc::channel();
+        let handle = thread::Builder::new()
+            .name("server metrics".to_owned())
+            .spawn(move || {
+                let _closed_at_the_end: Sender<()> = ending;
+                collector.run(&received);
+            })
+            .map_err(|error| PluginError::io(format!("start the scraping thread: {error}")))?;
+        self.thread = Some(Thread { commands, ended, handle });
+        Ok(())
+    }
+
+    fn on_message(&mut self, message: &RawMessage<'_>) -> Result<()> {
+        match message.message_type() {
+            PhaseStarted::TYPE => self.tell(Command::PhaseStarted),
+            PhaseEnded::TYPE => self.tell(Command::PhaseEnded),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Waits for the scrapes that were asked for, and for what is still to be published.
+    fn stop(&mut self, deadline: Duration) -> Result<()> {
+        // A little earlier than asked for, so that the host gets its answer within the deadline.
+        let deadline = deadline.mul_f64(0.9);
+        let deadline_ns =
+            self.host.now_ns().saturating_add(u64::try_from(deadline.as_nanos()).unwrap_or(u64::MAX));
+        self.tell(Command::Stop { deadline_ns });
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        if thread.ended.recv_timeout(deadline) == Err(RecvTimeoutError::Timeout) {
+            self.host
+                .log(LogLevel::Warn, TARGET, || "a page did not answer before the run was over".to_owned());
+            return Ok(());
+        }
+        thread.handle.join().map_err(|_| PluginError::new(ErrorKind::PANIC, "scrape: the thread panicked"))
+    }
+}
+
+impl ServerMetrics {
+    fn tell(&self, command: Command) {
+        if let Some(thread) = &self.thread {
+            // A thread that has ended panicked, which `stop` finds out.
+            let _ = thread.commands.send(command);
+        }
+    }
+}
+
+prony_plugin_api::export_plugin! { services: [ServerMetrics] }
+
+#[cfg(test)]
+mod tests;

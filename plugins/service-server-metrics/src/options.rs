@@ -1,0 +1,141 @@
+//! The options: exports [`Options`], checked.
+
+use prony_plugin_api::{PluginError, Result};
+use serde::Deserialize;
+
+/// JSON Schema of [`Options`].
+pub(crate) const SCHEMA: &str = r#"{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "type": "object",
+  "properties": {
+    "urls": {
+      "description": "Prometheus pages to scrape.",
+      "type": "array",
+      "items": {"type": "string", "format": "uri"},
+      "default": []
+    },
+    "interval_ms": {
+      "description": "Milliseconds from one scrape of a page to the next while a phase runs.",
+      "type": "integer",
+      "minimum": 1,
+      "default": 1000
+    }
+  }
+}"#;
+
+/// What the service is told.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Options {
+    /// Prometheus pages to scrape, each once.
+    pub(crate) urls: Vec<String>,
+    /// Milliseconds from one scrape of a page to the next while a phase runs.
+    pub(crate) interval_ms: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { urls: Vec::new(), interval_ms: 1000 }
+    }
+}
+
+impl Options {
+    /// Reads and checks the text of a JSON object.
+    ///
+    /// # Errors
+    /// `config`, when an option has a wrong type or value.
+    pub(crate) fn read(json: &str) -> Result<Self> {
+        let mut options: Self = serde_json::from_str(json).map_err(|error| {
+            PluginError::config(format!("read the options of the server metrics: {error}"))
+                .hint("give `urls` as a list of texts and `interval_ms` as a whole number")
+        })?;
+        if options.interval_ms == 0 {
+            return Err(PluginError::config("use `interval_ms` of `0`").hint("the least is 1"));
+        }
+        let mut seen = Vec::new();
+        options.urls.retain(|url| {
+            !seen.contains(url) && {
+                seen.push(url.clone());
+                true
+            }
+        });
+        Ok(options)
+    }
+
+    /// What each page is called wherever it is written down: its address without user, password and query, which may
+    /// be secret. Pages that only differ there get a number.
+    pub(crate) fn page_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for url in &self.urls {
+            let name = without_secrets(url);
+            let alike = names.iter().filter(|taken| taken.split('#').next() == Some(name.as_str())).count();
+            names.push(if alike == 0 { name } else { format!("{name}#{}", alike + 1) });
+        }
+        names
+    }
+}
+
+fn without_secrets(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + "://".len()));
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}{host}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use prony_plugin_api::ErrorKind;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn pages_are_scraped_every_second_unless_told_otherwise() {
+        let options = Options::read(r#"{"urls": ["http://h/metrics"]}"#).unwrap();
+        assert_eq!(options, Options { urls: vec!["http://h/metrics".into()], interval_ms: 1000 });
+        assert_eq!(Options::read(r#"{"interval_ms": 50}"#).unwrap().interval_ms, 50);
+    }
+
+    #[test]
+    fn a_page_that_is_named_twice_is_scraped_once() {
+        let options = Options::read(r#"{"urls": ["http://a/", "http://b/", "http://a/"]}"#).unwrap();
+        assert_eq!(options.urls, ["http://a/", "http://b/"]);
+    }
+
+    #[test]
+    fn options_of_a_newer_host_are_ignored() {
+        assert_eq!(Options::read(r#"{"newer": true}"#).unwrap(), Options::default());
+    }
+
+    #[rstest]
+    #[case(r#"{"urls": "http://h/metrics"}"#)]
+    #[case(r#"{"urls": [1]}"#)]
+    #[case(r#"{"interval_ms": "1s"}"#)]
+    #[case(r#"{"interval_ms": 0}"#)]
+    #[case(r#"{"interval_ms": -1}"#)]
+    #[case("urls")]
+    fn a_wrong_option_is_a_config_error_with_a_hint(#[case] json: &str) {
+        let error = Options::read(json).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::CONFIG);
+        assert!(!error.hint.is_empty());
+    }
+
+    #[test]
+    fn the_schema_is_json_and_names_every_option() {
+        let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+        assert_eq!(schema["properties"]["interval_ms"]["default"], Options::default().interval_ms);
+        assert_eq!(schema["properties"]["urls"]["type"], "array");
+    }
+
+    #[test]
+    fn names_of_pages_hold_no_secret_and_differ() {
+        let urls =
+            ["http://me:pw@h:1/m?token=x", "http://h:1/m?token=y", "http://h:2/m", "h:3/m", "http://h@h"];
+        let options = Options { urls: urls.map(str::to_owned).into(), ..Options::default() };
+        assert_eq!(
+            options.page_names(),
+            ["http://h:1/m", "http://h:1/m#2", "http://h:2/m", "h:3/m", "http://h"]
+        );
+    }
+}
