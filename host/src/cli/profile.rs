@@ -20,7 +20,8 @@ use crate::{
     },
     dataset::{self, DatasetError, Tokenizer, TokenizerError},
     plugin::{DiscoveryOptions, PluginError, Registry},
-    record::RunHeader,
+    record::{RunHeader, journal::JournalError},
+    report::Report,
     run::{
         RunError,
         artifact_dir::{self, ArtifactDirError},
@@ -40,14 +41,20 @@ const DEFAULT_ENDPOINT: &str = "chat";
 pub(super) fn run(flags: &ProfileFlags) -> Result<Exit, Failure> {
     // First, so that it comes up while everything else is prepared.
     let mut mock = flags.mock.then(MockProcess::start).transpose()?;
-    let registry = Registry::discover(&DiscoveryOptions::from_environment(&flags.plugins))?;
+    let registry = Registry::discover(&DiscoveryOptions::from_env(flags.plugins.clone()))?;
     let run = prepare(flags, &registry, mock.as_mut())?;
     let dir = run.dir.clone();
     let ending = conduct(run, &registry);
     drop(mock);
-    // Whatever happened to the run, what stands in its journal is reported.
+    if let Err(RunError::Journal(JournalError::Write { .. })) = &ending {
+        // What stands in the journal is reported all the same, if there is room for a report.
+        if let Err(failure) = report::write(&dir) {
+            terminal::explain(&failure);
+        }
+    }
+    let ending = ending?;
     let report = report::write(&dir)?;
-    match ending? {
+    match ending {
         Some(Ending::Interrupted) => Ok(Exit::Interrupted),
         Some(Ending::EndpointPoisoned(_)) => Ok(Exit::Plugin),
         Some(Ending::ServiceLost(_) | Ending::JournalLost) => Ok(Exit::Failed),
@@ -56,7 +63,7 @@ pub(super) fn run(flags: &ProfileFlags) -> Result<Exit, Failure> {
 }
 
 /// How a run that came to its end ends the process.
-fn outcome(report: &crate::report::Report) -> Exit {
+fn outcome(report: &Report) -> Exit {
     if report.profiling.outcomes.succeeded > 0 {
         Exit::Success
     } else if report.never_connected() {
@@ -73,8 +80,8 @@ fn prepare(
     mock: Option<&mut MockProcess>,
 ) -> Result<Run, Failure> {
     let entry = registry.endpoint(flags.endpoint_type.as_deref().unwrap_or(DEFAULT_ENDPOINT))?;
-    let metadata = entry.metadata();
-    let mut resolved = plan(flags, entry.name(), metadata)?;
+    let metadata = &entry.metadata;
+    let mut resolved = plan(flags, &entry.name, metadata)?;
     let tokenizer = load_tokenizer(&resolved.config, metadata)?;
     let endpoint = setup::load_endpoint(registry, &resolved.config)?;
     let seed = Seed::new(resolved.config.random_seed);
@@ -198,7 +205,7 @@ impl Explain for PluginError {
     }
 
     fn hint(&self) -> Option<String> {
-        PluginError::hint(self)
+        Some(PluginError::hint(self)).filter(|hint| !hint.is_empty())
     }
 }
 

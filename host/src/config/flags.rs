@@ -62,7 +62,7 @@ pub(crate) struct ProfileFlags {
     #[arg(long, help_heading = TARGET)]
     pub(crate) use_legacy_max_tokens: bool,
 
-    /// Measure prony's own mock server; needs no URL and no model.
+    /// Measure prony's own mock server, with streaming; needs no URL and no model.
     #[arg(long, conflicts_with = "url", help_heading = TARGET)]
     pub(crate) mock: bool,
 
@@ -175,6 +175,10 @@ pub(crate) struct ProfileFlags {
     /// Folder for this run's files [default: a new one under artifacts].
     #[arg(long, visible_alias = "output-artifact-dir", value_name = "DIR", help_heading = OUTPUT)]
     pub(crate) artifact_dir: Option<PathBuf>,
+
+    /// Keep the generated texts, and write them to outputs.json.
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) export_outputs_json: bool,
 
     /// Replace the files of an earlier run in --artifact-dir.
     #[arg(long, requires = "artifact_dir", help_heading = OUTPUT)]

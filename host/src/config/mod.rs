@@ -36,6 +36,9 @@ pub(crate) struct RunConfig {
     pub(crate) artifact_dir: PathBuf,
     /// Where server metrics are scraped.
     pub(crate) server_metrics: ServerMetricsConfig,
+    /// Keep the generated texts in the journal.
+    #[serde(default)]
+    pub(crate) export_outputs: bool,
 }
 
 /// The server and the dialect to speak to it.

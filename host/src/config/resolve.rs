@@ -137,7 +137,7 @@ pub(crate) fn resolve(
     facts: &Facts,
 ) -> Result<Resolved, ConfigError> {
     check_endpoint(flags, endpoint, endpoint_name)?;
-    let target = target::target(flags, endpoint_name)?;
+    let target = target::target(flags, endpoint, endpoint_name)?;
     let phases = load::phases(flags)?;
     let dataset = content::dataset(flags, &phases)?;
     let (workers, workers_warning) = workers(flags, &phases, facts);
@@ -155,6 +155,7 @@ pub(crate) fn resolve(
         random_seed: flags.random_seed.unwrap_or(facts.seed),
         workers,
         artifact_dir,
+        export_outputs: flags.export_outputs_json,
     };
     Ok(Resolved { config, warnings })
 }

@@ -2,14 +2,26 @@
 
 use prony_plugin_api::TextKind;
 
-use super::{CountedTokens, Record};
+use super::{CountedTokens, Output, Record};
 use crate::{
     dataset::{Conversation, Tokenizer},
     request::{answer::Answer, exchange::Finished},
 };
 
-/// Makes the record. Without a tokenizer nothing is counted.
-pub(crate) fn build(finished: Finished, dataset: &[Conversation], tokenizer: Option<&Tokenizer>) -> Record {
+/// How records are made.
+#[derive(Clone, Copy)]
+pub(crate) struct Recipe<'a> {
+    /// What the requests said.
+    pub(crate) dataset: &'a [Conversation],
+    /// What counts tokens; without one nothing is counted.
+    pub(crate) tokenizer: Option<&'a Tokenizer>,
+    /// Keep the generated texts.
+    pub(crate) keep_outputs: bool,
+}
+
+/// Makes the record.
+pub(crate) fn build(finished: Finished, recipe: Recipe<'_>) -> Record {
+    let Recipe { dataset, tokenizer, keep_outputs } = recipe;
     let Finished { exchange, .. } = finished;
     let conversation = &dataset[finished.conversation];
     let answer = &exchange.answer;
@@ -39,6 +51,7 @@ pub(crate) fn build(finished: Finished, dataset: &[Conversation], tokenizer: Opt
         usage: answer.usage,
         requested_output_tokens: finished.requested_output_tokens,
         finish_reasons: finish_reasons(answer),
+        outputs: if keep_outputs { outputs(answer) } else { Vec::new() },
         embeddings: answer.embeddings,
         rankings: answer.rankings,
         model: exchange.answer.model,
@@ -60,6 +73,26 @@ fn count(answer: &Answer, tokenizer: &Tokenizer) -> CountedTokens {
     }
     let first_arrival = (!answer.first_arrival.is_empty()).then(|| count(&answer.first_arrival));
     CountedTokens { input: None, output: Some(output), reasoning: Some(reasoning), first_arrival }
+}
+
+fn outputs(answer: &Answer) -> Vec<Output> {
+    let mut outputs: Vec<Output> = answer
+        .texts
+        .iter()
+        .map(|entry| Output { choice: entry.choice, channel: channel(entry.kind).into(), text: entry.text.clone() })
+        .collect();
+    outputs.sort_by_key(|output| output.choice);
+    outputs
+}
+
+fn channel(kind: TextKind) -> &'static str {
+    match kind {
+        TextKind::CONTENT => "content",
+        TextKind::REASONING => "reasoning",
+        TextKind::TOOL => "tool",
+        TextKind::REFUSAL => "refusal",
+        _ => "other",
+    }
 }
 
 fn finish_reasons(answer: &Answer) -> Vec<String> {

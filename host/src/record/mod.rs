@@ -61,6 +61,21 @@ pub(crate) struct Record {
     pub(crate) embeddings: u32,
     /// Ranked documents in the answer.
     pub(crate) rankings: u32,
+    /// What was generated, if the run keeps it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) outputs: Vec<Output>,
+}
+
+/// Generated text of one channel of one choice.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Output {
+    /// Index of the choice.
+    pub(crate) choice: u32,
+    /// `content`, `reasoning`, `tool`, `refusal`, or `other` for a channel of a newer contract.
+    pub(crate) channel: String,
+    /// All of it.
+    pub(crate) text: String,
 }
 
 /// Tokens counted with the run's tokenizer. `None` where nothing was counted.

@@ -20,7 +20,7 @@ use prony_plugin_api::{
 
 use super::{
     Frame, Record,
-    build::build,
+    build::{Recipe, build},
     journal::{JournalError, Writer},
 };
 use crate::{
@@ -128,6 +128,8 @@ pub(crate) struct Keeping {
     pub(crate) dataset: Arc<[Conversation]>,
     /// What counts tokens, if anything does.
     pub(crate) tokenizer: Option<Arc<Tokenizer>>,
+    /// Keep the generated texts.
+    pub(crate) keep_outputs: bool,
     /// Kind of each phase.
     pub(crate) phases: Vec<PhaseKind>,
     /// Told about records.
@@ -213,7 +215,7 @@ impl Keeping {
     ) -> Result<bool, JournalError> {
         match input {
             Input::Finished(finished) => {
-                let record = build(*finished, &self.dataset, self.tokenizer.as_deref());
+                let record = build(*finished, self.recipe());
                 self.live.note(&record);
                 if self.bus.has_listener(RecordBatch::TYPE) {
                     batch.records.push(self.summary(&record));
@@ -231,6 +233,14 @@ impl Keeping {
             }
         }
         Ok(false)
+    }
+
+    fn recipe(&self) -> Recipe<'_> {
+        Recipe {
+            dataset: &self.dataset,
+            tokenizer: self.tokenizer.as_deref(),
+            keep_outputs: self.keep_outputs,
+        }
     }
 
     fn summary(&self, record: &Record) -> RecordSummary {

@@ -11,6 +11,7 @@ use prony_plugin_api::{
 use super::{
     Report, ReportError,
     errors::ErrorGroups,
+    outputs::Outputs,
     records::{self, RecordFile},
 };
 use crate::{
@@ -39,6 +40,7 @@ struct Pass<'a> {
     profiled: RecordFile,
     /// Made for the first warm-up request.
     warmup: Option<RecordFile>,
+    outputs: Option<Outputs>,
     errors: ErrorGroups,
     warmup_errors: ErrorGroups,
     models_seen: BTreeMap<String, u64>,
@@ -54,6 +56,7 @@ impl<'a> Pass<'a> {
             aggregator: Aggregator::new(&header),
             profiled: RecordFile::create(dir, records::FILE_NAME, header.wall_start_ns)?,
             warmup: None,
+            outputs: header.config.export_outputs.then(Outputs::default),
             errors: ErrorGroups::default(),
             warmup_errors: ErrorGroups::default(),
             models_seen: BTreeMap::new(),
@@ -86,6 +89,9 @@ impl<'a> Pass<'a> {
         match self.aggregator.kind_of(record.phase) {
             PhaseKind::Profiling => {
                 self.profiled.append(record, PhaseKind::Profiling, &measured)?;
+                if let Some(outputs) = &mut self.outputs {
+                    outputs.add(record, &measured, self.header.wall_start_ns);
+                }
                 record.error.iter().for_each(|error| self.errors.add(error));
                 if let Some(model) = &record.model {
                     *self.models_seen.entry(model.clone()).or_default() += 1;
@@ -122,6 +128,9 @@ impl<'a> Pass<'a> {
         let mut files = vec![self.profiled.commit()?];
         if let Some(warmup) = self.warmup {
             files.push(warmup.commit()?);
+        }
+        if let Some(outputs) = self.outputs {
+            files.push(outputs.write(self.dir)?);
         }
         if let Some(end) = &self.end {
             self.notes.extend(end.notes.iter().cloned());

@@ -11,6 +11,7 @@ mod csv;
 pub(crate) mod errors;
 mod headline;
 mod json;
+mod outputs;
 mod records;
 #[cfg(test)]
 mod tests;
@@ -31,9 +32,10 @@ use crate::{
 use errors::ErrorGroup;
 
 /// Names of the files that a report consists of.
-pub(crate) const FILE_NAMES: [&str; 7] = [
+pub(crate) const FILE_NAMES: [&str; 8] = [
     "profile_export.jsonl",
     "profile_export_warmup.jsonl",
+    outputs::FILE_NAME,
     "server_metrics_export.json",
     "server_metrics_export.csv",
     "profile_export_prony.json",

@@ -108,10 +108,11 @@ impl ResponseSink for Answer {
 
     fn error(&mut self, code: Option<u32>, kind: &str, message: &str) {
         self.error.get_or_insert_with(|| {
-            let message = match (kind.is_empty(), message.is_empty()) {
-                (true, _) => message.to_owned(),
-                (false, true) => kind.to_owned(),
-                (false, false) => format!("{kind}: {message}"),
+            let message = match (kind, message) {
+                // Names that say no more than that there is an error.
+                ("" | "error" | "http_status" | "server_error", message) => message.to_owned(),
+                (kind, "") => kind.to_owned(),
+                (kind, message) => format!("{kind}: {message}"),
             };
             ErrorDetails { code, kind: "server_error".into(), message, ..ErrorDetails::default() }
         });

@@ -49,8 +49,13 @@ impl Endpoint {
         if error.kind == ErrorKind::PANIC {
             self.panics.fetch_add(1, Ordering::Relaxed);
         }
+        // A parser that cannot read an answer has found something out about the server, not about itself.
+        let kind = match error.kind {
+            ErrorKind::MALFORMED => "malformed".to_owned(),
+            kind => format!("plugin_{}", kind.name()),
+        };
         ErrorDetails {
-            kind: format!("plugin_{}", error.kind.name()),
+            kind,
             message: format!("endpoint `{}` failed to {doing}: {}", self.name, error.message),
             hint: error.hint.clone(),
             ..ErrorDetails::default()

@@ -2,6 +2,7 @@
 
 use std::{error::Error as StdError, sync::Arc};
 
+use http::HeaderMap;
 use prony_plugin_api::{ErrorDetails, abi::host::ParserInstance};
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,7 @@ use super::{
     endpoint::Endpoint,
     prepared::Prepared,
     sse::SseSplitter,
-    transport::{AttemptStamps, TargetPlan, Transport, content_type},
+    transport::{AttemptStamps, TargetPlan, Transport},
 };
 use crate::clock::Clock;
 
@@ -123,7 +124,7 @@ impl Wire {
         let response = response.map_err(|error| send_error(&error))?;
         exchange.instants.first_byte = Some(self.clock.now());
         exchange.status = Some(response.status().as_u16());
-        if response.status().is_success() && content_type(response.headers()).starts_with("text/event-stream") {
+        if response.status().is_success() && is_event_stream(response.headers(), self.target.streaming) {
             self.read_stream(response, parser, exchange).await
         } else {
             self.read_body(response, parser, exchange).await
@@ -238,6 +239,18 @@ impl Exchange {
             ..ErrorDetails::default()
         });
     }
+}
+
+/// The value of the `Content-Type` header, or nothing.
+fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("")
+}
+
+/// A server that names no type is taken at its word when it was asked for a stream.
+fn is_event_stream(headers: &HeaderMap, streaming: bool) -> bool {
+    const EVENT_STREAM: &str = "text/event-stream";
+    let media = content_type(headers).split(';').next().unwrap_or("").trim();
+    media.eq_ignore_ascii_case(EVENT_STREAM) || (streaming && media.is_empty())
 }
 
 /// A connection that had been used before died, and no byte of a response had arrived: the server closed an idle

@@ -18,7 +18,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 use http_body::{Frame, SizeHint};
 use prony_plugin_api::ErrorDetails;
 use tower::{Layer, Service};
@@ -304,9 +304,4 @@ where
             connection
         })
     }
-}
-
-/// A header value that is safe to show.
-pub(crate) fn content_type(headers: &HeaderMap<HeaderValue>) -> &str {
-    headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("")
 }

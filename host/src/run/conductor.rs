@@ -73,6 +73,8 @@ pub(crate) fn conduct(run: Run, registry: &Registry) -> Result<Option<Ending>, R
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::EventLoop)?;
     runtime.block_on(async {
+        // First: from here on an interrupt is an event and not the end of the process.
+        let ears = Ears::new(run.clock).map_err(RunError::EventLoop)?;
         let (signals, heard) = unbounded_channel();
         let bus = Arc::new(Bus::default());
         let live = Arc::new(Live::default());
@@ -83,6 +85,7 @@ pub(crate) fn conduct(run: Run, registry: &Registry) -> Result<Option<Ending>, R
             Keeping {
                 dataset: Arc::clone(&run.dataset),
                 tokenizer: run.tokenizer.clone(),
+                keep_outputs: run.config.export_outputs,
                 phases: run.config.phases.iter().map(|phase| phase.kind).collect(),
                 bus: Arc::clone(&bus),
                 live: Arc::clone(&live),
@@ -99,7 +102,10 @@ pub(crate) fn conduct(run: Run, registry: &Registry) -> Result<Option<Ending>, R
         };
         let services = Supervisor::start(run.services.clone(), registry, &around);
         let mut conductor = Conductor { run: &run, bus, live, wires, workers, services, phase: None, hurried: false };
-        let ending = conductor.phases(heard).await?;
+        let ending = match conductor.lost_service() {
+            Some(ending) => Some(ending),
+            None => conductor.phases(ears, heard).await,
+        };
         let end = conductor.end(ending.as_ref(), registry.notes());
         recorder.end(Frame::End(end))?;
         Ok(ending)
@@ -143,15 +149,15 @@ struct RunningPhase {
 }
 
 impl Conductor<'_> {
-    async fn phases(&mut self, mut heard: UnboundedReceiver<Signal>) -> Result<Option<Ending>, RunError> {
+    /// Runs every phase, until the last is done or the run ends before its time.
+    async fn phases(&mut self, mut ears: Ears, mut heard: UnboundedReceiver<Signal>) -> Option<Ending> {
         let graces = self.run.config.phases.iter().map(|phase| phase.grace_s.and_then(seconds)).collect();
         let (mut lifecycle, first) = Lifecycle::begin(graces);
-        let mut ears = Ears::new(self.run.clock).map_err(RunError::EventLoop)?;
         let mut actions = vec![first];
         loop {
             for action in actions {
                 if self.act(action) {
-                    return Ok(lifecycle.ending().cloned());
+                    return lifecycle.ending().cloned();
                 }
             }
             let timer = self.phase.as_ref().and_then(|phase| phase.timer.clone());
@@ -231,8 +237,11 @@ impl Conductor<'_> {
             let elapsed = Duration::from_nanos(self.run.clock.now().saturating_sub(phase.start_ns));
             phase.progress.update(&self.live, elapsed);
         }
-        let (_, error) = self.services.lost_required()?;
-        Some(Event::Broken(Ending::ServiceLost(error.message)))
+        self.lost_service().map(Event::Broken)
+    }
+
+    fn lost_service(&self) -> Option<Ending> {
+        self.services.lost_required().map(|error| Ending::ServiceLost(error.message))
     }
 
     fn hear(&mut self, signal: Signal) -> Option<Event> {

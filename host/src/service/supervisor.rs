@@ -81,10 +81,9 @@ impl Supervisor {
         Self { services }
     }
 
-    /// The first required service that has failed, with its error.
-    pub(crate) fn lost_required(&self) -> Option<(&str, ErrorDetails)> {
-        let mut required = self.services.iter().filter(|service| service.wanted.required);
-        required.find_map(|service| Some((service.wanted.name.as_str(), service.failure()?)))
+    /// Why the first required service that has failed did so.
+    pub(crate) fn lost_required(&self) -> Option<ErrorDetails> {
+        self.services.iter().filter(|service| service.wanted.required).find_map(Supervised::failure)
     }
 
     /// Stops every service, each within `deadline`, and says how each one fared.

@@ -1,0 +1,59 @@
+//! The generated texts, for runs that keep them: `outputs.json`, in AIPerf's shape with one entry more a record.
+//!
+//! `response_text` is what AIPerf writes: reasoning and content of the first choice, joined; `null` for a request that
+//! failed. `outputs` has every channel of every choice. Compatibility: keys are only ever added.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::{ReportError, artifacts, json::number};
+use crate::{
+    metrics::Measured,
+    record::{Output, Record},
+};
+
+/// Name of the file.
+pub(super) const FILE_NAME: &str = "outputs.json";
+
+/// Profiled requests with their texts.
+#[derive(Debug, Default)]
+pub(super) struct Outputs {
+    entries: Vec<(u64, Value)>,
+}
+
+impl Outputs {
+    /// Keeps one request.
+    pub(super) fn add(&mut self, record: &Record, measured: &Measured, wall_start_ns: u64) {
+        let instants = &record.instants;
+        let metrics: Map<String, Value> =
+            measured.iter().map(|(metric, value)| (metric.tag.to_owned(), json!(number(*value)))).collect();
+        let entry = json!({
+            "session_num": record.session_num,
+            "conversation_id": record.conversation_id,
+            "turn_index": record.turn_index,
+            "x_request_id": record.request_id,
+            "request_start_ns": wall_start_ns.saturating_add(instants.sent.unwrap_or(instants.started)),
+            "request_end_ns": wall_start_ns.saturating_add(instants.end),
+            "metrics": metrics,
+            "response_text": record.error.is_none().then(|| response_text(&record.outputs)),
+            "outputs": record.outputs,
+        });
+        self.entries.push((record.session_num, entry));
+    }
+
+    /// Writes them in the order of their credits.
+    pub(super) fn write(mut self, dir: &Path) -> Result<PathBuf, ReportError> {
+        self.entries.sort_by_key(|(session_num, _)| *session_num);
+        let data: Vec<Value> = self.entries.into_iter().map(|(_, entry)| entry).collect();
+        let document = json!({ "schema_version": "1.0", "data": data });
+        artifacts::write(dir, FILE_NAME, |out| Ok(serde_json::to_writer_pretty(out, &document)?))
+    }
+}
+
+fn response_text(outputs: &[Output]) -> String {
+    let first = |channel: &'static str| {
+        outputs.iter().filter(move |output| output.choice == 0 && output.channel == channel)
+    };
+    first("reasoning").chain(first("content")).map(|output| output.text.as_str()).collect()
+}

@@ -1,0 +1,139 @@
+//! Answers of real servers, recorded on the wire and replayed over HTTP in random pieces: the text, the token counts,
+//! the finish reason or the error is what `fixtures/wire/expect.py` worked out from the same bytes on its own.
+
+use std::{collections::BTreeMap, fs};
+
+use prony_tests::{Run, Tool, fixtures, wire::Replay};
+use serde_json::Value;
+
+/// The cases of one folder of fixtures: name, answer, expectation.
+fn cases(folder: &str) -> Vec<(String, Vec<u8>, Value)> {
+    let wire = fixtures().join("wire");
+    let expected: BTreeMap<String, Value> =
+        serde_json::from_slice(&fs::read(wire.join("expected.json")).unwrap()).unwrap();
+    let cases: Vec<_> = expected
+        .into_iter()
+        .filter(|(name, _)| name.split('/').next() == Some(folder))
+        .map(|(name, expectation)| {
+            let answer = fs::read(wire.join(format!("{name}.response.http"))).unwrap();
+            (name, answer, expectation)
+        })
+        .collect();
+    assert!(!cases.is_empty(), "no fixtures in `{folder}`");
+    cases
+}
+
+fn replay(answer: Vec<u8>, expectation: &Value, seed: u64) -> Run {
+    let server = Replay::start(answer, seed);
+    let endpoint = expectation["endpoint"].as_str().unwrap();
+    let streams = expectation["streaming"] == true || expectation["request"]["stream"] == true;
+    let mut tool = Tool::new(["profile", "--model", "tiny", "--ui", "none", "--artifact-dir", "run"])
+        .args(["--url", &server.url(), "--endpoint-type", endpoint, "--no-server-metrics", "--isl", "4"])
+        .args(["--request-count", "1", "--random-seed", "42", "--export-outputs-json", "--tokenizer"])
+        .arg(fixtures().join("tokenizer"));
+    if streams && endpoint != "embeddings" {
+        tool = tool.arg("--streaming");
+    }
+    tool.run()
+}
+
+/// Text by choice and channel.
+type Texts = BTreeMap<(String, String), String>;
+
+fn expected_texts(expectation: &Value) -> Texts {
+    let choices = expectation["choices"].as_object().unwrap();
+    choices
+        .iter()
+        .flat_map(|(choice, channels)| {
+            let channels = channels.as_object().unwrap().iter().filter(|(channel, _)| *channel != "finish");
+            channels.map(|(channel, text)| ((choice.clone(), channel.clone()), text.as_str().unwrap().to_owned()))
+        })
+        .filter(|(_, text)| !text.is_empty())
+        .collect()
+}
+
+fn reported_texts(entry: &Value) -> Texts {
+    let text = |output: &Value, key: &str| output[key].as_str().unwrap().to_owned();
+    let outputs = entry["outputs"].as_array().unwrap().iter();
+    outputs
+        .map(|output| ((output["choice"].to_string(), text(output, "channel")), text(output, "text")))
+        .collect()
+}
+
+fn expected_finish_reasons(expectation: &Value) -> Vec<Value> {
+    let choices = expectation["choices"].as_object().unwrap();
+    let mut reasons: Vec<(u64, Value)> = choices
+        .iter()
+        .filter(|(_, channels)| channels["finish"].is_string())
+        .map(|(choice, channels)| (choice.parse().unwrap(), channels["finish"].clone()))
+        .collect();
+    reasons.sort_by_key(|(choice, _)| *choice);
+    reasons.into_iter().map(|(_, reason)| reason).collect()
+}
+
+/// Kind of error that a case must be reported as, if any.
+fn expected_kind(expectation: &Value) -> Option<&'static str> {
+    let status = expectation["status"].as_u64().unwrap();
+    let streaming_was_refused = expectation["request"]["stream"] == true && expectation["streaming"] == false;
+    match (status, &expectation["error"]) {
+        (200..=299, error) if error["type"] == "malformed" => Some("malformed"),
+        (200..=299, Value::Object(_)) => Some("server_error"),
+        (200..=299, _) if expectation["end"] == "cut" => Some("stream_cut"),
+        (200..=299, _) if streaming_was_refused && expectation["endpoint"] != "embeddings" => Some("malformed"),
+        (200..=299, _) => None,
+        _ => Some("http_status"),
+    }
+}
+
+fn check(name: &str, run: &Run, expectation: &Value) {
+    let outputs: Value = serde_json::from_str(&run.read("outputs.json")).unwrap();
+    let entry = &outputs["data"][0];
+    let record = &run.records()[0];
+    let kind = expected_kind(expectation);
+    assert_eq!(record["error"]["type"].as_str(), kind, "{name}: {}", record["error"]);
+    run.ends_with(i32::from(kind.is_some()));
+    if kind == Some("malformed") {
+        return;
+    }
+    assert_eq!(reported_texts(entry), expected_texts(expectation), "{name}");
+    let reasons = record["metadata"]["finish_reasons"].as_array().unwrap();
+    assert_eq!(reasons, &expected_finish_reasons(expectation), "{name}");
+    if let Some(error) = expectation["error"].as_object() {
+        let message = record["error"]["message"].as_str().unwrap();
+        assert!(message.contains(error["message"].as_str().unwrap()), "{name}: {message}");
+        if error["code"].is_u64() {
+            assert_eq!(record["error"]["code"], error["code"], "{name}");
+        }
+    }
+    if kind.is_none() {
+        for (metric, count) in [("usage_prompt_tokens", "prompt"), ("usage_completion_tokens", "completion")] {
+            let reported = &record["metrics"][metric]["value"];
+            let generates = expectation["endpoint"] != "embeddings" || count == "prompt";
+            if generates {
+                assert_eq!(reported, &expectation["usage"][count], "{name}: {metric}");
+            }
+        }
+    }
+}
+
+fn replay_all(folder: &str) {
+    for (number, (name, answer, expectation)) in cases(folder).into_iter().enumerate() {
+        let run = replay(answer, &expectation, number as u64);
+        check(&name, &run, &expectation);
+    }
+}
+
+#[test]
+fn vllm_answers_are_read_as_they_were_meant() {
+    replay_all("vllm");
+}
+
+#[test]
+fn vllm_embeddings_are_read_as_they_were_meant() {
+    replay_all("vllm-embed");
+}
+
+#[test]
+fn other_servers_dialects_are_read_as_they_were_meant() {
+    replay_all("dialects");
+}
