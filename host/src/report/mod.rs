@@ -1,1 +1,3 @@
 //! Placeholder: `report`.
+
+mod server_metrics;
