@@ -1,6 +1,7 @@
 //! The thread that scrapes: exports [`Collector`] and the [`Command`]s it obeys.
 
 use std::{
+    panic::resume_unwind,
     sync::mpsc::{Receiver, RecvTimeoutError},
     thread,
     time::Duration,
@@ -88,10 +89,10 @@ impl Collector {
             let others: Vec<_> =
                 others.iter_mut().map(|page| scope.spawn(move || page.scrape(host))).collect();
             let first = first.scrape(host);
-            first
-                .into_iter()
-                .chain(others.into_iter().filter_map(|page| page.join().ok().flatten()))
-                .collect()
+            // A panic ends this thread, too, and `stop` reports it.
+            let others =
+                others.into_iter().map(|page| page.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            std::iter::once(first).chain(others).flatten().collect()
         });
         samples.sort_by_key(|sample| sample.at_ns);
         if !samples.is_empty() {
