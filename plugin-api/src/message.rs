@@ -46,7 +46,8 @@ pub enum PhaseKind {
     Profiling,
 }
 
-/// A phase begins: load starts now.
+/// A phase begins. The load starts once every service has handled this message, or after a quarter of a second: a
+/// service that takes stock of something does it before it returns.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PhaseStarted {

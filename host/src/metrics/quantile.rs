@@ -64,7 +64,7 @@ impl Distribution {
 }
 
 /// The `q` quantile, 0 to 1, of sorted values, of which there is at least one.
-fn quantile(sorted: &[f64], q: f64) -> f64 {
+pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
     let last = sorted.len() - 1;
     let rank = last as f64 * q;
     #[expect(

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use prony_plugin_api::{
     Message,
-    message::{PhaseKind, ServerMetricsBatch, ServerMetricsSample},
+    message::{PhaseKind, ServerMetricsBatch},
 };
 
 use super::{
@@ -13,9 +13,10 @@ use super::{
     errors::ErrorGroups,
     outputs::Outputs,
     records::{self, RecordFile},
+    server_metrics::{PhaseWindow, ServerMetricsReport, Timeline},
 };
 use crate::{
-    metrics::Aggregator,
+    metrics::{Aggregator, PhaseSpan},
     record::{Frame, Record, RunEnd, RunHeader, journal::Reader},
 };
 
@@ -44,7 +45,7 @@ struct Pass<'a> {
     errors: ErrorGroups,
     warmup_errors: ErrorGroups,
     models_seen: BTreeMap<String, u64>,
-    server_metrics: Vec<ServerMetricsSample>,
+    server_metrics: Timeline,
     end: Option<RunEnd>,
     notes: Vec<String>,
 }
@@ -60,7 +61,7 @@ impl<'a> Pass<'a> {
             errors: ErrorGroups::default(),
             warmup_errors: ErrorGroups::default(),
             models_seen: BTreeMap::new(),
-            server_metrics: Vec::new(),
+            server_metrics: Timeline::default(),
             end: None,
             notes: Vec::new(),
             header,
@@ -114,7 +115,7 @@ impl<'a> Pass<'a> {
 
     fn take_scrapes(&mut self, service: &str, payload: &[u8]) {
         match ServerMetricsBatch::decode(payload) {
-            Ok(batch) => self.server_metrics.extend(batch.samples),
+            Ok(batch) => batch.samples.into_iter().for_each(|sample| self.server_metrics.push(sample)),
             Err(error) => {
                 let note = format!("service `{service}` sent a message that cannot be read: {error}");
                 if !self.notes.contains(&note) {
@@ -135,10 +136,18 @@ impl<'a> Pass<'a> {
         if let Some(end) = &self.end {
             self.notes.extend(end.notes.iter().cloned());
         }
+        let phases: Vec<PhaseSpan> = self.aggregator.phases().collect();
+        let windows: Vec<PhaseWindow> = phases.iter().map(window).collect();
+        let server_metrics =
+            ServerMetricsReport::compute(&self.server_metrics, &windows, self.header.wall_start_ns);
+        if let Some(metrics) = &server_metrics {
+            files.extend([metrics.write_json(self.dir)?, metrics.write_csv(self.dir)?]);
+            self.notes.extend(metrics.unavailable());
+        }
         Ok(Report {
             warmup: self.aggregator.warmup_results(),
             profiling: self.aggregator.profiling_results(),
-            phases: self.aggregator.phases().collect(),
+            phases,
             errors: self.errors.into_groups(),
             warmup_errors: self.warmup_errors.into_groups(),
             models_seen: self.models_seen,
@@ -146,10 +155,15 @@ impl<'a> Pass<'a> {
             header: self.header,
             end: self.end,
             notes: self.notes,
-            server_metrics: self.server_metrics,
             files,
         })
     }
+}
+
+/// A killed phase has no end: what is known of it ends with its last request.
+fn window(span: &PhaseSpan) -> PhaseWindow {
+    let end_ns = span.end_ns.or(span.last_request_ns).unwrap_or(span.start_ns);
+    PhaseWindow { index: span.index, kind: span.kind, start_ns: span.start_ns, end_ns }
 }
 
 fn incomplete_reason(damaged: bool, end: Option<&RunEnd>) -> Option<String> {

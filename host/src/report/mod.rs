@@ -13,6 +13,7 @@ mod headline;
 mod json;
 mod outputs;
 mod records;
+mod server_metrics;
 #[cfg(test)]
 mod tests;
 mod warnings;
@@ -23,7 +24,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use prony_plugin_api::message::{PhaseKind, ServerMetricsSample};
+use prony_plugin_api::message::PhaseKind;
 
 use crate::{
     metrics::{PhaseSpan, Results},
@@ -36,8 +37,8 @@ pub(crate) const FILE_NAMES: [&str; 8] = [
     "profile_export.jsonl",
     "profile_export_warmup.jsonl",
     outputs::FILE_NAME,
-    "server_metrics_export.json",
-    "server_metrics_export.csv",
+    server_metrics::JSON_FILE_NAME,
+    server_metrics::CSV_FILE_NAME,
     "profile_export_prony.json",
     "profile_export_prony.csv",
     console::FILE_NAME,
@@ -66,8 +67,6 @@ pub(crate) struct Report {
     pub(crate) incomplete_reason: Option<String>,
     /// What the user should know.
     pub(crate) notes: Vec<String>,
-    /// Scrapes of the servers' metrics, in order of arrival.
-    pub(crate) server_metrics: Vec<ServerMetricsSample>,
     /// The files that were written, in order.
     pub(crate) files: Vec<PathBuf>,
 }

@@ -46,6 +46,9 @@ use crate::{
 /// Between two looks at services and redraws of the progress line.
 const TICK: Duration = Duration::from_millis(100);
 
+/// How long a service may hold up the start of a phase.
+const SETTLE_PATIENCE: Duration = Duration::from_millis(250);
+
 /// How long services may take to flush when the user is not in a hurry, and when he is.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
 const HURRIED_STOP_DEADLINE: Duration = Duration::from_millis(300);
@@ -199,9 +202,11 @@ impl Conductor<'_> {
         let seed = Seed::new(self.run.config.random_seed);
         let active = active_workers(phase, self.workers.len());
         self.live.reset();
+        // Services that take stock at the start of a phase do it before the load.
+        self.bus.send(&PhaseStarted { index: number, kind: phase.kind, at_ns: self.run.clock.now() });
+        self.services.settle(SETTLE_PATIENCE);
         let start_ns = self.run.clock.now();
         self.wires.recorder.frame(Frame::PhaseStarted { index: number, kind: phase.kind, at_ns: start_ns });
-        self.bus.send(&PhaseStarted { index: number, kind: phase.kind, at_ns: start_ns });
         for (worker, desk) in self.workers.iter().take(active).enumerate() {
             let place = Place { worker: worker as u64, workers: active as u64 };
             desk.assign(Assignment {

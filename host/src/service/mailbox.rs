@@ -37,6 +37,8 @@ pub(crate) enum Command {
         /// MessagePack.
         payload: Arc<[u8]>,
     },
+    /// Say when everything before this has been handled.
+    Settle(SyncSender<()>),
     /// Flush and end it; the thread ends as well.
     Stop(Duration, SyncSender<Result<(), PluginError>>),
 }
@@ -148,6 +150,14 @@ impl Mailbox {
         }
     }
 
+    /// Waits until every message so far has been handled, at most `patience`. Taking longer is no failure.
+    pub(crate) fn settle(&self, patience: Duration) {
+        let (reply, settled) = sync_channel(1);
+        if self.queue.commands.send(Command::Settle(reply)).is_ok() {
+            let _ = settled.recv_timeout(patience);
+        }
+    }
+
     /// Why the service failed, if it did. Also notices a message that takes too long.
     pub(crate) fn failure(&self) -> Option<ErrorDetails> {
         let since = self.shared.busy_since.load(Ordering::Relaxed);
@@ -175,6 +185,11 @@ impl Shared {
                     let outcome = service.on_message(&message_type, &payload);
                     self.busy_since.store(0, Ordering::Relaxed);
                     (outcome, None)
+                }
+                Command::Settle(reply) => {
+                    // The caller may have lost patience.
+                    let _ = reply.send(());
+                    continue;
                 }
                 Command::Stop(deadline, reply) => {
                     // The caller may have given up; then nobody wants the answer.

@@ -86,6 +86,13 @@ impl Supervisor {
         self.services.iter().filter(|service| service.wanted.required).find_map(Supervised::failure)
     }
 
+    /// Waits until the services have handled every message so far, `patience` for each at most.
+    pub(crate) fn settle(&self, patience: Duration) {
+        for mailbox in self.services.iter().filter_map(|service| service.state.as_ref().ok()) {
+            mailbox.settle(patience);
+        }
+    }
+
     /// Stops every service, each within `deadline`, and says how each one fared.
     pub(crate) fn stop(self, deadline: Duration) -> Vec<Fate> {
         self.services.into_iter().map(|service| service.stop(deadline)).collect()

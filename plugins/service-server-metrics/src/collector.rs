@@ -1,7 +1,8 @@
 //! The thread that scrapes: exports [`Collector`] and the [`Command`]s it obeys.
 
 use std::{
-    sync::mpsc::{Receiver, RecvTimeoutError},
+    panic::resume_unwind,
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender},
     thread,
     time::Duration,
 };
@@ -16,8 +17,8 @@ use crate::{TARGET, outbox::Outbox, page::Page};
 /// What the thread is told.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Scrape now, and then at every interval.
-    PhaseStarted,
+    /// Scrape now, say so, and then at every interval.
+    PhaseStarted(SyncSender<()>),
     /// Scrape now, and then no more.
     PhaseEnded,
     /// Publish what is left until this instant of the run, and end.
@@ -45,10 +46,12 @@ impl Collector {
         let mut next_tick = None;
         loop {
             match self.next(commands, next_tick) {
-                Ok(Command::PhaseStarted) => {
+                Ok(Command::PhaseStarted(scraped)) => {
                     next_tick = Some(self.host.now_ns().saturating_add(self.interval_ns));
                     self.pages.iter_mut().for_each(Page::begin_phase);
                     self.scrape();
+                    // A host in a hurry does not wait for it.
+                    let _ = scraped.send(());
                 }
                 Ok(Command::PhaseEnded) => {
                     next_tick = None;
@@ -88,10 +91,10 @@ impl Collector {
             let others: Vec<_> =
                 others.iter_mut().map(|page| scope.spawn(move || page.scrape(host))).collect();
             let first = first.scrape(host);
-            first
-                .into_iter()
-                .chain(others.into_iter().filter_map(|page| page.join().ok().flatten()))
-                .collect()
+            // A panic ends this thread, too, and `stop` reports it.
+            let others =
+                others.into_iter().map(|page| page.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            std::iter::once(first).chain(others).flatten().collect()
         });
         samples.sort_by_key(|sample| sample.at_ns);
         if !samples.is_empty() {

@@ -35,9 +35,13 @@ use self::{
 /// Under what the service's log lines stand.
 const TARGET: &str = "server_metrics";
 
+/// How long the load may be held up by the scrape before it.
+const BASELINE_PATIENCE: Duration = Duration::from_millis(200);
+
 /// The service.
 ///
-/// Messages are handed to a thread of its own, which scrapes at once: a slow page must not hold up the host's call.
+/// Messages are handed to a thread of its own, which scrapes at once. Only the scrape at the start of a phase is waited
+/// for, and not for long: what it counts must not have a part of the load in it.
 #[derive(Debug)]
 pub struct ServerMetrics {
     host: HostHandle,
@@ -88,7 +92,7 @@ impl Service for ServerMetrics {
 
     fn on_message(&mut self, message: &RawMessage<'_>) -> Result<()> {
         match message.message_type() {
-            PhaseStarted::TYPE => self.tell(Command::PhaseStarted),
+            PhaseStarted::TYPE => self.take_stock(),
             PhaseEnded::TYPE => self.tell(Command::PhaseEnded),
             _ => {}
         }
@@ -113,6 +117,14 @@ impl Service for ServerMetrics {
 }
 
 impl ServerMetrics {
+    /// Scrapes before the load begins.
+    fn take_stock(&self) {
+        let (done, scraped) = mpsc::sync_channel(1);
+        self.tell(Command::PhaseStarted(done));
+        // A page slower than that is scraped beside the load.
+        let _ = scraped.recv_timeout(BASELINE_PATIENCE);
+    }
+
     fn tell(&self, command: Command) {
         if let Some(thread) = &self.thread {
             // A thread that has ended panicked, which `stop` finds out.
