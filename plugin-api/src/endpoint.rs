@@ -21,8 +21,8 @@ pub trait Endpoint: Send + Sync + Sized + 'static {
     /// What reads one response.
     type Parser: Parser;
 
-    /// JSON Schema of the options that [`Endpoint::new`] takes; shown by `prony plugins`, and readable from the
-    /// library without running it.
+    /// JSON Schema of the options that [`Endpoint::new`] takes; readable from the library's file without
+    /// running it.
     const OPTIONS: &'static str = "{}";
 
     /// Makes the endpoint from its options, the text of a JSON object. Ignore keys you do not know: the host passes

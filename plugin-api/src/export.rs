@@ -80,7 +80,11 @@ macro_rules! __exported_one {
         const OPTIONS: &str = <$type as $crate::$trait>::OPTIONS;
         const QUOTED: [u8; $crate::__private::quoted_length(OPTIONS)] = $crate::__private::quoted(OPTIONS);
         const PIECES: &[&str] = &[
-            "{\"type\":\"", ::core::stringify!($type), "\",\"options\":", $crate::__private::text(&QUOTED), "}",
+            "{\"type\":\"",
+            ::core::stringify!($type),
+            "\",\"options\":",
+            $crate::__private::text(&QUOTED),
+            "}",
         ];
         const BYTES: [u8; $crate::__private::length(PIECES)] = $crate::__private::concat(PIECES);
         $crate::__private::text(&BYTES)

@@ -97,7 +97,8 @@ pub mod service;
 pub mod version;
 
 pub use endpoint::{
-    Endpoint, EventSink, Parser, Part, PartKind, RequestWriter, TextKind, TokenUsage, TurnContext, TurnMessage,
+    Endpoint, EventSink, Parser, Part, PartKind, RequestWriter, TextKind, TokenUsage, TurnContext,
+    TurnMessage,
 };
 pub use error::{ErrorDetails, ErrorKind, PluginError, Result};
 pub use message::Message;

@@ -28,9 +28,8 @@ pub trait Message: Serialize + DeserializeOwned {
     /// # Errors
     /// `malformed` when the bytes are not this message.
     fn decode(payload: &[u8]) -> Result<Self> {
-        rmp_serde::from_slice(payload).map_err(|error| {
-            PluginError::malformed(format!("decode a `{}` message: {error}", Self::TYPE))
-        })
+        rmp_serde::from_slice(payload)
+            .map_err(|error| PluginError::malformed(format!("decode a `{}` message: {error}", Self::TYPE)))
     }
 }
 

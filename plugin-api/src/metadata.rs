@@ -68,6 +68,7 @@ fn default_service_kind() -> String {
 /// The `metadata` of an entry in the `service` category.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags of the manifest format")]
 pub struct ServiceMetadata {
     /// Its death ends the run; the death of any other service is only marked in the report.
     pub required: bool,

@@ -7,11 +7,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{
-    abi::Host,
-    error::Result,
-    message::Message,
-};
+use crate::{abi::Host, error::Result, message::Message};
 
 /// A service.
 ///

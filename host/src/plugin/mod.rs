@@ -1,1 +1,40 @@
-//! Placeholder: `plugin`.
+//! Plugins: what exists, which of several wins, and how a library is opened.
+//!
+//! The noun is the [`Registry`]. It is made from manifests alone, which name every endpoint and service and say what
+//! must be known before it runs; a library is opened when somebody first needs it. Read in this order:
+//!
+//! - `entry`, `manifest`, `integrity`: what a `plugins.yaml` says;
+//! - `discovery`: where manifests are, the only code of this module that reads the environment;
+//! - `catalogue`: names and conflicts, pure;
+//! - `trust`, `object_file`, `ladder`: what is checked before any code of a library runs;
+//! - `sealed`, `loader`, `log`: the one `dlopen`, the only `unsafe` of this crate, and what an open library may use;
+//! - `libraries`, `listing`: what is open, and what there is to be shown;
+//! - `registry`: all of it together, behind one lock.
+//!
+//! It knows nothing of runs, requests or messages: a plugin is loaded here and used elsewhere.
+
+mod catalogue;
+mod discovery;
+mod entry;
+mod error;
+mod fault;
+mod integrity;
+mod ladder;
+mod libraries;
+mod listing;
+mod loader;
+mod log;
+mod manifest;
+mod object_file;
+mod registry;
+mod sealed;
+#[cfg(test)]
+pub(crate) mod testing;
+mod trust;
+
+pub(crate) use discovery::{DiscoveryOptions, Pack};
+pub(crate) use entry::{Category, EndpointEntry, Entry, ServiceEntry};
+pub(crate) use error::PluginError;
+pub(crate) use listing::{Listed, ListedEntry};
+pub(crate) use log::PluginLog;
+pub(crate) use registry::Registry;

@@ -63,12 +63,13 @@ pub(crate) fn plan_target(
 pub(crate) fn wanted_services(registry: &Registry, config: &RunConfig) -> Vec<Wanted> {
     registry
         .services()
-        .filter(|(_, metadata)| metadata.auto_start)
-        .filter(|(name, _)| *name != SERVER_METRICS || config.server_metrics.enabled)
-        .map(|(name, metadata)| Wanted {
-            name: name.to_owned(),
-            required: metadata.required,
-            options: service_options(name, config),
+        .iter()
+        .filter(|entry| entry.metadata.auto_start)
+        .filter(|entry| entry.name != SERVER_METRICS || config.server_metrics.enabled)
+        .map(|entry| Wanted {
+            name: entry.name.clone(),
+            required: entry.metadata.required,
+            options: service_options(&entry.name, config),
         })
         .collect()
 }

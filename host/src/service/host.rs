@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use prony_plugin_api::{LogLevel, PublishError, abi::host::HostServices};
 
 use super::bus::{Bus, Traffic};
-use crate::clock::Clock;
+use crate::{clock::Clock, plugin::PluginLog};
 
 /// Takes what services publish, without blocking. Implemented by the recorder and, for stop requests, by the run.
 pub(crate) trait Outlet: Send + Sync {
@@ -19,6 +19,8 @@ pub(crate) trait Outlet: Send + Sync {
 pub(crate) struct ServiceHost {
     /// Entry name of the service.
     pub(crate) name: Arc<str>,
+    /// Its log.
+    pub(crate) log: PluginLog,
     /// The run's clock.
     pub(crate) clock: Clock,
     /// The run as the text of a JSON object.
@@ -33,11 +35,11 @@ pub(crate) struct ServiceHost {
 
 impl HostServices for ServiceHost {
     fn log_enabled(&self, level: LogLevel, _target: &str) -> bool {
-        crate::plugin::log::enabled(level)
+        self.log.enabled(level)
     }
 
     fn log(&self, level: LogLevel, target: &str, text: &str) {
-        crate::plugin::log::write(level, &self.name, target, text);
+        self.log.write(level, target, text);
     }
 
     fn publish(&self, message_type: &str, payload: &[u8]) -> Result<(), PublishError> {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    plugin::{PluginError, Registry},
+    plugin::{PluginError, PluginLog, Registry},
 };
 
 /// What a service that keeps its deadline may still need to return.
@@ -143,6 +143,7 @@ fn open(
     let name: Arc<str> = wanted.name.as_str().into();
     let host = HostTable::leak(ServiceHost {
         name: Arc::clone(&name),
+        log: PluginLog::new(&name),
         clock: around.clock,
         facts: Arc::clone(&around.facts),
         bus: Arc::clone(&around.bus),
@@ -163,5 +164,11 @@ fn open(
 }
 
 fn load(error: &PluginError) -> ErrorDetails {
-    ErrorDetails { kind: "plugin_load".into(), message: error.to_string(), ..ErrorDetails::default() }
+    ErrorDetails {
+        kind: "plugin_load".into(),
+        message: format!("failed to {error}"),
+        cause_chain: error.detail().into_iter().collect(),
+        hint: error.hint(),
+        ..ErrorDetails::default()
+    }
 }

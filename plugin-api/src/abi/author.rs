@@ -211,7 +211,6 @@ extern "C" fn library_init(host: Host) {
     });
 }
 
-
 /// The header that a library exports under [`crate::version::ENTRY_SYMBOL`].
 pub const fn lib_header(construct: extern "C" fn() -> RootModuleResult) -> LibHeader {
     // SAFETY: `construct` returns the root module whose layout the type parameter names.

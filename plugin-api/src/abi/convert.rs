@@ -1,6 +1,6 @@
 //! From the safe types to those that cross, and back.
 
-use abi_stable::std_types::{RErr, ROk, RResult};
+use abi_stable::std_types::{RErr, ROk};
 
 use super::{AbiError, AbiResult, Usage};
 use crate::{
@@ -31,8 +31,8 @@ pub(super) fn to_abi<T>(result: Result<T>) -> AbiResult<T> {
 /// Takes a result that crossed.
 pub(super) fn from_abi<T>(result: AbiResult<T>) -> Result<T> {
     match result {
-        RResult::ROk(value) => Ok(value),
-        RResult::RErr(error) => Err(error.into()),
+        ROk(value) => Ok(value),
+        RErr(error) => Err(error.into()),
     }
 }
 

@@ -149,8 +149,8 @@ mod request_table {
 
 mod event_table {
     use super::{
-        lent, Context, EventVt, EventVt_Ref, PartKind, RStr, ResponseSink as Sink, Table,
-        TextKind, Usage, WithMetadata,
+        lent, Context, EventVt, EventVt_Ref, PartKind, RStr, ResponseSink as Sink, Table, TextKind, Usage,
+        WithMetadata,
     };
 
     impl<T: Sink> Table<T> {

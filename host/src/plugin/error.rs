@@ -1,0 +1,186 @@
+//! What the rest of the program learns when a plugin cannot be used.
+
+use std::{error::Error, path::PathBuf, sync::Arc};
+
+use prony_plugin_api::ErrorKind;
+
+use super::{
+    catalogue::nearest,
+    entry::{Category, Origin},
+    fault::{Fault, quoted},
+    manifest::ManifestError,
+};
+
+/// Why a plugin cannot be used. Three lines: the text, [`PluginError::detail`] and [`PluginError::hint`].
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PluginError {
+    /// A manifest that the user named is bad.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// There is no such category.
+    #[error("find the category `{name}`: there are {}", quoted(&Category::ALL.map(|category| category.to_string())))]
+    UnknownCategory {
+        /// What was asked for.
+        name: String,
+    },
+    /// There is no such entry.
+    #[error("find the {category} `{name}`: there are {}", quoted(.known))]
+    UnknownName {
+        /// Where it was looked for.
+        category: Category,
+        /// What was asked for.
+        name: String,
+        /// What there is, in order.
+        known: Vec<String>,
+    },
+    /// Two packs claim the name with equal right.
+    #[error(
+        "choose the {category} `{name}`: both `{}` and `{}` declare it with priority {priority}",
+        .origins[0].manifest.display(), .origins[1].manifest.display()
+    )]
+    Conflict {
+        /// Where the name is.
+        category: Category,
+        /// Which one.
+        name: String,
+        /// The priority of both.
+        priority: i32,
+        /// Their manifests.
+        origins: [Arc<Origin>; 2],
+    },
+    /// It wants a process of its own.
+    #[error(
+        "load the {category} `{name}` of `{}`: it asks for `isolation: process`, and this version of prony runs plugins \
+         in its own process only",
+        .origin.manifest.display()
+    )]
+    Isolation {
+        /// Where the name is.
+        category: Category,
+        /// Which one.
+        name: String,
+        /// Its manifest.
+        origin: Arc<Origin>,
+    },
+    /// Its library cannot be used.
+    #[error("load the {category} `{name}` from `{}`", .library.display())]
+    Load {
+        /// Where the name is.
+        category: Category,
+        /// Which one.
+        name: String,
+        /// The library's file.
+        library: PathBuf,
+        /// Why.
+        #[source]
+        fault: Arc<Fault>,
+    },
+    /// Its author's code refused to start.
+    #[error("start the {category} `{name}`")]
+    Create {
+        /// Where the name is.
+        category: Category,
+        /// Which one.
+        name: String,
+        /// What the plugin said.
+        source: prony_plugin_api::PluginError,
+    },
+}
+
+impl PluginError {
+    /// The causes, in one line; `None` when the text says it all.
+    pub(crate) fn detail(&self) -> Option<String> {
+        self.source().map(chain)
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Self::Manifest(error) => error.hint(),
+            Self::UnknownCategory { .. } => "`prony plugins` lists everything".to_owned(),
+            Self::UnknownName { known, .. } if known.is_empty() => {
+                "no manifest was found: plugins.yaml belongs beside the program, or name one with --plugins"
+                    .to_owned()
+            }
+            Self::UnknownName { category, name, known } => match nearest(name, known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("`prony plugins {category}` describes them"),
+            },
+            Self::Conflict { .. } => "give one of them a higher `priority`, or remove one".to_owned(),
+            Self::Isolation { .. } => "remove that line from the manifest if you trust the plugin".to_owned(),
+            Self::Load { fault, .. } => fault.hint(),
+            Self::Create { source, .. } if source.hint.is_empty() => {
+                "correct the option that it names".to_owned()
+            }
+            Self::Create { source, .. } => source.hint.clone(),
+        }
+    }
+
+    /// Whether the command line or the configuration is wrong, rather than a plugin.
+    pub(crate) fn is_usage(&self) -> bool {
+        match self {
+            Self::Manifest(_)
+            | Self::UnknownCategory { .. }
+            | Self::UnknownName { .. }
+            | Self::Conflict { .. } => true,
+            Self::Isolation { .. } | Self::Load { .. } => false,
+            Self::Create { source, .. } => source.kind == ErrorKind::CONFIG,
+        }
+    }
+}
+
+/// An error and its causes, in one line.
+pub(super) fn chain(error: &dyn Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {}", chain(cause)),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn unknown(name: &str, known: &[&str]) -> PluginError {
+        let known = known.iter().map(ToString::to_string).collect();
+        PluginError::UnknownName { category: Category::Endpoint, name: name.to_owned(), known }
+    }
+
+    #[rstest]
+    #[case("chatt", &["chat", "completions"], "did you mean `chat`?")]
+    #[case("rerank", &["chat", "completions"], "`prony plugins endpoint` describes them")]
+    #[case("chat", &[], "no manifest was found: plugins.yaml belongs beside the program, or name one with --plugins")]
+    fn an_unknown_name_leads_to_the_known_ones(
+        #[case] name: &str,
+        #[case] known: &[&str],
+        #[case] hint: &str,
+    ) {
+        assert_eq!(unknown(name, known).hint(), hint);
+    }
+
+    #[test]
+    fn the_text_lists_what_there_is() {
+        let error = unknown("chatt", &["chat", "completions"]);
+        assert_eq!(error.to_string(), "find the endpoint `chatt`: there are `chat`, `completions`");
+        assert_eq!(error.detail(), None);
+        assert!(error.is_usage());
+    }
+
+    #[test]
+    fn a_load_error_is_three_lines() {
+        let error = PluginError::Load {
+            category: Category::Service,
+            name: "billing".to_owned(),
+            library: PathBuf::from("/packs/acme/libacme.so"),
+            fault: Arc::new(Fault::Epoch { plugin: "acme 3.1.0".to_owned(), epoch: 2, minor: 4 }),
+        };
+        insta::assert_snapshot!(format!("{error}\n{}\n{}", error.detail().unwrap(), error.hint()), @r"
+        load the service `billing` from `/packs/acme/libacme.so`
+        acme 3.1.0 is built for contract 2.4, and this host offers 1.0
+        rebuild it with prony-plugin-api 1.x, or get its release for this host
+        ");
+        assert!(!error.is_usage());
+    }
+}

@@ -1,0 +1,222 @@
+//! Why a library cannot be used: one [`Fault`] for each rung of the ladder, with both sides' values and the next step.
+
+use std::path::PathBuf;
+
+use prony_plugin_api::version::{EPOCH, MINOR, RUSTC};
+
+use super::{entry::Category, integrity::Digest};
+
+/// Why a library cannot be used. The text is the second line of an error whose first names the library.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    /// No folder has it.
+    #[error("the library does not exist; looked for `{file_name}` in {}", listed(.searched))]
+    Missing {
+        /// Name of the file.
+        file_name: String,
+        /// Folders, in the order of the search.
+        searched: Vec<PathBuf>,
+    },
+    /// The system does not let us read it.
+    #[error("cannot read it: {0}")]
+    Unreadable(std::io::Error),
+    /// A folder, a pipe or the like.
+    #[error("it is not a regular file")]
+    NotAFile,
+    /// Somebody else owns it, or its folder.
+    #[error("`{}` belongs to user {owner}; trusted are the users {}", .path.display(), numbers(.trusted))]
+    Owner {
+        /// The library or a folder that holds it.
+        path: PathBuf,
+        /// Its owner's number.
+        owner: u32,
+        /// Whom we trust.
+        trusted: Vec<u32>,
+    },
+    /// Somebody else can change it, or its folder.
+    #[error("{who} may write to `{}` (mode {mode:03o}), and so could replace the code that would run here", .path.display())]
+    Writable {
+        /// The library or a folder that holds it.
+        path: PathBuf,
+        /// `everyone`, or a group.
+        who: String,
+        /// Its permission bits.
+        mode: u32,
+        /// What `chmod` takes to correct it.
+        remedy: &'static str,
+    },
+    /// A text file, an empty file, an archive.
+    #[error("its {size} bytes are not a shared library: {reason}")]
+    NotAnObject {
+        /// Its size.
+        size: usize,
+        /// What the parser says.
+        reason: String,
+    },
+    /// For another machine or system.
+    #[error("it is built for {found}, and this host for {host}")]
+    Platform {
+        /// What it is built for.
+        found: String,
+        /// What we are built for.
+        host: String,
+    },
+    /// An executable, a static library.
+    #[error("it is {found}, not a shared library")]
+    NotShared {
+        /// What it is.
+        found: String,
+    },
+    /// Mapping it would end in a bus error.
+    #[error("it is cut off: it has {has} bytes and needs {needs}")]
+    Truncated {
+        /// Its size.
+        has: u64,
+        /// Where its last part ends.
+        needs: u64,
+    },
+    /// Something else, or a library that was stripped too far.
+    #[error("it has no `{section}` section, so it is not a plugin")]
+    NoDescriptor {
+        /// Name of the section.
+        section: &'static str,
+    },
+    /// The section holds something else.
+    #[error("its descriptor cannot be read: {0}")]
+    BadDescriptor(serde_json::Error),
+    /// Built for another contract.
+    #[error("{plugin} is built for contract {epoch}.{minor}, and this host offers {EPOCH}.{MINOR}")]
+    Epoch {
+        /// Name and version of the plugin.
+        plugin: String,
+        /// Its contract's epoch.
+        epoch: u32,
+        /// Its contract's minor.
+        minor: u32,
+    },
+    /// It needs functions that this host does not have.
+    #[error("{plugin} needs a host with contract {EPOCH}.{needs}, and this host offers {EPOCH}.{MINOR}")]
+    HostTooOld {
+        /// Name and version of the plugin.
+        plugin: String,
+        /// The minor it needs.
+        needs: u32,
+    },
+    /// Its panics would end the process.
+    #[error(
+        "{plugin} is built with panic={found}, and this host needs panic=unwind: its first panic would end the run"
+    )]
+    PanicStrategy {
+        /// Name and version of the plugin.
+        plugin: String,
+        /// What it is built with.
+        found: String,
+    },
+    /// The manifest names a type that the library does not have.
+    #[error("the manifest names the {category} `{type_name}`, and {plugin} exports {}", quoted(.exports))]
+    NotExported {
+        /// Name and version of the plugin.
+        plugin: String,
+        /// Where it was looked for.
+        category: Category,
+        /// What was looked for.
+        type_name: String,
+        /// What there is of this category.
+        exports: Vec<String>,
+    },
+    /// The manifest names a hash, and it is another.
+    #[error("the manifest demands {expected}, and the file is {found}")]
+    Integrity {
+        /// What the manifest says.
+        expected: Digest,
+        /// What the file hashes to.
+        found: Digest,
+    },
+    /// The system's linker refuses.
+    #[error("the system cannot open it: {0}")]
+    Open(String),
+    /// The descriptor promises what the library does not have.
+    #[error("it does not export the symbol `{0}`")]
+    NoEntrySymbol(&'static str),
+    /// Another version of the library that carries the types.
+    #[error("{plugin} carries its types differently from this host: {reason}")]
+    Header {
+        /// Name and version of the plugin.
+        plugin: String,
+        /// What differs.
+        reason: String,
+    },
+    /// The types of the contract look different.
+    #[error(
+        "{plugin} (contract {EPOCH}.{minor}, {rustc}) and this host ({EPOCH}.{MINOR}, {RUSTC}) differ in a type: {reason}"
+    )]
+    Layout {
+        /// Name and version of the plugin.
+        plugin: String,
+        /// Its contract's minor.
+        minor: u32,
+        /// The compiler that built it.
+        rustc: String,
+        /// What differs.
+        reason: String,
+    },
+    /// Its own start failed.
+    #[error("{plugin} failed to start: {reason}")]
+    Root {
+        /// Name and version of the plugin.
+        plugin: String,
+        /// What it says.
+        reason: String,
+    },
+}
+
+impl Fault {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Self::Missing { .. } => {
+                "install the library beside its manifest, or name its folder in PRONY_PLUGIN_PATH".to_owned()
+            }
+            Self::Unreadable(_) | Self::NotAFile => "check what stands there; `ls -l` shows it".to_owned(),
+            Self::Owner { path, .. } => {
+                format!("install it as this user or as root: `chown \"$(id -u)\" {}`", path.display())
+            }
+            Self::Writable { path, remedy, .. } => format!("take the right away: `chmod {remedy} {}`", path.display()),
+            Self::NotAnObject { .. } | Self::NotShared { .. } | Self::Truncated { .. } => {
+                "install the library again, or build it with `crate-type = [\"cdylib\"]`".to_owned()
+            }
+            Self::Platform { host, .. } => format!("get the plugin's build for {host}"),
+            Self::NoDescriptor { .. } | Self::BadDescriptor(_) | Self::NoEntrySymbol(_) => {
+                "build it with the `export_plugin!` line of prony-plugin-api, and check `class` in the manifest".to_owned()
+            }
+            Self::Epoch { .. } => format!("rebuild it with prony-plugin-api {EPOCH}.x, or get its release for this host"),
+            Self::HostTooOld { .. } => "update prony, or get an older release of the plugin".to_owned(),
+            Self::PanicStrategy { .. } => "rebuild it with `panic = \"unwind\"` in its profile".to_owned(),
+            Self::NotExported { .. } => "correct `class` in the manifest".to_owned(),
+            Self::Integrity { .. } => {
+                "install the file that the manifest was made for; if you changed it on purpose, correct `integrity`".to_owned()
+            }
+            Self::Open(_) => "`ldd` on the file lists what it needs".to_owned(),
+            Self::Header { .. } | Self::Layout { .. } => {
+                format!("rebuild it with an unmodified prony-plugin-api {EPOCH}.x")
+            }
+            Self::Root { .. } => "ask its author; RUST_LOG=debug shows what it logs".to_owned(),
+        }
+    }
+}
+
+fn listed(folders: &[PathBuf]) -> String {
+    quoted(&folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>())
+}
+
+/// `a`, `b` and so on; `nothing` without any.
+pub(super) fn quoted(names: &[String]) -> String {
+    match names {
+        [] => "nothing".to_owned(),
+        names => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn numbers(users: &[u32]) -> String {
+    users.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+}

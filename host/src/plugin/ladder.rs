@@ -1,0 +1,278 @@
+//! What is checked before any code of a library runs, cheapest first: the file and who can change it, the object, the
+//! descriptor, the contract. What passes is [`Checked`]: the bytes that were checked, to be opened by the loader.
+
+use std::{
+    fs::{self, File},
+    io::Read,
+    path::Path,
+};
+
+use prony_plugin_api::{
+    descriptor::{Descriptor, Exported},
+    version::{EPOCH, MINOR},
+};
+use serde::Deserialize;
+
+use super::{
+    entry::{Category, Entry},
+    fault::Fault,
+    integrity::Digest,
+    object_file::ObjectFile,
+    trust::Trust,
+};
+
+/// What a library says about itself, and what it is.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    /// Its embedded descriptor.
+    pub(super) descriptor: Descriptor,
+    /// Of its whole file.
+    pub(super) digest: Digest,
+}
+
+/// A library that may be opened.
+#[derive(Debug)]
+pub(super) struct Checked {
+    /// The file's contents.
+    pub(super) bytes: Vec<u8>,
+    /// What they say.
+    pub(super) facts: Facts,
+}
+
+/// Climbs the ladder for a library as such.
+pub(super) fn check(library: &Path, trust: &Trust) -> Result<Checked, Fault> {
+    let bytes = read(library, trust)?;
+    let descriptor = describe(ObjectFile::parse(&bytes)?.descriptor()?)?;
+    let digest = Digest::of(&bytes);
+    Ok(Checked { bytes, facts: Facts { descriptor, digest } })
+}
+
+/// Reads a file that nobody else can change.
+fn read(library: &Path, trust: &Trust) -> Result<Vec<u8>, Fault> {
+    // Asked before it is opened: opening a pipe would wait for its other end.
+    if !fs::metadata(library).map_err(Fault::Unreadable)?.is_file() {
+        return Err(Fault::NotAFile);
+    }
+    let real = library.canonicalize().map_err(Fault::Unreadable)?;
+    // Both of a link: whoever can replace the link chooses the file.
+    for folder in [library, &real].into_iter().filter_map(Path::parent) {
+        trust.check_folder(folder)?;
+    }
+    let mut file = File::open(&real).map_err(Fault::Unreadable)?;
+    trust.check_file(&real, &file.metadata().map_err(Fault::Unreadable)?)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(Fault::Unreadable)?;
+    Ok(bytes)
+}
+
+/// What any epoch's descriptor holds.
+#[derive(Deserialize)]
+struct AnyEpoch {
+    name: String,
+    version: String,
+    epoch: u32,
+    #[serde(default)]
+    minor: u32,
+}
+
+/// Reads a descriptor and checks that plugin and host fit.
+fn describe(json: &[u8]) -> Result<Descriptor, Fault> {
+    // Another epoch's descriptor may have other fields: its epoch must be known before the rest is read.
+    let AnyEpoch { name, version, epoch, minor } =
+        serde_json::from_slice(json).map_err(Fault::BadDescriptor)?;
+    let plugin = format!("{name} {version}");
+    if epoch != EPOCH {
+        return Err(Fault::Epoch { plugin, epoch, minor });
+    }
+    let descriptor: Descriptor = serde_json::from_slice(json).map_err(Fault::BadDescriptor)?;
+    if descriptor.min_host_minor > MINOR {
+        return Err(Fault::HostTooOld { plugin, needs: descriptor.min_host_minor });
+    }
+    if descriptor.panic != "unwind" {
+        return Err(Fault::PanicStrategy { plugin, found: descriptor.panic });
+    }
+    Ok(descriptor)
+}
+
+impl Facts {
+    /// Name and version, as errors call it.
+    pub(super) fn plugin(&self) -> String {
+        format!("{} {}", self.descriptor.name, self.descriptor.version)
+    }
+
+    /// Checks the library against one entry of a manifest.
+    pub(super) fn check_entry<M>(&self, category: Category, entry: &Entry<M>) -> Result<(), Fault> {
+        let exports = match category {
+            Category::Endpoint => &self.descriptor.endpoints,
+            Category::Service => &self.descriptor.services,
+        };
+        let type_name = &entry.class.type_name;
+        if !exports.iter().any(|exported| exported.type_name == *type_name) {
+            let exports = exports.iter().map(|Exported { type_name, .. }| type_name.clone()).collect();
+            return Err(Fault::NotExported {
+                plugin: self.plugin(),
+                category,
+                type_name: type_name.clone(),
+                exports,
+            });
+        }
+        match entry.integrity {
+            Some(expected) if expected != self.digest => {
+                Err(Fault::Integrity { expected, found: self.digest })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod tests {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::PathBuf};
+
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::{
+        super::{
+            entry::Tier,
+            testing::{library, service_entry},
+        },
+        *,
+    };
+
+    fn descriptor() -> Value {
+        json!({
+            "schema": 1, "name": "acme", "version": "3.1.0", "epoch": EPOCH, "minor": MINOR, "min_host_minor": 0,
+            "rustc": "rustc 1.90.0", "target": "x86_64-unknown-linux-gnu", "opt_level": "3", "panic": "unwind",
+            "endpoints": [], "services": [{"type": "Billing", "options": "{}"}], "from_a_later_minor": true,
+        })
+    }
+
+    struct Shelf(tempfile::TempDir);
+
+    impl Shelf {
+        fn with(bytes: &[u8]) -> Self {
+            let shelf = Self(tempfile::tempdir().unwrap());
+            fs::write(shelf.library(), bytes).unwrap();
+            shelf
+        }
+
+        fn library(&self) -> PathBuf {
+            self.0.path().join("libacme.so")
+        }
+
+        fn check(&self) -> Result<Checked, Fault> {
+            check(&self.library(), &Trust::of_this_process())
+        }
+    }
+
+    #[test]
+    fn a_sound_library_passes_with_its_facts() {
+        let bytes = library(descriptor().to_string().as_bytes());
+        let checked = Shelf::with(&bytes).check().unwrap();
+        assert_eq!(checked.facts.plugin(), "acme 3.1.0");
+        assert_eq!(checked.facts.digest, Digest::of(&bytes));
+        assert_eq!(checked.bytes, bytes);
+    }
+
+    #[rstest]
+    #[case::epoch("epoch", json!(2), "acme 3.1.0 is built for contract 2.0, and this host offers 1.0")]
+    #[case::needs_more("min_host_minor", json!(7), "acme 3.1.0 needs a host with contract 1.7, and this host offers 1.0")]
+    #[case::abort("panic", json!("abort"), "acme 3.1.0 is built with panic=abort, and this host needs panic=unwind")]
+    #[case::not_a_number("epoch", json!("one"), "its descriptor cannot be read: invalid type: string \"one\"")]
+    #[case::no_services("services", json!(null), "its descriptor cannot be read: invalid type: null")]
+    fn a_library_that_does_not_fit_is_refused_with_both_sides(
+        #[case] key: &str,
+        #[case] value: Value,
+        #[case] expected: &str,
+    ) {
+        let mut descriptor = descriptor();
+        descriptor[key] = value;
+        let fault = Shelf::with(&library(descriptor.to_string().as_bytes())).check().unwrap_err().to_string();
+        assert!(fault.starts_with(expected), "{fault}");
+    }
+
+    #[test]
+    fn another_epochs_descriptor_need_not_be_readable_beyond_its_epoch() {
+        let later = br#"{"name": "acme", "version": "4.0.0", "epoch": 2, "exports": {}}"#;
+        assert!(matches!(Shelf::with(&library(later)).check(), Err(Fault::Epoch { epoch: 2, .. })));
+    }
+
+    #[rstest]
+    #[case::text(
+        b"not a library, but a text that pretends to be one for a long while",
+        "its 66 bytes are not a shared"
+    )]
+    #[case::empty(b"", "its 0 bytes are not a shared library")]
+    fn what_is_no_library_is_refused(#[case] bytes: &[u8], #[case] expected: &str) {
+        let fault = Shelf::with(bytes).check().unwrap_err().to_string();
+        assert!(fault.starts_with(expected), "{fault}");
+    }
+
+    #[test]
+    fn a_library_that_everyone_can_change_is_refused_before_it_is_read() {
+        let shelf = Shelf::with(b"text");
+        fs::set_permissions(shelf.library(), Permissions::from_mode(0o666)).unwrap();
+        let fault = shelf.check().unwrap_err();
+        let library = shelf.library().canonicalize().unwrap().display().to_string();
+        assert_eq!(
+            fault.to_string(),
+            format!(
+                "everyone may write to `{library}` (mode 666), and so could replace the code that would run here"
+            )
+        );
+        assert_eq!(fault.hint(), format!("take the right away: `chmod o-w {library}`"));
+    }
+
+    #[test]
+    fn a_folder_that_everyone_can_change_is_refused() {
+        let shelf = Shelf::with(&library(descriptor().to_string().as_bytes()));
+        fs::set_permissions(shelf.0.path(), Permissions::from_mode(0o777)).unwrap();
+        assert!(matches!(shelf.check(), Err(Fault::Writable { remedy: "o-w", .. })));
+    }
+
+    #[test]
+    fn a_link_is_as_safe_as_the_less_safe_of_its_folders() {
+        let shelf = Shelf::with(&library(descriptor().to_string().as_bytes()));
+        let open = tempfile::tempdir().unwrap();
+        let link = open.path().join("libacme.so");
+        std::os::unix::fs::symlink(shelf.library(), &link).unwrap();
+        check(&link, &Trust::of_this_process()).unwrap();
+        fs::set_permissions(open.path(), Permissions::from_mode(0o777)).unwrap();
+        assert!(matches!(check(&link, &Trust::of_this_process()), Err(Fault::Writable { .. })));
+    }
+
+    #[test]
+    fn a_folder_or_nothing_in_the_place_of_a_library_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(check(dir.path(), &Trust::of_this_process()), Err(Fault::NotAFile)));
+        let missing = dir.path().join("libacme.so");
+        assert!(matches!(check(&missing, &Trust::of_this_process()), Err(Fault::Unreadable(_))));
+    }
+
+    #[test]
+    fn an_entry_must_name_an_exported_type_and_the_right_hash() {
+        let bytes = library(descriptor().to_string().as_bytes());
+        let facts = Shelf::with(&bytes).check().unwrap().facts;
+        let mut entry = service_entry("billing", "/packs/acme/plugins.yaml", Tier::User);
+        entry.class.type_name = "Billing".to_owned();
+        facts.check_entry(Category::Service, &entry).unwrap();
+
+        entry.integrity = Some(Digest::of(&bytes));
+        facts.check_entry(Category::Service, &entry).unwrap();
+
+        entry.integrity = Some(Digest::of(b"another file"));
+        assert!(matches!(facts.check_entry(Category::Service, &entry), Err(Fault::Integrity { .. })));
+
+        entry.class.type_name = "Accounting".to_owned();
+        assert_eq!(
+            facts.check_entry(Category::Service, &entry).unwrap_err().to_string(),
+            "the manifest names the service `Accounting`, and acme 3.1.0 exports `Billing`"
+        );
+        assert_eq!(
+            facts.check_entry(Category::Endpoint, &entry).unwrap_err().to_string(),
+            "the manifest names the endpoint `Accounting`, and acme 3.1.0 exports nothing"
+        );
+    }
+}

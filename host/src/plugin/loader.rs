@@ -1,0 +1,218 @@
+//! Opens a library that was [`Checked`]: the one `dlopen` of the program, and the only `unsafe` of this crate.
+//!
+//! The library's header is found by its symbol, never with abi_stable's own `RootModule::load_from_file`: that one keeps
+//! one module a *type*, so the second plugin would silently be the first. Libraries are never closed: their threads,
+//! thread-local destructors and tables outlive everything.
+#![expect(unsafe_code, reason = "opening a library runs its code, and its symbols have no types")]
+
+use std::{error::Error, ffi::c_int, path::Path};
+
+use abi_stable::{
+    StableAbi,
+    abi_stability::abi_checking::{
+        AbiInstability, AbiInstabilityErrors, CheckingGlobals, check_layout_compatibility_with_globals,
+    },
+    library::{AbiHeader, AbiHeaderRef, LibHeader, LibraryError},
+    type_layout::TLFieldOrFunction,
+};
+use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use prony_plugin_api::{
+    abi::{
+        PluginModule_Ref,
+        host::{HostTable, PluginRoot},
+    },
+    version::{ENTRY_SYMBOL, MINOR},
+};
+
+use super::{
+    error::chain,
+    fault::Fault,
+    ladder::{Checked, Facts},
+    log::PluginLog,
+    sealed::SealedCopy,
+};
+
+/// `RTLD_NODELETE` of `dlfcn.h`: closing does not unmap, whoever closes.
+const RTLD_NODELETE: c_int = if cfg!(target_vendor = "apple") {
+    0x80
+} else if cfg!(target_os = "linux") {
+    0x1000
+} else {
+    0
+};
+
+/// Opens a library and runs its start.
+pub(super) fn open(path: &Path, checked: &Checked) -> Result<PluginRoot, Fault> {
+    let facts = &checked.facts;
+    warn_of_a_debug_build(path, facts);
+    let header = header(&map(path, &checked.bytes)?, facts)?;
+    check_layout(header, facts)?;
+    // SAFETY: both sides' layouts of the root module, and of all that hangs off it, were just compared.
+    let module = unsafe { header.init_root_module_with_unchecked_layout::<PluginModule_Ref>() }
+        .map_err(|error| Fault::Root { plugin: facts.plugin(), reason: one_line(&error) })?;
+    tracing::debug!(library = %path.display(), plugin = facts.plugin(), digest = %facts.digest, "opened a library");
+    Ok(PluginRoot::new(module, HostTable::leak(PluginLog::new(&facts.descriptor.name))))
+}
+
+fn warn_of_a_debug_build(path: &Path, facts: &Facts) {
+    if facts.descriptor.opt_level == "0" && !cfg!(debug_assertions) {
+        let plugin = facts.plugin();
+        tracing::warn!(library = %path.display(), plugin, "a debug build, many times slower: rebuild it with --release");
+    }
+}
+
+/// Maps the checked bytes, or the file itself where sealed copies cannot be mapped.
+fn map(path: &Path, bytes: &[u8]) -> Result<Library, Fault> {
+    if let Ok(copy) = SealedCopy::of(bytes)
+        && let Ok(library) = dlopen(&copy.path())
+    {
+        copy.keep();
+        return Ok(library);
+    }
+    // Either the system forbids it, or the library itself is at fault: then this error names its file.
+    dlopen(path).map_err(|error| Fault::Open(chain(&error)))
+}
+
+fn dlopen(path: &Path) -> Result<Library, libloading::Error> {
+    // SAFETY: this runs the library's initialisers. It is a plugin by its descriptor, and its file was checked to be
+    // whole, for this machine, and under the control of users who could run code as us anyway.
+    unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) }
+}
+
+/// The header under the entry symbol of this epoch. Leaks the handle, so that the header lives for ever.
+fn header(library: &Library, facts: &Facts) -> Result<&'static LibHeader, Fault> {
+    // SAFETY: `export_plugin!` is all that exports this symbol, as a static `LibHeader`, which begins with the
+    // `AbiHeader` that is referred to. A static stays where it is for as long as the library does: see `RTLD_NODELETE`.
+    let symbol = unsafe { library.get::<AbiHeaderRef>(ENTRY_SYMBOL) };
+    let header: AbiHeaderRef = *symbol.map_err(|_| Fault::NoEntrySymbol(ENTRY_SYMBOL))?;
+    header.upgrade().map_err(|error| Fault::Header {
+        plugin: facts.plugin(),
+        reason: match &error {
+            LibraryError::InvalidAbiHeader(theirs) => {
+                let version =
+                    |header: &AbiHeader| format!("abi_stable {}.{}", header.abi_major, header.abi_minor);
+                format!("{} there, {} here", version(theirs), version(&AbiHeader::VALUE))
+            }
+            error => one_line(error),
+        },
+    })
+}
+
+/// Compares both sides' types, all that the root module leads to.
+///
+/// The checker wants the implementation to be at least as new as the interface. A plugin may be older: then its types
+/// are prefixes of ours, which the same check proves with the roles swapped, and the accessors of what it lacks return
+/// `None`. The state is fresh each time; the checker's own would let earlier libraries decide about later ones.
+fn check_layout(header: &LibHeader, facts: &Facts) -> Result<(), Fault> {
+    let ours = <PluginModule_Ref as StableAbi>::LAYOUT;
+    let layout_fault = |reason| Fault::Layout {
+        plugin: facts.plugin(),
+        minor: facts.descriptor.minor,
+        rustc: facts.descriptor.rustc.clone(),
+        reason,
+    };
+    let theirs =
+        header.layout().ok_or_else(|| layout_fault("it carries no description of its types".to_owned()))?;
+    let check = |interface, implementation| {
+        check_layout_compatibility_with_globals(interface, implementation, &CheckingGlobals::new())
+    };
+    let Err(as_newer) = check(ours, theirs) else { return Ok(()) };
+    let Err(as_older) = check(theirs, ours) else { return Ok(()) };
+    // Of the two reports, the one in which it is not the appended fields that are missing.
+    Err(layout_fault(reason(if facts.descriptor.minor < MINOR { &as_older } else { &as_newer })))
+}
+
+/// The innermost difference of a report that is hundreds of lines long.
+fn reason(report: &AbiInstabilityErrors) -> String {
+    let Some(error) = report.errors.iter().max_by_key(|error| error.stack_trace.len()) else {
+        return "unknown".to_owned();
+    };
+    let place: Vec<String> = error
+        .stack_trace
+        .iter()
+        .map(|level| match &level.found {
+            TLFieldOrFunction::Field(field) => field.name().to_owned(),
+            TLFieldOrFunction::Function(function) => function.name.to_string(),
+        })
+        .collect();
+    let what = error.errs.first().map_or_else(|| "unknown".to_owned(), difference);
+    format!("{what} at `{}`", place.join("."))
+}
+
+/// A difference in a few words; the kinds that a change of our tables and structs can cause.
+fn difference(error: &AbiInstability) -> String {
+    use AbiInstability as Ai;
+    match error {
+        Ai::Name(types) => format!("`{}` instead of `{}`", types.found, types.expected),
+        Ai::MismatchedPrimitive(types) => format!("{:?} instead of {:?}", types.found, types.expected),
+        Ai::Size(sizes) => format!("{} bytes instead of {}", sizes.found, sizes.expected),
+        Ai::Alignment(sizes) => format!("alignment {} instead of {}", sizes.found, sizes.expected),
+        Ai::FieldCountMismatch(counts) => format!("{} fields instead of {}", counts.found, counts.expected),
+        Ai::MismatchedPrefixSize(counts) => {
+            format!("{} first fields instead of {}", counts.found, counts.expected)
+        }
+        Ai::UnexpectedField(fields) => {
+            format!("the field `{}` instead of `{}`", fields.found.name(), fields.expected.name())
+        }
+        Ai::PackageVersion(versions) => {
+            format!("package version {} instead of {}", versions.found, versions.expected)
+        }
+        other => {
+            let text = format!("{other:?}");
+            text.split(['(', ' ', '{']).next().unwrap_or_default().to_owned()
+        }
+    }
+}
+
+/// The beginning of a text that may have dozens of lines.
+fn one_line(error: &dyn Error) -> String {
+    const LONGEST: usize = 240;
+    let text = error.to_string();
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().take(LONGEST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use abi_stable::std_types::RStr;
+
+    use super::*;
+
+    mod ours {
+        use super::*;
+
+        #[repr(C)]
+        #[derive(StableAbi)]
+        pub(super) struct Counts {
+            pub(super) name: RStr<'static>,
+            pub(super) cached: u64,
+        }
+    }
+
+    mod theirs {
+        use super::*;
+
+        #[repr(C)]
+        #[derive(StableAbi)]
+        pub(super) struct Counts {
+            pub(super) name: RStr<'static>,
+            pub(super) cached: u32,
+        }
+    }
+
+    #[test]
+    fn a_report_of_hundreds_of_lines_becomes_one() {
+        let ours = <ours::Counts as StableAbi>::LAYOUT;
+        let theirs = <theirs::Counts as StableAbi>::LAYOUT;
+        let report =
+            check_layout_compatibility_with_globals(ours, theirs, &CheckingGlobals::new()).unwrap_err();
+        assert!(report.to_string().lines().count() > 100);
+        assert_eq!(reason(&report), "`u32` instead of `u64` at `cached`");
+    }
+
+    #[test]
+    fn the_contract_is_compatible_with_itself() {
+        let ours = <PluginModule_Ref as StableAbi>::LAYOUT;
+        check_layout_compatibility_with_globals(ours, ours, &CheckingGlobals::new()).unwrap();
+    }
+}

@@ -1,0 +1,172 @@
+//! Looks into a library's bytes without running or mapping any of them.
+//!
+//! The dynamic linker trusts what it maps: a file that ends too early kills the process with a bus error, and one for
+//! another machine is reported as missing.
+
+use std::env::consts;
+
+use object::{Architecture, BinaryFormat, Object, ObjectKind, ObjectSection, ObjectSegment};
+use prony_plugin_api::descriptor::SECTION;
+
+use super::fault::Fault;
+
+/// A file that the dynamic linker could map here.
+#[derive(Debug)]
+pub(super) struct ObjectFile<'a>(object::File<'a>);
+
+impl<'a> ObjectFile<'a> {
+    /// Parses a file, and checks its platform, its kind and that all of it is there.
+    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, Fault> {
+        let file = object::File::parse(bytes)
+            .map_err(|error| Fault::NotAnObject { size: bytes.len(), reason: error.to_string() })?;
+        let (found, host) = (Platform::of(&file), Platform::of_this_host());
+        if found != host {
+            return Err(Fault::Platform { found: found.to_string(), host: host.to_string() });
+        }
+        if file.kind() != ObjectKind::Dynamic {
+            return Err(Fault::NotShared {
+                found: format!("an object of kind {:?}", file.kind()).to_lowercase(),
+            });
+        }
+        let (has, needs) = (bytes.len() as u64, end(&file));
+        if needs > has {
+            return Err(Fault::Truncated { has, needs });
+        }
+        Ok(Self(file))
+    }
+
+    /// The descriptor's text.
+    pub(super) fn descriptor(&self) -> Result<&'a [u8], Fault> {
+        let section = self.0.section_by_name(SECTION);
+        section.and_then(|section| section.data().ok()).ok_or(Fault::NoDescriptor { section: SECTION })
+    }
+}
+
+/// Where the last section or segment ends.
+fn end(file: &object::File<'_>) -> u64 {
+    let sections = file.sections().filter_map(|section| section.file_range());
+    let segments = file.segments().map(|segment| segment.file_range());
+    sections.chain(segments).map(|(start, size)| start.saturating_add(size)).max().unwrap_or(0)
+}
+
+/// What a library must be built for.
+#[derive(Debug, PartialEq, Eq)]
+struct Platform {
+    format: BinaryFormat,
+    architecture: Architecture,
+    bits: u32,
+    little_endian: bool,
+}
+
+impl Platform {
+    fn of(file: &object::File<'_>) -> Self {
+        Self {
+            format: file.format(),
+            architecture: file.architecture(),
+            bits: if file.is_64() { 64 } else { 32 },
+            little_endian: file.is_little_endian(),
+        }
+    }
+
+    fn of_this_host() -> Self {
+        let architecture = match consts::ARCH {
+            "x86_64" => Architecture::X86_64,
+            "x86" => Architecture::I386,
+            "aarch64" => Architecture::Aarch64,
+            "arm" => Architecture::Arm,
+            "riscv64" => Architecture::Riscv64,
+            "powerpc64" => Architecture::PowerPc64,
+            "s390x" => Architecture::S390x,
+            _ => Architecture::Unknown,
+        };
+        let format = match consts::DLL_EXTENSION {
+            "dll" => BinaryFormat::Pe,
+            "dylib" => BinaryFormat::MachO,
+            _ => BinaryFormat::Elf,
+        };
+        Self { format, architecture, bits: usize::BITS, little_endian: cfg!(target_endian = "little") }
+    }
+}
+
+impl std::fmt::Display for Platform {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let architecture = format!("{:?}", self.architecture).to_lowercase();
+        let endian = if self.little_endian { "little" } else { "big" };
+        write!(f, "{architecture} ({} bits, {endian}-endian, {:?})", self.bits, self.format)
+    }
+}
+
+#[cfg(test)]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod tests {
+    use rstest::rstest;
+
+    use super::{super::testing::library, *};
+
+    fn complaint(bytes: &[u8]) -> String {
+        ObjectFile::parse(bytes).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_whole_library_shows_its_descriptor() {
+        let bytes = library(b"{\"schema\":1}");
+        assert_eq!(ObjectFile::parse(&bytes).unwrap().descriptor().unwrap(), b"{\"schema\":1}");
+    }
+
+    #[rstest]
+    #[case::empty(b"", "its 0 bytes are not a shared library: ")]
+    #[case::text(
+        b"#!/bin/sh\necho a library, honestly, and long enough to be a header of one\n",
+        "its 74 bytes are not a"
+    )]
+    #[case::only_the_magic(b"\x7fELF", "its 4 bytes are not a shared library: ")]
+    fn what_is_no_object_is_refused(#[case] bytes: &[u8], #[case] expected: &str) {
+        let complaint = complaint(bytes);
+        assert!(complaint.starts_with(expected), "{complaint}");
+    }
+
+    /// Offsets are those of the ELF header (System V ABI, chapter 4).
+    #[rstest]
+    #[case::aarch64(
+        18,
+        0xb7,
+        "it is built for aarch64 (64 bits, little-endian, Elf), and this host for x86_64 ("
+    )]
+    #[case::executable(16, 2, "it is an object of kind executable, not a shared library")]
+    fn a_patched_header_is_noticed(#[case] offset: usize, #[case] value: u8, #[case] expected: &str) {
+        let mut bytes = library(b"{}");
+        bytes[offset] = value;
+        let complaint = complaint(&bytes);
+        assert!(complaint.starts_with(expected), "{complaint}");
+    }
+
+    /// Wherever it is cut: never a mapping that ends beyond the file.
+    #[test]
+    fn a_library_that_is_cut_anywhere_is_refused() {
+        let bytes = library(b"{\"schema\":1}");
+        for length in 0..bytes.len() {
+            assert!(ObjectFile::parse(&bytes[..length]).is_err(), "cut to {length} of {} bytes", bytes.len());
+        }
+    }
+
+    #[test]
+    fn a_segment_beyond_the_end_says_how_much_is_missing() {
+        let mut bytes = library(b"{}");
+        let size = bytes.len() as u64;
+        // p_filesz of the first program header.
+        bytes[64 + 32..64 + 40].copy_from_slice(&(size + 1000).to_le_bytes());
+        assert_eq!(
+            complaint(&bytes),
+            format!("it is cut off: it has {size} bytes and needs {}", size + 1000)
+        );
+    }
+
+    #[test]
+    fn a_library_without_a_descriptor_is_no_plugin() {
+        let mut bytes = library(b"{}");
+        let name = bytes.windows(SECTION.len()).position(|window| window == SECTION.as_bytes()).unwrap();
+        bytes[name] = b'_';
+        let fault = ObjectFile::parse(&bytes).unwrap().descriptor().unwrap_err();
+        assert_eq!(fault.to_string(), "it has no `.prony.plugin` section, so it is not a plugin");
+    }
+}

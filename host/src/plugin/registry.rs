@@ -1,0 +1,507 @@
+//! The registry: every plugin there is, each loaded once, when it is first needed. A value that is passed down, never a
+//! global: tests make their own.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use prony_plugin_api::abi::host::{EndpointInstance, HostTable, ServiceInstance};
+
+use super::{
+    catalogue::{Candidate, Catalogue, Endpoints, Failure, Kind, Services, conflict},
+    discovery::{self, DiscoveryOptions, DiscoveryProblem, Pack},
+    entry::{Category, EndpointEntry, Entry, Isolation, ServiceEntry},
+    error::PluginError,
+    libraries::Libraries,
+    listing::Listed,
+};
+
+/// Every plugin there is.
+pub(crate) struct Registry {
+    packs: Vec<Pack>,
+    problems: Vec<DiscoveryProblem>,
+    shelves: Mutex<Shelves>,
+}
+
+/// What changes: entries are loaded, and what is open is shared. One lock, so that nothing is opened twice.
+pub(super) struct Shelves {
+    pub(super) endpoints: Catalogue<Endpoints>,
+    pub(super) services: Catalogue<Services>,
+    pub(super) libraries: Libraries,
+    notes: Vec<String>,
+}
+
+impl Registry {
+    /// Reads every manifest there is, and opens no library. Bad packs are [`Registry::problems`].
+    ///
+    /// # Errors
+    /// A manifest that the user named is bad.
+    pub(crate) fn discover(options: &DiscoveryOptions) -> Result<Self, PluginError> {
+        let found = discovery::discover(options)?;
+        let mut shelves = Shelves {
+            endpoints: Catalogue::new(),
+            services: Catalogue::new(),
+            libraries: Libraries::new(options.plugin_path.clone()),
+            notes: Vec::new(),
+        };
+        let mut packs = Vec::new();
+        for (origin, manifest) in found.manifests {
+            packs.push(Pack {
+                origin,
+                endpoints: manifest.endpoints.len(),
+                services: manifest.services.len(),
+            });
+            for entry in manifest.endpoints {
+                shelves.endpoints.insert(Arc::new(entry), None);
+            }
+            for entry in manifest.services {
+                shelves.services.insert(Arc::new(entry), None);
+            }
+        }
+        Ok(Self { packs, problems: found.problems, shelves: Mutex::new(shelves) })
+    }
+
+    /// The packs that were read, from low to high.
+    pub(crate) fn packs(&self) -> &[Pack] {
+        &self.packs
+    }
+
+    /// The packs that were skipped, and why.
+    pub(crate) fn problems(&self) -> &[DiscoveryProblem] {
+        &self.problems
+    }
+
+    /// What the report should say: which entries failed to load, and what was used in their place.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        self.lock().notes.clone()
+    }
+
+    /// The dialect of this name, in any spelling. Opens nothing.
+    pub(crate) fn endpoint(&self, name: &str) -> Result<Arc<EndpointEntry>, PluginError> {
+        winner(&self.lock().endpoints, name)
+    }
+
+    /// Every service, the winner of each name. Opens nothing.
+    pub(crate) fn services(&self) -> Vec<Arc<ServiceEntry>> {
+        let shelves = self.lock();
+        shelves
+            .services
+            .iter()
+            .filter_map(|candidates| Some(Arc::clone(&candidates.first()?.entry)))
+            .collect()
+    }
+
+    /// Makes an instance of a dialect from its options, the text of a JSON object; opens its library on first use.
+    pub(crate) fn load_endpoint(
+        &self,
+        name: &str,
+        options: &str,
+    ) -> Result<Arc<EndpointInstance>, PluginError> {
+        let (table, name) = {
+            let Shelves { endpoints, libraries, notes, .. } = &mut *self.lock();
+            load(endpoints, libraries, notes, name)?
+        };
+        let instance = EndpointInstance::create(table, options);
+        instance.map(Arc::new).map_err(|source| PluginError::Create {
+            category: Category::Endpoint,
+            name,
+            source,
+        })
+    }
+
+    /// Makes an instance of a service from its options, the text of a JSON object; opens its library on first use.
+    pub(crate) fn load_service(
+        &self,
+        name: &str,
+        options: &str,
+        host: HostTable,
+    ) -> Result<ServiceInstance, PluginError> {
+        let (table, name) = {
+            let Shelves { services, libraries, notes, .. } = &mut *self.lock();
+            load(services, libraries, notes, name)?
+        };
+        let instance = ServiceInstance::create(table, options, host);
+        instance.map_err(|source| PluginError::Create { category: Category::Service, name, source })
+    }
+
+    /// The entries of a category, names in order. Opens nothing.
+    pub(crate) fn list(&self, category: Category) -> Vec<Listed> {
+        let shelves = self.lock();
+        match category {
+            Category::Endpoint => {
+                shelves.endpoints.iter().map(|all| Listed::of(all, &shelves.libraries)).collect()
+            }
+            Category::Service => {
+                shelves.services.iter().map(|all| Listed::of(all, &shelves.libraries)).collect()
+            }
+        }
+    }
+
+    /// Everything of one name. Opens nothing.
+    pub(crate) fn describe(&self, category: Category, name: &str) -> Result<Listed, PluginError> {
+        let shelves = self.lock();
+        match category {
+            Category::Endpoint => Ok(Listed::of(candidates(&shelves.endpoints, name)?, &shelves.libraries)),
+            Category::Service => Ok(Listed::of(candidates(&shelves.services, name)?, &shelves.libraries)),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Shelves> {
+        // A panic elsewhere leaves nothing half done here: an entry changes its state in one step.
+        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry")
+            .field("packs", &self.packs)
+            .field("problems", &self.problems)
+            .finish_non_exhaustive()
+    }
+}
+
+fn candidates<'a, K: Kind>(
+    catalogue: &'a Catalogue<K>,
+    name: &str,
+) -> Result<&'a [Candidate<K>], PluginError> {
+    catalogue.get(name).ok_or_else(|| unknown(catalogue, name))
+}
+
+fn unknown<K: Kind>(catalogue: &Catalogue<K>, name: &str) -> PluginError {
+    PluginError::UnknownName { category: K::CATEGORY, name: name.to_owned(), known: catalogue.names() }
+}
+
+/// The entry that is used for a name, unless it fails to load.
+fn winner<K: Kind>(catalogue: &Catalogue<K>, name: &str) -> Result<Arc<Entry<K::Metadata>>, PluginError> {
+    let candidates = candidates(catalogue, name)?;
+    match (conflict_error(candidates), candidates.first()) {
+        (None, Some(winner)) => Ok(Arc::clone(&winner.entry)),
+        (Some(error), _) => Err(error),
+        (None, None) => Err(unknown(catalogue, name)),
+    }
+}
+
+fn conflict_error<K: Kind>(candidates: &[Candidate<K>]) -> Option<PluginError> {
+    let (origins, first) = (conflict(candidates)?, candidates.first()?);
+    Some(PluginError::Conflict {
+        category: K::CATEGORY,
+        name: first.entry.name.clone(),
+        priority: first.entry.priority,
+        origins,
+    })
+}
+
+/// The functions of a name and its spelling in the manifest: those of the winner, or of the next one if that fails.
+fn load<K: Kind>(
+    catalogue: &mut Catalogue<K>,
+    libraries: &mut Libraries,
+    notes: &mut Vec<String>,
+    name: &str,
+) -> Result<(K::Table, String), PluginError> {
+    if catalogue.get(name).is_none() {
+        return Err(unknown(catalogue, name));
+    }
+    let candidates = catalogue.get_mut(name).unwrap_or_default();
+    let mut failure: Option<(PluginError, PathBuf)> = None;
+    for position in 0..candidates.len() {
+        let attempt = match conflict_error(&candidates[position..]) {
+            Some(error) => Err(error),
+            None => load_one(&mut candidates[position], libraries),
+        };
+        let entry = &candidates[position].entry;
+        match (attempt, &failure) {
+            (Ok(table), None) => return Ok((table, entry.name.clone())),
+            (Ok(table), Some((error, manifest))) => {
+                note_once(notes, &fallback_note(error, manifest, &entry.origin.manifest));
+                return Ok((table, entry.name.clone()));
+            }
+            (Err(error @ PluginError::Load { .. }), None) => {
+                failure = Some((error, entry.origin.manifest.clone()))
+            }
+            (Err(PluginError::Load { .. }), Some(_)) => {}
+            // The user has to settle it: trying the next one would go over his head.
+            (Err(error), None) => return Err(error),
+            (Err(_), Some(_)) => break,
+        }
+    }
+    Err(failure.map_or_else(|| unknown(catalogue, name), |(error, _)| error))
+}
+
+fn load_one<K: Kind>(
+    candidate: &mut Candidate<K>,
+    libraries: &mut Libraries,
+) -> Result<K::Table, PluginError> {
+    let entry = &candidate.entry;
+    let (category, name) = (K::CATEGORY, entry.name.clone());
+    if entry.isolation == Isolation::Process {
+        return Err(PluginError::Isolation { category, name, origin: Arc::clone(&entry.origin) });
+    }
+    let outcome = candidate.outcome.get_or_insert_with(|| open::<K>(entry, libraries));
+    outcome.as_ref().copied().map_err(|Failure { library, fault }| PluginError::Load {
+        category,
+        name,
+        library: library.clone(),
+        fault: Arc::clone(fault),
+    })
+}
+
+fn open<K: Kind>(entry: &Entry<K::Metadata>, libraries: &mut Libraries) -> Result<K::Table, Failure> {
+    let failure = |library, fault| Failure { library, fault: Arc::new(fault) };
+    let library = libraries
+        .locate(entry)
+        .map_err(|fault| failure(entry.origin.manifest.with_file_name(entry.class.file_name()), fault))?;
+    libraries.table::<K>(&library, entry).map_err(|fault| failure(library, fault))
+}
+
+fn fallback_note(error: &PluginError, failed: &Path, used: &Path) -> String {
+    let detail = error.detail().unwrap_or_default();
+    format!(
+        "failed to {error}: {detail}. It is declared in `{}`; the one of `{}` was used in its place.",
+        failed.display(),
+        used.display()
+    )
+}
+
+fn note_once(notes: &mut Vec<String>, note: &str) {
+    if !notes.iter().any(|other| other == note) {
+        notes.push(note.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use prony_plugin_api::{
+        Endpoint, EventSink, Parser, RequestWriter, TurnContext,
+        abi::{EndpointVt_Ref, author::endpoint_table},
+    };
+
+    use super::{
+        super::{
+            entry::Tier,
+            testing::{manifest_text, mock_plugin},
+        },
+        *,
+    };
+
+    struct Fake;
+
+    impl Endpoint for Fake {
+        type Parser = Self;
+
+        fn new(options: &str) -> prony_plugin_api::Result<Self> {
+            match options {
+                "{}" => Ok(Self),
+                _ => Err(prony_plugin_api::PluginError::config("read `mood`: it is bad").hint("be glad")),
+            }
+        }
+        fn format(
+            &self,
+            _turn: &TurnContext<'_>,
+            request: &mut RequestWriter<'_>,
+        ) -> prony_plugin_api::Result<()> {
+            request.path("/fake");
+            Ok(())
+        }
+        fn parser(&self) -> Self {
+            Self
+        }
+    }
+
+    impl Parser for Fake {
+        fn event(
+            &mut self,
+            _name: &str,
+            _data: &[u8],
+            _out: &mut EventSink<'_>,
+        ) -> prony_plugin_api::Result<()> {
+            Ok(())
+        }
+        fn body(
+            &mut self,
+            _status: u32,
+            _body: &[u8],
+            _out: &mut EventSink<'_>,
+        ) -> prony_plugin_api::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn fake() -> EndpointVt_Ref {
+        endpoint_table::<Fake>("Fake")
+    }
+
+    /// Packs in a temporary folder, the first one built-in.
+    struct World(tempfile::TempDir);
+
+    impl World {
+        fn with(packs: &[(&str, &str)]) -> (Self, Registry) {
+            let world = Self(tempfile::tempdir().unwrap());
+            for (folder, manifest) in packs {
+                fs::create_dir_all(world.path(folder)).unwrap();
+                fs::write(world.path(folder).join("plugins.yaml"), manifest).unwrap();
+            }
+            let options = DiscoveryOptions {
+                program_dir: Some(world.path("bin")),
+                plugin_path: packs[1..].iter().map(|(folder, _)| world.path(folder)).collect(),
+                ..DiscoveryOptions::default()
+            };
+            let registry = Registry::discover(&options).unwrap();
+            (world, registry)
+        }
+
+        fn path(&self, path: &str) -> PathBuf {
+            self.0.path().canonicalize().unwrap().join(path)
+        }
+
+        /// An error as three lines, without the world's own folder.
+        fn lines(&self, error: &PluginError) -> String {
+            let detail = error.detail().unwrap_or_default();
+            format!("{error}\n{detail}\n{}", error.hint()).replace(&self.path("").display().to_string(), "/")
+        }
+
+        fn load_error(&self, registry: &Registry, name: &str) -> String {
+            self.lines(&registry.load_endpoint(name, "{}").unwrap_err())
+        }
+    }
+
+    fn chat(priority: i32) -> String {
+        manifest_text("chat", "acme:Chat", priority)
+    }
+
+    #[test]
+    fn a_registry_can_be_shared_between_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Registry>();
+    }
+
+    #[test]
+    fn an_entry_is_known_in_any_spelling_without_its_library() {
+        let (_world, registry) = World::with(&[("bin", &manifest_text("Acme-Chat", "acme:Chat", 0))]);
+        let entry = registry.endpoint("acme_CHAT").unwrap();
+        assert_eq!(
+            (entry.name.as_str(), entry.metadata.endpoint_path.as_deref()),
+            ("Acme-Chat", Some("/v1/talk"))
+        );
+        assert!(registry.services().is_empty());
+    }
+
+    #[test]
+    fn an_unknown_name_lists_the_known_ones() {
+        let (world, registry) = World::with(&[("bin", &chat(0))]);
+        let error = world.lines(&registry.endpoint("chatt").unwrap_err());
+        assert_eq!(error, "find the endpoint `chatt`: there are `chat`\n\ndid you mean `chat`?");
+        assert_eq!(world.load_error(&registry, "chatt"), error);
+    }
+
+    #[test]
+    fn a_missing_library_is_three_lines() {
+        let (world, registry) = World::with(&[("bin", &chat(0)), ("pack", "schema_version: \"1.0\"")]);
+        insta::assert_snapshot!(world.load_error(&registry, "chat").replace(".dylib", ".so"), @r"
+        load the endpoint `chat` from `/bin/libacme.so`
+        the library does not exist; looked for `libacme.so` in `/bin`, `/pack`
+        install the library beside its manifest, or name its folder in PRONY_PLUGIN_PATH
+        ");
+    }
+
+    #[test]
+    fn a_text_file_in_the_place_of_a_library_is_three_lines_and_stays_refused() {
+        let (world, registry) = World::with(&[("bin", &chat(0))]);
+        let library = world.path("bin").join(registry.endpoint("chat").unwrap().class.file_name());
+        fs::write(&library, "I am a library.").unwrap();
+        let error = world.load_error(&registry, "chat");
+        insta::assert_snapshot!(error.replace(".dylib", ".so"), @r#"
+        load the endpoint `chat` from `/bin/libacme.so`
+        its 15 bytes are not a shared library: Could not read file magic
+        install the library again, or build it with `crate-type = ["cdylib"]`
+        "#);
+
+        fs::remove_file(&library).unwrap();
+        assert_eq!(world.load_error(&registry, "chat"), error);
+    }
+
+    #[test]
+    fn two_packs_with_equal_right_are_an_error_for_that_name_only() {
+        let good = manifest_text("other", "acme:Other", 0);
+        let (world, registry) = World::with(&[("bin", &good), ("one", &chat(5)), ("two", &chat(5))]);
+        let error = registry.endpoint("chat").unwrap_err();
+        insta::assert_snapshot!(world.lines(&error), @r"
+        choose the endpoint `chat`: both `/two/plugins.yaml` and `/one/plugins.yaml` declare it with priority 5
+
+        give one of them a higher `priority`, or remove one
+        ");
+        assert_eq!(world.load_error(&registry, "chat"), world.lines(&error));
+        assert!(registry.list(Category::Endpoint)[0].conflicting);
+        registry.endpoint("other").unwrap();
+    }
+
+    #[test]
+    fn an_entry_that_wants_its_own_process_is_refused_by_name() {
+        let isolated = chat(9).replace("    class", "    isolation: process\n    class");
+        let (world, registry) = World::with(&[("bin", &chat(0)), ("pack", &isolated)]);
+        let error = world.load_error(&registry, "chat");
+        assert!(
+            error.starts_with("load the endpoint `chat` of `/pack/plugins.yaml`: it asks for `isolation"),
+            "{error}"
+        );
+        assert!(registry.notes().is_empty());
+    }
+
+    #[test]
+    fn if_the_winner_fails_the_next_one_is_used_and_a_note_says_so_once() {
+        let (world, registry) = World::with(&[("bin", &chat(0)), ("pack", &chat(1))]);
+        {
+            let mut shelves = registry.lock();
+            let built_in = &mut shelves.endpoints.get_mut("chat").unwrap()[1];
+            assert_eq!(built_in.entry.origin.tier, Tier::BuiltIn);
+            built_in.outcome = Some(Ok(fake()));
+        }
+        registry.load_endpoint("chat", "{}").unwrap();
+        registry.load_endpoint("Chat", "{}").unwrap();
+        let [note] = &registry.notes()[..] else { panic!("{:?}", registry.notes()) };
+        let note = note.replace(&world.path("").display().to_string(), "/").replace(".dylib", ".so");
+        assert!(
+            note.starts_with("failed to load the endpoint `chat` from `/pack/libacme.so`: the library does"),
+            "{note}"
+        );
+        assert!(
+            note.ends_with("in `/pack/plugins.yaml`; the one of `/bin/plugins.yaml` was used in its place."),
+            "{note}"
+        );
+    }
+
+    #[test]
+    fn if_all_fail_the_winners_error_is_told() {
+        let (world, registry) = World::with(&[("bin", &chat(0)), ("pack", &chat(1))]);
+        assert!(world.load_error(&registry, "chat").starts_with("load the endpoint `chat` from `/pack/"));
+        assert!(registry.notes().is_empty());
+    }
+
+    #[test]
+    fn a_mock_is_there_for_its_scope() {
+        let (_world, registry) = World::with(&[("bin", &chat(7))]);
+        {
+            let _chat = mock_plugin(&registry, "chat", fake());
+            let _again = mock_plugin(&registry, "CHAT", fake());
+            let _new = mock_plugin(&registry, "brand_new", fake());
+            assert_eq!(registry.endpoint("chat").unwrap().metadata.endpoint_path.as_deref(), Some("/mock"));
+            registry.load_endpoint("chat", "{}").unwrap();
+            registry.load_endpoint("brand-new", "{}").unwrap();
+        }
+        assert_eq!(registry.endpoint("chat").unwrap().metadata.endpoint_path.as_deref(), Some("/v1/talk"));
+        registry.endpoint("brand_new").unwrap_err();
+    }
+
+    #[test]
+    fn what_the_author_says_about_options_is_the_users_fault_and_no_reason_to_fall_back() {
+        let (world, registry) = World::with(&[("bin", &chat(0))]);
+        let _mock = mock_plugin(&registry, "chat", fake());
+        let error = registry.load_endpoint("chat", "[]").unwrap_err();
+        assert!(error.is_usage());
+        assert_eq!(world.lines(&error), "start the endpoint `chat`\nconfig: read `mood`: it is bad\nbe glad");
+    }
+}
