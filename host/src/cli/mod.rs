@@ -8,6 +8,7 @@ mod completions;
 mod exit;
 mod logging;
 mod mock_server;
+mod plugins;
 mod profile;
 mod report;
 mod service;
@@ -53,6 +54,8 @@ enum Command {
     Profile(Box<ProfileFlags>),
     /// Compute the report of an earlier run again, from its journal.
     Report(report::ReportArgs),
+    /// List packs, endpoints and services; opens no library.
+    Plugins(plugins::PluginsArgs),
     /// Run an OpenAI-compatible server that knows its own truth.
     MockServer(Box<mock_server::MockServerArgs>),
     /// Run one service by itself.
@@ -81,6 +84,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
     match cli.command {
         Command::Profile(flags) => profile::run(&flags),
         Command::Report(args) => report::run(&args),
+        Command::Plugins(args) => plugins::run(&args),
         Command::MockServer(args) => mock_server::run(*args),
         Command::Service(args) => service::run(&args),
         Command::Completions(args) => completions::run(&args),

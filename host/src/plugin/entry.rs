@@ -32,6 +32,11 @@ impl Category {
             Self::Service => "service",
         }
     }
+
+    /// The category of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|category| Key::of(name) == Key::of(category.name()))
+    }
 }
 
 impl fmt::Display for Category {
@@ -57,8 +62,7 @@ impl Key {
 }
 
 /// Where the code is: `<library stem>:<exported type>`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Class {
     /// Stem of the library, to which the platform's prefix and suffix are added.
     pub(crate) library: String,

@@ -18,7 +18,7 @@ pub(crate) enum PluginError {
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// There is no such category.
-    #[error("find the category `{name}`: there are {}", quoted(&Category::ALL.map(|category| category.to_string())))]
+    #[error("find the category `{name}`: there are {}", quoted(&categories()))]
     UnknownCategory {
         /// What was asked for.
         name: String,
@@ -97,7 +97,10 @@ impl PluginError {
     pub(crate) fn hint(&self) -> String {
         match self {
             Self::Manifest(error) => error.hint(),
-            Self::UnknownCategory { .. } => "`prony plugins` lists everything".to_owned(),
+            Self::UnknownCategory { name } => match nearest(name, &categories()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`prony plugins` lists everything".to_owned(),
+            },
             Self::UnknownName { known, .. } if known.is_empty() => {
                 "no manifest was found: plugins.yaml belongs beside the program, or name one with --plugins"
                     .to_owned()
@@ -129,8 +132,12 @@ impl PluginError {
     }
 }
 
+fn categories() -> [String; 2] {
+    Category::ALL.map(|category| category.name().to_owned())
+}
+
 /// An error and its causes, in one line.
-pub(super) fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     match error.source() {
         Some(cause) => format!("{error}: {}", chain(cause)),
         None => error.to_string(),

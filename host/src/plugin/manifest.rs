@@ -242,15 +242,37 @@ struct RawEntry<M> {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawBody<M> {
+    #[serde(deserialize_with = "text")]
     class: Class,
     description: String,
     #[serde(default)]
     priority: i32,
     #[serde(default)]
     isolation: Isolation,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_text")]
     integrity: Option<Digest>,
     metadata: M,
+}
+
+/// Reads a value that is written as a text. Unlike those of `try_from`, its errors carry the text's own line.
+fn text<'de, D: Deserializer<'de>, T: TryFrom<String, Error = String>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    struct Text<T>(PhantomData<T>);
+    impl<T: TryFrom<String, Error = String>> Visitor<'_> for Text<T> {
+        type Value = T;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("text")
+        }
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+            T::try_from(text.to_owned()).map_err(E::custom)
+        }
+    }
+    deserializer.deserialize_str(Text(PhantomData))
+}
+
+fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Digest>, D::Error> {
+    text(deserializer).map(Some)
 }
 
 impl<M> RawEntry<M> {
@@ -440,7 +462,7 @@ service:
         "its schema_version is `2.0`, and this version of prony reads `1.0`"
     )]
     #[case::no_version("schema_version: \"1.0\"", "", "line 3: `schema_version` is missing")]
-    #[case::not_yaml("endpoint:", "endpoint: [", "line 4: did not find expected")]
+    #[case::not_yaml("  acme_rank:", " acme_rank:", "line 11: did not find expected key")]
     fn a_mistake_is_named_with_its_line(#[case] good: &str, #[case] bad: &str, #[case] expected: &str) {
         let complaint = complaint(&GOOD.replacen(good, bad, 1));
         assert!(complaint.starts_with(expected), "{complaint}");
@@ -473,7 +495,7 @@ service:
 
     #[test]
     fn the_error_names_file_and_line() {
-        let error = read_manifest("schema_version: 1.0\n").unwrap_err();
+        let error = read_manifest("schema_version: [1.0]\n").unwrap_err();
         let file = error.file.display().to_string();
         assert_eq!(error.to_string(), format!("read the plugin manifest `{file}:1`"));
     }

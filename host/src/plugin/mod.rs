@@ -34,7 +34,7 @@ mod trust;
 
 pub(crate) use discovery::{DiscoveryOptions, Pack};
 pub(crate) use entry::{Category, EndpointEntry, Entry, ServiceEntry};
-pub(crate) use error::PluginError;
+pub(crate) use error::{PluginError, chain};
 pub(crate) use listing::{Listed, ListedEntry};
 pub(crate) use log::PluginLog;
 pub(crate) use registry::Registry;

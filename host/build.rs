@@ -1,0 +1,28 @@
+//! Puts the shipped `plugins.yaml` beside the binary, where it is looked for. Outside of the workspace there is none.
+
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+};
+
+const MANIFEST: &str = "plugins.yaml";
+
+fn main() -> io::Result<()> {
+    println!("cargo:rerun-if-changed=build.rs");
+    let crate_dir = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let out_dir = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    let manifest = crate_dir.with_file_name(MANIFEST);
+    // target/<profile>/build/<package>/out
+    let (Some(binary_dir), true) =
+        (out_dir.ancestors().nth(3).filter(|dir| is_profile(dir)), manifest.exists())
+    else {
+        return Ok(());
+    };
+    println!("cargo:rerun-if-changed={}", manifest.display());
+    fs::copy(&manifest, binary_dir.join(MANIFEST)).map(|_bytes| ())
+}
+
+/// Whether this is where cargo puts binaries: a build folder elsewhere is none of ours.
+fn is_profile(dir: &Path) -> bool {
+    dir.join("deps").is_dir()
+}

@@ -1,0 +1,313 @@
+//! `prony plugins`: what there is. Reads manifests and opens no library.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use comfy_table::{Table, presets};
+
+use super::{
+    exit::{Exit, Explain, Failure},
+    terminal,
+};
+use crate::plugin::{Category, DiscoveryOptions, Listed, ListedEntry, PluginError, Registry, chain};
+
+/// Lists packs, endpoints and services.
+#[derive(Debug, clap::Args)]
+pub(super) struct PluginsArgs {
+    /// List one category: `endpoint` or `service`.
+    category: Option<String>,
+    /// Describe one entry of it.
+    name: Option<String>,
+    /// Read this manifest, too. Can be given several times.
+    #[arg(long = "plugins", value_name = "FILE")]
+    manifests: Vec<PathBuf>,
+}
+
+/// Why there is no list.
+#[derive(Debug, thiserror::Error)]
+enum PluginsError {
+    /// A name that does not exist, or a manifest that cannot be read.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// The list cannot be written.
+    #[error("write the list")]
+    Write(#[from] io::Error),
+}
+
+/// Prints what was asked for.
+pub(super) fn run(args: &PluginsArgs) -> Result<Exit, Failure> {
+    let registry = Registry::discover(&DiscoveryOptions::from_env(args.manifests.clone()))?;
+    let mut text = Vec::new();
+    write_answer(args, &registry, &mut text)?;
+    terminal::print(&String::from_utf8_lossy(&text))?;
+    Ok(Exit::Success)
+}
+
+impl Explain for PluginsError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Plugin(error) => error.exit(),
+            Self::Write(_) => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Plugin(error) => Explain::hint(error),
+            Self::Write(_) => None,
+        }
+    }
+}
+
+fn write_answer(args: &PluginsArgs, registry: &Registry, out: &mut impl Write) -> Result<(), PluginsError> {
+    let Some(category) = &args.category else { return Ok(write_overview(registry, out)?) };
+    let unknown = || PluginError::UnknownCategory { name: category.clone() };
+    let category = Category::named(category).ok_or_else(unknown)?;
+    match &args.name {
+        Some(name) => write_entry(&registry.describe(category, name)?, out)?,
+        None => write_category(&registry.list(category), out)?,
+    }
+    Ok(())
+}
+
+fn write_overview(registry: &Registry, out: &mut impl Write) -> io::Result<()> {
+    let packs = registry.packs().iter().map(|pack| {
+        let contents =
+            format!("{}, {}", counted(pack.endpoints, "endpoint"), counted(pack.services, "service"));
+        vec![pack.origin.tier.to_string(), pack.origin.manifest.display().to_string(), contents]
+    });
+    write_section("packs", packs, out)?;
+    for category in Category::ALL {
+        let entries = registry.list(category).into_iter().map(|listed| {
+            let winner = listed.entries.first();
+            let description = winner.map(|entry| entry.description.clone()).unwrap_or_default();
+            vec![listed.name.clone(), standing(&listed), description]
+        });
+        write_section(&format!("{category}s"), entries, out)?;
+    }
+    let problems = registry.problems().iter().map(|problem| vec![format!("failed to {}", chain(problem))]);
+    write_section("skipped", problems, out)?;
+    if registry.packs().is_empty() {
+        return writeln!(
+            out,
+            "No manifest was found: plugins.yaml belongs beside the program, or name one with --plugins."
+        );
+    }
+    writeln!(out, "`prony plugins CATEGORY NAME` describes one of them.")
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Where the winner of a name comes from, and whether it is disputed.
+fn standing(listed: &Listed) -> String {
+    let tier = listed.entries.first().map(|winner| winner.origin.tier.to_string()).unwrap_or_default();
+    match listed.entries.len() {
+        _ if listed.conflicting => "CONFLICT".to_owned(),
+        0 | 1 => tier,
+        several => format!("{tier}, shadows {}", several - 1),
+    }
+}
+
+fn write_category(entries: &[Listed], out: &mut impl Write) -> io::Result<()> {
+    let rows = entries.iter().flat_map(|listed| {
+        listed.entries.first().map(|winner| {
+            vec![
+                listed.name.clone(),
+                standing(listed),
+                winner.class.clone(),
+                format!("priority {}", winner.priority),
+                winner.description.clone(),
+            ]
+        })
+    });
+    write_rows(rows, out)
+}
+
+fn write_entry(listed: &Listed, out: &mut impl Write) -> io::Result<()> {
+    let Some((winner, shadowed)) = listed.entries.split_first() else { return Ok(()) };
+    write_section(&format!("{} {}", listed.category, listed.name), facts(winner).into_iter(), out)?;
+    write_section(
+        "metadata",
+        winner.metadata.iter().map(|(name, value)| vec![name.clone(), value.clone()]),
+        out,
+    )?;
+    let title = if listed.conflicting { "in conflict with" } else { "shadows" };
+    let rows = shadowed.iter().map(|entry| {
+        let manifest = entry.origin.manifest.display().to_string();
+        vec![
+            entry.origin.tier.to_string(),
+            entry.class.clone(),
+            format!("priority {}", entry.priority),
+            manifest,
+        ]
+    });
+    write_section(title, rows, out)
+}
+
+fn facts(entry: &ListedEntry) -> Vec<Vec<String>> {
+    let library = match &entry.library {
+        Ok(file) => file.display().to_string(),
+        Err(reason) => reason.clone(),
+    };
+    let mut facts = vec![
+        ("description", entry.description.clone()),
+        ("class", entry.class.clone()),
+        ("library", library),
+        ("manifest", format!("{} ({})", entry.origin.manifest.display(), entry.origin.tier)),
+        ("priority", entry.priority.to_string()),
+    ];
+    if entry.isolated {
+        facts.push(("isolation", "process".to_owned()));
+    }
+    facts.extend(entry.integrity.clone().map(|integrity| ("integrity", integrity)));
+    facts.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect()
+}
+
+/// A title with its rows and a blank line; nothing without rows.
+fn write_section(
+    title: &str,
+    rows: impl Iterator<Item = Vec<String>>,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let mut rows = rows.peekable();
+    if rows.peek().is_some() {
+        writeln!(out, "{title}")?;
+        write_rows(rows, out)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// Rows in aligned columns.
+fn write_rows(rows: impl Iterator<Item = Vec<String>>, out: &mut impl Write) -> io::Result<()> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    rows.for_each(|row| {
+        table.add_row(row);
+    });
+    table.lines().try_for_each(|line| writeln!(out, " {}", line.trim_end()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::plugin::testing::manifest_text;
+
+    /// Two packs that claim one name, and a bad one.
+    struct World(tempfile::TempDir);
+
+    impl World {
+        fn new() -> Self {
+            let world = Self(tempfile::tempdir().unwrap());
+            world.pack("bin", &manifest_text("chat", "endpoint_openai:ChatEndpoint", 0));
+            world.pack("packs/acme", &manifest_text("Chat", "acme:Chat", 2));
+            world.pack("packs/bad", "schema_version: \"1.0\"\nendpoints: {}\n");
+            world
+        }
+
+        fn pack(&self, folder: &str, manifest: &str) {
+            let folder = self.0.path().join(folder);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("plugins.yaml"), manifest).unwrap();
+        }
+
+        fn answer(&self, words: &[&str]) -> Result<String, PluginsError> {
+            let mut words = words.iter().map(ToString::to_string);
+            let args = PluginsArgs { category: words.next(), name: words.next(), manifests: Vec::new() };
+            let registry = Registry::discover(&DiscoveryOptions {
+                program_dir: Some(self.0.path().join("bin")),
+                plugin_path: vec![self.0.path().join("packs")],
+                ..DiscoveryOptions::default()
+            })?;
+            let mut text = Vec::new();
+            write_answer(&args, &registry, &mut text)?;
+            let root = self.0.path().canonicalize().unwrap().display().to_string();
+            Ok(String::from_utf8(text).unwrap().replace(&root, "").replace(".dylib", ".so"))
+        }
+    }
+
+    #[test]
+    fn the_overview_shows_packs_entries_and_what_was_skipped() {
+        insta::assert_snapshot!(World::new().answer(&[]).unwrap(), @r"
+        packs
+          built-in     /bin/plugins.yaml         1 endpoint, 0 services
+          plugin path  /packs/acme/plugins.yaml  1 endpoint, 0 services
+
+        endpoints
+          Chat  plugin path, shadows 1  Talks to Acme.
+
+        skipped
+          failed to read the plugin manifest `/packs/bad/plugins.yaml:2`: there is no category `endpoints`; the categories are `endpoint` and `service`
+
+        `prony plugins CATEGORY NAME` describes one of them.
+        ");
+    }
+
+    #[test]
+    fn a_category_lists_its_winners() {
+        insta::assert_snapshot!(World::new().answer(&["endpoint"]).unwrap(), @r"
+          Chat  plugin path, shadows 1  acme:Chat  priority 2  Talks to Acme.
+        ");
+        assert_eq!(World::new().answer(&["service"]).unwrap(), "");
+    }
+
+    #[test]
+    fn an_entry_shows_its_facts_and_whom_it_shadows() {
+        insta::assert_snapshot!(World::new().answer(&["Endpoint", "CHAT"]).unwrap(), @r"
+        endpoint Chat
+          description  Talks to Acme.
+          class        acme:Chat
+          library      the library does not exist; looked for `libacme.so` in `/packs/acme`, `/packs`
+          manifest     /packs/acme/plugins.yaml (plugin path)
+          priority     2
+
+        metadata
+          endpoint_path            /v1/talk
+          streaming_path           null
+          supports_streaming       true
+          produces_tokens          true
+          tokenizes_input          true
+          metrics_title            null
+          service_kind             openai
+          supports_audio           false
+          supports_images          false
+          supports_videos          false
+          produces_audio           false
+          produces_images          false
+          produces_videos          false
+          supports_cache_bust      false
+          consumes_system_message  false
+          requires_polling         false
+          requires_form_data       false
+          requires_inline_media    false
+
+        shadows
+          built-in  endpoint_openai:ChatEndpoint  priority 0  /bin/plugins.yaml
+        ");
+    }
+
+    #[test]
+    fn unknown_names_lead_to_known_ones() {
+        let hint = |words: &[&str]| match World::new().answer(words).unwrap_err() {
+            PluginsError::Plugin(error) => {
+                assert!(error.is_usage());
+                format!("{error} {}", error.hint())
+            }
+            PluginsError::Write(error) => panic!("{error}"),
+        };
+        assert_eq!(
+            hint(&["endpoints"]),
+            "find the category `endpoints`: there are `endpoint`, `service` did you mean `endpoint`?"
+        );
+        assert_eq!(
+            hint(&["endpoint", "chatt"]),
+            "find the endpoint `chatt`: there are `Chat` did you mean `Chat`?"
+        );
+    }
+}
