@@ -15,20 +15,10 @@ use tokio::sync::oneshot;
 
 use super::exit::{Exit, Explain, Failure};
 use crate::mock_server::{
-    FaultPlan, Framing, MockServer, MockServerError, Options, Pacing, Splits, Stall, StreamErrorStyle,
+    FaultPlan, Framing, ListenError, MockServer, Options, Pacing, Splits, Stall, StreamErrorStyle,
 };
 
-impl Explain for MockServerError {
-    fn exit(&self) -> Exit {
-        Exit::Failed
-    }
-
-    fn hint(&self) -> Option<String> {
-        MockServerError::hint(self).map(str::to_owned)
-    }
-}
-
-/// The arguments of `prony mock-server`.
+/// Serve an OpenAI-compatible model that writes down what it really did, and breaks on demand
 #[derive(Args, Clone, Debug)]
 pub(crate) struct MockServerArgs {
     /// Name or address to listen on
@@ -39,7 +29,7 @@ pub(crate) struct MockServerArgs {
     #[arg(long, default_value_t = 0)]
     port: u16,
 
-    /// Model that GET /v1/models lists; requests may name any
+    /// Model that `GET /v1/models` lists; requests may name any
     #[arg(long, default_value = "mock-model", value_name = "NAME")]
     model: String,
 
@@ -47,7 +37,10 @@ pub(crate) struct MockServerArgs {
     #[arg(long, default_value = "50", value_name = "MS", value_parser = milliseconds)]
     ttft_ms: Duration,
 
-    /// Milliseconds from one token to the next; the deadlines are absolute and do not drift
+    /// Milliseconds from one token to the next
+    ///
+    /// Deadlines are absolute and do not drift. The timer counts milliseconds: a token leaves up to about 1 ms after its
+    /// deadline.
     #[arg(long, default_value = "10", value_name = "MS", value_parser = milliseconds)]
     itl_ms: Duration,
 
@@ -59,7 +52,7 @@ pub(crate) struct MockServerArgs {
     #[arg(long, default_value = "64", value_name = "N")]
     tokens: NonZeroU64,
 
-    /// Send the first N tokens of a chat answer as reasoning_content
+    /// Send the first N tokens of a chat answer as `reasoning_content`
     #[arg(long, default_value_t = 0, value_name = "N")]
     reasoning_tokens: u64,
 
@@ -86,7 +79,7 @@ struct FramingArgs {
     #[arg(long, default_value = "1", value_name = "K")]
     bundle: NonZeroU64,
 
-    /// Put K tokens into a stream's first chunk
+    /// Put K tokens into a stream's first chunk, sent when the last of them is due
     #[arg(long, value_name = "K")]
     bundle_first: Option<NonZeroU64>,
 
@@ -115,7 +108,7 @@ struct FaultArgs {
     #[arg(long, value_name = "N")]
     cut_every: Option<NonZeroU64>,
 
-    /// Send an error in the middle of every Nth stream, whose status is 200, and end it
+    /// Send an error in the middle of every Nth stream, whose status is 200, and end it; other answers are left alone
     #[arg(long, value_name = "N")]
     stream_error_every: Option<NonZeroU64>,
 
@@ -184,6 +177,32 @@ impl From<FaultArgs> for FaultPlan {
             stream_error: args.stream_error_every.map(|every| (every, style)),
             stall: args.stall_every.map(|every| (every, stall)),
             close: args.close_every,
+        }
+    }
+}
+
+/// Why the command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MockServerError {
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error("start the mock server's runtime")]
+    Runtime { source: io::Error },
+    #[error("listen for the signals that end the mock server")]
+    Signals { source: io::Error },
+    #[error("announce the mock server's address on standard output")]
+    Announce { source: io::Error },
+}
+
+impl Explain for MockServerError {
+    fn exit(&self) -> Exit {
+        Exit::Failed
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Listen(error) => error.hint().map(str::to_owned),
+            Self::Runtime { .. } | Self::Signals { .. } | Self::Announce { .. } => None,
         }
     }
 }
@@ -290,5 +309,61 @@ fn error_status(text: &str) -> Result<StatusCode, String> {
         Ok(status)
     } else {
         Err("an error has a status from 400 to 599".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: MockServerArgs,
+    }
+
+    fn options(arguments: &str) -> Result<Options, clap::Error> {
+        let arguments = std::iter::once("mock-server").chain(arguments.split_whitespace());
+        Command::try_parse_from(arguments).map(|command| command.args.into())
+    }
+
+    #[test]
+    fn no_flags_are_the_default_options() {
+        assert_eq!(options("").unwrap(), Options::default());
+    }
+
+    #[test]
+    fn flags_reach_the_options() {
+        let every = |n| NonZeroU64::new(n).unwrap();
+        let told = options(
+            "--ttft-ms 1.5 --itl-ms 0 --bundle-first 4 --split --error-every 3 --error-status 429 \
+             --stream-error-every 5 --stream-error-style bare --stall-every 7 --close-every 2",
+        )
+        .unwrap();
+        assert_eq!((told.pacing.ttft, told.pacing.itl), (Duration::from_micros(1500), Duration::ZERO));
+        assert_eq!((told.framing.bundle_first, told.framing.splits), (Some(every(4)), Splits::Random));
+        let faults = FaultPlan {
+            error: Some((every(3), StatusCode::TOO_MANY_REQUESTS)),
+            cut: None,
+            stream_error: Some((every(5), StreamErrorStyle::Bare)),
+            stall: Some((every(7), Stall::Forever)),
+            close: Some(every(2)),
+        };
+        assert_eq!(told.faults, faults);
+        let finite = options("--stall-every 7 --stall-ms 250").unwrap().faults.stall;
+        assert_eq!(finite, Some((every(7), Stall::For(Duration::from_millis(250)))));
+    }
+
+    #[rstest]
+    #[case::negative_time("--ttft-ms=-1")]
+    #[case::no_time("--itl-ms nan")]
+    #[case::no_tokens("--tokens 0")]
+    #[case::every_zeroth("--cut-every 0")]
+    #[case::good_status("--error-status 204")]
+    fn a_bad_value_is_refused(#[case] arguments: &str) {
+        assert_eq!(options(arguments).unwrap_err().kind(), clap::error::ErrorKind::ValueValidation);
     }
 }

@@ -9,7 +9,7 @@ use std::{num::NonZeroU64, time::Duration};
 use ::http::StatusCode;
 
 /// The faults a server was told to make. Nothing by default.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FaultPlan {
     /// Every Nth request is answered with this status and an error body.
     pub(crate) error: Option<(NonZeroU64, StatusCode)>,

@@ -98,7 +98,19 @@ mod tests {
             frames.usage(&json!({"total_tokens": 3})),
             DONE.to_owned(),
         ];
-        assert_snapshot!(events.concat(), @"");
+        assert_snapshot!(events.concat(), @r#"
+        data: {"id":"chatcmpl-7","object":"chat.completion.chunk","created":1700000000,"model":"a \"model\"","choices":[{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]}
+
+        data: {"id":"chatcmpl-7","object":"chat.completion.chunk","created":1700000000,"model":"a \"model\"","choices":[{"index":0,"delta":{"reasoning_content":" the"},"logprobs":null,"finish_reason":null}]}
+
+        data: {"id":"chatcmpl-7","object":"chat.completion.chunk","created":1700000000,"model":"a \"model\"","choices":[{"index":1,"delta":{"content":" of and"},"logprobs":null,"finish_reason":null}]}
+
+        data: {"id":"chatcmpl-7","object":"chat.completion.chunk","created":1700000000,"model":"a \"model\"","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}]}
+
+        data: {"id":"chatcmpl-7","object":"chat.completion.chunk","created":1700000000,"model":"a \"model\"","choices":[],"usage":{"total_tokens":3}}
+
+        data: [DONE]
+        "#);
     }
 
     #[test]
@@ -106,13 +118,22 @@ mod tests {
         let frames = Frames::new(Kind::Completion, &identity());
         assert_eq!(frames.role(0), None);
         let events = [frames.text(0, Channel::Content, " the"), frames.finish(0, "length")];
-        assert_snapshot!(events.concat(), @"");
+        assert_snapshot!(events.concat(), @r#"
+        data: {"id":"chatcmpl-7","object":"text_completion","created":1700000000,"model":"a \"model\"","choices":[{"index":0,"text":" the","logprobs":null,"finish_reason":null}]}
+
+        data: {"id":"chatcmpl-7","object":"text_completion","created":1700000000,"model":"a \"model\"","choices":[{"index":0,"text":"","logprobs":null,"finish_reason":"length"}]}
+        "#);
     }
 
     #[test]
     fn errors_in_both_styles() {
         let error = ApiError::malformed("no");
-        assert_snapshot!(stream_error(StreamErrorStyle::Vllm, &error), @"");
-        assert_snapshot!(stream_error(StreamErrorStyle::Bare, &error), @"");
+        assert_snapshot!(stream_error(StreamErrorStyle::Vllm, &error), @r#"
+        event: error
+        data: {"error":{"message":"no","type":"BadRequestError","param":null,"code":400}}
+
+        data: [DONE]
+        "#);
+        assert_snapshot!(stream_error(StreamErrorStyle::Bare, &error), @r#"data: {"error":{"message":"no","type":"BadRequestError","param":null,"code":400}}"#);
     }
 }

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::truth::{TTFT_BOUNDS_NS, Totals};
+use super::truth::{TTFT_BOUNDS_MS, Totals};
 
 /// The page's content type: version 0.0.4 of the text format.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -48,16 +48,12 @@ impl Page {
         const NAME: &str = "prony_mock_time_to_first_token_seconds";
         self.family(NAME, "histogram", "From a request's arrival to the write of its first token.");
         let mut within = 0;
-        for (bound, count) in TTFT_BOUNDS_NS.iter().zip(totals.ttft_counts) {
+        for (bound, count) in TTFT_BOUNDS_MS.iter().zip(totals.ttft_counts) {
             within += count;
-            self.sample(&format!("{NAME}_bucket{{le=\"{}\"}}", seconds(*bound)), within);
+            self.sample(&format!("{NAME}_bucket{{le=\"{}\"}}", *bound as f64 / 1e3), within);
         }
         self.sample(&format!("{NAME}_bucket{{le=\"+Inf\"}}"), totals.ttft_count);
-        self.sample(&format!("{NAME}_sum"), seconds(totals.ttft_sum_ns));
+        self.sample(&format!("{NAME}_sum"), totals.ttft_sum_ns as f64 / 1e9);
         self.sample(&format!("{NAME}_count"), totals.ttft_count);
     }
-}
-
-fn seconds(ns: u64) -> f64 {
-    ns as f64 / 1e9
 }

@@ -34,7 +34,7 @@ mod words;
 
 pub(crate) use fault::{FaultPlan, Stall, StreamErrorStyle};
 pub(crate) use options::{Framing, Options, Pacing, Splits};
-pub(crate) use server::{MockServer, MockServerError};
+pub(crate) use server::{ListenError, MockServer};
 
 /// What all connections share.
 #[derive(Debug)]

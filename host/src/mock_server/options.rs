@@ -5,7 +5,7 @@ use std::{num::NonZeroU64, time::Duration};
 use super::fault::FaultPlan;
 
 /// What a mock server is told once, at its start.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     /// Name or address to listen on.
     pub(crate) host: String,
@@ -47,7 +47,7 @@ impl Default for Options {
 ///
 /// tokio's timer counts whole milliseconds and rounds up, so a token leaves up to about 1 ms after its deadline, never
 /// before it. Deadlines are absolute: a late token does not push the next one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pacing {
     /// From the request's arrival to the first token.
     pub(crate) ttft: Duration,
@@ -64,7 +64,7 @@ impl Default for Pacing {
 }
 
 /// How an answer is cut into frames and writes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Framing {
     /// Tokens in one stream chunk. A bundle leaves when its last token is due.
     pub(crate) bundle: NonZeroU64,

@@ -16,26 +16,20 @@ const BACKLOG: u32 = 4096;
 /// Pause after a failed accept, which is mostly a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-/// Why a mock server did not start.
+/// Nothing could listen at the address: a matter of the name, the port, or the rights to it.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum MockServerError {
-    #[error("listen on `{host}:{port}`")]
-    Listen { host: String, port: u16, source: io::Error },
-    #[error("start the mock server's runtime")]
-    Runtime { source: io::Error },
-    #[error("listen for the signals that end the mock server")]
-    Signals { source: io::Error },
-    #[error("announce the mock server's address on standard output")]
-    Announce { source: io::Error },
+#[error("listen on `{host}:{port}`")]
+pub(crate) struct ListenError {
+    host: String,
+    port: u16,
+    source: io::Error,
 }
 
-impl MockServerError {
+impl ListenError {
     /// What to do next, where that is known.
     pub(crate) fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
-                Some("choose another port, or `--port 0` for a free one")
-            }
+        match self.source.kind() {
+            io::ErrorKind::AddrInUse => Some("choose another port, or `--port 0` for a free one"),
             _ => None,
         }
     }
@@ -54,14 +48,14 @@ pub(crate) struct MockServer {
 
 impl MockServer {
     /// Starts to listen. The server's clock starts here too.
-    pub(crate) async fn bind(options: Options) -> Result<Self, MockServerError> {
+    pub(crate) async fn bind(options: Options) -> Result<Self, ListenError> {
         match listen(&options.host, options.port).await {
             Ok((listener, address)) => Ok(Self {
                 listener,
                 address,
                 mock: Arc::new(Mock { options, truth: Truth::new(Clock::start()) }),
             }),
-            Err(source) => Err(MockServerError::Listen { host: options.host, port: options.port, source }),
+            Err(source) => Err(ListenError { host: options.host, port: options.port, source }),
         }
     }
 

@@ -21,26 +21,9 @@ const KEPT_REQUESTS: usize = 100_000;
 /// How many token instants are kept, over all requests: 64 MiB.
 const KEPT_INSTANTS: usize = 8 << 20;
 
-/// Upper bounds of the histogram of times to first token, in nanoseconds.
-pub(super) const TTFT_BOUNDS_NS: [u64; 14] = {
-    const MS: u64 = 1_000_000;
-    [
-        MS,
-        2 * MS,
-        5 * MS,
-        10 * MS,
-        20 * MS,
-        50 * MS,
-        100 * MS,
-        200 * MS,
-        500 * MS,
-        1000 * MS,
-        2000 * MS,
-        5000 * MS,
-        10_000 * MS,
-        60_000 * MS,
-    ]
-};
+/// Upper bounds of the histogram of times to first token, in milliseconds.
+pub(super) const TTFT_BOUNDS_MS: [u64; 14] =
+    [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 60_000];
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,8 +125,8 @@ pub(super) struct Totals {
     pub(super) failed_by_fault: BTreeMap<&'static str, u64>,
     pub(super) prompt_tokens: u64,
     pub(super) tokens_sent: u64,
-    /// Requests whose time to first token is within each bound of [`TTFT_BOUNDS_NS`], not cumulative.
-    pub(super) ttft_counts: [u64; TTFT_BOUNDS_NS.len()],
+    /// Requests whose time to first token is within each bound of [`TTFT_BOUNDS_MS`], not cumulative.
+    pub(super) ttft_counts: [u64; TTFT_BOUNDS_MS.len()],
     pub(super) ttft_count: u64,
     pub(super) ttft_sum_ns: u64,
     stalled: u64,
@@ -263,7 +246,7 @@ impl Totals {
             let ttft = first - request.arrived_ns;
             self.ttft_count += 1;
             self.ttft_sum_ns += ttft;
-            let slot = TTFT_BOUNDS_NS.partition_point(|bound| *bound < ttft);
+            let slot = TTFT_BOUNDS_MS.partition_point(|bound| *bound * 1_000_000 < ttft);
             if let Some(count) = self.ttft_counts.get_mut(slot) {
                 *count += 1;
             }
@@ -316,5 +299,70 @@ struct Kept(Arc<RequestTruth>);
 impl Serialize for Kept {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(number: u64, tokens: u64) -> RequestTruth {
+        let mut request = RequestTruth {
+            request_id: format!("r-{number}"),
+            number,
+            connection: 1,
+            path: "/v1/completions",
+            arrived_ns: number,
+            model: None,
+            streaming: true,
+            requested_tokens: None,
+            prompt_tokens: 2,
+            tokens_sent: 0,
+            first_token_sent_ns: None,
+            token_sent_ns: Vec::new(),
+            ended_ns: number,
+            status: 200,
+            outcome: Outcome::Ok,
+            fault: None,
+        };
+        request.sent(tokens, number);
+        request
+    }
+
+    #[test]
+    fn details_of_the_oldest_are_dropped_and_their_counts_kept() {
+        let truth = Truth::new(Clock::start());
+        let over = KEPT_REQUESTS as u64 + 5;
+        for number in 1..=over {
+            truth.finish(&truth.arrive(number), request(number, 1));
+        }
+        let report = truth.report(None);
+        assert_eq!((report.requests.len(), report.arrivals_ns.len()), (KEPT_REQUESTS, KEPT_REQUESTS));
+        assert_eq!((report.requests[0].0.number, report.arrivals_ns[0]), (6, 6));
+        assert_eq!((report.requests_ok, report.tokens_sent_total, report.in_flight), (over, over, 0));
+    }
+
+    #[test]
+    fn long_answers_are_bounded_by_their_instants() {
+        let truth = Truth::new(Clock::start());
+        let half = KEPT_INSTANTS as u64 / 2;
+        for number in 1..=3 {
+            truth.finish(&truth.arrive(number), request(number, half));
+        }
+        let report = truth.report(None);
+        assert_eq!(report.requests.iter().map(|kept| kept.0.number).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(report.tokens_sent_total, 3 * half);
+    }
+
+    #[test]
+    fn a_request_from_before_a_reset_is_not_counted_after_it() {
+        let truth = Truth::new(Clock::start());
+        let early = truth.arrive(1);
+        truth.reset();
+        let late = truth.arrive(2);
+        truth.finish(&early, request(1, 1));
+        assert_eq!((late.number, truth.totals().in_flight, truth.totals().ok), (1, 1, 0));
+        truth.finish(&late, request(1, 1));
+        assert_eq!((truth.totals().in_flight, truth.totals().ok), (0, 1));
     }
 }

@@ -1,5 +1,7 @@
 //! The words that answers are made of.
 
+use std::ops::Range;
+
 /// Words with their leading space; each is one token of the o200k vocabulary, alone and in any sequence.
 ///
 /// Fixed words rather than a tokenizer: loading a vocabulary would cost more than the rest of the start-up.
@@ -13,8 +15,11 @@ const WORDS: [&str; 64] = [
 ];
 
 /// The text of these tokens of the choice with this index.
-pub(super) fn text(choice: u64, tokens: std::ops::Range<u64>) -> String {
-    tokens.map(|token| WORDS[((token + choice * 7) % WORDS.len() as u64) as usize]).collect()
+pub(super) fn text(choice: u64, tokens: Range<u64>) -> String {
+    let period = WORDS.len() as u64;
+    // Each choice starts at another word, so that texts that get mixed up can be told apart.
+    let places = tokens.map(|token| (token + choice * 7) % period);
+    places.filter_map(|place| WORDS.get(usize::try_from(place).ok()?)).copied().collect()
 }
 
 #[cfg(test)]

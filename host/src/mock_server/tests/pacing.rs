@@ -99,7 +99,7 @@ async fn a_slow_header_stops_after_the_status_line() {
 async fn split_writes_change_the_segments_and_nothing_else() {
     async fn ask(splits: Splits, seed: u64) -> Answer {
         let framing = Framing { splits, ..Framing::default() };
-        let server = Running::start(Options { framing, seed, ..Options::default() }).await;
+        let server = Running::start(Options { seed, framing, ..Options::default() }).await;
         server.post(CHAT, &chat(20)).await
     }
     let plain = ask(Splits::None, 42).await;
