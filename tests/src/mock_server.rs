@@ -50,7 +50,8 @@ impl MockServer {
     pub fn truth(&self) -> Value {
         let address = self.url.strip_prefix("http://").expect("a plain URL");
         let mut stream = TcpStream::connect(address).expect("it listens");
-        write!(stream, "GET /truth HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("a request");
+        write!(stream, "GET /truth HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
+            .expect("a request");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("an answer");
         let body = crate::wire::Response::parse(&answer).body;

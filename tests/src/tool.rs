@@ -50,8 +50,18 @@ impl Tool {
 
     /// The same against any address.
     pub fn profile_at(url: &str) -> Self {
-        let words =
-            ["profile", "--model", "m", "--url", url, "--endpoint-type", "chat", "--streaming", "--ui", "none"];
+        let words = [
+            "profile",
+            "--model",
+            "m",
+            "--url",
+            url,
+            "--endpoint-type",
+            "chat",
+            "--streaming",
+            "--ui",
+            "none",
+        ];
         let tool = Self::new(words);
         let artifacts = tool.dir.path().join("run");
         tool.args(["--isl", "16", "--random-seed", SEED]).arg("--artifact-dir").arg(artifacts)

@@ -41,7 +41,8 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 fn dechunk(mut bytes: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     while let Some(end) = find(bytes, b"\r\n") {
-        let size = std::str::from_utf8(&bytes[..end]).ok().and_then(|text| usize::from_str_radix(text, 16).ok());
+        let size =
+            std::str::from_utf8(&bytes[..end]).ok().and_then(|text| usize::from_str_radix(text, 16).ok());
         let size = size.expect("a chunk size");
         let data = &bytes[end + 2..];
         body.extend_from_slice(&data[..size.min(data.len())]);

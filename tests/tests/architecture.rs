@@ -13,8 +13,20 @@ const LINE_BUDGET: usize = 600;
 
 /// Modules of the host, left to right: a module uses only what stands before it.
 const HOST_ORDER: [&str; 14] = [
-    "clock", "seed", "config", "plugin", "service", "dataset", "schedule", "request", "record", "metrics",
-    "report", "mock_server", "run", "cli",
+    "clock",
+    "seed",
+    "config",
+    "plugin",
+    "service",
+    "dataset",
+    "schedule",
+    "request",
+    "record",
+    "metrics",
+    "report",
+    "mock_server",
+    "run",
+    "cli",
 ];
 
 fn root() -> PathBuf {
@@ -87,7 +99,8 @@ fn host_modules_use_only_what_stands_to_their_left() {
         let Some(own) = place(&module) else { continue };
         let production = text.split("#[cfg(test)]").next().unwrap();
         for used in used_modules(production) {
-            let other = place(&used).unwrap_or_else(|| panic!("{}: `{used}` has no place in the order", path.display()));
+            let other = place(&used)
+                .unwrap_or_else(|| panic!("{}: `{used}` has no place in the order", path.display()));
             assert!(other <= own, "{}: `{module}` must not use `{used}`", path.display());
         }
     }
@@ -140,14 +153,21 @@ fn libraries_stay_in_their_rooms() {
         ("clap::", &["host/src/cli/", "host/src/config/flags.rs"]),
         ("reqwest::", &["host/src/request/", "host/src/run/readiness.rs"]),
         ("serde_yaml::", &["host/src/config/file.rs", "host/src/plugin/manifest.rs"]),
-        ("abi_stable::", &["plugin-api/src/abi/", "plugin-api/src/lib.rs", "plugin-api/tests/", "host/src/plugin/loader"]),
+        (
+            "abi_stable::",
+            &["plugin-api/src/abi/", "plugin-api/src/lib.rs", "plugin-api/tests/", "host/src/plugin/loader"],
+        ),
         ("libloading::", &["host/src/plugin/loader"]),
     ];
     for (path, text) in [sources("host"), sources("plugin-api"), sources("plugins")].concat() {
         let production = text.split("#[cfg(test)]").next().unwrap();
         for (library, allowed) in rooms {
             let inside = allowed.iter().any(|room| path.to_str().unwrap().starts_with(room));
-            assert!(inside || !production.contains(library), "{}: `{library}` has no place here", path.display());
+            assert!(
+                inside || !production.contains(library),
+                "{}: `{library}` has no place here",
+                path.display()
+            );
         }
     }
 }

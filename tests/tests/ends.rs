@@ -106,15 +106,18 @@ fn a_folder_nobody_named_is_numbered() {
     let first = tool.args(["--url", server.url()]).run();
     first.succeeds();
     let folder = first.dir().join("artifacts");
-    let names: Vec<_> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let names: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     assert_eq!(names, ["a_b-openai-chat-concurrency1"]);
 }
 
 #[test]
 fn a_folder_where_nobody_may_write_is_named() {
     let server = MockServer::start([]);
-    let run = Tool::new(["profile", "--model", "m", "--url", server.url(), "--artifact-dir", "/proc/prony"]).run();
+    let run =
+        Tool::new(["profile", "--model", "m", "--url", server.url(), "--artifact-dir", "/proc/prony"]).run();
     run.ends_with(1);
     assert!(run.stderr.contains("`/proc/prony`"), "{}", run.stderr);
     assert_eq!(server.truth()["requests_total"], 0);

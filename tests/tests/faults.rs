@@ -11,7 +11,8 @@ use serde_json::Value;
 #[case::in_band_without_a_name(&["--stream-error-every", "2", "--stream-error-style", "bare"], "server_error")]
 fn failures_are_errors_in_one_row(#[case] fault: &[&str], #[case] kind: &str) {
     let server = MockServer::start(fault.iter().copied());
-    let run = Tool::profile(&server).args(["--request-count", "20", "--osl", "8", "--concurrency", "4"]).run();
+    let run =
+        Tool::profile(&server).args(["--request-count", "20", "--osl", "8", "--concurrency", "4"]).run();
     let summary = run.succeeds().summary();
     assert_eq!(summary["request_count"]["avg"], 10);
     assert_eq!(summary["error_request_count"]["avg"], 10);
@@ -55,7 +56,8 @@ fn a_bundled_first_chunk_does_not_shorten_the_inter_token_latency() {
 #[test]
 fn a_server_that_lies_about_keep_alive_loses_no_request() {
     let server = MockServer::start(["--close-every", "1"]);
-    let run = Tool::profile(&server).args(["--request-count", "100", "--osl", "2", "--concurrency", "4"]).run();
+    let run =
+        Tool::profile(&server).args(["--request-count", "100", "--osl", "2", "--concurrency", "4"]).run();
     let summary = run.succeeds().summary();
     assert_eq!(summary["request_count"]["avg"], 100);
     assert_eq!(server.truth()["requests_ok"], 100);

@@ -100,7 +100,8 @@ fn every_built_in_endpoint_measures(#[case] endpoint: &str, #[case] flags: &[&st
 fn the_same_seed_sends_the_same_requests() {
     let bodies = || {
         let server = MockServer::start([]);
-        let run = Tool::profile(&server).args(["--request-count", "6", "--isl", "20", "--isl-stddev", "5"]).run();
+        let run =
+            Tool::profile(&server).args(["--request-count", "6", "--isl", "20", "--isl-stddev", "5"]).run();
         let mut lengths: Vec<u64> = run
             .succeeds()
             .records()
@@ -176,7 +177,8 @@ fn a_file_of_prompts_is_sent_in_order() {
         "prompts.jsonl",
         "{\"text\": \"Name a river.\", \"output_length\": 3}\n\n{\"text\": \"Name two.\", \"output_length\": 5}\n",
     );
-    let run = tool.args(["--url", server.url(), "--input-file", "prompts.jsonl", "--request-count", "3"]).run();
+    let run =
+        tool.args(["--url", server.url(), "--input-file", "prompts.jsonl", "--request-count", "3"]).run();
     let lengths: Vec<Value> = run
         .succeeds()
         .records()

@@ -46,7 +46,8 @@ fn expected_texts(expectation: &Value) -> Texts {
         .iter()
         .flat_map(|(choice, channels)| {
             let channels = channels.as_object().unwrap().iter().filter(|(channel, _)| *channel != "finish");
-            channels.map(|(channel, text)| ((choice.clone(), channel.clone()), text.as_str().unwrap().to_owned()))
+            channels
+                .map(|(channel, text)| ((choice.clone(), channel.clone()), text.as_str().unwrap().to_owned()))
         })
         .filter(|(_, text)| !text.is_empty())
         .collect()
@@ -79,7 +80,9 @@ fn expected_kind(expectation: &Value) -> Option<&'static str> {
         (200..=299, error) if error["type"] == "malformed" => Some("malformed"),
         (200..=299, Value::Object(_)) => Some("server_error"),
         (200..=299, _) if expectation["end"] == "cut" => Some("stream_cut"),
-        (200..=299, _) if streaming_was_refused && expectation["endpoint"] != "embeddings" => Some("malformed"),
+        (200..=299, _) if streaming_was_refused && expectation["endpoint"] != "embeddings" => {
+            Some("malformed")
+        }
         (200..=299, _) => None,
         _ => Some("http_status"),
     }
@@ -106,7 +109,8 @@ fn check(name: &str, run: &Run, expectation: &Value) {
         }
     }
     if kind.is_none() {
-        for (metric, count) in [("usage_prompt_tokens", "prompt"), ("usage_completion_tokens", "completion")] {
+        for (metric, count) in [("usage_prompt_tokens", "prompt"), ("usage_completion_tokens", "completion")]
+        {
             let reported = &record["metrics"][metric]["value"];
             let generates = expectation["endpoint"] != "embeddings" || count == "prompt";
             if generates {

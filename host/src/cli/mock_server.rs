@@ -13,7 +13,10 @@ use clap::{Args, ValueEnum};
 use http::StatusCode;
 use tokio::sync::oneshot;
 
-use super::exit::{Exit, Explain, Failure};
+use super::{
+    exit::{Exit, Explain, Failure},
+    limits,
+};
 use crate::mock_server::{
     FaultPlan, Framing, ListenError, MockServer, Options, Pacing, Splits, Stall, StreamErrorStyle,
 };
@@ -213,7 +216,7 @@ pub(crate) fn run(args: MockServerArgs) -> Result<Exit, Failure> {
 }
 
 fn serve(args: MockServerArgs) -> Result<(), MockServerError> {
-    allow_many_connections();
+    limits::allow_many_connections();
     let follows_parent = args.exit_with_parent;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -281,20 +284,6 @@ impl Signals {
 
     async fn received(self) {
         let _ = tokio::signal::ctrl_c().await;
-    }
-}
-
-/// Raises the limit of open files to what the system allows: shells often start with 1024, which is fewer than the
-/// connections of one test.
-fn allow_many_connections() {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, getrlimit, setrlimit};
-        let mut limit = getrlimit(Resource::Nofile);
-        limit.current = limit.maximum;
-        if let Err(error) = setrlimit(Resource::Nofile, limit) {
-            tracing::debug!(%error, "the limit of open files stays as it is");
-        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod completions;
 mod exit;
+mod limits;
 mod logging;
 mod mock_server;
 mod plugins;

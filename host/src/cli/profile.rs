@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     exit::{Exit, Explain, Failure},
-    report, terminal,
+    limits, report, terminal,
 };
 use crate::{
     clock::Clock,
@@ -39,6 +39,7 @@ const DEFAULT_ENDPOINT: &str = "chat";
 
 /// Measures a server.
 pub(super) fn run(flags: &ProfileFlags) -> Result<Exit, Failure> {
+    limits::allow_many_connections();
     // First, so that it comes up while everything else is prepared.
     let mut mock = flags.mock.then(MockProcess::start).transpose()?;
     let registry = Registry::discover(&DiscoveryOptions::from_env(flags.plugins.clone()))?;
@@ -95,7 +96,7 @@ fn prepare(
     readiness::await_target(&config, &endpoint, &target, &dataset[0], clock)?;
     let dir = claim_dir(flags, &config)?;
     Ok(Run {
-        header: header(&config, metadata, clock),
+        header: header(&config, metadata, tokenizer.as_deref(), clock),
         services: setup::wanted_services(registry, &config),
         show_progress: shows_progress(flags),
         dataset: dataset.into(),
@@ -146,13 +147,19 @@ fn claim_dir(flags: &ProfileFlags, config: &RunConfig) -> Result<PathBuf, Artifa
     }
 }
 
-fn header(config: &RunConfig, endpoint: &EndpointMetadata, clock: Clock) -> RunHeader {
+fn header(
+    config: &RunConfig,
+    endpoint: &EndpointMetadata,
+    tokenizer: Option<&Tokenizer>,
+    clock: Clock,
+) -> RunHeader {
     let words: Vec<String> = std::env::args().collect();
     RunHeader {
         run_id: Uuid::new_v4().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         config: redact::config(config),
         command: redact::command_line(words.iter().map(String::as_str)).join(" "),
+        tokenizer: tokenizer.map(|used| format!("{} sha256:{}", used.name(), used.fingerprint())),
         wall_start_ns: clock.wall_start_ns(),
         capabilities: setup::capabilities(config, endpoint),
     }
@@ -249,7 +256,9 @@ impl Explain for RunError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Journal(_) => Some("make room on the disk; what was measured until then is reported".to_owned()),
+            Self::Journal(_) => {
+                Some("make room on the disk; what was measured until then is reported".to_owned())
+            }
             Self::Worker(_) | Self::EventLoop(_) => {
                 Some("raise the limits on threads and open files (`ulimit -u`, `ulimit -n`)".to_owned())
             }

@@ -137,7 +137,9 @@ pub(crate) fn resolve(
     facts: &Facts,
 ) -> Result<Resolved, ConfigError> {
     check_endpoint(flags, endpoint, endpoint_name)?;
-    let target = target::target(flags, endpoint, endpoint_name)?;
+    let mut target = target::target(flags, endpoint_name)?;
+    // The mock server is there to be looked at, and most of what there is to see needs a stream.
+    target.streaming |= flags.mock && endpoint.supports_streaming;
     let phases = load::phases(flags)?;
     let dataset = content::dataset(flags, &phases)?;
     let (workers, workers_warning) = workers(flags, &phases, facts);
@@ -317,6 +319,7 @@ mod tests {
     fn the_mock_server_needs_no_model_and_gets_its_address_later() {
         let mut resolved = resolved("--mock --server-metrics h:2");
         assert_eq!(resolved.config.target.model, "mock-model");
+        assert!(resolved.config.target.streaming);
         assert!(resolved.config.target.urls.is_empty());
         resolved.aim_at("http://127.0.0.1:9");
         assert_eq!(resolved.config.target.urls, ["http://127.0.0.1:9"]);

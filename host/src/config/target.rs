@@ -4,8 +4,6 @@
 
 use std::collections::HashSet;
 
-use prony_plugin_api::metadata::EndpointMetadata;
-
 use super::{ServerMetricsConfig, Target, flags::ProfileFlags, pairs, resolve::ConfigError, url};
 
 const DEFAULT_URL: &str = "http://localhost:8000";
@@ -15,11 +13,7 @@ const DEFAULT_REQUEST_TIMEOUT_S: f64 = 21_600.0;
 const MOCK_MODEL: &str = "mock-model";
 
 /// The target that the flags name.
-pub(super) fn target(
-    flags: &ProfileFlags,
-    endpoint: &EndpointMetadata,
-    endpoint_name: &str,
-) -> Result<Target, ConfigError> {
+pub(super) fn target(flags: &ProfileFlags, endpoint_name: &str) -> Result<Target, ConfigError> {
     let mut headers = pairs::headers(&flags.header)?;
     let api_key = flags.api_key.clone().filter(|key| !key.is_empty());
     let (urls, login) = urls(flags)?;
@@ -36,8 +30,7 @@ pub(super) fn target(
         urls,
         model: model(flags)?,
         endpoint_type: endpoint_name.to_owned(),
-        // The mock server is there to be looked at, and most of what there is to see needs a stream.
-        streaming: flags.streaming || (flags.mock && endpoint.supports_streaming),
+        streaming: flags.streaming,
         custom_endpoint: flags.custom_endpoint.clone(),
         request_timeout_s: flags.request_timeout_seconds.unwrap_or(DEFAULT_REQUEST_TIMEOUT_S),
         wait_for_model_timeout_s: flags.wait_for_model_timeout.unwrap_or(0.0),

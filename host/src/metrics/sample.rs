@@ -26,6 +26,7 @@ pub(crate) fn header() -> RunHeader {
         config: config(),
         command: "prony profile --model m".into(),
         // 2026-11-24T02:49:37Z
+        tokenizer: Some("o200k_base sha256:0".into()),
         wall_start_ns: 1_795_488_577_000_000_000,
         capabilities: Capabilities {
             metrics_title: "LLM Metrics".into(),
@@ -72,6 +73,7 @@ fn config() -> RunConfig {
         workers: 1,
         artifact_dir: "artifacts".into(),
         server_metrics: ServerMetricsConfig::default(),
+        export_outputs: false,
     }
 }
 

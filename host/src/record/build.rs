@@ -79,7 +79,11 @@ fn outputs(answer: &Answer) -> Vec<Output> {
     let mut outputs: Vec<Output> = answer
         .texts
         .iter()
-        .map(|entry| Output { choice: entry.choice, channel: channel(entry.kind).into(), text: entry.text.clone() })
+        .map(|entry| Output {
+            choice: entry.choice,
+            channel: channel(entry.kind).into(),
+            text: entry.text.clone(),
+        })
         .collect();
     outputs.sort_by_key(|output| output.choice);
     outputs

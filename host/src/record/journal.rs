@@ -187,7 +187,8 @@ mod tests {
     use crate::record::{Record, RunEnd};
 
     fn frames() -> Vec<Frame> {
-        let record = |id: &str| Frame::Record(Box::new(Record { request_id: id.into(), ..Record::default() }));
+        let record =
+            |id: &str| Frame::Record(Box::new(Record { request_id: id.into(), ..Record::default() }));
         let message =
             Frame::Message { service: "s".into(), message_type: "t".into(), payload: vec![0, 255, 7] };
         vec![record("a"), message, record("b"), Frame::End(RunEnd { at_ns: 9, ..RunEnd::default() })]

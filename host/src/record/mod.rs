@@ -103,6 +103,9 @@ pub(crate) struct RunHeader {
     pub(crate) config: RunConfig,
     /// The command line, secrets redacted.
     pub(crate) command: String,
+    /// What counts tokens, with the SHA-256 of its vocabulary; nothing when nothing does.
+    #[serde(default)]
+    pub(crate) tokenizer: Option<String>,
     /// Wall-clock nanoseconds since the Unix epoch at the run's start.
     pub(crate) wall_start_ns: u64,
     /// What decides which metrics make sense.

@@ -37,7 +37,11 @@ const SERVICE_BACKLOG: usize = 4096;
 enum Input {
     Finished(Box<Finished>),
     Frame(Box<Frame>),
-    ServiceMessage { service: String, message_type: String, payload: Vec<u8> },
+    ServiceMessage {
+        service: String,
+        message_type: String,
+        payload: Vec<u8>,
+    },
     /// The last one: nothing comes after it.
     End(Box<Frame>),
 }
@@ -158,9 +162,7 @@ impl Recorder {
         let backlog = Arc::clone(&handle.service_backlog);
         let thread = thread::Builder::new()
             .name("recorder".into())
-            .spawn(move || {
-                keeping.run(journal, &received, &backlog).inspect_err(|_| on_failure())
-            })
+            .spawn(move || keeping.run(journal, &received, &backlog).inspect_err(|_| on_failure()))
             .map_err(|source| JournalError::Create { path: dir.to_owned(), source })?;
         Ok(Self { handle, thread })
     }

@@ -52,7 +52,12 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     set("dropped", counts.map(|counts| counts.dropped).into());
     set("token_source", report.profiling.token_source.name().into());
     set("input_config", serde_json::to_value(&header.config)?);
-    set("run_info", json!({ "command": header.command, "random_seed": header.config.random_seed }));
+    let run_info = json!({
+        "command": header.command,
+        "random_seed": header.config.random_seed,
+        "tokenizer": header.tokenizer,
+    });
+    set("run_info", run_info);
     set("was_cancelled", report.was_cancelled().into());
     set("is_complete", report.is_complete().into());
     if let Some(reason) = &report.incomplete_reason {

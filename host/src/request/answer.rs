@@ -130,7 +130,11 @@ impl ResponseSink for Answer {
     fn media(&mut self, _kind: PartKind, _content_type: &str, _bytes: u64, _url: &str) {}
 
     fn follow_up(&mut self, path: &str, _after_ms: u64) {
-        self.error(None, "unsupported", &format!("the endpoint wants to poll `{path}`, and polling is not built"));
+        self.error(
+            None,
+            "unsupported",
+            &format!("the endpoint wants to poll `{path}`, and polling is not built"),
+        );
     }
 
     fn fact(&mut self, name: &str, value: &str) {

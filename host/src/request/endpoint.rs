@@ -68,7 +68,10 @@ impl Endpoint {
         }
         Err(ErrorDetails {
             kind: "plugin_poisoned".into(),
-            message: format!("endpoint `{}` panicked {PANIC_BUDGET} times and is not used any more", self.name),
+            message: format!(
+                "endpoint `{}` panicked {PANIC_BUDGET} times and is not used any more",
+                self.name
+            ),
             hint: "report the panic to the plugin's vendor".into(),
             ..ErrorDetails::default()
         })

@@ -187,7 +187,8 @@ impl Wire {
         }
         let parsed = parser.body(u32::from(status.as_u16()), &body, &mut exchange.answer);
         if !status.is_success() {
-            let said = exchange.answer.error.take().map(|error| error.message).filter(|text| !text.is_empty());
+            let said =
+                exchange.answer.error.take().map(|error| error.message).filter(|text| !text.is_empty());
             return Err(ErrorDetails {
                 code: Some(u32::from(status.as_u16())),
                 kind: "http_status".into(),
@@ -261,9 +262,9 @@ fn is_stale_connection(error: &reqwest::Error, instants: &Instants) -> bool {
 
 fn is_connection_lost(error: &reqwest::Error) -> bool {
     sources(error).any(|source| {
-        let by_hyper = source.downcast_ref::<hyper::Error>().is_some_and(|error| {
-            error.is_incomplete_message() || error.is_closed() || error.is_canceled()
-        });
+        let by_hyper = source
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(|error| error.is_incomplete_message() || error.is_closed() || error.is_canceled());
         by_hyper || source.downcast_ref::<std::io::Error>().is_some_and(|error| is_lost(error.kind()))
     })
 }

@@ -209,11 +209,8 @@ impl Transport {
         stamps: &Arc<AttemptStamps>,
     ) -> Result<reqwest::Response, reqwest::Error> {
         let client = if fresh { &self.fresh } else { &self.pooled };
-        let body = StampedBody {
-            bytes: Some(request.body.clone()),
-            stamps: Arc::clone(stamps),
-            clock: self.clock,
-        };
+        let body =
+            StampedBody { bytes: Some(request.body.clone()), stamps: Arc::clone(stamps), clock: self.clock };
         let sending = client
             .post(request.url.clone())
             .headers(request.headers.clone())

@@ -210,8 +210,15 @@ impl<S: Sink> Desk<S> {
                 exchange.instants.end = clock.now();
                 let session_num = credit.number;
                 let worker = self.number;
-                let finished =
-                    Finished { request_id, phase, session_num, conversation, worker, exchange, ..Finished::default() };
+                let finished = Finished {
+                    request_id,
+                    phase,
+                    session_num,
+                    conversation,
+                    worker,
+                    exchange,
+                    ..Finished::default()
+                };
                 sink.finished(finished);
                 self.check_poisoned();
                 // Without this, an endpoint that refuses everything would keep the thread from hearing of the end.

@@ -27,7 +27,9 @@ impl ArtifactDirError {
     /// What to do about it.
     pub(crate) fn hint(&self) -> &'static str {
         match self {
-            Self::NotEmpty(_) => "choose another `--artifact-dir`, or add `--overwrite` to replace that run's files",
+            Self::NotEmpty(_) => {
+                "choose another `--artifact-dir`, or add `--overwrite` to replace that run's files"
+            }
             Self::Io { .. } => "choose an `--artifact-dir` on a disk where you may write",
         }
     }

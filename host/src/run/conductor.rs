@@ -1,9 +1,6 @@
 //! The conductor: the one select loop of a run. It hears, asks [`Lifecycle`] what to do, and does it.
 
-use std::{
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use prony_plugin_api::message::{PhaseEnded, PhaseStarted};
 use tokio::{
@@ -104,7 +101,8 @@ pub(crate) fn conduct(run: Run, registry: &Registry) -> Result<Option<Ending>, R
             outlet: Arc::new(wires.clone()),
         };
         let services = Supervisor::start(run.services.clone(), registry, &around);
-        let mut conductor = Conductor { run: &run, bus, live, wires, workers, services, phase: None, hurried: false };
+        let mut conductor =
+            Conductor { run: &run, bus, live, wires, workers, services, phase: None, hurried: false };
         let ending = match conductor.lost_service() {
             Some(ending) => Some(ending),
             None => conductor.phases(ears, heard).await,
@@ -166,7 +164,9 @@ impl Conductor<'_> {
             let timer = self.phase.as_ref().and_then(|phase| phase.timer.clone());
             let event = match ears.next(&mut heard, timer.as_ref().map(|(at, _)| *at)).await {
                 Heard::Interrupt => Some(Event::Interrupt),
-                Heard::Timer => self.phase.as_mut().and_then(|phase| phase.timer.take()).map(|(_, event)| event),
+                Heard::Timer => {
+                    self.phase.as_mut().and_then(|phase| phase.timer.take()).map(|(_, event)| event)
+                }
                 Heard::Tick => self.tick(),
                 Heard::Signal(signal) => self.hear(signal),
             };

@@ -107,7 +107,11 @@ impl Lifecycle {
             }
             (Event::GraceOver, Stage::Draining) => self.cancel(),
             (Event::Interrupt, Stage::Running | Stage::Draining) => {
-                if self.ending == Some(Ending::Interrupted) { self.cancel() } else { self.end(Ending::Interrupted) }
+                if self.ending == Some(Ending::Interrupted) {
+                    self.cancel()
+                } else {
+                    self.end(Ending::Interrupted)
+                }
             }
             (Event::StopRequested(reason), Stage::Running) => self.end(Ending::Requested(reason)),
             (Event::Broken(ending), Stage::Running | Stage::Draining) => {

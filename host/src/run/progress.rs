@@ -28,7 +28,9 @@ impl Progress {
         } else {
             "{prefix:>9} {wide_bar} {pos}/{len} s {msg}"
         };
-        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_style(
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
         bar.set_prefix(match phase.kind {
             PhaseKind::Warmup => "warm-up",
             PhaseKind::Profiling => "profiling",

@@ -81,8 +81,8 @@ pub(crate) fn await_target(
         .build()
         .map_err(|error| ReadinessError::Means(error.into()))?;
     runtime.block_on(async {
-        let transport = Transport::new(clock, target.needs_tls())
-            .map_err(|error| ReadinessError::Means(error.into()))?;
+        let transport =
+            Transport::new(clock, target.needs_tls()).map_err(|error| ReadinessError::Means(error.into()))?;
         let wire = Wire { clock, transport, endpoint: endpoint.clone(), target: Arc::clone(target) };
         let patience = Duration::try_from_secs_f64(patience).unwrap_or(Duration::MAX);
         wait_for_model(&wire, conversation, patience, clock).await

@@ -39,7 +39,11 @@ impl Arrivals {
 impl Iterator for Arrivals {
     type Item = RunNs;
 
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive time below 2^53 ns")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a positive time below 2^53 ns"
+    )]
     fn next(&mut self) -> Option<RunNs> {
         let at_ns = match self {
             Self::Constant { rate, next } => {

@@ -46,7 +46,11 @@ enum Source {
 
 impl Credits {
     /// The share of `place` in `phase`. `pool` is common to the workers of the phase; an open loop does not use it.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a checked, positive duration")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a checked, positive duration"
+    )]
     pub(crate) fn new(phase: &PhaseConfig, seed: Seed, place: Place, pool: &Arc<Pool>) -> Self {
         let source = match Arrivals::of(phase.arrival, seed) {
             Some(arrivals) => Source::Open {
@@ -153,7 +157,8 @@ mod tests {
     #[test]
     fn a_duration_ends_an_open_loop() {
         let phase = phase(Arrival::Constant { rate: 10.0 }, None, Some(0.5));
-        let due: Vec<_> = shares(&phase, 1).remove(0).map(|credit| credit.due_ns.unwrap() / 1_000_000).collect();
+        let due: Vec<_> =
+            shares(&phase, 1).remove(0).map(|credit| credit.due_ns.unwrap() / 1_000_000).collect();
         assert_eq!(due, [0, 100, 200, 300, 400]);
     }
 

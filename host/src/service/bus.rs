@@ -108,7 +108,9 @@ mod tests {
         let (commands, traffic) = subscribe(&bus, PhaseStarted::TYPE);
         bus.send(&PhaseEnded::default());
         bus.send(&PhaseStarted { index: 7, ..PhaseStarted::default() });
-        let Ok(Command::Message { message_type, payload }) = commands.try_recv() else { panic!("no message") };
+        let Ok(Command::Message { message_type, payload }) = commands.try_recv() else {
+            panic!("no message")
+        };
         assert_eq!(&*message_type, PhaseStarted::TYPE);
         assert_eq!(PhaseStarted::decode(&payload).unwrap().index, 7);
         assert!(commands.try_recv().is_err());

@@ -144,9 +144,9 @@ impl Mailbox {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(self.shared.fail(error.kind.name(), error.message)),
             Err(RecvTimeoutError::Timeout) => Err(self.shared.fail("timeout", overrun(deadline))),
-            Err(RecvTimeoutError::Disconnected) => {
-                Err(self.failure().unwrap_or_else(|| self.shared.fail("mailbox", "its thread has ended".into())))
-            }
+            Err(RecvTimeoutError::Disconnected) => Err(self
+                .failure()
+                .unwrap_or_else(|| self.shared.fail("mailbox", "its thread has ended".into()))),
         }
     }
 

@@ -118,9 +118,7 @@ impl Supervised {
 
     fn stop(self, deadline: Duration) -> Fate {
         let error = match self.state {
-            Ok(mailbox) => {
-                mailbox.call(deadline + STOP_MARGIN, |reply| Command::Stop(deadline, reply)).err()
-            }
+            Ok(mailbox) => mailbox.call(deadline + STOP_MARGIN, |reply| Command::Stop(deadline, reply)).err(),
             Err(error) => Some(error),
         };
         Fate {
@@ -150,7 +148,8 @@ fn open(
         outlet: Arc::clone(&around.outlet),
         traffic: Arc::clone(traffic),
     });
-    let instance = registry.load_service(&wanted.name, &wanted.options, host).map_err(|error| load(&error))?;
+    let instance =
+        registry.load_service(&wanted.name, &wanted.options, host).map_err(|error| load(&error))?;
     let types = instance.subscriptions();
     let mailbox = Mailbox::open(&name, instance, around.clock).map_err(|error| ErrorDetails {
         kind: "thread".into(),

@@ -20,13 +20,13 @@ use std::{
 use prony_plugin_api::message::{MetricKind, PhaseKind};
 use serde::Serialize;
 
-pub(crate) use self::{timeline::Timeline, window::PhaseWindow};
 use self::{
     stats::{Stats, as_map},
     summary::Summary,
     timeline::{Bound, Family, Labels, Page},
     window::Scrapes,
 };
+pub(crate) use self::{timeline::Timeline, window::PhaseWindow};
 
 use super::{ReportError, artifacts};
 

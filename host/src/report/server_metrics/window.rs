@@ -56,7 +56,8 @@ impl Scrapes {
         let end = if instants.get(after).is_some_and(ends_it) { after + 1 } else { after };
         let last = *instants.get(inside..end)?.last()?;
         let starts_it = |at: &u64| phase.start_ns - at <= FARTHEST_BOUNDARY_NS;
-        let first = if instants[..inside].last().is_some_and(starts_it) && instants[inside] != phase.start_ns {
+        let first = if instants[..inside].last().is_some_and(starts_it) && instants[inside] != phase.start_ns
+        {
             inside - 1
         } else {
             inside
