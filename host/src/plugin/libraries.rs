@@ -65,4 +65,10 @@ impl Libraries {
             exports: Vec::new(),
         })
     }
+
+    /// Number of libraries that are open.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.open.len()
+    }
 }

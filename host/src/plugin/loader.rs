@@ -127,16 +127,14 @@ fn reason(report: &AbiInstabilityErrors) -> String {
     let Some(error) = report.errors.iter().max_by_key(|error| error.stack_trace.len()) else {
         return "unknown".to_owned();
     };
-    let place: Vec<String> = error
-        .stack_trace
-        .iter()
-        .map(|level| match &level.found {
-            TLFieldOrFunction::Field(field) => field.name().to_owned(),
-            TLFieldOrFunction::Function(function) => function.name.to_string(),
-        })
-        .collect();
+    let names = error.stack_trace.iter().map(|level| match &level.found {
+        TLFieldOrFunction::Field(field) => field.name().to_owned(),
+        TLFieldOrFunction::Function(function) => function.name.to_string(),
+    });
+    // The fields of wrappers are numbers, which tell nothing.
+    let place: Vec<String> = names.filter(|name| name.parse::<u32>().is_err()).collect();
     let what = error.errs.first().map_or_else(|| "unknown".to_owned(), difference);
-    format!("{what} at `{}`", place.join("."))
+    if place.is_empty() { what } else { format!("{what} at `{}`", place.join(".")) }
 }
 
 /// A difference in a few words; the kinds that a change of our tables and structs can cause.
@@ -154,6 +152,7 @@ fn difference(error: &AbiInstability) -> String {
         Ai::UnexpectedField(fields) => {
             format!("the field `{}` instead of `{}`", fields.found.name(), fields.expected.name())
         }
+        Ai::Package(names) => format!("the package `{}` instead of `{}`", names.found, names.expected),
         Ai::PackageVersion(versions) => {
             format!("package version {} instead of {}", versions.found, versions.expected)
         }
@@ -208,6 +207,39 @@ mod tests {
             check_layout_compatibility_with_globals(ours, theirs, &CheckingGlobals::new()).unwrap_err();
         assert!(report.to_string().lines().count() > 10);
         assert_eq!(reason(&report), "`u32` instead of `u64` at `cached`");
+    }
+
+    /// What a descriptor says of a library that is not what it says.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    fn checked(bytes: Vec<u8>) -> Checked {
+        let descriptor = serde_json::from_value(serde_json::json!({
+            "schema": 1, "name": "acme", "version": "3.1.0", "epoch": 1, "minor": 0, "min_host_minor": 0, "rustc": "",
+            "target": "", "opt_level": "3", "panic": "unwind", "endpoints": [], "services": [],
+        }));
+        let digest = super::super::integrity::Digest::of(&bytes);
+        Checked { bytes, facts: Facts { descriptor: descriptor.unwrap(), digest } }
+    }
+
+    #[test]
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    fn a_library_without_the_entry_symbol_is_refused_after_it_was_opened() {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let mut mapped = maps.lines().filter_map(|line| line.find('/').map(|start| &line[start..]));
+        let path = Path::new(mapped.find(|path| path.contains("libgcc_s")).unwrap());
+        let fault = open(path, &checked(std::fs::read(path).unwrap())).unwrap_err();
+        assert_eq!(fault.to_string(), "it does not export the symbol `prony_plugin_root_v1`");
+    }
+
+    #[test]
+    #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+    fn what_the_linker_refuses_is_told_with_the_files_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("libacme.so");
+        let bytes = super::super::testing::library(b"{}");
+        std::fs::write(&path, &bytes).unwrap();
+        let fault = open(&path, &checked(bytes)).unwrap_err().to_string();
+        assert!(fault.starts_with("the system cannot open it: "), "{fault}");
+        assert!(fault.contains("libacme.so"), "{fault}");
     }
 
     #[test]
