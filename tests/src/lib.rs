@@ -12,6 +12,7 @@
 //! assert_eq!(server.truth()["requests_ok"], 3);
 //! ```
 
+mod install;
 mod mock_plugin;
 mod mock_server;
 mod run;
@@ -25,27 +26,9 @@ pub use tool::{Running, Tool, eventually};
 
 use std::path::PathBuf;
 
-/// The folder of the binary and the libraries under test: the one this test was built into.
-///
-/// # Panics
-/// When the test does not run from a build folder.
-pub fn build_dir() -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its own path");
-    let deps = test.parent().expect("a test stands in a folder");
-    deps.parent().expect("`deps` stands in the build folder").to_owned()
-}
+pub use install::{library, program};
 
 /// The tests' own data.
 pub fn fixtures() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures")
-}
-
-/// The library that a package builds.
-///
-/// # Panics
-/// When it was not built.
-pub fn library(package: &str) -> PathBuf {
-    let path = build_dir().join(format!("lib{}.so", package.replace('-', "_")));
-    assert!(path.exists(), "`{}` is not built: run `cargo test --workspace`", path.display());
-    path
 }

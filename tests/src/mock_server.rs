@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::build_dir;
+use crate::program;
 
 /// A running `prony mock-server`. It ends with this value.
 #[derive(Debug)]
@@ -23,9 +23,11 @@ impl MockServer {
     /// # Panics
     /// When it does not come up.
     pub fn start<'a>(flags: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut child = Command::new(build_dir().join("prony"))
-            .args(["mock-server", "--port", "0", "--ttft-ms", "0", "--itl-ms", "0", "--seed", "42"])
-            .args(["--exit-with-parent"])
+        let flags: Vec<&str> = flags.into_iter().collect();
+        let instant = ["--ttft-ms", "--itl-ms"].into_iter().filter(|flag| !flags.contains(flag));
+        let mut child = Command::new(program())
+            .args(["mock-server", "--port", "0", "--seed", "42", "--exit-with-parent"])
+            .args(instant.flat_map(|flag| [flag, "0"]))
             .args(flags)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

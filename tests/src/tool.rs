@@ -2,14 +2,17 @@
 
 use std::{
     ffi::OsStr,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
 
-use crate::{MockServer, Run, build_dir};
+use crate::{MockServer, Run, program};
 
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,12 +31,10 @@ impl Tool {
     /// `prony` with these words. It sees none of the user's plugins and settings.
     ///
     /// # Panics
-    /// When the binary was not built.
+    /// When the program was not built.
     pub fn new<I: AsRef<OsStr>>(words: impl IntoIterator<Item = I>) -> Self {
-        let program = build_dir().join("prony");
-        assert!(program.exists(), "`prony` is not built: run `cargo test --workspace`");
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let mut command = Command::new(program);
+        let mut command = Command::new(program());
         command.args(words).current_dir(dir.path()).stdin(Stdio::null());
         for name in ["PRONY_PLUGIN_PATH", "PRONY_LOG", "PRONY_API_KEY", "RUST_BACKTRACE"] {
             command.env_remove(name);
@@ -42,7 +43,7 @@ impl Tool {
         Self { command, dir }
     }
 
-    /// A small streaming chat profile against `server`, with seed 42, in a folder of its own.
+    /// A streaming chat profile against `server`, with seed 42, in a folder of its own.
     pub fn profile(server: &MockServer) -> Self {
         let url = server.url().to_owned();
         Self::profile_at(&url)
@@ -64,7 +65,7 @@ impl Tool {
         ];
         let tool = Self::new(words);
         let artifacts = tool.dir.path().join("run");
-        tool.args(["--isl", "16", "--random-seed", SEED]).arg("--artifact-dir").arg(artifacts)
+        tool.args(["--random-seed", SEED]).arg("--artifact-dir").arg(artifacts)
     }
 
     /// Adds words.
@@ -117,9 +118,19 @@ impl Tool {
     /// # Panics
     /// When it cannot be started.
     pub fn spawn(mut self) -> Running {
-        let child =
+        let mut child =
             self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
-        Running { child, dir: self.dir }
+        let lines = BufReader::new(child.stderr.take().expect("its errors are piped")).lines();
+        let said = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&said);
+        let listener = thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let mut said = heard.lock().expect("no test panics with the lock");
+                said.push_str(&line);
+                said.push('\n');
+            }
+        });
+        Running { child, dir: self.dir, said, listener }
     }
 }
 
@@ -128,6 +139,8 @@ impl Tool {
 pub struct Running {
     child: Child,
     dir: TempDir,
+    said: Arc<Mutex<String>>,
+    listener: JoinHandle<()>,
 }
 
 impl Running {
@@ -145,6 +158,14 @@ impl Running {
         self.dir.path()
     }
 
+    /// Whether it has said this on standard error.
+    ///
+    /// # Panics
+    /// When another thread panicked while it held the lock.
+    pub fn said(&self, text: &str) -> bool {
+        self.said.lock().expect("no test panics with the lock").contains(text)
+    }
+
     /// Waits for its end.
     ///
     /// # Panics
@@ -155,8 +176,11 @@ impl Running {
             assert!(Instant::now() < deadline, "prony did not end");
             std::thread::sleep(Duration::from_millis(5));
         }
-        let Self { child, dir } = self;
-        Run::new(&child.wait_with_output().expect("its output"), dir)
+        let Self { child, dir, said, listener } = self;
+        let mut output = child.wait_with_output().expect("its output");
+        listener.join().expect("the listener never panics");
+        output.stderr = said.lock().expect("no test panics with the lock").clone().into_bytes();
+        Run::new(&output, dir)
     }
 }
 

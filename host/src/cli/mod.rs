@@ -51,7 +51,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Put load on a server and report what it did.
-    #[command(after_help = EXAMPLES)]
+    #[command(after_help = EXAMPLES, allow_negative_numbers = true)]
     Profile(Box<ProfileFlags>),
     /// Compute the report of an earlier run again, from its journal.
     Report(report::ReportArgs),

@@ -293,7 +293,8 @@ mod tests {
             "urls": [
               "http://localhost:8000/metrics"
             ]
-          }
+          },
+          "export_outputs": false
         }
         "#);
         assert!(warnings.is_empty());

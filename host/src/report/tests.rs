@@ -370,7 +370,7 @@ fn the_summary_has_the_metrics_first_and_the_facts_of_the_run_after_them() {
     dropped: 0
     token_source: "server"
     input_config: ...
-    run_info: {"command":"prony profile --model m","random_seed":42}
+    run_info: {"command":"prony profile --model m","random_seed":42,"tokenizer":"o200k_base sha256:0"}
     was_cancelled: false
     is_complete: true
     error_summary: [{"error_details":{"type":"stream_cut","message":"the stream ended after 2 events"},"count":1},{"error_details":{"code":500,"type":"http_status","message":"worker 3 is out of memory"},"count":1}]
@@ -494,9 +494,9 @@ fn scrapes_are_collected_and_unreadable_ones_are_noted_once() {
         message(ServerMetricsBatch::TYPE, batch("http://two/metrics").encode().unwrap()),
     ];
     frames.splice(at..at, messages);
-    let report = report_on(&frames);
-    let json = report.files.iter().find(|path| path.ends_with("server_metrics_export.json")).unwrap();
-    let json = std::fs::read_to_string(json).unwrap();
+    let dir = write(&frames);
+    let report = generate(dir.path()).unwrap();
+    let json = std::fs::read_to_string(dir.path().join("server_metrics_export.json")).unwrap();
     assert!(json.contains("http://one/metrics") && json.contains("http://two/metrics"), "{json}");
     assert_eq!(report.notes.len(), 1);
     assert!(report.notes[0].contains("`scraper`"), "{}", report.notes[0]);

@@ -163,7 +163,12 @@ impl Conductor<'_> {
             }
             let timer = self.phase.as_ref().and_then(|phase| phase.timer.clone());
             let event = match ears.next(&mut heard, timer.as_ref().map(|(at, _)| *at)).await {
-                Heard::Interrupt => Some(Event::Interrupt),
+                Heard::Interrupt => {
+                    if lifecycle.ending().is_none() {
+                        tracing::warn!("interrupted: draining what is in flight; interrupt again to stop at once");
+                    }
+                    Some(Event::Interrupt)
+                }
                 Heard::Timer => {
                     self.phase.as_mut().and_then(|phase| phase.timer.take()).map(|(_, event)| event)
                 }

@@ -1,0 +1,77 @@
+//! The command line: what is refused, and how.
+
+use prony_tests::Tool;
+use rstest::rstest;
+
+#[rstest]
+#[case::help(&["--help"])]
+#[case::command_help(&["profile", "--help"])]
+#[case::version(&["--version"])]
+fn help_and_version_need_nothing(#[case] words: &[&str]) {
+    let run = Tool::new(words).env("PRONY_PLUGIN_PATH", "/nowhere").env("PRONY_API_KEY", "x").run();
+    run.succeeds();
+    assert!(run.stderr.is_empty(), "{}", run.stderr);
+    assert!(!run.stdout.is_empty());
+}
+
+#[rstest]
+#[case(&["--goodput", "time_to_first_token:100"], "--goodput")]
+#[case(&["--concurrency", "1,2,4"], "--concurrency")]
+#[case(&["--ui", "dashboard"], "dashboard")]
+#[case(&["--num-users", "3"], "--num-users")]
+fn a_flag_of_aiperf_that_is_not_built_is_refused_by_name(#[case] words: &[&str], #[case] named: &str) {
+    let run = Tool::new(["profile", "--model", "m"]).args(words).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains(named), "{}", run.stderr);
+    assert!(run.stderr.contains("help: "), "{}", run.stderr);
+}
+
+#[rstest]
+#[case::unknown_flag(&["--concurency", "4"], "--concurrency")]
+#[case::no_model(&[], "--model")]
+#[case::negative(&["--model", "m", "--request-rate", "-1"], "--request-rate")]
+#[case::word(&["--model", "m", "--isl", "many"], "--isl")]
+#[case::grace_alone(&["--model", "m", "--benchmark-grace-period", "3"], "--benchmark-duration")]
+#[case::ftp(&["--model", "m", "--url", "ftp://h"], "ftp")]
+#[case::bad_header(&["--model", "m", "-H", "no colon"], "--header")]
+fn a_usage_error_says_what_and_where(#[case] words: &[&str], #[case] named: &str) {
+    let run = Tool::new(["profile"]).args(words).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains(named), "{}", run.stderr);
+}
+
+#[rstest]
+#[case::missing("nowhere.jsonl", None, "nowhere.jsonl")]
+#[case::empty("p.jsonl", Some(""), "p.jsonl")]
+#[case::not_json("p.jsonl", Some("{\"text\": \"a\"}\nhello\n"), "p.jsonl:2")]
+#[case::typo("p.jsonl", Some("{\"txet\": \"a\"}\n"), "txet")]
+fn a_bad_input_file_is_named_by_line(#[case] name: &str, #[case] contents: Option<&str>, #[case] named: &str) {
+    let tool = Tool::new(["profile", "--model", "m", "--input-file", name]);
+    if let Some(contents) = contents {
+        tool.file(name, contents);
+    }
+    let run = tool.run();
+    run.ends_with(2);
+    assert!(run.stderr.contains(named), "{}", run.stderr);
+}
+
+#[test]
+fn a_tokenizer_of_a_hub_is_refused_because_nothing_is_downloaded() {
+    let run = Tool::new(["profile", "--mock", "--tokenizer", "org/name"]).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains("org/name") && run.stderr.contains("offline"), "{}", run.stderr);
+}
+
+#[test]
+fn completions_are_printed_for_a_shell() {
+    let run = Tool::new(["completions", "bash"]).run();
+    run.succeeds();
+    assert!(run.stdout.contains("prony"), "{}", run.stdout);
+}
+
+#[test]
+fn a_service_by_itself_is_refused_by_name() {
+    let run = Tool::new(["service", "server_metrics"]).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains("server_metrics"), "{}", run.stderr);
+}
