@@ -1,11 +1,11 @@
 //! Opens a library that was [`Checked`]: the one `dlopen` of the program, and the only `unsafe` of this crate.
 //!
-//! The library's header is found by its symbol, never with abi_stable's own `RootModule::load_from_file`: that one keeps
+//! The library's header is found by its symbol, never with `abi_stable`'s own `RootModule::load_from_file`: that one keeps
 //! one module a *type*, so the second plugin would silently be the first. Libraries are never closed: their threads,
 //! thread-local destructors and tables outlive everything.
 #![expect(unsafe_code, reason = "opening a library runs its code, and its symbols have no types")]
 
-use std::{error::Error, ffi::c_int, path::Path};
+use std::{cmp::Ordering, error::Error, ffi::c_int, path::Path};
 
 use abi_stable::{
     StableAbi,
@@ -119,7 +119,11 @@ fn check_layout(header: &LibHeader, facts: &Facts) -> Result<(), Fault> {
     let Err(as_newer) = check(ours, theirs) else { return Ok(()) };
     let Err(as_older) = check(theirs, ours) else { return Ok(()) };
     // Of the two reports, the one in which it is not the appended fields that are missing.
-    Err(layout_fault(reason(if facts.descriptor.minor < MINOR { &as_older } else { &as_newer })))
+    let report = match facts.descriptor.minor.cmp(&MINOR) {
+        Ordering::Less => as_older,
+        Ordering::Equal | Ordering::Greater => as_newer,
+    };
+    Err(layout_fault(reason(&report)))
 }
 
 /// The innermost difference of a report that is hundreds of lines long.
