@@ -17,7 +17,10 @@
 //! at a time.
 
 #![expect(non_camel_case_types, reason = "abi_stable's derive makes names such as `HostVt_Ref`")]
-#![expect(clippy::expl_impl_clone_on_copy, reason = "abi_stable's derive writes both for `HostVt_Ref` and its like")]
+#![expect(
+    clippy::expl_impl_clone_on_copy,
+    reason = "abi_stable's derive writes both for `HostVt_Ref` and its like"
+)]
 #![expect(missing_debug_implementations, reason = "function tables have nothing to show")]
 
 pub mod author;
