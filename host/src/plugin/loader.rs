@@ -5,7 +5,7 @@
 //! thread-local destructors and tables outlive everything.
 #![expect(unsafe_code, reason = "opening a library runs its code, and its symbols have no types")]
 
-use std::{cmp::Ordering, error::Error, ffi::c_int, path::Path};
+use std::{cmp::Ordering, error::Error, ffi::c_int, mem::ManuallyDrop, path::Path};
 
 use abi_stable::{
     StableAbi,
@@ -45,7 +45,9 @@ const RTLD_NODELETE: c_int = if cfg!(target_vendor = "apple") {
 pub(super) fn open(path: &Path, checked: &Checked) -> Result<PluginRoot, Fault> {
     let facts = &checked.facts;
     warn_of_a_debug_build(path, facts);
-    let header = header(&map(path, &checked.bytes)?, facts)?;
+    // Never closed, refused or not: its initialisers have run, and may have started what cannot be stopped.
+    let library = ManuallyDrop::new(map(path, &checked.bytes)?);
+    let header = header(&library, facts)?;
     check_layout(header, facts)?;
     // SAFETY: both sides' layouts of the root module, and of all that hangs off it, were just compared.
     let module = unsafe { header.init_root_module_with_unchecked_layout::<PluginModule_Ref>() }
@@ -79,10 +81,11 @@ fn dlopen(path: &Path) -> Result<Library, libloading::Error> {
     unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) }
 }
 
-/// The header under the entry symbol of this epoch. Leaks the handle, so that the header lives for ever.
+/// The header under the entry symbol of this epoch.
 fn header(library: &Library, facts: &Facts) -> Result<&'static LibHeader, Fault> {
     // SAFETY: `export_plugin!` is all that exports this symbol, as a static `LibHeader`, which begins with the
-    // `AbiHeader` that is referred to. A static stays where it is for as long as the library does: see `RTLD_NODELETE`.
+    // `AbiHeader` that is referred to. A static stays where it is for as long as the library does, and `open` never
+    // closes one.
     let symbol = unsafe { library.get::<AbiHeaderRef>(ENTRY_SYMBOL) };
     let header: AbiHeaderRef = *symbol.map_err(|_| Fault::NoEntrySymbol(ENTRY_SYMBOL))?;
     header.upgrade().map_err(|error| Fault::Header {
