@@ -24,7 +24,9 @@ const ADVICE: &str = "a type that crosses the plugin boundary changed its shape:
 #[test]
 #[cfg(target_pointer_width = "64")]
 fn the_shape_of_everything_that_crosses_is_that_of_contract_1_0() {
-    insta::with_settings!({ description => ADVICE, omit_expression => true, prepend_module_to_snapshot => false }, {
+    // Shown when the assertion fails.
+    println!("{ADVICE}");
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!("layout", Types::text(PluginModule_Ref::LAYOUT));
     });
 }

@@ -1,4 +1,5 @@
 //! The fixtures' libraries as files: what a host reads of them before it opens any.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::{fs, path::PathBuf};
 

@@ -113,7 +113,7 @@ fn standing(listed: &Listed) -> String {
 }
 
 fn write_category(entries: &[Listed], out: &mut impl Write) -> io::Result<()> {
-    let rows = entries.iter().flat_map(|listed| {
+    let rows = entries.iter().filter_map(|listed| {
         listed.entries.first().map(|winner| {
             vec![
                 listed.name.clone(),

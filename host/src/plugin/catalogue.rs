@@ -27,7 +27,7 @@ pub(super) trait Kind {
     type Table: Copy;
 
     /// The functions of the type of this name.
-    fn table(root: &PluginRoot, type_name: &str) -> Option<Self::Table>;
+    fn table(root: PluginRoot, type_name: &str) -> Option<Self::Table>;
 }
 
 /// The `endpoint` category.
@@ -39,7 +39,7 @@ impl Kind for Endpoints {
     type Metadata = EndpointMetadata;
     type Table = EndpointVt_Ref;
 
-    fn table(root: &PluginRoot, type_name: &str) -> Option<EndpointVt_Ref> {
+    fn table(root: PluginRoot, type_name: &str) -> Option<EndpointVt_Ref> {
         root.endpoint(type_name)
     }
 }
@@ -53,7 +53,7 @@ impl Kind for Services {
     type Metadata = ServiceMetadata;
     type Table = ServiceVt_Ref;
 
-    fn table(root: &PluginRoot, type_name: &str) -> Option<ServiceVt_Ref> {
+    fn table(root: PluginRoot, type_name: &str) -> Option<ServiceVt_Ref> {
         root.service(type_name)
     }
 }

@@ -167,7 +167,9 @@ impl Found {
         }
         match packs_of(folder) {
             Ok(packs) => {
-                packs.into_iter().for_each(|manifest| self.read_or_report(manifest, Tier::PluginPath))
+                for manifest in packs {
+                    self.read_or_report(manifest, Tier::PluginPath);
+                }
             }
             Err(source) => self.problems.push(DiscoveryProblem::Folder { folder: folder.to_owned(), source }),
         }

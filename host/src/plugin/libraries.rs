@@ -45,25 +45,15 @@ impl Libraries {
         entry: &Entry<K::Metadata>,
     ) -> Result<K::Table, Fault> {
         let real = library.canonicalize().map_err(Fault::Unreadable)?;
-        let (root, facts) = match self.open.get(&real) {
-            Some((root, facts)) => {
-                facts.check_entry(K::CATEGORY, entry)?;
-                (*root, facts)
-            }
-            None => {
-                let checked = ladder::check(library, &Trust::of_this_process())?;
-                checked.facts.check_entry(K::CATEGORY, entry)?;
-                let root = loader::open(library, &checked)?;
-                let (root, facts) = self.open.entry(real).or_insert((root, checked.facts));
-                (*root, &*facts)
-            }
-        };
-        K::table(&root, &entry.class.type_name).ok_or_else(|| Fault::NotExported {
-            plugin: facts.plugin(),
-            category: K::CATEGORY,
-            type_name: entry.class.type_name.clone(),
-            exports: Vec::new(),
-        })
+        if let Some((root, facts)) = self.open.get(&real) {
+            facts.check_entry(K::CATEGORY, entry)?;
+            return exported::<K>(*root, facts, entry);
+        }
+        let checked = ladder::check(library, &Trust::of_this_process())?;
+        checked.facts.check_entry(K::CATEGORY, entry)?;
+        let root = loader::open(library, &checked)?;
+        let (root, facts) = self.open.entry(real).or_insert((root, checked.facts));
+        exported::<K>(*root, facts, entry)
     }
 
     /// Number of libraries that are open.
@@ -71,4 +61,15 @@ impl Libraries {
     pub(super) fn count(&self) -> usize {
         self.open.len()
     }
+}
+
+/// The functions of an entry's type, which its descriptor has promised.
+fn exported<K: Kind>(root: PluginRoot, facts: &Facts, entry: &Entry<K::Metadata>) -> Result<K::Table, Fault> {
+    let type_name = &entry.class.type_name;
+    K::table(root, type_name).ok_or_else(|| Fault::NotExported {
+        plugin: facts.plugin(),
+        category: K::CATEGORY,
+        type_name: type_name.clone(),
+        exports: Vec::new(),
+    })
 }

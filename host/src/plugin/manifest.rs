@@ -175,10 +175,10 @@ impl<'de> Visitor<'de> for DocumentVisitor {
             match section {
                 Section::SchemaVersion => version = Some(map.next_value::<String>()?),
                 Section::Entries(Category::Endpoint) => {
-                    document.endpoints = map.next_value_seed(Entries::new())?
+                    document.endpoints = map.next_value_seed(Entries::new())?;
                 }
                 Section::Entries(Category::Service) => {
-                    document.services = map.next_value_seed(Entries::new())?
+                    document.services = map.next_value_seed(Entries::new())?;
                 }
             }
         }

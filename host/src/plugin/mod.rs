@@ -34,8 +34,8 @@ mod sealed;
 pub(crate) mod testing;
 mod trust;
 
-pub(crate) use discovery::{DiscoveryOptions, Pack};
-pub(crate) use entry::{Category, EndpointEntry, Entry, ServiceEntry};
+pub(crate) use discovery::DiscoveryOptions;
+pub(crate) use entry::{Category, EndpointEntry, ServiceEntry};
 pub(crate) use error::{PluginError, chain};
 pub(crate) use listing::{Listed, ListedEntry};
 pub(crate) use log::PluginLog;

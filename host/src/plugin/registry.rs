@@ -219,7 +219,7 @@ fn load<K: Kind>(
                 return Ok((table, entry.name.clone()));
             }
             (Err(error @ PluginError::Load { .. }), None) => {
-                failure = Some((error, entry.origin.manifest.clone()))
+                failure = Some((error, entry.origin.manifest.clone()));
             }
             (Err(PluginError::Load { .. }), Some(_)) => {}
             // The user has to settle it: trying the next one would go over his head.

@@ -96,7 +96,7 @@ pub(super) fn library(descriptor: &[u8]) -> Vec<u8> {
     let word =
         |bytes: &mut Vec<u8>, values: &[u32]| values.iter().for_each(|v| bytes.extend(v.to_le_bytes()));
     let long = |bytes: &mut Vec<u8>, values: &[usize]| {
-        values.iter().for_each(|v| bytes.extend((*v as u64).to_le_bytes()));
+        bytes.extend(values.iter().flat_map(|v| (*v as u64).to_le_bytes()));
     };
     half(&mut bytes, &[3, 62]); // a shared object for x86-64
     word(&mut bytes, &[1]);

@@ -91,9 +91,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x");
         if folder {
-            fs::create_dir(&path).unwrap()
+            fs::create_dir(&path).unwrap();
         } else {
-            fs::write(&path, "").unwrap()
+            fs::write(&path, "").unwrap();
         }
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
         let metadata = fs::metadata(&path).unwrap();
