@@ -41,14 +41,14 @@ fn deps_dir() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
     let folder = test.parent().expect("a test stands in a folder").to_owned();
     // A doctest stands somewhere else; its build folder is known at compile time only.
-    if folder.ends_with("deps") { folder } else { PathBuf::from(folder).join("deps") }
+    if folder.ends_with("deps") { folder } else { folder.join("deps") }
 }
 
 fn install() -> PathBuf {
     let deps = deps_dir();
     let build = deps.parent().expect("`deps` stands in the build folder");
-    let built = build.join("prony");
-    assert!(built.exists(), "`{}` is not built: run `cargo test --workspace`", built.display());
+    let source = build.join("prony");
+    assert!(source.exists(), "`{}` is not built: run `cargo test --workspace`", source.display());
     let root = build.join("prony-installed");
     let (bin, lib) = (root.join("bin"), root.join("lib/prony"));
     fs::create_dir_all(&bin).expect("a folder in the build folder");
@@ -59,7 +59,7 @@ fn install() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("plugins.yaml");
     fs::copy(&manifest, lib.join("plugins.yaml")).expect("a copy of the shipped manifest");
     let program = bin.join("prony");
-    link(&built, &program);
+    link(&source, &program);
     program
 }
 

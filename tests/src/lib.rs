@@ -11,6 +11,7 @@
 //! assert_eq!(run.summary()["request_count"]["avg"], 3.0);
 //! assert_eq!(server.truth()["requests_ok"], 3);
 //! ```
+#![expect(clippy::expect_used, clippy::panic, reason = "a harness fails a test by panicking")]
 
 mod install;
 mod mock_plugin;

@@ -1,4 +1,5 @@
 //! The real binary, with a folder of its own for everything that it writes.
+#![expect(clippy::disallowed_methods, reason = "deadlines of the tests' patience, not measurements")]
 
 use std::{
     ffi::OsStr,
@@ -174,7 +175,7 @@ impl Running {
         let deadline = deadline();
         while self.child.try_wait().expect("a child can be asked").is_none() {
             assert!(Instant::now() < deadline, "prony did not end");
-            std::thread::sleep(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5));
         }
         let Self { child, dir, said, listener } = self;
         let mut output = child.wait_with_output().expect("its output");
@@ -195,11 +196,10 @@ pub fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
             return answer;
         }
         assert!(Instant::now() < deadline, "{what}: did not happen");
-        std::thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(5));
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a deadline for the tests' patience, not a measurement")]
 fn deadline() -> Instant {
     Instant::now() + PATIENCE
 }

@@ -71,12 +71,12 @@ impl Replay {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&requests);
+        let log = Arc::clone(&requests);
         thread::spawn(move || {
             let mut cuts = Cuts(seed | 1);
             for stream in listener.incoming().flatten() {
                 if let Some(request) = serve(stream, &answer, &mut cuts) {
-                    seen.lock().expect("no test panics with the lock").push(request);
+                    log.lock().expect("no test panics with the lock").push(request);
                 }
             }
         });

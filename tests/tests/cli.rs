@@ -45,7 +45,11 @@ fn a_usage_error_says_what_and_where(#[case] words: &[&str], #[case] named: &str
 #[case::empty("p.jsonl", Some(""), "p.jsonl")]
 #[case::not_json("p.jsonl", Some("{\"text\": \"a\"}\nhello\n"), "p.jsonl:2")]
 #[case::typo("p.jsonl", Some("{\"txet\": \"a\"}\n"), "txet")]
-fn a_bad_input_file_is_named_by_line(#[case] name: &str, #[case] contents: Option<&str>, #[case] named: &str) {
+fn a_bad_input_file_is_named_by_line(
+    #[case] name: &str,
+    #[case] contents: Option<&str>,
+    #[case] named: &str,
+) {
     let tool = Tool::new(["profile", "--model", "m", "--input-file", name]);
     if let Some(contents) = contents {
         tool.file(name, contents);

@@ -13,9 +13,20 @@ fn manifest(class: &str) -> String {
 
 /// A profile with the endpoint `acme` of a pack.
 fn profile(pack: &MockPlugin, server: &MockServer) -> Tool {
-    Tool::new(["profile", "--model", "m", "--ui", "none", "--artifact-dir", "run", "--isl", "8", "--streaming"])
-        .args(["--url", server.url(), "--endpoint-type", "acme", "--request-count", "6", "--plugins"])
-        .arg(pack.path())
+    Tool::new([
+        "profile",
+        "--model",
+        "m",
+        "--ui",
+        "none",
+        "--artifact-dir",
+        "run",
+        "--isl",
+        "8",
+        "--streaming",
+    ])
+    .args(["--url", server.url(), "--endpoint-type", "acme", "--request-count", "6", "--plugins"])
+    .arg(pack.path())
 }
 
 /// Three lines: what failed with the file's name, what was found, what to do.
@@ -60,7 +71,11 @@ fn a_library_cut_short_does_not_take_the_host_down() {
 
 #[rstest]
 #[case::no_entry("bad_no_entry:Chat", "bad-no-entry", "it has no `.prony.plugin` section")]
-#[case::another_contract("bad_contract:Chat", "bad-contract", "is built for contract 2.3, and this host offers 1.0")]
+#[case::another_contract(
+    "bad_contract:Chat",
+    "bad-contract",
+    "is built for contract 2.3, and this host offers 1.0"
+)]
 #[case::another_layout("bad_layout:Chat", "bad-layout", "bad-layout 0.1.0")]
 #[case::no_such_type("bad_panics:NoSuchEndpoint", "bad-panics", "`PanickingEndpoint`")]
 fn a_bad_library_is_refused_with_its_reason(#[case] class: &str, #[case] package: &str, #[case] found: &str) {

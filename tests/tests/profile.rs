@@ -1,4 +1,5 @@
 //! The main job, through the real binary against the mock server.
+#![expect(clippy::panic, reason = "a test fails by panicking")]
 
 use prony_tests::{MockServer, Tool};
 use rstest::rstest;

@@ -1,5 +1,6 @@
 //! Answers of real servers, recorded on the wire and replayed over HTTP in random pieces: the text, the token counts,
 //! the finish reason or the error is what `fixtures/wire/expect.py` worked out from the same bytes on its own.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeMap, fs};
 

@@ -45,7 +45,7 @@ pub(super) fn run(flags: &ProfileFlags) -> Result<Exit, Failure> {
     let registry = Registry::discover(&DiscoveryOptions::from_env(flags.plugins.clone()))?;
     let run = prepare(flags, &registry, mock.as_mut())?;
     let dir = run.dir.clone();
-    let ending = conduct(run, &registry);
+    let ending = conduct(&run, &registry);
     drop(mock);
     if let Err(RunError::Journal(JournalError::Write { .. })) = &ending {
         // What stands in the journal is reported all the same, if there is room for a report.
@@ -91,7 +91,7 @@ fn prepare(
         resolved.aim_at(&mock.url()?);
     }
     let config = resolved.config;
-    let target = setup::plan_target(&config, metadata).map_err(wrong_target)?;
+    let target = setup::plan_target(&config, metadata).map_err(|error| wrong_target(&error))?;
     let clock = Clock::start();
     readiness::await_target(&config, &endpoint, &target, &dataset[0], clock)?;
     let dir = claim_dir(flags, &config)?;
@@ -172,7 +172,7 @@ fn shows_progress(flags: &ProfileFlags) -> bool {
     }
 }
 
-fn wrong_target(error: ErrorDetails) -> Failure {
+fn wrong_target(error: &ErrorDetails) -> Failure {
     Failure::new(Exit::Usage, format!("aim at the target: {}", error.message))
 }
 

@@ -35,7 +35,7 @@ pub(crate) mod testing;
 mod trust;
 
 pub(crate) use discovery::DiscoveryOptions;
-pub(crate) use entry::{Category, EndpointEntry, ServiceEntry};
+pub(crate) use entry::Category;
 pub(crate) use error::{PluginError, chain};
 pub(crate) use listing::{Listed, ListedEntry};
 pub(crate) use log::PluginLog;

@@ -150,12 +150,12 @@ impl Recorder {
     /// The journal cannot be created.
     pub(crate) fn start(
         dir: &Path,
-        header: Frame,
+        header: &Frame,
         keeping: Keeping,
         on_failure: impl FnOnce() + Send + 'static,
     ) -> Result<Self, JournalError> {
         let mut journal = Writer::create(dir)?;
-        journal.append(&header)?;
+        journal.append(header)?;
         journal.flush()?;
         let (inputs, received) = mpsc::channel();
         let handle = RecorderHandle { inputs, service_backlog: Arc::default() };

@@ -496,7 +496,7 @@ fn scrapes_are_collected_and_unreadable_ones_are_noted_once() {
     frames.splice(at..at, messages);
     let dir = write(&frames);
     let report = generate(dir.path()).unwrap();
-    let json = std::fs::read_to_string(dir.path().join("server_metrics_export.json")).unwrap();
+    let json = fs::read_to_string(dir.path().join("server_metrics_export.json")).unwrap();
     assert!(json.contains("http://one/metrics") && json.contains("http://two/metrics"), "{json}");
     assert_eq!(report.notes.len(), 1);
     assert!(report.notes[0].contains("`scraper`"), "{}", report.notes[0]);

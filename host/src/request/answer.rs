@@ -23,7 +23,7 @@ pub(crate) struct Answer {
     /// Events that carried tokens.
     pub(crate) token_events: u64,
     /// Generated text, one entry a choice and channel.
-    pub(crate) texts: Vec<Text>,
+    pub(crate) texts: Vec<Passage>,
     /// Generated text that arrived with the first token.
     pub(crate) first_arrival: String,
     /// The last token counts reported.
@@ -45,7 +45,7 @@ pub(crate) struct Answer {
 
 /// Text of one channel of one choice.
 #[derive(Debug)]
-pub(crate) struct Text {
+pub(crate) struct Passage {
     /// Choice index.
     pub(crate) choice: u32,
     /// Channel.
@@ -94,7 +94,7 @@ impl ResponseSink for Answer {
         // Two or three entries at most: a search beats a map.
         match self.texts.iter_mut().find(|entry| entry.choice == choice && entry.kind == kind) {
             Some(entry) => entry.text.push_str(text),
-            None => self.texts.push(Text { choice, kind, text: text.to_owned() }),
+            None => self.texts.push(Passage { choice, kind, text: text.to_owned() }),
         }
     }
 

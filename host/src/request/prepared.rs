@@ -26,14 +26,19 @@ pub(crate) struct Prepared {
     pub(crate) requested_output_tokens: Option<u64>,
 }
 
+/// A new `X-Request-ID`.
+pub(crate) fn new_request_id() -> String {
+    Uuid::new_v4().to_string()
+}
+
 /// Formats the one turn of a conversation. `session_num` chooses among several URLs.
 pub(crate) fn prepare(
     endpoint: &Endpoint,
     target: &TargetPlan,
     conversation: &Conversation,
     session_num: u64,
-) -> Result<Prepared, (String, ErrorDetails)> {
-    let request_id = Uuid::new_v4().to_string();
+    request_id: &str,
+) -> Result<Prepared, ErrorDetails> {
     let turn = &conversation.turns[0];
     let parts: Vec<TurnPart<'_>> = turn
         .parts
@@ -48,19 +53,15 @@ pub(crate) fn prepare(
         max_tokens: turn.max_tokens,
         streaming: target.streaming,
         turn_index: 0,
-        request_id: &request_id,
+        request_id,
         conversation_id: &conversation.id,
         extra_json: &extra_json,
     };
-    let mut draft = Draft { request_id: &request_id, ..Draft::default() };
-    let finished =
-        endpoint.format(&view, &mut draft).and_then(|()| draft.finish(target, session_num, &request_id));
-    match finished {
-        Ok((url, headers, body)) => {
-            Ok(Prepared { requested_output_tokens: turn.max_tokens, url, headers, body, request_id })
-        }
-        Err(error) => Err((request_id, error)),
-    }
+    let mut draft = Draft { request_id, ..Draft::default() };
+    endpoint.format(&view, &mut draft)?;
+    let (url, headers, body) = draft.finish(target, session_num, request_id)?;
+    let request_id = request_id.to_owned();
+    Ok(Prepared { requested_output_tokens: turn.max_tokens, url, headers, body, request_id })
 }
 
 /// What the formatter has written so far.

@@ -94,11 +94,6 @@ impl TargetPlan {
         }
     }
 
-    /// The URLs that requests go to, in order.
-    pub(crate) fn first_url(&self) -> Option<&reqwest::Url> {
-        self.urls.first().map(|(_, url)| url)
-    }
-
     /// Whether any of them is an `https` one.
     pub(crate) fn needs_tls(&self) -> bool {
         self.urls.iter().any(|(_, url)| url.scheme() == "https")

@@ -14,7 +14,7 @@ use tokio::{
 use super::{
     endpoint::Endpoint,
     exchange::{Exchange, Finished, Wire},
-    prepared::{Prepared, prepare},
+    prepared::{Prepared, new_request_id, prepare},
     transport::{TargetPlan, Transport},
 };
 use crate::{
@@ -201,9 +201,10 @@ impl<S: Sink> Desk<S> {
     async fn prepare(&self, phase: u32, credit: Credit) -> Option<(Prepared, usize)> {
         let Equipment { endpoint, target, dataset, clock, sink } = &self.equipment;
         let conversation = conversation_of(credit.number, dataset.len());
-        match prepare(endpoint, target, &dataset[conversation], credit.number) {
+        let request_id = new_request_id();
+        match prepare(endpoint, target, &dataset[conversation], credit.number, &request_id) {
             Ok(prepared) => Some((prepared, conversation)),
-            Err((request_id, error)) => {
+            Err(error) => {
                 let mut exchange = Exchange { error: Some(error), ..Exchange::default() };
                 exchange.instants.scheduled = clock.now();
                 exchange.instants.started = clock.now();

@@ -69,7 +69,7 @@ pub(crate) enum RunError {
 ///
 /// # Errors
 /// The run could not start, or its journal could not be written to the end.
-pub(crate) fn conduct(run: Run, registry: &Registry) -> Result<Option<Ending>, RunError> {
+pub(crate) fn conduct(run: &Run, registry: &Registry) -> Result<Option<Ending>, RunError> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::EventLoop)?;
     runtime.block_on(async {
@@ -81,7 +81,7 @@ pub(crate) fn conduct(run: Run, registry: &Registry) -> Result<Option<Ending>, R
         let lost = signals.clone();
         let recorder = Recorder::start(
             &run.dir,
-            Frame::Header(Box::new(run.header.clone())),
+            &Frame::Header(Box::new(run.header.clone())),
             Keeping {
                 dataset: Arc::clone(&run.dataset),
                 tokenizer: run.tokenizer.clone(),
@@ -93,7 +93,7 @@ pub(crate) fn conduct(run: Run, registry: &Registry) -> Result<Option<Ending>, R
             move || drop(lost.send(Signal::JournalLost)),
         )?;
         let wires = Wires { recorder: recorder.handle(), signals };
-        let workers = start_workers(&run, &wires)?;
+        let workers = start_workers(run, &wires)?;
         let around = Surroundings {
             clock: run.clock,
             facts: run.facts().into(),
@@ -102,7 +102,7 @@ pub(crate) fn conduct(run: Run, registry: &Registry) -> Result<Option<Ending>, R
         };
         let services = Supervisor::start(run.services.clone(), registry, &around);
         let mut conductor =
-            Conductor { run: &run, bus, live, wires, workers, services, phase: None, hurried: false };
+            Conductor { run, bus, live, wires, workers, services, phase: None, hurried: false };
         let ending = match conductor.lost_service() {
             Some(ending) => Some(ending),
             None => conductor.phases(ears, heard).await,
@@ -156,7 +156,7 @@ impl Conductor<'_> {
         let (mut lifecycle, first) = Lifecycle::begin(graces);
         let mut actions = vec![first];
         loop {
-            for action in actions {
+            for action in &actions {
                 if self.act(action) {
                     return lifecycle.ending().cloned();
                 }
@@ -165,7 +165,9 @@ impl Conductor<'_> {
             let event = match ears.next(&mut heard, timer.as_ref().map(|(at, _)| *at)).await {
                 Heard::Interrupt => {
                     if lifecycle.ending().is_none() {
-                        tracing::warn!("interrupted: draining what is in flight; interrupt again to stop at once");
+                        tracing::warn!(
+                            "interrupted: draining what is in flight; interrupt again to stop at once"
+                        );
                     }
                     Some(Event::Interrupt)
                 }
@@ -180,16 +182,16 @@ impl Conductor<'_> {
     }
 
     /// Obeys; true when the run is over.
-    fn act(&mut self, action: Action) -> bool {
+    fn act(&mut self, action: &Action) -> bool {
         match action {
-            Action::StartPhase(index) => self.start_phase(index),
+            Action::StartPhase(index) => self.start_phase(*index),
             Action::Drain => self.tell(Control::Drain),
             Action::Cancel => {
                 self.hurried = true;
                 self.tell(Control::Cancel);
             }
             Action::ArmGrace(grace) => {
-                let at = self.run.clock.now() + as_ns(grace);
+                let at = self.run.clock.now() + as_ns(*grace);
                 if let Some(phase) = &mut self.phase {
                     phase.timer = Some((at, Event::GraceOver));
                 }

@@ -14,7 +14,7 @@ use crate::{
     request::{
         endpoint::Endpoint,
         exchange::{Exchange, Wire},
-        prepared::prepare,
+        prepared::{new_request_id, prepare},
         transport::{TargetPlan, Transport},
     },
     schedule::pacer::Pacer,
@@ -137,7 +137,8 @@ async fn wait_for_model(
 }
 
 async fn attempt(wire: &Wire, probe: &Conversation) -> Result<(), String> {
-    let request = prepare(&wire.endpoint, &wire.target, probe, 0).map_err(|(_, error)| error.message)?;
+    let request =
+        prepare(&wire.endpoint, &wire.target, probe, 0, &new_request_id()).map_err(|error| error.message)?;
     let mut exchange = Exchange::default();
     wire.perform(&request, &mut exchange).await;
     exchange.error.map_or(Ok(()), |error| Err(error.message))

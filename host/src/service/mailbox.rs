@@ -138,15 +138,15 @@ impl Mailbox {
         }
         let (reply, answer) = sync_channel(1);
         if self.queue.commands.send(command(reply)).is_err() {
-            return Err(self.shared.fail("mailbox", "its thread has ended".into()));
+            return Err(self.shared.fail("mailbox", "its thread has ended"));
         }
         match answer.recv_timeout(deadline) {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(self.shared.fail(error.kind.name(), error.message)),
-            Err(RecvTimeoutError::Timeout) => Err(self.shared.fail("timeout", overrun(deadline))),
-            Err(RecvTimeoutError::Disconnected) => Err(self
-                .failure()
-                .unwrap_or_else(|| self.shared.fail("mailbox", "its thread has ended".into()))),
+            Ok(Err(error)) => Err(self.shared.fail(error.kind.name(), &error.message)),
+            Err(RecvTimeoutError::Timeout) => Err(self.shared.fail("timeout", &overrun(deadline))),
+            Err(RecvTimeoutError::Disconnected) => {
+                Err(self.failure().unwrap_or_else(|| self.shared.fail("mailbox", "its thread has ended")))
+            }
         }
     }
 
@@ -163,7 +163,7 @@ impl Mailbox {
         let since = self.shared.busy_since.load(Ordering::Relaxed);
         let busy = Duration::from_nanos(self.shared.clock.now().saturating_sub(since));
         if since != 0 && busy > CALL_DEADLINE {
-            self.shared.fail("timeout", overrun(CALL_DEADLINE));
+            self.shared.fail("timeout", &overrun(CALL_DEADLINE));
         }
         self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -200,7 +200,7 @@ impl Shared {
             let failed = outcome.is_err();
             match (reply, outcome) {
                 (Some(reply), outcome) => drop(reply.send(outcome)),
-                (None, Err(error)) => drop(self.fail(error.kind.name(), error.message)),
+                (None, Err(error)) => drop(self.fail(error.kind.name(), &error.message)),
                 (None, Ok(())) => {}
             }
             if failed {
@@ -210,7 +210,7 @@ impl Shared {
     }
 
     /// Notes a failure; the first one stands.
-    fn fail(&self, kind: &str, message: String) -> ErrorDetails {
+    fn fail(&self, kind: &str, message: &str) -> ErrorDetails {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure
             .get_or_insert_with(|| ErrorDetails {

@@ -130,7 +130,6 @@ pub struct TurnView<'a> {
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = RequestVt_Ref)))]
-#[sabi(missing_field(panic))]
 pub struct RequestVt {
     /// Replaces the path that the manifest gives.
     pub path: extern "C" fn(Context, RStr<'_>),
@@ -159,7 +158,6 @@ pub struct RequestOut {
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = EventVt_Ref)))]
-#[sabi(missing_field(panic))]
 pub struct EventVt {
     /// Generated text: channel ([`crate::endpoint::TextKind`]), choice, text.
     pub text: extern "C" fn(Context, u32, u32, RStr<'_>),
@@ -198,7 +196,6 @@ pub struct EventOut {
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = HostVt_Ref)))]
-#[sabi(missing_field(panic))]
 pub struct HostVt {
     /// Is anyone listening at this level (1 error to 5 trace) for this target?
     pub log_enabled: extern "C" fn(Context, u32, RStr<'_>) -> bool,
@@ -236,7 +233,6 @@ unsafe impl Sync for Host {}
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = EndpointVt_Ref)))]
-#[sabi(missing_field(panic))]
 pub struct EndpointVt {
     /// The exported type's name, which a manifest's `class` ends with.
     pub type_name: RStr<'static>,
@@ -263,7 +259,6 @@ pub struct EndpointVt {
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = ServiceVt_Ref)))]
-#[sabi(missing_field(panic))]
 pub struct ServiceVt {
     /// The exported type's name, which a manifest's `class` ends with.
     pub type_name: RStr<'static>,
@@ -288,7 +283,6 @@ pub struct ServiceVt {
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = PluginModule_Ref)))]
-#[sabi(missing_field(panic))]
 pub struct PluginModule {
     /// Called once, before anything else: installs the panic hook and the log bridge.
     pub init: extern "C" fn(Host),
