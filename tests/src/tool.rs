@@ -3,9 +3,9 @@
 
 use std::{
     ffi::OsStr,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{Arc, Mutex},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -131,17 +131,29 @@ impl Tool {
                 said.push('\n');
             }
         });
-        Running { child, dir: self.dir, said, listener }
+        Running { child: Guarded(child), dir: self.dir, said, listener }
     }
 }
 
 /// An invocation that is under way.
 #[derive(Debug)]
 pub struct Running {
-    child: Child,
+    child: Guarded,
     dir: TempDir,
     said: Arc<Mutex<String>>,
     listener: JoinHandle<()>,
+}
+
+/// A child that ends with this value: a test that fails leaves nothing behind.
+#[derive(Debug)]
+struct Guarded(Child);
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Running {
@@ -150,7 +162,7 @@ impl Running {
     /// # Panics
     /// When there is no `kill` program.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
+        let status = Command::new("kill").args([format!("-{name}"), self.child.0.id().to_string()]).status();
         assert!(status.expect("`kill` starts").success());
     }
 
@@ -173,15 +185,17 @@ impl Running {
     /// When it does not end.
     pub fn wait(mut self) -> Run {
         let deadline = deadline();
-        while self.child.try_wait().expect("a child can be asked").is_none() {
+        while self.child.0.try_wait().expect("a child can be asked").is_none() {
             assert!(Instant::now() < deadline, "prony did not end");
             thread::sleep(Duration::from_millis(5));
         }
-        let Self { child, dir, said, listener } = self;
-        let mut output = child.wait_with_output().expect("its output");
+        let Self { mut child, dir, said, listener } = self;
+        let status = child.0.wait().expect("a child can be waited for");
+        let mut stdout = Vec::new();
+        child.0.stdout.take().expect("its output is piped").read_to_end(&mut stdout).expect("its output");
         listener.join().expect("the listener never panics");
-        output.stderr = said.lock().expect("no test panics with the lock").clone().into_bytes();
-        Run::new(&output, dir)
+        let stderr = said.lock().expect("no test panics with the lock").clone().into_bytes();
+        Run::new(&Output { status, stdout, stderr }, dir)
     }
 }
 

@@ -1,4 +1,5 @@
 //! The shape of the tree, as a test: which crate and which module may use which, and how long a file may be.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::{
     collections::BTreeSet,

@@ -1,6 +1,6 @@
 //! Servers that fail: every failure is an error, in a row of its own, and improves no number.
 
-use prony_tests::{MockServer, Tool};
+use prony_tests::{MockServer, Tool, eventually};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -139,4 +139,26 @@ fn the_servers_own_counters_agree_with_what_was_sent() {
         .find(|(name, _)| name.contains("generation_tokens"))
         .map(|(_, metric)| metric["series"][0]["stats"]["total"].clone());
     assert_eq!(total, Some(Value::from(150.0)), "{text}");
+}
+
+/// A closed loop against a server that died would fail as fast as it can: millions of records, and nothing learnt.
+#[test]
+fn a_closed_loop_rests_when_nobody_answers_any_more() {
+    let server = MockServer::start(["--tokens", "2"]);
+    let running = Tool::profile(&server).args(["--benchmark-duration", "3600", "--concurrency", "2"]).spawn();
+    let journal = running.dir().join("run/journal.prony");
+    eventually("records in the journal", || journal.metadata().ok().filter(|file| file.len() > 20_000));
+    drop(server);
+    eventually("a refused connection in the journal", || {
+        let bytes = std::fs::read(&journal).ok()?;
+        bytes.windows(20).any(|window| window == b"cannot open a connec").then_some(())
+    });
+    running.signal("INT");
+    let run = running.wait();
+    let summary = run.ends_with(130).summary();
+    let errors = summary["error_summary"].as_array().unwrap();
+    let refused = errors.iter().find(|error| error["error_details"]["type"] == "connect").unwrap();
+    // Two slots, ten tries a second each, for as long as it took to look: far from the thousands a second of a loop
+    // that does not rest.
+    assert!(refused["count"].as_u64().unwrap() < 500, "{refused}");
 }

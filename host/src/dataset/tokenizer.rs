@@ -109,7 +109,8 @@ impl Tokenizer {
     /// Makes the chosen tokenizer ready.
     ///
     /// The built-in one takes about 150 ms of one core to load, so that is done behind the caller's back while the
-    /// run sets up: this returns at once, and the first count waits for the rest ([`Tokenizer::wait_until_loaded`]).
+    /// run sets up, at the lowest priority so that it does not bend the instants of the first requests: this returns at
+    /// once, and the first count waits for the rest.
     /// A local one is loaded here, because its errors are the user's to mend.
     pub(crate) fn load(choice: &TokenizerChoice) -> Result<Self, TokenizerError> {
         match choice {
@@ -121,7 +122,10 @@ impl Tokenizer {
     fn builtin() -> Self {
         // Without a thread to spare the first use loads it.
         let loading = thread::Builder::new().name("tokenizer".into());
-        drop(loading.spawn(tiktoken_rs::o200k_base_singleton));
+        drop(loading.spawn(|| {
+            yield_to_others();
+            tiktoken_rs::o200k_base_singleton();
+        }));
         Self {
             name: "builtin:o200k_base".into(),
             fingerprint: BUILTIN_FINGERPRINT.into(),
@@ -156,14 +160,6 @@ impl Tokenizer {
     /// SHA-256 of the vocabulary's file, in hexadecimal: two runs with the same one count alike.
     pub(crate) fn fingerprint(&self) -> &str {
         &self.fingerprint
-    }
-
-    /// Waits for a load that [`Tokenizer::load`] left running. Do this before the load on the server starts if a
-    /// core at work beside it could bend the measurement.
-    pub(crate) fn wait_until_loaded(&self) {
-        if self.is_builtin() {
-            tiktoken_rs::o200k_base_singleton();
-        }
     }
 
     /// It is the vocabulary that ships inside the binary.
@@ -246,6 +242,12 @@ fn looks_like_a_hub_id(path: &Path) -> bool {
     plain(owner) && plain(name) && path.extension().is_none_or(|extension| extension != "json")
 }
 
+/// Gives this thread the lowest priority, where threads have one of their own. Without the right to, it keeps its own.
+fn yield_to_others() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19);
+}
+
 #[cfg(test)]
 mod tests {
     use std::{error::Error as _, fs, path::PathBuf, thread};
@@ -288,7 +290,6 @@ mod tests {
     #[test]
     fn the_builtin_fingerprint_is_that_of_the_vocabulary_in_use() {
         let tokenizer = builtin();
-        tokenizer.wait_until_loaded();
         let vocabulary = tiktoken_rs::o200k_base_singleton();
         let lines = (0..199_998).map(|id| {
             let bytes = vocabulary.decode_bytes(&[id]).unwrap();

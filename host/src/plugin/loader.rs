@@ -197,6 +197,7 @@ mod tests {
     /// One function table as four builds of the contract might have it.
     macro_rules! table {
         ($build:ident: $($prefix:ident),+; $($field:ident: $type:ty),*) => {
+            #[expect(dead_code, reason = "only the layouts are looked at")]
             mod $build {
                 use super::*;
 

@@ -15,6 +15,9 @@ use super::{
 };
 use crate::clock::Clock;
 
+/// Kind of the error of a request that found nobody to talk to.
+pub(crate) const CONNECT_ERROR: &str = "connect";
+
 /// Longest piece of an answer that an error message repeats.
 const EXCERPT_BYTES: usize = 400;
 
@@ -284,7 +287,7 @@ fn chain(error: &reqwest::Error) -> Vec<String> {
 
 fn send_error(error: &reqwest::Error) -> ErrorDetails {
     let (kind, message) = if error.is_connect() {
-        ("connect", "cannot open a connection to the server")
+        (CONNECT_ERROR, "cannot open a connection to the server")
     } else if is_connection_lost(error) {
         ("connection_reset", "the connection died before any byte of a response")
     } else {

@@ -4,6 +4,7 @@ use std::{
     pin::pin,
     sync::Arc,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use tokio::{
@@ -13,18 +14,26 @@ use tokio::{
 
 use super::{
     endpoint::Endpoint,
-    exchange::{Exchange, Finished, Wire},
+    exchange::{CONNECT_ERROR, Exchange, Finished, Wire},
     prepared::{Prepared, new_request_id, prepare},
     transport::{TargetPlan, Transport},
 };
 use crate::{
     clock::{Clock, RunNs},
     dataset::{Conversation, conversation_of},
-    schedule::{Credit, PhaseCounts, credits::Credits, pacer::Pacer},
+    schedule::{
+        Credit, PhaseCounts,
+        credits::Credits,
+        pacer::{Pacer, pause},
+    },
 };
 
 /// A request sent more than this after its due time was late.
 const LATE_NS: u64 = 1_000_000;
+
+/// A slot of a closed loop rests so long after a connection was refused: a server that died must not turn the loop into
+/// one that fails as fast as it can. The schedule of an open loop limits itself.
+const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// What a phase's workers are told while it runs. Only ever moves forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -189,7 +198,8 @@ impl<S: Sink> Desk<S> {
                 request_id: prepared.request_id.clone(),
                 exchange,
             };
-            in_flight.spawn(self.errand(prepared, finished, slot, control.clone()));
+            let rest = due.is_none().then_some(BACK_OFF);
+            in_flight.spawn(self.errand(prepared, finished, slot, rest, control.clone()));
             while in_flight.try_join_next().is_some() {}
         }
         while in_flight.join_next().await.is_some() {}
@@ -229,12 +239,13 @@ impl<S: Sink> Desk<S> {
         }
     }
 
-    /// One request as a task of its own: it holds its slot until it is over.
+    /// One request as a task of its own: it holds its slot until it is over, and through a `rest` when nobody answered.
     fn errand(
         &self,
         prepared: Prepared,
         mut finished: Finished,
         slot: OwnedSemaphorePermit,
+        rest: Option<Duration>,
         mut control: watch::Receiver<Control>,
     ) -> impl Future<Output = ()> + Send + 'static {
         let wire = Arc::clone(&self.wire);
@@ -251,8 +262,17 @@ impl<S: Sink> Desk<S> {
             if cancelled {
                 finished.exchange.cancel(wire.clock);
             }
-            drop(slot);
+            let unreachable =
+                finished.exchange.error.as_ref().is_some_and(|error| error.kind == CONNECT_ERROR);
             sink.finished(finished);
+            if let Some(rest) = rest.filter(|_| unreachable) {
+                tokio::select! {
+                    biased;
+                    () = reached(&mut control, Control::Drain) => {}
+                    () = pause(rest) => {}
+                }
+            }
+            drop(slot);
             if wire.endpoint.is_poisoned() {
                 sink.poisoned();
             }

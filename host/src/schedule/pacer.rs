@@ -3,6 +3,8 @@
 //! The runtime's own timer has a resolution of one millisecond, which is too coarse for a schedule. On Linux a timer
 //! descriptor wakes the worker within some tens of microseconds, without spinning.
 
+use std::time::Duration;
+
 use crate::clock::{Clock, RunNs};
 
 /// Waits for instants of the run. One per worker: it waits for one instant at a time.
@@ -45,6 +47,12 @@ impl Pacer {
             }
         }
     }
+}
+
+/// Waits about so long, to the next millisecond.
+#[expect(clippy::disallowed_methods, reason = "this is the only code that sleeps")]
+pub(crate) async fn pause(duration: Duration) {
+    tokio::time::sleep(duration).await;
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the only code that sleeps")]
