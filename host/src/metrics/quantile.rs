@@ -99,6 +99,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "the result is exact")]
     fn a_hundred_and_one_integers_have_percentiles_that_can_be_read_off() {
         let mut values: Vec<f64> = (0..=100).rev().map(f64::from).collect();
         let distribution = Distribution::of(&mut values).unwrap();

@@ -196,7 +196,9 @@ mod tests {
 
     fn write(dir: &Path) {
         let mut writer = Writer::create(dir).unwrap();
-        frames().iter().for_each(|frame| writer.append(frame).unwrap());
+        for frame in frames() {
+            writer.append(&frame).unwrap();
+        }
         writer.flush().unwrap();
     }
 

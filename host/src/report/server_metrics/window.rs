@@ -95,6 +95,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "whole seconds are exact")]
     fn seconds_are_those_of_the_phase() {
         assert_eq!(Scrapes::of(&PHASE, &[9 * S, 22 * S]).unwrap().seconds, 10.0);
         assert_eq!(Scrapes::of(&PHASE, &[12 * S, 15 * S]).unwrap().seconds, 3.0);
