@@ -1,7 +1,7 @@
 //! The command line: the way in, and the one place that decides what the user reads and which code the process ends
 //! with.
 //!
-//! Each command has a file of its own and gives an [`Exit`] or a [`Failure`]. Parsing opens nothing: help, version
+//! Each command has a file of its own and gives an `Exit` or a `Failure`. Parsing opens nothing: help, version
 //! and completions depend neither on the environment nor on plugins.
 
 mod completions;

@@ -1,7 +1,7 @@
 //! Runs: wires the stages together and owns the one select loop.
 //!
-//! [`lifecycle`] decides, as a pure state machine; [`conductor`] obeys it; [`setup`] builds what a run needs before
-//! the first request, and [`end`] writes down how it went. A run ends in a journal: the report is made from that.
+//! [`readiness`] and [`setup`] make what a run needs before its first request; [`lifecycle`] decides, as a pure state
+//! machine, and [`conductor`] obeys it. A run ends in a journal, and the report is made from that.
 
 pub(crate) mod artifact_dir;
 mod conductor;
