@@ -52,6 +52,20 @@ fn a_second_interrupt_does_not_wait() {
     assert_eq!(summary["error_summary"][0]["count"], 4);
 }
 
+/// The first request is due in thirty thousand years.
+#[test]
+fn a_run_that_waits_can_be_interrupted() {
+    let server = MockServer::start([]);
+    let running = Tool::profile(&server)
+        .args(["--request-rate", "1e-12", "--arrival-pattern", "poisson", "--request-count", "2"])
+        .spawn();
+    eventually("the journal", || running.dir().join("run/journal.prony").exists().then_some(()));
+    running.signal("INT");
+    let run = running.wait();
+    run.ends_with(130);
+    assert_eq!(run.summary()["sent"], 0);
+}
+
 #[test]
 fn a_killed_run_is_reported_up_to_its_last_record() {
     let server = MockServer::start([]);

@@ -104,6 +104,22 @@ fn nobody_at_the_address_is_said_at_once() {
 }
 
 #[test]
+fn waiting_for_a_model_does_not_wait_for_an_attempt_that_hangs() {
+    let server = MockServer::start(["--stall-every", "1", "--stall-ms", "0"]);
+    let run = Tool::profile(&server).args(["--wait-for-model-timeout", "0.2"]).run();
+    run.ends_with(4);
+    assert!(run.stderr.contains("within 0.2 s"), "{}", run.stderr);
+}
+
+#[test]
+fn waiting_for_a_model_ends_where_waiting_cannot_help() {
+    let server = MockServer::start(["--error-every", "1", "--error-status", "401"]);
+    let run = Tool::profile(&server).args(["--wait-for-model-timeout", "3600"]).run();
+    run.ends_with(4);
+    assert!(run.stderr.contains("--api-key"), "{}", run.stderr);
+}
+
+#[test]
 fn waiting_for_a_model_that_never_answers_ends() {
     let server = MockServer::start(["--error-every", "1"]);
     let run = Tool::profile(&server).args(["--wait-for-model-timeout", "0.1"]).run();

@@ -1,6 +1,8 @@
 //! The main job, through the real binary against the mock server.
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
+
 use prony_tests::{MockServer, Tool};
 use rstest::rstest;
 use serde_json::Value;
@@ -125,6 +127,35 @@ fn a_warm_up_is_kept_apart() {
     assert_eq!(run.records().len(), 5);
     assert_eq!(run.read("profile_export_warmup.jsonl").lines().count(), 3);
     assert_eq!(server.truth()["requests_ok"], 8);
+    // Prompts of the warm-up are in the server's prefix cache: profiling has others.
+    let conversations = |text: &str| -> BTreeSet<String> {
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.map(|record| record["metadata"]["conversation_id"].to_string()).collect()
+    };
+    let warmup = conversations(&run.read("profile_export_warmup.jsonl"));
+    let profiled = conversations(&run.read("profile_export.jsonl"));
+    assert_eq!((warmup.len(), profiled.len()), (3, 5));
+    assert!(warmup.is_disjoint(&profiled));
+}
+
+#[test]
+fn a_closed_loop_keeps_its_whole_concurrency_in_flight() {
+    let server = MockServer::start(["--ttft-ms", "300", "--tokens", "1"]);
+    let run = Tool::profile(&server)
+        .args(["--concurrency", "16", "--request-count", "16", "--workers", "3", "--osl", "1"])
+        .run();
+    run.succeeds();
+    assert_eq!(server.truth()["max_in_flight"], 16);
+}
+
+/// A number that no machine can keep in flight is no reason to hang.
+#[rstest]
+#[case::concurrency(&["--concurrency", "9223372036854775807"])]
+#[case::rate(&["--request-rate", "100000", "--concurrency", "9223372036854775807"])]
+fn a_huge_limit_is_no_limit(#[case] load: &[&str]) {
+    let server = MockServer::start(["--tokens", "1"]);
+    let run = Tool::profile(&server).args(["--request-count", "5"]).args(load).run();
+    assert_eq!(run.succeeds().summary()["request_count"]["avg"], 5);
 }
 
 #[rstest]
@@ -211,12 +242,17 @@ fn secrets_reach_the_server_and_nothing_else() {
     );
     let run = Tool::profile_at(&server.url())
         .args(["--request-count", "1", "--no-server-metrics", "--api-key", "sk-hush"])
-        .args(["-H", "X-Token: hush-too", "-H", "X-Team: blue"])
+        .args(["-H", "X-Token: hush-too", "-H", "X-Team: blue", "-H", "Accept: text/mine"])
         .run();
     run.succeeds();
     let request = String::from_utf8_lossy(&server.requests()[0]).to_lowercase();
     assert!(request.contains("authorization: bearer sk-hush"), "{request}");
     assert!(request.contains("x-token: hush-too"), "{request}");
+    // The user's header takes the place of ours.
+    assert!(
+        request.contains("accept: text/mine") && !request.contains("accept: text/event-stream"),
+        "{request}"
+    );
     for entry in std::fs::read_dir(run.dir().join("run")).unwrap() {
         let path = entry.unwrap().path();
         let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();

@@ -19,8 +19,8 @@ use crate::{
         resolve::{ConfigError, Facts, Resolved, resolve},
     },
     dataset::{self, DatasetError, Tokenizer, TokenizerError},
-    plugin::{DiscoveryOptions, PluginError, Registry},
-    record::{RunHeader, journal::JournalError},
+    plugin::{self, DiscoveryOptions, PluginError, Registry},
+    record::{RunHeader, journal::JournalError, recorder::RecorderError},
     report::Report,
     run::{
         RunError,
@@ -42,12 +42,15 @@ pub(super) fn run(flags: &ProfileFlags) -> Result<Exit, Failure> {
     limits::allow_many_connections();
     // First, so that it comes up while everything else is prepared.
     let mut mock = flags.mock.then(MockProcess::start).transpose()?;
-    let registry = Registry::discover(&DiscoveryOptions::from_env(flags.plugins.clone()))?;
+    let registry = Arc::new(Registry::discover(&DiscoveryOptions::from_env(flags.plugins.clone()))?);
+    for problem in registry.problems() {
+        terminal::warn(&format!("a pack was skipped: failed to {}", plugin::chain(problem)));
+    }
     let run = prepare(flags, &registry, mock.as_mut())?;
     let dir = run.dir.clone();
     let ending = conduct(&run, &registry);
     drop(mock);
-    if let Err(RunError::Journal(JournalError::Write { .. })) = &ending {
+    if let Err(RunError::Recorder(_)) = &ending {
         // What stands in the journal is reported all the same, if there is room for a report.
         if let Err(failure) = report::write(&dir) {
             terminal::explain(&failure);
@@ -58,14 +61,16 @@ pub(super) fn run(flags: &ProfileFlags) -> Result<Exit, Failure> {
     match ending {
         Some(Ending::Interrupted) => Ok(Exit::Interrupted),
         Some(Ending::EndpointPoisoned(_)) => Ok(Exit::Plugin),
-        Some(Ending::ServiceLost(_) | Ending::JournalLost) => Ok(Exit::Failed),
+        Some(Ending::ServiceLost(_) | Ending::WorkerLost(_) | Ending::JournalLost) => Ok(Exit::Failed),
         Some(Ending::Requested(_)) | None => Ok(outcome(&report)),
     }
 }
 
 /// How a run that came to its end ends the process.
 fn outcome(report: &Report) -> Exit {
-    if report.profiling.outcomes.succeeded > 0 {
+    if report.end.is_none() {
+        Exit::Incomplete
+    } else if report.profiling.outcomes.succeeded > 0 {
         Exit::Success
     } else if report.never_connected() {
         Exit::Unreachable
@@ -256,7 +261,13 @@ impl Explain for RunError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Journal(_) => {
+            Self::Journal(JournalError::Create { .. }) => {
+                Some("choose an `--artifact-dir` of its own for each run, on a disk with room".to_owned())
+            }
+            Self::Recorder(RecorderError::Panicked) => {
+                Some("please report this, with the answer that caused it if you can".to_owned())
+            }
+            Self::Journal(_) | Self::Recorder(_) => {
                 Some("make room on the disk; what was measured until then is reported".to_owned())
             }
             Self::Worker(_) | Self::EventLoop(_) => {

@@ -54,9 +54,8 @@ fn output_length(flags: &ProfileFlags) -> Result<Option<LengthLaw>, ConfigError>
 
 /// A prompt of its own for every measured request; with no count to go by, a fixed number.
 fn pool_size(phases: &[PhaseConfig]) -> usize {
-    let profiling = phases.iter().find(|phase| phase.kind == PhaseKind::Profiling);
-    let count = profiling.and_then(|phase| phase.request_count);
-    count.map_or(DEFAULT_ENTRIES, |count| usize::try_from(count).unwrap_or(usize::MAX))
+    let counts: Option<u64> = phases.iter().map(|phase| phase.request_count).sum();
+    counts.map_or(DEFAULT_ENTRIES, |count| usize::try_from(count).unwrap_or(usize::MAX))
 }
 
 /// What counts tokens. Without a wish it is what is always there: nothing is fetched because a model has a name.
@@ -84,6 +83,7 @@ mod tests {
     #[case("", 10)]
     #[case("--request-count 200", 200)]
     #[case("--benchmark-duration 5", 100)]
+    #[case("--warmup-request-count 20 --request-count 200", 220)]
     #[case("--request-count 200 --num-dataset-entries 3", 3)]
     fn there_is_a_prompt_for_every_request(#[case] line: &str, #[case] expected: usize) {
         let dataset = resolved(line);

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use prony_plugin_api::message::PhaseKind;
+use serde::Serialize;
 
 use super::{
     Metric, MetricTable,
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     clock::RunNs,
     config::{Arrival, RunConfig},
-    record::{PhaseCounts, Record, RunHeader},
+    record::{Record, RunHeader, ScheduleCounts},
 };
 
 /// How a request ended.
@@ -100,7 +101,7 @@ impl TokenSource {
 }
 
 /// One phase's place on the run's clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PhaseSpan {
     /// Position in the run.
     pub(crate) index: u32,
@@ -112,15 +113,53 @@ pub(crate) struct PhaseSpan {
     pub(crate) end_ns: Option<RunNs>,
     /// End of its last request, successful or not.
     pub(crate) last_request_ns: Option<RunNs>,
-    /// Its bookkeeping; unknown when the run was killed in it.
-    pub(crate) counts: Option<PhaseCounts>,
+    /// What became of its schedule; unknown when the run was killed in it.
+    pub(crate) schedule: Option<ScheduleCounts>,
+    /// Requests that a connection took.
+    pub(crate) sent: u64,
+    /// Those among them that were taken more than [`LATE_NS`] after the schedule wanted them sent. A closed loop has no
+    /// such instants.
+    pub(crate) late: u64,
 }
+
+/// What became of the requests that a schedule wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct PhaseCounts {
+    /// Requests that the schedule wanted sent.
+    pub(crate) scheduled: u64,
+    /// Requests that a connection took.
+    pub(crate) sent: u64,
+    /// Sent more than [`LATE_NS`] after their time.
+    pub(crate) late: u64,
+    /// Never tried, because the phase was over first.
+    pub(crate) dropped: u64,
+}
+
+impl std::iter::Sum for PhaseCounts {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), |a, b| Self {
+            scheduled: a.scheduled + b.scheduled,
+            sent: a.sent + b.sent,
+            late: a.late + b.late,
+            dropped: a.dropped + b.dropped,
+        })
+    }
+}
+
+/// A request that was sent so long after its time was late, in nanoseconds.
+const LATE_NS: u64 = 1_000_000;
 
 impl PhaseSpan {
     /// End of the window over which throughputs are taken: that of the last request, so that neither housekeeping
     /// after it nor a missing end bends a number. A phase without requests ends when it ended.
     pub(crate) fn window_end_ns(&self) -> Option<RunNs> {
         self.last_request_ns.or(self.end_ns)
+    }
+
+    /// What became of its requests; unknown when the run was killed in it.
+    pub(crate) fn counts(&self) -> Option<PhaseCounts> {
+        let ScheduleCounts { scheduled, dropped } = self.schedule?;
+        Some(PhaseCounts { scheduled, sent: self.sent, late: self.late, dropped })
     }
 
     fn window_ns(&self) -> Option<u64> {
@@ -177,16 +216,15 @@ impl Aggregator {
 
     /// A phase begins.
     pub(crate) fn phase_started(&mut self, index: u32, kind: PhaseKind, at_ns: RunNs) {
-        let span =
-            PhaseSpan { index, kind, start_ns: at_ns, end_ns: None, last_request_ns: None, counts: None };
+        let span = PhaseSpan { index, kind, start_ns: at_ns, ..PhaseSpan::default() };
         self.phases.insert(index, span);
     }
 
     /// A phase is over.
-    pub(crate) fn phase_ended(&mut self, index: u32, at_ns: RunNs, counts: PhaseCounts) {
+    pub(crate) fn phase_ended(&mut self, index: u32, at_ns: RunNs, counts: ScheduleCounts) {
         if let Some(span) = self.phases.get_mut(&index) {
             span.end_ns = Some(at_ns);
-            span.counts = Some(counts);
+            span.schedule = Some(counts);
         }
     }
 
@@ -197,10 +235,16 @@ impl Aggregator {
 
     /// A request is over. Returns what it measured.
     pub(crate) fn record(&mut self, record: &Record) -> Measured {
+        let arrival = self.config.phases.get(record.phase as usize).map(|phase| phase.arrival);
         if let Some(span) = self.phases.get_mut(&record.phase) {
             span.last_request_ns = span.last_request_ns.max(Some(record.instants.end));
+            if let Some(sent) = record.instants.sent {
+                let lateness = sent.saturating_sub(record.instants.scheduled);
+                let is_open = arrival.is_some_and(|arrival| arrival != Arrival::ClosedLoop);
+                span.sent += 1;
+                span.late += u64::from(is_open && lateness > LATE_NS);
+            }
         }
-        let arrival = self.config.phases.get(record.phase as usize).map(|phase| phase.arrival);
         let origin = arrival.map_or(LatencyOrigin::Sent, origin_of);
         let request = Request { record, origin, counting: self.counting };
         match self.kind_of(record.phase) {

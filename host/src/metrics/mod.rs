@@ -13,7 +13,7 @@ pub(crate) mod quantile;
 #[cfg(test)]
 pub(crate) mod sample;
 
-pub(crate) use aggregate::{Aggregator, Measured, Outcomes, PhaseSpan, Results, TokenSource};
+pub(crate) use aggregate::{Aggregator, Measured, Outcomes, PhaseCounts, PhaseSpan, Results, TokenSource};
 pub(crate) use catalogue::Metric;
 pub(crate) use quantile::Distribution;
 

@@ -11,7 +11,8 @@ use crate::{
         TokenizerChoice,
     },
     record::{
-        Capabilities, CountedTokens, Frame, Instants, PhaseCounts, Record, RunEnd, RunHeader, ServiceReport,
+        Capabilities, CountedTokens, Frame, Instants, Record, RunEnd, RunHeader, ScheduleCounts,
+        ServiceReport,
     },
 };
 
@@ -183,7 +184,7 @@ pub(crate) fn d() -> Record {
 
 /// The journal: the warm-up, then these records, then the end.
 pub(crate) fn journal(header: RunHeader, records: &[Record]) -> Vec<Frame> {
-    let counts = |requests| PhaseCounts { scheduled: requests, sent: requests, late: 0, dropped: 0 };
+    let counts = |requests| ScheduleCounts { scheduled: requests, dropped: 0 };
     let warmup = Record { phase: 0, ..success("w", 0, 40, &[10, 10, 10], 90) };
     let record = |record: &Record| Frame::Record(Box::new(record.clone()));
     let mut frames = vec![

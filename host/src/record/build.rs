@@ -29,10 +29,6 @@ pub(crate) fn build(finished: Finished, recipe: Recipe<'_>) -> Record {
         input: conversation.turns[0].input_tokens,
         ..tokenizer.map(|tokenizer| count(answer, tokenizer)).unwrap_or_default()
     };
-    let mut instants = exchange.instants;
-    instants.first_token = answer.first_token;
-    instants.first_output_token = answer.first_output_token;
-    instants.last_token = answer.last_token;
     Record {
         request_id: finished.request_id,
         phase: finished.phase,
@@ -40,7 +36,7 @@ pub(crate) fn build(finished: Finished, recipe: Recipe<'_>) -> Record {
         conversation_id: conversation.id.clone(),
         turn_index: 0,
         worker: finished.worker,
-        instants,
+        instants: exchange.instants,
         status: exchange.status,
         cancelled: exchange.cancelled,
         retried: exchange.retried,

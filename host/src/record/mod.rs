@@ -11,7 +11,7 @@ use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 use serde::{Deserialize, Serialize};
 
 use crate::config::RunConfig;
-pub(crate) use crate::{request::exchange::Instants, schedule::PhaseCounts};
+pub(crate) use crate::{request::exchange::Instants, schedule::ScheduleCounts};
 
 /// What happened to one request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -184,7 +184,7 @@ pub(crate) enum Frame {
         /// Nanoseconds since the run's start.
         at_ns: u64,
         /// Its bookkeeping.
-        counts: PhaseCounts,
+        counts: ScheduleCounts,
     },
     /// A request is over.
     Record(Box<Record>),

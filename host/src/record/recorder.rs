@@ -32,6 +32,23 @@ use crate::{
 /// Service messages that may wait for the journal.
 const SERVICE_BACKLOG: usize = 4096;
 
+/// Records that are written and announced together, at most.
+const BATCH: usize = 256;
+
+/// So many requests waiting to be recorded are worth a word in the report.
+const NOTABLE_BACKLOG: usize = 10_000;
+
+/// Why a run was not recorded to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RecorderError {
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A bug of ours, or of a library that counts tokens.
+    #[error("record the run: the recorder panicked, and what came after that is not in the journal")]
+    Panicked,
+}
+
 /// What the recorder is asked to keep.
 #[derive(Debug)]
 enum Input {
@@ -76,12 +93,22 @@ impl Live {
 #[derive(Clone, Debug)]
 pub(crate) struct RecorderHandle {
     inputs: Sender<Input>,
-    service_backlog: Arc<AtomicUsize>,
+    waiting: Arc<Waiting>,
+}
+
+/// What waits for the recorder.
+#[derive(Debug, Default)]
+struct Waiting {
+    requests: AtomicUsize,
+    most_requests: AtomicUsize,
+    service_messages: AtomicUsize,
 }
 
 impl RecorderHandle {
-    /// Hands over a request that is over. Never waits.
+    /// Hands over a request that is over. Never waits: what the recorder cannot keep up with waits in memory.
     pub(crate) fn finished(&self, finished: Finished) {
+        let waiting = self.waiting.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        self.waiting.most_requests.fetch_max(waiting, Ordering::Relaxed);
         self.send(Input::Finished(Box::new(finished)));
     }
 
@@ -100,7 +127,9 @@ impl RecorderHandle {
         message_type: &str,
         payload: &[u8],
     ) -> Result<(), PublishError> {
-        if self.service_backlog.load(Ordering::Relaxed) >= SERVICE_BACKLOG {
+        let waiting = &self.waiting.service_messages;
+        if waiting.fetch_add(1, Ordering::Relaxed) >= SERVICE_BACKLOG {
+            waiting.fetch_sub(1, Ordering::Relaxed);
             return Err(PublishError::Full);
         }
         let input = Input::ServiceMessage {
@@ -108,9 +137,18 @@ impl RecorderHandle {
             message_type: message_type.to_owned(),
             payload: payload.to_vec(),
         };
-        self.inputs.send(input).map_err(|_| PublishError::Closed)?;
-        self.service_backlog.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        self.inputs.send(input).map_err(|_| {
+            waiting.fetch_sub(1, Ordering::Relaxed);
+            PublishError::Closed
+        })
+    }
+
+    /// What the report should say about how far the recorder was behind.
+    pub(crate) fn note(&self) -> Option<String> {
+        let most = self.waiting.most_requests.load(Ordering::Relaxed);
+        (most >= NOTABLE_BACKLOG).then(|| {
+            format!("up to {most} requests waited for their tokens to be counted: memory grew, the measurement did not suffer")
+        })
     }
 
     fn send(&self, input: Input) {
@@ -123,7 +161,7 @@ impl RecorderHandle {
 #[derive(Debug)]
 pub(crate) struct Recorder {
     handle: RecorderHandle,
-    thread: JoinHandle<Result<(), JournalError>>,
+    thread: JoinHandle<Result<(), RecorderError>>,
 }
 
 /// What the recorder needs to make and keep records.
@@ -158,11 +196,16 @@ impl Recorder {
         journal.append(header)?;
         journal.flush()?;
         let (inputs, received) = mpsc::channel();
-        let handle = RecorderHandle { inputs, service_backlog: Arc::default() };
-        let backlog = Arc::clone(&handle.service_backlog);
+        let handle = RecorderHandle { inputs, waiting: Arc::default() };
+        let waiting = Arc::clone(&handle.waiting);
+        let alarm = Alarm(Some(Box::new(on_failure)));
         let thread = thread::Builder::new()
             .name("recorder".into())
-            .spawn(move || keeping.run(journal, &received, &backlog).inspect_err(|_| on_failure()))
+            .spawn(move || {
+                keeping.run(journal, &received, &waiting)?;
+                alarm.disarm();
+                Ok(())
+            })
             .map_err(|source| JournalError::Create { path: dir.to_owned(), source })?;
         Ok(Self { handle, thread })
     }
@@ -176,9 +219,26 @@ impl Recorder {
     ///
     /// # Errors
     /// The journal could not be written at some point; what stands before that point is good.
-    pub(crate) fn end(self, end: Frame) -> Result<(), JournalError> {
+    pub(crate) fn end(self, end: Frame) -> Result<(), RecorderError> {
         self.handle.send(Input::End(Box::new(end)));
-        self.thread.join().unwrap_or(Ok(()))
+        self.thread.join().unwrap_or(Err(RecorderError::Panicked))
+    }
+}
+
+/// Goes off when the recorder's thread ends before its time, by an error or by a panic.
+struct Alarm(Option<Box<dyn FnOnce() + Send>>);
+
+impl Alarm {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if let Some(on_failure) = self.0.take() {
+            on_failure();
+        }
     }
 }
 
@@ -187,17 +247,15 @@ impl Keeping {
         self,
         mut journal: Writer,
         inputs: &Receiver<Input>,
-        backlog: &AtomicUsize,
+        waiting: &Waiting,
     ) -> Result<(), JournalError> {
         while let Ok(first) = inputs.recv() {
             let mut batch = RecordBatch::default();
-            let mut next = Some(first);
-            // Everything that has piled up goes into one write and one batch for the bus.
-            while let Some(input) = next {
-                if self.keep(input, &mut journal, &mut batch, backlog)? {
+            // What has piled up goes into one write and one message, up to a limit: it must reach the disk, too.
+            for input in std::iter::once(first).chain(inputs.try_iter().take(BATCH)) {
+                if self.keep(input, &mut journal, &mut batch, waiting)? {
                     return journal.flush();
                 }
-                next = inputs.try_recv().ok();
             }
             journal.flush()?;
             if !batch.records.is_empty() {
@@ -213,10 +271,11 @@ impl Keeping {
         input: Input,
         journal: &mut Writer,
         batch: &mut RecordBatch,
-        backlog: &AtomicUsize,
+        waiting: &Waiting,
     ) -> Result<bool, JournalError> {
         match input {
             Input::Finished(finished) => {
+                waiting.requests.fetch_sub(1, Ordering::Relaxed);
                 let record = build(*finished, self.recipe());
                 self.live.note(&record);
                 if self.bus.has_listener(RecordBatch::TYPE) {
@@ -226,7 +285,7 @@ impl Keeping {
             }
             Input::Frame(frame) => journal.append(&frame)?,
             Input::ServiceMessage { service, message_type, payload } => {
-                backlog.fetch_sub(1, Ordering::Relaxed);
+                waiting.service_messages.fetch_sub(1, Ordering::Relaxed);
                 journal.append(&Frame::Message { service, message_type, payload })?;
             }
             Input::End(frame) => {

@@ -127,7 +127,7 @@ fn phase(report: &Report, span: &PhaseSpan) -> Value {
         "start_ns": report.wall_ns(span.start_ns),
         "end_ns": span.end_ns.map(|end| report.wall_ns(end)),
         "window_end_ns": span.window_end_ns().map(|end| report.wall_ns(end)),
-        "counts": span.counts,
+        "counts": span.counts(),
     })
 }
 

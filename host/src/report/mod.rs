@@ -27,8 +27,8 @@ use std::{
 use prony_plugin_api::message::PhaseKind;
 
 use crate::{
-    metrics::{PhaseSpan, Results},
-    record::{PhaseCounts, RunEnd, RunHeader, journal::JournalError},
+    metrics::{PhaseCounts, PhaseSpan, Results},
+    record::{RunEnd, RunHeader, journal::JournalError},
 };
 use errors::ErrorGroup;
 
@@ -91,16 +91,7 @@ impl Report {
 
     /// The bookkeeping of the profiling phases; unknown when the run was killed in one.
     pub(crate) fn counts(&self) -> Option<PhaseCounts> {
-        let profiling = self.phases.iter().filter(|span| span.kind == PhaseKind::Profiling);
-        profiling.map(|span| span.counts).reduce(|a, b| {
-            let (a, b) = (a?, b?);
-            Some(PhaseCounts {
-                scheduled: a.scheduled + b.scheduled,
-                sent: a.sent + b.sent,
-                late: a.late + b.late,
-                dropped: a.dropped + b.dropped,
-            })
-        })?
+        self.phases.iter().filter(|span| span.kind == PhaseKind::Profiling).map(PhaseSpan::counts).sum()
     }
 
     /// Wall-clock nanoseconds since the Unix epoch of an instant of the run.

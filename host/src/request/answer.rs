@@ -60,9 +60,12 @@ impl Answer {
         self.event_has_text = false;
     }
 
-    /// The server said that the answer is whole.
+    /// The server said that the answer is whole: by its end marker, or by a reason for the end of every choice that it
+    /// began.
     pub(crate) fn is_complete(&self) -> bool {
-        self.done || !self.finish_reasons.is_empty()
+        let is_finished = |choice: u32| self.finish_reasons.iter().any(|(finished, _)| *finished == choice);
+        let all_finished = self.texts.iter().all(|passage| is_finished(passage.choice));
+        self.done || (all_finished && !self.finish_reasons.is_empty())
     }
 
     fn stamp(&mut self, kind: TextKind, text: &str) {
@@ -191,6 +194,19 @@ mod tests {
         answer.text(TextKind::CONTENT, 0, "whole");
         assert_eq!((answer.first_token, answer.token_events), (None, 0));
         assert_eq!(answer.texts[0].text, "whole");
+    }
+
+    #[test]
+    fn an_answer_is_complete_when_each_of_its_choices_is() {
+        let mut answer = Answer::default();
+        assert!(!answer.is_complete());
+        answer.text(TextKind::CONTENT, 0, "a");
+        answer.text(TextKind::CONTENT, 1, "b");
+        answer.finish(0, "stop");
+        assert!(!answer.is_complete());
+        answer.finish(1, "length");
+        assert!(answer.is_complete());
+        assert!(Answer { done: true, ..Answer::default() }.is_complete());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{
     sse::SseSplitter,
     transport::{AttemptStamps, TargetPlan, Transport},
 };
-use crate::clock::Clock;
+use crate::clock::{Clock, RunNs};
 
 /// Kind of the error of a request that found nobody to talk to.
 pub(crate) const CONNECT_ERROR: &str = "connect";
@@ -40,6 +40,8 @@ pub(crate) struct Exchange {
     pub(crate) largest_read_bytes: u64,
     /// Whole body, in bytes.
     pub(crate) response_bytes: u64,
+    /// What the connection of the latest try notes while it is under way.
+    stamps: Arc<AttemptStamps>,
 }
 
 /// A request that is over, as a worker hands it on.
@@ -105,7 +107,7 @@ impl Wire {
     /// closes the connection; what was read until then stays in `exchange`.
     pub(crate) async fn perform(&self, request: &Prepared, exchange: &mut Exchange) {
         let outcome = tokio::time::timeout(self.target.timeout, self.attempt(request, exchange)).await;
-        exchange.instants.end = self.clock.now();
+        exchange.close(self.clock.now());
         let failure = match outcome {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(error),
@@ -118,7 +120,7 @@ impl Wire {
     async fn attempt(&self, request: &Prepared, exchange: &mut Exchange) -> Result<(), ErrorDetails> {
         let parser = self.endpoint.parser()?;
         let response = match self.send(request, false, exchange).await {
-            Err(error) if is_stale_connection(&error, &exchange.instants) => {
+            Err(error) if is_stale_connection(&error, &exchange.stamps) => {
                 exchange.retried = true;
                 self.send(request, true, exchange).await
             }
@@ -141,12 +143,8 @@ impl Wire {
         fresh: bool,
         exchange: &mut Exchange,
     ) -> Result<reqwest::Response, reqwest::Error> {
-        let stamps = Arc::new(AttemptStamps::default());
-        let response = self.transport.send(request, fresh, &stamps).await;
-        exchange.instants.connect_start = stamps.connect_start();
-        exchange.instants.connected = stamps.connected();
-        exchange.instants.sent = stamps.sent();
-        response
+        exchange.stamps = Arc::default();
+        self.transport.send(request, fresh, &exchange.stamps).await
     }
 
     async fn read_stream(
@@ -232,9 +230,31 @@ impl Exchange {
         self.largest_read_bytes = self.largest_read_bytes.max(bytes as u64);
     }
 
-    /// Marks a request that the tool ended itself.
-    pub(crate) fn cancel(&mut self, clock: Clock) {
-        self.instants.end = clock.now();
+    /// Notes the end, and what the connection and the parser have noted until then.
+    fn close(&mut self, now: RunNs) {
+        let sent = self.stamps.sent();
+        // A connection that was opened after the request had gone on another one is not this request's.
+        let connected =
+            self.stamps.connected().filter(|connected| sent.is_none_or(|sent| *connected <= sent));
+        self.instants.connect_start =
+            self.stamps.connect_start().filter(|_| sent.is_none() || connected.is_some());
+        self.instants.connected = connected;
+        self.instants.sent = sent;
+        self.instants.first_token = self.answer.first_token;
+        self.instants.first_output_token = self.answer.first_output_token;
+        self.instants.last_token = self.answer.last_token;
+        self.instants.end = now;
+    }
+
+    /// Ends a request that failed before it was sent.
+    pub(crate) fn fail(&mut self, error: ErrorDetails, now: RunNs) {
+        self.close(now);
+        self.error = Some(error);
+    }
+
+    /// Ends a request that the tool does not wait for any more.
+    pub(crate) fn cancel(&mut self, now: RunNs) {
+        self.close(now);
         self.cancelled = true;
         self.error = Some(ErrorDetails {
             code: Some(499),
@@ -259,8 +279,13 @@ fn is_event_stream(headers: &HeaderMap, streaming: bool) -> bool {
 
 /// A connection that had been used before died, and no byte of a response had arrived: the server closed an idle
 /// connection that it still advertised. A fresh connection that dies is the server's failure.
-fn is_stale_connection(error: &reqwest::Error, instants: &Instants) -> bool {
-    instants.connected.is_none() && !error.is_connect() && is_connection_lost(error)
+///
+/// A connection is fresh when it was opened for this request before the request went. A pool may also hand over one
+/// that it has just opened for another request; if that dies at once, the second try is one more than needed.
+fn is_stale_connection(error: &reqwest::Error, stamps: &AttemptStamps) -> bool {
+    let is_fresh =
+        stamps.connected().is_some_and(|connected| stamps.sent().is_none_or(|sent| connected <= sent));
+    !is_fresh && !error.is_connect() && is_connection_lost(error)
 }
 
 fn is_connection_lost(error: &reqwest::Error) -> bool {

@@ -14,8 +14,6 @@ use crate::dataset::Conversation;
 /// Everything that goes on the wire, and what the record must remember of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Prepared {
-    /// The `X-Request-ID`.
-    pub(crate) request_id: String,
     /// Where it goes.
     pub(crate) url: reqwest::Url,
     /// All headers.
@@ -59,9 +57,8 @@ pub(crate) fn prepare(
     };
     let mut draft = Draft { request_id, ..Draft::default() };
     endpoint.format(&view, &mut draft)?;
-    let (url, headers, body) = draft.finish(target, session_num, request_id)?;
-    let request_id = request_id.to_owned();
-    Ok(Prepared { requested_output_tokens: turn.max_tokens, url, headers, body, request_id })
+    let (url, headers, body) = draft.finish(target, session_num)?;
+    Ok(Prepared { url, headers, body, requested_output_tokens: turn.max_tokens })
 }
 
 /// What the formatter has written so far.
@@ -113,8 +110,8 @@ impl Draft<'_> {
         mut self,
         target: &TargetPlan,
         session_num: u64,
-        request_id: &str,
     ) -> Result<(reqwest::Url, HeaderMap, Bytes), ErrorDetails> {
+        let request_id = self.request_id;
         let mut headers = target.default_headers(request_id)?;
         if self.is_multipart {
             // The request id serves as the boundary: a fresh UUID does not occur in a body.
@@ -130,7 +127,13 @@ impl Draft<'_> {
             value.set_sensitive(true);
             headers.insert(name, value);
         }
-        headers.extend(target.user_headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+        // The user's win: first ours go, then theirs come, which may repeat a name.
+        for name in target.user_headers.keys() {
+            headers.remove(name);
+        }
+        for (name, value) in &target.user_headers {
+            headers.append(name, value.clone());
+        }
         let url = target.url(session_num, self.path.as_deref())?;
         Ok((url, headers, self.body.into()))
     }

@@ -7,12 +7,10 @@
 
 use std::{
     convert::Infallible,
+    fmt,
     future::Future,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, OnceLock},
     task::{Context, Poll},
     time::Duration,
 };
@@ -33,7 +31,6 @@ use crate::{
 const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// What all requests of a run have in common, worked out once.
-#[derive(Debug)]
 pub(crate) struct TargetPlan {
     /// Model name.
     pub(crate) model: String,
@@ -68,8 +65,13 @@ impl TargetPlan {
         let user_headers = target
             .headers
             .iter()
-            .map(|(name, value)| prepared::parse(name, value))
-            .collect::<Result<HeaderMap, _>>()?;
+            .map(|(name, value)| {
+                let (name, mut value) = prepared::parse(name, value)?;
+                // Any of them may be a secret.
+                value.set_sensitive(true);
+                Ok((name, value))
+            })
+            .collect::<Result<HeaderMap, ErrorDetails>>()?;
         Ok(Self {
             model: target.model.clone(),
             streaming: target.streaming,
@@ -120,6 +122,13 @@ impl TargetPlan {
     }
 }
 
+/// Shows nothing: it holds the user's key.
+impl fmt::Debug for TargetPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TargetPlan").finish_non_exhaustive()
+    }
+}
+
 fn parse_url(text: &str) -> Result<reqwest::Url, ErrorDetails> {
     text.parse().map_err(|error| ErrorDetails {
         kind: "format".into(),
@@ -140,32 +149,25 @@ pub(crate) struct Transport {
 /// What an attempt's connection did, written by the layers below while the request is under way.
 #[derive(Debug, Default)]
 pub(crate) struct AttemptStamps {
-    connect_start: AtomicU64,
-    connected: AtomicU64,
-    sent: AtomicU64,
+    connect_start: OnceLock<RunNs>,
+    connected: OnceLock<RunNs>,
+    sent: OnceLock<RunNs>,
 }
 
-/// No instant yet. Real ones are never zero: the run's clock starts before its first request is formatted.
-const NEVER: u64 = 0;
-
 impl AttemptStamps {
-    fn read(cell: &AtomicU64) -> Option<RunNs> {
-        Some(cell.load(Ordering::Relaxed)).filter(|&at| at != NEVER)
-    }
-
     /// Opening a connection began.
     pub(crate) fn connect_start(&self) -> Option<RunNs> {
-        Self::read(&self.connect_start)
+        self.connect_start.get().copied()
     }
 
     /// The connection was open.
     pub(crate) fn connected(&self) -> Option<RunNs> {
-        Self::read(&self.connected)
+        self.connected.get().copied()
     }
 
     /// The connection took the request.
     pub(crate) fn sent(&self) -> Option<RunNs> {
-        Self::read(&self.sent)
+        self.sent.get().copied()
     }
 }
 
@@ -237,7 +239,7 @@ impl http_body::Body for StampedBody {
         _context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let Some(bytes) = self.bytes.take() else { return Poll::Ready(None) };
-        self.stamps.sent.store(self.clock.now(), Ordering::Relaxed);
+        self.stamps.sent.get_or_init(|| self.clock.now());
         Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
 
@@ -285,13 +287,13 @@ where
         let clock = self.clock;
         let attempt = ATTEMPT.try_with(Arc::clone).ok();
         if let Some(attempt) = &attempt {
-            attempt.connect_start.store(clock.now(), Ordering::Relaxed);
+            attempt.connect_start.get_or_init(|| clock.now());
         }
         let connecting = self.inner.call(request);
         Box::pin(async move {
             let connection = connecting.await;
             if let Some(attempt) = attempt.filter(|_| connection.is_ok()) {
-                attempt.connected.store(clock.now(), Ordering::Relaxed);
+                attempt.connected.get_or_init(|| clock.now());
             }
             connection
         })

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
-    task::JoinSet,
+    task::{JoinError, JoinSet},
 };
 
 use super::{
@@ -22,14 +22,11 @@ use crate::{
     clock::{Clock, RunNs},
     dataset::{Conversation, conversation_of},
     schedule::{
-        Credit, PhaseCounts,
+        Credit, ScheduleCounts,
         credits::Credits,
         pacer::{Pacer, pause},
     },
 };
-
-/// A request sent more than this after its due time was late.
-const LATE_NS: u64 = 1_000_000;
 
 /// A slot of a closed loop rests so long after a connection was refused: a server that died must not turn the loop into
 /// one that fails as fast as it can. The schedule of an open loop limits itself.
@@ -55,8 +52,10 @@ pub(crate) struct Assignment {
     pub(crate) start_ns: RunNs,
     /// Which requests are this worker's, and when they are due.
     pub(crate) credits: Credits,
-    /// Most requests in flight on this worker.
-    pub(crate) slots: Option<usize>,
+    /// Conversations that earlier phases have played.
+    pub(crate) first_conversation: u64,
+    /// A permit for each request that may be in flight: of this worker in a closed loop, of all in an open one.
+    pub(crate) slots: Arc<Semaphore>,
     /// Run, drain or cancel.
     pub(crate) control: watch::Receiver<Control>,
 }
@@ -81,9 +80,11 @@ pub(crate) trait Sink: Clone + Send + Sync + 'static {
     /// A request is over.
     fn finished(&self, finished: Finished);
     /// This worker's part of a phase is over.
-    fn phase_done(&self, counts: PhaseCounts);
+    fn phase_done(&self, counts: ScheduleCounts);
     /// The endpoint panicked too often.
     fn poisoned(&self);
+    /// Something of a worker's own panicked: its numbers cannot be trusted any more.
+    fn lost(&self, what: String);
 }
 
 /// A running worker.
@@ -132,23 +133,38 @@ impl Worker {
         let desk = Desk { number, equipment, wire };
         let thread = thread::Builder::new()
             .name(format!("worker {number}"))
-            .spawn(move || runtime.block_on(desk.work(received)))
+            .spawn(move || {
+                let alarm = Alarm { number, sink: desk.equipment.sink.clone() };
+                runtime.block_on(desk.work(received));
+                std::mem::forget(alarm);
+            })
             .map_err(failed)?;
         Ok(Self { assignments, thread })
     }
 
     /// Gives it its part of a phase.
     pub(crate) fn assign(&self, assignment: Assignment) {
-        // A worker that is gone has panicked; its thread's end says so.
+        // A worker that is gone has panicked, and its alarm has said so.
         let _ = self.assignments.send(assignment);
     }
 
     /// Lets it go home, and waits until it has.
     pub(crate) fn join(self) {
         drop(self.assignments);
-        if self.thread.join().is_err() {
-            tracing::error!("a worker thread panicked");
-        }
+        // A panic was told by the alarm.
+        let _ = self.thread.join();
+    }
+}
+
+/// Goes off when a worker's thread unwinds.
+struct Alarm<S: Sink> {
+    number: u32,
+    sink: S,
+}
+
+impl<S: Sink> Drop for Alarm<S> {
+    fn drop(&mut self) {
+        self.sink.lost(format!("worker {} panicked", self.number));
     }
 }
 
@@ -157,6 +173,27 @@ struct Desk<S> {
     number: u32,
     equipment: Equipment<S>,
     wire: Arc<Wire>,
+}
+
+/// A request that may go.
+struct Ready {
+    prepared: Prepared,
+    finished: Finished,
+    slot: OwnedSemaphorePermit,
+    /// How long its slot rests when nobody answers.
+    rest: Option<Duration>,
+}
+
+/// What became of the next credit.
+enum Step {
+    /// Its request may go.
+    Send(Box<Ready>),
+    /// Its request could not be formatted, and is over.
+    Refused,
+    /// The phase drains; this credit was still waiting.
+    Drained(Credit),
+    /// There is none, or none was taken before the phase drained.
+    NoMore,
 }
 
 impl<S: Sink> Desk<S> {
@@ -169,69 +206,107 @@ impl<S: Sink> Desk<S> {
     }
 
     /// Sends every credit of the assignment, then waits for what is in flight.
-    async fn run_phase(&self, assignment: Assignment, pacer: &mut Pacer) -> PhaseCounts {
-        let Assignment { phase, start_ns, mut credits, slots, mut control } = assignment;
-        let slots = Arc::new(Semaphore::new(slots.unwrap_or(Semaphore::MAX_PERMITS)));
-        let mut counts = PhaseCounts::default();
+    async fn run_phase(&self, mut phase: Assignment, pacer: &mut Pacer) -> ScheduleCounts {
+        let mut counts = ScheduleCounts::default();
         let mut in_flight = JoinSet::new();
-        while *control.borrow_and_update() == Control::Run {
-            let Some(credit) = credits.next() else { break };
-            let Some((prepared, conversation)) = self.prepare(phase, credit).await else { continue };
-            let due = credit.due_ns.map(|due_ns| start_ns + due_ns);
-            let Some(slot) = wait_for_turn(due, pacer, &slots, &mut control).await else {
-                counts.dropped += self.count_dropped(credit, start_ns, credits);
-                break;
-            };
-            let started = self.equipment.clock.now();
-            let scheduled = due.unwrap_or(started);
-            counts.sent += 1;
-            counts.late += u64::from(started.saturating_sub(scheduled) > LATE_NS);
-            let mut exchange = Exchange::default();
-            exchange.instants.scheduled = scheduled;
-            exchange.instants.started = started;
-            let finished = Finished {
-                phase,
-                conversation,
-                session_num: credit.number,
-                worker: self.number,
-                requested_output_tokens: prepared.requested_output_tokens,
-                request_id: prepared.request_id.clone(),
-                exchange,
-            };
-            let rest = due.is_none().then_some(BACK_OFF);
-            in_flight.spawn(self.errand(prepared, finished, slot, rest, control.clone()));
-            while in_flight.try_join_next().is_some() {}
+        loop {
+            match self.next_step(&mut phase, pacer).await {
+                Step::Send(ready) => drop(in_flight.spawn(self.errand(*ready, phase.control.clone()))),
+                Step::Refused => {}
+                Step::Drained(credit) => {
+                    counts.dropped = self.count_dropped(credit, &mut phase);
+                    break;
+                }
+                Step::NoMore => break,
+            }
+            counts.scheduled += 1;
+            while let Some(ended) = in_flight.try_join_next() {
+                self.check(ended);
+            }
         }
-        while in_flight.join_next().await.is_some() {}
-        counts.scheduled = counts.sent + counts.dropped;
+        while let Some(ended) = in_flight.join_next().await {
+            self.check(ended);
+        }
+        counts.scheduled += counts.dropped;
         counts
     }
 
-    /// Formats the request of a credit. One that cannot be formatted is over at once.
-    async fn prepare(&self, phase: u32, credit: Credit) -> Option<(Prepared, usize)> {
-        let Equipment { endpoint, target, dataset, clock, sink } = &self.equipment;
-        let conversation = conversation_of(credit.number, dataset.len());
-        let request_id = new_request_id();
-        match prepare(endpoint, target, &dataset[conversation], credit.number, &request_id) {
-            Ok(prepared) => Some((prepared, conversation)),
+    /// In a closed loop the slot comes first: whoever has one takes the next number. In an open loop the number comes
+    /// first, its request is formatted ahead, and then waits for its time and a slot.
+    async fn next_step(&self, phase: &mut Assignment, pacer: &mut Pacer) -> Step {
+        let draining = *phase.control.borrow_and_update() >= Control::Drain;
+        if draining {
+            return phase
+                .credits
+                .next()
+                .filter(|credit| credit.due_ns.is_some())
+                .map_or(Step::NoMore, Step::Drained);
+        }
+        if phase.credits.is_open() {
+            self.next_open(phase, pacer).await
+        } else {
+            self.next_closed(phase).await
+        }
+    }
+
+    async fn next_closed(&self, phase: &mut Assignment) -> Step {
+        let Some(slot) = unless_drained(&mut phase.control, free_slot(&phase.slots)).await else {
+            return Step::NoMore;
+        };
+        let Some(credit) = phase.credits.next() else { return Step::NoMore };
+        let mut finished = self.begin(phase, credit);
+        let Some(prepared) = self.prepare(&mut finished).await else { return Step::Refused };
+        let now = self.equipment.clock.now();
+        finished.exchange.instants.scheduled = now;
+        finished.exchange.instants.started = now;
+        Step::Send(Box::new(Ready { prepared, finished, slot, rest: Some(BACK_OFF) }))
+    }
+
+    async fn next_open(&self, phase: &mut Assignment, pacer: &mut Pacer) -> Step {
+        let Some(credit) = phase.credits.next() else { return Step::NoMore };
+        let due = phase.start_ns.saturating_add(credit.due_ns.unwrap_or(0));
+        let mut finished = self.begin(phase, credit);
+        finished.exchange.instants.scheduled = due;
+        let Some(prepared) = self.prepare(&mut finished).await else { return Step::Refused };
+        let turn = async {
+            pacer.wait_until(due).await;
+            free_slot(&phase.slots).await
+        };
+        let Some(slot) = unless_drained(&mut phase.control, turn).await else { return Step::Drained(credit) };
+        finished.exchange.instants.started = self.equipment.clock.now();
+        Step::Send(Box::new(Ready { prepared, finished, slot, rest: None }))
+    }
+
+    /// What is known of a request before it exists.
+    fn begin(&self, phase: &Assignment, credit: Credit) -> Finished {
+        let position = phase.first_conversation.saturating_add(credit.number);
+        let mut finished = Finished {
+            request_id: new_request_id(),
+            phase: phase.phase,
+            session_num: credit.number,
+            conversation: conversation_of(position, self.equipment.dataset.len()),
+            worker: self.number,
+            requested_output_tokens: None,
+            exchange: Exchange::default(),
+        };
+        finished.exchange.instants.scheduled = self.equipment.clock.now();
+        finished
+    }
+
+    /// Formats a request. One that cannot be formatted is over at once.
+    async fn prepare(&self, finished: &mut Finished) -> Option<Prepared> {
+        let Equipment { endpoint, target, dataset, clock, .. } = &self.equipment;
+        let conversation = &dataset[finished.conversation];
+        match prepare(endpoint, target, conversation, finished.session_num, &finished.request_id) {
+            Ok(prepared) => {
+                finished.requested_output_tokens = prepared.requested_output_tokens;
+                Some(prepared)
+            }
             Err(error) => {
-                let mut exchange = Exchange { error: Some(error), ..Exchange::default() };
-                exchange.instants.scheduled = clock.now();
-                exchange.instants.started = clock.now();
-                exchange.instants.end = clock.now();
-                let session_num = credit.number;
-                let worker = self.number;
-                let finished = Finished {
-                    request_id,
-                    phase,
-                    session_num,
-                    conversation,
-                    worker,
-                    exchange,
-                    ..Finished::default()
-                };
-                sink.finished(finished);
-                self.check_poisoned();
+                let mut refused = std::mem::take(finished);
+                refused.exchange.instants.started = clock.now();
+                refused.exchange.fail(error, clock.now());
+                hand_over(&self.equipment.sink, endpoint, refused);
                 // Without this, an endpoint that refuses everything would keep the thread from hearing of the end.
                 tokio::task::yield_now().await;
                 None
@@ -239,79 +314,75 @@ impl<S: Sink> Desk<S> {
         }
     }
 
-    /// One request as a task of its own: it holds its slot until it is over, and through a `rest` when nobody answered.
+    /// One request as a task of its own: it holds its slot until it is over, and through a rest when nobody answered.
     fn errand(
         &self,
-        prepared: Prepared,
-        mut finished: Finished,
-        slot: OwnedSemaphorePermit,
-        rest: Option<Duration>,
+        ready: Ready,
         mut control: watch::Receiver<Control>,
     ) -> impl Future<Output = ()> + Send + 'static {
         let wire = Arc::clone(&self.wire);
         let sink = self.equipment.sink.clone();
         async move {
-            let cancelled = {
+            let Ready { prepared, mut finished, slot, rest } = ready;
+            let performed = {
                 let performing = pin!(wire.perform(&prepared, &mut finished.exchange));
+                let mut control = control.clone();
                 tokio::select! {
                     biased;
-                    () = performing => false,
-                    () = reached(&mut control, Control::Cancel) => true,
+                    () = performing => true,
+                    () = reached(&mut control, Control::Cancel) => false,
                 }
             };
-            if cancelled {
-                finished.exchange.cancel(wire.clock);
+            if !performed {
+                finished.exchange.cancel(wire.clock.now());
             }
             let unreachable =
                 finished.exchange.error.as_ref().is_some_and(|error| error.kind == CONNECT_ERROR);
-            sink.finished(finished);
+            hand_over(&sink, &wire.endpoint, finished);
             if let Some(rest) = rest.filter(|_| unreachable) {
-                tokio::select! {
-                    biased;
-                    () = reached(&mut control, Control::Drain) => {}
-                    () = pause(rest) => {}
-                }
+                unless_drained(&mut control, pause(rest)).await;
             }
             drop(slot);
-            if wire.endpoint.is_poisoned() {
-                sink.poisoned();
-            }
         }
     }
 
-    fn check_poisoned(&self) {
-        if self.equipment.endpoint.is_poisoned() {
-            self.equipment.sink.poisoned();
+    fn check(&self, ended: Result<(), JoinError>) {
+        if let Err(error) = ended {
+            self.equipment.sink.lost(format!("a request of worker {} panicked: {error}", self.number));
         }
     }
 
-    /// Credits that were due before the phase's end and never sent. A closed loop has none: nothing was due.
-    fn count_dropped(&self, credit: Credit, start_ns: RunNs, credits: Credits) -> u64 {
+    /// Credits that were due before the phase's end and never tried: the one that waited, and those behind it.
+    fn count_dropped(&self, waiting: Credit, phase: &mut Assignment) -> u64 {
         let now = self.equipment.clock.now();
-        std::iter::once(credit)
-            .chain(credits.take_while(|credit| credit.due_ns.is_some()))
-            .take_while(|credit| credit.due_ns.is_some_and(|due_ns| start_ns + due_ns <= now))
-            .count() as u64
+        let was_due = |credit: &Credit| {
+            credit.due_ns.is_some_and(|due_ns| phase.start_ns.saturating_add(due_ns) <= now)
+        };
+        std::iter::once(waiting).chain(&mut phase.credits).take_while(was_due).count() as u64
     }
 }
 
-/// Waits until a request is due and a slot is free; `None` when the phase drains first.
-async fn wait_for_turn(
-    due: Option<RunNs>,
-    pacer: &mut Pacer,
-    slots: &Arc<Semaphore>,
+/// Gives a request away that is over, and says so when its endpoint is not to be asked any more.
+fn hand_over<S: Sink>(sink: &S, endpoint: &Endpoint, finished: Finished) {
+    sink.finished(finished);
+    if endpoint.is_poisoned() {
+        sink.poisoned();
+    }
+}
+
+async fn free_slot(slots: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+    Arc::clone(slots).acquire_owned().await.ok()
+}
+
+/// What `waiting` gives, or nothing when the phase drains first.
+async fn unless_drained<T: Default>(
     control: &mut watch::Receiver<Control>,
-) -> Option<OwnedSemaphorePermit> {
-    let turn = async {
-        if let Some(due) = due {
-            pacer.wait_until(due).await;
-        }
-        Arc::clone(slots).acquire_owned().await.ok()
-    };
+    waiting: impl Future<Output = T>,
+) -> T {
     tokio::select! {
         biased;
-        () = reached(control, Control::Drain) => None,
-        slot = turn => slot,
+        () = reached(control, Control::Drain) => T::default(),
+        waited = waiting => waited,
     }
 }
 

@@ -3,35 +3,28 @@
 use std::{sync::Arc, time::Duration};
 
 use prony_plugin_api::message::{PhaseEnded, PhaseStarted};
-use tokio::{
-    signal::unix::{Signal as UnixSignal, SignalKind, signal},
-    sync::{
-        mpsc::{UnboundedReceiver, unbounded_channel},
-        watch,
-    },
-    time::{Interval, MissedTickBehavior, interval},
-};
+use tokio::sync::{Semaphore, mpsc::unbounded_channel, watch};
 
 use super::{
+    ears::{Ears, Heard},
     lifecycle::{Action, Ending, Event, Lifecycle},
     progress::Progress,
     setup::Run,
     wiring::{Signal, Wires},
 };
 use crate::{
-    clock::{Clock, RunNs, as_ns},
-    config::PhaseConfig,
+    clock::{RunNs, as_ns},
+    config::{Arrival, PhaseConfig},
     plugin::Registry,
     record::{
         Frame, RunEnd, ServiceReport,
         journal::JournalError,
-        recorder::{Keeping, Live, Recorder},
+        recorder::{Keeping, Live, Recorder, RecorderError},
     },
     request::worker::{Assignment, Control, Equipment, Worker, WorkerError},
     schedule::{
-        PhaseCounts,
+        ScheduleCounts,
         credits::{Credits, Place, Pool},
-        pacer::Pacer,
     },
     seed::Seed,
     service::{
@@ -40,8 +33,8 @@ use crate::{
     },
 };
 
-/// Between two looks at services and redraws of the progress line.
-const TICK: Duration = Duration::from_millis(100);
+/// How long cancelled requests may take to be over.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long a service may hold up the start of a phase.
 const SETTLE_PATIENCE: Duration = Duration::from_millis(250);
@@ -53,10 +46,13 @@ const HURRIED_STOP_DEADLINE: Duration = Duration::from_millis(300);
 /// Why a run could not be made, or not be kept.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
-    /// The journal.
+    /// There is no journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// A worker.
+    /// The journal is not whole.
+    #[error(transparent)]
+    Recorder(#[from] RecorderError),
+    /// A worker could not start.
     #[error(transparent)]
     Worker(#[from] WorkerError),
     /// The runtime or the signal handlers.
@@ -69,48 +65,64 @@ pub(crate) enum RunError {
 ///
 /// # Errors
 /// The run could not start, or its journal could not be written to the end.
-pub(crate) fn conduct(run: &Run, registry: &Registry) -> Result<Option<Ending>, RunError> {
+pub(crate) fn conduct(run: &Run, registry: &Arc<Registry>) -> Result<Option<Ending>, RunError> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::EventLoop)?;
-    runtime.block_on(async {
-        // First: from here on an interrupt is an event and not the end of the process.
-        let ears = Ears::new(run.clock).map_err(RunError::EventLoop)?;
-        let (signals, heard) = unbounded_channel();
-        let bus = Arc::new(Bus::default());
-        let live = Arc::new(Live::default());
-        let lost = signals.clone();
-        let recorder = Recorder::start(
-            &run.dir,
-            &Frame::Header(Box::new(run.header.clone())),
-            Keeping {
-                dataset: Arc::clone(&run.dataset),
-                tokenizer: run.tokenizer.clone(),
-                keep_outputs: run.config.export_outputs,
-                phases: run.config.phases.iter().map(|phase| phase.kind).collect(),
-                bus: Arc::clone(&bus),
-                live: Arc::clone(&live),
-            },
-            move || drop(lost.send(Signal::JournalLost)),
-        )?;
-        let wires = Wires { recorder: recorder.handle(), signals };
-        let workers = start_workers(run, &wires)?;
-        let around = Surroundings {
-            clock: run.clock,
-            facts: run.facts().into(),
-            bus: Arc::clone(&bus),
-            outlet: Arc::new(wires.clone()),
-        };
-        let services = Supervisor::start(run.services.clone(), registry, &around);
-        let mut conductor =
-            Conductor { run, bus, live, wires, workers, services, phase: None, hurried: false };
-        let ending = match conductor.lost_service() {
-            Some(ending) => Some(ending),
-            None => conductor.phases(ears, heard).await,
-        };
-        let end = conductor.end(ending.as_ref(), registry.notes());
-        recorder.end(Frame::End(end))?;
-        Ok(ending)
-    })
+    runtime.block_on(conduct_in_loop(run, registry))
+}
+
+async fn conduct_in_loop(run: &Run, registry: &Arc<Registry>) -> Result<Option<Ending>, RunError> {
+    let (signals, heard) = unbounded_channel();
+    let mut ears = Ears::new(run.clock, heard).map_err(RunError::EventLoop)?;
+    let (bus, live) = (Arc::new(Bus::default()), Arc::new(Live::default()));
+    let lost = signals.clone();
+    let header = Frame::Header(Box::new(run.header.clone()));
+    let keeping = keeping(run, &bus, &live);
+    let recorder = Recorder::start(&run.dir, &header, keeping, move || drop(lost.send(Signal::JournalLost)))?;
+    let wires = Wires { recorder: recorder.handle(), signals };
+    let workers = start_workers(run, &wires)?;
+    let services = start_services(run, registry, &bus, &wires);
+    let (ending, end) = match ears.unless_interrupted(services).await {
+        None => (Some(Ending::Interrupted), RunEnd::default()),
+        Some(services) => {
+            let mut conductor = Conductor {
+                run,
+                bus,
+                live,
+                wires: wires.clone(),
+                workers,
+                services,
+                phase: None,
+                played: 0,
+                hurried: false,
+                abandoned: false,
+            };
+            let ending = conductor.phases(&mut ears).await;
+            (ending, conductor.end(&mut ears).await)
+        }
+    };
+    let end = RunEnd {
+        at_ns: run.clock.now(),
+        was_cancelled: ending.is_some(),
+        reason: ending.as_ref().map(Ending::reason),
+        notes: registry.notes().into_iter().chain(wires.recorder.note()).collect(),
+        ..end
+    };
+    match ears.unless_interrupted(move || recorder.end(Frame::End(end))).await {
+        Some(kept) => kept.map(|()| ending).map_err(RunError::from),
+        None => Ok(Some(Ending::Interrupted)),
+    }
+}
+
+fn keeping(run: &Run, bus: &Arc<Bus>, live: &Arc<Live>) -> Keeping {
+    Keeping {
+        dataset: Arc::clone(&run.dataset),
+        tokenizer: run.tokenizer.clone(),
+        keep_outputs: run.config.export_outputs,
+        phases: run.config.phases.iter().map(|phase| phase.kind).collect(),
+        bus: Arc::clone(bus),
+        live: Arc::clone(live),
+    }
 }
 
 fn start_workers(run: &Run, wires: &Wires) -> Result<Vec<Worker>, WorkerError> {
@@ -125,6 +137,22 @@ fn start_workers(run: &Run, wires: &Wires) -> Result<Vec<Worker>, WorkerError> {
     (0..count).map(|number| Worker::start(number, equipment.clone())).collect()
 }
 
+fn start_services(
+    run: &Run,
+    registry: &Arc<Registry>,
+    bus: &Arc<Bus>,
+    wires: &Wires,
+) -> impl FnOnce() -> Supervisor + Send + 'static {
+    let (wanted, registry) = (run.services.clone(), Arc::clone(registry));
+    let around = Surroundings {
+        clock: run.clock,
+        facts: run.facts().into(),
+        bus: Arc::clone(bus),
+        outlet: Arc::new(wires.clone()),
+    };
+    move || Supervisor::start(wanted, &registry, &around)
+}
+
 struct Conductor<'a> {
     run: &'a Run,
     bus: Arc<Bus>,
@@ -133,8 +161,12 @@ struct Conductor<'a> {
     workers: Vec<Worker>,
     services: Supervisor,
     phase: Option<RunningPhase>,
+    /// Conversations that earlier phases have played.
+    played: u64,
     /// In-flight requests were cancelled: somebody wants the run to end now.
     hurried: bool,
+    /// A worker does not react: nobody waits for it any more.
+    abandoned: bool,
 }
 
 /// What the conductor remembers of the phase that runs.
@@ -143,17 +175,20 @@ struct RunningPhase {
     start_ns: RunNs,
     control: watch::Sender<Control>,
     workers_left: usize,
-    counts: PhaseCounts,
+    counts: ScheduleCounts,
     progress: Progress,
-    /// When the duration or the grace period is over, and what that means.
+    /// When something is over, and what that means.
     timer: Option<(RunNs, Event)>,
 }
 
 impl Conductor<'_> {
     /// Runs every phase, until the last is done or the run ends before its time.
-    async fn phases(&mut self, mut ears: Ears, mut heard: UnboundedReceiver<Signal>) -> Option<Ending> {
+    async fn phases(&mut self, ears: &mut Ears) -> Option<Ending> {
         let graces = self.run.config.phases.iter().map(|phase| phase.grace_s.and_then(seconds)).collect();
         let (mut lifecycle, first) = Lifecycle::begin(graces);
+        if let Some(ending) = self.lost_service() {
+            return Some(ending);
+        }
         let mut actions = vec![first];
         loop {
             for action in &actions {
@@ -161,8 +196,8 @@ impl Conductor<'_> {
                     return lifecycle.ending().cloned();
                 }
             }
-            let timer = self.phase.as_ref().and_then(|phase| phase.timer.clone());
-            let event = match ears.next(&mut heard, timer.as_ref().map(|(at, _)| *at)).await {
+            let timer = self.phase.as_ref().and_then(|phase| phase.timer.as_ref()).map(|(at, _)| *at);
+            let event = match ears.next(timer).await {
                 Heard::Interrupt => {
                     if lifecycle.ending().is_none() {
                         tracing::warn!(
@@ -189,53 +224,65 @@ impl Conductor<'_> {
             Action::Cancel => {
                 self.hurried = true;
                 self.tell(Control::Cancel);
+                self.arm(CANCEL_PATIENCE, Event::CancelOver);
             }
-            Action::ArmGrace(grace) => {
-                let at = self.run.clock.now() + as_ns(*grace);
-                if let Some(phase) = &mut self.phase {
-                    phase.timer = Some((at, Event::GraceOver));
-                }
+            Action::ArmGrace(grace) => self.arm(*grace, Event::GraceOver),
+            Action::Finish => {
+                self.abandoned = self.phase.is_some();
+                self.end_phase();
+                return true;
             }
-            Action::Finish => return true,
         }
         false
+    }
+
+    /// Sets the phase's timer. One that ends sooner and means the same stays.
+    fn arm(&mut self, patience: Duration, event: Event) {
+        let at = self.run.clock.now().saturating_add(as_ns(patience));
+        let Some(phase) = &mut self.phase else { return };
+        let stays =
+            phase.timer.as_ref().is_some_and(|(running, meaning)| *meaning == event && *running <= at);
+        if !stays {
+            phase.timer = Some((at, event));
+        }
     }
 
     fn start_phase(&mut self, index: usize) {
         let phase = &self.run.config.phases[index];
         let number = u32::try_from(index).unwrap_or(u32::MAX);
         let (control, watching) = watch::channel(Control::Run);
-        let pool = Arc::new(Pool::default());
-        let seed = Seed::new(self.run.config.random_seed);
-        let active = active_workers(phase, self.workers.len());
         self.live.reset();
         // Services that take stock at the start of a phase do it before the load.
         self.bus.send(&PhaseStarted { index: number, kind: phase.kind, at_ns: self.run.clock.now() });
         self.services.settle(SETTLE_PATIENCE);
         let start_ns = self.run.clock.now();
         self.wires.recorder.frame(Frame::PhaseStarted { index: number, kind: phase.kind, at_ns: start_ns });
-        for (worker, desk) in self.workers.iter().take(active).enumerate() {
-            let place = Place { worker: worker as u64, workers: active as u64 };
-            desk.assign(Assignment {
-                phase: number,
-                start_ns,
-                credits: Credits::new(phase, seed, place, &pool),
-                slots: phase.concurrency.map(|slots| share(slots, worker, active)),
-                control: watching.clone(),
-            });
-        }
+        let slots = slots(phase, self.workers.len());
+        let (pool, seed) = (Arc::new(Pool::default()), phase_seed(self.run.config.random_seed, index));
+        let workers = slots.len() as u64;
         self.phase = Some(RunningPhase {
             index: number,
             start_ns,
             control,
-            workers_left: active,
-            counts: PhaseCounts::default(),
+            workers_left: slots.len(),
+            counts: ScheduleCounts::default(),
             progress: Progress::begin(phase, self.run.show_progress),
             timer: phase
                 .duration_s
                 .and_then(seconds)
-                .map(|duration| (start_ns + as_ns(duration), Event::DurationOver)),
+                .map(|duration| (start_ns.saturating_add(as_ns(duration)), Event::DurationOver)),
         });
+        for (worker, (desk, slots)) in self.workers.iter().zip(slots).enumerate() {
+            let place = Place { worker: worker as u64, workers };
+            desk.assign(Assignment {
+                phase: number,
+                start_ns,
+                credits: Credits::new(phase, seed, place, &pool),
+                first_conversation: self.played,
+                slots,
+                control: watching.clone(),
+            });
+        }
     }
 
     fn tell(&self, control: Control) {
@@ -271,6 +318,7 @@ impl Conductor<'_> {
                 let name = self.run.config.target.endpoint_type.clone();
                 Some(Event::Broken(Ending::EndpointPoisoned(name)))
             }
+            Signal::WorkerLost(what) => Some(Event::Broken(Ending::WorkerLost(what))),
             Signal::StopRequested(reason) => Some(Event::StopRequested(reason)),
             Signal::JournalLost => Some(Event::Broken(Ending::JournalLost)),
         }
@@ -280,24 +328,26 @@ impl Conductor<'_> {
         let Some(phase) = self.phase.take() else { return };
         phase.progress.end();
         let RunningPhase { index, counts, .. } = phase;
+        self.played = self.played.saturating_add(counts.scheduled);
         let kind = self.run.config.phases[index as usize].kind;
         let at_ns = self.run.clock.now();
         self.wires.recorder.frame(Frame::PhaseEnded { index, at_ns, counts });
         self.bus.send(&PhaseEnded { index, kind, at_ns });
     }
 
-    /// Stops workers and services and says how the run went.
-    fn end(self, ending: Option<&Ending>, notes: Vec<String>) -> RunEnd {
-        self.workers.into_iter().for_each(Worker::join);
-        let deadline = if self.hurried { HURRIED_STOP_DEADLINE } else { STOP_DEADLINE };
-        let services = self.services.stop(deadline).into_iter().map(report).collect();
-        RunEnd {
-            at_ns: self.run.clock.now(),
-            was_cancelled: ending.is_some(),
-            reason: ending.map(Ending::reason),
-            services,
-            notes,
+    /// Stops workers and services and says how the services fared.
+    async fn end(self, ears: &mut Ears) -> RunEnd {
+        let Self { workers, services, abandoned, hurried, run, .. } = self;
+        if !abandoned {
+            ears.unless_interrupted(move || workers.into_iter().for_each(Worker::join)).await;
         }
+        let deadline = if hurried { HURRIED_STOP_DEADLINE } else { STOP_DEADLINE };
+        let stopped = ears.unless_interrupted(move || services.stop(deadline)).await;
+        let services = match stopped {
+            Some(fates) => fates.into_iter().map(report).collect(),
+            None => run.services.iter().map(|wanted| not_waited_for(&wanted.name, wanted.required)).collect(),
+        };
+        RunEnd { services, ..RunEnd::default() }
     }
 }
 
@@ -313,9 +363,28 @@ fn report(fate: Fate) -> ServiceReport {
     }
 }
 
-/// Workers that take part in a phase: with fewer slots than workers, some have nothing to do.
-fn active_workers(phase: &PhaseConfig, workers: usize) -> usize {
-    phase.concurrency.map_or(workers, |slots| slots.clamp(1, workers))
+fn not_waited_for(name: &str, required: bool) -> ServiceReport {
+    let (name, state) = (name.to_owned(), "abandoned".to_owned());
+    ServiceReport { name, required, state, ..ServiceReport::default() }
+}
+
+/// The random streams of a phase are its own: a warm-up must not play the schedule of what it warms up for.
+fn phase_seed(root: u64, index: usize) -> Seed {
+    Seed::new(root).child(&format!("phase.{index}"))
+}
+
+/// The slots of each worker that takes part in a phase. In a closed loop everyone has a share; with fewer slots than
+/// workers, some have nothing to do. In an open loop, where requests are dealt out beforehand, all share one limit: a
+/// request must not wait in one worker for a slot that is free in another.
+fn slots(phase: &PhaseConfig, workers: usize) -> Vec<Arc<Semaphore>> {
+    let all = phase.concurrency.unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+    if phase.arrival == Arrival::ClosedLoop {
+        let active = all.clamp(1, workers);
+        (0..active).map(|worker| Arc::new(Semaphore::new(share(all, worker, active)))).collect()
+    } else {
+        let common = Arc::new(Semaphore::new(all));
+        vec![common; workers]
+    }
 }
 
 /// Slots of one worker: as even as it goes, the first ones taking what is left over.
@@ -326,51 +395,6 @@ fn share(slots: usize, worker: usize, workers: usize) -> usize {
 /// A finite, positive number of seconds.
 fn seconds(seconds: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
-}
-
-/// What can wake the conductor.
-struct Ears {
-    pacer: Pacer,
-    interrupt: UnixSignal,
-    terminate: UnixSignal,
-    tick: Interval,
-}
-
-enum Heard {
-    Interrupt,
-    Timer,
-    Tick,
-    Signal(Signal),
-}
-
-impl Ears {
-    fn new(clock: Clock) -> std::io::Result<Self> {
-        let mut tick = interval(TICK);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        Ok(Self {
-            pacer: Pacer::new(clock),
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            tick,
-        })
-    }
-
-    async fn next(&mut self, heard: &mut UnboundedReceiver<Signal>, timer: Option<RunNs>) -> Heard {
-        let timer = async {
-            match timer {
-                Some(at) => self.pacer.wait_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            _ = self.interrupt.recv() => Heard::Interrupt,
-            _ = self.terminate.recv() => Heard::Interrupt,
-            Some(signal) = heard.recv() => Heard::Signal(signal),
-            () = timer => Heard::Timer,
-            _ = self.tick.tick() => Heard::Tick,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ pub(crate) enum Event {
     DurationOver,
     /// The time to wait for requests in flight is over.
     GraceOver,
+    /// The time to wait for cancelled requests is over: a worker hangs.
+    CancelOver,
     /// Ctrl-C or SIGTERM.
     Interrupt,
     /// A service asks for the end, and why.
@@ -36,6 +38,8 @@ pub(crate) enum Ending {
     ServiceLost(String),
     /// The endpoint panicked too often.
     EndpointPoisoned(String),
+    /// A worker died or does not react any more.
+    WorkerLost(String),
     /// The journal cannot be written.
     JournalLost,
 }
@@ -47,6 +51,7 @@ impl Ending {
             Self::Interrupted => "interrupted by the user".to_owned(),
             Self::Requested(reason) => format!("a service asked for the end: {reason}"),
             Self::ServiceLost(what) => format!("a required service was lost: {what}"),
+            Self::WorkerLost(what) => format!("a worker was lost: {what}"),
             Self::EndpointPoisoned(name) => format!("endpoint `{name}` panicked too often"),
             Self::JournalLost => "the journal could not be written".to_owned(),
         }
@@ -60,9 +65,9 @@ pub(crate) enum Action {
     StartPhase(usize),
     /// Send nothing new.
     Drain,
-    /// Report [`Event::GraceOver`] after this long, in place of any earlier timer.
+    /// Report [`Event::GraceOver`] after this long, unless a grace period that ends sooner is running.
     ArmGrace(Duration),
-    /// End what is in flight.
+    /// End what is in flight, and report [`Event::CancelOver`] when that does not happen.
     Cancel,
     /// The run is over.
     Finish,
@@ -83,12 +88,16 @@ pub(crate) struct Lifecycle {
     current: usize,
     stage: Stage,
     ending: Option<Ending>,
+    interrupts: u32,
 }
 
 impl Lifecycle {
     /// A run of phases with these grace periods, and its first action.
     pub(crate) fn begin(graces: Vec<Option<Duration>>) -> (Self, Action) {
-        (Self { graces, current: 0, stage: Stage::Running, ending: None }, Action::StartPhase(0))
+        (
+            Self { graces, current: 0, stage: Stage::Running, ending: None, interrupts: 0 },
+            Action::StartPhase(0),
+        )
     }
 
     /// Why the run ended, or is ending, before its time.
@@ -98,28 +107,33 @@ impl Lifecycle {
 
     /// Moves on.
     pub(crate) fn on(&mut self, event: Event) -> Vec<Action> {
-        match (event, self.stage) {
-            (Event::PhaseDone, _) => self.next_phase(),
-            (Event::DurationOver, Stage::Running) => {
-                self.stage = Stage::Draining;
-                let grace = self.graces[self.current].map(Action::ArmGrace);
-                std::iter::once(Action::Drain).chain(grace).collect()
+        match event {
+            Event::PhaseDone => self.next_phase(),
+            Event::DurationOver if self.stage == Stage::Running => {
+                let grace = self.graces[self.current];
+                self.drain(grace)
             }
-            (Event::GraceOver, Stage::Draining) => self.cancel(),
-            (Event::Interrupt, Stage::Running | Stage::Draining) => {
-                if self.ending == Some(Ending::Interrupted) {
-                    self.cancel()
-                } else {
-                    self.end(Ending::Interrupted)
-                }
+            Event::GraceOver if self.stage == Stage::Draining => self.cancel(),
+            Event::CancelOver if self.stage == Stage::Cancelling => {
+                self.ending
+                    .get_or_insert_with(|| Ending::WorkerLost("it does not react to the end".to_owned()));
+                vec![Action::Finish]
             }
-            (Event::StopRequested(reason), Stage::Running) => self.end(Ending::Requested(reason)),
-            (Event::Broken(ending), Stage::Running | Stage::Draining) => {
+            Event::Interrupt => {
+                self.interrupts += 1;
+                self.ending.get_or_insert(Ending::Interrupted);
+                if self.interrupts > 1 { self.cancel() } else { self.drain(Some(INTERRUPT_GRACE)) }
+            }
+            Event::StopRequested(reason) => {
+                self.ending.get_or_insert(Ending::Requested(reason));
+                self.drain(Some(INTERRUPT_GRACE))
+            }
+            Event::Broken(ending) => {
                 self.ending.get_or_insert(ending);
                 self.cancel()
             }
-            // Late or repeated events: the decision they call for was taken.
-            _ => Vec::new(),
+            // They come from a timer that was overtaken.
+            Event::DurationOver | Event::GraceOver | Event::CancelOver => Vec::new(),
         }
     }
 
@@ -132,13 +146,18 @@ impl Lifecycle {
         vec![Action::StartPhase(self.current)]
     }
 
-    fn end(&mut self, ending: Ending) -> Vec<Action> {
+    fn drain(&mut self, grace: Option<Duration>) -> Vec<Action> {
+        if self.stage == Stage::Cancelling {
+            return Vec::new();
+        }
         self.stage = Stage::Draining;
-        self.ending.get_or_insert(ending);
-        vec![Action::Drain, Action::ArmGrace(INTERRUPT_GRACE)]
+        std::iter::once(Action::Drain).chain(grace.map(Action::ArmGrace)).collect()
     }
 
     fn cancel(&mut self) -> Vec<Action> {
+        if self.stage == Stage::Cancelling {
+            return Vec::new();
+        }
         self.stage = Stage::Cancelling;
         vec![Action::Cancel]
     }
@@ -201,6 +220,34 @@ mod tests {
         let mut run = lifecycle();
         assert_eq!(run.on(Event::Broken(Ending::JournalLost)), [Action::Cancel]);
         assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
+    }
+
+    #[test]
+    fn impatience_never_prolongs_a_run() {
+        let mut run = lifecycle();
+        run.on(Event::StopRequested("enough".into()));
+        run.on(Event::Interrupt);
+        assert_eq!(run.on(Event::Interrupt), [Action::Cancel]);
+    }
+
+    #[test]
+    fn what_happens_while_cancelling_is_not_forgotten() {
+        let mut run = lifecycle();
+        run.on(Event::PhaseDone);
+        run.on(Event::DurationOver);
+        run.on(Event::GraceOver);
+        assert_eq!(run.on(Event::Interrupt), []);
+        assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
+        assert_eq!(run.ending(), Some(&Ending::Interrupted));
+    }
+
+    #[test]
+    fn a_worker_that_hangs_does_not_hold_up_the_end() {
+        let mut run = lifecycle();
+        run.on(Event::Interrupt);
+        run.on(Event::Interrupt);
+        assert_eq!(run.on(Event::CancelOver), [Action::Finish]);
+        assert_eq!(run.ending(), Some(&Ending::Interrupted));
     }
 
     #[test]

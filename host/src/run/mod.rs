@@ -5,6 +5,7 @@
 
 pub(crate) mod artifact_dir;
 mod conductor;
+mod ears;
 pub(crate) mod lifecycle;
 pub(crate) mod mock;
 mod progress;

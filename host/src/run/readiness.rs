@@ -45,6 +45,9 @@ pub(crate) enum ReadinessError {
         /// What went wrong the last time.
         last: String,
     },
+    /// It will not answer, however long one waits: a wrong key, or a request that cannot be made.
+    #[error("get an answer from the model: {0}")]
+    Refused(String),
     /// The means of asking are not there: no runtime, no TLS.
     #[error("prepare to ask the server")]
     Means(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -58,6 +61,9 @@ impl ReadinessError {
                 "check `--url`, start the server, or let prony wait for it with `--wait-for-model-timeout SECONDS`"
             }
             Self::NotReady { .. } => "look at the server's log, or raise `--wait-for-model-timeout`",
+            Self::Refused(_) => {
+                "check `--api-key` and `--header`, and that the endpoint can send what was asked for"
+            }
             Self::Means(_) => "look at the system's limits and certificates",
         }
     }
@@ -120,15 +126,17 @@ async fn wait_for_model(
     clock: Clock,
 ) -> Result<(), ReadinessError> {
     let mut pacer = Pacer::new(clock);
-    let deadline = clock.now() + as_ns(timeout);
+    let deadline = clock.now().saturating_add(as_ns(timeout));
     let mut probe = conversation.clone();
     probe.turns[0].max_tokens = Some(1);
     loop {
-        let last = match attempt(wire, &probe).await {
+        let attempt = tokio::time::timeout_at(clock.instant(deadline), attempt(wire, &probe));
+        let last = match attempt.await.unwrap_or_else(|_| Err(Unready::Yet("no answer at all".to_owned()))) {
             Ok(()) => return Ok(()),
-            Err(last) => last,
+            Err(Unready::Ever(why)) => return Err(ReadinessError::Refused(why)),
+            Err(Unready::Yet(why)) => why,
         };
-        let next = clock.now() + as_ns(RETRY_INTERVAL);
+        let next = clock.now().saturating_add(as_ns(RETRY_INTERVAL));
         if next > deadline {
             return Err(ReadinessError::NotReady { seconds: timeout.as_secs_f64(), last });
         }
@@ -136,10 +144,22 @@ async fn wait_for_model(
     }
 }
 
-async fn attempt(wire: &Wire, probe: &Conversation) -> Result<(), String> {
-    let request =
-        prepare(&wire.endpoint, &wire.target, probe, 0, &new_request_id()).map_err(|error| error.message)?;
+/// Why an attempt did not succeed.
+enum Unready {
+    /// Time may mend it.
+    Yet(String),
+    /// Time will not.
+    Ever(String),
+}
+
+async fn attempt(wire: &Wire, probe: &Conversation) -> Result<(), Unready> {
+    let request = prepare(&wire.endpoint, &wire.target, probe, 0, &new_request_id())
+        .map_err(|error| Unready::Ever(error.message))?;
     let mut exchange = Exchange::default();
     wire.perform(&request, &mut exchange).await;
-    exchange.error.map_or(Ok(()), |error| Err(error.message))
+    match (exchange.error, exchange.status) {
+        (None, _) => Ok(()),
+        (Some(error), Some(401 | 403)) => Err(Unready::Ever(error.message)),
+        (Some(error), _) => Err(Unready::Yet(error.message)),
+    }
 }

@@ -6,7 +6,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::{
     record::recorder::RecorderHandle,
     request::{exchange::Finished, worker},
-    schedule::PhaseCounts,
+    schedule::ScheduleCounts,
     service::host::Outlet,
 };
 
@@ -14,9 +14,11 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(super) enum Signal {
     /// A worker has finished its part of the phase.
-    WorkerDone(PhaseCounts),
+    WorkerDone(ScheduleCounts),
     /// The endpoint panicked too often.
     Poisoned,
+    /// A worker panicked.
+    WorkerLost(String),
     /// A service asks for the end of the run.
     StopRequested(String),
     /// The recorder cannot write any more.
@@ -42,12 +44,16 @@ impl worker::Sink for Wires {
         self.recorder.finished(finished);
     }
 
-    fn phase_done(&self, counts: PhaseCounts) {
+    fn phase_done(&self, counts: ScheduleCounts) {
         self.signal(Signal::WorkerDone(counts));
     }
 
     fn poisoned(&self) {
         self.signal(Signal::Poisoned);
+    }
+
+    fn lost(&self, what: String) {
+        self.signal(Signal::WorkerLost(what));
     }
 }
 

@@ -1,8 +1,8 @@
 //! Credits: each worker's share of a phase's schedule.
 //!
 //! In an open loop the share is fixed: of the global schedule, worker `w` of `W` takes every `W`-th request. In a
-//! closed loop it cannot be, because nobody knows which worker's requests end first; there workers lease numbers from
-//! a common counter, in batches that shrink towards the end so that all of them finish together.
+//! closed loop it cannot be, because nobody knows whose requests end first; there workers take numbers from a common
+//! counter, one for each free slot. A number taken ahead of its slot would wait in one worker while another is idle.
 
 use std::sync::{
     Arc,
@@ -11,9 +11,6 @@ use std::sync::{
 
 use super::{Credit, arrival::Arrivals};
 use crate::{clock::RunNs, config::PhaseConfig, seed::Seed};
-
-/// The largest lease: enough to make the counter's cost vanish.
-const LARGEST_LEASE: u64 = 64;
 
 /// The counter that the workers of one closed loop share.
 #[derive(Debug, Default)]
@@ -40,7 +37,7 @@ pub(crate) struct Credits {
 
 #[derive(Debug)]
 enum Source {
-    Closed { pool: Arc<Pool>, lease: std::ops::Range<u64> },
+    Closed(Arc<Pool>),
     Open { arrivals: std::iter::Enumerate<Arrivals>, until_ns: Option<RunNs> },
 }
 
@@ -57,18 +54,14 @@ impl Credits {
                 arrivals: arrivals.enumerate(),
                 until_ns: phase.duration_s.map(|seconds| (seconds * 1e9) as RunNs),
             },
-            None => Source::Closed { pool: Arc::clone(pool), lease: 0..0 },
+            None => Source::Closed(Arc::clone(pool)),
         };
         Self { place, limit: phase.request_count, source }
     }
 
-    /// Takes numbers from the common counter: a large batch while much is left, single ones at the end.
-    fn lease(pool: &Pool, limit: Option<u64>, workers: u64) -> std::ops::Range<u64> {
-        let left = limit.map_or(u64::MAX, |limit| limit.saturating_sub(pool.taken.load(Ordering::Relaxed)));
-        let size = (left / (workers * 4)).clamp(1, LARGEST_LEASE);
-        let start = pool.taken.fetch_add(size, Ordering::Relaxed);
-        let end = limit.map_or(start + size, |limit| limit.min(start + size));
-        start..end
+    /// Whether the credits have due times.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.source, Source::Open { .. })
     }
 }
 
@@ -77,19 +70,16 @@ impl Iterator for Credits {
 
     fn next(&mut self) -> Option<Credit> {
         let Place { worker, workers } = self.place;
+        let within = |number: u64| self.limit.is_none_or(|limit| number < limit);
         match &mut self.source {
-            Source::Closed { pool, lease } => {
-                if lease.is_empty() {
-                    *lease = Self::lease(pool, self.limit, workers);
-                }
-                lease.next().map(|number| Credit { number, due_ns: None })
+            Source::Closed(pool) => {
+                let number = pool.taken.fetch_add(1, Ordering::Relaxed);
+                within(number).then_some(Credit { number, due_ns: None })
             }
             Source::Open { arrivals, until_ns } => loop {
                 let (number, due_ns) = arrivals.next()?;
                 let number = number as u64;
-                if self.limit.is_some_and(|limit| number >= limit)
-                    || until_ns.is_some_and(|until_ns| due_ns >= until_ns)
-                {
+                if !within(number) || until_ns.is_some_and(|until_ns| due_ns >= until_ns) {
                     return None;
                 }
                 if number % workers == worker {
@@ -139,7 +129,6 @@ mod tests {
                     None => drop(shares.remove(asked)),
                 }
             }
-            numbers.sort_unstable();
             prop_assert_eq!(numbers, (0..count).collect::<Vec<_>>());
         }
 
@@ -160,17 +149,5 @@ mod tests {
         let due: Vec<_> =
             shares(&phase, 1).remove(0).map(|credit| credit.due_ns.unwrap() / 1_000_000).collect();
         assert_eq!(due, [0, 100, 200, 300, 400]);
-    }
-
-    #[test]
-    fn leases_shrink_to_single_credits() {
-        let pool = Pool::default();
-        let sizes: Vec<u64> = std::iter::repeat_with(|| Credits::lease(&pool, Some(100), 2))
-            .take_while(|lease| !lease.is_empty())
-            .map(|lease| lease.end - lease.start)
-            .collect();
-        assert_eq!(sizes[0], 12);
-        assert!(sizes.windows(2).all(|pair| pair[1] <= pair[0]), "{sizes:?}");
-        assert_eq!(sizes.last(), Some(&1));
     }
 }

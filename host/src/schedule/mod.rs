@@ -21,25 +21,19 @@ pub(crate) struct Credit {
     pub(crate) due_ns: Option<RunNs>,
 }
 
-/// One phase's bookkeeping, written when it is over.
+/// What became of a phase's schedule, as far as the schedule knows: what was really sent stands in the records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct PhaseCounts {
+pub(crate) struct ScheduleCounts {
     /// Requests that the schedule wanted sent.
     pub(crate) scheduled: u64,
-    /// Requests that were sent.
-    pub(crate) sent: u64,
-    /// Sent more than 1 ms after their scheduled instant.
-    pub(crate) late: u64,
-    /// Scheduled, and never sent because the phase was over first.
+    /// Those among them that were never tried because the phase was over first.
     pub(crate) dropped: u64,
 }
 
-impl std::ops::AddAssign for PhaseCounts {
+impl std::ops::AddAssign for ScheduleCounts {
     fn add_assign(&mut self, other: Self) {
         self.scheduled += other.scheduled;
-        self.sent += other.sent;
-        self.late += other.late;
         self.dropped += other.dropped;
     }
 }

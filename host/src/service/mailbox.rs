@@ -98,12 +98,19 @@ struct Shared {
     failure: Mutex<Option<ErrorDetails>>,
 }
 
+/// Makes the service, on the mailbox's thread: opening a library and an author's `new` may take their time.
+pub(crate) type Load = Box<dyn FnOnce() -> Result<ServiceInstance, ErrorDetails> + Send>;
+
 impl Mailbox {
-    /// Starts the thread.
+    /// Starts the thread, which makes the service. Returns the message types that it wants to hear.
     ///
     /// # Errors
-    /// The system has no thread left.
-    pub(crate) fn open(name: &Arc<str>, instance: ServiceInstance, clock: Clock) -> std::io::Result<Self> {
+    /// There is no thread left, the service could not be made, or not in time.
+    pub(crate) fn open(
+        name: &Arc<str>,
+        clock: Clock,
+        load: Load,
+    ) -> Result<(Self, Vec<String>), ErrorDetails> {
         let (queue, commands) = Queue::new();
         let shared = Arc::new(Shared {
             name: Arc::clone(name),
@@ -112,11 +119,23 @@ impl Mailbox {
             busy_since: AtomicU64::new(0),
             failure: Mutex::default(),
         });
+        let (made, service) = sync_channel(1);
         let serving = Arc::clone(&shared);
-        thread::Builder::new()
-            .name(format!("svc {name}"))
-            .spawn(move || serving.serve(instance, &commands))?;
-        Ok(Self { queue, shared })
+        let spawned = thread::Builder::new().name(format!("svc {name}")).spawn(move || match load() {
+            Ok(instance) => {
+                // The caller may have given up.
+                let _ = made.send(Ok(instance.subscriptions()));
+                serving.serve(instance, &commands);
+            }
+            Err(error) => drop(made.send(Err(error))),
+        });
+        spawned.map_err(|error| shared.fail("thread", &format!("there is no thread for it: {error}")))?;
+        match service.recv_timeout(CALL_DEADLINE) {
+            Ok(Ok(types)) => Ok((Self { queue, shared }, types)),
+            Ok(Err(error)) => Err(error),
+            Err(RecvTimeoutError::Timeout) => Err(shared.fail("timeout", &overrun(CALL_DEADLINE))),
+            Err(RecvTimeoutError::Disconnected) => Err(shared.fail("mailbox", "its thread has ended")),
+        }
     }
 
     /// The queue, for the bus.
@@ -176,6 +195,9 @@ fn overrun(deadline: Duration) -> String {
 impl Shared {
     fn serve(&self, mut service: ServiceInstance, commands: &Receiver<Command>) {
         while let Ok(command) = commands.recv() {
+            if self.has_failed() {
+                return;
+            }
             let (outcome, reply) = match command {
                 Command::Init(reply) => (service.init(), Some(reply)),
                 Command::Start(reply) => (service.start(), Some(reply)),
@@ -207,6 +229,10 @@ impl Shared {
                 return;
             }
         }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Notes a failure; the first one stands.

@@ -2,6 +2,7 @@
 
 use std::{
     sync::{Arc, atomic::Ordering},
+    thread,
     time::Duration,
 };
 
@@ -76,7 +77,7 @@ struct Supervised {
 
 impl Supervisor {
     /// Loads, initialises and starts every wanted service. One that fails is kept with its error.
-    pub(crate) fn start(wanted: Vec<Wanted>, registry: &Registry, around: &Surroundings) -> Self {
+    pub(crate) fn start(wanted: Vec<Wanted>, registry: &Arc<Registry>, around: &Surroundings) -> Self {
         let services = wanted.into_iter().map(|wanted| Supervised::start(wanted, registry, around)).collect();
         Self { services }
     }
@@ -93,14 +94,21 @@ impl Supervisor {
         }
     }
 
-    /// Stops every service, each within `deadline`, and says how each one fared.
+    /// Stops all services at once, within `deadline`, and says how each one fared.
     pub(crate) fn stop(self, deadline: Duration) -> Vec<Fate> {
-        self.services.into_iter().map(|service| service.stop(deadline)).collect()
+        thread::scope(|scope| {
+            let stopping: Vec<_> = self
+                .services
+                .into_iter()
+                .map(|service| scope.spawn(move || service.stop(deadline)))
+                .collect();
+            stopping.into_iter().filter_map(|stopped| stopped.join().ok()).collect()
+        })
     }
 }
 
 impl Supervised {
-    fn start(wanted: Wanted, registry: &Registry, around: &Surroundings) -> Self {
+    fn start(wanted: Wanted, registry: &Arc<Registry>, around: &Surroundings) -> Self {
         let traffic = Arc::new(Traffic::default());
         let state = open(&wanted, registry, around, &traffic);
         if let Err(error) = &state {
@@ -134,7 +142,7 @@ impl Supervised {
 
 fn open(
     wanted: &Wanted,
-    registry: &Registry,
+    registry: &Arc<Registry>,
     around: &Surroundings,
     traffic: &Arc<Traffic>,
 ) -> Result<Mailbox, ErrorDetails> {
@@ -148,14 +156,10 @@ fn open(
         outlet: Arc::clone(&around.outlet),
         traffic: Arc::clone(traffic),
     });
-    let instance =
-        registry.load_service(&wanted.name, &wanted.options, host).map_err(|error| load(&error))?;
-    let types = instance.subscriptions();
-    let mailbox = Mailbox::open(&name, instance, around.clock).map_err(|error| ErrorDetails {
-        kind: "thread".into(),
-        message: format!("service `{name}` has no thread: {error}"),
-        ..ErrorDetails::default()
-    })?;
+    let (registry, options) = (Arc::clone(registry), wanted.options.clone());
+    let entry = Arc::clone(&name);
+    let load = move || registry.load_service(&entry, &options, host).map_err(|error| load(&error));
+    let (mailbox, types) = Mailbox::open(&name, around.clock, Box::new(load))?;
     mailbox.call(CALL_DEADLINE, Command::Init)?;
     around.bus.subscribe(Subscriber { types, queue: mailbox.queue(), traffic: Arc::clone(traffic) });
     mailbox.call(CALL_DEADLINE, Command::Start)?;

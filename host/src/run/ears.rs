@@ -1,0 +1,94 @@
+//! What the conductor hears: signals of the system, of other threads, and of time.
+
+use std::{io, thread, time::Duration};
+
+use tokio::{
+    signal::unix::{Signal as UnixSignal, SignalKind, signal},
+    sync::{mpsc::UnboundedReceiver, oneshot},
+    time::{Interval, MissedTickBehavior, interval},
+};
+
+use super::wiring::Signal;
+use crate::{
+    clock::{Clock, RunNs},
+    schedule::pacer::Pacer,
+};
+
+/// Between two looks at services and redraws of the progress line.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What can wake the conductor.
+#[derive(Debug)]
+pub(super) struct Ears {
+    pacer: Pacer,
+    interrupt: UnixSignal,
+    terminate: UnixSignal,
+    tick: Interval,
+    signals: UnboundedReceiver<Signal>,
+}
+
+/// What has been heard.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// Ctrl-C or SIGTERM.
+    Interrupt,
+    /// The instant that was asked for has come.
+    Timer,
+    /// It is time to look around.
+    Tick,
+    /// Another thread has something to say.
+    Signal(Signal),
+}
+
+impl Ears {
+    /// From here on an interrupt is something that is heard, and no longer the end of the process.
+    pub(super) fn new(clock: Clock, signals: UnboundedReceiver<Signal>) -> io::Result<Self> {
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        Ok(Self {
+            pacer: Pacer::new(clock),
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            tick,
+            signals,
+        })
+    }
+
+    /// Waits for the next thing. `timer` is an instant to be woken at.
+    pub(super) async fn next(&mut self, timer: Option<RunNs>) -> Heard {
+        let timer = async {
+            match timer {
+                Some(at) => self.pacer.wait_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = self.interrupt.recv() => Heard::Interrupt,
+            _ = self.terminate.recv() => Heard::Interrupt,
+            Some(signal) = self.signals.recv() => Heard::Signal(signal),
+            () = timer => Heard::Timer,
+            _ = self.tick.tick() => Heard::Tick,
+        }
+    }
+
+    /// Does something that blocks, on a thread of its own. `None` when the user does not want to wait for it; it goes on
+    /// until the process ends.
+    pub(super) async fn unless_interrupted<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let (done, result) = oneshot::channel();
+        let spawned = thread::Builder::new().name("aside".into()).spawn(move || drop(done.send(work())));
+        if let Err(error) = spawned {
+            tracing::error!(%error, "there is no thread left");
+            return None;
+        }
+        tokio::select! {
+            biased;
+            result = result => result.ok(),
+            _ = self.interrupt.recv() => None,
+            _ = self.terminate.recv() => None,
+        }
+    }
+}
