@@ -228,7 +228,7 @@ fn the_console_shows_what_is_wrong_with_a_run() {
         └────────────────────────────────────────────────────┴────────┴────────┴────────┴─────────┴────────┴────────┴──────┘
         * p99 of fewer than 500 values: a few slow requests decide it
 
-        scheduled 3 / sent 3 / late 0 / dropped 0
+        scheduled 3 / sent 3 / late 1 / dropped 0
         warm-up, not in the numbers: 1 requests in 0.09 s, 0 failed
 
         Errors
