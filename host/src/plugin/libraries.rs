@@ -51,7 +51,7 @@ impl Libraries {
         }
         let checked = ladder::check(library, &Trust::of_this_process())?;
         checked.facts.check_entry(K::CATEGORY, entry)?;
-        let root = loader::open(library, &checked)?;
+        let root = loader::open(library, &checked, entry.integrity.is_some())?;
         let (root, facts) = self.open.entry(real).or_insert((root, checked.facts));
         exported::<K>(*root, facts, entry)
     }
