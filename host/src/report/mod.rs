@@ -92,15 +92,12 @@ impl Report {
     /// The bookkeeping of the profiling phases; unknown when the run was killed in one.
     pub(crate) fn counts(&self) -> Option<PhaseCounts> {
         let profiling = self.phases.iter().filter(|span| span.kind == PhaseKind::Profiling);
-        profiling.map(|span| span.counts).reduce(|a, b| {
-            let (a, b) = (a?, b?);
-            Some(PhaseCounts {
-                scheduled: a.scheduled + b.scheduled,
-                sent: a.sent + b.sent,
-                late: a.late + b.late,
-                dropped: a.dropped + b.dropped,
-            })
-        })?
+        let sum = profiling.map(|span| span.counts).reduce(|sum, counts| {
+            let mut sum = sum?;
+            sum += counts?;
+            Some(sum)
+        });
+        sum.flatten()
     }
 
     /// Wall-clock nanoseconds since the Unix epoch of an instant of the run.
