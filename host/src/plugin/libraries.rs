@@ -55,12 +55,6 @@ impl Libraries {
         let (root, facts) = self.open.entry(real).or_insert((root, checked.facts));
         exported::<K>(*root, facts, entry)
     }
-
-    /// Number of libraries that are open.
-    #[cfg(test)]
-    pub(super) fn count(&self) -> usize {
-        self.open.len()
-    }
 }
 
 /// The functions of an entry's type, which its descriptor has promised.
