@@ -5,6 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{
+    abi::author::text,
+    version::{EPOCH, MINOR},
+};
+
 /// Name of the section that holds the descriptor.
 pub const SECTION: &str = if cfg!(target_vendor = "apple") { "__prony" } else { ".prony.plugin" };
 
@@ -48,6 +53,46 @@ pub struct Exported {
     pub type_name: String,
     /// JSON Schema of its options, as text.
     pub options: String,
+}
+
+/// A constant number as text, at compile time.
+macro_rules! digits {
+    ($number:expr) => {{
+        const DIGITS: [u8; decimal_length($number)] = decimal($number);
+        text(&DIGITS)
+    }};
+}
+
+/// [`SCHEMA`] as text. For [`crate::export_plugin!`].
+#[doc(hidden)]
+pub const SCHEMA_DIGITS: &str = digits!(SCHEMA);
+
+/// [`EPOCH`] as text. For [`crate::export_plugin!`].
+#[doc(hidden)]
+pub const EPOCH_DIGITS: &str = digits!(EPOCH);
+
+/// [`MINOR`] as text. For [`crate::export_plugin!`].
+#[doc(hidden)]
+pub const MINOR_DIGITS: &str = digits!(MINOR);
+
+const fn decimal_length(number: u32) -> usize {
+    let (mut rest, mut n) = (number / 10, 1);
+    while rest > 0 {
+        rest /= 10;
+        n += 1;
+    }
+    n
+}
+
+const fn decimal<const N: usize>(number: u32) -> [u8; N] {
+    let mut digits = [b'0'; N];
+    let (mut rest, mut at) = (number, N);
+    while at > 0 {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    digits
 }
 
 /// Number of bytes of some texts together. For [`crate::export_plugin!`].
@@ -132,6 +177,19 @@ pub const fn quoted<const N: usize>(text: &str) -> [u8; N] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_at_compile_time_are_decimal() {
+        assert_eq!(digits!(0), "0");
+        assert_eq!(digits!(9), "9");
+        assert_eq!(digits!(10), "10");
+        assert_eq!(digits!(4_294_967_295), "4294967295");
+    }
+
+    #[test]
+    fn the_entry_symbol_names_the_epoch() {
+        assert_eq!(crate::version::ENTRY_SYMBOL, format!("prony_plugin_root_v{EPOCH_DIGITS}"));
+    }
 
     #[test]
     fn quoting_at_compile_time_is_json() {

@@ -33,9 +33,9 @@ macro_rules! export_plugin {
             pub static ROOT: private::LibHeader = private::lib_header(construct);
 
             const PIECES: &[&str] = &[
-                "{\"schema\":1,\"name\":\"", ::core::env!("CARGO_PKG_NAME"),
+                "{\"schema\":", private::SCHEMA_DIGITS, ",\"name\":\"", ::core::env!("CARGO_PKG_NAME"),
                 "\",\"version\":\"", ::core::env!("CARGO_PKG_VERSION"),
-                "\",\"epoch\":1,\"minor\":0,\"min_host_minor\":",
+                "\",\"epoch\":", private::EPOCH_DIGITS, ",\"minor\":", private::MINOR_DIGITS, ",\"min_host_minor\":",
                 $crate::__first_or_zero!($($min)?),
                 ",\"rustc\":\"", $crate::version::RUSTC,
                 "\",\"target\":\"", $crate::version::TARGET,

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests")]
 
 use std::{
+    panic::{catch_unwind, AssertUnwindSafe},
     sync::{
         atomic::{AtomicBool, Ordering},
         mpsc, Arc,
@@ -400,4 +401,74 @@ fn a_service_lives_its_life_through_its_handle() {
     phase_started 1 at 42
     stop: 2s is too short
     "#);
+}
+
+/// A sink whose own code is broken.
+#[derive(Default)]
+struct Broken {
+    calls: u32,
+}
+
+impl ResponseSink for Broken {
+    fn text(&mut self, _kind: TextKind, _choice: u32, _text: &str) {
+        self.calls += 1;
+        panic!("the host's own fault");
+    }
+    fn usage(&mut self, _usage: &TokenUsage) {}
+    fn finish(&mut self, _choice: u32, _reason: &str) {}
+    fn error(&mut self, _code: Option<u32>, _kind: &str, _message: &str) {}
+    fn embedding(&mut self, _index: u32, _dimensions: u32) {}
+    fn ranking(&mut self, _index: u32, _score: f64) {}
+    fn media(&mut self, _kind: PartKind, _content_type: &str, _bytes: u64, _url: &str) {}
+    fn follow_up(&mut self, _path: &str, _after_ms: u64) {}
+    fn fact(&mut self, _name: &str, _value: &str) {}
+    fn done(&mut self) {}
+}
+
+#[test]
+fn a_panic_in_a_sink_goes_on_in_the_host_and_not_through_the_plugin() {
+    let mut parser = echo().parser().unwrap();
+    let mut sink = Broken::default();
+    let call = AssertUnwindSafe(|| parser.event("two", b"texts", &mut sink));
+    let payload = catch_unwind(call).unwrap_err();
+    assert_eq!(payload.downcast_ref(), Some(&"the host's own fault"));
+    assert_eq!(sink.calls, 1);
+    parser.event("", b"fine", &mut Script::default()).unwrap();
+}
+
+/// Services whose own code is broken.
+struct Rotten;
+
+impl HostServices for Rotten {
+    fn log_enabled(&self, _level: LogLevel, _target: &str) -> bool {
+        panic!("no log")
+    }
+    fn log(&self, _level: LogLevel, _target: &str, _text: &str) {
+        panic!("no log")
+    }
+    fn publish(&self, _message_type: &str, _payload: &[u8]) -> Result<(), PublishError> {
+        panic!("no bus")
+    }
+    fn now_ns(&self) -> u64 {
+        panic!("no clock")
+    }
+    fn run_facts(&self) -> String {
+        panic!("no facts")
+    }
+    fn request_stop(&self, _reason: &str) {
+        panic!("no stop")
+    }
+}
+
+#[test]
+fn a_panic_in_the_hosts_services_leaves_the_plugin_with_a_neutral_answer() {
+    let host = HostTable::leak(Rotten);
+    let mut service = ServiceInstance::create(service_table::<Parrot>("Parrot"), "{}", host).unwrap();
+    service.init().unwrap();
+    let message = PhaseStarted { index: 0, kind: PhaseKind::Warmup, at_ns: 7 }.encode().unwrap();
+    assert_eq!(
+        service.on_message(PhaseStarted::TYPE, &message).unwrap_err(),
+        PluginError::io("publish: the run is over")
+    );
+    service.stop(Duration::from_secs(2)).unwrap();
 }

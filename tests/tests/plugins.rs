@@ -76,8 +76,16 @@ fn a_library_cut_short_does_not_take_the_host_down() {
     "bad-contract",
     "is built for contract 2.3, and this host offers 1.0"
 )]
-#[case::another_layout("bad_layout:Chat", "bad-layout", "bad-layout 0.1.0")]
-#[case::no_such_type("bad_panics:NoSuchEndpoint", "bad-panics", "`PanickingEndpoint`")]
+#[case::another_layout(
+    "bad_layout:Chat",
+    "bad-layout",
+    "bad-layout 0.1.0 (contract 1.0, rustc 1.90.0) and this host (1.0, "
+)]
+#[case::no_such_type(
+    "bad_panics:NoSuchEndpoint",
+    "bad-panics",
+    "the manifest names the endpoint `NoSuchEndpoint`, and bad-panics 0.1.0 exports `PanickingEndpoint`"
+)]
 fn a_bad_library_is_refused_with_its_reason(#[case] class: &str, #[case] package: &str, #[case] found: &str) {
     let pack = mock_plugin("acme", class, package);
     let run = profile(&pack, &MockServer::start([])).run();
@@ -106,6 +114,49 @@ fn a_panic_fails_its_request_and_names_the_plugin() {
     let message = panics["error_details"]["message"].as_str().unwrap();
     assert!(message.contains("`acme`") && message.contains("told to panic in event"), "{message}");
     assert!(run.stdout.contains("`acme` panicked"), "{}", run.stdout);
+}
+
+#[rstest]
+fn a_panic_is_an_error_of_its_request_wherever_it_happens(
+    #[values("format", "parser", "event", "body", "end")] place: &str,
+) {
+    let pack = mock_plugin("acme", "bad_panics:PanickingEndpoint", "bad-panics");
+    let server = MockServer::start(["--tokens", "3"]);
+    let tool = Tool::new(["profile", "--model", "m", "--ui", "none", "--artifact-dir", "run"]);
+    tool.file("prompts.jsonl", format!("{{\"text\": \"panic in {place}\"}}\n"));
+    // Events are only there in a stream, and a whole body only without one.
+    let tool = if place == "event" { tool.arg("--streaming") } else { tool };
+    let run = tool
+        .args(["--url", server.url(), "--endpoint-type", "acme", "--request-count", "2", "--plugins"])
+        .arg(pack.path())
+        .args(["--input-file", "prompts.jsonl"])
+        .run();
+    run.ends_with(1);
+    let errors = run.summary()["error_summary"].as_array().unwrap().clone();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert_eq!(
+        (&errors[0]["error_details"]["type"], &errors[0]["count"]),
+        (&"plugin_panic".into(), &2.into())
+    );
+    let message = errors[0]["error_details"]["message"].as_str().unwrap();
+    assert!(message.contains(&format!("told to panic in {place}")), "{message}");
+}
+
+/// A library has one copy of its statics and one panic hook, however many of its types are in use.
+#[test]
+fn a_library_is_opened_once_for_all_its_types() {
+    let pack = mock_plugin("acme", "bad_panics:PanickingEndpoint", "bad-panics");
+    let both = format!(
+        "{}service:\n  shaky:\n    class: bad_panics:PanickingService\n    description: It panics.\n    \
+         metadata: {{required: false, auto_start: true}}\n",
+        manifest("bad_panics:PanickingEndpoint")
+    );
+    pack.manifest(&both);
+    let run = profile(&pack, &MockServer::start([])).env("PRONY_LOG", "prony=debug").run();
+    let summary = run.succeeds().summary();
+    assert_eq!(summary["services"].as_array().unwrap().iter().filter(|s| s["name"] == "shaky").count(), 1);
+    let opened = run.stderr.lines().filter(|line| line.contains("opened a library"));
+    assert_eq!(opened.filter(|line| line.contains("libbad_panics")).count(), 1, "{}", run.stderr);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! error texts. Each goes through here. A name decides whether its value is secret, because a value cannot: too much
 //! is hidden rather than too little.
 
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::RunConfig;
@@ -15,21 +16,36 @@ pub(crate) const REDACTED: &str = "<redacted>";
 ///
 /// Works on whole words, so that `max_tokens` and `X-Session-Affinity` are not taken for a token and a session key.
 pub(crate) fn is_sensitive(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
+    let name = lower_case_words(name);
     let words: Vec<&str> =
         name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty()).collect();
     words.iter().enumerate().any(|(at, word)| match *word {
         // Keys that say where something goes, not who may go there.
-        "key" => !matches!(
+        "key" | "keys" => !matches!(
             words.get(at.wrapping_sub(1)),
             Some(&("idempotency" | "cache" | "routing" | "affinity"))
         ),
-        "auth" | "jwt" | "bearer" | "signature" | "credential" | "credentials" => true,
+        "auth" | "jwt" | "bearer" | "sig" | "signature" | "credential" | "credentials" | "pwd"
+        | "passphrase" => true,
         _ => {
             ["authorization", "apikey", "token", "cookie"].iter().any(|end| word.ends_with(end))
                 || ["secret", "password", "passwd"].iter().any(|part| word.contains(part))
         }
     })
+}
+
+/// `subscriptionKey` as `subscription key`.
+fn lower_case_words(name: &str) -> String {
+    let mut words = String::with_capacity(name.len());
+    let mut previous = ' ';
+    for char in name.chars() {
+        if previous.is_ascii_lowercase() && char.is_ascii_uppercase() {
+            words.push(' ');
+        }
+        words.push(char.to_ascii_lowercase());
+        previous = char;
+    }
+    words
 }
 
 /// The configuration as the journal keeps it.
@@ -40,10 +56,13 @@ pub(crate) fn config(config: &RunConfig) -> RunConfig {
     for (name, value) in &mut target.headers {
         if is_sensitive(name) {
             REDACTED.clone_into(value);
+        } else if is_address(value) {
+            *value = url(value);
         }
     }
     object(&mut target.extra_inputs);
-    for address in target.urls.iter_mut().chain(&mut config.server_metrics.urls) {
+    let addresses = target.urls.iter_mut().chain(&mut target.custom_endpoint);
+    for address in addresses.chain(&mut config.server_metrics.urls) {
         *address = url(address);
     }
     config
@@ -51,43 +70,70 @@ pub(crate) fn config(config: &RunConfig) -> RunConfig {
 
 /// A command line that may be shown and kept, word by word.
 pub(crate) fn command_line<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    let mut previous = "";
+    // Some flags take several words.
+    let mut flag = "";
     let redacted = words.into_iter().map(|word| {
-        let flag = std::mem::replace(&mut previous, word);
-        command_word(flag, word)
+        let (own_flag, value) = split_flag(word);
+        if own_flag.is_empty() {
+            return flag_value(flag, word);
+        }
+        flag = own_flag.trim_end_matches('=');
+        if value.is_empty() { word.to_owned() } else { format!("{own_flag}{}", flag_value(flag, value)) }
     });
     redacted.collect()
 }
 
-fn command_word(previous: &str, word: &str) -> String {
-    if previous == "--api-key" {
-        return REDACTED.to_owned();
-    }
-    if let Some((flag, value)) = word.split_once('=').filter(|(flag, _)| flag.starts_with("--")) {
-        return format!("{flag}={}", command_word(flag, value));
-    }
-    if let Some(text) = json(word) {
-        return text;
-    }
-    if ["-u", "--url", "--server-metrics"].contains(&previous) || word.contains("://") {
-        return url(word);
-    }
-    pair(word)
+/// A word as its flag, with the `=` if there is one, and the value that is glued to it. Each may be empty.
+fn split_flag(word: &str) -> (&str, &str) {
+    let after_equals = word.find('=').map(|at| at + 1);
+    let end = match word.as_bytes() {
+        [b'-', b'-', ..] => after_equals.unwrap_or(word.len()),
+        [b'-', letter, rest @ ..] if letter.is_ascii_alphabetic() => 2 + usize::from(rest.starts_with(b"=")),
+        _ => 0,
+    };
+    word.split_at(end)
 }
 
-/// A JSON object with its secrets hidden; nothing for any other text.
+fn flag_value(flag: &str, value: &str) -> String {
+    if flag == "--api-key" {
+        return REDACTED.to_owned();
+    }
+    if let Some(text) = json(value) {
+        return text;
+    }
+    match flag {
+        "-u" | "--url" | "--server-metrics" => value.split(',').map(url).collect::<Vec<_>>().join(","),
+        "--custom-endpoint" => url(value),
+        _ if is_address(value) => url(value),
+        _ => pair(value),
+    }
+}
+
+/// A JSON object or array with its secrets hidden; nothing for any other text.
 fn json(text: &str) -> Option<String> {
-    let mut fields: Map<String, Value> = serde_json::from_str(text).ok()?;
-    object(&mut fields);
-    serde_json::to_string(&fields).ok()
+    let mut json: Value = serde_json::from_str(text).ok()?;
+    if !json.is_object() && !json.is_array() {
+        return None;
+    }
+    value(&mut json);
+    serde_json::to_string(&json).ok()
+}
+
+fn value(json: &mut Value) {
+    match json {
+        Value::Object(fields) => object(fields),
+        Value::Array(items) => items.iter_mut().for_each(value),
+        Value::String(text) if is_address(text) => *text = url(text),
+        _ => {}
+    }
 }
 
 fn object(fields: &mut Map<String, Value>) {
-    for (name, value) in fields {
-        match value {
-            Value::Object(inner) => object(inner),
-            _ if is_sensitive(name) => *value = REDACTED.into(),
-            _ => {}
+    for (name, field) in fields {
+        if is_sensitive(name) {
+            *field = REDACTED.into();
+        } else {
+            value(field);
         }
     }
 }
@@ -96,30 +142,48 @@ fn object(fields: &mut Map<String, Value>) {
 fn pair(text: &str) -> String {
     match text.split_once(':') {
         Some((name, _)) if is_sensitive(name) => format!("{name}:{REDACTED}"),
+        Some((name, value)) if is_address(value) => format!("{name}:{}", url(value)),
         _ => text.to_owned(),
     }
 }
 
+/// Whether a text begins like `http://`.
+fn is_address(text: &str) -> bool {
+    scheme_length(text) > 0
+}
+
+/// Bytes up to and with the `://` of a text that begins with a scheme (RFC 3986, section 3.1). An address may also
+/// stand inside a text.
+fn scheme_length(text: &str) -> usize {
+    let is_scheme = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    text.split_once("://")
+        .filter(|(name, _)| is_scheme(name.trim_start()))
+        .map_or(0, |(name, _)| name.len() + 3)
+}
+
 /// An address, well-formed or not, without its credentials and secret query parameters.
 pub(crate) fn url(text: &str) -> String {
-    let (scheme, rest) = text.split_at(text.find("://").map_or(0, |at| at + 3));
+    let (scheme, rest) = text.split_at(scheme_length(text));
     let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at(authority_end);
     let host = authority
         .rsplit_once('@')
         .map_or_else(|| authority.to_owned(), |(_, host)| format!("{REDACTED}@{host}"));
-    match rest.split_once('?') {
-        None => format!("{scheme}{host}{rest}"),
-        Some((path, query)) => {
-            let parameters: Vec<String> = query.split('&').map(parameter).collect();
-            format!("{scheme}{host}{path}?{}", parameters.join("&"))
-        }
-    }
+    let (path, query) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
+    let parameters: String = query.split_inclusive(['?', '&', '#']).map(parameter).collect();
+    format!("{scheme}{host}{path}{parameters}")
 }
 
+/// `name=value` and the separator behind it, if any.
 fn parameter(text: &str) -> String {
-    match text.split_once('=') {
-        Some((name, _)) if is_sensitive(name) => format!("{name}={REDACTED}"),
+    let (pair, separator) = text.split_at(text.find(['?', '&', '#']).unwrap_or(text.len()));
+    // Up to the last `=`, because `a=1;token=x` is one parameter to us and two to some servers.
+    match (pair.split_once('='), pair.rsplit_once('=')) {
+        (Some((shown, _)), Some((names, _)))
+            if is_sensitive(&percent_decode_str(names).decode_utf8_lossy()) =>
+        {
+            format!("{shown}={REDACTED}{separator}")
+        }
         _ => text.to_owned(),
     }
 }
@@ -148,7 +212,11 @@ mod tests {
             "db_password",
             "Ocp-Apim-Subscription-Key",
             "AccessToken",
-            "X-Signature"
+            "X-Signature",
+            "subscriptionKey",
+            "api_keys",
+            "sig",
+            "pwd"
         )]
         name: &str,
     ) {
@@ -167,6 +235,8 @@ mod tests {
             "User-Agent",
             "Idempotency-Key",
             "prompt_cache_key",
+            "promptCacheKey",
+            "maxTokens",
             "X-Author",
             "monkey",
             "temperature",
@@ -188,9 +258,40 @@ mod tests {
     #[case("--url=u:p@h:1", "--url=<redacted>@h:1")]
     #[case("-u u:p@h:1", "-u <redacted>@h:1")]
     #[case("-uhttp://u:p@h", "-uhttp://<redacted>@h")]
+    #[case("-uu:p@h:1", "-u<redacted>@h:1")]
+    #[case("-u=http://u:p@h", "-u=http://<redacted>@h")]
+    #[case("--url http://a:1,http://u:p@h:1", "--url http://a:1,http://<redacted>@h:1")]
+    #[case("--url a:1 u:p@h:1", "--url a:1 <redacted>@h:1")]
+    #[case("-Hauth:x", "-Hauth:<redacted>")]
+    #[case("-H Referer:https://u:p@h/?sig=s", "-H Referer:https://<redacted>@h/?sig=<redacted>")]
+    #[case("-H Cookie:next=https://x/;session=s", "-H Cookie:<redacted>")]
+    #[case("--custom-endpoint /v1/x?key=k&a=1", "--custom-endpoint /v1/x?key=<redacted>&a=1")]
+    #[case(
+        "--custom-endpoint=/v1/x?next=http://y/&key=k",
+        "--custom-endpoint=/v1/x?next=http://y/&key=<redacted>"
+    )]
+    #[case(
+        "--server-metrics h:1/m?a=1&api%5Fkey=k h:2?token=t",
+        "--server-metrics h:1/m?a=1&api%5Fkey=<redacted> h:2?token=<redacted>"
+    )]
+    #[case(
+        "--url http://h/?a=1;token=t#access_token=t",
+        "--url http://h/?a=<redacted>#access_token=<redacted>"
+    )]
+    #[case(
+        r#"--extra-inputs {"tools":[{"api_key":"k","n":1}],"credentials":{"user":"u"},"image":"http://u:p@h"}"#,
+        r#"--extra-inputs {"tools":[{"api_key":"<redacted>","n":1}],"credentials":"<redacted>","image":"http://<redacted>@h"}"#
+    )]
     #[case("--extra-inputs max_tokens:5 api_key:k", "--extra-inputs max_tokens:5 api_key:<redacted>")]
     #[case("--isl 5 --url localhost:8000", "--isl 5 --url localhost:8000")]
     fn a_command_line_is_shown_without_secrets(#[case] typed: &str, #[case] shown: &str) {
         assert_eq!(command_line(typed.split(' ')).join(" "), shown);
+    }
+
+    #[test]
+    fn a_header_with_spaces_and_an_address_is_still_a_header() {
+        let words = ["-H", "Cookie: next=https://x/; session=s", "--header", "Referer: https://u:p@h/"];
+        let shown = ["-H", "Cookie:<redacted>", "--header", "Referer: https://<redacted>@h/"];
+        assert_eq!(command_line(words), shown);
     }
 }

@@ -434,14 +434,14 @@ mod tests {
 
     #[test]
     fn the_journal_gets_no_secrets() {
-        let line = "-m m -u u:pw@h/v1?token=tk --api-key= -H X-Api-Key:hk -H X-Team:a \
+        let line = "-m m -u u:pw@h/v1?token=tk --api-key= -H X-Api-Key:hk -H X-Team:a -H Link:http://u:pw@h --custom-endpoint /v1?key=ck \
                     --extra-inputs secret:xs n:1 --server-metrics http://u:pw@h:2";
         let mut config = resolved(line).config;
         config.target.api_key = Some("ak".to_owned());
         let journalled = redact::config(&config);
         assert_eq!(journalled.target.api_key, None);
         let text = serde_json::to_string(&journalled).unwrap();
-        for secret in ["dTpwdw==", "tk\"", "hk", "xs", "pw"] {
+        for secret in ["dTpwdw==", "tk\"", "hk", "xs", "pw", "ck"] {
             assert!(!text.contains(secret), "{secret} is in {text}");
         }
         assert!(text.contains(r#"["X-Team","a"]"#), "{text}");

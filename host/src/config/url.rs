@@ -1,7 +1,7 @@
 //! Addresses: a base URL as typed becomes one that requests can be built on.
 //!
-//! [`parse_base`] and [`parse_metrics_page`] check what the user typed, [`url_for`] joins a base and a dialect's path, [`metrics_url`] guesses
-//! where the same server publishes its metrics. Nothing here connects to anything.
+//! [`parse_base`] and [`parse_metrics_page`] check what the user typed, [`url_for`] joins a base and a dialect's path,
+//! [`metrics_url`] guesses where the same server publishes its metrics. Nothing here connects to anything.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use percent_encoding::percent_decode_str;

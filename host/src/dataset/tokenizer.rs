@@ -23,6 +23,11 @@ const BUILTIN_FINGERPRINT: &str = "446a9538cb6c348e3516120d7c08b09f57c36495e2acf
 /// a run.
 const PROBE: &str = "The 7 naïve 漢字, \u{1f980} Ωqzjx\n";
 
+/// White space in a row beyond which a text is cut, in characters. The engines' pattern matcher remembers every
+/// character of such a run, and gives up (the built-in engine panics) before it has remembered a million. Texts of
+/// people and programs stay far below.
+const LONGEST_BLANK: usize = 10_000;
+
 /// Counts tokens. May be shared by any number of threads.
 pub(crate) struct Tokenizer {
     name: String,
@@ -168,19 +173,31 @@ impl Tokenizer {
     }
 
     /// Tokens of a text.
+    ///
+    /// A text with more than 10,000 characters of white space in a row is cut there: its count may be off by a token at
+    /// each cut.
     pub(crate) fn count(&self, text: &str) -> usize {
+        let pieces = pieces(text);
         match &self.engine {
-            Engine::Builtin => tiktoken_rs::o200k_base_singleton().count_ordinary(text),
-            Engine::Local(tokenizer) => encoding(tokenizer, text).map_or(0, |encoding| encoding.len()),
+            Engine::Builtin => {
+                pieces.map(|piece| tiktoken_rs::o200k_base_singleton().count_ordinary(piece)).sum()
+            }
+            Engine::Local(tokenizer) => {
+                pieces.filter_map(|piece| Some(encoding(tokenizer, piece)?.len())).sum()
+            }
         }
     }
 
-    /// The ids of a text's tokens.
+    /// The ids of a text's tokens: as many as [`Tokenizer::count`] says.
     pub(crate) fn encode(&self, text: &str) -> Vec<u32> {
+        let pieces = pieces(text);
         match &self.engine {
-            Engine::Builtin => tiktoken_rs::o200k_base_singleton().encode_ordinary(text),
+            Engine::Builtin => {
+                pieces.flat_map(|piece| tiktoken_rs::o200k_base_singleton().encode_ordinary(piece)).collect()
+            }
             Engine::Local(tokenizer) => {
-                encoding(tokenizer, text).map_or_else(Vec::new, |encoding| encoding.get_ids().to_vec())
+                let encodings = pieces.filter_map(|piece| encoding(tokenizer, piece));
+                encodings.flat_map(|encoding| encoding.get_ids().to_vec()).collect()
             }
         }
     }
@@ -224,6 +241,35 @@ fn hexadecimal(bytes: &[u8]) -> String {
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
+/// A text in pieces, none with more than [`LONGEST_BLANK`] characters of white space in a row. Nearly always one piece.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let (piece, tail) = rest?.split_at(first_cut(rest?));
+        rest = (!tail.is_empty()).then_some(tail);
+        Some(piece)
+    })
+}
+
+/// Where the first piece of a text ends.
+fn first_cut(text: &str) -> usize {
+    // Too short to be cut: no need to look.
+    if text.len() <= LONGEST_BLANK {
+        return text.len();
+    }
+    let mut blank = 0;
+    for (at, char) in text.char_indices() {
+        if !char.is_whitespace() {
+            blank = 0;
+        } else if blank == LONGEST_BLANK {
+            return at;
+        } else {
+            blank += 1;
+        }
+    }
+    text.len()
+}
+
 /// Encodes a text. After the probe a failure is out of the ordinary: the text then counts nothing, and the log says so.
 fn encoding(tokenizer: &tokenizers::Tokenizer, text: &str) -> Option<tokenizers::Encoding> {
     tokenizer
@@ -257,7 +303,7 @@ mod tests {
     use sha2::{Digest, Sha256};
     use tempfile::TempDir;
 
-    use super::{Tokenizer, hexadecimal};
+    use super::{LONGEST_BLANK, Tokenizer, hexadecimal, pieces};
     use crate::config::TokenizerChoice;
 
     fn builtin() -> Tokenizer {
@@ -327,6 +373,27 @@ mod tests {
     #[case::local(local(fixture()))]
     fn ids_that_do_not_exist_are_no_text(#[case] tokenizer: Tokenizer) {
         assert_eq!(tokenizer.decode(&[u32::MAX]), "");
+    }
+
+    #[rstest]
+    #[case::spaces(builtin(), " ".repeat(2_000_000))]
+    #[case::newlines(builtin(), "\n".repeat(2_000_000))]
+    #[case::mixed(builtin(), " \t\n\r\u{3000}".repeat(400_000))]
+    #[case::between_words(builtin(), format!("one{}two{0}three", " ".repeat(1_000_000)))]
+    #[case::local(local(fixture()), format!("one{}two", " ".repeat(1_000_000)))]
+    fn endless_white_space_is_counted(#[case] tokenizer: Tokenizer, #[case] text: String) {
+        let ids = tokenizer.encode(&text);
+        assert_eq!(tokenizer.count(&text), ids.len());
+        assert_eq!(tokenizer.decode(&ids), text);
+    }
+
+    #[test]
+    fn only_endless_white_space_is_cut() {
+        let blank = " ".repeat(LONGEST_BLANK);
+        let text = format!("a{blank}b{blank}{blank}\u{3000}c");
+        let cut: Vec<&str> = pieces(&text).collect();
+        assert_eq!(cut, [format!("a{blank}b{blank}"), blank, "\u{3000}c".to_owned()]);
+        assert_eq!(pieces("").collect::<Vec<_>>(), [""]);
     }
 
     #[test]

@@ -135,6 +135,12 @@ pub(crate) enum Fault {
     /// The system's linker refuses.
     #[error("the system cannot open it: {0}")]
     Open(String),
+    /// The manifest demands a hash, and only the file itself could be opened, which may have changed since.
+    #[error("the manifest demands `integrity`, and the system cannot open a sealed copy of it: {0}")]
+    Unsealed(String),
+    /// Somebody wrote to the file between the check and the opening.
+    #[error("its file changed while it was being opened")]
+    Changed,
     /// The descriptor promises what the library does not have.
     #[error("it does not export the symbol `{0}`")]
     NoEntrySymbol(&'static str),
@@ -196,11 +202,17 @@ impl Fault {
             Self::Integrity { .. } => {
                 "install the file that the manifest was made for; if you changed it on purpose, correct `integrity`".to_owned()
             }
+            Self::Unsealed(_) => {
+                "`ldd` on the file lists what it needs; if the system forbids to run code in memory files \
+                 (`vm.memfd_noexec`), allow it or remove `integrity`"
+                    .to_owned()
+            }
+            Self::Changed => "wait until its installation is over, and run again".to_owned(),
             Self::Open(_) => "`ldd` on the file lists what it needs".to_owned(),
             Self::Header { .. } | Self::Layout { .. } => {
                 format!("rebuild it with an unmodified prony-plugin-api {EPOCH}.x")
             }
-            Self::Root { .. } => "ask its author; RUST_LOG=debug shows what it logs".to_owned(),
+            Self::Root { .. } => "ask its author; PRONY_LOG=debug shows what it logs".to_owned(),
         }
     }
 }

@@ -41,12 +41,12 @@ const RTLD_NODELETE: c_int = if cfg!(target_vendor = "apple") {
     0
 };
 
-/// Opens a library and runs its start.
-pub(super) fn open(path: &Path, checked: &Checked) -> Result<PluginRoot, Fault> {
+/// Opens a library and runs its start. If it is `pinned`, nothing but the checked bytes will do.
+pub(super) fn open(path: &Path, checked: &Checked, pinned: bool) -> Result<PluginRoot, Fault> {
     let facts = &checked.facts;
     warn_of_a_debug_build(path, facts);
     // Never closed, refused or not: its initialisers have run, and may have started what cannot be stopped.
-    let library = ManuallyDrop::new(map(path, &checked.bytes)?);
+    let library = ManuallyDrop::new(map(path, &checked.bytes, pinned)?);
     let header = header(&library, facts)?;
     check_layout(header, facts)?;
     // SAFETY: both sides' layouts of the root module, and of all that hangs off it, were just compared.
@@ -63,16 +63,26 @@ fn warn_of_a_debug_build(path: &Path, facts: &Facts) {
     }
 }
 
-/// Maps the checked bytes, or the file itself where sealed copies cannot be mapped.
-fn map(path: &Path, bytes: &[u8]) -> Result<Library, Fault> {
-    if let Ok(copy) = SealedCopy::of(bytes)
-        && let Ok(library) = dlopen(&copy.path())
-    {
-        copy.keep();
-        return Ok(library);
+/// Maps the checked bytes, or the file itself where sealed copies cannot be mapped and the file is still the same.
+fn map(path: &Path, bytes: &[u8], pinned: bool) -> Result<Library, Fault> {
+    match map_sealed(bytes) {
+        Ok(library) => return Ok(library),
+        // Where there are no sealed copies at all, the comparison below has to do.
+        Err(reason) if pinned && cfg!(target_os = "linux") => return Err(Fault::Unsealed(reason)),
+        Err(_) => {}
     }
-    // Either the system forbids it, or the library itself is at fault: then this error names its file.
+    if std::fs::read(path).map_err(Fault::Unreadable)? != bytes {
+        return Err(Fault::Changed);
+    }
+    // Either the system forbids sealed copies, or the library itself is at fault: then this error names its file.
     dlopen(path).map_err(|error| Fault::Open(chain(&error)))
+}
+
+fn map_sealed(bytes: &[u8]) -> Result<Library, String> {
+    let copy = SealedCopy::of(bytes).map_err(|error| error.to_string())?;
+    let library = dlopen(&copy.path()).map_err(|error| chain(&error))?;
+    copy.keep();
+    Ok(library)
 }
 
 fn dlopen(path: &Path) -> Result<Library, libloading::Error> {
@@ -272,7 +282,7 @@ mod tests {
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
         let mut mapped = maps.lines().filter_map(|line| line.find('/').map(|start| &line[start..]));
         let path = Path::new(mapped.find(|path| path.contains("libgcc_s")).unwrap());
-        let fault = open(path, &checked(std::fs::read(path).unwrap())).unwrap_err();
+        let fault = open(path, &checked(std::fs::read(path).unwrap()), true).unwrap_err();
         assert_eq!(fault.to_string(), "it does not export the symbol `prony_plugin_root_v1`");
     }
 
@@ -283,8 +293,20 @@ mod tests {
         let path = dir.path().join("libacme.so");
         let bytes = super::super::testing::library(b"{}");
         std::fs::write(&path, &bytes).unwrap();
-        let fault = open(&path, &checked(bytes)).unwrap_err().to_string();
+        let fault = open(&path, &checked(bytes), false).unwrap_err().to_string();
         assert!(fault.starts_with("the system cannot open it: "), "{fault}");
         assert!(fault.contains("libacme.so"), "{fault}");
+    }
+
+    #[test]
+    #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+    fn a_file_is_not_opened_in_place_of_its_sealed_copy_if_it_may_be_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("libacme.so");
+        let checked = checked(super::super::testing::library(b"{}"));
+        std::fs::write(&path, &checked.bytes).unwrap();
+        assert!(matches!(open(&path, &checked, true), Err(Fault::Unsealed(_))));
+        std::fs::write(&path, "another one").unwrap();
+        assert!(matches!(open(&path, &checked, false), Err(Fault::Changed)));
     }
 }

@@ -1,4 +1,4 @@
-//! Carries a plugin's log lines into the host's `tracing`, under the plugin's name: `RUST_LOG=endpoint_openai=debug`
+//! Carries a plugin's log lines into the host's `tracing`, under the plugin's name: `PRONY_LOG=endpoint_openai=debug`
 //! shows one plugin's.
 //!
 //! The macros of `tracing` want targets that are known when they are compiled, so the call sites are made here.
@@ -30,7 +30,7 @@ pub(crate) struct PluginLog {
 impl PluginLog {
     /// Makes the log of a plugin. Leaks a little: `tracing` keeps call sites for ever.
     pub(crate) fn new(plugin: &str) -> Self {
-        // As Rust spells a crate, because that is what users of `RUST_LOG` write.
+        // As Rust spells a crate, because that is what users of `PRONY_LOG` write.
         let target: &'static str = plugin.replace('-', "_").leak();
         let levels = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
         Self { target, sites: levels.map(|level| Site::leak(target, level)) }

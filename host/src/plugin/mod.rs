@@ -26,8 +26,6 @@ mod loader;
 mod log;
 mod manifest;
 mod object_file;
-#[cfg(test)]
-mod real_libraries;
 mod registry;
 mod sealed;
 #[cfg(test)]

@@ -296,6 +296,7 @@ mod tests {
         fn new(options: &str) -> prony_plugin_api::Result<Self> {
             match options {
                 "{}" => Ok(Self),
+                r#"{"panic":true}"# => panic!("too much"),
                 _ => Err(prony_plugin_api::PluginError::config("read `mood`: it is bad").hint("be glad")),
             }
         }
@@ -494,6 +495,15 @@ mod tests {
         }
         assert_eq!(registry.endpoint("chat").unwrap().metadata.endpoint_path.as_deref(), Some("/v1/talk"));
         registry.endpoint("brand_new").unwrap_err();
+    }
+
+    #[test]
+    fn a_panic_in_new_is_the_plugins_fault_and_not_the_users() {
+        let (world, registry) = World::with(&[("bin", &chat(0))]);
+        let _mock = mock_plugin(&registry, "chat", fake());
+        let error = registry.load_endpoint("chat", r#"{"panic":true}"#).unwrap_err();
+        assert!(!error.is_usage());
+        assert!(world.lines(&error).starts_with("start the endpoint `chat`\npanic: too much\n"));
     }
 
     #[test]

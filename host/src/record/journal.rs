@@ -44,6 +44,12 @@ pub(crate) enum JournalError {
     /// A frame that cannot be encoded: our bug.
     #[error("encode a frame for the journal")]
     Encode(#[from] rmp_serde::encode::Error),
+    /// A frame that no reader would accept. Nothing of it was written: the journal can be written further.
+    #[error("write a frame of {bytes} bytes to the journal: the largest has {MAX_FRAME_BYTES}")]
+    TooLarge {
+        /// Size of the encoded frame.
+        bytes: usize,
+    },
     /// There is no journal.
     #[error("open the journal `{}`", .path.display())]
     Open {
@@ -82,10 +88,19 @@ impl Writer {
     }
 
     /// Appends one frame. It is safe from `kill -9` after the next [`Writer::flush`].
+    ///
+    /// # Errors
+    /// After [`JournalError::TooLarge`] and [`JournalError::Encode`] the journal is as it was, and more can be appended.
     pub(crate) fn append(&mut self, frame: &Frame) -> Result<(), JournalError> {
+        self.append_within(MAX_FRAME_BYTES, frame)
+    }
+
+    fn append_within(&mut self, largest: u32, frame: &Frame) -> Result<(), JournalError> {
         self.payload.clear();
         rmp_serde::encode::write_named(&mut self.payload, frame)?;
-        let length = u32::try_from(self.payload.len()).unwrap_or(u32::MAX);
+        let bytes = self.payload.len();
+        let length = u32::try_from(bytes).ok().filter(|length| *length <= largest);
+        let length = length.ok_or(JournalError::TooLarge { bytes })?;
         let crc = crc32fast::hash(&self.payload);
         let write = |file: &mut BufWriter<File>, payload: &[u8]| -> io::Result<()> {
             file.write_all(&length.to_le_bytes())?;
@@ -237,6 +252,22 @@ mod tests {
         let mut reader = Reader::open(dir.path()).unwrap();
         assert_eq!(reader.by_ref().count(), frames().len() - 1);
         assert!(reader.damaged());
+    }
+
+    #[test]
+    fn a_frame_that_is_too_large_is_refused_and_the_journal_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = Writer::create(dir.path()).unwrap();
+        let [first, .., last] = &frames()[..] else { unreachable!("there are several") };
+        writer.append(first).unwrap();
+        let large = Frame::Message { service: "s".into(), message_type: "t".into(), payload: vec![0; 1000] };
+        let refused = writer.append_within(1000, &large);
+        assert!(matches!(refused, Err(JournalError::TooLarge { bytes: 1001.. })), "{refused:?}");
+        writer.append(last).unwrap();
+        writer.flush().unwrap();
+        let mut reader = Reader::open(dir.path()).unwrap();
+        assert_eq!(reader.by_ref().collect::<Vec<_>>(), [first.clone(), last.clone()]);
+        assert!(!reader.damaged());
     }
 
     #[test]

@@ -22,7 +22,9 @@ impl Artifact {
     pub(crate) fn create(dir: &Path, name: &str) -> Result<Self, ReportError> {
         let path = dir.join(name);
         let temporary = dir.join(format!(".{name}.tmp"));
-        match File::create(&temporary) {
+        // Left by a run that was killed, or put there by somebody else who may write here: a link to another file.
+        fs::remove_file(&temporary).ok();
+        match File::create_new(&temporary) {
             Ok(file) => Ok(Self { path, temporary, file: BufWriter::new(file), committed: false }),
             Err(source) => Err(ReportError::Write { path, source }),
         }
@@ -81,6 +83,19 @@ mod tests {
         let path = write(dir.path(), "a.json", |out| out.write_all(b"new")).unwrap();
         assert_eq!(fs::read_to_string(path).unwrap(), "new");
         assert_eq!(names(dir.path()), ["a.json"]);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_planted_link_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let precious = dir.path().join("precious");
+        fs::write(&precious, "mine").unwrap();
+        std::os::unix::fs::symlink(&precious, dir.path().join(".a.json.tmp")).unwrap();
+        let path = write(dir.path(), "a.json", |out| out.write_all(b"new")).unwrap();
+        assert_eq!(fs::read_to_string(precious).unwrap(), "mine");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert!(path.symlink_metadata().unwrap().is_file());
     }
 
     #[test]

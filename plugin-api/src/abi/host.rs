@@ -2,9 +2,19 @@
 //!
 //! The host implements [`RequestSink`], [`ResponseSink`] and [`HostServices`] in safe code; this module lends them to
 //! the plugin for the length of a call (or, for [`HostServices`], for the life of the process).
+//!
+//! A panic of the host's own code must not cross the plugin's frames. In a sink it is kept: the sink is not called any
+//! more, and the panic goes on in the host as soon as the plugin has returned. In [`HostServices`], which plugins call
+//! from threads of their own, it ends there: the host's panic hook has told of it, and the plugin gets the neutral
+//! answer (`false`, `Closed`, 0 or `{}`).
 #![expect(unsafe_code, reason = "sealed: turns context pointers back into the host's types")]
 
-use std::{fmt, sync::Arc};
+use std::{
+    any::Any,
+    fmt,
+    panic::{catch_unwind, resume_unwind, AssertUnwindSafe},
+    sync::Arc,
+};
 
 use abi_stable::{
     prefix_type::WithMetadata,
@@ -12,9 +22,9 @@ use abi_stable::{
 };
 
 use super::{
-    convert::from_abi, Context, EndpointVt_Ref, EventOut, EventVt, EventVt_Ref, Host, HostVt, HostVt_Ref,
-    Instance, MessageView, PartView, PluginModule_Ref, RequestOut, RequestVt, RequestVt_Ref, ServiceVt_Ref,
-    TurnView, Usage,
+    convert::from_abi, AbiResult, Context, EndpointVt_Ref, EventOut, EventVt, EventVt_Ref, Host, HostVt,
+    HostVt_Ref, Instance, MessageView, PartView, PluginModule_Ref, RequestOut, RequestVt, RequestVt_Ref,
+    ServiceVt_Ref, TurnView, Usage,
 };
 use crate::{
     endpoint::{PartKind, TextKind, TokenUsage},
@@ -99,15 +109,36 @@ pub trait HostServices: Send + Sync + 'static {
     fn request_stop(&self, reason: &str);
 }
 
-/// # Safety
-/// `context` was made from a `&mut T` that is alive and unused elsewhere for the length of the call.
-unsafe fn lent<'a, T>(context: Context) -> &'a mut T {
-    // SAFETY: the caller's obligation.
-    unsafe { &mut *context.0.cast::<T>() }
+/// A sink in the plugin's hands.
+struct Lent<'a, T> {
+    sink: &'a mut T,
+    panic: Option<Box<dyn Any + Send>>,
 }
 
-fn lend<T>(value: &mut T) -> Context {
-    Context(std::ptr::from_mut(value).cast())
+impl<T> Lent<'_, T> {
+    fn call(&mut self, body: impl FnOnce(&mut T)) {
+        if self.panic.is_none() {
+            let sink = &mut *self.sink;
+            self.panic = catch_unwind(AssertUnwindSafe(|| body(sink))).err();
+        }
+    }
+}
+
+/// # Safety
+/// `context` was made by [`lend`] with the same `T`, whose call is under way.
+unsafe fn lent<'a, T>(context: Context) -> &'a mut Lent<'a, T> {
+    // SAFETY: the caller's obligation.
+    unsafe { &mut *context.0.cast::<Lent<'a, T>>() }
+}
+
+/// Lends `sink` to the plugin for the length of `call`.
+fn lend<T>(sink: &mut T, call: impl FnOnce(Context) -> AbiResult<()>) -> Result<()> {
+    let mut lent = Lent { sink, panic: None };
+    let result = from_abi(call(Context(std::ptr::from_mut(&mut lent).cast())));
+    match lent.panic {
+        Some(panic) => resume_unwind(panic),
+        None => result,
+    }
 }
 
 /// Gives the tables of a sink type a place to live; one constant per type and no allocation.
@@ -118,8 +149,7 @@ macro_rules! lent_fn {
     (|$sink:ident: $t:ident $(, $arg:ident: $ty:ty)*| $body:expr) => {{
         extern "C" fn call<$t: Sink>(context: Context $(, $arg: $ty)*) {
             // SAFETY: this function only stands in a table that is handed out together with a lent `$t`.
-            let $sink = unsafe { lent::<$t>(context) };
-            $body
+            unsafe { lent::<$t>(context) }.call(|$sink| $body);
         }
         call::<$t>
     }};
@@ -223,8 +253,8 @@ impl EndpointInstance {
             extra_json: extra_json.into(),
             facts_json: "{}".into(),
         };
-        let out = RequestOut { context: lend(out), vt: Table::<S>::REQUEST_VT };
-        from_abi((self.vt.format())(self.instance, &view, out))
+        let vt = Table::<S>::REQUEST_VT;
+        lend(out, |context| (self.vt.format())(self.instance, &view, RequestOut { context, vt }))
     }
 
     /// Makes the parser of one response.
@@ -269,8 +299,8 @@ impl ParserInstance {
     /// # Errors
     /// What the author's `event` returned, or its panic.
     pub fn event<S: ResponseSink>(&mut self, name: &str, data: &[u8], out: &mut S) -> Result<()> {
-        let out = EventOut { context: lend(out), vt: Table::<S>::EVENT_VT };
-        from_abi((self.endpoint.vt.parser_event())(self.instance, name.into(), data.into(), out))
+        let (call, vt) = (self.endpoint.vt.parser_event(), Table::<S>::EVENT_VT);
+        lend(out, |context| call(self.instance, name.into(), data.into(), EventOut { context, vt }))
     }
 
     /// Hands over a whole answer.
@@ -278,8 +308,8 @@ impl ParserInstance {
     /// # Errors
     /// What the author's `body` returned, or its panic.
     pub fn body<S: ResponseSink>(&mut self, status: u32, body: &[u8], out: &mut S) -> Result<()> {
-        let out = EventOut { context: lend(out), vt: Table::<S>::EVENT_VT };
-        from_abi((self.endpoint.vt.parser_body())(self.instance, status, body.into(), out))
+        let (call, vt) = (self.endpoint.vt.parser_body(), Table::<S>::EVENT_VT);
+        lend(out, |context| call(self.instance, status, body.into(), EventOut { context, vt }))
     }
 
     /// Says that the answer ended.
@@ -287,8 +317,8 @@ impl ParserInstance {
     /// # Errors
     /// What the author's `end` returned, or its panic.
     pub fn end<S: ResponseSink>(&mut self, out: &mut S) -> Result<()> {
-        let out = EventOut { context: lend(out), vt: Table::<S>::EVENT_VT };
-        from_abi((self.endpoint.vt.parser_end())(self.instance, out))
+        let (call, vt) = (self.endpoint.vt.parser_end(), Table::<S>::EVENT_VT);
+        lend(out, |context| call(self.instance, EventOut { context, vt }))
     }
 }
 
@@ -387,11 +417,18 @@ impl fmt::Debug for HostTable {
     }
 }
 
+/// Asks the host's services; a panic in them leaves the plugin with `neutral`.
+///
 /// # Safety
 /// `context` is the leaked `T` of [`HostTable::leak`].
-unsafe fn leaked<T>(context: Context) -> &'static T {
+unsafe fn ask<T: HostServices, R>(context: Context, neutral: R, question: impl FnOnce(&T) -> R) -> R {
     // SAFETY: the caller's obligation; a leaked value lives for ever.
-    unsafe { &*context.0.cast::<T>() }
+    let services = unsafe { &*context.0.cast::<T>() };
+    catch_unwind(AssertUnwindSafe(|| question(services))).unwrap_or_else(|payload| {
+        // Its own drop may panic as well, outside of any guard.
+        std::mem::forget(payload);
+        neutral
+    })
 }
 
 fn level(number: u32) -> LogLevel {
@@ -406,12 +443,12 @@ fn level(number: u32) -> LogLevel {
 
 extern "C" fn host_log_enabled<T: HostServices>(context: Context, number: u32, target: RStr<'_>) -> bool {
     // SAFETY: this function only stands in a table made by `HostTable::leak::<T>`.
-    unsafe { leaked::<T>(context) }.log_enabled(level(number), target.as_str())
+    unsafe { ask::<T, _>(context, false, |host| host.log_enabled(level(number), target.as_str())) }
 }
 
 extern "C" fn host_log<T: HostServices>(context: Context, number: u32, target: RStr<'_>, text: RStr<'_>) {
     // SAFETY: this function only stands in a table made by `HostTable::leak::<T>`.
-    unsafe { leaked::<T>(context) }.log(level(number), target.as_str(), text.as_str());
+    unsafe { ask::<T, _>(context, (), |host| host.log(level(number), target.as_str(), text.as_str())) }
 }
 
 extern "C" fn host_publish<T: HostServices>(
@@ -420,7 +457,12 @@ extern "C" fn host_publish<T: HostServices>(
     payload: RSlice<'_, u8>,
 ) -> u32 {
     // SAFETY: this function only stands in a table made by `HostTable::leak::<T>`.
-    match unsafe { leaked::<T>(context) }.publish(message_type.as_str(), payload.as_slice()) {
+    let taken = unsafe {
+        ask::<T, _>(context, Err(PublishError::Closed), |host| {
+            host.publish(message_type.as_str(), payload.as_slice())
+        })
+    };
+    match taken {
         Ok(()) => 0,
         Err(PublishError::Full) => 1,
         Err(PublishError::Closed) => 2,
@@ -429,17 +471,17 @@ extern "C" fn host_publish<T: HostServices>(
 
 extern "C" fn host_now_ns<T: HostServices>(context: Context) -> u64 {
     // SAFETY: this function only stands in a table made by `HostTable::leak::<T>`.
-    unsafe { leaked::<T>(context) }.now_ns()
+    unsafe { ask::<T, _>(context, 0, T::now_ns) }
 }
 
 extern "C" fn host_run_facts<T: HostServices>(context: Context) -> RString {
     // SAFETY: this function only stands in a table made by `HostTable::leak::<T>`.
-    unsafe { leaked::<T>(context) }.run_facts().into()
+    unsafe { ask::<T, _>(context, "{}".into(), |host| host.run_facts().into()) }
 }
 
 extern "C" fn host_request_stop<T: HostServices>(context: Context, reason: RStr<'_>) {
     // SAFETY: this function only stands in a table made by `HostTable::leak::<T>`.
-    unsafe { leaked::<T>(context) }.request_stop(reason.as_str());
+    unsafe { ask::<T, _>(context, (), |host| host.request_stop(reason.as_str())) }
 }
 
 impl<T: HostServices> Table<T> {
