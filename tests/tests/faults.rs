@@ -1,6 +1,6 @@
 //! Servers that fail: every failure is an error, in a row of its own, and improves no number.
 
-use prony_tests::{MockServer, Tool, eventually};
+use prony_tests::{MockServer, Tool, eventually, wire::Replay};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -87,6 +87,68 @@ fn a_run_without_any_success_still_writes_everything() {
     assert_eq!(run.records().len(), 6);
     assert!(run.artifact("profile_export_prony.csv").exists());
     assert!(run.stdout.contains("503"), "{}", run.stdout);
+}
+
+/// Who throws the report away must hear of a failure all the same.
+#[test]
+fn a_failed_run_says_why_on_standard_error() {
+    let server = MockServer::start(["--error-every", "1", "--error-status", "503"]);
+    let run = Tool::profile(&server).args(["--request-count", "3"]).run();
+    run.ends_with(1);
+    let lines: Vec<&str> = run.stderr.lines().collect();
+    assert_eq!(lines[0], "error: failed to measure anything: no request succeeded", "{}", run.stderr);
+    assert!(lines[1].starts_with("cause: 3 requests ended with http_status"), "{}", run.stderr);
+}
+
+#[test]
+fn a_run_that_failed_in_part_warns() {
+    let server = MockServer::start(["--error-every", "2"]);
+    let run = Tool::profile(&server).args(["--request-count", "4"]).run();
+    run.succeeds();
+    assert_eq!(run.stderr, "warning: 2 of 4 requests failed\n");
+    assert!(run.stdout.contains("2 of 4 requests failed (50.0 %)"), "{}", run.stdout);
+}
+
+/// A server's answer, whatever it says.
+fn answer(status: &str, media: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!("HTTP/1.1 {status}\r\nContent-Type: {media}\r\nContent-Length: {length}\r\n\r\n{body}")
+        .into_bytes()
+}
+
+#[test]
+fn a_secret_that_a_server_repeats_is_masked() {
+    let body = r#"{"error": {"message": "Incorrect API key provided: sk-hush-hush"}}"#;
+    let server = Replay::start(answer("401 Unauthorized", "application/json", body), 1);
+    let run = Tool::profile_at(&server.url())
+        .args(["--request-count", "1", "--no-server-metrics", "--api-key", "sk-hush-hush"])
+        .run();
+    run.ends_with(1);
+    let message = run.summary()["error_summary"][0]["error_details"]["message"].to_string();
+    assert!(message.contains("Incorrect API key provided: <redacted>"), "{message}");
+    assert!(!run.stdout.contains("hush") && !run.stderr.contains("hush"), "{}{}", run.stdout, run.stderr);
+    assert!(
+        !String::from_utf8_lossy(&std::fs::read(run.artifact("journal.prony")).unwrap()).contains("hush")
+    );
+}
+
+#[test]
+fn what_a_server_says_does_not_reach_the_terminal_as_commands() {
+    let body = "{\"error\": {\"message\": \"\\u001b[31mred\\u0007\"}}";
+    let server = Replay::start(answer("400 Bad Request", "application/json", body), 1);
+    let run = Tool::profile_at(&server.url()).args(["--request-count", "1", "--no-server-metrics"]).run();
+    run.ends_with(1);
+    assert!(run.stdout.contains("red"), "{}", run.stdout);
+    assert!(!run.stdout.contains('\u{1b}') && !run.stdout.contains('\u{7}'), "{}", run.stdout);
+}
+
+#[test]
+fn a_redirection_is_an_error_that_says_where_to() {
+    let answer = b"HTTP/1.1 301 Moved\r\nLocation: http://elsewhere/v1\r\nContent-Length: 0\r\n\r\n".to_vec();
+    let server = Replay::start(answer, 1);
+    let run = Tool::profile_at(&server.url()).args(["--request-count", "1", "--no-server-metrics"]).run();
+    run.ends_with(1);
+    assert!(run.stderr.contains("http://elsewhere/v1"), "{}", run.stderr);
 }
 
 #[test]

@@ -62,21 +62,31 @@ pub(super) fn run(flags: &ProfileFlags) -> Result<Exit, Failure> {
         Some(Ending::Interrupted) => Ok(Exit::Interrupted),
         Some(Ending::EndpointPoisoned(_)) => Ok(Exit::Plugin),
         Some(Ending::ServiceLost(_) | Ending::WorkerLost(_) | Ending::JournalLost) => Ok(Exit::Failed),
-        Some(Ending::Requested(_)) | None => Ok(outcome(&report)),
+        Some(Ending::Requested(_)) | None => outcome(&report),
     }
 }
 
-/// How a run that came to its end ends the process.
-fn outcome(report: &Report) -> Exit {
+/// How a run that came to its end ends the process. Who does not read the report must hear of a failure, too.
+fn outcome(report: &Report) -> Result<Exit, Failure> {
     if report.end.is_none() {
-        Exit::Incomplete
-    } else if report.profiling.outcomes.succeeded > 0 {
-        Exit::Success
-    } else if report.never_connected() {
-        Exit::Unreachable
-    } else {
-        Exit::Failed
+        return Ok(Exit::Incomplete);
     }
+    let outcomes = report.profiling.outcomes;
+    if outcomes.succeeded > 0 {
+        if outcomes.failed > 0 {
+            terminal::warn(&format!("{} of {} requests failed", outcomes.failed, outcomes.completed()));
+        }
+        return Ok(Exit::Success);
+    }
+    let exit = if report.never_connected() { Exit::Unreachable } else { Exit::Failed };
+    let mut failure = Failure::new(exit, "measure anything: no request succeeded");
+    if let Some(group) = report.errors.iter().max_by_key(|group| group.count) {
+        let error = &group.sample;
+        failure.causes =
+            vec![format!("{} requests ended with {}: {}", group.count, error.kind, error.message)];
+        failure.hint = Some(error.hint.clone()).filter(|hint| !hint.is_empty());
+    }
+    Err(failure)
 }
 
 /// Everything before the first request.
@@ -197,7 +207,7 @@ impl Explain for TokenizerError {
     }
 
     fn hint(&self) -> Option<String> {
-        Some(TokenizerError::hint(self))
+        Some(TokenizerError::hint(self)).filter(|hint| !hint.is_empty())
     }
 }
 
@@ -207,7 +217,7 @@ impl Explain for DatasetError {
     }
 
     fn hint(&self) -> Option<String> {
-        Some(DatasetError::hint(self))
+        Some(DatasetError::hint(self)).filter(|hint| !hint.is_empty())
     }
 }
 

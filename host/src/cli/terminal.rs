@@ -34,10 +34,16 @@ pub(crate) fn answer(answer: &clap::Error) -> Exit {
     if answer.use_stderr() { Exit::Usage } else { Exit::Success }
 }
 
+/// What a server or a file says must not move the cursor or ring the bell.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 /// One line each: what failed, what lies behind it, what to do.
 fn explanation(failure: &Failure) -> String {
-    let error = Some(format!("error: failed to {}\n", failure.message));
-    let cause = (!failure.causes.is_empty()).then(|| format!("cause: {}\n", failure.causes.join(": ")));
+    let error = Some(format!("error: failed to {}\n", printable(&failure.message)));
+    let cause = printable(&failure.causes.join(": "));
+    let cause = (!cause.is_empty()).then(|| format!("cause: {cause}\n"));
     let help = failure.hint.as_ref().map(|hint| format!("help: {hint}\n"));
     [error, cause, help].into_iter().flatten().collect()
 }

@@ -5,8 +5,7 @@
 use std::path::PathBuf;
 
 use super::{
-    DatasetConfig, LengthLaw, PhaseConfig, PhaseKind, TokenizerChoice, flags::ProfileFlags,
-    resolve::ConfigError,
+    DatasetConfig, LengthLaw, PhaseConfig, TokenizerChoice, flags::ProfileFlags, resolve::ConfigError,
 };
 
 /// Mean length of a generated prompt, in tokens.

@@ -15,7 +15,8 @@ const MOCK_MODEL: &str = "mock-model";
 /// The target that the flags name.
 pub(super) fn target(flags: &ProfileFlags, endpoint_name: &str) -> Result<Target, ConfigError> {
     let mut headers = pairs::headers(&flags.header)?;
-    let api_key = flags.api_key.clone().filter(|key| !key.is_empty());
+    // A key from a file or a secret store often ends in a newline.
+    let api_key = flags.api_key.as_deref().map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned);
     let (urls, login) = urls(flags)?;
     if let Some(login) = login {
         if api_key.is_some() {

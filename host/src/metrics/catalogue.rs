@@ -66,13 +66,13 @@ pub(crate) enum Source {
 pub(crate) enum PhaseFact {
     /// Successful requests.
     Succeeded,
-    /// Failed and cancelled requests.
+    /// Requests that failed by themselves.
     Failed,
     /// Requests that the tool ended.
     Cancelled,
-    /// All requests.
+    /// Requests that succeeded or failed.
     Completed,
-    /// Failed and cancelled requests in percent of all.
+    /// Failed requests in percent of those that succeeded or failed.
     ErrorRate,
     /// Successful requests a second.
     Throughput,
@@ -241,13 +241,14 @@ pub(crate) static CATALOGUE: &[Metric] = &[
         "Successful requests.")
         .larger_is_better().shown(),
     row("error_request_count", "Error Request Count", "requests", Source::Phase(PhaseFact::Failed),
-        "Requests that failed or were cancelled; none of them has a part in a latency, a length or a throughput.")
+        "Requests that failed; none of them has a part in a latency, a length or a throughput.")
         .shown(),
     row("cancelled_request_count", "Cancelled Request Count", "requests", Source::Phase(PhaseFact::Cancelled),
-        "Requests that the tool itself ended; they are errors too."),
+        "Requests that the tool itself ended, at the end of a grace period or on an interrupt: no errors of the server's, and \
+         no part of any other number."),
     row("completed_request_count", "Completed Requests (Success + Error)", "requests",
         Source::Phase(PhaseFact::Completed),
-        "All requests that ended, successful or not."),
+        "Requests that succeeded or failed, without those that the tool ended."),
     row("request_error_rate", "Request Error Rate", "%", Source::Phase(PhaseFact::ErrorRate),
         "`error_request_count` in percent of `completed_request_count`.")
         .shown(),

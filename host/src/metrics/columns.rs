@@ -155,11 +155,11 @@ impl Phase<'_> {
         let completed = self.outcomes.completed();
         match fact {
             PhaseFact::Succeeded => Some(self.outcomes.succeeded as f64),
-            PhaseFact::Failed => Some(self.outcomes.errors() as f64),
+            PhaseFact::Failed => Some(self.outcomes.failed as f64),
             PhaseFact::Cancelled => Some(self.outcomes.cancelled as f64),
             PhaseFact::Completed => Some(completed as f64),
             PhaseFact::ErrorRate => {
-                (completed > 0).then(|| 100.0 * self.outcomes.errors() as f64 / completed as f64)
+                (completed > 0).then(|| 100.0 * self.outcomes.failed as f64 / completed as f64)
             }
             PhaseFact::Throughput => Some(self.outcomes.succeeded as f64 / self.window_s?),
             PhaseFact::Window => self.window_s,

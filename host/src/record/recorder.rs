@@ -281,12 +281,12 @@ impl Keeping {
                 if self.bus.has_listener(RecordBatch::TYPE) {
                     batch.records.push(self.summary(&record));
                 }
-                journal.append(&Frame::Record(Box::new(record)))?;
+                append(journal, &Frame::Record(Box::new(record)))?;
             }
-            Input::Frame(frame) => journal.append(&frame)?,
+            Input::Frame(frame) => append(journal, &frame)?,
             Input::ServiceMessage { service, message_type, payload } => {
                 waiting.service_messages.fetch_sub(1, Ordering::Relaxed);
-                journal.append(&Frame::Message { service, message_type, payload })?;
+                append(journal, &Frame::Message { service, message_type, payload })?;
             }
             Input::End(frame) => {
                 journal.append(&frame)?;
@@ -315,6 +315,17 @@ impl Keeping {
             output_tokens: output_tokens(record),
             error: record.error.clone(),
         }
+    }
+}
+
+/// Appends a frame. One that cannot be kept is left out, loudly, and the run goes on.
+fn append(journal: &mut Writer, frame: &Frame) -> Result<(), JournalError> {
+    match journal.append(frame) {
+        Err(error @ (JournalError::TooLarge { .. } | JournalError::Encode(_))) => {
+            tracing::error!(%error, "a frame is missing from the journal");
+            Ok(())
+        }
+        appended => appended,
     }
 }
 

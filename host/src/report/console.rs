@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 
-use super::{Report, errors::ErrorGroup, headline, warnings};
+use super::{Report, errors::ErrorGroup, headline};
 use crate::metrics::{Distribution, Stats};
 
 /// The file that keeps the text.
@@ -18,7 +18,7 @@ const MESSAGE_CHARS: usize = 160;
 
 /// Lays out a report, a newline at its end.
 pub(crate) fn render(report: &Report) -> String {
-    let warnings = warnings::warnings(report).into_iter().map(|warning| format!("warning: {warning}"));
+    let warnings = report.warnings().into_iter().map(|warning| format!("warning: {warning}"));
     let sections = [
         headline(report),
         metrics(report),
@@ -30,7 +30,12 @@ pub(crate) fn render(report: &Report) -> String {
         report.files.iter().map(|file| format!("wrote {}", file.display())).collect(),
     ];
     let sections = sections.iter().filter(|lines| !lines.is_empty()).map(|lines| lines.join("\n"));
-    sections.collect::<Vec<_>>().join("\n\n") + "\n"
+    printable(&(sections.collect::<Vec<_>>().join("\n\n") + "\n"))
+}
+
+/// What a server says must not move the cursor or ring the bell.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
 fn headline(report: &Report) -> Vec<String> {
@@ -116,8 +121,12 @@ fn counts(report: &Report) -> Vec<String> {
         ),
         None => "scheduled / sent / late / dropped: unknown".to_owned(),
     }];
+    let cancelled = report.profiling.outcomes.cancelled;
+    if cancelled > 0 {
+        lines.push(format!("cancelled by prony, not in the numbers: {cancelled}"));
+    }
     lines.extend(report.warmup.as_ref().map(|warmup| {
-        let (all, failed) = (warmup.outcomes.completed(), warmup.outcomes.errors());
+        let (all, failed) = (warmup.outcomes.completed(), warmup.outcomes.failed);
         let duration = warmup.table.avg("benchmark_duration").unwrap_or(0.0);
         format!("warm-up, not in the numbers: {all} requests in {duration:.2} s, {failed} failed")
     }));

@@ -82,6 +82,11 @@ impl Report {
         self.end.as_ref().is_some_and(|end| end.was_cancelled)
     }
 
+    /// What a reader must know before believing the numbers, the gravest first.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        warnings::warnings(self)
+    }
+
     /// Whether every profiled request failed because there was no connection to the server.
     pub(crate) fn never_connected(&self) -> bool {
         let connect = self.errors.iter().filter(|group| group.sample.kind == "connect");

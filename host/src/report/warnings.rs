@@ -8,6 +8,7 @@ pub(super) fn warnings(report: &Report) -> Vec<String> {
     let doubts = [
         incomplete(report),
         nothing_succeeded(report),
+        some_failed(report),
         other_model(report),
         missing_lengths(report),
         other_lengths(report),
@@ -25,6 +26,18 @@ fn nothing_succeeded(report: &Report) -> Option<String> {
     (outcomes.succeeded == 0).then(|| match outcomes.completed() {
         0 => "nothing was measured: no request ended".to_owned(),
         all => format!("nothing was measured: none of {all} requests succeeded"),
+    })
+}
+
+fn some_failed(report: &Report) -> Option<String> {
+    let outcomes = report.profiling.outcomes;
+    let share = outcomes.failed as f64 / outcomes.completed() as f64 * 100.0;
+    (outcomes.failed > 0 && outcomes.succeeded > 0).then(|| {
+        format!(
+            "{} of {} requests failed ({share:.1} %): the numbers describe the others only",
+            outcomes.failed,
+            outcomes.completed()
+        )
     })
 }
 

@@ -49,17 +49,18 @@ impl Endpoint {
         if error.kind == ErrorKind::PANIC {
             self.panics.fetch_add(1, Ordering::Relaxed);
         }
+        let message = match error.kind {
+            ErrorKind::PANIC => {
+                format!("endpoint `{}` panicked when it had to {doing}: {}", self.name, error.message)
+            }
+            _ => format!("endpoint `{}` failed to {}", self.name, error.message),
+        };
         // A parser that cannot read an answer has found something out about the server, not about itself.
         let kind = match error.kind {
             ErrorKind::MALFORMED => "malformed".to_owned(),
             kind => format!("plugin_{}", kind.name()),
         };
-        ErrorDetails {
-            kind,
-            message: format!("endpoint `{}` failed to {doing}: {}", self.name, error.message),
-            hint: error.hint.clone(),
-            ..ErrorDetails::default()
-        }
+        ErrorDetails { kind, message, hint: error.hint.clone(), ..ErrorDetails::default() }
     }
 
     fn check_poisoned(&self) -> Result<(), ErrorDetails> {

@@ -10,10 +10,13 @@ use super::{
     answer::Answer,
     endpoint::Endpoint,
     prepared::Prepared,
-    sse::SseSplitter,
+    sse::{SseSplitter, TooLarge},
     transport::{AttemptStamps, TargetPlan, Transport},
 };
 use crate::clock::{Clock, RunNs};
+
+/// No body that did not stream is larger.
+const MAX_BODY_BYTES: usize = 512 << 20;
 
 /// Kind of the error of a request that found nobody to talk to.
 pub(crate) const CONNECT_ERROR: &str = "connect";
@@ -114,7 +117,7 @@ impl Wire {
             Err(_) => Some(timeout(self.target.timeout.as_secs_f64())),
         };
         // What the server itself reported explains more than how the connection ended.
-        exchange.error = exchange.answer.error.take().or(failure);
+        exchange.error = exchange.answer.error.take().or(failure).map(|error| self.target.mask(error));
     }
 
     async fn attempt(&self, request: &Prepared, exchange: &mut Exchange) -> Result<(), ErrorDetails> {
@@ -160,12 +163,13 @@ impl Wire {
             exchange.note_read(bytes.len());
             let answer = &mut exchange.answer;
             answer.arrived = Some(arrived);
-            splitter.feed(&bytes, |name, data| {
+            let fed = splitter.feed(&bytes, |name, data| {
                 if failure.is_none() {
                     answer.begin_event();
                     failure = parser.event(name, data, answer).err();
                 }
             });
+            fed.map_err(|TooLarge| malformed("an event of the stream has no end"))?;
             if let Some(error) = failure.take() {
                 return Err(self.endpoint.details(&error, "read an event of the answer"));
             }
@@ -181,10 +185,14 @@ impl Wire {
     ) -> Result<(), ErrorDetails> {
         let status = response.status();
         let media = content_type(response.headers()).to_owned();
+        let redirection = redirection(response.headers());
         let mut body = Vec::new();
         while let Some(bytes) = response.chunk().await.map_err(|error| stream_cut(&error))? {
             exchange.note_read(bytes.len());
             body.extend_from_slice(&bytes);
+            if body.len() > MAX_BODY_BYTES {
+                return Err(malformed("the answer has no end"));
+            }
         }
         let parsed = parser.body(u32::from(status.as_u16()), &body, &mut exchange.answer);
         if !status.is_success() {
@@ -193,7 +201,7 @@ impl Wire {
             return Err(ErrorDetails {
                 code: Some(u32::from(status.as_u16())),
                 kind: "http_status".into(),
-                message: said.unwrap_or_else(|| describe_status(status, &body)),
+                message: redirection.or(said).unwrap_or_else(|| describe_status(status, &body)),
                 ..ErrorDetails::default()
             });
         }
@@ -270,6 +278,12 @@ fn content_type(headers: &HeaderMap) -> &str {
     headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("")
 }
 
+/// Where the server would rather have the request go. It is not followed: that would measure two servers.
+fn redirection(headers: &HeaderMap) -> Option<String> {
+    let location = headers.get(http::header::LOCATION)?.to_str().ok()?;
+    Some(format!("redirected to `{location}`, which is not followed"))
+}
+
 /// A server that names no type is taken at its word when it was asked for a stream.
 fn is_event_stream(headers: &HeaderMap, streaming: bool) -> bool {
     const EVENT_STREAM: &str = "text/event-stream";
@@ -316,14 +330,12 @@ fn send_error(error: &reqwest::Error) -> ErrorDetails {
     } else if is_connection_lost(error) {
         ("connection_reset", "the connection died before any byte of a response")
     } else {
-        ("transport", "cannot send the request")
+        ("transport", "cannot exchange HTTP with the server")
     };
-    ErrorDetails {
-        kind: kind.into(),
-        message: message.into(),
-        cause_chain: chain(error),
-        ..ErrorDetails::default()
-    }
+    let causes = chain(error);
+    // The innermost one is what can be mended: a refused connection, or too many open files.
+    let message = causes.last().map_or_else(|| message.to_owned(), |root| format!("{message}: {root}"));
+    ErrorDetails { kind: kind.into(), message, cause_chain: causes, ..ErrorDetails::default() }
 }
 
 fn stream_cut(error: &reqwest::Error) -> ErrorDetails {
@@ -333,6 +345,10 @@ fn stream_cut(error: &reqwest::Error) -> ErrorDetails {
         cause_chain: chain(error),
         ..ErrorDetails::default()
     }
+}
+
+fn malformed(message: &str) -> ErrorDetails {
+    ErrorDetails { kind: "malformed".into(), message: message.into(), ..ErrorDetails::default() }
 }
 
 fn timeout(seconds: f64) -> ErrorDetails {

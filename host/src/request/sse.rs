@@ -8,6 +8,13 @@
 /// The byte order mark that may open a stream.
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
+/// No event is larger: a server that never ends one must not fill the memory.
+const MAX_EVENT_BYTES: usize = 64 << 20;
+
+/// An event grew beyond [`MAX_EVENT_BYTES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooLarge;
+
 /// A splitter for one response. Feed it reads of any size; its buffers are reused from event to event.
 #[derive(Debug, Default)]
 pub(crate) struct SseSplitter {
@@ -25,7 +32,14 @@ pub(crate) struct SseSplitter {
 
 impl SseSplitter {
     /// Takes one read and hands over every event that it completes: name (empty when it has none) and data.
-    pub(crate) fn feed(&mut self, mut bytes: &[u8], mut on_event: impl FnMut(&str, &[u8])) {
+    ///
+    /// # Errors
+    /// The event under construction is too large to be one.
+    pub(crate) fn feed(
+        &mut self,
+        mut bytes: &[u8],
+        mut on_event: impl FnMut(&str, &[u8]),
+    ) -> Result<(), TooLarge> {
         if self.after_cr && !bytes.is_empty() {
             self.after_cr = false;
             bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
@@ -46,6 +60,7 @@ impl SseSplitter {
             bytes = if cr { rest.strip_prefix(b"\n").unwrap_or(rest) } else { rest };
         }
         self.line.extend_from_slice(bytes);
+        if self.line.len() + self.data.len() > MAX_EVENT_BYTES { Err(TooLarge) } else { Ok(()) }
     }
 
     fn end_line(&mut self, mut line: &[u8], on_event: &mut impl FnMut(&str, &[u8])) {
@@ -92,9 +107,10 @@ mod tests {
         let mut splitter = SseSplitter::default();
         let mut events = Vec::new();
         for read in reads {
-            splitter.feed(read, |name, data| {
+            let fed = splitter.feed(read, |name, data| {
                 events.push((name.to_owned(), String::from_utf8_lossy(data).into_owned()));
             });
+            fed.unwrap();
         }
         events
     }
@@ -126,6 +142,14 @@ mod tests {
     fn an_event_keeps_its_name_and_the_next_one_does_not_inherit_it() {
         let events = split(&[b"event: error\ndata: x\n\ndata: y\n\n"]);
         assert_eq!(events, [("error".into(), "x".into()), (String::new(), "y".into())]);
+    }
+
+    #[test]
+    fn an_event_without_an_end_is_refused() {
+        let mut splitter = SseSplitter::default();
+        let piece = vec![b'x'; 1 << 20];
+        let fed = (0..100).find_map(|_| splitter.feed(&piece, |_, _| ()).err());
+        assert_eq!(fed, Some(TooLarge));
     }
 
     proptest! {

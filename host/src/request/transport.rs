@@ -24,8 +24,18 @@ use tower::{Layer, Service};
 use super::prepared;
 use crate::{
     clock::{Clock, RunNs},
-    config::{Target, url::url_for},
+    config::{
+        Target,
+        redact::{self, REDACTED},
+        url::url_for,
+    },
 };
+
+/// How long opening a connection may take, TLS included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Shorter values are not masked in what a server says.
+const SHORTEST_SECRET: usize = 6;
 
 /// How long an idle connection is kept. Servers close theirs earlier; what matters is that we do not.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -48,6 +58,8 @@ pub(crate) struct TargetPlan {
     extra_json: String,
     default_headers: HeaderMap,
     fixed_path: bool,
+    /// What must not stand in a report even when a server repeats it.
+    secrets: Vec<String>,
 }
 
 impl TargetPlan {
@@ -62,6 +74,9 @@ impl TargetPlan {
             .iter()
             .map(|base| Ok((base.clone(), parse_url(&url_for(base, path))?)))
             .collect::<Result<_, ErrorDetails>>()?;
+        if let Some(key) = &target.api_key {
+            prepared::parse("authorization", key)?;
+        }
         let user_headers = target
             .headers
             .iter()
@@ -83,7 +98,18 @@ impl TargetPlan {
             extra_json: serde_json::Value::Object(target.extra_inputs.clone()).to_string(),
             default_headers: prepared::default_headers(target.streaming),
             fixed_path: target.custom_endpoint.is_some(),
+            secrets: secrets(target),
         })
+    }
+
+    /// Removes the user's secrets from what a server said.
+    pub(crate) fn mask(&self, mut error: ErrorDetails) -> ErrorDetails {
+        for secret in &self.secrets {
+            if error.message.contains(secret) {
+                error.message = error.message.replace(secret, REDACTED);
+            }
+        }
+        error
     }
 
     /// Where a session's requests go. `path` is what the endpoint asked for; a path that the user gave wins.
@@ -120,6 +146,16 @@ impl TargetPlan {
         headers.insert(HeaderName::from_static("x-request-id"), id);
         Ok(headers)
     }
+}
+
+/// The user's key and the values of sensitive headers, with and without a scheme in front. Short ones would be found
+/// everywhere.
+fn secrets(target: &Target) -> Vec<String> {
+    let headers = target.headers.iter().filter(|(name, _)| redact::is_sensitive(name));
+    let values =
+        headers.flat_map(|(_, value)| [Some(value.as_str()), value.split_once(' ').map(|(_, key)| key)]);
+    let all = values.flatten().chain(target.api_key.as_deref());
+    all.filter(|secret| secret.len() >= SHORTEST_SECRET).map(str::to_owned).collect()
 }
 
 /// Shows nothing: it holds the user's key.
@@ -189,6 +225,7 @@ impl Transport {
                 .http1_only()
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
+                .connect_timeout(CONNECT_TIMEOUT)
                 .pool_idle_timeout(IDLE_TIMEOUT)
                 .pool_max_idle_per_host(idle)
                 .connector_layer(StampConnect(clock));

@@ -23,6 +23,7 @@ pub(super) struct Ears {
     pacer: Pacer,
     interrupt: UnixSignal,
     terminate: UnixSignal,
+    hang_up: UnixSignal,
     tick: Interval,
     signals: UnboundedReceiver<Signal>,
 }
@@ -30,7 +31,7 @@ pub(super) struct Ears {
 /// What has been heard.
 #[derive(Debug)]
 pub(super) enum Heard {
-    /// Ctrl-C or SIGTERM.
+    /// Ctrl-C, SIGTERM, or the terminal is gone.
     Interrupt,
     /// The instant that was asked for has come.
     Timer,
@@ -49,6 +50,7 @@ impl Ears {
             pacer: Pacer::new(clock),
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
             tick,
             signals,
         })
@@ -66,6 +68,7 @@ impl Ears {
             biased;
             _ = self.interrupt.recv() => Heard::Interrupt,
             _ = self.terminate.recv() => Heard::Interrupt,
+            _ = self.hang_up.recv() => Heard::Interrupt,
             Some(signal) = self.signals.recv() => Heard::Signal(signal),
             () = timer => Heard::Timer,
             _ = self.tick.tick() => Heard::Tick,
@@ -89,6 +92,7 @@ impl Ears {
             result = result => result.ok(),
             _ = self.interrupt.recv() => None,
             _ = self.terminate.recv() => None,
+            _ = self.hang_up.recv() => None,
         }
     }
 }

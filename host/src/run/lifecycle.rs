@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
-/// How long requests in flight may take to finish after an interrupt.
-const INTERRUPT_GRACE: Duration = Duration::from_secs(30);
+/// How long requests in flight may take to finish after an interrupt. Orchestrators kill after 30 s; by then everything
+/// must be written.
+const INTERRUPT_GRACE: Duration = Duration::from_secs(20);
 
 /// Something happened.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -45,7 +45,11 @@ impl Progress {
         let tokens = live.output_tokens.load(Ordering::Relaxed) as f64 / elapsed.as_secs_f64().max(0.001);
         let failures: Cow<'_, str> =
             if failed == 0 { "".into() } else { format!("{failed} failed, ").into() };
-        self.bar.set_position(if self.by_count { succeeded + failed } else { elapsed.as_secs() });
+        self.bar.set_position(if self.by_count {
+            succeeded + failed
+        } else {
+            elapsed.as_secs().min(self.bar.length().unwrap_or(0))
+        });
         self.bar.set_message(format!("({failures}{tokens:.0} tokens/s)"));
     }
 
