@@ -161,7 +161,7 @@ fn the_console_shows_a_sound_run() {
 
         warning: 2 of 4 requests failed (50.0 %): the numbers describe the others only
 
-    wrote [dir]/profile_export.jsonl
+        wrote [dir]/profile_export.jsonl
         wrote [dir]/profile_export_warmup.jsonl
         wrote [dir]/profile_export_prony.json
         wrote [dir]/profile_export_prony.csv
@@ -225,13 +225,13 @@ fn the_console_shows_what_is_wrong_with_a_run() {
         │                Input Token Throughput (tokens/sec) ┆ 119.05 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆  N/A │
         │                  Request Throughput (requests/sec) ┆   4.76 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆  N/A │
         │                           Request Count (requests) ┆   1.00 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆  N/A │
-        │                     Error Request Count (requests) ┆   2.00 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆  N/A │
-        │                             Request Error Rate (%) ┆  66.67 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆  N/A │
+        │                     Error Request Count (requests) ┆   1.00 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆  N/A │
+        │                             Request Error Rate (%) ┆  50.00 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆  N/A │
         └────────────────────────────────────────────────────┴────────┴────────┴────────┴─────────┴────────┴────────┴──────┘
         * p99 of fewer than 500 values: a few slow requests decide it
 
         scheduled 3 / sent 3 / late 1 / dropped 0
-    cancelled by prony, not in the numbers: 1
+        cancelled by prony, not in the numbers: 1
         warm-up, not in the numbers: 1 requests in 0.09 s, 0 failed
 
         Errors
@@ -248,7 +248,7 @@ fn the_console_shows_what_is_wrong_with_a_run() {
         note: no metrics page at http://127.0.0.1:8000/metrics
 
         warning: the numbers are incomplete: the run was interrupted
-    warning: 1 of 2 requests failed (50.0 %): the numbers describe the others only
+        warning: 1 of 2 requests failed (50.0 %): the numbers describe the others only
         warning: the server ran `m-mini` for 1 of 2 requests, not `m`
         warning: 1 of 1 answers are longer than requested (+100.0 % on average, +100.0 % to +100.0 %)
 
