@@ -171,6 +171,7 @@ fn the_console_shows_a_sound_run() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "the snapshot of a whole table")]
 fn the_console_shows_what_is_wrong_with_a_run() {
     let mut header = sample::header();
     header.config.phases[1].arrival = Arrival::Poisson { rate: 12.5 };
