@@ -114,7 +114,7 @@ impl Tokenizer {
     /// Makes the chosen tokenizer ready.
     ///
     /// The built-in one takes about 150 ms of one core to load, so that is done behind the caller's back while the
-    /// run sets up, at the lowest priority so that it does not bend the instants of the first requests: this returns at
+    /// run sets up, at a low priority so that it does not bend the instants of the first requests: this returns at
     /// once, and the first count waits for the rest.
     /// A local one is loaded here, because its errors are the user's to mend.
     pub(crate) fn load(choice: &TokenizerChoice) -> Result<Self, TokenizerError> {
@@ -288,10 +288,11 @@ fn looks_like_a_hub_id(path: &Path) -> bool {
     plain(owner) && plain(name) && path.extension().is_none_or(|extension| extension != "json")
 }
 
-/// Gives this thread the lowest priority, where threads have one of their own. Without the right to, it keeps its own.
+/// Gives this thread a low priority, where threads have one of their own: low enough to yield to the load, and not so low
+/// that a busy machine never finishes. Without the right to, it keeps its own.
 fn yield_to_others() {
     #[cfg(target_os = "linux")]
-    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19);
+    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 10);
 }
 
 #[cfg(test)]
