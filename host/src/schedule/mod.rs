@@ -1,8 +1,8 @@
 //! Schedules: which request is due when.
 //!
-//! The global schedule of a phase is a pure function of its configuration and the seed ([`arrival`]). Every worker
-//! derives the whole of it and takes its own share ([`credits`]), so that no message is needed per request. Only
-//! [`pacer`] waits.
+//! The global schedule of an open loop is a pure function of the phase's configuration and the seed ([`arrival`]): every
+//! worker derives the whole of it and takes its own share. In a closed loop a free slot takes the next number. Either way
+//! ([`credits`]) no message is needed per request. Only [`pacer`] waits.
 
 pub(crate) mod arrival;
 pub(crate) mod credits;
