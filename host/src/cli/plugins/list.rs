@@ -1,28 +1,27 @@
-//! `prony plugins`: what there is. Reads manifests and opens no library.
+//! `prony plugins list`, or `prony plugins` alone: what there is. Reads manifests and opens no library.
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::io::{self, Write};
 
 use comfy_table::{Table, presets};
 
-use super::{
-    exit::{Exit, Explain, Failure},
-    terminal,
+use super::SearchArgs;
+use crate::{
+    cli::{
+        exit::{Exit, Explain, Failure},
+        terminal,
+    },
+    plugin::{Category, DiscoveryOptions, Listed, ListedEntry, PluginError, Registry, chain},
 };
-use crate::plugin::{Category, DiscoveryOptions, Listed, ListedEntry, PluginError, Registry, chain};
 
 /// Lists packs, endpoints and services.
-#[derive(Debug, clap::Args)]
-pub(super) struct PluginsArgs {
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct ListArgs {
     /// List one category: `endpoint` or `service`.
     category: Option<String>,
     /// Describe one entry of it.
     name: Option<String>,
-    /// Read this manifest, too. Can be given several times.
-    #[arg(long = "plugins", value_name = "FILE")]
-    manifests: Vec<PathBuf>,
+    #[command(flatten)]
+    search: SearchArgs,
 }
 
 /// Why there is no list.
@@ -37,8 +36,8 @@ enum PluginsError {
 }
 
 /// Prints what was asked for.
-pub(super) fn run(args: &PluginsArgs) -> Result<Exit, Failure> {
-    let registry = Registry::discover(&DiscoveryOptions::from_env(args.manifests.clone()))?;
+pub(super) fn run(args: &ListArgs) -> Result<Exit, Failure> {
+    let registry = Registry::discover(&DiscoveryOptions::from_env(args.search.manifests.clone()))?;
     let mut text = Vec::new();
     write_answer(args, &registry, &mut text)?;
     terminal::print(&String::from_utf8_lossy(&text))?;
@@ -61,7 +60,7 @@ impl Explain for PluginsError {
     }
 }
 
-fn write_answer(args: &PluginsArgs, registry: &Registry, out: &mut impl Write) -> Result<(), PluginsError> {
+fn write_answer(args: &ListArgs, registry: &Registry, out: &mut impl Write) -> Result<(), PluginsError> {
     let Some(category) = &args.category else { return Ok(write_overview(registry, out)?) };
     let unknown = || PluginError::UnknownCategory { name: category.clone() };
     let category = Category::named(category).ok_or_else(unknown)?;
@@ -219,7 +218,7 @@ mod tests {
 
         fn answer(&self, words: &[&str]) -> Result<String, PluginsError> {
             let mut words = words.iter().map(ToString::to_string);
-            let args = PluginsArgs { category: words.next(), name: words.next(), manifests: Vec::new() };
+            let args = ListArgs { category: words.next(), name: words.next(), search: SearchArgs::default() };
             let registry = Registry::discover(&DiscoveryOptions {
                 program_dir: Some(self.0.path().join("bin")),
                 plugin_path: vec![self.0.path().join("packs")],

@@ -1,0 +1,14 @@
+//! Child processes: this program once more, with code in it that may crash.
+//!
+//! The noun is the [`Child`]. A parent spawns one and both talk over a Unix socket in [`frame`]s; the socket stands in
+//! the place of the child's standard input, so that it needs no name and nobody else can reach it. A child whose parent
+//! is gone reads the end of the stream and must end as well.
+//!
+//! It knows nothing of plugins: what is said in the frames, and what a death means, is decided by who spawns.
+
+mod death;
+pub(crate) mod frame;
+mod spawn;
+
+pub(crate) use death::Death;
+pub(crate) use spawn::{Child, parent};

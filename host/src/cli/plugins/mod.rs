@@ -1,0 +1,69 @@
+//! `prony plugins`: what there is, what is wrong with it, and how it gets there. One file an action.
+
+mod add;
+mod check;
+mod graph;
+mod list;
+mod new;
+mod remove;
+mod show;
+mod validate;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::exit::{Exit, Failure};
+
+/// Lists packs, endpoints and services, or does something about them.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(in crate::cli) struct PluginsArgs {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    list: list::ListArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List packs, endpoints and services; opens no library.
+    List(list::ListArgs),
+    /// Show everything about one entry; opens no library.
+    Show(show::ShowArgs),
+    /// Copy a pack into your plugin folder and pin its libraries.
+    Add(add::AddArgs),
+    /// Take a pack out of your plugin folder.
+    Remove(remove::RemoveArgs),
+    /// Check manifests and libraries, without running them unless you ask for it.
+    Validate(validate::ValidateArgs),
+    /// Show which service hears which message; opens no library.
+    Graph(graph::GraphArgs),
+    /// Write the crate of a new plugin.
+    New(new::NewArgs),
+    /// Try a library against everything that a host and a server may do to it.
+    Check(check::CheckArgs),
+}
+
+/// Where manifests are looked for, beside the usual places.
+#[derive(Clone, Debug, Default, Args)]
+struct SearchArgs {
+    /// Read this manifest, too. Can be given several times.
+    #[arg(long = "plugins", value_name = "FILE")]
+    manifests: Vec<PathBuf>,
+}
+
+/// Does what was asked for.
+pub(in crate::cli) fn run(args: &PluginsArgs) -> Result<Exit, Failure> {
+    match &args.action {
+        None => list::run(&args.list),
+        Some(Action::List(args)) => list::run(args),
+        Some(Action::Show(args)) => show::run(args),
+        Some(Action::Add(args)) => add::run(args),
+        Some(Action::Remove(args)) => remove::run(args),
+        Some(Action::Validate(args)) => validate::run(args),
+        Some(Action::Graph(args)) => graph::run(args),
+        Some(Action::New(args)) => new::run(args),
+        Some(Action::Check(args)) => check::run(args),
+    }
+}
