@@ -172,6 +172,10 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "FILE", help_heading = SERVICES)]
     pub(crate) plugins: Vec<PathBuf>,
 
+    /// Run this endpoint or service in a process of its own, so that its crash is not the run's; may be repeated.
+    #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',', help_heading = SERVICES)]
+    pub(crate) isolate: Vec<String>,
+
     /// Folder for this run's files [default: a new one under artifacts].
     #[arg(long, visible_alias = "output-artifact-dir", value_name = "DIR", help_heading = OUTPUT)]
     pub(crate) artifact_dir: Option<PathBuf>,

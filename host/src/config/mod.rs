@@ -36,6 +36,9 @@ pub(crate) struct RunConfig {
     pub(crate) artifact_dir: PathBuf,
     /// Where server metrics are scraped.
     pub(crate) server_metrics: ServerMetricsConfig,
+    /// Endpoints and services that run in a process of their own whatever their manifests say.
+    #[serde(default)]
+    pub(crate) isolate: Vec<String>,
     /// Keep the generated texts in the journal.
     #[serde(default)]
     pub(crate) export_outputs: bool,

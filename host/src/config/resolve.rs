@@ -157,6 +157,7 @@ pub(crate) fn resolve(
         random_seed: flags.random_seed.unwrap_or(facts.seed),
         workers,
         artifact_dir,
+        isolate: flags.isolate.clone(),
         export_outputs: flags.export_outputs_json,
     };
     Ok(Resolved { config, warnings })
@@ -294,6 +295,7 @@ mod tests {
               "http://localhost:8000/metrics"
             ]
           },
+          "isolate": [],
           "export_outputs": false
         }
         "#);

@@ -74,6 +74,7 @@ fn config() -> RunConfig {
         workers: 1,
         artifact_dir: "artifacts".into(),
         server_metrics: ServerMetricsConfig::default(),
+        isolate: Vec::new(),
         export_outputs: false,
     }
 }

@@ -48,20 +48,6 @@ pub(crate) enum PluginError {
         /// Their manifests.
         origins: [Arc<Origin>; 2],
     },
-    /// It wants a process of its own.
-    #[error(
-        "load the {category} `{name}` of `{}`: it asks for `isolation: process`, and this version of prony runs plugins \
-         in its own process only",
-        .origin.manifest.display()
-    )]
-    Isolation {
-        /// Where the name is.
-        category: Category,
-        /// Which one.
-        name: String,
-        /// Its manifest.
-        origin: Arc<Origin>,
-    },
     /// Its library cannot be used.
     #[error("load the {category} `{name}` from `{}`", .library.display())]
     Load {
@@ -110,7 +96,6 @@ impl PluginError {
                 None => format!("`prony plugins {category}` describes them"),
             },
             Self::Conflict { .. } => "give one of them a higher `priority`, or remove one".to_owned(),
-            Self::Isolation { .. } => "remove that line from the manifest if you trust the plugin".to_owned(),
             Self::Load { fault, .. } => fault.hint(),
             Self::Create { source, .. } if source.hint.is_empty() => {
                 "correct the option that it names".to_owned()
@@ -126,7 +111,7 @@ impl PluginError {
             | Self::UnknownCategory { .. }
             | Self::UnknownName { .. }
             | Self::Conflict { .. } => true,
-            Self::Isolation { .. } | Self::Load { .. } => false,
+            Self::Load { .. } => false,
             Self::Create { source, .. } => source.kind == ErrorKind::CONFIG,
         }
     }

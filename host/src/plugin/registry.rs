@@ -83,6 +83,16 @@ impl Registry {
         winner(&self.lock().endpoints, name)
     }
 
+    /// Where the code of a name wants to run. A process of its own if any entry of the name wants one: should the
+    /// winner fail to load, what is used in its place must not run where it does not want to. Opens nothing.
+    pub(crate) fn isolation(&self, category: Category, name: &str) -> Result<Isolation, PluginError> {
+        let shelves = self.lock();
+        match category {
+            Category::Endpoint => candidates(&shelves.endpoints, name).map(strictest),
+            Category::Service => candidates(&shelves.services, name).map(strictest),
+        }
+    }
+
     /// Every service, the winner of each name. Opens nothing.
     pub(crate) fn services(&self) -> Vec<Arc<ServiceEntry>> {
         let shelves = self.lock();
@@ -170,6 +180,11 @@ fn candidates<'a, K: Kind>(
     catalogue.get(name).ok_or_else(|| unknown(catalogue, name))
 }
 
+fn strictest<K: Kind>(candidates: &[Candidate<K>]) -> Isolation {
+    let isolated = candidates.iter().any(|candidate| candidate.entry.isolation == Isolation::Process);
+    if isolated { Isolation::Process } else { Isolation::None }
+}
+
 fn unknown<K: Kind>(catalogue: &Catalogue<K>, name: &str) -> PluginError {
     PluginError::UnknownName { category: K::CATEGORY, name: name.to_owned(), known: catalogue.names() }
 }
@@ -236,9 +251,6 @@ fn load_one<K: Kind>(
 ) -> Result<K::Table, PluginError> {
     let entry = &candidate.entry;
     let (category, name) = (K::CATEGORY, entry.name.clone());
-    if entry.isolation == Isolation::Process {
-        return Err(PluginError::Isolation { category, name, origin: Arc::clone(&entry.origin) });
-    }
     let outcome = candidate.outcome.get_or_insert_with(|| open::<K>(entry, libraries));
     outcome.as_ref().copied().map_err(|Failure { library, fault }| PluginError::Load {
         category,
@@ -441,15 +453,13 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_wants_its_own_process_is_refused_by_name() {
-        let isolated = chat(9).replace("    class", "    isolation: process\n    class");
-        let (world, registry) = World::with(&[("bin", &chat(0)), ("pack", &isolated)]);
-        let error = world.load_error(&registry, "chat");
-        assert!(
-            error.starts_with("load the endpoint `chat` of `/pack/plugins.yaml`: it asks for `isolation"),
-            "{error}"
-        );
-        assert!(registry.notes().is_empty());
+    fn a_name_is_isolated_if_any_of_its_entries_asks_for_it() {
+        let isolated = chat(0).replace("    class", "    isolation: process\n    class");
+        let (_world, registry) = World::with(&[("bin", &isolated), ("pack", &chat(9))]);
+        assert_eq!(registry.isolation(Category::Endpoint, "Chat").unwrap(), Isolation::Process);
+        let (_world, registry) = World::with(&[("bin", &chat(0)), ("pack", &chat(9))]);
+        assert_eq!(registry.isolation(Category::Endpoint, "chat").unwrap(), Isolation::None);
+        assert!(registry.isolation(Category::Service, "chat").is_err());
     }
 
     #[test]
