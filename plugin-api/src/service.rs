@@ -2,16 +2,45 @@
 //!
 //! States: created → initialized → running → stopping → stopped, or failed from anywhere. The host calls a service
 //! from one thread at a time, in that order; messages may arrive from the end of `init` to the beginning of `stop`.
-//! Every call has a deadline. A service that overruns it, fails or panics is marked in the report and never called
-//! again: a slow service never slows the load.
+//!
+//! # Rules
+//!
+//! *Deadlines.* [`Service::new`], [`Service::init`], [`Service::start`] and every [`Service::on_message`] have five
+//! seconds each; [`Service::stop`] and the destructor together have what `stop` is told. A service that overruns one,
+//! returns an error or panics has failed: the report says so by name, nothing calls it again, and it cannot publish any
+//! more. The death of a service that its manifest calls `required` ends the run. All services of a run are prepared side
+//! by side, and `start` is called once every one has heard the end of its `init`: what a service publishes from `start`
+//! on is heard by the others.
+//!
+//! *Messages in* wait in a queue of 1024 messages and 64 MiB. More are lost, counted and reported: a slow service never
+//! slows the load. Hand work that takes long to a thread of your own.
+//!
+//! *Messages out.* [`HostHandle::publish`] never blocks. A message may have [`LARGEST_MESSAGE`] bytes and a type of
+//! [`LONGEST_TYPE`]; a service may have 1024 messages and 64 MiB of them waiting, and publish 10 000 a second. What is
+//! over is refused and counted as lost. Everything that is taken is kept in the journal, whether anybody subscribed to
+//! its type or not.
+//!
+//! *Threads* of a service's own are welcome, an async runtime included; the host's runtime never polls its futures. They
+//! must be gone when `stop` returns: the host does not wait for them, and from then on `publish` is `Closed`.
+//!
+//! *Faults.* A panic in a method is contained, and so is one in the destructor or in a thread of the service's own, of
+//! which only the log tells. What no process survives ends the whole host when the service runs inside it: a
+//! segmentation fault, `abort`, `exit`, a stack overflow, and a panic in a destructor that runs while another panic
+//! unwinds. With `isolation: process` in the manifest, or `--isolate NAME`, the same library runs in a child process, and
+//! all of these are a failed service in the report. Nothing changes for the author, but that standard input is empty and
+//! that a call which hangs is ended with the process.
 
 use std::{fmt, time::Duration};
 
 use crate::{abi::Host, error::Result, message::Message};
 
-/// A service.
-///
-/// It may run threads, or an async runtime, of its own; the host's runtime never polls its futures.
+/// Bytes of the largest message that the bus takes, encoded.
+pub const LARGEST_MESSAGE: usize = 16 << 20;
+
+/// Bytes of the longest message type that the bus takes.
+pub const LONGEST_TYPE: usize = 128;
+
+/// A service. The module's documentation has the rules that it lives by.
 pub trait Service: Send + Sized + 'static {
     /// Types of the messages it wants to hear, such as [`crate::message::PhaseStarted::TYPE`](Message::TYPE).
     const SUBSCRIPTIONS: &'static [&'static str] = &[];
@@ -49,7 +78,8 @@ pub trait Service: Send + Sized + 'static {
         Ok(())
     }
 
-    /// Publishes what is left and ends its work.
+    /// Publishes what is left and ends its work and its threads, within `deadline`: five seconds, or 0.3 when the user is
+    /// in a hurry. The destructor runs right after it and must not be what flushes.
     ///
     /// # Errors
     /// The service is marked as failed; what it published counts all the same.
@@ -102,11 +132,15 @@ pub enum LogLevel {
 
 /// Why a message was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PublishError {
-    /// The bus is full: this message is lost, and the host counts it.
+    /// The bus is full, or the service publishes too fast: this message is lost, and the host counts it.
     Full,
-    /// The run is over.
+    /// The run is over for this service.
     Closed,
+    /// Larger than [`LARGEST_MESSAGE`], or its type is longer than [`LONGEST_TYPE`]: it would never be taken. The host
+    /// counts it as lost.
+    TooLarge,
 }
 
 impl fmt::Display for PublishError {
@@ -114,6 +148,7 @@ impl fmt::Display for PublishError {
         f.write_str(match self {
             Self::Full => "publish: the bus is full",
             Self::Closed => "publish: the run is over",
+            Self::TooLarge => "publish: the message is too large",
         })
     }
 }
@@ -129,15 +164,18 @@ impl HostHandle {
         Self(host)
     }
 
-    /// Puts a message on the bus without waiting.
+    /// Puts a message on the bus without waiting. It goes into the journal, and to every service that subscribed to its
+    /// type.
     ///
     /// # Errors
-    /// [`PublishError`] when it was not taken; also `Closed` for a message that cannot be encoded.
+    /// [`PublishError`] when it was not taken; also `Closed` for a message that cannot be encoded. Whoever gets `Full`
+    /// may keep the message and try again later.
     pub fn publish<M: Message>(&self, message: &M) -> Result<(), PublishError> {
         let payload = message.encode().map_err(|_| PublishError::Closed)?;
         match (self.0.vt.publish())(self.0.context, M::TYPE.into(), payload.as_slice().into()) {
             0 => Ok(()),
             1 => Err(PublishError::Full),
+            3 => Err(PublishError::TooLarge),
             _ => Err(PublishError::Closed),
         }
     }

@@ -6,6 +6,18 @@ use std::{fmt, os::unix::process::ExitStatusExt, process::ExitStatus};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Death(ExitStatus);
 
+impl Death {
+    /// It ended as a program does that has nothing more to do.
+    pub(crate) fn is_clean(self) -> bool {
+        self.0.success()
+    }
+
+    /// It was killed the way that cannot be caught: by somebody else, or by a system without memory.
+    pub(crate) fn is_kill(self) -> bool {
+        self.0.signal() == Some(9)
+    }
+}
+
 impl From<ExitStatus> for Death {
     fn from(status: ExitStatus) -> Self {
         Self(status)

@@ -8,7 +8,10 @@ use std::{
     },
     path::PathBuf,
     process::{Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
 };
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use super::Death;
 
@@ -19,6 +22,26 @@ const SECRETS: [&str; 1] = ["PRONY_API_KEY"];
 #[derive(Debug)]
 pub(crate) struct Child {
     process: std::process::Child,
+    leash: Leash,
+}
+
+/// Ends a child that somebody else waits for.
+#[derive(Clone, Debug)]
+pub(crate) struct Leash {
+    group: Option<Pid>,
+    /// The child has been waited for: its number may be another process's by now.
+    is_over: Arc<Mutex<bool>>,
+}
+
+impl Leash {
+    /// Ends the child at once, with whatever it has started.
+    pub(crate) fn kill(&self) {
+        let is_over = self.is_over.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(group) = self.group.filter(|_| !*is_over) {
+            // It may have ended by itself.
+            let _ = rustix::process::kill_process_group(group, Signal::KILL);
+        }
+    }
 }
 
 impl Child {
@@ -37,7 +60,9 @@ impl Child {
         for name in SECRETS {
             command.env_remove(name);
         }
-        Ok((Self { process: command.spawn()? }, ours))
+        let process = command.spawn()?;
+        let group = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
+        Ok((Self { process, leash: Leash { group, is_over: Arc::default() } }, ours))
     }
 
     /// Its number.
@@ -45,27 +70,44 @@ impl Child {
         self.process.id()
     }
 
+    /// What ends it while somebody waits.
+    pub(crate) fn leash(&self) -> Leash {
+        self.leash.clone()
+    }
+
     /// Waits for its end.
     ///
     /// # Errors
     /// The system has lost track of it.
     pub(crate) fn wait(&mut self) -> io::Result<Death> {
+        if let Some(child) = self.leash.group {
+            // Its number stays taken until the leash knows.
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            rustix::io::retry_on_intr(|| rustix::process::waitid(WaitId::Pid(child), options))?;
+        }
+        let mut is_over = self.leash.is_over.lock().unwrap_or_else(PoisonError::into_inner);
+        *is_over = true;
         self.process.wait().map(Death::from)
-    }
-
-    /// Ends it at once.
-    pub(crate) fn kill(&mut self) {
-        // It may have ended by itself.
-        let _ = self.process.kill();
     }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
-        self.kill();
-        // Nobody is left who wants to know how.
+        self.leash.kill();
+        // Nobody is left who wants to know how. One that was waited for is not waited for again.
         let _ = self.process.wait();
     }
+}
+
+/// In a child whose parent is gone: ends this process, with whatever it has started, even while its other threads hang.
+pub(crate) fn perish() {
+    let own = rustix::process::getpid();
+    // A process that shares the group of others must not take them along.
+    let _ = if rustix::process::getpgrp() == own {
+        rustix::process::kill_process_group(own, Signal::KILL)
+    } else {
+        rustix::process::kill_process(own, Signal::KILL)
+    };
 }
 
 /// The file that runs, even if another one has taken its name since.

@@ -59,7 +59,7 @@ enum Command {
     Plugins(plugins::PluginsArgs),
     /// Run an OpenAI-compatible server that knows its own truth.
     MockServer(Box<mock_server::MockServerArgs>),
-    /// Run one service by itself.
+    /// Say what a service is: `prony service NAME --help`.
     Service(service::ServiceArgs),
     /// Print a completion script for a shell.
     Completions(completions::CompletionsArgs),
@@ -81,13 +81,16 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Ok(cli) => cli,
         Err(error) => return unbuilt::refusal(&error).map_or_else(|| Ok(terminal::answer(&error)), Err),
     };
-    logging::init(&cli.log)?;
+    // The log of a child is its parent's.
+    if !matches!(cli.command, Command::Service(_)) {
+        logging::init(&cli.log)?;
+    }
     match cli.command {
         Command::Profile(flags) => profile::run(&flags),
         Command::Report(args) => report::run(&args),
         Command::Plugins(args) => plugins::run(&args),
         Command::MockServer(args) => mock_server::run(*args),
-        Command::Service(args) => service::run(&args),
+        Command::Service(args) => service::run(&args, &cli.log),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -29,6 +29,7 @@ use crate::{
         lifecycle::Ending,
         mock::{MockError, MockProcess},
         readiness::{self, ReadinessError},
+        services::{self, ChoiceError},
         setup::{self, Run},
     },
     seed::Seed,
@@ -98,6 +99,8 @@ fn prepare(
     let entry = registry.endpoint(flags.endpoint_type.as_deref().unwrap_or(DEFAULT_ENDPOINT))?;
     let metadata = &entry.metadata;
     let mut resolved = plan(flags, &entry.name, metadata)?;
+    let services = services::choose(registry, &resolved.config)?;
+    services.warnings.iter().for_each(|warning| terminal::warn(warning));
     let tokenizer = load_tokenizer(&resolved.config, metadata)?;
     let endpoint = setup::load_endpoint(registry, &resolved.config)?;
     let seed = Seed::new(resolved.config.random_seed);
@@ -112,7 +115,7 @@ fn prepare(
     let dir = claim_dir(flags, &config)?;
     Ok(Run {
         header: header(&config, metadata, tokenizer.as_deref(), clock),
-        services: setup::wanted_services(registry, &config),
+        services: services.wanted(&config, registry),
         show_progress: shows_progress(flags),
         dataset: dataset.into(),
         config,
@@ -228,6 +231,16 @@ impl Explain for PluginError {
 
     fn hint(&self) -> Option<String> {
         Some(PluginError::hint(self)).filter(|hint| !hint.is_empty())
+    }
+}
+
+impl Explain for ChoiceError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(ChoiceError::hint(self))
     }
 }
 

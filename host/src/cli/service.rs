@@ -1,32 +1,189 @@
-//! `prony service NAME`: one service in a process of its own.
+//! `prony service NAME`: what a service is, for a person who asks; and the service itself, for a parent that has started
+//! this process to isolate it.
 
-use clap::Args;
+use std::{fmt::Write as _, path::PathBuf};
 
-use super::exit::{Exit, Failure};
+use clap::{Args, CommandFactory};
+use prony_plugin_api::descriptor::{Descriptor, Exported};
+use serde_json::Value;
 
-/// What to run.
+use super::{
+    Cli,
+    exit::{Exit, Explain, Failure},
+    logging::{self, LogFlags},
+    terminal,
+};
+use crate::{
+    child,
+    plugin::{Category, DiscoveryOptions, Listed, ListedEntry, Registry, chain},
+    service::isolated::{ServeError, serve},
+};
+
+/// What to run, or to explain.
 #[derive(Args, Debug)]
+#[command(disable_help_flag = true)]
 pub(super) struct ServiceArgs {
     /// Name of the service, as `prony plugins` lists it.
-    #[arg(value_name = "NAME")]
-    name: String,
+    #[arg(value_name = "NAME", required_unless_present = "help")]
+    name: Option<String>,
+
+    /// Say what this service is, which options it takes and how to start it; opens no library.
+    #[arg(short, long)]
+    help: bool,
+
+    /// Manifest of more plugins; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    plugins: Vec<PathBuf>,
 }
 
-/// Refuses: a service needs a host beside it, which is only there inside `profile`.
-pub(super) fn run(args: &ServiceArgs) -> Result<Exit, Failure> {
-    let message = format!("run the service `{}` by itself: prony does not have this yet", args.name);
-    Err(Failure::new(Exit::Usage, message)
-        .with_hint("`prony profile` runs services inside its own process, beside the load"))
+/// Runs the service for the parent, or answers the person.
+pub(super) fn run(args: &ServiceArgs, log: &LogFlags) -> Result<Exit, Failure> {
+    match (&args.name, args.help) {
+        // A child's lines go to its parent; it has no log of its own.
+        (Some(_), false) if let Ok(parent) = child::parent() => {
+            serve(parent)?;
+            Ok(Exit::Success)
+        }
+        (Some(name), help) => {
+            logging::init(log)?;
+            let registry = Registry::discover(&DiscoveryOptions::from_env(args.plugins.clone()))?;
+            let listed = registry.describe(Category::Service, name)?;
+            if help { explain(&registry, &listed) } else { Err(alone(&listed.name)) }
+        }
+        (None, _) => {
+            terminal::print(&general_help())?;
+            Ok(Exit::Success)
+        }
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn alone(name: &str) -> Failure {
+    Failure::new(Exit::Usage, format!("run the service `{name}` by itself: a service runs beside a load"))
+        .with_hint(format!(
+            "`prony profile --service {name}` starts it; `prony service {name} --help` says what it is"
+        ))
+}
 
-    #[test]
-    fn a_service_alone_is_a_usage_error_that_names_it() {
-        let failure = run(&ServiceArgs { name: "server_metrics".to_owned() }).unwrap_err();
-        assert_eq!(failure.exit, Exit::Usage);
-        assert!(failure.message.contains("`server_metrics`"));
+/// What clap would print.
+fn general_help() -> String {
+    let mut cli = Cli::command();
+    cli.build();
+    cli.find_subcommand_mut("service")
+        .map(|command| command.render_long_help().to_string())
+        .unwrap_or_default()
+}
+
+fn explain(registry: &Registry, listed: &Listed) -> Result<Exit, Failure> {
+    let library = registry.describe_service_library(&listed.name).map_err(|error| {
+        let detail = error.detail().unwrap_or_else(|| chain(&error));
+        format!("cannot be used: {detail}")
+    });
+    terminal::print(&explanation(listed, &library))?;
+    Ok(Exit::Success)
+}
+
+/// The whole answer.
+fn explanation(listed: &Listed, library: &Result<Descriptor, String>) -> String {
+    let Some(winner) = listed.entries.first() else { return String::new() };
+    let type_name = winner.class.rsplit(':').next().unwrap_or_default();
+    let exported = library
+        .as_ref()
+        .ok()
+        .and_then(|descriptor| descriptor.services.iter().find(|exported| exported.type_name == type_name));
+    let mut sections = vec![
+        (format!("service {}", listed.name), facts(winner, library)),
+        ("metadata".to_owned(), winner.metadata.clone()),
+    ];
+    if let Some(exported) = exported {
+        sections.push(("options".to_owned(), options(exported)));
+    }
+    sections.push(("how to start it".to_owned(), how_to_start(listed, winner)));
+    let sections = sections.into_iter().filter(|(_, rows)| !rows.is_empty());
+    sections.map(|(title, rows)| section(&title, &rows)).collect::<Vec<_>>().join("\n")
+}
+
+fn section(title: &str, rows: &[(String, String)]) -> String {
+    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let mut text = format!("{title}\n");
+    for (name, value) in rows {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{}", format!("  {name:width$}  {value}").trim_end());
+    }
+    text
+}
+
+fn facts(entry: &ListedEntry, library: &Result<Descriptor, String>) -> Vec<(String, String)> {
+    let file = match &entry.library {
+        Ok(file) => file.display().to_string(),
+        Err(reason) => reason.clone(),
+    };
+    let mut facts = vec![
+        ("description", entry.description.clone()),
+        ("class", entry.class.clone()),
+        ("library", file),
+        ("manifest", format!("{} ({})", entry.origin.manifest.display(), entry.origin.tier)),
+        ("runs in", if entry.isolated { "a process of its own" } else { "the process of prony" }.to_owned()),
+    ];
+    match library {
+        Ok(it) => facts.extend([
+            ("plugin", format!("{} {}", it.name, it.version)),
+            ("contract", format!("{}.{}, built by {}", it.epoch, it.minor, it.rustc)),
+        ]),
+        Err(reason) => facts.push(("plugin", reason.clone())),
+    }
+    facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The options by name, from their JSON Schema; the schema itself where it has another shape.
+fn options(exported: &Exported) -> Vec<(String, String)> {
+    let schema: Value = serde_json::from_str(&exported.options).unwrap_or_default();
+    let Some(properties) = schema["properties"].as_object() else {
+        let says_nothing = schema.as_object().is_none_or(serde_json::Map::is_empty);
+        let text = if says_nothing { "the library names none".to_owned() } else { exported.options.clone() };
+        return vec![("schema".to_owned(), text)];
+    };
+    properties.iter().map(|(name, about)| (name.clone(), option(about))).collect()
+}
+
+fn option(about: &Value) -> String {
+    let text = |key: &str| about[key].as_str().map(str::to_owned);
+    let default = about.get("default").map(|default| format!("[default: {default}]"));
+    let choices = about["enum"].as_array().map(|choices| {
+        let choices: Vec<_> = choices.iter().map(ToString::to_string).collect();
+        format!("one of {}", choices.join(", "))
+    });
+    [text("type"), choices, text("description"), default].into_iter().flatten().collect::<Vec<_>>().join("  ")
+}
+
+fn how_to_start(listed: &Listed, entry: &ListedEntry) -> Vec<(String, String)> {
+    let name = &listed.name;
+    let is = |key: &str| entry.metadata.iter().any(|(field, value)| field == key && value == "true");
+    let row = |command: String, what: &str| (command, what.to_owned());
+    let mut rows = Vec::new();
+    if is("auto_start") {
+        rows.push(row("prony profile".to_owned(), "starts it with every run"));
+    } else {
+        rows.push(row(format!("prony profile --service {name}"), "starts it"));
+    }
+    if is("auto_start") && !is("required") {
+        rows.push(row(format!("prony profile --no-service {name}"), "leaves it out"));
+    }
+    if is("replicable") {
+        rows.push(row(format!("prony profile --service {name},{name}"), "starts it twice"));
+    }
+    if !entry.isolated {
+        rows.push(row(format!("prony profile --isolate {name}"), "runs it in a process of its own"));
+    }
+    rows.push(row(format!("prony profile --service-option {name}.KEY=VALUE"), "sets an option"));
+    rows
+}
+
+impl Explain for ServeError {
+    fn exit(&self) -> Exit {
+        Exit::Failed
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("`prony profile --isolate NAME` starts a service in a process of its own".to_owned())
     }
 }

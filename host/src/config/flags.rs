@@ -168,6 +168,18 @@ pub(crate) struct ProfileFlags {
     #[arg(long, conflicts_with = "server_metrics", help_heading = SERVICES)]
     pub(crate) no_server_metrics: bool,
 
+    /// Start this service, which does not start by itself; twice for two instances of one that allows it.
+    #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',', help_heading = SERVICES)]
+    pub(crate) service: Vec<String>,
+
+    /// Leave out this service, which starts by itself; may be repeated.
+    #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',', help_heading = SERVICES)]
+    pub(crate) no_service: Vec<String>,
+
+    /// Option of a service, its value as JSON or text; may be repeated. `prony service NAME --help` lists them.
+    #[arg(long, value_name = "NAME.KEY=VALUE", help_heading = SERVICES)]
+    pub(crate) service_option: Vec<String>,
+
     /// Manifest of more plugins; may be repeated.
     #[arg(long, value_name = "FILE", help_heading = SERVICES)]
     pub(crate) plugins: Vec<PathBuf>,

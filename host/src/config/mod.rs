@@ -9,6 +9,7 @@ mod load;
 pub(crate) mod pairs;
 pub(crate) mod redact;
 pub(crate) mod resolve;
+pub(crate) mod services;
 mod target;
 pub(crate) mod units;
 pub(crate) mod url;
@@ -39,9 +40,37 @@ pub(crate) struct RunConfig {
     /// Endpoints and services that run in a process of their own whatever their manifests say.
     #[serde(default)]
     pub(crate) isolate: Vec<String>,
+    /// Which services run beside the load.
+    #[serde(default)]
+    pub(crate) services: ServicesConfig,
     /// Keep the generated texts in the journal.
     #[serde(default)]
     pub(crate) export_outputs: bool,
+}
+
+/// What the user wants of services, beside what their manifests say. Names are as typed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ServicesConfig {
+    /// Services to start; one that is named several times has several instances.
+    pub(crate) start: Vec<String>,
+    /// Services that start by themselves and are not to.
+    pub(crate) leave_out: Vec<String>,
+    /// Options, over those that services get anyway.
+    pub(crate) options: Vec<ServiceOption>,
+}
+
+/// One option of one service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ServiceOption {
+    /// Name of the service.
+    pub(crate) service: String,
+    /// Number of the one instance that is meant, from 1; all of them without it.
+    pub(crate) instance: Option<u32>,
+    /// Name of the option.
+    pub(crate) key: String,
+    /// Its value.
+    pub(crate) value: serde_json::Value,
 }
 
 /// The server and the dialect to speak to it.

@@ -61,6 +61,13 @@ pub(crate) fn config(config: &RunConfig) -> RunConfig {
         }
     }
     object(&mut target.extra_inputs);
+    for option in &mut config.services.options {
+        if is_sensitive(&option.key) {
+            option.value = REDACTED.into();
+        } else {
+            value(&mut option.value);
+        }
+    }
     let addresses = target.urls.iter_mut().chain(&mut target.custom_endpoint);
     for address in addresses.chain(&mut config.server_metrics.urls) {
         *address = url(address);
@@ -104,6 +111,7 @@ fn flag_value(flag: &str, value: &str) -> String {
     match flag {
         "-u" | "--url" | "--server-metrics" => value.split(',').map(url).collect::<Vec<_>>().join(","),
         "--custom-endpoint" => url(value),
+        "--service-option" => service_option(value),
         _ if is_address(value) => url(value),
         _ => pair(value),
     }
@@ -144,6 +152,19 @@ fn pair(text: &str) -> String {
         Some((name, _)) if is_sensitive(name) => format!("{name}:{REDACTED}"),
         Some((name, value)) if is_address(value) => format!("{name}:{}", url(value)),
         _ => text.to_owned(),
+    }
+}
+
+/// `NAME.KEY=VALUE`, the same way.
+fn service_option(text: &str) -> String {
+    match text.split_once('=') {
+        Some((name, _)) if is_sensitive(name) => format!("{name}={REDACTED}"),
+        Some((name, value)) => {
+            let shown =
+                json(value).unwrap_or_else(|| if is_address(value) { url(value) } else { value.to_owned() });
+            format!("{name}={shown}")
+        }
+        None => text.to_owned(),
     }
 }
 
@@ -283,6 +304,10 @@ mod tests {
         r#"--extra-inputs {"tools":[{"api_key":"<redacted>","n":1}],"credentials":"<redacted>","image":"http://<redacted>@h"}"#
     )]
     #[case("--extra-inputs max_tokens:5 api_key:k", "--extra-inputs max_tokens:5 api_key:<redacted>")]
+    #[case(
+        r#"--service-option a.token=t --service-option=a.x={"pwd":"p"} --service-option a.u=http://u:p@h"#,
+        r#"--service-option a.token=<redacted> --service-option=a.x={"pwd":"<redacted>"} --service-option a.u=http://<redacted>@h"#
+    )]
     #[case("--isl 5 --url localhost:8000", "--isl 5 --url localhost:8000")]
     fn a_command_line_is_shown_without_secrets(#[case] typed: &str, #[case] shown: &str) {
         assert_eq!(command_line(typed.split(' ')).join(" "), shown);

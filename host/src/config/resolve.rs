@@ -12,6 +12,7 @@ use super::{
     flags::ProfileFlags,
     load,
     pairs::PairError,
+    services::{self, ServiceOptionError},
     target,
     url::{self, UrlError},
 };
@@ -105,6 +106,9 @@ pub(crate) enum ConfigError {
     /// A header or an extra input that is none.
     #[error(transparent)]
     Pair(#[from] PairError),
+    /// An option of a service that is none.
+    #[error(transparent)]
+    ServiceOption(#[from] ServiceOptionError),
 }
 
 impl ConfigError {
@@ -122,6 +126,7 @@ impl ConfigError {
             Self::TwoLogins { .. } => "give the credentials in one place".to_owned(),
             Self::Url(error) => error.hint(),
             Self::Pair(error) => error.hint(),
+            Self::ServiceOption(_) => services::EXAMPLE.to_owned(),
         }
     }
 }
@@ -158,6 +163,7 @@ pub(crate) fn resolve(
         workers,
         artifact_dir,
         isolate: flags.isolate.clone(),
+        services: services::services(flags)?,
         export_outputs: flags.export_outputs_json,
     };
     Ok(Resolved { config, warnings })
@@ -296,6 +302,11 @@ mod tests {
             ]
           },
           "isolate": [],
+          "services": {
+            "start": [],
+            "leave_out": [],
+            "options": []
+          },
           "export_outputs": false
         }
         "#);

@@ -7,8 +7,8 @@ use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 
 use crate::{
     config::{
-        Arrival, DatasetConfig, LengthLaw, PhaseConfig, RunConfig, ServerMetricsConfig, Target,
-        TokenizerChoice,
+        Arrival, DatasetConfig, LengthLaw, PhaseConfig, RunConfig, ServerMetricsConfig, ServicesConfig,
+        Target, TokenizerChoice,
     },
     record::{
         Capabilities, CountedTokens, Frame, Instants, Record, RunEnd, RunHeader, ScheduleCounts,
@@ -74,6 +74,7 @@ fn config() -> RunConfig {
         workers: 1,
         artifact_dir: "artifacts".into(),
         server_metrics: ServerMetricsConfig::default(),
+        services: ServicesConfig::default(),
         isolate: Vec::new(),
         export_outputs: false,
     }

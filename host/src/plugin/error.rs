@@ -33,6 +33,14 @@ pub(crate) enum PluginError {
         /// What there is, in order.
         known: Vec<String>,
     },
+    /// There is neither an endpoint nor a service of this name.
+    #[error("find an endpoint or a service `{name}`: there are {}", quoted(.known))]
+    UnknownPlugin {
+        /// What was asked for.
+        name: String,
+        /// What there is: endpoints, then services.
+        known: Vec<String>,
+    },
     /// Two packs claim the name with equal right.
     #[error(
         "choose the {category} `{name}`: both `{}` and `{}` declare it with priority {priority}",
@@ -95,6 +103,10 @@ impl PluginError {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("`prony plugins {category}` describes them"),
             },
+            Self::UnknownPlugin { name, known } => match nearest(name, known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`prony plugins` lists everything".to_owned(),
+            },
             Self::Conflict { .. } => "give one of them a higher `priority`, or remove one".to_owned(),
             Self::Load { fault, .. } => fault.hint(),
             Self::Create { source, .. } if source.hint.is_empty() => {
@@ -110,6 +122,7 @@ impl PluginError {
             Self::Manifest(_)
             | Self::UnknownCategory { .. }
             | Self::UnknownName { .. }
+            | Self::UnknownPlugin { .. }
             | Self::Conflict { .. } => true,
             Self::Load { .. } => false,
             Self::Create { source, .. } => source.kind == ErrorKind::CONFIG,

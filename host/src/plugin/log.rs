@@ -19,6 +19,10 @@ use tracing::{
 /// The line itself, and the target that the plugin gave it.
 const FIELDS: &[&str] = &["message", "source"];
 
+/// From coarse to fine.
+const LEVELS: [LogLevel; 5] =
+    [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace];
+
 /// The log of one plugin.
 #[derive(Debug)]
 pub(crate) struct PluginLog {
@@ -40,6 +44,11 @@ impl PluginLog {
     pub(crate) fn enabled(&self, level: LogLevel) -> bool {
         let site = self.site(level);
         *site.level() <= LevelFilter::current() && dispatcher::get_default(|dispatch| dispatch.enabled(site))
+    }
+
+    /// The finest level that anyone listens to.
+    pub(crate) fn finest(&self) -> Option<LogLevel> {
+        LEVELS.into_iter().rev().find(|level| self.enabled(*level))
     }
 
     /// Writes one line. `source` is the target that the plugin gave it.
@@ -164,6 +173,7 @@ mod tests {
             let acme = PluginLog::new("acme-chat");
             assert!(acme.enabled(LogLevel::Debug));
             assert!(!acme.enabled(LogLevel::Trace));
+            assert_eq!(acme.finest(), Some(LogLevel::Debug));
             acme.write(LogLevel::Debug, "acme_chat", "a line of its own");
             acme.write(LogLevel::Error, "acme_chat::http", "a line of a module");
             acme.write(LogLevel::Trace, "acme_chat", "too fine");

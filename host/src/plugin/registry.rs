@@ -7,19 +7,25 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use prony_plugin_api::abi::host::{EndpointInstance, HostTable, ServiceInstance};
+use prony_plugin_api::{
+    abi::host::{EndpointInstance, HostTable, ServiceInstance},
+    descriptor::Descriptor,
+};
 
 use super::{
     catalogue::{Candidate, Catalogue, Endpoints, Failure, Kind, Services, conflict},
     discovery::{self, DiscoveryOptions, DiscoveryProblem, Pack},
     entry::{Category, EndpointEntry, Entry, Isolation, ServiceEntry},
     error::PluginError,
+    ladder,
     libraries::Libraries,
     listing::Listed,
+    trust::Trust,
 };
 
 /// Every plugin there is.
 pub(crate) struct Registry {
+    search: DiscoveryOptions,
     packs: Vec<Pack>,
     problems: Vec<DiscoveryProblem>,
     shelves: Mutex<Shelves>,
@@ -60,7 +66,12 @@ impl Registry {
                 shelves.services.insert(Arc::new(entry), None);
             }
         }
-        Ok(Self { packs, problems: found.problems, shelves: Mutex::new(shelves) })
+        Ok(Self { search: options.clone(), packs, problems: found.problems, shelves: Mutex::new(shelves) })
+    }
+
+    /// Where was looked: another process that looks there finds the same.
+    pub(crate) fn search(&self) -> &DiscoveryOptions {
+        &self.search
     }
 
     /// The packs that were read, from low to high.
@@ -78,9 +89,48 @@ impl Registry {
         self.lock().notes.clone()
     }
 
+    /// Adds what the report should say. Child processes have registries of their own.
+    pub(crate) fn add_notes(&self, notes: &[String]) {
+        let own = &mut self.lock().notes;
+        for note in notes {
+            note_once(own, note);
+        }
+    }
+
     /// The dialect of this name, in any spelling. Opens nothing.
     pub(crate) fn endpoint(&self, name: &str) -> Result<Arc<EndpointEntry>, PluginError> {
         winner(&self.lock().endpoints, name)
+    }
+
+    /// The spelling of a name in the manifests, of an endpoint and of a service, if there are such. Opens nothing.
+    pub(crate) fn spelling(&self, name: &str) -> Result<[Option<String>; 2], PluginError> {
+        fn spelling<K: Kind>(catalogue: &Catalogue<K>, name: &str) -> Option<String> {
+            Some(catalogue.get(name)?.first()?.entry.name.clone())
+        }
+        let shelves = self.lock();
+        let found = [spelling(&shelves.endpoints, name), spelling(&shelves.services, name)];
+        if found == [None, None] {
+            let mut known = shelves.endpoints.names();
+            known.extend(shelves.services.names());
+            return Err(PluginError::UnknownPlugin { name: name.to_owned(), known });
+        }
+        Ok(found)
+    }
+
+    /// What the library of a service says about itself, read from its file without running any of its code.
+    pub(crate) fn describe_service_library(&self, name: &str) -> Result<Descriptor, PluginError> {
+        let shelves = self.lock();
+        let Some(winner) = candidates(&shelves.services, name)?.first() else {
+            return Err(unknown(&shelves.services, name));
+        };
+        let found = shelves.libraries.locate(&winner.entry);
+        let checked = found.and_then(|library| ladder::check(&library, &Trust::of_this_process()));
+        checked.map(|checked| checked.facts.descriptor).map_err(|fault| PluginError::Load {
+            category: Category::Service,
+            name: winner.entry.name.clone(),
+            library: winner.entry.origin.manifest.with_file_name(winner.entry.class.file_name()),
+            fault: Arc::new(fault),
+        })
     }
 
     /// Where the code of a name wants to run. A process of its own if any entry of the name wants one: should the

@@ -130,11 +130,15 @@ pub(crate) struct Capabilities {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct ServiceReport {
-    /// Entry name.
+    /// Entry name, with the instance's number if there are several.
     pub(crate) name: String,
     /// Its death ends the run.
     pub(crate) required: bool,
-    /// `stopped` or `failed`.
+    /// It ran in a process of its own.
+    pub(crate) isolated: bool,
+    /// The number of that process.
+    pub(crate) pid: Option<u32>,
+    /// `stopped`, `failed`, or `abandoned` by a user who did not wait for it.
     pub(crate) state: String,
     /// Why it failed.
     pub(crate) error: Option<ErrorDetails>,
@@ -142,8 +146,10 @@ pub(crate) struct ServiceReport {
     pub(crate) published: u64,
     /// Messages it was sent.
     pub(crate) received: u64,
-    /// Messages lost because a queue was full.
+    /// Messages lost: its queue was full, or what it published was too much.
     pub(crate) lost: u64,
+    /// The most messages that waited for it at a time.
+    pub(crate) most_waiting: u64,
 }
 
 /// How the run ended.

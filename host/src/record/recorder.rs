@@ -26,11 +26,8 @@ use super::{
 use crate::{
     dataset::{Conversation, Tokenizer},
     request::exchange::Finished,
-    service::bus::Bus,
+    service::{allowance::Ticket, bus::Bus},
 };
-
-/// Service messages that may wait for the journal.
-const SERVICE_BACKLOG: usize = 4096;
 
 /// Records that are written and announced together, at most.
 const BATCH: usize = 256;
@@ -58,6 +55,7 @@ enum Input {
         service: String,
         message_type: String,
         payload: Vec<u8>,
+        ticket: Ticket,
     },
     /// The last one: nothing comes after it.
     End(Box<Frame>),
@@ -101,7 +99,6 @@ pub(crate) struct RecorderHandle {
 struct Waiting {
     requests: AtomicUsize,
     most_requests: AtomicUsize,
-    service_messages: AtomicUsize,
 }
 
 impl RecorderHandle {
@@ -117,30 +114,24 @@ impl RecorderHandle {
         self.send(Input::Frame(Box::new(frame)));
     }
 
-    /// Keeps a service's message, unless too many wait already.
+    /// Keeps a service's message. Its ticket bounds how much of one service may wait.
     ///
     /// # Errors
-    /// Full, or closed after the end of the run.
+    /// Closed after the end of the run.
     pub(crate) fn service_message(
         &self,
         service: &str,
         message_type: &str,
         payload: &[u8],
+        ticket: Ticket,
     ) -> Result<(), PublishError> {
-        let waiting = &self.waiting.service_messages;
-        if waiting.fetch_add(1, Ordering::Relaxed) >= SERVICE_BACKLOG {
-            waiting.fetch_sub(1, Ordering::Relaxed);
-            return Err(PublishError::Full);
-        }
         let input = Input::ServiceMessage {
             service: service.to_owned(),
             message_type: message_type.to_owned(),
             payload: payload.to_vec(),
+            ticket,
         };
-        self.inputs.send(input).map_err(|_| {
-            waiting.fetch_sub(1, Ordering::Relaxed);
-            PublishError::Closed
-        })
+        self.inputs.send(input).map_err(|_| PublishError::Closed)
     }
 
     /// What the report should say about how far the recorder was behind.
@@ -284,9 +275,9 @@ impl Keeping {
                 append(journal, &Frame::Record(Box::new(record)))?;
             }
             Input::Frame(frame) => append(journal, &frame)?,
-            Input::ServiceMessage { service, message_type, payload } => {
-                waiting.service_messages.fetch_sub(1, Ordering::Relaxed);
+            Input::ServiceMessage { service, message_type, payload, ticket } => {
                 append(journal, &Frame::Message { service, message_type, payload })?;
+                drop(ticket);
             }
             Input::End(frame) => {
                 journal.append(&frame)?;

@@ -166,14 +166,25 @@ fn one_line(message: &str) -> String {
 fn remarks(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     for service in report.end.iter().flat_map(|end| &end.services) {
-        if service.state == "failed" {
-            let why = service.error.as_ref().map_or("no reason given", |error| error.message.as_str());
-            lines.push(format!("service `{}` failed: {}", service.name, one_line(why)));
+        let name = &service.name;
+        match &service.error {
+            Some(error) => {
+                let hint = Some(&error.hint).filter(|hint| !hint.is_empty());
+                let hint = hint.map(|hint| format!(" ({})", one_line(hint))).unwrap_or_default();
+                lines.push(format!("service `{name}` failed: {}{hint}", one_line(&error.message)));
+            }
+            None if service.state == "failed" => {
+                lines.push(format!("service `{name}` failed: no reason given"));
+            }
+            None if service.state == "abandoned" => {
+                lines.push(format!("service `{name}` was not waited for: what it had left is missing"));
+            }
+            None => {}
         }
         if service.lost > 0 {
+            let lost = service.lost;
             lines.push(format!(
-                "service `{}` lost {} messages: its queue was full",
-                service.name, service.lost
+                "service `{name}` lost {lost} messages: it read too slowly or published too much"
             ));
         }
     }

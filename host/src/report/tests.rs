@@ -244,7 +244,7 @@ fn the_console_shows_what_is_wrong_with_a_run() {
         └──────┴─────────────┴───────────────────────────┴───────┘
 
         service `server_metrics` failed: it failed
-        service `server_metrics` lost 3 messages: its queue was full
+        service `server_metrics` lost 3 messages: it read too slowly or published too much
         note: requests sent twice because the server had closed the kept connection: 1
         note: no metrics page at http://127.0.0.1:8000/metrics
 
@@ -383,7 +383,7 @@ fn the_summary_has_the_metrics_first_and_the_facts_of_the_run_after_them() {
     end_time: "2026-11-24T02:49:38.1Z"
     warmup_metrics: ...
     warmup_error_summary: []
-    services: [{"name":"server_metrics","required":false,"state":"stopped","error":null,"published":2,"received":0,"lost":0}]
+    services: [{"name":"server_metrics","required":false,"isolated":false,"pid":null,"state":"stopped","error":null,"published":2,"received":0,"lost":0,"most_waiting":0}]
     notes: []
     phases: [{"index":0,"kind":"warmup","start_ns":1795488577000000000,"end_ns":1795488577100000000,"window_end_ns":1795488577090000000,"counts":{"scheduled":1,"sent":1,"late":0,"dropped":0}},{"index":1,"kind":"profiling","start_ns":1795488577100000000,"end_ns":1795488578105000000,"window_end_ns":1795488578100000000,"counts":{"scheduled":4,"sent":4,"late":0,"dropped":0}}]
     models_seen: {"m":3}

@@ -29,7 +29,7 @@ use crate::{
     seed::Seed,
     service::{
         bus::Bus,
-        supervisor::{Fate, Supervisor, Surroundings},
+        supervisor::{Fate, Supervisor, Surroundings, Wanted},
     },
 };
 
@@ -300,7 +300,7 @@ impl Conductor<'_> {
     }
 
     fn lost_service(&self) -> Option<Ending> {
-        self.services.lost_required().map(|error| Ending::ServiceLost(error.message))
+        self.services.lost_required().map(Ending::ServiceLost)
     }
 
     fn hear(&mut self, signal: Signal) -> Option<Event> {
@@ -345,7 +345,7 @@ impl Conductor<'_> {
         let stopped = ears.unless_interrupted(move || services.stop(deadline)).await;
         let services = match stopped {
             Some(fates) => fates.into_iter().map(report).collect(),
-            None => run.services.iter().map(|wanted| not_waited_for(&wanted.name, wanted.required)).collect(),
+            None => run.services.iter().map(not_waited_for).collect(),
         };
         RunEnd { services, ..RunEnd::default() }
     }
@@ -353,19 +353,20 @@ impl Conductor<'_> {
 
 fn report(fate: Fate) -> ServiceReport {
     ServiceReport {
-        name: fate.name,
-        required: fate.required,
         state: if fate.error.is_some() { "failed" } else { "stopped" }.to_owned(),
+        pid: fate.pid,
         error: fate.error,
         published: fate.published,
         received: fate.received,
         lost: fate.lost,
+        most_waiting: fate.most_waiting,
+        ..not_waited_for(&fate.wanted)
     }
 }
 
-fn not_waited_for(name: &str, required: bool) -> ServiceReport {
-    let (name, state) = (name.to_owned(), "abandoned".to_owned());
-    ServiceReport { name, required, state, ..ServiceReport::default() }
+fn not_waited_for(wanted: &Wanted) -> ServiceReport {
+    let Wanted { name, required, isolated, .. } = wanted.clone();
+    ServiceReport { name, required, isolated, state: "abandoned".to_owned(), ..ServiceReport::default() }
 }
 
 /// The random streams of a phase are its own: a warm-up must not play the schedule of what it warms up for.

@@ -10,6 +10,7 @@ pub(crate) mod lifecycle;
 pub(crate) mod mock;
 mod progress;
 pub(crate) mod readiness;
+pub(crate) mod services;
 pub(crate) mod setup;
 mod wiring;
 

@@ -59,31 +59,6 @@ pub(crate) fn plan_target(
     TargetPlan::new(&config.target, path.map(String::as_str)).map(Arc::new)
 }
 
-/// The services that start by themselves, less those that the user switched off.
-pub(crate) fn wanted_services(registry: &Registry, config: &RunConfig) -> Vec<Wanted> {
-    registry
-        .services()
-        .iter()
-        .filter(|entry| entry.metadata.auto_start)
-        .filter(|entry| entry.name != SERVER_METRICS || config.server_metrics.enabled)
-        .map(|entry| Wanted {
-            name: entry.name.clone(),
-            required: entry.metadata.required,
-            options: service_options(&entry.name, config),
-        })
-        .collect()
-}
-
-const SERVER_METRICS: &str = "server_metrics";
-
-fn service_options(name: &str, config: &RunConfig) -> String {
-    if name == SERVER_METRICS {
-        serde_json::json!({ "urls": config.server_metrics.urls, "interval_ms": 1000 }).to_string()
-    } else {
-        "{}".to_owned()
-    }
-}
-
 /// What the endpoint's manifest says about the answers of this run.
 pub(crate) fn capabilities(config: &RunConfig, metadata: &EndpointMetadata) -> Capabilities {
     Capabilities {

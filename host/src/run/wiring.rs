@@ -7,7 +7,7 @@ use crate::{
     record::recorder::RecorderHandle,
     request::{exchange::Finished, worker},
     schedule::ScheduleCounts,
-    service::host::Outlet,
+    service::{allowance::Ticket, host::Outlet},
 };
 
 /// What the conductor hears from other threads.
@@ -58,8 +58,14 @@ impl worker::Sink for Wires {
 }
 
 impl Outlet for Wires {
-    fn keep(&self, service: &str, message_type: &str, payload: &[u8]) -> Result<(), PublishError> {
-        self.recorder.service_message(service, message_type, payload)
+    fn keep(
+        &self,
+        service: &str,
+        message_type: &str,
+        payload: &[u8],
+        ticket: Ticket,
+    ) -> Result<(), PublishError> {
+        self.recorder.service_message(service, message_type, payload, ticket)
     }
 
     fn request_stop(&self, service: &str, reason: &str) {

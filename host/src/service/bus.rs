@@ -2,12 +2,12 @@
 
 use std::sync::{
     Arc, PoisonError, RwLock,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use prony_plugin_api::Message;
 
-use super::mailbox::{Queue, Refused};
+use super::queue::{Queue, Refused};
 
 /// Routes encoded messages to the services that subscribed to their type. Delivery never blocks.
 #[derive(Debug, Default)]
@@ -33,8 +33,12 @@ pub(crate) struct Traffic {
     pub(crate) published: AtomicU64,
     /// Messages put into its mailbox.
     pub(crate) received: AtomicU64,
-    /// Messages lost because a queue was full: its mailbox, or the recorder behind its own.
+    /// Messages lost: its mailbox was full, or what it published was not taken.
     pub(crate) lost: AtomicU64,
+    /// It has stopped or failed, and publishes no more.
+    pub(crate) is_over: AtomicBool,
+    /// It has asked for the end of the run.
+    pub(crate) has_asked: AtomicBool,
 }
 
 impl Bus {
@@ -67,9 +71,9 @@ impl Bus {
         if listeners.peek().is_none() {
             return;
         }
-        let payload: Arc<[u8]> = payload.into();
+        let (message_type, payload): (Arc<str>, Arc<[u8]>) = (message_type.into(), payload.into());
         for listener in listeners {
-            match listener.queue.post(message_type, &payload) {
+            match listener.queue.post(&message_type, &payload) {
                 Ok(()) => listener.traffic.received.fetch_add(1, Ordering::Relaxed),
                 Err(Refused::Full) => listener.traffic.lost.fetch_add(1, Ordering::Relaxed),
                 // The supervisor knows.
@@ -92,7 +96,7 @@ mod tests {
     use prony_plugin_api::message::{PhaseEnded, PhaseStarted};
 
     use super::*;
-    use crate::service::mailbox::{Command, DEPTH};
+    use crate::service::{allowance::MESSAGES, queue::Command};
 
     fn subscribe(bus: &Bus, message_type: &str) -> (Receiver<Command>, Arc<Traffic>) {
         let (queue, commands) = Queue::new();
@@ -121,8 +125,8 @@ mod tests {
     fn what_a_full_queue_loses_is_counted() {
         let bus = Bus::default();
         let (_commands, traffic) = subscribe(&bus, PhaseStarted::TYPE);
-        (0..DEPTH + 2).for_each(|_| bus.send(&PhaseStarted::default()));
-        assert_eq!(traffic.received.load(Ordering::Relaxed), DEPTH as u64);
+        (0..MESSAGES + 2).for_each(|_| bus.send(&PhaseStarted::default()));
+        assert_eq!(traffic.received.load(Ordering::Relaxed), MESSAGES as u64);
         assert_eq!(traffic.lost.load(Ordering::Relaxed), 2);
     }
 }

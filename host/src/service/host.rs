@@ -4,13 +4,22 @@ use std::sync::{Arc, atomic::Ordering};
 
 use prony_plugin_api::{LogLevel, PublishError, abi::host::HostServices};
 
-use super::bus::{Bus, Traffic};
+use super::{
+    allowance::{Allowance, Ticket},
+    bus::{Bus, Traffic},
+};
 use crate::{clock::Clock, plugin::PluginLog};
 
 /// Takes what services publish, without blocking. Implemented by the recorder and, for stop requests, by the run.
 pub(crate) trait Outlet: Send + Sync {
-    /// Keeps a published message. Full or closed is an answer, not a failure.
-    fn keep(&self, service: &str, message_type: &str, payload: &[u8]) -> Result<(), PublishError>;
+    /// Keeps a published message, and its ticket until it is written. Closed is an answer, not a failure.
+    fn keep(
+        &self,
+        service: &str,
+        message_type: &str,
+        payload: &[u8],
+        ticket: Ticket,
+    ) -> Result<(), PublishError>;
     /// A service asks for the end of the run.
     fn request_stop(&self, service: &str, reason: &str);
 }
@@ -31,6 +40,18 @@ pub(crate) struct ServiceHost {
     pub(crate) outlet: Arc<dyn Outlet>,
     /// Its message counts.
     pub(crate) traffic: Arc<Traffic>,
+    /// What it may publish.
+    pub(crate) allowance: Allowance,
+}
+
+impl ServiceHost {
+    fn keep(&self, message_type: &str, payload: &[u8]) -> Result<(), PublishError> {
+        if self.traffic.is_over.load(Ordering::Relaxed) {
+            return Err(PublishError::Closed);
+        }
+        let ticket = self.allowance.take(message_type, payload.len(), self.clock.now())?;
+        self.outlet.keep(&self.name, message_type, payload, ticket)
+    }
 }
 
 impl HostServices for ServiceHost {
@@ -43,14 +64,17 @@ impl HostServices for ServiceHost {
     }
 
     fn publish(&self, message_type: &str, payload: &[u8]) -> Result<(), PublishError> {
-        match self.outlet.keep(&self.name, message_type, payload) {
+        match self.keep(message_type, payload) {
             Ok(()) => {
                 self.traffic.published.fetch_add(1, Ordering::Relaxed);
                 self.bus.deliver(message_type, payload);
                 Ok(())
             }
             Err(error) => {
-                self.traffic.lost.fetch_add(1, Ordering::Relaxed);
+                // What is published after the end was not meant to be heard.
+                if error != PublishError::Closed {
+                    self.traffic.lost.fetch_add(1, Ordering::Relaxed);
+                }
                 Err(error)
             }
         }
@@ -65,6 +89,9 @@ impl HostServices for ServiceHost {
     }
 
     fn request_stop(&self, reason: &str) {
-        self.outlet.request_stop(&self.name, reason);
+        // Once is enough, and a service that never stops asking must not fill the run's ears.
+        if !self.traffic.has_asked.swap(true, Ordering::Relaxed) {
+            self.outlet.request_stop(&self.name, reason);
+        }
     }
 }

@@ -1,141 +1,67 @@
 //! A mailbox: the one thread that calls a service, and the queue in front of it.
 //!
-//! A call that overruns its deadline cannot be interrupted. Its thread is then abandoned, the service counts as
-//! failed, and nothing calls it again.
+//! A call that overruns its deadline cannot be interrupted. The service counts as failed then, and nothing calls it
+//! again: in this process its thread is abandoned, in one of its own that process is ended.
 
 use std::{
+    fmt,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-        mpsc::{self, Receiver, RecvTimeoutError, SyncSender, sync_channel},
+        Arc, Mutex, MutexGuard, PoisonError,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread,
     time::Duration,
 };
 
-use prony_plugin_api::{ErrorDetails, PluginError, abi::host::ServiceInstance};
+use prony_plugin_api::ErrorDetails;
 
-use crate::clock::Clock;
-
-/// Messages that may wait in front of a service; more are lost, and counted.
-pub(super) const DEPTH: usize = 1024;
+use super::{
+    callee::Callee,
+    complaint::{Complaint, Outcome},
+    queue::{Command, Queue},
+};
+use crate::clock::{Clock, RunNs};
 
 /// Deadline of a call that is not given one.
 pub(crate) const CALL_DEADLINE: Duration = Duration::from_secs(5);
-
-/// What a mailbox is asked to do.
-#[derive(Debug)]
-pub(crate) enum Command {
-    /// Prepare the service.
-    Init(SyncSender<Result<(), PluginError>>),
-    /// Begin its work.
-    Start(SyncSender<Result<(), PluginError>>),
-    /// Hand over a message.
-    Message {
-        /// Its type.
-        message_type: Arc<str>,
-        /// MessagePack.
-        payload: Arc<[u8]>,
-    },
-    /// Say when everything before this has been handled.
-    Settle(SyncSender<()>),
-    /// Flush and end it; the thread ends as well.
-    Stop(Duration, SyncSender<Result<(), PluginError>>),
-}
-
-/// The way into a mailbox. Messages are bounded in number; calls are not, so that a full queue can be stopped.
-#[derive(Clone, Debug)]
-pub(crate) struct Queue {
-    commands: mpsc::Sender<Command>,
-    waiting: Arc<AtomicUsize>,
-}
-
-/// Why a message was not put into a mailbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
-    /// Too many messages are waiting.
-    Full,
-    /// The service has stopped or failed.
-    Closed,
-}
-
-impl Queue {
-    /// A queue and its other end.
-    pub(crate) fn new() -> (Self, Receiver<Command>) {
-        let (commands, receiver) = mpsc::channel();
-        (Self { commands, waiting: Arc::default() }, receiver)
-    }
-
-    /// Puts a message in without waiting.
-    pub(crate) fn post(&self, message_type: &str, payload: &Arc<[u8]>) -> Result<(), Refused> {
-        if self.waiting.load(Ordering::Relaxed) >= DEPTH {
-            return Err(Refused::Full);
-        }
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        let message = Command::Message { message_type: message_type.into(), payload: Arc::clone(payload) };
-        self.commands.send(message).map_err(|_| Refused::Closed)
-    }
-
-    fn took_message(&self) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// A service behind its mailbox.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     queue: Queue,
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    name: Arc<str>,
-    clock: Clock,
-    queue: Queue,
-    /// Since when a message is being handled; 0 when none is.
-    busy_since: AtomicU64,
-    failure: Mutex<Option<ErrorDetails>>,
+    line: Line,
 }
 
 /// Makes the service, on the mailbox's thread: opening a library and an author's `new` may take their time.
-pub(crate) type Load = Box<dyn FnOnce() -> Result<ServiceInstance, ErrorDetails> + Send>;
+pub(crate) type Load = Box<dyn FnOnce(&Line) -> Result<Box<dyn Callee>, Complaint> + Send>;
 
 impl Mailbox {
-    /// Starts the thread, which makes the service. Returns the message types that it wants to hear.
-    ///
-    /// # Errors
-    /// There is no thread left, the service could not be made, or not in time.
-    pub(crate) fn open(
-        name: &Arc<str>,
-        clock: Clock,
-        load: Load,
-    ) -> Result<(Self, Vec<String>), ErrorDetails> {
+    /// Starts the thread, which makes the service. Also returns the message types that the service wants to hear, or
+    /// why there is none.
+    pub(crate) fn open(name: &str, clock: Clock, load: Load) -> (Self, Result<Vec<String>, ErrorDetails>) {
         let (queue, commands) = Queue::new();
-        let shared = Arc::new(Shared {
-            name: Arc::clone(name),
-            clock,
-            queue: queue.clone(),
-            busy_since: AtomicU64::new(0),
-            failure: Mutex::default(),
-        });
+        let line = Line { clock, state: Arc::default() };
+        let mailbox = Self { queue: queue.clone(), line: line.clone() };
         let (made, service) = sync_channel(1);
-        let serving = Arc::clone(&shared);
-        let spawned = thread::Builder::new().name(format!("svc {name}")).spawn(move || match load() {
-            Ok(instance) => {
-                // The caller may have given up.
-                let _ = made.send(Ok(instance.subscriptions()));
-                serving.serve(instance, &commands);
+        let spawned = thread::Builder::new().name(format!("svc {name}")).spawn(move || {
+            line.enter("new");
+            let loaded = load(&line);
+            line.leave();
+            match loaded {
+                Ok(callee) => {
+                    // The caller may have given up.
+                    let _ = made.send(Ok(callee.subscriptions()));
+                    Serving { queue, line }.serve(callee, &commands);
+                }
+                Err(complaint) => drop(made.send(Err(complaint))),
             }
-            Err(error) => drop(made.send(Err(error))),
         });
-        spawned.map_err(|error| shared.fail("thread", &format!("there is no thread for it: {error}")))?;
-        match service.recv_timeout(CALL_DEADLINE) {
-            Ok(Ok(types)) => Ok((Self { queue, shared }, types)),
-            Ok(Err(error)) => Err(error),
-            Err(RecvTimeoutError::Timeout) => Err(shared.fail("timeout", &overrun(CALL_DEADLINE))),
-            Err(RecvTimeoutError::Disconnected) => Err(shared.fail("mailbox", "its thread has ended")),
+        if let Err(error) = spawned {
+            let error = mailbox.line.fail(no_thread(&error));
+            return (mailbox, Err(error));
         }
+        let types = mailbox.await_answer(&service, "new", CALL_DEADLINE);
+        (mailbox, types)
     }
 
     /// The queue, for the bus.
@@ -143,28 +69,38 @@ impl Mailbox {
         self.queue.clone()
     }
 
-    /// Makes a call and waits for its end, at most `deadline`.
+    /// Makes a call and waits for its end, at most `patience`. `call` is the method's name.
     ///
     /// # Errors
     /// The service failed, now or earlier, or overran the deadline.
     pub(crate) fn call(
         &self,
-        deadline: Duration,
-        command: impl FnOnce(SyncSender<Result<(), PluginError>>) -> Command,
+        call: &'static str,
+        patience: Duration,
+        command: impl FnOnce(SyncSender<Outcome>) -> Command,
     ) -> Result<(), ErrorDetails> {
         if let Some(failure) = self.failure() {
             return Err(failure);
         }
         let (reply, answer) = sync_channel(1);
-        if self.queue.commands.send(command(reply)).is_err() {
-            return Err(self.shared.fail("mailbox", "its thread has ended"));
-        }
-        match answer.recv_timeout(deadline) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(self.shared.fail(error.kind.name(), &error.message)),
-            Err(RecvTimeoutError::Timeout) => Err(self.shared.fail("timeout", &overrun(deadline))),
+        // Without a thread there is no answer either, which is heard below.
+        let _ = self.queue.call(command(reply));
+        self.await_answer(&answer, call, patience)
+    }
+
+    fn await_answer<T>(
+        &self,
+        answer: &Receiver<Result<T, Complaint>>,
+        call: &'static str,
+        patience: Duration,
+    ) -> Result<T, ErrorDetails> {
+        match answer.recv_timeout(patience) {
+            // It may have failed in a thread of its own meanwhile.
+            Ok(Ok(value)) => self.line.failure().map_or(Ok(value), Err),
+            Ok(Err(complaint)) => Err(self.line.fail(complaint)),
+            Err(RecvTimeoutError::Timeout) => Err(self.line.fail(self.line.overrun(call, patience))),
             Err(RecvTimeoutError::Disconnected) => {
-                Err(self.failure().unwrap_or_else(|| self.shared.fail("mailbox", "its thread has ended")))
+                Err(self.line.fail(Complaint::new("mailbox", "its thread has ended", "")))
             }
         }
     }
@@ -172,41 +108,157 @@ impl Mailbox {
     /// Waits until every message so far has been handled, at most `patience`. Taking longer is no failure.
     pub(crate) fn settle(&self, patience: Duration) {
         let (reply, settled) = sync_channel(1);
-        if self.queue.commands.send(Command::Settle(reply)).is_ok() {
+        if self.queue.call(Command::Settle(reply)).is_ok() {
             let _ = settled.recv_timeout(patience);
         }
     }
 
     /// Why the service failed, if it did. Also notices a message that takes too long.
     pub(crate) fn failure(&self) -> Option<ErrorDetails> {
-        let since = self.shared.busy_since.load(Ordering::Relaxed);
-        let busy = Duration::from_nanos(self.shared.clock.now().saturating_sub(since));
-        if since != 0 && busy > CALL_DEADLINE {
-            self.shared.fail("timeout", &overrun(CALL_DEADLINE));
+        let under_way = self.line.lock().under_way;
+        if let Some((ON_MESSAGE, since)) = under_way {
+            let busy = Duration::from_nanos(self.line.clock.now().saturating_sub(since));
+            if busy > CALL_DEADLINE {
+                self.line.fail(self.line.overrun(ON_MESSAGE, CALL_DEADLINE));
+            }
         }
-        self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.line.failure()
+    }
+
+    /// Number of the service's own process, if it has one.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.line.lock().pid
     }
 }
 
-fn overrun(deadline: Duration) -> String {
-    format!("it did not return within {} s and was abandoned", deadline.as_secs_f64())
+const ON_MESSAGE: &str = "on_message";
+
+fn no_thread(error: &std::io::Error) -> Complaint {
+    Complaint::new(
+        "thread",
+        format!("there is no thread for it: {error}"),
+        "raise the limit on threads: `ulimit -u`",
+    )
 }
 
-impl Shared {
-    fn serve(&self, mut service: ServiceInstance, commands: &Receiver<Command>) {
-        while let Ok(command) = commands.recv() {
-            if self.has_failed() {
+/// What is known of a service. Clones are the same one: the mailbox, its thread and whoever runs the service hold it.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    clock: Clock,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    failure: Option<ErrorDetails>,
+    /// The author's method that runs, and since when.
+    under_way: Option<(&'static str, RunNs)>,
+    pid: Option<u32>,
+    /// What is to be done when the service fails.
+    on_failure: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { failure, under_way, pid, .. } = self;
+        f.debug_struct("State")
+            .field("failure", failure)
+            .field("under_way", under_way)
+            .field("pid", pid)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Line {
+    /// Notes a failure; the first one stands.
+    pub(crate) fn fail(&self, complaint: Complaint) -> ErrorDetails {
+        let mut state = self.lock();
+        let failure = state.failure.get_or_insert_with(|| complaint.details()).clone();
+        let reactions = std::mem::take(&mut state.on_failure);
+        drop(state);
+        for reaction in reactions {
+            reaction();
+        }
+        failure
+    }
+
+    /// Does this when the service fails: at once if it has.
+    pub(crate) fn on_failure(&self, reaction: impl FnOnce() + Send + 'static) {
+        let mut state = self.lock();
+        if state.failure.is_none() {
+            state.on_failure.push(Box::new(reaction));
+        } else {
+            drop(state);
+            reaction();
+        }
+    }
+
+    /// The service has a process of its own.
+    pub(crate) fn runs_in(&self, pid: u32) {
+        self.lock().pid = Some(pid);
+    }
+
+    /// The author's method that runs.
+    pub(crate) fn under_way(&self) -> Option<&'static str> {
+        self.lock().under_way.map(|(call, _)| call)
+    }
+
+    fn failure(&self) -> Option<ErrorDetails> {
+        self.lock().failure.clone()
+    }
+
+    fn enter(&self, call: &'static str) {
+        self.lock().under_way = Some((call, self.clock.now()));
+    }
+
+    fn leave(&self) {
+        self.lock().under_way = None;
+    }
+
+    /// What to say when `call` has not answered in time.
+    fn overrun(&self, call: &'static str, patience: Duration) -> Complaint {
+        let seconds = patience.as_secs_f64();
+        let message = match self.under_way() {
+            Some(DESTRUCTOR) => format!("its destructor did not return within {seconds} s"),
+            Some(other) if other != call => {
+                format!("`{call}` was not reached within {seconds} s: it was still in `{other}`")
+            }
+            _ => format!("`{call}` did not return within {seconds} s"),
+        };
+        Complaint::new(
+            "timeout",
+            message,
+            "it hangs or is too slow: work that takes long belongs in a thread of its own",
+        )
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const DESTRUCTOR: &str = "drop";
+
+/// The mailbox's thread.
+struct Serving {
+    queue: Queue,
+    line: Line,
+}
+
+impl Serving {
+    fn serve(&self, mut callee: Box<dyn Callee>, commands: &Receiver<Command>) {
+        // It may have taken too long to be made.
+        while self.line.failure().is_none() {
+            let Ok(command) = commands.recv() else { return };
+            if self.line.failure().is_some() {
                 return;
             }
             let (outcome, reply) = match command {
-                Command::Init(reply) => (service.init(), Some(reply)),
-                Command::Start(reply) => (service.start(), Some(reply)),
+                Command::Init(reply) => (self.during("init", || callee.init()), Some(reply)),
+                Command::Start(reply) => (self.during("start", || callee.start()), Some(reply)),
                 Command::Message { message_type, payload } => {
-                    self.queue.took_message();
-                    self.busy_since.store(self.clock.now().max(1), Ordering::Relaxed);
-                    let outcome = service.on_message(&message_type, &payload);
-                    self.busy_since.store(0, Ordering::Relaxed);
-                    (outcome, None)
+                    self.queue.took(&payload);
+                    (self.during(ON_MESSAGE, || callee.on_message(&message_type, &payload)), None)
                 }
                 Command::Settle(reply) => {
                     // The caller may have lost patience.
@@ -214,15 +266,17 @@ impl Shared {
                     continue;
                 }
                 Command::Stop(deadline, reply) => {
+                    let stopped = self.during("stop", || callee.stop(deadline));
+                    let destroyed = self.during(DESTRUCTOR, || callee.destroy());
                     // The caller may have given up; then nobody wants the answer.
-                    let _ = reply.send(service.stop(deadline));
+                    let _ = reply.send(stopped.and(destroyed));
                     return;
                 }
             };
             let failed = outcome.is_err();
             match (reply, outcome) {
                 (Some(reply), outcome) => drop(reply.send(outcome)),
-                (None, Err(error)) => drop(self.fail(error.kind.name(), &error.message)),
+                (None, Err(complaint)) => drop(self.line.fail(complaint)),
                 (None, Ok(())) => {}
             }
             if failed {
@@ -231,19 +285,10 @@ impl Shared {
         }
     }
 
-    fn has_failed(&self) -> bool {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).is_some()
-    }
-
-    /// Notes a failure; the first one stands.
-    fn fail(&self, kind: &str, message: &str) -> ErrorDetails {
-        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        failure
-            .get_or_insert_with(|| ErrorDetails {
-                kind: format!("plugin_{kind}"),
-                message: format!("service `{}`: {message}", self.name),
-                ..ErrorDetails::default()
-            })
-            .clone()
+    fn during(&self, call: &'static str, body: impl FnOnce() -> Outcome) -> Outcome {
+        self.line.enter(call);
+        let outcome = body();
+        self.line.leave();
+        outcome
     }
 }

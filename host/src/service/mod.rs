@@ -1,10 +1,16 @@
 //! Services: collectors and publishers beside the load.
 //!
-//! Every service has a [`mailbox`]: a thread of its own with a bounded queue, so that a slow or stuck service never
-//! slows anything else. The [`bus`] routes messages to mailboxes and counts what a full queue loses. The
-//! [`supervisor`] starts and stops services, holds them to their deadlines, and writes down how each one fared.
+//! Every service has a [`mailbox`]: a thread of its own behind a bounded [`queue`], so that a slow or stuck service never
+//! slows anything else. It calls a [`callee`], whose code runs in this process or, [`isolated`], in a child. The [`bus`]
+//! routes messages to mailboxes and counts what a full queue loses; an [`allowance`] bounds what one service may put on
+//! it. The [`supervisor`] starts and stops services, holds them to their deadlines, and writes down how each one fared.
 
+pub(crate) mod allowance;
 pub(crate) mod bus;
+mod callee;
+mod complaint;
 pub(crate) mod host;
-pub(crate) mod mailbox;
+pub(crate) mod isolated;
+mod mailbox;
+mod queue;
 pub(crate) mod supervisor;

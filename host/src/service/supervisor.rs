@@ -6,28 +6,40 @@ use std::{
     time::Duration,
 };
 
-use prony_plugin_api::{ErrorDetails, abi::host::HostTable};
+use prony_plugin_api::{
+    ErrorDetails,
+    abi::host::{HostTable, ServiceInstance},
+};
 
 use super::{
+    allowance::Allowance,
     bus::{Bus, Subscriber, Traffic},
+    callee::Callee,
+    complaint::Complaint,
     host::{Outlet, ServiceHost},
-    mailbox::{CALL_DEADLINE, Command, Mailbox},
+    isolated::Isolated,
+    mailbox::{CALL_DEADLINE, Load, Mailbox},
+    queue::Command,
 };
 use crate::{
     clock::Clock,
-    plugin::{PluginError, PluginLog, Registry},
+    plugin::{PluginLog, Registry},
 };
 
 /// What a service that keeps its deadline may still need to return.
 const STOP_MARGIN: Duration = Duration::from_millis(200);
 
 /// A service that a run wants.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
     /// Entry name.
+    pub(crate) entry: String,
+    /// The entry name, with the instance's number if there are several.
     pub(crate) name: String,
     /// Its death ends the run.
     pub(crate) required: bool,
+    /// It runs in a process of its own.
+    pub(crate) isolated: bool,
     /// The text of a JSON object.
     pub(crate) options: String,
 }
@@ -47,18 +59,20 @@ pub(crate) struct Surroundings {
 /// How a service fared.
 #[derive(Clone, Debug)]
 pub(crate) struct Fate {
-    /// Entry name.
-    pub(crate) name: String,
-    /// Its death ends the run.
-    pub(crate) required: bool,
+    /// Which one.
+    pub(crate) wanted: Wanted,
+    /// The number of its own process, if it had one.
+    pub(crate) pid: Option<u32>,
     /// Why it failed, if it did.
     pub(crate) error: Option<ErrorDetails>,
     /// Messages it published.
     pub(crate) published: u64,
     /// Messages it was sent.
     pub(crate) received: u64,
-    /// Messages lost to full queues.
+    /// Messages lost: its queue was full, or what it published was not taken.
     pub(crate) lost: u64,
+    /// The most messages that waited for it at a time.
+    pub(crate) most_waiting: u64,
 }
 
 /// The services of one run.
@@ -71,107 +85,112 @@ pub(crate) struct Supervisor {
 struct Supervised {
     wanted: Wanted,
     traffic: Arc<Traffic>,
-    /// The mailbox, or why there is none.
-    state: Result<Mailbox, ErrorDetails>,
+    mailbox: Mailbox,
 }
 
 impl Supervisor {
-    /// Loads, initialises and starts every wanted service. One that fails is kept with its error.
+    /// Loads, initialises and starts every wanted service, all side by side: a slow one does not hold up the others. None
+    /// is started before all that can be are initialised and subscribed. One that fails is kept with its error.
     pub(crate) fn start(wanted: Vec<Wanted>, registry: &Arc<Registry>, around: &Surroundings) -> Self {
-        let services = wanted.into_iter().map(|wanted| Supervised::start(wanted, registry, around)).collect();
+        let services = side_by_side(wanted, |wanted| Supervised::prepare(wanted, registry, around));
+        let services = side_by_side(services, |service| {
+            // Its failure is kept by the mailbox.
+            let _ = service.mailbox.call("start", CALL_DEADLINE, Command::Start);
+            service
+        });
+        for service in &services {
+            if let Some(error) = service.mailbox.failure() {
+                tracing::warn!(service = service.wanted.name, "{}", error.message);
+            }
+        }
         Self { services }
     }
 
-    /// Why the first required service that has failed did so.
-    pub(crate) fn lost_required(&self) -> Option<ErrorDetails> {
-        self.services.iter().filter(|service| service.wanted.required).find_map(Supervised::failure)
+    /// Looks after every service. Why the first required one that has failed did so.
+    pub(crate) fn lost_required(&self) -> Option<String> {
+        let failures: Vec<_> = self.services.iter().map(|service| service.mailbox.failure()).collect();
+        let lost = self
+            .services
+            .iter()
+            .zip(failures)
+            .find(|(service, failure)| service.wanted.required && failure.is_some());
+        lost.and_then(|(service, failure)| Some(format!("`{}`: {}", service.wanted.name, failure?.message)))
     }
 
     /// Waits until the services have handled every message so far, `patience` for each at most.
     pub(crate) fn settle(&self, patience: Duration) {
-        for mailbox in self.services.iter().filter_map(|service| service.state.as_ref().ok()) {
-            mailbox.settle(patience);
+        for service in self.services.iter().filter(|service| service.mailbox.failure().is_none()) {
+            service.mailbox.settle(patience);
         }
     }
 
     /// Stops all services at once, within `deadline`, and says how each one fared.
     pub(crate) fn stop(self, deadline: Duration) -> Vec<Fate> {
-        thread::scope(|scope| {
-            let stopping: Vec<_> = self
-                .services
-                .into_iter()
-                .map(|service| scope.spawn(move || service.stop(deadline)))
-                .collect();
-            stopping.into_iter().filter_map(|stopped| stopped.join().ok()).collect()
-        })
+        side_by_side(self.services, |service| service.stop(deadline))
     }
+}
+
+/// Does the same to all, each on a thread of its own. Keeps their order.
+fn side_by_side<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let work = &work;
+    thread::scope(|scope| {
+        let threads: Vec<_> = items.into_iter().map(|item| scope.spawn(move || work(item))).collect();
+        threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
+    })
 }
 
 impl Supervised {
-    fn start(wanted: Wanted, registry: &Arc<Registry>, around: &Surroundings) -> Self {
+    /// Makes, initialises and subscribes a service.
+    fn prepare(wanted: Wanted, registry: &Arc<Registry>, around: &Surroundings) -> Self {
         let traffic = Arc::new(Traffic::default());
-        let state = open(&wanted, registry, around, &traffic);
-        if let Err(error) = &state {
-            tracing::warn!(service = wanted.name, "{}", error.message);
+        let load = load(&wanted, registry, around, &traffic);
+        let (mailbox, types) = Mailbox::open(&wanted.name, around.clock, load);
+        if let Ok(types) = types
+            && mailbox.call("init", CALL_DEADLINE, Command::Init).is_ok()
+        {
+            let (queue, traffic) = (mailbox.queue(), Arc::clone(&traffic));
+            around.bus.subscribe(Subscriber { types, queue, traffic });
         }
-        Self { wanted, traffic, state }
-    }
-
-    fn failure(&self) -> Option<ErrorDetails> {
-        match &self.state {
-            Ok(mailbox) => mailbox.failure(),
-            Err(error) => Some(error.clone()),
-        }
+        Self { wanted, traffic, mailbox }
     }
 
     fn stop(self, deadline: Duration) -> Fate {
-        let error = match self.state {
-            Ok(mailbox) => mailbox.call(deadline + STOP_MARGIN, |reply| Command::Stop(deadline, reply)).err(),
-            Err(error) => Some(error),
-        };
+        let Self { wanted, traffic, mailbox } = self;
+        let stopped = mailbox.call("stop", deadline + STOP_MARGIN, |reply| Command::Stop(deadline, reply));
+        traffic.is_over.store(true, Ordering::Relaxed);
         Fate {
-            name: self.wanted.name,
-            required: self.wanted.required,
-            error,
-            published: self.traffic.published.load(Ordering::Relaxed),
-            received: self.traffic.received.load(Ordering::Relaxed),
-            lost: self.traffic.lost.load(Ordering::Relaxed),
+            wanted,
+            pid: mailbox.pid(),
+            error: stopped.err(),
+            published: traffic.published.load(Ordering::Relaxed),
+            received: traffic.received.load(Ordering::Relaxed),
+            lost: traffic.lost.load(Ordering::Relaxed),
+            most_waiting: mailbox.queue().most_waiting(),
         }
     }
 }
 
-fn open(
-    wanted: &Wanted,
-    registry: &Arc<Registry>,
-    around: &Surroundings,
-    traffic: &Arc<Traffic>,
-) -> Result<Mailbox, ErrorDetails> {
-    let name: Arc<str> = wanted.name.as_str().into();
-    let host = HostTable::leak(ServiceHost {
-        name: Arc::clone(&name),
-        log: PluginLog::new(&name),
+/// What makes a service, on its own thread.
+fn load(wanted: &Wanted, registry: &Arc<Registry>, around: &Surroundings, traffic: &Arc<Traffic>) -> Load {
+    let host = ServiceHost {
+        name: wanted.name.as_str().into(),
+        log: PluginLog::new(&wanted.entry),
         clock: around.clock,
         facts: Arc::clone(&around.facts),
         bus: Arc::clone(&around.bus),
         outlet: Arc::clone(&around.outlet),
         traffic: Arc::clone(traffic),
-    });
-    let (registry, options) = (Arc::clone(registry), wanted.options.clone());
-    let entry = Arc::clone(&name);
-    let load = move || registry.load_service(&entry, &options, host).map_err(|error| load(&error));
-    let (mailbox, types) = Mailbox::open(&name, around.clock, Box::new(load))?;
-    mailbox.call(CALL_DEADLINE, Command::Init)?;
-    around.bus.subscribe(Subscriber { types, queue: mailbox.queue(), traffic: Arc::clone(traffic) });
-    mailbox.call(CALL_DEADLINE, Command::Start)?;
-    Ok(mailbox)
-}
-
-fn load(error: &PluginError) -> ErrorDetails {
-    ErrorDetails {
-        kind: "plugin_load".into(),
-        message: format!("failed to {error}"),
-        cause_chain: error.detail().into_iter().collect(),
-        hint: error.hint(),
-        ..ErrorDetails::default()
-    }
+        allowance: Allowance::default(),
+    };
+    let (wanted, registry, traffic) = (wanted.clone(), Arc::clone(registry), Arc::clone(traffic));
+    Box::new(move |line| {
+        line.on_failure(move || traffic.is_over.store(true, Ordering::Relaxed));
+        if wanted.isolated {
+            let isolated = Isolated::start(&wanted, &registry, host, line)?;
+            return Ok(Box::new(isolated) as Box<dyn Callee>);
+        }
+        let made = registry.load_service(&wanted.entry, &wanted.options, HostTable::leak(host));
+        let instance: ServiceInstance = made.map_err(Complaint::of_load)?;
+        Ok(Box::new(instance))
+    })
 }

@@ -466,6 +466,7 @@ extern "C" fn host_publish<T: HostServices>(
         Ok(()) => 0,
         Err(PublishError::Full) => 1,
         Err(PublishError::Closed) => 2,
+        Err(PublishError::TooLarge) => 3,
     }
 }
 

@@ -201,7 +201,7 @@ pub struct HostVt {
     pub log_enabled: extern "C" fn(Context, u32, RStr<'_>) -> bool,
     /// Writes one log line: level, target, text.
     pub log: extern "C" fn(Context, u32, RStr<'_>, RStr<'_>),
-    /// Puts a message on the bus: type, MessagePack. 0 taken, 1 queue full, 2 closed. Never blocks.
+    /// Puts a message on the bus: type, MessagePack. 0 taken, 1 queue full, 2 closed, 3 too large. Never blocks.
     pub publish: extern "C" fn(Context, RStr<'_>, RSlice<'_, u8>) -> u32,
     /// Nanoseconds since the run's start, monotonic.
     pub now_ns: extern "C" fn(Context) -> u64,

@@ -21,13 +21,14 @@ impl Outbox {
         self.waiting.drain(..too_many).count()
     }
 
-    /// Publishes in order until the bus is full. Once the run is over nothing is worth keeping.
+    /// Publishes in order until the bus is full. Once the run is over nothing is worth keeping, and neither is a batch
+    /// that is never taken.
     pub(crate) fn flush(&mut self, publish: impl Fn(&ServerMetricsBatch) -> Result<(), PublishError>) {
         while let Some(batch) = self.waiting.front() {
             match publish(batch) {
-                Ok(()) => drop(self.waiting.pop_front()),
+                Ok(()) | Err(PublishError::TooLarge) => drop(self.waiting.pop_front()),
                 Err(PublishError::Full) => return,
-                Err(PublishError::Closed) => self.waiting.clear(),
+                Err(_) => self.waiting.clear(),
             }
         }
     }

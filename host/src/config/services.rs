@@ -1,0 +1,77 @@
+//! What the flags want of services. Whether there are such services is somebody else's business.
+
+use serde_json::Value;
+
+use super::{ServiceOption, ServicesConfig, flags::ProfileFlags};
+
+/// How an option is written.
+pub(super) const EXAMPLE: &str = "write it as in `--service-option server_metrics.interval_ms=500`";
+
+/// An option that is none. Its value is not shown: it may be a key.
+#[derive(Debug, thiserror::Error)]
+#[error("read value {position} of `--service-option`: it is not `NAME.KEY=VALUE`")]
+pub(crate) struct ServiceOptionError {
+    /// Which value, from 1.
+    position: usize,
+}
+
+/// What the flags say.
+pub(super) fn services(flags: &ProfileFlags) -> Result<ServicesConfig, ServiceOptionError> {
+    let options = (1..).zip(&flags.service_option);
+    Ok(ServicesConfig {
+        start: flags.service.clone(),
+        leave_out: flags.no_service.clone(),
+        options: options
+            .map(|(position, text)| option(text).ok_or(ServiceOptionError { position }))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+/// `NAME.KEY=VALUE`, or `NAME#2.KEY=VALUE` for one of several instances.
+fn option(text: &str) -> Option<ServiceOption> {
+    let (left, value) = text.split_once('=')?;
+    let (service, key) = left.split_once('.')?;
+    let (service, instance) = match service.split_once('#') {
+        Some((service, number)) => (service, Some(number.parse().ok()?)),
+        None => (service, None),
+    };
+    let is_named = !service.is_empty() && !key.is_empty();
+    is_named.then(|| ServiceOption {
+        service: service.to_owned(),
+        instance,
+        key: key.to_owned(),
+        value: serde_json::from_str(value).unwrap_or_else(|_| Value::from(value)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::flags::tests::flags;
+
+    #[rstest]
+    #[case("a.n=5", None, json!(5))]
+    #[case("a.n=[1,2]", None, json!([1, 2]))]
+    #[case("a.n=b=c,d", None, json!("b=c,d"))]
+    #[case("a#2.n=", Some(2), json!(""))]
+    fn a_value_is_json_or_text(#[case] text: &str, #[case] instance: Option<u32>, #[case] value: Value) {
+        let expected = ServiceOption { service: "a".into(), instance, key: "n".into(), value };
+        assert_eq!(option(text), Some(expected));
+    }
+
+    #[rstest]
+    fn what_is_no_option_is_told_by_its_place(#[values("a.n", "a=5", ".n=5", "a.=5", "a#x.n=5")] text: &str) {
+        let flags = flags(&format!("--service-option a.b=c --service-option {text}")).unwrap();
+        let error = services(&flags).unwrap_err();
+        assert_eq!(error.to_string(), "read value 2 of `--service-option`: it is not `NAME.KEY=VALUE`");
+    }
+
+    #[test]
+    fn names_may_be_repeated_or_separated_by_commas() {
+        let config = services(&flags("--service a,a --service b --no-service c").unwrap()).unwrap();
+        assert_eq!((config.start.join(" "), config.leave_out.join(" ")), ("a a b".into(), "c".into()));
+    }
+}

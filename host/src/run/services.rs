@@ -1,0 +1,226 @@
+//! Which services a run starts: those that start by themselves, less those that the user leaves out, and those that he
+//! names. Opens no library.
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    config::RunConfig,
+    plugin::{Category, Isolation, PluginError, Registry},
+    service::supervisor::Wanted,
+};
+
+/// The service that scrapes the targets' metrics pages: it has flags of its own.
+const SERVER_METRICS: &str = "server_metrics";
+
+/// Why the user's wishes cannot be met. Always his to change.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ChoiceError {
+    /// There is no such service, endpoint, or it is disputed.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// It is named to be started and to be left out.
+    #[error("start the service `{name}`: `{flag}` leaves it out")]
+    StartedAndLeftOut {
+        /// Which one.
+        name: String,
+        /// The flag that leaves it out.
+        flag: &'static str,
+    },
+    /// A run cannot do without it.
+    #[error("leave out the service `{name}`: its manifest says that a run requires it")]
+    Required {
+        /// Which one.
+        name: String,
+    },
+    /// It can only be there once.
+    #[error("start the service `{name}` {times} times: its manifest does not call it `replicable`")]
+    NotReplicable {
+        /// Which one.
+        name: String,
+        /// As often as it is named.
+        times: u32,
+    },
+    /// There are fewer instances.
+    #[error("set an option of `{name}#{instance}`: the run has {instances} of them")]
+    NoSuchInstance {
+        /// Which service.
+        name: String,
+        /// The number that was asked for.
+        instance: u32,
+        /// How many there are.
+        instances: u32,
+    },
+}
+
+impl ChoiceError {
+    /// What to do next.
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Self::Plugin(error) => error.hint(),
+            Self::StartedAndLeftOut { flag, .. } => format!("leave out `--service` or `{flag}`"),
+            Self::Required { .. } => "leave out `--no-service`".to_owned(),
+            Self::NotReplicable { .. } => "name it once".to_owned(),
+            Self::NoSuchInstance { name, .. } => {
+                format!("instances count from 1; `--service {name}` adds one of a replicable service")
+            }
+        }
+    }
+}
+
+/// The services of a run, and what the user should know about them.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    services: Vec<Service>,
+    /// Sentences on what is allowed but hardly meant, without a final stop.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// One service, with all its instances.
+#[derive(Debug)]
+struct Service {
+    name: String,
+    required: bool,
+    isolated: bool,
+    instances: u32,
+}
+
+/// Decides.
+pub(crate) fn choose(registry: &Registry, config: &RunConfig) -> Result<Chosen, ChoiceError> {
+    let wishes = Wishes::read(registry, config)?;
+    let mut chosen = Chosen { services: Vec::new(), warnings: Vec::new() };
+    for entry in registry.services() {
+        let (name, metadata) = (&entry.name, &entry.metadata);
+        let times =
+            u32::try_from(wishes.start.iter().filter(|other| *other == name).count()).unwrap_or(u32::MAX);
+        let is_wanted = times > 0 || metadata.auto_start;
+        match wishes.left_out_by(name) {
+            Some(flag) if times > 0 => {
+                return Err(ChoiceError::StartedAndLeftOut { name: name.clone(), flag });
+            }
+            Some(_) if metadata.required && is_wanted => {
+                return Err(ChoiceError::Required { name: name.clone() });
+            }
+            Some(_) if is_wanted => continue,
+            Some(flag) if flag == NO_SERVICE => {
+                chosen.warnings.push(format!("`{flag} {name}` has no effect: it does not start by itself"));
+            }
+            _ => {}
+        }
+        if times > 1 && !metadata.replicable {
+            return Err(ChoiceError::NotReplicable { name: name.clone(), times });
+        }
+        if is_wanted {
+            let isolation = registry.isolation(Category::Service, name)?;
+            chosen.services.push(Service {
+                name: name.clone(),
+                required: metadata.required,
+                isolated: isolation == Isolation::Process || wishes.isolate.contains(name),
+                instances: times.max(1),
+            });
+        }
+    }
+    chosen.check_options(registry, config)?;
+    chosen.check_isolation(registry, config)?;
+    Ok(chosen)
+}
+
+const NO_SERVICE: &str = "--no-service";
+
+/// What the user said of services, names as the manifests spell them.
+struct Wishes {
+    start: Vec<String>,
+    leave_out: Vec<String>,
+    isolate: Vec<String>,
+    scrape: bool,
+}
+
+impl Wishes {
+    fn read(registry: &Registry, config: &RunConfig) -> Result<Self, PluginError> {
+        let named = |names: &[String]| -> Result<Vec<String>, PluginError> {
+            names.iter().map(|name| Ok(registry.describe(Category::Service, name)?.name)).collect()
+        };
+        let isolate = config.isolate.iter().map(|name| Ok(registry.spelling(name)?[1].clone()));
+        let isolate: Result<Vec<Option<String>>, PluginError> = isolate.collect();
+        Ok(Self {
+            start: named(&config.services.start)?,
+            leave_out: named(&config.services.leave_out)?,
+            isolate: isolate?.into_iter().flatten().collect(),
+            scrape: config.server_metrics.enabled,
+        })
+    }
+
+    /// The flag that leaves a service out.
+    fn left_out_by(&self, name: &str) -> Option<&'static str> {
+        if self.leave_out.iter().any(|other| other == name) {
+            Some(NO_SERVICE)
+        } else if name == SERVER_METRICS && !self.scrape {
+            Some("--no-server-metrics")
+        } else {
+            None
+        }
+    }
+}
+
+impl Chosen {
+    fn check_options(&mut self, registry: &Registry, config: &RunConfig) -> Result<(), ChoiceError> {
+        for option in &config.services.options {
+            let name = registry.describe(Category::Service, &option.service)?.name;
+            let Some(service) = self.services.iter().find(|service| service.name == name) else {
+                self.warnings.push(format!("an option of `{name}` has no effect: the run does not start it"));
+                continue;
+            };
+            if let Some(instance) = option.instance.filter(|number| !(1..=service.instances).contains(number))
+            {
+                return Err(ChoiceError::NoSuchInstance { name, instance, instances: service.instances });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_isolation(&mut self, registry: &Registry, config: &RunConfig) -> Result<(), ChoiceError> {
+        for typed in &config.isolate {
+            let [endpoint, service] = registry.spelling(typed)?;
+            let is_used = endpoint.as_ref() == Some(&config.target.endpoint_type)
+                || self.services.iter().any(|used| Some(&used.name) == service.as_ref());
+            if !is_used {
+                self.warnings.push(format!("`--isolate {typed}` has no effect: the run does not use it"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every instance, with its options. `config` knows the target by now.
+    pub(crate) fn wanted(&self, config: &RunConfig, registry: &Registry) -> Vec<Wanted> {
+        self.services
+            .iter()
+            .flat_map(|service| (1..=service.instances).map(move |number| (service, number)))
+            .map(|(service, number)| Wanted {
+                entry: service.name.clone(),
+                name: match service.instances {
+                    1 => service.name.clone(),
+                    _ => format!("{}#{number}", service.name),
+                },
+                required: service.required,
+                isolated: service.isolated,
+                options: options(service, number, config, registry),
+            })
+            .collect()
+    }
+}
+
+/// The options of one instance: those of the host, and the user's over them.
+fn options(service: &Service, instance: u32, config: &RunConfig, registry: &Registry) -> String {
+    let mut options = Map::new();
+    if service.name == SERVER_METRICS {
+        options.insert("urls".into(), json!(config.server_metrics.urls));
+        options.insert("interval_ms".into(), json!(1000));
+    }
+    let is_meant =
+        |name: &str| registry.describe(Category::Service, name).is_ok_and(|it| it.name == service.name);
+    for option in &config.services.options {
+        if option.instance.is_none_or(|number| number == instance) && is_meant(&option.service) {
+            options.insert(option.key.clone(), option.value.clone());
+        }
+    }
+    Value::Object(options).to_string()
+}

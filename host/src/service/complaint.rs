@@ -1,0 +1,86 @@
+//! Why a service failed, before anybody says which one.
+
+use prony_plugin_api::{ErrorDetails, ErrorKind};
+use serde::{Deserialize, Serialize};
+
+use crate::plugin::PluginError;
+
+/// What is wrong with a service. Crosses the boundary between processes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Complaint {
+    /// The class of failure, such as `panic` or `timeout`.
+    kind: String,
+    /// What happened, of something that is called "it".
+    message: String,
+    /// The causes below it, outermost first.
+    causes: Vec<String>,
+    /// What to do next.
+    hint: String,
+}
+
+/// What a call of a service gives.
+pub(crate) type Outcome = Result<(), Complaint>;
+
+impl Complaint {
+    /// A complaint without causes.
+    pub(crate) fn new(kind: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { kind: kind.to_owned(), message: message.into(), causes: Vec::new(), hint: hint.into() }
+    }
+
+    /// What an author's method returned.
+    pub(crate) fn of_call(call: &str, error: prony_plugin_api::PluginError) -> Self {
+        let verb = if error.kind == ErrorKind::PANIC { "panicked" } else { "failed" };
+        let hint = match error.kind {
+            _ if !error.hint.is_empty() => error.hint,
+            ErrorKind::PANIC => "it is a bug of the plugin: tell its author".to_owned(),
+            ErrorKind::CONFIG => "correct the option that it names".to_owned(),
+            _ => String::new(),
+        };
+        Self::new(error.kind.name(), format!("`{call}` {verb}: {}", error.message), hint)
+    }
+
+    /// Why there is no service to call.
+    pub(crate) fn of_load(error: PluginError) -> Self {
+        let hint = error.hint();
+        match error {
+            PluginError::Create { source, .. } => Self::of_call("new", source),
+            error => Self {
+                causes: error.detail().into_iter().collect(),
+                ..Self::new("load", format!("failed to {error}"), hint)
+            },
+        }
+    }
+
+    /// As it stands in a report.
+    pub(crate) fn details(self) -> ErrorDetails {
+        ErrorDetails {
+            code: None,
+            kind: format!("plugin_{}", self.kind),
+            message: self.message,
+            cause_chain: self.causes,
+            hint: self.hint,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prony_plugin_api::PluginError;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(PluginError::new(ErrorKind::PANIC, "boom"), "plugin_panic", "`stop` panicked: boom")]
+    #[case(PluginError::io("open a file"), "plugin_io", "`stop` failed: open a file")]
+    fn a_call_is_named(#[case] error: PluginError, #[case] kind: &str, #[case] message: &str) {
+        let details = Complaint::of_call("stop", error).details();
+        assert_eq!((details.kind.as_str(), details.message.as_str()), (kind, message));
+    }
+
+    #[test]
+    fn an_authors_hint_is_kept() {
+        let error = PluginError::config("read `urls`").hint("name one");
+        assert_eq!(Complaint::of_call("new", error).details().hint, "name one");
+    }
+}

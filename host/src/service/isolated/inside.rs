@@ -1,0 +1,152 @@
+//! The child's side: makes the service and does what the parent orders.
+
+use std::{
+    io,
+    os::unix::net::UnixStream,
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::Duration,
+};
+
+use prony_plugin_api::{
+    LogLevel, PublishError,
+    abi::host::{HostServices, HostTable, ServiceInstance},
+};
+
+use super::{
+    forward::Forward,
+    outbox::Outbox,
+    words::{Creation, Order, Word, number},
+};
+use crate::{
+    child::{self, frame::FrameReader},
+    clock::Clock,
+    plugin::Registry,
+    service::{
+        callee::Callee,
+        complaint::{Complaint, Outcome},
+    },
+};
+
+/// Why a child could not begin.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    /// The socket, or a thread.
+    #[error("talk to the process that started this one")]
+    Socket(#[from] io::Error),
+    /// Whoever holds the other end is no prony, or none of this version.
+    #[error("understand the process that started this one")]
+    OutOfTurn,
+}
+
+/// Runs one service for the parent at the other end of `socket`, until it is told to stop. When the parent is gone, this
+/// process ends at once.
+///
+/// # Errors
+/// There is nobody to run a service for.
+pub(crate) fn serve(socket: UnixStream) -> Result<(), ServeError> {
+    let mut orders = FrameReader::new(socket.try_clone()?);
+    let Some(Order::Create(creation)) = orders.read()? else { return Err(ServeError::OutOfTurn) };
+    let outbox = Outbox::start(socket)?;
+    // Fails only where a log already runs, as in a test.
+    let _ = tracing::subscriber::set_global_default(Forward::new(outbox.clone(), creation.other_level));
+    let (order, ordered) = channel();
+    thread::Builder::new().name("from parent".into()).spawn(move || {
+        // While the service is in a call, and even if it hangs, somebody must hear that the parent is gone.
+        while let Ok(Some(next)) = orders.read::<Order<'static>>() {
+            if order.send(next).is_err() {
+                return;
+            }
+        }
+        child::perish();
+    })?;
+    match create(*creation, &outbox) {
+        Ok((service, subscriptions, notes)) => {
+            outbox.say(Word::Ready { subscriptions, notes });
+            obey(service, &ordered, &outbox);
+        }
+        Err(complaint) => outbox.say(Word::Done(Err(complaint))),
+    }
+    outbox.flush();
+    Ok(())
+}
+
+type Made = (ServiceInstance, Vec<String>, Vec<String>);
+
+/// Makes the service. Also returns what it wants to hear, and what is to be said about how it was loaded.
+fn create(creation: Creation, outbox: &Outbox) -> Result<Made, Complaint> {
+    let registry = Registry::discover(&creation.search).map_err(Complaint::of_load)?;
+    let host = HostInChild {
+        outbox: outbox.clone(),
+        clock: Clock::of(creation.clock),
+        facts: creation.facts,
+        finest: creation.own_level,
+    };
+    let host = HostTable::leak(host);
+    let service =
+        registry.load_service(&creation.entry, &creation.options, host).map_err(Complaint::of_load)?;
+    let subscriptions = service.subscriptions();
+    Ok((service, subscriptions, registry.notes()))
+}
+
+/// Does what is ordered until the service has stopped or failed.
+fn obey(mut service: ServiceInstance, orders: &Receiver<Order<'static>>, outbox: &Outbox) {
+    while let Ok(order) = orders.recv() {
+        let is_last = matches!(order, Order::Stop { .. });
+        let outcome = carry_out(&mut service, order);
+        let failed = outcome.is_err();
+        outbox.say(Word::Done(outcome));
+        if is_last || failed {
+            outbox.close();
+            return;
+        }
+    }
+}
+
+fn carry_out(service: &mut ServiceInstance, order: Order<'_>) -> Outcome {
+    // Named as the trait, because the instance has methods of the same names.
+    match order {
+        Order::Init => Callee::init(service),
+        Order::Start => Callee::start(service),
+        Order::Message { message_type, payload } => Callee::on_message(service, &message_type, &payload.0),
+        Order::Stop { deadline_ns } => Callee::stop(service, Duration::from_nanos(deadline_ns)),
+        Order::Create(_) => Err(Complaint::new("frame", "its process was told to make a second service", "")),
+    }
+}
+
+/// What a service in a child sees of the host.
+struct HostInChild {
+    outbox: Outbox,
+    clock: Clock,
+    facts: String,
+    /// The finest level that anyone listens to.
+    finest: u8,
+}
+
+impl HostServices for HostInChild {
+    fn log_enabled(&self, level: LogLevel, _target: &str) -> bool {
+        number(level) <= self.finest
+    }
+
+    fn log(&self, level: LogLevel, target: &str, text: &str) {
+        if self.log_enabled(level, target) {
+            self.outbox.log(None, number(level), target, text);
+        }
+    }
+
+    fn publish(&self, message_type: &str, payload: &[u8]) -> Result<(), PublishError> {
+        self.outbox.publish(message_type, payload, self.clock.now())
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.clock.now()
+    }
+
+    fn run_facts(&self) -> String {
+        self.facts.clone()
+    }
+
+    fn request_stop(&self, reason: &str) {
+        self.outbox.request_stop(reason);
+    }
+}

@@ -1,0 +1,160 @@
+//! What a child has to say and has not said yet. Nobody who says something waits: what a service publishes and logs is
+//! bounded, and its answers are few.
+
+use std::{
+    borrow::Cow,
+    io,
+    os::unix::net::UnixStream,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        mpsc::{self, Receiver, SyncSender, sync_channel},
+    },
+    thread,
+};
+
+use prony_plugin_api::PublishError;
+
+use super::words::{Payload, Word};
+use crate::{
+    child::frame::FrameWriter,
+    clock::RunNs,
+    service::allowance::{Allowance, Ticket},
+};
+
+/// Log lines that may wait; more are left out.
+const LINES: usize = 1024;
+
+/// Bytes of a log line that are kept.
+const LONGEST_LINE: usize = 16 << 10;
+
+/// The way to the parent. Clones are the same one.
+#[derive(Clone, Debug)]
+pub(super) struct Outbox {
+    items: mpsc::Sender<Item>,
+    allowance: Allowance,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    lines: AtomicUsize,
+    lost: AtomicU64,
+    is_closed: AtomicBool,
+    has_asked: AtomicBool,
+}
+
+/// Something to be said.
+#[derive(Debug)]
+enum Item {
+    /// An answer, or a wish.
+    Word(Word<'static>),
+    /// A message, and its right to wait.
+    Message(Word<'static>, Ticket),
+    /// A log line.
+    Line(Word<'static>),
+    /// Say when everything before this has been said.
+    End(SyncSender<()>),
+}
+
+impl Outbox {
+    /// Starts the thread that writes to the parent.
+    ///
+    /// # Errors
+    /// There is no thread left.
+    pub(super) fn start(socket: UnixStream) -> io::Result<Self> {
+        let (items, waiting) = mpsc::channel();
+        let outbox = Self { items, allowance: Allowance::default(), counts: Arc::default() };
+        let counts = Arc::clone(&outbox.counts);
+        thread::Builder::new().name("to parent".into()).spawn(move || {
+            // A parent that is gone is noticed by the thread that reads from it.
+            let _ = write(FrameWriter::new(socket), &waiting, &counts);
+        })?;
+        Ok(outbox)
+    }
+
+    /// Says something that must be heard.
+    pub(super) fn say(&self, word: Word<'static>) {
+        // Without a writer there is no parent.
+        let _ = self.items.send(Item::Word(word));
+    }
+
+    /// Publishes, unless it is too much.
+    pub(super) fn publish(&self, message_type: &str, payload: &[u8], now: RunNs) -> Result<(), PublishError> {
+        if self.counts.is_closed.load(Ordering::Relaxed) {
+            return Err(PublishError::Closed);
+        }
+        let ticket = self.allowance.take(message_type, payload.len(), now).inspect_err(|_| {
+            self.counts.lost.fetch_add(1, Ordering::Relaxed);
+        })?;
+        let (message_type, payload) =
+            (Cow::Owned(message_type.to_owned()), Payload(Cow::Owned(payload.to_vec())));
+        let item = Item::Message(Word::Publish { message_type, payload }, ticket);
+        self.items.send(item).map_err(|_| PublishError::Closed)
+    }
+
+    /// Publishes nothing more.
+    pub(super) fn close(&self) {
+        self.counts.is_closed.store(true, Ordering::Relaxed);
+    }
+
+    /// Asks for the end of the run. Once is enough.
+    pub(super) fn request_stop(&self, reason: &str) {
+        if !self.counts.has_asked.swap(true, Ordering::Relaxed) {
+            self.say(Word::RequestStop { reason: reason.to_owned() });
+        }
+    }
+
+    /// Writes a log line, unless too many wait.
+    pub(super) fn log(&self, plugin: Option<String>, level: u8, source: &str, text: &str) {
+        if self.counts.lines.fetch_add(1, Ordering::Relaxed) >= LINES {
+            self.counts.lines.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        let text = beginning(text).to_owned();
+        let _ = self.items.send(Item::Line(Word::Log { plugin, level, source: source.to_owned(), text }));
+    }
+
+    /// Waits until everything has been said.
+    pub(super) fn flush(&self) {
+        let (said, all_said) = sync_channel(1);
+        if self.items.send(Item::End(said)).is_ok() {
+            let _ = all_said.recv();
+        }
+    }
+}
+
+fn write(mut parent: FrameWriter, items: &Receiver<Item>, counts: &Counts) -> io::Result<()> {
+    while let Ok(item) = items.recv() {
+        match item {
+            Item::Word(word) => parent.write(&word)?,
+            Item::Message(word, ticket) => {
+                parent.write(&word)?;
+                drop(ticket);
+            }
+            Item::Line(word) => {
+                counts.lines.fetch_sub(1, Ordering::Relaxed);
+                parent.write(&word)?;
+            }
+            Item::End(said) => {
+                tell_lost(&mut parent, counts)?;
+                let _ = said.send(());
+            }
+        }
+        tell_lost(&mut parent, counts)?;
+    }
+    Ok(())
+}
+
+/// As much of a line as is kept.
+fn beginning(text: &str) -> &str {
+    let end = (0..=LONGEST_LINE.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
+}
+
+fn tell_lost(parent: &mut FrameWriter, counts: &Counts) -> io::Result<()> {
+    match counts.lost.swap(0, Ordering::Relaxed) {
+        0 => Ok(()),
+        lost => parent.write(&Word::Lost(lost)),
+    }
+}

@@ -1,0 +1,208 @@
+//! The parent's side: starts the child and calls the service in it.
+
+use std::{
+    borrow::Cow,
+    io,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, channel},
+    },
+    thread,
+    time::Duration,
+};
+
+use tracing::level_filters::LevelFilter;
+
+use super::{
+    reader::{Answer, Reader},
+    words::{Creation, Order, Payload, number},
+};
+use crate::{
+    child::{Child, Death, Leash, frame::FrameWriter},
+    clock::as_ns,
+    plugin::Registry,
+    service::{
+        callee::Callee,
+        complaint::{Complaint, Outcome},
+        host::ServiceHost,
+        mailbox::Line,
+        supervisor::Wanted,
+    },
+};
+
+/// A service in a child process. The child does not outlive this value.
+pub(in crate::service) struct Isolated {
+    orders: FrameWriter,
+    answers: Receiver<Answer>,
+    subscriptions: Vec<String>,
+    life: Arc<Life>,
+    leash: Leash,
+}
+
+/// How a child is doing. Shared with the thread that reads what it says and waits for its end.
+#[derive(Debug, Default)]
+pub(super) struct Life {
+    /// It has been told to end: then its end is no failure in itself.
+    is_ending: AtomicBool,
+    /// How it ended.
+    death: OnceLock<Result<Death, String>>,
+}
+
+impl Life {
+    /// Notes the end.
+    pub(super) fn is_over(&self, death: io::Result<Death>) {
+        // The one thread that waits notes it once.
+        let _ = self.death.set(death.map_err(|error| error.to_string()));
+    }
+
+    /// Whether it has been told to end.
+    pub(super) fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Relaxed)
+    }
+
+    /// What is wrong with the end. `place` says what the child was doing.
+    pub(super) fn complaint(&self, place: &str) -> Complaint {
+        let (what, hint) = match self.death.get() {
+            Some(Ok(death)) => (format!("its process {death}"), hint(*death)),
+            Some(Err(error)) => (format!("its process is lost: {error}"), ""),
+            None => ("its process does not answer any more".to_owned(), ""),
+        };
+        Complaint::new("died", format!("{what}{place}"), hint)
+    }
+}
+
+fn hint(death: Death) -> &'static str {
+    if death.is_kill() {
+        "somebody killed it, or the system had no memory left"
+    } else {
+        "it is a bug of the plugin: tell its author"
+    }
+}
+
+impl Isolated {
+    /// Starts a child and makes the service in it.
+    pub(in crate::service) fn start(
+        wanted: &Wanted,
+        registry: &Registry,
+        host: ServiceHost,
+        line: &Line,
+    ) -> Result<Self, Complaint> {
+        let (child, socket) =
+            Child::spawn(&["service", "--", &wanted.entry]).map_err(|error| no_child(&error))?;
+        line.runs_in(child.id());
+        let leash = child.leash();
+        let in_hand = leash.clone();
+        line.on_failure(move || in_hand.kill());
+        let creation = Creation {
+            entry: wanted.entry.clone(),
+            options: wanted.options.clone(),
+            facts: host.facts.to_string(),
+            clock: host.clock.anchor(),
+            search: registry.search().clone(),
+            own_level: host.log.finest().map_or(0, number),
+            other_level: finest(LevelFilter::current()),
+        };
+        let (answering, answers) = channel();
+        let state = Arc::new(Life::default());
+        let reader = Reader { host, answers: answering, life: Arc::clone(&state), line: line.clone() };
+        let words = socket.try_clone().map_err(|error| no_child(&error))?;
+        thread::Builder::new()
+            .name(format!("svc {} in", wanted.name))
+            .spawn(move || reader.read(words, child))
+            .map_err(|error| no_child(&error))?;
+        let orders = FrameWriter::new(socket);
+        let mut isolated = Self { orders, answers, subscriptions: Vec::new(), life: state, leash };
+        match isolated.ask(&Order::Create(Box::new(creation)), "new")? {
+            Answer::Ready { subscriptions, notes } => {
+                registry.add_notes(&notes);
+                isolated.subscriptions = subscriptions;
+                Ok(isolated)
+            }
+            Answer::Done(outcome) => Err(outcome.err().unwrap_or_else(|| out_of_turn("new"))),
+        }
+    }
+
+    /// Gives an order and waits for its answer, without a limit: the mailbox has one, and ends the child.
+    fn ask(&mut self, order: &Order<'_>, call: &str) -> Result<Answer, Complaint> {
+        match self.orders.write(order) {
+            // It is too large, or the child is gone: then there is no answer either, and a better reason.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Err(Complaint::new(
+                    "frame",
+                    format!("`{call}` cannot be sent to its process: {error}"),
+                    "",
+                ));
+            }
+            _ => {}
+        }
+        self.answers.recv().map_err(|_| self.life.complaint(&format!(" in `{call}`")))
+    }
+
+    fn call(&mut self, order: &Order<'_>, call: &str) -> Outcome {
+        match self.ask(order, call)? {
+            Answer::Done(outcome) => outcome,
+            Answer::Ready { .. } => Err(out_of_turn(call)),
+        }
+    }
+}
+
+fn no_child(error: &io::Error) -> Complaint {
+    let message = format!("there is no process for it: {error}");
+    Complaint::new(
+        "process",
+        message,
+        "raise the limits on processes and open files (`ulimit -u`, `ulimit -n`)",
+    )
+}
+
+fn out_of_turn(call: &str) -> Complaint {
+    Complaint::new("frame", format!("its process answered `{call}` with something else"), "")
+}
+
+fn finest(filter: LevelFilter) -> u8 {
+    [LevelFilter::OFF, LevelFilter::ERROR, LevelFilter::WARN, LevelFilter::INFO, LevelFilter::DEBUG]
+        .iter()
+        .position(|each| *each == filter)
+        .and_then(|number| u8::try_from(number).ok())
+        .unwrap_or(5)
+}
+
+impl Callee for Isolated {
+    fn subscriptions(&self) -> Vec<String> {
+        self.subscriptions.clone()
+    }
+
+    fn init(&mut self) -> Outcome {
+        self.call(&Order::Init, "init")
+    }
+
+    fn start(&mut self) -> Outcome {
+        self.call(&Order::Start, "start")
+    }
+
+    fn on_message(&mut self, message_type: &str, payload: &[u8]) -> Outcome {
+        let (message_type, payload) = (Cow::Borrowed(message_type), Payload(Cow::Borrowed(payload)));
+        self.call(&Order::Message { message_type, payload }, "on_message")
+    }
+
+    fn stop(&mut self, deadline: Duration) -> Outcome {
+        self.life.is_ending.store(true, Ordering::Relaxed);
+        self.call(&Order::Stop { deadline_ns: as_ns(deadline) }, "stop")
+    }
+
+    /// Waits for the child's end, which is the end of its answers.
+    fn destroy(self: Box<Self>) -> Outcome {
+        while self.answers.recv().is_ok() {}
+        match self.life.death.get() {
+            Some(Ok(death)) if death.is_clean() => Ok(()),
+            _ => Err(self.life.complaint(" after `stop`")),
+        }
+    }
+}
+
+impl Drop for Isolated {
+    fn drop(&mut self) {
+        self.leash.kill();
+    }
+}
