@@ -29,6 +29,8 @@ pub(crate) struct Registry {
     packs: Vec<Pack>,
     problems: Vec<DiscoveryProblem>,
     shelves: Mutex<Shelves>,
+    /// Apart from the shelves: a library that hangs while it is opened must not keep a report from being written.
+    notes: Mutex<Vec<String>>,
 }
 
 /// What changes: entries are loaded, and what is open is shared. One lock, so that nothing is opened twice.
@@ -36,7 +38,6 @@ pub(super) struct Shelves {
     pub(super) endpoints: Catalogue<Endpoints>,
     pub(super) services: Catalogue<Services>,
     pub(super) libraries: Libraries,
-    notes: Vec<String>,
 }
 
 impl Registry {
@@ -50,7 +51,6 @@ impl Registry {
             endpoints: Catalogue::new(),
             services: Catalogue::new(),
             libraries: Libraries::new(options.plugin_path.clone()),
-            notes: Vec::new(),
         };
         let mut packs = Vec::new();
         for (origin, manifest) in found.manifests {
@@ -66,7 +66,13 @@ impl Registry {
                 shelves.services.insert(Arc::new(entry), None);
             }
         }
-        Ok(Self { search: options.clone(), packs, problems: found.problems, shelves: Mutex::new(shelves) })
+        Ok(Self {
+            search: options.clone(),
+            packs,
+            problems: found.problems,
+            shelves: Mutex::new(shelves),
+            notes: Mutex::default(),
+        })
     }
 
     /// Where was looked: another process that looks there finds the same.
@@ -86,14 +92,16 @@ impl Registry {
 
     /// What the report should say: which entries failed to load, and what was used in their place.
     pub(crate) fn notes(&self) -> Vec<String> {
-        self.lock().notes.clone()
+        self.noted().clone()
     }
 
     /// Adds what the report should say. Child processes have registries of their own.
     pub(crate) fn add_notes(&self, notes: &[String]) {
-        let own = &mut self.lock().notes;
+        let mut own = self.noted();
         for note in notes {
-            note_once(own, note);
+            if !own.contains(note) {
+                own.push(note.clone());
+            }
         }
     }
 
@@ -159,10 +167,11 @@ impl Registry {
         name: &str,
         options: &str,
     ) -> Result<Arc<EndpointInstance>, PluginError> {
-        let (table, name) = {
-            let Shelves { endpoints, libraries, notes, .. } = &mut *self.lock();
-            load(endpoints, libraries, notes, name)?
+        let (table, name, note) = {
+            let Shelves { endpoints, libraries, .. } = &mut *self.lock();
+            load(endpoints, libraries, name)?
         };
+        self.add_notes(note.as_slice());
         let instance = EndpointInstance::create(table, options);
         instance.map(Arc::new).map_err(|source| PluginError::Create {
             category: Category::Endpoint,
@@ -178,10 +187,11 @@ impl Registry {
         options: &str,
         host: HostTable,
     ) -> Result<ServiceInstance, PluginError> {
-        let (table, name) = {
-            let Shelves { services, libraries, notes, .. } = &mut *self.lock();
-            load(services, libraries, notes, name)?
+        let (table, name, note) = {
+            let Shelves { services, libraries, .. } = &mut *self.lock();
+            load(services, libraries, name)?
         };
+        self.add_notes(note.as_slice());
         let instance = ServiceInstance::create(table, options, host);
         instance.map_err(|source| PluginError::Create { category: Category::Service, name, source })
     }
@@ -206,6 +216,10 @@ impl Registry {
             Category::Endpoint => Ok(Listed::of(candidates(&shelves.endpoints, name)?, &shelves.libraries)),
             Category::Service => Ok(Listed::of(candidates(&shelves.services, name)?, &shelves.libraries)),
         }
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Vec<String>> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Shelves> {
@@ -259,13 +273,13 @@ fn conflict_error<K: Kind>(candidates: &[Candidate<K>]) -> Option<PluginError> {
     })
 }
 
-/// The functions of a name and its spelling in the manifest: those of the winner, or of the next one if that fails.
+/// The functions of a name and its spelling in the manifest: those of the winner, or of the next one if that fails, and
+/// then what the report should say.
 fn load<K: Kind>(
     catalogue: &mut Catalogue<K>,
     libraries: &mut Libraries,
-    notes: &mut Vec<String>,
     name: &str,
-) -> Result<(K::Table, String), PluginError> {
+) -> Result<(K::Table, String, Option<String>), PluginError> {
     if catalogue.get(name).is_none() {
         return Err(unknown(catalogue, name));
     }
@@ -278,10 +292,10 @@ fn load<K: Kind>(
         };
         let entry = &candidates[position].entry;
         match (attempt, &failure) {
-            (Ok(table), None) => return Ok((table, entry.name.clone())),
+            (Ok(table), None) => return Ok((table, entry.name.clone(), None)),
             (Ok(table), Some((error, manifest))) => {
-                note_once(notes, &fallback_note(error, manifest, &entry.origin.manifest));
-                return Ok((table, entry.name.clone()));
+                let note = fallback_note(error, manifest, &entry.origin.manifest);
+                return Ok((table, entry.name.clone(), Some(note)));
             }
             (Err(error @ PluginError::Load { .. }), None) => {
                 failure = Some((error, entry.origin.manifest.clone()));
@@ -325,12 +339,6 @@ fn fallback_note(error: &PluginError, failed: &Path, used: &Path) -> String {
         failed.display(),
         used.display()
     )
-}
-
-fn note_once(notes: &mut Vec<String>, note: &str) {
-    if !notes.iter().any(|other| other == note) {
-        notes.push(note.to_owned());
-    }
 }
 
 #[cfg(test)]

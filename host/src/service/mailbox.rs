@@ -25,6 +25,9 @@ use crate::clock::{Clock, RunNs};
 /// Deadline of a call that is not given one.
 pub(crate) const CALL_DEADLINE: Duration = Duration::from_secs(5);
 
+/// What a service that keeps its deadline may still need to return.
+const MARGIN: Duration = Duration::from_millis(200);
+
 /// A service behind its mailbox.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
@@ -69,14 +72,14 @@ impl Mailbox {
         self.queue.clone()
     }
 
-    /// Makes a call and waits for its end, at most `patience`. `call` is the method's name.
+    /// Makes a call and waits for its end, at most `deadline`. `call` is the method's name.
     ///
     /// # Errors
     /// The service failed, now or earlier, or overran the deadline.
     pub(crate) fn call(
         &self,
         call: &'static str,
-        patience: Duration,
+        deadline: Duration,
         command: impl FnOnce(SyncSender<Outcome>) -> Command,
     ) -> Result<(), ErrorDetails> {
         if let Some(failure) = self.failure() {
@@ -85,20 +88,20 @@ impl Mailbox {
         let (reply, answer) = sync_channel(1);
         // Without a thread there is no answer either, which is heard below.
         let _ = self.queue.call(command(reply));
-        self.await_answer(&answer, call, patience)
+        self.await_answer(&answer, call, deadline)
     }
 
     fn await_answer<T>(
         &self,
         answer: &Receiver<Result<T, Complaint>>,
         call: &'static str,
-        patience: Duration,
+        deadline: Duration,
     ) -> Result<T, ErrorDetails> {
-        match answer.recv_timeout(patience) {
+        match answer.recv_timeout(deadline + MARGIN) {
             // It may have failed in a thread of its own meanwhile.
             Ok(Ok(value)) => self.line.failure().map_or(Ok(value), Err),
             Ok(Err(complaint)) => Err(self.line.fail(complaint)),
-            Err(RecvTimeoutError::Timeout) => Err(self.line.fail(self.line.overrun(call, patience))),
+            Err(RecvTimeoutError::Timeout) => Err(self.line.fail(self.line.overrun(call, deadline))),
             Err(RecvTimeoutError::Disconnected) => {
                 Err(self.line.fail(Complaint::new("mailbox", "its thread has ended", "")))
             }
@@ -216,8 +219,8 @@ impl Line {
     }
 
     /// What to say when `call` has not answered in time.
-    fn overrun(&self, call: &'static str, patience: Duration) -> Complaint {
-        let seconds = patience.as_secs_f64();
+    fn overrun(&self, call: &'static str, deadline: Duration) -> Complaint {
+        let seconds = deadline.as_secs_f64();
         let message = match self.under_way() {
             Some(DESTRUCTOR) => format!("its destructor did not return within {seconds} s"),
             Some(other) if other != call => {

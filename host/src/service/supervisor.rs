@@ -26,9 +26,6 @@ use crate::{
     plugin::{PluginLog, Registry},
 };
 
-/// What a service that keeps its deadline may still need to return.
-const STOP_MARGIN: Duration = Duration::from_millis(200);
-
 /// A service that a run wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
@@ -156,7 +153,7 @@ impl Supervised {
 
     fn stop(self, deadline: Duration) -> Fate {
         let Self { wanted, traffic, mailbox } = self;
-        let stopped = mailbox.call("stop", deadline + STOP_MARGIN, |reply| Command::Stop(deadline, reply));
+        let stopped = mailbox.call("stop", deadline, |reply| Command::Stop(deadline, reply));
         traffic.is_over.store(true, Ordering::Relaxed);
         Fate {
             wanted,

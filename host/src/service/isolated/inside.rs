@@ -98,6 +98,8 @@ fn obey(mut service: ServiceInstance, orders: &Receiver<Order<'static>>, outbox:
         outbox.say(Word::Done(outcome));
         if is_last || failed {
             outbox.close();
+            // A crash in the destructor must not take the answer along.
+            outbox.flush();
             return;
         }
     }

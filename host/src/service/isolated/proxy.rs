@@ -43,20 +43,25 @@ pub(in crate::service) struct Isolated {
 /// How a child is doing. Shared with the thread that reads what it says and waits for its end.
 #[derive(Debug, Default)]
 pub(super) struct Life {
-    /// It has been told to end: then its end is no failure in itself.
+    /// It was told to end, or has said what is wrong: then its end is no failure in itself.
     is_ending: AtomicBool,
     /// How it ended.
     death: OnceLock<Result<Death, String>>,
 }
 
 impl Life {
+    /// From now on its end is to be expected.
+    pub(super) fn end(&self) {
+        self.is_ending.store(true, Ordering::Relaxed);
+    }
+
     /// Notes the end.
     pub(super) fn is_over(&self, death: io::Result<Death>) {
         // The one thread that waits notes it once.
         let _ = self.death.set(death.map_err(|error| error.to_string()));
     }
 
-    /// Whether it has been told to end.
+    /// Whether its end is to be expected.
     pub(super) fn is_ending(&self) -> bool {
         self.is_ending.load(Ordering::Relaxed)
     }
@@ -187,7 +192,7 @@ impl Callee for Isolated {
     }
 
     fn stop(&mut self, deadline: Duration) -> Outcome {
-        self.life.is_ending.store(true, Ordering::Relaxed);
+        self.life.end();
         self.call(&Order::Stop { deadline_ns: as_ns(deadline) }, "stop")
     }
 

@@ -63,7 +63,13 @@ impl Reader {
         while let Some(word) = words.read::<Word<'static>>()? {
             match word {
                 Word::Ready { subscriptions, notes } => self.answer(Answer::Ready { subscriptions, notes }),
-                Word::Done(outcome) => self.answer(Answer::Done(outcome)),
+                Word::Done(outcome) => {
+                    if outcome.is_err() {
+                        // The child ends by itself now, and that is not what is wrong with it.
+                        self.life.end();
+                    }
+                    self.answer(Answer::Done(outcome));
+                }
                 Word::Publish { message_type, payload } => {
                     // What is not taken is counted there.
                     let _ = self.host.publish(&message_type, &payload.0);
