@@ -53,6 +53,14 @@ impl Child {
         self.process.wait().map(Death::from)
     }
 
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// The system has lost track of it.
+    pub(crate) fn try_wait(&mut self) -> io::Result<Option<Death>> {
+        Ok(self.process.try_wait()?.map(Death::from))
+    }
+
     /// Ends it at once.
     pub(crate) fn kill(&mut self) {
         // It may have ended by itself.

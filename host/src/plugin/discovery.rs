@@ -12,6 +12,8 @@ use std::{
     sync::Arc,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     entry::{Origin, Tier},
     manifest::{self, FILE_NAME, Manifest, ManifestError},
@@ -21,7 +23,7 @@ use super::{
 const DATA_FOLDER: &str = "prony/plugins";
 
 /// Where to look. A value, so that tests make their own and only [`DiscoveryOptions::from_env`] reads the environment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct DiscoveryOptions {
     /// Folder of the program itself.
     pub(crate) program_dir: Option<PathBuf>,
