@@ -220,8 +220,8 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::a_body(|draft: &mut Draft<'_>| draft.body(&[b'x'; 1 << 20]), Breach::RequestBytes)]
-    #[case::parts(|draft: &mut Draft<'_>| draft.part("a", "b", "c", &[b'x'; 1 << 20]), Breach::RequestBytes)]
+    #[case::a_body(|draft: &mut Draft<'_>| draft.body(&vec![b'x'; 1 << 20]), Breach::RequestBytes)]
+    #[case::parts(|draft: &mut Draft<'_>| draft.part("a", "b", "c", &vec![b'x'; 1 << 20]), Breach::RequestBytes)]
     #[case::headers(|draft: &mut Draft<'_>| draft.header("x-a", "b"), Breach::Headers)]
     #[case::a_header(|draft: &mut Draft<'_>| draft.header("x-a", &"b".repeat(2 << 20)), Breach::HeadBytes)]
     #[case::a_path(|draft: &mut Draft<'_>| draft.path(&"/".repeat(2 << 20)), Breach::HeadBytes)]

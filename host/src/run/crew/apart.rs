@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::Shutdown,
     os::unix::net::UnixStream,
     sync::{
         Arc,
@@ -185,7 +186,7 @@ impl Apart {
             listening.dead += 1;
             if listening.dead > LAST_WORDS {
                 // A process that it left behind holds the socket. The listener finds the end now.
-                let _ = self.socket.shutdown(std::net::Shutdown::Both);
+                let _ = self.socket.shutdown(Shutdown::Both);
             }
             return None;
         }
@@ -279,7 +280,7 @@ fn listen(mut reader: FrameReader, wires: &Wires, frames: &AtomicU64) {
                 Up::Poisoned => wires.poisoned(),
                 Up::Lost(what) => wires.lost(what),
                 Up::Hangs(what) => wires.signal(Signal::CrewHangs(what)),
-                Up::Alive | Up::Loaded(_) | Up::Probed(_) | Up::Started(_) => {}
+                Up::Alive | Up::Bye | Up::Loaded(_) | Up::Probed(_) | Up::Started(_) => {}
             }
         }
     }

@@ -86,6 +86,8 @@ pub(super) enum Up {
     Lost(String),
     /// A call into the endpoint does not return.
     Hangs(String),
+    /// Nothing more is going to be said.
+    Bye,
 }
 
 /// Weight of a message that is no request, in bytes: about its size.

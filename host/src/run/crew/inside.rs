@@ -5,6 +5,7 @@
 
 use std::{
     io,
+    net::Shutdown,
     os::unix::net::UnixStream,
     sync::{Arc, mpsc},
     thread,
@@ -26,7 +27,7 @@ use crate::{
     clock::Clock,
     config::RunConfig,
     dataset::Conversation,
-    plugin::Registry,
+    plugin::{DiscoveryOptions, Registry},
     request::{
         exchange::Finished,
         transport::TargetPlan,
@@ -47,12 +48,11 @@ const BATCH_BYTES: usize = 16 << 20;
 /// What comes from the socket is not what a parent says.
 pub(crate) fn serve(socket: UnixStream) -> io::Result<()> {
     let mut parent = FrameReader::new(socket.try_clone()?);
-    let uplink = Uplink::start(socket.try_clone()?)?;
+    let uplink = Uplink::start(socket)?;
     let (orders, received) = unbounded_channel();
     thread::Builder::new().name("crew".into()).spawn(move || {
-        obey(received, uplink);
-        // The thread that reads finds the end then.
-        let _ = socket.shutdown(std::net::Shutdown::Both);
+        obey(received, uplink.clone());
+        uplink.say(Up::Bye);
     })?;
     while let Some(order) = parent.read::<Down>()? {
         if orders.send(order).is_err() {
@@ -84,7 +84,7 @@ fn obey(mut orders: UnboundedReceiver<Down>, uplink: Uplink) {
 fn load(
     name: &str,
     options: String,
-    discovery: &crate::plugin::DiscoveryOptions,
+    discovery: &DiscoveryOptions,
 ) -> Result<(Arc<Registry>, Hosted), CrewError> {
     let registry = Arc::new(Registry::discover(discovery)?);
     let hosted = Hosted::load(&registry, name, options)?;
@@ -194,7 +194,9 @@ impl Uplink {
         let (messages, waiting) = mpsc::channel();
         thread::Builder::new().name("uplink".into()).spawn(move || {
             // An error means that the parent is gone, and another thread is about to end the process.
-            let _ = send(&waiting, FrameWriter::new(socket));
+            let _ = send(&waiting, &socket);
+            // The thread that reads finds the end now.
+            let _ = socket.shutdown(Shutdown::Both);
         })?;
         Ok(Self(messages))
     }
@@ -206,7 +208,8 @@ impl Uplink {
 }
 
 /// Sends what waits, together, as soon as something does: a crash loses as little as possible.
-fn send(waiting: &mpsc::Receiver<Up>, mut parent: FrameWriter) -> io::Result<()> {
+fn send(waiting: &mpsc::Receiver<Up>, socket: &UnixStream) -> io::Result<()> {
+    let mut parent = FrameWriter::new(socket);
     while let Ok(first) = waiting.recv() {
         let mut weight = first.weight();
         let mut batch = vec![first];
@@ -215,11 +218,15 @@ fn send(waiting: &mpsc::Receiver<Up>, mut parent: FrameWriter) -> io::Result<()>
             weight += next.weight();
             batch.push(next);
         }
+        let is_last = batch.iter().any(|message| matches!(message, Up::Bye));
         match parent.write(&batch) {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 parent.write(&batch.into_iter().map(Up::lightened).collect::<Vec<_>>())?;
             }
             written => written?,
+        }
+        if is_last {
+            break;
         }
     }
     Ok(())
