@@ -3,6 +3,29 @@
 //! An [`Endpoint`] turns a turn into the bytes of a request, and its [`Parser`] turns the bytes of one response into
 //! events. It is sans-IO: the host owns the socket, the clock and the threads. It splits a stream into server-sent
 //! events by the WHATWG rules and stamps every read before it asks the parser anything.
+//!
+//! # Limits
+//!
+//! Whatever an endpoint does wrong costs the run one request, never its other numbers. Bounds far above anything real
+//! keep a broken one from filling the host's memory. Beyond them the host keeps nothing, and the request fails as
+//! `plugin_limit`, with the endpoint's name:
+//!
+//! | of | at most |
+//! |---|---|
+//! | one answer: texts, finish reasons and facts together | 64 MiB |
+//! | one answer: choices times channels with text | 1024 |
+//! | one answer: calls of [`EventSink::finish`] | 1024 |
+//! | one answer: embeddings; ranked documents | 1,048,576 each |
+//! | one count of a [`TokenUsage`] | 2^32 tokens |
+//! | a score of [`EventSink::ranking`] | a finite number |
+//! | one request: body with all its parts | 512 MiB |
+//! | one request: path, header names and values together | 1 MiB |
+//! | one request: headers | 256 |
+//!
+//! Error texts, those of the server and the plugin's own, are cut off after 16 KiB.
+//!
+//! A call must return: the host does not wait for the network inside it, and neither should a plugin. One that has not
+//! returned after five seconds (ten for [`Endpoint::new`]) hangs, and the run ends with the endpoint's name.
 
 use std::{fmt, io, marker::PhantomData};
 
@@ -16,7 +39,8 @@ use crate::{
 /// A dialect, shared by all requests of a run.
 ///
 /// `new` is called once; `format` and `parser` afterwards from several threads at once. A panic in any method fails
-/// the request at hand; after three of them the host stops using the endpoint.
+/// the request at hand; after three of them the host stops using the endpoint. A panic in a destructor is logged, and
+/// what the destructor should have freed is lost.
 pub trait Endpoint: Send + Sync + Sized + 'static {
     /// What reads one response.
     type Parser: Parser;
@@ -74,7 +98,8 @@ pub trait Parser: Send + 'static {
 }
 
 /// Channel of generated text. A number, so that it can grow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct TextKind(pub u32);
 
 impl TextKind {
@@ -89,7 +114,8 @@ impl TextKind {
 }
 
 /// Kind of a piece of content. A number, so that it can grow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct PartKind(pub u32);
 
 impl PartKind {

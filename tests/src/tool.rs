@@ -166,6 +166,11 @@ impl Running {
         assert!(status.expect("`kill` starts").success());
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.0.id()
+    }
+
     /// Its working folder.
     pub fn dir(&self) -> &Path {
         self.dir.path()

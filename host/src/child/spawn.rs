@@ -89,6 +89,22 @@ impl Child {
         *is_over = true;
         self.process.wait().map(Death::from)
     }
+
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// The system has lost track of it.
+    pub(crate) fn try_wait(&mut self) -> io::Result<Option<Death>> {
+        let mut is_over = self.leash.is_over.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = self.process.try_wait()?;
+        *is_over |= status.is_some();
+        Ok(status.map(Death::from))
+    }
+
+    /// Ends it at once, with whatever it has started.
+    pub(crate) fn kill(&self) {
+        self.leash.kill();
+    }
 }
 
 impl Drop for Child {

@@ -77,6 +77,11 @@ impl LogFlags {
         }
     }
 
+    /// The same wish on the command line of a child. What the variable says, a child hears by itself.
+    pub(super) fn words(&self) -> Vec<&'static str> {
+        self.level().map_or_else(Vec::new, |level| vec!["--log-level", level.name()])
+    }
+
     /// Filter directives: a flag before the variable, the variable before the default.
     fn directives(&self, variable: Option<String>) -> String {
         match (self.level(), variable) {
@@ -130,6 +135,15 @@ mod tests {
     fn the_nearest_wish_decides(#[case] line: &str, #[case] variable: Option<&str>, #[case] expected: &str) {
         let words = Words::parse_from(["prony"].into_iter().chain(line.split_whitespace()));
         assert_eq!(words.log.directives(variable.map(str::to_owned)), expected);
+    }
+
+    #[rstest]
+    #[case::nothing("", "")]
+    #[case::verbose("-v", "--log-level debug")]
+    #[case::a_synonym("--log-level WARNING", "--log-level warn")]
+    fn a_child_logs_as_much_as_its_parent(#[case] line: &str, #[case] expected: &str) {
+        let words = Words::parse_from(["prony"].into_iter().chain(line.split_whitespace()));
+        assert_eq!(words.log.words().join(" "), expected);
     }
 
     #[test]

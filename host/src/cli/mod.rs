@@ -15,6 +15,7 @@ mod report;
 mod service;
 mod terminal;
 mod unbuilt;
+mod worker;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -61,6 +62,9 @@ enum Command {
     MockServer(Box<mock_server::MockServerArgs>),
     /// Say what a service is: `prony service NAME --help`.
     Service(service::ServiceArgs),
+    /// Hold the workers of a run whose endpoint is isolated; started by `profile`.
+    #[command(hide = true)]
+    Worker,
     /// Print a completion script for a shell.
     Completions(completions::CompletionsArgs),
 }
@@ -86,11 +90,12 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         logging::init(&cli.log)?;
     }
     match cli.command {
-        Command::Profile(flags) => profile::run(&flags),
+        Command::Profile(flags) => profile::run(&flags, &cli.log),
         Command::Report(args) => report::run(&args),
         Command::Plugins(args) => plugins::run(&args),
         Command::MockServer(args) => mock_server::run(*args),
         Command::Service(args) => service::run(&args, &cli.log),
+        Command::Worker => worker::run(),
         Command::Completions(args) => completions::run(&args),
     }
 }

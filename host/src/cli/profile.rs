@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 use super::{
     exit::{Exit, Explain, Failure},
-    limits, report, terminal,
+    limits,
+    logging::LogFlags,
+    report, terminal,
 };
 use crate::{
     clock::Clock,
@@ -26,9 +28,9 @@ use crate::{
         RunError,
         artifact_dir::{self, ArtifactDirError},
         conduct,
+        crew::{Class, CrewError, Dialect, Loading},
         lifecycle::Ending,
         mock::{MockError, MockProcess},
-        readiness::{self, ReadinessError},
         services::{self, ChoiceError},
         setup::{self, Run},
     },
@@ -39,17 +41,19 @@ use crate::{
 const DEFAULT_ENDPOINT: &str = "chat";
 
 /// Measures a server.
-pub(super) fn run(flags: &ProfileFlags) -> Result<Exit, Failure> {
+pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure> {
     limits::allow_many_connections();
     // First, so that it comes up while everything else is prepared.
     let mut mock = flags.mock.then(MockProcess::start).transpose()?;
-    let registry = Arc::new(Registry::discover(&DiscoveryOptions::from_env(flags.plugins.clone()))?);
+    let discovery = DiscoveryOptions::from_env(flags.plugins.clone());
+    let registry = Arc::new(Registry::discover(&discovery)?);
     for problem in registry.problems() {
         terminal::warn(&format!("a pack was skipped: failed to {}", plugin::chain(problem)));
     }
-    let run = prepare(flags, &registry, mock.as_mut())?;
+    let loading = Loading { registry: &registry, discovery: &discovery, log_words: log.words() };
+    let (run, dialect) = prepare(flags, &loading, mock.as_mut())?;
     let dir = run.dir.clone();
-    let ending = conduct(&run, &registry);
+    let ending = conduct(&run, dialect, &registry);
     drop(mock);
     if let Err(RunError::Recorder(_)) = &ending {
         // What stands in the journal is reported all the same, if there is room for a report.
@@ -61,7 +65,14 @@ pub(super) fn run(flags: &ProfileFlags) -> Result<Exit, Failure> {
     let report = report::write(&dir)?;
     match ending {
         Some(Ending::Interrupted) => Ok(Exit::Interrupted),
-        Some(Ending::EndpointPoisoned(_)) => Ok(Exit::Plugin),
+        Some(
+            ending @ (Ending::EndpointPoisoned(_)
+            | Ending::EndpointHangs { .. }
+            | Ending::EndpointDied { .. }),
+        ) => {
+            terminal::warn(&format!("the run ended before its time: {}", ending.reason()));
+            Ok(Exit::Plugin)
+        }
         Some(Ending::ServiceLost(_) | Ending::WorkerLost(_) | Ending::JournalLost) => Ok(Exit::Failed),
         Some(Ending::Requested(_)) | None => outcome(&report),
     }
@@ -93,38 +104,39 @@ fn outcome(report: &Report) -> Result<Exit, Failure> {
 /// Everything before the first request.
 fn prepare(
     flags: &ProfileFlags,
-    registry: &Registry,
+    loading: &Loading<'_>,
     mock: Option<&mut MockProcess>,
-) -> Result<Run, Failure> {
+) -> Result<(Run, Dialect), Failure> {
+    let registry = loading.registry;
     let entry = registry.endpoint(flags.endpoint_type.as_deref().unwrap_or(DEFAULT_ENDPOINT))?;
     let metadata = &entry.metadata;
     let mut resolved = plan(flags, &entry.name, metadata)?;
     let services = services::choose(registry, &resolved.config)?;
     services.warnings.iter().for_each(|warning| terminal::warn(warning));
     let tokenizer = load_tokenizer(&resolved.config, metadata)?;
-    let endpoint = setup::load_endpoint(registry, &resolved.config)?;
+    let mut dialect = Dialect::load(loading, &resolved.config)?;
     let seed = Seed::new(resolved.config.random_seed);
-    let dataset = dataset::build(&resolved.config.dataset, tokenizer.as_deref(), seed)?;
+    let dataset = dataset::build(&resolved.config.dataset, tokenizer.as_deref(), seed)?.into();
     if let Some(mock) = mock {
         resolved.aim_at(&mock.url()?);
     }
     let config = resolved.config;
     let target = setup::plan_target(&config, metadata).map_err(|error| wrong_target(&error))?;
     let clock = Clock::start();
-    readiness::await_target(&config, &endpoint, &target, &dataset[0], clock)?;
+    dialect.await_target(&config, &target, &dataset, clock)?;
     let dir = claim_dir(flags, &config)?;
-    Ok(Run {
+    let run = Run {
         header: header(&config, metadata, tokenizer.as_deref(), clock),
         services: services.wanted(&config, registry),
         show_progress: shows_progress(flags),
-        dataset: dataset.into(),
+        dataset,
         config,
         clock,
         dir,
         tokenizer,
-        endpoint,
         target,
-    })
+    };
+    Ok((run, dialect))
 }
 
 /// Turns flags into a configuration and tells the user what is odd about it.
@@ -254,13 +266,18 @@ impl Explain for MockError {
     }
 }
 
-impl Explain for ReadinessError {
+impl Explain for CrewError {
     fn exit(&self) -> Exit {
-        Exit::Unreachable
+        match self.class() {
+            Class::Usage => Exit::Usage,
+            Class::Plugin => Exit::Plugin,
+            Class::Unreachable => Exit::Unreachable,
+            Class::Failed => Exit::Failed,
+        }
     }
 
     fn hint(&self) -> Option<String> {
-        Some(ReadinessError::hint(self).to_owned())
+        Some(CrewError::hint(self)).filter(|hint| !hint.is_empty())
     }
 }
 
@@ -279,7 +296,10 @@ impl Explain for ArtifactDirError {
 
 impl Explain for RunError {
     fn exit(&self) -> Exit {
-        Exit::Failed
+        match self {
+            Self::Crew(error) => error.exit(),
+            _ => Exit::Failed,
+        }
     }
 
     fn hint(&self) -> Option<String> {
@@ -293,7 +313,8 @@ impl Explain for RunError {
             Self::Journal(_) | Self::Recorder(_) => {
                 Some("make room on the disk; what was measured until then is reported".to_owned())
             }
-            Self::Worker(_) | Self::EventLoop(_) => {
+            Self::Crew(error) => Explain::hint(error),
+            Self::EventLoop(_) => {
                 Some("raise the limits on threads and open files (`ulimit -u`, `ulimit -n`)".to_owned())
             }
         }

@@ -14,6 +14,7 @@ mod synthetic;
 mod tokenizer;
 
 use prony_plugin_api::PartKind;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
     build::{DatasetError, build},
@@ -22,7 +23,7 @@ pub(crate) use self::{
 };
 
 /// A scripted dialogue. Single-turn ones have one turn.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Conversation {
     /// Stable name, `session_000000` and so on, or the file's own.
     pub(crate) id: String,
@@ -31,7 +32,7 @@ pub(crate) struct Conversation {
 }
 
 /// One request of a conversation.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Turn {
     /// Role of the message, `user` by default.
     pub(crate) role: String,
@@ -46,7 +47,7 @@ pub(crate) struct Turn {
 }
 
 /// One piece of a turn's content.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Part {
     /// What it is.
     pub(crate) kind: PartKind,

@@ -128,6 +128,8 @@ pub(crate) struct PhaseCounts {
     pub(crate) late: u64,
     /// Never tried, because the phase was over first.
     pub(crate) dropped: u64,
+    /// Tried, and then lost with their worker.
+    pub(crate) lost: u64,
 }
 
 impl std::iter::Sum for PhaseCounts {
@@ -137,6 +139,7 @@ impl std::iter::Sum for PhaseCounts {
             sent: a.sent + b.sent,
             late: a.late + b.late,
             dropped: a.dropped + b.dropped,
+            lost: a.lost + b.lost,
         })
     }
 }
@@ -153,8 +156,8 @@ impl PhaseSpan {
 
     /// What became of its requests; unknown when the run was killed in it.
     pub(crate) fn counts(&self) -> Option<PhaseCounts> {
-        let ScheduleCounts { scheduled, dropped } = self.schedule?;
-        Some(PhaseCounts { scheduled, sent: self.sent, late: self.late, dropped })
+        let ScheduleCounts { scheduled, dropped, lost } = self.schedule?;
+        Some(PhaseCounts { scheduled, sent: self.sent, late: self.late, dropped, lost })
     }
 
     fn window_ns(&self) -> Option<u64> {

@@ -186,7 +186,7 @@ pub(crate) fn d() -> Record {
 
 /// The journal: the warm-up, then these records, then the end.
 pub(crate) fn journal(header: RunHeader, records: &[Record]) -> Vec<Frame> {
-    let counts = |requests| ScheduleCounts { scheduled: requests, dropped: 0 };
+    let counts = |requests| ScheduleCounts { scheduled: requests, ..ScheduleCounts::default() };
     let warmup = Record { phase: 0, ..success("w", 0, 40, &[10, 10, 10], 90) };
     let record = |record: &Record| Frame::Record(Box::new(record.clone()));
     let mut frames = vec![

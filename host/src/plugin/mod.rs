@@ -33,7 +33,7 @@ pub(crate) mod testing;
 mod trust;
 
 pub(crate) use discovery::DiscoveryOptions;
-pub(crate) use entry::{Category, Isolation};
+pub(crate) use entry::{Category, Isolation, Key};
 pub(crate) use error::{PluginError, chain};
 pub(crate) use listing::{Listed, ListedEntry};
 pub(crate) use log::PluginLog;

@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 
 use super::{Report, errors::ErrorGroup, headline};
-use crate::metrics::{Distribution, Stats};
+use crate::metrics::{Distribution, PhaseCounts, Stats};
 
 /// The file that keeps the text.
 pub(super) const FILE_NAME: &str = "profile_export_console.txt";
@@ -115,10 +115,10 @@ fn decimal(value: f64) -> String {
 
 fn counts(report: &Report) -> Vec<String> {
     let mut lines = vec![match report.counts() {
-        Some(counts) => format!(
-            "scheduled {} / sent {} / late {} / dropped {}",
-            counts.scheduled, counts.sent, counts.late, counts.dropped
-        ),
+        Some(PhaseCounts { scheduled, sent, late, dropped, lost }) => {
+            let lost = if lost > 0 { format!(" / lost {lost}") } else { String::new() };
+            format!("scheduled {scheduled} / sent {sent} / late {late} / dropped {dropped}{lost}")
+        }
         None => "scheduled / sent / late / dropped: unknown".to_owned(),
     }];
     let cancelled = report.profiling.outcomes.cancelled;

@@ -1,16 +1,20 @@
 //! What an answer said, and when: filled by an endpoint's parser, event by event.
 
 use prony_plugin_api::{ErrorDetails, PartKind, TextKind, TokenUsage, abi::host::ResponseSink};
+use serde::{Deserialize, Serialize};
 
+use super::limits::{self, Breach, cut};
 use crate::clock::RunNs;
 
 /// Everything the parser reported about one response.
 ///
-/// The receiver sets [`Answer::arrived`] to the instant of each read before it hands its events to the parser.
-#[derive(Debug, Default)]
+/// The receiver sets [`Answer::arrived`] to the instant of each read before it hands its events to the parser, and asks
+/// for a [`Answer::breach`] afterwards: what goes beyond the [limits] is dropped together with all that was kept.
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Answer {
     /// Instant of the read that is being parsed. `None` while a body is parsed that did not stream: such text has
     /// no arrival of its own.
+    #[serde(skip)]
     pub(crate) arrived: Option<RunNs>,
     /// Read that brought the first generated token.
     pub(crate) first_token: Option<RunNs>,
@@ -40,11 +44,17 @@ pub(crate) struct Answer {
     pub(crate) rankings: u32,
     /// The end marker came.
     pub(crate) done: bool,
+    #[serde(skip)]
     event_has_text: bool,
+    /// What is kept, in bytes; more than the limit once there is a breach.
+    #[serde(skip)]
+    bytes: usize,
+    #[serde(skip)]
+    breach: Option<Breach>,
 }
 
 /// Text of one channel of one choice.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Passage {
     /// Choice index.
     pub(crate) choice: u32,
@@ -66,6 +76,29 @@ impl Answer {
         let is_finished = |choice: u32| self.finish_reasons.iter().any(|(finished, _)| *finished == choice);
         let all_finished = self.texts.iter().all(|passage| is_finished(passage.choice));
         self.done || (all_finished && !self.finish_reasons.is_empty())
+    }
+
+    /// The limit that the parser went beyond, if it did.
+    pub(crate) fn breach(&self) -> Option<Breach> {
+        self.breach
+    }
+
+    /// Whether so many bytes more may be kept.
+    fn takes(&mut self, bytes: usize) -> bool {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes <= limits::ANSWER_BYTES {
+            return true;
+        }
+        self.refuse(Breach::AnswerBytes);
+        false
+    }
+
+    /// Notes a breach, keeps nothing of what came before it, and takes nothing any more.
+    #[cold]
+    fn refuse(&mut self, breach: Breach) {
+        if self.breach.is_none() {
+            *self = Self { arrived: self.arrived, breach: Some(breach), bytes: usize::MAX, ..Self::default() };
+        }
     }
 
     fn stamp(&mut self, kind: TextKind, text: &str) {
@@ -90,28 +123,39 @@ impl Answer {
 
 impl ResponseSink for Answer {
     fn text(&mut self, kind: TextKind, choice: u32, text: &str) {
-        if text.is_empty() {
+        if text.is_empty() || !self.takes(text.len()) {
             return;
         }
         self.stamp(kind, text);
         // Two or three entries at most: a search beats a map.
+        let known = self.texts.len();
         match self.texts.iter_mut().find(|entry| entry.choice == choice && entry.kind == kind) {
             Some(entry) => entry.text.push_str(text),
+            None if known == limits::PASSAGES => self.refuse(Breach::Passages),
             None => self.texts.push(Passage { choice, kind, text: text.to_owned() }),
         }
     }
 
     fn usage(&mut self, usage: &TokenUsage) {
-        self.usage = Some(*usage);
+        let TokenUsage { prompt, completion, total, reasoning, cache_read, cache_write } = *usage;
+        let counts = [prompt, completion, total, reasoning, cache_read, cache_write];
+        match counts.into_iter().flatten().max().filter(|most| *most > limits::TOKENS) {
+            Some(absurd) => self.refuse(Breach::Tokens(absurd)),
+            None => self.usage = Some(*usage),
+        }
     }
 
     fn finish(&mut self, choice: u32, reason: &str) {
-        self.finish_reasons.push((choice, reason.to_owned()));
+        if self.finish_reasons.len() == limits::FINISHES {
+            self.refuse(Breach::Finishes);
+        } else if self.takes(reason.len()) {
+            self.finish_reasons.push((choice, reason.to_owned()));
+        }
     }
 
     fn error(&mut self, code: Option<u32>, kind: &str, message: &str) {
         self.error.get_or_insert_with(|| {
-            let message = match (kind, message) {
+            let message = match (cut(kind), cut(message)) {
                 // Names that say no more than that there is an error.
                 ("" | "error" | "http_status" | "server_error", message) => message.to_owned(),
                 (kind, "") => kind.to_owned(),
@@ -122,10 +166,19 @@ impl ResponseSink for Answer {
     }
 
     fn embedding(&mut self, _index: u32, _dimensions: u32) {
+        if self.embeddings == limits::ITEMS {
+            return self.refuse(Breach::Items);
+        }
         self.embeddings += 1;
     }
 
-    fn ranking(&mut self, _index: u32, _score: f64) {
+    fn ranking(&mut self, _index: u32, score: f64) {
+        if !score.is_finite() {
+            return self.refuse(Breach::Score);
+        }
+        if self.rankings == limits::ITEMS {
+            return self.refuse(Breach::Items);
+        }
         self.rankings += 1;
     }
 
@@ -136,12 +189,12 @@ impl ResponseSink for Answer {
         self.error(
             None,
             "unsupported",
-            &format!("the endpoint wants to poll `{path}`, and polling is not built"),
+            &format!("the endpoint wants to poll `{}`, and polling is not built", cut(path)),
         );
     }
 
     fn fact(&mut self, name: &str, value: &str) {
-        if name == "model" {
+        if name == "model" && self.takes(value.len()) {
             self.model = Some(value.to_owned());
         }
     }
@@ -153,6 +206,8 @@ impl ResponseSink for Answer {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     fn event(answer: &mut Answer, at: RunNs, kind: TextKind, text: &str) {
@@ -216,5 +271,47 @@ mod tests {
         answer.error(None, "", "later");
         let error = answer.error.unwrap();
         assert_eq!((error.code, error.message.as_str()), (Some(500), "EngineError: boom"));
+    }
+
+    #[rstest]
+    #[case::endless_text(|answer: &mut Answer| answer.text(TextKind::CONTENT, 0, &"x".repeat(1 << 20)), Breach::AnswerBytes)]
+    #[case::endless_reasons(|answer: &mut Answer| answer.finish(0, "stop"), Breach::Finishes)]
+    #[case::a_long_reason(|answer: &mut Answer| answer.finish(0, &"x".repeat(100 << 20)), Breach::AnswerBytes)]
+    #[case::a_long_fact(|answer: &mut Answer| answer.fact("model", &"x".repeat(100 << 20)), Breach::AnswerBytes)]
+    #[case::endless_embeddings(|answer: &mut Answer| answer.embedding(0, 1), Breach::Items)]
+    #[case::endless_rankings(|answer: &mut Answer| answer.ranking(0, 0.5), Breach::Items)]
+    #[case::a_score_that_is_none(|answer: &mut Answer| answer.ranking(0, f64::NAN), Breach::Score)]
+    #[case::absurd_usage(
+        |answer: &mut Answer| answer.usage(&TokenUsage { total: Some(u64::MAX - 1), ..TokenUsage::default() }),
+        Breach::Tokens(u64::MAX - 1)
+    )]
+    fn a_parser_that_never_ends_is_stopped(#[case] call: fn(&mut Answer), #[case] expected: Breach) {
+        let mut answer = Answer { arrived: Some(1), ..Answer::default() };
+        let calls = 2 * limits::ITEMS;
+        let breach = (0..calls).find_map(|_| {
+            call(&mut answer);
+            answer.breach()
+        });
+        assert_eq!(breach, Some(expected));
+        let kept = answer.texts.len() + answer.finish_reasons.len() + answer.first_arrival.len();
+        assert_eq!(kept + answer.model.map_or(0, |model| model.len()), 0, "memory is given back");
+    }
+
+    #[test]
+    fn choices_without_end_are_a_breach() {
+        let mut answer = Answer::default();
+        for choice in 0..=1024 {
+            answer.text(TextKind::CONTENT, u32::MAX - choice, "x");
+        }
+        assert_eq!(answer.breach(), Some(Breach::Passages));
+        answer.text(TextKind::CONTENT, 0, "x");
+        assert!(answer.texts.is_empty(), "nothing is taken after a breach");
+    }
+
+    #[test]
+    fn a_long_error_is_shortened() {
+        let mut answer = Answer::default();
+        answer.error(None, "", &"x".repeat(100 << 20));
+        assert_eq!(answer.error.unwrap().message.len(), limits::ERROR_BYTES);
     }
 }

@@ -1,4 +1,4 @@
-//! The endpoint as workers use it: a plugin's instance, its name, and how often it panicked.
+//! The endpoint as workers use it: a plugin's instance, its name, how often it panicked, and whether it is inside a call.
 
 use std::sync::{
     Arc,
@@ -7,36 +7,56 @@ use std::sync::{
 
 use prony_plugin_api::{
     ErrorDetails, ErrorKind, PluginError,
-    abi::host::{EndpointInstance, ParserInstance, RequestSink, Turn},
+    abi::host::{EndpointInstance, ParserInstance, RequestSink, ResponseSink, Turn},
+};
+
+use super::{
+    limits::Breach,
+    pulse::{Call, Pulse},
 };
 
 /// After so many panics an endpoint is not asked any more.
 const PANIC_BUDGET: u32 = 3;
 
-/// A loaded endpoint, shared by all workers.
+/// A loaded endpoint. Workers share all of it but the pulse.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     name: Arc<str>,
     instance: Arc<EndpointInstance>,
     panics: Arc<AtomicU32>,
+    pulse: Arc<Pulse>,
 }
 
 impl Endpoint {
     /// Wraps an instance under its entry's name.
     pub(crate) fn new(name: &str, instance: Arc<EndpointInstance>) -> Self {
-        Self { name: name.into(), instance, panics: Arc::default() }
+        Self { name: name.into(), instance, panics: Arc::default(), pulse: Arc::default() }
+    }
+
+    /// The same endpoint, for the calls of another thread.
+    pub(crate) fn with_own_pulse(&self) -> Self {
+        Self { pulse: Arc::default(), ..self.clone() }
+    }
+
+    /// Tells whether this thread's calls return.
+    pub(crate) fn pulse(&self) -> Arc<Pulse> {
+        Arc::clone(&self.pulse)
     }
 
     /// Formats a turn.
     pub(crate) fn format(&self, turn: &Turn<'_>, out: &mut impl RequestSink) -> Result<(), ErrorDetails> {
         self.check_poisoned()?;
-        self.instance.format(turn, out).map_err(|error| self.details(&error, "format the request"))
+        self.pulse
+            .during(Call::Format, || self.instance.format(turn, out))
+            .map_err(|error| self.details(&error, "format the request"))
     }
 
     /// Makes the parser of one response.
-    pub(crate) fn parser(&self) -> Result<ParserInstance, ErrorDetails> {
+    pub(crate) fn parser(&self) -> Result<Parser, ErrorDetails> {
         self.check_poisoned()?;
-        self.instance.parser().map_err(|error| self.details(&error, "make a parser"))
+        let made = self.pulse.during(Call::Parser, || self.instance.parser());
+        let instance = made.map_err(|error| self.details(&error, "make a parser"))?;
+        Ok(Parser { instance: Some(instance), pulse: Arc::clone(&self.pulse) })
     }
 
     /// It panicked too often to be asked again.
@@ -63,6 +83,16 @@ impl Endpoint {
         ErrorDetails { kind, message, hint: error.hint.clone(), ..ErrorDetails::default() }
     }
 
+    /// The error of a request whose plugin went beyond a limit.
+    pub(crate) fn breached(&self, breach: Breach) -> ErrorDetails {
+        ErrorDetails {
+            kind: "plugin_limit".into(),
+            message: format!("endpoint `{}` {breach}", self.name),
+            hint: "report it to the plugin's vendor: the contract names the limits of an answer".into(),
+            ..ErrorDetails::default()
+        }
+    }
+
     fn check_poisoned(&self) -> Result<(), ErrorDetails> {
         if !self.is_poisoned() {
             return Ok(());
@@ -76,5 +106,58 @@ impl Endpoint {
             hint: "report the panic to the plugin's vendor".into(),
             ..ErrorDetails::default()
         })
+    }
+}
+
+/// The parser of one response, on the thread of the worker that made it.
+#[derive(Debug)]
+pub(crate) struct Parser {
+    /// There until it is dropped.
+    instance: Option<ParserInstance>,
+    pulse: Arc<Pulse>,
+}
+
+impl Parser {
+    /// Hands over one server-sent event.
+    pub(crate) fn event(
+        &mut self,
+        name: &str,
+        data: &[u8],
+        out: &mut impl ResponseSink,
+    ) -> Result<(), PluginError> {
+        self.call(Call::Event, |parser| parser.event(name, data, out))
+    }
+
+    /// Hands over a whole answer.
+    pub(crate) fn body(
+        &mut self,
+        status: u32,
+        body: &[u8],
+        out: &mut impl ResponseSink,
+    ) -> Result<(), PluginError> {
+        self.call(Call::Body, |parser| parser.body(status, body, out))
+    }
+
+    /// Says that the answer ended.
+    pub(crate) fn end(&mut self, out: &mut impl ResponseSink) -> Result<(), PluginError> {
+        self.call(Call::End, |parser| parser.end(out))
+    }
+
+    fn call(
+        &mut self,
+        call: Call,
+        body: impl FnOnce(&mut ParserInstance) -> Result<(), PluginError>,
+    ) -> Result<(), PluginError> {
+        match &mut self.instance {
+            Some(instance) => self.pulse.during(call, || body(instance)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Parser {
+    fn drop(&mut self) {
+        let instance = self.instance.take();
+        self.pulse.during(Call::Drop, || drop(instance));
     }
 }

@@ -3,12 +3,12 @@
 use std::{error::Error as StdError, sync::Arc};
 
 use http::HeaderMap;
-use prony_plugin_api::{ErrorDetails, abi::host::ParserInstance};
+use prony_plugin_api::ErrorDetails;
 use serde::{Deserialize, Serialize};
 
 use super::{
     answer::Answer,
-    endpoint::Endpoint,
+    endpoint::{Endpoint, Parser},
     prepared::Prepared,
     sse::{SseSplitter, TooLarge},
     transport::{AttemptStamps, TargetPlan, Transport},
@@ -25,7 +25,7 @@ pub(crate) const CONNECT_ERROR: &str = "connect";
 const EXCERPT_BYTES: usize = 400;
 
 /// What happened to one request: bytes have become an [`Answer`], moments have become [`Instants`].
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Exchange {
     /// When things happened.
     pub(crate) instants: Instants,
@@ -44,11 +44,12 @@ pub(crate) struct Exchange {
     /// Whole body, in bytes.
     pub(crate) response_bytes: u64,
     /// What the connection of the latest try notes while it is under way.
+    #[serde(skip)]
     stamps: Arc<AttemptStamps>,
 }
 
 /// A request that is over, as a worker hands it on.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Finished {
     /// The `X-Request-ID`.
     pub(crate) request_id: String,
@@ -153,23 +154,27 @@ impl Wire {
     async fn read_stream(
         &self,
         mut response: reqwest::Response,
-        mut parser: ParserInstance,
+        mut parser: Parser,
         exchange: &mut Exchange,
     ) -> Result<(), ErrorDetails> {
         let mut splitter = SseSplitter::default();
-        let mut failure = None;
+        let (mut failure, mut breach) = (None, None);
         while let Some(bytes) = response.chunk().await.map_err(|error| stream_cut(&error))? {
             let arrived = self.clock.now();
             exchange.note_read(bytes.len());
             let answer = &mut exchange.answer;
             answer.arrived = Some(arrived);
             let fed = splitter.feed(&bytes, |name, data| {
-                if failure.is_none() {
+                if failure.is_none() && breach.is_none() {
                     answer.begin_event();
                     failure = parser.event(name, data, answer).err();
+                    breach = answer.breach();
                 }
             });
             fed.map_err(|TooLarge| malformed("an event of the stream has no end"))?;
+            if let Some(breach) = breach {
+                return Err(self.endpoint.breached(breach));
+            }
             if let Some(error) = failure.take() {
                 return Err(self.endpoint.details(&error, "read an event of the answer"));
             }
@@ -180,7 +185,7 @@ impl Wire {
     async fn read_body(
         &self,
         mut response: reqwest::Response,
-        mut parser: ParserInstance,
+        mut parser: Parser,
         exchange: &mut Exchange,
     ) -> Result<(), ErrorDetails> {
         let status = response.status();
@@ -205,6 +210,9 @@ impl Wire {
                 ..ErrorDetails::default()
             });
         }
+        if let Some(breach) = exchange.answer.breach() {
+            return Err(self.endpoint.breached(breach));
+        }
         parsed.map_err(|error| self.endpoint.details(&error, "read the answer"))?;
         if self.target.streaming && exchange.answer.error.is_none() {
             return Err(ErrorDetails {
@@ -217,10 +225,14 @@ impl Wire {
         self.finish(parser, exchange)
     }
 
-    fn finish(&self, mut parser: ParserInstance, exchange: &mut Exchange) -> Result<(), ErrorDetails> {
+    fn finish(&self, mut parser: Parser, exchange: &mut Exchange) -> Result<(), ErrorDetails> {
         let answer = &mut exchange.answer;
         answer.begin_event();
-        parser.end(answer).map_err(|error| self.endpoint.details(&error, "end the answer"))?;
+        let ended = parser.end(answer);
+        if let Some(breach) = answer.breach() {
+            return Err(self.endpoint.breached(breach));
+        }
+        ended.map_err(|error| self.endpoint.details(&error, "end the answer"))?;
         if answer.error.is_some() || answer.is_complete() {
             return Ok(());
         }

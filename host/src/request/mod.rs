@@ -7,7 +7,9 @@
 pub(crate) mod answer;
 pub(crate) mod endpoint;
 pub(crate) mod exchange;
+pub(crate) mod limits;
 pub(crate) mod prepared;
+pub(crate) mod pulse;
 pub(crate) mod sse;
 pub(crate) mod transport;
 pub(crate) mod worker;

@@ -8,7 +8,11 @@ use prony_plugin_api::{
 };
 use uuid::Uuid;
 
-use super::{endpoint::Endpoint, transport::TargetPlan};
+use super::{
+    endpoint::Endpoint,
+    limits::{self, Breach},
+    transport::TargetPlan,
+};
 use crate::dataset::Conversation;
 
 /// Everything that goes on the wire, and what the record must remember of it.
@@ -57,6 +61,9 @@ pub(crate) fn prepare(
     };
     let mut draft = Draft { request_id, ..Draft::default() };
     endpoint.format(&view, &mut draft)?;
+    if let Some(breach) = draft.breach {
+        return Err(endpoint.breached(breach));
+    }
     let (url, headers, body) = draft.finish(target, session_num)?;
     Ok(Prepared { url, headers, body, requested_output_tokens: turn.max_tokens })
 }
@@ -70,26 +77,42 @@ struct Draft<'a> {
     api_key_header: Option<(String, String)>,
     body: Vec<u8>,
     is_multipart: bool,
+    /// Bytes of path and headers.
+    head_bytes: usize,
+    breach: Option<Breach>,
 }
 
 impl RequestSink for Draft<'_> {
     fn path(&mut self, path: &str) {
-        self.path = Some(path.to_owned());
+        if self.takes_head(path.len()) {
+            self.path = Some(path.to_owned());
+        }
     }
 
     fn header(&mut self, name: &str, value: &str) {
-        self.headers.push((name.to_owned(), value.to_owned()));
+        if self.headers.len() == limits::HEADERS {
+            self.refuse(Breach::Headers);
+        } else if self.takes_head(name.len() + value.len()) {
+            self.headers.push((name.to_owned(), value.to_owned()));
+        }
     }
 
     fn api_key_header(&mut self, name: &str, prefix: &str) {
-        self.api_key_header = Some((name.to_owned(), prefix.to_owned()));
+        if self.takes_head(name.len() + prefix.len()) {
+            self.api_key_header = Some((name.to_owned(), prefix.to_owned()));
+        }
     }
 
     fn body(&mut self, bytes: &[u8]) {
-        self.body.extend_from_slice(bytes);
+        if self.takes_body(bytes.len()) {
+            self.body.extend_from_slice(bytes);
+        }
     }
 
     fn part(&mut self, name: &str, file_name: &str, content_type: &str, bytes: &[u8]) {
+        if !self.takes_body(name.len() + file_name.len() + content_type.len() + bytes.len()) {
+            return;
+        }
         self.is_multipart = true;
         let mut head = format!("--{}\r\nContent-Disposition: form-data; name=\"{name}\"", self.request_id);
         if !file_name.is_empty() {
@@ -106,6 +129,30 @@ impl RequestSink for Draft<'_> {
 }
 
 impl Draft<'_> {
+    fn takes_body(&mut self, bytes: usize) -> bool {
+        let fits = self.breach.is_none() && self.body.len().saturating_add(bytes) <= limits::REQUEST_BYTES;
+        if !fits {
+            self.refuse(Breach::RequestBytes);
+        }
+        fits
+    }
+
+    fn takes_head(&mut self, bytes: usize) -> bool {
+        self.head_bytes = self.head_bytes.saturating_add(bytes);
+        let fits = self.breach.is_none() && self.head_bytes <= limits::HEAD_BYTES;
+        if !fits {
+            self.refuse(Breach::HeadBytes);
+        }
+        fits
+    }
+
+    /// Notes a breach; the first one stands. What was written is of no use any more.
+    #[cold]
+    fn refuse(&mut self, breach: Breach) {
+        self.breach.get_or_insert(breach);
+        (self.path, self.headers, self.body) = (None, Vec::new(), Vec::new());
+    }
+
     fn finish(
         mut self,
         target: &TargetPlan,
@@ -164,4 +211,27 @@ pub(crate) fn default_headers(streaming: bool) -> HeaderMap {
         (header::ACCEPT, HeaderValue::from_static(accept)),
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::a_body(|draft: &mut Draft<'_>| draft.body(&vec![b'x'; 1 << 20]), Breach::RequestBytes)]
+    #[case::parts(|draft: &mut Draft<'_>| draft.part("a", "b", "c", &vec![b'x'; 1 << 20]), Breach::RequestBytes)]
+    #[case::headers(|draft: &mut Draft<'_>| draft.header("x-a", "b"), Breach::Headers)]
+    #[case::a_header(|draft: &mut Draft<'_>| draft.header("x-a", &"b".repeat(2 << 20)), Breach::HeadBytes)]
+    #[case::a_path(|draft: &mut Draft<'_>| draft.path(&"/".repeat(2 << 20)), Breach::HeadBytes)]
+    #[case::a_key(|draft: &mut Draft<'_>| draft.api_key_header("a", &"b".repeat(2 << 20)), Breach::HeadBytes)]
+    fn a_formatter_that_never_ends_is_stopped(#[case] call: fn(&mut Draft<'_>), #[case] expected: Breach) {
+        let mut draft = Draft::default();
+        for _ in 0..600 {
+            call(&mut draft);
+        }
+        assert_eq!(draft.breach, Some(expected));
+        assert!(draft.body.capacity() == 0 && draft.headers.is_empty(), "memory is given back");
+    }
 }

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     task::{JoinError, JoinSet},
@@ -16,6 +17,7 @@ use super::{
     endpoint::Endpoint,
     exchange::{CONNECT_ERROR, Exchange, Finished, Wire},
     prepared::{Prepared, new_request_id, prepare},
+    pulse::Pulse,
     transport::{TargetPlan, Transport},
 };
 use crate::{
@@ -33,7 +35,7 @@ use crate::{
 const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// What a phase's workers are told while it runs. Only ever moves forward.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Control {
     /// Send.
     Run,
@@ -77,6 +79,8 @@ pub(crate) struct Equipment<S> {
 
 /// Takes what a worker produces. Never waits.
 pub(crate) trait Sink: Clone + Send + Sync + 'static {
+    /// A request is being tried: unless its worker is lost, it is going to be over.
+    fn begun(&self);
     /// A request is over.
     fn finished(&self, finished: Finished);
     /// This worker's part of a phase is over.
@@ -91,6 +95,7 @@ pub(crate) trait Sink: Clone + Send + Sync + 'static {
 #[derive(Debug)]
 pub(crate) struct Worker {
     assignments: mpsc::UnboundedSender<Assignment>,
+    pulse: Arc<Pulse>,
     thread: JoinHandle<()>,
 }
 
@@ -124,6 +129,8 @@ impl Worker {
         let transport = Transport::new(equipment.clock, tls)
             .map_err(|source| WorkerError::Transport { number, source })?;
         let (assignments, received) = mpsc::unbounded_channel();
+        let equipment = Equipment { endpoint: equipment.endpoint.with_own_pulse(), ..equipment };
+        let pulse = equipment.endpoint.pulse();
         let wire = Arc::new(Wire {
             clock: equipment.clock,
             transport,
@@ -139,7 +146,12 @@ impl Worker {
                 std::mem::forget(alarm);
             })
             .map_err(failed)?;
-        Ok(Self { assignments, thread })
+        Ok(Self { assignments, pulse, thread })
+    }
+
+    /// Tells whether its calls into the plugin return.
+    pub(crate) fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// Gives it its part of a phase.
@@ -254,6 +266,7 @@ impl<S: Sink> Desk<S> {
             return Step::NoMore;
         };
         let Some(credit) = phase.credits.next() else { return Step::NoMore };
+        self.equipment.sink.begun();
         let mut finished = self.begin(phase, credit);
         let Some(prepared) = self.prepare(&mut finished).await else { return Step::Refused };
         let now = self.equipment.clock.now();
@@ -267,12 +280,16 @@ impl<S: Sink> Desk<S> {
         let due = phase.start_ns.saturating_add(credit.due_ns.unwrap_or(0));
         let mut finished = self.begin(phase, credit);
         finished.exchange.instants.scheduled = due;
-        let Some(prepared) = self.prepare(&mut finished).await else { return Step::Refused };
+        let Some(prepared) = self.prepare(&mut finished).await else {
+            self.equipment.sink.begun();
+            return Step::Refused;
+        };
         let turn = async {
             pacer.wait_until(due).await;
             free_slot(&phase.slots).await
         };
         let Some(slot) = unless_drained(&mut phase.control, turn).await else { return Step::Drained(credit) };
+        self.equipment.sink.begun();
         finished.exchange.instants.started = self.equipment.clock.now();
         Step::Send(Box::new(Ready { prepared, finished, slot, rest: None }))
     }

@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use prony_plugin_api::message::{PhaseEnded, PhaseStarted};
-use tokio::sync::{Semaphore, mpsc::unbounded_channel, watch};
+use tokio::sync::mpsc::unbounded_channel;
 
 use super::{
+    crew::{Crew, CrewError, Dialect, Order, Trouble, active_workers},
     ears::{Ears, Heard},
     lifecycle::{Action, Ending, Event, Lifecycle},
     progress::Progress,
@@ -14,19 +15,14 @@ use super::{
 };
 use crate::{
     clock::{RunNs, as_ns},
-    config::{Arrival, PhaseConfig},
     plugin::Registry,
     record::{
         Frame, RunEnd, ServiceReport,
         journal::JournalError,
         recorder::{Keeping, Live, Recorder, RecorderError},
     },
-    request::worker::{Assignment, Control, Equipment, Worker, WorkerError},
-    schedule::{
-        ScheduleCounts,
-        credits::{Credits, Place, Pool},
-    },
-    seed::Seed,
+    request::worker::Control,
+    schedule::ScheduleCounts,
     service::{
         bus::Bus,
         supervisor::{Fate, Supervisor, Surroundings, Wanted},
@@ -52,9 +48,9 @@ pub(crate) enum RunError {
     /// The journal is not whole.
     #[error(transparent)]
     Recorder(#[from] RecorderError),
-    /// A worker could not start.
+    /// The workers could not start.
     #[error(transparent)]
-    Worker(#[from] WorkerError),
+    Crew(#[from] CrewError),
     /// The runtime or the signal handlers.
     #[error("start the run's event loop")]
     EventLoop(#[source] std::io::Error),
@@ -65,13 +61,21 @@ pub(crate) enum RunError {
 ///
 /// # Errors
 /// The run could not start, or its journal could not be written to the end.
-pub(crate) fn conduct(run: &Run, registry: &Arc<Registry>) -> Result<Option<Ending>, RunError> {
+pub(crate) fn conduct(
+    run: &Run,
+    dialect: Dialect,
+    registry: &Arc<Registry>,
+) -> Result<Option<Ending>, RunError> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::EventLoop)?;
-    runtime.block_on(conduct_in_loop(run, registry))
+    runtime.block_on(conduct_in_loop(run, dialect, registry))
 }
 
-async fn conduct_in_loop(run: &Run, registry: &Arc<Registry>) -> Result<Option<Ending>, RunError> {
+async fn conduct_in_loop(
+    run: &Run,
+    dialect: Dialect,
+    registry: &Arc<Registry>,
+) -> Result<Option<Ending>, RunError> {
     let (signals, heard) = unbounded_channel();
     let mut ears = Ears::new(run.clock, heard).map_err(RunError::EventLoop)?;
     let (bus, live) = (Arc::new(Bus::default()), Arc::new(Live::default()));
@@ -79,8 +83,9 @@ async fn conduct_in_loop(run: &Run, registry: &Arc<Registry>) -> Result<Option<E
     let header = Frame::Header(Box::new(run.header.clone()));
     let keeping = keeping(run, &bus, &live);
     let recorder = Recorder::start(&run.dir, &header, keeping, move || drop(lost.send(Signal::JournalLost)))?;
-    let wires = Wires { recorder: recorder.handle(), signals };
-    let workers = start_workers(run, &wires)?;
+    let wires = Wires { recorder: recorder.handle(), signals, tally: Arc::default() };
+    let crew = dialect.start(run, &wires)?;
+    let crew_notes = crew.notes();
     let services = start_services(run, registry, &bus, &wires);
     let (ending, end) = match ears.unless_interrupted(services).await {
         None => (Some(Ending::Interrupted), RunEnd::default()),
@@ -90,7 +95,7 @@ async fn conduct_in_loop(run: &Run, registry: &Arc<Registry>) -> Result<Option<E
                 bus,
                 live,
                 wires: wires.clone(),
-                workers,
+                crew,
                 services,
                 phase: None,
                 played: 0,
@@ -105,7 +110,7 @@ async fn conduct_in_loop(run: &Run, registry: &Arc<Registry>) -> Result<Option<E
         at_ns: run.clock.now(),
         was_cancelled: ending.is_some(),
         reason: ending.as_ref().map(Ending::reason),
-        notes: registry.notes().into_iter().chain(wires.recorder.note()).collect(),
+        notes: registry.notes().into_iter().chain(crew_notes).chain(wires.recorder.note()).collect(),
         ..end
     };
     match ears.unless_interrupted(move || recorder.end(Frame::End(end))).await {
@@ -123,18 +128,6 @@ fn keeping(run: &Run, bus: &Arc<Bus>, live: &Arc<Live>) -> Keeping {
         bus: Arc::clone(bus),
         live: Arc::clone(live),
     }
-}
-
-fn start_workers(run: &Run, wires: &Wires) -> Result<Vec<Worker>, WorkerError> {
-    let equipment = Equipment {
-        clock: run.clock,
-        endpoint: run.endpoint.clone(),
-        target: Arc::clone(&run.target),
-        dataset: Arc::clone(&run.dataset),
-        sink: wires.clone(),
-    };
-    let count = u32::try_from(run.config.workers).unwrap_or(u32::MAX);
-    (0..count).map(|number| Worker::start(number, equipment.clone())).collect()
 }
 
 fn start_services(
@@ -158,7 +151,7 @@ struct Conductor<'a> {
     bus: Arc<Bus>,
     live: Arc<Live>,
     wires: Wires,
-    workers: Vec<Worker>,
+    crew: Crew,
     services: Supervisor,
     phase: Option<RunningPhase>,
     /// Conversations that earlier phases have played.
@@ -173,7 +166,6 @@ struct Conductor<'a> {
 struct RunningPhase {
     index: u32,
     start_ns: RunNs,
-    control: watch::Sender<Control>,
     workers_left: usize,
     counts: ScheduleCounts,
     progress: Progress,
@@ -250,21 +242,17 @@ impl Conductor<'_> {
     fn start_phase(&mut self, index: usize) {
         let phase = &self.run.config.phases[index];
         let number = u32::try_from(index).unwrap_or(u32::MAX);
-        let (control, watching) = watch::channel(Control::Run);
         self.live.reset();
+        self.wires.tally.reset();
         // Services that take stock at the start of a phase do it before the load.
         self.bus.send(&PhaseStarted { index: number, kind: phase.kind, at_ns: self.run.clock.now() });
         self.services.settle(SETTLE_PATIENCE);
         let start_ns = self.run.clock.now();
         self.wires.recorder.frame(Frame::PhaseStarted { index: number, kind: phase.kind, at_ns: start_ns });
-        let slots = slots(phase, self.workers.len());
-        let (pool, seed) = (Arc::new(Pool::default()), phase_seed(self.run.config.random_seed, index));
-        let workers = slots.len() as u64;
         self.phase = Some(RunningPhase {
             index: number,
             start_ns,
-            control,
-            workers_left: slots.len(),
+            workers_left: active_workers(phase, self.run.config.workers),
             counts: ScheduleCounts::default(),
             progress: Progress::begin(phase, self.run.show_progress),
             timer: phase
@@ -272,31 +260,23 @@ impl Conductor<'_> {
                 .and_then(seconds)
                 .map(|duration| (start_ns.saturating_add(as_ns(duration)), Event::DurationOver)),
         });
-        for (worker, (desk, slots)) in self.workers.iter().zip(slots).enumerate() {
-            let place = Place { worker: worker as u64, workers };
-            desk.assign(Assignment {
-                phase: number,
-                start_ns,
-                credits: Credits::new(phase, seed, place, &pool),
-                first_conversation: self.played,
-                slots,
-                control: watching.clone(),
-            });
+        self.crew.begin(Order { phase: number, start_ns, first_conversation: self.played });
+    }
+
+    fn tell(&mut self, control: Control) {
+        if self.phase.is_some() {
+            self.crew.tell(control);
         }
     }
 
-    fn tell(&self, control: Control) {
-        if let Some(phase) = &self.phase {
-            phase.control.send_replace(control);
-        }
-    }
-
-    fn tick(&self) -> Option<Event> {
+    fn tick(&mut self) -> Option<Event> {
         if let Some(phase) = &self.phase {
             let elapsed = Duration::from_nanos(self.run.clock.now().saturating_sub(phase.start_ns));
             phase.progress.update(&self.live, elapsed);
         }
-        self.lost_service().map(Event::Broken)
+        let name = self.run.config.target.endpoint_type.clone();
+        let trouble = self.crew.look().map(|Trouble::Hangs(what)| Ending::EndpointHangs { name, what });
+        trouble.or_else(|| self.lost_service()).map(Event::Broken)
     }
 
     fn lost_service(&self) -> Option<Ending> {
@@ -318,6 +298,14 @@ impl Conductor<'_> {
                 let name = self.run.config.target.endpoint_type.clone();
                 Some(Event::Broken(Ending::EndpointPoisoned(name)))
             }
+            Signal::CrewHangs(what) => {
+                let name = self.run.config.target.endpoint_type.clone();
+                Some(Event::Broken(Ending::EndpointHangs { name, what }))
+            }
+            Signal::CrewGone => {
+                let name = self.run.config.target.endpoint_type.clone();
+                Some(Event::Gone(Ending::EndpointDied { name, death: self.crew.death() }))
+            }
             Signal::WorkerLost(what) => Some(Event::Broken(Ending::WorkerLost(what))),
             Signal::StopRequested(reason) => Some(Event::StopRequested(reason)),
             Signal::JournalLost => Some(Event::Broken(Ending::JournalLost)),
@@ -327,7 +315,13 @@ impl Conductor<'_> {
     fn end_phase(&mut self) {
         let Some(phase) = self.phase.take() else { return };
         phase.progress.end();
-        let RunningPhase { index, counts, .. } = phase;
+        let RunningPhase { index, mut counts, workers_left, .. } = phase;
+        if workers_left > 0 {
+            // Those who are missing have not said what they did.
+            let tally = &self.wires.tally;
+            counts.scheduled = counts.scheduled.max(tally.begun().saturating_add(counts.dropped));
+            counts.lost = tally.in_flight();
+        }
         self.played = self.played.saturating_add(counts.scheduled);
         let kind = self.run.config.phases[index as usize].kind;
         let at_ns = self.run.clock.now();
@@ -337,9 +331,9 @@ impl Conductor<'_> {
 
     /// Stops workers and services and says how the services fared.
     async fn end(self, ears: &mut Ears) -> RunEnd {
-        let Self { workers, services, abandoned, hurried, run, .. } = self;
+        let Self { crew, services, abandoned, hurried, run, .. } = self;
         if !abandoned {
-            ears.unless_interrupted(move || workers.into_iter().for_each(Worker::join)).await;
+            ears.unless_interrupted(move || crew.dismiss()).await;
         }
         let deadline = if hurried { HURRIED_STOP_DEADLINE } else { STOP_DEADLINE };
         let stopped = ears.unless_interrupted(move || services.stop(deadline)).await;
@@ -369,45 +363,7 @@ fn not_waited_for(wanted: &Wanted) -> ServiceReport {
     ServiceReport { name, required, isolated, state: "abandoned".to_owned(), ..ServiceReport::default() }
 }
 
-/// The random streams of a phase are its own: a warm-up must not play the schedule of what it warms up for.
-fn phase_seed(root: u64, index: usize) -> Seed {
-    Seed::new(root).child(&format!("phase.{index}"))
-}
-
-/// The slots of each worker that takes part in a phase. In a closed loop everyone has a share; with fewer slots than
-/// workers, some have nothing to do. In an open loop, where requests are dealt out beforehand, all share one limit: a
-/// request must not wait in one worker for a slot that is free in another.
-fn slots(phase: &PhaseConfig, workers: usize) -> Vec<Arc<Semaphore>> {
-    let all = phase.concurrency.unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-    if phase.arrival == Arrival::ClosedLoop {
-        let active = all.clamp(1, workers);
-        (0..active).map(|worker| Arc::new(Semaphore::new(share(all, worker, active)))).collect()
-    } else {
-        let common = Arc::new(Semaphore::new(all));
-        vec![common; workers]
-    }
-}
-
-/// Slots of one worker: as even as it goes, the first ones taking what is left over.
-fn share(slots: usize, worker: usize, workers: usize) -> usize {
-    slots / workers + usize::from(worker < slots % workers)
-}
-
 /// A finite, positive number of seconds.
 fn seconds(seconds: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slots_are_shared_without_loss() {
-        for (slots, workers) in [(1, 1), (7, 3), (8, 3), (3, 3), (1000, 7)] {
-            let shares: Vec<usize> = (0..workers).map(|worker| share(slots, worker, workers)).collect();
-            assert_eq!(shares.iter().sum::<usize>(), slots);
-            assert!(shares.iter().max().unwrap() - shares.iter().min().unwrap() <= 1);
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! What the conductor hears: signals of the system, of other threads, and of time.
 
-use std::{io, thread, time::Duration};
+use std::{io, thread};
 
 use tokio::{
     signal::unix::{Signal as UnixSignal, SignalKind, signal},
@@ -8,14 +8,11 @@ use tokio::{
     time::{Interval, MissedTickBehavior, interval},
 };
 
-use super::wiring::Signal;
+use super::{watchdog::LOOK_EVERY, wiring::Signal};
 use crate::{
     clock::{Clock, RunNs},
     schedule::pacer::Pacer,
 };
-
-/// Between two looks at services and redraws of the progress line.
-const TICK: Duration = Duration::from_millis(100);
 
 /// What can wake the conductor.
 #[derive(Debug)]
@@ -35,7 +32,7 @@ pub(super) enum Heard {
     Interrupt,
     /// The instant that was asked for has come.
     Timer,
-    /// It is time to look around.
+    /// It is time to look around, at services and workers, and to redraw the progress line.
     Tick,
     /// Another thread has something to say.
     Signal(Signal),
@@ -44,7 +41,7 @@ pub(super) enum Heard {
 impl Ears {
     /// From here on an interrupt is something that is heard, and no longer the end of the process.
     pub(super) fn new(clock: Clock, signals: UnboundedReceiver<Signal>) -> io::Result<Self> {
-        let mut tick = interval(TICK);
+        let mut tick = interval(LOOK_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         Ok(Self {
             pacer: Pacer::new(clock),

@@ -26,6 +26,8 @@ pub(crate) enum Event {
     StopRequested(String),
     /// The run cannot go on.
     Broken(Ending),
+    /// The run cannot go on, and nobody is left who could end what is in flight.
+    Gone(Ending),
 }
 
 /// Why a run ended before its time.
@@ -39,6 +41,20 @@ pub(crate) enum Ending {
     ServiceLost(String),
     /// The endpoint panicked too often.
     EndpointPoisoned(String),
+    /// A call into the endpoint does not return: which one, and in what.
+    EndpointHangs {
+        /// Entry name.
+        name: String,
+        /// Which call.
+        what: String,
+    },
+    /// The endpoint's process ended by itself.
+    EndpointDied {
+        /// Entry name.
+        name: String,
+        /// How it ended.
+        death: String,
+    },
     /// A worker died or does not react any more.
     WorkerLost(String),
     /// The journal cannot be written.
@@ -54,6 +70,8 @@ impl Ending {
             Self::ServiceLost(what) => format!("a required service was lost: {what}"),
             Self::WorkerLost(what) => format!("a worker was lost: {what}"),
             Self::EndpointPoisoned(name) => format!("endpoint `{name}` panicked too often"),
+            Self::EndpointHangs { name, what } => format!("endpoint `{name}` hangs: {what}"),
+            Self::EndpointDied { name, death } => format!("endpoint `{name}` ended its process: it {death}"),
             Self::JournalLost => "the journal could not be written".to_owned(),
         }
     }
@@ -132,6 +150,10 @@ impl Lifecycle {
             Event::Broken(ending) => {
                 self.ending.get_or_insert(ending);
                 self.cancel()
+            }
+            Event::Gone(ending) => {
+                self.ending.get_or_insert(ending);
+                vec![Action::Finish]
             }
             // They come from a timer that was overtaken.
             Event::DurationOver | Event::GraceOver | Event::CancelOver => Vec::new(),
@@ -221,6 +243,15 @@ mod tests {
         let mut run = lifecycle();
         assert_eq!(run.on(Event::Broken(Ending::JournalLost)), [Action::Cancel]);
         assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
+    }
+
+    #[test]
+    fn nobody_waits_for_workers_that_are_gone() {
+        let mut run = lifecycle();
+        let ending = Ending::EndpointDied { name: "x".into(), death: "exited with code 0".into() };
+        assert_eq!(run.on(Event::Gone(ending.clone())), [Action::Finish]);
+        assert_eq!(run.ending(), Some(&ending));
+        assert_eq!(ending.reason(), "endpoint `x` ended its process: it exited with code 0");
     }
 
     #[test]

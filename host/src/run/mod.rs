@@ -1,10 +1,13 @@
 //! Runs: wires the stages together and owns the one select loop.
 //!
-//! [`readiness`] and [`setup`] make what a run needs before its first request; [`lifecycle`] decides, as a pure state
-//! machine, and [`conductor`] obeys it. A run ends in a journal, and the report is made from that.
+//! [`readiness`] and [`setup`] make what a run needs before its first request; [`crew`] holds the workers, here or in a
+//! child process; [`lifecycle`] decides, as a pure state machine, and [`conductor`] obeys it. A run ends in a journal, and
+//! the report is made from that.
 
 pub(crate) mod artifact_dir;
+mod aside;
 mod conductor;
+pub(crate) mod crew;
 mod ears;
 pub(crate) mod lifecycle;
 pub(crate) mod mock;
@@ -12,6 +15,7 @@ mod progress;
 pub(crate) mod readiness;
 pub(crate) mod services;
 pub(crate) mod setup;
+mod watchdog;
 mod wiring;
 
 pub(crate) use conductor::{RunError, conduct};

@@ -69,9 +69,8 @@ impl ReadinessError {
     }
 }
 
-/// Returns once the target can be measured: at once when it accepts connections, or after it has answered if the run
-/// is told to wait for the model.
-pub(crate) fn await_target(
+/// Returns once the model has answered, for as long as the run is told to wait for it.
+pub(crate) fn await_model(
     config: &RunConfig,
     endpoint: &Endpoint,
     target: &Arc<TargetPlan>,
@@ -79,9 +78,6 @@ pub(crate) fn await_target(
     clock: Clock,
 ) -> Result<(), ReadinessError> {
     let patience = config.target.wait_for_model_timeout_s;
-    if patience <= 0.0 {
-        return check_reachable(&config.target.urls);
-    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -96,7 +92,7 @@ pub(crate) fn await_target(
 }
 
 /// Opens and closes one connection to every target.
-fn check_reachable(urls: &[String]) -> Result<(), ReadinessError> {
+pub(crate) fn check_reachable(urls: &[String]) -> Result<(), ReadinessError> {
     urls.iter().try_for_each(|url| {
         connect(url).map_err(|source| ReadinessError::Unreachable { url: url.clone(), source })
     })

@@ -8,12 +8,8 @@ use crate::{
     clock::Clock,
     config::RunConfig,
     dataset::{Conversation, Tokenizer},
-    plugin::{PluginError, Registry},
     record::{Capabilities, RunHeader},
-    request::{
-        endpoint::Endpoint,
-        transport::{TargetPlan, install_tls},
-    },
+    request::transport::{TargetPlan, install_tls},
     service::supervisor::Wanted,
 };
 
@@ -31,8 +27,6 @@ pub(crate) struct Run {
     pub(crate) dataset: Arc<[Conversation]>,
     /// What counts tokens.
     pub(crate) tokenizer: Option<Arc<Tokenizer>>,
-    /// The loaded dialect.
-    pub(crate) endpoint: Endpoint,
     /// What all requests have in common.
     pub(crate) target: Arc<TargetPlan>,
     /// Services to start.
@@ -41,11 +35,9 @@ pub(crate) struct Run {
     pub(crate) show_progress: bool,
 }
 
-/// Loads the dialect.
-pub(crate) fn load_endpoint(registry: &Registry, config: &RunConfig) -> Result<Endpoint, PluginError> {
-    let name = &config.target.endpoint_type;
-    let options = serde_json::json!({ "use_legacy_max_tokens": config.target.use_legacy_max_tokens });
-    Ok(Endpoint::new(name, registry.load_endpoint(name, &options.to_string())?))
+/// The endpoint's options, as the text of a JSON object.
+pub(crate) fn endpoint_options(config: &RunConfig) -> String {
+    serde_json::json!({ "use_legacy_max_tokens": config.target.use_legacy_max_tokens }).to_string()
 }
 
 /// Works out URLs and headers, and makes TLS ready.

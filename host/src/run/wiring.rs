@@ -1,5 +1,10 @@
 //! How workers, services and the recorder reach the conductor.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use prony_plugin_api::PublishError;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -19,6 +24,10 @@ pub(super) enum Signal {
     Poisoned,
     /// A worker panicked.
     WorkerLost(String),
+    /// The workers' process hangs, as it says itself.
+    CrewHangs(String),
+    /// Nobody of the workers' process will say anything any more.
+    CrewGone,
     /// A service asks for the end of the run.
     StopRequested(String),
     /// The recorder cannot write any more.
@@ -30,17 +39,48 @@ pub(super) enum Signal {
 pub(super) struct Wires {
     pub(super) recorder: RecorderHandle,
     pub(super) signals: UnboundedSender<Signal>,
+    pub(super) tally: Arc<Tally>,
+}
+
+/// Requests of the current phase.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    begun: AtomicU64,
+    ended: AtomicU64,
+}
+
+impl Tally {
+    /// Starts a phase at zero.
+    pub(super) fn reset(&self) {
+        self.begun.store(0, Ordering::Relaxed);
+        self.ended.store(0, Ordering::Relaxed);
+    }
+
+    /// Requests that were tried.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Those among them that are not over.
+    pub(super) fn in_flight(&self) -> u64 {
+        self.begun().saturating_sub(self.ended.load(Ordering::Relaxed))
+    }
 }
 
 impl Wires {
-    fn signal(&self, signal: Signal) {
+    pub(super) fn signal(&self, signal: Signal) {
         // Without a conductor the run is over, and nobody needs to know.
         let _ = self.signals.send(signal);
     }
 }
 
 impl worker::Sink for Wires {
+    fn begun(&self) {
+        self.tally.begun.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn finished(&self, finished: Finished) {
+        self.tally.ended.fetch_add(1, Ordering::Relaxed);
         self.recorder.finished(finished);
     }
 

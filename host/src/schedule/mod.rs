@@ -29,11 +29,14 @@ pub(crate) struct ScheduleCounts {
     pub(crate) scheduled: u64,
     /// Those among them that were never tried because the phase was over first.
     pub(crate) dropped: u64,
+    /// Those among them that were tried and of which nothing more is known: their worker hung or died.
+    pub(crate) lost: u64,
 }
 
 impl std::ops::AddAssign for ScheduleCounts {
     fn add_assign(&mut self, other: Self) {
         self.scheduled += other.scheduled;
         self.dropped += other.dropped;
+        self.lost += other.lost;
     }
 }

@@ -64,10 +64,12 @@ unsafe fn exclusive<'a, T>(instance: Instance) -> &'a mut T {
 
 extern "C" fn destroy<T>(instance: Instance) {
     // A panicking destructor must not cross; what it leaks, it leaks.
-    let _ = catch_unwind(AssertUnwindSafe(|| {
+    let dropped = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: the table that holds this function was made for the same `T`, and the host destroys once.
         drop(unsafe { Box::from_raw(instance.0.cast::<T>()) });
     }));
+    // As in `panic_error`: the payload's own drop may panic as well.
+    dropped.unwrap_or_else(std::mem::forget);
 }
 
 extern "C" fn endpoint_create<E: Endpoint>(options: RStr<'_>) -> AbiResult<Instance> {

@@ -1,6 +1,6 @@
 //! From the safe types to those that cross, and back.
 
-use abi_stable::std_types::{RErr, ROk};
+use abi_stable::std_types::{RErr, ROk, RString};
 
 use super::{AbiError, AbiResult, Usage};
 use crate::{
@@ -14,10 +14,21 @@ impl From<PluginError> for AbiError {
     }
 }
 
+/// Longest message, and longest hint, that the host takes over from a plugin's error, in bytes.
+const ERROR_BYTES: usize = 16 << 10;
+
 impl From<AbiError> for PluginError {
     fn from(error: AbiError) -> Self {
-        Self { kind: ErrorKind(error.kind), message: error.message.into(), hint: error.hint.into() }
+        Self { kind: ErrorKind(error.kind), message: shortened(error.message), hint: shortened(error.hint) }
     }
+}
+
+fn shortened(text: RString) -> String {
+    if text.len() <= ERROR_BYTES {
+        return text.into();
+    }
+    let end = (0..=ERROR_BYTES).rev().find(|&end| text.is_char_boundary(end));
+    text[..end.unwrap_or(0)].to_owned()
 }
 
 /// Lets a result cross.
@@ -72,6 +83,13 @@ impl From<&Usage> for TokenUsage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_error_is_shortened_between_characters() {
+        let error = PluginError::config("é".repeat(1 << 20)).hint(format!("x{}", "é".repeat(1 << 20)));
+        let taken = PluginError::from(AbiError::from(error));
+        assert_eq!((taken.message.len(), taken.hint.len()), (ERROR_BYTES, ERROR_BYTES - 1));
+    }
 
     #[test]
     fn a_count_that_was_not_reported_is_not_a_zero() {

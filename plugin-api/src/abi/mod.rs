@@ -15,6 +15,20 @@
 //! Memory: each side frees what it allocated. Borrowed arguments live for the call. An owned `RString` carries its
 //! own deallocator. Threads: an endpoint is shared between threads, a parser and a service are used by one thread
 //! at a time.
+//!
+//! # What the boundary holds, and what it cannot
+//!
+//! An author who writes safe Rust against this crate cannot harm the host's memory. A panic, also one in a destructor
+//! or in the destructor of a panic's payload, stops inside the library. Sinks cannot be kept beyond their call nor be
+//! sent to another thread: their types do not allow it. Whatever a plugin says is measured against the limits of
+//! [`crate::endpoint`] before it is kept. A parser that could not be made is never called; one that panicked may be
+//! asked again for the same answer, so that it can be dropped; a poisoned endpoint makes no new ones.
+//!
+//! A library is native code with the rights of its process all the same. In process nothing holds against one that:
+//! reads or writes through a wild pointer, overflows its stack, aborts or exits, raises a foreign exception through a
+//! function of these tables, calls a sink after its call or from another thread (which takes `unsafe` code), returns a
+//! string that is not UTF-8 or an integer outside of a result's two cases, closes descriptors it does not own, or
+//! changes signal handlers, the environment or the working directory. For those there is `isolation: process`.
 
 #![expect(non_camel_case_types, reason = "abi_stable's derive makes names such as `HostVt_Ref`")]
 #![expect(

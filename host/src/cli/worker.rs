@@ -1,0 +1,16 @@
+//! `prony worker`: the process of an isolated endpoint. `profile` starts it; nobody types it.
+
+use super::exit::{Exit, Failure};
+use crate::{child, run::crew::inside};
+
+/// Does what the parent says, until the parent is gone.
+pub(super) fn run() -> Result<Exit, Failure> {
+    let parent = child::parent().map_err(|error| {
+        Failure::new(Exit::Usage, "hear what to do from standard input")
+            .caused_by(&error)
+            .with_hint("`prony profile --isolate ENDPOINT` starts this by itself")
+    })?;
+    inside::serve(parent)
+        .map(|()| Exit::Success)
+        .map_err(|error| Failure::new(Exit::Failed, "hear what the parent process says").caused_by(&error))
+}

@@ -1,0 +1,80 @@
+//! What an endpoint may make the host keep: bounds far above anything real, so that only a broken or hostile plugin
+//! meets them. They are part of the contract: `prony_plugin_api::endpoint` documents them.
+
+/// Text, finish reasons and facts that one answer may have, in bytes.
+pub(crate) const ANSWER_BYTES: usize = 64 << 20;
+
+/// Choices times channels that one answer may have texts of.
+pub(crate) const PASSAGES: usize = 1024;
+
+/// Finish reasons that one answer may give.
+pub(crate) const FINISHES: usize = 1024;
+
+/// Embeddings, and ranked documents, that one answer may have.
+pub(crate) const ITEMS: u32 = 1 << 20;
+
+/// Tokens that one count of an answer may claim.
+pub(crate) const TOKENS: u64 = 1 << 32;
+
+/// The body of a request, in bytes.
+pub(crate) const REQUEST_BYTES: usize = 512 << 20;
+
+/// Path and headers of a request, in bytes.
+pub(crate) const HEAD_BYTES: usize = 1 << 20;
+
+/// Headers of a request that an endpoint may set.
+pub(crate) const HEADERS: usize = 256;
+
+/// What a server's error may be long, in bytes. The rest is cut off: an error that is shortened still explains more
+/// than one that is replaced.
+pub(crate) const ERROR_BYTES: usize = 16 << 10;
+
+/// An endpoint went beyond a bound. Fits after "endpoint `x`".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Breach {
+    /// [`ANSWER_BYTES`].
+    #[error("reported more than {ANSWER_BYTES} bytes of one answer")]
+    AnswerBytes,
+    /// [`PASSAGES`].
+    #[error("reported texts of more than {PASSAGES} choices and channels of one answer")]
+    Passages,
+    /// [`FINISHES`].
+    #[error("reported more than {FINISHES} finish reasons of one answer")]
+    Finishes,
+    /// [`ITEMS`].
+    #[error("reported more than {ITEMS} embeddings or ranked documents of one answer")]
+    Items,
+    /// [`TOKENS`].
+    #[error("reported a usage of {0} tokens, and {TOKENS} is the most that one answer can have")]
+    Tokens(u64),
+    /// A score that cannot be compared with others.
+    #[error("reported a score that is not a finite number")]
+    Score,
+    /// [`REQUEST_BYTES`].
+    #[error("wrote a body of more than {REQUEST_BYTES} bytes")]
+    RequestBytes,
+    /// [`HEAD_BYTES`].
+    #[error("wrote a path and headers of more than {HEAD_BYTES} bytes")]
+    HeadBytes,
+    /// [`HEADERS`].
+    #[error("wrote more than {HEADERS} headers")]
+    Headers,
+}
+
+/// `text`, or as much of it as an error may be long.
+pub(crate) fn cut(text: &str) -> &str {
+    let end = (0..=ERROR_BYTES.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+    &text[..end.unwrap_or(0)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_cut_between_characters() {
+        assert_eq!(cut("short"), "short");
+        let long = format!("x{}", "é".repeat(ERROR_BYTES));
+        assert_eq!(cut(&long).len(), ERROR_BYTES - 1);
+    }
+}

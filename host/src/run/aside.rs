@@ -1,0 +1,50 @@
+//! Work of a plugin's that may never end, done aside, so that nobody waits for it for ever.
+
+use std::{
+    io,
+    sync::mpsc::{Receiver, RecvTimeoutError, sync_channel},
+    thread,
+    time::Duration,
+};
+
+use super::watchdog::{Hang, LOOK_EVERY, Watchdog};
+use crate::request::pulse::Pulse;
+
+/// Does `work` on a thread of its own. `None` when it takes longer than `patience`; it is left behind then.
+///
+/// # Errors
+/// There is no thread left.
+pub(super) fn within<T: Send + 'static>(
+    patience: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<Option<T>> {
+    Ok(start(work)?.recv_timeout(patience).ok())
+}
+
+/// Does `work` on a thread of its own for as long as its calls into the plugin return, as `pulse` tells. `None` when
+/// it panicked.
+///
+/// # Errors
+/// There is no thread left, or a call hangs.
+pub(super) fn watched<T: Send + 'static>(
+    pulse: &Pulse,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<Result<Option<T>, Hang>> {
+    let (done, mut watchdog) = (start(work)?, Watchdog::default());
+    loop {
+        match done.recv_timeout(LOOK_EVERY) {
+            Ok(result) => return Ok(Ok(Some(result))),
+            Err(RecvTimeoutError::Disconnected) => return Ok(Ok(None)),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if let Some(hang) = watchdog.look([pulse]) {
+            return Ok(Err(hang));
+        }
+    }
+}
+
+fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<Receiver<T>> {
+    let (done, result) = sync_channel(1);
+    thread::Builder::new().name("aside".into()).spawn(move || drop(done.send(work())))?;
+    Ok(result)
+}

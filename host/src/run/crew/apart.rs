@@ -1,0 +1,287 @@
+//! A crew in a child process, as its parent sees it.
+
+use std::{
+    io,
+    net::Shutdown,
+    os::unix::net::UnixStream,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, sync_channel},
+    },
+    thread,
+    time::Duration,
+};
+
+use super::{
+    CrewError, Trouble,
+    frames::{Down, Order, Up},
+    team::{DROP_PATIENCE, LOAD_PATIENCE, slow},
+};
+use crate::{
+    child::{
+        Child,
+        frame::{FrameReader, FrameWriter},
+    },
+    clock::Clock,
+    config::RunConfig,
+    dataset::Conversation,
+    plugin::DiscoveryOptions,
+    request::worker::{Control, Sink},
+    run::{
+        watchdog::LOOKS,
+        wiring::{Signal, Wires},
+    },
+};
+
+/// What a child may need beyond the patience that it has with its plugin.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// How long a child may leave what we say unread before it counts as dead.
+const WRITE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Looks that a dead child's last words may take to arrive, if something else holds its socket open.
+const LAST_WORDS: u32 = 3;
+
+/// About how many bytes of a dataset go into one frame.
+const DATASET_FRAME: usize = 4 << 20;
+
+/// A child with an endpoint, and its workers once they are started. It does not outlive this value.
+#[derive(Debug)]
+pub(crate) struct Apart {
+    name: String,
+    child: Child,
+    socket: UnixStream,
+    down: FrameWriter,
+    notes: Vec<String>,
+    hearing: Hearing,
+}
+
+/// How we hear of it.
+#[derive(Debug)]
+enum Hearing {
+    /// It answers when it is asked.
+    Asking(FrameReader),
+    /// A thread listens.
+    Listening(Listening),
+}
+
+#[derive(Debug)]
+struct Listening {
+    /// Frames so far.
+    frames: Arc<AtomicU64>,
+    /// Those at the latest look, and looks since then without any.
+    seen: u64,
+    silent: u32,
+    /// Looks at a dead child.
+    dead: u32,
+    /// Closed when nothing comes any more.
+    over: Receiver<()>,
+}
+
+impl Apart {
+    /// Starts a child and has it load an endpoint.
+    pub(super) fn load(
+        name: &str,
+        discovery: &DiscoveryOptions,
+        options: String,
+        log_words: &[&str],
+    ) -> Result<Self, CrewError> {
+        let failed = |source| CrewError::Process { name: name.to_owned(), source };
+        let words: Vec<&str> = ["worker"].iter().chain(log_words).copied().collect();
+        let (child, socket) = Child::spawn(&words).map_err(failed)?;
+        let prepared = socket
+            .set_write_timeout(Some(WRITE_PATIENCE))
+            .and_then(|()| socket.set_read_timeout(Some(LOAD_PATIENCE + MARGIN)))
+            .and_then(|()| Ok((socket.try_clone()?, socket.try_clone()?)));
+        let (reading, writing) = prepared.map_err(failed)?;
+        let mut apart = Self {
+            name: name.to_owned(),
+            child,
+            socket,
+            down: FrameWriter::new(writing),
+            notes: Vec::new(),
+            hearing: Hearing::Asking(FrameReader::new(reading)),
+        };
+        let order = Down::Load {
+            name: name.to_owned(),
+            options,
+            discovery: Box::new(discovery.clone()),
+        };
+        match apart.ask(&order)? {
+            Up::Loaded(loaded) => apart.notes = loaded?,
+            _ => return Err(apart.died()),
+        }
+        // From here on the child tells by itself when its plugin hangs.
+        apart.socket.set_read_timeout(None).map_err(failed)?;
+        tracing::debug!(endpoint = name, process = apart.child.id(), "an endpoint runs in a process of its own");
+        Ok(apart)
+    }
+
+    /// Hands over what its workers need.
+    pub(super) fn equip(
+        &mut self,
+        config: &RunConfig,
+        dataset: &[Conversation],
+        clock: Clock,
+    ) -> Result<(), CrewError> {
+        let api_key = config.target.api_key.clone();
+        self.say(&Down::Equip { config: Box::new(config.clone()), api_key, clock: clock.anchor() })?;
+        let mut rest = dataset;
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fit = rest.iter().take_while(|conversation| {
+                let fits = bytes < DATASET_FRAME;
+                bytes += weight(conversation);
+                fits
+            });
+            let (frame, after) = rest.split_at(fit.count());
+            self.say(&Down::Conversations(frame.to_vec()))?;
+            rest = after;
+        }
+        Ok(())
+    }
+
+    /// Returns once the model answers.
+    pub(super) fn await_model(&mut self) -> Result<(), CrewError> {
+        match self.ask(&Down::Probe)? {
+            Up::Probed(ready) => Ok(ready?),
+            _ => Err(self.died()),
+        }
+    }
+
+    /// Starts the workers, and listens to them.
+    pub(super) fn start(&mut self, wires: Wires) -> Result<(), CrewError> {
+        match self.ask(&Down::Start)? {
+            Up::Started(started) => started?,
+            _ => return Err(self.died()),
+        }
+        let frames = Arc::new(AtomicU64::new(0));
+        let (open, over) = sync_channel(1);
+        let listening = Listening { frames: Arc::clone(&frames), seen: 0, silent: 0, dead: 0, over };
+        let hearing = std::mem::replace(&mut self.hearing, Hearing::Listening(listening));
+        let Hearing::Asking(reader) = hearing else { return Ok(()) };
+        let spawned = thread::Builder::new().name("crew".into()).spawn(move || {
+            listen(reader, &wires, &frames);
+            drop(open);
+            wires.signal(Signal::CrewGone);
+        });
+        spawned.map(drop).map_err(CrewError::Thread)
+    }
+
+    /// Begins a phase.
+    pub(super) fn begin(&mut self, order: Order) {
+        self.tell_if_there(&Down::Phase(order));
+    }
+
+    /// Drains or cancels the phase.
+    pub(super) fn tell(&mut self, control: Control) {
+        self.tell_if_there(&Down::Control(control));
+    }
+
+    /// Is it well? Of its death we hear by the end of what it says, but that may not come.
+    pub(super) fn look(&mut self) -> Option<Trouble> {
+        let Hearing::Listening(listening) = &mut self.hearing else { return None };
+        if !matches!(self.child.try_wait(), Ok(None)) {
+            listening.dead += 1;
+            if listening.dead > LAST_WORDS {
+                // A process that it left behind holds the socket. The listener finds the end now.
+                let _ = self.socket.shutdown(Shutdown::Both);
+            }
+            return None;
+        }
+        let frames = listening.frames.load(Ordering::Relaxed);
+        listening.silent = if frames == listening.seen { listening.silent + 1 } else { 0 };
+        listening.seen = frames;
+        (listening.silent >= LOOKS).then(|| {
+            self.child.kill();
+            Trouble::Hangs("its process does not react".to_owned())
+        })
+    }
+
+    /// How it ended; it has said everything that it is going to say. One that only stopped talking ends now.
+    pub(super) fn death(&mut self) -> String {
+        // The end of a process that is on its way out stays what it was.
+        self.child.kill();
+        match self.child.wait() {
+            Ok(death) => death.to_string(),
+            Err(error) => format!("is lost: {error}"),
+        }
+    }
+
+    /// What the report should say about its plugins.
+    pub(super) fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+
+    /// Lets the workers go home, and waits until they have.
+    pub(super) fn dismiss(mut self) {
+        self.tell_if_there(&Down::Dismiss);
+        if let Hearing::Listening(listening) = &self.hearing {
+            // Nothing is ever sent: what ends the wait is that the listener is gone.
+            let _ = listening.over.recv_timeout(DROP_PATIENCE + MARGIN);
+        }
+    }
+
+    /// Says something, and waits for the answer.
+    fn ask(&mut self, order: &Down) -> Result<Up, CrewError> {
+        self.say(order)?;
+        let Hearing::Asking(reader) = &mut self.hearing else { return Err(self.died()) };
+        loop {
+            match reader.read::<Vec<Up>>() {
+                Ok(Some(answers)) => {
+                    if let Some(answer) = answers.into_iter().find(|up| !matches!(up, Up::Alive)) {
+                        return Ok(answer);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(slow(&self.name)),
+                Ok(None) | Err(_) => return Err(self.died()),
+            }
+        }
+    }
+
+    fn say(&mut self, order: &Down) -> Result<(), CrewError> {
+        self.down.write(order).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => CrewError::Process { name: self.name.clone(), source: error },
+            _ => self.died(),
+        })
+    }
+
+    fn tell_if_there(&mut self, order: &Down) {
+        // One that is gone has been or will be noticed.
+        let _ = self.down.write(order);
+    }
+
+    fn died(&mut self) -> CrewError {
+        CrewError::Died { name: self.name.clone(), death: self.death() }
+    }
+}
+
+/// About how many bytes a conversation has.
+fn weight(conversation: &Conversation) -> usize {
+    let turns = conversation.turns.iter();
+    turns.flat_map(|turn| &turn.parts).map(|part| part.data.len() + 64).sum()
+}
+
+/// Passes on what the child says until there is nothing any more.
+fn listen(mut reader: FrameReader, wires: &Wires, frames: &AtomicU64) {
+    loop {
+        let messages = match reader.read::<Vec<Up>>() {
+            Ok(Some(messages)) => messages,
+            Ok(None) => return,
+            Err(error) => return tracing::debug!(%error, "the endpoint's process was cut off"),
+        };
+        frames.fetch_add(1, Ordering::Relaxed);
+        for message in messages {
+            match message {
+                Up::Begun => wires.begun(),
+                Up::Finished(finished) => wires.finished(*finished),
+                Up::Done(counts) => wires.phase_done(counts),
+                Up::Poisoned => wires.poisoned(),
+                Up::Lost(what) => wires.lost(what),
+                Up::Hangs(what) => wires.signal(Signal::CrewHangs(what)),
+                Up::Alive | Up::Bye | Up::Loaded(_) | Up::Probed(_) | Up::Started(_) => {}
+            }
+        }
+    }
+}

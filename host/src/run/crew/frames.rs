@@ -1,0 +1,116 @@
+//! What a parent and the child with its crew say to each other.
+//!
+//! A conversation: `Load` is answered by `Loaded`; `Equip`, `Conversations` and perhaps `Probe`, which is answered by
+//! `Probed`; `Start` is answered by `Started`; then phases and controls go down, and what the workers produce comes up,
+//! in batches, until `Dismiss`. Both sides are the same program, so that nothing here needs to be compatible.
+
+use prony_plugin_api::ErrorDetails;
+use serde::{Deserialize, Serialize};
+
+use super::Told;
+use crate::{
+    clock::{Anchor, RunNs},
+    config::RunConfig,
+    dataset::Conversation,
+    plugin::DiscoveryOptions,
+    request::{answer::Answer, exchange::Finished, worker::Control},
+    schedule::ScheduleCounts,
+};
+
+/// What a parent says. It cannot be printed: there are secrets in it.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Down {
+    /// Load this endpoint.
+    Load {
+        /// Entry name.
+        name: String,
+        /// Its options, the text of a JSON object.
+        options: String,
+        /// Where plugins are.
+        discovery: Box<DiscoveryOptions>,
+    },
+    /// Everything that a crew needs but the dataset.
+    Equip {
+        /// The run's configuration.
+        config: Box<RunConfig>,
+        /// Its secret, which the configuration leaves out when it is written.
+        api_key: Option<String>,
+        /// The run's clock.
+        clock: Anchor,
+    },
+    /// More of the dataset.
+    Conversations(Vec<Conversation>),
+    /// Wait for the model.
+    Probe,
+    /// Start the workers.
+    Start,
+    /// Begin a phase.
+    Phase(Order),
+    /// Drain or cancel it.
+    Control(Control),
+    /// Go home.
+    Dismiss,
+}
+
+/// A phase to begin.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Order {
+    /// Position of the phase in the run.
+    pub(crate) phase: u32,
+    /// When it began.
+    pub(crate) start_ns: RunNs,
+    /// Conversations that earlier phases have played.
+    pub(crate) first_conversation: u64,
+}
+
+/// What a child says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Up {
+    /// The endpoint is loaded; with what the report should say about it.
+    Loaded(Result<Vec<String>, Told>),
+    /// The model answers.
+    Probed(Result<(), Told>),
+    /// The workers are there.
+    Started(Result<(), Told>),
+    /// Nothing is wrong, and there may be nothing else to say.
+    Alive,
+    /// A request is being tried.
+    Begun,
+    /// A request is over.
+    Finished(Box<Finished>),
+    /// A worker has finished its part of the phase.
+    Done(ScheduleCounts),
+    /// The endpoint panicked too often.
+    Poisoned,
+    /// A worker panicked.
+    Lost(String),
+    /// A call into the endpoint does not return.
+    Hangs(String),
+    /// Nothing more is going to be said.
+    Bye,
+}
+
+/// Weight of a message that is no request, in bytes: about its size.
+const LIGHT: usize = 64;
+
+impl Up {
+    /// About how many bytes it has.
+    pub(super) fn weight(&self) -> usize {
+        let Self::Finished(finished) = self else { return LIGHT };
+        let answer = &finished.exchange.answer;
+        let texts: usize = answer.texts.iter().map(|passage| passage.text.len()).sum();
+        texts + answer.first_arrival.len() + 8 * answer.chunk_gaps_ns.len() + LIGHT
+    }
+
+    /// The same without what makes it heavy: a request whose answer is too long to be handed over has failed.
+    pub(super) fn lightened(self) -> Self {
+        let Self::Finished(mut finished) = self else { return self };
+        finished.exchange.answer = Answer::default();
+        finished.exchange.error.get_or_insert_with(|| ErrorDetails {
+            kind: "too_large".into(),
+            message: "the answer is too large to be handed from the endpoint's process to ours".into(),
+            ..ErrorDetails::default()
+        });
+        Self::Finished(finished)
+    }
+}

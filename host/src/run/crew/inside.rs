@@ -1,0 +1,255 @@
+//! A crew's process, from within: does what its parent says until the parent is gone.
+//!
+//! Three kinds of threads that no plugin can keep from their work: one reads what the parent says, and ends the process
+//! when the parent is gone; one obeys, and looks at the workers' pulses; one sends what the workers produce.
+
+use std::{
+    io,
+    net::Shutdown,
+    os::unix::net::UnixStream,
+    sync::{Arc, mpsc},
+    thread,
+};
+
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    time::{MissedTickBehavior, interval},
+};
+
+use super::{
+    CrewError, Told,
+    frames::{Down, Up},
+    setup,
+    team::{Hosted, Team},
+};
+use crate::{
+    child::frame::{FrameReader, FrameWriter},
+    clock::Clock,
+    config::RunConfig,
+    dataset::Conversation,
+    plugin::{DiscoveryOptions, Registry},
+    request::{
+        exchange::Finished,
+        transport::TargetPlan,
+        worker::{Equipment, Sink},
+    },
+    run::watchdog::LOOK_EVERY,
+    schedule::ScheduleCounts,
+};
+
+/// Messages that are sent together, at most, and about how many bytes of them.
+const BATCH: usize = 256;
+const BATCH_BYTES: usize = 16 << 20;
+
+/// Obeys the parent at the other end of the socket. Returns when the parent is gone or wants no more: the process must
+/// end then, whatever its threads are doing.
+///
+/// # Errors
+/// What comes from the socket is not what a parent says.
+pub(crate) fn serve(socket: UnixStream) -> io::Result<()> {
+    let mut parent = FrameReader::new(socket.try_clone()?);
+    let uplink = Uplink::start(socket)?;
+    let (orders, received) = unbounded_channel();
+    thread::Builder::new().name("crew".into()).spawn(move || {
+        obey(received, uplink.clone());
+        uplink.say(Up::Bye);
+    })?;
+    while let Some(order) = parent.read::<Down>()? {
+        if orders.send(order).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Obeys until there are no orders any more.
+fn obey(mut orders: UnboundedReceiver<Down>, uplink: Uplink) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return uplink.say(Up::Loaded(Err(Told::of(&CrewError::Thread(error))))),
+    };
+    runtime.block_on(async {
+        let Some(Down::Load { name, options, discovery }) = orders.recv().await else { return };
+        let loaded = load(&name, options, &discovery);
+        match loaded {
+            Ok((registry, hosted)) => {
+                uplink.say(Up::Loaded(Ok(registry.notes())));
+                Inside { uplink, registry, hosted, equipped: None, dataset: Vec::new() }.obey(orders).await;
+            }
+            Err(error) => uplink.say(Up::Loaded(Err(Told::of(&error)))),
+        }
+    });
+}
+
+fn load(
+    name: &str,
+    options: String,
+    discovery: &DiscoveryOptions,
+) -> Result<(Arc<Registry>, Hosted), CrewError> {
+    let registry = Arc::new(Registry::discover(discovery)?);
+    let hosted = Hosted::load(&registry, name, options)?;
+    Ok((registry, hosted))
+}
+
+/// A process whose endpoint is loaded.
+struct Inside {
+    uplink: Uplink,
+    registry: Arc<Registry>,
+    hosted: Hosted,
+    equipped: Option<Equipped>,
+    dataset: Vec<Conversation>,
+}
+
+/// What a crew needs beside the dataset.
+#[derive(Clone)]
+struct Equipped {
+    config: RunConfig,
+    target: Arc<TargetPlan>,
+    clock: Clock,
+}
+
+impl Inside {
+    /// Obeys until the workers are to start, and lets them work.
+    async fn obey(mut self, mut orders: UnboundedReceiver<Down>) {
+        while let Some(order) = orders.recv().await {
+            match order {
+                Down::Equip { config, api_key, clock } => {
+                    self.equipped = self.equip(*config, api_key, Clock::at(clock));
+                }
+                Down::Conversations(more) => self.dataset.extend(more),
+                Down::Probe => self.uplink.say(Up::Probed(self.probe().map_err(|error| Told::of(&error)))),
+                Down::Start => {
+                    let uplink = self.uplink.clone();
+                    match self.start() {
+                        Ok(team) => {
+                            uplink.say(Up::Started(Ok(())));
+                            work(team, orders, &uplink).await;
+                        }
+                        Err(error) => uplink.say(Up::Started(Err(Told::of(&error)))),
+                    }
+                    return;
+                }
+                Down::Load { .. } | Down::Phase(_) | Down::Control(_) => {}
+                Down::Dismiss => return,
+            }
+        }
+    }
+
+    fn equip(&self, mut config: RunConfig, api_key: Option<String>, clock: Clock) -> Option<Equipped> {
+        config.target.api_key = api_key;
+        let entry = self.registry.endpoint(&config.target.endpoint_type).ok()?;
+        let target = setup::plan_target(&config, &entry.metadata).ok()?;
+        Some(Equipped { config, target, clock })
+    }
+
+    /// The parent has planned the same before it asked, so that this does not fail.
+    fn equipped(&self) -> Result<Equipped, CrewError> {
+        self.equipped.clone().ok_or_else(|| CrewError::Process {
+            name: "?".to_owned(),
+            source: io::Error::other("it was not told what to do"),
+        })
+    }
+
+    fn probe(&self) -> Result<(), CrewError> {
+        let Equipped { config, target, clock } = self.equipped()?;
+        self.dataset.first().map_or(Ok(()), |first| self.hosted.await_model(&config, &target, first, clock))
+    }
+
+    fn start(self) -> Result<Team, CrewError> {
+        let Equipped { config, target, clock } = self.equipped()?;
+        let Self { uplink, hosted, dataset, .. } = self;
+        let endpoint = hosted.endpoint().clone();
+        let equipment = Equipment { clock, endpoint, target, dataset: dataset.into(), sink: uplink };
+        Ok(Team::start(&config, &equipment, hosted)?)
+    }
+}
+
+/// Lets the team work until it is dismissed, and tells the parent that it does.
+async fn work(mut team: Team, mut orders: UnboundedReceiver<Down>, uplink: &Uplink) {
+    let mut tick = interval(LOOK_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            biased;
+            order = orders.recv() => match order {
+                Some(Down::Phase(order)) => team.begin(order),
+                Some(Down::Control(control)) => team.tell(control),
+                Some(Down::Dismiss) | None => break,
+                Some(_) => {}
+            },
+            _ = tick.tick() => {
+                uplink.say(team.look().map_or(Up::Alive, |hang| Up::Hangs(hang.to_string())));
+            }
+        }
+    }
+    team.dismiss();
+}
+
+/// The way up. Never waits: what the parent cannot keep up with waits in memory.
+#[derive(Clone, Debug)]
+struct Uplink(mpsc::Sender<Up>);
+
+impl Uplink {
+    fn start(socket: UnixStream) -> io::Result<Self> {
+        let (messages, waiting) = mpsc::channel();
+        thread::Builder::new().name("uplink".into()).spawn(move || {
+            // An error means that the parent is gone, and another thread is about to end the process.
+            let _ = send(&waiting, &socket);
+            // The thread that reads finds the end now.
+            let _ = socket.shutdown(Shutdown::Both);
+        })?;
+        Ok(Self(messages))
+    }
+
+    fn say(&self, message: Up) {
+        // As above.
+        let _ = self.0.send(message);
+    }
+}
+
+/// Sends what waits, together, as soon as something does: a crash loses as little as possible.
+fn send(waiting: &mpsc::Receiver<Up>, socket: &UnixStream) -> io::Result<()> {
+    let mut parent = FrameWriter::new(socket);
+    while let Ok(first) = waiting.recv() {
+        let mut weight = first.weight();
+        let mut batch = vec![first];
+        while batch.len() < BATCH && weight < BATCH_BYTES {
+            let Ok(next) = waiting.try_recv() else { break };
+            weight += next.weight();
+            batch.push(next);
+        }
+        let is_last = batch.iter().any(|message| matches!(message, Up::Bye));
+        match parent.write(&batch) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                parent.write(&batch.into_iter().map(Up::lightened).collect::<Vec<_>>())?;
+            }
+            written => written?,
+        }
+        if is_last {
+            break;
+        }
+    }
+    Ok(())
+}
+
+impl Sink for Uplink {
+    fn begun(&self) {
+        self.say(Up::Begun);
+    }
+
+    fn finished(&self, finished: Finished) {
+        self.say(Up::Finished(Box::new(finished)));
+    }
+
+    fn phase_done(&self, counts: ScheduleCounts) {
+        self.say(Up::Done(counts));
+    }
+
+    fn poisoned(&self) {
+        self.say(Up::Poisoned);
+    }
+
+    fn lost(&self, what: String) {
+        self.say(Up::Lost(what));
+    }
+}

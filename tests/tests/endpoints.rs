@@ -1,0 +1,198 @@
+//! Endpoints that fail, in this process: every fault costs one request or ends the run by name, and no other number is
+//! touched.
+
+use prony_tests::{MockPlugin, MockServer, Run, Tool, mock_plugin};
+use rstest::rstest;
+use serde_json::Value;
+
+/// The endpoint `acme`, which obeys its prompts.
+fn faulty() -> MockPlugin {
+    mock_plugin("acme", "bad_endpoint:Faulty", "bad-endpoint")
+}
+
+/// Ten sound prompts, and a bad one among them.
+fn prompts(fault: &str) -> String {
+    let line = |prompt: &str| format!("{{\"text\": \"{prompt}\", \"output_length\": 5}}\n");
+    let sound = line("hello").repeat(5);
+    format!("{sound}{}{sound}", line(&format!("fault {fault}")))
+}
+
+/// A profile of eleven requests, one of which meets a fault.
+fn profile(pack: &MockPlugin, server: &MockServer, fault: &str, flags: &[&str]) -> Tool {
+    let words = ["profile", "--model", "m", "--ui", "none", "--artifact-dir", "run", "--no-server-metrics"];
+    let tool = Tool::new(words);
+    tool.file("prompts.jsonl", prompts(fault));
+    tool.args(["--url", server.url(), "--endpoint-type", "acme", "--input-file", "prompts.jsonl"])
+        .args(["--request-count", "11", "--random-seed", "42", "--plugins"])
+        .arg(pack.path())
+        .args(flags)
+}
+
+/// The sound requests have their numbers, as the server knows them.
+fn ten_are_sound(run: &Run) {
+    let summary = run.summary();
+    assert_eq!(summary["request_count"]["avg"], 10);
+    assert_eq!(summary["output_sequence_length"]["min"], 5);
+    assert_eq!(summary["output_sequence_length"]["max"], 5);
+    assert_eq!(summary["total_osl"]["avg"], 50);
+    assert_eq!(summary["usage_completion_tokens"]["count"], 10);
+}
+
+/// One row of the error table, with one request in it.
+fn the_one_error(run: &Run) -> Value {
+    let errors = &run.summary()["error_summary"];
+    assert!(errors[1].is_null(), "{errors}");
+    assert_eq!(errors[0]["count"], 1);
+    errors[0]["error_details"].clone()
+}
+
+const PANIC: (&str, &str) = ("plugin_panic", "endpoint `acme` panicked when it had to");
+const ERROR: (&str, &str) = ("plugin_io", "endpoint `acme` failed to do what it was told");
+const LIMIT: (&str, &str) = ("plugin_limit", "endpoint `acme` reported ");
+
+#[rstest]
+fn a_fault_in_a_stream_fails_one_request(
+    #[values("format", "parser", "event", "end")] place: &str,
+    #[values("panic", "bomb", "error")] kind: &str,
+    #[values("--streaming", "--isolate=acme")] how: &str,
+) {
+    let server = MockServer::start([]);
+    let flags = [how, "--streaming", "--concurrency", if place == "parser" { "1" } else { "3" }];
+    let flags = if how == "--streaming" { &flags[1..] } else { &flags };
+    let run = profile(&faulty(), &server, &format!("{place}-{kind}"), flags).run();
+    ten_are_sound(run.succeeds());
+    let error = the_one_error(&run);
+    // `parser` has no way to return an error.
+    let (expected, text) = if kind == "error" && place != "parser" { ERROR } else { PANIC };
+    assert_eq!(error["type"], expected);
+    assert!(error["message"].as_str().unwrap().starts_with(text), "{error}");
+}
+
+#[rstest]
+#[case::panic("panic", PANIC)]
+#[case::error("error", ERROR)]
+#[case::a_long_error("long_error", ("plugin_io", "endpoint `acme` failed to xxx"))]
+#[case::endless_text("text", LIMIT)]
+#[case::endless_choices("choices", LIMIT)]
+#[case::endless_reasons("finishes", LIMIT)]
+#[case::endless_embeddings("embeddings", LIMIT)]
+#[case::no_score("score", LIMIT)]
+#[case::absurd_usage("usage", LIMIT)]
+#[case::a_long_fact("fact", LIMIT)]
+#[case::a_long_error_of_the_server("server_error", ("server_error", "xxx"))]
+fn a_wrong_answer_fails_one_request(
+    #[case] kind: &str,
+    #[case] (expected, text): (&str, &str),
+    #[values("event", "body")] place: &str,
+) {
+    let server = MockServer::start([]);
+    let streaming: &[&str] = if place == "event" { &["--streaming"] } else { &[] };
+    let run = profile(&faulty(), &server, &format!("{place}-{kind}"), streaming).run();
+    ten_are_sound(run.succeeds());
+    let error = the_one_error(&run);
+    assert_eq!(error["type"], expected);
+    let message = error["message"].as_str().unwrap();
+    assert!(message.starts_with(text) && message.len() < 20_000, "{message:.200}");
+    assert_eq!(server.truth()["requests_ok"], 11);
+}
+
+#[rstest]
+#[case::a_body("body", "wrote a body of more than 536870912 bytes")]
+#[case::headers("headers", "wrote more than 256 headers")]
+#[case::a_path("path", "wrote a path and headers of more than 1048576 bytes")]
+fn an_absurd_request_is_never_sent(#[case] kind: &str, #[case] text: &str) {
+    let server = MockServer::start([]);
+    let run = profile(&faulty(), &server, &format!("format-{kind}"), &["--streaming"]).run();
+    ten_are_sound(run.succeeds());
+    let error = the_one_error(&run);
+    assert_eq!(error["type"], "plugin_limit");
+    assert_eq!(error["message"], format!("endpoint `acme` {text}"));
+    assert_eq!(server.truth()["requests_total"], 10);
+}
+
+#[rstest]
+fn a_panic_in_a_parsers_destructor_fails_nothing(#[values("panic", "bomb")] kind: &str) {
+    let server = MockServer::start([]);
+    let run = profile(&faulty(), &server, &format!("drop-{kind}"), &["--streaming"]).run();
+    assert_eq!(run.succeeds().summary()["request_count"]["avg"], 11);
+}
+
+/// What a run with one call that never returns leaves behind.
+fn ends_by_name(run: &Run, call: &str) {
+    run.ends_with(3);
+    let reason = format!("endpoint `acme` hangs: {call} has not returned for 5 s in worker 0");
+    assert!(run.stderr.contains(&reason), "{}", run.stderr);
+    let summary = run.summary();
+    assert_eq!(summary["was_cancelled"], true);
+    assert!(run.stdout.contains(&reason), "{}", run.stdout);
+    // The five before it are reported, and it is not among them.
+    assert_eq!(summary["request_count"]["avg"], 5);
+    assert_eq!(summary["scheduled"], 6);
+    assert_eq!(summary["lost"], 1);
+    assert!(run.stdout.contains("/ lost 1"), "{}", run.stdout);
+    assert_eq!(run.records().len(), 5);
+}
+
+#[rstest]
+#[case::in_format("format-hang", "`format`")]
+#[case::in_an_event("event-loop", "`event`")]
+#[case::in_the_destructor("drop-hang", "its parser's destructor")]
+#[case::isolated("event-hang", "`event`")]
+fn a_call_that_never_returns_ends_the_run_by_name(#[case] fault: &str, #[case] call: &str) {
+    let server = MockServer::start([]);
+    let isolate: &[&str] = if fault == "event-hang" { &["--isolate", "acme"] } else { &[] };
+    let run = profile(&faulty(), &server, fault, &["--streaming", "--workers-max", "1"]).args(isolate).run();
+    ends_by_name(&run, call);
+}
+
+/// While one worker hangs, the others end what they have in flight, and it is recorded.
+#[test]
+fn other_workers_lose_nothing_when_one_hangs() {
+    let server = MockServer::start(["--itl-ms", "20"]);
+    let flags = ["--streaming", "--workers-max", "2", "--concurrency", "2"];
+    let run = profile(&faulty(), &server, "event-hang", &flags).run();
+    run.ends_with(3);
+    let summary = run.summary();
+    assert_eq!(summary["lost"], 1);
+    assert_eq!(summary["request_count"]["avg"], 10);
+}
+
+#[rstest]
+#[case::panics("PanicsInDrop")]
+#[case::hangs("HangsInDrop")]
+fn an_endpoints_destructor_does_not_spoil_the_run(
+    #[case] name: &str,
+    #[values(&[], &["--isolate", "acme"])] isolate: &[&str],
+) {
+    let server = MockServer::start([]);
+    let pack = mock_plugin("acme", &format!("bad_endpoint:{name}"), "bad-endpoint");
+    let run = profile(&pack, &server, "nowhere-nothing", &["--streaming"]).args(isolate).run();
+    assert_eq!(run.succeeds().summary()["request_count"]["avg"], 11);
+}
+
+#[rstest]
+#[case::fails(
+    "FailsInNew",
+    "error: failed to start the endpoint `acme`\ncause: io: do what it was told\nhelp: tell it something else\n"
+)]
+#[case::panics(
+    "PanicsInNew",
+    "error: failed to start the endpoint `acme`\ncause: panic: told to panic\nhelp: correct the option that it names\n"
+)]
+#[case::hangs(
+    "HangsInNew",
+    "error: failed to use the endpoint `acme`: it has not started within 10 s\nhelp: report it to the plugin's \
+     vendor; `--log-level debug` shows what the plugin says\n"
+)]
+fn an_endpoint_that_does_not_start_is_explained(
+    #[case] name: &str,
+    #[case] explanation: &str,
+    #[values(&[], &["--isolate", "acme"])] isolate: &[&str],
+) {
+    let server = MockServer::start([]);
+    let pack = mock_plugin("acme", &format!("bad_endpoint:{name}"), "bad-endpoint");
+    let run = profile(&pack, &server, "nowhere-nothing", &["--streaming"]).args(isolate).run();
+    run.ends_with(3);
+    assert_eq!(run.stderr, explanation);
+    assert_eq!(server.truth()["requests_total"], 0);
+}
