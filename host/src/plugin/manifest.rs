@@ -33,6 +33,7 @@ use serde::{
 
 use super::{
     entry::{Category, Class, EndpointEntry, Entry, Isolation, Key, Origin, ServiceEntry, is_name},
+    fault::Fault,
     integrity::Digest,
 };
 
@@ -64,6 +65,9 @@ pub(crate) enum ManifestProblem {
     /// A folder, a socket or the like stands in its place.
     #[error("it is not a file")]
     NotAFile,
+    /// Others could change what it says.
+    #[error("{0}")]
+    Untrusted(Box<Fault>),
     /// There is nothing in it.
     #[error("it is empty")]
     Empty,
@@ -78,7 +82,8 @@ pub(crate) enum ManifestProblem {
 impl ManifestError {
     /// What to do about it.
     pub(crate) fn hint(&self) -> String {
-        match self.problem {
+        match &self.problem {
+            ManifestProblem::Untrusted(fault) => fault.hint(),
             ManifestProblem::Unreadable(_) => {
                 "check that the file exists and that you may read it".to_owned()
             }

@@ -5,6 +5,7 @@
 //!
 //! - `entry`, `manifest`, `integrity`: what a `plugins.yaml` says;
 //! - `discovery`: where manifests are, the only code of this module that reads the environment;
+//! - `policy`: which of them may be used, and who decides it;
 //! - `catalogue`: names and conflicts, pure;
 //! - `trust`, `object_file`, `ladder`: what is checked before any code of a library runs;
 //! - `sealed`, `loader`, `log`: the one `dlopen`, the only `unsafe` of this crate, and what an open library may use;
@@ -26,11 +27,13 @@ mod loader;
 mod log;
 mod manifest;
 mod object_file;
+mod policy;
 mod registry;
 mod sealed;
 #[cfg(test)]
 pub(crate) mod testing;
 mod trust;
+mod used;
 
 pub(crate) use discovery::DiscoveryOptions;
 pub(crate) use entry::{Category, Isolation};
@@ -38,3 +41,4 @@ pub(crate) use error::{PluginError, chain};
 pub(crate) use listing::{Listed, ListedEntry};
 pub(crate) use log::PluginLog;
 pub(crate) use registry::Registry;
+pub(crate) use used::UsedPlugin;

@@ -12,16 +12,19 @@ use prony_plugin_api::abi::host::{EndpointInstance, HostTable, ServiceInstance};
 use super::{
     catalogue::{Candidate, Catalogue, Endpoints, Failure, Kind, Services, conflict},
     discovery::{self, DiscoveryOptions, DiscoveryProblem, Pack},
-    entry::{Category, EndpointEntry, Entry, Isolation, ServiceEntry},
+    entry::{Category, EndpointEntry, Entry, Isolation, Key, ServiceEntry},
     error::PluginError,
     libraries::Libraries,
     listing::Listed,
+    policy::PolicyInForce,
+    used::UsedPlugin,
 };
 
 /// Every plugin there is.
 pub(crate) struct Registry {
     packs: Vec<Pack>,
     problems: Vec<DiscoveryProblem>,
+    policy: PolicyInForce,
     shelves: Mutex<Shelves>,
 }
 
@@ -39,11 +42,12 @@ impl Registry {
     /// # Errors
     /// A manifest that the user named is bad.
     pub(crate) fn discover(options: &DiscoveryOptions) -> Result<Self, PluginError> {
-        let found = discovery::discover(options)?;
+        let policy = options.policy.decide()?;
+        let found = discovery::discover(options, &policy)?;
         let mut shelves = Shelves {
             endpoints: Catalogue::new(),
             services: Catalogue::new(),
-            libraries: Libraries::new(options.plugin_path.clone()),
+            libraries: Libraries::new(options.plugin_path.clone(), policy.policy),
             notes: Vec::new(),
         };
         let mut packs = Vec::new();
@@ -60,7 +64,7 @@ impl Registry {
                 shelves.services.insert(Arc::new(entry), None);
             }
         }
-        Ok(Self { packs, problems: found.problems, shelves: Mutex::new(shelves) })
+        Ok(Self { packs, problems: found.problems, policy, shelves: Mutex::new(shelves) })
     }
 
     /// The packs that were read, from low to high.
@@ -68,29 +72,51 @@ impl Registry {
         &self.packs
     }
 
-    /// The packs that were skipped, and why.
+    /// Which plugins may be used, and who decided it.
+    pub(crate) fn policy(&self) -> &PolicyInForce {
+        &self.policy
+    }
+
+    /// What was skipped, and why.
     pub(crate) fn problems(&self) -> &[DiscoveryProblem] {
         &self.problems
     }
 
-    /// What the report should say: which entries failed to load, and what was used in their place.
+    /// What the report should say: what the policy left out, which entries failed to load, and what was used in their
+    /// place.
     pub(crate) fn notes(&self) -> Vec<String> {
-        self.lock().notes.clone()
+        let left_out = self.problems.iter().filter(|problem| problem.is_policy());
+        let left_out = left_out.map(|problem| format!("did not {problem}"));
+        left_out.chain(self.lock().notes.iter().cloned()).collect()
+    }
+
+    /// The plugins that were used here, and those of these names that run in another process.
+    pub(crate) fn used(&self, wanted: &[(Category, &str)]) -> Vec<UsedPlugin> {
+        let Shelves { endpoints, services, libraries, .. } = &*self.lock();
+        let mut used = libraries.used().to_vec();
+        for (category, name) in wanted {
+            used.extend(match category {
+                Category::Endpoint => elsewhere(endpoints, libraries, name),
+                Category::Service => elsewhere(services, libraries, name),
+            });
+        }
+        used
     }
 
     /// The dialect of this name, in any spelling. Opens nothing.
     pub(crate) fn endpoint(&self, name: &str) -> Result<Arc<EndpointEntry>, PluginError> {
-        winner(&self.lock().endpoints, name)
+        winner(&self.lock().endpoints, name).map_err(|error| self.explain(error))
     }
 
     /// Where the code of a name wants to run. A process of its own if any entry of the name wants one: should the
     /// winner fail to load, what is used in its place must not run where it does not want to. Opens nothing.
     pub(crate) fn isolation(&self, category: Category, name: &str) -> Result<Isolation, PluginError> {
         let shelves = self.lock();
-        match category {
+        let isolation = match category {
             Category::Endpoint => candidates(&shelves.endpoints, name).map(strictest),
             Category::Service => candidates(&shelves.services, name).map(strictest),
-        }
+        };
+        isolation.map_err(|error| self.explain(error))
     }
 
     /// Every service, the winner of each name. Opens nothing.
@@ -111,7 +137,7 @@ impl Registry {
     ) -> Result<Arc<EndpointInstance>, PluginError> {
         let (table, name) = {
             let Shelves { endpoints, libraries, notes, .. } = &mut *self.lock();
-            load(endpoints, libraries, notes, name)?
+            load(endpoints, libraries, notes, name).map_err(|error| self.explain(error))?
         };
         let instance = EndpointInstance::create(table, options);
         instance.map(Arc::new).map_err(|source| PluginError::Create {
@@ -130,7 +156,7 @@ impl Registry {
     ) -> Result<ServiceInstance, PluginError> {
         let (table, name) = {
             let Shelves { services, libraries, notes, .. } = &mut *self.lock();
-            load(services, libraries, notes, name)?
+            load(services, libraries, notes, name).map_err(|error| self.explain(error))?
         };
         let instance = ServiceInstance::create(table, options, host);
         instance.map_err(|source| PluginError::Create { category: Category::Service, name, source })
@@ -151,11 +177,34 @@ impl Registry {
 
     /// Everything of one name. Opens nothing.
     pub(crate) fn describe(&self, category: Category, name: &str) -> Result<Listed, PluginError> {
-        let shelves = self.lock();
-        match category {
-            Category::Endpoint => Ok(Listed::of(candidates(&shelves.endpoints, name)?, &shelves.libraries)),
-            Category::Service => Ok(Listed::of(candidates(&shelves.services, name)?, &shelves.libraries)),
+        let Shelves { endpoints, services, libraries, .. } = &*self.lock();
+        let listed = match category {
+            Category::Endpoint => candidates(endpoints, name).map(|all| Listed::of(all, libraries)),
+            Category::Service => candidates(services, name).map(|all| Listed::of(all, libraries)),
+        };
+        listed.map_err(|error| self.explain(error))
+    }
+
+    /// Whether an unknown name is one that the policy leaves out.
+    fn explain(&self, error: PluginError) -> PluginError {
+        let PluginError::UnknownName { category, name, known } = error else { return error };
+        let policy = self.policy.clone();
+        let mut unread = Vec::new();
+        for problem in &self.problems {
+            match problem {
+                DiscoveryProblem::Unpinned { withheld, .. }
+                    if withheld.category == category && Key::of(&withheld.name) == Key::of(&name) =>
+                {
+                    return PluginError::Unpinned { withheld: withheld.clone(), policy };
+                }
+                DiscoveryProblem::Unread { manifest, .. } => unread.push(manifest.clone()),
+                _ => {}
+            }
         }
+        if unread.is_empty() {
+            return PluginError::UnknownName { category, name, known };
+        }
+        PluginError::NotBuiltIn { category, name, known, unread, policy }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Shelves> {
@@ -178,6 +227,13 @@ fn candidates<'a, K: Kind>(
     name: &str,
 ) -> Result<&'a [Candidate<K>], PluginError> {
     catalogue.get(name).ok_or_else(|| unknown(catalogue, name))
+}
+
+/// What is used for a name that nobody has asked for in this process.
+fn elsewhere<K: Kind>(catalogue: &Catalogue<K>, libraries: &Libraries, name: &str) -> Option<UsedPlugin> {
+    let candidates = catalogue.get(name)?;
+    let untouched = candidates.iter().all(|candidate| candidate.outcome.is_none());
+    untouched.then(|| libraries.foresee::<K>(&candidates.first()?.entry)).flatten()
 }
 
 fn strictest<K: Kind>(candidates: &[Candidate<K>]) -> Isolation {

@@ -28,6 +28,7 @@ use prony_plugin_api::message::PhaseKind;
 
 use crate::{
     metrics::{PhaseCounts, PhaseSpan, Results},
+    plugin::UsedPlugin,
     record::{RunEnd, RunHeader, journal::JournalError},
 };
 use errors::ErrorGroup;
@@ -97,6 +98,11 @@ impl Report {
     /// The bookkeeping of the profiling phases; unknown when the run was killed in one.
     pub(crate) fn counts(&self) -> Option<PhaseCounts> {
         self.phases.iter().filter(|span| span.kind == PhaseKind::Profiling).map(PhaseSpan::counts).sum()
+    }
+
+    /// The plugins that were used; of a run that was killed, those that it began with.
+    pub(crate) fn plugins(&self) -> &[UsedPlugin] {
+        self.end.as_ref().map_or(&self.header.plugins, |end| &end.plugins)
     }
 
     /// Wall-clock nanoseconds since the Unix epoch of an instant of the run.

@@ -10,7 +10,7 @@ use crate::{
         exit::{Exit, Explain, Failure},
         terminal,
     },
-    plugin::{Category, DiscoveryOptions, Listed, ListedEntry, PluginError, Registry, chain},
+    plugin::{Category, Listed, ListedEntry, PluginError, Registry, chain},
 };
 
 /// Lists packs, endpoints and services.
@@ -37,7 +37,7 @@ enum PluginsError {
 
 /// Prints what was asked for.
 pub(super) fn run(args: &ListArgs) -> Result<Exit, Failure> {
-    let registry = Registry::discover(&DiscoveryOptions::from_env(args.search.manifests.clone()))?;
+    let registry = Registry::discover(&args.search.options())?;
     let mut text = Vec::new();
     write_answer(args, &registry, &mut text)?;
     terminal::print(&String::from_utf8_lossy(&text))?;
@@ -196,7 +196,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::plugin::testing::manifest_text;
+    use crate::plugin::{DiscoveryOptions, testing::manifest_text};
 
     /// Two packs that claim one name, and a bad one.
     struct World(tempfile::TempDir);

@@ -14,6 +14,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::exit::{Exit, Failure};
+use crate::{
+    config::{flags::ChoiceParser, policy::PluginPolicy},
+    plugin::DiscoveryOptions,
+};
 
 /// Lists packs, endpoints and services, or does something about them.
 #[derive(Debug, Args)]
@@ -51,6 +55,16 @@ struct SearchArgs {
     /// Read this manifest, too. Can be given several times.
     #[arg(long = "plugins", value_name = "FILE")]
     manifests: Vec<PathBuf>,
+    /// Plugins that may be used: any, of the external ones only those with `integrity` (pinned), or builtin
+    /// [default: PRONY_PLUGIN_POLICY, else plugin_policy of prony/config.yaml, else any].
+    #[arg(long, value_name = "POLICY", value_parser = ChoiceParser::<PluginPolicy>::new())]
+    plugin_policy: Option<PluginPolicy>,
+}
+
+impl SearchArgs {
+    fn options(&self) -> DiscoveryOptions {
+        DiscoveryOptions::from_env(self.manifests.clone()).with_policy(self.plugin_policy)
+    }
 }
 
 /// Does what was asked for.
