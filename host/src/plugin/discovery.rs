@@ -14,6 +14,7 @@ use std::{
 
 use super::{
     entry::{Category, Entry, Origin, Tier},
+    fault::Fault,
     manifest::{self, FILE_NAME, Manifest, ManifestError, ManifestProblem},
     policy::{PolicyInForce, PolicyWishes},
     trust::Trust,
@@ -128,6 +129,16 @@ pub(crate) enum DiscoveryProblem {
 }
 
 impl DiscoveryProblem {
+    /// The file or folder that it is about.
+    pub(super) fn place(&self) -> &Path {
+        match self {
+            Self::Manifest(error) => &error.file,
+            Self::Folder { folder, .. } | Self::RelativeFolder(folder) => folder,
+            Self::Unread { manifest, .. } => manifest,
+            Self::Unpinned { withheld, .. } => &withheld.manifest,
+        }
+    }
+
     /// Whether it is about one entry, rather than about a whole pack.
     pub(crate) fn is_one_entry(&self) -> bool {
         matches!(self, Self::Unpinned { .. })
@@ -211,22 +222,28 @@ pub(super) fn discover(options: &DiscoveryOptions, policy: &PolicyInForce) -> Re
 }
 
 fn read(place: &Place, origin: &Arc<Origin>, trust: &Trust) -> Result<Manifest, ManifestError> {
-    trust_in(place, &origin.manifest, trust)?;
-    manifest::read(origin)
+    match distrust(place, &origin.manifest, trust).into_iter().next() {
+        None => manifest::read(origin),
+        Some(fault) => Err(ManifestError {
+            file: origin.manifest.clone(),
+            line: None,
+            problem: ManifestProblem::Untrusted(Box::new(fault)),
+        }),
+    }
 }
 
-/// Checks that only trusted users decide what this manifest says: it names the code that runs.
-pub(super) fn trust_in(place: &Place, real: &Path, trust: &Trust) -> Result<(), ManifestError> {
-    let folders = [place.manifest.parent(), real.parent(), place.packs.as_deref()];
-    let folders = folders.into_iter().flatten().filter(|folder| folder.exists());
-    let checked = folders.map(|folder| trust.check_folder(folder));
+/// Everything that lets others decide what this manifest says: it names the code that runs.
+pub(super) fn distrust(place: &Place, real: &Path, trust: &Trust) -> Vec<Fault> {
+    let mut folders: Vec<&Path> = Vec::new();
+    for folder in [place.manifest.parent(), real.parent(), place.packs.as_deref()].into_iter().flatten() {
+        if folder.exists() && !folders.contains(&folder) {
+            folders.push(folder);
+        }
+    }
+    let folders = folders.into_iter().filter_map(|folder| trust.check_folder(folder).err());
     // What does not exist is told by its reader.
-    let file = fs::metadata(real).map_or(Ok(()), |metadata| trust.check_file(real, &metadata));
-    checked.chain([file]).collect::<Result<(), _>>().map_err(|fault| ManifestError {
-        file: real.to_owned(),
-        line: None,
-        problem: ManifestProblem::Untrusted(Box::new(fault)),
-    })
+    let file = fs::metadata(real).ok().and_then(|metadata| trust.check_file(real, &metadata).err());
+    folders.chain(file).collect()
 }
 
 /// Every manifest there is, from low to high, and what was wrong on the way. Reads none of them.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::integrity::Digest;
 
 /// What kind of thing an entry is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Category {
     /// A dialect.
     Endpoint,

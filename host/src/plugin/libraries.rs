@@ -9,7 +9,7 @@ use prony_plugin_api::abi::host::PluginRoot;
 
 use super::{
     catalogue::Kind,
-    entry::Entry,
+    entry::{Class, Entry},
     fault::Fault,
     ladder::{self, Facts},
     loader,
@@ -35,14 +35,12 @@ impl Libraries {
 
     /// Where an entry's library is.
     pub(super) fn locate<M>(&self, entry: &Entry<M>) -> Result<PathBuf, Fault> {
-        let file_name = entry.class.file_name();
         let beside = entry.origin.manifest.parent().into_iter().map(Path::to_owned);
         // Under a policy, a file from elsewhere is only as good as its hash.
         let elsewhere = self.policy == PluginPolicy::Any || entry.integrity.is_some();
         let elsewhere = self.plugin_path.iter().filter(|_| elsewhere).cloned();
         let searched: Vec<PathBuf> = beside.chain(elsewhere).collect();
-        let found = searched.iter().map(|folder| folder.join(&file_name)).find(|library| library.exists());
-        found.ok_or(Fault::Missing { file_name, searched })
+        find_in(&entry.class, &searched)
     }
 
     /// The functions of an entry's type, opening `library` if it is not open yet.
@@ -80,6 +78,13 @@ impl Libraries {
         let checked = ladder::check(&library, &Trust::of_this_process()).ok()?;
         Some(UsedPlugin::new(K::CATEGORY, entry, &library, &checked.facts))
     }
+}
+
+/// The library of a class, in the first of these folders that has it.
+pub(super) fn find_in(class: &Class, folders: &[PathBuf]) -> Result<PathBuf, Fault> {
+    let file_name = class.file_name();
+    let found = folders.iter().map(|folder| folder.join(&file_name)).find(|library| library.exists());
+    found.ok_or_else(|| Fault::Missing { file_name, searched: folders.to_vec() })
 }
 
 /// The functions of an entry's type, which its descriptor has promised.

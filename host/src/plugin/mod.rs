@@ -27,6 +27,7 @@ mod loader;
 mod log;
 mod manifest;
 mod object_file;
+mod outline;
 mod policy;
 mod registry;
 mod sealed;
@@ -34,6 +35,7 @@ mod sealed;
 pub(crate) mod testing;
 mod trust;
 mod used;
+pub(crate) mod validate;
 
 pub(crate) use discovery::DiscoveryOptions;
 pub(crate) use entry::{Category, Isolation};

@@ -97,7 +97,7 @@ fn write_overview(registry: &Registry, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "`prony plugins CATEGORY NAME` describes one of them.")
 }
 
-fn counted(count: usize, noun: &str) -> String {
+pub(super) fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 

@@ -4,6 +4,7 @@ mod add;
 mod check;
 mod graph;
 mod list;
+mod loading;
 mod new;
 mod remove;
 mod show;
@@ -47,6 +48,17 @@ enum Action {
     New(new::NewArgs),
     /// Try a library against everything that a host and a server may do to it.
     Check(check::CheckArgs),
+    /// Open a library that the parent process names.
+    #[command(hide = true)]
+    Probe(loading::ProbeArgs),
+}
+
+/// Version of the objects that `--json` prints: within it, keys are only ever added.
+const JSON_VERSION: u32 = 1;
+
+/// A JSON object as it is printed.
+fn write_json(object: &serde_json::Value) -> String {
+    format!("{object:#}\n")
 }
 
 /// Where manifests are looked for, beside the usual places.
@@ -79,5 +91,6 @@ pub(in crate::cli) fn run(args: &PluginsArgs) -> Result<Exit, Failure> {
         Some(Action::Graph(args)) => graph::run(args),
         Some(Action::New(args)) => new::run(args),
         Some(Action::Check(args)) => check::run(args),
+        Some(Action::Probe(args)) => loading::run(args),
     }
 }
