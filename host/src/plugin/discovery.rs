@@ -130,7 +130,7 @@ pub(crate) enum DiscoveryProblem {
 
 impl DiscoveryProblem {
     /// The file or folder that it is about.
-    pub(super) fn place(&self) -> &Path {
+    pub(crate) fn place(&self) -> &Path {
         match self {
             Self::Manifest(error) => &error.file,
             Self::Folder { folder, .. } | Self::RelativeFolder(folder) => folder,

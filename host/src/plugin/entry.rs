@@ -152,7 +152,7 @@ pub(crate) struct Origin {
 }
 
 /// One `category.name` of a manifest.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry<M> {
     /// Its name, as the manifest spells it.
     pub(crate) name: String,

@@ -24,7 +24,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use prony_plugin_api::message::PhaseKind;
+use prony_plugin_api::{
+    Message,
+    message::{PhaseKind, ServerMetricsBatch},
+};
 
 use crate::{
     metrics::{PhaseCounts, PhaseSpan, Results},
@@ -44,6 +47,9 @@ pub(crate) const FILE_NAMES: [&str; 8] = [
     "profile_export_prony.csv",
     console::FILE_NAME,
 ];
+
+/// Types of the messages of services that end up in a report.
+pub(crate) const HEARS: [&str; 1] = [ServerMetricsBatch::TYPE];
 
 /// Everything that is known about a run.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 mod add;
 mod check;
 mod graph;
+mod json;
 mod list;
 mod loading;
 mod new;

@@ -42,7 +42,7 @@ pub(super) fn run(args: &ValidateArgs) -> Result<Exit, Failure> {
     Ok(if validation.count(Severity::Error) > 0 { Exit::Plugin } else { Exit::Success })
 }
 
-fn as_json(validation: &Validation) -> serde_json::Value {
+pub(super) fn as_json(validation: &Validation) -> serde_json::Value {
     json!({
         "schema_version": super::JSON_VERSION,
         "manifests": validation.manifests,

@@ -19,23 +19,25 @@ use crate::{
 };
 
 /// Adds findings about the libraries of a manifest, which are looked for in these folders. Returns what may be opened.
+/// Without a policy, a missing hash is no finding.
 pub(super) fn check(
     one: &mut Examined,
     folders: &[PathBuf],
-    policy: &PolicyInForce,
+    policy: Option<&PolicyInForce>,
     trust: &Trust,
 ) -> Vec<Target> {
+    let name = policy.map(|policy| policy.policy).unwrap_or_default();
     descriptions(one);
     let mut shelf = Shelf { surveyed: HashMap::new(), told: HashSet::new(), trust };
     // What is wrong with the manifest's own folder was said of the manifest.
     shelf.told.extend(one.findings.iter().map(|finding| finding.text.clone()));
     let mut targets = Vec::new();
     for subject in one.subjects.clone() {
-        let sound = pinned(one, &subject, policy);
-        let elsewhere = policy.policy == PluginPolicy::Any || subject.integrity.is_some();
+        let sound = policy.is_none_or(|policy| pinned(one, &subject, policy));
+        let elsewhere = name == PluginPolicy::Any || subject.integrity.is_some();
         let folders = if elsewhere { folders } else { &folders[..folders.len().min(1)] };
         let target = shelf.check(one, &subject, folders);
-        let allowed = one.origin.tier == Tier::BuiltIn || policy.policy != PluginPolicy::Builtin;
+        let allowed = one.origin.tier == Tier::BuiltIn || name != PluginPolicy::Builtin;
         targets.extend(target.filter(|_| sound && allowed));
     }
     targets

@@ -139,7 +139,7 @@ pub(crate) fn validate(options: &DiscoveryOptions, paths: &[PathBuf]) -> Result<
     conflicts::find(&mut all, &wanted);
     for mut one in all.into_iter().filter(|one| wanted.contains(&one.origin.manifest)) {
         let folders = search(&one.origin, &options.plugin_path);
-        validation.targets.extend(libraries::check(&mut one, &folders, &policy, &trust));
+        validation.targets.extend(libraries::check(&mut one, &folders, Some(&policy), &trust));
         validation.manifests.push(one.origin.manifest.clone());
         validation.findings.extend(one.findings);
     }
@@ -156,12 +156,13 @@ pub(crate) fn validate(options: &DiscoveryOptions, paths: &[PathBuf]) -> Result<
     Ok(validation)
 }
 
-/// Checks one manifest by itself, its libraries in these folders.
+/// Checks one manifest by itself, its libraries in these folders. A missing hash is no finding: this is for those who
+/// write them.
 pub(super) fn validate_one(manifest: &Path, folders: &[PathBuf]) -> Validation {
     let place = Place { manifest: manifest.to_owned(), tier: Tier::CommandLine, packs: None };
     let trust = Trust::of_this_process();
     let mut one = examine(&place, &trust);
-    let targets = libraries::check(&mut one, folders, &PolicyInForce::default(), &trust);
+    let targets = libraries::check(&mut one, folders, None, &trust);
     let manifests = vec![one.origin.manifest.clone()];
     let mut validation = Validation { manifests, findings: one.findings, targets };
     validation.sort();
