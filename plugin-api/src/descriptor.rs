@@ -53,6 +53,12 @@ pub struct Exported {
     pub type_name: String,
     /// JSON Schema of its options, as text.
     pub options: String,
+    /// Of a service: the types of the messages it wants to hear. Unknown in libraries that were built before this key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscriptions: Option<Vec<String>>,
+    /// Of a service: the types of the messages it says it publishes. Unknown as above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publishes: Option<Vec<String>>,
 }
 
 /// A constant number as text, at compile time.
@@ -174,6 +180,44 @@ pub const fn quoted<const N: usize>(text: &str) -> [u8; N] {
     out
 }
 
+/// Number of bytes of `texts` as a JSON array of strings. For [`crate::export_plugin!`].
+#[doc(hidden)]
+pub const fn list_length(texts: &[&str]) -> usize {
+    // Brackets, and a comma between each two.
+    let mut n = 2 + texts.len().saturating_sub(1);
+    let mut i = 0;
+    while i < texts.len() {
+        n += quoted_length(texts[i]);
+        i += 1;
+    }
+    n
+}
+
+/// `texts` as a JSON array of strings, at compile time. For [`crate::export_plugin!`].
+#[doc(hidden)]
+pub const fn list<const N: usize>(texts: &[&str]) -> [u8; N] {
+    let mut out = [b'['; N];
+    let (mut at, mut i) = (1, 0);
+    while i < texts.len() {
+        if i > 0 {
+            out[at] = b',';
+            at += 1;
+        }
+        // Its length is not a constant here: room for all of them does, and what is too much is not copied.
+        let item: [u8; N] = quoted(texts[i]);
+        let length = quoted_length(texts[i]);
+        let mut k = 0;
+        while k < length {
+            out[at + k] = item[k];
+            k += 1;
+        }
+        at += length;
+        i += 1;
+    }
+    out[at] = b']';
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,6 +233,21 @@ mod tests {
     #[test]
     fn the_entry_symbol_names_the_epoch() {
         assert_eq!(crate::version::ENTRY_SYMBOL, format!("prony_plugin_root_v{EPOCH_DIGITS}"));
+    }
+
+    #[test]
+    fn lists_at_compile_time_are_json() {
+        const NONE: [u8; list_length(&[])] = list(&[]);
+        assert_eq!(&NONE, b"[]");
+        const TEXTS: &[&str] = &["phase_started", "say \"hi\"", ""];
+        const LIST: [u8; list_length(TEXTS)] = list(TEXTS);
+        assert_eq!(serde_json::from_slice::<Vec<String>>(&LIST).unwrap(), TEXTS);
+    }
+
+    #[test]
+    fn an_older_descriptor_does_not_know_its_messages() {
+        let older: Exported = serde_json::from_str(r#"{"type":"Billing","options":"{}"}"#).unwrap();
+        assert_eq!((older.subscriptions, older.publishes), (None, None));
     }
 
     #[test]

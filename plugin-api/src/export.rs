@@ -84,7 +84,31 @@ macro_rules! __exported_one {
             ::core::stringify!($type),
             "\",\"options\":",
             $crate::__private::text(&QUOTED),
+        $crate::__exported_messages!($trait: $type),
             "}",
+        ];
+        const BYTES: [u8; $crate::__private::length(PIECES)] = $crate::__private::concat(PIECES);
+        $crate::__private::text(&BYTES)
+    }};
+}
+
+/// The messages of one exported type, as one text: those of a service.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __exported_messages {
+    (Endpoint: $type:ident) => {
+        ""
+    };
+    (Service: $type:ident) => {{
+        const HEARS: &[&str] = <$type as $crate::Service>::SUBSCRIPTIONS;
+        const HEARS_LIST: [u8; $crate::__private::list_length(HEARS)] = $crate::__private::list(HEARS);
+        const SAYS: &[&str] = <$type as $crate::Service>::PUBLISHES;
+        const SAYS_LIST: [u8; $crate::__private::list_length(SAYS)] = $crate::__private::list(SAYS);
+        const PIECES: &[&str] = &[
+            ",\"subscriptions\":",
+            $crate::__private::text(&HEARS_LIST),
+            ",\"publishes\":",
+            $crate::__private::text(&SAYS_LIST),
         ];
         const BYTES: [u8; $crate::__private::length(PIECES)] = $crate::__private::concat(PIECES);
         $crate::__private::text(&BYTES)

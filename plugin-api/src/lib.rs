@@ -114,6 +114,9 @@ pub mod __private {
             author::{endpoint_table, lib_header, root_module, root_module_result, service_table, text},
             PluginModule_Ref,
         },
-        descriptor::{concat, length, quoted, quoted_length, EPOCH_DIGITS, MINOR_DIGITS, SCHEMA_DIGITS},
+        descriptor::{
+            concat, length, list, list_length, quoted, quoted_length, EPOCH_DIGITS, MINOR_DIGITS,
+            SCHEMA_DIGITS,
+        },
     };
 }

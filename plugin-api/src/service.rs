@@ -45,6 +45,10 @@ pub trait Service: Send + Sized + 'static {
     /// Types of the messages it wants to hear, such as [`crate::message::PhaseStarted::TYPE`](Message::TYPE).
     const SUBSCRIPTIONS: &'static [&'static str] = &[];
 
+    /// Types of the messages it may publish, such as [`crate::message::ServerMetricsBatch::TYPE`](Message::TYPE). Users
+    /// read it in `prony plugins graph`; nothing else depends on it.
+    const PUBLISHES: &'static [&'static str] = &[];
+
     /// JSON Schema of the options that [`Service::new`] takes.
     const OPTIONS: &'static str = "{}";
 

@@ -37,10 +37,19 @@ impl Tool {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let mut command = Command::new(program());
         command.args(words).current_dir(dir.path()).stdin(Stdio::null());
-        for name in ["PRONY_PLUGIN_PATH", "PRONY_LOG", "PRONY_API_KEY", "RUST_BACKTRACE"] {
+        for name in [
+            "PRONY_PLUGIN_PATH",
+            "PRONY_PLUGIN_POLICY",
+            "PRONY_LOG",
+            "PRONY_API_KEY",
+            "CARGO_TARGET_DIR",
+            "RUST_BACKTRACE",
+        ] {
             command.env_remove(name);
         }
         command.env("XDG_DATA_HOME", dir.path().join("data")).env("XDG_DATA_DIRS", dir.path().join("system"));
+        command.env("XDG_CONFIG_HOME", dir.path().join("config"));
+        command.env("XDG_CONFIG_DIRS", dir.path().join("system-config"));
         Self { command, dir }
     }
 

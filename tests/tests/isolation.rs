@@ -21,7 +21,10 @@ fn profile(pack: &MockPlugin, server: &MockServer, fault: &str) -> Tool {
     let words = ["profile", "--model", "m", "--ui", "none", "--artifact-dir", "run", "--no-server-metrics"];
     let tool = Tool::new(words);
     let sound = "{\"text\": \"hello\", \"output_length\": 5}\n".repeat(9);
-    tool.file("prompts.jsonl", format!("{sound}{{\"text\": \"fault {fault}\", \"output_length\": 5}}\n{sound}"));
+    tool.file(
+        "prompts.jsonl",
+        format!("{sound}{{\"text\": \"fault {fault}\", \"output_length\": 5}}\n{sound}"),
+    );
     tool.args(["--url", server.url(), "--endpoint-type", "acme", "--streaming", "--random-seed", "42"])
         .args(["--input-file", "prompts.jsonl", "--plugins"])
         .arg(pack.path())
@@ -219,7 +222,16 @@ fn the_numbers_are_those_of_a_run_in_process(#[case] load: &[&str]) {
     let server = MockServer::start([]);
     let measure = |isolate: &[&str]| {
         Tool::profile(&server)
-            .args(["--warmup-request-count", "7", "--request-count", "60", "--isl", "20", "--isl-stddev", "6"])
+            .args([
+                "--warmup-request-count",
+                "7",
+                "--request-count",
+                "60",
+                "--isl",
+                "20",
+                "--isl-stddev",
+                "6",
+            ])
             .args(["--osl", "6", "--osl-stddev", "2", "--num-dataset-entries", "9", "--no-server-metrics"])
             .args(load)
             .args(isolate)
@@ -285,7 +297,12 @@ fn an_isolated_run_waits_for_its_model(#[case] flags: &[&str], #[case] code: i32
     let run = profile(&pack, &server, "nowhere-nothing").args(["--wait-for-model-timeout", "0.3"]).run();
     run.ends_with(code);
     assert!(run.stderr.contains(text), "{}", run.stderr);
-    assert_eq!(run.stderr.lines().count(), 3 - usize::from(!run.stderr.contains("cause: ")), "{}", run.stderr);
+    assert_eq!(
+        run.stderr.lines().count(),
+        3 - usize::from(!run.stderr.contains("cause: ")),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]

@@ -21,8 +21,8 @@ use crate::{
         resolve::{ConfigError, Facts, Resolved, resolve},
     },
     dataset::{self, DatasetError, Tokenizer, TokenizerError},
-    plugin::{self, DiscoveryOptions, PluginError, Registry},
-    record::{RunHeader, journal::JournalError, recorder::RecorderError},
+    plugin::{self, Category, DiscoveryOptions, PluginError, Registry},
+    record::{PolicyRecord, RunHeader, journal::JournalError, recorder::RecorderError},
     report::Report,
     run::{
         RunError,
@@ -45,10 +45,11 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
     limits::allow_many_connections();
     // First, so that it comes up while everything else is prepared.
     let mut mock = flags.mock.then(MockProcess::start).transpose()?;
-    let discovery = DiscoveryOptions::from_env(flags.plugins.clone());
+    let discovery = DiscoveryOptions::from_env(flags.plugins.clone()).with_policy(flags.plugin_policy);
     let registry = Arc::new(Registry::discover(&discovery)?);
     for problem in registry.problems() {
-        terminal::warn(&format!("a pack was skipped: failed to {}", plugin::chain(problem)));
+        let what = if problem.is_one_entry() { "an entry" } else { "a pack" };
+        terminal::warn(&format!("{what} was skipped: failed to {}", plugin::chain(problem)));
     }
     let loading = Loading { registry: &registry, discovery: &discovery, log_words: log.words() };
     let (run, dialect) = prepare(flags, &loading, mock.as_mut())?;
@@ -126,7 +127,11 @@ fn prepare(
     dialect.await_target(&config, &target, &dataset, clock)?;
     let dir = claim_dir(flags, &config)?;
     let run = Run {
-        header: header(&config, metadata, tokenizer.as_deref(), clock),
+        header: RunHeader {
+            plugin_policy: policy(registry),
+            plugins: registry.used(&[(Category::Endpoint, &config.target.endpoint_type)]),
+            ..header(&config, metadata, tokenizer.as_deref(), clock)
+        },
         services: services.wanted(&config, registry),
         show_progress: shows_progress(flags),
         dataset,
@@ -192,7 +197,14 @@ fn header(
         tokenizer: tokenizer.map(|used| format!("{} sha256:{}", used.name(), used.fingerprint())),
         wall_start_ns: clock.wall_start_ns(),
         capabilities: setup::capabilities(config, endpoint),
+        plugin_policy: PolicyRecord::default(),
+        plugins: Vec::new(),
     }
+}
+
+fn policy(registry: &Registry) -> PolicyRecord {
+    let policy = registry.policy();
+    PolicyRecord { name: policy.policy.name().to_owned(), set_by: policy.source.to_string() }
 }
 
 fn shows_progress(flags: &ProfileFlags) -> bool {

@@ -1,21 +1,21 @@
 //! `prony service NAME`: what a service is, for a person who asks; and the service itself, for a parent that has started
 //! this process to isolate it.
 
-use std::{fmt::Write as _, path::PathBuf};
+use std::fmt::Write as _;
 
 use clap::{Args, CommandFactory};
-use prony_plugin_api::descriptor::{Descriptor, Exported};
 use serde_json::Value;
 
 use super::{
     Cli,
     exit::{Exit, Explain, Failure},
     logging::{self, LogFlags},
+    plugins::SearchArgs,
     terminal,
 };
 use crate::{
     child,
-    plugin::{Category, DiscoveryOptions, Listed, ListedEntry, Registry, chain},
+    plugin::{Category, Inspection, Listed, ListedEntry, Registry},
     service::isolated::{ServeError, serve},
 };
 
@@ -31,9 +31,8 @@ pub(super) struct ServiceArgs {
     #[arg(short, long)]
     help: bool,
 
-    /// Manifest of more plugins; may be repeated.
-    #[arg(long, value_name = "FILE")]
-    plugins: Vec<PathBuf>,
+    #[command(flatten)]
+    search: SearchArgs,
 }
 
 /// Runs the service for the parent, or answers the person.
@@ -46,9 +45,13 @@ pub(super) fn run(args: &ServiceArgs, log: &LogFlags) -> Result<Exit, Failure> {
         }
         (Some(name), help) => {
             logging::init(log)?;
-            let registry = Registry::discover(&DiscoveryOptions::from_env(args.plugins.clone()))?;
+            let registry = Registry::discover(&args.search.options())?;
             let listed = registry.describe(Category::Service, name)?;
-            if help { explain(&registry, &listed) } else { Err(alone(&listed.name)) }
+            if !help {
+                return Err(alone(&listed.name));
+            }
+            terminal::print(&explanation(&listed))?;
+            Ok(Exit::Success)
         }
         (None, _) => {
             terminal::print(&general_help())?;
@@ -73,31 +76,17 @@ fn general_help() -> String {
         .unwrap_or_default()
 }
 
-fn explain(registry: &Registry, listed: &Listed) -> Result<Exit, Failure> {
-    let library = registry.describe_service_library(&listed.name).map_err(|error| {
-        let detail = error.detail().unwrap_or_else(|| chain(&error));
-        format!("cannot be used: {detail}")
-    });
-    terminal::print(&explanation(listed, &library))?;
-    Ok(Exit::Success)
-}
-
 /// The whole answer.
-fn explanation(listed: &Listed, library: &Result<Descriptor, String>) -> String {
+fn explanation(listed: &Listed) -> String {
     let Some(winner) = listed.entries.first() else { return String::new() };
-    let type_name = winner.class.rsplit(':').next().unwrap_or_default();
-    let exported = library
-        .as_ref()
-        .ok()
-        .and_then(|descriptor| descriptor.services.iter().find(|exported| exported.type_name == type_name));
-    let mut sections = vec![
-        (format!("service {}", listed.name), facts(winner, library)),
-        ("metadata".to_owned(), winner.metadata.clone()),
+    let library = Inspection::of(winner);
+    let metadata = winner.metadata.iter().map(|(name, value)| (name.clone(), shown(value)));
+    let sections = [
+        (format!("service {}", listed.name), facts(winner, &library)),
+        ("metadata".to_owned(), metadata.collect()),
+        ("options".to_owned(), library.options().map(options).unwrap_or_default()),
+        ("how to start it".to_owned(), how_to_start(listed, winner)),
     ];
-    if let Some(exported) = exported {
-        sections.push(("options".to_owned(), options(exported)));
-    }
-    sections.push(("how to start it".to_owned(), how_to_start(listed, winner)));
     let sections = sections.into_iter().filter(|(_, rows)| !rows.is_empty());
     sections.map(|(title, rows)| section(&title, &rows)).collect::<Vec<_>>().join("\n")
 }
@@ -112,34 +101,41 @@ fn section(title: &str, rows: &[(String, String)]) -> String {
     text
 }
 
-fn facts(entry: &ListedEntry, library: &Result<Descriptor, String>) -> Vec<(String, String)> {
+fn facts(entry: &ListedEntry, library: &Inspection) -> Vec<(String, String)> {
     let file = match &entry.library {
         Ok(file) => file.display().to_string(),
-        Err(reason) => reason.clone(),
+        Err(_) => "missing".to_owned(),
     };
+    let place = if entry.isolated { "a process of its own" } else { "the process of prony" };
     let mut facts = vec![
         ("description", entry.description.clone()),
-        ("class", entry.class.clone()),
+        ("class", entry.class.to_string()),
         ("library", file),
         ("manifest", format!("{} ({})", entry.origin.manifest.display(), entry.origin.tier)),
-        ("runs in", if entry.isolated { "a process of its own" } else { "the process of prony" }.to_owned()),
+        ("runs in", place.to_owned()),
     ];
-    match library {
-        Ok(it) => facts.extend([
-            ("plugin", format!("{} {}", it.name, it.version)),
-            ("contract", format!("{}.{}, built by {}", it.epoch, it.minor, it.rustc)),
-        ]),
-        Err(reason) => facts.push(("plugin", reason.clone())),
-    }
+    let about = library.facts(entry.category).into_iter().filter(|(name, _)| *name != "options");
+    facts.extend(about.map(|(name, value)| (name, shown(&value))));
+    facts.extend(library.faults().iter().map(|(fault, _)| ("cannot be used", fault.clone())));
     facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
+/// A value in the way a person writes it.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "unknown".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(values) if values.is_empty() => "none".to_owned(),
+        Value::Array(values) => values.iter().map(shown).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
 /// The options by name, from their JSON Schema; the schema itself where it has another shape.
-fn options(exported: &Exported) -> Vec<(String, String)> {
-    let schema: Value = serde_json::from_str(&exported.options).unwrap_or_default();
+fn options(schema: &Value) -> Vec<(String, String)> {
     let Some(properties) = schema["properties"].as_object() else {
         let says_nothing = schema.as_object().is_none_or(serde_json::Map::is_empty);
-        let text = if says_nothing { "the library names none".to_owned() } else { exported.options.clone() };
+        let text = if says_nothing { "the library names none".to_owned() } else { schema.to_string() };
         return vec![("schema".to_owned(), text)];
     };
     properties.iter().map(|(name, about)| (name.clone(), option(about))).collect()
@@ -157,7 +153,7 @@ fn option(about: &Value) -> String {
 
 fn how_to_start(listed: &Listed, entry: &ListedEntry) -> Vec<(String, String)> {
     let name = &listed.name;
-    let is = |key: &str| entry.metadata.iter().any(|(field, value)| field == key && value == "true");
+    let is = |key: &str| entry.metadata.get(key) == Some(&Value::Bool(true));
     let row = |command: String, what: &str| (command, what.to_owned());
     let mut rows = Vec::new();
     if is("auto_start") {

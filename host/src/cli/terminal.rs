@@ -35,7 +35,7 @@ pub(crate) fn answer(answer: &clap::Error) -> Exit {
 }
 
 /// What a server or a file says must not move the cursor or ring the bell.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

@@ -11,7 +11,10 @@ use clap::{
     builder::{PossibleValue, StringValueParser, TypedValueParser},
 };
 
-use super::units::{self, Choice, Grace};
+use super::{
+    policy::PluginPolicy,
+    units::{self, Choice, Grace},
+};
 
 /// What the user asked of `prony profile`.
 #[derive(Args, Clone, Debug, Default)]
@@ -183,6 +186,11 @@ pub(crate) struct ProfileFlags {
     /// Manifest of more plugins; may be repeated.
     #[arg(long, value_name = "FILE", help_heading = SERVICES)]
     pub(crate) plugins: Vec<PathBuf>,
+
+    /// Plugins that may be used: any, of the external ones only those with `integrity` (pinned), or builtin
+    /// [default: PRONY_PLUGIN_POLICY, else plugin_policy of prony/config.yaml, else any].
+    #[arg(long, value_name = "POLICY", value_parser = ChoiceParser::<PluginPolicy>::new(), help_heading = SERVICES)]
+    pub(crate) plugin_policy: Option<PluginPolicy>,
 
     /// Run this endpoint or service in a process of its own, so that its crash is not the run's; may be repeated.
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',', help_heading = SERVICES)]

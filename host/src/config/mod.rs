@@ -4,9 +4,11 @@
 //! checked. The journal keeps it (without secrets), so that a report can be recomputed from the journal alone.
 
 mod content;
+pub(crate) mod file;
 pub(crate) mod flags;
 mod load;
 pub(crate) mod pairs;
+pub(crate) mod policy;
 pub(crate) mod redact;
 pub(crate) mod resolve;
 pub(crate) mod services;

@@ -10,9 +10,10 @@ use crate::{
         Arrival, DatasetConfig, LengthLaw, PhaseConfig, RunConfig, ServerMetricsConfig, ServicesConfig,
         Target, TokenizerChoice,
     },
+    plugin::UsedPlugin,
     record::{
-        Capabilities, CountedTokens, Frame, Instants, Record, RunEnd, RunHeader, ScheduleCounts,
-        ServiceReport,
+        Capabilities, CountedTokens, Frame, Instants, PolicyRecord, Record, RunEnd, RunHeader,
+        ScheduleCounts, ServiceReport,
     },
 };
 
@@ -35,6 +36,25 @@ pub(crate) fn header() -> RunHeader {
             tokenizes_input: true,
             streaming: true,
         },
+        plugin_policy: PolicyRecord { name: "any".into(), set_by: "prony's default".into() },
+        plugins: vec![chat_plugin()],
+    }
+}
+
+fn chat_plugin() -> UsedPlugin {
+    UsedPlugin {
+        category: "endpoint".into(),
+        name: "chat".into(),
+        class: "endpoint_openai:ChatEndpoint".into(),
+        package: "endpoint-openai".into(),
+        version: "0.1.0".into(),
+        contract: "1.0".into(),
+        rustc: "rustc 1.90.0".into(),
+        opt_level: "3".into(),
+        library: "/lib/prony/libendpoint_openai.so".into(),
+        sha256: "sha256-0".into(),
+        manifest: "/lib/prony/plugins.yaml".into(),
+        tier: "built-in".into(),
     }
 }
 
@@ -204,7 +224,12 @@ pub(crate) fn journal(header: RunHeader, records: &[Record]) -> Vec<Frame> {
         published: 2,
         ..ServiceReport::default()
     };
-    let end = RunEnd { at_ns: 1110 * MS, services: vec![service], ..RunEnd::default() };
+    let end = RunEnd {
+        at_ns: 1110 * MS,
+        services: vec![service],
+        plugins: vec![chat_plugin()],
+        ..RunEnd::default()
+    };
     frames.push(Frame::End(end));
     frames
 }

@@ -7,7 +7,7 @@ use std::{
     collections::HashSet,
     env,
     ffi::OsString,
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -15,9 +15,13 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    entry::{Origin, Tier},
-    manifest::{self, FILE_NAME, Manifest, ManifestError},
+    entry::{Category, Entry, Origin, Tier},
+    fault::Fault,
+    manifest::{self, FILE_NAME, Manifest, ManifestError, ManifestProblem},
+    policy::{PolicyInForce, PolicyWishes},
+    trust::Trust,
 };
+use crate::config::policy::PluginPolicy;
 
 /// Folder of this program's data in an XDG data folder, and of packs in it.
 const DATA_FOLDER: &str = "prony/plugins";
@@ -36,6 +40,8 @@ pub(crate) struct DiscoveryOptions {
     pub(crate) plugin_path: Vec<PathBuf>,
     /// Manifests that the user named.
     pub(crate) manifests: Vec<PathBuf>,
+    /// What decides which of all these may be used.
+    pub(crate) policy: PolicyWishes,
 }
 
 impl DiscoveryOptions {
@@ -52,7 +58,19 @@ impl DiscoveryOptions {
                 .or_else(|| home.map(|home| home.join(".local/share"))),
             plugin_path: paths(&env::var_os("PRONY_PLUGIN_PATH").unwrap_or_default()),
             manifests,
+            policy: PolicyWishes::from_env(),
         }
+    }
+
+    /// The same, with a policy that the command line names, if it names one.
+    pub(crate) fn with_policy(mut self, flag: Option<PluginPolicy>) -> Self {
+        self.policy.flag = flag.or(self.policy.flag);
+        self
+    }
+
+    /// The folder of the user's own packs.
+    pub(super) fn user_packs(&self) -> Option<PathBuf> {
+        self.user_data_dir.as_ref().map(|dir| dir.join(DATA_FOLDER))
     }
 }
 
@@ -95,6 +113,72 @@ pub(crate) enum DiscoveryProblem {
     /// A folder of `$PRONY_PLUGIN_PATH` depends on the working directory.
     #[error("use the folder `{}` of PRONY_PLUGIN_PATH: it is not an absolute path", .0.display())]
     RelativeFolder(PathBuf),
+    /// Only what ships with the program may be used.
+    #[error("read the plugin manifest `{}`: {policy} leaves it out", .manifest.display())]
+    Unread {
+        /// Which one.
+        manifest: PathBuf,
+        /// Why.
+        policy: PolicyInForce,
+    },
+    /// An external entry may only be used with a hash.
+    #[error("use {withheld}: it has no `integrity`, and {policy} leaves it out")]
+    Unpinned {
+        /// Which one.
+        withheld: Withheld,
+        /// Why.
+        policy: PolicyInForce,
+    },
+}
+
+impl DiscoveryProblem {
+    /// The file or folder that it is about.
+    pub(crate) fn place(&self) -> &Path {
+        match self {
+            Self::Manifest(error) => &error.file,
+            Self::Folder { folder, .. } | Self::RelativeFolder(folder) => folder,
+            Self::Unread { manifest, .. } => manifest,
+            Self::Unpinned { withheld, .. } => &withheld.manifest,
+        }
+    }
+
+    /// Whether it is about one entry, rather than about a whole pack.
+    pub(crate) fn is_one_entry(&self) -> bool {
+        matches!(self, Self::Unpinned { .. })
+    }
+
+    /// Whether it is what somebody wanted, rather than a fault.
+    pub(super) fn is_policy(&self) -> bool {
+        matches!(self, Self::Unpinned { .. } | Self::Unread { .. })
+    }
+}
+
+/// An entry that a policy leaves out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Withheld {
+    /// Its category.
+    pub(crate) category: Category,
+    /// Its name.
+    pub(crate) name: String,
+    /// The manifest it stands in.
+    pub(crate) manifest: PathBuf,
+}
+
+impl fmt::Display for Withheld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {} `{}` of `{}`", self.category, self.name, self.manifest.display())
+    }
+}
+
+/// A manifest to be read.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// Its file, as it was reached.
+    pub(super) manifest: PathBuf,
+    /// How it was reached.
+    pub(super) tier: Tier,
+    /// The folder of packs that it was found in, if it was found in one.
+    pub(super) packs: Option<PathBuf>,
 }
 
 /// Everything that was found, from low to high.
@@ -102,93 +186,138 @@ pub(crate) enum DiscoveryProblem {
 pub(super) struct Found {
     pub(super) manifests: Vec<(Arc<Origin>, Manifest)>,
     pub(super) problems: Vec<DiscoveryProblem>,
-    seen: HashSet<PathBuf>,
 }
 
-/// Reads all manifests.
+/// Reads all manifests that the policy allows.
 ///
 /// # Errors
 /// A manifest that the user named is bad.
-pub(super) fn discover(options: &DiscoveryOptions) -> Result<Found, ManifestError> {
-    let mut found = Found::default();
-    if let Some(dir) = &options.program_dir {
-        let places = [dir.join(FILE_NAME), dir.join("../lib/prony").join(FILE_NAME)];
-        if let Some(manifest) = places.into_iter().find(|place| place.exists()) {
-            found.read_or_report(manifest, Tier::BuiltIn);
+pub(super) fn discover(options: &DiscoveryOptions, policy: &PolicyInForce) -> Result<Found, ManifestError> {
+    let (places, problems) = places(options);
+    let mut found = Found { problems, ..Found::default() };
+    let trust = Trust::of_this_process();
+    let mut seen = HashSet::new();
+    for place in places {
+        // Canonical, so that libraries are found beside the real file and one file is one pack. A path that cannot be
+        // resolved cannot be read either, and the error should name it as it was given.
+        let manifest = place.manifest.canonicalize().unwrap_or_else(|_| place.manifest.clone());
+        let first = !seen.contains(&manifest);
+        if place.tier != Tier::BuiltIn && policy.policy == PluginPolicy::Builtin {
+            if first {
+                seen.insert(manifest.clone());
+                found.problems.push(DiscoveryProblem::Unread { manifest, policy: policy.clone() });
+            }
+            continue;
+        }
+        let origin = Arc::new(Origin { manifest, tier: place.tier });
+        match read(&place, &origin, &trust) {
+            // Reached before in another way: then its first place counts.
+            Ok(entries) if seen.insert(origin.manifest.clone()) => found.manifests.push((origin, entries)),
+            Ok(_) => {}
+            Err(error) if place.tier == Tier::CommandLine => return Err(error),
+            Err(error) => found.problems.push(error.into()),
         }
     }
-    for dir in options.system_data_dirs.iter().rev() {
-        found.read_packs_of(&dir.join(DATA_FOLDER), Tier::System);
-    }
-    if let Some(dir) = &options.user_data_dir {
-        found.read_packs_of(&dir.join(DATA_FOLDER), Tier::User);
-    }
-    for folder in options.plugin_path.iter().rev() {
-        found.read_plugin_path(folder);
-    }
-    for manifest in &options.manifests {
-        found.read(manifest.clone(), Tier::CommandLine)?;
+    if policy.policy == PluginPolicy::Pinned {
+        found.leave_out_unpinned(policy);
     }
     Ok(found)
 }
 
+fn read(place: &Place, origin: &Arc<Origin>, trust: &Trust) -> Result<Manifest, ManifestError> {
+    match distrust(place, &origin.manifest, trust).into_iter().next() {
+        None => manifest::read(origin),
+        Some(fault) => Err(ManifestError {
+            file: origin.manifest.clone(),
+            line: None,
+            problem: ManifestProblem::Untrusted(Box::new(fault)),
+        }),
+    }
+}
+
+/// Everything that lets others decide what this manifest says: it names the code that runs.
+pub(super) fn distrust(place: &Place, real: &Path, trust: &Trust) -> Vec<Fault> {
+    let mut folders: Vec<&Path> = Vec::new();
+    for folder in [place.manifest.parent(), real.parent(), place.packs.as_deref()].into_iter().flatten() {
+        if folder.exists() && !folders.contains(&folder) {
+            folders.push(folder);
+        }
+    }
+    let folders = folders.into_iter().filter_map(|folder| trust.check_folder(folder).err());
+    // What does not exist is told by its reader.
+    let file = fs::metadata(real).ok().and_then(|metadata| trust.check_file(real, &metadata).err());
+    folders.chain(file).collect()
+}
+
+/// Every manifest there is, from low to high, and what was wrong on the way. Reads none of them.
+pub(super) fn places(options: &DiscoveryOptions) -> (Vec<Place>, Vec<DiscoveryProblem>) {
+    let (mut places, mut problems) = (Vec::new(), Vec::new());
+    if let Some(dir) = &options.program_dir {
+        let shipped = [dir.join(FILE_NAME), dir.join("../lib/prony").join(FILE_NAME)];
+        let shipped = shipped.into_iter().find(|place| place.exists());
+        places.extend(shipped.map(|manifest| Place { manifest, tier: Tier::BuiltIn, packs: None }));
+    }
+    let system = options.system_data_dirs.iter().rev().map(|dir| (dir.join(DATA_FOLDER), Tier::System));
+    for (folder, tier) in system.chain(options.user_packs().map(|folder| (folder, Tier::User))) {
+        // It need not exist.
+        places.extend(packs_of(&folder, tier).unwrap_or_default());
+    }
+    for folder in options.plugin_path.iter().rev() {
+        match on_plugin_path(folder) {
+            Ok(found) => places.extend(found),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let named = options.manifests.iter().cloned();
+    places.extend(named.map(|manifest| Place { manifest, tier: Tier::CommandLine, packs: None }));
+    (places, problems)
+}
+
+/// The manifests of a folder that the user named: a pack, or a folder of packs.
+fn on_plugin_path(folder: &Path) -> Result<Vec<Place>, DiscoveryProblem> {
+    if folder.is_relative() {
+        return Err(DiscoveryProblem::RelativeFolder(folder.to_owned()));
+    }
+    let manifest = folder.join(FILE_NAME);
+    if manifest.exists() {
+        return Ok(vec![Place { manifest, tier: Tier::PluginPath, packs: None }]);
+    }
+    packs_of(folder, Tier::PluginPath)
+        .map_err(|source| DiscoveryProblem::Folder { folder: folder.to_owned(), source })
+}
+
 impl Found {
-    /// Reads a manifest, unless it was reached before in another way: then its first place counts.
-    fn read(&mut self, manifest: PathBuf, tier: Tier) -> Result<(), ManifestError> {
-        // Canonical, so that libraries are found beside the real file and one file is one pack. A path that cannot be
-        // resolved cannot be read either, and the error should name it as it was given.
-        let manifest = manifest.canonicalize().unwrap_or(manifest);
-        let origin = Arc::new(Origin { manifest, tier });
-        let entries = manifest::read(&origin)?;
-        if self.seen.insert(origin.manifest.clone()) {
-            self.manifests.push((origin, entries));
-        }
-        Ok(())
-    }
-
-    fn read_or_report(&mut self, manifest: PathBuf, tier: Tier) {
-        if let Err(error) = self.read(manifest, tier) {
-            self.problems.push(error.into());
-        }
-    }
-
-    /// Reads the packs of a folder that need not exist.
-    fn read_packs_of(&mut self, folder: &Path, tier: Tier) {
-        for manifest in packs_of(folder).unwrap_or_default() {
-            self.read_or_report(manifest, tier);
-        }
-    }
-
-    /// Reads a folder that the user named: a pack, or a folder of packs.
-    fn read_plugin_path(&mut self, folder: &Path) {
-        if folder.is_relative() {
-            return self.problems.push(DiscoveryProblem::RelativeFolder(folder.to_owned()));
-        }
-        let own = folder.join(FILE_NAME);
-        if own.exists() {
-            return self.read_or_report(own, Tier::PluginPath);
-        }
-        match packs_of(folder) {
-            Ok(packs) => {
-                for manifest in packs {
-                    self.read_or_report(manifest, Tier::PluginPath);
-                }
+    /// Takes the external entries out that have no hash.
+    fn leave_out_unpinned(&mut self, policy: &PolicyInForce) {
+        for (origin, manifest) in &mut self.manifests {
+            if origin.tier != Tier::BuiltIn {
+                let mut withheld = take_unpinned(Category::Endpoint, &mut manifest.endpoints);
+                withheld.extend(take_unpinned(Category::Service, &mut manifest.services));
+                let problem = |withheld| DiscoveryProblem::Unpinned { withheld, policy: policy.clone() };
+                self.problems.extend(withheld.into_iter().map(problem));
             }
-            Err(source) => self.problems.push(DiscoveryProblem::Folder { folder: folder.to_owned(), source }),
         }
     }
 }
 
-/// The manifests one level below a folder, in order.
-fn packs_of(folder: &Path) -> io::Result<Vec<PathBuf>> {
+fn take_unpinned<M>(category: Category, entries: &mut Vec<Entry<M>>) -> Vec<Withheld> {
+    let taken = entries.extract_if(.., |entry| entry.integrity.is_none());
+    let manifest = |entry: &Entry<M>| entry.origin.manifest.clone();
+    taken.map(|entry| Withheld { category, manifest: manifest(&entry), name: entry.name }).collect()
+}
+
+/// The manifests one level below a folder, in order. Hidden folders are packs that are being installed.
+fn packs_of(folder: &Path, tier: Tier) -> io::Result<Vec<Place>> {
     let entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
     let mut manifests: Vec<PathBuf> = entries
         .into_iter()
+        .filter(|pack| !pack.file_name().as_encoded_bytes().starts_with(b"."))
         .map(|pack| pack.path().join(FILE_NAME))
         .filter(|manifest| manifest.exists())
         .collect();
     manifests.sort();
-    Ok(manifests)
+    let packs = || Some(folder.to_owned());
+    Ok(manifests.into_iter().map(|manifest| Place { manifest, tier, packs: packs() }).collect())
 }
 
 #[cfg(test)]
@@ -196,6 +325,10 @@ mod tests {
     use rstest::rstest;
 
     use super::{super::testing::manifest_text, *};
+
+    fn discover(options: &DiscoveryOptions) -> Result<Found, ManifestError> {
+        super::discover(options, &PolicyInForce::default())
+    }
 
     struct World {
         root: tempfile::TempDir,
@@ -248,6 +381,7 @@ mod tests {
             user_data_dir: Some(world.path("home")),
             plugin_path: vec![world.path("pack"), world.path("packs")],
             manifests: vec![named],
+            policy: PolicyWishes::default(),
         })
         .unwrap();
         assert_eq!(
@@ -339,5 +473,87 @@ mod tests {
         assert_eq!(absolute(Some("")), ["/usr/local/share", "/usr/share"].map(PathBuf::from));
         assert_eq!(absolute(None), absolute(Some("")));
         assert_eq!(paths(&":/packs:".into()), [PathBuf::from("/packs")]);
+    }
+
+    /// `one` is pinned and `two` is not, in a user's pack; `chat` is built in.
+    fn under(policy: PluginPolicy) -> (Vec<String>, Vec<String>) {
+        let world = World::new();
+        world.pack("bin", "chat");
+        let pinned = manifest_text("one", "acme:Chat", 0).replace(
+            "    class",
+            "    integrity: sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=\n    class",
+        );
+        world.write("home/prony/plugins/one/plugins.yaml", &pinned);
+        world.pack("home/prony/plugins/two", "two");
+        let options = DiscoveryOptions {
+            program_dir: Some(world.path("bin")),
+            user_data_dir: Some(world.path("home")),
+            manifests: vec![world.path("home/prony/plugins/two/plugins.yaml")],
+            ..DiscoveryOptions::default()
+        };
+        let policy = PolicyInForce { policy, ..PolicyInForce::default() };
+        let found = super::discover(&options, &policy).unwrap();
+        let root = world.root.path().canonicalize().unwrap().display().to_string();
+        let problems = found.problems.iter().map(|problem| problem.to_string().replace(&root, ""));
+        (names(&found), problems.collect())
+    }
+
+    #[test]
+    fn a_policy_leaves_packs_out_and_says_so_once() {
+        assert_eq!(
+            under(PluginPolicy::Any),
+            (vec!["chat (built-in)".into(), "one (user)".into(), "two (user)".into()], vec![])
+        );
+        assert_eq!(
+            under(PluginPolicy::Pinned),
+            (
+                vec!["chat (built-in)".into(), "one (user)".into()],
+                vec![
+                    "use the endpoint `two` of `/home/prony/plugins/two/plugins.yaml`: it has no `integrity`, and the \
+                     policy `pinned` of prony's default leaves it out"
+                        .into()
+                ]
+            )
+        );
+        let unread = |pack| {
+            format!(
+                "read the plugin manifest `/home/prony/plugins/{pack}/plugins.yaml`: the policy `builtin` of prony's \
+                 default leaves it out"
+            )
+        };
+        assert_eq!(
+            under(PluginPolicy::Builtin),
+            (vec!["chat (built-in)".into()], vec![unread("one"), unread("two")])
+        );
+    }
+
+    #[rstest]
+    #[case::the_file("packs/acme/plugins.yaml")]
+    #[case::its_folder("packs/acme")]
+    #[case::the_folder_of_packs("packs")]
+    fn a_manifest_that_everyone_can_change_is_refused(#[case] open: &str) {
+        use std::os::unix::fs::PermissionsExt;
+
+        let world = World::new();
+        world.pack("packs/acme", "acme");
+        let path = world.path(open).canonicalize().unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+        let options =
+            DiscoveryOptions { plugin_path: vec![world.path("packs")], ..DiscoveryOptions::default() };
+        let found = discover(&options).unwrap();
+        assert!(found.manifests.is_empty());
+        let [DiscoveryProblem::Manifest(error)] = &found.problems[..] else { panic!("{:?}", found.problems) };
+        let text = format!("everyone may write to `{}` (mode 777)", path.display());
+        assert!(error.problem.to_string().starts_with(&text), "{}", error.problem);
+        assert_eq!(error.hint(), format!("take the right away: `chmod o-w {}`", path.display()));
+    }
+
+    #[test]
+    fn a_pack_that_is_being_installed_is_not_there_yet() {
+        let world = World::new();
+        world.pack("home/prony/plugins/.acme.installing", "acme");
+        let options =
+            DiscoveryOptions { user_data_dir: Some(world.path("home")), ..DiscoveryOptions::default() };
+        assert!(discover(&options).unwrap().manifests.is_empty());
     }
 }

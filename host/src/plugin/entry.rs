@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::integrity::Digest;
 
 /// What kind of thing an entry is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Category {
     /// A dialect.
     Endpoint,
@@ -152,7 +152,7 @@ pub(crate) struct Origin {
 }
 
 /// One `category.name` of a manifest.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry<M> {
     /// Its name, as the manifest spells it.
     pub(crate) name: String,

@@ -6,9 +6,11 @@ use prony_plugin_api::ErrorKind;
 
 use super::{
     catalogue::nearest,
+    discovery::Withheld,
     entry::{Category, Origin},
     fault::{Fault, quoted},
     manifest::ManifestError,
+    policy::{PolicyError, PolicyInForce},
 };
 
 /// Why a plugin cannot be used. Three lines: the text, [`PluginError::detail`] and [`PluginError::hint`].
@@ -40,6 +42,31 @@ pub(crate) enum PluginError {
         name: String,
         /// What there is: endpoints, then services.
         known: Vec<String>,
+    },
+    /// The plugin policy cannot be read.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// It exists, and the policy demands a hash of it.
+    #[error("use {withheld}: it has no `integrity`, and {policy} leaves it out")]
+    Unpinned {
+        /// Which one.
+        withheld: Withheld,
+        /// Why.
+        policy: PolicyInForce,
+    },
+    /// It may exist, but only what ships with the program was read.
+    #[error("find the {category} `{name}` among those that ship with prony: there are {}", quoted(.known))]
+    NotBuiltIn {
+        /// Where it was looked for.
+        category: Category,
+        /// What was asked for.
+        name: String,
+        /// What there is, in order.
+        known: Vec<String>,
+        /// Manifests that were not read.
+        unread: Vec<PathBuf>,
+        /// Why.
+        policy: PolicyInForce,
     },
     /// Two packs claim the name with equal right.
     #[error(
@@ -107,6 +134,15 @@ impl PluginError {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "`prony plugins` lists everything".to_owned(),
             },
+            Self::Policy(error) => error.hint(),
+            Self::Unpinned { withheld, .. } => format!(
+                "add the library's `integrity` to `{}` (`prony plugins add` does it when it installs a pack)",
+                withheld.manifest.display()
+            ),
+            Self::NotBuiltIn { unread, policy, .. } => {
+                let unread: Vec<String> = unread.iter().map(|file| file.display().to_string()).collect();
+                format!("{policy} leaves out {}", quoted(&unread))
+            }
             Self::Conflict { .. } => "give one of them a higher `priority`, or remove one".to_owned(),
             Self::Load { fault, .. } => fault.hint(),
             Self::Create { source, .. } if source.hint.is_empty() => {
@@ -123,6 +159,9 @@ impl PluginError {
             | Self::UnknownCategory { .. }
             | Self::UnknownName { .. }
             | Self::UnknownPlugin { .. }
+            | Self::Policy(_)
+            | Self::Unpinned { .. }
+            | Self::NotBuiltIn { .. }
             | Self::Conflict { .. } => true,
             Self::Load { .. } => false,
             Self::Create { source, .. } => source.kind == ErrorKind::CONFIG,

@@ -4,7 +4,7 @@
 use std::{
     fs::{self, File},
     io::Read,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use prony_plugin_api::{
@@ -43,21 +43,68 @@ pub(super) struct Checked {
 pub(super) fn check(library: &Path, trust: &Trust) -> Result<Checked, Fault> {
     let bytes = read(library, trust)?;
     let descriptor = describe(ObjectFile::parse(&bytes)?.descriptor()?)?;
+    fits(&descriptor)?;
     let digest = Digest::of(&bytes);
     Ok(Checked { bytes, facts: Facts { descriptor, digest } })
 }
 
-/// Reads a file that nobody else can change.
-fn read(library: &Path, trust: &Trust) -> Result<Vec<u8>, Fault> {
+/// Looks at every rung that can be reached, and does not stop at the first fault.
+pub(super) fn survey(library: &Path, trust: &Trust) -> Survey {
+    let mut survey = Survey::default();
+    if let Err(fault) = look(library, trust, &mut survey) {
+        survey.faults.push(fault);
+    }
+    survey
+}
+
+/// What can be said about a library that may be broken.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    /// Everything that is wrong with it, in the order of the ladder.
+    pub(super) faults: Vec<Fault>,
+    /// Size of its file, in bytes.
+    pub(super) size: Option<u64>,
+    /// Of its whole file.
+    pub(super) digest: Option<Digest>,
+    /// What it says about itself.
+    pub(super) descriptor: Option<Descriptor>,
+}
+
+fn look(library: &Path, trust: &Trust, survey: &mut Survey) -> Result<(), Fault> {
+    let real = regular(library)?;
+    survey.faults.extend(folders(library, &real).filter_map(|folder| trust.check_folder(folder).err()));
+    let mut file = File::open(&real).map_err(Fault::Unreadable)?;
+    let metadata = file.metadata().map_err(Fault::Unreadable)?;
+    survey.faults.extend(trust.check_file(&real, &metadata).err());
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(Fault::Unreadable)?;
+    survey.size = Some(bytes.len() as u64);
+    survey.digest = Some(Digest::of(&bytes));
+    let descriptor = describe(ObjectFile::parse(&bytes)?.descriptor()?)?;
+    let fit = fits(&descriptor);
+    survey.descriptor = Some(descriptor);
+    fit
+}
+
+/// The file behind the links of a library.
+fn regular(library: &Path) -> Result<PathBuf, Fault> {
     // Asked before it is opened: opening a pipe would wait for its other end.
     if !fs::metadata(library).map_err(Fault::Unreadable)?.is_file() {
         return Err(Fault::NotAFile);
     }
-    let real = library.canonicalize().map_err(Fault::Unreadable)?;
-    // Both of a link: whoever can replace the link chooses the file.
-    for folder in [library, &real].into_iter().filter_map(Path::parent) {
-        trust.check_folder(folder)?;
-    }
+    library.canonicalize().map_err(Fault::Unreadable)
+}
+
+/// The folders of a library, each once. Both of a link: whoever can replace the link chooses the file.
+fn folders<'a>(library: &'a Path, real: &'a Path) -> impl Iterator<Item = &'a Path> {
+    let (own, real) = (library.parent(), real.parent());
+    own.into_iter().chain(real.filter(|real| own != Some(real)))
+}
+
+/// Reads a file that nobody else can change.
+fn read(library: &Path, trust: &Trust) -> Result<Vec<u8>, Fault> {
+    let real = regular(library)?;
+    folders(library, &real).try_for_each(|folder| trust.check_folder(folder))?;
     let mut file = File::open(&real).map_err(Fault::Unreadable)?;
     trust.check_file(&real, &file.metadata().map_err(Fault::Unreadable)?)?;
     let mut bytes = Vec::new();
@@ -75,7 +122,7 @@ struct AnyEpoch {
     minor: u32,
 }
 
-/// Reads a descriptor and checks that plugin and host fit.
+/// Reads a descriptor of our epoch.
 fn describe(json: &[u8]) -> Result<Descriptor, Fault> {
     // Another epoch's descriptor may have other fields: its epoch must be known before the rest is read.
     let AnyEpoch { name, version, epoch, minor } =
@@ -84,14 +131,37 @@ fn describe(json: &[u8]) -> Result<Descriptor, Fault> {
     if epoch != EPOCH {
         return Err(Fault::Epoch { plugin, epoch, minor });
     }
-    let descriptor: Descriptor = serde_json::from_slice(json).map_err(Fault::BadDescriptor)?;
+    serde_json::from_slice(json).map_err(Fault::BadDescriptor)
+}
+
+/// Checks that plugin and host fit.
+fn fits(descriptor: &Descriptor) -> Result<(), Fault> {
+    let plugin = format!("{} {}", descriptor.name, descriptor.version);
     if descriptor.min_host_minor > MINOR {
         return Err(Fault::HostTooOld { plugin, needs: descriptor.min_host_minor });
     }
     if descriptor.panic != "unwind" {
-        return Err(Fault::PanicStrategy { plugin, found: descriptor.panic });
+        return Err(Fault::PanicStrategy { plugin, found: descriptor.panic.clone() });
     }
-    Ok(descriptor)
+    Ok(())
+}
+
+/// Checks that a library says it has a type.
+pub(super) fn exports<'a>(
+    descriptor: &'a Descriptor,
+    category: Category,
+    type_name: &str,
+) -> Result<&'a Exported, Fault> {
+    let exports = match category {
+        Category::Endpoint => &descriptor.endpoints,
+        Category::Service => &descriptor.services,
+    };
+    exports.iter().find(|exported| exported.type_name == type_name).ok_or_else(|| Fault::NotExported {
+        plugin: format!("{} {}", descriptor.name, descriptor.version),
+        category,
+        type_name: type_name.to_owned(),
+        exports: exports.iter().map(|exported| exported.type_name.clone()).collect(),
+    })
 }
 
 impl Facts {
@@ -102,20 +172,7 @@ impl Facts {
 
     /// Checks the library against one entry of a manifest.
     pub(super) fn check_entry<M>(&self, category: Category, entry: &Entry<M>) -> Result<(), Fault> {
-        let exports = match category {
-            Category::Endpoint => &self.descriptor.endpoints,
-            Category::Service => &self.descriptor.services,
-        };
-        let type_name = &entry.class.type_name;
-        if !exports.iter().any(|exported| exported.type_name == *type_name) {
-            let exports = exports.iter().map(|Exported { type_name, .. }| type_name.clone()).collect();
-            return Err(Fault::NotExported {
-                plugin: self.plugin(),
-                category,
-                type_name: type_name.clone(),
-                exports,
-            });
-        }
+        exports(&self.descriptor, category, &entry.class.type_name)?;
         match entry.integrity {
             Some(expected) if expected != self.digest => {
                 Err(Fault::Integrity { expected, found: self.digest })

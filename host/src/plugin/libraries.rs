@@ -9,33 +9,38 @@ use prony_plugin_api::abi::host::PluginRoot;
 
 use super::{
     catalogue::Kind,
-    entry::Entry,
+    entry::{Class, Entry},
     fault::Fault,
     ladder::{self, Facts},
     loader,
     trust::Trust,
+    used::UsedPlugin,
 };
+use crate::config::policy::PluginPolicy;
 
 /// Finds libraries, opens them on first use and keeps them.
 #[derive(Debug)]
 pub(super) struct Libraries {
     plugin_path: Vec<PathBuf>,
+    policy: PluginPolicy,
     open: HashMap<PathBuf, (PluginRoot, Facts)>,
+    used: Vec<UsedPlugin>,
 }
 
 impl Libraries {
     /// `plugin_path`: folders to search after the manifest's own.
-    pub(super) fn new(plugin_path: Vec<PathBuf>) -> Self {
-        Self { plugin_path, open: HashMap::new() }
+    pub(super) fn new(plugin_path: Vec<PathBuf>, policy: PluginPolicy) -> Self {
+        Self { plugin_path, policy, open: HashMap::new(), used: Vec::new() }
     }
 
     /// Where an entry's library is.
     pub(super) fn locate<M>(&self, entry: &Entry<M>) -> Result<PathBuf, Fault> {
-        let file_name = entry.class.file_name();
         let beside = entry.origin.manifest.parent().into_iter().map(Path::to_owned);
-        let searched: Vec<PathBuf> = beside.chain(self.plugin_path.iter().cloned()).collect();
-        let found = searched.iter().map(|folder| folder.join(&file_name)).find(|library| library.exists());
-        found.ok_or(Fault::Missing { file_name, searched })
+        // Under a policy, a file from elsewhere is only as good as its hash.
+        let elsewhere = self.policy == PluginPolicy::Any || entry.integrity.is_some();
+        let elsewhere = self.plugin_path.iter().filter(|_| elsewhere).cloned();
+        let searched: Vec<PathBuf> = beside.chain(elsewhere).collect();
+        find_in(&entry.class, &searched)
     }
 
     /// The functions of an entry's type, opening `library` if it is not open yet.
@@ -47,14 +52,39 @@ impl Libraries {
         let real = library.canonicalize().map_err(Fault::Unreadable)?;
         if let Some((root, facts)) = self.open.get(&real) {
             facts.check_entry(K::CATEGORY, entry)?;
-            return exported::<K>(*root, facts, entry);
+            let table = exported::<K>(*root, facts, entry)?;
+            self.used.push(UsedPlugin::new(K::CATEGORY, entry, &real, facts));
+            return Ok(table);
         }
         let checked = ladder::check(library, &Trust::of_this_process())?;
         checked.facts.check_entry(K::CATEGORY, entry)?;
         let root = loader::open(library, &checked, entry.integrity.is_some())?;
+        let used = UsedPlugin::new(K::CATEGORY, entry, &real, &checked.facts);
         let (root, facts) = self.open.entry(real).or_insert((root, checked.facts));
-        exported::<K>(*root, facts, entry)
+        let table = exported::<K>(*root, facts, entry)?;
+        self.used.push(used);
+        Ok(table)
     }
+
+    /// Every entry whose functions were found, in that order.
+    pub(super) fn used(&self) -> &[UsedPlugin] {
+        &self.used
+    }
+
+    /// What an entry's library would be, read from its file: for code that runs in another process.
+    pub(super) fn foresee<K: Kind>(&self, entry: &Entry<K::Metadata>) -> Option<UsedPlugin> {
+        let library =
+            self.locate(entry).and_then(|file| file.canonicalize().map_err(Fault::Unreadable)).ok()?;
+        let checked = ladder::check(&library, &Trust::of_this_process()).ok()?;
+        Some(UsedPlugin::new(K::CATEGORY, entry, &library, &checked.facts))
+    }
+}
+
+/// The library of a class, in the first of these folders that has it.
+pub(super) fn find_in(class: &Class, folders: &[PathBuf]) -> Result<PathBuf, Fault> {
+    let file_name = class.file_name();
+    let found = folders.iter().map(|folder| folder.join(&file_name)).find(|library| library.exists());
+    found.ok_or_else(|| Fault::Missing { file_name, searched: folders.to_vec() })
 }
 
 /// The functions of an entry's type, which its descriptor has promised.

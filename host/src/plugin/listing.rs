@@ -3,10 +3,13 @@
 use std::{path::PathBuf, sync::Arc};
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::{
     catalogue::{Candidate, Kind, conflict},
-    entry::{Category, Entry, Isolation, Origin},
+    entry::{Category, Class, Entry, Isolation, Origin},
+    fault::Fault,
+    integrity::Digest,
     libraries::Libraries,
 };
 
@@ -26,8 +29,10 @@ pub(crate) struct Listed {
 /// One entry.
 #[derive(Debug)]
 pub(crate) struct ListedEntry {
+    /// Its category.
+    pub(crate) category: Category,
     /// `library:Type`.
-    pub(crate) class: String,
+    pub(crate) class: Class,
     /// One sentence.
     pub(crate) description: String,
     /// The highest wins.
@@ -35,18 +40,19 @@ pub(crate) struct ListedEntry {
     /// It asks for a process of its own.
     pub(crate) isolated: bool,
     /// What its library must hash to.
-    pub(crate) integrity: Option<String>,
+    pub(crate) integrity: Option<Digest>,
     /// Its library, or why there is none.
-    pub(crate) library: Result<PathBuf, String>,
+    pub(crate) library: Result<PathBuf, Fault>,
     /// Its metadata, defaults filled in, in the order of the contract.
-    pub(crate) metadata: Vec<(String, String)>,
+    pub(crate) metadata: Map<String, Value>,
     /// The manifest it stands in.
     pub(crate) origin: Arc<Origin>,
 }
 
 impl Listed {
     pub(super) fn of<K: Kind>(candidates: &[Candidate<K>], libraries: &Libraries) -> Self {
-        let entries = candidates.iter().map(|candidate| ListedEntry::of(&candidate.entry, libraries));
+        let entries =
+            candidates.iter().map(|candidate| ListedEntry::of(K::CATEGORY, &candidate.entry, libraries));
         Self {
             category: K::CATEGORY,
             name: candidates.first().map(|winner| winner.entry.name.clone()).unwrap_or_default(),
@@ -56,27 +62,80 @@ impl Listed {
     }
 }
 
+/// How an entry stands to the others of its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It is used.
+    Used,
+    /// Another one is used; the reason fits after "because".
+    Shadowed {
+        /// The manifest of the one that is used.
+        by: PathBuf,
+        /// Why.
+        reason: &'static str,
+    },
+    /// It and this other one have equal right, so that neither is used.
+    Conflict {
+        /// The other's manifest.
+        with: PathBuf,
+    },
+}
+
+impl Standing {
+    /// Its name in JSON.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Used => "used",
+            Self::Shadowed { .. } => "shadowed",
+            Self::Conflict { .. } => "conflict",
+        }
+    }
+}
+
+impl Listed {
+    /// How the entry at this position stands.
+    pub(crate) fn standing(&self, position: usize) -> Standing {
+        let manifest =
+            |at: usize| self.entries.get(at).map(|entry| entry.origin.manifest.clone()).unwrap_or_default();
+        match position {
+            0 if self.conflicting => Standing::Conflict { with: manifest(1) },
+            1 if self.conflicting => Standing::Conflict { with: manifest(0) },
+            0 => Standing::Used,
+            _ => Standing::Shadowed { by: manifest(0), reason: self.reason(position) },
+        }
+    }
+
+    /// Why the first entry goes before the one at this position.
+    fn reason(&self, position: usize) -> &'static str {
+        let priority = |at: usize| self.entries.get(at).map(|entry| entry.priority);
+        if priority(0) == priority(position) {
+            "at equal priority an external pack goes before the built-in one"
+        } else {
+            "its priority is higher"
+        }
+    }
+}
+
 impl ListedEntry {
-    fn of<M: Serialize>(entry: &Entry<M>, libraries: &Libraries) -> Self {
+    fn of<M: Serialize>(category: Category, entry: &Entry<M>, libraries: &Libraries) -> Self {
         Self {
-            class: entry.class.to_string(),
+            category,
+            class: entry.class.clone(),
             description: entry.description.clone(),
             priority: entry.priority,
             isolated: entry.isolation == Isolation::Process,
-            integrity: entry.integrity.map(|digest| digest.to_string()),
-            library: libraries.locate(entry).map_err(|fault| fault.to_string()),
+            integrity: entry.integrity,
+            library: libraries.locate(entry),
             metadata: fields(&entry.metadata),
             origin: Arc::clone(&entry.origin),
         }
     }
 }
 
-/// The fields of a flat struct, as text.
-fn fields(metadata: &impl Serialize) -> Vec<(String, String)> {
-    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(metadata) else { return Vec::new() };
-    let text = |value: serde_json::Value| match value {
-        serde_json::Value::String(text) => text,
-        other => other.to_string(),
-    };
-    fields.into_iter().map(|(name, value)| (name, text(value))).collect()
+/// The fields of a struct.
+fn fields(metadata: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(metadata) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    }
 }

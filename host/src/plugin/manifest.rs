@@ -18,7 +18,7 @@
 //! Compatibility: a reader of 1.0 reads manifests of 1.0; any other version is refused by name.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fmt, fs, io,
     marker::PhantomData,
     path::{Path, PathBuf},
@@ -33,6 +33,7 @@ use serde::{
 
 use super::{
     entry::{Category, Class, EndpointEntry, Entry, Isolation, Key, Origin, ServiceEntry, is_name},
+    fault::Fault,
     integrity::Digest,
 };
 
@@ -64,6 +65,9 @@ pub(crate) enum ManifestProblem {
     /// A folder, a socket or the like stands in its place.
     #[error("it is not a file")]
     NotAFile,
+    /// Others could change what it says.
+    #[error("{0}")]
+    Untrusted(Box<Fault>),
     /// There is nothing in it.
     #[error("it is empty")]
     Empty,
@@ -78,7 +82,8 @@ pub(crate) enum ManifestProblem {
 impl ManifestError {
     /// What to do about it.
     pub(crate) fn hint(&self) -> String {
-        match self.problem {
+        match &self.problem {
+            ManifestProblem::Untrusted(fault) => fault.hint(),
             ManifestProblem::Unreadable(_) => {
                 "check that the file exists and that you may read it".to_owned()
             }
@@ -108,14 +113,35 @@ pub(super) fn read(origin: &Arc<Origin>) -> Result<Manifest, ManifestError> {
     let file = &origin.manifest;
     let failure = |line, problem| ManifestError { file: file.clone(), line, problem };
     let text = read_text(file).map_err(|problem| failure(None, problem))?;
-    let document = parse(&text).map_err(|(line, problem)| failure(line, problem))?;
+    of_text(&text, origin).map_err(|(line, problem)| failure(line, problem))
+}
+
+/// The manifest that a text is, or the first mistake in it and its line.
+pub(super) fn of_text(
+    text: &str,
+    origin: &Arc<Origin>,
+) -> Result<Manifest, (Option<usize>, ManifestProblem)> {
+    let document = parse(text)?;
     Ok(Manifest {
         endpoints: document.endpoints.into_iter().map(|raw| raw.belonging_to(origin)).collect(),
         services: document.services.into_iter().map(|raw| raw.belonging_to(origin)).collect(),
     })
 }
 
-fn read_text(file: &Path) -> Result<String, ManifestProblem> {
+/// The library that an entry names and its hash, whatever else is wrong with it. The text is that of the entry alone.
+pub(super) fn library_of(entry: &str) -> Option<(Class, Option<Digest>)> {
+    #[derive(Deserialize)]
+    struct Library {
+        class: String,
+        integrity: Option<String>,
+    }
+    let mut entries: HashMap<String, Library> = serde_yaml::from_str(entry).ok()?;
+    let (_, Library { class, integrity }) = entries.drain().next()?;
+    Some((Class::try_from(class).ok()?, integrity.and_then(|text| Digest::try_from(text).ok())))
+}
+
+/// The text of a manifest's file.
+pub(super) fn read_text(file: &Path) -> Result<String, ManifestProblem> {
     // Asked before it is opened: opening a pipe would wait for its other end.
     if !fs::metadata(file).map_err(ManifestProblem::Unreadable)?.is_file() {
         return Err(ManifestProblem::NotAFile);

@@ -5,6 +5,7 @@
 //!
 //! - `entry`, `manifest`, `integrity`: what a `plugins.yaml` says;
 //! - `discovery`: where manifests are, the only code of this module that reads the environment;
+//! - `policy`: which of them may be used, and who decides it;
 //! - `catalogue`: names and conflicts, pure;
 //! - `trust`, `object_file`, `ladder`: what is checked before any code of a library runs;
 //! - `sealed`, `loader`, `log`: the one `dlopen`, the only `unsafe` of this crate, and what an open library may use;
@@ -18,6 +19,9 @@ mod discovery;
 mod entry;
 mod error;
 mod fault;
+pub(crate) mod graph;
+mod inspection;
+pub(crate) mod install;
 mod integrity;
 mod ladder;
 mod libraries;
@@ -26,15 +30,21 @@ mod loader;
 mod log;
 mod manifest;
 mod object_file;
+mod outline;
+mod policy;
 mod registry;
 mod sealed;
 #[cfg(test)]
 pub(crate) mod testing;
 mod trust;
+mod used;
+pub(crate) mod validate;
 
 pub(crate) use discovery::DiscoveryOptions;
 pub(crate) use entry::{Category, Isolation, Key};
 pub(crate) use error::{PluginError, chain};
-pub(crate) use listing::{Listed, ListedEntry};
+pub(crate) use inspection::{Inspection, Messages};
+pub(crate) use listing::{Listed, ListedEntry, Standing};
 pub(crate) use log::PluginLog;
 pub(crate) use registry::Registry;
+pub(crate) use used::UsedPlugin;

@@ -4,23 +4,20 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
 };
 
-use prony_plugin_api::{
-    abi::host::{EndpointInstance, HostTable, ServiceInstance},
-    descriptor::Descriptor,
-};
+use prony_plugin_api::abi::host::{EndpointInstance, HostTable, ServiceInstance};
 
 use super::{
     catalogue::{Candidate, Catalogue, Endpoints, Failure, Kind, Services, conflict},
     discovery::{self, DiscoveryOptions, DiscoveryProblem, Pack},
-    entry::{Category, EndpointEntry, Entry, Isolation, ServiceEntry},
+    entry::{Category, EndpointEntry, Entry, Isolation, Key, ServiceEntry},
     error::PluginError,
-    ladder,
     libraries::Libraries,
     listing::Listed,
-    trust::Trust,
+    policy::PolicyInForce,
+    used::UsedPlugin,
 };
 
 /// Every plugin there is.
@@ -28,6 +25,7 @@ pub(crate) struct Registry {
     search: DiscoveryOptions,
     packs: Vec<Pack>,
     problems: Vec<DiscoveryProblem>,
+    policy: PolicyInForce,
     shelves: Mutex<Shelves>,
     /// Apart from the shelves: a library that hangs while it is opened must not keep a report from being written.
     notes: Mutex<Vec<String>>,
@@ -46,11 +44,12 @@ impl Registry {
     /// # Errors
     /// A manifest that the user named is bad.
     pub(crate) fn discover(options: &DiscoveryOptions) -> Result<Self, PluginError> {
-        let found = discovery::discover(options)?;
+        let policy = options.policy.decide()?;
+        let found = discovery::discover(options, &policy)?;
         let mut shelves = Shelves {
             endpoints: Catalogue::new(),
             services: Catalogue::new(),
-            libraries: Libraries::new(options.plugin_path.clone()),
+            libraries: Libraries::new(options.plugin_path.clone(), policy.policy),
         };
         let mut packs = Vec::new();
         for (origin, manifest) in found.manifests {
@@ -70,6 +69,7 @@ impl Registry {
             search: options.clone(),
             packs,
             problems: found.problems,
+            policy,
             shelves: Mutex::new(shelves),
             notes: Mutex::default(),
         })
@@ -85,14 +85,22 @@ impl Registry {
         &self.packs
     }
 
-    /// The packs that were skipped, and why.
+    /// Which plugins may be used, and who decided it.
+    pub(crate) fn policy(&self) -> &PolicyInForce {
+        &self.policy
+    }
+
+    /// What was skipped, and why.
     pub(crate) fn problems(&self) -> &[DiscoveryProblem] {
         &self.problems
     }
 
-    /// What the report should say: which entries failed to load, and what was used in their place.
+    /// What the report should say: what the policy left out, which entries failed to load, and what was used in their
+    /// place.
     pub(crate) fn notes(&self) -> Vec<String> {
-        self.noted().clone()
+        let left_out = self.problems.iter().filter(|problem| problem.is_policy());
+        let left_out = left_out.map(|problem| format!("did not {problem}"));
+        left_out.chain(self.noted().iter().cloned()).collect()
     }
 
     /// Adds what the report should say. Child processes have registries of their own.
@@ -105,9 +113,28 @@ impl Registry {
         }
     }
 
+    /// The plugins that were used here, and those of these names that run in another process. Nothing while a library
+    /// is being opened: one that hangs in there must not keep a report from being written.
+    pub(crate) fn used(&self, wanted: &[(Category, &str)]) -> Vec<UsedPlugin> {
+        let shelves = match self.shelves.try_lock() {
+            Ok(shelves) => shelves,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Vec::new(),
+        };
+        let Shelves { endpoints, services, libraries } = &*shelves;
+        let mut used = libraries.used().to_vec();
+        for (category, name) in wanted {
+            used.extend(match category {
+                Category::Endpoint => elsewhere(endpoints, libraries, name),
+                Category::Service => elsewhere(services, libraries, name),
+            });
+        }
+        used
+    }
+
     /// The dialect of this name, in any spelling. Opens nothing.
     pub(crate) fn endpoint(&self, name: &str) -> Result<Arc<EndpointEntry>, PluginError> {
-        winner(&self.lock().endpoints, name)
+        winner(&self.lock().endpoints, name).map_err(|error| self.explain(error))
     }
 
     /// The spelling of a name in the manifests, of an endpoint and of a service, if there are such. Opens nothing.
@@ -125,30 +152,15 @@ impl Registry {
         Ok(found)
     }
 
-    /// What the library of a service says about itself, read from its file without running any of its code.
-    pub(crate) fn describe_service_library(&self, name: &str) -> Result<Descriptor, PluginError> {
-        let shelves = self.lock();
-        let Some(winner) = candidates(&shelves.services, name)?.first() else {
-            return Err(unknown(&shelves.services, name));
-        };
-        let found = shelves.libraries.locate(&winner.entry);
-        let checked = found.and_then(|library| ladder::check(&library, &Trust::of_this_process()));
-        checked.map(|checked| checked.facts.descriptor).map_err(|fault| PluginError::Load {
-            category: Category::Service,
-            name: winner.entry.name.clone(),
-            library: winner.entry.origin.manifest.with_file_name(winner.entry.class.file_name()),
-            fault: Arc::new(fault),
-        })
-    }
-
     /// Where the code of a name wants to run. A process of its own if any entry of the name wants one: should the
     /// winner fail to load, what is used in its place must not run where it does not want to. Opens nothing.
     pub(crate) fn isolation(&self, category: Category, name: &str) -> Result<Isolation, PluginError> {
         let shelves = self.lock();
-        match category {
+        let isolation = match category {
             Category::Endpoint => candidates(&shelves.endpoints, name).map(strictest),
             Category::Service => candidates(&shelves.services, name).map(strictest),
-        }
+        };
+        isolation.map_err(|error| self.explain(error))
     }
 
     /// Every service, the winner of each name. Opens nothing.
@@ -169,7 +181,7 @@ impl Registry {
     ) -> Result<Arc<EndpointInstance>, PluginError> {
         let (table, name, note) = {
             let Shelves { endpoints, libraries, .. } = &mut *self.lock();
-            load(endpoints, libraries, name)?
+            load(endpoints, libraries, name).map_err(|error| self.explain(error))?
         };
         self.add_notes(note.as_slice());
         let instance = EndpointInstance::create(table, options);
@@ -189,7 +201,7 @@ impl Registry {
     ) -> Result<ServiceInstance, PluginError> {
         let (table, name, note) = {
             let Shelves { services, libraries, .. } = &mut *self.lock();
-            load(services, libraries, name)?
+            load(services, libraries, name).map_err(|error| self.explain(error))?
         };
         self.add_notes(note.as_slice());
         let instance = ServiceInstance::create(table, options, host);
@@ -211,11 +223,34 @@ impl Registry {
 
     /// Everything of one name. Opens nothing.
     pub(crate) fn describe(&self, category: Category, name: &str) -> Result<Listed, PluginError> {
-        let shelves = self.lock();
-        match category {
-            Category::Endpoint => Ok(Listed::of(candidates(&shelves.endpoints, name)?, &shelves.libraries)),
-            Category::Service => Ok(Listed::of(candidates(&shelves.services, name)?, &shelves.libraries)),
+        let Shelves { endpoints, services, libraries } = &*self.lock();
+        let listed = match category {
+            Category::Endpoint => candidates(endpoints, name).map(|all| Listed::of(all, libraries)),
+            Category::Service => candidates(services, name).map(|all| Listed::of(all, libraries)),
+        };
+        listed.map_err(|error| self.explain(error))
+    }
+
+    /// Whether an unknown name is one that the policy leaves out.
+    fn explain(&self, error: PluginError) -> PluginError {
+        let PluginError::UnknownName { category, name, known } = error else { return error };
+        let policy = self.policy.clone();
+        let mut unread = Vec::new();
+        for problem in &self.problems {
+            match problem {
+                DiscoveryProblem::Unpinned { withheld, .. }
+                    if withheld.category == category && Key::of(&withheld.name) == Key::of(&name) =>
+                {
+                    return PluginError::Unpinned { withheld: withheld.clone(), policy };
+                }
+                DiscoveryProblem::Unread { manifest, .. } => unread.push(manifest.clone()),
+                _ => {}
+            }
         }
+        if unread.is_empty() {
+            return PluginError::UnknownName { category, name, known };
+        }
+        PluginError::NotBuiltIn { category, name, known, unread, policy }
     }
 
     fn noted(&self) -> MutexGuard<'_, Vec<String>> {
@@ -242,6 +277,13 @@ fn candidates<'a, K: Kind>(
     name: &str,
 ) -> Result<&'a [Candidate<K>], PluginError> {
     catalogue.get(name).ok_or_else(|| unknown(catalogue, name))
+}
+
+/// What is used for a name that nobody has asked for in this process.
+fn elsewhere<K: Kind>(catalogue: &Catalogue<K>, libraries: &Libraries, name: &str) -> Option<UsedPlugin> {
+    let candidates = catalogue.get(name)?;
+    let untouched = candidates.iter().all(|candidate| candidate.outcome.is_none());
+    untouched.then(|| libraries.foresee::<K>(&candidates.first()?.entry)).flatten()
 }
 
 fn strictest<K: Kind>(candidates: &[Candidate<K>]) -> Isolation {

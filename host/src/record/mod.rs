@@ -10,7 +10,7 @@ pub(crate) mod recorder;
 use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 use serde::{Deserialize, Serialize};
 
-use crate::config::RunConfig;
+use crate::{config::RunConfig, plugin::UsedPlugin};
 pub(crate) use crate::{request::exchange::Instants, schedule::ScheduleCounts};
 
 /// What happened to one request.
@@ -110,6 +110,22 @@ pub(crate) struct RunHeader {
     pub(crate) wall_start_ns: u64,
     /// What decides which metrics make sense.
     pub(crate) capabilities: Capabilities,
+    /// Which plugins might be used, and who decided it.
+    #[serde(default)]
+    pub(crate) plugin_policy: PolicyRecord,
+    /// The plugins that were in use when the run began.
+    #[serde(default)]
+    pub(crate) plugins: Vec<UsedPlugin>,
+}
+
+/// A plugin policy, as it is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct PolicyRecord {
+    /// `any`, `pinned` or `builtin`; empty in journals that are older than policies.
+    pub(crate) name: String,
+    /// Who set it: a flag, a variable, a file.
+    pub(crate) set_by: String,
 }
 
 /// What the endpoint's manifest says about its answers.
@@ -164,6 +180,8 @@ pub(crate) struct RunEnd {
     pub(crate) reason: Option<String>,
     /// Every service that was started.
     pub(crate) services: Vec<ServiceReport>,
+    /// Every plugin that was used.
+    pub(crate) plugins: Vec<UsedPlugin>,
     /// What the user should know: a plugin that fell back to another, a metrics page that does not exist.
     pub(crate) notes: Vec<String>,
 }

@@ -74,6 +74,8 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     }
     let services = report.end.as_ref().map(|end| end.services.as_slice()).unwrap_or_default();
     set("services", serde_json::to_value(services)?);
+    set("plugin_policy", serde_json::to_value(&header.plugin_policy)?);
+    set("plugins", serde_json::to_value(report.plugins())?);
     set("notes", report.notes.as_slice().into());
     set("phases", report.phases.iter().map(|span| phase(report, span)).collect());
     set("models_seen", json!(report.models_seen));

@@ -24,10 +24,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use prony_plugin_api::message::PhaseKind;
+use prony_plugin_api::{
+    Message,
+    message::{PhaseKind, ServerMetricsBatch},
+};
 
 use crate::{
     metrics::{PhaseCounts, PhaseSpan, Results},
+    plugin::UsedPlugin,
     record::{RunEnd, RunHeader, journal::JournalError},
 };
 use errors::ErrorGroup;
@@ -43,6 +47,9 @@ pub(crate) const FILE_NAMES: [&str; 8] = [
     "profile_export_prony.csv",
     console::FILE_NAME,
 ];
+
+/// Types of the messages of services that end up in a report.
+pub(crate) const HEARS: [&str; 1] = [ServerMetricsBatch::TYPE];
 
 /// Everything that is known about a run.
 #[derive(Clone, Debug)]
@@ -97,6 +104,11 @@ impl Report {
     /// The bookkeeping of the profiling phases; unknown when the run was killed in one.
     pub(crate) fn counts(&self) -> Option<PhaseCounts> {
         self.phases.iter().filter(|span| span.kind == PhaseKind::Profiling).map(PhaseSpan::counts).sum()
+    }
+
+    /// The plugins that were used; of a run that was killed, those that it began with.
+    pub(crate) fn plugins(&self) -> &[UsedPlugin] {
+        self.end.as_ref().map_or(&self.header.plugins, |end| &end.plugins)
     }
 
     /// Wall-clock nanoseconds since the Unix epoch of an instant of the run.

@@ -384,6 +384,8 @@ fn the_summary_has_the_metrics_first_and_the_facts_of_the_run_after_them() {
     warmup_metrics: ...
     warmup_error_summary: []
     services: [{"name":"server_metrics","required":false,"isolated":false,"pid":null,"state":"stopped","error":null,"published":2,"received":0,"lost":0,"most_waiting":0}]
+    plugin_policy: {"name":"any","set_by":"prony's default"}
+    plugins: [{"category":"endpoint","name":"chat","class":"endpoint_openai:ChatEndpoint","package":"endpoint-openai","version":"0.1.0","contract":"1.0","rustc":"rustc 1.90.0","opt_level":"3","library":"/lib/prony/libendpoint_openai.so","sha256":"sha256-0","manifest":"/lib/prony/plugins.yaml","tier":"built-in"}]
     notes: []
     phases: [{"index":0,"kind":"warmup","start_ns":1795488577000000000,"end_ns":1795488577100000000,"window_end_ns":1795488577090000000,"counts":{"scheduled":1,"sent":1,"late":0,"dropped":0}},{"index":1,"kind":"profiling","start_ns":1795488577100000000,"end_ns":1795488578105000000,"window_end_ns":1795488578100000000,"counts":{"scheduled":4,"sent":4,"late":0,"dropped":0}}]
     models_seen: {"m":3}

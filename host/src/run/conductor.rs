@@ -110,6 +110,7 @@ async fn conduct_in_loop(
         at_ns: run.clock.now(),
         was_cancelled: ending.is_some(),
         reason: ending.as_ref().map(Ending::reason),
+        plugins: registry.used(&run.wanted_plugins()),
         notes: registry.notes().into_iter().chain(crew_notes).chain(wires.recorder.note()).collect(),
         ..end
     };

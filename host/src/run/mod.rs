@@ -18,4 +18,12 @@ pub(crate) mod setup;
 mod watchdog;
 mod wiring;
 
+use prony_plugin_api::{
+    Message,
+    message::{PhaseEnded, PhaseStarted, RecordBatch},
+};
+
 pub(crate) use conductor::{RunError, conduct};
+
+/// Types of the messages that a run itself puts on the bus: the conductor's, and the recorder's.
+pub(crate) const PUBLISHES: [&str; 3] = [PhaseStarted::TYPE, PhaseEnded::TYPE, RecordBatch::TYPE];

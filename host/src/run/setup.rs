@@ -8,6 +8,7 @@ use crate::{
     clock::Clock,
     config::RunConfig,
     dataset::{Conversation, Tokenizer},
+    plugin::Category,
     record::{Capabilities, RunHeader},
     request::transport::{TargetPlan, install_tls},
     service::supervisor::Wanted,
@@ -62,6 +63,13 @@ pub(crate) fn capabilities(config: &RunConfig, metadata: &EndpointMetadata) -> C
 }
 
 impl Run {
+    /// The entries that it uses.
+    pub(crate) fn wanted_plugins(&self) -> Vec<(Category, &str)> {
+        let endpoint = (Category::Endpoint, self.config.target.endpoint_type.as_str());
+        let services = self.services.iter().map(|wanted| (Category::Service, wanted.name.as_str()));
+        [endpoint].into_iter().chain(services).collect()
+    }
+
     /// The run as services see it: no secrets.
     pub(crate) fn facts(&self) -> String {
         let target = &self.header.config.target;

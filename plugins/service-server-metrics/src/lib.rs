@@ -22,7 +22,7 @@ use std::{
 
 use prony_plugin_api::{
     ErrorKind, HostHandle, LogLevel, Message, PluginError, RawMessage, Result, Service,
-    message::{PhaseEnded, PhaseStarted},
+    message::{PhaseEnded, PhaseStarted, ServerMetricsBatch},
 };
 
 use self::{
@@ -59,6 +59,7 @@ struct Thread {
 
 impl Service for ServerMetrics {
     const SUBSCRIPTIONS: &'static [&'static str] = &[PhaseStarted::TYPE, PhaseEnded::TYPE];
+    const PUBLISHES: &'static [&'static str] = &[ServerMetricsBatch::TYPE];
     const OPTIONS: &'static str = options::SCHEMA;
 
     fn new(options: &str, host: HostHandle) -> Result<Self> {

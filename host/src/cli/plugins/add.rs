@@ -1,14 +1,166 @@
-//! `prony plugins add`.
+//! `prony plugins add`: a pack into the user's plugin folder.
+
+use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::{Value, json};
 
-use crate::cli::exit::{Exit, Failure};
+use super::{JSON_VERSION, SearchArgs, validate, write_json};
+use crate::{
+    cli::{
+        exit::{Exit, Explain, Failure},
+        terminal,
+    },
+    plugin::{
+        Category, PluginError, Registry, Standing,
+        install::{self, InstallError, Installed, Request},
+    },
+};
 
 /// What to add.
 #[derive(Debug, Args)]
-pub(super) struct AddArgs {}
+pub(super) struct AddArgs {
+    /// A pack's folder, a crate's folder with a plugins.yaml at its top, or a manifest.
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    /// Name of the installed pack [default: that of the folder].
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Replace an installed pack of this name.
+    #[arg(long)]
+    replace: bool,
+    /// Print JSON: `pack`, `manifest`, `replaced`, `libraries` (`file`, `from`, `sha256`), `entries` (`category`, `name`,
+    /// `standing`, `by`, `reason`, `shadows`), `warnings`. A pack that is refused: as `validate` does.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    search: SearchArgs,
+}
 
-/// Refuses.
-pub(super) fn run(_args: &AddArgs) -> Result<Exit, Failure> {
-    Err(Failure::new(Exit::Usage, "add: prony does not have this yet"))
+/// Installs a pack and says what that changes.
+pub(super) fn run(args: &AddArgs) -> Result<Exit, Failure> {
+    let options = args.search.options();
+    // Before anything is copied: a policy that cannot be read must not be passed over.
+    Registry::discover(&options)?;
+    let request = Request { path: &args.path, name: args.name.as_deref(), replace: args.replace };
+    let installed = match install::add(request, &options) {
+        Ok(installed) => installed,
+        Err(InstallError::Refused { path, validation }) => {
+            let findings = if args.json { validate::as_json(&validation) } else { Value::Null };
+            let lines: String = validation.findings.iter().map(validate::line).collect();
+            terminal::print(&if args.json { write_json(&findings) } else { lines })?;
+            return Err(InstallError::Refused { path, validation }.into());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let registry = Registry::discover(&options)?;
+    let places: Vec<Place> =
+        installed.entries.iter().map(|entry| Place::of(entry, &installed, &registry)).collect();
+    terminal::print(&if args.json {
+        write_json(&as_json(&installed, &places))
+    } else {
+        as_text(&installed, &places)
+    })?;
+    Ok(Exit::Success)
+}
+
+impl Explain for InstallError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Refused { .. } => Exit::Plugin,
+            error if error.is_usage() => Exit::Usage,
+            _ => Exit::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        InstallError::hint(self)
+    }
+}
+
+/// What became of one entry.
+struct Place {
+    category: Category,
+    name: String,
+    /// How it stands, or why it is not there.
+    standing: Result<Standing, PluginError>,
+    shadows: Vec<PathBuf>,
+}
+
+impl Place {
+    fn of((category, name): &(Category, String), installed: &Installed, registry: &Registry) -> Self {
+        let mut shadows = Vec::new();
+        let standing = registry.describe(*category, name).map(|listed| {
+            let own = listed.entries.iter().position(|entry| entry.origin.manifest == installed.manifest);
+            // A policy can leave this one out of several.
+            let position = own.unwrap_or(listed.entries.len());
+            let standing = listed.standing(position);
+            if standing == Standing::Used {
+                shadows.extend(listed.entries.iter().skip(1).map(|entry| entry.origin.manifest.clone()));
+            }
+            standing
+        });
+        Self { category: *category, name: name.clone(), standing, shadows }
+    }
+
+    fn as_json(&self) -> Value {
+        let (standing, by, reason) = match &self.standing {
+            Ok(standing) => match standing {
+                Standing::Used => (standing.name(), None, None),
+                Standing::Shadowed { by, reason } => (standing.name(), Some(by), Some((*reason).to_owned())),
+                Standing::Conflict { with } => (standing.name(), Some(with), None),
+            },
+            Err(error) => ("left_out", None, Some(error.to_string())),
+        };
+        json!({
+            "category": self.category.name(), "name": self.name, "standing": standing, "by": by, "reason": reason,
+            "shadows": self.shadows,
+        })
+    }
+
+    fn as_text(&self) -> String {
+        let files = |files: &[PathBuf]| {
+            files.iter().map(|file| format!("`{}`", file.display())).collect::<Vec<_>>().join(", ")
+        };
+        let note = match &self.standing {
+            Ok(Standing::Used) if self.shadows.is_empty() => String::new(),
+            Ok(Standing::Used) => format!(", in place of the one of {}", files(&self.shadows)),
+            Ok(Standing::Shadowed { by, reason }) => {
+                format!(", NOT used: the one of `{}` is, because {reason}", by.display())
+            }
+            Ok(Standing::Conflict { with }) => format!(
+                ", NOT used: it conflicts with the one of `{}`; give one a higher `priority`, or remove one",
+                with.display()
+            ),
+            Err(error) => format!(", NOT used: failed to {error}"),
+        };
+        format!("  {} {}{note}\n", self.category, self.name)
+    }
+}
+
+fn as_json(installed: &Installed, places: &[Place]) -> Value {
+    let libraries = installed.libraries.iter().map(|library| {
+        json!({ "file": library.file_name, "from": library.source, "sha256": library.digest.to_string() })
+    });
+    json!({
+        "schema_version": JSON_VERSION,
+        "pack": installed.name,
+        "manifest": installed.manifest,
+        "replaced": installed.replaced,
+        "libraries": libraries.collect::<Vec<_>>(),
+        "entries": places.iter().map(Place::as_json).collect::<Vec<_>>(),
+        "warnings": installed.warnings,
+    })
+}
+
+fn as_text(installed: &Installed, places: &[Place]) -> String {
+    let done = if installed.replaced { "replaced" } else { "installed" };
+    let warnings: String = installed.warnings.iter().map(validate::line).collect();
+    let entries: String = places.iter().map(Place::as_text).collect();
+    let libraries: String = installed
+        .libraries
+        .iter()
+        .map(|library| format!("  {} {}\n", library.file_name, library.digest))
+        .collect();
+    format!("{warnings}{done} `{}`: {}\n{libraries}{entries}", installed.name, installed.manifest.display())
 }

@@ -1,14 +1,116 @@
-//! `prony plugins graph`.
+//! `prony plugins graph`: which service hears which message, and who says it. Reads files and opens no library.
+
+use std::{collections::BTreeSet, fmt::Write};
 
 use clap::Args;
+use comfy_table::{Table, presets};
+use serde_json::{Value, json};
 
-use crate::cli::exit::{Exit, Failure};
+use super::{JSON_VERSION, SearchArgs, json as keys, write_json};
+use crate::{
+    cli::{
+        exit::{Exit, Failure},
+        terminal,
+    },
+    plugin::{
+        Messages, Registry,
+        graph::{self, Participant, Route},
+    },
+    report, run,
+};
 
-/// What to graph.
+/// How to show the graph.
 #[derive(Debug, Args)]
-pub(super) struct GraphArgs {}
+pub(super) struct GraphArgs {
+    /// Print JSON: `messages` (`type`, `publishers`, `subscribers`), `services` (`name`, `subscriptions` and `publishes`,
+    /// null where unknown, `fault`), `problems`.
+    #[arg(long, conflicts_with = "dot")]
+    json: bool,
+    /// Print it in the language of Graphviz.
+    #[arg(long)]
+    dot: bool,
+    #[command(flatten)]
+    search: SearchArgs,
+}
 
-/// Refuses.
-pub(super) fn run(_args: &GraphArgs) -> Result<Exit, Failure> {
-    Err(Failure::new(Exit::Usage, "graph: prony does not have this yet"))
+/// Prints the graph.
+pub(super) fn run(args: &GraphArgs) -> Result<Exit, Failure> {
+    let registry = Registry::discover(&args.search.options())?;
+    let services = graph::services(&registry);
+    let mut participants = host();
+    participants.extend(services.iter().cloned());
+    let routes: Vec<(String, Route)> = graph::routes(&participants).into_iter().collect();
+    terminal::print(&match (args.json, args.dot) {
+        (true, _) => write_json(&as_json(&routes, &services, &registry)),
+        (_, true) => as_dot(&routes),
+        _ => as_text(&routes, &services),
+    })?;
+    Ok(Exit::Success)
+}
+
+/// What the host says, and what it listens to itself.
+fn host() -> Vec<Participant> {
+    let list = |types: &[&str]| Some(types.iter().map(ToString::to_string).collect());
+    let participant = |name: &str, publishes, subscriptions| Participant {
+        name: name.to_owned(),
+        messages: Messages { subscriptions, publishes },
+        fault: None,
+    };
+    vec![participant("prony", list(&run::PUBLISHES), None), participant("report", None, list(&report::HEARS))]
+}
+
+fn as_json(routes: &[(String, Route)], services: &[Participant], registry: &Registry) -> Value {
+    let messages = routes.iter().map(|(message, route)| {
+        json!({ "type": message, "publishers": route.publishers, "subscribers": route.subscribers })
+    });
+    let services = services.iter().map(|service| {
+        json!({
+            "name": service.name, "subscriptions": service.messages.subscriptions,
+            "publishes": service.messages.publishes, "fault": service.fault,
+        })
+    });
+    json!({
+        "schema_version": JSON_VERSION, "messages": messages.collect::<Vec<_>>(),
+        "services": services.collect::<Vec<_>>(), "problems": keys::problems(registry),
+    })
+}
+
+fn as_text(routes: &[(String, Route)], services: &[Participant]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.add_row(["message", "said by", "heard by"]);
+    for (message, Route { publishers, subscribers }) in routes {
+        table.add_row([message, &names(publishers), &names(subscribers)]);
+    }
+    let mut text: String = table.lines().map(|line| format!("{}\n", line.trim_end().trim_start())).collect();
+    let unknown = services.iter().filter(|service| {
+        let Messages { subscriptions, publishes } = &service.messages;
+        subscriptions.is_none() || publishes.is_none()
+    });
+    for service in unknown {
+        let reason = service.fault.as_deref().unwrap_or("its library is older than the keys that tell");
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "unknown: `{}`: {}", service.name, terminal::printable(reason));
+    }
+    text
+}
+
+fn names(names: &BTreeSet<String>) -> String {
+    if names.is_empty() { "nobody".to_owned() } else { names.iter().cloned().collect::<Vec<_>>().join(", ") }
+}
+
+fn as_dot(routes: &[(String, Route)]) -> String {
+    // Names of messages come from libraries: a quote in one must not end it.
+    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    let mut text = "digraph prony {\n  rankdir=LR;\n".to_owned();
+    for (message, Route { publishers, subscribers }) in routes {
+        let _ = writeln!(text, "  {} [shape=box];", quoted(message));
+        for name in publishers {
+            let _ = writeln!(text, "  {} -> {};", quoted(name), quoted(message));
+        }
+        for name in subscribers {
+            let _ = writeln!(text, "  {} -> {};", quoted(message), quoted(name));
+        }
+    }
+    text + "}\n"
 }

@@ -4,13 +4,16 @@ use std::io::{self, Write};
 
 use comfy_table::{Table, presets};
 
-use super::SearchArgs;
+use serde_json::Value;
+
+use super::{SearchArgs, json, write_json};
 use crate::{
     cli::{
         exit::{Exit, Explain, Failure},
         terminal,
     },
-    plugin::{Category, DiscoveryOptions, Listed, ListedEntry, PluginError, Registry, chain},
+    config::policy::PluginPolicy,
+    plugin::{Category, Inspection, Listed, ListedEntry, PluginError, Registry, chain},
 };
 
 /// Lists packs, endpoints and services.
@@ -20,6 +23,9 @@ pub(super) struct ListArgs {
     category: Option<String>,
     /// Describe one entry of it.
     name: Option<String>,
+    /// Print JSON: `plugin_policy`, `packs`, `endpoints` and `services` (each with what `show --json` prints), `problems`.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     search: SearchArgs,
 }
@@ -37,7 +43,11 @@ enum PluginsError {
 
 /// Prints what was asked for.
 pub(super) fn run(args: &ListArgs) -> Result<Exit, Failure> {
-    let registry = Registry::discover(&DiscoveryOptions::from_env(args.search.manifests.clone()))?;
+    let registry = Registry::discover(&args.search.options())?;
+    if args.json {
+        terminal::print(&write_json(&as_json(args, &registry)?))?;
+        return Ok(Exit::Success);
+    }
     let mut text = Vec::new();
     write_answer(args, &registry, &mut text)?;
     terminal::print(&String::from_utf8_lossy(&text))?;
@@ -60,10 +70,22 @@ impl Explain for PluginsError {
     }
 }
 
+fn as_json(args: &ListArgs, registry: &Registry) -> Result<Value, PluginsError> {
+    let category = args.category.as_deref().map(category_named).transpose()?;
+    if let (Some(category), Some(name)) = (category, &args.name) {
+        return Ok(json::entry(&registry.describe(category, name)?, registry));
+    }
+    Ok(json::everything(registry, |other| category.is_none_or(|category| category == other)))
+}
+
+/// The category of this name.
+pub(super) fn category_named(name: &str) -> Result<Category, PluginError> {
+    Category::named(name).ok_or_else(|| PluginError::UnknownCategory { name: name.to_owned() })
+}
+
 fn write_answer(args: &ListArgs, registry: &Registry, out: &mut impl Write) -> Result<(), PluginsError> {
     let Some(category) = &args.category else { return Ok(write_overview(registry, out)?) };
-    let unknown = || PluginError::UnknownCategory { name: category.clone() };
-    let category = Category::named(category).ok_or_else(unknown)?;
+    let category = category_named(category)?;
     match &args.name {
         Some(name) => write_entry(&registry.describe(category, name)?, out)?,
         None => write_category(&registry.list(category), out)?,
@@ -86,8 +108,12 @@ fn write_overview(registry: &Registry, out: &mut impl Write) -> io::Result<()> {
         });
         write_section(&format!("{category}s"), entries, out)?;
     }
+    write_section("broken", broken(registry).into_iter(), out)?;
     let problems = registry.problems().iter().map(|problem| vec![format!("failed to {}", chain(problem))]);
     write_section("skipped", problems, out)?;
+    if registry.policy().policy != PluginPolicy::Any {
+        writeln!(out, "In force is {}.", registry.policy())?;
+    }
     if registry.packs().is_empty() {
         return writeln!(
             out,
@@ -97,7 +123,20 @@ fn write_overview(registry: &Registry, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "`prony plugins CATEGORY NAME` describes one of them.")
 }
 
-fn counted(count: usize, noun: &str) -> String {
+/// The winners that cannot be used, by the first of their faults.
+fn broken(registry: &Registry) -> Vec<Vec<String>> {
+    let listed = Category::ALL.into_iter().flat_map(|category| registry.list(category));
+    let winners =
+        listed.filter_map(|listed| listed.entries.into_iter().next().map(|winner| (listed.name, winner)));
+    let rows = winners.filter_map(|(name, winner)| {
+        let inspection = Inspection::of(&winner);
+        let (fault, _) = inspection.faults().first()?;
+        Some(vec![format!("{} {name}", winner.category), fault.clone()])
+    });
+    rows.collect()
+}
+
+pub(super) fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
@@ -117,7 +156,7 @@ fn write_category(entries: &[Listed], out: &mut impl Write) -> io::Result<()> {
             vec![
                 listed.name.clone(),
                 standing(listed),
-                winner.class.clone(),
+                winner.class.to_string(),
                 format!("priority {}", winner.priority),
                 winner.description.clone(),
             ]
@@ -126,12 +165,12 @@ fn write_category(entries: &[Listed], out: &mut impl Write) -> io::Result<()> {
     write_rows(rows, out)
 }
 
-fn write_entry(listed: &Listed, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write_entry(listed: &Listed, out: &mut impl Write) -> io::Result<()> {
     let Some((winner, shadowed)) = listed.entries.split_first() else { return Ok(()) };
     write_section(&format!("{} {}", listed.category, listed.name), facts(winner).into_iter(), out)?;
     write_section(
         "metadata",
-        winner.metadata.iter().map(|(name, value)| vec![name.clone(), value.clone()]),
+        winner.metadata.iter().map(|(name, value)| vec![name.clone(), text(value)]),
         out,
     )?;
     let title = if listed.conflicting { "in conflict with" } else { "shadows" };
@@ -139,7 +178,7 @@ fn write_entry(listed: &Listed, out: &mut impl Write) -> io::Result<()> {
         let manifest = entry.origin.manifest.display().to_string();
         vec![
             entry.origin.tier.to_string(),
-            entry.class.clone(),
+            entry.class.to_string(),
             format!("priority {}", entry.priority),
             manifest,
         ]
@@ -150,11 +189,11 @@ fn write_entry(listed: &Listed, out: &mut impl Write) -> io::Result<()> {
 fn facts(entry: &ListedEntry) -> Vec<Vec<String>> {
     let library = match &entry.library {
         Ok(file) => file.display().to_string(),
-        Err(reason) => reason.clone(),
+        Err(fault) => fault.to_string(),
     };
     let mut facts = vec![
         ("description", entry.description.clone()),
-        ("class", entry.class.clone()),
+        ("class", entry.class.to_string()),
         ("library", library),
         ("manifest", format!("{} ({})", entry.origin.manifest.display(), entry.origin.tier)),
         ("priority", entry.priority.to_string()),
@@ -162,12 +201,17 @@ fn facts(entry: &ListedEntry) -> Vec<Vec<String>> {
     if entry.isolated {
         facts.push(("isolation", "process".to_owned()));
     }
-    facts.extend(entry.integrity.clone().map(|integrity| ("integrity", integrity)));
+    facts.extend(entry.integrity.map(|integrity| ("integrity", integrity.to_string())));
     facts.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect()
 }
 
+/// A JSON value as it stands in a table.
+pub(super) fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 /// A title with its rows and a blank line; nothing without rows.
-fn write_section(
+pub(super) fn write_section(
     title: &str,
     rows: impl Iterator<Item = Vec<String>>,
     out: &mut impl Write,
@@ -196,7 +240,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::plugin::testing::manifest_text;
+    use crate::plugin::{DiscoveryOptions, testing::manifest_text};
 
     /// Two packs that claim one name, and a bad one.
     struct World(tempfile::TempDir);
@@ -218,7 +262,12 @@ mod tests {
 
         fn answer(&self, words: &[&str]) -> Result<String, PluginsError> {
             let mut words = words.iter().map(ToString::to_string);
-            let args = ListArgs { category: words.next(), name: words.next(), search: SearchArgs::default() };
+            let args = ListArgs {
+                category: words.next(),
+                name: words.next(),
+                json: false,
+                search: SearchArgs::default(),
+            };
             let registry = Registry::discover(&DiscoveryOptions {
                 program_dir: Some(self.0.path().join("bin")),
                 plugin_path: vec![self.0.path().join("packs")],
@@ -240,6 +289,9 @@ mod tests {
 
         endpoints
           Chat  plugin path, shadows 1  Talks to Acme.
+
+        broken
+          endpoint Chat  the library does not exist; looked for `libacme.so` in `/packs/acme`, `/packs`
 
         skipped
           failed to read the plugin manifest `/packs/bad/plugins.yaml:2`: there is no category `endpoints`; the categories are `endpoint` and `service`

@@ -1,14 +1,70 @@
-//! `prony plugins show`.
+//! `prony plugins show`: everything about one name. Reads files and opens no library.
+
+use std::io::{self, Write};
 
 use clap::Args;
 
-use crate::cli::exit::{Exit, Failure};
+use super::{SearchArgs, json, list, write_json};
+use crate::{
+    cli::{
+        exit::{Exit, Failure},
+        terminal,
+    },
+    plugin::{Inspection, Listed, Registry, Standing},
+};
 
 /// What to show.
 #[derive(Debug, Args)]
-pub(super) struct ShowArgs {}
+pub(super) struct ShowArgs {
+    /// Its category: `endpoint` or `service`.
+    #[arg(value_name = "CATEGORY")]
+    category: String,
+    /// Its name.
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Print JSON: `category`, `name`, `conflicting`, `entries` (the one that is used first, each with its `library`),
+    /// `plugin_policy`, `problems`.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    search: SearchArgs,
+}
 
-/// Refuses.
-pub(super) fn run(_args: &ShowArgs) -> Result<Exit, Failure> {
-    Err(Failure::new(Exit::Usage, "show: prony does not have this yet"))
+/// Prints everything about a name.
+pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
+    let registry = Registry::discover(&args.search.options())?;
+    let listed = registry.describe(list::category_named(&args.category)?, &args.name)?;
+    if args.json {
+        terminal::print(&write_json(&json::entry(&listed, &registry)))?;
+        return Ok(Exit::Success);
+    }
+    let mut text = Vec::new();
+    let written = write_everything(&listed, &mut text);
+    written.map_err(|error| Failure::new(Exit::Failed, "write the description").caused_by(&error))?;
+    terminal::print(&String::from_utf8_lossy(&text))?;
+    Ok(Exit::Success)
+}
+
+fn write_everything(listed: &Listed, out: &mut impl Write) -> io::Result<()> {
+    list::write_entry(listed, out)?;
+    let rows = listed.entries.iter().enumerate().skip(1).map(|(at, entry)| {
+        let reason = match listed.standing(at) {
+            Standing::Used => String::new(),
+            Standing::Shadowed { by, reason } => format!("shadowed by `{}`: {reason}", by.display()),
+            Standing::Conflict { with } => format!("conflicts with `{}`: equal priority", with.display()),
+        };
+        vec![entry.origin.manifest.display().to_string(), reason]
+    });
+    list::write_section("why", rows, out)?;
+    let Some(entry) = listed.entries.first() else { return Ok(()) };
+    let inspection = Inspection::of(entry);
+    let facts = inspection.facts(entry.category).into_iter();
+    let unknown =
+        |value: &serde_json::Value| if value.is_null() { "unknown".to_owned() } else { list::text(value) };
+    list::write_section("library", facts.map(|(name, value)| vec![name.to_owned(), unknown(&value)]), out)?;
+    let faults = inspection
+        .faults()
+        .iter()
+        .flat_map(|(text, hint)| [vec![text.clone()], vec![format!("  help: {hint}")]]);
+    list::write_section("broken", faults, out)
 }

@@ -103,18 +103,18 @@ impl Apart {
             notes: Vec::new(),
             hearing: Hearing::Asking(FrameReader::new(reading)),
         };
-        let order = Down::Load {
-            name: name.to_owned(),
-            options,
-            discovery: Box::new(discovery.clone()),
-        };
+        let order = Down::Load { name: name.to_owned(), options, discovery: Box::new(discovery.clone()) };
         match apart.ask(&order)? {
             Up::Loaded(loaded) => apart.notes = loaded?,
             _ => return Err(apart.died()),
         }
         // From here on the child tells by itself when its plugin hangs.
         apart.socket.set_read_timeout(None).map_err(failed)?;
-        tracing::debug!(endpoint = name, process = apart.child.id(), "an endpoint runs in a process of its own");
+        tracing::debug!(
+            endpoint = name,
+            process = apart.child.id(),
+            "an endpoint runs in a process of its own"
+        );
         Ok(apart)
     }
 

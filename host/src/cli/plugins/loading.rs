@@ -1,0 +1,87 @@
+//! Opening a library to see whether it can be used, in a child: a crash of it is a finding and not ours.
+
+use std::{io, time::Duration};
+
+use clap::Args;
+
+use crate::{
+    child::{
+        self, Child,
+        frame::{FrameReader, FrameWriter},
+    },
+    cli::exit::{Exit, Failure},
+    plugin::validate::{
+        Finding, Severity,
+        probe::{Complaint, Target, probe},
+    },
+};
+
+/// How long a library may take to open.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The words that make a child of ours: hidden, because only we say them.
+const WORDS: [&str; 2] = ["plugins", "probe"];
+
+/// What the child needs to know, it reads.
+#[derive(Debug, Args)]
+pub(super) struct ProbeArgs {}
+
+/// The child's side: opens what the parent names, and says how it went.
+pub(super) fn run(_args: &ProbeArgs) -> Result<Exit, Failure> {
+    let failure = |error: io::Error| {
+        Failure::new(Exit::Usage, "hear what to open")
+            .caused_by(&error)
+            .with_hint("`prony plugins validate --load` opens libraries")
+    };
+    let socket = child::parent().map_err(failure)?;
+    let mut reader = FrameReader::new(socket.try_clone().map_err(failure)?);
+    if let Some(target) = reader.read::<Target>().map_err(failure)? {
+        let outcome: Result<(), Complaint> = probe(&target);
+        FrameWriter::new(socket).write(&outcome).map_err(failure)?;
+    }
+    Ok(Exit::Success)
+}
+
+/// The parent's side: what is wrong with a library when it is opened, if something is.
+pub(super) fn finding(target: &Target) -> Option<Finding> {
+    let complaint = match ask(target) {
+        Ok(Ok(())) => return None,
+        Ok(Err(complaint)) => complaint,
+        Err(error) => Complaint {
+            text: format!("the library `{}` cannot be tried: {error}", target.library.display()),
+            hint: "try again; if it stays so, raise the limits on processes and files".to_owned(),
+        },
+    };
+    Some(Finding {
+        file: target.manifest.clone(),
+        line: target.line,
+        severity: Severity::Error,
+        text: complaint.text,
+        hint: complaint.hint,
+    })
+}
+
+fn ask(target: &Target) -> io::Result<Result<(), Complaint>> {
+    let (mut child, socket) = Child::spawn(&WORDS)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    FrameWriter::new(socket.try_clone()?).write(target)?;
+    let place = format!("the {} `{}` of `{}`", target.category, target.name, target.library.display());
+    match FrameReader::new(socket).read() {
+        Ok(Some(outcome)) => Ok(outcome),
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+            Ok(Err(Complaint {
+                text: format!("{place} was not ready within {} seconds of being opened", PATIENCE.as_secs()),
+                hint: "ask its author: opening a library and making an instance must not wait".to_owned(),
+            }))
+        }
+        // It is gone, between two words or within one.
+        Ok(None) | Err(_) => {
+            let death = child.wait()?;
+            Ok(Err(Complaint {
+                text: format!("{place} was opened, and the process that opened it {death}"),
+                hint: "ask its author; `isolation: process` in the manifest keeps such an end out of a run"
+                    .to_owned(),
+            }))
+        }
+    }
+}

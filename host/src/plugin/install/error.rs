@@ -1,0 +1,148 @@
+//! Why a pack was not installed, or not removed.
+
+use std::{io, path::PathBuf};
+
+use super::pin::PinProblem;
+use crate::plugin::{
+    catalogue::nearest,
+    fault::{Fault, quoted},
+    validate::{Severity, Validation},
+};
+
+/// Why a pack was not installed, or not removed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InstallError {
+    /// There is nothing to install.
+    #[error("find a pack in `{}`: there is no plugins.yaml", .path.display())]
+    NoManifest {
+        /// What was named.
+        path: PathBuf,
+    },
+    /// The pack cannot be a folder of this name.
+    #[error("name the pack `{name}`: it takes letters, digits, `-` and `_`")]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// It would not load.
+    #[error("add the pack of `{}`: {} in it would keep it from being used", .path.display(), errors(.validation))]
+    Refused {
+        /// Its manifest.
+        path: PathBuf,
+        /// What is wrong with it.
+        validation: Box<Validation>,
+    },
+    /// Nobody says where the user's packs are.
+    #[error("find your plugin folder: neither XDG_DATA_HOME nor HOME names one")]
+    NoHome,
+    /// The user's plugin folder is not only the user's.
+    #[error("trust your plugin folder: {0}")]
+    Untrusted(Box<Fault>),
+    /// A pack of this name is installed.
+    #[error("add the pack `{name}`: there is one in `{}`", .folder.display())]
+    Exists {
+        /// Its name.
+        name: String,
+        /// Its folder.
+        folder: PathBuf,
+    },
+    /// Something that is no folder of ours has the place of one.
+    #[error("use `{}` as a folder of your plugins: it is {found}", .path.display())]
+    InTheWay {
+        /// The place.
+        path: PathBuf,
+        /// What stands there.
+        found: &'static str,
+    },
+    /// Its hashes cannot be written into its manifest.
+    #[error("write the hashes into a copy of `{}`: {problem}", .manifest.display())]
+    Pin {
+        /// The manifest.
+        manifest: PathBuf,
+        /// Why.
+        problem: PinProblem,
+    },
+    /// What was checked is not there any more.
+    #[error("copy the pack: its files changed while they were being copied")]
+    Changed,
+    /// The system refuses.
+    #[error("{doing} `{}`", .path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// With which file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// There is no pack of this name.
+    #[error("find the pack `{name}` in your plugin folder: there is {}", quoted(.known))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// What there is, in order.
+        known: Vec<String>,
+    },
+    /// A folder of this name exists, and is no pack.
+    #[error("remove `{}`: it has no plugins.yaml, so it is no pack", .folder.display())]
+    NotAPack {
+        /// Which one.
+        folder: PathBuf,
+    },
+}
+
+impl InstallError {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoManifest { .. } => {
+                "name a folder with a plugins.yaml and its libraries, a crate that has one at its top, or the file itself"
+            }
+            Self::Name { .. } => "choose another one with `--name`",
+            Self::Refused { .. } => "correct what is listed above; `prony plugins validate` lists it again",
+            Self::NoHome => "set XDG_DATA_HOME to the absolute path of a folder of yours",
+            Self::Untrusted(fault) => return Some(fault.hint()),
+            Self::Exists { .. } => "replace it with `--replace`, or choose another name with `--name`",
+            Self::InTheWay { .. } => "move it away",
+            Self::Pin { problem, .. } => return Some(problem.hint()),
+            Self::Changed => "wait until nobody writes to them, and add it again",
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on that disk",
+                io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                    "make it writable for you, or set XDG_DATA_HOME to a folder that is"
+                }
+                _ => "check what stands there",
+            },
+            Self::Unknown { name, known } => {
+                return Some(match nearest(name, known) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "`prony plugins` lists where packs come from; only those of your own folder can be removed".to_owned(),
+                });
+            }
+            Self::NotAPack { .. } => "look into it, and remove it yourself if nobody needs it",
+        };
+        Some(hint.to_owned())
+    }
+
+    /// Whether the command line is wrong, rather than the pack or the system.
+    pub(crate) fn is_usage(&self) -> bool {
+        match self {
+            Self::Refused { .. } | Self::Changed | Self::Io { .. } | Self::Untrusted(_) => false,
+            Self::NoManifest { .. }
+            | Self::Name { .. }
+            | Self::NoHome
+            | Self::Exists { .. }
+            | Self::InTheWay { .. }
+            | Self::Pin { .. }
+            | Self::Unknown { .. }
+            | Self::NotAPack { .. } => true,
+        }
+    }
+}
+
+fn errors(validation: &Validation) -> String {
+    match validation.count(Severity::Error) {
+        1 => "an error".to_owned(),
+        count => format!("{count} errors"),
+    }
+}

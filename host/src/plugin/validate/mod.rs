@@ -1,0 +1,227 @@
+//! Checks manifests and their libraries, and tells everything that it finds rather than the first.
+//!
+//! The noun is the [`Finding`]. Nothing here runs a plugin's code but [`probe`], which is made to be run in a process
+//! that may crash.
+
+mod conflicts;
+mod format;
+mod libraries;
+pub(crate) mod probe;
+
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde::Serialize;
+
+use super::{
+    discovery::{self, DiscoveryOptions, Place},
+    entry::{Category, Class, Origin, Tier},
+    error::PluginError,
+    fault::Fault,
+    integrity::Digest,
+    manifest::{self, FILE_NAME, Manifest},
+    policy::PolicyInForce,
+    trust::Trust,
+};
+use crate::config::policy::PluginPolicy;
+use probe::Target;
+
+/// How grave a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Severity {
+    /// Something does not work.
+    Error,
+    /// Something works, and probably not as it was meant.
+    Warning,
+}
+
+/// Something that is wrong with a manifest or a library.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Finding {
+    /// The manifest, or a folder of the search path.
+    pub(crate) file: PathBuf,
+    /// Where in it, from 1; nothing when it is about the whole.
+    pub(crate) line: Option<usize>,
+    /// How grave it is.
+    pub(crate) severity: Severity,
+    /// What is wrong.
+    pub(crate) text: String,
+    /// What to do about it.
+    pub(crate) hint: String,
+}
+
+/// Everything about some manifests.
+#[derive(Debug, Default)]
+pub(crate) struct Validation {
+    /// The manifests that were looked at, from low to high.
+    pub(crate) manifests: Vec<PathBuf>,
+    /// What is wrong with them, in the order of files and lines.
+    pub(crate) findings: Vec<Finding>,
+    /// What may be opened to find out more.
+    pub(crate) targets: Vec<Target>,
+}
+
+impl Validation {
+    /// How many findings are as grave as this.
+    pub(crate) fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+
+    /// Puts the findings in the order of files and lines.
+    pub(crate) fn sort(&mut self) {
+        let place = |file: &Path| self.manifests.iter().position(|other| other == file);
+        self.findings.sort_by_key(|finding| (place(&finding.file), finding.line));
+    }
+}
+
+/// An entry, as far as it could be read.
+#[derive(Clone, Debug)]
+struct Subject {
+    category: Category,
+    name: String,
+    class: Class,
+    integrity: Option<Digest>,
+    line: Option<usize>,
+}
+
+/// One manifest, as far as it could be read.
+#[derive(Debug)]
+struct Examined {
+    origin: Arc<Origin>,
+    /// What is right in it.
+    manifest: Manifest,
+    /// Its text, by lines.
+    lines: Vec<String>,
+    /// Its entries, and those that are wrong and still name a library.
+    subjects: Vec<Subject>,
+    findings: Vec<Finding>,
+}
+
+impl Examined {
+    fn find(&mut self, severity: Severity, line: Option<usize>, text: String, hint: String) {
+        let file = self.origin.manifest.clone();
+        self.findings.push(Finding { file, line, severity, text, hint });
+    }
+}
+
+/// Checks these manifests or folders of packs; without any, all that are discovered.
+///
+/// # Errors
+/// The plugin policy cannot be read.
+pub(crate) fn validate(options: &DiscoveryOptions, paths: &[PathBuf]) -> Result<Validation, PluginError> {
+    let policy = options.policy.decide()?;
+    let (places, problems) = discovery::places(options);
+    let trust = Trust::of_this_process();
+    let mut all: Vec<Examined> = Vec::new();
+    for place in once_each(places) {
+        if place.tier == Tier::BuiltIn || policy.policy != PluginPolicy::Builtin {
+            all.push(examine(&place, &trust));
+        } else if paths.is_empty() {
+            all.push(unread(&place, &policy));
+        }
+    }
+    let mut wanted: HashSet<PathBuf> = all.iter().map(|one| one.origin.manifest.clone()).collect();
+    if !paths.is_empty() {
+        wanted.clear();
+        for path in paths {
+            let manifest = manifest_of(path);
+            let real = manifest.canonicalize().unwrap_or_else(|_| manifest.clone());
+            if wanted.insert(real.clone()) && !all.iter().any(|one| one.origin.manifest == real) {
+                all.push(examine(&Place { manifest, tier: Tier::CommandLine, packs: None }, &trust));
+            }
+        }
+    }
+    let mut validation = Validation::default();
+    conflicts::find(&mut all, &wanted);
+    for mut one in all.into_iter().filter(|one| wanted.contains(&one.origin.manifest)) {
+        let folders = search(&one.origin, &options.plugin_path);
+        validation.targets.extend(libraries::check(&mut one, &folders, Some(&policy), &trust));
+        validation.manifests.push(one.origin.manifest.clone());
+        validation.findings.extend(one.findings);
+    }
+    if paths.is_empty() {
+        validation.findings.extend(problems.iter().map(|problem| Finding {
+            file: problem.place().to_owned(),
+            line: None,
+            severity: Severity::Error,
+            text: format!("failed to {}", super::chain(problem)),
+            hint: "correct PRONY_PLUGIN_PATH, or make the folder readable".to_owned(),
+        }));
+    }
+    validation.sort();
+    Ok(validation)
+}
+
+/// Checks one manifest by itself, its libraries in these folders. A missing hash is no finding: this is for those who
+/// write them.
+pub(super) fn validate_one(manifest: &Path, folders: &[PathBuf]) -> Validation {
+    let place = Place { manifest: manifest.to_owned(), tier: Tier::CommandLine, packs: None };
+    let trust = Trust::of_this_process();
+    let mut one = examine(&place, &trust);
+    let targets = libraries::check(&mut one, folders, None, &trust);
+    let manifests = vec![one.origin.manifest.clone()];
+    let mut validation = Validation { manifests, findings: one.findings, targets };
+    validation.sort();
+    validation
+}
+
+/// The manifest that a path of the user's means.
+pub(super) fn manifest_of(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join(FILE_NAME) } else { path.to_owned() }
+}
+
+fn once_each(places: Vec<Place>) -> impl Iterator<Item = Place> {
+    let mut seen = HashSet::new();
+    places.into_iter().filter(move |place| match place.manifest.canonicalize() {
+        Ok(real) => seen.insert(real),
+        Err(_) => true,
+    })
+}
+
+/// Where the libraries of a manifest are looked for.
+fn search(origin: &Origin, plugin_path: &[PathBuf]) -> Vec<PathBuf> {
+    let own = origin.manifest.parent().map(Path::to_owned);
+    own.into_iter().chain(plugin_path.iter().cloned()).collect()
+}
+
+fn examine(place: &Place, trust: &Trust) -> Examined {
+    let real = place.manifest.canonicalize().unwrap_or_else(|_| place.manifest.clone());
+    let origin = Arc::new(Origin { manifest: real, tier: place.tier });
+    let mut one = blank(origin);
+    for fault in discovery::distrust(place, &one.origin.manifest, trust) {
+        one.find(Severity::Error, None, fault.to_string(), fault.hint());
+    }
+    match manifest::read_text(&one.origin.manifest) {
+        Ok(text) => format::check(&mut one, &text),
+        Err(problem) => {
+            let error = manifest::ManifestError { file: one.origin.manifest.clone(), line: None, problem };
+            one.find(Severity::Error, None, error.problem.to_string(), error.hint());
+        }
+    }
+    one
+}
+
+fn blank(origin: Arc<Origin>) -> Examined {
+    let manifest = Manifest { endpoints: Vec::new(), services: Vec::new() };
+    Examined { origin, manifest, lines: Vec::new(), subjects: Vec::new(), findings: Vec::new() }
+}
+
+fn unread(place: &Place, policy: &PolicyInForce) -> Examined {
+    let manifest = place.manifest.canonicalize().unwrap_or_else(|_| place.manifest.clone());
+    let mut one = blank(Arc::new(Origin { manifest, tier: place.tier }));
+    let hint = "name its file to check it all the same".to_owned();
+    one.find(Severity::Warning, None, format!("it is not read: {policy} leaves it out"), hint);
+    one
+}
+
+/// Whether two findings would say the same: a folder that is open to everyone is told once.
+fn path_of(fault: &Fault) -> Option<&Path> {
+    match fault {
+        Fault::Writable { path, .. } | Fault::Owner { path, .. } => Some(path),
+        _ => None,
+    }
+}
