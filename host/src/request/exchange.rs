@@ -3,14 +3,17 @@
 use std::{error::Error as StdError, sync::Arc};
 
 use http::HeaderMap;
-use prony_plugin_api::{ErrorDetails, abi::host::ParserInstance};
+use prony_plugin_api::{
+    ErrorDetails,
+    abi::host::ParserInstance,
+    sse::{SseSplitter, TooLarge},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
     answer::Answer,
     endpoint::Endpoint,
     prepared::Prepared,
-    sse::{SseSplitter, TooLarge},
     transport::{AttemptStamps, TargetPlan, Transport},
 };
 use crate::clock::{Clock, RunNs};
