@@ -223,6 +223,11 @@ impl<'a> TurnMessage<'a> {
     pub fn texts(&self) -> impl Iterator<Item = &'a str> {
         self.parts().filter(|part| part.kind() == PartKind::TEXT).map(|part| part.data())
     }
+
+    /// The texts of its content as one, with a line feed between them.
+    pub fn text(&self) -> String {
+        self.texts().collect::<Vec<_>>().join("\n")
+    }
 }
 
 /// One piece of a message's content.

@@ -85,6 +85,8 @@
 #![deny(missing_docs)]
 
 pub mod abi;
+#[cfg(feature = "testing")]
+pub mod conformance;
 pub mod descriptor;
 pub mod endpoint;
 pub mod error;
@@ -94,6 +96,10 @@ mod log_bridge;
 pub mod message;
 pub mod metadata;
 pub mod service;
+#[cfg(feature = "sse")]
+pub mod sse;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod version;
 
 pub use endpoint::{

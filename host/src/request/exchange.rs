@@ -3,14 +3,16 @@
 use std::{error::Error as StdError, sync::Arc};
 
 use http::HeaderMap;
-use prony_plugin_api::ErrorDetails;
+use prony_plugin_api::{
+    ErrorDetails,
+    sse::{SseSplitter, TooLarge},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
     answer::Answer,
     endpoint::{Endpoint, Parser},
     prepared::Prepared,
-    sse::{SseSplitter, TooLarge},
     transport::{AttemptStamps, TargetPlan, Transport},
 };
 use crate::clock::{Clock, RunNs};

@@ -39,6 +39,8 @@
 
 pub mod author;
 pub mod convert;
+#[cfg(feature = "testing")]
+pub(crate) mod counting;
 pub mod host;
 
 use std::ffi::c_void;

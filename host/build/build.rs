@@ -1,16 +1,29 @@
-//! Puts the shipped `plugins.yaml` beside the binary, where it is looked for. Outside of the workspace there is none.
+//! Puts the shipped `plugins.yaml` beside the binary, where it is looked for, and carries into the program what
+//! `prony plugins new` writes.
+
+mod kit;
+mod lockfile;
+mod manifest;
 
 use std::{
-    env, fs, io,
+    env,
+    error::Error,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 const MANIFEST: &str = "plugins.yaml";
 
-fn main() -> io::Result<()> {
-    println!("cargo:rerun-if-changed=build.rs");
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=build");
     let crate_dir = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    kit::carry(&crate_dir.join(".."), &out_dir)?;
+    Ok(shipped_manifest(&crate_dir, &out_dir)?)
+}
+
+/// Outside of the workspace there is none.
+fn shipped_manifest(crate_dir: &Path, out_dir: &Path) -> io::Result<()> {
     let manifest = crate_dir.with_file_name(MANIFEST);
     // target/<profile>/build/<package>/out
     let (Some(binary_dir), true) =

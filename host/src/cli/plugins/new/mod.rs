@@ -1,0 +1,185 @@
+//! `prony plugins new NAME`: the crate of a new plugin, which builds anywhere.
+
+mod contents;
+mod kit;
+mod name;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+
+use self::{
+    contents::{Kind, files},
+    name::{Name, NameError},
+};
+use crate::cli::{
+    exit::{Exit, Explain, Failure},
+    terminal,
+};
+
+/// What to write.
+#[derive(Debug, Args)]
+pub(super) struct NewArgs {
+    /// Name of the crate, such as `acme-chat`.
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Write a service instead of an endpoint.
+    #[arg(long)]
+    service: bool,
+    /// Write the crate's folder into this one.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+}
+
+/// Why there is no new crate.
+#[derive(Debug, thiserror::Error)]
+enum NewError {
+    /// Something stands in its place.
+    #[error("write `{}`: it exists", .0.display())]
+    Exists(PathBuf),
+    /// The name means something else in the template.
+    #[error("name the crate `{name}`: its type `{type_name}` means something else in it")]
+    Taken {
+        /// What was asked for.
+        name: String,
+        /// The name in Rust.
+        type_name: String,
+    },
+    /// The system does not let us.
+    #[error("write `{}`", .path.display())]
+    Write {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl Explain for NewError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Exists(_) => "choose another name, or another folder with --dir".to_owned(),
+            Self::Taken { name, .. } => format!("put your company's name in front: `acme-{name}`"),
+            Self::Write { .. } => "choose a folder that you may write to with --dir".to_owned(),
+        })
+    }
+}
+
+impl Explain for NameError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("write it as `acme-chat`: small letters, digits and single hyphens, a letter first".to_owned())
+    }
+}
+
+/// Writes the crate.
+pub(super) fn run(args: &NewArgs) -> Result<Exit, Failure> {
+    let name: Name = args.name.parse::<Name>()?;
+    let kind = if args.service { Kind::Service } else { Kind::Endpoint };
+    let folder = args.dir.join(name.package());
+    write(&folder, &name, kind)?;
+    let (package, stem) = (name.package(), name.stem());
+    let try_it = match kind {
+        Kind::Endpoint => format!("prony profile --mock --endpoint-type {stem}"),
+        Kind::Service => "prony profile --mock".to_owned(),
+    };
+    let extension = std::env::consts::DLL_EXTENSION;
+    terminal::print(&format!(
+        "Wrote `{}`. What to do next:\n\n  cd {}\n  cargo test\n  cargo build --release\n  prony plugins check \
+         target/release/lib{stem}.{extension}\n  prony plugins add .\n  {try_it}\n\nThe README of `{package}` says where \
+         to go from there.\n",
+        folder.display(),
+        folder.display()
+    ))?;
+    Ok(Exit::Success)
+}
+
+/// Writes all files beside their place and then moves them there: a crate is whole or not there.
+fn write(folder: &Path, name: &Name, kind: Kind) -> Result<(), NewError> {
+    let files = files(name, kind)
+        .ok_or_else(|| NewError::Taken { name: name.package(), type_name: name.type_name() })?;
+    if folder.symlink_metadata().is_ok() {
+        return Err(NewError::Exists(folder.to_owned()));
+    }
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| NewError::Write { path, source }
+    };
+    let beside = folder.with_file_name(format!(".{}.{}", name.package(), std::process::id()));
+    let written = files.iter().try_for_each(|(path, contents)| {
+        let file = beside.join(path);
+        let parent = file.parent().unwrap_or(&beside);
+        fs::create_dir_all(parent)
+            .and_then(|()| fs::write(&file, contents))
+            .map_err(failed(&folder.join(path)))
+    });
+    let moved = written.and_then(|()| fs::rename(&beside, folder).map_err(failed(folder)));
+    if moved.is_err() {
+        // What was written is of no use to anybody.
+        let _ = fs::remove_dir_all(&beside);
+    }
+    moved
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(name: &str, dir: &Path) -> NewArgs {
+        NewArgs { name: name.to_owned(), service: false, dir: dir.to_owned() }
+    }
+
+    fn is_empty(dir: &Path) -> bool {
+        fs::read_dir(dir).unwrap().next().is_none()
+    }
+
+    #[test]
+    fn what_exists_is_not_touched() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("acme-chat"), "mine").unwrap();
+        let failure = run(&args("acme-chat", dir.path())).unwrap_err();
+        assert_eq!(failure.exit, Exit::Usage);
+        assert!(failure.message.ends_with("acme-chat`: it exists"), "{}", failure.message);
+        assert_eq!(fs::read_to_string(dir.path().join("acme-chat")).unwrap(), "mine");
+    }
+
+    #[test]
+    fn a_name_that_the_template_uses_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["parser", "text-kind", "answer-parser"] {
+            let failure = run(&args(name, dir.path())).unwrap_err();
+            assert_eq!(failure.exit, Exit::Usage);
+            assert!(failure.message.contains("means something else"), "{}", failure.message);
+        }
+        assert!(is_empty(dir.path()));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_to_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, "").unwrap();
+        let failure = run(&args("acme-chat", &file)).unwrap_err();
+        assert_eq!(failure.exit, Exit::Usage);
+        assert!(failure.hint.unwrap().contains("--dir"));
+    }
+
+    #[test]
+    fn a_crate_leaves_nothing_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(run(&args("acme-chat", dir.path())), Ok(Exit::Success));
+        let names: Vec<_> =
+            fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["acme-chat"]);
+    }
+}

@@ -1,0 +1,115 @@
+//! The other side: a process that opens a library and does to it what the job says.
+
+use std::{cell::RefCell, io, os::unix::net::UnixStream, rc::Rc};
+
+use prony_plugin_api::{
+    abi::host::PluginRoot,
+    conformance::{Check, Suite, Witness},
+    testing::Recording,
+};
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+use super::{
+    super::{fault::Fault, ladder, loader, trust::Trust},
+    job::{Job, Told},
+    rungs::{WITHOUT_CODE, climbed, fallen},
+    speed,
+};
+use crate::child::{
+    frame::{FrameReader, FrameWriter},
+    parent,
+};
+
+/// What the library may use. Beyond it, an allocation fails, which ends this process and no other.
+const MEMORY_BYTES: u64 = 8 << 30;
+
+/// Does what the parent asks for.
+///
+/// # Errors
+/// There is no parent, or it is gone.
+pub(crate) fn run() -> io::Result<()> {
+    let socket = parent()?;
+    let job: Option<Job> = FrameReader::new(socket.try_clone()?).read()?;
+    let Some(job) = job else { return Ok(()) };
+    limit();
+    let teller = Teller { writer: Rc::new(RefCell::new(FrameWriter::new(socket))) };
+    let root = match open(&job) {
+        Ok(root) => root,
+        Err(fault) => {
+            teller.tell(&Told::Climbed(fallen(WITHOUT_CODE, &fault)));
+            teller.tell(&Told::Done);
+            return Ok(());
+        }
+    };
+    teller.tell(&Told::Climbed(climbed(WITHOUT_CODE, usize::MAX)));
+    examine(&job, root, &mut teller.clone());
+    teller.tell(&Told::Done);
+    Ok(())
+}
+
+fn limit() {
+    let limit = |bytes| Rlimit { current: Some(bytes), maximum: Some(bytes) };
+    // Where the system does not let us, the library has what everybody has. A crash is expected here: no core file.
+    let _ = setrlimit(Resource::As, limit(MEMORY_BYTES));
+    let _ = setrlimit(Resource::Core, limit(0));
+}
+
+fn open(job: &Job) -> Result<PluginRoot, Fault> {
+    let checked = ladder::check(&job.library, &Trust::of_this_process())?;
+    let root = loader::open(&job.library, &checked, false)?;
+    let is_there = if job.is_service {
+        root.service(&job.type_name).is_some()
+    } else {
+        root.endpoint(&job.type_name).is_some()
+    };
+    if is_there {
+        return Ok(root);
+    }
+    Err(Fault::Root {
+        plugin: checked.facts.plugin(),
+        reason: format!("its descriptor names `{}`, and its tables do not", job.type_name),
+    })
+}
+
+fn examine(job: &Job, root: PluginRoot, teller: &mut Teller) {
+    let mut suite = Suite::new().options(&job.options).seed(job.seed).mutations(job.mutations);
+    for (name, bytes) in &job.recordings {
+        // The parent has read them before.
+        if let Ok(recording) = Recording::read(bytes) {
+            suite = suite.replay(name, recording);
+        }
+    }
+    if let Some(table) = root.service(&job.type_name).filter(|_| job.is_service) {
+        suite.service_table(table, &job.schema, teller);
+    } else if let Some(table) = root.endpoint(&job.type_name) {
+        suite.endpoint_table(table, &job.schema, teller);
+        if let Some(speed) = speed::measure(&suite, table, &job.options, teller) {
+            teller.tell(&Told::Measured(speed));
+        }
+    }
+}
+
+/// Tells the parent.
+#[derive(Clone)]
+struct Teller {
+    writer: Rc<RefCell<FrameWriter<UnixStream>>>,
+}
+
+impl Teller {
+    fn tell(&self, told: &Told) {
+        if self.writer.borrow_mut().write(told).is_err() {
+            // Nobody wants to know any more, and the library may be in the middle of anything.
+            std::process::abort();
+        }
+    }
+}
+
+impl Witness for Teller {
+    fn begins(&mut self, step: &str) {
+        self.tell(&Told::Step(step.to_owned()));
+    }
+
+    fn checked(&mut self, check: Check) {
+        self.tell(&Told::Checked(check));
+    }
+}

@@ -1,0 +1,45 @@
+//! What parent and child say to each other.
+
+use std::path::PathBuf;
+
+use prony_plugin_api::conformance::Check;
+use serde::{Deserialize, Serialize};
+
+use super::{Rung, Speed};
+
+/// What the child has to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Job {
+    /// The library.
+    pub(super) library: PathBuf,
+    /// The exported type is a service, not an endpoint.
+    pub(super) is_service: bool,
+    /// The exported type.
+    pub(super) type_name: String,
+    /// The text of its schema of options.
+    pub(super) schema: String,
+    /// Its options.
+    pub(super) options: String,
+    /// Recorded answers: file names and contents.
+    pub(super) recordings: Vec<(String, Vec<u8>)>,
+    /// Seed of everything random.
+    pub(super) seed: u64,
+    /// How many corrupted events are tried.
+    pub(super) mutations: u32,
+}
+
+/// What the child tells, in this order: where it stands on the ladder, then steps and checks, then the end. A child that
+/// ends without it was ended by the library.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Told {
+    /// It climbed the ladder, or fell.
+    Climbed(Vec<Rung>),
+    /// It is about to make a call.
+    Step(String),
+    /// A check is over.
+    Checked(Check),
+    /// It measured.
+    Measured(Speed),
+    /// Everything is done.
+    Done,
+}

@@ -1,0 +1,164 @@
+//! Our side: the ladder up to where code would run, and a child for every exported type.
+
+use std::{io, path::PathBuf, time::Duration};
+
+use prony_plugin_api::{
+    conformance::{Check, MUTATIONS, Report, SEED, Verdict},
+    descriptor::Descriptor,
+};
+
+use super::{
+    super::{ladder, trust::Trust},
+    Examination, TypeReport,
+    job::{Job, Told},
+    rungs::{WITHOUT_CODE, climbed, fallen},
+};
+use crate::child::{
+    Child,
+    frame::{FrameReader, FrameWriter},
+};
+
+/// What makes `prony plugins check` the child of another one.
+pub(crate) const CHILD_FLAG: &str = "--as-child";
+
+/// How a library is to be examined.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// Options for every type, a JSON object.
+    pub(crate) options: String,
+    /// Recorded answers: file names and contents.
+    pub(crate) recordings: Vec<(String, Vec<u8>)>,
+    /// Seed of everything random.
+    pub(crate) seed: u64,
+    /// How many corrupted events are tried.
+    pub(crate) mutations: u32,
+    /// How long one call may take.
+    pub(crate) deadline: Duration,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            options: "{}".to_owned(),
+            recordings: Vec::new(),
+            seed: SEED,
+            mutations: MUTATIONS,
+            deadline: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Examines one library.
+///
+/// # Errors
+/// There is no child process to be had; what the library does is never an error.
+pub(crate) fn examine(library: PathBuf, plan: &Plan) -> io::Result<Examination> {
+    let mut examination =
+        Examination { library, descriptor: None, rungs: Vec::new(), types: Vec::new(), warnings: Vec::new() };
+    match ladder::check(&examination.library, &Trust::of_this_process()) {
+        Ok(checked) => examination.descriptor = Some(checked.facts.descriptor),
+        Err(fault) => examination.rungs = fallen(0, &fault),
+    }
+    let Some(descriptor) = examination.descriptor.clone() else { return Ok(examination) };
+    examination.rungs = climbed(0, WITHOUT_CODE);
+    examination.warnings = warnings(&descriptor);
+    let endpoints = descriptor.endpoints.iter().map(|exported| (false, exported));
+    let services = descriptor.services.iter().map(|exported| (true, exported));
+    for (is_service, exported) in endpoints.chain(services) {
+        let job = Job {
+            library: examination.library.clone(),
+            is_service,
+            type_name: exported.type_name.clone(),
+            schema: exported.options.clone(),
+            options: plan.options.clone(),
+            recordings: plan.recordings.clone(),
+            seed: plan.seed,
+            mutations: plan.mutations,
+        };
+        let is_open = try_type(&job, plan.deadline, &mut examination)?;
+        if !is_open {
+            // It fails the same way for every type.
+            break;
+        }
+    }
+    Ok(examination)
+}
+
+fn warnings(descriptor: &Descriptor) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if descriptor.opt_level == "0" {
+        warnings.push(
+            "it is a debug build: its speed means little; build it with `cargo build --release`".to_owned(),
+        );
+    }
+    if descriptor.endpoints.is_empty() && descriptor.services.is_empty() {
+        warnings.push("it exports nothing".to_owned());
+    }
+    warnings
+}
+
+/// Tries one exported type in a child. Returns whether the library could be opened.
+fn try_type(job: &Job, deadline: Duration, examination: &mut Examination) -> io::Result<bool> {
+    let (child, socket) = Child::spawn(&["plugins", "check", CHILD_FLAG])?;
+    socket.set_read_timeout(Some(deadline))?;
+    let mut writer = FrameWriter::new(socket.try_clone()?);
+    // A child that is dead already is found out when it is listened to.
+    let _ = writer.write(job);
+    let report = Report { subject: job.type_name.clone(), checks: Vec::new() };
+    let mut trial = Trial { child, report, rungs: None, speed: None, step: "its opening".to_owned() };
+    trial.listen(FrameReader::new(socket), deadline);
+    let Trial { report, rungs, speed, .. } = trial;
+    let is_open = rungs.as_ref().is_none_or(|rungs| rungs.iter().all(|rung| rung.verdict == Verdict::Ok));
+    // The rungs are the same for every type.
+    if let (Some(rungs), true) = (rungs, examination.rungs.len() == WITHOUT_CODE) {
+        examination.rungs.extend(rungs);
+    }
+    if is_open {
+        let category = if job.is_service { "service" } else { "endpoint" };
+        examination.types.push(TypeReport { category, report, speed });
+    }
+    Ok(is_open)
+}
+
+/// A child at work, and what it has told.
+struct Trial {
+    child: Child,
+    report: Report,
+    rungs: Option<Vec<super::Rung>>,
+    speed: Option<super::Speed>,
+    step: String,
+}
+
+impl Trial {
+    fn listen(&mut self, mut told: FrameReader, deadline: Duration) {
+        loop {
+            match told.read::<Told>() {
+                Ok(Some(Told::Climbed(rungs))) => self.rungs = Some(rungs),
+                Ok(Some(Told::Step(step))) => self.step = step,
+                Ok(Some(Told::Checked(check))) => self.report.checks.push(check),
+                Ok(Some(Told::Measured(speed))) => self.speed = Some(speed),
+                Ok(Some(Told::Done)) => return,
+                Err(error) if is_timeout(&error) => {
+                    self.child.kill();
+                    let text = format!("no return within {deadline:?} while checking {}", self.step);
+                    return self.lost("every call returns", text);
+                }
+                // The end of the stream in the place of a frame, or in the middle of one.
+                Ok(None) | Err(_) => {
+                    let end =
+                        self.child.wait().map_or_else(|error| error.to_string(), |death| death.to_string());
+                    let text = format!("the process {end} while checking {}", self.step);
+                    return self.lost("the library leaves its process alive", text);
+                }
+            }
+        }
+    }
+
+    fn lost(&mut self, name: &str, text: String) {
+        self.report.checks.push(Check::found(name, Verdict::Fail, text));
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}

@@ -1,0 +1,78 @@
+//! Where checks are made: steps are told before they are taken, findings are collected.
+
+use super::{Check, Finding, Verdict, Witness};
+use crate::error::{ErrorKind, PluginError};
+
+/// So many findings of one check are listed: the first few tell it all.
+const LISTED: usize = 5;
+
+/// Longest text of a finding, in characters.
+const LONGEST: usize = 400;
+
+pub(super) struct Bench<'a> {
+    witness: &'a mut dyn Witness,
+}
+
+impl<'a> Bench<'a> {
+    pub(super) fn new(witness: &'a mut dyn Witness) -> Self {
+        Self { witness }
+    }
+
+    /// Makes one check. Its name is a statement that holds when nothing is found.
+    pub(super) fn check<R>(&mut self, name: &str, body: impl FnOnce(&mut Case<'_>) -> R) -> R {
+        let check = Check { name: name.to_owned(), ..Check::default() };
+        let mut case = Case { witness: self.witness, check };
+        let outcome = body(&mut case);
+        // What there was nothing to try with was not checked.
+        let check = case.check;
+        if check.cases > 0 || !check.findings.is_empty() {
+            self.witness.checked(check);
+        }
+        outcome
+    }
+}
+
+/// One check under way.
+pub(super) struct Case<'a> {
+    witness: &'a mut dyn Witness,
+    check: Check,
+}
+
+impl Case<'_> {
+    /// A call is about to be made; the text fits after "while checking".
+    pub(super) fn step(&mut self, what: &str) {
+        self.check.cases += 1;
+        self.witness.begins(what);
+    }
+
+    pub(super) fn fail(&mut self, text: impl Into<String>) {
+        self.find(Verdict::Fail, text.into());
+    }
+
+    pub(super) fn warn(&mut self, text: impl Into<String>) {
+        self.find(Verdict::Warn, text.into());
+    }
+
+    /// Any call may return an error: it must not be a panic, and it must say something.
+    pub(super) fn judge(&mut self, error: &PluginError, what: &str) {
+        if error.kind == ErrorKind::PANIC {
+            self.fail(format!("{what} panicked: {}", error.message));
+        } else if error.message.is_empty() {
+            self.warn(format!("{what} returned a `{}` error without a message", error.kind.name()));
+        }
+    }
+
+    fn find(&mut self, verdict: Verdict, text: String) {
+        self.check.verdict = self.check.verdict.max(verdict);
+        if self.check.findings.len() == LISTED {
+            self.check.unlisted += 1;
+            return;
+        }
+        let text = if text.chars().count() > LONGEST {
+            text.chars().take(LONGEST).chain(['…']).collect()
+        } else {
+            text
+        };
+        self.check.findings.push(Finding { verdict, text });
+    }
+}

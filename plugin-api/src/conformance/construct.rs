@@ -1,0 +1,92 @@
+//! Options: their schema, and what `new` makes of them.
+
+use serde_json::Value;
+
+use super::bench::{Bench, Case};
+use crate::error::{ErrorKind, Result};
+
+/// Options that no plugin can know.
+const UNKNOWN: &str = "prony_conformance_unknown_option";
+
+/// Options that are wrong: any error will do, a panic will not.
+const WRONG: [&str; 6] = ["", "null", "[]", "not JSON", "{\"", "{\"a\": 1e999}"];
+
+pub(super) fn schema(schema: &str, bench: &mut Bench<'_>) {
+    bench.check("the schema of the options is a JSON object", |case| {
+        case.step("`OPTIONS`");
+        match serde_json::from_str::<Value>(schema) {
+            Ok(Value::Object(_)) => {}
+            Ok(other) => case.fail(format!("`OPTIONS` is `{other}`")),
+            Err(error) => case.fail(format!("`OPTIONS` is not JSON: {error}")),
+        }
+    });
+}
+
+/// Makes an instance in every way. Returns one, unless none can be made.
+pub(super) fn instance<T>(
+    create: &dyn Fn(&str) -> Result<T>,
+    options: &str,
+    bench: &mut Bench<'_>,
+) -> Option<T> {
+    let made = bench.check("`new` takes its options, or says which one is missing", |case| {
+        case.step("`new`");
+        match create(options) {
+            Ok(made) => Some(made),
+            Err(error) if error.kind == ErrorKind::CONFIG && !error.message.is_empty() => {
+                case.warn(format!(
+                    "with the options `{options}` it says: failed to {}; nothing else was checked: give the suite \
+                     options that it takes",
+                    error.message
+                ));
+                None
+            }
+            Err(error) => {
+                case.fail(format!("with the options `{options}`: {error}"));
+                None
+            }
+        }
+    })?;
+    bench.check("`new` ignores options that it does not know", |case| {
+        case.step("`new` with an unknown option");
+        if let Err(error) = create(&with_unknown(options)) {
+            case.fail(format!("`new` refuses the option `{UNKNOWN}`: {error}"));
+        }
+    });
+    bench.check("`new` survives wrong options", |case| {
+        for options in WRONG.into_iter().map(str::to_owned).chain(wrong_types(options)) {
+            wrong(create, &options, case);
+        }
+    });
+    Some(made)
+}
+
+fn wrong<T>(create: &dyn Fn(&str) -> Result<T>, options: &str, case: &mut Case<'_>) {
+    let what = format!("`new` with the options `{options}`");
+    case.step(&what);
+    if let Err(error) = create(options) {
+        case.judge(&error, &what);
+    }
+}
+
+fn with_unknown(options: &str) -> String {
+    let mut options: Value = serde_json::from_str(options).unwrap_or_default();
+    if let Value::Object(options) = &mut options {
+        options.insert(UNKNOWN.to_owned(), Value::from(true));
+    }
+    options.to_string()
+}
+
+/// The given options, each with a value of every type.
+fn wrong_types(options: &str) -> Vec<String> {
+    let Ok(Value::Object(options)) = serde_json::from_str(options) else { return Vec::new() };
+    let values = ["null", "true", "-1", "1e308", "\"\"", "[]", "{}"];
+    let mut wrong = Vec::new();
+    for name in options.keys() {
+        for value in values {
+            let mut options = options.clone();
+            options.insert(name.clone(), serde_json::from_str(value).unwrap_or_default());
+            wrong.push(Value::Object(options).to_string());
+        }
+    }
+    wrong
+}

@@ -1,0 +1,152 @@
+//! Recorded answers, cut and split and read side by side: what must not change, and what must.
+
+use super::{
+    bench::{Bench, Case},
+    parser::judge,
+};
+use crate::{
+    sse::SseSplitter,
+    testing::{dice::Dice, Answer, Recording, TestEndpoint},
+};
+
+/// Streams up to this size are split at every byte, longer ones at this many.
+const EVERY_SPLIT: usize = 4096;
+
+pub(super) fn check(
+    endpoint: &TestEndpoint,
+    known: &[(String, Recording)],
+    seed: u64,
+    bench: &mut Bench<'_>,
+) {
+    bench.check("the same answer is read the same, again and from two threads", |case| {
+        for (name, recording) in known {
+            again(endpoint, name, recording, case);
+        }
+    });
+    bench.check("an answer does not depend on where the network splits it", |case| {
+        let mut dice = Dice::new(seed);
+        for (name, bytes) in streams(known) {
+            splits(endpoint, name, bytes, &mut dice, case);
+        }
+    });
+    bench.check("parsers do not influence each other", |case| {
+        for (name, bytes) in streams(known) {
+            side_by_side(endpoint, name, bytes, case);
+        }
+    });
+    bench.check("an answer that is cut off is not complete", |case| {
+        for (name, recording) in known {
+            match recording {
+                Recording::Stream(bytes) => cut_stream(endpoint, name, bytes, case),
+                Recording::Body(status, bytes) => cut_body(endpoint, name, *status, bytes, case),
+            }
+        }
+    });
+}
+
+fn streams(known: &[(String, Recording)]) -> impl Iterator<Item = (&str, &[u8])> {
+    known.iter().filter_map(|(name, recording)| match recording {
+        Recording::Stream(bytes) => Some((name.as_str(), bytes.as_slice())),
+        Recording::Body(..) => None,
+    })
+}
+
+/// The events of a stream: name and data.
+pub(super) fn events(stream: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut events = Vec::new();
+    let mut splitter = SseSplitter::default();
+    // What is too large to be an event ends the recording.
+    let _ = splitter.feed(stream, |name, data| events.push((name.to_owned(), data.to_vec())));
+    events
+}
+
+fn again(endpoint: &TestEndpoint, name: &str, recording: &Recording, case: &mut Case<'_>) {
+    case.step(&format!("the recording `{name}` from two threads at once"));
+    let once = endpoint.replay(recording);
+    if endpoint.replay(recording) != once {
+        case.fail(format!("`{name}` read twice gives two answers"));
+    }
+    let many = || (0..20).all(|_| endpoint.replay(recording) == once);
+    let same = std::thread::scope(|scope| {
+        let threads = [scope.spawn(many), scope.spawn(many)];
+        threads.into_iter().all(|thread| thread.join().unwrap_or(false))
+    });
+    if !same {
+        case.fail(format!("`{name}` read by two threads at once gives another answer"));
+    }
+}
+
+fn splits(endpoint: &TestEndpoint, name: &str, bytes: &[u8], dice: &mut Dice, case: &mut Case<'_>) {
+    let whole = endpoint.read_stream(bytes);
+    let every = bytes.len() <= EVERY_SPLIT;
+    let places = if every { bytes.len() } else { EVERY_SPLIT };
+    for place in 0..places {
+        let at = if every { place } else { dice.below(bytes.len()) };
+        case.step(&format!("the recording `{name}`, split at byte {at}"));
+        if endpoint.read_pieces([&bytes[..at], &bytes[at..]]) != whole {
+            return case.fail(format!("`{name}`, split at byte {at}, gives another answer"));
+        }
+    }
+    case.step(&format!("the recording `{name}`, byte by byte"));
+    if endpoint.read_pieces(bytes.chunks(1)) != whole {
+        case.fail(format!("`{name}`, read byte by byte, gives another answer"));
+    }
+}
+
+fn side_by_side(endpoint: &TestEndpoint, name: &str, bytes: &[u8], case: &mut Case<'_>) {
+    case.step(&format!("the recording `{name}` in two parsers, event by event"));
+    let alone = endpoint.read_stream(bytes);
+    let (Ok(mut first), Ok(mut second)) = (endpoint.parser(), endpoint.parser()) else {
+        return case.fail("`parser` fails when it is called twice");
+    };
+    let mut answers = [Answer::default(), Answer::default()];
+    for (name, data) in events(bytes) {
+        for (parser, answer) in [&mut first, &mut second].into_iter().zip(&mut answers) {
+            if answer.failure.is_none() {
+                answer.failure = parser.event(&name, &data, answer).err();
+            }
+        }
+    }
+    for (parser, answer) in [&mut first, &mut second].into_iter().zip(&mut answers) {
+        if answer.failure.is_none() {
+            answer.failure = parser.end(answer).err();
+        }
+    }
+    if answers.iter().any(|answer| *answer != alone) {
+        case.fail(format!("`{name}` in two parsers side by side gives another answer than in one"));
+    }
+}
+
+/// Cut before the last text, no stream is complete, whatever its dialect.
+fn cut_stream(endpoint: &TestEndpoint, name: &str, bytes: &[u8], case: &mut Case<'_>) {
+    let whole = endpoint.read_stream(bytes);
+    let ends: Vec<usize> = (1..bytes.len()).filter(|at| bytes[at - 1] == b'\n').collect();
+    for at in ends {
+        let what = format!("the recording `{name}`, cut off after byte {at}");
+        case.step(&what);
+        let cut = endpoint.read_cut(&bytes[..at]);
+        judge(&cut, at, &what, case);
+        if cut.is_complete() && cut.text_bytes() < whole.text_bytes() {
+            case.fail(format!(
+                "{what}, is complete with {} of {} bytes of text",
+                cut.text_bytes(),
+                whole.text_bytes()
+            ));
+        }
+    }
+}
+
+fn cut_body(endpoint: &TestEndpoint, name: &str, status: u32, bytes: &[u8], case: &mut Case<'_>) {
+    let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok();
+    let whole = bytes.trim_ascii_end().len();
+    let step = (whole / EVERY_SPLIT).max(1);
+    for at in (0..whole).step_by(step) {
+        let what = format!("the recording `{name}`, cut off after byte {at}");
+        case.step(&what);
+        let cut = endpoint.read_body(status, &bytes[..at]);
+        judge(&cut, at, &what, case);
+        if is_json && at > 0 && cut.is_success() && cut.has_content() {
+            case.fail(format!("{what}, is half a JSON document and counts as a success"));
+        }
+    }
+}

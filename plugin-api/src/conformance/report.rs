@@ -1,0 +1,122 @@
+//! What came out.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that was checked of one plugin type.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Name of the type.
+    pub subject: String,
+    /// In the order in which they were made.
+    pub checks: Vec<Check>,
+}
+
+/// One check.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// What was checked, as a statement that holds when it is [`Verdict::Ok`].
+    pub name: String,
+    /// The worst of its findings.
+    pub verdict: Verdict,
+    /// How many calls or answers it looked at.
+    pub cases: u64,
+    /// What was found, at most a few of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// How many more findings there were.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unlisted: u64,
+}
+
+/// One thing that was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub verdict: Verdict,
+    /// What happened, with the values.
+    pub text: String,
+}
+
+/// How good or bad something is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// As the contract wants it.
+    #[default]
+    Ok,
+    /// Allowed, and probably not meant.
+    Warn,
+    /// Against the contract.
+    Fail,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl Report {
+    /// The worst of its checks.
+    pub fn verdict(&self) -> Verdict {
+        self.checks.iter().map(|check| check.verdict).max().unwrap_or_default()
+    }
+
+    /// Nothing in it is against the contract.
+    pub fn conforms(&self) -> bool {
+        !self.checks.is_empty() && self.verdict() < Verdict::Fail
+    }
+}
+
+impl Check {
+    /// A check with one finding.
+    pub fn found(name: &str, verdict: Verdict, text: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            verdict,
+            cases: 1,
+            findings: vec![Finding { verdict, text }],
+            unlisted: 0,
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "FAIL",
+        })
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.cases == 1 { "" } else { "s" };
+        write!(f, "  {:<5} {} ({} case{plural})", self.verdict, self.name, self.cases)?;
+        for finding in &self.findings {
+            write!(f, "\n          {}: {}", finding.verdict, finding.text)?;
+        }
+        if self.unlisted > 0 {
+            write!(f, "\n          and {} more", self.unlisted)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = match self.verdict() {
+            Verdict::Fail => "does not conform",
+            Verdict::Warn => "conforms, with warnings",
+            Verdict::Ok => "conforms",
+        };
+        write!(f, "{} {verdict}", self.subject)?;
+        for check in &self.checks {
+            write!(f, "\n{check}")?;
+        }
+        Ok(())
+    }
+}

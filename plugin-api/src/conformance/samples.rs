@@ -1,0 +1,118 @@
+//! Recorded answers: the vendor's own, or those of common dialects, in case the plugin speaks one of them.
+
+use super::bench::Bench;
+use crate::testing::{Recording, TestEndpoint};
+
+/// Answers of common dialects, under their names.
+fn common() -> Vec<(String, Recording)> {
+    let chat = [
+        r#"{"id":"c1","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#,
+        r#"{"id":"c1","model":"m","choices":[{"index":0,"delta":{"content":"Hello"},"finish_reason":null}]}"#,
+        r#"{"id":"c1","model":"m","choices":[{"index":0,"delta":{"content":", wörld \"\\\n"},"finish_reason":null}]}"#,
+        r#"{"id":"c1","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#,
+        r#"{"id":"c1","model":"m","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}"#,
+        "[DONE]",
+    ];
+    let completion = [
+        r#"{"id":"c1","model":"m","choices":[{"index":0,"text":"Hello","finish_reason":null}]}"#,
+        r#"{"id":"c1","model":"m","choices":[{"index":0,"text":" world","finish_reason":"stop"}]}"#,
+        "[DONE]",
+    ];
+    let tokens = [
+        r#"{"token":{"id":1,"text":"Hello","special":false},"generated_text":null}"#,
+        r#"{"token":{"id":2,"text":" world","special":false},"generated_text":"Hello world","details":{"finish_reason":"length","generated_tokens":2}}"#,
+    ];
+    let blocks = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m1\",\"model\":\"m\",\"role\":\"assistant\",\"content\":[],\"usage\":{\"input_tokens\":3,\"output_tokens\":1}}}\n\n\
+        event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n\
+        event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Hello\"}}\n\n\
+        event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n\
+        event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":2}}\n\n\
+        event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+    let bodies = [
+        (
+            "chat completion",
+            r#"{"id":"c1","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Hello, world"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}"#,
+        ),
+        (
+            "text completion",
+            r#"{"id":"c1","model":"m","choices":[{"index":0,"text":"Hello world","finish_reason":"length"}]}"#,
+        ),
+        (
+            "list of embeddings",
+            r#"{"model":"m","data":[{"index":0,"embedding":[0.1,0.2,-0.3]},{"index":1,"embedding":[1,2,3]}],"usage":{"prompt_tokens":3,"total_tokens":3}}"#,
+        ),
+        (
+            "list of rankings",
+            r#"{"results":[{"index":1,"relevance_score":0.9},{"index":0,"relevance_score":0.1}],"rankings":[{"index":1,"logit":2.5},{"index":0,"logit":-1.5}]}"#,
+        ),
+        (
+            "message of blocks",
+            r#"{"id":"m1","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"Hello"}],"stop_reason":"end_turn","usage":{"input_tokens":3,"output_tokens":2}}"#,
+        ),
+        ("generated text", r#"{"generated_text":"Hello world","text":"Hello world"}"#),
+    ];
+    let streams = [
+        ("stream of chat completion chunks", stream(&chat)),
+        ("stream of text completion chunks", stream(&completion)),
+        ("stream of tokens", stream(&tokens)),
+        ("stream of message blocks", blocks.to_owned()),
+    ];
+    let streams = streams.map(|(name, text)| (name.to_owned(), Recording::stream(text)));
+    let bodies = bodies.map(|(name, text)| (name.to_owned(), Recording::body(200, text)));
+    streams.into_iter().chain(bodies).collect()
+}
+
+fn stream(events: &[&str]) -> String {
+    let framed: Vec<String> = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    framed.concat()
+}
+
+/// The given recordings, or the common ones that the endpoint reads to their end.
+pub(super) fn readable(endpoint: &TestEndpoint, given: &[(String, Recording)]) -> Vec<(String, Recording)> {
+    if !given.is_empty() {
+        return given.to_vec();
+    }
+    let mut common = common();
+    common.retain(|(_, recording)| {
+        let answer = endpoint.replay(recording);
+        answer.has_content() && answer.is_success()
+    });
+    common
+}
+
+/// What the following checks work with, and whether the given recordings are read at all.
+pub(super) fn understood(
+    endpoint: &TestEndpoint,
+    given: &[(String, Recording)],
+    bench: &mut Bench<'_>,
+) -> Vec<(String, Recording)> {
+    bench.check("recorded answers are understood", |case| {
+        for (name, recording) in given {
+            case.step(&format!("the recording `{name}`"));
+            let answer = endpoint.replay(recording);
+            if let Some(error) = &answer.failure {
+                case.fail(format!("`{name}`: {error}"));
+            } else if !answer.errors.is_empty() {
+                // An error that the server sent is an answer that was understood.
+            } else if !answer.has_content() {
+                case.fail(format!("`{name}` was read, and nothing of it was reported"));
+            } else if !answer.is_complete() {
+                case.warn(format!("`{name}` was read to its end, and is not complete"));
+            }
+            let mut finished: Vec<u32> = answer.finish_reasons.iter().map(|(choice, _)| *choice).collect();
+            finished.sort_unstable();
+            if finished.windows(2).any(|pair| pair[0] == pair[1]) {
+                case.warn(format!("`{name}`: a choice is finished more than once"));
+            }
+        }
+        case.step("answers of common dialects");
+        let readable = readable(endpoint, given);
+        if readable.is_empty() {
+            case.warn(
+                "no answer of a common dialect is understood, and none was given: record one (`curl -sN … > \
+                 stream.sse`) and let the suite replay it",
+            );
+        }
+        readable
+    })
+}

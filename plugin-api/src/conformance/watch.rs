@@ -1,0 +1,64 @@
+//! A suite in a thread of its own, so that a call which never returns is a finding and not the end of the test.
+
+use std::{
+    sync::mpsc::{self, RecvTimeoutError, Sender},
+    thread,
+    time::Duration,
+};
+
+use super::{Check, Report, Verdict, Witness};
+
+enum Told {
+    Step(String),
+    Checked(Check),
+}
+
+struct Teller(Sender<Told>);
+
+impl Witness for Teller {
+    fn begins(&mut self, step: &str) {
+        // Nobody listens any more after a hang.
+        let _ = self.0.send(Told::Step(step.to_owned()));
+    }
+
+    fn checked(&mut self, check: Check) {
+        let _ = self.0.send(Told::Checked(check));
+    }
+}
+
+pub(super) fn watched(
+    subject: &str,
+    deadline: Duration,
+    suite: impl FnOnce(&mut dyn Witness) + Send + 'static,
+) -> Report {
+    let mut report = Report { subject: subject.to_owned(), checks: Vec::new() };
+    let (sender, told) = mpsc::channel();
+    let started =
+        thread::Builder::new().name("conformance".to_owned()).spawn(move || suite(&mut Teller(sender)));
+    let thread = match started {
+        Ok(thread) => thread,
+        Err(error) => {
+            let text = format!("the suite's thread cannot be started: {error}");
+            report.checks.push(Check::found("the suite runs", Verdict::Fail, text));
+            return report;
+        }
+    };
+    let mut step = "the first call".to_owned();
+    loop {
+        match told.recv_timeout(deadline) {
+            Ok(Told::Step(next)) => step = next,
+            Ok(Told::Checked(check)) => report.checks.push(check),
+            Err(RecvTimeoutError::Timeout) => {
+                let text = format!("no return within {deadline:?} while checking {step}");
+                report.checks.push(Check::found("every call returns", Verdict::Fail, text));
+                return report;
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    if thread.join().is_err() {
+        let text = format!("a panic outside of the boundary while checking {step}");
+        report.checks.push(Check::found("the suite runs to its end", Verdict::Fail, text));
+    }
+    report
+}

@@ -1,0 +1,53 @@
+//! A service of Example Vendor's, beside the load. `CHANGE` marks what is theirs; the rest can stay.
+use prony_plugin_api::message::{PhaseEnded, PhaseStarted, RecordBatch};
+use prony_plugin_api::{HostHandle, LogLevel, Message, PluginError, RawMessage, Result, Service};
+use serde::{Deserialize, Serialize};
+
+/// What it publishes when a phase is over. CHANGE: your own message.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tally {
+    pub requests: u64,
+    pub failed: u64,
+    pub output_tokens: u64,
+}
+
+impl Message for Tally {
+    const TYPE: &'static str = "example_vendor_service_tally";
+}
+
+/// Counts. It is called from one thread at a time and must return soon: long work goes into a thread of its own.
+#[derive(Debug)]
+pub struct ExampleVendorService {
+    host: HostHandle,
+    tally: Tally,
+}
+
+impl Service for ExampleVendorService {
+    // CHANGE: what it wants to hear.
+    const SUBSCRIPTIONS: &'static [&'static str] =
+        &[PhaseStarted::TYPE, RecordBatch::TYPE, PhaseEnded::TYPE];
+
+    fn new(_options: &str, host: HostHandle) -> Result<Self> {
+        Ok(Self { host, tally: Tally { requests: 0, failed: 0, output_tokens: 0 } })
+    }
+
+    fn on_message(&mut self, message: &RawMessage<'_>) -> Result<()> {
+        // CHANGE: what it does with what it hears.
+        if let Some(batch) = message.decode::<RecordBatch>() {
+            for record in batch?.records {
+                self.tally.requests += 1;
+                self.tally.failed += u64::from(record.error.is_some());
+                self.tally.output_tokens += record.output_tokens;
+            }
+        } else if message.message_type() == PhaseStarted::TYPE {
+            self.tally = Tally { requests: 0, failed: 0, output_tokens: 0 };
+        } else if message.message_type() == PhaseEnded::TYPE {
+            let tally = &self.tally;
+            self.host.log(LogLevel::Info, Tally::TYPE, || format!("{tally:?}"));
+            self.host.publish(tally).map_err(PluginError::io)?;
+        }
+        Ok(())
+    }
+}
+
+prony_plugin_api::export_plugin! { services: [ExampleVendorService] }
