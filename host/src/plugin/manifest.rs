@@ -106,16 +106,24 @@ pub(super) struct Manifest {
 /// Reads the manifest of `origin`.
 pub(super) fn read(origin: &Arc<Origin>) -> Result<Manifest, ManifestError> {
     let file = &origin.manifest;
-    let failure = |line, problem| ManifestError { file: file.clone(), line, problem };
-    let text = read_text(file).map_err(|problem| failure(None, problem))?;
-    let document = parse(&text).map_err(|(line, problem)| failure(line, problem))?;
+    let text = read_file(file).map_err(|problem| ManifestError { file: file.clone(), line: None, problem })?;
+    read_text(&text, origin)
+}
+
+/// Reads the text of the manifest of `origin`.
+pub(super) fn read_text(text: &str, origin: &Arc<Origin>) -> Result<Manifest, ManifestError> {
+    let document = parse(text).map_err(|(line, problem)| ManifestError {
+        file: origin.manifest.clone(),
+        line,
+        problem,
+    })?;
     Ok(Manifest {
         endpoints: document.endpoints.into_iter().map(|raw| raw.belonging_to(origin)).collect(),
         services: document.services.into_iter().map(|raw| raw.belonging_to(origin)).collect(),
     })
 }
 
-fn read_text(file: &Path) -> Result<String, ManifestProblem> {
+fn read_file(file: &Path) -> Result<String, ManifestProblem> {
     // Asked before it is opened: opening a pipe would wait for its other end.
     if !fs::metadata(file).map_err(ManifestProblem::Unreadable)?.is_file() {
         return Err(ManifestProblem::NotAFile);

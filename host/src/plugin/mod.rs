@@ -9,7 +9,8 @@
 //! - `trust`, `object_file`, `ladder`: what is checked before any code of a library runs;
 //! - `sealed`, `loader`, `log`: the one `dlopen`, the only `unsafe` of this crate, and what an open library may use;
 //! - `libraries`, `listing`: what is open, and what there is to be shown;
-//! - `registry`: all of it together, behind one lock.
+//! - `registry`: all of it together, behind one lock;
+//! - `internals`: ways around it, for fuzz targets and benches.
 //!
 //! It knows nothing of runs, requests or messages: a plugin is loaded here and used elsewhere.
 
@@ -19,6 +20,7 @@ mod entry;
 mod error;
 mod fault;
 mod integrity;
+pub(crate) mod internals;
 mod ladder;
 mod libraries;
 mod listing;
