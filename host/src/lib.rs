@@ -12,6 +12,8 @@ pub mod cli;
 mod clock;
 mod config;
 mod dataset;
+#[doc(hidden)]
+pub mod internals;
 mod metrics;
 mod mock_server;
 mod plugin;

@@ -21,11 +21,16 @@ pub(crate) struct FrameReader<R = BufReader<UnixStream>> {
 impl FrameReader {
     /// Reads from a socket.
     pub(crate) fn new(socket: UnixStream) -> Self {
-        Self { from: BufReader::new(socket), buffer: Vec::new() }
+        Self::of(BufReader::new(socket))
     }
 }
 
 impl<R: Read> FrameReader<R> {
+    /// Reads from anything else.
+    pub(crate) fn of(from: R) -> Self {
+        Self { from, buffer: Vec::new() }
+    }
+
     /// The next value, or nothing when the other side has closed between two frames.
     ///
     /// # Errors
@@ -41,8 +46,11 @@ impl<R: Read> FrameReader<R> {
             let text = format!("a frame of {length} bytes; {LONGEST} are the limit");
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));
         }
-        self.buffer.resize(length, 0);
-        self.from.read_exact(&mut self.buffer)?;
+        // Memory grows with what arrives, not with what is announced.
+        self.buffer.clear();
+        if self.from.by_ref().take(length as u64).read_to_end(&mut self.buffer)? < length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         rmp_serde::from_slice(&self.buffer)
             .map(Some)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
@@ -87,7 +95,7 @@ mod tests {
     use super::*;
 
     fn reader(bytes: &[u8]) -> FrameReader<&[u8]> {
-        FrameReader { from: bytes, buffer: Vec::new() }
+        FrameReader::of(bytes)
     }
 
     fn written(values: &[&str]) -> Vec<u8> {

@@ -11,7 +11,8 @@
 //! - `sealed`, `loader`, `log`: the one `dlopen`, the only `unsafe` of this crate, and what an open library may use;
 //! - `libraries`, `listing`: what is open, and what there is to be shown;
 //! - `registry`: all of it together, behind one lock;
-//! - `check`: a library tried against everything that may be done to it, in a child process.
+//! - `check`: a library tried against everything that may be done to it, in a child process;
+//! - `internals`: ways around it, for fuzz targets and benches.
 //!
 //! It knows nothing of runs, requests or messages: a plugin is loaded here and used elsewhere.
 
@@ -25,6 +26,7 @@ pub(crate) mod graph;
 mod inspection;
 pub(crate) mod install;
 mod integrity;
+pub(crate) mod internals;
 mod ladder;
 mod libraries;
 mod listing;

@@ -119,8 +119,8 @@ impl Writer {
 
 /// Reads frames, up to the first that is cut off or damaged.
 #[derive(Debug)]
-pub(crate) struct Reader {
-    file: BufReader<File>,
+pub(crate) struct Reader<R = BufReader<File>> {
+    file: R,
     payload: Vec<u8>,
     damaged: bool,
 }
@@ -130,12 +130,16 @@ impl Reader {
     pub(crate) fn open(dir: &Path) -> Result<Self, JournalError> {
         let path = dir.join(FILE_NAME);
         let file = File::open(&path).map_err(|source| JournalError::Open { path: path.clone(), source })?;
-        let mut file = BufReader::with_capacity(1 << 16, file);
+        Self::of(BufReader::with_capacity(1 << 16, file)).ok_or(JournalError::NotAJournal { path })
+    }
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads a journal from anywhere; `None` when it is none.
+    pub(crate) fn of(mut file: R) -> Option<Self> {
         let mut magic = [0; MAGIC.len()];
-        match file.read_exact(&mut magic) {
-            Ok(()) if magic == MAGIC => Ok(Self { file, payload: Vec::new(), damaged: false }),
-            _ => Err(JournalError::NotAJournal { path }),
-        }
+        file.read_exact(&mut magic).ok()?;
+        (magic == MAGIC).then_some(Self { file, payload: Vec::new(), damaged: false })
     }
 
     /// Whether the journal ended in a frame that is cut off or damaged.
@@ -156,10 +160,10 @@ impl Reader {
         if length > MAX_FRAME_BYTES {
             return self.stop();
         }
-        self.payload.resize(length as usize, 0);
-        if read_up_to(&mut self.file, &mut self.payload) < self.payload.len()
-            || crc32fast::hash(&self.payload) != crc
-        {
+        // Memory grows with what is there, not with what is announced.
+        self.payload.clear();
+        let read = self.file.by_ref().take(length.into()).read_to_end(&mut self.payload);
+        if read.is_err() || self.payload.len() < length as usize || crc32fast::hash(&self.payload) != crc {
             return self.stop();
         }
         match rmp_serde::from_slice(&self.payload) {
@@ -174,7 +178,7 @@ impl Reader {
     }
 }
 
-impl Iterator for Reader {
+impl<R: Read> Iterator for Reader<R> {
     type Item = Frame;
 
     fn next(&mut self) -> Option<Frame> {

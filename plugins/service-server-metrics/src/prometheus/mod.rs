@@ -114,6 +114,3 @@ fn suffixes(kind: MetricKind) -> &'static [&'static str] {
         MetricKind::Gauge | MetricKind::Untyped => &[],
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
+use prony_plugin_api::message::{MetricFamily, MetricKind};
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::*;
+use crate::prometheus::{ParseError, parse};
 
 const VLLM: &str = include_str!("../../../../tests/fixtures/prometheus/vllm.txt");
 
@@ -135,7 +136,7 @@ fn the_page_of_a_real_server_is_understood() {
     assert_eq!(count(MetricKind::Counter), 23);
     assert_eq!(count(MetricKind::Histogram), 18);
     assert_eq!(count(MetricKind::Summary), 2);
-    assert!(families.iter().all(|family| !family.name.ends_with(CREATED)));
+    assert!(families.iter().all(|family| !family.name.ends_with("_created")));
 
     let named = |name: &str| families.iter().find(|family| family.name == name).unwrap();
     let prompt = named("vllm:request_prompt_tokens");

@@ -19,7 +19,7 @@ use prony_plugin_api::{
     message::{ServerMetricsBatch, ServerMetricsSample},
 };
 
-use super::*;
+use crate::*;
 
 /// When a test gives up on something that must happen.
 const PATIENCE: Duration = Duration::from_secs(30);

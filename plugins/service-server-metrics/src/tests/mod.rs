@@ -1,0 +1,4 @@
+//! The service as a whole, and the pages that it reads.
+
+mod prometheus;
+mod service;

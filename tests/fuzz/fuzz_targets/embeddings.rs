@@ -1,0 +1,6 @@
+#![no_main]
+
+#[path = "../linked/openai.rs"]
+mod openai;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| prony_entries::answer(openai::root(), "EmbeddingsEndpoint", data));
