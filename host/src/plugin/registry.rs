@@ -29,8 +29,6 @@ pub(crate) struct Registry {
     packs: Vec<Pack>,
     problems: Vec<DiscoveryProblem>,
     shelves: Mutex<Shelves>,
-    /// Apart from the shelves: a library that hangs while it is opened must not keep a report from being written.
-    notes: Mutex<Vec<String>>,
 }
 
 /// What changes: entries are loaded, and what is open is shared. One lock, so that nothing is opened twice.
@@ -38,6 +36,7 @@ pub(super) struct Shelves {
     pub(super) endpoints: Catalogue<Endpoints>,
     pub(super) services: Catalogue<Services>,
     pub(super) libraries: Libraries,
+    notes: Vec<String>,
 }
 
 impl Registry {
@@ -51,6 +50,7 @@ impl Registry {
             endpoints: Catalogue::new(),
             services: Catalogue::new(),
             libraries: Libraries::new(options.plugin_path.clone()),
+            notes: Vec::new(),
         };
         let mut packs = Vec::new();
         for (origin, manifest) in found.manifests {
@@ -66,13 +66,7 @@ impl Registry {
                 shelves.services.insert(Arc::new(entry), None);
             }
         }
-        Ok(Self {
-            search: options.clone(),
-            packs,
-            problems: found.problems,
-            shelves: Mutex::new(shelves),
-            notes: Mutex::default(),
-        })
+        Ok(Self { search: options.clone(), packs, problems: found.problems, shelves: Mutex::new(shelves) })
     }
 
     /// Where was looked: another process that looks there finds the same.
@@ -92,16 +86,14 @@ impl Registry {
 
     /// What the report should say: which entries failed to load, and what was used in their place.
     pub(crate) fn notes(&self) -> Vec<String> {
-        self.noted().clone()
+        self.lock().notes.clone()
     }
 
     /// Adds what the report should say. Child processes have registries of their own.
     pub(crate) fn add_notes(&self, notes: &[String]) {
-        let mut own = self.noted();
+        let own = &mut self.lock().notes;
         for note in notes {
-            if !own.contains(note) {
-                own.push(note.clone());
-            }
+            note_once(own, note);
         }
     }
 
@@ -167,11 +159,10 @@ impl Registry {
         name: &str,
         options: &str,
     ) -> Result<Arc<EndpointInstance>, PluginError> {
-        let (table, name, note) = {
-            let Shelves { endpoints, libraries, .. } = &mut *self.lock();
-            load(endpoints, libraries, name)?
+        let (table, name) = {
+            let Shelves { endpoints, libraries, notes, .. } = &mut *self.lock();
+            load(endpoints, libraries, notes, name)?
         };
-        self.add_notes(note.as_slice());
         let instance = EndpointInstance::create(table, options);
         instance.map(Arc::new).map_err(|source| PluginError::Create {
             category: Category::Endpoint,
@@ -187,11 +178,10 @@ impl Registry {
         options: &str,
         host: HostTable,
     ) -> Result<ServiceInstance, PluginError> {
-        let (table, name, note) = {
-            let Shelves { services, libraries, .. } = &mut *self.lock();
-            load(services, libraries, name)?
+        let (table, name) = {
+            let Shelves { services, libraries, notes, .. } = &mut *self.lock();
+            load(services, libraries, notes, name)?
         };
-        self.add_notes(note.as_slice());
         let instance = ServiceInstance::create(table, options, host);
         instance.map_err(|source| PluginError::Create { category: Category::Service, name, source })
     }
@@ -216,10 +206,6 @@ impl Registry {
             Category::Endpoint => Ok(Listed::of(candidates(&shelves.endpoints, name)?, &shelves.libraries)),
             Category::Service => Ok(Listed::of(candidates(&shelves.services, name)?, &shelves.libraries)),
         }
-    }
-
-    fn noted(&self) -> MutexGuard<'_, Vec<String>> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Shelves> {
@@ -273,13 +259,13 @@ fn conflict_error<K: Kind>(candidates: &[Candidate<K>]) -> Option<PluginError> {
     })
 }
 
-/// The functions of a name and its spelling in the manifest: those of the winner, or of the next one if that fails, and
-/// then what the report should say.
+/// The functions of a name and its spelling in the manifest: those of the winner, or of the next one if that fails.
 fn load<K: Kind>(
     catalogue: &mut Catalogue<K>,
     libraries: &mut Libraries,
+    notes: &mut Vec<String>,
     name: &str,
-) -> Result<(K::Table, String, Option<String>), PluginError> {
+) -> Result<(K::Table, String), PluginError> {
     if catalogue.get(name).is_none() {
         return Err(unknown(catalogue, name));
     }
@@ -292,10 +278,10 @@ fn load<K: Kind>(
         };
         let entry = &candidates[position].entry;
         match (attempt, &failure) {
-            (Ok(table), None) => return Ok((table, entry.name.clone(), None)),
+            (Ok(table), None) => return Ok((table, entry.name.clone())),
             (Ok(table), Some((error, manifest))) => {
-                let note = fallback_note(error, manifest, &entry.origin.manifest);
-                return Ok((table, entry.name.clone(), Some(note)));
+                note_once(notes, &fallback_note(error, manifest, &entry.origin.manifest));
+                return Ok((table, entry.name.clone()));
             }
             (Err(error @ PluginError::Load { .. }), None) => {
                 failure = Some((error, entry.origin.manifest.clone()));
@@ -339,6 +325,12 @@ fn fallback_note(error: &PluginError, failed: &Path, used: &Path) -> String {
         failed.display(),
         used.display()
     )
+}
+
+fn note_once(notes: &mut Vec<String>, note: &str) {
+    if !notes.iter().any(|other| other == note) {
+        notes.push(note.to_owned());
+    }
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ fn create(creation: Creation, outbox: &Outbox) -> Result<Made, Complaint> {
     let registry = Registry::discover(&creation.search).map_err(Complaint::of_load)?;
     let host = HostInChild {
         outbox: outbox.clone(),
-        clock: Clock::of(creation.clock),
+        clock: Clock::at(creation.clock),
         facts: creation.facts,
         finest: creation.own_level,
     };

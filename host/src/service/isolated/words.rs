@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use prony_plugin_api::LogLevel;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 
-use crate::{clock::ClockAnchor, plugin::DiscoveryOptions, service::complaint::Outcome};
+use crate::{clock::Anchor, plugin::DiscoveryOptions, service::complaint::Outcome};
 
 /// From the parent: one at a time, each answered.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub(super) struct Creation {
     /// The run as the text of a JSON object.
     pub(super) facts: String,
     /// The run's clock.
-    pub(super) clock: ClockAnchor,
+    pub(super) clock: Anchor,
     /// Where plugins are.
     pub(super) search: DiscoveryOptions,
     /// The finest level of the service's own log lines that anyone listens to, as a number; 0 for none.
