@@ -89,11 +89,16 @@ impl Child {
         *is_over = true;
         self.process.wait().map(Death::from)
     }
+
+    /// Ends it at once.
+    pub(crate) fn kill(&mut self) {
+        self.leash.kill();
+    }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
-        self.leash.kill();
+        self.kill();
         // Nobody is left who wants to know how. One that was waited for is not waited for again.
         let _ = self.process.wait();
     }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     child,
-    plugin::{Category, DiscoveryOptions, Listed, ListedEntry, Registry, chain},
+    plugin::{Category, DiscoveryOptions, Isolation, Listed, ListedEntry, Registry, chain},
     service::isolated::{ServeError, serve},
 };
 
@@ -74,16 +74,17 @@ fn general_help() -> String {
 }
 
 fn explain(registry: &Registry, listed: &Listed) -> Result<Exit, Failure> {
+    let isolation = registry.isolation(Category::Service, &listed.name)?;
     let library = registry.describe_service_library(&listed.name).map_err(|error| {
         let detail = error.detail().unwrap_or_else(|| chain(&error));
         format!("cannot be used: {detail}")
     });
-    terminal::print(&explanation(listed, &library))?;
+    terminal::print(&explanation(listed, isolation, &library))?;
     Ok(Exit::Success)
 }
 
 /// The whole answer.
-fn explanation(listed: &Listed, library: &Result<Descriptor, String>) -> String {
+fn explanation(listed: &Listed, isolation: Isolation, library: &Result<Descriptor, String>) -> String {
     let Some(winner) = listed.entries.first() else { return String::new() };
     let type_name = winner.class.rsplit(':').next().unwrap_or_default();
     let exported = library
@@ -91,13 +92,13 @@ fn explanation(listed: &Listed, library: &Result<Descriptor, String>) -> String 
         .ok()
         .and_then(|descriptor| descriptor.services.iter().find(|exported| exported.type_name == type_name));
     let mut sections = vec![
-        (format!("service {}", listed.name), facts(winner, library)),
+        (format!("service {}", listed.name), facts(winner, isolation, library)),
         ("metadata".to_owned(), winner.metadata.clone()),
     ];
     if let Some(exported) = exported {
         sections.push(("options".to_owned(), options(exported)));
     }
-    sections.push(("how to start it".to_owned(), how_to_start(listed, winner)));
+    sections.push(("how to start it".to_owned(), how_to_start(listed, winner, isolation)));
     let sections = sections.into_iter().filter(|(_, rows)| !rows.is_empty());
     sections.map(|(title, rows)| section(&title, &rows)).collect::<Vec<_>>().join("\n")
 }
@@ -112,7 +113,15 @@ fn section(title: &str, rows: &[(String, String)]) -> String {
     text
 }
 
-fn facts(entry: &ListedEntry, library: &Result<Descriptor, String>) -> Vec<(String, String)> {
+fn facts(
+    entry: &ListedEntry,
+    isolation: Isolation,
+    library: &Result<Descriptor, String>,
+) -> Vec<(String, String)> {
+    let place = match isolation {
+        Isolation::None => "the process of prony",
+        Isolation::Process => "a process of its own",
+    };
     let file = match &entry.library {
         Ok(file) => file.display().to_string(),
         Err(reason) => reason.clone(),
@@ -122,7 +131,7 @@ fn facts(entry: &ListedEntry, library: &Result<Descriptor, String>) -> Vec<(Stri
         ("class", entry.class.clone()),
         ("library", file),
         ("manifest", format!("{} ({})", entry.origin.manifest.display(), entry.origin.tier)),
-        ("runs in", if entry.isolated { "a process of its own" } else { "the process of prony" }.to_owned()),
+        ("runs in", place.to_owned()),
     ];
     match library {
         Ok(it) => facts.extend([
@@ -155,7 +164,7 @@ fn option(about: &Value) -> String {
     [text("type"), choices, text("description"), default].into_iter().flatten().collect::<Vec<_>>().join("  ")
 }
 
-fn how_to_start(listed: &Listed, entry: &ListedEntry) -> Vec<(String, String)> {
+fn how_to_start(listed: &Listed, entry: &ListedEntry, isolation: Isolation) -> Vec<(String, String)> {
     let name = &listed.name;
     let is = |key: &str| entry.metadata.iter().any(|(field, value)| field == key && value == "true");
     let row = |command: String, what: &str| (command, what.to_owned());
@@ -171,7 +180,7 @@ fn how_to_start(listed: &Listed, entry: &ListedEntry) -> Vec<(String, String)> {
     if is("replicable") {
         rows.push(row(format!("prony profile --service {name},{name}"), "starts it twice"));
     }
-    if !entry.isolated {
+    if isolation == Isolation::None {
         rows.push(row(format!("prony profile --isolate {name}"), "runs it in a process of its own"));
     }
     rows.push(row(format!("prony profile --service-option {name}.KEY=VALUE"), "sets an option"));
