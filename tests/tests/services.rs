@@ -207,14 +207,14 @@ fn a_process_that_dies_is_buried_while_the_run_goes_on() {
     let server = MockServer::start([]);
     let pack = pack(&[("bad", "BadService", OPTIONAL)]);
     let (running, pid) = endless(&server, &pack, &[]);
-    kill(pid, "SEGV");
+    kill(pid, "TERM");
     eventually("its burial", || (!Path::new(&format!("/proc/{pid}")).exists()).then_some(()));
     let before = server.truth()["requests_ok"].as_u64().unwrap();
     eventually("more requests", || (server.truth()["requests_ok"].as_u64()? > before + 10).then_some(()));
     running.signal("INT");
     let run = running.wait();
     run.ends_with(130);
-    assert_eq!(complaint(&run, "bad"), "its process was killed by signal 11 (SIGSEGV)");
+    assert_eq!(complaint(&run, "bad"), "its process was killed by signal 15 (SIGTERM)");
 }
 
 /// What a service has started and not ended does not outlive it.

@@ -168,7 +168,7 @@ mod tests {
     fn full() -> (Outbox, FrameReader) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let outbox = Outbox::start(theirs).unwrap();
-        outbox.publish("first", &[0; 4 << 20], 0).unwrap();
+        outbox.publish("first", &vec![0; 4 << 20], 0).unwrap();
         (outbox, FrameReader::new(ours))
     }
 
