@@ -137,6 +137,16 @@ fn a_crash_in_a_destructor_is_told_from_one_in_stop() {
 }
 
 #[test]
+fn a_child_that_nobody_understands_is_a_failed_service() {
+    let server = MockServer::start([]);
+    let pack = pack(&[("bad", "BadService", OPTIONAL)]);
+    let run = wrong(&pack, &server, "garbage", "message").args(["--isolate", "bad"]).run();
+    is_untouched(&run);
+    let complaint = complaint(&run, "bad");
+    assert!(complaint.starts_with("its process says what nobody understands: "), "{complaint}");
+}
+
+#[test]
 fn a_required_service_that_crashes_ends_the_run_with_its_name() {
     let server = MockServer::start([]);
     let pack = pack(&[("bad", "BadService", REQUIRED)]);

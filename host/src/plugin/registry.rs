@@ -91,8 +91,9 @@ impl Registry {
 
     /// Adds what the report should say. Child processes have registries of their own.
     pub(crate) fn add_notes(&self, notes: &[String]) {
+        let known = self.notes();
         let own = &mut self.lock().notes;
-        for note in notes {
+        for note in notes.iter().filter(|note| !known.contains(note)) {
             note_once(own, note);
         }
     }
