@@ -16,9 +16,9 @@
 //! slows the load. Hand work that takes long to a thread of your own.
 //!
 //! *Messages out.* [`HostHandle::publish`] never blocks. A message may have [`LARGEST_MESSAGE`] bytes and a type of
-//! [`LONGEST_TYPE`]; a service may have 1024 messages and 64 MiB of them waiting, and publish 10 000 a second. What is
-//! over is refused and counted as lost. Everything that is taken is kept in the journal, whether anybody subscribed to
-//! its type or not.
+//! [`LONGEST_TYPE`]; a service may have 1024 messages and 64 MiB of them waiting, and publish 10 000 and 64 MiB a
+//! second. What is over is refused and counted as lost. Everything that is taken is kept in the journal, whether anybody
+//! subscribed to its type or not.
 //!
 //! *Threads* of a service's own are welcome, an async runtime included; the host's runtime never polls its futures. They
 //! must be gone when `stop` returns: the host does not wait for them, and from then on `publish` is `Closed`.

@@ -347,7 +347,7 @@ impl Service for Parrot {
     }
 }
 
-/// A host that takes one message and is full from then on.
+/// A host that takes one message and none from then on: it is full, then the message is too large, then it is closed.
 struct Perch(mpsc::SyncSender<String>);
 
 impl HostServices for Perch {
@@ -359,8 +359,11 @@ impl HostServices for Perch {
     }
     fn publish(&self, message_type: &str, payload: &[u8]) -> Result<(), PublishError> {
         let message = PhaseStarted::decode(payload).unwrap();
-        if message.index > 1 {
-            return Err(PublishError::Full);
+        match message.index {
+            0 | 1 => {}
+            2 => return Err(PublishError::Full),
+            3 => return Err(PublishError::TooLarge),
+            _ => return Err(PublishError::Closed),
         }
         self.0.send(format!("{message_type} {} at {}", message.index, message.at_ns)).unwrap();
         Ok(())
@@ -387,10 +390,12 @@ fn a_service_lives_its_life_through_its_handle() {
 
     let message = |index| PhaseStarted { index, kind: PhaseKind::Warmup, at_ns: 7 }.encode().unwrap();
     service.on_message(PhaseStarted::TYPE, &message(0)).unwrap();
-    assert_eq!(
-        service.on_message(PhaseStarted::TYPE, &message(1)).unwrap_err(),
-        PluginError::io("publish: the bus is full")
-    );
+    for (index, why) in [(1, "the bus is full"), (2, "the message is too large"), (3, "the run is over")] {
+        assert_eq!(
+            service.on_message(PhaseStarted::TYPE, &message(index)).unwrap_err(),
+            PluginError::io(format!("publish: {why}"))
+        );
+    }
     assert_eq!(service.on_message("parrot_food", b"").unwrap_err().kind, ErrorKind::PANIC);
     service.stop(Duration::from_secs(2)).unwrap();
     drop(service);

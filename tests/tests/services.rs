@@ -137,6 +137,16 @@ fn a_crash_in_a_destructor_is_told_from_one_in_stop() {
 }
 
 #[test]
+fn a_child_that_nobody_understands_is_a_failed_service() {
+    let server = MockServer::start([]);
+    let pack = pack(&[("bad", "BadService", OPTIONAL)]);
+    let run = wrong(&pack, &server, "garbage", "message").args(["--isolate", "bad"]).run();
+    is_untouched(&run);
+    let complaint = complaint(&run, "bad");
+    assert!(complaint.starts_with("its process says what nobody understands: "), "{complaint}");
+}
+
+#[test]
 fn a_required_service_that_crashes_ends_the_run_with_its_name() {
     let server = MockServer::start([]);
     let pack = pack(&[("bad", "BadService", REQUIRED)]);
@@ -201,11 +211,45 @@ fn a_process_that_somebody_kills_is_a_failed_service() {
     assert_eq!(service(&run, "bad")["pid"], pid);
 }
 
+/// The run goes on, and nothing is left of the child, not even an entry in the table of processes.
+#[test]
+fn a_process_that_dies_is_buried_while_the_run_goes_on() {
+    let server = MockServer::start([]);
+    let pack = pack(&[("bad", "BadService", OPTIONAL)]);
+    let (running, pid) = endless(&server, &pack, &[]);
+    kill(pid, "TERM");
+    eventually("its burial", || (!Path::new(&format!("/proc/{pid}")).exists()).then_some(()));
+    let before = server.truth()["requests_ok"].as_u64().unwrap();
+    eventually("more requests", || (server.truth()["requests_ok"].as_u64()? > before + 10).then_some(()));
+    running.signal("INT");
+    let run = running.wait();
+    run.ends_with(130);
+    assert_eq!(complaint(&run, "bad"), "its process was killed by signal 15 (SIGTERM)");
+}
+
+/// What a service has started and not ended does not outlive it.
+#[test]
+fn programs_that_an_isolated_service_started_end_with_it() {
+    let server = MockServer::start([]);
+    let pack = pack(&[("bad", "BadService", OPTIONAL)]);
+    let run = wrong(&pack, &server, "orphan", "start")
+        .args(["--isolate", "bad"])
+        .env("PRONY_LOG", "warn,bad=info")
+        .run();
+    is_untouched(&run);
+    let pid = run.stderr.split("forgets ").nth(1).unwrap().split_whitespace().next().unwrap();
+    eventually("the program ends", || (!is_alive(pid.parse().unwrap())).then_some(()));
+}
+
 #[test]
 fn an_interrupt_is_the_hosts_to_handle_and_leaves_nothing_behind() {
     let server = MockServer::start([]);
     let pack = pack(&[("bad", "BadService", OPTIONAL)]);
     let (running, pid) = endless(&server, &pack, &[]);
+    // What a terminal interrupts is a group of processes, and the child is not in its parent's.
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let group = stat.rsplit(')').next().unwrap().split_whitespace().nth(2).unwrap();
+    assert_eq!(group, pid.to_string());
     running.signal("INT");
     let run = running.wait();
     run.ends_with(130);

@@ -37,9 +37,12 @@ impl Leash {
     /// Ends the child at once, with whatever it has started.
     pub(crate) fn kill(&self) {
         let is_over = self.is_over.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(group) = self.group.filter(|_| !*is_over) {
+        let Some(child) = self.group.filter(|_| !*is_over) else { return };
+        // Only a child that nobody has waited for yet is known; no other process has its number then.
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        if rustix::process::waitid(WaitId::Pid(child), look).is_ok() {
             // It may have ended by itself.
-            let _ = rustix::process::kill_process_group(group, Signal::KILL);
+            let _ = rustix::process::kill_process_group(child, Signal::KILL);
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     child,
-    plugin::{Category, Inspection, Listed, ListedEntry, Registry},
+    plugin::{Category, Inspection, Isolation, Listed, ListedEntry, Registry},
     service::isolated::{ServeError, serve},
 };
 
@@ -50,7 +50,8 @@ pub(super) fn run(args: &ServiceArgs, log: &LogFlags) -> Result<Exit, Failure> {
             if !help {
                 return Err(alone(&listed.name));
             }
-            terminal::print(&explanation(&listed))?;
+            let isolation = registry.isolation(Category::Service, &listed.name)?;
+            terminal::print(&explanation(&listed, isolation))?;
             Ok(Exit::Success)
         }
         (None, _) => {
@@ -77,15 +78,15 @@ fn general_help() -> String {
 }
 
 /// The whole answer.
-fn explanation(listed: &Listed) -> String {
+fn explanation(listed: &Listed, isolation: Isolation) -> String {
     let Some(winner) = listed.entries.first() else { return String::new() };
     let library = Inspection::of(winner);
     let metadata = winner.metadata.iter().map(|(name, value)| (name.clone(), shown(value)));
     let sections = [
-        (format!("service {}", listed.name), facts(winner, &library)),
+        (format!("service {}", listed.name), facts(winner, isolation, &library)),
         ("metadata".to_owned(), metadata.collect()),
         ("options".to_owned(), library.options().map(options).unwrap_or_default()),
-        ("how to start it".to_owned(), how_to_start(listed, winner)),
+        ("how to start it".to_owned(), how_to_start(listed, winner, isolation)),
     ];
     let sections = sections.into_iter().filter(|(_, rows)| !rows.is_empty());
     sections.map(|(title, rows)| section(&title, &rows)).collect::<Vec<_>>().join("\n")
@@ -101,12 +102,15 @@ fn section(title: &str, rows: &[(String, String)]) -> String {
     text
 }
 
-fn facts(entry: &ListedEntry, library: &Inspection) -> Vec<(String, String)> {
+fn facts(entry: &ListedEntry, isolation: Isolation, library: &Inspection) -> Vec<(String, String)> {
     let file = match &entry.library {
         Ok(file) => file.display().to_string(),
         Err(_) => "missing".to_owned(),
     };
-    let place = if entry.isolated { "a process of its own" } else { "the process of prony" };
+    let place = match isolation {
+        Isolation::None => "the process of prony",
+        Isolation::Process => "a process of its own",
+    };
     let mut facts = vec![
         ("description", entry.description.clone()),
         ("class", entry.class.to_string()),
@@ -151,7 +155,7 @@ fn option(about: &Value) -> String {
     [text("type"), choices, text("description"), default].into_iter().flatten().collect::<Vec<_>>().join("  ")
 }
 
-fn how_to_start(listed: &Listed, entry: &ListedEntry) -> Vec<(String, String)> {
+fn how_to_start(listed: &Listed, entry: &ListedEntry, isolation: Isolation) -> Vec<(String, String)> {
     let name = &listed.name;
     let is = |key: &str| entry.metadata.get(key) == Some(&Value::Bool(true));
     let row = |command: String, what: &str| (command, what.to_owned());
@@ -167,7 +171,7 @@ fn how_to_start(listed: &Listed, entry: &ListedEntry) -> Vec<(String, String)> {
     if is("replicable") {
         rows.push(row(format!("prony profile --service {name},{name}"), "starts it twice"));
     }
-    if !entry.isolated {
+    if isolation == Isolation::None {
         rows.push(row(format!("prony profile --isolate {name}"), "runs it in a process of its own"));
     }
     rows.push(row(format!("prony profile --service-option {name}.KEY=VALUE"), "sets an option"));

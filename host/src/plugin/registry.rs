@@ -105,10 +105,9 @@ impl Registry {
 
     /// Adds what the report should say. Child processes have registries of their own.
     pub(crate) fn add_notes(&self, notes: &[String]) {
-        let mut own = self.noted();
         for note in notes {
-            if !own.contains(note) {
-                own.push(note.clone());
+            if !self.notes().contains(note) {
+                self.noted().push(note.clone());
             }
         }
     }

@@ -86,6 +86,14 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_that_is_too_large_does_not_hold_up_the_others() {
+        let mut outbox = Outbox::default();
+        (1..=2).for_each(|at| assert_eq!(outbox.add(batch(at)), 0));
+        outbox.flush(|batch| if batch.samples[0].at_ns == 1 { Err(PublishError::TooLarge) } else { Ok(()) });
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
     fn nothing_is_kept_for_a_run_that_is_over() {
         let mut outbox = Outbox::default();
         outbox.add(batch(1));

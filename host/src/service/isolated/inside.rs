@@ -152,3 +152,32 @@ impl HostServices for HostInChild {
         self.outbox.request_stop(reason);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::child::frame::FrameWriter;
+
+    #[test]
+    fn a_child_without_a_parent_has_nothing_to_do() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        drop(ours);
+        assert!(matches!(serve(theirs), Err(ServeError::OutOfTurn)));
+    }
+
+    #[test]
+    fn a_parent_that_begins_with_something_else_is_no_parent() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        FrameWriter::new(ours).write(&Order::Start).unwrap();
+        assert!(matches!(serve(theirs), Err(ServeError::OutOfTurn)));
+    }
+
+    #[test]
+    fn garbage_is_an_error_of_the_socket() {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        ours.write_all(&[0xff; 8]).unwrap();
+        assert!(matches!(serve(theirs), Err(ServeError::Socket(_))));
+    }
+}

@@ -158,3 +158,61 @@ fn tell_lost(parent: &mut FrameWriter, counts: &Counts) -> io::Result<()> {
         lost => parent.write(&Word::Lost(lost)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{child::frame::FrameReader, service::allowance::MESSAGES};
+
+    /// An outbox whose parent does not listen yet, so full that its thread waits, and the parent.
+    fn full() -> (Outbox, FrameReader) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let outbox = Outbox::start(theirs).unwrap();
+        outbox.publish("first", &vec![0; 4 << 20], 0).unwrap();
+        (outbox, FrameReader::new(ours))
+    }
+
+    #[test]
+    fn nobody_waits_for_a_parent_that_does_not_listen_and_losses_are_told_at_last() {
+        let (outbox, mut parent) = full();
+        let taken = (0..MESSAGES + 9).filter(|_| outbox.publish("t", &[1], 0).is_ok()).count();
+        assert!(taken < MESSAGES + 9);
+        outbox.close();
+        assert_eq!(outbox.publish("t", &[1], 0), Err(PublishError::Closed));
+        let (mut heard, mut lost) = (0, 0);
+        while lost == 0 {
+            match parent.read::<Word<'static>>().unwrap().unwrap() {
+                Word::Publish { message_type, .. } if message_type == "t" => heard += 1,
+                Word::Publish { .. } => {}
+                Word::Lost(messages) => lost += messages,
+                other => panic!("{other:?}"),
+            }
+        }
+        // What was refused, and not that it is over.
+        assert_eq!(lost, (MESSAGES + 9 - taken) as u64);
+        while heard < taken {
+            assert!(matches!(parent.read::<Word<'static>>().unwrap(), Some(Word::Publish { .. })));
+            heard += 1;
+        }
+    }
+
+    #[test]
+    fn lines_are_bounded_in_number_and_length() {
+        let (outbox, mut parent) = full();
+        (0..2 * LINES).for_each(|_| outbox.log(None, 1, "t", &"ü".repeat(LONGEST_LINE)));
+        outbox.request_stop("one");
+        outbox.request_stop("two");
+        let mut lines = 0;
+        loop {
+            match parent.read::<Word<'static>>().unwrap().unwrap() {
+                Word::Log { text, .. } => {
+                    assert_eq!(text.len(), LONGEST_LINE);
+                    lines += 1;
+                }
+                Word::RequestStop { reason } => break assert_eq!(reason, "one"),
+                _ => {}
+            }
+        }
+        assert!(lines <= LINES, "{lines}");
+    }
+}

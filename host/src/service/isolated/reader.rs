@@ -16,7 +16,11 @@ use super::{
 use crate::{
     child::{Child, frame::FrameReader},
     plugin::PluginLog,
-    service::{complaint::Outcome, host::ServiceHost, mailbox::Line},
+    service::{
+        complaint::{Complaint, Outcome},
+        host::ServiceHost,
+        mailbox::Line,
+    },
 };
 
 /// Libraries whose log lines are told apart, each of which leaks a little. A service has one, and those it brings.
@@ -43,8 +47,16 @@ impl Reader {
     /// Passes on what the child says until it has nothing more to say, then waits for its end. A child that ends without
     /// having been told to is a failed service.
     pub(super) fn read(self, words: UnixStream, mut child: Child) {
-        if let Err(error) = self.pass_on(words) {
-            tracing::warn!(service = &*self.host.name, %error, "cannot understand the process of a service");
+        // One that is cut off in the middle has died, which is told below.
+        if let Err(error) = self.pass_on(words)
+            && error.kind() == io::ErrorKind::InvalidData
+        {
+            let message = format!("its process says what nobody understands: {error}");
+            self.line.fail(Complaint::new(
+                "frame",
+                message,
+                "its library writes to descriptors that are not its own",
+            ));
         }
         // One that closes its socket and goes on has left us, too. What has exited is not touched by this.
         child.leash().kill();
