@@ -84,9 +84,9 @@ impl Reading {
     /// does not shift the clock.
     fn best() -> (u64, tokio::time::Instant) {
         let first = Self::take();
-        let best = (0..7).map(|_| Self::take()).fold(first, |best, next| {
-            if next.width_ns < best.width_ns { next } else { best }
-        });
+        let best = (0..7)
+            .map(|_| Self::take())
+            .fold(first, |best, next| if next.width_ns < best.width_ns { next } else { best });
         (best.monotonic_ns, best.instant)
     }
 

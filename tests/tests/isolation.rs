@@ -21,7 +21,10 @@ fn profile(pack: &MockPlugin, server: &MockServer, fault: &str) -> Tool {
     let words = ["profile", "--model", "m", "--ui", "none", "--artifact-dir", "run", "--no-server-metrics"];
     let tool = Tool::new(words);
     let sound = "{\"text\": \"hello\", \"output_length\": 5}\n".repeat(9);
-    tool.file("prompts.jsonl", format!("{sound}{{\"text\": \"fault {fault}\", \"output_length\": 5}}\n{sound}"));
+    tool.file(
+        "prompts.jsonl",
+        format!("{sound}{{\"text\": \"fault {fault}\", \"output_length\": 5}}\n{sound}"),
+    );
     tool.args(["--url", server.url(), "--endpoint-type", "acme", "--streaming", "--random-seed", "42"])
         .args(["--input-file", "prompts.jsonl", "--plugins"])
         .arg(pack.path())
@@ -219,7 +222,16 @@ fn the_numbers_are_those_of_a_run_in_process(#[case] load: &[&str]) {
     let server = MockServer::start([]);
     let measure = |isolate: &[&str]| {
         Tool::profile(&server)
-            .args(["--warmup-request-count", "7", "--request-count", "60", "--isl", "20", "--isl-stddev", "6"])
+            .args([
+                "--warmup-request-count",
+                "7",
+                "--request-count",
+                "60",
+                "--isl",
+                "20",
+                "--isl-stddev",
+                "6",
+            ])
             .args(["--osl", "6", "--osl-stddev", "2", "--num-dataset-entries", "9", "--no-server-metrics"])
             .args(load)
             .args(isolate)
@@ -268,7 +280,7 @@ fn secrets_and_code_stay_where_they_belong() {
     }
     let libraries = |process: u32| {
         let maps = fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
-        maps.contains("bad_endpoint")
+        maps.contains("memfd:prony-plugin")
     };
     assert!(libraries(child));
     assert!(!libraries(running.id()));
@@ -285,7 +297,12 @@ fn an_isolated_run_waits_for_its_model(#[case] flags: &[&str], #[case] code: i32
     let run = profile(&pack, &server, "nowhere-nothing").args(["--wait-for-model-timeout", "0.3"]).run();
     run.ends_with(code);
     assert!(run.stderr.contains(text), "{}", run.stderr);
-    assert_eq!(run.stderr.lines().count(), 3 - usize::from(!run.stderr.contains("cause: ")), "{}", run.stderr);
+    assert_eq!(
+        run.stderr.lines().count(),
+        3 - usize::from(!run.stderr.contains("cause: ")),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -332,4 +349,42 @@ fn a_crew_without_a_parent_says_what_it_is() {
     run.ends_with(2);
     assert!(run.stderr.contains("--isolate"), "{}", run.stderr);
     assert!(!Tool::new(["--help"]).run().stdout.contains("worker  "));
+}
+
+/// Nothing has a handler for it yet: the process ends as any other would, and takes its child along.
+#[test]
+fn an_endpoint_that_hangs_at_its_start_can_be_interrupted() {
+    let server = MockServer::start([]);
+    let pack = mock_plugin("acme", "bad_endpoint:HangsInNew", "bad-endpoint");
+    let running = profile(&pack, &server, "nowhere-nothing").args(["--isolate", "acme"]).spawn();
+    let child = eventually("the child", || child_of(running.id()));
+    running.signal("INT");
+    running.wait().ends_with(128 + 2);
+    eventually("the end of the child", || is_gone(child).then_some(()));
+}
+
+/// Also one whose threads all hang in the plugin.
+#[test]
+fn a_child_that_hangs_ends_with_its_parent() {
+    let server = MockServer::start([]);
+    let pack = isolated();
+    let running =
+        profile(&pack, &server, "event-loop").args(["--request-count", "19", "--workers", "1"]).spawn();
+    let journal = running.dir().join("run/journal.prony");
+    eventually("the ninth request", || {
+        (server.truth()["requests_ok"].as_u64() > Some(9) && journal.exists()).then_some(())
+    });
+    let child = child_of(running.id()).unwrap();
+    running.signal("KILL");
+    running.wait();
+    eventually("the end of the child", || is_gone(child).then_some(()));
+}
+
+#[test]
+fn what_an_isolated_plugin_says_is_logged_under_its_name() {
+    let server = MockServer::start([]);
+    let pack = isolated();
+    let run = profile(&pack, &server, "event-panic").args(["--request-count", "19", "-v"]).run();
+    let line = run.stderr.lines().find(|line| line.contains("panicked at")).unwrap();
+    assert!(line.contains("DEBUG") && line.contains("bad_endpoint"), "{line}");
 }

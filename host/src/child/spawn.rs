@@ -53,12 +53,13 @@ impl Child {
         self.process.wait().map(Death::from)
     }
 
-    /// How it ended, if it has.
-    ///
-    /// # Errors
-    /// The system has lost track of it.
-    pub(crate) fn try_wait(&mut self) -> io::Result<Option<Death>> {
-        Ok(self.process.try_wait()?.map(Death::from))
+    /// Whether it has ended. It still has to be waited for.
+    pub(crate) fn has_ended(&self) -> bool {
+        use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
+        let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw);
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        id.is_some_and(|id| !matches!(waitid(WaitId::Pid(id), options), Ok(None)))
     }
 
     /// Ends it at once.

@@ -97,7 +97,8 @@ impl Answer {
     #[cold]
     fn refuse(&mut self, breach: Breach) {
         if self.breach.is_none() {
-            *self = Self { arrived: self.arrived, breach: Some(breach), bytes: usize::MAX, ..Self::default() };
+            *self =
+                Self { arrived: self.arrived, breach: Some(breach), bytes: usize::MAX, ..Self::default() };
         }
     }
 

@@ -38,8 +38,7 @@ impl Call {
     }
 
     fn of(pulse: u64) -> Option<Self> {
-        const ALL: [Call; 6] =
-            [Call::Format, Call::Parser, Call::Event, Call::Body, Call::End, Call::Drop];
+        const ALL: [Call; 6] = [Call::Format, Call::Parser, Call::Event, Call::Body, Call::End, Call::Drop];
         ALL.into_iter().find(|call| *call as u64 == pulse & CALL_BITS)
     }
 }

@@ -304,7 +304,7 @@ impl Conductor<'_> {
             }
             Signal::CrewGone => {
                 let name = self.run.config.target.endpoint_type.clone();
-                Some(Event::Gone(Ending::EndpointDied { name, death: self.crew.death() }))
+                self.crew.death().map(|death| Event::Gone(Ending::EndpointDied { name, death }))
             }
             Signal::WorkerLost(what) => Some(Event::Broken(Ending::WorkerLost(what))),
             Signal::StopRequested(reason) => Some(Event::StopRequested(reason)),

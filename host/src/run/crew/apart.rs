@@ -103,18 +103,18 @@ impl Apart {
             notes: Vec::new(),
             hearing: Hearing::Asking(FrameReader::new(reading)),
         };
-        let order = Down::Load {
-            name: name.to_owned(),
-            options,
-            discovery: Box::new(discovery.clone()),
-        };
+        let order = Down::Load { name: name.to_owned(), options, discovery: Box::new(discovery.clone()) };
         match apart.ask(&order)? {
             Up::Loaded(loaded) => apart.notes = loaded?,
             _ => return Err(apart.died()),
         }
         // From here on the child tells by itself when its plugin hangs.
         apart.socket.set_read_timeout(None).map_err(failed)?;
-        tracing::debug!(endpoint = name, process = apart.child.id(), "an endpoint runs in a process of its own");
+        tracing::debug!(
+            endpoint = name,
+            process = apart.child.id(),
+            "an endpoint runs in a process of its own"
+        );
         Ok(apart)
     }
 
@@ -182,7 +182,7 @@ impl Apart {
     /// Is it well? Of its death we hear by the end of what it says, but that may not come.
     pub(super) fn look(&mut self) -> Option<Trouble> {
         let Hearing::Listening(listening) = &mut self.hearing else { return None };
-        if !matches!(self.child.try_wait(), Ok(None)) {
+        if self.child.has_ended() {
             listening.dead += 1;
             if listening.dead > LAST_WORDS {
                 // A process that it left behind holds the socket. The listener finds the end now.

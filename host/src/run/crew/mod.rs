@@ -17,11 +17,11 @@ mod told;
 use std::{io, sync::Arc};
 
 pub(super) use self::frames::Order;
+pub(crate) use self::told::{Class, Told};
 use self::{
     apart::Apart,
     team::{Hosted, Team},
 };
-pub(crate) use self::told::{Class, Told};
 use super::{
     aside,
     readiness::{self, ReadinessError},
@@ -110,7 +110,8 @@ impl Dialect {
         let by_user = config.isolate.iter().any(|isolated| Key::of(isolated) == Key::of(name));
         let by_manifest = loading.registry.isolation(Category::Endpoint, name)? == Isolation::Process;
         if by_user || by_manifest {
-            let apart = Apart::load(name, loading.discovery, setup::endpoint_options(config), &loading.log_words)?;
+            let apart =
+                Apart::load(name, loading.discovery, setup::endpoint_options(config), &loading.log_words)?;
             return Ok(Self::Apart(Box::new(apart)));
         }
         Hosted::load(loading.registry, name, setup::endpoint_options(config)).map(Self::Here)
@@ -207,10 +208,10 @@ impl Crew {
     }
 
     /// How the process of a crew that is gone ended.
-    pub(super) fn death(&mut self) -> String {
+    pub(super) fn death(&mut self) -> Option<String> {
         match self {
-            Self::Here(_) => "is this one".to_owned(),
-            Self::Apart(apart) => apart.death(),
+            Self::Here(_) => None,
+            Self::Apart(apart) => Some(apart.death()),
         }
     }
 
