@@ -199,3 +199,14 @@ fn an_endpoint_that_does_not_start_is_explained(
     assert_eq!(run.stderr, explanation);
     assert_eq!(server.truth()["requests_total"], 0);
 }
+
+/// What isolation is for: in process a crash is the host's own. What was in the journal by then is still reported.
+#[test]
+fn a_crash_in_process_takes_the_host_down_and_leaves_the_journal() {
+    let server = MockServer::start(["--itl-ms", "5"]);
+    let run = profile(&faulty(), &server, "event-segfault", &["--streaming"]).run();
+    run.ends_with(128 + 11);
+    Tool::new(["report"]).arg(run.dir().join("run")).run().ends_with(6);
+    let records = run.records().len();
+    assert!((1..=5).contains(&records), "{records}");
+}

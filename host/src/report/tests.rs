@@ -373,6 +373,7 @@ fn the_summary_has_the_metrics_first_and_the_facts_of_the_run_after_them() {
     sent: 4
     late: 0
     dropped: 0
+    lost: 0
     token_source: "server"
     input_config: ...
     run_info: {"command":"prony profile --model m","random_seed":42,"tokenizer":"o200k_base sha256:0"}
@@ -385,7 +386,7 @@ fn the_summary_has_the_metrics_first_and_the_facts_of_the_run_after_them() {
     warmup_error_summary: []
     services: [{"name":"server_metrics","required":false,"state":"stopped","error":null,"published":2,"received":0,"lost":0}]
     notes: []
-    phases: [{"index":0,"kind":"warmup","start_ns":1795488577000000000,"end_ns":1795488577100000000,"window_end_ns":1795488577090000000,"counts":{"scheduled":1,"sent":1,"late":0,"dropped":0}},{"index":1,"kind":"profiling","start_ns":1795488577100000000,"end_ns":1795488578105000000,"window_end_ns":1795488578100000000,"counts":{"scheduled":4,"sent":4,"late":0,"dropped":0}}]
+    phases: [{"index":0,"kind":"warmup","start_ns":1795488577000000000,"end_ns":1795488577100000000,"window_end_ns":1795488577090000000,"counts":{"scheduled":1,"sent":1,"late":0,"dropped":0,"lost":0}},{"index":1,"kind":"profiling","start_ns":1795488577100000000,"end_ns":1795488578105000000,"window_end_ns":1795488578100000000,"counts":{"scheduled":4,"sent":4,"late":0,"dropped":0,"lost":0}}]
     models_seen: {"m":3}
     percentiles_note: "Percentiles interpolate linearly between the two nearest ranks; those of inter_chunk_latency come from a histogram with three significant digits. std is the population's. Only successful requests have values."
     definitions: ...

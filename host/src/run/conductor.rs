@@ -302,9 +302,10 @@ impl Conductor<'_> {
                 let name = self.run.config.target.endpoint_type.clone();
                 Some(Event::Broken(Ending::EndpointHangs { name, what }))
             }
-            Signal::CrewGone => {
+            Signal::CrewGone(nonsense) => {
                 let name = self.run.config.target.endpoint_type.clone();
-                self.crew.death().map(|death| Event::Gone(Ending::EndpointDied { name, death }))
+                let death = self.crew.death().map(|death| nonsense.unwrap_or(death));
+                death.map(|death| Event::Gone(Ending::EndpointDied { name, death }))
             }
             Signal::WorkerLost(what) => Some(Event::Broken(Ending::WorkerLost(what))),
             Signal::StopRequested(reason) => Some(Event::StopRequested(reason)),

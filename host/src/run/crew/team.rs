@@ -49,7 +49,7 @@ impl Drop for Last {
         match aside::within(DROP_PATIENCE, move || drop(endpoint)) {
             Ok(Some(())) => {}
             Ok(None) => {
-                tracing::warn!("endpoint `{name}` does not return from its destructor: it is left behind")
+                tracing::warn!("endpoint `{name}` does not return from its destructor: it is left behind");
             }
             Err(error) => tracing::warn!(%error, "there is no thread left to drop endpoint `{name}` on"),
         }
