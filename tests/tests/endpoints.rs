@@ -101,7 +101,6 @@ fn a_wrong_answer_fails_one_request(
 #[case::headers("headers", "plugin_limit", "wrote more than 256 headers")]
 #[case::a_path("path", "plugin_limit", "wrote a path and headers of more than 1048576 bytes")]
 #[case::a_header("header", "format", "wrote a request that cannot be sent: the name of header `x-a\r\nx-b`")]
-#[case::a_url("url", "format", "wrote a request that cannot be sent: ")]
 fn an_absurd_request_is_never_sent(#[case] kind: &str, #[case] class: &str, #[case] text: &str) {
     let server = MockServer::start([]);
     let run = profile(&faulty(), &server, &format!("format-{kind}"), &["--streaming"]).run();

@@ -78,7 +78,8 @@ fn names(run: &Run, death: &str) {
 #[case::while_formatting("format-segfault", "was killed by signal 11 (SIGSEGV)")]
 #[case::in_a_destructor("drop-abort", "was killed by signal 6 (SIGABRT)")]
 fn a_crash_ends_the_run_by_name_and_keeps_what_was_measured(#[case] fault: &str, #[case] death: &str) {
-    let server = MockServer::start([]);
+    // Long enough for the word that a request has begun to arrive before the crash.
+    let server = MockServer::start(["--ttft-ms", "50"]);
     let run = profile(&isolated(), &server, fault).args(["--request-count", "19", "--workers", "1"]).run();
     names(&run, death);
     let summary = run.summary();
@@ -86,7 +87,10 @@ fn a_crash_ends_the_run_by_name_and_keeps_what_was_measured(#[case] fault: &str,
     assert_eq!(summary["error_request_count"]["avg"], 0);
     assert_eq!(summary["total_osl"]["avg"], 45);
     assert_eq!(run.records().len(), 9);
-    assert_eq!((&summary["scheduled"], &summary["lost"]), (&10.into(), &1.into()));
+    let lost = summary["lost"].as_u64().unwrap();
+    assert_eq!(summary["scheduled"].as_u64(), Some(9 + lost));
+    // A crash while formatting may overtake that word; one in an answer does not.
+    assert!(lost == 1 || (lost == 0 && fault.starts_with("format")), "{lost}");
 }
 
 #[test]
