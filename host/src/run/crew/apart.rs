@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::{
-    CrewError, Trouble,
+    CrewError,
     frames::{Down, Order, Up},
     team::{DROP_PATIENCE, LOAD_PATIENCE, slow},
 };
@@ -179,8 +179,8 @@ impl Apart {
         self.tell_if_there(&Down::Control(control));
     }
 
-    /// Is it well? Of its death we hear by the end of what it says, but that may not come.
-    pub(super) fn look(&mut self) -> Option<Trouble> {
+    /// Does it react? Of its death we hear by the end of what it says, but that may not come.
+    pub(super) fn look(&mut self) -> Option<String> {
         let Hearing::Listening(listening) = &mut self.hearing else { return None };
         if self.child.has_ended() {
             listening.dead += 1;
@@ -195,7 +195,7 @@ impl Apart {
         listening.seen = frames;
         (listening.silent >= LOOKS).then(|| {
             self.child.kill();
-            Trouble::Hangs("its process does not react".to_owned())
+            "its process does not react".to_owned()
         })
     }
 

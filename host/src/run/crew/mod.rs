@@ -166,13 +166,6 @@ impl Dialect {
     }
 }
 
-/// Something that ends the run.
-#[derive(Debug)]
-pub(super) enum Trouble {
-    /// A call into the plugin does not return, or its process does not react.
-    Hangs(String),
-}
-
 /// The workers of a run.
 #[derive(Debug)]
 pub(super) enum Crew {
@@ -199,10 +192,11 @@ impl Crew {
         }
     }
 
-    /// To be asked every [`LOOK_EVERY`](super::watchdog::LOOK_EVERY): is everyone well?
-    pub(super) fn look(&mut self) -> Option<Trouble> {
+    /// To be asked every [`LOOK_EVERY`](super::watchdog::LOOK_EVERY): does
+    /// everyone react? If not, what is said of the endpoint.
+    pub(super) fn look(&mut self) -> Option<String> {
         match self {
-            Self::Here(team) => team.look().map(|hang| Trouble::Hangs(hang.to_string())),
+            Self::Here(team) => team.look().map(|hang| hang.to_string()),
             Self::Apart(apart) => apart.look(),
         }
     }
