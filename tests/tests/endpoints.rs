@@ -97,16 +97,18 @@ fn a_wrong_answer_fails_one_request(
 }
 
 #[rstest]
-#[case::a_body("body", "wrote a body of more than 536870912 bytes")]
-#[case::headers("headers", "wrote more than 256 headers")]
-#[case::a_path("path", "wrote a path and headers of more than 1048576 bytes")]
-fn an_absurd_request_is_never_sent(#[case] kind: &str, #[case] text: &str) {
+#[case::a_body("body", "plugin_limit", "wrote a body of more than 536870912 bytes")]
+#[case::headers("headers", "plugin_limit", "wrote more than 256 headers")]
+#[case::a_path("path", "plugin_limit", "wrote a path and headers of more than 1048576 bytes")]
+#[case::a_header("header", "format", "wrote a request that cannot be sent: the name of header `x-a\r\nx-b`")]
+fn an_absurd_request_is_never_sent(#[case] kind: &str, #[case] class: &str, #[case] text: &str) {
     let server = MockServer::start([]);
     let run = profile(&faulty(), &server, &format!("format-{kind}"), &["--streaming"]).run();
     ten_are_sound(run.succeeds());
     let error = the_one_error(&run);
-    assert_eq!(error["type"], "plugin_limit");
-    assert_eq!(error["message"], format!("endpoint `acme` {text}"));
+    assert_eq!(error["type"], class);
+    let message = error["message"].as_str().unwrap_or_default();
+    assert!(message.starts_with(&format!("endpoint `acme` {text}")), "{message}");
     assert_eq!(server.truth()["requests_total"], 10);
 }
 
@@ -195,4 +197,15 @@ fn an_endpoint_that_does_not_start_is_explained(
     run.ends_with(3);
     assert_eq!(run.stderr, explanation);
     assert_eq!(server.truth()["requests_total"], 0);
+}
+
+/// What isolation is for: in process a crash is the host's own. What was in the journal by then is still reported.
+#[test]
+fn a_crash_in_process_takes_the_host_down_and_leaves_the_journal() {
+    let server = MockServer::start(["--itl-ms", "5"]);
+    let run = profile(&faulty(), &server, "event-segfault", &["--streaming"]).run();
+    run.ends_with(128 + 11);
+    Tool::new(["report"]).arg(run.dir().join("run")).run().ends_with(6);
+    let records = run.records().len();
+    assert!((1..=5).contains(&records), "{records}");
 }

@@ -37,7 +37,7 @@ impl<R: Read> FrameReader<R> {
     /// The socket failed, the other side was cut off in the middle of a frame, or what it sent is not a `T`.
     pub(crate) fn read<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
         let mut length = [0; 4];
-        match self.from.read(&mut length[..1])? {
+        match read_some(&mut self.from, &mut length[..1])? {
             0 => return Ok(None),
             _ => self.from.read_exact(&mut length[1..])?,
         }
@@ -54,6 +54,16 @@ impl<R: Read> FrameReader<R> {
         rmp_serde::from_slice(&self.buffer)
             .map(Some)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+}
+
+/// Reads what there is. A process that was suspended meanwhile goes on waiting.
+fn read_some(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match from.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
     }
 }
 

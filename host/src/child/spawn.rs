@@ -93,21 +93,21 @@ impl Child {
         self.process.wait().map(Death::from)
     }
 
-    /// How it ended, if it has.
-    ///
-    /// # Errors
-    /// The system has lost track of it.
-    pub(crate) fn try_wait(&mut self) -> io::Result<Option<Death>> {
-        let mut is_over = self.leash.is_over.lock().unwrap_or_else(PoisonError::into_inner);
-        let status = self.process.try_wait()?;
-        *is_over |= status.is_some();
-        Ok(status.map(Death::from))
+    /// Whether it has ended. It still has to be waited for.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.leash.group.is_some_and(has_ended)
     }
 
     /// Ends it at once, with whatever it has started.
     pub(crate) fn kill(&self) {
         self.leash.kill();
     }
+}
+
+/// Whether this child of ours has ended, and nobody has waited for it yet or it is known no more.
+fn has_ended(child: Pid) -> bool {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    !matches!(rustix::process::waitid(WaitId::Pid(child), look), Ok(None))
 }
 
 impl Drop for Child {

@@ -373,6 +373,7 @@ fn the_summary_has_the_metrics_first_and_the_facts_of_the_run_after_them() {
     sent: 4
     late: 0
     dropped: 0
+    lost: 0
     token_source: "server"
     input_config: ...
     run_info: {"command":"prony profile --model m","random_seed":42,"tokenizer":"o200k_base sha256:0"}
@@ -387,7 +388,7 @@ fn the_summary_has_the_metrics_first_and_the_facts_of_the_run_after_them() {
     plugin_policy: {"name":"any","set_by":"prony's default"}
     plugins: [{"category":"endpoint","name":"chat","class":"endpoint_openai:ChatEndpoint","package":"endpoint-openai","version":"0.1.0","contract":"1.0","rustc":"rustc 1.90.0","opt_level":"3","library":"/lib/prony/libendpoint_openai.so","sha256":"sha256-0","manifest":"/lib/prony/plugins.yaml","tier":"built-in"}]
     notes: []
-    phases: [{"index":0,"kind":"warmup","start_ns":1795488577000000000,"end_ns":1795488577100000000,"window_end_ns":1795488577090000000,"counts":{"scheduled":1,"sent":1,"late":0,"dropped":0}},{"index":1,"kind":"profiling","start_ns":1795488577100000000,"end_ns":1795488578105000000,"window_end_ns":1795488578100000000,"counts":{"scheduled":4,"sent":4,"late":0,"dropped":0}}]
+    phases: [{"index":0,"kind":"warmup","start_ns":1795488577000000000,"end_ns":1795488577100000000,"window_end_ns":1795488577090000000,"counts":{"scheduled":1,"sent":1,"late":0,"dropped":0,"lost":0}},{"index":1,"kind":"profiling","start_ns":1795488577100000000,"end_ns":1795488578105000000,"window_end_ns":1795488578100000000,"counts":{"scheduled":4,"sent":4,"late":0,"dropped":0,"lost":0}}]
     models_seen: {"m":3}
     percentiles_note: "Percentiles interpolate linearly between the two nearest ranks; those of inter_chunk_latency come from a histogram with three significant digits. std is the population's. Only successful requests have values."
     definitions: ...

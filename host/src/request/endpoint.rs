@@ -33,6 +33,11 @@ impl Endpoint {
         Self { name: name.into(), instance, panics: Arc::default(), pulse: Arc::default() }
     }
 
+    /// Its entry's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The same endpoint, for the calls of another thread.
     pub(crate) fn with_own_pulse(&self) -> Self {
         Self { pulse: Arc::default(), ..self.clone() }
@@ -91,6 +96,13 @@ impl Endpoint {
             hint: "report it to the plugin's vendor: the contract names the limits of an answer".into(),
             ..ErrorDetails::default()
         }
+    }
+
+    /// The error of a request that was written, and that HTTP does not allow.
+    pub(crate) fn unsendable(&self, error: ErrorDetails) -> ErrorDetails {
+        let message =
+            format!("endpoint `{}` wrote a request that cannot be sent: {}", self.name, error.message);
+        ErrorDetails { message, ..error }
     }
 
     fn check_poisoned(&self) -> Result<(), ErrorDetails> {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     endpoint::Endpoint,
-    limits::{self, Breach},
+    limits::{self, Breach, cut},
     transport::TargetPlan,
 };
 use crate::dataset::Conversation;
@@ -64,7 +64,8 @@ pub(crate) fn prepare(
     if let Some(breach) = draft.breach {
         return Err(endpoint.breached(breach));
     }
-    let (url, headers, body) = draft.finish(target, session_num)?;
+    let finished = draft.finish(target, session_num);
+    let (url, headers, body) = finished.map_err(|error| endpoint.unsendable(error))?;
     Ok(Prepared { url, headers, body, requested_output_tokens: turn.max_tokens })
 }
 
@@ -196,7 +197,7 @@ fn set(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), ErrorDeta
 pub(crate) fn parse(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), ErrorDetails> {
     let invalid = |what: &str| ErrorDetails {
         kind: "format".into(),
-        message: format!("the {what} of header `{name}` has characters that HTTP does not allow"),
+        message: format!("the {what} of header `{}` has characters that HTTP does not allow", cut(name)),
         ..ErrorDetails::default()
     };
     let parsed = name.parse().map_err(|_| invalid("name"))?;

@@ -21,7 +21,7 @@ use http_body::{Frame, SizeHint};
 use prony_plugin_api::ErrorDetails;
 use tower::{Layer, Service};
 
-use super::prepared;
+use super::{limits::cut, prepared};
 use crate::{
     clock::{Clock, RunNs},
     config::{
@@ -168,7 +168,7 @@ impl fmt::Debug for TargetPlan {
 fn parse_url(text: &str) -> Result<reqwest::Url, ErrorDetails> {
     text.parse().map_err(|error| ErrorDetails {
         kind: "format".into(),
-        message: format!("`{text}` is not a URL: {error}"),
+        message: format!("`{}` is not a URL: {error}", cut(text)),
         ..ErrorDetails::default()
     })
 }

@@ -6,7 +6,7 @@ use prony_plugin_api::message::{PhaseEnded, PhaseStarted};
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::{
-    crew::{Crew, CrewError, Dialect, Order, Trouble, active_workers},
+    crew::{Crew, CrewError, Dialect, Order, active_workers},
     ears::{Ears, Heard},
     lifecycle::{Action, Ending, Event, Lifecycle},
     progress::Progress,
@@ -276,8 +276,8 @@ impl Conductor<'_> {
             phase.progress.update(&self.live, elapsed);
         }
         let name = self.run.config.target.endpoint_type.clone();
-        let trouble = self.crew.look().map(|Trouble::Hangs(what)| Ending::EndpointHangs { name, what });
-        trouble.or_else(|| self.lost_service()).map(Event::Broken)
+        let hangs = self.crew.look().map(|what| Ending::EndpointHangs { name, what });
+        hangs.or_else(|| self.lost_service()).map(Event::Broken)
     }
 
     fn lost_service(&self) -> Option<Ending> {
@@ -303,9 +303,10 @@ impl Conductor<'_> {
                 let name = self.run.config.target.endpoint_type.clone();
                 Some(Event::Broken(Ending::EndpointHangs { name, what }))
             }
-            Signal::CrewGone => {
+            Signal::CrewGone(nonsense) => {
                 let name = self.run.config.target.endpoint_type.clone();
-                Some(Event::Gone(Ending::EndpointDied { name, death: self.crew.death() }))
+                let death = self.crew.death().map(|death| nonsense.unwrap_or(death));
+                death.map(|death| Event::Gone(Ending::EndpointDied { name, death }))
             }
             Signal::WorkerLost(what) => Some(Event::Broken(Ending::WorkerLost(what))),
             Signal::StopRequested(reason) => Some(Event::StopRequested(reason)),

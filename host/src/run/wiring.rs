@@ -26,8 +26,8 @@ pub(super) enum Signal {
     WorkerLost(String),
     /// The workers' process hangs, as it says itself.
     CrewHangs(String),
-    /// Nobody of the workers' process will say anything any more.
-    CrewGone,
+    /// Nobody of the workers' process will say anything any more; perhaps because it did not make sense.
+    CrewGone(Option<String>),
     /// A service asks for the end of the run.
     StopRequested(String),
     /// The recorder cannot write any more.

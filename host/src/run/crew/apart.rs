@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::{
-    CrewError, Trouble,
+    CrewError,
     frames::{Down, Order, Up},
     team::{DROP_PATIENCE, LOAD_PATIENCE, slow},
 };
@@ -162,9 +162,9 @@ impl Apart {
         let hearing = std::mem::replace(&mut self.hearing, Hearing::Listening(listening));
         let Hearing::Asking(reader) = hearing else { return Ok(()) };
         let spawned = thread::Builder::new().name("crew".into()).spawn(move || {
-            listen(reader, &wires, &frames);
+            let nonsense = listen(reader, &wires, &frames);
             drop(open);
-            wires.signal(Signal::CrewGone);
+            wires.signal(Signal::CrewGone(nonsense));
         });
         spawned.map(drop).map_err(CrewError::Thread)
     }
@@ -179,10 +179,10 @@ impl Apart {
         self.tell_if_there(&Down::Control(control));
     }
 
-    /// Is it well? Of its death we hear by the end of what it says, but that may not come.
-    pub(super) fn look(&mut self) -> Option<Trouble> {
+    /// Does it react? Of its death we hear by the end of what it says, but that may not come.
+    pub(super) fn look(&mut self) -> Option<String> {
         let Hearing::Listening(listening) = &mut self.hearing else { return None };
-        if !matches!(self.child.try_wait(), Ok(None)) {
+        if self.child.has_ended() {
             listening.dead += 1;
             if listening.dead > LAST_WORDS {
                 // A process that it left behind holds the socket. The listener finds the end now.
@@ -195,7 +195,7 @@ impl Apart {
         listening.seen = frames;
         (listening.silent >= LOOKS).then(|| {
             self.child.kill();
-            Trouble::Hangs("its process does not react".to_owned())
+            "its process does not react".to_owned()
         })
     }
 
@@ -234,7 +234,7 @@ impl Apart {
                         return Ok(answer);
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(slow(&self.name)),
+                Err(error) if is_timeout(&error) => return Err(slow(&self.name)),
                 Ok(None) | Err(_) => return Err(self.died()),
             }
         }
@@ -257,19 +257,26 @@ impl Apart {
     }
 }
 
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
 /// About how many bytes a conversation has.
 fn weight(conversation: &Conversation) -> usize {
     let turns = conversation.turns.iter();
     turns.flat_map(|turn| &turn.parts).map(|part| part.data.len() + 64).sum()
 }
 
-/// Passes on what the child says until there is nothing any more.
-fn listen(mut reader: FrameReader, wires: &Wires, frames: &AtomicU64) {
+/// Passes on what the child says until there is nothing any more. If it made no sense, that is returned.
+fn listen(mut reader: FrameReader, wires: &Wires, frames: &AtomicU64) -> Option<String> {
     loop {
         let messages = match reader.read::<Vec<Up>>() {
             Ok(Some(messages)) => messages,
-            Ok(None) => return,
-            Err(error) => return tracing::debug!(%error, "the endpoint's process was cut off"),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Some(format!("said what makes no sense: {error}"));
+            }
+            // It may have been cut off in the middle of a word.
+            Ok(None) | Err(_) => return None,
         };
         frames.fetch_add(1, Ordering::Relaxed);
         for message in messages {

@@ -70,11 +70,12 @@ fn obey(mut orders: UnboundedReceiver<Down>, uplink: Uplink) {
     };
     runtime.block_on(async {
         let Some(Down::Load { name, options, discovery }) = orders.recv().await else { return };
-        let loaded = load(&name, options, &discovery);
-        match loaded {
+        match load(&name, options, &discovery) {
             Ok((registry, hosted)) => {
                 uplink.say(Up::Loaded(Ok(registry.notes())));
-                Inside { uplink, registry, hosted, equipped: None, dataset: Vec::new() }.obey(orders).await;
+                Inside { name, uplink, registry, hosted, equipped: None, dataset: Vec::new() }
+                    .obey(orders)
+                    .await;
             }
             Err(error) => uplink.say(Up::Loaded(Err(Told::of(&error)))),
         }
@@ -93,6 +94,7 @@ fn load(
 
 /// A process whose endpoint is loaded.
 struct Inside {
+    name: String,
     uplink: Uplink,
     registry: Arc<Registry>,
     hosted: Hosted,
@@ -145,7 +147,7 @@ impl Inside {
     /// The parent has planned the same before it asked, so that this does not fail.
     fn equipped(&self) -> Result<Equipped, CrewError> {
         self.equipped.clone().ok_or_else(|| CrewError::Process {
-            name: "?".to_owned(),
+            name: self.name.clone(),
             source: io::Error::other("it was not told what to do"),
         })
     }

@@ -166,13 +166,6 @@ impl Dialect {
     }
 }
 
-/// Something that ends the run.
-#[derive(Debug)]
-pub(super) enum Trouble {
-    /// A call into the plugin does not return, or its process does not react.
-    Hangs(String),
-}
-
 /// The workers of a run.
 #[derive(Debug)]
 pub(super) enum Crew {
@@ -199,19 +192,20 @@ impl Crew {
         }
     }
 
-    /// To be asked every [`LOOK_EVERY`](super::watchdog::LOOK_EVERY): is everyone well?
-    pub(super) fn look(&mut self) -> Option<Trouble> {
+    /// To be asked every [`LOOK_EVERY`](super::watchdog::LOOK_EVERY): does
+    /// everyone react? If not, what is said of the endpoint.
+    pub(super) fn look(&mut self) -> Option<String> {
         match self {
-            Self::Here(team) => team.look().map(|hang| Trouble::Hangs(hang.to_string())),
+            Self::Here(team) => team.look().map(|hang| hang.to_string()),
             Self::Apart(apart) => apart.look(),
         }
     }
 
     /// How the process of a crew that is gone ended.
-    pub(super) fn death(&mut self) -> String {
+    pub(super) fn death(&mut self) -> Option<String> {
         match self {
-            Self::Here(_) => "is this one".to_owned(),
-            Self::Apart(apart) => apart.death(),
+            Self::Here(_) => None,
+            Self::Apart(apart) => Some(apart.death()),
         }
     }
 

@@ -44,11 +44,14 @@ struct Last(Option<Endpoint>);
 
 impl Drop for Last {
     fn drop(&mut self) {
-        let endpoint = self.0.take();
+        let Some(endpoint) = self.0.take() else { return };
+        let name = endpoint.name().to_owned();
         match aside::within(DROP_PATIENCE, move || drop(endpoint)) {
             Ok(Some(())) => {}
-            Ok(None) => tracing::warn!("the endpoint's destructor does not return; it is left behind"),
-            Err(error) => tracing::warn!(%error, "there is no thread left to drop the endpoint on"),
+            Ok(None) => {
+                tracing::warn!("endpoint `{name}` does not return from its destructor: it is left behind");
+            }
+            Err(error) => tracing::warn!(%error, "there is no thread left to drop endpoint `{name}` on"),
         }
     }
 }
