@@ -1,6 +1,6 @@
 //! Which plugins may be used at all: what an ops team decides once for everybody on a machine.
 
-use serde::{Deserialize, Deserializer, de::Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 
 use super::units::{self, Choice};
 
@@ -35,6 +35,12 @@ impl PluginPolicy {
     /// All names, for errors.
     pub(crate) fn names() -> String {
         Self::NAMES.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Serialize for PluginPolicy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::{env, ffi::OsString, fmt, path::PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::{
     file::{self, ConfigFile, ConfigFileError},
     policy::PluginPolicy,
@@ -12,7 +14,7 @@ use crate::config::{
 const VARIABLE: &str = "PRONY_PLUGIN_POLICY";
 
 /// Everything that might set the policy, the strongest first.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct PolicyWishes {
     /// What the command line says.
     pub(crate) flag: Option<PluginPolicy>,

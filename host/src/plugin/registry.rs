@@ -25,6 +25,8 @@ pub(crate) struct Registry {
     packs: Vec<Pack>,
     problems: Vec<DiscoveryProblem>,
     policy: PolicyInForce,
+    /// Apart from the shelves: a library that hangs while it is opened must not keep a report from being written.
+    used: Arc<Mutex<Vec<UsedPlugin>>>,
     shelves: Mutex<Shelves>,
 }
 
@@ -64,7 +66,8 @@ impl Registry {
                 shelves.services.insert(Arc::new(entry), None);
             }
         }
-        Ok(Self { packs, problems: found.problems, policy, shelves: Mutex::new(shelves) })
+        let used = shelves.libraries.used();
+        Ok(Self { packs, problems: found.problems, policy, used, shelves: Mutex::new(shelves) })
     }
 
     /// The packs that were read, from low to high.
@@ -90,14 +93,14 @@ impl Registry {
         left_out.chain(self.lock().notes.iter().cloned()).collect()
     }
 
-    /// The plugins that were used here, and those of these names that run in another process.
+    /// The plugins that were used here, and those of these names that run in another process. Waits for nobody.
     pub(crate) fn used(&self, wanted: &[(Category, &str)]) -> Vec<UsedPlugin> {
-        let Shelves { endpoints, services, libraries, .. } = &*self.lock();
-        let mut used = libraries.used().to_vec();
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Ok(shelves) = self.shelves.try_lock() else { return used };
         for (category, name) in wanted {
             used.extend(match category {
-                Category::Endpoint => elsewhere(endpoints, libraries, name),
-                Category::Service => elsewhere(services, libraries, name),
+                Category::Endpoint => elsewhere(&shelves.endpoints, &shelves.libraries, name),
+                Category::Service => elsewhere(&shelves.services, &shelves.libraries, name),
             });
         }
         used

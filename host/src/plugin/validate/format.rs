@@ -72,6 +72,7 @@ fn subjects(one: &Examined, taken_out: &[(Category, Block)]) -> Vec<Subject> {
         class: entry.class.clone(),
         integrity: entry.integrity,
         line: line(Category::Endpoint, &entry.name),
+        is_whole: true,
     });
     let services = one.manifest.services.iter().map(|entry| Subject {
         category: Category::Service,
@@ -79,6 +80,7 @@ fn subjects(one: &Examined, taken_out: &[(Category, Block)]) -> Vec<Subject> {
         class: entry.class.clone(),
         integrity: entry.integrity,
         line: line(Category::Service, &entry.name),
+        is_whole: true,
     });
     let guessed = taken_out.iter().filter_map(|(category, block)| {
         let text = one.lines.get(block.lines.clone())?.concat();
@@ -89,6 +91,7 @@ fn subjects(one: &Examined, taken_out: &[(Category, Block)]) -> Vec<Subject> {
             class,
             integrity,
             line: Some(block.line()),
+            is_whole: false,
         })
     });
     endpoints.chain(services).chain(guessed).collect()
@@ -156,7 +159,7 @@ impl Draft {
         if let Some(near) = self.rename(line, text) {
             return Mended::Renamed(near);
         }
-        if self.replace_class(&block, line) {
+        if is_about(text, "class") && self.replace_class(&block, line) {
             self.without_library.insert((category, Key::of(&block.key)));
             return Mended::Removed;
         }
@@ -213,7 +216,8 @@ impl Draft {
         let unwanted = text.contains("unknown field `") || text.contains("duplicate ");
         let fields = entry.children(&self.lines);
         let Some(field) = fields.into_iter().find(|field| field.holds(line)) else { return false };
-        if field.line() == line && (OPTIONAL.contains(&field.key.as_str()) || unwanted) {
+        let optional = OPTIONAL.contains(&field.key.as_str()) && is_about(text, &field.key);
+        if field.line() == line && (optional || unwanted) {
             // An unknown key inside `metadata: {…}` is on that line as well, and `metadata` must stay.
             return field.key != "metadata" && {
                 self.take_out(&field);
@@ -237,6 +241,11 @@ impl Draft {
             *line = if line.ends_with('\n') { "\n".to_owned() } else { String::new() };
         }
     }
+}
+
+/// Whether the parser complains about the value of this key: it puts the path in front.
+fn is_about(text: &str, key: &str) -> bool {
+    text.split(": ").next().is_some_and(|path| path.rsplit('.').next() == Some(key))
 }
 
 /// Whether a whole word of a line is followed by a colon.
