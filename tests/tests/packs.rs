@@ -1,4 +1,5 @@
 //! Packs: how they get into the user's plugin folder and out of it, and how they are shown.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::{
     fs,

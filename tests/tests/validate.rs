@@ -1,4 +1,5 @@
 //! `prony plugins validate`: everything that is wrong with packs, told at once and by file and line.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
