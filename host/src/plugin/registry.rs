@@ -462,6 +462,27 @@ mod tests {
         assert!(registry.services().is_empty());
     }
 
+    /// What runs in another process was opened there.
+    #[test]
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    fn a_plugin_that_nobody_opened_here_is_named_from_its_file() {
+        let (world, registry) = World::with(&[("bin", &chat(0))]);
+        let library = world.path("bin").join(registry.endpoint("chat").unwrap().class.file_name());
+        let descriptor = serde_json::json!({
+            "schema": 1, "name": "acme", "version": "3.1.0", "epoch": 1, "minor": 0, "min_host_minor": 0,
+            "rustc": "rustc 1.90.0", "target": "", "opt_level": "3", "panic": "unwind",
+            "endpoints": [{"type": "Chat", "options": "{}"}], "services": [],
+        });
+        fs::write(&library, super::super::testing::library(descriptor.to_string().as_bytes())).unwrap();
+        let wanted = [(Category::Endpoint, "Chat"), (Category::Service, "nobody")];
+        let [used] = &registry.used(&wanted)[..] else { panic!("{:?}", registry.used(&wanted)) };
+        assert_eq!(
+            (used.package.as_str(), used.version.as_str(), &used.library),
+            ("acme", "3.1.0", &library)
+        );
+        assert!(registry.used(&[]).is_empty());
+    }
+
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
         let (world, registry) = World::with(&[("bin", &chat(0))]);
