@@ -185,6 +185,14 @@ fn errors_of_connections_tell_no_secrets(#[values(true, false)] listens: bool) {
     keeps(&run, &[KEY, HEADER, QUERY]);
 }
 
+#[test]
+fn a_process_that_only_looks_at_a_library_has_no_key() {
+    let pack = telling();
+    let run = Tool::new(["plugins", "validate", "--load"]).arg(pack.dir()).env("PRONY_API_KEY", KEY).run();
+    run.succeeds();
+    assert!(!run.stdout.contains("the key is"), "{}", run.stdout);
+}
+
 #[rstest]
 #[case::bad_url(&["--url", "http://u:pw-0a1b2c3d4e5f@[/?token=qry-6f7e8d9c0b1a"])]
 #[case::bad_scheme(&["--url", "ftp://u:pw-0a1b2c3d4e5f@h/?token=qry-6f7e8d9c0b1a"])]
