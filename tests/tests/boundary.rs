@@ -43,7 +43,10 @@ fn a_descriptor_tells_the_contract_that_the_library_was_built_with() {
 fn the_export_macro_writes_every_exported_type() {
     let library = library("bad-panics");
     assert!(contains(&library, r#""endpoints":[{"type":"PanickingEndpoint","options":"{\"properties\": "#));
-    assert!(contains(&library, r#""services":[{"type":"PanickingService","options":"{}"}]}"#));
+    assert!(contains(
+        &library,
+        r#""services":[{"type":"PanickingService","options":"{}","subscriptions":["phase_started","phase_ended"],"publishes":[]}]}"#
+    ));
 }
 
 #[test]

@@ -188,7 +188,7 @@ pub(crate) struct ProfileFlags {
     pub(crate) plugins: Vec<PathBuf>,
 
     /// Plugins that may be used: any, of the external ones only those with `integrity` (pinned), or builtin
-    /// [default: PRONY_PLUGIN_POLICY, else plugin_policy of prony/config.yaml, else any].
+    /// [default: `PRONY_PLUGIN_POLICY`, else `plugin_policy` of prony/config.yaml, else any].
     #[arg(long, value_name = "POLICY", value_parser = ChoiceParser::<PluginPolicy>::new(), help_heading = SERVICES)]
     pub(crate) plugin_policy: Option<PluginPolicy>,
 

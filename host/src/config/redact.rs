@@ -195,6 +195,17 @@ pub(crate) fn url(text: &str) -> String {
     format!("{scheme}{host}{path}{parameters}")
 }
 
+/// The values of the secret query parameters of an address, as they are typed and as they are meant.
+pub(crate) fn secret_parameters(address: &str) -> Vec<String> {
+    let query = address.split_once('?').map(|(_, query)| query).unwrap_or_default();
+    let pairs = query.split(['&', '#']).filter_map(|pair| pair.split_once('='));
+    let secret = pairs.filter(|(name, _)| is_sensitive(&percent_decode_str(name).decode_utf8_lossy()));
+    let spellings = secret.flat_map(|(_, value)| {
+        [value.to_owned(), percent_decode_str(value).decode_utf8_lossy().into_owned()]
+    });
+    spellings.collect()
+}
+
 /// `name=value` and the separator behind it, if any.
 fn parameter(text: &str) -> String {
     let (pair, separator) = text.split_at(text.find(['?', '&', '#']).unwrap_or(text.len()));
@@ -311,6 +322,12 @@ mod tests {
     #[case("--isl 5 --url localhost:8000", "--isl 5 --url localhost:8000")]
     fn a_command_line_is_shown_without_secrets(#[case] typed: &str, #[case] shown: &str) {
         assert_eq!(command_line(typed.split(' ')).join(" "), shown);
+    }
+
+    #[test]
+    fn secret_parameters_of_an_address_are_known_in_both_spellings() {
+        assert_eq!(secret_parameters("http://h/v1?a=1&token=x%2Fy&api-version=3"), ["x%2Fy", "x/y"]);
+        assert!(secret_parameters("http://h/v1").is_empty());
     }
 
     #[test]

@@ -26,7 +26,8 @@ use crate::config::policy::PluginPolicy;
 /// Folder of this program's data in an XDG data folder, and of packs in it.
 const DATA_FOLDER: &str = "prony/plugins";
 
-/// Where to look. A value, so that tests make their own and only [`DiscoveryOptions::from_env`] reads the environment.
+/// Where to look. A value, so that tests make their own and only [`DiscoveryOptions::from_env`] reads the environment;
+/// child processes are sent their parent's.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct DiscoveryOptions {
     /// Folder of the program itself.

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use prony_plugin_api::abi::host::PluginRoot;
@@ -24,13 +25,14 @@ pub(super) struct Libraries {
     plugin_path: Vec<PathBuf>,
     policy: PluginPolicy,
     open: HashMap<PathBuf, (PluginRoot, Facts)>,
-    used: Vec<UsedPlugin>,
+    /// Every entry whose functions were found, in that order.
+    used: Arc<Mutex<Vec<UsedPlugin>>>,
 }
 
 impl Libraries {
     /// `plugin_path`: folders to search after the manifest's own.
     pub(super) fn new(plugin_path: Vec<PathBuf>, policy: PluginPolicy) -> Self {
-        Self { plugin_path, policy, open: HashMap::new(), used: Vec::new() }
+        Self { plugin_path, policy, open: HashMap::new(), used: Arc::default() }
     }
 
     /// Where an entry's library is.
@@ -53,7 +55,8 @@ impl Libraries {
         if let Some((root, facts)) = self.open.get(&real) {
             facts.check_entry(K::CATEGORY, entry)?;
             let table = exported::<K>(*root, facts, entry)?;
-            self.used.push(UsedPlugin::new(K::CATEGORY, entry, &real, facts));
+            let used = UsedPlugin::new(K::CATEGORY, entry, &real, facts);
+            self.note(used);
             return Ok(table);
         }
         let checked = ladder::check(library, &Trust::of_this_process())?;
@@ -62,13 +65,17 @@ impl Libraries {
         let used = UsedPlugin::new(K::CATEGORY, entry, &real, &checked.facts);
         let (root, facts) = self.open.entry(real).or_insert((root, checked.facts));
         let table = exported::<K>(*root, facts, entry)?;
-        self.used.push(used);
+        self.note(used);
         Ok(table)
     }
 
-    /// Every entry whose functions were found, in that order.
-    pub(super) fn used(&self) -> &[UsedPlugin] {
-        &self.used
+    fn note(&self, used: UsedPlugin) {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).push(used);
+    }
+
+    /// Where it is noted what was used.
+    pub(super) fn used(&self) -> Arc<Mutex<Vec<UsedPlugin>>> {
+        Arc::clone(&self.used)
     }
 
     /// What an entry's library would be, read from its file: for code that runs in another process.

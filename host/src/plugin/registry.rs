@@ -4,7 +4,7 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use prony_plugin_api::abi::host::{EndpointInstance, HostTable, ServiceInstance};
@@ -26,6 +26,8 @@ pub(crate) struct Registry {
     packs: Vec<Pack>,
     problems: Vec<DiscoveryProblem>,
     policy: PolicyInForce,
+    /// Apart from the shelves: a library that hangs while it is opened must not keep a report from being written.
+    used: Arc<Mutex<Vec<UsedPlugin>>>,
     shelves: Mutex<Shelves>,
     /// Apart from the shelves: a library that hangs while it is opened must not keep a report from being written.
     notes: Mutex<Vec<String>>,
@@ -65,11 +67,13 @@ impl Registry {
                 shelves.services.insert(Arc::new(entry), None);
             }
         }
+        let used = shelves.libraries.used();
         Ok(Self {
             search: options.clone(),
             packs,
             problems: found.problems,
             policy,
+            used,
             shelves: Mutex::new(shelves),
             notes: Mutex::default(),
         })
@@ -112,20 +116,14 @@ impl Registry {
         }
     }
 
-    /// The plugins that were used here, and those of these names that run in another process. Nothing while a library
-    /// is being opened: one that hangs in there must not keep a report from being written.
+    /// The plugins that were used here, and those of these names that run in another process. Waits for nobody.
     pub(crate) fn used(&self, wanted: &[(Category, &str)]) -> Vec<UsedPlugin> {
-        let shelves = match self.shelves.try_lock() {
-            Ok(shelves) => shelves,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return Vec::new(),
-        };
-        let Shelves { endpoints, services, libraries } = &*shelves;
-        let mut used = libraries.used().to_vec();
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Ok(shelves) = self.shelves.try_lock() else { return used };
         for (category, name) in wanted {
             used.extend(match category {
-                Category::Endpoint => elsewhere(endpoints, libraries, name),
-                Category::Service => elsewhere(services, libraries, name),
+                Category::Endpoint => elsewhere(&shelves.endpoints, &shelves.libraries, name),
+                Category::Service => elsewhere(&shelves.services, &shelves.libraries, name),
             });
         }
         used
@@ -500,6 +498,27 @@ mod tests {
             ("Acme-Chat", Some("/v1/talk"))
         );
         assert!(registry.services().is_empty());
+    }
+
+    /// What runs in another process was opened there.
+    #[test]
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    fn a_plugin_that_nobody_opened_here_is_named_from_its_file() {
+        let (world, registry) = World::with(&[("bin", &chat(0))]);
+        let library = world.path("bin").join(registry.endpoint("chat").unwrap().class.file_name());
+        let descriptor = serde_json::json!({
+            "schema": 1, "name": "acme", "version": "3.1.0", "epoch": 1, "minor": 0, "min_host_minor": 0,
+            "rustc": "rustc 1.90.0", "target": "", "opt_level": "3", "panic": "unwind",
+            "endpoints": [{"type": "Chat", "options": "{}"}], "services": [],
+        });
+        fs::write(&library, super::super::testing::library(descriptor.to_string().as_bytes())).unwrap();
+        let wanted = [(Category::Endpoint, "Chat"), (Category::Service, "nobody")];
+        let [used] = &registry.used(&wanted)[..] else { panic!("{:?}", registry.used(&wanted)) };
+        assert_eq!(
+            (used.package.as_str(), used.version.as_str(), &used.library),
+            ("acme", "3.1.0", &library)
+        );
+        assert!(registry.used(&[]).is_empty());
     }
 
     #[test]

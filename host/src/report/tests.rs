@@ -396,6 +396,13 @@ fn the_summary_has_the_metrics_first_and_the_facts_of_the_run_after_them() {
 }
 
 #[test]
+fn a_killed_run_names_the_plugins_that_it_began_with() {
+    let mut frames = sound_frames();
+    frames.pop();
+    assert_eq!(report_on(&frames).plugins(), sample::header().plugins);
+}
+
+#[test]
 fn no_metric_hides_another_key_of_the_summary() {
     let dir = write(&sound_frames());
     generate(dir.path()).unwrap();

@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use http_body::{Frame, SizeHint};
@@ -148,14 +149,25 @@ impl TargetPlan {
     }
 }
 
-/// The user's key and the values of sensitive headers, with and without a scheme in front. Short ones would be found
-/// everywhere.
+/// The user's key, the values of sensitive headers, with and without a scheme in front, the password of a login, and
+/// secret parameters of addresses. Short ones would be found everywhere.
 fn secrets(target: &Target) -> Vec<String> {
-    let headers = target.headers.iter().filter(|(name, _)| redact::is_sensitive(name));
-    let values =
-        headers.flat_map(|(_, value)| [Some(value.as_str()), value.split_once(' ').map(|(_, key)| key)]);
-    let all = values.flatten().chain(target.api_key.as_deref());
-    all.filter(|secret| secret.len() >= SHORTEST_SECRET).map(str::to_owned).collect()
+    let sensitive = target.headers.iter().filter(|(name, _)| redact::is_sensitive(name));
+    let headers = sensitive.flat_map(|(_, value)| {
+        let credentials = value.split_once(' ').map(|(_, credentials)| credentials);
+        let password = value.strip_prefix("Basic ").and_then(password);
+        [Some(value.clone()), credentials.map(str::to_owned), password].into_iter().flatten()
+    });
+    let addresses = target.urls.iter().chain(&target.custom_endpoint);
+    let parameters = addresses.flat_map(|address| redact::secret_parameters(address));
+    let all = headers.chain(parameters).chain(target.api_key.clone());
+    all.filter(|secret| secret.len() >= SHORTEST_SECRET).collect()
+}
+
+/// The password in the credentials of a basic login (RFC 7617).
+fn password(credentials: &str) -> Option<String> {
+    let login = String::from_utf8(STANDARD.decode(credentials).ok()?).ok()?;
+    login.split_once(':').map(|(_, password)| password.to_owned())
 }
 
 /// Shows nothing: it holds the user's key.
@@ -168,7 +180,7 @@ impl fmt::Debug for TargetPlan {
 fn parse_url(text: &str) -> Result<reqwest::Url, ErrorDetails> {
     text.parse().map_err(|error| ErrorDetails {
         kind: "format".into(),
-        message: format!("`{}` is not a URL: {error}", cut(text)),
+        message: format!("`{}` is not a URL: {error}", cut(&redact::url(text))),
         ..ErrorDetails::default()
     })
 }

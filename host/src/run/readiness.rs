@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     clock::{Clock, as_ns},
-    config::RunConfig,
+    config::{RunConfig, redact},
     dataset::Conversation,
     request::{
         endpoint::Endpoint,
@@ -32,7 +32,7 @@ pub(crate) enum ReadinessError {
     /// Nobody answers at the address.
     #[error("reach the server at `{url}`")]
     Unreachable {
-        /// The base URL.
+        /// The base URL, without secrets.
         url: String,
         /// Why.
         source: io::Error,
@@ -94,7 +94,7 @@ pub(crate) fn await_model(
 /// Opens and closes one connection to every target.
 pub(crate) fn check_reachable(urls: &[String]) -> Result<(), ReadinessError> {
     urls.iter().try_for_each(|url| {
-        connect(url).map_err(|source| ReadinessError::Unreachable { url: url.clone(), source })
+        connect(url).map_err(|source| ReadinessError::Unreachable { url: redact::url(url), source })
     })
 }
 

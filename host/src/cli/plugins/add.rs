@@ -13,7 +13,7 @@ use crate::{
     },
     plugin::{
         Category, PluginError, Registry, Standing,
-        install::{self, InstallError, Installed, Request},
+        install::{self, InstallError, Installed, InstalledLibrary, Request},
     },
 };
 
@@ -74,7 +74,7 @@ impl Explain for InstallError {
     }
 
     fn hint(&self) -> Option<String> {
-        InstallError::hint(self)
+        Some(InstallError::hint(self))
     }
 }
 
@@ -157,10 +157,7 @@ fn as_text(installed: &Installed, places: &[Place]) -> String {
     let done = if installed.replaced { "replaced" } else { "installed" };
     let warnings: String = installed.warnings.iter().map(validate::line).collect();
     let entries: String = places.iter().map(Place::as_text).collect();
-    let libraries: String = installed
-        .libraries
-        .iter()
-        .map(|library| format!("  {} {}\n", library.file_name, library.digest))
-        .collect();
+    let library = |library: &InstalledLibrary| format!("  {} {}\n", library.file_name, library.digest);
+    let libraries: String = installed.libraries.iter().map(library).collect();
     format!("{warnings}{done} `{}`: {}\n{libraries}{entries}", installed.name, installed.manifest.display())
 }

@@ -82,7 +82,8 @@ fn as_text(routes: &[(String, Route)], services: &[Participant]) -> String {
     for (message, Route { publishers, subscribers }) in routes {
         table.add_row([message, &names(publishers), &names(subscribers)]);
     }
-    let mut text: String = table.lines().map(|line| format!("{}\n", line.trim_end().trim_start())).collect();
+    let lines: Vec<String> = table.lines().map(|line| line.trim().to_owned()).collect();
+    let mut text = lines.join("\n") + "\n";
     let unknown = services.iter().filter(|service| {
         let Messages { subscriptions, publishes } = &service.messages;
         subscriptions.is_none() || publishes.is_none()

@@ -191,17 +191,15 @@ fn facts(entry: &ListedEntry) -> Vec<Vec<String>> {
         Ok(file) => file.display().to_string(),
         Err(fault) => fault.to_string(),
     };
-    let mut facts = vec![
+    let facts = vec![
         ("description", entry.description.clone()),
         ("class", entry.class.to_string()),
         ("library", library),
         ("manifest", format!("{} ({})", entry.origin.manifest.display(), entry.origin.tier)),
         ("priority", entry.priority.to_string()),
+        ("isolation", if entry.isolated { "process" } else { "none" }.to_owned()),
+        ("integrity", entry.integrity.map_or_else(|| "none".to_owned(), |integrity| integrity.to_string())),
     ];
-    if entry.isolated {
-        facts.push(("isolation", "process".to_owned()));
-    }
-    facts.extend(entry.integrity.map(|integrity| ("integrity", integrity.to_string())));
     facts.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect()
 }
 
@@ -317,6 +315,8 @@ mod tests {
           library      the library does not exist; looked for `libacme.so` in `/packs/acme`, `/packs`
           manifest     /packs/acme/plugins.yaml (plugin path)
           priority     2
+          isolation    none
+          integrity    none
 
         metadata
           endpoint_path            /v1/talk

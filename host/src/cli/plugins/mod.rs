@@ -69,7 +69,7 @@ pub(in crate::cli) struct SearchArgs {
     #[arg(long = "plugins", value_name = "FILE")]
     manifests: Vec<PathBuf>,
     /// Plugins that may be used: any, of the external ones only those with `integrity` (pinned), or builtin
-    /// [default: PRONY_PLUGIN_POLICY, else plugin_policy of prony/config.yaml, else any].
+    /// [default: `PRONY_PLUGIN_POLICY`, else `plugin_policy` of prony/config.yaml, else any].
     #[arg(long, value_name = "POLICY", value_parser = ChoiceParser::<PluginPolicy>::new())]
     plugin_policy: Option<PluginPolicy>,
 }

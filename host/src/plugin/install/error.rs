@@ -93,7 +93,7 @@ pub(crate) enum InstallError {
 
 impl InstallError {
     /// What to do about it.
-    pub(crate) fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> String {
         let hint = match self {
             Self::NoManifest { .. } => {
                 "name a folder with a plugins.yaml and its libraries, a crate that has one at its top, or the file itself"
@@ -101,10 +101,12 @@ impl InstallError {
             Self::Name { .. } => "choose another one with `--name`",
             Self::Refused { .. } => "correct what is listed above; `prony plugins validate` lists it again",
             Self::NoHome => "set XDG_DATA_HOME to the absolute path of a folder of yours",
-            Self::Untrusted(fault) => return Some(fault.hint()),
+            Self::Untrusted(fault) => return fault.hint(),
             Self::Exists { .. } => "replace it with `--replace`, or choose another name with `--name`",
             Self::InTheWay { .. } => "move it away",
-            Self::Pin { problem, .. } => return Some(problem.hint()),
+            Self::Pin { .. } => {
+                "write each entry over several lines, with `class: …` on one of its own, or add `integrity` to it yourself"
+            }
             Self::Changed => "wait until nobody writes to them, and add it again",
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on that disk",
@@ -114,14 +116,14 @@ impl InstallError {
                 _ => "check what stands there",
             },
             Self::Unknown { name, known } => {
-                return Some(match nearest(name, known) {
+                return match nearest(name, known) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "`prony plugins` lists where packs come from; only those of your own folder can be removed".to_owned(),
-                });
+                };
             }
             Self::NotAPack { .. } => "look into it, and remove it yourself if nobody needs it",
         };
-        Some(hint.to_owned())
+        hint.to_owned()
     }
 
     /// Whether the command line is wrong, rather than the pack or the system.

@@ -25,14 +25,6 @@ pub(crate) enum PinProblem {
     Differs,
 }
 
-impl PinProblem {
-    /// What to do about it.
-    pub(crate) fn hint(&self) -> String {
-        "write each entry over several lines, with `class: …` on one of its own, or add `integrity` to it yourself"
-            .to_owned()
-    }
-}
-
 /// The text of a manifest with the hash of its library in every entry.
 ///
 /// It is read back: apart from hashes, it says what `manifest` says.

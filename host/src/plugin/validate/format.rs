@@ -72,6 +72,7 @@ fn subjects(one: &Examined, taken_out: &[(Category, Block)]) -> Vec<Subject> {
         class: entry.class.clone(),
         integrity: entry.integrity,
         line: line(Category::Endpoint, &entry.name),
+        is_whole: true,
     });
     let services = one.manifest.services.iter().map(|entry| Subject {
         category: Category::Service,
@@ -79,6 +80,7 @@ fn subjects(one: &Examined, taken_out: &[(Category, Block)]) -> Vec<Subject> {
         class: entry.class.clone(),
         integrity: entry.integrity,
         line: line(Category::Service, &entry.name),
+        is_whole: true,
     });
     let guessed = taken_out.iter().filter_map(|(category, block)| {
         let text = one.lines.get(block.lines.clone())?.concat();
@@ -89,6 +91,7 @@ fn subjects(one: &Examined, taken_out: &[(Category, Block)]) -> Vec<Subject> {
             class,
             integrity,
             line: Some(block.line()),
+            is_whole: false,
         })
     });
     endpoints.chain(services).chain(guessed).collect()
@@ -156,7 +159,7 @@ impl Draft {
         if let Some(near) = self.rename(line, text) {
             return Mended::Renamed(near);
         }
-        if self.replace_class(&block, line) {
+        if is_about(text, "class") && self.replace_class(&block, line) {
             self.without_library.insert((category, Key::of(&block.key)));
             return Mended::Removed;
         }
@@ -210,10 +213,14 @@ impl Draft {
 
     /// Takes out a key that the entry can do without.
     fn drop_key(&mut self, entry: &Block, line: usize, text: &str) -> bool {
-        let unwanted = text.contains("unknown field `") || text.contains("duplicate ");
         let fields = entry.children(&self.lines);
+        if let Some((_, key)) = text.split_once("duplicate field `") {
+            return self.drop_double(&fields, key.split('`').next().unwrap_or_default());
+        }
+        let unwanted = text.contains("unknown field `");
         let Some(field) = fields.into_iter().find(|field| field.holds(line)) else { return false };
-        if field.line() == line && (OPTIONAL.contains(&field.key.as_str()) || unwanted) {
+        let optional = OPTIONAL.contains(&field.key.as_str()) && is_about(text, &field.key);
+        if field.line() == line && (optional || unwanted) {
             // An unknown key inside `metadata: {…}` is on that line as well, and `metadata` must stay.
             return field.key != "metadata" && {
                 self.take_out(&field);
@@ -230,6 +237,20 @@ impl Draft {
         }
     }
 
+    /// Takes out the later one of two keys. The parser points at the beginning of what holds them.
+    fn drop_double(&mut self, fields: &[Block], key: &str) -> bool {
+        let below = fields.iter().map(|field| field.children(&self.lines));
+        let siblings = below.chain([fields.to_vec()]);
+        let doubles =
+            siblings.map(|blocks| blocks.into_iter().filter(|block| block.key == key).collect::<Vec<_>>());
+        let later =
+            doubles.filter(|doubles| doubles.len() > 1).find_map(|doubles| doubles.into_iter().next_back());
+        later.is_some_and(|block| {
+            self.take_out(&block);
+            true
+        })
+    }
+
     /// Empties lines and keeps their number.
     fn take_out(&mut self, block: &Block) {
         for line in &mut self.lines[block.lines.clone()] {
@@ -237,6 +258,11 @@ impl Draft {
             *line = if line.ends_with('\n') { "\n".to_owned() } else { String::new() };
         }
     }
+}
+
+/// Whether the parser complains about the value of this key: it puts the path in front.
+fn is_about(text: &str, key: &str) -> bool {
+    text.split(": ").next().is_some_and(|path| path.rsplit('.').next() == Some(key))
 }
 
 /// Whether a whole word of a line is followed by a colon.
@@ -250,4 +276,132 @@ fn is_key(line: &str, at: usize, length: usize) -> bool {
 /// Names of the anchors that a line sets.
 fn anchors(line: &str) -> impl Iterator<Item = String> {
     line.split_whitespace().filter_map(|word| word.strip_prefix('&')).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plugin::{
+        entry::{Origin, Tier},
+        validate::blank,
+    };
+
+    const GOOD: &str = r#"# A comment.
+schema_version: "1.0"
+
+endpoint:
+  chat:
+    class: acme:Chat
+    description: Chat.
+    priority: 3
+    metadata: &chat
+      endpoint_path: /v1/talk
+      supports_streaming: true
+      produces_tokens: true
+      tokenizes_input: true
+  rank: {class: acme:Rank, description: Rank., metadata: *chat}
+service:
+  billing:
+    class: acme:Billing
+    description: >
+      Over several
+      lines.
+    metadata: {required: false, auto_start: true}
+"#;
+
+    fn examined(text: &str) -> Examined {
+        let mut one = blank(Arc::new(Origin { manifest: "/acme/plugins.yaml".into(), tier: Tier::User }));
+        check(&mut one, text);
+        one
+    }
+
+    /// Line and text of each finding.
+    fn findings(text: &str) -> Vec<(Option<usize>, String)> {
+        examined(text).findings.into_iter().map(|finding| (finding.line, finding.text)).collect()
+    }
+
+    #[test]
+    fn a_good_manifest_is_read_whole() {
+        let one = examined(GOOD);
+        assert_eq!(one.findings, []);
+        let lines: Vec<_> =
+            one.subjects.iter().map(|subject| (subject.name.as_str(), subject.line)).collect();
+        assert_eq!(lines, [("chat", Some(5)), ("rank", Some(14)), ("billing", Some(16))]);
+    }
+
+    #[test]
+    fn who_refers_to_an_entry_that_is_wrong_is_not_to_blame() {
+        let found = findings(&GOOD.replace("    description: Chat.\n", ""));
+        assert_eq!(found, [(Some(6), "endpoint.chat: missing field `description`".to_owned())]);
+    }
+
+    #[test]
+    fn a_misspelt_key_that_stands_there_in_its_right_spelling_as_well_is_one_finding() {
+        let found = findings(&GOOD.replace("    priority: 3\n", "    priority: 3\n    priorty: 4\n"));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].1.starts_with("endpoint.chat: unknown field `priorty`"), "{found:?}");
+    }
+
+    /// Something that happens to a text.
+    #[derive(Clone, Debug)]
+    enum Accident {
+        Insert(usize, String),
+        RemoveLine(usize),
+        RepeatLine(usize),
+        Cut(usize),
+    }
+
+    impl Accident {
+        fn befalls(&self, text: &str) -> String {
+            let boundary =
+                |at: usize| (0..=at % (text.len() + 1)).rev().find(|at| text.is_char_boundary(*at)).unwrap();
+            let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+            match self {
+                Self::Insert(at, what) => {
+                    let (before, after) = text.split_at(boundary(*at));
+                    return format!("{before}{what}{after}");
+                }
+                Self::Cut(at) => return text[..boundary(*at)].to_owned(),
+                Self::RemoveLine(at) if !lines.is_empty() => drop(lines.remove(at % lines.len())),
+                Self::RepeatLine(at) if !lines.is_empty() => {
+                    let line = lines[at % lines.len()];
+                    lines.push(line);
+                }
+                Self::RemoveLine(_) | Self::RepeatLine(_) => {}
+            }
+            lines.concat()
+        }
+    }
+
+    fn accident() -> impl Strategy<Value = Accident> {
+        let at = any::<prop::sample::Index>().prop_map(|index| index.index(100_000));
+        prop_oneof![
+            (at.clone(), "[ -~\n\t]{0,4}|é|&a|\\*b|: ").prop_map(|(at, what)| Accident::Insert(at, what)),
+            at.clone().prop_map(Accident::RemoveLine),
+            at.clone().prop_map(Accident::RepeatLine),
+            at.prop_map(Accident::Cut),
+        ]
+    }
+
+    proptest! {
+        /// The reader that is used and the one that tells everything agree on what is right.
+        #[test]
+        fn there_are_findings_exactly_where_a_manifest_is_refused(
+            accidents in prop::collection::vec(accident(), 0..5)
+        ) {
+            let text = accidents.iter().fold(GOOD.to_owned(), |text, accident| accident.befalls(&text));
+            let one = examined(&text);
+            let refused = manifest::of_text(&text, &one.origin).is_err();
+            prop_assert_eq!(refused, !one.findings.is_empty(), "{}\n{:?}", text, one.findings);
+        }
+
+        #[test]
+        fn any_text_can_be_examined(text in any::<String>()) {
+            findings(&text);
+        }
+    }
 }

@@ -61,7 +61,7 @@ fn descriptions(one: &mut Examined) {
 
 /// Whether the policy lets the entry be used.
 fn pinned(one: &mut Examined, subject: &Subject, policy: &PolicyInForce) -> bool {
-    if subject.integrity.is_some() || one.origin.tier == Tier::BuiltIn {
+    if subject.integrity.is_some() || one.origin.tier == Tier::BuiltIn || !subject.is_whole {
         return true;
     }
     let hint = "`prony plugins add` writes it when it installs a pack".to_owned();

@@ -86,6 +86,8 @@ struct Subject {
     class: Class,
     integrity: Option<Digest>,
     line: Option<usize>,
+    /// It is right in itself, and not a guess at what was meant.
+    is_whole: bool,
 }
 
 /// One manifest, as far as it could be read.

@@ -1,0 +1,207 @@
+//! Secrets: they reach the server in the header that the dialect asked for, and nothing and nobody else.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use prony_tests::{MockPlugin, Run, Tool, library, wire::Replay};
+use rstest::rstest;
+
+const KEY: &str = "sk-acme-1f2e3d4c5b6a";
+const HEADER: &str = "hdr-9a8b7c6d5e4f";
+const PASSWORD: &str = "pw-0a1b2c3d4e5f";
+/// `u:` and the password, in base64: what the header of a URL's login holds.
+const LOGIN: &str = "dTpwdy0wYTFiMmMzZDRlNWY=";
+const QUERY: &str = "qry-6f7e8d9c0b1a";
+const METRICS_PASSWORD: &str = "mpw-5a6b7c8d9e0f";
+const METRICS_QUERY: &str = "mqr-4f3e2d1c0b9a";
+
+/// A pack whose endpoint sends everything that it gets, and whose service logs it.
+fn telling() -> MockPlugin {
+    let pack = MockPlugin::empty();
+    fs::copy(library("bad-manners"), pack.dir().join("libbad_manners.so")).unwrap();
+    pack.manifest(
+        "schema_version: \"1.0\"\nendpoint:\n  telling:\n    class: bad_manners:TellingEndpoint\n    description: It tells.\n    \
+         metadata: {endpoint_path: /v1/tell, supports_streaming: false, produces_tokens: true, tokenizes_input: true}\n\
+         service:\n  telling:\n    class: bad_manners:TellingService\n    description: It tells.\n    \
+         metadata: {required: true, auto_start: true}\n",
+    );
+    pack
+}
+
+/// A server that says the same to everyone.
+fn server(status: &str, body: &str) -> Replay {
+    let answer = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    Replay::start(answer.into_bytes(), 42)
+}
+
+/// A short run at `url`, with everything logged.
+fn tool(pack: &MockPlugin, url: &str) -> Tool {
+    Tool::new([
+        "profile",
+        "-vv",
+        "--model",
+        "m",
+        "--ui",
+        "none",
+        "--artifact-dir",
+        "run",
+        "--export-outputs-json",
+    ])
+    .args(["--endpoint-type", "telling", "--request-count", "2", "--isl", "8", "--url", url, "--plugins"])
+    .arg(pack.path())
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+/// None of these stands in anything that the run printed or wrote.
+#[track_caller]
+fn keeps(run: &Run, secrets: &[&str]) {
+    let written = files(run.dir());
+    // What fails before it begins leaves nothing behind.
+    assert!(written.len() > 5 || [2, 4].contains(&run.code), "{written:?}");
+    for secret in secrets {
+        for (name, text) in [("stdout", &run.stdout), ("stderr", &run.stderr)] {
+            let line = text.lines().find(|line| line.contains(secret));
+            assert!(line.is_none(), "{name} tells `{secret}`: {}", line.unwrap_or_default());
+        }
+        for file in &written {
+            let bytes = fs::read(file).unwrap();
+            assert!(!holds(&bytes, secret), "`{}` holds `{secret}`", file.display());
+        }
+    }
+}
+
+/// Requests with this method, each as its head and its body.
+fn requests(server: &Replay, method: &str) -> Vec<(String, String)> {
+    let requests = server.requests();
+    let parted = requests.iter().map(|request| parts(request));
+    parted.filter(|(head, _)| head.starts_with(&format!("{method} "))).collect()
+}
+
+/// The head of a request and its body.
+fn parts(request: &[u8]) -> (String, String) {
+    let text = String::from_utf8_lossy(request);
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    (head.to_lowercase(), body.to_owned())
+}
+
+/// A server that repeats in an error what it was sent, which is what gateways do.
+#[rstest]
+#[case::success("200 OK")]
+#[case::refused("401 Unauthorized")]
+#[case::failed("500 Internal Server Error")]
+fn a_key_goes_only_into_the_header_that_the_dialect_asked_for(#[case] status: &str) {
+    let echo = format!("{{\"error\": \"the key {KEY} with {HEADER} at {QUERY} is not one\"}}");
+    let (pack, server) = (telling(), server(status, &echo));
+    let run = tool(&pack, &format!("{}/?token={QUERY}", server.url()))
+        .args(["-H", &format!("X-Auth-Token: {HEADER}")])
+        .arg("--no-server-metrics")
+        .env("PRONY_API_KEY", KEY)
+        .run();
+    assert!(run.stderr.contains("TRACE"), "nothing was logged at the finest level");
+    assert!(run.stderr.contains("told facts {"), "{}", run.stderr);
+    keeps(&run, &[KEY, HEADER, QUERY]);
+
+    let posts = requests(&server, "post");
+    assert_eq!(posts.len(), 2);
+    for (head, body) in posts {
+        assert_eq!(head.matches(KEY).count(), 1, "{head}");
+        assert!(head.contains(&format!("\r\nx-acme-key: acme {KEY}")), "{head}");
+        assert_eq!(head.matches(HEADER).count(), 1, "{head}");
+        assert!(head.contains(&format!("\r\nx-auth-token: {HEADER}")), "{head}");
+        // What the plugin got, it wrote into the body.
+        assert!(body.contains("\"options\""), "{body}");
+        for secret in [KEY, HEADER, QUERY] {
+            assert!(!body.contains(secret), "{body}");
+        }
+    }
+}
+
+#[test]
+fn a_key_of_the_command_line_is_as_secret_as_one_of_the_environment() {
+    let (pack, server) = (telling(), server("200 OK", "{}"));
+    let run = tool(&pack, &server.url()).args(["--api-key", KEY]).run();
+    run.succeeds();
+    keeps(&run, &[KEY]);
+    assert!(run.summary()["run_info"]["command"].as_str().unwrap().contains("--api-key <redacted>"));
+}
+
+#[test]
+fn a_login_in_the_url_becomes_a_header_and_nothing_else() {
+    let (pack, server) =
+        (telling(), server("403 Forbidden", &format!("{{\"error\": \"{LOGIN} {PASSWORD}\"}}")));
+    let url = server.url().replace("http://", &format!("http://u:{PASSWORD}@"));
+    let run = tool(&pack, &url).run();
+    keeps(&run, &[PASSWORD, LOGIN]);
+    let posts = requests(&server, "post");
+    let (head, body) = posts.last().unwrap();
+    assert!(!body.contains(PASSWORD) && !body.contains(LOGIN), "{body}");
+    assert!(head.contains(&format!("authorization: basic {}", LOGIN.to_lowercase())), "{head}");
+}
+
+#[test]
+fn what_opens_a_metrics_page_is_told_to_nobody_but_the_page() {
+    let (pack, server) = (telling(), server("200 OK", "{}"));
+    let page = server.url().replace("http://", &format!("http://u:{METRICS_PASSWORD}@"));
+    let run = tool(&pack, &server.url())
+        .args(["--server-metrics", &format!("{page}/own?token={METRICS_QUERY}")])
+        .env("PRONY_API_KEY", KEY)
+        .run();
+    run.succeeds();
+    keeps(&run, &[KEY, METRICS_PASSWORD, METRICS_QUERY]);
+    let pages = requests(&server, "get");
+    assert!(pages.iter().any(|(head, _)| head.contains(METRICS_QUERY)), "{pages:?}");
+    for (head, body) in requests(&server, "post") {
+        assert!(!head.contains(METRICS_QUERY) && !body.contains(METRICS_QUERY), "{head}{body}");
+    }
+    for (head, _) in pages {
+        assert!(!head.contains(KEY), "{head}");
+    }
+}
+
+/// A server that closes every connection without a word, and a port where nobody listens.
+#[rstest]
+fn errors_of_connections_tell_no_secrets(#[values(true, false)] listens: bool) {
+    let (pack, server) = (telling(), Replay::start(Vec::new(), 42));
+    let url = if listens { server.url() } else { "http://127.0.0.1:9".to_owned() };
+    let run = tool(&pack, &format!("{url}/?token={QUERY}"))
+        .args(["-H", &format!("X-Auth-Token: {HEADER}")])
+        .env("PRONY_API_KEY", KEY)
+        .run();
+    assert_ne!(run.code, 0);
+    keeps(&run, &[KEY, HEADER, QUERY]);
+}
+
+#[test]
+fn a_process_that_only_looks_at_a_library_has_no_key() {
+    let pack = telling();
+    let run = Tool::new(["plugins", "validate", "--load"]).arg(pack.dir()).env("PRONY_API_KEY", KEY).run();
+    run.succeeds();
+    assert!(!run.stdout.contains("the key is"), "{}", run.stdout);
+}
+
+#[rstest]
+#[case::bad_url(&["--url", "http://u:pw-0a1b2c3d4e5f@[/?token=qry-6f7e8d9c0b1a"])]
+#[case::bad_scheme(&["--url", "ftp://u:pw-0a1b2c3d4e5f@h/?token=qry-6f7e8d9c0b1a"])]
+#[case::bad_header(&["--url", "http://h", "-H", "X-Auth-Token hdr-9a8b7c6d5e4f"])]
+#[case::two_logins(&["--url", "http://u:pw-0a1b2c3d4e5f@h", "--api-key", "sk-acme-1f2e3d4c5b6a"])]
+#[case::bad_key(&["--url", "http://h", "--api-key", "sk-acme-1f2e3d4c5b6a\nx"])]
+#[case::unknown_flag(&["--url", "http://h", "--api-kee", "sk-acme-1f2e3d4c5b6a"])]
+fn errors_of_the_command_line_tell_no_secrets(#[case] words: &[&str]) {
+    let run = Tool::new(["profile", "-vv", "--model", "m", "--ui", "none"]).args(words).run();
+    run.ends_with(2);
+    keeps(&run, &[KEY, HEADER, PASSWORD, QUERY]);
+}
