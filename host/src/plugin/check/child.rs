@@ -21,7 +21,7 @@ use crate::child::{
 };
 
 /// What the library may use. Beyond it, an allocation fails, which ends this process and no other.
-const MEMORY_BYTES: u64 = 8 << 30;
+const MEMORY_BYTES: u64 = 4 << 30;
 
 /// Does what the parent asks for.
 ///

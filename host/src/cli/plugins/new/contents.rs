@@ -44,10 +44,8 @@ pub(super) fn files(name: &Name, kind: Kind) -> Option<Vec<(String, String)>> {
         Kind::Endpoint => ENDPOINT,
         Kind::Service => SERVICE,
     };
-    let words =
-        template.files.iter().flat_map(|(_, text)| text.split(|c: char| !c.is_alphanumeric() && c != '_'));
     let type_name = name.type_name();
-    if words.clone().any(|word| word == type_name) && type_name != template.names[2] {
+    if template.means_something(&type_name) && type_name != template.names[2] {
         return None;
     }
     let mut files: Vec<(String, String)> = template
@@ -64,6 +62,14 @@ pub(super) fn files(name: &Name, kind: Kind) -> Option<Vec<(String, String)>> {
 }
 
 impl Template {
+    /// Whether its code, not its prose, has a word.
+    fn means_something(&self, word: &str) -> bool {
+        let sources = self.files.iter().filter(|(path, _)| path.ends_with(".rs"));
+        let code = sources.flat_map(|(_, text)| text.lines()).filter_map(|line| line.split("//").next());
+        code.flat_map(|code| code.split(|c: char| !c.is_alphanumeric() && c != '_'))
+            .any(|found| found == word)
+    }
+
     fn renamed(&self, text: &str, name: &Name) -> String {
         let names = [name.package(), name.stem(), name.type_name(), name.title()];
         self.names.iter().zip(&names).fold(text.to_owned(), |text, (old, new)| text.replace(old, new))
