@@ -1,5 +1,5 @@
 //! The drivers and fakes that vendors test with.
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![expect(clippy::panic, reason = "helpers of tests are tests")]
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! `prony plugins check`, through the real binary, on libraries good and bad.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use prony_tests::{MockPlugin, Run, Tool, library};
 use rstest::rstest;
@@ -12,7 +13,7 @@ fn check(package: &str) -> Tool {
 /// The check of the plugin that does what it is told, as JSON.
 fn conduct(how: &str) -> (Run, Value) {
     let options = json!({"do": how}).to_string();
-    let run = check("bad-conduct").args(["--json", "--deadline", "5", "--options", &options]).run();
+    let run = check("bad-conduct").args(["--json", "--deadline", "30", "--options", &options]).run();
     let report = serde_json::from_str(&run.stdout).unwrap();
     (run, report)
 }
@@ -73,9 +74,9 @@ fn what_takes_the_process_down_is_a_finding_that_names_the_call(#[case] how: &st
 #[test]
 fn a_call_that_does_not_return_is_a_finding_that_names_it() {
     let options = json!({"do": "hang"}).to_string();
-    let run = check("bad-conduct").args(["--deadline", "1", "--options", &options]).run();
+    let run = check("bad-conduct").args(["--deadline", "3", "--options", &options]).run();
     run.ends_with(3);
-    assert!(run.stdout.contains("no return within 1s while checking `event` with null"), "{}", run.stdout);
+    assert!(run.stdout.contains("no return within 3s while checking `event` with null"), "{}", run.stdout);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What a vendor types, from an empty folder to a measured server: `plugins new`, cargo, `plugins check`, `profile`.
 //!
 //! Without a network: the crate brings its contract along, and its lock names what this workspace is built with.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     fs,

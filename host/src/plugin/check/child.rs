@@ -52,6 +52,9 @@ fn limit() {
     // Where the system does not let us, the library has what everybody has. A crash is expected here: no core file.
     let _ = setrlimit(Resource::As, limit(MEMORY_BYTES));
     let _ = setrlimit(Resource::Core, limit(0));
+    // A parent that is killed must not leave a library behind that hangs.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
 }
 
 fn open(job: &Job) -> Result<PluginRoot, Fault> {

@@ -1,5 +1,7 @@
 //! The files of a new crate: an example with its names replaced, a manifest, a lock, and the contract.
 
+use std::path::Path;
+
 use super::{kit, name::Name};
 
 /// Where the contract crate stands in the new one.
@@ -64,7 +66,8 @@ pub(super) fn files(name: &Name, kind: Kind) -> Option<Vec<(String, String)>> {
 impl Template {
     /// Whether its code, not its prose, has a word.
     fn means_something(&self, word: &str) -> bool {
-        let sources = self.files.iter().filter(|(path, _)| path.ends_with(".rs"));
+        let is_source = |path: &str| Path::new(path).extension().is_some_and(|extension| extension == "rs");
+        let sources = self.files.iter().filter(|(path, _)| is_source(path));
         let code = sources.flat_map(|(_, text)| text.lines()).filter_map(|line| line.split("//").next());
         code.flat_map(|code| code.split(|c: char| !c.is_alphanumeric() && c != '_'))
             .any(|found| found == word)
