@@ -230,6 +230,11 @@ fn a_service_lives_beside_a_host_that_does_what_it_is_told() {
         parrot.send(&PhaseStarted::default()).unwrap_err(),
         PluginError::io("publish: the bus is full")
     );
+    host.end_run();
+    assert_eq!(
+        parrot.send(&PhaseStarted::default()).unwrap_err(),
+        PluginError::io("publish: the run is over")
+    );
     parrot.stop(Duration::from_secs(1)).unwrap();
 
     let said: Vec<PhaseStarted> = host.published_as().unwrap();

@@ -84,6 +84,9 @@ fn a_library_that_keeps_what_it_is_given_is_warned_of() {
     let (run, report) = conduct("leak");
     run.succeeds();
     assert_eq!(report["verdict"], "warn");
+    let library = &report["libraries"][0];
+    assert_eq!((&library["verdict"], &library["types"][0]["verdict"]), (&json!("warn"), &json!("warn")));
+    assert_eq!(library["types"][1]["verdict"], "ok");
     assert!(found(&report, "BadEndpoint").contains("resident memory grew by"), "{report:#}");
 }
 
