@@ -9,80 +9,15 @@
 //!
 //! This crate does no I/O, takes no time and holds no state.
 //!
-//! # A whole plugin
-//!
-//! `Cargo.toml`: `crate-type = ["cdylib"]`, and this crate, `serde` and `serde_json` as dependencies.
-//!
-//! ```
-//! use std::borrow::Cow;
-//!
-//! use prony_plugin_api::{
-//!     Endpoint, EventSink, Parser, PluginError, RequestWriter, Result, TextKind, TokenUsage, TurnContext,
-//! };
-//! use serde::Deserialize;
-//! use serde_json::json;
-//!
-//! pub struct AcmeChat;
-//!
-//! impl Endpoint for AcmeChat {
-//!     type Parser = AcmeParser;
-//!
-//!     fn new(_options: &str) -> Result<Self> {
-//!         Ok(Self)
-//!     }
-//!
-//!     fn format(&self, turn: &TurnContext<'_>, request: &mut RequestWriter<'_>) -> Result<()> {
-//!         let prompt: Vec<&str> = turn.messages().flat_map(|message| message.texts()).collect();
-//!         let body = json!({ "prompt": prompt.join("\n"), "limit": turn.max_tokens(), "stream": turn.streaming() });
-//!         serde_json::to_writer(request, &body).map_err(PluginError::malformed)
-//!     }
-//!
-//!     fn parser(&self) -> AcmeParser {
-//!         AcmeParser
-//!     }
-//! }
-//!
-//! pub struct AcmeParser;
-//!
-//! #[derive(Deserialize)]
-//! struct Chunk<'a> {
-//!     #[serde(borrow)]
-//!     text: Cow<'a, str>,
-//!     tokens: Option<u64>,
-//!     end: Option<Cow<'a, str>>,
-//! }
-//!
-//! impl Parser for AcmeParser {
-//!     fn event(&mut self, _name: &str, data: &[u8], out: &mut EventSink<'_>) -> Result<()> {
-//!         let chunk: Chunk = serde_json::from_slice(data).map_err(PluginError::malformed)?;
-//!         out.text(TextKind::CONTENT, 0, &chunk.text);
-//!         if let Some(reason) = &chunk.end {
-//!             out.usage(&TokenUsage { completion: chunk.tokens, ..TokenUsage::default() });
-//!             out.finish(0, reason);
-//!         }
-//!         Ok(())
-//!     }
-//!
-//!     fn body(&mut self, _status: u32, body: &[u8], out: &mut EventSink<'_>) -> Result<()> {
-//!         self.event("", body, out)
-//!     }
-//! }
-//!
-//! prony_plugin_api::export_plugin! { endpoints: [AcmeChat] }
-//! # fn main() {}
-//! ```
-//!
-//! Beside the library stands a manifest, which tells the host that it exists without opening it:
-//!
-//! ```yaml
-//! schema_version: "1.0"
-//! endpoint:
-//!   acme_chat:
-//!     class: acme_chat:AcmeChat
-//!     description: Chat with Acme servers.
-//!     metadata: {endpoint_path: /v1/talk, supports_streaming: true, produces_tokens: true, tokenizes_input: true}
-//! ```
+//! `README.md` beside this crate is the guide for vendors: from nothing to a shipped library, with every rule. The
+//! features `testing` (drivers, fakes and the conformance suite, for tests only) and
+//! `tracing` (a plugin's own `tracing` events in the host's log) change nothing that crosses the boundary.
 #![deny(missing_docs)]
+
+/// The guide, so that its code is compiled.
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../README.md")]
+pub struct Guide;
 
 pub mod abi;
 #[cfg(feature = "testing")]

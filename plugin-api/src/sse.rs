@@ -12,7 +12,7 @@
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// No event is larger: a server that never ends one must not fill the memory.
-const MAX_EVENT_BYTES: usize = 64 << 20;
+pub const MAX_EVENT_BYTES: usize = 64 << 20;
 
 /// An event grew beyond [`MAX_EVENT_BYTES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,9 +9,9 @@
 //! - `catalogue`: names and conflicts, pure;
 //! - `trust`, `object_file`, `ladder`: what is checked before any code of a library runs;
 //! - `sealed`, `loader`, `log`: the one `dlopen`, the only `unsafe` of this crate, and what an open library may use;
+//! - `check`: a library tried against everything that may be done to it, in a child process;
 //! - `libraries`, `listing`: what is open, and what there is to be shown;
 //! - `registry`: all of it together, behind one lock;
-//! - `check`: a library tried against everything that may be done to it, in a child process;
 //! - `internals`: ways around it, for fuzz targets and benches.
 //!
 //! It knows nothing of runs, requests or messages: a plugin is loaded here and used elsewhere.

@@ -3,16 +3,14 @@
 use std::{error::Error as StdError, sync::Arc};
 
 use http::HeaderMap;
-use prony_plugin_api::{
-    ErrorDetails,
-    sse::{SseSplitter, TooLarge},
-};
+use prony_plugin_api::ErrorDetails;
 use serde::{Deserialize, Serialize};
 
 use super::{
     answer::Answer,
     endpoint::{Endpoint, Parser},
     prepared::Prepared,
+    sse::{SseSplitter, TooLarge},
     transport::{AttemptStamps, TargetPlan, Transport},
 };
 use crate::clock::{Clock, RunNs};

@@ -1,8 +1,8 @@
 //! Requests: from a credit to an [`Exchange`](exchange::Exchange), the bytes and instants of one request.
 //!
 //! A [`worker`] is a thread with its own runtime, connections and buffers. It formats a request through the
-//! [`endpoint`], waits until it is due, sends it over the [`transport`], splits a streamed answer with
-//! [`prony_plugin_api::sse`], and lets the endpoint's parser fill an [`answer`]. What comes out goes to the recorder; nothing is computed here.
+//! [`endpoint`], waits until it is due, sends it over the [`transport`], splits a streamed answer with [`sse`], and
+//! lets the endpoint's parser fill an [`answer`]. What comes out goes to the recorder; nothing is computed here.
 
 pub(crate) mod answer;
 pub(crate) mod endpoint;
@@ -10,5 +10,6 @@ pub(crate) mod exchange;
 pub(crate) mod limits;
 pub(crate) mod prepared;
 pub(crate) mod pulse;
+pub(crate) mod sse;
 pub(crate) mod transport;
 pub(crate) mod worker;

@@ -35,10 +35,12 @@ pub(super) fn check(table: ServiceVt_Ref, options: &str, bench: &mut Bench<'_>) 
     bench.check("it survives messages of every kind", |case| messages(&life, &subscriptions, case));
     bench.check("it survives a life that is cut short", |case| short_lives(&life, case));
     bench.check("two instances live side by side", |case| two(&life, case));
-    bench.check("it survives a bus that is full", |case| {
-        let host = host();
-        host.set_room(0);
-        live(&life, &host, "beside a full bus", case);
+    bench.check("it survives a bus that is full or closed", |case| {
+        let (full, closed) = (host(), host());
+        full.set_room(0);
+        live(&life, &full, "beside a full bus", case);
+        closed.end_run();
+        live(&life, &closed, "beside a closed bus", case);
     });
     bench.check("what it publishes can be read", |case| published(&life, case));
 }

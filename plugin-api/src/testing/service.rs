@@ -29,6 +29,7 @@ struct State {
     run_facts: String,
     log_level: LogLevel,
     room: usize,
+    is_over: bool,
     published: Vec<Published>,
     refused: usize,
     logs: Vec<LogLine>,
@@ -69,6 +70,7 @@ impl ScriptedHost {
             run_facts: "{}".to_owned(),
             log_level: LogLevel::Trace,
             room: usize::MAX,
+            is_over: false,
             published: Vec::new(),
             refused: 0,
             logs: Vec::new(),
@@ -95,6 +97,11 @@ impl ScriptedHost {
     /// Takes so many more messages; then its bus is full.
     pub fn set_room(&self, messages: usize) {
         self.lock().room = messages;
+    }
+
+    /// Ends the run: its bus is closed.
+    pub fn end_run(&self) {
+        self.lock().is_over = true;
     }
 
     /// Everything that was published and taken.
@@ -143,6 +150,9 @@ impl HostServices for ScriptedHost {
 
     fn publish(&self, message_type: &str, payload: &[u8]) -> Result<(), PublishError> {
         let mut state = self.lock();
+        if state.is_over {
+            return Err(PublishError::Closed);
+        }
         if state.room == 0 {
             state.refused += 1;
             return Err(PublishError::Full);

@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 use prony_plugin_api::{conformance::Verdict, testing::Recording};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     cli::{
@@ -84,7 +84,8 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     }
     let worst = examinations.iter().map(Examination::verdict).max().unwrap_or_default();
     if args.json {
-        let report = json!({"schema_version": "1.0", "verdict": worst, "libraries": examinations});
+        let libraries: Vec<Value> = examinations.iter().map(in_json).collect();
+        let report = json!({"schema_version": "1.0", "verdict": worst, "libraries": libraries});
         terminal::print(&format!("{report:#}\n"))?;
     }
     let worst_allowed = if args.deny_warnings { Verdict::Ok } else { Verdict::Warn };
@@ -92,7 +93,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
 }
 
 fn plan(args: &CheckArgs) -> Result<Plan, Failure> {
-    if !serde_json::from_str(&args.options).is_ok_and(|options: serde_json::Value| options.is_object()) {
+    if !serde_json::from_str(&args.options).is_ok_and(|options: Value| options.is_object()) {
         return Err(Failure::new(
             Exit::Usage,
             format!("read `--options {}`: it is no JSON object", args.options),
@@ -120,6 +121,16 @@ fn recording(file: &Path) -> Result<(String, Vec<u8>), Failure> {
     })?;
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
     Ok((name, bytes))
+}
+
+/// The examination of one library, for programs: with its verdict, and that of each type.
+fn in_json(examination: &Examination) -> Value {
+    let mut library = json!(examination);
+    library["verdict"] = json!(examination.verdict());
+    for (place, one) in examination.types.iter().enumerate() {
+        library["types"][place]["verdict"] = json!(one.report.verdict());
+    }
+    library
 }
 
 /// The examination of one library, for people.

@@ -21,7 +21,7 @@ use crate::child::{
 };
 
 /// What the library may use. Beyond it, an allocation fails, which ends this process and no other.
-const MEMORY_BYTES: u64 = 8 << 30;
+const MEMORY_BYTES: u64 = 4 << 30;
 
 /// Does what the parent asks for.
 ///
@@ -52,6 +52,9 @@ fn limit() {
     // Where the system does not let us, the library has what everybody has. A crash is expected here: no core file.
     let _ = setrlimit(Resource::As, limit(MEMORY_BYTES));
     let _ = setrlimit(Resource::Core, limit(0));
+    // A parent that is killed must not leave a library behind that hangs.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
 }
 
 fn open(job: &Job) -> Result<PluginRoot, Fault> {

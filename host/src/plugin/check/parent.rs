@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf, time::Duration};
 
 use prony_plugin_api::{
-    conformance::{Check, MUTATIONS, Report, SEED, Verdict},
+    conformance::{Check, DEADLINE, MUTATIONS, Report, SEED, Verdict},
     descriptor::Descriptor,
 };
 
@@ -43,7 +43,7 @@ impl Default for Plan {
             recordings: Vec::new(),
             seed: SEED,
             mutations: MUTATIONS,
-            deadline: Duration::from_secs(10),
+            deadline: DEADLINE,
         }
     }
 }

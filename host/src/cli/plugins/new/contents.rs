@@ -1,5 +1,7 @@
 //! The files of a new crate: an example with its names replaced, a manifest, a lock, and the contract.
 
+use std::path::Path;
+
 use super::{kit, name::Name};
 
 /// Where the contract crate stands in the new one.
@@ -44,10 +46,8 @@ pub(super) fn files(name: &Name, kind: Kind) -> Option<Vec<(String, String)>> {
         Kind::Endpoint => ENDPOINT,
         Kind::Service => SERVICE,
     };
-    let words =
-        template.files.iter().flat_map(|(_, text)| text.split(|c: char| !c.is_alphanumeric() && c != '_'));
     let type_name = name.type_name();
-    if words.clone().any(|word| word == type_name) && type_name != template.names[2] {
+    if template.means_something(&type_name) && type_name != template.names[2] {
         return None;
     }
     let mut files: Vec<(String, String)> = template
@@ -64,6 +64,15 @@ pub(super) fn files(name: &Name, kind: Kind) -> Option<Vec<(String, String)>> {
 }
 
 impl Template {
+    /// Whether its code, not its prose, has a word.
+    fn means_something(&self, word: &str) -> bool {
+        let is_source = |path: &str| Path::new(path).extension().is_some_and(|extension| extension == "rs");
+        let sources = self.files.iter().filter(|(path, _)| is_source(path));
+        let code = sources.flat_map(|(_, text)| text.lines()).filter_map(|line| line.split("//").next());
+        code.flat_map(|code| code.split(|c: char| !c.is_alphanumeric() && c != '_'))
+            .any(|found| found == word)
+    }
+
     fn renamed(&self, text: &str, name: &Name) -> String {
         let names = [name.package(), name.stem(), name.type_name(), name.title()];
         self.names.iter().zip(&names).fold(text.to_owned(), |text, (old, new)| text.replace(old, new))

@@ -1,0 +1,188 @@
+//! `prony plugins check`, through the real binary, on libraries good and bad.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use prony_tests::{MockPlugin, Run, Tool, library};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+/// `prony plugins check` of a package's library.
+fn check(package: &str) -> Tool {
+    Tool::new(["plugins", "check", "--mutations", "50"]).arg(library(package))
+}
+
+/// The check of the plugin that does what it is told, as JSON.
+fn conduct(how: &str) -> (Run, Value) {
+    let options = json!({"do": how}).to_string();
+    let run = check("bad-conduct").args(["--json", "--deadline", "30", "--options", &options]).run();
+    let report = serde_json::from_str(&run.stdout).unwrap();
+    (run, report)
+}
+
+/// The texts of everything that was found in one exported type.
+fn found(report: &Value, type_name: &str) -> String {
+    let types = report["libraries"][0]["types"].as_array().unwrap();
+    let one = types.iter().find(|one| one["subject"] == type_name).unwrap();
+    let checks = one["checks"].as_array().unwrap();
+    let findings = checks.iter().filter_map(|check| check["findings"].as_array()).flatten();
+    findings.map(|finding| finding["text"].as_str().unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+#[rstest]
+#[case::openai("endpoint-openai", 3)]
+#[case::server_metrics("service-server-metrics", 1)]
+#[case::example("example-vendor", 1)]
+#[case::example_service("example-vendor-service", 1)]
+fn what_ships_conforms(#[case] package: &str, #[case] types: usize) {
+    let run = check(package).arg("--json").run();
+    let report: Value = serde_json::from_str(&run.succeeds().stdout).unwrap();
+    let library = &report["libraries"][0];
+    assert_eq!(library["types"].as_array().unwrap().len(), types);
+    assert_eq!(library["rungs"].as_array().unwrap().len(), 8);
+    for one in library["types"].as_array().unwrap() {
+        for check in one["checks"].as_array().unwrap() {
+            assert_eq!(check["verdict"], "ok", "{check:#}");
+        }
+    }
+}
+
+#[test]
+fn the_report_tells_what_was_measured_and_what_was_not() {
+    let run = check("endpoint-openai").run();
+    run.succeeds();
+    for expected in ["ns per event", "ns per request", "kB resident over", "cannot be counted from outside"] {
+        assert!(run.stdout.contains(expected), "{}", run.stdout);
+    }
+    assert!(run.stdout.contains("warning: it is a debug build"), "{}", run.stdout);
+}
+
+#[rstest]
+#[case::segfault("segfault", "was killed by signal 11 (SIGSEGV)")]
+#[case::abort("abort", "was killed by signal 6 (SIGABRT)")]
+#[case::stack_overflow("recurse", "was killed by signal 6 (SIGABRT)")]
+#[case::exit("exit", "exited with code 0")]
+#[case::memory("hoard", "was killed by signal 6 (SIGABRT)")]
+fn what_takes_the_process_down_is_a_finding_that_names_the_call(#[case] how: &str, #[case] end: &str) {
+    let (run, report) = conduct(how);
+    run.ends_with(3);
+    let endpoint = found(&report, "BadEndpoint");
+    assert!(endpoint.contains(&format!("the process {end} while checking `event` with null")), "{endpoint}");
+    // The other type is tried all the same.
+    let service = found(&report, "BadService");
+    assert!(service.contains(&format!("the process {end} while checking `start` in order")), "{service}");
+}
+
+#[test]
+fn a_call_that_does_not_return_is_a_finding_that_names_it() {
+    let options = json!({"do": "hang"}).to_string();
+    let run = check("bad-conduct").args(["--deadline", "3", "--options", &options]).run();
+    run.ends_with(3);
+    assert!(run.stdout.contains("no return within 3s while checking `event` with null"), "{}", run.stdout);
+}
+
+#[test]
+fn a_library_that_keeps_what_it_is_given_is_warned_of() {
+    let (run, report) = conduct("leak");
+    run.succeeds();
+    assert_eq!(report["verdict"], "warn");
+    let library = &report["libraries"][0];
+    assert_eq!((&library["verdict"], &library["types"][0]["verdict"]), (&json!("warn"), &json!("warn")));
+    assert_eq!(library["types"][1]["verdict"], "ok");
+    assert!(found(&report, "BadEndpoint").contains("resident memory grew by"), "{report:#}");
+}
+
+#[test]
+fn panics_are_findings_and_not_the_end() {
+    let run = check("bad-panics").args(["--options", r#"{"panic_in": "event"}"#]).run();
+    run.ends_with(3);
+    assert!(run.stdout.contains("panicked: told to panic in event"), "{}", run.stdout);
+    assert!(run.stdout.contains("service PanickingService does not conform"), "{}", run.stdout);
+}
+
+#[rstest]
+#[case("bad-no-entry", "it describes itself", "it has no `.prony.plugin` section")]
+#[case("bad-contract", "it is made for a contract that this host offers", "is built for contract 2.3")]
+#[case("bad-layout", "its types are those of the contract", "differ in a type")]
+fn a_fall_from_the_ladder_names_the_rung(#[case] package: &str, #[case] rung: &str, #[case] found: &str) {
+    let run = check(package).run();
+    run.ends_with(3);
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    let at = lines.iter().position(|line| line.trim_start().starts_with("FAIL")).unwrap();
+    assert!(lines[at].contains(rung) && lines[at + 1].contains(found), "{}", run.stdout);
+    assert!(lines[at + 2].trim_start().starts_with("help: "), "{}", run.stdout);
+    assert!(lines[1..at].iter().all(|line| line.starts_with("  ok")), "{}", run.stdout);
+}
+
+#[test]
+fn several_libraries_are_checked_and_the_worst_decides() {
+    let run = check("example-vendor-service").arg(library("bad-no-entry")).run();
+    run.ends_with(3);
+    assert!(run.stdout.contains("libexample_vendor_service.so conforms"), "{}", run.stdout);
+    assert!(run.stdout.contains("libbad_no_entry.so does not conform"), "{}", run.stdout);
+}
+
+#[test]
+fn warnings_fail_only_when_they_are_denied() {
+    // Tests are debug builds, which is worth a warning.
+    check("example-vendor-service").run().succeeds();
+    check("example-vendor-service").arg("--deny-warnings").run().ends_with(3);
+}
+
+#[test]
+fn recordings_are_replayed_and_one_of_another_dialect_is_found_out() {
+    let tool = check("example-vendor");
+    let stream = tool
+        .file("mine.sse", "data: {\"choices\": [{\"delta\": {\"content\": \"Hi\"}}]}\n\ndata: [DONE]\n\n");
+    let other = tool.file(
+        "other.http",
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: {\"word\": \"Hi\"}\n\n",
+    );
+    let run = tool.arg("--replay").arg(stream).arg("--replay").arg(other).run();
+    run.ends_with(3);
+    assert!(run.stdout.contains("`other.http` was read, and nothing of it was reported"), "{}", run.stdout);
+    assert!(run.stdout.contains("event of `mine.sse`"), "{}", run.stdout);
+}
+
+#[rstest]
+#[case::missing("no-such-file.sse", None, "read the recording `no-such-file.sse`")]
+#[case::broken("broken.http", Some("HTTP/1.1 200 OK\r\n"), "read the recording `broken.http`")]
+fn a_recording_that_cannot_be_read_is_an_error_of_usage(
+    #[case] name: &str,
+    #[case] contents: Option<&str>,
+    #[case] expected: &str,
+) {
+    let tool = check("example-vendor").args(["--replay", name]);
+    if let Some(contents) = contents {
+        tool.file(name, contents);
+    }
+    let run = tool.run();
+    run.ends_with(2);
+    assert!(run.stderr.contains(expected) && run.stderr.contains("help: "), "{}", run.stderr);
+}
+
+#[test]
+fn options_that_are_no_object_are_an_error_of_usage() {
+    let run = check("example-vendor").args(["--options", "[1]"]).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains("it is no JSON object"), "{}", run.stderr);
+}
+
+#[test]
+fn a_library_is_needed_and_nobody_is_a_child_without_a_parent() {
+    Tool::new(["plugins", "check"]).run().ends_with(2);
+    let run = Tool::new(["plugins", "check", "--as-child"]).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains("standard input is not a socket"), "{}", run.stderr);
+}
+
+/// What others can change is not run, not even to be checked.
+#[test]
+fn a_library_that_everyone_can_change_is_not_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let pack = MockPlugin::empty();
+    let open = pack.dir().join("libopen.so");
+    std::fs::copy(library("example-vendor"), &open).unwrap();
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let run = Tool::new(["plugins", "check"]).arg(&open).run();
+    run.ends_with(3);
+    assert!(run.stdout.contains("everyone may write to"), "{}", run.stdout);
+}

@@ -1,0 +1,117 @@
+//! The vendor guide says what is: its Rust is compiled by rustdoc, everything else is compared here.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{fs, path::Path};
+
+use prony_tests::{MockPlugin, Tool};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+fn guide() -> String {
+    fs::read_to_string(root().join("plugin-api/README.md")).unwrap()
+}
+
+/// The contents of all code blocks in one language.
+fn blocks(guide: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    let blocks: Vec<String> =
+        guide.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect();
+    assert!(!blocks.is_empty(), "the guide has no `{language}`");
+    blocks
+}
+
+/// A file of the crate that `prony plugins new acme-chat` writes.
+fn written(name: &str) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    Tool::new(["plugins", "new", "acme-chat", "--dir"]).arg(dir.path()).run().succeeds();
+    fs::read_to_string(dir.path().join("acme-chat").join(name)).unwrap()
+}
+
+#[test]
+fn the_guide_shows_what_the_command_writes() {
+    let guide = guide();
+    assert_eq!(blocks(&guide, "rust")[0], written("src/lib.rs"));
+    assert_eq!(blocks(&guide, "yaml")[0], written("plugins.yaml"));
+    for block in blocks(&guide, "toml") {
+        assert!(written("Cargo.toml").contains(&block), "{block}");
+    }
+}
+
+#[test]
+fn every_block_has_a_language_that_is_checked() {
+    let guide = guide();
+    let fences = guide.lines().filter(|line| line.starts_with("```") && *line != "```");
+    for fence in fences {
+        assert!(["```rust", "```yaml", "```toml", "```sh"].contains(&fence), "{fence}");
+    }
+}
+
+#[test]
+fn the_manifests_of_the_guide_are_valid() {
+    for block in blocks(&guide(), "yaml") {
+        let pack = MockPlugin::empty();
+        pack.manifest(&block);
+        let run = Tool::new(["plugins", "--plugins"]).arg(pack.path()).run();
+        assert!(run.succeeds().stdout.contains("acme_chat"), "{}", run.stdout);
+    }
+}
+
+/// Every command is one of prony's, and has the flags that it is given.
+#[test]
+fn the_commands_of_the_guide_exist() {
+    let blocks = blocks(&guide(), "sh");
+    let commands =
+        blocks.iter().flat_map(|block| block.lines()).filter_map(|line| line.strip_prefix("prony "));
+    for command in commands {
+        let words: Vec<&str> = command.split(' ').collect();
+        let known = ["list", "show", "add", "remove", "validate", "graph", "new", "check"];
+        let depth = if words.get(1).is_some_and(|word| known.contains(word)) { 2 } else { 1 };
+        let run = Tool::new(&words[..depth]).arg("--help").run();
+        let help = &run.succeeds().stdout;
+        for flag in words.iter().filter(|word| word.starts_with("--")) {
+            assert!(help.contains(flag), "`{command}`: there is no `{flag}` in\n{help}");
+        }
+    }
+}
+
+/// The texts in front of the first column's end, without their backticks.
+fn symptoms(guide: &str) -> Vec<String> {
+    let table = guide.split("## Troubleshooting").nth(1).unwrap();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
+    rows.map(|row| row.split("` |").next().unwrap().to_owned()).collect()
+}
+
+/// Each refusal of the ladder is in the table, and each row of the table is a refusal.
+#[test]
+fn the_table_of_refusals_is_complete() {
+    let source = fs::read_to_string(root().join("host/src/plugin/fault.rs")).unwrap();
+    let refusals: Vec<&str> =
+        source.split("#[error(").skip(1).map(|rest| rest.split('"').nth(1).unwrap()).collect();
+    let symptoms = symptoms(&guide());
+    assert!(refusals.len() > 15, "{refusals:?}");
+    for refusal in &refusals {
+        let named = symptoms.iter().any(|symptom| refusal.contains(symptom.as_str()));
+        assert!(named, "the guide does not explain `{refusal}`");
+    }
+    for symptom in &symptoms {
+        let exists = refusals.iter().any(|refusal| refusal.contains(symptom.as_str()));
+        assert!(exists, "prony never says `{symptom}`");
+    }
+}
+
+/// The numbers of the guide are those of the code.
+#[test]
+fn the_limits_of_the_guide_are_the_codes() {
+    let guide = guide();
+    for (limit, file, code) in [
+        ("| one server-sent event | 64 MiB |", "plugin-api/src/sse.rs", "MAX_EVENT_BYTES: usize = 64 << 20"),
+        ("| one body | 512 MiB |", "host/src/request/exchange.rs", "MAX_BODY_BYTES: usize = 512 << 20"),
+        ("| panics of an endpoint | 3,", "host/src/request/endpoint.rs", "PANIC_BUDGET: u32 = 3"),
+        ("| 4 GiB of address space |", "host/src/plugin/check/child.rs", "MEMORY_BYTES: u64 = 4 << 30"),
+    ] {
+        let source = fs::read_to_string(root().join(file)).unwrap();
+        assert!(guide.contains(limit) && source.contains(code), "`{limit}` and `{code}` of {file}");
+    }
+}
