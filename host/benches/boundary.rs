@@ -10,7 +10,11 @@
 //! lacks is the call through the table, the guard against panics and the result that crosses. Its sink is the host's, as
 //! the library's is; the row `callback` tells what one call of it costs.
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a bench prints, and ends when it cannot run")]
-#![expect(dead_code, unused_imports, reason = "of the plugin's unit tests everything is compiled but the tests")]
+#![expect(
+    dead_code,
+    unused_imports,
+    reason = "of the plugin's unit tests everything is compiled but the tests"
+)]
 #![expect(clippy::disallowed_methods, reason = "a bench measures by the clock")]
 
 // The plugin's own sources: the host depends on no plugin, not even here.
@@ -58,7 +62,8 @@ use prony_plugin_api::{
 };
 
 use self::{
-    answer::AnswerParser, chat::ChatEndpoint, completions::CompletionsEndpoint, embeddings::EmbeddingsEndpoint,
+    answer::AnswerParser, chat::ChatEndpoint, completions::CompletionsEndpoint,
+    embeddings::EmbeddingsEndpoint,
 };
 
 /// What an event of [`BOUND_BYTES`] may cost through the library, in times of its cost without.
@@ -93,7 +98,9 @@ fn main() -> ExitCode {
     format(&far, &near).print("format, 1 kB prompt");
     callback(&near).print("callback");
     if over {
-        println!("\nan event of {BOUND_BYTES} bytes takes more than {BOUND} times as long through the library");
+        println!(
+            "\nan event of {BOUND_BYTES} bytes takes more than {BOUND} times as long through the library"
+        );
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
@@ -213,7 +220,8 @@ fn format(far: &EndpointInstance, near: &EndpointInstance) -> Row {
     let prompt = "word ".repeat(200);
     let parts = [TurnPart { kind: PartKind::TEXT, name: "", data: &prompt }];
     let messages = [TurnMessage { role: "user", parts: &parts }];
-    let turn = Turn { model: "tiny", messages: &messages, max_tokens: Some(64), streaming: true, ..Turn::default() };
+    let turn =
+        Turn { model: "tiny", messages: &messages, max_tokens: Some(64), streaming: true, ..Turn::default() };
     let (mut written_far, mut written_near) = (Written::default(), Written::default());
     let row = Row::measure(
         || {

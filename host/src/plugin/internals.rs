@@ -16,8 +16,7 @@ use super::{
 
 /// Reads a manifest's text: how many endpoints and services it has.
 pub(crate) fn read_manifest(text: &str) -> Result<(usize, usize), String> {
-    let origin =
-        Arc::new(Origin { manifest: PathBuf::from(manifest::FILE_NAME), tier: Tier::CommandLine });
+    let origin = Arc::new(Origin { manifest: PathBuf::from(manifest::FILE_NAME), tier: Tier::CommandLine });
     let manifest = manifest::read_text(text, &origin).map_err(|error| chain(&error))?;
     Ok((manifest.endpoints.len(), manifest.services.len()))
 }

@@ -106,7 +106,8 @@ pub(super) struct Manifest {
 /// Reads the manifest of `origin`.
 pub(super) fn read(origin: &Arc<Origin>) -> Result<Manifest, ManifestError> {
     let file = &origin.manifest;
-    let text = read_file(file).map_err(|problem| ManifestError { file: file.clone(), line: None, problem })?;
+    let text =
+        read_file(file).map_err(|problem| ManifestError { file: file.clone(), line: None, problem })?;
     read_text(&text, origin)
 }
 

@@ -1,8 +1,6 @@
 //! A message on the bus, as the other side of the boundary encoded it.
 
-use prony_plugin_api::message::{
-    Message, PhaseEnded, PhaseStarted, RecordBatch, ServerMetricsBatch,
-};
+use prony_plugin_api::message::{Message, PhaseEnded, PhaseStarted, RecordBatch, ServerMetricsBatch};
 
 /// Decodes `payload` as a message of every type. What can be decoded can be encoded, and is then the same.
 ///

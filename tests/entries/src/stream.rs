@@ -17,7 +17,11 @@ pub fn stream(body: &[u8]) {
     assert_eq!(whole, bytes, "a stream in one read, and byte by byte");
     let mut chance = Chance::of(body);
     for longest in [2, 16, 1 << 16] {
-        assert_eq!(whole, split_events(chance.pieces(body, longest)), "a stream in reads of up to {longest} bytes");
+        assert_eq!(
+            whole,
+            split_events(chance.pieces(body, longest)),
+            "a stream in reads of up to {longest} bytes"
+        );
     }
     for (name, data) in whole.into_iter().flatten() {
         assert!(!name.contains(['\n', '\r']), "a line end in the name {name:?}");

@@ -104,8 +104,11 @@ mod runtime {
 
     impl Own {
         pub fn start() -> Result<Self> {
-            let runtime =
-                Builder::new_multi_thread().worker_threads(1).enable_time().build().map_err(PluginError::io)?;
+            let runtime = Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_time()
+                .build()
+                .map_err(PluginError::io)?;
             let ticks = Arc::new(AtomicU64::new(0));
             let counted = Arc::clone(&ticks);
             runtime.spawn(async move {
