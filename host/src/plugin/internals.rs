@@ -1,4 +1,4 @@
-//! Ways around the registry, for [`crate::internals`] only: one file, one library, and what is wrong with it in words.
+//! Ways around the registry, for the host's `internals` only: one file, one library, and what is wrong with it in words.
 
 use std::{
     path::{Path, PathBuf},
