@@ -5,7 +5,6 @@ and so must these lines.
 """
 
 import re
-import shutil
 from pathlib import Path
 
 TABLES = ["EndpointVt", "ServiceVt", "RequestVt", "EventVt", "HostVt"]
@@ -15,24 +14,20 @@ class Copy:
     """A copy of the contract, in a workspace of its own."""
 
     def __init__(self, root: Path, folder: Path, members: list[str]):
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        for member in members:
-            refresh(root / member, folder / member)
-        for name in ["Cargo.lock", "plugins.yaml"]:
-            put(folder / name, (root / name).read_bytes())
+        self.root, self.folder, self.members = root, folder, members
         manifest = (root / "Cargo.toml").read_text()
         manifest = once(manifest, r"(?m)^members = .*$", "members = " + str(members).replace("'", '"'))
         manifest = once(manifest, r"(?m)^default-members = .*\n", "")
+        # What a derive writes for an appended field is `unsafe`; the sealed module says so itself once it has one.
+        manifest = once(manifest, r'(?m)^unsafe_code = "deny"', 'unsafe_code = "allow"')
         # Paths of crates that are not copied.
         manifest = re.sub(r'(?m)^(?!prony)[a-z-]+ = \{ path = .*\n', "", manifest)
-        self.texts = {folder / "Cargo.toml": manifest}
+        self.texts = {"Cargo.toml": manifest}
 
     def change(self, file: str, pattern: str, replacement: str):
         """Replaces what matches in a file, which must do so once. Nothing is written before `write`."""
-        path = self.folder / file
-        text = self.texts.get(path) or path.read_text()
-        self.texts[path] = once(text, pattern, replacement, path)
+        text = self.texts.get(file) or (self.root / file).read_text()
+        self.texts[file] = once(text, pattern, replacement, file)
 
     def insert(self, file: str, text: str, *, before: str = "", after: str = ""):
         """Puts a text before or after another one."""
@@ -40,8 +35,12 @@ class Copy:
         self.change(file, re.escape(anchor), (text + anchor if before else anchor + text).replace("\\", "\\\\"))
 
     def write(self):
-        for path, text in self.texts.items():
-            put(path, text.encode())
+        for member in self.members:
+            refresh(self.root / member, self.folder / member, {self.folder / file for file in self.texts})
+        for name in ["Cargo.lock", "plugins.yaml"]:
+            put(self.folder / name, (self.root / name).read_bytes())
+        for file, text in self.texts.items():
+            put(self.folder / file, text.encode())
 
 
 def once(text: str, pattern: str, replacement: str, place="a manifest") -> str:
@@ -58,17 +57,16 @@ def put(path: Path, data: bytes):
         path.write_bytes(data)
 
 
-PATCHED = {"mod.rs", "author.rs", "host.rs", "convert.rs", "export.rs", "version.rs", "service.rs", "Cargo.toml"}
-
-
-def refresh(source: Path, copy: Path):
-    """Makes `copy` the same as `source`, file by file, but for those that will be patched and then written."""
-    wanted = {p.relative_to(source) for p in source.rglob("*") if p.is_file() and "target" not in p.parts}
-    for path in list(copy.rglob("*")) if copy.exists() else []:
-        if path.is_file() and path.relative_to(copy) not in wanted and path.name != "Cargo.lock":
+def refresh(source: Path, copy: Path, but: set[Path] = frozenset()):
+    """Makes `copy` the same as `source`, file by file, except for some."""
+    wanted = {p.relative_to(source) for p in source.rglob("*") if p.is_file()}
+    wanted = {path for path in wanted if path.parts[0] != "target"}
+    for path in [p for p in copy.rglob("*") if p.is_file()] if copy.exists() else []:
+        if path.relative_to(copy) not in wanted and path.name != "Cargo.lock":
             path.unlink()
     for path in wanted:
-        put(copy / path, (source / path).read_bytes())
+        if copy / path not in but:
+            put(copy / path, (source / path).read_bytes())
 
 
 def minor_of(root: Path) -> int:

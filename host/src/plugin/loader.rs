@@ -150,8 +150,11 @@ fn reason(report: &AbiInstabilityErrors) -> String {
         TLFieldOrFunction::Field(field) => field.name().to_owned(),
         TLFieldOrFunction::Function(function) => function.name.to_string(),
     });
-    // The fields of wrappers are numbers, which tell nothing.
-    let place: Vec<String> = names.filter(|name| name.parse::<u32>().is_err()).collect();
+    // The fields of wrappers are numbers and nameless parameters are marks, which tell nothing.
+    let is_word = |name: &String| name.starts_with(|c: char| c.is_alphabetic() || c == '_');
+    let mut place: Vec<String> = names.filter(is_word).collect();
+    // A function's field and the function in it have one name.
+    place.dedup();
     let what = error.errs.first().map_or_else(|| "unknown".to_owned(), difference);
     if place.is_empty() { what } else { format!("{what} at `{}`", place.join(".")) }
 }

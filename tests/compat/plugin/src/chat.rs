@@ -92,11 +92,8 @@ impl Parser for ChatParser {
             }
         }
         if let Some(Counts { prompt_tokens, completion_tokens }) = chunk.usage {
-            let counts = TokenUsage {
-                prompt: prompt_tokens,
-                completion: completion_tokens,
-                ..TokenUsage::default()
-            };
+            let counts =
+                TokenUsage { prompt: prompt_tokens, completion: completion_tokens, ..TokenUsage::default() };
             out.usage(&counts);
         }
         Ok(())

@@ -16,6 +16,7 @@ pub struct CompatCounter {
     host: HostHandle,
     records: u64,
     phases: u64,
+    ended_ns: u64,
     #[cfg(feature = "tokio")]
     own: Option<runtime::Own>,
 }
@@ -28,6 +29,7 @@ impl Service for CompatCounter {
             host,
             records: 0,
             phases: 0,
+            ended_ns: 0,
             #[cfg(feature = "tokio")]
             own: None,
         })
@@ -49,8 +51,7 @@ impl Service for CompatCounter {
         }
         if let Some(ended) = message.decode::<PhaseEnded>() {
             self.phases += 1;
-            let ended = ended?;
-            self.publish(ended.at_ns)?;
+            self.ended_ns = ended?.at_ns;
         }
         Ok(())
     }
@@ -60,7 +61,8 @@ impl Service for CompatCounter {
         if let Some(own) = self.own.take() {
             own.stop()?;
         }
-        self.publish(self.host.now_ns())
+        // The last records are heard of after the end of their phase.
+        self.publish(self.ended_ns)
     }
 }
 
@@ -102,8 +104,11 @@ mod runtime {
 
     impl Own {
         pub fn start() -> Result<Self> {
-            let runtime =
-                Builder::new_multi_thread().worker_threads(1).enable_time().build().map_err(PluginError::io)?;
+            let runtime = Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_time()
+                .build()
+                .map_err(PluginError::io)?;
             let ticks = Arc::new(AtomicU64::new(0));
             let counted = Arc::clone(&ticks);
             runtime.spawn(async move {

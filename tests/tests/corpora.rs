@@ -1,0 +1,50 @@
+//! Every input that the fuzz targets keep, through the same ways in: what was once found stays found.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::{fs, path::Path};
+
+use prony::internals::open_library;
+use prony_entries as entries;
+use rstest::rstest;
+
+/// Gives every input of a target to `entry`.
+#[expect(clippy::print_stdout, reason = "the input is shown when the entry panics")]
+fn each(target: &str, entry: impl Fn(&[u8])) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let inputs: Vec<_> = fs::read_dir(corpus).unwrap().map(|input| input.unwrap().path()).collect();
+    assert!(!inputs.is_empty(), "the corpus of `{target}` is empty");
+    for input in inputs {
+        println!("{}", input.display());
+        entry(&fs::read(&input).unwrap());
+    }
+}
+
+#[rstest]
+#[case("stream", entries::stream)]
+#[case("page", entries::page)]
+#[case("manifest", entries::manifest)]
+#[case("library", entries::library)]
+#[case("journal", entries::journal)]
+#[case("child", entries::child)]
+#[case("message", entries::message)]
+fn a_reader_keeps_its_promises_for_every_kept_input(#[case] target: &str, #[case] entry: fn(&[u8])) {
+    each(target, entry);
+}
+
+/// Unlike in the fuzz targets, through the real library.
+#[rstest]
+#[case("chat", "ChatEndpoint")]
+#[case("completions", "CompletionsEndpoint")]
+#[case("embeddings", "EmbeddingsEndpoint")]
+fn a_dialect_keeps_its_promises_for_every_kept_input(#[case] target: &str, #[case] type_name: &str) {
+    let root = open_library(&prony_tests::library("endpoint-openai")).unwrap();
+    each(target, |input| entries::answer(&root, type_name, input));
+}
+
+/// A promise that nothing could break would not be worth a fuzzer.
+#[test]
+#[should_panic(expected = "there is no endpoint")]
+fn an_entry_panics_when_something_does_not_hold() {
+    let root = open_library(&prony_tests::library("endpoint-openai")).unwrap();
+    entries::answer(&root, "NoSuchEndpoint", b"\0data: 1\n\n");
+}
