@@ -42,10 +42,16 @@ pub(super) struct Checked {
 /// Climbs the ladder for a library as such.
 pub(super) fn check(library: &Path, trust: &Trust) -> Result<Checked, Fault> {
     let bytes = read(library, trust)?;
-    let descriptor = describe(ObjectFile::parse(&bytes)?.descriptor()?)?;
-    fits(&descriptor)?;
+    let descriptor = descriptor(&bytes)?;
     let digest = Digest::of(&bytes);
     Ok(Checked { bytes, facts: Facts { descriptor, digest } })
+}
+
+/// Reads what the bytes of a library say about it, and checks that it fits here.
+fn descriptor(library: &[u8]) -> Result<Descriptor, Fault> {
+    let descriptor = describe(ObjectFile::parse(library)?.descriptor()?)?;
+    fits(&descriptor)?;
+    Ok(descriptor)
 }
 
 /// Looks at every rung that can be reached, and does not stop at the first fault.
