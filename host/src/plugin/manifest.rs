@@ -112,7 +112,7 @@ pub(super) struct Manifest {
 pub(super) fn read(origin: &Arc<Origin>) -> Result<Manifest, ManifestError> {
     let file = &origin.manifest;
     let failure = |line, problem| ManifestError { file: file.clone(), line, problem };
-    let text = read_text(file).map_err(|problem| failure(None, problem))?;
+    let text = read_file(file).map_err(|problem| failure(None, problem))?;
     of_text(&text, origin).map_err(|(line, problem)| failure(line, problem))
 }
 
@@ -141,7 +141,7 @@ pub(super) fn library_of(entry: &str) -> Option<(Class, Option<Digest>)> {
 }
 
 /// The text of a manifest's file.
-pub(super) fn read_text(file: &Path) -> Result<String, ManifestProblem> {
+pub(super) fn read_file(file: &Path) -> Result<String, ManifestProblem> {
     // Asked before it is opened: opening a pipe would wait for its other end.
     if !fs::metadata(file).map_err(ManifestProblem::Unreadable)?.is_file() {
         return Err(ManifestProblem::NotAFile);

@@ -11,7 +11,7 @@ use prony_plugin_api::abi::host::{EndpointInstance, HostTable, ServiceInstance};
 
 use super::{
     catalogue::{Candidate, Catalogue, Endpoints, Failure, Kind, Services, conflict},
-    discovery::{self, DiscoveryOptions, DiscoveryProblem, Pack},
+    discovery::{self, DiscoveryOptions, DiscoveryProblem, Pack, Withheld},
     entry::{Category, EndpointEntry, Entry, Isolation, Key, ServiceEntry},
     error::PluginError,
     libraries::Libraries,
@@ -142,6 +142,10 @@ impl Registry {
         let shelves = self.lock();
         let found = [spelling(&shelves.endpoints, name), spelling(&shelves.services, name)];
         if found == [None, None] {
+            let left_out = Category::ALL.into_iter().find_map(|category| self.left_out(category, name));
+            if let Some(error) = left_out {
+                return Err(error);
+            }
             let mut known = shelves.endpoints.names();
             known.extend(shelves.services.names());
             return Err(PluginError::UnknownPlugin { name: name.to_owned(), known });
@@ -228,26 +232,33 @@ impl Registry {
         listed.map_err(|error| self.explain(error))
     }
 
-    /// Whether an unknown name is one that the policy leaves out.
+    /// Says of an unknown name if the policy leaves it out.
     fn explain(&self, error: PluginError) -> PluginError {
         let PluginError::UnknownName { category, name, known } = error else { return error };
-        let policy = self.policy.clone();
-        let mut unread = Vec::new();
-        for problem in &self.problems {
-            match problem {
-                DiscoveryProblem::Unpinned { withheld, .. }
-                    if withheld.category == category && Key::of(&withheld.name) == Key::of(&name) =>
-                {
-                    return PluginError::Unpinned { withheld: withheld.clone(), policy };
-                }
-                DiscoveryProblem::Unread { manifest, .. } => unread.push(manifest.clone()),
-                _ => {}
-            }
+        if let Some(error) = self.left_out(category, &name) {
+            return error;
         }
+        let unread = self.problems.iter().filter_map(|problem| match problem {
+            DiscoveryProblem::Unread { manifest, .. } => Some(manifest.clone()),
+            _ => None,
+        });
+        let unread: Vec<PathBuf> = unread.collect();
         if unread.is_empty() {
             return PluginError::UnknownName { category, name, known };
         }
-        PluginError::NotBuiltIn { category, name, known, unread, policy }
+        PluginError::NotBuiltIn { category, name, known, unread, policy: self.policy.clone() }
+    }
+
+    /// The entry of this name that the policy leaves out, as an error.
+    fn left_out(&self, category: Category, name: &str) -> Option<PluginError> {
+        let is_meant =
+            |withheld: &Withheld| withheld.category == category && Key::of(&withheld.name) == Key::of(name);
+        self.problems.iter().find_map(|problem| match problem {
+            DiscoveryProblem::Unpinned { withheld, policy } if is_meant(withheld) => {
+                Some(PluginError::Unpinned { withheld: withheld.clone(), policy: policy.clone() })
+            }
+            _ => None,
+        })
     }
 
     fn noted(&self) -> MutexGuard<'_, Vec<String>> {

@@ -197,7 +197,7 @@ fn examine(place: &Place, trust: &Trust) -> Examined {
     for fault in discovery::distrust(place, &one.origin.manifest, trust) {
         one.find(Severity::Error, None, fault.to_string(), fault.hint());
     }
-    match manifest::read_text(&one.origin.manifest) {
+    match manifest::read_file(&one.origin.manifest) {
         Ok(text) => format::check(&mut one, &text),
         Err(problem) => {
             let error = manifest::ManifestError { file: one.origin.manifest.clone(), line: None, problem };
