@@ -11,6 +11,8 @@ pub(super) fn run() -> Result<Exit, Failure> {
             .with_hint("`prony profile --isolate ENDPOINT` starts this by itself")
     })?;
     inside::serve(parent)
-        .map(|()| Exit::Success)
-        .map_err(|error| Failure::new(Exit::Failed, "hear what the parent process says").caused_by(&error))
+        .map_err(|error| Failure::new(Exit::Failed, "hear what the parent process says").caused_by(&error))?;
+    // What a library wants to do at the end of its process could keep it alive.
+    child::perish();
+    Ok(Exit::Success)
 }
