@@ -62,7 +62,8 @@ impl Message for PhaseStarted {
     const TYPE: &'static str = "phase_started";
 }
 
-/// A phase is over: its last request has ended or was cancelled.
+/// A phase is over: its last request has ended or was cancelled. Sent at that instant, which is before the last
+/// [`RecordBatch`] of the phase: [`PhaseRecorded`] follows that one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PhaseEnded {
@@ -76,6 +77,20 @@ pub struct PhaseEnded {
 
 impl Message for PhaseEnded {
     const TYPE: &'static str = "phase_ended";
+}
+
+/// Every [`RecordBatch`] of a phase has been sent. Each phase has one, also that of a run which is interrupted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PhaseRecorded {
+    /// Position in the run, from 0.
+    pub index: u32,
+    /// Warm-up or profiling.
+    pub kind: PhaseKind,
+}
+
+impl Message for PhaseRecorded {
+    const TYPE: &'static str = "phase_recorded";
 }
 
 /// What one finished request looked like, without its text.
@@ -98,7 +113,7 @@ pub struct RecordSummary {
     pub error: Option<ErrorDetails>,
 }
 
-/// Finished requests, several at a time.
+/// Finished requests, several at a time, as soon as their tokens are counted. All are sent before `stop`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RecordBatch {

@@ -571,7 +571,7 @@ fn a_service_is_described_without_its_library_being_opened() {
         "A service of a test.",
         "bad_service:BadService",
         "a process of its own",
-        "built by rustc",
+        "rustc 1.",
         "required    false",
         "What goes wrong",
         "prony profile --service bad",

@@ -1,4 +1,5 @@
-//! What a vendor types, from an empty folder to a measured server: `plugins new`, cargo, `plugins check`, `profile`.
+//! What a vendor types, from an empty folder to a measured server: `plugins new`, cargo, `plugins check`, `plugins add`,
+//! `profile`.
 //!
 //! Without a network: the crate brings its contract along, and its lock names what this workspace is built with.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -11,6 +12,7 @@ use std::{
 
 use prony_tests::{MockServer, Run, Tool};
 use rstest::rstest;
+use tempfile::TempDir;
 
 /// Where crates are written and built. It stays, so that a second run finds its dependencies built.
 fn workshop() -> PathBuf {
@@ -62,10 +64,12 @@ impl Crate {
         workshop().join(format!("target/debug/lib{}.so", self.stem))
     }
 
-    /// Puts its library beside its manifest, as a pack has it.
-    fn pack(&self) -> PathBuf {
-        fs::copy(self.library(), self.folder.join(format!("lib{}.so", self.stem))).unwrap();
-        self.folder.join("plugins.yaml")
+    /// Installs it for a user, whose data folder is returned.
+    fn install(&self) -> TempDir {
+        let data = tempfile::tempdir().unwrap();
+        let add = Tool::new(["plugins", "add"]).arg(&self.folder).env("XDG_DATA_HOME", data.path());
+        add.env("CARGO_TARGET_DIR", workshop().join("target")).run().succeeds();
+        data
     }
 
     /// Everything that a vendor's own machine says about it.
@@ -90,9 +94,10 @@ impl Crate {
     }
 }
 
-fn profile(server: &MockServer, words: &[&str], pack: &Path) -> Run {
+fn profile(server: &MockServer, words: &[&str], data: &TempDir) -> Run {
     let tool = Tool::new(["profile", "--model", "m", "--ui", "none", "--artifact-dir", "run", "--isl", "8"]);
-    tool.args(["--url", server.url(), "--request-count", "4", "--plugins"]).arg(pack).args(words).run()
+    let tool = tool.env("XDG_DATA_HOME", data.path());
+    tool.args(["--url", server.url(), "--request-count", "4"]).args(words).run()
 }
 
 #[test]
@@ -105,13 +110,13 @@ fn a_new_endpoint_goes_all_the_way() {
     check.succeeds();
     assert!(check.stdout.contains("endpoint AcmeChat conforms\n"), "{}", check.stdout);
 
-    let (server, pack) = (MockServer::start(["--tokens", "5"]), endpoint.pack());
-    let streamed = profile(&server, &["--endpoint-type", "acme_chat", "--streaming"], &pack);
+    let (server, data) = (MockServer::start(["--tokens", "5"]), endpoint.install());
+    let streamed = profile(&server, &["--endpoint-type", "acme_chat", "--streaming"], &data);
     let summary = streamed.succeeds().summary();
     assert_eq!(summary["request_count"]["avg"], 4);
     assert_eq!(summary["output_sequence_length"]["avg"], 5);
     assert!(summary["time_to_first_token"]["avg"].as_f64().unwrap() > 0.0);
-    let whole = profile(&server, &["--endpoint-type", "acme_chat"], &pack);
+    let whole = profile(&server, &["--endpoint-type", "acme_chat"], &data);
     assert_eq!(whole.succeeds().summary()["request_count"]["avg"], 4);
 }
 
@@ -124,11 +129,15 @@ fn a_new_service_goes_all_the_way() {
     assert!(check.stdout.contains("service AcmeBilling conforms\n"), "{}", check.stdout);
 
     let words = ["--endpoint-type", "chat", "--streaming"];
-    let run = profile(&MockServer::start([]), &words, &service.pack());
+    let server = MockServer::start(["--tokens", "5"]);
+    let run = profile(&server, &[&words[..], &["--log-level", "info"]].concat(), &service.install());
     let summary = run.succeeds().summary();
     let services = summary["services"].as_array().unwrap();
     let billing = services.iter().find(|service| service["name"] == "acme_billing").unwrap();
     assert_eq!(billing["state"], "stopped", "{billing}");
+    assert_eq!(billing["published"], 1, "{billing}");
+    // It has heard of every request, however short the run was.
+    assert!(run.stderr.contains("Tally { requests: 4, failed: 0, output_tokens: 20 }"), "{}", run.stderr);
 }
 
 /// The program carries the contract along; a copy that has fallen behind would make vendors build against the past.

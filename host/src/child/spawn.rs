@@ -4,9 +4,9 @@ use std::{
     io,
     os::{
         fd::{AsFd, OwnedFd},
-        unix::{net::UnixStream, process::CommandExt},
+        unix::{fs::MetadataExt, net::UnixStream, process::CommandExt},
     },
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -129,10 +129,15 @@ pub(crate) fn perish() {
     };
 }
 
-/// The file that runs, even if another one has taken its name since.
+/// The file that runs: by its own name, which lists of processes show, unless another file has taken that name since.
 fn this_program() -> io::Result<PathBuf> {
     let running = PathBuf::from("/proc/self/exe");
-    if running.exists() { Ok(running) } else { std::env::current_exe() }
+    let named = std::env::current_exe();
+    let file = |path: &Path| path.metadata().ok().map(|file| (file.dev(), file.ino()));
+    match (&named, file(&running)) {
+        (Ok(path), this) if this.is_none() || file(path) == this => named,
+        _ => Ok(running),
+    }
 }
 
 /// In a child: the socket to its parent. Standard input is empty from then on, so that a library which reads it does

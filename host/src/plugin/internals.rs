@@ -1,4 +1,4 @@
-//! Ways around the registry, for [`crate::internals`] only: one file, one library, and what is wrong with it in words.
+//! Ways around the registry, for the room `internals` only: one file, one library, and what is wrong with it in words.
 
 use std::{
     path::{Path, PathBuf},
@@ -10,14 +10,16 @@ use prony_plugin_api::{abi::host::PluginRoot, descriptor::Descriptor};
 use super::{
     entry::{Origin, Tier},
     error::chain,
-    ladder, loader, manifest,
+    ladder, loader,
+    manifest::{self, ManifestError},
     trust::Trust,
 };
 
 /// Reads a manifest's text: how many endpoints and services it has.
 pub(crate) fn read_manifest(text: &str) -> Result<(usize, usize), String> {
     let origin = Arc::new(Origin { manifest: PathBuf::from(manifest::FILE_NAME), tier: Tier::CommandLine });
-    let manifest = manifest::of_text(text, &origin).map_err(|(_line, problem)| chain(&problem))?;
+    let told = |(line, problem)| chain(&ManifestError { file: origin.manifest.clone(), line, problem });
+    let manifest = manifest::of_text(text, &origin).map_err(told)?;
     Ok((manifest.endpoints.len(), manifest.services.len()))
 }
 

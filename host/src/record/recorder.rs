@@ -8,14 +8,14 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
-        mpsc::{self, Receiver, Sender},
+        mpsc::{self, Receiver, Sender, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
 };
 
 use prony_plugin_api::{
     Message, PublishError,
-    message::{PhaseKind, RecordBatch, RecordSummary},
+    message::{PhaseKind, PhaseRecorded, RecordBatch, RecordSummary},
 };
 
 use super::{
@@ -57,8 +57,22 @@ enum Input {
         payload: Vec<u8>,
         ticket: Ticket,
     },
+    /// Say when everything before this is in the journal and announced.
+    Settle(SyncSender<()>),
     /// The last one: nothing comes after it.
     End(Box<Frame>),
+}
+
+/// What an input asks for beyond being kept.
+enum Then {
+    /// Nothing.
+    GoOn,
+    /// To be told to the services, behind the records before it.
+    Tell(PhaseRecorded),
+    /// An answer, behind the records before it.
+    Answer(SyncSender<()>),
+    /// The end.
+    End,
 }
 
 /// What the progress display shows, updated as records are made.
@@ -140,6 +154,14 @@ impl RecorderHandle {
         (most >= NOTABLE_BACKLOG).then(|| {
             format!("up to {most} requests waited for their tokens to be counted: memory grew, the measurement did not suffer")
         })
+    }
+
+    /// Waits until everything handed over so far is in the journal, and the services have been sent its records.
+    pub(crate) fn settle(&self) {
+        let (answer, settled) = sync_channel(1);
+        self.send(Input::Settle(answer));
+        // A thread that has ended answers by closing.
+        let _ = settled.recv();
     }
 
     fn send(&self, input: Input) {
@@ -244,26 +266,41 @@ impl Keeping {
             let mut batch = RecordBatch::default();
             // What has piled up goes into one write and one message, up to a limit: it must reach the disk, too.
             for input in std::iter::once(first).chain(inputs.try_iter().take(BATCH)) {
-                if self.keep(input, &mut journal, &mut batch, waiting)? {
-                    return journal.flush();
+                let then = self.keep(input, &mut journal, &mut batch, waiting)?;
+                if let Then::GoOn = then {
+                    continue;
+                }
+                self.announce(&mut journal, &mut batch)?;
+                match then {
+                    Then::Tell(recorded) => self.bus.send(&recorded),
+                    // Whoever asked may have lost patience.
+                    Then::Answer(answer) => drop(answer.send(())),
+                    Then::GoOn => {}
+                    Then::End => return Ok(()),
                 }
             }
-            journal.flush()?;
-            if !batch.records.is_empty() {
-                self.bus.send(&batch);
-            }
+            self.announce(&mut journal, &mut batch)?;
         }
-        journal.flush()
+        Ok(())
     }
 
-    /// Keeps one input; true when it was the last.
+    /// Sees to it that what was kept is on its way to the disk, and tells the services of the records in it.
+    fn announce(&self, journal: &mut Writer, batch: &mut RecordBatch) -> Result<(), JournalError> {
+        journal.flush()?;
+        if !batch.records.is_empty() {
+            self.bus.send(&std::mem::take(batch));
+        }
+        Ok(())
+    }
+
+    /// Keeps one input.
     fn keep(
         &self,
         input: Input,
         journal: &mut Writer,
         batch: &mut RecordBatch,
         waiting: &Waiting,
-    ) -> Result<bool, JournalError> {
+    ) -> Result<Then, JournalError> {
         match input {
             Input::Finished(finished) => {
                 waiting.requests.fetch_sub(1, Ordering::Relaxed);
@@ -274,17 +311,23 @@ impl Keeping {
                 }
                 append(journal, &Frame::Record(Box::new(record)))?;
             }
-            Input::Frame(frame) => append(journal, &frame)?,
+            Input::Frame(frame) => {
+                append(journal, &frame)?;
+                if let Frame::PhaseEnded { index, .. } = *frame {
+                    return Ok(Then::Tell(PhaseRecorded { index, kind: self.phase_kind(index) }));
+                }
+            }
             Input::ServiceMessage { service, message_type, payload, ticket } => {
                 append(journal, &Frame::Message { service, message_type, payload })?;
                 drop(ticket);
             }
             Input::End(frame) => {
                 journal.append(&frame)?;
-                return Ok(true);
+                return Ok(Then::End);
             }
+            Input::Settle(answer) => return Ok(Then::Answer(answer)),
         }
-        Ok(false)
+        Ok(Then::GoOn)
     }
 
     fn recipe(&self) -> Recipe<'_> {
@@ -295,11 +338,15 @@ impl Keeping {
         }
     }
 
+    fn phase_kind(&self, index: u32) -> PhaseKind {
+        self.phases.get(index as usize).copied().unwrap_or_default()
+    }
+
     fn summary(&self, record: &Record) -> RecordSummary {
         let sent = record.instants.sent.unwrap_or(record.instants.started);
         RecordSummary {
             request_id: record.request_id.clone(),
-            phase: self.phases.get(record.phase as usize).copied().unwrap_or_default(),
+            phase: self.phase_kind(record.phase),
             sent_ns: sent,
             time_to_first_token_ns: record.instants.first_token.map(|at| at.saturating_sub(sent)),
             request_latency_ns: record.instants.end.saturating_sub(sent),

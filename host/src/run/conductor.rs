@@ -333,10 +333,13 @@ impl Conductor<'_> {
 
     /// Stops workers and services and says how the services fared.
     async fn end(self, ears: &mut Ears) -> RunEnd {
-        let Self { crew, services, abandoned, hurried, run, .. } = self;
+        let Self { crew, services, abandoned, hurried, run, wires, .. } = self;
         if !abandoned {
             ears.unless_interrupted(move || crew.dismiss()).await;
         }
+        // Services hear of every record before they are told to stop.
+        let recorder = wires.recorder;
+        ears.unless_interrupted(move || recorder.settle()).await;
         let deadline = if hurried { HURRIED_STOP_DEADLINE } else { STOP_DEADLINE };
         let stopped = ears.unless_interrupted(move || services.stop(deadline)).await;
         let services = match stopped {

@@ -20,10 +20,11 @@ mod wiring;
 
 use prony_plugin_api::{
     Message,
-    message::{PhaseEnded, PhaseStarted, RecordBatch},
+    message::{PhaseEnded, PhaseRecorded, PhaseStarted, RecordBatch},
 };
 
 pub(crate) use conductor::{RunError, conduct};
 
 /// Types of the messages that a run itself puts on the bus: the conductor's, and the recorder's.
-pub(crate) const PUBLISHES: [&str; 3] = [PhaseStarted::TYPE, PhaseEnded::TYPE, RecordBatch::TYPE];
+pub(crate) const PUBLISHES: [&str; 4] =
+    [PhaseStarted::TYPE, PhaseEnded::TYPE, RecordBatch::TYPE, PhaseRecorded::TYPE];

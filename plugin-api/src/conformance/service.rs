@@ -12,8 +12,8 @@ use crate::{
     abi::ServiceVt_Ref,
     error::{ErrorDetails, ErrorKind, Result},
     message::{
-        Message, MetricFamily, MetricSample, PhaseEnded, PhaseKind, PhaseStarted, RecordBatch, RecordSummary,
-        ServerMetricsBatch, ServerMetricsSample,
+        Message, MetricFamily, MetricSample, PhaseEnded, PhaseKind, PhaseRecorded, PhaseStarted, RecordBatch,
+        RecordSummary, ServerMetricsBatch, ServerMetricsSample,
     },
     testing::{ScriptedHost, TestService},
 };
@@ -201,6 +201,7 @@ fn published(life: &Life<'_>, case: &mut Case<'_>) {
         let read = match name {
             PhaseStarted::TYPE => PhaseStarted::decode(payload).err(),
             PhaseEnded::TYPE => PhaseEnded::decode(payload).err(),
+            PhaseRecorded::TYPE => PhaseRecorded::decode(payload).err(),
             RecordBatch::TYPE => RecordBatch::decode(payload).err(),
             ServerMetricsBatch::TYPE => ServerMetricsBatch::decode(payload).err(),
             _ => None,
@@ -237,6 +238,7 @@ fn run_of_messages() -> Vec<(&'static str, Vec<u8>)> {
         encoded(&RecordBatch::default()),
         encoded(&ServerMetricsBatch { samples: vec![sample, failed] }),
         encoded(&PhaseEnded { index: 1, kind: PhaseKind::Profiling, at_ns: u64::MAX }),
+        encoded(&PhaseRecorded { index: 1, kind: PhaseKind::Profiling }),
     ]
 }
 

@@ -1,10 +1,10 @@
 //! A service of Example Vendor's, beside the load. `CHANGE` marks what is theirs; the rest can stay.
-use prony_plugin_api::message::{PhaseEnded, PhaseStarted, RecordBatch};
+use prony_plugin_api::message::{PhaseRecorded, RecordBatch};
 use prony_plugin_api::{HostHandle, LogLevel, Message, PluginError, RawMessage, Result, Service};
 use serde::{Deserialize, Serialize};
 
 /// What it publishes when a phase is over. CHANGE: your own message.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
     pub requests: u64,
     pub failed: u64,
@@ -24,11 +24,13 @@ pub struct ExampleVendorService {
 
 impl Service for ExampleVendorService {
     // CHANGE: what it wants to hear.
-    const SUBSCRIPTIONS: &'static [&'static str] =
-        &[PhaseStarted::TYPE, RecordBatch::TYPE, PhaseEnded::TYPE];
+    const SUBSCRIPTIONS: &'static [&'static str] = &[RecordBatch::TYPE, PhaseRecorded::TYPE];
+
+    // CHANGE: what it publishes. `prony plugins graph` shows both.
+    const PUBLISHES: &'static [&'static str] = &[Tally::TYPE];
 
     fn new(_options: &str, host: HostHandle) -> Result<Self> {
-        Ok(Self { host, tally: Tally { requests: 0, failed: 0, output_tokens: 0 } })
+        Ok(Self { host, tally: Tally::default() })
     }
 
     fn on_message(&mut self, message: &RawMessage<'_>) -> Result<()> {
@@ -39,12 +41,10 @@ impl Service for ExampleVendorService {
                 self.tally.failed += u64::from(record.error.is_some());
                 self.tally.output_tokens += record.output_tokens;
             }
-        } else if message.message_type() == PhaseStarted::TYPE {
-            self.tally = Tally { requests: 0, failed: 0, output_tokens: 0 };
-        } else if message.message_type() == PhaseEnded::TYPE {
-            let tally = &self.tally;
+        } else if message.message_type() == PhaseRecorded::TYPE {
+            let tally = std::mem::take(&mut self.tally);
             self.host.log(LogLevel::Info, Tally::TYPE, || format!("{tally:?}"));
-            self.host.publish(tally).map_err(PluginError::io)?;
+            self.host.publish(&tally).map_err(PluginError::io)?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use example_vendor_service::Tally;
 
 use prony_plugin_api::{
     PluginError, conformance,
-    message::{PhaseEnded, PhaseStarted, RecordBatch, RecordSummary},
+    message::{PhaseRecorded, RecordBatch, RecordSummary},
     testing::{ScriptedHost, TestService},
 };
 
@@ -18,10 +18,9 @@ fn it_counts_the_requests_of_a_phase() -> Result<(), PluginError> {
     let mut service = TestService::new::<Collector>("{}", &host)?;
     service.init()?;
     service.start()?;
-    service.send(&PhaseStarted::default())?;
     let record = RecordSummary { output_tokens: 5, ..RecordSummary::default() };
     service.send(&RecordBatch { records: vec![record.clone(), record] })?;
-    service.send(&PhaseEnded::default())?;
+    service.send(&PhaseRecorded::default())?;
     service.stop(Duration::from_secs(1))?;
 
     let published: Vec<Tally> = host.published_as()?;

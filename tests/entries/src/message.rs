@@ -1,6 +1,8 @@
 //! A message on the bus, as the other side of the boundary encoded it.
 
-use prony_plugin_api::message::{Message, PhaseEnded, PhaseStarted, RecordBatch, ServerMetricsBatch};
+use prony_plugin_api::message::{
+    Message, PhaseEnded, PhaseRecorded, PhaseStarted, RecordBatch, ServerMetricsBatch,
+};
 
 /// Decodes `payload` as a message of every type. What can be decoded can be encoded, and is then the same.
 ///
@@ -9,6 +11,7 @@ use prony_plugin_api::message::{Message, PhaseEnded, PhaseStarted, RecordBatch, 
 pub fn message(payload: &[u8]) {
     judge::<PhaseStarted>(payload);
     judge::<PhaseEnded>(payload);
+    judge::<PhaseRecorded>(payload);
     judge::<RecordBatch>(payload);
     judge::<ServerMetricsBatch>(payload);
 }
