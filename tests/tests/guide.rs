@@ -106,9 +106,48 @@ fn the_table_of_refusals_is_complete() {
 fn the_limits_of_the_guide_are_the_codes() {
     let guide = guide();
     for (limit, file, code) in [
-        ("| one server-sent event | 64 MiB |", "plugin-api/src/sse.rs", "MAX_EVENT_BYTES: usize = 64 << 20"),
-        ("| one body | 512 MiB |", "host/src/request/exchange.rs", "MAX_BODY_BYTES: usize = 512 << 20"),
+        ("| one server-sent event;", "plugin-api/src/sse.rs", "MAX_EVENT_BYTES: usize = 64 << 20"),
+        (
+            "of one answer | 64 MiB; 512 MiB |",
+            "host/src/request/exchange.rs",
+            "MAX_BODY_BYTES: usize = 512 << 20",
+        ),
+        ("| 512 MiB; 1 MiB; 256 |", "host/src/request/limits.rs", "REQUEST_BYTES: usize = 512 << 20"),
+        ("| 512 MiB; 1 MiB; 256 |", "host/src/request/limits.rs", "HEAD_BYTES: usize = 1 << 20"),
+        ("| 512 MiB; 1 MiB; 256 |", "host/src/request/limits.rs", "HEADERS: usize = 256"),
+        ("facts together | 64 MiB |", "host/src/request/limits.rs", "ANSWER_BYTES: usize = 64 << 20"),
+        ("| 1024; 1024; 1,048,576 each |", "host/src/request/limits.rs", "PASSAGES: usize = 1024"),
+        ("| 1024; 1024; 1,048,576 each |", "host/src/request/limits.rs", "FINISHES: usize = 1024"),
+        ("| 1024; 1024; 1,048,576 each |", "host/src/request/limits.rs", "ITEMS: u32 = 1 << 20"),
+        ("| 2^32; finite |", "host/src/request/limits.rs", "TOKENS: u64 = 1 << 32"),
+        ("| 16 KiB, the rest", "host/src/request/limits.rs", "ERROR_BYTES: usize = 16 << 10"),
+        ("| 5 s; 10 s, then the run ends", "host/src/run/watchdog.rs", "LOOKS: u32 = 50"),
+        (
+            "| 5 s; 10 s, then the run ends",
+            "host/src/run/crew/team.rs",
+            "LOAD_PATIENCE: Duration = Duration::from_secs(10)",
+        ),
         ("| panics of an endpoint | 3,", "host/src/request/endpoint.rs", "PANIC_BUDGET: u32 = 3"),
+        (
+            "| one call of a service;",
+            "host/src/service/mailbox.rs",
+            "CALL_DEADLINE: Duration = Duration::from_secs(5)",
+        ),
+        (
+            "| 5 s; 5 s, or 0.3 s",
+            "host/src/run/conductor.rs",
+            "STOP_DEADLINE: Duration = Duration::from_secs(5)",
+        ),
+        (
+            "| 5 s; 5 s, or 0.3 s",
+            "host/src/run/conductor.rs",
+            "HURRIED_STOP_DEADLINE: Duration = Duration::from_millis(300)",
+        ),
+        ("| 1024 and 64 MiB; more are refused", "host/src/service/allowance.rs", "MESSAGES: usize = 1024"),
+        ("| 1024 and 64 MiB; more are refused", "host/src/service/allowance.rs", "BYTES: usize = 64 << 20"),
+        ("| 10,000 messages and 64 MiB;", "host/src/service/allowance.rs", "MESSAGES_A_WINDOW: u64 = 10_000"),
+        ("| 16 MiB; 128 bytes |", "plugin-api/src/service.rs", "LARGEST_MESSAGE: usize = 16 << 20"),
+        ("| 16 MiB; 128 bytes |", "plugin-api/src/service.rs", "LONGEST_TYPE: usize = 128"),
         ("| 4 GiB of address space |", "host/src/plugin/check/child.rs", "MEMORY_BYTES: u64 = 4 << 30"),
     ] {
         let source = fs::read_to_string(root().join(file)).unwrap();
