@@ -4,7 +4,7 @@
 use std::{
     error::Error,
     fmt::Write,
-    fs, io,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -52,12 +52,14 @@ fn parsed(file: &Path) -> Result<Table, Box<dyn Error>> {
 }
 
 /// Every file below some folders of `root`, in order.
-fn files_below(root: &Path, folders: &[&str]) -> io::Result<Vec<PathBuf>> {
+fn files_below(root: &Path, folders: &[&str]) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     let mut files = Vec::new();
     let mut open: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
     while let Some(folder) = open.pop() {
         println!("cargo:rerun-if-changed={}", root.join(&folder).display());
-        for entry in fs::read_dir(root.join(&folder))? {
+        let below = root.join(&folder);
+        let entries = fs::read_dir(&below).map_err(|error| format!("{}: {error}", below.display()))?;
+        for entry in entries {
             let entry = entry?;
             let path = folder.join(entry.file_name());
             if entry.file_type()?.is_dir() { open.push(path) } else { files.push(path) }
