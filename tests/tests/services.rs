@@ -497,6 +497,17 @@ fn a_replicable_service_has_as_many_instances_as_it_is_named() {
     assert_eq!(complaint(&run, "bad#2"), "`start` failed: be good: told to fail");
 }
 
+#[test]
+fn the_report_names_the_library_of_isolated_instances_once() {
+    let server = MockServer::start([]);
+    let pack =
+        pack(&[("bad", "BadService", "metadata: {required: false, auto_start: false, replicable: true}")]);
+    let run = wrong(&pack, &server, "none", "start").args(["--service", "bad,bad", "--isolate", "bad"]).run();
+    let plugins = run.succeeds().summary()["plugins"].as_array().unwrap().clone();
+    let names: Vec<_> = plugins.iter().map(|plugin| plugin["name"].as_str().unwrap()).collect();
+    assert_eq!(names.iter().filter(|name| **name == "bad").count(), 1, "{names:?}");
+}
+
 #[rstest]
 #[case("--service bad", "find the service `bad`", "`server_metrics`")]
 #[case("--service server_metric", "find the service `server_metric`", "did you mean `server_metrics`?")]

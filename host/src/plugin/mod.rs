@@ -51,4 +51,4 @@ pub(crate) use inspection::{Inspection, Messages};
 pub(crate) use listing::{Listed, ListedEntry, Standing};
 pub(crate) use log::PluginLog;
 pub(crate) use registry::Registry;
-pub(crate) use used::UsedPlugin;
+pub(crate) use used::{Provenance, UsedPlugin};

@@ -85,7 +85,6 @@ async fn conduct_in_loop(
     let recorder = Recorder::start(&run.dir, &header, keeping, move || drop(lost.send(Signal::JournalLost)))?;
     let wires = Wires { recorder: recorder.handle(), signals, tally: Arc::default() };
     let crew = dialect.start(run, &wires)?;
-    let crew_notes = crew.notes();
     let services = start_services(run, registry, &bus, &wires);
     let (ending, end) = match ears.unless_interrupted(services).await {
         None => (Some(Ending::Interrupted), RunEnd::default()),
@@ -111,7 +110,7 @@ async fn conduct_in_loop(
         was_cancelled: ending.is_some(),
         reason: ending.as_ref().map(Ending::reason),
         plugins: registry.used(&run.wanted_plugins()),
-        notes: registry.notes().into_iter().chain(crew_notes).chain(wires.recorder.note()).collect(),
+        notes: registry.notes().into_iter().chain(wires.recorder.note()).collect(),
         ..end
     };
     match ears.unless_interrupted(move || recorder.end(Frame::End(end))).await {

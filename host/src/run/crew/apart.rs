@@ -26,7 +26,7 @@ use crate::{
     clock::Clock,
     config::RunConfig,
     dataset::Conversation,
-    plugin::DiscoveryOptions,
+    plugin::Registry,
     request::worker::{Control, Sink},
     run::{
         watchdog::LOOKS,
@@ -53,7 +53,6 @@ pub(crate) struct Apart {
     child: Child,
     socket: UnixStream,
     down: FrameWriter,
-    notes: Vec<String>,
     hearing: Hearing,
 }
 
@@ -83,7 +82,7 @@ impl Apart {
     /// Starts a child and has it load an endpoint.
     pub(super) fn load(
         name: &str,
-        discovery: &DiscoveryOptions,
+        registry: &Registry,
         options: String,
         log_words: &[&str],
     ) -> Result<Self, CrewError> {
@@ -100,12 +99,12 @@ impl Apart {
             child,
             socket,
             down: FrameWriter::new(writing),
-            notes: Vec::new(),
             hearing: Hearing::Asking(FrameReader::new(reading)),
         };
-        let order = Down::Load { name: name.to_owned(), options, discovery: Box::new(discovery.clone()) };
+        let order =
+            Down::Load { name: name.to_owned(), options, discovery: Box::new(registry.search().clone()) };
         match apart.ask(&order)? {
-            Up::Loaded(loaded) => apart.notes = loaded?,
+            Up::Loaded(loaded) => registry.add(loaded?),
             _ => return Err(apart.died()),
         }
         // From here on the child tells by itself when its plugin hangs.
@@ -207,11 +206,6 @@ impl Apart {
             Ok(death) => death.to_string(),
             Err(error) => format!("is lost: {error}"),
         }
-    }
-
-    /// What the report should say about its plugins.
-    pub(super) fn notes(&self) -> Vec<String> {
-        self.notes.clone()
     }
 
     /// Lets the workers go home, and waits until they have.

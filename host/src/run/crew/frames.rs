@@ -12,7 +12,7 @@ use crate::{
     clock::{Anchor, RunNs},
     config::RunConfig,
     dataset::Conversation,
-    plugin::DiscoveryOptions,
+    plugin::{DiscoveryOptions, Provenance},
     request::{answer::Answer, exchange::Finished, worker::Control},
     schedule::ScheduleCounts,
 };
@@ -67,7 +67,7 @@ pub(crate) struct Order {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Up {
     /// The endpoint is loaded; with what the report should say about it.
-    Loaded(Result<Vec<String>, Told>),
+    Loaded(Result<Provenance, Told>),
     /// The model answers.
     Probed(Result<(), Told>),
     /// The workers are there.

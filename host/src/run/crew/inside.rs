@@ -72,7 +72,7 @@ fn obey(mut orders: UnboundedReceiver<Down>, uplink: Uplink) {
         let Some(Down::Load { name, options, discovery }) = orders.recv().await else { return };
         match load(&name, options, &discovery) {
             Ok((registry, hosted)) => {
-                uplink.say(Up::Loaded(Ok(registry.notes())));
+                uplink.say(Up::Loaded(Ok(registry.provenance())));
                 Inside { name, uplink, registry, hosted, equipped: None, dataset: Vec::new() }
                     .obey(orders)
                     .await;

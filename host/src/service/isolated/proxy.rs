@@ -119,8 +119,8 @@ impl Isolated {
         let orders = FrameWriter::new(socket);
         let mut isolated = Self { orders, answers, subscriptions: Vec::new(), life: state, leash };
         match isolated.ask(&Order::Create(Box::new(creation)), "new")? {
-            Answer::Ready { subscriptions, notes } => {
-                registry.add_notes(&notes);
+            Answer::Ready { subscriptions, provenance } => {
+                registry.add(provenance);
                 isolated.subscriptions = subscriptions;
                 Ok(isolated)
             }
