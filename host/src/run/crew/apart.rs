@@ -15,7 +15,7 @@ use std::{
 
 use super::{
     CrewError,
-    frames::{Down, Order, Up},
+    frames::{Down, LIGHT, Order, Up},
     team::{DROP_PATIENCE, LOAD_PATIENCE, slow},
 };
 use crate::{
@@ -257,8 +257,11 @@ fn is_timeout(error: &io::Error) -> bool {
 
 /// About how many bytes a conversation has.
 fn weight(conversation: &Conversation) -> usize {
-    let turns = conversation.turns.iter();
-    turns.flat_map(|turn| &turn.parts).map(|part| part.data.len() + 64).sum()
+    let turns = conversation.turns.iter().map(|turn| {
+        let parts = turn.parts.iter().map(|part| part.name.len() + part.data.len() + LIGHT);
+        turn.role.len() + turn.extra_json.len() + LIGHT + parts.sum::<usize>()
+    });
+    conversation.id.len() + turns.sum::<usize>()
 }
 
 /// Passes on what the child says until there is nothing any more. If it made no sense, that is returned.
@@ -284,5 +287,30 @@ fn listen(mut reader: FrameReader, wires: &Wires, frames: &AtomicU64) -> Option<
                 Up::Alive | Up::Bye | Up::Loaded(_) | Up::Probed(_) | Up::Started(_) => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prony_plugin_api::PartKind;
+
+    use super::*;
+    use crate::dataset::{Part, Turn};
+
+    /// What is not weighed makes frames that are too long to be read.
+    #[test]
+    fn a_conversation_weighs_about_what_it_takes_in_a_frame() {
+        let text = || "x".repeat(10_000);
+        let part = Part { kind: PartKind::TEXT, name: text(), data: text() };
+        let turn = Turn {
+            role: text(),
+            parts: vec![part],
+            max_tokens: None,
+            extra_json: text(),
+            input_tokens: None,
+        };
+        let conversation = Conversation { id: text(), turns: vec![turn] };
+        let bytes = rmp_serde::to_vec_named(&conversation).unwrap().len();
+        assert!(weight(&conversation) * 10 > bytes * 9, "{} of {bytes}", weight(&conversation));
     }
 }
