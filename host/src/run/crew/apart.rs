@@ -200,9 +200,7 @@ impl Apart {
 
     /// How it ended; it has said everything that it is going to say. One that only stopped talking ends now.
     pub(super) fn death(&mut self) -> String {
-        // The end of a process that is on its way out stays what it was.
-        self.child.kill();
-        match self.child.wait() {
+        match self.child.end() {
             Ok(death) => death.to_string(),
             Err(error) => format!("is lost: {error}"),
         }

@@ -58,9 +58,8 @@ impl Reader {
                 "its library writes to descriptors that are not its own",
             ));
         }
-        // One that closes its socket and goes on has left us, too. What has exited is not touched by this.
-        child.leash().kill();
-        self.life.is_over(child.wait());
+        // One that closes its socket and goes on has left us, too.
+        self.life.is_over(child.end());
         if !self.life.is_ending() {
             let place = self.line.under_way().map(|call| format!(" in `{call}`"));
             self.line.fail(self.life.complaint(&place.unwrap_or_default()));
