@@ -259,6 +259,19 @@ fn an_interrupt_is_the_hosts_to_handle_and_leaves_nothing_behind() {
 
 /// The user does not want to wait for it; it is gone all the same.
 #[test]
+fn a_service_whose_start_is_interrupted_was_not_waited_for() {
+    let server = MockServer::start([]);
+    let pack = pack(&[("bad", "BadService", REQUIRED)]);
+    let running = wrong(&pack, &server, "block", "new").spawn();
+    let journal = running.dir().join("run/journal.prony");
+    eventually("a journal", || journal.exists().then_some(()));
+    running.signal("INT");
+    let run = running.wait();
+    run.ends_with(130);
+    assert_eq!(service(&run, "bad")["state"], "abandoned");
+}
+
+#[test]
 fn a_second_interrupt_abandons_a_service_and_its_process() {
     let server = MockServer::start([]);
     let pack = pack(&[("bad", "BadService", OPTIONAL)]);

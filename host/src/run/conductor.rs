@@ -87,7 +87,10 @@ async fn conduct_in_loop(
     let crew = dialect.start(run, &wires)?;
     let services = start_services(run, registry, &bus, &wires);
     let (ending, end) = match ears.unless_interrupted(services).await {
-        None => (Some(Ending::Interrupted), RunEnd::default()),
+        None => {
+            let services = run.services.iter().map(not_waited_for).collect();
+            (Some(Ending::Interrupted), RunEnd { services, ..RunEnd::default() })
+        }
         Some(services) => {
             let mut conductor = Conductor {
                 run,
