@@ -79,6 +79,15 @@ fn a_call_that_does_not_return_is_a_finding_that_names_it() {
     assert!(run.stdout.contains("no return within 3s while checking `event` with null"), "{}", run.stdout);
 }
 
+/// Nobody waits for a child that says what nobody understands and goes on.
+#[test]
+fn a_library_that_babbles_and_hangs_is_ended() {
+    let options = json!({"fault": "babble", "when": "start"}).to_string();
+    let run = check("bad-service").args(["--options", &options]).run();
+    run.ends_with(3);
+    assert!(run.stdout.contains("the process was killed by signal 9 (SIGKILL)"), "{}", run.stdout);
+}
+
 #[test]
 fn a_library_that_keeps_what_it_is_given_is_warned_of() {
     let (run, report) = conduct("leak");

@@ -179,7 +179,7 @@ fn an_endpoints_destructor_does_not_spoil_the_run(
 )]
 #[case::panics(
     "PanicsInNew",
-    "error: failed to start the endpoint `acme`\ncause: panic: told to panic\nhelp: correct the option that it names\n"
+    "error: failed to start the endpoint `acme`\ncause: panic: told to panic\nhelp: it is a bug of the plugin: tell its author\n"
 )]
 #[case::hangs(
     "HangsInNew",

@@ -130,6 +130,18 @@ fn a_key_goes_only_into_the_header_that_the_dialect_asked_for(#[case] status: &s
     }
 }
 
+/// An excerpt of what the server said may end in the middle of a secret.
+#[test]
+fn the_beginning_of_a_key_is_as_secret_as_the_whole() {
+    let echo = format!("{} {KEY}", "x".repeat(60));
+    let server = server("200 OK", &echo);
+    let words = ["profile", "--model", "m", "--ui", "none", "--artifact-dir", "run", "--request-count", "1"];
+    let run = Tool::new(words).args(["--url", &server.url(), "--api-key", KEY]).run();
+    run.ends_with(1);
+    assert!(run.stderr.contains("xxxx"), "{}", run.stderr);
+    keeps(&run, &[&KEY[..12]]);
+}
+
 #[test]
 fn a_key_of_the_command_line_is_as_secret_as_one_of_the_environment() {
     let (pack, server) = (telling(), server("200 OK", "{}"));

@@ -259,6 +259,19 @@ fn an_interrupt_is_the_hosts_to_handle_and_leaves_nothing_behind() {
 
 /// The user does not want to wait for it; it is gone all the same.
 #[test]
+fn a_service_whose_start_is_interrupted_was_not_waited_for() {
+    let server = MockServer::start([]);
+    let pack = pack(&[("bad", "BadService", REQUIRED)]);
+    let running = wrong(&pack, &server, "block", "new").spawn();
+    let journal = running.dir().join("run/journal.prony");
+    eventually("a journal", || journal.exists().then_some(()));
+    running.signal("INT");
+    let run = running.wait();
+    run.ends_with(130);
+    assert_eq!(service(&run, "bad")["state"], "abandoned");
+}
+
+#[test]
 fn a_second_interrupt_abandons_a_service_and_its_process() {
     let server = MockServer::start([]);
     let pack = pack(&[("bad", "BadService", OPTIONAL)]);
@@ -495,6 +508,17 @@ fn a_replicable_service_has_as_many_instances_as_it_is_named() {
     is_untouched(&run);
     assert_eq!(service(&run, "bad#1")["state"], "stopped");
     assert_eq!(complaint(&run, "bad#2"), "`start` failed: be good: told to fail");
+}
+
+#[test]
+fn the_report_names_the_library_of_isolated_instances_once() {
+    let server = MockServer::start([]);
+    let pack =
+        pack(&[("bad", "BadService", "metadata: {required: false, auto_start: false, replicable: true}")]);
+    let run = wrong(&pack, &server, "none", "start").args(["--service", "bad,bad", "--isolate", "bad"]).run();
+    let plugins = run.succeeds().summary()["plugins"].as_array().unwrap().clone();
+    let names: Vec<_> = plugins.iter().map(|plugin| plugin["name"].as_str().unwrap()).collect();
+    assert_eq!(names.iter().filter(|name| **name == "bad").count(), 1, "{names:?}");
 }
 
 #[rstest]

@@ -276,11 +276,14 @@ fn a_report_that_is_made_again_says_the_same_of_plugins() {
 
 /// An external pack beats a built-in of the same priority; if it cannot be loaded, the built-in is used, and both the
 /// console and the summary say so.
-#[test]
-fn a_pack_that_overrides_chat_and_cannot_be_loaded_is_replaced_by_the_built_in() {
+#[rstest]
+#[case::in_process(&[])]
+#[case::isolated(&["--isolate", "chat"])]
+fn a_pack_that_overrides_chat_and_cannot_be_loaded_is_replaced_by_the_built_in(#[case] words: &[&str]) {
     let pack = mock_plugin("chat", "bad_contract:Chat", "bad-contract");
     let server = MockServer::start([]);
-    let run = Tool::profile(&server).args(["--request-count", "3", "--plugins"]).arg(pack.path()).run();
+    let tool = Tool::profile(&server).args(["--request-count", "3", "--plugins"]).arg(pack.path());
+    let run = tool.args(words).run();
     let summary = run.succeeds().summary();
     assert_eq!(summary["request_count"]["avg"], 3);
     let note = summary["notes"][0].as_str().unwrap();

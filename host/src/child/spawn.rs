@@ -82,7 +82,7 @@ impl Child {
     ///
     /// # Errors
     /// The system has lost track of it.
-    pub(crate) fn wait(&mut self) -> io::Result<Death> {
+    fn wait(&mut self) -> io::Result<Death> {
         if let Some(child) = self.leash.group {
             // Its number stays taken until the leash knows.
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
@@ -91,6 +91,15 @@ impl Child {
         let mut is_over = self.leash.is_over.lock().unwrap_or_else(PoisonError::into_inner);
         *is_over = true;
         self.process.wait().map(Death::from)
+    }
+
+    /// Ends it if it is still there, and says how it ended. The end of one that is on its way out stays what it was.
+    ///
+    /// # Errors
+    /// The system has lost track of it.
+    pub(crate) fn end(&mut self) -> io::Result<Death> {
+        self.leash.kill();
+        self.wait()
     }
 
     /// Whether it has ended. It still has to be waited for.

@@ -51,7 +51,7 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
         let what = if problem.is_one_entry() { "an entry" } else { "a pack" };
         terminal::warn(&format!("{what} was skipped: failed to {}", plugin::chain(problem)));
     }
-    let loading = Loading { registry: &registry, discovery: &discovery, log_words: log.words() };
+    let loading = Loading { registry: &registry, log_words: log.words() };
     let (run, dialect) = prepare(flags, &loading, mock.as_mut())?;
     let dir = run.dir.clone();
     let ending = conduct(&run, dialect, &registry);

@@ -220,6 +220,27 @@ fn parameter(text: &str) -> String {
     }
 }
 
+/// So many bytes of a secret are one already: a text that was cut off may end in the middle of it.
+const TELLING: usize = 12;
+
+/// Takes a secret out of a text, and what there is of its beginning.
+pub(crate) fn take_out(text: &mut String, secret: &str) {
+    let (head, _) = secret.split_at_checked(TELLING).unwrap_or((secret, ""));
+    if head.is_empty() || !text.contains(head) {
+        return;
+    }
+    let (mut clean, mut rest) = (String::new(), text.as_str());
+    while let Some(at) = rest.find(head) {
+        let (before, found) = rest.split_at(at);
+        let same = found.chars().zip(secret.chars()).take_while(|(one, other)| one == other);
+        let length = same.map(|(one, _)| one.len_utf8()).sum();
+        clean.extend([before, REDACTED]);
+        rest = &found[length..];
+    }
+    clean.push_str(rest);
+    *text = clean;
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -322,6 +343,24 @@ mod tests {
     #[case("--isl 5 --url localhost:8000", "--isl 5 --url localhost:8000")]
     fn a_command_line_is_shown_without_secrets(#[case] typed: &str, #[case] shown: &str) {
         assert_eq!(command_line(typed.split(' ')).join(" "), shown);
+    }
+
+    #[rstest]
+    #[case::whole("a sk-0123456789abcdef b sk-0123456789abcdef", "a <redacted> b <redacted>")]
+    #[case::cut_off("the key `sk-0123456789ab…` is wrong", "the key `<redacted>…` is wrong")]
+    #[case::too_little_of_it("sk-01234567", "sk-01234567")]
+    #[case::nothing_of_it("a word", "a word")]
+    fn a_secret_is_taken_out_of_a_text(#[case] text: &str, #[case] expected: &str) {
+        let mut text = text.to_owned();
+        take_out(&mut text, "sk-0123456789abcdef");
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_short_secret_is_taken_out_as_a_whole() {
+        let mut text = "pwd1234 pwd123".to_owned();
+        take_out(&mut text, "pwd1234");
+        assert_eq!(text, "<redacted> pwd123");
     }
 
     #[test]

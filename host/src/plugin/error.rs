@@ -13,6 +13,12 @@ use super::{
     policy::{PolicyError, PolicyInForce},
 };
 
+/// What to do about a panic or a crash.
+pub(crate) const A_BUG: &str = "it is a bug of the plugin: tell its author";
+
+/// What to do about an option that a plugin does not take.
+pub(crate) const AN_OPTION: &str = "correct the option that it names";
+
 /// Why a plugin cannot be used. Three lines: the text, [`PluginError::detail`] and [`PluginError::hint`].
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PluginError {
@@ -145,10 +151,9 @@ impl PluginError {
             }
             Self::Conflict { .. } => "give one of them a higher `priority`, or remove one".to_owned(),
             Self::Load { fault, .. } => fault.hint(),
-            Self::Create { source, .. } if source.hint.is_empty() => {
-                "correct the option that it names".to_owned()
-            }
-            Self::Create { source, .. } => source.hint.clone(),
+            Self::Create { source, .. } if !source.hint.is_empty() => source.hint.clone(),
+            Self::Create { source, .. } if source.kind == ErrorKind::PANIC => A_BUG.to_owned(),
+            Self::Create { .. } => AN_OPTION.to_owned(),
         }
     }
 

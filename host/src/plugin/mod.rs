@@ -46,9 +46,9 @@ pub(crate) mod validate;
 
 pub(crate) use discovery::DiscoveryOptions;
 pub(crate) use entry::{Category, Isolation, Key};
-pub(crate) use error::{PluginError, chain};
+pub(crate) use error::{A_BUG, AN_OPTION, PluginError, chain};
 pub(crate) use inspection::{Inspection, Messages};
 pub(crate) use listing::{Listed, ListedEntry, Standing};
 pub(crate) use log::PluginLog;
 pub(crate) use registry::Registry;
-pub(crate) use used::UsedPlugin;
+pub(crate) use used::{Provenance, UsedPlugin};

@@ -17,7 +17,7 @@ use super::{
     libraries::Libraries,
     listing::Listed,
     policy::PolicyInForce,
-    used::UsedPlugin,
+    used::{Provenance, UsedPlugin},
 };
 
 /// Every plugin there is.
@@ -107,8 +107,27 @@ impl Registry {
         left_out.chain(self.noted().iter().cloned()).collect()
     }
 
-    /// Adds what the report should say. Child processes have registries of their own.
-    pub(crate) fn add_notes(&self, notes: &[String]) {
+    /// What another process should hear of the plugins that were loaded in this one.
+    pub(crate) fn provenance(&self) -> Provenance {
+        Provenance { used: self.known(), notes: self.notes() }
+    }
+
+    /// Adds what another process has said of the plugins that it loaded: it has a registry of its own.
+    pub(crate) fn add(&self, provenance: Provenance) {
+        self.add_notes(&provenance.notes);
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        for plugin in provenance.used {
+            if !used.contains(&plugin) {
+                used.push(plugin);
+            }
+        }
+    }
+
+    fn known(&self) -> Vec<UsedPlugin> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn add_notes(&self, notes: &[String]) {
         for note in notes {
             if !self.notes().contains(note) {
                 self.noted().push(note.clone());
@@ -116,11 +135,18 @@ impl Registry {
         }
     }
 
-    /// The plugins that were used here, and those of these names that run in another process. Waits for nobody.
+    /// The plugins that were used, here or in a process that has told of them, and those of these names that nobody has
+    /// told of, as their files are. Waits for nobody.
     pub(crate) fn used(&self, wanted: &[(Category, &str)]) -> Vec<UsedPlugin> {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut used = self.known();
         let Ok(shelves) = self.shelves.try_lock() else { return used };
         for (category, name) in wanted {
+            if used
+                .iter()
+                .any(|known| known.category == category.name() && Key::of(&known.name) == Key::of(name))
+            {
+                continue;
+            }
             used.extend(match category {
                 Category::Endpoint => elsewhere(&shelves.endpoints, &shelves.libraries, name),
                 Category::Service => elsewhere(&shelves.services, &shelves.libraries, name),
@@ -287,7 +313,7 @@ fn candidates<'a, K: Kind>(
     catalogue.get(name).ok_or_else(|| unknown(catalogue, name))
 }
 
-/// What is used for a name that nobody has asked for in this process.
+/// What would be used for a name that nobody has asked for in this process.
 fn elsewhere<K: Kind>(catalogue: &Catalogue<K>, libraries: &Libraries, name: &str) -> Option<UsedPlugin> {
     let candidates = catalogue.get(name)?;
     let untouched = candidates.iter().all(|candidate| candidate.outcome.is_none());

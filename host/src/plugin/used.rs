@@ -40,6 +40,15 @@ pub(crate) struct UsedPlugin {
     pub(crate) tier: String,
 }
 
+/// What a registry says about the plugins that it has loaded: all of it belongs into a report.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Provenance {
+    /// What was used.
+    pub(super) used: Vec<UsedPlugin>,
+    /// What was not, and why.
+    pub(super) notes: Vec<String>,
+}
+
 impl UsedPlugin {
     pub(super) fn new<M>(category: Category, entry: &Entry<M>, library: &Path, facts: &Facts) -> Self {
         let descriptor = &facts.descriptor;

@@ -25,11 +25,7 @@ use tower::{Layer, Service};
 use super::{limits::cut, prepared};
 use crate::{
     clock::{Clock, RunNs},
-    config::{
-        Target,
-        redact::{self, REDACTED},
-        url::url_for,
-    },
+    config::{Target, redact, url::url_for},
 };
 
 /// How long opening a connection may take, TLS included.
@@ -105,9 +101,10 @@ impl TargetPlan {
 
     /// Removes the user's secrets from what a server said.
     pub(crate) fn mask(&self, mut error: ErrorDetails) -> ErrorDetails {
-        for secret in &self.secrets {
-            if error.message.contains(secret) {
-                error.message = error.message.replace(secret, REDACTED);
+        let told = [&mut error.message, &mut error.hint].into_iter().chain(&mut error.cause_chain);
+        for text in told {
+            for secret in &self.secrets {
+                redact::take_out(text, secret);
             }
         }
         error

@@ -85,10 +85,12 @@ async fn conduct_in_loop(
     let recorder = Recorder::start(&run.dir, &header, keeping, move || drop(lost.send(Signal::JournalLost)))?;
     let wires = Wires { recorder: recorder.handle(), signals, tally: Arc::default() };
     let crew = dialect.start(run, &wires)?;
-    let crew_notes = crew.notes();
     let services = start_services(run, registry, &bus, &wires);
     let (ending, end) = match ears.unless_interrupted(services).await {
-        None => (Some(Ending::Interrupted), RunEnd::default()),
+        None => {
+            let services = run.services.iter().map(not_waited_for).collect();
+            (Some(Ending::Interrupted), RunEnd { services, ..RunEnd::default() })
+        }
         Some(services) => {
             let mut conductor = Conductor {
                 run,
@@ -111,7 +113,7 @@ async fn conduct_in_loop(
         was_cancelled: ending.is_some(),
         reason: ending.as_ref().map(Ending::reason),
         plugins: registry.used(&run.wanted_plugins()),
-        notes: registry.notes().into_iter().chain(crew_notes).chain(wires.recorder.note()).collect(),
+        notes: registry.notes().into_iter().chain(wires.recorder.note()).collect(),
         ..end
     };
     match ears.unless_interrupted(move || recorder.end(Frame::End(end))).await {

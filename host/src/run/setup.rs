@@ -66,7 +66,7 @@ impl Run {
     /// The entries that it uses.
     pub(crate) fn wanted_plugins(&self) -> Vec<(Category, &str)> {
         let endpoint = (Category::Endpoint, self.config.target.endpoint_type.as_str());
-        let services = self.services.iter().map(|wanted| (Category::Service, wanted.name.as_str()));
+        let services = self.services.iter().map(|wanted| (Category::Service, wanted.entry.as_str()));
         [endpoint].into_iter().chain(services).collect()
     }
 

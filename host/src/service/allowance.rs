@@ -28,6 +28,15 @@ const BYTES_A_WINDOW: u64 = BYTES as u64;
 /// One second.
 const WINDOW_NS: RunNs = 1_000_000_000;
 
+/// Bytes of a log line, or of a reason for the end of the run, that are kept.
+pub(super) const LONGEST_TEXT: usize = 16 << 10;
+
+/// As much of a text as is kept.
+pub(super) fn beginning(text: &str) -> &str {
+    let end = (0..=LONGEST_TEXT.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
+}
+
 /// The allowance of one service. Clones are the same one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Allowance(Arc<Used>);

@@ -35,7 +35,7 @@ pub(crate) struct Traffic {
     pub(crate) received: AtomicU64,
     /// Messages lost: its mailbox was full, or what it published was not taken.
     pub(crate) lost: AtomicU64,
-    /// It has stopped or failed, and publishes no more.
+    /// It has stopped or failed: it publishes and hears no more.
     pub(crate) is_over: AtomicBool,
     /// It has asked for the end of the run.
     pub(crate) has_asked: AtomicBool,
@@ -85,7 +85,8 @@ impl Bus {
 
 impl Subscriber {
     fn hears(&self, message_type: &str) -> bool {
-        self.types.iter().any(|wanted| wanted == message_type)
+        !self.traffic.is_over.load(Ordering::Relaxed)
+            && self.types.iter().any(|wanted| wanted == message_type)
     }
 }
 
@@ -128,5 +129,15 @@ mod tests {
         (0..MESSAGES + 2).for_each(|_| bus.send(&PhaseStarted::default()));
         assert_eq!(traffic.received.load(Ordering::Relaxed), MESSAGES as u64);
         assert_eq!(traffic.lost.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn what_a_service_cannot_hear_any_more_is_not_lost() {
+        let bus = Bus::default();
+        let (_commands, traffic) = subscribe(&bus, PhaseStarted::TYPE);
+        (0..MESSAGES).for_each(|_| bus.send(&PhaseStarted::default()));
+        traffic.is_over.store(true, Ordering::Relaxed);
+        bus.send(&PhaseStarted::default());
+        assert_eq!(traffic.lost.load(Ordering::Relaxed), 0);
     }
 }

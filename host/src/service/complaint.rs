@@ -3,7 +3,7 @@
 use prony_plugin_api::{ErrorDetails, ErrorKind};
 use serde::{Deserialize, Serialize};
 
-use crate::plugin::PluginError;
+use crate::plugin::{A_BUG, AN_OPTION, PluginError};
 
 /// What is wrong with a service. Crosses the boundary between processes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,8 +32,8 @@ impl Complaint {
         let verb = if error.kind == ErrorKind::PANIC { "panicked" } else { "failed" };
         let hint = match error.kind {
             _ if !error.hint.is_empty() => error.hint,
-            ErrorKind::PANIC => "it is a bug of the plugin: tell its author".to_owned(),
-            ErrorKind::CONFIG => "correct the option that it names".to_owned(),
+            ErrorKind::PANIC => A_BUG.to_owned(),
+            ErrorKind::CONFIG => AN_OPTION.to_owned(),
             _ => String::new(),
         };
         Self::new(error.kind.name(), format!("`{call}` {verb}: {}", error.message), hint)

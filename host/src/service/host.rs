@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use prony_plugin_api::{LogLevel, PublishError, abi::host::HostServices};
 
 use super::{
-    allowance::{Allowance, Ticket},
+    allowance::{Allowance, Ticket, beginning},
     bus::{Bus, Traffic},
 };
 use crate::{clock::Clock, plugin::PluginLog};
@@ -91,7 +91,7 @@ impl HostServices for ServiceHost {
     fn request_stop(&self, reason: &str) {
         // Once is enough, and a service that never stops asking must not fill the run's ears.
         if !self.traffic.has_asked.swap(true, Ordering::Relaxed) {
-            self.outlet.request_stop(&self.name, reason);
+            self.outlet.request_stop(&self.name, beginning(reason));
         }
     }
 }

@@ -61,7 +61,7 @@ impl Queue {
         }
         let message =
             Command::Message { message_type: Arc::clone(message_type), payload: Arc::clone(payload) };
-        self.call(message)
+        self.call(message).inspect_err(|_| self.took(payload))
     }
 
     /// Puts a call in.
@@ -77,5 +77,21 @@ impl Queue {
     /// The most messages that ever waited.
     pub(super) fn most_waiting(&self) -> u64 {
         self.waiting.most()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::allowance::MESSAGES;
+
+    #[test]
+    fn what_comes_after_the_end_does_not_wait() {
+        let (queue, commands) = Queue::new();
+        drop(commands);
+        let (message_type, payload) = (Arc::from("t"), Arc::from([0].as_slice()));
+        for _ in 0..MESSAGES + 2 {
+            assert_eq!(queue.post(&message_type, &payload), Err(Refused::Closed));
+        }
     }
 }

@@ -74,9 +74,9 @@ fn ask(target: &Target) -> io::Result<Result<(), Complaint>> {
                 hint: "ask its author: opening a library and making an instance must not wait".to_owned(),
             }))
         }
-        // It is gone, between two words or within one.
+        // It is gone, between two words or within one, or says what nobody understands.
         Ok(None) | Err(_) => {
-            let death = child.wait()?;
+            let death = child.end()?;
             Ok(Err(Complaint {
                 text: format!("{place} was opened, and the process that opened it {death}"),
                 hint: "ask its author; `isolation: process` in the manifest keeps such an end out of a run"

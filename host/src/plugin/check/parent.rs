@@ -143,10 +143,10 @@ impl Trial {
                     let text = format!("no return within {deadline:?} while checking {}", self.step);
                     return self.lost("every call returns", text);
                 }
-                // The end of the stream in the place of a frame, or in the middle of one.
+                // The end of the stream in the place of a frame, or in the middle of one, or garbage.
                 Ok(None) | Err(_) => {
                     let end =
-                        self.child.wait().map_or_else(|error| error.to_string(), |death| death.to_string());
+                        self.child.end().map_or_else(|error| error.to_string(), |death| death.to_string());
                     let text = format!("the process {end} while checking {}", self.step);
                     return self.lost("the library leaves its process alive", text);
                 }

@@ -15,7 +15,7 @@ use std::{
 
 use super::{
     CrewError,
-    frames::{Down, Order, Up},
+    frames::{Down, LIGHT, Order, Up},
     team::{DROP_PATIENCE, LOAD_PATIENCE, slow},
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
     clock::Clock,
     config::RunConfig,
     dataset::Conversation,
-    plugin::DiscoveryOptions,
+    plugin::Registry,
     request::worker::{Control, Sink},
     run::{
         watchdog::LOOKS,
@@ -53,7 +53,6 @@ pub(crate) struct Apart {
     child: Child,
     socket: UnixStream,
     down: FrameWriter,
-    notes: Vec<String>,
     hearing: Hearing,
 }
 
@@ -83,7 +82,7 @@ impl Apart {
     /// Starts a child and has it load an endpoint.
     pub(super) fn load(
         name: &str,
-        discovery: &DiscoveryOptions,
+        registry: &Registry,
         options: String,
         log_words: &[&str],
     ) -> Result<Self, CrewError> {
@@ -100,12 +99,12 @@ impl Apart {
             child,
             socket,
             down: FrameWriter::new(writing),
-            notes: Vec::new(),
             hearing: Hearing::Asking(FrameReader::new(reading)),
         };
-        let order = Down::Load { name: name.to_owned(), options, discovery: Box::new(discovery.clone()) };
+        let order =
+            Down::Load { name: name.to_owned(), options, discovery: Box::new(registry.search().clone()) };
         match apart.ask(&order)? {
-            Up::Loaded(loaded) => apart.notes = loaded?,
+            Up::Loaded(loaded) => registry.add(loaded?),
             _ => return Err(apart.died()),
         }
         // From here on the child tells by itself when its plugin hangs.
@@ -201,17 +200,10 @@ impl Apart {
 
     /// How it ended; it has said everything that it is going to say. One that only stopped talking ends now.
     pub(super) fn death(&mut self) -> String {
-        // The end of a process that is on its way out stays what it was.
-        self.child.kill();
-        match self.child.wait() {
+        match self.child.end() {
             Ok(death) => death.to_string(),
             Err(error) => format!("is lost: {error}"),
         }
-    }
-
-    /// What the report should say about its plugins.
-    pub(super) fn notes(&self) -> Vec<String> {
-        self.notes.clone()
     }
 
     /// Lets the workers go home, and waits until they have.
@@ -263,8 +255,11 @@ fn is_timeout(error: &io::Error) -> bool {
 
 /// About how many bytes a conversation has.
 fn weight(conversation: &Conversation) -> usize {
-    let turns = conversation.turns.iter();
-    turns.flat_map(|turn| &turn.parts).map(|part| part.data.len() + 64).sum()
+    let turns = conversation.turns.iter().map(|turn| {
+        let parts = turn.parts.iter().map(|part| part.name.len() + part.data.len() + LIGHT);
+        turn.role.len() + turn.extra_json.len() + LIGHT + parts.sum::<usize>()
+    });
+    conversation.id.len() + turns.sum::<usize>()
 }
 
 /// Passes on what the child says until there is nothing any more. If it made no sense, that is returned.
@@ -290,5 +285,30 @@ fn listen(mut reader: FrameReader, wires: &Wires, frames: &AtomicU64) -> Option<
                 Up::Alive | Up::Bye | Up::Loaded(_) | Up::Probed(_) | Up::Started(_) => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prony_plugin_api::PartKind;
+
+    use super::*;
+    use crate::dataset::{Part, Turn};
+
+    /// What is not weighed makes frames that are too long to be read.
+    #[test]
+    fn a_conversation_weighs_about_what_it_takes_in_a_frame() {
+        let text = || "x".repeat(10_000);
+        let part = Part { kind: PartKind::TEXT, name: text(), data: text() };
+        let turn = Turn {
+            role: text(),
+            parts: vec![part],
+            max_tokens: None,
+            extra_json: text(),
+            input_tokens: None,
+        };
+        let conversation = Conversation { id: text(), turns: vec![turn] };
+        let bytes = rmp_serde::to_vec_named(&conversation).unwrap().len();
+        assert!(weight(&conversation) * 10 > bytes * 9, "{} of {bytes}", weight(&conversation));
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     clock::{Anchor, RunNs},
     config::RunConfig,
     dataset::Conversation,
-    plugin::DiscoveryOptions,
+    plugin::{DiscoveryOptions, Provenance},
     request::{answer::Answer, exchange::Finished, worker::Control},
     schedule::ScheduleCounts,
 };
@@ -67,7 +67,7 @@ pub(crate) struct Order {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Up {
     /// The endpoint is loaded; with what the report should say about it.
-    Loaded(Result<Vec<String>, Told>),
+    Loaded(Result<Provenance, Told>),
     /// The model answers.
     Probed(Result<(), Told>),
     /// The workers are there.
@@ -90,8 +90,8 @@ pub(super) enum Up {
     Bye,
 }
 
-/// Weight of a message that is no request, in bytes: about its size.
-const LIGHT: usize = 64;
+/// Weight of something that has no texts, in bytes: about its size.
+pub(super) const LIGHT: usize = 64;
 
 impl Up {
     /// About how many bytes it has.
@@ -99,7 +99,9 @@ impl Up {
         let Self::Finished(finished) = self else { return LIGHT };
         let answer = &finished.exchange.answer;
         let texts: usize = answer.texts.iter().map(|passage| passage.text.len()).sum();
-        texts + answer.first_arrival.len() + 8 * answer.chunk_gaps_ns.len() + LIGHT
+        let reasons: usize = answer.finish_reasons.iter().map(|(_, reason)| reason.len() + LIGHT).sum();
+        let model = answer.model.as_ref().map_or(0, String::len);
+        texts + reasons + model + answer.first_arrival.len() + 9 * answer.chunk_gaps_ns.len() + LIGHT
     }
 
     /// The same without what makes it heavy: a request whose answer is too long to be handed over has failed.
@@ -112,5 +114,29 @@ impl Up {
             ..ErrorDetails::default()
         });
         Self::Finished(finished)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prony_plugin_api::TextKind;
+
+    use super::*;
+    use crate::request::answer::Passage;
+
+    /// What is not weighed makes batches that are too long, and then every answer in them is left out.
+    #[test]
+    fn a_request_weighs_about_what_it_takes_in_a_frame() {
+        let text = || "x".repeat(10_000);
+        let mut finished = Finished::default();
+        let answer = &mut finished.exchange.answer;
+        answer.texts = vec![Passage { choice: 0, kind: TextKind::CONTENT, text: text() }];
+        answer.first_arrival = text();
+        answer.finish_reasons = vec![(0, text())];
+        answer.model = Some(text());
+        answer.chunk_gaps_ns = vec![u64::MAX; 1000];
+        let up = Up::Finished(Box::new(finished));
+        let bytes = rmp_serde::to_vec_named(&up).unwrap().len();
+        assert!(up.weight() * 10 > bytes * 9, "{} of {bytes}", up.weight());
     }
 }

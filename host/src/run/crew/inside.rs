@@ -54,12 +54,18 @@ pub(crate) fn serve(socket: UnixStream) -> io::Result<()> {
         obey(received, uplink.clone());
         uplink.say(Up::Bye);
     })?;
-    while let Some(order) = parent.read::<Down>()? {
-        if orders.send(order).is_err() {
-            break;
+    loop {
+        match parent.read::<Down>() {
+            Ok(Some(order)) => {
+                if orders.send(order).is_err() {
+                    return Ok(());
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(error),
+            // A parent that was killed may leave half a word behind, or ours unread.
+            Ok(None) | Err(_) => return Ok(()),
         }
     }
-    Ok(())
 }
 
 /// Obeys until there are no orders any more.
@@ -72,7 +78,7 @@ fn obey(mut orders: UnboundedReceiver<Down>, uplink: Uplink) {
         let Some(Down::Load { name, options, discovery }) = orders.recv().await else { return };
         match load(&name, options, &discovery) {
             Ok((registry, hosted)) => {
-                uplink.say(Up::Loaded(Ok(registry.notes())));
+                uplink.say(Up::Loaded(Ok(registry.provenance())));
                 Inside { name, uplink, registry, hosted, equipped: None, dataset: Vec::new() }
                     .obey(orders)
                     .await;
@@ -253,5 +259,31 @@ impl Sink for Uplink {
 
     fn lost(&self, what: String) {
         self.say(Up::Lost(what));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::between_words(&[])]
+    #[case::in_the_middle_of_one(&[9, 0, 0, 0, 0x81])]
+    fn a_parent_that_is_gone_is_the_end_and_no_error(#[case] last: &[u8]) {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        ours.write_all(last).unwrap();
+        drop(ours);
+        serve(theirs).unwrap();
+    }
+
+    #[test]
+    fn garbage_is_an_error() {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        ours.write_all(&[0xff; 8]).unwrap();
+        assert_eq!(serve(theirs).unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 }

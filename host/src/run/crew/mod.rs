@@ -32,7 +32,7 @@ use crate::{
     clock::Clock,
     config::{PhaseConfig, RunConfig},
     dataset::Conversation,
-    plugin::{Category, DiscoveryOptions, Isolation, Key, PluginError, Registry},
+    plugin::{Category, Isolation, Key, PluginError, Registry},
     request::{
         transport::TargetPlan,
         worker::{Control, Equipment, WorkerError},
@@ -88,8 +88,6 @@ pub(crate) enum CrewError {
 pub(crate) struct Loading<'a> {
     /// The plugins of this run.
     pub(crate) registry: &'a Arc<Registry>,
-    /// How they were found, so that a child finds the same.
-    pub(crate) discovery: &'a DiscoveryOptions,
     /// What a child is told about its log on its command line.
     pub(crate) log_words: Vec<&'static str>,
 }
@@ -110,8 +108,8 @@ impl Dialect {
         let by_user = config.isolate.iter().any(|isolated| Key::of(isolated) == Key::of(name));
         let by_manifest = loading.registry.isolation(Category::Endpoint, name)? == Isolation::Process;
         if by_user || by_manifest {
-            let apart =
-                Apart::load(name, loading.discovery, setup::endpoint_options(config), &loading.log_words)?;
+            let options = setup::endpoint_options(config);
+            let apart = Apart::load(name, loading.registry, options, &loading.log_words)?;
             return Ok(Self::Apart(Box::new(apart)));
         }
         Hosted::load(loading.registry, name, setup::endpoint_options(config)).map(Self::Here)
@@ -206,14 +204,6 @@ impl Crew {
         match self {
             Self::Here(_) => None,
             Self::Apart(apart) => Some(apart.death()),
-        }
-    }
-
-    /// What the report should say about the plugins of a child.
-    pub(super) fn notes(&self) -> Vec<String> {
-        match self {
-            Self::Here(_) => Vec::new(),
-            Self::Apart(apart) => apart.notes(),
         }
     }
 

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     child::{self, frame::FrameReader},
     clock::Clock,
-    plugin::Registry,
+    plugin::{Provenance, Registry},
     service::{
         callee::Callee,
         complaint::{Complaint, Outcome},
@@ -61,8 +61,8 @@ pub(crate) fn serve(socket: UnixStream) -> Result<(), ServeError> {
         child::perish();
     })?;
     match create(*creation, &outbox) {
-        Ok((service, subscriptions, notes)) => {
-            outbox.say(Word::Ready { subscriptions, notes });
+        Ok((service, subscriptions, provenance)) => {
+            outbox.say(Word::Ready { subscriptions, provenance });
             obey(service, &ordered, &outbox);
         }
         Err(complaint) => outbox.say(Word::Done(Err(complaint))),
@@ -71,7 +71,7 @@ pub(crate) fn serve(socket: UnixStream) -> Result<(), ServeError> {
     Ok(())
 }
 
-type Made = (ServiceInstance, Vec<String>, Vec<String>);
+type Made = (ServiceInstance, Vec<String>, Provenance);
 
 /// Makes the service. Also returns what it wants to hear, and what is to be said about how it was loaded.
 fn create(creation: Creation, outbox: &Outbox) -> Result<Made, Complaint> {
@@ -86,7 +86,7 @@ fn create(creation: Creation, outbox: &Outbox) -> Result<Made, Complaint> {
     let service =
         registry.load_service(&creation.entry, &creation.options, host).map_err(Complaint::of_load)?;
     let subscriptions = service.subscriptions();
-    Ok((service, subscriptions, registry.notes()))
+    Ok((service, subscriptions, registry.provenance()))
 }
 
 /// Does what is ordered until the service has stopped or failed.

@@ -19,14 +19,11 @@ use super::words::{Payload, Word};
 use crate::{
     child::frame::FrameWriter,
     clock::RunNs,
-    service::allowance::{Allowance, Ticket},
+    service::allowance::{Allowance, Ticket, beginning},
 };
 
 /// Log lines that may wait; more are left out.
 const LINES: usize = 1024;
-
-/// Bytes of a log line that are kept.
-const LONGEST_LINE: usize = 16 << 10;
 
 /// The way to the parent. Clones are the same one.
 #[derive(Clone, Debug)]
@@ -101,7 +98,7 @@ impl Outbox {
     /// Asks for the end of the run. Once is enough.
     pub(super) fn request_stop(&self, reason: &str) {
         if !self.counts.has_asked.swap(true, Ordering::Relaxed) {
-            self.say(Word::RequestStop { reason: reason.to_owned() });
+            self.say(Word::RequestStop { reason: beginning(reason).to_owned() });
         }
     }
 
@@ -111,8 +108,8 @@ impl Outbox {
             self.counts.lines.fetch_sub(1, Ordering::Relaxed);
             return;
         }
-        let text = beginning(text).to_owned();
-        let _ = self.items.send(Item::Line(Word::Log { plugin, level, source: source.to_owned(), text }));
+        let [source, text] = [source, text].map(|text| beginning(text).to_owned());
+        let _ = self.items.send(Item::Line(Word::Log { plugin, level, source, text }));
     }
 
     /// Waits until everything has been said.
@@ -146,12 +143,6 @@ fn write(mut parent: FrameWriter, items: &Receiver<Item>, counts: &Counts) -> io
     Ok(())
 }
 
-/// As much of a line as is kept.
-fn beginning(text: &str) -> &str {
-    let end = (0..=LONGEST_LINE.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
-    &text[..end.unwrap_or(0)]
-}
-
 fn tell_lost(parent: &mut FrameWriter, counts: &Counts) -> io::Result<()> {
     match counts.lost.swap(0, Ordering::Relaxed) {
         0 => Ok(()),
@@ -162,7 +153,10 @@ fn tell_lost(parent: &mut FrameWriter, counts: &Counts) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{child::frame::FrameReader, service::allowance::MESSAGES};
+    use crate::{
+        child::frame::FrameReader,
+        service::allowance::{LONGEST_TEXT, MESSAGES},
+    };
 
     /// An outbox whose parent does not listen yet, so full that its thread waits, and the parent.
     fn full() -> (Outbox, FrameReader) {
@@ -199,17 +193,18 @@ mod tests {
     #[test]
     fn lines_are_bounded_in_number_and_length() {
         let (outbox, mut parent) = full();
-        (0..2 * LINES).for_each(|_| outbox.log(None, 1, "t", &"ü".repeat(LONGEST_LINE)));
-        outbox.request_stop("one");
+        let long = "ü".repeat(LONGEST_TEXT);
+        (0..2 * LINES).for_each(|_| outbox.log(None, 1, &long, &long));
+        outbox.request_stop(&long);
         outbox.request_stop("two");
         let mut lines = 0;
         loop {
             match parent.read::<Word<'static>>().unwrap().unwrap() {
-                Word::Log { text, .. } => {
-                    assert_eq!(text.len(), LONGEST_LINE);
+                Word::Log { source, text, .. } => {
+                    assert_eq!((source.len(), text.len()), (LONGEST_TEXT, LONGEST_TEXT));
                     lines += 1;
                 }
-                Word::RequestStop { reason } => break assert_eq!(reason, "one"),
+                Word::RequestStop { reason } => break assert_eq!(reason.len(), LONGEST_TEXT),
                 _ => {}
             }
         }

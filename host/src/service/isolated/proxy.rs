@@ -21,7 +21,7 @@ use super::{
 use crate::{
     child::{Child, Death, Leash, frame::FrameWriter},
     clock::as_ns,
-    plugin::Registry,
+    plugin::{A_BUG, Registry},
     service::{
         callee::Callee,
         complaint::{Complaint, Outcome},
@@ -78,11 +78,7 @@ impl Life {
 }
 
 fn hint(death: Death) -> &'static str {
-    if death.is_kill() {
-        "somebody killed it, or the system had no memory left"
-    } else {
-        "it is a bug of the plugin: tell its author"
-    }
+    if death.is_kill() { "somebody killed it, or the system had no memory left" } else { A_BUG }
 }
 
 impl Isolated {
@@ -119,8 +115,8 @@ impl Isolated {
         let orders = FrameWriter::new(socket);
         let mut isolated = Self { orders, answers, subscriptions: Vec::new(), life: state, leash };
         match isolated.ask(&Order::Create(Box::new(creation)), "new")? {
-            Answer::Ready { subscriptions, notes } => {
-                registry.add_notes(&notes);
+            Answer::Ready { subscriptions, provenance } => {
+                registry.add(provenance);
                 isolated.subscriptions = subscriptions;
                 Ok(isolated)
             }

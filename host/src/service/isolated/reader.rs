@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     child::{Child, frame::FrameReader},
-    plugin::PluginLog,
+    plugin::{PluginLog, Provenance},
     service::{
         complaint::{Complaint, Outcome},
         host::ServiceHost,
@@ -30,7 +30,7 @@ const MOST_LOGS: usize = 64;
 #[derive(Debug)]
 pub(super) enum Answer {
     /// To the first one.
-    Ready { subscriptions: Vec<String>, notes: Vec<String> },
+    Ready { subscriptions: Vec<String>, provenance: Provenance },
     /// To all others.
     Done(Outcome),
 }
@@ -58,9 +58,8 @@ impl Reader {
                 "its library writes to descriptors that are not its own",
             ));
         }
-        // One that closes its socket and goes on has left us, too. What has exited is not touched by this.
-        child.leash().kill();
-        self.life.is_over(child.wait());
+        // One that closes its socket and goes on has left us, too.
+        self.life.is_over(child.end());
         if !self.life.is_ending() {
             let place = self.line.under_way().map(|call| format!(" in `{call}`"));
             self.line.fail(self.life.complaint(&place.unwrap_or_default()));
@@ -74,7 +73,9 @@ impl Reader {
         let mut logs = HashMap::new();
         while let Some(word) = words.read::<Word<'static>>()? {
             match word {
-                Word::Ready { subscriptions, notes } => self.answer(Answer::Ready { subscriptions, notes }),
+                Word::Ready { subscriptions, provenance } => {
+                    self.answer(Answer::Ready { subscriptions, provenance });
+                }
                 Word::Done(outcome) => {
                     if outcome.is_err() {
                         // The child ends by itself now, and that is not what is wrong with it.

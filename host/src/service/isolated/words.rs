@@ -5,7 +5,11 @@ use std::{borrow::Cow, fmt};
 use prony_plugin_api::LogLevel;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 
-use crate::{clock::Anchor, plugin::DiscoveryOptions, service::complaint::Outcome};
+use crate::{
+    clock::Anchor,
+    plugin::{DiscoveryOptions, Provenance},
+    service::complaint::Outcome,
+};
 
 /// From the parent: one at a time, each answered.
 #[derive(Debug, Serialize, Deserialize)]
@@ -57,7 +61,7 @@ pub(super) enum Word<'a> {
         /// The message types that it wants to hear.
         subscriptions: Vec<String>,
         /// What the report should say about how it was loaded.
-        notes: Vec<String>,
+        provenance: Provenance,
     },
     /// The answer to everything else.
     Done(Outcome),

@@ -116,6 +116,9 @@ fn write(folder: &Path, name: &Name, kind: Kind) -> Result<(), NewError> {
         move |source| NewError::Write { path, source }
     };
     let beside = folder.with_file_name(format!(".{}.{}", name.package(), std::process::id()));
+    // Made here and now: one that somebody else has put there could lead anywhere.
+    let parent = beside.parent().unwrap_or(&beside);
+    fs::create_dir_all(parent).and_then(|()| fs::create_dir(&beside)).map_err(failed(folder))?;
     let written = files.iter().try_for_each(|(path, contents)| {
         let file = beside.join(path);
         let parent = file.parent().unwrap_or(&beside);
@@ -172,6 +175,15 @@ mod tests {
         let failure = run(&args("acme-chat", &file)).unwrap_err();
         assert_eq!(failure.exit, Exit::Usage);
         assert!(failure.hint.unwrap().contains("--dir"));
+    }
+
+    #[test]
+    fn what_stands_beside_it_is_not_written_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let prepared = dir.path().join(format!(".acme-chat.{}", std::process::id()));
+        fs::create_dir(&prepared).unwrap();
+        run(&args("acme-chat", dir.path())).unwrap_err();
+        assert!(is_empty(&prepared));
     }
 
     #[test]
