@@ -46,6 +46,13 @@ fn what_ships_conforms(#[case] package: &str, #[case] types: usize) {
 }
 
 #[test]
+fn a_library_in_the_working_folder_needs_no_path() {
+    let tool = Tool::new(["plugins", "check", "--mutations", "50", "libx.so"]);
+    std::fs::copy(library("example-vendor"), tool.dir().join("libx.so")).unwrap();
+    tool.run().succeeds();
+}
+
+#[test]
 fn the_report_tells_what_was_measured_and_what_was_not() {
     let run = check("endpoint-openai").run();
     run.succeeds();

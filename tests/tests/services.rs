@@ -94,6 +94,19 @@ fn an_error_fails_one_service_with_its_authors_hint(
     assert_eq!((&error["type"], &error["hint"]), (&"plugin_io".into(), &"tell it something else".into()));
 }
 
+#[rstest]
+fn a_required_service_that_fails_at_the_end_fails_the_run(
+    #[values("none", "process")] isolation: &str,
+    #[values("panic", "error")] fault: &str,
+) {
+    let server = MockServer::start([]);
+    let pack = pack(&[("bad", "BadService", &format!("isolation: {isolation}\n    {REQUIRED}"))]);
+    let run = wrong(&pack, &server, fault, "stop").run();
+    run.ends_with(1);
+    assert!(run.stderr.contains("the required service `bad` failed"), "{}", run.stderr);
+    assert_eq!(run.summary()["request_count"]["avg"], 5);
+}
+
 /// The service had stopped, or goes on: only its log knows.
 #[rstest]
 fn a_panic_that_nobody_waits_for_is_contained(

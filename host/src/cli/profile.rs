@@ -81,8 +81,10 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
 
 /// How a run that came to its end ends the process. Who does not read the report must hear of a failure, too.
 fn outcome(report: &Report) -> Result<Exit, Failure> {
-    if report.end.is_none() {
-        return Ok(Exit::Incomplete);
+    let Some(end) = &report.end else { return Ok(Exit::Incomplete) };
+    if let Some(lost) = end.services.iter().find(|service| service.required && service.error.is_some()) {
+        terminal::warn(&format!("the required service `{}` failed at the end of the run", lost.name));
+        return Ok(Exit::Failed);
     }
     let outcomes = report.profiling.outcomes;
     if outcomes.succeeded > 0 {

@@ -103,7 +103,9 @@ fn regular(library: &Path) -> Result<PathBuf, Fault> {
 
 /// The folders of a library, each once. Both of a link: whoever can replace the link chooses the file.
 fn folders<'a>(library: &'a Path, real: &'a Path) -> impl Iterator<Item = &'a Path> {
-    let (own, real) = (library.parent(), real.parent());
+    // A bare file name stands in the working folder.
+    let here = |folder: &'a Path| if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let (own, real) = (library.parent().map(here), real.parent());
     own.into_iter().chain(real.filter(|real| own != Some(real)))
 }
 
