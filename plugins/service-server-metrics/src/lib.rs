@@ -1,7 +1,7 @@
 //! A prony service that scrapes the Prometheus pages of the servers under load.
 //!
 //! Its noun is the sample: one page at one instant, published as a
-//! [`ServerMetricsBatch`](prony_plugin_api::message::ServerMetricsBatch). Pages are scraped when a phase begins, at
+//! [`ServerMetricsBatch`]. Pages are scraped when a phase begins, at
 //! every interval while it runs, and when it has ended, so that what happened on the server can be counted over the
 //! phase's own window. It computes nothing: that is the report's work.
 //!
