@@ -199,6 +199,21 @@ fn an_endpoint_that_does_not_start_is_explained(
     assert_eq!(server.truth()["requests_total"], 0);
 }
 
+/// Its initialisers hold the linker's lock, which the usual end of a process needs as well.
+#[rstest]
+fn a_library_that_does_not_finish_to_open_is_left_behind(
+    #[values(&[], &["--isolate", "acme"])] isolate: &[&str],
+) {
+    let server = MockServer::start([]);
+    let pack = mock_plugin("acme", "bad_start:LateEndpoint", "bad-start");
+    let run = profile(&pack, &server, "nowhere-nothing", &["--streaming"]).args(isolate).run();
+    run.ends_with(3);
+    assert!(
+        run.stderr.starts_with("error: failed to use the endpoint `acme`: it has not started within 10 s\n")
+    );
+    assert_eq!(server.truth()["requests_total"], 0);
+}
+
 /// What isolation is for: in process a crash is the host's own. What was in the journal by then is still reported.
 #[test]
 fn a_crash_in_process_takes_the_host_down_and_leaves_the_journal() {

@@ -22,7 +22,7 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 use self::exit::{Exit, Failure};
-use crate::config::flags::ProfileFlags;
+use crate::{config::flags::ProfileFlags, plugin};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -71,13 +71,11 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    match run(std::env::args_os()) {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            terminal::explain(&failure);
-            failure.exit.into()
-        }
-    }
+    let exit = run(std::env::args_os()).unwrap_or_else(|failure| {
+        terminal::explain(&failure);
+        failure.exit
+    });
+    plugin::end(exit as u8)
 }
 
 fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {

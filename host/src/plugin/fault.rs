@@ -1,6 +1,6 @@
 //! Why a library cannot be used: one [`Fault`] for each rung of the ladder, with both sides' values and the next step.
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
 use prony_plugin_api::version::{EPOCH, MINOR, RUSTC};
 
@@ -19,7 +19,7 @@ pub(crate) enum Fault {
     },
     /// The system does not let us read it.
     #[error("cannot read it: {0}")]
-    Unreadable(std::io::Error),
+    Unreadable(io::Error),
     /// A folder, a pipe or the like.
     #[error("it is not a regular file")]
     NotAFile,
@@ -166,6 +166,9 @@ pub(crate) enum Fault {
         /// What differs.
         reason: String,
     },
+    /// There is no thread for it.
+    #[error("there is no thread left to open it on")]
+    Thread(#[source] io::Error),
     /// Its own start failed.
     #[error("{plugin} failed to start: {reason}")]
     Root {
@@ -212,6 +215,7 @@ impl Fault {
             Self::Header { .. } | Self::Layout { .. } => {
                 format!("rebuild it with an unmodified prony-plugin-api {EPOCH}.x")
             }
+            Self::Thread(_) => "raise the limits of processes and memory: `ulimit -u`, `ulimit -v`".to_owned(),
             Self::Root { .. } => "ask its author; PRONY_LOG=debug shows what it logs".to_owned(),
         }
     }

@@ -5,6 +5,7 @@ use std::{
     fs::{self, File},
     io::Read,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use prony_plugin_api::{
@@ -31,10 +32,10 @@ pub(super) struct Facts {
 }
 
 /// A library that may be opened.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Checked {
     /// The file's contents.
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Arc<[u8]>,
     /// What they say.
     pub(super) facts: Facts,
 }
@@ -44,7 +45,7 @@ pub(super) fn check(library: &Path, trust: &Trust) -> Result<Checked, Fault> {
     let bytes = read(library, trust)?;
     let descriptor = descriptor(&bytes)?;
     let digest = Digest::of(&bytes);
-    Ok(Checked { bytes, facts: Facts { descriptor, digest } })
+    Ok(Checked { bytes: bytes.into(), facts: Facts { descriptor, digest } })
 }
 
 /// Reads what the bytes of a library say about it, and checks that it fits here.

@@ -2,10 +2,24 @@
 //!
 //! The library's header is found by its symbol, never with `abi_stable`'s own `RootModule::load_from_file`: that one keeps
 //! one module a *type*, so the second plugin would silently be the first. Libraries are never closed: their threads,
-//! thread-local destructors and tables outlive everything.
+//! thread-local destructors and tables outlive everything. Nor does the thread end that opened one: some code takes the
+//! thread of its initialisers for the one that lasts longest (mimalloc 3.3 crashes in another when it has ended).
 #![expect(unsafe_code, reason = "opening a library runs its code, and its symbols have no types")]
 
-use std::{cmp::Ordering, error::Error, ffi::c_int, mem::ManuallyDrop, path::Path};
+use std::{
+    cmp::Ordering,
+    error::Error,
+    ffi::c_int,
+    io::Write,
+    mem::ManuallyDrop,
+    path::Path,
+    process::ExitCode,
+    sync::{
+        atomic::{AtomicUsize, Ordering::SeqCst},
+        mpsc::sync_channel,
+    },
+    thread,
+};
 
 use abi_stable::{
     StableAbi,
@@ -41,8 +55,43 @@ const RTLD_NODELETE: c_int = if cfg!(target_vendor = "apple") {
     0
 };
 
-/// Opens a library and runs its start. If it is `pinned`, nothing but the checked bytes will do.
+/// Libraries whose initialisers run.
+static OPENING: AtomicUsize = AtomicUsize::new(0);
+
+/// Opens a library and runs its start, on a thread that stays. If it is `pinned`, nothing but the checked bytes will do.
 pub(super) fn open(path: &Path, checked: &Checked, pinned: bool) -> Result<PluginRoot, Fault> {
+    let (done, result) = sync_channel(1);
+    let (path, copy) = (path.to_owned(), checked.clone());
+    let home = thread::Builder::new().name(format!("home of {}", checked.facts.descriptor.name));
+    let opened = home.spawn(move || {
+        drop(done.send(open_here(&path, &copy, pinned)));
+        drop((done, path, copy));
+        loop {
+            thread::park();
+        }
+    });
+    opened.map_err(Fault::Thread)?;
+    let panicked = || Fault::Root { plugin: checked.facts.plugin(), reason: "its start panicked".to_owned() };
+    result.recv().unwrap_or_else(|_| Err(panicked()))
+}
+
+/// How a process that may have opened libraries ends. One that is still being opened hangs: it holds the linker's lock,
+/// and so would the usual end, which runs the finalisers of all libraries.
+pub(crate) fn end(code: u8) -> ExitCode {
+    if OPENING.load(SeqCst) > 0 {
+        // Nobody is left to tell of an output that does not take the rest.
+        let _ = std::io::stdout().flush();
+        // SAFETY: it ends the process, and runs no code of ours or anybody else's.
+        unsafe { _exit(code.into()) }
+    }
+    code.into()
+}
+
+unsafe extern "C" {
+    fn _exit(code: c_int) -> !;
+}
+
+fn open_here(path: &Path, checked: &Checked, pinned: bool) -> Result<PluginRoot, Fault> {
     let facts = &checked.facts;
     warn_of_a_debug_build(path, facts);
     // Never closed, refused or not: its initialisers have run, and may have started what cannot be stopped.
@@ -86,9 +135,12 @@ fn map_sealed(bytes: &[u8]) -> Result<Library, String> {
 }
 
 fn dlopen(path: &Path) -> Result<Library, libloading::Error> {
+    OPENING.fetch_add(1, SeqCst);
     // SAFETY: this runs the library's initialisers. It is a plugin by its descriptor, and its file was checked to be
     // whole, for this machine, and under the control of users who could run code as us anyway.
-    unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) }
+    let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) };
+    OPENING.fetch_sub(1, SeqCst);
+    library
 }
 
 /// The header under the entry symbol of this epoch.
@@ -276,7 +328,7 @@ mod tests {
             "target": "", "opt_level": "3", "panic": "unwind", "endpoints": [], "services": [],
         }));
         let digest = super::super::integrity::Digest::of(&bytes);
-        Checked { bytes, facts: Facts { descriptor: descriptor.unwrap(), digest } }
+        Checked { bytes: bytes.into(), facts: Facts { descriptor: descriptor.unwrap(), digest } }
     }
 
     #[test]
@@ -307,7 +359,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("libacme.so");
         let checked = checked(super::super::testing::library(b"{}"));
-        std::fs::write(&path, &checked.bytes).unwrap();
+        std::fs::write(&path, &*checked.bytes).unwrap();
         assert!(matches!(open(&path, &checked, true), Err(Fault::Unsealed(_))));
         std::fs::write(&path, "another one").unwrap();
         assert!(matches!(open(&path, &checked, false), Err(Fault::Changed)));

@@ -49,6 +49,7 @@ pub(crate) use entry::{Category, Isolation, Key};
 pub(crate) use error::{A_BUG, AN_OPTION, PluginError, chain};
 pub(crate) use inspection::{Inspection, Messages};
 pub(crate) use listing::{Listed, ListedEntry, Standing};
+pub(crate) use loader::end;
 pub(crate) use log::PluginLog;
 pub(crate) use registry::Registry;
 pub(crate) use used::{Provenance, UsedPlugin};

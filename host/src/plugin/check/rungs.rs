@@ -74,7 +74,7 @@ fn height(fault: &Fault) -> usize {
         Fault::NoDescriptor { .. } | Fault::BadDescriptor(_) => 2,
         Fault::Epoch { .. } | Fault::HostTooOld { .. } => 3,
         Fault::PanicStrategy { .. } => 4,
-        Fault::Open(_) | Fault::Unsealed(_) | Fault::Changed => 5,
+        Fault::Thread(_) | Fault::Open(_) | Fault::Unsealed(_) | Fault::Changed => 5,
         Fault::NoEntrySymbol(_) | Fault::Header { .. } | Fault::Layout { .. } => 6,
         Fault::Root { .. } | Fault::NotExported { .. } => 7,
     }
