@@ -4,7 +4,10 @@
 //! read once, at the start; wall-clock times in exports are that stamp plus an offset, so that a step of the system
 //! clock cannot bend a measurement.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -71,6 +74,76 @@ pub(crate) struct Anchor {
     wall_ns: u64,
 }
 
+/// Places stamps of the kernel, which are wall-clock times, on a run's clock.
+///
+/// The distance between the two clocks is measured again every second: it changes only when somebody sets the system's
+/// clock, since both are slewed alike.
+#[derive(Debug)]
+pub(crate) struct KernelClock {
+    clock: Clock,
+    /// Wall-clock nanoseconds at the start of the run, as of the latest measurement.
+    wall_start_ns: AtomicI64,
+    measured: AtomicU64,
+    steps: AtomicU64,
+}
+
+impl KernelClock {
+    /// How long a measured distance is trusted.
+    const TRUST_NS: u64 = 1_000_000_000;
+    /// A distance that changed by more was a step, and not the width of a measurement.
+    const STEP_NS: u64 = 200_000;
+    /// How far a stamp may lie in the future: what a measurement can be off.
+    const TOLERANCE_NS: u64 = 50_000;
+
+    /// Measures the distance for the first time.
+    pub(crate) fn new(clock: Clock) -> Self {
+        let wall_start_ns = AtomicI64::new(clock.measure_wall_start());
+        Self { clock, wall_start_ns, measured: AtomicU64::new(clock.now()), steps: AtomicU64::new(0) }
+    }
+
+    /// The moment of a stamp, or `None` if the system's clock was set and the stamp cannot be placed. `now` is a moment
+    /// that was read after the stamp was made.
+    pub(crate) fn place(&self, stamp_ns: u64, now: RunNs) -> Option<RunNs> {
+        if now.saturating_sub(self.measured.load(Relaxed)) > Self::TRUST_NS {
+            self.measure_again(now);
+        }
+        let at = i64::try_from(stamp_ns).ok()?.checked_sub(self.wall_start_ns.load(Relaxed))?;
+        let at = u64::try_from(at).ok()?;
+        (at <= now.saturating_add(Self::TOLERANCE_NS)).then(|| at.min(now))
+    }
+
+    /// How often the system's clock was set while the run lasted.
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps.load(Relaxed)
+    }
+
+    fn measure_again(&self, now: RunNs) {
+        self.measured.store(now, Relaxed);
+        let found = self.clock.measure_wall_start();
+        let moved_ns = found.abs_diff(self.wall_start_ns.swap(found, Relaxed));
+        if moved_ns > Self::STEP_NS {
+            self.steps.fetch_add(1, Relaxed);
+            tracing::warn!(moved_ns, "the system's clock was set: arrivals of the last second may be off by as much");
+        }
+    }
+}
+
+impl Clock {
+    /// Wall-clock nanoseconds at the start of the run, if the system's clock had always been what it is now: the
+    /// narrowest of some readings.
+    #[expect(clippy::disallowed_methods, reason = "this is the one file that takes instants")]
+    fn measure_wall_start(&self) -> i64 {
+        let take = || {
+            let before = self.now();
+            let wall_ns = as_ns(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
+            let width_ns = self.now().saturating_sub(before);
+            let at = before + width_ns / 2;
+            (width_ns, i64::try_from(wall_ns).unwrap_or(i64::MAX).saturating_sub_unsigned(at))
+        };
+        (0..8).map(|_| take()).min_by_key(|(width_ns, _)| *width_ns).map_or(0, |(_, start)| start)
+    }
+}
+
 /// One look at the machine's clock and at ours.
 struct Reading {
     /// Nanoseconds between the looks at the machine's clock before and after ours.
@@ -108,6 +181,28 @@ fn monotonic_ns() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stamp_of_the_kernel_is_placed_on_the_runs_clock() {
+        let clock = Clock::start();
+        let kernel = KernelClock::new(clock);
+        let start = u64::try_from(kernel.wall_start_ns.load(Relaxed)).unwrap();
+        assert_eq!(kernel.place(start + 5_000, 7_000), Some(5_000));
+        assert_eq!(kernel.place(start + 9_000, 7_000), Some(7_000), "within the error of a measurement");
+        assert_eq!(kernel.place(start + 900_000, 7_000), None, "in the future");
+        assert_eq!(kernel.place(start - 1, 7_000), None, "before the run");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_noticed() {
+        let kernel = KernelClock::new(Clock::start());
+        kernel.wall_start_ns.fetch_add(5_000_000_000, Relaxed);
+        let now = 2 * KernelClock::TRUST_NS;
+        let stamp = u64::try_from(kernel.clock.measure_wall_start()).unwrap() + now;
+        let placed = kernel.place(stamp, now).unwrap();
+        assert!(placed.abs_diff(now) < 1_000_000_000, "{placed} is off by as much as the clock was");
+        assert_eq!(kernel.steps(), 1);
+    }
 
     #[test]
     fn a_clock_goes_on_in_another_process() {

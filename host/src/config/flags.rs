@@ -12,6 +12,7 @@ use clap::{
 };
 
 use super::{
+    TransportKind,
     policy::PluginPolicy,
     units::{self, Choice, Grace},
 };
@@ -64,6 +65,11 @@ pub(crate) struct ProfileFlags {
     /// Ask for output lengths in the body field `max_tokens` instead of `max_completion_tokens`.
     #[arg(long, help_heading = TARGET)]
     pub(crate) use_legacy_max_tokens: bool,
+
+    /// What carries the requests: `timed` asks the kernel when bytes arrived, `portable` is a client library and tells
+    /// when it came to read them [default: timed].
+    #[arg(long, value_name = "NAME", value_parser = ChoiceParser::<TransportKind>::new(), help_heading = TARGET)]
+    pub(crate) transport: Option<TransportKind>,
 
     /// Measure prony's own mock server, with streaming; needs no URL and no model.
     #[arg(long, conflicts_with = "url", help_heading = TARGET)]
@@ -278,6 +284,10 @@ pub(crate) enum Ui {
 impl Choice for Ui {
     const NAMES: &'static [(&'static str, Self)] = &[("simple", Self::Simple), ("none", Self::None)];
     const NOT_BUILT: &'static [&'static str] = &["dashboard"];
+}
+
+impl Choice for TransportKind {
+    const NAMES: &'static [(&'static str, Self)] = &[("timed", Self::Timed), ("portable", Self::Portable)];
 }
 
 /// Lets clap read a [`Choice`] and show its names in help and completions.

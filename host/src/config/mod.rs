@@ -103,6 +103,24 @@ pub(crate) struct Target {
     pub(crate) use_server_token_count: bool,
     /// Send `max_tokens` instead of `max_completion_tokens`.
     pub(crate) use_legacy_max_tokens: bool,
+    /// What carries the requests. Journals from before there was a choice have none.
+    #[serde(default = "portable")]
+    pub(crate) transport: TransportKind,
+}
+
+/// What carries requests and answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TransportKind {
+    /// Sockets of our own, which tell when bytes left and arrived.
+    #[default]
+    Timed,
+    /// A client library.
+    Portable,
+}
+
+fn portable() -> TransportKind {
+    TransportKind::Portable
 }
 
 /// Where content comes from.

@@ -40,6 +40,7 @@ pub(super) fn target(flags: &ProfileFlags, endpoint_name: &str) -> Result<Target
         extra_inputs: pairs::extra_inputs(&flags.extra_inputs)?,
         use_server_token_count: flags.use_server_token_count,
         use_legacy_max_tokens: flags.use_legacy_max_tokens,
+        transport: flags.transport.unwrap_or_default(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! One request, from its bytes to the end of its answer.
 
-use std::{error::Error as StdError, sync::Arc};
+use std::sync::Arc;
 
 use http::HeaderMap;
 use prony_plugin_api::ErrorDetails;
@@ -11,7 +11,8 @@ use super::{
     endpoint::{Endpoint, Parser},
     prepared::Prepared,
     sse::{SseSplitter, TooLarge},
-    transport::{AttemptStamps, TargetPlan, Transport},
+    target::TargetPlan,
+    transport::{AttemptStamps, Chunk, Failure, Response, StampSource, Transport, TransportError},
 };
 use crate::clock::{Clock, RunNs};
 
@@ -43,6 +44,9 @@ pub(crate) struct Exchange {
     pub(crate) largest_read_bytes: u64,
     /// Whole body, in bytes.
     pub(crate) response_bytes: u64,
+    /// Pieces of the body whose arrival this process had to tell, since the kernel did not.
+    #[serde(default)]
+    pub(crate) user_stamps: u64,
     /// What the connection of the latest try notes while it is under way.
     #[serde(skip)]
     stamps: Arc<AttemptStamps>,
@@ -77,17 +81,21 @@ pub(crate) struct Instants {
     pub(crate) started: u64,
     /// Opening a connection began; none was reused.
     pub(crate) connect_start: Option<u64>,
+    /// The host's name had become addresses; none was needed for an address.
+    pub(crate) resolved: Option<u64>,
+    /// The connection was open, without TLS.
+    pub(crate) reached: Option<u64>,
     /// The connection was open, TLS included.
     pub(crate) connected: Option<u64>,
-    /// The first byte of the request could go: a connection was at hand.
+    /// The last byte of the request was handed to the system.
     pub(crate) sent: Option<u64>,
-    /// The response's head arrived.
+    /// The first byte of the response arrived.
     pub(crate) first_byte: Option<u64>,
-    /// The read that brought the first generated token of any channel.
+    /// The first generated token of any channel arrived.
     pub(crate) first_token: Option<u64>,
-    /// The read that brought the first visible (not reasoning) token.
+    /// The first visible (not reasoning) token arrived.
     pub(crate) first_output_token: Option<u64>,
-    /// The read that brought the last generated token.
+    /// The last generated token arrived.
     pub(crate) last_token: Option<u64>,
     /// It was over, well or not.
     pub(crate) end: u64,
@@ -130,8 +138,8 @@ impl Wire {
             }
             other => other,
         };
-        let response = response.map_err(|error| send_error(&error))?;
-        exchange.instants.first_byte = Some(self.clock.now());
+        let response = response.map_err(send_error)?;
+        exchange.instants.first_byte = response.first_byte().or_else(|| Some(self.clock.now()));
         exchange.status = Some(response.status().as_u16());
         if response.status().is_success() && is_event_stream(response.headers(), self.target.streaming) {
             self.read_stream(response, parser, exchange).await
@@ -146,25 +154,24 @@ impl Wire {
         request: &Prepared,
         fresh: bool,
         exchange: &mut Exchange,
-    ) -> Result<reqwest::Response, reqwest::Error> {
+    ) -> Result<Response, TransportError> {
         exchange.stamps = Arc::default();
         self.transport.send(request, fresh, &exchange.stamps).await
     }
 
     async fn read_stream(
         &self,
-        mut response: reqwest::Response,
+        mut response: Response,
         mut parser: Parser,
         exchange: &mut Exchange,
     ) -> Result<(), ErrorDetails> {
         let mut splitter = SseSplitter::default();
         let (mut failure, mut breach) = (None, None);
-        while let Some(bytes) = response.chunk().await.map_err(|error| stream_cut(&error))? {
-            let arrived = self.clock.now();
-            exchange.note_read(bytes.len());
+        while let Some(chunk) = response.chunk().await.map_err(stream_cut)? {
+            exchange.note_read(&chunk);
             let answer = &mut exchange.answer;
-            answer.arrived = Some(arrived);
-            let fed = splitter.feed(&bytes, |name, data| {
+            answer.arrived = Some(chunk.arrived);
+            let fed = splitter.feed(&chunk.bytes, |name, data| {
                 if failure.is_none() && breach.is_none() {
                     answer.begin_event();
                     failure = parser.event(name, data, answer).err();
@@ -184,7 +191,7 @@ impl Wire {
 
     async fn read_body(
         &self,
-        mut response: reqwest::Response,
+        mut response: Response,
         mut parser: Parser,
         exchange: &mut Exchange,
     ) -> Result<(), ErrorDetails> {
@@ -192,9 +199,9 @@ impl Wire {
         let media = content_type(response.headers()).to_owned();
         let redirection = redirection(response.headers());
         let mut body = Vec::new();
-        while let Some(bytes) = response.chunk().await.map_err(|error| stream_cut(&error))? {
-            exchange.note_read(bytes.len());
-            body.extend_from_slice(&bytes);
+        while let Some(chunk) = response.chunk().await.map_err(stream_cut)? {
+            exchange.note_read(&chunk);
+            body.extend_from_slice(&chunk.bytes);
             if body.len() > MAX_BODY_BYTES {
                 return Err(malformed("the answer has no end"));
             }
@@ -245,9 +252,11 @@ impl Wire {
 }
 
 impl Exchange {
-    fn note_read(&mut self, bytes: usize) {
-        self.response_bytes += bytes as u64;
-        self.largest_read_bytes = self.largest_read_bytes.max(bytes as u64);
+    fn note_read(&mut self, chunk: &Chunk) {
+        let bytes = chunk.bytes.len() as u64;
+        self.response_bytes += bytes;
+        self.largest_read_bytes = self.largest_read_bytes.max(bytes);
+        self.user_stamps += u64::from(chunk.source == StampSource::User);
     }
 
     /// Notes the end, and what the connection and the parser have noted until then.
@@ -258,6 +267,8 @@ impl Exchange {
             self.stamps.connected().filter(|connected| sent.is_none_or(|sent| *connected <= sent));
         self.instants.connect_start =
             self.stamps.connect_start().filter(|_| sent.is_none() || connected.is_some());
+        self.instants.resolved = self.stamps.resolved().filter(|_| self.instants.connect_start.is_some());
+        self.instants.reached = self.stamps.reached().filter(|_| self.instants.connect_start.is_some());
         self.instants.connected = connected;
         self.instants.sent = sent;
         self.instants.first_token = self.answer.first_token;
@@ -308,53 +319,29 @@ fn is_event_stream(headers: &HeaderMap, streaming: bool) -> bool {
 ///
 /// A connection is fresh when it was opened for this request before the request went. A pool may also hand over one
 /// that it has just opened for another request; if that dies at once, the second try is one more than needed.
-fn is_stale_connection(error: &reqwest::Error, stamps: &AttemptStamps) -> bool {
+fn is_stale_connection(error: &TransportError, stamps: &AttemptStamps) -> bool {
     let is_fresh =
         stamps.connected().is_some_and(|connected| stamps.sent().is_none_or(|sent| connected <= sent));
-    !is_fresh && !error.is_connect() && is_connection_lost(error)
+    !is_fresh && error.failure == Failure::Lost
 }
 
-fn is_connection_lost(error: &reqwest::Error) -> bool {
-    sources(error).any(|source| {
-        let by_hyper = source
-            .downcast_ref::<hyper::Error>()
-            .is_some_and(|error| error.is_incomplete_message() || error.is_closed() || error.is_canceled());
-        by_hyper || source.downcast_ref::<std::io::Error>().is_some_and(|error| is_lost(error.kind()))
-    })
-}
-
-fn is_lost(kind: std::io::ErrorKind) -> bool {
-    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
-    matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | UnexpectedEof)
-}
-
-fn sources(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
-    std::iter::successors(error.source(), |&error| error.source())
-}
-
-fn chain(error: &reqwest::Error) -> Vec<String> {
-    sources(error).map(ToString::to_string).collect()
-}
-
-fn send_error(error: &reqwest::Error) -> ErrorDetails {
-    let (kind, message) = if error.is_connect() {
-        (CONNECT_ERROR, "cannot open a connection to the server")
-    } else if is_connection_lost(error) {
-        ("connection_reset", "the connection died before any byte of a response")
-    } else {
-        ("transport", "cannot exchange HTTP with the server")
+fn send_error(error: TransportError) -> ErrorDetails {
+    let (kind, message) = match error.failure {
+        Failure::Connect => (CONNECT_ERROR, "cannot open a connection to the server"),
+        Failure::Lost => ("connection_reset", "the connection died before any byte of a response"),
+        Failure::Http => ("transport", "cannot exchange HTTP with the server"),
     };
-    let causes = chain(error);
+    let causes = error.causes;
     // The innermost one is what can be mended: a refused connection, or too many open files.
     let message = causes.last().map_or_else(|| message.to_owned(), |root| format!("{message}: {root}"));
     ErrorDetails { kind: kind.into(), message, cause_chain: causes, ..ErrorDetails::default() }
 }
 
-fn stream_cut(error: &reqwest::Error) -> ErrorDetails {
+fn stream_cut(error: TransportError) -> ErrorDetails {
     ErrorDetails {
         kind: "stream_cut".into(),
         message: "the connection died in the middle of the answer".into(),
-        cause_chain: chain(error),
+        cause_chain: error.causes,
         ..ErrorDetails::default()
     }
 }

@@ -11,5 +11,6 @@ pub(crate) mod limits;
 pub(crate) mod prepared;
 pub(crate) mod pulse;
 pub(crate) mod sse;
+pub(crate) mod target;
 pub(crate) mod transport;
 pub(crate) mod worker;

@@ -1,5 +1,7 @@
 //! A request that is ready to be sent: formatted before it is due.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use prony_plugin_api::{
@@ -11,7 +13,7 @@ use uuid::Uuid;
 use super::{
     endpoint::Endpoint,
     limits::{self, Breach, cut},
-    transport::TargetPlan,
+    target::{Place, TargetPlan},
 };
 use crate::dataset::Conversation;
 
@@ -19,7 +21,7 @@ use crate::dataset::Conversation;
 #[derive(Clone, Debug)]
 pub(crate) struct Prepared {
     /// Where it goes.
-    pub(crate) url: reqwest::Url,
+    pub(crate) place: Arc<Place>,
     /// All headers.
     pub(crate) headers: HeaderMap,
     /// The body.
@@ -65,8 +67,8 @@ pub(crate) fn prepare(
         return Err(endpoint.breached(breach));
     }
     let finished = draft.finish(target, session_num);
-    let (url, headers, body) = finished.map_err(|error| endpoint.unsendable(error))?;
-    Ok(Prepared { url, headers, body, requested_output_tokens: turn.max_tokens })
+    let (place, headers, body) = finished.map_err(|error| endpoint.unsendable(error))?;
+    Ok(Prepared { place, headers, body, requested_output_tokens: turn.max_tokens })
 }
 
 /// What the formatter has written so far.
@@ -158,7 +160,7 @@ impl Draft<'_> {
         mut self,
         target: &TargetPlan,
         session_num: u64,
-    ) -> Result<(reqwest::Url, HeaderMap, Bytes), ErrorDetails> {
+    ) -> Result<(Arc<Place>, HeaderMap, Bytes), ErrorDetails> {
         let request_id = self.request_id;
         let mut headers = target.default_headers(request_id)?;
         if self.is_multipart {
@@ -182,8 +184,8 @@ impl Draft<'_> {
         for (name, value) in &target.user_headers {
             headers.append(name, value.clone());
         }
-        let url = target.url(session_num, self.path.as_deref())?;
-        Ok((url, headers, self.body.into()))
+        let place = target.place(session_num, self.path.as_deref())?;
+        Ok((place, headers, self.body.into()))
     }
 }
 

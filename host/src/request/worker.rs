@@ -18,7 +18,8 @@ use super::{
     exchange::{CONNECT_ERROR, Exchange, Finished, Wire},
     prepared::{Prepared, new_request_id, prepare},
     pulse::Pulse,
-    transport::{TargetPlan, Transport},
+    target::TargetPlan,
+    transport::{Transport, TransportError},
 };
 use crate::{
     clock::{Clock, RunNs},
@@ -116,7 +117,7 @@ pub(crate) enum WorkerError {
         /// Which one.
         number: u32,
         /// Why.
-        source: reqwest::Error,
+        source: TransportError,
     },
 }
 
@@ -126,7 +127,7 @@ impl Worker {
         let failed = |source| WorkerError::Start { number, source };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let tls = equipment.target.needs_tls();
-        let transport = Transport::new(equipment.clock, tls)
+        let transport = Transport::new(equipment.target.transport, equipment.clock, tls)
             .map_err(|source| WorkerError::Transport { number, source })?;
         let (assignments, received) = mpsc::unbounded_channel();
         let equipment = Equipment { endpoint: equipment.endpoint.with_own_pulse(), ..equipment };

@@ -15,7 +15,8 @@ use crate::{
         endpoint::Endpoint,
         exchange::{Exchange, Wire},
         prepared::{new_request_id, prepare},
-        transport::{TargetPlan, Transport},
+        target::TargetPlan,
+        transport::Transport,
     },
     schedule::pacer::Pacer,
 };
@@ -83,8 +84,8 @@ pub(crate) fn await_model(
         .build()
         .map_err(|error| ReadinessError::Means(error.into()))?;
     runtime.block_on(async {
-        let transport =
-            Transport::new(clock, target.needs_tls()).map_err(|error| ReadinessError::Means(error.into()))?;
+        let transport = Transport::new(target.transport, clock, target.needs_tls())
+            .map_err(|error| ReadinessError::Means(error.into()))?;
         let wire = Wire { clock, transport, endpoint: endpoint.clone(), target: Arc::clone(target) };
         let patience = Duration::try_from_secs_f64(patience).unwrap_or(Duration::MAX);
         wait_for_model(&wire, conversation, patience, clock).await

@@ -10,7 +10,7 @@ use crate::{
     dataset::{Conversation, Tokenizer},
     plugin::Category,
     record::{Capabilities, RunHeader},
-    request::transport::{TargetPlan, install_tls},
+    request::{target::TargetPlan, transport::install_tls},
     service::supervisor::Wanted,
 };
 

@@ -30,7 +30,7 @@ use crate::{
     plugin::{DiscoveryOptions, Registry},
     request::{
         exchange::Finished,
-        transport::TargetPlan,
+        target::TargetPlan,
         worker::{Equipment, Sink},
     },
     run::watchdog::LOOK_EVERY,

@@ -34,7 +34,7 @@ use crate::{
     dataset::Conversation,
     plugin::{Category, Isolation, Key, PluginError, Registry},
     request::{
-        transport::TargetPlan,
+        target::TargetPlan,
         worker::{Control, Equipment, WorkerError},
     },
 };

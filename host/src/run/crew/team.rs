@@ -17,7 +17,7 @@ use crate::{
     plugin::Registry,
     request::{
         endpoint::Endpoint,
-        transport::TargetPlan,
+        target::TargetPlan,
         worker::{Assignment, Control, Equipment, Sink, Worker, WorkerError},
     },
     schedule::credits::{Credits, Place, Pool},

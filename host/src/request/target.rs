@@ -1,0 +1,203 @@
+//! Where requests go, and what all of them have in common.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use prony_plugin_api::ErrorDetails;
+
+use super::{limits::cut, prepared};
+use crate::config::{Target, TransportKind, redact, url::url_for};
+
+/// Shorter values are not masked in what a server says.
+const SHORTEST_SECRET: usize = 6;
+
+/// What all requests of a run have in common, worked out once.
+pub(crate) struct TargetPlan {
+    /// Model name.
+    pub(crate) model: String,
+    /// Ask for a stream.
+    pub(crate) streaming: bool,
+    /// The user's key.
+    pub(crate) api_key: Option<String>,
+    /// The user's headers, which win over all others.
+    pub(crate) user_headers: HeaderMap,
+    /// Deadline of a whole request.
+    pub(crate) timeout: Duration,
+    /// What carries the requests.
+    pub(crate) transport: TransportKind,
+    /// Base URLs, and where they lead with `path`.
+    places: Vec<(String, Arc<Place>)>,
+    path: String,
+    extra: serde_json::Map<String, serde_json::Value>,
+    extra_json: String,
+    default_headers: HeaderMap,
+    fixed_path: bool,
+    /// What must not stand in a report even when a server repeats it.
+    secrets: Vec<String>,
+}
+
+impl TargetPlan {
+    /// Checks URLs and headers. `path` is the dialect's path for this run.
+    ///
+    /// # Errors
+    /// A URL or header that HTTP does not allow.
+    pub(crate) fn new(target: &Target, path: Option<&str>) -> Result<Self, ErrorDetails> {
+        let path = target.custom_endpoint.as_deref().or(path).unwrap_or("");
+        let places = target
+            .urls
+            .iter()
+            .map(|base| Ok((base.clone(), Place::parse(&url_for(base, path))?)))
+            .collect::<Result<_, ErrorDetails>>()?;
+        if let Some(key) = &target.api_key {
+            prepared::parse("authorization", key)?;
+        }
+        let user_headers = target
+            .headers
+            .iter()
+            .map(|(name, value)| {
+                let (name, mut value) = prepared::parse(name, value)?;
+                // Any of them may be a secret.
+                value.set_sensitive(true);
+                Ok((name, value))
+            })
+            .collect::<Result<HeaderMap, ErrorDetails>>()?;
+        Ok(Self {
+            model: target.model.clone(),
+            streaming: target.streaming,
+            api_key: target.api_key.clone(),
+            user_headers,
+            timeout: Duration::try_from_secs_f64(target.request_timeout_s).unwrap_or(Duration::MAX),
+            transport: target.transport,
+            places,
+            path: path.to_owned(),
+            extra: target.extra_inputs.clone(),
+            extra_json: serde_json::Value::Object(target.extra_inputs.clone()).to_string(),
+            default_headers: prepared::default_headers(target.streaming),
+            fixed_path: target.custom_endpoint.is_some(),
+            secrets: secrets(target),
+        })
+    }
+
+    /// Removes the user's secrets from what a server said.
+    pub(crate) fn mask(&self, mut error: ErrorDetails) -> ErrorDetails {
+        let told = [&mut error.message, &mut error.hint].into_iter().chain(&mut error.cause_chain);
+        for text in told {
+            for secret in &self.secrets {
+                redact::take_out(text, secret);
+            }
+        }
+        error
+    }
+
+    /// Where a session's requests go. `path` is what the endpoint asked for; a path that the user gave wins.
+    pub(crate) fn place(&self, session_num: u64, path: Option<&str>) -> Result<Arc<Place>, ErrorDetails> {
+        let index = usize::try_from(session_num % self.places.len() as u64).unwrap_or(0);
+        let (base, place) = &self.places[index];
+        match path {
+            Some(path) if !self.fixed_path && path != self.path => Place::parse(&url_for(base, path)),
+            _ => Ok(Arc::clone(place)),
+        }
+    }
+
+    /// Whether any of them is an `https` one.
+    pub(crate) fn needs_tls(&self) -> bool {
+        self.places.iter().any(|(_, place)| place.origin.secure)
+    }
+
+    /// The run's extra inputs with a turn's own on top, as the text of a JSON object.
+    pub(crate) fn merge_extra(&self, turn: &str) -> String {
+        match serde_json::from_str::<serde_json::Map<_, _>>(turn) {
+            Ok(own) => {
+                let mut merged = self.extra.clone();
+                merged.extend(own);
+                serde_json::Value::Object(merged).to_string()
+            }
+            Err(_) => self.extra_json.clone(),
+        }
+    }
+
+    /// The headers that a request has before the endpoint and the user add theirs.
+    pub(crate) fn default_headers(&self, request_id: &str) -> Result<HeaderMap, ErrorDetails> {
+        let (_, id) = prepared::parse("x-request-id", request_id)?;
+        let mut headers = self.default_headers.clone();
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+        Ok(headers)
+    }
+}
+
+/// The user's key, the values of sensitive headers, with and without a scheme in front, the password of a login, and
+/// secret parameters of addresses. Short ones would be found everywhere.
+fn secrets(target: &Target) -> Vec<String> {
+    let sensitive = target.headers.iter().filter(|(name, _)| redact::is_sensitive(name));
+    let headers = sensitive.flat_map(|(_, value)| {
+        let credentials = value.split_once(' ').map(|(_, credentials)| credentials);
+        let password = value.strip_prefix("Basic ").and_then(password);
+        [Some(value.clone()), credentials.map(str::to_owned), password].into_iter().flatten()
+    });
+    let addresses = target.urls.iter().chain(&target.custom_endpoint);
+    let parameters = addresses.flat_map(|address| redact::secret_parameters(address));
+    let all = headers.chain(parameters).chain(target.api_key.clone());
+    all.filter(|secret| secret.len() >= SHORTEST_SECRET).collect()
+}
+
+/// The password in the credentials of a basic login (RFC 7617).
+fn password(credentials: &str) -> Option<String> {
+    let login = String::from_utf8(STANDARD.decode(credentials).ok()?).ok()?;
+    login.split_once(':').map(|(_, password)| password.to_owned())
+}
+
+/// Shows nothing: it holds the user's key.
+impl fmt::Debug for TargetPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TargetPlan").finish_non_exhaustive()
+    }
+}
+
+/// Where a request goes, in the shapes that transports need.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// All of it.
+    pub(crate) url: reqwest::Url,
+    /// Path and query: what stands in the first line of a request.
+    pub(crate) uri: Uri,
+    /// The value of the `Host` header.
+    pub(crate) host: HeaderValue,
+    /// Whom to connect to.
+    pub(crate) origin: Origin,
+}
+
+/// Whom to connect to: requests of one origin may share a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// By TLS.
+    pub(crate) secure: bool,
+    /// Name or address; an IPv6 one without its brackets.
+    pub(crate) host: String,
+    /// TCP port.
+    pub(crate) port: u16,
+}
+
+impl Place {
+    fn parse(text: &str) -> Result<Arc<Self>, ErrorDetails> {
+        let invalid = |what: &dyn fmt::Display| ErrorDetails {
+            kind: "format".into(),
+            message: format!("`{}` is not a URL: {what}", cut(&redact::url(text))),
+            ..ErrorDetails::default()
+        };
+        let url: reqwest::Url = text.parse().map_err(|error| invalid(&error))?;
+        let secure = match url.scheme() {
+            "http" => false,
+            "https" => true,
+            _ => return Err(invalid(&"its scheme is neither http nor https")),
+        };
+        let name = url.host_str().ok_or_else(|| invalid(&"it has no host"))?;
+        let port = url.port_or_known_default().ok_or_else(|| invalid(&"it has no port"))?;
+        let host = url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"));
+        let host = host.parse().map_err(|error| invalid(&error))?;
+        let line = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+        let uri = line.parse().map_err(|error| invalid(&error))?;
+        let origin = Origin { secure, host: name.trim_matches(['[', ']']).to_owned(), port };
+        Ok(Arc::new(Self { url, uri, host, origin }))
+    }
+}

@@ -1,0 +1,60 @@
+//! Why an exchange of bytes failed, whichever transport it was.
+
+use std::{error::Error, io};
+
+/// What kind of failure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// No connection was opened.
+    Connect,
+    /// The connection is gone.
+    Lost,
+    /// What came was not HTTP, or something else went wrong.
+    Http,
+}
+
+/// Why an exchange of bytes failed.
+#[derive(Debug, thiserror::Error)]
+#[error("exchange bytes with the server")]
+pub(crate) struct TransportError {
+    /// What kind of failure it is.
+    pub(crate) failure: Failure,
+    /// What lies behind it, outermost first; none of it shows a URL.
+    pub(crate) causes: Vec<String>,
+}
+
+impl TransportError {
+    /// Opening a connection failed.
+    pub(super) fn connect(error: &(dyn Error + 'static)) -> Self {
+        Self { failure: Failure::Connect, causes: causes(Some(error)) }
+    }
+
+    /// Something failed on an open connection: its sources tell what.
+    pub(super) fn exchange(error: Option<&(dyn Error + 'static)>) -> Self {
+        let lost = sources(error).any(is_lost);
+        Self { failure: if lost { Failure::Lost } else { Failure::Http }, causes: causes(error) }
+    }
+}
+
+fn sources<'a>(error: Option<&'a (dyn Error + 'static)>) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(error, |&error| error.source())
+}
+
+/// Some libraries repeat a source in the text of the error; it is said once.
+fn causes(error: Option<&(dyn Error + 'static)>) -> Vec<String> {
+    let mut causes: Vec<String> = sources(error).map(ToString::to_string).collect();
+    causes.dedup();
+    causes
+}
+
+fn is_lost(source: &(dyn Error + 'static)) -> bool {
+    let by_hyper = source
+        .downcast_ref::<hyper::Error>()
+        .is_some_and(|error| error.is_incomplete_message() || error.is_closed() || error.is_canceled());
+    by_hyper || source.downcast_ref::<io::Error>().is_some_and(|error| is_loss(error.kind()))
+}
+
+fn is_loss(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
+    matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | UnexpectedEof)
+}

@@ -1,0 +1,194 @@
+//! The portable transport: reqwest, with the instants that it does not give by itself.
+//!
+//! Three of them are taken around the library: opening a connection begins and ends in a layer around its connector,
+//! and a request counts as *sent* when the connection asks for its body, which happens once a connection is at hand
+//! and the head is being written. Waiting for a pool, DNS, TCP and TLS are therefore never part of a latency that
+//! counts from `sent`.
+
+use std::{
+    convert::Infallible,
+    error::Error,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use http_body::{Frame, SizeHint};
+use tower::{Layer, Service};
+
+use super::{AttemptStamps, Chunk, StampSource, error::TransportError};
+use crate::{clock::Clock, request::prepared::Prepared};
+
+/// How long opening a connection may take, TLS included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long an idle connection is kept. Servers close theirs earlier; what matters is that we do not.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// A worker's connections.
+#[derive(Debug)]
+pub(crate) struct Portable {
+    clock: Clock,
+    pooled: reqwest::Client,
+    /// Never reuses a connection: for the second try after a reused one died.
+    fresh: reqwest::Client,
+}
+
+tokio::task_local! {
+    /// The attempt that a connection is being opened for: the pool polls the connector inside the request's task.
+    static ATTEMPT: Arc<AttemptStamps>;
+}
+
+impl Portable {
+    /// See [`Transport::new`](super::Transport::new).
+    pub(super) fn new(clock: Clock, tls: bool) -> Result<Self, TransportError> {
+        let build = |idle: usize| {
+            let builder = reqwest::Client::builder()
+                .no_proxy()
+                .http1_only()
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .connect_timeout(CONNECT_TIMEOUT)
+                .pool_idle_timeout(IDLE_TIMEOUT)
+                .pool_max_idle_per_host(idle)
+                .connector_layer(StampConnect(clock));
+            let builder = if tls { builder } else { builder.tls_certs_only([]) };
+            builder.build().map_err(|error| TransportError::exchange(error.source()))
+        };
+        Ok(Self { clock, pooled: build(usize::MAX)?, fresh: build(0)? })
+    }
+
+    /// See [`Transport::send`](super::Transport::send).
+    pub(super) async fn send(
+        &self,
+        request: &Prepared,
+        fresh: bool,
+        stamps: &Arc<AttemptStamps>,
+    ) -> Result<Response, TransportError> {
+        let client = if fresh { &self.fresh } else { &self.pooled };
+        let body =
+            StampedBody { bytes: Some(request.body.clone()), stamps: Arc::clone(stamps), clock: self.clock };
+        let sending = client
+            .post(request.place.url.clone())
+            .headers(request.headers.clone())
+            .body(reqwest::Body::wrap(body))
+            .send();
+        let answer = ATTEMPT.scope(Arc::clone(stamps), sending).await.map_err(|error| failed(&error))?;
+        Ok(Response { answer, clock: self.clock })
+    }
+}
+
+/// An answer whose head has arrived.
+#[derive(Debug)]
+pub(crate) struct Response {
+    answer: reqwest::Response,
+    clock: Clock,
+}
+
+impl Response {
+    /// Its status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.answer.status()
+    }
+
+    /// Its headers.
+    pub(super) fn headers(&self) -> &HeaderMap {
+        self.answer.headers()
+    }
+
+    /// See [`Response::chunk`](super::Response::chunk).
+    pub(super) async fn chunk(&mut self) -> Result<Option<Chunk>, TransportError> {
+        let bytes = self.answer.chunk().await.map_err(|error| failed(&error))?;
+        let arrived = self.clock.now();
+        Ok(bytes.map(|bytes| Chunk { bytes, arrived, source: StampSource::User }))
+    }
+}
+
+/// The library's own text names the URL, which may hold a secret: only what lies behind it is told.
+fn failed(error: &reqwest::Error) -> TransportError {
+    match error.source() {
+        Some(source) if error.is_connect() => TransportError::connect(source),
+        source => TransportError::exchange(source),
+    }
+}
+
+/// A body that notes when the connection asks for it.
+struct StampedBody {
+    bytes: Option<Bytes>,
+    stamps: Arc<AttemptStamps>,
+    clock: Clock,
+}
+
+impl http_body::Body for StampedBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let Some(bytes) = self.bytes.take() else { return Poll::Ready(None) };
+        self.stamps.note_sent(self.clock.now());
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+    }
+}
+
+/// Wraps the connector so that it notes when opening a connection begins and ends.
+#[derive(Clone, Debug)]
+struct StampConnect(Clock);
+
+impl<S> Layer<S> for StampConnect {
+    type Service = StampedConnector<S>;
+
+    fn layer(&self, inner: S) -> StampedConnector<S> {
+        StampedConnector { inner, clock: self.0 }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct StampedConnector<S> {
+    inner: S,
+    clock: Clock,
+}
+
+impl<R, S> Service<R> for StampedConnector<S>
+where
+    S: Service<R>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let clock = self.clock;
+        let attempt = ATTEMPT.try_with(Arc::clone).ok();
+        if let Some(attempt) = &attempt {
+            attempt.note_connect_start(clock.now());
+        }
+        let connecting = self.inner.call(request);
+        Box::pin(async move {
+            let connection = connecting.await;
+            if let Some(attempt) = attempt.filter(|_| connection.is_ok()) {
+                attempt.note_connected(clock.now());
+            }
+            connection
+        })
+    }
+}

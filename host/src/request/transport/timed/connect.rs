@@ -1,0 +1,165 @@
+//! Opens a connection, and notes when each step of it was done.
+
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use hyper_util::client::legacy::connect::{HttpConnector, dns::Name};
+use rustls::{ClientConfig, pki_types::ServerName};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpStream, lookup_host},
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use tower::{Service, service_fn};
+
+use super::socket::Socket;
+use crate::{
+    clock::{Clock, KernelClock},
+    request::{
+        target::Origin,
+        transport::{AttemptStamps, error::TransportError, stamps::SocketStamps},
+    },
+};
+
+/// How long opening a connection may take, TLS included.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What opening connections needs.
+#[derive(Debug)]
+pub(super) struct Opener {
+    pub(super) clock: Clock,
+    pub(super) kernel: Arc<KernelClock>,
+    pub(super) tls: Option<Arc<ClientConfig>>,
+}
+
+/// An open connection's bytes.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Plain(Socket),
+    Tls(Box<TlsStream<Socket>>),
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Opener {
+    /// Opens a connection.
+    pub(super) async fn open(
+        &self,
+        origin: &Origin,
+        stamps: &AttemptStamps,
+    ) -> Result<(Stream, Arc<SocketStamps>), TransportError> {
+        stamps.note_connect_start(self.clock.now());
+        let opened = tokio::time::timeout(TIMEOUT, self.steps(origin, stamps)).await;
+        let timed_out = |_| {
+            let text = format!("no connection within {} s", TIMEOUT.as_secs());
+            Err(BoxError::from(io::Error::new(io::ErrorKind::TimedOut, text)))
+        };
+        let opened = opened.unwrap_or_else(timed_out).map_err(|error| TransportError::connect(&*error))?;
+        stamps.note_connected(self.clock.now());
+        Ok(opened)
+    }
+
+    async fn steps(
+        &self,
+        origin: &Origin,
+        stamps: &AttemptStamps,
+    ) -> Result<(Stream, Arc<SocketStamps>), BoxError> {
+        let addresses = self.resolve(origin, stamps).await?;
+        let stream = reach(origin, addresses).await?;
+        stamps.note_reached(self.clock.now());
+        let socket = Socket::new(stream, self.clock, Arc::clone(&self.kernel));
+        let noted = socket.stamps();
+        let stream = match &self.tls {
+            Some(config) if origin.secure => {
+                let name = ServerName::try_from(origin.host.clone())?;
+                let secured = TlsConnector::from(Arc::clone(config)).connect(name, socket).await?;
+                Stream::Tls(Box::new(secured))
+            }
+            _ => Stream::Plain(socket),
+        };
+        Ok((stream, noted))
+    }
+
+    async fn resolve(&self, origin: &Origin, stamps: &AttemptStamps) -> io::Result<Vec<SocketAddr>> {
+        if let Ok(address) = origin.host.parse() {
+            return Ok(vec![SocketAddr::new(address, origin.port)]);
+        }
+        let addresses = lookup_host((origin.host.as_str(), origin.port)).await?.collect();
+        stamps.note_resolved(self.clock.now());
+        Ok(addresses)
+    }
+}
+
+/// The first of the addresses that answers, IPv6 and IPv4 in turn (RFC 8305).
+async fn reach(origin: &Origin, addresses: Vec<SocketAddr>) -> Result<TcpStream, BoxError> {
+    let resolver = service_fn(move |_: Name| {
+        let addresses = addresses.clone();
+        async move { Ok::<_, io::Error>(addresses.into_iter()) }
+    });
+    let mut connector = HttpConnector::new_with_resolver(resolver);
+    connector.set_nodelay(true);
+    let host = if origin.host.contains(':') { format!("[{}]", origin.host) } else { origin.host.clone() };
+    let uri = http::Uri::builder().scheme("http").authority(format!("{host}:{}", origin.port));
+    let stream = connector.call(uri.path_and_query("/").build()?).await?;
+    Ok(stream.into_inner())
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_write(context, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_write_vectored(context, pieces),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(socket) => socket.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_shutdown(context),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The measuring transport: HTTP/1.1 of hyper over sockets of our own.
+
+mod connect;
+mod connection;
+mod socket;
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, header, response};
+use http_body::Body;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use rustls::ClientConfig;
+use rustls_platform_verifier::ConfigVerifierExt;
+
+use self::{connect::Opener, connection::Connection, socket::Primer};
+use super::{AttemptStamps, Chunk, error::TransportError};
+use crate::{
+    clock::{Clock, KernelClock, RunNs},
+    request::{prepared::Prepared, target::Origin},
+};
+
+/// A worker's connections.
+#[derive(Debug)]
+pub(crate) struct Timed {
+    opener: Opener,
+    pool: Arc<Pool>,
+    _primer: Primer,
+}
+
+/// Connections that wait for a request, the latest used last.
+#[derive(Debug, Default)]
+struct Pool(Mutex<Vec<(Origin, Vec<Connection>)>>);
+
+/// An answer whose head has arrived. Dropped before its end, it closes its connection.
+#[derive(Debug)]
+pub(crate) struct Response {
+    head: response::Parts,
+    body: Incoming,
+    /// Gone when the body is over.
+    connection: Option<Connection>,
+    origin: Origin,
+    pool: Arc<Pool>,
+    stamps: Arc<AttemptStamps>,
+    clock: Clock,
+}
+
+impl Timed {
+    /// See [`Transport::new`](super::Transport::new).
+    pub(super) fn new(clock: Clock, tls: bool) -> Result<Self, TransportError> {
+        let tls = if tls { Some(Arc::new(tls_config()?)) } else { None };
+        let opener = Opener { clock, kernel: Arc::new(KernelClock::new(clock)), tls };
+        Ok(Self { opener, pool: Arc::default(), _primer: Primer::new() })
+    }
+
+    /// See [`Transport::send`](super::Transport::send).
+    pub(super) async fn send(
+        &self,
+        request: &Prepared,
+        fresh: bool,
+        stamps: &Arc<AttemptStamps>,
+    ) -> Result<Response, TransportError> {
+        let origin = &request.place.origin;
+        let pooled = if fresh { None } else { self.pool.take(origin).await };
+        let mut connection = match pooled {
+            Some(connection) => connection,
+            None => self.open(origin, stamps).await?,
+        };
+        stamps.goes_over(&connection.stamps);
+        let (head, body) = connection.send(message(request)).await?.into_parts();
+        let (origin, pool) = (origin.clone(), Arc::clone(&self.pool));
+        let (stamps, clock) = (Arc::clone(stamps), self.opener.clock);
+        Ok(Response { head, body, connection: Some(connection), origin, pool, stamps, clock })
+    }
+
+    async fn open(&self, origin: &Origin, stamps: &AttemptStamps) -> Result<Connection, TransportError> {
+        let (stream, socket) = self.opener.open(origin, stamps).await?;
+        Connection::new(stream, socket).await
+    }
+}
+
+fn tls_config() -> Result<ClientConfig, TransportError> {
+    let mut config =
+        ClientConfig::with_platform_verifier().map_err(|error| TransportError::exchange(Some(&error)))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// The request as it goes on the wire.
+fn message(request: &Prepared) -> Request<Full<Bytes>> {
+    let mut message = Request::new(Full::new(request.body.clone()));
+    *message.method_mut() = http::Method::POST;
+    *message.uri_mut() = request.place.uri.clone();
+    *message.headers_mut() = request.headers.clone();
+    let host: &HeaderValue = &request.place.host;
+    message.headers_mut().entry(header::HOST).or_insert_with(|| host.clone());
+    message
+}
+
+impl Pool {
+    /// A connection that is still open.
+    async fn take(&self, origin: &Origin) -> Option<Connection> {
+        loop {
+            let mut connection = self.pop(origin)?;
+            if connection.is_usable().await {
+                return Some(connection);
+            }
+        }
+    }
+
+    fn pop(&self, origin: &Origin) -> Option<Connection> {
+        let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pool.iter_mut().find(|(of, _)| of == origin).and_then(|(_, waiting)| waiting.pop())
+    }
+
+    fn put(&self, origin: &Origin, connection: Connection) {
+        let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match pool.iter_mut().find(|(of, _)| of == origin) {
+            Some((_, waiting)) => waiting.push(connection),
+            None => pool.push((origin.clone(), vec![connection])),
+        }
+    }
+}
+
+impl Response {
+    /// Status and headers.
+    pub(super) fn head(&self) -> &response::Parts {
+        &self.head
+    }
+
+    /// When the first byte of it arrived.
+    pub(super) fn first_byte(&self) -> Option<RunNs> {
+        self.connection.as_ref()?.stamps.first_read()
+    }
+
+    /// See [`Response::chunk`](super::Response::chunk).
+    pub(super) async fn chunk(&mut self) -> Result<Option<Chunk>, TransportError> {
+        poll_fn(|context| self.poll_chunk(context)).await
+    }
+
+    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Chunk>, TransportError>> {
+        let Some(connection) = &mut self.connection else { return Poll::Ready(Ok(None)) };
+        connection.drive(context);
+        loop {
+            match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) => {
+                    // Trailers say nothing that a measurement needs.
+                    let Ok(bytes) = frame.into_data() else { continue };
+                    let (arrived, source) = connection.stamps.latest();
+                    let arrived = arrived.unwrap_or_else(|| self.clock.now());
+                    return Poll::Ready(Ok(Some(Chunk { bytes, arrived, source })));
+                }
+                Some(Err(error)) => return Poll::Ready(Err(TransportError::exchange(Some(&error)))),
+                None => {
+                    self.give_back();
+                    return Poll::Ready(Ok(None));
+                }
+            }
+        }
+    }
+
+    fn give_back(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.stamps.leaves(&connection.stamps);
+            if !connection.is_over() {
+                self.pool.put(&self.origin, connection);
+            }
+        }
+    }
+}
