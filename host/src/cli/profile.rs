@@ -117,6 +117,10 @@ fn prepare(
     let services = services::choose(registry, &resolved.config)?;
     services.warnings.iter().for_each(|warning| terminal::warn(warning));
     let tokenizer = load_tokenizer(&resolved.config, metadata)?;
+    let counter = tokenizer.clone().filter(|_| !resolved.config.target.use_server_token_count);
+    if let Some(counter) = &counter {
+        counter.warm_up();
+    }
     let mut dialect = Dialect::load(loading, &resolved.config)?;
     let seed = Seed::new(resolved.config.random_seed);
     let dataset = dataset::build(&resolved.config.dataset, tokenizer.as_deref(), seed)?.into();
@@ -140,7 +144,7 @@ fn prepare(
         config,
         clock,
         dir,
-        tokenizer,
+        tokenizer: counter,
         target,
     };
     Ok((run, dialect))

@@ -111,12 +111,7 @@ impl TokenizerError {
 }
 
 impl Tokenizer {
-    /// Makes the chosen tokenizer ready.
-    ///
-    /// The built-in one takes about 150 ms of one core to load, so that is done behind the caller's back while the
-    /// run sets up, at a low priority so that it does not bend the instants of the first requests: this returns at
-    /// once, and the first count waits for the rest.
-    /// A local one is loaded here, because its errors are the user's to mend.
+    /// Makes the chosen tokenizer. A local one is loaded here, because its errors are the user's to mend.
     pub(crate) fn load(choice: &TokenizerChoice) -> Result<Self, TokenizerError> {
         match choice {
             TokenizerChoice::Builtin => Ok(Self::builtin()),
@@ -125,16 +120,23 @@ impl Tokenizer {
     }
 
     fn builtin() -> Self {
-        // Without a thread to spare the first use loads it.
-        let loading = thread::Builder::new().name("tokenizer".into());
-        drop(loading.spawn(|| {
-            yield_to_others();
-            tiktoken_rs::o200k_base_singleton();
-        }));
         Self {
             name: "builtin:o200k_base".into(),
             fingerprint: BUILTIN_FINGERPRINT.into(),
             engine: Engine::Builtin,
+        }
+    }
+
+    /// Prepares for counting, behind the caller's back: the built-in vocabulary takes about 150 ms of one core and 58 MB.
+    /// That is done at a low priority, so that it does not bend the instants of the first requests; the first count waits
+    /// for the rest of it. Whoever never counts need not call this.
+    pub(crate) fn warm_up(&self) {
+        if self.is_builtin() {
+            // Without a thread to spare the first use loads it.
+            drop(thread::Builder::new().name("tokenizer".into()).spawn(|| {
+                yield_to_others();
+                tiktoken_rs::o200k_base_singleton();
+            }));
         }
     }
 

@@ -26,7 +26,7 @@ pub(crate) struct Run {
     pub(crate) dir: PathBuf,
     /// What the requests say.
     pub(crate) dataset: Arc<[Conversation]>,
-    /// What counts tokens.
+    /// What counts tokens, unless only the server does.
     pub(crate) tokenizer: Option<Arc<Tokenizer>>,
     /// What all requests have in common.
     pub(crate) target: Arc<TargetPlan>,
