@@ -29,7 +29,6 @@ const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
         &["--arrival-smoothness", "--vllm-burstiness"],
         "use `--arrival-pattern poisson`, which is a smoothness of 1",
     ),
-    (&["--transport", "--transport-type"], "leave it out: HTTP is the only transport"),
     (&["--url-strategy"], "leave it out: several URLs are used in turn"),
     (&["--dataset-sampling-strategy"], "leave it out: prompts are used in order"),
     (&["--profile-export-prefix", "--profile-export-file"], "use `--artifact-dir` to keep runs apart"),

@@ -68,7 +68,8 @@ pub(crate) struct ProfileFlags {
 
     /// What carries the requests: `timed` asks the kernel when bytes arrived, `portable` is a client library and tells
     /// when it came to read them [default: timed].
-    #[arg(long, value_name = "NAME", value_parser = ChoiceParser::<TransportKind>::new(), help_heading = TARGET)]
+    #[arg(long, visible_alias = "transport-type", value_name = "NAME", help_heading = TARGET)]
+    #[arg(value_parser = ChoiceParser::<TransportKind>::new())]
     pub(crate) transport: Option<TransportKind>,
 
     /// Measure prony's own mock server, with streaming; needs no URL and no model.
@@ -288,6 +289,7 @@ impl Choice for Ui {
 
 impl Choice for TransportKind {
     const NAMES: &'static [(&'static str, Self)] = &[("timed", Self::Timed), ("portable", Self::Portable)];
+    const SYNONYMS: &'static [(&'static str, Self)] = &[("http", Self::Timed)];
 }
 
 /// Lets clap read a [`Choice`] and show its names in help and completions.

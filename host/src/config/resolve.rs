@@ -267,7 +267,8 @@ mod tests {
             "headers": [],
             "extra_inputs": {},
             "use_server_token_count": false,
-            "use_legacy_max_tokens": false
+            "use_legacy_max_tokens": false,
+            "transport": "timed"
           },
           "dataset": {
             "type": "synthetic",

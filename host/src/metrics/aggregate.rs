@@ -12,13 +12,14 @@ use serde::Serialize;
 use super::{
     Metric, MetricTable,
     catalogue::CATALOGUE,
+    client::ClientReport,
     columns::Columns,
     per_request::{LatencyOrigin, Request, TokenCounting},
 };
 use crate::{
     clock::RunNs,
     config::{Arrival, RunConfig},
-    record::{Record, RunHeader, ScheduleCounts},
+    record::{Record, RunHeader, ScheduleCounts, WorkerUsage},
 };
 
 /// How a request ended.
@@ -187,6 +188,8 @@ pub(crate) struct Aggregator {
     phases: BTreeMap<u32, PhaseSpan>,
     warmup: Columns,
     profiling: Columns,
+    /// How workers fared in profiling.
+    workers: Vec<WorkerUsage>,
 }
 
 impl Aggregator {
@@ -208,6 +211,7 @@ impl Aggregator {
             warmup: columns(PhaseKind::Warmup),
             profiling: columns(PhaseKind::Profiling),
             phases: BTreeMap::new(),
+            workers: Vec::new(),
             config: header.config.clone(),
         }
     }
@@ -219,11 +223,24 @@ impl Aggregator {
     }
 
     /// A phase is over.
-    pub(crate) fn phase_ended(&mut self, index: u32, at_ns: RunNs, counts: ScheduleCounts) {
-        if let Some(span) = self.phases.get_mut(&index) {
-            span.end_ns = Some(at_ns);
-            span.schedule = Some(counts);
+    pub(crate) fn phase_ended(
+        &mut self,
+        index: u32,
+        at_ns: RunNs,
+        counts: ScheduleCounts,
+        workers: Vec<WorkerUsage>,
+    ) {
+        let Some(span) = self.phases.get_mut(&index) else { return };
+        span.end_ns = Some(at_ns);
+        span.schedule = Some(counts);
+        if span.kind == PhaseKind::Profiling {
+            self.workers.extend(workers);
         }
+    }
+
+    /// What was measured of the client while it profiled.
+    pub(crate) fn client(&self) -> ClientReport {
+        ClientReport::judge(self.workers.clone())
     }
 
     /// Kind of a phase.
@@ -303,7 +320,9 @@ mod tests {
         for frame in sample::journal(header, records) {
             match frame {
                 Frame::PhaseStarted { index, kind, at_ns } => aggregator.phase_started(index, kind, at_ns),
-                Frame::PhaseEnded { index, at_ns, counts } => aggregator.phase_ended(index, at_ns, counts),
+                Frame::PhaseEnded { index, at_ns, counts, workers } => {
+                    aggregator.phase_ended(index, at_ns, counts, workers);
+                }
                 Frame::Record(record) => {
                     aggregator.record(&record);
                 }

@@ -6,6 +6,7 @@
 
 pub(crate) mod aggregate;
 pub(crate) mod catalogue;
+pub(crate) mod client;
 mod columns;
 mod per_request;
 mod pooled;
@@ -15,6 +16,7 @@ pub(crate) mod sample;
 
 pub(crate) use aggregate::{Aggregator, Measured, Outcomes, PhaseCounts, PhaseSpan, Results, TokenSource};
 pub(crate) use catalogue::Metric;
+pub(crate) use client::{ClientReport, Verdict};
 pub(crate) use quantile::Distribution;
 
 /// What is known of one metric.

@@ -251,6 +251,8 @@ mod tests {
                 scheduled: 90 * MS,
                 started: 95 * MS,
                 connect_start: Some(96 * MS),
+                resolved: Some(97 * MS),
+                reached: Some(98 * MS),
                 connected: Some(99 * MS),
                 sent: Some(100 * MS),
                 first_byte: Some(140 * MS),

@@ -8,12 +8,12 @@ use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 use crate::{
     config::{
         Arrival, DatasetConfig, LengthLaw, PhaseConfig, RunConfig, ServerMetricsConfig, ServicesConfig,
-        Target, TokenizerChoice,
+        Target, TokenizerChoice, TransportKind,
     },
     plugin::UsedPlugin,
     record::{
         Capabilities, CountedTokens, Frame, Instants, PolicyRecord, Record, RunEnd, RunHeader,
-        ScheduleCounts, ServiceReport,
+        DelaySummary, ScheduleCounts, ServiceReport, WorkerUsage,
     },
 };
 
@@ -81,6 +81,7 @@ fn config() -> RunConfig {
             extra_inputs: serde_json::Map::new(),
             use_server_token_count: false,
             use_legacy_max_tokens: false,
+            transport: TransportKind::Timed,
         },
         dataset: DatasetConfig::Synthetic {
             entries: 4,
@@ -213,11 +214,22 @@ pub(crate) fn journal(header: RunHeader, records: &[Record]) -> Vec<Frame> {
         Frame::Header(Box::new(header)),
         Frame::PhaseStarted { index: 0, kind: PhaseKind::Warmup, at_ns: 0 },
         record(&warmup),
-        Frame::PhaseEnded { index: 0, at_ns: 100 * MS, counts: counts(1) },
+        Frame::PhaseEnded { index: 0, at_ns: 100 * MS, counts: counts(1), workers: Vec::new() },
         Frame::PhaseStarted { index: 1, kind: PhaseKind::Profiling, at_ns: 100 * MS },
     ];
     frames.extend(records.iter().map(record));
-    frames.push(Frame::PhaseEnded { index: 1, at_ns: 1105 * MS, counts: counts(records.len() as u64) });
+    frames.push(Frame::PhaseEnded {
+        index: 1,
+        at_ns: 1105 * MS,
+        counts: counts(records.len() as u64),
+        workers: vec![WorkerUsage {
+            wall_ns: 1000 * MS,
+            busy_ns: Some(250 * MS),
+            queued_ns: Some(10 * MS),
+            read_delay: DelaySummary { count: 40, p50_ns: 8_000, p99_ns: 70_000, max_ns: 90_000 },
+            ..WorkerUsage::default()
+        }],
+    });
     let service = ServiceReport {
         name: "server_metrics".into(),
         state: "stopped".into(),

@@ -11,7 +11,13 @@ use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 use serde::{Deserialize, Serialize};
 
 use crate::{config::RunConfig, plugin::UsedPlugin};
-pub(crate) use crate::{request::exchange::Instants, schedule::ScheduleCounts};
+pub(crate) use crate::{
+    request::{
+        exchange::Instants,
+        gauge::{DelaySummary, WorkerUsage},
+    },
+    schedule::ScheduleCounts,
+};
 
 /// What happened to one request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -209,6 +215,9 @@ pub(crate) enum Frame {
         at_ns: u64,
         /// Its bookkeeping.
         counts: ScheduleCounts,
+        /// How each worker fared that finished its part.
+        #[serde(default)]
+        workers: Vec<WorkerUsage>,
     },
     /// A request is over.
     Record(Box<Record>),

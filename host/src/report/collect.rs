@@ -71,7 +71,9 @@ impl<'a> Pass<'a> {
     fn take(&mut self, frame: Frame) -> Result<(), ReportError> {
         match frame {
             Frame::PhaseStarted { index, kind, at_ns } => self.aggregator.phase_started(index, kind, at_ns),
-            Frame::PhaseEnded { index, at_ns, counts } => self.aggregator.phase_ended(index, at_ns, counts),
+            Frame::PhaseEnded { index, at_ns, counts, workers } => {
+                self.aggregator.phase_ended(index, at_ns, counts, workers);
+            }
             Frame::Record(record) => self.take_record(&record)?,
             Frame::Message { service, message_type, payload } => {
                 if message_type == ServerMetricsBatch::TYPE {
@@ -147,6 +149,7 @@ impl<'a> Pass<'a> {
         Ok(Report {
             warmup: self.aggregator.warmup_results(),
             profiling: self.aggregator.profiling_results(),
+            client: self.aggregator.client(),
             phases,
             errors: self.errors.into_groups(),
             warmup_errors: self.warmup_errors.into_groups(),

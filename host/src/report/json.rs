@@ -51,6 +51,7 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     set("late", counts.map(|counts| counts.late).into());
     set("dropped", counts.map(|counts| counts.dropped).into());
     set("lost", counts.map(|counts| counts.lost).into());
+    set("client", serde_json::to_value(&report.client)?);
     set("token_source", report.profiling.token_source.name().into());
     set("input_config", serde_json::to_value(&header.config)?);
     let run_info = json!({

@@ -30,7 +30,7 @@ use prony_plugin_api::{
 };
 
 use crate::{
-    metrics::{PhaseCounts, PhaseSpan, Results},
+    metrics::{ClientReport, PhaseCounts, PhaseSpan, Results},
     plugin::UsedPlugin,
     record::{RunEnd, RunHeader, journal::JournalError},
 };
@@ -62,6 +62,8 @@ pub(crate) struct Report {
     pub(crate) warmup: Option<Results>,
     /// Every phase that began, in order.
     pub(crate) phases: Vec<PhaseSpan>,
+    /// What was measured of the client, and whether it can be believed.
+    pub(crate) client: ClientReport,
     /// Failures while profiling.
     pub(crate) errors: Vec<ErrorGroup>,
     /// Failures while warming up.

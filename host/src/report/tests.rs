@@ -149,6 +149,7 @@ fn the_console_shows_a_sound_run() {
         * p99 of fewer than 500 values: a few slow requests decide it
 
         scheduled 4 / sent 4 / late 0 / dropped 0
+        client: ok, arrivals by the kernel's clock
         warm-up, not in the numbers: 1 requests in 0.09 s, 0 failed
 
         Errors
@@ -232,6 +233,7 @@ fn the_console_shows_what_is_wrong_with_a_run() {
         * p99 of fewer than 500 values: a few slow requests decide it
 
         scheduled 3 / sent 3 / late 1 / dropped 0
+        client: ok, arrivals by the kernel's clock
         cancelled by prony, not in the numbers: 1
         warm-up, not in the numbers: 1 requests in 0.09 s, 0 failed
 
@@ -374,6 +376,7 @@ fn the_summary_has_the_metrics_first_and_the_facts_of_the_run_after_them() {
     late: 0
     dropped: 0
     lost: 0
+    client: {"verdict":"ok","reasons":[],"arrival_clock":"kernel","workers":[{"worker":0,"wall_ms":1000.0,"busy_share":0.25,"queued_share":0.01,"read_delay_ms":{"count":40,"p50":0.008,"p99":0.07,"max":0.09},"unstamped_reads":0,"wake_delay_ms":{"count":0,"p50":0.0,"p99":0.0,"max":0.0},"clock_steps":0}]}
     token_source: "server"
     input_config: ...
     run_info: {"command":"prony profile --model m","random_seed":42,"tokenizer":"o200k_base sha256:0"}

@@ -1,12 +1,13 @@
 //! What a reader must know before believing the numbers: a sentence for each doubt.
 
 use super::Report;
-use crate::metrics::{Stats, TokenSource};
+use crate::metrics::{ClientReport, Stats, TokenSource, Verdict};
 
 /// Every doubt there is, the gravest first.
 pub(super) fn warnings(report: &Report) -> Vec<String> {
     let doubts = [
         incomplete(report),
+        client(report),
         nothing_succeeded(report),
         some_failed(report),
         other_model(report),
@@ -19,6 +20,21 @@ pub(super) fn warnings(report: &Report) -> Vec<String> {
 
 fn incomplete(report: &Report) -> Option<String> {
     report.incomplete_reason.as_ref().map(|reason| format!("the numbers are incomplete: {reason}"))
+}
+
+fn client(report: &Report) -> Option<String> {
+    let ClientReport { verdict, ref reasons, .. } = report.client;
+    let first = reasons.first()?;
+    let others = match reasons.len() - 1 {
+        0 => String::new(),
+        others => format!(", and {others} more in `client` of the summary"),
+    };
+    let what = if verdict == Verdict::Limited {
+        "prony itself was at its limit, the server may be faster than this"
+    } else {
+        "prony itself may have bent some of these numbers"
+    };
+    Some(format!("{what}: {first}{others}"))
 }
 
 fn nothing_succeeded(report: &Report) -> Option<String> {

@@ -7,6 +7,7 @@
 pub(crate) mod answer;
 pub(crate) mod endpoint;
 pub(crate) mod exchange;
+pub(crate) mod gauge;
 pub(crate) mod limits;
 pub(crate) mod prepared;
 pub(crate) mod pulse;

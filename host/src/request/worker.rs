@@ -16,6 +16,7 @@ use tokio::{
 use super::{
     endpoint::Endpoint,
     exchange::{CONNECT_ERROR, Exchange, Finished, Wire},
+    gauge::{Gauge, WorkerUsage},
     prepared::{Prepared, new_request_id, prepare},
     pulse::Pulse,
     target::TargetPlan,
@@ -85,7 +86,7 @@ pub(crate) trait Sink: Clone + Send + Sync + 'static {
     /// A request is over.
     fn finished(&self, finished: Finished);
     /// This worker's part of a phase is over.
-    fn phase_done(&self, counts: ScheduleCounts);
+    fn phase_done(&self, counts: ScheduleCounts, usage: WorkerUsage);
     /// The endpoint panicked too often.
     fn poisoned(&self);
     /// Something of a worker's own panicked: its numbers cannot be trusted any more.
@@ -126,8 +127,8 @@ impl Worker {
     pub(crate) fn start<S: Sink>(number: u32, equipment: Equipment<S>) -> Result<Self, WorkerError> {
         let failed = |source| WorkerError::Start { number, source };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-        let tls = equipment.target.needs_tls();
-        let transport = Transport::new(equipment.target.transport, equipment.clock, tls)
+        let (tls, gauge) = (equipment.target.needs_tls(), Arc::<Gauge>::default());
+        let transport = Transport::new(equipment.target.transport, equipment.clock, tls, Arc::clone(&gauge))
             .map_err(|source| WorkerError::Transport { number, source })?;
         let (assignments, received) = mpsc::unbounded_channel();
         let equipment = Equipment { endpoint: equipment.endpoint.with_own_pulse(), ..equipment };
@@ -138,7 +139,7 @@ impl Worker {
             endpoint: equipment.endpoint.clone(),
             target: Arc::clone(&equipment.target),
         });
-        let desk = Desk { number, equipment, wire };
+        let desk = Desk { number, equipment, wire, gauge };
         let thread = thread::Builder::new()
             .name(format!("worker {number}"))
             .spawn(move || {
@@ -186,6 +187,7 @@ struct Desk<S> {
     number: u32,
     equipment: Equipment<S>,
     wire: Arc<Wire>,
+    gauge: Arc<Gauge>,
 }
 
 /// A request that may go.
@@ -213,8 +215,11 @@ impl<S: Sink> Desk<S> {
     async fn work(self, mut assignments: mpsc::UnboundedReceiver<Assignment>) {
         let mut pacer = Pacer::new(self.equipment.clock);
         while let Some(assignment) = assignments.recv().await {
+            let shift = self.gauge.begin(self.equipment.clock.now());
             let counts = self.run_phase(assignment, &mut pacer).await;
-            self.equipment.sink.phase_done(counts);
+            let usage = self.gauge.end(self.number, &shift, self.equipment.clock.now());
+            let usage = WorkerUsage { clock_steps: self.wire.transport.clock_steps(), ..usage };
+            self.equipment.sink.phase_done(counts, usage);
         }
     }
 
@@ -287,6 +292,7 @@ impl<S: Sink> Desk<S> {
         };
         let turn = async {
             pacer.wait_until(due).await;
+            self.gauge.note_wake(self.equipment.clock.now().saturating_sub(due));
             free_slot(&phase.slots).await
         };
         let Some(slot) = unless_drained(&mut phase.control, turn).await else { return Step::Drained(credit) };

@@ -21,7 +21,7 @@ use crate::{
         journal::JournalError,
         recorder::{Keeping, Live, Recorder, RecorderError},
     },
-    request::worker::Control,
+    request::{gauge::WorkerUsage, worker::Control},
     schedule::ScheduleCounts,
     service::{
         bus::Bus,
@@ -171,6 +171,7 @@ struct RunningPhase {
     start_ns: RunNs,
     workers_left: usize,
     counts: ScheduleCounts,
+    workers: Vec<WorkerUsage>,
     progress: Progress,
     /// When something is over, and what that means.
     timer: Option<(RunNs, Event)>,
@@ -257,6 +258,7 @@ impl Conductor<'_> {
             start_ns,
             workers_left: active_workers(phase, self.run.config.workers),
             counts: ScheduleCounts::default(),
+            workers: Vec::new(),
             progress: Progress::begin(phase, self.run.show_progress),
             timer: phase
                 .duration_s
@@ -288,9 +290,10 @@ impl Conductor<'_> {
 
     fn hear(&mut self, signal: Signal) -> Option<Event> {
         match signal {
-            Signal::WorkerDone(counts) => {
+            Signal::WorkerDone(counts, usage) => {
                 let phase = self.phase.as_mut()?;
                 phase.counts += counts;
+                phase.workers.push(usage);
                 phase.workers_left -= 1;
                 (phase.workers_left == 0).then(|| {
                     self.end_phase();
@@ -319,7 +322,8 @@ impl Conductor<'_> {
     fn end_phase(&mut self) {
         let Some(phase) = self.phase.take() else { return };
         phase.progress.end();
-        let RunningPhase { index, mut counts, workers_left, .. } = phase;
+        let RunningPhase { index, mut counts, workers_left, mut workers, .. } = phase;
+        workers.sort_unstable_by_key(|usage| usage.worker);
         if workers_left > 0 {
             // Those who are missing have not said what they did.
             let tally = &self.wires.tally;
@@ -329,7 +333,7 @@ impl Conductor<'_> {
         self.played = self.played.saturating_add(counts.scheduled);
         let kind = self.run.config.phases[index as usize].kind;
         let at_ns = self.run.clock.now();
-        self.wires.recorder.frame(Frame::PhaseEnded { index, at_ns, counts });
+        self.wires.recorder.frame(Frame::PhaseEnded { index, at_ns, counts, workers });
         self.bus.send(&PhaseEnded { index, kind, at_ns });
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{
     record::recorder::RecorderHandle,
-    request::{exchange::Finished, worker},
+    request::{exchange::Finished, gauge::WorkerUsage, worker},
     schedule::ScheduleCounts,
     service::{allowance::Ticket, host::Outlet},
 };
@@ -19,7 +19,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(super) enum Signal {
     /// A worker has finished its part of the phase.
-    WorkerDone(ScheduleCounts),
+    WorkerDone(ScheduleCounts, WorkerUsage),
     /// The endpoint panicked too often.
     Poisoned,
     /// A worker panicked.
@@ -84,8 +84,8 @@ impl worker::Sink for Wires {
         self.recorder.finished(finished);
     }
 
-    fn phase_done(&self, counts: ScheduleCounts) {
-        self.signal(Signal::WorkerDone(counts));
+    fn phase_done(&self, counts: ScheduleCounts, usage: WorkerUsage) {
+        self.signal(Signal::WorkerDone(counts, usage));
     }
 
     fn poisoned(&self) {

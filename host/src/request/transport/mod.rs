@@ -20,7 +20,7 @@ pub(crate) use self::{
     stamps::AttemptStamps,
 };
 use self::{portable::Portable, timed::Timed};
-use super::prepared::Prepared;
+use super::{gauge::Gauge, prepared::Prepared};
 use crate::{clock::{Clock, RunNs}, config::TransportKind};
 
 /// A worker's connections.
@@ -64,14 +64,27 @@ pub(crate) enum Response {
 
 impl Transport {
     /// Makes the connections' owner. `tls` is false when no target needs it, which saves reading the system's
-    /// certificates.
+    /// certificates. Reads are noted in `gauge`.
     ///
     /// # Errors
     /// The TLS set-up failed, or the system has no sockets for us.
-    pub(crate) fn new(kind: TransportKind, clock: Clock, tls: bool) -> Result<Self, TransportError> {
+    pub(crate) fn new(
+        kind: TransportKind,
+        clock: Clock,
+        tls: bool,
+        gauge: Arc<Gauge>,
+    ) -> Result<Self, TransportError> {
         match kind {
-            TransportKind::Timed => Timed::new(clock, tls).map(Self::Timed),
-            TransportKind::Portable => Portable::new(clock, tls).map(Self::Portable),
+            TransportKind::Timed => Timed::new(clock, tls, gauge).map(Self::Timed),
+            TransportKind::Portable => Portable::new(clock, tls, gauge).map(Self::Portable),
+        }
+    }
+
+    /// How often the system's clock was set since its stamps are placed on the run's clock.
+    pub(crate) fn clock_steps(&self) -> u64 {
+        match self {
+            Self::Timed(timed) => timed.clock_steps(),
+            Self::Portable(_) => 0,
         }
     }
 

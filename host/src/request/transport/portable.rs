@@ -21,7 +21,7 @@ use http_body::{Frame, SizeHint};
 use tower::{Layer, Service};
 
 use super::{AttemptStamps, Chunk, StampSource, error::TransportError};
-use crate::{clock::Clock, request::prepared::Prepared};
+use crate::{clock::Clock, request::{gauge::Gauge, prepared::Prepared}};
 
 /// How long opening a connection may take, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,6 +33,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub(crate) struct Portable {
     clock: Clock,
+    gauge: Arc<Gauge>,
     pooled: reqwest::Client,
     /// Never reuses a connection: for the second try after a reused one died.
     fresh: reqwest::Client,
@@ -45,7 +46,7 @@ tokio::task_local! {
 
 impl Portable {
     /// See [`Transport::new`](super::Transport::new).
-    pub(super) fn new(clock: Clock, tls: bool) -> Result<Self, TransportError> {
+    pub(super) fn new(clock: Clock, tls: bool, gauge: Arc<Gauge>) -> Result<Self, TransportError> {
         let build = |idle: usize| {
             let builder = reqwest::Client::builder()
                 .no_proxy()
@@ -59,7 +60,7 @@ impl Portable {
             let builder = if tls { builder } else { builder.tls_certs_only([]) };
             builder.build().map_err(|error| TransportError::exchange(error.source()))
         };
-        Ok(Self { clock, pooled: build(usize::MAX)?, fresh: build(0)? })
+        Ok(Self { clock, gauge, pooled: build(usize::MAX)?, fresh: build(0)? })
     }
 
     /// See [`Transport::send`](super::Transport::send).
@@ -78,7 +79,7 @@ impl Portable {
             .body(reqwest::Body::wrap(body))
             .send();
         let answer = ATTEMPT.scope(Arc::clone(stamps), sending).await.map_err(|error| failed(&error))?;
-        Ok(Response { answer, clock: self.clock })
+        Ok(Response { answer, clock: self.clock, gauge: Arc::clone(&self.gauge) })
     }
 }
 
@@ -87,6 +88,7 @@ impl Portable {
 pub(crate) struct Response {
     answer: reqwest::Response,
     clock: Clock,
+    gauge: Arc<Gauge>,
 }
 
 impl Response {
@@ -104,6 +106,7 @@ impl Response {
     pub(super) async fn chunk(&mut self) -> Result<Option<Chunk>, TransportError> {
         let bytes = self.answer.chunk().await.map_err(|error| failed(&error))?;
         let arrived = self.clock.now();
+        self.gauge.note_unstamped_read();
         Ok(bytes.map(|bytes| Chunk { bytes, arrived, source: StampSource::User }))
     }
 }

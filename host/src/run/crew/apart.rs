@@ -278,7 +278,7 @@ fn listen(mut reader: FrameReader, wires: &Wires, frames: &AtomicU64) -> Option<
             match message {
                 Up::Begun => wires.begun(),
                 Up::Finished(finished) => wires.finished(*finished),
-                Up::Done(counts) => wires.phase_done(counts),
+                Up::Done(counts, usage) => wires.phase_done(counts, usage),
                 Up::Poisoned => wires.poisoned(),
                 Up::Lost(what) => wires.lost(what),
                 Up::Hangs(what) => wires.signal(Signal::CrewHangs(what)),

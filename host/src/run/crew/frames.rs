@@ -13,7 +13,7 @@ use crate::{
     config::RunConfig,
     dataset::Conversation,
     plugin::{DiscoveryOptions, Provenance},
-    request::{answer::Answer, exchange::Finished, worker::Control},
+    request::{answer::Answer, exchange::Finished, gauge::WorkerUsage, worker::Control},
     schedule::ScheduleCounts,
 };
 
@@ -79,7 +79,7 @@ pub(super) enum Up {
     /// A request is over.
     Finished(Box<Finished>),
     /// A worker has finished its part of the phase.
-    Done(ScheduleCounts),
+    Done(ScheduleCounts, WorkerUsage),
     /// The endpoint panicked too often.
     Poisoned,
     /// A worker panicked.

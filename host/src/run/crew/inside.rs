@@ -30,6 +30,7 @@ use crate::{
     plugin::{DiscoveryOptions, Registry},
     request::{
         exchange::Finished,
+        gauge::WorkerUsage,
         target::TargetPlan,
         worker::{Equipment, Sink},
     },
@@ -249,8 +250,8 @@ impl Sink for Uplink {
         self.say(Up::Finished(Box::new(finished)));
     }
 
-    fn phase_done(&self, counts: ScheduleCounts) {
-        self.say(Up::Done(counts));
+    fn phase_done(&self, counts: ScheduleCounts, usage: WorkerUsage) {
+        self.say(Up::Done(counts, usage));
     }
 
     fn poisoned(&self) {

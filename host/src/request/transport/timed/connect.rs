@@ -22,6 +22,7 @@ use super::socket::Socket;
 use crate::{
     clock::{Clock, KernelClock},
     request::{
+        gauge::Gauge,
         target::Origin,
         transport::{AttemptStamps, error::TransportError, stamps::SocketStamps},
     },
@@ -35,6 +36,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Opener {
     pub(super) clock: Clock,
     pub(super) kernel: Arc<KernelClock>,
+    pub(super) gauge: Arc<Gauge>,
     pub(super) tls: Option<Arc<ClientConfig>>,
 }
 
@@ -73,7 +75,7 @@ impl Opener {
         let addresses = self.resolve(origin, stamps).await?;
         let stream = reach(origin, addresses).await?;
         stamps.note_reached(self.clock.now());
-        let socket = Socket::new(stream, self.clock, Arc::clone(&self.kernel));
+        let socket = Socket::new(stream, self.clock, Arc::clone(&self.kernel), Arc::clone(&self.gauge));
         let noted = socket.stamps();
         let stream = match &self.tls {
             Some(config) if origin.secure => {

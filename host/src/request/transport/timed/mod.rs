@@ -23,7 +23,7 @@ use self::{connect::Opener, connection::Connection, socket::Primer};
 use super::{AttemptStamps, Chunk, error::TransportError};
 use crate::{
     clock::{Clock, KernelClock, RunNs},
-    request::{prepared::Prepared, target::Origin},
+    request::{gauge::Gauge, prepared::Prepared, target::Origin},
 };
 
 /// A worker's connections.
@@ -53,9 +53,9 @@ pub(crate) struct Response {
 
 impl Timed {
     /// See [`Transport::new`](super::Transport::new).
-    pub(super) fn new(clock: Clock, tls: bool) -> Result<Self, TransportError> {
+    pub(super) fn new(clock: Clock, tls: bool, gauge: Arc<Gauge>) -> Result<Self, TransportError> {
         let tls = if tls { Some(Arc::new(tls_config()?)) } else { None };
-        let opener = Opener { clock, kernel: Arc::new(KernelClock::new(clock)), tls };
+        let opener = Opener { clock, kernel: Arc::new(KernelClock::new(clock)), gauge, tls };
         Ok(Self { opener, pool: Arc::default(), _primer: Primer::new() })
     }
 
@@ -77,6 +77,10 @@ impl Timed {
         let (origin, pool) = (origin.clone(), Arc::clone(&self.pool));
         let (stamps, clock) = (Arc::clone(stamps), self.opener.clock);
         Ok(Response { head, body, connection: Some(connection), origin, pool, stamps, clock })
+    }
+
+    pub(super) fn clock_steps(&self) -> u64 {
+        self.opener.kernel.steps()
     }
 
     async fn open(&self, origin: &Origin, stamps: &AttemptStamps) -> Result<Connection, TransportError> {

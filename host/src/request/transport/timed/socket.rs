@@ -22,7 +22,10 @@ use tokio::{
 
 use crate::{
     clock::{Clock, KernelClock},
-    request::transport::{StampSource, stamps::SocketStamps},
+    request::{
+        gauge::Gauge,
+        transport::{StampSource, stamps::SocketStamps},
+    },
 };
 
 /// Largest read.
@@ -47,6 +50,7 @@ pub(super) struct Socket {
     stream: TcpStream,
     clock: Clock,
     kernel: Arc<KernelClock>,
+    gauge: Arc<Gauge>,
     stamps: Arc<SocketStamps>,
 }
 
@@ -60,10 +64,10 @@ struct Read {
 
 impl Socket {
     /// Takes a connection over.
-    pub(super) fn new(stream: TcpStream, clock: Clock, kernel: Arc<KernelClock>) -> Self {
+    pub(super) fn new(stream: TcpStream, clock: Clock, kernel: Arc<KernelClock>, gauge: Arc<Gauge>) -> Self {
         // A system that does not stamp leaves it to us.
         let _ = stamp_arrivals(&stream);
-        Self { stream, clock, kernel, stamps: Arc::default() }
+        Self { stream, clock, kernel, gauge, stamps: Arc::default() }
     }
 
     /// What it notes.
@@ -86,8 +90,14 @@ impl Socket {
     fn note_read(&self, stamp_ns: Option<u64>) {
         let now = self.clock.now();
         match stamp_ns.and_then(|stamp_ns| self.kernel.place(stamp_ns, now)) {
-            Some(arrived) => self.stamps.note_read(arrived, StampSource::Kernel),
-            None => self.stamps.note_read(now, StampSource::User),
+            Some(arrived) => {
+                self.gauge.note_read(now - arrived);
+                self.stamps.note_read(arrived, StampSource::Kernel);
+            }
+            None => {
+                self.gauge.note_unstamped_read();
+                self.stamps.note_read(now, StampSource::User);
+            }
         }
     }
 

@@ -1,0 +1,282 @@
+//! The tool's verdict on itself: whether the numbers may be its own and not the server's.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
+use crate::record::{DelaySummary, WorkerUsage};
+
+/// How far the numbers can be trusted to be the server's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Verdict {
+    /// Nobody measured the client: the run was killed.
+    #[default]
+    Unknown,
+    /// The client had time to spare.
+    Ok,
+    /// The client may have bent some numbers.
+    Suspect,
+    /// The client was at its limit: it sent less than was asked for, or read late what had arrived.
+    Limited,
+}
+
+/// Which clock said when answers arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ArrivalClock {
+    /// The kernel's, as bytes came in: a busy client does not bend it.
+    Kernel,
+    /// This process's, when it came to read them.
+    User,
+    /// Some by the one, some by the other.
+    Mixed,
+}
+
+/// What was measured of the client while it profiled, and what follows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ClientReport {
+    /// What follows.
+    pub(crate) verdict: Verdict,
+    /// Why, the gravest first.
+    pub(crate) reasons: Vec<String>,
+    /// How each worker fared, phase by phase.
+    pub(crate) workers: Vec<WorkerUsage>,
+}
+
+/// From where on a measure makes a client suspect, and from where on it is limited.
+struct Bounds {
+    suspect: f64,
+    limited: f64,
+}
+
+/// A thread that works so much of the time has no room for a burst.
+const BUSY: Bounds = Bounds { suspect: 0.7, limited: 0.9 };
+
+/// A thread that waits for a processor so much of the time shares it with others that are as hungry.
+const QUEUED: Bounds = Bounds { suspect: 0.05, limited: 0.15 };
+
+/// 99th percentile of reading late, in milliseconds: a few and tokens of a fast stream begin to share a read.
+const READ_DELAY_MS: Bounds = Bounds { suspect: 2.0, limited: 10.0 };
+
+/// 99th percentile of waking late for a request, in milliseconds.
+const WAKE_DELAY_MS: Bounds = Bounds { suspect: 1.0, limited: 10.0 };
+
+impl Bounds {
+    fn judge(&self, value: f64) -> Verdict {
+        if value >= self.limited {
+            Verdict::Limited
+        } else if value >= self.suspect {
+            Verdict::Suspect
+        } else {
+            Verdict::Ok
+        }
+    }
+}
+
+impl ClientReport {
+    /// Judges by what the workers noted.
+    pub(crate) fn judge(workers: Vec<WorkerUsage>) -> Self {
+        let mut findings: Vec<(Verdict, String)> = workers.iter().flat_map(findings).collect();
+        findings.retain(|(verdict, _)| *verdict > Verdict::Ok);
+        findings.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
+        let fine = if workers.is_empty() { Verdict::Unknown } else { Verdict::Ok };
+        Self {
+            verdict: findings.first().map_or(fine, |(verdict, _)| *verdict),
+            reasons: findings.into_iter().map(|(_, reason)| reason).collect(),
+            workers,
+        }
+    }
+
+    /// Which clock said when answers arrived; `None` when nothing was read.
+    pub(crate) fn arrival_clock(&self) -> Option<ArrivalClock> {
+        let stamped: u64 = self.workers.iter().map(|usage| usage.read_delay.count).sum();
+        let unstamped: u64 = self.workers.iter().map(|usage| usage.unstamped_reads).sum();
+        match (stamped, unstamped) {
+            (0, 0) => None,
+            (0, _) => Some(ArrivalClock::User),
+            (_, 0) => Some(ArrivalClock::Kernel),
+            _ => Some(ArrivalClock::Mixed),
+        }
+    }
+}
+
+fn findings(usage: &WorkerUsage) -> Vec<(Verdict, String)> {
+    let worker = usage.worker;
+    let mut findings = Vec::new();
+    if let Some(share) = share(usage.busy_ns, usage.wall_ns) {
+        let text = format!("worker {worker} was busy {} of the time", percent(share));
+        findings.push((BUSY.judge(share), text));
+    }
+    if let Some(share) = share(usage.queued_ns, usage.wall_ns) {
+        let text = format!("worker {worker} waited for a processor {} of the time", percent(share));
+        findings.push((QUEUED.judge(share), text));
+    }
+    let p99_ms = |delay: DelaySummary| delay.p99_ns as f64 / 1e6;
+    let read_ms = p99_ms(usage.read_delay);
+    let text = format!("worker {worker} read 1 % of what arrived {read_ms:.1} ms late or later");
+    findings.push((READ_DELAY_MS.judge(read_ms), text));
+    let wake_ms = p99_ms(usage.wake_delay);
+    let text = format!("worker {worker} began 1 % of its requests {wake_ms:.1} ms late or later");
+    findings.push((WAKE_DELAY_MS.judge(wake_ms), text));
+    if usage.clock_steps > 0 {
+        let text = "the system's clock was set: arrivals around that moment are off by as much".to_owned();
+        findings.push((Verdict::Suspect, text));
+    }
+    findings
+}
+
+fn share(part_ns: Option<u64>, wall_ns: u64) -> Option<f64> {
+    part_ns.filter(|_| wall_ns > 0).map(|part_ns| part_ns as f64 / wall_ns as f64)
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "unknown",
+            Self::Ok => "ok",
+            Self::Suspect => "suspect",
+            Self::Limited => "limited",
+        })
+    }
+}
+
+impl fmt::Display for ArrivalClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kernel => "kernel's clock",
+            Self::User => "clock of this process",
+            Self::Mixed => "kernel's clock and that of this process",
+        })
+    }
+}
+
+impl Serialize for ClientReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("client", 4)?;
+        object.serialize_field("verdict", &self.verdict)?;
+        object.serialize_field("reasons", &self.reasons)?;
+        object.serialize_field("arrival_clock", &self.arrival_clock())?;
+        object.serialize_field("workers", &self.workers.iter().map(Worker::of).collect::<Vec<_>>())?;
+        object.end()
+    }
+}
+
+/// A worker's usage as it is shown.
+#[derive(Serialize)]
+struct Worker {
+    worker: u32,
+    wall_ms: f64,
+    busy_share: Option<f64>,
+    queued_share: Option<f64>,
+    read_delay_ms: Delay,
+    unstamped_reads: u64,
+    wake_delay_ms: Delay,
+    clock_steps: u64,
+}
+
+#[derive(Serialize)]
+struct Delay {
+    count: u64,
+    p50: f64,
+    p99: f64,
+    max: f64,
+}
+
+impl Worker {
+    fn of(usage: &WorkerUsage) -> Self {
+        Self {
+            worker: usage.worker,
+            wall_ms: usage.wall_ns as f64 / 1e6,
+            busy_share: share(usage.busy_ns, usage.wall_ns),
+            queued_share: share(usage.queued_ns, usage.wall_ns),
+            read_delay_ms: Delay::of(usage.read_delay),
+            unstamped_reads: usage.unstamped_reads,
+            wake_delay_ms: Delay::of(usage.wake_delay),
+            clock_steps: usage.clock_steps,
+        }
+    }
+}
+
+impl Delay {
+    fn of(delay: DelaySummary) -> Self {
+        let ms = |ns: u64| ns as f64 / 1e6;
+        Self { count: delay.count, p50: ms(delay.p50_ns), p99: ms(delay.p99_ns), max: ms(delay.max_ns) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn idle() -> WorkerUsage {
+        WorkerUsage {
+            worker: 1,
+            wall_ns: 1_000 * MS,
+            busy_ns: Some(200 * MS),
+            queued_ns: Some(MS),
+            read_delay: DelaySummary { count: 100, p50_ns: 10_000, p99_ns: 90_000, max_ns: 3 * MS },
+            ..WorkerUsage::default()
+        }
+    }
+
+    #[test]
+    fn a_client_with_time_to_spare_is_fine() {
+        let report = ClientReport::judge(vec![idle(), idle()]);
+        assert_eq!((report.verdict, report.reasons.len()), (Verdict::Ok, 0));
+        assert_eq!(report.arrival_clock(), Some(ArrivalClock::Kernel));
+    }
+
+    #[rstest]
+    #[case::busy(WorkerUsage { busy_ns: Some(950 * MS), ..idle() }, Verdict::Limited, "worker 1 was busy 95 % of the time")]
+    #[case::rather_busy(WorkerUsage { busy_ns: Some(700 * MS), ..idle() }, Verdict::Suspect, "worker 1 was busy 70 % of the time")]
+    #[case::queued(
+        WorkerUsage { queued_ns: Some(200 * MS), ..idle() },
+        Verdict::Limited,
+        "worker 1 waited for a processor 20 % of the time"
+    )]
+    #[case::reads_late(
+        WorkerUsage { read_delay: DelaySummary { p99_ns: 4 * MS, ..idle().read_delay }, ..idle() },
+        Verdict::Suspect,
+        "worker 1 read 1 % of what arrived 4.0 ms late or later"
+    )]
+    #[case::wakes_late(
+        WorkerUsage { wake_delay: DelaySummary { p99_ns: 12 * MS, ..DelaySummary::default() }, ..idle() },
+        Verdict::Limited,
+        "worker 1 began 1 % of its requests 12.0 ms late or later"
+    )]
+    #[case::a_clock_that_was_set(
+        WorkerUsage { clock_steps: 1, ..idle() },
+        Verdict::Suspect,
+        "the system's clock was set: arrivals around that moment are off by as much"
+    )]
+    fn each_measure_can_spoil_it(#[case] usage: WorkerUsage, #[case] verdict: Verdict, #[case] reason: &str) {
+        let report = ClientReport::judge(vec![idle(), usage]);
+        assert_eq!((report.verdict, report.reasons), (verdict, vec![reason.to_owned()]));
+    }
+
+    #[test]
+    fn the_gravest_reason_comes_first() {
+        let usage = WorkerUsage { busy_ns: Some(800 * MS), queued_ns: Some(300 * MS), ..idle() };
+        let report = ClientReport::judge(vec![usage]);
+        assert_eq!(report.verdict, Verdict::Limited);
+        assert!(report.reasons[0].contains("waited"), "{:?}", report.reasons);
+        assert!(report.reasons[1].contains("busy"), "{:?}", report.reasons);
+    }
+
+    #[test]
+    fn who_measured_nothing_claims_nothing() {
+        assert_eq!(ClientReport::judge(Vec::new()).verdict, Verdict::Unknown);
+        let nowhere = WorkerUsage { busy_ns: None, queued_ns: None, read_delay: DelaySummary::default(), ..idle() };
+        let report = ClientReport::judge(vec![WorkerUsage { unstamped_reads: 4, ..nowhere }]);
+        assert_eq!((report.verdict, report.arrival_clock()), (Verdict::Ok, Some(ArrivalClock::User)));
+    }
+}
