@@ -102,7 +102,7 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     "--request-cancellation-delay",
     // Output, integrations.
     "--slice-duration", "--auto-plot", "--no-auto-plot", "--plot-required",
-    "--export-http-trace", "--show-trace-timing", "--otel-url", "--stream", "--otel-resource-attributes",
+    "--show-trace-timing", "--otel-url", "--stream", "--otel-resource-attributes",
     "--gen-ai-provider", "--mlflow-tracking-uri", "--mlflow-experiment", "--mlflow-run-name", "--mlflow-tag",
     "--mlflow-parent-run-id", "--mlflow-artifact-glob", "--wandb-project", "--wandb-entity", "--wandb-run-name",
     "--wandb-tag",

@@ -211,6 +211,10 @@ pub(crate) struct ProfileFlags {
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) export_outputs_json: bool,
 
+    /// Write when each step of a request happened, DNS to last token, into its line of profile_export.jsonl.
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) export_http_trace: bool,
+
     /// Replace the files of an earlier run in --artifact-dir.
     #[arg(long, requires = "artifact_dir", help_heading = OUTPUT)]
     pub(crate) overwrite: bool,

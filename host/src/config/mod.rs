@@ -48,6 +48,9 @@ pub(crate) struct RunConfig {
     /// Keep the generated texts in the journal.
     #[serde(default)]
     pub(crate) export_outputs: bool,
+    /// Write the instants of each request into its line.
+    #[serde(default)]
+    pub(crate) export_http_trace: bool,
 }
 
 /// What the user wants of services, beside what their manifests say. Names are as typed.

@@ -165,6 +165,7 @@ pub(crate) fn resolve(
         isolate: flags.isolate.clone(),
         services: services::services(flags)?,
         export_outputs: flags.export_outputs_json,
+        export_http_trace: flags.export_http_trace,
     };
     Ok(Resolved { config, warnings })
 }
@@ -308,7 +309,8 @@ mod tests {
             "leave_out": [],
             "options": []
           },
-          "export_outputs": false
+          "export_outputs": false,
+          "export_http_trace": false
         }
         "#);
         assert!(warnings.is_empty());

@@ -98,6 +98,7 @@ fn config() -> RunConfig {
         services: ServicesConfig::default(),
         isolate: Vec::new(),
         export_outputs: false,
+        export_http_trace: false,
     }
 }
 

@@ -49,6 +49,8 @@ pub(crate) struct Record {
     pub(crate) chunk_gaps_ns: Vec<u64>,
     /// Events that carried generated tokens. More than one event can arrive in one read.
     pub(crate) token_events: u64,
+    /// Reads whose arrival this process had to tell, since the kernel did not.
+    pub(crate) unstamped_reads: u64,
     /// Size of the largest read, in bytes.
     pub(crate) largest_read_bytes: u64,
     /// Size of the whole response body, in bytes.

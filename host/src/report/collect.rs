@@ -55,7 +55,7 @@ impl<'a> Pass<'a> {
         Ok(Self {
             dir,
             aggregator: Aggregator::new(&header),
-            profiled: RecordFile::create(dir, records::FILE_NAME, header.wall_start_ns)?,
+            profiled: RecordFile::create(dir, records::FILE_NAME, &header)?,
             warmup: None,
             outputs: header.config.export_outputs.then(Outputs::default),
             errors: ErrorGroups::default(),
@@ -102,9 +102,7 @@ impl<'a> Pass<'a> {
             }
             PhaseKind::Warmup => {
                 if self.warmup.is_none() {
-                    let file =
-                        RecordFile::create(self.dir, records::WARMUP_FILE_NAME, self.header.wall_start_ns)?;
-                    self.warmup = Some(file);
+                    self.warmup = Some(RecordFile::create(self.dir, records::WARMUP_FILE_NAME, &self.header)?);
                 }
                 if let Some(file) = &mut self.warmup {
                     file.append(record, PhaseKind::Warmup, &measured)?;

@@ -14,6 +14,7 @@ mod json;
 mod outputs;
 mod records;
 mod server_metrics;
+mod trace;
 #[cfg(test)]
 mod tests;
 mod warnings;

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use prony_plugin_api::{ErrorDetails, message::PhaseKind};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::{ReportError, artifacts::Artifact, json::number};
-use crate::{metrics::Measured, record::Record};
+use super::{ReportError, artifacts::Artifact, json::number, trace::Trace};
+use crate::{metrics::Measured, record::{Record, RunHeader}};
 
 /// Profiled requests.
 pub(super) const FILE_NAME: &str = "profile_export.jsonl";
@@ -21,12 +21,14 @@ pub(super) const WARMUP_FILE_NAME: &str = "profile_export_warmup.jsonl";
 pub(super) struct RecordFile {
     artifact: Artifact,
     wall_start_ns: u64,
+    traced: bool,
 }
 
 impl RecordFile {
-    /// Begins a file.
-    pub(super) fn create(dir: &Path, name: &str, wall_start_ns: u64) -> Result<Self, ReportError> {
-        Ok(Self { artifact: Artifact::create(dir, name)?, wall_start_ns })
+    /// Begins a file of the run with this header.
+    pub(super) fn create(dir: &Path, name: &str, header: &RunHeader) -> Result<Self, ReportError> {
+        let (wall_start_ns, traced) = (header.wall_start_ns, header.config.export_http_trace);
+        Ok(Self { artifact: Artifact::create(dir, name)?, wall_start_ns, traced })
     }
 
     /// Writes one request's line.
@@ -39,6 +41,7 @@ impl RecordFile {
         let line = Line {
             metadata: Metadata::of(record, kind, self.wall_start_ns),
             metrics: Metrics { measured, gaps_ns: &record.chunk_gaps_ns },
+            trace_data: self.traced.then(|| Trace::of(record, self.wall_start_ns)),
             error: record.error.as_ref(),
         };
         self.artifact.fill(|out| {
@@ -57,6 +60,8 @@ impl RecordFile {
 struct Line<'a> {
     metadata: Metadata<'a>,
     metrics: Metrics<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_data: Option<Trace>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a ErrorDetails>,
 }

@@ -46,7 +46,7 @@ pub(crate) struct Exchange {
     pub(crate) response_bytes: u64,
     /// Pieces of the body whose arrival this process had to tell, since the kernel did not.
     #[serde(default)]
-    pub(crate) user_stamps: u64,
+    pub(crate) unstamped_reads: u64,
     /// What the connection of the latest try notes while it is under way.
     #[serde(skip)]
     stamps: Arc<AttemptStamps>,
@@ -256,7 +256,7 @@ impl Exchange {
         let bytes = chunk.bytes.len() as u64;
         self.response_bytes += bytes;
         self.largest_read_bytes = self.largest_read_bytes.max(bytes);
-        self.user_stamps += u64::from(chunk.source == StampSource::User);
+        self.unstamped_reads += u64::from(chunk.source == StampSource::User);
     }
 
     /// Notes the end, and what the connection and the parser have noted until then.

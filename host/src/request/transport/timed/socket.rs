@@ -109,9 +109,14 @@ impl Socket {
         let _ = self.stream.try_io(Interest::READABLE, empty);
     }
 
-    fn note_write(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn write(
+        &mut self,
+        write: impl FnOnce(Pin<&mut TcpStream>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let before = self.clock.now();
+        let written = write(Pin::new(&mut self.stream));
         if matches!(written, Poll::Ready(Ok(_))) {
-            self.stamps.note_write(self.clock.now());
+            self.stamps.note_write(before, self.clock.now());
         }
         written
     }
@@ -175,8 +180,7 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.note_write(written)
+        self.write(|stream| stream.poll_write(context, bytes))
     }
 
     fn poll_write_vectored(
@@ -184,8 +188,7 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
-        self.note_write(written)
+        self.write(|stream| stream.poll_write_vectored(context, pieces))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,0 +1,111 @@
+//! When things happened to a request: what the records say, next to what the server knows.
+
+use std::collections::BTreeMap;
+
+use prony_tests::{MockServer, Tool};
+use serde_json::Value;
+
+fn instants(record: &Value) -> Vec<u64> {
+    let keys = [
+        "scheduled_ns",
+        "request_start_ns",
+        "tcp_connect_start_ns",
+        "tcp_connect_end_ns",
+        "connection_ready_ns",
+        "request_send_end_ns",
+        "response_first_byte_ns",
+        "response_first_token_ns",
+        "response_last_token_ns",
+        "response_receive_end_ns",
+    ];
+    keys.iter().filter_map(|key| record["trace_data"][key].as_u64()).collect()
+}
+
+#[test]
+fn a_trace_shows_each_step_in_its_order() {
+    let server = MockServer::start(["--ttft-ms", "5", "--itl-ms", "1"]);
+    let run = Tool::profile(&server).args(["--request-count", "3", "--osl", "4", "--export-http-trace"]).run();
+    run.succeeds();
+    let records = run.records();
+    for record in &records {
+        let instants = instants(record);
+        assert!(instants.is_sorted(), "{record}");
+        assert!(instants.len() >= 7, "{record}");
+    }
+    let reused: Vec<&Value> = records.iter().map(|record| &record["trace_data"]["connection_reused"]).collect();
+    assert_eq!(reused, [false, true, true], "one connection serves one request after the other");
+    assert!(records[1]["trace_data"]["tcp_connect_start_ns"].is_null());
+}
+
+#[test]
+fn a_trace_is_written_only_when_it_is_asked_for() {
+    let server = MockServer::start([]);
+    let run = Tool::profile(&server).args(["--request-count", "1", "--osl", "1"]).run();
+    assert!(run.succeeds().records()[0]["trace_data"].is_null());
+}
+
+/// A name takes a look-up, an address none.
+#[test]
+fn a_name_is_looked_up_once_a_connection() {
+    let server = MockServer::start([]);
+    let by_name = server.url().replace("127.0.0.1", "localhost");
+    let run = Tool::new(["profile", "--model", "m", "--ui", "none", "--request-count", "2", "--osl", "1"])
+        .args(["--export-http-trace", "--streaming", "--no-server-metrics", "--url", &by_name, "--artifact-dir", "run"])
+        .run();
+    run.succeeds();
+    let traces: Vec<Value> = run.records().into_iter().map(|record| record["trace_data"].clone()).collect();
+    assert!(traces[0]["dns_lookup_ns"].is_u64(), "{}", traces[0]);
+    assert!(traces[1]["dns_lookup_ns"].is_null(), "{}", traces[1]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_kernel_tells_when_an_answer_arrived() {
+    let server = MockServer::start(["--ttft-ms", "5", "--itl-ms", "1"]);
+    let run = Tool::profile(&server).args(["--request-count", "4", "--osl", "4", "--export-http-trace"]).run();
+    let summary = run.succeeds().summary();
+    assert_eq!(summary["client"]["arrival_clock"], "kernel", "{}", summary["client"]);
+    assert!(run.records().iter().all(|record| record["trace_data"]["arrival_clock"] == "kernel"));
+}
+
+#[test]
+fn the_portable_transport_tells_when_it_read_them() {
+    let server = MockServer::start(["--ttft-ms", "5", "--itl-ms", "1"]);
+    let run = Tool::profile(&server)
+        .args(["--request-count", "4", "--osl", "4", "--export-http-trace", "--transport", "portable"])
+        .run();
+    let summary = run.succeeds().summary();
+    assert_eq!(summary["client"]["arrival_clock"], "user", "{}", summary["client"]);
+    assert_eq!(summary["input_config"]["target"]["transport"], "portable");
+    assert!(run.records().iter().all(|record| instants(record).is_sorted()));
+}
+
+/// Nothing is seen before it was sent, and nothing arrives before it left: whatever the machine does meanwhile. The two
+/// programs read one clock, each with a start of its own, which they know to within some microseconds.
+#[test]
+fn client_and_server_agree_on_what_came_before_what() {
+    const TOLERANCE_NS: u64 = 1_000_000;
+    let server = MockServer::start(["--ttft-ms", "20", "--itl-ms", "1"]);
+    let run = Tool::profile(&server)
+        .args(["--request-count", "20", "--concurrency", "4", "--osl", "4", "--export-http-trace"])
+        .run();
+    run.succeeds();
+    let truth = server.truth();
+    let start = truth["wall_start_ns"].as_u64().unwrap();
+    let requests: BTreeMap<&str, &Value> = truth["requests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|request| (request["request_id"].as_str().unwrap(), request))
+        .collect();
+    for record in run.records() {
+        let request = requests[record["metadata"]["x_request_id"].as_str().unwrap()];
+        let arrived = start + request["arrived_ns"].as_u64().unwrap();
+        let trace = &record["trace_data"];
+        let started = trace["request_start_ns"].as_u64().unwrap();
+        let first_token = trace["response_first_token_ns"].as_u64().unwrap();
+        assert!(started <= arrived + TOLERANCE_NS, "sent at {started}, arrived at {arrived}");
+        let earliest = arrived + 20_000_000;
+        assert!(first_token + TOLERANCE_NS >= earliest, "seen at {first_token}, not sent before {earliest}");
+    }
+}
