@@ -123,7 +123,10 @@ impl KernelClock {
         let moved_ns = found.abs_diff(self.wall_start_ns.swap(found, Relaxed));
         if moved_ns > Self::STEP_NS {
             self.steps.fetch_add(1, Relaxed);
-            tracing::warn!(moved_ns, "the system's clock was set: arrivals of the last second may be off by as much");
+            tracing::warn!(
+                moved_ns,
+                "the system's clock was set: arrivals of the last second may be off by as much"
+            );
         }
     }
 }

@@ -24,7 +24,8 @@ fn instants(record: &Value) -> Vec<u64> {
 #[test]
 fn a_trace_shows_each_step_in_its_order() {
     let server = MockServer::start(["--ttft-ms", "5", "--itl-ms", "1"]);
-    let run = Tool::profile(&server).args(["--request-count", "3", "--osl", "4", "--export-http-trace"]).run();
+    let run =
+        Tool::profile(&server).args(["--request-count", "3", "--osl", "4", "--export-http-trace"]).run();
     run.succeeds();
     let records = run.records();
     for record in &records {
@@ -32,7 +33,8 @@ fn a_trace_shows_each_step_in_its_order() {
         assert!(instants.is_sorted(), "{record}");
         assert!(instants.len() >= 7, "{record}");
     }
-    let reused: Vec<&Value> = records.iter().map(|record| &record["trace_data"]["connection_reused"]).collect();
+    let reused: Vec<&Value> =
+        records.iter().map(|record| &record["trace_data"]["connection_reused"]).collect();
     assert_eq!(reused, [false, true, true], "one connection serves one request after the other");
     assert!(records[1]["trace_data"]["tcp_connect_start_ns"].is_null());
 }
@@ -50,7 +52,15 @@ fn a_name_is_looked_up_once_a_connection() {
     let server = MockServer::start([]);
     let by_name = server.url().replace("127.0.0.1", "localhost");
     let run = Tool::new(["profile", "--model", "m", "--ui", "none", "--request-count", "2", "--osl", "1"])
-        .args(["--export-http-trace", "--streaming", "--no-server-metrics", "--url", &by_name, "--artifact-dir", "run"])
+        .args([
+            "--export-http-trace",
+            "--streaming",
+            "--no-server-metrics",
+            "--url",
+            &by_name,
+            "--artifact-dir",
+            "run",
+        ])
         .run();
     run.succeeds();
     let traces: Vec<Value> = run.records().into_iter().map(|record| record["trace_data"].clone()).collect();
@@ -62,7 +72,8 @@ fn a_name_is_looked_up_once_a_connection() {
 #[cfg(target_os = "linux")]
 fn the_kernel_tells_when_an_answer_arrived() {
     let server = MockServer::start(["--ttft-ms", "5", "--itl-ms", "1"]);
-    let run = Tool::profile(&server).args(["--request-count", "4", "--osl", "4", "--export-http-trace"]).run();
+    let run =
+        Tool::profile(&server).args(["--request-count", "4", "--osl", "4", "--export-http-trace"]).run();
     let summary = run.succeeds().summary();
     assert_eq!(summary["client"]["arrival_clock"], "kernel", "{}", summary["client"]);
     assert!(run.records().iter().all(|record| record["trace_data"]["arrival_clock"] == "kernel"));

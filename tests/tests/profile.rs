@@ -259,3 +259,25 @@ fn secrets_reach_the_server_and_nothing_else() {
         assert!(!text.contains("hush"), "{}", path.display());
     }
 }
+
+#[rstest]
+#[case::timed("timed")]
+#[case::portable("portable")]
+fn connections_are_reused_unless_they_are_not_to_be(#[case] transport: &str) {
+    for (strategy, connections) in [("pooled", 1), ("never", 5)] {
+        let server = MockServer::start(["--ttft-ms", "1", "--itl-ms", "1"]);
+        let run = Tool::profile(&server)
+            .args(["--request-count", "5", "--osl", "2", "--transport", transport])
+            .args(["--connection-reuse-strategy", strategy])
+            .run();
+        run.succeeds();
+        let truth = server.truth();
+        let used: BTreeSet<u64> = truth["requests"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|request| request["connection"].as_u64().unwrap())
+            .collect();
+        assert_eq!(used.len(), connections, "{strategy}");
+    }
+}

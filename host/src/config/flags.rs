@@ -12,7 +12,7 @@ use clap::{
 };
 
 use super::{
-    TransportKind,
+    ConnectionReuse, TransportKind,
     policy::PluginPolicy,
     units::{self, Choice, Grace},
 };
@@ -65,6 +65,31 @@ pub(crate) struct ProfileFlags {
     /// Ask for output lengths in the body field `max_tokens` instead of `max_completion_tokens`.
     #[arg(long, help_heading = TARGET)]
     pub(crate) use_legacy_max_tokens: bool,
+
+    /// What becomes of a connection after a request: it waits for the next (pooled), or it is closed (never)
+    /// [default: pooled].
+    #[arg(long, value_name = "STRATEGY", value_parser = ChoiceParser::<ConnectionReuse>::new(), help_heading = TARGET)]
+    pub(crate) connection_reuse_strategy: Option<ConnectionReuse>,
+
+    /// Time for opening a connection, TLS included, in seconds [default: 10].
+    #[arg(long, value_name = "SECONDS", value_parser = units::positive_seconds, help_heading = TARGET)]
+    pub(crate) connect_timeout_seconds: Option<f64>,
+
+    /// Certificates of authorities to trust as well as the system's, a PEM file.
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure", help_heading = TARGET)]
+    pub(crate) ca_cert: Option<PathBuf>,
+
+    /// Certificate to show to the server, a PEM file.
+    #[arg(long, value_name = "FILE", help_heading = TARGET)]
+    pub(crate) client_cert: Option<PathBuf>,
+
+    /// Private key of --client-cert, a PEM file [default: in the same file].
+    #[arg(long, value_name = "FILE", requires = "client_cert", help_heading = TARGET)]
+    pub(crate) client_key: Option<PathBuf>,
+
+    /// Believe any certificate of the server.
+    #[arg(long, short = 'k', help_heading = TARGET)]
+    pub(crate) insecure: bool,
 
     /// What carries the requests: `timed` asks the kernel when bytes arrived, `portable` is a client library and tells
     /// when it came to read them [default: timed].
@@ -289,6 +314,11 @@ pub(crate) enum Ui {
 impl Choice for Ui {
     const NAMES: &'static [(&'static str, Self)] = &[("simple", Self::Simple), ("none", Self::None)];
     const NOT_BUILT: &'static [&'static str] = &["dashboard"];
+}
+
+impl Choice for ConnectionReuse {
+    const NAMES: &'static [(&'static str, Self)] = &[("pooled", Self::Pooled), ("never", Self::Never)];
+    const NOT_BUILT: &'static [&'static str] = &["sticky-user-sessions"];
 }
 
 impl Choice for TransportKind {

@@ -109,6 +109,40 @@ pub(crate) struct Target {
     /// What carries the requests. Journals from before there was a choice have none.
     #[serde(default = "portable")]
     pub(crate) transport: TransportKind,
+    /// What becomes of a connection after a request.
+    #[serde(default)]
+    pub(crate) connection_reuse: ConnectionReuse,
+    /// How long opening a connection may take, TLS included, in seconds.
+    #[serde(default = "ten_seconds")]
+    pub(crate) connect_timeout_s: f64,
+    /// What an `https` target has to prove, and what is proven to it.
+    #[serde(default)]
+    pub(crate) tls: TlsConfig,
+}
+
+/// Certificates beside the system's own. All files are PEM.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct TlsConfig {
+    /// Believe any certificate.
+    pub(crate) insecure: bool,
+    /// Authorities to trust as well.
+    pub(crate) ca_cert: Option<PathBuf>,
+    /// Our own certificate, and those that lead to its authority.
+    pub(crate) client_cert: Option<PathBuf>,
+    /// Its private key; in the certificate's file if there is none of its own.
+    pub(crate) client_key: Option<PathBuf>,
+}
+
+/// What becomes of a connection after a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ConnectionReuse {
+    /// It waits for the next request.
+    #[default]
+    Pooled,
+    /// It is closed: each request opens its own.
+    Never,
 }
 
 /// What carries requests and answers.
@@ -125,6 +159,13 @@ pub(crate) enum TransportKind {
 fn portable() -> TransportKind {
     TransportKind::Portable
 }
+
+fn ten_seconds() -> f64 {
+    DEFAULT_CONNECT_TIMEOUT_S
+}
+
+/// How long opening a connection may take unless the user says otherwise, in seconds.
+const DEFAULT_CONNECT_TIMEOUT_S: f64 = 10.0;
 
 /// Where content comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -269,7 +269,15 @@ mod tests {
             "extra_inputs": {},
             "use_server_token_count": false,
             "use_legacy_max_tokens": false,
-            "transport": "timed"
+            "transport": "timed",
+            "connection_reuse": "pooled",
+            "connect_timeout_s": 10.0,
+            "tls": {
+              "insecure": false,
+              "ca_cert": null,
+              "client_cert": null,
+              "client_key": null
+            }
           },
           "dataset": {
             "type": "synthetic",

@@ -4,7 +4,10 @@
 
 use std::collections::HashSet;
 
-use super::{ServerMetricsConfig, Target, flags::ProfileFlags, pairs, resolve::ConfigError, url};
+use super::{
+    DEFAULT_CONNECT_TIMEOUT_S, ServerMetricsConfig, Target, TlsConfig, flags::ProfileFlags, pairs,
+    resolve::ConfigError, url,
+};
 
 const DEFAULT_URL: &str = "http://localhost:8000";
 const DEFAULT_REQUEST_TIMEOUT_S: f64 = 21_600.0;
@@ -41,6 +44,14 @@ pub(super) fn target(flags: &ProfileFlags, endpoint_name: &str) -> Result<Target
         use_server_token_count: flags.use_server_token_count,
         use_legacy_max_tokens: flags.use_legacy_max_tokens,
         transport: flags.transport.unwrap_or_default(),
+        connection_reuse: flags.connection_reuse_strategy.unwrap_or_default(),
+        tls: TlsConfig {
+            insecure: flags.insecure,
+            ca_cert: flags.ca_cert.clone(),
+            client_cert: flags.client_cert.clone(),
+            client_key: flags.client_key.clone(),
+        },
+        connect_timeout_s: flags.connect_timeout_seconds.unwrap_or(DEFAULT_CONNECT_TIMEOUT_S),
     })
 }
 

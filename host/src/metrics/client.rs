@@ -54,7 +54,7 @@ struct Bounds {
 const BUSY: Bounds = Bounds { suspect: 0.7, limited: 0.9 };
 
 /// A thread that waits for a processor so much of the time shares it with others that are as hungry.
-const QUEUED: Bounds = Bounds { suspect: 0.05, limited: 0.15 };
+const QUEUED: Bounds = Bounds { suspect: 0.03, limited: 0.1 };
 
 /// 99th percentile of reading late, in milliseconds: a few and tokens of a fast stream begin to share a read.
 const READ_DELAY_MS: Bounds = Bounds { suspect: 2.0, limited: 10.0 };
@@ -173,6 +173,7 @@ struct Worker {
     wall_ms: f64,
     busy_share: Option<f64>,
     queued_share: Option<f64>,
+    goes_first: bool,
     read_delay_ms: Delay,
     unstamped_reads: u64,
     wake_delay_ms: Delay,
@@ -194,6 +195,7 @@ impl Worker {
             wall_ms: usage.wall_ns as f64 / 1e6,
             busy_share: share(usage.busy_ns, usage.wall_ns),
             queued_share: share(usage.queued_ns, usage.wall_ns),
+            goes_first: usage.goes_first,
             read_delay_ms: Delay::of(usage.read_delay),
             unstamped_reads: usage.unstamped_reads,
             wake_delay_ms: Delay::of(usage.wake_delay),
@@ -275,7 +277,8 @@ mod tests {
     #[test]
     fn who_measured_nothing_claims_nothing() {
         assert_eq!(ClientReport::judge(Vec::new()).verdict, Verdict::Unknown);
-        let nowhere = WorkerUsage { busy_ns: None, queued_ns: None, read_delay: DelaySummary::default(), ..idle() };
+        let nowhere =
+            WorkerUsage { busy_ns: None, queued_ns: None, read_delay: DelaySummary::default(), ..idle() };
         let report = ClientReport::judge(vec![WorkerUsage { unstamped_reads: 4, ..nowhere }]);
         assert_eq!((report.verdict, report.arrival_clock()), (Verdict::Ok, Some(ArrivalClock::User)));
     }

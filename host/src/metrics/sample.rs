@@ -7,13 +7,13 @@ use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 
 use crate::{
     config::{
-        Arrival, DatasetConfig, LengthLaw, PhaseConfig, RunConfig, ServerMetricsConfig, ServicesConfig,
-        Target, TokenizerChoice, TransportKind,
+        Arrival, ConnectionReuse, DatasetConfig, LengthLaw, PhaseConfig, RunConfig, ServerMetricsConfig,
+        ServicesConfig, Target, TlsConfig, TokenizerChoice, TransportKind,
     },
     plugin::UsedPlugin,
     record::{
-        Capabilities, CountedTokens, Frame, Instants, PolicyRecord, Record, RunEnd, RunHeader,
-        DelaySummary, ScheduleCounts, ServiceReport, WorkerUsage,
+        Capabilities, CountedTokens, DelaySummary, Frame, Instants, PolicyRecord, Record, RunEnd, RunHeader,
+        ScheduleCounts, ServiceReport, WorkerUsage,
     },
 };
 
@@ -82,6 +82,9 @@ fn config() -> RunConfig {
             use_server_token_count: false,
             use_legacy_max_tokens: false,
             transport: TransportKind::Timed,
+            connection_reuse: ConnectionReuse::Pooled,
+            connect_timeout_s: 10.0,
+            tls: TlsConfig::default(),
         },
         dataset: DatasetConfig::Synthetic {
             entries: 4,

@@ -102,7 +102,8 @@ impl<'a> Pass<'a> {
             }
             PhaseKind::Warmup => {
                 if self.warmup.is_none() {
-                    self.warmup = Some(RecordFile::create(self.dir, records::WARMUP_FILE_NAME, &self.header)?);
+                    self.warmup =
+                        Some(RecordFile::create(self.dir, records::WARMUP_FILE_NAME, &self.header)?);
                 }
                 if let Some(file) = &mut self.warmup {
                     file.append(record, PhaseKind::Warmup, &measured)?;

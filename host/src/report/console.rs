@@ -121,7 +121,8 @@ fn counts(report: &Report) -> Vec<String> {
         }
         None => "scheduled / sent / late / dropped: unknown".to_owned(),
     }];
-    let clock = report.client.arrival_clock().map(|clock| format!(", arrivals by the {clock}")).unwrap_or_default();
+    let clock =
+        report.client.arrival_clock().map(|clock| format!(", arrivals by the {clock}")).unwrap_or_default();
     lines.push(format!("client: {}{clock}", report.client.verdict));
     let cancelled = report.profiling.outcomes.cancelled;
     if cancelled > 0 {

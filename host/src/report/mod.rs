@@ -14,9 +14,9 @@ mod json;
 mod outputs;
 mod records;
 mod server_metrics;
-mod trace;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod warnings;
 
 use std::{

@@ -9,7 +9,10 @@ use prony_plugin_api::{ErrorDetails, message::PhaseKind};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{ReportError, artifacts::Artifact, json::number, trace::Trace};
-use crate::{metrics::Measured, record::{Record, RunHeader}};
+use crate::{
+    metrics::Measured,
+    record::{Record, RunHeader},
+};
 
 /// Profiled requests.
 pub(super) const FILE_NAME: &str = "profile_export.jsonl";

@@ -67,7 +67,8 @@ impl Trace {
         let instants = &record.instants;
         let wall = |run_ns: u64| wall_start_ns.saturating_add(run_ns);
         let first_byte = instants.first_byte;
-        let opening = instants.connected.zip(instants.connect_start).map_or(0, |(to, from)| to.saturating_sub(from));
+        let opening =
+            instants.connected.zip(instants.connect_start).map_or(0, |(to, from)| to.saturating_sub(from));
         Self {
             trace_type: "prony",
             scheduled_ns: wall(instants.scheduled),
@@ -175,7 +176,13 @@ mod tests {
 
     #[test]
     fn a_reused_connection_was_not_opened() {
-        let instants = Instants { connect_start: None, resolved: None, reached: None, connected: None, ..record().instants };
+        let instants = Instants {
+            connect_start: None,
+            resolved: None,
+            reached: None,
+            connected: None,
+            ..record().instants
+        };
         let trace = Trace::of(&Record { instants, unstamped_reads: 1, ..Record::default() }, 0);
         assert!(trace.connection_reused && trace.connecting.is_none());
         assert_eq!((trace.sending_ns, trace.arrival_clock), (Some(55), Some("user")));

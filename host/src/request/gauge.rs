@@ -5,7 +5,7 @@ use std::{
     fs,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -23,6 +23,7 @@ pub(crate) struct Gauge {
     reads: Delays,
     wakes: Delays,
     unstamped_reads: AtomicU64,
+    goes_first: AtomicBool,
 }
 
 /// Many delays of one kind.
@@ -55,6 +56,8 @@ pub(crate) struct WorkerUsage {
     pub(crate) busy_ns: Option<u64>,
     /// Time that its thread was ready to run and waited for a processor, in nanoseconds, where the system tells.
     pub(crate) queued_ns: Option<u64>,
+    /// The system let its thread run before others.
+    pub(crate) goes_first: bool,
     /// From the arrival of bytes, by the kernel's stamp, to the read that fetched them.
     pub(crate) read_delay: DelaySummary,
     /// Reads that the kernel had not stamped.
@@ -67,7 +70,12 @@ pub(crate) struct WorkerUsage {
 
 impl Default for Gauge {
     fn default() -> Self {
-        Self { reads: Delays::new(), wakes: Delays::new(), unstamped_reads: AtomicU64::new(0) }
+        Self {
+            reads: Delays::new(),
+            wakes: Delays::new(),
+            unstamped_reads: AtomicU64::new(0),
+            goes_first: AtomicBool::new(false),
+        }
     }
 }
 
@@ -87,6 +95,11 @@ impl Gauge {
         self.wakes.note(delay_ns);
     }
 
+    /// The system lets the worker's thread run before others, or does not.
+    pub(crate) fn note_priority(&self, goes_first: bool) {
+        self.goes_first.store(goes_first, Relaxed);
+    }
+
     /// Begins anew, on the worker's own thread.
     pub(crate) fn begin(&self, now: RunNs) -> Shift {
         let _ = (self.reads.take(), self.wakes.take(), self.unstamped_reads.swap(0, Relaxed));
@@ -104,6 +117,7 @@ impl Gauge {
             wall_ns: now.saturating_sub(shift.began),
             busy_ns: since(|times| times.busy_ns),
             queued_ns: since(|times| times.queued_ns),
+            goes_first: self.goes_first.load(Relaxed),
             read_delay: self.reads.take(),
             unstamped_reads: self.unstamped_reads.swap(0, Relaxed),
             wake_delay: self.wakes.take(),
@@ -122,7 +136,8 @@ pub(crate) struct Shift {
 impl Delays {
     #[expect(clippy::expect_used, reason = "the bounds are constants: it fails always or never")]
     fn new() -> Self {
-        let histogram = Histogram::new_with_bounds(1_000, LONGEST_NS, 2).expect("bounds that a histogram has");
+        let histogram =
+            Histogram::new_with_bounds(1_000, LONGEST_NS, 2).expect("bounds that a histogram has");
         Self(Mutex::new(histogram))
     }
 

@@ -13,5 +13,6 @@ pub(crate) mod prepared;
 pub(crate) mod pulse;
 pub(crate) mod sse;
 pub(crate) mod target;
+mod tls;
 pub(crate) mod transport;
 pub(crate) mod worker;

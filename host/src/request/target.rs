@@ -5,9 +5,10 @@ use std::{fmt, sync::Arc, time::Duration};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use prony_plugin_api::ErrorDetails;
+use rustls::ClientConfig;
 
-use super::{limits::cut, prepared};
-use crate::config::{Target, TransportKind, redact, url::url_for};
+use super::{limits::cut, prepared, tls};
+use crate::config::{ConnectionReuse, Target, TransportKind, redact, url::url_for};
 
 /// Shorter values are not masked in what a server says.
 const SHORTEST_SECRET: usize = 6;
@@ -26,6 +27,12 @@ pub(crate) struct TargetPlan {
     pub(crate) timeout: Duration,
     /// What carries the requests.
     pub(crate) transport: TransportKind,
+    /// A connection waits for the next request when it has served one.
+    pub(crate) keeps_connections: bool,
+    /// How long opening a connection may take, TLS included.
+    pub(crate) connect_timeout: Duration,
+    /// For `https` targets; reading the system's certificates takes a while, so that it is left out where there are none.
+    pub(crate) tls: Option<Arc<ClientConfig>>,
     /// Base URLs, and where they lead with `path`.
     places: Vec<(String, Arc<Place>)>,
     path: String,
@@ -44,11 +51,13 @@ impl TargetPlan {
     /// A URL or header that HTTP does not allow.
     pub(crate) fn new(target: &Target, path: Option<&str>) -> Result<Self, ErrorDetails> {
         let path = target.custom_endpoint.as_deref().or(path).unwrap_or("");
-        let places = target
+        let places: Vec<(String, Arc<Place>)> = target
             .urls
             .iter()
             .map(|base| Ok((base.clone(), Place::parse(&url_for(base, path))?)))
             .collect::<Result<_, ErrorDetails>>()?;
+        let needs_tls = places.iter().any(|(_, place)| place.origin.secure);
+        let tls = if needs_tls { Some(Arc::new(tls::client_config(&target.tls)?)) } else { None };
         if let Some(key) = &target.api_key {
             prepared::parse("authorization", key)?;
         }
@@ -67,8 +76,11 @@ impl TargetPlan {
             streaming: target.streaming,
             api_key: target.api_key.clone(),
             user_headers,
-            timeout: Duration::try_from_secs_f64(target.request_timeout_s).unwrap_or(Duration::MAX),
+            timeout: duration(target.request_timeout_s),
             transport: target.transport,
+            keeps_connections: target.connection_reuse == ConnectionReuse::Pooled,
+            connect_timeout: duration(target.connect_timeout_s),
+            tls,
             places,
             path: path.to_owned(),
             extra: target.extra_inputs.clone(),
@@ -100,11 +112,6 @@ impl TargetPlan {
         }
     }
 
-    /// Whether any of them is an `https` one.
-    pub(crate) fn needs_tls(&self) -> bool {
-        self.places.iter().any(|(_, place)| place.origin.secure)
-    }
-
     /// The run's extra inputs with a turn's own on top, as the text of a JSON object.
     pub(crate) fn merge_extra(&self, turn: &str) -> String {
         match serde_json::from_str::<serde_json::Map<_, _>>(turn) {
@@ -124,6 +131,10 @@ impl TargetPlan {
         headers.insert(HeaderName::from_static("x-request-id"), id);
         Ok(headers)
     }
+}
+
+fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
 /// The user's key, the values of sensitive headers, with and without a scheme in front, the password of a login, and
@@ -195,7 +206,8 @@ impl Place {
         let port = url.port_or_known_default().ok_or_else(|| invalid(&"it has no port"))?;
         let host = url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"));
         let host = host.parse().map_err(|error| invalid(&error))?;
-        let line = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+        let line =
+            url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
         let uri = line.parse().map_err(|error| invalid(&error))?;
         let origin = Origin { secure, host: name.trim_matches(['[', ']']).to_owned(), port };
         Ok(Arc::new(Self { url, uri, host, origin }))

@@ -84,7 +84,7 @@ pub(crate) fn await_model(
         .build()
         .map_err(|error| ReadinessError::Means(error.into()))?;
     runtime.block_on(async {
-        let transport = Transport::new(target.transport, clock, target.needs_tls(), Arc::default())
+        let transport = Transport::new(target, clock, Arc::default())
             .map_err(|error| ReadinessError::Means(error.into()))?;
         let wire = Wire { clock, transport, endpoint: endpoint.clone(), target: Arc::clone(target) };
         let patience = Duration::try_from_secs_f64(patience).unwrap_or(Duration::MAX);

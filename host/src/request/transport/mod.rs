@@ -20,8 +20,11 @@ pub(crate) use self::{
     stamps::AttemptStamps,
 };
 use self::{portable::Portable, timed::Timed};
-use super::{gauge::Gauge, prepared::Prepared};
-use crate::{clock::{Clock, RunNs}, config::TransportKind};
+use super::{gauge::Gauge, prepared::Prepared, target::TargetPlan};
+use crate::{
+    clock::{Clock, RunNs},
+    config::TransportKind,
+};
 
 /// A worker's connections.
 #[derive(Debug)]
@@ -63,20 +66,14 @@ pub(crate) enum Response {
 }
 
 impl Transport {
-    /// Makes the connections' owner. `tls` is false when no target needs it, which saves reading the system's
-    /// certificates. Reads are noted in `gauge`.
+    /// Makes the owner of the connections to a target. Reads are noted in `gauge`.
     ///
     /// # Errors
-    /// The TLS set-up failed, or the system has no sockets for us.
-    pub(crate) fn new(
-        kind: TransportKind,
-        clock: Clock,
-        tls: bool,
-        gauge: Arc<Gauge>,
-    ) -> Result<Self, TransportError> {
-        match kind {
-            TransportKind::Timed => Timed::new(clock, tls, gauge).map(Self::Timed),
-            TransportKind::Portable => Portable::new(clock, tls, gauge).map(Self::Portable),
+    /// The client library cannot be set up.
+    pub(crate) fn new(target: &TargetPlan, clock: Clock, gauge: Arc<Gauge>) -> Result<Self, TransportError> {
+        match target.transport {
+            TransportKind::Timed => Ok(Self::Timed(Timed::new(target, clock, gauge))),
+            TransportKind::Portable => Portable::new(target, clock, gauge).map(Self::Portable),
         }
     }
 

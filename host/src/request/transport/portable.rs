@@ -18,13 +18,14 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::{Frame, SizeHint};
+use rustls::ClientConfig;
 use tower::{Layer, Service};
 
 use super::{AttemptStamps, Chunk, StampSource, error::TransportError};
-use crate::{clock::Clock, request::{gauge::Gauge, prepared::Prepared}};
-
-/// How long opening a connection may take, TLS included.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::{
+    clock::Clock,
+    request::{gauge::Gauge, prepared::Prepared, target::TargetPlan},
+};
 
 /// How long an idle connection is kept. Servers close theirs earlier; what matters is that we do not.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -46,21 +47,30 @@ tokio::task_local! {
 
 impl Portable {
     /// See [`Transport::new`](super::Transport::new).
-    pub(super) fn new(clock: Clock, tls: bool, gauge: Arc<Gauge>) -> Result<Self, TransportError> {
+    pub(super) fn new(target: &TargetPlan, clock: Clock, gauge: Arc<Gauge>) -> Result<Self, TransportError> {
         let build = |idle: usize| {
             let builder = reqwest::Client::builder()
                 .no_proxy()
                 .http1_only()
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
-                .connect_timeout(CONNECT_TIMEOUT)
+                .connect_timeout(target.connect_timeout)
                 .pool_idle_timeout(IDLE_TIMEOUT)
                 .pool_max_idle_per_host(idle)
                 .connector_layer(StampConnect(clock));
-            let builder = if tls { builder } else { builder.tls_certs_only([]) };
+            let builder = match &target.tls {
+                Some(tls) => builder.tls_backend_preconfigured(ClientConfig::clone(tls)),
+                // It would read the system's certificates.
+                None => builder.tls_certs_only([]),
+            };
             builder.build().map_err(|error| TransportError::exchange(error.source()))
         };
-        Ok(Self { clock, gauge, pooled: build(usize::MAX)?, fresh: build(0)? })
+        Ok(Self {
+            clock,
+            gauge,
+            pooled: build(if target.keeps_connections { usize::MAX } else { 0 })?,
+            fresh: build(0)?,
+        })
     }
 
     /// See [`Transport::send`](super::Transport::send).

@@ -28,9 +28,6 @@ use crate::{
     },
 };
 
-/// How long opening a connection may take, TLS included.
-const TIMEOUT: Duration = Duration::from_secs(10);
-
 /// What opening connections needs.
 #[derive(Debug)]
 pub(super) struct Opener {
@@ -38,6 +35,8 @@ pub(super) struct Opener {
     pub(super) kernel: Arc<KernelClock>,
     pub(super) gauge: Arc<Gauge>,
     pub(super) tls: Option<Arc<ClientConfig>>,
+    /// For all of it, TLS included.
+    pub(super) timeout: Duration,
 }
 
 /// An open connection's bytes.
@@ -57,9 +56,9 @@ impl Opener {
         stamps: &AttemptStamps,
     ) -> Result<(Stream, Arc<SocketStamps>), TransportError> {
         stamps.note_connect_start(self.clock.now());
-        let opened = tokio::time::timeout(TIMEOUT, self.steps(origin, stamps)).await;
+        let opened = tokio::time::timeout(self.timeout, self.steps(origin, stamps)).await;
         let timed_out = |_| {
-            let text = format!("no connection within {} s", TIMEOUT.as_secs());
+            let text = format!("no connection within {} s", self.timeout.as_secs_f64());
             Err(BoxError::from(io::Error::new(io::ErrorKind::TimedOut, text)))
         };
         let opened = opened.unwrap_or_else(timed_out).map_err(|error| TransportError::connect(&*error))?;

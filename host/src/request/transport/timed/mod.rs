@@ -16,21 +16,24 @@ use http::{HeaderValue, Request, header, response};
 use http_body::Body;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use rustls::ClientConfig;
-use rustls_platform_verifier::ConfigVerifierExt;
 
 use self::{connect::Opener, connection::Connection, socket::Primer};
 use super::{AttemptStamps, Chunk, error::TransportError};
 use crate::{
     clock::{Clock, KernelClock, RunNs},
-    request::{gauge::Gauge, prepared::Prepared, target::Origin},
+    request::{
+        gauge::Gauge,
+        prepared::Prepared,
+        target::{Origin, TargetPlan},
+    },
 };
 
 /// A worker's connections.
 #[derive(Debug)]
 pub(crate) struct Timed {
     opener: Opener,
-    pool: Arc<Pool>,
+    /// None if each request opens its own.
+    pool: Option<Arc<Pool>>,
     _primer: Primer,
 }
 
@@ -46,17 +49,19 @@ pub(crate) struct Response {
     /// Gone when the body is over.
     connection: Option<Connection>,
     origin: Origin,
-    pool: Arc<Pool>,
+    pool: Option<Arc<Pool>>,
     stamps: Arc<AttemptStamps>,
     clock: Clock,
 }
 
 impl Timed {
     /// See [`Transport::new`](super::Transport::new).
-    pub(super) fn new(clock: Clock, tls: bool, gauge: Arc<Gauge>) -> Result<Self, TransportError> {
-        let tls = if tls { Some(Arc::new(tls_config()?)) } else { None };
-        let opener = Opener { clock, kernel: Arc::new(KernelClock::new(clock)), gauge, tls };
-        Ok(Self { opener, pool: Arc::default(), _primer: Primer::new() })
+    pub(super) fn new(target: &TargetPlan, clock: Clock, gauge: Arc<Gauge>) -> Self {
+        let tls = target.tls.clone();
+        let (kernel, timeout) = (Arc::new(KernelClock::new(clock)), target.connect_timeout);
+        let opener = Opener { clock, kernel, gauge, tls, timeout };
+        let pool = target.keeps_connections.then(Arc::default);
+        Self { opener, pool, _primer: Primer::new() }
     }
 
     /// See [`Transport::send`](super::Transport::send).
@@ -67,14 +72,17 @@ impl Timed {
         stamps: &Arc<AttemptStamps>,
     ) -> Result<Response, TransportError> {
         let origin = &request.place.origin;
-        let pooled = if fresh { None } else { self.pool.take(origin).await };
+        let pooled = match &self.pool {
+            Some(pool) if !fresh => pool.take(origin).await,
+            _ => None,
+        };
         let mut connection = match pooled {
             Some(connection) => connection,
             None => self.open(origin, stamps).await?,
         };
         stamps.goes_over(&connection.stamps);
         let (head, body) = connection.send(message(request)).await?.into_parts();
-        let (origin, pool) = (origin.clone(), Arc::clone(&self.pool));
+        let (origin, pool) = (origin.clone(), self.pool.clone());
         let (stamps, clock) = (Arc::clone(stamps), self.opener.clock);
         Ok(Response { head, body, connection: Some(connection), origin, pool, stamps, clock })
     }
@@ -87,13 +95,6 @@ impl Timed {
         let (stream, socket) = self.opener.open(origin, stamps).await?;
         Connection::new(stream, socket).await
     }
-}
-
-fn tls_config() -> Result<ClientConfig, TransportError> {
-    let mut config =
-        ClientConfig::with_platform_verifier().map_err(|error| TransportError::exchange(Some(&error)))?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
 }
 
 /// The request as it goes on the wire.
@@ -172,8 +173,8 @@ impl Response {
     fn give_back(&mut self) {
         if let Some(connection) = self.connection.take() {
             self.stamps.leaves(&connection.stamps);
-            if !connection.is_over() {
-                self.pool.put(&self.origin, connection);
+            if let Some(pool) = self.pool.as_ref().filter(|_| !connection.is_over()) {
+                pool.put(&self.origin, connection);
             }
         }
     }
