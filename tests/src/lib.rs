@@ -17,12 +17,14 @@ mod install;
 mod mock_plugin;
 mod mock_server;
 mod run;
+mod tls_front;
 mod tool;
 pub mod wire;
 
 pub use mock_plugin::{MockPlugin, mock_plugin};
 pub use mock_server::MockServer;
 pub use run::Run;
+pub use tls_front::TlsFront;
 pub use tool::{Running, Tool, eventually};
 
 use std::path::PathBuf;

@@ -1,0 +1,121 @@
+//! TLS in front of a server that has none, with certificates made up for the occasion.
+
+use std::{path::PathBuf, sync::Arc, thread};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::{
+    RootCertStore, ServerConfig,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::WebPkiClientVerifier,
+};
+use tempfile::TempDir;
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+};
+use tokio_rustls::TlsAcceptor;
+
+/// Takes TLS connections on `localhost` and passes their bytes on. It ends with this value.
+#[derive(Debug)]
+pub struct TlsFront {
+    port: u16,
+    dir: TempDir,
+    end: Option<oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl TlsFront {
+    /// Starts one in front of `http://` something. With `wants_client`, it talks only to those who have a certificate of
+    /// its own authority.
+    ///
+    /// # Panics
+    /// When it cannot listen, or its certificates cannot be made.
+    pub fn before(url: &str, wants_client: bool) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let config = Arc::new(certificates(&dir, wants_client));
+        let target = url.strip_prefix("http://").expect("a plain URL").to_owned();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0))).expect("a port");
+        let port = listener.local_addr().expect("it has a port").port();
+        let (end, ended) = oneshot::channel();
+        let thread = thread::spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = serve(listener, config, target) => {}
+                    _ = ended => {}
+                }
+            });
+        });
+        Self { port, dir, end: Some(end), thread: Some(thread) }
+    }
+
+    /// Its base URL.
+    pub fn url(&self) -> String {
+        format!("https://localhost:{}", self.port)
+    }
+
+    /// The certificate of its authority, a PEM file.
+    pub fn authority(&self) -> PathBuf {
+        self.dir.path().join("authority.pem")
+    }
+
+    /// A client's certificate and its key, one PEM file.
+    pub fn client(&self) -> PathBuf {
+        self.dir.path().join("client.pem")
+    }
+}
+
+impl Drop for TlsFront {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        self.thread.take().map(thread::JoinHandle::join);
+    }
+}
+
+async fn serve(listener: TcpListener, config: Arc<ServerConfig>, target: String) {
+    let acceptor = TlsAcceptor::from(config);
+    while let Ok((stream, _)) = listener.accept().await {
+        let (acceptor, target) = (acceptor.clone(), target.clone());
+        tokio::spawn(async move {
+            // A client that does not trust us hangs up: that is what some tests are about.
+            let Ok(mut inside) = acceptor.accept(stream).await else { return };
+            let mut outside = TcpStream::connect(target).await.expect("the server listens");
+            let _ = copy_bidirectional(&mut inside, &mut outside).await;
+        });
+    }
+}
+
+/// An authority, what it says of `localhost`, and what it says of a client.
+fn certificates(dir: &TempDir, wants_client: bool) -> ServerConfig {
+    let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    let authority = CertifiedIssuer::self_signed(params, key).expect("an authority");
+    let issue = |name: &str| {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
+        (params.signed_by(&key, &authority).expect("a certificate").pem(), key.serialize_pem())
+    };
+    let (client, client_key) = issue("client");
+    let write = |name: &str, text: String| std::fs::write(dir.path().join(name), text).expect("a file");
+    write("authority.pem", authority.pem());
+    write("client.pem", client + &client_key);
+    let (server, server_key) = issue("localhost");
+    let chain = vec![CertificateDer::from_pem_slice(server.as_bytes()).expect("a certificate")];
+    let secret = PrivateKeyDer::from_pem_slice(server_key.as_bytes()).expect("a key");
+    let provider = Arc::new(ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .expect("versions");
+    let builder = if wants_client {
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.der().clone()).expect("an authority");
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        builder.with_client_cert_verifier(verifier.expect("a verifier"))
+    } else {
+        builder.with_no_client_auth()
+    };
+    builder.with_single_cert(chain, secret).expect("a configuration")
+}

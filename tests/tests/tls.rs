@@ -1,0 +1,96 @@
+//! Targets behind TLS, over both transports.
+
+use std::fs;
+
+use prony_tests::{MockServer, Run, TlsFront, Tool};
+use rstest::rstest;
+
+const TRANSPORTS: [&str; 2] = ["timed", "portable"];
+
+fn profile(front: &TlsFront, transport: &str, flags: &[&str]) -> Run {
+    Tool::profile_at(&front.url())
+        .args(["--request-count", "3", "--osl", "4", "--no-server-metrics", "--export-http-trace"])
+        .args(["--transport", transport])
+        .args(flags)
+        .run()
+}
+
+fn path(path: &std::path::Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn an_authority_that_the_user_names_is_trusted() {
+    for transport in TRANSPORTS {
+        let server = MockServer::start(["--ttft-ms", "2", "--itl-ms", "1"]);
+        let front = TlsFront::before(server.url(), false);
+        let run = profile(&front, transport, &["--ca-cert", path(&front.authority())]);
+        assert_eq!(run.succeeds().summary()["request_count"]["avg"], 3, "{transport}");
+        assert_eq!(server.truth()["requests_ok"], 3);
+    }
+}
+
+/// The stamp of a record is that of the read that completed it, below TLS.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_kernel_tells_when_encrypted_bytes_arrived() {
+    let server = MockServer::start(["--ttft-ms", "2", "--itl-ms", "1"]);
+    let front = TlsFront::before(server.url(), false);
+    let run = profile(&front, "timed", &["--insecure"]);
+    assert_eq!(run.succeeds().summary()["client"]["arrival_clock"], "kernel");
+    let first = &run.records()[0]["trace_data"];
+    assert!(first["tls_ns"].as_u64().unwrap() > 0, "{first}");
+}
+
+#[test]
+fn a_server_that_nobody_vouches_for_is_not_talked_to() {
+    for transport in TRANSPORTS {
+        let server = MockServer::start([]);
+        let front = TlsFront::before(server.url(), false);
+        let run = profile(&front, transport, &[]);
+        let records = run.records();
+        assert!(!records.is_empty());
+        for record in records {
+            assert_eq!(record["error"]["type"], "connect", "{record}");
+            let message = record["error"]["message"].as_str().unwrap();
+            assert!(message.contains("certificate"), "{message}");
+        }
+        assert_eq!(server.truth()["requests_total"], 0);
+        let run = profile(&front, transport, &["--insecure"]);
+        assert_eq!(run.succeeds().summary()["request_count"]["avg"], 3, "{transport}");
+    }
+}
+
+#[test]
+fn a_server_that_wants_a_certificate_gets_ours() {
+    for transport in TRANSPORTS {
+        let server = MockServer::start(["--ttft-ms", "2", "--itl-ms", "1"]);
+        let front = TlsFront::before(server.url(), true);
+        let refused = profile(&front, transport, &["--ca-cert", path(&front.authority())]);
+        assert!(refused.records().iter().all(|record| record["error"].is_object()), "{transport}");
+        let (authority, client) = (front.authority(), front.client());
+        let run =
+            profile(&front, transport, &["--ca-cert", path(&authority), "--client-cert", path(&client)]);
+        assert_eq!(run.succeeds().summary()["request_count"]["avg"], 3, "{transport}");
+    }
+}
+
+#[rstest]
+#[case::missing("--ca-cert", None, "error: failed to aim at the target: cannot read certificates from")]
+#[case::no_certificate("--ca-cert", Some("hello"), "there is none in it; it must be a PEM file")]
+#[case::no_key("--client-cert", Some(""), "cannot read certificates from")]
+fn a_file_that_holds_no_certificate_is_named(
+    #[case] flag: &str,
+    #[case] text: Option<&str>,
+    #[case] says: &str,
+) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("some.pem");
+    if let Some(text) = text {
+        fs::write(&file, text).unwrap();
+    }
+    let run = Tool::profile_at("https://localhost:1").args([flag, path(&file)]).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains(says), "{}", run.stderr);
+    assert!(run.stderr.contains("some.pem"), "{}", run.stderr);
+}
