@@ -14,6 +14,10 @@ const DEFAULT_ISL: u32 = 550;
 /// Prompts of a run that only time ends.
 const DEFAULT_ENTRIES: usize = 100;
 
+/// No more different prompts are made unasked: a million of 550 tokens would take 3 GB, and a server's prefix cache has
+/// long forgotten the first when ten thousand others have passed.
+const MOST_DEFAULT_ENTRIES: usize = 10_000;
+
 /// The dataset that the flags ask for: a file if they name one, generated text otherwise.
 pub(super) fn dataset(flags: &ProfileFlags, phases: &[PhaseConfig]) -> Result<DatasetConfig, ConfigError> {
     let osl = output_length(flags)?;
@@ -51,10 +55,12 @@ fn output_length(flags: &ProfileFlags) -> Result<Option<LengthLaw>, ConfigError>
     }
 }
 
-/// A prompt of its own for every measured request; with no count to go by, a fixed number.
+/// A prompt of its own for every measured request, as far as memory goes; with no count to go by, a fixed number.
 fn pool_size(phases: &[PhaseConfig]) -> usize {
     let counts: Option<u64> = phases.iter().map(|phase| phase.request_count).sum();
-    counts.map_or(DEFAULT_ENTRIES, |count| usize::try_from(count).unwrap_or(usize::MAX))
+    counts.map_or(DEFAULT_ENTRIES, |count| {
+        usize::try_from(count).unwrap_or(usize::MAX).min(MOST_DEFAULT_ENTRIES)
+    })
 }
 
 /// What counts tokens. Without a wish it is what is always there: nothing is fetched because a model has a name.
@@ -82,6 +88,8 @@ mod tests {
     #[case("", 10)]
     #[case("--request-count 200", 200)]
     #[case("--benchmark-duration 5", 100)]
+    #[case("--request-count 1000000", 10_000)]
+    #[case("--request-count 1000000 --num-dataset-entries 20000", 20_000)]
     #[case("--warmup-request-count 20 --request-count 200", 220)]
     #[case("--request-count 200 --num-dataset-entries 3", 3)]
     fn there_is_a_prompt_for_every_request(#[case] line: &str, #[case] expected: usize) {
