@@ -75,7 +75,10 @@ fn the_kernel_tells_when_an_answer_arrived() {
     let run =
         Tool::profile(&server).args(["--request-count", "4", "--osl", "4", "--export-http-trace"]).run();
     let summary = run.succeeds().summary();
-    assert_eq!(summary["client"]["arrival_clock"], "kernel", "{}", summary["client"]);
+    let client = &summary["client"];
+    assert_eq!(client["arrival_clock"], "kernel", "{client}");
+    assert!(client["peak_memory_bytes"].as_u64() > Some(1 << 20), "{client}");
+    assert!(client["workers"][0]["busy_share"].as_f64() > Some(0.0), "{client}");
     assert!(run.records().iter().all(|record| record["trace_data"]["arrival_clock"] == "kernel"));
 }
 

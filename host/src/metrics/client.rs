@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use crate::record::{DelaySummary, WorkerUsage};
+use crate::record::{DelaySummary, ProcessUsage, WorkerUsage};
 
 /// How far the numbers can be trusted to be the server's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -42,6 +42,8 @@ pub(crate) struct ClientReport {
     pub(crate) reasons: Vec<String>,
     /// How each worker fared, phase by phase.
     pub(crate) workers: Vec<WorkerUsage>,
+    /// What the whole process used, before it wrote its report.
+    pub(crate) process: Option<ProcessUsage>,
 }
 
 /// From where on a measure makes a client suspect, and from where on it is limited.
@@ -85,6 +87,7 @@ impl ClientReport {
             verdict: findings.first().map_or(fine, |(verdict, _)| *verdict),
             reasons: findings.into_iter().map(|(_, reason)| reason).collect(),
             workers,
+            process: None,
         }
     }
 
@@ -157,10 +160,13 @@ impl fmt::Display for ArrivalClock {
 
 impl Serialize for ClientReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("client", 4)?;
+        let mut object = serializer.serialize_struct("client", 6)?;
         object.serialize_field("verdict", &self.verdict)?;
         object.serialize_field("reasons", &self.reasons)?;
         object.serialize_field("arrival_clock", &self.arrival_clock())?;
+        object.serialize_field("cpu_s", &self.process.map(|used| used.cpu_ns as f64 / 1e9))?;
+        let peak = self.process.and_then(|used| used.peak_memory_bytes);
+        object.serialize_field("peak_memory_bytes", &peak)?;
         object.serialize_field("workers", &self.workers.iter().map(Worker::of).collect::<Vec<_>>())?;
         object.end()
     }

@@ -12,8 +12,8 @@ use crate::{
     },
     plugin::UsedPlugin,
     record::{
-        Capabilities, CountedTokens, DelaySummary, Frame, Instants, PolicyRecord, Record, RunEnd, RunHeader,
-        ScheduleCounts, ServiceReport, WorkerUsage,
+        Capabilities, CountedTokens, DelaySummary, Frame, Instants, PolicyRecord, ProcessUsage, Record,
+        RunEnd, RunHeader, ScheduleCounts, ServiceReport, WorkerUsage,
     },
 };
 
@@ -241,6 +241,7 @@ pub(crate) fn journal(header: RunHeader, records: &[Record]) -> Vec<Frame> {
         ..ServiceReport::default()
     };
     let end = RunEnd {
+        usage: Some(ProcessUsage { cpu_ns: 350 * MS, peak_memory_bytes: Some(24 << 20) }),
         at_ns: 1110 * MS,
         services: vec![service],
         plugins: vec![chat_plugin()],

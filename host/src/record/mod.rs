@@ -176,6 +176,16 @@ pub(crate) struct ServiceReport {
     pub(crate) most_waiting: u64,
 }
 
+/// What the tool's own process used of the machine. Children, where plugins are isolated, are not in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ProcessUsage {
+    /// Processor time of all its threads, from its start, in nanoseconds.
+    pub(crate) cpu_ns: u64,
+    /// The most memory that was resident at any time, in bytes, where the system tells.
+    pub(crate) peak_memory_bytes: Option<u64>,
+}
+
 /// How the run ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -190,6 +200,8 @@ pub(crate) struct RunEnd {
     pub(crate) services: Vec<ServiceReport>,
     /// Every plugin that was used.
     pub(crate) plugins: Vec<UsedPlugin>,
+    /// What the tool's own process had used of the machine by then.
+    pub(crate) usage: Option<ProcessUsage>,
     /// What the user should know: a plugin that fell back to another, a metrics page that does not exist.
     pub(crate) notes: Vec<String>,
 }

@@ -16,7 +16,7 @@ use super::{
     server_metrics::{PhaseWindow, ServerMetricsReport, Timeline},
 };
 use crate::{
-    metrics::{Aggregator, PhaseSpan},
+    metrics::{Aggregator, ClientReport, PhaseSpan},
     record::{Frame, Record, RunEnd, RunHeader, journal::Reader},
 };
 
@@ -148,7 +148,10 @@ impl<'a> Pass<'a> {
         Ok(Report {
             warmup: self.aggregator.warmup_results(),
             profiling: self.aggregator.profiling_results(),
-            client: self.aggregator.client(),
+            client: ClientReport {
+                process: self.end.as_ref().and_then(|end| end.usage),
+                ..self.aggregator.client()
+            },
             phases,
             errors: self.errors.into_groups(),
             warmup_errors: self.warmup_errors.into_groups(),

@@ -11,6 +11,7 @@ use super::{
     lifecycle::{Action, Ending, Event, Lifecycle},
     progress::Progress,
     setup::Run,
+    usage,
     wiring::{Signal, Wires},
 };
 use crate::{
@@ -113,6 +114,7 @@ async fn conduct_in_loop(
         was_cancelled: ending.is_some(),
         reason: ending.as_ref().map(Ending::reason),
         plugins: registry.used(&run.wanted_plugins()),
+        usage: Some(usage::of_this_process()),
         notes: registry.notes().into_iter().chain(wires.recorder.note()).collect(),
         ..end
     };

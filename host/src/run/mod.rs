@@ -15,6 +15,7 @@ mod progress;
 pub(crate) mod readiness;
 pub(crate) mod services;
 pub(crate) mod setup;
+mod usage;
 mod watchdog;
 mod wiring;
 
