@@ -49,6 +49,7 @@ impl Tool {
         }
         command.env("XDG_DATA_HOME", dir.path().join("data")).env("XDG_DATA_DIRS", dir.path().join("system"));
         command.env("XDG_CONFIG_HOME", dir.path().join("config"));
+        command.env("XDG_STATE_HOME", dir.path().join("state"));
         command.env("XDG_CONFIG_DIRS", dir.path().join("system-config"));
         Self { command, dir }
     }

@@ -4,6 +4,7 @@
 //! Each command has a file of its own and gives an `Exit` or a `Failure`. Parsing opens nothing: help, version
 //! and completions depend neither on the environment nor on plugins.
 
+mod calibrate;
 mod completions;
 mod exit;
 mod limits;
@@ -58,6 +59,8 @@ enum Command {
     Report(report::ReportArgs),
     /// List packs, endpoints and services; opens no library.
     Plugins(plugins::PluginsArgs),
+    /// Find out up to which load this program can be believed on this machine.
+    Calibrate(calibrate::CalibrateArgs),
     /// Run an OpenAI-compatible server that knows its own truth.
     MockServer(Box<mock_server::MockServerArgs>),
     /// Say what a service is: `prony service NAME --help`.
@@ -91,6 +94,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Profile(flags) => profile::run(&flags, &cli.log),
         Command::Report(args) => report::run(&args),
         Command::Plugins(args) => plugins::run(&args),
+        Command::Calibrate(args) => calibrate::run(&args),
         Command::MockServer(args) => mock_server::run(*args),
         Command::Service(args) => service::run(&args, &cli.log),
         Command::Worker => worker::run(),

@@ -13,9 +13,10 @@ use super::{
     report, terminal,
 };
 use crate::{
+    calibrate::{self, Calibration},
     clock::Clock,
     config::{
-        DatasetConfig, RunConfig,
+        Arrival, DatasetConfig, RunConfig,
         flags::{ProfileFlags, Ui},
         redact,
         resolve::{ConfigError, Facts, Resolved, resolve},
@@ -44,7 +45,7 @@ const DEFAULT_ENDPOINT: &str = "chat";
 pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure> {
     limits::allow_many_connections();
     // First, so that it comes up while everything else is prepared.
-    let mut mock = flags.mock.then(MockProcess::start).transpose()?;
+    let mut mock = flags.mock.then(|| MockProcess::start(&[])).transpose()?;
     let discovery = DiscoveryOptions::from_env(flags.plugins.clone()).with_policy(flags.plugin_policy);
     let registry = Arc::new(Registry::discover(&discovery)?);
     for problem in registry.problems() {
@@ -156,7 +157,22 @@ fn prepare(
 fn plan(flags: &ProfileFlags, name: &str, endpoint: &EndpointMetadata) -> Result<Resolved, Failure> {
     let resolved = resolve(flags, endpoint, name, &facts()?)?;
     resolved.warnings.iter().for_each(|warning| terminal::warn(warning));
+    if let Some(doubt) = calibrate::load().and_then(|calibration| doubts(&calibration, &resolved.config)) {
+        terminal::warn(&doubt);
+    }
     Ok(resolved)
+}
+
+/// Why the load is beyond what was calibrated, if it is.
+fn doubts(calibration: &Calibration, config: &RunConfig) -> Option<String> {
+    config.phases.iter().find_map(|phase| {
+        let streams = phase.concurrency.filter(|_| config.target.streaming).map(|streams| streams as u64);
+        let rate = match phase.arrival {
+            Arrival::ClosedLoop => None,
+            Arrival::Constant { rate } | Arrival::Poisson { rate } => Some(rate),
+        };
+        calibration.doubts(super::calibrate::cores(), streams, rate)
+    })
 }
 
 fn facts() -> Result<Facts, Failure> {

@@ -27,11 +27,12 @@ pub(crate) struct MockProcess {
 }
 
 impl MockProcess {
-    /// Starts one on a free port of the loopback interface.
-    pub(crate) fn start() -> Result<Self, MockError> {
+    /// Starts one on a free port of the loopback interface, with these flags as well.
+    pub(crate) fn start(flags: &[&str]) -> Result<Self, MockError> {
         let program = std::env::current_exe().map_err(MockError::Spawn)?;
         let child = Command::new(program)
             .args(["mock-server", "--port", "0", "--exit-with-parent"])
+            .args(flags)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // A group of its own: a Ctrl-C on the terminal is for this process, whose requests still drain.

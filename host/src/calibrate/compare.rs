@@ -1,0 +1,99 @@
+//! Client against server, request by request. Both read one clock of one machine.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::metrics::Distribution;
+
+/// How far client and server were apart: 99th percentiles of absolute differences, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Errors {
+    /// Arrival of the first token against its sending.
+    pub(crate) first_token_ms: f64,
+    /// Inter-token latency of a request against the server's own.
+    pub(crate) inter_token_ms: f64,
+    /// Sending of a request against the schedule.
+    pub(crate) send_ms: f64,
+}
+
+impl Errors {
+    /// The largest.
+    pub(super) fn worst_ms(&self) -> f64 {
+        self.first_token_ms.max(self.inter_token_ms).max(self.send_ms)
+    }
+}
+
+/// Joins the records of a run with what the server says, by request id. `None` when nothing can be joined.
+pub(super) fn compare(records: &[Value], truth: &Value, send_ms: f64) -> Option<Errors> {
+    let start = truth["wall_start_ns"].as_f64()?;
+    let by_id = |request| Some((text(request, "request_id")?, request));
+    let requests: BTreeMap<&str, &Value> = truth["requests"].as_array()?.iter().filter_map(by_id).collect();
+    let (mut firsts, mut gaps) = (Vec::new(), Vec::new());
+    for record in records {
+        let Some(request) = text(&record["metadata"], "x_request_id").and_then(|id| requests.get(id)) else {
+            continue;
+        };
+        firsts.extend(first_token_error(record, request, start));
+        gaps.extend(inter_token_error(record, request));
+    }
+    Some(Errors { first_token_ms: p99(&mut firsts)?, inter_token_ms: p99(&mut gaps).unwrap_or(0.0), send_ms })
+}
+
+fn text<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    object[key].as_str()
+}
+
+fn first_token_error(record: &Value, request: &Value, start: f64) -> Option<f64> {
+    let seen = record["trace_data"]["response_first_token_ns"].as_f64()?;
+    let sent = start + request["first_token_sent_ns"].as_f64()?;
+    Some((seen - sent).abs() / 1e6)
+}
+
+fn inter_token_error(record: &Value, request: &Value) -> Option<f64> {
+    let measured = record["metrics"]["inter_token_latency"]["value"].as_f64()?;
+    let sent = request["token_sent_ns"].as_array()?;
+    let gaps = sent.len().checked_sub(1).filter(|gaps| *gaps > 0)?;
+    let true_ms = (sent.last()?.as_f64()? - sent.first()?.as_f64()?) / gaps as f64 / 1e6;
+    Some((measured - true_ms).abs())
+}
+
+fn p99(values: &mut [f64]) -> Option<f64> {
+    Distribution::of(values)?.percentile("p99")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn requests_are_joined_by_their_ids() {
+        let truth = json!({ "wall_start_ns": 1_000_000_000_u64, "requests": [
+            { "request_id": "b", "first_token_sent_ns": 7_000_000, "token_sent_ns": [7_000_000, 17_000_000, 27_000_000] },
+            { "request_id": "a", "first_token_sent_ns": 5_000_000, "token_sent_ns": [5_000_000] },
+        ]});
+        let record = |id: &str, seen_ns: u64, itl: Value| {
+            json!({ "metadata": { "x_request_id": id }, "trace_data": { "response_first_token_ns": seen_ns },
+                    "metrics": { "inter_token_latency": { "value": itl } } })
+        };
+        let records = [
+            record("a", 1_005_000_000, Value::Null),
+            record("b", 1_009_000_000, json!(10.5)),
+            record("unknown", 1, json!(99)),
+        ];
+        let errors = compare(&records, &truth, 0.25).unwrap();
+        assert!((errors.first_token_ms - 1.98).abs() < 1e-6, "{errors:?}");
+        assert!((errors.inter_token_ms - 0.5).abs() < 1e-6, "{errors:?}");
+        assert!((errors.worst_ms() - 1.98).abs() < 1e-6);
+    }
+
+    #[test]
+    fn nothing_in_common_is_nothing_to_compare() {
+        let truth = json!({ "wall_start_ns": 0, "requests": [] });
+        assert_eq!(compare(&[], &truth, 0.0), None);
+        assert_eq!(compare(&[], &json!({}), 0.0), None);
+    }
+}

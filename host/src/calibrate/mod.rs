@@ -1,0 +1,218 @@
+//! How far this program can be believed on this machine: it measures its own mock server, whose truth it knows, with
+//! more and more load, and compares.
+//!
+//! The stage's noun is the [`Calibration`]: a [`Rung`] for each load that was tried, and the [`Limits`] up to which every
+//! error stayed below [`BOUND_MS`]. Server and client share the machine, so that a client with a machine of its own
+//! reaches further.
+
+mod compare;
+mod rung;
+mod store;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use self::compare::Errors;
+pub(crate) use self::{
+    rung::CalibrateError,
+    store::{StoreError, load, save},
+};
+
+/// Largest error that is believed, in milliseconds, at the 99th percentile.
+pub(crate) const BOUND_MS: f64 = 1.0;
+
+/// Streams that are held at the same time, rung by rung, unless the user chooses.
+pub(crate) const STREAMS: [u64; 8] = [1, 10, 100, 250, 500, 1000, 2000, 4000];
+
+/// Requests a second, rung by rung, unless the user chooses.
+pub(crate) const RATES: [u64; 6] = [100, 500, 1000, 2000, 5000, 10_000];
+
+/// What a rung asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Load {
+    /// So many streams at a time, a token every 10 ms.
+    Streams(u64),
+    /// So many requests of one token a second.
+    Rate(u64),
+}
+
+/// What one load showed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Rung {
+    /// What was asked for.
+    pub(crate) load: Load,
+    /// How far client and server were apart, at the 99th percentile.
+    pub(crate) errors: Errors,
+    /// Tokens a second over the whole run.
+    pub(crate) tokens_per_s: f64,
+    /// Processor time of the client, start-up included, in microseconds.
+    pub(crate) cpu_us_per_token: f64,
+    /// Most memory of the client, in bytes, where the system tells.
+    pub(crate) peak_memory_bytes: Option<u64>,
+    /// What the run said of its client.
+    pub(crate) verdict: String,
+}
+
+/// Loads up to which every error stayed below the bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Limits {
+    /// Streams at a time.
+    pub(crate) streams: Option<u64>,
+    /// Tokens a second.
+    pub(crate) tokens_per_s: Option<f64>,
+    /// Requests a second.
+    pub(crate) rate: Option<u64>,
+}
+
+/// What is known of this program on this machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Calibration {
+    /// Version of the program.
+    pub(crate) version: String,
+    /// Cores that it may use.
+    pub(crate) cores: usize,
+    /// Every load that was tried.
+    pub(crate) rungs: Vec<Rung>,
+    /// What follows from them.
+    pub(crate) limits: Limits,
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Streams(1) => f.write_str("1 stream"),
+            Self::Streams(streams) => write!(f, "{streams} streams"),
+            Self::Rate(rate) => write!(f, "{rate} requests/s"),
+        }
+    }
+}
+
+impl Rung {
+    /// Whether its numbers can be believed.
+    pub(crate) fn holds(&self) -> bool {
+        self.errors.worst_ms() < BOUND_MS
+    }
+}
+
+impl Limits {
+    /// The highest rung of each ladder below the first that does not hold.
+    fn of(rungs: &[Rung]) -> Self {
+        let mut limits = Self::default();
+        for rung in rungs.iter().filter(|rung| rung.holds()) {
+            match rung.load {
+                Load::Streams(streams) => {
+                    limits.streams = Some(streams);
+                    limits.tokens_per_s = Some(rung.tokens_per_s);
+                }
+                Load::Rate(rate) => limits.rate = Some(rate),
+            }
+        }
+        limits
+    }
+}
+
+impl Calibration {
+    /// Climbs both ladders, each until a rung does not hold. `tell` hears of every rung.
+    pub(crate) fn climb(
+        cores: usize,
+        ladders: [Vec<Load>; 2],
+        mut tell: impl FnMut(&Rung),
+    ) -> Result<Self, CalibrateError> {
+        let mut rungs = Vec::new();
+        for ladder in ladders {
+            for load in ladder {
+                let rung = rung::measure(load)?;
+                tell(&rung);
+                let holds = rung.holds();
+                rungs.push(rung);
+                if !holds {
+                    break;
+                }
+            }
+        }
+        let limits = Limits::of(&rungs);
+        Ok(Self { version: env!("CARGO_PKG_VERSION").to_owned(), cores, rungs, limits })
+    }
+
+    /// Why a load is beyond what was calibrated, if it is.
+    pub(crate) fn doubts(&self, cores: usize, streams: Option<u64>, rate: Option<f64>) -> Option<String> {
+        if self.version != env!("CARGO_PKG_VERSION") || self.cores != cores {
+            return None;
+        }
+        let beyond = |asked: f64, limit: Option<f64>| asked > limit.unwrap_or(0.0);
+        let Limits { streams: most, rate: fastest, .. } = self.limits;
+        if let Some(streams) = streams.filter(|streams| beyond(*streams as f64, most.map(|most| most as f64)))
+        {
+            let most = most.unwrap_or(0);
+            return Some(format!(
+                "{streams} streams are more than the {most} that this machine was calibrated for"
+            ));
+        }
+        let rate = rate.filter(|rate| beyond(*rate, fastest.map(|fastest| fastest as f64)))?;
+        let fastest = fastest.unwrap_or(0);
+        Some(format!("{rate} requests/s are more than the {fastest} that this machine was calibrated for"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn rung(load: Load, p99_ms: f64) -> Rung {
+        let errors = Errors { first_token_ms: p99_ms, inter_token_ms: 0.1, send_ms: 0.2 };
+        Rung {
+            load,
+            errors,
+            tokens_per_s: 5000.0,
+            cpu_us_per_token: 8.0,
+            peak_memory_bytes: None,
+            verdict: "ok".to_owned(),
+        }
+    }
+
+    fn calibration() -> Calibration {
+        let rungs = vec![
+            rung(Load::Streams(10), 0.1),
+            rung(Load::Streams(100), 0.2),
+            rung(Load::Streams(250), 4.0),
+            rung(Load::Rate(100), 0.1),
+        ];
+        let limits = Limits::of(&rungs);
+        Calibration { version: env!("CARGO_PKG_VERSION").to_owned(), cores: 2, rungs, limits }
+    }
+
+    #[test]
+    fn the_limit_is_the_highest_rung_that_holds() {
+        let limits = calibration().limits;
+        assert_eq!(limits, Limits { streams: Some(100), tokens_per_s: Some(5000.0), rate: Some(100) });
+    }
+
+    #[rstest]
+    #[case::within(Some(100), None, None)]
+    #[case::beyond(
+        Some(101),
+        None,
+        Some("101 streams are more than the 100 that this machine was calibrated for")
+    )]
+    #[case::too_fast(
+        None,
+        Some(150.5),
+        Some("150.5 requests/s are more than the 100 that this machine was calibrated for")
+    )]
+    fn a_load_beyond_the_limits_is_doubted(
+        #[case] streams: Option<u64>,
+        #[case] rate: Option<f64>,
+        #[case] expected: Option<&str>,
+    ) {
+        assert_eq!(calibration().doubts(2, streams, rate).as_deref(), expected);
+    }
+
+    #[test]
+    fn what_was_found_on_another_machine_says_nothing() {
+        assert_eq!(calibration().doubts(64, Some(9999), None), None);
+    }
+}

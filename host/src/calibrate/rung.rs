@@ -1,0 +1,146 @@
+//! One load: a mock server and a client, each in a process of its own, and what the two say of each other.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    io::{self, Read, Write},
+    net::TcpStream,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::Value;
+
+use super::{Load, Rung, compare::compare};
+use crate::run::mock::{MockError, MockProcess};
+
+/// Tokens of a stream's answer.
+const STREAM_TOKENS: u64 = 50;
+
+/// How often each stream is used.
+const REQUESTS_PER_STREAM: u64 = 2;
+
+/// Length of a rung with a rate, in seconds.
+const RATE_SECONDS: u64 = 2;
+
+/// Why there is no calibration.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CalibrateError {
+    /// No server to measure.
+    #[error(transparent)]
+    Mock(#[from] MockError),
+    /// The client could not be started, or its files not be read.
+    #[error("run the client")]
+    Client(#[source] io::Error),
+    /// The client failed.
+    #[error("measure {load}: {said}")]
+    Failed {
+        /// What was tried.
+        load: String,
+        /// The beginning of its complaint.
+        said: String,
+    },
+    /// Client or server said nothing that can be compared.
+    #[error("compare client and server: they have no request in common")]
+    Nothing,
+}
+
+/// Puts the load on a server of its own and compares.
+pub(super) fn measure(load: Load) -> Result<Rung, CalibrateError> {
+    let mut mock = MockProcess::start(&server_flags(load))?;
+    let url = mock.url()?;
+    let folder = tempfile::tempdir().map_err(CalibrateError::Client)?;
+    let dir = folder.path().join("run");
+    let output = client(load, &url, &dir).map_err(CalibrateError::Client)?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = said.lines().next().unwrap_or("it ended without a word").to_owned();
+        return Err(CalibrateError::Failed { load: load.to_string(), said });
+    }
+    let summary = json(&dir.join("profile_export_prony.json")).map_err(CalibrateError::Client)?;
+    let records = lines(&dir.join("profile_export.jsonl")).map_err(CalibrateError::Client)?;
+    let truth = truth(&url).map_err(CalibrateError::Client)?;
+    rung(load, &summary, &records, &truth).ok_or(CalibrateError::Nothing)
+}
+
+fn rung(load: Load, summary: &Value, records: &[Value], truth: &Value) -> Option<Rung> {
+    let send_ms = match load {
+        // A closed loop has no schedule to be late for.
+        Load::Streams(_) => 0.0,
+        Load::Rate(_) => summary["send_lateness"]["p99"].as_f64()?,
+    };
+    let tokens =
+        summary["total_output_tokens"]["avg"].as_f64().or_else(|| truth["tokens_sent_total"].as_f64())?;
+    let client = &summary["client"];
+    Some(Rung {
+        load,
+        errors: compare(records, truth, send_ms)?,
+        tokens_per_s: summary["output_token_throughput"]["avg"].as_f64()?,
+        cpu_us_per_token: client["cpu_s"].as_f64()? * 1e6 / tokens,
+        peak_memory_bytes: client["peak_memory_bytes"].as_u64(),
+        verdict: client["verdict"].as_str()?.to_owned(),
+    })
+}
+
+fn server_flags(load: Load) -> [&'static str; 4] {
+    match load {
+        Load::Streams(_) => ["--ttft-ms", "50", "--itl-ms", "10"],
+        Load::Rate(_) => ["--ttft-ms", "5", "--itl-ms", "0"],
+    }
+}
+
+fn client(load: Load, url: &str, dir: &Path) -> io::Result<Output> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args([
+        "profile",
+        "--model",
+        "mock-model",
+        "--url",
+        url,
+        "--streaming",
+        "--isl",
+        "50",
+        "--ui",
+        "none",
+    ]);
+    command.args([
+        "--use-server-token-count",
+        "--no-server-metrics",
+        "--export-http-trace",
+        "--random-seed",
+        "42",
+    ]);
+    command.args([OsStr::new("--artifact-dir"), dir.as_os_str()]);
+    match load {
+        Load::Streams(streams) => {
+            command.args(["--concurrency", &streams.to_string(), "--osl", &STREAM_TOKENS.to_string()]);
+            command.args(["--request-count", &(REQUESTS_PER_STREAM * streams).to_string()]);
+        }
+        Load::Rate(rate) => {
+            command.args(["--request-rate", &rate.to_string(), "--osl", "1"]);
+            command.args(["--request-count", &(RATE_SECONDS * rate).to_string()]);
+        }
+    }
+    command.stdin(Stdio::null()).output()
+}
+
+fn json(path: &Path) -> io::Result<Value> {
+    Ok(serde_json::from_slice(&fs::read(path)?)?)
+}
+
+fn lines(path: &Path) -> io::Result<Vec<Value>> {
+    let text = fs::read_to_string(path)?;
+    text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+}
+
+/// What the server knows of the requests that it saw.
+fn truth(url: &str) -> io::Result<Value> {
+    let address = url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "GET /truth HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n");
+    let body = end.map(|end| &answer[end + 4..]).ok_or(io::ErrorKind::InvalidData)?;
+    Ok(serde_json::from_slice(body)?)
+}
