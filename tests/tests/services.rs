@@ -556,6 +556,17 @@ fn the_report_names_the_library_of_isolated_instances_once() {
     "`--no-server-metrics` leaves it out",
     "leave out `--service`"
 )]
+#[case(
+    "--service-option server_metrics.interval_ms=abc",
+    "set the option `interval_ms` of the service `server_metrics`: it takes a whole number of at least 1, and this is text",
+    "`prony service server_metrics --help` describes it"
+)]
+#[case(
+    "--service-option server_metrics.intervall_ms=5",
+    "it takes only `interval_ms`, `urls`",
+    "did you mean `interval_ms`?"
+)]
+#[case("--service-option Server-Metrics.urls=5", "it takes a list, each item text", "--help")]
 #[case("--service-option server_metrics#2.a=1", "the run has 1 of them", "replicable")]
 fn what_cannot_be_started_is_refused_before_anything_is_sent(
     #[case] flags: &str,
@@ -567,6 +578,22 @@ fn what_cannot_be_started_is_refused_before_anything_is_sent(
     run.ends_with(2);
     assert!(run.stderr.contains(error) && run.stderr.contains(help), "{}", run.stderr);
     assert_eq!(server.truth()["requests_total"], 0);
+}
+
+/// What only the service itself can judge.
+#[rstest]
+fn options_that_a_service_refuses_end_the_run_before_anything_is_sent(
+    #[values("none", "process")] isolation: &str,
+) {
+    let server = MockServer::start([]);
+    let pack = pack(&[("bad", "BadService", &format!("isolation: {isolation}\n    {OPTIONAL}"))]);
+    let run = wrong(&pack, &server, "no_such_fault", "start").run();
+    run.ends_with(2);
+    let expected =
+        "failed to start the service `bad` with these options: `new` failed: unknown variant `no_such_fault`";
+    assert!(run.stderr.contains(expected), "{}", run.stderr);
+    assert_eq!(server.truth()["requests_total"], 0);
+    assert_eq!(service(&run, "bad")["state"], "failed");
 }
 
 #[test]

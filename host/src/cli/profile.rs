@@ -74,6 +74,10 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
             terminal::warn(&format!("the run ended before its time: {}", ending.reason()));
             Ok(Exit::Plugin)
         }
+        Some(Ending::ServiceRefused { name, message, hint }) => {
+            let what = format!("start the service `{name}` with these options: {message}");
+            Err(Failure::new(Exit::Usage, what).with_hint(hint))
+        }
         Some(Ending::ServiceLost(_) | Ending::WorkerLost(_) | Ending::JournalLost) => Ok(Exit::Failed),
         Some(Ending::Requested(_)) | None => outcome(&report),
     }

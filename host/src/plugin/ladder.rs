@@ -239,7 +239,7 @@ mod tests {
         let checked = Shelf::with(&bytes).check().unwrap();
         assert_eq!(checked.facts.plugin(), "acme 3.1.0");
         assert_eq!(checked.facts.digest, Digest::of(&bytes));
-        assert_eq!(checked.bytes, bytes);
+        assert_eq!(&*checked.bytes, bytes);
     }
 
     #[rstest]

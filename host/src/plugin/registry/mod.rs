@@ -160,6 +160,11 @@ impl Registry {
         winner(&self.lock().endpoints, name).map_err(|error| self.explain(error))
     }
 
+    /// The service of this name, in any spelling. Opens nothing.
+    pub(crate) fn service(&self, name: &str) -> Result<Arc<ServiceEntry>, PluginError> {
+        winner(&self.lock().services, name).map_err(|error| self.explain(error))
+    }
+
     /// The spelling of a name in the manifests, of an endpoint and of a service, if there are such. Opens nothing.
     pub(crate) fn spelling(&self, name: &str) -> Result<[Option<String>; 2], PluginError> {
         fn spelling<K: Kind>(catalogue: &Catalogue<K>, name: &str) -> Option<String> {
