@@ -654,6 +654,47 @@ fn a_service_whose_library_is_missing_is_described_all_the_same() {
     assert!(run.stdout.contains("cannot be used"), "{}", run.stdout);
 }
 
+/// Two packs that declare the service `bad` with equal right.
+fn disputed(metadata: &str) -> (MockPlugin, MockPlugin) {
+    (pack(&[("bad", "BadService", metadata)]), pack(&[("bad", "BadService", metadata)]))
+}
+
+#[rstest]
+#[case::asked_for(BY_NAME, &["--service", "bad"])]
+#[case::by_itself(OPTIONAL, &[])]
+fn a_disputed_service_is_not_started_and_nothing_is_sent(#[case] metadata: &str, #[case] flags: &[&str]) {
+    let server = MockServer::start([]);
+    let (one, other) = disputed(metadata);
+    let tool = Tool::profile(&server).arg("--plugins").arg(one.path()).arg("--plugins").arg(other.path());
+    let run = tool.args(flags).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains("failed to choose the service `bad`: both `"), "{}", run.stderr);
+    assert!(run.stderr.contains("give one of them a higher `priority`"), "{}", run.stderr);
+    assert_eq!(server.truth()["requests_total"], 0);
+}
+
+#[test]
+fn a_disputed_service_can_be_left_out() {
+    let server = MockServer::start([]);
+    let (one, other) = disputed(OPTIONAL);
+    let tool = Tool::profile(&server).arg("--plugins").arg(one.path()).arg("--plugins").arg(other.path());
+    tool.args(["--no-service", "bad", "--request-count", "1", "--osl", "4"]).run().succeeds();
+}
+
+#[rstest]
+#[case::help(&["service", "bad", "--help"], "cannot be used")]
+#[case::graph(&["plugins", "graph"], "unknown: `bad`: ")]
+#[case::dot(&["plugins", "graph", "--dot"], "  // unknown: `bad`: ")]
+#[case::json(&["plugins", "graph", "--json"], "\"fault\": ")]
+fn a_dispute_is_said_wherever_the_service_is_shown(#[case] words: &[&str], #[case] place: &str) {
+    let (one, other) = disputed(BY_NAME);
+    let run = Tool::new(words).arg("--plugins").arg(one.path()).arg("--plugins").arg(other.path()).run();
+    run.succeeds();
+    let line = run.stdout.lines().find(|line| line.contains("choose the service `bad`"));
+    let line = line.unwrap_or_else(|| panic!("{}", run.stdout));
+    assert!(line.contains(place), "{line}");
+}
+
 #[rstest]
 #[case(
     "server_metrics",
