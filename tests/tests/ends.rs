@@ -84,6 +84,23 @@ fn a_killed_run_is_reported_up_to_its_last_record() {
 }
 
 #[test]
+fn the_report_of_a_run_that_was_interrupted_is_incomplete() {
+    let server = MockServer::start([]);
+    let running = endless(&server).spawn();
+    measured_something(&running);
+    running.signal("INT");
+    let run = running.wait();
+    run.ends_with(130);
+    let report = Tool::new(["report"]).arg(run.dir().join("run")).run();
+    report.ends_with(6);
+    assert!(
+        report.stdout.contains("the numbers are incomplete: interrupted by the user"),
+        "{}",
+        report.stdout
+    );
+}
+
+#[test]
 fn a_report_computed_again_is_the_same() {
     let server = MockServer::start([]);
     let run = Tool::profile(&server).args(["--request-count", "9"]).run();

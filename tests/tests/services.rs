@@ -404,6 +404,18 @@ fn a_service_may_ask_for_the_end_of_the_run(#[values("none", "process")] isolati
     assert!(run.stdout.contains("enough is enough"), "{}", run.stdout);
 }
 
+#[test]
+fn a_run_that_a_service_ends_is_incomplete() {
+    let server = MockServer::start([]);
+    let pack = pack(&[("content", "Content", OPTIONAL)]);
+    let tool = Tool::profile(&server).args(["--benchmark-duration", "3600", "--osl", "4", "--plugins"]);
+    let run = tool.arg(pack.path()).run();
+    run.ends_with(6);
+    let expected = "the numbers are incomplete: a service asked for the end: `content`: this will do";
+    assert!(run.stdout.contains(expected), "{}", run.stdout);
+    Tool::new(["report"]).arg(run.dir().join("run")).run().ends_with(6);
+}
+
 #[rstest]
 #[case::in_one_process(&[])]
 #[case::from_a_child(&["talker"])]

@@ -95,7 +95,7 @@ fn outcome(report: &Report) -> Result<Exit, Failure> {
         if outcomes.failed > 0 {
             terminal::warn(&format!("{} of {} requests failed", outcomes.failed, outcomes.completed()));
         }
-        return Ok(Exit::Success);
+        return Ok(if report.is_complete() { Exit::Success } else { Exit::Incomplete });
     }
     let exit = if report.never_connected() { Exit::Unreachable } else { Exit::Failed };
     let mut failure = Failure::new(exit, "measure anything: no request succeeded");
