@@ -99,6 +99,22 @@ impl Tool {
         self
     }
 
+    /// Under `nohup`, so that it ignores the end of its terminal.
+    #[must_use]
+    pub fn without_terminal(mut self) -> Self {
+        let mut command = Command::new("nohup");
+        command.arg(self.command.get_program()).args(self.command.get_args()).stdin(Stdio::null());
+        command.current_dir(self.dir.path());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        self.command = command;
+        self
+    }
+
     /// Its working folder.
     pub fn dir(&self) -> &Path {
         self.dir.path()
@@ -166,13 +182,21 @@ impl Drop for Guarded {
 }
 
 impl Running {
-    /// Sends a signal: `INT`, `TERM` or `KILL`.
+    /// Sends a signal: `INT`, `TERM`, `HUP` or `KILL`.
     ///
     /// # Panics
     /// When there is no `kill` program.
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args([format!("-{name}"), self.child.0.id().to_string()]).status();
         assert!(status.expect("`kill` starts").success());
+    }
+
+    /// Whether it is over.
+    ///
+    /// # Panics
+    /// When the system has lost track of it.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.0.try_wait().expect("a child can be asked").is_some()
     }
 
     /// Its process.
