@@ -266,7 +266,7 @@ struct RawEntry<M> {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the keys of an entry, such as `class`")]
 struct RawBody<M> {
     #[serde(deserialize_with = "text")]
     class: Class,
@@ -474,6 +474,16 @@ service:
         "isolation: process",
         "isolation: thread",
         "line 8: endpoint.acme-chat.isolation: unknown variant `thread`"
+    )]
+    #[case::no_entry(
+        "service:",
+        "service:\n  a: 5",
+        "line 16: service.a: invalid type: integer `5`, expected the keys of an entry, such as `class`"
+    )]
+    #[case::no_metadata(
+        "service:",
+        "service:\n  a: {class: a:B, description: x, metadata: 5}",
+        "line 16: service.a.metadata: invalid type: integer `5`, expected the keys of `metadata`"
     )]
     #[case::bad_integrity("sha256-ba", "sha1-ba", "line 9: endpoint.acme-chat.integrity: `sha1-")]
     #[case::same_name_twice(
