@@ -99,11 +99,19 @@ impl Tool {
         self
     }
 
-    /// Under `nohup`, so that it ignores the end of its terminal.
+    /// By way of another program, which starts what the words after its own say: `nohup`.
+    ///
+    /// # Panics
+    /// When there are no words.
     #[must_use]
-    pub fn without_terminal(mut self) -> Self {
-        let mut command = Command::new("nohup");
-        command.arg(self.command.get_program()).args(self.command.get_args()).stdin(Stdio::null());
+    pub fn under(mut self, words: &[&str]) -> Self {
+        let (program, words) = words.split_first().expect("the name of a program");
+        let mut command = Command::new(program);
+        command
+            .args(words)
+            .arg(self.command.get_program())
+            .args(self.command.get_args())
+            .stdin(Stdio::null());
         command.current_dir(self.dir.path());
         for (name, value) in self.command.get_envs() {
             match value {

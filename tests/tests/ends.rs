@@ -60,12 +60,13 @@ fn a_second_interrupt_does_not_wait() {
 #[test]
 fn a_terminal_that_goes_away_is_an_interrupt_unless_the_user_said_otherwise() {
     let server = MockServer::start([]);
-    let attached = endless(&server).spawn();
+    // Whoever starts the tests may ignore it as well.
+    let attached = endless(&server).under(&["env", "--default-signal=HUP"]).spawn();
     measured_something(&attached);
     attached.signal("HUP");
     attached.wait().ends_with(130);
 
-    let detached = endless(&server).without_terminal().spawn();
+    let detached = endless(&server).under(&["nohup"]).spawn();
     let bytes = measured_something(&detached);
     detached.signal("HUP");
     let journal = detached.dir().join("run/journal.prony");

@@ -254,6 +254,44 @@ fn programs_that_an_isolated_service_started_end_with_it() {
     eventually("the program ends", || (!is_alive(pid.parse().unwrap())).then_some(()));
 }
 
+/// What it leaves behind holds its end of the socket; that must not hide its death until a deadline is over.
+#[test]
+fn a_death_is_noticed_though_an_heir_holds_the_socket() {
+    let server = MockServer::start([]);
+    let pack = pack(&[("bad", "BadService", OPTIONAL)]);
+    let run = wrong(&pack, &server, "heir", "message").args(["--isolate", "bad"]).run();
+    is_untouched(&run);
+    assert_eq!(complaint(&run, "bad"), "its process was killed by signal 6 (SIGABRT) in `on_message`");
+}
+
+/// The parent may leave core files; a child with somebody else's code in it must not.
+#[test]
+fn a_crash_in_a_process_of_its_own_leaves_no_core_file() {
+    let server = MockServer::start([]);
+    let pack = pack(&[("bad", "BadService", OPTIONAL)]);
+    let tool = Tool::profile(&server)
+        .args(["--benchmark-duration", "3600", "--osl", "4", "--isolate", "bad,chat", "--plugins"])
+        .arg(pack.path())
+        .under(&["sh", "-c", "ulimit -S -c $(ulimit -H -c) && exec \"$@\"", "sh"]);
+    let running = tool.spawn();
+    let children = eventually("two children", || {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", running.id())).ok()?.flatten();
+        let lists = threads.filter_map(|it| std::fs::read_to_string(it.path().join("children")).ok());
+        let lists: Vec<String> = lists.collect();
+        let children = lists.iter().flat_map(|list| list.split_whitespace());
+        let children: Vec<u32> = children.filter_map(|id| id.parse().ok()).collect();
+        (children.len() == 2).then_some(children)
+    });
+    eventually("requests", || (server.truth()["requests_ok"].as_u64()? > 0).then_some(()));
+    for child in children {
+        let limits = std::fs::read_to_string(format!("/proc/{child}/limits")).unwrap();
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        assert_eq!(core.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"], "{core}");
+    }
+    running.signal("TERM");
+    running.wait().ends_with(130);
+}
+
 #[test]
 fn an_interrupt_is_the_hosts_to_handle_and_leaves_nothing_behind() {
     let server = MockServer::start([]);

@@ -146,7 +146,7 @@ fn wanted(schema: &Value) -> String {
             choices.iter().map(|choice| choice.as_str().map_or(choice.to_string(), str::to_owned)).collect();
         return format!("one of {}", quoted(&choices));
     }
-    let types: Vec<&str> = types(schema).into_iter().map(|one| type_name(one)).collect();
+    let types: Vec<&str> = types(schema).into_iter().map(type_name).collect();
     let kinds = if types.is_empty() { "a value".to_owned() } else { types.join(" or ") };
     let bound = |key: &str, words: &str| Some(format!(" {words} {}", schema.get(key)?));
     let bounds = [

@@ -188,8 +188,8 @@ impl Source {
         for (category, name, priority) in endpoints.chain(services) {
             let listed = registry.describe(category, name);
             let others = listed.iter().flat_map(|listed| &listed.entries);
-            let first = others.map(|other| (other.priority, &other.origin));
-            let first = first.filter(|(_, origin)| Some(&origin.manifest) != replaced.as_ref()).next();
+            let mut others = others.map(|other| (other.priority, &other.origin));
+            let first = others.find(|(_, origin)| Some(&origin.manifest) != replaced.as_ref());
             if let Some((rank, origin)) = first
                 && (rank, origin.tier != Tier::BuiltIn) == (priority, true)
             {
