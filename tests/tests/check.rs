@@ -78,6 +78,32 @@ fn what_takes_the_process_down_is_a_finding_that_names_the_call(#[case] how: &st
     assert!(service.contains(&format!("the process {end} while checking `start` in order")), "{service}");
 }
 
+/// Also before the first check of its own: answers of common dialects are tried to find out which one it speaks.
+#[test]
+fn a_crash_at_the_first_event_names_the_call() {
+    let (run, report) = conduct("segfault at once");
+    run.ends_with(3);
+    let endpoint = found(&report, "BadEndpoint");
+    let expected = "while checking `event` and `end` with a stream of chat completion chunks";
+    assert!(endpoint.contains(expected), "{endpoint}");
+}
+
+#[rstest]
+#[case::alone(&[], 2)]
+#[case::warnings_denied(&["--deny-warnings"], 2)]
+#[case::in_json(&["--json"], 2)]
+fn a_plugin_that_needs_options_has_not_passed(#[case] flags: &[&str], #[case] code: i32) {
+    let run = check("bad-conduct").args(flags).run();
+    run.ends_with(code);
+    assert!(run.stdout.contains("nothing could be checked: give options"), "{}", run.stdout);
+    assert!(
+        run.stderr.contains("failed to check anything: a plugin does not take the options `{}`"),
+        "{}",
+        run.stderr
+    );
+    assert!(!run.stdout.contains(" conforms"), "{}", run.stdout);
+}
+
 #[test]
 fn a_call_that_does_not_return_is_a_finding_that_names_it() {
     let options = json!({"do": "hang"}).to_string();
