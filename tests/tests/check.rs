@@ -184,8 +184,19 @@ fn recordings_are_replayed_and_one_of_another_dialect_is_found_out() {
     assert!(run.stdout.contains("event of `mine.sse`"), "{}", run.stdout);
 }
 
+/// A head and nothing below it: there is nothing to measure.
+#[test]
+fn a_recording_without_events_has_no_speed() {
+    let tool = check("example-vendor").args(["--replay", "head.http"]);
+    tool.file("head.http", "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n");
+    let run = tool.run();
+    run.ends_with(3);
+    assert!(!run.stdout.contains("ns per"), "{}", run.stdout);
+}
+
 #[rstest]
 #[case::missing("no-such-file.sse", None, "read the recording `no-such-file.sse`")]
+#[case::empty("empty.sse", Some("\n"), "read the recording `empty.sse`: it is empty")]
 #[case::broken("broken.http", Some("HTTP/1.1 200 OK\r\n"), "read the recording `broken.http`")]
 fn a_recording_that_cannot_be_read_is_an_error_of_usage(
     #[case] name: &str,

@@ -262,6 +262,20 @@ fn a_name_is_a_plain_one(#[case] name: &str) {
     run.ends_with(2);
 }
 
+/// No process has the number of the first one; the second one is ours, and may still be at work.
+#[test]
+fn what_a_process_that_was_ended_left_behind_is_taken_away() {
+    let (home, pack) = (Home::new(), Pack::good());
+    let ours = format!(".acme-chat.added-{}", std::process::id());
+    for name in [".acme-chat.added-2147483647", ".old.removed-2147483647", ".old.replaced-2147483647", &ours]
+    {
+        fs::create_dir_all(home.pack(name)).unwrap();
+        fs::write(home.pack(name).join("half"), "").unwrap();
+    }
+    home.add(&pack.dir(), &[]).succeeds();
+    assert_eq!(home.listing(), [&ours, ".old.replaced-2147483647", "acme-chat"]);
+}
+
 #[test]
 fn nothing_to_install_is_a_usage_error() {
     let home = Home::new();

@@ -321,7 +321,9 @@ fn a_pack_that_overrides_chat_and_cannot_be_loaded_is_replaced_by_the_built_in(#
     ] {
         assert!(note.contains(part), "{note}");
         assert!(run.stdout.contains(part), "{}", run.stdout);
+        assert!(run.stderr.contains(part), "{}", run.stderr);
     }
+    assert_eq!(run.stderr.matches("was used in its place").count(), 1, "{}", run.stderr);
     let chat = &summary["plugins"][0];
     assert_eq!(
         (&chat["name"], &chat["package"], &chat["tier"]),

@@ -56,7 +56,7 @@ enum Command {
     Profile(Box<ProfileFlags>),
     /// Compute the report of an earlier run again, from its journal.
     Report(report::ReportArgs),
-    /// List packs, endpoints and services; opens no library.
+    /// List plugins, install, check and write them.
     Plugins(plugins::PluginsArgs),
     /// Run an OpenAI-compatible server that knows its own truth.
     MockServer(Box<mock_server::MockServerArgs>),

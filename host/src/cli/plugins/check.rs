@@ -124,6 +124,10 @@ fn recording(file: &Path) -> Result<(String, Vec<u8>), Failure> {
     let bytes = std::fs::read(file).map_err(|error| {
         failure().caused_by(&error).with_hint("name a file that `curl -sN … > FILE` wrote")
     })?;
+    if bytes.trim_ascii().is_empty() {
+        let what = format!("read the recording `{}`: it is empty", file.display());
+        return Err(Failure::new(Exit::Usage, what).with_hint("name a file that `curl -sN … > FILE` wrote"));
+    }
     Recording::read(&bytes).map_err(|error| {
         failure().caused_by(&error).with_hint("record it again with `curl -siN`, or leave its head out")
     })?;

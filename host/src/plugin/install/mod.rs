@@ -146,6 +146,9 @@ impl Source {
     fn of(path: &Path) -> Result<Self, InstallError> {
         let missing = || InstallError::NoManifest { path: path.to_owned() };
         let manifest = validate::manifest_of(path).canonicalize().map_err(|_| missing())?;
+        if manifest::is_library(&manifest) {
+            return Err(missing());
+        }
         let folder = manifest.parent().ok_or_else(missing)?.to_owned();
         let mut folders = vec![folder.clone()];
         if folder.join("Cargo.toml").exists() {
