@@ -1,5 +1,7 @@
 //! How runs end: interrupts, kills, full folders. Nothing that was measured is lost.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     fs::{File, OpenOptions},
     os::unix::fs::OpenOptionsExt,

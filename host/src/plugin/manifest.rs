@@ -159,10 +159,8 @@ pub(super) fn read_file(file: &Path) -> Result<String, ManifestProblem> {
         return Err(ManifestProblem::NotAFile);
     }
     let bytes = fs::read(file).map_err(ManifestProblem::Unreadable)?;
-    String::from_utf8(bytes).map_err(|_| match is_library(file) {
-        true => ManifestProblem::Library,
-        false => ManifestProblem::NotText,
-    })
+    String::from_utf8(bytes)
+        .map_err(|_| if is_library(file) { ManifestProblem::Library } else { ManifestProblem::NotText })
 }
 
 /// Whether a file has the name of a library.
