@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The `metadata` of an entry in the `endpoint` category.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the keys of `metadata`")]
 #[expect(clippy::struct_excessive_bools, reason = "independent capability flags of the manifest format")]
 pub struct EndpointMetadata {
     /// Path appended to the base URL; `null` uses the URL as given.
@@ -67,7 +67,7 @@ fn default_service_kind() -> String {
 
 /// The `metadata` of an entry in the `service` category.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the keys of `metadata`")]
 #[expect(clippy::struct_excessive_bools, reason = "independent flags of the manifest format")]
 pub struct ServiceMetadata {
     /// Its death ends the run; the death of any other service is only marked in the report.

@@ -49,7 +49,8 @@ pub trait Service: Send + Sized + 'static {
     /// read it in `prony plugins graph`; nothing else depends on it.
     const PUBLISHES: &'static [&'static str] = &[];
 
-    /// JSON Schema of the options that [`Service::new`] takes.
+    /// JSON Schema of the options that [`Service::new`] takes; readable from the library's file without running it. What
+    /// the user sets is checked against its `properties`, and refused if it is none of them.
     const OPTIONS: &'static str = "{}";
 
     /// Makes the service from its options, the text of a JSON object. Ignore keys you do not know.

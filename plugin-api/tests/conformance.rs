@@ -207,12 +207,14 @@ fn every_fault_is_found(#[case] fault: &str, #[case] expected: &str) {
     assert!(finding(&report, Verdict::Fail).contains(expected), "{report}");
 }
 
-#[rstest]
-#[case("needs a region", "`region`: it is missing; nothing else was checked")]
-fn what_is_allowed_and_not_meant_is_a_warning(#[case] fault: &str, #[case] expected: &str) {
-    let report = checked(fault);
-    assert!(report.conforms(), "{report}");
-    assert!(finding(&report, Verdict::Warn).contains(expected), "{report}");
+#[test]
+fn what_cannot_be_made_is_not_checked_and_does_not_conform() {
+    let report = checked("needs a region");
+    assert!(!report.conforms(), "{report}");
+    assert_eq!(report.verdict(), Verdict::Unchecked);
+    assert!(report.to_string().starts_with("Faulty could not be checked\n"), "{report}");
+    let found = finding(&report, Verdict::Unchecked);
+    assert!(found.contains("`region`: it is missing; nothing could be checked: give options"), "{report}");
 }
 
 #[test]

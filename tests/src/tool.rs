@@ -100,6 +100,30 @@ impl Tool {
         self
     }
 
+    /// By way of another program, which starts what the words after its own say: `nohup`.
+    ///
+    /// # Panics
+    /// When there are no words.
+    #[must_use]
+    pub fn under(mut self, words: &[&str]) -> Self {
+        let (program, words) = words.split_first().expect("the name of a program");
+        let mut command = Command::new(program);
+        command
+            .args(words)
+            .arg(self.command.get_program())
+            .args(self.command.get_args())
+            .stdin(Stdio::null());
+        command.current_dir(self.dir.path());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        self.command = command;
+        self
+    }
+
     /// Its working folder.
     pub fn dir(&self) -> &Path {
         self.dir.path()
@@ -167,13 +191,21 @@ impl Drop for Guarded {
 }
 
 impl Running {
-    /// Sends a signal: `INT`, `TERM` or `KILL`.
+    /// Sends a signal: `INT`, `TERM`, `HUP` or `KILL`.
     ///
     /// # Panics
     /// When there is no `kill` program.
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args([format!("-{name}"), self.child.0.id().to_string()]).status();
         assert!(status.expect("`kill` starts").success());
+    }
+
+    /// Whether it is over.
+    ///
+    /// # Panics
+    /// When the system has lost track of it.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.0.try_wait().expect("a child can be asked").is_some()
     }
 
     /// Its process.

@@ -78,6 +78,32 @@ fn what_takes_the_process_down_is_a_finding_that_names_the_call(#[case] how: &st
     assert!(service.contains(&format!("the process {end} while checking `start` in order")), "{service}");
 }
 
+/// Also before the first check of its own: answers of common dialects are tried to find out which one it speaks.
+#[test]
+fn a_crash_at_the_first_event_names_the_call() {
+    let (run, report) = conduct("segfault at once");
+    run.ends_with(3);
+    let endpoint = found(&report, "BadEndpoint");
+    let expected = "while checking `event` and `end` with a stream of chat completion chunks";
+    assert!(endpoint.contains(expected), "{endpoint}");
+}
+
+#[rstest]
+#[case::alone(&[], 2)]
+#[case::warnings_denied(&["--deny-warnings"], 2)]
+#[case::in_json(&["--json"], 2)]
+fn a_plugin_that_needs_options_has_not_passed(#[case] flags: &[&str], #[case] code: i32) {
+    let run = check("bad-conduct").args(flags).run();
+    run.ends_with(code);
+    assert!(run.stdout.contains("nothing could be checked: give options"), "{}", run.stdout);
+    assert!(
+        run.stderr.contains("failed to check anything: a plugin does not take the options `{}`"),
+        "{}",
+        run.stderr
+    );
+    assert!(!run.stdout.contains(" conforms"), "{}", run.stdout);
+}
+
 #[test]
 fn a_call_that_does_not_return_is_a_finding_that_names_it() {
     let options = json!({"do": "hang"}).to_string();
@@ -158,8 +184,19 @@ fn recordings_are_replayed_and_one_of_another_dialect_is_found_out() {
     assert!(run.stdout.contains("event of `mine.sse`"), "{}", run.stdout);
 }
 
+/// A head and nothing below it: there is nothing to measure.
+#[test]
+fn a_recording_without_events_has_no_speed() {
+    let tool = check("example-vendor").args(["--replay", "head.http"]);
+    tool.file("head.http", "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n");
+    let run = tool.run();
+    run.ends_with(3);
+    assert!(!run.stdout.contains("ns per"), "{}", run.stdout);
+}
+
 #[rstest]
 #[case::missing("no-such-file.sse", None, "read the recording `no-such-file.sse`")]
+#[case::empty("empty.sse", Some("\n"), "read the recording `empty.sse`: it is empty")]
 #[case::broken("broken.http", Some("HTTP/1.1 200 OK\r\n"), "read the recording `broken.http`")]
 fn a_recording_that_cannot_be_read_is_an_error_of_usage(
     #[case] name: &str,

@@ -1,6 +1,13 @@
 //! How runs end: interrupts, kills, full folders. Nothing that was measured is lost.
 
-use std::path::Path;
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    fs::{File, OpenOptions},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    process::Command,
+};
 
 use prony_tests::{MockServer, Running, Tool, eventually};
 use rstest::rstest;
@@ -52,6 +59,72 @@ fn a_second_interrupt_does_not_wait() {
     assert_eq!(summary["error_summary"][0]["count"], 4);
 }
 
+#[test]
+fn a_terminal_that_goes_away_is_an_interrupt_unless_the_user_said_otherwise() {
+    let server = MockServer::start([]);
+    // Whoever starts the tests may ignore it as well.
+    let attached = endless(&server).under(&["env", "--default-signal=HUP"]).spawn();
+    measured_something(&attached);
+    attached.signal("HUP");
+    attached.wait().ends_with(130);
+
+    let detached = endless(&server).under(&["nohup"]).spawn();
+    let bytes = measured_something(&detached);
+    detached.signal("HUP");
+    let journal = detached.dir().join("run/journal.prony");
+    eventually("more records", || (journal.metadata().unwrap().len() > bytes + 20_000).then_some(()));
+    assert!(!detached.said("drain"));
+    detached.signal("INT");
+    detached.wait().ends_with(130);
+}
+
+/// Puts a pipe that nobody writes to in the place of the run's journal, so that its report is never done.
+fn block_the_report(running: &Running) {
+    let journal = running.dir().join("run/journal.prony");
+    eventually("the journal", || journal.exists().then_some(()));
+    std::fs::rename(&journal, journal.with_extension("moved")).unwrap();
+    assert!(Command::new("mkfifo").arg(&journal).status().unwrap().success());
+}
+
+/// The report's side of that pipe, when it is being read.
+fn blocked_report(running: &Running) -> File {
+    const O_NONBLOCK: i32 = 0o4000;
+    let journal = running.dir().join("run/journal.prony");
+    eventually("the report", || OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(&journal).ok())
+}
+
+#[test]
+fn an_interrupt_after_that_of_the_run_does_not_wait_for_the_report() {
+    let server = MockServer::start([]);
+    let mut running = endless(&server).spawn();
+    measured_something(&running);
+    block_the_report(&running);
+    eventually("the end", || {
+        running.signal("INT");
+        running.has_ended().then_some(())
+    });
+    let run = running.wait();
+    run.ends_with(130);
+    assert!(run.stderr.contains("the report was not written to its end: `prony report "), "{}", run.stderr);
+}
+
+#[test]
+fn the_report_of_a_run_that_was_not_interrupted_is_worth_a_question() {
+    let server = MockServer::start(["--ttft-ms", "500"]);
+    let mut running = Tool::profile(&server).args(["--request-count", "1", "--osl", "4"]).spawn();
+    block_the_report(&running);
+    let _held = blocked_report(&running);
+    eventually("the question", || {
+        running.signal("INT");
+        running.said("while the report is being written; interrupt again").then_some(())
+    });
+    eventually("the end", || {
+        running.signal("INT");
+        running.has_ended().then_some(())
+    });
+    running.wait().ends_with(130);
+}
+
 /// The first request is due in thirty thousand years.
 #[test]
 fn a_run_that_waits_can_be_interrupted() {
@@ -81,6 +154,23 @@ fn a_killed_run_is_reported_up_to_its_last_record() {
     let counted = summary["request_count"]["avg"].as_u64().unwrap();
     assert!(counted > 10, "{counted}");
     assert_eq!(killed.records().len() as u64, counted);
+}
+
+#[test]
+fn the_report_of_a_run_that_was_interrupted_is_incomplete() {
+    let server = MockServer::start([]);
+    let running = endless(&server).spawn();
+    measured_something(&running);
+    running.signal("INT");
+    let run = running.wait();
+    run.ends_with(130);
+    let report = Tool::new(["report"]).arg(run.dir().join("run")).run();
+    report.ends_with(6);
+    assert!(
+        report.stdout.contains("the numbers are incomplete: interrupted by the user"),
+        "{}",
+        report.stdout
+    );
 }
 
 #[test]

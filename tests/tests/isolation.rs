@@ -153,6 +153,26 @@ fn a_process_that_does_not_react_is_ended() {
     assert!(run.records().len() > 10 && is_gone(child));
 }
 
+/// The same before its workers have started, while it asks the model whether it is there.
+#[test]
+fn a_process_that_does_not_react_at_its_start_is_ended() {
+    let server = MockServer::start(["--stall-every", "1", "--stall-ms", "0"]);
+    let pack = isolated();
+    let running =
+        profile(&pack, &server, "nowhere-nothing").args(["--wait-for-model-timeout", "0.5"]).spawn();
+    eventually("the question", || (server.truth()["requests_total"].as_u64()? > 0).then_some(()));
+    let child = child_of(running.id()).unwrap();
+    kill("-STOP", child);
+    let run = running.wait();
+    run.ends_with(3);
+    assert!(
+        run.stderr.contains("use the endpoint `acme`: its process has not answered for 5 s"),
+        "{}",
+        run.stderr
+    );
+    assert!(is_gone(child));
+}
+
 #[rstest]
 #[case::ctrl_c("INT")]
 #[case::termination("TERM")]

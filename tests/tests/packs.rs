@@ -202,30 +202,49 @@ fn a_pack_is_replaced_only_when_that_is_wanted() {
     let text = fs::read_to_string(home.pack("acme-chat").join("plugins.yaml")).unwrap();
     assert!(text.contains("newer:"), "{text}");
 
+    pack.manifest(&manifest("other", "bad_panics:PanickingEndpoint"));
     home.add(&pack.dir(), &["--name", "another"]).succeeds();
     assert_eq!(home.listing(), ["acme-chat", "another"]);
 }
 
 #[test]
-fn what_an_installed_pack_shadows_or_conflicts_with_is_said() {
+fn what_an_installed_pack_shadows_is_said() {
     let (home, pack) = (Home::new(), Pack::good());
     pack.manifest(&manifest("chat", "bad_panics:PanickingEndpoint"));
     let run = home.add(&pack.dir(), &[]);
     run.succeeds();
     assert!(run.stdout.contains("  endpoint chat, in place of the one of `"), "{}", run.stdout);
-    let run = home.add(&pack.dir(), &["--name", "second", "--json"]);
-    run.succeeds();
-    let entry = &json(&run)["entries"][0];
-    assert_eq!(entry["standing"], "conflict");
-    assert!(entry["by"].as_str().unwrap().ends_with("acme-chat/plugins.yaml"), "{entry}");
-
-    home.tool(["plugins", "remove", "second"]).run().succeeds();
     pack.manifest(
         &manifest("chat", "bad_panics:PanickingEndpoint").replace("    class", "    priority: -5\n    class"),
     );
     let run = home.add(&pack.dir(), &["--name", "humble"]);
     assert!(run.stdout.contains("  endpoint chat, NOT used: the one of `"), "{}", run.stdout);
     assert!(run.stdout.contains("because its priority is higher"), "{}", run.stdout);
+}
+
+#[test]
+fn a_pack_that_would_put_another_out_of_use_is_refused() {
+    let (home, pack) = (Home::new(), Pack::good());
+    home.add(&pack.dir(), &[]).succeeds();
+    let run = home.add(&pack.dir(), &["--name", "second"]);
+    run.ends_with(2);
+    for expected in [
+        "its endpoint `acme` has priority 0, as has that of `",
+        "acme-chat/plugins.yaml`, and neither could be used",
+        "give `acme` another name or another `priority`",
+    ] {
+        assert!(run.stderr.contains(expected), "{expected}:\n{}", run.stderr);
+    }
+    assert_eq!(home.listing(), ["acme-chat"]);
+    let shown = json(&home.tool(["plugins", "show", "endpoint", "acme", "--json"]).run());
+    assert_eq!(shown["conflicting"], false);
+
+    home.add(&pack.dir(), &["--replace"]).succeeds();
+    pack.manifest(
+        &manifest("acme", "bad_panics:PanickingEndpoint").replace("    class", "    priority: 5\n    class"),
+    );
+    home.add(&pack.dir(), &["--name", "second"]).succeeds();
+    assert_eq!(home.listing(), ["acme-chat", "second"]);
 }
 
 #[rstest]
@@ -241,6 +260,20 @@ fn a_name_is_a_plain_one(#[case] name: &str) {
     assert!(run.stderr.contains("it takes letters, digits, `-` and `_`"), "{}", run.stderr);
     let run = home.tool(["plugins", "remove", name]).run();
     run.ends_with(2);
+}
+
+/// No process has the number of the first one; the second one is ours, and may still be at work.
+#[test]
+fn what_a_process_that_was_ended_left_behind_is_taken_away() {
+    let (home, pack) = (Home::new(), Pack::good());
+    let ours = format!(".acme-chat.added-{}", std::process::id());
+    for name in [".acme-chat.added-2147483647", ".old.removed-2147483647", ".old.replaced-2147483647", &ours]
+    {
+        fs::create_dir_all(home.pack(name)).unwrap();
+        fs::write(home.pack(name).join("half"), "").unwrap();
+    }
+    home.add(&pack.dir(), &[]).succeeds();
+    assert_eq!(home.listing(), [&ours, ".old.replaced-2147483647", "acme-chat"]);
 }
 
 #[test]

@@ -254,6 +254,44 @@ fn programs_that_an_isolated_service_started_end_with_it() {
     eventually("the program ends", || (!is_alive(pid.parse().unwrap())).then_some(()));
 }
 
+/// What it leaves behind holds its end of the socket; that must not hide its death until a deadline is over.
+#[test]
+fn a_death_is_noticed_though_an_heir_holds_the_socket() {
+    let server = MockServer::start([]);
+    let pack = pack(&[("bad", "BadService", OPTIONAL)]);
+    let run = wrong(&pack, &server, "heir", "message").args(["--isolate", "bad"]).run();
+    is_untouched(&run);
+    assert_eq!(complaint(&run, "bad"), "its process was killed by signal 6 (SIGABRT) in `on_message`");
+}
+
+/// The parent may leave core files; a child with somebody else's code in it must not.
+#[test]
+fn a_crash_in_a_process_of_its_own_leaves_no_core_file() {
+    let server = MockServer::start([]);
+    let pack = pack(&[("bad", "BadService", OPTIONAL)]);
+    let tool = Tool::profile(&server)
+        .args(["--benchmark-duration", "3600", "--osl", "4", "--isolate", "bad,chat", "--plugins"])
+        .arg(pack.path())
+        .under(&["sh", "-c", "ulimit -S -c $(ulimit -H -c) && exec \"$@\"", "sh"]);
+    let running = tool.spawn();
+    let children = eventually("two children", || {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", running.id())).ok()?.flatten();
+        let lists = threads.filter_map(|it| std::fs::read_to_string(it.path().join("children")).ok());
+        let lists: Vec<String> = lists.collect();
+        let children = lists.iter().flat_map(|list| list.split_whitespace());
+        let children: Vec<u32> = children.filter_map(|id| id.parse().ok()).collect();
+        (children.len() == 2).then_some(children)
+    });
+    eventually("requests", || (server.truth()["requests_ok"].as_u64()? > 0).then_some(()));
+    for child in children {
+        let limits = std::fs::read_to_string(format!("/proc/{child}/limits")).unwrap();
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        assert_eq!(core.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"], "{core}");
+    }
+    running.signal("TERM");
+    running.wait().ends_with(130);
+}
+
 #[test]
 fn an_interrupt_is_the_hosts_to_handle_and_leaves_nothing_behind() {
     let server = MockServer::start([]);
@@ -402,6 +440,18 @@ fn a_service_may_ask_for_the_end_of_the_run(#[values("none", "process")] isolati
     let summary = run.summary();
     assert_eq!(summary["was_cancelled"], true, "{}", run.stderr);
     assert!(run.stdout.contains("enough is enough"), "{}", run.stdout);
+}
+
+#[test]
+fn a_run_that_a_service_ends_is_incomplete() {
+    let server = MockServer::start([]);
+    let pack = pack(&[("content", "Content", OPTIONAL)]);
+    let tool = Tool::profile(&server).args(["--benchmark-duration", "3600", "--osl", "4", "--plugins"]);
+    let run = tool.arg(pack.path()).run();
+    run.ends_with(6);
+    let expected = "the numbers are incomplete: a service asked for the end: `content`: this will do";
+    assert!(run.stdout.contains(expected), "{}", run.stdout);
+    Tool::new(["report"]).arg(run.dir().join("run")).run().ends_with(6);
 }
 
 #[rstest]
@@ -556,6 +606,17 @@ fn the_report_names_the_library_of_isolated_instances_once() {
     "`--no-server-metrics` leaves it out",
     "leave out `--service`"
 )]
+#[case(
+    "--service-option server_metrics.interval_ms=abc",
+    "set the option `interval_ms` of the service `server_metrics`: it takes a whole number of at least 1, and this is text",
+    "`prony service server_metrics --help` describes it"
+)]
+#[case(
+    "--service-option server_metrics.intervall_ms=5",
+    "it takes only `interval_ms`, `urls`",
+    "did you mean `interval_ms`?"
+)]
+#[case("--service-option Server-Metrics.urls=5", "it takes a list, each item text", "--help")]
 #[case("--service-option server_metrics#2.a=1", "the run has 1 of them", "replicable")]
 fn what_cannot_be_started_is_refused_before_anything_is_sent(
     #[case] flags: &str,
@@ -567,6 +628,22 @@ fn what_cannot_be_started_is_refused_before_anything_is_sent(
     run.ends_with(2);
     assert!(run.stderr.contains(error) && run.stderr.contains(help), "{}", run.stderr);
     assert_eq!(server.truth()["requests_total"], 0);
+}
+
+/// What only the service itself can judge.
+#[rstest]
+fn options_that_a_service_refuses_end_the_run_before_anything_is_sent(
+    #[values("none", "process")] isolation: &str,
+) {
+    let server = MockServer::start([]);
+    let pack = pack(&[("bad", "BadService", &format!("isolation: {isolation}\n    {OPTIONAL}"))]);
+    let run = wrong(&pack, &server, "no_such_fault", "start").run();
+    run.ends_with(2);
+    let expected =
+        "failed to start the service `bad` with these options: `new` failed: unknown variant `no_such_fault`";
+    assert!(run.stderr.contains(expected), "{}", run.stderr);
+    assert_eq!(server.truth()["requests_total"], 0);
+    assert_eq!(service(&run, "bad")["state"], "failed");
 }
 
 #[test]
@@ -625,6 +702,47 @@ fn a_service_whose_library_is_missing_is_described_all_the_same() {
     let run = Tool::new(["service", "bad", "--help", "--plugins"]).arg(pack.path()).run();
     run.succeeds();
     assert!(run.stdout.contains("cannot be used"), "{}", run.stdout);
+}
+
+/// Two packs that declare the service `bad` with equal right.
+fn disputed(metadata: &str) -> (MockPlugin, MockPlugin) {
+    (pack(&[("bad", "BadService", metadata)]), pack(&[("bad", "BadService", metadata)]))
+}
+
+#[rstest]
+#[case::asked_for(BY_NAME, &["--service", "bad"])]
+#[case::by_itself(OPTIONAL, &[])]
+fn a_disputed_service_is_not_started_and_nothing_is_sent(#[case] metadata: &str, #[case] flags: &[&str]) {
+    let server = MockServer::start([]);
+    let (one, other) = disputed(metadata);
+    let tool = Tool::profile(&server).arg("--plugins").arg(one.path()).arg("--plugins").arg(other.path());
+    let run = tool.args(flags).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains("failed to choose the service `bad`: both `"), "{}", run.stderr);
+    assert!(run.stderr.contains("give one of them a higher `priority`"), "{}", run.stderr);
+    assert_eq!(server.truth()["requests_total"], 0);
+}
+
+#[test]
+fn a_disputed_service_can_be_left_out() {
+    let server = MockServer::start([]);
+    let (one, other) = disputed(OPTIONAL);
+    let tool = Tool::profile(&server).arg("--plugins").arg(one.path()).arg("--plugins").arg(other.path());
+    tool.args(["--no-service", "bad", "--request-count", "1", "--osl", "4"]).run().succeeds();
+}
+
+#[rstest]
+#[case::help(&["service", "bad", "--help"], "cannot be used")]
+#[case::graph(&["plugins", "graph"], "unknown: `bad`: ")]
+#[case::dot(&["plugins", "graph", "--dot"], "  // unknown: `bad`: ")]
+#[case::json(&["plugins", "graph", "--json"], "\"fault\": ")]
+fn a_dispute_is_said_wherever_the_service_is_shown(#[case] words: &[&str], #[case] place: &str) {
+    let (one, other) = disputed(BY_NAME);
+    let run = Tool::new(words).arg("--plugins").arg(one.path()).arg("--plugins").arg(other.path()).run();
+    run.succeeds();
+    let line = run.stdout.lines().find(|line| line.contains("choose the service `bad`"));
+    let line = line.unwrap_or_else(|| panic!("{}", run.stdout));
+    assert!(line.contains(place), "{line}");
 }
 
 #[rstest]

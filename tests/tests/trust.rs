@@ -156,6 +156,27 @@ fn the_system_decides_where_the_user_says_nothing() {
     assert!(run.stderr.contains("system-config/prony/config.yaml` leaves it out"), "{}", run.stderr);
 }
 
+/// `mode` of the file or of its folder.
+#[rstest]
+#[case::file("config.yaml", 0o646)]
+#[case::folder("", 0o777)]
+fn a_configuration_file_that_others_can_write_to_is_refused(
+    #[case] open: &str,
+    #[case] mode: u32,
+    #[values(&["plugins"], &["plugins", "validate"], &["profile", "--mock", "--plugin-policy", "any"])] words: &[&str],
+) {
+    let tool = Tool::new(words);
+    configure(&tool.dir().join("config"), "plugin_policy: pinned\n");
+    self::mode(&tool.dir().join("config/prony").join(open), mode);
+    let run = tool.run();
+    run.ends_with(2);
+    for expected in
+        ["failed to trust the configuration file `", "config/prony/config.yaml`", "everyone", "chmod o-w"]
+    {
+        assert!(run.stderr.contains(expected), "{expected}: {}", run.stderr);
+    }
+}
+
 #[rstest]
 #[case::variable(
     Some("sometimes"),
@@ -163,6 +184,11 @@ fn the_system_decides_where_the_user_says_nothing() {
     "read the plugin policy in PRONY_PLUGIN_POLICY: `sometimes` is none of"
 )]
 #[case::file(None, Some("plugin_policy: sometimes\n"), "config/prony/config.yaml:1`")]
+#[case::nothing(
+    None,
+    Some("plugin_policy:\n"),
+    "there is nothing; it takes one of `any`, `pinned`, `builtin`"
+)]
 #[case::unknown_key(None, Some("# ours\nplugin_polcy: pinned\n"), "config/prony/config.yaml:2`")]
 fn a_wrong_policy_is_a_usage_error_that_names_its_place(
     #[values(&["plugins"], &["plugins", "validate"], &["plugins", "graph"], &["plugins", "show", "endpoint", "chat"], &["profile", "--mock"])]
@@ -295,7 +321,9 @@ fn a_pack_that_overrides_chat_and_cannot_be_loaded_is_replaced_by_the_built_in(#
     ] {
         assert!(note.contains(part), "{note}");
         assert!(run.stdout.contains(part), "{}", run.stdout);
+        assert!(run.stderr.contains(part), "{}", run.stderr);
     }
+    assert_eq!(run.stderr.matches("was used in its place").count(), 1, "{}", run.stderr);
     let chat = &summary["plugins"][0];
     assert_eq!(
         (&chat["name"], &chat["package"], &chat["tier"]),

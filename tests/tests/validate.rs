@@ -283,3 +283,25 @@ fn nobody_but_a_parent_can_probe() {
     run.ends_with(2);
     assert!(run.stderr.contains("`prony plugins validate --load` opens libraries"), "{}", run.stderr);
 }
+
+#[test]
+fn a_library_in_the_place_of_its_manifest_is_told() {
+    let library = library("example-vendor");
+    let run = Tool::new(["plugins", "validate"]).arg(&library).run();
+    run.ends_with(3);
+    assert!(run.stdout.contains("error: it is a library and no manifest"), "{}", run.stdout);
+    assert!(run.stdout.contains("`prony plugins check "), "{}", run.stdout);
+
+    let run = Tool::new(["plugins", "add"]).arg(&library).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains("there is no plugins.yaml"), "{}", run.stderr);
+}
+
+#[test]
+fn a_manifest_that_is_no_text_is_told() {
+    let tool = Tool::new(["plugins", "validate", "plugins.yaml"]);
+    tool.file("plugins.yaml", b"schema_version: \xff\n");
+    let run = tool.run();
+    run.ends_with(3);
+    assert!(run.stdout.contains("error: it is not UTF-8 text"), "{}", run.stdout);
+}

@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use rustix::process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, setrlimit};
 
 use super::Death;
 
@@ -34,6 +34,15 @@ pub(crate) struct Leash {
 }
 
 impl Leash {
+    /// Waits for the child's end, which somebody else still has to take note of.
+    pub(crate) fn await_end(&self) {
+        if let Some(child) = self.group {
+            // One that is not known any more has ended, too.
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            let _ = rustix::io::retry_on_intr(|| rustix::process::waitid(WaitId::Pid(child), options));
+        }
+    }
+
     /// Ends the child at once, with whatever it has started.
     pub(crate) fn kill(&self) {
         let is_over = self.is_over.lock().unwrap_or_else(PoisonError::into_inner);
@@ -150,7 +159,7 @@ fn this_program() -> io::Result<PathBuf> {
 }
 
 /// In a child: the socket to its parent. Standard input is empty from then on, so that a library which reads it does
-/// not read our frames.
+/// not read our frames. What may crash here leaves no core file behind: there would be one for every run.
 ///
 /// # Errors
 /// Standard input is not a socket: this process is nobody's child.
@@ -163,5 +172,7 @@ pub(crate) fn parent() -> io::Result<UnixStream> {
     let socket = UnixStream::from(input.as_fd().try_clone_to_owned()?);
     let nothing = std::fs::File::open("/dev/null")?;
     rustix::stdio::dup2_stdin(nothing)?;
+    // Where the system does not let us, crashes leave what they leave.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     Ok(socket)
 }

@@ -57,7 +57,7 @@ enum Command {
     Profile(Box<ProfileFlags>),
     /// Compute the report of an earlier run again, from its journal.
     Report(report::ReportArgs),
-    /// List packs, endpoints and services; opens no library.
+    /// List plugins, install, check and write them.
     Plugins(plugins::PluginsArgs),
     /// Find out up to which load this program can be believed on this machine.
     Calibrate(calibrate::CalibrateArgs),

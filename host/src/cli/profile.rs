@@ -34,6 +34,7 @@ use crate::{
         mock::{MockError, MockProcess},
         services::{self, ChoiceError},
         setup::{self, Run},
+        until_interrupted,
     },
     seed::Seed,
 };
@@ -57,14 +58,18 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
     let dir = run.dir.clone();
     let ending = conduct(&run, dialect, &registry);
     drop(mock);
-    if let Err(RunError::Recorder(_)) = &ending {
-        // What stands in the journal is reported all the same, if there is room for a report.
-        if let Err(failure) = report::write(&dir) {
-            terminal::explain(&failure);
+    let ending = match ending {
+        Err(error @ RunError::Recorder(_)) => {
+            // What stands in the journal is reported all the same, if there is room for a report.
+            if let Err(failure) = write_report(dir, false) {
+                terminal::explain(&failure);
+            }
+            return Err(error.into());
         }
-    }
-    let ending = ending?;
-    let report = report::write(&dir)?;
+        ending => ending?,
+    };
+    let is_interrupted = ending == Some(Ending::Interrupted);
+    let Some(report) = write_report(dir, is_interrupted)? else { return Ok(Exit::Interrupted) };
     match ending {
         Some(Ending::Interrupted) => Ok(Exit::Interrupted),
         Some(
@@ -75,8 +80,29 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
             terminal::warn(&format!("the run ended before its time: {}", ending.reason()));
             Ok(Exit::Plugin)
         }
+        Some(Ending::ServiceRefused { name, message, hint }) => {
+            let what = format!("start the service `{name}` with these options: {message}");
+            Err(Failure::new(Exit::Usage, what).with_hint(hint))
+        }
         Some(Ending::ServiceLost(_) | Ending::WorkerLost(_) | Ending::JournalLost) => Ok(Exit::Failed),
         Some(Ending::Requested(_)) | None => outcome(&report),
+    }
+}
+
+/// Writes and prints the report. `None` when the user does not want to wait for it: the second interrupt in a row says
+/// so, and the first may have been that of the run.
+fn write_report(dir: PathBuf, is_interrupted: bool) -> Result<Option<Report>, Failure> {
+    let warn =
+        || terminal::warn("interrupted while the report is being written; interrupt again to end at once");
+    let warnings: &[&dyn Fn()] = if is_interrupted { &[] } else { &[&warn] };
+    let again = format!("`prony report {}` writes it from the journal", dir.display());
+    match until_interrupted(warnings, move || report::write(&dir)) {
+        Ok(Some(report)) => report.map(Some),
+        Ok(None) => {
+            terminal::warn(&format!("the report was not written to its end: {again}"));
+            Ok(None)
+        }
+        Err(error) => Err(Failure::new(Exit::Failed, "write the report").caused_by(&error).with_hint(again)),
     }
 }
 
@@ -92,7 +118,7 @@ fn outcome(report: &Report) -> Result<Exit, Failure> {
         if outcomes.failed > 0 {
             terminal::warn(&format!("{} of {} requests failed", outcomes.failed, outcomes.completed()));
         }
-        return Ok(Exit::Success);
+        return Ok(if report.is_complete() { Exit::Success } else { Exit::Incomplete });
     }
     let exit = if report.never_connected() { Exit::Unreachable } else { Exit::Failed };
     let mut failure = Failure::new(exit, "measure anything: no request succeeded");

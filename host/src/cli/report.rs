@@ -21,7 +21,7 @@ pub(super) struct ReportArgs {
 /// Computes the report, writes its files and prints its table.
 pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     let report = write(&args.dir)?;
-    Ok(if report.end.is_some() { Exit::Success } else { Exit::Incomplete })
+    Ok(if report.is_complete() { Exit::Success } else { Exit::Incomplete })
 }
 
 /// The same for any command that has a run's folder.

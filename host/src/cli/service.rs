@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     child,
-    plugin::{Category, Inspection, Isolation, Listed, ListedEntry, Registry},
+    plugin::{Category, Inspection, Isolation, Listed, ListedEntry, PluginError, Registry},
     service::isolated::{ServeError, serve},
 };
 
@@ -51,7 +51,8 @@ pub(super) fn run(args: &ServiceArgs, log: &LogFlags) -> Result<Exit, Failure> {
                 return Err(alone(&listed.name));
             }
             let isolation = registry.isolation(Category::Service, &listed.name)?;
-            terminal::print(&explanation(&listed, isolation))?;
+            let dispute = registry.service(&listed.name).err();
+            terminal::print(&explanation(&listed, isolation, dispute.as_ref()))?;
             Ok(Exit::Success)
         }
         (None, _) => {
@@ -78,12 +79,12 @@ fn general_help() -> String {
 }
 
 /// The whole answer.
-fn explanation(listed: &Listed, isolation: Isolation) -> String {
+fn explanation(listed: &Listed, isolation: Isolation, dispute: Option<&PluginError>) -> String {
     let Some(winner) = listed.entries.first() else { return String::new() };
     let library = Inspection::of(winner);
     let metadata = winner.metadata.iter().map(|(name, value)| (name.clone(), shown(value)));
     let sections = [
-        (format!("service {}", listed.name), facts(winner, isolation, &library)),
+        (format!("service {}", listed.name), facts(winner, isolation, &library, dispute)),
         ("metadata".to_owned(), metadata.collect()),
         ("options".to_owned(), library.options().map(options).unwrap_or_default()),
         ("how to start it".to_owned(), how_to_start(listed, winner, isolation)),
@@ -102,7 +103,12 @@ fn section(title: &str, rows: &[(String, String)]) -> String {
     text
 }
 
-fn facts(entry: &ListedEntry, isolation: Isolation, library: &Inspection) -> Vec<(String, String)> {
+fn facts(
+    entry: &ListedEntry,
+    isolation: Isolation,
+    library: &Inspection,
+    dispute: Option<&PluginError>,
+) -> Vec<(String, String)> {
     let file = match &entry.library {
         Ok(file) => file.display().to_string(),
         Err(_) => "missing".to_owned(),
@@ -120,6 +126,8 @@ fn facts(entry: &ListedEntry, isolation: Isolation, library: &Inspection) -> Vec
     ];
     let about = library.facts(entry.category).into_iter().filter(|(name, _)| *name != "options");
     facts.extend(about.map(|(name, value)| (name, shown(&value))));
+    let dispute = dispute.map(|error| format!("failed to {error}; {}", error.hint()));
+    facts.extend(dispute.map(|dispute| ("cannot be used", dispute)));
     facts.extend(library.faults().iter().map(|(fault, _)| ("cannot be used", fault.clone())));
     facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

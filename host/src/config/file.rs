@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::policy::PluginPolicy;
 
@@ -78,10 +78,15 @@ pub(crate) struct ConfigFile {
 
 /// One file.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "keys with values")]
 struct Raw {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "some")]
     plugin_policy: Option<PluginPolicy>,
+}
+
+/// A value that is there. A key without one is a mistake, and not a rule that is switched off.
+fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// The configuration folders of the environment, the most important first.
@@ -95,6 +100,11 @@ pub(crate) fn folders() -> Vec<PathBuf> {
     own.into_iter().chain(env::split_paths(&system)).filter(|path| path.is_absolute()).collect()
 }
 
+/// Where the file of a configuration folder is. It need not be there.
+pub(crate) fn file_in(folder: &Path) -> PathBuf {
+    folder.join(FILE_NAME)
+}
+
 impl ConfigFile {
     /// Reads the files of some folders, the most important first. A file need not exist; one that does must be right.
     ///
@@ -103,7 +113,7 @@ impl ConfigFile {
     pub(crate) fn read(folders: &[PathBuf]) -> Result<Self, ConfigFileError> {
         let mut config = Self::default();
         for folder in folders {
-            let file = folder.join(FILE_NAME);
+            let file = file_in(folder);
             let Raw { plugin_policy } = read_one(&file)?;
             let place = |value| Placed { value, file: file.clone() };
             config.plugin_policy = config.plugin_policy.or(plugin_policy.map(place));
@@ -185,7 +195,9 @@ mod tests {
         1,
         "plugin_policy: invalid type: sequence, expected one of `any`"
     )]
-    #[case::no_mapping("pinned\n", 1, "invalid type: string \"pinned\"")]
+    #[case::no_value("plugin_policy:\n", 1, "plugin_policy: there is nothing; it takes one of `any`")]
+    #[case::null("plugin_policy: ~\n", 1, "plugin_policy: `~` is none of `any`")]
+    #[case::no_mapping("pinned\n", 1, "invalid type: string \"pinned\", expected keys with values")]
     fn a_mistake_is_named_with_file_and_line(
         #[case] text: &str,
         #[case] line: usize,

@@ -55,6 +55,9 @@ impl<'de> Deserialize<'de> for PluginPolicy {
             // An error raised here, rather than by a conversion later, carries the line of the value.
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<PluginPolicy, E> {
                 let known = PluginPolicy::names();
+                if text.is_empty() {
+                    return Err(E::custom(format!("there is nothing; it takes one of {known}")));
+                }
                 units::choice(text).map_err(|_| E::custom(format!("`{text}` is none of {known}")))
             }
         }

@@ -28,10 +28,14 @@ pub(crate) struct Route {
     pub(crate) subscribers: BTreeSet<String>,
 }
 
-/// The services of a registry, the winner of each name.
+/// The services of a registry, the winner of each name. A disputed one hears and says nothing.
 pub(crate) fn services(registry: &Registry) -> Vec<Participant> {
     let listed = registry.list(Category::Service).into_iter();
     let participants = listed.filter_map(|listed| {
+        if let Err(dispute) = registry.service(&listed.name) {
+            let fault = Some(format!("failed to {dispute}"));
+            return Some(Participant { name: listed.name, messages: Messages::default(), fault });
+        }
         let inspection = Inspection::of(listed.entries.first()?);
         let fault = inspection.faults().first().map(|(text, _)| text.clone());
         Some(Participant { name: listed.name, messages: inspection.messages, fault })

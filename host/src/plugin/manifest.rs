@@ -19,6 +19,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    env::consts::DLL_SUFFIX,
     fmt, fs, io,
     marker::PhantomData,
     path::{Path, PathBuf},
@@ -65,6 +66,12 @@ pub(crate) enum ManifestProblem {
     /// A folder, a socket or the like stands in its place.
     #[error("it is not a file")]
     NotAFile,
+    /// A library was named in the place of its manifest.
+    #[error("it is a library and no manifest")]
+    Library,
+    /// It is no text.
+    #[error("it is not UTF-8 text")]
+    NotText,
     /// Others could change what it says.
     #[error("{0}")]
     Untrusted(Box<Fault>),
@@ -90,6 +97,11 @@ impl ManifestError {
             ManifestProblem::NotAFile => {
                 format!("name the file, such as `{}`", self.file.join(FILE_NAME).display())
             }
+            ManifestProblem::Library => format!(
+                "name the plugins.yaml beside it; `prony plugins check {}` tries the library itself",
+                self.file.display()
+            ),
+            ManifestProblem::NotText => "name a plugins.yaml, and save it as UTF-8".to_owned(),
             ManifestProblem::Empty => format!("begin it with `schema_version: \"{SCHEMA_VERSION}\"`"),
             ManifestProblem::SchemaVersion(_) => {
                 "install the pack's release for this version of prony".to_owned()
@@ -146,7 +158,14 @@ pub(super) fn read_file(file: &Path) -> Result<String, ManifestProblem> {
     if !fs::metadata(file).map_err(ManifestProblem::Unreadable)?.is_file() {
         return Err(ManifestProblem::NotAFile);
     }
-    fs::read_to_string(file).map_err(ManifestProblem::Unreadable)
+    let bytes = fs::read(file).map_err(ManifestProblem::Unreadable)?;
+    String::from_utf8(bytes)
+        .map_err(|_| if is_library(file) { ManifestProblem::Library } else { ManifestProblem::NotText })
+}
+
+/// Whether a file has the name of a library.
+pub(super) fn is_library(file: &Path) -> bool {
+    file.file_name().is_some_and(|name| name.to_string_lossy().ends_with(DLL_SUFFIX))
 }
 
 fn parse(text: &str) -> Result<Document, (Option<usize>, ManifestProblem)> {
@@ -266,7 +285,7 @@ struct RawEntry<M> {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the keys of an entry, such as `class`")]
 struct RawBody<M> {
     #[serde(deserialize_with = "text")]
     class: Class,
@@ -474,6 +493,16 @@ service:
         "isolation: process",
         "isolation: thread",
         "line 8: endpoint.acme-chat.isolation: unknown variant `thread`"
+    )]
+    #[case::no_entry(
+        "service:",
+        "service:\n  a: 5",
+        "line 16: service.a: invalid type: integer `5`, expected the keys of an entry, such as `class`"
+    )]
+    #[case::no_metadata(
+        "service:",
+        "service:\n  a: {class: a:B, description: x, metadata: 5}",
+        "line 16: service.a.metadata: invalid type: integer `5`, expected the keys of `metadata`"
     )]
     #[case::bad_integrity("sha256-ba", "sha1-ba", "line 9: endpoint.acme-chat.integrity: `sha1-")]
     #[case::same_name_twice(

@@ -11,6 +11,7 @@
 //! - `sealed`, `loader`, `log`: the one `dlopen`, the only `unsafe` of this crate, and what an open library may use;
 //! - `check`: a library tried against everything that may be done to it, in a child process;
 //! - `libraries`, `listing`: what is open, and what there is to be shown;
+//! - `inspection`, `options`: what a library says about itself, and which options it takes;
 //! - `registry`: all of it together, behind one lock;
 //! - `internals`: ways around it, for fuzz targets and benches.
 //!
@@ -34,6 +35,7 @@ mod loader;
 mod log;
 mod manifest;
 mod object_file;
+mod options;
 mod outline;
 mod policy;
 mod registry;
@@ -51,5 +53,6 @@ pub(crate) use inspection::{Inspection, Messages};
 pub(crate) use listing::{Listed, ListedEntry, Standing};
 pub(crate) use loader::end;
 pub(crate) use log::PluginLog;
+pub(crate) use options::{OptionError, OptionSchema};
 pub(crate) use registry::Registry;
 pub(crate) use used::{Provenance, UsedPlugin};

@@ -1,9 +1,15 @@
 //! Which plugins may be used, and who decided it: a flag, else a variable, else a configuration file.
 
-use std::{env, ffi::OsString, fmt, path::PathBuf};
+use std::{
+    env,
+    ffi::OsString,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
+use super::{fault::Fault, trust::Trust};
 use crate::config::{
     file::{self, ConfigFile, ConfigFileError},
     policy::PluginPolicy,
@@ -76,6 +82,14 @@ pub(crate) enum PolicyError {
     /// A configuration file is wrong.
     #[error(transparent)]
     File(#[from] ConfigFileError),
+    /// Others could change a configuration file.
+    #[error("trust the configuration file `{}`: {fault}", .file.display())]
+    Untrusted {
+        /// Which one.
+        file: PathBuf,
+        /// Who could.
+        fault: Box<Fault>,
+    },
 }
 
 impl PolicyError {
@@ -84,6 +98,7 @@ impl PolicyError {
         match self {
             Self::Variable { .. } => format!("correct the variable, as in `{VARIABLE}=pinned`, or remove it"),
             Self::File(error) => error.hint(),
+            Self::Untrusted { fault, .. } => fault.hint(),
         }
     }
 }
@@ -100,6 +115,7 @@ impl PolicyWishes {
 
     /// Decides. Every place is read, so that a wrong rule is never passed over.
     pub(super) fn decide(&self) -> Result<PolicyInForce, PolicyError> {
+        self.config_folders.iter().try_for_each(|folder| check_trust(&file::file_in(folder)))?;
         let config = ConfigFile::read(&self.config_folders)?;
         let variable = self.variable.as_ref().map(|text| {
             let text = text.to_string_lossy();
@@ -114,6 +130,18 @@ impl PolicyWishes {
             (None, None, None) => PolicyInForce::default(),
         })
     }
+}
+
+/// Whoever can write to a configuration file decides whose code runs, so that the rule of manifests holds for it, too.
+fn check_trust(file: &Path) -> Result<(), PolicyError> {
+    // One that is not there is no rule, and one that cannot be read is an error of its own.
+    let (Ok(real), Ok(metadata)) = (file.canonicalize(), file.metadata()) else { return Ok(()) };
+    let trust = Trust::of_this_process();
+    let folders = [file.parent(), real.parent()].into_iter().flatten();
+    trust
+        .check_file(&real, &metadata)
+        .and_then(|()| folders.into_iter().try_for_each(|folder| trust.check_folder(folder)))
+        .map_err(|fault| PolicyError::Untrusted { file: file.to_owned(), fault: Box::new(fault) })
 }
 
 #[cfg(test)]

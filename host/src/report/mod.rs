@@ -104,8 +104,12 @@ impl Report {
         failed > 0 && failed == self.profiling.outcomes.completed()
     }
 
-    /// The bookkeeping of the profiling phases; unknown when the run was killed in one.
+    /// The bookkeeping of the profiling phases; unknown when the run was killed in one, or before it.
     pub(crate) fn counts(&self) -> Option<PhaseCounts> {
+        let profiles = |span: &PhaseSpan| span.kind == PhaseKind::Profiling;
+        if self.end.is_none() && !self.phases.iter().any(profiles) {
+            return None;
+        }
         self.phases.iter().filter(|span| span.kind == PhaseKind::Profiling).map(PhaseSpan::counts).sum()
     }
 

@@ -434,6 +434,15 @@ fn a_run_that_was_killed_has_a_report_on_all_that_was_written() {
 }
 
 #[test]
+fn a_run_that_was_killed_before_it_profiled_does_not_know_its_counts() {
+    // Its header, and the beginning of its warm-up.
+    let dir = write(&sound_frames()[..2]);
+    let report = generate(dir.path()).unwrap();
+    assert_eq!((report.phases.len(), report.counts()), (1, None));
+    assert!(console::render(&report).contains("scheduled / sent / late / dropped: unknown"));
+}
+
+#[test]
 fn a_journal_cut_anywhere_after_its_header_has_a_report() {
     let whole = fs::read(write(&sound_frames()).path().join(journal::FILE_NAME)).unwrap();
     let header = fs::metadata(write(&sound_frames()[..1]).path().join(journal::FILE_NAME)).unwrap().len();

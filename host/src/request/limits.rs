@@ -1,6 +1,8 @@
 //! What an endpoint may make the host keep: bounds far above anything real, so that only a broken or hostile plugin
 //! meets them. They are part of the contract: `prony_plugin_api::endpoint` documents them.
 
+use prony_plugin_api::abi::convert::beginning;
+
 /// Text, finish reasons and facts that one answer may have, in bytes.
 pub(crate) const ANSWER_BYTES: usize = 64 << 20;
 
@@ -63,8 +65,7 @@ pub(crate) enum Breach {
 
 /// `text`, or as much of it as an error may be long.
 pub(crate) fn cut(text: &str) -> &str {
-    let end = (0..=ERROR_BYTES.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
-    &text[..end.unwrap_or(0)]
+    beginning(text, ERROR_BYTES)
 }
 
 #[cfg(test)]

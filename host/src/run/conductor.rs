@@ -184,7 +184,7 @@ impl Conductor<'_> {
     async fn phases(&mut self, ears: &mut Ears) -> Option<Ending> {
         let graces = self.run.config.phases.iter().map(|phase| phase.grace_s.and_then(seconds)).collect();
         let (mut lifecycle, first) = Lifecycle::begin(graces);
-        if let Some(ending) = self.lost_service() {
+        if let Some(ending) = self.refused_options().or_else(|| self.lost_service()) {
             return Some(ending);
         }
         let mut actions = vec![first];
@@ -284,6 +284,11 @@ impl Conductor<'_> {
         let name = self.run.config.target.endpoint_type.clone();
         let hangs = self.crew.look().map(|what| Ending::EndpointHangs { name, what });
         hangs.or_else(|| self.lost_service()).map(Event::Broken)
+    }
+
+    fn refused_options(&self) -> Option<Ending> {
+        let (name, error) = self.services.refused()?;
+        Some(Ending::ServiceRefused { name: name.to_owned(), message: error.message, hint: error.hint })
     }
 
     fn lost_service(&self) -> Option<Ending> {

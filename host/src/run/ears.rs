@@ -3,12 +3,11 @@
 use std::{io, thread};
 
 use tokio::{
-    signal::unix::{Signal as UnixSignal, SignalKind, signal},
     sync::{mpsc::UnboundedReceiver, oneshot},
     time::{Interval, MissedTickBehavior, interval},
 };
 
-use super::{watchdog::LOOK_EVERY, wiring::Signal};
+use super::{interrupts::Interrupts, watchdog::LOOK_EVERY, wiring::Signal};
 use crate::{
     clock::{Clock, RunNs},
     schedule::pacer::Pacer,
@@ -18,9 +17,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Ears {
     pacer: Pacer,
-    interrupt: UnixSignal,
-    terminate: UnixSignal,
-    hang_up: UnixSignal,
+    interrupts: Interrupts,
     tick: Interval,
     signals: UnboundedReceiver<Signal>,
 }
@@ -43,14 +40,7 @@ impl Ears {
     pub(super) fn new(clock: Clock, signals: UnboundedReceiver<Signal>) -> io::Result<Self> {
         let mut tick = interval(LOOK_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        Ok(Self {
-            pacer: Pacer::new(clock),
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
-            tick,
-            signals,
-        })
+        Ok(Self { pacer: Pacer::new(clock), interrupts: Interrupts::new()?, tick, signals })
     }
 
     /// Waits for the next thing. `timer` is an instant to be woken at.
@@ -63,9 +53,7 @@ impl Ears {
         };
         tokio::select! {
             biased;
-            _ = self.interrupt.recv() => Heard::Interrupt,
-            _ = self.terminate.recv() => Heard::Interrupt,
-            _ = self.hang_up.recv() => Heard::Interrupt,
+            () = self.interrupts.next() => Heard::Interrupt,
             Some(signal) = self.signals.recv() => Heard::Signal(signal),
             () = timer => Heard::Timer,
             _ = self.tick.tick() => Heard::Tick,
@@ -87,9 +75,7 @@ impl Ears {
         tokio::select! {
             biased;
             result = result => result.ok(),
-            _ = self.interrupt.recv() => None,
-            _ = self.terminate.recv() => None,
-            _ = self.hang_up.recv() => None,
+            () = self.interrupts.next() => None,
         }
     }
 }

@@ -39,6 +39,15 @@ pub(crate) enum Ending {
     Requested(String),
     /// A required service failed.
     ServiceLost(String),
+    /// A service that the user asked for does not take its options.
+    ServiceRefused {
+        /// Which one.
+        name: String,
+        /// What it says.
+        message: String,
+        /// What to do next.
+        hint: String,
+    },
     /// The endpoint panicked too often.
     EndpointPoisoned(String),
     /// A call into the endpoint does not return: which one, and in what.
@@ -68,6 +77,9 @@ impl Ending {
             Self::Interrupted => "interrupted by the user".to_owned(),
             Self::Requested(reason) => format!("a service asked for the end: {reason}"),
             Self::ServiceLost(what) => format!("a required service was lost: {what}"),
+            Self::ServiceRefused { name, message, .. } => {
+                format!("the service `{name}` does not take its options: {message}")
+            }
             Self::WorkerLost(what) => format!("a worker was lost: {what}"),
             Self::EndpointPoisoned(name) => format!("endpoint `{name}` panicked too often"),
             Self::EndpointHangs { name, what } => format!("endpoint `{name}` hangs: {what}"),

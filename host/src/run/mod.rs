@@ -9,6 +9,7 @@ mod aside;
 mod conductor;
 pub(crate) mod crew;
 mod ears;
+mod interrupts;
 pub(crate) mod lifecycle;
 pub(crate) mod mock;
 mod progress;
@@ -25,6 +26,7 @@ use prony_plugin_api::{
 };
 
 pub(crate) use conductor::{RunError, conduct};
+pub(crate) use interrupts::until_interrupted;
 
 /// Types of the messages that a run itself puts on the bus: the conductor's, and the recorder's.
 pub(crate) const PUBLISHES: [&str; 4] =

@@ -1,11 +1,13 @@
 //! Which services a run starts: those that start by themselves, less those that the user leaves out, and those that he
 //! names. Opens no library.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
 
 use crate::{
     config::RunConfig,
-    plugin::{Category, Isolation, PluginError, Registry},
+    plugin::{Category, Isolation, OptionError, OptionSchema, PluginError, Registry},
     service::supervisor::Wanted,
 };
 
@@ -18,6 +20,9 @@ pub(crate) enum ChoiceError {
     /// There is no such service, endpoint, or it is disputed.
     #[error(transparent)]
     Plugin(#[from] PluginError),
+    /// An option is not one that the service takes.
+    #[error(transparent)]
+    Option(#[from] OptionError),
     /// It is named to be started and to be left out.
     #[error("start the service `{name}`: `{flag}` leaves it out")]
     StartedAndLeftOut {
@@ -57,6 +62,7 @@ impl ChoiceError {
     pub(crate) fn hint(&self) -> String {
         match self {
             Self::Plugin(error) => error.hint(),
+            Self::Option(error) => error.hint(),
             Self::StartedAndLeftOut { flag, .. } => format!("leave out `--service` or `{flag}`"),
             Self::Required { .. } => "leave out `--no-service`".to_owned(),
             Self::NotReplicable { .. } => "name it once".to_owned(),
@@ -81,6 +87,8 @@ struct Service {
     name: String,
     required: bool,
     isolated: bool,
+    /// The user has named it, to start it or to set an option.
+    is_asked_for: bool,
     instances: u32,
 }
 
@@ -110,11 +118,13 @@ pub(crate) fn choose(registry: &Registry, config: &RunConfig) -> Result<Chosen, 
             return Err(ChoiceError::NotReplicable { name: name.clone(), times });
         }
         if is_wanted {
+            registry.service(name)?;
             let isolation = registry.isolation(Category::Service, name)?;
             chosen.services.push(Service {
                 name: name.clone(),
                 required: metadata.required,
                 isolated: isolation == Isolation::Process || wishes.isolate.contains(name),
+                is_asked_for: times > 0 || wishes.set.contains(name),
                 instances: times.max(1),
             });
         }
@@ -131,19 +141,27 @@ struct Wishes {
     start: Vec<String>,
     leave_out: Vec<String>,
     isolate: Vec<String>,
+    /// Those that get options, as often as they do.
+    set: Vec<String>,
     scrape: bool,
 }
 
 impl Wishes {
     fn read(registry: &Registry, config: &RunConfig) -> Result<Self, PluginError> {
-        let named = |names: &[String]| -> Result<Vec<String>, PluginError> {
-            names.iter().map(|name| Ok(registry.describe(Category::Service, name)?.name)).collect()
-        };
+        let entry_name = |name: &String| Ok(registry.describe(Category::Service, name)?.name);
+        let named =
+            |names: &[String]| -> Result<Vec<String>, PluginError> { names.iter().map(entry_name).collect() };
         let isolate = config.isolate.iter().map(|name| Ok(registry.spelling(name)?[1].clone()));
         let isolate: Result<Vec<Option<String>>, PluginError> = isolate.collect();
         Ok(Self {
             start: named(&config.services.start)?,
             leave_out: named(&config.services.leave_out)?,
+            set: config
+                .services
+                .options
+                .iter()
+                .map(|option| entry_name(&option.service))
+                .collect::<Result<_, _>>()?,
             isolate: isolate?.into_iter().flatten().collect(),
             scrape: config.server_metrics.enabled,
         })
@@ -163,8 +181,10 @@ impl Wishes {
 
 impl Chosen {
     fn check_options(&mut self, registry: &Registry, config: &RunConfig) -> Result<(), ChoiceError> {
+        let mut schemas: HashMap<String, OptionSchema> = HashMap::new();
         for option in &config.services.options {
-            let name = registry.describe(Category::Service, &option.service)?.name;
+            let listed = registry.describe(Category::Service, &option.service)?;
+            let name = listed.name.clone();
             let Some(service) = self.services.iter().find(|service| service.name == name) else {
                 self.warnings.push(format!("an option of `{name}` has no effect: the run does not start it"));
                 continue;
@@ -173,6 +193,8 @@ impl Chosen {
             {
                 return Err(ChoiceError::NoSuchInstance { name, instance, instances: service.instances });
             }
+            let schema = schemas.entry(name).or_insert_with(|| OptionSchema::of(&listed));
+            schema.check(&option.key, &option.value)?;
         }
         Ok(())
     }
@@ -202,6 +224,7 @@ impl Chosen {
                 },
                 required: service.required,
                 isolated: service.isolated,
+                is_asked_for: service.is_asked_for,
                 options: options(service, number, config, registry),
             })
             .collect()

@@ -8,6 +8,7 @@ use std::sync::{
 
 use prony_plugin_api::{
     PublishError,
+    abi::convert,
     service::{LARGEST_MESSAGE, LONGEST_TYPE},
 };
 
@@ -33,8 +34,7 @@ pub(super) const LONGEST_TEXT: usize = 16 << 10;
 
 /// As much of a text as is kept.
 pub(super) fn beginning(text: &str) -> &str {
-    let end = (0..=LONGEST_TEXT.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
-    &text[..end.unwrap_or(0)]
+    convert::beginning(text, LONGEST_TEXT)
 }
 
 /// The allowance of one service. Clones are the same one.

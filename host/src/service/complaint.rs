@@ -22,6 +22,9 @@ pub(crate) struct Complaint {
 pub(crate) type Outcome = Result<(), Complaint>;
 
 impl Complaint {
+    /// [`ErrorDetails::kind`] of one about the service's options.
+    pub(crate) const OF_OPTIONS: &str = "plugin_config";
+
     /// A complaint without causes.
     pub(crate) fn new(kind: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { kind: kind.to_owned(), message: message.into(), causes: Vec::new(), hint: hint.into() }
@@ -76,6 +79,12 @@ mod tests {
     fn a_call_is_named(#[case] error: PluginError, #[case] kind: &str, #[case] message: &str) {
         let details = Complaint::of_call("stop", error).details();
         assert_eq!((details.kind.as_str(), details.message.as_str()), (kind, message));
+    }
+
+    #[test]
+    fn a_complaint_about_options_is_known_by_its_kind() {
+        let details = Complaint::of_call("new", PluginError::config("read `urls`")).details();
+        assert_eq!(details.kind, Complaint::OF_OPTIONS);
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(crate) struct Wanted {
     pub(crate) required: bool,
     /// It runs in a process of its own.
     pub(crate) isolated: bool,
+    /// The user has named it: options that it refuses are the user's to correct.
+    pub(crate) is_asked_for: bool,
     /// The text of a JSON object.
     pub(crate) options: String,
 }
@@ -112,6 +114,14 @@ impl Supervisor {
             .zip(failures)
             .find(|(service, failure)| service.wanted.required && failure.is_some());
         lost.and_then(|(service, failure)| Some(format!("`{}`: {}", service.wanted.name, failure?.message)))
+    }
+
+    /// The first service that was asked for and does not take its options, and what it says of them.
+    pub(crate) fn refused(&self) -> Option<(&str, ErrorDetails)> {
+        let asked_for = self.services.iter().filter(|service| service.wanted.is_asked_for);
+        asked_for
+            .filter_map(|service| Some((service.wanted.name.as_str(), service.mailbox.failure()?)))
+            .find(|(_, failure)| failure.kind == Complaint::OF_OPTIONS)
     }
 
     /// Waits until the services have handled every message so far, `patience` for each at most.

@@ -27,8 +27,14 @@ fn shortened(text: RString) -> String {
     if text.len() <= ERROR_BYTES {
         return text.into();
     }
-    let end = (0..=ERROR_BYTES).rev().find(|&end| text.is_char_boundary(end));
-    text[..end.unwrap_or(0)].to_owned()
+    beginning(&text, ERROR_BYTES).to_owned()
+}
+
+/// As much of a text as `most` bytes hold, cut between two characters. For everyone who bounds what another side says.
+#[doc(hidden)]
+pub fn beginning(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+    &text[..end.unwrap_or(0)]
 }
 
 /// Lets a result cross.

@@ -53,6 +53,11 @@ impl Case<'_> {
         self.find(Verdict::Warn, text.into());
     }
 
+    /// Nothing more can be tried.
+    pub(super) fn give_up(&mut self, text: impl Into<String>) {
+        self.find(Verdict::Unchecked, text.into());
+    }
+
     /// Any call may return an error: it must not be a panic, and it must say something.
     pub(super) fn judge(&mut self, error: &PluginError, what: &str) {
         if error.kind == ErrorKind::PANIC {

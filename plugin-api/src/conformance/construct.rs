@@ -33,9 +33,9 @@ pub(super) fn instance<T>(
         match create(options) {
             Ok(made) => Some(made),
             Err(error) if error.kind == ErrorKind::CONFIG && !error.message.is_empty() => {
-                case.warn(format!(
-                    "with the options `{options}` it says: failed to {}; nothing else was checked: give the suite \
-                     options that it takes",
+                case.give_up(format!(
+                    "with the options `{options}` it says: failed to {}; nothing could be checked: give options that it \
+                     takes (`prony plugins check --options`, `Suite::options`)",
                     error.message
                 ));
                 None

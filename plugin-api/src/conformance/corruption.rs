@@ -163,7 +163,7 @@ fn pointers(json: &Value, at: String) -> Vec<String> {
 fn orders(endpoint: &TestEndpoint, events: &[Event], seed: u64, case: &mut Case<'_>) {
     let mut dice = Dice::new(seed);
     for number in 0..200 {
-        let what = format!("events in random order {number} (seed {seed})");
+        let what = format!("`event` and `end` with events in random order {number} (seed {seed})");
         case.step(&what);
         let mut given = 0;
         let answer = endpoint.read(|parser, answer| {

@@ -182,7 +182,7 @@ impl Suite {
     /// The recorded answers that the endpoint can read, or else those of common dialects that it can: what its speed is
     /// measured with.
     pub fn readable(&self, endpoint: &TestEndpoint) -> Vec<(String, Recording)> {
-        samples::readable(endpoint, &self.recordings)
+        samples::readable(endpoint, &self.recordings, |_| {})
     }
 }
 

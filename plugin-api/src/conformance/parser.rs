@@ -97,7 +97,7 @@ fn orders(endpoint: &TestEndpoint, case: &mut Case<'_>) {
         failed.next().unwrap_or(Ok(()))
     });
     judge(&strange, 0, "a call after `end`", case);
-    case.step("parsers that are made and never used");
+    case.step("`parser`, and the destructors of parsers that are never used");
     for _ in 0..100 {
         if let Err(error) = endpoint.parser() {
             case.judge(&error, "`parser`");

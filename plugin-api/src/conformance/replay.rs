@@ -61,7 +61,7 @@ pub(super) fn events(stream: &[u8]) -> Vec<(String, Vec<u8>)> {
 }
 
 fn again(endpoint: &TestEndpoint, name: &str, recording: &Recording, case: &mut Case<'_>) {
-    case.step(&format!("the recording `{name}` from two threads at once"));
+    case.step(&format!("{} with the recording `{name}`, from two threads at once", recording.calls()));
     let once = endpoint.replay(recording);
     if endpoint.replay(recording) != once {
         case.fail(format!("`{name}` read twice gives two answers"));
@@ -82,19 +82,19 @@ fn splits(endpoint: &TestEndpoint, name: &str, bytes: &[u8], dice: &mut Dice, ca
     let places = if every { bytes.len() } else { EVERY_SPLIT };
     for place in 0..places {
         let at = if every { place } else { dice.below(bytes.len()) };
-        case.step(&format!("the recording `{name}`, split at byte {at}"));
+        case.step(&format!("`event` and `end` with the recording `{name}`, split at byte {at}"));
         if endpoint.read_pieces([&bytes[..at], &bytes[at..]]) != whole {
             return case.fail(format!("`{name}`, split at byte {at}, gives another answer"));
         }
     }
-    case.step(&format!("the recording `{name}`, byte by byte"));
+    case.step(&format!("`event` and `end` with the recording `{name}`, byte by byte"));
     if endpoint.read_pieces(bytes.chunks(1)) != whole {
         case.fail(format!("`{name}`, read byte by byte, gives another answer"));
     }
 }
 
 fn side_by_side(endpoint: &TestEndpoint, name: &str, bytes: &[u8], case: &mut Case<'_>) {
-    case.step(&format!("the recording `{name}` in two parsers, event by event"));
+    case.step(&format!("`event` with the recording `{name}`, in two parsers side by side"));
     let alone = endpoint.read_stream(bytes);
     let (Ok(mut first), Ok(mut second)) = (endpoint.parser(), endpoint.parser()) else {
         return case.fail("`parser` fails when it is called twice");
@@ -123,7 +123,7 @@ fn cut_stream(endpoint: &TestEndpoint, name: &str, bytes: &[u8], case: &mut Case
     let ends: Vec<usize> = (1..bytes.len()).filter(|at| bytes[at - 1] == b'\n').collect();
     for at in ends {
         let what = format!("the recording `{name}`, cut off after byte {at}");
-        case.step(&what);
+        case.step(&format!("`event` and `end` with {what}"));
         let cut = endpoint.read_cut(&bytes[..at]);
         judge(&cut, at, &what, case);
         if cut.is_complete() && cut.text_bytes() < whole.text_bytes() {
@@ -142,7 +142,7 @@ fn cut_body(endpoint: &TestEndpoint, name: &str, status: u32, bytes: &[u8], case
     let step = (whole / EVERY_SPLIT).max(1);
     for at in (0..whole).step_by(step) {
         let what = format!("the recording `{name}`, cut off after byte {at}");
-        case.step(&what);
+        case.step(&format!("`body` with {what}"));
         let cut = endpoint.read_body(status, &bytes[..at]);
         judge(&cut, at, &what, case);
         if is_json && at > 0 && cut.is_success() && cut.has_content() {

@@ -48,6 +48,8 @@ pub enum Verdict {
     Ok,
     /// Allowed, and probably not meant.
     Warn,
+    /// Nobody knows: it could not be tried.
+    Unchecked,
     /// Against the contract.
     Fail,
 }
@@ -57,15 +59,27 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
+impl Verdict {
+    /// What it means for a plugin, for a text that begins with the plugin's name.
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Self::Ok => "conforms",
+            Self::Warn => "conforms, with warnings",
+            Self::Unchecked => "could not be checked",
+            Self::Fail => "does not conform",
+        }
+    }
+}
+
 impl Report {
     /// The worst of its checks.
     pub fn verdict(&self) -> Verdict {
         self.checks.iter().map(|check| check.verdict).max().unwrap_or_default()
     }
 
-    /// Nothing in it is against the contract.
+    /// It was checked, and nothing in it is against the contract.
     pub fn conforms(&self) -> bool {
-        !self.checks.is_empty() && self.verdict() < Verdict::Fail
+        !self.checks.is_empty() && self.verdict() <= Verdict::Warn
     }
 }
 
@@ -87,6 +101,7 @@ impl fmt::Display for Verdict {
         f.pad(match self {
             Self::Ok => "ok",
             Self::Warn => "warn",
+            Self::Unchecked => "none",
             Self::Fail => "FAIL",
         })
     }
@@ -108,12 +123,7 @@ impl fmt::Display for Check {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = match self.verdict() {
-            Verdict::Fail => "does not conform",
-            Verdict::Warn => "conforms, with warnings",
-            Verdict::Ok => "conforms",
-        };
-        write!(f, "{} {verdict}", self.subject)?;
+        write!(f, "{} {}", self.subject, self.verdict().phrase())?;
         for check in &self.checks {
             write!(f, "\n{check}")?;
         }

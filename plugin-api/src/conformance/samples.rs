@@ -67,13 +67,18 @@ fn stream(events: &[&str]) -> String {
     framed.concat()
 }
 
-/// The given recordings, or the common ones that the endpoint reads to their end.
-pub(super) fn readable(endpoint: &TestEndpoint, given: &[(String, Recording)]) -> Vec<(String, Recording)> {
+/// The given recordings, or the common ones that the endpoint reads to their end. Says which one it is about to read.
+pub(super) fn readable(
+    endpoint: &TestEndpoint,
+    given: &[(String, Recording)],
+    mut begins: impl FnMut(&str),
+) -> Vec<(String, Recording)> {
     if !given.is_empty() {
         return given.to_vec();
     }
     let mut common = common();
-    common.retain(|(_, recording)| {
+    common.retain(|(name, recording)| {
+        begins(&format!("{} with a {name}", recording.calls()));
         let answer = endpoint.replay(recording);
         answer.has_content() && answer.is_success()
     });
@@ -88,7 +93,7 @@ pub(super) fn understood(
 ) -> Vec<(String, Recording)> {
     bench.check("recorded answers are understood", |case| {
         for (name, recording) in given {
-            case.step(&format!("the recording `{name}`"));
+            case.step(&format!("{} with the recording `{name}`", recording.calls()));
             let answer = endpoint.replay(recording);
             if let Some(error) = &answer.failure {
                 case.fail(format!("`{name}`: {error}"));
@@ -105,8 +110,7 @@ pub(super) fn understood(
                 case.warn(format!("`{name}`: a choice is finished more than once"));
             }
         }
-        case.step("answers of common dialects");
-        let readable = readable(endpoint, given);
+        let readable = readable(endpoint, given, |step| case.step(step));
         if readable.is_empty() {
             case.warn(
                 "no answer of a common dialect is understood, and none was given: record one (`curl -sN … > \

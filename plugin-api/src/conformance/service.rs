@@ -111,8 +111,8 @@ fn short_lives(life: &Life<'_>, case: &mut Case<'_>) {
     ];
     for (what, calls) in steps {
         let Some(mut service) = born(life, &host(), case) else { return };
-        case.step(what);
         for call in calls {
+            case.step(&format!("`{call}`, to try {what}"));
             let result = match *call {
                 "init" => service.init(),
                 "start" => service.start(),
@@ -120,6 +120,7 @@ fn short_lives(life: &Life<'_>, case: &mut Case<'_>) {
             };
             take(result, what, case);
         }
+        case.step(&format!("the destructor, to try {what}"));
         drop(service);
     }
 }
@@ -157,6 +158,7 @@ fn messages(life: &Life<'_>, subscriptions: &[String], case: &mut Case<'_>) {
         ];
         for (how, payload) in payloads {
             let Some(mut service) = born(life, &host(), case) else { return };
+            case.step("`init` and `start`");
             take(service.init().and_then(|()| service.start()), "`init` or `start`", case);
             let what = format!("`on_message` with a `{name}` {how}");
             case.step(&what);
@@ -171,6 +173,7 @@ fn messages(life: &Life<'_>, subscriptions: &[String], case: &mut Case<'_>) {
 /// A host never sends what nobody asked for; a newer one may.
 fn stranger(life: &Life<'_>, case: &mut Case<'_>) {
     let Some(mut service) = born(life, &host(), case) else { return };
+    case.step("`init` and `start`");
     take(service.init().and_then(|()| service.start()), "`init` or `start`", case);
     case.step("`on_message` with a type that it did not subscribe to");
     if let Err(error) = service.send_raw("prony_conformance_unknown", b"\x80") {

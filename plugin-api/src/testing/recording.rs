@@ -37,6 +37,14 @@ impl Recording {
         })
     }
 
+    /// The calls of a parser that read it, for a text.
+    pub(crate) fn calls(&self) -> &'static str {
+        match self {
+            Self::Stream(_) => "`event` and `end`",
+            Self::Body(..) => "`body`",
+        }
+    }
+
     /// Its bytes.
     pub fn bytes(&self) -> &[u8] {
         match self {

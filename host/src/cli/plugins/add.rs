@@ -41,9 +41,9 @@ pub(super) struct AddArgs {
 pub(super) fn run(args: &AddArgs) -> Result<Exit, Failure> {
     let options = args.search.options();
     // Before anything is copied: a policy that cannot be read must not be passed over.
-    Registry::discover(&options)?;
+    let registry = Registry::discover(&options)?;
     let request = Request { path: &args.path, name: args.name.as_deref(), replace: args.replace };
-    let installed = match install::add(request, &options) {
+    let installed = match install::add(request, &options, &registry) {
         Ok(installed) => installed,
         Err(InstallError::Refused { path, validation }) => {
             let findings = if args.json { validate::as_json(&validation) } else { Value::Null };

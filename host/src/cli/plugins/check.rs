@@ -25,8 +25,8 @@ const NOT_COUNTED: &str = "note: a library allocates by itself, so its allocatio
 /// What to check.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 when every library conforms, 3 when one does not. Warnings count with \
-    --deny-warnings only.\nThe library runs in child processes: what crashes or blocks them is a finding."
+    after_help = "Exit codes: 0 when every library conforms, 3 when one does not, 2 when one needs other \
+    --options to be checked.\nWarnings count with --deny-warnings only.\nThe library runs in child processes: what crashes or blocks them is a finding."
 )]
 pub(super) struct CheckArgs {
     /// Libraries, such as `target/release/libacme_chat.so`.
@@ -88,8 +88,16 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
         let report = json!({"schema_version": "1.0", "verdict": worst, "libraries": libraries});
         terminal::print(&format!("{report:#}\n"))?;
     }
-    let worst_allowed = if args.deny_warnings { Verdict::Ok } else { Verdict::Warn };
-    Ok(if worst <= worst_allowed { Exit::Success } else { Exit::Plugin })
+    match worst {
+        Verdict::Ok => Ok(Exit::Success),
+        Verdict::Warn if !args.deny_warnings => Ok(Exit::Success),
+        Verdict::Warn | Verdict::Fail => Ok(Exit::Plugin),
+        Verdict::Unchecked => {
+            let what = format!("check anything: a plugin does not take the options `{}`", args.options);
+            Err(Failure::new(Exit::Usage, what)
+                .with_hint("give those that it needs with `--options`, a library at a time"))
+        }
+    }
 }
 
 fn plan(args: &CheckArgs) -> Result<Plan, Failure> {
@@ -116,6 +124,10 @@ fn recording(file: &Path) -> Result<(String, Vec<u8>), Failure> {
     let bytes = std::fs::read(file).map_err(|error| {
         failure().caused_by(&error).with_hint("name a file that `curl -sN … > FILE` wrote")
     })?;
+    if bytes.trim_ascii().is_empty() {
+        let what = format!("read the recording `{}`: it is empty", file.display());
+        return Err(Failure::new(Exit::Usage, what).with_hint("name a file that `curl -sN … > FILE` wrote"));
+    }
     Recording::read(&bytes).map_err(|error| {
         failure().caused_by(&error).with_hint("record it again with `curl -siN`, or leave its head out")
     })?;
@@ -145,12 +157,7 @@ fn text(examination: &Examination) -> String {
         lines.push(NOT_COUNTED.to_owned());
     }
     lines.extend(examination.warnings.iter().map(|warning| format!("warning: {warning}")));
-    let verdict = match examination.verdict() {
-        Verdict::Fail => "does not conform",
-        Verdict::Warn => "conforms, with warnings",
-        Verdict::Ok => "conforms",
-    };
-    lines.push(format!("{} {verdict}", examination.library.display()));
+    lines.push(format!("{} {}", examination.library.display(), examination.verdict().phrase()));
     lines.iter().fold(String::new(), |mut text, line| {
         // Writing into a text cannot fail.
         let _ = writeln!(text, "{line}");

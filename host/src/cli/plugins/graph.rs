@@ -42,7 +42,7 @@ pub(super) fn run(args: &GraphArgs) -> Result<Exit, Failure> {
     let routes: Vec<(String, Route)> = graph::routes(&participants).into_iter().collect();
     terminal::print(&match (args.json, args.dot) {
         (true, _) => write_json(&as_json(&routes, &services, &registry)),
-        (_, true) => as_dot(&routes),
+        (_, true) => as_dot(&routes, &services),
         _ => as_text(&routes, &services),
     })?;
     Ok(Exit::Success)
@@ -84,23 +84,30 @@ fn as_text(routes: &[(String, Route)], services: &[Participant]) -> String {
     }
     let lines: Vec<String> = table.lines().map(|line| line.trim().to_owned()).collect();
     let mut text = lines.join("\n") + "\n";
+    for line in unknown(services) {
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "{line}");
+    }
+    text
+}
+
+/// What is not known, a line a service.
+fn unknown(services: &[Participant]) -> impl Iterator<Item = String> {
     let unknown = services.iter().filter(|service| {
         let Messages { subscriptions, publishes } = &service.messages;
         subscriptions.is_none() || publishes.is_none()
     });
-    for service in unknown {
+    unknown.map(|service| {
         let reason = service.fault.as_deref().unwrap_or("its library is older than the keys that tell");
-        // Writing to a text cannot fail.
-        let _ = writeln!(text, "unknown: `{}`: {}", service.name, terminal::printable(reason));
-    }
-    text
+        format!("unknown: `{}`: {}", service.name, terminal::printable(reason))
+    })
 }
 
 fn names(names: &BTreeSet<String>) -> String {
     if names.is_empty() { "nobody".to_owned() } else { names.iter().cloned().collect::<Vec<_>>().join(", ") }
 }
 
-fn as_dot(routes: &[(String, Route)]) -> String {
+fn as_dot(routes: &[(String, Route)], services: &[Participant]) -> String {
     // Names of messages come from libraries: a quote in one must not end it.
     let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
     let mut text = "digraph prony {\n  rankdir=LR;\n".to_owned();
@@ -112,6 +119,9 @@ fn as_dot(routes: &[(String, Route)]) -> String {
         for name in subscribers {
             let _ = writeln!(text, "  {} -> {};", quoted(message), quoted(name));
         }
+    }
+    for line in unknown(services) {
+        let _ = writeln!(text, "  // {line}");
     }
     text + "}\n"
 }

@@ -48,10 +48,9 @@ pub(crate) fn run() -> io::Result<()> {
 }
 
 fn limit() {
-    let limit = |bytes| Rlimit { current: Some(bytes), maximum: Some(bytes) };
-    // Where the system does not let us, the library has what everybody has. A crash is expected here: no core file.
-    let _ = setrlimit(Resource::As, limit(MEMORY_BYTES));
-    let _ = setrlimit(Resource::Core, limit(0));
+    // Where the system does not let us, the library has what everybody has.
+    let limit = Rlimit { current: Some(MEMORY_BYTES), maximum: Some(MEMORY_BYTES) };
+    let _ = setrlimit(Resource::As, limit);
     // A parent that is killed must not leave a library behind that hangs.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));

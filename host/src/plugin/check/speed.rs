@@ -148,7 +148,7 @@ impl Workload {
     }
 }
 
-/// Repeats until the time or the number is reached. Returns units and nanoseconds.
+/// Repeats until the time or the number is reached. Returns units and nanoseconds; nothing where there are no units.
 fn repeat(
     clock: &Clock,
     at_least_ns: u64,
@@ -157,7 +157,7 @@ fn repeat(
 ) -> Option<(u64, u64)> {
     let (start, mut units) = (clock.now(), 0);
     loop {
-        units += work()?;
+        units += work().filter(|done| *done > 0)?;
         let elapsed = clock.now() - start;
         if elapsed >= at_least_ns || units >= most {
             return Some((units, elapsed));
@@ -167,7 +167,7 @@ fn repeat(
 
 /// Nanoseconds per unit of one batch.
 fn batch(clock: &Clock, work: impl FnMut() -> Option<u64>) -> Option<f64> {
-    repeat(clock, BATCH_NS, u64::MAX, work).map(|(units, ns)| ns as f64 / units.max(1) as f64)
+    repeat(clock, BATCH_NS, u64::MAX, work).map(|(units, ns)| ns as f64 / units as f64)
 }
 
 fn median(mut batch: impl FnMut() -> Option<f64>) -> Option<f64> {
@@ -233,6 +233,11 @@ mod tests {
         let check = growth(1_000_000, Some(16_000_000));
         assert_eq!(check.verdict, Verdict::Warn);
         assert_eq!(check.findings[0].text, "resident memory grew by 15625 kB while 1000000 were read");
+    }
+
+    #[test]
+    fn nothing_has_no_speed() {
+        assert_eq!(batch(&Clock::start(), || Some(0)), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::{io, path::PathBuf};
 use super::pin::PinProblem;
 use crate::plugin::{
     catalogue::nearest,
+    entry::Category,
     fault::{Fault, quoted},
     validate::{Severity, Validation},
 };
@@ -45,6 +46,23 @@ pub(crate) enum InstallError {
         name: String,
         /// Its folder.
         folder: PathBuf,
+    },
+    /// An installed pack has equal right to a name of this one.
+    #[error(
+        "add the pack of `{}`: its {category} `{name}` has priority {priority}, as has that of `{}`, and neither could be used",
+        .own.display(), .other.display()
+    )]
+    Conflict {
+        /// Where the name is.
+        category: Category,
+        /// Which one.
+        name: String,
+        /// The priority of both.
+        priority: i32,
+        /// The manifest that was to be installed.
+        own: PathBuf,
+        /// The manifest that is.
+        other: PathBuf,
     },
     /// Something that is no folder of ours has the place of one.
     #[error("use `{}` as a folder of your plugins: it is {found}", .path.display())]
@@ -103,6 +121,12 @@ impl InstallError {
             Self::NoHome => "set XDG_DATA_HOME to the absolute path of a folder of yours",
             Self::Untrusted(fault) => return fault.hint(),
             Self::Exists { .. } => "replace it with `--replace`, or choose another name with `--name`",
+            Self::Conflict { name, own, .. } => {
+                return format!(
+                    "give `{name}` another name or another `priority` in `{}`, or remove the other pack",
+                    own.display()
+                );
+            }
             Self::InTheWay { .. } => "move it away",
             Self::Pin { .. } => {
                 "write each entry over several lines, with `class: …` on one of its own, or add `integrity` to it yourself"
@@ -134,6 +158,7 @@ impl InstallError {
             | Self::Name { .. }
             | Self::NoHome
             | Self::Exists { .. }
+            | Self::Conflict { .. }
             | Self::InTheWay { .. }
             | Self::Pin { .. }
             | Self::Unknown { .. }

@@ -7,6 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::{
+    io::Errno,
+    process::{Pid, test_kill_process},
+};
+
 use super::InstallError;
 use crate::plugin::{
     discovery::DiscoveryOptions,
@@ -18,6 +23,10 @@ use crate::plugin::{
 
 /// What folders and files may be: written by us, read by everyone.
 const FOLDER_MODE: u32 = 0o755;
+
+/// What hidden folders are for, as their names say.
+const ADDED: &str = "added";
+const REMOVED: &str = "removed";
 
 pub(super) fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> InstallError {
     let path = path.to_owned();
@@ -33,7 +42,7 @@ impl PackFolder {
         options.user_packs().map(Self).ok_or(InstallError::NoHome)
     }
 
-    /// Makes it, and sees that it is the user's alone.
+    /// Makes it, sees that it is the user's alone, and takes out what processes that were ended have left in it.
     pub(super) fn create(&self) -> Result<(), InstallError> {
         let mut builder = DirBuilder::new();
         let made = builder.recursive(true).mode(FOLDER_MODE).create(&self.0);
@@ -42,7 +51,17 @@ impl PackFolder {
         trust.check_folder(&self.0).map_err(|fault| match fault {
             Fault::Unreadable(source) => InstallError::Io { doing: "look at", path: self.0.clone(), source },
             fault => InstallError::Untrusted(Box::new(fault)),
-        })
+        })?;
+        self.sweep();
+        Ok(())
+    }
+
+    fn sweep(&self) {
+        let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| is_left_over(&entry.file_name().to_string_lossy())) {
+            // What cannot be deleted is in nobody's way.
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 
     /// The place of a pack, which need not be taken. The name must be a plain one.
@@ -67,6 +86,16 @@ impl PackFolder {
         names.sort();
         names
     }
+}
+
+/// Half a pack, that was to be added or removed by a process which is no more. Not one that was to be replaced: that one
+/// may be whole, and the last of its kind.
+fn is_left_over(name: &str) -> bool {
+    let Some((place, owner)) = name.rsplit_once('-') else { return false };
+    let is_half =
+        place.starts_with('.') && [ADDED, REMOVED].iter().any(|what| place.ends_with(&format!(".{what}")));
+    let owner = owner.parse().ok().and_then(Pid::from_raw);
+    is_half && owner.is_some_and(|owner| test_kill_process(owner) == Err(Errno::SRCH))
 }
 
 /// Where a pack is, or will be.
@@ -98,7 +127,7 @@ impl Place {
 
     /// Deletes what stands there: hidden in one step, so that nobody meets half a pack, then file by file.
     pub(super) fn clear(&self) -> Result<(), InstallError> {
-        let hidden = self.beside("removed");
+        let hidden = self.beside(REMOVED);
         fs::rename(&self.0, &hidden).map_err(io_error("remove", &self.0))?;
         fs::remove_dir_all(&hidden).map_err(io_error("delete the files of", &hidden))
     }
@@ -110,7 +139,7 @@ pub(super) struct Scaffold(PathBuf);
 
 impl Scaffold {
     pub(super) fn beside(place: &Place) -> Result<Self, InstallError> {
-        let path = place.beside("added");
+        let path = place.beside(ADDED);
         // Left by a process that was killed and had our number.
         let _ = fs::remove_dir_all(&path);
         let made = DirBuilder::new().mode(FOLDER_MODE).create(&path);

@@ -23,10 +23,11 @@ use super::{
     ladder,
     libraries::find_in,
     manifest::{self, FILE_NAME, Manifest},
+    registry::Registry,
     trust::Trust,
     validate::{self, Finding, Severity},
 };
-use folder::{PackFolder, Scaffold, io_error};
+use folder::{PackFolder, Place, Scaffold, io_error};
 
 /// What is to be installed.
 #[derive(Clone, Copy, Debug)]
@@ -67,11 +68,16 @@ pub(crate) struct InstalledLibrary {
     pub(crate) digest: Digest,
 }
 
-/// Installs a pack.
+/// Installs a pack beside those of `registry`.
 ///
 /// # Errors
-/// It would not load, its place is taken, or the system does not let us write there. Then nothing has changed.
-pub(crate) fn add(request: Request<'_>, options: &DiscoveryOptions) -> Result<Installed, InstallError> {
+/// It would not load, its place is taken, one of its names would be disputed, or the system does not let us write there.
+/// Then nothing has changed.
+pub(crate) fn add(
+    request: Request<'_>,
+    options: &DiscoveryOptions,
+    registry: &Registry,
+) -> Result<Installed, InstallError> {
     let source = Source::of(request.path)?;
     let name = source.pack_name(request.name)?;
     let packs = PackFolder::of(options)?;
@@ -81,9 +87,10 @@ pub(crate) fn add(request: Request<'_>, options: &DiscoveryOptions) -> Result<In
     if replaced && !request.replace {
         return Err(InstallError::Exists { name, folder: place.path().to_owned() });
     }
+    let (text, manifest) = source.read()?;
+    source.refuse_conflicts(&manifest, &place, registry)?;
     packs.create()?;
     let scaffold = Scaffold::beside(&place)?;
-    let (text, manifest) = source.read()?;
     let libraries = copy_libraries(&source, &manifest, &scaffold)?;
     let text = pin::pinned(&text, &manifest, |class| digest_of(&libraries, class))
         .map_err(|problem| InstallError::Pin { manifest: source.manifest.clone(), problem })?;
@@ -139,6 +146,9 @@ impl Source {
     fn of(path: &Path) -> Result<Self, InstallError> {
         let missing = || InstallError::NoManifest { path: path.to_owned() };
         let manifest = validate::manifest_of(path).canonicalize().map_err(|_| missing())?;
+        if manifest::is_library(&manifest) {
+            return Err(missing());
+        }
         let folder = manifest.parent().ok_or_else(missing)?.to_owned();
         let mut folders = vec![folder.clone()];
         if folder.join("Cargo.toml").exists() {
@@ -166,6 +176,31 @@ impl Source {
             });
         }
         Ok(std::mem::take(&mut validation.findings))
+    }
+
+    /// Refuses a pack that would put an installed one out of use, and itself with it.
+    fn refuse_conflicts(
+        &self,
+        manifest: &Manifest,
+        place: &Place,
+        registry: &Registry,
+    ) -> Result<(), InstallError> {
+        let replaced = place.path().join(FILE_NAME).canonicalize().ok();
+        let endpoints = manifest.endpoints.iter().map(|it| (Category::Endpoint, &it.name, it.priority));
+        let services = manifest.services.iter().map(|it| (Category::Service, &it.name, it.priority));
+        for (category, name, priority) in endpoints.chain(services) {
+            let listed = registry.describe(category, name);
+            let others = listed.iter().flat_map(|listed| &listed.entries);
+            let mut others = others.map(|other| (other.priority, &other.origin));
+            let first = others.find(|(_, origin)| Some(&origin.manifest) != replaced.as_ref());
+            if let Some((rank, origin)) = first
+                && (rank, origin.tier != Tier::BuiltIn) == (priority, true)
+            {
+                let (own, other) = (self.manifest.clone(), origin.manifest.clone());
+                return Err(InstallError::Conflict { category, name: name.clone(), priority, own, other });
+            }
+        }
+        Ok(())
     }
 
     fn read(&self) -> Result<(String, Manifest), InstallError> {

@@ -127,6 +127,14 @@ impl Registry {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Notes what was used in the place of what, and tells whoever is there now: the report comes late.
+    fn note(&self, note: Option<String>) {
+        if let Some(note) = note.filter(|note| !self.notes().contains(note)) {
+            tracing::warn!("{note}");
+            self.noted().push(note);
+        }
+    }
+
     fn add_notes(&self, notes: &[String]) {
         for note in notes {
             if !self.notes().contains(note) {
@@ -158,6 +166,11 @@ impl Registry {
     /// The dialect of this name, in any spelling. Opens nothing.
     pub(crate) fn endpoint(&self, name: &str) -> Result<Arc<EndpointEntry>, PluginError> {
         winner(&self.lock().endpoints, name).map_err(|error| self.explain(error))
+    }
+
+    /// The service of this name, in any spelling. Opens nothing.
+    pub(crate) fn service(&self, name: &str) -> Result<Arc<ServiceEntry>, PluginError> {
+        winner(&self.lock().services, name).map_err(|error| self.explain(error))
     }
 
     /// The spelling of a name in the manifests, of an endpoint and of a service, if there are such. Opens nothing.
@@ -210,7 +223,7 @@ impl Registry {
             let Shelves { endpoints, libraries, .. } = &mut *self.lock();
             load(endpoints, libraries, name).map_err(|error| self.explain(error))?
         };
-        self.add_notes(note.as_slice());
+        self.note(note);
         let instance = EndpointInstance::create(table, options);
         instance.map(Arc::new).map_err(|source| PluginError::Create {
             category: Category::Endpoint,
@@ -230,7 +243,7 @@ impl Registry {
             let Shelves { services, libraries, .. } = &mut *self.lock();
             load(services, libraries, name).map_err(|error| self.explain(error))?
         };
-        self.add_notes(note.as_slice());
+        self.note(note);
         let instance = ServiceInstance::create(table, options, host);
         instance.map_err(|source| PluginError::Create { category: Category::Service, name, source })
     }

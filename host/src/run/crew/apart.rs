@@ -29,13 +29,16 @@ use crate::{
     plugin::Registry,
     request::worker::{Control, Sink},
     run::{
-        watchdog::LOOKS,
+        watchdog::{LOOK_EVERY, LOOKS},
         wiring::{Signal, Wires},
     },
 };
 
 /// What a child may need beyond the patience that it has with its plugin.
 const MARGIN: Duration = Duration::from_secs(2);
+
+/// More than a run takes, and less than a system has no number for.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How long a child may leave what we say unread before it counts as dead.
 const WRITE_PATIENCE: Duration = Duration::from_secs(10);
@@ -91,7 +94,6 @@ impl Apart {
         let (child, socket) = Child::spawn(&words).map_err(failed)?;
         let prepared = socket
             .set_write_timeout(Some(WRITE_PATIENCE))
-            .and_then(|()| socket.set_read_timeout(Some(LOAD_PATIENCE + MARGIN)))
             .and_then(|()| Ok((socket.try_clone()?, socket.try_clone()?)));
         let (reading, writing) = prepared.map_err(failed)?;
         let mut apart = Self {
@@ -103,12 +105,10 @@ impl Apart {
         };
         let order =
             Down::Load { name: name.to_owned(), options, discovery: Box::new(registry.search().clone()) };
-        match apart.ask(&order)? {
+        match apart.ask(&order, LOAD_PATIENCE)? {
             Up::Loaded(loaded) => registry.add(loaded?),
             _ => return Err(apart.died()),
         }
-        // From here on the child tells by itself when its plugin hangs.
-        apart.socket.set_read_timeout(None).map_err(failed)?;
         tracing::debug!(
             endpoint = name,
             process = apart.child.id(),
@@ -141,9 +141,11 @@ impl Apart {
         Ok(())
     }
 
-    /// Returns once the model answers.
-    pub(super) fn await_model(&mut self) -> Result<(), CrewError> {
-        match self.ask(&Down::Probe)? {
+    /// Returns once the model answers, which may take so many seconds.
+    pub(super) fn await_model(&mut self, timeout_s: f64) -> Result<(), CrewError> {
+        // The child tells by itself when its plugin hangs.
+        let patience = Duration::try_from_secs_f64(timeout_s).unwrap_or(Duration::MAX);
+        match self.ask(&Down::Probe, patience.saturating_add(LOOK_EVERY * LOOKS))? {
             Up::Probed(ready) => Ok(ready?),
             _ => Err(self.died()),
         }
@@ -151,10 +153,12 @@ impl Apart {
 
     /// Starts the workers, and listens to them.
     pub(super) fn start(&mut self, wires: Wires) -> Result<(), CrewError> {
-        match self.ask(&Down::Start)? {
+        match self.ask(&Down::Start, LOAD_PATIENCE)? {
             Up::Started(started) => started?,
             _ => return Err(self.died()),
         }
+        // From here on it says all the time that it is there.
+        self.be_patient(None)?;
         let frames = Arc::new(AtomicU64::new(0));
         let (open, over) = sync_channel(1);
         let listening = Listening { frames: Arc::clone(&frames), seen: 0, silent: 0, dead: 0, over };
@@ -215,9 +219,10 @@ impl Apart {
         }
     }
 
-    /// Says something, and waits for the answer.
-    fn ask(&mut self, order: &Down) -> Result<Up, CrewError> {
+    /// Says something, and waits for the answer. A child that says nothing for `patience` and a bit hangs.
+    fn ask(&mut self, order: &Down, patience: Duration) -> Result<Up, CrewError> {
         self.say(order)?;
+        self.be_patient(Some(patience.saturating_add(MARGIN).min(LONGEST_PATIENCE)))?;
         let Hearing::Asking(reader) = &mut self.hearing else { return Err(self.died()) };
         loop {
             match reader.read::<Vec<Up>>() {
@@ -226,10 +231,23 @@ impl Apart {
                         return Ok(answer);
                     }
                 }
-                Err(error) if is_timeout(&error) => return Err(slow(&self.name)),
+                Err(error) if is_timeout(&error) => return Err(self.hangs(order, patience)),
                 Ok(None) | Err(_) => return Err(self.died()),
             }
         }
+    }
+
+    fn be_patient(&self, patience: Option<Duration>) -> Result<(), CrewError> {
+        let set = self.socket.set_read_timeout(patience);
+        set.map_err(|source| CrewError::Process { name: self.name.clone(), source })
+    }
+
+    fn hangs(&self, order: &Down, patience: Duration) -> CrewError {
+        if matches!(order, Down::Load { .. }) {
+            return slow(&self.name);
+        }
+        let what = format!("its process has not answered for {} s", patience.as_secs());
+        CrewError::Hangs { name: self.name.clone(), what }
     }
 
     fn say(&mut self, order: &Down) -> Result<(), CrewError> {

@@ -136,7 +136,7 @@ impl Dialect {
                 }
                 apart.equip(config, dataset, clock)?;
                 if config.target.wait_for_model_timeout_s > 0.0 {
-                    apart.await_model()?;
+                    apart.await_model(config.target.wait_for_model_timeout_s)?;
                 }
                 Ok(())
             }

@@ -3,8 +3,10 @@
 use std::{
     collections::HashMap,
     io,
+    net::Shutdown,
     os::unix::net::UnixStream,
     sync::{Arc, atomic::Ordering, mpsc::Sender},
+    thread,
 };
 
 use prony_plugin_api::abi::host::HostServices;
@@ -43,12 +45,24 @@ pub(super) struct Reader {
     pub(super) line: Line,
 }
 
+/// Sees to it that the child's words end with the child. A program that it has started may hold its socket open; what
+/// the child itself has said is there before it is dead.
+fn until_death(words: &UnixStream, child: &Child) -> io::Result<()> {
+    let (words, leash) = (words.try_clone()?, child.leash());
+    let waiting = move || {
+        leash.await_end();
+        // It may have been closed already.
+        let _ = words.shutdown(Shutdown::Both);
+    };
+    thread::Builder::new().name("svc end".into()).spawn(waiting).map(drop)
+}
+
 impl Reader {
     /// Passes on what the child says until it has nothing more to say, then waits for its end. A child that ends without
     /// having been told to is a failed service.
     pub(super) fn read(self, words: UnixStream, mut child: Child) {
         // One that is cut off in the middle has died, which is told below.
-        if let Err(error) = self.pass_on(words)
+        if let Err(error) = until_death(&words, &child).and_then(|()| self.pass_on(words))
             && error.kind() == io::ErrorKind::InvalidData
         {
             let message = format!("its process says what nobody understands: {error}");

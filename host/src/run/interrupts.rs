@@ -1,0 +1,120 @@
+//! The wishes of whoever started this process that it end: Ctrl-C, SIGTERM, and a terminal that goes away.
+
+use std::{io, panic, thread};
+
+use tokio::{
+    signal::unix::{Signal as UnixSignal, SignalKind, signal},
+    sync::oneshot,
+};
+
+/// Hears of interrupts.
+#[derive(Debug)]
+pub(super) struct Interrupts {
+    interrupt: UnixSignal,
+    terminate: UnixSignal,
+    /// `None` where it is ignored: whoever started this process under `nohup` wants it to outlive the terminal.
+    hang_up: Option<UnixSignal>,
+}
+
+impl Interrupts {
+    /// From here on an interrupt is something that is heard, and no longer the end of the process.
+    pub(super) fn new() -> io::Result<Self> {
+        let hang_up = (!ignores_hang_up()).then(|| signal(SignalKind::hangup()));
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: hang_up.transpose()?,
+        })
+    }
+
+    /// Waits for the next one.
+    pub(super) async fn next(&mut self) {
+        let hang_up = async {
+            match &mut self.hang_up {
+                Some(hang_up) => hang_up.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = hang_up => {}
+        }
+    }
+}
+
+/// Whether this process ignores SIGHUP. Elsewhere than on Linux nobody says so without being told to do something else.
+fn ignores_hang_up() -> bool {
+    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| is_ignored(&status, SignalKind::hangup()))
+}
+
+/// Whether a process with this status, as Linux shows it, ignores a signal.
+fn is_ignored(status: &str, kind: SignalKind) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let bit = u32::try_from(kind.as_raw_value()).ok().and_then(|number| number.checked_sub(1));
+    mask.zip(bit).is_some_and(|(mask, bit)| mask.checked_shr(bit).unwrap_or_default() & 1 == 1)
+}
+
+/// Does something that takes a while on a thread of its own, and hears of interrupts meanwhile. The first ones are
+/// answered with a `warning`, as many as there are; `None` at the next: the work goes on until the process ends.
+///
+/// # Errors
+/// There is no thread or no descriptor left.
+pub(crate) fn until_interrupted<T: Send + 'static>(
+    warnings: &[&dyn Fn()],
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<Option<T>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut interrupts = Interrupts::new()?;
+        let mut warnings = warnings.iter();
+        let (done, mut result) = oneshot::channel();
+        let worker = thread::Builder::new().name("aside".into()).spawn(move || drop(done.send(work())))?;
+        loop {
+            tokio::select! {
+                biased;
+                result = &mut result => match (result, worker) {
+                    (Ok(result), _) => return Ok(Some(result)),
+                    // Its end without a result is a panic, which is nobody's to hide.
+                    (Err(_), worker) => match worker.join() {
+                        Err(panic) => panic::resume_unwind(panic),
+                        Ok(()) => return Ok(None),
+                    },
+                },
+                () = interrupts.next() => match warnings.next() {
+                    Some(warn) => warn(),
+                    None => return Ok(None),
+                },
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("Name:\tprony\nSigIgn:\t0000000000000001\nSigCgt:\t0000000000000000\n", true)]
+    #[case("SigIgn:\t0000000000001003\n", true)]
+    #[case("SigIgn:\t0000000000001002\nSigCgt:\t0000000000000001\n", false)]
+    #[case("SigIgn:\tnone\n", false)]
+    #[case("", false)]
+    fn the_status_says_what_is_ignored(#[case] status: &str, #[case] ignored: bool) {
+        assert_eq!(is_ignored(status, SignalKind::hangup()), ignored);
+    }
+
+    #[test]
+    fn work_that_ends_is_waited_for() {
+        assert_eq!(until_interrupted(&[], || 7).unwrap(), Some(7));
+    }
+
+    #[test]
+    #[should_panic(expected = "nobody's to hide")]
+    fn a_panic_goes_on() {
+        let _ = until_interrupted(&[], || panic!("nobody's to hide"));
+    }
+}
