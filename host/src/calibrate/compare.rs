@@ -9,6 +9,7 @@ use crate::metrics::Distribution;
 
 /// How far client and server were apart: 99th percentiles of absolute differences, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the JSON, which tell the unit")]
 pub(crate) struct Errors {
     /// Arrival of the first token against its sending.
     pub(crate) first_token_ms: f64,
@@ -27,7 +28,7 @@ impl Errors {
 
 /// Joins the records of a run with what the server says, by request id. `None` when nothing can be joined.
 pub(super) fn compare(records: &[Value], truth: &Value, send_ms: f64) -> Option<Errors> {
-    let start = truth["wall_start_ns"].as_f64()?;
+    let start = truth["wall_start_ns"].as_i64()?;
     let by_id = |request| Some((text(request, "request_id")?, request));
     let requests: BTreeMap<&str, &Value> = truth["requests"].as_array()?.iter().filter_map(by_id).collect();
     let (mut firsts, mut gaps) = (Vec::new(), Vec::new());
@@ -45,10 +46,10 @@ fn text<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
     object[key].as_str()
 }
 
-fn first_token_error(record: &Value, request: &Value, start: f64) -> Option<f64> {
-    let seen = record["trace_data"]["response_first_token_ns"].as_f64()?;
-    let sent = start + request["first_token_sent_ns"].as_f64()?;
-    Some((seen - sent).abs() / 1e6)
+fn first_token_error(record: &Value, request: &Value, start: i64) -> Option<f64> {
+    let seen = record["trace_data"]["response_first_token_ns"].as_i64()?;
+    let sent = start + request["first_token_sent_ns"].as_i64()?;
+    Some(seen.abs_diff(sent) as f64 / 1e6)
 }
 
 fn inter_token_error(record: &Value, request: &Value) -> Option<f64> {

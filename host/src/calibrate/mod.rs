@@ -47,7 +47,7 @@ pub(crate) struct Rung {
     pub(crate) errors: Errors,
     /// Tokens a second over the whole run.
     pub(crate) tokens_per_s: f64,
-    /// Processor time of the client, start-up included, in microseconds.
+    /// Processor time of the client's workers, in microseconds.
     pub(crate) cpu_us_per_token: f64,
     /// Most memory of the client, in bytes, where the system tells.
     pub(crate) peak_memory_bytes: Option<u64>,

@@ -76,10 +76,15 @@ fn rung(load: Load, summary: &Value, records: &[Value], truth: &Value) -> Option
         load,
         errors: compare(records, truth, send_ms)?,
         tokens_per_s: summary["output_token_throughput"]["avg"].as_f64()?,
-        cpu_us_per_token: client["cpu_s"].as_f64()? * 1e6 / tokens,
+        cpu_us_per_token: busy_ms(&client["workers"])? * 1e3 / tokens,
         peak_memory_bytes: client["peak_memory_bytes"].as_u64(),
         verdict: client["verdict"].as_str()?.to_owned(),
     })
+}
+
+fn busy_ms(workers: &Value) -> Option<f64> {
+    let busy = |worker: &Value| Some(worker["busy_share"].as_f64()? * worker["wall_ms"].as_f64()?);
+    workers.as_array()?.iter().map(busy).sum()
 }
 
 fn server_flags(load: Load) -> [&'static str; 4] {
@@ -137,10 +142,11 @@ fn lines(path: &Path) -> io::Result<Vec<Value>> {
 fn truth(url: &str) -> io::Result<Value> {
     let address = url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address)?;
-    write!(stream, "GET /truth HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    write!(stream, "GET /truth HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n");
-    let body = end.map(|end| &answer[end + 4..]).ok_or(io::ErrorKind::InvalidData)?;
-    Ok(serde_json::from_slice(body)?)
+    let body = end.filter(|_| answer.starts_with(b"HTTP/1.1 200 ")).map(|end| &answer[end + 4..]);
+    let refused = || io::Error::other("the mock server does not tell its truth");
+    Ok(serde_json::from_slice(body.ok_or_else(refused)?)?)
 }

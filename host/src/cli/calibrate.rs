@@ -37,11 +37,11 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
     let path = calibrate::save(&calibration)?;
     if args.json {
         let text = serde_json::to_string_pretty(&calibration);
-        terminal::print(&text.map_err(|error| Failure::new(Exit::Failed, "write JSON").caused_by(&error))?)?;
+        let text = text.map_err(|error| Failure::new(Exit::Failed, "write JSON").caused_by(&error))?;
+        terminal::print(&(text + "\n"))?;
     } else {
-        terminal::print(&table(&calibration.rungs).to_string())?;
-        terminal::print(&verdict(calibration.limits))?;
-        terminal::print(&format!("wrote {}", path.display()))?;
+        let (table, verdict) = (table(&calibration.rungs), verdict(calibration.limits));
+        terminal::print(&format!("{table}\n\n{verdict}\n\nwrote {}\n", path.display()))?;
     }
     Ok(Exit::Success)
 }
@@ -66,7 +66,7 @@ fn table(rungs: &[Rung]) -> Table {
         "first token off by (p99, ms)",
         "ITL off by (p99, ms)",
         "sent late by (p99, ms)",
-        "CPU (us/token)",
+        "CPU of workers (us/token)",
         "memory (MB)",
         "client",
     ]);

@@ -236,7 +236,7 @@ pub(crate) struct ProfileFlags {
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) export_outputs_json: bool,
 
-    /// Write when each step of a request happened, DNS to last token, into its line of profile_export.jsonl.
+    /// Write when each step of a request happened, DNS to last token, into its line of the JSONL file.
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) export_http_trace: bool,
 

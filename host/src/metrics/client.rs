@@ -174,6 +174,7 @@ impl Serialize for ClientReport {
 
 /// A worker's usage as it is shown.
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the JSON")]
 struct Worker {
     worker: u32,
     wall_ms: f64,

@@ -9,6 +9,7 @@ use crate::record::{Instants, Record};
 
 /// Instants are wall-clock nanoseconds since the Unix epoch, durations are nanoseconds. What did not happen is left out.
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the JSON")]
 pub(super) struct Trace {
     trace_type: &'static str,
     scheduled_ns: u64,
@@ -41,6 +42,7 @@ pub(super) struct Trace {
 
 /// How its connection was opened.
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the JSON")]
 struct Connecting {
     /// The name was looked up from then on; an address needs none.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -16,7 +16,7 @@ pub(super) fn of_this_process() -> ProcessUsage {
     }
 }
 
-/// The high-water mark of resident memory (`VmHWM` of proc_pid_status(5)).
+/// The high-water mark of resident memory (`VmHWM` of `proc_pid_status(5)`).
 fn peak(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

@@ -89,15 +89,12 @@ impl Socket {
 
     fn note_read(&self, stamp_ns: Option<u64>) {
         let now = self.clock.now();
-        match stamp_ns.and_then(|stamp_ns| self.kernel.place(stamp_ns, now)) {
-            Some(arrived) => {
-                self.gauge.note_read(now - arrived);
-                self.stamps.note_read(arrived, StampSource::Kernel);
-            }
-            None => {
-                self.gauge.note_unstamped_read();
-                self.stamps.note_read(now, StampSource::User);
-            }
+        if let Some(arrived) = stamp_ns.and_then(|stamp_ns| self.kernel.place(stamp_ns, now)) {
+            self.gauge.note_read(now - arrived);
+            self.stamps.note_read(arrived, StampSource::Kernel);
+        } else {
+            self.gauge.note_unstamped_read();
+            self.stamps.note_read(now, StampSource::User);
         }
     }
 
