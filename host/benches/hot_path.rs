@@ -107,48 +107,78 @@ fn instance(table: EndpointVt_Ref) -> Arc<EndpointInstance> {
     Arc::new(EndpointInstance::create(table, "{}").expect("no options are good options"))
 }
 
-/// The chunks of a stream of [`TOKENS`], each as one read: a role, the tokens, the end.
+/// The chunks of an ordinary stream.
 fn chunks() -> Vec<String> {
+    stream_of(" word")
+}
+
+/// The chunks of a stream of [`TOKENS`], each as one read: a role, the tokens, the end.
+fn stream_of(token: &str) -> Vec<String> {
+    let token = format!(r#""content":"{token}""#);
     let chunk = |delta: &str, reason: &str| {
         format!(
             r#"data: {{"id":"chatcmpl-93227fa5a4af39ab","object":"chat.completion.chunk","created":1795490173,"model":"tiny","choices":[{{"index":0,"delta":{{{delta}}},"logprobs":null,"finish_reason":{reason}}}]}}"#
         ) + "\n\n"
     };
     let mut chunks = vec![chunk(r#""role":"assistant","content":"""#, "null")];
-    chunks.extend((0..TOKENS).map(|_| chunk(r#""content":" word""#, "null")));
+    chunks.extend((0..TOKENS).map(|_| chunk(&token, "null")));
     chunks.push(chunk("", r#""stop""#));
     chunks.push("data: [DONE]\n\n".to_owned());
     chunks
 }
 
 /// Counts, prints, and says whether a token in the middle of a stream allocates nothing.
+fn count_allocations() -> bool {
+    let plain = Allocations::of(&stream_of(" word"));
+    println!("allocations per token: {}", plain.tokens.div_ceil(TOKENS));
+    println!(
+        "  of a stream of {TOKENS} tokens: {} up to the first, {} by the others, {} by doublings, {} by the end",
+        plain.start, plain.tokens, plain.doublings, plain.end
+    );
+    let escaped = Allocations::of(&stream_of(r" word\n"));
+    println!("  by a token whose text has an escape: {:.1}", escaped.tokens as f64 / (TOKENS - 1) as f64);
+    plain.tokens == 0
+}
+
+/// How often memory is asked for while a stream is read.
 ///
 /// What an answer keeps, its text and the gaps between tokens, grows by doubling, because nobody knows its length before
-/// it ends. A doubling is seen by the room that there is, and counted apart: there is one at the 8th, 16th, 32nd token.
-fn count_allocations() -> bool {
-    let dialect = instance(endpoint_table::<ChatEndpoint>("ChatEndpoint"));
-    let mut reader = StreamReader::new(&dialect).expect("a parser");
-    let (mut start, mut steady, mut doublings) = (0, 0, 0);
-    for (at, chunk) in (1..).zip(&chunks()) {
-        let (before, room) = (CountingAllocator::allocations(), reader.room());
-        let good = reader.read(at, chunk.as_bytes());
-        let allocations = CountingAllocator::allocations() - before;
-        let grown =
-            room.iter().zip(reader.room()).filter(|(before, after)| **before != *after).count() as u64;
-        assert!(good, "a good event");
-        match reader.token_events() {
-            0 | 1 => start += allocations,
-            _ => {
-                steady += allocations - grown;
-                doublings += grown;
+/// it ends. A doubling is seen by the room that there is, and counted apart: they come at the 8th, 16th, 32nd token.
+#[derive(Default)]
+struct Allocations {
+    /// Up to the first token.
+    start: u64,
+    /// By every token after it, but for the doublings.
+    tokens: u64,
+    doublings: u64,
+    /// By what follows the last token.
+    end: u64,
+}
+
+impl Allocations {
+    fn of(chunks: &[String]) -> Self {
+        let dialect = instance(endpoint_table::<ChatEndpoint>("ChatEndpoint"));
+        let mut reader = StreamReader::new(&dialect).expect("a parser");
+        let mut counts = Self::default();
+        for (at, chunk) in (1..).zip(chunks) {
+            let (before, room) = (CountingAllocator::allocations(), reader.room());
+            let tokens_before = reader.token_events();
+            let good = reader.read(at, chunk.as_bytes());
+            let allocations = CountingAllocator::allocations() - before;
+            assert!(good, "a good event");
+            let grown = room.iter().zip(reader.room()).filter(|(before, after)| **before != *after).count();
+            if tokens_before == 0 {
+                counts.start += allocations;
+            } else if reader.token_events() == tokens_before {
+                counts.end += allocations;
+            } else {
+                counts.doublings += grown as u64;
+                counts.tokens += allocations - grown as u64;
             }
         }
+        assert_eq!(reader.token_events(), TOKENS, "every token is read");
+        counts
     }
-    assert_eq!(reader.token_events(), TOKENS, "every token is read");
-    println!("allocations per token: {}", steady.div_ceil(TOKENS));
-    println!("  up to the first token of a stream of {TOKENS}: {start}");
-    println!("  after it, by tokens and the end: {steady}, by doublings of what is kept: {doublings}");
-    steady == 0
 }
 
 /// A stream is cut into events.
@@ -201,7 +231,8 @@ fn record(criterion: &mut Criterion, dialect: &Arc<EndpointInstance>) {
     let chunks = chunks();
     let mut group = criterion.benchmark_group("record");
     for (name, counts) in [("counted by the server", false), ("counted here", true)] {
-        let (maker, mut journal) = (RecordMaker::new(counts), Vec::new());
+        let maker = RecordMaker::new(counts);
+        let mut journal = Vec::new();
         let counted = maker.keep(finished(dialect, &chunks), &mut journal);
         assert_eq!(counted, counts.then_some(TOKENS), "what is counted");
         group.bench_function(name, |bencher| {
