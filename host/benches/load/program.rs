@@ -1,6 +1,7 @@
 //! The program under test: `prony profile` as its users run it.
 
 use std::{
+    ffi::OsStr,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
@@ -27,6 +28,14 @@ pub(crate) fn build() -> PathBuf {
     let mut command = Command::new(cargo);
     command.args(["build", "--release", "--locked", "--target-dir"]).arg(target);
     command.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
+    // What cargo tells this program of its package: build scripts that look at it would be run again, here and at the next
+    // build without it, and most of the program with them.
+    let is_told = |name: &OsStr| {
+        ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| name.to_string_lossy().starts_with(start))
+    };
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_told(name)) {
+        command.env_remove(name);
+    }
     let status = command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR"))).status();
     assert!(status.expect("cargo starts").success(), "the program cannot be built");
     target.join("release/prony")
