@@ -31,7 +31,8 @@ pub(crate) fn build() -> PathBuf {
     // What cargo tells this program of its package: build scripts that look at it would be run again, here and at the next
     // build without it, and most of the program with them.
     let is_told = |name: &OsStr| {
-        ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| name.to_string_lossy().starts_with(start))
+        let name = name.to_string_lossy();
+        name == "OUT_DIR" || name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
     };
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_told(name)) {
         command.env_remove(name);
