@@ -3,15 +3,31 @@
 //! **Not an API**: anything here changes whenever the code behind it does. Every function leads to the very code that a
 //! run uses, and adds nothing but plain types.
 
-use std::{io, path::Path};
+use std::{io, path::Path, sync::Arc};
 
-use prony_plugin_api::{abi::host::PluginRoot, descriptor::Descriptor, sse::SseSplitter};
+use prony_plugin_api::{
+    abi::host::{EndpointInstance, PluginRoot},
+    descriptor::Descriptor,
+    sse::SseSplitter,
+};
 use serde::de::DeserializeOwned;
 
 use crate::{
     child::frame::FrameReader,
+    config::TokenizerChoice,
+    dataset::{Conversation, Part, Tokenizer, Turn},
+    metrics::Distribution,
     plugin::internals as plugin,
-    record::{Frame, journal},
+    record::{
+        Frame, Record,
+        build::{Recipe, build},
+        journal,
+    },
+    request::{
+        answer::Answer,
+        endpoint::{Endpoint, Parser},
+        exchange::Finished,
+    },
 };
 
 /// Splits the reads of a response into server-sent events: name and data. `None` when one is too large.
@@ -67,4 +83,92 @@ pub fn read_child<T: DeserializeOwned>(bytes: &[u8]) -> (Vec<T>, io::Result<()>)
             Err(error) => return (values, Err(error)),
         }
     }
+}
+
+/// A streamed answer on its way through a worker: what is done with a read from the moment it arrived.
+#[derive(Debug)]
+pub struct StreamReader {
+    splitter: SseSplitter,
+    parser: Parser,
+    answer: Answer,
+}
+
+impl StreamReader {
+    /// Begins an answer. Nothing when the dialect makes no parser.
+    pub fn new(dialect: &Arc<EndpointInstance>) -> Option<Self> {
+        let parser = Endpoint::new("bench", Arc::clone(dialect)).parser().ok()?;
+        Some(Self { splitter: SseSplitter::default(), parser, answer: Answer::default() })
+    }
+
+    /// Takes a read. Says whether the dialect could read it.
+    pub fn read(&mut self, arrived_ns: u64, bytes: &[u8]) -> bool {
+        let Self { splitter, parser, answer } = self;
+        answer.arrived = Some(arrived_ns);
+        let mut good = true;
+        let fed = splitter.feed(bytes, |name, data| {
+            answer.begin_event();
+            good &= parser.event(name, data, answer).is_ok() && answer.breach().is_none();
+        });
+        fed.is_ok() && good
+    }
+
+    /// Events with tokens so far.
+    pub fn token_events(&self) -> u64 {
+        self.answer.token_events
+    }
+
+    /// How much room there is for what is kept of every token: its text, and its gap to the one before.
+    pub fn room(&self) -> [usize; 2] {
+        let text = self.answer.texts.first().map_or(0, |passage| passage.text.capacity());
+        [text, self.answer.chunk_gaps_ns.capacity()]
+    }
+
+    /// Ends the answer, as the recorder gets it.
+    pub fn finish(self) -> FinishedRequest {
+        let mut finished = Finished { request_id: "bench".to_owned(), ..Finished::default() };
+        finished.exchange.answer = self.answer;
+        FinishedRequest(finished)
+    }
+}
+
+/// A request that is over.
+#[derive(Debug)]
+pub struct FinishedRequest(Finished);
+
+/// What makes records of finished requests.
+#[expect(missing_debug_implementations, reason = "a tokenizer shows nothing of itself")]
+pub struct RecordMaker {
+    dataset: [Conversation; 1],
+    tokenizer: Option<Tokenizer>,
+}
+
+impl RecordMaker {
+    /// One that counts tokens, or leaves that to the server.
+    pub fn new(counts: bool) -> Self {
+        let turn = Turn {
+            role: "user".to_owned(),
+            parts: vec![Part::text("hello".to_owned())],
+            max_tokens: None,
+            extra_json: String::new(),
+            input_tokens: Some(1),
+        };
+        let tokenizer = if counts { Tokenizer::load(&TokenizerChoice::Builtin).ok() } else { None };
+        Self { dataset: [Conversation { id: "session_000000".to_owned(), turns: vec![turn] }], tokenizer }
+    }
+
+    /// Makes the record, encodes it as the journal does into `journal`, and says how many tokens it counts.
+    pub fn keep(&self, finished: FinishedRequest, journal: &mut Vec<u8>) -> Option<u64> {
+        let Self { dataset, tokenizer } = self;
+        let record: Record =
+            build(finished.0, Recipe { dataset, tokenizer: tokenizer.as_ref(), keep_outputs: false });
+        let counted = record.counted.output;
+        journal.clear();
+        rmp_serde::encode::write_named(journal, &Frame::Record(Box::new(record))).ok()?;
+        counted
+    }
+}
+
+/// Sorts and describes values, and gives a percentile of them by its key.
+pub fn percentile(values: &mut [f64], key: &str) -> Option<f64> {
+    Distribution::of(values)?.percentile(key)
 }

@@ -1,4 +1,5 @@
 //! The tool measures itself.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{fs, path::Path};
 

@@ -1,4 +1,5 @@
 //! Targets behind TLS, over both transports.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 

@@ -1,0 +1,116 @@
+//! The program under test: `prony profile` as its users run it.
+
+use std::{
+    ffi::OsStr,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde::Deserialize;
+
+use super::{
+    floor::FirstTokens,
+    process::{Spent, measure},
+    scenario::{Dialect, Scenario},
+};
+
+/// What has to be built: the program and the plugins that ship with it.
+const PACKAGES: [&str; 3] = ["prony", "endpoint-openai", "service-server-metrics"];
+
+/// Has cargo build everything where this program was built, and says where the program is.
+pub(crate) fn build() -> PathBuf {
+    let this = std::env::current_exe().expect("a program knows its own path");
+    // target/release/deps/load-0123456789abcdef
+    let release = this.ancestors().nth(2).expect("a bench stands in a build folder");
+    let target = release.parent().expect("a bench stands in a build folder");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--release", "--locked", "--target-dir"]).arg(target);
+    command.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
+    // What cargo tells this program of its package: build scripts that look at it would be run again, here and at the next
+    // build without it, and most of the program with them.
+    let is_told = |name: &OsStr| {
+        let name = name.to_string_lossy();
+        name == "OUT_DIR" || name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+    };
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_told(name)) {
+        command.env_remove(name);
+    }
+    let status = command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR"))).status();
+    assert!(status.expect("cargo starts").success(), "the program cannot be built");
+    target.join("release/prony")
+}
+
+/// Measures a run. Its files go to `dir`.
+pub(crate) fn profile(
+    program: &Path,
+    scenario: &Scenario,
+    server: SocketAddr,
+    dir: &Path,
+) -> (Spent, FirstTokens) {
+    let artifacts = dir.join("artifacts");
+    let mut arguments = vec![
+        "profile".into(),
+        format!("--url=http://{server}"),
+        "--model=bench".into(),
+        format!("--concurrency={}", scenario.concurrency),
+        format!("--request-count={}", scenario.requests),
+        "--isl=100".into(),
+        "--num-prompts=100".into(),
+        "--random-seed=42".into(),
+        "--ui=none".into(),
+        format!("--artifact-dir={}", artifacts.display()),
+        "--overwrite".into(),
+    ];
+    match scenario.dialect {
+        Dialect::Stream => arguments.extend(["--streaming".into(), format!("--osl={}", scenario.tokens)]),
+        Dialect::Whole => arguments.push(format!("--osl={}", scenario.tokens)),
+        Dialect::Embeddings => arguments.push("--endpoint-type=embeddings".into()),
+    }
+    let arguments = arguments.into_iter().map(Into::into).collect();
+    let spent = measure(program, arguments, &dir.join("program"));
+    let first_tokens = if scenario.is_paced() { read(&artifacts) } else { FirstTokens::new() };
+    (spent, first_tokens)
+}
+
+/// One line of the export.
+#[derive(Debug, Deserialize)]
+struct Line {
+    metadata: Metadata,
+    metrics: Metrics,
+}
+
+#[derive(Debug, Deserialize)]
+struct Metadata {
+    x_request_id: String,
+    request_start_ns: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Metrics {
+    time_to_first_token: Milliseconds,
+}
+
+#[derive(Debug, Deserialize)]
+struct Milliseconds {
+    value: f64,
+}
+
+/// When the first tokens arrived, by the wall clock: what the export says a user has.
+fn read(artifacts: &Path) -> FirstTokens {
+    let text = std::fs::read_to_string(artifacts.join("profile_export.jsonl")).expect("the export");
+    let lines = text.lines().map(|line| serde_json::from_str::<Line>(line).expect("a line of the export"));
+    lines
+        .map(|Line { metadata, metrics }| {
+            let ttft_ns = (metrics.time_to_first_token.value * 1e6).round();
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a time to first token in nanoseconds, neither negative nor beyond 2^53"
+            )]
+            let first_token_ns = metadata.request_start_ns + ttft_ns as u64;
+            (metadata.x_request_id, first_token_ns)
+        })
+        .collect()
+}
