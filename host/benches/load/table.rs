@@ -69,7 +69,7 @@ pub(crate) fn print(scenario: &Scenario, rounds: &[(Sample, Sample)]) -> bool {
         let (verdict, within) = match bound {
             None => (String::new(), true),
             Some(Limit::Ratio(most)) => (format!("{most} x floor"), ratio <= most),
-            Some(Limit::Value(most)) => (format!("{most}"), program <= most),
+            Some(Limit::Value(most)) => (format!("{most}"), program.abs() <= most),
         };
         let word = match (bound, within) {
             (None, _) => "",
@@ -77,7 +77,10 @@ pub(crate) fn print(scenario: &Scenario, rounds: &[(Sample, Sample)]) -> bool {
             (Some(_), false) => "OVER",
         };
         kept &= within;
-        println!("{:<22}{floor:>11.2}{program:>11.2}{ratio:>9.2}   {verdict:<13}{word}", measure.label());
+        // Errors lie around zero and have no ratio.
+        let is_error = matches!(measure, Measure::ArrivalP50 | Measure::ArrivalP99);
+        let ratio = if is_error { String::new() } else { format!("{ratio:.2}") };
+        println!("{:<22}{floor:>11.2}{program:>11.2}{ratio:>9}   {verdict:<13}{word}", measure.label());
     }
     kept
 }
