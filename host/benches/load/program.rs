@@ -58,6 +58,8 @@ pub(crate) fn profile(
         format!("--request-count={}", scenario.requests),
         "--isl=100".into(),
         "--num-prompts=100".into(),
+        // The floor counts nothing either.
+        "--use-server-token-count".into(),
         "--random-seed=42".into(),
         "--ui=none".into(),
         format!("--artifact-dir={}", artifacts.display()),
