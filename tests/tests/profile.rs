@@ -281,3 +281,26 @@ fn connections_are_reused_unless_they_are_not_to_be(#[case] transport: &str) {
         assert_eq!(used.len(), connections, "{strategy}");
     }
 }
+
+/// Connections are there before the load is: no request opens one.
+#[test]
+fn connections_that_were_opened_ahead_are_used() {
+    let server = MockServer::start(["--ttft-ms", "5", "--itl-ms", "1"]);
+    let run = Tool::profile(&server)
+        .args(["--concurrency", "20", "--request-count", "40", "--osl", "2"])
+        .args(["--preconnect", "--export-http-trace"])
+        .run();
+    let records = run.succeeds().records();
+    assert!(records.iter().all(|record| record["trace_data"]["connection_reused"] == true));
+    assert_eq!(server.truth()["requests_ok"], 40);
+}
+
+#[rstest]
+#[case::not_kept("--connection-reuse-strategy=never")]
+#[case::not_ours("--transport=portable")]
+fn connections_that_nobody_keeps_are_not_opened_ahead(#[case] flag: &str) {
+    let server = MockServer::start([]);
+    let run = Tool::profile(&server).args(["--concurrency", "2", "--preconnect", flag]).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains("or `--preconnect`"), "{}", run.stderr);
+}

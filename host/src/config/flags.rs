@@ -71,6 +71,10 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "STRATEGY", value_parser = ChoiceParser::<ConnectionReuse>::new(), help_heading = TARGET)]
     pub(crate) connection_reuse_strategy: Option<ConnectionReuse>,
 
+    /// Open the connections of --concurrency before the load begins, so that a burst measures the server alone.
+    #[arg(long, requires = "concurrency", help_heading = TARGET)]
+    pub(crate) preconnect: bool,
+
     /// Time for opening a connection, TLS included, in seconds [default: 10].
     #[arg(long, value_name = "SECONDS", value_parser = units::positive_seconds, help_heading = TARGET)]
     pub(crate) connect_timeout_seconds: Option<f64>,

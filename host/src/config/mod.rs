@@ -80,6 +80,7 @@ pub(crate) struct ServiceOption {
 
 /// The server and the dialect to speak to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the user's")]
 pub(crate) struct Target {
     /// Base URLs; several are used in turn.
     pub(crate) urls: Vec<String>,
@@ -112,6 +113,9 @@ pub(crate) struct Target {
     /// What becomes of a connection after a request.
     #[serde(default)]
     pub(crate) connection_reuse: ConnectionReuse,
+    /// Open as many connections as there may be requests in flight, before the first phase.
+    #[serde(default)]
+    pub(crate) preconnect: bool,
     /// How long opening a connection may take, TLS included, in seconds.
     #[serde(default = "ten_seconds")]
     pub(crate) connect_timeout_s: f64,

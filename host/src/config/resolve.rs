@@ -100,6 +100,12 @@ pub(crate) enum ConfigError {
         /// Where the other one is.
         other: &'static str,
     },
+    /// Connections that are opened ahead and cannot be used.
+    #[error("open connections ahead with `{other}`")]
+    Preconnect {
+        /// The flag that forbids it.
+        other: &'static str,
+    },
     /// An address that is none.
     #[error(transparent)]
     Url(#[from] UrlError),
@@ -124,6 +130,7 @@ impl ConfigError {
             Self::CannotStream { .. } => "leave out `--streaming`".to_owned(),
             Self::NoTokens { flag, .. } => format!("leave out `{flag}`"),
             Self::TwoLogins { .. } => "give the credentials in one place".to_owned(),
+            Self::Preconnect { other } => format!("leave out `{other}` or `--preconnect`"),
             Self::Url(error) => error.hint(),
             Self::Pair(error) => error.hint(),
             Self::ServiceOption(_) => services::EXAMPLE.to_owned(),
@@ -271,6 +278,7 @@ mod tests {
             "use_legacy_max_tokens": false,
             "transport": "timed",
             "connection_reuse": "pooled",
+            "preconnect": false,
             "connect_timeout_s": 10.0,
             "tls": {
               "insecure": false,

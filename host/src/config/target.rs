@@ -5,8 +5,8 @@
 use std::collections::HashSet;
 
 use super::{
-    DEFAULT_CONNECT_TIMEOUT_S, ServerMetricsConfig, Target, TlsConfig, flags::ProfileFlags, pairs,
-    resolve::ConfigError, url,
+    ConnectionReuse, DEFAULT_CONNECT_TIMEOUT_S, ServerMetricsConfig, Target, TlsConfig, TransportKind,
+    flags::ProfileFlags, pairs, resolve::ConfigError, url,
 };
 
 const DEFAULT_URL: &str = "http://localhost:8000";
@@ -51,8 +51,20 @@ pub(super) fn target(flags: &ProfileFlags, endpoint_name: &str) -> Result<Target
             client_cert: flags.client_cert.clone(),
             client_key: flags.client_key.clone(),
         },
+        preconnect: preconnect(flags)?,
         connect_timeout_s: flags.connect_timeout_seconds.unwrap_or(DEFAULT_CONNECT_TIMEOUT_S),
     })
+}
+
+/// Connections can only wait where they are kept, and where it is us who keep them.
+fn preconnect(flags: &ProfileFlags) -> Result<bool, ConfigError> {
+    let never = flags.connection_reuse_strategy == Some(ConnectionReuse::Never);
+    let portable = flags.transport == Some(TransportKind::Portable);
+    match flags.preconnect {
+        true if never => Err(ConfigError::Preconnect { other: "--connection-reuse-strategy never" }),
+        true if portable => Err(ConfigError::Preconnect { other: "--transport portable" }),
+        asked => Ok(asked),
+    }
 }
 
 /// Base URLs, and the one login that they may hold. None at all for `--mock`.

@@ -83,6 +83,7 @@ fn config() -> RunConfig {
             use_legacy_max_tokens: false,
             transport: TransportKind::Timed,
             connection_reuse: ConnectionReuse::Pooled,
+            preconnect: false,
             connect_timeout_s: 10.0,
             tls: TlsConfig::default(),
         },

@@ -102,6 +102,11 @@ impl TargetPlan {
         error
     }
 
+    /// Whom to connect to, in the order in which sessions use them.
+    pub(crate) fn origins(&self) -> impl Iterator<Item = &Origin> {
+        self.places.iter().map(|(_, place)| &place.origin)
+    }
+
     /// Where a session's requests go. `path` is what the endpoint asked for; a path that the user gave wins.
     pub(crate) fn place(&self, session_num: u64, path: Option<&str>) -> Result<Arc<Place>, ErrorDetails> {
         let index = usize::try_from(session_num % self.places.len() as u64).unwrap_or(0);

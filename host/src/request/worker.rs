@@ -2,7 +2,7 @@
 
 use std::{
     pin::pin,
-    sync::Arc,
+    sync::{Arc, mpsc::Receiver},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -97,6 +97,7 @@ pub(crate) trait Sink: Clone + Send + Sync + 'static {
 #[derive(Debug)]
 pub(crate) struct Worker {
     assignments: mpsc::UnboundedSender<Assignment>,
+    prepared: Receiver<()>,
     pulse: Arc<Pulse>,
     thread: JoinHandle<()>,
 }
@@ -123,14 +124,19 @@ pub(crate) enum WorkerError {
 }
 
 impl Worker {
-    /// Starts a worker's thread. It waits for assignments.
-    pub(crate) fn start<S: Sink>(number: u32, equipment: Equipment<S>) -> Result<Self, WorkerError> {
+    /// Starts a worker's thread. It opens so many connections ahead, and then waits for assignments.
+    pub(crate) fn start<S: Sink>(
+        number: u32,
+        equipment: Equipment<S>,
+        ahead: usize,
+    ) -> Result<Self, WorkerError> {
         let failed = |source| WorkerError::Start { number, source };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let gauge = Arc::<Gauge>::default();
         let transport = Transport::new(&equipment.target, equipment.clock, Arc::clone(&gauge))
             .map_err(|source| WorkerError::Transport { number, source })?;
         let (assignments, received) = mpsc::unbounded_channel();
+        let (ready, prepared) = std::sync::mpsc::sync_channel(1);
         let equipment = Equipment { endpoint: equipment.endpoint.with_own_pulse(), ..equipment };
         let pulse = equipment.endpoint.pulse();
         let wire = Arc::new(Wire {
@@ -145,16 +151,27 @@ impl Worker {
             .spawn(move || {
                 let alarm = Alarm { number, sink: desk.equipment.sink.clone() };
                 desk.gauge.note_priority(go_first());
-                runtime.block_on(desk.work(received));
+                runtime.block_on(async {
+                    desk.preconnect(ahead).await;
+                    // Nobody waits for it any more if the run is over.
+                    let _ = ready.send(());
+                    desk.work(received).await;
+                });
                 std::mem::forget(alarm);
             })
             .map_err(failed)?;
-        Ok(Self { assignments, pulse, thread })
+        Ok(Self { assignments, prepared, pulse, thread })
     }
 
     /// Tells whether its calls into the plugin return.
     pub(crate) fn pulse(&self) -> &Pulse {
         &self.pulse
+    }
+
+    /// Returns once its connections are open, as far as they can be.
+    pub(crate) fn await_readiness(&self) {
+        // A worker that is gone has panicked, and its alarm has said so.
+        let _ = self.prepared.recv();
     }
 
     /// Gives it its part of a phase.
@@ -220,6 +237,21 @@ enum Step {
 }
 
 impl<S: Sink> Desk<S> {
+    /// Opens connections ahead. What cannot be opened now is opened, or fails, with the request that needs it.
+    async fn preconnect(&self, count: usize) {
+        let (opened, error) = self.wire.transport.preconnect(&self.equipment.target, count).await;
+        if let Some(error) = error {
+            let cause = error.causes.last().map_or("", String::as_str);
+            tracing::warn!(
+                worker = self.number,
+                opened,
+                wanted = count,
+                cause,
+                "not all connections are open"
+            );
+        }
+    }
+
     async fn work(self, mut assignments: mpsc::UnboundedReceiver<Assignment>) {
         let mut pacer = Pacer::new(self.equipment.clock);
         while let Some(assignment) = assignments.recv().await {

@@ -85,6 +85,18 @@ impl Transport {
         }
     }
 
+    /// Opens connections ahead, to each of the origins in turn. Returns how many there are, and why there are no more.
+    pub(crate) async fn preconnect(
+        &self,
+        target: &TargetPlan,
+        count: usize,
+    ) -> (usize, Option<TransportError>) {
+        match self {
+            Self::Timed(timed) => timed.preconnect(target, count).await,
+            Self::Portable(_) => (0, None),
+        }
+    }
+
     /// Sends a request and waits for the head of its answer. With `fresh` it goes over a connection that was never used.
     pub(crate) async fn send(
         &self,

@@ -124,10 +124,13 @@ impl Team {
         equipment: &Equipment<S>,
         hosted: Hosted,
     ) -> Result<Self, WorkerError> {
-        let count = u32::try_from(config.workers).unwrap_or(u32::MAX);
-        let workers = (0..count).map(|number| Worker::start(number, equipment.clone()));
+        let ahead = connections_ahead(config);
+        let workers =
+            (0..).zip(&ahead).map(|(number, ahead)| Worker::start(number, equipment.clone(), *ahead));
+        let workers = workers.collect::<Result<Vec<_>, _>>()?;
+        workers.iter().for_each(Worker::await_readiness);
         Ok(Self {
-            workers: workers.collect::<Result<_, _>>()?,
+            workers,
             watchdog: Watchdog::default(),
             phases: config.phases.clone(),
             seed: config.random_seed,
@@ -173,6 +176,13 @@ impl Team {
         self.workers.into_iter().for_each(Worker::join);
         drop(self.hosted);
     }
+}
+
+/// Connections that each worker opens before the first phase.
+fn connections_ahead(config: &RunConfig) -> Vec<usize> {
+    let most = config.phases.iter().filter_map(|phase| phase.concurrency).max();
+    let all = most.filter(|_| config.target.preconnect).unwrap_or(0);
+    (0..config.workers).map(|worker| share(all, worker, config.workers)).collect()
 }
 
 /// The random streams of a phase are its own: a warm-up must not play the schedule of what it warms up for.

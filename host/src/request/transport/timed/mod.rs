@@ -16,6 +16,7 @@ use http::{HeaderValue, Request, header, response};
 use http_body::Body;
 use http_body_util::Full;
 use hyper::body::Incoming;
+use tokio::task::JoinSet;
 
 use self::{connect::Opener, connection::Connection, socket::Primer};
 use super::{AttemptStamps, Chunk, error::TransportError};
@@ -28,10 +29,13 @@ use crate::{
     },
 };
 
+/// Connections that are opened ahead at the same time: fewer than a server's queue holds.
+const OPENED_AT_ONCE: usize = 32;
+
 /// A worker's connections.
 #[derive(Debug)]
 pub(crate) struct Timed {
-    opener: Opener,
+    opener: Arc<Opener>,
     /// None if each request opens its own.
     pool: Option<Arc<Pool>>,
     _primer: Primer,
@@ -59,7 +63,7 @@ impl Timed {
     pub(super) fn new(target: &TargetPlan, clock: Clock, gauge: Arc<Gauge>) -> Self {
         let tls = target.tls.clone();
         let (kernel, timeout) = (Arc::new(KernelClock::new(clock)), target.connect_timeout);
-        let opener = Opener { clock, kernel, gauge, tls, timeout };
+        let opener = Arc::new(Opener { clock, kernel, gauge, tls, timeout });
         let pool = target.keeps_connections.then(Arc::default);
         Self { opener, pool, _primer: Primer::new() }
     }
@@ -78,7 +82,7 @@ impl Timed {
         };
         let mut connection = match pooled {
             Some(connection) => connection,
-            None => self.open(origin, stamps).await?,
+            None => open(&self.opener, origin, stamps).await?,
         };
         stamps.goes_over(&connection.stamps);
         let (head, body) = connection.send(message(request)).await?.into_parts();
@@ -91,10 +95,53 @@ impl Timed {
         self.opener.kernel.steps()
     }
 
-    async fn open(&self, origin: &Origin, stamps: &AttemptStamps) -> Result<Connection, TransportError> {
-        let (stream, socket) = self.opener.open(origin, stamps).await?;
-        Connection::new(stream, socket).await
+    /// See [`Transport::preconnect`](super::Transport::preconnect).
+    pub(super) async fn preconnect(
+        &self,
+        target: &TargetPlan,
+        count: usize,
+    ) -> (usize, Option<TransportError>) {
+        let Some(pool) = &self.pool else { return (0, None) };
+        let origins: Vec<Origin> = target.origins().cloned().collect();
+        let mut wanted = origins.into_iter().cycle().take(count);
+        let mut opening: JoinSet<_> =
+            wanted.by_ref().take(OPENED_AT_ONCE).map(|origin| self.open_ahead(origin)).collect();
+        let mut opened = 0;
+        while let Some(ended) = opening.join_next().await {
+            match ended {
+                Ok((origin, Ok(connection))) => {
+                    pool.put(&origin, connection);
+                    opened += 1;
+                    if let Some(origin) = wanted.next() {
+                        opening.spawn(self.open_ahead(origin));
+                    }
+                }
+                Ok((_, Err(error))) => return (opened, Some(error)),
+                Err(error) => return (opened, Some(TransportError::connect(&error))),
+            }
+        }
+        (opened, None)
     }
+
+    fn open_ahead(
+        &self,
+        origin: Origin,
+    ) -> impl Future<Output = (Origin, Result<Connection, TransportError>)> + Send + 'static {
+        let opener = Arc::clone(&self.opener);
+        async move {
+            let connection = open(&opener, &origin, &AttemptStamps::default()).await;
+            (origin, connection)
+        }
+    }
+}
+
+async fn open(
+    opener: &Opener,
+    origin: &Origin,
+    stamps: &AttemptStamps,
+) -> Result<Connection, TransportError> {
+    let (stream, socket) = opener.open(origin, stamps).await?;
+    Connection::new(stream, socket).await
 }
 
 /// The request as it goes on the wire.
