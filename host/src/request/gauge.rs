@@ -95,9 +95,9 @@ impl Gauge {
         self.wakes.note(delay_ns);
     }
 
-    /// The system lets the worker's thread run before others, or does not.
+    /// The system lets the worker's thread run before others. It goes on doing so.
     pub(crate) fn note_priority(&self, goes_first: bool) {
-        self.goes_first.store(goes_first, Relaxed);
+        self.goes_first.fetch_or(goes_first, Relaxed);
     }
 
     /// Begins anew, on the worker's own thread.

@@ -18,6 +18,7 @@ use super::{
     exchange::{CONNECT_ERROR, Exchange, Finished, Wire},
     gauge::{Gauge, WorkerUsage},
     prepared::{Prepared, new_request_id, prepare},
+    priority,
     pulse::Pulse,
     target::TargetPlan,
     transport::{Transport, TransportError},
@@ -150,7 +151,6 @@ impl Worker {
             .name(format!("worker {number}"))
             .spawn(move || {
                 let alarm = Alarm { number, sink: desk.equipment.sink.clone() };
-                desk.gauge.note_priority(go_first());
                 runtime.block_on(async {
                     desk.preconnect(ahead).await;
                     // Nobody waits for it any more if the run is over.
@@ -186,13 +186,6 @@ impl Worker {
         // A panic was told by the alarm.
         let _ = self.thread.join();
     }
-}
-
-/// Asks the system to let this thread run before others, and tells whether it does: few users may ask. A worker needs
-/// little time, but at once: what waits to be read for longer than a token takes cannot be told apart any more.
-fn go_first() -> bool {
-    const NICE: i32 = -10;
-    cfg!(target_os = "linux") && rustix::process::setpriority_process(None, NICE).is_ok()
 }
 
 /// Goes off when a worker's thread unwinds.
@@ -255,6 +248,7 @@ impl<S: Sink> Desk<S> {
     async fn work(self, mut assignments: mpsc::UnboundedReceiver<Assignment>) {
         let mut pacer = Pacer::new(self.equipment.clock);
         while let Some(assignment) = assignments.recv().await {
+            self.gauge.note_priority(priority::go_first_in_a_crowd());
             let shift = self.gauge.begin(self.equipment.clock.now());
             let counts = self.run_phase(assignment, &mut pacer).await;
             let usage = self.gauge.end(self.number, &shift, self.equipment.clock.now());
