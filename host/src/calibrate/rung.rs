@@ -53,8 +53,9 @@ pub(super) fn measure(load: Load) -> Result<Rung, CalibrateError> {
     let dir = folder.path().join("run");
     let output = client(load, &url, &dir).map_err(CalibrateError::Client)?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.lines().next().unwrap_or("it ended without a word").to_owned();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        let said = complaint.lines().find_map(|line| line.strip_prefix("error: "));
+        let said = said.unwrap_or("it ended without a word").to_owned();
         return Err(CalibrateError::Failed { load: load.to_string(), said });
     }
     let summary = json(&dir.join("profile_export_prony.json")).map_err(CalibrateError::Client)?;
@@ -76,7 +77,7 @@ fn rung(load: Load, summary: &Value, records: &[Value], truth: &Value) -> Option
         load,
         errors: compare(records, truth, send_ms)?,
         tokens_per_s: summary["output_token_throughput"]["avg"].as_f64()?,
-        cpu_us_per_token: busy_ms(&client["workers"])? * 1e3 / tokens,
+        cpu_us_per_token: busy_ms(&client["workers"]).map(|busy| busy * 1e3 / tokens),
         peak_memory_bytes: client["peak_memory_bytes"].as_u64(),
         verdict: client["verdict"].as_str()?.to_owned(),
     })

@@ -86,7 +86,7 @@ fn table(rungs: &[Rung]) -> Table {
             number(rung.errors.first_token_ms, 3),
             number(rung.errors.inter_token_ms, 3),
             send,
-            number(rung.cpu_us_per_token, 1),
+            rung.cpu_us_per_token.map_or_else(|| Cell::new("?"), |cost| number(cost, 1)),
             memory,
             Cell::new(&rung.verdict),
         ]);

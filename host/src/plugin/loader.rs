@@ -62,7 +62,7 @@ static OPENING: AtomicUsize = AtomicUsize::new(0);
 pub(super) fn open(path: &Path, checked: &Checked, pinned: bool) -> Result<PluginRoot, Fault> {
     let (done, result) = sync_channel(1);
     let (path, copy) = (path.to_owned(), checked.clone());
-    let home = thread::Builder::new().name(format!("home of {}", checked.facts.descriptor.name));
+    let home = thread::Builder::new().name("library".to_owned());
     let opened = home.spawn(move || {
         drop(done.send(open_here(&path, &copy, pinned)));
         drop((done, path, copy));

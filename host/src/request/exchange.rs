@@ -322,7 +322,7 @@ fn is_event_stream(headers: &HeaderMap, streaming: bool) -> bool {
 fn is_stale_connection(error: &TransportError, stamps: &AttemptStamps) -> bool {
     let is_fresh =
         stamps.connected().is_some_and(|connected| stamps.sent().is_none_or(|sent| connected <= sent));
-    !is_fresh && error.failure == Failure::Lost
+    !is_fresh && !stamps.is_answered() && error.failure == Failure::Lost
 }
 
 fn send_error(error: TransportError) -> ErrorDetails {

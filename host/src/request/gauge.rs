@@ -62,7 +62,7 @@ pub(crate) struct WorkerUsage {
     pub(crate) read_delay: DelaySummary,
     /// Reads that the kernel had not stamped.
     pub(crate) unstamped_reads: u64,
-    /// How often the system's clock was set since the worker started.
+    /// How often the system's clock was set meanwhile.
     pub(crate) clock_steps: u64,
     /// From the moment a request was due to the moment its worker was awake for it, in an open loop.
     pub(crate) wake_delay: DelaySummary,

@@ -6,15 +6,18 @@
 
 use std::{fs, thread};
 
+/// Threads a core that are a crowd: workers and a server on one machine are none yet.
+const CROWD: usize = 2;
+
 /// Below the usual 0: the system runs it first.
 const NICE: i32 = -10;
 
-/// If more threads want to run than there are cores, asks the system to let the calling one go first. Tells whether it
-/// does: few users may ask.
+/// If more than two threads a core want to run, asks the system to let the calling one go first. Tells whether it does:
+/// few users may ask.
 pub(super) fn go_first_in_a_crowd() -> bool {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let running = fs::read_to_string("/proc/loadavg").ok().as_deref().and_then(running);
-    let is_crowded = running.is_some_and(|running| running > cores);
+    let is_crowded = running.is_some_and(|running| running > CROWD * cores);
     is_crowded && cfg!(target_os = "linux") && rustix::process::setpriority_process(None, NICE).is_ok()
 }
 

@@ -61,6 +61,8 @@ pub(crate) struct Assignment {
     pub(crate) first_conversation: u64,
     /// A permit for each request that may be in flight: of this worker in a closed loop, of all in an open one.
     pub(crate) slots: Arc<Semaphore>,
+    /// When the latest request of an open loop had its slot.
+    pub(crate) slotted_ns: RunNs,
     /// Run, drain or cancel.
     pub(crate) control: watch::Receiver<Control>,
 }
@@ -98,7 +100,7 @@ pub(crate) trait Sink: Clone + Send + Sync + 'static {
 #[derive(Debug)]
 pub(crate) struct Worker {
     assignments: mpsc::UnboundedSender<Assignment>,
-    prepared: Receiver<()>,
+    prepared: Option<Receiver<()>>,
     pulse: Arc<Pulse>,
     thread: JoinHandle<()>,
 }
@@ -160,7 +162,7 @@ impl Worker {
                 std::mem::forget(alarm);
             })
             .map_err(failed)?;
-        Ok(Self { assignments, prepared, pulse, thread })
+        Ok(Self { assignments, prepared: Some(prepared), pulse, thread })
     }
 
     /// Tells whether its calls into the plugin return.
@@ -168,10 +170,9 @@ impl Worker {
         &self.pulse
     }
 
-    /// Returns once its connections are open, as far as they can be.
-    pub(crate) fn await_readiness(&self) {
-        // A worker that is gone has panicked, and its alarm has said so.
-        let _ = self.prepared.recv();
+    /// Tells when its connections are open, as far as they can be; once.
+    pub(crate) fn readiness(&mut self) -> Option<Receiver<()>> {
+        self.prepared.take()
     }
 
     /// Gives it its part of a phase.
@@ -250,9 +251,11 @@ impl<S: Sink> Desk<S> {
         while let Some(assignment) = assignments.recv().await {
             self.gauge.note_priority(priority::go_first_in_a_crowd());
             let shift = self.gauge.begin(self.equipment.clock.now());
+            let steps = self.wire.transport.clock_steps();
             let counts = self.run_phase(assignment, &mut pacer).await;
             let usage = self.gauge.end(self.number, &shift, self.equipment.clock.now());
-            let usage = WorkerUsage { clock_steps: self.wire.transport.clock_steps(), ..usage };
+            let clock_steps = self.wire.transport.clock_steps() - steps;
+            let usage = WorkerUsage { clock_steps, ..usage };
             self.equipment.sink.phase_done(counts, usage);
         }
     }
@@ -326,10 +329,13 @@ impl<S: Sink> Desk<S> {
         };
         let turn = async {
             pacer.wait_until(due).await;
-            self.gauge.note_wake(self.equipment.clock.now().saturating_sub(due));
+            // Until it had the slot for the request before, it waited for the server, and not the server for it.
+            let idle_since = due.max(phase.slotted_ns);
+            self.gauge.note_wake(self.equipment.clock.now().saturating_sub(idle_since));
             free_slot(&phase.slots).await
         };
         let Some(slot) = unless_drained(&mut phase.control, turn).await else { return Step::Drained(credit) };
+        phase.slotted_ns = self.equipment.clock.now();
         self.equipment.sink.begun();
         finished.exchange.instants.started = self.equipment.clock.now();
         Step::Send(Box::new(Ready { prepared, finished, slot, rest: None }))

@@ -85,8 +85,13 @@ async fn conduct_in_loop(
     let keeping = keeping(run, &bus, &live);
     let recorder = Recorder::start(&run.dir, &header, keeping, move || drop(lost.send(Signal::JournalLost)))?;
     let wires = Wires { recorder: recorder.handle(), signals, tally: Arc::default() };
-    let crew = dialect.start(run, &wires)?;
-    let services = start_services(run, registry, &bus, &wires);
+    let mut crew = dialect.start(run, &wires)?;
+    let (services, crew_is_ready) = (start_services(run, registry, &bus, &wires), crew.readiness());
+    let services = move || {
+        let started = services();
+        crew_is_ready();
+        started
+    };
     let (ending, end) = match ears.unless_interrupted(services).await {
         None => {
             let services = run.services.iter().map(not_waited_for).collect();

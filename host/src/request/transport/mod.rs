@@ -85,7 +85,7 @@ impl Transport {
         }
     }
 
-    /// Opens connections ahead, to each of the origins in turn. Returns how many there are, and why there are no more.
+    /// Opens so many connections ahead to each of the origins. Returns how many there are, and why there are no more.
     pub(crate) async fn preconnect(
         &self,
         target: &TargetPlan,

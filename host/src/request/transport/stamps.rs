@@ -81,6 +81,11 @@ impl AttemptStamps {
         self.connected.get().copied()
     }
 
+    /// Bytes of an answer have arrived.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.socket.get().is_some_and(|socket| socket.first_read().is_some())
+    }
+
     /// The last byte of the request went to the system; on the portable transport, the connection took its body.
     pub(crate) fn sent(&self) -> Option<RunNs> {
         self.sent.get().copied().or_else(|| self.socket.get()?.sent())
@@ -128,15 +133,16 @@ impl SocketStamps {
     /// A write began and returned. One that took long was interrupted, most likely by whom its bytes woke up: they had
     /// gone when it began, rather than when it returned.
     pub(super) fn note_write(&self, began: RunNs, returned: RunNs) {
+        if self.first_read.get().is_some() {
+            // What is written after the answer began, such as the end of TLS, is not the request.
+            return;
+        }
         let interrupted = returned.saturating_sub(began) > LONGEST_WRITE_NS;
         self.written.set(Some(if interrupted { began } else { returned }));
     }
 
     /// A read brought bytes that had arrived `at`.
     pub(super) fn note_read(&self, at: RunNs, source: StampSource) {
-        if self.first_read.get().is_none() {
-            self.first_read.set(Some(at));
-        }
         self.read.set(Some(at));
         self.by_kernel.store(source == StampSource::Kernel, Relaxed);
     }
@@ -146,6 +152,13 @@ impl SocketStamps {
     fn sent(&self) -> Option<RunNs> {
         let written = self.written.get()?;
         Some(self.first_read.get().map_or(written, |arrived| arrived.min(written)))
+    }
+
+    /// The latest read was of an answer: what TLS says among itself is none.
+    pub(super) fn note_answer(&self) {
+        if self.first_read.get().is_none() {
+            self.first_read.set(self.read.get());
+        }
     }
 
     /// When the first bytes of the answer arrived.
@@ -180,6 +193,7 @@ mod tests {
         stamps.note_write(began, returned);
         if let Some(at) = answered {
             stamps.note_read(at, StampSource::Kernel);
+            stamps.note_answer();
         }
         assert_eq!(stamps.sent(), expected);
     }
@@ -192,6 +206,8 @@ mod tests {
         assert_eq!(first.sent(), None);
         socket.note_write(10, 20);
         socket.note_read(90, StampSource::Kernel);
+        socket.note_answer();
+        socket.note_write(95, 96);
         first.leaves(&socket);
         second.goes_over(&socket);
         assert_eq!((first.sent(), second.sent(), socket.first_read()), (Some(20), None, None));
@@ -202,8 +218,12 @@ mod tests {
     #[test]
     fn the_first_read_stands_and_the_latest_moves_on() {
         let socket = SocketStamps::default();
-        socket.note_read(5, StampSource::Kernel);
-        socket.note_read(9, StampSource::User);
+        socket.note_read(3, StampSource::Kernel);
+        assert_eq!(socket.first_read(), None, "TLS may have said something");
+        for (at, source) in [(5, StampSource::Kernel), (9, StampSource::User)] {
+            socket.note_read(at, source);
+            socket.note_answer();
+        }
         assert_eq!((socket.first_read(), socket.latest()), (Some(5), (Some(9), StampSource::User)));
     }
 }

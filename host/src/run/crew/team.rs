@@ -1,6 +1,9 @@
 //! A team: the workers as threads of this process, and the endpoint that they share.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, mpsc::Receiver},
+    time::Duration,
+};
 
 use tokio::sync::{Semaphore, watch};
 
@@ -128,7 +131,6 @@ impl Team {
         let workers =
             (0..).zip(&ahead).map(|(number, ahead)| Worker::start(number, equipment.clone(), *ahead));
         let workers = workers.collect::<Result<Vec<_>, _>>()?;
-        workers.iter().for_each(Worker::await_readiness);
         Ok(Self {
             workers,
             watchdog: Watchdog::default(),
@@ -137,6 +139,11 @@ impl Team {
             control: watch::channel(Control::Run).0,
             hosted,
         })
+    }
+
+    /// One for each worker, which tells when its connections are open; once.
+    pub(super) fn readiness(&mut self) -> Vec<Receiver<()>> {
+        self.workers.iter_mut().filter_map(Worker::readiness).collect()
     }
 
     /// Gives every worker its part of a phase.
@@ -156,6 +163,7 @@ impl Team {
                 credits: Credits::new(phase, seed, place, &pool),
                 first_conversation: order.first_conversation,
                 slots,
+                slotted_ns: 0,
                 control: watching.clone(),
             });
         }

@@ -6,6 +6,7 @@ mod socket;
 
 use std::{
     future::poll_fn,
+    iter::repeat_n,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
@@ -103,7 +104,8 @@ impl Timed {
     ) -> (usize, Option<TransportError>) {
         let Some(pool) = &self.pool else { return (0, None) };
         let origins: Vec<Origin> = target.origins().cloned().collect();
-        let mut wanted = origins.into_iter().cycle().take(count);
+        // Any of the requests in flight may go to any of them.
+        let mut wanted = origins.into_iter().flat_map(|origin| repeat_n(origin, count));
         let mut opening: JoinSet<_> =
             wanted.by_ref().take(OPENED_AT_ONCE).map(|origin| self.open_ahead(origin)).collect();
         let mut opened = 0;

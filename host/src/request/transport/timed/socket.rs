@@ -75,6 +75,11 @@ impl Socket {
         Arc::clone(&self.stamps)
     }
 
+    /// What was read latest was an answer, or the beginning of one.
+    pub(super) fn note_answer(&self) {
+        self.stamps.note_answer();
+    }
+
     fn read(&self, buffer: &mut ReadBuf<'_>) -> io::Result<Read> {
         SCRATCH.with_borrow_mut(|Scratch { bytes, control }| {
             let room = buffer.remaining().min(bytes.len());
