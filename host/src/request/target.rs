@@ -48,7 +48,7 @@ impl TargetPlan {
     /// Checks URLs and headers. `path` is the dialect's path for this run.
     ///
     /// # Errors
-    /// A URL or header that HTTP does not allow.
+    /// A URL or header that HTTP does not allow, or certificates that cannot be used.
     pub(crate) fn new(target: &Target, path: Option<&str>) -> Result<Self, ErrorDetails> {
         let path = target.custom_endpoint.as_deref().or(path).unwrap_or("");
         let places: Vec<(String, Arc<Place>)> = target

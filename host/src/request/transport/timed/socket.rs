@@ -104,7 +104,8 @@ impl Socket {
     }
 
     /// Tells the runtime that there is no more to read, which asking the system again would tell as well, for the price
-    /// of a call. What arrived since the read is still announced: the runtime has not looked since.
+    /// of a call. What arrived since the read is still announced: the runtime has not looked since, as it has one thread, and
+    /// that is this one.
     fn wait_for_more(&self) {
         let empty = || Err::<(), _>(io::Error::from(ErrorKind::WouldBlock));
         // Its error is the one that it was given.
