@@ -1,4 +1,4 @@
-//! The [`Aggregator`]: takes what the journal holds, one entry at a time, and ends as [`Results`].
+//! The [`Aggregator`]: takes what the journal holds, one entry at a time or in parts, and ends as [`Results`].
 //!
 //! It keeps one number per request and metric, and no number per token. Warm-up and profiling are kept apart; several
 //! phases of a kind are measured together. A failed or cancelled request is counted and otherwise has no part in any
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     clock::RunNs,
-    config::{Arrival, RunConfig},
+    config::Arrival,
     record::{Record, RunHeader, ScheduleCounts, WorkerUsage},
 };
 
@@ -58,6 +58,14 @@ impl Outcomes {
     /// All requests that ended by themselves.
     pub(crate) fn completed(&self) -> u64 {
         self.succeeded + self.failed
+    }
+
+    /// Counts those of another part of the run.
+    pub(super) fn append(&mut self, other: Self) {
+        self.succeeded += other.succeeded;
+        self.failed += other.failed;
+        self.cancelled += other.cancelled;
+        self.retried += other.retried;
     }
 
     /// Counts one more.
@@ -180,10 +188,11 @@ pub(crate) struct Results {
     pub(crate) token_source: TokenSource,
 }
 
-/// Collects the numbers of a run.
-#[derive(Debug)]
+/// Collects the numbers of a run, or of a part of it.
+#[derive(Clone, Debug)]
 pub(crate) struct Aggregator {
-    config: RunConfig,
+    /// The law of each phase.
+    arrivals: Vec<Arrival>,
     counting: TokenCounting,
     phases: BTreeMap<u32, PhaseSpan>,
     warmup: Columns,
@@ -212,7 +221,7 @@ impl Aggregator {
             profiling: columns(PhaseKind::Profiling),
             phases: BTreeMap::new(),
             workers: Vec::new(),
-            config: header.config.clone(),
+            arrivals: header.config.phases.iter().map(|phase| phase.arrival).collect(),
         }
     }
 
@@ -248,9 +257,9 @@ impl Aggregator {
         self.phases.get(&phase).map(|span| span.kind).unwrap_or_default()
     }
 
-    /// A request is over. Returns what it measured.
-    pub(crate) fn record(&mut self, record: &Record) -> Measured {
-        let arrival = self.config.phases.get(record.phase as usize).map(|phase| phase.arrival);
+    /// A request is over. What it measured is in `measured` afterwards.
+    pub(crate) fn record(&mut self, record: &Record, measured: &mut Measured) {
+        let arrival = self.arrivals.get(record.phase as usize).copied();
         if let Some(span) = self.phases.get_mut(&record.phase) {
             span.last_request_ns = span.last_request_ns.max(Some(record.instants.end));
             if let Some(sent) = record.instants.sent {
@@ -263,9 +272,22 @@ impl Aggregator {
         let origin = arrival.map_or(LatencyOrigin::Sent, origin_of);
         let request = Request { record, origin, counting: self.counting };
         match self.kind_of(record.phase) {
-            PhaseKind::Warmup => self.warmup.add(&request),
-            PhaseKind::Profiling => self.profiling.add(&request),
+            PhaseKind::Warmup => self.warmup.add(&request, measured),
+            PhaseKind::Profiling => self.profiling.add(&request, measured),
         }
+    }
+
+    /// Takes in the requests of another part of the run, which began as a clone of this without any.
+    pub(crate) fn append(&mut self, part: Self) {
+        for (index, of_part) in part.phases {
+            if let Some(span) = self.phases.get_mut(&index) {
+                span.last_request_ns = span.last_request_ns.max(of_part.last_request_ns);
+                span.sent += of_part.sent;
+                span.late += of_part.late;
+            }
+        }
+        self.warmup.append(part.warmup);
+        self.profiling.append(part.profiling);
     }
 
     /// Every phase that began, in order.
@@ -324,7 +346,7 @@ mod tests {
                     aggregator.phase_ended(index, at_ns, counts, workers);
                 }
                 Frame::Record(record) => {
-                    aggregator.record(&record);
+                    aggregator.record(&record, &mut Measured::new());
                 }
                 Frame::Header(_) | Frame::Message { .. } | Frame::End(_) => {}
             }

@@ -2,16 +2,19 @@
 
 use std::{collections::BTreeMap, iter::zip};
 
+use rayon::prelude::*;
+
 use super::{
-    Distribution, Measured, Metric, MetricTable, Outcomes, Results, Stats, TokenSource,
+    Measured, Metric, MetricTable, Outcomes, Results, Stats, TokenSource,
     aggregate::Outcome,
     catalogue::{PhaseFact, Source},
     per_request::{Counter, Request},
     pooled::GapPool,
+    values::Values,
 };
 
 /// The values of one kind of phase, by metric.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Columns {
     by_metric: Vec<(&'static Metric, Column)>,
     outcomes: Outcomes,
@@ -20,9 +23,9 @@ pub(super) struct Columns {
 }
 
 /// What is kept of a metric until the end.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Column {
-    Values(Vec<f64>),
+    Values(Values),
     Gaps(GapPool),
     /// `None` until a request says anything.
     Count(Option<u64>),
@@ -34,7 +37,7 @@ impl Columns {
     /// Starts empty, for these metrics.
     pub(super) fn new(metrics: impl Iterator<Item = &'static Metric>) -> Self {
         let column = |metric: &'static Metric| match metric.source {
-            Source::Request(_) => (metric, Column::Values(Vec::new())),
+            Source::Request(_) => (metric, Column::Values(Values::of_unit(metric.unit))),
             Source::Gaps => (metric, Column::Gaps(GapPool::default())),
             Source::Count(_) => (metric, Column::Count(None)),
             Source::Sum(_) | Source::Rate(_) | Source::Share(..) | Source::Phase(_) => {
@@ -49,18 +52,18 @@ impl Columns {
         }
     }
 
-    /// Takes a request in. Returns what it measured.
-    pub(super) fn add(&mut self, request: &Request<'_>) -> Measured {
+    /// Takes a request in. What it measured is in `measured` afterwards.
+    pub(super) fn add(&mut self, request: &Request<'_>, measured: &mut Measured) {
+        measured.clear();
         self.outcomes.add(request.record);
         if Outcome::of(request.record) != Outcome::Succeeded {
-            return Measured::new();
+            return;
         }
         match request.output_tokens() {
             Some((_, Counter::Server)) => self.counted_by_server += 1,
             Some((_, Counter::Client)) => self.counted_by_client += 1,
             None => {}
         }
-        let mut measured = Measured::new();
         for (metric, column) in &mut self.by_metric {
             match (metric.source, column) {
                 (Source::Request(measure), Column::Values(values)) => {
@@ -79,7 +82,16 @@ impl Columns {
                 _ => {}
             }
         }
-        measured
+    }
+
+    /// Takes in another part of the run, with the same metrics.
+    pub(super) fn append(&mut self, other: Self) {
+        self.outcomes.append(other.outcomes);
+        self.counted_by_server += other.counted_by_server;
+        self.counted_by_client += other.counted_by_client;
+        for ((_, column), (_, more)) in zip(&mut self.by_metric, other.by_metric) {
+            column.append(more);
+        }
     }
 
     /// Computes the numbers, over a window of so many seconds.
@@ -89,7 +101,7 @@ impl Columns {
 
     fn table(&mut self, window_s: Option<f64>) -> MetricTable {
         let mut found: Vec<Option<Stats>> =
-            self.by_metric.iter_mut().map(|(_, column)| column.stats()).collect();
+            self.by_metric.par_iter_mut().map(|(_, column)| column.stats()).collect();
         let sums: BTreeMap<&str, f64> = zip(&self.by_metric, &found)
             .filter_map(|((metric, _), stats)| match stats {
                 Some(Stats::Distribution(distribution)) => Some((metric.tag, distribution.sum)),
@@ -117,9 +129,19 @@ impl Columns {
 }
 
 impl Column {
+    fn append(&mut self, other: Self) {
+        match (self, other) {
+            (Self::Values(values), Self::Values(more)) => values.append(more),
+            (Self::Gaps(pool), Self::Gaps(more)) => pool.append(more),
+            (Self::Count(count), Self::Count(Some(more))) => *count = Some(count.unwrap_or(0) + more),
+            // Nothing to add. Columns of one metric are of one kind.
+            _ => {}
+        }
+    }
+
     fn stats(&mut self) -> Option<Stats> {
         match self {
-            Self::Values(values) => Distribution::of(values).map(Stats::Distribution),
+            Self::Values(values) => values.distribution().map(Stats::Distribution),
             Self::Gaps(pool) => pool.distribution_ms().map(Stats::Distribution),
             Self::Count(count) => count.map(|count| Stats::Scalar(count as f64)),
             Self::Derived => None,

@@ -13,6 +13,7 @@ mod pooled;
 pub(crate) mod quantile;
 #[cfg(test)]
 pub(crate) mod sample;
+mod values;
 
 pub(crate) use aggregate::{Aggregator, Measured, Outcomes, PhaseCounts, PhaseSpan, Results, TokenSource};
 pub(crate) use catalogue::Metric;

@@ -10,7 +10,7 @@ use super::quantile::{Distribution, PERCENTILES};
 const SIGNIFICANT_DIGITS: u8 = 3;
 
 /// Gaps in nanoseconds, pooled over all requests.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct GapPool {
     /// Made for the first gap: most runs without streaming never need it.
     histogram: Option<Histogram<u64>>,
@@ -41,6 +41,30 @@ impl GapPool {
         let difference = gap_ns as f64 - self.mean;
         self.mean += difference / self.count as f64;
         self.squares += difference * (gap_ns as f64 - self.mean);
+    }
+
+    /// Adds those of another part of the run.
+    ///
+    /// Source of the formula for the squares: Chan, Golub and others, "Updating Formulae and a Pairwise Algorithm for
+    /// Computing Sample Variances", 1979.
+    pub(super) fn append(&mut self, other: Self) {
+        if self.count == 0 {
+            *self = other;
+            return;
+        }
+        let Some(more) = &other.histogram else { return };
+        if let Some(histogram) = &mut self.histogram {
+            // As above: only one that may not grow can refuse.
+            histogram.add(more).ok();
+        }
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        self.sum += other.sum;
+        let (own, others) = (self.count as f64, other.count as f64);
+        let difference = other.mean - self.mean;
+        self.count += other.count;
+        self.mean += difference * others / (own + others);
+        self.squares += other.squares + difference * difference * own * others / (own + others);
     }
 
     /// Describes the gaps in milliseconds; `None` when there are none.
@@ -90,6 +114,28 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn parts_together_are_the_whole(
+            first in prop::collection::vec(0..10_000_000_000_u64, 0..50),
+            second in prop::collection::vec(0..10_000_000_000_u64, 0..50),
+        ) {
+            let part = |gaps: &[u64]| {
+                let mut pool = GapPool::default();
+                for gap in gaps {
+                    pool.add(*gap);
+                }
+                pool
+            };
+            let mut parts = part(&first);
+            parts.append(part(&second));
+            let whole = pool(&[first, second].concat());
+            let parts = parts.distribution_ms();
+            let std = |pool: Option<Distribution>| pool.map_or(0.0, |pool| pool.std);
+            prop_assert!((std(parts) - std(whole)).abs() < 1e-6, "{parts:?} for {whole:?}");
+            let but_std = |pool: Option<Distribution>| pool.map(|pool| Distribution { std: 0.0, ..pool });
+            prop_assert_eq!(but_std(parts), but_std(whole));
+        }
+
         #[test]
         fn percentiles_grow_and_are_within_a_thousandth_of_a_real_gap(
             mut gaps in prop::collection::vec(0..10_000_000_000_u64, 1..100),

@@ -40,19 +40,25 @@ impl Distribution {
     /// Sorts the values and describes them; `None` when there are none. The values are finite.
     pub(crate) fn of(values: &mut [f64]) -> Option<Self> {
         values.sort_unstable_by(f64::total_cmp);
-        let (min, max) = (*values.first()?, *values.last()?);
-        let count = values.len() as f64;
-        let sum: f64 = values.iter().sum();
+        Self::of_sorted(values.len(), |at| values[at])
+    }
+
+    /// Describes values that are sorted, by their position; `None` when there are none.
+    pub(super) fn of_sorted(len: usize, value: impl Fn(usize) -> f64) -> Option<Self> {
+        let last = len.checked_sub(1)?;
+        let (min, max) = (value(0), value(last));
+        let count = len as f64;
+        let sum: f64 = (0..len).map(&value).sum();
         // Rounding must not put the mean of equal values outside of them.
         let avg = (sum / count).clamp(min, max);
-        let variance = values.iter().map(|value| (value - avg).powi(2)).sum::<f64>() / count;
+        let variance = (0..len).map(|at| (value(at) - avg).powi(2)).sum::<f64>() / count;
         Some(Self {
             avg,
-            percentiles: PERCENTILES.map(|(_, q)| quantile(values, q)),
+            percentiles: PERCENTILES.map(|(_, q)| quantile_at(last, &value, q)),
             min,
             max,
             std: variance.sqrt(),
-            count: values.len() as u64,
+            count: len as u64,
             sum,
         })
     }
@@ -65,7 +71,11 @@ impl Distribution {
 
 /// The `q` quantile, 0 to 1, of sorted values, of which there is at least one.
 pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let last = sorted.len() - 1;
+    quantile_at(sorted.len() - 1, |at| sorted[at], q)
+}
+
+/// The `q` quantile of sorted values by their position, the last of which is given.
+fn quantile_at(last: usize, value: impl Fn(usize) -> f64, q: f64) -> f64 {
     let rank = last as f64 * q;
     #[expect(
         clippy::cast_possible_truncation,
@@ -73,7 +83,7 @@ pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
         reason = "a rank is within 0..len, and the floor is what is wanted"
     )]
     let below = rank as usize;
-    let (low, high) = (sorted[below], sorted[last.min(below + 1)]);
+    let (low, high) = (value(below), value(last.min(below + 1)));
     let part = rank - below as f64;
     // From the nearer end, so that the result never leaves the interval.
     if part < 0.5 { low + (high - low) * part } else { high - (high - low) * (1.0 - part) }

@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Frame;
+use super::{Frame, Record};
 
 /// Name of the journal in a run's folder.
 pub(crate) const FILE_NAME: &str = "journal.prony";
@@ -117,12 +117,47 @@ impl Writer {
     }
 }
 
+/// How the payload of a frame with a record begins: a map of one entry, which is named so.
+const RECORD_HEAD: &[u8] = b"\x81\xa6record";
+
+/// Records are decoded together up to this size.
+const RAW_BYTES: usize = 128 << 10;
+
 /// Reads frames, up to the first that is cut off or damaged.
 #[derive(Debug)]
 pub(crate) struct Reader<R = BufReader<File>> {
     file: R,
     payload: Vec<u8>,
+    /// Read with the records before it, and to be told after them.
+    held: Option<Frame>,
     damaged: bool,
+}
+
+/// What a journal is read in.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    /// Records next to each other.
+    Records(RawRecords),
+    /// Something else.
+    Frame(Frame),
+}
+
+/// Records as they stand in a journal: checked and not decoded, which takes most of the time and can be done elsewhere.
+#[derive(Debug, Default)]
+pub(crate) struct RawRecords {
+    payloads: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl RawRecords {
+    /// Decodes them, one at a time; `None` for one that is not understood.
+    pub(crate) fn decode(&self) -> impl Iterator<Item = Option<Record>> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| match rmp_serde::from_slice(&self.payloads[start..*end]) {
+            Ok(Frame::Record(record)) => Some(*record),
+            Ok(_) | Err(_) => None,
+        })
+    }
 }
 
 impl Reader {
@@ -139,7 +174,7 @@ impl<R: Read> Reader<R> {
     pub(crate) fn of(mut file: R) -> Option<Self> {
         let mut magic = [0; MAGIC.len()];
         file.read_exact(&mut magic).ok()?;
-        (magic == MAGIC).then_some(Self { file, payload: Vec::new(), damaged: false })
+        (magic == MAGIC).then_some(Self { file, payload: Vec::new(), held: None, damaged: false })
     }
 
     /// Whether the journal ended in a frame that is cut off or damaged.
@@ -147,7 +182,40 @@ impl<R: Read> Reader<R> {
         self.damaged
     }
 
+    /// Reads on: what [`Iterator::next`] gives, with records in larger pieces.
+    pub(crate) fn next_piece(&mut self) -> Option<Piece> {
+        if let Some(frame) = self.held.take() {
+            return Some(Piece::Frame(frame));
+        }
+        let RawRecords { mut payloads, mut ends } = RawRecords::default();
+        while payloads.len() < RAW_BYTES && !self.damaged {
+            let start = payloads.len();
+            let Some(()) = self.read_payload(&mut payloads) else { break };
+            if payloads[start..].starts_with(RECORD_HEAD) {
+                ends.push(payloads.len());
+                continue;
+            }
+            self.held = self.decode(&payloads[start..]);
+            payloads.truncate(start);
+            break;
+        }
+        if ends.is_empty() {
+            self.held.take().map(Piece::Frame)
+        } else {
+            Some(Piece::Records(RawRecords { payloads, ends }))
+        }
+    }
+
     fn read(&mut self) -> Option<Frame> {
+        let mut payload = std::mem::take(&mut self.payload);
+        payload.clear();
+        let frame = self.read_payload(&mut payload).and_then(|()| self.decode(&payload));
+        self.payload = payload;
+        frame
+    }
+
+    /// Appends the next frame's payload, checked and not decoded.
+    fn read_payload(&mut self, payloads: &mut Vec<u8>) -> Option<()> {
         let mut head = [0; 8];
         match read_up_to(&mut self.file, &mut head) {
             0 => return None,
@@ -161,18 +229,24 @@ impl<R: Read> Reader<R> {
             return self.stop();
         }
         // Memory grows with what is there, not with what is announced.
-        self.payload.clear();
-        let read = self.file.by_ref().take(length.into()).read_to_end(&mut self.payload);
-        if read.is_err() || self.payload.len() < length as usize || crc32fast::hash(&self.payload) != crc {
+        let start = payloads.len();
+        let read = self.file.by_ref().take(length.into()).read_to_end(payloads);
+        let payload = &payloads[start..];
+        if read.is_err() || payload.len() < length as usize || crc32fast::hash(payload) != crc {
+            payloads.truncate(start);
             return self.stop();
         }
-        match rmp_serde::from_slice(&self.payload) {
+        Some(())
+    }
+
+    fn decode(&mut self, payload: &[u8]) -> Option<Frame> {
+        match rmp_serde::from_slice(payload) {
             Ok(frame) => Some(frame),
             Err(_) => self.stop(),
         }
     }
 
-    fn stop(&mut self) -> Option<Frame> {
+    fn stop<T>(&mut self) -> Option<T> {
         self.damaged = true;
         None
     }
@@ -256,6 +330,53 @@ mod tests {
         let mut reader = Reader::open(dir.path()).unwrap();
         assert_eq!(reader.by_ref().count(), frames().len() - 1);
         assert!(reader.damaged());
+    }
+
+    /// The frames, by way of the pieces.
+    fn in_pieces(bytes: &[u8]) -> (Vec<Frame>, bool) {
+        let mut reader = Reader::of(bytes).unwrap();
+        let mut frames = Vec::new();
+        while let Some(piece) = reader.next_piece() {
+            match piece {
+                Piece::Records(records) => {
+                    frames.extend(records.decode().map(|record| Frame::Record(Box::new(record.unwrap()))));
+                }
+                Piece::Frame(frame) => frames.push(frame),
+            }
+        }
+        (frames, reader.damaged())
+    }
+
+    #[test]
+    fn pieces_have_the_same_frames_in_the_same_order_cut_anywhere() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path());
+        let whole = std::fs::read(dir.path().join(FILE_NAME)).unwrap();
+        for cut in MAGIC.len()..=whole.len() {
+            let mut reader = Reader::of(&whole[..cut]).unwrap();
+            let read: Vec<Frame> = reader.by_ref().collect();
+            assert_eq!(in_pieces(&whole[..cut]), (read, reader.damaged()), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn many_records_come_in_several_pieces() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = Writer::create(dir.path()).unwrap();
+        let record = |session_num| {
+            let model = Some("m".repeat(1000));
+            Frame::Record(Box::new(Record { session_num, model, ..Record::default() }))
+        };
+        let frames: Vec<Frame> = (0..500).map(record).collect();
+        for frame in &frames {
+            writer.append(frame).unwrap();
+        }
+        writer.flush().unwrap();
+        let bytes = std::fs::read(dir.path().join(FILE_NAME)).unwrap();
+        let mut reader = Reader::of(&bytes[..]).unwrap();
+        let pieces = std::iter::from_fn(|| reader.next_piece()).count();
+        assert!((4..20).contains(&pieces), "{pieces}");
+        assert_eq!(in_pieces(&bytes), (frames, false));
     }
 
     #[test]

@@ -1,24 +1,33 @@
-//! The one pass over the journal: from [`Frame`]s to a [`Report`], with a line of JSON written for each request that
+//! The one pass over the journal: from its [`Piece`]s to a [`Report`], with a line of JSON written for each request that
 //! passes by.
+//!
+//! Decoding records and telling them as JSON is nearly all of the work. All cores do it, a batch of pieces at a time, while
+//! the batch before is taken in, in the order of the journal, and the batch after is read: see [`collect`].
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use prony_plugin_api::{
-    Message,
-    message::{PhaseKind, ServerMetricsBatch},
-};
+use prony_plugin_api::{Message, message::ServerMetricsBatch};
+use rayon::prelude::*;
 
 use super::{
     Report, ReportError,
+    artifacts::Artifact,
     errors::ErrorGroups,
     outputs::Outputs,
-    records::{self, RecordFile},
+    part::{self, Broken, Lens, Part},
+    records,
     server_metrics::{PhaseWindow, ServerMetricsReport, Timeline},
 };
 use crate::{
     metrics::{Aggregator, ClientReport, PhaseSpan},
-    record::{Frame, Record, RunEnd, RunHeader, journal::Reader},
+    record::{
+        Frame, RunEnd, RunHeader,
+        journal::{Piece, RawRecords, Reader},
+    },
 };
+
+/// Pieces of a batch for each core: enough for all of them to be done at about the same time.
+const PIECES_A_CORE: usize = 4;
 
 /// Reads the journal of a run's folder and writes the files with one line a request.
 pub(super) fn collect(dir: &Path) -> Result<Report, ReportError> {
@@ -26,11 +35,65 @@ pub(super) fn collect(dir: &Path) -> Result<Report, ReportError> {
     let Some(Frame::Header(header)) = reader.next() else {
         return Err(ReportError::NoHeader { dir: dir.to_owned() });
     };
+    let mut batches = Batches { reader, lens: Arc::new(Lens::of(&header)) };
     let mut pass = Pass::new(dir, *header)?;
-    for frame in reader.by_ref() {
-        pass.take(frame)?;
+    let mut batch = batches.next();
+    let mut done = Vec::new();
+    while !(batch.is_empty() && done.is_empty()) {
+        let (now_done, aside) = rayon::join(
+            || batch.into_par_iter().map(Work::run).collect(),
+            || pass.take_all(done).map(|()| batches.next()),
+        );
+        (done, batch) = (now_done, aside?);
     }
-    pass.finish(reader.damaged())
+    pass.finish(batches.reader.damaged())
+}
+
+/// What is read of the journal.
+struct Batches {
+    reader: Reader,
+    lens: Arc<Lens>,
+}
+
+/// What a piece of the journal asks for.
+enum Work {
+    Look(RawRecords, Arc<Lens>),
+    Pass(Frame),
+}
+
+/// What a piece of the journal has come to.
+enum Done {
+    Part(Box<Part>),
+    Frame(Frame),
+}
+
+impl Batches {
+    /// The next pieces; none at the end.
+    fn next(&mut self) -> Vec<Work> {
+        let pieces = std::iter::from_fn(|| self.reader.next_piece());
+        let mut batch = Vec::new();
+        for piece in pieces.take(PIECES_A_CORE * rayon::current_num_threads()) {
+            batch.push(match piece {
+                Piece::Records(records) => Work::Look(records, Arc::clone(&self.lens)),
+                Piece::Frame(frame) => {
+                    if let Frame::PhaseStarted { index, kind, at_ns } = frame {
+                        Arc::make_mut(&mut self.lens).phase_started(index, kind, at_ns);
+                    }
+                    Work::Pass(frame)
+                }
+            });
+        }
+        batch
+    }
+}
+
+impl Work {
+    fn run(self) -> Done {
+        match self {
+            Self::Look(records, lens) => Done::Part(Box::new(Part::of(&records, &lens))),
+            Self::Pass(frame) => Done::Frame(frame),
+        }
+    }
 }
 
 /// What is known so far.
@@ -38,9 +101,9 @@ struct Pass<'a> {
     dir: &'a Path,
     header: RunHeader,
     aggregator: Aggregator,
-    profiled: RecordFile,
+    profiled: Artifact,
     /// Made for the first warm-up request.
-    warmup: Option<RecordFile>,
+    warmup: Option<Artifact>,
     outputs: Option<Outputs>,
     errors: ErrorGroups,
     warmup_errors: ErrorGroups,
@@ -48,6 +111,8 @@ struct Pass<'a> {
     server_metrics: Timeline,
     end: Option<RunEnd>,
     notes: Vec<String>,
+    /// A record was not understood: nothing after it counts.
+    damaged: bool,
 }
 
 impl<'a> Pass<'a> {
@@ -55,7 +120,7 @@ impl<'a> Pass<'a> {
         Ok(Self {
             dir,
             aggregator: Aggregator::new(&header),
-            profiled: RecordFile::create(dir, records::FILE_NAME, &header)?,
+            profiled: Artifact::create(dir, records::FILE_NAME)?,
             warmup: None,
             outputs: header.config.export_outputs.then(Outputs::default),
             errors: ErrorGroups::default(),
@@ -64,54 +129,63 @@ impl<'a> Pass<'a> {
             server_metrics: Timeline::default(),
             end: None,
             notes: Vec::new(),
+            damaged: false,
             header,
         })
     }
 
-    fn take(&mut self, frame: Frame) -> Result<(), ReportError> {
+    fn take_all(&mut self, done: Vec<Done>) -> Result<(), ReportError> {
+        for done in done {
+            match done {
+                _ if self.damaged => {}
+                Done::Part(part) => self.take_part(*part)?,
+                Done::Frame(frame) => self.take(frame),
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, frame: Frame) {
         match frame {
             Frame::PhaseStarted { index, kind, at_ns } => self.aggregator.phase_started(index, kind, at_ns),
             Frame::PhaseEnded { index, at_ns, counts, workers } => {
                 self.aggregator.phase_ended(index, at_ns, counts, workers);
             }
-            Frame::Record(record) => self.take_record(&record)?,
             Frame::Message { service, message_type, payload } => {
                 if message_type == ServerMetricsBatch::TYPE {
                     self.take_scrapes(&service, &payload);
                 }
             }
             Frame::End(end) => self.end = Some(end),
-            // Only the first one counts, and it has been read.
-            Frame::Header(_) => {}
+            // Only the first header counts, and it has been read. Records come in parts.
+            Frame::Header(_) | Frame::Record(_) => {}
         }
-        Ok(())
     }
 
-    fn take_record(&mut self, record: &Record) -> Result<(), ReportError> {
-        let measured = self.aggregator.record(record);
-        match self.aggregator.kind_of(record.phase) {
-            PhaseKind::Profiling => {
-                self.profiled.append(record, PhaseKind::Profiling, &measured)?;
-                if let Some(outputs) = &mut self.outputs {
-                    outputs.add(record, &measured, self.header.wall_start_ns);
-                }
-                record.error.iter().for_each(|error| self.errors.add(error));
-                if let Some(model) = &record.model {
-                    *self.models_seen.entry(model.clone()).or_default() += 1;
-                }
-            }
-            PhaseKind::Warmup => {
-                if self.warmup.is_none() {
-                    self.warmup =
-                        Some(RecordFile::create(self.dir, records::WARMUP_FILE_NAME, &self.header)?);
-                }
-                if let Some(file) = &mut self.warmup {
-                    file.append(record, PhaseKind::Warmup, &measured)?;
-                }
-                record.error.iter().for_each(|error| self.warmup_errors.add(error));
-            }
+    fn take_part(&mut self, part: Part) -> Result<(), ReportError> {
+        self.aggregator.append(part.aggregator);
+        self.profiled.fill(|out| out.write_all(&part.profiled))?;
+        if !part.warmup.is_empty() {
+            let warmup = match &mut self.warmup {
+                Some(warmup) => warmup,
+                None => self.warmup.insert(Artifact::create(self.dir, records::WARMUP_FILE_NAME)?),
+            };
+            warmup.fill(|out| out.write_all(&part.warmup))?;
         }
-        Ok(())
+        self.outputs.iter_mut().zip(part.outputs).for_each(|(outputs, more)| outputs.append(more));
+        self.errors.append(part.errors);
+        self.warmup_errors.append(part.warmup_errors);
+        for (model, more) in part.models_seen {
+            part::count(&mut self.models_seen, &model, more);
+        }
+        match part.broken {
+            None => Ok(()),
+            Some(Broken::Undecodable) => {
+                self.damaged = true;
+                Ok(())
+            }
+            Some(Broken::Line(error)) => self.profiled.fill(|_| Err(error.into())),
+        }
     }
 
     fn take_scrapes(&mut self, service: &str, payload: &[u8]) {
@@ -126,7 +200,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn finish(mut self, damaged: bool) -> Result<Report, ReportError> {
+    fn finish(mut self, cut: bool) -> Result<Report, ReportError> {
         let mut files = vec![self.profiled.commit()?];
         if let Some(warmup) = self.warmup {
             files.push(warmup.commit()?);
@@ -156,7 +230,7 @@ impl<'a> Pass<'a> {
             errors: self.errors.into_groups(),
             warmup_errors: self.warmup_errors.into_groups(),
             models_seen: self.models_seen,
-            incomplete_reason: incomplete_reason(damaged, self.end.as_ref()),
+            incomplete_reason: incomplete_reason(cut || self.damaged, self.end.as_ref()),
             header: self.header,
             end: self.end,
             notes: self.notes,

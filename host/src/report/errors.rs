@@ -39,6 +39,17 @@ pub(crate) struct ErrorGroups {
 impl ErrorGroups {
     /// Counts one failure.
     pub(crate) fn add(&mut self, error: &ErrorDetails) {
+        self.add_many(error, 1);
+    }
+
+    /// Takes in the failures of another part of the run.
+    pub(crate) fn append(&mut self, part: Self) {
+        for group in part.groups {
+            self.add_many(&group.sample, group.count);
+        }
+    }
+
+    fn add_many(&mut self, error: &ErrorDetails, count: u64) {
         let message = if ONE_ROW_EACH.contains(&error.kind.as_str()) {
             String::new()
         } else {
@@ -47,8 +58,8 @@ impl ErrorGroups {
         let key = Key { kind: error.kind.clone(), code: error.code, message };
         let at = *self.position.entry(key).or_insert(self.groups.len());
         match self.groups.get_mut(at) {
-            Some(group) => group.count += 1,
-            None => self.groups.push(ErrorGroup { sample: error.clone(), count: 1 }),
+            Some(group) => group.count += count,
+            None => self.groups.push(ErrorGroup { sample: error.clone(), count }),
         }
     }
 

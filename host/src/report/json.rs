@@ -6,7 +6,8 @@
 use std::io::{self, Write};
 
 use prony_plugin_api::message::PhaseKind;
-use serde_json::{Map, Number, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{Report, errors::ErrorGroup};
@@ -24,14 +25,21 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-/// A number as short as it can be and still exact: whole ones have no point.
-pub(super) fn number(value: f64) -> Value {
-    const EXACT: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
-    if value.fract() == 0.0 && value.abs() < EXACT {
-        #[expect(clippy::cast_possible_truncation, reason = "it is whole and within 53 bits")]
-        return Value::from(value as i64);
+/// A number that is written as short as it can be and still exact: whole ones have no point. One that JSON has no
+/// words for is `null`.
+#[derive(Clone, Copy)]
+pub(super) struct Exact(pub(super) f64);
+
+impl Serialize for Exact {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const EXACT: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
+        let Self(value) = *self;
+        if value.fract() == 0.0 && value.abs() < EXACT {
+            #[expect(clippy::cast_possible_truncation, reason = "it is whole and within 53 bits")]
+            return serializer.serialize_i64(value as i64);
+        }
+        serializer.serialize_f64(value)
     }
-    Number::from_f64(value).map_or(Value::Null, Value::Number)
 }
 
 fn summary(report: &Report) -> Result<Value, serde_json::Error> {
@@ -91,17 +99,18 @@ fn metrics(table: &MetricTable) -> Map<String, Value> {
 
 fn statistics(unit: &str, stats: Stats) -> Value {
     let mut object = Map::new();
-    object.insert("unit".into(), unit.into());
-    object.insert("avg".into(), number(stats.avg()));
+    let mut set = |key: &str, value: Value| object.insert(key.to_owned(), value);
+    set("unit", unit.into());
+    set("avg", json!(Exact(stats.avg())));
     if let Stats::Distribution(Distribution { percentiles, min, max, std, count, sum, .. }) = stats {
         for ((key, _), value) in std::iter::zip(PERCENTILES, percentiles) {
-            object.insert(key.into(), number(value));
+            set(key, json!(Exact(value)));
         }
         for (key, value) in [("min", min), ("max", max), ("std", std)] {
-            object.insert(key.into(), number(value));
+            set(key, json!(Exact(value)));
         }
-        object.insert("count".into(), count.into());
-        object.insert("sum".into(), number(sum));
+        set("count", count.into());
+        set("sum", json!(Exact(sum)));
     }
     Value::Object(object)
 }

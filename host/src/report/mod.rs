@@ -12,6 +12,7 @@ pub(crate) mod errors;
 mod headline;
 mod json;
 mod outputs;
+mod part;
 mod records;
 mod server_metrics;
 #[cfg(test)]

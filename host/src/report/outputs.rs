@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::{ReportError, artifacts, json::number};
+use super::{ReportError, artifacts, json::Exact};
 use crate::{
     metrics::Measured,
     record::{Output, Record},
@@ -27,7 +27,7 @@ impl Outputs {
     pub(super) fn add(&mut self, record: &Record, measured: &Measured, wall_start_ns: u64) {
         let instants = &record.instants;
         let metrics: Map<String, Value> =
-            measured.iter().map(|(metric, value)| (metric.tag.to_owned(), json!(number(*value)))).collect();
+            measured.iter().map(|(metric, value)| (metric.tag.to_owned(), json!(Exact(*value)))).collect();
         let entry = json!({
             "session_num": record.session_num,
             "conversation_id": record.conversation_id,
@@ -40,6 +40,11 @@ impl Outputs {
             "outputs": record.outputs,
         });
         self.entries.push((record.session_num, entry));
+    }
+
+    /// Takes in those of another part of the run.
+    pub(super) fn append(&mut self, part: Self) {
+        self.entries.extend(part.entries);
     }
 
     /// Writes them in the order of their credits.

@@ -1,14 +1,14 @@
-//! One line of JSON a request, in AIPerf's record shape: [`RecordFile`].
+//! One line of JSON a request, in AIPerf's record shape.
 //!
 //! Instants are wall-clock nanoseconds since the Unix epoch: the run's one wall stamp plus an offset on the monotonic
 //! clock, so that differences between them are exact. Unknown values are left out. Compatibility: keys are only ever added.
 
-use std::path::{Path, PathBuf};
+use std::fmt;
 
 use prony_plugin_api::{ErrorDetails, message::PhaseKind};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::{ReportError, artifacts::Artifact, json::number, trace::Trace};
+use super::{json::Exact, trace::Trace};
 use crate::{
     metrics::Measured,
     record::{Record, RunHeader},
@@ -19,43 +19,39 @@ pub(super) const FILE_NAME: &str = "profile_export.jsonl";
 /// Requests of the warm-up.
 pub(super) const WARMUP_FILE_NAME: &str = "profile_export_warmup.jsonl";
 
-/// A file of lines, in the order of the journal.
-#[derive(Debug)]
-pub(super) struct RecordFile {
-    artifact: Artifact,
+/// How a run's requests are told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LineStyle {
     wall_start_ns: u64,
     traced: bool,
 }
 
-impl RecordFile {
-    /// Begins a file of the run with this header.
-    pub(super) fn create(dir: &Path, name: &str, header: &RunHeader) -> Result<Self, ReportError> {
-        let (wall_start_ns, traced) = (header.wall_start_ns, header.config.export_http_trace);
-        Ok(Self { artifact: Artifact::create(dir, name)?, wall_start_ns, traced })
+impl LineStyle {
+    /// That of the run with this header.
+    pub(super) fn of(header: &RunHeader) -> Self {
+        Self { wall_start_ns: header.wall_start_ns, traced: header.config.export_http_trace }
     }
 
-    /// Writes one request's line.
-    pub(super) fn append(
-        &mut self,
+    /// Appends one request's line.
+    ///
+    /// # Errors
+    /// A bug of ours: a line that is no JSON.
+    pub(super) fn write(
+        self,
         record: &Record,
         kind: PhaseKind,
         measured: &Measured,
-    ) -> Result<(), ReportError> {
+        lines: &mut Vec<u8>,
+    ) -> serde_json::Result<()> {
         let line = Line {
             metadata: Metadata::of(record, kind, self.wall_start_ns),
             metrics: Metrics { measured, gaps_ns: &record.chunk_gaps_ns },
             trace_data: self.traced.then(|| Trace::of(record, self.wall_start_ns)),
             error: record.error.as_ref(),
         };
-        self.artifact.fill(|out| {
-            serde_json::to_writer(&mut *out, &line)?;
-            out.write_all(b"\n")
-        })
-    }
-
-    /// Gives the file its name. Returns where it is.
-    pub(super) fn commit(self) -> Result<PathBuf, ReportError> {
-        self.artifact.commit()
+        serde_json::to_writer(&mut *lines, &line)?;
+        lines.push(b'\n');
+        Ok(())
     }
 }
 
@@ -85,7 +81,7 @@ struct Metadata<'a> {
     request_end_ns: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     cancellation_time_ns: Option<u64>,
-    worker_id: String,
+    worker_id: WorkerId,
     benchmark_phase: PhaseKind,
     phase_index: u32,
     was_cancelled: bool,
@@ -113,7 +109,7 @@ impl<'a> Metadata<'a> {
             request_ack_ns: instants.first_byte.map(wall),
             request_end_ns: wall(instants.end),
             cancellation_time_ns: record.cancelled.then(|| wall(instants.end)),
-            worker_id: format!("worker_{}", record.worker),
+            worker_id: WorkerId(record.worker),
             benchmark_phase: kind,
             phase_index: record.phase,
             was_cancelled: record.cancelled,
@@ -124,6 +120,21 @@ impl<'a> Metadata<'a> {
             response_bytes: record.response_bytes,
             largest_read_bytes: record.largest_read_bytes,
         }
+    }
+}
+
+/// A worker's number as a name.
+struct WorkerId(u32);
+
+impl fmt::Display for WorkerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "worker_{}", self.0)
+    }
+}
+
+impl Serialize for WorkerId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -143,13 +154,21 @@ impl Serialize for Metrics<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         for (metric, value) in self.measured {
-            map.serialize_entry(metric.tag, &Value { value: number(*value), unit: metric.unit })?;
+            map.serialize_entry(metric.tag, &Value { value: Exact(*value), unit: metric.unit })?;
         }
         // A failed request has no metrics.
         if !self.measured.is_empty() && !self.gaps_ns.is_empty() {
-            let gaps: Vec<_> = self.gaps_ns.iter().map(|gap| number(*gap as f64 / 1e6)).collect();
-            map.serialize_entry("inter_chunk_latency", &Value { value: gaps, unit: "ms" })?;
+            map.serialize_entry("inter_chunk_latency", &Value { value: Gaps(self.gaps_ns), unit: "ms" })?;
         }
         map.end()
+    }
+}
+
+/// Gaps of nanoseconds, in milliseconds.
+struct Gaps<'a>(&'a [u64]);
+
+impl Serialize for Gaps<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|gap| Exact(*gap as f64 / 1e6)))
     }
 }

@@ -1,0 +1,120 @@
+//! A part of a run: what some records next to each other come to. Parts are made by all cores at once.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use prony_plugin_api::message::PhaseKind;
+
+use super::{errors::ErrorGroups, outputs::Outputs, records::LineStyle};
+use crate::{
+    metrics::{Aggregator, Measured},
+    record::{Record, RunHeader, journal::RawRecords},
+};
+
+/// What records are looked at with.
+#[derive(Clone, Debug)]
+pub(super) struct Lens {
+    /// Knows the phases that have begun, and no request.
+    aggregator: Aggregator,
+    style: LineStyle,
+    wall_start_ns: u64,
+    keeps_outputs: bool,
+}
+
+impl Lens {
+    /// That of the run with this header.
+    pub(super) fn of(header: &RunHeader) -> Self {
+        Self {
+            aggregator: Aggregator::new(header),
+            style: LineStyle::of(header),
+            wall_start_ns: header.wall_start_ns,
+            keeps_outputs: header.config.export_outputs,
+        }
+    }
+
+    /// The records that come next may be of this phase, too.
+    pub(super) fn phase_started(&mut self, index: u32, kind: PhaseKind, at_ns: u64) {
+        self.aggregator.phase_started(index, kind, at_ns);
+    }
+}
+
+/// What is known of the records of a part.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// Their numbers.
+    pub(super) aggregator: Aggregator,
+    /// Lines of the profiled ones.
+    pub(super) profiled: Vec<u8>,
+    /// Lines of the warm-up.
+    pub(super) warmup: Vec<u8>,
+    /// Texts, if the run keeps them.
+    pub(super) outputs: Option<Outputs>,
+    /// Failures while profiling.
+    pub(super) errors: ErrorGroups,
+    /// Failures while warming up.
+    pub(super) warmup_errors: ErrorGroups,
+    /// Models that the server said it ran while profiling.
+    pub(super) models_seen: BTreeMap<String, u64>,
+    /// Why it ends before all of its records are taken in, if it does.
+    pub(super) broken: Option<Broken>,
+}
+
+/// Why a part ends early.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// A record is not understood.
+    Undecodable,
+    /// A line could not be made.
+    Line(serde_json::Error),
+}
+
+impl Part {
+    /// Looks at records.
+    pub(super) fn of(records: &RawRecords, lens: &Arc<Lens>) -> Self {
+        let mut part = Self {
+            aggregator: lens.aggregator.clone(),
+            profiled: Vec::new(),
+            warmup: Vec::new(),
+            outputs: lens.keeps_outputs.then(Outputs::default),
+            errors: ErrorGroups::default(),
+            warmup_errors: ErrorGroups::default(),
+            models_seen: BTreeMap::new(),
+            broken: None,
+        };
+        part.broken = part.take_all(records, lens).err();
+        part
+    }
+
+    fn take_all(&mut self, records: &RawRecords, lens: &Lens) -> Result<(), Broken> {
+        let mut measured = Measured::new();
+        for record in records.decode() {
+            self.take(&record.ok_or(Broken::Undecodable)?, lens, &mut measured).map_err(Broken::Line)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, record: &Record, lens: &Lens, measured: &mut Measured) -> serde_json::Result<()> {
+        self.aggregator.record(record, measured);
+        let kind = self.aggregator.kind_of(record.phase);
+        let (lines, errors) = match kind {
+            PhaseKind::Profiling => (&mut self.profiled, &mut self.errors),
+            PhaseKind::Warmup => (&mut self.warmup, &mut self.warmup_errors),
+        };
+        lens.style.write(record, kind, measured, lines)?;
+        record.error.iter().for_each(|error| errors.add(error));
+        if kind == PhaseKind::Profiling {
+            if let Some(outputs) = &mut self.outputs {
+                outputs.add(record, measured, lens.wall_start_ns);
+            }
+            record.model.iter().for_each(|model| count(&mut self.models_seen, model, 1));
+        }
+        Ok(())
+    }
+}
+
+/// Counts so many more of a name.
+pub(super) fn count(names: &mut BTreeMap<String, u64>, name: &str, more: u64) {
+    match names.get_mut(name) {
+        Some(count) => *count += more,
+        None => drop(names.insert(name.to_owned(), more)),
+    }
+}
