@@ -3,10 +3,10 @@
 //! [`build`] is the stage's entry. It knows where content comes from, not how it is sent.
 
 use prony_plugin_api::PartKind;
+use rayon::prelude::*;
 
 use super::{
-    Conversation, Part, Turn, formats, formats::FileError, length, parallel, synthetic::Writer,
-    tokenizer::Tokenizer,
+    Conversation, Part, Turn, formats, formats::FileError, length, synthetic::Writer, tokenizer::Tokenizer,
 };
 use crate::{
     config::{DatasetConfig, LengthLaw},
@@ -97,7 +97,7 @@ fn write_texts(
     let writer = Writer::new(tokenizer, seed);
     let lengths: Vec<u64> =
         length::input_lengths(isl, seed).take(conversations.len().saturating_mul(batch_size)).collect();
-    parallel::for_each(conversations, |number, conversation| {
+    conversations.par_iter_mut().enumerate().for_each(|(number, conversation)| {
         let texts = number * batch_size..(number + 1) * batch_size;
         for turn in &mut conversation.turns {
             let written = texts.clone().zip(&lengths[texts.clone()]);
@@ -118,7 +118,7 @@ fn fill_output_lengths(conversations: &mut [Conversation], osl: LengthLaw, seed:
 }
 
 fn count_texts(conversations: &mut [Conversation], tokenizer: &Tokenizer) {
-    parallel::for_each(conversations, |_, conversation| {
+    conversations.par_iter_mut().for_each(|conversation| {
         for turn in &mut conversation.turns {
             let texts = turn.parts.iter().filter(|part| part.kind == PartKind::TEXT);
             turn.input_tokens = Some(texts.map(|text| tokenizer.count(&text.data) as u64).sum());

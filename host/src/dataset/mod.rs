@@ -8,7 +8,6 @@ mod corpus;
 mod formats;
 mod length;
 mod lexicon;
-mod parallel;
 mod sampler;
 mod synthetic;
 mod tokenizer;

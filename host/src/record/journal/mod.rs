@@ -1,0 +1,207 @@
+//! The journal: an append-only file of [`Frame`](super::Frame)s that survives `kill -9`.
+//!
+//! Format: the magic `PRONYJ`, a version byte, a newline; then frames of `length: u32 LE, crc32: u32 LE, payload`, the
+//! payload a MessagePack-encoded [`Frame`](super::Frame) with named fields. A reader ignores fields it does not know. A frame that
+//! is cut off or damaged ends the journal: what stands before it is good.
+//!
+//! Compatibility: a version-1 reader reads every version-1 journal, older or newer; anything else is another version.
+
+mod reader;
+mod writer;
+
+use std::{io, path::PathBuf};
+
+pub(crate) use self::{
+    reader::{Piece, RawRecords, Reader},
+    writer::Writer,
+};
+
+/// Name of the journal in a run's folder.
+pub(crate) const FILE_NAME: &str = "journal.prony";
+
+const MAGIC: [u8; 8] = *b"PRONYJ\x01\n";
+
+/// No frame is larger: a length beyond it is damage, not data.
+const MAX_FRAME_BYTES: u32 = 256 << 20;
+
+/// Why a journal cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JournalError {
+    /// The file cannot be made: a missing folder, no right, no space.
+    #[error("create the journal `{}`", .path.display())]
+    Create {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The disk is full, or the file is gone.
+    #[error("write the journal `{}`", .path.display())]
+    Write {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A frame that cannot be encoded: our bug.
+    #[error("encode a frame for the journal")]
+    Encode(#[from] rmp_serde::encode::Error),
+    /// A frame that no reader would accept. Nothing of it was written: the journal can be written further.
+    #[error("write a frame of {bytes} bytes to the journal: the largest has {MAX_FRAME_BYTES}")]
+    TooLarge {
+        /// Size of the encoded frame.
+        bytes: usize,
+    },
+    /// There is no journal.
+    #[error("open the journal `{}`", .path.display())]
+    Open {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is something else.
+    #[error("read `{}`: it is not a journal of this version", .path.display())]
+    NotAJournal {
+        /// Where.
+        path: PathBuf,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::record::{Frame, Record, RunEnd};
+
+    fn frames() -> Vec<Frame> {
+        let record =
+            |id: &str| Frame::Record(Box::new(Record { request_id: id.into(), ..Record::default() }));
+        let message =
+            Frame::Message { service: "s".into(), message_type: "t".into(), payload: vec![0, 255, 7] };
+        vec![record("a"), message, record("b"), Frame::End(RunEnd { at_ns: 9, ..RunEnd::default() })]
+    }
+
+    fn write(dir: &Path) {
+        let mut writer = Writer::create(dir).unwrap();
+        for frame in frames() {
+            writer.append(&frame).unwrap();
+        }
+        writer.flush().unwrap();
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path());
+        let mut reader = Reader::open(dir.path()).unwrap();
+        assert_eq!(reader.by_ref().collect::<Vec<_>>(), frames());
+        assert!(!reader.damaged());
+    }
+
+    #[test]
+    fn a_journal_cut_anywhere_gives_every_whole_frame_before_the_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path());
+        let whole = std::fs::read(dir.path().join(FILE_NAME)).unwrap();
+        let mut last = 0;
+        for cut in MAGIC.len()..whole.len() {
+            std::fs::write(dir.path().join(FILE_NAME), &whole[..cut]).unwrap();
+            let read: Vec<Frame> = Reader::open(dir.path()).unwrap().collect();
+            assert_eq!(read, frames()[..read.len()], "cut at {cut}");
+            assert!(read.len() >= last && read.len() < frames().len());
+            last = read.len();
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_ends_the_journal_there() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path());
+        let mut bytes = std::fs::read(dir.path().join(FILE_NAME)).unwrap();
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        std::fs::write(dir.path().join(FILE_NAME), &bytes).unwrap();
+        let mut reader = Reader::open(dir.path()).unwrap();
+        assert_eq!(reader.by_ref().count(), frames().len() - 1);
+        assert!(reader.damaged());
+    }
+
+    /// The frames, by way of the pieces.
+    fn in_pieces(bytes: &[u8]) -> (Vec<Frame>, bool) {
+        let mut reader = Reader::of(bytes).unwrap();
+        let mut frames = Vec::new();
+        while let Some(piece) = reader.next_piece() {
+            match piece {
+                Piece::Records(records) => {
+                    frames.extend(records.decode().map(|record| Frame::Record(Box::new(record.unwrap()))));
+                }
+                Piece::Frame(frame) => frames.push(frame),
+            }
+        }
+        (frames, reader.damaged())
+    }
+
+    #[test]
+    fn pieces_have_the_same_frames_in_the_same_order_cut_anywhere() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path());
+        let whole = std::fs::read(dir.path().join(FILE_NAME)).unwrap();
+        for cut in MAGIC.len()..=whole.len() {
+            let mut reader = Reader::of(&whole[..cut]).unwrap();
+            let read: Vec<Frame> = reader.by_ref().collect();
+            assert_eq!(in_pieces(&whole[..cut]), (read, reader.damaged()), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn many_records_come_in_several_pieces() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = Writer::create(dir.path()).unwrap();
+        let record = |session_num| {
+            let model = Some("m".repeat(1000));
+            Frame::Record(Box::new(Record { session_num, model, ..Record::default() }))
+        };
+        let frames: Vec<Frame> = (0..500).map(record).collect();
+        for frame in &frames {
+            writer.append(frame).unwrap();
+        }
+        writer.flush().unwrap();
+        let bytes = std::fs::read(dir.path().join(FILE_NAME)).unwrap();
+        let mut reader = Reader::of(&bytes[..]).unwrap();
+        let pieces = std::iter::from_fn(|| reader.next_piece()).count();
+        assert!((4..20).contains(&pieces), "{pieces}");
+        assert_eq!(in_pieces(&bytes), (frames, false));
+    }
+
+    #[test]
+    fn a_frame_that_is_too_large_is_refused_and_the_journal_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = Writer::create(dir.path()).unwrap();
+        let [first, .., last] = &frames()[..] else { unreachable!("there are several") };
+        writer.append(first).unwrap();
+        let large = Frame::Message { service: "s".into(), message_type: "t".into(), payload: vec![0; 1000] };
+        let refused = writer.append_within(1000, &large);
+        assert!(matches!(refused, Err(JournalError::TooLarge { bytes: 1001.. })), "{refused:?}");
+        writer.append(last).unwrap();
+        writer.flush().unwrap();
+        let mut reader = Reader::open(dir.path()).unwrap();
+        assert_eq!(reader.by_ref().collect::<Vec<_>>(), [first.clone(), last.clone()]);
+        assert!(!reader.damaged());
+    }
+
+    #[test]
+    fn a_journal_is_never_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path());
+        assert!(matches!(Writer::create(dir.path()), Err(JournalError::Create { .. })));
+    }
+
+    #[test]
+    fn another_file_is_not_a_journal() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FILE_NAME), "hello").unwrap();
+        assert!(matches!(Reader::open(dir.path()), Err(JournalError::NotAJournal { .. })));
+    }
+}

@@ -1,0 +1,61 @@
+//! Appends to a journal: the [`Writer`].
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{FILE_NAME, JournalError, MAGIC, MAX_FRAME_BYTES};
+use crate::record::Frame;
+
+/// Appends frames.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    path: PathBuf,
+    file: BufWriter<File>,
+    payload: Vec<u8>,
+}
+
+impl Writer {
+    /// Makes a new journal in a run's folder. Never overwrites one.
+    pub(crate) fn create(dir: &Path) -> Result<Self, JournalError> {
+        let path = dir.join(FILE_NAME);
+        let create = |path: &Path| -> io::Result<File> {
+            let mut file = File::options().write(true).create_new(true).open(path)?;
+            file.write_all(&MAGIC)?;
+            Ok(file)
+        };
+        let file = create(&path).map_err(|source| JournalError::Create { path: path.clone(), source })?;
+        Ok(Self { path, file: BufWriter::with_capacity(1 << 16, file), payload: Vec::new() })
+    }
+
+    /// Appends one frame. It is safe from `kill -9` after the next [`Writer::flush`].
+    ///
+    /// # Errors
+    /// After [`JournalError::TooLarge`] and [`JournalError::Encode`] the journal is as it was, and more can be appended.
+    pub(crate) fn append(&mut self, frame: &Frame) -> Result<(), JournalError> {
+        self.append_within(MAX_FRAME_BYTES, frame)
+    }
+
+    pub(super) fn append_within(&mut self, largest: u32, frame: &Frame) -> Result<(), JournalError> {
+        self.payload.clear();
+        rmp_serde::encode::write_named(&mut self.payload, frame)?;
+        let bytes = self.payload.len();
+        let length = u32::try_from(bytes).ok().filter(|length| *length <= largest);
+        let length = length.ok_or(JournalError::TooLarge { bytes })?;
+        let crc = crc32fast::hash(&self.payload);
+        let write = |file: &mut BufWriter<File>, payload: &[u8]| -> io::Result<()> {
+            file.write_all(&length.to_le_bytes())?;
+            file.write_all(&crc.to_le_bytes())?;
+            file.write_all(payload)
+        };
+        write(&mut self.file, &self.payload)
+            .map_err(|source| JournalError::Write { path: self.path.clone(), source })
+    }
+
+    /// Hands everything to the kernel.
+    pub(crate) fn flush(&mut self) -> Result<(), JournalError> {
+        self.file.flush().map_err(|source| JournalError::Write { path: self.path.clone(), source })
+    }
+}
