@@ -43,14 +43,18 @@ impl SseSplitter {
             self.after_cr = false;
             bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
         }
+        // Most events are one line in one read: such data is handed over where it stands.
+        let mut held = None;
         while let Some(end) = memchr::memchr2(b'\n', b'\r', bytes) {
             let (line, rest) = (&bytes[..end], &bytes[end + 1..]);
             if self.line.is_empty() {
-                self.end_line(line, &mut on_event);
+                self.end_line(line, &mut held, &mut on_event);
             } else {
                 let mut whole = std::mem::take(&mut self.line);
                 whole.extend_from_slice(line);
-                self.end_line(&whole, &mut on_event);
+                let mut of_whole = None;
+                self.end_line(&whole, &mut of_whole, &mut on_event);
+                self.keep(of_whole);
                 whole.clear();
                 self.line = whole;
             }
@@ -58,6 +62,7 @@ impl SseSplitter {
             self.after_cr = cr && rest.is_empty();
             bytes = if cr { rest.strip_prefix(b"\n").unwrap_or(rest) } else { rest };
         }
+        self.keep(held);
         self.line.extend_from_slice(bytes);
         if self.line.len() + self.data.len() > MAX_EVENT_BYTES {
             Err(TooLarge)
@@ -66,21 +71,28 @@ impl SseSplitter {
         }
     }
 
-    fn end_line(&mut self, mut line: &[u8], on_event: &mut impl FnMut(&str, &[u8])) {
+    /// Takes one line. `held` is the value of the event's only line of data so far, if it stands in this read.
+    fn end_line<'a>(
+        &mut self,
+        mut line: &'a [u8],
+        held: &mut Option<&'a [u8]>,
+        on_event: &mut impl FnMut(&str, &[u8]),
+    ) {
         if !self.started {
             self.started = true;
             line = line.strip_prefix(BOM).unwrap_or(line);
         }
         if line.is_empty() {
-            return self.dispatch(on_event);
+            return self.dispatch(held.take(), on_event);
         }
         let colon = memchr::memchr(b':', line).unwrap_or(line.len());
         let value = line.get(colon + 1..).unwrap_or_default();
         let value = value.strip_prefix(b" ").unwrap_or(value);
         match &line[..colon] {
+            b"data" if self.data.is_empty() && held.is_none() => *held = Some(value),
             b"data" => {
-                self.data.extend_from_slice(value);
-                self.data.push(b'\n');
+                self.keep(held.take());
+                self.keep(Some(value));
             }
             b"event" => {
                 self.name.clear();
@@ -90,8 +102,16 @@ impl SseSplitter {
         }
     }
 
-    fn dispatch(&mut self, on_event: &mut impl FnMut(&str, &[u8])) {
-        if let Some((_, data)) = self.data.split_last() {
+    /// Keeps a line of data until its event is over.
+    fn keep(&mut self, data: Option<&[u8]>) {
+        if let Some(data) = data {
+            self.data.extend_from_slice(data);
+            self.data.push(b'\n');
+        }
+    }
+
+    fn dispatch(&mut self, held: Option<&[u8]>, on_event: &mut impl FnMut(&str, &[u8])) {
+        if let Some(data) = held.or_else(|| self.data.split_last().map(|(_, data)| data)) {
             on_event(&String::from_utf8_lossy(&self.name), data);
         }
         self.data.clear();

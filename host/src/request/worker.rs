@@ -1,8 +1,10 @@
 //! A worker: a thread with its own runtime and connections, that sends its share of each phase.
 
 use std::{
+    future::poll_fn,
     pin::pin,
     sync::{Arc, mpsc::Receiver},
+    task::Poll,
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -388,15 +390,8 @@ impl<S: Sink> Desk<S> {
         let sink = self.equipment.sink.clone();
         async move {
             let Ready { prepared, mut finished, slot, rest } = ready;
-            let performed = {
-                let performing = pin!(wire.perform(&prepared, &mut finished.exchange));
-                let mut control = control.clone();
-                tokio::select! {
-                    biased;
-                    () = performing => true,
-                    () = reached(&mut control, Control::Cancel) => false,
-                }
-            };
+            let performing = wire.perform(&prepared, &mut finished.exchange);
+            let performed = unless_cancelled(&control, performing).await;
             if !performed {
                 finished.exchange.cancel(wire.clock.now());
             }
@@ -448,6 +443,28 @@ async fn unless_drained<T: Default>(
         () = reached(control, Control::Drain) => T::default(),
         waited = waiting => waited,
     }
+}
+
+/// Whether `performing` ended before the phase was cancelled.
+///
+/// `select!` would ask for news of the phase with every token, and asking takes a lock. Whether there are any is one load,
+/// and once asked, news wake the task: a task has one waker.
+async fn unless_cancelled(control: &watch::Receiver<Control>, performing: impl Future<Output = ()>) -> bool {
+    let mut asked = control.clone();
+    let (mut performing, mut cancelled) = (pin!(performing), pin!(reached(&mut asked, Control::Cancel)));
+    let mut is_asked = false;
+    poll_fn(|context| {
+        if performing.as_mut().poll(context).is_ready() {
+            return Poll::Ready(true);
+        }
+        // A sender that is gone is news as well.
+        if is_asked && matches!(control.has_changed(), Ok(false)) {
+            return Poll::Pending;
+        }
+        is_asked = true;
+        cancelled.as_mut().poll(context).map(|()| false)
+    })
+    .await
 }
 
 /// Waits until the phase's control is at least `level`. A run that is gone counts as one that drains no more.
