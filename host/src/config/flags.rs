@@ -58,6 +58,14 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "SECONDS", value_parser = units::positive_seconds, help_heading = TARGET)]
     pub(crate) request_timeout_seconds: Option<f64>,
 
+    /// Time from a request's last byte to the first one of its answer, in seconds [default: that of the whole].
+    #[arg(long, value_name = "SECONDS", value_parser = units::positive_seconds, help_heading = TARGET)]
+    pub(crate) first_byte_timeout_seconds: Option<f64>,
+
+    /// Longest silence in the middle of an answer, in seconds [default: that of the whole].
+    #[arg(long, value_name = "SECONDS", value_parser = units::positive_seconds, help_heading = TARGET)]
+    pub(crate) idle_timeout_seconds: Option<f64>,
+
     /// Wait so long for the server to answer a first request, in seconds; 0 does not wait [default: 0].
     #[arg(long, value_name = "SECONDS", value_parser = units::seconds, help_heading = TARGET)]
     pub(crate) wait_for_model_timeout: Option<f64>,

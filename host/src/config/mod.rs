@@ -94,6 +94,12 @@ pub(crate) struct Target {
     pub(crate) custom_endpoint: Option<String>,
     /// Deadline of a whole request, in seconds.
     pub(crate) request_timeout_s: f64,
+    /// Deadline of an answer's first byte, in seconds since the request's last.
+    #[serde(default)]
+    pub(crate) first_byte_timeout_s: Option<f64>,
+    /// Longest silence in an answer, in seconds.
+    #[serde(default)]
+    pub(crate) idle_timeout_s: Option<f64>,
     /// How long to wait for the server to become ready, in seconds; 0 does not wait.
     pub(crate) wait_for_model_timeout_s: f64,
     /// Extra headers. The values of sensitive ones are not journalled.

@@ -271,6 +271,8 @@ mod tests {
             "streaming": false,
             "custom_endpoint": null,
             "request_timeout_s": 21600.0,
+            "first_byte_timeout_s": null,
+            "idle_timeout_s": null,
             "wait_for_model_timeout_s": 0.0,
             "headers": [],
             "extra_inputs": {},

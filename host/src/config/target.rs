@@ -37,6 +37,12 @@ pub(super) fn target(flags: &ProfileFlags, endpoint_name: &str) -> Result<Target
         streaming: flags.streaming,
         custom_endpoint: flags.custom_endpoint.clone(),
         request_timeout_s: flags.request_timeout_seconds.unwrap_or(DEFAULT_REQUEST_TIMEOUT_S),
+        first_byte_timeout_s: within_the_whole(
+            flags,
+            "--first-byte-timeout-seconds",
+            flags.first_byte_timeout_seconds,
+        )?,
+        idle_timeout_s: within_the_whole(flags, "--idle-timeout-seconds", flags.idle_timeout_seconds)?,
         wait_for_model_timeout_s: flags.wait_for_model_timeout.unwrap_or(0.0),
         headers,
         api_key,
@@ -54,6 +60,23 @@ pub(super) fn target(flags: &ProfileFlags, endpoint_name: &str) -> Result<Target
         preconnect: preconnect(flags)?,
         connect_timeout_s: flags.connect_timeout_seconds.unwrap_or(DEFAULT_CONNECT_TIMEOUT_S),
     })
+}
+
+/// A limit for a part of a request, which must end before the limit for all of it to be one.
+fn within_the_whole(
+    flags: &ProfileFlags,
+    flag: &'static str,
+    seconds: Option<f64>,
+) -> Result<Option<f64>, ConfigError> {
+    let whole = flags.request_timeout_seconds.unwrap_or(DEFAULT_REQUEST_TIMEOUT_S);
+    if seconds.is_some_and(|seconds| seconds >= whole) {
+        return Err(ConfigError::Clash {
+            flag,
+            with: "--request-timeout-seconds",
+            reason: "the limit for the whole request is reached first",
+        });
+    }
+    Ok(seconds)
 }
 
 /// Connections can only wait where they are kept, and where it is us who keep them.

@@ -85,6 +85,8 @@ fn config() -> RunConfig {
             connection_reuse: ConnectionReuse::Pooled,
             preconnect: false,
             connect_timeout_s: 10.0,
+            first_byte_timeout_s: None,
+            idle_timeout_s: None,
             tls: TlsConfig::default(),
         },
         dataset: DatasetConfig::Synthetic {

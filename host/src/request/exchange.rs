@@ -1,6 +1,6 @@
 //! One request, from its bytes to the end of its answer.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use http::HeaderMap;
 use prony_plugin_api::ErrorDetails;
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     answer::Answer,
     endpoint::{Endpoint, Parser},
+    patience::{Overdue, Patience},
     prepared::Prepared,
     sse::{SseSplitter, TooLarge},
     target::TargetPlan,
@@ -118,23 +119,26 @@ impl Wire {
     /// Sends `request` and reads its answer into `exchange`, whose `error` is set if it fails. Dropping the future
     /// closes the connection; what was read until then stays in `exchange`.
     pub(crate) async fn perform(&self, request: &Prepared, exchange: &mut Exchange) {
-        let outcome = tokio::time::timeout(self.target.timeout, self.attempt(request, exchange)).await;
+        let limits = &self.target.limits;
+        let alarm = pin!(limits.alarm(self.clock));
+        let mut patience = Patience::new(self.clock, limits, alarm);
+        let failure = self.attempt(request, exchange, &mut patience).await.err();
         exchange.close(self.clock.now());
-        let failure = match outcome {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error),
-            Err(_) => Some(timeout(self.target.timeout.as_secs_f64())),
-        };
         // What the server itself reported explains more than how the connection ended.
         exchange.error = exchange.answer.error.take().or(failure).map(|error| self.target.mask(error));
     }
 
-    async fn attempt(&self, request: &Prepared, exchange: &mut Exchange) -> Result<(), ErrorDetails> {
+    async fn attempt(
+        &self,
+        request: &Prepared,
+        exchange: &mut Exchange,
+        patience: &mut Patience<'_>,
+    ) -> Result<(), ErrorDetails> {
         let parser = self.endpoint.parser()?;
-        let response = match self.send(request, false, exchange).await {
+        let response = match self.send(request, false, exchange, patience).await? {
             Err(error) if is_stale_connection(&error, &exchange.stamps) => {
                 exchange.retried = true;
-                self.send(request, true, exchange).await
+                self.send(request, true, exchange, patience).await?
             }
             other => other,
         };
@@ -142,9 +146,9 @@ impl Wire {
         exchange.instants.first_byte = response.first_byte().or_else(|| Some(self.clock.now()));
         exchange.status = Some(response.status().as_u16());
         if response.status().is_success() && is_event_stream(response.headers(), self.target.streaming) {
-            self.read_stream(response, parser, exchange).await
+            self.read_stream(response, parser, exchange, patience).await
         } else {
-            self.read_body(response, parser, exchange).await
+            self.read_body(response, parser, exchange, patience).await
         }
     }
 
@@ -154,9 +158,11 @@ impl Wire {
         request: &Prepared,
         fresh: bool,
         exchange: &mut Exchange,
-    ) -> Result<Response, TransportError> {
+        patience: &mut Patience<'_>,
+    ) -> Result<Result<Response, TransportError>, Overdue> {
         exchange.stamps = Arc::default();
-        self.transport.send(request, fresh, &exchange.stamps).await
+        let stamps = &exchange.stamps;
+        patience.during(stamps, self.transport.send(request, fresh, stamps)).await
     }
 
     async fn read_stream(
@@ -164,10 +170,12 @@ impl Wire {
         mut response: Response,
         mut parser: Parser,
         exchange: &mut Exchange,
+        patience: &mut Patience<'_>,
     ) -> Result<(), ErrorDetails> {
         let mut splitter = SseSplitter::default();
         let (mut failure, mut breach) = (None, None);
-        while let Some(chunk) = response.chunk().await.map_err(stream_cut)? {
+        let stamps = Arc::clone(&exchange.stamps);
+        while let Some(chunk) = patience.during(&stamps, response.chunk()).await?.map_err(stream_cut)? {
             exchange.note_read(&chunk);
             let answer = &mut exchange.answer;
             answer.arrived = Some(chunk.arrived);
@@ -194,12 +202,14 @@ impl Wire {
         mut response: Response,
         mut parser: Parser,
         exchange: &mut Exchange,
+        patience: &mut Patience<'_>,
     ) -> Result<(), ErrorDetails> {
         let status = response.status();
         let media = content_type(response.headers()).to_owned();
         let redirection = redirection(response.headers());
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(stream_cut)? {
+        let stamps = Arc::clone(&exchange.stamps);
+        while let Some(chunk) = patience.during(&stamps, response.chunk()).await?.map_err(stream_cut)? {
             exchange.note_read(&chunk);
             body.extend_from_slice(&chunk.bytes);
             if body.len() > MAX_BODY_BYTES {
@@ -348,15 +358,6 @@ fn stream_cut(error: TransportError) -> ErrorDetails {
 
 fn malformed(message: &str) -> ErrorDetails {
     ErrorDetails { kind: "malformed".into(), message: message.into(), ..ErrorDetails::default() }
-}
-
-fn timeout(seconds: f64) -> ErrorDetails {
-    ErrorDetails {
-        kind: "timeout".into(),
-        message: format!("no complete answer within {seconds} s"),
-        hint: "raise `--request-timeout-seconds` if the server may take longer".into(),
-        ..ErrorDetails::default()
-    }
 }
 
 fn describe_status(status: http::StatusCode, body: &[u8]) -> String {

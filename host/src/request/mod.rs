@@ -9,6 +9,7 @@ pub(crate) mod endpoint;
 pub(crate) mod exchange;
 pub(crate) mod gauge;
 pub(crate) mod limits;
+pub(crate) mod patience;
 pub(crate) mod prepared;
 mod priority;
 pub(crate) mod pulse;

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use prony_plugin_api::ErrorDetails;
 use rustls::ClientConfig;
 
-use super::{limits::cut, prepared, tls};
+use super::{limits::cut, patience::Limits, prepared, tls};
 use crate::config::{ConnectionReuse, Target, TransportKind, redact, url::url_for};
 
 /// Shorter values are not masked in what a server says.
@@ -23,8 +23,8 @@ pub(crate) struct TargetPlan {
     pub(crate) api_key: Option<String>,
     /// The user's headers, which win over all others.
     pub(crate) user_headers: HeaderMap,
-    /// Deadline of a whole request.
-    pub(crate) timeout: Duration,
+    /// How long a request may take.
+    pub(crate) limits: Limits,
     /// What carries the requests.
     pub(crate) transport: TransportKind,
     /// A connection waits for the next request when it has served one.
@@ -76,7 +76,11 @@ impl TargetPlan {
             streaming: target.streaming,
             api_key: target.api_key.clone(),
             user_headers,
-            timeout: duration(target.request_timeout_s),
+            limits: Limits {
+                whole: duration(target.request_timeout_s),
+                first_byte: target.first_byte_timeout_s.map(duration),
+                idle: target.idle_timeout_s.map(duration),
+            },
             transport: target.transport,
             keeps_connections: target.connection_reuse == ConnectionReuse::Pooled,
             connect_timeout: duration(target.connect_timeout_s),

@@ -89,7 +89,9 @@ impl Portable {
             .body(reqwest::Body::wrap(body))
             .send();
         let answer = ATTEMPT.scope(Arc::clone(stamps), sending).await.map_err(|error| failed(&error))?;
-        Ok(Response { answer, clock: self.clock, gauge: Arc::clone(&self.gauge) })
+        stamps.note_read(self.clock.now());
+        let (stamps, gauge) = (Arc::clone(stamps), Arc::clone(&self.gauge));
+        Ok(Response { answer, stamps, clock: self.clock, gauge })
     }
 }
 
@@ -97,6 +99,7 @@ impl Portable {
 #[derive(Debug)]
 pub(crate) struct Response {
     answer: reqwest::Response,
+    stamps: Arc<AttemptStamps>,
     clock: Clock,
     gauge: Arc<Gauge>,
 }
@@ -116,6 +119,7 @@ impl Response {
     pub(super) async fn chunk(&mut self) -> Result<Option<Chunk>, TransportError> {
         let bytes = self.answer.chunk().await.map_err(|error| failed(&error))?;
         let arrived = self.clock.now();
+        self.stamps.note_read(arrived);
         self.gauge.note_unstamped_read();
         Ok(bytes.map(|bytes| Chunk { bytes, arrived, source: StampSource::User }))
     }
