@@ -19,6 +19,7 @@ mod mock_server;
 mod run;
 mod tls_front;
 mod tool;
+mod unix_front;
 pub mod wire;
 
 pub use mock_plugin::{MockPlugin, mock_plugin};
@@ -26,6 +27,7 @@ pub use mock_server::MockServer;
 pub use run::Run;
 pub use tls_front::TlsFront;
 pub use tool::{Running, Tool, eventually};
+pub use unix_front::UnixFront;
 
 use std::path::PathBuf;
 

@@ -1,6 +1,8 @@
 //! How connections are opened and kept, and how long anybody waits on one.
 
-use prony_tests::{MockServer, Run, Tool};
+use std::collections::BTreeSet;
+
+use prony_tests::{MockServer, Run, Tool, UnixFront};
 use rstest::rstest;
 
 /// A profile that does not stream: the head of an answer comes when the whole answer is there.
@@ -21,6 +23,13 @@ fn errors(run: &Run) -> Vec<(String, u64)> {
             (kind.to_owned(), group["count"].as_u64().unwrap())
         })
         .collect()
+}
+
+/// The connections that requests came over.
+fn connections(server: &MockServer) -> BTreeSet<u64> {
+    let truth = server.truth();
+    let requests = truth["requests"].as_array().unwrap();
+    requests.iter().map(|request| request["connection"].as_u64().unwrap()).collect()
 }
 
 #[rstest]
@@ -73,4 +82,59 @@ fn a_limit_that_can_never_be_met_is_refused(#[case] flags: &[&str], #[case] flag
     run.ends_with(2);
     let expected = format!("error: failed to use `{flag}` together with `--request-timeout-seconds`");
     assert!(run.stderr.starts_with(&expected), "{}", run.stderr);
+}
+
+#[rstest]
+fn a_server_behind_a_unix_socket_is_measured(#[values("timed", "portable")] transport: &str) {
+    let server = MockServer::start(["--itl-ms", "1"]);
+    let front = UnixFront::before(server.url());
+    let run = Tool::profile_at(&format!("{}:/v1", front.url()))
+        .args(["--request-count", "6", "--osl", "4", "--concurrency", "2", "--workers", "1"])
+        .args(["--export-http-trace", "--transport", transport])
+        .run();
+    let summary = run.succeeds().summary();
+    assert_eq!(summary["request_count"]["avg"], 6);
+    assert_eq!(connections(&server).len(), 2);
+    // Nobody stamps what arrives at such a socket.
+    assert_eq!(summary["client"]["arrival_clock"], "user", "{summary}");
+    for record in run.records() {
+        let trace = &record["trace_data"];
+        assert_eq!(trace["arrival_clock"], "user", "{trace}");
+        assert!(trace["request_send_end_ns"].as_u64() <= trace["response_first_byte_ns"].as_u64(), "{trace}");
+    }
+    let target = format!("target    {}:/v1", front.url());
+    assert!(run.stdout.contains(&target), "{}", run.stdout);
+    assert!(run.stderr.contains("warning: no server metrics are scraped"), "{}", run.stderr);
+}
+
+#[test]
+fn connections_to_a_unix_socket_are_opened_ahead() {
+    let server = MockServer::start([]);
+    let front = UnixFront::before(server.url());
+    let run = Tool::profile_at(&front.url())
+        .args(["--request-count", "8", "--osl", "2", "--concurrency", "4", "--preconnect"])
+        .args(["--export-http-trace", "--no-server-metrics"])
+        .run();
+    let reused = |record: &serde_json::Value| record["trace_data"]["connection_reused"] == true;
+    assert!(run.succeeds().records().iter().all(reused));
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn a_unix_socket_that_is_not_there_is_named() {
+    let run = Tool::profile_at("unix:///nowhere/at/all.sock").run();
+    run.ends_with(4);
+    let expected = "error: failed to reach the server at `unix:///nowhere/at/all.sock`";
+    assert!(run.stderr.contains(expected), "{}", run.stderr);
+    assert!(run.stderr.contains("No such file or directory"), "{}", run.stderr);
+}
+
+#[rstest]
+#[case(&["--url", "unix://here.sock"], "it names no Unix socket by its absolute path")]
+#[case(&["--url", "unix:///a.sock", "--server-metrics", "unix:///a.sock"], "they are scraped over TCP only")]
+#[case(&["--url", "unix:///a.sock,unix:///b.sock", "--transport", "portable"], "anything else than one Unix socket")]
+fn what_cannot_be_done_with_a_unix_socket_is_refused(#[case] flags: &[&str], #[case] says: &str) {
+    let run = Tool::new(["profile", "--model", "m"]).args(flags).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains(says) && run.stderr.contains("help: "), "{}", run.stderr);
 }

@@ -26,7 +26,8 @@ pub(crate) struct ProfileFlags {
     #[arg(help_heading = TARGET)]
     pub(crate) model: Vec<String>,
 
-    /// Base URL of the server; several share the load in turn [default: localhost:8000].
+    /// Base URL of the server, or unix:///path/to.sock, with a base path unix:///path/to.sock:/v1; several share the
+    /// load in turn [default: localhost:8000].
     #[arg(short, long, value_name = "URL", value_delimiter = ',', help_heading = TARGET)]
     pub(crate) url: Vec<String>,
 

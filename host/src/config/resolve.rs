@@ -160,8 +160,10 @@ pub(crate) fn resolve(
     let artifact_dir = flags.artifact_dir.clone().unwrap_or_else(|| {
         Path::new(ARTIFACTS).join(default_artifact_name(&target, &endpoint.service_kind, &phases))
     });
+    let (server_metrics, no_metrics) = target::server_metrics(flags, &target.urls)?;
+    warnings.extend(no_metrics);
     let config = RunConfig {
-        server_metrics: target::server_metrics(flags, &target.urls)?,
+        server_metrics,
         target,
         dataset,
         tokenizer: content::tokenizer(flags),

@@ -21,6 +21,7 @@ pub(super) fn target(flags: &ProfileFlags, endpoint_name: &str) -> Result<Target
     // A key from a file or a secret store often ends in a newline.
     let api_key = flags.api_key.as_deref().map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned);
     let (urls, login) = urls(flags)?;
+    check_sockets(flags, &urls)?;
     if let Some(login) = login {
         if api_key.is_some() {
             return Err(ConfigError::TwoLogins { other: "`--api-key`" });
@@ -106,6 +107,19 @@ fn urls(flags: &ProfileFlags) -> Result<(Vec<String>, Option<String>), ConfigErr
     Ok((bases.into_iter().map(|base| base.url).collect(), login))
 }
 
+/// The client library of the portable transport connects to one Unix socket, whatever the address of a request.
+fn check_sockets(flags: &ProfileFlags, urls: &[String]) -> Result<(), ConfigError> {
+    let sockets: HashSet<_> = urls.iter().map(|url| url::socket_of(url).map(|(socket, _)| socket)).collect();
+    if flags.transport == Some(TransportKind::Portable) && sockets.len() > 1 {
+        return Err(ConfigError::Clash {
+            flag: "--transport portable",
+            with: "--url unix://",
+            reason: "it cannot connect to anything else than one Unix socket in a run",
+        });
+    }
+    Ok(())
+}
+
 fn model(flags: &ProfileFlags) -> Result<String, ConfigError> {
     match flags.model.as_slice() {
         [] if flags.mock => Ok(MOCK_MODEL.to_owned()),
@@ -116,21 +130,28 @@ fn model(flags: &ProfileFlags) -> Result<String, ConfigError> {
     }
 }
 
-/// The metrics pages to scrape: each target's own, then those that the user named, each once.
+/// The metrics pages to scrape: each target's own, then those that the user named, each once. One behind a Unix socket
+/// cannot be scraped; if that leaves none, it is said.
 pub(super) fn server_metrics(
     flags: &ProfileFlags,
     targets: &[String],
-) -> Result<ServerMetricsConfig, ConfigError> {
+) -> Result<(ServerMetricsConfig, Option<String>), ConfigError> {
     if flags.no_server_metrics {
-        return Ok(ServerMetricsConfig::default());
+        return Ok((ServerMetricsConfig::default(), None));
     }
-    let mut urls: Vec<String> = targets.iter().map(|target| url::metrics_url(target)).collect();
+    let by_tcp = targets.iter().filter(|target| url::socket_of(target).is_none());
+    let mut urls: Vec<String> = by_tcp.map(|target| url::metrics_url(target)).collect();
     for typed in &flags.server_metrics {
         urls.push(url::parse_metrics_page(typed)?);
     }
     let mut seen = HashSet::new();
     urls.retain(|url| seen.insert(url.clone()));
-    Ok(ServerMetricsConfig { enabled: true, urls })
+    if urls.is_empty() && !targets.is_empty() {
+        let warning = "no server metrics are scraped: they cannot be over a Unix socket; name a page with \
+                       `--server-metrics URL`, or say `--no-server-metrics`";
+        return Ok((ServerMetricsConfig::default(), Some(warning.to_owned())));
+    }
+    Ok((ServerMetricsConfig { enabled: true, urls }, None))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::Report;
 use crate::{
-    config::{Arrival, PhaseConfig, PhaseKind, TokenizerChoice},
+    config::{Arrival, PhaseConfig, PhaseKind, TokenizerChoice, url},
     metrics::TokenSource,
 };
 
@@ -11,7 +11,7 @@ pub(super) fn lines(report: &Report) -> Vec<(&'static str, String)> {
     let config = &report.header.config;
     let target = &config.target;
     let mut lines = vec![("model", target.model.clone()), ("endpoint", endpoint(report))];
-    lines.push(("target", target.urls.join(", ")));
+    lines.push(("target", target.urls.iter().map(|url| url::typed(url)).collect::<Vec<_>>().join(", ")));
     let profiling = config.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
     lines.extend(profiling.map(|phase| ("load", load(phase))));
     let measured = report.profiling.table.avg("benchmark_duration");

@@ -10,6 +10,7 @@ pub(crate) mod exchange;
 pub(crate) mod gauge;
 pub(crate) mod limits;
 pub(crate) mod patience;
+mod place;
 pub(crate) mod prepared;
 mod priority;
 pub(crate) mod pulse;

@@ -3,11 +3,12 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName};
 use prony_plugin_api::ErrorDetails;
 use rustls::ClientConfig;
 
-use super::{limits::cut, patience::Limits, prepared, tls};
+pub(crate) use super::place::{Origin, Place, Route};
+use super::{patience::Limits, prepared, tls};
 use crate::config::{ConnectionReuse, Target, TransportKind, redact, url::url_for};
 
 /// Shorter values are not masked in what a server says.
@@ -171,54 +172,5 @@ fn password(credentials: &str) -> Option<String> {
 impl fmt::Debug for TargetPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TargetPlan").finish_non_exhaustive()
-    }
-}
-
-/// Where a request goes, in the shapes that transports need.
-#[derive(Debug)]
-pub(crate) struct Place {
-    /// All of it.
-    pub(crate) url: reqwest::Url,
-    /// Path and query: what stands in the first line of a request.
-    pub(crate) uri: Uri,
-    /// The value of the `Host` header.
-    pub(crate) host: HeaderValue,
-    /// Whom to connect to.
-    pub(crate) origin: Origin,
-}
-
-/// Whom to connect to: requests of one origin may share a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Origin {
-    /// By TLS.
-    pub(crate) secure: bool,
-    /// Name or address; an IPv6 one without its brackets.
-    pub(crate) host: String,
-    /// TCP port.
-    pub(crate) port: u16,
-}
-
-impl Place {
-    fn parse(text: &str) -> Result<Arc<Self>, ErrorDetails> {
-        let invalid = |what: &dyn fmt::Display| ErrorDetails {
-            kind: "format".into(),
-            message: format!("`{}` is not a URL: {what}", cut(&redact::url(text))),
-            ..ErrorDetails::default()
-        };
-        let url: reqwest::Url = text.parse().map_err(|error| invalid(&error))?;
-        let secure = match url.scheme() {
-            "http" => false,
-            "https" => true,
-            _ => return Err(invalid(&"its scheme is neither http nor https")),
-        };
-        let name = url.host_str().ok_or_else(|| invalid(&"it has no host"))?;
-        let port = url.port_or_known_default().ok_or_else(|| invalid(&"it has no port"))?;
-        let host = url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"));
-        let host = host.parse().map_err(|error| invalid(&error))?;
-        let line =
-            url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-        let uri = line.parse().map_err(|error| invalid(&error))?;
-        let origin = Origin { secure, host: name.trim_matches(['[', ']']).to_owned(), port };
-        Ok(Arc::new(Self { url, uri, host, origin }))
     }
 }

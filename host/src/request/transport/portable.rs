@@ -24,7 +24,11 @@ use tower::{Layer, Service};
 use super::{AttemptStamps, Chunk, StampSource, error::TransportError};
 use crate::{
     clock::Clock,
-    request::{gauge::Gauge, prepared::Prepared, target::TargetPlan},
+    request::{
+        gauge::Gauge,
+        prepared::Prepared,
+        target::{Route, TargetPlan},
+    },
 };
 
 /// How long an idle connection is kept. Servers close theirs earlier; what matters is that we do not.
@@ -62,6 +66,11 @@ impl Portable {
                 Some(tls) => builder.tls_backend_preconfigured(ClientConfig::clone(tls)),
                 // It would read the system's certificates.
                 None => builder.tls_certs_only([]),
+            };
+            // All of them are behind the same one: the configuration sees to that.
+            let builder = match target.origins().next().map(|origin| &origin.route) {
+                Some(Route::Socket(path)) => builder.unix_socket(path.as_ref()),
+                Some(Route::Direct) | None => builder,
             };
             builder.build().map_err(|error| TransportError::exchange(error.source()))
         };

@@ -126,13 +126,13 @@ impl Dialect {
         match self {
             Self::Here(hosted) => {
                 if config.target.wait_for_model_timeout_s <= 0.0 {
-                    return Ok(readiness::check_reachable(&config.target.urls)?);
+                    return Ok(readiness::check_reachable(config, target)?);
                 }
                 hosted.await_model(config, target, &dataset[0], clock)
             }
             Self::Apart(apart) => {
                 if config.target.wait_for_model_timeout_s <= 0.0 {
-                    readiness::check_reachable(&config.target.urls)?;
+                    readiness::check_reachable(config, target)?;
                 }
                 apart.equip(config, dataset, clock)?;
                 if config.target.wait_for_model_timeout_s > 0.0 {

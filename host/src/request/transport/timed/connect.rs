@@ -18,12 +18,12 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tower::{Service, service_fn};
 
-use super::socket::Socket;
+use super::{local::LocalSocket, socket::Socket};
 use crate::{
     clock::{Clock, KernelClock},
     request::{
         gauge::Gauge,
-        target::Origin,
+        target::{Origin, Route},
         transport::{AttemptStamps, error::TransportError, stamps::SocketStamps},
     },
 };
@@ -43,6 +43,7 @@ pub(super) struct Opener {
 #[derive(Debug)]
 pub(super) enum Stream {
     Plain(Socket),
+    Local(LocalSocket),
     Tls(Box<TlsStream<Socket>>),
 }
 
@@ -71,6 +72,12 @@ impl Opener {
         origin: &Origin,
         stamps: &AttemptStamps,
     ) -> Result<(Stream, Arc<SocketStamps>), BoxError> {
+        if let Route::Socket(path) = &origin.route {
+            let socket = LocalSocket::open(path, self.clock, Arc::clone(&self.gauge)).await?;
+            stamps.note_reached(self.clock.now());
+            let noted = Arc::clone(socket.stamps());
+            return Ok((Stream::Local(socket), noted));
+        }
         let addresses = self.resolve(origin, stamps).await?;
         let stream = reach(origin, addresses).await?;
         stamps.note_reached(self.clock.now());
@@ -112,10 +119,11 @@ async fn reach(origin: &Origin, addresses: Vec<SocketAddr>) -> Result<TcpStream,
 }
 
 impl Stream {
-    fn socket(&self) -> &Socket {
+    fn note_answer(&self) {
         match self {
-            Self::Plain(socket) => socket,
-            Self::Tls(stream) => stream.get_ref().0,
+            Self::Plain(socket) => socket.note_answer(),
+            Self::Local(socket) => socket.stamps().note_answer(),
+            Self::Tls(stream) => stream.get_ref().0.note_answer(),
         }
     }
 }
@@ -130,10 +138,11 @@ impl AsyncRead for Stream {
         let stream = self.get_mut();
         let read = match stream {
             Self::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
+            Self::Local(socket) => Pin::new(socket).poll_read(context, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
         };
         if buffer.filled().len() > before {
-            stream.socket().note_answer();
+            stream.note_answer();
         }
         read
     }
@@ -143,6 +152,7 @@ impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_write(context, bytes),
+            Self::Local(socket) => Pin::new(socket).poll_write(context, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
@@ -154,6 +164,7 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_write_vectored(context, pieces),
+            Self::Local(socket) => Pin::new(socket).poll_write_vectored(context, pieces),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
         }
     }
@@ -161,6 +172,7 @@ impl AsyncWrite for Stream {
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Plain(socket) => socket.is_write_vectored(),
+            Self::Local(socket) => socket.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
         }
     }
@@ -168,6 +180,7 @@ impl AsyncWrite for Stream {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_flush(context),
+            Self::Local(socket) => Pin::new(socket).poll_flush(context),
             Self::Tls(stream) => Pin::new(stream).poll_flush(context),
         }
     }
@@ -175,6 +188,7 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_shutdown(context),
+            Self::Local(socket) => Pin::new(socket).poll_shutdown(context),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }

@@ -2,6 +2,7 @@
 
 mod connect;
 mod connection;
+mod local;
 mod socket;
 
 use std::{
