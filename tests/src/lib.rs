@@ -16,6 +16,8 @@
 mod install;
 mod mock_plugin;
 mod mock_server;
+mod pass_on;
+mod proxy;
 mod run;
 mod tls_front;
 mod tool;
@@ -24,6 +26,7 @@ pub mod wire;
 
 pub use mock_plugin::{MockPlugin, mock_plugin};
 pub use mock_server::MockServer;
+pub use proxy::{Manner, Proxy};
 pub use run::Run;
 pub use tls_front::TlsFront;
 pub use tool::{Running, Tool, eventually};

@@ -1,14 +1,10 @@
 //! A Unix socket in front of a server that listens on a port.
 
-use std::{
-    io,
-    net::{Shutdown, TcpStream},
-    os::unix::net::{UnixListener, UnixStream},
-    path::PathBuf,
-    thread,
-};
+use std::{net::TcpStream, os::unix::net::UnixListener, path::PathBuf, thread};
 
 use tempfile::TempDir;
+
+use crate::pass_on::pass_on;
 
 /// Takes connections at a Unix socket and passes their bytes on. Its socket is gone with this value.
 #[derive(Debug)]
@@ -44,20 +40,4 @@ impl UnixFront {
     pub fn url(&self) -> String {
         format!("unix://{}", self.path().display())
     }
-}
-
-/// Passes bytes on in both directions, on threads of their own. An end is passed on as well.
-fn pass_on(inside: UnixStream, outside: TcpStream) {
-    let (mut from_client, mut to_server) =
-        (inside.try_clone().expect("a handle"), outside.try_clone().expect("a handle"));
-    thread::spawn(move || {
-        // A client that is gone is what some tests are about.
-        let _ = io::copy(&mut from_client, &mut to_server);
-        let _ = to_server.shutdown(Shutdown::Write);
-    });
-    let (mut from_server, mut to_client) = (outside, inside);
-    thread::spawn(move || {
-        let _ = io::copy(&mut from_server, &mut to_client);
-        let _ = to_client.shutdown(Shutdown::Both);
-    });
 }

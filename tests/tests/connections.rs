@@ -1,8 +1,9 @@
 //! How connections are opened and kept, and how long anybody waits on one.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 
-use prony_tests::{MockServer, Run, Tool, UnixFront};
+use prony_tests::{Manner, MockServer, Proxy, Run, TlsFront, Tool, UnixFront};
 use rstest::rstest;
 
 /// A profile that does not stream: the head of an answer comes when the whole answer is there.
@@ -137,4 +138,162 @@ fn what_cannot_be_done_with_a_unix_socket_is_refused(#[case] flags: &[&str], #[c
     let run = Tool::new(["profile", "--model", "m"]).args(flags).run();
     run.ends_with(2);
     assert!(run.stderr.contains(says) && run.stderr.contains("help: "), "{}", run.stderr);
+}
+
+/// A profile of a server whose name only the proxy knows.
+fn far(scheme: &str, transport: &str) -> Tool {
+    Tool::profile_at(&format!("{scheme}://model.example:8123/v1")).args([
+        "--request-count",
+        "4",
+        "--osl",
+        "2",
+        "--no-server-metrics",
+        "--transport",
+        transport,
+    ])
+}
+
+#[rstest]
+fn a_proxy_is_told_the_whole_address(#[values("timed", "portable")] transport: &str) {
+    let server = MockServer::start([]);
+    let proxy = Proxy::to(server.url(), Manner::Open);
+    let run = far("http", transport).args(["--proxy", proxy.address()]).run();
+    assert_eq!(run.succeeds().summary()["request_count"]["avg"], 4);
+    let heads = proxy.heads();
+    assert_eq!(heads.len(), 1, "one connection is enough: {heads:?}");
+    let line = "POST http://model.example:8123/v1/chat/completions HTTP/1.1";
+    assert_eq!(heads[0].lines().next(), Some(line));
+    assert!(heads[0].to_lowercase().contains("\r\nhost: model.example:8123\r\n"), "{}", heads[0]);
+    let warning = format!("warning: the requests went by way of the proxy `http://{}`", proxy.address());
+    assert!(run.stdout.contains(&warning), "{}", run.stdout);
+}
+
+#[rstest]
+fn a_proxy_opens_a_way_to_a_server_that_speaks_tls(#[values("timed", "portable")] transport: &str) {
+    let server = MockServer::start([]);
+    let front = TlsFront::before(server.url(), false);
+    let proxy = Proxy::to(&front.url(), Manner::Open);
+    let run =
+        far("https", transport).args(["--insecure", "--proxy", proxy.address(), "--export-http-trace"]).run();
+    assert_eq!(run.succeeds().summary()["request_count"]["avg"], 4);
+    let heads = proxy.heads();
+    assert_eq!(heads.len(), 1, "one connection is enough: {heads:?}");
+    assert!(heads[0].starts_with("CONNECT model.example:8123 HTTP/1.1\r\n"), "{}", heads[0]);
+    // What the proxy said is no answer of the server's.
+    for record in run.records() {
+        let trace = &record["trace_data"];
+        assert!(trace["request_send_end_ns"].as_u64() <= trace["response_first_byte_ns"].as_u64(), "{trace}");
+    }
+}
+
+#[rstest]
+fn a_proxy_learns_its_password_and_nobody_else_does(
+    #[values("timed", "portable")] transport: &str,
+    #[values("http", "https")] scheme: &str,
+) {
+    let server = MockServer::start([]);
+    let front = TlsFront::before(server.url(), false);
+    let behind = if scheme == "http" { server.url().to_owned() } else { front.url() };
+    // The example of RFC 7617.
+    let proxy = Proxy::to(&behind, Manner::Wants("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
+    let address = format!("http://Aladdin:open%20sesame@{}", proxy.address());
+    let run = far(scheme, transport).args(["--insecure", "--proxy", &address]).run();
+    assert_eq!(run.succeeds().summary()["request_count"]["avg"], 4);
+    let shown = format!("http://<redacted>@{}", proxy.address());
+    assert_eq!(run.summary()["input_config"]["target"]["proxies"][0], format!("{shown}/"));
+    assert!(run.stdout.contains(&shown), "{}", run.stdout);
+    let journal = std::fs::read(run.artifact("journal.prony")).unwrap();
+    for text in [&run.stdout, &run.stderr, &run.summary().to_string(), &*String::from_utf8_lossy(&journal)] {
+        assert!(!text.contains("sesame") && !text.contains("Aladdin"), "{text}");
+    }
+}
+
+#[rstest]
+#[case::timed_plain("timed", "http", "proxy")]
+#[case::timed_tls("timed", "https", "proxy")]
+#[case::portable_plain("portable", "http", "proxy")]
+#[case::portable_tls("portable", "https", "connect")]
+fn a_proxy_that_wants_a_password_is_an_error_of_its_own(
+    #[case] transport: &str,
+    #[case] scheme: &str,
+    #[case] kind: &str,
+) {
+    let server = MockServer::start([]);
+    let proxy = Proxy::to(server.url(), Manner::Refuses("407 Proxy Authentication Required"));
+    let run = far(scheme, transport).args(["--proxy", proxy.address()]).run();
+    run.ends_with(4);
+    assert_eq!(errors(&run), [(kind.to_owned(), 4)]);
+    let error = &run.summary()["error_summary"][0]["error_details"];
+    assert!(error["message"].as_str().unwrap().contains(proxy.address()), "{error}");
+    assert_ne!(error["hint"], "", "{error}");
+    assert_eq!(server.truth()["requests_total"], 0);
+}
+
+#[test]
+fn a_proxy_that_finds_no_way_says_so() {
+    let server = MockServer::start([]);
+    let proxy = Proxy::to(server.url(), Manner::Refuses("503 Service Unavailable"));
+    let run = far("https", "timed").args(["--proxy", proxy.address()]).run();
+    run.ends_with(4);
+    let error = &run.summary()["error_summary"][0]["error_details"];
+    assert_eq!((&error["type"], &error["code"]), (&"proxy".into(), &503.into()), "{error}");
+    let run = far("http", "timed").args(["--proxy", proxy.address()]).run();
+    run.ends_with(1);
+    let error = &run.summary()["error_summary"][0]["error_details"];
+    assert_eq!((&error["type"], &error["code"]), (&"http_status".into(), &503.into()), "{error}");
+    assert!(error["hint"].as_str().unwrap().contains("may be the answer of the proxy"), "{error}");
+}
+
+#[test]
+fn a_proxy_that_is_down_is_named() {
+    let run = far("http", "timed").args(["--proxy", "http://user:hush@127.0.0.1:1"]).run();
+    run.ends_with(4);
+    let expected = "error: failed to reach the proxy at `http://<redacted>@127.0.0.1:1`";
+    assert!(run.stderr.starts_with(expected), "{}", run.stderr);
+    assert!(run.stderr.contains("`--no-proxy`"), "{}", run.stderr);
+}
+
+#[rstest]
+#[case::upper_case("HTTP_PROXY")]
+#[case::lower_case("http_proxy")]
+#[case::for_all("ALL_PROXY")]
+fn the_environments_proxy_is_used_and_told(#[case] name: &str) {
+    let server = MockServer::start([]);
+    let proxy = Proxy::to(server.url(), Manner::Open);
+    let run = far("http", "timed").env(name, proxy.address()).run();
+    run.succeeds();
+    let expected = format!("warning: the requests go by way of the proxy `{}` of `{name}`", proxy.address());
+    assert!(run.stderr.starts_with(&expected), "{}", run.stderr);
+    assert_eq!(proxy.heads().len(), 1);
+}
+
+#[rstest]
+#[case::this_machine(&[], "")]
+#[case::exception(&["--url", "http://model.example:1"], "model.example")]
+#[case::switched_off(&["--url", "http://model.example:1", "--no-proxy"], "")]
+fn the_environments_proxy_is_not_for_everything(#[case] flags: &[&str], #[case] exceptions: &str) {
+    let server = MockServer::start([]);
+    let proxy = Proxy::to(server.url(), Manner::Refuses("503 Service Unavailable"));
+    let local = Tool::new(["profile", "--model", "m", "--ui", "none", "--no-server-metrics", "--osl", "1"]);
+    let local = if flags.is_empty() { local.args(["--url", server.url()]) } else { local.args(flags) };
+    let run = local
+        .args(["--request-count", "1"])
+        .env("ALL_PROXY", proxy.address())
+        .env("NO_PROXY", exceptions)
+        .run();
+    // Nobody knows the name but the proxy.
+    run.ends_with(if flags.is_empty() { 0 } else { 4 });
+    assert!(!run.stderr.contains("proxy"), "{}", run.stderr);
+    assert!(proxy.heads().is_empty());
+}
+
+#[rstest]
+#[case(&["--proxy", "socks5://p"], "prony does not speak `socks5` with a proxy")]
+#[case(&["--proxy", "https://p"], "add `--transport portable`")]
+#[case(&["--proxy", "p", "--url", "unix:///a.sock"], "no proxy leads to a Unix socket")]
+#[case(&["--proxy", "p", "--no-proxy"], "cannot be used with")]
+fn a_proxy_that_cannot_be_used_is_refused(#[case] flags: &[&str], #[case] says: &str) {
+    let run = Tool::new(["profile", "--model", "m"]).args(flags).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains(says), "{}", run.stderr);
 }

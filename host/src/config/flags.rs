@@ -26,8 +26,8 @@ pub(crate) struct ProfileFlags {
     #[arg(help_heading = TARGET)]
     pub(crate) model: Vec<String>,
 
-    /// Base URL of the server, or unix:///path/to.sock, with a base path unix:///path/to.sock:/v1; several share the
-    /// load in turn [default: localhost:8000].
+    /// Base URL of the server, or `unix:///path/to.sock`, with a base path `unix:///path/to.sock:/v1`; several share
+    /// the load in turn [default: localhost:8000].
     #[arg(short, long, value_name = "URL", value_delimiter = ',', help_heading = TARGET)]
     pub(crate) url: Vec<String>,
 
@@ -87,6 +87,15 @@ pub(crate) struct ProfileFlags {
     /// Time for opening a connection, TLS included, in seconds [default: 10].
     #[arg(long, value_name = "SECONDS", value_parser = units::positive_seconds, help_heading = TARGET)]
     pub(crate) connect_timeout_seconds: Option<f64>,
+
+    /// Proxy on the way to the server, as `http://[USER:PASSWORD@]HOST:PORT`; it is measured as well [default:
+    /// `HTTP_PROXY`, `HTTPS_PROXY` or `ALL_PROXY`, but none to this machine and to what `NO_PROXY` lists].
+    #[arg(long, value_name = "URL", conflicts_with_all = ["no_proxy", "mock"], help_heading = TARGET)]
+    pub(crate) proxy: Option<String>,
+
+    /// Use no proxy, whatever the environment says.
+    #[arg(long, help_heading = TARGET)]
+    pub(crate) no_proxy: bool,
 
     /// Certificates of authorities to trust as well as the system's, a PEM file.
     #[arg(long, value_name = "FILE", conflicts_with = "insecure", help_heading = TARGET)]

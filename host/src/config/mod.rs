@@ -9,6 +9,7 @@ pub(crate) mod flags;
 mod load;
 pub(crate) mod pairs;
 pub(crate) mod policy;
+pub(crate) mod proxy;
 pub(crate) mod redact;
 pub(crate) mod resolve;
 pub(crate) mod services;
@@ -84,6 +85,9 @@ pub(crate) struct ServiceOption {
 pub(crate) struct Target {
     /// Base URLs; several are used in turn.
     pub(crate) urls: Vec<String>,
+    /// The proxy on the way to each of them, with its password, which is not journalled; empty without any.
+    #[serde(default)]
+    pub(crate) proxies: Vec<Option<String>>,
     /// Model name for the requests.
     pub(crate) model: String,
     /// Entry name of the endpoint, as the manifest spells it.

@@ -6,7 +6,11 @@ use std::collections::HashSet;
 
 use super::{
     ConnectionReuse, DEFAULT_CONNECT_TIMEOUT_S, ServerMetricsConfig, Target, TlsConfig, TransportKind,
-    flags::ProfileFlags, pairs, resolve::ConfigError, url,
+    flags::ProfileFlags,
+    pairs,
+    proxy::{Proxies, ProxyEnvironment, proxies},
+    resolve::ConfigError,
+    url,
 };
 
 const DEFAULT_URL: &str = "http://localhost:8000";
@@ -15,13 +19,18 @@ const DEFAULT_REQUEST_TIMEOUT_S: f64 = 21_600.0;
 /// The model that the mock server is asked for when the user names none.
 const MOCK_MODEL: &str = "mock-model";
 
-/// The target that the flags name.
-pub(super) fn target(flags: &ProfileFlags, endpoint_name: &str) -> Result<Target, ConfigError> {
+/// The target that the flags name, and what the user should know about the way to it.
+pub(super) fn target(
+    flags: &ProfileFlags,
+    environment: &ProxyEnvironment,
+    endpoint_name: &str,
+) -> Result<(Target, Option<String>), ConfigError> {
     let mut headers = pairs::headers(&flags.header)?;
     // A key from a file or a secret store often ends in a newline.
     let api_key = flags.api_key.as_deref().map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned);
     let (urls, login) = urls(flags)?;
     check_sockets(flags, &urls)?;
+    let Proxies { urls: proxies, warning } = proxies(flags, environment, &urls)?;
     if let Some(login) = login {
         if api_key.is_some() {
             return Err(ConfigError::TwoLogins { other: "`--api-key`" });
@@ -31,8 +40,9 @@ pub(super) fn target(flags: &ProfileFlags, endpoint_name: &str) -> Result<Target
         }
         headers.push(("Authorization".to_owned(), login));
     }
-    Ok(Target {
+    let target = Target {
         urls,
+        proxies,
         model: model(flags)?,
         endpoint_type: endpoint_name.to_owned(),
         streaming: flags.streaming,
@@ -60,7 +70,8 @@ pub(super) fn target(flags: &ProfileFlags, endpoint_name: &str) -> Result<Target
         },
         preconnect: preconnect(flags)?,
         connect_timeout_s: flags.connect_timeout_seconds.unwrap_or(DEFAULT_CONNECT_TIMEOUT_S),
-    })
+    };
+    Ok((target, warning))
 }
 
 /// A limit for a part of a request, which must end before the limit for all of it to be one.
@@ -162,7 +173,7 @@ mod tests {
     use crate::config::flags::tests::flags;
 
     fn resolved(line: &str) -> Target {
-        target(&flags(line).unwrap(), "chat").unwrap()
+        target(&flags(line).unwrap(), &ProxyEnvironment::default(), "chat").unwrap().0
     }
 
     #[test]

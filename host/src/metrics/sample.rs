@@ -70,6 +70,7 @@ fn config() -> RunConfig {
     RunConfig {
         target: Target {
             urls: vec!["http://127.0.0.1:8000".into()],
+            proxies: Vec::new(),
             model: "m".into(),
             endpoint_type: "chat".into(),
             streaming: true,

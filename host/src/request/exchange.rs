@@ -12,7 +12,7 @@ use super::{
     patience::{Overdue, Patience},
     prepared::Prepared,
     sse::{SseSplitter, TooLarge},
-    target::TargetPlan,
+    target::{Route, TargetPlan},
     transport::{AttemptStamps, Chunk, Failure, Response, StampSource, Transport, TransportError},
 };
 use crate::clock::{Clock, RunNs};
@@ -22,6 +22,14 @@ const MAX_BODY_BYTES: usize = 512 << 20;
 
 /// Kind of the error of a request that found nobody to talk to.
 pub(crate) const CONNECT_ERROR: &str = "connect";
+
+/// Kind of the error of a request that a proxy did not let through.
+pub(crate) const PROXY_ERROR: &str = "proxy";
+
+/// Whether errors of this kind mean that no server was reached.
+pub(crate) fn is_nobody_there(kind: &str) -> bool {
+    [CONNECT_ERROR, PROXY_ERROR].contains(&kind)
+}
 
 /// Longest piece of an answer that an error message repeats.
 const EXCERPT_BYTES: usize = 400;
@@ -125,7 +133,11 @@ impl Wire {
         let failure = self.attempt(request, exchange, &mut patience).await.err();
         exchange.close(self.clock.now());
         // What the server itself reported explains more than how the connection ended.
-        exchange.error = exchange.answer.error.take().or(failure).map(|error| self.target.mask(error));
+        let mut error = exchange.answer.error.take().or(failure);
+        if let (Some(error), Route::Proxy(proxy)) = (&mut error, &request.place.origin.route) {
+            proxy.explain(error);
+        }
+        exchange.error = error.map(|error| self.target.mask(error));
     }
 
     async fn attempt(
@@ -338,13 +350,18 @@ fn is_stale_connection(error: &TransportError, stamps: &AttemptStamps) -> bool {
 fn send_error(error: TransportError) -> ErrorDetails {
     let (kind, message) = match error.failure {
         Failure::Connect => (CONNECT_ERROR, "cannot open a connection to the server"),
+        Failure::Proxy(_) => (PROXY_ERROR, "no way through"),
         Failure::Lost => ("connection_reset", "the connection died before any byte of a response"),
         Failure::Http => ("transport", "cannot exchange HTTP with the server"),
+    };
+    let code = match error.failure {
+        Failure::Proxy(status) => Some(u32::from(status.as_u16())),
+        _ => None,
     };
     let causes = error.causes;
     // The innermost one is what can be mended: a refused connection, or too many open files.
     let message = causes.last().map_or_else(|| message.to_owned(), |root| format!("{message}: {root}"));
-    ErrorDetails { kind: kind.into(), message, cause_chain: causes, ..ErrorDetails::default() }
+    ErrorDetails { code, kind: kind.into(), message, cause_chain: causes, ..ErrorDetails::default() }
 }
 
 fn stream_cut(error: TransportError) -> ErrorDetails {

@@ -13,6 +13,7 @@ pub(crate) mod patience;
 mod place;
 pub(crate) mod prepared;
 mod priority;
+mod proxy;
 pub(crate) mod pulse;
 pub(crate) mod sse;
 pub(crate) mod target;

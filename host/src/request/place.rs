@@ -5,7 +5,7 @@ use std::{fmt, path::Path, sync::Arc};
 use http::{HeaderValue, Uri};
 use prony_plugin_api::ErrorDetails;
 
-use super::limits::cut;
+use super::{limits::cut, proxy::Proxy};
 use crate::config::{redact, url::socket_of};
 
 /// What a server behind a Unix socket is called: it has no name, but HTTP/1.1 wants one.
@@ -45,14 +45,29 @@ pub(crate) enum Route {
     Direct,
     /// By a Unix socket of this machine.
     Socket(Arc<Path>),
+    /// By way of a proxy.
+    Proxy(Arc<Proxy>),
+}
+
+impl Origin {
+    /// A proxy reads the requests and passes them on, rather than bytes.
+    pub(crate) fn is_passed_on(&self) -> bool {
+        !self.secure && matches!(self.route, Route::Proxy(_))
+    }
+
+    /// Host and port, as they stand in a URL.
+    pub(crate) fn authority(&self) -> String {
+        let Self { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
 }
 
 impl Place {
-    /// Takes a URL apart.
+    /// Takes a URL apart, which is reached by way of `proxy`.
     ///
     /// # Errors
     /// A URL that HTTP does not allow.
-    pub(super) fn parse(text: &str) -> Result<Arc<Self>, ErrorDetails> {
+    pub(super) fn parse(text: &str, proxy: Option<&Arc<Proxy>>) -> Result<Arc<Self>, ErrorDetails> {
         let invalid = |what: &dyn fmt::Display| ErrorDetails {
             kind: "format".into(),
             message: format!("`{}` is not a URL: {what}", cut(&redact::url(text))),
@@ -75,9 +90,15 @@ impl Place {
         let host = host.parse().map_err(|error| invalid(&error))?;
         let line =
             url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-        let uri = line.parse().map_err(|error| invalid(&error))?;
-        let route = socket.map_or(Route::Direct, |(path, _)| Route::Socket(path.into()));
+        let route = match (socket, proxy) {
+            (Some((path, _)), _) => Route::Socket(path.into()),
+            (None, Some(proxy)) => Route::Proxy(Arc::clone(proxy)),
+            (None, None) => Route::Direct,
+        };
         let origin = Origin { secure, host: name.trim_matches(['[', ']']).to_owned(), port, route };
+        // A proxy that passes requests on is told the whole address (RFC 9112, section 3.2.2).
+        let line = if origin.is_passed_on() { format!("http://{}{line}", origin.authority()) } else { line };
+        let uri = line.parse().map_err(|error| invalid(&error))?;
         Ok(Arc::new(Self { url, uri, host, origin }))
     }
 }

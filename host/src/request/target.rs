@@ -1,14 +1,15 @@
 //! Where requests go, and what all of them have in common.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, iter::repeat, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName};
+use percent_encoding::percent_decode_str;
 use prony_plugin_api::ErrorDetails;
 use rustls::ClientConfig;
 
 pub(crate) use super::place::{Origin, Place, Route};
-use super::{patience::Limits, prepared, tls};
+use super::{patience::Limits, prepared, proxy::Proxy, tls};
 use crate::config::{ConnectionReuse, Target, TransportKind, redact, url::url_for};
 
 /// Shorter values are not masked in what a server says.
@@ -52,10 +53,13 @@ impl TargetPlan {
     /// A URL or header that HTTP does not allow, or certificates that cannot be used.
     pub(crate) fn new(target: &Target, path: Option<&str>) -> Result<Self, ErrorDetails> {
         let path = target.custom_endpoint.as_deref().or(path).unwrap_or("");
+        let proxies = target.proxies.iter().map(|proxy| proxy.as_deref().map(Proxy::parse).transpose());
+        let proxies = proxies.collect::<Result<Vec<_>, _>>()?;
         let places: Vec<(String, Arc<Place>)> = target
             .urls
             .iter()
-            .map(|base| Ok((base.clone(), Place::parse(&url_for(base, path))?)))
+            .zip(proxies.iter().chain(repeat(&None)))
+            .map(|(base, proxy)| Ok((base.clone(), Place::parse(&url_for(base, path), proxy.as_ref())?)))
             .collect::<Result<_, ErrorDetails>>()?;
         let needs_tls = places.iter().any(|(_, place)| place.origin.secure);
         let tls = if needs_tls { Some(Arc::new(tls::client_config(&target.tls)?)) } else { None };
@@ -117,7 +121,13 @@ impl TargetPlan {
         let index = usize::try_from(session_num % self.places.len() as u64).unwrap_or(0);
         let (base, place) = &self.places[index];
         match path {
-            Some(path) if !self.fixed_path && path != self.path => Place::parse(&url_for(base, path)),
+            Some(path) if !self.fixed_path && path != self.path => {
+                let proxy = match &place.origin.route {
+                    Route::Proxy(proxy) => Some(proxy),
+                    Route::Direct | Route::Socket(_) => None,
+                };
+                Place::parse(&url_for(base, path), proxy)
+            }
             _ => Ok(Arc::clone(place)),
         }
     }
@@ -158,7 +168,10 @@ fn secrets(target: &Target) -> Vec<String> {
     });
     let addresses = target.urls.iter().chain(&target.custom_endpoint);
     let parameters = addresses.flat_map(|address| redact::secret_parameters(address));
-    let all = headers.chain(parameters).chain(target.api_key.clone());
+    let proxies = target.proxies.iter().flatten().filter_map(|proxy| proxy.parse::<reqwest::Url>().ok());
+    let passwords = proxies
+        .filter_map(|proxy| percent_decode_str(proxy.password()?).decode_utf8().ok().map(Cow::into_owned));
+    let all = headers.chain(parameters).chain(passwords).chain(target.api_key.clone());
     all.filter(|secret| secret.len() >= SHORTEST_SECRET).collect()
 }
 

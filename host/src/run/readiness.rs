@@ -37,6 +37,14 @@ pub(crate) enum ReadinessError {
         /// Why.
         source: io::Error,
     },
+    /// Nobody answers at the address of the proxy on the way.
+    #[error("reach the proxy at `{url}`")]
+    NoProxy {
+        /// Its URL, without secrets.
+        url: String,
+        /// Why.
+        source: io::Error,
+    },
     /// It answers, but not with a completion, until the end of the wait.
     #[error("get an answer from the model within {seconds} s: the last attempt said: {last}")]
     NotReady {
@@ -59,6 +67,9 @@ impl ReadinessError {
         match self {
             Self::Unreachable { .. } => {
                 "check `--url`, start the server, or let prony wait for it with `--wait-for-model-timeout SECONDS`"
+            }
+            Self::NoProxy { .. } => {
+                "check `--proxy`, or `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY`, or do without: `--no-proxy`"
             }
             Self::NotReady { .. } => "look at the server's log, or raise `--wait-for-model-timeout`",
             Self::Refused(_) => {
@@ -91,11 +102,15 @@ pub(crate) fn await_model(
     })
 }
 
-/// Opens and closes one connection to every target.
+/// Opens and closes one connection to every target, or to the proxy on the way.
 pub(crate) fn check_reachable(config: &RunConfig, target: &TargetPlan) -> Result<(), ReadinessError> {
     config.target.urls.iter().zip(target.origins()).try_for_each(|(base, origin)| {
-        let unreachable =
-            |source| ReadinessError::Unreachable { url: redact::url(&url::typed(base)), source };
+        let unreachable = |source| match &origin.route {
+            Route::Proxy(proxy) => ReadinessError::NoProxy { url: proxy.shown(), source },
+            Route::Direct | Route::Socket(_) => {
+                ReadinessError::Unreachable { url: redact::url(&url::typed(base)), source }
+            }
+        };
         connect(origin, target.connect_timeout).map_err(unreachable)
     })
 }
@@ -103,6 +118,7 @@ pub(crate) fn check_reachable(config: &RunConfig, target: &TargetPlan) -> Result
 fn connect(origin: &Origin, patience: Duration) -> io::Result<()> {
     match &origin.route {
         Route::Direct => connect_to(&origin.host, origin.port, patience),
+        Route::Proxy(proxy) => connect_to(&proxy.host, proxy.port, patience),
         Route::Socket(path) => {
             let path = Arc::clone(path);
             // A server that listens and takes nobody in lets us wait for ever.

@@ -27,7 +27,7 @@ use crate::{
     request::{
         gauge::Gauge,
         prepared::Prepared,
-        target::{Route, TargetPlan},
+        target::{Origin, Route, TargetPlan},
     },
 };
 
@@ -70,7 +70,7 @@ impl Portable {
             // All of them are behind the same one: the configuration sees to that.
             let builder = match target.origins().next().map(|origin| &origin.route) {
                 Some(Route::Socket(path)) => builder.unix_socket(path.as_ref()),
-                Some(Route::Direct) | None => builder,
+                Some(Route::Direct | Route::Proxy(_)) | None => builder.proxy(proxy(target)),
             };
             builder.build().map_err(|error| TransportError::exchange(error.source()))
         };
@@ -102,6 +102,21 @@ impl Portable {
         let (stamps, gauge) = (Arc::clone(stamps), Arc::clone(&self.gauge));
         Ok(Response { answer, stamps, clock: self.clock, gauge })
     }
+}
+
+/// What leads to each server of the target: its proxy, or nothing.
+fn proxy(target: &TargetPlan) -> reqwest::Proxy {
+    let origins: Vec<Origin> = target.origins().cloned().collect();
+    reqwest::Proxy::custom(move |url| {
+        let host = url.host_str()?.trim_matches(['[', ']']);
+        let (secure, port) = (url.scheme() == "https", url.port_or_known_default());
+        let is_meant =
+            |origin: &&Origin| origin.secure == secure && origin.host == host && Some(origin.port) == port;
+        match &origins.iter().find(is_meant)?.route {
+            Route::Proxy(proxy) => Some(proxy.url.clone()),
+            Route::Direct | Route::Socket(_) => None,
+        }
+    })
 }
 
 /// An answer whose head has arrived.

@@ -18,7 +18,7 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tower::{Service, service_fn};
 
-use super::{local::LocalSocket, socket::Socket};
+use super::{local::LocalSocket, socket::Socket, tunnel};
 use crate::{
     clock::{Clock, KernelClock},
     request::{
@@ -47,7 +47,7 @@ pub(super) enum Stream {
     Tls(Box<TlsStream<Socket>>),
 }
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Opener {
     /// Opens a connection.
@@ -78,10 +78,18 @@ impl Opener {
             let noted = Arc::clone(socket.stamps());
             return Ok((Stream::Local(socket), noted));
         }
-        let addresses = self.resolve(origin, stamps).await?;
-        let stream = reach(origin, addresses).await?;
+        let (host, port) = match &origin.route {
+            Route::Proxy(proxy) => (&proxy.host, proxy.port),
+            Route::Direct | Route::Socket(_) => (&origin.host, origin.port),
+        };
+        let addresses = self.resolve(host, port, stamps).await?;
+        let stream = reach(host, port, addresses).await?;
         stamps.note_reached(self.clock.now());
         let socket = Socket::new(stream, self.clock, Arc::clone(&self.kernel), Arc::clone(&self.gauge));
+        let socket = match &origin.route {
+            Route::Proxy(proxy) if origin.secure => tunnel::through(proxy, origin, socket).await?,
+            _ => socket,
+        };
         let noted = socket.stamps();
         let stream = match &self.tls {
             Some(config) if origin.secure => {
@@ -94,26 +102,26 @@ impl Opener {
         Ok((stream, noted))
     }
 
-    async fn resolve(&self, origin: &Origin, stamps: &AttemptStamps) -> io::Result<Vec<SocketAddr>> {
-        if let Ok(address) = origin.host.parse() {
-            return Ok(vec![SocketAddr::new(address, origin.port)]);
+    async fn resolve(&self, host: &str, port: u16, stamps: &AttemptStamps) -> io::Result<Vec<SocketAddr>> {
+        if let Ok(address) = host.parse() {
+            return Ok(vec![SocketAddr::new(address, port)]);
         }
-        let addresses = lookup_host((origin.host.as_str(), origin.port)).await?.collect();
+        let addresses = lookup_host((host, port)).await?.collect();
         stamps.note_resolved(self.clock.now());
         Ok(addresses)
     }
 }
 
 /// The first of the addresses that answers, IPv6 and IPv4 in turn (RFC 8305).
-async fn reach(origin: &Origin, addresses: Vec<SocketAddr>) -> Result<TcpStream, BoxError> {
+async fn reach(host: &str, port: u16, addresses: Vec<SocketAddr>) -> Result<TcpStream, BoxError> {
     let resolver = service_fn(move |_: Name| {
         let addresses = addresses.clone();
         async move { Ok::<_, io::Error>(addresses.into_iter()) }
     });
     let mut connector = HttpConnector::new_with_resolver(resolver);
     connector.set_nodelay(true);
-    let host = if origin.host.contains(':') { format!("[{}]", origin.host) } else { origin.host.clone() };
-    let uri = http::Uri::builder().scheme("http").authority(format!("{host}:{}", origin.port));
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let uri = http::Uri::builder().scheme("http").authority(format!("{host}:{port}"));
     let stream = connector.call(uri.path_and_query("/").build()?).await?;
     Ok(stream.into_inner())
 }

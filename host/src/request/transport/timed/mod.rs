@@ -4,6 +4,7 @@ mod connect;
 mod connection;
 mod local;
 mod socket;
+mod tunnel;
 
 use std::{
     future::poll_fn,
@@ -27,7 +28,7 @@ use crate::{
     request::{
         gauge::Gauge,
         prepared::Prepared,
-        target::{Origin, TargetPlan},
+        target::{Origin, Route, TargetPlan},
     },
 };
 
@@ -155,6 +156,11 @@ fn message(request: &Prepared) -> Request<Full<Bytes>> {
     *message.headers_mut() = request.headers.clone();
     let host: &HeaderValue = &request.place.host;
     message.headers_mut().entry(header::HOST).or_insert_with(|| host.clone());
+    if let Route::Proxy(proxy) = &request.place.origin.route
+        && let Some(login) = proxy.authorization.as_ref().filter(|_| request.place.origin.is_passed_on())
+    {
+        message.headers_mut().insert(header::PROXY_AUTHORIZATION, login.clone());
+    }
     message
 }
 
