@@ -341,6 +341,10 @@ impl Choice for Ui {
 impl Choice for ConnectionReuse {
     const NAMES: &'static [(&'static str, Self)] = &[("pooled", Self::Pooled), ("never", Self::Never)];
     const NOT_BUILT: &'static [&'static str] = &["sticky-user-sessions"];
+    const INSTEAD: &'static [(&'static str, &'static str)] = &[(
+        "sticky-user-sessions",
+        "use `never`: every conversation has one turn, so that its connection serves it alone and is closed at its end",
+    )];
 }
 
 impl Choice for TransportKind {

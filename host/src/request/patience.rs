@@ -134,9 +134,9 @@ mod tests {
 
     use super::*;
 
-    const SECOND: Duration = Duration::from_nanos(1000);
+    const SECOND: Duration = Duration::from_micros(1);
     const LIMITS: Limits = Limits {
-        whole: Duration::from_nanos(9000),
+        whole: Duration::from_micros(9),
         first_byte: Some(SECOND),
         idle: Some(SECOND.saturating_mul(2)),
     };
