@@ -13,6 +13,7 @@
 //! ```
 #![expect(clippy::expect_used, clippy::panic, reason = "a harness fails a test by panicking")]
 
+mod h2_server;
 mod install;
 mod mock_plugin;
 mod mock_server;
@@ -24,6 +25,7 @@ mod tool;
 mod unix_front;
 pub mod wire;
 
+pub use h2_server::H2Server;
 pub use mock_plugin::{MockPlugin, mock_plugin};
 pub use mock_server::MockServer;
 pub use proxy::{Manner, Proxy};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use prony_tests::{Manner, MockServer, Proxy, Run, TlsFront, Tool, UnixFront};
+use prony_tests::{H2Server, Manner, MockServer, Proxy, Run, TlsFront, Tool, UnixFront};
 use rstest::rstest;
 
 /// A profile that does not stream: the head of an answer comes when the whole answer is there.
@@ -294,6 +294,68 @@ fn the_environments_proxy_is_not_for_everything(#[case] flags: &[&str], #[case] 
 #[case(&["--proxy", "p", "--no-proxy"], "cannot be used with")]
 fn a_proxy_that_cannot_be_used_is_refused(#[case] flags: &[&str], #[case] says: &str) {
     let run = Tool::new(["profile", "--model", "m"]).args(flags).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains(says), "{}", run.stderr);
+}
+
+/// A profile in HTTP/2, four requests at a time.
+fn h2(url: &str, flags: &[&str]) -> Run {
+    Tool::profile_at(url)
+        .args(["--http2", "--request-count", "8", "--concurrency", "4", "--workers", "1"])
+        .args(["--no-server-metrics", "--export-http-trace"])
+        .args(flags)
+        .run()
+}
+
+#[test]
+fn a_server_of_http2_is_measured_over_one_connection() {
+    let server = H2Server::start();
+    let run = h2(server.url(), &[]);
+    let summary = run.succeeds().summary();
+    assert_eq!(summary["request_count"]["avg"], 8);
+    assert_eq!(server.seen(), (1, 8), "a connection serves many at a time");
+    assert_eq!(summary["client"]["arrival_clock"], "user", "{summary}");
+    assert_eq!(summary["input_config"]["target"]["transport"], "portable");
+    assert!(run.stdout.contains("HTTP/2 over the portable transport"), "{}", run.stdout);
+    for record in run.records() {
+        let trace = &record["trace_data"];
+        assert_eq!((&trace["protocol"], &trace["arrival_clock"]), (&"h2".into(), &"user".into()), "{trace}");
+    }
+}
+
+#[test]
+fn each_request_may_have_an_http2_connection_of_its_own() {
+    let server = H2Server::start();
+    h2(server.url(), &["--connection-reuse-strategy", "never"]).succeeds();
+    assert_eq!(server.seen(), (8, 8));
+}
+
+/// The front does not talk to who offers HTTP/1.1.
+#[test]
+fn http2_is_agreed_on_with_tls() {
+    let server = H2Server::start();
+    let front = TlsFront::before_h2(server.url());
+    h2(&front.url(), &["--insecure"]).succeeds();
+    assert_eq!(server.seen(), (1, 8));
+    let run = Tool::profile_at(&front.url()).args(["--insecure", "--request-count", "1"]).run();
+    run.ends_with(4);
+}
+
+#[test]
+fn a_server_without_http2_is_suspected() {
+    let server = MockServer::start([]);
+    let run = h2(server.url(), &[]);
+    run.ends_with(1);
+    assert!(run.stderr.contains("help: leave out `--http2`"), "{}", run.stderr);
+    assert_eq!(server.truth()["requests_ok"], 0);
+}
+
+#[rstest]
+#[case(&["--transport", "timed"], "the timed transport speaks HTTP/1.1")]
+#[case(&["--preconnect"], "open connections ahead with `--http2`")]
+#[case(&["--proxy", "p:1"], "a proxy opens a way for HTTP/2 to https:// targets only")]
+fn what_cannot_be_done_with_http2_is_refused(#[case] flags: &[&str], #[case] says: &str) {
+    let run = h2("http://localhost:1", flags);
     run.ends_with(2);
     assert!(run.stderr.contains(says), "{}", run.stderr);
 }

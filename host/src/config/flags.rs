@@ -119,6 +119,11 @@ pub(crate) struct ProfileFlags {
     #[arg(value_parser = ChoiceParser::<TransportKind>::new())]
     pub(crate) transport: Option<TransportKind>,
 
+    /// Speak HTTP/2: at once with http:// targets, by ALPN with https://. The portable transport carries it, so that
+    /// this process tells when it came to read an answer, and not the kernel.
+    #[arg(long, conflicts_with = "mock", help_heading = TARGET)]
+    pub(crate) http2: bool,
+
     /// Measure prony's own mock server, with streaming; needs no URL and no model.
     #[arg(long, conflicts_with = "url", help_heading = TARGET)]
     pub(crate) mock: bool,

@@ -120,6 +120,9 @@ pub(crate) struct Target {
     /// What carries the requests. Journals from before there was a choice have none.
     #[serde(default = "portable")]
     pub(crate) transport: TransportKind,
+    /// Speak HTTP/2 from the first byte on, without asking the server whether it does.
+    #[serde(default)]
+    pub(crate) http2: bool,
     /// What becomes of a connection after a request.
     #[serde(default)]
     pub(crate) connection_reuse: ConnectionReuse,

@@ -75,6 +75,46 @@ impl ProxyEnvironment {
     }
 }
 
+impl Named {
+    /// Its address with a scheme and nothing behind the port, for requests to `target`.
+    fn parse(&self, target: &str, transport: TransportKind, http2: bool) -> Result<String, ConfigError> {
+        let text = self.text.trim();
+        let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        let mut url = Url::parse(&with_scheme).map_err(|error| {
+            self.refused(error.to_string(), "give an address such as `http://proxy.example:3128`")
+        })?;
+        match (url.scheme(), transport) {
+            ("http", _) | ("https", TransportKind::Portable) => {}
+            ("https", TransportKind::Timed) => {
+                return Err(self.refused(
+                    "the timed transport speaks no TLS with a proxy",
+                    "add `--transport portable`, or give an address that begins with `http://`",
+                ));
+            }
+            (scheme, _) => {
+                return Err(self.refused(
+                    format!("prony does not speak `{scheme}` with a proxy"),
+                    "name a proxy that begins with `http://`, or do without: `--no-proxy`",
+                ));
+            }
+        }
+        if http2 && target.starts_with("http:") {
+            return Err(self.refused(
+                "a proxy opens a way for HTTP/2 to https:// targets only",
+                "leave out `--http2`, or do without the proxy: `--no-proxy`",
+            ));
+        }
+        url.set_path("");
+        url.set_query(None);
+        url.set_fragment(None);
+        Ok(url.into())
+    }
+
+    fn refused(&self, reason: impl Into<String>, hint: &'static str) -> ConfigError {
+        ConfigError::Proxy { by: self.by, url: redact::url(self.text.trim()), reason: reason.into(), hint }
+    }
+}
+
 /// Whether an address is one of this machine's own.
 fn is_here(url: &Url) -> bool {
     match url.host() {
@@ -88,10 +128,10 @@ fn is_here(url: &Url) -> bool {
 /// The proxy of each target.
 pub(super) fn proxies(
     flags: &ProfileFlags,
+    transport: TransportKind,
     environment: &ProxyEnvironment,
     targets: &[String],
 ) -> Result<Proxies, ConfigError> {
-    let transport = flags.transport.unwrap_or_default();
     if let Some(text) = &flags.proxy {
         if targets.iter().any(|target| address::socket_of(target).is_some()) {
             return Err(ConfigError::Clash {
@@ -100,8 +140,9 @@ pub(super) fn proxies(
                 reason: "no proxy leads to a Unix socket of this machine",
             });
         }
-        let proxy = parse(&Named { by: "--proxy", text: text.clone() }, transport)?;
-        return Ok(Proxies { urls: vec![Some(proxy); targets.len()], warning: None });
+        let named = Named { by: "--proxy", text: text.clone() };
+        let urls = targets.iter().map(|target| named.parse(target, transport, flags.http2).map(Some));
+        return Ok(Proxies { urls: urls.collect::<Result<_, _>>()?, warning: None });
     }
     if flags.no_proxy {
         return Ok(Proxies::default());
@@ -113,41 +154,11 @@ pub(super) fn proxies(
         redact::url(&first.text),
         first.by
     );
-    let urls = named.into_iter().map(|named| named.map(|named| parse(named, transport)).transpose());
+    let urls = named
+        .into_iter()
+        .zip(targets)
+        .map(|(named, target)| named.map(|named| named.parse(target, transport, flags.http2)).transpose());
     Ok(Proxies { urls: urls.collect::<Result<_, _>>()?, warning: Some(warning) })
-}
-
-/// A proxy's address with a scheme and nothing behind the port.
-fn parse(named: &Named, transport: TransportKind) -> Result<String, ConfigError> {
-    let text = named.text.trim();
-    let refused = |reason: String, hint: &'static str| ConfigError::Proxy {
-        by: named.by,
-        url: redact::url(text),
-        reason,
-        hint,
-    };
-    let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let wrong = |reason: String| refused(reason, "give an address such as `http://proxy.example:3128`");
-    let mut url = Url::parse(&with_scheme).map_err(|error| wrong(error.to_string()))?;
-    match (url.scheme(), transport) {
-        ("http", _) | ("https", TransportKind::Portable) => {}
-        ("https", TransportKind::Timed) => {
-            return Err(refused(
-                "the timed transport speaks no TLS with a proxy".to_owned(),
-                "add `--transport portable`, or give an address that begins with `http://`",
-            ));
-        }
-        (scheme, _) => {
-            return Err(refused(
-                format!("prony does not speak `{scheme}` with a proxy"),
-                "name a proxy that begins with `http://`, or do without: `--no-proxy`",
-            ));
-        }
-    }
-    url.set_path("");
-    url.set_query(None);
-    url.set_fragment(None);
-    Ok(url.into())
 }
 
 #[cfg(test)]
@@ -169,7 +180,8 @@ mod tests {
 
     fn chosen(line: &str, targets: &[&str]) -> Result<Proxies, ConfigError> {
         let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
-        proxies(&flags(line).unwrap(), &environment(), &targets)
+        let flags = flags(line).unwrap();
+        proxies(&flags, flags.transport.unwrap_or_default(), &environment(), &targets)
     }
 
     #[rstest]

@@ -301,6 +301,7 @@ mod tests {
             "use_server_token_count": false,
             "use_legacy_max_tokens": false,
             "transport": "timed",
+            "http2": false,
             "connection_reuse": "pooled",
             "preconnect": false,
             "connect_timeout_s": 10.0,

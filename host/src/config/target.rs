@@ -29,8 +29,9 @@ pub(super) fn target(
     // A key from a file or a secret store often ends in a newline.
     let api_key = flags.api_key.as_deref().map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned);
     let (urls, login) = urls(flags)?;
-    check_sockets(flags, &urls)?;
-    let Proxies { urls: proxies, warning } = proxies(flags, environment, &urls)?;
+    let transport = transport(flags)?;
+    check_sockets(transport, &urls)?;
+    let Proxies { urls: proxies, warning } = proxies(flags, transport, environment, &urls)?;
     if let Some(login) = login {
         if api_key.is_some() {
             return Err(ConfigError::TwoLogins { other: "`--api-key`" });
@@ -60,7 +61,8 @@ pub(super) fn target(
         extra_inputs: pairs::extra_inputs(&flags.extra_inputs)?,
         use_server_token_count: flags.use_server_token_count,
         use_legacy_max_tokens: flags.use_legacy_max_tokens,
-        transport: flags.transport.unwrap_or_default(),
+        transport,
+        http2: flags.http2,
         connection_reuse: flags.connection_reuse_strategy.unwrap_or_default(),
         tls: TlsConfig {
             insecure: flags.insecure,
@@ -91,11 +93,25 @@ fn within_the_whole(
     Ok(seconds)
 }
 
+/// HTTP/2 is spoken by the client library only.
+fn transport(flags: &ProfileFlags) -> Result<TransportKind, ConfigError> {
+    match flags.transport {
+        Some(TransportKind::Timed) if flags.http2 => Err(ConfigError::Clash {
+            flag: "--http2",
+            with: "--transport timed",
+            reason: "the timed transport speaks HTTP/1.1",
+        }),
+        None if flags.http2 => Ok(TransportKind::Portable),
+        asked => Ok(asked.unwrap_or_default()),
+    }
+}
+
 /// Connections can only wait where they are kept, and where it is us who keep them.
 fn preconnect(flags: &ProfileFlags) -> Result<bool, ConfigError> {
     let never = flags.connection_reuse_strategy == Some(ConnectionReuse::Never);
     let portable = flags.transport == Some(TransportKind::Portable);
     match flags.preconnect {
+        true if flags.http2 => Err(ConfigError::Preconnect { other: "--http2" }),
         true if never => Err(ConfigError::Preconnect { other: "--connection-reuse-strategy never" }),
         true if portable => Err(ConfigError::Preconnect { other: "--transport portable" }),
         asked => Ok(asked),
@@ -119,9 +135,9 @@ fn urls(flags: &ProfileFlags) -> Result<(Vec<String>, Option<String>), ConfigErr
 }
 
 /// The client library of the portable transport connects to one Unix socket, whatever the address of a request.
-fn check_sockets(flags: &ProfileFlags, urls: &[String]) -> Result<(), ConfigError> {
+fn check_sockets(transport: TransportKind, urls: &[String]) -> Result<(), ConfigError> {
     let sockets: HashSet<_> = urls.iter().map(|url| url::socket_of(url).map(|(socket, _)| socket)).collect();
-    if flags.transport == Some(TransportKind::Portable) && sockets.len() > 1 {
+    if transport == TransportKind::Portable && sockets.len() > 1 {
         return Err(ConfigError::Clash {
             flag: "--transport portable",
             with: "--url unix://",

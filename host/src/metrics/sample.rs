@@ -83,6 +83,7 @@ fn config() -> RunConfig {
             use_server_token_count: false,
             use_legacy_max_tokens: false,
             transport: TransportKind::Timed,
+            http2: false,
             connection_reuse: ConnectionReuse::Pooled,
             preconnect: false,
             connect_timeout_s: 10.0,

@@ -36,7 +36,8 @@ pub(super) fn proxies(target: &Target) -> Vec<&str> {
 fn endpoint(report: &Report) -> String {
     let target = &report.header.config.target;
     let mode = if target.streaming { "streaming" } else { "not streaming" };
-    format!("{}, {mode}", target.endpoint_type)
+    let protocol = if target.http2 { ", HTTP/2 over the portable transport" } else { "" };
+    format!("{}, {mode}{protocol}", target.endpoint_type)
 }
 
 fn load(phase: &PhaseConfig) -> String {

@@ -8,7 +8,12 @@ use std::path::{Path, PathBuf};
 use prony_plugin_api::{ErrorDetails, message::PhaseKind};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::{ReportError, artifacts::Artifact, json::number, trace::Trace};
+use super::{
+    ReportError,
+    artifacts::Artifact,
+    json::number,
+    trace::{Protocol, Trace},
+};
 use crate::{
     metrics::Measured,
     record::{Record, RunHeader},
@@ -24,14 +29,17 @@ pub(super) const WARMUP_FILE_NAME: &str = "profile_export_warmup.jsonl";
 pub(super) struct RecordFile {
     artifact: Artifact,
     wall_start_ns: u64,
-    traced: bool,
+    /// Write traces, of requests in this protocol.
+    traced: Option<Protocol>,
 }
 
 impl RecordFile {
     /// Begins a file of the run with this header.
     pub(super) fn create(dir: &Path, name: &str, header: &RunHeader) -> Result<Self, ReportError> {
+        let protocol = if header.config.target.http2 { Protocol::Http2 } else { Protocol::Http1 };
         let (wall_start_ns, traced) = (header.wall_start_ns, header.config.export_http_trace);
-        Ok(Self { artifact: Artifact::create(dir, name)?, wall_start_ns, traced })
+        let artifact = Artifact::create(dir, name)?;
+        Ok(Self { artifact, wall_start_ns, traced: traced.then_some(protocol) })
     }
 
     /// Writes one request's line.
@@ -44,7 +52,7 @@ impl RecordFile {
         let line = Line {
             metadata: Metadata::of(record, kind, self.wall_start_ns),
             metrics: Metrics { measured, gaps_ns: &record.chunk_gaps_ns },
-            trace_data: self.traced.then(|| Trace::of(record, self.wall_start_ns)),
+            trace_data: self.traced.map(|protocol| Trace::of(record, self.wall_start_ns, protocol)),
             error: record.error.as_ref(),
         };
         self.artifact.fill(|out| {

@@ -137,6 +137,9 @@ impl Wire {
         if let (Some(error), Route::Proxy(proxy)) = (&mut error, &request.place.origin.route) {
             proxy.explain(error);
         }
+        if let Some(error) = error.as_mut().filter(|_| self.target.http2) {
+            suspect_http1(error);
+        }
         exchange.error = error.map(|error| self.target.mask(error));
     }
 
@@ -362,6 +365,14 @@ fn send_error(error: TransportError) -> ErrorDetails {
     // The innermost one is what can be mended: a refused connection, or too many open files.
     let message = causes.last().map_or_else(|| message.to_owned(), |root| format!("{message}: {root}"));
     ErrorDetails { code, kind: kind.into(), message, cause_chain: causes, ..ErrorDetails::default() }
+}
+
+/// A server that does not speak HTTP/2 says so in a language that the client does not understand.
+fn suspect_http1(error: &mut ErrorDetails) {
+    let is_misunderstanding = [CONNECT_ERROR, "connection_reset", "transport"].contains(&error.kind.as_str());
+    if is_misunderstanding && error.hint.is_empty() {
+        error.hint = "leave out `--http2` if the server speaks HTTP/1.1 only".into();
+    }
 }
 
 fn stream_cut(error: TransportError) -> ErrorDetails {

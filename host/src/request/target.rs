@@ -29,6 +29,8 @@ pub(crate) struct TargetPlan {
     pub(crate) limits: Limits,
     /// What carries the requests.
     pub(crate) transport: TransportKind,
+    /// Speak HTTP/2, from the first byte on.
+    pub(crate) http2: bool,
     /// A connection waits for the next request when it has served one.
     pub(crate) keeps_connections: bool,
     /// How long opening a connection may take, TLS included.
@@ -62,7 +64,8 @@ impl TargetPlan {
             .map(|(base, proxy)| Ok((base.clone(), Place::parse(&url_for(base, path), proxy.as_ref())?)))
             .collect::<Result<_, ErrorDetails>>()?;
         let needs_tls = places.iter().any(|(_, place)| place.origin.secure);
-        let tls = if needs_tls { Some(Arc::new(tls::client_config(&target.tls)?)) } else { None };
+        let tls =
+            if needs_tls { Some(Arc::new(tls::client_config(&target.tls, target.http2)?)) } else { None };
         if let Some(key) = &target.api_key {
             prepared::parse("authorization", key)?;
         }
@@ -87,6 +90,7 @@ impl TargetPlan {
                 idle: target.idle_timeout_s.map(duration),
             },
             transport: target.transport,
+            http2: target.http2,
             keeps_connections: target.connection_reuse == ConnectionReuse::Pooled,
             connect_timeout: duration(target.connect_timeout_s),
             tls,

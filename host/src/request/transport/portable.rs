@@ -27,6 +27,7 @@ use crate::{
     request::{
         gauge::Gauge,
         prepared::Prepared,
+        proxy::Proxy,
         target::{Origin, Route, TargetPlan},
     },
 };
@@ -55,23 +56,24 @@ impl Portable {
         let build = |idle: usize| {
             let builder = reqwest::Client::builder()
                 .no_proxy()
-                .http1_only()
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
                 .connect_timeout(target.connect_timeout)
                 .pool_idle_timeout(IDLE_TIMEOUT)
                 .pool_max_idle_per_host(idle)
                 .connector_layer(StampConnect(clock));
+            let builder = if target.http2 { builder.http2_prior_knowledge() } else { builder.http1_only() };
             let builder = match &target.tls {
                 Some(tls) => builder.tls_backend_preconfigured(ClientConfig::clone(tls)),
                 // It would read the system's certificates.
                 None => builder.tls_certs_only([]),
             };
-            // All of them are behind the same one: the configuration sees to that.
-            let builder = match target.origins().next().map(|origin| &origin.route) {
-                Some(Route::Socket(path)) => builder.unix_socket(path.as_ref()),
-                Some(Route::Direct | Route::Proxy(_)) | None => builder.proxy(proxy(target)),
-            };
+            // If one is behind a socket, all of them are behind the same: the configuration sees to that.
+            let builder = target.origins().fold(builder, |builder, origin| match &origin.route {
+                Route::Direct => builder,
+                Route::Socket(path) => builder.unix_socket(path.as_ref()),
+                Route::Proxy(proxy) => builder.proxy(on_the_way(proxy, origin)),
+            });
             builder.build().map_err(|error| TransportError::exchange(error.source()))
         };
         Ok(Self {
@@ -104,18 +106,14 @@ impl Portable {
     }
 }
 
-/// What leads to each server of the target: its proxy, or nothing.
-fn proxy(target: &TargetPlan) -> reqwest::Proxy {
-    let origins: Vec<Origin> = target.origins().cloned().collect();
+/// A proxy on the way to one server.
+fn on_the_way(proxy: &Proxy, origin: &Origin) -> reqwest::Proxy {
+    let (proxy, origin) = (proxy.url.clone(), origin.clone());
     reqwest::Proxy::custom(move |url| {
-        let host = url.host_str()?.trim_matches(['[', ']']);
-        let (secure, port) = (url.scheme() == "https", url.port_or_known_default());
-        let is_meant =
-            |origin: &&Origin| origin.secure == secure && origin.host == host && Some(origin.port) == port;
-        match &origins.iter().find(is_meant)?.route {
-            Route::Proxy(proxy) => Some(proxy.url.clone()),
-            Route::Direct | Route::Socket(_) => None,
-        }
+        let is_meant = origin.secure == (url.scheme() == "https")
+            && url.host_str().is_some_and(|host| host.trim_matches(['[', ']']) == origin.host)
+            && url.port_or_known_default() == Some(origin.port);
+        is_meant.then(|| proxy.clone())
     })
 }
 
