@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use prony_tests::{H2Server, Manner, MockServer, Proxy, Run, TlsFront, Tool, UnixFront};
+use prony_tests::{H2Server, Manner, MockServer, Proxy, Run, TlsFront, Tool, UnixFront, wire::Replay};
 use rstest::rstest;
 
 /// A profile that does not stream: the head of an answer comes when the whole answer is there.
@@ -358,4 +358,48 @@ fn what_cannot_be_done_with_http2_is_refused(#[case] flags: &[&str], #[case] say
     let run = h2("http://localhost:1", flags);
     run.ends_with(2);
     assert!(run.stderr.contains(says), "{}", run.stderr);
+}
+
+/// The load begins when all of them are open, in whichever process they are.
+#[rstest]
+#[case::here(&[])]
+#[case::apart(&["--isolate", "chat"])]
+fn a_burst_finds_its_connections_open(#[case] flags: &[&str]) {
+    let server = MockServer::start([]);
+    let run = Tool::profile(&server)
+        .args(["--request-count", "128", "--concurrency", "128", "--osl", "1", "--preconnect"])
+        .args(["--export-http-trace", "--no-server-metrics"])
+        .args(flags)
+        .run();
+    let reused = |record: &serde_json::Value| record["trace_data"]["connection_reused"] == true;
+    assert!(run.succeeds().records().iter().all(reused));
+}
+
+/// A head is a piece of an answer as well.
+#[test]
+fn an_answer_without_a_body_was_stamped_by_the_portable_transport() {
+    let server = Replay::start(b"HTTP/1.1 500 Sorry\r\nContent-Length: 0\r\n\r\n".to_vec(), 1);
+    let run = Tool::profile_at(&server.url())
+        .args([
+            "--request-count",
+            "1",
+            "--no-server-metrics",
+            "--export-http-trace",
+            "--transport",
+            "portable",
+        ])
+        .run();
+    let records = run.ends_with(1).records();
+    assert_eq!(records[0]["trace_data"]["arrival_clock"], "user", "{}", records[0]);
+}
+
+#[test]
+fn half_a_head_is_not_nothing() {
+    let server = Replay::start(b"HTTP/1.1 200 OK\r\nContent-".to_vec(), 1);
+    let run = Tool::profile_at(&server.url()).args(["--request-count", "1", "--no-server-metrics"]).run();
+    run.ends_with(1);
+    let error = &run.summary()["error_summary"][0]["error_details"];
+    assert_eq!(error["type"], "connection_reset", "{error}");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.starts_with("the connection died in the middle of the head of an answer"), "{message}");
 }

@@ -53,7 +53,7 @@ pub(crate) struct Exchange {
     pub(crate) largest_read_bytes: u64,
     /// Whole body, in bytes.
     pub(crate) response_bytes: u64,
-    /// Pieces of the body whose arrival this process had to tell, since the kernel did not.
+    /// Pieces of the answer, its head among them, whose arrival this process had to tell, since the kernel did not.
     #[serde(default)]
     pub(crate) unstamped_reads: u64,
     /// What the connection of the latest try notes while it is under way.
@@ -157,8 +157,10 @@ impl Wire {
             }
             other => other,
         };
-        let response = response.map_err(send_error)?;
-        exchange.instants.first_byte = response.first_byte().or_else(|| Some(self.clock.now()));
+        let response = response.map_err(|error| send_error(error, &exchange.stamps))?;
+        let (first_byte, source) = response.first_byte();
+        exchange.instants.first_byte = first_byte.or_else(|| Some(self.clock.now()));
+        exchange.unstamped_reads += u64::from(source == StampSource::User);
         exchange.status = Some(response.status().as_u16());
         if response.status().is_success() && is_event_stream(response.headers(), self.target.streaming) {
             self.read_stream(response, parser, exchange, patience).await
@@ -350,11 +352,14 @@ fn is_stale_connection(error: &TransportError, stamps: &AttemptStamps) -> bool {
     !is_fresh && !stamps.is_answered() && error.failure == Failure::Lost
 }
 
-fn send_error(error: TransportError) -> ErrorDetails {
+fn send_error(error: TransportError, stamps: &AttemptStamps) -> ErrorDetails {
     let (kind, message) = match error.failure {
         Failure::Connect => (CONNECT_ERROR, "cannot open a connection to the server"),
         Failure::Proxy(_) => (PROXY_ERROR, "no way through"),
-        Failure::Lost => ("connection_reset", "the connection died before any byte of a response"),
+        Failure::Lost if stamps.is_answered() => {
+            ("connection_reset", "the connection died in the middle of the head of an answer")
+        }
+        Failure::Lost => ("connection_reset", "the connection died before the head of an answer"),
         Failure::Http => ("transport", "cannot exchange HTTP with the server"),
     };
     let code = match error.failure {

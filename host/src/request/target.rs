@@ -16,6 +16,7 @@ use crate::config::{ConnectionReuse, Target, TransportKind, redact, url::url_for
 const SHORTEST_SECRET: usize = 6;
 
 /// What all requests of a run have in common, worked out once.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the user's, or follows from one")]
 pub(crate) struct TargetPlan {
     /// Model name.
     pub(crate) model: String,
