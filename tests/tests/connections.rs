@@ -1,7 +1,7 @@
 //! How connections are opened and kept, and how long anybody waits on one.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use prony_tests::{H2Server, Manner, MockServer, Proxy, Run, TlsFront, Tool, UnixFront, wire::Replay};
 use rstest::rstest;
@@ -360,19 +360,34 @@ fn what_cannot_be_done_with_http2_is_refused(#[case] flags: &[&str], #[case] say
     assert!(run.stderr.contains(says), "{}", run.stderr);
 }
 
-/// The load begins when all of them are open, in whichever process they are.
+/// Nothing is due before all connections are open, in whichever process they are: or else the first requests would
+/// have to catch up.
 #[rstest]
 #[case::here(&[])]
 #[case::apart(&["--isolate", "chat"])]
-fn a_burst_finds_its_connections_open(#[case] flags: &[&str]) {
+fn the_load_begins_when_its_connections_are_open(#[case] flags: &[&str]) {
     let server = MockServer::start([]);
-    let run = Tool::profile(&server)
-        .args(["--request-count", "128", "--concurrency", "128", "--osl", "1", "--preconnect"])
-        .args(["--export-http-trace", "--no-server-metrics"])
+    let front = TlsFront::before(server.url(), false);
+    let proxy = Proxy::to(&front.url(), Manner::Hesitates(Duration::from_millis(200)));
+    let run = far("https", "timed")
+        .args([
+            "--insecure",
+            "--proxy",
+            proxy.address(),
+            "--preconnect",
+            "--concurrency",
+            "2",
+            "--workers",
+            "1",
+        ])
+        .args(["--request-rate", "100", "--arrival-pattern", "constant", "--export-http-trace"])
         .args(flags)
         .run();
-    let reused = |record: &serde_json::Value| record["trace_data"]["connection_reused"] == true;
-    assert!(run.succeeds().records().iter().all(reused));
+    let records = run.succeeds().records();
+    let scheduled = records.iter().map(|record| record["trace_data"]["scheduled_ns"].as_u64().unwrap());
+    let opened = proxy.let_through_ns().into_iter().max();
+    let begun = scheduled.min();
+    assert!(begun >= opened, "begun at {begun:?}, opened at {opened:?}");
 }
 
 /// A head is a piece of an answer as well.

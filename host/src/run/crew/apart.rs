@@ -172,7 +172,9 @@ impl Apart {
         let Hearing::Asking(reader) = hearing else { return Ok(()) };
         let unheard = std::mem::take(&mut self.unheard);
         let spawned = thread::Builder::new().name("crew".into()).spawn(move || {
-            unheard.into_iter().for_each(|message| hear(message, &wires, &tell));
+            for message in unheard {
+                hear(message, &wires, &tell);
+            }
             let nonsense = listen(reader, &wires, &frames, &tell);
             drop(open);
             wires.signal(Signal::CrewGone(nonsense));
@@ -325,7 +327,9 @@ fn listen(
             Ok(None) | Err(_) => return None,
         };
         frames.fetch_add(1, Ordering::Relaxed);
-        messages.into_iter().for_each(|message| hear(message, wires, ready));
+        for message in messages {
+            hear(message, wires, ready);
+        }
     }
 }
 
