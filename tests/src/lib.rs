@@ -13,19 +13,26 @@
 //! ```
 #![expect(clippy::expect_used, clippy::panic, reason = "a harness fails a test by panicking")]
 
+mod h2_server;
 mod install;
 mod mock_plugin;
 mod mock_server;
+mod pass_on;
+mod proxy;
 mod run;
 mod tls_front;
 mod tool;
+mod unix_front;
 pub mod wire;
 
+pub use h2_server::H2Server;
 pub use mock_plugin::{MockPlugin, mock_plugin};
 pub use mock_server::MockServer;
+pub use proxy::{Manner, Proxy};
 pub use run::Run;
 pub use tls_front::TlsFront;
 pub use tool::{Running, Tool, eventually};
+pub use unix_front::UnixFront;
 
 use std::path::PathBuf;
 

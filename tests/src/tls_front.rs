@@ -33,8 +33,22 @@ impl TlsFront {
     /// # Panics
     /// When it cannot listen, or its certificates cannot be made.
     pub fn before(url: &str, wants_client: bool) -> Self {
+        Self::speaking(url, wants_client, &[])
+    }
+
+    /// Starts one in front of a server of HTTP/2, and talks only to those who offer to speak that.
+    ///
+    /// # Panics
+    /// As [`TlsFront::before`].
+    pub fn before_h2(url: &str) -> Self {
+        Self::speaking(url, false, &["h2"])
+    }
+
+    fn speaking(url: &str, wants_client: bool, protocols: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
-        let config = Arc::new(certificates(&dir, wants_client));
+        let mut config = certificates(&dir, wants_client);
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        let config = Arc::new(config);
         let target = url.strip_prefix("http://").expect("a plain URL").to_owned();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0))).expect("a port");

@@ -44,6 +44,14 @@ impl Tool {
             "PRONY_API_KEY",
             "CARGO_TARGET_DIR",
             "RUST_BACKTRACE",
+            "HTTP_PROXY",
+            "http_proxy",
+            "HTTPS_PROXY",
+            "https_proxy",
+            "ALL_PROXY",
+            "all_proxy",
+            "NO_PROXY",
+            "no_proxy",
         ] {
             command.env_remove(name);
         }

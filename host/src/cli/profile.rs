@@ -18,6 +18,7 @@ use crate::{
     config::{
         Arrival, DatasetConfig, RunConfig,
         flags::{ProfileFlags, Ui},
+        proxy::ProxyEnvironment,
         redact,
         resolve::{ConfigError, Facts, Resolved, resolve},
     },
@@ -209,7 +210,7 @@ fn facts() -> Result<Facts, Failure> {
             .caused_by(&error)
             .with_hint("name one with `--random-seed`")
     })?;
-    Ok(Facts { cores, seed: seed.into() })
+    Ok(Facts { cores, seed: seed.into(), proxies: ProxyEnvironment::read() })
 }
 
 /// The run's tokenizer, if anything in it is counted or generated in tokens.

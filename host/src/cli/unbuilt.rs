@@ -301,6 +301,11 @@ mod tests {
         "choose one of: poisson, constant, concurrency-burst"
     )]
     #[case(
+        "prony profile --connection-reuse-strategy sticky_user_sessions",
+        "use `--connection-reuse-strategy sticky_user_sessions`: prony does not have this choice yet",
+        "use `never`: every conversation has one turn, so that its connection serves it alone and is closed at its end"
+    )]
+    #[case(
         "prony profile --ui dashboard",
         "use `--ui dashboard`: prony does not have this choice yet",
         "choose one of: simple, none"

@@ -26,7 +26,8 @@ pub(crate) struct ProfileFlags {
     #[arg(help_heading = TARGET)]
     pub(crate) model: Vec<String>,
 
-    /// Base URL of the server; several share the load in turn [default: localhost:8000].
+    /// Base URL of the server, or `unix:///path/to.sock`, with a base path `unix:///path/to.sock:/v1`; several share
+    /// the load in turn [default: localhost:8000].
     #[arg(short, long, value_name = "URL", value_delimiter = ',', help_heading = TARGET)]
     pub(crate) url: Vec<String>,
 
@@ -58,6 +59,14 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "SECONDS", value_parser = units::positive_seconds, help_heading = TARGET)]
     pub(crate) request_timeout_seconds: Option<f64>,
 
+    /// Time from a request's last byte to the first one of its answer, in seconds [default: that of the whole].
+    #[arg(long, value_name = "SECONDS", value_parser = units::positive_seconds, help_heading = TARGET)]
+    pub(crate) first_byte_timeout_seconds: Option<f64>,
+
+    /// Longest silence in the middle of an answer, in seconds [default: that of the whole].
+    #[arg(long, value_name = "SECONDS", value_parser = units::positive_seconds, help_heading = TARGET)]
+    pub(crate) idle_timeout_seconds: Option<f64>,
+
     /// Wait so long for the server to answer a first request, in seconds; 0 does not wait [default: 0].
     #[arg(long, value_name = "SECONDS", value_parser = units::seconds, help_heading = TARGET)]
     pub(crate) wait_for_model_timeout: Option<f64>,
@@ -78,6 +87,15 @@ pub(crate) struct ProfileFlags {
     /// Time for opening a connection, TLS included, in seconds [default: 10].
     #[arg(long, value_name = "SECONDS", value_parser = units::positive_seconds, help_heading = TARGET)]
     pub(crate) connect_timeout_seconds: Option<f64>,
+
+    /// Proxy on the way to the server, as `http://[USER:PASSWORD@]HOST:PORT`; it is measured as well [default:
+    /// `HTTP_PROXY`, `HTTPS_PROXY` or `ALL_PROXY`, but none to this machine and to what `NO_PROXY` lists].
+    #[arg(long, value_name = "URL", conflicts_with_all = ["no_proxy", "mock"], help_heading = TARGET)]
+    pub(crate) proxy: Option<String>,
+
+    /// Use no proxy, whatever the environment says.
+    #[arg(long, help_heading = TARGET)]
+    pub(crate) no_proxy: bool,
 
     /// Certificates of authorities to trust as well as the system's, a PEM file.
     #[arg(long, value_name = "FILE", conflicts_with = "insecure", help_heading = TARGET)]
@@ -100,6 +118,11 @@ pub(crate) struct ProfileFlags {
     #[arg(long, visible_alias = "transport-type", value_name = "NAME", help_heading = TARGET)]
     #[arg(value_parser = ChoiceParser::<TransportKind>::new())]
     pub(crate) transport: Option<TransportKind>,
+
+    /// Speak HTTP/2: at once with http:// targets, by ALPN with https://. The portable transport carries it, so that
+    /// this process tells when it came to read an answer, and not the kernel.
+    #[arg(long, conflicts_with = "mock", help_heading = TARGET)]
+    pub(crate) http2: bool,
 
     /// Measure prony's own mock server, with streaming; needs no URL and no model.
     #[arg(long, conflicts_with = "url", help_heading = TARGET)]
@@ -323,6 +346,10 @@ impl Choice for Ui {
 impl Choice for ConnectionReuse {
     const NAMES: &'static [(&'static str, Self)] = &[("pooled", Self::Pooled), ("never", Self::Never)];
     const NOT_BUILT: &'static [&'static str] = &["sticky-user-sessions"];
+    const INSTEAD: &'static [(&'static str, &'static str)] = &[(
+        "sticky-user-sessions",
+        "use `never`: every conversation has one turn, so that its connection serves it alone and is closed at its end",
+    )];
 }
 
 impl Choice for TransportKind {

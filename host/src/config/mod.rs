@@ -9,6 +9,7 @@ pub(crate) mod flags;
 mod load;
 pub(crate) mod pairs;
 pub(crate) mod policy;
+pub(crate) mod proxy;
 pub(crate) mod redact;
 pub(crate) mod resolve;
 pub(crate) mod services;
@@ -84,6 +85,9 @@ pub(crate) struct ServiceOption {
 pub(crate) struct Target {
     /// Base URLs; several are used in turn.
     pub(crate) urls: Vec<String>,
+    /// The proxy on the way to each of them, with its password, which is not journalled; empty without any.
+    #[serde(default)]
+    pub(crate) proxies: Vec<Option<String>>,
     /// Model name for the requests.
     pub(crate) model: String,
     /// Entry name of the endpoint, as the manifest spells it.
@@ -94,6 +98,12 @@ pub(crate) struct Target {
     pub(crate) custom_endpoint: Option<String>,
     /// Deadline of a whole request, in seconds.
     pub(crate) request_timeout_s: f64,
+    /// Deadline of an answer's first byte, in seconds since the request's last.
+    #[serde(default)]
+    pub(crate) first_byte_timeout_s: Option<f64>,
+    /// Longest silence in an answer, in seconds.
+    #[serde(default)]
+    pub(crate) idle_timeout_s: Option<f64>,
     /// How long to wait for the server to become ready, in seconds; 0 does not wait.
     pub(crate) wait_for_model_timeout_s: f64,
     /// Extra headers. The values of sensitive ones are not journalled.
@@ -110,6 +120,9 @@ pub(crate) struct Target {
     /// What carries the requests. Journals from before there was a choice have none.
     #[serde(default = "portable")]
     pub(crate) transport: TransportKind,
+    /// Speak HTTP/2 from the first byte on, without asking the server whether it does.
+    #[serde(default)]
+    pub(crate) http2: bool,
     /// What becomes of a connection after a request.
     #[serde(default)]
     pub(crate) connection_reuse: ConnectionReuse,

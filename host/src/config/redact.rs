@@ -68,7 +68,8 @@ pub(crate) fn config(config: &RunConfig) -> RunConfig {
             value(&mut option.value);
         }
     }
-    let addresses = target.urls.iter_mut().chain(&mut target.custom_endpoint);
+    let proxies = target.proxies.iter_mut().flatten();
+    let addresses = target.urls.iter_mut().chain(&mut target.custom_endpoint).chain(proxies);
     for address in addresses.chain(&mut config.server_metrics.urls) {
         *address = url(address);
     }
@@ -109,7 +110,9 @@ fn flag_value(flag: &str, value: &str) -> String {
         return text;
     }
     match flag {
-        "-u" | "--url" | "--server-metrics" => value.split(',').map(url).collect::<Vec<_>>().join(","),
+        "-u" | "--url" | "--server-metrics" | "--proxy" => {
+            value.split(',').map(url).collect::<Vec<_>>().join(",")
+        }
         "--custom-endpoint" => url(value),
         "--service-option" => service_option(value),
         _ if is_address(value) => url(value),
@@ -314,6 +317,7 @@ mod tests {
     #[case("-uu:p@h:1", "-u<redacted>@h:1")]
     #[case("-u=http://u:p@h", "-u=http://<redacted>@h")]
     #[case("--url http://a:1,http://u:p@h:1", "--url http://a:1,http://<redacted>@h:1")]
+    #[case("--proxy u:p@h:1", "--proxy <redacted>@h:1")]
     #[case("--url a:1 u:p@h:1", "--url a:1 <redacted>@h:1")]
     #[case("-Hauth:x", "-Hauth:<redacted>")]
     #[case("-H Referer:https://u:p@h/?sig=s", "-H Referer:https://<redacted>@h/?sig=<redacted>")]

@@ -12,6 +12,7 @@ use super::{
     flags::ProfileFlags,
     load,
     pairs::PairError,
+    proxy::ProxyEnvironment,
     services::{self, ServiceOptionError},
     target,
     url::{self, UrlError},
@@ -21,12 +22,14 @@ use super::{
 const ARTIFACTS: &str = "artifacts";
 
 /// What the machine contributes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
     /// Processor cores that this process may use.
     pub(crate) cores: usize,
     /// The seed when the user names none: random, drawn once.
     pub(crate) seed: u64,
+    /// What the environment says about proxies.
+    pub(crate) proxies: ProxyEnvironment,
 }
 
 /// A configuration, and what the user should know about it.
@@ -106,6 +109,18 @@ pub(crate) enum ConfigError {
         /// The flag that forbids it.
         other: &'static str,
     },
+    /// A proxy that cannot be used.
+    #[error("use the proxy `{url}` of `{by}`: {reason}")]
+    Proxy {
+        /// The flag or variable that names it.
+        by: &'static str,
+        /// Its address, without secrets.
+        url: String,
+        /// Why not.
+        reason: String,
+        /// What would do.
+        hint: &'static str,
+    },
     /// An address that is none.
     #[error(transparent)]
     Url(#[from] UrlError),
@@ -131,6 +146,7 @@ impl ConfigError {
             Self::NoTokens { flag, .. } => format!("leave out `{flag}`"),
             Self::TwoLogins { .. } => "give the credentials in one place".to_owned(),
             Self::Preconnect { other } => format!("leave out `{other}` or `--preconnect`"),
+            Self::Proxy { hint, .. } => (*hint).to_owned(),
             Self::Url(error) => error.hint(),
             Self::Pair(error) => error.hint(),
             Self::ServiceOption(_) => services::EXAMPLE.to_owned(),
@@ -149,7 +165,7 @@ pub(crate) fn resolve(
     facts: &Facts,
 ) -> Result<Resolved, ConfigError> {
     check_endpoint(flags, endpoint, endpoint_name)?;
-    let mut target = target::target(flags, endpoint_name)?;
+    let (mut target, by_proxy) = target::target(flags, &facts.proxies, endpoint_name)?;
     // The mock server is there to be looked at, and most of what there is to see needs a stream.
     target.streaming |= flags.mock && endpoint.supports_streaming;
     let phases = load::phases(flags)?;
@@ -160,8 +176,11 @@ pub(crate) fn resolve(
     let artifact_dir = flags.artifact_dir.clone().unwrap_or_else(|| {
         Path::new(ARTIFACTS).join(default_artifact_name(&target, &endpoint.service_kind, &phases))
     });
+    let (server_metrics, no_metrics) = target::server_metrics(flags, &target.urls)?;
+    warnings.extend(no_metrics);
+    warnings.extend(by_proxy);
     let config = RunConfig {
-        server_metrics: target::server_metrics(flags, &target.urls)?,
+        server_metrics,
         target,
         dataset,
         tokenizer: content::tokenizer(flags),
@@ -233,7 +252,9 @@ mod tests {
         DatasetConfig, LengthLaw, ServerMetricsConfig, TokenizerChoice, flags::tests::flags, redact,
     };
 
-    const FACTS: Facts = Facts { cores: 8, seed: 42 };
+    fn facts() -> Facts {
+        Facts { cores: 8, seed: 42, ..Facts::default() }
+    }
 
     fn chat() -> EndpointMetadata {
         let json = r#"{"endpoint_path": "/v1/chat/completions", "supports_streaming": true,
@@ -250,11 +271,11 @@ mod tests {
     }
 
     fn resolved(line: &str) -> Resolved {
-        resolve(&flags(line).unwrap(), &chat(), "chat", &FACTS).unwrap()
+        resolve(&flags(line).unwrap(), &chat(), "chat", &facts()).unwrap()
     }
 
     fn refused(line: &str, endpoint: &EndpointMetadata) -> ConfigError {
-        resolve(&flags(line).unwrap(), endpoint, "chat", &FACTS).unwrap_err()
+        resolve(&flags(line).unwrap(), endpoint, "chat", &facts()).unwrap_err()
     }
 
     #[test]
@@ -266,17 +287,21 @@ mod tests {
             "urls": [
               "http://localhost:8000"
             ],
+            "proxies": [],
             "model": "org/m",
             "endpoint_type": "chat",
             "streaming": false,
             "custom_endpoint": null,
             "request_timeout_s": 21600.0,
+            "first_byte_timeout_s": null,
+            "idle_timeout_s": null,
             "wait_for_model_timeout_s": 0.0,
             "headers": [],
             "extra_inputs": {},
             "use_server_token_count": false,
             "use_legacy_max_tokens": false,
             "transport": "timed",
+            "http2": false,
             "connection_reuse": "pooled",
             "preconnect": false,
             "connect_timeout_s": 10.0,
@@ -381,7 +406,7 @@ mod tests {
         #[case] workers: usize,
     ) {
         let flags = flags(&format!("-m m {line}")).unwrap();
-        let resolved = resolve(&flags, &chat(), "chat", &Facts { cores, ..FACTS }).unwrap();
+        let resolved = resolve(&flags, &chat(), "chat", &Facts { cores, ..facts() }).unwrap();
         assert_eq!(resolved.config.workers, workers);
     }
 
@@ -453,7 +478,7 @@ mod tests {
     #[test]
     fn a_dialect_that_counts_its_input_takes_a_length_and_a_tokenizer() {
         let flags = flags("-m m --isl 5 --tokenizer builtin").unwrap();
-        assert!(resolve(&flags, &embeddings(), "embeddings", &FACTS).is_ok());
+        assert!(resolve(&flags, &embeddings(), "embeddings", &facts()).is_ok());
     }
 
     #[rstest]

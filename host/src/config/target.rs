@@ -6,7 +6,11 @@ use std::collections::HashSet;
 
 use super::{
     ConnectionReuse, DEFAULT_CONNECT_TIMEOUT_S, ServerMetricsConfig, Target, TlsConfig, TransportKind,
-    flags::ProfileFlags, pairs, resolve::ConfigError, url,
+    flags::ProfileFlags,
+    pairs,
+    proxy::{Proxies, ProxyEnvironment, proxies},
+    resolve::ConfigError,
+    url,
 };
 
 const DEFAULT_URL: &str = "http://localhost:8000";
@@ -15,12 +19,19 @@ const DEFAULT_REQUEST_TIMEOUT_S: f64 = 21_600.0;
 /// The model that the mock server is asked for when the user names none.
 const MOCK_MODEL: &str = "mock-model";
 
-/// The target that the flags name.
-pub(super) fn target(flags: &ProfileFlags, endpoint_name: &str) -> Result<Target, ConfigError> {
+/// The target that the flags name, and what the user should know about the way to it.
+pub(super) fn target(
+    flags: &ProfileFlags,
+    environment: &ProxyEnvironment,
+    endpoint_name: &str,
+) -> Result<(Target, Option<String>), ConfigError> {
     let mut headers = pairs::headers(&flags.header)?;
     // A key from a file or a secret store often ends in a newline.
     let api_key = flags.api_key.as_deref().map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned);
     let (urls, login) = urls(flags)?;
+    let transport = transport(flags)?;
+    check_sockets(transport, &urls)?;
+    let Proxies { urls: proxies, warning } = proxies(flags, transport, environment, &urls)?;
     if let Some(login) = login {
         if api_key.is_some() {
             return Err(ConfigError::TwoLogins { other: "`--api-key`" });
@@ -30,20 +41,28 @@ pub(super) fn target(flags: &ProfileFlags, endpoint_name: &str) -> Result<Target
         }
         headers.push(("Authorization".to_owned(), login));
     }
-    Ok(Target {
+    let target = Target {
         urls,
+        proxies,
         model: model(flags)?,
         endpoint_type: endpoint_name.to_owned(),
         streaming: flags.streaming,
         custom_endpoint: flags.custom_endpoint.clone(),
         request_timeout_s: flags.request_timeout_seconds.unwrap_or(DEFAULT_REQUEST_TIMEOUT_S),
+        first_byte_timeout_s: within_the_whole(
+            flags,
+            "--first-byte-timeout-seconds",
+            flags.first_byte_timeout_seconds,
+        )?,
+        idle_timeout_s: within_the_whole(flags, "--idle-timeout-seconds", flags.idle_timeout_seconds)?,
         wait_for_model_timeout_s: flags.wait_for_model_timeout.unwrap_or(0.0),
         headers,
         api_key,
         extra_inputs: pairs::extra_inputs(&flags.extra_inputs)?,
         use_server_token_count: flags.use_server_token_count,
         use_legacy_max_tokens: flags.use_legacy_max_tokens,
-        transport: flags.transport.unwrap_or_default(),
+        transport,
+        http2: flags.http2,
         connection_reuse: flags.connection_reuse_strategy.unwrap_or_default(),
         tls: TlsConfig {
             insecure: flags.insecure,
@@ -53,7 +72,38 @@ pub(super) fn target(flags: &ProfileFlags, endpoint_name: &str) -> Result<Target
         },
         preconnect: preconnect(flags)?,
         connect_timeout_s: flags.connect_timeout_seconds.unwrap_or(DEFAULT_CONNECT_TIMEOUT_S),
-    })
+    };
+    Ok((target, warning))
+}
+
+/// A limit for a part of a request, which must end before the limit for all of it to be one.
+fn within_the_whole(
+    flags: &ProfileFlags,
+    flag: &'static str,
+    seconds: Option<f64>,
+) -> Result<Option<f64>, ConfigError> {
+    let whole = flags.request_timeout_seconds.unwrap_or(DEFAULT_REQUEST_TIMEOUT_S);
+    if seconds.is_some_and(|seconds| seconds >= whole) {
+        return Err(ConfigError::Clash {
+            flag,
+            with: "--request-timeout-seconds",
+            reason: "the limit for the whole request is reached first",
+        });
+    }
+    Ok(seconds)
+}
+
+/// HTTP/2 is spoken by the client library only.
+fn transport(flags: &ProfileFlags) -> Result<TransportKind, ConfigError> {
+    match flags.transport {
+        Some(TransportKind::Timed) if flags.http2 => Err(ConfigError::Clash {
+            flag: "--http2",
+            with: "--transport timed",
+            reason: "the timed transport speaks HTTP/1.1",
+        }),
+        None if flags.http2 => Ok(TransportKind::Portable),
+        asked => Ok(asked.unwrap_or_default()),
+    }
 }
 
 /// Connections can only wait where they are kept, and where it is us who keep them.
@@ -61,6 +111,7 @@ fn preconnect(flags: &ProfileFlags) -> Result<bool, ConfigError> {
     let never = flags.connection_reuse_strategy == Some(ConnectionReuse::Never);
     let portable = flags.transport == Some(TransportKind::Portable);
     match flags.preconnect {
+        true if flags.http2 => Err(ConfigError::Preconnect { other: "--http2" }),
         true if never => Err(ConfigError::Preconnect { other: "--connection-reuse-strategy never" }),
         true if portable => Err(ConfigError::Preconnect { other: "--transport portable" }),
         asked => Ok(asked),
@@ -83,6 +134,19 @@ fn urls(flags: &ProfileFlags) -> Result<(Vec<String>, Option<String>), ConfigErr
     Ok((bases.into_iter().map(|base| base.url).collect(), login))
 }
 
+/// The client library of the portable transport connects to one Unix socket, whatever the address of a request.
+fn check_sockets(transport: TransportKind, urls: &[String]) -> Result<(), ConfigError> {
+    let sockets: HashSet<_> = urls.iter().map(|url| url::socket_of(url).map(|(socket, _)| socket)).collect();
+    if transport == TransportKind::Portable && sockets.len() > 1 {
+        return Err(ConfigError::Clash {
+            flag: "--transport portable",
+            with: "--url unix://",
+            reason: "it cannot connect to anything else than one Unix socket in a run",
+        });
+    }
+    Ok(())
+}
+
 fn model(flags: &ProfileFlags) -> Result<String, ConfigError> {
     match flags.model.as_slice() {
         [] if flags.mock => Ok(MOCK_MODEL.to_owned()),
@@ -93,21 +157,28 @@ fn model(flags: &ProfileFlags) -> Result<String, ConfigError> {
     }
 }
 
-/// The metrics pages to scrape: each target's own, then those that the user named, each once.
+/// The metrics pages to scrape: each target's own, then those that the user named, each once. One behind a Unix socket
+/// cannot be scraped; if that leaves none, it is said.
 pub(super) fn server_metrics(
     flags: &ProfileFlags,
     targets: &[String],
-) -> Result<ServerMetricsConfig, ConfigError> {
+) -> Result<(ServerMetricsConfig, Option<String>), ConfigError> {
     if flags.no_server_metrics {
-        return Ok(ServerMetricsConfig::default());
+        return Ok((ServerMetricsConfig::default(), None));
     }
-    let mut urls: Vec<String> = targets.iter().map(|target| url::metrics_url(target)).collect();
+    let by_tcp = targets.iter().filter(|target| url::socket_of(target).is_none());
+    let mut urls: Vec<String> = by_tcp.map(|target| url::metrics_url(target)).collect();
     for typed in &flags.server_metrics {
         urls.push(url::parse_metrics_page(typed)?);
     }
     let mut seen = HashSet::new();
     urls.retain(|url| seen.insert(url.clone()));
-    Ok(ServerMetricsConfig { enabled: true, urls })
+    if urls.is_empty() && !targets.is_empty() {
+        let warning = "no server metrics are scraped: they cannot be over a Unix socket; name a page with \
+                       `--server-metrics URL`, or say `--no-server-metrics`";
+        return Ok((ServerMetricsConfig::default(), Some(warning.to_owned())));
+    }
+    Ok((ServerMetricsConfig { enabled: true, urls }, None))
 }
 
 #[cfg(test)]
@@ -118,7 +189,7 @@ mod tests {
     use crate::config::flags::tests::flags;
 
     fn resolved(line: &str) -> Target {
-        target(&flags(line).unwrap(), "chat").unwrap()
+        target(&flags(line).unwrap(), &ProxyEnvironment::default(), "chat").unwrap().0
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub(crate) enum UnitError {
     NotBuilt {
         /// What there is.
         choices: Vec<&'static str>,
+        /// What to do in its place, where there is something.
+        instead: Option<&'static str>,
     },
     /// A name that nobody knows.
     #[error("there is no such choice")]
@@ -43,7 +45,8 @@ impl UnitError {
         match self {
             Self::Number { .. } => None,
             Self::Sweep => Some("run `prony profile` once for each value".to_owned()),
-            Self::NotBuilt { choices } | Self::Unknown { choices } => {
+            Self::NotBuilt { instead: Some(instead), .. } => Some((*instead).to_owned()),
+            Self::NotBuilt { choices, .. } | Self::Unknown { choices } => {
                 Some(format!("choose one of: {}", choices.join(", ")))
             }
         }
@@ -128,6 +131,8 @@ pub(crate) trait Choice: Copy + fmt::Debug + Send + Sync + 'static {
     const SYNONYMS: &'static [(&'static str, Self)] = &[];
     /// Names that AIPerf takes and prony does not yet.
     const NOT_BUILT: &'static [&'static str] = &[];
+    /// What to do in place of some of these.
+    const INSTEAD: &'static [(&'static str, &'static str)] = &[];
 }
 
 /// Finds a name of a set. Case does not matter, and neither does `-` against `_`.
@@ -139,7 +144,8 @@ pub(crate) fn choice<T: Choice>(text: &str) -> Result<T, UnitError> {
     }
     let choices = T::NAMES.iter().map(|(name, _)| *name).collect();
     if T::NOT_BUILT.contains(&name.as_str()) {
-        return Err(UnitError::NotBuilt { choices });
+        let instead = T::INSTEAD.iter().find(|(choice, _)| *choice == name).map(|(_, instead)| *instead);
+        return Err(UnitError::NotBuilt { choices, instead });
     }
     Err(UnitError::Unknown { choices })
 }
@@ -222,7 +228,10 @@ mod tests {
     #[test]
     fn an_unbuilt_choice_and_a_typo_are_told_apart() {
         let choices = vec!["round-box", "ball"];
-        assert_eq!(choice::<Shape>("CONE"), Err(UnitError::NotBuilt { choices: choices.clone() }));
+        assert_eq!(
+            choice::<Shape>("CONE"),
+            Err(UnitError::NotBuilt { choices: choices.clone(), instead: None })
+        );
         let typo = choice::<Shape>("bal").unwrap_err();
         assert_eq!(typo, UnitError::Unknown { choices });
         assert_eq!(typo.hint().unwrap(), "choose one of: round-box, ball");

@@ -3,8 +3,10 @@
 //! [`parse_base`] and [`parse_metrics_page`] check what the user typed, [`url_for`] joins a base and a dialect's path,
 //! [`metrics_url`] guesses where the same server publishes its metrics. Nothing here connects to anything.
 
+use std::path::PathBuf;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use url::Url;
 
 use super::redact;
@@ -19,6 +21,18 @@ pub(crate) enum UrlError {
         url: String,
         /// What is wrong with it.
         source: url::ParseError,
+    },
+    /// The path of a socket that depends on where one stands.
+    #[error("use the URL `{url}`: it names no Unix socket by its absolute path")]
+    Socket {
+        /// As typed.
+        url: String,
+    },
+    /// A page of metrics behind a socket.
+    #[error("scrape metrics from `{url}`: they are scraped over TCP only")]
+    SocketPage {
+        /// As typed.
+        url: String,
     },
     /// Something else than HTTP.
     #[error("use the URL `{url}`: prony does not speak `{scheme}`")]
@@ -35,7 +49,13 @@ impl UrlError {
     pub(crate) fn hint(&self) -> String {
         match self {
             Self::Malformed { .. } => "give an address such as `http://localhost:8000`".to_owned(),
-            Self::Scheme { .. } => "give an address that begins with `http://` or `https://`".to_owned(),
+            Self::Socket { .. } => {
+                "give an address such as `unix:///run/server.sock`, or `unix:///run/server.sock:/v1` with a base \
+                 path"
+                    .to_owned()
+            }
+            Self::SocketPage { .. } => "leave it out, or name a page that begins with `http://`".to_owned(),
+            Self::Scheme { .. } => "give an address that begins with `http://`, `https://` or `unix://`".to_owned(),
         }
     }
 }
@@ -49,7 +69,14 @@ pub(crate) struct BaseUrl {
     pub(crate) authorization: Option<String>,
 }
 
-/// Reads a base URL. `http://` is added when there is no scheme; credentials are taken out of the address.
+/// Scheme of an address behind a Unix socket, whose path stands in place of the host, percent-encoded.
+const SOCKET_SCHEME: &str = "http+unix";
+
+/// What stands as it is in the place of a host.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Reads a base URL. `http://` is added when there is no scheme; credentials are taken out of the address. A Unix
+/// socket is `unix:///path/to.sock`, with a base path `unix:///path/to.sock:/v1`.
 pub(crate) fn parse_base(text: &str) -> Result<BaseUrl, UrlError> {
     let mut url = parse(text)?;
     let authorization = basic_authorization(&url);
@@ -62,6 +89,9 @@ pub(crate) fn parse_base(text: &str) -> Result<BaseUrl, UrlError> {
 /// Reads the address of a metrics page. One without a path means `/metrics`.
 pub(crate) fn parse_metrics_page(text: &str) -> Result<String, UrlError> {
     let mut url = parse(text)?;
+    if url.scheme() == SOCKET_SCHEME {
+        return Err(UrlError::SocketPage { url: redact::url(text.trim()) });
+    }
     if url.path() == "/" {
         url.set_path("/metrics");
     }
@@ -70,14 +100,53 @@ pub(crate) fn parse_metrics_page(text: &str) -> Result<String, UrlError> {
 
 fn parse(text: &str) -> Result<Url, UrlError> {
     let text = text.trim();
-    let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let with_scheme = match text.strip_prefix("unix:/") {
+        Some(path) => socket_url(path).ok_or_else(|| UrlError::Socket { url: redact::url(text) })?,
+        None if text.contains("://") => text.to_owned(),
+        None => format!("http://{text}"),
+    };
     let mut url =
         Url::parse(&with_scheme).map_err(|source| UrlError::Malformed { url: redact::url(text), source })?;
-    if !["http", "https"].contains(&url.scheme()) {
-        return Err(UrlError::Scheme { url: redact::url(text), scheme: url.scheme().to_owned() });
+    match url.scheme() {
+        "http" | "https" => {}
+        SOCKET_SCHEME if socket_of(url.as_str()).is_some() => {}
+        SOCKET_SCHEME => return Err(UrlError::Socket { url: redact::url(text) }),
+        scheme => return Err(UrlError::Scheme { url: redact::url(text), scheme: scheme.to_owned() }),
     }
     url.set_fragment(None);
     Ok(url)
+}
+
+/// What stands behind `unix:/`, as a URL that paths can be appended to like any other.
+fn socket_url(text: &str) -> Option<String> {
+    let (socket, path) = match text.split_once(":/") {
+        Some((socket, path)) => (socket, format!("/{path}")),
+        None => (text, String::new()),
+    };
+    // Two more slashes come before an absolute path, or none.
+    let socket = match socket.strip_prefix('/') {
+        Some(socket) => socket.strip_prefix('/')?,
+        None => socket,
+    };
+    let socket = utf8_percent_encode(&format!("/{socket}"), UNRESERVED).to_string();
+    Some(format!("{SOCKET_SCHEME}://{socket}{path}"))
+}
+
+/// The absolute path of the Unix socket that a base URL names, and the path and query on the server behind it.
+pub(crate) fn socket_of(url: &str) -> Option<(PathBuf, &str)> {
+    let rest = url.strip_prefix(SOCKET_SCHEME)?.strip_prefix("://")?;
+    let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let socket = percent_decode_str(host).decode_utf8().ok()?;
+    (socket.len() > 1 && socket.starts_with('/')).then(|| (PathBuf::from(socket.as_ref()), path))
+}
+
+/// A base URL as a user would type it.
+pub(crate) fn typed(url: &str) -> String {
+    match socket_of(url) {
+        Some((socket, "")) => format!("unix://{}", socket.display()),
+        Some((socket, path)) => format!("unix://{}:{path}", socket.display()),
+        None => url.to_owned(),
+    }
 }
 
 fn without_bare_slash(url: Url) -> String {
@@ -167,6 +236,52 @@ mod tests {
     #[case::spaces(" h:1 ", "http://h:1")]
     fn a_base_url_is_completed(#[case] typed: &str, #[case] url: &str) {
         assert_eq!(parse_base(typed).unwrap(), BaseUrl { url: url.into(), authorization: None });
+    }
+
+    #[rstest]
+    #[case::bare("unix:///run/a.sock", "http+unix://%2Frun%2Fa.sock", "unix:///run/a.sock")]
+    #[case::base_path("unix:///run/a.sock:/v1", "http+unix://%2Frun%2Fa.sock/v1", "unix:///run/a.sock:/v1")]
+    #[case::short("unix:/run/a.sock", "http+unix://%2Frun%2Fa.sock", "unix:///run/a.sock")]
+    #[case::encoded(
+        "http+unix://%2Frun%2Fa.sock/v1",
+        "http+unix://%2Frun%2Fa.sock/v1",
+        "unix:///run/a.sock:/v1"
+    )]
+    #[case::odd_path(
+        "unix:///tmp/a b:c?.sock",
+        "http+unix://%2Ftmp%2Fa%20b%3Ac%3F.sock",
+        "unix:///tmp/a b:c?.sock"
+    )]
+    #[case::query("unix:///a:/v1?x=1", "http+unix://%2Fa/v1?x=1", "unix:///a:/v1?x=1")]
+    fn a_unix_socket_is_an_address(#[case] text: &str, #[case] url: &str, #[case] shown: &str) {
+        let base = parse_base(text).unwrap();
+        assert_eq!((base.url.as_str(), typed(&base.url).as_str()), (url, shown));
+        assert_eq!(parse_base(shown).unwrap(), base);
+    }
+
+    #[test]
+    fn paths_are_appended_behind_a_socket() {
+        let base = parse_base("unix:///v1/chat:/v1").unwrap().url;
+        let url = url_for(&base, "/v1/chat/completions");
+        assert_eq!(socket_of(&url).unwrap(), ("/v1/chat".into(), "/v1/chat/completions"));
+        assert_eq!(url_for("http+unix://%2Fa", "/go"), "http+unix://%2Fa/go");
+    }
+
+    #[rstest]
+    #[case("unix://run/a.sock")]
+    #[case("unix:///")]
+    #[case("http+unix://run")]
+    #[case("http+unix:///run/a.sock")]
+    fn a_socket_is_named_by_its_absolute_path(#[case] text: &str) {
+        let expected = format!("use the URL `{text}`: it names no Unix socket by its absolute path");
+        assert_eq!(parse_base(text).unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn metrics_are_not_scraped_over_a_socket() {
+        let error = parse_metrics_page("unix:///run/a.sock:/metrics").unwrap_err();
+        let expected = "scrape metrics from `unix:///run/a.sock:/metrics`: they are scraped over TCP only";
+        assert_eq!(error.to_string(), expected);
     }
 
     #[rstest]

@@ -70,6 +70,7 @@ fn config() -> RunConfig {
     RunConfig {
         target: Target {
             urls: vec!["http://127.0.0.1:8000".into()],
+            proxies: Vec::new(),
             model: "m".into(),
             endpoint_type: "chat".into(),
             streaming: true,
@@ -82,9 +83,12 @@ fn config() -> RunConfig {
             use_server_token_count: false,
             use_legacy_max_tokens: false,
             transport: TransportKind::Timed,
+            http2: false,
             connection_reuse: ConnectionReuse::Pooled,
             preconnect: false,
             connect_timeout_s: 10.0,
+            first_byte_timeout_s: None,
+            idle_timeout_s: None,
             tls: TlsConfig::default(),
         },
         dataset: DatasetConfig::Synthetic {

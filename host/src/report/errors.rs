@@ -17,7 +17,8 @@ pub(crate) struct ErrorGroup {
 }
 
 /// Types that say everything: their messages only tell where in an answer it happened.
-const ONE_ROW_EACH: [&str; 4] = ["stream_cut", "timeout", "connection_reset", "cancelled"];
+const ONE_ROW_EACH: [&str; 6] =
+    ["stream_cut", "timeout", "first_byte_timeout", "idle_timeout", "connection_reset", "cancelled"];
 
 /// Longer messages are compared by their beginning: a server may answer with a whole page.
 const COMPARED_CHARS: usize = 300;

@@ -2,7 +2,7 @@
 
 use super::Report;
 use crate::{
-    config::{Arrival, PhaseConfig, PhaseKind, TokenizerChoice},
+    config::{Arrival, PhaseConfig, PhaseKind, Target, TokenizerChoice, url},
     metrics::TokenSource,
 };
 
@@ -11,7 +11,9 @@ pub(super) fn lines(report: &Report) -> Vec<(&'static str, String)> {
     let config = &report.header.config;
     let target = &config.target;
     let mut lines = vec![("model", target.model.clone()), ("endpoint", endpoint(report))];
-    lines.push(("target", target.urls.join(", ")));
+    let proxies = proxies(target);
+    lines.push(("target", target.urls.iter().map(|url| url::typed(url)).collect::<Vec<_>>().join(", ")));
+    lines.extend((!proxies.is_empty()).then(|| ("proxy", proxies.join(", "))));
     let profiling = config.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
     lines.extend(profiling.map(|phase| ("load", load(phase))));
     let measured = report.profiling.table.avg("benchmark_duration");
@@ -23,10 +25,19 @@ pub(super) fn lines(report: &Report) -> Vec<(&'static str, String)> {
     lines
 }
 
+/// The proxies on the way to the target, each once.
+pub(super) fn proxies(target: &Target) -> Vec<&str> {
+    let mut all: Vec<&str> =
+        target.proxies.iter().flatten().map(|proxy| proxy.trim_end_matches('/')).collect();
+    all.dedup();
+    all
+}
+
 fn endpoint(report: &Report) -> String {
     let target = &report.header.config.target;
     let mode = if target.streaming { "streaming" } else { "not streaming" };
-    format!("{}, {mode}", target.endpoint_type)
+    let protocol = if target.http2 { ", HTTP/2 over the portable transport" } else { "" };
+    format!("{}, {mode}{protocol}", target.endpoint_type)
 }
 
 fn load(phase: &PhaseConfig) -> String {

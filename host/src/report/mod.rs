@@ -35,6 +35,7 @@ use crate::{
     metrics::{ClientReport, PhaseCounts, PhaseSpan, Results},
     plugin::UsedPlugin,
     record::{RunEnd, RunHeader, journal::JournalError},
+    request::exchange::is_nobody_there,
 };
 use errors::ErrorGroup;
 
@@ -100,7 +101,7 @@ impl Report {
 
     /// Whether every profiled request failed because there was no connection to the server.
     pub(crate) fn never_connected(&self) -> bool {
-        let connect = self.errors.iter().filter(|group| group.sample.kind == "connect");
+        let connect = self.errors.iter().filter(|group| is_nobody_there(&group.sample.kind));
         let failed: u64 = connect.map(|group| group.count).sum();
         failed > 0 && failed == self.profiling.outcomes.completed()
     }

@@ -8,7 +8,10 @@ use std::fmt;
 use prony_plugin_api::{ErrorDetails, message::PhaseKind};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::{json::Exact, trace::Trace};
+use super::{
+    json::Exact,
+    trace::{Protocol, Trace},
+};
 use crate::{
     metrics::Measured,
     record::{Record, RunHeader},
@@ -23,13 +26,16 @@ pub(super) const WARMUP_FILE_NAME: &str = "profile_export_warmup.jsonl";
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LineStyle {
     wall_start_ns: u64,
-    traced: bool,
+    /// Write traces, of requests in this protocol.
+    traced: Option<Protocol>,
 }
 
 impl LineStyle {
     /// That of the run with this header.
     pub(super) fn of(header: &RunHeader) -> Self {
-        Self { wall_start_ns: header.wall_start_ns, traced: header.config.export_http_trace }
+        let protocol = if header.config.target.http2 { Protocol::Http2 } else { Protocol::Http1 };
+        let traced = header.config.export_http_trace.then_some(protocol);
+        Self { wall_start_ns: header.wall_start_ns, traced }
     }
 
     /// Appends one request's line.
@@ -46,7 +52,7 @@ impl LineStyle {
         let line = Line {
             metadata: Metadata::of(record, kind, self.wall_start_ns),
             metrics: Metrics { measured, gaps_ns: &record.chunk_gaps_ns },
-            trace_data: self.traced.then(|| Trace::of(record, self.wall_start_ns)),
+            trace_data: self.traced.map(|protocol| Trace::of(record, self.wall_start_ns, protocol)),
             error: record.error.as_ref(),
         };
         serde_json::to_writer(&mut *lines, &line)?;

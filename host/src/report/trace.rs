@@ -12,6 +12,8 @@ use crate::record::{Instants, Record};
 #[expect(clippy::struct_field_names, reason = "the names are those of the JSON")]
 pub(super) struct Trace {
     trace_type: &'static str,
+    /// As ALPN calls it.
+    protocol: &'static str,
     scheduled_ns: u64,
     request_start_ns: u64,
     connection_reused: bool,
@@ -40,6 +42,15 @@ pub(super) struct Trace {
     duration_ns: u64,
 }
 
+/// What was spoken with the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2.
+    Http2,
+}
+
 /// How its connection was opened.
 #[derive(Serialize)]
 #[expect(clippy::struct_field_names, reason = "the names are those of the JSON")]
@@ -65,7 +76,7 @@ struct Connecting {
 
 impl Trace {
     /// The trace of a request of a run that began at `wall_start_ns`.
-    pub(super) fn of(record: &Record, wall_start_ns: u64) -> Self {
+    pub(super) fn of(record: &Record, wall_start_ns: u64, protocol: Protocol) -> Self {
         let instants = &record.instants;
         let wall = |run_ns: u64| wall_start_ns.saturating_add(run_ns);
         let first_byte = instants.first_byte;
@@ -73,6 +84,10 @@ impl Trace {
             instants.connected.zip(instants.connect_start).map_or(0, |(to, from)| to.saturating_sub(from));
         Self {
             trace_type: "prony",
+            protocol: match protocol {
+                Protocol::Http1 => "http/1.1",
+                Protocol::Http2 => "h2",
+            },
             scheduled_ns: wall(instants.scheduled),
             request_start_ns: wall(instants.started),
             connection_reused: instants.sent.is_some() && instants.connect_start.is_none(),
@@ -140,9 +155,10 @@ mod tests {
 
     #[test]
     fn every_step_has_its_instant_and_its_length() {
-        insta::assert_json_snapshot!(Trace::of(&record(), 1_000), @r#"
+        insta::assert_json_snapshot!(Trace::of(&record(), 1_000, Protocol::Http1), @r#"
         {
           "trace_type": "prony",
+          "protocol": "http/1.1",
           "scheduled_ns": 1010,
           "request_start_ns": 1015,
           "connection_reused": false,
@@ -172,7 +188,7 @@ mod tests {
     #[test]
     fn a_request_that_found_nobody_has_no_answer() {
         let instants = Instants { connect_start: Some(20), end: 30, ..Instants::default() };
-        let trace = Trace::of(&Record { instants, ..Record::default() }, 0);
+        let trace = Trace::of(&Record { instants, ..Record::default() }, 0, Protocol::Http2);
         assert_eq!((trace.waiting_ns, trace.arrival_clock, trace.connection_reused), (None, None, false));
     }
 
@@ -185,7 +201,8 @@ mod tests {
             connected: None,
             ..record().instants
         };
-        let trace = Trace::of(&Record { instants, unstamped_reads: 1, ..Record::default() }, 0);
+        let trace =
+            Trace::of(&Record { instants, unstamped_reads: 1, ..Record::default() }, 0, Protocol::Http2);
         assert!(trace.connection_reused && trace.connecting.is_none());
         assert_eq!((trace.sending_ns, trace.arrival_clock), (Some(55), Some("user")));
     }

@@ -1,6 +1,6 @@
 //! What a reader must know before believing the numbers: a sentence for each doubt.
 
-use super::Report;
+use super::{Report, headline};
 use crate::metrics::{ClientReport, Stats, TokenSource, Verdict};
 
 /// Every doubt there is, the gravest first.
@@ -8,6 +8,7 @@ pub(super) fn warnings(report: &Report) -> Vec<String> {
     let doubts = [
         incomplete(report),
         client(report),
+        by_proxy(report),
         nothing_succeeded(report),
         some_failed(report),
         other_model(report),
@@ -35,6 +36,16 @@ fn client(report: &Report) -> Option<String> {
         "prony itself may have bent some of these numbers"
     };
     Some(format!("{what}: {first}{others}"))
+}
+
+fn by_proxy(report: &Report) -> Option<String> {
+    let proxies = headline::proxies(&report.header.config.target);
+    (!proxies.is_empty()).then(|| {
+        format!(
+            "the requests went by way of the proxy `{}`: its time is in these numbers",
+            proxies.join("`, `")
+        )
+    })
 }
 
 fn nothing_succeeded(report: &Report) -> Option<String> {

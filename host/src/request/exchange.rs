@@ -1,6 +1,6 @@
 //! One request, from its bytes to the end of its answer.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use http::HeaderMap;
 use prony_plugin_api::ErrorDetails;
@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::{
     answer::Answer,
     endpoint::{Endpoint, Parser},
+    patience::{Overdue, Patience},
     prepared::Prepared,
     sse::{SseSplitter, TooLarge},
-    target::TargetPlan,
+    target::{Route, TargetPlan},
     transport::{AttemptStamps, Chunk, Failure, Response, StampSource, Transport, TransportError},
 };
 use crate::clock::{Clock, RunNs};
@@ -21,6 +22,14 @@ const MAX_BODY_BYTES: usize = 512 << 20;
 
 /// Kind of the error of a request that found nobody to talk to.
 pub(crate) const CONNECT_ERROR: &str = "connect";
+
+/// Kind of the error of a request that a proxy did not let through.
+pub(crate) const PROXY_ERROR: &str = "proxy";
+
+/// Whether errors of this kind mean that no server was reached.
+pub(crate) fn is_nobody_there(kind: &str) -> bool {
+    [CONNECT_ERROR, PROXY_ERROR].contains(&kind)
+}
 
 /// Longest piece of an answer that an error message repeats.
 const EXCERPT_BYTES: usize = 400;
@@ -44,7 +53,7 @@ pub(crate) struct Exchange {
     pub(crate) largest_read_bytes: u64,
     /// Whole body, in bytes.
     pub(crate) response_bytes: u64,
-    /// Pieces of the body whose arrival this process had to tell, since the kernel did not.
+    /// Pieces of the answer, its head among them, whose arrival this process had to tell, since the kernel did not.
     #[serde(default)]
     pub(crate) unstamped_reads: u64,
     /// What the connection of the latest try notes while it is under way.
@@ -118,33 +127,45 @@ impl Wire {
     /// Sends `request` and reads its answer into `exchange`, whose `error` is set if it fails. Dropping the future
     /// closes the connection; what was read until then stays in `exchange`.
     pub(crate) async fn perform(&self, request: &Prepared, exchange: &mut Exchange) {
-        let outcome = tokio::time::timeout(self.target.timeout, self.attempt(request, exchange)).await;
+        let limits = &self.target.limits;
+        let alarm = pin!(limits.alarm(self.clock));
+        let mut patience = Patience::new(self.clock, limits, alarm);
+        let failure = self.attempt(request, exchange, &mut patience).await.err();
         exchange.close(self.clock.now());
-        let failure = match outcome {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error),
-            Err(_) => Some(timeout(self.target.timeout.as_secs_f64())),
-        };
         // What the server itself reported explains more than how the connection ended.
-        exchange.error = exchange.answer.error.take().or(failure).map(|error| self.target.mask(error));
+        let mut error = exchange.answer.error.take().or(failure);
+        if let (Some(error), Route::Proxy(proxy)) = (&mut error, &request.place.origin.route) {
+            proxy.explain(error);
+        }
+        if let Some(error) = error.as_mut().filter(|_| self.target.http2) {
+            suspect_http1(error);
+        }
+        exchange.error = error.map(|error| self.target.mask(error));
     }
 
-    async fn attempt(&self, request: &Prepared, exchange: &mut Exchange) -> Result<(), ErrorDetails> {
+    async fn attempt(
+        &self,
+        request: &Prepared,
+        exchange: &mut Exchange,
+        patience: &mut Patience<'_>,
+    ) -> Result<(), ErrorDetails> {
         let parser = self.endpoint.parser()?;
-        let response = match self.send(request, false, exchange).await {
+        let response = match self.send(request, false, exchange, patience).await? {
             Err(error) if is_stale_connection(&error, &exchange.stamps) => {
                 exchange.retried = true;
-                self.send(request, true, exchange).await
+                self.send(request, true, exchange, patience).await?
             }
             other => other,
         };
-        let response = response.map_err(send_error)?;
-        exchange.instants.first_byte = response.first_byte().or_else(|| Some(self.clock.now()));
+        let response = response.map_err(|error| send_error(error, &exchange.stamps))?;
+        let (first_byte, source) = response.first_byte();
+        exchange.instants.first_byte = first_byte.or_else(|| Some(self.clock.now()));
+        exchange.unstamped_reads += u64::from(source == StampSource::User);
         exchange.status = Some(response.status().as_u16());
         if response.status().is_success() && is_event_stream(response.headers(), self.target.streaming) {
-            self.read_stream(response, parser, exchange).await
+            self.read_stream(response, parser, exchange, patience).await
         } else {
-            self.read_body(response, parser, exchange).await
+            self.read_body(response, parser, exchange, patience).await
         }
     }
 
@@ -154,9 +175,11 @@ impl Wire {
         request: &Prepared,
         fresh: bool,
         exchange: &mut Exchange,
-    ) -> Result<Response, TransportError> {
+        patience: &mut Patience<'_>,
+    ) -> Result<Result<Response, TransportError>, Overdue> {
         exchange.stamps = Arc::default();
-        self.transport.send(request, fresh, &exchange.stamps).await
+        let stamps = &exchange.stamps;
+        patience.during(stamps, self.transport.send(request, fresh, stamps)).await
     }
 
     async fn read_stream(
@@ -164,10 +187,12 @@ impl Wire {
         mut response: Response,
         mut parser: Parser,
         exchange: &mut Exchange,
+        patience: &mut Patience<'_>,
     ) -> Result<(), ErrorDetails> {
         let mut splitter = SseSplitter::default();
         let (mut failure, mut breach) = (None, None);
-        while let Some(chunk) = response.chunk().await.map_err(stream_cut)? {
+        let stamps = Arc::clone(&exchange.stamps);
+        while let Some(chunk) = patience.during(&stamps, response.chunk()).await?.map_err(stream_cut)? {
             exchange.note_read(&chunk);
             let answer = &mut exchange.answer;
             answer.arrived = Some(chunk.arrived);
@@ -194,12 +219,14 @@ impl Wire {
         mut response: Response,
         mut parser: Parser,
         exchange: &mut Exchange,
+        patience: &mut Patience<'_>,
     ) -> Result<(), ErrorDetails> {
         let status = response.status();
         let media = content_type(response.headers()).to_owned();
         let redirection = redirection(response.headers());
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(stream_cut)? {
+        let stamps = Arc::clone(&exchange.stamps);
+        while let Some(chunk) = patience.during(&stamps, response.chunk()).await?.map_err(stream_cut)? {
             exchange.note_read(&chunk);
             body.extend_from_slice(&chunk.bytes);
             if body.len() > MAX_BODY_BYTES {
@@ -325,16 +352,32 @@ fn is_stale_connection(error: &TransportError, stamps: &AttemptStamps) -> bool {
     !is_fresh && !stamps.is_answered() && error.failure == Failure::Lost
 }
 
-fn send_error(error: TransportError) -> ErrorDetails {
+fn send_error(error: TransportError, stamps: &AttemptStamps) -> ErrorDetails {
     let (kind, message) = match error.failure {
         Failure::Connect => (CONNECT_ERROR, "cannot open a connection to the server"),
-        Failure::Lost => ("connection_reset", "the connection died before any byte of a response"),
+        Failure::Proxy(_) => (PROXY_ERROR, "no way through"),
+        Failure::Lost if stamps.is_answered() => {
+            ("connection_reset", "the connection died in the middle of the head of an answer")
+        }
+        Failure::Lost => ("connection_reset", "the connection died before the head of an answer"),
         Failure::Http => ("transport", "cannot exchange HTTP with the server"),
+    };
+    let code = match error.failure {
+        Failure::Proxy(status) => Some(u32::from(status.as_u16())),
+        _ => None,
     };
     let causes = error.causes;
     // The innermost one is what can be mended: a refused connection, or too many open files.
     let message = causes.last().map_or_else(|| message.to_owned(), |root| format!("{message}: {root}"));
-    ErrorDetails { kind: kind.into(), message, cause_chain: causes, ..ErrorDetails::default() }
+    ErrorDetails { code, kind: kind.into(), message, cause_chain: causes, ..ErrorDetails::default() }
+}
+
+/// A server that does not speak HTTP/2 says so in a language that the client does not understand.
+fn suspect_http1(error: &mut ErrorDetails) {
+    let is_misunderstanding = [CONNECT_ERROR, "connection_reset", "transport"].contains(&error.kind.as_str());
+    if is_misunderstanding && error.hint.is_empty() {
+        error.hint = "leave out `--http2` if the server speaks HTTP/1.1 only".into();
+    }
 }
 
 fn stream_cut(error: TransportError) -> ErrorDetails {
@@ -348,15 +391,6 @@ fn stream_cut(error: TransportError) -> ErrorDetails {
 
 fn malformed(message: &str) -> ErrorDetails {
     ErrorDetails { kind: "malformed".into(), message: message.into(), ..ErrorDetails::default() }
-}
-
-fn timeout(seconds: f64) -> ErrorDetails {
-    ErrorDetails {
-        kind: "timeout".into(),
-        message: format!("no complete answer within {seconds} s"),
-        hint: "raise `--request-timeout-seconds` if the server may take longer".into(),
-        ..ErrorDetails::default()
-    }
 }
 
 fn describe_status(status: http::StatusCode, body: &[u8]) -> String {

@@ -1,19 +1,22 @@
 //! Where requests go, and what all of them have in common.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, iter::repeat, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName};
+use percent_encoding::percent_decode_str;
 use prony_plugin_api::ErrorDetails;
 use rustls::ClientConfig;
 
-use super::{limits::cut, prepared, tls};
+pub(crate) use super::place::{Origin, Place, Route};
+use super::{patience::Limits, prepared, proxy::Proxy, tls};
 use crate::config::{ConnectionReuse, Target, TransportKind, redact, url::url_for};
 
 /// Shorter values are not masked in what a server says.
 const SHORTEST_SECRET: usize = 6;
 
 /// What all requests of a run have in common, worked out once.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the user's, or follows from one")]
 pub(crate) struct TargetPlan {
     /// Model name.
     pub(crate) model: String,
@@ -23,10 +26,12 @@ pub(crate) struct TargetPlan {
     pub(crate) api_key: Option<String>,
     /// The user's headers, which win over all others.
     pub(crate) user_headers: HeaderMap,
-    /// Deadline of a whole request.
-    pub(crate) timeout: Duration,
+    /// How long a request may take.
+    pub(crate) limits: Limits,
     /// What carries the requests.
     pub(crate) transport: TransportKind,
+    /// Speak HTTP/2, from the first byte on.
+    pub(crate) http2: bool,
     /// A connection waits for the next request when it has served one.
     pub(crate) keeps_connections: bool,
     /// How long opening a connection may take, TLS included.
@@ -51,13 +56,17 @@ impl TargetPlan {
     /// A URL or header that HTTP does not allow, or certificates that cannot be used.
     pub(crate) fn new(target: &Target, path: Option<&str>) -> Result<Self, ErrorDetails> {
         let path = target.custom_endpoint.as_deref().or(path).unwrap_or("");
+        let proxies = target.proxies.iter().map(|proxy| proxy.as_deref().map(Proxy::parse).transpose());
+        let proxies = proxies.collect::<Result<Vec<_>, _>>()?;
         let places: Vec<(String, Arc<Place>)> = target
             .urls
             .iter()
-            .map(|base| Ok((base.clone(), Place::parse(&url_for(base, path))?)))
+            .zip(proxies.iter().chain(repeat(&None)))
+            .map(|(base, proxy)| Ok((base.clone(), Place::parse(&url_for(base, path), proxy.as_ref())?)))
             .collect::<Result<_, ErrorDetails>>()?;
         let needs_tls = places.iter().any(|(_, place)| place.origin.secure);
-        let tls = if needs_tls { Some(Arc::new(tls::client_config(&target.tls)?)) } else { None };
+        let tls =
+            if needs_tls { Some(Arc::new(tls::client_config(&target.tls, target.http2)?)) } else { None };
         if let Some(key) = &target.api_key {
             prepared::parse("authorization", key)?;
         }
@@ -76,8 +85,13 @@ impl TargetPlan {
             streaming: target.streaming,
             api_key: target.api_key.clone(),
             user_headers,
-            timeout: duration(target.request_timeout_s),
+            limits: Limits {
+                whole: duration(target.request_timeout_s),
+                first_byte: target.first_byte_timeout_s.map(duration),
+                idle: target.idle_timeout_s.map(duration),
+            },
             transport: target.transport,
+            http2: target.http2,
             keeps_connections: target.connection_reuse == ConnectionReuse::Pooled,
             connect_timeout: duration(target.connect_timeout_s),
             tls,
@@ -112,7 +126,13 @@ impl TargetPlan {
         let index = usize::try_from(session_num % self.places.len() as u64).unwrap_or(0);
         let (base, place) = &self.places[index];
         match path {
-            Some(path) if !self.fixed_path && path != self.path => Place::parse(&url_for(base, path)),
+            Some(path) if !self.fixed_path && path != self.path => {
+                let proxy = match &place.origin.route {
+                    Route::Proxy(proxy) => Some(proxy),
+                    Route::Direct | Route::Socket(_) => None,
+                };
+                Place::parse(&url_for(base, path), proxy)
+            }
             _ => Ok(Arc::clone(place)),
         }
     }
@@ -153,7 +173,10 @@ fn secrets(target: &Target) -> Vec<String> {
     });
     let addresses = target.urls.iter().chain(&target.custom_endpoint);
     let parameters = addresses.flat_map(|address| redact::secret_parameters(address));
-    let all = headers.chain(parameters).chain(target.api_key.clone());
+    let proxies = target.proxies.iter().flatten().filter_map(|proxy| proxy.parse::<reqwest::Url>().ok());
+    let passwords = proxies
+        .filter_map(|proxy| percent_decode_str(proxy.password()?).decode_utf8().ok().map(Cow::into_owned));
+    let all = headers.chain(parameters).chain(passwords).chain(target.api_key.clone());
     all.filter(|secret| secret.len() >= SHORTEST_SECRET).collect()
 }
 
@@ -167,54 +190,5 @@ fn password(credentials: &str) -> Option<String> {
 impl fmt::Debug for TargetPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TargetPlan").finish_non_exhaustive()
-    }
-}
-
-/// Where a request goes, in the shapes that transports need.
-#[derive(Debug)]
-pub(crate) struct Place {
-    /// All of it.
-    pub(crate) url: reqwest::Url,
-    /// Path and query: what stands in the first line of a request.
-    pub(crate) uri: Uri,
-    /// The value of the `Host` header.
-    pub(crate) host: HeaderValue,
-    /// Whom to connect to.
-    pub(crate) origin: Origin,
-}
-
-/// Whom to connect to: requests of one origin may share a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Origin {
-    /// By TLS.
-    pub(crate) secure: bool,
-    /// Name or address; an IPv6 one without its brackets.
-    pub(crate) host: String,
-    /// TCP port.
-    pub(crate) port: u16,
-}
-
-impl Place {
-    fn parse(text: &str) -> Result<Arc<Self>, ErrorDetails> {
-        let invalid = |what: &dyn fmt::Display| ErrorDetails {
-            kind: "format".into(),
-            message: format!("`{}` is not a URL: {what}", cut(&redact::url(text))),
-            ..ErrorDetails::default()
-        };
-        let url: reqwest::Url = text.parse().map_err(|error| invalid(&error))?;
-        let secure = match url.scheme() {
-            "http" => false,
-            "https" => true,
-            _ => return Err(invalid(&"its scheme is neither http nor https")),
-        };
-        let name = url.host_str().ok_or_else(|| invalid(&"it has no host"))?;
-        let port = url.port_or_known_default().ok_or_else(|| invalid(&"it has no port"))?;
-        let host = url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"));
-        let host = host.parse().map_err(|error| invalid(&error))?;
-        let line =
-            url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-        let uri = line.parse().map_err(|error| invalid(&error))?;
-        let origin = Origin { secure, host: name.trim_matches(['[', ']']).to_owned(), port };
-        Ok(Arc::new(Self { url, uri, host, origin }))
     }
 }

@@ -13,11 +13,11 @@ use rustls_platform_verifier::Verifier;
 
 use crate::config::TlsConfig;
 
-/// The configuration, with the system's certificates and the user's own.
+/// The configuration, with the system's certificates and the user's own, for HTTP/2 or for HTTP/1.1.
 ///
 /// # Errors
 /// A file that cannot be read or has no certificate or key in it, or a key that does not fit.
-pub(super) fn client_config(tls: &TlsConfig) -> Result<ClientConfig, ErrorDetails> {
+pub(super) fn client_config(tls: &TlsConfig, http2: bool) -> Result<ClientConfig, ErrorDetails> {
     let provider = Arc::new(ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = if tls.insecure {
         Arc::new(Anybody(Arc::clone(&provider)))
@@ -43,7 +43,7 @@ pub(super) fn client_config(tls: &TlsConfig) -> Result<ClientConfig, ErrorDetail
         }
         (None, _) => builder.with_no_client_auth(),
     };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![if http2 { b"h2".to_vec() } else { b"http/1.1".to_vec() }];
     Ok(config)
 }
 

@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     endpoint::Endpoint,
-    exchange::{CONNECT_ERROR, Exchange, Finished, Wire},
+    exchange::{Exchange, Finished, Wire, is_nobody_there},
     gauge::{Gauge, WorkerUsage},
     prepared::{Prepared, new_request_id, prepare},
     priority,
@@ -396,7 +396,7 @@ impl<S: Sink> Desk<S> {
                 finished.exchange.cancel(wire.clock.now());
             }
             let unreachable =
-                finished.exchange.error.as_ref().is_some_and(|error| error.kind == CONNECT_ERROR);
+                finished.exchange.error.as_ref().is_some_and(|error| is_nobody_there(&error.kind));
             hand_over(&sink, &wire.endpoint, finished);
             if let Some(rest) = rest.filter(|_| unreachable) {
                 unless_drained(&mut control, pause(rest)).await;

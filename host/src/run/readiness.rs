@@ -3,26 +3,25 @@
 use std::{
     io,
     net::{TcpStream, ToSocketAddrs},
+    os::unix::net::UnixStream,
     sync::Arc,
     time::Duration,
 };
 
+use super::aside;
 use crate::{
     clock::{Clock, as_ns},
-    config::{RunConfig, redact},
+    config::{RunConfig, redact, url},
     dataset::Conversation,
     request::{
         endpoint::Endpoint,
         exchange::{Exchange, Wire},
         prepared::{new_request_id, prepare},
-        target::TargetPlan,
+        target::{Origin, Route, TargetPlan},
         transport::Transport,
     },
     schedule::pacer::Pacer,
 };
-
-/// How long a connection may take to open.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Pause between two attempts of waiting for a model.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
@@ -34,6 +33,14 @@ pub(crate) enum ReadinessError {
     #[error("reach the server at `{url}`")]
     Unreachable {
         /// The base URL, without secrets.
+        url: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// Nobody answers at the address of the proxy on the way.
+    #[error("reach the proxy at `{url}`")]
+    NoProxy {
+        /// Its URL, without secrets.
         url: String,
         /// Why.
         source: io::Error,
@@ -60,6 +67,9 @@ impl ReadinessError {
         match self {
             Self::Unreachable { .. } => {
                 "check `--url`, start the server, or let prony wait for it with `--wait-for-model-timeout SECONDS`"
+            }
+            Self::NoProxy { .. } => {
+                "check `--proxy`, or `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY`, or do without: `--no-proxy`"
             }
             Self::NotReady { .. } => "look at the server's log, or raise `--wait-for-model-timeout`",
             Self::Refused(_) => {
@@ -92,22 +102,36 @@ pub(crate) fn await_model(
     })
 }
 
-/// Opens and closes one connection to every target.
-pub(crate) fn check_reachable(urls: &[String]) -> Result<(), ReadinessError> {
-    urls.iter().try_for_each(|url| {
-        connect(url).map_err(|source| ReadinessError::Unreachable { url: redact::url(url), source })
+/// Opens and closes one connection to every target, or to the proxy on the way.
+pub(crate) fn check_reachable(config: &RunConfig, target: &TargetPlan) -> Result<(), ReadinessError> {
+    config.target.urls.iter().zip(target.origins()).try_for_each(|(base, origin)| {
+        let unreachable = |source| match &origin.route {
+            Route::Proxy(proxy) => ReadinessError::NoProxy { url: proxy.shown(), source },
+            Route::Direct | Route::Socket(_) => {
+                ReadinessError::Unreachable { url: redact::url(&url::typed(base)), source }
+            }
+        };
+        connect(origin, target.connect_timeout).map_err(unreachable)
     })
 }
 
-fn connect(url: &str) -> io::Result<()> {
-    let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidInput, what.to_owned());
-    let parsed: reqwest::Url = url.parse().map_err(|_| invalid("not a URL"))?;
-    let host = parsed.host_str().ok_or_else(|| invalid("no host in the URL"))?;
-    let port = parsed.port_or_known_default().ok_or_else(|| invalid("no port in the URL"))?;
+fn connect(origin: &Origin, patience: Duration) -> io::Result<()> {
+    match &origin.route {
+        Route::Direct => connect_to(&origin.host, origin.port, patience),
+        Route::Proxy(proxy) => connect_to(&proxy.host, proxy.port, patience),
+        Route::Socket(path) => {
+            let path = Arc::clone(path);
+            // A server that listens and takes nobody in lets us wait for ever.
+            let connected = aside::within(patience, move || UnixStream::connect(path))?;
+            connected.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into())).map(drop)
+        }
+    }
+}
+
+fn connect_to(host: &str, port: u16, patience: Duration) -> io::Result<()> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, format!("`{host}` has no address"));
-    // An IPv6 literal stands in brackets in a URL and without them everywhere else.
-    for address in (host.trim_matches(['[', ']']), port).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
+    for address in (host, port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, patience) {
             Ok(_) => return Ok(()),
             Err(error) => last = error,
         }

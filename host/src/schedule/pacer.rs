@@ -55,6 +55,12 @@ pub(crate) async fn pause(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
 
+/// A timer that goes off at `at`, or up to a millisecond later.
+#[expect(clippy::disallowed_methods, reason = "this is the only code that sleeps")]
+pub(crate) fn alarm(clock: Clock, at: RunNs) -> tokio::time::Sleep {
+    tokio::time::sleep_until(clock.instant(at))
+}
+
 #[expect(clippy::disallowed_methods, reason = "this is the only code that sleeps")]
 async fn wait_coarsely(clock: Clock, at: RunNs) {
     tokio::time::sleep_until(clock.instant(at)).await;

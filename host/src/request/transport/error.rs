@@ -2,11 +2,15 @@
 
 use std::{error::Error, io};
 
+use http::StatusCode;
+
 /// What kind of failure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// No connection was opened.
     Connect,
+    /// A proxy would not open one, and said this.
+    Proxy(StatusCode),
     /// The connection is gone.
     Lost,
     /// What came was not HTTP, or something else went wrong.
@@ -23,10 +27,17 @@ pub(crate) struct TransportError {
     pub(crate) causes: Vec<String>,
 }
 
+/// A proxy that does not open a way to the server.
+#[derive(Debug, thiserror::Error)]
+#[error("it answered `CONNECT` with {0}")]
+pub(super) struct ProxyRefusal(pub(super) StatusCode);
+
 impl TransportError {
     /// Opening a connection failed.
     pub(super) fn connect(error: &(dyn Error + 'static)) -> Self {
-        Self { failure: Failure::Connect, causes: causes(Some(error)) }
+        let refusal = sources(Some(error)).find_map(|source| source.downcast_ref::<ProxyRefusal>());
+        let failure = refusal.map_or(Failure::Connect, |refusal| Failure::Proxy(refusal.0));
+        Self { failure, causes: causes(Some(error)) }
     }
 
     /// Something failed on an open connection: its sources tell what.

@@ -130,11 +130,11 @@ impl Response {
         }
     }
 
-    /// When its first byte arrived, where the transport knows.
-    pub(crate) fn first_byte(&self) -> Option<RunNs> {
+    /// When its first byte arrived, where the transport knows, and who says so.
+    pub(crate) fn first_byte(&self) -> (Option<RunNs>, StampSource) {
         match self {
             Self::Timed(answer) => answer.first_byte(),
-            Self::Portable(_) => None,
+            Self::Portable(_) => (None, StampSource::User),
         }
     }
 

@@ -24,7 +24,12 @@ use tower::{Layer, Service};
 use super::{AttemptStamps, Chunk, StampSource, error::TransportError};
 use crate::{
     clock::Clock,
-    request::{gauge::Gauge, prepared::Prepared, target::TargetPlan},
+    request::{
+        gauge::Gauge,
+        prepared::Prepared,
+        proxy::Proxy,
+        target::{Origin, Route, TargetPlan},
+    },
 };
 
 /// How long an idle connection is kept. Servers close theirs earlier; what matters is that we do not.
@@ -51,18 +56,24 @@ impl Portable {
         let build = |idle: usize| {
             let builder = reqwest::Client::builder()
                 .no_proxy()
-                .http1_only()
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
                 .connect_timeout(target.connect_timeout)
                 .pool_idle_timeout(IDLE_TIMEOUT)
                 .pool_max_idle_per_host(idle)
                 .connector_layer(StampConnect(clock));
+            let builder = if target.http2 { builder.http2_prior_knowledge() } else { builder.http1_only() };
             let builder = match &target.tls {
                 Some(tls) => builder.tls_backend_preconfigured(ClientConfig::clone(tls)),
                 // It would read the system's certificates.
                 None => builder.tls_certs_only([]),
             };
+            // If one is behind a socket, all of them are behind the same: the configuration sees to that.
+            let builder = target.origins().fold(builder, |builder, origin| match &origin.route {
+                Route::Direct => builder,
+                Route::Socket(path) => builder.unix_socket(path.as_ref()),
+                Route::Proxy(proxy) => builder.proxy(on_the_way(proxy, origin)),
+            });
             builder.build().map_err(|error| TransportError::exchange(error.source()))
         };
         Ok(Self {
@@ -89,14 +100,28 @@ impl Portable {
             .body(reqwest::Body::wrap(body))
             .send();
         let answer = ATTEMPT.scope(Arc::clone(stamps), sending).await.map_err(|error| failed(&error))?;
-        Ok(Response { answer, clock: self.clock, gauge: Arc::clone(&self.gauge) })
+        stamps.note_read(self.clock.now());
+        let (stamps, gauge) = (Arc::clone(stamps), Arc::clone(&self.gauge));
+        Ok(Response { answer, stamps, clock: self.clock, gauge })
     }
+}
+
+/// A proxy on the way to one server.
+fn on_the_way(proxy: &Proxy, origin: &Origin) -> reqwest::Proxy {
+    let (proxy, origin) = (proxy.url.clone(), origin.clone());
+    reqwest::Proxy::custom(move |url| {
+        let is_meant = origin.secure == (url.scheme() == "https")
+            && url.host_str().is_some_and(|host| host.trim_matches(['[', ']']) == origin.host)
+            && url.port_or_known_default() == Some(origin.port);
+        is_meant.then(|| proxy.clone())
+    })
 }
 
 /// An answer whose head has arrived.
 #[derive(Debug)]
 pub(crate) struct Response {
     answer: reqwest::Response,
+    stamps: Arc<AttemptStamps>,
     clock: Clock,
     gauge: Arc<Gauge>,
 }
@@ -116,6 +141,7 @@ impl Response {
     pub(super) async fn chunk(&mut self) -> Result<Option<Chunk>, TransportError> {
         let bytes = self.answer.chunk().await.map_err(|error| failed(&error))?;
         let arrived = self.clock.now();
+        self.stamps.note_read(arrived);
         self.gauge.note_unstamped_read();
         Ok(bytes.map(|bytes| Chunk { bytes, arrived, source: StampSource::User }))
     }

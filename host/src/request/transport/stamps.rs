@@ -19,6 +19,8 @@ pub(crate) struct AttemptStamps {
     reached: OnceLock<RunNs>,
     connected: OnceLock<RunNs>,
     sent: OnceLock<RunNs>,
+    /// Where no socket of ours tells.
+    read: Moment,
     socket: OnceLock<Arc<SocketStamps>>,
 }
 
@@ -46,6 +48,11 @@ impl AttemptStamps {
     /// The request goes.
     pub(super) fn note_sent(&self, now: RunNs) {
         self.sent.get_or_init(|| now);
+    }
+
+    /// Bytes of the answer were read, over a socket that is not ours.
+    pub(super) fn note_read(&self, now: RunNs) {
+        self.read.set(Some(now));
     }
 
     /// The attempt goes over this socket, whose stamps are its own from now on.
@@ -84,6 +91,14 @@ impl AttemptStamps {
     /// Bytes of an answer have arrived.
     pub(crate) fn is_answered(&self) -> bool {
         self.socket.get().is_some_and(|socket| socket.first_read().is_some())
+    }
+
+    /// When the latest bytes of the answer arrived.
+    pub(crate) fn latest_read(&self) -> Option<RunNs> {
+        match self.socket.get() {
+            Some(socket) => socket.first_read().and_then(|_| socket.latest().0),
+            None => self.read.get(),
+        }
     }
 
     /// The last byte of the request went to the system; on the portable transport, the connection took its body.

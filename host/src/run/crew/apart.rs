@@ -7,7 +7,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread,
     time::Duration,
@@ -57,6 +57,8 @@ pub(crate) struct Apart {
     socket: UnixStream,
     down: FrameWriter,
     hearing: Hearing,
+    /// What it said right after an answer.
+    unheard: Vec<Up>,
 }
 
 /// How we hear of it.
@@ -77,6 +79,8 @@ struct Listening {
     silent: u32,
     /// Looks at a dead child.
     dead: u32,
+    /// Tells once that the load may begin; closed when nothing comes any more.
+    ready: Option<Receiver<()>>,
     /// Closed when nothing comes any more.
     over: Receiver<()>,
 }
@@ -102,6 +106,7 @@ impl Apart {
             socket,
             down: FrameWriter::new(writing),
             hearing: Hearing::Asking(FrameReader::new(reading)),
+            unheard: Vec::new(),
         };
         let order =
             Down::Load { name: name.to_owned(), options, discovery: Box::new(registry.search().clone()) };
@@ -160,16 +165,39 @@ impl Apart {
         // From here on it says all the time that it is there.
         self.be_patient(None)?;
         let frames = Arc::new(AtomicU64::new(0));
-        let (open, over) = sync_channel(1);
-        let listening = Listening { frames: Arc::clone(&frames), seen: 0, silent: 0, dead: 0, over };
+        let ((open, over), (tell, ready)) = (sync_channel(1), sync_channel(1));
+        let ready = Some(ready);
+        let listening = Listening { frames: Arc::clone(&frames), seen: 0, silent: 0, dead: 0, ready, over };
         let hearing = std::mem::replace(&mut self.hearing, Hearing::Listening(listening));
         let Hearing::Asking(reader) = hearing else { return Ok(()) };
+        let unheard = std::mem::take(&mut self.unheard);
         let spawned = thread::Builder::new().name("crew".into()).spawn(move || {
-            let nonsense = listen(reader, &wires, &frames);
+            for message in unheard {
+                hear(message, &wires, &tell);
+            }
+            let nonsense = listen(reader, &wires, &frames, &tell);
             drop(open);
             wires.signal(Signal::CrewGone(nonsense));
         });
         spawned.map(drop).map_err(CrewError::Thread)
+    }
+
+    /// Returns what to wait for until its connections are open that are to be open before the load; once. One that says
+    /// nothing any more is not waited for: a look will find it.
+    pub(super) fn readiness(&mut self) -> impl FnOnce() + Send + 'static {
+        let waiting = match &mut self.hearing {
+            Hearing::Listening(it) => it.ready.take().map(|ready| (ready, Arc::clone(&it.frames))),
+            Hearing::Asking(_) => None,
+        };
+        move || {
+            let Some((ready, frames)) = waiting else { return };
+            let (mut seen, mut silent) = (0, 0);
+            while silent < LOOKS && ready.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
+                let frames = frames.load(Ordering::Relaxed);
+                silent = if frames == seen { silent + 1 } else { 0 };
+                seen = frames;
+            }
+        }
     }
 
     /// Begins a phase.
@@ -227,7 +255,9 @@ impl Apart {
         loop {
             match reader.read::<Vec<Up>>() {
                 Ok(Some(answers)) => {
-                    if let Some(answer) = answers.into_iter().find(|up| !matches!(up, Up::Alive)) {
+                    let mut answers = answers.into_iter();
+                    if let Some(answer) = answers.find(|up| !matches!(up, Up::Alive)) {
+                        self.unheard.extend(answers);
                         return Ok(answer);
                     }
                 }
@@ -281,7 +311,12 @@ fn weight(conversation: &Conversation) -> usize {
 }
 
 /// Passes on what the child says until there is nothing any more. If it made no sense, that is returned.
-fn listen(mut reader: FrameReader, wires: &Wires, frames: &AtomicU64) -> Option<String> {
+fn listen(
+    mut reader: FrameReader,
+    wires: &Wires,
+    frames: &AtomicU64,
+    ready: &SyncSender<()>,
+) -> Option<String> {
     loop {
         let messages = match reader.read::<Vec<Up>>() {
             Ok(Some(messages)) => messages,
@@ -293,16 +328,22 @@ fn listen(mut reader: FrameReader, wires: &Wires, frames: &AtomicU64) -> Option<
         };
         frames.fetch_add(1, Ordering::Relaxed);
         for message in messages {
-            match message {
-                Up::Begun => wires.begun(),
-                Up::Finished(finished) => wires.finished(*finished),
-                Up::Done(counts, usage) => wires.phase_done(counts, usage),
-                Up::Poisoned => wires.poisoned(),
-                Up::Lost(what) => wires.lost(what),
-                Up::Hangs(what) => wires.signal(Signal::CrewHangs(what)),
-                Up::Alive | Up::Bye | Up::Loaded(_) | Up::Probed(_) | Up::Started(_) => {}
-            }
+            hear(message, wires, ready);
         }
+    }
+}
+
+fn hear(message: Up, wires: &Wires, ready: &SyncSender<()>) {
+    match message {
+        Up::Begun => wires.begun(),
+        Up::Finished(finished) => wires.finished(*finished),
+        Up::Done(counts, usage) => wires.phase_done(counts, usage),
+        Up::Poisoned => wires.poisoned(),
+        Up::Lost(what) => wires.lost(what),
+        // It may be that nobody waits for it any more.
+        Up::Ready => drop(ready.try_send(())),
+        Up::Hangs(what) => wires.signal(Signal::CrewHangs(what)),
+        Up::Alive | Up::Bye | Up::Loaded(_) | Up::Probed(_) | Up::Started(_) => {}
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a parent and the child with its crew say to each other.
 //!
 //! A conversation: `Load` is answered by `Loaded`; `Equip`, `Conversations` and perhaps `Probe`, which is answered by
-//! `Probed`; `Start` is answered by `Started`; then phases and controls go down, and what the workers produce comes up,
+//! `Probed`; `Start` is answered by `Started`, and `Ready` follows; then phases and controls go down, and what the workers produce comes up,
 //! in batches, until `Dismiss`. Both sides are the same program, so that nothing here needs to be compatible.
 
 use prony_plugin_api::ErrorDetails;
@@ -72,6 +72,8 @@ pub(super) enum Up {
     Probed(Result<(), Told>),
     /// The workers are there.
     Started(Result<(), Told>),
+    /// The connections that are to be open before the load are, as far as they can be.
+    Ready,
     /// Nothing is wrong, and there may be nothing else to say.
     Alive,
     /// A request is being tried.

@@ -130,8 +130,9 @@ impl Inside {
                 Down::Start => {
                     let uplink = self.uplink.clone();
                     match self.start() {
-                        Ok(team) => {
+                        Ok(mut team) => {
                             uplink.say(Up::Started(Ok(())));
+                            tell_when_ready(&mut team, &uplink);
                             work(team, orders, &uplink).await;
                         }
                         Err(error) => uplink.say(Up::Started(Err(Told::of(&error)))),
@@ -170,6 +171,18 @@ impl Inside {
         let endpoint = hosted.endpoint().clone();
         let equipment = Equipment { clock, endpoint, target, dataset: dataset.into(), sink: uplink };
         Ok(Team::start(&config, &equipment, hosted)?)
+    }
+}
+
+/// Tells the parent when the load may begin. Without a thread to wait on it may at once.
+fn tell_when_ready(team: &mut Team, uplink: &Uplink) {
+    let (wait, to_parent) = (team.readiness(), uplink.clone());
+    let waiting = thread::Builder::new().name("ready".into()).spawn(move || {
+        wait();
+        to_parent.say(Up::Ready);
+    });
+    if waiting.is_err() {
+        uplink.say(Up::Ready);
     }
 }
 

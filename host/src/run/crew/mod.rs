@@ -126,13 +126,13 @@ impl Dialect {
         match self {
             Self::Here(hosted) => {
                 if config.target.wait_for_model_timeout_s <= 0.0 {
-                    return Ok(readiness::check_reachable(&config.target.urls)?);
+                    return Ok(readiness::check_reachable(config, target)?);
                 }
                 hosted.await_model(config, target, &dataset[0], clock)
             }
             Self::Apart(apart) => {
                 if config.target.wait_for_model_timeout_s <= 0.0 {
-                    readiness::check_reachable(&config.target.urls)?;
+                    readiness::check_reachable(config, target)?;
                 }
                 apart.equip(config, dataset, clock)?;
                 if config.target.wait_for_model_timeout_s > 0.0 {
@@ -174,18 +174,11 @@ pub(super) enum Crew {
 }
 
 impl Crew {
-    /// Returns what to wait for until all connections are open that are to be open before the load. Workers of a child
-    /// do not tell: their first phase begins meanwhile.
-    pub(super) fn readiness(&mut self) -> impl FnOnce() + Send + 'static {
-        let workers = match self {
-            Self::Here(team) => team.readiness(),
-            Self::Apart(_) => Vec::new(),
-        };
-        move || {
-            for worker in workers {
-                // One that is gone has panicked, and its alarm has said so.
-                let _ = worker.recv();
-            }
+    /// Returns what to wait for until all connections are open that are to be open before the load; once.
+    pub(super) fn readiness(&mut self) -> Box<dyn FnOnce() + Send> {
+        match self {
+            Self::Here(team) => Box::new(team.readiness()),
+            Self::Apart(apart) => Box::new(apart.readiness()),
         }
     }
 

@@ -141,9 +141,15 @@ impl Team {
         })
     }
 
-    /// One for each worker, which tells when its connections are open; once.
-    pub(super) fn readiness(&mut self) -> Vec<Receiver<()>> {
-        self.workers.iter_mut().filter_map(Worker::readiness).collect()
+    /// Returns what to wait for until the workers' connections are open; once.
+    pub(super) fn readiness(&mut self) -> impl FnOnce() + Send + 'static {
+        let workers: Vec<Receiver<()>> = self.workers.iter_mut().filter_map(Worker::readiness).collect();
+        move || {
+            for worker in workers {
+                // One that is gone has panicked, and its alarm has said so.
+                let _ = worker.recv();
+            }
+        }
     }
 
     /// Gives every worker its part of a phase.

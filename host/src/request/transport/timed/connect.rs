@@ -18,12 +18,12 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tower::{Service, service_fn};
 
-use super::socket::Socket;
+use super::{local::LocalSocket, socket::Socket, tunnel};
 use crate::{
     clock::{Clock, KernelClock},
     request::{
         gauge::Gauge,
-        target::Origin,
+        target::{Origin, Route},
         transport::{AttemptStamps, error::TransportError, stamps::SocketStamps},
     },
 };
@@ -43,10 +43,11 @@ pub(super) struct Opener {
 #[derive(Debug)]
 pub(super) enum Stream {
     Plain(Socket),
+    Local(LocalSocket),
     Tls(Box<TlsStream<Socket>>),
 }
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Opener {
     /// Opens a connection.
@@ -71,10 +72,24 @@ impl Opener {
         origin: &Origin,
         stamps: &AttemptStamps,
     ) -> Result<(Stream, Arc<SocketStamps>), BoxError> {
-        let addresses = self.resolve(origin, stamps).await?;
-        let stream = reach(origin, addresses).await?;
+        if let Route::Socket(path) = &origin.route {
+            let socket = LocalSocket::open(path, self.clock, Arc::clone(&self.gauge)).await?;
+            stamps.note_reached(self.clock.now());
+            let noted = Arc::clone(socket.stamps());
+            return Ok((Stream::Local(socket), noted));
+        }
+        let (host, port) = match &origin.route {
+            Route::Proxy(proxy) => (&proxy.host, proxy.port),
+            Route::Direct | Route::Socket(_) => (&origin.host, origin.port),
+        };
+        let addresses = self.resolve(host, port, stamps).await?;
+        let stream = reach(host, port, addresses).await?;
         stamps.note_reached(self.clock.now());
         let socket = Socket::new(stream, self.clock, Arc::clone(&self.kernel), Arc::clone(&self.gauge));
+        let socket = match &origin.route {
+            Route::Proxy(proxy) if origin.secure => tunnel::through(proxy, origin, socket).await?,
+            _ => socket,
+        };
         let noted = socket.stamps();
         let stream = match &self.tls {
             Some(config) if origin.secure => {
@@ -87,35 +102,36 @@ impl Opener {
         Ok((stream, noted))
     }
 
-    async fn resolve(&self, origin: &Origin, stamps: &AttemptStamps) -> io::Result<Vec<SocketAddr>> {
-        if let Ok(address) = origin.host.parse() {
-            return Ok(vec![SocketAddr::new(address, origin.port)]);
+    async fn resolve(&self, host: &str, port: u16, stamps: &AttemptStamps) -> io::Result<Vec<SocketAddr>> {
+        if let Ok(address) = host.parse() {
+            return Ok(vec![SocketAddr::new(address, port)]);
         }
-        let addresses = lookup_host((origin.host.as_str(), origin.port)).await?.collect();
+        let addresses = lookup_host((host, port)).await?.collect();
         stamps.note_resolved(self.clock.now());
         Ok(addresses)
     }
 }
 
 /// The first of the addresses that answers, IPv6 and IPv4 in turn (RFC 8305).
-async fn reach(origin: &Origin, addresses: Vec<SocketAddr>) -> Result<TcpStream, BoxError> {
+async fn reach(host: &str, port: u16, addresses: Vec<SocketAddr>) -> Result<TcpStream, BoxError> {
     let resolver = service_fn(move |_: Name| {
         let addresses = addresses.clone();
         async move { Ok::<_, io::Error>(addresses.into_iter()) }
     });
     let mut connector = HttpConnector::new_with_resolver(resolver);
     connector.set_nodelay(true);
-    let host = if origin.host.contains(':') { format!("[{}]", origin.host) } else { origin.host.clone() };
-    let uri = http::Uri::builder().scheme("http").authority(format!("{host}:{}", origin.port));
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let uri = http::Uri::builder().scheme("http").authority(format!("{host}:{port}"));
     let stream = connector.call(uri.path_and_query("/").build()?).await?;
     Ok(stream.into_inner())
 }
 
 impl Stream {
-    fn socket(&self) -> &Socket {
+    fn note_answer(&self) {
         match self {
-            Self::Plain(socket) => socket,
-            Self::Tls(stream) => stream.get_ref().0,
+            Self::Plain(socket) => socket.note_answer(),
+            Self::Local(socket) => socket.stamps().note_answer(),
+            Self::Tls(stream) => stream.get_ref().0.note_answer(),
         }
     }
 }
@@ -130,10 +146,11 @@ impl AsyncRead for Stream {
         let stream = self.get_mut();
         let read = match stream {
             Self::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
+            Self::Local(socket) => Pin::new(socket).poll_read(context, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
         };
         if buffer.filled().len() > before {
-            stream.socket().note_answer();
+            stream.note_answer();
         }
         read
     }
@@ -143,6 +160,7 @@ impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_write(context, bytes),
+            Self::Local(socket) => Pin::new(socket).poll_write(context, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
@@ -154,6 +172,7 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_write_vectored(context, pieces),
+            Self::Local(socket) => Pin::new(socket).poll_write_vectored(context, pieces),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
         }
     }
@@ -161,6 +180,7 @@ impl AsyncWrite for Stream {
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Plain(socket) => socket.is_write_vectored(),
+            Self::Local(socket) => socket.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
         }
     }
@@ -168,6 +188,7 @@ impl AsyncWrite for Stream {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_flush(context),
+            Self::Local(socket) => Pin::new(socket).poll_flush(context),
             Self::Tls(stream) => Pin::new(stream).poll_flush(context),
         }
     }
@@ -175,6 +196,7 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket).poll_shutdown(context),
+            Self::Local(socket) => Pin::new(socket).poll_shutdown(context),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }

@@ -4,7 +4,7 @@ use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
@@ -46,6 +46,12 @@ impl Connection {
             self.requests.poll_ready(context).map(|ready| ready.is_ok())
         })
         .await
+    }
+
+    /// Whether the server has closed it while nobody used it. Asks nothing of the system that it has not told already.
+    pub(super) fn is_closed(&mut self) -> bool {
+        self.drive(&mut Context::from_waker(Waker::noop()));
+        self.is_over
     }
 
     /// Whether nothing can come of it any more.

@@ -2,7 +2,9 @@
 
 mod connect;
 mod connection;
+mod local;
 mod socket;
+mod tunnel;
 
 use std::{
     future::poll_fn,
@@ -20,13 +22,13 @@ use hyper::body::Incoming;
 use tokio::task::JoinSet;
 
 use self::{connect::Opener, connection::Connection, socket::Primer};
-use super::{AttemptStamps, Chunk, error::TransportError};
+use super::{AttemptStamps, Chunk, StampSource, error::TransportError};
 use crate::{
     clock::{Clock, KernelClock, RunNs},
     request::{
         gauge::Gauge,
         prepared::Prepared,
-        target::{Origin, TargetPlan},
+        target::{Origin, Route, TargetPlan},
     },
 };
 
@@ -42,9 +44,17 @@ pub(crate) struct Timed {
     _primer: Primer,
 }
 
-/// Connections that wait for a request, the latest used last.
+/// Connections that wait for a request.
 #[derive(Debug, Default)]
-struct Pool(Mutex<Vec<(Origin, Vec<Connection>)>>);
+struct Pool(Mutex<Vec<(Origin, Waiting)>>);
+
+/// Those to one origin, the latest used last.
+#[derive(Debug, Default)]
+struct Waiting {
+    connections: Vec<Connection>,
+    /// Which one is looked after next.
+    next: usize,
+}
 
 /// An answer whose head has arrived. Dropped before its end, it closes its connection.
 #[derive(Debug)]
@@ -154,6 +164,11 @@ fn message(request: &Prepared) -> Request<Full<Bytes>> {
     *message.headers_mut() = request.headers.clone();
     let host: &HeaderValue = &request.place.host;
     message.headers_mut().entry(header::HOST).or_insert_with(|| host.clone());
+    if let Route::Proxy(proxy) = &request.place.origin.route
+        && let Some(login) = proxy.authorization.as_ref().filter(|_| request.place.origin.is_passed_on())
+    {
+        message.headers_mut().insert(header::PROXY_AUTHORIZATION, login.clone());
+    }
     message
 }
 
@@ -170,15 +185,33 @@ impl Pool {
 
     fn pop(&self, origin: &Origin) -> Option<Connection> {
         let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        pool.iter_mut().find(|(of, _)| of == origin).and_then(|(_, waiting)| waiting.pop())
+        pool.iter_mut().find(|(of, _)| of == origin).and_then(|(_, waiting)| waiting.connections.pop())
     }
 
     fn put(&self, origin: &Origin, connection: Connection) {
         let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match pool.iter_mut().find(|(of, _)| of == origin) {
-            Some((_, waiting)) => waiting.push(connection),
-            None => pool.push((origin.clone(), vec![connection])),
+            Some((_, waiting)) => waiting.put(connection),
+            None => pool.push((origin.clone(), Waiting { connections: vec![connection], next: 0 })),
         }
+    }
+}
+
+impl Waiting {
+    /// Lets one more wait, and looks after one of those that do: a server closes what is not used, and the ones that are
+    /// used least would not be taken, and missed, for long. In a load that uses all of them there is none to look after.
+    fn put(&mut self, connection: Connection) {
+        if self.next >= self.connections.len() {
+            self.next = 0;
+        }
+        if let Some(longest) = self.connections.get_mut(self.next) {
+            if longest.is_closed() {
+                self.connections.swap_remove(self.next);
+            } else {
+                self.next += 1;
+            }
+        }
+        self.connections.push(connection);
     }
 }
 
@@ -188,9 +221,12 @@ impl Response {
         &self.head
     }
 
-    /// When the first byte of it arrived.
-    pub(super) fn first_byte(&self) -> Option<RunNs> {
-        self.connection.as_ref()?.stamps.first_read()
+    /// When the first byte of it arrived, and who says so.
+    pub(super) fn first_byte(&self) -> (Option<RunNs>, StampSource) {
+        match &self.connection {
+            Some(Connection { stamps, .. }) => (stamps.first_read(), stamps.latest().1),
+            None => (None, StampSource::User),
+        }
     }
 
     /// See [`Response::chunk`](super::Response::chunk).
@@ -226,5 +262,44 @@ impl Response {
                 pool.put(&self.origin, connection);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::request::target::Route;
+
+    /// The one on top is used all the time, so that nobody would meet the others.
+    #[tokio::test]
+    async fn a_connection_that_the_server_closed_does_not_wait_for_ever() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let origin = Origin { secure: false, host: "127.0.0.1".into(), port, route: Route::Direct };
+        let clock = Clock::start();
+        let kernel = Arc::new(KernelClock::new(clock));
+        let timeout = Duration::from_secs(60);
+        let opener = Opener { clock, kernel, gauge: Arc::default(), tls: None, timeout };
+        let pool = Pool::default();
+        let mut servers = Vec::new();
+        for _ in 0..3 {
+            pool.put(&origin, open(&opener, &origin, &AttemptStamps::default()).await.unwrap());
+            servers.push(listener.accept().await.unwrap());
+        }
+        servers.drain(..2);
+        let waiting = || pool.0.lock().unwrap()[0].1.connections.len();
+        let shrinking = async {
+            while waiting() > 1 {
+                let used = pool.take(&origin).await.unwrap();
+                pool.put(&origin, used);
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(timeout, shrinking).await.unwrap();
+        assert!(pool.take(&origin).await.is_some(), "the one that is open stays");
     }
 }

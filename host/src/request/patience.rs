@@ -1,0 +1,171 @@
+//! How long a request is waited for: as a whole, until its answer begins, and while its answer pauses.
+//!
+//! One timer watches an exchange, whatever the limits are. It is set when the exchange begins, and looked after only
+//! when it goes off: then it learns what has arrived meanwhile, and is set again. A token costs nothing.
+
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use prony_plugin_api::ErrorDetails;
+use tokio::{task::unconstrained, time::Sleep};
+
+use super::transport::AttemptStamps;
+use crate::{
+    clock::{Clock, RunNs, as_ns},
+    schedule::pacer,
+};
+
+/// How long a request may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// As a whole.
+    pub(crate) whole: Duration,
+    /// From its last byte to the first one of its answer.
+    pub(crate) first_byte: Option<Duration>,
+    /// From any bytes of its answer to the next.
+    pub(crate) idle: Option<Duration>,
+}
+
+/// The patience with one request.
+#[derive(Debug)]
+pub(super) struct Patience<'a> {
+    clock: Clock,
+    limits: &'a Limits,
+    began: RunNs,
+    alarm: Pin<&'a mut Sleep>,
+}
+
+/// A limit that a request went beyond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Overdue {
+    /// [`Limits::whole`].
+    Whole(Duration),
+    /// [`Limits::first_byte`].
+    FirstByte(Duration),
+    /// [`Limits::idle`].
+    Idle(Duration),
+}
+
+impl Limits {
+    /// The timer for an exchange that begins now, to be looked after by a [`Patience`].
+    pub(super) fn alarm(&self, clock: Clock) -> Sleep {
+        let soonest = [self.first_byte, self.idle].into_iter().flatten().fold(self.whole, Duration::min);
+        pacer::alarm(clock, clock.now().saturating_add(as_ns(soonest)))
+    }
+
+    /// What is due next of an exchange that `began` then, and when. What has not begun is due so long from `now`, at the
+    /// earliest.
+    fn next(&self, began: RunNs, sent: Option<RunNs>, read: Option<RunNs>, now: RunNs) -> (RunNs, Overdue) {
+        let after = |since: RunNs, limit: Duration| since.saturating_add(as_ns(limit).max(1));
+        let first_byte = self.first_byte.filter(|_| read.is_none());
+        let all = [
+            first_byte.map(|limit| (after(sent.unwrap_or(now), limit), Overdue::FirstByte(limit))),
+            self.idle.map(|limit| (after(read.unwrap_or(now), limit), Overdue::Idle(limit))),
+        ];
+        let whole = (after(began, self.whole), Overdue::Whole(self.whole));
+        all.into_iter().flatten().fold(whole, |first, other| if other.0 < first.0 { other } else { first })
+    }
+}
+
+impl<'a> Patience<'a> {
+    /// Begins now.
+    pub(super) fn new(clock: Clock, limits: &'a Limits, alarm: Pin<&'a mut Sleep>) -> Self {
+        Self { clock, limits, began: clock.now(), alarm }
+    }
+
+    /// What `work` gives, unless the exchange is overdue before. `stamps` are those of the attempt that it works on.
+    pub(super) async fn during<T>(
+        &mut self,
+        stamps: &AttemptStamps,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Overdue> {
+        let mut work = pin!(work);
+        poll_fn(|context| match work.as_mut().poll(context) {
+            Poll::Ready(done) => Poll::Ready(Ok(done)),
+            Poll::Pending => self.poll_overdue(stamps, context).map(Err),
+        })
+        .await
+    }
+
+    fn poll_overdue(&mut self, stamps: &AttemptStamps, context: &mut Context<'_>) -> Poll<Overdue> {
+        loop {
+            // Unconstrained: an answer that never pauses must not keep its own end from being noticed.
+            ready!(pin!(unconstrained(self.alarm.as_mut())).poll(context));
+            let now = self.clock.now();
+            let (due, overdue) = self.limits.next(self.began, stamps.sent(), stamps.latest_read(), now);
+            if due <= now {
+                return Poll::Ready(overdue);
+            }
+            self.alarm.as_mut().reset(self.clock.instant(due));
+        }
+    }
+}
+
+impl From<Overdue> for ErrorDetails {
+    fn from(overdue: Overdue) -> Self {
+        let (kind, message, hint) = match overdue {
+            Overdue::Whole(limit) => (
+                "timeout",
+                format!("no complete answer within {} s", limit.as_secs_f64()),
+                "raise `--request-timeout-seconds` if the server may take longer",
+            ),
+            Overdue::FirstByte(limit) => (
+                "first_byte_timeout",
+                format!("no byte of an answer within {} s of the request", limit.as_secs_f64()),
+                "raise `--first-byte-timeout-seconds` if the server may take longer to begin",
+            ),
+            Overdue::Idle(limit) => (
+                "idle_timeout",
+                format!("nothing came for {} s in the middle of the answer", limit.as_secs_f64()),
+                "raise `--idle-timeout-seconds` if the server may pause for longer",
+            ),
+        };
+        Self { kind: kind.into(), message, hint: hint.into(), ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_micros(1);
+    const LIMITS: Limits = Limits {
+        whole: Duration::from_micros(9),
+        first_byte: Some(SECOND),
+        idle: Some(SECOND.saturating_mul(2)),
+    };
+
+    #[rstest]
+    #[case::not_yet_sent(None, None, 500, 1500, Overdue::FirstByte(SECOND))]
+    #[case::sent(Some(300), None, 500, 1300, Overdue::FirstByte(SECOND))]
+    #[case::answering(Some(300), Some(700), 800, 2700, Overdue::Idle(SECOND * 2))]
+    #[case::for_long(Some(300), Some(8000), 8100, 9100, Overdue::Whole(SECOND * 9))]
+    fn the_soonest_limit_is_due_next(
+        #[case] sent: Option<RunNs>,
+        #[case] read: Option<RunNs>,
+        #[case] now: RunNs,
+        #[case] due: RunNs,
+        #[case] overdue: Overdue,
+    ) {
+        assert_eq!(LIMITS.next(100, sent, read, now), (due, overdue));
+    }
+
+    /// A timer that was set for a late first byte must not sleep through a short silence after an early one.
+    #[test]
+    fn a_look_comes_before_anything_can_be_overdue() {
+        let limits = Limits { first_byte: Some(SECOND * 5), idle: Some(SECOND), ..LIMITS };
+        assert_eq!(limits.next(0, Some(10), None, 20).0, 1020);
+    }
+
+    #[test]
+    fn a_limit_of_next_to_nothing_is_not_over_before_it_begins() {
+        let limits = Limits { idle: Some(Duration::ZERO), first_byte: None, ..LIMITS };
+        assert_eq!(limits.next(0, None, None, 20).0, 21);
+    }
+}
