@@ -196,7 +196,7 @@ impl Wire {
             exchange.note_read(&chunk);
             let answer = &mut exchange.answer;
             answer.arrived = Some(chunk.arrived);
-            let fed = splitter.feed(&chunk.bytes, |name, data| {
+            let fed = splitter.feed(chunk.bytes, |name, data| {
                 if failure.is_none() && breach.is_none() {
                     answer.begin_event();
                     failure = parser.event(name, data, answer).err();
@@ -228,7 +228,7 @@ impl Wire {
         let stamps = Arc::clone(&exchange.stamps);
         while let Some(chunk) = patience.during(&stamps, response.chunk()).await?.map_err(stream_cut)? {
             exchange.note_read(&chunk);
-            body.extend_from_slice(&chunk.bytes);
+            body.extend_from_slice(chunk.bytes);
             if body.len() > MAX_BODY_BYTES {
                 return Err(malformed("the answer has no end"));
             }
@@ -279,7 +279,7 @@ impl Wire {
 }
 
 impl Exchange {
-    fn note_read(&mut self, chunk: &Chunk) {
+    fn note_read(&mut self, chunk: &Chunk<'_>) {
         let bytes = chunk.bytes.len() as u64;
         self.response_bytes += bytes;
         self.largest_read_bytes = self.largest_read_bytes.max(bytes);

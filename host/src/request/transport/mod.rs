@@ -11,7 +11,6 @@ mod timed;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
@@ -45,11 +44,11 @@ pub(crate) enum StampSource {
     User,
 }
 
-/// A piece of an answer.
+/// A piece of an answer, where it was read.
 #[derive(Debug)]
-pub(crate) struct Chunk {
+pub(crate) struct Chunk<'a> {
     /// What it says.
-    pub(crate) bytes: Bytes,
+    pub(crate) bytes: &'a [u8],
     /// When the last of them arrived.
     pub(crate) arrived: RunNs,
     /// Who says so.
@@ -139,7 +138,7 @@ impl Response {
     }
 
     /// The next piece of its body; `None` at its end. Dropping the answer earlier closes its connection.
-    pub(crate) async fn chunk(&mut self) -> Result<Option<Chunk>, TransportError> {
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Chunk<'_>>, TransportError> {
         match self {
             Self::Timed(answer) => answer.chunk().await,
             Self::Portable(answer) => answer.chunk().await,

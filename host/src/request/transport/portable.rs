@@ -102,7 +102,7 @@ impl Portable {
         let answer = ATTEMPT.scope(Arc::clone(stamps), sending).await.map_err(|error| failed(&error))?;
         stamps.note_read(self.clock.now());
         let (stamps, gauge) = (Arc::clone(stamps), Arc::clone(&self.gauge));
-        Ok(Response { answer, stamps, clock: self.clock, gauge })
+        Ok(Response { answer, piece: Bytes::new(), stamps, clock: self.clock, gauge })
     }
 }
 
@@ -121,6 +121,8 @@ fn on_the_way(proxy: &Proxy, origin: &Origin) -> reqwest::Proxy {
 #[derive(Debug)]
 pub(crate) struct Response {
     answer: reqwest::Response,
+    /// The piece of its body that was read latest.
+    piece: Bytes,
     stamps: Arc<AttemptStamps>,
     clock: Clock,
     gauge: Arc<Gauge>,
@@ -138,12 +140,14 @@ impl Response {
     }
 
     /// See [`Response::chunk`](super::Response::chunk).
-    pub(super) async fn chunk(&mut self) -> Result<Option<Chunk>, TransportError> {
+    pub(super) async fn chunk(&mut self) -> Result<Option<Chunk<'_>>, TransportError> {
         let bytes = self.answer.chunk().await.map_err(|error| failed(&error))?;
         let arrived = self.clock.now();
         self.stamps.note_read(arrived);
         self.gauge.note_unstamped_read();
-        Ok(bytes.map(|bytes| Chunk { bytes, arrived, source: StampSource::User }))
+        let Some(bytes) = bytes else { return Ok(None) };
+        self.piece = bytes;
+        Ok(Some(Chunk { bytes: &self.piece, arrived, source: StampSource::User }))
     }
 }
 

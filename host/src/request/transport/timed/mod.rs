@@ -1,7 +1,10 @@
-//! The measuring transport: HTTP/1.1 of hyper over sockets of our own.
+//! The measuring transport: HTTP/1.1 over sockets of our own.
 
+mod buffer;
 mod connect;
 mod connection;
+mod framing;
+mod head;
 mod local;
 mod socket;
 mod tunnel;
@@ -9,16 +12,10 @@ mod tunnel;
 use std::{
     future::poll_fn,
     iter::repeat_n,
-    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
-use http::{HeaderValue, Request, header, response};
-use http_body::Body;
-use http_body_util::Full;
-use hyper::body::Incoming;
+use http::response;
 use tokio::task::JoinSet;
 
 use self::{connect::Opener, connection::Connection, socket::Primer};
@@ -28,7 +25,7 @@ use crate::{
     request::{
         gauge::Gauge,
         prepared::Prepared,
-        target::{Origin, Route, TargetPlan},
+        target::{Origin, TargetPlan},
     },
 };
 
@@ -60,7 +57,6 @@ struct Waiting {
 #[derive(Debug)]
 pub(crate) struct Response {
     head: response::Parts,
-    body: Incoming,
     /// Gone when the body is over.
     connection: Option<Connection>,
     origin: Origin,
@@ -96,10 +92,10 @@ impl Timed {
             None => open(&self.opener, origin, stamps).await?,
         };
         stamps.goes_over(&connection.stamps);
-        let (head, body) = connection.send(message(request)).await?.into_parts();
+        let head = connection.send(request).await?;
         let (origin, pool) = (origin.clone(), self.pool.clone());
         let (stamps, clock) = (Arc::clone(stamps), self.opener.clock);
-        Ok(Response { head, body, connection: Some(connection), origin, pool, stamps, clock })
+        Ok(Response { head, connection: Some(connection), origin, pool, stamps, clock })
     }
 
     pub(super) fn clock_steps(&self) -> u64 {
@@ -153,23 +149,7 @@ async fn open(
     stamps: &AttemptStamps,
 ) -> Result<Connection, TransportError> {
     let (stream, socket) = opener.open(origin, stamps).await?;
-    Connection::new(stream, socket).await
-}
-
-/// The request as it goes on the wire.
-fn message(request: &Prepared) -> Request<Full<Bytes>> {
-    let mut message = Request::new(Full::new(request.body.clone()));
-    *message.method_mut() = http::Method::POST;
-    *message.uri_mut() = request.place.uri.clone();
-    *message.headers_mut() = request.headers.clone();
-    let host: &HeaderValue = &request.place.host;
-    message.headers_mut().entry(header::HOST).or_insert_with(|| host.clone());
-    if let Route::Proxy(proxy) = &request.place.origin.route
-        && let Some(login) = proxy.authorization.as_ref().filter(|_| request.place.origin.is_passed_on())
-    {
-        message.headers_mut().insert(header::PROXY_AUTHORIZATION, login.clone());
-    }
-    message
+    Ok(Connection::new(stream, socket))
 }
 
 impl Pool {
@@ -230,35 +210,22 @@ impl Response {
     }
 
     /// See [`Response::chunk`](super::Response::chunk).
-    pub(super) async fn chunk(&mut self) -> Result<Option<Chunk>, TransportError> {
-        poll_fn(|context| self.poll_chunk(context)).await
-    }
-
-    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Chunk>, TransportError>> {
-        let Some(connection) = &mut self.connection else { return Poll::Ready(Ok(None)) };
-        connection.drive(context);
-        loop {
-            match ready!(Pin::new(&mut self.body).poll_frame(context)) {
-                Some(Ok(frame)) => {
-                    // Trailers say nothing that a measurement needs.
-                    let Ok(bytes) = frame.into_data() else { continue };
-                    let (arrived, source) = connection.stamps.latest();
-                    let arrived = arrived.unwrap_or_else(|| self.clock.now());
-                    return Poll::Ready(Ok(Some(Chunk { bytes, arrived, source })));
-                }
-                Some(Err(error)) => return Poll::Ready(Err(TransportError::exchange(Some(&error)))),
-                None => {
-                    self.give_back();
-                    return Poll::Ready(Ok(None));
-                }
-            }
-        }
+    pub(super) async fn chunk(&mut self) -> Result<Option<Chunk<'_>>, TransportError> {
+        let Some(connection) = &mut self.connection else { return Ok(None) };
+        let Some(place) = poll_fn(|context| connection.poll_piece(context)).await? else {
+            self.give_back();
+            return Ok(None);
+        };
+        let Some(connection) = &self.connection else { return Ok(None) };
+        let (arrived, source) = connection.stamps.latest();
+        let arrived = arrived.unwrap_or_else(|| self.clock.now());
+        Ok(Some(Chunk { bytes: connection.piece(place), arrived, source }))
     }
 
     fn give_back(&mut self) {
         if let Some(connection) = self.connection.take() {
             self.stamps.leaves(&connection.stamps);
-            if let Some(pool) = self.pool.as_ref().filter(|_| !connection.is_over()) {
+            if let Some(pool) = self.pool.as_ref().filter(|_| connection.can_go_on()) {
                 pool.put(&self.origin, connection);
             }
         }

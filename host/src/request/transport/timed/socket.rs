@@ -28,20 +28,9 @@ use crate::{
     },
 };
 
-/// Largest read.
-const READ_BYTES: usize = 64 << 10;
-
-/// Where reads go first. Shared by all sockets of a thread: one that waits holds no memory.
-struct Scratch {
-    bytes: Box<[u8]>,
-    control: Vec<u8>,
-}
-
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch {
-        bytes: vec![0; READ_BYTES].into(),
-        control: nix::cmsg_space!([nix::sys::time::TimeSpec; 3]),
-    });
+    /// Where the system writes its stamps. Shared by all sockets of a thread.
+    static CONTROL: RefCell<Vec<u8>> = RefCell::new(nix::cmsg_space!([nix::sys::time::TimeSpec; 3]));
 }
 
 /// A connected socket.
@@ -81,13 +70,14 @@ impl Socket {
     }
 
     fn read(&self, buffer: &mut ReadBuf<'_>) -> io::Result<Read> {
-        SCRATCH.with_borrow_mut(|Scratch { bytes, control }| {
-            let room = buffer.remaining().min(bytes.len());
-            let mut pieces = [IoSliceMut::new(&mut bytes[..room])];
+        CONTROL.with_borrow_mut(|control| {
+            let bytes = buffer.initialize_unfilled();
+            let room = bytes.len();
+            let mut pieces = [IoSliceMut::new(bytes)];
             let fd = self.stream.as_raw_fd();
             let message = recvmsg::<()>(fd, &mut pieces, Some(control), MsgFlags::MSG_DONTWAIT)?;
             let (length, stamp_ns) = (message.bytes, stamp(&message));
-            buffer.put_slice(&bytes[..length]);
+            buffer.advance(length);
             Ok(Read { length, is_short: 0 < length && length < room, stamp_ns })
         })
     }

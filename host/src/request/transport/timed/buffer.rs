@@ -1,0 +1,117 @@
+//! What has arrived on a connection and was not yet looked at: the [`Buffer`].
+
+use std::{
+    io,
+    ops::Range,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use tokio::io::{AsyncRead, ReadBuf};
+
+/// Room that a connection begins with: for a head, or for some tokens. Thousands of streams have one each.
+const FIRST_BYTES: usize = 4 << 10;
+
+/// Room that is not exceeded, unless a head or a line needs it.
+const MOST_BYTES: usize = 64 << 10;
+
+/// Bytes that wait for whoever reads.
+#[derive(Debug)]
+pub(super) struct Buffer {
+    bytes: Vec<u8>,
+    waiting: Range<usize>,
+}
+
+impl Default for Buffer {
+    fn default() -> Self {
+        Self { bytes: vec![0; FIRST_BYTES], waiting: 0..0 }
+    }
+}
+
+impl Buffer {
+    /// What waits.
+    pub(super) fn waiting(&self) -> &[u8] {
+        &self.bytes[self.waiting.clone()]
+    }
+
+    /// Takes so many of the first bytes that wait. Where they stand is good until the next [`Buffer::poll_fill`].
+    pub(super) fn take(&mut self, count: usize) -> Range<usize> {
+        let start = self.waiting.start;
+        self.waiting.start += count;
+        start..self.waiting.start
+    }
+
+    /// Bytes that were taken.
+    pub(super) fn taken(&self, place: Range<usize>) -> &[u8] {
+        &self.bytes[place]
+    }
+
+    /// Reads once. Returns how many bytes came; none at the end.
+    pub(super) fn poll_fill(
+        &mut self,
+        source: &mut (impl AsyncRead + Unpin),
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        self.make_room();
+        let mut room = ReadBuf::new(&mut self.bytes[self.waiting.end..]);
+        ready!(Pin::new(source).poll_read(context, &mut room))?;
+        let (count, is_full) = (room.filled().len(), room.remaining() == 0);
+        self.waiting.end += count;
+        if is_full && self.bytes.len() < MOST_BYTES {
+            // More than fits comes at a time: the next read may be larger.
+            self.bytes.resize(self.bytes.len() * 2, 0);
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    fn make_room(&mut self) {
+        if self.waiting.is_empty() {
+            self.waiting = 0..0;
+        } else if self.waiting.end == self.bytes.len() {
+            if self.waiting.start > 0 {
+                self.bytes.copy_within(self.waiting.clone(), 0);
+                self.waiting = 0..self.waiting.len();
+            } else {
+                self.bytes.resize(self.bytes.len() * 2, 0);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    /// Reads everything, and takes it in pieces of so many bytes.
+    async fn pass(source: &[u8], piece: usize) -> Vec<u8> {
+        let (mut source, mut buffer, mut all) = (source, Buffer::default(), Vec::new());
+        while poll_fn(|context| buffer.poll_fill(&mut source, context)).await.unwrap() > 0 {
+            while buffer.waiting().len() >= piece {
+                let place = buffer.take(piece);
+                all.extend_from_slice(buffer.taken(place));
+            }
+        }
+        all.extend_from_slice(buffer.waiting());
+        all
+    }
+
+    #[tokio::test]
+    async fn bytes_keep_their_order_however_many_are_taken_at_a_time() {
+        let source: Vec<u8> = (0..500_000_u32).map(|n| n.to_le_bytes()[n as usize % 3]).collect();
+        for piece in [1, 7, 4096, 5000, 200_000] {
+            assert!(pass(&source, piece).await == source, "pieces of {piece}");
+        }
+    }
+
+    #[tokio::test]
+    async fn room_grows_with_what_comes_and_no_further() {
+        let (source, mut buffer) = (vec![1; 1 << 20], Buffer::default());
+        let mut source = &source[..];
+        while poll_fn(|context| buffer.poll_fill(&mut source, context)).await.unwrap() > 0 {
+            buffer.take(buffer.waiting().len());
+        }
+        assert_eq!(buffer.bytes.len(), MOST_BYTES);
+    }
+}
