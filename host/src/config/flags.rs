@@ -165,7 +165,7 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "N", value_parser = units::positive::<usize>, help_heading = LOAD)]
     pub(crate) warmup_concurrency: Option<usize>,
 
-    /// Threads that send the load [default: one a core, less one for the rest].
+    /// Threads that send the load [default: one for each 512 requests in flight, at most one a core, less one for the rest].
     #[arg(long, visible_aliases = ["workers-max", "max-workers"], value_name = "N", help_heading = LOAD)]
     #[arg(value_parser = units::positive::<usize>)]
     pub(crate) workers: Option<usize>,

@@ -217,14 +217,21 @@ fn check_endpoint(flags: &ProfileFlags, endpoint: &EndpointMetadata, name: &str)
     }
 }
 
-/// One core is left to everything beside the load, where there are enough. A worker of a closed loop without a
-/// request to keep in flight would have nothing to do.
+/// So many requests in flight are one worker's share, by itself. A worker with more streams finds more tokens each time that
+/// it looks, which costs less a token; a hundred tokens a second of each are a quarter of a core.
+const IN_FLIGHT_A_WORKER: usize = 512;
+
+/// As many as the load needs: one core is left to everything beside the load, where there are enough. A worker of a closed
+/// loop without a request to keep in flight would have nothing to do.
 fn workers(flags: &ProfileFlags, phases: &[PhaseConfig], facts: &Facts) -> (usize, Option<String>) {
     let by_cores = if facts.cores > 2 { facts.cores - 1 } else { facts.cores.max(1) };
-    let wanted = flags.workers.unwrap_or(by_cores);
+    // A phase without a limit may have any number in flight.
+    let in_flight =
+        phases.iter().map(|phase| phase.concurrency).max_by_key(|most| most.unwrap_or(usize::MAX));
+    let in_flight = in_flight.flatten().unwrap_or(usize::MAX);
+    let wanted = flags.workers.unwrap_or_else(|| by_cores.min(in_flight.div_ceil(IN_FLIGHT_A_WORKER)));
     let is_closed = phases.iter().all(|phase| phase.arrival == Arrival::ClosedLoop);
-    let most_in_flight = phases.iter().filter_map(|phase| phase.concurrency).max();
-    let useful = most_in_flight.filter(|_| is_closed).unwrap_or(usize::MAX);
+    let useful = if is_closed { in_flight } else { usize::MAX };
     let warning = flags.workers.filter(|typed| *typed > useful).map(|typed| {
         format!(
             "{useful} of {typed} workers are started: a closed loop has no work for more than its concurrency"
@@ -393,13 +400,16 @@ mod tests {
     }
 
     #[rstest]
-    #[case::closed_loop("--concurrency 4", 8, 4)]
-    #[case::more_than_cores("--concurrency 100", 8, 7)]
-    #[case::two_cores("--concurrency 100", 2, 2)]
-    #[case::one_core("--concurrency 100", 1, 1)]
-    #[case::open_loop("--request-rate 5 --concurrency 2", 8, 7)]
+    #[case::closed_loop("--concurrency 4", 8, 1)]
+    #[case::one_full_share("--concurrency 512", 8, 1)]
+    #[case::several_shares("--concurrency 1025", 8, 3)]
+    #[case::more_than_cores("--concurrency 9000", 8, 7)]
+    #[case::two_cores("--concurrency 9000", 2, 2)]
+    #[case::one_core("--concurrency 9000", 1, 1)]
+    #[case::open_loop("--request-rate 5", 8, 7)]
+    #[case::open_loop_with_a_limit("--request-rate 5 --concurrency 600", 8, 2)]
     #[case::typed("--concurrency 100 --workers 20", 8, 20)]
-    #[case::busiest_phase("--concurrency 2 --warmup-request-count 9 --warmup-concurrency 5", 8, 5)]
+    #[case::busiest_phase("--concurrency 2 --warmup-request-count 9 --warmup-concurrency 600", 8, 2)]
     fn workers_follow_cores_and_concurrency(
         #[case] line: &str,
         #[case] cores: usize,
