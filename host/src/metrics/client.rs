@@ -55,8 +55,23 @@ struct Bounds {
 /// A thread that works so much of the time has no room for a burst.
 const BUSY: Bounds = Bounds { suspect: 0.7, limited: 0.9 };
 
-/// A thread that waits for a processor so much of the time shares it with others that are as hungry.
+/// A thread that waits for a processor so much of the time shares it with others that are as hungry, and takes the moments at
+/// which it reads for those of arrival.
 const QUEUED: Bounds = Bounds { suspect: 0.03, limited: 0.1 };
+
+/// The same for a thread that the kernel tells when bytes arrived. What waiting does to it is measured by the delays below;
+/// this much of it leaves little time to work.
+const QUEUED_WITH_STAMPS: Bounds = Bounds { suspect: 0.3, limited: 0.6 };
+
+/// Part of the time of all processors in which something ran: when nothing is left, whatever shares the machine slows the
+/// client, or the server if that is one of them.
+const MACHINE_BUSY: Bounds = Bounds { suspect: 0.9, limited: 0.98 };
+
+/// A phase that is shorter has too few ticks to tell.
+const ENOUGH_TICKS: u64 = 50;
+
+/// So few descriptors are soon used up.
+const FEW_DESCRIPTORS: u64 = 32;
 
 /// 99th percentile of reading late, in milliseconds: a few and tokens of a fast stream begin to share a read.
 const READ_DELAY_MS: Bounds = Bounds { suspect: 2.0, limited: 10.0 };
@@ -80,6 +95,8 @@ impl ClientReport {
     /// Judges by what the workers noted.
     pub(crate) fn judge(workers: Vec<WorkerUsage>) -> Self {
         let mut findings: Vec<(Verdict, String)> = workers.iter().flat_map(findings).collect();
+        findings.extend(of_the_machine(&workers));
+        findings.extend(of_descriptors(&workers));
         findings.retain(|(verdict, _)| *verdict > Verdict::Ok);
         findings.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
         let fine = if workers.is_empty() { Verdict::Unknown } else { Verdict::Ok };
@@ -113,7 +130,9 @@ fn findings(usage: &WorkerUsage) -> Vec<(Verdict, String)> {
     }
     if let Some(share) = share(usage.queued_ns, usage.wall_ns) {
         let text = format!("worker {worker} waited for a processor {} of the time", percent(share));
-        findings.push((QUEUED.judge(share), text));
+        let is_stamped = usage.unstamped_reads == 0;
+        let bounds = if is_stamped { QUEUED_WITH_STAMPS } else { QUEUED };
+        findings.push((bounds.judge(share), text));
     }
     let p99_ms = |delay: DelaySummary| delay.p99_ns as f64 / 1e6;
     let read_ms = p99_ms(usage.read_delay);
@@ -127,6 +146,32 @@ fn findings(usage: &WorkerUsage) -> Vec<(Verdict, String)> {
         findings.push((Verdict::Suspect, text));
     }
     findings
+}
+
+/// All workers look at the same machine; the busiest of their phases counts.
+fn of_the_machine(workers: &[WorkerUsage]) -> Option<(Verdict, String)> {
+    let busy = workers.iter().filter_map(machine_busy).reduce(f64::max)?;
+    let text = format!(
+        "the machine was {} busy: prony, and whatever shares its processors, had to wait for each other",
+        percent(busy)
+    );
+    Some((MACHINE_BUSY.judge(busy), text))
+}
+
+fn machine_busy(usage: &WorkerUsage) -> Option<f64> {
+    let ticks = usage.machine_ticks.filter(|ticks| *ticks >= ENOUGH_TICKS)?;
+    let busy = ticks.saturating_sub(usage.machine_idle_ticks?);
+    Some(busy as f64 / ticks as f64)
+}
+
+fn of_descriptors(workers: &[WorkerUsage]) -> Option<(Verdict, String)> {
+    let left = workers.iter().filter_map(|usage| usage.descriptors_left).min()?;
+    let verdict = match left {
+        0 => Verdict::Limited,
+        few if few < FEW_DESCRIPTORS => Verdict::Suspect,
+        _ => Verdict::Ok,
+    };
+    Some((verdict, format!("{left} file descriptors were left for connections")))
 }
 
 fn share(part_ns: Option<u64>, wall_ns: u64) -> Option<f64> {
@@ -185,6 +230,8 @@ struct Worker {
     unstamped_reads: u64,
     wake_delay_ms: Delay,
     clock_steps: u64,
+    machine_busy_share: Option<f64>,
+    descriptors_left: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -207,6 +254,8 @@ impl Worker {
             unstamped_reads: usage.unstamped_reads,
             wake_delay_ms: Delay::of(usage.wake_delay),
             clock_steps: usage.clock_steps,
+            machine_busy_share: machine_busy(usage),
+            descriptors_left: usage.descriptors_left,
         }
     }
 }
@@ -248,9 +297,24 @@ mod tests {
     #[case::busy(WorkerUsage { busy_ns: Some(950 * MS), ..idle() }, Verdict::Limited, "worker 1 was busy 95 % of the time")]
     #[case::rather_busy(WorkerUsage { busy_ns: Some(700 * MS), ..idle() }, Verdict::Suspect, "worker 1 was busy 70 % of the time")]
     #[case::queued(
-        WorkerUsage { queued_ns: Some(200 * MS), ..idle() },
+        WorkerUsage { queued_ns: Some(700 * MS), ..idle() },
+        Verdict::Limited,
+        "worker 1 waited for a processor 70 % of the time"
+    )]
+    #[case::queued_without_stamps(
+        WorkerUsage { queued_ns: Some(200 * MS), unstamped_reads: 1, ..idle() },
         Verdict::Limited,
         "worker 1 waited for a processor 20 % of the time"
+    )]
+    #[case::a_machine_without_time(
+        WorkerUsage { machine_ticks: Some(1000), machine_idle_ticks: Some(15), ..idle() },
+        Verdict::Limited,
+        "the machine was 98 % busy: prony, and whatever shares its processors, had to wait for each other"
+    )]
+    #[case::hardly_a_descriptor(
+        WorkerUsage { descriptors_left: Some(3), ..idle() },
+        Verdict::Suspect,
+        "3 file descriptors were left for connections"
     )]
     #[case::reads_late(
         WorkerUsage { read_delay: DelaySummary { p99_ns: 4 * MS, ..idle().read_delay }, ..idle() },
@@ -273,8 +337,20 @@ mod tests {
     }
 
     #[test]
+    fn waiting_that_the_kernel_makes_up_for_is_no_reason() {
+        let usage = WorkerUsage { queued_ns: Some(200 * MS), ..idle() };
+        assert_eq!(ClientReport::judge(vec![usage]).verdict, Verdict::Ok);
+    }
+
+    #[test]
+    fn a_moment_says_nothing_of_the_machine() {
+        let usage = WorkerUsage { machine_ticks: Some(10), machine_idle_ticks: Some(0), ..idle() };
+        assert_eq!(ClientReport::judge(vec![usage]).verdict, Verdict::Ok);
+    }
+
+    #[test]
     fn the_gravest_reason_comes_first() {
-        let usage = WorkerUsage { busy_ns: Some(800 * MS), queued_ns: Some(300 * MS), ..idle() };
+        let usage = WorkerUsage { busy_ns: Some(800 * MS), queued_ns: Some(700 * MS), ..idle() };
         let report = ClientReport::judge(vec![usage]);
         assert_eq!(report.verdict, Verdict::Limited);
         assert!(report.reasons[0].contains("waited"), "{:?}", report.reasons);

@@ -12,6 +12,7 @@ use std::{
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use super::machine::{ProcessorTimes, descriptors_left};
 use crate::clock::RunNs;
 
 /// Delays of this and more are counted as this: a minute.
@@ -66,6 +67,12 @@ pub(crate) struct WorkerUsage {
     pub(crate) clock_steps: u64,
     /// From the moment a request was due to the moment its worker was awake for it, in an open loop.
     pub(crate) wake_delay: DelaySummary,
+    /// Time of all processors of the machine meanwhile, in ticks of the system, where it tells.
+    pub(crate) machine_ticks: Option<u64>,
+    /// Those in which nothing ran.
+    pub(crate) machine_idle_ticks: Option<u64>,
+    /// How many more files and connections the process could have opened when the part was over.
+    pub(crate) descriptors_left: Option<u64>,
 }
 
 impl Default for Gauge {
@@ -103,7 +110,7 @@ impl Gauge {
     /// Begins anew, on the worker's own thread.
     pub(crate) fn begin(&self, now: RunNs) -> Shift {
         let _ = (self.reads.take(), self.wakes.take(), self.unstamped_reads.swap(0, Relaxed));
-        Shift { began: now, times: ThreadTimes::now() }
+        Shift { began: now, times: ThreadTimes::now(), machine: ProcessorTimes::now() }
     }
 
     /// What was noted since `shift` began, on the same thread.
@@ -112,6 +119,7 @@ impl Gauge {
             let (before, after) = (shift.times.as_ref()?, ThreadTimes::now()?);
             Some(part(&after).saturating_sub(part(before)))
         };
+        let machine = ProcessorTimes::now().zip(shift.machine).map(|(now, before)| now.since(before));
         WorkerUsage {
             worker,
             wall_ns: now.saturating_sub(shift.began),
@@ -122,6 +130,9 @@ impl Gauge {
             unstamped_reads: self.unstamped_reads.swap(0, Relaxed),
             wake_delay: self.wakes.take(),
             clock_steps: 0,
+            machine_ticks: machine.map(|times| times.total),
+            machine_idle_ticks: machine.map(|times| times.idle),
+            descriptors_left: descriptors_left(),
         }
     }
 }
@@ -131,6 +142,7 @@ impl Gauge {
 pub(crate) struct Shift {
     began: RunNs,
     times: Option<ThreadTimes>,
+    machine: Option<ProcessorTimes>,
 }
 
 impl Delays {

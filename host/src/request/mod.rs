@@ -9,6 +9,7 @@ pub(crate) mod endpoint;
 pub(crate) mod exchange;
 pub(crate) mod gauge;
 pub(crate) mod limits;
+mod machine;
 pub(crate) mod patience;
 mod place;
 pub(crate) mod prepared;
