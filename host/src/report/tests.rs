@@ -376,7 +376,7 @@ fn the_summary_has_the_metrics_first_and_the_facts_of_the_run_after_them() {
     late: 0
     dropped: 0
     lost: 0
-    client: {"verdict":"ok","reasons":[],"arrival_clock":"kernel","cpu_s":0.35,"peak_memory_bytes":25165824,"workers":[{"worker":0,"wall_ms":1000.0,"busy_share":0.25,"queued_share":0.01,"goes_first":false,"read_delay_ms":{"count":40,"p50":0.008,"p99":0.07,"max":0.09},"unstamped_reads":0,"wake_delay_ms":{"count":0,"p50":0.0,"p99":0.0,"max":0.0},"clock_steps":0}]}
+    client: {"verdict":"ok","reasons":[],"arrival_clock":"kernel","cpu_s":0.35,"peak_memory_bytes":25165824,"workers":[{"worker":0,"wall_ms":1000.0,"busy_share":0.25,"queued_share":0.01,"goes_first":false,"read_delay_ms":{"count":40,"p50":0.008,"p99":0.07,"max":0.09},"unstamped_reads":0,"wake_delay_ms":{"count":0,"p50":0.0,"p99":0.0,"max":0.0},"clock_steps":0,"machine_busy_share":null,"descriptors_left":null}]}
     token_source: "server"
     input_config: ...
     run_info: {"command":"prony profile --model m","random_seed":42,"tokenizer":"o200k_base sha256:0"}
