@@ -18,6 +18,7 @@
 #![expect(clippy::disallowed_methods, reason = "a bench measures by the clock")]
 
 mod floor;
+mod million;
 mod mock;
 mod process;
 mod program;
@@ -38,6 +39,8 @@ const ROUNDS: usize = 3;
 /// What to run.
 struct Plan {
     scenarios: Vec<&'static Scenario>,
+    /// A run of a million requests as well.
+    million: bool,
     rounds: usize,
 }
 
@@ -59,7 +62,8 @@ fn main() -> ExitCode {
         _ => {}
     }
     let Some(plan) = plan(std::env::args().skip(1)) else {
-        let names: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+        let mut names: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+        names.push(million::NAME);
         println!("usage: [--only NAME]... [--rounds N]; the names are {}", names.join(", "));
         return ExitCode::from(2);
     };
@@ -72,18 +76,22 @@ fn main() -> ExitCode {
 
 /// Reads the arguments; nothing when they are wrong.
 fn plan(mut arguments: impl Iterator<Item = String>) -> Option<Plan> {
-    let mut plan = Plan { scenarios: Vec::new(), rounds: ROUNDS };
+    let mut plan = Plan { scenarios: Vec::new(), million: false, rounds: ROUNDS };
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             // What cargo adds.
             "--bench" => {}
-            "--only" => plan.scenarios.push(Scenario::named(&arguments.next()?)?),
+            "--only" => match arguments.next()?.as_str() {
+                million::NAME => plan.million = true,
+                name => plan.scenarios.push(Scenario::named(name)?),
+            },
             "--rounds" => plan.rounds = arguments.next()?.parse().ok().filter(|rounds| *rounds > 0)?,
             _ => return None,
         }
     }
-    if plan.scenarios.is_empty() {
+    if plan.scenarios.is_empty() && !plan.million {
         plan.scenarios = SCENARIOS.iter().collect();
+        plan.million = true;
     }
     Some(plan)
 }
@@ -96,6 +104,9 @@ fn run(plan: &Plan) -> bool {
     for scenario in &plan.scenarios {
         let rounds: Vec<_> = (0..plan.rounds).map(|number| round(&program, scenario, number)).collect();
         kept &= table::print(scenario, &rounds);
+    }
+    if plan.million {
+        kept &= million::run(&program);
     }
     kept
 }
