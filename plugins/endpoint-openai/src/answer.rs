@@ -3,13 +3,14 @@
 //! A chunk of a stream and a whole answer differ in little more than `delta` and `message`; servers mix even those
 //! up. So there is one reader, and what is present decides.
 
-use prony_plugin_api::{EventSink, Parser, Result, TextKind};
+use prony_plugin_api::{
+    EventSink, Parser, Result, TextKind,
+    json::{self, Facts, Failure, Few},
+};
 
 use crate::{
-    failure::{self, Failure},
-    few::Few,
-    text::Content,
-    wire::{ChatText, Facts, Function, Reply},
+    said::Content,
+    wire::{ChatText, Function, Reply},
 };
 
 /// What a reply that is none is compared with.
@@ -40,19 +41,11 @@ impl Parser for AnswerParser {
     }
 
     fn body(&mut self, status: u32, body: &[u8], out: &mut EventSink<'_>) -> Result<()> {
-        let body = body.trim_ascii();
-        if !(200..300).contains(&status) {
-            Failure::read(body).report(Some(status), out);
-            return Ok(());
-        }
-        let reply: Reply<'_> = match serde_json::from_slice(body) {
-            Ok(reply) => reply,
-            Err(error) => return failure::unreadable(body, EXPECTED, &error, out),
-        };
-        if reply.choices.is_none() {
-            // Nothing of it is told: what another dialect says under the same names may mean something else.
-            Failure::find(body).ok_or_else(|| failure::unexpected(body, EXPECTED))?.report(None, out);
-        } else if !self.reply(&reply, body, out) {
+        // Without choices nothing of it is told: what another dialect says under the same names may mean something else.
+        let is_one = |reply: &Reply<'_>| reply.choices.is_some();
+        if let Some(reply) = json::answer(status, body, EXPECTED, is_one, out)?
+            && !self.reply(&reply, body, out)
+        {
             out.done();
         }
         Ok(())
@@ -68,7 +61,7 @@ impl AnswerParser {
                 Ok(())
             }
             Err(error) if matches!(data.first(), Some(b'{' | b'[' | b'"')) => {
-                failure::unreadable(data, EXPECTED, &error, out)
+                json::unreadable(data, EXPECTED, &error, out)
             }
             // No JSON was even begun: a server's or a proxy's plain words in the middle of a stream.
             Err(_) => {

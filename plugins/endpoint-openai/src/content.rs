@@ -1,6 +1,6 @@
 //! Messages of a chat, as the dialect writes them.
 
-use prony_plugin_api::{Part, PartKind, PluginError, Result, TurnMessage};
+use prony_plugin_api::{Part, PartKind, PluginError, Result, TurnMessage, json::raw};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -82,14 +82,6 @@ fn content_part(part: Part<'_>) -> Result<ContentPart<'_>> {
         PartKind(kind) => {
             return Err(PluginError::unsupported(format_args!("write a part of kind {kind} into a chat")));
         }
-    })
-}
-
-/// JSON that the dataset wrote in the dialect's own form.
-pub(crate) fn raw(json: &str) -> Result<Value> {
-    serde_json::from_str(json).map_err(|error| {
-        let excerpt: String = json.chars().take(80).collect();
-        PluginError::unsupported(format_args!("splice the raw part `{excerpt}` into the body: {error}"))
     })
 }
 

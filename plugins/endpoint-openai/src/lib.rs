@@ -3,8 +3,8 @@
 //! Requests are written by `chat`, `completions` and `embeddings`, each on top of `body`, which knows how the
 //! user's own fields come in, with `content` and `prompt` for the two ways to state an input. Both generating
 //! dialects share one reader, `answer`, because servers mix their shapes anyway; it stands on `wire` (what a reply
-//! looks like), `text` and `few` (how it is read without allocating), `usage` (token counts under all their
-//! names) and `failure` (the many shapes of an error).
+//! looks like) and `said` (what a chat message holds). Errors, token counts and texts that cost no allocation are read
+//! by what the contract crate has for all dialects of JSON.
 //!
 //! Nothing here looks at a clock or a socket, and no good answer is judged by its `object` member.
 
@@ -14,13 +14,10 @@ mod chat;
 mod completions;
 mod content;
 mod embeddings;
-mod failure;
-mod few;
 mod prompt;
+mod said;
 #[cfg(test)]
 mod tests;
-mod text;
-mod usage;
 mod wire;
 
 use chat::ChatEndpoint;

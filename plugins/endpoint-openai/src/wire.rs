@@ -3,14 +3,10 @@
 //! Everything is optional and unknown members are skipped, because servers differ in what they leave out. A list of
 //! choices that is missing is told apart from an empty one: the first means that this is no reply.
 
-use prony_plugin_api::EventSink;
+use prony_plugin_api::json::{Arguments, Few, Text, Usage};
 use serde::{Deserialize, de::IgnoredAny};
 
-use crate::{
-    few::Few,
-    text::{Arguments, Content, Text},
-    usage::Usage,
-};
+use crate::said::Content;
 
 /// One chunk of a stream, or a whole answer.
 #[derive(Debug, Default, Deserialize)]
@@ -23,7 +19,7 @@ pub(crate) struct Reply<'a> {
     #[serde(borrow)]
     pub(crate) choices: Option<Few<Choice<'a>>>,
     pub(crate) usage: Option<Usage>,
-    /// Present and not `null`. What it says is read again, at leisure, by [`crate::failure`].
+    /// Present and not `null`. What it says is read again, at leisure, as a [`prony_plugin_api::json::Failure`].
     pub(crate) error: Option<IgnoredAny>,
 }
 
@@ -83,27 +79,6 @@ pub(crate) struct Function<'a> {
     pub(crate) name: Text<'a>,
     #[serde(borrow)]
     pub(crate) arguments: Arguments<'a>,
-}
-
-/// The facts of a response that every chunk repeats and the host wants once.
-#[derive(Debug, Default)]
-pub(crate) struct Facts {
-    id_told: bool,
-    model_told: bool,
-}
-
-impl Facts {
-    /// Tells what was not told before.
-    pub(crate) fn tell(&mut self, id: &str, model: &str, out: &mut EventSink<'_>) {
-        if !self.id_told && !id.is_empty() {
-            out.fact("response_id", id);
-            self.id_told = true;
-        }
-        if !self.model_told && !model.is_empty() {
-            out.fact("model", model);
-            self.model_told = true;
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,15 +3,15 @@
 use std::{fmt, marker::PhantomData};
 
 use serde::{
+    de::{value::MapAccessDeserializer, MapAccess, SeqAccess, Visitor},
     Deserialize, Deserializer,
-    de::{MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
 /// Elements of a JSON list. The first one needs no allocation, and a stream's chunk rarely has a second.
 ///
 /// An object in place of the list counts as a list of one: that is how some servers stream tool calls.
 #[derive(Debug)]
-pub(crate) struct Few<T> {
+pub struct Few<T> {
     first: Option<T>,
     rest: Vec<T>,
 }
@@ -24,17 +24,25 @@ impl<T> Default for Few<T> {
 
 impl<T> Few<T> {
     /// The elements with their positions.
-    pub(crate) fn enumerate(&self) -> impl Iterator<Item = (u32, &T)> {
+    pub fn enumerate(&self) -> impl Iterator<Item = (u32, &T)> {
         (0..).zip(self.iter())
     }
 
     /// The elements.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.first.iter().chain(&self.rest)
     }
 
+    /// There are none.
+    pub fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
     /// Reads the rest of a list.
-    pub(crate) fn collect<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error>
+    ///
+    /// # Errors
+    /// An element that is no `T`.
+    pub fn collect<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error>
     where
         T: Deserialize<'de>,
     {

@@ -2,22 +2,23 @@
 
 use std::fmt;
 
-use prony_plugin_api::TokenUsage;
 use serde::{
-    Deserialize, Deserializer,
     de::{IgnoredAny, MapAccess, Visitor},
+    Deserialize, Deserializer,
 };
+
+use crate::endpoint::TokenUsage;
 
 /// The `usage` member of a reply.
 ///
 /// Where two names of one count are present, the first in the text stands. Counts are taken as they are: a prompt
 /// count includes what came from a cache, as the dialect has it, whatever the cache's own count is called.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Usage(TokenUsage);
+pub struct Usage(TokenUsage);
 
 impl Usage {
     /// The counts, unless there are none at all.
-    pub(crate) fn counts(&self) -> Option<&TokenUsage> {
+    pub fn counts(&self) -> Option<&TokenUsage> {
         (self.0 != TokenUsage::default()).then_some(&self.0)
     }
 

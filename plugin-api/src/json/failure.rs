@@ -7,8 +7,13 @@
 
 use std::fmt;
 
-use prony_plugin_api::{EventSink, PluginError, Result};
+use serde::Deserialize;
 use serde_json::{Error, Map, Value};
+
+use crate::{
+    endpoint::EventSink,
+    error::{PluginError, Result},
+};
 
 /// Longest message that is passed on, in characters: a validation error may quote a whole prompt.
 const MESSAGE_LIMIT: usize = 1000;
@@ -17,7 +22,7 @@ const EXCERPT_LIMIT: usize = 80;
 
 /// What a server says went wrong.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
+pub struct Failure {
     code: Option<u32>,
     kind: Option<String>,
     message: String,
@@ -25,12 +30,12 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// Looks for an error in something that may as well be a good answer.
-    pub(crate) fn find(data: &[u8]) -> Option<Self> {
+    pub fn find(data: &[u8]) -> Option<Self> {
         Self::in_json(&serde_json::from_slice(data).ok()?)
     }
 
     /// Reads something that is known to be an error: the body of an error status, the data of an `error` event.
-    pub(crate) fn read(data: &[u8]) -> Self {
+    pub fn read(data: &[u8]) -> Self {
         let json = serde_json::from_slice(data).unwrap_or_default();
         Self::in_json(&json)
             .or_else(|| json.as_object().filter(|fields| fields.contains_key("message")).map(Self::of_object))
@@ -38,7 +43,7 @@ impl Failure {
     }
 
     /// Takes a text for the whole of it.
-    pub(crate) fn of_text(text: &str) -> Self {
+    pub fn of_text(text: &str) -> Self {
         let message = match text.trim() {
             "" => "the server gives no reason".to_owned(),
             text => bounded(text, MESSAGE_LIMIT),
@@ -47,7 +52,7 @@ impl Failure {
     }
 
     /// Reports it. `status` is the HTTP status, if that is what makes it an error.
-    pub(crate) fn report(&self, status: Option<u32>, out: &mut EventSink<'_>) {
+    pub fn report(&self, status: Option<u32>, out: &mut EventSink<'_>) {
         let fallback = if status.is_some() { "http_status" } else { "server_error" };
         out.error(self.code.or(status), self.kind.as_deref().unwrap_or(fallback), &self.message);
     }
@@ -90,11 +95,40 @@ impl Failure {
     }
 }
 
+/// Reads a whole answer of any status as a `T`, or reports what it says went wrong. `expected` is a noun phrase for what
+/// it should be, and `is_one` whether what was read is that: everything in a `T` may be optional.
+///
+/// `None` means that a failure was reported.
+///
+/// # Errors
+/// `malformed` when it is neither a `T` nor a failure in a known shape.
+pub fn answer<'a, T: Deserialize<'a>>(
+    status: u32,
+    body: &'a [u8],
+    expected: &str,
+    is_one: impl FnOnce(&T) -> bool,
+    out: &mut EventSink<'_>,
+) -> Result<Option<T>> {
+    let body = body.trim_ascii();
+    if !(200..300).contains(&status) {
+        Failure::read(body).report(Some(status), out);
+        return Ok(None);
+    }
+    match serde_json::from_slice(body) {
+        Ok(answer) if is_one(&answer) => Ok(Some(answer)),
+        Ok(_) => {
+            Failure::find(body).ok_or_else(|| unexpected(body, expected))?.report(None, out);
+            Ok(None)
+        }
+        Err(error) => unreadable(body, expected, &error, out).map(|()| None),
+    }
+}
+
 /// Deals with an answer that could not be read as `expected`, a noun phrase: it may still be a failure in a known shape.
 ///
 /// # Errors
 /// `malformed` when it is not.
-pub(crate) fn unreadable(data: &[u8], expected: &str, cause: &Error, out: &mut EventSink<'_>) -> Result<()> {
+pub fn unreadable(data: &[u8], expected: &str, cause: &Error, out: &mut EventSink<'_>) -> Result<()> {
     match Failure::find(data) {
         Some(failure) => {
             failure.report(None, out);
@@ -107,7 +141,7 @@ pub(crate) fn unreadable(data: &[u8], expected: &str, cause: &Error, out: &mut E
 }
 
 /// The error for an answer that is neither `expected`, a noun phrase, nor a failure in a known shape.
-pub(crate) fn unexpected(data: &[u8], expected: &str) -> PluginError {
+pub fn unexpected(data: &[u8], expected: &str) -> PluginError {
     let found = match serde_json::from_slice(data) {
         Ok(Value::Object(fields)) if !fields.is_empty() => {
             let names: Vec<String> = fields.keys().take(8).map(|name| format!("`{name}`")).collect();

@@ -5,23 +5,33 @@
 use std::{borrow::Cow, fmt, ops::Deref};
 
 use serde::{
+    de::{value::MapAccessDeserializer, Error, MapAccess, Visitor},
     Deserialize, Deserializer,
-    de::{Error, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::Value;
-
-use crate::few::Few;
 
 /// A text: borrowed unless it holds escapes. `null` is an empty text, and a whole number its digits, because some
 /// servers number their responses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Text<'a>(Cow<'a, str>);
+pub struct Text<'a>(Cow<'a, str>);
 
 impl Deref for Text<'_> {
     type Target = str;
 
     fn deref(&self) -> &str {
         &self.0
+    }
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Text<'_> {
+    fn from(text: String) -> Self {
+        Self(Cow::Owned(text))
     }
 }
 
@@ -57,68 +67,9 @@ impl<'de> Visitor<'de> for TextVisitor {
     }
 }
 
-/// Content of a message: one text, or a list of typed parts.
-#[derive(Debug)]
-pub(crate) enum Content<'a> {
-    /// All of it.
-    Whole(Text<'a>),
-    /// In pieces, in order.
-    Parts(Few<ContentPart<'a>>),
-}
-
-/// One part of a message's content. Parts of other types, such as images, have neither text.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct ContentPart<'a> {
-    /// Visible text.
-    #[serde(borrow)]
-    pub(crate) text: Text<'a>,
-    /// A refusal in place of it.
-    #[serde(borrow)]
-    pub(crate) refusal: Text<'a>,
-}
-
-impl Default for Content<'_> {
-    fn default() -> Self {
-        Self::Whole(Text::default())
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ContentVisitor)
-    }
-}
-
-struct ContentVisitor;
-
-impl<'de> Visitor<'de> for ContentVisitor {
-    type Value = Content<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text, a list of parts or null")
-    }
-
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-        TextVisitor.visit_borrowed_str(text).map(Content::Whole)
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        TextVisitor.visit_str(text).map(Content::Whole)
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(Content::default())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, parts: A) -> Result<Self::Value, A::Error> {
-        Few::collect(parts).map(Content::Parts)
-    }
-}
-
 /// Arguments of a tool call: JSON as text, or (some servers) the JSON itself.
 #[derive(Debug, Default)]
-pub(crate) struct Arguments<'a>(Text<'a>);
+pub struct Arguments<'a>(Text<'a>);
 
 impl Deref for Arguments<'_> {
     type Target = str;
