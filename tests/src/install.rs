@@ -12,7 +12,7 @@ use std::{
 };
 
 /// The libraries that ship.
-const SHIPPED: [&str; 2] = ["endpoint-openai", "service-server-metrics"];
+const SHIPPED: [&str; 3] = ["endpoint-anthropic", "endpoint-openai", "service-server-metrics"];
 
 /// The installed program.
 ///

@@ -31,13 +31,13 @@ pub struct Failure {
 impl Failure {
     /// Looks for an error in something that may as well be a good answer.
     pub fn find(data: &[u8]) -> Option<Self> {
-        Self::in_json(&serde_json::from_slice(data).ok()?)
+        Self::of(&serde_json::from_slice(data).ok()?)
     }
 
     /// Reads something that is known to be an error: the body of an error status, the data of an `error` event.
     pub fn read(data: &[u8]) -> Self {
         let json = serde_json::from_slice(data).unwrap_or_default();
-        Self::in_json(&json)
+        Self::of(&json)
             .or_else(|| json.as_object().filter(|fields| fields.contains_key("message")).map(Self::of_object))
             .unwrap_or_else(|| Self::of_text(&String::from_utf8_lossy(data)))
     }
@@ -57,9 +57,10 @@ impl Failure {
         out.error(self.code.or(status), self.kind.as_deref().unwrap_or(fallback), &self.message);
     }
 
-    fn in_json(answer: &Value) -> Option<Self> {
+    /// Looks for an error in JSON.
+    pub fn of(answer: &Value) -> Option<Self> {
         let fields = match answer {
-            Value::Array(items) if items.len() == 1 => return Self::in_json(&items[0]),
+            Value::Array(items) if items.len() == 1 => return Self::of(&items[0]),
             Value::Object(fields) => fields,
             _ => return None,
         };
@@ -121,6 +122,39 @@ pub fn answer<'a, T: Deserialize<'a>>(
             Ok(None)
         }
         Err(error) => unreadable(body, expected, &error, out).map(|()| None),
+    }
+}
+
+/// Reads an event of a stream as a `T`, or reports what it says went wrong. `None` means that there is nothing to read
+/// in it: it was a failure, or no more than `null`.
+///
+/// # Errors
+/// `malformed` when it is neither a `T` nor a failure in a known shape.
+pub fn event<'a, T: Deserialize<'a>>(
+    name: &str,
+    data: &'a [u8],
+    expected: &str,
+    out: &mut EventSink<'_>,
+) -> Result<Option<T>> {
+    let data = data.trim_ascii();
+    if name.eq_ignore_ascii_case("error") {
+        Failure::read(data).report(None, out);
+        return Ok(None);
+    }
+    // llama.cpp opens a stream for several prompts with `null`.
+    if matches!(data, b"" | b"null") {
+        return Ok(None);
+    }
+    match serde_json::from_slice(data) {
+        Ok(event) => Ok(Some(event)),
+        Err(error) if matches!(data.first(), Some(b'{' | b'[' | b'"')) => {
+            unreadable(data, expected, &error, out).map(|()| None)
+        }
+        // No JSON was even begun: a server's or a proxy's plain words in the middle of a stream.
+        Err(_) => {
+            Failure::of_text(&String::from_utf8_lossy(data)).report(None, out);
+            Ok(None)
+        }
     }
 }
 

@@ -16,7 +16,7 @@ mod usage;
 
 pub use body::{extras, raw, Body, Field};
 pub use facts::Facts;
-pub use failure::{answer, unexpected, unreadable, Failure};
+pub use failure::{answer, event, unexpected, unreadable, Failure};
 pub use few::Few;
 pub use text::{Arguments, Text};
 pub use usage::Usage;

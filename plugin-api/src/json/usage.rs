@@ -67,6 +67,7 @@ enum Member {
     CacheRead,
     #[serde(
         rename = "created_cache_tokens",
+        alias = "cache_write_tokens",
         alias = "cache_creation_input_tokens",
         alias = "cacheWriteInputTokens"
     )]

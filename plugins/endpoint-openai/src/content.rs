@@ -45,7 +45,7 @@ struct Link<'a> {
 
 /// Audio travels inside the request only.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Audio<'a> {
+pub(crate) struct Audio<'a> {
     data: &'a str,
     format: &'a str,
 }
@@ -86,7 +86,7 @@ fn content_part(part: Part<'_>) -> Result<ContentPart<'_>> {
 }
 
 /// Takes `wav,<base64>` or `data:audio/wav;base64,<base64>` apart.
-fn audio(data: &str) -> Result<Audio<'_>> {
+pub(crate) fn audio(data: &str) -> Result<Audio<'_>> {
     let split = match data.strip_prefix("data:audio/") {
         Some(rest) => rest
             .split_once(',')

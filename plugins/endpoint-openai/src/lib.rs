@@ -1,10 +1,10 @@
-//! The OpenAI dialects: chat completions, text completions and embeddings.
+//! The OpenAI dialects: chat completions, text completions, responses and embeddings.
 //!
-//! Requests are written by `chat`, `completions` and `embeddings`, each on top of `body`, which knows how the
-//! user's own fields come in, with `content` and `prompt` for the two ways to state an input. Both generating
-//! dialects share one reader, `answer`, because servers mix their shapes anyway; it stands on `wire` (what a reply
-//! looks like) and `said` (what a chat message holds). Errors, token counts and texts that cost no allocation are read
-//! by what the contract crate has for all dialects of JSON.
+//! Requests are written by `chat`, `completions` and `embeddings`, each on top of `body`, with `content` and `prompt` for
+//! the two ways to state an input. Chat and text completions share one reader, `answer`, because servers mix their shapes
+//! anyway; it stands on `wire` (what a reply looks like) and `said` (what a chat message holds). `responses` has a shape of
+//! its own both ways. Errors, token counts and texts that cost no allocation are read by what the contract crate has for
+//! all dialects of JSON.
 //!
 //! Nothing here looks at a clock or a socket, and no good answer is judged by its `object` member.
 
@@ -15,6 +15,7 @@ mod completions;
 mod content;
 mod embeddings;
 mod prompt;
+mod responses;
 mod said;
 #[cfg(test)]
 mod tests;
@@ -23,5 +24,8 @@ mod wire;
 use chat::ChatEndpoint;
 use completions::CompletionsEndpoint;
 use embeddings::EmbeddingsEndpoint;
+use responses::ResponsesEndpoint;
 
-prony_plugin_api::export_plugin! { endpoints: [ChatEndpoint, CompletionsEndpoint, EmbeddingsEndpoint] }
+prony_plugin_api::export_plugin! {
+    endpoints: [ChatEndpoint, CompletionsEndpoint, ResponsesEndpoint, EmbeddingsEndpoint]
+}

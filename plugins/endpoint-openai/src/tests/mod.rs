@@ -2,4 +2,5 @@
 
 mod format;
 mod replay;
+mod responses;
 mod wire_case;

@@ -18,12 +18,13 @@ fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/wire"))
 }
 
-/// Every case of the table.
-pub(super) fn all() -> Vec<WireCase> {
+/// Every case of the table that is about one of these endpoints.
+pub(super) fn all(endpoints: &[&str]) -> Vec<WireCase> {
     let table = fs::read(folder().join("expected.json")).unwrap();
     let table: serde_json::Map<String, Value> = serde_json::from_slice(&table).unwrap();
     table
         .into_iter()
+        .filter(|(_, expected)| expected["endpoint"].as_str().is_some_and(|name| endpoints.contains(&name)))
         .map(|(name, expected)| {
             let raw = fs::read(folder().join(format!("{name}.response.http"))).unwrap();
             WireCase { body: body(&raw), name, expected }
