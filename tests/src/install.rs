@@ -12,7 +12,8 @@ use std::{
 };
 
 /// The libraries that ship.
-const SHIPPED: [&str; 3] = ["endpoint-anthropic", "endpoint-openai", "service-server-metrics"];
+const SHIPPED: [&str; 4] =
+    ["endpoint-anthropic", "endpoint-openai", "endpoint-rankings", "service-server-metrics"];
 
 /// The installed program.
 ///

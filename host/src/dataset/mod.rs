@@ -9,6 +9,7 @@ mod formats;
 mod length;
 mod lexicon;
 mod parallel;
+mod rankings;
 mod sampler;
 mod synthetic;
 mod tokenizer;

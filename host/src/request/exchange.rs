@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     answer::Answer,
     endpoint::{Endpoint, Parser},
+    hints,
     prepared::Prepared,
     sse::{SseSplitter, TooLarge},
     target::TargetPlan,
@@ -198,6 +199,7 @@ impl Wire {
         let status = response.status();
         let media = content_type(response.headers()).to_owned();
         let redirection = redirection(response.headers());
+        let hint = (!status.is_success()).then(|| hints::of_status(status, response.headers()));
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(stream_cut)? {
             exchange.note_read(&chunk);
@@ -214,6 +216,7 @@ impl Wire {
                 code: Some(u32::from(status.as_u16())),
                 kind: "http_status".into(),
                 message: redirection.or(said).unwrap_or_else(|| describe_status(status, &body)),
+                hint: hint.unwrap_or_default(),
                 ..ErrorDetails::default()
             });
         }
@@ -246,6 +249,7 @@ impl Wire {
         Err(ErrorDetails {
             kind: "stream_cut".into(),
             message: "the answer ended before its end marker or a finish reason".into(),
+            hint: hints::STREAM_CUT.into(),
             ..ErrorDetails::default()
         })
     }
@@ -341,13 +345,19 @@ fn stream_cut(error: TransportError) -> ErrorDetails {
     ErrorDetails {
         kind: "stream_cut".into(),
         message: "the connection died in the middle of the answer".into(),
+        hint: hints::STREAM_CUT.into(),
         cause_chain: error.causes,
         ..ErrorDetails::default()
     }
 }
 
 fn malformed(message: &str) -> ErrorDetails {
-    ErrorDetails { kind: "malformed".into(), message: message.into(), ..ErrorDetails::default() }
+    ErrorDetails {
+        kind: "malformed".into(),
+        message: message.into(),
+        hint: "check the URL and the endpoint type: something else than a model may be answering".into(),
+        ..ErrorDetails::default()
+    }
 }
 
 fn timeout(seconds: f64) -> ErrorDetails {
