@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fs};
 use prony::internals::open_library;
 use prony_plugin_api::{
     ErrorKind, TextKind, TokenUsage,
-    testing::{Answer, Recording, TestEndpoint},
+    testing::{Answer, Media, Recording, TestEndpoint},
 };
 use prony_tests::{Tool, fixtures, library};
 use serde_json::{Map, Value, json};
@@ -65,11 +65,16 @@ fn told(answer: &Answer) -> Map<String, Value> {
         "usage": answer.usage.map(counts),
         "embeddings": by_index(answer.embeddings.iter().map(|(index, size)| (*index, json!(size))).collect()),
         "rankings": by_index(answer.rankings.iter().map(|(index, score)| (*index, json!(score))).collect()),
+        "media": answer.media.iter().map(medium).collect::<Vec<_>>(),
         "error": error.or_else(|| answer.failure.as_ref().map(|_| malformed())),
     }) else {
         unreachable!()
     };
     told
+}
+
+fn medium(media: &Media) -> Value {
+    json!({ "type": media.content_type, "bytes": media.bytes, "url": media.url })
 }
 
 /// Counts as in the table: those that were not reported are left out.
@@ -116,7 +121,8 @@ fn every_recorded_answer_reads_as_the_table_says() {
             assert!(!failure.hint.is_empty(), "{name}: {failure}");
         }
         for (member, said) in told(&answer) {
-            let due = expected.get(&member).cloned().unwrap_or_else(|| json!({}));
+            let none = if member == "media" { json!([]) } else { json!({}) };
+            let due = expected.get(&member).cloned().unwrap_or(none);
             if said != due {
                 wrong.push(format!("{name} {member}:\n  {said}\n  {due}"));
             }

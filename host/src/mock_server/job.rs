@@ -14,6 +14,8 @@ const DIMENSIONS: u64 = 16;
 const MAX_DIMENSIONS: u64 = 65_536;
 /// More pictures than this are refused.
 const MAX_IMAGES: u64 = 10;
+/// The limit that clients send who have to send one and do not care.
+const NO_WISH: u64 = 1024;
 /// The model of a dialect whose requests name none.
 const UNNAMED: &str = "mock-model";
 
@@ -158,7 +160,8 @@ fn generation(dialect: Dialect, fields: &Fields<'_>, options: &Options) -> Resul
         Dialect::Messages => {
             let tokens = fields.message_words()? + fields.content_words("system");
             fields.required("max_tokens")?;
-            (Kind::Messages, tokens, limit("max_tokens")?, 1, stream()?)
+            let limit = limit("max_tokens")?.filter(|limit| *limit != NO_WISH);
+            (Kind::Messages, tokens, limit, 1, stream()?)
         }
         Dialect::Generate | Dialect::GenerateStream => {
             let limit = fields.within("parameters", |fields| fields.count("max_new_tokens", MAX_TOKENS))?;

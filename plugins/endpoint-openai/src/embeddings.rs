@@ -62,8 +62,7 @@ struct Reply<'a> {
 }
 
 /// One embedding, without its numbers.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Deserialize)]
 struct Embedding {
     /// Which input it belongs to; its position in the list when the server does not say.
     index: Option<u32>,
@@ -71,7 +70,7 @@ struct Embedding {
 }
 
 /// The number of dimensions of a vector, which is all that is kept of it.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 struct Dimensions(u32);
 
 impl Parser for EmbeddingsParser {

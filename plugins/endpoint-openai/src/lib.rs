@@ -1,9 +1,10 @@
-//! The OpenAI dialects: chat completions, text completions, responses and embeddings.
+//! The OpenAI dialects: chat completions, text completions, responses, embeddings and pictures.
 //!
 //! Requests are written by `chat`, `completions` and `embeddings`, each on top of `body`, with `content` and `prompt` for
 //! the two ways to state an input. Chat and text completions share one reader, `answer`, because servers mix their shapes
 //! anyway; it stands on `wire` (what a reply looks like) and `said` (what a chat message holds). `responses` has a shape of
-//! its own both ways. Errors, token counts and texts that cost no allocation are read by what the contract crate has for
+//! its own both ways, and so has `images`. `nim_embeddings` and `chat_embeddings` ask in other words for what `embeddings`
+//! reads. Errors, token counts and texts that cost no allocation are read by what the contract crate has for
 //! all dialects of JSON.
 //!
 //! Nothing here looks at a clock or a socket, and no good answer is judged by its `object` member.
@@ -11,9 +12,12 @@
 mod answer;
 mod body;
 mod chat;
+mod chat_embeddings;
 mod completions;
 mod content;
 mod embeddings;
+mod images;
+mod nim_embeddings;
 mod prompt;
 mod responses;
 mod said;
@@ -22,10 +26,21 @@ mod tests;
 mod wire;
 
 use chat::ChatEndpoint;
+use chat_embeddings::ChatEmbeddingsEndpoint;
 use completions::CompletionsEndpoint;
 use embeddings::EmbeddingsEndpoint;
+use images::ImagesEndpoint;
+use nim_embeddings::NimEmbeddingsEndpoint;
 use responses::ResponsesEndpoint;
 
 prony_plugin_api::export_plugin! {
-    endpoints: [ChatEndpoint, CompletionsEndpoint, ResponsesEndpoint, EmbeddingsEndpoint]
+    endpoints: [
+        ChatEndpoint,
+        CompletionsEndpoint,
+        ResponsesEndpoint,
+        EmbeddingsEndpoint,
+        NimEmbeddingsEndpoint,
+        ChatEmbeddingsEndpoint,
+        ImagesEndpoint,
+    ]
 }

@@ -82,14 +82,13 @@ pub(super) fn whole(speech: &Speech<'_>) -> Value {
     if generation.tokens > generation.reasoning {
         content.push(json!({"type": "text", "text": speech.text(0, Channel::Content)}));
     }
-    // The dialect wants a limit of every request, so it is always what ends the text.
     json!({
         "id": identity.id,
         "type": "message",
         "role": "assistant",
         "model": identity.model,
         "content": content,
-        "stop_reason": "max_tokens",
+        "stop_reason": if generation.limit.is_some() { "max_tokens" } else { "end_turn" },
         "stop_sequence": null,
         "usage": {"input_tokens": prompt_tokens, "output_tokens": generation.tokens},
     })
