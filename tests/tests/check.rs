@@ -28,7 +28,9 @@ fn found(report: &Value, type_name: &str) -> String {
 }
 
 #[rstest]
-#[case::openai("endpoint-openai", 3)]
+#[case::anthropic("endpoint-anthropic", 1)]
+#[case::openai("endpoint-openai", 7)]
+#[case::rankings("endpoint-rankings", 3)]
 #[case::server_metrics("service-server-metrics", 1)]
 #[case::example("example-vendor", 1)]
 #[case::example_service("example-vendor-service", 1)]
