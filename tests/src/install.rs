@@ -12,8 +12,16 @@ use std::{
 };
 
 /// The libraries that ship.
-const SHIPPED: [&str; 4] =
-    ["endpoint-anthropic", "endpoint-openai", "endpoint-rankings", "service-server-metrics"];
+const SHIPPED: [&str; 8] = [
+    "endpoint-anthropic",
+    "endpoint-huggingface",
+    "endpoint-kserve",
+    "endpoint-llamacpp",
+    "endpoint-openai",
+    "endpoint-rankings",
+    "endpoint-solido",
+    "service-server-metrics",
+];
 
 /// The installed program.
 ///

@@ -135,6 +135,93 @@ fn every_fault_of_the_mock_server_fails_every_dialect_by_its_kind() {
     }
 }
 
+/// Thoughts are told apart from the answer, whatever a dialect calls them.
+#[test]
+fn thoughts_are_tokens_of_a_kind_of_their_own() {
+    let server = prony_tests::MockServer::start(["--reasoning-tokens", "2"]);
+    for name in ["chat", "responses", "messages"] {
+        let run = profile(name, &shipped()[name])
+            .args(["--model", "m", "--url", server.url(), "--request-count", "3", "--streaming"])
+            .run();
+        let summary = run.succeeds().summary();
+        let avg = |metric: &str| summary[metric]["avg"].as_f64();
+        assert_eq!(avg("output_sequence_length"), Some(5.0), "{name}");
+        assert_eq!(avg("reasoning_token_count"), Some(2.0), "{name}");
+        assert!(avg("time_to_first_output_token").is_some(), "{name}");
+    }
+}
+
+#[test]
+fn embeddings_may_come_as_base64() {
+    let server = prony_tests::MockServer::start([]);
+    for name in ["embeddings", "nim_embeddings", "chat_embeddings"] {
+        let run = profile(name, &shipped()[name])
+            .args(["--model", "m", "--url", server.url(), "--request-count", "3"])
+            .args(["--extra-inputs", "encoding_format:base64"])
+            .run();
+        assert_eq!(run.succeeds().summary()["embedding_count"]["sum"], 3.0, "{name}");
+    }
+}
+
+#[test]
+fn a_file_says_what_is_ranked_by_what() {
+    let server = prony_tests::MockServer::start([]);
+    let row = r#"{"texts": [{"name": "passages", "contents": ["rain", "snow", "fog"]}, {"name": "query", "contents": ["wet"]}]}"#;
+    for name in ["cohere_rankings", "hf_tei_rankings", "nim_rankings"] {
+        let tool = Tool::new(["profile", "--endpoint-type", name, "--ui", "none", "--artifact-dir", "run"]);
+        tool.file("questions.jsonl", row);
+        let run = tool
+            .args(["--model", "m", "--url", server.url(), "--request-count", "2", "--no-server-metrics"])
+            .args(["--input-file", "questions.jsonl"])
+            .run();
+        let summary = run.succeeds().summary();
+        assert_eq!(summary["ranking_count"]["sum"], 6.0, "{name}");
+        assert_eq!(summary["input_sequence_length"]["max"], 4.0, "{name}");
+    }
+}
+
+/// A key goes where the dialect wants it, and nowhere else.
+#[test]
+fn messages_carry_their_key_and_version_in_headers_of_their_own() {
+    let answer = fs::read(fixtures().join("wire/vllm/messages.stream.response.http")).unwrap();
+    let server = Replay::start(answer, 42);
+    profile("messages", &shipped()["messages"])
+        .args(["--model", "m", "--url", &server.url(), "--request-count", "1", "--streaming"])
+        .args(["--api-key", "sk-7"])
+        .run()
+        .succeeds();
+    let request = String::from_utf8(server.requests().remove(0)).unwrap().to_lowercase();
+    assert!(request.starts_with("post /v1/messages http/1.1\r\n"), "{request}");
+    assert!(request.contains("\r\nx-api-key: sk-7\r\n"), "{request}");
+    assert!(request.contains("\r\nanthropic-version: 2023-06-01\r\n"), "{request}");
+    assert!(!request.contains("authorization"), "{request}");
+}
+
+/// A stream has a path of its own, or the model stands in the path.
+#[test]
+fn a_dialect_goes_where_its_server_listens() {
+    for (name, streaming, path) in [
+        ("huggingface_generate", true, "/generate_stream"),
+        ("huggingface_generate", false, "/generate"),
+        ("kserve_v2", false, "/v2/models/org%2fm/infer"),
+    ] {
+        let case = if streaming {
+            "stream"
+        } else if name == "kserve_v2" {
+            "triton"
+        } else {
+            "nonstream"
+        };
+        let answer = fs::read(fixtures().join(format!("wire/dialects/{name}.{case}.response.http"))).unwrap();
+        let server = Replay::start(answer, 42);
+        let tool = profile(name, &shipped()[name]);
+        let tool = tool.args(["--model", "org/m", "--url", &server.url(), "--request-count", "1"]);
+        if streaming { tool.arg("--streaming") } else { tool }.run().succeeds();
+        let request = String::from_utf8(server.requests().remove(0)).unwrap().to_lowercase();
+        assert!(request.starts_with(&format!("post {path} http/1.1\r\n")), "{request}");
+    }
+}
+
 fn has_hints(name: &str, errors: &[Value]) {
     for group in errors {
         let hint = group["error_details"]["hint"].as_str().unwrap_or_default();

@@ -42,7 +42,7 @@ fn replay(answer: Vec<u8>, expectation: &Value, seed: u64) -> Run {
 
 /// The dialect answers with text, and can stream it.
 fn generates(endpoint: &str) -> bool {
-    !["embeddings", "rankings", "image_generation"].iter().any(|kind| endpoint.ends_with(kind))
+    !["embeddings", "rankings", "image_generation", "kserve_v2"].iter().any(|kind| endpoint.ends_with(kind))
 }
 
 /// Text by choice and channel.

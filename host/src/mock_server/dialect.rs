@@ -22,17 +22,17 @@ pub(super) enum Dialect {
     LlamaCompletion,
     /// Solido's answers from documents.
     Solido,
+    /// The same as a stream, which is asked for by a header.
+    SolidoStream,
     /// The open inference protocol, with a text in and a text out.
     Infer,
-    /// NVIDIA's detection of objects in images.
-    ImageRetrieval,
     /// Pictures from a prompt.
     Images,
 }
 
 impl Dialect {
-    /// All of them.
-    const ALL: [Self; 15] = [
+    /// All that have a path of their own.
+    const ALL: [Self; 14] = [
         Self::Chat,
         Self::Completions,
         Self::Responses,
@@ -46,7 +46,6 @@ impl Dialect {
         Self::LlamaCompletion,
         Self::Solido,
         Self::Infer,
-        Self::ImageRetrieval,
         Self::Images,
     ];
 
@@ -57,6 +56,11 @@ impl Dialect {
             Some(model) if !model.is_empty() => Some(Self::Infer),
             _ => Self::ALL.into_iter().find(|dialect| dialect.path() == path),
         }
+    }
+
+    /// The dialect of a request whose head says whether it accepts events.
+    pub(super) fn accepting(self, events: bool) -> Self {
+        if self == Self::Solido && events { Self::SolidoStream } else { self }
     }
 
     pub(super) fn path(self) -> &'static str {
@@ -72,10 +76,9 @@ impl Dialect {
             Self::Generate => "/generate",
             Self::GenerateStream => "/generate_stream",
             Self::LlamaCompletion => "/completion",
-            Self::Solido => "/rag/api/prompt",
+            Self::Solido | Self::SolidoStream => "/rag/api/prompt",
             // Any model's.
             Self::Infer => "/v2/models/{model}/infer",
-            Self::ImageRetrieval => "/v1/infer",
             Self::Images => "/v1/images/generations",
         }
     }
@@ -89,8 +92,12 @@ impl Dialect {
             Self::Messages => "msg",
             Self::Embeddings => "embd",
             Self::Rerank | Self::TeiRerank | Self::NimRanking => "rank",
-            Self::Generate | Self::GenerateStream | Self::LlamaCompletion | Self::Solido => "gen",
-            Self::Infer | Self::ImageRetrieval => "infer",
+            Self::Generate
+            | Self::GenerateStream
+            | Self::LlamaCompletion
+            | Self::Solido
+            | Self::SolidoStream => "gen",
+            Self::Infer => "infer",
             Self::Images => "img",
         }
     }

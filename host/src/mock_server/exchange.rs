@@ -24,6 +24,7 @@ use crate::clock::as_ns;
 
 /// Answers one API request and writes it down. Says whether the connection can take another.
 pub(super) async fn conduct(mock: &Mock, wire: &mut Wire, dialect: Dialect, request: Request) -> Persistence {
+    let dialect = dialect.accepting(request.head.accepts_events);
     let ticket = mock.truth.arrive(request.arrived);
     let mut exchange = Exchange::new(mock, wire, dialect, &request, &ticket);
     let ending = exchange.answer(&request.body).await.unwrap_or(Ending::Gone);
@@ -153,7 +154,6 @@ impl<'a> Exchange<'a> {
             Output::Rankings { dialect, documents } => {
                 reply::rankings(&identity, prompt_tokens, dialect, documents)
             }
-            Output::Detections { images } => reply::detections(images),
         };
         let due = self.pace.due(0);
         self.wire.wait_until(due).await?;

@@ -40,10 +40,6 @@ pub(super) enum Output {
         dialect: Dialect,
         documents: u64,
     },
-    /// What is seen in so many images.
-    Detections {
-        images: u64,
-    },
     /// So many pictures.
     Images {
         count: u64,
@@ -120,17 +116,13 @@ impl Job {
             | Dialect::GenerateStream
             | Dialect::LlamaCompletion
             | Dialect::Solido
-            | Dialect::Infer
-            | Dialect::ImageRetrieval => UNNAMED.to_owned(),
+            | Dialect::SolidoStream
+            | Dialect::Infer => UNNAMED.to_owned(),
             _ => fields.model()?,
         };
         let (prompt_tokens, output) = match dialect {
             Dialect::Embeddings => embeddings(&fields)?,
             Dialect::Rerank | Dialect::TeiRerank | Dialect::NimRanking => rankings(dialect, &fields)?,
-            Dialect::ImageRetrieval => {
-                let (images, _) = fields.list_words("input")?;
-                (0, Output::Detections { images })
-            }
             Dialect::Images => {
                 let words = fields.text_words("prompt")?;
                 let count = fields.count("n", MAX_IMAGES)?.unwrap_or(1);
@@ -171,7 +163,10 @@ fn generation(dialect: Dialect, fields: &Fields<'_>, options: &Options) -> Resul
         Dialect::LlamaCompletion => {
             (Kind::Llama, fields.text_words("prompt")?, limit("n_predict")?, 1, stream()?)
         }
-        Dialect::Solido => (Kind::Solido, fields.list_words("query")?.1, None, 1, stream()?),
+        Dialect::Solido | Dialect::SolidoStream => {
+            let delivery = always(dialect == Dialect::SolidoStream);
+            (Kind::Solido, fields.list_words("query")?.1, None, 1, delivery)
+        }
         Dialect::Infer => (Kind::Infer, fields.tensor_words()?, fields.tensor_limit(), 1, Delivery::Whole),
         _ => {
             let choices = fields.count("n", MAX_CHOICES)?.unwrap_or(1);

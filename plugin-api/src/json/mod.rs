@@ -12,6 +12,7 @@ mod facts;
 mod failure;
 mod few;
 mod text;
+mod texts;
 mod usage;
 
 pub use body::{extras, raw, Body, Field};
@@ -19,4 +20,5 @@ pub use facts::Facts;
 pub use failure::{answer, event, unexpected, unreadable, Failure};
 pub use few::Few;
 pub use text::{Arguments, Text};
+pub use texts::texts;
 pub use usage::Usage;
