@@ -19,6 +19,6 @@ pub use body::{extras, raw, Body, Field};
 pub use facts::Facts;
 pub use failure::{answer, event, unexpected, unreadable, Failure};
 pub use few::Few;
-pub use text::{Arguments, Text};
+pub use text::{Arguments, Name, Text};
 pub use texts::texts;
 pub use usage::Usage;

@@ -10,8 +10,7 @@ use serde::{
 };
 use serde_json::Value;
 
-/// A text: borrowed unless it holds escapes. `null` is an empty text, and a whole number its digits, because some
-/// servers number their responses.
+/// A text: borrowed unless it holds escapes. `null` is an empty text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text<'a>(Cow<'a, str>);
 
@@ -58,12 +57,52 @@ impl<'de> Visitor<'de> for TextVisitor {
         Ok(Text(Cow::Owned(text.to_owned())))
     }
 
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Text::default())
+    }
+}
+
+/// A name, such as a response's id: a text, or a whole number in its place, because some servers number their responses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Name<'a>(Text<'a>);
+
+impl Deref for Name<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl<'de> Visitor<'de> for NameVisitor {
+    type Value = Name<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a whole number or null")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        TextVisitor.visit_borrowed_str(text).map(Name)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        TextVisitor.visit_str(text).map(Name)
+    }
+
     fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Text(Cow::Owned(number.to_string())))
+        Ok(Name(number.to_string().into()))
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Text::default())
+        Ok(Name::default())
     }
 }
 
@@ -127,9 +166,12 @@ mod tests {
     }
 
     #[test]
-    fn null_is_no_text_and_a_number_its_digits() {
+    fn null_is_no_text_and_only_a_name_may_be_a_number() {
         assert_eq!(&*serde_json::from_str::<Text<'_>>("null").unwrap(), "");
-        assert_eq!(&*serde_json::from_str::<Text<'_>>("17").unwrap(), "17");
+        assert_eq!(&*serde_json::from_str::<Name<'_>>("17").unwrap(), "17");
+        for wrong in ["17", "1.5", "true", "[]", "{}"] {
+            assert!(serde_json::from_str::<Text<'_>>(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What an event and a whole message look like: the members that matter.
 
-use prony_plugin_api::json::{Arguments, Few, Text, Usage};
+use prony_plugin_api::json::{Arguments, Few, Name, Text, Usage};
 use serde::{Deserialize, de::IgnoredAny};
 
 /// One event of a stream. Its `type` says which members it has.
@@ -43,9 +43,9 @@ pub(crate) struct Delta<'a> {
 #[serde(default, expecting = "a message with `content`")]
 pub(crate) struct Message<'a> {
     #[serde(borrow)]
-    pub(crate) id: Text<'a>,
+    pub(crate) id: Name<'a>,
     #[serde(borrow)]
-    pub(crate) model: Text<'a>,
+    pub(crate) model: Name<'a>,
     #[serde(borrow)]
     pub(crate) content: Option<Few<Block<'a>>>,
     #[serde(borrow)]

@@ -2,7 +2,7 @@
 
 use prony_plugin_api::{
     EventSink, Parser, Result, TextKind,
-    json::{self, Facts, Few, Text},
+    json::{self, Facts, Few, Name, Text},
 };
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
@@ -22,9 +22,9 @@ pub(crate) struct InferParser {
 #[serde(default, expecting = "an object with `outputs`")]
 struct Reply<'a> {
     #[serde(borrow)]
-    id: Text<'a>,
+    id: Name<'a>,
     #[serde(borrow)]
-    model_name: Text<'a>,
+    model_name: Name<'a>,
     #[serde(borrow)]
     outputs: Option<Vec<Tensor<'a>>>,
     /// Present and not `null`.

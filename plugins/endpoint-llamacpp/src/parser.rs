@@ -2,7 +2,7 @@
 
 use prony_plugin_api::{
     EventSink, Parser, Result, TextKind, TokenUsage,
-    json::{self, Facts, Failure, Few, Text},
+    json::{self, Facts, Failure, Few, Name, Text},
 };
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -30,7 +30,7 @@ struct Reply<'a> {
     #[serde(borrow)]
     content: Option<Text<'a>>,
     #[serde(borrow)]
-    model: Text<'a>,
+    model: Name<'a>,
     stop: bool,
     /// Why it ended: `eos`, `limit` or `word`.
     #[serde(borrow)]

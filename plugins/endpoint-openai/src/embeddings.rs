@@ -4,7 +4,7 @@ use std::fmt;
 
 use prony_plugin_api::{
     Endpoint, EventSink, Parser, RequestWriter, Result, TurnContext,
-    json::{self, Facts, Failure, Text, Usage},
+    json::{self, Facts, Failure, Name, Usage},
 };
 use serde::{
     Deserialize, Deserializer,
@@ -52,9 +52,9 @@ pub(crate) struct EmbeddingsParser;
 #[serde(default, expecting = "an object with embeddings in `data`")]
 struct Reply<'a> {
     #[serde(borrow)]
-    id: Text<'a>,
+    id: Name<'a>,
     #[serde(borrow)]
-    model: Text<'a>,
+    model: Name<'a>,
     data: Option<Vec<Embedding>>,
     usage: Option<Usage>,
     /// Present and not `null`; see [`Failure`].

@@ -2,7 +2,7 @@
 
 use prony_plugin_api::{
     Endpoint, EventSink, Parser, PartKind, PluginError, RequestWriter, Result, TurnContext, TurnMessage,
-    json::{self, Facts, Failure, Text, Usage},
+    json::{self, Facts, Failure, Name, Text, Usage},
 };
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -69,9 +69,9 @@ struct Reply<'a> {
     #[serde(rename = "type", borrow)]
     kind: Text<'a>,
     #[serde(borrow)]
-    id: Text<'a>,
+    id: Name<'a>,
     #[serde(borrow)]
-    model: Text<'a>,
+    model: Name<'a>,
     /// Of a whole answer.
     #[serde(borrow)]
     data: Option<Vec<Picture<'a>>>,

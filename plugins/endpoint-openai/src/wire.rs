@@ -3,7 +3,7 @@
 //! Everything is optional and unknown members are skipped, because servers differ in what they leave out. A list of
 //! choices that is missing is told apart from an empty one: the first means that this is no reply.
 
-use prony_plugin_api::json::{Arguments, Few, Text, Usage};
+use prony_plugin_api::json::{Arguments, Few, Name, Text, Usage};
 use serde::{Deserialize, de::IgnoredAny};
 
 use crate::said::Content;
@@ -13,9 +13,9 @@ use crate::said::Content;
 #[serde(default, expecting = "an object with `choices`")]
 pub(crate) struct Reply<'a> {
     #[serde(borrow)]
-    pub(crate) id: Text<'a>,
+    pub(crate) id: Name<'a>,
     #[serde(borrow)]
-    pub(crate) model: Text<'a>,
+    pub(crate) model: Name<'a>,
     #[serde(borrow)]
     pub(crate) choices: Option<Few<Choice<'a>>>,
     pub(crate) usage: Option<Usage>,
@@ -100,8 +100,8 @@ mod tests {
         let delta = choice.delta.as_ref().unwrap();
         let Content::Whole(content) = &delta.content else { panic!("{delta:?}") };
         assert_eq!((&**content, &*delta.reasoning, &*choice.finish_reason), (" naïve", " so", "stop"));
-        for text in [&reply.id, &reply.model, content, &delta.reasoning, &choice.finish_reason] {
-            assert!(lies_in(data, text), "`{}` was copied", &**text);
+        for text in [&*reply.id, &reply.model, content, &delta.reasoning, &choice.finish_reason] {
+            assert!(lies_in(data, text), "`{text}` was copied");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use prony_plugin_api::{
     EventSink, Parser, Result,
-    json::{self, Facts, Text, Usage},
+    json::{self, Facts, Name, Usage},
 };
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -18,9 +18,9 @@ pub(crate) struct RankingsParser;
 #[serde(default, expecting = "an object with `results` or `rankings`")]
 struct Reply<'a> {
     #[serde(borrow)]
-    id: Text<'a>,
+    id: Name<'a>,
     #[serde(borrow)]
-    model: Text<'a>,
+    model: Name<'a>,
     results: Option<Vec<Score>>,
     rankings: Option<Vec<Score>>,
     usage: Option<Usage>,

@@ -1,6 +1,6 @@
 //! What an event and a whole response look like: the members that matter.
 
-use prony_plugin_api::json::{Arguments, Few, Text, Usage};
+use prony_plugin_api::json::{Arguments, Few, Name, Text, Usage};
 use serde::{Deserialize, de::IgnoredAny};
 
 use crate::said::Content;
@@ -43,9 +43,9 @@ pub(super) struct Event<'a> {
 #[serde(default, expecting = "an object with `output`")]
 pub(super) struct Response<'a> {
     #[serde(borrow)]
-    pub(super) id: Text<'a>,
+    pub(super) id: Name<'a>,
     #[serde(borrow)]
-    pub(super) model: Text<'a>,
+    pub(super) model: Name<'a>,
     #[serde(borrow)]
     pub(super) status: Text<'a>,
     #[serde(borrow)]
