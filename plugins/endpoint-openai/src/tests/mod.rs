@@ -4,4 +4,3 @@ mod format;
 mod other_inputs;
 mod replay;
 mod responses;
-mod wire_case;
