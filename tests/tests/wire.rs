@@ -31,9 +31,14 @@ fn replay(answer: Vec<u8>, expectation: &Value, seed: u64) -> Run {
     let length =
         if endpoint.ends_with("rankings") { "--rankings-passages-prompt-token-mean" } else { "--isl" };
     let mut tool = Tool::new(["profile", "--model", "tiny", "--ui", "none", "--artifact-dir", "run"])
-        .args(["--url", &server.url(), "--endpoint-type", endpoint, "--no-server-metrics", length, "4"])
-        .args(["--request-count", "1", "--random-seed", "42", "--export-outputs-json", "--tokenizer"])
-        .arg(fixtures().join("tokenizer"));
+        .args(["--url", &server.url(), "--endpoint-type", endpoint, "--no-server-metrics"])
+        .args(["--request-count", "1", "--random-seed", "42", "--export-outputs-json"]);
+    tool = if endpoint == "image_retrieval" {
+        tool.file("images.jsonl", r#"{"image": "data:image/png;base64,iVBORw0KGgo="}"#);
+        tool.args(["--input-file", "images.jsonl"])
+    } else {
+        tool.args([length, "4", "--tokenizer"]).arg(fixtures().join("tokenizer"))
+    };
     if streams && generates(endpoint) {
         tool = tool.arg("--streaming");
     }
@@ -42,7 +47,9 @@ fn replay(answer: Vec<u8>, expectation: &Value, seed: u64) -> Run {
 
 /// The dialect answers with text, and can stream it.
 fn generates(endpoint: &str) -> bool {
-    !["embeddings", "rankings", "image_generation", "kserve_v2"].iter().any(|kind| endpoint.ends_with(kind))
+    !["embeddings", "rankings", "image_generation", "image_retrieval", "kserve_v2"]
+        .iter()
+        .any(|kind| endpoint.ends_with(kind))
 }
 
 /// Text by choice and channel.

@@ -51,7 +51,9 @@ impl ApiError {
                 json!({"error": message, "error_type": kind})
             }
             Dialect::Infer => json!({"error": message}),
-            Dialect::NimRanking | Dialect::Solido | Dialect::SolidoStream => json!({"detail": message}),
+            Dialect::NimRanking | Dialect::ImageRetrieval | Dialect::Solido | Dialect::SolidoStream => {
+                json!({"detail": message})
+            }
             _ => self.body(),
         }
     }

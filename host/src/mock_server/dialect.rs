@@ -26,13 +26,15 @@ pub(super) enum Dialect {
     SolidoStream,
     /// The open inference protocol, with a text in and a text out.
     Infer,
+    /// NVIDIA's detection of things in images.
+    ImageRetrieval,
     /// Pictures from a prompt.
     Images,
 }
 
 impl Dialect {
     /// All that have a path of their own.
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Chat,
         Self::Completions,
         Self::Responses,
@@ -46,6 +48,7 @@ impl Dialect {
         Self::LlamaCompletion,
         Self::Solido,
         Self::Infer,
+        Self::ImageRetrieval,
         Self::Images,
     ];
 
@@ -79,6 +82,7 @@ impl Dialect {
             Self::Solido | Self::SolidoStream => "/rag/api/prompt",
             // Any model's.
             Self::Infer => "/v2/models/{model}/infer",
+            Self::ImageRetrieval => "/v1/infer",
             Self::Images => "/v1/images/generations",
         }
     }
@@ -97,7 +101,7 @@ impl Dialect {
             | Self::LlamaCompletion
             | Self::Solido
             | Self::SolidoStream => "gen",
-            Self::Infer => "infer",
+            Self::Infer | Self::ImageRetrieval => "infer",
             Self::Images => "img",
         }
     }

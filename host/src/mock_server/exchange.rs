@@ -151,6 +151,7 @@ impl<'a> Exchange<'a> {
             Output::Embeddings { inputs, dimensions, encoding } => {
                 reply::embeddings(&identity, prompt_tokens, (inputs, dimensions), encoding)
             }
+            Output::Detections { images } => reply::detections(images),
             Output::Rankings { dialect, documents } => {
                 reply::rankings(&identity, prompt_tokens, dialect, documents)
             }

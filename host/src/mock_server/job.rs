@@ -40,6 +40,10 @@ pub(super) enum Output {
         dialect: Dialect,
         documents: u64,
     },
+    /// What is seen in so many images.
+    Detections {
+        images: u64,
+    },
     /// So many pictures.
     Images {
         count: u64,
@@ -117,12 +121,17 @@ impl Job {
             | Dialect::LlamaCompletion
             | Dialect::Solido
             | Dialect::SolidoStream
-            | Dialect::Infer => UNNAMED.to_owned(),
+            | Dialect::Infer
+            | Dialect::ImageRetrieval => UNNAMED.to_owned(),
             _ => fields.model()?,
         };
         let (prompt_tokens, output) = match dialect {
             Dialect::Embeddings => embeddings(&fields)?,
             Dialect::Rerank | Dialect::TeiRerank | Dialect::NimRanking => rankings(dialect, &fields)?,
+            Dialect::ImageRetrieval => {
+                let (images, _) = fields.list_words("input")?;
+                (0, Output::Detections { images })
+            }
             Dialect::Images => {
                 let words = fields.text_words("prompt")?;
                 let count = fields.count("n", MAX_IMAGES)?.unwrap_or(1);
