@@ -30,16 +30,10 @@ mod completions;
 mod content;
 #[path = "../../plugins/endpoint-openai/src/embeddings.rs"]
 mod embeddings;
-#[path = "../../plugins/endpoint-openai/src/failure.rs"]
-mod failure;
-#[path = "../../plugins/endpoint-openai/src/few.rs"]
-mod few;
 #[path = "../../plugins/endpoint-openai/src/prompt.rs"]
 mod prompt;
-#[path = "../../plugins/endpoint-openai/src/text.rs"]
-mod text;
-#[path = "../../plugins/endpoint-openai/src/usage.rs"]
-mod usage;
+#[path = "../../plugins/endpoint-openai/src/said.rs"]
+mod said;
 #[path = "../../plugins/endpoint-openai/src/wire.rs"]
 mod wire;
 

@@ -27,16 +27,10 @@ mod body;
 mod chat;
 #[path = "../../plugins/endpoint-openai/src/content.rs"]
 mod content;
-#[path = "../../plugins/endpoint-openai/src/failure.rs"]
-mod failure;
-#[path = "../../plugins/endpoint-openai/src/few.rs"]
-mod few;
 #[path = "../../plugins/endpoint-openai/src/prompt.rs"]
 mod prompt;
-#[path = "../../plugins/endpoint-openai/src/text.rs"]
-mod text;
-#[path = "../../plugins/endpoint-openai/src/usage.rs"]
-mod usage;
+#[path = "../../plugins/endpoint-openai/src/said.rs"]
+mod said;
 #[path = "../../plugins/endpoint-openai/src/wire.rs"]
 mod wire;
 

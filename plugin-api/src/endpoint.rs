@@ -15,7 +15,7 @@
 //! | one answer: texts, finish reasons and facts together | 64 MiB |
 //! | one answer: choices times channels with text | 1024 |
 //! | one answer: calls of [`EventSink::finish`] | 1024 |
-//! | one answer: embeddings; ranked documents | 1,048,576 each |
+//! | one answer: embeddings; ranked documents; media | 1,048,576 each |
 //! | one count of a [`TokenUsage`] | 2^32 tokens |
 //! | a score of [`EventSink::ranking`] | a finite number |
 //! | one request: body with all its parts | 512 MiB |

@@ -10,7 +10,7 @@
 //! This crate does no I/O, takes no time and holds no state.
 //!
 //! `README.md` beside this crate is the guide for vendors: from nothing to a shipped library, with every rule. The
-//! features `testing` (drivers, fakes and the conformance suite, for tests only) and
+//! features `json` (what dialects of JSON share), `testing` (drivers, fakes and the conformance suite, for tests only) and
 //! `tracing` (a plugin's own `tracing` events in the host's log) change nothing that crosses the boundary.
 #![deny(missing_docs)]
 
@@ -26,6 +26,8 @@ pub mod descriptor;
 pub mod endpoint;
 pub mod error;
 mod export;
+#[cfg(feature = "json")]
+pub mod json;
 #[cfg(feature = "tracing")]
 mod log_bridge;
 pub mod message;

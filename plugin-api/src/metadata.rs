@@ -56,6 +56,9 @@ pub struct EndpointMetadata {
     /// Sends `multipart/form-data` instead of JSON.
     #[serde(default)]
     pub requires_form_data: bool,
+    /// Takes a query and passages to rank by it: generated content is made of these.
+    #[serde(default)]
+    pub ranks_passages: bool,
     /// Media must be embedded in the request, not linked.
     #[serde(default)]
     pub requires_inline_media: bool,

@@ -5,14 +5,12 @@
 //! this package: never ones that an earlier `cargo build` left behind.
 
 use std::{
+    collections::BTreeSet,
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::OnceLock,
 };
-
-/// The libraries that ship.
-const SHIPPED: [&str; 2] = ["endpoint-openai", "service-server-metrics"];
 
 /// The installed program.
 ///
@@ -31,6 +29,13 @@ pub fn library(package: &str) -> PathBuf {
     let path = deps_dir().join(file_name(package));
     assert!(path.exists(), "`{}` is not built: run `cargo test --workspace`", path.display());
     path
+}
+
+/// The packages whose libraries a manifest names: the stem of each `class`.
+fn packages(manifest: &Path) -> BTreeSet<String> {
+    let text = fs::read_to_string(manifest).expect("the shipped manifest");
+    let classes = text.lines().filter_map(|line| line.trim().strip_prefix("class: "));
+    classes.filter_map(|class| Some(class.split_once(':')?.0.replace('_', "-"))).collect()
 }
 
 fn file_name(package: &str) -> String {
@@ -53,10 +58,10 @@ fn install() -> PathBuf {
     let (bin, lib) = (root.join("bin"), root.join("lib/prony"));
     fs::create_dir_all(&bin).expect("a folder in the build folder");
     fs::create_dir_all(&lib).expect("a folder in the build folder");
-    for package in SHIPPED {
-        link(&library(package), &lib.join(file_name(package)));
-    }
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("plugins.yaml");
+    for package in packages(&manifest) {
+        link(&library(&package), &lib.join(file_name(&package)));
+    }
     fs::copy(&manifest, lib.join("plugins.yaml")).expect("a copy of the shipped manifest");
     let program = bin.join("prony");
     link(&source, &program);

@@ -28,7 +28,14 @@ fn found(report: &Value, type_name: &str) -> String {
 }
 
 #[rstest]
-#[case::openai("endpoint-openai", 3)]
+#[case::anthropic("endpoint-anthropic", 1)]
+#[case::huggingface("endpoint-huggingface", 1)]
+#[case::kserve("endpoint-kserve", 1)]
+#[case::llamacpp("endpoint-llamacpp", 1)]
+#[case::nvidia("endpoint-nvidia", 1)]
+#[case::openai("endpoint-openai", 7)]
+#[case::rankings("endpoint-rankings", 3)]
+#[case::solido("endpoint-solido", 1)]
 #[case::server_metrics("service-server-metrics", 1)]
 #[case::example("example-vendor", 1)]
 #[case::example_service("example-vendor-service", 1)]

@@ -41,6 +41,29 @@ fn a_dialect_keeps_its_promises_for_every_kept_input(#[case] target: &str, #[cas
     each(target, |input| entries::answer(&root, type_name, input));
 }
 
+/// Every recorded answer as well, by the library of its dialect and in every order of calls.
+#[test]
+fn every_dialect_keeps_its_promises_for_every_recorded_answer() {
+    let listed = prony_tests::Tool::new(["plugins", "--json"]).run();
+    let listed: serde_json::Value = serde_json::from_str(&listed.succeeds().stdout).unwrap();
+    let wire = prony_tests::fixtures().join("wire");
+    let table = fs::read(wire.join("expected.json")).unwrap();
+    let table: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&table).unwrap();
+    for endpoint in listed["endpoints"].as_array().unwrap() {
+        let class = endpoint["entries"][0]["class"].as_str().unwrap();
+        let (stem, type_name) = class.split_once(':').unwrap();
+        let root = open_library(&prony_tests::library(&stem.replace('_', "-"))).unwrap();
+        let cases = table.iter().filter(|(_, case)| case["endpoint"] == endpoint["name"]);
+        for (name, _) in cases {
+            let answer = fs::read(wire.join(format!("{name}.response.http"))).unwrap();
+            let body = prony_tests::wire::Response::parse(&answer).body;
+            for order in 0..4 {
+                entries::answer(&root, type_name, &[&[order], body.as_slice()].concat());
+            }
+        }
+    }
+}
+
 /// A promise that nothing could break would not be worth a fuzzer.
 #[test]
 #[should_panic(expected = "there is no endpoint")]

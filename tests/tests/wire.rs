@@ -28,14 +28,28 @@ fn replay(answer: Vec<u8>, expectation: &Value, seed: u64) -> Run {
     let server = Replay::start(answer, seed);
     let endpoint = expectation["endpoint"].as_str().unwrap();
     let streams = expectation["streaming"] == true || expectation["request"]["stream"] == true;
+    let length =
+        if endpoint.ends_with("rankings") { "--rankings-passages-prompt-token-mean" } else { "--isl" };
     let mut tool = Tool::new(["profile", "--model", "tiny", "--ui", "none", "--artifact-dir", "run"])
-        .args(["--url", &server.url(), "--endpoint-type", endpoint, "--no-server-metrics", "--isl", "4"])
-        .args(["--request-count", "1", "--random-seed", "42", "--export-outputs-json", "--tokenizer"])
-        .arg(fixtures().join("tokenizer"));
-    if streams && endpoint != "embeddings" {
+        .args(["--url", &server.url(), "--endpoint-type", endpoint, "--no-server-metrics"])
+        .args(["--request-count", "1", "--random-seed", "42", "--export-outputs-json"]);
+    tool = if endpoint == "image_retrieval" {
+        tool.file("images.jsonl", r#"{"image": "data:image/png;base64,iVBORw0KGgo="}"#);
+        tool.args(["--input-file", "images.jsonl"])
+    } else {
+        tool.args([length, "4", "--tokenizer"]).arg(fixtures().join("tokenizer"))
+    };
+    if streams && generates(endpoint) {
         tool = tool.arg("--streaming");
     }
     tool.run()
+}
+
+/// The dialect answers with text, and can stream it.
+fn generates(endpoint: &str) -> bool {
+    !["embeddings", "rankings", "image_generation", "image_retrieval", "kserve_v2"]
+        .iter()
+        .any(|kind| endpoint.ends_with(kind))
 }
 
 /// Text by choice and channel.
@@ -81,7 +95,7 @@ fn expected_kind(expectation: &Value) -> Option<&'static str> {
         (200..=299, error) if error["type"] == "malformed" => Some("malformed"),
         (200..=299, Value::Object(_)) => Some("server_error"),
         (200..=299, _) if expectation["end"] == "cut" => Some("stream_cut"),
-        (200..=299, _) if streaming_was_refused && expectation["endpoint"] != "embeddings" => {
+        (200..=299, _) if streaming_was_refused && generates(expectation["endpoint"].as_str().unwrap()) => {
             Some("malformed")
         }
         (200..=299, _) => None,
@@ -113,8 +127,7 @@ fn check(name: &str, run: &Run, expectation: &Value) {
         for (metric, count) in [("usage_prompt_tokens", "prompt"), ("usage_completion_tokens", "completion")]
         {
             let reported = &record["metrics"][metric]["value"];
-            let generates = expectation["endpoint"] != "embeddings" || count == "prompt";
-            if generates {
+            if count == "prompt" || generates(expectation["endpoint"].as_str().unwrap()) {
                 assert_eq!(reported, &expectation["usage"][count], "{name}: {metric}");
             }
         }
@@ -136,6 +149,11 @@ fn vllm_answers_are_read_as_they_were_meant() {
 #[test]
 fn vllm_embeddings_are_read_as_they_were_meant() {
     replay_all("vllm-embed");
+}
+
+#[test]
+fn vllm_rankings_are_read_as_they_were_meant() {
+    replay_all("vllm-rerank");
 }
 
 #[test]

@@ -95,7 +95,7 @@ struct FramingArgs {
     slow_header_ms: Duration,
 }
 
-/// Which requests are broken. Every Nth chat, completions or embeddings request by arrival is hit.
+/// Which requests are broken. Every Nth API request by arrival is hit.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Faults (every Nth API request by arrival)")]
 struct FaultArgs {

@@ -76,16 +76,14 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     "--shared-system-prompt-length", "--user-context-prompt-length", "--num-prefix-prompts",
     "--prompt-prefix-pool-size", "--prefix-prompt-pool-size", "--prefix-prompt-length", "--prompt-prefix-length",
     "--cache-bust",
-    // Images, audio, video, rankings.
+    // Images, audio, video.
     "--image-width-mean", "--image-height-mean", "--image-width-stddev", "--image-height-stddev",
     "--image-batch-size", "--batch-size-image", "--image-format", "--image-source", "--image-source-sampling",
     "--audio-length-mean", "--audio-length-stddev", "--audio-batch-size", "--batch-size-audio", "--audio-format",
     "--audio-depths", "--audio-sample-rates", "--audio-num-channels", "--video-width", "--video-height",
     "--video-duration", "--video-fps", "--video-batch-size", "--video-synth-type", "--video-format",
     "--video-codec", "--video-audio-num-channels", "--video-audio-sample-rate", "--video-audio-codec",
-    "--video-audio-depth", "--rankings-passages-mean", "--rankings-passages-stddev",
-    "--rankings-passages-prompt-token-mean", "--rankings-passages-prompt-token-stddev",
-    "--rankings-query-prompt-token-mean", "--rankings-query-prompt-token-stddev",
+    "--video-audio-depth",
     // Trace synthesis.
     "--synthesis-speedup-ratio", "--synthesis-prefix-len-multiplier", "--synthesis-prefix-root-multiplier",
     "--synthesis-prompt-len-multiplier", "--synthesis-output-len-multiplier", "--synthesis-max-isl",

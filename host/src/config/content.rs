@@ -9,7 +9,7 @@ use super::{
 };
 
 /// Mean length of a generated prompt, in tokens.
-const DEFAULT_ISL: u32 = 550;
+pub(super) const DEFAULT_ISL: u32 = 550;
 
 /// Prompts of a run that only time ends.
 const DEFAULT_ENTRIES: usize = 100;
@@ -26,7 +26,7 @@ pub(super) fn dataset(flags: &ProfileFlags, phases: &[PhaseConfig]) -> Result<Da
             return Err(ConfigError::Needs { flag: "--custom-dataset-type", needs: "--input-file" });
         }
         return Ok(DatasetConfig::Synthetic {
-            entries: flags.num_dataset_entries.unwrap_or_else(|| pool_size(phases)),
+            entries: entries(flags, phases),
             isl: LengthLaw {
                 mean: flags.isl.unwrap_or(DEFAULT_ISL).into(),
                 stddev: flags.isl_stddev.unwrap_or(0.0),
@@ -53,6 +53,11 @@ fn output_length(flags: &ProfileFlags) -> Result<Option<LengthLaw>, ConfigError>
         (None, None) => Ok(None),
         (Some(mean), stddev) => Ok(Some(LengthLaw { mean: mean.into(), stddev: stddev.unwrap_or(0.0) })),
     }
+}
+
+/// How many different prompts there are to be.
+pub(super) fn entries(flags: &ProfileFlags, phases: &[PhaseConfig]) -> usize {
+    flags.num_dataset_entries.unwrap_or_else(|| pool_size(phases))
 }
 
 /// A prompt of its own for every measured request, as far as memory goes; with no count to go by, a fixed number.

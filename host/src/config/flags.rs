@@ -17,6 +17,40 @@ use super::{
     units::{self, Choice, Grace},
 };
 
+/// Generated content for dialects that rank passages by a query.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct RankingsFlags {
+    /// Mean number of passages to rank by one query [default: 1].
+    #[arg(long = "rankings-passages-mean", value_name = "N", value_parser = units::positive::<u32>)]
+    #[arg(help_heading = DATASET)]
+    pub(crate) passages: Option<u32>,
+
+    /// Standard deviation of that number [default: 0].
+    #[arg(long = "rankings-passages-stddev", value_name = "N", value_parser = units::non_negative)]
+    #[arg(help_heading = DATASET)]
+    pub(crate) passages_stddev: Option<f64>,
+
+    /// Mean length of a passage, in tokens [default: 550].
+    #[arg(long = "rankings-passages-prompt-token-mean", value_name = "TOKENS")]
+    #[arg(value_parser = units::positive::<u32>, help_heading = DATASET)]
+    pub(crate) passage_tokens: Option<u32>,
+
+    /// Standard deviation of that length, in tokens [default: 0].
+    #[arg(long = "rankings-passages-prompt-token-stddev", value_name = "TOKENS")]
+    #[arg(value_parser = units::non_negative, help_heading = DATASET)]
+    pub(crate) passage_tokens_stddev: Option<f64>,
+
+    /// Mean length of a query, in tokens [default: 550].
+    #[arg(long = "rankings-query-prompt-token-mean", value_name = "TOKENS")]
+    #[arg(value_parser = units::positive::<u32>, help_heading = DATASET)]
+    pub(crate) query_tokens: Option<u32>,
+
+    /// Standard deviation of that length, in tokens [default: 0].
+    #[arg(long = "rankings-query-prompt-token-stddev", value_name = "TOKENS")]
+    #[arg(value_parser = units::non_negative, help_heading = DATASET)]
+    pub(crate) query_tokens_stddev: Option<f64>,
+}
+
 /// What the user asked of `prony profile`.
 #[derive(Args, Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
@@ -198,6 +232,10 @@ pub(crate) struct ProfileFlags {
     #[arg(long, short, aliases = ["prompt-batch-size", "batch-size-text"], value_name = "N")]
     #[arg(value_parser = units::positive::<usize>, help_heading = DATASET)]
     pub(crate) batch_size: Option<usize>,
+
+    /// What the questions of a ranking are made of.
+    #[command(flatten)]
+    pub(crate) rankings: RankingsFlags,
 
     /// Different prompts to make, or to take from the file; they are used in turn
     /// [default: one for each request up to 10000, 100 if only time ends the run, the whole file].

@@ -10,6 +10,7 @@ mod load;
 pub(crate) mod pairs;
 pub(crate) mod policy;
 pub(crate) mod proxy;
+mod rankings;
 pub(crate) mod redact;
 pub(crate) mod resolve;
 pub(crate) mod services;
@@ -199,6 +200,17 @@ pub(crate) enum DatasetConfig {
         /// Texts in one request, for dialects that take several.
         batch_size: usize,
     },
+    /// Generated questions to rank passages by.
+    Rankings {
+        /// Number of different questions.
+        entries: usize,
+        /// Passages of one question.
+        passages: LengthLaw,
+        /// Tokens of a passage.
+        passage: LengthLaw,
+        /// Tokens of a query.
+        query: LengthLaw,
+    },
     /// A JSONL file, one single-turn conversation a line.
     File {
         /// Where it is.
@@ -210,12 +222,12 @@ pub(crate) enum DatasetConfig {
     },
 }
 
-/// A normal law over positive integers. A standard deviation of 0 gives the mean every time.
+/// A normal law over positive integers, of tokens but for a number of passages. A standard deviation of 0 gives the mean every time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LengthLaw {
-    /// Mean, in tokens.
+    /// Mean.
     pub(crate) mean: f64,
-    /// Standard deviation, in tokens.
+    /// Standard deviation.
     pub(crate) stddev: f64,
 }
 

@@ -13,6 +13,7 @@ use super::{
     load,
     pairs::PairError,
     proxy::ProxyEnvironment,
+    rankings,
     services::{self, ServiceOptionError},
     target,
     url::{self, UrlError},
@@ -97,6 +98,22 @@ pub(crate) enum ConfigError {
         /// Input or output.
         side: &'static str,
     },
+    /// Content that a dialect of rankings has no place for.
+    #[error("use `{flag}` with the endpoint `{endpoint}`: it is sent a query and passages")]
+    Ranks {
+        /// The flag.
+        flag: &'static str,
+        /// The dialect.
+        endpoint: String,
+    },
+    /// Passages for a dialect that has no place for them.
+    #[error("use `{flag}` with the endpoint `{endpoint}`: it ranks no passages")]
+    NoPassages {
+        /// The flag.
+        flag: &'static str,
+        /// The dialect.
+        endpoint: String,
+    },
     /// A name and password in a URL, and another login beside it.
     #[error("log in to the server: credentials in `--url` contradict {other}")]
     TwoLogins {
@@ -143,7 +160,10 @@ impl ConfigError {
             Self::Needs { flag, needs } => format!("add `{needs}`, or leave out `{flag}`"),
             Self::Clash { flag, with, .. } => format!("leave out `{flag}` or `{with}`"),
             Self::CannotStream { .. } => "leave out `--streaming`".to_owned(),
-            Self::NoTokens { flag, .. } => format!("leave out `{flag}`"),
+            Self::Ranks { .. } => "use `--rankings-query-prompt-token-mean`, `--rankings-passages-mean` and \
+                                   `--rankings-passages-prompt-token-mean`"
+                .to_owned(),
+            Self::NoPassages { flag, .. } | Self::NoTokens { flag, .. } => format!("leave out `{flag}`"),
             Self::TwoLogins { .. } => "give the credentials in one place".to_owned(),
             Self::Preconnect { other } => format!("leave out `{other}` or `--preconnect`"),
             Self::Proxy { hint, .. } => (*hint).to_owned(),
@@ -169,7 +189,11 @@ pub(crate) fn resolve(
     // The mock server is there to be looked at, and most of what there is to see needs a stream.
     target.streaming |= flags.mock && endpoint.supports_streaming;
     let phases = load::phases(flags)?;
-    let dataset = content::dataset(flags, &phases)?;
+    let dataset = match rankings::typed(flags) {
+        _ if endpoint.ranks_passages => rankings::dataset(flags, &phases, endpoint_name)?,
+        Some(flag) => return Err(ConfigError::NoPassages { flag, endpoint: endpoint_name.to_owned() }),
+        None => content::dataset(flags, &phases)?,
+    };
     let (workers, workers_warning) = workers(flags, &phases, facts);
     let mut warnings = load::warnings(&phases);
     warnings.extend(workers_warning);
@@ -470,6 +494,11 @@ mod tests {
         "--osl 5",
         embeddings(),
         "use `--osl` with the endpoint `chat`: its output is not counted in tokens"
+    )]
+    #[case(
+        "--rankings-passages-mean 5",
+        embeddings(),
+        "use `--rankings-passages-mean` with the endpoint `chat`: it ranks no passages"
     )]
     #[case("--isl 5", images(), "use `--isl` with the endpoint `chat`: its input is not counted in tokens")]
     #[case(

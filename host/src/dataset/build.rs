@@ -6,7 +6,8 @@ use prony_plugin_api::PartKind;
 use rayon::prelude::*;
 
 use super::{
-    Conversation, Part, Turn, formats, formats::FileError, length, synthetic::Writer, tokenizer::Tokenizer,
+    Conversation, Part, Turn, formats, formats::FileError, length, rankings, synthetic::Writer,
+    tokenizer::Tokenizer,
 };
 use crate::{
     config::{DatasetConfig, LengthLaw},
@@ -48,13 +49,19 @@ pub(crate) fn build(
     seed: Seed,
 ) -> Result<Vec<Conversation>, DatasetError> {
     match config {
-        DatasetConfig::Synthetic { entries: 0, .. } | DatasetConfig::File { entries: Some(0), .. } => {
-            Err(DatasetError::NoConversations)
-        }
+        DatasetConfig::Synthetic { entries: 0, .. }
+        | DatasetConfig::Rankings { entries: 0, .. }
+        | DatasetConfig::File { entries: Some(0), .. } => Err(DatasetError::NoConversations),
         DatasetConfig::Synthetic { batch_size: 0, .. } => Err(DatasetError::NoTexts),
         &DatasetConfig::Synthetic { entries, isl, osl, batch_size } => {
             let mut conversations = synthetic_outlines(entries, osl, seed);
             write_texts(&mut conversations, isl, batch_size, tokenizer, seed);
+            Ok(conversations)
+        }
+        &DatasetConfig::Rankings { entries, passages, passage, query } => {
+            let mut conversations = synthetic_outlines(entries, None, seed);
+            let laws = rankings::Laws { passages, passage, query };
+            rankings::write(&mut conversations, laws, tokenizer, seed);
             Ok(conversations)
         }
         DatasetConfig::File { path, entries, osl } => {
@@ -133,7 +140,7 @@ pub(super) fn session_id(number: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::PathBuf, sync::LazyLock};
+    use std::{collections::HashSet, fs, path::PathBuf, sync::LazyLock};
 
     use proptest::prelude::*;
     use rstest::rstest;
@@ -227,6 +234,34 @@ mod tests {
         }
     }
 
+    fn rankings(entries: usize) -> DatasetConfig {
+        DatasetConfig::Rankings {
+            entries,
+            passages: LengthLaw { mean: 4.0, stddev: 2.0 },
+            passage: LengthLaw { mean: 30.0, stddev: 5.0 },
+            query: LengthLaw { mean: 8.0, stddev: 0.0 },
+        }
+    }
+
+    #[test]
+    fn a_ranking_is_a_query_and_its_passages() {
+        let conversations = built(&rankings(50));
+        let mut texts = HashSet::new();
+        for conversation in &conversations {
+            let turn = &conversation.turns[0];
+            let (query, passages) = turn.parts.split_first().unwrap();
+            assert_eq!((query.name.as_str(), BUILTIN.count(&query.data)), ("query", 8));
+            assert!(!passages.is_empty() && passages.iter().all(|passage| passage.name == "passages"));
+            let counted: usize = turn.parts.iter().map(|part| BUILTIN.count(&part.data)).sum();
+            assert_eq!(turn.input_tokens, Some(counted as u64));
+            texts.extend(turn.parts.iter().map(|part| &part.data));
+        }
+        let parts = conversations.iter().map(|conversation| conversation.turns[0].parts.len());
+        assert_eq!(texts.len(), parts.clone().sum::<usize>(), "two texts are the same");
+        assert!(parts.clone().min() < parts.max(), "all have as many passages");
+        assert_eq!(conversations[..20], built(&rankings(20)));
+    }
+
     #[test]
     fn asking_for_output_lengths_changes_no_text() {
         let texts = |osl| -> Vec<_> {
@@ -277,6 +312,7 @@ mod tests {
 
     #[rstest]
     #[case::no_conversations(synthetic(0, 1, None), "make a dataset of 0 conversations")]
+    #[case::no_rankings(rankings(0), "make a dataset of 0 conversations")]
     #[case::no_texts(synthetic(1, 0, None), "make conversations of 0 texts")]
     #[case::no_rows(
         DatasetConfig::File { path: "d.jsonl".into(), entries: Some(0), osl: None },

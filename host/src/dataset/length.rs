@@ -1,4 +1,4 @@
-//! Length laws: how many tokens a turn has.
+//! Length laws: how many tokens a turn has, and how many passages a ranking.
 //!
 //! Knows the law and a random stream, not what the tokens are for.
 
@@ -18,6 +18,21 @@ pub(super) fn input_lengths(law: LengthLaw, seed: Seed) -> impl Iterator<Item = 
 /// Requested output tokens of one turn after the other, without end.
 pub(super) fn output_lengths(law: LengthLaw, seed: Seed) -> impl Iterator<Item = u64> {
     lengths(law, seed.stream("composer.turn.max_tokens"))
+}
+
+/// Passages of one ranking after the other, without end.
+pub(super) fn passage_counts(law: LengthLaw, seed: Seed) -> impl Iterator<Item = u64> {
+    lengths(law, seed.stream("dataset.rankings.passages"))
+}
+
+/// Tokens of one passage after the other, without end.
+pub(super) fn passage_lengths(law: LengthLaw, seed: Seed) -> impl Iterator<Item = u64> {
+    lengths(law, seed.stream("dataset.rankings.passage_length"))
+}
+
+/// Tokens of one query after the other, without end.
+pub(super) fn query_lengths(law: LengthLaw, seed: Seed) -> impl Iterator<Item = u64> {
+    lengths(law, seed.stream("dataset.rankings.query_length"))
 }
 
 fn lengths(law: LengthLaw, mut rng: impl Rng) -> impl Iterator<Item = u64> {

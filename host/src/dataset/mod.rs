@@ -8,6 +8,7 @@ mod corpus;
 mod formats;
 mod length;
 mod lexicon;
+mod rankings;
 mod sampler;
 mod synthetic;
 mod tokenizer;

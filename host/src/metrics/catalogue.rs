@@ -216,6 +216,18 @@ pub(crate) static CATALOGUE: &[Metric] = &[
     request("token_events_per_read", "Token Events per Read", "events", of::token_events_per_read,
         "Events with generated text divided by the reads that brought them: above 1, events share an arrival instant.")
         .needs(TOKEN_STREAM),
+    request("embedding_count", "Embeddings", "embeddings", of::embedding_count,
+        "Embeddings in the answer; only of requests that brought some.")
+        .larger_is_better().shown(),
+    request("ranking_count", "Ranked Documents", "documents", of::ranking_count,
+        "Documents with a score in the answer; only of requests that brought some.")
+        .larger_is_better().shown(),
+    request("media_count", "Generated Media", "media", of::media_count,
+        "Images, videos and sounds in the answer; only of requests that brought some.")
+        .larger_is_better().shown(),
+    request("media_bytes", "Generated Media Size", "bytes", of::media_bytes,
+        "Bytes of the images, videos and sounds in the answer, without those that it only links to.")
+        .larger_is_better(),
     request("schedule_lateness", "Schedule Lateness", "ms", of::schedule_lateness,
         "From the instant the schedule wanted the request sent to the instant work on sending it began, after any wait for a \
          slot."),
@@ -234,6 +246,15 @@ pub(crate) static CATALOGUE: &[Metric] = &[
         Source::Rate(&["input_sequence_length", "output_sequence_length"]),
         "Input and output tokens of all successful requests divided by `benchmark_duration`.")
         .needs(&[InputTokens, OutputTokens]).larger_is_better(),
+    row("embedding_throughput", "Embedding Throughput", "embeddings/sec", Source::Rate(&["embedding_count"]),
+        "Embeddings of all successful requests divided by `benchmark_duration`.")
+        .larger_is_better().shown(),
+    row("ranking_throughput", "Ranking Throughput", "documents/sec", Source::Rate(&["ranking_count"]),
+        "Ranked documents of all successful requests divided by `benchmark_duration`.")
+        .larger_is_better().shown(),
+    row("media_throughput", "Media Throughput", "media/sec", Source::Rate(&["media_count"]),
+        "Images, videos and sounds of all successful requests divided by `benchmark_duration`.")
+        .larger_is_better().shown(),
     row("request_throughput", "Request Throughput", "requests/sec", Source::Phase(PhaseFact::Throughput),
         "Successful requests divided by `benchmark_duration`.")
         .larger_is_better().shown(),
@@ -348,8 +369,14 @@ mod tests {
                 "input_sequence_length",
                 "usage_prompt_tokens",
                 "usage_prompt_cache_read_tokens",
+                "embedding_count",
+                "ranking_count",
+                "media_count",
                 "send_lateness",
                 "input_token_throughput",
+                "embedding_throughput",
+                "ranking_throughput",
+                "media_throughput",
                 "request_throughput",
                 "request_count",
                 "error_request_count",

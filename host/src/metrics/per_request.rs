@@ -185,6 +185,27 @@ pub(super) fn usage_completion_tokens(request: &Request<'_>) -> Option<f64> {
     tokens(request.record.usage?.completion)
 }
 
+/// A number of things that most dialects do not bring: none of them is no measurement.
+fn some(count: u64) -> Option<f64> {
+    (count > 0).then_some(count as f64)
+}
+
+pub(super) fn embedding_count(request: &Request<'_>) -> Option<f64> {
+    some(request.record.embeddings.into())
+}
+
+pub(super) fn ranking_count(request: &Request<'_>) -> Option<f64> {
+    some(request.record.rankings.into())
+}
+
+pub(super) fn media_count(request: &Request<'_>) -> Option<f64> {
+    some(request.record.media.into())
+}
+
+pub(super) fn media_bytes(request: &Request<'_>) -> Option<f64> {
+    some(request.record.media_bytes)
+}
+
 pub(super) fn usage_total_tokens(request: &Request<'_>) -> Option<f64> {
     tokens(request.record.usage?.total)
 }

@@ -3,6 +3,8 @@
 use ::http::StatusCode;
 use serde_json::{Value, json};
 
+use super::dialect::Dialect;
+
 /// An HTTP status and the object that explains it, `{"error": {message, type, param, code}}`.
 #[derive(Clone, Debug)]
 pub(super) struct ApiError {
@@ -38,6 +40,22 @@ impl ApiError {
             "param": self.param,
             "code": self.status.as_u16(),
         }})
+    }
+
+    /// The body as the servers of a dialect write it.
+    pub(super) fn body_in(&self, dialect: Dialect) -> Value {
+        let (message, kind) = (&self.message, self.kind());
+        match dialect {
+            Dialect::Messages => json!({"type": "error", "error": {"type": kind, "message": message}}),
+            Dialect::TeiRerank | Dialect::Generate | Dialect::GenerateStream => {
+                json!({"error": message, "error_type": kind})
+            }
+            Dialect::Infer => json!({"error": message}),
+            Dialect::NimRanking | Dialect::ImageRetrieval | Dialect::Solido | Dialect::SolidoStream => {
+                json!({"detail": message})
+            }
+            _ => self.body(),
+        }
     }
 
     /// The type's name, in the words of vLLM.

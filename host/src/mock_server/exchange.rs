@@ -8,13 +8,14 @@ use super::{
     Mock,
     api_error::ApiError,
     connection::Persistence,
+    dialect::Dialect,
     fault::{Fault, Stall, StreamErrorStyle},
-    frames::{self, Frames},
     http,
-    job::{Delivery, Dialect, Generation, Job, Output},
+    job::{Delivery, Generation, Job, Kind, Output},
     pace::Pace,
     reply::{self, Identity},
     script,
+    speech::{self, Speech},
     truth::{Outcome, RequestTruth, Ticket},
     wire::{Gone, Request, Wire},
     words,
@@ -23,9 +24,10 @@ use crate::clock::as_ns;
 
 /// Answers one API request and writes it down. Says whether the connection can take another.
 pub(super) async fn conduct(mock: &Mock, wire: &mut Wire, dialect: Dialect, request: Request) -> Persistence {
+    let dialect = dialect.accepting(request.head.accepts_events);
     let ticket = mock.truth.arrive(request.arrived);
     let mut exchange = Exchange::new(mock, wire, dialect, &request, &ticket);
-    let ending = exchange.answer(dialect, &request.body).await.unwrap_or(Ending::Gone);
+    let ending = exchange.answer(&request.body).await.unwrap_or(Ending::Gone);
     let (mut fact, lies) = (exchange.fact, exchange.lies);
     fact.ended_ns = mock.truth.clock().now();
     fact.outcome = match (ending, fact.fault) {
@@ -70,6 +72,7 @@ enum Turn {
 struct Exchange<'a> {
     mock: &'a Mock,
     wire: &'a mut Wire,
+    dialect: Dialect,
     pace: Pace,
     fault: Option<Fault>,
     /// The answer advertises keep-alive and the connection closes all the same.
@@ -102,6 +105,7 @@ impl<'a> Exchange<'a> {
         Self {
             mock,
             wire,
+            dialect,
             pace: Pace::new(options.pacing, request.arrived, options.seed, number),
             fault: options.faults.fault_of(number),
             lies: options.faults.closes_after(number),
@@ -109,8 +113,8 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    async fn answer(&mut self, dialect: Dialect, body: &[u8]) -> Result<Ending, Gone> {
-        let job = Job::parse(dialect, body, &self.mock.options);
+    async fn answer(&mut self, body: &[u8]) -> Result<Ending, Gone> {
+        let job = Job::parse(self.dialect, body, &self.mock.options);
         if let Ok(job) = &job {
             self.describe(job);
         }
@@ -127,22 +131,34 @@ impl<'a> Exchange<'a> {
             }
         };
         let identity = Identity {
-            id: format!("{}-{}", dialect.id_prefix(), self.fact.request_id),
+            id: format!("{}-{}", self.dialect.id_prefix(), self.fact.request_id),
             model: job.model,
             created: (self.mock.truth.clock().wall_start_ns() + self.fact.arrived_ns) / 1_000_000_000,
         };
-        match job.output {
-            Output::Text(generation) => match generation.delivery {
-                Delivery::Stream { .. } => self.stream(&generation, &identity, job.prompt_tokens).await,
-                Delivery::Whole => self.whole(&generation, &identity, job.prompt_tokens).await,
-            },
-            Output::Embeddings { inputs, dimensions } => {
-                let body = reply::embeddings(&identity, job.prompt_tokens, inputs, dimensions).to_string();
-                let due = self.pace.due(0);
-                self.wire.wait_until(due).await?;
-                self.body(&body).await
+        let prompt_tokens = job.prompt_tokens;
+        let body = match job.output {
+            Output::Text(generation) => {
+                let speech = Speech { identity: &identity, prompt_tokens, generation: &generation };
+                return match generation.delivery {
+                    Delivery::Stream { .. } => self.stream(&speech).await,
+                    Delivery::Whole => self.whole(&speech).await,
+                };
             }
-        }
+            Output::Images { delivery: Delivery::Stream { .. }, .. } => {
+                return self.picture(prompt_tokens).await;
+            }
+            Output::Images { count, .. } => reply::images(&identity, prompt_tokens, count),
+            Output::Embeddings { inputs, dimensions, encoding } => {
+                reply::embeddings(&identity, prompt_tokens, (inputs, dimensions), encoding)
+            }
+            Output::Detections { images } => reply::detections(images),
+            Output::Rankings { dialect, documents } => {
+                reply::rankings(&identity, prompt_tokens, dialect, documents)
+            }
+        };
+        let due = self.pace.due(0);
+        self.wire.wait_until(due).await?;
+        self.body(&body.to_string()).await
     }
 
     fn describe(&mut self, job: &Job) {
@@ -155,18 +171,14 @@ impl<'a> Exchange<'a> {
     }
 
     /// The answer at once, when its last token is due.
-    async fn whole(
-        &mut self,
-        generation: &Generation,
-        identity: &Identity,
-        prompt_tokens: u64,
-    ) -> Result<Ending, Gone> {
-        let body = reply::generation(identity, prompt_tokens, generation).to_string();
-        let due = self.pace.due(generation.tokens - 1);
+    async fn whole(&mut self, speech: &Speech<'_>) -> Result<Ending, Gone> {
+        let Generation { tokens, choices, .. } = *speech.generation;
+        let body = speech.whole().to_string();
+        let due = self.pace.due(tokens - 1);
         self.wire.wait_until(due).await?;
         let ending = self.body(&body).await?;
         if matches!(ending, Ending::Complete) {
-            self.fact.tokens_sent = generation.tokens * generation.choices;
+            self.fact.tokens_sent = tokens * choices;
             self.fact.first_token_sent_ns = Some(self.mock.truth.clock().now());
         }
         Ok(ending)
@@ -182,7 +194,8 @@ impl<'a> Exchange<'a> {
             return Ok(Ending::Complete);
         };
         self.open(StatusCode::OK, &fields, early.as_bytes()).await?;
-        if let Turn::End(ending) = self.break_in_the_middle().await? {
+        // A body has no error in its middle, so its kind does not matter.
+        if let Turn::End(ending) = self.break_in_the_middle(Kind::Infer).await? {
             return Ok(ending);
         }
         self.wire.send(late.as_bytes()).await?;
@@ -191,23 +204,17 @@ impl<'a> Exchange<'a> {
 
     /// The answer token by token.
     ///
-    /// The head and the role leave at once, as from a server that answers before it has computed anything: whoever takes
+    /// The head and the role (or whatever else a dialect begins with) leave at once, as from a server that answers before it has computed anything: whoever takes
     /// them for a token reports a time to first token near zero.
-    async fn stream(
-        &mut self,
-        generation: &Generation,
-        identity: &Identity,
-        prompt_tokens: u64,
-    ) -> Result<Ending, Gone> {
-        let frames = Frames::new(generation.kind, identity);
-        let roles: String = (0..generation.choices).filter_map(|choice| frames.role(choice)).collect();
-        let fields = [("Content-Type", "text/event-stream; charset=utf-8"), ("Transfer-Encoding", "chunked")];
-        let start = if roles.is_empty() { Vec::new() } else { http::chunk(&roles) };
-        self.open(StatusCode::OK, &fields, &start).await?;
+    async fn stream(&mut self, speech: &Speech<'_>) -> Result<Ending, Gone> {
+        let generation = *speech.generation;
+        let mut frames = speech.frames();
+        let begin = frames.begin();
+        self.open_stream(&begin).await?;
         let mut middle = Some(generation.tokens / 2);
         for bundle in script::bundles(self.mock.options.framing, generation.reasoning, generation.tokens) {
             if middle.take_if(|middle| bundle.tokens.end > *middle).is_some()
-                && let Turn::End(ending) = self.break_in_the_middle().await?
+                && let Turn::End(ending) = self.break_in_the_middle(generation.kind).await?
             {
                 return Ok(ending);
             }
@@ -220,12 +227,39 @@ impl<'a> Exchange<'a> {
                 self.fact.sent(size, self.mock.truth.clock().now());
             }
         }
-        self.wire.send(&closing(&frames, generation, prompt_tokens)).await?;
+        self.close_stream(&frames.end()).await
+    }
+
+    /// A picture as a stream, which has one event.
+    async fn picture(&mut self, prompt_tokens: u64) -> Result<Ending, Gone> {
+        self.open_stream("").await?;
+        // The image has no kind of text.
+        if let Turn::End(ending) = self.break_in_the_middle(Kind::Infer).await? {
+            return Ok(ending);
+        }
+        let due = self.pace.due(0);
+        self.wire.wait_until(due).await?;
+        let event = reply::image_event(prompt_tokens);
+        self.close_stream(&[format!("event: image_generation.completed\ndata: {event}\n\n")]).await
+    }
+
+    async fn open_stream(&mut self, begin: &str) -> Result<(), Gone> {
+        let fields = [("Content-Type", "text/event-stream; charset=utf-8"), ("Transfer-Encoding", "chunked")];
+        let start = if begin.is_empty() { Vec::new() } else { http::chunk(begin) };
+        self.open(StatusCode::OK, &fields, &start).await
+    }
+
+    /// The end of a good stream.
+    async fn close_stream(&mut self, events: &[String]) -> Result<Ending, Gone> {
+        let events = events.iter().filter(|event| !event.is_empty());
+        let mut bytes: Vec<u8> = events.flat_map(|event| http::chunk(event)).collect();
+        bytes.extend_from_slice(http::LAST_CHUNK);
+        self.wire.send(&bytes).await?;
         Ok(Ending::Complete)
     }
 
     /// Does what the fault asks for in the middle of an answer.
-    async fn break_in_the_middle(&mut self) -> Result<Turn, Gone> {
+    async fn break_in_the_middle(&mut self, kind: Kind) -> Result<Turn, Gone> {
         match self.fault {
             None | Some(Fault::Error(_)) => Ok(Turn::GoOn),
             Some(Fault::Cut) => {
@@ -234,7 +268,7 @@ impl<'a> Exchange<'a> {
             }
             Some(Fault::StreamError(style)) => {
                 self.strike();
-                self.fail_in_stream(style).await?;
+                self.fail_in_stream(kind, style).await?;
                 Ok(Turn::End(Ending::Failed))
             }
             Some(Fault::Stall(stall)) => {
@@ -245,9 +279,9 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    async fn fail_in_stream(&mut self, style: StreamErrorStyle) -> Result<(), Gone> {
+    async fn fail_in_stream(&mut self, kind: Kind, style: StreamErrorStyle) -> Result<(), Gone> {
         let error = ApiError::on_demand(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut end = http::chunk(&frames::stream_error(style, &error));
+        let mut end = http::chunk(&speech::stream_error(kind, style, &error));
         end.extend_from_slice(http::LAST_CHUNK);
         self.wire.send(&end).await
     }
@@ -263,7 +297,7 @@ impl<'a> Exchange<'a> {
     }
 
     async fn error(&mut self, error: &ApiError) -> Result<(), Gone> {
-        let body = error.body().to_string();
+        let body = error.body_in(self.dialect).to_string();
         let length = body.len().to_string();
         let fields = [("Content-Type", "application/json"), ("Content-Length", length.as_str())];
         self.open(error.status, &fields, body.as_bytes()).await
@@ -301,17 +335,4 @@ impl<'a> Exchange<'a> {
     fn strike(&mut self) {
         self.fact.fault = self.fault.map(Fault::name);
     }
-}
-
-/// The end of a good stream: one finish chunk a choice, the usage if it was asked for, and `[DONE]`.
-fn closing(frames: &Frames, generation: &Generation, prompt_tokens: u64) -> Vec<u8> {
-    let mut events: Vec<String> =
-        (0..generation.choices).map(|choice| frames.finish(choice, generation.finish_reason())).collect();
-    if let Delivery::Stream { usage: true } = generation.delivery {
-        events.push(frames.usage(&reply::usage(prompt_tokens, generation)));
-    }
-    events.push(frames::DONE.to_owned());
-    let mut bytes: Vec<u8> = events.iter().flat_map(|event| http::chunk(event)).collect();
-    bytes.extend_from_slice(http::LAST_CHUNK);
-    bytes
 }

@@ -23,6 +23,8 @@ pub(super) struct Head {
     pub(super) asks_to_close: bool,
     /// The client waits for `100 Continue` before it sends the body.
     pub(super) expects_continue: bool,
+    /// The client would like a stream of events.
+    pub(super) accepts_events: bool,
 }
 
 /// Reads the head at the start of `bytes`; gives it with its length, or `None` if it is not complete yet.
@@ -63,6 +65,7 @@ fn parse_request_line(line: &str) -> Result<Head, ApiError> {
         content_length: 0,
         asks_to_close: false,
         expects_continue: false,
+        accepts_events: false,
     })
 }
 
@@ -80,6 +83,7 @@ impl Head {
                 return Err(ApiError::new(StatusCode::LENGTH_REQUIRED, "send a Content-Length"));
             }
             "connection" => self.asks_to_close = value.eq_ignore_ascii_case("close"),
+            "accept" => self.accepts_events = value.contains("text/event-stream"),
             "expect" => self.expects_continue = value.eq_ignore_ascii_case("100-continue"),
             "x-request-id" => self.request_id = Some(value.to_owned()).filter(|id| !id.is_empty()),
             _ => {}

@@ -1,11 +1,8 @@
-//! [`Job`]: what a valid API request asks for, and the checks that make it valid.
-//!
-//! Prompt tokens are the whitespace-separated words of the prompt's text, or the number of token ids if the prompt is
-//! given as ids. That is an approximation, good enough to be consistent and free of a vocabulary.
+//! [`Job`]: what a valid API request asks for.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::{api_error::ApiError, options::Options};
+use super::{api_error::ApiError, dialect::Dialect, fields::Fields, options::Options};
 
 /// More choices than this are refused, as by the original API.
 const MAX_CHOICES: u64 = 128;
@@ -15,33 +12,12 @@ const MAX_TOKENS: u64 = 1_000_000;
 const DIMENSIONS: u64 = 16;
 /// Longer embeddings are refused.
 const MAX_DIMENSIONS: u64 = 65_536;
-
-/// An API that is served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dialect {
-    Chat,
-    Completions,
-    Embeddings,
-}
-
-impl Dialect {
-    pub(super) fn path(self) -> &'static str {
-        match self {
-            Self::Chat => "/v1/chat/completions",
-            Self::Completions => "/v1/completions",
-            Self::Embeddings => "/v1/embeddings",
-        }
-    }
-
-    /// What an answer's id starts with.
-    pub(super) fn id_prefix(self) -> &'static str {
-        match self {
-            Self::Chat => "chatcmpl",
-            Self::Completions => "cmpl",
-            Self::Embeddings => "embd",
-        }
-    }
-}
+/// More pictures than this are refused.
+const MAX_IMAGES: u64 = 10;
+/// The limit that clients send who have to send one and do not care.
+const NO_WISH: u64 = 1024;
+/// The model of a dialect whose requests name none.
+const UNNAMED: &str = "mock-model";
 
 /// A valid request.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,7 +30,32 @@ pub(super) struct Job {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Output {
     Text(Generation),
-    Embeddings { inputs: u64, dimensions: u64 },
+    Embeddings {
+        inputs: u64,
+        dimensions: u64,
+        encoding: Encoding,
+    },
+    /// The scores of so many documents.
+    Rankings {
+        dialect: Dialect,
+        documents: u64,
+    },
+    /// What is seen in so many images.
+    Detections {
+        images: u64,
+    },
+    /// So many pictures.
+    Images {
+        count: u64,
+        delivery: Delivery,
+    },
+}
+
+/// How the numbers of an embedding are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Float,
+    Base64,
 }
 
 /// Text to generate.
@@ -84,6 +85,20 @@ impl Generation {
 pub(super) enum Kind {
     Chat,
     Completion,
+    Responses,
+    Messages,
+    /// Hugging Face's text-generation-inference.
+    Generate,
+    Llama,
+    Solido,
+    Infer,
+}
+
+impl Kind {
+    /// It has a channel for reasoning.
+    fn reasons(self) -> bool {
+        matches!(self, Self::Chat | Self::Responses | Self::Messages)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,145 +114,105 @@ impl Job {
             .map_err(|error| ApiError::malformed(format!("the body is not JSON: {error}")))?;
         let fields =
             Fields(body.as_object().ok_or_else(|| ApiError::malformed("the body is not an object"))?);
-        let model = fields.model()?;
+        let model = match dialect {
+            Dialect::TeiRerank
+            | Dialect::Generate
+            | Dialect::GenerateStream
+            | Dialect::LlamaCompletion
+            | Dialect::Solido
+            | Dialect::SolidoStream
+            | Dialect::Infer
+            | Dialect::ImageRetrieval => UNNAMED.to_owned(),
+            _ => fields.model()?,
+        };
         let (prompt_tokens, output) = match dialect {
-            Dialect::Chat => {
-                (fields.message_words()?, Output::Text(fields.generation(Kind::Chat, 1, options)?))
+            Dialect::Embeddings => embeddings(&fields)?,
+            Dialect::Rerank | Dialect::TeiRerank | Dialect::NimRanking => rankings(dialect, &fields)?,
+            Dialect::ImageRetrieval => {
+                let (images, _) = fields.list_words("input")?;
+                (0, Output::Detections { images })
             }
-            Dialect::Completions => {
-                let (prompts, tokens) = fields.inputs("prompt")?;
-                (tokens, Output::Text(fields.generation(Kind::Completion, prompts, options)?))
+            Dialect::Images => {
+                let words = fields.text_words("prompt")?;
+                let count = fields.count("n", MAX_IMAGES)?.unwrap_or(1);
+                (words, Output::Images { count, delivery: fields.delivery()? })
             }
-            Dialect::Embeddings => {
-                let (inputs, tokens) = fields.inputs("input")?;
-                let dimensions = fields.count("dimensions", MAX_DIMENSIONS)?.unwrap_or(DIMENSIONS);
-                fields.float_encoding()?;
-                (tokens, Output::Embeddings { inputs, dimensions })
-            }
+            _ => generation(dialect, &fields, options)?,
         };
         Ok(Self { model, prompt_tokens, output })
     }
 }
 
-/// The fields of a request body; absent and `null` are the same.
-struct Fields<'a>(&'a Map<String, Value>);
-
-impl Fields<'_> {
-    fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name).filter(|value| !value.is_null())
-    }
-
-    fn required(&self, name: &'static str) -> Result<&Value, ApiError> {
-        self.get(name).ok_or_else(|| ApiError::invalid(name, format!("the field `{name}` is required")))
-    }
-
-    fn model(&self) -> Result<String, ApiError> {
-        let model = self.required("model")?.as_str();
-        Ok(model.ok_or_else(|| ApiError::invalid("model", "`model` must be a string"))?.to_owned())
-    }
-
-    /// A whole number from 1 to `most`.
-    fn count(&self, name: &'static str, most: u64) -> Result<Option<u64>, ApiError> {
-        let Some(value) = self.get(name) else { return Ok(None) };
-        match value.as_u64() {
-            Some(count @ 1..) if count <= most => Ok(Some(count)),
-            _ => Err(ApiError::invalid(
-                name,
-                format!("`{name}` must be a whole number from 1 to {most}, not `{value}`"),
-            )),
+/// The prompt's tokens and the text that is to be generated.
+fn generation(dialect: Dialect, fields: &Fields<'_>, options: &Options) -> Result<(u64, Output), ApiError> {
+    let always = |streams| if streams { Delivery::Stream { usage: true } } else { Delivery::Whole };
+    let stream = || fields.flag("stream").map(always);
+    let limit = |name| fields.count(name, MAX_TOKENS);
+    let (kind, prompt_tokens, limit, choices, delivery) = match dialect {
+        Dialect::Completions => {
+            let (prompts, tokens) = fields.inputs("prompt")?;
+            let choices = fields.count("n", MAX_CHOICES)?.unwrap_or(1) * prompts;
+            (Kind::Completion, tokens, chat_limit(fields)?, choices, fields.delivery()?)
         }
-    }
-
-    fn flag(&self, name: &'static str) -> Result<bool, ApiError> {
-        let value = self.get(name).map_or(Some(false), Value::as_bool);
-        value.ok_or_else(|| ApiError::invalid(name, format!("`{name}` must be true or false")))
-    }
-
-    fn generation(&self, kind: Kind, prompts: u64, options: &Options) -> Result<Generation, ApiError> {
-        let limit = self.count("max_completion_tokens", MAX_TOKENS)?;
-        let limit = limit.or(self.count("max_tokens", MAX_TOKENS)?);
-        let tokens = limit.unwrap_or(options.tokens.get());
-        let reasoning = if kind == Kind::Chat { options.reasoning_tokens.min(tokens) } else { 0 };
-        let choices = self.count("n", MAX_CHOICES)?.unwrap_or(1) * prompts;
-        Ok(Generation { kind, limit, tokens, reasoning, choices, delivery: self.delivery()? })
-    }
-
-    fn delivery(&self) -> Result<Delivery, ApiError> {
-        let options = self.get("stream_options");
-        if self.flag("stream")? {
-            let usage = options.and_then(|options| options.get("include_usage")).and_then(Value::as_bool);
-            Ok(Delivery::Stream { usage: usage.unwrap_or(false) })
-        } else if options.is_some() {
-            Err(ApiError::invalid("stream_options", "`stream_options` are only allowed with `stream: true`"))
-        } else {
-            Ok(Delivery::Whole)
+        Dialect::Responses => {
+            let tokens = fields.item_words("input")? + fields.content_words("instructions");
+            (Kind::Responses, tokens, limit("max_output_tokens")?, 1, stream()?)
         }
-    }
-
-    fn message_words(&self) -> Result<u64, ApiError> {
-        let invalid = |message| ApiError::invalid("messages", message);
-        let messages = self.required("messages")?.as_array();
-        let messages = messages.ok_or_else(|| invalid("`messages` must be a list"))?;
-        if messages.is_empty() {
-            return Err(invalid("`messages` must not be empty"));
+        Dialect::Messages => {
+            let tokens = fields.message_words()? + fields.content_words("system");
+            fields.required("max_tokens")?;
+            let limit = limit("max_tokens")?.filter(|limit| *limit != NO_WISH);
+            (Kind::Messages, tokens, limit, 1, stream()?)
         }
-        let mut words = 0;
-        for message in messages {
-            if !message.get("role").is_some_and(Value::is_string) {
-                return Err(invalid("each message must be an object with a `role`"));
-            }
-            words += message.get("content").map_or(0, content_words);
+        Dialect::Generate | Dialect::GenerateStream => {
+            let limit = fields.within("parameters", |fields| fields.count("max_new_tokens", MAX_TOKENS))?;
+            let delivery = always(dialect == Dialect::GenerateStream);
+            (Kind::Generate, fields.text_words("inputs")?, limit, 1, delivery)
         }
-        Ok(words)
-    }
-
-    /// How many texts a `prompt` or `input` holds, and their tokens together.
-    fn inputs(&self, name: &'static str) -> Result<(u64, u64), ApiError> {
-        let invalid = || {
-            ApiError::invalid(
-                name,
-                format!("`{name}` must be a string, token ids, or a non-empty list of either"),
-            )
-        };
-        let value = self.required(name)?;
-        if let Some(tokens) = input_tokens(value) {
-            return Ok((1, tokens));
+        Dialect::LlamaCompletion => {
+            (Kind::Llama, fields.text_words("prompt")?, limit("n_predict")?, 1, stream()?)
         }
-        let batch = value.as_array().filter(|batch| !batch.is_empty()).ok_or_else(invalid)?;
-        let tokens = batch.iter().map(input_tokens).sum::<Option<u64>>().ok_or_else(invalid)?;
-        Ok((batch.len() as u64, tokens))
-    }
-
-    fn float_encoding(&self) -> Result<(), ApiError> {
-        match self.get("encoding_format") {
-            Some(format) if format != "float" => {
-                Err(ApiError::invalid("encoding_format", "only `float` is spoken here"))
-            }
-            _ => Ok(()),
+        Dialect::Solido | Dialect::SolidoStream => {
+            let delivery = always(dialect == Dialect::SolidoStream);
+            (Kind::Solido, fields.list_words("query")?.1, None, 1, delivery)
         }
-    }
+        Dialect::Infer => (Kind::Infer, fields.tensor_words()?, fields.tensor_limit(), 1, Delivery::Whole),
+        _ => {
+            let choices = fields.count("n", MAX_CHOICES)?.unwrap_or(1);
+            (Kind::Chat, fields.message_words()?, chat_limit(fields)?, choices, fields.delivery()?)
+        }
+    };
+    let tokens = limit.unwrap_or(options.tokens.get());
+    let reasoning = if kind.reasons() { options.reasoning_tokens.min(tokens) } else { 0 };
+    Ok((prompt_tokens, Output::Text(Generation { kind, limit, tokens, reasoning, choices, delivery })))
 }
 
-/// The words of a message's content: a string, or parts of which some have a text.
-fn content_words(content: &Value) -> u64 {
-    match content {
-        Value::String(text) => words(text),
-        Value::Array(parts) => parts.iter().filter_map(|part| part.get("text")?.as_str()).map(words).sum(),
-        _ => 0,
-    }
+fn chat_limit(fields: &Fields<'_>) -> Result<Option<u64>, ApiError> {
+    let limit = fields.count("max_completion_tokens", MAX_TOKENS)?;
+    Ok(limit.or(fields.count("max_tokens", MAX_TOKENS)?))
 }
 
-/// The tokens of one text or one non-empty list of token ids; `None` if the value is neither.
-fn input_tokens(value: &Value) -> Option<u64> {
-    match value {
-        Value::String(text) => Some(words(text)),
-        Value::Array(ids) if !ids.is_empty() && ids.iter().all(Value::is_u64) => Some(ids.len() as u64),
-        _ => None,
-    }
+/// Of texts, of token ids, or of a conversation.
+fn embeddings(fields: &Fields<'_>) -> Result<(u64, Output), ApiError> {
+    let (inputs, tokens) = match fields.get("messages") {
+        Some(_) => (1, fields.message_words()?),
+        None => fields.inputs("input")?,
+    };
+    let dimensions = fields.count("dimensions", MAX_DIMENSIONS)?.unwrap_or(DIMENSIONS);
+    Ok((tokens, Output::Embeddings { inputs, dimensions, encoding: fields.encoding()? }))
 }
 
-fn words(text: &str) -> u64 {
-    text.split_whitespace().count() as u64
+fn rankings(dialect: Dialect, fields: &Fields<'_>) -> Result<(u64, Output), ApiError> {
+    let (query, documents) = match dialect {
+        Dialect::NimRanking => {
+            fields.required("query")?;
+            (fields.within("query", |query| query.text_words("text"))?, "passages")
+        }
+        Dialect::TeiRerank => (fields.text_words("query")?, "texts"),
+        _ => (fields.text_words("query")?, "documents"),
+    };
+    let (documents, words) = fields.list_words(documents)?;
+    Ok((query + words, Output::Rankings { dialect, documents }))
 }
 
 #[cfg(test)]
@@ -254,7 +229,7 @@ mod tests {
     fn generation(dialect: Dialect, body: &Value) -> Generation {
         match parse(dialect, body).unwrap().output {
             Output::Text(generation) => generation,
-            Output::Embeddings { .. } => panic!("no text"),
+            other => panic!("no text but {other:?}"),
         }
     }
 
@@ -276,11 +251,20 @@ mod tests {
         Some("stream_options")
     )]
     #[case::no_input(Dialect::Embeddings, json!({"model": "m", "input": null}), Some("input"))]
-    #[case::base64(
+    #[case::odd_encoding(
         Dialect::Embeddings,
-        json!({"model": "m", "input": "x", "encoding_format": "base64"}),
+        json!({"model": "m", "input": "x", "encoding_format": "int8"}),
         Some("encoding_format")
     )]
+    #[case::no_limit(Dialect::Messages, json!({"model": "m", "messages": [{"role": "user"}]}), Some("max_tokens"))]
+    #[case::odd_input(Dialect::Responses, json!({"model": "m", "input": 3}), Some("input"))]
+    #[case::no_documents(Dialect::Rerank, json!({"model": "m", "query": "q", "documents": []}), Some("documents"))]
+    #[case::odd_query(
+        Dialect::NimRanking,
+        json!({"model": "m", "query": "q", "passages": [{"text": "p"}]}),
+        Some("text")
+    )]
+    #[case::no_tensor(Dialect::Infer, json!({"inputs": []}), Some("inputs"))]
     #[case::no_object(Dialect::Chat, json!([1]), None)]
     fn an_invalid_body_names_its_field(
         #[case] dialect: Dialect,
@@ -304,6 +288,42 @@ mod tests {
         assert_eq!(generation(Dialect::Chat, &body).tokens, 90);
     }
 
+    #[rstest]
+    #[case::responses(
+        Dialect::Responses,
+        json!({"model": "m", "instructions": "be brief", "max_output_tokens": 9,
+            "input": [{"role": "user", "content": [{"type": "input_text", "text": "a b c"}]}]})
+    )]
+    #[case::messages(
+        Dialect::Messages,
+        json!({"model": "m", "system": [{"type": "text", "text": "be brief"}], "max_tokens": 9,
+            "messages": [{"role": "user", "content": "a b c"}]})
+    )]
+    #[case::generate(Dialect::Generate, json!({"inputs": "a b c d e", "parameters": {"max_new_tokens": 9}}))]
+    #[case::llama(Dialect::LlamaCompletion, json!({"prompt": "a b c d e", "n_predict": 9}))]
+    #[case::infer(
+        Dialect::Infer,
+        json!({"inputs": [{"name": "text_input", "datatype": "BYTES", "shape": [1, 1], "data": ["a b c d e"]},
+            {"name": "max_tokens", "datatype": "INT32", "shape": [1, 1], "data": [9]}]})
+    )]
+    fn every_dialect_has_its_words_and_its_limit(#[case] dialect: Dialect, #[case] body: Value) {
+        let found = generation(dialect, &body);
+        assert_eq!((found.limit, found.tokens, found.choices), (Some(9), 9, 1));
+        assert_eq!(parse(dialect, &body).unwrap().prompt_tokens, 5);
+    }
+
+    #[rstest]
+    #[case::cohere(Dialect::Rerank, json!({"model": "m", "query": "a b", "documents": ["c d", "e"]}))]
+    #[case::tei(Dialect::TeiRerank, json!({"query": "a b", "texts": ["c d", "e"]}))]
+    #[case::nim(
+        Dialect::NimRanking,
+        json!({"model": "m", "query": {"text": "a b"}, "passages": [{"text": "c d"}, {"text": "e"}]})
+    )]
+    fn rankings_count_their_documents(#[case] dialect: Dialect, #[case] body: Value) {
+        let job = parse(dialect, &body).unwrap();
+        assert_eq!((job.prompt_tokens, job.output), (5, Output::Rankings { dialect, documents: 2 }));
+    }
+
     #[test]
     fn each_prompt_of_a_batch_gets_its_choices() {
         let body = json!({"model": "m", "prompt": ["a", "b c", [1, 2, 3]], "n": 2});
@@ -321,6 +341,7 @@ mod tests {
         assert_eq!(parse(Dialect::Chat, &body).unwrap().prompt_tokens, 6);
         let ids = json!({"model": "m", "input": [5, 6, 7]});
         let job = parse(Dialect::Embeddings, &ids).unwrap();
-        assert_eq!((job.prompt_tokens, job.output), (3, Output::Embeddings { inputs: 1, dimensions: 16 }));
+        let output = Output::Embeddings { inputs: 1, dimensions: 16, encoding: Encoding::Float };
+        assert_eq!((job.prompt_tokens, job.output), (3, output));
     }
 }

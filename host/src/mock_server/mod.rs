@@ -1,4 +1,4 @@
-//! An OpenAI-compatible server that knows its own truth: the embedded default target, and the tests' referee.
+//! A server of every dialect that knows its own truth: the embedded default target, and the tests' referee.
 //!
 //! It paces every answer on absolute deadlines, breaks answers on demand (see [`FaultPlan`]), and writes down what it
 //! really did: `GET /truth` gives every request's arrival and the instant after each token's write returned. A number
@@ -9,14 +9,15 @@
 //!
 //! The module knows nothing of the rest of prony but its clock. In reading order: [`Options`] and [`MockServer`] are
 //! what callers use; `connection` serves one socket, `exchange` one API request; `wire` and `http` move bytes; `route`,
-//! `job` and `api_error` decide what was asked; `pace`, `script`, `frames`, `reply` and `words` make the answer; `fault`
-//! breaks it; `truth` and `metrics_page` tell about it.
+//! `dialect`, `job`, `fields` and `api_error` decide what was asked; `pace`, `script`, `speech`, `reply` and `words` make
+//! the answer; `fault` breaks it; `truth` and `metrics_page` tell about it.
 
 mod api_error;
 mod connection;
+mod dialect;
 mod exchange;
 mod fault;
-mod frames;
+mod fields;
 mod http;
 mod job;
 mod metrics_page;
@@ -26,6 +27,7 @@ mod reply;
 mod route;
 mod script;
 mod server;
+mod speech;
 #[cfg(test)]
 mod tests;
 mod truth;

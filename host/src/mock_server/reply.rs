@@ -1,11 +1,9 @@
-//! Whole JSON answers, and the parts that streams share with them.
+//! Whole JSON answers without text.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::{
-    job::{Generation, Kind},
-    words,
-};
+use super::{dialect::Dialect, job::Encoding};
 
 /// What names an answer.
 #[derive(Clone, Debug)]
@@ -18,60 +16,24 @@ pub(super) struct Identity {
     pub(super) created: u64,
 }
 
-/// The answer to a chat or completions request that does not stream.
-pub(super) fn generation(identity: &Identity, prompt_tokens: u64, generation: &Generation) -> Value {
-    let object = match generation.kind {
-        Kind::Chat => "chat.completion",
-        Kind::Completion => "text_completion",
-    };
-    json!({
-        "id": identity.id,
-        "object": object,
-        "created": identity.created,
-        "model": identity.model,
-        "choices": (0..generation.choices).map(|index| choice(index, generation)).collect::<Vec<_>>(),
-        "usage": usage(prompt_tokens, generation),
-    })
-}
-
-fn choice(index: u64, generation: &Generation) -> Value {
-    let Generation { tokens, reasoning, .. } = *generation;
-    let finish_reason = generation.finish_reason();
-    match generation.kind {
-        Kind::Chat => {
-            let mut message = json!({"role": "assistant", "content": words::text(index, reasoning..tokens)});
-            if reasoning > 0 {
-                message["reasoning_content"] = words::text(index, 0..reasoning).into();
-            }
-            json!({"index": index, "message": message, "logprobs": null, "finish_reason": finish_reason})
-        }
-        Kind::Completion => {
-            let text = words::text(index, 0..tokens);
-            json!({"index": index, "text": text, "logprobs": null, "finish_reason": finish_reason})
-        }
-    }
-}
-
-/// The usage of a generation, over all choices. Reasoning is mentioned if there is any.
-pub(super) fn usage(prompt_tokens: u64, generation: &Generation) -> Value {
-    let completion_tokens = generation.tokens * generation.choices;
-    let mut usage = json!({
-        "prompt_tokens": prompt_tokens,
-        "completion_tokens": completion_tokens,
-        "total_tokens": prompt_tokens + completion_tokens,
-    });
-    if generation.reasoning > 0 {
-        let reasoning = generation.reasoning * generation.choices;
-        usage["completion_tokens_details"] = json!({"reasoning_tokens": reasoning});
-    }
-    usage
-}
-
 /// The answer to an embeddings request: vectors that depend on nothing but their place.
-pub(super) fn embeddings(identity: &Identity, prompt_tokens: u64, inputs: u64, dimensions: u64) -> Value {
+pub(super) fn embeddings(
+    identity: &Identity,
+    prompt_tokens: u64,
+    (inputs, dimensions): (u64, u64),
+    encoding: Encoding,
+) -> Value {
     let component = |input: u64, place: u64| ((input * 31 + place * 17) % 201) as f64 / 100.0 - 1.0;
     let vector = |input: u64| {
-        let embedding: Vec<f64> = (0..dimensions).map(|place| component(input, place)).collect();
+        let numbers = (0..dimensions).map(|place| component(input, place));
+        let embedding: Value = match encoding {
+            Encoding::Float => numbers.collect(),
+            Encoding::Base64 => {
+                #[expect(clippy::cast_possible_truncation, reason = "the format has 32-bit floats")]
+                let bytes: Vec<u8> = numbers.flat_map(|number| (number as f32).to_le_bytes()).collect();
+                STANDARD.encode(bytes).into()
+            }
+        };
         json!({"object": "embedding", "index": input, "embedding": embedding})
     };
     json!({
@@ -82,6 +44,61 @@ pub(super) fn embeddings(identity: &Identity, prompt_tokens: u64, inputs: u64, d
         "data": (0..inputs).map(vector).collect::<Vec<_>>(),
         "usage": {"prompt_tokens": prompt_tokens, "total_tokens": prompt_tokens},
     })
+}
+
+/// The answer to a rankings request: the last document is the best.
+pub(super) fn rankings(identity: &Identity, prompt_tokens: u64, dialect: Dialect, documents: u64) -> Value {
+    let score = |document: u64| (document + 1) as f64 / (documents + 1) as f64;
+    let list = |name: &str| -> Value {
+        (0..documents).rev().map(|document| json!({"index": document, name: score(document)})).collect()
+    };
+    let usage = json!({"prompt_tokens": prompt_tokens, "total_tokens": prompt_tokens});
+    match dialect {
+        Dialect::TeiRerank => list("score"),
+        Dialect::NimRanking => json!({"rankings": list("logit"), "usage": usage}),
+        _ => json!({
+            "id": identity.id,
+            "model": identity.model,
+            "results": list("relevance_score"),
+            "usage": usage,
+        }),
+    }
+}
+
+/// What is seen in images: one thing in each.
+pub(super) fn detections(images: u64) -> Value {
+    let seen = json!({"x_min": 0.1, "y_min": 0.1, "x_max": 0.9, "y_max": 0.9, "confidence": 0.5});
+    let image = |index| json!({"index": index, "bounding_boxes": {"chart": [seen]}});
+    json!({"data": (0..images).map(image).collect::<Vec<_>>(), "usage": {"images_size_mb": 0.1}})
+}
+
+/// A picture of one grey dot, as PNG.
+const PICTURE: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==";
+
+/// Pictures.
+pub(super) fn images(identity: &Identity, prompt_tokens: u64, count: u64) -> Value {
+    let picture = json!({"b64_json": PICTURE});
+    json!({
+        "created": identity.created,
+        "output_format": "png",
+        "data": (0..count).map(|_| picture.clone()).collect::<Vec<_>>(),
+        "usage": image_usage(prompt_tokens),
+    })
+}
+
+/// The last event of a stream that makes a picture.
+pub(super) fn image_event(prompt_tokens: u64) -> Value {
+    json!({
+        "type": "image_generation.completed",
+        "b64_json": PICTURE,
+        "output_format": "png",
+        "usage": image_usage(prompt_tokens),
+    })
+}
+
+fn image_usage(prompt_tokens: u64) -> Value {
+    json!({"input_tokens": prompt_tokens, "output_tokens": 272, "total_tokens": prompt_tokens + 272})
 }
 
 /// The list of models: the one that the server was started with.

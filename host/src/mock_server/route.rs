@@ -2,7 +2,7 @@
 
 use ::http::{Method, StatusCode};
 
-use super::{api_error::ApiError, job::Dialect};
+use super::{api_error::ApiError, dialect::Dialect};
 
 /// A page of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,15 +20,17 @@ impl Route {
     /// Finds the route, or the 404 or 405 that says why there is none.
     pub(super) fn of(method: &Method, path: &str) -> Result<Self, ApiError> {
         let (allowed, route) = match path {
-            "/v1/chat/completions" => (Method::POST, Self::Api(Dialect::Chat)),
-            "/v1/completions" => (Method::POST, Self::Api(Dialect::Completions)),
-            "/v1/embeddings" => (Method::POST, Self::Api(Dialect::Embeddings)),
             "/v1/models" => (Method::GET, Self::Models),
             "/health" => (Method::GET, Self::Health),
             "/metrics" => (Method::GET, Self::Metrics),
             "/truth" => (Method::GET, Self::Truth),
             "/truth/reset" => (Method::POST, Self::ResetTruth),
-            _ => return Err(ApiError::new(StatusCode::NOT_FOUND, format!("there is no `{path}` here"))),
+            _ => match Dialect::at(path) {
+                Some(dialect) => (Method::POST, Self::Api(dialect)),
+                None => {
+                    return Err(ApiError::new(StatusCode::NOT_FOUND, format!("there is no `{path}` here")));
+                }
+            },
         };
         if *method == allowed {
             Ok(route)

@@ -51,6 +51,8 @@ pub(crate) fn build(finished: Finished, recipe: Recipe<'_>) -> Record {
         outputs: if keep_outputs { outputs(answer) } else { Vec::new() },
         embeddings: answer.embeddings,
         rankings: answer.rankings,
+        media: answer.media,
+        media_bytes: answer.media_bytes,
         model: exchange.answer.model,
         chunk_gaps_ns: exchange.answer.chunk_gaps_ns,
         error: exchange.error,

@@ -69,6 +69,10 @@ pub(crate) struct Record {
     pub(crate) embeddings: u32,
     /// Ranked documents in the answer.
     pub(crate) rankings: u32,
+    /// Images, videos and sounds in the answer.
+    pub(crate) media: u32,
+    /// Their bytes, without those that are only linked.
+    pub(crate) media_bytes: u64,
     /// What was generated, if the run keeps it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) outputs: Vec<Output>,

@@ -3,7 +3,10 @@
 use prony_plugin_api::{ErrorDetails, PartKind, TextKind, TokenUsage, abi::host::ResponseSink};
 use serde::{Deserialize, Serialize};
 
-use super::limits::{self, Breach, cut};
+use super::{
+    hints,
+    limits::{self, Breach, cut},
+};
 use crate::clock::RunNs;
 
 /// Everything the parser reported about one response.
@@ -42,6 +45,10 @@ pub(crate) struct Answer {
     pub(crate) embeddings: u32,
     /// Ranked documents.
     pub(crate) rankings: u32,
+    /// Generated media.
+    pub(crate) media: u32,
+    /// Their bytes, without those that are only linked.
+    pub(crate) media_bytes: u64,
     /// The end marker came.
     pub(crate) done: bool,
     #[serde(skip)]
@@ -162,7 +169,8 @@ impl ResponseSink for Answer {
                 (kind, "") => kind.to_owned(),
                 (kind, message) => format!("{kind}: {message}"),
             };
-            ErrorDetails { code, kind: "server_error".into(), message, ..ErrorDetails::default() }
+            let hint = hints::SERVER_ERROR.to_owned();
+            ErrorDetails { code, kind: "server_error".into(), message, hint, ..ErrorDetails::default() }
         });
     }
 
@@ -183,8 +191,13 @@ impl ResponseSink for Answer {
         self.rankings += 1;
     }
 
-    /// Media dialects are not part of this contract's built-in endpoints yet; their sizes are not recorded.
-    fn media(&mut self, _kind: PartKind, _content_type: &str, _bytes: u64, _url: &str) {}
+    fn media(&mut self, _kind: PartKind, _content_type: &str, bytes: u64, _url: &str) {
+        if self.media == limits::ITEMS {
+            return self.refuse(Breach::Items);
+        }
+        self.media += 1;
+        self.media_bytes = self.media_bytes.saturating_add(bytes);
+    }
 
     fn follow_up(&mut self, path: &str, _after_ms: u64) {
         self.error(
@@ -280,6 +293,7 @@ mod tests {
     #[case::a_long_reason(|answer: &mut Answer| answer.finish(0, &"x".repeat(100 << 20)), Breach::AnswerBytes)]
     #[case::a_long_fact(|answer: &mut Answer| answer.fact("model", &"x".repeat(100 << 20)), Breach::AnswerBytes)]
     #[case::endless_embeddings(|answer: &mut Answer| answer.embedding(0, 1), Breach::Items)]
+    #[case::endless_media(|answer: &mut Answer| answer.media(PartKind::IMAGE, "image/png", 1, ""), Breach::Items)]
     #[case::endless_rankings(|answer: &mut Answer| answer.ranking(0, 0.5), Breach::Items)]
     #[case::a_score_that_is_none(|answer: &mut Answer| answer.ranking(0, f64::NAN), Breach::Score)]
     #[case::absurd_usage(

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     answer::Answer,
     endpoint::{Endpoint, Parser},
+    hints,
     patience::{Overdue, Patience},
     prepared::Prepared,
     sse::{SseSplitter, TooLarge},
@@ -224,6 +225,7 @@ impl Wire {
         let status = response.status();
         let media = content_type(response.headers()).to_owned();
         let redirection = redirection(response.headers());
+        let hint = (!status.is_success()).then(|| hints::of_status(status, response.headers()));
         let mut body = Vec::new();
         let stamps = Arc::clone(&exchange.stamps);
         while let Some(chunk) = patience.during(&stamps, response.chunk()).await?.map_err(stream_cut)? {
@@ -241,6 +243,7 @@ impl Wire {
                 code: Some(u32::from(status.as_u16())),
                 kind: "http_status".into(),
                 message: redirection.or(said).unwrap_or_else(|| describe_status(status, &body)),
+                hint: hint.unwrap_or_default(),
                 ..ErrorDetails::default()
             });
         }
@@ -273,6 +276,7 @@ impl Wire {
         Err(ErrorDetails {
             kind: "stream_cut".into(),
             message: "the answer ended before its end marker or a finish reason".into(),
+            hint: hints::STREAM_CUT.into(),
             ..ErrorDetails::default()
         })
     }
@@ -384,13 +388,19 @@ fn stream_cut(error: TransportError) -> ErrorDetails {
     ErrorDetails {
         kind: "stream_cut".into(),
         message: "the connection died in the middle of the answer".into(),
+        hint: hints::STREAM_CUT.into(),
         cause_chain: error.causes,
         ..ErrorDetails::default()
     }
 }
 
 fn malformed(message: &str) -> ErrorDetails {
-    ErrorDetails { kind: "malformed".into(), message: message.into(), ..ErrorDetails::default() }
+    ErrorDetails {
+        kind: "malformed".into(),
+        message: message.into(),
+        hint: "check the URL and the endpoint type: something else than a model may be answering".into(),
+        ..ErrorDetails::default()
+    }
 }
 
 fn describe_status(status: http::StatusCode, body: &[u8]) -> String {

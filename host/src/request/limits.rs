@@ -44,7 +44,7 @@ pub(crate) enum Breach {
     #[error("reported more than {FINISHES} finish reasons of one answer")]
     Finishes,
     /// [`ITEMS`].
-    #[error("reported more than {ITEMS} embeddings or ranked documents of one answer")]
+    #[error("reported more than {ITEMS} embeddings, ranked documents or media of one answer")]
     Items,
     /// [`TOKENS`].
     #[error("reported a usage of {0} tokens, and {TOKENS} is the most that one answer can have")]

@@ -8,6 +8,7 @@ pub(crate) mod answer;
 pub(crate) mod endpoint;
 pub(crate) mod exchange;
 pub(crate) mod gauge;
+mod hints;
 pub(crate) mod limits;
 mod machine;
 pub(crate) mod patience;

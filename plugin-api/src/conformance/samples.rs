@@ -5,6 +5,10 @@ use crate::testing::{Recording, TestEndpoint};
 
 /// Answers of common dialects, under their names.
 fn common() -> Vec<(String, Recording)> {
+    streams().into_iter().chain(bodies()).collect()
+}
+
+fn streams() -> Vec<(String, Recording)> {
     let chat = [
         r#"{"id":"c1","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#,
         r#"{"id":"c1","model":"m","choices":[{"index":0,"delta":{"content":"Hello"},"finish_reason":null}]}"#,
@@ -28,6 +32,29 @@ fn common() -> Vec<(String, Recording)> {
         event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n\
         event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":2}}\n\n\
         event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+    let typed = [
+        r#"{"type":"response.created","response":{"id":"r1","model":"m","status":"in_progress","output":[]}}"#,
+        r#"{"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"Hello"}"#,
+        r#"{"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":", wörld"}"#,
+        r#"{"type":"response.completed","response":{"id":"r1","model":"m","status":"completed","output":[{"type":"message","content":[{"type":"output_text","text":"Hello, wörld"}]}],"usage":{"input_tokens":3,"output_tokens":2}}}"#,
+    ];
+    let pieces = [
+        r#"{"index":0,"content":"Hello","stop":false}"#,
+        r#"{"index":0,"content":" world","stop":false}"#,
+        r#"{"index":0,"content":"","stop":true,"stop_type":"eos","sources":[],"tokens_predicted":2,"tokens_evaluated":3}"#,
+    ];
+    let streams = [
+        ("stream of chat completion chunks", stream(&chat)),
+        ("stream of text completion chunks", stream(&completion)),
+        ("stream of tokens", stream(&tokens)),
+        ("stream of message blocks", blocks.to_owned()),
+        ("stream of typed events", stream(&typed)),
+        ("stream of pieces of content", stream(&pieces)),
+    ];
+    streams.map(|(name, text)| (name.to_owned(), Recording::stream(text))).into()
+}
+
+fn bodies() -> Vec<(String, Recording)> {
     let bodies = [
         (
             "chat completion",
@@ -49,17 +76,22 @@ fn common() -> Vec<(String, Recording)> {
             "message of blocks",
             r#"{"id":"m1","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"Hello"}],"stop_reason":"end_turn","usage":{"input_tokens":3,"output_tokens":2}}"#,
         ),
+        (
+            "response with its output",
+            r#"{"id":"r1","model":"m","status":"completed","output":[{"type":"message","content":[{"type":"output_text","text":"Hello"}]}],"usage":{"input_tokens":3,"output_tokens":2}}"#,
+        ),
+        (
+            "list of what is in images",
+            r#"{"data":[{"index":0,"bounding_boxes":{"chart":[{"x_min":0.1}]}}],"usage":{"images_size_mb":0.1}}"#,
+        ),
+        ("list of pictures", r#"{"created":1,"data":[{"b64_json":"iVBORw0KGgo="}]}"#),
+        (
+            "tensor of texts",
+            r#"{"model_name":"m","outputs":[{"name":"text_output","datatype":"BYTES","shape":[1],"data":["Hello world"]}]}"#,
+        ),
         ("generated text", r#"{"generated_text":"Hello world","text":"Hello world"}"#),
     ];
-    let streams = [
-        ("stream of chat completion chunks", stream(&chat)),
-        ("stream of text completion chunks", stream(&completion)),
-        ("stream of tokens", stream(&tokens)),
-        ("stream of message blocks", blocks.to_owned()),
-    ];
-    let streams = streams.map(|(name, text)| (name.to_owned(), Recording::stream(text)));
-    let bodies = bodies.map(|(name, text)| (name.to_owned(), Recording::body(200, text)));
-    streams.into_iter().chain(bodies).collect()
+    bodies.map(|(name, text)| (name.to_owned(), Recording::body(200, text))).into()
 }
 
 fn stream(events: &[&str]) -> String {

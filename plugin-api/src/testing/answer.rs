@@ -115,7 +115,9 @@ impl Answer {
 
     /// It says anything that a run would measure.
     pub(crate) fn has_content(&self) -> bool {
+        let is_about_content = |name: &str| !matches!(name, "response_id" | "model");
         self.text_bytes() > 0
+            || self.facts.iter().any(|(name, _)| is_about_content(name))
             || !(self.embeddings.is_empty() && self.rankings.is_empty() && self.media.is_empty())
     }
 }

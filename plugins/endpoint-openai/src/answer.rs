@@ -3,13 +3,14 @@
 //! A chunk of a stream and a whole answer differ in little more than `delta` and `message`; servers mix even those
 //! up. So there is one reader, and what is present decides.
 
-use prony_plugin_api::{EventSink, Parser, Result, TextKind};
+use prony_plugin_api::{
+    EventSink, Parser, Result, TextKind,
+    json::{self, Facts, Failure, Few},
+};
 
 use crate::{
-    failure::{self, Failure},
-    few::Few,
-    text::Content,
-    wire::{ChatText, Facts, Function, Reply},
+    said::Content,
+    wire::{ChatText, Function, Reply},
 };
 
 /// What a reply that is none is compared with.
@@ -23,36 +24,21 @@ pub(crate) struct AnswerParser {
 
 impl Parser for AnswerParser {
     fn event(&mut self, name: &str, data: &[u8], out: &mut EventSink<'_>) -> Result<()> {
-        let data = data.trim_ascii();
-        if name.eq_ignore_ascii_case("error") {
-            Failure::read(data).report(None, out);
-            return Ok(());
+        if data.trim_ascii() == b"[DONE]" {
+            out.done();
+        } else if let Some(reply) = json::event(name, data, EXPECTED, out)? {
+            // Chunks without anything in them (pings, timings) are nobody's fault.
+            self.reply(&reply, data, out);
         }
-        match data {
-            // llama.cpp opens a stream for several prompts with `null`.
-            b"" | b"null" => Ok(()),
-            b"[DONE]" => {
-                out.done();
-                Ok(())
-            }
-            _ => self.chunk(data, out),
-        }
+        Ok(())
     }
 
     fn body(&mut self, status: u32, body: &[u8], out: &mut EventSink<'_>) -> Result<()> {
-        let body = body.trim_ascii();
-        if !(200..300).contains(&status) {
-            Failure::read(body).report(Some(status), out);
-            return Ok(());
-        }
-        let reply: Reply<'_> = match serde_json::from_slice(body) {
-            Ok(reply) => reply,
-            Err(error) => return failure::unreadable(body, EXPECTED, &error, out),
-        };
-        if reply.choices.is_none() {
-            // Nothing of it is told: what another dialect says under the same names may mean something else.
-            Failure::find(body).ok_or_else(|| failure::unexpected(body, EXPECTED))?.report(None, out);
-        } else if !self.reply(&reply, body, out) {
+        // Without choices nothing of it is told: what another dialect says under the same names may mean something else.
+        let is_one = |reply: &Reply<'_>| reply.choices.is_some();
+        if let Some(reply) = json::answer(status, body, EXPECTED, is_one, out)?
+            && !self.reply(&reply, body, out)
+        {
             out.done();
         }
         Ok(())
@@ -60,24 +46,6 @@ impl Parser for AnswerParser {
 }
 
 impl AnswerParser {
-    fn chunk(&mut self, data: &[u8], out: &mut EventSink<'_>) -> Result<()> {
-        match serde_json::from_slice::<Reply<'_>>(data) {
-            // Chunks without anything in them (pings, timings) are nobody's fault.
-            Ok(reply) => {
-                self.reply(&reply, data, out);
-                Ok(())
-            }
-            Err(error) if matches!(data.first(), Some(b'{' | b'[' | b'"')) => {
-                failure::unreadable(data, EXPECTED, &error, out)
-            }
-            // No JSON was even begun: a server's or a proxy's plain words in the middle of a stream.
-            Err(_) => {
-                Failure::of_text(&String::from_utf8_lossy(data)).report(None, out);
-                Ok(())
-            }
-        }
-    }
-
     /// Tells everything that `reply` says, and whether that includes an error. `data` is its text.
     fn reply(&mut self, reply: &Reply<'_>, data: &[u8], out: &mut EventSink<'_>) -> bool {
         self.facts.tell(&reply.id, &reply.model, out);
@@ -88,8 +56,8 @@ impl AnswerParser {
         let suspicious = reply.error.is_some() || (reply.choices.is_none() && reply.usage.is_none());
         let failure = if suspicious { Failure::find(data) } else { None };
         let failure = failure.or_else(|| {
-            failed_choice.map(|choice| {
-                Failure::of_text(&format!("the server ended choice {choice} with finish_reason `error`"))
+            failed_choice.map(|(choice, reason)| {
+                Failure::of_text(&format!("the server ended choice {choice} with finish_reason `{reason}`"))
             })
         });
         if let Some(failure) = &failure {
@@ -99,8 +67,9 @@ impl AnswerParser {
     }
 }
 
-/// Tells the texts and ends of all choices. Returns one that the server says failed, if there is one.
-fn choices(reply: &Reply<'_>, out: &mut EventSink<'_>) -> Option<u32> {
+/// Tells the texts and ends of all choices. Returns one that the server says it gave up, with its
+/// word for that, if there is one.
+fn choices<'a>(reply: &'a Reply<'_>, out: &mut EventSink<'_>) -> Option<(u32, &'a str)> {
     let mut failed = None;
     for (position, choice) in reply.choices.iter().flat_map(Few::enumerate) {
         let index = choice.index.unwrap_or(position);
@@ -112,8 +81,8 @@ fn choices(reply: &Reply<'_>, out: &mut EventSink<'_>) -> Option<u32> {
         if !choice.finish_reason.is_empty() {
             out.finish(index, &choice.finish_reason);
         }
-        if &*choice.finish_reason == "error" {
-            failed = Some(index);
+        if matches!(&*choice.finish_reason, "error" | "abort") {
+            failed = Some((index, &*choice.finish_reason));
         }
     }
     failed

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     answer::AnswerParser,
-    body::{Body, Field},
+    body::{Body, Field, ask_for_usage},
     content::ChatMessage,
 };
 
@@ -47,7 +47,7 @@ impl Endpoint for ChatEndpoint {
             body.set(self.limit_field, Field::Count(limit));
         }
         body.merge_extras(*turn)?;
-        body.ask_for_usage();
+        ask_for_usage(&mut body);
         body.write(request)
     }
 

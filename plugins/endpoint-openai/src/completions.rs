@@ -4,7 +4,7 @@ use prony_plugin_api::{Endpoint, RequestWriter, Result, TurnContext};
 
 use crate::{
     answer::AnswerParser,
-    body::{Body, Field},
+    body::{Body, Field, ask_for_usage},
     prompt::{self, Item},
 };
 
@@ -33,7 +33,7 @@ impl Endpoint for CompletionsEndpoint {
             body.set("max_tokens", Field::Count(limit));
         }
         body.merge_extras(*turn)?;
-        body.ask_for_usage();
+        ask_for_usage(&mut body);
         body.write(request)
     }
 

@@ -1,6 +1,6 @@
 //! Messages of a chat, as the dialect writes them.
 
-use prony_plugin_api::{Part, PartKind, PluginError, Result, TurnMessage};
+use prony_plugin_api::{Part, PartKind, PluginError, Result, TurnMessage, json::raw};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -45,7 +45,7 @@ struct Link<'a> {
 
 /// Audio travels inside the request only.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Audio<'a> {
+pub(crate) struct Audio<'a> {
     data: &'a str,
     format: &'a str,
 }
@@ -85,16 +85,8 @@ fn content_part(part: Part<'_>) -> Result<ContentPart<'_>> {
     })
 }
 
-/// JSON that the dataset wrote in the dialect's own form.
-pub(crate) fn raw(json: &str) -> Result<Value> {
-    serde_json::from_str(json).map_err(|error| {
-        let excerpt: String = json.chars().take(80).collect();
-        PluginError::unsupported(format_args!("splice the raw part `{excerpt}` into the body: {error}"))
-    })
-}
-
 /// Takes `wav,<base64>` or `data:audio/wav;base64,<base64>` apart.
-fn audio(data: &str) -> Result<Audio<'_>> {
+pub(crate) fn audio(data: &str) -> Result<Audio<'_>> {
     let split = match data.strip_prefix("data:audio/") {
         Some(rest) => rest
             .split_once(',')

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use prony_plugin_api::{Endpoint, EventSink, Parser, RequestWriter, Result, TurnContext};
+use prony_plugin_api::{
+    Endpoint, EventSink, Parser, RequestWriter, Result, TurnContext,
+    json::{self, Facts, Failure, Name, Usage},
+};
 use serde::{
     Deserialize, Deserializer,
     de::{Error, IgnoredAny, SeqAccess, Visitor},
@@ -10,11 +13,7 @@ use serde::{
 
 use crate::{
     body::{Body, Field},
-    failure::{self, Failure},
     prompt,
-    text::Text,
-    usage::Usage,
-    wire::Facts,
 };
 
 /// What an answer that is none is compared with.
@@ -53,18 +52,17 @@ pub(crate) struct EmbeddingsParser;
 #[serde(default, expecting = "an object with embeddings in `data`")]
 struct Reply<'a> {
     #[serde(borrow)]
-    id: Text<'a>,
+    id: Name<'a>,
     #[serde(borrow)]
-    model: Text<'a>,
+    model: Name<'a>,
     data: Option<Vec<Embedding>>,
     usage: Option<Usage>,
-    /// Present and not `null`; see [`crate::failure`].
+    /// Present and not `null`; see [`Failure`].
     error: Option<IgnoredAny>,
 }
 
 /// One embedding, without its numbers.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Deserialize)]
 struct Embedding {
     /// Which input it belongs to; its position in the list when the server does not say.
     index: Option<u32>,
@@ -72,7 +70,7 @@ struct Embedding {
 }
 
 /// The number of dimensions of a vector, which is all that is kept of it.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 struct Dimensions(u32);
 
 impl Parser for EmbeddingsParser {
@@ -90,23 +88,10 @@ impl Parser for EmbeddingsParser {
     }
 
     fn body(&mut self, status: u32, body: &[u8], out: &mut EventSink<'_>) -> Result<()> {
-        let body = body.trim_ascii();
-        if !(200..300).contains(&status) {
-            Failure::read(body).report(Some(status), out);
-            return Ok(());
-        }
-        let reply: Reply<'_> = match serde_json::from_slice(body) {
-            Ok(reply) => reply,
-            Err(error) => return failure::unreadable(body, EXPECTED, &error, out),
-        };
-        let suspicious = reply.error.is_some() || reply.data.is_none();
-        if let Some(failure) = suspicious.then(|| Failure::find(body)).flatten() {
-            failure.report(None, out);
-            return Ok(());
-        }
-        let data = reply.data.as_ref().ok_or_else(|| failure::unexpected(body, EXPECTED))?;
+        let is_one = |reply: &Reply<'_>| reply.error.is_none() && reply.data.is_some();
+        let Some(reply) = json::answer(status, body, EXPECTED, is_one, out)? else { return Ok(()) };
         Facts::default().tell(&reply.id, &reply.model, out);
-        for (position, embedding) in (0..).zip(data) {
+        for (position, embedding) in (0..).zip(reply.data.iter().flatten()) {
             out.embedding(embedding.index.unwrap_or(position), embedding.embedding.0);
         }
         if let Some(counts) = reply.usage.as_ref().and_then(Usage::counts) {

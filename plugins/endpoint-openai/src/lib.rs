@@ -1,30 +1,46 @@
-//! The OpenAI dialects: chat completions, text completions and embeddings.
+//! The OpenAI dialects: chat completions, text completions, responses, embeddings and pictures.
 //!
-//! Requests are written by `chat`, `completions` and `embeddings`, each on top of `body`, which knows how the
-//! user's own fields come in, with `content` and `prompt` for the two ways to state an input. Both generating
-//! dialects share one reader, `answer`, because servers mix their shapes anyway; it stands on `wire` (what a reply
-//! looks like), `text` and `few` (how it is read without allocating), `usage` (token counts under all their
-//! names) and `failure` (the many shapes of an error).
+//! Requests are written by `chat`, `completions` and `embeddings`, each on top of `body`, with `content` and `prompt` for
+//! the two ways to state an input. Chat and text completions share one reader, `answer`, because servers mix their shapes
+//! anyway; it stands on `wire` (what a reply looks like) and `said` (what a chat message holds). `responses` has a shape of
+//! its own both ways, and so has `images`. `nim_embeddings` and `chat_embeddings` ask in other words for what `embeddings`
+//! reads. Errors, token counts and texts that cost no allocation are read by what the contract crate has for
+//! all dialects of JSON.
 //!
 //! Nothing here looks at a clock or a socket, and no good answer is judged by its `object` member.
 
 mod answer;
 mod body;
 mod chat;
+mod chat_embeddings;
 mod completions;
 mod content;
 mod embeddings;
-mod failure;
-mod few;
+mod images;
+mod nim_embeddings;
 mod prompt;
+mod responses;
+mod said;
 #[cfg(test)]
 mod tests;
-mod text;
-mod usage;
 mod wire;
 
 use chat::ChatEndpoint;
+use chat_embeddings::ChatEmbeddingsEndpoint;
 use completions::CompletionsEndpoint;
 use embeddings::EmbeddingsEndpoint;
+use images::ImagesEndpoint;
+use nim_embeddings::NimEmbeddingsEndpoint;
+use responses::ResponsesEndpoint;
 
-prony_plugin_api::export_plugin! { endpoints: [ChatEndpoint, CompletionsEndpoint, EmbeddingsEndpoint] }
+prony_plugin_api::export_plugin! {
+    endpoints: [
+        ChatEndpoint,
+        CompletionsEndpoint,
+        ResponsesEndpoint,
+        EmbeddingsEndpoint,
+        NimEmbeddingsEndpoint,
+        ChatEmbeddingsEndpoint,
+        ImagesEndpoint,
+    ]
+}

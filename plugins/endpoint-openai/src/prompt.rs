@@ -1,10 +1,8 @@
 //! Prompts of the dialects that know no conversation: completions and embeddings.
 
-use prony_plugin_api::{PartKind, PluginError, Result, TurnContext, TurnMessage};
+use prony_plugin_api::{PartKind, PluginError, Result, TurnContext, TurnMessage, json::raw};
 use serde::Serialize;
 use serde_json::Value;
-
-use crate::content::raw;
 
 /// One input: a text, or what the dataset wrote in the dialect's own form, such as a list of token ids.
 #[derive(Debug, Serialize)]

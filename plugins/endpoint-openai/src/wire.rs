@@ -3,27 +3,23 @@
 //! Everything is optional and unknown members are skipped, because servers differ in what they leave out. A list of
 //! choices that is missing is told apart from an empty one: the first means that this is no reply.
 
-use prony_plugin_api::EventSink;
+use prony_plugin_api::json::{Arguments, Few, Name, Text, Usage};
 use serde::{Deserialize, de::IgnoredAny};
 
-use crate::{
-    few::Few,
-    text::{Arguments, Content, Text},
-    usage::Usage,
-};
+use crate::said::Content;
 
 /// One chunk of a stream, or a whole answer.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, expecting = "an object with `choices`")]
 pub(crate) struct Reply<'a> {
     #[serde(borrow)]
-    pub(crate) id: Text<'a>,
+    pub(crate) id: Name<'a>,
     #[serde(borrow)]
-    pub(crate) model: Text<'a>,
+    pub(crate) model: Name<'a>,
     #[serde(borrow)]
     pub(crate) choices: Option<Few<Choice<'a>>>,
     pub(crate) usage: Option<Usage>,
-    /// Present and not `null`. What it says is read again, at leisure, by [`crate::failure`].
+    /// Present and not `null`. What it says is read again, at leisure, as a [`prony_plugin_api::json::Failure`].
     pub(crate) error: Option<IgnoredAny>,
 }
 
@@ -85,27 +81,6 @@ pub(crate) struct Function<'a> {
     pub(crate) arguments: Arguments<'a>,
 }
 
-/// The facts of a response that every chunk repeats and the host wants once.
-#[derive(Debug, Default)]
-pub(crate) struct Facts {
-    id_told: bool,
-    model_told: bool,
-}
-
-impl Facts {
-    /// Tells what was not told before.
-    pub(crate) fn tell(&mut self, id: &str, model: &str, out: &mut EventSink<'_>) {
-        if !self.id_told && !id.is_empty() {
-            out.fact("response_id", id);
-            self.id_told = true;
-        }
-        if !self.model_told && !model.is_empty() {
-            out.fact("model", model);
-            self.model_told = true;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,8 +100,8 @@ mod tests {
         let delta = choice.delta.as_ref().unwrap();
         let Content::Whole(content) = &delta.content else { panic!("{delta:?}") };
         assert_eq!((&**content, &*delta.reasoning, &*choice.finish_reason), (" naïve", " so", "stop"));
-        for text in [&reply.id, &reply.model, content, &delta.reasoning, &choice.finish_reason] {
-            assert!(lies_in(data, text), "`{}` was copied", &**text);
+        for text in [&*reply.id, &reply.model, content, &delta.reasoning, &choice.finish_reason] {
+            assert!(lies_in(data, text), "`{text}` was copied");
         }
     }
 

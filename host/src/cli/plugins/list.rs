@@ -336,6 +336,7 @@ mod tests {
           consumes_system_message  false
           requires_polling         false
           requires_form_data       false
+          ranks_passages           false
           requires_inline_media    false
 
         shadows

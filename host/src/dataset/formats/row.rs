@@ -154,13 +154,54 @@ impl Row {
 
     /// One text under one key, or a list of them under the other.
     pub(super) fn texts(&mut self, one: &'static str, many: &'static str) -> Result<Vec<String>, RowError> {
+        let place = |position| format!("`{many}[{position}]`");
+        let values = match self.one_or_many(one, many)? {
+            OneOrMany::One(text) => return Ok(text.into_iter().collect()),
+            OneOrMany::Many(values) => values,
+        };
+        values.into_iter().enumerate().map(|(position, value)| text(place(position), value)).collect()
+    }
+
+    /// As [`Row::texts`], and an entry of the list may give texts a name: `{"name": …, "contents": [texts]}`.
+    pub(super) fn named_texts(
+        &mut self,
+        one: &'static str,
+        many: &'static str,
+    ) -> Result<Vec<(String, String)>, RowError> {
+        let values = match self.one_or_many(one, many)? {
+            OneOrMany::One(text) => return Ok(text.into_iter().map(|text| (String::new(), text)).collect()),
+            OneOrMany::Many(values) => values,
+        };
+        let mut texts = Vec::new();
+        for (position, value) in values.into_iter().enumerate() {
+            let place = format!("{many}[{position}]");
+            let Value::Object(mut fields) = value else {
+                texts.push((String::new(), text(format!("`{place}`"), value)?));
+                continue;
+            };
+            let name = match fields.remove("name") {
+                None | Some(Value::Null) => String::new(),
+                Some(name) => text(format!("`{place}.name`"), name)?,
+            };
+            let contents = match fields.remove("contents") {
+                Some(Value::Array(contents)) => contents,
+                other => {
+                    let other = other.unwrap_or_default();
+                    return Err(wrong_type(format!("`{place}.contents`"), "a list of strings", &other));
+                }
+            };
+            for (position, content) in contents.into_iter().enumerate() {
+                texts.push((name.clone(), text(format!("`{place}.contents[{position}]`"), content)?));
+            }
+        }
+        Ok(texts)
+    }
+
+    fn one_or_many(&mut self, one: &'static str, many: &'static str) -> Result<OneOrMany, RowError> {
         match (self.text(one)?, self.take(many)) {
             (Some(_), Some(_)) => Err(RowError::BothKeys { one, many }),
-            (one, None) => Ok(one.into_iter().collect()),
-            (None, Some(Value::Array(values))) => {
-                let place = |position| format!("`{many}[{position}]`");
-                values.into_iter().enumerate().map(|(position, value)| text(place(position), value)).collect()
-            }
+            (one, None) => Ok(OneOrMany::One(one)),
+            (None, Some(Value::Array(values))) => Ok(OneOrMany::Many(values)),
             (None, Some(other)) => Err(wrong_type(format!("`{many}`"), "a list of strings", &other)),
         }
     }
@@ -186,6 +227,12 @@ impl Row {
         };
         self.take(key).map(object).transpose()
     }
+}
+
+/// What stands under two keys of which only one may be there.
+enum OneOrMany {
+    One(Option<String>),
+    Many(Vec<Value>),
 }
 
 fn text(place: String, value: Value) -> Result<String, RowError> {

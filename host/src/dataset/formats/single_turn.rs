@@ -7,6 +7,7 @@
 //! ```json
 //! {"text": "Name three rivers.", "output_length": 40, "extra": {"temperature": 0.2}}
 //! {"texts": ["a cat", "a dog"], "session_id": "emb-1"}
+//! {"texts": [{"name": "query", "contents": ["rivers"]}, {"name": "passages", "contents": ["The Rhine…", "Bread…"]}]}
 //! {"text": "What is on this card?", "image": "./card.png"}
 //! ```
 
@@ -76,7 +77,8 @@ fn conversation(line: &str, number: usize, folder: &Path) -> Result<Conversation
 
 /// Texts first, then images, audio and videos, each in its list's order.
 fn parts(row: &mut Row, folder: &Path) -> Result<Vec<Part>, RowError> {
-    let mut parts: Vec<Part> = row.texts("text", "texts")?.into_iter().map(Part::text).collect();
+    let texts = row.named_texts("text", "texts")?.into_iter();
+    let mut parts: Vec<Part> = texts.map(|(name, data)| Part { kind: PartKind::TEXT, name, data }).collect();
     for (kind, one, many) in [
         (PartKind::IMAGE, "image", "images"),
         (PartKind::AUDIO, "audio", "audios"),
@@ -139,6 +141,38 @@ mod tests {
     fn errors_of(rows: &[&str]) -> String {
         let error = |row| error(folder(row).path(), "d.jsonl");
         rows.iter().map(|row| [row, "\n    ", &error(row)].concat()).collect()
+    }
+
+    #[test]
+    fn texts_may_have_names() {
+        let row = r#"{"texts": [{"name": "query", "contents": ["q"]}, {"name": "passages", "contents": ["a", "b"]}, "c",
+            {"contents": ["d"]}]}"#;
+        let conversations = conversations(row.replace('\n', " "));
+        let parts = conversations[0].turns[0].parts.iter();
+        let texts: Vec<_> = parts.map(|part| (part.name.as_str(), part.data.as_str())).collect();
+        assert_eq!(texts, [("query", "q"), ("passages", "a"), ("passages", "b"), ("", "c"), ("", "d")]);
+    }
+
+    #[test]
+    fn named_texts_of_the_wrong_type_are_named() {
+        insta::assert_snapshot!(
+            errors_of(&[
+                r#"{"texts": [{"name": "query", "contents": "q"}]}"#,
+                r#"{"texts": [{"name": "query"}]}"#,
+                r#"{"texts": [{"name": 3, "contents": ["q"]}]}"#,
+                r#"{"texts": [{"name": "query", "contents": ["q", ""]}]}"#,
+            ]),
+            @r#"
+            {"texts": [{"name": "query", "contents": "q"}]}
+                failed to read the row at `d.jsonl:1`: `texts[0].contents` is a string, not a list of strings
+            {"texts": [{"name": "query"}]}
+                failed to read the row at `d.jsonl:1`: `texts[0].contents` is null, not a list of strings
+            {"texts": [{"name": 3, "contents": ["q"]}]}
+                failed to read the row at `d.jsonl:1`: `texts[0].name` is a number, not a string
+            {"texts": [{"name": "query", "contents": ["q", ""]}]}
+                failed to read the row at `d.jsonl:1`: `texts[0].contents[1]` is an empty string, not a string with content
+            "#
+        );
     }
 
     #[test]

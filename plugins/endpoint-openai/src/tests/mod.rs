@@ -1,5 +1,6 @@
 //! The endpoints, driven through the tables that the host uses: what they write, and what they read.
 
 mod format;
+mod other_inputs;
 mod replay;
-mod wire_case;
+mod responses;

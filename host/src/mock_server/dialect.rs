@@ -1,0 +1,122 @@
+//! [`Dialect`]: an API that is served, and where.
+
+/// An API that is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Chat,
+    Completions,
+    Responses,
+    Messages,
+    Embeddings,
+    /// Rankings as Cohere has them.
+    Rerank,
+    /// Rankings as Hugging Face's text-embeddings-inference has them.
+    TeiRerank,
+    /// Rankings as NVIDIA's NIM has them.
+    NimRanking,
+    /// Hugging Face's text-generation-inference, in one piece.
+    Generate,
+    /// The same as a stream.
+    GenerateStream,
+    /// llama.cpp's own completions.
+    LlamaCompletion,
+    /// Solido's answers from documents.
+    Solido,
+    /// The same as a stream, which is asked for by a header.
+    SolidoStream,
+    /// The open inference protocol, with a text in and a text out.
+    Infer,
+    /// NVIDIA's detection of things in images.
+    ImageRetrieval,
+    /// Pictures from a prompt.
+    Images,
+}
+
+impl Dialect {
+    /// All that have a path of their own.
+    const ALL: [Self; 15] = [
+        Self::Chat,
+        Self::Completions,
+        Self::Responses,
+        Self::Messages,
+        Self::Embeddings,
+        Self::Rerank,
+        Self::TeiRerank,
+        Self::NimRanking,
+        Self::Generate,
+        Self::GenerateStream,
+        Self::LlamaCompletion,
+        Self::Solido,
+        Self::Infer,
+        Self::ImageRetrieval,
+        Self::Images,
+    ];
+
+    /// The dialect that is spoken at a path.
+    pub(super) fn at(path: &str) -> Option<Self> {
+        let is_infer = || path.strip_prefix("/v2/models/")?.strip_suffix("/infer");
+        match is_infer() {
+            Some(model) if !model.is_empty() => Some(Self::Infer),
+            _ => Self::ALL.into_iter().find(|dialect| dialect.path() == path),
+        }
+    }
+
+    /// The dialect of a request whose head says whether it accepts events.
+    pub(super) fn accepting(self, events: bool) -> Self {
+        if self == Self::Solido && events { Self::SolidoStream } else { self }
+    }
+
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Self::Chat => "/v1/chat/completions",
+            Self::Completions => "/v1/completions",
+            Self::Responses => "/v1/responses",
+            Self::Messages => "/v1/messages",
+            Self::Embeddings => "/v1/embeddings",
+            Self::Rerank => "/v2/rerank",
+            Self::TeiRerank => "/rerank",
+            Self::NimRanking => "/v1/ranking",
+            Self::Generate => "/generate",
+            Self::GenerateStream => "/generate_stream",
+            Self::LlamaCompletion => "/completion",
+            Self::Solido | Self::SolidoStream => "/rag/api/prompt",
+            // Any model's.
+            Self::Infer => "/v2/models/{model}/infer",
+            Self::ImageRetrieval => "/v1/infer",
+            Self::Images => "/v1/images/generations",
+        }
+    }
+
+    /// What an answer's id starts with.
+    pub(super) fn id_prefix(self) -> &'static str {
+        match self {
+            Self::Chat => "chatcmpl",
+            Self::Completions => "cmpl",
+            Self::Responses => "resp",
+            Self::Messages => "msg",
+            Self::Embeddings => "embd",
+            Self::Rerank | Self::TeiRerank | Self::NimRanking => "rank",
+            Self::Generate
+            | Self::GenerateStream
+            | Self::LlamaCompletion
+            | Self::Solido
+            | Self::SolidoStream => "gen",
+            Self::Infer | Self::ImageRetrieval => "infer",
+            Self::Images => "img",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_dialect_is_found_where_it_is() {
+        for dialect in Dialect::ALL {
+            assert_eq!(Dialect::at(&dialect.path().replace("{model}", "m-1")), Some(dialect));
+        }
+        assert_eq!(Dialect::at("/v2/models//infer"), None);
+        assert_eq!(Dialect::at("/v1/chat"), None);
+    }
+}

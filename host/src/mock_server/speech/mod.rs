@@ -1,0 +1,167 @@
+//! What generated text looks like in each dialect: [`Frames`] of a stream, and whole answers.
+//!
+//! One file a dialect. Token events are put together from text, not from JSON values: they are made a hundred thousand
+//! times a second, and the words need no escaping.
+
+mod generate;
+mod infer;
+mod llama;
+mod messages;
+mod openai;
+mod responses;
+mod solido;
+
+use std::fmt::Debug;
+
+use serde_json::{Value, json};
+
+use super::{
+    api_error::ApiError,
+    fault::StreamErrorStyle,
+    job::{Delivery, Generation, Kind},
+    reply::Identity,
+    script::Channel,
+};
+
+/// What an answer with text says about itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Speech<'a> {
+    pub(super) identity: &'a Identity,
+    pub(super) prompt_tokens: u64,
+    pub(super) generation: &'a Generation,
+}
+
+/// The events of one stream, as text.
+pub(super) trait Frames: Debug + Send {
+    /// What leaves before the first token. No client may take any of it for a token.
+    fn begin(&mut self) -> String;
+
+    /// Tokens of a choice.
+    fn text(&mut self, choice: u64, channel: Channel, words: &str) -> String;
+
+    /// The end of a good stream, one event each.
+    fn end(&mut self) -> Vec<String>;
+}
+
+impl Speech<'_> {
+    /// The frames of an answer that streams.
+    pub(super) fn frames(&self) -> Box<dyn Frames> {
+        match self.generation.kind {
+            Kind::Chat | Kind::Completion => Box::new(openai::Chunks::new(self)),
+            Kind::Responses => Box::new(responses::Events::new(self)),
+            Kind::Messages => Box::new(messages::Blocks::new(self)),
+            Kind::Generate => Box::new(generate::Tokens::new(self)),
+            Kind::Llama => Box::new(llama::Pieces::new(self)),
+            // The open inference protocol does not stream over HTTP, and is never asked to.
+            Kind::Solido | Kind::Infer => Box::new(solido::Pieces::new(self)),
+        }
+    }
+
+    /// An answer that does not.
+    pub(super) fn whole(&self) -> Value {
+        match self.generation.kind {
+            Kind::Chat | Kind::Completion => openai::whole(self),
+            Kind::Responses => responses::whole(self),
+            Kind::Messages => messages::whole(self),
+            Kind::Generate => generate::whole(self),
+            Kind::Llama => llama::whole(self),
+            Kind::Solido => solido::whole(self),
+            Kind::Infer => infer::whole(self),
+        }
+    }
+
+    /// The whole text of one channel of a choice.
+    fn text(&self, choice: u64, channel: Channel) -> String {
+        let Generation { tokens, reasoning, .. } = *self.generation;
+        super::words::text(
+            choice,
+            match channel {
+                Channel::Reasoning => 0..reasoning,
+                Channel::Content => reasoning..tokens,
+            },
+        )
+    }
+
+    /// The stream is to carry its usage.
+    fn tells_usage(&self) -> bool {
+        matches!(self.generation.delivery, Delivery::Stream { usage: true })
+    }
+}
+
+/// An event with data on one line.
+fn data(json: &Value) -> String {
+    format!("data: {json}\n\n")
+}
+
+/// An event that is named as its data's `type`.
+fn named(json: &Value) -> String {
+    let name = json["type"].as_str().unwrap_or_default();
+    format!("event: {name}\ndata: {json}\n\n")
+}
+
+/// An error in the middle of a stream, and what still follows it.
+pub(super) fn stream_error(kind: Kind, style: StreamErrorStyle, error: &ApiError) -> String {
+    let body = error.body();
+    let body = match kind {
+        Kind::Messages => json!({"type": "error", "error": body["error"]}),
+        Kind::Responses => {
+            let error = &body["error"];
+            json!({"type": "error", "code": error["type"], "message": error["message"], "param": error["param"]})
+        }
+        _ => json!({"error": body["error"]}),
+    };
+    match (style, kind) {
+        (StreamErrorStyle::Vllm, Kind::Chat | Kind::Completion) => {
+            format!("event: error\ndata: {body}\n\n{}", openai::DONE)
+        }
+        (StreamErrorStyle::Vllm, _) => format!("event: error\n{}", data(&body)),
+        (StreamErrorStyle::Bare, _) => data(&body),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    /// The one answer that all snapshots are of: two tokens, the first of them a thought where there are thoughts.
+    pub(super) fn two_tokens<T>(kind: Kind, test: impl FnOnce(Speech<'_>) -> T) -> T {
+        let identity =
+            Identity { id: "id-7".to_owned(), model: "a \"model\"".to_owned(), created: 1_700_000_000 };
+        let reasoning = u64::from(matches!(kind, Kind::Chat | Kind::Responses | Kind::Messages));
+        let delivery = Delivery::Stream { usage: true };
+        let generation = Generation { kind, limit: Some(2), tokens: 2, reasoning, choices: 1, delivery };
+        test(Speech { identity: &identity, prompt_tokens: 3, generation: &generation })
+    }
+
+    /// Its whole stream.
+    pub(super) fn stream(kind: Kind) -> String {
+        two_tokens(kind, |speech| {
+            let mut frames = speech.frames();
+            let channel =
+                if speech.generation.reasoning == 1 { Channel::Reasoning } else { Channel::Content };
+            let mut events = frames.begin();
+            events += &frames.text(0, channel, " the");
+            events += &frames.text(0, Channel::Content, " of");
+            events + &frames.end().concat()
+        })
+    }
+
+    #[test]
+    fn errors_in_both_styles() {
+        let error = ApiError::malformed("no");
+        assert_snapshot!(stream_error(Kind::Chat, StreamErrorStyle::Vllm, &error), @r#"
+        event: error
+        data: {"error":{"message":"no","type":"BadRequestError","param":null,"code":400}}
+
+        data: [DONE]
+        "#);
+        assert_snapshot!(stream_error(Kind::Chat, StreamErrorStyle::Bare, &error), @r#"data: {"error":{"message":"no","type":"BadRequestError","param":null,"code":400}}"#);
+        assert_snapshot!(stream_error(Kind::Messages, StreamErrorStyle::Bare, &error), @r#"data: {"type":"error","error":{"message":"no","type":"BadRequestError","param":null,"code":400}}"#);
+        assert_snapshot!(stream_error(Kind::Responses, StreamErrorStyle::Vllm, &error), @r#"
+        event: error
+        data: {"type":"error","code":"BadRequestError","message":"no","param":null}
+        "#);
+    }
+}

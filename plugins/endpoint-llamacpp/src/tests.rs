@@ -1,0 +1,74 @@
+//! What the dialect writes, and what reading costs. What it reads is compared with recorded answers in the workspace's
+//! own tests.
+
+use prony_plugin_api::{
+    ErrorKind, PartKind, PluginError,
+    conformance::Suite,
+    testing::{Answer, CountingAllocator, TestEndpoint, Turn},
+};
+
+use crate::endpoint::CompletionEndpoint;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+fn body(turn: &Turn) -> Result<String, PluginError> {
+    let request = TestEndpoint::new::<CompletionEndpoint>("{}")?.format(turn)?;
+    Ok(String::from_utf8(request.body).unwrap())
+}
+
+#[test]
+fn one_text_is_a_prompt_and_several_are_a_batch() {
+    let turn = Turn::user("Say \"Hi\".").max_tokens(16).streaming();
+    insta::assert_snapshot!(body(&turn).unwrap(), @r#"{"prompt":"Say \"Hi\".","stream":true,"n_predict":16}"#);
+    let turn = Turn::user("a").part(PartKind::TEXT, "", "b").extra(r#"{"cache_prompt": false}"#);
+    assert_eq!(body(&turn).unwrap(), r#"{"prompt":["a","b"],"stream":false,"cache_prompt":false}"#);
+}
+
+#[test]
+fn timings_are_facts_and_counts_of_a_batch_are_added_up() {
+    let endpoint = TestEndpoint::new::<CompletionEndpoint>("{}").unwrap();
+    let reply = |index| {
+        format!(
+            r#"{{"index":{index},"content":"x","stop":true,"tokens_predicted":2,"tokens_evaluated":3,"timings":{{"prompt_ms":1.5,"predicted_ms":20}}}}"#
+        )
+    };
+    let answer = endpoint.read_body(200, format!("[{},{}]", reply(0), reply(1)).as_bytes());
+    assert_eq!(
+        answer.facts,
+        [("prompt_ms", "1.5"), ("predicted_ms", "20")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    );
+    let usage = answer.usage.unwrap();
+    assert_eq!((usage.prompt, usage.completion, answer.passages.len()), (Some(6), Some(4), 2));
+    assert!(answer.is_success());
+}
+
+#[test]
+fn conversations_and_media_are_refused() {
+    for turn in [Turn::user("Hi").message("user", "Ho"), Turn::user("Hi").part(PartKind::IMAGE, "", "data:,")]
+    {
+        let error = body(&turn).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::UNSUPPORTED);
+        assert!(error.hint.contains("`chat`"), "{error}");
+    }
+}
+
+#[test]
+fn a_token_in_the_middle_of_a_stream_allocates_nothing() {
+    let mut parser = TestEndpoint::new::<CompletionEndpoint>("{}").unwrap().parser().unwrap();
+    let event = r#"{"index":0,"content":" naïve","tokens":[7],"stop":false,"id_slot":0}"#;
+    let mut answer = Answer::default();
+    parser.event("", event.as_bytes(), &mut answer).unwrap();
+    answer.passages[0].text.reserve(1 << 12);
+    let before = CountingAllocator::allocations();
+    (0..100).for_each(|_| parser.event("", event.as_bytes(), &mut answer).unwrap());
+    assert_eq!(CountingAllocator::allocations() - before, 0);
+    assert_eq!(answer.text().len(), 101 * 7);
+}
+
+#[test]
+fn it_does_what_the_contract_says() {
+    let report = Suite::new().endpoint::<CompletionEndpoint>();
+    assert!(report.conforms(), "{report}");
+}

@@ -1,0 +1,12 @@
+//! The dialect of NVIDIA NIM's models that find things in images: `image_retrieval`.
+//!
+//! `endpoint` writes what a turn shows, and `parser` counts what was found.
+
+mod endpoint;
+mod parser;
+#[cfg(test)]
+mod tests;
+
+use endpoint::ImageRetrievalEndpoint;
+
+prony_plugin_api::export_plugin! { endpoints: [ImageRetrievalEndpoint] }
