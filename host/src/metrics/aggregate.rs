@@ -225,6 +225,14 @@ impl Aggregator {
         }
     }
 
+    /// Makes room for as many requests as the run may have profiled: those that were asked for, if there can be so many.
+    pub(crate) fn expect(&mut self, header: &RunHeader, most: usize) {
+        let profiling = header.config.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
+        let wanted: Option<u64> = profiling.map(|phase| phase.request_count).sum();
+        let wanted = wanted.and_then(|wanted| usize::try_from(wanted).ok()).unwrap_or(usize::MAX);
+        self.profiling.expect(wanted.min(most));
+    }
+
     /// A phase begins.
     pub(crate) fn phase_started(&mut self, index: u32, kind: PhaseKind, at_ns: RunNs) {
         let span = PhaseSpan { index, kind, start_ns: at_ns, ..PhaseSpan::default() };

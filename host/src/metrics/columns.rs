@@ -52,6 +52,15 @@ impl Columns {
         }
     }
 
+    /// Makes room for as many requests as there may be.
+    pub(super) fn expect(&mut self, most: usize) {
+        for (_, column) in &mut self.by_metric {
+            if let Column::Values(values) = column {
+                values.expect(most);
+            }
+        }
+    }
+
     /// Takes a request in. What it measured is in `measured` afterwards.
     pub(super) fn add(&mut self, request: &Request<'_>, measured: &mut Measured) {
         measured.clear();

@@ -27,6 +27,14 @@ impl Values {
         Self::Counts { per_unit, counts: Vec::new() }
     }
 
+    /// Makes room for so many: growing leaves holes as large as what has grown. Room that is not used is no memory.
+    pub(super) fn expect(&mut self, most: usize) {
+        match self {
+            Self::Counts { counts, .. } => counts.reserve_exact(most),
+            Self::Any(values) => values.reserve_exact(most),
+        }
+    }
+
     /// Keeps one more.
     pub(super) fn push(&mut self, value: f64) {
         match self {
@@ -62,7 +70,11 @@ impl Values {
     /// Keeps all values as they are from now on, and these as well.
     fn widen(&mut self, more: impl IntoIterator<Item = f64>) {
         let mut values = match self {
-            Self::Counts { per_unit, counts } => told(counts, *per_unit).collect(),
+            Self::Counts { per_unit, counts } => {
+                let mut values = Vec::with_capacity(counts.capacity());
+                values.extend(told(counts, *per_unit));
+                values
+            }
             Self::Any(values) => std::mem::take(values),
         };
         values.extend(more);

@@ -37,6 +37,7 @@ pub(super) fn collect(dir: &Path) -> Result<Report, ReportError> {
     };
     let mut batches = Batches { reader, lens: Arc::new(Lens::of(&header)) };
     let mut pass = Pass::new(dir, *header)?;
+    pass.aggregator.expect(&pass.header, batches.reader.most_records());
     let mut batch = batches.next();
     let mut done = Vec::new();
     while !(batch.is_empty() && done.is_empty()) {

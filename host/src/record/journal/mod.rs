@@ -192,6 +192,18 @@ mod tests {
     }
 
     #[test]
+    fn a_journal_holds_no_more_records_than_it_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = Writer::create(dir.path()).unwrap();
+        for _ in 0..100 {
+            writer.append(&Frame::Record(Box::default())).unwrap();
+        }
+        writer.flush().unwrap();
+        let most = Reader::open(dir.path()).unwrap().most_records();
+        assert!((100..200).contains(&most), "{most}");
+    }
+
+    #[test]
     fn a_journal_is_never_overwritten() {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path());

@@ -12,6 +12,9 @@ use crate::record::{Frame, Record};
 /// How the payload of a frame with a record begins: a map of one entry, which is named so.
 const RECORD_HEAD: &[u8] = b"\x81\xa6record";
 
+/// No record is smaller in a file.
+const SMALLEST_RECORD_BYTES: u64 = 448;
+
 /// Records are decoded together up to this size.
 const RAW_BYTES: usize = 128 << 10;
 
@@ -19,6 +22,8 @@ const RAW_BYTES: usize = 128 << 10;
 #[derive(Debug)]
 pub(crate) struct Reader<R = BufReader<File>> {
     file: R,
+    /// Size of all of it, where it is known.
+    bytes: u64,
     payload: Vec<u8>,
     /// Read with the records before it, and to be told after them.
     held: Option<Frame>,
@@ -57,7 +62,14 @@ impl Reader {
     pub(crate) fn open(dir: &Path) -> Result<Self, JournalError> {
         let path = dir.join(FILE_NAME);
         let file = File::open(&path).map_err(|source| JournalError::Open { path: path.clone(), source })?;
-        Self::of(BufReader::with_capacity(1 << 16, file)).ok_or(JournalError::NotAJournal { path })
+        let bytes = file.metadata().map_or(0, |metadata| metadata.len());
+        let reader = Self::of(BufReader::with_capacity(1 << 16, file));
+        reader.map(|reader| Self { bytes, ..reader }).ok_or(JournalError::NotAJournal { path })
+    }
+
+    /// As many records as it can hold at most.
+    pub(crate) fn most_records(&self) -> usize {
+        usize::try_from(self.bytes / SMALLEST_RECORD_BYTES).unwrap_or(usize::MAX)
     }
 }
 
@@ -66,7 +78,7 @@ impl<R: Read> Reader<R> {
     pub(crate) fn of(mut file: R) -> Option<Self> {
         let mut magic = [0; MAGIC.len()];
         file.read_exact(&mut magic).ok()?;
-        (magic == MAGIC).then_some(Self { file, payload: Vec::new(), held: None, damaged: false })
+        (magic == MAGIC).then_some(Self { file, bytes: 0, payload: Vec::new(), held: None, damaged: false })
     }
 
     /// Whether the journal ended in a frame that is cut off or damaged.
