@@ -69,7 +69,8 @@ impl Proxy {
             let cause = error.cause_chain.last().map(|root| format!(": {root}")).unwrap_or_default();
             error.message = format!("cannot open a connection by way of the proxy `{shown}`{cause}");
             error.hint = String::from("check the proxy's address, or do without: `--no-proxy`");
-        } else if matches!(error.code, Some(502..=504)) && error.hint.is_empty() {
+        } else if matches!(error.code, Some(502..=504)) {
+            // What can be said of any server is no help while it is not known whose answer it is.
             error.hint = format!("this may be the answer of the proxy `{shown}` and not of the server");
         }
     }
