@@ -1,12 +1,16 @@
 //! When things happened to one attempt: written while it is under way, read when it is over, well or not.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+use std::{
+    io,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    task::Poll,
 };
 
 use super::StampSource;
-use crate::clock::RunNs;
+use crate::clock::{Clock, RunNs};
 
 /// A write that took longer than this was interrupted, in nanoseconds: writing 100 kB takes a tenth of it.
 const LONGEST_WRITE_NS: u64 = 100_000;
@@ -147,13 +151,27 @@ impl SocketStamps {
 
     /// A write began and returned. One that took long was interrupted, most likely by whom its bytes woke up: they had
     /// gone when it began, rather than when it returned.
-    pub(super) fn note_write(&self, began: RunNs, returned: RunNs) {
+    fn note_write(&self, began: RunNs, returned: RunNs) {
         if self.first_read.get().is_some() {
             // What is written after the answer began, such as the end of TLS, is not the request.
             return;
         }
         let interrupted = returned.saturating_sub(began) > LONGEST_WRITE_NS;
         self.written.set(Some(if interrupted { began } else { returned }));
+    }
+
+    /// Writes, and notes when it did.
+    pub(super) fn around_write(
+        &self,
+        clock: Clock,
+        write: impl FnOnce() -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let before = clock.now();
+        let written = write();
+        if matches!(written, Poll::Ready(Ok(_))) {
+            self.note_write(before, clock.now());
+        }
+        written
     }
 
     /// A read brought bytes that had arrived `at`.

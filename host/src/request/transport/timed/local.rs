@@ -51,18 +51,6 @@ impl LocalSocket {
     pub(super) fn stamps(&self) -> &Arc<SocketStamps> {
         &self.stamps
     }
-
-    fn write(
-        &mut self,
-        write: impl FnOnce(Pin<&mut UnixStream>) -> Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        let before = self.clock.now();
-        let written = write(Pin::new(&mut self.stream));
-        if matches!(written, Poll::Ready(Ok(_))) {
-            self.stamps.note_write(before, self.clock.now());
-        }
-        written
-    }
 }
 
 impl AsyncRead for LocalSocket {
@@ -82,20 +70,18 @@ impl AsyncRead for LocalSocket {
 }
 
 impl AsyncWrite for LocalSocket {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.write(|stream| stream.poll_write(context, bytes))
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let Self { stream, stamps, clock, .. } = self.get_mut();
+        stamps.around_write(*clock, || Pin::new(stream).poll_write(context, bytes))
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.write(|stream| stream.poll_write_vectored(context, pieces))
+        let Self { stream, stamps, clock, .. } = self.get_mut();
+        stamps.around_write(*clock, || Pin::new(stream).poll_write_vectored(context, pieces))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -101,18 +101,6 @@ impl Socket {
         // Its error is the one that it was given.
         let _ = self.stream.try_io(Interest::READABLE, empty);
     }
-
-    fn write(
-        &mut self,
-        write: impl FnOnce(Pin<&mut TcpStream>) -> Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        let before = self.clock.now();
-        let written = write(Pin::new(&mut self.stream));
-        if matches!(written, Poll::Ready(Ok(_))) {
-            self.stamps.note_write(before, self.clock.now());
-        }
-        written
-    }
 }
 
 /// Asks the system to stamp what arrives.
@@ -168,20 +156,18 @@ impl AsyncRead for Socket {
 }
 
 impl AsyncWrite for Socket {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.write(|stream| stream.poll_write(context, bytes))
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let Self { stream, stamps, clock, .. } = self.get_mut();
+        stamps.around_write(*clock, || Pin::new(stream).poll_write(context, bytes))
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.write(|stream| stream.poll_write_vectored(context, pieces))
+        let Self { stream, stamps, clock, .. } = self.get_mut();
+        stamps.around_write(*clock, || Pin::new(stream).poll_write_vectored(context, pieces))
     }
 
     fn is_write_vectored(&self) -> bool {
