@@ -145,7 +145,7 @@ pub fn event<'a, T: Deserialize<'a>>(
     if matches!(data, b"" | b"null") {
         return Ok(None);
     }
-    match serde_json::from_slice(data) {
+    match parse(data) {
         Ok(event) => Ok(Some(event)),
         Err(error) if matches!(data.first(), Some(b'{' | b'[' | b'"')) => {
             unreadable(data, expected, &error, out).map(|()| None)
@@ -155,6 +155,14 @@ pub fn event<'a, T: Deserialize<'a>>(
             Failure::of_text(&String::from_utf8_lossy(data)).report(None, out);
             Ok(None)
         }
+    }
+}
+
+/// Reads JSON. Whether it is UTF-8 is asked once for all of it, and not of each of its texts.
+fn parse<'a, T: Deserialize<'a>>(data: &'a [u8]) -> serde_json::Result<T> {
+    match std::str::from_utf8(data) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(data),
     }
 }
 

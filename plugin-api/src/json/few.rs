@@ -37,22 +37,6 @@ impl<T> Few<T> {
     pub fn is_empty(&self) -> bool {
         self.first.is_none()
     }
-
-    /// Reads the rest of a list.
-    ///
-    /// # Errors
-    /// An element that is no `T`.
-    pub fn collect<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error>
-    where
-        T: Deserialize<'de>,
-    {
-        let first = list.next_element()?;
-        let mut rest = Vec::new();
-        while let Some(element) = list.next_element()? {
-            rest.push(element);
-        }
-        Ok(Self { first, rest })
-    }
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
@@ -74,8 +58,13 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for FewVisitor<T> {
         Ok(Few::default())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
-        Few::collect(list)
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let first = list.next_element()?;
+        let mut rest = Vec::new();
+        while let Some(element) = list.next_element()? {
+            rest.push(element);
+        }
+        Ok(Few { first, rest })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {

@@ -74,7 +74,7 @@ fn choices<'a>(reply: &'a Reply<'_>, out: &mut EventSink<'_>) -> Option<(u32, &'
     for (position, choice) in reply.choices.iter().flat_map(Few::enumerate) {
         let index = choice.index.unwrap_or(position);
         let mut voice = Voice { choice: index, out };
-        for said in choice.delta.iter().chain(&choice.message) {
+        for said in choice.delta.iter().chain(choice.message.as_deref()) {
             voice.chat(said);
         }
         voice.say(TextKind::CONTENT, &choice.text);
@@ -110,7 +110,7 @@ impl Voice<'_, '_> {
         match &said.content {
             Content::Whole(text) => self.say(TextKind::CONTENT, text),
             Content::Parts(parts) => {
-                for part in parts.iter() {
+                for part in parts {
                     self.say(TextKind::CONTENT, &part.text);
                     self.say(TextKind::REFUSAL, &part.refusal);
                 }
@@ -118,7 +118,7 @@ impl Voice<'_, '_> {
         }
         self.say(TextKind::REFUSAL, &said.refusal);
         let calls = said.tool_calls.iter().filter_map(|call| call.function.as_ref());
-        for function in calls.chain(&said.function_call) {
+        for function in calls.chain(said.function_call.as_deref()) {
             self.call(function);
         }
     }

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use prony_plugin_api::json::{Few, Text};
+use prony_plugin_api::json::Text;
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, SeqAccess, Visitor},
+    de::{Error, SeqAccess, Visitor, value::SeqAccessDeserializer},
 };
 
 /// Content of a message: one text, or a list of typed parts.
@@ -13,8 +13,8 @@ use serde::{
 pub(crate) enum Content<'a> {
     /// All of it.
     Whole(Text<'a>),
-    /// In pieces, in order.
-    Parts(Few<ContentPart<'a>>),
+    /// In pieces, in order. Hardly a server streams them: a chunk need not have room for one.
+    Parts(Vec<ContentPart<'a>>),
 }
 
 /// One part of a message's content. Parts of other types, such as images, have neither text.
@@ -63,6 +63,6 @@ impl<'de> Visitor<'de> for ContentVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, parts: A) -> Result<Self::Value, A::Error> {
-        Few::collect(parts).map(Content::Parts)
+        Vec::deserialize(SeqAccessDeserializer::new(parts)).map(Content::Parts)
     }
 }

@@ -32,9 +32,9 @@ pub(crate) struct Choice<'a> {
     /// What a chat's chunk adds.
     #[serde(borrow)]
     pub(crate) delta: Option<ChatText<'a>>,
-    /// What a chat's whole answer says.
+    /// What a chat's whole answer says. Boxed, because a chunk has none and is moved with the room for it.
     #[serde(borrow)]
-    pub(crate) message: Option<ChatText<'a>>,
+    pub(crate) message: Option<Box<ChatText<'a>>>,
     /// What a text completion says or adds.
     #[serde(borrow)]
     pub(crate) text: Text<'a>,
@@ -58,9 +58,9 @@ pub(crate) struct ChatText<'a> {
     pub(crate) refusal: Text<'a>,
     #[serde(borrow)]
     pub(crate) tool_calls: Few<ToolCall<'a>>,
-    /// What a tool call was before there could be several.
+    /// What a tool call was before there could be several. Boxed, because hardly a server has it.
     #[serde(borrow)]
-    pub(crate) function_call: Option<Function<'a>>,
+    pub(crate) function_call: Option<Box<Function<'a>>>,
 }
 
 /// One call of a tool.

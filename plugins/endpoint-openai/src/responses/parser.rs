@@ -231,7 +231,7 @@ impl ResponsesParser {
         match content {
             Content::Whole(text) => self.tell(Piece { what, output, content: 0 }, text, out),
             Content::Parts(parts) => {
-                for (content, part) in parts.enumerate() {
+                for (content, part) in (0..).zip(parts) {
                     self.tell(Piece { what, output, content }, &part.text, out);
                     self.tell(Piece { what: What::Refusal, output, content }, &part.refusal, out);
                 }
