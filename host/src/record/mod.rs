@@ -19,19 +19,26 @@ pub(crate) use crate::{
     schedule::ScheduleCounts,
 };
 
-/// What happened to one request.
+/// Whether a field is as a reader takes it to be where it is left out: most requests have no use for most fields.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// What happened to one request. In a journal, a field that has nothing to say is left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Record {
     /// The `X-Request-ID` that was sent.
     pub(crate) request_id: String,
     /// Position of its phase in the run.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) phase: u32,
     /// Number of its credit in the phase, from 0.
     pub(crate) session_num: u64,
     /// The conversation it belongs to.
     pub(crate) conversation_id: String,
     /// Its turn in the conversation, from 0.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) turn_index: u32,
     /// Number of the worker that sent it.
     pub(crate) worker: u32,
@@ -40,16 +47,21 @@ pub(crate) struct Record {
     /// HTTP status, once one arrived.
     pub(crate) status: Option<u16>,
     /// Why it failed; a request without an error is a success.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) error: Option<ErrorDetails>,
     /// Ended by the tool: the grace period was over or the user interrupted. It also has an error.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) cancelled: bool,
     /// It was sent a second time because a reused connection died before any response byte.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) retried: bool,
     /// Gaps between reads that brought generated tokens, in nanoseconds, from the first such read on.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) chunk_gaps_ns: Vec<u64>,
     /// Events that carried generated tokens. More than one event can arrive in one read.
     pub(crate) token_events: u64,
     /// Reads whose arrival this process had to tell, since the kernel did not.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) unstamped_reads: u64,
     /// Size of the largest read, in bytes.
     pub(crate) largest_read_bytes: u64,
@@ -58,23 +70,31 @@ pub(crate) struct Record {
     /// Tokens counted here, with the run's tokenizer.
     pub(crate) counted: CountedTokens,
     /// Tokens as the server reports them.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) usage: Option<TokenUsage>,
     /// Output tokens that were asked for.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) requested_output_tokens: Option<u64>,
     /// Why each choice ended, by choice.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) finish_reasons: Vec<String>,
     /// The model that the server says it ran.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) model: Option<String>,
     /// Embeddings in the answer.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) embeddings: u32,
     /// Ranked documents in the answer.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) rankings: u32,
     /// Images, videos and sounds in the answer.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) media: u32,
     /// Their bytes, without those that are only linked.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) media_bytes: u64,
     /// What was generated, if the run keeps it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) outputs: Vec<Output>,
 }
 
@@ -95,12 +115,16 @@ pub(crate) struct Output {
 #[serde(default)]
 pub(crate) struct CountedTokens {
     /// Of the turn's texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) input: Option<u64>,
     /// Of everything generated, all channels and choices, each text tokenised as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) output: Option<u64>,
     /// Of the reasoning among it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reasoning: Option<u64>,
     /// Of what arrived at the instant of the first token.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) first_arrival: Option<u64>,
 }
 

@@ -4,7 +4,11 @@
 //! Decoding records and telling them as JSON is nearly all of the work. All cores do it, a batch of pieces at a time, while
 //! the batch before is taken in, in the order of the journal, and the batch after is read: see [`collect`].
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use prony_plugin_api::{Message, message::ServerMetricsBatch};
 use rayon::prelude::*;
@@ -202,10 +206,13 @@ impl<'a> Pass<'a> {
     }
 
     fn finish(mut self, cut: bool) -> Result<Report, ReportError> {
-        let mut files = vec![self.profiled.commit()?];
-        if let Some(warmup) = self.warmup {
-            files.push(warmup.commit()?);
-        }
+        let written = (self.profiled, self.warmup);
+        // Where there are files of an older report, to put these in their place takes as long as all percentiles.
+        let (files, (warmup, profiling)) = rayon::join(
+            || commit(written),
+            || (self.aggregator.warmup_results(), self.aggregator.profiling_results()),
+        );
+        let mut files = files?;
         if let Some(outputs) = self.outputs {
             files.push(outputs.write(self.dir)?);
         }
@@ -221,8 +228,8 @@ impl<'a> Pass<'a> {
             self.notes.extend(metrics.unavailable());
         }
         Ok(Report {
-            warmup: self.aggregator.warmup_results(),
-            profiling: self.aggregator.profiling_results(),
+            warmup,
+            profiling,
             client: ClientReport {
                 process: self.end.as_ref().and_then(|end| end.usage),
                 ..self.aggregator.client()
@@ -238,6 +245,11 @@ impl<'a> Pass<'a> {
             files,
         })
     }
+}
+
+/// Names the files of the requests: the profiled ones, and those of the warm-up if there were any.
+fn commit((profiled, warmup): (Artifact, Option<Artifact>)) -> Result<Vec<PathBuf>, ReportError> {
+    std::iter::once(profiled).chain(warmup).map(Artifact::commit).collect()
 }
 
 /// A killed phase has no end: what is known of it ends with its last request.

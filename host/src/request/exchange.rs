@@ -90,22 +90,31 @@ pub(crate) struct Instants {
     /// Work on sending began: after any wait for a slot.
     pub(crate) started: u64,
     /// Opening a connection began; none was reused.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) connect_start: Option<u64>,
     /// The host's name had become addresses; none was needed for an address.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) resolved: Option<u64>,
     /// The connection was open, without TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reached: Option<u64>,
     /// The connection was open, TLS included.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) connected: Option<u64>,
     /// The last byte of the request was handed to the system.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sent: Option<u64>,
     /// The first byte of the response arrived.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) first_byte: Option<u64>,
     /// The first generated token of any channel arrived.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) first_token: Option<u64>,
     /// The first visible (not reasoning) token arrived.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) first_output_token: Option<u64>,
     /// The last generated token arrived.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) last_token: Option<u64>,
     /// It was over, well or not.
     pub(crate) end: u64,

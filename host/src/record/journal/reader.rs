@@ -13,7 +13,7 @@ use crate::record::{Frame, Record};
 const RECORD_HEAD: &[u8] = b"\x81\xa6record";
 
 /// No record is smaller in a file.
-const SMALLEST_RECORD_BYTES: u64 = 448;
+const SMALLEST_RECORD_BYTES: u64 = 160;
 
 /// Records are decoded together up to this size.
 const RAW_BYTES: usize = 128 << 10;
