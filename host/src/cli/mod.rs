@@ -10,6 +10,7 @@ mod exit;
 mod limits;
 mod logging;
 mod mock_server;
+mod option_rows;
 mod plugins;
 mod profile;
 mod report;

@@ -10,6 +10,7 @@ use super::{
     Cli,
     exit::{Exit, Explain, Failure},
     logging::{self, LogFlags},
+    option_rows,
     plugins::SearchArgs,
     terminal,
 };
@@ -86,7 +87,7 @@ fn explanation(listed: &Listed, isolation: Isolation, dispute: Option<&PluginErr
     let sections = [
         (format!("service {}", listed.name), facts(winner, isolation, &library, dispute)),
         ("metadata".to_owned(), metadata.collect()),
-        ("options".to_owned(), library.options().map(options).unwrap_or_default()),
+        ("options".to_owned(), library.options().map(option_rows::of).unwrap_or_default()),
         ("how to start it".to_owned(), how_to_start(listed, winner, isolation)),
     ];
     let sections = sections.into_iter().filter(|(_, rows)| !rows.is_empty());
@@ -141,26 +142,6 @@ fn shown(value: &Value) -> String {
         Value::Array(values) => values.iter().map(shown).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     }
-}
-
-/// The options by name, from their JSON Schema; the schema itself where it has another shape.
-fn options(schema: &Value) -> Vec<(String, String)> {
-    let Some(properties) = schema["properties"].as_object() else {
-        let says_nothing = schema.as_object().is_none_or(serde_json::Map::is_empty);
-        let text = if says_nothing { "the library names none".to_owned() } else { schema.to_string() };
-        return vec![("schema".to_owned(), text)];
-    };
-    properties.iter().map(|(name, about)| (name.clone(), option(about))).collect()
-}
-
-fn option(about: &Value) -> String {
-    let text = |key: &str| about[key].as_str().map(str::to_owned);
-    let default = about.get("default").map(|default| format!("[default: {default}]"));
-    let choices = about["enum"].as_array().map(|choices| {
-        let choices: Vec<_> = choices.iter().map(ToString::to_string).collect();
-        format!("one of {}", choices.join(", "))
-    });
-    [text("type"), choices, text("description"), default].into_iter().flatten().collect::<Vec<_>>().join("  ")
 }
 
 fn how_to_start(listed: &Listed, entry: &ListedEntry, isolation: Isolation) -> Vec<(String, String)> {

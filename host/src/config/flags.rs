@@ -89,6 +89,10 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "INPUT", num_args = 1.., help_heading = TARGET)]
     pub(crate) extra_inputs: Vec<String>,
 
+    /// Option of the endpoint, its value as JSON or text; may be repeated. `prony plugins show endpoint NAME` lists them.
+    #[arg(long, value_name = "KEY=VALUE", help_heading = TARGET)]
+    pub(crate) endpoint_option: Vec<String>,
+
     /// Time for a whole request, in seconds; it fails after that [default: 21600].
     #[arg(long, value_name = "SECONDS", value_parser = units::positive_seconds, help_heading = TARGET)]
     pub(crate) request_timeout_seconds: Option<f64>,

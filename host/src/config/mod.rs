@@ -4,6 +4,7 @@
 //! checked. The journal keeps it (without secrets), so that a report can be recomputed from the journal alone.
 
 mod content;
+mod endpoint_options;
 pub(crate) mod file;
 pub(crate) mod flags;
 mod load;
@@ -114,6 +115,9 @@ pub(crate) struct Target {
     pub(crate) api_key: Option<String>,
     /// Merged into every body.
     pub(crate) extra_inputs: serde_json::Map<String, serde_json::Value>,
+    /// Options of the endpoint, over those that it gets anyway. The values of sensitive ones are not journalled.
+    #[serde(default)]
+    pub(crate) endpoint_options: serde_json::Map<String, serde_json::Value>,
     /// Count tokens by the server's usage only.
     pub(crate) use_server_token_count: bool,
     /// Send `max_tokens` instead of `max_completion_tokens`.

@@ -61,6 +61,7 @@ pub(crate) fn config(config: &RunConfig) -> RunConfig {
         }
     }
     object(&mut target.extra_inputs);
+    object(&mut target.endpoint_options);
     for option in &mut config.services.options {
         if is_sensitive(&option.key) {
             option.value = REDACTED.into();
@@ -114,7 +115,7 @@ fn flag_value(flag: &str, value: &str) -> String {
             value.split(',').map(url).collect::<Vec<_>>().join(",")
         }
         "--custom-endpoint" => url(value),
-        "--service-option" => service_option(value),
+        "--service-option" | "--endpoint-option" => option(value),
         _ if is_address(value) => url(value),
         _ => pair(value),
     }
@@ -158,8 +159,8 @@ fn pair(text: &str) -> String {
     }
 }
 
-/// `NAME.KEY=VALUE`, the same way.
-fn service_option(text: &str) -> String {
+/// `NAME.KEY=VALUE` or `KEY=VALUE`, the same way.
+fn option(text: &str) -> String {
     match text.split_once('=') {
         Some((name, _)) if is_sensitive(name) => format!("{name}={REDACTED}"),
         Some((name, value)) => {
@@ -343,6 +344,10 @@ mod tests {
     #[case(
         r#"--service-option a.token=t --service-option=a.x={"pwd":"p"} --service-option a.u=http://u:p@h"#,
         r#"--service-option a.token=<redacted> --service-option=a.x={"pwd":"<redacted>"} --service-option a.u=http://<redacted>@h"#
+    )]
+    #[case(
+        "--endpoint-option secret_key=k --endpoint-option n=5",
+        "--endpoint-option secret_key=<redacted> --endpoint-option n=5"
     )]
     #[case("--isl 5 --url localhost:8000", "--isl 5 --url localhost:8000")]
     fn a_command_line_is_shown_without_secrets(#[case] typed: &str, #[case] shown: &str) {

@@ -9,6 +9,7 @@ use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
     Arrival, PhaseConfig, RunConfig, Target, content,
+    endpoint_options::{self, EndpointOptionError},
     flags::ProfileFlags,
     load,
     pairs::PairError,
@@ -147,6 +148,9 @@ pub(crate) enum ConfigError {
     /// An option of a service that is none.
     #[error(transparent)]
     ServiceOption(#[from] ServiceOptionError),
+    /// Text that is no option of the endpoint.
+    #[error(transparent)]
+    EndpointOption(#[from] EndpointOptionError),
 }
 
 impl ConfigError {
@@ -170,6 +174,7 @@ impl ConfigError {
             Self::Url(error) => error.hint(),
             Self::Pair(error) => error.hint(),
             Self::ServiceOption(_) => services::EXAMPLE.to_owned(),
+            Self::EndpointOption(_) => endpoint_options::EXAMPLE.to_owned(),
         }
     }
 }
@@ -329,6 +334,7 @@ mod tests {
             "wait_for_model_timeout_s": 0.0,
             "headers": [],
             "extra_inputs": {},
+            "endpoint_options": {},
             "use_server_token_count": false,
             "use_legacy_max_tokens": false,
             "transport": "timed",

@@ -40,8 +40,13 @@ fn option(text: &str) -> Option<ServiceOption> {
         service: service.to_owned(),
         instance,
         key: key.to_owned(),
-        value: serde_json::from_str(value).unwrap_or_else(|_| Value::from(value)),
+        value: self::value(value),
     })
+}
+
+/// The value of an option: JSON, or else text.
+pub(super) fn value(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use super::{
     ConnectionReuse, DEFAULT_CONNECT_TIMEOUT_S, ServerMetricsConfig, Target, TlsConfig, TransportKind,
+    endpoint_options::endpoint_options,
     flags::ProfileFlags,
     pairs,
     proxy::{Proxies, ProxyEnvironment, proxies},
@@ -59,6 +60,7 @@ pub(super) fn target(
         headers,
         api_key,
         extra_inputs: pairs::extra_inputs(&flags.extra_inputs)?,
+        endpoint_options: endpoint_options(&flags.endpoint_option)?,
         use_server_token_count: flags.use_server_token_count,
         use_legacy_max_tokens: flags.use_legacy_max_tokens,
         transport,

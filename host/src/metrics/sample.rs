@@ -80,6 +80,7 @@ fn config() -> RunConfig {
             headers: Vec::new(),
             api_key: None,
             extra_inputs: serde_json::Map::new(),
+            endpoint_options: serde_json::Map::new(),
             use_server_token_count: false,
             use_legacy_max_tokens: false,
             transport: TransportKind::Timed,

@@ -36,7 +36,9 @@ impl OptionError {
                 format!("did you mean `{near}`?")
             }
             OptionProblem::Misfit { takes_text: true, .. } => {
-                format!("quote what would be read as something else: '{name}.{key}=\"…\"'")
+                let place =
+                    if *category == Category::Service { format!("{name}.{key}") } else { key.clone() };
+                format!("quote what would be read as something else: '{place}=\"…\"'")
             }
             _ if *category == Category::Service => format!("`prony service {name} --help` describes it"),
             _ => format!("`prony plugins show {category} {name}` describes it"),

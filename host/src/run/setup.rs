@@ -4,11 +4,12 @@ use std::{path::PathBuf, sync::Arc};
 
 use prony_plugin_api::{ErrorDetails, metadata::EndpointMetadata};
 
+use super::services::ChoiceError;
 use crate::{
     clock::Clock,
-    config::RunConfig,
+    config::{RunConfig, Target},
     dataset::{Conversation, Tokenizer},
-    plugin::Category,
+    plugin::{Category, OptionSchema, Registry},
     record::{Capabilities, RunHeader},
     request::{target::TargetPlan, transport::install_tls},
     service::supervisor::Wanted,
@@ -36,9 +37,24 @@ pub(crate) struct Run {
     pub(crate) show_progress: bool,
 }
 
-/// The endpoint's options, as the text of a JSON object.
+/// The endpoint's options, as the text of a JSON object: those of the host, and the user's over them.
 pub(crate) fn endpoint_options(config: &RunConfig) -> String {
-    serde_json::json!({ "use_legacy_max_tokens": config.target.use_legacy_max_tokens }).to_string()
+    let mut options = serde_json::Map::new();
+    options.insert("use_legacy_max_tokens".into(), config.target.use_legacy_max_tokens.into());
+    options.extend(config.target.endpoint_options.clone());
+    serde_json::Value::Object(options).to_string()
+}
+
+/// Whether the endpoint takes the options that the user sets. Opens no library.
+///
+/// # Errors
+/// It does not take one of them.
+pub(crate) fn check_endpoint_options(registry: &Registry, target: &Target) -> Result<(), ChoiceError> {
+    if target.endpoint_options.is_empty() {
+        return Ok(());
+    }
+    let schema = OptionSchema::of(&registry.describe(Category::Endpoint, &target.endpoint_type)?);
+    target.endpoint_options.iter().try_for_each(|(key, value)| Ok(schema.check(key, value)?))
 }
 
 /// Works out URLs and headers, and makes TLS ready.

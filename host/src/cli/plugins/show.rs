@@ -8,7 +8,7 @@ use super::{SearchArgs, json, list, write_json};
 use crate::{
     cli::{
         exit::{Exit, Failure},
-        terminal,
+        option_rows, terminal,
     },
     plugin::{Inspection, Listed, Registry, Standing},
 };
@@ -58,10 +58,12 @@ fn write_everything(listed: &Listed, out: &mut impl Write) -> io::Result<()> {
     list::write_section("why", rows, out)?;
     let Some(entry) = listed.entries.first() else { return Ok(()) };
     let inspection = Inspection::of(entry);
-    let facts = inspection.facts(entry.category).into_iter();
+    let facts = inspection.facts(entry.category).into_iter().filter(|(name, _)| *name != "options");
     let unknown =
         |value: &serde_json::Value| if value.is_null() { "unknown".to_owned() } else { list::text(value) };
     list::write_section("library", facts.map(|(name, value)| vec![name.to_owned(), unknown(&value)]), out)?;
+    let options = inspection.options().map(option_rows::of).unwrap_or_default().into_iter();
+    list::write_section("options", options.map(|(name, about)| vec![name, about]), out)?;
     let faults = inspection
         .faults()
         .iter()

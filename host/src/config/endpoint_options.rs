@@ -1,0 +1,52 @@
+//! What the flags want of the endpoint. Whether it takes such options is somebody else's business.
+
+use serde_json::{Map, Value};
+
+use super::services::value;
+
+/// How an option is written.
+pub(super) const EXAMPLE: &str = "write it as in `--endpoint-option use_legacy_max_tokens=true`";
+
+/// An option that is none. Its value is not shown: it may be a key.
+#[derive(Debug, thiserror::Error)]
+#[error("read value {position} of `--endpoint-option`: it is not `KEY=VALUE`")]
+pub(crate) struct EndpointOptionError {
+    /// Which value, from 1.
+    position: usize,
+}
+
+/// Reads the values of `--endpoint-option`; the last of one key stands.
+pub(super) fn endpoint_options(values: &[String]) -> Result<Map<String, Value>, EndpointOptionError> {
+    (1..).zip(values).map(|(position, text)| option(text).ok_or(EndpointOptionError { position })).collect()
+}
+
+fn option(text: &str) -> Option<(String, Value)> {
+    let (key, written) = text.split_once('=')?;
+    (!key.is_empty()).then(|| (key.to_owned(), value(written)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(values: &[&str]) -> Result<Value, EndpointOptionError> {
+        let values: Vec<String> = values.iter().map(|value| (*value).to_owned()).collect();
+        endpoint_options(&values).map(Value::Object)
+    }
+
+    #[test]
+    fn a_value_is_json_or_text_and_the_last_one_of_a_key_stands() {
+        let options = read(&["n=5", "version=2024-10-21", "n=[1]", "path=a=b", "empty="]).unwrap();
+        assert_eq!(options, json!({"n": [1], "version": "2024-10-21", "path": "a=b", "empty": ""}));
+    }
+
+    #[test]
+    fn what_is_no_option_is_told_by_its_place() {
+        for text in ["n", "=5"] {
+            let error = read(&["a=1", text]).unwrap_err();
+            assert_eq!(error.to_string(), "read value 2 of `--endpoint-option`: it is not `KEY=VALUE`");
+        }
+    }
+}
