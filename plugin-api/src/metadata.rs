@@ -59,6 +59,9 @@ pub struct EndpointMetadata {
     /// Takes a query and passages to rank by it: generated content is made of these.
     #[serde(default)]
     pub ranks_passages: bool,
+    /// Sends whole bodies that a dataset holds, as they are.
+    #[serde(default)]
+    pub supports_raw_payloads: bool,
     /// Media must be embedded in the request, not linked.
     #[serde(default)]
     pub requires_inline_media: bool,

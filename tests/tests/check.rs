@@ -29,6 +29,7 @@ fn found(report: &Value, type_name: &str) -> String {
 
 #[rstest]
 #[case::anthropic("endpoint-anthropic", 1)]
+#[case::custom("endpoint-custom", 2)]
 #[case::huggingface("endpoint-huggingface", 1)]
 #[case::kserve("endpoint-kserve", 1)]
 #[case::llamacpp("endpoint-llamacpp", 1)]

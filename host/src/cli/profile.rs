@@ -219,7 +219,7 @@ fn load_tokenizer(
     config: &RunConfig,
     endpoint: &EndpointMetadata,
 ) -> Result<Option<Arc<Tokenizer>>, TokenizerError> {
-    let synthetic = !matches!(config.dataset, DatasetConfig::File { .. });
+    let synthetic = !matches!(config.dataset, DatasetConfig::File { .. } | DatasetConfig::RawPayloads { .. });
     let needed = synthetic || endpoint.tokenizes_input || endpoint.produces_tokens;
     needed.then(|| Tokenizer::load(&config.tokenizer).map(Arc::new)).transpose()
 }

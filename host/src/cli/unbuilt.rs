@@ -311,7 +311,7 @@ mod tests {
     #[case(
         "prony profile --custom-dataset-type mooncake_trace",
         "use `--custom-dataset-type mooncake_trace`: prony does not have this choice yet",
-        "choose one of: single-turn"
+        "choose one of: single-turn, raw-payload"
     )]
     fn what_aiperf_knows_is_refused_by_name(#[case] line: &str, #[case] message: &str, #[case] hint: &str) {
         let expected = Failure::new(Exit::Usage, message).with_hint(hint);

@@ -5,7 +5,9 @@
 use std::path::PathBuf;
 
 use super::{
-    DatasetConfig, LengthLaw, PhaseConfig, TokenizerChoice, flags::ProfileFlags, resolve::ConfigError,
+    DatasetConfig, LengthLaw, PhaseConfig, TokenizerChoice,
+    flags::{CustomDataset, ProfileFlags},
+    resolve::ConfigError,
 };
 
 /// Mean length of a generated prompt, in tokens.
@@ -43,6 +45,17 @@ pub(super) fn dataset(flags: &ProfileFlags, phases: &[PhaseConfig]) -> Result<Da
     if let Some((flag, _)) = synthetic_only.into_iter().find(|(_, typed)| *typed) {
         let reason = "the file says what is sent";
         return Err(ConfigError::Clash { flag, with: "--input-file", reason });
+    }
+    if flags.custom_dataset_type == Some(CustomDataset::RawPayload) {
+        if osl.is_some() {
+            let reason = "a payload is sent as it is";
+            return Err(ConfigError::Clash {
+                flag: "--osl",
+                with: "--custom-dataset-type raw-payload",
+                reason,
+            });
+        }
+        return Ok(DatasetConfig::RawPayloads { path: path.clone(), entries: flags.num_dataset_entries });
     }
     Ok(DatasetConfig::File { path: path.clone(), entries: flags.num_dataset_entries, osl })
 }

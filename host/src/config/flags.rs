@@ -350,10 +350,13 @@ impl Choice for ArrivalPattern {
 pub(crate) enum CustomDataset {
     /// One prompt a line.
     SingleTurn,
+    /// One whole body a line.
+    RawPayload,
 }
 
 impl Choice for CustomDataset {
-    const NAMES: &'static [(&'static str, Self)] = &[("single-turn", Self::SingleTurn)];
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("single-turn", Self::SingleTurn), ("raw-payload", Self::RawPayload)];
     const NOT_BUILT: &'static [&'static str] = &[
         "multi-turn",
         "random-pool",
@@ -361,7 +364,6 @@ impl Choice for CustomDataset {
         "bailian-trace",
         "burst-gpt-trace",
         "baseten-trace",
-        "raw-payload",
         "inputs-json",
         "dag-jsonl",
         "sagemaker-data-capture",

@@ -224,6 +224,13 @@ pub(crate) enum DatasetConfig {
         /// Requested output tokens of lines that name none.
         osl: Option<LengthLaw>,
     },
+    /// A JSONL file, one whole body a line.
+    RawPayloads {
+        /// Where it is.
+        path: PathBuf,
+        /// Use only so many entries.
+        entries: Option<usize>,
+    },
 }
 
 /// A normal law over positive integers, of tokens but for a number of passages. A standard deviation of 0 gives the mean every time.

@@ -8,7 +8,7 @@ use std::path::Path;
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
-    Arrival, PhaseConfig, RunConfig, Target, content,
+    Arrival, DatasetConfig, PhaseConfig, RunConfig, Target, content,
     endpoint_options::{self, EndpointOptionError},
     flags::ProfileFlags,
     load,
@@ -115,6 +115,12 @@ pub(crate) enum ConfigError {
         /// The dialect.
         endpoint: String,
     },
+    /// Whole bodies for a dialect that writes its own.
+    #[error("send payloads from a file with the endpoint `{endpoint}`: it writes its own bodies")]
+    NoPayloads {
+        /// The dialect.
+        endpoint: String,
+    },
     /// A name and password in a URL, and another login beside it.
     #[error("log in to the server: credentials in `--url` contradict {other}")]
     TwoLogins {
@@ -157,6 +163,7 @@ impl ConfigError {
     /// What to do next.
     pub(crate) fn hint(&self) -> String {
         match self {
+            Self::NoPayloads { .. } => "use `--endpoint-type raw`".to_owned(),
             Self::NoModel => {
                 "add `--model NAME`, or try `prony profile --mock`, which needs no server".to_owned()
             }
@@ -199,6 +206,9 @@ pub(crate) fn resolve(
         Some(flag) => return Err(ConfigError::NoPassages { flag, endpoint: endpoint_name.to_owned() }),
         None => content::dataset(flags, &phases)?,
     };
+    if matches!(dataset, DatasetConfig::RawPayloads { .. }) && !endpoint.supports_raw_payloads {
+        return Err(ConfigError::NoPayloads { endpoint: endpoint_name.to_owned() });
+    }
     let (workers, workers_warning) = workers(flags, &phases, facts);
     let mut warnings = load::warnings(&phases);
     warnings.extend(workers_warning);

@@ -51,7 +51,8 @@ pub(crate) fn build(
     match config {
         DatasetConfig::Synthetic { entries: 0, .. }
         | DatasetConfig::Rankings { entries: 0, .. }
-        | DatasetConfig::File { entries: Some(0), .. } => Err(DatasetError::NoConversations),
+        | DatasetConfig::File { entries: Some(0), .. }
+        | DatasetConfig::RawPayloads { entries: Some(0), .. } => Err(DatasetError::NoConversations),
         DatasetConfig::Synthetic { batch_size: 0, .. } => Err(DatasetError::NoTexts),
         &DatasetConfig::Synthetic { entries, isl, osl, batch_size } => {
             let mut conversations = synthetic_outlines(entries, osl, seed);
@@ -64,6 +65,7 @@ pub(crate) fn build(
             rankings::write(&mut conversations, laws, tokenizer, seed);
             Ok(conversations)
         }
+        DatasetConfig::RawPayloads { path, entries } => Ok(formats::raw_payload::read(path, *entries)?),
         DatasetConfig::File { path, entries, osl } => {
             let mut conversations = formats::single_turn::read(path, *entries)?;
             if let Some(osl) = *osl {

@@ -337,6 +337,7 @@ mod tests {
           requires_polling         false
           requires_form_data       false
           ranks_passages           false
+          supports_raw_payloads    false
           requires_inline_media    false
 
         shadows

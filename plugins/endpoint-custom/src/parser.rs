@@ -1,0 +1,150 @@
+//! Reading answers whose shape nobody told: [`ReplyParser`].
+
+use std::sync::Arc;
+
+use prony_plugin_api::{
+    EventSink, Parser, PluginError, Result,
+    json::{self, Facts, Failure, Usage},
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    found::{Found, Saying},
+    guess,
+    selection::Selection,
+};
+
+/// What an answer that is none is compared with.
+const EXPECTED: &str = "JSON with text, embeddings or scores in one of the usual places";
+
+/// Reads one response.
+#[derive(Debug)]
+pub(crate) struct ReplyParser {
+    selection: Option<Arc<Selection>>,
+    /// What the selection does not find is not looked for elsewhere.
+    is_strict: bool,
+    facts: Facts,
+    heard: Heard,
+    /// The end marker came.
+    is_done: bool,
+}
+
+/// What the events of a stream have said so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    Nothing,
+    /// Something that has no end of its own: the stream's end is the answer's.
+    Something,
+    /// Choices, whose end is a finish reason.
+    Choices,
+}
+
+impl ReplyParser {
+    pub(crate) fn new(selection: Option<Arc<Selection>>, is_strict: bool) -> Self {
+        Self { selection, is_strict, facts: Facts::default(), heard: Heard::Nothing, is_done: false }
+    }
+
+    /// Tells what an answer, or an event of one, says. Whether that was anything.
+    fn tell(&mut self, reply: &Value, out: &mut EventSink<'_>) -> bool {
+        self.tell_facts(reply, out);
+        if let Some(selected) = self.selection.as_ref().and_then(|selection| selection.of(reply)) {
+            return self.note(reply, guess::value(&selected), out);
+        }
+        let may_guess = self.selection.is_none() || !self.is_strict;
+        let guessed = if may_guess { guess::guess(reply) } else { None };
+        self.note(reply, guessed, out)
+    }
+
+    fn note(&mut self, reply: &Value, found: Option<Found<'_>>, out: &mut EventSink<'_>) -> bool {
+        let Some(found) = found else { return false };
+        let has_choices = reply.get("choices").is_some();
+        if !matches!(&found, Found::Texts(texts) if texts.iter().all(Saying::is_empty)) {
+            self.heard = if has_choices { Heard::Choices } else { Heard::Something };
+        }
+        found.tell(out);
+        if let Some(failure) = given_up(&found) {
+            failure.report(None, out);
+        }
+        true
+    }
+
+    fn tell_facts(&mut self, reply: &Value, out: &mut EventSink<'_>) {
+        let text = |name: &str| reply.get(name).and_then(Value::as_str).unwrap_or_default();
+        self.facts.tell(text("id"), text("model"), out);
+        // Of another type, it is another server's word for something else.
+        let usage = reply.get("usage").and_then(|usage| Usage::deserialize(usage).ok());
+        if let Some(counts) = usage.as_ref().and_then(Usage::counts) {
+            out.usage(counts);
+        }
+    }
+
+    fn nothing_found(&self, data: &[u8]) -> PluginError {
+        match &self.selection {
+            Some(selection) if self.is_strict => {
+                PluginError::malformed(format_args!("find `{}` in the answer", selection.text())).hint(
+                    "`--endpoint-option response_field=…` is a JMESPath expression for what the server says",
+                )
+            }
+            _ => json::unexpected(data, EXPECTED)
+                .hint("say where it stands: `--endpoint-option response_field=…` with a JMESPath expression"),
+        }
+    }
+}
+
+impl Parser for ReplyParser {
+    fn event(&mut self, name: &str, data: &[u8], out: &mut EventSink<'_>) -> Result<()> {
+        if data.trim_ascii() == b"[DONE]" {
+            self.is_done = true;
+            out.done();
+            return Ok(());
+        }
+        let Some(reply) = json::event::<Value>(name, data, EXPECTED, out)? else { return Ok(()) };
+        if let Some(failure) = failure(&reply) {
+            failure.report(None, out);
+            return Ok(());
+        }
+        // An event without anything in it may be a ping, or have other news.
+        self.tell(&reply, out);
+        Ok(())
+    }
+
+    fn body(&mut self, status: u32, body: &[u8], out: &mut EventSink<'_>) -> Result<()> {
+        let Some(reply) = json::answer::<Value>(status, body, EXPECTED, |_| true, out)? else {
+            return Ok(());
+        };
+        if let Some(failure) = failure(&reply) {
+            failure.report(None, out);
+            return Ok(());
+        }
+        if !self.tell(&reply, out) {
+            return Err(self.nothing_found(body));
+        }
+        out.done();
+        Ok(())
+    }
+
+    fn end(&mut self, out: &mut EventSink<'_>) -> Result<()> {
+        match self.heard {
+            Heard::Nothing if self.is_done => Err(self.nothing_found(b"[DONE]")),
+            Heard::Something => {
+                out.done();
+                Ok(())
+            }
+            Heard::Nothing | Heard::Choices => Ok(()),
+        }
+    }
+}
+
+/// A failure in an answer that has the status of a good one.
+fn failure(reply: &Value) -> Option<Failure> {
+    reply.get("error").and_then(|_| Failure::of(reply))
+}
+
+/// The first choice that the server says it gave up, with its word for that.
+fn given_up(found: &Found<'_>) -> Option<Failure> {
+    let Found::Texts(texts) = found else { return None };
+    let Saying { choice, finish, .. } =
+        texts.iter().find(|saying| matches!(saying.finish, "error" | "abort"))?;
+    Some(Failure::of_text(&format!("the server ended choice {choice} with finish_reason `{finish}`")))
+}
