@@ -16,6 +16,7 @@
 //! | one answer: choices times channels with text | 1024 |
 //! | one answer: calls of [`EventSink::finish`] | 1024 |
 //! | one answer: embeddings; ranked documents; media | 1,048,576 each |
+//! | one answer: names of facts | 64 |
 //! | one count of a [`TokenUsage`] | 2^32 tokens |
 //! | a score of [`EventSink::ranking`] | a finite number |
 //! | one request: body with all its parts | 512 MiB |
@@ -356,7 +357,9 @@ impl EventSink<'_> {
         (self.out.vt.follow_up())(self.out.context, path.into(), after_ms);
     }
 
-    /// A named fact about the answer: `model` (the one that really ran), `response_id`.
+    /// A named fact about the answer: `model` (the one that really ran), `response_id`, or one of the dialect's own, such as
+    /// how long the server says it took. The latter are kept with the request, a number as a number; the last one of a name
+    /// stands.
     pub fn fact(&mut self, name: &str, value: &str) {
         (self.out.vt.fact())(self.out.context, name.into(), value.into());
     }

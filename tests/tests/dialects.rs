@@ -180,6 +180,18 @@ fn a_file_says_what_is_ranked_by_what() {
     }
 }
 
+/// What a server says of its answer beside the usual is kept with the request.
+#[test]
+fn facts_of_a_dialect_stand_beside_the_request() {
+    for (name, fact) in [("llamacpp_completion", "predicted_ms"), ("image_retrieval", "detections")] {
+        let run = profile(name, &shipped()[name]).args(["--mock", "--request-count", "3"]).run();
+        for record in run.succeeds().records() {
+            assert!(record["metadata"]["facts"][fact].is_number(), "{name}: {record}");
+            assert!(record["metadata"]["facts"].get("model").is_none(), "{name}: {record}");
+        }
+    }
+}
+
 /// A key goes where the dialect wants it, and nowhere else.
 #[test]
 fn messages_carry_their_key_and_version_in_headers_of_their_own() {

@@ -54,6 +54,7 @@ pub(crate) fn build(finished: Finished, recipe: Recipe<'_>) -> Record {
         media: answer.media,
         media_bytes: answer.media_bytes,
         model: exchange.answer.model,
+        facts: exchange.answer.facts,
         chunk_gaps_ns: exchange.answer.chunk_gaps_ns,
         error: exchange.error,
     }

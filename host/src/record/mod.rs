@@ -81,6 +81,9 @@ pub(crate) struct Record {
     /// The model that the server says it ran.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) model: Option<String>,
+    /// What else the server says of its answer, by name.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) facts: Vec<(String, String)>,
     /// Embeddings in the answer.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) embeddings: u32,

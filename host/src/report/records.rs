@@ -97,6 +97,8 @@ struct Metadata<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<&'a str>,
     finish_reasons: &'a [String],
+    #[serde(skip_serializing_if = "Facts::is_empty")]
+    facts: Facts<'a>,
     response_bytes: u64,
     largest_read_bytes: u64,
 }
@@ -123,9 +125,38 @@ impl<'a> Metadata<'a> {
             status: record.status,
             model: record.model.as_deref(),
             finish_reasons: &record.finish_reasons,
+            facts: Facts(&record.facts),
             response_bytes: record.response_bytes,
             largest_read_bytes: record.largest_read_bytes,
         }
+    }
+}
+
+/// What the server says of its answer: numbers as numbers, anything else as text.
+struct Facts<'a>(&'a [(String, String)]);
+
+impl Facts<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Facts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, Fact::of(value))))
+    }
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Fact<'a> {
+    Number(serde_json::Number),
+    Text(&'a str),
+}
+
+impl<'a> Fact<'a> {
+    fn of(value: &'a str) -> Self {
+        serde_json::from_str(value).map_or(Self::Text(value), Self::Number)
     }
 }
 

@@ -41,6 +41,8 @@ pub(crate) struct Answer {
     pub(crate) error: Option<ErrorDetails>,
     /// The model that the server says it ran.
     pub(crate) model: Option<String>,
+    /// What else the server says of it, by name.
+    pub(crate) facts: Vec<(String, String)>,
     /// Embeddings.
     pub(crate) embeddings: u32,
     /// Ranked documents.
@@ -106,6 +108,18 @@ impl Answer {
         if self.breach.is_none() {
             *self =
                 Self { arrived: self.arrived, breach: Some(breach), bytes: usize::MAX, ..Self::default() };
+        }
+    }
+
+    fn keep_fact(&mut self, name: &str, value: &str) {
+        if !self.takes(name.len() + value.len()) {
+            return;
+        }
+        let count = self.facts.len();
+        match self.facts.iter_mut().find(|(known, _)| known == name) {
+            Some((_, known)) => value.clone_into(known),
+            None if count == limits::FACTS => self.refuse(Breach::Facts),
+            None => self.facts.push((name.to_owned(), value.to_owned())),
         }
     }
 
@@ -208,8 +222,11 @@ impl ResponseSink for Answer {
     }
 
     fn fact(&mut self, name: &str, value: &str) {
-        if name == "model" && self.takes(value.len()) {
-            self.model = Some(value.to_owned());
+        match name {
+            "model" if self.takes(value.len()) => self.model = Some(value.to_owned()),
+            // The run has names of its own for its requests.
+            "model" | "response_id" => {}
+            _ => self.keep_fact(name, value),
         }
     }
 
@@ -291,6 +308,7 @@ mod tests {
     #[case::endless_text(|answer: &mut Answer| answer.text(TextKind::CONTENT, 0, &"x".repeat(1 << 20)), Breach::AnswerBytes)]
     #[case::endless_reasons(|answer: &mut Answer| answer.finish(0, "stop"), Breach::Finishes)]
     #[case::a_long_reason(|answer: &mut Answer| answer.finish(0, &"x".repeat(100 << 20)), Breach::AnswerBytes)]
+    #[case::facts(|answer: &mut Answer| (0..65).for_each(|n| answer.fact(&n.to_string(), "x")), Breach::Facts)]
     #[case::a_long_fact(|answer: &mut Answer| answer.fact("model", &"x".repeat(100 << 20)), Breach::AnswerBytes)]
     #[case::endless_embeddings(|answer: &mut Answer| answer.embedding(0, 1), Breach::Items)]
     #[case::endless_media(|answer: &mut Answer| answer.media(PartKind::IMAGE, "image/png", 1, ""), Breach::Items)]

@@ -12,6 +12,9 @@ pub(crate) const PASSAGES: usize = 1024;
 /// Finish reasons that one answer may give.
 pub(crate) const FINISHES: usize = 1024;
 
+/// Names of facts that one answer may have.
+pub(crate) const FACTS: usize = 64;
+
 /// Embeddings, and ranked documents, that one answer may have.
 pub(crate) const ITEMS: u32 = 1 << 20;
 
@@ -43,6 +46,9 @@ pub(crate) enum Breach {
     /// [`FINISHES`].
     #[error("reported more than {FINISHES} finish reasons of one answer")]
     Finishes,
+    /// [`FACTS`].
+    #[error("reported more than {FACTS} facts of one answer")]
+    Facts,
     /// [`ITEMS`].
     #[error("reported more than {ITEMS} embeddings, ranked documents or media of one answer")]
     Items,
