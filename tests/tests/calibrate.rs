@@ -20,18 +20,42 @@ fn every_rung_that_was_climbed_is_told_and_kept() {
         assert!(rung["tokens_per_s"].as_f64().unwrap() > 0.0, "{rung}");
         assert!(rung["cpu_us_per_token"].as_f64().unwrap() > 0.0, "{rung}");
     }
-    let kept = fs::read_to_string(run.dir().join("state/prony/calibration.json")).unwrap();
+    let kept = fs::read_to_string(run.dir().join("state/prony/calibration/chat.json")).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&kept).unwrap(), calibration);
+}
+
+/// Each dialect is calibrated by itself, and a run in another one is not doubted for it.
+#[test]
+fn a_dialect_has_a_calibration_of_its_own() {
+    for endpoint in ["messages", "llamacpp-completion"] {
+        let tool = Tool::new(["calibrate", "--streams", "2", "--rates", "20", "--endpoint-type", endpoint]);
+        let run = tool.run();
+        run.succeeds();
+        let file = format!("calibration/{}.json", endpoint.replace('-', "_"));
+        assert!(run.stdout.contains(&file), "{}", run.stdout);
+        assert!(run.dir().join("state/prony").join(file).is_file());
+    }
+}
+
+#[test]
+fn a_dialect_without_streams_cannot_be_calibrated() {
+    let run = Tool::new(["calibrate", "--endpoint-type", "kserve_v2"]).run();
+    run.ends_with(1);
+    assert!(
+        run.stderr.contains("stream from the endpoint `kserve_v2`: its answers come in one piece"),
+        "{}",
+        run.stderr
+    );
 }
 
 fn keep(dir: &Path, streams: u64) {
     let cores = std::thread::available_parallelism().unwrap().get();
     let calibration = serde_json::json!({
-        "version": env!("CARGO_PKG_VERSION"), "cores": cores, "rungs": [],
+        "version": env!("CARGO_PKG_VERSION"), "endpoint_type": "chat", "cores": cores, "rungs": [],
         "limits": { "streams": streams, "tokens_per_s": 1000.0, "rate": 100 },
     });
-    fs::create_dir_all(dir.join("state/prony")).unwrap();
-    fs::write(dir.join("state/prony/calibration.json"), calibration.to_string()).unwrap();
+    fs::create_dir_all(dir.join("state/prony/calibration")).unwrap();
+    fs::write(dir.join("state/prony/calibration/chat.json"), calibration.to_string()).unwrap();
 }
 
 #[test]
@@ -51,8 +75,8 @@ fn a_run_beyond_what_was_calibrated_is_doubted() {
 fn a_calibration_that_cannot_be_read_is_none() {
     let server = MockServer::start([]);
     let tool = Tool::profile(&server).args(["--request-count", "1", "--osl", "1"]);
-    fs::create_dir_all(tool.dir().join("state/prony")).unwrap();
-    fs::write(tool.dir().join("state/prony/calibration.json"), "{").unwrap();
+    fs::create_dir_all(tool.dir().join("state/prony/calibration")).unwrap();
+    fs::write(tool.dir().join("state/prony/calibration/chat.json"), "{").unwrap();
     let run = tool.run();
     assert_eq!(run.succeeds().stderr, "");
 }

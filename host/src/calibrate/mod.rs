@@ -71,6 +71,8 @@ pub(crate) struct Limits {
 pub(crate) struct Calibration {
     /// Version of the program.
     pub(crate) version: String,
+    /// The dialect that was spoken.
+    pub(crate) endpoint_type: String,
     /// Cores that it may use.
     pub(crate) cores: usize,
     /// Every load that was tried.
@@ -114,16 +116,17 @@ impl Limits {
 }
 
 impl Calibration {
-    /// Climbs both ladders, each until a rung does not hold. `tell` hears of every rung.
+    /// Climbs both ladders in this dialect, each until a rung does not hold. `tell` hears of every rung.
     pub(crate) fn climb(
         cores: usize,
+        endpoint_type: &str,
         ladders: [Vec<Load>; 2],
         mut tell: impl FnMut(&Rung),
     ) -> Result<Self, CalibrateError> {
         let mut rungs = Vec::new();
         for ladder in ladders {
             for load in ladder {
-                let rung = match rung::measure(load) {
+                let rung = match rung::measure(load, endpoint_type) {
                     Ok(rung) => rung,
                     // Lower ones held: that much is known.
                     Err(error) if !rungs.is_empty() => {
@@ -141,7 +144,13 @@ impl Calibration {
             }
         }
         let limits = Limits::of(&rungs);
-        Ok(Self { version: env!("CARGO_PKG_VERSION").to_owned(), cores, rungs, limits })
+        Ok(Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            endpoint_type: endpoint_type.to_owned(),
+            cores,
+            rungs,
+            limits,
+        })
     }
 
     /// Why a load is beyond what was calibrated, if it is.
@@ -190,7 +199,13 @@ mod tests {
             rung(Load::Rate(100), 0.1),
         ];
         let limits = Limits::of(&rungs);
-        Calibration { version: env!("CARGO_PKG_VERSION").to_owned(), cores: 2, rungs, limits }
+        Calibration {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            endpoint_type: "chat".to_owned(),
+            cores: 2,
+            rungs,
+            limits,
+        }
     }
 
     #[test]

@@ -46,12 +46,12 @@ pub(crate) enum CalibrateError {
 }
 
 /// Puts the load on a server of its own and compares.
-pub(super) fn measure(load: Load) -> Result<Rung, CalibrateError> {
+pub(super) fn measure(load: Load, endpoint_type: &str) -> Result<Rung, CalibrateError> {
     let mut mock = MockProcess::start(&server_flags(load))?;
     let url = mock.url()?;
     let folder = tempfile::tempdir().map_err(CalibrateError::Client)?;
     let dir = folder.path().join("run");
-    let output = client(load, &url, &dir).map_err(CalibrateError::Client)?;
+    let output = client(load, endpoint_type, &url, &dir).map_err(CalibrateError::Client)?;
     if !output.status.success() {
         let complaint = String::from_utf8_lossy(&output.stderr);
         let said = complaint.lines().find_map(|line| line.strip_prefix("error: "));
@@ -95,7 +95,7 @@ fn server_flags(load: Load) -> [&'static str; 4] {
     }
 }
 
-fn client(load: Load, url: &str, dir: &Path) -> io::Result<Output> {
+fn client(load: Load, endpoint_type: &str, url: &str, dir: &Path) -> io::Result<Output> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args([
         "profile",
@@ -103,6 +103,8 @@ fn client(load: Load, url: &str, dir: &Path) -> io::Result<Output> {
         "mock-model",
         "--url",
         url,
+        "--endpoint-type",
+        endpoint_type,
         "--streaming",
         "--isl",
         "50",

@@ -1,4 +1,4 @@
-//! Where a calibration is kept: one file a user.
+//! Where a calibration is kept: one file a user and dialect.
 
 use std::{
     env, fs, io,
@@ -23,9 +23,9 @@ pub(crate) enum StoreError {
     },
 }
 
-/// The latest calibration, if there is one that can be read.
-pub(crate) fn load() -> Option<Calibration> {
-    let path = path()?;
+/// The latest calibration of a dialect, if there is one that can be read.
+pub(crate) fn load(endpoint_type: &str) -> Option<Calibration> {
+    let path = path(endpoint_type)?;
     let text = fs::read_to_string(&path).ok()?;
     let parsed = serde_json::from_str(&text);
     parsed
@@ -35,7 +35,7 @@ pub(crate) fn load() -> Option<Calibration> {
 
 /// Keeps a calibration, and says where.
 pub(crate) fn save(calibration: &Calibration) -> Result<PathBuf, StoreError> {
-    let path = path().ok_or(StoreError::NoHome)?;
+    let path = path(&calibration.endpoint_type).ok_or(StoreError::NoHome)?;
     let written = write(&path, calibration);
     written.map_err(|source| StoreError::Write { path: path.clone(), source })?;
     Ok(path)
@@ -50,8 +50,8 @@ fn write(path: &Path, calibration: &Calibration) -> io::Result<()> {
 }
 
 /// State that survives a program and is no configuration (XDG Base Directory Specification 0.8).
-fn path() -> Option<PathBuf> {
+fn path(endpoint_type: &str) -> Option<PathBuf> {
     let folder = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")))?;
-    Some(state.join("prony/calibration.json"))
+    Some(state.join("prony/calibration").join(endpoint_type).with_extension("json"))
 }

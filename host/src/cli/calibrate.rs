@@ -7,10 +7,14 @@ use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 
 use super::{
     exit::{Exit, Explain, Failure},
+    profile::DEFAULT_ENDPOINT,
     terminal,
 };
-use crate::calibrate::{
-    self, BOUND_MS, CalibrateError, Calibration, Limits, Load, RATES, Rung, STREAMS, StoreError,
+use crate::{
+    calibrate::{
+        self, BOUND_MS, CalibrateError, Calibration, Limits, Load, RATES, Rung, STREAMS, StoreError,
+    },
+    plugin::{DiscoveryOptions, PluginError, Registry},
 };
 
 /// How to show it.
@@ -24,6 +28,10 @@ pub(super) struct CalibrateArgs {
     #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) rates: Vec<u64>,
 
+    /// Dialect to calibrate, one that streams.
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_ENDPOINT)]
+    pub(super) endpoint_type: String,
+
     /// Print the calibration as JSON.
     #[arg(long)]
     pub(super) json: bool,
@@ -33,7 +41,7 @@ pub(super) struct CalibrateArgs {
 pub(super) fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
     let ladders = [ladder(&args.streams, &STREAMS, Load::Streams), ladder(&args.rates, &RATES, Load::Rate)];
     let told = |rung: &Rung| tracing::info!(load = %rung.load, "measured");
-    let calibration = Calibration::climb(cores(), ladders, told)?;
+    let calibration = Calibration::climb(cores(), &endpoint_type(args)?, ladders, told)?;
     let path = calibrate::save(&calibration)?;
     if args.json {
         let text = serde_json::to_string_pretty(&calibration);
@@ -44,6 +52,12 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
         terminal::print(&format!("{table}\n\n{verdict}\n\nwrote {}\n", path.display()))?;
     }
     Ok(Exit::Success)
+}
+
+/// The dialect's name as its manifest spells it: a run looks for its calibration under that.
+fn endpoint_type(args: &CalibrateArgs) -> Result<String, PluginError> {
+    let registry = Registry::discover(&DiscoveryOptions::from_env(Vec::new()))?;
+    Ok(registry.endpoint(&args.endpoint_type)?.name.clone())
 }
 
 /// The rungs that the user chose, from the lowest on, or the usual ones.

@@ -41,7 +41,7 @@ use crate::{
 };
 
 /// The dialect when the user names none.
-const DEFAULT_ENDPOINT: &str = "chat";
+pub(super) const DEFAULT_ENDPOINT: &str = "chat";
 
 /// Measures a server.
 pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure> {
@@ -185,7 +185,8 @@ fn prepare(
 fn plan(flags: &ProfileFlags, name: &str, endpoint: &EndpointMetadata) -> Result<Resolved, Failure> {
     let resolved = resolve(flags, endpoint, name, &facts()?)?;
     resolved.warnings.iter().for_each(|warning| terminal::warn(warning));
-    if let Some(doubt) = calibrate::load().and_then(|calibration| doubts(&calibration, &resolved.config)) {
+    let calibration = calibrate::load(&resolved.config.target.endpoint_type);
+    if let Some(doubt) = calibration.and_then(|calibration| doubts(&calibration, &resolved.config)) {
         terminal::warn(&doubt);
     }
     Ok(resolved)
