@@ -40,16 +40,21 @@ fn sent(server: &Replay) -> Vec<(String, String)> {
 fn payloads_are_sent_byte_for_byte() {
     let server = server();
     let tool = tool(&server.url(), "raw");
-    tool.file("p.jsonl", "{\"ask\" : 1.50}\n\n{\"ask\":\"\\u00e9\"}\n");
+    tool.file("p.jsonl", "{\"ask\" : 1.50}\n\n{\"prompt\":\"\\u00e9\"}\n");
     let run = tool
         .args(["--input-file", "p.jsonl", "--custom-dataset-type", "raw_payload", "--concurrency", "1"])
         .args(["--endpoint-option", "response_field=outputs[].said"])
         .run();
     let summary = run.succeeds().summary();
     let said = |body: &str| ("/say".to_owned(), body.to_owned());
-    assert_eq!(sent(&server), [said("{\"ask\" : 1.50}"), said("{\"ask\":\"\\u00e9\"}")]);
+    assert_eq!(sent(&server), [said("{\"ask\" : 1.50}"), said("{\"prompt\":\"\\u00e9\"}")]);
     assert_eq!(summary["output_sequence_length"]["avg"], 2);
     assert_eq!(summary["usage_prompt_tokens"]["avg"], 3);
+    // Counted where it stands at a usual place.
+    assert_eq!(
+        (&summary["input_sequence_length"]["count"], &summary["input_sequence_length"]["avg"]),
+        (&1.into(), &1.into())
+    );
 }
 
 #[test]

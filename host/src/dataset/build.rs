@@ -65,7 +65,13 @@ pub(crate) fn build(
             rankings::write(&mut conversations, laws, tokenizer, seed);
             Ok(conversations)
         }
-        DatasetConfig::RawPayloads { path, entries } => Ok(formats::raw_payload::read(path, *entries)?),
+        DatasetConfig::RawPayloads { path, entries } => {
+            let mut conversations = formats::raw_payload::read(path, *entries)?;
+            if let Some(tokenizer) = tokenizer {
+                count_prompts(&mut conversations, tokenizer);
+            }
+            Ok(conversations)
+        }
         DatasetConfig::File { path, entries, osl } => {
             let mut conversations = formats::single_turn::read(path, *entries)?;
             if let Some(osl) = *osl {
@@ -132,6 +138,15 @@ fn count_texts(conversations: &mut [Conversation], tokenizer: &Tokenizer) {
             let texts = turn.parts.iter().filter(|part| part.kind == PartKind::TEXT);
             turn.input_tokens = Some(texts.map(|text| tokenizer.count(&text.data) as u64).sum());
         }
+    });
+}
+
+fn count_prompts(conversations: &mut [Conversation], tokenizer: &Tokenizer) {
+    let count = |text: &str| tokenizer.count(text) as u64;
+    conversations.par_iter_mut().flat_map_iter(|conversation| &mut conversation.turns).for_each(|turn| {
+        let payload = turn.parts.iter().find(|part| part.kind == PartKind::RAW);
+        turn.input_tokens =
+            payload.and_then(|payload| formats::raw_payload::prompt_tokens(&payload.data, count));
     });
 }
 

@@ -1,5 +1,8 @@
 //! The `raw_payload` format: JSON Lines, one whole body a line, which is sent byte for byte.
 //!
+//! What is in a body is looked at where most APIs have it, to count tokens: the texts of a prompt, and the limit of the
+//! answer.
+//!
 //! ```json
 //! {"model": "m", "messages": [{"role": "user", "content": "Name three rivers."}], "stream": true}
 //! ```
@@ -7,20 +10,27 @@
 use std::path::Path;
 
 use prony_plugin_api::PartKind;
+use serde_json::Value;
 
 use super::{FileError, lines, row::Row};
 use crate::dataset::{Conversation, Part, Turn, build::session_id};
 
-/// Reads a file's payloads, at most so many, in the file's order. What is in them is not counted.
+/// Members that hold the prompt: a text, a list of texts or of parts with a `text`, or messages with such a `content`.
+const PROMPTS: [&str; 6] = ["system", "instructions", "messages", "prompt", "input", "inputs"];
+
+/// Members that limit the answer.
+const LIMITS: [&str; 3] = ["max_completion_tokens", "max_tokens", "max_output_tokens"];
+
+/// Reads a file's payloads, at most so many, in the file's order. Their prompts are not counted yet.
 pub(in crate::dataset) fn read(path: &Path, most: Option<usize>) -> Result<Vec<Conversation>, FileError> {
     let mut number = 0;
     lines::read(path, most, |line| {
-        Row::parse(line)?;
+        let body = Row::parse(line)?.into_fields();
         let payload = Part { kind: PartKind::RAW, name: String::new(), data: line.trim().to_owned() };
         let turn = Turn {
             role: "user".into(),
             parts: vec![payload],
-            max_tokens: None,
+            max_tokens: LIMITS.iter().find_map(|name| body.get(*name)?.as_u64()),
             extra_json: String::new(),
             input_tokens: None,
         };
@@ -30,10 +40,30 @@ pub(in crate::dataset) fn read(path: &Path, most: Option<usize>) -> Result<Vec<C
     })
 }
 
+/// Tokens of a payload's prompt, by what counts them; nothing where none of it is found.
+pub(in crate::dataset) fn prompt_tokens(payload: &str, count: impl Fn(&str) -> u64) -> Option<u64> {
+    let body: Value = serde_json::from_str(payload).ok()?;
+    let texts: Vec<&str> = PROMPTS.iter().filter_map(|name| body.get(*name)).flat_map(texts).collect();
+    (!texts.is_empty()).then(|| texts.into_iter().map(count).sum())
+}
+
+/// The texts of a prompt, in order.
+fn texts(prompt: &Value) -> Vec<&str> {
+    match prompt {
+        Value::String(text) => vec![text],
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::Object(fields) => {
+            ["content", "text"].iter().filter_map(|name| fields.get(*name)).flat_map(texts).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::{error::Error, fs};
 
+    use rstest::rstest;
     use tempfile::TempDir;
 
     use super::*;
@@ -53,6 +83,29 @@ mod tests {
     fn a_payload_keeps_its_bytes() {
         let lines = payloads("{\"b\" : 1.50,\"a\":\"\\u00e9\"}\n\n {\"a\":[]}\r\n").unwrap();
         assert_eq!(lines, ["{\"b\" : 1.50,\"a\":\"\\u00e9\"}", "{\"a\":[]}"]);
+    }
+
+    #[rstest]
+    #[case::chat(
+        r#"{"messages":[{"role":"system","content":"a b"},{"role":"user","content":[{"type":"text","text":"c"},
+            {"type":"image_url","image_url":{"url":"data:,"}}]}],"max_tokens":7}"#,
+        Some(3),
+        Some(7)
+    )]
+    #[case::prompts(r#"{"prompt":["a b","c d"],"max_completion_tokens":9,"max_tokens":1}"#, Some(4), Some(9))]
+    #[case::responses(r#"{"instructions":"a","input":[{"role":"user","content":"b c"}]}"#, Some(3), None)]
+    #[case::ids(r#"{"prompt":[1,2,3]}"#, None, None)]
+    #[case::of_its_own(r#"{"ask":"a b"}"#, None, None)]
+    fn what_is_asked_is_counted_where_most_have_it(
+        #[case] line: &str,
+        #[case] input: Option<u64>,
+        #[case] limit: Option<u64>,
+    ) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&file, line.replace('\n', " ")).unwrap();
+        let turn = read(file.path(), None).unwrap().remove(0).turns.remove(0);
+        let words = |text: &str| text.split(' ').count() as u64;
+        assert_eq!((prompt_tokens(&turn.parts[0].data, words), turn.max_tokens), (input, limit));
     }
 
     #[test]

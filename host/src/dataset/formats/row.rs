@@ -129,6 +129,11 @@ impl Row {
         }
     }
 
+    /// All of its keys.
+    pub(super) fn into_fields(self) -> Map<String, Value> {
+        self.0
+    }
+
     /// Fails if a key is left that is none of these.
     pub(super) fn only(&self, known: &'static [&'static str]) -> Result<(), RowError> {
         match self.0.keys().find(|key| !known.contains(&key.as_str())) {
