@@ -2,7 +2,8 @@
 //!
 //! An [`Endpoint`] turns a turn into the bytes of a request, and its [`Parser`] turns the bytes of one response into
 //! events. It is sans-IO: the host owns the socket, the clock and the threads. It splits a stream into server-sent
-//! events by the WHATWG rules and stamps every read before it asks the parser anything.
+//! events by the WHATWG rules, or into what the manifest calls its `stream_framing`, and stamps every read before it
+//! asks the parser anything.
 //!
 //! # Limits
 //!
@@ -68,14 +69,21 @@ pub trait Endpoint: Send + Sync + Sized + 'static {
 
 /// Reads one response. Used by one thread at a time, dropped when the response is over.
 ///
-/// The host decides by the response's content type: a stream calls [`Parser::event`] for each server-sent event,
-/// anything else calls [`Parser::body`] once. Then, unless the connection broke, [`Parser::end`].
+/// The host decides by the response's content type: a stream calls [`Parser::event`] for each of its events, anything
+/// else calls [`Parser::body`] once. Then, unless the connection broke, [`Parser::end`].
+///
+/// What an event is depends on the stream's framing ([`StreamFraming`](crate::metadata::StreamFraming)): a server-sent
+/// event, a line that is not empty, or the bytes of one read as they came. The type `text/event-stream` stands for the
+/// first in any dialect, and types such as `application/x-ndjson` for the second. Otherwise the manifest's
+/// `stream_framing` says it: for an answer without a type, and, unless it says `events`, for one of any type other than
+/// JSON's and HTML's. Only an answer that was asked to stream is split by the manifest's word.
 ///
 /// A response is complete once [`EventSink::done`] or a [`EventSink::finish`] was called. One that ends before either
 /// is an error (`stream_cut`), so a dialect without an end marker calls `done` in [`Parser::end`].
 pub trait Parser: Send + 'static {
     /// One server-sent event: the value of its `event` field (empty when it has none) and its data, with the lines of
-    /// a multi-line value joined by `\n`.
+    /// a multi-line value joined by `\n`. Or one line without its end, or the bytes of one read; these have no name. A
+    /// last line without an end is an event, a last server-sent event without its blank line is none.
     ///
     /// # Errors
     /// Fails this request as a malformed answer.

@@ -33,6 +33,7 @@ fn found(report: &Value, type_name: &str) -> String {
 #[case::kserve("endpoint-kserve", 1)]
 #[case::llamacpp("endpoint-llamacpp", 1)]
 #[case::nvidia("endpoint-nvidia", 1)]
+#[case::ollama("endpoint-ollama", 1)]
 #[case::openai("endpoint-openai", 7)]
 #[case::rankings("endpoint-rankings", 3)]
 #[case::solido("endpoint-solido", 1)]

@@ -20,6 +20,8 @@ pub(super) enum Dialect {
     GenerateStream,
     /// llama.cpp's own completions.
     LlamaCompletion,
+    /// Ollama's own chat.
+    OllamaChat,
     /// Solido's answers from documents.
     Solido,
     /// The same as a stream, which is asked for by a header.
@@ -34,7 +36,7 @@ pub(super) enum Dialect {
 
 impl Dialect {
     /// All that have a path of their own.
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Chat,
         Self::Completions,
         Self::Responses,
@@ -46,6 +48,7 @@ impl Dialect {
         Self::Generate,
         Self::GenerateStream,
         Self::LlamaCompletion,
+        Self::OllamaChat,
         Self::Solido,
         Self::Infer,
         Self::ImageRetrieval,
@@ -79,6 +82,7 @@ impl Dialect {
             Self::Generate => "/generate",
             Self::GenerateStream => "/generate_stream",
             Self::LlamaCompletion => "/completion",
+            Self::OllamaChat => "/api/chat",
             Self::Solido | Self::SolidoStream => "/rag/api/prompt",
             // Any model's.
             Self::Infer => "/v2/models/{model}/infer",
@@ -99,6 +103,7 @@ impl Dialect {
             Self::Generate
             | Self::GenerateStream
             | Self::LlamaCompletion
+            | Self::OllamaChat
             | Self::Solido
             | Self::SolidoStream => "gen",
             Self::Infer | Self::ImageRetrieval => "infer",

@@ -210,7 +210,7 @@ impl<'a> Exchange<'a> {
         let generation = *speech.generation;
         let mut frames = speech.frames();
         let begin = frames.begin();
-        self.open_stream(&begin).await?;
+        self.open_stream(speech::content_type(generation.kind), &begin).await?;
         let mut middle = Some(generation.tokens / 2);
         for bundle in script::bundles(self.mock.options.framing, generation.reasoning, generation.tokens) {
             if middle.take_if(|middle| bundle.tokens.end > *middle).is_some()
@@ -232,7 +232,7 @@ impl<'a> Exchange<'a> {
 
     /// A picture as a stream, which has one event.
     async fn picture(&mut self, prompt_tokens: u64) -> Result<Ending, Gone> {
-        self.open_stream("").await?;
+        self.open_stream(speech::content_type(Kind::Infer), "").await?;
         // The image has no kind of text.
         if let Turn::End(ending) = self.break_in_the_middle(Kind::Infer).await? {
             return Ok(ending);
@@ -243,8 +243,8 @@ impl<'a> Exchange<'a> {
         self.close_stream(&[format!("event: image_generation.completed\ndata: {event}\n\n")]).await
     }
 
-    async fn open_stream(&mut self, begin: &str) -> Result<(), Gone> {
-        let fields = [("Content-Type", "text/event-stream; charset=utf-8"), ("Transfer-Encoding", "chunked")];
+    async fn open_stream(&mut self, content_type: &str, begin: &str) -> Result<(), Gone> {
+        let fields = [("Content-Type", content_type), ("Transfer-Encoding", "chunked")];
         let start = if begin.is_empty() { Vec::new() } else { http::chunk(begin) };
         self.open(StatusCode::OK, &fields, &start).await
     }

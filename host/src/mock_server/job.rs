@@ -90,14 +90,15 @@ pub(super) enum Kind {
     /// Hugging Face's text-generation-inference.
     Generate,
     Llama,
+    Ollama,
     Solido,
     Infer,
 }
 
 impl Kind {
     /// It has a channel for reasoning.
-    fn reasons(self) -> bool {
-        matches!(self, Self::Chat | Self::Responses | Self::Messages)
+    pub(super) fn reasons(self) -> bool {
+        matches!(self, Self::Chat | Self::Responses | Self::Messages | Self::Ollama)
     }
 }
 
@@ -171,6 +172,11 @@ fn generation(dialect: Dialect, fields: &Fields<'_>, options: &Options) -> Resul
         }
         Dialect::LlamaCompletion => {
             (Kind::Llama, fields.text_words("prompt")?, limit("n_predict")?, 1, stream()?)
+        }
+        Dialect::OllamaChat => {
+            let limit = fields.within("options", |fields| fields.count("num_predict", MAX_TOKENS))?;
+            let streams = fields.get("stream").is_none() || fields.flag("stream")?;
+            (Kind::Ollama, fields.message_words()?, limit, 1, always(streams))
         }
         Dialect::Solido | Dialect::SolidoStream => {
             let delivery = always(dialect == Dialect::SolidoStream);
@@ -301,6 +307,10 @@ mod tests {
     )]
     #[case::generate(Dialect::Generate, json!({"inputs": "a b c d e", "parameters": {"max_new_tokens": 9}}))]
     #[case::llama(Dialect::LlamaCompletion, json!({"prompt": "a b c d e", "n_predict": 9}))]
+    #[case::ollama(
+        Dialect::OllamaChat,
+        json!({"model": "m", "messages": [{"role": "user", "content": "a b c d e"}], "options": {"num_predict": 9}})
+    )]
     #[case::infer(
         Dialect::Infer,
         json!({"inputs": [{"name": "text_input", "datatype": "BYTES", "shape": [1, 1], "data": ["a b c d e"]},

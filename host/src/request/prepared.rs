@@ -7,11 +7,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use prony_plugin_api::{
     ErrorDetails,
     abi::host::{RequestSink, Turn, TurnMessage, TurnPart},
+    metadata::StreamFraming,
 };
 use uuid::Uuid;
 
 use super::{
     endpoint::Endpoint,
+    framing,
     limits::{self, Breach, cut},
     target::{Place, TargetPlan},
 };
@@ -207,8 +209,8 @@ pub(crate) fn parse(name: &str, value: &str) -> Result<(HeaderName, HeaderValue)
 }
 
 /// Headers that every request has unless the endpoint or the user says otherwise.
-pub(crate) fn default_headers(streaming: bool) -> HeaderMap {
-    let accept = if streaming { "text/event-stream" } else { "application/json" };
+pub(crate) fn default_headers(stream: Option<StreamFraming>) -> HeaderMap {
+    let accept = stream.map_or("application/json", framing::accepted);
     HeaderMap::from_iter([
         (header::USER_AGENT, HeaderValue::from_static(concat!("prony/", env!("CARGO_PKG_VERSION")))),
         (header::ACCEPT, HeaderValue::from_static(accept)),

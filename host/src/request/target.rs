@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, iter::repeat, sync::Arc, time::Duration};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode_str;
-use prony_plugin_api::ErrorDetails;
+use prony_plugin_api::{ErrorDetails, metadata::StreamFraming};
 use rustls::ClientConfig;
 
 pub(crate) use super::place::{Origin, Place, Route};
@@ -22,6 +22,8 @@ pub(crate) struct TargetPlan {
     pub(crate) model: String,
     /// Ask for a stream.
     pub(crate) streaming: bool,
+    /// What the dialect's streams are made of.
+    pub(crate) framing: StreamFraming,
     /// The user's key.
     pub(crate) api_key: Option<String>,
     /// The user's headers, which win over all others.
@@ -50,11 +52,15 @@ pub(crate) struct TargetPlan {
 }
 
 impl TargetPlan {
-    /// Checks URLs and headers. `path` is the dialect's path for this run.
+    /// Checks URLs and headers. `path` is the dialect's path for this run, `framing` what its streams are made of.
     ///
     /// # Errors
     /// A URL or header that HTTP does not allow, or certificates that cannot be used.
-    pub(crate) fn new(target: &Target, path: Option<&str>) -> Result<Self, ErrorDetails> {
+    pub(crate) fn new(
+        target: &Target,
+        path: Option<&str>,
+        framing: StreamFraming,
+    ) -> Result<Self, ErrorDetails> {
         let path = target.custom_endpoint.as_deref().or(path).unwrap_or("");
         let proxies = target.proxies.iter().map(|proxy| proxy.as_deref().map(Proxy::parse).transpose());
         let proxies = proxies.collect::<Result<Vec<_>, _>>()?;
@@ -83,6 +89,7 @@ impl TargetPlan {
         Ok(Self {
             model: target.model.clone(),
             streaming: target.streaming,
+            framing,
             api_key: target.api_key.clone(),
             user_headers,
             limits: Limits {
@@ -99,7 +106,7 @@ impl TargetPlan {
             path: path.to_owned(),
             extra: target.extra_inputs.clone(),
             extra_json: serde_json::Value::Object(target.extra_inputs.clone()).to_string(),
-            default_headers: prepared::default_headers(target.streaming),
+            default_headers: prepared::default_headers(target.streaming.then_some(framing)),
             fixed_path: target.custom_endpoint.is_some(),
             secrets: secrets(target),
         })
