@@ -206,7 +206,18 @@ impl<'a> TurnContext<'a> {
         self.0.extra_json.as_str()
     }
 
-    /// The text of a JSON object with further facts.
+    /// The text of a JSON object with further facts, for dialects that sign requests or go elsewhere by themselves. A
+    /// fact may be absent: an older host knows fewer.
+    ///
+    /// | fact | is |
+    /// |---|---|
+    /// | `host` | the value of the `Host` header: the target's name, with its port unless that is the scheme's own |
+    /// | `base_path` | the path of the user's URL, without a slash at its end: it stands in front of the endpoint's path, unless it ends in what that begins with |
+    /// | `path` | the whole path, when the user has fixed it; what [`RequestWriter::path`] says has no effect then |
+    /// | `has_api_key` | the host will send the user's key, whatever the endpoint writes into that header |
+    /// | `unix_time_s` | the time of this call in seconds since 1970; the request leaves later |
+    ///
+    /// Queries are never told: they may hold secrets.
     pub fn facts_json(&self) -> &'a str {
         self.0.facts_json.as_str()
     }

@@ -7,6 +7,7 @@
 pub(crate) mod answer;
 pub(crate) mod endpoint;
 pub(crate) mod exchange;
+mod facts;
 pub(crate) mod framing;
 pub(crate) mod gauge;
 mod hints;

@@ -9,7 +9,7 @@ use prony_plugin_api::{ErrorDetails, metadata::StreamFraming};
 use rustls::ClientConfig;
 
 pub(crate) use super::place::{Origin, Place, Route};
-use super::{patience::Limits, prepared, proxy::Proxy, tls};
+use super::{facts::Facts, patience::Limits, prepared, proxy::Proxy, tls};
 use crate::config::{ConnectionReuse, Target, TransportKind, redact, url::url_for};
 
 /// Shorter values are not masked in what a server says.
@@ -42,6 +42,8 @@ pub(crate) struct TargetPlan {
     pub(crate) tls: Option<Arc<ClientConfig>>,
     /// Base URLs, and where they lead with `path`.
     places: Vec<(String, Arc<Place>)>,
+    /// What endpoints are told of each place.
+    facts: Vec<Facts>,
     path: String,
     extra: serde_json::Map<String, serde_json::Value>,
     extra_json: String,
@@ -70,6 +72,10 @@ impl TargetPlan {
             .zip(proxies.iter().chain(repeat(&None)))
             .map(|(base, proxy)| Ok((base.clone(), Place::parse(&url_for(base, path), proxy.as_ref())?)))
             .collect::<Result<_, ErrorDetails>>()?;
+        let facts = places.iter().map(|(base, place)| {
+            Facts::new(base, place, target.custom_endpoint.is_some(), target.api_key.is_some())
+        });
+        let facts = facts.collect::<Result<_, ErrorDetails>>()?;
         let needs_tls = places.iter().any(|(_, place)| place.origin.secure);
         let tls =
             if needs_tls { Some(Arc::new(tls::client_config(&target.tls, target.http2)?)) } else { None };
@@ -103,6 +109,7 @@ impl TargetPlan {
             connect_timeout: duration(target.connect_timeout_s),
             tls,
             places,
+            facts,
             path: path.to_owned(),
             extra: target.extra_inputs.clone(),
             extra_json: serde_json::Value::Object(target.extra_inputs.clone()).to_string(),
@@ -128,10 +135,19 @@ impl TargetPlan {
         self.places.iter().map(|(_, place)| &place.origin)
     }
 
+    /// What the endpoint is told of a session's request: the text of a JSON object.
+    pub(crate) fn facts(&self, session_num: u64, unix_time_s: u64) -> String {
+        self.facts[self.index(session_num)].at(unix_time_s)
+    }
+
+    /// Which of the places a session uses.
+    fn index(&self, session_num: u64) -> usize {
+        usize::try_from(session_num % self.places.len() as u64).unwrap_or(0)
+    }
+
     /// Where a session's requests go. `path` is what the endpoint asked for; a path that the user gave wins.
     pub(crate) fn place(&self, session_num: u64, path: Option<&str>) -> Result<Arc<Place>, ErrorDetails> {
-        let index = usize::try_from(session_num % self.places.len() as u64).unwrap_or(0);
-        let (base, place) = &self.places[index];
+        let (base, place) = &self.places[self.index(session_num)];
         match path {
             Some(path) if !self.fixed_path && path != self.path => {
                 let proxy = match &place.origin.route {

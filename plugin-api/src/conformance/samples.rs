@@ -91,6 +91,10 @@ fn bodies() -> Vec<(String, Recording)> {
             r#"{"model":"m","message":{"role":"assistant","content":"Hello"},"done":true,"done_reason":"stop","prompt_eval_count":3,"eval_count":2}"#,
         ),
         (
+            "output of a conversation",
+            r#"{"output":{"message":{"role":"assistant","content":[{"text":"Hello"}]}},"stopReason":"end_turn","usage":{"inputTokens":3,"outputTokens":2,"totalTokens":5}}"#,
+        ),
+        (
             "response with its output",
             r#"{"id":"r1","model":"m","status":"completed","output":[{"type":"message","content":[{"type":"output_text","text":"Hello"}]}],"usage":{"input_tokens":3,"output_tokens":2}}"#,
         ),

@@ -3,6 +3,7 @@
 //! One file a dialect. Token events are put together from text, not from JSON values: they are made a hundred thousand
 //! times a second, and the words need no escaping.
 
+mod bedrock;
 mod generate;
 mod infer;
 mod llama;
@@ -53,6 +54,7 @@ impl Speech<'_> {
             Kind::Messages => Box::new(messages::Blocks::new(self)),
             Kind::Generate => Box::new(generate::Tokens::new(self)),
             Kind::Llama => Box::new(llama::Pieces::new(self)),
+            Kind::Converse => Box::new(bedrock::Events::new(self)),
             Kind::Ollama => Box::new(ollama::Lines::new(self)),
             // The open inference protocol does not stream over HTTP, and is never asked to.
             Kind::Solido | Kind::Infer => Box::new(solido::Pieces::new(self)),
@@ -67,6 +69,7 @@ impl Speech<'_> {
             Kind::Messages => messages::whole(self),
             Kind::Generate => generate::whole(self),
             Kind::Llama => llama::whole(self),
+            Kind::Converse => bedrock::whole(self),
             Kind::Ollama => ollama::whole(self),
             Kind::Solido => solido::whole(self),
             Kind::Infer => infer::whole(self),
@@ -93,7 +96,16 @@ impl Speech<'_> {
 
 /// What a stream of this kind says it is.
 pub(super) fn content_type(kind: Kind) -> &'static str {
-    if kind == Kind::Ollama { "application/x-ndjson" } else { "text/event-stream; charset=utf-8" }
+    match kind {
+        Kind::Ollama => "application/x-ndjson",
+        Kind::Converse => "application/vnd.amazon.eventstream",
+        _ => "text/event-stream; charset=utf-8",
+    }
+}
+
+/// The bytes of some events of this kind.
+pub(super) fn on_wire(kind: Kind, events: String) -> Vec<u8> {
+    if kind == Kind::Converse { bedrock::on_wire(&events) } else { events.into_bytes() }
 }
 
 /// An event with data on one line.
@@ -110,8 +122,11 @@ fn named(json: &Value) -> String {
 /// An error in the middle of a stream, and what still follows it.
 pub(super) fn stream_error(kind: Kind, style: StreamErrorStyle, error: &ApiError) -> String {
     let body = error.body();
-    if kind == Kind::Ollama {
-        return format!("{}\n", json!({"error": body["error"]["message"]}));
+    let message = &body["error"]["message"];
+    match kind {
+        Kind::Ollama => return format!("{}\n", json!({"error": message})),
+        Kind::Converse => return bedrock::exception(message),
+        _ => {}
     }
     let body = match kind {
         Kind::Messages => json!({"type": "error", "error": body["error"]}),
