@@ -26,6 +26,10 @@ fn dialect(framing: &str) -> MockPlugin {
 
 /// What three streaming requests make of an answer.
 fn profile(framing: &str, content_type: &str, body: &str) -> (Run, Vec<u8>) {
+    profile_with(framing, content_type, body, &[])
+}
+
+fn profile_with(framing: &str, content_type: &str, body: &str, flags: &[&str]) -> (Run, Vec<u8>) {
     let head = if content_type.is_empty() {
         "HTTP/1.1 200 OK\r\n".to_owned()
     } else {
@@ -39,6 +43,7 @@ fn profile(framing: &str, content_type: &str, body: &str) -> (Run, Vec<u8>) {
         .args(["--model", "m", "--url", &server.url(), "--request-count", "3", "--isl", "5"])
         .args(["--random-seed", "42", "--no-server-metrics", "--plugins"])
         .arg(pack.path())
+        .args(flags)
         .run();
     (run, server.requests().remove(0))
 }
@@ -66,6 +71,15 @@ fn lines_are_tokens(#[case] framing: &str, #[case] content_type: &str, #[case] e
     assert_eq!(summary["request_count"]["avg"], 3);
     assert_eq!(summary["output_sequence_length"]["avg"], 2);
     assert!(summary["time_to_first_token"]["avg"].is_number());
+}
+
+#[rstest]
+#[case::in_a_child("--isolate=lines")]
+#[case::on_the_other_transport("--transport=portable")]
+fn lines_are_tokens_wherever_they_are_read(#[case] how: &str) {
+    let body = LINES.join("\n");
+    let (run, _) = profile_with(", stream_framing: lines", "text/plain", &body, &[how]);
+    assert_eq!(run.succeeds().summary()["output_sequence_length"]["avg"], 2);
 }
 
 #[test]
