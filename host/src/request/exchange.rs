@@ -304,11 +304,11 @@ impl Reader<'_> {
         }
         answer.begin_event();
         let failure = self.parser.event(name, data, answer).err();
-        self.refusal = match (answer.breach(), failure) {
-            (None, None) => None,
-            (Some(breach), _) => Some(self.endpoint.breached(breach)),
-            (None, Some(error)) => Some(self.endpoint.details(&error, "read an event of the answer")),
-        };
+        if let Some(breach) = answer.breach() {
+            self.refusal = Some(self.endpoint.breached(breach));
+        } else if let Some(error) = failure {
+            self.refusal = Some(self.endpoint.details(&error, "read an event of the answer"));
+        }
     }
 }
 

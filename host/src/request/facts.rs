@@ -62,6 +62,11 @@ mod tests {
         "/x",
         r#"{"host":"127.0.0.1:8000","base_path":"/gate/way","has_api_key":true,"unix_time_s":7}"#
     )]
+    #[case::a_socket(
+        "http+unix://%2Frun%2Fserver.sock/v1",
+        "/x",
+        r#"{"host":"localhost","base_path":"/v1","has_api_key":true,"unix_time_s":7}"#
+    )]
     fn a_request_is_described(#[case] base: &str, #[case] path: &str, #[case] expected: &str) {
         let place = Place::parse(&url_for(base, path), None).unwrap();
         assert_eq!(Facts::new(base, &place, false, true).unwrap().at(7), expected);
