@@ -30,6 +30,8 @@ mod completions;
 mod content;
 #[path = "../../plugins/endpoint-openai/src/embeddings.rs"]
 mod embeddings;
+#[path = "../../plugins/endpoint-openai/src/options.rs"]
+mod options;
 #[path = "../../plugins/endpoint-openai/src/prompt.rs"]
 mod prompt;
 #[path = "../../plugins/endpoint-openai/src/said.rs"]

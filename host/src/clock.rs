@@ -65,6 +65,11 @@ impl Clock {
     pub(crate) fn wall_start_ns(&self) -> u64 {
         self.wall_ns
     }
+
+    /// The wall-clock time in seconds since 1970, as the anchor and the monotonic clock have it.
+    pub(crate) fn unix_time_s(&self) -> u64 {
+        (self.wall_ns + self.now()) / 1_000_000_000
+    }
 }
 
 /// Where a [`Clock`] stands on the clock that all processes of a machine share.

@@ -8,6 +8,7 @@ use std::{io, path::Path, sync::Arc};
 use prony_plugin_api::{
     abi::host::{EndpointInstance, PluginRoot},
     descriptor::Descriptor,
+    framing::LineSplitter,
     sse::SseSplitter,
 };
 use serde::de::DeserializeOwned;
@@ -38,6 +39,17 @@ pub fn split_events<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> Option<Vec
         splitter.feed(read, |name, data| events.push((name.to_owned(), data.to_vec()))).ok()?;
     }
     Some(events)
+}
+
+/// Splits the reads of a response into lines. `None` when one is too large.
+pub fn split_lines<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> Option<Vec<Vec<u8>>> {
+    let mut splitter = LineSplitter::default();
+    let mut lines = Vec::new();
+    for read in reads {
+        splitter.feed(read, |line| lines.push(line.to_vec())).ok()?;
+    }
+    splitter.end(|line| lines.push(line.to_vec()));
+    Some(lines)
 }
 
 /// Reads a manifest: how many endpoints and services it has, or what is wrong with it.

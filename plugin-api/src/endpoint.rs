@@ -2,7 +2,8 @@
 //!
 //! An [`Endpoint`] turns a turn into the bytes of a request, and its [`Parser`] turns the bytes of one response into
 //! events. It is sans-IO: the host owns the socket, the clock and the threads. It splits a stream into server-sent
-//! events by the WHATWG rules and stamps every read before it asks the parser anything.
+//! events by the WHATWG rules, or into what the manifest calls its `stream_framing`, and stamps every read before it
+//! asks the parser anything.
 //!
 //! # Limits
 //!
@@ -69,14 +70,21 @@ pub trait Endpoint: Send + Sync + Sized + 'static {
 
 /// Reads one response. Used by one thread at a time, dropped when the response is over.
 ///
-/// The host decides by the response's content type: a stream calls [`Parser::event`] for each server-sent event,
-/// anything else calls [`Parser::body`] once. Then, unless the connection broke, [`Parser::end`].
+/// The host decides by the response's content type: a stream calls [`Parser::event`] for each of its events, anything
+/// else calls [`Parser::body`] once. Then, unless the connection broke, [`Parser::end`].
+///
+/// What an event is depends on the stream's framing ([`StreamFraming`](crate::metadata::StreamFraming)): a server-sent
+/// event, a line that is not empty, or the bytes of one read as they came. The type `text/event-stream` stands for the
+/// first in any dialect, and types such as `application/x-ndjson` for the second. Otherwise the manifest's
+/// `stream_framing` says it: for an answer without a type, and, unless it says `events`, for one of any type other than
+/// JSON's and HTML's. Only an answer that was asked to stream is split by the manifest's word.
 ///
 /// A response is complete once [`EventSink::done`] or a [`EventSink::finish`] was called. One that ends before either
 /// is an error (`stream_cut`), so a dialect without an end marker calls `done` in [`Parser::end`].
 pub trait Parser: Send + 'static {
     /// One server-sent event: the value of its `event` field (empty when it has none) and its data, with the lines of
-    /// a multi-line value joined by `\n`.
+    /// a multi-line value joined by `\n`. Or one line without its end, or the bytes of one read; these have no name. A
+    /// last line without an end is an event, a last server-sent event without its blank line is none.
     ///
     /// # Errors
     /// Fails this request as a malformed answer.
@@ -199,7 +207,18 @@ impl<'a> TurnContext<'a> {
         self.0.extra_json.as_str()
     }
 
-    /// The text of a JSON object with further facts.
+    /// The text of a JSON object with further facts, for dialects that sign requests or go elsewhere by themselves. A
+    /// fact may be absent: an older host knows fewer.
+    ///
+    /// | fact | is |
+    /// |---|---|
+    /// | `host` | the value of the `Host` header: the target's name, with its port unless that is the scheme's own |
+    /// | `base_path` | the path of the user's URL, without a slash at its end: it stands in front of the endpoint's path, unless it ends in what that begins with |
+    /// | `path` | the whole path, when the user has fixed it; what [`RequestWriter::path`] says has no effect then |
+    /// | `has_api_key` | the host will send the user's key, whatever the endpoint writes into that header |
+    /// | `unix_time_s` | the time of this call in seconds since 1970; the request leaves later |
+    ///
+    /// Queries are never told: they may hold secrets.
     pub fn facts_json(&self) -> &'a str {
         self.0.facts_json.as_str()
     }

@@ -26,6 +26,8 @@ pub mod descriptor;
 pub mod endpoint;
 pub mod error;
 mod export;
+#[cfg(feature = "sse")]
+pub mod framing;
 #[cfg(feature = "json")]
 pub mod json;
 #[cfg(feature = "tracing")]

@@ -14,8 +14,11 @@ pub struct EndpointMetadata {
     /// Path that replaces `endpoint_path` when the answer streams.
     #[serde(default)]
     pub streaming_path: Option<String>,
-    /// The dialect can answer as a stream of server-sent events.
+    /// The dialect can answer as a stream.
     pub supports_streaming: bool,
+    /// What such a stream is made of.
+    #[serde(default)]
+    pub stream_framing: StreamFraming,
     /// The answer is text that can be counted in tokens.
     pub produces_tokens: bool,
     /// The input is text that can be counted in tokens.
@@ -67,6 +70,46 @@ pub struct EndpointMetadata {
     pub requires_inline_media: bool,
 }
 
+/// How the host splits a stream before it hands it to a parser. The answer's content type is asked first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StreamFraming {
+    /// Server-sent events. Every answer of the type `text/event-stream` is split like this.
+    #[default]
+    Events,
+    /// Lines, each of which is an event without a name: line-delimited JSON. Every answer of a type such as
+    /// `application/x-ndjson` or `application/jsonl` is split like this.
+    Lines,
+    /// Not at all: each read is an event without a name, as it came. For dialects with a framing of their own, whose
+    /// parser keeps what is not yet complete.
+    Bytes,
+}
+
+impl StreamFraming {
+    /// The framing that a content type stands for, in any dialect.
+    pub fn of_content_type(content_type: &str) -> Option<Self> {
+        const LINES: [&str; 8] = [
+            "application/x-ndjson",
+            "application/ndjson",
+            "application/jsonl",
+            "application/x-jsonl",
+            "application/jsonlines",
+            "application/x-jsonlines",
+            "application/json-lines",
+            "application/stream+json",
+        ];
+        let media = content_type.split(';').next().unwrap_or("").trim();
+        let is = |known: &str| media.eq_ignore_ascii_case(known);
+        if is("text/event-stream") {
+            Some(Self::Events)
+        } else if LINES.into_iter().any(is) {
+            Some(Self::Lines)
+        } else {
+            None
+        }
+    }
+}
+
 fn default_service_kind() -> String {
     "openai".to_owned()
 }
@@ -105,5 +148,23 @@ mod tests {
         let metadata: EndpointMetadata = serde_json::from_str(json).unwrap();
         assert_eq!(metadata.service_kind, "openai");
         assert!(!metadata.requires_polling);
+        assert_eq!(metadata.stream_framing, StreamFraming::Events);
+    }
+
+    #[test]
+    fn a_framing_that_there_is_not_is_refused_with_those_that_there_are() {
+        let error = serde_json::from_str::<StreamFraming>(r#""ndjson""#).unwrap_err().to_string();
+        assert!(error.contains("`ndjson`, expected one of `events`, `lines`, `bytes`"), "{error}");
+    }
+
+    #[test]
+    fn some_content_types_say_how_a_stream_is_framed() {
+        let framing = StreamFraming::of_content_type;
+        assert_eq!(framing("Text/Event-Stream; charset=utf-8"), Some(StreamFraming::Events));
+        assert_eq!(framing("application/x-ndjson;charset=utf-8"), Some(StreamFraming::Lines));
+        assert_eq!(framing("application/jsonl"), Some(StreamFraming::Lines));
+        for other in ["", "application/json", "text/html", "application/vnd.amazon.eventstream"] {
+            assert_eq!(framing(other), None, "{other}");
+        }
     }
 }

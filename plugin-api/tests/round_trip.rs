@@ -180,6 +180,7 @@ fn turn<'a>(messages: &'a [TurnMessage<'a>]) -> Turn<'a> {
         request_id: "r-1",
         conversation_id: "c-1",
         extra_json: "",
+        facts_json: "",
     }
 }
 

@@ -139,7 +139,7 @@ fn every_fault_of_the_mock_server_fails_every_dialect_by_its_kind() {
 #[test]
 fn thoughts_are_tokens_of_a_kind_of_their_own() {
     let server = prony_tests::MockServer::start(["--reasoning-tokens", "2"]);
-    for name in ["chat", "responses", "messages"] {
+    for name in ["chat", "responses", "messages", "ollama_chat", "bedrock_converse_stream"] {
         let run = profile(name, &shipped()[name])
             .args(["--model", "m", "--url", server.url(), "--request-count", "3", "--streaming"])
             .run();

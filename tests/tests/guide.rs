@@ -106,6 +106,7 @@ fn the_table_of_refusals_is_complete() {
 fn the_limits_of_the_guide_are_the_codes() {
     let guide = guide();
     for (limit, file, code) in [
+        ("| one line of a stream of lines | 64 MiB |", "plugin-api/src/framing.rs", "> MAX_EVENT_BYTES"),
         ("| one server-sent event;", "plugin-api/src/sse.rs", "MAX_EVENT_BYTES: usize = 64 << 20"),
         (
             "of one answer | 64 MiB; 512 MiB |",

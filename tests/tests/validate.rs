@@ -97,6 +97,21 @@ fn five_mistakes_in_one_manifest_are_five_findings_with_file_and_line() {
 }
 
 #[test]
+fn a_framing_that_there_is_not_is_named_with_those_that_there_are() {
+    let framing =
+        |word: &str| METADATA.replace("produces_tokens", &format!("stream_framing: {word}, produces_tokens"));
+    let with = |word: &str| entry("lines", "good:PanickingEndpoint", "").replace(METADATA, &framing(word));
+    are_errors(
+        &pack(&[with("ndjson")]),
+        &[(
+            6,
+            "endpoint.lines.metadata.stream_framing: unknown variant `ndjson`, expected one of `events`, `lines`, `bytes`",
+        )],
+    );
+    validate(&pack(&[with("lines")]), &[]).succeeds();
+}
+
+#[test]
 fn an_entry_with_a_typo_has_its_library_checked_all_the_same() {
     let typo = entry("typo", "nowhere:Endpoint", "").replace("produces_tokens", "produces_tokns");
     let unclear = entry("unclear", "elsewhere:Endpoint", "    colour: blue\n");

@@ -50,7 +50,8 @@ impl ApiError {
             Dialect::TeiRerank | Dialect::Generate | Dialect::GenerateStream => {
                 json!({"error": message, "error_type": kind})
             }
-            Dialect::Infer => json!({"error": message}),
+            Dialect::Converse | Dialect::ConverseStream => json!({"message": message}),
+            Dialect::Infer | Dialect::OllamaChat => json!({"error": message}),
             Dialect::NimRanking | Dialect::ImageRetrieval | Dialect::Solido | Dialect::SolidoStream => {
                 json!({"detail": message})
             }

@@ -4,6 +4,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
     Chat,
+    /// Chat completions at the place where Azure has them.
+    AzureChat,
     Completions,
     Responses,
     Messages,
@@ -20,6 +22,12 @@ pub(super) enum Dialect {
     GenerateStream,
     /// llama.cpp's own completions.
     LlamaCompletion,
+    /// Ollama's own chat.
+    OllamaChat,
+    /// Bedrock's Converse, in one piece.
+    Converse,
+    /// The same as a stream.
+    ConverseStream,
     /// Solido's answers from documents.
     Solido,
     /// The same as a stream, which is asked for by a header.
@@ -34,8 +42,9 @@ pub(super) enum Dialect {
 
 impl Dialect {
     /// All that have a path of their own.
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 19] = [
         Self::Chat,
+        Self::AzureChat,
         Self::Completions,
         Self::Responses,
         Self::Messages,
@@ -46,6 +55,9 @@ impl Dialect {
         Self::Generate,
         Self::GenerateStream,
         Self::LlamaCompletion,
+        Self::OllamaChat,
+        Self::Converse,
+        Self::ConverseStream,
         Self::Solido,
         Self::Infer,
         Self::ImageRetrieval,
@@ -54,11 +66,13 @@ impl Dialect {
 
     /// The dialect that is spoken at a path.
     pub(super) fn at(path: &str) -> Option<Self> {
-        let is_infer = || path.strip_prefix("/v2/models/")?.strip_suffix("/infer");
-        match is_infer() {
-            Some(model) if !model.is_empty() => Some(Self::Infer),
-            _ => Self::ALL.into_iter().find(|dialect| dialect.path() == path),
-        }
+        Self::ALL.into_iter().find(|dialect| match dialect.path().split_once("{model}") {
+            None => dialect.path() == path,
+            Some((before, after)) => {
+                let model = path.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+                model.is_some_and(|model| !model.is_empty() && !model.contains('/'))
+            }
+        })
     }
 
     /// The dialect of a request whose head says whether it accepts events.
@@ -69,6 +83,7 @@ impl Dialect {
     pub(super) fn path(self) -> &'static str {
         match self {
             Self::Chat => "/v1/chat/completions",
+            Self::AzureChat => "/openai/deployments/{model}/chat/completions",
             Self::Completions => "/v1/completions",
             Self::Responses => "/v1/responses",
             Self::Messages => "/v1/messages",
@@ -79,6 +94,9 @@ impl Dialect {
             Self::Generate => "/generate",
             Self::GenerateStream => "/generate_stream",
             Self::LlamaCompletion => "/completion",
+            Self::OllamaChat => "/api/chat",
+            Self::Converse => "/model/{model}/converse",
+            Self::ConverseStream => "/model/{model}/converse-stream",
             Self::Solido | Self::SolidoStream => "/rag/api/prompt",
             // Any model's.
             Self::Infer => "/v2/models/{model}/infer",
@@ -90,7 +108,7 @@ impl Dialect {
     /// What an answer's id starts with.
     pub(super) fn id_prefix(self) -> &'static str {
         match self {
-            Self::Chat => "chatcmpl",
+            Self::Chat | Self::AzureChat => "chatcmpl",
             Self::Completions => "cmpl",
             Self::Responses => "resp",
             Self::Messages => "msg",
@@ -99,6 +117,9 @@ impl Dialect {
             Self::Generate
             | Self::GenerateStream
             | Self::LlamaCompletion
+            | Self::OllamaChat
+            | Self::Converse
+            | Self::ConverseStream
             | Self::Solido
             | Self::SolidoStream => "gen",
             Self::Infer | Self::ImageRetrieval => "infer",
@@ -117,6 +138,7 @@ mod tests {
             assert_eq!(Dialect::at(&dialect.path().replace("{model}", "m-1")), Some(dialect));
         }
         assert_eq!(Dialect::at("/v2/models//infer"), None);
+        assert_eq!(Dialect::at("/model/a/b/converse"), None);
         assert_eq!(Dialect::at("/v1/chat"), None);
     }
 }

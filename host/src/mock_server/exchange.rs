@@ -209,12 +209,13 @@ impl<'a> Exchange<'a> {
     async fn stream(&mut self, speech: &Speech<'_>) -> Result<Ending, Gone> {
         let generation = *speech.generation;
         let mut frames = speech.frames();
-        let begin = frames.begin();
-        self.open_stream(&begin).await?;
+        let kind = generation.kind;
+        let begin = speech::on_wire(kind, frames.begin());
+        self.open_stream(speech::content_type(kind), &begin).await?;
         let mut middle = Some(generation.tokens / 2);
         for bundle in script::bundles(self.mock.options.framing, generation.reasoning, generation.tokens) {
             if middle.take_if(|middle| bundle.tokens.end > *middle).is_some()
-                && let Turn::End(ending) = self.break_in_the_middle(generation.kind).await?
+                && let Turn::End(ending) = self.break_in_the_middle(kind).await?
             {
                 return Ok(ending);
             }
@@ -223,16 +224,18 @@ impl<'a> Exchange<'a> {
             let size = bundle.tokens.end - bundle.tokens.start;
             for choice in 0..generation.choices {
                 let words = words::text(choice, bundle.tokens.clone());
-                self.wire.send(&http::chunk(&frames.text(choice, bundle.channel, &words))).await?;
+                let events = speech::on_wire(kind, frames.text(choice, bundle.channel, &words));
+                self.wire.send(&http::chunk(&events)).await?;
                 self.fact.sent(size, self.mock.truth.clock().now());
             }
         }
-        self.close_stream(&frames.end()).await
+        let end = frames.end().into_iter().map(|event| speech::on_wire(kind, event));
+        self.close_stream(end).await
     }
 
     /// A picture as a stream, which has one event.
     async fn picture(&mut self, prompt_tokens: u64) -> Result<Ending, Gone> {
-        self.open_stream("").await?;
+        self.open_stream(speech::content_type(Kind::Infer), b"").await?;
         // The image has no kind of text.
         if let Turn::End(ending) = self.break_in_the_middle(Kind::Infer).await? {
             return Ok(ending);
@@ -240,19 +243,20 @@ impl<'a> Exchange<'a> {
         let due = self.pace.due(0);
         self.wire.wait_until(due).await?;
         let event = reply::image_event(prompt_tokens);
-        self.close_stream(&[format!("event: image_generation.completed\ndata: {event}\n\n")]).await
+        let event = format!("event: image_generation.completed\ndata: {event}\n\n");
+        self.close_stream([event.into_bytes()]).await
     }
 
-    async fn open_stream(&mut self, begin: &str) -> Result<(), Gone> {
-        let fields = [("Content-Type", "text/event-stream; charset=utf-8"), ("Transfer-Encoding", "chunked")];
+    async fn open_stream(&mut self, content_type: &str, begin: &[u8]) -> Result<(), Gone> {
+        let fields = [("Content-Type", content_type), ("Transfer-Encoding", "chunked")];
         let start = if begin.is_empty() { Vec::new() } else { http::chunk(begin) };
         self.open(StatusCode::OK, &fields, &start).await
     }
 
     /// The end of a good stream.
-    async fn close_stream(&mut self, events: &[String]) -> Result<Ending, Gone> {
-        let events = events.iter().filter(|event| !event.is_empty());
-        let mut bytes: Vec<u8> = events.flat_map(|event| http::chunk(event)).collect();
+    async fn close_stream(&mut self, events: impl IntoIterator<Item = Vec<u8>>) -> Result<Ending, Gone> {
+        let events = events.into_iter().filter(|event| !event.is_empty());
+        let mut bytes: Vec<u8> = events.flat_map(|event| http::chunk(&event)).collect();
         bytes.extend_from_slice(http::LAST_CHUNK);
         self.wire.send(&bytes).await?;
         Ok(Ending::Complete)
@@ -281,7 +285,7 @@ impl<'a> Exchange<'a> {
 
     async fn fail_in_stream(&mut self, kind: Kind, style: StreamErrorStyle) -> Result<(), Gone> {
         let error = ApiError::on_demand(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut end = http::chunk(&speech::stream_error(kind, style, &error));
+        let mut end = http::chunk(&speech::on_wire(kind, speech::stream_error(kind, style, &error)));
         end.extend_from_slice(http::LAST_CHUNK);
         self.wire.send(&end).await
     }

@@ -104,8 +104,8 @@ pub(super) fn response_head(status: StatusCode, fields: &[(&str, &str)]) -> Vec<
 }
 
 /// Wraps a payload as one chunk of a chunked body.
-pub(super) fn chunk(payload: &str) -> Vec<u8> {
-    format!("{:x}\r\n{payload}\r\n", payload.len()).into_bytes()
+pub(super) fn chunk(payload: &[u8]) -> Vec<u8> {
+    [format!("{:x}\r\n", payload.len()).as_bytes(), payload, b"\r\n"].concat()
 }
 
 #[cfg(test)]

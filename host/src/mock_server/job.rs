@@ -90,14 +90,17 @@ pub(super) enum Kind {
     /// Hugging Face's text-generation-inference.
     Generate,
     Llama,
+    Ollama,
+    /// Bedrock's Converse.
+    Converse,
     Solido,
     Infer,
 }
 
 impl Kind {
     /// It has a channel for reasoning.
-    fn reasons(self) -> bool {
-        matches!(self, Self::Chat | Self::Responses | Self::Messages)
+    pub(super) fn reasons(self) -> bool {
+        matches!(self, Self::Chat | Self::Responses | Self::Messages | Self::Ollama | Self::Converse)
     }
 }
 
@@ -122,6 +125,8 @@ impl Job {
             | Dialect::Solido
             | Dialect::SolidoStream
             | Dialect::Infer
+            | Dialect::Converse
+            | Dialect::ConverseStream
             | Dialect::ImageRetrieval => UNNAMED.to_owned(),
             _ => fields.model()?,
         };
@@ -171,6 +176,16 @@ fn generation(dialect: Dialect, fields: &Fields<'_>, options: &Options) -> Resul
         }
         Dialect::LlamaCompletion => {
             (Kind::Llama, fields.text_words("prompt")?, limit("n_predict")?, 1, stream()?)
+        }
+        Dialect::Converse | Dialect::ConverseStream => {
+            let limit = fields.within("inferenceConfig", |fields| fields.count("maxTokens", MAX_TOKENS))?;
+            let tokens = fields.message_words()? + fields.content_words("system");
+            (Kind::Converse, tokens, limit, 1, always(dialect == Dialect::ConverseStream))
+        }
+        Dialect::OllamaChat => {
+            let limit = fields.within("options", |fields| fields.count("num_predict", MAX_TOKENS))?;
+            let streams = fields.get("stream").is_none() || fields.flag("stream")?;
+            (Kind::Ollama, fields.message_words()?, limit, 1, always(streams))
         }
         Dialect::Solido | Dialect::SolidoStream => {
             let delivery = always(dialect == Dialect::SolidoStream);
@@ -301,6 +316,19 @@ mod tests {
     )]
     #[case::generate(Dialect::Generate, json!({"inputs": "a b c d e", "parameters": {"max_new_tokens": 9}}))]
     #[case::llama(Dialect::LlamaCompletion, json!({"prompt": "a b c d e", "n_predict": 9}))]
+    #[case::converse(
+        Dialect::ConverseStream,
+        json!({"system": [{"text": "be brief"}], "inferenceConfig": {"maxTokens": 9},
+            "messages": [{"role": "user", "content": [{"text": "a b c"}]}]})
+    )]
+    #[case::azure(
+        Dialect::AzureChat,
+        json!({"model": "m", "messages": [{"role": "user", "content": "a b c d e"}], "max_tokens": 9})
+    )]
+    #[case::ollama(
+        Dialect::OllamaChat,
+        json!({"model": "m", "messages": [{"role": "user", "content": "a b c d e"}], "options": {"num_predict": 9}})
+    )]
     #[case::infer(
         Dialect::Infer,
         json!({"inputs": [{"name": "text_input", "datatype": "BYTES", "shape": [1, 1], "data": ["a b c d e"]},

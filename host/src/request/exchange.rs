@@ -3,16 +3,16 @@
 use std::{pin::pin, sync::Arc};
 
 use http::HeaderMap;
-use prony_plugin_api::ErrorDetails;
+use prony_plugin_api::{ErrorDetails, metadata::StreamFraming};
 use serde::{Deserialize, Serialize};
 
 use super::{
     answer::Answer,
     endpoint::{Endpoint, Parser},
+    framing::{self, StreamSplitter, TooLarge},
     hints,
     patience::{Overdue, Patience},
     prepared::Prepared,
-    sse::{SseSplitter, TooLarge},
     target::{Route, TargetPlan},
     transport::{AttemptStamps, Chunk, Failure, Response, StampSource, Transport, TransportError},
 };
@@ -172,10 +172,12 @@ impl Wire {
         exchange.instants.first_byte = first_byte.or_else(|| Some(self.clock.now()));
         exchange.unstamped_reads += u64::from(source == StampSource::User);
         exchange.status = Some(response.status().as_u16());
-        if response.status().is_success() && is_event_stream(response.headers(), self.target.streaming) {
-            self.read_stream(response, parser, exchange, patience).await
-        } else {
-            self.read_body(response, parser, exchange, patience).await
+        let asked = self.target.streaming.then_some(self.target.framing);
+        match framing::of_answer(content_type(response.headers()), asked) {
+            Some(framing) if response.status().is_success() => {
+                self.read_stream(framing, response, parser, exchange, patience).await
+            }
+            _ => self.read_body(response, parser, exchange, patience).await,
         }
     }
 
@@ -194,34 +196,31 @@ impl Wire {
 
     async fn read_stream(
         &self,
+        framing: StreamFraming,
         mut response: Response,
-        mut parser: Parser,
+        parser: Parser,
         exchange: &mut Exchange,
         patience: &mut Patience<'_>,
     ) -> Result<(), ErrorDetails> {
-        let mut splitter = SseSplitter::default();
-        let (mut failure, mut breach) = (None, None);
+        let mut splitter = StreamSplitter::new(framing);
+        let mut reader = Reader { endpoint: &self.endpoint, parser, refusal: None };
         let stamps = Arc::clone(&exchange.stamps);
         while let Some(chunk) = patience.during(&stamps, response.chunk()).await?.map_err(stream_cut)? {
             exchange.note_read(&chunk);
             let answer = &mut exchange.answer;
             answer.arrived = Some(chunk.arrived);
-            let fed = splitter.feed(chunk.bytes, |name, data| {
-                if failure.is_none() && breach.is_none() {
-                    answer.begin_event();
-                    failure = parser.event(name, data, answer).err();
-                    breach = answer.breach();
-                }
-            });
+            let fed = splitter.feed(chunk.bytes, |name, data| reader.event(name, data, answer));
             fed.map_err(|TooLarge| malformed("an event of the stream has no end"))?;
-            if let Some(breach) = breach {
-                return Err(self.endpoint.breached(breach));
-            }
-            if let Some(error) = failure.take() {
-                return Err(self.endpoint.details(&error, "read an event of the answer"));
+            if let Some(refusal) = reader.refusal.take() {
+                return Err(refusal);
             }
         }
-        self.finish(parser, exchange)
+        // What has no end came with the last read, whose stamp still stands.
+        splitter.end(|name, data| reader.event(name, data, &mut exchange.answer));
+        match reader.refusal {
+            Some(refusal) => Err(refusal),
+            None => self.finish(reader.parser, exchange),
+        }
     }
 
     async fn read_body(
@@ -263,7 +262,7 @@ impl Wire {
         if self.target.streaming && exchange.answer.error.is_none() {
             return Err(ErrorDetails {
                 kind: "malformed".into(),
-                message: format!("asked for a stream of events and got `{media}`"),
+                message: format!("asked for a stream and got `{media}`"),
                 hint: "leave out `--streaming` if this server cannot stream".into(),
                 ..ErrorDetails::default()
             });
@@ -288,6 +287,28 @@ impl Wire {
             hint: hints::STREAM_CUT.into(),
             ..ErrorDetails::default()
         })
+    }
+}
+
+/// Hands the events of a stream to its parser, until one is refused.
+struct Reader<'a> {
+    endpoint: &'a Endpoint,
+    parser: Parser,
+    refusal: Option<ErrorDetails>,
+}
+
+impl Reader<'_> {
+    fn event(&mut self, name: &str, data: &[u8], answer: &mut Answer) {
+        if self.refusal.is_some() {
+            return;
+        }
+        answer.begin_event();
+        let failure = self.parser.event(name, data, answer).err();
+        if let Some(breach) = answer.breach() {
+            self.refusal = Some(self.endpoint.breached(breach));
+        } else if let Some(error) = failure {
+            self.refusal = Some(self.endpoint.details(&error, "read an event of the answer"));
+        }
     }
 }
 
@@ -345,13 +366,6 @@ fn content_type(headers: &HeaderMap) -> &str {
 fn redirection(headers: &HeaderMap) -> Option<String> {
     let location = headers.get(http::header::LOCATION)?.to_str().ok()?;
     Some(format!("redirected to `{location}`, which is not followed"))
-}
-
-/// A server that names no type is taken at its word when it was asked for a stream.
-fn is_event_stream(headers: &HeaderMap, streaming: bool) -> bool {
-    const EVENT_STREAM: &str = "text/event-stream";
-    let media = content_type(headers).split(';').next().unwrap_or("").trim();
-    media.eq_ignore_ascii_case(EVENT_STREAM) || (streaming && media.is_empty())
 }
 
 /// A connection that had been used before died, and no byte of a response had arrived: the server closed an idle

@@ -1,12 +1,14 @@
 //! Requests: from a credit to an [`Exchange`](exchange::Exchange), the bytes and instants of one request.
 //!
 //! A [`worker`] is a thread with its own runtime, connections and buffers. It formats a request through the
-//! [`endpoint`], waits until it is due, sends it over the [`transport`], splits a streamed answer with [`sse`], and
+//! [`endpoint`], waits until it is due, sends it over the [`transport`], splits a streamed answer by its [`framing`], and
 //! lets the endpoint's parser fill an [`answer`]. What comes out goes to the recorder; nothing is computed here.
 
 pub(crate) mod answer;
 pub(crate) mod endpoint;
 pub(crate) mod exchange;
+mod facts;
+pub(crate) mod framing;
 pub(crate) mod gauge;
 mod hints;
 pub(crate) mod limits;
@@ -17,7 +19,7 @@ pub(crate) mod prepared;
 mod priority;
 mod proxy;
 pub(crate) mod pulse;
-pub(crate) mod sse;
+
 pub(crate) mod target;
 mod tls;
 pub(crate) mod transport;

@@ -7,11 +7,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use prony_plugin_api::{
     ErrorDetails,
     abi::host::{RequestSink, Turn, TurnMessage, TurnPart},
+    metadata::StreamFraming,
 };
 use uuid::Uuid;
 
 use super::{
     endpoint::Endpoint,
+    framing,
     limits::{self, Breach, cut},
     target::{Place, TargetPlan},
 };
@@ -35,13 +37,14 @@ pub(crate) fn new_request_id() -> String {
     Uuid::new_v4().to_string()
 }
 
-/// Formats the one turn of a conversation. `session_num` chooses among several URLs.
+/// Formats the one turn of a conversation. `session_num` chooses among several URLs; `unix_time_s` is now.
 pub(crate) fn prepare(
     endpoint: &Endpoint,
     target: &TargetPlan,
     conversation: &Conversation,
     session_num: u64,
     request_id: &str,
+    unix_time_s: u64,
 ) -> Result<Prepared, ErrorDetails> {
     let turn = &conversation.turns[0];
     let parts: Vec<TurnPart<'_>> = turn
@@ -51,6 +54,7 @@ pub(crate) fn prepare(
         .collect();
     let messages = [TurnMessage { role: &turn.role, parts: &parts }];
     let extra_json = target.merge_extra(&turn.extra_json);
+    let facts_json = target.facts(session_num, unix_time_s);
     let view = Turn {
         model: &target.model,
         messages: &messages,
@@ -60,6 +64,7 @@ pub(crate) fn prepare(
         request_id,
         conversation_id: &conversation.id,
         extra_json: &extra_json,
+        facts_json: &facts_json,
     };
     let mut draft = Draft { request_id, ..Draft::default() };
     endpoint.format(&view, &mut draft)?;
@@ -207,8 +212,8 @@ pub(crate) fn parse(name: &str, value: &str) -> Result<(HeaderName, HeaderValue)
 }
 
 /// Headers that every request has unless the endpoint or the user says otherwise.
-pub(crate) fn default_headers(streaming: bool) -> HeaderMap {
-    let accept = if streaming { "text/event-stream" } else { "application/json" };
+pub(crate) fn default_headers(stream: Option<StreamFraming>) -> HeaderMap {
+    let accept = stream.map_or("application/json", framing::accepted);
     HeaderMap::from_iter([
         (header::USER_AGENT, HeaderValue::from_static(concat!("prony/", env!("CARGO_PKG_VERSION")))),
         (header::ACCEPT, HeaderValue::from_static(accept)),

@@ -5,11 +5,11 @@ use std::{borrow::Cow, fmt, iter::repeat, sync::Arc, time::Duration};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode_str;
-use prony_plugin_api::ErrorDetails;
+use prony_plugin_api::{ErrorDetails, metadata::StreamFraming};
 use rustls::ClientConfig;
 
 pub(crate) use super::place::{Origin, Place, Route};
-use super::{patience::Limits, prepared, proxy::Proxy, tls};
+use super::{facts::Facts, patience::Limits, prepared, proxy::Proxy, tls};
 use crate::config::{ConnectionReuse, Target, TransportKind, redact, url::url_for};
 
 /// Shorter values are not masked in what a server says.
@@ -22,6 +22,8 @@ pub(crate) struct TargetPlan {
     pub(crate) model: String,
     /// Ask for a stream.
     pub(crate) streaming: bool,
+    /// What the dialect's streams are made of.
+    pub(crate) framing: StreamFraming,
     /// The user's key.
     pub(crate) api_key: Option<String>,
     /// The user's headers, which win over all others.
@@ -40,6 +42,8 @@ pub(crate) struct TargetPlan {
     pub(crate) tls: Option<Arc<ClientConfig>>,
     /// Base URLs, and where they lead with `path`.
     places: Vec<(String, Arc<Place>)>,
+    /// What endpoints are told of each place.
+    facts: Vec<Facts>,
     path: String,
     extra: serde_json::Map<String, serde_json::Value>,
     extra_json: String,
@@ -50,11 +54,15 @@ pub(crate) struct TargetPlan {
 }
 
 impl TargetPlan {
-    /// Checks URLs and headers. `path` is the dialect's path for this run.
+    /// Checks URLs and headers. `path` is the dialect's path for this run, `framing` what its streams are made of.
     ///
     /// # Errors
     /// A URL or header that HTTP does not allow, or certificates that cannot be used.
-    pub(crate) fn new(target: &Target, path: Option<&str>) -> Result<Self, ErrorDetails> {
+    pub(crate) fn new(
+        target: &Target,
+        path: Option<&str>,
+        framing: StreamFraming,
+    ) -> Result<Self, ErrorDetails> {
         let path = target.custom_endpoint.as_deref().or(path).unwrap_or("");
         let proxies = target.proxies.iter().map(|proxy| proxy.as_deref().map(Proxy::parse).transpose());
         let proxies = proxies.collect::<Result<Vec<_>, _>>()?;
@@ -64,6 +72,10 @@ impl TargetPlan {
             .zip(proxies.iter().chain(repeat(&None)))
             .map(|(base, proxy)| Ok((base.clone(), Place::parse(&url_for(base, path), proxy.as_ref())?)))
             .collect::<Result<_, ErrorDetails>>()?;
+        let facts = places.iter().map(|(base, place)| {
+            Facts::new(base, place, target.custom_endpoint.is_some(), target.api_key.is_some())
+        });
+        let facts = facts.collect::<Result<_, ErrorDetails>>()?;
         let needs_tls = places.iter().any(|(_, place)| place.origin.secure);
         let tls =
             if needs_tls { Some(Arc::new(tls::client_config(&target.tls, target.http2)?)) } else { None };
@@ -83,6 +95,7 @@ impl TargetPlan {
         Ok(Self {
             model: target.model.clone(),
             streaming: target.streaming,
+            framing,
             api_key: target.api_key.clone(),
             user_headers,
             limits: Limits {
@@ -96,10 +109,11 @@ impl TargetPlan {
             connect_timeout: duration(target.connect_timeout_s),
             tls,
             places,
+            facts,
             path: path.to_owned(),
             extra: target.extra_inputs.clone(),
             extra_json: serde_json::Value::Object(target.extra_inputs.clone()).to_string(),
-            default_headers: prepared::default_headers(target.streaming),
+            default_headers: prepared::default_headers(target.streaming.then_some(framing)),
             fixed_path: target.custom_endpoint.is_some(),
             secrets: secrets(target),
         })
@@ -121,10 +135,19 @@ impl TargetPlan {
         self.places.iter().map(|(_, place)| &place.origin)
     }
 
+    /// What the endpoint is told of a session's request: the text of a JSON object.
+    pub(crate) fn facts(&self, session_num: u64, unix_time_s: u64) -> String {
+        self.facts[self.index(session_num)].at(unix_time_s)
+    }
+
+    /// Which of the places a session uses.
+    fn index(&self, session_num: u64) -> usize {
+        usize::try_from(session_num % self.places.len() as u64).unwrap_or(0)
+    }
+
     /// Where a session's requests go. `path` is what the endpoint asked for; a path that the user gave wins.
     pub(crate) fn place(&self, session_num: u64, path: Option<&str>) -> Result<Arc<Place>, ErrorDetails> {
-        let index = usize::try_from(session_num % self.places.len() as u64).unwrap_or(0);
-        let (base, place) = &self.places[index];
+        let (base, place) = &self.places[self.index(session_num)];
         match path {
             Some(path) if !self.fixed_path && path != self.path => {
                 let proxy = match &place.origin.route {

@@ -363,7 +363,8 @@ impl<S: Sink> Desk<S> {
     async fn prepare(&self, finished: &mut Finished) -> Option<Prepared> {
         let Equipment { endpoint, target, dataset, clock, .. } = &self.equipment;
         let conversation = &dataset[finished.conversation];
-        match prepare(endpoint, target, conversation, finished.session_num, &finished.request_id) {
+        let (session_num, request_id) = (finished.session_num, &finished.request_id);
+        match prepare(endpoint, target, conversation, session_num, request_id, clock.unix_time_s()) {
             Ok(prepared) => {
                 finished.requested_output_tokens = prepared.requested_output_tokens;
                 Some(prepared)

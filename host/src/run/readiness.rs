@@ -174,7 +174,8 @@ enum Unready {
 }
 
 async fn attempt(wire: &Wire, probe: &Conversation) -> Result<(), Unready> {
-    let request = prepare(&wire.endpoint, &wire.target, probe, 0, &new_request_id())
+    let now = wire.clock.unix_time_s();
+    let request = prepare(&wire.endpoint, &wire.target, probe, 0, &new_request_id(), now)
         .map_err(|error| Unready::Ever(error.message))?;
     let mut exchange = Exchange::default();
     wire.perform(&request, &mut exchange).await;

@@ -65,7 +65,7 @@ pub(crate) fn plan_target(
     install_tls();
     let path = metadata.streaming_path.as_ref().filter(|_| config.target.streaming);
     let path = path.or(metadata.endpoint_path.as_ref());
-    TargetPlan::new(&config.target, path.map(String::as_str)).map(Arc::new)
+    TargetPlan::new(&config.target, path.map(String::as_str), metadata.stream_framing).map(Arc::new)
 }
 
 /// What the endpoint's manifest says about the answers of this run.

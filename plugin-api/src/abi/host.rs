@@ -51,6 +51,8 @@ pub struct Turn<'a> {
     pub conversation_id: &'a str,
     /// The text of a JSON object to merge into the body.
     pub extra_json: &'a str,
+    /// The text of a JSON object with further facts.
+    pub facts_json: &'a str,
 }
 
 /// One message of a [`Turn`].
@@ -251,7 +253,7 @@ impl EndpointInstance {
             request_id: turn.request_id.into(),
             conversation_id: turn.conversation_id.into(),
             extra_json: extra_json.into(),
-            facts_json: "{}".into(),
+            facts_json: if turn.facts_json.is_empty() { "{}".into() } else { turn.facts_json.into() },
         };
         let vt = Table::<S>::REQUEST_VT;
         lend(out, |context| (self.vt.format())(self.instance, &view, RequestOut { context, vt }))

@@ -77,17 +77,16 @@ pub(super) fn check(
 fn pool(known: &[(String, Recording)]) -> Vec<Event> {
     let mut pool = Vec::new();
     for (recorded, recording) in known {
-        match recording {
-            Recording::Stream(bytes) => {
-                pool.extend(events(bytes).into_iter().enumerate().map(|(at, (name, data))| Event {
-                    label: format!("event {} of `{recorded}`", at + 1),
-                    name,
-                    data,
-                }));
-            }
-            Recording::Body(_, bytes) => {
-                pool.push(Event { label: format!("`{recorded}`"), name: String::new(), data: bytes.clone() });
-            }
+        if let Some(framing) = recording.framing() {
+            let events = events(framing, recording.bytes()).into_iter().enumerate();
+            pool.extend(events.map(|(at, (name, data))| Event {
+                label: format!("event {} of `{recorded}`", at + 1),
+                name,
+                data,
+            }));
+        } else {
+            let data = recording.bytes().to_vec();
+            pool.push(Event { label: format!("`{recorded}`"), name: String::new(), data });
         }
     }
     pool

@@ -5,7 +5,8 @@ use super::{
     parser::judge,
 };
 use crate::{
-    sse::SseSplitter,
+    framing::StreamSplitter,
+    metadata::StreamFraming,
     testing::{dice::Dice, Answer, Recording, TestEndpoint},
 };
 
@@ -25,38 +26,41 @@ pub(super) fn check(
     });
     bench.check("an answer does not depend on where the network splits it", |case| {
         let mut dice = Dice::new(seed);
-        for (name, bytes) in streams(known) {
-            splits(endpoint, name, bytes, &mut dice, case);
+        for (name, framing, bytes) in streams(known) {
+            splits(endpoint, name, framing, bytes, &mut dice, case);
         }
     });
     bench.check("parsers do not influence each other", |case| {
-        for (name, bytes) in streams(known) {
-            side_by_side(endpoint, name, bytes, case);
+        for (name, framing, bytes) in streams(known) {
+            side_by_side(endpoint, name, framing, bytes, case);
         }
     });
     bench.check("an answer that is cut off is not complete", |case| {
         for (name, recording) in known {
-            match recording {
-                Recording::Stream(bytes) => cut_stream(endpoint, name, bytes, case),
-                Recording::Body(status, bytes) => cut_body(endpoint, name, *status, bytes, case),
+            match (recording, recording.framing()) {
+                (Recording::Body(status, bytes), _) => cut_body(endpoint, name, *status, bytes, case),
+                (_, framing) => {
+                    cut_stream(endpoint, name, framing.unwrap_or_default(), recording.bytes(), case);
+                }
             }
         }
     });
 }
 
-fn streams(known: &[(String, Recording)]) -> impl Iterator<Item = (&str, &[u8])> {
-    known.iter().filter_map(|(name, recording)| match recording {
-        Recording::Stream(bytes) => Some((name.as_str(), bytes.as_slice())),
-        Recording::Body(..) => None,
-    })
+fn streams(known: &[(String, Recording)]) -> impl Iterator<Item = (&str, StreamFraming, &[u8])> {
+    known
+        .iter()
+        .filter_map(|(name, recording)| Some((name.as_str(), recording.framing()?, recording.bytes())))
 }
 
 /// The events of a stream: name and data.
-pub(super) fn events(stream: &[u8]) -> Vec<(String, Vec<u8>)> {
+pub(super) fn events(framing: StreamFraming, stream: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut events = Vec::new();
-    let mut splitter = SseSplitter::default();
+    let mut splitter = StreamSplitter::new(framing);
+    let mut note = |name: &str, data: &[u8]| events.push((name.to_owned(), data.to_vec()));
     // What is too large to be an event ends the recording.
-    let _ = splitter.feed(stream, |name, data| events.push((name.to_owned(), data.to_vec())));
+    let _ = splitter.feed(stream, &mut note);
+    splitter.end(&mut note);
     events
 }
 
@@ -76,31 +80,44 @@ fn again(endpoint: &TestEndpoint, name: &str, recording: &Recording, case: &mut 
     }
 }
 
-fn splits(endpoint: &TestEndpoint, name: &str, bytes: &[u8], dice: &mut Dice, case: &mut Case<'_>) {
-    let whole = endpoint.read_stream(bytes);
+fn splits(
+    endpoint: &TestEndpoint,
+    name: &str,
+    framing: StreamFraming,
+    bytes: &[u8],
+    dice: &mut Dice,
+    case: &mut Case<'_>,
+) {
+    let whole = endpoint.read_framed(framing, [bytes]);
     let every = bytes.len() <= EVERY_SPLIT;
     let places = if every { bytes.len() } else { EVERY_SPLIT };
     for place in 0..places {
         let at = if every { place } else { dice.below(bytes.len()) };
         case.step(&format!("`event` and `end` with the recording `{name}`, split at byte {at}"));
-        if endpoint.read_pieces([&bytes[..at], &bytes[at..]]) != whole {
+        if endpoint.read_framed(framing, [&bytes[..at], &bytes[at..]]) != whole {
             return case.fail(format!("`{name}`, split at byte {at}, gives another answer"));
         }
     }
     case.step(&format!("`event` and `end` with the recording `{name}`, byte by byte"));
-    if endpoint.read_pieces(bytes.chunks(1)) != whole {
+    if endpoint.read_framed(framing, bytes.chunks(1)) != whole {
         case.fail(format!("`{name}`, read byte by byte, gives another answer"));
     }
 }
 
-fn side_by_side(endpoint: &TestEndpoint, name: &str, bytes: &[u8], case: &mut Case<'_>) {
+fn side_by_side(
+    endpoint: &TestEndpoint,
+    name: &str,
+    framing: StreamFraming,
+    bytes: &[u8],
+    case: &mut Case<'_>,
+) {
     case.step(&format!("`event` with the recording `{name}`, in two parsers side by side"));
-    let alone = endpoint.read_stream(bytes);
+    let alone = endpoint.read_framed(framing, [bytes]);
     let (Ok(mut first), Ok(mut second)) = (endpoint.parser(), endpoint.parser()) else {
         return case.fail("`parser` fails when it is called twice");
     };
     let mut answers = [Answer::default(), Answer::default()];
-    for (name, data) in events(bytes) {
+    for (name, data) in events(framing, bytes) {
         for (parser, answer) in [&mut first, &mut second].into_iter().zip(&mut answers) {
             if answer.failure.is_none() {
                 answer.failure = parser.event(&name, &data, answer).err();
@@ -118,13 +135,22 @@ fn side_by_side(endpoint: &TestEndpoint, name: &str, bytes: &[u8], case: &mut Ca
 }
 
 /// Cut before the last text, no stream is complete, whatever its dialect.
-fn cut_stream(endpoint: &TestEndpoint, name: &str, bytes: &[u8], case: &mut Case<'_>) {
-    let whole = endpoint.read_stream(bytes);
-    let ends: Vec<usize> = (1..bytes.len()).filter(|at| bytes[at - 1] == b'\n').collect();
+fn cut_stream(
+    endpoint: &TestEndpoint,
+    name: &str,
+    framing: StreamFraming,
+    bytes: &[u8],
+    case: &mut Case<'_>,
+) {
+    let whole = endpoint.read_framed(framing, [bytes]);
+    let ends: Vec<usize> = match framing {
+        StreamFraming::Bytes => (1..bytes.len()).step_by((bytes.len() / EVERY_SPLIT).max(1)).collect(),
+        _ => (1..bytes.len()).filter(|at| bytes[at - 1] == b'\n').collect(),
+    };
     for at in ends {
         let what = format!("the recording `{name}`, cut off after byte {at}");
         case.step(&format!("`event` and `end` with {what}"));
-        let cut = endpoint.read_cut(&bytes[..at]);
+        let cut = endpoint.read_framed_cut(framing, &bytes[..at]);
         judge(&cut, at, &what, case);
         if cut.is_complete() && cut.text_bytes() < whole.text_bytes() {
             case.fail(format!(

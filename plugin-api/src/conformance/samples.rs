@@ -43,6 +43,11 @@ fn streams() -> Vec<(String, Recording)> {
         r#"{"index":0,"content":" world","stop":false}"#,
         r#"{"index":0,"content":"","stop":true,"stop_type":"eos","sources":[],"tokens_predicted":2,"tokens_evaluated":3}"#,
     ];
+    let lines = [
+        r#"{"model":"m","message":{"role":"assistant","content":"Hello"},"done":false}"#,
+        r#"{"model":"m","message":{"role":"assistant","content":" world"},"done":false}"#,
+        r#"{"model":"m","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","prompt_eval_count":3,"eval_count":2}"#,
+    ];
     let streams = [
         ("stream of chat completion chunks", stream(&chat)),
         ("stream of text completion chunks", stream(&completion)),
@@ -51,7 +56,12 @@ fn streams() -> Vec<(String, Recording)> {
         ("stream of typed events", stream(&typed)),
         ("stream of pieces of content", stream(&pieces)),
     ];
-    streams.map(|(name, text)| (name.to_owned(), Recording::stream(text))).into()
+    let lines = ("stream of lines".to_owned(), Recording::lines(lines.join("\n")));
+    streams
+        .map(|(name, text)| (name.to_owned(), Recording::stream(text)))
+        .into_iter()
+        .chain([lines])
+        .collect()
 }
 
 fn bodies() -> Vec<(String, Recording)> {
@@ -75,6 +85,14 @@ fn bodies() -> Vec<(String, Recording)> {
         (
             "message of blocks",
             r#"{"id":"m1","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"Hello"}],"stop_reason":"end_turn","usage":{"input_tokens":3,"output_tokens":2}}"#,
+        ),
+        (
+            "message of a chat",
+            r#"{"model":"m","message":{"role":"assistant","content":"Hello"},"done":true,"done_reason":"stop","prompt_eval_count":3,"eval_count":2}"#,
+        ),
+        (
+            "output of a conversation",
+            r#"{"output":{"message":{"role":"assistant","content":[{"text":"Hello"}]}},"stopReason":"end_turn","usage":{"inputTokens":3,"outputTokens":2,"totalTokens":5}}"#,
         ),
         (
             "response with its output",

@@ -57,6 +57,11 @@ impl Failure {
         out.error(self.code.or(status), self.kind.as_deref().unwrap_or(fallback), &self.message);
     }
 
+    /// What the server says of it.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Looks for an error in JSON.
     pub fn of(answer: &Value) -> Option<Self> {
         let fields = match answer {

@@ -11,7 +11,8 @@ use crate::{
     },
     endpoint::Endpoint,
     error::{PluginError, Result},
-    sse::SseSplitter,
+    framing::StreamSplitter,
+    metadata::StreamFraming,
 };
 
 /// An endpoint as a host would hold it. Its answers are read as a run would read them: nothing is read after a parser
@@ -58,9 +59,9 @@ impl TestEndpoint {
 
     /// Reads a recorded response to its end.
     pub fn replay(&self, recording: &Recording) -> Answer {
-        match recording {
-            Recording::Stream(bytes) => self.read_stream(bytes),
-            Recording::Body(status, body) => self.read_body(*status, body),
+        match (recording, recording.framing()) {
+            (Recording::Body(status, body), _) => self.read_body(*status, body),
+            (_, framing) => self.read_framed(framing.unwrap_or_default(), [recording.bytes()]),
         }
     }
 
@@ -69,17 +70,34 @@ impl TestEndpoint {
         self.read_pieces([raw])
     }
 
-    /// Reads a stream that arrives in these pieces.
+    /// Reads a stream of server-sent events that arrives in these pieces.
     pub fn read_pieces<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Answer {
+        self.read_framed(StreamFraming::Events, pieces)
+    }
+
+    /// Reads a stream with any framing that arrives in these pieces.
+    pub fn read_framed<'a>(
+        &self,
+        framing: StreamFraming,
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Answer {
         self.read(|parser, answer| {
-            feed(parser, pieces, answer)?;
+            feed(parser, framing, pieces, answer)?;
             parser.end(answer)
         })
     }
 
-    /// Reads a stream whose connection breaks where the bytes end.
+    /// Reads a stream of server-sent events whose connection breaks where the bytes end.
     pub fn read_cut(&self, raw: &[u8]) -> Answer {
-        self.read(|parser, answer| feed(parser, [raw], answer))
+        self.read_framed_cut(StreamFraming::Events, raw)
+    }
+
+    /// Reads a stream with any framing whose connection breaks where the bytes end.
+    pub fn read_framed_cut(&self, framing: StreamFraming, raw: &[u8]) -> Answer {
+        self.read(|parser, answer| {
+            let mut splitter = StreamSplitter::new(framing);
+            pass_on(parser, answer, |on_piece| splitter.feed(raw, on_piece).map_err(|_| endless()))
+        })
     }
 
     /// Reads a whole answer.
@@ -101,18 +119,35 @@ impl TestEndpoint {
 
 fn feed<'a>(
     parser: &mut ParserInstance,
+    framing: StreamFraming,
     pieces: impl IntoIterator<Item = &'a [u8]>,
     answer: &mut Answer,
 ) -> Result<()> {
-    let mut splitter = SseSplitter::default();
+    let mut splitter = StreamSplitter::new(framing);
+    pass_on(parser, answer, |on_piece| {
+        for piece in pieces {
+            splitter.feed(piece, &mut *on_piece).map_err(|_| endless())?;
+        }
+        splitter.end(on_piece);
+        Ok(())
+    })
+}
+
+/// Hands pieces to a parser until it fails.
+fn pass_on(
+    parser: &mut ParserInstance,
+    answer: &mut Answer,
+    split: impl FnOnce(&mut dyn FnMut(&str, &[u8])) -> Result<()>,
+) -> Result<()> {
     let mut outcome = Ok(());
-    for piece in pieces {
-        let fed = splitter.feed(piece, |name, data| {
-            if outcome.is_ok() {
-                outcome = parser.event(name, data, answer);
-            }
-        });
-        fed.map_err(|_| PluginError::malformed("split the stream: an event has no end"))?;
-    }
+    split(&mut |name, data| {
+        if outcome.is_ok() {
+            outcome = parser.event(name, data, answer);
+        }
+    })?;
     outcome
+}
+
+fn endless() -> PluginError {
+    PluginError::malformed("split the stream: an event has no end")
 }

@@ -1,6 +1,9 @@
 //! A recorded response.
 
-use crate::error::{PluginError, Result};
+use crate::{
+    error::{PluginError, Result},
+    metadata::StreamFraming,
+};
 
 /// A response as a server sent it: what `curl -sN` or `curl -si` writes to a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +12,10 @@ pub enum Recording {
     Stream(Vec<u8>),
     /// An answer that did not stream: HTTP status and body.
     Body(u32, Vec<u8>),
+    /// The raw bytes of a stream of lines.
+    Lines(Vec<u8>),
+    /// The raw bytes of a stream with a framing of the dialect's own.
+    Bytes(Vec<u8>),
 }
 
 impl Recording {
@@ -17,13 +24,24 @@ impl Recording {
         Self::Stream(bytes.into())
     }
 
+    /// A stream of lines.
+    pub fn lines(bytes: impl Into<Vec<u8>>) -> Self {
+        Self::Lines(bytes.into())
+    }
+
+    /// A stream with a framing of the dialect's own.
+    pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
+        Self::Bytes(bytes.into())
+    }
+
     /// A whole answer.
     pub fn body(status: u32, bytes: impl Into<Vec<u8>>) -> Self {
         Self::Body(status, bytes.into())
     }
 
-    /// Finds out what a file holds: a raw HTTP response (it begins with `HTTP/`), a JSON body (it begins with `{` or
-    /// `[`), or a stream.
+    /// Finds out what a file holds: a raw HTTP response (it begins with `HTTP/`), bytes in a framing of their own (it is
+    /// no UTF-8), lines (it begins with `{` or `[`, and its first line is JSON and not its last), a JSON body (it begins
+    /// so as well), or server-sent events.
     ///
     /// # Errors
     /// `malformed` when a raw response cannot be read.
@@ -32,15 +50,27 @@ impl Recording {
             return raw_http(bytes);
         }
         Ok(match bytes.trim_ascii_start().first() {
+            _ if std::str::from_utf8(bytes).is_err() => Self::raw(bytes),
+            Some(b'{' | b'[') if is_lines(bytes) => Self::lines(bytes),
             Some(b'{' | b'[') => Self::body(200, bytes),
             _ => Self::stream(bytes),
         })
     }
 
+    /// How it is split, if it is a stream.
+    pub fn framing(&self) -> Option<StreamFraming> {
+        match self {
+            Self::Stream(_) => Some(StreamFraming::Events),
+            Self::Lines(_) => Some(StreamFraming::Lines),
+            Self::Bytes(_) => Some(StreamFraming::Bytes),
+            Self::Body(..) => None,
+        }
+    }
+
     /// The calls of a parser that read it, for a text.
     pub(crate) fn calls(&self) -> &'static str {
         match self {
-            Self::Stream(_) => "`event` and `end`",
+            Self::Stream(_) | Self::Lines(_) | Self::Bytes(_) => "`event` and `end`",
             Self::Body(..) => "`body`",
         }
     }
@@ -48,7 +78,7 @@ impl Recording {
     /// Its bytes.
     pub fn bytes(&self) -> &[u8] {
         match self {
-            Self::Stream(bytes) | Self::Body(_, bytes) => bytes,
+            Self::Stream(bytes) | Self::Body(_, bytes) | Self::Lines(bytes) | Self::Bytes(bytes) => bytes,
         }
     }
 }
@@ -73,12 +103,26 @@ fn raw_http(bytes: &[u8]) -> Result<Recording> {
     if header("transfer-encoding").eq_ignore_ascii_case("chunked") {
         body = dechunk(&body).ok_or_else(|| malformed("its chunks are broken"))?;
     }
-    let is_stream = header("content-type").to_ascii_lowercase().starts_with("text/event-stream");
-    Ok(if is_stream && (200..300).contains(&status) {
-        Recording::Stream(body)
-    } else {
-        Recording::Body(status, body)
+    Ok(match framing(header("content-type")).filter(|_| (200..300).contains(&status)) {
+        Some(StreamFraming::Events) => Recording::Stream(body),
+        Some(StreamFraming::Lines) => Recording::Lines(body),
+        Some(StreamFraming::Bytes) => Recording::Bytes(body),
+        None => Recording::Body(status, body),
     })
+}
+
+/// The host knows binary streams by the manifest, which a file does not have; so some types stand for them here.
+fn framing(content_type: &str) -> Option<StreamFraming> {
+    const BYTES: [&str; 2] = ["application/vnd.amazon.eventstream", "application/octet-stream"];
+    let is_bytes = BYTES.iter().any(|known| content_type.eq_ignore_ascii_case(known));
+    StreamFraming::of_content_type(content_type).or(is_bytes.then_some(StreamFraming::Bytes))
+}
+
+/// The first line is a JSON document, and another follows it.
+fn is_lines(bytes: &[u8]) -> bool {
+    let text = bytes.trim_ascii();
+    let is_json = |line: &[u8]| serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok();
+    text.iter().position(|byte| *byte == b'\n').is_some_and(|end| is_json(&text[..end]))
 }
 
 /// Joins the chunks of a chunked body (RFC 9112, 7.1). A recording that was cut off ends where it ends.
@@ -107,6 +151,17 @@ mod tests {
     #[rstest]
     #[case::stream(b"data: a\n\n", Recording::stream("data: a\n\n"))]
     #[case::body(b" {\"a\": 1}", Recording::body(200, " {\"a\": 1}"))]
+    #[case::pretty_body(b"{\n  \"a\": 1\n}\n", Recording::body(200, "{\n  \"a\": 1\n}\n"))]
+    #[case::lines(b"{\"a\": 1}\r\n{\"a\": 2}\n", Recording::lines("{\"a\": 1}\r\n{\"a\": 2}\n"))]
+    #[case::bytes(b"\x00\x00\xff", Recording::raw(*b"\x00\x00\xff"))]
+    #[case::http_lines(
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n\r\n{}\n",
+        Recording::lines("{}\n")
+    )]
+    #[case::http_bytes(
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.amazon.eventstream\r\n\r\n\0\0\0\x10",
+        Recording::raw(*b"\0\0\0\x10")
+    )]
     #[case::http_body(
         b"HTTP/1.1 429 Too Many\r\nContent-Type: application/json\r\n\r\n{}",
         Recording::body(429, "{}")

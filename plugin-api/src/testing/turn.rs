@@ -5,6 +5,10 @@ use crate::{
     endpoint::PartKind,
 };
 
+/// What a host says of a request unless a test says something else.
+const FACTS: &str =
+    r#"{"host":"localhost:8000","base_path":"","has_api_key":false,"unix_time_s":1700000000}"#;
+
 /// A turn as a run would have it, built step by step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Turn {
@@ -16,6 +20,7 @@ pub struct Turn {
     pub(crate) request_id: String,
     pub(crate) conversation_id: String,
     pub(crate) extra_json: String,
+    pub(crate) facts_json: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +48,7 @@ impl Turn {
             request_id: "request-1".to_owned(),
             conversation_id: "conversation-1".to_owned(),
             extra_json: "{}".to_owned(),
+            facts_json: FACTS.to_owned(),
         }
     }
 
@@ -94,6 +100,13 @@ impl Turn {
         Self { extra_json: json.to_owned(), ..self }
     }
 
+    /// The host's facts about the request: the text of a JSON object. Without this they are those of a request to
+    /// `localhost:8000` on the 14th of November 2023.
+    #[must_use]
+    pub fn facts(self, json: &str) -> Self {
+        Self { facts_json: json.to_owned(), ..self }
+    }
+
     /// Lends it in the shape that crosses the boundary.
     pub(crate) fn lend<R>(&self, to: impl FnOnce(&host::Turn<'_>) -> R) -> R {
         let parts: Vec<Vec<TurnPart<'_>>> = self.messages.iter().map(Message::views).collect();
@@ -112,6 +125,7 @@ impl Turn {
             request_id: &self.request_id,
             conversation_id: &self.conversation_id,
             extra_json: &self.extra_json,
+            facts_json: &self.facts_json,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use prony_plugin_api::{
     Endpoint, PluginError, RequestWriter, Result, TurnContext,
-    json::{Body, texts},
+    json::{Body, path_segment, texts},
 };
 use serde::{Deserialize, Serialize};
 
@@ -89,7 +89,7 @@ impl Endpoint for InferEndpoint {
     }
 
     fn format(&self, turn: &TurnContext<'_>, request: &mut RequestWriter<'_>) -> Result<()> {
-        request.path(&format!("/v2/models/{}/infer", encoded(turn.model())));
+        request.path(&format!("/v2/models/{}/infer", path_segment(turn.model())));
         let mut texts = texts(*turn)?;
         if texts.is_empty() {
             texts.push("");
@@ -113,20 +113,4 @@ impl Endpoint for InferEndpoint {
     fn parser(&self) -> InferParser {
         InferParser { output: self.names.output.clone() }
     }
-}
-
-/// A model's name as one segment of a path.
-fn encoded(model: &str) -> String {
-    let mut segment = String::with_capacity(model.len());
-    for byte in model.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~:@".contains(&byte) {
-            segment.push(char::from(byte));
-        } else {
-            segment.push('%');
-            for digit in [byte >> 4, byte & 15] {
-                segment.extend(char::from_digit(digit.into(), 16).map(|digit| digit.to_ascii_uppercase()));
-            }
-        }
-    }
-    segment
 }

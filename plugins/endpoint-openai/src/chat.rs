@@ -1,13 +1,16 @@
 //! Chat completions: [`ChatEndpoint`].
 
-use prony_plugin_api::{Endpoint, PluginError, RequestWriter, Result, TurnContext};
-use serde_json::{Map, Value};
+use prony_plugin_api::{Endpoint, RequestWriter, Result, TurnContext};
 
 use crate::{
     answer::AnswerParser,
     body::{Body, Field, ask_for_usage},
     content::ChatMessage,
+    options::Options,
 };
+
+/// The option that names the field that limits the output.
+const LEGACY_LIMIT: &str = "use_legacy_max_tokens";
 
 /// `POST /v1/chat/completions`.
 #[derive(Debug)]
@@ -33,7 +36,7 @@ impl Endpoint for ChatEndpoint {
 
     fn new(options: &str) -> Result<Self> {
         let limit_field =
-            if flag(options, "use_legacy_max_tokens")? { "max_tokens" } else { "max_completion_tokens" };
+            if Options::read(options)?.flag(LEGACY_LIMIT)? { "max_tokens" } else { "max_completion_tokens" };
         Ok(Self { limit_field })
     }
 
@@ -56,33 +59,11 @@ impl Endpoint for ChatEndpoint {
     }
 }
 
-/// A boolean option; off when it is absent or `null`.
-fn flag(options: &str, name: &str) -> Result<bool> {
-    let options: Map<String, Value> = serde_json::from_str(options)
-        .map_err(|error| PluginError::config(format_args!("read the options `{options}`: {error}")))?;
-    match options.get(name) {
-        None | Some(Value::Null) => Ok(false),
-        Some(Value::Bool(flag)) => Ok(*flag),
-        Some(other) => {
-            Err(PluginError::config(format_args!("read the option `{name}`: `{other}` is not a boolean"))
-                .hint(format_args!("set `{name}` to true or false")))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
+    use serde_json::Value;
 
     use super::*;
-
-    #[rstest]
-    #[case::absent("{}", false)]
-    #[case::among_others(r#"{"colour": "red", "use_legacy_max_tokens": true}"#, true)]
-    #[case::null(r#"{"use_legacy_max_tokens": null}"#, false)]
-    fn options_are_read_and_unknown_ones_ignored(#[case] options: &str, #[case] expected: bool) {
-        assert_eq!(flag(options, "use_legacy_max_tokens"), Ok(expected));
-    }
 
     #[test]
     fn an_option_of_the_wrong_type_is_named() {

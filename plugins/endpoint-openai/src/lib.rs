@@ -3,13 +3,14 @@
 //! Requests are written by `chat`, `completions` and `embeddings`, each on top of `body`, with `content` and `prompt` for
 //! the two ways to state an input. Chat and text completions share one reader, `answer`, because servers mix their shapes
 //! anyway; it stands on `wire` (what a reply looks like) and `said` (what a chat message holds). `responses` has a shape of
-//! its own both ways, and so has `images`. `nim_embeddings` and `chat_embeddings` ask in other words for what `embeddings`
+//! its own both ways, and so has `images`. `azure` is `chat` at another place. `nim_embeddings` and `chat_embeddings` ask in other words for what `embeddings`
 //! reads. Errors, token counts and texts that cost no allocation are read by what the contract crate has for
 //! all dialects of JSON.
 //!
 //! Nothing here looks at a clock or a socket, and no good answer is judged by its `object` member.
 
 mod answer;
+mod azure;
 mod body;
 mod chat;
 mod chat_embeddings;
@@ -18,6 +19,7 @@ mod content;
 mod embeddings;
 mod images;
 mod nim_embeddings;
+mod options;
 mod prompt;
 mod responses;
 mod said;
@@ -25,6 +27,7 @@ mod said;
 mod tests;
 mod wire;
 
+use azure::AzureChatEndpoint;
 use chat::ChatEndpoint;
 use chat_embeddings::ChatEmbeddingsEndpoint;
 use completions::CompletionsEndpoint;
@@ -42,5 +45,6 @@ prony_plugin_api::export_plugin! {
         NimEmbeddingsEndpoint,
         ChatEmbeddingsEndpoint,
         ImagesEndpoint,
+        AzureChatEndpoint,
     ]
 }

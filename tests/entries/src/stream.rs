@@ -1,10 +1,10 @@
 //! The body of a streamed answer.
 
-use prony::internals::split_events;
+use prony::internals::{split_events, split_lines};
 
 use crate::chance::Chance;
 
-/// Splits `body` into server-sent events.
+/// Splits `body` into server-sent events, and into lines.
 ///
 /// However the network cuts the stream, the events are the same; there are not more of them than blank lines; and a byte
 /// of data comes from a byte of the stream.
@@ -22,6 +22,14 @@ pub fn stream(body: &[u8]) {
             split_events(chance.pieces(body, longest)),
             "a stream in reads of up to {longest} bytes"
         );
+        assert_eq!(
+            split_lines([body]),
+            split_lines(chance.pieces(body, longest)),
+            "lines in reads of up to {longest} bytes"
+        );
+    }
+    for line in split_lines(body.chunks(1)).into_iter().flatten() {
+        assert!(!line.contains(&b'\n') && !line.trim_ascii().is_empty(), "no line: {line:?}");
     }
     for (name, data) in whole.into_iter().flatten() {
         assert!(!name.contains(['\n', '\r']), "a line end in the name {name:?}");

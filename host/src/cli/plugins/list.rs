@@ -322,6 +322,7 @@ mod tests {
           endpoint_path            /v1/talk
           streaming_path           null
           supports_streaming       true
+          stream_framing           events
           produces_tokens          true
           tokenizes_input          true
           metrics_title            null

@@ -3,10 +3,12 @@
 //! One file a dialect. Token events are put together from text, not from JSON values: they are made a hundred thousand
 //! times a second, and the words need no escaping.
 
+mod bedrock;
 mod generate;
 mod infer;
 mod llama;
 mod messages;
+mod ollama;
 mod openai;
 mod responses;
 mod solido;
@@ -52,6 +54,8 @@ impl Speech<'_> {
             Kind::Messages => Box::new(messages::Blocks::new(self)),
             Kind::Generate => Box::new(generate::Tokens::new(self)),
             Kind::Llama => Box::new(llama::Pieces::new(self)),
+            Kind::Converse => Box::new(bedrock::Events::new(self)),
+            Kind::Ollama => Box::new(ollama::Lines::new(self)),
             // The open inference protocol does not stream over HTTP, and is never asked to.
             Kind::Solido | Kind::Infer => Box::new(solido::Pieces::new(self)),
         }
@@ -65,6 +69,8 @@ impl Speech<'_> {
             Kind::Messages => messages::whole(self),
             Kind::Generate => generate::whole(self),
             Kind::Llama => llama::whole(self),
+            Kind::Converse => bedrock::whole(self),
+            Kind::Ollama => ollama::whole(self),
             Kind::Solido => solido::whole(self),
             Kind::Infer => infer::whole(self),
         }
@@ -88,6 +94,20 @@ impl Speech<'_> {
     }
 }
 
+/// What a stream of this kind says it is.
+pub(super) fn content_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Ollama => "application/x-ndjson",
+        Kind::Converse => "application/vnd.amazon.eventstream",
+        _ => "text/event-stream; charset=utf-8",
+    }
+}
+
+/// The bytes of some events of this kind.
+pub(super) fn on_wire(kind: Kind, events: String) -> Vec<u8> {
+    if kind == Kind::Converse { bedrock::on_wire(&events) } else { events.into_bytes() }
+}
+
 /// An event with data on one line.
 fn data(json: &Value) -> String {
     format!("data: {json}\n\n")
@@ -102,6 +122,12 @@ fn named(json: &Value) -> String {
 /// An error in the middle of a stream, and what still follows it.
 pub(super) fn stream_error(kind: Kind, style: StreamErrorStyle, error: &ApiError) -> String {
     let body = error.body();
+    let message = &body["error"]["message"];
+    match kind {
+        Kind::Ollama => return format!("{}\n", json!({"error": message})),
+        Kind::Converse => return bedrock::exception(message),
+        _ => {}
+    }
     let body = match kind {
         Kind::Messages => json!({"type": "error", "error": body["error"]}),
         Kind::Responses => {
@@ -129,7 +155,7 @@ mod tests {
     pub(super) fn two_tokens<T>(kind: Kind, test: impl FnOnce(Speech<'_>) -> T) -> T {
         let identity =
             Identity { id: "id-7".to_owned(), model: "a \"model\"".to_owned(), created: 1_700_000_000 };
-        let reasoning = u64::from(matches!(kind, Kind::Chat | Kind::Responses | Kind::Messages));
+        let reasoning = u64::from(kind.reasons());
         let delivery = Delivery::Stream { usage: true };
         let generation = Generation { kind, limit: Some(2), tokens: 2, reasoning, choices: 1, delivery };
         test(Speech { identity: &identity, prompt_tokens: 3, generation: &generation })
@@ -159,6 +185,7 @@ mod tests {
         "#);
         assert_snapshot!(stream_error(Kind::Chat, StreamErrorStyle::Bare, &error), @r#"data: {"error":{"message":"no","type":"BadRequestError","param":null,"code":400}}"#);
         assert_snapshot!(stream_error(Kind::Messages, StreamErrorStyle::Bare, &error), @r#"data: {"type":"error","error":{"message":"no","type":"BadRequestError","param":null,"code":400}}"#);
+        assert_snapshot!(stream_error(Kind::Ollama, StreamErrorStyle::Vllm, &error), @r#"{"error":"no"}"#);
         assert_snapshot!(stream_error(Kind::Responses, StreamErrorStyle::Vllm, &error), @r#"
         event: error
         data: {"type":"error","code":"BadRequestError","message":"no","param":null}

@@ -9,7 +9,7 @@ use prony_plugin_api::{
         host::{EndpointInstance, ResponseSink},
     },
     conformance::{Check, Finding, Suite, Verdict, Witness},
-    sse::SseSplitter,
+    framing::StreamSplitter,
     testing::{Recording, Request, TestEndpoint, Turn},
 };
 use serde::{Deserialize, Serialize};
@@ -54,7 +54,7 @@ pub(super) fn measure(
     witness: &mut dyn Witness,
 ) -> Option<Speed> {
     let readable = suite.readable(&TestEndpoint::from_table(table, options).ok()?);
-    let is_stream = |(_, recording): &&(String, Recording)| matches!(recording, Recording::Stream(_));
+    let is_stream = |(_, recording): &&(String, Recording)| recording.framing().is_some();
     let (name, recording) = readable.iter().find(is_stream).or(readable.first())?;
     let endpoint = Arc::new(EndpointInstance::create(table, options).ok()?);
     let workload = Workload::of(recording);
@@ -107,16 +107,18 @@ enum Workload {
 
 impl Workload {
     fn of(recording: &Recording) -> Self {
-        match recording {
-            Recording::Stream(bytes) => {
-                let mut events = Vec::new();
-                // It was read before, so it has no event that is too large.
-                let _ = SseSplitter::default()
-                    .feed(bytes, |name, data| events.push((name.to_owned(), data.to_vec())));
-                Self::Stream(events)
-            }
-            Recording::Body(status, bytes) => Self::Body(*status, bytes.clone()),
-        }
+        let bytes = recording.bytes();
+        let Some(framing) = recording.framing() else {
+            let status = if let Recording::Body(status, _) = recording { *status } else { 200 };
+            return Self::Body(status, bytes.to_vec());
+        };
+        let mut events = Vec::new();
+        let mut splitter = StreamSplitter::new(framing);
+        let mut note = |name: &str, data: &[u8]| events.push((name.to_owned(), data.to_vec()));
+        // It was read before, so it has no event that is too large.
+        let _ = splitter.feed(bytes, &mut note);
+        splitter.end(&mut note);
+        Self::Stream(events)
     }
 
     fn unit(&self) -> &'static str {

@@ -1,0 +1,84 @@
+//! What an endpoint is told about a request beyond its turn: where it goes, and when. For dialects that sign requests.
+
+use prony_plugin_api::ErrorDetails;
+use serde_json::json;
+
+use super::place::Place;
+
+/// The facts that all requests to one place share, as the beginning of a JSON object whose end is the time.
+#[derive(Debug)]
+pub(super) struct Facts {
+    beginning: String,
+}
+
+impl Facts {
+    /// Of requests to `place` with this base URL. `is_fixed` means that the endpoint has no say in the path.
+    ///
+    /// # Errors
+    /// A base URL that is none.
+    pub(super) fn new(
+        base: &str,
+        place: &Place,
+        is_fixed: bool,
+        has_api_key: bool,
+    ) -> Result<Self, ErrorDetails> {
+        let base = Place::parse(base, None)?;
+        let mut facts = json!({
+            // What a header holds that was made of a URL is text.
+            "host": place.host.to_str().unwrap_or_default(),
+            "base_path": base.url.path().trim_end_matches('/'),
+            "has_api_key": has_api_key,
+        });
+        if is_fixed {
+            facts["path"] = place.url.path().into();
+        }
+        let mut beginning = facts.to_string();
+        beginning.pop();
+        beginning.push_str(",\"unix_time_s\":");
+        Ok(Self { beginning })
+    }
+
+    /// The text of the whole object.
+    pub(super) fn at(&self, unix_time_s: u64) -> String {
+        format!("{}{unix_time_s}}}", self.beginning)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::config::url::url_for;
+
+    #[rstest]
+    #[case::a_name(
+        "https://h.example.com",
+        "/v1/x?a=b",
+        r#"{"host":"h.example.com","base_path":"","has_api_key":true,"unix_time_s":7}"#
+    )]
+    #[case::a_port(
+        "http://127.0.0.1:8000/gate/way/",
+        "/x",
+        r#"{"host":"127.0.0.1:8000","base_path":"/gate/way","has_api_key":true,"unix_time_s":7}"#
+    )]
+    #[case::a_socket(
+        "http+unix://%2Frun%2Fserver.sock/v1",
+        "/x",
+        r#"{"host":"localhost","base_path":"/v1","has_api_key":true,"unix_time_s":7}"#
+    )]
+    fn a_request_is_described(#[case] base: &str, #[case] path: &str, #[case] expected: &str) {
+        let place = Place::parse(&url_for(base, path), None).unwrap();
+        assert_eq!(Facts::new(base, &place, false, true).unwrap().at(7), expected);
+    }
+
+    #[test]
+    fn a_path_that_the_user_fixed_is_told_and_its_query_is_not() {
+        let place = Place::parse("http://h:1/a/b?key=secret", None).unwrap();
+        let facts = Facts::new("http://h:1/a", &place, true, false).unwrap().at(7);
+        assert_eq!(
+            facts,
+            r#"{"host":"h:1","base_path":"/a","has_api_key":false,"path":"/a/b","unix_time_s":7}"#
+        );
+    }
+}
