@@ -206,6 +206,14 @@ pub(super) fn media_bytes(request: &Request<'_>) -> Option<f64> {
     some(request.record.media_bytes)
 }
 
+pub(super) fn submit_latency(request: &Request<'_>) -> Option<f64> {
+    request.since_sent_ms(request.record.instants.accepted)
+}
+
+pub(super) fn follow_up_count(request: &Request<'_>) -> Option<f64> {
+    some(request.record.follow_ups.into())
+}
+
 pub(super) fn usage_total_tokens(request: &Request<'_>) -> Option<f64> {
     tokens(request.record.usage?.total)
 }

@@ -53,8 +53,13 @@ pub(super) enum Overdue {
 impl Limits {
     /// The timer for an exchange that begins now, to be looked after by a [`Patience`].
     pub(super) fn alarm(&self, clock: Clock) -> Sleep {
+        pacer::alarm(clock, self.soonest(clock.now()))
+    }
+
+    /// Before then nothing of what begins `now` is overdue.
+    fn soonest(&self, now: RunNs) -> RunNs {
         let soonest = [self.first_byte, self.idle].into_iter().flatten().fold(self.whole, Duration::min);
-        pacer::alarm(clock, clock.now().saturating_add(as_ns(soonest)))
+        now.saturating_add(as_ns(soonest))
     }
 
     /// What is due next of an exchange that `began` then, and when. What has not begun is due so long from `now`, at the
@@ -89,6 +94,21 @@ impl<'a> Patience<'a> {
             Poll::Pending => self.poll_overdue(stamps, context).map(Err),
         })
         .await
+    }
+
+    /// Waits so long before the next attempt, unless the exchange as a whole is overdue before.
+    pub(super) async fn pause(&mut self, pause: Duration) -> Result<(), Overdue> {
+        let overdue = self.began.saturating_add(as_ns(self.limits.whole));
+        let until = self.clock.now().saturating_add(as_ns(pause));
+        self.alarm.as_mut().reset(self.clock.instant(until.min(overdue)));
+        self.alarm.as_mut().await;
+        if overdue <= until {
+            return Err(Overdue::Whole(self.limits.whole));
+        }
+        // An attempt's limits may be shorter than what was left of the one before.
+        let soonest = self.limits.soonest(self.clock.now());
+        self.alarm.as_mut().reset(self.clock.instant(soonest.min(overdue)));
+        Ok(())
     }
 
     fn poll_overdue(&mut self, stamps: &AttemptStamps, context: &mut Context<'_>) -> Poll<Overdue> {

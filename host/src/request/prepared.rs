@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use prony_plugin_api::{
     ErrorDetails,
     abi::host::{RequestSink, Turn, TurnMessage, TurnPart},
@@ -20,6 +20,10 @@ use crate::dataset::Conversation;
 /// Everything that goes on the wire, and what the record must remember of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Prepared {
+    /// What is asked for.
+    pub(crate) method: Method,
+    /// Which of several servers it goes to.
+    pub(crate) session_num: u64,
     /// Where it goes.
     pub(crate) place: Arc<Place>,
     /// All headers.
@@ -68,7 +72,21 @@ pub(crate) fn prepare(
     }
     let finished = draft.finish(target, session_num);
     let (place, headers, body) = finished.map_err(|error| endpoint.unsendable(error))?;
-    Ok(Prepared { place, headers, body, requested_output_tokens: turn.max_tokens })
+    let requested_output_tokens = turn.max_tokens;
+    Ok(Prepared { method: Method::POST, session_num, place, headers, body, requested_output_tokens })
+}
+
+impl Prepared {
+    /// Asks for what is at `place` as this request asked for an answer, with its key and its id.
+    pub(super) fn follow_up(&self, place: Arc<Place>, target: &TargetPlan) -> Self {
+        let mut headers = self.headers.clone();
+        headers.remove(header::CONTENT_TYPE);
+        if !target.user_headers.contains_key(header::ACCEPT) {
+            // What it is depends on what is there: words about a job, or its result.
+            headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+        }
+        Self { method: Method::GET, place, headers, body: Bytes::new(), ..*self }
+    }
 }
 
 /// What the formatter has written so far.
@@ -117,18 +135,26 @@ impl RequestSink for Draft<'_> {
             return;
         }
         self.is_multipart = true;
-        let mut head = format!("--{}\r\nContent-Disposition: form-data; name=\"{name}\"", self.request_id);
+        let mut head = format!("--{}\r\nContent-Disposition: form-data", self.request_id);
+        head.extend(["; name=\"", &escaped(name), "\""]);
         if !file_name.is_empty() {
-            head.extend(["; filename=\"", file_name, "\""]);
+            head.extend(["; filename=\"", &escaped(file_name), "\""]);
         }
         if !content_type.is_empty() {
-            head.extend(["\r\nContent-Type: ", content_type]);
+            head.push_str("\r\nContent-Type: ");
+            head.extend(content_type.chars().filter(|character| !character.is_control()));
         }
         self.body.extend_from_slice(head.as_bytes());
         self.body.extend_from_slice(b"\r\n\r\n");
         self.body.extend_from_slice(bytes);
         self.body.extend_from_slice(b"\r\n");
     }
+}
+
+/// A name of a form's field or file, as the HTML standard writes it into `multipart/form-data`: in UTF-8, without what
+/// would end it.
+fn escaped(name: &str) -> String {
+    name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 impl Draft<'_> {

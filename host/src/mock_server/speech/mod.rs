@@ -10,6 +10,7 @@ mod messages;
 mod openai;
 mod responses;
 mod solido;
+mod transcript;
 
 use std::fmt::Debug;
 
@@ -52,6 +53,7 @@ impl Speech<'_> {
             Kind::Messages => Box::new(messages::Blocks::new(self)),
             Kind::Generate => Box::new(generate::Tokens::new(self)),
             Kind::Llama => Box::new(llama::Pieces::new(self)),
+            Kind::Transcript | Kind::PlainTranscript => Box::new(transcript::Pieces::new(self)),
             // The open inference protocol does not stream over HTTP, and is never asked to.
             Kind::Solido | Kind::Infer => Box::new(solido::Pieces::new(self)),
         }
@@ -67,6 +69,15 @@ impl Speech<'_> {
             Kind::Llama => llama::whole(self),
             Kind::Solido => solido::whole(self),
             Kind::Infer => infer::whole(self),
+            Kind::Transcript | Kind::PlainTranscript => transcript::whole(self),
+        }
+    }
+
+    /// The same as a body, with its type.
+    pub(super) fn page(&self) -> (&'static str, String) {
+        match self.generation.kind {
+            Kind::PlainTranscript => ("text/plain; charset=utf-8", self.text(0, Channel::Content)),
+            _ => ("application/json", self.whole().to_string()),
         }
     }
 
