@@ -43,10 +43,13 @@ fn replay(answer: Vec<u8>, expectation: &Value, seed: u64) -> Run {
     };
     tool = if let Some(row) = input {
         tool.file("input.jsonl", row);
-        tool.args(["--input-file", "input.jsonl"]).arg("--tokenizer").arg(fixtures().join("tokenizer"))
+        tool.args(["--input-file", "input.jsonl"])
     } else {
         tool.args([length, "4", "--tokenizer"]).arg(fixtures().join("tokenizer"))
     };
+    if endpoint == "image_edit" || endpoint == "audio_transcription" {
+        tool = tool.arg("--tokenizer").arg(fixtures().join("tokenizer"));
+    }
     if streams && generates(endpoint) {
         tool = tool.arg("--streaming");
     }
