@@ -139,6 +139,10 @@ fn a_job_without_end_ends_at_the_request_timeout() {
     let run = videos(server.url(), 4).args(["--request-timeout-seconds", "0.5"]).run();
     let (kind, count, details) = the_error(run.ends_with(1));
     assert_eq!((kind.as_str(), count), ("timeout", 4));
+    // What failed has no metrics, but it is known how often it was asked after.
+    let metadata = &run.records()[0]["metadata"];
+    assert!(metadata["follow_ups"].as_u64() >= Some(1), "{metadata:#}");
+    assert!(metadata["follow_up_bytes"].as_u64() < metadata["response_bytes"].as_u64(), "{metadata:#}");
     let message = details["message"].as_str().unwrap();
     assert!(message.contains("the server was still at work when asked"), "{message}");
     assert!(server.truth()["polls_total"].as_u64().unwrap() >= 4);

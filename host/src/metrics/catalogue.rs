@@ -374,6 +374,8 @@ mod tests {
             tags,
             [
                 "request_latency",
+                "submit_latency",
+                "follow_up_count",
                 "input_sequence_length",
                 "usage_prompt_tokens",
                 "usage_prompt_cache_read_tokens",

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::api_error::ApiError;
 
 /// Fields that are numbers or flags: a form has texts only.
-const SCALARS: [&str; 2] = ["n", "stream"];
+const SCALARS: [&str; 3] = ["n", "stream", "max_completion_tokens"];
 
 /// Reads a form as the object that a body of JSON would be. A file is an object with its name, type and size.
 pub(super) async fn read(content_type: &str, body: &[u8]) -> Result<Map<String, Value>, ApiError> {

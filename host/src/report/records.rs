@@ -98,6 +98,10 @@ struct Metadata<'a> {
     model: Option<&'a str>,
     finish_reasons: &'a [String],
     response_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    follow_ups: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    follow_up_bytes: Option<u64>,
     largest_read_bytes: u64,
 }
 
@@ -124,6 +128,8 @@ impl<'a> Metadata<'a> {
             model: record.model.as_deref(),
             finish_reasons: &record.finish_reasons,
             response_bytes: record.response_bytes,
+            follow_ups: Some(record.follow_ups).filter(|count| *count > 0),
+            follow_up_bytes: Some(record.follow_up_bytes).filter(|_| record.follow_ups > 0),
             largest_read_bytes: record.largest_read_bytes,
         }
     }

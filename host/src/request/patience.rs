@@ -188,4 +188,27 @@ mod tests {
         let limits = Limits { idle: Some(Duration::ZERO), first_byte: None, ..LIMITS };
         assert_eq!(limits.next(0, None, None, 20).0, 21);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_ends_when_it_is_over_or_everything_is() {
+        let (clock, pause) = (Clock::start(), Duration::from_secs(40));
+        let limits = Limits { whole: pause + SECOND, first_byte: None, idle: Some(SECOND) };
+        let alarm = pin!(limits.alarm(clock));
+        let mut patience = Patience::new(clock, &limits, alarm);
+        // Longer than an answer may be silent: nobody answers now.
+        assert_eq!(patience.pause(pause).await, Ok(()));
+        assert_eq!(patience.pause(pause).await, Err(Overdue::Whole(limits.whole)));
+        assert_eq!(clock.now() / 1_000_000_000, 40);
+    }
+
+    /// The answer after a pause is looked after as closely as the one before.
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_sets_the_timer_for_what_comes_after_it() {
+        let (clock, second) = (Clock::start(), Duration::from_secs(1));
+        let limits = Limits { whole: second * 99, first_byte: Some(second * 2), idle: Some(second * 50) };
+        let alarm = pin!(limits.alarm(clock));
+        let mut patience = Patience::new(clock, &limits, alarm);
+        patience.pause(second * 40).await.unwrap();
+        assert_eq!(patience.alarm.deadline(), clock.instant(42_000_000_000));
+    }
 }

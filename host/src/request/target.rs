@@ -145,10 +145,10 @@ impl TargetPlan {
         if path.contains("://") {
             return here.beside(path).ok_or_else(|| elsewhere(path));
         }
-        match path.starts_with('/') {
-            true => Place::parse(&url_for(&self.base_of(from.session_num).0, path), here.origin.proxy()),
-            false => here.beside(&url_for(here.url.as_str(), path)).ok_or_else(|| elsewhere(path)),
+        if path.starts_with('/') {
+            return Place::parse(&url_for(&self.base_of(from.session_num).0, path), here.origin.proxy());
         }
+        here.beside(&url_for(here.url.as_str(), path)).ok_or_else(|| elsewhere(path))
     }
 
     fn base_of(&self, session_num: u64) -> &(String, Arc<Place>) {

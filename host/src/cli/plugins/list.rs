@@ -337,6 +337,8 @@ mod tests {
           requires_polling         false
           requires_form_data       false
           ranks_passages           false
+          requires_images          false
+          requires_audio           false
           requires_inline_media    false
 
         shadows

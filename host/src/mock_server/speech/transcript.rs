@@ -63,7 +63,7 @@ mod tests {
         data: {"type":"transcript.text.delta","delta":" of"}
 
         event: transcript.text.done
-        data: {"text":" the of","type":"transcript.text.done","usage":{"input_tokens":3,"output_tokens":2,"total_tokens":5,"type":"tokens"}}
+        data: {"type":"transcript.text.done","text":" the of","usage":{"type":"tokens","input_tokens":3,"output_tokens":2,"total_tokens":5}}
         "#);
     }
 
