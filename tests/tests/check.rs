@@ -33,7 +33,7 @@ fn found(report: &Value, type_name: &str) -> String {
 #[case::kserve("endpoint-kserve", 1)]
 #[case::llamacpp("endpoint-llamacpp", 1)]
 #[case::nvidia("endpoint-nvidia", 1)]
-#[case::openai("endpoint-openai", 7)]
+#[case::openai("endpoint-openai", 10)]
 #[case::rankings("endpoint-rankings", 3)]
 #[case::solido("endpoint-solido", 1)]
 #[case::server_metrics("service-server-metrics", 1)]

@@ -152,8 +152,19 @@ fn a_job_without_end_ends_at_the_request_timeout() {
 fn a_server_that_dies_between_two_questions_is_lost() {
     let server = Replay::in_turn(vec![json("200 OK", QUEUED), Vec::new()], 42);
     let run = videos(&server.url(), 1).run();
-    let summary = run.ends_with(1).summary();
-    assert_eq!(summary["error_summary"][0]["error_details"]["type"], "connection_reset");
+    assert_eq!(the_error(run.ends_with(1)).0, "connection_reset");
+}
+
+/// It was reached, so that the run has failed rather than met nobody.
+#[test]
+fn a_server_that_is_gone_when_it_is_asked_again_was_there_once() {
+    let server = MockServer::start(["--job-polls", "1000000"]);
+    let running = videos(server.url(), 1).spawn();
+    eventually("the job is at work", || (server.truth()["polls_total"].as_u64() > Some(0)).then_some(()));
+    drop(server);
+    let (kind, count, details) = the_error(running.wait().ends_with(1));
+    assert!(["server_gone", "connection_reset"].contains(&kind.as_str()), "{details:#}");
+    assert_eq!(count, 1);
 }
 
 /// The pause before a question is no reason to wait.

@@ -10,7 +10,7 @@ use prony_plugin_api::ErrorDetails;
 use super::{
     answer::FollowUp,
     endpoint::Parser,
-    exchange::{Exchange, Wire},
+    exchange::{CONNECT_ERROR, Exchange, Wire},
     limits::{self, Breach},
     patience::{Overdue, Patience},
     prepared::Prepared,
@@ -43,7 +43,7 @@ impl Wire {
             let before = exchange.response_bytes;
             let read = match self.ask(&again, exchange, patience).await {
                 Ok(response) => self.read_body(response, parser, exchange, patience).await,
-                Err(error) => Err(error),
+                Err(error) => Err(gone(error)),
             };
             exchange.follow_up_bytes += exchange.response_bytes - before;
             read?;
@@ -64,4 +64,16 @@ fn unfinished(overdue: Overdue, asked: u32) -> ErrorDetails {
     let error = ErrorDetails::from(overdue);
     let message = format!("{}: the server was still at work when asked {asked} times", error.message);
     ErrorDetails { message, ..error }
+}
+
+/// The error of a server that accepted a job and does not answer any more. It is not one that was never there.
+fn gone(mut error: ErrorDetails) -> ErrorDetails {
+    if error.kind == CONNECT_ERROR {
+        error.kind = "server_gone".into();
+    }
+    if error.hint.is_empty() {
+        error.hint =
+            "the server was there when it accepted the request: its log says what became of it".into();
+    }
+    error
 }
