@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use prony_tests::{MockPlugin, MockServer, Run, Tool, eventually, library, wire::Replay};
+use prony_tests::{
+    Manner, MockPlugin, MockServer, Proxy, Run, Tool, UnixFront, eventually, library, wire::Replay,
+};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -100,6 +102,27 @@ fn what_was_asked_after_goes_over_the_connections_of_the_requests() {
     videos(server.url(), 4).run().succeeds();
     // One more looked whether the server is there, and one asks for the truth.
     assert_eq!(server.truth()["connections_total"], 3);
+}
+
+#[rstest]
+fn a_job_is_asked_after_behind_a_socket_and_a_proxy(#[values("timed", "portable")] transport: &str) {
+    let server = MockServer::start(["--job-polls", "1"]);
+    let front = UnixFront::before(server.url());
+    let behind = videos(&format!("{}:/v1", front.url()), 2).args(["--transport", transport]).run();
+    assert_eq!(of(&behind.succeeds().summary(), "follow_up_count", "sum"), Some(4.0));
+    let proxy = Proxy::to(server.url(), Manner::Open);
+    let far = videos("http://model.example:8123", 2).args(["--transport", transport]);
+    let run = far.args(["--proxy", proxy.address()]).run();
+    assert_eq!(of(&run.succeeds().summary(), "follow_up_count", "sum"), Some(4.0));
+}
+
+/// Elsewhere nobody knows of it.
+#[test]
+fn a_job_is_asked_after_where_it_was_accepted() {
+    let servers = [(); 3].map(|()| MockServer::start(["--job-polls", "1"]));
+    let urls = servers.iter().map(MockServer::url).collect::<Vec<_>>().join(",");
+    videos(&urls, 7).run().succeeds();
+    assert_eq!(servers.map(|server| server.truth()["polls_total"].as_u64().unwrap()), [6, 4, 4]);
 }
 
 /// A connection that died of its age is no answer to a question: it is asked again.
@@ -233,6 +256,16 @@ fn an_answer_may_lead_on_in_three_ways_and_by_any_status() {
     let lines: Vec<&str> = asked.iter().map(|request| request.lines().next().unwrap()).collect();
     let expected = ["POST /v1/jobs", "GET /v1/jobs/1", "GET /v1/jobs/one/more", "GET /made?x=1"];
     assert_eq!(lines, expected.map(|line| format!("{line} HTTP/1.1")));
+}
+
+#[test]
+fn a_stream_may_lead_on_as_well() {
+    let stream = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\ndata: {\"next\": \"7\"}\n\n";
+    let server = Replay::in_turn(vec![stream.into(), json("200 OK", r#"{"text": "done"}"#)], 42);
+    let (_pack, tool) = led(&server.url());
+    let run = tool.run();
+    assert_eq!(of(&run.succeeds().summary(), "output_sequence_length", "avg"), Some(1.0));
+    assert!(requests(&server)[1].starts_with("GET /v1/jobs/7 HTTP/1.1\r\n"));
 }
 
 #[rstest]

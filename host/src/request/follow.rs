@@ -25,12 +25,9 @@ impl Wire {
         exchange: &mut Exchange,
         patience: &mut Patience<'_>,
     ) -> Result<(), ErrorDetails> {
-        while let Some(next) = next(exchange) {
+        while let Some(next) = next(exchange).map_err(|breach| self.endpoint.breached(breach))? {
             if exchange.follow_ups == 0 {
                 exchange.accept(self.clock.now());
-            }
-            if exchange.follow_ups == limits::FOLLOW_UPS {
-                return Err(self.endpoint.breached(Breach::FollowUps));
             }
             let asked = exchange.follow_ups;
             patience
@@ -53,10 +50,14 @@ impl Wire {
 }
 
 /// What is to be fetched next of an answer that is neither over nor has failed.
-fn next(exchange: &mut Exchange) -> Option<FollowUp> {
+fn next(exchange: &mut Exchange) -> Result<Option<FollowUp>, Breach> {
     let answer = &mut exchange.answer;
-    let next = answer.follow_up.take();
-    next.filter(|_| answer.error.is_none() && !answer.is_complete())
+    let wanted = answer.follow_up.take().filter(|_| answer.error.is_none() && !answer.is_complete());
+    if wanted.is_some() && exchange.follow_ups == limits::FOLLOW_UPS {
+        Err(Breach::FollowUps)
+    } else {
+        Ok(wanted)
+    }
 }
 
 /// The error of a job that took too long, however often it was asked after.
@@ -76,4 +77,50 @@ fn gone(mut error: ErrorDetails) -> ErrorDetails {
             "the server was there when it accepted the request: its log says what became of it".into();
     }
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use prony_plugin_api::abi::host::ResponseSink;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn asked(follow_ups: u32) -> Exchange {
+        let mut exchange = Exchange::default();
+        exchange.follow_ups = follow_ups;
+        exchange.answer.follow_up("/first", 1);
+        exchange.answer.follow_up("/jobs/1", 7);
+        exchange
+    }
+
+    #[test]
+    fn the_last_wish_stands_and_is_granted_once() {
+        let mut exchange = asked(0);
+        let expected = FollowUp { path: "/jobs/1".into(), after_ms: 7 };
+        assert_eq!(next(&mut exchange), Ok(Some(expected)));
+        assert_eq!(next(&mut exchange), Ok(None));
+    }
+
+    #[rstest]
+    #[case::over(|answer: &mut dyn ResponseSink| answer.done())]
+    #[case::failed(|answer: &mut dyn ResponseSink| answer.error(None, "", "no"))]
+    fn nothing_is_asked_about_an_answer_that_is(#[case] end: fn(&mut dyn ResponseSink)) {
+        let mut exchange = asked(0);
+        end(&mut exchange.answer);
+        assert_eq!(next(&mut exchange), Ok(None));
+    }
+
+    #[test]
+    fn a_parser_that_is_never_content_is_stopped() {
+        assert_eq!(next(&mut asked(limits::FOLLOW_UPS)), Err(Breach::FollowUps));
+        assert!(next(&mut asked(limits::FOLLOW_UPS - 1)).is_ok());
+    }
+
+    #[test]
+    fn who_is_gone_was_there() {
+        let error = gone(ErrorDetails { kind: CONNECT_ERROR.into(), ..ErrorDetails::default() });
+        assert_eq!(error.kind, "server_gone");
+        assert!(!error.hint.is_empty());
+    }
 }
