@@ -2,7 +2,8 @@
 //!
 //! A [`worker`] is a thread with its own runtime, connections and buffers. It formats a request through the
 //! [`endpoint`], waits until it is due, sends it over the [`transport`], splits a streamed answer with [`sse`], and
-//! lets the endpoint's parser fill an [`answer`]; [`follow`] fetches what the parser wants beside it. What comes out goes to the recorder; nothing is computed here.
+//! lets the endpoint's parser fill an [`answer`]; [`follow`] fetches what the parser wants to read next. What comes out
+//! goes to the recorder; nothing is computed here.
 
 pub(crate) mod answer;
 pub(crate) mod endpoint;
