@@ -93,7 +93,7 @@ impl Parser for TranscriptionParser {
         }
         let Some(event) = json::event::<Reply<'_>>(name, data, EXPECTED, out)? else { return Ok(()) };
         match if event.kind.is_empty() { name } else { &*event.kind } {
-            "transcript.text.delta" => out.text(TextKind::CONTENT, 0, &event.delta),
+            "transcript.text.delta" => say(&event.delta, out),
             "transcript.text.done" => {
                 tell_usage(&event, out);
                 out.done();
@@ -111,7 +111,7 @@ impl Parser for TranscriptionParser {
             (200..300).contains(&status) && !matches!(body.first(), None | Some(b'{' | b'[' | b'<'));
         if is_text {
             let text = std::str::from_utf8(body).map_err(|_| json::unexpected(body, EXPECTED))?;
-            out.text(TextKind::CONTENT, 0, text);
+            say(text, out);
             out.done();
             return Ok(());
         }
@@ -119,10 +119,17 @@ impl Parser for TranscriptionParser {
         let Some(reply) = json::answer::<Reply<'_>>(status, body, EXPECTED, is_one, out)? else {
             return Ok(());
         };
-        out.text(TextKind::CONTENT, 0, reply.text.as_deref().unwrap_or_default());
+        say(reply.text.as_deref().unwrap_or_default(), out);
         tell_usage(&reply, out);
         out.done();
         Ok(())
+    }
+}
+
+/// Silence is no token.
+fn say(text: &str, out: &mut EventSink<'_>) {
+    if !text.is_empty() {
+        out.text(TextKind::CONTENT, 0, text);
     }
 }
 
