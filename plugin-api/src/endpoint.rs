@@ -18,6 +18,8 @@
 //! | one answer: calls of [`EventSink::finish`] | 1024 |
 //! | one answer: embeddings; ranked documents; media | 1,048,576 each |
 //! | one answer: names of facts | 64 |
+//! | one answer: follow-ups, one after the other | 1,048,576 |
+//! | one follow-up: path | 1 MiB |
 //! | one count of a [`TokenUsage`] | 2^32 tokens |
 //! | a score of [`EventSink::ranking`] | a finite number |
 //! | one request: body with all its parts | 512 MiB |
@@ -370,8 +372,14 @@ impl EventSink<'_> {
         (self.out.vt.media())(self.out.context, kind.0, content_type.into(), bytes, url.into());
     }
 
-    /// The answer is not ready: the host polls `path` after so many milliseconds and hands that body to
-    /// [`Parser::body`].
+    /// The answer is not ready: the host gets `path` after so many milliseconds and hands that body, of any status, to
+    /// [`Parser::body`] of the same parser; and so on, until the answer is complete or has failed, or the request's time
+    /// is over.
+    ///
+    /// A path with a slash in front is one below the base URL, as those of a manifest are; one without is below the
+    /// request's own URL, whatever that is: a job's number is enough. A whole URL may name the request's server only. The
+    /// request's headers and key are sent again. An error status is an error unless the parser answers it with another
+    /// follow-up.
     pub fn follow_up(&mut self, path: &str, after_ms: u64) {
         (self.out.vt.follow_up())(self.out.context, path.into(), after_ms);
     }

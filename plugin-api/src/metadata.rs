@@ -65,6 +65,12 @@ pub struct EndpointMetadata {
     /// Sends whole bodies that a dataset holds, as they are.
     #[serde(default)]
     pub supports_raw_payloads: bool,
+    /// Has nothing to say without an image.
+    #[serde(default)]
+    pub requires_images: bool,
+    /// Has nothing to say without audio.
+    #[serde(default)]
+    pub requires_audio: bool,
     /// Media must be embedded in the request, not linked.
     #[serde(default)]
     pub requires_inline_media: bool,

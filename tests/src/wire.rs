@@ -54,7 +54,7 @@ fn dechunk(mut bytes: &[u8]) -> Vec<u8> {
     body
 }
 
-/// A server that answers every request with the same bytes, cut into random pieces.
+/// A server that answers with bytes that were written before, cut into random pieces.
 #[derive(Debug)]
 pub struct Replay {
     address: SocketAddr,
@@ -68,14 +68,36 @@ impl Replay {
     /// # Panics
     /// When no port is free.
     pub fn start(answer: Vec<u8>, seed: u64) -> Self {
+        Self::in_turn(vec![answer], seed)
+    }
+
+    /// Serves these answers one after the other, and the last one for good. One without bytes is a connection that
+    /// dies.
+    ///
+    /// # Panics
+    /// When there are none, or no port is free.
+    pub fn in_turn(answers: Vec<Vec<u8>>, seed: u64) -> Self {
+        Self::in_turn_at(|_| answers, seed)
+    }
+
+    /// The same, with answers that may name the server's own base URL.
+    ///
+    /// # Panics
+    /// When there are none, or no port is free.
+    pub fn in_turn_at(answers: impl FnOnce(&str) -> Vec<Vec<u8>>, seed: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
+        let answers = answers(&format!("http://{address}"));
+        assert!(!answers.is_empty(), "a server without answers");
         let requests = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&requests);
         thread::spawn(move || {
             let mut cuts = Cuts(seed | 1);
+            let mut next = 0;
             for stream in listener.incoming().flatten() {
-                if let Some(request) = serve(stream, &answer, &mut cuts) {
+                let answer = &answers[next.min(answers.len() - 1)];
+                if let Some(request) = serve(stream, answer, &mut cuts) {
+                    next += 1;
                     log.lock().expect("no test panics with the lock").push(request);
                 }
             }

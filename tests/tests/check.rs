@@ -36,7 +36,7 @@ fn found(report: &Value, type_name: &str) -> String {
 #[case::llamacpp("endpoint-llamacpp", 1)]
 #[case::nvidia("endpoint-nvidia", 1)]
 #[case::ollama("endpoint-ollama", 1)]
-#[case::openai("endpoint-openai", 8)]
+#[case::openai("endpoint-openai", 11)]
 #[case::rankings("endpoint-rankings", 3)]
 #[case::solido("endpoint-solido", 1)]
 #[case::server_metrics("service-server-metrics", 1)]

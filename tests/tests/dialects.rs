@@ -20,8 +20,21 @@ fn shipped() -> BTreeMap<String, Value> {
     shipped
 }
 
-/// Input that no flag makes: an image.
+/// Input that no flag makes: images, alone or with words, and sounds.
 const IMAGES: &str = "{\"image\": \"data:image/png;base64,iVBORw0KGgo=\"}\n";
+const PROMPTED: &str = "{\"text\": \"Red.\", \"image\": \"data:image/png;base64,iVBORw0KGgo=\"}\n";
+const SOUNDS: &str = "{\"audio\": \"data:audio/wav;base64,UklGRg==\"}\n";
+
+/// The input file of a dialect that cannot do without.
+fn input(metadata: &Value) -> Option<&'static str> {
+    let has = |key: &str| metadata[key] == true;
+    match (has("requires_images"), has("requires_audio"), has("tokenizes_input")) {
+        (true, _, _) => Some(PROMPTED),
+        (_, true, _) => Some(SOUNDS),
+        (false, false, false) => Some(IMAGES),
+        (false, false, true) => None,
+    }
+}
 
 /// A profile of a dialect, with short texts in both directions.
 fn profile(name: &str, metadata: &Value) -> Tool {
@@ -30,11 +43,11 @@ fn profile(name: &str, metadata: &Value) -> Tool {
     if metadata["ranks_passages"] == true {
         tool = tool.args(["--rankings-passages-mean", "3", "--rankings-passages-prompt-token-mean", "10"]);
         tool = tool.args(["--rankings-query-prompt-token-mean", "5"]);
-    } else if metadata["tokenizes_input"] == true {
-        tool = tool.args(["--isl", "35"]);
+    } else if let Some(row) = input(metadata) {
+        tool.file("input.jsonl", row.repeat(3));
+        tool = tool.args(["--input-file", "input.jsonl"]);
     } else {
-        tool.file("images.jsonl", IMAGES.repeat(3));
-        tool = tool.args(["--input-file", "images.jsonl"]);
+        tool = tool.args(["--isl", "35"]);
     }
     if metadata["produces_tokens"] == true { tool.args(["--osl", "5"]) } else { tool }
 }
@@ -47,16 +60,20 @@ fn measures_what_there_is(name: &str, metadata: &Value, run: &Run) {
     let streams = metadata["supports_streaming"] == true;
     let tokens = metadata["produces_tokens"] == true;
     let some = |there: bool, count: f64| there.then_some(count);
-    let input = if metadata["tokenizes_input"] == true { 35.0 } else { 0.0 };
-    assert_eq!(avg("input_sequence_length"), some(input > 0.0, input), "{name}");
-    // One dialect cannot ask for a length, and gets the server's own.
-    let output = if name == "solido_rag" { 64.0 } else { 5.0 };
+    let length = if metadata["requires_images"] == true { 2.0 } else { 35.0 };
+    assert_eq!(avg("input_sequence_length"), some(metadata["tokenizes_input"] == true, length), "{name}");
+    // Two dialects cannot ask for a length, and get the server's own.
+    let output = if ["solido_rag", "audio_transcription"].contains(&name) { 64.0 } else { 5.0 };
     assert_eq!(avg("output_sequence_length"), some(tokens, output), "{name}");
     assert_eq!(avg("time_to_first_token").is_some(), tokens && streams, "{name}");
     assert_eq!(avg("inter_token_latency").is_some(), tokens && streams, "{name}");
     assert_eq!(avg("embedding_count"), some(name.ends_with("embeddings"), 1.0), "{name}");
     assert_eq!(avg("ranking_count"), some(metadata["ranks_passages"] == true, 3.0), "{name}");
-    assert_eq!(avg("media_count"), some(metadata["produces_images"] == true, 1.0), "{name}");
+    let produces_media = metadata["produces_images"] == true || metadata["produces_videos"] == true;
+    assert_eq!(avg("media_count"), some(produces_media, 1.0), "{name}");
+    for metric in ["submit_latency", "follow_up_count"] {
+        assert_eq!(avg(metric).is_some(), metadata["requires_polling"] == true, "{name}: {metric}");
+    }
     let without_tokens = ["output", "osl", "completion", "reasoning", "token_latency", "first_token"];
     for metric in summary.as_object().unwrap().keys().filter(|_| !tokens) {
         assert!(!without_tokens.iter().any(|word| metric.contains(word)), "{name} has a {metric}");
@@ -77,7 +94,7 @@ fn every_dialect_measures_the_mock_server() {
         // What answers was told at all, and by whom it was counted.
         let record = &run.records()[0];
         let counts_input = metadata["tokenizes_input"] == true
-            && !["hf_tei_rankings", "kserve_v2", "solido_rag"].contains(&name.as_str());
+            && !["hf_tei_rankings", "kserve_v2", "solido_rag", "video_generation"].contains(&name.as_str());
         assert_eq!(record["metrics"]["usage_prompt_tokens"].is_object(), counts_input, "{name}: {record}");
     }
 }

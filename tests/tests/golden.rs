@@ -34,6 +34,7 @@ fn told(answer: &Answer) -> Map<String, Value> {
     let end = match (answer.errors.is_empty() && answer.failure.is_none(), is_over) {
         (false, _) => "failed",
         (true, true) => "complete",
+        (true, false) if !answer.follow_ups.is_empty() => "pending",
         (true, false) => "cut",
     };
     let fact = |name: &str| {
@@ -66,6 +67,7 @@ fn told(answer: &Answer) -> Map<String, Value> {
         "embeddings": by_index(answer.embeddings.iter().map(|(index, size)| (*index, json!(size))).collect()),
         "rankings": by_index(answer.rankings.iter().map(|(index, score)| (*index, json!(score))).collect()),
         "media": answer.media.iter().map(medium).collect::<Vec<_>>(),
+        "follow_up": answer.follow_ups.last().map(|(path, after_ms)| json!({ "path": path, "after_ms": after_ms })),
         "error": error.or_else(|| answer.failure.as_ref().map(|_| malformed())),
     }) else {
         unreachable!()
@@ -121,7 +123,11 @@ fn every_recorded_answer_reads_as_the_table_says() {
             assert!(!failure.hint.is_empty(), "{name}: {failure}");
         }
         for (member, said) in told(&answer) {
-            let none = if member == "media" { json!([]) } else { json!({}) };
+            let none = match member.as_str() {
+                "media" => json!([]),
+                "follow_up" => Value::Null,
+                _ => json!({}),
+            };
             let due = expected.get(&member).cloned().unwrap_or(none);
             if said != due {
                 wrong.push(format!("{name} {member}:\n  {said}\n  {due}"));

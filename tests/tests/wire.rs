@@ -15,6 +15,8 @@ fn cases(folder: &str) -> Vec<(String, Vec<u8>, Value)> {
     let cases: Vec<_> = expected
         .into_iter()
         .filter(|(name, _)| name.split('/').next() == Some(folder))
+        // A job that is asked after is never over when all that is ever said is how it began.
+        .filter(|(_, expectation)| expectation["end"] != "pending")
         .map(|(name, expectation)| {
             let answer = fs::read(wire.join(format!("{name}.response.http"))).unwrap();
             (name, answer, expectation)
@@ -33,12 +35,21 @@ fn replay(answer: Vec<u8>, expectation: &Value, seed: u64) -> Run {
     let mut tool = Tool::new(["profile", "--model", "tiny", "--ui", "none", "--artifact-dir", "run"])
         .args(["--url", &server.url(), "--endpoint-type", endpoint, "--no-server-metrics"])
         .args(["--request-count", "1", "--random-seed", "42", "--export-outputs-json"]);
-    tool = if endpoint == "image_retrieval" {
-        tool.file("images.jsonl", r#"{"image": "data:image/png;base64,iVBORw0KGgo="}"#);
-        tool.args(["--input-file", "images.jsonl"])
+    let input = match endpoint {
+        "image_retrieval" => Some(r#"{"image": "data:image/png;base64,iVBORw0KGgo="}"#),
+        "image_edit" => Some(r#"{"text": "Red.", "image": "data:image/png;base64,iVBORw0KGgo="}"#),
+        "audio_transcription" => Some(r#"{"audio": "data:audio/wav;base64,UklGRg=="}"#),
+        _ => None,
+    };
+    tool = if let Some(row) = input {
+        tool.file("input.jsonl", row);
+        tool.args(["--input-file", "input.jsonl"])
     } else {
         tool.args([length, "4", "--tokenizer"]).arg(fixtures().join("tokenizer"))
     };
+    if endpoint == "image_edit" || endpoint == "audio_transcription" {
+        tool = tool.arg("--tokenizer").arg(fixtures().join("tokenizer"));
+    }
     if streams && generates(endpoint) {
         tool = tool.arg("--streaming");
     }
@@ -47,7 +58,7 @@ fn replay(answer: Vec<u8>, expectation: &Value, seed: u64) -> Run {
 
 /// The dialect answers with text, and can stream it.
 fn generates(endpoint: &str) -> bool {
-    !["embeddings", "rankings", "image_generation", "image_retrieval", "kserve_v2"]
+    !["embeddings", "rankings", "image_generation", "image_edit", "image_retrieval", "kserve_v2"]
         .iter()
         .any(|kind| endpoint.ends_with(kind))
 }
@@ -127,7 +138,11 @@ fn check(name: &str, run: &Run, expectation: &Value) {
         for (metric, count) in [("usage_prompt_tokens", "prompt"), ("usage_completion_tokens", "completion")]
         {
             let reported = &record["metrics"][metric]["value"];
-            if count == "prompt" || generates(expectation["endpoint"].as_str().unwrap()) {
+            let endpoint = expectation["endpoint"].as_str().unwrap();
+            // What goes into a transcription is no text.
+            let is_counted =
+                if count == "prompt" { endpoint != "audio_transcription" } else { generates(endpoint) };
+            if is_counted {
                 assert_eq!(reported, &expectation["usage"][count], "{name}: {metric}");
             }
         }

@@ -18,7 +18,7 @@ use super::{
     limits,
 };
 use crate::mock_server::{
-    FaultPlan, Framing, ListenError, MockServer, Options, Pacing, Splits, Stall, StreamErrorStyle,
+    FaultPlan, Framing, JobPlan, ListenError, MockServer, Options, Pacing, Splits, Stall, StreamErrorStyle,
 };
 
 /// Serve an OpenAI-compatible model that writes down what it really did, and breaks on demand
@@ -67,6 +67,10 @@ pub(crate) struct MockServerArgs {
     #[arg(long)]
     exit_with_parent: bool,
 
+    /// Have a job, such as a video, still at work the first N times that it is asked after; without, until --ttft-ms is over
+    #[arg(long, value_name = "N")]
+    job_polls: Option<u64>,
+
     #[command(flatten)]
     framing: FramingArgs,
 
@@ -103,7 +107,7 @@ struct FaultArgs {
     #[arg(long, value_name = "N")]
     error_every: Option<NonZeroU64>,
 
-    /// The status of --error-every
+    /// The status of --error-every and --poll-error-every
     #[arg(long, default_value = "500", value_name = "STATUS", value_parser = error_status)]
     error_status: StatusCode,
 
@@ -126,6 +130,14 @@ struct FaultArgs {
     /// How long --stall-every pauses; 0 is forever
     #[arg(long, default_value = "0", value_name = "MS", value_parser = milliseconds)]
     stall_ms: Duration,
+
+    /// Let every Nth job that was accepted fail
+    #[arg(long, value_name = "N")]
+    job_fail_every: Option<NonZeroU64>,
+
+    /// Answer with the status of --error-status every Nth time that a job is asked after
+    #[arg(long, value_name = "N")]
+    poll_error_every: Option<NonZeroU64>,
 
     /// Advertise keep-alive on every Nth answer and close the connection after it
     #[arg(long, value_name = "N")]
@@ -151,6 +163,7 @@ impl From<MockServerArgs> for Options {
             seed: args.seed,
             pacing: Pacing { ttft: args.ttft_ms, itl: args.itl_ms, jitter: args.jitter_ms },
             framing: args.framing.into(),
+            jobs: JobPlan { polls: args.job_polls, fail: args.faults.job_fail_every },
             faults: args.faults.into(),
         }
     }
@@ -179,6 +192,7 @@ impl From<FaultArgs> for FaultPlan {
             cut: args.cut_every,
             stream_error: args.stream_error_every.map(|every| (every, style)),
             stall: args.stall_every.map(|every| (every, stall)),
+            poll_error: args.poll_error_every.map(|every| (every, args.error_status)),
             close: args.close_every,
         }
     }
@@ -329,7 +343,8 @@ mod tests {
         let every = |n| NonZeroU64::new(n).unwrap();
         let told = options(
             "--ttft-ms 1.5 --itl-ms 0 --bundle-first 4 --split --error-every 3 --error-status 429 \
-             --stream-error-every 5 --stream-error-style bare --stall-every 7 --close-every 2",
+             --stream-error-every 5 --stream-error-style bare --stall-every 7 --close-every 2 \
+             --job-polls 3 --job-fail-every 4 --poll-error-every 9",
         )
         .unwrap();
         assert_eq!((told.pacing.ttft, told.pacing.itl), (Duration::from_micros(1500), Duration::ZERO));
@@ -339,8 +354,10 @@ mod tests {
             cut: None,
             stream_error: Some((every(5), StreamErrorStyle::Bare)),
             stall: Some((every(7), Stall::Forever)),
+            poll_error: Some((every(9), StatusCode::TOO_MANY_REQUESTS)),
             close: Some(every(2)),
         };
+        assert_eq!(told.jobs, JobPlan { polls: Some(3), fail: Some(every(4)) });
         assert_eq!(told.faults, faults);
         let finite = options("--stall-every 7 --stall-ms 250").unwrap().faults.stall;
         assert_eq!(finite, Some((every(7), Stall::For(Duration::from_millis(250)))));

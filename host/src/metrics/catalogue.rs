@@ -157,6 +157,14 @@ pub(crate) static CATALOGUE: &[Metric] = &[
         "From the instant the request could be sent to the last byte of the answer: the latency without waiting in the \
          client.")
         .needs(&[OpenLoop]).shown(),
+    request("submit_latency", "Submit Latency", "ms", of::submit_latency,
+        "From the instant the request could be sent to the last byte of the answer that accepted it as a job; only of \
+         requests whose answer was followed up.")
+        .shown(),
+    request("follow_up_count", "Follow-up Requests", "requests", of::follow_up_count,
+        "How often the server was asked after an accepted request, its result included; only of requests whose answer was \
+         followed up.")
+        .shown(),
     request("inter_token_latency", "Inter Token Latency", "ms", of::inter_token_latency,
         "Time from the first to the last generated token, divided by the output tokens that came after the first read \
          (which counts as one token when its tokens were not counted); undefined when nothing came after it.")
@@ -366,6 +374,8 @@ mod tests {
             tags,
             [
                 "request_latency",
+                "submit_latency",
+                "follow_up_count",
                 "input_sequence_length",
                 "usage_prompt_tokens",
                 "usage_prompt_cache_read_tokens",

@@ -206,6 +206,14 @@ pub(super) fn media_bytes(request: &Request<'_>) -> Option<f64> {
     some(request.record.media_bytes)
 }
 
+pub(super) fn submit_latency(request: &Request<'_>) -> Option<f64> {
+    request.since_sent_ms(request.record.instants.accepted)
+}
+
+pub(super) fn follow_up_count(request: &Request<'_>) -> Option<f64> {
+    some(request.record.follow_ups.into())
+}
+
 pub(super) fn usage_total_tokens(request: &Request<'_>) -> Option<f64> {
     tokens(request.record.usage?.total)
 }
@@ -280,6 +288,7 @@ mod tests {
                 first_token: Some(150 * MS),
                 first_output_token: Some(150 * MS),
                 last_token: Some(190 * MS),
+                accepted: Some(192 * MS),
                 end: 200 * MS,
             },
             chunk_gaps_ns: vec![10 * MS, 20 * MS, 10 * MS],
@@ -291,6 +300,7 @@ mod tests {
                 first_arrival: Some(2),
             },
             requested_output_tokens: Some(8),
+            follow_ups: 2,
             ..Record::default()
         }
     }
@@ -314,6 +324,8 @@ mod tests {
     #[case::lateness(schedule_lateness, 5.0)]
     #[case::send_lateness(send_lateness, 10.0)]
     #[case::connection(connection_time, 3.0)]
+    #[case::submission(submit_latency, 92.0)]
+    #[case::follow_ups(follow_up_count, 2.0)]
     #[case::length_difference(osl_mismatch_diff_pct, 25.0)]
     fn definitions_hold_for_a_request_worked_by_hand(
         #[case] metric: fn(&Request<'_>) -> Option<f64>,

@@ -8,13 +8,14 @@ use tokio::net::TcpStream;
 use super::{
     Mock,
     api_error::ApiError,
-    exchange, http, metrics_page,
+    exchange, http, jobs, metrics_page,
     options::Splits,
     pace, reply,
     route::Route,
     truth::Truth,
     wire::{Gone, NoRequest, Request, Wire},
 };
+use crate::clock::RunNs;
 
 /// What becomes of a connection after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +55,15 @@ async fn answer(mock: &Mock, wire: &mut Wire, request: Request) -> Persistence {
         Ok(Route::Api(dialect)) => {
             return exchange::conduct(mock, wire, dialect, request).await;
         }
+        Ok(Route::Job(id)) => {
+            poll(mock, |now| mock.jobs.look(id, now, mock.options.jobs).map(|job| Page::json(&job)))
+        }
+        Ok(Route::Made(id)) => poll(mock, |now| {
+            mock.jobs.is_made(id, now, mock.options.jobs).then(|| {
+                mock.truth.download();
+                Page { status: StatusCode::OK, content_type: "video/mp4", body: jobs::VIDEO.to_vec() }
+            })
+        }),
         Ok(Route::Models) => Page::json(&reply::models(&mock.options.model, created)),
         Ok(Route::Health) => Page::ok(),
         Ok(Route::Metrics) => {
@@ -72,6 +82,15 @@ async fn answer(mock: &Mock, wire: &mut Wire, request: Request) -> Persistence {
     }
 }
 
+/// Answers somebody who asks after a job, unless this is the time to fail.
+fn poll(mock: &Mock, answer: impl FnOnce(RunNs) -> Option<Page>) -> Page {
+    if let Some(status) = mock.options.faults.fault_of_poll(mock.truth.poll()) {
+        return Page::error(&ApiError::on_demand(status));
+    }
+    let unknown = || Page::error(&ApiError::new(StatusCode::NOT_FOUND, "there is no such video"));
+    answer(mock.truth.clock().now()).unwrap_or_else(unknown)
+}
+
 #[derive(Deserialize)]
 struct TruthQuery {
     request_id: Option<String>,
@@ -88,7 +107,7 @@ fn tell(truth: &Truth, target: &Uri) -> Page {
 struct Page {
     status: StatusCode,
     content_type: &'static str,
-    body: String,
+    body: Vec<u8>,
 }
 
 impl Page {
@@ -97,7 +116,7 @@ impl Page {
     }
 
     fn text(content_type: &'static str, body: String) -> Self {
-        Self { status: StatusCode::OK, content_type, body }
+        Self { status: StatusCode::OK, content_type, body: body.into_bytes() }
     }
 
     fn json(value: &impl Serialize) -> Self {
@@ -110,7 +129,8 @@ impl Page {
     }
 
     fn error(error: &ApiError) -> Self {
-        Self { status: error.status, content_type: "application/json", body: error.body().to_string() }
+        let body = error.body().to_string().into_bytes();
+        Self { status: error.status, content_type: "application/json", body }
     }
 }
 
@@ -118,6 +138,6 @@ async fn send(wire: &mut Wire, page: &Page) -> Result<(), Gone> {
     let length = page.body.len().to_string();
     let fields = [("Content-Type", page.content_type), ("Content-Length", length.as_str())];
     let mut bytes = http::response_head(page.status, &fields);
-    bytes.extend_from_slice(page.body.as_bytes());
+    bytes.extend_from_slice(&page.body);
     wire.send(&bytes).await
 }

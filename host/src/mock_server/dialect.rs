@@ -38,11 +38,17 @@ pub(super) enum Dialect {
     ImageRetrieval,
     /// Pictures from a prompt.
     Images,
+    /// Pictures from pictures.
+    ImageEdits,
+    /// Videos from a prompt, made by jobs.
+    Videos,
+    /// Text from speech.
+    Transcriptions,
 }
 
 impl Dialect {
     /// All that have a path of their own.
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 22] = [
         Self::Chat,
         Self::AzureChat,
         Self::Completions,
@@ -62,6 +68,9 @@ impl Dialect {
         Self::Infer,
         Self::ImageRetrieval,
         Self::Images,
+        Self::ImageEdits,
+        Self::Videos,
+        Self::Transcriptions,
     ];
 
     /// The dialect that is spoken at a path.
@@ -102,6 +111,9 @@ impl Dialect {
             Self::Infer => "/v2/models/{model}/infer",
             Self::ImageRetrieval => "/v1/infer",
             Self::Images => "/v1/images/generations",
+            Self::ImageEdits => "/v1/images/edits",
+            Self::Videos => "/v1/videos",
+            Self::Transcriptions => "/v1/audio/transcriptions",
         }
     }
 
@@ -123,8 +135,15 @@ impl Dialect {
             | Self::Solido
             | Self::SolidoStream => "gen",
             Self::Infer | Self::ImageRetrieval => "infer",
-            Self::Images => "img",
+            Self::Images | Self::ImageEdits => "img",
+            Self::Videos => "video",
+            Self::Transcriptions => "asr",
         }
+    }
+
+    /// Its requests are forms.
+    pub(super) fn takes_forms(self) -> bool {
+        matches!(self, Self::ImageEdits | Self::Videos | Self::Transcriptions)
     }
 }
 

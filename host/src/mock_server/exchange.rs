@@ -10,7 +10,7 @@ use super::{
     connection::Persistence,
     dialect::Dialect,
     fault::{Fault, Stall, StreamErrorStyle},
-    http,
+    form, http,
     job::{Delivery, Generation, Job, Kind, Output},
     pace::Pace,
     reply::{self, Identity},
@@ -27,7 +27,7 @@ pub(super) async fn conduct(mock: &Mock, wire: &mut Wire, dialect: Dialect, requ
     let dialect = dialect.accepting(request.head.accepts_events);
     let ticket = mock.truth.arrive(request.arrived);
     let mut exchange = Exchange::new(mock, wire, dialect, &request, &ticket);
-    let ending = exchange.answer(&request.body).await.unwrap_or(Ending::Gone);
+    let ending = exchange.answer(&request).await.unwrap_or(Ending::Gone);
     let (mut fact, lies) = (exchange.fact, exchange.lies);
     fact.ended_ns = mock.truth.clock().now();
     fact.outcome = match (ending, fact.fault) {
@@ -113,8 +113,14 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    async fn answer(&mut self, body: &[u8]) -> Result<Ending, Gone> {
-        let job = Job::parse(self.dialect, body, &self.mock.options);
+    async fn answer(&mut self, request: &Request) -> Result<Ending, Gone> {
+        let (dialect, options) = (self.dialect, &self.mock.options);
+        let job = if dialect.takes_forms() {
+            let form = form::read(&request.head.content_type, &request.body).await;
+            form.and_then(|fields| Job::of(dialect, &fields, options))
+        } else {
+            Job::parse(dialect, &request.body, options)
+        };
         if let Ok(job) = &job {
             self.describe(job);
         }
@@ -147,6 +153,7 @@ impl<'a> Exchange<'a> {
             Output::Images { delivery: Delivery::Stream { .. }, .. } => {
                 return self.picture(prompt_tokens).await;
             }
+            Output::Video => return self.accept(identity).await,
             Output::Images { count, .. } => reply::images(&identity, prompt_tokens, count),
             Output::Embeddings { inputs, dimensions, encoding } => {
                 reply::embeddings(&identity, prompt_tokens, (inputs, dimensions), encoding)
@@ -158,7 +165,14 @@ impl<'a> Exchange<'a> {
         };
         let due = self.pace.due(0);
         self.wire.wait_until(due).await?;
-        self.body(&body.to_string()).await
+        self.body("application/json", &body.to_string()).await
+    }
+
+    /// Accepts a job, whose time begins now.
+    async fn accept(&mut self, identity: Identity) -> Result<Ending, Gone> {
+        let due = self.pace.due(0);
+        let accepted = self.mock.jobs.accept(identity.model, identity.created, due);
+        self.body("application/json", &accepted.to_string()).await
     }
 
     fn describe(&mut self, job: &Job) {
@@ -173,10 +187,10 @@ impl<'a> Exchange<'a> {
     /// The answer at once, when its last token is due.
     async fn whole(&mut self, speech: &Speech<'_>) -> Result<Ending, Gone> {
         let Generation { tokens, choices, .. } = *speech.generation;
-        let body = speech.whole().to_string();
+        let (content_type, body) = speech.page();
         let due = self.pace.due(tokens - 1);
         self.wire.wait_until(due).await?;
-        let ending = self.body(&body).await?;
+        let ending = self.body(content_type, &body).await?;
         if matches!(ending, Ending::Complete) {
             self.fact.tokens_sent = tokens * choices;
             self.fact.first_token_sent_ns = Some(self.mock.truth.clock().now());
@@ -184,10 +198,10 @@ impl<'a> Exchange<'a> {
         Ok(ending)
     }
 
-    /// A JSON body, whole or broken in its middle.
-    async fn body(&mut self, body: &str) -> Result<Ending, Gone> {
+    /// A body, whole or broken in its middle.
+    async fn body(&mut self, content_type: &str, body: &str) -> Result<Ending, Gone> {
         let length = body.len().to_string();
-        let fields = [("Content-Type", "application/json"), ("Content-Length", length.as_str())];
+        let fields = [("Content-Type", content_type), ("Content-Length", length.as_str())];
         let (Some(Fault::Cut | Fault::Stall(_)), (early, late)) = (self.fault, body.split_at(body.len() / 2))
         else {
             self.open(StatusCode::OK, &fields, body.as_bytes()).await?;
@@ -242,9 +256,12 @@ impl<'a> Exchange<'a> {
         }
         let due = self.pace.due(0);
         self.wire.wait_until(due).await?;
-        let event = reply::image_event(prompt_tokens);
-        let event = format!("event: image_generation.completed\ndata: {event}\n\n");
-        self.close_stream([event.into_bytes()]).await
+        let name = match self.dialect {
+            Dialect::ImageEdits => "image_edit.completed",
+            _ => "image_generation.completed",
+        };
+        let event = reply::image_event(name, prompt_tokens);
+        self.close_stream([format!("event: {name}\ndata: {event}\n\n").into_bytes()]).await
     }
 
     async fn open_stream(&mut self, content_type: &str, begin: &[u8]) -> Result<(), Gone> {

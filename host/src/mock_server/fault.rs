@@ -19,6 +19,8 @@ pub(crate) struct FaultPlan {
     pub(crate) stream_error: Option<(NonZeroU64, StreamErrorStyle)>,
     /// Every Nth answer pauses in its middle.
     pub(crate) stall: Option<(NonZeroU64, Stall)>,
+    /// Every Nth time that somebody asks after a job, or for what it made, is answered with this status and an error body.
+    pub(crate) poll_error: Option<(NonZeroU64, StatusCode)>,
     /// After every Nth answer the connection is closed although the answer advertised keep-alive.
     pub(crate) close: Option<NonZeroU64>,
 }
@@ -78,6 +80,11 @@ impl FaultPlan {
         self.stall.filter(|(every, _)| due(*every)).map(|(_, stall)| Fault::Stall(stall))
     }
 
+    /// What is wrong when somebody asks after a job for the time with this number, counted from 1.
+    pub(super) fn fault_of_poll(&self, number: u64) -> Option<StatusCode> {
+        self.poll_error.filter(|(every, _)| number.is_multiple_of(every.get())).map(|(_, status)| status)
+    }
+
     /// Whether the connection closes after this request's answer, against its word.
     pub(super) fn closes_after(&self, number: u64) -> bool {
         self.close.is_some_and(|every| number.is_multiple_of(every.get()))
@@ -99,7 +106,7 @@ mod tests {
             cut: Some(every(3)),
             stream_error: Some((every(2), StreamErrorStyle::Bare)),
             stall: Some((every(5), Stall::Forever)),
-            close: None,
+            ..FaultPlan::default()
         };
         let names: Vec<_> = (1..=10).map(|number| plan.fault_of(number).map(Fault::name)).collect();
         let (error, cut, stream, stall) = (Some("error"), Some("cut"), Some("stream_error"), Some("stall"));

@@ -95,6 +95,18 @@ impl Fields<'_> {
         text.map(words).ok_or_else(|| ApiError::invalid(name, format!("`{name}` must be a text")))
     }
 
+    /// Finds one of the fields that a file may be in.
+    pub(super) fn file(&self, names: &[&'static str]) -> Result<&Value, ApiError> {
+        names.iter().find_map(|name| self.get(name)).ok_or_else(|| {
+            ApiError::invalid(names[0], format!("a file in the field `{}` is required", names[0]))
+        })
+    }
+
+    /// How the answer is to be written.
+    pub(super) fn format(&self) -> &str {
+        self.get("response_format").and_then(Value::as_str).unwrap_or("json")
+    }
+
     /// The number of items in a list that is not empty, and their words together.
     pub(super) fn list_words(&self, name: &'static str) -> Result<(u64, u64), ApiError> {
         let list = self.required(name)?.as_array().filter(|list| !list.is_empty());

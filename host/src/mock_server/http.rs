@@ -20,6 +20,8 @@ pub(super) struct Head {
     /// The `X-Request-ID` field.
     pub(super) request_id: Option<String>,
     pub(super) content_length: usize,
+    /// The `Content-Type` field, or nothing.
+    pub(super) content_type: String,
     pub(super) asks_to_close: bool,
     /// The client waits for `100 Continue` before it sends the body.
     pub(super) expects_continue: bool,
@@ -63,6 +65,7 @@ fn parse_request_line(line: &str) -> Result<Head, ApiError> {
         target: target.parse().map_err(|_| malformed())?,
         request_id: None,
         content_length: 0,
+        content_type: String::new(),
         asks_to_close: false,
         expects_continue: false,
         accepts_events: false,
@@ -82,6 +85,7 @@ impl Head {
             "transfer-encoding" => {
                 return Err(ApiError::new(StatusCode::LENGTH_REQUIRED, "send a Content-Length"));
             }
+            "content-type" => value.clone_into(&mut self.content_type),
             "connection" => self.asks_to_close = value.eq_ignore_ascii_case("close"),
             "accept" => self.accepts_events = value.contains("text/event-stream"),
             "expect" => self.expects_continue = value.eq_ignore_ascii_case("100-continue"),

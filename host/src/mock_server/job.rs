@@ -1,6 +1,6 @@
 //! [`Job`]: what a valid API request asks for.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{api_error::ApiError, dialect::Dialect, fields::Fields, options::Options};
 
@@ -49,6 +49,8 @@ pub(super) enum Output {
         count: u64,
         delivery: Delivery,
     },
+    /// A job that makes a video.
+    Video,
 }
 
 /// How the numbers of an embedding are written.
@@ -95,6 +97,9 @@ pub(super) enum Kind {
     Converse,
     Solido,
     Infer,
+    Transcript,
+    /// A transcript that is no JSON.
+    PlainTranscript,
 }
 
 impl Kind {
@@ -115,8 +120,17 @@ impl Job {
     pub(super) fn parse(dialect: Dialect, body: &[u8], options: &Options) -> Result<Self, ApiError> {
         let body: Value = serde_json::from_slice(body)
             .map_err(|error| ApiError::malformed(format!("the body is not JSON: {error}")))?;
-        let fields =
-            Fields(body.as_object().ok_or_else(|| ApiError::malformed("the body is not an object"))?);
+        let fields = body.as_object().ok_or_else(|| ApiError::malformed("the body is not an object"))?;
+        Self::of(dialect, fields, options)
+    }
+
+    /// Checks the fields of a request.
+    pub(super) fn of(
+        dialect: Dialect,
+        fields: &Map<String, Value>,
+        options: &Options,
+    ) -> Result<Self, ApiError> {
+        let fields = Fields(fields);
         let model = match dialect {
             Dialect::TeiRerank
             | Dialect::Generate
@@ -137,7 +151,11 @@ impl Job {
                 let (images, _) = fields.list_words("input")?;
                 (0, Output::Detections { images })
             }
-            Dialect::Images => {
+            Dialect::Videos => (fields.text_words("prompt")?, Output::Video),
+            Dialect::Images | Dialect::ImageEdits => {
+                if dialect == Dialect::ImageEdits {
+                    fields.file(&["image", "image[]", "url"])?;
+                }
                 let words = fields.text_words("prompt")?;
                 let count = fields.count("n", MAX_IMAGES)?.unwrap_or(1);
                 (words, Output::Images { count, delivery: fields.delivery()? })
@@ -190,6 +208,13 @@ fn generation(dialect: Dialect, fields: &Fields<'_>, options: &Options) -> Resul
         Dialect::Solido | Dialect::SolidoStream => {
             let delivery = always(dialect == Dialect::SolidoStream);
             (Kind::Solido, fields.list_words("query")?.1, None, 1, delivery)
+        }
+        Dialect::Transcriptions => {
+            fields.file(&["file"])?;
+            let is_plain = !matches!(fields.format(), "json" | "verbose_json");
+            let kind = if is_plain { Kind::PlainTranscript } else { Kind::Transcript };
+            let words = fields.content_words("prompt");
+            (kind, words, limit("max_completion_tokens")?, 1, stream()?)
         }
         Dialect::Infer => (Kind::Infer, fields.tensor_words()?, fields.tensor_limit(), 1, Delivery::Whole),
         _ => {

@@ -9,8 +9,8 @@
 //!
 //! The module knows nothing of the rest of prony but its clock. In reading order: [`Options`] and [`MockServer`] are
 //! what callers use; `connection` serves one socket, `exchange` one API request; `wire` and `http` move bytes; `route`,
-//! `dialect`, `job`, `fields` and `api_error` decide what was asked; `pace`, `script`, `speech`, `reply` and `words` make
-//! the answer; `fault` breaks it; `truth` and `metrics_page` tell about it.
+//! `dialect`, `job`, `fields`, `form` and `api_error` decide what was asked; `pace`, `script`, `speech`, `reply`, `jobs` and
+//! `words` make the answer; `fault` breaks it; `truth` and `metrics_page` tell about it.
 
 mod api_error;
 mod connection;
@@ -18,8 +18,10 @@ mod dialect;
 mod exchange;
 mod fault;
 mod fields;
+mod form;
 mod http;
 mod job;
+mod jobs;
 mod metrics_page;
 mod options;
 mod pace;
@@ -35,6 +37,7 @@ mod wire;
 mod words;
 
 pub(crate) use fault::{FaultPlan, Stall, StreamErrorStyle};
+pub(crate) use jobs::JobPlan;
 pub(crate) use options::{Framing, Options, Pacing, Splits};
 pub(crate) use server::{ListenError, MockServer};
 
@@ -43,4 +46,5 @@ pub(crate) use server::{ListenError, MockServer};
 struct Mock {
     options: Options,
     truth: truth::Truth,
+    jobs: jobs::Jobs,
 }

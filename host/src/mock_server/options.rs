@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU64, time::Duration};
 
-use super::fault::FaultPlan;
+use super::{fault::FaultPlan, jobs::JobPlan};
 
 /// What a mock server is told once, at its start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub(crate) struct Options {
     pub(crate) pacing: Pacing,
     /// How they are packed.
     pub(crate) framing: Framing,
+    /// How long jobs take, and which of them fail.
+    pub(crate) jobs: JobPlan,
     /// Which requests are broken, and how.
     pub(crate) faults: FaultPlan,
 }
@@ -38,6 +40,7 @@ impl Default for Options {
             seed: 42,
             pacing: Pacing::default(),
             framing: Framing::default(),
+            jobs: JobPlan::default(),
             faults: FaultPlan::default(),
         }
     }

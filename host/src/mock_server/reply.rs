@@ -88,9 +88,9 @@ pub(super) fn images(identity: &Identity, prompt_tokens: u64, count: u64) -> Val
 }
 
 /// The last event of a stream that makes a picture.
-pub(super) fn image_event(prompt_tokens: u64) -> Value {
+pub(super) fn image_event(name: &str, prompt_tokens: u64) -> Value {
     json!({
-        "type": "image_generation.completed",
+        "type": name,
         "b64_json": PICTURE,
         "output_format": "png",
         "usage": image_usage(prompt_tokens),

@@ -6,9 +6,13 @@ use super::{api_error::ApiError, dialect::Dialect};
 
 /// A page of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Route {
+pub(super) enum Route<'a> {
     /// An API request: the only kind that is counted, paced and broken.
     Api(Dialect),
+    /// How the job with this id is going.
+    Job(&'a str),
+    /// What it made.
+    Made(&'a str),
     Models,
     Health,
     Metrics,
@@ -16,18 +20,19 @@ pub(super) enum Route {
     ResetTruth,
 }
 
-impl Route {
+impl<'a> Route<'a> {
     /// Finds the route, or the 404 or 405 that says why there is none.
-    pub(super) fn of(method: &Method, path: &str) -> Result<Self, ApiError> {
+    pub(super) fn of(method: &Method, path: &'a str) -> Result<Self, ApiError> {
         let (allowed, route) = match path {
             "/v1/models" => (Method::GET, Self::Models),
             "/health" => (Method::GET, Self::Health),
             "/metrics" => (Method::GET, Self::Metrics),
             "/truth" => (Method::GET, Self::Truth),
             "/truth/reset" => (Method::POST, Self::ResetTruth),
-            _ => match Dialect::at(path) {
-                Some(dialect) => (Method::POST, Self::Api(dialect)),
-                None => {
+            _ => match (Dialect::at(path), job(path)) {
+                (Some(dialect), _) => (Method::POST, Self::Api(dialect)),
+                (None, Some(route)) => (Method::GET, route),
+                (None, None) => {
                     return Err(ApiError::new(StatusCode::NOT_FOUND, format!("there is no `{path}` here")));
                 }
             },
@@ -39,4 +44,10 @@ impl Route {
             Err(ApiError::new(StatusCode::METHOD_NOT_ALLOWED, message))
         }
     }
+}
+
+/// A job, or what it made: both stand below the path that accepts jobs.
+fn job(path: &str) -> Option<Route<'_>> {
+    let id = path.strip_prefix(Dialect::Videos.path())?.strip_prefix('/').filter(|id| !id.is_empty())?;
+    Some(id.strip_suffix("/content").map_or(Route::Job(id), Route::Made))
 }

@@ -7,7 +7,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Mock, connection, options::Options, pace, truth::Truth};
+use super::{Mock, connection, jobs::Jobs, options::Options, pace, truth::Truth};
 use crate::clock::{Clock, as_ns};
 
 /// Connections that may wait to be accepted. A smaller queue drops the connection attempts of a burst, and the client's
@@ -53,7 +53,7 @@ impl MockServer {
             Ok((listener, address)) => Ok(Self {
                 listener,
                 address,
-                mock: Arc::new(Mock { options, truth: Truth::new(Clock::start()) }),
+                mock: Arc::new(Mock { options, truth: Truth::new(Clock::start()), jobs: Jobs::default() }),
             }),
             Err(source) => Err(ListenError { host: options.host, port: options.port, source }),
         }

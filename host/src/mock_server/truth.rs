@@ -131,6 +131,8 @@ pub(super) struct Totals {
     pub(super) ttft_sum_ns: u64,
     stalled: u64,
     closed_early: u64,
+    polls: u64,
+    downloads: u64,
 }
 
 #[derive(Debug, Default)]
@@ -187,6 +189,18 @@ impl Truth {
         self.ledger().totals.closed_early += 1;
     }
 
+    /// Counts a look at a job, or at what it made, and gives its number.
+    pub(super) fn poll(&self) -> u64 {
+        let mut ledger = self.ledger();
+        ledger.totals.polls += 1;
+        ledger.totals.polls
+    }
+
+    /// Counts a video that was fetched.
+    pub(super) fn download(&self) {
+        self.ledger().totals.downloads += 1;
+    }
+
     /// Forgets everything so far.
     pub(super) fn reset(&self) {
         let mut ledger = self.ledger();
@@ -213,6 +227,8 @@ impl Truth {
             requests_abandoned: totals.abandoned,
             requests_failed_by_fault: totals.failed_by_fault,
             requests_stalled: totals.stalled,
+            polls_total: totals.polls,
+            downloads_total: totals.downloads,
             connections_total: totals.connections,
             connections_closed_early: totals.closed_early,
             in_flight: totals.in_flight,
@@ -278,6 +294,10 @@ pub(super) struct TruthReport {
     requests_failed_by_fault: BTreeMap<&'static str, u64>,
     /// Requests that paused, whether they were completed later or not.
     requests_stalled: u64,
+    /// Looks at jobs, and at what they made: none of them is a request of its own.
+    polls_total: u64,
+    /// Those that brought what a job made.
+    downloads_total: u64,
     connections_total: u64,
     connections_closed_early: u64,
     in_flight: u64,

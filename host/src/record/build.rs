@@ -44,6 +44,8 @@ pub(crate) fn build(finished: Finished, recipe: Recipe<'_>) -> Record {
         unstamped_reads: exchange.unstamped_reads,
         largest_read_bytes: exchange.largest_read_bytes,
         response_bytes: exchange.response_bytes,
+        follow_ups: exchange.follow_ups,
+        follow_up_bytes: exchange.follow_up_bytes,
         counted,
         usage: answer.usage,
         requested_output_tokens: finished.requested_output_tokens,

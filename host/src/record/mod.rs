@@ -67,6 +67,12 @@ pub(crate) struct Record {
     pub(crate) largest_read_bytes: u64,
     /// Size of the whole response body, in bytes.
     pub(crate) response_bytes: u64,
+    /// How often the answer was followed up: a job was asked after, its result was fetched.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) follow_ups: u32,
+    /// Bytes that came that way, which are part of the whole.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) follow_up_bytes: u64,
     /// Tokens counted here, with the run's tokenizer.
     pub(crate) counted: CountedTokens,
     /// Tokens as the server reports them.

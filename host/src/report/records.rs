@@ -100,6 +100,10 @@ struct Metadata<'a> {
     #[serde(skip_serializing_if = "Facts::is_empty")]
     facts: Facts<'a>,
     response_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    follow_ups: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    follow_up_bytes: Option<u64>,
     largest_read_bytes: u64,
 }
 
@@ -127,6 +131,8 @@ impl<'a> Metadata<'a> {
             finish_reasons: &record.finish_reasons,
             facts: Facts(&record.facts),
             response_bytes: record.response_bytes,
+            follow_ups: Some(record.follow_ups).filter(|count| *count > 0),
+            follow_up_bytes: Some(record.follow_up_bytes).filter(|_| record.follow_ups > 0),
             largest_read_bytes: record.largest_read_bytes,
         }
     }

@@ -27,6 +27,9 @@ pub(super) struct Trace {
     response_first_token_ns: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_last_token_ns: Option<u64>,
+    /// The answer was over that accepted the request as a job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_accepted_ns: Option<u64>,
     response_receive_end_ns: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     arrival_clock: Option<&'static str>,
@@ -96,6 +99,7 @@ impl Trace {
             response_first_byte_ns: first_byte.map(wall),
             response_first_token_ns: instants.first_token.map(wall),
             response_last_token_ns: instants.last_token.map(wall),
+            response_accepted_ns: instants.accepted.map(wall),
             response_receive_end_ns: wall(instants.end),
             arrival_clock: first_byte.map(|_| if record.unstamped_reads == 0 { "kernel" } else { "user" }),
             blocked_ns: instants.started.saturating_sub(instants.scheduled),
@@ -147,6 +151,7 @@ mod tests {
                 first_token: Some(110),
                 first_output_token: Some(110),
                 last_token: Some(150),
+                accepted: None,
                 end: 160,
             },
             ..Record::default()

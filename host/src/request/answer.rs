@@ -53,6 +53,9 @@ pub(crate) struct Answer {
     pub(crate) media_bytes: u64,
     /// The end marker came.
     pub(crate) done: bool,
+    /// What the parser wants to read next.
+    #[serde(skip)]
+    pub(super) follow_up: Option<FollowUp>,
     #[serde(skip)]
     event_has_text: bool,
     /// What is kept, in bytes; more than the limit once there is a breach.
@@ -60,6 +63,15 @@ pub(crate) struct Answer {
     bytes: usize,
     #[serde(skip)]
     breach: Option<Breach>,
+}
+
+/// A body that is to be fetched, and read by the same parser.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct FollowUp {
+    /// Where it is.
+    pub(super) path: String,
+    /// How long to wait before it is asked for.
+    pub(super) after_ms: u64,
 }
 
 /// Text of one channel of one choice.
@@ -213,12 +225,11 @@ impl ResponseSink for Answer {
         self.media_bytes = self.media_bytes.saturating_add(bytes);
     }
 
-    fn follow_up(&mut self, path: &str, _after_ms: u64) {
-        self.error(
-            None,
-            "unsupported",
-            &format!("the endpoint wants to poll `{}`, and polling is not built", cut(path)),
-        );
+    fn follow_up(&mut self, path: &str, after_ms: u64) {
+        if path.len() > limits::HEAD_BYTES {
+            return self.refuse(Breach::FollowUpPath);
+        }
+        self.follow_up = Some(FollowUp { path: path.to_owned(), after_ms });
     }
 
     fn fact(&mut self, name: &str, value: &str) {
@@ -312,6 +323,7 @@ mod tests {
     #[case::a_long_fact(|answer: &mut Answer| answer.fact("model", &"x".repeat(100 << 20)), Breach::AnswerBytes)]
     #[case::endless_embeddings(|answer: &mut Answer| answer.embedding(0, 1), Breach::Items)]
     #[case::endless_media(|answer: &mut Answer| answer.media(PartKind::IMAGE, "image/png", 1, ""), Breach::Items)]
+    #[case::a_long_follow_up(|answer: &mut Answer| answer.follow_up(&"/".repeat(2 << 20), 1), Breach::FollowUpPath)]
     #[case::endless_rankings(|answer: &mut Answer| answer.ranking(0, 0.5), Breach::Items)]
     #[case::a_score_that_is_none(|answer: &mut Answer| answer.ranking(0, f64::NAN), Breach::Score)]
     #[case::absurd_usage(

@@ -54,6 +54,12 @@ pub(crate) struct Exchange {
     pub(crate) largest_read_bytes: u64,
     /// Whole body, in bytes.
     pub(crate) response_bytes: u64,
+    /// Bodies that the parser asked for after the first one.
+    #[serde(default)]
+    pub(crate) follow_ups: u32,
+    /// Their bytes, which are part of the whole.
+    #[serde(default)]
+    pub(crate) follow_up_bytes: u64,
     /// Pieces of the answer, its head among them, whose arrival this process had to tell, since the kernel did not.
     #[serde(default)]
     pub(crate) unstamped_reads: u64,
@@ -116,6 +122,9 @@ pub(crate) struct Instants {
     /// The last generated token arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) last_token: Option<u64>,
+    /// The answer was over that is followed up: a job was accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) accepted: Option<u64>,
     /// It was over, well or not.
     pub(crate) end: u64,
 }
@@ -159,7 +168,35 @@ impl Wire {
         exchange: &mut Exchange,
         patience: &mut Patience<'_>,
     ) -> Result<(), ErrorDetails> {
-        let parser = self.endpoint.parser()?;
+        let mut parser = self.endpoint.parser()?;
+        let response = self.ask(request, exchange, patience).await?;
+        let first_byte = response.first_byte().0;
+        exchange.instants.first_byte = first_byte.or_else(|| Some(self.clock.now()));
+        let asked = self.target.streaming.then_some(self.target.framing);
+        match framing::of_answer(content_type(response.headers()), asked) {
+            Some(framing) if response.status().is_success() => {
+                self.read_stream(framing, response, &mut parser, exchange, patience).await?;
+            }
+            _ => {
+                let media = content_type(response.headers()).to_owned();
+                self.read_body(response, &mut parser, exchange, patience).await?;
+                let answer = &exchange.answer;
+                if self.target.streaming && answer.error.is_none() && answer.follow_up.is_none() {
+                    return Err(no_stream(&media));
+                }
+            }
+        }
+        self.follow_up(request, &mut parser, exchange, patience).await?;
+        self.finish(parser, exchange)
+    }
+
+    /// Sends a request, a second time if a connection had died of its age, and waits for the head of its answer.
+    pub(super) async fn ask(
+        &self,
+        request: &Prepared,
+        exchange: &mut Exchange,
+        patience: &mut Patience<'_>,
+    ) -> Result<Response, ErrorDetails> {
         let response = match self.send(request, false, exchange, patience).await? {
             Err(error) if is_stale_connection(&error, &exchange.stamps) => {
                 exchange.retried = true;
@@ -168,17 +205,9 @@ impl Wire {
             other => other,
         };
         let response = response.map_err(|error| send_error(error, &exchange.stamps))?;
-        let (first_byte, source) = response.first_byte();
-        exchange.instants.first_byte = first_byte.or_else(|| Some(self.clock.now()));
-        exchange.unstamped_reads += u64::from(source == StampSource::User);
+        exchange.unstamped_reads += u64::from(response.first_byte().1 == StampSource::User);
         exchange.status = Some(response.status().as_u16());
-        let asked = self.target.streaming.then_some(self.target.framing);
-        match framing::of_answer(content_type(response.headers()), asked) {
-            Some(framing) if response.status().is_success() => {
-                self.read_stream(framing, response, parser, exchange, patience).await
-            }
-            _ => self.read_body(response, parser, exchange, patience).await,
-        }
+        Ok(response)
     }
 
     /// One try. Its stamps replace those of an earlier one: a dead attempt's time is not the server's.
@@ -198,7 +227,7 @@ impl Wire {
         &self,
         framing: StreamFraming,
         mut response: Response,
-        parser: Parser,
+        parser: &mut Parser,
         exchange: &mut Exchange,
         patience: &mut Patience<'_>,
     ) -> Result<(), ErrorDetails> {
@@ -217,21 +246,18 @@ impl Wire {
         }
         // What has no end came with the last read, whose stamp still stands.
         splitter.end(|name, data| reader.event(name, data, &mut exchange.answer));
-        match reader.refusal {
-            Some(refusal) => Err(refusal),
-            None => self.finish(reader.parser, exchange),
-        }
+        reader.refusal.map_or(Ok(()), Err)
     }
 
-    async fn read_body(
+    /// An error status is an error, unless the parser follows it up without one of its own.
+    pub(super) async fn read_body(
         &self,
         mut response: Response,
-        mut parser: Parser,
+        parser: &mut Parser,
         exchange: &mut Exchange,
         patience: &mut Patience<'_>,
     ) -> Result<(), ErrorDetails> {
         let status = response.status();
-        let media = content_type(response.headers()).to_owned();
         let redirection = redirection(response.headers());
         let hint = (!status.is_success()).then(|| hints::of_status(status, response.headers()));
         let mut body = Vec::new();
@@ -243,8 +269,10 @@ impl Wire {
                 return Err(malformed("the answer has no end"));
             }
         }
+        exchange.answer.arrived = None;
         let parsed = parser.body(u32::from(status.as_u16()), &body, &mut exchange.answer);
-        if !status.is_success() {
+        let goes_on = exchange.answer.follow_up.is_some() && exchange.answer.error.is_none();
+        if !status.is_success() && !goes_on {
             let said =
                 exchange.answer.error.take().map(|error| error.message).filter(|text| !text.is_empty());
             return Err(ErrorDetails {
@@ -258,16 +286,7 @@ impl Wire {
         if let Some(breach) = exchange.answer.breach() {
             return Err(self.endpoint.breached(breach));
         }
-        parsed.map_err(|error| self.endpoint.details(&error, "read the answer"))?;
-        if self.target.streaming && exchange.answer.error.is_none() {
-            return Err(ErrorDetails {
-                kind: "malformed".into(),
-                message: format!("asked for a stream and got `{media}`"),
-                hint: "leave out `--streaming` if this server cannot stream".into(),
-                ..ErrorDetails::default()
-            });
-        }
-        self.finish(parser, exchange)
+        parsed.map_err(|error| self.endpoint.details(&error, "read the answer"))
     }
 
     fn finish(&self, mut parser: Parser, exchange: &mut Exchange) -> Result<(), ErrorDetails> {
@@ -293,7 +312,7 @@ impl Wire {
 /// Hands the events of a stream to its parser, until one is refused.
 struct Reader<'a> {
     endpoint: &'a Endpoint,
-    parser: Parser,
+    parser: &'a mut Parser,
     refusal: Option<ErrorDetails>,
 }
 
@@ -322,6 +341,23 @@ impl Exchange {
 
     /// Notes the end, and what the connection and the parser have noted until then.
     fn close(&mut self, now: RunNs) {
+        if self.instants.accepted.is_none() {
+            self.note_way();
+        }
+        self.instants.first_token = self.answer.first_token;
+        self.instants.first_output_token = self.answer.first_output_token;
+        self.instants.last_token = self.answer.last_token;
+        self.instants.end = now;
+    }
+
+    /// The answer is over, and is followed up: how the request went stands, whatever comes now.
+    pub(super) fn accept(&mut self, now: RunNs) {
+        self.note_way();
+        self.instants.accepted = Some(now);
+    }
+
+    /// Notes what the connection has noted of the request's way.
+    fn note_way(&mut self) {
         let sent = self.stamps.sent();
         // A connection that was opened after the request had gone on another one is not this request's.
         let connected =
@@ -332,10 +368,6 @@ impl Exchange {
         self.instants.reached = self.stamps.reached().filter(|_| self.instants.connect_start.is_some());
         self.instants.connected = connected;
         self.instants.sent = sent;
-        self.instants.first_token = self.answer.first_token;
-        self.instants.first_output_token = self.answer.first_output_token;
-        self.instants.last_token = self.answer.last_token;
-        self.instants.end = now;
     }
 
     /// Ends a request that failed before it was sent.
@@ -414,6 +446,14 @@ fn stream_cut(error: TransportError) -> ErrorDetails {
         hint: hints::STREAM_CUT.into(),
         cause_chain: error.causes,
         ..ErrorDetails::default()
+    }
+}
+
+/// The error of an answer in one piece to a request for a stream.
+fn no_stream(media: &str) -> ErrorDetails {
+    ErrorDetails {
+        hint: "leave out `--streaming` if this server cannot stream".into(),
+        ..malformed(&format!("asked for a stream and got `{media}`"))
     }
 }
 

@@ -21,6 +21,9 @@ pub(crate) const ITEMS: u32 = 1 << 20;
 /// Tokens that one count of an answer may claim.
 pub(crate) const TOKENS: u64 = 1 << 32;
 
+/// Bodies that one answer may be followed up by.
+pub(crate) const FOLLOW_UPS: u32 = 1 << 20;
+
 /// The body of a request, in bytes.
 pub(crate) const REQUEST_BYTES: usize = 512 << 20;
 
@@ -58,6 +61,12 @@ pub(crate) enum Breach {
     /// A score that cannot be compared with others.
     #[error("reported a score that is not a finite number")]
     Score,
+    /// [`FOLLOW_UPS`].
+    #[error("followed one answer up more than {FOLLOW_UPS} times")]
+    FollowUps,
+    /// [`HEAD_BYTES`], of a follow-up.
+    #[error("followed an answer up at a path of more than {HEAD_BYTES} bytes")]
+    FollowUpPath,
     /// [`REQUEST_BYTES`].
     #[error("wrote a body of more than {REQUEST_BYTES} bytes")]
     RequestBytes,

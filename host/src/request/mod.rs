@@ -2,12 +2,14 @@
 //!
 //! A [`worker`] is a thread with its own runtime, connections and buffers. It formats a request through the
 //! [`endpoint`], waits until it is due, sends it over the [`transport`], splits a streamed answer by its [`framing`], and
-//! lets the endpoint's parser fill an [`answer`]. What comes out goes to the recorder; nothing is computed here.
+//! lets the endpoint's parser fill an [`answer`]; [`follow`] fetches what the parser wants to read next. What comes out
+//! goes to the recorder; nothing is computed here.
 
 pub(crate) mod answer;
 pub(crate) mod endpoint;
 pub(crate) mod exchange;
 mod facts;
+mod follow;
 pub(crate) mod framing;
 pub(crate) mod gauge;
 mod hints;

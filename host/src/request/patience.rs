@@ -53,8 +53,13 @@ pub(super) enum Overdue {
 impl Limits {
     /// The timer for an exchange that begins now, to be looked after by a [`Patience`].
     pub(super) fn alarm(&self, clock: Clock) -> Sleep {
+        pacer::alarm(clock, self.soonest(clock.now()))
+    }
+
+    /// Before then nothing of what begins `now` is overdue.
+    fn soonest(&self, now: RunNs) -> RunNs {
         let soonest = [self.first_byte, self.idle].into_iter().flatten().fold(self.whole, Duration::min);
-        pacer::alarm(clock, clock.now().saturating_add(as_ns(soonest)))
+        now.saturating_add(as_ns(soonest))
     }
 
     /// What is due next of an exchange that `began` then, and when. What has not begun is due so long from `now`, at the
@@ -89,6 +94,21 @@ impl<'a> Patience<'a> {
             Poll::Pending => self.poll_overdue(stamps, context).map(Err),
         })
         .await
+    }
+
+    /// Waits so long before the next attempt, unless the exchange as a whole is overdue before.
+    pub(super) async fn pause(&mut self, pause: Duration) -> Result<(), Overdue> {
+        let overdue = self.began.saturating_add(as_ns(self.limits.whole));
+        let until = self.clock.now().saturating_add(as_ns(pause));
+        self.alarm.as_mut().reset(self.clock.instant(until.min(overdue)));
+        self.alarm.as_mut().await;
+        if overdue <= until {
+            return Err(Overdue::Whole(self.limits.whole));
+        }
+        // An attempt's limits may be shorter than what was left of the one before.
+        let soonest = self.limits.soonest(self.clock.now());
+        self.alarm.as_mut().reset(self.clock.instant(soonest.min(overdue)));
+        Ok(())
     }
 
     fn poll_overdue(&mut self, stamps: &AttemptStamps, context: &mut Context<'_>) -> Poll<Overdue> {
@@ -167,5 +187,28 @@ mod tests {
     fn a_limit_of_next_to_nothing_is_not_over_before_it_begins() {
         let limits = Limits { idle: Some(Duration::ZERO), first_byte: None, ..LIMITS };
         assert_eq!(limits.next(0, None, None, 20).0, 21);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_ends_when_it_is_over_or_everything_is() {
+        let (clock, pause) = (Clock::start(), Duration::from_secs(40));
+        let limits = Limits { whole: pause + SECOND, first_byte: None, idle: Some(SECOND) };
+        let alarm = pin!(limits.alarm(clock));
+        let mut patience = Patience::new(clock, &limits, alarm);
+        // Longer than an answer may be silent: nobody answers now.
+        assert_eq!(patience.pause(pause).await, Ok(()));
+        assert_eq!(patience.pause(pause).await, Err(Overdue::Whole(limits.whole)));
+        assert_eq!(clock.now() / 1_000_000_000, 40);
+    }
+
+    /// The answer after a pause is looked after as closely as the one before.
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_sets_the_timer_for_what_comes_after_it() {
+        let (clock, second) = (Clock::start(), Duration::from_secs(1));
+        let limits = Limits { whole: second * 99, first_byte: Some(second * 2), idle: Some(second * 50) };
+        let alarm = pin!(limits.alarm(clock));
+        let mut patience = Patience::new(clock, &limits, alarm);
+        patience.pause(second * 40).await.unwrap();
+        assert_eq!(patience.alarm.deadline(), clock.instant(42_000_000_000));
     }
 }

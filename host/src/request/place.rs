@@ -55,6 +55,22 @@ impl Origin {
         !self.secure && matches!(self.route, Route::Proxy(_))
     }
 
+    /// The proxy on the way there.
+    pub(super) fn proxy(&self) -> Option<&Arc<Proxy>> {
+        match &self.route {
+            Route::Proxy(proxy) => Some(proxy),
+            Route::Direct | Route::Socket(_) => None,
+        }
+    }
+
+    /// What stands in the first line of a request to this server: path and query of its URL.
+    fn request_target(&self, url: &reqwest::Url) -> String {
+        let line =
+            url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+        // A proxy that passes requests on is told the whole address (RFC 9112, section 3.2.2).
+        if self.is_passed_on() { format!("http://{}{line}", self.authority()) } else { line }
+    }
+
     /// Host and port, as they stand in a URL.
     pub(crate) fn authority(&self) -> String {
         let Self { host, port, .. } = self;
@@ -88,17 +104,21 @@ impl Place {
         let port = url.port_or_known_default().ok_or_else(|| invalid(&"it has no port"))?;
         let host = url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"));
         let host = host.parse().map_err(|error| invalid(&error))?;
-        let line =
-            url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
         let route = match (socket, proxy) {
             (Some((path, _)), _) => Route::Socket(path.into()),
             (None, Some(proxy)) => Route::Proxy(Arc::clone(proxy)),
             (None, None) => Route::Direct,
         };
         let origin = Origin { secure, host: name.trim_matches(['[', ']']).to_owned(), port, route };
-        // A proxy that passes requests on is told the whole address (RFC 9112, section 3.2.2).
-        let line = if origin.is_passed_on() { format!("http://{}{line}", origin.authority()) } else { line };
-        let uri = line.parse().map_err(|error| invalid(&error))?;
+        let uri = origin.request_target(&url).parse().map_err(|error| invalid(&error))?;
         Ok(Arc::new(Self { url, uri, host, origin }))
+    }
+
+    /// Another place on this server; `None` when `text` is the address of something else.
+    pub(super) fn beside(&self, text: &str) -> Option<Arc<Self>> {
+        let url: reqwest::Url = text.parse().ok()?;
+        let is_here = url.origin() == self.url.origin();
+        let uri = self.origin.request_target(&url).parse().ok().filter(|_| is_here)?;
+        Some(Arc::new(Self { url, uri, host: self.host.clone(), origin: self.origin.clone() }))
     }
 }

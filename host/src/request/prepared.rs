@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use prony_plugin_api::{
     ErrorDetails,
     abi::host::{RequestSink, Turn, TurnMessage, TurnPart},
@@ -22,6 +22,10 @@ use crate::dataset::Conversation;
 /// Everything that goes on the wire, and what the record must remember of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Prepared {
+    /// What is asked for.
+    pub(crate) method: Method,
+    /// Which of several servers it goes to.
+    pub(crate) session_num: u64,
     /// Where it goes.
     pub(crate) place: Arc<Place>,
     /// All headers.
@@ -73,7 +77,21 @@ pub(crate) fn prepare(
     }
     let finished = draft.finish(target, session_num);
     let (place, headers, body) = finished.map_err(|error| endpoint.unsendable(error))?;
-    Ok(Prepared { place, headers, body, requested_output_tokens: turn.max_tokens })
+    let requested_output_tokens = turn.max_tokens;
+    Ok(Prepared { method: Method::POST, session_num, place, headers, body, requested_output_tokens })
+}
+
+impl Prepared {
+    /// Asks for what is at `place` as this request asked for an answer, with its key and its id.
+    pub(super) fn follow_up(&self, place: Arc<Place>, target: &TargetPlan) -> Self {
+        let mut headers = self.headers.clone();
+        headers.remove(header::CONTENT_TYPE);
+        if !target.user_headers.contains_key(header::ACCEPT) {
+            // What it is depends on what is there: words about a job, or its result.
+            headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+        }
+        Self { method: Method::GET, place, headers, body: Bytes::new(), ..*self }
+    }
 }
 
 /// What the formatter has written so far.
@@ -122,18 +140,26 @@ impl RequestSink for Draft<'_> {
             return;
         }
         self.is_multipart = true;
-        let mut head = format!("--{}\r\nContent-Disposition: form-data; name=\"{name}\"", self.request_id);
+        let mut head = format!("--{}\r\nContent-Disposition: form-data", self.request_id);
+        head.extend(["; name=\"", &escaped(name), "\""]);
         if !file_name.is_empty() {
-            head.extend(["; filename=\"", file_name, "\""]);
+            head.extend(["; filename=\"", &escaped(file_name), "\""]);
         }
         if !content_type.is_empty() {
-            head.extend(["\r\nContent-Type: ", content_type]);
+            head.push_str("\r\nContent-Type: ");
+            head.extend(content_type.chars().filter(|character| !character.is_control()));
         }
         self.body.extend_from_slice(head.as_bytes());
         self.body.extend_from_slice(b"\r\n\r\n");
         self.body.extend_from_slice(bytes);
         self.body.extend_from_slice(b"\r\n");
     }
+}
+
+/// A name of a form's field or file, as the HTML standard writes it into `multipart/form-data`: in UTF-8, without what
+/// would end it.
+fn escaped(name: &str) -> String {
+    name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 impl Draft<'_> {
@@ -226,6 +252,24 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    /// Read by what mock servers read forms with: names cannot end their header, or begin another one.
+    #[tokio::test]
+    async fn odd_names_stay_in_their_part() {
+        let mut draft = Draft { request_id: "b-1", ..Draft::default() };
+        draft.part("a\"; b\r\nX-Evil: 1", "näme\".png\n", "image/png\r\nX-Evil: 1", b"\r\none\r\n");
+        draft.part("plain", "", "", b"two");
+        draft.body(b"--b-1--\r\n");
+        let mut form = multer::Multipart::with_reader(&draft.body[..], "b-1");
+        let odd = form.next_field().await.unwrap().unwrap();
+        assert_eq!(odd.name(), Some("a%22; b%0D%0AX-Evil: 1"));
+        assert_eq!((odd.file_name(), odd.headers().len()), (Some("näme%22.png%0A"), 2));
+        assert_eq!(&odd.bytes().await.unwrap()[..], b"\r\none\r\n");
+        let plain = form.next_field().await.unwrap().unwrap();
+        assert_eq!((plain.name(), plain.file_name(), plain.headers().len()), (Some("plain"), None, 1));
+        assert_eq!(plain.text().await.unwrap(), "two");
+        assert!(form.next_field().await.unwrap().is_none());
+    }
 
     #[rstest]
     #[case::a_body(|draft: &mut Draft<'_>| draft.body(&vec![b'x'; 1 << 20]), Breach::RequestBytes)]

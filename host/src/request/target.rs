@@ -9,7 +9,14 @@ use prony_plugin_api::{ErrorDetails, metadata::StreamFraming};
 use rustls::ClientConfig;
 
 pub(crate) use super::place::{Origin, Place, Route};
-use super::{facts::Facts, patience::Limits, prepared, proxy::Proxy, tls};
+use super::{
+    facts::Facts,
+    limits::cut,
+    patience::Limits,
+    prepared::{self, Prepared},
+    proxy::Proxy,
+    tls,
+};
 use crate::config::{ConnectionReuse, Target, TransportKind, redact, url::url_for};
 
 /// Shorter values are not masked in what a server says.
@@ -147,17 +154,31 @@ impl TargetPlan {
 
     /// Where a session's requests go. `path` is what the endpoint asked for; a path that the user gave wins.
     pub(crate) fn place(&self, session_num: u64, path: Option<&str>) -> Result<Arc<Place>, ErrorDetails> {
-        let (base, place) = &self.places[self.index(session_num)];
+        let (base, place) = self.base_of(session_num);
         match path {
             Some(path) if !self.fixed_path && path != self.path => {
-                let proxy = match &place.origin.route {
-                    Route::Proxy(proxy) => Some(proxy),
-                    Route::Direct | Route::Socket(_) => None,
-                };
-                Place::parse(&url_for(base, path), proxy)
+                Place::parse(&url_for(base, path), place.origin.proxy())
             }
             _ => Ok(Arc::clone(place)),
         }
+    }
+
+    /// Where an answer is followed up: at an address on the server of the request `from`, at a path there, or, for a
+    /// path without a slash in front, below the request's own.
+    pub(crate) fn follow_up(&self, from: &Prepared, path: &str) -> Result<Arc<Place>, ErrorDetails> {
+        let here = &from.place;
+        if path.contains("://") {
+            return here.beside(path).ok_or_else(|| elsewhere(path));
+        }
+        if path.starts_with('/') {
+            return Place::parse(&url_for(&self.base_of(from.session_num).0, path), here.origin.proxy());
+        }
+        here.beside(&url_for(here.url.as_str(), path)).ok_or_else(|| elsewhere(path))
+    }
+
+    fn base_of(&self, session_num: u64) -> &(String, Arc<Place>) {
+        let index = usize::try_from(session_num % self.places.len() as u64).unwrap_or(0);
+        &self.places[index]
     }
 
     /// The run's extra inputs with a turn's own on top, as the text of a JSON object.
@@ -178,6 +199,16 @@ impl TargetPlan {
         let mut headers = self.default_headers.clone();
         headers.insert(HeaderName::from_static("x-request-id"), id);
         Ok(headers)
+    }
+}
+
+/// The error of an answer that leads away from its server: headers and keys are meant for that one only.
+fn elsewhere(path: &str) -> ErrorDetails {
+    ErrorDetails {
+        kind: "follow_up".into(),
+        message: format!("the answer leads to `{}`, on another server", cut(&redact::url(path))),
+        hint: "give the URL of the server that has the results: prony sends no key to any other".into(),
+        ..ErrorDetails::default()
     }
 }
 

@@ -46,8 +46,8 @@ struct Link<'a> {
 /// Audio travels inside the request only.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Audio<'a> {
-    data: &'a str,
-    format: &'a str,
+    pub(crate) data: &'a str,
+    pub(crate) format: &'a str,
 }
 
 impl<'a> ChatMessage<'a> {

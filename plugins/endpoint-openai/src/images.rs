@@ -25,7 +25,7 @@ impl Endpoint for ImagesEndpoint {
     }
 
     fn format(&self, turn: &TurnContext<'_>, request: &mut RequestWriter<'_>) -> Result<()> {
-        let prompt = prompt(*turn)?;
+        let prompt = prompt(*turn, "make a picture")?;
         let mut body = Body::default();
         body.set("prompt", Field::Text(prompt));
         body.set("model", Field::Text(turn.model()));
@@ -43,15 +43,15 @@ impl Endpoint for ImagesEndpoint {
     }
 }
 
-/// The one text of a turn.
-fn prompt(turn: TurnContext<'_>) -> Result<&str> {
+/// The one text of a turn. `doing` says what it is needed for.
+pub(crate) fn prompt<'a>(turn: TurnContext<'a>, doing: &str) -> Result<&'a str> {
     let mut messages = turn.messages();
     let (first, others) = (messages.next(), messages.len());
     let mut parts = first.iter().flat_map(TurnMessage::parts).filter(|part| !part.data().is_empty());
     match (parts.next(), parts.next()) {
         (None, _) if others == 0 => Ok(""),
         (Some(only), None) if others == 0 && only.kind() == PartKind::TEXT => Ok(only.data()),
-        _ => Err(PluginError::unsupported("make a picture of more than one text")
+        _ => Err(PluginError::unsupported(format_args!("{doing} of more than one text"))
             .hint("give one prompt a turn, without media")),
     }
 }

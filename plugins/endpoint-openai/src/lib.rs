@@ -1,10 +1,11 @@
-//! The OpenAI dialects: chat completions, text completions, responses, embeddings and pictures.
+//! The OpenAI dialects: chat completions, text completions, responses, embeddings, pictures, videos and transcriptions.
 //!
 //! Requests are written by `chat`, `completions` and `embeddings`, each on top of `body`, with `content` and `prompt` for
 //! the two ways to state an input. Chat and text completions share one reader, `answer`, because servers mix their shapes
 //! anyway; it stands on `wire` (what a reply looks like) and `said` (what a chat message holds). `responses` has a shape of
-//! its own both ways, and so has `images`. `azure` is `chat` at another place. `nim_embeddings` and `chat_embeddings` ask in other words for what `embeddings`
-//! reads. Errors, token counts and texts that cost no allocation are read by what the contract crate has for
+//! its own both ways, and so has `images`. `azure` is `chat` at another place. `nim_embeddings` and `chat_embeddings` ask
+//! in other words for what `embeddings` reads. `image_edits`, `videos` and `transcriptions` are sent as a `form`, with a
+//! `file` where a turn brings one. Errors, token counts and texts that cost no allocation are read by what the contract crate has for
 //! all dialects of JSON.
 //!
 //! Nothing here looks at a clock or a socket, and no good answer is judged by its `object` member.
@@ -17,6 +18,9 @@ mod chat_embeddings;
 mod completions;
 mod content;
 mod embeddings;
+mod file;
+mod form;
+mod image_edits;
 mod images;
 mod nim_embeddings;
 mod options;
@@ -25,6 +29,8 @@ mod responses;
 mod said;
 #[cfg(test)]
 mod tests;
+mod transcriptions;
+mod videos;
 mod wire;
 
 use azure::AzureChatEndpoint;
@@ -32,9 +38,12 @@ use chat::ChatEndpoint;
 use chat_embeddings::ChatEmbeddingsEndpoint;
 use completions::CompletionsEndpoint;
 use embeddings::EmbeddingsEndpoint;
+use image_edits::ImageEditsEndpoint;
 use images::ImagesEndpoint;
 use nim_embeddings::NimEmbeddingsEndpoint;
 use responses::ResponsesEndpoint;
+use transcriptions::TranscriptionsEndpoint;
+use videos::VideosEndpoint;
 
 prony_plugin_api::export_plugin! {
     endpoints: [
@@ -46,5 +55,8 @@ prony_plugin_api::export_plugin! {
         ChatEmbeddingsEndpoint,
         ImagesEndpoint,
         AzureChatEndpoint,
+        ImageEditsEndpoint,
+        VideosEndpoint,
+        TranscriptionsEndpoint,
     ]
 }

@@ -339,6 +339,8 @@ mod tests {
           requires_form_data       false
           ranks_passages           false
           supports_raw_payloads    false
+          requires_images          false
+          requires_audio           false
           requires_inline_media    false
 
         shadows

@@ -12,6 +12,7 @@ mod ollama;
 mod openai;
 mod responses;
 mod solido;
+mod transcript;
 
 use std::fmt::Debug;
 
@@ -56,6 +57,7 @@ impl Speech<'_> {
             Kind::Llama => Box::new(llama::Pieces::new(self)),
             Kind::Converse => Box::new(bedrock::Events::new(self)),
             Kind::Ollama => Box::new(ollama::Lines::new(self)),
+            Kind::Transcript | Kind::PlainTranscript => Box::new(transcript::Pieces::new(self)),
             // The open inference protocol does not stream over HTTP, and is never asked to.
             Kind::Solido | Kind::Infer => Box::new(solido::Pieces::new(self)),
         }
@@ -73,6 +75,15 @@ impl Speech<'_> {
             Kind::Ollama => ollama::whole(self),
             Kind::Solido => solido::whole(self),
             Kind::Infer => infer::whole(self),
+            Kind::Transcript | Kind::PlainTranscript => transcript::whole(self),
+        }
+    }
+
+    /// The same as a body, with its type.
+    pub(super) fn page(&self) -> (&'static str, String) {
+        match self.generation.kind {
+            Kind::PlainTranscript => ("text/plain; charset=utf-8", self.text(0, Channel::Content)),
+            _ => ("application/json", self.whole().to_string()),
         }
     }
 

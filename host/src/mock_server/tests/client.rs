@@ -108,7 +108,7 @@ impl Client {
             // A peer that drops a connection with unread bytes resets it.
             Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
         }
-        String::from_utf8(self.inbox[start..].to_vec()).unwrap()
+        String::from_utf8_lossy(&self.inbox[start..]).into_owned()
     }
 
     /// Reads until the text has come.
@@ -136,10 +136,11 @@ impl Client {
     async fn sized(&mut self, length: usize) -> (String, Extent) {
         while self.inbox.len() < length {
             if self.read().await.is_empty() {
-                return (String::from_utf8(std::mem::take(&mut self.inbox)).unwrap(), Extent::CutShort);
+                return (text(&std::mem::take(&mut self.inbox)), Extent::CutShort);
             }
         }
-        (String::from_utf8(self.inbox.drain(..length).collect()).unwrap(), Extent::Complete)
+        let whole: Vec<u8> = self.inbox.drain(..length).collect();
+        (text(&whole), Extent::Complete)
     }
 
     async fn chunked(&mut self) -> (String, Extent) {
@@ -162,6 +163,11 @@ impl Client {
             body.push_str(&chunk[end + 2..end + 2 + size]);
         }
     }
+}
+
+/// A video is no text, and all that is looked at of it is how it begins.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 impl Answer {

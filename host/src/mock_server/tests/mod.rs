@@ -5,5 +5,6 @@
 mod client;
 mod endpoints;
 mod faults;
+mod jobs;
 mod pacing;
 mod truth;

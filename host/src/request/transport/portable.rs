@@ -16,7 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use http_body::{Frame, SizeHint};
 use rustls::ClientConfig;
 use tower::{Layer, Service};
@@ -92,13 +92,18 @@ impl Portable {
         stamps: &Arc<AttemptStamps>,
     ) -> Result<Response, TransportError> {
         let client = if fresh { &self.fresh } else { &self.pooled };
-        let body =
-            StampedBody { bytes: Some(request.body.clone()), stamps: Arc::clone(stamps), clock: self.clock };
-        let sending = client
-            .post(request.place.url.clone())
-            .headers(request.headers.clone())
-            .body(reqwest::Body::wrap(body))
-            .send();
+        let mut asking = client
+            .request(request.method.clone(), request.place.url.clone())
+            .headers(request.headers.clone());
+        if request.method == Method::GET {
+            // Nobody asks for a body that there is none of.
+            stamps.note_sent(self.clock.now());
+        } else {
+            let bytes = Some(request.body.clone());
+            let body = StampedBody { bytes, stamps: Arc::clone(stamps), clock: self.clock };
+            asking = asking.body(reqwest::Body::wrap(body));
+        }
+        let sending = asking.send();
         let answer = ATTEMPT.scope(Arc::clone(stamps), sending).await.map_err(|error| failed(&error))?;
         stamps.note_read(self.clock.now());
         let (stamps, gauge) = (Arc::clone(stamps), Arc::clone(&self.gauge));

@@ -2,7 +2,7 @@
 
 use std::{io::Write, mem::MaybeUninit};
 
-use http::{HeaderName, HeaderValue, Response, StatusCode, Version, header, response};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Version, header, response};
 use httparse::{ParserConfig, Status};
 
 use crate::request::{prepared::Prepared, target::Route};
@@ -20,9 +20,9 @@ pub(super) struct Malformed(pub(super) &'static str);
 
 /// Appends the head of a request.
 pub(super) fn write(request: &Prepared, out: &mut Vec<u8>) {
-    let Prepared { place, headers, body, .. } = request;
+    let Prepared { method, place, headers, body, .. } = request;
     // A buffer that grows refuses nothing.
-    let _ = write!(out, "POST {} HTTP/1.1\r\n", place.uri);
+    let _ = write!(out, "{method} {} HTTP/1.1\r\n", place.uri);
     let mut line = |name: &HeaderName, value: &[u8]| {
         for piece in [name.as_str().as_bytes(), b": ", value, b"\r\n"] {
             out.extend_from_slice(piece);
@@ -39,7 +39,10 @@ pub(super) fn write(request: &Prepared, out: &mut Vec<u8>) {
     {
         line(&header::PROXY_AUTHORIZATION, login.as_bytes());
     }
-    let _ = write!(out, "content-length: {}\r\n\r\n", body.len());
+    if method != Method::GET {
+        let _ = write!(out, "content-length: {}\r\n", body.len());
+    }
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Reads the head of an answer and its length in bytes, behind any that only announce it; `None` when more has to come.
