@@ -62,6 +62,12 @@ pub struct EndpointMetadata {
     /// Media must be embedded in the request, not linked.
     #[serde(default)]
     pub requires_inline_media: bool,
+    /// Every request needs an image: generated content has one, and input without one is refused before the load.
+    #[serde(default)]
+    pub requires_images: bool,
+    /// Every request needs audio: generated content has some, and input without any is refused before the load.
+    #[serde(default)]
+    pub requires_audio: bool,
 }
 
 fn default_service_kind() -> String {

@@ -4,6 +4,8 @@
 //! Defaults and combinations are decided in [`super::resolve`]. Names and aliases are AIPerf's, so that its command
 //! lines go on working; a default named in a help text is the one that `resolve` fills in.
 
+mod media;
+
 use std::{ffi::OsStr, marker::PhantomData, path::PathBuf};
 
 use clap::{
@@ -11,6 +13,7 @@ use clap::{
     builder::{PossibleValue, StringValueParser, TypedValueParser},
 };
 
+pub(crate) use self::media::MediaFlags;
 use super::{
     ConnectionReuse, TransportKind,
     policy::PluginPolicy,
@@ -236,6 +239,10 @@ pub(crate) struct ProfileFlags {
     /// What the questions of a ranking are made of.
     #[command(flatten)]
     pub(crate) rankings: RankingsFlags,
+
+    /// What is shown and played to models that see and hear.
+    #[command(flatten)]
+    pub(crate) media: MediaFlags,
 
     /// Different prompts to make, or to take from the file; they are used in turn
     /// [default: one for each request up to 10000, 100 if only time ends the run, the whole file].

@@ -78,7 +78,8 @@ fn conversation(line: &str, number: usize, folder: &Path) -> Result<Conversation
 /// Texts first, then images, audio and videos, each in its list's order.
 fn parts(row: &mut Row, folder: &Path) -> Result<Vec<Part>, RowError> {
     let texts = row.named_texts("text", "texts")?.into_iter();
-    let mut parts: Vec<Part> = texts.map(|(name, data)| Part { kind: PartKind::TEXT, name, data }).collect();
+    let mut parts: Vec<Part> =
+        texts.map(|(name, data)| Part { kind: PartKind::TEXT, name, data: data.into() }).collect();
     for (kind, one, many) in [
         (PartKind::IMAGE, "image", "images"),
         (PartKind::AUDIO, "audio", "audios"),
@@ -87,7 +88,7 @@ fn parts(row: &mut Row, folder: &Path) -> Result<Vec<Part>, RowError> {
         let key = if row.has(many) { many } else { one };
         for entry in row.texts(one, many)? {
             let data = media::address(kind, key, &entry, folder)?;
-            parts.push(Part { kind, name: String::new(), data });
+            parts.push(Part { kind, name: String::new(), data: data.into() });
         }
     }
     if parts.is_empty() { Err(RowError::NoContent) } else { Ok(parts) }
@@ -149,7 +150,7 @@ mod tests {
             {"contents": ["d"]}]}"#;
         let conversations = conversations(row.replace('\n', " "));
         let parts = conversations[0].turns[0].parts.iter();
-        let texts: Vec<_> = parts.map(|part| (part.name.as_str(), part.data.as_str())).collect();
+        let texts: Vec<_> = parts.map(|part| (part.name.as_str(), &*part.data)).collect();
         assert_eq!(texts, [("query", "q"), ("passages", "a"), ("passages", "b"), ("", "c"), ("", "d")]);
     }
 
