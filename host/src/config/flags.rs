@@ -4,8 +4,6 @@
 //! Defaults and combinations are decided in [`super::resolve`]. Names and aliases are AIPerf's, so that its command
 //! lines go on working; a default named in a help text is the one that `resolve` fills in.
 
-mod media;
-
 use std::{ffi::OsStr, marker::PhantomData, path::PathBuf};
 
 use clap::{
@@ -13,9 +11,9 @@ use clap::{
     builder::{PossibleValue, StringValueParser, TypedValueParser},
 };
 
-pub(crate) use self::media::MediaFlags;
 use super::{
     ConnectionReuse, TransportKind,
+    media_flags::MediaFlags,
     policy::PluginPolicy,
     units::{self, Choice, Grace},
 };
@@ -324,7 +322,7 @@ pub(crate) struct ProfileFlags {
 
 const TARGET: &str = "Target";
 const LOAD: &str = "Load";
-const DATASET: &str = "Dataset and tokens";
+pub(super) const DATASET: &str = "Dataset and tokens";
 const SERVICES: &str = "Services and plugins";
 const OUTPUT: &str = "Output";
 

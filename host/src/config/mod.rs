@@ -8,6 +8,7 @@ pub(crate) mod file;
 pub(crate) mod flags;
 mod load;
 pub(crate) mod media;
+mod media_flags;
 pub(crate) mod pairs;
 pub(crate) mod policy;
 pub(crate) mod proxy;

@@ -42,10 +42,9 @@ pub(super) fn outlines(config: &ImageConfig, seed: Seed) -> impl Iterator<Item =
     let format = config.format;
     sizes.map(move |(width, height)| {
         let encoding = match format {
-            ImageFormat::Png => Encoding::Png,
             ImageFormat::Jpeg => Encoding::Jpeg,
             ImageFormat::Random if formats.random() => Encoding::Jpeg,
-            ImageFormat::Random => Encoding::Png,
+            ImageFormat::Png | ImageFormat::Random => Encoding::Png,
         };
         ImageOutline { width, height, encoding }
     })

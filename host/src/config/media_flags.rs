@@ -4,8 +4,8 @@
 
 use clap::Args;
 
-use super::{ChoiceParser, DATASET};
-use crate::config::{
+use super::{
+    flags::{ChoiceParser, DATASET},
     media::{AudioFormat, ImageFormat},
     units::{self, Choice},
 };
