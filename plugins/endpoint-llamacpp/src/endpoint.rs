@@ -6,9 +6,9 @@ use prony_plugin_api::{
 };
 use serde::Serialize;
 
-use crate::parser::CompletionParser;
+use crate::{media::MediaPrompt, parser::CompletionParser};
 
-/// `POST /completion`. A turn of several texts is a batch: each is a prompt of its own.
+/// `POST /completion`. A turn of several texts is a batch: each is a prompt of its own. With media, it is one prompt.
 #[derive(Debug)]
 pub(crate) struct CompletionEndpoint;
 
@@ -20,6 +20,15 @@ enum Field<'a> {
     Count(u64),
     Text(&'a str),
     Texts(Vec<&'a str>),
+    Media(MediaPrompt<'a>),
+}
+
+fn texts_only(texts: Vec<&str>) -> Field<'_> {
+    match texts.as_slice() {
+        [] => Field::Text(""),
+        [only] => Field::Text(only),
+        _ => Field::Texts(texts),
+    }
 }
 
 impl Endpoint for CompletionEndpoint {
@@ -30,11 +39,9 @@ impl Endpoint for CompletionEndpoint {
     }
 
     fn format(&self, turn: &TurnContext<'_>, request: &mut RequestWriter<'_>) -> Result<()> {
-        let texts = texts(*turn)?;
-        let prompt = match texts.as_slice() {
-            [] => Field::Text(""),
-            [only] => Field::Text(only),
-            _ => Field::Texts(texts),
+        let prompt = match MediaPrompt::of(*turn)? {
+            Some(prompt) => Field::Media(prompt),
+            None => texts_only(texts(*turn)?),
         };
         let mut body = Body::default();
         body.set("prompt", prompt);
