@@ -20,10 +20,7 @@ fn shipped() -> BTreeMap<String, Value> {
     shipped
 }
 
-/// Input that no flag makes: an image.
-const IMAGES: &str = "{\"image\": \"data:image/png;base64,iVBORw0KGgo=\"}\n";
-
-/// A profile of a dialect, with short texts in both directions.
+/// A profile of a dialect, with short texts in both directions. One that takes no text gets the medium it needs.
 fn profile(name: &str, metadata: &Value) -> Tool {
     let words = ["profile", "--endpoint-type", name, "--ui", "none", "--artifact-dir", "run"];
     let mut tool = Tool::new(words).args(["--random-seed", "42", "--no-server-metrics"]);
@@ -32,9 +29,6 @@ fn profile(name: &str, metadata: &Value) -> Tool {
         tool = tool.args(["--rankings-query-prompt-token-mean", "5"]);
     } else if metadata["tokenizes_input"] == true {
         tool = tool.args(["--isl", "35"]);
-    } else {
-        tool.file("images.jsonl", IMAGES.repeat(3));
-        tool = tool.args(["--input-file", "images.jsonl"]);
     }
     if metadata["produces_tokens"] == true { tool.args(["--osl", "5"]) } else { tool }
 }

@@ -33,12 +33,9 @@ fn replay(answer: Vec<u8>, expectation: &Value, seed: u64) -> Run {
     let mut tool = Tool::new(["profile", "--model", "tiny", "--ui", "none", "--artifact-dir", "run"])
         .args(["--url", &server.url(), "--endpoint-type", endpoint, "--no-server-metrics"])
         .args(["--request-count", "1", "--random-seed", "42", "--export-outputs-json"]);
-    tool = if endpoint == "image_retrieval" {
-        tool.file("images.jsonl", r#"{"image": "data:image/png;base64,iVBORw0KGgo="}"#);
-        tool.args(["--input-file", "images.jsonl"])
-    } else {
-        tool.args([length, "4", "--tokenizer"]).arg(fixtures().join("tokenizer"))
-    };
+    if endpoint != "image_retrieval" {
+        tool = tool.args([length, "4", "--tokenizer"]).arg(fixtures().join("tokenizer"));
+    }
     if streams && generates(endpoint) {
         tool = tool.arg("--streaming");
     }
