@@ -101,8 +101,8 @@ pub(super) fn media(
 ) -> Result<MediaConfig, ConfigError> {
     let wish = &flags.media;
     let kinds = [
-        (typed_image(wish), "images", endpoint.supports_images),
-        (typed_audio(wish), "audio", endpoint.supports_audio),
+        (typed_image(wish), "images", endpoint.supports_images || endpoint.requires_images),
+        (typed_audio(wish), "audio", endpoint.supports_audio || endpoint.requires_audio),
     ];
     for (typed, medium, is_supported) in kinds {
         match typed {
@@ -262,7 +262,7 @@ mod tests {
         let side = LengthLaw { mean: 64.0, stddev: 0.0 };
         assert_eq!((images.width, images.height, images.format), (side, side, ImageFormat::Png));
         assert_eq!((images.batch_size, media.audio), (4, None));
-        let media = resolved("", r#", "supports_audio": true, "requires_audio": true"#).unwrap();
+        let media = resolved("", r#", "requires_audio": true"#).unwrap();
         let audio = media.audio.unwrap();
         assert_eq!((audio.length_s, audio.batch_size), (LengthLaw { mean: 1.0, stddev: 0.0 }, 1));
         assert_eq!((audio.depths, audio.sample_rates_hz, audio.channels), (vec![16], vec![16_000], 1));

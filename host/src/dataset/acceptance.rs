@@ -66,6 +66,8 @@ pub(crate) fn check(
     for (number, conversation) in conversations.iter().enumerate() {
         let place = || format!("entry {} (`{}`)", number + 1, conversation.id);
         for (kind, medium, is_supported, is_required) in kinds {
+            // What cannot be done without is taken, whatever else the manifest says.
+            let is_supported = is_supported || is_required;
             let parts = conversation.turns.iter().flat_map(|turn| &turn.parts);
             let mut parts = parts.filter(|part| part.kind == kind).peekable();
             let endpoint_name = || name.to_owned();

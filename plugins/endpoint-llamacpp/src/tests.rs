@@ -67,6 +67,19 @@ fn media_stand_where_the_prompt_has_them() {
     );
 }
 
+#[test]
+fn a_server_may_have_a_marker_of_its_own() {
+    let endpoint = TestEndpoint::new::<CompletionEndpoint>(r#"{"media_marker": "[img]"}"#).unwrap();
+    let request = endpoint.format(&Turn::user("Hi").part(PartKind::IMAGE, "", IMAGE)).unwrap();
+    let text = String::from_utf8(request.body).unwrap();
+    assert!(text.starts_with(r#"{"prompt":{"prompt_string":"Hi\n[img]","#), "{text}");
+    for options in [r#"{"media_marker": 3}"#, r#"{"media_marker": ""}"#] {
+        let error = TestEndpoint::new::<CompletionEndpoint>(options).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::CONFIG);
+        assert!(error.hint.contains("`media_marker`"), "{error}");
+    }
+}
+
 #[rstest]
 #[case::a_conversation(Turn::user("Hi").message("user", "Ho"), "send a conversation of 2 messages")]
 #[case::media_in_one(

@@ -338,6 +338,8 @@ mod tests {
           requires_form_data       false
           ranks_passages           false
           requires_inline_media    false
+          requires_images          false
+          requires_audio           false
 
         shadows
           built-in  endpoint_openai:ChatEndpoint  priority 0  /bin/plugins.yaml
