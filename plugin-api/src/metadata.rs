@@ -59,15 +59,15 @@ pub struct EndpointMetadata {
     /// Takes a query and passages to rank by it: generated content is made of these.
     #[serde(default)]
     pub ranks_passages: bool,
+    /// Has nothing to say without an image.
+    #[serde(default)]
+    pub requires_images: bool,
+    /// Has nothing to say without audio.
+    #[serde(default)]
+    pub requires_audio: bool,
     /// Media must be embedded in the request, not linked.
     #[serde(default)]
     pub requires_inline_media: bool,
-    /// Every request needs an image: generated content has one, and input without one is refused before the load.
-    #[serde(default)]
-    pub requires_images: bool,
-    /// Every request needs audio: generated content has some, and input without any is refused before the load.
-    #[serde(default)]
-    pub requires_audio: bool,
 }
 
 fn default_service_kind() -> String {

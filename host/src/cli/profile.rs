@@ -227,7 +227,7 @@ fn make_dataset(
 }
 
 fn is_generated(config: &RunConfig) -> bool {
-    !matches!(config.dataset, DatasetConfig::File { .. })
+    matches!(config.dataset, DatasetConfig::Synthetic { .. } | DatasetConfig::Rankings { .. })
 }
 
 /// The run's tokenizer, if anything in it is counted or generated in tokens.

@@ -337,9 +337,9 @@ mod tests {
           requires_polling         false
           requires_form_data       false
           ranks_passages           false
-          requires_inline_media    false
           requires_images          false
           requires_audio           false
+          requires_inline_media    false
 
         shadows
           built-in  endpoint_openai:ChatEndpoint  priority 0  /bin/plugins.yaml
