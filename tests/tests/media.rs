@@ -213,15 +213,22 @@ fn what_has_no_media_has_no_row_about_them() {
     assert!(!["image", "audio", "rtfx"].iter().any(|word| shown.contains(word)), "{}", run.stdout);
 }
 
-/// Audio whose length is not known is no audio of length 0.
-#[test]
-fn only_audio_of_known_length_has_one() {
+/// Audio whose length is not known is no audio of length 0, and half of a request's audio is not all of it.
+#[rstest]
+fn only_audio_of_known_length_has_one(#[values(false, true)] beside_a_known_one: bool) {
     let server = MockServer::start([]);
-    let run =
-        with_row("chat", server.url(), &json!({"text": "a", "audio": "hum.mp3", "image": "card.png"})).run();
+    // 8000 bytes a second, and two seconds of them, which a stream does not say of itself.
+    let known = "data:audio/wav;base64,UklGRgAAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0Yf////8";
+    let known = format!("{known}{}", "A".repeat(16_000 * 4 / 3));
+    let audio: &[&str] = if beside_a_known_one { &[&known, "hum.mp3"] } else { &["hum.mp3"] };
+    let row = json!({"text": "a", "audios": audio, "image": "card.png"});
+    let run = with_row("chat", server.url(), &row).run();
     let summary = run.succeeds().summary();
     assert_eq!(summary["num_images"]["avg"], 1.0);
     assert!(summary["audio_duration"].is_null() && summary["rtfx"].is_null(), "{summary}");
+    let run = with_row("chat", server.url(), &json!({"audios": [known, known]})).run();
+    let seconds = run.succeeds().summary()["audio_duration"]["avg"].as_f64().unwrap();
+    assert!((seconds - 4.0).abs() < 0.01, "{seconds}");
 }
 
 #[test]
