@@ -12,7 +12,7 @@ pub(crate) struct Seed(u64);
 
 impl Seed {
     /// The seed that the user gave, or that the run drew for itself.
-    pub(crate) fn new(root: u64) -> Self {
+    pub(crate) const fn new(root: u64) -> Self {
         Self(root)
     }
 

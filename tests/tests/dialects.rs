@@ -20,33 +20,14 @@ fn shipped() -> BTreeMap<String, Value> {
     shipped
 }
 
-/// Input that no flag makes: images, alone or with words, and sounds.
-const IMAGES: &str = "{\"image\": \"data:image/png;base64,iVBORw0KGgo=\"}\n";
-const PROMPTED: &str = "{\"text\": \"Red.\", \"image\": \"data:image/png;base64,iVBORw0KGgo=\"}\n";
-const SOUNDS: &str = "{\"audio\": \"data:audio/wav;base64,UklGRg==\"}\n";
-
-/// The input file of a dialect that cannot do without.
-fn input(metadata: &Value) -> Option<&'static str> {
-    let has = |key: &str| metadata[key] == true;
-    match (has("requires_images"), has("requires_audio"), has("tokenizes_input")) {
-        (true, _, _) => Some(PROMPTED),
-        (_, true, _) => Some(SOUNDS),
-        (false, false, false) => Some(IMAGES),
-        (false, false, true) => None,
-    }
-}
-
-/// A profile of a dialect, with short texts in both directions.
+/// A profile of a dialect, with short texts in both directions. One that takes no text gets the medium it needs.
 fn profile(name: &str, metadata: &Value) -> Tool {
     let words = ["profile", "--endpoint-type", name, "--ui", "none", "--artifact-dir", "run"];
     let mut tool = Tool::new(words).args(["--random-seed", "42", "--no-server-metrics"]);
     if metadata["ranks_passages"] == true {
         tool = tool.args(["--rankings-passages-mean", "3", "--rankings-passages-prompt-token-mean", "10"]);
         tool = tool.args(["--rankings-query-prompt-token-mean", "5"]);
-    } else if let Some(row) = input(metadata) {
-        tool.file("input.jsonl", row.repeat(3));
-        tool = tool.args(["--input-file", "input.jsonl"]);
-    } else {
+    } else if metadata["tokenizes_input"] == true {
         tool = tool.args(["--isl", "35"]);
     }
     if metadata["produces_tokens"] == true { tool.args(["--osl", "5"]) } else { tool }

@@ -35,19 +35,10 @@ fn replay(answer: Vec<u8>, expectation: &Value, seed: u64) -> Run {
     let mut tool = Tool::new(["profile", "--model", "tiny", "--ui", "none", "--artifact-dir", "run"])
         .args(["--url", &server.url(), "--endpoint-type", endpoint, "--no-server-metrics"])
         .args(["--request-count", "1", "--random-seed", "42", "--export-outputs-json"]);
-    let input = match endpoint {
-        "image_retrieval" => Some(r#"{"image": "data:image/png;base64,iVBORw0KGgo="}"#),
-        "image_edit" => Some(r#"{"text": "Red.", "image": "data:image/png;base64,iVBORw0KGgo="}"#),
-        "audio_transcription" => Some(r#"{"audio": "data:audio/wav;base64,UklGRg=="}"#),
-        _ => None,
-    };
-    tool = if let Some(row) = input {
-        tool.file("input.jsonl", row);
-        tool.args(["--input-file", "input.jsonl"])
-    } else {
-        tool.args([length, "4", "--tokenizer"]).arg(fixtures().join("tokenizer"))
-    };
-    if endpoint == "image_edit" || endpoint == "audio_transcription" {
+    if !["image_retrieval", "audio_transcription"].contains(&endpoint) {
+        tool = tool.args([length, "4"]);
+    }
+    if endpoint != "image_retrieval" {
         tool = tool.arg("--tokenizer").arg(fixtures().join("tokenizer"));
     }
     if streams && generates(endpoint) {

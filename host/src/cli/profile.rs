@@ -22,7 +22,7 @@ use crate::{
         redact,
         resolve::{ConfigError, Facts, Resolved, resolve},
     },
-    dataset::{self, DatasetError, Tokenizer, TokenizerError},
+    dataset::{self, AcceptanceError, Conversation, DatasetError, Tokenizer, TokenizerError},
     plugin::{self, Category, DiscoveryOptions, PluginError, Registry},
     record::{PolicyRecord, RunHeader, journal::JournalError, recorder::RecorderError},
     report::Report,
@@ -151,8 +151,7 @@ fn prepare(
         counter.warm_up();
     }
     let mut dialect = Dialect::load(loading, &resolved.config)?;
-    let seed = Seed::new(resolved.config.random_seed);
-    let dataset = dataset::build(&resolved.config.dataset, tokenizer.as_deref(), seed)?.into();
+    let dataset = make_dataset(&resolved.config, metadata, tokenizer.as_deref())?;
     if let Some(mock) = mock {
         resolved.aim_at(&mock.url()?);
     }
@@ -215,13 +214,30 @@ fn facts() -> Result<Facts, Failure> {
     Ok(Facts { cores, seed: seed.into(), proxies: ProxyEnvironment::read() })
 }
 
+/// The dataset, all of which the endpoint takes.
+fn make_dataset(
+    config: &RunConfig,
+    endpoint: &EndpointMetadata,
+    tokenizer: Option<&Tokenizer>,
+) -> Result<Arc<[Conversation]>, Failure> {
+    let dataset = dataset::build(&config.dataset, tokenizer, Seed::new(config.random_seed))?;
+    dataset::check_accepted(&dataset, endpoint, &config.target.endpoint_type)?;
+    if let Some(shared) = dataset::shared_media(&dataset).filter(|_| is_generated(config)) {
+        terminal::warn(&shared);
+    }
+    Ok(dataset.into())
+}
+
+fn is_generated(config: &RunConfig) -> bool {
+    matches!(config.dataset, DatasetConfig::Synthetic { .. } | DatasetConfig::Rankings { .. })
+}
+
 /// The run's tokenizer, if anything in it is counted or generated in tokens.
 fn load_tokenizer(
     config: &RunConfig,
     endpoint: &EndpointMetadata,
 ) -> Result<Option<Arc<Tokenizer>>, TokenizerError> {
-    let synthetic = !matches!(config.dataset, DatasetConfig::File { .. } | DatasetConfig::RawPayloads { .. });
-    let needed = synthetic || endpoint.tokenizes_input || endpoint.produces_tokens;
+    let needed = is_generated(config) || endpoint.tokenizes_input || endpoint.produces_tokens;
     needed.then(|| Tokenizer::load(&config.tokenizer).map(Arc::new)).transpose()
 }
 
@@ -296,6 +312,16 @@ impl Explain for DatasetError {
 
     fn hint(&self) -> Option<String> {
         Some(DatasetError::hint(self)).filter(|hint| !hint.is_empty())
+    }
+}
+
+impl Explain for AcceptanceError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(AcceptanceError::hint(self))
     }
 }
 

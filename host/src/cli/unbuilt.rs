@@ -39,6 +39,10 @@ const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
     (&["--server-metrics-formats"], "leave it out: server metrics are written as JSON and CSV"),
     (&["--no-gpu-telemetry"], "leave it out: there is no GPU telemetry to switch off"),
     (&["--no-fixed-schedule"], "leave it out: there is no fixed schedule to switch off"),
+    (
+        &["--image-source", "--image-source-sampling"],
+        "leave it out: generated images are noise; name pictures of your own in an `--input-file`",
+    ),
     (&["--system-prompt", "--system-prompt-file"], "put it before each prompt of an `--input-file`"),
     (&["--num-profile-runs"], "run `prony profile` several times"),
     (
@@ -76,14 +80,10 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     "--shared-system-prompt-length", "--user-context-prompt-length", "--num-prefix-prompts",
     "--prompt-prefix-pool-size", "--prefix-prompt-pool-size", "--prefix-prompt-length", "--prompt-prefix-length",
     "--cache-bust",
-    // Images, audio, video.
-    "--image-width-mean", "--image-height-mean", "--image-width-stddev", "--image-height-stddev",
-    "--image-batch-size", "--batch-size-image", "--image-format", "--image-source", "--image-source-sampling",
-    "--audio-length-mean", "--audio-length-stddev", "--audio-batch-size", "--batch-size-audio", "--audio-format",
-    "--audio-depths", "--audio-sample-rates", "--audio-num-channels", "--video-width", "--video-height",
-    "--video-duration", "--video-fps", "--video-batch-size", "--video-synth-type", "--video-format",
-    "--video-codec", "--video-audio-num-channels", "--video-audio-sample-rate", "--video-audio-codec",
-    "--video-audio-depth",
+    // Video.
+    "--video-width", "--video-height", "--video-duration", "--video-fps", "--video-batch-size", "--video-synth-type",
+    "--video-format", "--video-codec", "--video-audio-num-channels", "--video-audio-sample-rate",
+    "--video-audio-codec", "--video-audio-depth",
     // Trace synthesis.
     "--synthesis-speedup-ratio", "--synthesis-prefix-len-multiplier", "--synthesis-prefix-root-multiplier",
     "--synthesis-prompt-len-multiplier", "--synthesis-output-len-multiplier", "--synthesis-max-isl",

@@ -4,9 +4,12 @@
 
 use std::path::PathBuf;
 
+use prony_plugin_api::metadata::EndpointMetadata;
+
 use super::{
     DatasetConfig, LengthLaw, PhaseConfig, TokenizerChoice,
     flags::{CustomDataset, ProfileFlags},
+    media::MediaConfig,
     resolve::ConfigError,
 };
 
@@ -35,6 +38,7 @@ pub(super) fn dataset(flags: &ProfileFlags, phases: &[PhaseConfig]) -> Result<Da
             },
             osl,
             batch_size: flags.batch_size.unwrap_or(1),
+            media: MediaConfig::default(),
         });
     };
     let synthetic_only = [
@@ -58,6 +62,27 @@ pub(super) fn dataset(flags: &ProfileFlags, phases: &[PhaseConfig]) -> Result<Da
         return Ok(DatasetConfig::RawPayloads { path: path.clone(), entries: flags.num_dataset_entries });
     }
     Ok(DatasetConfig::File { path: path.clone(), entries: flags.num_dataset_entries, osl })
+}
+
+/// Generated content with these media beside its texts; without texts where the endpoint wants media and counts no
+/// text.
+pub(super) fn with_media(
+    dataset: DatasetConfig,
+    media: MediaConfig,
+    endpoint: &EndpointMetadata,
+) -> DatasetConfig {
+    match dataset {
+        DatasetConfig::Synthetic { entries, isl, osl, batch_size, media: _ } => {
+            let batch_size = if takes_only_media(endpoint) { 0 } else { batch_size };
+            DatasetConfig::Synthetic { entries, isl, osl, batch_size, media }
+        }
+        other => other,
+    }
+}
+
+/// The endpoint has a use for media and none for texts.
+pub(super) fn takes_only_media(endpoint: &EndpointMetadata) -> bool {
+    !endpoint.tokenizes_input && (endpoint.requires_images || endpoint.requires_audio)
 }
 
 fn output_length(flags: &ProfileFlags) -> Result<Option<LengthLaw>, ConfigError> {

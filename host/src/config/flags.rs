@@ -13,6 +13,7 @@ use clap::{
 
 use super::{
     ConnectionReuse, TransportKind,
+    media_flags::MediaFlags,
     policy::PluginPolicy,
     units::{self, Choice, Grace},
 };
@@ -241,6 +242,10 @@ pub(crate) struct ProfileFlags {
     #[command(flatten)]
     pub(crate) rankings: RankingsFlags,
 
+    /// What is shown and played to models that see and hear.
+    #[command(flatten)]
+    pub(crate) media: MediaFlags,
+
     /// Different prompts to make, or to take from the file; they are used in turn
     /// [default: one for each request up to 10000, 100 if only time ends the run, the whole file].
     #[arg(long, visible_alias = "num-prompts", value_name = "N", help_heading = DATASET)]
@@ -321,7 +326,7 @@ pub(crate) struct ProfileFlags {
 
 const TARGET: &str = "Target";
 const LOAD: &str = "Load";
-const DATASET: &str = "Dataset and tokens";
+pub(super) const DATASET: &str = "Dataset and tokens";
 const SERVICES: &str = "Services and plugins";
 const OUTPUT: &str = "Output";
 

@@ -8,6 +8,8 @@ mod endpoint_options;
 pub(crate) mod file;
 pub(crate) mod flags;
 mod load;
+pub(crate) mod media;
+mod media_flags;
 pub(crate) mod pairs;
 pub(crate) mod policy;
 pub(crate) mod proxy;
@@ -22,6 +24,8 @@ pub(crate) mod url;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+use self::media::MediaConfig;
 
 /// Everything that decides a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -201,8 +205,11 @@ pub(crate) enum DatasetConfig {
         isl: LengthLaw,
         /// Requested output tokens; nothing is requested without it.
         osl: Option<LengthLaw>,
-        /// Texts in one request, for dialects that take several.
+        /// Texts in one request, for dialects that take several; none where there are only media.
         batch_size: usize,
+        /// What each request shows and plays beside them.
+        #[serde(default, skip_serializing_if = "MediaConfig::is_empty")]
+        media: MediaConfig,
     },
     /// Generated questions to rank passages by.
     Rankings {

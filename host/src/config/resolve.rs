@@ -11,7 +11,7 @@ use super::{
     Arrival, DatasetConfig, PhaseConfig, RunConfig, Target, content,
     endpoint_options::{self, EndpointOptionError},
     flags::ProfileFlags,
-    load,
+    load, media,
     pairs::PairError,
     proxy::ProxyEnvironment,
     rankings,
@@ -121,6 +121,16 @@ pub(crate) enum ConfigError {
         /// The dialect.
         endpoint: String,
     },
+    /// Media for a dialect that has no place for them.
+    #[error("use `{flag}` with the endpoint `{endpoint}`: it takes no {medium}")]
+    NoMedia {
+        /// The flag.
+        flag: &'static str,
+        /// Images or audio.
+        medium: &'static str,
+        /// The dialect.
+        endpoint: String,
+    },
     /// A name and password in a URL, and another login beside it.
     #[error("log in to the server: credentials in `--url` contradict {other}")]
     TwoLogins {
@@ -175,6 +185,11 @@ impl ConfigError {
                                    `--rankings-passages-prompt-token-mean`"
                 .to_owned(),
             Self::NoPassages { flag, .. } | Self::NoTokens { flag, .. } => format!("leave out `{flag}`"),
+            Self::NoMedia { flag, .. } => {
+                format!(
+                    "leave out `{flag}`, or choose an endpoint that does: `prony plugins endpoint NAME` says what each takes"
+                )
+            }
             Self::TwoLogins { .. } => "give the credentials in one place".to_owned(),
             Self::Preconnect { other } => format!("leave out `{other}` or `--preconnect`"),
             Self::Proxy { hint, .. } => (*hint).to_owned(),
@@ -209,6 +224,7 @@ pub(crate) fn resolve(
     if matches!(dataset, DatasetConfig::RawPayloads { .. }) && !endpoint.supports_raw_payloads {
         return Err(ConfigError::NoPayloads { endpoint: endpoint_name.to_owned() });
     }
+    let dataset = content::with_media(dataset, media::media(flags, endpoint, endpoint_name)?, endpoint);
     let (workers, workers_warning) = workers(flags, &phases, facts);
     let mut warnings = load::warnings(&phases);
     warnings.extend(workers_warning);
@@ -238,6 +254,10 @@ pub(crate) fn resolve(
 fn check_endpoint(flags: &ProfileFlags, endpoint: &EndpointMetadata, name: &str) -> Result<(), ConfigError> {
     if flags.streaming && !endpoint.supports_streaming {
         return Err(ConfigError::CannotStream { endpoint: name.to_owned() });
+    }
+    if flags.batch_size.is_some() && content::takes_only_media(endpoint) {
+        let (flag, endpoint) = ("--batch-size", name.to_owned());
+        return Err(ConfigError::NoMedia { flag, medium: "texts", endpoint });
     }
     let input = [("--isl", flags.isl.is_some()), ("--isl-stddev", flags.isl_stddev.is_some())];
     let output = [("--osl", flags.osl.is_some()), ("--osl-stddev", flags.osl_stddev.is_some())];
@@ -295,7 +315,8 @@ mod tests {
 
     use super::*;
     use crate::config::{
-        DatasetConfig, LengthLaw, ServerMetricsConfig, TokenizerChoice, flags::tests::flags, redact,
+        DatasetConfig, LengthLaw, ServerMetricsConfig, TokenizerChoice, flags::tests::flags,
+        media::MediaConfig, redact,
     };
 
     fn facts() -> Facts {
@@ -414,7 +435,16 @@ mod tests {
         } = resolved(line).config;
         assert_eq!((target.urls, target.streaming), (vec!["http://h:1/v1".to_owned()], true));
         let (isl, osl) = (LengthLaw { mean: 100.0, stddev: 10.0 }, LengthLaw { mean: 32.0, stddev: 4.0 });
-        assert_eq!(dataset, DatasetConfig::Synthetic { entries: 50, isl, osl: Some(osl), batch_size: 2 });
+        assert_eq!(
+            dataset,
+            DatasetConfig::Synthetic {
+                entries: 50,
+                isl,
+                osl: Some(osl),
+                batch_size: 2,
+                media: MediaConfig::default()
+            }
+        );
         assert_eq!(tokenizer, TokenizerChoice::Local("./tok".into()));
         assert_eq!((random_seed, workers, artifact_dir), (7, 3, PathBuf::from("D")));
         assert_eq!(server_metrics.urls, ["http://h:1/metrics", "http://h:2/metrics"]);

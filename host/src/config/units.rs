@@ -88,6 +88,24 @@ pub(crate) fn rate(text: &str) -> Result<f64, UnitError> {
     number(text, expected, |value| *value > 0.0 && *value <= MAX_RATE)
 }
 
+/// Bits of an audio sample.
+pub(crate) fn audio_depth(text: &str) -> Result<u16, UnitError> {
+    number(text, "8, 16, 24 or 32", |depth| [8, 16, 24, 32].contains(depth))
+}
+
+/// Channels of audio.
+pub(crate) fn audio_channels(text: &str) -> Result<u16, UnitError> {
+    number(text, "1 or 2", |channels| (1..=2).contains(channels))
+}
+
+/// Audio samples a second: kHz, or Hz above 96. Gives Hz.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be from 1 to 192000")]
+pub(crate) fn audio_rate(text: &str) -> Result<u32, UnitError> {
+    let expected = "a number of kHz from 1 to 96, or of Hz up to 192000";
+    let rate = number(text, expected, |rate: &f64| (1.0..=192_000.0).contains(rate))?;
+    Ok(if rate > 96.0 { rate } else { rate * 1000.0 }.round() as u32)
+}
+
 /// How long to wait for requests in flight once no more are sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Grace {

@@ -6,7 +6,12 @@ use prony_plugin_api::PartKind;
 use rayon::prelude::*;
 
 use super::{
-    Conversation, Part, Turn, formats, formats::FileError, length, rankings, synthetic::Writer,
+    Conversation, Part, Turn, formats,
+    formats::FileError,
+    length,
+    media::{self, MediaError},
+    rankings,
+    synthetic::Writer,
     tokenizer::Tokenizer,
 };
 use crate::{
@@ -26,6 +31,9 @@ pub(crate) enum DatasetError {
     /// The input file is not what it should be.
     #[error(transparent)]
     File(#[from] FileError),
+    /// Media that cannot be made.
+    #[error(transparent)]
+    Media(#[from] MediaError),
 }
 
 impl DatasetError {
@@ -34,6 +42,7 @@ impl DatasetError {
         match self {
             Self::NoConversations | Self::NoTexts => "ask for at least one".to_owned(),
             Self::File(error) => error.hint(),
+            Self::Media(error) => error.hint(),
         }
     }
 }
@@ -53,10 +62,13 @@ pub(crate) fn build(
         | DatasetConfig::Rankings { entries: 0, .. }
         | DatasetConfig::File { entries: Some(0), .. }
         | DatasetConfig::RawPayloads { entries: Some(0), .. } => Err(DatasetError::NoConversations),
-        DatasetConfig::Synthetic { batch_size: 0, .. } => Err(DatasetError::NoTexts),
-        &DatasetConfig::Synthetic { entries, isl, osl, batch_size } => {
-            let mut conversations = synthetic_outlines(entries, osl, seed);
-            write_texts(&mut conversations, isl, batch_size, tokenizer, seed);
+        DatasetConfig::Synthetic { batch_size: 0, media, .. } if media.is_empty() => {
+            Err(DatasetError::NoTexts)
+        }
+        DatasetConfig::Synthetic { entries, isl, osl, batch_size, media } => {
+            let mut conversations = synthetic_outlines(*entries, *osl, seed);
+            write_texts(&mut conversations, *isl, *batch_size, tokenizer, seed);
+            media::add(&mut conversations, media, seed)?;
             Ok(conversations)
         }
         &DatasetConfig::Rankings { entries, passages, passage, query } => {
@@ -165,7 +177,7 @@ mod tests {
 
     use super::{Conversation, build};
     use crate::{
-        config::{DatasetConfig, LengthLaw, TokenizerChoice},
+        config::{DatasetConfig, LengthLaw, TokenizerChoice, media::MediaConfig},
         dataset::tokenizer::Tokenizer,
         seed::Seed,
     };
@@ -177,7 +189,8 @@ mod tests {
     const OSL: LengthLaw = LengthLaw { mean: 128.0, stddev: 16.0 };
 
     fn synthetic(entries: usize, batch_size: usize, osl: Option<LengthLaw>) -> DatasetConfig {
-        DatasetConfig::Synthetic { entries, isl: LengthLaw { mean: 100.0, stddev: 20.0 }, osl, batch_size }
+        let (isl, media) = (LengthLaw { mean: 100.0, stddev: 20.0 }, MediaConfig::default());
+        DatasetConfig::Synthetic { entries, isl, osl, batch_size, media }
     }
 
     fn built(config: &DatasetConfig) -> Vec<Conversation> {
@@ -201,6 +214,7 @@ mod tests {
             isl: LengthLaw { mean: 12.0, stddev: 0.0 },
             osl: Some(LengthLaw { mean: 32.0, stddev: 0.0 }),
             batch_size: 1,
+            media: MediaConfig::default(),
         };
         insta::assert_debug_snapshot!(built(&config)[1], @r#"
         Conversation {

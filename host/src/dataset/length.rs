@@ -1,4 +1,4 @@
-//! Length laws: how many tokens a turn has, and how many passages a ranking.
+//! Length laws: how many tokens a turn has, how many passages a ranking, and how many pixels an image.
 //!
 //! Knows the law and a random stream, not what the tokens are for.
 
@@ -33,6 +33,16 @@ pub(super) fn passage_lengths(law: LengthLaw, seed: Seed) -> impl Iterator<Item 
 /// Tokens of one query after the other, without end.
 pub(super) fn query_lengths(law: LengthLaw, seed: Seed) -> impl Iterator<Item = u64> {
     lengths(law, seed.stream("dataset.rankings.query_length"))
+}
+
+/// Width and height of one image after the other, without end.
+pub(super) fn image_sizes(
+    width: LengthLaw,
+    height: LengthLaw,
+    seed: Seed,
+) -> impl Iterator<Item = (u64, u64)> + use<> {
+    let mut rng = seed.stream("dataset.image.dimensions");
+    std::iter::repeat_with(move || (draw(width, &mut rng), draw(height, &mut rng)))
 }
 
 fn lengths(law: LengthLaw, mut rng: impl Rng) -> impl Iterator<Item = u64> {

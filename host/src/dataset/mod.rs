@@ -3,21 +3,27 @@
 //! A dataset is a list of [`Conversation`]s, made before the load starts and never changed. It knows nothing of
 //! dialects: an endpoint turns a [`Turn`] into bytes.
 
+mod acceptance;
 mod build;
 mod corpus;
 mod formats;
 mod length;
 mod lexicon;
+mod media;
 mod rankings;
 mod sampler;
 mod synthetic;
 mod tokenizer;
 
+use std::sync::Arc;
+
 use prony_plugin_api::PartKind;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
+    acceptance::{AcceptanceError, check as check_accepted},
     build::{DatasetError, build},
+    media::{shared as shared_media, wav_seconds},
     sampler::conversation_of,
     tokenizer::{Tokenizer, TokenizerError},
 };
@@ -53,13 +59,13 @@ pub(crate) struct Part {
     pub(crate) kind: PartKind,
     /// What the dataset calls it; often empty.
     pub(crate) name: String,
-    /// The text, or a URL or data URL of a medium.
-    pub(crate) data: String,
+    /// The text, or a URL or data URL of a medium, which conversations may share.
+    pub(crate) data: Arc<str>,
 }
 
 impl Part {
     /// A text without a name.
     pub(crate) fn text(data: String) -> Self {
-        Self { kind: PartKind::TEXT, name: String::new(), data }
+        Self { kind: PartKind::TEXT, name: String::new(), data: data.into() }
     }
 }

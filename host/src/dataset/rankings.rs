@@ -45,7 +45,7 @@ pub(super) fn write(
             let parts = names.zip(written).map(|(name, written)| Part {
                 kind: PartKind::TEXT,
                 name: name.to_owned(),
-                data: written.text,
+                data: written.text.into(),
             });
             turn.parts = parts.collect();
         }

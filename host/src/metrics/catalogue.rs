@@ -224,6 +224,21 @@ pub(crate) static CATALOGUE: &[Metric] = &[
     request("token_events_per_read", "Token Events per Read", "events", of::token_events_per_read,
         "Events with generated text divided by the reads that brought them: above 1, events share an arrival instant.")
         .needs(TOKEN_STREAM),
+    request("num_images", "Number of Images", "images", of::num_images,
+        "Images in the request; only of requests that have some.")
+        .larger_is_better().shown(),
+    request("image_throughput", "Image Throughput", "images/sec", of::image_throughput,
+        "The request's `num_images` divided by its `request_latency`: how fast one request's images are looked at.")
+        .larger_is_better().shown(),
+    request("image_latency", "Image Latency", "ms/image", of::image_latency,
+        "The request's `request_latency` divided by its `num_images`.")
+        .shown(),
+    request("audio_duration", "Audio Duration", "sec", of::audio_duration,
+        "Length of the audio in the request, where it is WAV in the request itself; clips add up.")
+        .larger_is_better().shown(),
+    request("rtfx", "Inverse Real-Time Factor (RTFx)", "ratio", of::rtfx,
+        "The request's `audio_duration` divided by its `request_latency`: above 1, faster than it plays.")
+        .larger_is_better().shown(),
     request("embedding_count", "Embeddings", "embeddings", of::embedding_count,
         "Embeddings in the answer; only of requests that brought some.")
         .larger_is_better().shown(),
@@ -259,6 +274,12 @@ pub(crate) static CATALOGUE: &[Metric] = &[
         .larger_is_better().shown(),
     row("ranking_throughput", "Ranking Throughput", "documents/sec", Source::Rate(&["ranking_count"]),
         "Ranked documents of all successful requests divided by `benchmark_duration`.")
+        .larger_is_better().shown(),
+    row("total_image_throughput", "Total Image Throughput", "images/sec", Source::Rate(&["num_images"]),
+        "Images in all successful requests divided by `benchmark_duration`.")
+        .larger_is_better().shown(),
+    row("total_rtfx", "Total RTFx", "ratio", Source::Rate(&["audio_duration"]),
+        "Seconds of audio in all successful requests divided by `benchmark_duration`.")
         .larger_is_better().shown(),
     row("media_throughput", "Media Throughput", "media/sec", Source::Rate(&["media_count"]),
         "Images, videos and sounds of all successful requests divided by `benchmark_duration`.")
@@ -379,6 +400,11 @@ mod tests {
                 "input_sequence_length",
                 "usage_prompt_tokens",
                 "usage_prompt_cache_read_tokens",
+                "num_images",
+                "image_throughput",
+                "image_latency",
+                "audio_duration",
+                "rtfx",
                 "embedding_count",
                 "ranking_count",
                 "media_count",
@@ -386,6 +412,8 @@ mod tests {
                 "input_token_throughput",
                 "embedding_throughput",
                 "ranking_throughput",
+                "total_image_throughput",
+                "total_rtfx",
                 "media_throughput",
                 "request_throughput",
                 "request_count",

@@ -214,6 +214,30 @@ pub(super) fn follow_up_count(request: &Request<'_>) -> Option<f64> {
     some(request.record.follow_ups.into())
 }
 
+pub(super) fn num_images(request: &Request<'_>) -> Option<f64> {
+    some(request.record.input_images.into())
+}
+
+/// Images in the request by the seconds that it took.
+pub(super) fn image_throughput(request: &Request<'_>) -> Option<f64> {
+    image_latency(request).filter(|latency| *latency > 0.0).map(|latency| 1e3 / latency)
+}
+
+/// Milliseconds that the request took by the images in it.
+pub(super) fn image_latency(request: &Request<'_>) -> Option<f64> {
+    Some(request_latency(request)? / num_images(request)?)
+}
+
+pub(super) fn audio_duration(request: &Request<'_>) -> Option<f64> {
+    request.record.input_audio_s
+}
+
+/// Seconds of audio in the request by the seconds that it took.
+pub(super) fn rtfx(request: &Request<'_>) -> Option<f64> {
+    let latency_s = request_latency(request).filter(|latency| *latency > 0.0)? / 1e3;
+    Some(audio_duration(request)? / latency_s)
+}
+
 pub(super) fn usage_total_tokens(request: &Request<'_>) -> Option<f64> {
     tokens(request.record.usage?.total)
 }

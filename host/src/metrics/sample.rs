@@ -8,7 +8,7 @@ use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 use crate::{
     config::{
         Arrival, ConnectionReuse, DatasetConfig, LengthLaw, PhaseConfig, RunConfig, ServerMetricsConfig,
-        ServicesConfig, Target, TlsConfig, TokenizerChoice, TransportKind,
+        ServicesConfig, Target, TlsConfig, TokenizerChoice, TransportKind, media::MediaConfig,
     },
     plugin::UsedPlugin,
     record::{
@@ -97,6 +97,7 @@ fn config() -> RunConfig {
             isl: LengthLaw { mean: 25.0, stddev: 0.0 },
             osl: Some(LengthLaw { mean: 4.0, stddev: 0.0 }),
             batch_size: 1,
+            media: MediaConfig::default(),
         },
         tokenizer: TokenizerChoice::Builtin,
         phases: vec![phase(PhaseKind::Warmup, 1), phase(PhaseKind::Profiling, 4)],

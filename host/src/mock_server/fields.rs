@@ -107,6 +107,21 @@ impl Fields<'_> {
         self.get("response_format").and_then(Value::as_str).unwrap_or("json")
     }
 
+    /// The words of a text, or of an object with a text and a medium for each marker in it.
+    pub(super) fn media_words(&self, name: &'static str) -> Result<u64, ApiError> {
+        let Some(prompt) = self.required(name)?.as_object() else { return self.text_words(name) };
+        let text = prompt.get("prompt_string").and_then(Value::as_str);
+        let text =
+            text.ok_or_else(|| ApiError::invalid(name, format!("`{name}` needs a `prompt_string`")))?;
+        let pieces: Vec<&str> = text.split("<__media__>").collect();
+        let media = prompt.get("multimodal_data").and_then(Value::as_array).map_or(0, Vec::len);
+        if pieces.len() != media + 1 {
+            let text = format!("`{name}` has {} markers and {media} media", pieces.len() - 1);
+            return Err(ApiError::invalid(name, text));
+        }
+        Ok(pieces.into_iter().map(words).sum())
+    }
+
     /// The number of items in a list that is not empty, and their words together.
     pub(super) fn list_words(&self, name: &'static str) -> Result<(u64, u64), ApiError> {
         let list = self.required(name)?.as_array().filter(|list| !list.is_empty());

@@ -193,7 +193,7 @@ fn generation(dialect: Dialect, fields: &Fields<'_>, options: &Options) -> Resul
             (Kind::Generate, fields.text_words("inputs")?, limit, 1, delivery)
         }
         Dialect::LlamaCompletion => {
-            (Kind::Llama, fields.text_words("prompt")?, limit("n_predict")?, 1, stream()?)
+            (Kind::Llama, fields.media_words("prompt")?, limit("n_predict")?, 1, stream()?)
         }
         Dialect::Converse | Dialect::ConverseStream => {
             let limit = fields.within("inferenceConfig", |fields| fields.count("maxTokens", MAX_TOKENS))?;
@@ -304,6 +304,11 @@ mod tests {
         json!({"model": "m", "query": "q", "passages": [{"text": "p"}]}),
         Some("text")
     )]
+    #[case::markers_without_media(
+        Dialect::LlamaCompletion,
+        json!({"prompt": {"prompt_string": "<__media__> a <__media__>", "multimodal_data": ["AA=="]}}),
+        Some("prompt")
+    )]
     #[case::no_tensor(Dialect::Infer, json!({"inputs": []}), Some("inputs"))]
     #[case::no_object(Dialect::Chat, json!([1]), None)]
     fn an_invalid_body_names_its_field(
@@ -353,6 +358,10 @@ mod tests {
     #[case::ollama(
         Dialect::OllamaChat,
         json!({"model": "m", "messages": [{"role": "user", "content": "a b c d e"}], "options": {"num_predict": 9}})
+    )]
+    #[case::llama_that_sees(
+        Dialect::LlamaCompletion,
+        json!({"prompt": {"prompt_string": "a b<__media__>c d e", "multimodal_data": ["AA=="]}, "n_predict": 9})
     )]
     #[case::infer(
         Dialect::Infer,

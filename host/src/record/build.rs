@@ -1,10 +1,10 @@
 //! From an exchange to a record: counts tokens and keeps what every metric is computed from. Pure.
 
-use prony_plugin_api::TextKind;
+use prony_plugin_api::{PartKind, TextKind};
 
 use super::{CountedTokens, Output, Record};
 use crate::{
-    dataset::{Conversation, Tokenizer},
+    dataset::{Conversation, Tokenizer, Turn, wav_seconds},
     request::{answer::Answer, exchange::Finished},
 };
 
@@ -55,11 +55,25 @@ pub(crate) fn build(finished: Finished, recipe: Recipe<'_>) -> Record {
         rankings: answer.rankings,
         media: answer.media,
         media_bytes: answer.media_bytes,
+        input_images: images(&conversation.turns[0]),
+        input_audio_s: audio_seconds(&conversation.turns[0]),
         model: exchange.answer.model,
         facts: exchange.answer.facts,
         chunk_gaps_ns: exchange.answer.chunk_gaps_ns,
         error: exchange.error,
     }
+}
+
+fn images(turn: &Turn) -> u32 {
+    let images = turn.parts.iter().filter(|part| part.kind == PartKind::IMAGE);
+    u32::try_from(images.count()).unwrap_or(u32::MAX)
+}
+
+/// All of a turn's audio together; nothing if there is none, or some does not say how long it is.
+fn audio_seconds(turn: &Turn) -> Option<f64> {
+    let mut clips = turn.parts.iter().filter(|part| part.kind == PartKind::AUDIO).peekable();
+    clips.peek()?;
+    clips.map(|clip| wav_seconds(&clip.data)).sum()
 }
 
 /// Tokenises each channel of each choice as a whole, never per chunk: pieces of a text have more tokens than the text.

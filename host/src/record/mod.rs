@@ -102,6 +102,12 @@ pub(crate) struct Record {
     /// Their bytes, without those that are only linked.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) media_bytes: u64,
+    /// Images in the request.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) input_images: u32,
+    /// Seconds of audio in the request, where all of it says how long it is.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) input_audio_s: Option<f64>,
     /// What was generated, if the run keeps it.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) outputs: Vec<Output>,

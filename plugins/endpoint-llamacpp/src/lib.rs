@@ -3,6 +3,7 @@
 //! `endpoint` writes what a turn says, and `parser` reads streams and whole answers, with the server's own timings.
 
 mod endpoint;
+mod media;
 mod parser;
 #[cfg(test)]
 mod tests;

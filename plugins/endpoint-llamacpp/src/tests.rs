@@ -7,6 +7,8 @@ use prony_plugin_api::{
     testing::{Answer, CountingAllocator, TestEndpoint, Turn},
 };
 
+use rstest::rstest;
+
 use crate::endpoint::CompletionEndpoint;
 
 #[global_allocator]
@@ -44,14 +46,60 @@ fn timings_are_facts_and_counts_of_a_batch_are_added_up() {
     assert!(answer.is_success());
 }
 
+const IMAGE: &str = "data:image/png;base64,iVBORw0KGgo=";
+
 #[test]
-fn conversations_and_media_are_refused() {
-    for turn in [Turn::user("Hi").message("user", "Ho"), Turn::user("Hi").part(PartKind::IMAGE, "", "data:,")]
-    {
-        let error = body(&turn).unwrap_err();
-        assert_eq!(error.kind, ErrorKind::UNSUPPORTED);
-        assert!(error.hint.contains("`chat`"), "{error}");
+fn media_stand_where_the_prompt_has_them() {
+    let turn = Turn::user("What is this?").part(PartKind::IMAGE, "", IMAGE).part(
+        PartKind::AUDIO,
+        "",
+        "wav,UklGRg==",
+    );
+    assert_eq!(
+        body(&turn).unwrap(),
+        r#"{"prompt":{"prompt_string":"What is this?\n<__media__>\n<__media__>","multimodal_data":["iVBORw0KGgo=","UklGRg=="]},"stream":false}"#
+    );
+    let turn =
+        Turn::user("<user><__media__> What is this?<model>").part(PartKind::IMAGE, "", IMAGE).max_tokens(4);
+    assert_eq!(
+        body(&turn).unwrap(),
+        r#"{"prompt":{"prompt_string":"<user><__media__> What is this?<model>","multimodal_data":["iVBORw0KGgo="]},"stream":false,"n_predict":4}"#
+    );
+}
+
+#[test]
+fn a_server_may_have_a_marker_of_its_own() {
+    let endpoint = TestEndpoint::new::<CompletionEndpoint>(r#"{"media_marker": "[img]"}"#).unwrap();
+    let request = endpoint.format(&Turn::user("Hi").part(PartKind::IMAGE, "", IMAGE)).unwrap();
+    let text = String::from_utf8(request.body).unwrap();
+    assert!(text.starts_with(r#"{"prompt":{"prompt_string":"Hi\n[img]","#), "{text}");
+    for options in [r#"{"media_marker": 3}"#, r#"{"media_marker": ""}"#] {
+        let error = TestEndpoint::new::<CompletionEndpoint>(options).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::CONFIG);
+        assert!(error.hint.contains("`media_marker`"), "{error}");
     }
+}
+
+#[rstest]
+#[case::a_conversation(Turn::user("Hi").message("user", "Ho"), "send a conversation of 2 messages")]
+#[case::media_in_one(
+    Turn::user("Hi").message("user", "Ho").part(PartKind::IMAGE, "", IMAGE),
+    "send the media of a conversation"
+)]
+#[case::a_link(
+    Turn::user("Hi").part(PartKind::IMAGE, "", "https://example.com/a,b.png"),
+    "send the medium `https://example.com/a,b.png`: the server takes base64 only"
+)]
+#[case::a_video(
+    Turn::user("Hi").part(PartKind::IMAGE, "", IMAGE).part(PartKind::VIDEO, "", "data:video/mp4;base64,AAAA"),
+    "send a video"
+)]
+#[case::a_video_alone(Turn::user("Hi").part(PartKind::VIDEO, "", "data:video/mp4;base64,AAAA"), "send a medium")]
+#[case::markers(Turn::user("<__media__><__media__>").part(PartKind::IMAGE, "", IMAGE), "place 1 media at 2 markers")]
+fn what_is_no_prompt_is_refused(#[case] turn: Turn, #[case] message: &str) {
+    let error = body(&turn).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::UNSUPPORTED);
+    assert!(error.message.starts_with(message) && !error.hint.is_empty(), "{error}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ impl Endpoint for ImageRetrievalEndpoint {
         let images = images(*turn)?;
         if images.is_empty() {
             return Err(PluginError::unsupported("look for things in images: the turn has none")
-                .hint("give images with `--input-file`"));
+                .hint("give each turn an image"));
         }
         let mut body = Body::default();
         body.set("input", images);

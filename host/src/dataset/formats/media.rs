@@ -2,7 +2,11 @@
 //!
 //! URLs stay as they are. A local file becomes a data URL, because the server cannot see it.
 
-use std::path::Path;
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    path::Path,
+    sync::Arc,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use prony_plugin_api::PartKind;
@@ -46,19 +50,49 @@ const TYPES: [(PartKind, &[(&str, &str)]); 3] = [
     ),
 ];
 
-/// The address to send for an entry of a dataset. Relative paths start at the dataset's folder.
-pub(super) fn address(
-    kind: PartKind,
-    key: &'static str,
-    entry: &str,
-    folder: &Path,
-) -> Result<String, RowError> {
+/// Media that rows have named. A medium that several rows name is read, and kept, once.
+pub(super) struct Album<'a> {
+    /// The dataset's: relative paths start there.
+    folder: &'a Path,
+    /// Addresses to send, by kind and entry. An entry that is its own address stands there once.
+    known: HashMap<(u32, Arc<str>), Arc<str>>,
+}
+
+impl<'a> Album<'a> {
+    /// An album of a dataset in this folder.
+    pub(super) fn new(folder: &'a Path) -> Self {
+        Self { folder, known: HashMap::new() }
+    }
+
+    /// The address to send for an entry of the dataset.
+    pub(super) fn address(
+        &mut self,
+        kind: PartKind,
+        key: &'static str,
+        entry: String,
+    ) -> Result<Arc<str>, RowError> {
+        let entry: Arc<str> = entry.into();
+        let known = self.known.entry((kind.0, Arc::clone(&entry)));
+        match known {
+            Entry::Occupied(known) => Ok(Arc::clone(known.get())),
+            Entry::Vacant(place) => {
+                let address =
+                    if is_address(&entry) { entry } else { embedded(kind, key, &entry, self.folder)? };
+                Ok(Arc::clone(place.insert(address)))
+            }
+        }
+    }
+}
+
+fn is_address(entry: &str) -> bool {
     let begins_with = |prefix: &str| {
         entry.get(..prefix.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(prefix))
     };
-    if ADDRESSES.into_iter().any(begins_with) {
-        return Ok(entry.to_owned());
-    }
+    ADDRESSES.into_iter().any(begins_with)
+}
+
+/// The data URL of a file.
+fn embedded(kind: PartKind, key: &'static str, entry: &str, folder: &Path) -> Result<Arc<str>, RowError> {
     let path = folder.join(entry);
     let media_type = media_type(kind, &path).ok_or_else(|| RowError::MediumType {
         key,
@@ -66,7 +100,7 @@ pub(super) fn address(
         known: extensions(kind),
     })?;
     match std::fs::read(&path) {
-        Ok(bytes) => Ok(format!("data:{media_type};base64,{}", STANDARD.encode(bytes))),
+        Ok(bytes) => Ok(format!("data:{media_type};base64,{}", STANDARD.encode(bytes)).into()),
         Err(source) => Err(RowError::Medium { key, path, source }),
     }
 }

@@ -26,7 +26,7 @@ pub(in crate::dataset) fn read(path: &Path, most: Option<usize>) -> Result<Vec<C
     let mut number = 0;
     lines::read(path, most, |line| {
         let body = Row::parse(line)?.into_fields();
-        let payload = Part { kind: PartKind::RAW, name: String::new(), data: line.trim().to_owned() };
+        let payload = Part { kind: PartKind::RAW, name: String::new(), data: line.trim().into() };
         let turn = Turn {
             role: "user".into(),
             parts: vec![payload],
@@ -72,7 +72,7 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("p.jsonl");
         fs::write(&path, text).unwrap();
-        let payload = |conversation: Conversation| conversation.turns[0].parts[0].data.clone();
+        let payload = |conversation: Conversation| conversation.turns[0].parts[0].data.to_string();
         match read(&path, None) {
             Ok(conversations) => Ok(conversations.into_iter().map(payload).collect()),
             Err(error) => Err(error.source().map(ToString::to_string).unwrap_or_default()),

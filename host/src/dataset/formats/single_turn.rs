@@ -15,7 +15,7 @@ use std::path::Path;
 
 use prony_plugin_api::PartKind;
 
-use super::{FileError, RowError, lines, media, row::Row};
+use super::{FileError, RowError, lines, media::Album, row::Row};
 use crate::dataset::{Conversation, Part, Turn, build::session_id};
 
 /// What a row may say.
@@ -40,15 +40,15 @@ const NOT_BUILT: [(&str, &str, &str); 4] = [
 /// Reads a file's conversations, at most so many, in the file's order. Texts are not counted yet.
 pub(in crate::dataset) fn read(path: &Path, most: Option<usize>) -> Result<Vec<Conversation>, FileError> {
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut number = 0;
+    let (mut number, mut album) = (0, Album::new(folder));
     lines::read(path, most, |line| {
-        let conversation = conversation(line, number, folder)?;
+        let conversation = conversation(line, number, &mut album)?;
         number += 1;
         Ok(conversation)
     })
 }
 
-fn conversation(line: &str, number: usize, folder: &Path) -> Result<Conversation, RowError> {
+fn conversation(line: &str, number: usize, album: &mut Album<'_>) -> Result<Conversation, RowError> {
     let mut row = Row::parse(line)?;
     for (key, what, instead) in NOT_BUILT {
         if row.take(key).is_some() {
@@ -67,7 +67,7 @@ fn conversation(line: &str, number: usize, folder: &Path) -> Result<Conversation
         id: row.text("session_id")?.unwrap_or_else(|| session_id(number)),
         turns: vec![Turn {
             role: row.text("role")?.unwrap_or_else(|| "user".into()),
-            parts: parts(&mut row, folder)?,
+            parts: parts(&mut row, album)?,
             max_tokens: row.positive("output_length")?,
             extra_json: extra(&mut row)?,
             input_tokens: None,
@@ -76,9 +76,10 @@ fn conversation(line: &str, number: usize, folder: &Path) -> Result<Conversation
 }
 
 /// Texts first, then images, audio and videos, each in its list's order.
-fn parts(row: &mut Row, folder: &Path) -> Result<Vec<Part>, RowError> {
+fn parts(row: &mut Row, album: &mut Album<'_>) -> Result<Vec<Part>, RowError> {
     let texts = row.named_texts("text", "texts")?.into_iter();
-    let mut parts: Vec<Part> = texts.map(|(name, data)| Part { kind: PartKind::TEXT, name, data }).collect();
+    let mut parts: Vec<Part> =
+        texts.map(|(name, data)| Part { kind: PartKind::TEXT, name, data: data.into() }).collect();
     for (kind, one, many) in [
         (PartKind::IMAGE, "image", "images"),
         (PartKind::AUDIO, "audio", "audios"),
@@ -86,8 +87,7 @@ fn parts(row: &mut Row, folder: &Path) -> Result<Vec<Part>, RowError> {
     ] {
         let key = if row.has(many) { many } else { one };
         for entry in row.texts(one, many)? {
-            let data = media::address(kind, key, &entry, folder)?;
-            parts.push(Part { kind, name: String::new(), data });
+            parts.push(Part { kind, name: String::new(), data: album.address(kind, key, entry)? });
         }
     }
     if parts.is_empty() { Err(RowError::NoContent) } else { Ok(parts) }
@@ -149,7 +149,7 @@ mod tests {
             {"contents": ["d"]}]}"#;
         let conversations = conversations(row.replace('\n', " "));
         let parts = conversations[0].turns[0].parts.iter();
-        let texts: Vec<_> = parts.map(|part| (part.name.as_str(), part.data.as_str())).collect();
+        let texts: Vec<_> = parts.map(|part| (part.name.as_str(), &*part.data)).collect();
         assert_eq!(texts, [("query", "q"), ("passages", "a"), ("passages", "b"), ("", "c"), ("", "d")]);
     }
 
@@ -276,6 +276,17 @@ mod tests {
     fn media_are_sent_by_address_or_whole(#[case] row: &str, #[case] kind: PartKind, #[case] data: &str) {
         let part = Part { kind, name: String::new(), data: data.into() };
         assert_eq!(conversations(row)[0].turns[0].parts, [part]);
+    }
+
+    #[test]
+    fn a_medium_that_several_rows_name_is_kept_once() {
+        let rows = r#"{"image": "card.png"}
+            {"images": ["card.png", "data:image/png;base64,cGl4ZWxz"]}
+            {"images": ["card.png", "data:image/png;base64,cGl4ZWxz"]}"#;
+        let conversations = conversations(rows);
+        let address = |row: usize, part: usize| conversations[row].turns[0].parts[part].data.as_ptr();
+        assert_eq!((address(0, 0), address(0, 0)), (address(1, 0), address(2, 0)));
+        assert_eq!(address(1, 1), address(2, 1));
     }
 
     #[test]

@@ -15,7 +15,8 @@ use std::{
 
 use super::{
     CrewError,
-    frames::{Down, LIGHT, Order, Up},
+    frames::{Down, Order, Up},
+    parcel::Packer,
     team::{DROP_PATIENCE, LOAD_PATIENCE, slow},
 };
 use crate::{
@@ -45,9 +46,6 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Looks that a dead child's last words may take to arrive, if something else holds its socket open.
 const LAST_WORDS: u32 = 3;
-
-/// About how many bytes of a dataset go into one frame.
-const DATASET_FRAME: usize = 4 << 20;
 
 /// A child with an endpoint, and its workers once they are started. It does not outlive this value.
 #[derive(Debug)]
@@ -131,19 +129,7 @@ impl Apart {
     ) -> Result<(), CrewError> {
         let api_key = config.target.api_key.clone();
         self.say(&Down::Equip { config: Box::new(config.clone()), api_key, clock: clock.anchor() })?;
-        let mut rest = dataset;
-        while !rest.is_empty() {
-            let mut bytes = 0;
-            let fit = rest.iter().take_while(|conversation| {
-                let fits = bytes < DATASET_FRAME;
-                bytes += weight(conversation);
-                fits
-            });
-            let (frame, after) = rest.split_at(fit.count());
-            self.say(&Down::Conversations(frame.to_vec()))?;
-            rest = after;
-        }
-        Ok(())
+        Packer::new(dataset).try_for_each(|parcel| self.say(&Down::Conversations(parcel)))
     }
 
     /// Returns once the model answers, which may take so many seconds.
@@ -301,15 +287,6 @@ fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
-/// About how many bytes a conversation has.
-fn weight(conversation: &Conversation) -> usize {
-    let turns = conversation.turns.iter().map(|turn| {
-        let parts = turn.parts.iter().map(|part| part.name.len() + part.data.len() + LIGHT);
-        turn.role.len() + turn.extra_json.len() + LIGHT + parts.sum::<usize>()
-    });
-    conversation.id.len() + turns.sum::<usize>()
-}
-
 /// Passes on what the child says until there is nothing any more. If it made no sense, that is returned.
 fn listen(
     mut reader: FrameReader,
@@ -344,30 +321,5 @@ fn hear(message: Up, wires: &Wires, ready: &SyncSender<()>) {
         Up::Ready => drop(ready.try_send(())),
         Up::Hangs(what) => wires.signal(Signal::CrewHangs(what)),
         Up::Alive | Up::Bye | Up::Loaded(_) | Up::Probed(_) | Up::Started(_) => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use prony_plugin_api::PartKind;
-
-    use super::*;
-    use crate::dataset::{Part, Turn};
-
-    /// What is not weighed makes frames that are too long to be read.
-    #[test]
-    fn a_conversation_weighs_about_what_it_takes_in_a_frame() {
-        let text = || "x".repeat(10_000);
-        let part = Part { kind: PartKind::TEXT, name: text(), data: text() };
-        let turn = Turn {
-            role: text(),
-            parts: vec![part],
-            max_tokens: None,
-            extra_json: text(),
-            input_tokens: None,
-        };
-        let conversation = Conversation { id: text(), turns: vec![turn] };
-        let bytes = rmp_serde::to_vec_named(&conversation).unwrap().len();
-        assert!(weight(&conversation) * 10 > bytes * 9, "{} of {bytes}", weight(&conversation));
     }
 }

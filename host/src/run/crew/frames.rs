@@ -7,11 +7,10 @@
 use prony_plugin_api::ErrorDetails;
 use serde::{Deserialize, Serialize};
 
-use super::Told;
+use super::{Told, parcel::Parcel};
 use crate::{
     clock::{Anchor, RunNs},
     config::RunConfig,
-    dataset::Conversation,
     plugin::{DiscoveryOptions, Provenance},
     request::{answer::Answer, exchange::Finished, gauge::WorkerUsage, worker::Control},
     schedule::ScheduleCounts,
@@ -39,7 +38,7 @@ pub(super) enum Down {
         clock: Anchor,
     },
     /// More of the dataset.
-    Conversations(Vec<Conversation>),
+    Conversations(Parcel),
     /// Wait for the model.
     Probe,
     /// Start the workers.

@@ -19,6 +19,7 @@ use tokio::{
 use super::{
     CrewError, Told,
     frames::{Down, Up},
+    parcel::Unpacker,
     setup,
     team::{Hosted, Team},
 };
@@ -26,7 +27,6 @@ use crate::{
     child::frame::{FrameReader, FrameWriter},
     clock::Clock,
     config::RunConfig,
-    dataset::Conversation,
     plugin::{DiscoveryOptions, Registry},
     request::{
         exchange::Finished,
@@ -80,7 +80,7 @@ fn obey(mut orders: UnboundedReceiver<Down>, uplink: Uplink) {
         match load(&name, options, &discovery) {
             Ok((registry, hosted)) => {
                 uplink.say(Up::Loaded(Ok(registry.provenance())));
-                Inside { name, uplink, registry, hosted, equipped: None, dataset: Vec::new() }
+                Inside { name, uplink, registry, hosted, equipped: None, dataset: Unpacker::default() }
                     .obey(orders)
                     .await;
             }
@@ -106,7 +106,7 @@ struct Inside {
     registry: Arc<Registry>,
     hosted: Hosted,
     equipped: Option<Equipped>,
-    dataset: Vec<Conversation>,
+    dataset: Unpacker,
 }
 
 /// What a crew needs beside the dataset.
@@ -125,7 +125,7 @@ impl Inside {
                 Down::Equip { config, api_key, clock } => {
                     self.equipped = self.equip(*config, api_key, Clock::at(clock));
                 }
-                Down::Conversations(more) => self.dataset.extend(more),
+                Down::Conversations(more) => self.dataset.unpack(more),
                 Down::Probe => self.uplink.say(Up::Probed(self.probe().map_err(|error| Told::of(&error)))),
                 Down::Start => {
                     let uplink = self.uplink.clone();
@@ -169,7 +169,7 @@ impl Inside {
         let Equipped { config, target, clock } = self.equipped()?;
         let Self { uplink, hosted, dataset, .. } = self;
         let endpoint = hosted.endpoint().clone();
-        let equipment = Equipment { clock, endpoint, target, dataset: dataset.into(), sink: uplink };
+        let equipment = Equipment { clock, endpoint, target, dataset: dataset.finish(), sink: uplink };
         Ok(Team::start(&config, &equipment, hosted)?)
     }
 }

@@ -6,11 +6,12 @@
 //!
 //! - [`team`]: workers as threads of this process, whichever it is;
 //! - [`apart`]: a team in a child, as its parent sees it; [`inside`]: the same, seen from within;
-//! - [`frames`]: what the two say to each other.
+//! - [`frames`]: what the two say to each other, and [`parcel`]: the dataset on its way.
 
 mod apart;
 mod frames;
 pub(crate) mod inside;
+mod parcel;
 mod team;
 mod told;
 

@@ -1,0 +1,179 @@
+//! Whether an endpoint takes what a dataset holds, by its manifest: told before the load, and not by each request.
+
+use prony_plugin_api::{PartKind, metadata::EndpointMetadata};
+
+use super::{Conversation, Part};
+
+/// What an endpoint does not take. Places are entries of the dataset, from 1, with their names.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AcceptanceError {
+    /// A medium that the dialect has no form for.
+    #[error("send the {medium} of {place} to the endpoint `{endpoint}`: it does not take any")]
+    NotTaken {
+        /// What it is.
+        medium: &'static str,
+        /// Where it is.
+        place: String,
+        /// The dialect.
+        endpoint: String,
+    },
+    /// A link, to a server that follows none.
+    #[error("send the linked {medium} of {place} to the endpoint `{endpoint}`: its server follows no links")]
+    Linked {
+        /// What it is.
+        medium: &'static str,
+        /// Where it is.
+        place: String,
+        /// The dialect.
+        endpoint: String,
+    },
+    /// Content without what the dialect is about.
+    #[error("send {place} to the endpoint `{endpoint}`: it has no {medium}")]
+    Missing {
+        /// What it should have.
+        medium: &'static str,
+        /// Where it should be.
+        place: String,
+        /// The dialect.
+        endpoint: String,
+    },
+}
+
+impl AcceptanceError {
+    /// What the user can do about it.
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Self::NotTaken { .. } => {
+                "take it out, or choose an endpoint that does: `prony plugins endpoint NAME` says what each takes".to_owned()
+            }
+            Self::Linked { .. } => "name a local file, or give a data URL".to_owned(),
+            Self::Missing { medium, .. } => format!("give each row of the file an `{medium}`"),
+        }
+    }
+}
+
+/// Checks every part of every conversation.
+pub(crate) fn check(
+    conversations: &[Conversation],
+    endpoint: &EndpointMetadata,
+    name: &str,
+) -> Result<(), AcceptanceError> {
+    let kinds = [
+        (PartKind::IMAGE, "image", endpoint.supports_images, endpoint.requires_images),
+        (PartKind::AUDIO, "audio", endpoint.supports_audio, endpoint.requires_audio),
+        (PartKind::VIDEO, "video", endpoint.supports_videos, false),
+    ];
+    for (number, conversation) in conversations.iter().enumerate() {
+        let place = || format!("entry {} (`{}`)", number + 1, conversation.id);
+        for (kind, medium, is_supported, is_required) in kinds {
+            // What cannot be done without is taken, whatever else the manifest says.
+            let is_supported = is_supported || is_required;
+            let parts = conversation.turns.iter().flat_map(|turn| &turn.parts);
+            let mut parts = parts.filter(|part| part.kind == kind).peekable();
+            let endpoint_name = || name.to_owned();
+            if parts.peek().is_none() {
+                if is_required {
+                    return Err(AcceptanceError::Missing {
+                        medium,
+                        place: place(),
+                        endpoint: endpoint_name(),
+                    });
+                }
+            } else if !is_supported {
+                return Err(AcceptanceError::NotTaken { medium, place: place(), endpoint: endpoint_name() });
+            } else if endpoint.requires_inline_media && parts.any(is_linked) {
+                return Err(AcceptanceError::Linked { medium, place: place(), endpoint: endpoint_name() });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_linked(part: &Part) -> bool {
+    part.data.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::dataset::Turn;
+
+    fn endpoint(keys: &str) -> EndpointMetadata {
+        let json = format!(
+            r#"{{"endpoint_path": null, "supports_streaming": true, "produces_tokens": true, "tokenizes_input": true{keys}}}"#
+        );
+        serde_json::from_str(&json).unwrap()
+    }
+
+    fn dataset(kind: PartKind, data: &str) -> Vec<Conversation> {
+        let conversation = |id: &str, parts| {
+            let (role, extra_json) = ("user".to_owned(), String::new());
+            Conversation {
+                id: id.to_owned(),
+                turns: vec![Turn { role, parts, max_tokens: None, extra_json, input_tokens: None }],
+            }
+        };
+        let medium = |kind, data: &str| Part { kind, name: String::new(), data: data.into() };
+        let image = || medium(PartKind::IMAGE, "data:image/png;base64,AA==");
+        vec![
+            conversation("a", vec![image()]),
+            conversation("b", vec![Part::text("Hi".into()), image(), medium(kind, data)]),
+        ]
+    }
+
+    const IMAGES: &str = r#", "supports_images": true"#;
+
+    #[rstest]
+    #[case::an_image(
+        "",
+        PartKind::TEXT,
+        "Hi",
+        "send the image of entry 1 (`a`) to the endpoint `e`: it does not take any"
+    )]
+    #[case::audio(
+        IMAGES,
+        PartKind::AUDIO,
+        "wav,AA==",
+        "send the audio of entry 2 (`b`) to the endpoint `e`: it does not take any"
+    )]
+    #[case::a_video(
+        IMAGES,
+        PartKind::VIDEO,
+        "https://h/v.mp4",
+        "send the video of entry 2 (`b`) to the endpoint `e`: it does not take any"
+    )]
+    #[case::a_link(
+        r#", "supports_images": true, "requires_inline_media": true"#,
+        PartKind::IMAGE,
+        "HTTPS://h/a.png",
+        "send the linked image of entry 2 (`b`) to the endpoint `e`: its server follows no links"
+    )]
+    #[case::nothing_to_hear(
+        r#", "supports_images": true, "supports_audio": true, "requires_audio": true"#,
+        PartKind::AUDIO,
+        "wav,AA==",
+        "send entry 1 (`a`) to the endpoint `e`: it has no audio"
+    )]
+    fn what_an_endpoint_does_not_take_is_named(
+        #[case] keys: &str,
+        #[case] kind: PartKind,
+        #[case] data: &str,
+        #[case] text: &str,
+    ) {
+        let error = check(&dataset(kind, data), &endpoint(keys), "e").unwrap_err();
+        assert_eq!(error.to_string(), text);
+        assert!(!error.hint().is_empty() && error.source().is_none());
+    }
+
+    #[rstest]
+    #[case(r#", "supports_images": true, "requires_images": true, "supports_videos": true"#, PartKind::VIDEO)]
+    #[case(r#", "supports_images": true, "supports_audio": true"#, PartKind::AUDIO)]
+    #[case(IMAGES, PartKind::IMAGE)]
+    fn what_it_takes_may_be_sent(#[case] keys: &str, #[case] kind: PartKind) {
+        check(&dataset(kind, "https://h/a"), &endpoint(keys), "e").unwrap();
+    }
+}

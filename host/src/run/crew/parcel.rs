@@ -1,0 +1,204 @@
+//! A dataset on its way into a child: what conversations share, they share there as well, and it travels once.
+
+use std::{collections::HashMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::frames::LIGHT;
+use crate::dataset::{Conversation, Part};
+
+/// Parts of fewer bytes are not worth the bookkeeping.
+const LARGE: usize = 4096;
+
+/// About how many bytes of a dataset go into one frame.
+const FULL: usize = 4 << 20;
+
+/// Some conversations, in order.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Parcel {
+    conversations: Vec<Conversation>,
+    /// Parts that were left empty, in order.
+    repeats: Vec<Repeat>,
+}
+
+/// A part whose data has been sent before.
+#[derive(Debug, Serialize, Deserialize)]
+struct Repeat {
+    /// Positions of its conversation in the parcel, of its turn there, and of itself in the turn.
+    place: (usize, usize, usize),
+    /// Position among all large data that was sent.
+    of: usize,
+}
+
+/// Makes parcels of a dataset.
+#[derive(Debug)]
+pub(super) struct Packer<'a> {
+    rest: &'a [Conversation],
+    /// Position among all large data that was sent, by address.
+    sent: HashMap<*const u8, usize>,
+}
+
+impl<'a> Packer<'a> {
+    /// Begins with the first conversation.
+    pub(super) fn new(dataset: &'a [Conversation]) -> Self {
+        Self { rest: dataset, sent: HashMap::new() }
+    }
+
+    fn pack(&mut self, conversation: &Conversation, parcel: &mut Parcel) {
+        let mut light = conversation.clone();
+        for (turn, parts) in light.turns.iter_mut().map(|turn| &mut turn.parts).enumerate() {
+            for (at, part) in parts.iter_mut().enumerate().filter(|(_, part)| part.data.len() >= LARGE) {
+                let next = self.sent.len();
+                let of = *self.sent.entry(part.data.as_ptr()).or_insert(next);
+                if of < next {
+                    parcel.repeats.push(Repeat { place: (parcel.conversations.len(), turn, at), of });
+                    part.data = Arc::from("");
+                }
+            }
+        }
+        parcel.conversations.push(light);
+    }
+}
+
+impl Iterator for Packer<'_> {
+    type Item = Parcel;
+
+    fn next(&mut self) -> Option<Parcel> {
+        let (mut parcel, mut bytes) = (Parcel::default(), 0);
+        while let Some((first, rest)) = self.rest.split_first().filter(|_| bytes < FULL) {
+            self.pack(first, &mut parcel);
+            bytes += parcel.conversations.last().map_or(0, weight);
+            self.rest = rest;
+        }
+        (!parcel.conversations.is_empty()).then_some(parcel)
+    }
+}
+
+/// About how many bytes a conversation has.
+fn weight(conversation: &Conversation) -> usize {
+    let turns = conversation.turns.iter().map(|turn| {
+        let parts = turn.parts.iter().map(|part| part.name.len() + part.data.len() + LIGHT);
+        turn.role.len() + turn.extra_json.len() + LIGHT + parts.sum::<usize>()
+    });
+    conversation.id.len() + turns.sum::<usize>()
+}
+
+/// Makes a dataset of parcels.
+#[derive(Debug, Default)]
+pub(super) struct Unpacker {
+    dataset: Vec<Conversation>,
+    /// All large data that has come.
+    large: Vec<Arc<str>>,
+}
+
+impl Unpacker {
+    /// Takes in the next parcel.
+    pub(super) fn unpack(&mut self, parcel: Parcel) {
+        let mut repeats = parcel.repeats.into_iter().peekable();
+        for (number, mut conversation) in parcel.conversations.into_iter().enumerate() {
+            for (turn, parts) in conversation.turns.iter_mut().map(|turn| &mut turn.parts).enumerate() {
+                for (at, part) in parts.iter_mut().enumerate() {
+                    let repeat = repeats.next_if(|repeat| repeat.place == (number, turn, at));
+                    self.restore(part, repeat.map(|repeat| repeat.of));
+                }
+            }
+            self.dataset.push(conversation);
+        }
+    }
+
+    fn restore(&mut self, part: &mut Part, repeats: Option<usize>) {
+        match repeats.and_then(|of| self.large.get(of)) {
+            Some(data) => part.data = Arc::clone(data),
+            None if part.data.len() >= LARGE => self.large.push(Arc::clone(&part.data)),
+            None => {}
+        }
+    }
+
+    /// The first conversation that came.
+    pub(super) fn first(&self) -> Option<&Conversation> {
+        self.dataset.first()
+    }
+
+    /// All that came.
+    pub(super) fn finish(self) -> Arc<[Conversation]> {
+        self.dataset.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prony_plugin_api::PartKind;
+
+    use super::*;
+    use crate::dataset::Turn;
+
+    fn conversation(id: &str, data: &[&Arc<str>]) -> Conversation {
+        let part =
+            |data: &&Arc<str>| Part { kind: PartKind::IMAGE, name: String::new(), data: Arc::clone(data) };
+        let turn = Turn {
+            role: "user".into(),
+            parts: data.iter().map(part).collect(),
+            max_tokens: None,
+            extra_json: String::new(),
+            input_tokens: None,
+        };
+        Conversation { id: id.into(), turns: vec![turn] }
+    }
+
+    fn sent(dataset: &[Conversation]) -> (usize, Arc<[Conversation]>) {
+        let (mut bytes, mut unpacker) = (0, Unpacker::default());
+        for parcel in Packer::new(dataset) {
+            let frame = rmp_serde::to_vec_named(&parcel).unwrap();
+            bytes += frame.len();
+            unpacker.unpack(rmp_serde::from_slice(&frame).unwrap());
+        }
+        (bytes, unpacker.finish())
+    }
+
+    #[test]
+    fn what_conversations_share_travels_once_and_is_shared_again() {
+        let [a, b]: [Arc<str>; 2] = ["a", "b"].map(|letter| letter.repeat(1 << 20).into());
+        let small: Arc<str> = "small".into();
+        let dataset: Vec<_> = (0..100)
+            .map(|number| {
+                conversation(&number.to_string(), &[&small, &a, if number % 2 == 0 { &a } else { &b }])
+            })
+            .collect();
+        let (bytes, arrived) = sent(&dataset);
+        assert_eq!(*arrived, *dataset);
+        assert!(bytes < 3 << 20, "{bytes}");
+        let addresses = |place: usize| {
+            let parts = arrived.iter().map(move |conversation| &conversation.turns[0].parts[place]);
+            parts.map(|part| part.data.as_ptr()).collect::<std::collections::HashSet<_>>().len()
+        };
+        assert_eq!((addresses(1), addresses(2)), (1, 2));
+    }
+
+    #[test]
+    fn a_dataset_that_shares_nothing_arrives_in_frames_of_bounded_size() {
+        let dataset: Vec<_> = (0..20)
+            .map(|number| conversation(&number.to_string(), &[&number.to_string().repeat(1 << 20).into()]))
+            .collect();
+        assert_eq!(*sent(&dataset).1, *dataset);
+        let longest =
+            Packer::new(&dataset).map(|parcel| rmp_serde::to_vec_named(&parcel).unwrap().len()).max();
+        assert!(longest.unwrap() < 2 * FULL, "{longest:?}");
+    }
+
+    /// What is not weighed makes frames that are too long to be read.
+    #[test]
+    fn a_conversation_weighs_about_what_it_takes_in_a_frame() {
+        let text = || "x".repeat(10_000);
+        let part = Part { kind: PartKind::TEXT, name: text(), data: text().into() };
+        let turn = Turn {
+            role: text(),
+            parts: vec![part],
+            max_tokens: None,
+            extra_json: text(),
+            input_tokens: None,
+        };
+        let conversation = Conversation { id: text(), turns: vec![turn] };
+        let bytes = rmp_serde::to_vec_named(&conversation).unwrap().len();
+        assert!(weight(&conversation) * 10 > bytes * 9, "{} of {bytes}", weight(&conversation));
+    }
+}

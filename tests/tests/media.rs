@@ -1,0 +1,249 @@
+//! Images, audio and videos through the front door: from files and made up, what arrives in each dialect, what is
+//! measured, and what is refused before anything is sent.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+
+use prony_tests::{MockServer, Run, Tool, fixtures, wire::Replay};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+/// The bytes of the files that rows name, and their base64.
+const FILE: (&[u8], &str) = (b"pixels", "cGl4ZWxz");
+
+/// A profile of one request with this row, beside whose file are a picture, a clip and a film.
+fn with_row(endpoint: &str, url: &str, row: &Value) -> Tool {
+    let tool = Tool::new(["profile", "--model", "m", "--ui", "none", "--artifact-dir", "run", "--url", url])
+        .args(["--endpoint-type", endpoint, "--no-server-metrics", "--random-seed", "42"])
+        .args(["--input-file", "rows.jsonl", "--request-count", "1"]);
+    tool.file("rows.jsonl", row.to_string());
+    for name in ["card.png", "hum.mp3", "walk.mp4"] {
+        tool.file(name, FILE.0);
+    }
+    tool
+}
+
+/// The body of the one request that a server saw.
+fn body(server: &Replay) -> Value {
+    let requests = server.requests();
+    assert_eq!(requests.len(), 1);
+    let start = requests[0].windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+    serde_json::from_slice(&requests[0][start..]).unwrap()
+}
+
+fn replay(answer: &str) -> Replay {
+    Replay::start(fs::read(fixtures().join(format!("wire/{answer}.response.http"))).unwrap(), 42)
+}
+
+fn link(kind: &str) -> String {
+    format!("https://example.com/{kind}?a=b&c=d")
+}
+
+#[rstest]
+#[case::chat("chat", "vllm/chat.nonstream", json!({
+    "text": "What?", "images": ["card.png", link("image")], "audio": "hum.mp3", "videos": ["walk.mp4", link("video")]
+}), "/messages/0/content", json!([
+    {"type": "text", "text": "What?"},
+    {"type": "image_url", "image_url": {"url": "data:image/png;base64,cGl4ZWxz"}},
+    {"type": "image_url", "image_url": {"url": link("image")}},
+    {"type": "input_audio", "input_audio": {"data": FILE.1, "format": "mp3"}},
+    {"type": "video_url", "video_url": {"url": "data:video/mp4;base64,cGl4ZWxz"}},
+    {"type": "video_url", "video_url": {"url": link("video")}},
+]))]
+#[case::chat_embeddings("chat_embeddings", "dialects/chat_embeddings.plain", json!({
+    "text": "What?", "image": "card.png", "audio": "data:audio/wav;base64,UklGRg==", "video": link("video")
+}), "/messages/0/content", json!([
+    {"type": "text", "text": "What?"},
+    {"type": "image_url", "image_url": {"url": "data:image/png;base64,cGl4ZWxz"}},
+    {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}},
+    {"type": "video_url", "video_url": {"url": link("video")}},
+]))]
+#[case::responses("responses", "vllm/responses.nonstream", json!({
+    "text": "What?", "images": ["card.png", link("image")], "audio": "hum.mp3"
+}), "/input/0/content", json!([
+    {"type": "input_text", "text": "What?"},
+    {"type": "input_image", "image_url": "data:image/png;base64,cGl4ZWxz"},
+    {"type": "input_image", "image_url": link("image")},
+    {"type": "input_audio", "input_audio": {"data": FILE.1, "format": "mp3"}},
+]))]
+#[case::messages("messages", "vllm/messages.nonstream", json!({
+    "text": "What?", "images": ["card.png", link("image")]
+}), "/messages/0/content", json!([
+    {"type": "text", "text": "What?"},
+    {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": FILE.1}},
+    {"type": "image", "source": {"type": "url", "url": link("image")}},
+]))]
+#[case::nim_embeddings("nim_embeddings", "dialects/embeddings.bare", json!({
+    "text": "What?", "image": "card.png"
+}), "/input", json!(["What? data:image/png;base64,cGl4ZWxz"]))]
+#[case::image_retrieval("image_retrieval", "dialects/image_retrieval.nim", json!({
+    "images": ["card.png", "data:image/jpeg;base64,AA=="]
+}), "/input", json!([
+    {"type": "image_url", "url": "data:image/png;base64,cGl4ZWxz"},
+    {"type": "image_url", "url": "data:image/jpeg;base64,AA=="},
+]))]
+#[case::llamacpp("llamacpp_completion", "dialects/llamacpp_completion.nonstream", json!({
+    "text": "What?", "image": "card.png", "audio": "hum.mp3"
+}), "/prompt", json!({
+    "prompt_string": "What?\n<__media__>\n<__media__>", "multimodal_data": [FILE.1, FILE.1]
+}))]
+fn files_data_urls_and_links_arrive_in_the_dialect_s_form(
+    #[case] endpoint: &str,
+    #[case] answer: &str,
+    #[case] row: Value,
+    #[case] place: &str,
+    #[case] expected: Value,
+) {
+    let server = replay(answer);
+    with_row(endpoint, &server.url(), &row).run().succeeds();
+    assert_eq!(body(&server).pointer(place), Some(&expected), "{endpoint}");
+}
+
+#[rstest]
+#[case::no_form("completions", json!({"text": "a", "image": "card.png"}),
+    "send the image of entry 1 (`session_000000`) to the endpoint `completions`: it does not take any")]
+#[case::no_audio("messages", json!({"text": "a", "audio": "hum.mp3", "session_id": "s"}),
+    "send the audio of entry 1 (`s`) to the endpoint `messages`: it does not take any")]
+#[case::no_video("responses", json!({"text": "a", "video": "walk.mp4"}),
+    "send the video of entry 1 (`session_000000`) to the endpoint `responses`: it does not take any")]
+#[case::a_link("image_retrieval", json!({"image": "https://example.com/a.png"}),
+    "send the linked image of entry 1 (`session_000000`) to the endpoint `image_retrieval`: its server follows no links")]
+#[case::nothing_to_see("image_retrieval", json!({"text": "a"}),
+    "send entry 1 (`session_000000`) to the endpoint `image_retrieval`: it has no image")]
+fn what_an_endpoint_does_not_take_ends_the_run_before_the_load(
+    #[case] endpoint: &str,
+    #[case] row: Value,
+    #[case] text: &str,
+) {
+    let server = replay("vllm/chat.nonstream");
+    let run = with_row(endpoint, &server.url(), &row).run();
+    run.ends_with(2);
+    assert!(run.stderr.starts_with(&format!("error: failed to {text}\nhelp: ")), "{}", run.stderr);
+    assert!(server.requests().is_empty());
+    assert!(!run.dir().join("run").exists());
+}
+
+#[rstest]
+#[case(&["--endpoint-type", "completions", "--image-width-mean", "8", "--image-height-mean", "8"],
+    "use `--image-width-mean` with the endpoint `completions`: it takes no images")]
+#[case(&["--endpoint-type", "messages", "--audio-length-mean", "1"],
+    "use `--audio-length-mean` with the endpoint `messages`: it takes no audio")]
+#[case(&["--endpoint-type", "image_retrieval", "--batch-size", "2"],
+    "use `--batch-size` with the endpoint `image_retrieval`: it takes no texts")]
+#[case(&["--audio-length-mean", "1", "--audio-format", "mp3"],
+    "use `--audio-format mp3`: prony does not have this choice yet\nhelp: use `wav`: prony has no encoder of MP3")]
+#[case(&["--video-width", "8"], "understand `--video-width`: prony does not have this AIPerf flag yet")]
+fn flags_that_have_no_effect_are_refused(#[case] flags: &[&str], #[case] text: &str) {
+    let run = Tool::new(["profile", "--mock", "--ui", "none", "--artifact-dir", "run"]).args(flags).run();
+    run.ends_with(2);
+    assert!(run.stderr.starts_with(&format!("error: failed to {text}")), "{}", run.stderr);
+}
+
+fn generated(server: &str, flags: &[&str]) -> Run {
+    Tool::new(["profile", "--model", "m", "--ui", "none", "--artifact-dir", "run", "--url", server])
+        .args(["--no-server-metrics", "--isl", "10", "--osl", "3"])
+        .args(flags)
+        .run()
+}
+
+const SEEN_AND_HEARD: [&str; 10] = [
+    "--image-width-mean",
+    "40",
+    "--image-height-mean",
+    "30",
+    "--image-batch-size",
+    "2",
+    "--image-format",
+    "random",
+    "--audio-length-mean",
+    "0.5",
+];
+
+#[test]
+fn a_seed_sends_the_same_media_and_changes_no_text() {
+    let bodies = |seed: &str, flags: &[&str]| {
+        let server = replay("vllm/chat.nonstream");
+        let flags = [&["--random-seed", seed, "--request-count", "1"], flags].concat();
+        generated(&server.url(), &flags).succeeds();
+        body(&server)["messages"][0]["content"].clone()
+    };
+    let seen = bodies("42", &SEEN_AND_HEARD);
+    assert_eq!(seen, bodies("42", &SEEN_AND_HEARD));
+    assert_ne!(seen[1], bodies("43", &SEEN_AND_HEARD)[1]);
+    let kinds: Vec<_> = seen.as_array().unwrap().iter().map(|part| part["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["text", "image_url", "image_url", "input_audio"]);
+    assert_eq!(seen[0]["text"], bodies("42", &[]));
+}
+
+/// The numbers are the requests' own, wherever the endpoint runs.
+#[rstest]
+fn input_media_are_counted(#[values(&[], &["--isolate", "chat"])] how: &[&str]) {
+    let server = MockServer::start([]);
+    let media = [&SEEN_AND_HEARD[..], &["--random-seed", "42", "--request-count", "6"], how].concat();
+    let run = generated(server.url(), &media);
+    let summary = run.succeeds().summary();
+    let sum = |metric: &str| summary[metric]["sum"].as_f64();
+    assert_eq!((sum("num_images"), sum("audio_duration")), (Some(12.0), Some(3.0)));
+    for record in run.records() {
+        let metric = |name: &str| record["metrics"][name]["value"].as_f64().unwrap();
+        let latency_s = metric("request_latency") / 1e3;
+        let near = |one: f64, other: f64| (one / other - 1.0).abs() < 1e-6;
+        assert!(near(metric("image_throughput"), 2.0 / latency_s), "{record}");
+        assert!(near(metric("image_latency"), latency_s * 1e3 / 2.0), "{record}");
+        assert!(near(metric("rtfx"), 0.5 / latency_s), "{record}");
+    }
+    let window_s = summary["benchmark_duration"]["avg"].as_f64().unwrap();
+    let rate = |metric: &str| summary[metric]["avg"].as_f64().unwrap() * window_s;
+    assert!((rate("total_image_throughput") - 12.0).abs() < 1e-3, "{summary}");
+    assert!((rate("total_rtfx") - 3.0).abs() < 1e-3, "{summary}");
+}
+
+#[test]
+fn what_has_no_media_has_no_row_about_them() {
+    let server = MockServer::start([]);
+    let run = generated(server.url(), &["--random-seed", "42", "--request-count", "3"]);
+    let summary = run.succeeds().summary();
+    let about_media = summary
+        .as_object()
+        .unwrap()
+        .keys()
+        .filter(|metric| ["image", "audio", "rtfx"].iter().any(|word| metric.contains(word)));
+    assert_eq!(about_media.count(), 0);
+    let shown = run.stdout.to_lowercase();
+    assert!(!["image", "audio", "rtfx"].iter().any(|word| shown.contains(word)), "{}", run.stdout);
+}
+
+/// Audio whose length is not known is no audio of length 0, and half of a request's audio is not all of it.
+#[rstest]
+fn only_audio_of_known_length_has_one(#[values(false, true)] beside_a_known_one: bool) {
+    let server = MockServer::start([]);
+    // 8000 bytes a second, and two seconds of them, which a stream does not say of itself.
+    let known = "data:audio/wav;base64,UklGRgAAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0Yf////8";
+    let known = format!("{known}{}", "A".repeat(16_000 * 4 / 3));
+    let audio: &[&str] = if beside_a_known_one { &[&known, "hum.mp3"] } else { &["hum.mp3"] };
+    let row = json!({"text": "a", "audios": audio, "image": "card.png"});
+    let run = with_row("chat", server.url(), &row).run();
+    let summary = run.succeeds().summary();
+    assert_eq!(summary["num_images"]["avg"], 1.0);
+    assert!(summary["audio_duration"].is_null() && summary["rtfx"].is_null(), "{summary}");
+    let run = with_row("chat", server.url(), &json!({"audios": [known, known]})).run();
+    let seconds = run.succeeds().summary()["audio_duration"]["avg"].as_f64().unwrap();
+    assert!((seconds - 4.0).abs() < 0.01, "{seconds}");
+}
+
+#[test]
+fn a_dialect_that_looks_at_images_needs_no_file() {
+    let run = Tool::new(["profile", "--mock", "--endpoint-type", "image_retrieval", "--ui", "none"])
+        .args([
+            "--artifact-dir",
+            "run",
+            "--random-seed",
+            "42",
+            "--request-count",
+            "3",
+            "--image-batch-size",
+            "2",
+        ])
+        .run();
+    assert_eq!(run.succeeds().summary()["num_images"]["sum"], 6.0);
+}
