@@ -135,6 +135,16 @@ fn a_request_to_bedrock_is_signed_as_it_is_sent(
 }
 
 #[test]
+fn a_child_process_knows_the_credentials_as_well() {
+    let server = replay("bedrock_converse_stream.stream");
+    let tool = profile("bedrock_converse_stream", &server.url());
+    let run = tool.args(["--streaming", "--isolate", "bedrock_converse_stream"]).run();
+    assert_eq!(run.succeeds().summary()["request_count"]["avg"], 2);
+    assert!(Sent::first_of(&server).header("authorization").contains(ACCESS_KEY));
+    tells_no_credentials(&run);
+}
+
+#[test]
 fn a_key_takes_the_place_of_a_signature() {
     let server = replay("bedrock_converse_stream.nonstream");
     profile("bedrock_converse_stream", &server.url()).args(["--api-key", "key-7"]).run().succeeds();
