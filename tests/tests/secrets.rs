@@ -130,6 +130,19 @@ fn a_key_goes_only_into_the_header_that_the_dialect_asked_for(#[case] status: &s
     }
 }
 
+/// It goes to the plugin, which here sends it on, and the server repeats it.
+#[test]
+fn an_option_that_is_a_secret_is_kept_nowhere() {
+    let echo = format!("{{\"error\": \"the secret {KEY} is not one\"}}");
+    let (pack, server) = (telling(), server("403 Forbidden", &echo));
+    let run = tool(&pack, &server.url())
+        .args(["--no-server-metrics", "--endpoint-option", &format!("acme_secret={KEY}")])
+        .run();
+    keeps(&run, &[KEY]);
+    let posts = requests(&server, "post");
+    assert!(posts.iter().all(|(_, body)| body.contains(KEY)), "the plugin was not told: {posts:?}");
+}
+
 /// An excerpt of what the server said may end in the middle of a secret.
 #[test]
 fn the_beginning_of_a_key_is_as_secret_as_the_whole() {

@@ -230,7 +230,9 @@ fn secrets(target: &Target) -> Vec<String> {
     let proxies = target.proxies.iter().flatten().filter_map(|proxy| proxy.parse::<reqwest::Url>().ok());
     let passwords = proxies
         .filter_map(|proxy| percent_decode_str(proxy.password()?).decode_utf8().ok().map(Cow::into_owned));
-    let all = headers.chain(parameters).chain(passwords).chain(target.api_key.clone());
+    let options = target.endpoint_options.iter().filter(|(name, _)| redact::is_sensitive(name));
+    let options = options.filter_map(|(_, value)| value.as_str().map(str::to_owned));
+    let all = headers.chain(parameters).chain(passwords).chain(options).chain(target.api_key.clone());
     all.filter(|secret| secret.len() >= SHORTEST_SECRET).collect()
 }
 
