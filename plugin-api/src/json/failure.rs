@@ -163,6 +163,17 @@ pub fn event<'a, T: Deserialize<'a>>(
     }
 }
 
+/// The whole answer in an event, of a dialect that does not stream, from a server that does anyway. `None` means that there
+/// is none: it was a failure, which was reported, or an end marker.
+pub fn whole_event<'a>(name: &str, data: &'a [u8], out: &mut EventSink<'_>) -> Option<&'a [u8]> {
+    let data = data.trim_ascii();
+    if name.eq_ignore_ascii_case("error") {
+        Failure::read(data).report(None, out);
+        return None;
+    }
+    Some(data).filter(|data| !matches!(*data, b"" | b"null" | b"[DONE]"))
+}
+
 /// Reads JSON. Whether it is UTF-8 is asked once for all of it, and not of each of its texts.
 fn parse<'a, T: Deserialize<'a>>(data: &'a [u8]) -> serde_json::Result<T> {
     match std::str::from_utf8(data) {

@@ -18,7 +18,7 @@ mod usage;
 
 pub use body::{extras, raw, Body, Field};
 pub use facts::Facts;
-pub use failure::{answer, event, unexpected, unreadable, Failure};
+pub use failure::{answer, event, unexpected, unreadable, whole_event, Failure};
 pub use few::Few;
 pub use segment::path_segment;
 pub use text::{Arguments, Name, Text};

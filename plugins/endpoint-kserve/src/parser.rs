@@ -46,12 +46,9 @@ struct Tensor<'a> {
 impl Parser for InferParser {
     /// The dialect does not stream; a server that does anyway sends whole answers as events.
     fn event(&mut self, name: &str, data: &[u8], out: &mut EventSink<'_>) -> Result<()> {
-        if name.eq_ignore_ascii_case("error") {
-            return json::event::<IgnoredAny>(name, data, EXPECTED, out).map(drop);
-        }
-        match data.trim_ascii() {
-            b"" | b"null" | b"[DONE]" => Ok(()),
-            data => self.body(200, data, out),
+        match json::whole_event(name, data, out) {
+            Some(answer) => self.body(200, answer, out),
+            None => Ok(()),
         }
     }
 

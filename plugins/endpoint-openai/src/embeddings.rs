@@ -4,7 +4,7 @@ use std::fmt;
 
 use prony_plugin_api::{
     Endpoint, EventSink, Parser, RequestWriter, Result, TurnContext,
-    json::{self, Facts, Failure, Name, Usage},
+    json::{self, Facts, Name, Usage},
 };
 use serde::{
     Deserialize, Deserializer,
@@ -76,14 +76,9 @@ struct Dimensions(u32);
 impl Parser for EmbeddingsParser {
     /// The dialect does not stream; a server that does anyway sends the whole answer as one event.
     fn event(&mut self, name: &str, data: &[u8], out: &mut EventSink<'_>) -> Result<()> {
-        let data = data.trim_ascii();
-        if name.eq_ignore_ascii_case("error") {
-            Failure::read(data).report(None, out);
-            return Ok(());
-        }
-        match data {
-            b"" | b"null" | b"[DONE]" => Ok(()),
-            _ => self.body(200, data, out),
+        match json::whole_event(name, data, out) {
+            Some(answer) => self.body(200, answer, out),
+            None => Ok(()),
         }
     }
 

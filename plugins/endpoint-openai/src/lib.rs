@@ -5,8 +5,8 @@
 //! anyway; it stands on `wire` (what a reply looks like) and `said` (what a chat message holds). `responses` has a shape of
 //! its own both ways, and so has `images`. `azure` is `chat` at another place. `nim_embeddings` and `chat_embeddings` ask
 //! in other words for what `embeddings` reads. `image_edits`, `videos` and `transcriptions` are sent as a `form`, with a
-//! `file` where a turn brings one. Errors, token counts and texts that cost no allocation are read by what the contract crate has for
-//! all dialects of JSON.
+//! `file` where a turn brings one. Errors, token counts and texts that cost no allocation are read by what the contract
+//! crate has for all dialects of JSON.
 //!
 //! Nothing here looks at a clock or a socket, and no good answer is judged by its `object` member.
 

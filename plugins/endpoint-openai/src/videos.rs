@@ -102,14 +102,9 @@ struct Job<'a> {
 impl Parser for VideosParser {
     /// The dialect does not stream; a server that does anyway sends a whole answer as one event.
     fn event(&mut self, name: &str, data: &[u8], out: &mut EventSink<'_>) -> Result<()> {
-        let data = data.trim_ascii();
-        if name.eq_ignore_ascii_case("error") {
-            Failure::read(data).report(None, out);
-            return Ok(());
-        }
-        match data {
-            b"" | b"null" | b"[DONE]" => Ok(()),
-            _ => self.body(200, data, out),
+        match json::whole_event(name, data, out) {
+            Some(answer) => self.body(200, answer, out),
+            None => Ok(()),
         }
     }
 

@@ -67,12 +67,9 @@ impl TryFrom<Entry> for Score {
 impl Parser for RankingsParser {
     /// The dialects do not stream; a server that does anyway sends the whole answer as one event.
     fn event(&mut self, name: &str, data: &[u8], out: &mut EventSink<'_>) -> Result<()> {
-        if name.eq_ignore_ascii_case("error") {
-            return json::event::<IgnoredAny>(name, data, EXPECTED, out).map(drop);
-        }
-        match data.trim_ascii() {
-            b"" | b"null" | b"[DONE]" => Ok(()),
-            data => self.body(200, data, out),
+        match json::whole_event(name, data, out) {
+            Some(answer) => self.body(200, answer, out),
+            None => Ok(()),
         }
     }
 
