@@ -66,9 +66,9 @@ impl Clock {
         self.wall_ns
     }
 
-    /// The wall-clock time in seconds since 1970, as the anchor and the monotonic clock have it.
-    pub(crate) fn unix_time_s(&self) -> u64 {
-        (self.wall_ns + self.now()) / 1_000_000_000
+    /// An instant of the run in seconds since 1970, as the anchor and the monotonic clock have it.
+    pub(crate) fn unix_time_s(&self, at: RunNs) -> u64 {
+        self.wall_ns.saturating_add(at) / 1_000_000_000
     }
 }
 

@@ -162,6 +162,7 @@ impl RecordMaker {
             parts: vec![Part::text("hello".to_owned())],
             max_tokens: None,
             extra_json: String::new(),
+            headers: Vec::new(),
             input_tokens: Some(1),
         };
         let tokenizer = if counts { Tokenizer::load(&TokenizerChoice::Builtin).ok() } else { None };

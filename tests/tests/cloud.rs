@@ -106,6 +106,7 @@ fn files(folder: &Path, told: &mut Vec<(String, String)>) {
 #[rstest]
 #[case::stream(true, "", "stream", "/model/vendor.model-v1:0/converse-stream")]
 #[case::whole(false, "", "nonstream", "/model/vendor.model-v1:0/converse")]
+#[case::a_shared_segment(false, "/model", "nonstream", "/model/vendor.model-v1:0/converse")]
 #[case::behind_a_gateway(false, "/gate/way", "nonstream", "/gate/way/model/vendor.model-v1:0/converse")]
 fn a_request_to_bedrock_is_signed_as_it_is_sent(
     #[case] streaming: bool,
@@ -144,6 +145,34 @@ fn a_child_process_knows_the_credentials_as_well() {
     tells_no_credentials(&run);
 }
 
+/// Typed, they are options; what stands in the environment is another account's.
+#[test]
+fn options_win_over_the_environment_and_are_told_as_little() {
+    let server = replay("bedrock_converse_stream.nonstream");
+    let tool = profile("bedrock_converse_stream", &server.url());
+    let set = |tool: Tool, (name, value): (&str, &str)| {
+        tool.args(["--endpoint-option", &format!("{name}={value}")])
+    };
+    let typed = [
+        ("access_key_id", "AKIDOFAOPTION"),
+        ("secret_access_key", "secret-of-an-option"),
+        ("session_token", "token-of-an-option"),
+    ];
+    let tool = typed.iter().fold(tool, |tool, (name, value)| set(tool, (&format!("aws_{name}"), value)));
+    let run = tool.run();
+    run.succeeds();
+    assert!(Sent::first_of(&server).header("authorization").contains("AKIDOFAOPTION"));
+    assert_eq!(Sent::first_of(&server).header("x-amz-security-token"), "token-of-an-option");
+    tells_no_credentials(&run);
+    let mut told = vec![("stdout".to_owned(), run.stdout.clone()), ("stderr".to_owned(), run.stderr.clone())];
+    files(run.dir(), &mut told);
+    for ((place, text), (_, secret)) in
+        told.iter().flat_map(|told| typed.iter().map(move |typed| (told, typed)))
+    {
+        assert!(!text.contains(secret), "{place} holds {secret}");
+    }
+}
+
 #[test]
 fn a_key_takes_the_place_of_a_signature() {
     let server = replay("bedrock_converse_stream.nonstream");
@@ -173,7 +202,7 @@ fn a_server_that_repeats_credentials_is_not_believed_to_be_discreet() {
 fn half_a_key_is_an_error_before_anything_is_sent() {
     let server = replay("bedrock_converse_stream.nonstream");
     let run = profile("bedrock_converse_stream", &server.url()).env("AWS_SECRET_ACCESS_KEY", "").run();
-    assert_ne!(run.code, 0);
+    run.ends_with(2);
     assert!(run.stderr.contains("half of an access key"), "{}", run.stderr);
     assert!(!run.stderr.contains(ACCESS_KEY) && server.requests().is_empty(), "{}", run.stderr);
 }

@@ -42,6 +42,11 @@ fn server(status: &str, body: &str) -> Replay {
 
 /// A short run at `url`, with everything logged.
 fn tool(pack: &MockPlugin, url: &str) -> Tool {
+    bare_tool(pack, url).args(["--isl", "8"])
+}
+
+/// The same without a word on what is sent.
+fn bare_tool(pack: &MockPlugin, url: &str) -> Tool {
     Tool::new([
         "profile",
         "-vv",
@@ -53,7 +58,7 @@ fn tool(pack: &MockPlugin, url: &str) -> Tool {
         "run",
         "--export-outputs-json",
     ])
-    .args(["--endpoint-type", "telling", "--request-count", "2", "--isl", "8", "--url", url, "--plugins"])
+    .args(["--endpoint-type", "telling", "--request-count", "2", "--url", url, "--plugins"])
     .arg(pack.path())
 }
 
@@ -127,6 +132,26 @@ fn a_key_goes_only_into_the_header_that_the_dialect_asked_for(#[case] status: &s
         for secret in [KEY, HEADER, QUERY] {
             assert!(!body.contains(secret), "{body}");
         }
+    }
+}
+
+/// Headers of a row win over the run's, and a key among them is as secret as one that is typed.
+#[test]
+fn headers_of_a_row_go_with_its_request_and_nowhere_else() {
+    let echo = format!("{{\"error\": \"the key {KEY} is not one\"}}");
+    let (pack, server) = (telling(), server("403 Forbidden", &echo));
+    let tool = bare_tool(&pack, &server.url()).args(["--no-server-metrics", "-H", "X-Team: blue"]);
+    // Not beside the run's own files, which are looked through.
+    let rows = pack.dir().join("rows.jsonl");
+    fs::write(&rows, format!(r#"{{"text": "a", "headers": {{"X-Api-Key": "{KEY}", "X-Team": "red"}}}}"#))
+        .unwrap();
+    let run = tool.arg("--input-file").arg(rows).run();
+    keeps(&run, &[KEY]);
+    let posts = requests(&server, "post");
+    assert_eq!(posts.len(), 2);
+    for (head, _) in posts {
+        assert!(head.contains(&format!("\r\nx-api-key: {KEY}\r\n")), "{head}");
+        assert_eq!((head.matches("x-team").count(), head.contains("x-team: red")), (1, true), "{head}");
     }
 }
 

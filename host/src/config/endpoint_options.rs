@@ -22,7 +22,9 @@ pub(super) fn endpoint_options(values: &[String]) -> Result<Map<String, Value>, 
 
 fn option(text: &str) -> Option<(String, Value)> {
     let (key, written) = text.split_once('=')?;
-    (!key.is_empty()).then(|| (key.to_owned(), value(written)))
+    // A secret that was typed without its name must not become one, and be told as such.
+    let is_name = key.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+    (is_name && !key.is_empty()).then(|| (key.to_owned(), value(written)))
 }
 
 #[cfg(test)]
@@ -44,7 +46,7 @@ mod tests {
 
     #[test]
     fn what_is_no_option_is_told_by_its_place() {
-        for text in ["n", "=5"] {
+        for text in ["n", "=5", "token:AbC=="] {
             let error = read(&["a=1", text]).unwrap_err();
             assert_eq!(error.to_string(), "read value 2 of `--endpoint-option`: it is not `KEY=VALUE`");
         }

@@ -66,7 +66,8 @@ pub(crate) fn headers(values: &[String]) -> Result<Vec<(String, String)>, PairEr
     Ok(headers)
 }
 
-fn check_header(name: &str, value: &str) -> Result<(), PairError> {
+/// Whether HTTP can carry such a header.
+pub(crate) fn check_header(name: &str, value: &str) -> Result<(), PairError> {
     let error = |part| PairError::Header { name: name.escape_debug().to_string(), part };
     http::HeaderName::from_bytes(name.as_bytes()).map_err(|_| error("its name"))?;
     http::HeaderValue::from_str(value).map_err(|_| error("its value"))?;

@@ -173,7 +173,7 @@ fn option(text: &str) -> String {
 }
 
 /// Whether a text begins like `http://`.
-fn is_address(text: &str) -> bool {
+pub(crate) fn is_address(text: &str) -> bool {
     scheme_length(text) > 0
 }
 

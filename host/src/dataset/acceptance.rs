@@ -114,7 +114,14 @@ mod tests {
             let (role, extra_json) = ("user".to_owned(), String::new());
             Conversation {
                 id: id.to_owned(),
-                turns: vec![Turn { role, parts, max_tokens: None, extra_json, input_tokens: None }],
+                turns: vec![Turn {
+                    role,
+                    parts,
+                    max_tokens: None,
+                    extra_json,
+                    headers: Vec::new(),
+                    input_tokens: None,
+                }],
             }
         };
         let medium = |kind, data: &str| Part { kind, name: String::new(), data: data.into() };

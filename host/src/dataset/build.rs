@@ -107,6 +107,7 @@ fn synthetic_outlines(entries: usize, osl: Option<LengthLaw>, seed: Seed) -> Vec
             parts: Vec::new(),
             max_tokens: output_lengths.as_mut().and_then(Iterator::next),
             extra_json: String::new(),
+            headers: Vec::new(),
             input_tokens: None,
         }],
     };
@@ -235,6 +236,7 @@ mod tests {
                         32,
                     ),
                     extra_json: "",
+                    headers: [],
                     input_tokens: Some(
                         12,
                     ),

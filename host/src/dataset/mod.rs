@@ -48,6 +48,9 @@ pub(crate) struct Turn {
     pub(crate) max_tokens: Option<u64>,
     /// The text of a JSON object to merge into the body; empty when there is none.
     pub(crate) extra_json: String,
+    /// Headers of its request, over all others of their names. Their values are shown nowhere.
+    #[serde(default)]
+    pub(crate) headers: Vec<(String, String)>,
     /// Tokens of all texts together, by the run's tokenizer; `None` when nothing counts them.
     pub(crate) input_tokens: Option<u64>,
 }

@@ -271,7 +271,7 @@ pub(super) fn tokens_per_read(request: &Request<'_>) -> Option<f64> {
 }
 
 pub(super) fn token_events_per_read(request: &Request<'_>) -> Option<f64> {
-    Some(request.record.token_events as f64 / request.arrivals()?)
+    Some(some(request.record.token_events)? / request.arrivals()?)
 }
 
 pub(super) fn schedule_lateness(request: &Request<'_>) -> Option<f64> {

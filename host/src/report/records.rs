@@ -162,7 +162,9 @@ enum Fact<'a> {
 
 impl<'a> Fact<'a> {
     fn of(value: &'a str) -> Self {
-        serde_json::from_str(value).map_or(Self::Text(value), Self::Number)
+        // What a number would not say again in the same words is none: a version, a long id.
+        let number = serde_json::from_str::<serde_json::Number>(value).ok();
+        number.filter(|number| number.to_string() == value).map_or(Self::Text(value), Self::Number)
     }
 }
 

@@ -16,7 +16,10 @@ use super::{
     target::{Route, TargetPlan},
     transport::{AttemptStamps, Chunk, Failure, Response, StampSource, Transport, TransportError},
 };
-use crate::clock::{Clock, RunNs};
+use crate::{
+    clock::{Clock, RunNs},
+    config::redact,
+};
 
 /// No body that did not stream is larger.
 const MAX_BODY_BYTES: usize = 512 << 20;
@@ -159,7 +162,7 @@ impl Wire {
         if let Some(error) = error.as_mut().filter(|_| self.target.http2) {
             suspect_http1(error);
         }
-        exchange.error = error.map(|error| self.target.mask(error));
+        exchange.error = error.map(|error| self.target.mask(error, &request.headers));
     }
 
     async fn attempt(
@@ -199,7 +202,8 @@ impl Wire {
     ) -> Result<Response, ErrorDetails> {
         let response = match self.send(request, false, exchange, patience).await? {
             Err(error) if is_stale_connection(&error, &exchange.stamps) => {
-                exchange.retried = true;
+                // Asking after a job once more is no second request.
+                exchange.retried |= exchange.instants.accepted.is_none();
                 self.send(request, true, exchange, patience).await?
             }
             other => other,
@@ -246,7 +250,12 @@ impl Wire {
         }
         // What has no end came with the last read, whose stamp still stands.
         splitter.end(|name, data| reader.event(name, data, &mut exchange.answer));
-        reader.refusal.map_or(Ok(()), Err)
+        let refusal = reader.refusal;
+        if framing == StreamFraming::Bytes {
+            // A read is handed over as it came: how many events were in it is the dialect's secret.
+            exchange.answer.token_events = 0;
+        }
+        refusal.map_or(Ok(()), Err)
     }
 
     /// An error status is an error, unless the parser follows it up without one of its own.
@@ -397,7 +406,8 @@ fn content_type(headers: &HeaderMap) -> &str {
 /// Where the server would rather have the request go. It is not followed: that would measure two servers.
 fn redirection(headers: &HeaderMap) -> Option<String> {
     let location = headers.get(http::header::LOCATION)?.to_str().ok()?;
-    Some(format!("redirected to `{location}`, which is not followed"))
+    // It may hold a signature that opens what it leads to.
+    Some(format!("redirected to `{}`, which is not followed", redact::url(location)))
 }
 
 /// A connection that had been used before died, and no byte of a response had arrived: the server closed an idle

@@ -21,7 +21,6 @@ pub(crate) mod prepared;
 mod priority;
 mod proxy;
 pub(crate) mod pulse;
-
 pub(crate) mod target;
 mod tls;
 pub(crate) mod transport;

@@ -17,7 +17,7 @@ use super::{
     limits::{self, Breach, cut},
     target::{Place, TargetPlan},
 };
-use crate::dataset::Conversation;
+use crate::{config::redact, dataset::Conversation};
 
 /// Everything that goes on the wire, and what the record must remember of it.
 #[derive(Clone, Debug)]
@@ -75,7 +75,7 @@ pub(crate) fn prepare(
     if let Some(breach) = draft.breach {
         return Err(endpoint.breached(breach));
     }
-    let finished = draft.finish(target, session_num);
+    let finished = draft.finish(target, session_num, &turn.headers);
     let (place, headers, body) = finished.map_err(|error| endpoint.unsendable(error))?;
     let requested_output_tokens = turn.max_tokens;
     Ok(Prepared { method: Method::POST, session_num, place, headers, body, requested_output_tokens })
@@ -191,6 +191,7 @@ impl Draft<'_> {
         mut self,
         target: &TargetPlan,
         session_num: u64,
+        own: &[(String, String)],
     ) -> Result<(Arc<Place>, HeaderMap, Bytes), ErrorDetails> {
         let request_id = self.request_id;
         let mut headers = target.default_headers(request_id)?;
@@ -214,6 +215,11 @@ impl Draft<'_> {
         }
         for (name, value) in &target.user_headers {
             headers.append(name, value.clone());
+        }
+        for (name, value) in own {
+            let (key, mut value) = parse(name, value)?;
+            value.set_sensitive(redact::is_sensitive(name));
+            headers.insert(key, value);
         }
         let place = target.place(session_num, self.path.as_deref())?;
         Ok((place, headers, self.body.into()))

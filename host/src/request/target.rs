@@ -126,11 +126,14 @@ impl TargetPlan {
         })
     }
 
-    /// Removes the user's secrets from what a server said.
-    pub(crate) fn mask(&self, mut error: ErrorDetails) -> ErrorDetails {
+    /// Removes the user's secrets from what a server said: those of the run, and those in the request's own headers.
+    pub(crate) fn mask(&self, mut error: ErrorDetails, headers: &HeaderMap) -> ErrorDetails {
+        let own = headers.values().filter(|value| value.is_sensitive());
+        let own = own.filter_map(|value| value.to_str().ok()).filter(|value| value.len() >= SHORTEST_SECRET);
+        let secrets: Vec<&str> = own.chain(self.secrets.iter().map(String::as_str)).collect();
         let told = [&mut error.message, &mut error.hint].into_iter().chain(&mut error.cause_chain);
         for text in told {
-            for secret in &self.secrets {
+            for secret in &secrets {
                 redact::take_out(text, secret);
             }
         }
@@ -167,7 +170,7 @@ impl TargetPlan {
     /// path without a slash in front, below the request's own.
     pub(crate) fn follow_up(&self, from: &Prepared, path: &str) -> Result<Arc<Place>, ErrorDetails> {
         let here = &from.place;
-        if path.contains("://") {
+        if redact::is_address(path) {
             return here.beside(path).ok_or_else(|| elsewhere(path));
         }
         if path.starts_with('/') {

@@ -364,7 +364,9 @@ impl<S: Sink> Desk<S> {
         let Equipment { endpoint, target, dataset, clock, .. } = &self.equipment;
         let conversation = &dataset[finished.conversation];
         let (session_num, request_id) = (finished.session_num, &finished.request_id);
-        match prepare(endpoint, target, conversation, session_num, request_id, clock.unix_time_s()) {
+        // It may be due long after now, and a signature is good for some minutes.
+        let sent_s = clock.unix_time_s(clock.now().max(finished.exchange.instants.scheduled));
+        match prepare(endpoint, target, conversation, session_num, request_id, sent_s) {
             Ok(prepared) => {
                 finished.requested_output_tokens = prepared.requested_output_tokens;
                 Some(prepared)

@@ -131,7 +131,7 @@ impl ConverseEndpoint {
         ];
         headers
             .extend(credentials.session_token.iter().map(|token| ("x-amz-security-token", token.as_str())));
-        let whole = format!("{}{path}", facts.base_path);
+        let whole = below(&facts.base_path, path);
         let path = facts.path.as_deref().unwrap_or(&whole);
         let signing = Signing {
             access_key_id: &credentials.access_key_id,
@@ -147,6 +147,15 @@ impl ConverseEndpoint {
         }
         Ok(())
     }
+}
+
+/// A path below that of the base URL, as the host joins them: what one ends in and the other begins with stands once.
+fn below(base_path: &str, path: &str) -> String {
+    let wanted: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let present: Vec<&str> = base_path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let longest = present.len().min(wanted.len());
+    let shared = (0..=longest).rev().find(|&count| present.ends_with(&wanted[..count])).unwrap_or(0);
+    wanted[shared..].iter().fold(base_path.to_owned(), |path, segment| path + "/" + segment)
 }
 
 fn body(turn: TurnContext<'_>) -> Result<Vec<u8>> {

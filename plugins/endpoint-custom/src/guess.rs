@@ -43,11 +43,9 @@ fn embeddings(list: &[Value]) -> Option<Found<'_>> {
 }
 
 fn embeddings_of(fields: &Map<String, Value>) -> Option<Found<'_>> {
-    if let Some(list) = fields.get("embeddings").and_then(Value::as_array) {
-        return embeddings(list).or_else(|| value_of_vector(fields.get("embeddings")?));
-    }
-    if let Some(one) = fields.get("embedding") {
-        return value_of_vector(one);
+    let named = ["embeddings", "embedding"].iter().find_map(|name| vectors(fields.get(*name)?));
+    if named.is_some() {
+        return named;
     }
     let data = fields.get("data")?.as_array().filter(|data| !data.is_empty())?;
     let dimensions = |entry: &Value| match entry.get("embedding")? {
@@ -58,8 +56,8 @@ fn embeddings_of(fields: &Map<String, Value>) -> Option<Found<'_>> {
     data.iter().map(dimensions).collect::<Option<_>>().map(Found::Embeddings)
 }
 
-fn value_of_vector(vector: &Value) -> Option<Found<'_>> {
-    value(vector).filter(|found| matches!(found, Found::Embeddings(_)))
+fn vectors(vectors: &Value) -> Option<Found<'_>> {
+    value(vectors).filter(|found| matches!(found, Found::Embeddings(_)))
 }
 
 fn scores_of(fields: &Map<String, Value>) -> Option<Found<'_>> {
@@ -82,7 +80,8 @@ fn texts_of(fields: &Map<String, Value>) -> Option<Found<'_>> {
     }
     // As Ollama's chat has it.
     let message = fields.get("message").and_then(|message| message.get("content"));
-    message.or_else(|| TEXTS.iter().find_map(|name| fields.get(*name))).and_then(value).filter(is_text)
+    let places = message.into_iter().chain(TEXTS.iter().filter_map(|name| fields.get(*name)));
+    places.filter_map(value).find(is_text)
 }
 
 fn texts(list: &[Value]) -> Option<Found<'_>> {

@@ -49,16 +49,16 @@ impl ReplyParser {
     fn tell(&mut self, reply: &Value, out: &mut EventSink<'_>) -> bool {
         self.tell_facts(reply, out);
         if let Some(selected) = self.selection.as_ref().and_then(|selection| selection.of(reply)) {
-            return self.note(reply, guess::value(&selected), out);
+            // What was pointed at has no finish reason beside it.
+            return self.note(false, guess::value(&selected), out);
         }
         let may_guess = self.selection.is_none() || !self.is_strict;
         let guessed = if may_guess { guess::guess(reply) } else { None };
-        self.note(reply, guessed, out)
+        self.note(reply.get("choices").is_some(), guessed, out)
     }
 
-    fn note(&mut self, reply: &Value, found: Option<Found<'_>>, out: &mut EventSink<'_>) -> bool {
+    fn note(&mut self, has_choices: bool, found: Option<Found<'_>>, out: &mut EventSink<'_>) -> bool {
         let Some(found) = found else { return false };
-        let has_choices = reply.get("choices").is_some();
         if !matches!(&found, Found::Texts(texts) if texts.iter().all(Saying::is_empty)) {
             self.heard = if has_choices { Heard::Choices } else { Heard::Something };
         }

@@ -131,6 +131,19 @@ fn an_expression_says_where_the_answer_stands() {
     assert_eq!(answer.embeddings, [(0, 2), (1, 2)]);
 }
 
+/// A server that ends its choices by a finish reason, which the expression does not point at.
+#[test]
+fn a_stream_that_is_read_by_an_expression_ends_with_the_stream() {
+    let endpoint =
+        TestEndpoint::new::<TemplateEndpoint>(r#"{"response_field": "choices[0].delta.content"}"#).unwrap();
+    let mut parser = endpoint.parser().unwrap();
+    let mut answer = Answer::default();
+    let event = br#"{"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}"#;
+    parser.event("", event, &mut answer).unwrap();
+    parser.end(&mut answer).unwrap();
+    assert_eq!((text(&answer), answer.done), ("Hi", true));
+}
+
 #[test]
 fn what_the_expression_does_not_find_is_an_error() {
     let answer = read("outputs[0].data", r#"{"text": "not this"}"#);

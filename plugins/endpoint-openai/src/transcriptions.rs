@@ -68,6 +68,8 @@ fn audio_and_prompt(turn: TurnContext<'_>) -> Result<(&str, &str)> {
 pub(crate) struct TranscriptionParser {
     /// For servers that stream a transcription as they stream a chat.
     chat: AnswerParser,
+    /// Some text came: that of the last event, which is all of it, is no news.
+    spoke: bool,
 }
 
 /// A whole answer, or an event of a stream.
@@ -93,8 +95,14 @@ impl Parser for TranscriptionParser {
         }
         let Some(event) = json::event::<Reply<'_>>(name, data, EXPECTED, out)? else { return Ok(()) };
         match if event.kind.is_empty() { name } else { &*event.kind } {
-            "transcript.text.delta" => say(&event.delta, out),
+            "transcript.text.delta" => {
+                self.spoke |= !event.delta.is_empty();
+                say(&event.delta, out);
+            }
             "transcript.text.done" => {
+                if !self.spoke {
+                    say(event.text.as_deref().unwrap_or_default(), out);
+                }
                 tell_usage(&event, out);
                 out.done();
             }

@@ -32,6 +32,7 @@ pub(in crate::dataset) fn read(path: &Path, most: Option<usize>) -> Result<Vec<C
             parts: vec![payload],
             max_tokens: LIMITS.iter().find_map(|name| body.get(*name)?.as_u64()),
             extra_json: String::new(),
+            headers: Vec::new(),
             input_tokens: None,
         };
         let conversation = Conversation { id: session_id(number), turns: vec![turn] };

@@ -6,6 +6,8 @@ use std::{io, path::PathBuf};
 
 use serde_json::{Map, Value};
 
+use crate::config::pairs;
+
 /// What is wrong with a row.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RowError {
@@ -64,6 +66,14 @@ pub(crate) enum RowError {
         /// What it must be.
         expected: &'static str,
     },
+    /// Something that HTTP cannot carry, or a list in place of a text. The value is not shown: it may be a key.
+    #[error("`{key}` holds `{name}`, whose name or value is none of a header")]
+    Header {
+        /// The key.
+        key: &'static str,
+        /// The header's name.
+        name: String,
+    },
     /// A thing that is known and cannot be done yet.
     #[error("`{key}` asks for {what}, which this version does not do yet")]
     NotBuilt {
@@ -108,6 +118,7 @@ impl RowError {
             Self::UnknownKey { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
             Self::UnknownKey { nearest: None, known, .. } => format!("the keys are {}", quoted(known)),
             Self::BothKeys { .. } => "keep one of them".to_owned(),
+            Self::Header { key, .. } => format!("write texts: `{{\"{key}\": {{\"X-Team\": \"a\"}}}}`"),
             Self::NotBuilt { instead, .. } => (*instead).to_owned(),
             Self::MediumType { known, .. } => format!("known extensions are {known}; or give a data URL"),
             Self::Medium { .. } => "relative paths start at the input file's folder".to_owned(),
@@ -231,6 +242,15 @@ impl Row {
             other => Err(wrong_type(format!("`{key}`"), "an object", &other)),
         };
         self.take(key).map(object).transpose()
+    }
+
+    /// Headers by name; none where the key is not there.
+    pub(super) fn headers(&mut self, key: &'static str) -> Result<Vec<(String, String)>, RowError> {
+        let header = |(name, value): (String, Value)| match value {
+            Value::String(value) if pairs::check_header(&name, &value).is_ok() => Ok((name, value)),
+            _ => Err(RowError::Header { key, name: name.escape_debug().to_string() }),
+        };
+        self.object(key)?.into_iter().flatten().map(header).collect()
     }
 }
 

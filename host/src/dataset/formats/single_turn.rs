@@ -1,7 +1,7 @@
 //! The `single_turn` format: JSON Lines, one request a line.
 //!
 //! The keys are those of `aiperf`: `text` or `texts`, `image(s)`, `audio(s)`, `video(s)`, `role`, `session_id`,
-//! `output_length`, `extra`, and `type`, which can only say `single_turn`. Rows that share a `session_id` are requests
+//! `output_length`, `extra`, and `type`, which can only say `single_turn`; and `headers` of the request. Rows that share a `session_id` are requests
 //! of their own all the same: none sees another's answer.
 //!
 //! ```json
@@ -22,7 +22,7 @@ use crate::dataset::{Conversation, Part, Turn, build::session_id};
 #[rustfmt::skip]
 const KEYS: &[&str] = &[
     "text", "texts", "image", "images", "audio", "audios", "video", "videos",
-    "role", "session_id", "output_length", "extra", "type",
+    "role", "session_id", "output_length", "extra", "headers", "type",
 ];
 
 /// What `aiperf` does and this version does not: the key, what it is for, and what to do instead.
@@ -70,6 +70,7 @@ fn conversation(line: &str, number: usize, album: &mut Album<'_>) -> Result<Conv
             parts: parts(&mut row, album)?,
             max_tokens: row.positive("output_length")?,
             extra_json: extra(&mut row)?,
+            headers: row.headers("headers")?,
             input_tokens: None,
         }],
     })
@@ -154,6 +155,34 @@ mod tests {
     }
 
     #[test]
+    fn a_row_has_headers_of_its_own() {
+        let conversations = conversations(r#"{"text": "a", "headers": {"X-Team": "a", "X-Key": "k"}}"#);
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(conversations[0].turns[0].headers, [header("X-Team", "a"), header("X-Key", "k")]);
+    }
+
+    #[test]
+    fn what_is_no_header_is_named_without_its_value() {
+        insta::assert_snapshot!(
+            errors_of(&[
+                r#"{"text": "a", "headers": {"X-Key": ["k"]}}"#,
+                r#"{"text": "a", "headers": {"X Team": "k"}}"#,
+                r#"{"text": "a", "headers": "X-Team: a"}"#,
+            ]),
+            @r#"
+            {"text": "a", "headers": {"X-Key": ["k"]}}
+                failed to read the row at `d.jsonl:1`: `headers` holds `X-Key`, whose name or value is none of a header
+                write texts: `{"headers": {"X-Team": "a"}}`
+            {"text": "a", "headers": {"X Team": "k"}}
+                failed to read the row at `d.jsonl:1`: `headers` holds `X Team`, whose name or value is none of a header
+                write texts: `{"headers": {"X-Team": "a"}}`
+            {"text": "a", "headers": "X-Team: a"}
+                failed to read the row at `d.jsonl:1`: `headers` is a string, not an object
+            "#
+        );
+    }
+
+    #[test]
     fn named_texts_of_the_wrong_type_are_named() {
         insta::assert_snapshot!(
             errors_of(&[
@@ -199,6 +228,7 @@ mod tests {
                             40,
                         ),
                         extra_json: "{\"temperature\":0.2,\"stop\":[\".\"]}",
+                        headers: [],
                         input_tokens: None,
                     },
                 ],
@@ -235,6 +265,7 @@ mod tests {
                         ],
                         max_tokens: None,
                         extra_json: "",
+                        headers: [],
                         input_tokens: None,
                     },
                 ],
@@ -255,6 +286,7 @@ mod tests {
                         ],
                         max_tokens: None,
                         extra_json: "",
+                        headers: [],
                         input_tokens: None,
                     },
                 ],
@@ -391,7 +423,7 @@ mod tests {
             did you mean `output_length`?
         {"text": "a", "zzz": 1}
             failed to read the row at `d.jsonl:1`: the key `zzz` is not known
-            the keys are `text`, `texts`, `image`, `images`, `audio`, `audios`, `video`, `videos`, `role`, `session_id`, `output_length`, `extra`, `type`
+            the keys are `text`, `texts`, `image`, `images`, `audio`, `audios`, `video`, `videos`, `role`, `session_id`, `output_length`, `extra`, `headers`, `type`
         {"text": 5}
             failed to read the row at `d.jsonl:1`: `text` is a number, not a string
         {"text": ""}

@@ -101,8 +101,9 @@ impl Up {
         let answer = &finished.exchange.answer;
         let texts: usize = answer.texts.iter().map(|passage| passage.text.len()).sum();
         let reasons: usize = answer.finish_reasons.iter().map(|(_, reason)| reason.len() + LIGHT).sum();
+        let facts: usize = answer.facts.iter().map(|(name, value)| name.len() + value.len() + LIGHT).sum();
         let model = answer.model.as_ref().map_or(0, String::len);
-        texts + reasons + model + answer.first_arrival.len() + 9 * answer.chunk_gaps_ns.len() + LIGHT
+        texts + reasons + facts + model + answer.first_arrival.len() + 9 * answer.chunk_gaps_ns.len() + LIGHT
     }
 
     /// The same without what makes it heavy: a request whose answer is too long to be handed over has failed.

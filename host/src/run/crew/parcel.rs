@@ -140,6 +140,7 @@ mod tests {
             parts: data.iter().map(part).collect(),
             max_tokens: None,
             extra_json: String::new(),
+            headers: Vec::new(),
             input_tokens: None,
         };
         Conversation { id: id.into(), turns: vec![turn] }
@@ -195,6 +196,7 @@ mod tests {
             parts: vec![part],
             max_tokens: None,
             extra_json: text(),
+            headers: Vec::new(),
             input_tokens: None,
         };
         let conversation = Conversation { id: text(), turns: vec![turn] };
