@@ -40,6 +40,9 @@ use crate::{
     error::Result,
 };
 
+/// The [`Endpoint::OPTIONS`] of an endpoint that takes none: prony then refuses any that a user sets.
+pub const NO_OPTIONS: &str = r#"{"type": "object", "properties": {}}"#;
+
 /// A dialect, shared by all requests of a run.
 ///
 /// `new` is called once; `format` and `parser` afterwards from several threads at once. A panic in any method fails
@@ -50,7 +53,7 @@ pub trait Endpoint: Send + Sync + Sized + 'static {
     type Parser: Parser;
 
     /// JSON Schema of the options that [`Endpoint::new`] takes; readable from the library's file without
-    /// running it.
+    /// running it. Without one, any option is let through; [`NO_OPTIONS`] says that there is none.
     const OPTIONS: &'static str = "{}";
 
     /// Makes the endpoint from its options, the text of a JSON object. Ignore keys you do not know: the host passes

@@ -43,7 +43,7 @@ pub mod version;
 
 pub use endpoint::{
     Endpoint, EventSink, Parser, Part, PartKind, RequestWriter, TextKind, TokenUsage, TurnContext,
-    TurnMessage,
+    TurnMessage, NO_OPTIONS,
 };
 pub use error::{ErrorDetails, ErrorKind, PluginError, Result};
 pub use message::Message;

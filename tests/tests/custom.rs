@@ -94,6 +94,11 @@ fn an_answer_in_an_unusual_place_is_an_error_that_says_what_to_do() {
     "use `--osl` together with `--custom-dataset-type raw-payload`: a payload is sent as it is",
     "leave out `--osl`"
 )]
+#[case::extra_inputs(
+    "--endpoint-type raw --custom-dataset-type raw-payload --extra-inputs n:1",
+    "use `--extra-inputs` together with `--custom-dataset-type raw-payload`: a payload is sent as it is",
+    "leave out `--extra-inputs`"
+)]
 #[case::no_payload("--endpoint-type raw --custom-dataset-type raw-payload", "is not JSON", "one JSON object")]
 #[case::no_template(
     "--endpoint-type template --endpoint-option template={{",

@@ -79,20 +79,29 @@ fn what_an_endpoint_does_not_take_is_refused_before_anything_is_sent(
     assert_eq!(server.truth()["requests_total"], 0);
 }
 
+/// The most natural template is JSON itself, and no less a text.
 #[test]
-fn a_text_that_looks_like_a_number_is_quoted() {
-    let run = Tool::new([
-        "profile",
-        "--mock",
-        "--endpoint-type",
-        "kserve_v2",
-        "--endpoint-option",
-        "kserve_input=5",
-    ])
-    .run();
-    run.ends_with(2);
-    assert!(run.stderr.contains("it takes text, and this is a number"), "{}", run.stderr);
-    assert!(run.stderr.contains(r#"'kserve_input="…"'"#), "{}", run.stderr);
+fn a_text_is_taken_as_it_stands_even_if_it_is_json() {
+    let template =
+        r#"template={"model": "m", "messages": [{"role": "user", "content": "{{ text }}"}], "stream": true}"#;
+    let tool = Tool::new(["profile", "--mock", "--ui", "none", "--artifact-dir", "run", "--isl", "5"]);
+    let tool = tool.args(["--request-count", "1", "--no-server-metrics", "--endpoint-type", "template"]);
+    let summary = tool.args(["--endpoint-option", template]).run().succeeds().summary();
+    assert!(summary["input_config"]["target"]["endpoint_options"]["template"].is_string());
+}
+
+#[test]
+fn an_endpoint_without_options_takes_none() {
+    for endpoint in ["ollama_chat", "messages", "cohere_rankings"] {
+        let run =
+            Tool::new(["profile", "--mock", "--endpoint-type", endpoint, "--endpoint-option", "n=1"]).run();
+        run.ends_with(2);
+        assert!(
+            run.stderr.contains(&format!("option `n` of the endpoint `{endpoint}`: it takes none")),
+            "{}",
+            run.stderr
+        );
+    }
 }
 
 #[test]

@@ -142,7 +142,7 @@ fn prepare(
     let entry = registry.endpoint(flags.endpoint_type.as_deref().unwrap_or(DEFAULT_ENDPOINT))?;
     let metadata = &entry.metadata;
     let mut resolved = plan(flags, &entry.name, metadata)?;
-    setup::check_endpoint_options(registry, &resolved.config.target)?;
+    setup::read_endpoint_options(registry, &mut resolved.config.target)?;
     let services = services::choose(registry, &resolved.config)?;
     services.warnings.iter().for_each(|warning| terminal::warn(warning));
     let tokenizer = load_tokenizer(&resolved.config, metadata)?;

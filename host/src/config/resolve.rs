@@ -224,6 +224,14 @@ pub(crate) fn resolve(
     if matches!(dataset, DatasetConfig::RawPayloads { .. }) && !endpoint.supports_raw_payloads {
         return Err(ConfigError::NoPayloads { endpoint: endpoint_name.to_owned() });
     }
+    if matches!(dataset, DatasetConfig::RawPayloads { .. }) && !target.extra_inputs.is_empty() {
+        let reason = "a payload is sent as it is";
+        return Err(ConfigError::Clash {
+            flag: "--extra-inputs",
+            with: "--custom-dataset-type raw-payload",
+            reason,
+        });
+    }
     let dataset = content::with_media(dataset, media::media(flags, endpoint, endpoint_name)?, endpoint);
     let (workers, workers_warning) = workers(flags, &phases, facts);
     let mut warnings = load::warnings(&phases);

@@ -45,7 +45,7 @@ fn option(text: &str) -> Option<ServiceOption> {
 }
 
 /// The value of an option: JSON, or else text.
-pub(super) fn value(text: &str) -> Value {
+fn value(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| text.into())
 }
 

@@ -63,6 +63,15 @@ impl OptionSchema {
         Self { category: listed.category, name: listed.name.clone(), schema }
     }
 
+    /// What a text that was typed for an option means: a text as it stands where nothing else is taken, else JSON or a text.
+    pub(crate) fn read(&self, key: &str, text: &str) -> Value {
+        let takes_texts = types(&self.schema["properties"][key]) == ["string"];
+        match serde_json::from_str::<Value>(text) {
+            Ok(json) if !takes_texts || json.is_string() => json,
+            _ => text.into(),
+        }
+    }
+
     /// Checks one option.
     ///
     /// # Errors
@@ -198,6 +207,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[rstest]
+    #[case::text_where_texts_are_taken("name", "{\"a\": 5}", Value::from("{\"a\": 5}"))]
+    #[case::quoted("name", "\"5\"", Value::from("5"))]
+    #[case::number("count", "5", Value::from(5))]
+    #[case::no_json("count", "five", Value::from("five"))]
+    #[case::unknown("other", "true", Value::from(true))]
+    fn a_typed_text_is_read_as_what_is_taken(#[case] key: &str, #[case] text: &str, #[case] value: Value) {
+        let properties = serde_json::json!({"name": {"type": "string"}, "count": {"type": "integer"}});
+        assert_eq!(schema(serde_json::json!({ "properties": properties })).read(key, text), value);
+    }
 
     fn schema(schema: Value) -> OptionSchema {
         OptionSchema { category: Category::Service, name: "billing".to_owned(), schema }

@@ -30,6 +30,9 @@ pub(crate) const CONNECT_ERROR: &str = "connect";
 /// Kind of the error of a request that a proxy did not let through.
 pub(crate) const PROXY_ERROR: &str = "proxy";
 
+/// Kind of the error of a request that was accepted, and whose server is not there any more.
+pub(crate) const SERVER_GONE: &str = "server_gone";
+
 /// Whether errors of this kind mean that no server was reached.
 pub(crate) fn is_nobody_there(kind: &str) -> bool {
     [CONNECT_ERROR, PROXY_ERROR].contains(&kind)

@@ -10,7 +10,7 @@ use prony_plugin_api::ErrorDetails;
 use super::{
     answer::FollowUp,
     endpoint::Parser,
-    exchange::{CONNECT_ERROR, Exchange, Wire},
+    exchange::{CONNECT_ERROR, Exchange, SERVER_GONE, Wire},
     limits::{self, Breach},
     patience::{Overdue, Patience},
     prepared::Prepared,
@@ -70,7 +70,7 @@ fn unfinished(overdue: Overdue, asked: u32) -> ErrorDetails {
 /// The error of a server that accepted a job and does not answer any more. It is not one that was never there.
 fn gone(mut error: ErrorDetails) -> ErrorDetails {
     if error.kind == CONNECT_ERROR {
-        error.kind = "server_gone".into();
+        error.kind = SERVER_GONE.into();
     }
     if error.hint.is_empty() {
         error.hint =

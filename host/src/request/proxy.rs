@@ -7,7 +7,7 @@ use http::{HeaderValue, StatusCode};
 use percent_encoding::percent_decode_str;
 use prony_plugin_api::ErrorDetails;
 
-use super::exchange::{CONNECT_ERROR, PROXY_ERROR};
+use super::exchange::{CONNECT_ERROR, PROXY_ERROR, SERVER_GONE};
 use crate::config::redact;
 
 /// A proxy of HTTP.
@@ -65,7 +65,7 @@ impl Proxy {
             } else {
                 "look for the reason in the proxy's log, or do without: `--no-proxy`"
             });
-        } else if error.kind == CONNECT_ERROR {
+        } else if error.kind == CONNECT_ERROR || error.kind == SERVER_GONE {
             let cause = error.cause_chain.last().map(|root| format!(": {root}")).unwrap_or_default();
             error.message = format!("cannot open a connection by way of the proxy `{shown}`{cause}");
             error.hint = String::from("check the proxy's address, or do without: `--no-proxy`");

@@ -45,16 +45,22 @@ pub(crate) fn endpoint_options(config: &RunConfig) -> String {
     serde_json::Value::Object(options).to_string()
 }
 
-/// Whether the endpoint takes the options that the user sets. Opens no library.
+/// Reads the options that the user sets as what the endpoint takes. Opens no library.
 ///
 /// # Errors
 /// It does not take one of them.
-pub(crate) fn check_endpoint_options(registry: &Registry, target: &Target) -> Result<(), ChoiceError> {
+pub(crate) fn read_endpoint_options(registry: &Registry, target: &mut Target) -> Result<(), ChoiceError> {
     if target.endpoint_options.is_empty() {
         return Ok(());
     }
     let schema = OptionSchema::of(&registry.describe(Category::Endpoint, &target.endpoint_type)?);
-    target.endpoint_options.iter().try_for_each(|(key, value)| Ok(schema.check(key, value)?))
+    for (key, value) in &mut target.endpoint_options {
+        if let Some(text) = value.as_str() {
+            *value = schema.read(key, text);
+        }
+        schema.check(key, value)?;
+    }
+    Ok(())
 }
 
 /// Works out URLs and headers, and makes TLS ready.

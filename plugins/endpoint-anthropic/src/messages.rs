@@ -1,6 +1,6 @@
 //! Messages: [`MessagesEndpoint`].
 
-use prony_plugin_api::{Endpoint, RequestWriter, Result, TurnContext, json::Body};
+use prony_plugin_api::{Endpoint, NO_OPTIONS, RequestWriter, Result, TurnContext, json::Body};
 use serde::Serialize;
 
 use crate::{
@@ -31,6 +31,8 @@ enum Field<'a> {
 
 impl Endpoint for MessagesEndpoint {
     type Parser = MessagesParser;
+
+    const OPTIONS: &'static str = NO_OPTIONS;
 
     fn new(_options: &str) -> Result<Self> {
         Ok(Self)

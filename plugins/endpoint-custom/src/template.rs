@@ -94,7 +94,7 @@ impl Template {
         let template = self.environment.get_template(NAME).map_err(|error| failed(&error))?;
         let body = template.render(Serde(Variables::of(turn))).map_err(|error| failed(&error))?;
         let body: Box<RawValue> = serde_json::from_str(&body).map_err(|error| {
-            PluginError::config(format_args!("the template `{}` makes no JSON: {error}", self.origin)).hint(
+            PluginError::config(format_args!("make JSON with the template `{}`: {error}", self.origin)).hint(
                 "pass texts through `tojson`, which adds the quotes as well: {\"prompt\": {{ text|tojson }}}",
             )
         })?;

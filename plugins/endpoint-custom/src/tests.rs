@@ -91,7 +91,7 @@ fn extra_inputs_win() {
 )]
 #[case::no_json(
     "{\"a\": {{ text }}}",
-    "the template `template` makes no JSON",
+    "make JSON with the template `template`",
     "pass texts through `tojson`"
 )]
 fn a_template_that_cannot_work_says_where(#[case] source: &str, #[case] message: &str, #[case] hint: &str) {

@@ -1,7 +1,7 @@
 //! [`GenerateEndpoint`].
 
 use prony_plugin_api::{
-    Endpoint, PluginError, RequestWriter, Result, TurnContext,
+    Endpoint, NO_OPTIONS, PluginError, RequestWriter, Result, TurnContext,
     json::{extras, texts},
 };
 use serde_json::{Map, Value};
@@ -17,6 +17,8 @@ pub(crate) struct GenerateEndpoint;
 
 impl Endpoint for GenerateEndpoint {
     type Parser = GenerateParser;
+
+    const OPTIONS: &'static str = NO_OPTIONS;
 
     fn new(_options: &str) -> Result<Self> {
         Ok(Self)

@@ -1,7 +1,7 @@
 //! [`ImageRetrievalEndpoint`].
 
 use prony_plugin_api::{
-    Endpoint, PartKind, PluginError, RequestWriter, Result, TurnContext, TurnMessage, json::Body,
+    Endpoint, NO_OPTIONS, PartKind, PluginError, RequestWriter, Result, TurnContext, TurnMessage, json::Body,
 };
 use serde::Serialize;
 
@@ -19,6 +19,8 @@ struct Image<'a> {
 
 impl Endpoint for ImageRetrievalEndpoint {
     type Parser = ImageRetrievalParser;
+
+    const OPTIONS: &'static str = NO_OPTIONS;
 
     fn new(_options: &str) -> Result<Self> {
         Ok(Self)

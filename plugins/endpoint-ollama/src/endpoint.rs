@@ -1,7 +1,7 @@
 //! [`ChatEndpoint`].
 
 use prony_plugin_api::{
-    Endpoint, RequestWriter, Result, TurnContext,
+    Endpoint, NO_OPTIONS, RequestWriter, Result, TurnContext,
     json::{Body, Field},
 };
 use serde::Serialize;
@@ -31,6 +31,8 @@ struct Options {
 
 impl Endpoint for ChatEndpoint {
     type Parser = ChatParser;
+
+    const OPTIONS: &'static str = NO_OPTIONS;
 
     fn new(_options: &str) -> Result<Self> {
         Ok(Self)

@@ -1,6 +1,6 @@
 //! Embeddings of conversations, as vLLM makes them of what a chat template writes: [`ChatEmbeddingsEndpoint`].
 
-use prony_plugin_api::{Endpoint, RequestWriter, Result, TurnContext};
+use prony_plugin_api::{Endpoint, NO_OPTIONS, RequestWriter, Result, TurnContext};
 
 use crate::{
     body::{Body, Field},
@@ -14,6 +14,8 @@ pub(crate) struct ChatEmbeddingsEndpoint;
 
 impl Endpoint for ChatEmbeddingsEndpoint {
     type Parser = EmbeddingsParser;
+
+    const OPTIONS: &'static str = NO_OPTIONS;
 
     fn new(_options: &str) -> Result<Self> {
         Ok(Self)

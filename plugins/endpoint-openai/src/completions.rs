@@ -1,6 +1,6 @@
 //! Text completions: [`CompletionsEndpoint`].
 
-use prony_plugin_api::{Endpoint, RequestWriter, Result, TurnContext};
+use prony_plugin_api::{Endpoint, NO_OPTIONS, RequestWriter, Result, TurnContext};
 
 use crate::{
     answer::AnswerParser,
@@ -14,6 +14,8 @@ pub(crate) struct CompletionsEndpoint;
 
 impl Endpoint for CompletionsEndpoint {
     type Parser = AnswerParser;
+
+    const OPTIONS: &'static str = NO_OPTIONS;
 
     fn new(_options: &str) -> Result<Self> {
         Ok(Self)

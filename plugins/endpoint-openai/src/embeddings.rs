@@ -3,7 +3,7 @@
 use std::fmt;
 
 use prony_plugin_api::{
-    Endpoint, EventSink, Parser, RequestWriter, Result, TurnContext,
+    Endpoint, EventSink, NO_OPTIONS, Parser, RequestWriter, Result, TurnContext,
     json::{self, Facts, Name, Usage},
 };
 use serde::{
@@ -25,6 +25,8 @@ pub(crate) struct EmbeddingsEndpoint;
 
 impl Endpoint for EmbeddingsEndpoint {
     type Parser = EmbeddingsParser;
+
+    const OPTIONS: &'static str = NO_OPTIONS;
 
     fn new(_options: &str) -> Result<Self> {
         Ok(Self)

@@ -1,7 +1,7 @@
 //! Pictures from pictures and a prompt: [`ImageEditsEndpoint`].
 
 use prony_plugin_api::{
-    Endpoint, Part, PartKind, PluginError, RequestWriter, Result, TurnContext, TurnMessage,
+    Endpoint, NO_OPTIONS, Part, PartKind, PluginError, RequestWriter, Result, TurnContext, TurnMessage,
 };
 
 use crate::{file::File, form::Form, images::ImagesParser};
@@ -12,6 +12,8 @@ pub(crate) struct ImageEditsEndpoint;
 
 impl Endpoint for ImageEditsEndpoint {
     type Parser = ImagesParser;
+
+    const OPTIONS: &'static str = NO_OPTIONS;
 
     fn new(_options: &str) -> Result<Self> {
         Ok(Self)

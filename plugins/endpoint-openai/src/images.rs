@@ -1,7 +1,8 @@
 //! Pictures from a prompt: [`ImagesEndpoint`].
 
 use prony_plugin_api::{
-    Endpoint, EventSink, Parser, PartKind, PluginError, RequestWriter, Result, TurnContext, TurnMessage,
+    Endpoint, EventSink, NO_OPTIONS, Parser, PartKind, PluginError, RequestWriter, Result, TurnContext,
+    TurnMessage,
     json::{self, Facts, Failure, Name, Text, Usage},
 };
 use serde::{Deserialize, de::IgnoredAny};
@@ -19,6 +20,8 @@ pub(crate) struct ImagesEndpoint;
 
 impl Endpoint for ImagesEndpoint {
     type Parser = ImagesParser;
+
+    const OPTIONS: &'static str = NO_OPTIONS;
 
     fn new(_options: &str) -> Result<Self> {
         Ok(Self)
@@ -118,7 +121,9 @@ impl Parser for ImagesParser {
     }
 
     fn body(&mut self, status: u32, body: &[u8], out: &mut EventSink<'_>) -> Result<()> {
-        let is_one = |reply: &Reply<'_>| reply.error.is_none() && reply.data.is_some();
+        let is_one = |reply: &Reply<'_>| {
+            reply.error.is_none() && reply.data.as_ref().is_some_and(|data| !data.is_empty())
+        };
         let Some(reply) = json::answer::<Reply<'_>>(status, body, EXPECTED, is_one, out)? else {
             return Ok(());
         };

@@ -1,7 +1,7 @@
 //! Embeddings of NVIDIA's NIM, which takes texts, images, and pairs of both: [`NimEmbeddingsEndpoint`].
 
 use prony_plugin_api::{
-    Endpoint, Part, PartKind, PluginError, RequestWriter, Result, TurnContext, TurnMessage,
+    Endpoint, NO_OPTIONS, Part, PartKind, PluginError, RequestWriter, Result, TurnContext, TurnMessage,
 };
 use serde_json::Value;
 
@@ -17,6 +17,8 @@ pub(crate) struct NimEmbeddingsEndpoint;
 
 impl Endpoint for NimEmbeddingsEndpoint {
     type Parser = EmbeddingsParser;
+
+    const OPTIONS: &'static str = NO_OPTIONS;
 
     fn new(_options: &str) -> Result<Self> {
         Ok(Self)

@@ -1,8 +1,8 @@
 //! Text from speech: [`TranscriptionsEndpoint`].
 
 use prony_plugin_api::{
-    Endpoint, EventSink, Parser, Part, PartKind, PluginError, RequestWriter, Result, TextKind, TurnContext,
-    TurnMessage,
+    Endpoint, EventSink, NO_OPTIONS, Parser, Part, PartKind, PluginError, RequestWriter, Result, TextKind,
+    TurnContext, TurnMessage,
     json::{self, Text, Usage},
 };
 use serde::{Deserialize, de::IgnoredAny};
@@ -18,6 +18,8 @@ pub(crate) struct TranscriptionsEndpoint;
 
 impl Endpoint for TranscriptionsEndpoint {
     type Parser = TranscriptionParser;
+
+    const OPTIONS: &'static str = NO_OPTIONS;
 
     fn new(_options: &str) -> Result<Self> {
         Ok(Self)
@@ -115,8 +117,9 @@ impl Parser for TranscriptionParser {
     /// Texts, subtitles and the like are no JSON, and are taken as they are.
     fn body(&mut self, status: u32, body: &[u8], out: &mut EventSink<'_>) -> Result<()> {
         let body = body.trim_ascii();
-        let is_text =
-            (200..300).contains(&status) && !matches!(body.first(), None | Some(b'{' | b'[' | b'<'));
+        let is_text = (200..300).contains(&status)
+            && body != b"null"
+            && !matches!(body.first(), None | Some(b'{' | b'[' | b'<'));
         if is_text {
             let text = std::str::from_utf8(body).map_err(|_| json::unexpected(body, EXPECTED))?;
             say(text, out);

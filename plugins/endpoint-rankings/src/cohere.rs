@@ -1,6 +1,6 @@
 //! Cohere's rankings, which vLLM, Jina and others speak as well: [`CohereRankingsEndpoint`].
 
-use prony_plugin_api::{Endpoint, RequestWriter, Result, TurnContext, json::Body};
+use prony_plugin_api::{Endpoint, NO_OPTIONS, RequestWriter, Result, TurnContext, json::Body};
 
 use crate::{
     parser::RankingsParser,
@@ -13,6 +13,8 @@ pub(crate) struct CohereRankingsEndpoint;
 
 impl Endpoint for CohereRankingsEndpoint {
     type Parser = RankingsParser;
+
+    const OPTIONS: &'static str = NO_OPTIONS;
 
     fn new(_options: &str) -> Result<Self> {
         Ok(Self)

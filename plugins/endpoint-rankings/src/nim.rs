@@ -1,6 +1,6 @@
 //! Rankings of NVIDIA's NIM: [`NimRankingsEndpoint`].
 
-use prony_plugin_api::{Endpoint, RequestWriter, Result, TurnContext, json::Body};
+use prony_plugin_api::{Endpoint, NO_OPTIONS, RequestWriter, Result, TurnContext, json::Body};
 
 use crate::{
     parser::RankingsParser,
@@ -13,6 +13,8 @@ pub(crate) struct NimRankingsEndpoint;
 
 impl Endpoint for NimRankingsEndpoint {
     type Parser = RankingsParser;
+
+    const OPTIONS: &'static str = NO_OPTIONS;
 
     fn new(_options: &str) -> Result<Self> {
         Ok(Self)

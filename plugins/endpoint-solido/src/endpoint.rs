@@ -1,7 +1,7 @@
 //! [`SolidoEndpoint`].
 
 use prony_plugin_api::{
-    Endpoint, RequestWriter, Result, TurnContext,
+    Endpoint, NO_OPTIONS, RequestWriter, Result, TurnContext,
     json::{Body, texts},
 };
 use serde::Serialize;
@@ -31,6 +31,8 @@ struct Filters {
 
 impl Endpoint for SolidoEndpoint {
     type Parser = SolidoParser;
+
+    const OPTIONS: &'static str = NO_OPTIONS;
 
     fn new(_options: &str) -> Result<Self> {
         Ok(Self)

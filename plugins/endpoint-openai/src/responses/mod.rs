@@ -6,7 +6,7 @@ mod input;
 mod parser;
 mod wire;
 
-use prony_plugin_api::{Endpoint, RequestWriter, Result, TurnContext, json::Body};
+use prony_plugin_api::{Endpoint, NO_OPTIONS, RequestWriter, Result, TurnContext, json::Body};
 use serde::Serialize;
 
 use self::{
@@ -30,6 +30,8 @@ enum Field<'a> {
 
 impl Endpoint for ResponsesEndpoint {
     type Parser = ResponsesParser;
+
+    const OPTIONS: &'static str = NO_OPTIONS;
 
     fn new(_options: &str) -> Result<Self> {
         Ok(Self)
