@@ -174,8 +174,9 @@ fn of_descriptors(workers: &[WorkerUsage]) -> Option<(Verdict, String)> {
     Some((verdict, format!("{left} file descriptors were left for connections")))
 }
 
+/// At most all: the system counts in ticks, and of a short time it may tell more than there was.
 fn share(part_ns: Option<u64>, wall_ns: u64) -> Option<f64> {
-    part_ns.filter(|_| wall_ns > 0).map(|part_ns| part_ns as f64 / wall_ns as f64)
+    part_ns.filter(|_| wall_ns > 0).map(|part_ns| (part_ns as f64 / wall_ns as f64).min(1.0))
 }
 
 fn percent(share: f64) -> String {

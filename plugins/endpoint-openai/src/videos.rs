@@ -40,7 +40,7 @@ impl Endpoint for VideosEndpoint {
   "type": "object",
   "properties": {
     "poll_interval_ms": {
-      "type": "integer", "minimum": 1, "default": 100,
+      "type": "integer", "minimum": 1, "maximum": 3600000, "default": 100,
       "description": "Milliseconds between two looks at a job that is not over."
     },
     "download": {
