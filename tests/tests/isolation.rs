@@ -128,15 +128,21 @@ fn a_process_that_is_killed_while_it_works_takes_no_record_with_it() {
     let server = MockServer::start([]);
     let pack = isolated();
     let running = endless(&pack, &server);
+    // Several times what a busy machine may leave in the process.
+    eventually("many answers", || (server.truth()["requests_ok"].as_u64()? > 1000).then_some(()));
     kill("-KILL", child_of(running.id()).unwrap());
     let run = running.wait();
     names(&run, "was killed by signal 9 (SIGKILL)");
     let summary = run.summary();
     let (counted, lost) = (run.records().len() as u64, summary["lost"].as_u64().unwrap());
     assert_eq!(summary["scheduled"].as_u64(), Some(counted + lost));
-    // What was answered and not handed over in time is among the lost: at most what was in flight, and a batch.
+    // What was answered and not handed over in time is gone: at most what was in flight, and a batch.
     let answered = server.truth()["requests_ok"].as_u64().unwrap();
-    assert!(answered <= counted + lost + 4, "{answered} answered, {counted} counted, {lost} lost");
+    let (in_flight, batch) = (4, 256);
+    assert!(
+        answered <= counted + lost + in_flight + batch,
+        "{answered} answered, {counted} counted, {lost} lost"
+    );
 }
 
 /// It is stopped, not dead: nothing comes from it any more, not even the end of its stream.
