@@ -59,7 +59,7 @@ struct Reply<'a> {
     model: Name<'a>,
     data: Option<Vec<Embedding>>,
     usage: Option<Usage>,
-    /// Present and not `null`; see [`Failure`].
+    /// Present and not `null`; see [`json::Failure`].
     error: Option<IgnoredAny>,
 }
 
