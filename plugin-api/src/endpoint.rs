@@ -221,7 +221,7 @@ impl<'a> TurnContext<'a> {
     /// | `base_path` | the path of the user's URL, without a slash at its end: it stands in front of the endpoint's path, unless it ends in what that begins with |
     /// | `path` | the whole path, when the user has fixed it; what [`RequestWriter::path`] says has no effect then |
     /// | `has_api_key` | the host will send the user's key, whatever the endpoint writes into that header |
-    /// | `unix_time_s` | the time of this call in seconds since 1970; the request leaves later |
+    /// | `unix_time_s` | seconds since 1970 by when the request is due, or now if that is later; a slot may still be waited for |
     ///
     /// Queries are never told: they may hold secrets.
     pub fn facts_json(&self) -> &'a str {

@@ -60,6 +60,16 @@ mod tests {
 
     use super::*;
 
+    /// They are written twice, because a library's schema is a constant.
+    #[test]
+    fn it_takes_the_options_of_a_chat_in_the_same_words() {
+        let properties = |schema: &str| serde_json::from_str::<Value>(schema).unwrap()["properties"].clone();
+        let (azure, chat) = (properties(AzureChatEndpoint::OPTIONS), properties(ChatEndpoint::OPTIONS));
+        for (name, option) in chat.as_object().unwrap() {
+            assert_eq!(azure[name], *option, "{name}");
+        }
+    }
+
     fn request(options: &str, model: &str) -> prony_plugin_api::testing::Request {
         let endpoint = TestEndpoint::new::<AzureChatEndpoint>(options).unwrap();
         endpoint.format(&Turn::user("Hi").model(model)).unwrap()
