@@ -135,7 +135,8 @@ fn serve(mut stream: TcpStream, answer: &[u8], cuts: &mut Cuts) -> Option<Vec<u8
     Some(request)
 }
 
-fn read_request(stream: &mut TcpStream) -> Option<Vec<u8>> {
+/// Reads one request, whole. Nothing if the connection ends before.
+pub(crate) fn read_request(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let (mut request, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
         if let Some(end) = find(&request, b"\r\n\r\n") {
