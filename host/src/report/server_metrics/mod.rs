@@ -8,6 +8,7 @@
 
 mod csv;
 mod stats;
+mod strangers;
 mod summary;
 mod timeline;
 mod window;
@@ -26,7 +27,11 @@ use self::{
     timeline::{Bound, Family, Labels, Page},
     window::Scrapes,
 };
-pub(crate) use self::{timeline::Timeline, window::PhaseWindow};
+pub(crate) use self::{
+    strangers::{Flights, Stranger, strangers},
+    timeline::Timeline,
+    window::PhaseWindow,
+};
 
 use super::{ReportError, artifacts};
 
