@@ -14,6 +14,7 @@ use super::{
     catalogue::CATALOGUE,
     client::ClientReport,
     columns::Columns,
+    first_reads::FirstReads,
     per_request::{LatencyOrigin, Request, TokenCounting},
 };
 use crate::{
@@ -199,6 +200,8 @@ pub(crate) struct Aggregator {
     profiling: Columns,
     /// How workers fared in profiling.
     workers: Vec<WorkerUsage>,
+    /// First tokens of profiled requests.
+    first_reads: FirstReads,
 }
 
 impl Aggregator {
@@ -221,6 +224,7 @@ impl Aggregator {
             profiling: columns(PhaseKind::Profiling),
             phases: BTreeMap::new(),
             workers: Vec::new(),
+            first_reads: FirstReads::default(),
             arrivals: header.config.phases.iter().map(|phase| phase.arrival).collect(),
         }
     }
@@ -257,7 +261,8 @@ impl Aggregator {
 
     /// What was measured of the client while it profiled.
     pub(crate) fn client(&self) -> ClientReport {
-        ClientReport::judge(self.workers.clone())
+        let first_reads = self.first_reads.summary(&self.workers);
+        ClientReport::judge(self.workers.clone(), first_reads)
     }
 
     /// Kind of a phase.
@@ -281,7 +286,12 @@ impl Aggregator {
         let request = Request { record, origin, counting: self.counting };
         match self.kind_of(record.phase) {
             PhaseKind::Warmup => self.warmup.add(&request, measured),
-            PhaseKind::Profiling => self.profiling.add(&request, measured),
+            PhaseKind::Profiling => {
+                if Outcome::of(record) == Outcome::Succeeded {
+                    self.first_reads.add(record);
+                }
+                self.profiling.add(&request, measured);
+            }
         }
     }
 
@@ -296,6 +306,7 @@ impl Aggregator {
         }
         self.warmup.append(part.warmup);
         self.profiling.append(part.profiling);
+        self.first_reads.append(part.first_reads);
     }
 
     /// Every phase that began, in order.
