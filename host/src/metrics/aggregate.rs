@@ -14,6 +14,7 @@ use super::{
     catalogue::CATALOGUE,
     client::ClientReport,
     columns::Columns,
+    first_reads::FirstReads,
     per_request::{LatencyOrigin, Request, TokenCounting},
 };
 use crate::{
@@ -205,6 +206,8 @@ pub(crate) struct Aggregator {
     by_url: Vec<Columns>,
     /// How workers fared in profiling.
     workers: Vec<WorkerUsage>,
+    /// First tokens of profiled requests.
+    first_reads: FirstReads,
 }
 
 impl Aggregator {
@@ -230,6 +233,7 @@ impl Aggregator {
             profiling: columns(PhaseKind::Profiling),
             phases: BTreeMap::new(),
             workers: Vec::new(),
+            first_reads: FirstReads::default(),
             arrivals: header.config.phases.iter().map(|phase| phase.arrival).collect(),
         }
     }
@@ -266,7 +270,8 @@ impl Aggregator {
 
     /// What was measured of the client while it profiled.
     pub(crate) fn client(&self) -> ClientReport {
-        ClientReport::judge(self.workers.clone())
+        let first_reads = self.first_reads.summary(&self.workers);
+        ClientReport::judge(self.workers.clone(), first_reads)
     }
 
     /// Kind of a phase.
@@ -291,6 +296,9 @@ impl Aggregator {
         match self.kind_of(record.phase) {
             PhaseKind::Warmup => self.warmup.add(&request, measured),
             PhaseKind::Profiling => {
+                if Outcome::of(record) == Outcome::Succeeded {
+                    self.first_reads.add(record);
+                }
                 let place = place_of(record.session_num, self.by_url.len());
                 if let Some(columns) = self.by_url.get_mut(place) {
                     columns.add(&request, measured);
@@ -311,6 +319,7 @@ impl Aggregator {
         }
         self.warmup.append(part.warmup);
         self.profiling.append(part.profiling);
+        self.first_reads.append(part.first_reads);
         for (columns, more) in self.by_url.iter_mut().zip(part.by_url) {
             columns.append(more);
         }

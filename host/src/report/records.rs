@@ -121,6 +121,9 @@ struct Metadata<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     follow_up_bytes: Option<u64>,
     largest_read_bytes: u64,
+    /// Events with tokens that were read together with the first token; left out when it came alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_read_events: Option<u64>,
 }
 
 impl<'a> Metadata<'a> {
@@ -151,6 +154,7 @@ impl<'a> Metadata<'a> {
             follow_ups: Some(record.follow_ups).filter(|count| *count > 0),
             follow_up_bytes: Some(record.follow_up_bytes).filter(|_| record.follow_ups > 0),
             largest_read_bytes: record.largest_read_bytes,
+            first_read_events: Some(record.first_read_events).filter(|count| *count > 1),
         }
     }
 }
