@@ -81,6 +81,10 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
             terminal::warn(&format!("the run ended before its time: {}", ending.reason()));
             Ok(Exit::Plugin)
         }
+        Some(ending @ Ending::ServerGone { .. }) => {
+            terminal::warn(&format!("the run ended before its time: {}", ending.reason()));
+            outcome(&report)
+        }
         Some(Ending::ServiceRefused { name, message, hint }) => {
             let what = format!("start the service `{name}` with these options: {message}");
             Err(Failure::new(Exit::Usage, what).with_hint(hint))

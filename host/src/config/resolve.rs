@@ -418,7 +418,9 @@ mod tests {
             "enabled": true,
             "urls": [
               "http://localhost:8000/metrics"
-            ]
+            ],
+            "interval_s": null,
+            "headers": []
           },
           "isolate": [],
           "services": {

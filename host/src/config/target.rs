@@ -180,7 +180,9 @@ pub(super) fn server_metrics(
                        `--server-metrics URL`, or say `--no-server-metrics`";
         return Ok((ServerMetricsConfig::default(), Some(warning.to_owned())));
     }
-    Ok((ServerMetricsConfig { enabled: true, urls }, None))
+    let headers = pairs::server_metrics_headers(&flags.server_metrics_header)?;
+    let interval_s = flags.server_metrics_interval;
+    Ok((ServerMetricsConfig { enabled: true, urls, interval_s, headers }, None))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use super::{
     outputs::Outputs,
     part::{self, Broken, Lens, Part},
     records,
-    server_metrics::{PhaseWindow, ServerMetricsReport, Timeline},
+    server_metrics::{self, Flights, PhaseWindow, ServerMetricsReport, Timeline},
 };
 use crate::{
     metrics::{Aggregator, ClientReport, PhaseSpan},
@@ -114,6 +114,7 @@ struct Pass<'a> {
     warmup_errors: ErrorGroups,
     models_seen: BTreeMap<String, u64>,
     server_metrics: Timeline,
+    flights: Flights,
     end: Option<RunEnd>,
     notes: Vec<String>,
     /// A record was not understood: nothing after it counts.
@@ -132,6 +133,7 @@ impl<'a> Pass<'a> {
             warmup_errors: ErrorGroups::default(),
             models_seen: BTreeMap::new(),
             server_metrics: Timeline::default(),
+            flights: Flights::default(),
             end: None,
             notes: Vec::new(),
             damaged: false,
@@ -178,6 +180,7 @@ impl<'a> Pass<'a> {
             warmup.fill(|out| out.write_all(&part.warmup))?;
         }
         self.outputs.iter_mut().zip(part.outputs).for_each(|(outputs, more)| outputs.append(more));
+        self.flights.append(part.flights);
         self.errors.append(part.errors);
         self.warmup_errors.append(part.warmup_errors);
         for (model, more) in part.models_seen {
@@ -212,6 +215,7 @@ impl<'a> Pass<'a> {
             || commit(written),
             || (self.aggregator.warmup_results(), self.aggregator.profiling_results()),
         );
+        let by_url = self.aggregator.results_by_url();
         let mut files = files?;
         if let Some(outputs) = self.outputs {
             files.push(outputs.write(self.dir)?);
@@ -228,8 +232,15 @@ impl<'a> Pass<'a> {
             self.notes.extend(metrics.unavailable());
         }
         Ok(Report {
+            strangers: server_metrics::strangers(
+                &self.server_metrics,
+                &windows,
+                &self.header.config.target.urls,
+                &self.flights,
+            ),
             warmup,
             profiling,
+            by_url,
             client: ClientReport {
                 process: self.end.as_ref().and_then(|end| end.usage),
                 ..self.aggregator.client()

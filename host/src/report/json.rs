@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{Report, errors::ErrorGroup};
+use super::{Report, by_url, errors::ErrorGroup};
 use crate::metrics::{Distribution, MetricTable, PhaseSpan, Stats, quantile::PERCENTILES};
 
 const SCHEMA_VERSION: &str = "1.0";
@@ -74,6 +74,12 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
         set("incomplete_reason", reason.as_str().into());
     }
     set("error_summary", errors(&report.errors));
+    if !report.by_url.is_empty() {
+        set("targets", by_url::summary(report));
+    }
+    if !report.strangers.is_empty() {
+        set("other_load", serde_json::to_value(&report.strangers)?);
+    }
     let (start, end) = profiled_between(report);
     set("start_time", timestamp(report, start).into());
     set("end_time", end.and_then(|end| timestamp(report, end)).into());
@@ -93,7 +99,8 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     Ok(Value::Object(summary))
 }
 
-fn metrics(table: &MetricTable) -> Map<String, Value> {
+/// Each metric under its tag.
+pub(super) fn metrics(table: &MetricTable) -> Map<String, Value> {
     table.rows().map(|(metric, stats)| (metric.tag.to_owned(), statistics(metric.unit, stats))).collect()
 }
 

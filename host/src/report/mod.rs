@@ -5,6 +5,7 @@
 //! was made: the journal of a run that was killed is as good as any other, up to where it ends.
 
 pub(crate) mod artifacts;
+mod by_url;
 mod collect;
 pub(crate) mod console;
 mod csv;
@@ -38,6 +39,7 @@ use crate::{
     request::exchange::is_nobody_there,
 };
 use errors::ErrorGroup;
+pub(crate) use server_metrics::Stranger;
 
 /// Names of the files that a report consists of.
 pub(crate) const FILE_NAMES: [&str; 8] = [
@@ -63,6 +65,10 @@ pub(crate) struct Report {
     pub(crate) profiling: Results,
     /// The numbers of the warm-up, if there was one.
     pub(crate) warmup: Option<Results>,
+    /// The numbers of the profiling phases for each base URL, where there are several.
+    pub(crate) by_url: Vec<Results>,
+    /// Metrics pages whose servers had more to do than prony gave them.
+    pub(crate) strangers: Vec<Stranger>,
     /// Every phase that began, in order.
     pub(crate) phases: Vec<PhaseSpan>,
     /// What was measured of the client, and whether it can be believed.

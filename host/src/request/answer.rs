@@ -30,6 +30,8 @@ pub(crate) struct Answer {
     pub(crate) chunk_gaps_ns: Vec<u64>,
     /// Events that carried tokens.
     pub(crate) token_events: u64,
+    /// Those that came in the same read as the first token, the first one included.
+    pub(crate) first_read_events: u64,
     /// Generated text, one entry a choice and channel.
     pub(crate) texts: Vec<Passage>,
     /// Generated text that arrived with the first token.
@@ -147,16 +149,18 @@ impl Answer {
 
     fn stamp(&mut self, kind: TextKind, text: &str) {
         let Some(now) = self.arrived else { return };
+        let is_first_read = *self.first_token.get_or_insert(now) == now;
         if !self.event_has_text {
             self.event_has_text = true;
             self.token_events += 1;
+            self.first_read_events += u64::from(is_first_read);
         }
         match self.last_token {
             Some(last) if last < now => self.chunk_gaps_ns.push(now - last),
             _ => {}
         }
         self.last_token = Some(now);
-        if *self.first_token.get_or_insert(now) == now {
+        if is_first_read {
             self.first_arrival.push_str(text);
         }
         if kind != TextKind::REASONING {
@@ -292,6 +296,7 @@ mod tests {
         }
         assert_eq!(answer.chunk_gaps_ns, [7, 3]);
         assert_eq!((answer.first_arrival.as_str(), answer.token_events), ("ab", 5));
+        assert_eq!(answer.first_read_events, 2);
         assert_eq!(answer.last_token, Some(20));
     }
 

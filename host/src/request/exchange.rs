@@ -13,6 +13,7 @@ use super::{
     hints,
     patience::{Overdue, Patience},
     prepared::Prepared,
+    priority::{Priority, Underway},
     stray,
     target::{Route, TargetPlan},
     transport::{AttemptStamps, Chunk, Failure, Response, StampSource, Transport, TransportError},
@@ -147,6 +148,8 @@ pub(crate) struct Wire {
     pub(crate) endpoint: Endpoint,
     /// What all requests have in common.
     pub(crate) target: Arc<TargetPlan>,
+    /// That of the worker's thread.
+    pub(crate) priority: Arc<Priority>,
 }
 
 impl Wire {
@@ -176,15 +179,17 @@ impl Wire {
         patience: &mut Patience<'_>,
     ) -> Result<(), ErrorDetails> {
         let mut parser = self.endpoint.parser()?;
+        let underway = self.target.streaming.then(|| self.priority.begin_stream());
         let response = self.ask(request, exchange, patience).await?;
         let first_byte = response.first_byte().0;
         exchange.instants.first_byte = first_byte.or_else(|| Some(self.clock.now()));
         let asked = self.target.streaming.then_some(self.target.framing);
         match framing::of_answer(content_type(response.headers()), asked) {
             Some(framing) if response.status().is_success() => {
-                self.read_stream(framing, response, &mut parser, exchange, patience).await?;
+                self.read_stream(framing, response, &mut parser, exchange, patience, underway).await?;
             }
             _ => {
+                drop(underway);
                 let media = content_type(response.headers()).to_owned();
                 self.read_body(response, &mut parser, exchange, patience).await?;
                 let answer = &exchange.answer;
@@ -238,6 +243,7 @@ impl Wire {
         parser: &mut Parser,
         exchange: &mut Exchange,
         patience: &mut Patience<'_>,
+        mut underway: Option<Underway>,
     ) -> Result<(), ErrorDetails> {
         let mut splitter = StreamSplitter::new(framing);
         let mut reader = Reader { endpoint: &self.endpoint, parser, refusal: None };
@@ -251,6 +257,11 @@ impl Wire {
             if let Some(refusal) = reader.refusal.take() {
                 return Err(refusal);
             }
+            if let Some(underway) = underway.as_mut().filter(|underway| underway.waits())
+                && exchange.answer.first_token.is_some()
+            {
+                underway.end_wait();
+            }
         }
         // What has no end came with the last read, whose stamp still stands.
         splitter.end_pieces(|piece| reader.piece(piece, &mut exchange.answer));
@@ -258,6 +269,7 @@ impl Wire {
         if framing == StreamFraming::Bytes {
             // A read is handed over as it came: how many events were in it is the dialect's secret.
             exchange.answer.token_events = 0;
+            exchange.answer.first_read_events = 0;
         }
         refusal.map_or(Ok(()), Err)
     }

@@ -157,7 +157,7 @@ impl TargetPlan {
 
     /// Which of the places a session uses.
     fn index(&self, session_num: u64) -> usize {
-        usize::try_from(session_num % self.places.len() as u64).unwrap_or(0)
+        place_of(session_num, self.places.len())
     }
 
     /// Where a session's requests go. `path` is what the endpoint asked for; a path that the user gave wins.
@@ -185,8 +185,7 @@ impl TargetPlan {
     }
 
     fn base_of(&self, session_num: u64) -> &(String, Arc<Place>) {
-        let index = usize::try_from(session_num % self.places.len() as u64).unwrap_or(0);
-        &self.places[index]
+        &self.places[self.index(session_num)]
     }
 
     /// The run's extra inputs with a turn's own on top, as the text of a JSON object.
@@ -208,6 +207,12 @@ impl TargetPlan {
         headers.insert(HeaderName::from_static("x-request-id"), id);
         Ok(headers)
     }
+}
+
+/// Which of so many base URLs a session's requests go to, from 0: each in turn.
+pub(crate) fn place_of(session_num: u64, places: usize) -> usize {
+    let places = places.max(1) as u64;
+    usize::try_from(session_num % places).unwrap_or(0)
 }
 
 /// The error of an answer that leads away from its server: headers and keys are meant for that one only.

@@ -14,6 +14,8 @@ pub(crate) mod lifecycle;
 pub(crate) mod mock;
 mod progress;
 pub(crate) mod readiness;
+mod refusals;
+mod scrape;
 pub(crate) mod services;
 pub(crate) mod setup;
 mod usage;
