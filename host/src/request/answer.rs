@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     hints,
     limits::{self, Breach, cut},
+    stray::Strays,
 };
 use crate::clock::RunNs;
 
@@ -58,6 +59,9 @@ pub(crate) struct Answer {
     /// What the parser wants to read next.
     #[serde(skip)]
     pub(super) follow_up: Option<FollowUp>,
+    /// Lines of the stream that are in no event.
+    #[serde(skip)]
+    pub(super) strays: Strays,
     #[serde(skip)]
     event_has_text: bool,
     /// What is kept, in bytes; more than the limit once there is a breach.
@@ -99,6 +103,12 @@ impl Answer {
         let is_finished = |choice: u32| self.finish_reasons.iter().any(|(finished, _)| *finished == choice);
         let all_finished = self.texts.iter().all(|passage| is_finished(passage.choice));
         self.done || (all_finished && !self.finish_reasons.is_empty())
+    }
+
+    /// It has no text, no result and no finish reason. With a finish reason, saying nothing is an answer.
+    pub(super) fn is_empty(&self) -> bool {
+        let results = self.embeddings + self.rankings + self.media;
+        self.texts.is_empty() && self.finish_reasons.is_empty() && results == 0
     }
 
     /// The limit that the parser went beyond, if it did.

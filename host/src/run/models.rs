@@ -102,7 +102,8 @@ pub(crate) fn the_only_one(config: &RunConfig) -> Result<String, ModelError> {
     let base = config.target.urls.first().map(String::as_str).unwrap_or_default();
     let url = format!("`{}`", redact::url(&url::typed(&url::url_for(base, PATH))));
     let target = Target { custom_endpoint: None, streaming: false, ..config.target.clone() };
-    let plan = TargetPlan::new(&target, Some(PATH), StreamFraming::Events).map_err(ModelError::Target)?;
+    let plan =
+        TargetPlan::new(&target, Some(PATH), StreamFraming::Events, false).map_err(ModelError::Target)?;
     let (status, body) = ask(&plan, &url)?;
     if !status.is_success() {
         return Err(ModelError::NoList { url, reason: format!("it answers with {status}") });
