@@ -108,6 +108,8 @@ struct Metadata<'a> {
     phase_index: u32,
     was_cancelled: bool,
     retried: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cut_after_end: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -146,6 +148,7 @@ impl<'a> Metadata<'a> {
             phase_index: record.phase,
             was_cancelled: record.cancelled,
             retried: record.retried,
+            cut_after_end: record.cut_after_end,
             status: record.status,
             model: record.model.as_deref(),
             finish_reasons: &record.finish_reasons,
