@@ -55,6 +55,9 @@ pub(crate) struct Record {
     /// It was sent a second time because a reused connection died before any response byte.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) retried: bool,
+    /// Method and path of a request that failed.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) asked: Option<String>,
     /// The connection broke, or its body was left unfinished, behind the end of a complete answer.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) cut_after_end: bool,

@@ -112,6 +112,9 @@ struct Metadata<'a> {
     cut_after_end: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
+    /// Method and path, if it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<&'a str>,
     finish_reasons: &'a [String],
@@ -150,6 +153,7 @@ impl<'a> Metadata<'a> {
             retried: record.retried,
             cut_after_end: record.cut_after_end,
             status: record.status,
+            request: record.asked.as_deref(),
             model: record.model.as_deref(),
             finish_reasons: &record.finish_reasons,
             facts: Facts(&record.facts),

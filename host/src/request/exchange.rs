@@ -2,7 +2,7 @@
 
 use std::{pin::pin, sync::Arc};
 
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use prony_plugin_api::ErrorDetails;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,7 @@ use super::{
     endpoint::{Endpoint, Parser},
     framing, hints,
     patience::{Overdue, Patience},
+    place::Place,
     prepared::Prepared,
     priority::Priority,
     stray,
@@ -71,9 +72,15 @@ pub(crate) struct Exchange {
     /// Pieces of the answer, its head among them, whose arrival this process had to tell, since the kernel did not.
     #[serde(default)]
     pub(crate) unstamped_reads: u64,
+    /// Method and path of a request that failed, without what may be secret of its URL.
+    #[serde(default)]
+    pub(crate) asked: Option<String>,
     /// The body broke off behind the end of a complete answer.
     #[serde(default)]
     pub(crate) cut_after_end: bool,
+    /// What the latest try asked for.
+    #[serde(skip)]
+    tried: Option<(Method, Arc<Place>)>,
     /// The dialect has ended the answer: it is over, whatever becomes of its body.
     #[serde(skip)]
     pub(super) has_ended: bool,
@@ -202,6 +209,14 @@ impl Wire {
         if let Some(error) = error.as_mut().filter(|_| self.target.http2) {
             suspect_http1(error);
         }
+        let asked = exchange.tried.take().filter(|_| error.is_some()).map(|(method, place)| {
+            let line = format!("{method} {}", place.url.path());
+            self.target.masked(&line, &request.headers)
+        });
+        if let (Some(error), Some(asked)) = (&mut error, &asked) {
+            name_what_was_asked(error, asked);
+        }
+        exchange.asked = asked;
         exchange.error = error.map(|error| self.target.mask(error, &request.headers));
     }
 
@@ -270,6 +285,7 @@ impl Wire {
         patience: &mut Patience<'_>,
     ) -> Result<Result<Response, TransportError>, Overdue> {
         exchange.stamps = Arc::default();
+        exchange.tried = Some((request.method.clone(), Arc::clone(&request.place)));
         let stamps = &exchange.stamps;
         patience.during(stamps, self.transport.send(request, fresh, stamps)).await
     }
@@ -437,6 +453,13 @@ fn send_error(error: TransportError, stamps: &AttemptStamps) -> ErrorDetails {
     // The innermost one is what can be mended: a refused connection, or too many open files.
     let message = causes.last().map_or_else(|| message.to_owned(), |root| format!("{message}: {root}"));
     ErrorDetails { code, kind: kind.into(), message, cause_chain: causes, ..ErrorDetails::default() }
+}
+
+/// Errors that a wrong address may be the reason of say which one it was.
+fn name_what_was_asked(error: &mut ErrorDetails, asked: &str) {
+    if ["http_status", "malformed", "empty_answer", "transport"].contains(&error.kind.as_str()) {
+        error.message = format!("{asked}: {}", error.message);
+    }
 }
 
 /// A server that does not speak HTTP/2 says so in a language that the client does not understand.

@@ -94,7 +94,15 @@ impl Prepared {
         let draft = Draft { request_id: &new_request_id(), ..Draft::default() };
         let (place, mut headers, body) = draft.finish(target, 0, &[])?;
         headers.remove(header::CONTENT_TYPE);
-        Ok(Self { method: Method::GET, session_num: 0, place, headers, body, requested_output_tokens: None })
+        Ok(Self {
+            method: Method::GET,
+            session_num: 0,
+            place,
+            headers,
+            body,
+            requested_output_tokens: None,
+            choices: None,
+        })
     }
 
     /// Asks for what is at `place` as this request asked for an answer, with its key and its id.
