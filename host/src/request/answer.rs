@@ -68,18 +68,22 @@ pub(crate) struct Answer {
     #[serde(skip)]
     event_has_text: bool,
     #[serde(skip)]
-    event_has_usage: bool,
-    /// Usage came with the latest finish reason, or after it.
-    #[serde(skip)]
-    usage_is_final: bool,
-    /// Choices that have a finish reason.
-    #[serde(skip)]
-    finished: u32,
+    ends: Ends,
     /// What is kept, in bytes; more than the limit once there is a breach.
     #[serde(skip)]
     bytes: usize,
     #[serde(skip)]
     breach: Option<Breach>,
+}
+
+/// What tells whether a stream is over.
+#[derive(Debug, Default)]
+struct Ends {
+    /// Choices that have a finish reason.
+    choices: u32,
+    event_has_usage: bool,
+    /// Usage came with the latest finish reason, or after it.
+    usage_is_final: bool,
 }
 
 /// A body that is to be fetched, and read by the same parser.
@@ -117,7 +121,7 @@ impl Answer {
     /// Call it before each event.
     pub(crate) fn begin_event(&mut self) {
         self.event_has_text = false;
-        self.event_has_usage = false;
+        self.ends.event_has_usage = false;
     }
 
     /// How far a stream is. `choices` is how many were asked for, where that is known: where not, only an end marker or an
@@ -127,9 +131,9 @@ impl Answer {
         // Each of several pictures may have an end marker of its own.
         if self.error.is_some() || self.is_marked_over() || (self.done && has_all(self.media)) {
             Standing::Over
-        } else if self.finished == 0 || !has_all(self.finished) {
+        } else if self.ends.choices == 0 || !has_all(self.ends.choices) {
             Standing::Open
-        } else if self.usage_is_final {
+        } else if self.ends.usage_is_final {
             Standing::Over
         } else {
             Standing::Finished
@@ -232,13 +236,11 @@ impl ResponseSink for Answer {
     fn usage(&mut self, usage: &TokenUsage) {
         let TokenUsage { prompt, completion, total, reasoning, cache_read, cache_write } = *usage;
         let counts = [prompt, completion, total, reasoning, cache_read, cache_write];
-        match counts.into_iter().flatten().max().filter(|most| *most > limits::TOKENS) {
-            Some(absurd) => self.refuse(Breach::Tokens(absurd)),
-            None => {
-                self.usage = Some(*usage);
-                (self.event_has_usage, self.usage_is_final) = (true, true);
-            }
+        if let Some(absurd) = counts.into_iter().flatten().max().filter(|most| *most > limits::TOKENS) {
+            return self.refuse(Breach::Tokens(absurd));
         }
+        self.usage = Some(*usage);
+        self.ends = Ends { event_has_usage: true, usage_is_final: true, ..self.ends };
     }
 
     fn finish(&mut self, choice: u32, reason: &str) {
@@ -246,8 +248,8 @@ impl ResponseSink for Answer {
             self.refuse(Breach::Finishes);
         } else if self.takes(reason.len()) {
             let is_first = self.finish_reasons.iter().all(|(finished, _)| *finished != choice);
-            self.finished += u32::from(is_first);
-            self.usage_is_final = self.event_has_usage;
+            self.ends.choices += u32::from(is_first);
+            self.ends.usage_is_final = self.ends.event_has_usage;
             self.said = self.arrived;
             self.finish_reasons.push((choice, reason.to_owned()));
         }

@@ -81,9 +81,9 @@ pub(crate) struct Exchange {
     /// What the latest try asked for.
     #[serde(skip)]
     tried: Option<(Method, Arc<Place>)>,
-    /// The dialect has ended the answer: it is over, whatever becomes of its body.
+    /// When it was noticed that the dialect has ended the answer: it is over, whatever becomes of its body.
     #[serde(skip)]
-    pub(super) has_ended: bool,
+    pub(super) ended: Option<RunNs>,
     /// What the connection of the latest try notes while it is under way.
     #[serde(skip)]
     pub(super) stamps: Arc<AttemptStamps>,
@@ -186,7 +186,7 @@ impl Wire {
 
     /// Ends a request that the tool does not wait for any more. One whose answer had ended is as good as any.
     pub(crate) fn abandon(&self, request: &Prepared, exchange: &mut Exchange) {
-        if exchange.has_ended {
+        if exchange.ended.is_some() {
             self.conclude(request, exchange, None);
         } else {
             exchange.cancel(self.clock.now());
@@ -370,7 +370,7 @@ impl Exchange {
         self.instants.first_token = self.answer.first_token;
         self.instants.first_output_token = self.answer.first_output_token;
         self.instants.last_token = self.answer.last_token;
-        self.instants.end = self.answer.said.filter(|_| self.has_ended).unwrap_or(now);
+        self.instants.end = self.answer.said.filter(|_| self.ended.is_some()).unwrap_or(now);
     }
 
     /// The answer is over, and is followed up: how the request went stands, whatever comes now.

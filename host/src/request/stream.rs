@@ -106,11 +106,11 @@ impl Stream {
         if standing == Standing::Open {
             return None;
         }
-        exchange.has_ended = true;
         let since = match self.ending {
             Some((before, since)) if before == standing => since,
             _ => self.ending.insert((standing, now())).1,
         };
+        exchange.ended.get_or_insert(since);
         let wait = match (standing, waiting) {
             (Standing::Over, Waiting::InSlot) => SLOT_WAIT,
             _ => LATE_WAIT,
@@ -130,30 +130,25 @@ impl Wire {
     ) -> Result<Reached, ErrorDetails> {
         let stamps = Arc::clone(&exchange.stamps);
         loop {
-            let deadline = stream.deadline(exchange, waiting, || self.clock.now());
-            let chunk = match deadline {
+            let chunk = match stream.deadline(exchange, waiting, || self.clock.now()) {
                 None => patience.during(&stamps, stream.response.chunk()).await?.map_err(stream_cut)?,
-                Some(deadline) => match patience.until(deadline, stream.response.chunk()).await {
-                    Some(read) => behind_the_end(read, exchange),
-                    None => {
+                Some(deadline) => {
+                    let Some(read) = patience.until(deadline, stream.response.chunk()).await else {
                         stream.underway = None;
                         return Ok(Reached::DialectEnd);
-                    }
-                },
+                    };
+                    behind_the_end(read, exchange)
+                }
             };
             let mut reader = Reader { endpoint: &self.endpoint, parser: &mut stream.parser, refusal: None };
-            match chunk {
-                Some(chunk) => {
-                    exchange.note_read(&chunk);
-                    exchange.answer.arrived = Some(chunk.arrived);
-                    stream.reading.feed(chunk.bytes, &mut reader, &mut exchange.answer)?;
-                    stream.note_first_token(&exchange.answer);
-                }
-                None => {
-                    stream.reading.end(&mut reader, &mut exchange.answer)?;
-                    return Ok(Reached::BodyEnd);
-                }
-            }
+            let Some(chunk) = chunk else {
+                stream.reading.end(&mut reader, &mut exchange.answer)?;
+                return Ok(Reached::BodyEnd);
+            };
+            exchange.note_read(&chunk);
+            exchange.answer.arrived = Some(chunk.arrived);
+            stream.reading.feed(chunk.bytes, &mut reader, &mut exchange.answer)?;
+            stream.note_first_token(&exchange.answer);
         }
     }
 
