@@ -18,6 +18,7 @@ mod records;
 mod server_metrics;
 #[cfg(test)]
 mod tests;
+mod token_warnings;
 mod trace;
 mod warnings;
 

@@ -247,13 +247,13 @@ fn the_console_shows_what_is_wrong_with_a_run() {
 
         service `server_metrics` failed: it failed
         service `server_metrics` lost 3 messages: it read too slowly or published too much
-        note: requests sent twice because the server had closed the kept connection: 1
+        note: requests sent again because the server had closed the kept connection: 1 (servers may do that; only the second attempt is measured)
         note: no metrics page at http://127.0.0.1:8000/metrics
 
         warning: the numbers are incomplete: the run was interrupted
         warning: 1 of 2 requests failed (50.0 %): the numbers describe the others only
         warning: the server ran `m-mini` for 1 of 2 requests, not `m`
-        warning: 1 of 1 answers are longer than requested (+100.0 % on average, +100.0 % to +100.0 %)
+        warning: 1 of 1 answers are longer than requested (+100.0 % on average, +100.0 % to +100.0 %): if the server does not know `max_completion_tokens`, use `--use-legacy-max-tokens`
 
         wrote [dir]/profile_export.jsonl
         wrote [dir]/profile_export_warmup.jsonl
@@ -376,8 +376,9 @@ fn the_summary_has_the_metrics_first_and_the_facts_of_the_run_after_them() {
     late: 0
     dropped: 0
     lost: 0
-    client: {"verdict":"ok","reasons":[],"arrival_clock":"kernel","cpu_s":0.35,"peak_memory_bytes":25165824,"workers":[{"worker":0,"wall_ms":1000.0,"busy_share":0.25,"queued_share":0.01,"goes_first":false,"read_delay_ms":{"count":40,"p50":0.008,"p99":0.07,"max":0.09},"unstamped_reads":0,"wake_delay_ms":{"count":0,"p50":0.0,"p99":0.0,"max":0.0},"clock_steps":0,"machine_busy_share":null,"descriptors_left":null}]}
+    client: {"verdict":"ok","reasons":[],"remarks":[],"arrival_clock":"kernel","cpu_s":0.35,"first_reads":{"streams":2,"shared":0,"bound_ms":null},"peak_memory_bytes":25165824,"workers":[{"worker":0,"wall_ms":1000.0,"busy_share":0.25,"queued_share":0.01,"goes_first":false,"read_delay_ms":{"count":40,"p50":0.008,"p99":0.07,"max":0.09},"unstamped_reads":0,"wake_delay_ms":{"count":0,"p50":0.0,"p99":0.0,"max":0.0},"clock_steps":0,"machine_busy_share":null,"machine_used_share":null,"held_back":0,"descriptors_left":null}]}
     token_source: "server"
+    token_counts: {"output":{"requests":2,"server":8,"client":8},"input":{"requests":2,"server":60,"client":50},"not_visible":0,"empty_responses":0,"inter_token_latency_basis":{"counted":0,"usage":0,"events":0,"scaled":2,"characters":0,"lower_bound":0,"missing":0}}
     input_config: ...
     run_info: {"command":"prony profile --model m","random_seed":42,"tokenizer":"o200k_base sha256:0"}
     was_cancelled: false
@@ -537,10 +538,50 @@ fn of_length(tokens: u64) -> Record {
     record
 }
 
+/// A success without a token.
+fn empty() -> Record {
+    let mut record = Record { requested_output_tokens: None, chunk_gaps_ns: Vec::new(), ..of_length(0) };
+    record.counted = CountedTokens { output: Some(0), reasoning: Some(0), first_arrival: None, ..record.counted };
+    record.instants.first_token = None;
+    record.instants.last_token = None;
+    record
+}
+
+/// `a` with so many output tokens, by the server's count and here, and as many asked for.
+fn counted(server: u64, client: u64) -> Record {
+    let counted = CountedTokens { output: Some(client), first_arrival: Some(1), ..sample::a().counted };
+    Record { counted, requested_output_tokens: Some(server), ..of_length(server) }
+}
+
+/// `a` with so many input tokens, by the server's count and here.
+fn prompted(server: u64, client: u64) -> Record {
+    let a = sample::a();
+    Record {
+        usage: a.usage.map(|usage| prony_plugin_api::TokenUsage { prompt: Some(server), ..usage }),
+        counted: CountedTokens { input: Some(client), ..a.counted },
+        ..a
+    }
+}
+
+/// `a` with so many output tokens by the server's count, some of them reasoning that it did not send.
+fn thinking(all: u64, hidden: u64) -> Record {
+    let mut record = Record { requested_output_tokens: Some(all), ..of_length(all) };
+    record.usage =
+        record.usage.map(|usage| prony_plugin_api::TokenUsage { reasoning: Some(hidden), ..usage });
+    record
+}
+
+/// `a` with so many output tokens by the server's count, which nobody counted here.
+fn uncounted_here(tokens: u64) -> Record {
+    let counted = CountedTokens { input: Some(25), ..CountedTokens::default() };
+    Record { counted, requested_output_tokens: Some(tokens), token_events: 0, ..of_length(tokens) }
+}
+
 #[rstest]
 #[case::as_asked(&[of_length(4)], &[])]
 #[case::longer(&[of_length(4), of_length(5)],
-    &["1 of 2 answers are longer than requested (+12.5 % on average, +0.0 % to +25.0 %)"])]
+    &["1 of 2 answers are longer than requested (+12.5 % on average, +0.0 % to +25.0 %): if the server does not know \
+      `max_completion_tokens`, use `--use-legacy-max-tokens`"])]
 #[case::shorter(&[of_length(3), of_length(4)],
     &["1 of 2 answers are shorter than requested (-12.5 % on average, -25.0 % to +0.0 %)"])]
 #[case::both(&[of_length(2), of_length(6)],
@@ -549,8 +590,32 @@ fn of_length(tokens: u64) -> Record {
 #[case::nothing_ended(&[], &["nothing was measured: no request ended"])]
 #[case::another_model(&[Record { model: Some("q".into()), ..sample::a() }],
     &["the server ran `q` for 1 of 1 requests, not `m`"])]
+#[case::a_revision_of_the_model(&[Record { model: Some("m@main".into()), ..sample::a() }], &[])]
+#[case::another_model_with_the_same_beginning(&[Record { model: Some("m-mini@main".into()), ..sample::a() }],
+    &["the server ran `m-mini@main` for 1 of 1 requests, not `m`"])]
+#[case::nothing_said(&[empty()],
+    &["1 of 1 successful responses are empty: the server ended them without any output. Check what the requests ask for \
+       (`max_tokens`, stop sequences)"])]
+#[case::another_tokenizer(&[counted(100, 40)],
+    &["the server counts 100 output tokens where o200k_base counts 40 (+150.0 %): what is counted here is in other tokens than \
+       the server's. Name the model's tokenizer with `--tokenizer`"])]
+#[case::nearly_the_same_tokenizer(&[counted(104, 100)], &[])]
+#[case::longer_prompts(&[prompted(900, 256)],
+    &["the server counts 900 input tokens a request where o200k_base counts 256 (+251.6 %): another tokenizer, or what the server \
+       adds, such as a chat template. Name the model's tokenizer with `--tokenizer`"])]
+#[case::a_chat_template(&[prompted(270, 256)], &[])]
+#[case::hidden_reasoning(&[thinking(104, 100)],
+    &["100 of 104 output tokens were not visible: the server counts reasoning that it does not send, so that Output Token Count \
+       and Reasoning Token Count are less than Output Sequence Length"])]
+#[case::estimated(&[Record { text_chars: 40, first_read_chars: 10, ..uncounted_here(8) }],
+    &["the inter-token latency of 1 of 1 requests is an estimate: only the whole output was counted, and how much of it came \
+       with the first token is taken from its characters. Use the model's tokenizer (`--tokenizer`, without \
+       `--use-server-token-count`), or have the server send usage with each event"])]
+#[case::bounded(&[uncounted_here(8)],
+    &["the inter-token latency of 1 requests is a lower bound: several tokens may have come with the first one, and nothing says \
+       how many"])]
 #[case::uncounted(&[Record { usage: None, counted: CountedTokens::default(), ..sample::a() }],
-    &["the output of 1 of 1 requests was not counted: token throughputs are too low"])]
+    &["the output of 1 of 1 requests was not counted: token throughputs are too low, and 1 have no inter-token latency"])]
 #[case::counted_by_two(&[sample::a(), Record { usage: None, ..sample::a() }],
     &["output tokens were counted by the server for some requests and here for others"])]
 fn every_doubt_is_a_sentence(#[case] records: &[Record], #[case] expected: &[&str]) {

@@ -70,6 +70,9 @@ pub(crate) struct Exchange {
     /// Pieces of the answer, its head among them, whose arrival this process had to tell, since the kernel did not.
     #[serde(default)]
     pub(crate) unstamped_reads: u64,
+    /// When the last bytes of its body arrived.
+    #[serde(skip)]
+    last_arrival: Option<RunNs>,
     /// What the connection of the latest try notes while it is under way.
     #[serde(skip)]
     stamps: Arc<AttemptStamps>,
@@ -356,7 +359,13 @@ impl Reader<'_> {
 }
 
 impl Exchange {
+    /// When it was over: a good response as its last bytes arrived, whenever they were read.
+    pub(crate) fn over_ns(&self) -> RunNs {
+        self.last_arrival.filter(|_| self.error.is_none()).unwrap_or(self.instants.end)
+    }
+
     fn note_read(&mut self, chunk: &Chunk<'_>) {
+        self.last_arrival = Some(chunk.arrived);
         let bytes = chunk.bytes.len() as u64;
         self.response_bytes += bytes;
         self.largest_read_bytes = self.largest_read_bytes.max(bytes);
