@@ -22,7 +22,18 @@ fn true_inter_token_ms(truth: &Value, tokens_per_word: f64) -> f64 {
 
 /// A streaming profile in any API format.
 fn profile(url: &str, endpoint: &str) -> Tool {
-    let tool = Tool::new(["profile", "--model", "m", "--url", url, "--endpoint-type", endpoint, "--streaming", "--ui", "none"]);
+    let tool = Tool::new([
+        "profile",
+        "--model",
+        "m",
+        "--url",
+        url,
+        "--endpoint-type",
+        endpoint,
+        "--streaming",
+        "--ui",
+        "none",
+    ]);
     let artifacts = tool.dir().join("run");
     tool.args(["--random-seed", "42"]).arg("--artifact-dir").arg(artifacts)
 }
@@ -44,15 +55,10 @@ fn assert_within_5_percent(measured: f64, truth: f64) {
 }
 
 /// A run against a server that counts so many tokens a word, and sends so many words in its first event.
-fn counted_otherwise(
-    endpoint: &str,
-    tokens_per_word: f64,
-    bundle_first: u64,
-    tolerance: f64,
-    more: &[&str],
-) {
+fn counted_otherwise(endpoint: &str, tokens_per_word: f64, bundle_first: u64, tolerance: f64, more: &[&str]) {
     let (ratio, bundle) = (tokens_per_word.to_string(), bundle_first.to_string());
-    let flags = ["--ttft-ms", "20", "--itl-ms", "20", "--usage-tokens-per-word", &ratio, "--bundle-first", &bundle];
+    let flags =
+        ["--ttft-ms", "20", "--itl-ms", "20", "--usage-tokens-per-word", &ratio, "--bundle-first", &bundle];
     let server = MockServer::start(flags);
     let tool = profile(server.url(), endpoint).args(["--request-count", "2", "--isl", "20", "--osl", "40"]);
     let run = tool.args(more).run();
@@ -100,10 +106,10 @@ fn over(prompt: u64, completion: u64) -> String {
 /// Twelve events of three local tokens each, 10 ms apart, so many of them in the first write; then the server's usage.
 fn twelve_events(in_first_write: usize, usage: u64) -> Script {
     let event = format!("data: {}\n\n", said(" water light house"));
-    let script = (in_first_write..12).fold(
-        Script::events().pause_ms(30).chunk(event.repeat(in_first_write)),
-        |script, _| script.pause_ms(10).chunk(&event),
-    );
+    let script = (in_first_write..12)
+        .fold(Script::events().pause_ms(30).chunk(event.repeat(in_first_write)), |script, _| {
+            script.pause_ms(10).chunk(&event)
+        });
     script.event(&over(20, usage)).event("[DONE]").last_chunk()
 }
 
@@ -186,8 +192,14 @@ fn two_counters_that_disagree_are_told_with_what_to_do() {
     let run = Tool::profile_at(&server.url()).args(["--request-count", "1", "--isl", "256"]).run();
     run.succeeds();
     let text = warnings(&run);
-    assert!(text.contains("the server counts 900 input tokens a request where o200k_base counts 256 (+251.6 %)"), "{text}");
-    assert!(text.contains("the server counts 100 output tokens where o200k_base counts 256 (-60.9 %)"), "{text}");
+    assert!(
+        text.contains("the server counts 900 input tokens a request where o200k_base counts 256 (+251.6 %)"),
+        "{text}"
+    );
+    assert!(
+        text.contains("the server counts 100 output tokens where o200k_base counts 256 (-60.9 %)"),
+        "{text}"
+    );
     assert!(text.contains("Name the model's tokenizer with `--tokenizer`"), "{text}");
 }
 
@@ -197,8 +209,11 @@ fn responses_without_any_output_are_told() {
         "choices": [{ "index": 0, "delta": {}, "finish_reason": "length" }],
         "usage": { "prompt_tokens": 20, "completion_tokens": 0, "total_tokens": 20 },
     });
-    let server = ScriptedServer::start([Script::events().event(&end.to_string()).event("[DONE]").last_chunk()]);
-    let run = Tool::profile_at(&server.url()).args(["--request-count", "4", "--extra-inputs", "max_tokens:0"]).run();
+    let server =
+        ScriptedServer::start([Script::events().event(&end.to_string()).event("[DONE]").last_chunk()]);
+    let run = Tool::profile_at(&server.url())
+        .args(["--request-count", "4", "--extra-inputs", "max_tokens:0"])
+        .run();
     run.succeeds();
     assert!(warnings(&run).contains("4 of 4 successful responses are empty"), "{}", warnings(&run));
 }
@@ -219,7 +234,8 @@ fn longer_responses_name_the_flag_that_may_help(
         }],
         "usage": { "prompt_tokens": 20, "completion_tokens": 40, "total_tokens": 60 },
     });
-    let server = ScriptedServer::start([Script::events().event(&event.to_string()).event("[DONE]").last_chunk()]);
+    let server =
+        ScriptedServer::start([Script::events().event(&event.to_string()).event("[DONE]").last_chunk()]);
     let tool = profile(&server.url(), endpoint).args(["--request-count", "1", "--isl", "20", "--osl", "10"]);
     let run = tool.args(more).run();
     run.succeeds();
@@ -231,12 +247,19 @@ fn longer_responses_name_the_flag_that_may_help(
 #[test]
 fn a_limit_in_flight_that_holds_requests_back_is_named() {
     let server = MockServer::start(["--ttft-ms", "60"]);
-    let tool = Tool::profile(&server).args(["--request-rate", "50", "--arrival-pattern", "constant", "--osl", "1"]);
+    let tool =
+        Tool::profile(&server).args(["--request-rate", "50", "--arrival-pattern", "constant", "--osl", "1"]);
     let run = tool.args(["--concurrency", "1", "--request-count", "20"]).run();
     run.succeeds();
     let text = warnings(&run);
-    let line = text.lines().find(|line| line.contains("the limit of 1 in flight held ")).unwrap_or_else(|| panic!("{text}"));
-    assert!(line.contains(" of 20 requests back: 50/s were asked, 1") && line.contains("/s were reached"), "{line}");
+    let line = text
+        .lines()
+        .find(|line| line.contains("the limit of 1 in flight held "))
+        .unwrap_or_else(|| panic!("{text}"));
+    assert!(
+        line.contains(" of 20 requests back: 50/s were asked, 1") && line.contains("/s were reached"),
+        "{line}"
+    );
 }
 
 /// The program is stopped while the response arrives, and goes on when the phase has long been over.
@@ -248,7 +271,8 @@ fn what_arrived_before_the_end_counts_and_what_arrived_after_it_does_not(
     #[case] succeeded: u64,
     #[case] exit: i32,
 ) {
-    let answer = Script::events().pause_ms(after_ms).event(&said(" water")).event(&over(20, 1)).event("[DONE]");
+    let answer =
+        Script::events().pause_ms(after_ms).event(&said(" water")).event(&over(20, 1)).event("[DONE]");
     let server = ScriptedServer::start([answer.last_chunk()]);
     let tool = Tool::profile_at(&server.url()).args(["--concurrency", "1", "--no-server-metrics"]);
     let running = tool.args(["--benchmark-duration", "1", "--benchmark-grace-period", "0"]).spawn();

@@ -12,7 +12,8 @@ use super::{
 };
 use crate::{
     calibrate::{
-        self, BOUND_MS, CalibrateError, Calibration, Limits, Load, OTHER_TOKENS_STREAMS, RATES, Rung, STREAMS, StoreError,
+        self, BOUND_MS, CalibrateError, Calibration, Limits, Load, OTHER_TOKENS_STREAMS, RATES, Rung,
+        STREAMS, StoreError,
     },
     plugin::{DiscoveryOptions, PluginError, Registry},
 };

@@ -18,7 +18,8 @@ use super::{
     limits,
 };
 use crate::mock_server::{
-    FaultPlan, Framing, JobPlan, ListenError, MockServer, Options, Pacing, Splits, Stall, StreamErrorStyle, UsageRatio,
+    FaultPlan, Framing, JobPlan, ListenError, MockServer, Options, Pacing, Splits, Stall, StreamErrorStyle,
+    UsageRatio,
 };
 
 /// Serve an OpenAI-compatible model that writes down what it really did, and breaks on demand

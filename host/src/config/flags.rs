@@ -56,7 +56,7 @@ pub(crate) struct RankingsFlags {
 #[derive(Args, Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
 pub(crate) struct ProfileFlags {
-    /// Name of the model to put into the requests.
+    /// Name of the model to put into the requests [default: the one that the server lists at /v1/models].
     #[arg(short, long, alias = "model-names", value_name = "NAME", value_delimiter = ',')]
     #[arg(help_heading = TARGET)]
     pub(crate) model: Vec<String>,

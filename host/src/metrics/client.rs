@@ -177,11 +177,16 @@ fn of_the_machine(workers: &[WorkerUsage]) -> Option<Machine> {
     let verdict = MACHINE_BUSY.judge(busy);
     let (text, is_others) = match own {
         Some(own) if own * 2.0 < busy => {
-            let text =
-                format!("other processes kept the machine {} busy; prony used {} of it", percent(busy - own), percent(own));
+            let text = format!(
+                "other processes kept the machine {} busy; prony used {} of it",
+                percent(busy - own),
+                percent(own)
+            );
             (text, true)
         }
-        Some(own) => (format!("the machine was {} busy, {} by prony itself", percent(busy), percent(own)), false),
+        Some(own) => {
+            (format!("the machine was {} busy, {} by prony itself", percent(busy), percent(own)), false)
+        }
         None => {
             let text = format!(
                 "the machine was {} busy: prony, and whatever shares its processors, had to wait for each other",
@@ -459,7 +464,11 @@ mod tests {
         let read_delay = DelaySummary { p99_ns, ..idle().read_delay };
         let report = judge(vec![WorkerUsage { read_delay, ..beside_others() }]);
         assert_eq!((report.verdict, report.remarks.len()), (verdict, 0));
-        assert!(report.reasons.iter().any(|reason| reason.contains("other processes")), "{:?}", report.reasons);
+        assert!(
+            report.reasons.iter().any(|reason| reason.contains("other processes")),
+            "{:?}",
+            report.reasons
+        );
     }
 
     #[test]

@@ -62,7 +62,8 @@ impl Counting {
         let completion = record.usage.and_then(|usage| usage.completion);
         let reasoning = record.usage.and_then(|usage| usage.reasoning).unwrap_or(0);
         let visible = super::inter_token::visible_usage(record);
-        self.output.add(visible.filter(|tokens| *tokens > 0), record.counted.output.filter(|tokens| *tokens > 0));
+        self.output
+            .add(visible.filter(|tokens| *tokens > 0), record.counted.output.filter(|tokens| *tokens > 0));
         let prompt = record.usage.and_then(|usage| usage.prompt).filter(|tokens| *tokens > 0);
         self.input.add(prompt, record.counted.input.filter(|tokens| *tokens > 0));
         if let Some(completion) = completion.filter(|_| reasoning > 0 && !record.has_reasoning_text) {
@@ -73,8 +74,10 @@ impl Counting {
         self.empty += u64::from(said_nothing && completion.or(record.counted.output) == Some(0));
         match InterToken::of(request) {
             Some(InterToken { basis, .. }) => {
-                let at = Basis::ALL.iter().position(|known| *known == basis);
-                at.into_iter().for_each(|at| self.bases[at] += 1);
+                let counts = self.bases.iter_mut().zip(Basis::ALL);
+                if let Some((count, _)) = { counts }.find(|(_, known)| *known == basis) {
+                    *count += 1;
+                }
             }
             None => self.missing += u64::from(streamed_ns(record).is_some_and(|ns| ns > 0)),
         }

@@ -121,8 +121,8 @@ fn later_characters(record: &Record) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
     use prony_plugin_api::TokenUsage;
+    use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
@@ -216,12 +216,8 @@ mod tests {
 
     #[test]
     fn a_journal_without_texts_gives_a_lower_bound() {
-        let old = Record {
-            first_read_events: 0,
-            first_read_chars: 0,
-            text_chars: 0,
-            ..record(Some(37), None)
-        };
+        let old =
+            Record { first_read_events: 0, first_read_chars: 0, text_chars: 0, ..record(Some(37), None) };
         assert_eq!(found(&old, TokenCounting::ServerOnly), Some((2.5, Basis::LowerBound)));
     }
 

@@ -233,7 +233,8 @@ fn generation(dialect: Dialect, fields: &Fields<'_>, options: &Options) -> Resul
     };
     let tokens = limit.unwrap_or(options.tokens.get());
     let reasoning = if kind.reasons() { options.reasoning_tokens.min(tokens) } else { 0 };
-    let counted = Counted { tokens: options.usage.tokens(tokens), reasoning: options.usage.tokens(reasoning) };
+    let counted =
+        Counted { tokens: options.usage.tokens(tokens), reasoning: options.usage.tokens(reasoning) };
     let generation = Generation { kind, limit, tokens, reasoning, counted, choices, delivery };
     Ok((prompt_tokens, Output::Text(generation)))
 }

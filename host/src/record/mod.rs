@@ -207,8 +207,8 @@ pub(crate) struct Capabilities {
     pub(crate) tokenizes_input: bool,
     /// The run streams.
     pub(crate) streaming: bool,
-    /// The endpoint can limit the output by an older name of the limit (`use_legacy_max_tokens`).
-    pub(crate) has_legacy_limit: bool,
+    /// The option by which the endpoint limits the output under an older name, if it has one.
+    pub(crate) legacy_limit: Option<String>,
 }
 
 /// How a service fared.

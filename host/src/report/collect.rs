@@ -17,6 +17,7 @@ use super::{
     Report, ReportError,
     artifacts::Artifact,
     errors::ErrorGroups,
+    messages::Messages,
     outputs::Outputs,
     part::{self, Broken, Lens, Part},
     records,
@@ -115,6 +116,7 @@ struct Pass<'a> {
     models_seen: BTreeMap<String, u64>,
     server_metrics: Timeline,
     flights: Flights,
+    messages: Messages,
     end: Option<RunEnd>,
     notes: Vec<String>,
     /// A record was not understood: nothing after it counts.
@@ -134,6 +136,7 @@ impl<'a> Pass<'a> {
             models_seen: BTreeMap::new(),
             server_metrics: Timeline::default(),
             flights: Flights::default(),
+            messages: Messages::default(),
             end: None,
             notes: Vec::new(),
             damaged: false,
@@ -161,6 +164,8 @@ impl<'a> Pass<'a> {
             Frame::Message { service, message_type, payload } => {
                 if message_type == ServerMetricsBatch::TYPE {
                     self.take_scrapes(&service, &payload);
+                } else {
+                    self.messages.add(service, message_type, &payload);
                 }
             }
             Frame::End(end) => self.end = Some(end),
@@ -241,6 +246,7 @@ impl<'a> Pass<'a> {
             warmup,
             profiling,
             by_url,
+            messages: self.messages,
             client: ClientReport {
                 process: self.end.as_ref().and_then(|end| end.usage),
                 ..self.aggregator.client()

@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 
-use super::{Report, by_url, errors::ErrorGroup, headline};
+use super::{Report, by_url, errors::ErrorGroup, headline, service_tables};
 use crate::metrics::{Distribution, PhaseCounts, Stats};
 
 /// The file that keeps the text.
@@ -24,6 +24,7 @@ pub(crate) fn render(report: &Report) -> String {
         metrics(report),
         counts(report),
         by_url::lines(report),
+        service_tables::lines(report),
         errors("Errors", &report.errors),
         errors("Errors of the warm-up", &report.warmup_errors),
         remarks(report),
@@ -164,7 +165,8 @@ fn error_table(groups: &[ErrorGroup]) -> Table {
     table
 }
 
-fn one_line(message: &str) -> String {
+/// A message without line breaks, cut where it is long.
+pub(super) fn one_line(message: &str) -> String {
     let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(MESSAGE_CHARS) {
         Some((end, _)) => format!("{}…", &line[..end]),

@@ -13,7 +13,8 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::{Report, by_url, errors::ErrorGroup};
 use crate::metrics::{Counting, Distribution, MetricTable, PhaseSpan, Stats, Tally, quantile::PERCENTILES};
 
-const SCHEMA_VERSION: &str = "1.0";
+/// 2: `services` is an object by name and no list any more.
+const SCHEMA_VERSION: &str = "2.0";
 
 const PERCENTILES_NOTE: &str = "Percentiles interpolate linearly between the two nearest ranks; those of \
     inter_chunk_latency come from a histogram with three significant digits. std is the population's. Only successful \
@@ -90,8 +91,7 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
         set("warmup_metrics", Value::Object(metrics(&warmup.table)));
         set("warmup_error_summary", errors(&report.warmup_errors));
     }
-    let services = report.end.as_ref().map(|end| end.services.as_slice()).unwrap_or_default();
-    set("services", serde_json::to_value(services)?);
+    set("services", services(report)?);
     set("plugin_policy", serde_json::to_value(&header.plugin_policy)?);
     set("plugins", serde_json::to_value(report.plugins())?);
     set("notes", report.notes.as_slice().into());
@@ -104,9 +104,8 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
 
 /// Tokens of the same texts by two counters, and requests by how their inter-token latency is known.
 fn token_counts(counting: &Counting) -> Value {
-    let tally = |tally: Tally| {
-        json!({ "requests": tally.requests, "server": tally.server, "client": tally.client })
-    };
+    let tally =
+        |tally: Tally| json!({ "requests": tally.requests, "server": tally.server, "client": tally.client });
     let mut bases: Map<String, Value> =
         counting.bases().map(|(basis, count)| (basis.name().to_owned(), count.into())).collect();
     bases.insert("missing".to_owned(), counting.missing.into());
@@ -117,6 +116,20 @@ fn token_counts(counting: &Counting) -> Value {
         "empty_responses": counting.empty,
         "inter_token_latency_basis": bases,
     })
+}
+
+/// How each service fared, and what it published, by name.
+fn services(report: &Report) -> Result<Value, serde_json::Error> {
+    let mut services = Map::new();
+    for fared in report.end.iter().flat_map(|end| &end.services) {
+        services.insert(fared.name.clone(), serde_json::to_value(fared)?);
+    }
+    for name in report.messages.services() {
+        // Of a run that was killed, nobody knows how it fared.
+        let service = services.entry(name).or_insert_with(|| json!({ "name": name }));
+        service["messages"] = report.messages.summary(name).into();
+    }
+    Ok(Value::Object(services))
 }
 
 /// Each metric under its tag.

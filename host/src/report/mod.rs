@@ -12,10 +12,12 @@ mod csv;
 pub(crate) mod errors;
 mod headline;
 mod json;
+pub(crate) mod messages;
 mod outputs;
 mod part;
 mod records;
 mod server_metrics;
+mod service_tables;
 #[cfg(test)]
 mod tests;
 mod token_warnings;
@@ -40,6 +42,7 @@ use crate::{
     request::exchange::is_nobody_there,
 };
 use errors::ErrorGroup;
+use messages::Messages;
 pub(crate) use server_metrics::Stranger;
 
 /// Names of the files that a report consists of.
@@ -54,7 +57,7 @@ pub(crate) const FILE_NAMES: [&str; 8] = [
     console::FILE_NAME,
 ];
 
-/// Types of the messages of services that end up in a report.
+/// Types of the messages of services that a report computes something of. All others are told as they are.
 pub(crate) const HEARS: [&str; 1] = [ServerMetricsBatch::TYPE];
 
 /// Everything that is known about a run.
@@ -70,6 +73,8 @@ pub(crate) struct Report {
     pub(crate) by_url: Vec<Results>,
     /// Metrics pages whose servers had more to do than prony gave them.
     pub(crate) strangers: Vec<Stranger>,
+    /// What services published.
+    pub(crate) messages: Messages,
     /// Every phase that began, in order.
     pub(crate) phases: Vec<PhaseSpan>,
     /// What was measured of the client, and whether it can be believed.

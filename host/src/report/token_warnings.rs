@@ -87,7 +87,7 @@ fn other_lengths(report: &Report) -> Option<String> {
 /// A server that does not know the newer name of a limit overlooks it.
 fn legacy_hint(report: &Report) -> &'static str {
     let is_legacy = report.header.config.target.use_legacy_max_tokens;
-    if report.header.capabilities.has_legacy_limit && !is_legacy {
+    if report.header.capabilities.legacy_limit.is_some() && !is_legacy {
         ": if the server does not know `max_completion_tokens`, use `--use-legacy-max-tokens`"
     } else {
         ""

@@ -34,9 +34,10 @@ fn held_back(report: &Report) -> Option<String> {
     let PhaseCounts { sent, late, .. } = report.counts()?;
     let held: u64 = report.client.workers.iter().map(|usage| usage.held_back).sum();
     let held = held.min(late);
-    let phases = report.header.config.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
-    let (most, rate) = phases.filter_map(limited_rate).next()?;
-    let reached = report.profiling.outcomes.completed() as f64 / report.profiling.table.avg("benchmark_duration")?;
+    let mut phases = report.header.config.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
+    let (most, rate) = phases.find_map(limited_rate)?;
+    let reached =
+        report.profiling.outcomes.completed() as f64 / report.profiling.table.avg("benchmark_duration")?;
     (held as f64 >= HELD_BACK_SHARE * sent as f64 && held > 0).then(|| {
         format!(
             "the limit of {most} in flight held {held} of {sent} requests back: {rate}/s were asked, {reached:.1}/s were \

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     hints,
     limits::{self, Breach, cut},
+    stray::Strays,
 };
 use crate::clock::RunNs;
 
@@ -61,6 +62,9 @@ pub(crate) struct Answer {
     /// What the parser wants to read next.
     #[serde(skip)]
     pub(super) follow_up: Option<FollowUp>,
+    /// Lines of the stream that are in no event.
+    #[serde(skip)]
+    pub(super) strays: Strays,
     #[serde(skip)]
     event_has_text: bool,
     /// Output tokens that the event told so far.
@@ -106,6 +110,12 @@ impl Answer {
         let is_finished = |choice: u32| self.finish_reasons.iter().any(|(finished, _)| *finished == choice);
         let all_finished = self.texts.iter().all(|passage| is_finished(passage.choice));
         self.done || (all_finished && !self.finish_reasons.is_empty())
+    }
+
+    /// It has no text, no result and no finish reason. With a finish reason, saying nothing is an answer.
+    pub(super) fn is_empty(&self) -> bool {
+        let results = self.embeddings + self.rankings + self.media;
+        self.texts.is_empty() && self.finish_reasons.is_empty() && results == 0
     }
 
     /// The limit that the parser went beyond, if it did.
@@ -195,14 +205,12 @@ impl ResponseSink for Answer {
     fn usage(&mut self, usage: &TokenUsage) {
         let TokenUsage { prompt, completion, total, reasoning, cache_read, cache_write } = *usage;
         let counts = [prompt, completion, total, reasoning, cache_read, cache_write];
-        match counts.into_iter().flatten().max().filter(|most| *most > limits::TOKENS) {
-            Some(absurd) => self.refuse(Breach::Tokens(absurd)),
-            None => {
-                self.usage = Some(*usage);
-                self.event_usage = completion;
-                self.note_running_usage();
-            }
+        if let Some(absurd) = counts.into_iter().flatten().max().filter(|most| *most > limits::TOKENS) {
+            return self.refuse(Breach::Tokens(absurd));
         }
+        self.usage = Some(*usage);
+        self.event_usage = completion;
+        self.note_running_usage();
     }
 
     fn finish(&mut self, choice: u32, reason: &str) {
@@ -327,11 +335,14 @@ mod tests {
             for (at, text, completion) in events {
                 answer.arrived = Some(*at);
                 answer.begin_event();
-                let usage = completion.map(|_| TokenUsage { completion: *completion, ..TokenUsage::default() });
+                let usage =
+                    completion.map(|_| TokenUsage { completion: *completion, ..TokenUsage::default() });
                 if !usage_first {
                     answer.text(TextKind::CONTENT, 0, text);
                 }
-                usage.iter().for_each(|usage| answer.usage(usage));
+                if let Some(usage) = &usage {
+                    answer.usage(usage);
+                }
                 if usage_first {
                     answer.text(TextKind::CONTENT, 0, text);
                 }

@@ -31,6 +31,8 @@ pub(crate) struct TargetPlan {
     pub(crate) streaming: bool,
     /// What the dialect's streams are made of.
     pub(crate) framing: StreamFraming,
+    /// An answer owes a text: one without any is a failure, unless it says why it ended.
+    pub(crate) owes_text: bool,
     /// The user's key.
     pub(crate) api_key: Option<String>,
     /// The user's headers, which win over all others.
@@ -61,7 +63,8 @@ pub(crate) struct TargetPlan {
 }
 
 impl TargetPlan {
-    /// Checks URLs and headers. `path` is the dialect's path for this run, `framing` what its streams are made of.
+    /// Checks URLs and headers. `path` is the dialect's path for this run, `framing` what its streams are made of, and
+    /// `owes_text` whether an answer without text is a failure.
     ///
     /// # Errors
     /// A URL or header that HTTP does not allow, or certificates that cannot be used.
@@ -69,6 +72,7 @@ impl TargetPlan {
         target: &Target,
         path: Option<&str>,
         framing: StreamFraming,
+        owes_text: bool,
     ) -> Result<Self, ErrorDetails> {
         let path = target.custom_endpoint.as_deref().or(path).unwrap_or("");
         let proxies = target.proxies.iter().map(|proxy| proxy.as_deref().map(Proxy::parse).transpose());
@@ -103,6 +107,7 @@ impl TargetPlan {
             model: target.model.clone(),
             streaming: target.streaming,
             framing,
+            owes_text,
             api_key: target.api_key.clone(),
             user_headers,
             limits: Limits {

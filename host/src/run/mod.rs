@@ -12,6 +12,7 @@ mod ears;
 mod interrupts;
 pub(crate) mod lifecycle;
 pub(crate) mod mock;
+pub(crate) mod models;
 mod progress;
 pub(crate) mod readiness;
 mod refusals;

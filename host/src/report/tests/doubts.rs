@@ -13,7 +13,8 @@ fn of_length(tokens: u64) -> Record {
 /// A success without a token.
 fn empty() -> Record {
     let mut record = Record { requested_output_tokens: None, chunk_gaps_ns: Vec::new(), ..of_length(0) };
-    record.counted = CountedTokens { output: Some(0), reasoning: Some(0), first_arrival: None, ..record.counted };
+    record.counted =
+        CountedTokens { output: Some(0), reasoning: Some(0), first_arrival: None, ..record.counted };
     record.instants.first_token = None;
     record.instants.last_token = None;
     record
