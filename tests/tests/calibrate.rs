@@ -15,6 +15,11 @@ fn every_rung_that_was_climbed_is_told_and_kept() {
     let rungs = calibration["rungs"].as_array().unwrap();
     assert_eq!(rungs[0]["load"], serde_json::json!({ "streams": 2 }), "the lowest comes first");
     assert_eq!(rungs.last().unwrap()["load"], serde_json::json!({ "rate": 20 }));
+    let otherwise =
+        rungs.iter().find(|rung| rung["load"] == serde_json::json!({ "other_tokens": 2 })).unwrap();
+    // To subtract tokens of two counters would be off by more than 3 ms.
+    assert!(otherwise["errors"]["inter_token_ms"].as_f64().unwrap() < 2.0, "{otherwise}");
+    assert_eq!(otherwise["errors"]["failed"], 0, "{otherwise}");
     for rung in rungs {
         assert!(rung["errors"]["first_token_ms"].as_f64().unwrap() > 0.0, "{rung}");
         assert!(rung["tokens_per_s"].as_f64().unwrap() > 0.0, "{rung}");

@@ -28,12 +28,18 @@ pub(crate) const STREAMS: [u64; 8] = [1, 10, 100, 250, 500, 1000, 2000, 4000];
 /// Requests a second, rung by rung, unless the user chooses.
 pub(crate) const RATES: [u64; 6] = [100, 500, 1000, 2000, 5000, 10_000];
 
+/// Streams from a server that counts other tokens, unless the user chooses: so few that only the count can be wrong.
+pub(crate) const OTHER_TOKENS_STREAMS: u64 = 10;
+
 /// What a rung asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Load {
     /// So many streams at a time, a token every 10 ms.
     Streams(u64),
+    /// So many streams from a server whose usage counts other tokens than the client's tokenizer, and whose first event
+    /// brings several.
+    OtherTokens(u64),
     /// So many requests of one token a second.
     Rate(u64),
 }
@@ -86,6 +92,8 @@ impl fmt::Display for Load {
         match self {
             Self::Streams(1) => f.write_str("1 stream"),
             Self::Streams(streams) => write!(f, "{streams} streams"),
+            Self::OtherTokens(1) => f.write_str("1 stream, tokens counted otherwise"),
+            Self::OtherTokens(streams) => write!(f, "{streams} streams, tokens counted otherwise"),
             Self::Rate(rate) => write!(f, "{rate} requests/s"),
         }
     }
@@ -108,6 +116,8 @@ impl Limits {
                     limits.streams = Some(streams);
                     limits.tokens_per_s = Some(rung.tokens_per_s);
                 }
+                // It shows whether a metric is right, not how much load there may be.
+                Load::OtherTokens(_) => {}
                 Load::Rate(rate) => limits.rate = Some(rate),
             }
         }
@@ -116,11 +126,11 @@ impl Limits {
 }
 
 impl Calibration {
-    /// Climbs both ladders in this dialect, each until a rung does not hold. `tell` hears of every rung.
+    /// Climbs all ladders in this dialect, each until a rung does not hold. `tell` hears of every rung.
     pub(crate) fn climb(
         cores: usize,
         endpoint_type: &str,
-        ladders: [Vec<Load>; 2],
+        ladders: [Vec<Load>; 3],
         mut tell: impl FnMut(&Rung),
     ) -> Result<Self, CalibrateError> {
         let mut rungs = Vec::new();
@@ -232,6 +242,13 @@ mod tests {
         #[case] expected: Option<&str>,
     ) {
         assert_eq!(calibration().doubts(2, streams, rate).as_deref(), expected);
+    }
+
+    #[test]
+    fn a_server_that_counts_otherwise_sets_no_limit() {
+        let rung = rung(Load::OtherTokens(100), 0.1);
+        assert_eq!(rung.load.to_string(), "100 streams, tokens counted otherwise");
+        assert_eq!(Limits::of(&[rung]), Limits::default());
     }
 
     #[test]

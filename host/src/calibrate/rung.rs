@@ -67,7 +67,7 @@ pub(super) fn measure(load: Load, endpoint_type: &str) -> Result<Rung, Calibrate
 fn rung(load: Load, summary: &Value, records: &[Value], truth: &Value) -> Option<Rung> {
     let send_ms = match load {
         // A closed loop has no schedule to be late for.
-        Load::Streams(_) => 0.0,
+        Load::Streams(_) | Load::OtherTokens(_) => 0.0,
         Load::Rate(_) => summary["send_lateness"]["p99"].as_f64()?,
     };
     let tokens =
@@ -88,10 +88,16 @@ fn busy_ms(workers: &Value) -> Option<f64> {
     workers.as_array()?.iter().map(busy).sum()
 }
 
-fn server_flags(load: Load) -> [&'static str; 4] {
+fn server_flags(load: Load) -> Vec<&'static str> {
     match load {
-        Load::Streams(_) => ["--ttft-ms", "50", "--itl-ms", "10"],
-        Load::Rate(_) => ["--ttft-ms", "5", "--itl-ms", "0"],
+        Load::Streams(_) => vec!["--ttft-ms", "50", "--itl-ms", "10"],
+        // Half as many tokens as the client counts, six of its tokens first: to subtract those from the usage would be
+        // off by 3 ms.
+        Load::OtherTokens(_) => {
+            let counting = ["--usage-tokens-per-word", "0.5", "--bundle-first", "6"];
+            [["--ttft-ms", "50", "--itl-ms", "10"], counting].concat()
+        }
+        Load::Rate(_) => vec!["--ttft-ms", "5", "--itl-ms", "0"],
     }
 }
 
@@ -111,16 +117,13 @@ fn client(load: Load, endpoint_type: &str, url: &str, dir: &Path) -> io::Result<
         "--ui",
         "none",
     ]);
-    command.args([
-        "--use-server-token-count",
-        "--no-server-metrics",
-        "--export-http-trace",
-        "--random-seed",
-        "42",
-    ]);
+    command.args(["--no-server-metrics", "--export-http-trace", "--random-seed", "42"]);
+    if !matches!(load, Load::OtherTokens(_)) {
+        command.arg("--use-server-token-count");
+    }
     command.args([OsStr::new("--artifact-dir"), dir.as_os_str()]);
     match load {
-        Load::Streams(streams) => {
+        Load::Streams(streams) | Load::OtherTokens(streams) => {
             command.args(["--concurrency", &streams.to_string(), "--osl", &STREAM_TOKENS.to_string()]);
             command.args(["--request-count", &(REQUESTS_PER_STREAM * streams).to_string()]);
         }

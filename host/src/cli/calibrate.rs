@@ -12,7 +12,8 @@ use super::{
 };
 use crate::{
     calibrate::{
-        self, BOUND_MS, CalibrateError, Calibration, Limits, Load, RATES, Rung, STREAMS, StoreError,
+        self, BOUND_MS, CalibrateError, Calibration, Limits, Load, OTHER_TOKENS_STREAMS, RATES, Rung,
+        STREAMS, StoreError,
     },
     plugin::{DiscoveryOptions, PluginError, Registry},
 };
@@ -39,7 +40,10 @@ pub(super) struct CalibrateArgs {
 
 /// Climbs the ladder, prints the table and keeps it for `prony profile`.
 pub(super) fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
-    let ladders = [ladder(&args.streams, &STREAMS, Load::Streams), ladder(&args.rates, &RATES, Load::Rate)];
+    let streams = ladder(&args.streams, &STREAMS, Load::Streams);
+    let other_tokens = args.streams.iter().min().copied().unwrap_or(OTHER_TOKENS_STREAMS);
+    let rates = ladder(&args.rates, &RATES, Load::Rate);
+    let ladders = [streams, vec![Load::OtherTokens(other_tokens)], rates];
     let told = |rung: &Rung| tracing::info!(load = %rung.load, "measured");
     let calibration = Calibration::climb(cores(), &endpoint_type(args)?, ladders, told)?;
     let path = calibrate::save(&calibration)?;
@@ -89,7 +93,7 @@ fn table(rungs: &[Rung]) -> Table {
             Cell::new(format!("{value:.digits$}")).set_alignment(CellAlignment::Right)
         };
         let send = match rung.load {
-            Load::Streams(_) => Cell::new("-").set_alignment(CellAlignment::Right),
+            Load::Streams(_) | Load::OtherTokens(_) => Cell::new("-").set_alignment(CellAlignment::Right),
             Load::Rate(_) => number(rung.errors.send_ms, 3),
         };
         let memory =

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::mock_server::{
     FaultPlan, Framing, JobPlan, ListenError, MockServer, Options, Pacing, Splits, Stall, StreamErrorStyle,
+    UsageRatio,
 };
 
 /// Serve an OpenAI-compatible model that writes down what it really did, and breaks on demand
@@ -58,6 +59,10 @@ pub(crate) struct MockServerArgs {
     /// Send the first N tokens of a chat answer as `reasoning_content`
     #[arg(long, default_value_t = 0, value_name = "N")]
     reasoning_tokens: u64,
+
+    /// Have the usage count K tokens for each word, as a server does whose tokenizer is not the client's
+    #[arg(long, default_value = "1", value_name = "K", value_parser = usage_ratio)]
+    usage_tokens_per_word: UsageRatio,
 
     /// Seed of --jitter-ms and --split
     #[arg(long, default_value_t = 42)]
@@ -161,6 +166,7 @@ impl From<MockServerArgs> for Options {
             tokens: args.tokens,
             reasoning_tokens: args.reasoning_tokens,
             seed: args.seed,
+            usage: args.usage_tokens_per_word,
             pacing: Pacing { ttft: args.ttft_ms, itl: args.itl_ms, jitter: args.jitter_ms },
             framing: args.framing.into(),
             jobs: JobPlan { polls: args.job_polls, fail: args.faults.job_fail_every },
@@ -306,6 +312,11 @@ fn milliseconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number / 1e3).map_err(|error| error.to_string())
 }
 
+fn usage_ratio(text: &str) -> Result<UsageRatio, String> {
+    let tokens = text.parse().ok().and_then(UsageRatio::of);
+    tokens.ok_or_else(|| "not a number of tokens above 0 and up to 1000".to_owned())
+}
+
 fn error_status(text: &str) -> Result<StatusCode, String> {
     let status: StatusCode = text.parse().map_err(|_| "not an HTTP status".to_owned())?;
     if status.is_client_error() || status.is_server_error() {
@@ -342,13 +353,14 @@ mod tests {
     fn flags_reach_the_options() {
         let every = |n| NonZeroU64::new(n).unwrap();
         let told = options(
-            "--ttft-ms 1.5 --itl-ms 0 --bundle-first 4 --split --error-every 3 --error-status 429 \
+            "--ttft-ms 1.5 --itl-ms 0 --usage-tokens-per-word 0.33 --bundle-first 4 --split --error-every 3 --error-status 429 \
              --stream-error-every 5 --stream-error-style bare --stall-every 7 --close-every 2 \
              --job-polls 3 --job-fail-every 4 --poll-error-every 9",
         )
         .unwrap();
         assert_eq!((told.pacing.ttft, told.pacing.itl), (Duration::from_micros(1500), Duration::ZERO));
         assert_eq!((told.framing.bundle_first, told.framing.splits), (Some(every(4)), Splits::Random));
+        assert_eq!(Some(told.usage), UsageRatio::of(0.33));
         let faults = FaultPlan {
             error: Some((every(3), StatusCode::TOO_MANY_REQUESTS)),
             cut: None,
@@ -367,6 +379,7 @@ mod tests {
     #[case::negative_time("--ttft-ms=-1")]
     #[case::no_time("--itl-ms nan")]
     #[case::no_tokens("--tokens 0")]
+    #[case::no_usage("--usage-tokens-per-word 0")]
     #[case::every_zeroth("--cut-every 0")]
     #[case::good_status("--error-status 204")]
     fn a_bad_value_is_refused(#[case] arguments: &str) {

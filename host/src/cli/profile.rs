@@ -24,7 +24,7 @@ use crate::{
     },
     dataset::{self, AcceptanceError, Conversation, DatasetError, Tokenizer, TokenizerError},
     plugin::{self, Category, DiscoveryOptions, PluginError, Registry},
-    record::{PolicyRecord, RunHeader, journal::JournalError, recorder::RecorderError},
+    record::{Capabilities, PolicyRecord, RunHeader, journal::JournalError, recorder::RecorderError},
     report::Report,
     run::{
         RunError,
@@ -169,7 +169,8 @@ fn prepare(
         header: RunHeader {
             plugin_policy: policy(registry),
             plugins: registry.used(&[(Category::Endpoint, &config.target.endpoint_type)]),
-            ..header(&config, metadata, tokenizer.as_deref(), clock)
+            capabilities: setup::capabilities(registry, &config, metadata),
+            ..header(&config, tokenizer.as_deref(), clock)
         },
         services: services.wanted(&config, registry),
         show_progress: shows_progress(flags),
@@ -259,12 +260,7 @@ fn claim_dir(flags: &ProfileFlags, config: &RunConfig) -> Result<PathBuf, Artifa
     }
 }
 
-fn header(
-    config: &RunConfig,
-    endpoint: &EndpointMetadata,
-    tokenizer: Option<&Tokenizer>,
-    clock: Clock,
-) -> RunHeader {
+fn header(config: &RunConfig, tokenizer: Option<&Tokenizer>, clock: Clock) -> RunHeader {
     let words: Vec<String> = std::env::args().collect();
     RunHeader {
         run_id: Uuid::new_v4().to_string(),
@@ -273,7 +269,7 @@ fn header(
         command: redact::command_line(words.iter().map(String::as_str)).join(" "),
         tokenizer: tokenizer.map(|used| format!("{} sha256:{}", used.name(), used.fingerprint())),
         wall_start_ns: clock.wall_start_ns(),
-        capabilities: setup::capabilities(config, endpoint),
+        capabilities: Capabilities::default(),
         plugin_policy: PolicyRecord::default(),
         plugins: Vec::new(),
     }

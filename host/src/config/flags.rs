@@ -204,7 +204,8 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "N", value_parser = units::positive::<usize>, help_heading = LOAD)]
     pub(crate) warmup_concurrency: Option<usize>,
 
-    /// Threads that send the load [default: one for each 512 requests in flight, at most one a core, less one for the rest].
+    /// Threads that send the load [default: one for each 512 requests in flight, up to one for each core but one; all cores
+    /// where there are two or fewer; a rate without --concurrency takes the most].
     #[arg(long, visible_aliases = ["workers-max", "max-workers"], value_name = "N", help_heading = LOAD)]
     #[arg(value_parser = units::positive::<usize>)]
     pub(crate) workers: Option<usize>,

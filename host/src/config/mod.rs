@@ -21,11 +21,12 @@ mod target;
 pub(crate) mod units;
 pub(crate) mod url;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use self::media::MediaConfig;
+use crate::clock::{RunNs, as_ns};
 
 /// Everything that decides a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -274,6 +275,14 @@ pub(crate) struct PhaseConfig {
     pub(crate) duration_s: Option<f64>,
     /// After the duration, wait this long for requests in flight, in seconds; infinite without a number.
     pub(crate) grace_s: Option<f64>,
+}
+
+impl PhaseConfig {
+    /// From its start to the end of its grace period, in nanoseconds; `None` where one of the two has no end.
+    pub(crate) fn ends_after_ns(&self) -> Option<RunNs> {
+        let end = Duration::try_from_secs_f64(self.duration_s? + self.grace_s?).ok()?;
+        Some(as_ns(end))
+    }
 }
 
 pub(crate) use prony_plugin_api::message::PhaseKind;

@@ -10,7 +10,7 @@ use prony_plugin_api::message::PhaseKind;
 use serde::Serialize;
 
 use super::{
-    Metric, MetricTable,
+    Counting, Metric, MetricTable,
     catalogue::CATALOGUE,
     client::ClientReport,
     columns::Columns,
@@ -194,6 +194,8 @@ pub(crate) struct Results {
     pub(crate) outcomes: Outcomes,
     /// Who counted output tokens.
     pub(crate) token_source: TokenSource,
+    /// What server and client counted, and how inter-token latencies are known.
+    pub(crate) counting: Counting,
 }
 
 /// What is measured of each base URL, where there are several.

@@ -166,11 +166,12 @@ pub(crate) static CATALOGUE: &[Metric] = &[
          followed up.")
         .shown(),
     request("inter_token_latency", "Inter Token Latency", "ms", of::inter_token_latency,
-        "Time from the first to the last generated token, divided by the output tokens that came after the first read \
-         (which counts as one token when its tokens were not counted); undefined when nothing came after it.")
+        "Time from the first to the last generated token, divided by the output tokens that came after the first read, all by \
+         one counter; undefined when nothing came after it. Other tools call it time per output token (TPOT).")
         .needs(TOKEN_STREAM).shown(),
     row("inter_chunk_latency", "Inter Chunk Latency", "ms", Source::Gaps,
-        "Every gap between reads that brought generated tokens, of all requests in one pool.")
+        "Every gap between reads that brought generated tokens, of all requests in one pool. vLLM's benchmark calls it \
+         inter-token latency (ITL).")
         .needs(TOKEN_STREAM).shown(),
     request("output_token_throughput_per_user", "Output Token Throughput Per User", "tokens/sec/user",
         of::output_token_throughput_per_user,
@@ -187,10 +188,11 @@ pub(crate) static CATALOGUE: &[Metric] = &[
         .needs(&[Streaming, OutputTokens, InputTokens]).larger_is_better(),
     request("output_sequence_length", "Output Sequence Length", "tokens", of::output_sequence_length,
         "Generated tokens of all channels and choices: the server's usage where it reports one, else counted here, each \
-         text as a whole; `token_source` says which.")
+         text as a whole; `token_source` says which. Reasoning is included, even where the server does not send it.")
         .needs(&[OutputTokens]).larger_is_better().shown(),
     request("output_token_count", "Output Token Count", "tokens", of::output_token_count,
-        "Generated tokens that are not reasoning, counted here.")
+        "Generated tokens that are not reasoning, counted here with the run's tokenizer: less than `output_sequence_length` \
+         where there is reasoning, and in other tokens where the server has another tokenizer.")
         .needs(&[OutputTokens]).larger_is_better().shown(),
     request("reasoning_token_count", "Reasoning Token Count", "tokens", of::reasoning_token_count,
         "Generated reasoning tokens, counted here; only of requests that have some.")

@@ -41,6 +41,8 @@ pub(crate) struct ClientReport {
     pub(crate) verdict: Verdict,
     /// Why, the gravest first.
     pub(crate) reasons: Vec<String>,
+    /// What did not harm the client, and may have harmed the server.
+    pub(crate) remarks: Vec<String>,
     /// How each worker fared, phase by phase.
     pub(crate) workers: Vec<WorkerUsage>,
     /// First tokens, and those among them that may be stamped too late.
@@ -104,15 +106,24 @@ impl ClientReport {
     /// Judges by what the workers noted, and by how first tokens were read.
     pub(crate) fn judge(workers: Vec<WorkerUsage>, first_reads: FirstReadSummary) -> Self {
         let mut findings: Vec<(Verdict, String)> = workers.iter().flat_map(findings).collect();
-        findings.extend(of_the_machine(&workers));
         findings.extend(of_descriptors(&workers));
         findings.extend(of_first_reads(&first_reads));
+        let mut remarks = Vec::new();
+        if let Some(Machine { verdict, text, is_others }) = of_the_machine(&workers) {
+            // What others do to the client shows in how late it read and sent; the kernel stamps what arrives meanwhile.
+            let effect = findings.iter().map(|(verdict, _)| *verdict).max().unwrap_or(Verdict::Ok);
+            if is_others && effect == Verdict::Ok && verdict > Verdict::Ok {
+                remarks.push(format!("{text}: a server on this machine had less than all of it"));
+            }
+            findings.push((if is_others { verdict.min(effect) } else { verdict }, text));
+        }
         findings.retain(|(verdict, _)| *verdict > Verdict::Ok);
         findings.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
         let fine = if workers.is_empty() { Verdict::Unknown } else { Verdict::Ok };
         Self {
             verdict: findings.first().map_or(fine, |(verdict, _)| *verdict),
             reasons: findings.into_iter().map(|(_, reason)| reason).collect(),
+            remarks,
             workers,
             first_reads,
             process: None,
@@ -160,13 +171,46 @@ fn findings(usage: &WorkerUsage) -> Vec<(Verdict, String)> {
 }
 
 /// All workers look at the same machine; the busiest of their phases counts.
-fn of_the_machine(workers: &[WorkerUsage]) -> Option<(Verdict, String)> {
-    let busy = workers.iter().filter_map(machine_busy).reduce(f64::max)?;
-    let text = format!(
-        "the machine was {} busy: prony, and whatever shares its processors, had to wait for each other",
-        percent(busy)
-    );
-    Some((MACHINE_BUSY.judge(busy), text))
+fn of_the_machine(workers: &[WorkerUsage]) -> Option<Machine> {
+    let busy = |usage| machine_busy(usage).map(|busy| (busy, machine_used(usage)));
+    let (busy, own) = workers.iter().filter_map(busy).max_by(|(a, _), (b, _)| a.total_cmp(b))?;
+    let verdict = MACHINE_BUSY.judge(busy);
+    let (text, is_others) = match own {
+        Some(own) if own * 2.0 < busy => {
+            let text = format!(
+                "other processes kept the machine {} busy; prony used {} of it",
+                percent(busy - own),
+                percent(own)
+            );
+            (text, true)
+        }
+        Some(own) => {
+            (format!("the machine was {} busy, {} by prony itself", percent(busy), percent(own)), false)
+        }
+        None => {
+            let text = format!(
+                "the machine was {} busy: prony, and whatever shares its processors, had to wait for each other",
+                percent(busy)
+            );
+            (text, false)
+        }
+    };
+    Some(Machine { verdict, text, is_others })
+}
+
+/// How busy the machine was.
+struct Machine {
+    /// By that alone.
+    verdict: Verdict,
+    text: String,
+    /// Most of the time was used by other processes.
+    is_others: bool,
+}
+
+/// Part of the machine's time that this process used.
+fn machine_used(usage: &WorkerUsage) -> Option<f64> {
+    let ticks = usage.machine_ticks.filter(|ticks| *ticks > 0)?;
+    Some((usage.process_ticks? as f64 / ticks as f64).min(1.0))
 }
 
 fn machine_busy(usage: &WorkerUsage) -> Option<f64> {
@@ -228,9 +272,10 @@ impl fmt::Display for ArrivalClock {
 
 impl Serialize for ClientReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("client", 7)?;
+        let mut object = serializer.serialize_struct("client", 8)?;
         object.serialize_field("verdict", &self.verdict)?;
         object.serialize_field("reasons", &self.reasons)?;
+        object.serialize_field("remarks", &self.remarks)?;
         object.serialize_field("arrival_clock", &self.arrival_clock())?;
         object.serialize_field("cpu_s", &self.process.map(|used| used.cpu_ns as f64 / 1e9))?;
         object.serialize_field("first_reads", &self.first_reads)?;
@@ -255,6 +300,8 @@ struct Worker {
     wake_delay_ms: Delay,
     clock_steps: u64,
     machine_busy_share: Option<f64>,
+    machine_used_share: Option<f64>,
+    held_back: u64,
     descriptors_left: Option<u64>,
 }
 
@@ -279,6 +326,8 @@ impl Worker {
             wake_delay_ms: Delay::of(usage.wake_delay),
             clock_steps: usage.clock_steps,
             machine_busy_share: machine_busy(usage),
+            machine_used_share: machine_used(usage),
+            held_back: usage.held_back,
             descriptors_left: usage.descriptors_left,
         }
     }
@@ -339,6 +388,11 @@ mod tests {
         Verdict::Limited,
         "the machine was 98 % busy: prony, and whatever shares its processors, had to wait for each other"
     )]
+    #[case::a_machine_that_prony_uses_up(
+        WorkerUsage { process_ticks: Some(700), machine_ticks: Some(1000), machine_idle_ticks: Some(15), ..idle() },
+        Verdict::Limited,
+        "the machine was 98 % busy, 70 % by prony itself"
+    )]
     #[case::hardly_a_descriptor(
         WorkerUsage { descriptors_left: Some(3), ..idle() },
         Verdict::Suspect,
@@ -383,6 +437,38 @@ mod tests {
     fn waiting_that_the_kernel_makes_up_for_is_no_reason() {
         let usage = WorkerUsage { queued_ns: Some(200 * MS), ..idle() };
         assert_eq!(judge(vec![usage]).verdict, Verdict::Ok);
+    }
+
+    fn beside_others() -> WorkerUsage {
+        WorkerUsage {
+            process_ticks: Some(10),
+            machine_ticks: Some(1000),
+            machine_idle_ticks: Some(0),
+            ..idle()
+        }
+    }
+
+    #[test]
+    fn others_that_do_no_harm_are_named_and_no_reason() {
+        let report = judge(vec![beside_others()]);
+        assert_eq!((report.verdict, report.reasons.len()), (Verdict::Ok, 0));
+        let expected = "other processes kept the machine 99 % busy; prony used 1 % of it: a server on this machine had less than \
+                        all of it";
+        assert_eq!(report.remarks, [expected]);
+    }
+
+    #[rstest]
+    #[case::a_little_late(4 * MS, Verdict::Suspect)]
+    #[case::very_late(14 * MS, Verdict::Limited)]
+    fn others_are_as_grave_as_what_they_do(#[case] p99_ns: u64, #[case] verdict: Verdict) {
+        let read_delay = DelaySummary { p99_ns, ..idle().read_delay };
+        let report = judge(vec![WorkerUsage { read_delay, ..beside_others() }]);
+        assert_eq!((report.verdict, report.remarks.len()), (verdict, 0));
+        assert!(
+            report.reasons.iter().any(|reason| reason.contains("other processes")),
+            "{:?}",
+            report.reasons
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, iter::zip};
 use rayon::prelude::*;
 
 use super::{
-    Measured, Metric, MetricTable, Outcomes, Results, Stats, TokenSource,
+    Counting, Measured, Metric, MetricTable, Outcomes, Results, Stats, TokenSource,
     aggregate::Outcome,
     catalogue::{PhaseFact, Source},
     per_request::{Counter, Request},
@@ -18,6 +18,7 @@ use super::{
 pub(super) struct Columns {
     by_metric: Vec<(&'static Metric, Column)>,
     outcomes: Outcomes,
+    counting: Counting,
     counted_by_server: u64,
     counted_by_client: u64,
 }
@@ -47,6 +48,7 @@ impl Columns {
         Self {
             by_metric: metrics.map(column).collect(),
             outcomes: Outcomes::default(),
+            counting: Counting::default(),
             counted_by_server: 0,
             counted_by_client: 0,
         }
@@ -74,6 +76,7 @@ impl Columns {
         if Outcome::of(request.record) != Outcome::Succeeded {
             return;
         }
+        self.counting.add(request);
         match request.output_tokens() {
             Some((_, Counter::Server)) => self.counted_by_server += 1,
             Some((_, Counter::Client)) => self.counted_by_client += 1,
@@ -102,6 +105,7 @@ impl Columns {
     /// Takes in another part of the run, with the same metrics.
     pub(super) fn append(&mut self, other: Self) {
         self.outcomes.append(other.outcomes);
+        self.counting.append(other.counting);
         self.counted_by_server += other.counted_by_server;
         self.counted_by_client += other.counted_by_client;
         for ((_, column), (_, more)) in zip(&mut self.by_metric, other.by_metric) {
@@ -111,7 +115,12 @@ impl Columns {
 
     /// Computes the numbers, over a window of so many seconds.
     pub(super) fn results(&mut self, window_s: Option<f64>) -> Results {
-        Results { table: self.table(window_s), outcomes: self.outcomes, token_source: self.token_source() }
+        Results {
+            table: self.table(window_s),
+            outcomes: self.outcomes,
+            token_source: self.token_source(),
+            counting: self.counting,
+        }
     }
 
     fn table(&mut self, window_s: Option<f64>) -> MetricTable {

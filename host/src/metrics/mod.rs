@@ -8,7 +8,9 @@ pub(crate) mod aggregate;
 pub(crate) mod catalogue;
 pub(crate) mod client;
 mod columns;
+mod counting;
 mod first_reads;
+mod inter_token;
 mod per_request;
 mod pooled;
 pub(crate) mod quantile;
@@ -19,6 +21,8 @@ mod values;
 pub(crate) use aggregate::{Aggregator, Measured, Outcomes, PhaseCounts, PhaseSpan, Results, TokenSource};
 pub(crate) use catalogue::Metric;
 pub(crate) use client::{ClientReport, Verdict};
+pub(crate) use counting::{Counting, Tally};
+pub(crate) use inter_token::Basis;
 pub(crate) use quantile::Distribution;
 
 /// What is known of one metric.

@@ -3,6 +3,7 @@
 //! A function returns `None` where the request says nothing about its metric: never 0 in place of "unknown". The
 //! definitions in words stand in the [catalogue](super::catalogue).
 
+use super::inter_token::InterToken;
 use crate::record::Record;
 
 /// Where the headline latency of a request begins.
@@ -137,12 +138,7 @@ pub(super) fn request_service_time(request: &Request<'_>) -> Option<f64> {
 }
 
 pub(super) fn inter_token_latency(request: &Request<'_>) -> Option<f64> {
-    let (output, _) = request.output_tokens()?;
-    // Without a count of the first read, one token is the best guess: what most servers send.
-    let later = output.checked_sub(request.record.counted.first_arrival.unwrap_or(1))?;
-    let instants = &request.record.instants;
-    let time = Request::between(instants.first_token, instants.last_token)?;
-    (later > 0 && time > 0.0).then(|| to_ms(time) / later as f64)
+    InterToken::of(request).map(|found| found.ms)
 }
 
 pub(super) fn output_token_throughput_per_user(request: &Request<'_>) -> Option<f64> {
@@ -377,8 +373,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case::no_more_tokens_than_the_first_read(Some(2), vec![10 * MS], Some(190))]
-    #[case::fewer_tokens_than_the_first_read(Some(1), vec![10 * MS], Some(190))]
+    #[case::a_single_token(Some(1), vec![10 * MS], Some(190))]
     #[case::everything_in_one_read(Some(10), vec![], Some(150))]
     #[case::uncounted(None, vec![10 * MS], Some(190))]
     #[case::no_token_at_all(Some(0), vec![], None)]

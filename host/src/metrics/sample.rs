@@ -35,6 +35,7 @@ pub(crate) fn header() -> RunHeader {
             produces_tokens: true,
             tokenizes_input: true,
             streaming: true,
+            legacy_limit: Some("use_legacy_max_tokens".into()),
         },
         plugin_policy: PolicyRecord { name: "any".into(), set_by: "prony's default".into() },
         plugins: vec![chat_plugin()],

@@ -70,9 +70,18 @@ pub(super) struct Generation {
     pub(super) tokens: u64,
     /// How many of them, the first ones, are reasoning. A completion has none.
     pub(super) reasoning: u64,
+    /// Both as the usage counts them.
+    pub(super) counted: Counted,
     /// `n`, times the prompts of a batch.
     pub(super) choices: u64,
     pub(super) delivery: Delivery,
+}
+
+/// Output tokens of each choice by the usage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Counted {
+    pub(super) tokens: u64,
+    pub(super) reasoning: u64,
 }
 
 impl Generation {
@@ -162,7 +171,7 @@ impl Job {
             }
             _ => generation(dialect, &fields, options)?,
         };
-        Ok(Self { model, prompt_tokens, output })
+        Ok(Self { model, prompt_tokens: options.usage.tokens(prompt_tokens), output })
     }
 }
 
@@ -224,7 +233,10 @@ fn generation(dialect: Dialect, fields: &Fields<'_>, options: &Options) -> Resul
     };
     let tokens = limit.unwrap_or(options.tokens.get());
     let reasoning = if kind.reasons() { options.reasoning_tokens.min(tokens) } else { 0 };
-    Ok((prompt_tokens, Output::Text(Generation { kind, limit, tokens, reasoning, choices, delivery })))
+    let counted =
+        Counted { tokens: options.usage.tokens(tokens), reasoning: options.usage.tokens(reasoning) };
+    let generation = Generation { kind, limit, tokens, reasoning, counted, choices, delivery };
+    Ok((prompt_tokens, Output::Text(generation)))
 }
 
 fn chat_limit(fields: &Fields<'_>) -> Result<Option<u64>, ApiError> {

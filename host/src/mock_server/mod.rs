@@ -38,7 +38,7 @@ mod words;
 
 pub(crate) use fault::{FaultPlan, Stall, StreamErrorStyle};
 pub(crate) use jobs::JobPlan;
-pub(crate) use options::{Framing, Options, Pacing, Splits};
+pub(crate) use options::{Framing, Options, Pacing, Splits, UsageRatio};
 pub(crate) use server::{ListenError, MockServer};
 
 /// What all connections share.

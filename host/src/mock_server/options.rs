@@ -19,6 +19,8 @@ pub(crate) struct Options {
     pub(crate) reasoning_tokens: u64,
     /// Seed of jitter and of TCP splits.
     pub(crate) seed: u64,
+    /// How many tokens the usage counts for each word.
+    pub(crate) usage: UsageRatio,
     /// When tokens go out.
     pub(crate) pacing: Pacing,
     /// How they are packed.
@@ -38,11 +40,52 @@ impl Default for Options {
             tokens: NonZeroU64::MIN.saturating_add(63),
             reasoning_tokens: 0,
             seed: 42,
+            usage: UsageRatio::default(),
             pacing: Pacing::default(),
             framing: Framing::default(),
             jobs: JobPlan::default(),
             faults: FaultPlan::default(),
         }
+    }
+}
+
+/// How many tokens the usage counts for each word that is read or sent, as a server does whose tokenizer is not the client's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UsageRatio {
+    /// In millionths: a ratio that can be compared.
+    millionths: NonZeroU64,
+}
+
+/// Larger ratios are refused: no tokenizer makes so many tokens of a word.
+const MOST_TOKENS_A_WORD: f64 = 1000.0;
+
+impl UsageRatio {
+    /// So many tokens a word; `None` where that is no number from a millionth to a thousand.
+    pub(crate) fn of(tokens: f64) -> Option<Self> {
+        if !(0.0..=MOST_TOKENS_A_WORD).contains(&tokens) {
+            return None;
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
+        let millionths = (tokens * 1e6).round() as u64;
+        NonZeroU64::new(millionths).map(|millionths| Self { millionths })
+    }
+
+    /// Tokens a word.
+    pub(super) fn tokens_per_word(self) -> f64 {
+        self.millionths.get() as f64 / 1e6
+    }
+
+    /// The nearest number of tokens for so many words: none for none, else at least one.
+    pub(super) fn tokens(self, words: u64) -> u64 {
+        let millionths = u128::from(words) * u128::from(self.millionths.get());
+        let tokens = u64::try_from((millionths + 500_000) / 1_000_000).unwrap_or(u64::MAX);
+        tokens.max(u64::from(words > 0))
+    }
+}
+
+impl Default for UsageRatio {
+    fn default() -> Self {
+        Self { millionths: NonZeroU64::MIN.saturating_add(999_999) }
     }
 }
 
@@ -97,4 +140,29 @@ pub(crate) enum Splits {
     None,
     /// Every frame is written in pieces of seeded random length, anywhere in the bytes.
     Random,
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::each_word(1.0, 7, 7)]
+    #[case::three_a_word(3.0, 7, 21)]
+    #[case::one_for_three(0.33, 60, 20)]
+    #[case::never_none_for_some(0.001, 1, 1)]
+    #[case::none_for_none(3.0, 0, 0)]
+    fn usage_is_the_nearest_number(#[case] tokens_per_word: f64, #[case] words: u64, #[case] tokens: u64) {
+        assert_eq!(UsageRatio::of(tokens_per_word).unwrap().tokens(words), tokens);
+    }
+
+    #[test]
+    fn the_default_counts_words_and_odd_ratios_are_none() {
+        assert_eq!(UsageRatio::of(1.0), Some(UsageRatio::default()));
+        for odd in [0.0, -1.0, f64::NAN, f64::INFINITY, 1001.0, 1e-9] {
+            assert_eq!(UsageRatio::of(odd), None);
+        }
+    }
 }

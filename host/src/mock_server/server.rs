@@ -53,7 +53,11 @@ impl MockServer {
             Ok((listener, address)) => Ok(Self {
                 listener,
                 address,
-                mock: Arc::new(Mock { options, truth: Truth::new(Clock::start()), jobs: Jobs::default() }),
+                mock: Arc::new(Mock {
+                    truth: Truth::new(Clock::start(), options.usage),
+                    jobs: Jobs::default(),
+                    options,
+                }),
             }),
             Err(source) => Err(ListenError { host: options.host, port: options.port, source }),
         }

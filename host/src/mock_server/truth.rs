@@ -14,6 +14,7 @@ use std::{
 
 use serde::{Serialize, Serializer};
 
+use super::options::UsageRatio;
 use crate::clock::{Clock, RunNs};
 
 /// How many requests are kept in detail.
@@ -109,6 +110,7 @@ pub(super) struct Ticket {
 #[derive(Debug)]
 pub(super) struct Truth {
     clock: Clock,
+    usage: UsageRatio,
     ledger: Mutex<Ledger>,
 }
 
@@ -145,8 +147,8 @@ struct Ledger {
 }
 
 impl Truth {
-    pub(super) fn new(clock: Clock) -> Self {
-        Self { clock, ledger: Mutex::default() }
+    pub(super) fn new(clock: Clock, usage: UsageRatio) -> Self {
+        Self { clock, usage, ledger: Mutex::default() }
     }
 
     pub(super) fn clock(&self) -> Clock {
@@ -221,6 +223,7 @@ impl Truth {
         let totals = ledger.totals.clone();
         TruthReport {
             wall_start_ns: self.clock.wall_start_ns(),
+            usage_tokens_per_word: self.usage.tokens_per_word(),
             requests_total: totals.requests,
             requests_ok: totals.ok,
             requests_rejected: totals.rejected,
@@ -286,6 +289,8 @@ impl Ledger {
 pub(super) struct TruthReport {
     /// The Unix time of the server's start.
     wall_start_ns: u64,
+    /// How many tokens the usage counts for each token that is sent here, which is a word.
+    usage_tokens_per_word: f64,
     requests_total: u64,
     requests_ok: u64,
     requests_rejected: u64,
@@ -351,7 +356,7 @@ mod tests {
 
     #[test]
     fn details_of_the_oldest_are_dropped_and_their_counts_kept() {
-        let truth = Truth::new(Clock::start());
+        let truth = Truth::new(Clock::start(), UsageRatio::default());
         let over = KEPT_REQUESTS as u64 + 5;
         for number in 1..=over {
             truth.finish(&truth.arrive(number), request(number, 1));
@@ -364,7 +369,7 @@ mod tests {
 
     #[test]
     fn long_answers_are_bounded_by_their_instants() {
-        let truth = Truth::new(Clock::start());
+        let truth = Truth::new(Clock::start(), UsageRatio::default());
         let half = KEPT_INSTANTS as u64 / 2;
         for number in 1..=3 {
             truth.finish(&truth.arrive(number), request(number, half));
@@ -376,7 +381,7 @@ mod tests {
 
     #[test]
     fn a_request_from_before_a_reset_is_not_counted_after_it() {
-        let truth = Truth::new(Clock::start());
+        let truth = Truth::new(Clock::start(), UsageRatio::default());
         let early = truth.arrive(1);
         truth.reset();
         let late = truth.arrive(2);

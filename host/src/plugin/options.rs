@@ -72,6 +72,11 @@ impl OptionSchema {
         }
     }
 
+    /// Whether it names this option.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.schema["properties"].get(key).is_some()
+    }
+
     /// Checks one option.
     ///
     /// # Errors

@@ -44,6 +44,10 @@ pub(crate) fn build(finished: Finished, recipe: Recipe<'_>) -> Record {
         cut_after_end: exchange.cut_after_end,
         token_events: answer.token_events,
         first_read_events: answer.first_read_events,
+        first_read_usage: answer.first_read_usage,
+        first_read_chars: chars(&answer.first_arrival),
+        text_chars: answer.texts.iter().map(|entry| chars(&entry.text)).sum(),
+        has_reasoning_text: answer.texts.iter().any(|entry| entry.kind == TextKind::REASONING),
         unstamped_reads: exchange.unstamped_reads,
         largest_read_bytes: exchange.largest_read_bytes,
         response_bytes: exchange.response_bytes,
@@ -77,6 +81,10 @@ fn audio_seconds(turn: &Turn) -> Option<f64> {
     let mut clips = turn.parts.iter().filter(|part| part.kind == PartKind::AUDIO).peekable();
     clips.peek()?;
     clips.map(|clip| wav_seconds(&clip.data)).sum()
+}
+
+fn chars(text: &str) -> u64 {
+    text.chars().count() as u64
 }
 
 /// Tokenises each channel of each choice as a whole, never per chunk: pieces of a text have more tokens than the text.

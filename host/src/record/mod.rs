@@ -70,6 +70,18 @@ pub(crate) struct Record {
     /// before that read's stamp, which is the time of the last.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) first_read_events: u64,
+    /// Output tokens that the server had counted when the first token arrived, where it sends usage with each event.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) first_read_usage: Option<u64>,
+    /// Characters of the text in the read that brought the first token.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) first_read_chars: u64,
+    /// Characters of all generated text.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) text_chars: u64,
+    /// Some of the generated text is reasoning.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) has_reasoning_text: bool,
     /// Reads whose arrival this process had to tell, since the kernel did not.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) unstamped_reads: u64,
@@ -201,6 +213,8 @@ pub(crate) struct Capabilities {
     pub(crate) tokenizes_input: bool,
     /// The run streams.
     pub(crate) streaming: bool,
+    /// The option by which the endpoint limits the output under an older name, if it has one.
+    pub(crate) legacy_limit: Option<String>,
 }
 
 /// How a service fared.

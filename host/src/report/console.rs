@@ -203,7 +203,8 @@ fn remarks(report: &Report) -> Vec<String> {
     let retried = report.profiling.outcomes.retried;
     if retried > 0 {
         lines.push(format!(
-            "note: requests sent twice because the server had closed the kept connection: {retried}"
+            "note: requests sent again because the server had closed the kept connection: {retried} (servers may do that; only \
+             the second attempt is measured)"
         ));
     }
     lines.extend(report.notes.iter().map(|note| format!("note: {note}")));

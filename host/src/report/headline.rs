@@ -1,8 +1,8 @@
 //! What was measured, in words: the lines above the table.
 
-use super::Report;
+use super::{Report, token_warnings};
 use crate::{
-    config::{Arrival, PhaseConfig, PhaseKind, Target, TokenizerChoice, url},
+    config::{Arrival, PhaseConfig, PhaseKind, Target, url},
     metrics::TokenSource,
 };
 
@@ -59,10 +59,7 @@ fn load(phase: &PhaseConfig) -> String {
 }
 
 fn tokens(report: &Report) -> String {
-    let tokenizer = match &report.header.config.tokenizer {
-        TokenizerChoice::Builtin => "o200k_base".to_owned(),
-        TokenizerChoice::Local(path) => path.display().to_string(),
-    };
+    let tokenizer = token_warnings::tokenizer(report);
     match report.profiling.token_source {
         TokenSource::Server => "output counted by the server".to_owned(),
         TokenSource::Client => format!("output counted here with {tokenizer}"),

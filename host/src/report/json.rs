@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{Report, by_url, errors::ErrorGroup};
-use crate::metrics::{Distribution, MetricTable, PhaseSpan, Stats, quantile::PERCENTILES};
+use crate::metrics::{Counting, Distribution, MetricTable, PhaseSpan, Stats, Tally, quantile::PERCENTILES};
 
 /// 2: `services` is an object by name and no list any more.
 const SCHEMA_VERSION: &str = "2.0";
@@ -62,6 +62,9 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     set("lost", counts.map(|counts| counts.lost).into());
     set("client", serde_json::to_value(&report.client)?);
     set("token_source", report.profiling.token_source.name().into());
+    if report.header.capabilities.produces_tokens {
+        set("token_counts", token_counts(&report.profiling.counting));
+    }
     set("input_config", serde_json::to_value(&header.config)?);
     let run_info = json!({
         "command": header.command,
@@ -97,6 +100,22 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     set("percentiles_note", PERCENTILES_NOTE.into());
     set("definitions", definitions(report));
     Ok(Value::Object(summary))
+}
+
+/// Tokens of the same texts by two counters, and requests by how their inter-token latency is known.
+fn token_counts(counting: &Counting) -> Value {
+    let tally =
+        |tally: Tally| json!({ "requests": tally.requests, "server": tally.server, "client": tally.client });
+    let mut bases: Map<String, Value> =
+        counting.bases().map(|(basis, count)| (basis.name().to_owned(), count.into())).collect();
+    bases.insert("missing".to_owned(), counting.missing.into());
+    json!({
+        "output": tally(counting.output),
+        "input": tally(counting.input),
+        "not_visible": counting.hidden,
+        "empty_responses": counting.empty,
+        "inter_token_latency_basis": bases,
+    })
 }
 
 /// How each service fared, and what it published, by name.

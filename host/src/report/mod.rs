@@ -20,6 +20,7 @@ mod server_metrics;
 mod service_tables;
 #[cfg(test)]
 mod tests;
+mod token_warnings;
 mod trace;
 mod warnings;
 

@@ -1,26 +1,57 @@
 //! What a reader must know before believing the numbers: a sentence for each doubt.
 
-use super::{Report, headline};
-use crate::metrics::{ClientReport, Stats, TokenSource, Verdict};
+use super::{Report, headline, token_warnings};
+use crate::{
+    config::{Arrival, PhaseConfig, PhaseKind},
+    metrics::{ClientReport, PhaseCounts, Verdict},
+};
+
+/// Fewer late requests do not move a 99th percentile.
+const HELD_BACK_SHARE: f64 = 0.01;
 
 /// Every doubt there is, the gravest first.
 pub(super) fn warnings(report: &Report) -> Vec<String> {
     let doubts = [
         incomplete(report),
+        held_back(report),
         client(report),
         by_proxy(report),
         nothing_succeeded(report),
         some_failed(report),
         other_model(report),
-        missing_lengths(report),
-        other_lengths(report),
-        mixed_counting(report),
     ];
-    doubts.into_iter().flatten().chain(report.strangers.iter().map(ToString::to_string)).collect()
+    let remarks = report.client.remarks.iter().cloned();
+    let doubts = doubts.into_iter().flatten().chain(remarks).chain(token_warnings::warnings(report));
+    doubts.chain(report.strangers.iter().map(ToString::to_string)).collect()
 }
 
 fn incomplete(report: &Report) -> Option<String> {
     report.incomplete_reason.as_ref().map(|reason| format!("the numbers are incomplete: {reason}"))
+}
+
+/// A limit of what is in flight turns an open loop into a closed one when the server is slower than the schedule.
+fn held_back(report: &Report) -> Option<String> {
+    let PhaseCounts { sent, late, .. } = report.counts()?;
+    let held: u64 = report.client.workers.iter().map(|usage| usage.held_back).sum();
+    let held = held.min(late);
+    let mut phases = report.header.config.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
+    let (most, rate) = phases.find_map(limited_rate)?;
+    let reached =
+        report.profiling.outcomes.completed() as f64 / report.profiling.table.avg("benchmark_duration")?;
+    (held as f64 >= HELD_BACK_SHARE * sent as f64 && held > 0).then(|| {
+        format!(
+            "the limit of {most} in flight held {held} of {sent} requests back: {rate}/s were asked, {reached:.1}/s were \
+             reached. Latencies from the schedule include that wait; raise `--concurrency`, or leave it out"
+        )
+    })
+}
+
+/// The limit and the rate of an open loop that has both.
+fn limited_rate(phase: &PhaseConfig) -> Option<(usize, f64)> {
+    match phase.arrival {
+        Arrival::Constant { rate } | Arrival::Poisson { rate } => Some((phase.concurrency?, rate)),
+        Arrival::ClosedLoop => None,
+    }
 }
 
 fn client(report: &Report) -> Option<String> {
@@ -68,50 +99,17 @@ fn some_failed(report: &Report) -> Option<String> {
     })
 }
 
+/// Some servers add the revision that they run: `org/model@main`.
+fn is_same_model(asked: &str, told: &str) -> bool {
+    told.strip_prefix(asked).is_some_and(|rest| rest.is_empty() || rest.starts_with('@'))
+}
+
 fn other_model(report: &Report) -> Option<String> {
     let asked = &report.header.config.target.model;
-    let others = || report.models_seen.iter().filter(|(model, _)| *model != asked);
+    let others = || report.models_seen.iter().filter(|(model, _)| !is_same_model(asked, model));
     let names: Vec<String> = others().map(|(model, _)| format!("`{model}`")).collect();
     let (count, all): (u64, u64) =
         (others().map(|(_, count)| count).sum(), report.models_seen.values().sum());
     (!names.is_empty())
         .then(|| format!("the server ran {} for {count} of {all} requests, not `{asked}`", names.join(", ")))
-}
-
-/// Throughputs lack the tokens of answers that nobody counted.
-fn missing_lengths(report: &Report) -> Option<String> {
-    if !report.header.capabilities.produces_tokens {
-        return None;
-    }
-    let succeeded = report.profiling.outcomes.succeeded;
-    let counted = match report.profiling.table.get("output_sequence_length") {
-        Some(Stats::Distribution(lengths)) => lengths.count,
-        _ => 0,
-    };
-    (counted < succeeded).then(|| {
-        let missing = succeeded - counted;
-        format!(
-            "the output of {missing} of {succeeded} requests was not counted: token throughputs are too low"
-        )
-    })
-}
-
-fn other_lengths(report: &Report) -> Option<String> {
-    let table = &report.profiling.table;
-    let mismatches = table.avg("osl_mismatch_count").filter(|count| *count > 0.0)?;
-    let Some(Stats::Distribution(difference)) = table.get("osl_mismatch_diff_pct") else { return None };
-    let direction = match (difference.min < 0.0, difference.max > 0.0) {
-        (true, true) => "longer or shorter",
-        (true, false) => "shorter",
-        (false, _) => "longer",
-    };
-    Some(format!(
-        "{mismatches} of {} answers are {direction} than requested ({:+.1} % on average, {:+.1} % to {:+.1} %)",
-        difference.count, difference.avg, difference.min, difference.max
-    ))
-}
-
-fn mixed_counting(report: &Report) -> Option<String> {
-    (report.profiling.token_source == TokenSource::Mixed)
-        .then(|| "output tokens were counted by the server for some requests and here for others".to_owned())
 }

@@ -41,6 +41,9 @@ pub(crate) struct Answer {
     pub(crate) first_arrival: String,
     /// The last token counts reported.
     pub(crate) usage: Option<TokenUsage>,
+    /// Output tokens so far, where an event of the read that brought the first token told them beside its text, as servers
+    /// do that send usage with each event (`continuous_usage_stats` of vLLM).
+    pub(crate) first_read_usage: Option<u64>,
     /// Why each choice ended.
     pub(crate) finish_reasons: Vec<(u32, String)>,
     /// The first failure that the server reported.
@@ -69,6 +72,9 @@ pub(crate) struct Answer {
     event_has_text: bool,
     #[serde(skip)]
     ends: Ends,
+    /// Output tokens that the event told so far.
+    #[serde(skip)]
+    event_usage: Option<u64>,
     /// What is kept, in bytes; more than the limit once there is a breach.
     #[serde(skip)]
     bytes: usize,
@@ -122,6 +128,7 @@ impl Answer {
     pub(crate) fn begin_event(&mut self) {
         self.event_has_text = false;
         self.ends.event_has_usage = false;
+        self.event_usage = None;
     }
 
     /// How far a stream is. `choices` is how many were asked for, where that is known: where not, only an end marker or an
@@ -211,9 +218,20 @@ impl Answer {
         self.last_token = Some(now);
         if is_first_read {
             self.first_arrival.push_str(text);
+            self.note_running_usage();
         }
         if kind != TextKind::REASONING {
             self.first_output_token.get_or_insert(now);
+        }
+    }
+}
+
+impl Answer {
+    /// An event may tell its usage before or after its text. What an event without text tells is not the count of what
+    /// has arrived: some servers send the usage of the whole answer first.
+    fn note_running_usage(&mut self) {
+        if self.event_has_text && self.event_usage.is_some() && self.arrived == self.first_token {
+            self.first_read_usage = self.event_usage;
         }
     }
 }
@@ -241,6 +259,8 @@ impl ResponseSink for Answer {
         }
         self.usage = Some(*usage);
         self.ends = Ends { event_has_usage: true, usage_is_final: true, ..self.ends };
+        self.event_usage = completion;
+        self.note_running_usage();
     }
 
     fn finish(&mut self, choice: u32, reason: &str) {
@@ -356,6 +376,37 @@ mod tests {
         assert_eq!((answer.first_arrival.as_str(), answer.token_events), ("ab", 5));
         assert_eq!(answer.first_read_events, 2);
         assert_eq!(answer.last_token, Some(20));
+    }
+
+    #[rstest]
+    #[case::in_the_events_with_text(&[(10, "a", Some(5)), (20, "b", Some(6))], Some(5))]
+    #[case::of_the_last_event_of_the_first_read(&[(10, "a", Some(2)), (10, "b", Some(4)), (20, "c", Some(6))], Some(4))]
+    #[case::before_any_text(&[(10, "", Some(40)), (10, "a", None)], None)]
+    #[case::after_the_text(&[(10, "a", None), (10, "", Some(40))], None)]
+    #[case::later(&[(10, "a", None), (20, "b", Some(6))], None)]
+    fn usage_that_comes_with_the_first_token_is_kept(
+        #[case] events: &[(RunNs, &str, Option<u64>)],
+        #[case] expected: Option<u64>,
+    ) {
+        for usage_first in [false, true] {
+            let mut answer = Answer::default();
+            for (at, text, completion) in events {
+                answer.arrived = Some(*at);
+                answer.begin_event();
+                let usage =
+                    completion.map(|_| TokenUsage { completion: *completion, ..TokenUsage::default() });
+                if !usage_first {
+                    answer.text(TextKind::CONTENT, 0, text);
+                }
+                if let Some(usage) = &usage {
+                    answer.usage(usage);
+                }
+                if usage_first {
+                    answer.text(TextKind::CONTENT, 0, text);
+                }
+            }
+            assert_eq!(answer.first_read_usage, expected);
+        }
     }
 
     #[test]

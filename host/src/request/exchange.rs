@@ -84,6 +84,9 @@ pub(crate) struct Exchange {
     /// When it was noticed that the dialect has ended the answer: it is over, whatever becomes of its body.
     #[serde(skip)]
     pub(super) ended: Option<RunNs>,
+    /// When the last bytes of its body arrived.
+    #[serde(skip)]
+    last_arrival: Option<RunNs>,
     /// What the connection of the latest try notes while it is under way.
     #[serde(skip)]
     pub(super) stamps: Arc<AttemptStamps>,
@@ -355,7 +358,14 @@ impl Wire {
 }
 
 impl Exchange {
+    /// When it was over: a good response as its last bytes arrived that were part of it, whenever they were read.
+    pub(crate) fn over_ns(&self) -> RunNs {
+        let arrived = self.last_arrival.filter(|_| self.error.is_none() && self.ended.is_none());
+        arrived.unwrap_or(self.instants.end)
+    }
+
     pub(super) fn note_read(&mut self, chunk: &Chunk<'_>) {
+        self.last_arrival = Some(chunk.arrived);
         let bytes = chunk.bytes.len() as u64;
         self.response_bytes += bytes;
         self.largest_read_bytes = self.largest_read_bytes.max(bytes);

@@ -12,7 +12,7 @@ use std::{
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use super::machine::{ProcessorTimes, descriptors_left};
+use super::machine::{ProcessorTimes, descriptors_left, process_ticks};
 use crate::clock::RunNs;
 
 /// Delays of this and more are counted as this: a minute.
@@ -24,6 +24,7 @@ pub(crate) struct Gauge {
     reads: Delays,
     wakes: Delays,
     unstamped_reads: AtomicU64,
+    held_back: AtomicU64,
 }
 
 /// Many delays of one kind.
@@ -70,13 +71,22 @@ pub(crate) struct WorkerUsage {
     pub(crate) machine_ticks: Option<u64>,
     /// Those in which nothing ran.
     pub(crate) machine_idle_ticks: Option<u64>,
+    /// Those in which a thread of this process ran; unknown in older journals.
+    pub(crate) process_ticks: Option<u64>,
+    /// Requests of an open loop that were due while as many as may be were in flight.
+    pub(crate) held_back: u64,
     /// How many more files and connections the process could have opened when the part was over.
     pub(crate) descriptors_left: Option<u64>,
 }
 
 impl Default for Gauge {
     fn default() -> Self {
-        Self { reads: Delays::new(), wakes: Delays::new(), unstamped_reads: AtomicU64::new(0) }
+        Self {
+            reads: Delays::new(),
+            wakes: Delays::new(),
+            unstamped_reads: AtomicU64::new(0),
+            held_back: AtomicU64::new(0),
+        }
     }
 }
 
@@ -91,6 +101,11 @@ impl Gauge {
         self.unstamped_reads.fetch_add(1, Relaxed);
     }
 
+    /// A request of an open loop was due, and as many as may be were in flight.
+    pub(crate) fn note_held_back(&self) {
+        self.held_back.fetch_add(1, Relaxed);
+    }
+
     /// A worker woke so long after a request was due.
     pub(crate) fn note_wake(&self, delay_ns: u64) {
         self.wakes.note(delay_ns);
@@ -99,7 +114,13 @@ impl Gauge {
     /// Begins anew, on the worker's own thread.
     pub(crate) fn begin(&self, now: RunNs) -> Shift {
         let _ = (self.reads.take(), self.wakes.take(), self.unstamped_reads.swap(0, Relaxed));
-        Shift { began: now, times: ThreadTimes::now(), machine: ProcessorTimes::now() }
+        self.held_back.store(0, Relaxed);
+        Shift {
+            began: now,
+            times: ThreadTimes::now(),
+            machine: ProcessorTimes::now(),
+            process_ticks: process_ticks(),
+        }
     }
 
     /// What was noted since `shift` began, on the same thread.
@@ -121,6 +142,8 @@ impl Gauge {
             clock_steps: 0,
             machine_ticks: machine.map(|times| times.total),
             machine_idle_ticks: machine.map(|times| times.idle),
+            process_ticks: Some(process_ticks().saturating_sub(shift.process_ticks)),
+            held_back: self.held_back.swap(0, Relaxed),
             descriptors_left: descriptors_left(),
         }
     }
@@ -132,6 +155,7 @@ pub(crate) struct Shift {
     began: RunNs,
     times: Option<ThreadTimes>,
     machine: Option<ProcessorTimes>,
+    process_ticks: u64,
 }
 
 impl Delays {

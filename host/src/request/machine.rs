@@ -2,7 +2,11 @@
 
 use std::fs;
 
-use rustix::process::{Resource, getrlimit};
+use rustix::{
+    param::clock_ticks_per_second,
+    process::{Resource, getrlimit},
+    time::{ClockId, clock_gettime},
+};
 
 /// Time of all processors together since the machine started, in ticks of the system: usually 10 ms each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +37,14 @@ impl ProcessorTimes {
         let Self { total, idle } = earlier;
         Self { total: self.total.saturating_sub(total), idle: self.idle.saturating_sub(idle) }
     }
+}
+
+/// Processor time of all threads of this process, in the same ticks.
+pub(super) fn process_ticks() -> u64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    let (seconds, rest) = (u64::try_from(time.tv_sec), u64::try_from(time.tv_nsec));
+    let ns = seconds.unwrap_or(0).saturating_mul(1_000_000_000).saturating_add(rest.unwrap_or(0));
+    ns / (1_000_000_000 / clock_ticks_per_second().max(1))
 }
 
 /// How many more files and connections this process may open; `None` where the system does not tell.

@@ -12,7 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
-    task::{JoinError, JoinSet},
+    task::{JoinError, JoinSet, yield_now},
 };
 
 use super::{
@@ -56,6 +56,8 @@ pub(crate) struct Assignment {
     pub(crate) phase: u32,
     /// When it began.
     pub(crate) start_ns: RunNs,
+    /// When its duration and its grace period are over: what arrives later does not count. `None` without such an end.
+    pub(crate) ends_ns: Option<RunNs>,
     /// Which requests are this worker's, and when they are due.
     pub(crate) credits: Credits,
     /// Conversations that earlier phases have played.
@@ -269,7 +271,10 @@ impl<S: Sink> Desk<S> {
         let mut in_flight = JoinSet::new();
         loop {
             match self.next_step(&mut phase, pacer).await {
-                Step::Send(ready) => drop(in_flight.spawn(self.errand(*ready, phase.control.clone()))),
+                Step::Send(ready) => {
+                    let errand = self.errand(*ready, phase.ends_ns, phase.control.clone());
+                    in_flight.spawn(errand);
+                }
                 Step::Refused => {}
                 Step::Drained(credit) => {
                     counts.dropped = self.count_dropped(credit, &mut phase);
@@ -335,6 +340,9 @@ impl<S: Sink> Desk<S> {
             // Until it had the slot for the request before, it waited for the server, and not the server for it.
             let idle_since = due.max(phase.slotted_ns);
             self.gauge.note_wake(self.equipment.clock.now().saturating_sub(idle_since));
+            if phase.slots.available_permits() == 0 {
+                self.gauge.note_held_back();
+            }
             free_slot(&phase.slots).await
         };
         let Some(slot) = unless_drained(&mut phase.control, turn).await else { return Step::Drained(credit) };
@@ -378,7 +386,7 @@ impl<S: Sink> Desk<S> {
                 refused.exchange.fail(error, clock.now());
                 hand_over(&self.equipment.sink, endpoint, refused);
                 // Without this, an endpoint that refuses everything would keep the thread from hearing of the end.
-                tokio::task::yield_now().await;
+                yield_now().await;
                 None
             }
         }
@@ -388,6 +396,7 @@ impl<S: Sink> Desk<S> {
     fn errand(
         &self,
         ready: Ready,
+        ends_ns: Option<RunNs>,
         mut control: watch::Receiver<Control>,
     ) -> impl Future<Output = ()> + Send + 'static {
         let wire = Arc::clone(&self.wire);
@@ -406,6 +415,10 @@ impl<S: Sink> Desk<S> {
             };
             if performed.is_none() {
                 wire.abandon(&prepared, exchange);
+            }
+            // The order of arrivals decides, and not when this thread came to read them or heard of the end.
+            if !exchange.cancelled && ends_ns.is_some_and(|ends_ns| exchange.over_ns() > ends_ns) {
+                exchange.cancel(wire.clock.now());
             }
             let unreachable =
                 finished.exchange.error.as_ref().is_some_and(|error| is_nobody_there(&error.kind));
@@ -468,7 +481,7 @@ async fn unless_cancelled<T>(
     let mut asked = control.clone();
     let (mut performing, mut cancelled) = (pin!(performing), pin!(reached(&mut asked, Control::Cancel)));
     let mut is_asked = false;
-    poll_fn(|context| {
+    let performed = poll_fn(|context| {
         if let Poll::Ready(performed) = performing.as_mut().poll(context) {
             return Poll::Ready(Some(performed));
         }
@@ -478,6 +491,16 @@ async fn unless_cancelled<T>(
         }
         is_asked = true;
         cancelled.as_mut().poll(context).map(|()| None)
+    })
+    .await;
+    if performed.is_some() {
+        return performed;
+    }
+    // What arrived before the end may still wait to be announced: the runtime asks its poller before it goes on here.
+    yield_now().await;
+    poll_fn(|context| match performing.as_mut().poll(context) {
+        Poll::Ready(performed) => Poll::Ready(Some(performed)),
+        Poll::Pending => Poll::Ready(None),
     })
     .await
 }

@@ -308,7 +308,7 @@ impl Conductor<'_> {
             Signal::WorkerDone(counts, usage) => {
                 let phase = self.phase.as_mut()?;
                 phase.counts += counts;
-                phase.workers.push(usage);
+                phase.workers.push(*usage);
                 phase.workers_left -= 1;
                 (phase.workers_left == 0).then(|| {
                     self.end_phase();

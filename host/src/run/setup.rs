@@ -37,10 +37,13 @@ pub(crate) struct Run {
     pub(crate) show_progress: bool,
 }
 
+/// The option of endpoints that know an older name for the limit of the output.
+const LEGACY_LIMIT: &str = "use_legacy_max_tokens";
+
 /// The endpoint's options, as the text of a JSON object: those of the host, and the user's over them.
 pub(crate) fn endpoint_options(config: &RunConfig) -> String {
     let mut options = serde_json::Map::new();
-    options.insert("use_legacy_max_tokens".into(), config.target.use_legacy_max_tokens.into());
+    options.insert(LEGACY_LIMIT.into(), config.target.use_legacy_max_tokens.into());
     options.extend(config.target.endpoint_options.clone());
     serde_json::Value::Object(options).to_string()
 }
@@ -77,13 +80,21 @@ pub(crate) fn plan_target(
     TargetPlan::new(&config.target, path, metadata.stream_framing, owes_text).map(Arc::new)
 }
 
-/// What the endpoint's manifest says about the answers of this run.
-pub(crate) fn capabilities(config: &RunConfig, metadata: &EndpointMetadata) -> Capabilities {
+/// What the endpoint's manifest says about the answers of this run, and its schema of options about their lengths.
+pub(crate) fn capabilities(
+    registry: &Registry,
+    config: &RunConfig,
+    metadata: &EndpointMetadata,
+) -> Capabilities {
+    // A schema that cannot be read costs a hint, and the run has loaded the library already.
+    let endpoint = registry.describe(Category::Endpoint, &config.target.endpoint_type).ok();
+    let schema = endpoint.filter(|_| metadata.produces_tokens).map(|endpoint| OptionSchema::of(&endpoint));
     Capabilities {
         metrics_title: metadata.metrics_title.clone().unwrap_or_else(|| "Metrics".to_owned()),
         produces_tokens: metadata.produces_tokens,
         tokenizes_input: metadata.tokenizes_input,
         streaming: config.target.streaming,
+        legacy_limit: schema.filter(|schema| schema.has(LEGACY_LIMIT)).map(|_| LEGACY_LIMIT.to_owned()),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(super) enum Signal {
     /// A worker has finished its part of the phase.
-    WorkerDone(ScheduleCounts, WorkerUsage),
+    WorkerDone(ScheduleCounts, Box<WorkerUsage>),
     /// The endpoint panicked too often.
     Poisoned,
     /// A worker panicked.
@@ -92,7 +92,7 @@ impl worker::Sink for Wires {
     }
 
     fn phase_done(&self, counts: ScheduleCounts, usage: WorkerUsage) {
-        self.signal(Signal::WorkerDone(counts, usage));
+        self.signal(Signal::WorkerDone(counts, Box::new(usage)));
     }
 
     fn poisoned(&self) {

@@ -81,7 +81,7 @@ fn stop_reason(speech: &Speech<'_>) -> &'static str {
 }
 
 fn usage(speech: &Speech<'_>) -> Value {
-    let (input, output) = (speech.prompt_tokens, speech.generation.tokens);
+    let (input, output) = (speech.prompt_tokens, speech.generation.counted.tokens);
     json!({"inputTokens": input, "outputTokens": output, "totalTokens": input + output})
 }
 

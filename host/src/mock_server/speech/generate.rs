@@ -52,7 +52,7 @@ fn details(speech: &Speech<'_>) -> Value {
     let reason = if speech.generation.limit.is_some() { "length" } else { "eos_token" };
     json!({
         "finish_reason": reason,
-        "generated_tokens": speech.generation.tokens,
+        "generated_tokens": speech.generation.counted.tokens,
         "input_length": speech.prompt_tokens,
         "seed": null,
     })

@@ -90,7 +90,7 @@ pub(super) fn whole(speech: &Speech<'_>) -> Value {
         "content": content,
         "stop_reason": if generation.limit.is_some() { "max_tokens" } else { "end_turn" },
         "stop_sequence": null,
-        "usage": {"input_tokens": prompt_tokens, "output_tokens": generation.tokens},
+        "usage": {"input_tokens": prompt_tokens, "output_tokens": generation.counted.tokens},
     })
 }
 

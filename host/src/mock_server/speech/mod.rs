@@ -161,6 +161,7 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
+    use crate::mock_server::job::Counted;
 
     /// The one answer that all snapshots are of: two tokens, the first of them a thought where there are thoughts.
     pub(super) fn two_tokens<T>(kind: Kind, test: impl FnOnce(Speech<'_>) -> T) -> T {
@@ -168,7 +169,9 @@ mod tests {
             Identity { id: "id-7".to_owned(), model: "a \"model\"".to_owned(), created: 1_700_000_000 };
         let reasoning = u64::from(kind.reasons());
         let delivery = Delivery::Stream { usage: true };
-        let generation = Generation { kind, limit: Some(2), tokens: 2, reasoning, choices: 1, delivery };
+        let counted = Counted { tokens: 2, reasoning };
+        let generation =
+            Generation { kind, limit: Some(2), tokens: 2, reasoning, counted, choices: 1, delivery };
         test(Speech { identity: &identity, prompt_tokens: 3, generation: &generation })
     }
 

@@ -65,7 +65,7 @@ pub(super) fn whole(speech: &Speech<'_>) -> Value {
         "load_duration": 0,
         "prompt_eval_count": prompt_tokens,
         "prompt_eval_duration": 50_000_000,
-        "eval_count": generation.tokens,
+        "eval_count": generation.counted.tokens,
         "eval_duration": generation.tokens * 10_000_000,
     })
 }

@@ -117,14 +117,14 @@ fn choice(index: u64, generation: &Generation) -> Value {
 /// The usage of a generation, over all choices. Reasoning is mentioned if there is any.
 fn usage(speech: &Speech<'_>) -> Value {
     let Speech { prompt_tokens, generation, .. } = *speech;
-    let completion_tokens = generation.tokens * generation.choices;
+    let completion_tokens = generation.counted.tokens * generation.choices;
     let mut usage = json!({
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,
         "total_tokens": prompt_tokens + completion_tokens,
     });
     if generation.reasoning > 0 {
-        let reasoning = generation.reasoning * generation.choices;
+        let reasoning = generation.counted.reasoning * generation.choices;
         usage["completion_tokens_details"] = json!({"reasoning_tokens": reasoning});
     }
     usage

@@ -115,9 +115,9 @@ pub(super) fn whole(speech: &Speech<'_>) -> Value {
         "usage": {
             "input_tokens": prompt_tokens,
             "input_tokens_details": {"cached_tokens": 0},
-            "output_tokens": generation.tokens,
-            "output_tokens_details": {"reasoning_tokens": generation.reasoning},
-            "total_tokens": prompt_tokens + generation.tokens,
+            "output_tokens": generation.counted.tokens,
+            "output_tokens_details": {"reasoning_tokens": generation.counted.reasoning},
+            "total_tokens": prompt_tokens + generation.counted.tokens,
         },
     })
 }

@@ -41,7 +41,7 @@ pub(super) fn whole(speech: &Speech<'_>) -> Value {
 }
 
 fn usage(speech: &Speech<'_>) -> Value {
-    let (input, output) = (speech.prompt_tokens, speech.generation.tokens);
+    let (input, output) = (speech.prompt_tokens, speech.generation.counted.tokens);
     json!({"type": "tokens", "input_tokens": input, "output_tokens": output, "total_tokens": input + output})
 }
 

@@ -166,6 +166,7 @@ impl Team {
             desk.assign(Assignment {
                 phase: order.phase,
                 start_ns: order.start_ns,
+                ends_ns: phase.ends_after_ns().map(|ns| order.start_ns.saturating_add(ns)),
                 credits: Credits::new(phase, seed, place, &pool),
                 first_conversation: order.first_conversation,
                 slots,

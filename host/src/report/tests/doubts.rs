@@ -1,0 +1,96 @@
+//! Every doubt that a report has, from records that give rise to it.
+
+use super::*;
+
+/// `a` with so many output tokens, by the server's count, of four that were asked for.
+fn of_length(tokens: u64) -> Record {
+    let mut record = sample::a();
+    record.usage =
+        record.usage.map(|usage| prony_plugin_api::TokenUsage { completion: Some(tokens), ..usage });
+    record
+}
+
+/// A success without a token.
+fn empty() -> Record {
+    let mut record = Record { requested_output_tokens: None, chunk_gaps_ns: Vec::new(), ..of_length(0) };
+    record.counted =
+        CountedTokens { output: Some(0), reasoning: Some(0), first_arrival: None, ..record.counted };
+    record.instants.first_token = None;
+    record.instants.last_token = None;
+    record
+}
+
+/// `a` with so many output tokens, by the server's count and here, and as many asked for.
+fn counted(server: u64, client: u64) -> Record {
+    let counted = CountedTokens { output: Some(client), first_arrival: Some(1), ..sample::a().counted };
+    Record { counted, requested_output_tokens: Some(server), ..of_length(server) }
+}
+
+/// `a` with so many input tokens, by the server's count and here.
+fn prompted(server: u64, client: u64) -> Record {
+    let a = sample::a();
+    Record {
+        usage: a.usage.map(|usage| prony_plugin_api::TokenUsage { prompt: Some(server), ..usage }),
+        counted: CountedTokens { input: Some(client), ..a.counted },
+        ..a
+    }
+}
+
+/// `a` with so many output tokens by the server's count, some of them reasoning that it did not send.
+fn thinking(all: u64, hidden: u64) -> Record {
+    let mut record = Record { requested_output_tokens: Some(all), ..of_length(all) };
+    record.usage =
+        record.usage.map(|usage| prony_plugin_api::TokenUsage { reasoning: Some(hidden), ..usage });
+    record
+}
+
+/// `a` with so many output tokens by the server's count, which nobody counted here.
+fn uncounted_here(tokens: u64) -> Record {
+    let counted = CountedTokens { input: Some(25), ..CountedTokens::default() };
+    Record { counted, requested_output_tokens: Some(tokens), token_events: 0, ..of_length(tokens) }
+}
+
+#[rstest]
+#[case::as_asked(&[of_length(4)], &[])]
+#[case::longer(&[of_length(4), of_length(5)],
+    &["1 of 2 answers are longer than requested (+12.5 % on average, +0.0 % to +25.0 %): if the server does not know \
+      `max_completion_tokens`, use `--use-legacy-max-tokens`"])]
+#[case::shorter(&[of_length(3), of_length(4)],
+    &["1 of 2 answers are shorter than requested (-12.5 % on average, -25.0 % to +0.0 %)"])]
+#[case::both(&[of_length(2), of_length(6)],
+    &["2 of 2 answers are longer or shorter than requested (+0.0 % on average, -50.0 % to +50.0 %)"])]
+#[case::all_failed(&[failed("timeout")], &["nothing was measured: none of 1 requests succeeded"])]
+#[case::nothing_ended(&[], &["nothing was measured: no request ended"])]
+#[case::another_model(&[Record { model: Some("q".into()), ..sample::a() }],
+    &["the server ran `q` for 1 of 1 requests, not `m`"])]
+#[case::a_revision_of_the_model(&[Record { model: Some("m@main".into()), ..sample::a() }], &[])]
+#[case::another_model_with_the_same_beginning(&[Record { model: Some("m-mini@main".into()), ..sample::a() }],
+    &["the server ran `m-mini@main` for 1 of 1 requests, not `m`"])]
+#[case::nothing_said(&[empty()],
+    &["1 of 1 successful responses are empty: the server ended them without any output. Check what the requests ask for \
+       (`max_tokens`, stop sequences)"])]
+#[case::another_tokenizer(&[counted(100, 40)],
+    &["the server counts 100 output tokens where o200k_base counts 40 (+150.0 %): what is counted here is in other tokens than \
+       the server's. Name the model's tokenizer with `--tokenizer`"])]
+#[case::nearly_the_same_tokenizer(&[counted(104, 100)], &[])]
+#[case::longer_prompts(&[prompted(900, 256)],
+    &["the server counts 900 input tokens a request where o200k_base counts 256 (+251.6 %): another tokenizer, or what the server \
+       adds, such as a chat template. Name the model's tokenizer with `--tokenizer`"])]
+#[case::a_chat_template(&[prompted(270, 256)], &[])]
+#[case::hidden_reasoning(&[thinking(104, 100)],
+    &["100 of 104 output tokens were not visible: the server counts reasoning that it does not send, so that Output Token Count \
+       and Reasoning Token Count are less than Output Sequence Length"])]
+#[case::estimated(&[Record { text_chars: 40, first_read_chars: 10, ..uncounted_here(8) }],
+    &["the inter-token latency of 1 of 1 requests is an estimate: only the whole output was counted, and how much of it came \
+       with the first token is taken from its characters. Use the model's tokenizer (`--tokenizer`, without \
+       `--use-server-token-count`), or have the server send usage with each event"])]
+#[case::bounded(&[uncounted_here(8)],
+    &["the inter-token latency of 1 requests is a lower bound: several tokens may have come with the first one, and nothing says \
+       how many"])]
+#[case::uncounted(&[Record { usage: None, counted: CountedTokens::default(), ..sample::a() }],
+    &["the output of 1 of 1 requests was not counted: token throughputs are too low, and 1 have no inter-token latency"])]
+#[case::counted_by_two(&[sample::a(), Record { usage: None, ..sample::a() }],
+    &["output tokens were counted by the server for some requests and here for others"])]
+fn every_doubt_is_a_sentence(#[case] records: &[Record], #[case] expected: &[&str]) {
+    assert_eq!(warnings::warnings(&report_on_records(records)), expected);
+}

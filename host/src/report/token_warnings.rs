@@ -1,0 +1,187 @@
+//! Doubts about token counts: who counted, whether two counters agree, and what inter-token latencies rest on.
+
+use super::Report;
+use crate::{
+    config::TokenizerChoice,
+    metrics::{Basis, Stats, Tally, TokenSource},
+};
+
+/// So far may two counters of the output be apart, in percent: tokenizers of one family differ by less.
+const OUTPUT_TOLERANCE_PCT: f64 = 5.0;
+/// Tokens of each response that a server counts and no tokenizer sees, such as a stop token.
+const OUTPUT_EXTRA: u64 = 2;
+/// So far may the server's count of the input be from what was made, in percent and in tokens a request: a chat template has
+/// tokens of its own.
+const INPUT_TOLERANCE_PCT: f64 = 10.0;
+const INPUT_EXTRA: u64 = 16;
+
+/// The tokenizer of the run, as users name it.
+pub(super) fn tokenizer(report: &Report) -> String {
+    match &report.header.config.tokenizer {
+        TokenizerChoice::Builtin => "o200k_base".to_owned(),
+        TokenizerChoice::Local(path) => path.display().to_string(),
+    }
+}
+
+/// Every doubt about tokens, the gravest first.
+pub(super) fn warnings(report: &Report) -> impl Iterator<Item = String> {
+    let of_output = report.header.capabilities.produces_tokens.then(|| {
+        [
+            empty(report),
+            missing_lengths(report).or_else(|| no_inter_token_latency(report)),
+            other_lengths(report),
+            lower_bounds(report),
+            estimates(report),
+            other_counter(report),
+            hidden(report),
+            mixed_counting(report),
+        ]
+    });
+    of_output.into_iter().flatten().chain([other_inputs(report)]).flatten()
+}
+
+fn empty(report: &Report) -> Option<String> {
+    let (empty, all) = (report.profiling.counting.empty, report.profiling.outcomes.succeeded);
+    (empty > 0).then(|| {
+        format!(
+            "{empty} of {all} successful responses are empty: the server ended them without any output. Check what the \
+             requests ask for (`max_tokens`, stop sequences)"
+        )
+    })
+}
+
+/// Throughputs lack the tokens of answers that nobody counted.
+fn missing_lengths(report: &Report) -> Option<String> {
+    let succeeded = report.profiling.outcomes.succeeded;
+    let counted = match report.profiling.table.get("output_sequence_length") {
+        Some(Stats::Distribution(lengths)) => lengths.count,
+        _ => 0,
+    };
+    (counted < succeeded).then(|| {
+        let missing = succeeded - counted;
+        let latency = match report.profiling.counting.missing {
+            0 => String::new(),
+            requests => format!(", and {requests} have no inter-token latency"),
+        };
+        format!(
+            "the output of {missing} of {succeeded} requests was not counted: token throughputs are too low{latency}"
+        )
+    })
+}
+
+fn other_lengths(report: &Report) -> Option<String> {
+    let table = &report.profiling.table;
+    let mismatches = table.avg("osl_mismatch_count").filter(|count| *count > 0.0)?;
+    let Some(Stats::Distribution(difference)) = table.get("osl_mismatch_diff_pct") else { return None };
+    let (direction, hint) = match (difference.min < 0.0, difference.max > 0.0) {
+        (true, true) => ("longer or shorter", ""),
+        (true, false) => ("shorter", ""),
+        (false, _) => ("longer", legacy_hint(report)),
+    };
+    Some(format!(
+        "{mismatches} of {} answers are {direction} than requested ({:+.1} % on average, {:+.1} % to {:+.1} %){hint}",
+        difference.count, difference.avg, difference.min, difference.max
+    ))
+}
+
+/// A server that does not know the newer name of a limit overlooks it.
+fn legacy_hint(report: &Report) -> &'static str {
+    let is_legacy = report.header.config.target.use_legacy_max_tokens;
+    if report.header.capabilities.legacy_limit.is_some() && !is_legacy {
+        ": if the server does not know `max_completion_tokens`, use `--use-legacy-max-tokens`"
+    } else {
+        ""
+    }
+}
+
+fn no_inter_token_latency(report: &Report) -> Option<String> {
+    let missing = report.profiling.counting.missing;
+    (missing > 0).then(|| {
+        format!(
+            "{missing} of {} requests have no inter-token latency: their tokens were not counted, or are no more than one",
+            report.profiling.outcomes.succeeded
+        )
+    })
+}
+
+fn lower_bounds(report: &Report) -> Option<String> {
+    let count = report.profiling.counting.known_by(Basis::LowerBound);
+    (count > 0).then(|| {
+        format!(
+            "the inter-token latency of {count} requests is a lower bound: several tokens may have come with the first one, \
+             and nothing says how many"
+        )
+    })
+}
+
+fn estimates(report: &Report) -> Option<String> {
+    let counting = &report.profiling.counting;
+    let count = counting.known_by(Basis::Characters);
+    let all: u64 = counting.bases().map(|(_, count)| count).sum();
+    (count > 0).then(|| {
+        format!(
+            "the inter-token latency of {count} of {all} requests is an estimate: only the whole output was counted, and how \
+             much of it came with the first token is taken from its characters. Use the model's tokenizer (`--tokenizer`, \
+             without `--use-server-token-count`), or have the server send usage with each event"
+        )
+    })
+}
+
+fn other_counter(report: &Report) -> Option<String> {
+    let tally = report.profiling.counting.output;
+    differs(tally, OUTPUT_TOLERANCE_PCT, OUTPUT_EXTRA).then(|| {
+        format!(
+            "the server counts {} output tokens where {} counts {} ({:+.1} %): what is counted here is in other tokens than the \
+             server's. {}",
+            tally.server,
+            tokenizer(report),
+            tally.client,
+            tally.difference_pct().unwrap_or_default(),
+            tokenizer_hint(report)
+        )
+    })
+}
+
+fn other_inputs(report: &Report) -> Option<String> {
+    let tally = report.profiling.counting.input;
+    let each = |tokens: u64| tokens as f64 / tally.requests as f64;
+    differs(tally, INPUT_TOLERANCE_PCT, INPUT_EXTRA).then(|| {
+        format!(
+            "the server counts {:.0} input tokens a request where {} counts {:.0} ({:+.1} %): another tokenizer, or what the \
+             server adds, such as a chat template. {}",
+            each(tally.server),
+            tokenizer(report),
+            each(tally.client),
+            tally.difference_pct().unwrap_or_default(),
+            tokenizer_hint(report)
+        )
+    })
+}
+
+fn differs(tally: Tally, tolerance_pct: f64, extra: u64) -> bool {
+    let is_beyond = tally.difference_pct().is_some_and(|difference| difference.abs() > tolerance_pct);
+    is_beyond && tally.server.abs_diff(tally.client) > extra.saturating_mul(tally.requests)
+}
+
+fn tokenizer_hint(report: &Report) -> &'static str {
+    match report.header.config.tokenizer {
+        TokenizerChoice::Builtin => "Name the model's tokenizer with `--tokenizer`",
+        TokenizerChoice::Local(_) => "Check that `--tokenizer` names the model's",
+    }
+}
+
+fn hidden(report: &Report) -> Option<String> {
+    let counting = &report.profiling.counting;
+    (counting.hidden > 0).then(|| {
+        format!(
+            "{} of {} output tokens were not visible: the server counts reasoning that it does not send, so that Output Token \
+             Count and Reasoning Token Count are less than Output Sequence Length",
+            counting.hidden, counting.with_hidden
+        )
+    })
+}
+
+fn mixed_counting(report: &Report) -> Option<String> {
+    (report.profiling.token_source == TokenSource::Mixed)
+        .then(|| "output tokens were counted by the server for some requests and here for others".to_owned())
+}
