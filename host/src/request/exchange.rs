@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     answer::Answer,
     endpoint::{Endpoint, Parser},
-    framing::{self, StreamSplitter, TooLarge},
+    framing::{self, Reading, StreamSplitter, TooLarge},
     hints,
     patience::{Overdue, Patience},
     prepared::Prepared,
@@ -180,18 +180,20 @@ impl Wire {
     ) -> Result<(), ErrorDetails> {
         let mut parser = self.endpoint.parser()?;
         let underway = self.target.streaming.then(|| self.priority.begin_stream());
-        let response = self.ask(request, exchange, patience).await?;
+        let mut response = self.ask(request, exchange, patience).await?;
         let first_byte = response.first_byte().0;
         exchange.instants.first_byte = first_byte.or_else(|| Some(self.clock.now()));
-        let asked = self.target.streaming.then_some(self.target.framing);
-        match framing::of_answer(content_type(response.headers()), asked) {
-            Some(framing) if response.status().is_success() => {
+        match self.framing_of(&mut response, &exchange.stamps, patience).await? {
+            Some(framing) => {
                 self.read_stream(framing, response, &mut parser, exchange, patience, underway).await?;
             }
-            _ => {
+            None => {
                 drop(underway);
                 let media = content_type(response.headers()).to_owned();
-                self.read_body(response, &mut parser, exchange, patience).await?;
+                let read = self.read_body(response, &mut parser, exchange, patience).await;
+                read.map_err(
+                    |error| if self.target.streaming { framing::add_type(error, &media) } else { error },
+                )?;
                 let answer = &exchange.answer;
                 if self.target.streaming && answer.error.is_none() && answer.follow_up.is_none() {
                     return Err(no_stream(&media));
@@ -200,6 +202,27 @@ impl Wire {
         }
         self.follow_up(request, &mut parser, exchange, patience).await?;
         self.finish(parser, exchange)
+    }
+
+    /// How an answer is to be split, if it is a stream. Where its type does not say, its first bytes do.
+    async fn framing_of(
+        &self,
+        response: &mut Response,
+        stamps: &AttemptStamps,
+        patience: &mut Patience<'_>,
+    ) -> Result<Option<StreamFraming>, ErrorDetails> {
+        if !response.status().is_success() {
+            return Ok(None);
+        }
+        let asked = self.target.streaming.then_some(self.target.framing);
+        match framing::of_answer(content_type(response.headers()), asked) {
+            Reading::Stream(framing) => Ok(Some(framing)),
+            Reading::Whole => Ok(None),
+            Reading::FirstBytes => {
+                let looked = patience.during(stamps, response.begins_with_event()).await?;
+                Ok(looked.map_err(stream_cut)?.then_some(StreamFraming::Events))
+            }
+        }
     }
 
     /// Sends a request, a second time if a connection had died of its age, and waits for the head of its answer.
@@ -295,7 +318,8 @@ impl Wire {
             }
         }
         exchange.answer.arrived = None;
-        let parsed = parser.body(u32::from(status.as_u16()), &body, &mut exchange.answer);
+        let text = framing::without_byte_order_mark(&body);
+        let parsed = parser.body(u32::from(status.as_u16()), text, &mut exchange.answer);
         let goes_on = exchange.answer.follow_up.is_some() && exchange.answer.error.is_none();
         if !status.is_success() && !goes_on {
             let said =
@@ -383,7 +407,7 @@ impl Reader<'_> {
 
 impl Exchange {
     fn note_read(&mut self, chunk: &Chunk<'_>) {
-        let bytes = chunk.bytes.len() as u64;
+        let bytes = chunk.wire_bytes as u64;
         self.response_bytes += bytes;
         self.largest_read_bytes = self.largest_read_bytes.max(bytes);
         self.unstamped_reads += u64::from(chunk.source == StampSource::User);
@@ -470,7 +494,7 @@ fn send_error(error: TransportError, stamps: &AttemptStamps) -> ErrorDetails {
             ("connection_reset", "the connection died in the middle of the head of an answer")
         }
         Failure::Lost => ("connection_reset", "the connection died before the head of an answer"),
-        Failure::Http => ("transport", "cannot exchange HTTP with the server"),
+        Failure::Http | Failure::Encoding => ("transport", "cannot exchange HTTP with the server"),
     };
     let code = match error.failure {
         Failure::Proxy(status) => Some(u32::from(status.as_u16())),
@@ -479,7 +503,8 @@ fn send_error(error: TransportError, stamps: &AttemptStamps) -> ErrorDetails {
     let causes = error.causes;
     // The innermost one is what can be mended: a refused connection, or too many open files.
     let message = causes.last().map_or_else(|| message.to_owned(), |root| format!("{message}: {root}"));
-    ErrorDetails { code, kind: kind.into(), message, cause_chain: causes, ..ErrorDetails::default() }
+    let hint = error.hint.to_owned();
+    ErrorDetails { code, kind: kind.into(), message, hint, cause_chain: causes, ..ErrorDetails::default() }
 }
 
 /// A server that does not speak HTTP/2 says so in a language that the client does not understand.
@@ -491,6 +516,9 @@ fn suspect_http1(error: &mut ErrorDetails) {
 }
 
 fn stream_cut(error: TransportError) -> ErrorDetails {
+    if error.failure == Failure::Encoding {
+        return ErrorDetails { hint: error.hint.into(), ..malformed(&error.causes.concat()) };
+    }
     ErrorDetails {
         kind: "stream_cut".into(),
         message: "the connection died in the middle of the answer".into(),
@@ -534,7 +562,7 @@ fn quoted(answer: &Answer) -> String {
 fn no_stream(media: &str) -> ErrorDetails {
     ErrorDetails {
         hint: "leave out `--streaming` if this server cannot stream".into(),
-        ..malformed(&format!("asked for a stream and got `{media}`"))
+        ..malformed(&format!("asked for a stream and got {}", framing::type_of(media)))
     }
 }
 
