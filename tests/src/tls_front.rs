@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, thread};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use rustls::{
     RootCertStore, ServerConfig,
     crypto::ring,
@@ -141,6 +141,7 @@ fn identify(identity: Identity, authority: &CertifiedIssuer<'_, KeyPair>) -> (St
     }
     let name = if identity == Identity::Elsewhere { "elsewhere.example" } else { "localhost" };
     let mut params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
+    params.distinguished_name.push(DnType::CommonName, name);
     if identity == Identity::Expired {
         params.not_after = date_time_ymd(2020, 1, 1);
     }
@@ -155,6 +156,7 @@ fn identify(identity: Identity, authority: &CertifiedIssuer<'_, KeyPair>) -> (St
 /// An authority, a server's certificate, and what the authority says of a client.
 fn certificates(dir: &TempDir, wants_client: bool, identity: Identity) -> ServerConfig {
     let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
+    params.distinguished_name.push(DnType::CommonName, "an authority of tests");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().expect("a key");
     let authority = CertifiedIssuer::self_signed(params, key).expect("an authority");

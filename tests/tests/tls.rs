@@ -1,7 +1,12 @@
 //! Targets behind TLS, over both transports.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{fs, net::TcpListener, thread};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpListener,
+    thread,
+};
 
 use prony_tests::{Identity, MockServer, Run, Script, ScriptedServer, TlsFront, Tool};
 use rstest::rstest;
@@ -106,7 +111,7 @@ fn a_certificate_that_is_refused_says_why(
     let front = TlsFront::with_identity(server.url(), identity);
     let authority = front.authority();
     let named = if names_authority { vec!["--ca-cert", path(&authority)] } else { vec![] };
-    let (message, hint) = refusal(profile(&front, transport, &named).ends_with(1));
+    let (message, hint) = refusal(profile(&front, transport, &named).ends_with(4));
     assert!(message.contains(says), "{message}");
     for flag in flags {
         assert!(hint.contains(flag), "{hint}");
@@ -130,33 +135,38 @@ fn a_certificate_that_the_user_names_is_believed(
         .args(["--request-count", "1", "--no-server-metrics", "--transport", transport])
         .args(["--ca-cert", path(&front.certificate())])
         .run();
-    let (message, _) = refusal(run.ends_with(1));
+    let (message, _) = refusal(run.ends_with(4));
     assert!(message.contains("is not for `127.0.0.1`, but for `localhost`"), "{message}");
+}
+
+/// A server that reads once, whatever comes, answers with this, and closes.
+fn answering(answer: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            // What was sent is read, so that this is an end and not a reset.
+            let _ = stream.read(&mut [0; 4096]).and_then(|_| stream.write_all(answer));
+        }
+    });
+    url
 }
 
 #[rstest]
 fn https_to_a_plain_port_says_so(#[values("timed", "portable")] transport: &str) {
-    let plain = MockServer::start([]);
     let silent = ScriptedServer::start([Script::silent()]);
-    let closing = TcpListener::bind("127.0.0.1:0").unwrap();
-    let closing_url = format!("http://{}", closing.local_addr().unwrap());
-    thread::spawn(move || {
-        for stream in closing.incoming().flatten() {
-            // What was sent is read, so that this is an end and not a reset.
-            let _ = std::io::Read::read(&mut &stream, &mut [0; 4096]);
-        }
-    });
+    let bad_request = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
     let servers = [
-        (plain.url(), "the server seems to speak plain HTTP"),
-        (&silent.url(), if transport == "timed" { "did not begin TLS within 0.5 s" } else { "" }),
-        (&closing_url, "the server closed the connection during the TLS handshake"),
+        (answering(bad_request), "the server seems to speak plain HTTP"),
+        (answering(b""), "the server closed the connection during the TLS handshake"),
+        (silent.url(), if transport == "timed" { "did not begin TLS within 0.5 s" } else { "" }),
     ];
     for (url, says) in servers {
         let run = Tool::profile_at(&url.replace("http:", "https:"))
             .args(["--request-count", "1", "--no-server-metrics", "--connect-timeout-seconds", "0.5"])
             .args(["--transport", transport, "--insecure"])
             .run();
-        let (message, hint) = refusal(run.ends_with(1));
+        let (message, hint) = refusal(run.ends_with(4));
         assert!(message.contains(says), "{message}");
         assert!(hint.contains("`http://`"), "{message}: {hint}");
     }

@@ -47,14 +47,13 @@ impl Verifier {
         name: &ServerName<'_>,
         reason: Error,
     ) -> Result<(), Error> {
-        let is_authority = is_used_as_end_entity(&reason);
-        let is_untrusted =
-            is_authority || reason == Error::InvalidCertificate(CertificateError::UnknownIssuer);
-        if self.named.contains(certificate) && (is_authority || is_wrong_name(&reason)) {
+        let is_wrong_name = is_wrong_name(&reason);
+        if self.named.contains(certificate) && (is_wrong_name || is_used_as_end_entity(&reason)) {
             // What is valid only at other times was refused for that before.
             return check_name(certificate, name);
         }
-        if is_untrusted && is_self_signed(certificate) {
+        // It may also be refused for a signature that is not that of a trusted authority of the same name.
+        if !is_wrong_name && !is_wrong_time(&reason) && is_self_signed(certificate) {
             let error = CertificateError::Other(OtherError(Arc::new(SelfSigned)));
             return Err(Error::InvalidCertificate(error));
         }
@@ -112,6 +111,14 @@ fn is_wrong_name(reason: &Error) -> bool {
         Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
         )
+    )
+}
+
+fn is_wrong_time(reason: &Error) -> bool {
+    use CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
+    matches!(
+        reason,
+        Error::InvalidCertificate(Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. })
     )
 }
 

@@ -33,8 +33,9 @@ pub(super) fn explain(error: &(dyn Error + 'static), failure: Failure) -> Option
         return of_tls(tls);
     }
     let io = error.downcast_ref::<io::Error>()?;
-    if let Some(inner) = io.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()) {
-        return of_tls(inner);
+    // An error of the system's type is not the source of what it wraps: it passes on the source of that.
+    if let Some(explained) = io.get_ref().and_then(|inner| explain(inner, failure)) {
+        return Some(explained);
     }
     // Nothing else is read while a connection is being opened.
     (failure == Failure::Connect && io.kind() == io::ErrorKind::UnexpectedEof).then(|| Explained {
@@ -115,6 +116,13 @@ mod tests {
     fn a_wrong_name_says_which_are_right(#[case] presented: &[&str], #[case] says: &str) {
         let presented: Vec<String> = presented.iter().map(ToString::to_string).collect();
         assert!(wrong_name("here", &presented).contains(says));
+    }
+
+    #[test]
+    fn a_failure_is_found_however_often_it_is_wrapped() {
+        let expired = TlsError::InvalidCertificate(CertificateError::Expired);
+        let wrapped = io::Error::other(io::Error::other(expired));
+        assert!(explain(&wrapped, Failure::Connect).unwrap().what.contains("has expired"));
     }
 
     #[test]
