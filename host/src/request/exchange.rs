@@ -183,21 +183,18 @@ impl Wire {
         let mut response = self.ask(request, exchange, patience).await?;
         let first_byte = response.first_byte().0;
         exchange.instants.first_byte = first_byte.or_else(|| Some(self.clock.now()));
-        match self.framing_of(&mut response, &exchange.stamps, patience).await? {
-            Some(framing) => {
-                self.read_stream(framing, response, &mut parser, exchange, patience, underway).await?;
-            }
-            None => {
-                drop(underway);
-                let media = content_type(response.headers()).to_owned();
-                let read = self.read_body(response, &mut parser, exchange, patience).await;
-                read.map_err(
-                    |error| if self.target.streaming { framing::add_type(error, &media) } else { error },
-                )?;
-                let answer = &exchange.answer;
-                if self.target.streaming && answer.error.is_none() && answer.follow_up.is_none() {
-                    return Err(no_stream(&media));
-                }
+        if let Some(framing) = self.framing_of(&mut response, &exchange.stamps, patience).await? {
+            self.read_stream(framing, response, &mut parser, exchange, patience, underway).await?;
+        } else {
+            drop(underway);
+            let media = content_type(response.headers()).to_owned();
+            let read = self.read_body(response, &mut parser, exchange, patience).await;
+            read.map_err(
+                |error| if self.target.streaming { framing::add_type(error, &media) } else { error },
+            )?;
+            let answer = &exchange.answer;
+            if self.target.streaming && answer.error.is_none() && answer.follow_up.is_none() {
+                return Err(no_stream(&media));
             }
         }
         self.follow_up(request, &mut parser, exchange, patience).await?;
@@ -504,7 +501,7 @@ fn send_error(error: TransportError, stamps: &AttemptStamps) -> ErrorDetails {
     // The innermost one is what can be mended: a refused connection, or too many open files.
     let message = causes.last().map_or_else(|| message.to_owned(), |root| format!("{message}: {root}"));
     let hint = error.hint.to_owned();
-    ErrorDetails { code, kind: kind.into(), message, hint, cause_chain: causes, ..ErrorDetails::default() }
+    ErrorDetails { code, kind: kind.into(), message, hint, cause_chain: causes }
 }
 
 /// A server that does not speak HTTP/2 says so in a language that the client does not understand.

@@ -54,7 +54,7 @@ pub(crate) struct ChatText<'a> {
     /// Thinking, by the newer name.
     #[serde(borrow)]
     pub(crate) reasoning: Text<'a>,
-    /// Thinking in typed pieces, as OpenRouter and the gateways like it send it.
+    /// Thinking in typed pieces, as some gateways send it.
     #[serde(borrow)]
     pub(crate) reasoning_details: Few<ReasoningDetail<'a>>,
     #[serde(borrow)]

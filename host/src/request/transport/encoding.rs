@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use brotli_decompressor::DecompressorWriter;
 use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
-use http::{HeaderMap, header::CONTENT_ENCODING};
+use http::{HeaderMap, HeaderValue, header::CONTENT_ENCODING};
 
 /// No read becomes larger: a few bytes may stand for gigabytes.
 const MAX_DECODED_BYTES: usize = 64 << 20;
@@ -66,7 +66,7 @@ impl Write for Bounded {
 impl Decoder {
     /// The decoder for a body with these headers; `None` where it needs none.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
-        let values: Vec<_> = headers.get_all(CONTENT_ENCODING).iter().map(|value| value.as_bytes()).collect();
+        let values: Vec<_> = headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes).collect();
         let said = String::from_utf8_lossy(&values.join(&b","[..])).trim().to_ascii_lowercase();
         match said.as_str() {
             "" | "identity" => None,
@@ -138,7 +138,6 @@ mod tests {
         Compression,
         write::{DeflateEncoder, GzEncoder, ZlibEncoder},
     };
-    use http::HeaderValue;
     use rstest::rstest;
 
     use super::*;

@@ -47,7 +47,7 @@ pub(super) fn explain(error: &(dyn Error + 'static), failure: Failure) -> Option
 fn of_tls(error: &TlsError) -> Option<Explained> {
     let explained = |what: &str, hint| Some(Explained { what: what.to_owned(), hint });
     match error {
-        TlsError::InvalidCertificate(error) => of_certificate(error),
+        TlsError::InvalidCertificate(error) => Some(of_certificate(error)),
         TlsError::InvalidMessage(_) => explained(
             "the TLS handshake failed: the server seems to speak plain HTTP",
             "give an address that begins with `http://`",
@@ -68,7 +68,7 @@ fn of_tls(error: &TlsError) -> Option<Explained> {
     }
 }
 
-fn of_certificate(error: &CertificateError) -> Option<Explained> {
+fn of_certificate(error: &CertificateError) -> Explained {
     let (what, hint) = match error {
         CertificateError::UnknownIssuer => {
             ("the server's certificate comes from an unknown issuer".to_owned(), UNTRUSTED)
@@ -88,7 +88,7 @@ fn of_certificate(error: &CertificateError) -> Option<Explained> {
         }
         other => (format!("the server's certificate is invalid: {other}"), INVALID),
     };
-    Some(Explained { what, hint })
+    Explained { what, hint }
 }
 
 /// The library writes a name that a certificate is for as `DnsName("a.example")` or `IpAddress(10.0.0.1)`.
