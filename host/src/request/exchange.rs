@@ -3,13 +3,14 @@
 use std::{pin::pin, sync::Arc};
 
 use http::{HeaderMap, Method};
-use prony_plugin_api::ErrorDetails;
+use prony_plugin_api::{ErrorDetails, metadata::StreamFraming};
 use serde::{Deserialize, Serialize};
 
 use super::{
     answer::Answer,
     endpoint::{Endpoint, Parser},
-    framing, hints,
+    framing::{self, Reading},
+    hints,
     patience::{Overdue, Patience},
     place::Place,
     prepared::Prepared,
@@ -231,31 +232,51 @@ impl Wire {
     ) -> Result<Option<Box<Stream>>, ErrorDetails> {
         let mut parser = self.endpoint.parser()?;
         let underway = self.target.streaming.then(|| self.priority.begin_stream());
-        let response = self.ask(request, exchange, patience).await?;
+        let mut response = self.ask(request, exchange, patience).await?;
         let first_byte = response.first_byte().0;
         exchange.instants.first_byte = first_byte.or_else(|| Some(self.clock.now()));
-        let asked = self.target.streaming.then_some(self.target.framing);
-        match framing::of_answer(content_type(response.headers()), asked) {
-            Some(framing) if response.status().is_success() => {
-                let mut stream = Stream::new(framing, response, parser, request.choices, underway);
-                let reached = self.read_stream(&mut stream, exchange, patience, Waiting::InSlot).await?;
-                if reached == Reached::DialectEnd {
-                    return Ok(Some(Box::new(stream)));
-                }
-                parser = stream.into_parser();
+        if let Some(framing) = self.framing_of(&mut response, &exchange.stamps, patience).await? {
+            let mut stream = Stream::new(framing, response, parser, request.choices, underway);
+            let reached = self.read_stream(&mut stream, exchange, patience, Waiting::InSlot).await?;
+            if reached == Reached::DialectEnd {
+                return Ok(Some(Box::new(stream)));
             }
-            _ => {
-                drop(underway);
-                let media = content_type(response.headers()).to_owned();
-                self.read_body(response, &mut parser, exchange, patience).await?;
-                let answer = &exchange.answer;
-                if self.target.streaming && answer.error.is_none() && answer.follow_up.is_none() {
-                    return Err(no_stream(&media));
-                }
+            parser = stream.into_parser();
+        } else {
+            drop(underway);
+            let media = content_type(response.headers()).to_owned();
+            let read = self.read_body(response, &mut parser, exchange, patience).await;
+            read.map_err(
+                |error| if self.target.streaming { framing::add_type(error, &media) } else { error },
+            )?;
+            let answer = &exchange.answer;
+            if self.target.streaming && answer.error.is_none() && answer.follow_up.is_none() {
+                return Err(no_stream(&media));
             }
         }
         self.follow_up(request, &mut parser, exchange, patience).await?;
         self.finish(parser, exchange).map(|()| None)
+    }
+
+    /// How an answer is to be split, if it is a stream. Where its type does not say, its first bytes do.
+    async fn framing_of(
+        &self,
+        response: &mut Response,
+        stamps: &AttemptStamps,
+        patience: &mut Patience<'_>,
+    ) -> Result<Option<StreamFraming>, ErrorDetails> {
+        if !response.status().is_success() {
+            return Ok(None);
+        }
+        let asked = self.target.streaming.then_some(self.target.framing);
+        match framing::of_answer(content_type(response.headers()), asked) {
+            Reading::Stream(framing) => Ok(Some(framing)),
+            Reading::Whole => Ok(None),
+            Reading::FirstBytes => {
+                let looked = patience.during(stamps, response.begins_with_event()).await?;
+                Ok(looked.map_err(stream_cut)?.then_some(StreamFraming::Events))
+            }
+        }
     }
 
     /// Sends a request, a second time if a connection had died of its age, and waits for the head of its answer.
@@ -314,7 +335,8 @@ impl Wire {
             }
         }
         exchange.answer.arrived = None;
-        let parsed = parser.body(u32::from(status.as_u16()), &body, &mut exchange.answer);
+        let text = framing::without_byte_order_mark(&body);
+        let parsed = parser.body(u32::from(status.as_u16()), text, &mut exchange.answer);
         let goes_on = exchange.answer.follow_up.is_some() && exchange.answer.error.is_none();
         if !status.is_success() && !goes_on {
             let said =
@@ -366,7 +388,7 @@ impl Exchange {
 
     pub(super) fn note_read(&mut self, chunk: &Chunk<'_>) {
         self.last_arrival = Some(chunk.arrived);
-        let bytes = chunk.bytes.len() as u64;
+        let bytes = chunk.wire_bytes as u64;
         self.response_bytes += bytes;
         self.largest_read_bytes = self.largest_read_bytes.max(bytes);
         self.unstamped_reads += u64::from(chunk.source == StampSource::User);
@@ -453,7 +475,7 @@ fn send_error(error: TransportError, stamps: &AttemptStamps) -> ErrorDetails {
             ("connection_reset", "the connection died in the middle of the head of an answer")
         }
         Failure::Lost => ("connection_reset", "the connection died before the head of an answer"),
-        Failure::Http => ("transport", "cannot exchange HTTP with the server"),
+        Failure::Http | Failure::Encoding => ("transport", "cannot exchange HTTP with the server"),
     };
     let code = match error.failure {
         Failure::Proxy(status) => Some(u32::from(status.as_u16())),
@@ -462,7 +484,8 @@ fn send_error(error: TransportError, stamps: &AttemptStamps) -> ErrorDetails {
     let causes = error.causes;
     // The innermost one is what can be mended: a refused connection, or too many open files.
     let message = causes.last().map_or_else(|| message.to_owned(), |root| format!("{message}: {root}"));
-    ErrorDetails { code, kind: kind.into(), message, cause_chain: causes, ..ErrorDetails::default() }
+    let hint = error.hint.to_owned();
+    ErrorDetails { code, kind: kind.into(), message, hint, cause_chain: causes }
 }
 
 /// Errors that a wrong address may be the reason of say which one it was.
@@ -481,6 +504,9 @@ fn suspect_http1(error: &mut ErrorDetails) {
 }
 
 pub(super) fn stream_cut(error: TransportError) -> ErrorDetails {
+    if error.failure == Failure::Encoding {
+        return ErrorDetails { hint: error.hint.into(), ..malformed(&error.causes.concat()) };
+    }
     ErrorDetails {
         kind: "stream_cut".into(),
         message: "the connection died in the middle of the answer".into(),
@@ -524,7 +550,7 @@ fn quoted(answer: &Answer) -> String {
 fn no_stream(media: &str) -> ErrorDetails {
     ErrorDetails {
         hint: "leave out `--streaming` if this server cannot stream".into(),
-        ..malformed(&format!("asked for a stream and got `{media}`"))
+        ..malformed(&format!("asked for a stream and got {}", framing::type_of(media)))
     }
 }
 

@@ -6,6 +6,7 @@
 //! goes to the recorder; nothing is computed here.
 
 pub(crate) mod answer;
+mod certificate;
 mod choices;
 pub(crate) mod endpoint;
 pub(crate) mod exchange;

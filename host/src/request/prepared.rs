@@ -272,6 +272,8 @@ pub(crate) fn default_headers(stream: Option<StreamFraming>) -> HeaderMap {
     HeaderMap::from_iter([
         (header::USER_AGENT, HeaderValue::from_static(concat!("prony/", env!("CARGO_PKG_VERSION")))),
         (header::ACCEPT, HeaderValue::from_static(accept)),
+        // What is encoded arrives later, and in larger pieces.
+        (header::ACCEPT_ENCODING, HeaderValue::from_static("identity")),
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
     ])
 }
