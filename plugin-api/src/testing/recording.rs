@@ -1,9 +1,14 @@
 //! A recorded response.
 
+mod http;
+
 use crate::{
     error::{PluginError, Result},
     metadata::StreamFraming,
 };
+
+/// What the head of a recorded HTTP response begins with.
+const HTTP: &[u8] = b"HTTP/";
 
 /// A response as a server sent it: what `curl -sN` or `curl -si` writes to a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,22 +44,54 @@ impl Recording {
         Self::Body(status, bytes.into())
     }
 
-    /// Finds out what a file holds: a raw HTTP response (it begins with `HTTP/`), bytes in a framing of their own (it is
-    /// no UTF-8), lines (it begins with `{` or `[`, and its first line is JSON and not its last), a JSON body (it begins
-    /// so as well), or server-sent events.
+    /// Finds out what a file holds, without a manifest: [`Recording::read_as`] for a dialect of server-sent events, and
+    /// bytes in a framing of their own where it is no UTF-8.
     ///
     /// # Errors
-    /// `malformed` when a raw response cannot be read.
+    /// `malformed` when there is nothing in it, or when a raw response cannot be read.
     pub fn read(bytes: &[u8]) -> Result<Self> {
-        if bytes.starts_with(b"HTTP/") {
-            return raw_http(bytes);
+        if !bytes.starts_with(HTTP) && std::str::from_utf8(bytes).is_err() {
+            return Ok(Self::raw(bytes));
         }
-        Ok(match bytes.trim_ascii_start().first() {
-            _ if std::str::from_utf8(bytes).is_err() => Self::raw(bytes),
-            Some(b'{' | b'[') if is_lines(bytes) => Self::lines(bytes),
-            Some(b'{' | b'[') => Self::body(200, bytes),
-            _ => Self::stream(bytes),
+        Self::read_as(bytes, StreamFraming::Events)
+    }
+
+    /// Finds out what a file holds. `manifest` is the dialect's `stream_framing`.
+    ///
+    /// A file with the head of the response (it begins with `HTTP/`) is read as the host reads such a response. Without a
+    /// head it is one JSON document, lines (its first line is JSON and not its last), or else a stream of the dialect.
+    /// A body may be chunked or not, whatever the head says: `curl -i` writes it without its chunks.
+    ///
+    /// # Errors
+    /// `malformed` when there is nothing in it, or when a raw response cannot be read.
+    pub fn read_as(bytes: &[u8], manifest: StreamFraming) -> Result<Self> {
+        if bytes.trim_ascii().is_empty() {
+            return Err(empty(""));
+        }
+        if bytes.starts_with(HTTP) {
+            return http::read(bytes, manifest);
+        }
+        let begins_as_json = matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'['));
+        Ok(match manifest {
+            _ if begins_as_json && is_lines(bytes) => Self::lines(bytes),
+            _ if begins_as_json && is_json(bytes) => Self::body(200, bytes),
+            StreamFraming::Events if begins_as_json => Self::body(200, bytes),
+            framing => Self::framed(framing, bytes),
         })
+    }
+
+    /// A stream with this framing.
+    fn framed(framing: StreamFraming, bytes: impl Into<Vec<u8>>) -> Self {
+        match framing {
+            StreamFraming::Events => Self::stream(bytes),
+            StreamFraming::Lines => Self::lines(bytes),
+            StreamFraming::Bytes => Self::raw(bytes),
+        }
+    }
+
+    /// The `Content-Type` of a file with the head of a response; none where there is no head, or no such field in it.
+    pub fn content_type(file: &[u8]) -> Option<String> {
+        http::content_type(file)
     }
 
     /// How it is split, if it is a stream.
@@ -83,63 +120,20 @@ impl Recording {
     }
 }
 
-/// Splits a response into its head, which decides what it is, and its body.
-fn raw_http(bytes: &[u8]) -> Result<Recording> {
-    let malformed = |what: &str| PluginError::malformed(format!("read the recorded HTTP response: {what}"));
-    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
-    let end = end.ok_or_else(|| malformed("its head has no end"))?;
-    let head = std::str::from_utf8(&bytes[..end]).map_err(|_| malformed("its head is not text"))?;
-    let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
-    let status: u32 = status.ok_or_else(|| malformed("its first line has no status"))?;
-    let headers: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(':')).collect();
-    let header = |name: &str| {
-        headers
-            .iter()
-            .find(|(found, _)| found.eq_ignore_ascii_case(name))
-            .map_or("", |(_, value)| value.trim())
-    };
-    let mut body = bytes[end + 4..].to_vec();
-    if header("transfer-encoding").eq_ignore_ascii_case("chunked") {
-        body = dechunk(&body).ok_or_else(|| malformed("its chunks are broken"))?;
-    }
-    Ok(match framing(header("content-type")).filter(|_| (200..300).contains(&status)) {
-        Some(StreamFraming::Events) => Recording::Stream(body),
-        Some(StreamFraming::Lines) => Recording::Lines(body),
-        Some(StreamFraming::Bytes) => Recording::Bytes(body),
-        None => Recording::Body(status, body),
-    })
+/// The error of a recording in which there is nothing to read.
+fn empty(place: &str) -> PluginError {
+    PluginError::malformed(format!("read the recording: it is empty{place}"))
+        .hint("record it again with `curl -siN`, and see whether the server sends an answer")
 }
 
-/// The host knows binary streams by the manifest, which a file does not have; so some types stand for them here.
-fn framing(content_type: &str) -> Option<StreamFraming> {
-    const BYTES: [&str; 2] = ["application/vnd.amazon.eventstream", "application/octet-stream"];
-    let is_bytes = BYTES.iter().any(|known| content_type.eq_ignore_ascii_case(known));
-    StreamFraming::of_content_type(content_type).or(is_bytes.then_some(StreamFraming::Bytes))
+fn is_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
 }
 
 /// The first line is a JSON document, and another follows it.
 fn is_lines(bytes: &[u8]) -> bool {
     let text = bytes.trim_ascii();
-    let is_json = |line: &[u8]| serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok();
     text.iter().position(|byte| *byte == b'\n').is_some_and(|end| is_json(&text[..end]))
-}
-
-/// Joins the chunks of a chunked body (RFC 9112, 7.1). A recording that was cut off ends where it ends.
-fn dechunk(mut rest: &[u8]) -> Option<Vec<u8>> {
-    let mut body = Vec::new();
-    while !rest.is_empty() {
-        let end = rest.windows(2).position(|window| window == b"\r\n")?;
-        let size = std::str::from_utf8(&rest[..end]).ok()?.split(';').next()?.trim();
-        let size = usize::from_str_radix(size, 16).ok()?;
-        let chunk = rest[end + 2..].get(..size).unwrap_or(&rest[end + 2..]);
-        if size == 0 {
-            break;
-        }
-        body.extend_from_slice(chunk);
-        rest = rest.get((end + 2).checked_add(size)?.checked_add(2)?..).unwrap_or_default();
-    }
-    Some(body)
 }
 
 #[cfg(test)]
@@ -152,41 +146,32 @@ mod tests {
     #[case::stream(b"data: a\n\n", Recording::stream("data: a\n\n"))]
     #[case::body(b" {\"a\": 1}", Recording::body(200, " {\"a\": 1}"))]
     #[case::pretty_body(b"{\n  \"a\": 1\n}\n", Recording::body(200, "{\n  \"a\": 1\n}\n"))]
+    #[case::body_that_breaks_off(b"{\"a\": ", Recording::body(200, "{\"a\": "))]
     #[case::lines(b"{\"a\": 1}\r\n{\"a\": 2}\n", Recording::lines("{\"a\": 1}\r\n{\"a\": 2}\n"))]
     #[case::bytes(b"\x00\x00\xff", Recording::raw(*b"\x00\x00\xff"))]
-    #[case::http_lines(
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n\r\n{}\n",
-        Recording::lines("{}\n")
-    )]
-    #[case::http_bytes(
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.amazon.eventstream\r\n\r\n\0\0\0\x10",
-        Recording::raw(*b"\0\0\0\x10")
-    )]
-    #[case::http_body(
-        b"HTTP/1.1 429 Too Many\r\nContent-Type: application/json\r\n\r\n{}",
-        Recording::body(429, "{}")
-    )]
-    #[case::http_stream(
-        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n\r\ndata: a\n\n",
-        Recording::stream("data: a\n\n")
-    )]
-    #[case::chunked(
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/event-stream\r\n\r\n6\r\ndata: \r\n3;x=y\r\na\n\n\r\n0\r\n\r\n",
-        Recording::stream("data: a\n\n")
-    )]
-    #[case::cut_off(
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/event-stream\r\n\r\nff\r\ndata: a",
-        Recording::stream("data: a")
-    )]
     fn a_file_says_itself_what_it_is(#[case] file: &[u8], #[case] expected: Recording) {
         assert_eq!(Recording::read(file), Ok(expected));
     }
 
     #[rstest]
-    #[case::no_end(b"HTTP/1.1 200 OK\r\n")]
-    #[case::no_status(b"HTTP/1.1\r\n\r\n")]
-    #[case::broken_chunks(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n")]
-    fn a_broken_response_is_refused(#[case] file: &[u8]) {
-        assert!(Recording::read(file).unwrap_err().message.starts_with("read the recorded HTTP response: "));
+    #[case::lines_of_no_json(b"+Hel\n+lo\n", StreamFraming::Lines, Recording::lines("+Hel\n+lo\n"))]
+    #[case::text_in_frames(b"3:Hel2:lo", StreamFraming::Bytes, Recording::raw("3:Hel2:lo"))]
+    #[case::a_whole_answer(b"{\"a\": 1}", StreamFraming::Lines, Recording::body(200, "{\"a\": 1}"))]
+    #[case::events_of_no_utf_8(b"data: \xff\n\n", StreamFraming::Events, Recording::stream(*b"data: \xff\n\n"))]
+    fn what_no_head_tells_the_manifest_does(
+        #[case] file: &[u8],
+        #[case] manifest: StreamFraming,
+        #[case] expected: Recording,
+    ) {
+        assert_eq!(Recording::read_as(file, manifest), Ok(expected));
+    }
+
+    #[rstest]
+    #[case::nothing(b"")]
+    #[case::blank_lines(b"\r\n \n")]
+    fn an_empty_recording_is_called_empty(#[case] file: &[u8]) {
+        let error = Recording::read(file).unwrap_err();
+        assert_eq!(error.message, "read the recording: it is empty");
+        assert!(error.hint.contains("curl -siN"), "{error}");
     }
 }
