@@ -13,6 +13,7 @@ use super::{
     facts::Facts,
     limits::cut,
     patience::Limits,
+    payload::StandIn,
     prepared::{self, Prepared},
     proxy::Proxy,
     tls,
@@ -31,6 +32,8 @@ pub(crate) struct TargetPlan {
     pub(crate) streaming: bool,
     /// What the dialect's streams are made of.
     pub(crate) framing: StreamFraming,
+    /// What endpoints format where a dataset holds whole bodies; none for those that send these themselves.
+    pub(crate) stand_in: Option<StandIn>,
     /// The user's key.
     pub(crate) api_key: Option<String>,
     /// The user's headers, which win over all others.
@@ -103,6 +106,7 @@ impl TargetPlan {
             model: target.model.clone(),
             streaming: target.streaming,
             framing,
+            stand_in: None,
             api_key: target.api_key.clone(),
             user_headers,
             limits: Limits {
@@ -124,6 +128,11 @@ impl TargetPlan {
             fixed_path: target.custom_endpoint.is_some(),
             secrets: secrets(target),
         })
+    }
+
+    /// The same, for an endpoint that gets this turn in the place of a payload.
+    pub(crate) fn standing_in(self, stand_in: Option<StandIn>) -> Self {
+        Self { stand_in, ..self }
     }
 
     /// Removes the user's secrets from what a server said: those of the run, and those in the request's own headers.
