@@ -73,7 +73,7 @@ pub(crate) fn check_payloads(config: &RunConfig) -> Result<(), ConfigError> {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
     /// Nothing to put into the requests' model field.
-    #[error("find the model to measure: `--model` is missing")]
+    #[error("find the model to measure: `--model` is empty")]
     NoModel,
     /// AIPerf would spread the load over them.
     #[error("use the models `{}`: prony measures one model a run", .models.join("`, `"))]
@@ -429,7 +429,9 @@ mod tests {
             "enabled": true,
             "urls": [
               "http://localhost:8000/metrics"
-            ]
+            ],
+            "interval_s": null,
+            "headers": []
           },
           "isolate": [],
           "services": {
@@ -518,8 +520,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case::no_model("", "find the model to measure: `--model` is missing")]
-    #[case::blank_model("--model=", "find the model to measure: `--model` is missing")]
+    #[case::blank_model("--model=", "find the model to measure: `--model` is empty")]
     #[case::models("-m a,b", "use the models `a`, `b`: prony measures one model a run")]
     #[case::spread("-m m --osl-stddev 3", "use `--osl-stddev` without `--osl`")]
     #[case::no_file(

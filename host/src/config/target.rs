@@ -78,6 +78,13 @@ pub(super) fn target(
     Ok((target, warning))
 }
 
+impl Target {
+    /// Whether the user names no model. Then it is good for asking the server which it has, and for nothing else.
+    pub(crate) fn lacks_model(&self) -> bool {
+        self.model.is_empty()
+    }
+}
+
 /// A limit for a part of a request, which must end before the limit for all of it to be one.
 fn within_the_whole(
     flags: &ProfileFlags,
@@ -152,7 +159,8 @@ fn check_sockets(transport: TransportKind, urls: &[String]) -> Result<(), Config
 fn model(flags: &ProfileFlags) -> Result<String, ConfigError> {
     match flags.model.as_slice() {
         [] if flags.mock => Ok(MOCK_MODEL.to_owned()),
-        [] => Err(ConfigError::NoModel),
+        // Whoever has a server asks it: see [`Target::lacks_model`].
+        [] => Ok(String::new()),
         [model] if model.trim().is_empty() => Err(ConfigError::NoModel),
         [model] => Ok(model.clone()),
         models => Err(ConfigError::SeveralModels { models: models.to_vec() }),
@@ -180,7 +188,9 @@ pub(super) fn server_metrics(
                        `--server-metrics URL`, or say `--no-server-metrics`";
         return Ok((ServerMetricsConfig::default(), Some(warning.to_owned())));
     }
-    Ok((ServerMetricsConfig { enabled: true, urls }, None))
+    let headers = pairs::server_metrics_headers(&flags.server_metrics_header)?;
+    let interval_s = flags.server_metrics_interval;
+    Ok((ServerMetricsConfig { enabled: true, urls, interval_s, headers }, None))
 }
 
 #[cfg(test)]
@@ -207,6 +217,14 @@ mod tests {
     #[case("", None)]
     fn an_empty_custom_endpoint_is_one(#[case] line: &str, #[case] endpoint: Option<&str>) {
         assert_eq!(resolved(&format!("-m m {line}")).custom_endpoint.as_deref(), endpoint);
+    }
+
+    #[rstest]
+    #[case("", true)]
+    #[case("-m m", false)]
+    #[case("--mock", false)]
+    fn whoever_names_no_model_has_the_server_asked(#[case] line: &str, #[case] lacks: bool) {
+        assert_eq!(resolved(line).lacks_model(), lacks);
     }
 
     #[rstest]

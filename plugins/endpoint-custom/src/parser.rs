@@ -36,6 +36,8 @@ pub(crate) struct ReplyParser {
 struct Types {
     /// The type in which a text was found that nobody had pointed at.
     spoke: Option<String>,
+    /// Something was found in the last event.
+    has_spoken: bool,
     /// The first type in which nothing was found.
     silent: Option<String>,
 }
@@ -77,8 +79,8 @@ impl ReplyParser {
     }
 
     /// Refuses a stream in which events of two types hold text: the one may repeat what the others said.
-    fn note_type(&mut self, kind: &str, has_spoken: bool) -> Result<()> {
-        if !has_spoken {
+    fn note_type(&mut self, kind: &str) -> Result<()> {
+        if !self.types.has_spoken {
             self.types.silent.get_or_insert_with(|| kind.to_owned());
             return Ok(());
         }
@@ -115,11 +117,9 @@ impl ReplyParser {
         let Some(found) = found else { return false };
         if !matches!(&found, Found::Texts(texts) if texts.iter().all(Saying::is_empty)) {
             self.heard = if has_choices { Heard::Choices } else { Heard::Something };
+            self.types.has_spoken = true;
         }
         found.tell(out);
-        if let Some(failure) = given_up(&found) {
-            failure.report(None, out);
-        }
         true
     }
 
@@ -162,8 +162,12 @@ impl Parser for ReplyParser {
             return Err(self.read_elsewhere(endpoint));
         }
         // An event without anything in it may be a ping, or have other news.
-        let has_spoken = self.tell(&reply, out);
-        known::kind(&reply).map_or(Ok(()), |kind| self.note_type(kind, has_spoken))
+        self.types.has_spoken = false;
+        self.tell(&reply, out);
+        if let Some(failure) = given_up(&reply) {
+            failure.report(None, out);
+        }
+        known::kind(&reply).map_or(Ok(()), |kind| self.note_type(kind))
     }
 
     fn body(&mut self, status: u32, body: &[u8], out: &mut EventSink<'_>) -> Result<()> {
@@ -178,10 +182,14 @@ impl Parser for ReplyParser {
         if let Some(endpoint) = known::reader_of_body(&reply).filter(|_| !is_pointed_at) {
             return Err(self.read_elsewhere(endpoint));
         }
-        if !self.tell(&reply, out) {
+        let is_known = self.tell(&reply, out);
+        if let Some(failure) = given_up(&reply) {
+            failure.report(None, out);
+        } else if is_known {
+            out.done();
+        } else {
             return Err(self.nothing_found(body));
         }
-        out.done();
         Ok(())
     }
 
@@ -203,13 +211,21 @@ impl Parser for ReplyParser {
 
 /// A failure in an answer that has the status of a good one.
 fn failure(reply: &Value) -> Option<Failure> {
-    reply.get("error").and_then(|_| Failure::of(reply))
+    let may_be_one = reply.get("error").is_some() || reply.get("success") == Some(&Value::Bool(false));
+    if may_be_one { Failure::of(reply) } else { None }
 }
 
-/// The first choice that the server says it gave up, with its word for that.
-fn given_up(found: &Found<'_>) -> Option<Failure> {
-    let Found::Texts(texts) = found else { return None };
-    let Saying { choice, finish, .. } =
-        texts.iter().find(|saying| matches!(saying.finish, "error" | "abort"))?;
-    Some(Failure::of_text(&format!("the server ended choice {choice} with finish_reason `{finish}`")))
+/// Why the server gave up a choice, if it did: what it says beside it, or else its word for that.
+fn given_up(reply: &Value) -> Option<Failure> {
+    let choices = reply.get("choices")?.as_array()?;
+    let told = choices.iter().filter(|choice| choice.get("error").is_some()).find_map(Failure::of);
+    told.or_else(|| {
+        let reason = |choice: &Value| {
+            let reason = choice.get("finish_reason")?.as_str()?;
+            matches!(reason, "error" | "abort").then(|| reason.to_owned())
+        };
+        let (choice, reason) =
+            choices.iter().enumerate().find_map(|(at, choice)| Some((at, reason(choice)?)))?;
+        Some(Failure::of_text(&format!("the server ended choice {choice} with finish_reason `{reason}`")))
+    })
 }
