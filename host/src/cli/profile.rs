@@ -16,11 +16,11 @@ use crate::{
     calibrate::{self, Calibration},
     clock::Clock,
     config::{
-        Arrival, DatasetConfig, RunConfig,
+        Arrival, DatasetConfig, RunConfig, content,
         flags::{ProfileFlags, Ui},
         proxy::ProxyEnvironment,
         redact,
-        resolve::{ConfigError, Facts, Resolved, check_payloads, resolve},
+        resolve::{ConfigError, Facts, Resolved, resolve},
     },
     dataset::{self, AcceptanceError, Conversation, DatasetError, Tokenizer, TokenizerError},
     plugin::{self, Category, DiscoveryOptions, PluginError, Registry},
@@ -157,7 +157,7 @@ fn prepare(
     let mut resolved = plan(flags, &entry.name, metadata)?;
     resolved.config.target.streaming &= flags.streaming || !answers_whole;
     setup::read_endpoint_options(registry, &mut resolved.config.target)?;
-    check_payloads(&resolved.config)?;
+    content::check_payloads(&resolved.config)?;
     let services = services::choose(registry, &resolved.config)?;
     services.warnings.iter().for_each(|warning| terminal::warn(warning));
     let tokenizer = load_tokenizer(&resolved.config, metadata)?;

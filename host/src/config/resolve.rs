@@ -53,22 +53,6 @@ impl Resolved {
     }
 }
 
-/// Checks that nothing is to be added to payloads of a file. What the endpoint takes out of the extra inputs is no part of
-/// them any more.
-///
-/// # Errors
-/// Something is.
-pub(crate) fn check_payloads(config: &RunConfig) -> Result<(), ConfigError> {
-    if matches!(config.dataset, DatasetConfig::RawPayloads { .. }) && !config.target.extra_inputs.is_empty() {
-        return Err(ConfigError::Clash {
-            flag: "--extra-inputs",
-            with: "--custom-dataset-type raw-payload",
-            reason: "a payload is sent as it is",
-        });
-    }
-    Ok(())
-}
-
 /// Why flags cannot become a configuration. Always the user's to change.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
@@ -240,9 +224,7 @@ pub(crate) fn resolve(
         Some(flag) => return Err(ConfigError::NoPassages { flag, endpoint: endpoint_name.to_owned() }),
         None => content::dataset(flags, &phases)?,
     };
-    if matches!(dataset, DatasetConfig::RawPayloads { .. }) && endpoint.requires_form_data {
-        return Err(ConfigError::NoPayloads { endpoint: endpoint_name.to_owned() });
-    }
+    content::check_takes_payloads(&dataset, endpoint, endpoint_name)?;
     let dataset = content::with_media(dataset, media::media(flags, endpoint, endpoint_name)?, endpoint);
     let (workers, workers_warning) = workers(flags, &phases, facts);
     let mut warnings = load::warnings(&phases);

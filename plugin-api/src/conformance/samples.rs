@@ -159,7 +159,7 @@ pub(super) fn understood(
                 case.fail(format!("`{name}`: {error}"));
             } else if !answer.errors.is_empty() {
                 // An error that the server sent is an answer that was understood.
-            } else if recording.bytes().trim_ascii().is_empty() {
+            } else if recording.is_empty() {
                 case.fail(format!("the recording `{name}` is empty"));
             } else if recording.framing().is_some_and(|framing| events(framing, recording.bytes()).is_empty())
             {

@@ -66,7 +66,8 @@ impl Recording {
     /// `malformed` when there is nothing in it, or when a raw response cannot be read.
     pub fn read_as(bytes: &[u8], manifest: StreamFraming) -> Result<Self> {
         if bytes.trim_ascii().is_empty() {
-            return Err(empty(""));
+            return Err(PluginError::malformed("read the recording: it is empty")
+                .hint("record it again with `curl -siN`, and see whether the server sends an answer"));
         }
         if bytes.starts_with(HTTP) {
             return http::read(bytes, manifest);
@@ -94,6 +95,11 @@ impl Recording {
         http::content_type(file)
     }
 
+    /// Whether there is no body in it. Such responses exist: what is recorded is the head alone.
+    pub fn is_empty(&self) -> bool {
+        self.bytes().trim_ascii().is_empty()
+    }
+
     /// How it is split, if it is a stream.
     pub fn framing(&self) -> Option<StreamFraming> {
         match self {
@@ -118,12 +124,6 @@ impl Recording {
             Self::Stream(bytes) | Self::Body(_, bytes) | Self::Lines(bytes) | Self::Bytes(bytes) => bytes,
         }
     }
-}
-
-/// The error of a recording in which there is nothing to read.
-fn empty(place: &str) -> PluginError {
-    PluginError::malformed(format!("read the recording: it is empty{place}"))
-        .hint("record it again with `curl -siN`, and see whether the server sends an answer")
 }
 
 fn is_json(bytes: &[u8]) -> bool {

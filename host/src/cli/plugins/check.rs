@@ -141,12 +141,20 @@ fn recording(file: &Path) -> Result<(String, Vec<u8>), Failure> {
     let bytes = std::fs::read(file).map_err(|error| {
         failure().caused_by(&error).with_hint("name a file that `curl -sN … > FILE` wrote")
     })?;
+    let refused = |reason: &str, hint: &str| {
+        Failure::new(Exit::Usage, format!("read the recording `{}`: {reason}", file.display()))
+            .with_hint(hint)
+    };
     // What the manifest says changes how a recording is split, never whether it can be read.
-    Recording::read(&bytes).map_err(|error| {
-        let reason = error.message.rsplit(": ").next().unwrap_or(&error.message);
-        let what = format!("read the recording `{}`: {reason}", file.display());
-        Failure::new(Exit::Usage, what).with_hint(&error.hint)
-    })?;
+    let read = Recording::read(&bytes)
+        .map_err(|error| refused(error.message.rsplit(": ").next().unwrap_or(&error.message), &error.hint))?;
+    let is_error = matches!(read, Recording::Body(status, _) if status >= 400);
+    if read.is_empty() && !is_error {
+        return Err(refused(
+            "it is empty below its head",
+            "record it again with `curl -siN`, and see whether the server sends an answer",
+        ));
+    }
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
     Ok((name, bytes))
 }
