@@ -8,7 +8,7 @@ use std::path::Path;
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
-    Arrival, DatasetConfig, PhaseConfig, RunConfig, Target, content,
+    Arrival, PhaseConfig, RunConfig, Target, content,
     endpoint_options::{self, EndpointOptionError},
     flags::ProfileFlags,
     load, media,

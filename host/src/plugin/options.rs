@@ -307,9 +307,9 @@ mod tests {
     #[test]
     fn options_that_are_extra_inputs_as_well_are_marked() {
         let properties = json!({"a": {"x-extra-input": true}, "b": {"x-extra-input": "true"}, "c": {}});
-        let schema = schema(json!({ "properties": properties }));
-        assert_eq!(schema.extra_inputs().collect::<Vec<_>>(), ["a"]);
-        assert_eq!(super::OptionSchema::extra_inputs(&self::schema(json!(null))).count(), 0);
+        let marked = schema(json!({ "properties": properties }));
+        assert_eq!(marked.extra_inputs().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(schema(json!(null)).extra_inputs().count(), 0);
     }
 
     #[test]
