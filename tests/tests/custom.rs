@@ -91,7 +91,7 @@ fn an_answer_in_an_unusual_place_is_an_error_that_says_what_to_do() {
 )]
 #[case::two_templates(
     "--endpoint-type template --endpoint-option template=1 --extra-inputs payload_template:nv-embedqa",
-    "use `template` and `payload_template` together",
+    "use both `template` and `payload_template`",
     "set one of them"
 )]
 #[case::an_option_twice(

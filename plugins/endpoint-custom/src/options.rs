@@ -47,7 +47,7 @@ impl Options {
             (Some(source), None, None) => Template::compile("template", source),
             (None, Some(path), None) => from_file(path, "template_file"),
             (None, None, Some(text)) => of_any_kind(text),
-            _ => Err(PluginError::config(format_args!("use {} together", self.named()))
+            _ => Err(PluginError::config(format_args!("use both {}", self.named()))
                 .hint("set one of them: each is the template of the body")),
         }
     }
