@@ -24,7 +24,10 @@ fn it_counts_the_requests_of_a_phase() -> Result<(), PluginError> {
     service.stop(Duration::from_secs(1))?;
 
     let published: Vec<Tally> = host.published_as()?;
-    assert_eq!(published, [Tally { requests: 2, failed: 0, output_tokens: 10 }]);
+    assert_eq!(published.len(), 1, "{published:?}");
+    let Tally { requests, failed, output_tokens, prony_table } = &published[0];
+    assert_eq!((*requests, *failed, *output_tokens), (2, 0, 10));
+    assert_eq!(prony_table.rows, [[2_u64.into(), 0_u64.into(), 10_u64.into()]]);
     Ok(())
 }
 
