@@ -15,7 +15,7 @@
 #![deny(missing_docs)]
 
 /// The guide, so that its code is compiled.
-#[cfg(all(doctest, feature = "testing"))]
+#[cfg(all(doctest, feature = "testing", feature = "json"))]
 #[doc = include_str!("../README.md")]
 pub struct Guide;
 

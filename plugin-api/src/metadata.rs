@@ -62,9 +62,14 @@ pub struct EndpointMetadata {
     /// Takes a query and passages to rank by it: generated content is made of these.
     #[serde(default)]
     pub ranks_passages: bool,
-    /// Sends whole bodies that a dataset holds, as they are.
+    /// Sends whole bodies that a dataset holds, as they are: a turn then has a part of the kind `RAW` with the name
+    /// `payload`. For an endpoint that does not, the host puts the payload in the place of the body that it wrote for
+    /// another turn; so only one whose path, headers or signature depend on the body has to.
     #[serde(default)]
     pub supports_raw_payloads: bool,
+    /// A URL with a path of its own is the whole address: `endpoint_path` is appended to one without a path only.
+    #[serde(default)]
+    pub keeps_url_path: bool,
     /// Has nothing to say without an image.
     #[serde(default)]
     pub requires_images: bool,

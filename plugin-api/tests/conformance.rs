@@ -227,7 +227,9 @@ fn a_recording_of_another_dialect_is_not_understood() {
     let other = Recording::stream("data: {\"word\": \"Hello\"}\n\n");
     let report = Suite::new().replay("other.sse", other).endpoint::<Faulty>();
     assert!(
-        finding(&report, Verdict::Fail).contains("`other.sse` was read, and nothing of it was reported"),
+        finding(&report, Verdict::Fail).contains(
+            "`other.sse` was read as a stream of server-sent events, and nothing of it was reported"
+        ),
         "{report}"
     );
 }

@@ -190,23 +190,83 @@ fn recordings_are_replayed_and_one_of_another_dialect_is_found_out() {
     );
     let run = tool.arg("--replay").arg(stream).arg("--replay").arg(other).run();
     run.ends_with(3);
-    assert!(run.stdout.contains("`other.http` was read, and nothing of it was reported"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains(
+            "`other.http` was read as a stream of server-sent events, and nothing of it was reported"
+        ),
+        "{}",
+        run.stdout
+    );
     assert!(run.stdout.contains("event of `mine.sse`"), "{}", run.stdout);
 }
 
-/// A head and nothing below it: there is nothing to measure.
+/// What `curl -siN` writes: the head as it came, the body without its chunks; and what a proxy records: with them.
+#[rstest]
+#[case::by_curl("data: {\"choices\": [{\"delta\": {\"content\": \"Hi\"}}]}\n\ndata: [DONE]\n\n")]
+#[case::with_its_chunks(
+    "32\r\ndata: {\"choices\": [{\"delta\": {\"content\": \"Hi\"}}]}\n\r\nf\r\n\ndata: [DONE]\n\n\r\n0\r\n\r\n"
+)]
+fn a_recording_of_a_chunked_answer_is_replayed(#[case] body: &str) {
+    let tool = check("example-vendor");
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let stream = tool.file("chunked.http", format!("{head}{body}"));
+    let run = tool.arg("--replay").arg(stream).run();
+    run.succeeds();
+    assert!(run.stdout.contains("event of `chunked.http`"), "{}", run.stdout);
+}
+
+/// Lines under a type that tells nothing: only the manifest says what they are.
+#[test]
+fn the_framing_of_the_manifest_is_that_of_the_check() {
+    let answer = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n\
+        {\"message\": {\"content\": \"Hi\"}}\n{\"message\": {\"content\": \"\"}, \"done\": true}\n";
+    let tool = check("endpoint-ollama");
+    let file = tool.file("lines.http", answer);
+    let run = tool.arg("--replay").arg(file).run();
+    // The manifest that ships stands beside the library.
+    run.succeeds();
+    assert!(run.stdout.contains("plugins.yaml"), "{}", run.stdout);
+    assert!(run.stdout.contains("event of `lines.http`"), "{}", run.stdout);
+
+    let tool = check("endpoint-ollama");
+    let file = tool.file("lines.http", answer);
+    let other = tool.file(
+        "plugins.yaml",
+        "schema_version: \"1.0\"\nendpoint:\n  ollama_chat:\n    class: endpoint_ollama:ChatEndpoint\n    description: \
+         Events.\n    metadata: {endpoint_path: /, supports_streaming: true, produces_tokens: true, tokenizes_input: \
+         true}\n",
+    );
+    let run = tool.arg("--manifest").arg(other).arg("--replay").arg(file).run();
+    run.ends_with(3);
+    assert!(run.stdout.contains("lines.http"), "{}", run.stdout);
+}
+
+#[test]
+fn a_manifest_that_is_named_and_cannot_be_read_is_an_error_of_usage() {
+    let run = check("example-vendor").args(["--manifest", "no-such.yaml"]).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains("no-such.yaml") && run.stderr.contains("help: "), "{}", run.stderr);
+}
+
+/// Comments and no event: there is nothing to measure.
 #[test]
 fn a_recording_without_events_has_no_speed() {
     let tool = check("example-vendor").args(["--replay", "head.http"]);
-    tool.file("head.http", "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n");
+    tool.file("head.http", "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n: ping\n\n");
     let run = tool.run();
     run.ends_with(3);
+    assert!(run.stdout.contains("`head.http` was split into no event"), "{}", run.stdout);
     assert!(!run.stdout.contains("ns per"), "{}", run.stdout);
 }
 
 #[rstest]
 #[case::missing("no-such-file.sse", None, "read the recording `no-such-file.sse`")]
 #[case::empty("empty.sse", Some("\n"), "read the recording `empty.sse`: it is empty")]
+#[case::head_alone(
+    "head.http",
+    Some("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"),
+    "read the recording `head.http`: it is empty below its head"
+)]
 #[case::broken("broken.http", Some("HTTP/1.1 200 OK\r\n"), "read the recording `broken.http`")]
 fn a_recording_that_cannot_be_read_is_an_error_of_usage(
     #[case] name: &str,

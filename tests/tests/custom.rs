@@ -84,10 +84,20 @@ fn an_answer_in_an_unusual_place_is_an_error_that_says_what_to_do() {
 }
 
 #[rstest]
-#[case::another_dialect(
-    "--endpoint-type chat --custom-dataset-type raw-payload",
-    "send payloads from a file with the endpoint `chat`: it writes its own bodies",
-    "use `--endpoint-type raw`"
+#[case::no_such_template(
+    "--endpoint-type template --extra-inputs payload_template:no-such-file.json",
+    "use the template `no-such-file.json`: it is no file",
+    "the name `nv-embedqa`"
+)]
+#[case::two_templates(
+    "--endpoint-type template --endpoint-option template=1 --extra-inputs payload_template:nv-embedqa",
+    "use both `template` and `payload_template`",
+    "set one of them"
+)]
+#[case::an_option_twice(
+    "--endpoint-type template --endpoint-option response_field=a --extra-inputs response_field:b",
+    "set the option `response_field` by `--endpoint-option` and by `--extra-inputs`",
+    "give it in one place"
 )]
 #[case::a_length(
     "--endpoint-type raw --custom-dataset-type raw-payload --osl 5",
@@ -117,4 +127,120 @@ fn what_cannot_work_is_refused_before_anything_is_sent(
     run.ends_with(2);
     assert!(run.stderr.contains(error) && run.stderr.contains(help), "{}", run.stderr);
     assert_eq!(server.truth()["requests_total"], 0);
+}
+
+/// A server that answers everything with this body.
+fn answering(content_type: &str, body: &str) -> Replay {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nConnection: close\r\n\r\n");
+    Replay::start(format!("{head}{body}").into_bytes(), 42)
+}
+
+/// `--endpoint-type template` with the flags of AIPerf, at a URL with a path.
+fn with_a_template(server: &Replay, path: &str, words: &[&str], transport: &str) -> Tool {
+    let url = format!("{}{path}", server.url());
+    let tool = Tool::new(["profile", "--ui", "none", "--artifact-dir", "run", "--no-server-metrics"]);
+    tool.args(["--model", "m-1", "--url", &url, "--endpoint-type", "template", "--request-count", "2"])
+        .args(words)
+        .args(["--transport", transport])
+}
+
+/// The commands of AIPerf's guide to templates: the body is the template's, with neither of the two keys in it, and it goes
+/// to the URL as it is.
+#[rstest]
+#[case::inline(
+    "/custom-endpoint",
+    "payload_template:\n  {\n    \"text\": {{ text|tojson }}\n  }",
+    &["--synthetic-input-tokens-mean", "10", "--output-tokens-mean", "5"],
+    "application/json",
+    r#"{"text": "Hi there"}"#,
+    r#"{"text": "#
+)]
+#[case::embeddings(
+    "/embed",
+    "payload_template:\n {\"input\": {{ texts|tojson }},\n  \"model\": {{ model|tojson }}}",
+    &["--extra-inputs", "response_field:embeddings", "--synthetic-input-tokens-mean", "10"],
+    "application/json",
+    r#"{"embeddings": [[0.1, 0.2]], "text": "no answer"}"#,
+    r#"{"input": ["#
+)]
+#[case::named(
+    "/embeddings",
+    "payload_template:nv-embedqa",
+    &["--synthetic-input-tokens-mean", "10"],
+    "application/json",
+    r#"{"data": [{"embedding": [0.1, 0.2]}]}"#,
+    r#"{"text": ["#
+)]
+#[case::from_a_file(
+    "/generate",
+    "payload_template:./chat_template.json",
+    &["--extra-inputs", "response_field:generated_text", "--streaming", "--synthetic-input-tokens-mean", "10",
+      "--output-tokens-mean", "7"],
+    "text/event-stream",
+    "data: {\"generated_text\": \"Hi\"}\n\ndata: {\"generated_text\": \" there\"}\n\n",
+    r#"{"model": "m-1", "prompt": "#
+)]
+#[case::with_an_image(
+    "/analyze",
+    "payload_template:{\"text\": {{ text|tojson }}, \"image\": {{ image|tojson }}}",
+    &["--input-file", "./multimodal_dataset.jsonl"],
+    "application/json",
+    r#"{"text": "Hi there"}"#,
+    r#"{"text": "What is it?", "image": "https://example.com/a.png"}"#
+)]
+fn templates_are_taken_as_aiperf_takes_them(
+    #[case] path: &str,
+    #[case] template: &str,
+    #[case] words: &[&str],
+    #[case] content_type: &str,
+    #[case] answer: &str,
+    #[case] beginning: &str,
+    #[values("timed", "portable")] transport: &str,
+) {
+    let server = answering(content_type, answer);
+    let tool = with_a_template(&server, path, &["--extra-inputs", template], transport).args(words);
+    tool.file(
+        "chat_template.json",
+        "{\"model\": {{ model|tojson }}, \"prompt\": {{ text|tojson }}, \"max_new_tokens\": {{ max_tokens|tojson }},\n\
+         \"stream\": {{ stream|lower }}}\n",
+    );
+    tool.file("multimodal_dataset.jsonl", r#"{"text": "What is it?", "image": "https://example.com/a.png"}"#);
+    let run = tool.run();
+    assert_eq!(run.succeeds().summary()["request_count"]["avg"], 2);
+    let sent = sent(&server);
+    assert!(sent.iter().all(|(asked, _)| asked == path), "{sent:?}");
+    let body = sent[0].1.replace("\n", "").replace("    ", "").replace("{  ", "{");
+    assert!(body.starts_with(beginning), "{body}");
+    let body: serde_json::Value = serde_json::from_str(&sent[0].1).unwrap();
+    for key in ["payload_template", "response_field", "messages"] {
+        assert!(body.get(key).is_none(), "{body}");
+    }
+    if path == "/generate" {
+        assert_eq!((&body["max_new_tokens"], &body["stream"]), (&7.into(), &true.into()));
+    }
+}
+
+#[test]
+fn other_extra_inputs_are_merged_into_the_template() {
+    let server = answering("application/json", r#"{"text": "Hi"}"#);
+    let template = r#"payload_template:{"text": {{ text|tojson }}}"#;
+    let words = ["--extra-inputs", template, "--extra-inputs", "top_p:0.9", "--isl", "5"];
+    with_a_template(&server, "/say", &words, "timed").run().succeeds();
+    let body: serde_json::Value = serde_json::from_str(&sent(&server)[0].1).unwrap();
+    assert_eq!((&body["top_p"], body.as_object().unwrap().len()), (&0.9.into(), 2));
+}
+
+/// The path of the URL is all there is; one that the user gives beside it still counts.
+#[rstest]
+#[case::as_it_is("/say", &[], "/say")]
+#[case::with_a_query("/say?a=b", &[], "/say?a=b")]
+#[case::without_a_path("", &[], "/v1/chat/completions")]
+#[case::root("/", &[], "/v1/chat/completions")]
+#[case::below("/say", &["--custom-endpoint", "/more"], "/say/more")]
+fn a_url_with_a_path_is_the_whole_address(#[case] path: &str, #[case] words: &[&str], #[case] asked: &str) {
+    let server = answering("application/json", r#"{"text": "Hi"}"#);
+    let template = r#"payload_template:{"text": {{ text|tojson }}}"#;
+    let tool = with_a_template(&server, path, &["--extra-inputs", template, "--isl", "5"], "timed");
+    tool.args(words).run().succeeds();
+    assert_eq!(sent(&server)[0].0, asked);
 }

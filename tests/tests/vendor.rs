@@ -40,6 +40,8 @@ impl Crate {
         let run = Tool::new(["plugins", "new", name, "--dir"]).arg(workshop()).args(words).run();
         run.succeeds();
         assert!(run.stdout.contains("cargo build --release"), "{}", run.stdout);
+        // What it needs beside its own files is said.
+        assert!(run.stdout.contains("from crates.io"), "{}", run.stdout);
         Self { folder, stem: name.replace('-', "_") }
     }
 
@@ -118,6 +120,22 @@ fn a_new_endpoint_goes_all_the_way() {
     assert!(summary["time_to_first_token"]["avg"].as_f64().unwrap() > 0.0);
     let whole = profile(&server, &["--endpoint-type", "acme_chat"], &data);
     assert_eq!(whole.succeeds().summary()["request_count"]["avg"], 4);
+}
+
+/// The last step of a vendor who has changed the path, and whose server nobody can reach: a recorded response is measured.
+#[test]
+fn the_last_step_needs_no_server_whatever_the_path() {
+    let endpoint = Crate::new("acme-talk", &[]);
+    endpoint.cargo(&["build", "--locked"]);
+    let manifest = endpoint.file("plugins.yaml").replace("/v1/chat/completions", "/v9/talk");
+    fs::write(endpoint.folder.join("plugins.yaml"), manifest).unwrap();
+    let data = endpoint.install();
+    let tool = Tool::new(["profile", "--mock", "--ui", "none", "--artifact-dir", "run", "--isl", "8"]);
+    let tool = tool.env("XDG_DATA_HOME", data.path()).args(["--request-count", "4"]);
+    let tool = tool.args(["--endpoint-type", "acme_talk", "--mock-answer"]);
+    let summary = tool.arg(endpoint.folder.join("tests/stream.sse")).run().succeeds().summary();
+    assert_eq!(summary["request_count"]["avg"], 4);
+    assert_eq!(summary["usage_completion_tokens"]["avg"], 6);
 }
 
 #[test]

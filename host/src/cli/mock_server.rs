@@ -6,6 +6,7 @@ use std::{
     io::{self, Write as _},
     net::SocketAddr,
     num::NonZeroU64,
+    path::PathBuf,
     time::Duration,
 };
 
@@ -15,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::{
     exit::{Exit, Explain, Failure},
-    limits,
+    limits, recorded,
 };
 use crate::mock_server::{
     FaultPlan, Framing, JobPlan, ListenError, MockServer, Options, Pacing, Splits, Stall, StreamErrorStyle,
@@ -75,6 +76,15 @@ pub(crate) struct MockServerArgs {
     /// Have a job, such as a video, still at work the first N times that it is asked after; without, until --ttft-ms is over
     #[arg(long, value_name = "N")]
     job_polls: Option<u64>,
+
+    /// Answer with this recorded response: what `curl -siN` writes, or a body alone. A stream is sent event by event, at
+    /// the pace of tokens
+    #[arg(long, value_name = "FILE")]
+    answer: Option<PathBuf>,
+
+    /// Answer with it only to POST requests to this path, and to others as always; without it, to every POST request
+    #[arg(long, value_name = "PATH", requires = "answer", value_parser = request_path)]
+    path: Option<String>,
 
     #[command(flatten)]
     framing: FramingArgs,
@@ -171,6 +181,7 @@ impl From<MockServerArgs> for Options {
             framing: args.framing.into(),
             jobs: JobPlan { polls: args.job_polls, fail: args.faults.job_fail_every },
             faults: args.faults.into(),
+            canned: None,
         }
     }
 }
@@ -232,12 +243,14 @@ impl Explain for MockServerError {
 
 /// Runs the server until SIGINT or SIGTERM, or with `--exit-with-parent` until standard input ends.
 pub(crate) fn run(args: MockServerArgs) -> Result<Exit, Failure> {
-    Ok(serve(args).map(|()| Exit::Success)?)
+    let canned = args.answer.as_deref().map(|file| recorded::read(file, args.path.as_deref())).transpose()?;
+    let follows_parent = args.exit_with_parent;
+    let options = Options { canned, ..args.into() };
+    Ok(serve(options, follows_parent).map(|()| Exit::Success)?)
 }
 
-fn serve(args: MockServerArgs) -> Result<(), MockServerError> {
+fn serve(options: Options, follows_parent: bool) -> Result<(), MockServerError> {
     limits::allow_many_connections();
-    let follows_parent = args.exit_with_parent;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -245,7 +258,7 @@ fn serve(args: MockServerArgs) -> Result<(), MockServerError> {
     runtime.block_on(async {
         // Before the announcement: who has read it may send a signal at once.
         let signals = Signals::listen().map_err(|source| MockServerError::Signals { source })?;
-        let server = MockServer::bind(args.into()).await?;
+        let server = MockServer::bind(options).await?;
         announce(server.address()).map_err(|source| MockServerError::Announce { source })?;
         tokio::select! {
             never = server.serve() => match never {},
@@ -317,6 +330,14 @@ fn usage_ratio(text: &str) -> Result<UsageRatio, String> {
     tokens.ok_or_else(|| "not a number of tokens above 0 and up to 1000".to_owned())
 }
 
+/// A path as requests name it: without a host and a query.
+fn request_path(text: &str) -> Result<String, String> {
+    match text.parse::<http::Uri>() {
+        Ok(uri) if text.starts_with('/') && uri.path() == text => Ok(text.to_owned()),
+        _ => Err("a path begins with `/` and has no query, such as /v1/generate".to_owned()),
+    }
+}
+
 fn error_status(text: &str) -> Result<StatusCode, String> {
     let status: StatusCode = text.parse().map_err(|_| "not an HTTP status".to_owned())?;
     if status.is_client_error() || status.is_server_error() {
@@ -382,6 +403,8 @@ mod tests {
     #[case::no_usage("--usage-tokens-per-word 0")]
     #[case::every_zeroth("--cut-every 0")]
     #[case::good_status("--error-status 204")]
+    #[case::path_of_an_answer("--answer a.json --path v1/say")]
+    #[case::query_of_an_answer("--answer a.json --path /say?a=b")]
     fn a_bad_value_is_refused(#[case] arguments: &str) {
         assert_eq!(options(arguments).unwrap_err().kind(), clap::error::ErrorKind::ValueValidation);
     }

@@ -13,6 +13,7 @@ mod mock_server;
 mod option_rows;
 mod plugins;
 mod profile;
+mod recorded;
 mod report;
 mod service;
 mod terminal;

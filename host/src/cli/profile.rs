@@ -1,6 +1,6 @@
 //! `prony profile`: one benchmark, from flags to the report of its journal.
 
-use std::{io::IsTerminal, path::PathBuf, sync::Arc};
+use std::{ffi::OsStr, io::IsTerminal, path::PathBuf, sync::Arc};
 
 use prony_plugin_api::{ErrorDetails, metadata::EndpointMetadata};
 use rand::{TryRng, rngs::SysRng};
@@ -10,13 +10,13 @@ use super::{
     exit::{Exit, Explain, Failure},
     limits,
     logging::LogFlags,
-    report, terminal,
+    recorded, report, terminal,
 };
 use crate::{
     calibrate::{self, Calibration},
     clock::Clock,
     config::{
-        Arrival, DatasetConfig, RunConfig,
+        Arrival, DatasetConfig, RunConfig, content,
         flags::{ProfileFlags, Ui},
         proxy::ProxyEnvironment,
         redact,
@@ -48,7 +48,13 @@ pub(super) const DEFAULT_ENDPOINT: &str = "chat";
 pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure> {
     limits::allow_many_connections();
     // First, so that it comes up while everything else is prepared.
-    let mut mock = flags.mock.then(|| MockProcess::start(&[])).transpose()?;
+    let answer = flags.mock_answer.as_deref();
+    // Read here as well: the other process has no way to say what is wrong with it.
+    let is_whole =
+        answer.map(|file| recorded::read(file, None)).transpose()?.is_some_and(|it| !it.is_stream());
+    let words: Vec<&OsStr> =
+        answer.into_iter().flat_map(|file| ["--answer".as_ref(), file.as_os_str()]).collect();
+    let mut mock = flags.mock.then(|| MockProcess::start(&words)).transpose()?;
     let discovery = DiscoveryOptions::from_env(flags.plugins.clone()).with_policy(flags.plugin_policy);
     let registry = Arc::new(Registry::discover(&discovery)?);
     for problem in registry.problems() {
@@ -56,7 +62,7 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
         terminal::warn(&format!("{what} was skipped: failed to {}", plugin::chain(problem)));
     }
     let loading = Loading { registry: &registry, log_words: log.words() };
-    let (run, dialect) = prepare(flags, &loading, mock.as_mut())?;
+    let (run, dialect) = prepare(flags, &loading, mock.as_mut(), is_whole)?;
     let dir = run.dir.clone();
     let ending = conduct(&run, dialect, &registry);
     drop(mock);
@@ -137,17 +143,21 @@ fn outcome(report: &Report) -> Result<Exit, Failure> {
     Err(failure)
 }
 
-/// Everything before the first request.
+/// Everything before the first request. `answers_whole` says that the mock server sends a recorded response that is no
+/// stream: none is asked for then, unless the user does.
 fn prepare(
     flags: &ProfileFlags,
     loading: &Loading<'_>,
     mock: Option<&mut MockProcess>,
+    answers_whole: bool,
 ) -> Result<(Run, Dialect), Failure> {
     let registry = loading.registry;
     let entry = registry.endpoint(flags.endpoint_type.as_deref().unwrap_or(DEFAULT_ENDPOINT))?;
     let metadata = &entry.metadata;
     let mut resolved = plan(flags, &entry.name, metadata)?;
+    resolved.config.target.streaming &= flags.streaming || !answers_whole;
     setup::read_endpoint_options(registry, &mut resolved.config.target)?;
+    content::check_payloads(&resolved.config)?;
     let services = services::choose(registry, &resolved.config)?;
     services.warnings.iter().for_each(|warning| terminal::warn(warning));
     let tokenizer = load_tokenizer(&resolved.config, metadata)?;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
-    DatasetConfig, LengthLaw, PhaseConfig, TokenizerChoice,
+    DatasetConfig, LengthLaw, PhaseConfig, RunConfig, TokenizerChoice,
     flags::{CustomDataset, ProfileFlags},
     media::MediaConfig,
     resolve::ConfigError,
@@ -62,6 +62,37 @@ pub(super) fn dataset(flags: &ProfileFlags, phases: &[PhaseConfig]) -> Result<Da
         return Ok(DatasetConfig::RawPayloads { path: path.clone(), entries: flags.num_dataset_entries });
     }
     Ok(DatasetConfig::File { path: path.clone(), entries: flags.num_dataset_entries, osl })
+}
+
+/// Checks that an endpoint takes the payloads of a file, if the dataset is one.
+///
+/// # Errors
+/// Its requests are forms.
+pub(super) fn check_takes_payloads(
+    dataset: &DatasetConfig,
+    endpoint: &EndpointMetadata,
+    name: &str,
+) -> Result<(), ConfigError> {
+    if matches!(dataset, DatasetConfig::RawPayloads { .. }) && endpoint.requires_form_data {
+        return Err(ConfigError::NoPayloads { endpoint: name.to_owned() });
+    }
+    Ok(())
+}
+
+/// Checks that nothing is to be added to payloads of a file. What the endpoint takes out of the extra inputs is no part of
+/// them any more.
+///
+/// # Errors
+/// Something is.
+pub(crate) fn check_payloads(config: &RunConfig) -> Result<(), ConfigError> {
+    if matches!(config.dataset, DatasetConfig::RawPayloads { .. }) && !config.target.extra_inputs.is_empty() {
+        return Err(ConfigError::Clash {
+            flag: "--extra-inputs",
+            with: "--custom-dataset-type raw-payload",
+            reason: "a payload is sent as it is",
+        });
+    }
+    Ok(())
 }
 
 /// Generated content with these media beside its texts; without texts where the endpoint wants media and counts no

@@ -167,6 +167,11 @@ pub(crate) struct ProfileFlags {
     #[arg(long, conflicts_with = "url", help_heading = TARGET)]
     pub(crate) mock: bool,
 
+    /// Response of the mock server to every request: what `curl -siN` writes, or a body alone. Shows what an API format makes
+    /// of a recorded response before there is a server.
+    #[arg(long, value_name = "FILE", requires = "mock", help_heading = TARGET)]
+    pub(crate) mock_answer: Option<PathBuf>,
+
     /// Requests to keep in flight; with --request-rate, the most there may be
     /// [default: 1; no limit with --request-rate].
     #[arg(long, value_name = "N", value_parser = units::positive::<usize>, help_heading = LOAD)]

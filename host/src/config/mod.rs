@@ -3,7 +3,7 @@
 //! [`RunConfig`] is what everything after the command line works from: every default filled in, every combination
 //! checked. The journal keeps it (without secrets), so that a report can be recomputed from the journal alone.
 
-mod content;
+pub(crate) mod content;
 mod endpoint_options;
 pub(crate) mod file;
 pub(crate) mod flags;

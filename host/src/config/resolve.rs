@@ -8,7 +8,7 @@ use std::path::Path;
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
-    Arrival, DatasetConfig, PhaseConfig, RunConfig, Target, content,
+    Arrival, PhaseConfig, RunConfig, Target, content,
     endpoint_options::{self, EndpointOptionError},
     flags::ProfileFlags,
     load, media,
@@ -115,8 +115,8 @@ pub(crate) enum ConfigError {
         /// The dialect.
         endpoint: String,
     },
-    /// Whole bodies for a dialect that writes its own.
-    #[error("send payloads from a file with the endpoint `{endpoint}`: it writes its own bodies")]
+    /// Whole bodies for an API format whose requests are forms.
+    #[error("send payloads from a file with the endpoint `{endpoint}`: its requests are forms, and no JSON")]
     NoPayloads {
         /// The dialect.
         endpoint: String,
@@ -173,7 +173,7 @@ impl ConfigError {
     /// What to do next.
     pub(crate) fn hint(&self) -> String {
         match self {
-            Self::NoPayloads { .. } => "use `--endpoint-type raw`".to_owned(),
+            Self::NoPayloads { .. } => "leave out `--custom-dataset-type raw-payload`: rows of `--input-file` may hold texts, images and audio".to_owned(),
             Self::NoModel => {
                 "add `--model NAME`, or try `prony profile --mock`, which needs no server".to_owned()
             }
@@ -213,6 +213,9 @@ pub(crate) fn resolve(
 ) -> Result<Resolved, ConfigError> {
     check_endpoint(flags, endpoint, endpoint_name)?;
     let (mut target, by_proxy) = target::target(flags, &facts.proxies, endpoint_name)?;
+    if endpoint.keeps_url_path && target.custom_endpoint.is_none() && url::have_paths(&target.urls) {
+        target.custom_endpoint = Some(String::new());
+    }
     // The mock server is there to be looked at, and most of what there is to see needs a stream.
     target.streaming |= flags.mock && endpoint.supports_streaming;
     let phases = load::phases(flags)?;
@@ -221,17 +224,7 @@ pub(crate) fn resolve(
         Some(flag) => return Err(ConfigError::NoPassages { flag, endpoint: endpoint_name.to_owned() }),
         None => content::dataset(flags, &phases)?,
     };
-    if matches!(dataset, DatasetConfig::RawPayloads { .. }) && !endpoint.supports_raw_payloads {
-        return Err(ConfigError::NoPayloads { endpoint: endpoint_name.to_owned() });
-    }
-    if matches!(dataset, DatasetConfig::RawPayloads { .. }) && !target.extra_inputs.is_empty() {
-        let reason = "a payload is sent as it is";
-        return Err(ConfigError::Clash {
-            flag: "--extra-inputs",
-            with: "--custom-dataset-type raw-payload",
-            reason,
-        });
-    }
+    content::check_takes_payloads(&dataset, endpoint, endpoint_name)?;
     let dataset = content::with_media(dataset, media::media(flags, endpoint, endpoint_name)?, endpoint);
     let (workers, workers_warning) = workers(flags, &phases, facts);
     let mut warnings = load::warnings(&phases);

@@ -191,6 +191,12 @@ pub(crate) fn url_for(base: &str, path: &str) -> String {
     if queries.is_empty() { url } else { format!("{url}?{}", queries.join("&")) }
 }
 
+/// Whether each of these base URLs has a path of its own.
+pub(crate) fn have_paths(bases: &[String]) -> bool {
+    let has_path = |base: &String| !segments(split_query(base).0.trim_end_matches('/')).is_empty();
+    !bases.is_empty() && bases.iter().all(has_path)
+}
+
 /// The page where a server with this base URL publishes its metrics: `/metrics` in place of `/v1` and what follows.
 pub(crate) fn metrics_url(base: &str) -> String {
     let (base, _) = split_query(base);

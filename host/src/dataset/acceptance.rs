@@ -2,7 +2,7 @@
 
 use prony_plugin_api::{PartKind, metadata::EndpointMetadata};
 
-use super::{Conversation, Part};
+use super::{Conversation, PAYLOAD, Part};
 
 /// What an endpoint does not take. Places are entries of the dataset, from 1, with their names.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +72,8 @@ pub(crate) fn check(
             let mut parts = parts.filter(|part| part.kind == kind).peekable();
             let endpoint_name = || name.to_owned();
             if parts.peek().is_none() {
-                if is_required {
+                // A payload says what it likes, where only the server looks.
+                if is_required && !holds_payload(conversation) {
                     return Err(AcceptanceError::Missing {
                         medium,
                         place: place(),
@@ -87,6 +88,12 @@ pub(crate) fn check(
         }
     }
     Ok(())
+}
+
+/// A conversation that is a whole body.
+fn holds_payload(conversation: &Conversation) -> bool {
+    let mut parts = conversation.turns.iter().flat_map(|turn| &turn.parts);
+    parts.any(|part| part.kind == PartKind::RAW && part.name == PAYLOAD)
 }
 
 fn is_linked(part: &Part) -> bool {

@@ -66,6 +66,9 @@ pub(crate) struct Part {
     pub(crate) data: Arc<str>,
 }
 
+/// The name of a part that is a whole body.
+pub(crate) const PAYLOAD: &str = "payload";
+
 impl Part {
     /// A text without a name.
     pub(crate) fn text(data: String) -> Self {

@@ -8,7 +8,8 @@ use tokio::net::TcpStream;
 use super::{
     Mock,
     api_error::ApiError,
-    exchange, http, jobs, metrics_page,
+    exchange::{self, Asked},
+    http, jobs, metrics_page,
     options::Splits,
     pace, reply,
     route::Route,
@@ -49,11 +50,14 @@ pub(super) async fn serve(mock: &Mock, socket: TcpStream) {
 }
 
 async fn answer(mock: &Mock, wire: &mut Wire, request: Request) -> Persistence {
+    if let Some(canned) = mock.options.canned.as_ref().filter(|canned| canned.is_for(&request.head)) {
+        return exchange::conduct(mock, wire, Asked::Recorded(canned), request).await;
+    }
     let route = Route::of(&request.head.method, request.head.target.path());
     let created = mock.truth.clock().wall_start_ns() / 1_000_000_000;
     let page = match route {
         Ok(Route::Api(dialect)) => {
-            return exchange::conduct(mock, wire, dialect, request).await;
+            return exchange::conduct(mock, wire, Asked::Api(dialect), request).await;
         }
         Ok(Route::Job(id)) => {
             poll(mock, |now| mock.jobs.look(id, now, mock.options.jobs).map(|job| Page::json(&job)))

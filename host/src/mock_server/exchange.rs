@@ -1,12 +1,13 @@
 //! [`conduct`]: one API request, from its arrival to the entry in the truth.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use ::http::StatusCode;
 
 use super::{
     Mock,
     api_error::ApiError,
+    canned::{Canned, CannedBody},
     connection::Persistence,
     dialect::Dialect,
     fault::{Fault, Stall, StreamErrorStyle},
@@ -22,12 +23,41 @@ use super::{
 };
 use crate::clock::as_ns;
 
+/// What a request gets.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Asked<'a> {
+    /// An answer of this dialect.
+    Api(Dialect),
+    /// A recorded response.
+    Recorded(&'a Canned),
+}
+
+impl Asked<'_> {
+    /// The dialect of the answer, and of errors that the server makes itself.
+    fn dialect(self, request: &Request) -> Dialect {
+        match self {
+            Self::Api(dialect) => dialect.accepting(request.head.accepts_events),
+            Self::Recorded(_) => Dialect::Chat,
+        }
+    }
+
+    fn path(self, request: &Request) -> Cow<'static, str> {
+        match self {
+            Self::Api(_) => self.dialect(request).path().into(),
+            Self::Recorded(_) => request.head.target.path().to_owned().into(),
+        }
+    }
+}
+
 /// Answers one API request and writes it down. Says whether the connection can take another.
-pub(super) async fn conduct(mock: &Mock, wire: &mut Wire, dialect: Dialect, request: Request) -> Persistence {
-    let dialect = dialect.accepting(request.head.accepts_events);
+pub(super) async fn conduct(mock: &Mock, wire: &mut Wire, asked: Asked<'_>, request: Request) -> Persistence {
     let ticket = mock.truth.arrive(request.arrived);
-    let mut exchange = Exchange::new(mock, wire, dialect, &request, &ticket);
-    let ending = exchange.answer(&request).await.unwrap_or(Ending::Gone);
+    let mut exchange = Exchange::new(mock, wire, asked, &request, &ticket);
+    let ending = match asked {
+        Asked::Api(_) => exchange.answer(&request).await,
+        Asked::Recorded(canned) => exchange.replay(canned).await,
+    };
+    let ending = ending.unwrap_or(Ending::Gone);
     let (mut fact, lies) = (exchange.fact, exchange.lies);
     fact.ended_ns = mock.truth.clock().now();
     fact.outcome = match (ending, fact.fault) {
@@ -81,13 +111,13 @@ struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    fn new(mock: &'a Mock, wire: &'a mut Wire, dialect: Dialect, request: &Request, ticket: &Ticket) -> Self {
-        let number = ticket.number;
+    fn new(mock: &'a Mock, wire: &'a mut Wire, asked: Asked<'_>, request: &Request, ticket: &Ticket) -> Self {
+        let (number, dialect) = (ticket.number, asked.dialect(request));
         let fact = RequestTruth {
             request_id: request.head.request_id.clone().unwrap_or_else(|| format!("mock-{number}")),
             number,
             connection: wire.number,
-            path: dialect.path(),
+            path: asked.path(request),
             arrived_ns: request.arrived,
             model: None,
             streaming: false,
@@ -168,6 +198,37 @@ impl<'a> Exchange<'a> {
         self.body("application/json", &body.to_string()).await
     }
 
+    /// A recorded response, at the pace of an answer: each piece of a stream counts as a token.
+    async fn replay(&mut self, canned: &Canned) -> Result<Ending, Gone> {
+        if let Some(Fault::Error(status)) = self.fault {
+            self.strike();
+            self.error(&ApiError::on_demand(status)).await?;
+            return Ok(Ending::Failed);
+        }
+        let pieces = match &canned.body {
+            CannedBody::Whole(body) => {
+                let due = self.pace.due(0);
+                self.wire.wait_until(due).await?;
+                return self.body_with(canned.status, &canned.content_type, body).await;
+            }
+            CannedBody::Stream(pieces) => pieces,
+        };
+        self.fact.streaming = true;
+        self.open_stream(&canned.content_type, b"").await?;
+        for (index, piece) in (0..).zip(pieces.iter()) {
+            if index == pieces.len() as u64 / 2
+                && let Turn::End(ending) = self.break_in_the_middle(Kind::Infer).await?
+            {
+                return Ok(ending);
+            }
+            let due = self.pace.due(index);
+            self.wire.wait_until(due).await?;
+            self.wire.send(&http::chunk(piece)).await?;
+            self.fact.sent(1, self.mock.truth.clock().now());
+        }
+        self.close_stream([]).await
+    }
+
     /// Accepts a job, whose time begins now.
     async fn accept(&mut self, identity: Identity) -> Result<Ending, Gone> {
         let due = self.pace.due(0);
@@ -200,19 +261,28 @@ impl<'a> Exchange<'a> {
 
     /// A body, whole or broken in its middle.
     async fn body(&mut self, content_type: &str, body: &str) -> Result<Ending, Gone> {
+        self.body_with(StatusCode::OK, content_type, body.as_bytes()).await
+    }
+
+    async fn body_with(
+        &mut self,
+        status: StatusCode,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<Ending, Gone> {
         let length = body.len().to_string();
         let fields = [("Content-Type", content_type), ("Content-Length", length.as_str())];
         let (Some(Fault::Cut | Fault::Stall(_)), (early, late)) = (self.fault, body.split_at(body.len() / 2))
         else {
-            self.open(StatusCode::OK, &fields, body.as_bytes()).await?;
+            self.open(status, &fields, body).await?;
             return Ok(Ending::Complete);
         };
-        self.open(StatusCode::OK, &fields, early.as_bytes()).await?;
+        self.open(status, &fields, early).await?;
         // A body has no error in its middle, so its kind does not matter.
         if let Turn::End(ending) = self.break_in_the_middle(Kind::Infer).await? {
             return Ok(ending);
         }
-        self.wire.send(late.as_bytes()).await?;
+        self.wire.send(late).await?;
         Ok(Ending::Complete)
     }
 

@@ -10,9 +10,10 @@
 //! The module knows nothing of the rest of prony but its clock. In reading order: [`Options`] and [`MockServer`] are
 //! what callers use; `connection` serves one socket, `exchange` one API request; `wire` and `http` move bytes; `route`,
 //! `dialect`, `job`, `fields`, `form` and `api_error` decide what was asked; `pace`, `script`, `speech`, `reply`, `jobs` and
-//! `words` make the answer; `fault` breaks it; `truth` and `metrics_page` tell about it.
+//! `words` make the answer, `canned` is one that was recorded; `fault` breaks it; `truth` and `metrics_page` tell about it.
 
 mod api_error;
+mod canned;
 mod connection;
 mod dialect;
 mod exchange;
@@ -36,6 +37,7 @@ mod truth;
 mod wire;
 mod words;
 
+pub(crate) use canned::{Canned, CannedBody};
 pub(crate) use fault::{FaultPlan, Stall, StreamErrorStyle};
 pub(crate) use jobs::JobPlan;
 pub(crate) use options::{Framing, Options, Pacing, Splits, UsageRatio};

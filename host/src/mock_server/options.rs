@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU64, time::Duration};
 
-use super::{fault::FaultPlan, jobs::JobPlan};
+use super::{canned::Canned, fault::FaultPlan, jobs::JobPlan};
 
 /// What a mock server is told once, at its start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub(crate) struct Options {
     pub(crate) jobs: JobPlan,
     /// Which requests are broken, and how.
     pub(crate) faults: FaultPlan,
+    /// A recorded response that is sent in the place of the server's own.
+    pub(crate) canned: Option<Canned>,
 }
 
 impl Default for Options {
@@ -45,6 +47,7 @@ impl Default for Options {
             framing: Framing::default(),
             jobs: JobPlan::default(),
             faults: FaultPlan::default(),
+            canned: None,
         }
     }
 }

@@ -8,6 +8,7 @@
 //! clock runs on.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -66,7 +67,7 @@ pub(super) struct RequestTruth {
     pub(super) number: u64,
     /// The connection it came on, from 1.
     pub(super) connection: u64,
-    pub(super) path: &'static str,
+    pub(super) path: Cow<'static, str>,
     /// When the read that brought the request's first byte returned.
     pub(super) arrived_ns: RunNs,
     /// Absent if the body was invalid.
@@ -336,7 +337,7 @@ mod tests {
             request_id: format!("r-{number}"),
             number,
             connection: 1,
-            path: "/v1/completions",
+            path: "/v1/completions".into(),
             arrived_ns: number,
             model: None,
             streaming: true,

@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 
 use super::{catalogue::nearest, entry::Category, fault::quoted, inspection::Inspection, listing::Listed};
 
+/// What marks an option that is also taken from the extra inputs.
+const EXTRA_INPUT: &str = "x-extra-input";
+
 /// An option that a plugin does not take. Values are not shown: one may be a key.
 #[derive(Debug, thiserror::Error)]
 #[error("set the option `{key}` of the {category} `{name}`: {problem}")]
@@ -75,6 +78,12 @@ impl OptionSchema {
     /// Whether it names this option.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.schema["properties"].get(key).is_some()
+    }
+
+    /// The options that are also taken from the extra inputs.
+    pub(crate) fn extra_inputs(&self) -> impl Iterator<Item = &str> {
+        let properties = self.schema["properties"].as_object().into_iter().flatten();
+        properties.filter(|(_, schema)| schema[EXTRA_INPUT] == true).map(|(key, _)| key.as_str())
     }
 
     /// Checks one option.
@@ -298,6 +307,14 @@ mod tests {
     #[case::absurd(json!({"properties": {"b": {"type": 7, "enum": 3, "minimum": "x", "items": []}}}))]
     fn what_a_schema_leaves_open_is_taken(#[case] open: Value) {
         schema(open).check("b", &json!([5])).unwrap();
+    }
+
+    #[test]
+    fn options_that_are_extra_inputs_as_well_are_marked() {
+        let properties = json!({"a": {"x-extra-input": true}, "b": {"x-extra-input": "true"}, "c": {}});
+        let marked = schema(json!({ "properties": properties }));
+        assert_eq!(marked.extra_inputs().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(schema(json!(null)).extra_inputs().count(), 0);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod hints;
 pub(crate) mod limits;
 mod machine;
 pub(crate) mod patience;
+pub(crate) mod payload;
 mod place;
 pub(crate) mod prepared;
 mod priority;

@@ -16,6 +16,7 @@ use super::{
     endpoint::Endpoint,
     framing,
     limits::{self, Breach, cut},
+    payload,
     target::{Place, TargetPlan},
 };
 use crate::{config::redact, dataset::Conversation};
@@ -59,7 +60,9 @@ pub(crate) fn prepare(
         .iter()
         .map(|part| TurnPart { kind: part.kind, name: &part.name, data: &part.data })
         .collect();
-    let messages = [TurnMessage { role: &turn.role, parts: &parts }];
+    let payload = target.stand_in.as_ref().zip(payload::of(&turn.parts));
+    let parts = payload.map_or(parts.as_slice(), |(stand_in, _)| stand_in.parts());
+    let messages = [TurnMessage { role: &turn.role, parts }];
     let extra_json = target.merge_extra(&turn.extra_json);
     let facts_json = target.facts(session_num, unix_time_s);
     let view = Turn {
@@ -75,6 +78,10 @@ pub(crate) fn prepare(
     };
     let mut draft = Draft { request_id, ..Draft::default() };
     endpoint.format(&view, &mut draft)?;
+    if let Some((_, payload)) = payload {
+        draft.body.clear();
+        draft.body(payload.as_bytes());
+    }
     if let Some(breach) = draft.breach {
         return Err(endpoint.breached(breach));
     }

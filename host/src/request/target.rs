@@ -13,6 +13,7 @@ use super::{
     facts::Facts,
     limits::cut,
     patience::Limits,
+    payload::StandIn,
     prepared::{self, Prepared},
     proxy::Proxy,
     tls,
@@ -31,6 +32,8 @@ pub(crate) struct TargetPlan {
     pub(crate) streaming: bool,
     /// What the dialect's streams are made of.
     pub(crate) framing: StreamFraming,
+    /// What endpoints format where a dataset holds whole bodies; none for those that send these themselves.
+    pub(crate) stand_in: Option<StandIn>,
     /// An answer owes a text: one without any is a failure, unless it says why it ended.
     pub(crate) owes_text: bool,
     /// The user's key.
@@ -107,6 +110,7 @@ impl TargetPlan {
             model: target.model.clone(),
             streaming: target.streaming,
             framing,
+            stand_in: None,
             owes_text,
             api_key: target.api_key.clone(),
             user_headers,
@@ -129,6 +133,11 @@ impl TargetPlan {
             fixed_path: target.custom_endpoint.is_some(),
             secrets: secrets(target),
         })
+    }
+
+    /// The same, for an endpoint that gets this turn in the place of a payload.
+    pub(crate) fn standing_in(self, stand_in: Option<StandIn>) -> Self {
+        Self { stand_in, ..self }
     }
 
     /// Removes the user's secrets from what a server said: those of the run, and those in the request's own headers.

@@ -1,6 +1,7 @@
 //! The mock server of `profile --mock`: a process of its own, so that it does not share the client's threads.
 
 use std::{
+    ffi::OsStr,
     io::{self, BufRead, BufReader},
     os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
@@ -28,7 +29,7 @@ pub(crate) struct MockProcess {
 
 impl MockProcess {
     /// Starts one on a free port of the loopback interface, with these flags as well.
-    pub(crate) fn start(flags: &[&str]) -> Result<Self, MockError> {
+    pub(crate) fn start(flags: &[impl AsRef<OsStr>]) -> Result<Self, MockError> {
         let program = std::env::current_exe().map_err(MockError::Spawn)?;
         let child = Command::new(program)
             .args(["mock-server", "--port", "0", "--exit-with-parent"])

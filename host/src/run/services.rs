@@ -24,6 +24,12 @@ pub(crate) enum ChoiceError {
     /// An option is not one that the service takes.
     #[error(transparent)]
     Option(#[from] OptionError),
+    /// An option of the endpoint stands in both places where it can.
+    #[error("set the option `{key}` by `--endpoint-option` and by `--extra-inputs`")]
+    SetTwice {
+        /// Its name.
+        key: String,
+    },
     /// It is named to be started and to be left out.
     #[error("start the service `{name}`: `{flag}` leaves it out")]
     StartedAndLeftOut {
@@ -64,6 +70,7 @@ impl ChoiceError {
         match self {
             Self::Plugin(error) => error.hint(),
             Self::Option(error) => error.hint(),
+            Self::SetTwice { .. } => "give it in one place".to_owned(),
             Self::StartedAndLeftOut { flag, .. } => format!("leave out `--service` or `{flag}`"),
             Self::Required { .. } => "leave out `--no-service`".to_owned(),
             Self::NotReplicable { .. } => "name it once".to_owned(),

@@ -11,7 +11,7 @@ use crate::{
     dataset::{Conversation, Tokenizer},
     plugin::{Category, OptionSchema, Registry},
     record::{Capabilities, RunHeader},
-    request::{target::TargetPlan, transport::install_tls},
+    request::{payload::StandIn, target::TargetPlan, transport::install_tls},
     service::supervisor::Wanted,
 };
 
@@ -48,15 +48,23 @@ pub(crate) fn endpoint_options(config: &RunConfig) -> String {
     serde_json::Value::Object(options).to_string()
 }
 
-/// Reads the options that the user sets as what the endpoint takes. Opens no library.
+/// Reads the options that the user sets as what the endpoint takes, by `--endpoint-option` or, where the endpoint says so,
+/// as extra inputs, which then stand in no body. Opens no library.
 ///
 /// # Errors
-/// It does not take one of them.
+/// It does not take one of them, or one is set in both places.
 pub(crate) fn read_endpoint_options(registry: &Registry, target: &mut Target) -> Result<(), ChoiceError> {
-    if target.endpoint_options.is_empty() {
+    if target.endpoint_options.is_empty() && target.extra_inputs.is_empty() {
         return Ok(());
     }
     let schema = OptionSchema::of(&registry.describe(Category::Endpoint, &target.endpoint_type)?);
+    for key in schema.extra_inputs() {
+        let Some(value) = target.extra_inputs.shift_remove(key) else { continue };
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        if target.endpoint_options.insert(key.to_owned(), text.into()).is_some() {
+            return Err(ChoiceError::SetTwice { key: key.to_owned() });
+        }
+    }
     for (key, value) in &mut target.endpoint_options {
         if let Some(text) = value.as_str() {
             *value = schema.read(key, text);
@@ -77,7 +85,8 @@ pub(crate) fn plan_target(
     let path = path.map(String::as_str);
     // A transcript of silence has no words.
     let owes_text = metadata.produces_tokens && !metadata.requires_audio;
-    TargetPlan::new(&config.target, path, metadata.stream_framing, owes_text).map(Arc::new)
+    let plan = TargetPlan::new(&config.target, path, metadata.stream_framing, owes_text)?;
+    Ok(Arc::new(plan.standing_in(StandIn::of(metadata))))
 }
 
 /// What the endpoint's manifest says about the answers of this run, and its schema of options about their lengths.

@@ -1,6 +1,6 @@
 //! Recorded answers: the vendor's own, or those of common dialects, in case the plugin speaks one of them.
 
-use super::bench::Bench;
+use super::{bench::Bench, replay::events};
 use crate::testing::{Recording, TestEndpoint};
 
 /// Answers of common dialects, under their names.
@@ -135,6 +135,16 @@ pub(super) fn readable(
     common
 }
 
+/// As what a recording was read, and who says so.
+fn framed(recording: &Recording) -> String {
+    match recording {
+        Recording::Stream(_) => "a stream of server-sent events".to_owned(),
+        Recording::Lines(_) => "a stream of lines".to_owned(),
+        Recording::Bytes(_) => "a stream of bytes".to_owned(),
+        Recording::Body(status, _) => format!("a whole answer of status {status}"),
+    }
+}
+
 /// What the following checks work with, and whether the given recordings are read at all.
 pub(super) fn understood(
     endpoint: &TestEndpoint,
@@ -149,8 +159,16 @@ pub(super) fn understood(
                 case.fail(format!("`{name}`: {error}"));
             } else if !answer.errors.is_empty() {
                 // An error that the server sent is an answer that was understood.
+            } else if recording.is_empty() {
+                case.fail(format!("the recording `{name}` is empty"));
+            } else if recording.framing().is_some_and(|framing| events(framing, recording.bytes()).is_empty())
+            {
+                case.fail(format!("`{name}` was split into no event: {}", framed(recording)));
             } else if !answer.has_content() {
-                case.fail(format!("`{name}` was read, and nothing of it was reported"));
+                case.fail(format!(
+                    "`{name}` was read as {}, and nothing of it was reported",
+                    framed(recording)
+                ));
             } else if !answer.is_complete() {
                 case.warn(format!("`{name}` was read to its end, and is not complete"));
             }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use prony_plugin_api::{
-    Endpoint, PluginError, RequestWriter, Result, TurnContext,
+    Endpoint, PartKind, PluginError, RequestWriter, Result, TurnContext,
     json::{Body, Field, path_segment},
 };
 use serde::{Deserialize, Serialize};
@@ -159,6 +159,9 @@ fn below(base_path: &str, path: &str) -> String {
 }
 
 fn body(turn: TurnContext<'_>) -> Result<Vec<u8>> {
+    if let Some(payload) = payload(turn) {
+        return Ok(payload.as_bytes().to_vec());
+    }
     let Conversation { system, messages } = Conversation::of(turn)?;
     let mut body = Body::default();
     body.set("messages", Own::Messages(messages));
@@ -176,6 +179,13 @@ fn body(turn: TurnContext<'_>) -> Result<Vec<u8>> {
         config.entry("maxTokens").or_insert(limit.into());
     }
     serde_json::to_vec(&body).map_err(PluginError::io)
+}
+
+/// A whole body that the dataset holds. It is signed as it is, which the host could not do.
+fn payload(turn: TurnContext<'_>) -> Option<&str> {
+    let mut parts = turn.messages().flat_map(|message| message.parts().collect::<Vec<_>>());
+    let payload = parts.find(|part| part.kind() == PartKind::RAW && part.name() == "payload")?;
+    Some(payload.data())
 }
 
 /// The region in a host such as `bedrock-runtime.us-east-1.amazonaws.com`.

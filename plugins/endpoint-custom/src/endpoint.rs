@@ -23,6 +23,7 @@ impl Endpoint for RawEndpoint {
   "properties": {
     "response_field": {
       "type": "string",
+      "x-extra-input": true,
       "description": "JMESPath expression for the text, embeddings or scores of an answer or an event; without a match, the usual places are tried."
     }
   }
@@ -68,8 +69,14 @@ impl Endpoint for TemplateEndpoint {
       "description": "Jinja template of the body, such as {\"prompt\": {{ text|tojson }}}; without one it is a chat request."
     },
     "template_file": {"type": "string", "description": "File with the template."},
+    "payload_template": {
+      "type": "string",
+      "x-extra-input": true,
+      "description": "The template as AIPerf takes it: text, file, or the name nv-embedqa. Also as --extra-inputs payload_template:..."
+    },
     "response_field": {
       "type": "string",
+      "x-extra-input": true,
       "description": "JMESPath expression for the text, embeddings or scores of an answer or an event; without it, the usual places are tried."
     }
   }

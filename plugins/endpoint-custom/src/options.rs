@@ -1,6 +1,6 @@
 //! What a user can set: [`Options`].
 
-use std::fs;
+use std::{fs, path::Path};
 
 use prony_plugin_api::{PluginError, Result};
 use serde::Deserialize;
@@ -13,6 +13,7 @@ use crate::{selection::Selection, template::Template};
 pub(crate) struct Options {
     template: Option<String>,
     template_file: Option<String>,
+    payload_template: Option<String>,
     response_field: Option<String>,
 }
 
@@ -24,7 +25,7 @@ impl Options {
     pub(crate) fn read(options: &str) -> Result<Self> {
         serde_json::from_str(options).map_err(|error| {
             PluginError::config(format_args!("read the options: {error}"))
-                .hint("`template`, `template_file` and `response_field` are texts")
+                .hint("`template`, `template_file`, `payload_template` and `response_field` are texts")
         })
     }
 
@@ -39,21 +40,55 @@ impl Options {
     /// What bodies are made with.
     ///
     /// # Errors
-    /// `config` for a template that is none, for a file that cannot be read, and for both at once.
+    /// `config` for a template that is none, for a file that cannot be read, and for several at once.
     pub(crate) fn template(&self) -> Result<Template> {
-        match (&self.template, &self.template_file) {
-            (None, None) => Ok(Template::chat()),
-            (Some(source), None) => Template::compile("template", source),
-            (None, Some(path)) => {
-                let source = fs::read_to_string(path).map_err(|error| {
-                    PluginError::config(format_args!("read the template `{path}`: {error}"))
-                        .hint("`template_file` names a file of text; a relative path starts where prony does")
-                })?;
-                Template::compile(path, &source)
-            }
-            (Some(_), Some(_)) => {
-                Err(PluginError::config("use both `template` and `template_file`").hint("set one of them"))
-            }
+        match (&self.template, &self.template_file, &self.payload_template) {
+            (None, None, None) => Ok(Template::chat()),
+            (Some(source), None, None) => Template::compile("template", source),
+            (None, Some(path), None) => from_file(path, "template_file"),
+            (None, None, Some(text)) => of_any_kind(text),
+            _ => Err(PluginError::config(format_args!("use both {}", self.named()))
+                .hint("set one of them: each is the template of the body")),
         }
     }
+
+    /// The templates that are set.
+    fn named(&self) -> String {
+        let options = [
+            ("`template`", &self.template),
+            ("`template_file`", &self.template_file),
+            ("`payload_template`", &self.payload_template),
+        ];
+        let names: Vec<&str> =
+            options.into_iter().filter(|(_, value)| value.is_some()).map(|(name, _)| name).collect();
+        names.join(" and ")
+    }
+}
+
+/// Templates that have a name: those of AIPerf.
+const NAMED: [(&str, &str); 1] = [("nv-embedqa", r#"{"text": {{ texts|tojson }}}"#)];
+
+/// As AIPerf reads `payload_template`: a name, a file, or the template itself.
+fn of_any_kind(text: &str) -> Result<Template> {
+    if let Some((name, source)) = NAMED.iter().find(|(name, _)| *name == text) {
+        return Template::compile(name, source);
+    }
+    if text.contains('{') {
+        return Template::compile("payload_template", text);
+    }
+    if Path::new(text).is_file() {
+        return from_file(text, "payload_template");
+    }
+    Err(PluginError::config(format_args!(
+        "use the template `{text}`: it is no file, no template with a name, and holds no `{{{{ … }}}}`"
+    ))
+    .hint("give a file, a template such as {\"text\": {{ text|tojson }}}, or the name `nv-embedqa`"))
+}
+
+fn from_file(path: &str, option: &str) -> Result<Template> {
+    let source = fs::read_to_string(path).map_err(|error| {
+        PluginError::config(format_args!("read the template `{path}`: {error}"))
+            .hint(format_args!("`{option}` names a file of text; a relative path starts where prony does"))
+    })?;
+    Template::compile(path, &source)
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     found::{Found, Saying},
-    guess,
+    guess, known,
     selection::Selection,
 };
 
@@ -28,6 +28,18 @@ pub(crate) struct ReplyParser {
     heard: Heard,
     /// The end marker came.
     is_done: bool,
+    types: Types,
+}
+
+/// What the types of a stream's events tell, where they have any.
+#[derive(Debug, Default)]
+struct Types {
+    /// The type in which a text was found that nobody had pointed at.
+    spoke: Option<String>,
+    /// Something was found in the last event.
+    has_spoken: bool,
+    /// The first type in which nothing was found.
+    silent: Option<String>,
 }
 
 /// What the events of a stream have said so far.
@@ -42,7 +54,14 @@ enum Heard {
 
 impl ReplyParser {
     pub(crate) fn new(selection: Option<Arc<Selection>>, is_strict: bool) -> Self {
-        Self { selection, is_strict, facts: Facts::default(), heard: Heard::Nothing, is_done: false }
+        Self {
+            selection,
+            is_strict,
+            facts: Facts::default(),
+            heard: Heard::Nothing,
+            is_done: false,
+            types: Types::default(),
+        }
     }
 
     /// Tells what an answer, or an event of one, says. Whether that was anything.
@@ -52,15 +71,53 @@ impl ReplyParser {
             // What was pointed at has no finish reason beside it.
             return self.note(false, guess::value(&selected), out);
         }
-        let may_guess = self.selection.is_none() || !self.is_strict;
+        // Where events have types, the one that the expression passes over is passed over for a reason.
+        let is_typed = known::kind(reply).is_some();
+        let may_guess = self.selection.is_none() || !(self.is_strict || is_typed);
         let guessed = if may_guess { guess::guess(reply) } else { None };
         self.note(reply.get("choices").is_some(), guessed, out)
+    }
+
+    /// Refuses a stream in which events of two types hold text: the one may repeat what the others said.
+    fn note_type(&mut self, kind: &str) -> Result<()> {
+        if !self.types.has_spoken {
+            self.types.silent.get_or_insert_with(|| kind.to_owned());
+            return Ok(());
+        }
+        if self.selection.is_some() {
+            return Ok(());
+        }
+        match &self.types.spoke {
+            Some(other) if other != kind => Err(PluginError::malformed(format_args!(
+                "read the stream: events of the types `{other}` and `{kind}` hold text, and one may repeat the other"
+            ))
+            .hint(format_args!(
+                "say which of them is the response: `--endpoint-option \"response_field=type == '{other}' && TEXT\"`, with \
+                 the field of the text in the place of TEXT"
+            ))),
+            Some(_) => Ok(()),
+            None => {
+                self.types.spoke = Some(kind.to_owned());
+                Ok(())
+            }
+        }
+    }
+
+    /// The error of a response that another endpoint reads.
+    fn read_elsewhere(&self, endpoint: &str) -> PluginError {
+        let (own, payloads) =
+            if self.is_strict { ("template", "") } else { ("raw", " --custom-dataset-type raw-payload") };
+        PluginError::malformed(format_args!(
+            "read the response: it is one of the API format `{endpoint}`, which `{own}` cannot judge"
+        ))
+        .hint(format_args!("use `--endpoint-type {endpoint}{payloads}`, which reads such responses"))
     }
 
     fn note(&mut self, has_choices: bool, found: Option<Found<'_>>, out: &mut EventSink<'_>) -> bool {
         let Some(found) = found else { return false };
         if !matches!(&found, Found::Texts(texts) if texts.iter().all(Saying::is_empty)) {
             self.heard = if has_choices { Heard::Choices } else { Heard::Something };
+            self.types.has_spoken = true;
         }
         found.tell(out);
         true
@@ -101,12 +158,16 @@ impl Parser for ReplyParser {
             failure.report(None, out);
             return Ok(());
         }
+        if let Some(endpoint) = known::reader_of_event(&reply) {
+            return Err(self.read_elsewhere(endpoint));
+        }
         // An event without anything in it may be a ping, or have other news.
+        self.types.has_spoken = false;
         self.tell(&reply, out);
         if let Some(failure) = given_up(&reply) {
             failure.report(None, out);
         }
-        Ok(())
+        known::kind(&reply).map_or(Ok(()), |kind| self.note_type(kind))
     }
 
     fn body(&mut self, status: u32, body: &[u8], out: &mut EventSink<'_>) -> Result<()> {
@@ -116,6 +177,10 @@ impl Parser for ReplyParser {
         if let Some(failure) = failure(&reply) {
             failure.report(None, out);
             return Ok(());
+        }
+        let is_pointed_at = self.selection.as_ref().is_some_and(|selection| selection.of(&reply).is_some());
+        if let Some(endpoint) = known::reader_of_body(&reply).filter(|_| !is_pointed_at) {
+            return Err(self.read_elsewhere(endpoint));
         }
         let is_known = self.tell(&reply, out);
         if let Some(failure) = given_up(&reply) {
@@ -129,13 +194,17 @@ impl Parser for ReplyParser {
     }
 
     fn end(&mut self, out: &mut EventSink<'_>) -> Result<()> {
-        match self.heard {
-            Heard::Nothing if self.is_done => Err(self.nothing_found(b"[DONE]")),
-            Heard::Something => {
+        match (self.heard, &self.types.silent) {
+            (Heard::Nothing, Some(kind)) if !self.is_done => Err(PluginError::malformed(format_args!(
+                "read the stream: no event of it, such as those of the type `{kind}`, has text in one of the usual places"
+            ))
+            .hint("say where it stands: `--endpoint-option response_field=…` with a JMESPath expression")),
+            (Heard::Nothing, _) if self.is_done => Err(self.nothing_found(b"[DONE]")),
+            (Heard::Something, _) => {
                 out.done();
                 Ok(())
             }
-            Heard::Nothing | Heard::Choices => Ok(()),
+            (Heard::Nothing | Heard::Choices, _) => Ok(()),
         }
     }
 }

@@ -167,3 +167,60 @@ fn they_do_what_the_contract_says() {
         assert!(report.conforms(), "{report}");
     }
 }
+
+#[rstest]
+#[case::named("nv-embedqa", r#"{"text": ["Hi"]}"#)]
+#[case::inline(r#"{"ask": {{ text|tojson }}}"#, r#"{"ask": "Hi"}"#)]
+fn a_payload_template_is_a_name_or_the_template_itself(#[case] source: &str, #[case] expected: &str) {
+    let written = body::<TemplateEndpoint>(&json!({ "payload_template": source }), &Turn::user("Hi"));
+    assert_eq!(written.unwrap(), expected);
+}
+
+#[test]
+fn a_payload_template_can_be_a_file() {
+    let file = std::env::temp_dir().join(format!("prony-template-{}.json", std::process::id()));
+    std::fs::write(&file, r#"{"most": {{ max_tokens|tojson }}, "stream": {{ stream|lower }}}"#).unwrap();
+    let options = json!({ "payload_template": file.to_str().unwrap() });
+    let written = body::<TemplateEndpoint>(&options, &Turn::user("Hi").max_tokens(7).streaming());
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(written.unwrap(), r#"{"most": 7, "stream": true}"#);
+}
+
+#[test]
+fn what_is_neither_a_name_nor_a_file_nor_a_template_is_refused() {
+    let error =
+        body::<TemplateEndpoint>(&json!({"payload_template": "nv-embed"}), &Turn::user("Hi")).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::CONFIG);
+    assert!(error.message.contains("`nv-embed`") && error.hint.contains("nv-embedqa"), "{error}");
+}
+
+/// With an expression as well as without: events of these formats repeat what others said.
+#[rstest]
+#[case::responses(r#"{"type":"response.output_text.delta","delta":"Hi"}"#, "responses")]
+#[case::messages(r#"{"type":"content_block_delta","delta":{"type":"text_delta","text":"Hi"}}"#, "messages")]
+#[case::transcripts(r#"{"type":"transcript.text.delta","delta":"Hi"}"#, "audio_transcription")]
+fn events_that_another_endpoint_reads_are_refused(
+    #[case] event: &str,
+    #[case] reader: &str,
+    #[values("{}", r#"{"response_field": "delta"}"#)] options: &str,
+) {
+    let stream = format!("data: {event}\n\n");
+    for answer in [
+        TestEndpoint::new::<RawEndpoint>(options).unwrap().read_stream(stream.as_bytes()),
+        TestEndpoint::new::<TemplateEndpoint>(options).unwrap().read_stream(stream.as_bytes()),
+    ] {
+        let failure = answer.failure.unwrap();
+        assert_eq!(failure.kind, ErrorKind::MALFORMED);
+        assert!(failure.hint.contains(&format!("--endpoint-type {reader}")), "{failure}");
+        assert!(answer.passages.is_empty());
+    }
+}
+
+/// One that the user's expression finds something in is judged by the user.
+#[test]
+fn a_whole_response_of_another_format_is_read_where_it_is_pointed_at() {
+    let message = br#"{"type":"message","role":"assistant","content":[{"type":"text","text":"Hi"}]}"#;
+    let read = |options| TestEndpoint::new::<RawEndpoint>(options).unwrap().read_body(200, message);
+    assert_eq!(text(&read(r#"{"response_field": "content[0].text"}"#)), "Hi");
+    assert!(read("{}").failure.unwrap().hint.contains("--endpoint-type messages"));
+}

@@ -8,7 +8,7 @@ use prony_plugin_api::{
     testing::{Recording, TestEndpoint, Turn},
 };
 
-/// Recorded answers. CHANGE: record your own with `curl -sN ... > tests/stream.sse`.
+/// Recorded responses. CHANGE: record your own with `curl -siN ... > tests/stream.sse`, with the head or without.
 const STREAM: &[u8] = include_bytes!("stream.sse");
 const ANSWER: &[u8] = include_bytes!("answer.json");
 

@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::{
-        exit::{Exit, Failure},
+        exit::{Exit, Explain, Failure},
         terminal,
     },
-    plugin::check::{CHILD_FLAG, Examination, Plan, Rung, Speed, examine, run_as_child},
+    plugin::check::{CHILD_FLAG, Examination, ExamineError, Plan, Rung, Speed, examine, run_as_child},
 };
 
 /// What is not measured.
@@ -35,6 +35,10 @@ pub(super) struct CheckArgs {
     /// Replay this recorded answer: a stream, a JSON body or a raw HTTP response. Can be given several times.
     #[arg(long = "replay", value_name = "FILE")]
     recordings: Vec<PathBuf>,
+    /// The library's plugins.yaml, which says how its streams are framed. Without it: the nearest one beside the library or in
+    /// a folder above that names it.
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
     /// Options for the plugin, a JSON object.
     #[arg(long, value_name = "JSON", default_value = "{}")]
     options: String,
@@ -72,11 +76,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let plan = plan(args)?;
     let mut examinations = Vec::new();
     for library in &args.libraries {
-        let examination = examine(library.clone(), &plan).map_err(|error| {
-            Failure::new(Exit::Failed, "start a child process")
-                .caused_by(&error)
-                .with_hint("check the limits on processes, memory and open files (`ulimit -a`)")
-        })?;
+        let examination = examine(library.clone(), &plan)?;
         if !args.json {
             terminal::print(&text(&examination))?;
         }
@@ -100,6 +100,22 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     }
 }
 
+impl Explain for ExamineError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Child(_) => Exit::Failed,
+            Self::Manifest(_) => Exit::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Child(_) => "check the limits on processes, memory and open files (`ulimit -a`)".to_owned(),
+            Self::Manifest(error) => error.hint(),
+        })
+    }
+}
+
 fn plan(args: &CheckArgs) -> Result<Plan, Failure> {
     if !serde_json::from_str(&args.options).is_ok_and(|options: Value| options.is_object()) {
         return Err(Failure::new(
@@ -112,6 +128,7 @@ fn plan(args: &CheckArgs) -> Result<Plan, Failure> {
     Ok(Plan {
         options: args.options.clone(),
         recordings,
+        manifest: args.manifest.clone(),
         seed: args.seed,
         mutations: args.mutations,
         deadline: Duration::from_secs(args.deadline),
@@ -124,13 +141,20 @@ fn recording(file: &Path) -> Result<(String, Vec<u8>), Failure> {
     let bytes = std::fs::read(file).map_err(|error| {
         failure().caused_by(&error).with_hint("name a file that `curl -sN … > FILE` wrote")
     })?;
-    if bytes.trim_ascii().is_empty() {
-        let what = format!("read the recording `{}`: it is empty", file.display());
-        return Err(Failure::new(Exit::Usage, what).with_hint("name a file that `curl -sN … > FILE` wrote"));
+    let refused = |reason: &str, hint: &str| {
+        Failure::new(Exit::Usage, format!("read the recording `{}`: {reason}", file.display()))
+            .with_hint(hint)
+    };
+    // What the manifest says changes how a recording is split, never whether it can be read.
+    let read = Recording::read(&bytes)
+        .map_err(|error| refused(error.message.rsplit(": ").next().unwrap_or(&error.message), &error.hint))?;
+    let is_error = matches!(read, Recording::Body(status, _) if status >= 400);
+    if read.is_empty() && !is_error {
+        return Err(refused(
+            "it is empty below its head",
+            "record it again with `curl -siN`, and see whether the server sends an answer",
+        ));
     }
-    Recording::read(&bytes).map_err(|error| {
-        failure().caused_by(&error).with_hint("record it again with `curl -siN`, or leave its head out")
-    })?;
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
     Ok((name, bytes))
 }
@@ -148,6 +172,7 @@ fn in_json(examination: &Examination) -> Value {
 /// The examination of one library, for people.
 fn text(examination: &Examination) -> String {
     let mut lines = vec![heading(examination)];
+    lines.extend(examination.manifest.as_ref().map(|file| format!("  manifest {}", file.display())));
     lines.extend(examination.rungs.iter().map(rung));
     for one in &examination.types {
         lines.push(format!("{} {}", one.category, one.report));

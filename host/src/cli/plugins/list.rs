@@ -339,6 +339,7 @@ mod tests {
           requires_form_data       false
           ranks_passages           false
           supports_raw_payloads    false
+          keeps_url_path           false
           requires_images          false
           requires_audio           false
           requires_inline_media    false

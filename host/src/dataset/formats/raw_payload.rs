@@ -13,7 +13,7 @@ use prony_plugin_api::PartKind;
 use serde_json::Value;
 
 use super::{FileError, lines, row::Row};
-use crate::dataset::{Conversation, Part, Turn, build::session_id};
+use crate::dataset::{Conversation, PAYLOAD, Part, Turn, build::session_id};
 
 /// Members that hold the prompt: a text, a list of texts or of parts with a `text`, or messages with such a `content`.
 const PROMPTS: [&str; 6] = ["system", "instructions", "messages", "prompt", "input", "inputs"];
@@ -26,7 +26,7 @@ pub(in crate::dataset) fn read(path: &Path, most: Option<usize>) -> Result<Vec<C
     let mut number = 0;
     lines::read(path, most, |line| {
         let body = Row::parse(line)?.into_fields();
-        let payload = Part { kind: PartKind::RAW, name: String::new(), data: line.trim().into() };
+        let payload = Part { kind: PartKind::RAW, name: PAYLOAD.to_owned(), data: line.trim().into() };
         let turn = Turn {
             role: "user".into(),
             parts: vec![payload],

@@ -77,7 +77,11 @@ fn examine(job: &Job, root: PluginRoot, teller: &mut Teller) {
     let mut suite = Suite::new().options(&job.options).seed(job.seed).mutations(job.mutations);
     for (name, bytes) in &job.recordings {
         // The parent has read them before.
-        if let Ok(recording) = Recording::read(bytes) {
+        let recording = match job.framing {
+            Some(framing) => Recording::read_as(bytes, framing),
+            None => Recording::read(bytes),
+        };
+        if let Ok(recording) = recording {
             suite = suite.replay(name, recording);
         }
     }

@@ -17,6 +17,8 @@ pub(crate) struct Examination {
     pub(crate) library: PathBuf,
     /// What it says about itself.
     pub(crate) descriptor: Option<Descriptor>,
+    /// The `plugins.yaml` that says how its streams are framed, if one was found.
+    pub(crate) manifest: Option<PathBuf>,
     /// How far it got on the loading ladder.
     pub(crate) rungs: Vec<Rung>,
     /// What it does under load, for each exported type.

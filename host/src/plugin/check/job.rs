@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use prony_plugin_api::conformance::Check;
+use prony_plugin_api::{conformance::Check, metadata::StreamFraming};
 use serde::{Deserialize, Serialize};
 
 use super::{Rung, Speed};
@@ -22,6 +22,8 @@ pub(super) struct Job {
     pub(super) options: String,
     /// Recorded answers: file names and contents.
     pub(super) recordings: Vec<(String, Vec<u8>)>,
+    /// How the streams of an endpoint are framed, if a manifest says so.
+    pub(super) framing: Option<StreamFraming>,
     /// Seed of everything random.
     pub(super) seed: u64,
     /// How many corrupted events are tried.

@@ -8,8 +8,9 @@ use prony_plugin_api::{
 };
 
 use super::{
-    super::{ladder, trust::Trust},
+    super::{ladder, manifest::ManifestError, trust::Trust},
     Examination, TypeReport,
+    declared::Declared,
     job::{Job, Told},
     rungs::{WITHOUT_CODE, climbed, fallen},
 };
@@ -28,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) options: String,
     /// Recorded answers: file names and contents.
     pub(crate) recordings: Vec<(String, Vec<u8>)>,
+    /// The library's `plugins.yaml`; without it, it is looked for beside the library and above.
+    pub(crate) manifest: Option<PathBuf>,
     /// Seed of everything random.
     pub(crate) seed: u64,
     /// How many corrupted events are tried.
@@ -41,6 +44,7 @@ impl Default for Plan {
         Self {
             options: "{}".to_owned(),
             recordings: Vec::new(),
+            manifest: None,
             seed: SEED,
             mutations: MUTATIONS,
             deadline: DEADLINE,
@@ -48,20 +52,39 @@ impl Default for Plan {
     }
 }
 
+/// Why a library could not be examined.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExamineError {
+    /// There is no child process to be had.
+    #[error("start a child process")]
+    Child(#[from] io::Error),
+    /// The manifest that the user named cannot be read.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+}
+
 /// Examines one library.
 ///
 /// # Errors
-/// There is no child process to be had; what the library does is never an error.
-pub(crate) fn examine(library: PathBuf, plan: &Plan) -> io::Result<Examination> {
-    let mut examination =
-        Examination { library, descriptor: None, rungs: Vec::new(), types: Vec::new(), warnings: Vec::new() };
+/// There is no child process to be had, or the manifest that `plan` names cannot be read; what the library does is never
+/// an error.
+pub(crate) fn examine(library: PathBuf, plan: &Plan) -> Result<Examination, ExamineError> {
+    let declared = Declared::of(&library, plan.manifest.as_deref())?;
+    let mut examination = Examination {
+        library,
+        descriptor: None,
+        manifest: declared.manifest.clone(),
+        rungs: Vec::new(),
+        types: Vec::new(),
+        warnings: declared.warnings.clone(),
+    };
     match ladder::check(&examination.library, &Trust::of_this_process()) {
         Ok(checked) => examination.descriptor = Some(checked.facts.descriptor),
         Err(fault) => examination.rungs = fallen(0, &fault),
     }
     let Some(descriptor) = examination.descriptor.clone() else { return Ok(examination) };
     examination.rungs = climbed(0, WITHOUT_CODE);
-    examination.warnings = warnings(&descriptor);
+    examination.warnings.extend(warnings(&descriptor));
     let endpoints = descriptor.endpoints.iter().map(|exported| (false, exported));
     let services = descriptor.services.iter().map(|exported| (true, exported));
     for (is_service, exported) in endpoints.chain(services) {
@@ -72,6 +95,7 @@ pub(crate) fn examine(library: PathBuf, plan: &Plan) -> io::Result<Examination> 
             schema: exported.options.clone(),
             options: plan.options.clone(),
             recordings: plan.recordings.clone(),
+            framing: declared.framing(&exported.type_name).filter(|_| !is_service),
             seed: plan.seed,
             mutations: plan.mutations,
         };

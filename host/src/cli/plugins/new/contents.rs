@@ -103,6 +103,10 @@ prony-plugin-api = {{ path = "{CONTRACT_DIR}", features = ["testing"] }}
 [profile.dev]
 panic = "unwind"
 
+# The packages of others are built faster without: only the first build takes long.
+[profile.dev.package."*"]
+debug = false
+
 [profile.release]
 panic = "unwind"
 codegen-units = 1

@@ -1,4 +1,4 @@
-//! `prony plugins new NAME`: the crate of a new plugin, which builds anywhere.
+//! `prony plugins new NAME`: the crate of a new plugin. It brings the contract along; everything else is of crates.io.
 
 mod contents;
 mod kit;
@@ -90,14 +90,17 @@ pub(super) fn run(args: &NewArgs) -> Result<Exit, Failure> {
     write(&folder, &name, kind)?;
     let (package, stem) = (name.package(), name.stem());
     let try_it = match kind {
-        Kind::Endpoint => format!("prony profile --mock --endpoint-type {stem}"),
+        Kind::Endpoint => {
+            format!("prony profile --mock --mock-answer tests/stream.sse --endpoint-type {stem}")
+        }
         Kind::Service => "prony profile --mock".to_owned(),
     };
     let extension = std::env::consts::DLL_EXTENSION;
     terminal::print(&format!(
         "Wrote `{}`. What to do next:\n\n  cd {}\n  cargo test\n  cargo build --release\n  prony plugins check \
-         target/release/lib{stem}.{extension}\n  prony plugins add .\n  {try_it}\n\nThe README of `{package}` says where \
-         to go from there.\n",
+         target/release/lib{stem}.{extension}\n  prony plugins add .\n  {try_it}\n\nThe first build downloads the packages \
+         of its Cargo.lock from crates.io, unless cargo has them already. The README of `{package}` says where to go from \
+         there.\n",
         folder.display(),
         folder.display()
     ))?;
