@@ -16,7 +16,7 @@ const VARIABLE: &str = "PRONY_LOG";
 #[command(next_help_heading = "Logging")]
 pub(super) struct LogFlags {
     /// What to log on stderr; `PRONY_LOG` sets it by module [default: warn].
-    #[arg(long, global = true, value_name = "LEVEL", value_parser = ChoiceParser::<Level>::new())]
+    #[arg(long, global = true, hide_short_help = true, value_name = "LEVEL", value_parser = ChoiceParser::<Level>::new())]
     log_level: Option<Level>,
 
     /// Log more: -v for debug, -vv for trace.

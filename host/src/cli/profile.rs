@@ -7,10 +7,10 @@ use rand::{TryRng, rngs::SysRng};
 use uuid::Uuid;
 
 use super::{
-    exit::{Exit, Explain, Failure},
+    exit::{Exit, Explain, Failure, Form},
     limits,
     logging::LogFlags,
-    report, terminal,
+    refusal, report, terminal,
 };
 use crate::{
     calibrate::{self, Calibration},
@@ -21,6 +21,7 @@ use crate::{
         proxy::ProxyEnvironment,
         redact,
         resolve::{ConfigError, Facts, Resolved, resolve},
+        target::API_KEY_VARIABLE,
     },
     dataset::{self, AcceptanceError, Conversation, DatasetError, Tokenizer, TokenizerError},
     plugin::{self, Category, DiscoveryOptions, PluginError, Registry},
@@ -126,10 +127,14 @@ fn outcome(report: &Report) -> Result<Exit, Failure> {
     if let Some(group) = report.errors.iter().max_by_key(|group| group.count) {
         let error = &group.sample;
         failure.causes =
-            vec![format!("{} requests ended with {}: {}", group.count, error.kind, error.message)];
+            vec![format!("{} ended with {}: {}", requests(group.count), error.kind, error.message)];
         failure.hint = Some(error.hint.clone()).filter(|hint| !hint.is_empty());
     }
     Err(failure)
+}
+
+fn requests(count: u64) -> String {
+    if count == 1 { "1 request".to_owned() } else { format!("{count} requests") }
 }
 
 /// Everything before the first request.
@@ -139,7 +144,8 @@ fn prepare(
     mock: Option<&mut MockProcess>,
 ) -> Result<(Run, Dialect), Failure> {
     let registry = loading.registry;
-    let entry = registry.endpoint(flags.endpoint_type.as_deref().unwrap_or(DEFAULT_ENDPOINT))?;
+    let name = flags.endpoint_type.as_deref().unwrap_or(DEFAULT_ENDPOINT);
+    let entry = registry.endpoint(name).map_err(|error| refusal::unknown_endpoint(name, error))?;
     let metadata = &entry.metadata;
     let mut resolved = plan(flags, &entry.name, metadata)?;
     setup::read_endpoint_options(registry, &mut resolved.config.target)?;
@@ -211,7 +217,8 @@ fn facts() -> Result<Facts, Failure> {
             .caused_by(&error)
             .with_hint("name one with `--random-seed`")
     })?;
-    Ok(Facts { cores, seed: seed.into(), proxies: ProxyEnvironment::read() })
+    let api_key = std::env::var_os(API_KEY_VARIABLE).map(|key| key.to_string_lossy().into_owned());
+    Ok(Facts { cores, seed: seed.into(), proxies: ProxyEnvironment::read(), api_key })
 }
 
 /// The dataset, all of which the endpoint takes.
@@ -281,6 +288,10 @@ fn shows_progress(flags: &ProfileFlags) -> bool {
     }
 }
 
+fn form(is_statement: bool) -> Form {
+    if is_statement { Form::Statement } else { Form::Attempt }
+}
+
 fn wrong_target(error: &ErrorDetails) -> Failure {
     Failure::new(Exit::Usage, format!("aim at the target: {}", error.message))
 }
@@ -293,6 +304,10 @@ impl Explain for ConfigError {
     fn hint(&self) -> Option<String> {
         Some(ConfigError::hint(self))
     }
+
+    fn form(&self) -> Form {
+        form(self.is_statement())
+    }
 }
 
 impl Explain for TokenizerError {
@@ -303,6 +318,10 @@ impl Explain for TokenizerError {
     fn hint(&self) -> Option<String> {
         Some(TokenizerError::hint(self)).filter(|hint| !hint.is_empty())
     }
+
+    fn form(&self) -> Form {
+        form(self.is_statement())
+    }
 }
 
 impl Explain for DatasetError {
@@ -312,6 +331,10 @@ impl Explain for DatasetError {
 
     fn hint(&self) -> Option<String> {
         Some(DatasetError::hint(self)).filter(|hint| !hint.is_empty())
+    }
+
+    fn form(&self) -> Form {
+        form(self.is_statement())
     }
 }
 
@@ -333,6 +356,10 @@ impl Explain for PluginError {
     fn hint(&self) -> Option<String> {
         Some(PluginError::hint(self)).filter(|hint| !hint.is_empty())
     }
+
+    fn form(&self) -> Form {
+        form(self.is_statement())
+    }
 }
 
 impl Explain for ChoiceError {
@@ -342,6 +369,10 @@ impl Explain for ChoiceError {
 
     fn hint(&self) -> Option<String> {
         Some(ChoiceError::hint(self))
+    }
+
+    fn form(&self) -> Form {
+        form(self.is_statement())
     }
 }
 
@@ -368,18 +399,26 @@ impl Explain for CrewError {
     fn hint(&self) -> Option<String> {
         Some(CrewError::hint(self)).filter(|hint| !hint.is_empty())
     }
+
+    fn form(&self) -> Form {
+        form(matches!(self, Self::Plugin(error) if error.is_statement()))
+    }
 }
 
 impl Explain for ArtifactDirError {
     fn exit(&self) -> Exit {
         match self {
-            Self::NotEmpty(_) => Exit::Usage,
+            Self::NotEmpty(_) | Self::NotAFolder(_) => Exit::Usage,
             Self::Io { .. } => Exit::Failed,
         }
     }
 
     fn hint(&self) -> Option<String> {
         Some(ArtifactDirError::hint(self).to_owned())
+    }
+
+    fn form(&self) -> Form {
+        form(self.is_statement())
     }
 }
 

@@ -17,7 +17,7 @@ mod rankings;
 pub(crate) mod redact;
 pub(crate) mod resolve;
 pub(crate) mod services;
-mod target;
+pub(crate) mod target;
 pub(crate) mod units;
 pub(crate) mod url;
 

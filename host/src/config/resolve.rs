@@ -32,6 +32,8 @@ pub(crate) struct Facts {
     pub(crate) seed: u64,
     /// What the environment says about proxies.
     pub(crate) proxies: ProxyEnvironment,
+    /// The key in `PRONY_API_KEY`, if that is set.
+    pub(crate) api_key: Option<String>,
 }
 
 /// A configuration, and what the user should know about it.
@@ -57,8 +59,14 @@ impl Resolved {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
     /// Nothing to put into the requests' model field.
-    #[error("find the model to measure: `--model` is missing")]
+    #[error("`--model` is required")]
     NoModel,
+    /// A key that is set to nothing, as an unset secret of a pipeline leaves it.
+    #[error("the API key is empty: `{by}` is set to nothing")]
+    EmptyKey {
+        /// The flag or variable.
+        by: &'static str,
+    },
     /// AIPerf would spread the load over them.
     #[error("use the models `{}`: prony measures one model a run", .models.join("`, `"))]
     SeveralModels {
@@ -170,6 +178,15 @@ pub(crate) enum ConfigError {
 }
 
 impl ConfigError {
+    /// Whether the text says what is wrong, rather than what was tried.
+    pub(crate) fn is_statement(&self) -> bool {
+        match self {
+            Self::NoModel | Self::EmptyKey { .. } => true,
+            Self::Url(error) => error.is_statement(),
+            _ => false,
+        }
+    }
+
     /// What to do next.
     pub(crate) fn hint(&self) -> String {
         match self {
@@ -177,6 +194,9 @@ impl ConfigError {
             Self::NoModel => {
                 "add `--model NAME`, or try `prony profile --mock`, which needs no server".to_owned()
             }
+            Self::EmptyKey { by } => format!(
+                "give `{by}` the key that the server takes, or do not set it where the server wants none"
+            ),
             Self::SeveralModels { .. } => "run `prony profile` once for each model".to_owned(),
             Self::Needs { flag, needs } => format!("add `{needs}`, or leave out `{flag}`"),
             Self::Clash { flag, with, .. } => format!("leave out `{flag}` or `{with}`"),
@@ -212,7 +232,7 @@ pub(crate) fn resolve(
     facts: &Facts,
 ) -> Result<Resolved, ConfigError> {
     check_endpoint(flags, endpoint, endpoint_name)?;
-    let (mut target, by_proxy) = target::target(flags, &facts.proxies, endpoint_name)?;
+    let (mut target, by_proxy) = target::target(flags, facts, endpoint_name)?;
     // The mock server is there to be looked at, and most of what there is to see needs a stream.
     target.streaming |= flags.mock && endpoint.supports_streaming;
     let phases = load::phases(flags)?;
@@ -507,8 +527,9 @@ mod tests {
     }
 
     #[rstest]
-    #[case::no_model("", "find the model to measure: `--model` is missing")]
-    #[case::blank_model("--model=", "find the model to measure: `--model` is missing")]
+    #[case::no_model("", "`--model` is required")]
+    #[case::blank_model("--model=", "`--model` is required")]
+    #[case::empty_key("-m m --api-key=", "the API key is empty: `--api-key` is set to nothing")]
     #[case::models("-m a,b", "use the models `a`, `b`: prony measures one model a run")]
     #[case::spread("-m m --osl-stddev 3", "use `--osl-stddev` without `--osl`")]
     #[case::no_file(
@@ -584,7 +605,7 @@ mod tests {
 
     #[test]
     fn the_journal_gets_no_secrets() {
-        let line = "-m m -u u:pw@h/v1?token=tk --api-key= -H X-Api-Key:hk -H X-Team:a -H Link:http://u:pw@h --custom-endpoint /v1?key=ck \
+        let line = "-m m -u u:pw@h/v1?token=tk -H X-Api-Key:hk -H X-Team:a -H Link:http://u:pw@h --custom-endpoint /v1?key=ck \
                     --extra-inputs secret:xs n:1 --server-metrics http://u:pw@h:2";
         let mut config = resolved(line).config;
         config.target.api_key = Some("ak".to_owned());

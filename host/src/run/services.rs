@@ -58,6 +58,11 @@ pub(crate) enum ChoiceError {
 }
 
 impl ChoiceError {
+    /// Whether the text says what is wrong, rather than what was tried.
+    pub(crate) fn is_statement(&self) -> bool {
+        matches!(self, Self::Plugin(error) if error.is_statement())
+    }
+
     /// What to do next.
     pub(crate) fn hint(&self) -> String {
         match self {
