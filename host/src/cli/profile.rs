@@ -148,7 +148,8 @@ fn prepare(
     let entry = registry.endpoint(name).map_err(|error| refusal::unknown_endpoint(name, error))?;
     let metadata = &entry.metadata;
     let mut resolved = plan(flags, &entry.name, metadata)?;
-    setup::read_endpoint_options(registry, &mut resolved.config.target)?;
+    let warnings = setup::read_endpoint_options(registry, &mut resolved.config.target)?;
+    warnings.iter().for_each(|warning| terminal::warn(warning));
     let services = services::choose(registry, &resolved.config)?;
     services.warnings.iter().for_each(|warning| terminal::warn(warning));
     let tokenizer = load_tokenizer(&resolved.config, metadata)?;
@@ -218,7 +219,10 @@ fn facts() -> Result<Facts, Failure> {
             .with_hint("name one with `--random-seed`")
     })?;
     let api_key = std::env::var_os(API_KEY_VARIABLE).map(|key| key.to_string_lossy().into_owned());
-    Ok(Facts { cores, seed: seed.into(), proxies: ProxyEnvironment::read(), api_key })
+    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    let mut aiperf_variables: Vec<String> = names.filter(|name| name.starts_with("AIPERF_")).collect();
+    aiperf_variables.sort_unstable();
+    Ok(Facts { cores, seed: seed.into(), proxies: ProxyEnvironment::read(), api_key, aiperf_variables })
 }
 
 /// The dataset, all of which the endpoint takes.

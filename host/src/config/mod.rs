@@ -4,6 +4,7 @@
 //! checked. The journal keeps it (without secrets), so that a report can be recomputed from the journal alone.
 
 mod content;
+mod effect;
 mod endpoint_options;
 pub(crate) mod file;
 pub(crate) mod flags;

@@ -8,7 +8,7 @@ use std::path::Path;
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
-    Arrival, DatasetConfig, PhaseConfig, RunConfig, Target, content,
+    Arrival, DatasetConfig, PhaseConfig, RunConfig, Target, content, effect,
     endpoint_options::{self, EndpointOptionError},
     flags::ProfileFlags,
     load, media,
@@ -34,6 +34,8 @@ pub(crate) struct Facts {
     pub(crate) proxies: ProxyEnvironment,
     /// The key in `PRONY_API_KEY`, if that is set.
     pub(crate) api_key: Option<String>,
+    /// Names of the variables that are set and that AIPerf reads, in order.
+    pub(crate) aiperf_variables: Vec<String>,
 }
 
 /// A configuration, and what the user should know about it.
@@ -262,6 +264,9 @@ pub(crate) fn resolve(
     let (server_metrics, no_metrics) = target::server_metrics(flags, &target.urls)?;
     warnings.extend(no_metrics);
     warnings.extend(by_proxy);
+    let run = effect::Situation { flags, endpoint, target: &target, dataset: &dataset, phases: &phases };
+    warnings.extend(effect::warnings(run));
+    warnings.extend(effect::foreign_variables(&facts.aiperf_variables));
     let config = RunConfig {
         server_metrics,
         target,

@@ -176,13 +176,24 @@ fn model(flags: &ProfileFlags) -> Result<String, ConfigError> {
     }
 }
 
+/// Whether the service that scrapes metrics pages is left out by its name, however that is spelled.
+fn leaves_out_server_metrics(flags: &ProfileFlags) -> bool {
+    let spelled = |name: &String| name.to_ascii_lowercase().replace('-', "_");
+    flags.no_service.iter().any(|name| spelled(name) == "server_metrics")
+}
+
 /// The metrics pages to scrape: each target's own, then those that the user named, each once. One behind a Unix socket
 /// cannot be scraped; if that leaves none, it is said.
 pub(super) fn server_metrics(
     flags: &ProfileFlags,
     targets: &[String],
 ) -> Result<(ServerMetricsConfig, Option<String>), ConfigError> {
-    if flags.no_server_metrics {
+    let left_out = leaves_out_server_metrics(flags);
+    if left_out && !flags.server_metrics.is_empty() {
+        let (flag, with) = ("--server-metrics", "--no-service server_metrics");
+        return Err(ConfigError::Clash { flag, with, reason: "that service scrapes the pages" });
+    }
+    if flags.no_server_metrics || left_out {
         return Ok((ServerMetricsConfig::default(), None));
     }
     let by_tcp = targets.iter().filter(|target| url::socket_of(target).is_none());
@@ -247,5 +258,26 @@ mod tests {
             (Err(ConfigError::EmptyKey { by }), Err(expected)) => assert_eq!(by, expected),
             (found, _) => panic!("{found:?}"),
         }
+    }
+
+    #[rstest]
+    #[case("--no-service server_metrics")]
+    #[case("--no-service Server-Metrics")]
+    #[case("--no-server-metrics")]
+    fn server_metrics_that_are_left_out_are_not_enabled(#[case] line: &str) {
+        let flags = flags(line).unwrap();
+        let (config, warning) = server_metrics(&flags, &["http://h:1".to_owned()]).unwrap();
+        assert_eq!((config, warning), (ServerMetricsConfig::default(), None));
+    }
+
+    #[test]
+    fn pages_for_a_service_that_is_left_out_contradict_it() {
+        let flags = flags("--no-service server_metrics --server-metrics http://h:2").unwrap();
+        let error = server_metrics(&flags, &[]).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("use `--server-metrics` together with `--no-service server_metrics`")
+        );
     }
 }

@@ -1,13 +1,13 @@
 //! Which services a run starts: those that start by themselves, less those that the user leaves out, and those that he
 //! names. Opens no library.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use crate::{
     config::RunConfig,
-    plugin::{Category, Isolation, OptionError, OptionSchema, PluginError, Registry},
+    plugin::{Category, Isolation, Key, OptionError, OptionSchema, PluginError, Registry},
     service::supervisor::Wanted,
 };
 
@@ -186,7 +186,7 @@ impl Wishes {
 
 impl Chosen {
     fn check_options(&mut self, registry: &Registry, config: &RunConfig) -> Result<(), ChoiceError> {
-        let mut schemas: HashMap<String, OptionSchema> = HashMap::new();
+        let mut schemas: BTreeMap<String, OptionSchema> = BTreeMap::new();
         for option in &config.services.options {
             let listed = registry.describe(Category::Service, &option.service)?;
             let name = listed.name.clone();
@@ -201,6 +201,12 @@ impl Chosen {
             let schema = schemas.entry(name).or_insert_with(|| OptionSchema::of(&listed));
             schema.check(&option.key, &option.value)?;
         }
+        let doubts = schemas.iter().filter_map(|(name, schema)| {
+            let options = config.services.options.iter();
+            let meant = options.filter(|option| Key::of(&option.service) == Key::of(name));
+            schema.doubt(meant.map(|option| option.key.as_str()))
+        });
+        self.warnings.extend(doubts);
         Ok(())
     }
 

@@ -40,18 +40,25 @@ pub(crate) struct Run {
 /// The endpoint's options, as the text of a JSON object: those of the host, and the user's over them.
 pub(crate) fn endpoint_options(config: &RunConfig) -> String {
     let mut options = serde_json::Map::new();
-    options.insert("use_legacy_max_tokens".into(), config.target.use_legacy_max_tokens.into());
+    options.insert(LEGACY_MAX_TOKENS.into(), config.target.use_legacy_max_tokens.into());
     options.extend(config.target.endpoint_options.clone());
     serde_json::Value::Object(options).to_string()
 }
 
-/// Reads the options that the user sets as what the endpoint takes. Opens no library.
+/// The option that `--use-legacy-max-tokens` sets.
+const LEGACY_MAX_TOKENS: &str = "use_legacy_max_tokens";
+
+/// Reads the options that the user sets as what the endpoint takes, and says which of them may have no effect. Opens no
+/// library.
 ///
 /// # Errors
 /// It does not take one of them.
-pub(crate) fn read_endpoint_options(registry: &Registry, target: &mut Target) -> Result<(), ChoiceError> {
-    if target.endpoint_options.is_empty() {
-        return Ok(());
+pub(crate) fn read_endpoint_options(
+    registry: &Registry,
+    target: &mut Target,
+) -> Result<Vec<String>, ChoiceError> {
+    if target.endpoint_options.is_empty() && !target.use_legacy_max_tokens {
+        return Ok(Vec::new());
     }
     let schema = OptionSchema::of(&registry.describe(Category::Endpoint, &target.endpoint_type)?);
     for (key, value) in &mut target.endpoint_options {
@@ -60,7 +67,15 @@ pub(crate) fn read_endpoint_options(registry: &Registry, target: &mut Target) ->
         }
         schema.check(key, value)?;
     }
-    Ok(())
+    let keys = target.endpoint_options.keys().map(String::as_str);
+    let mut warnings: Vec<String> = schema.doubt(keys).into_iter().collect();
+    if target.use_legacy_max_tokens && schema.check(LEGACY_MAX_TOKENS, &true.into()).is_err() {
+        warnings.push(format!(
+            "`--use-legacy-max-tokens` has no effect: the endpoint `{}` has no such option",
+            target.endpoint_type
+        ));
+    }
+    Ok(warnings)
 }
 
 /// Works out URLs and headers, and makes TLS ready.
