@@ -8,7 +8,7 @@
 
 use crate::{
     metadata::StreamFraming,
-    sse::{SseSplitter, TooLarge, MAX_EVENT_BYTES},
+    sse::{Piece, SseSplitter, TooLarge, MAX_EVENT_BYTES},
 };
 
 /// The byte order mark that may open a stream.
@@ -40,12 +40,20 @@ impl StreamSplitter {
     /// # Errors
     /// The piece under construction is larger than [`MAX_EVENT_BYTES`].
     pub fn feed(&mut self, bytes: &[u8], mut on_piece: impl FnMut(&str, &[u8])) -> Result<(), TooLarge> {
+        self.feed_pieces(bytes, |piece| only_events(piece, &mut on_piece))
+    }
+
+    /// The same, with the lines that are in no event: see [`Piece`].
+    ///
+    /// # Errors
+    /// The piece under construction is larger than [`MAX_EVENT_BYTES`].
+    pub fn feed_pieces(&mut self, bytes: &[u8], mut on_piece: impl FnMut(Piece<'_>)) -> Result<(), TooLarge> {
         match self {
-            Self::Events(events) => events.feed(bytes, on_piece),
-            Self::Lines(lines) => lines.feed(bytes, |line| on_piece("", line)),
+            Self::Events(events) => events.feed_pieces(bytes, on_piece),
+            Self::Lines(lines) => lines.feed(bytes, |data| on_piece(Piece::Event { name: "", data })),
             Self::Bytes => {
                 if !bytes.is_empty() {
-                    on_piece("", bytes);
+                    on_piece(Piece::Event { name: "", data: bytes });
                 }
                 Ok(())
             }
@@ -54,9 +62,22 @@ impl StreamSplitter {
 
     /// The stream is over, and nothing broke: hands over a last line that has no end. An event without its end is none.
     pub fn end(&mut self, mut on_piece: impl FnMut(&str, &[u8])) {
-        if let Self::Lines(lines) = self {
-            lines.end(|line| on_piece("", line));
+        self.end_pieces(|piece| only_events(piece, &mut on_piece));
+    }
+
+    /// The same, with a last line that is in no event: see [`Piece`].
+    pub fn end_pieces(&mut self, mut on_piece: impl FnMut(Piece<'_>)) {
+        match self {
+            Self::Events(events) => events.end_pieces(on_piece),
+            Self::Lines(lines) => lines.end(|data| on_piece(Piece::Event { name: "", data })),
+            Self::Bytes => {}
         }
+    }
+}
+
+fn only_events(piece: Piece<'_>, on_event: &mut impl FnMut(&str, &[u8])) {
+    if let Piece::Event { name, data } = piece {
+        on_event(name, data);
     }
 }
 

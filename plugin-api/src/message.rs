@@ -198,6 +198,69 @@ pub struct MetricSample {
     pub value: f64,
 }
 
+/// A table that a message brings along for people.
+///
+/// A message with a field [`Table::FIELD`] of this type is shown under the report's own table, on the console and in
+/// `profile_export_console.txt`: of each type of message the last one of the run. Whatever else the message holds is in the
+/// summary all the same.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Table {
+    /// What stands above it.
+    pub title: String,
+    /// The header, from left to right.
+    pub columns: Vec<String>,
+    /// The rows, each with a cell for each column. Cells that are missing are empty.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+impl Table {
+    /// Name of the field by which a message says that it has a table.
+    pub const FIELD: &'static str = "prony_table";
+}
+
+/// A cell of a [`Table`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Cell {
+    /// A whole number.
+    Whole(i64),
+    /// Any other number; shown with two decimals.
+    Number(f64),
+    /// Text.
+    Text(String),
+}
+
+impl From<i64> for Cell {
+    fn from(number: i64) -> Self {
+        Self::Whole(number)
+    }
+}
+
+impl From<u64> for Cell {
+    fn from(number: u64) -> Self {
+        i64::try_from(number).map_or_else(|_| Self::Text(number.to_string()), Self::Whole)
+    }
+}
+
+impl From<f64> for Cell {
+    fn from(number: f64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,6 +285,28 @@ mod tests {
     fn an_older_sender_is_understood() {
         let bytes = rmp_serde::to_vec_named(&BTreeMap::from([("index", 5)])).unwrap();
         assert_eq!(PhaseEnded::decode(&bytes).unwrap(), PhaseEnded { index: 5, ..PhaseEnded::default() });
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Bill {
+        prony_table: Table,
+    }
+
+    impl Message for Bill {
+        const TYPE: &'static str = "acme_bill";
+    }
+
+    #[test]
+    fn a_table_crosses_with_its_numbers_and_texts() {
+        let row = vec![7_u64.into(), 0.25.into(), "EUR".into(), (-1_i64).into(), u64::MAX.into()];
+        let table = Table { title: "Bill".into(), columns: vec!["n".into()], rows: vec![row] };
+        let bill = Bill { prony_table: table };
+        assert_eq!(Bill::decode(&bill.encode().unwrap()).unwrap(), bill);
+        let json = serde_json::to_value(&bill).unwrap();
+        assert_eq!(
+            json[Table::FIELD]["rows"],
+            serde_json::json!([[7, 0.25, "EUR", -1, "18446744073709551615"]])
+        );
     }
 
     #[test]

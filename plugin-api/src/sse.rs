@@ -2,8 +2,9 @@
 //!
 //! Follows the WHATWG rules (<https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream>):
 //! lines end in LF, CRLF or CR in any mixture, a leading byte order mark is skipped, lines of a multi-line value are
-//! joined by LF, comments and unknown fields are ignored, and an event without its blank line at the end of the
-//! stream is not an event. `id` and `retry` are about reconnecting, which a benchmark never does.
+//! joined by LF, comments are ignored, and an event without its blank line at the end of the stream is not an event.
+//! `id` and `retry` are about reconnecting, which a benchmark never does. Other lines are in no event either, but servers
+//! report errors in them: [`SseSplitter::feed_pieces`] hands them over as [`Piece::Stray`].
 //!
 //! The host splits with this, and so do the tests of vendors: what they see is what happens in a run. Nothing here
 //! crosses the boundary.
@@ -17,6 +18,20 @@ pub const MAX_EVENT_BYTES: usize = 64 << 20;
 /// An event grew beyond [`MAX_EVENT_BYTES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLarge;
+
+/// What a stream is split into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// An event.
+    Event {
+        /// Its name; empty when it has none.
+        name: &'a str,
+        /// Its data.
+        data: &'a [u8],
+    },
+    /// A line that the format does not know: a field of another name, or no field at all. It is part of no event.
+    Stray(&'a [u8]),
+}
 
 /// A splitter for one response. Feed it reads of any size; its buffers are reused from event to event.
 #[derive(Debug, Default)]
@@ -38,7 +53,23 @@ impl SseSplitter {
     ///
     /// # Errors
     /// The event under construction is too large to be one.
-    pub fn feed(&mut self, mut bytes: &[u8], mut on_event: impl FnMut(&str, &[u8])) -> Result<(), TooLarge> {
+    pub fn feed(&mut self, bytes: &[u8], mut on_event: impl FnMut(&str, &[u8])) -> Result<(), TooLarge> {
+        self.feed_pieces(bytes, |piece| {
+            if let Piece::Event { name, data } = piece {
+                on_event(name, data);
+            }
+        })
+    }
+
+    /// Takes one read and hands over every event and every stray line that it completes.
+    ///
+    /// # Errors
+    /// The event under construction is too large to be one.
+    pub fn feed_pieces(
+        &mut self,
+        mut bytes: &[u8],
+        mut on_piece: impl FnMut(Piece<'_>),
+    ) -> Result<(), TooLarge> {
         if self.after_cr && !bytes.is_empty() {
             self.after_cr = false;
             bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
@@ -48,12 +79,12 @@ impl SseSplitter {
         while let Some(end) = memchr::memchr2(b'\n', b'\r', bytes) {
             let (line, rest) = (&bytes[..end], &bytes[end + 1..]);
             if self.line.is_empty() {
-                self.end_line(line, &mut held, &mut on_event);
+                self.end_line(line, &mut held, &mut on_piece);
             } else {
                 let mut whole = std::mem::take(&mut self.line);
                 whole.extend_from_slice(line);
                 let mut of_whole = None;
-                self.end_line(&whole, &mut of_whole, &mut on_event);
+                self.end_line(&whole, &mut of_whole, &mut on_piece);
                 self.keep(of_whole);
                 whole.clear();
                 self.line = whole;
@@ -76,14 +107,14 @@ impl SseSplitter {
         &mut self,
         mut line: &'a [u8],
         held: &mut Option<&'a [u8]>,
-        on_event: &mut impl FnMut(&str, &[u8]),
+        on_piece: &mut impl FnMut(Piece<'_>),
     ) {
         if !self.started {
             self.started = true;
             line = line.strip_prefix(BOM).unwrap_or(line);
         }
         if line.is_empty() {
-            return self.dispatch(held.take(), on_event);
+            return self.dispatch(held.take(), on_piece);
         }
         let colon = memchr::memchr(b':', line).unwrap_or(line.len());
         let value = line.get(colon + 1..).unwrap_or_default();
@@ -98,7 +129,17 @@ impl SseSplitter {
                 self.name.clear();
                 self.name.extend_from_slice(value);
             }
-            _ => {}
+            // A comment has no name.
+            b"" | b"id" | b"retry" => {}
+            _ => on_piece(Piece::Stray(line)),
+        }
+    }
+
+    /// The stream is over: hands over a last line that has no end, if it is a stray one. An event without its end is none.
+    pub fn end_pieces(&mut self, mut on_piece: impl FnMut(Piece<'_>)) {
+        let line = std::mem::take(&mut self.line);
+        if !line.is_empty() {
+            self.end_line(&line, &mut None, &mut on_piece);
         }
     }
 
@@ -110,9 +151,9 @@ impl SseSplitter {
         }
     }
 
-    fn dispatch(&mut self, held: Option<&[u8]>, on_event: &mut impl FnMut(&str, &[u8])) {
+    fn dispatch(&mut self, held: Option<&[u8]>, on_piece: &mut impl FnMut(Piece<'_>)) {
         if let Some(data) = held.or_else(|| self.data.split_last().map(|(_, data)| data)) {
-            on_event(&String::from_utf8_lossy(&self.name), data);
+            on_piece(Piece::Event { name: &String::from_utf8_lossy(&self.name), data });
         }
         self.data.clear();
         self.name.clear();
@@ -159,6 +200,29 @@ mod tests {
     #[case::line_separator_is_text("data: a\u{2028}b\u{85}c\n\n", &["a\u{2028}b\u{85}c"])]
     fn streams_are_split_by_the_rules(#[case] stream: &str, #[case] expected: &[&str]) {
         assert_eq!(data(stream), expected);
+    }
+
+    #[rstest]
+    #[case::a_field("error: {\"code\":400}\n\ndata: a\n\n", &["error: {\"code\":400}"])]
+    #[case::no_field("{\"error\":\"x\"}\r\n\r\n", &["{\"error\":\"x\"}"])]
+    #[case::inside_of_an_event("data: a\nwarning\ndata: b\n\n", &["warning"])]
+    #[case::without_an_end("data: a\n\nBad Gateway", &["Bad Gateway"])]
+    #[case::behind_a_byte_order_mark("\u{feff}oops\n", &["oops"])]
+    #[case::none("\u{feff}: x\n:\nid: 1\nretry: 5\nevent: e\ndata: a\n\ndata: b", &[])]
+    fn lines_that_the_format_does_not_know_are_told(#[case] stream: &str, #[case] expected: &[&str]) {
+        for size in 1..=stream.len() {
+            let (mut splitter, mut strays) = (SseSplitter::default(), Vec::new());
+            let mut note = |piece: Piece<'_>| {
+                if let Piece::Stray(line) = piece {
+                    strays.push(String::from_utf8_lossy(line).into_owned());
+                }
+            };
+            for read in stream.as_bytes().chunks(size) {
+                splitter.feed_pieces(read, &mut note).unwrap();
+            }
+            splitter.end_pieces(&mut note);
+            assert_eq!(strays, expected, "in reads of {size} bytes");
+        }
     }
 
     #[test]

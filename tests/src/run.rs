@@ -1,6 +1,7 @@
 //! What an invocation left behind.
 
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     process::Output,
 };
@@ -57,6 +58,14 @@ impl Run {
     /// A file of the run's artifact folder.
     pub fn artifact(&self, name: &str) -> PathBuf {
         self.dir.path().join("run").join(name)
+    }
+
+    /// A file of the run's artifact folder, to be read.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn artifact_file(&self, name: &str) -> File {
+        File::open(self.artifact(name)).expect("the file exists")
     }
 
     /// The text of a file of the run's artifact folder.

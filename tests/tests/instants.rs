@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use prony_tests::{MockServer, Tool};
-use serde_json::Value;
+use prony_tests::{MockServer, Script, ScriptedServer, Tool};
+use rstest::rstest;
+use serde_json::{Value, json};
 
 fn instants(record: &Value) -> Vec<u64> {
     let keys = [
@@ -123,4 +124,34 @@ fn client_and_server_agree_on_what_came_before_what() {
         let earliest = arrived + 20_000_000;
         assert!(first_token + TOLERANCE_NS >= earliest, "seen at {first_token}, not sent before {earliest}");
     }
+}
+
+/// A chunk of a chat with this text.
+fn token(text: &str) -> String {
+    json!({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]}).to_string()
+}
+
+/// One stamp for three tokens: the first of them may have come earlier, and nobody can tell whether it did.
+#[rstest]
+#[case::by_the_kernel("timed", true)]
+#[case::by_this_process("portable", false)]
+fn a_first_token_that_did_not_come_alone_is_marked(#[case] transport: &str, #[case] has_a_bound: bool) {
+    let together: String = ["one", "two", "three"].map(|text| format!("data: {}\n\n", token(text))).concat();
+    let rest = |script: Script| {
+        let finish = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}).to_string();
+        script.pause_ms(20).event(&token("last")).event(&finish).event("[DONE]").last_chunk()
+    };
+    let server = ScriptedServer::start([
+        rest(Script::events().chunk(together)),
+        rest(Script::events().event(&token("alone"))),
+    ]);
+    let run = Tool::profile_at(&server.url())
+        .args(["--request-count", "2", "--no-server-metrics", "--transport", transport])
+        .run();
+    let records = run.succeeds().records();
+    let marks: Vec<&Value> = records.iter().map(|record| &record["metadata"]["first_read_events"]).collect();
+    assert_eq!(marks, [&json!(3), &Value::Null]);
+    let first_reads = &run.summary()["client"]["first_reads"];
+    assert_eq!((&first_reads["streams"], &first_reads["shared"]), (&json!(2), &json!(1)));
+    assert_eq!(first_reads["bound_ms"].is_number(), has_a_bound, "{first_reads}");
 }

@@ -16,7 +16,7 @@ fn is_refused(run: &Run, error: &str, help: &str) {
 }
 
 #[rstest]
-#[case::no_model("", "`--model` is required", "add `--model NAME`")]
+#[case::empty_model("--model=", "`--model` is empty", "add `--model NAME`")]
 #[case::unknown_format(
     "-m m --endpoint-type openai",
     "unknown endpoint `openai`",
@@ -66,6 +66,18 @@ fn a_slip_on_the_command_line_leads_to_what_was_meant(
     #[case] help: &str,
 ) {
     is_refused(&Tool::new(["profile"]).args(line.split_whitespace()).run(), error, help);
+}
+
+#[test]
+fn a_model_that_nobody_names_is_required() {
+    let server = ScriptedServer::start([Script::status("404 Not Found", &["Content-Length: 0"])]);
+    let run = Tool::new(["profile", "--url", &server.url()]).run();
+    let list = format!("`{}/v1/models`", server.url());
+    is_refused(
+        &run,
+        &format!("`--model` is required: {list} is no list of models: it answers with 404 Not Found"),
+        "add `--model NAME`",
+    );
 }
 
 #[test]

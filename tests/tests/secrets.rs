@@ -209,8 +209,39 @@ fn what_opens_a_metrics_page_is_told_to_nobody_but_the_page() {
     for (head, body) in requests(&server, "post") {
         assert!(!head.contains(METRICS_QUERY) && !body.contains(METRICS_QUERY), "{head}{body}");
     }
-    for (head, _) in pages {
-        assert!(!head.contains(KEY), "{head}");
+    // The page has a login of its own, and the run's key is not sent beside it.
+    let own: Vec<_> = pages.iter().filter(|(head, _)| head.contains("/own?")).collect();
+    assert!(!own.is_empty());
+    assert!(own.iter().all(|(head, _)| !head.contains(KEY)), "{own:?}");
+}
+
+/// The page on the target's own server gets what the requests get, and repeats it; a page elsewhere gets its own header.
+#[test]
+fn keys_of_metrics_pages_are_told_to_their_pages_only() {
+    let echo = format!("the key {KEY} with {HEADER} is not one");
+    let (pack, server, other) =
+        (telling(), server("200 OK", &echo), server("200 OK", &format!("{METRICS_PASSWORD}\n")));
+    let run = tool(&pack, &server.url())
+        .args(["-H", &format!("X-Auth-Token: {HEADER}"), "--server-metrics", &format!("{}/own", other.url())])
+        .args(["--server-metrics-header", &format!("X-Page-Token: {METRICS_PASSWORD}")])
+        .env("PRONY_API_KEY", KEY)
+        .run();
+    keeps(&run, &[KEY, HEADER, METRICS_PASSWORD]);
+    run.succeeds();
+    let pages = requests(&server, "get");
+    assert!(!pages.is_empty());
+    for (head, _) in &pages {
+        assert!(head.contains(&format!("\r\nauthorization: bearer {KEY}\r\n")), "{head}");
+        assert!(head.contains(&format!("\r\nx-auth-token: {HEADER}\r\n")), "{head}");
+    }
+    let pages = requests(&other, "get");
+    assert!(!pages.is_empty());
+    for (head, _) in &pages {
+        assert!(head.contains(&format!("\r\nx-page-token: {METRICS_PASSWORD}")), "{head}");
+        assert!(!head.contains(KEY) && !head.contains(HEADER), "{head}");
+    }
+    for (head, body) in requests(&server, "post") {
+        assert!(!head.contains(METRICS_PASSWORD) && !body.contains(METRICS_PASSWORD), "{head}{body}");
     }
 }
 

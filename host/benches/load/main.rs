@@ -1,6 +1,6 @@
 //! What load costs: `prony profile` against a client that does nothing but send, read and count.
 //!
-//! `cargo bench -p prony --bench load` builds the program and its libraries if they are not there. Each run has a mock
+//! `cargo bench -p prony --bench load` builds the program and its libraries if they are not there. Each run has a
 //! server of its own, as a process, which also knows what it sent and when. Client, server and whatever else the machine
 //! does share its cores: processor time is what can be compared, wall time only tells that a run was no slower.
 //!
@@ -17,19 +17,22 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "a bench measures by the clock")]
 
+mod busy;
 mod floor;
 mod million;
-mod mock;
 mod process;
 mod program;
 mod scenario;
+mod server;
 mod table;
 
 use std::{path::Path, process::ExitCode};
 
 use self::{
-    mock::Mock,
+    busy::BusyLoops,
+    program::Programs,
     scenario::{SCENARIOS, Scenario},
+    server::Server,
     table::Sample,
 };
 
@@ -98,15 +101,15 @@ fn plan(mut arguments: impl Iterator<Item = String>) -> Option<Plan> {
 
 /// Runs the plan and prints its tables. Says whether all bounds were kept.
 fn run(plan: &Plan) -> bool {
-    let program = program::build();
+    let programs = program::build();
     println!("{}, rounds: {}", machine(), plan.rounds);
     let mut kept = true;
     for scenario in &plan.scenarios {
-        let rounds: Vec<_> = (0..plan.rounds).map(|number| round(&program, scenario, number)).collect();
+        let rounds: Vec<_> = (0..plan.rounds).map(|number| round(&programs, scenario, number)).collect();
         kept &= table::print(scenario, &rounds);
     }
     if plan.million {
-        kept &= million::run(&program);
+        kept &= million::run(&programs);
     }
     kept
 }
@@ -118,10 +121,14 @@ fn machine() -> String {
 }
 
 /// Floor and program, one after the other.
-fn round(program: &Path, scenario: &'static Scenario, number: usize) -> (Sample, Sample) {
-    let floor = || on_a_server(program, scenario, |mock, dir| floor::profile(scenario, mock.address, dir));
-    let tool =
-        || on_a_server(program, scenario, |mock, dir| program::profile(program, scenario, mock.address, dir));
+fn round(programs: &Programs, scenario: &'static Scenario, number: usize) -> (Sample, Sample) {
+    let floor =
+        || on_a_server(programs, scenario, |server, dir| floor::profile(scenario, server.address, dir));
+    let tool = || {
+        on_a_server(programs, scenario, |server, dir| {
+            program::profile(programs, scenario, server.address, dir)
+        })
+    };
     if number.is_multiple_of(2) {
         let floor = floor();
         (floor, tool())
@@ -133,12 +140,14 @@ fn round(program: &Path, scenario: &'static Scenario, number: usize) -> (Sample,
 
 /// Runs a client on a server of its own, in a folder of its own.
 fn on_a_server(
-    program: &Path,
+    programs: &Programs,
     scenario: &'static Scenario,
-    client: impl FnOnce(&Mock, &Path) -> (process::Spent, floor::FirstTokens),
+    client: impl FnOnce(&Server, &Path) -> (process::Spent, floor::FirstTokens),
 ) -> Sample {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let mock = Mock::start(program, scenario);
-    let (spent, arrived) = client(&mock, dir.path());
-    Sample::new(spent, &arrived, &mock.first_tokens(scenario))
+    let server = Server::start(programs, scenario);
+    let busy = BusyLoops::start(scenario.busy_loops);
+    let (spent, arrived) = client(&server, dir.path());
+    drop(busy);
+    Sample::new(spent, &arrived, &server.first_tokens(scenario))
 }

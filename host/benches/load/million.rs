@@ -1,11 +1,12 @@
 //! A run of a million requests: what it keeps of each of them, and how long it takes to report on them.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use super::{
-    mock::Mock,
-    process, program,
-    scenario::{Dialect, Scenario},
+    process,
+    program::{self, Programs},
+    scenario::{Dialect, Kind, Scenario},
+    server::Server,
 };
 
 /// For `--only`.
@@ -24,6 +25,8 @@ const fn of(requests: u64) -> Scenario {
     Scenario {
         name: NAME,
         about: "1,000,000 streams of one token, 64 at a time, as fast as they go",
+        server: Kind::Mock,
+        busy_loops: 0,
         dialect: Dialect::Stream,
         concurrency: 64,
         requests,
@@ -35,10 +38,10 @@ const fn of(requests: u64) -> Scenario {
 }
 
 /// Runs it and prints its table. Says whether the bounds were kept.
-pub(crate) fn run(program: &Path) -> bool {
+pub(crate) fn run(programs: &Programs) -> bool {
     let [short, long] = &RUNS;
-    let (few, _) = measure(program, short);
-    let (many, report_s) = measure(program, long);
+    let (few, _) = measure(programs, short);
+    let (many, report_s) = measure(programs, long);
     let bytes = (many.peak_kb - few.peak_kb) * 1024.0 / (long.requests - short.requests) as f64;
     println!("\n{}: {}", NAME, long.about);
     let rows = [
@@ -60,12 +63,12 @@ pub(crate) fn run(program: &Path) -> bool {
 }
 
 /// A run, and the seconds that a report on it takes when nothing is there but its journal.
-fn measure(program: &Path, scenario: &'static Scenario) -> (process::Spent, f64) {
+fn measure(programs: &Programs, scenario: &'static Scenario) -> (process::Spent, f64) {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let mock = Mock::start(program, scenario);
-    let (spent, _) = program::profile(program, scenario, mock.address, dir.path());
-    mock.first_tokens(scenario);
-    drop(mock);
+    let server = Server::start(programs, scenario);
+    let (spent, _) = program::profile(programs, scenario, server.address, dir.path());
+    server.first_tokens(scenario);
+    drop(server);
     let artifacts = dir.path().join("artifacts");
     for entry in fs::read_dir(&artifacts).expect("the run's folder") {
         let path = entry.expect("the run's files").path();
@@ -74,6 +77,6 @@ fn measure(program: &Path, scenario: &'static Scenario) -> (process::Spent, f64)
         }
     }
     let arguments = vec!["report".into(), artifacts.into_os_string()];
-    let report = process::measure(program, arguments, &dir.path().join("report"));
+    let report = process::measure(&programs.prony, arguments, &dir.path().join("report"));
     (spent, report.wall_us / 1e6)
 }

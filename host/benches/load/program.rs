@@ -15,11 +15,18 @@ use super::{
     scenario::{Dialect, Scenario},
 };
 
-/// What has to be built: the program and the plugins that ship with it.
-const PACKAGES: [&str; 3] = ["prony", "endpoint-openai", "service-server-metrics"];
+/// What has to be built: the program, the plugins that ship with it, and a server of another kind.
+const PACKAGES: [&str; 4] = ["prony", "endpoint-openai", "service-server-metrics", "independent-server"];
 
-/// Has cargo build everything where this program was built, and says where the program is.
-pub(crate) fn build() -> PathBuf {
+/// Where the programs are.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    pub(crate) prony: PathBuf,
+    pub(crate) independent_server: PathBuf,
+}
+
+/// Has cargo build everything where this program was built, and says where the programs are.
+pub(crate) fn build() -> Programs {
     let this = std::env::current_exe().expect("a program knows its own path");
     // target/release/deps/load-0123456789abcdef
     let release = this.ancestors().nth(2).expect("a bench stands in a build folder");
@@ -39,12 +46,13 @@ pub(crate) fn build() -> PathBuf {
     }
     let status = command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR"))).status();
     assert!(status.expect("cargo starts").success(), "the program cannot be built");
-    target.join("release/prony")
+    let built = target.join("release");
+    Programs { prony: built.join("prony"), independent_server: built.join("independent-server") }
 }
 
 /// Measures a run. Its files go to `dir`.
 pub(crate) fn profile(
-    program: &Path,
+    programs: &Programs,
     scenario: &Scenario,
     server: SocketAddr,
     dir: &Path,
@@ -71,7 +79,7 @@ pub(crate) fn profile(
         Dialect::Embeddings => arguments.push("--endpoint-type=embeddings".into()),
     }
     let arguments = arguments.into_iter().map(Into::into).collect();
-    let spent = measure(program, arguments, &dir.join("program"));
+    let spent = measure(&programs.prony, arguments, &dir.join("program"));
     let first_tokens = if scenario.is_paced() { read(&artifacts) } else { FirstTokens::new() };
     (spent, first_tokens)
 }

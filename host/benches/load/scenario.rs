@@ -11,6 +11,15 @@ pub(crate) enum Dialect {
     Embeddings,
 }
 
+/// Whose server is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `prony mock-server`.
+    Mock,
+    /// `tests/independent-server`, which has a thread for each connection and shares no code with the client.
+    Independent,
+}
+
 /// What is measured of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Measure {
@@ -37,13 +46,16 @@ pub(crate) enum Limit {
     Value(f64),
 }
 
-/// Closed-loop load on a mock server of its own.
+/// Closed-loop load on a server of its own.
 #[derive(Debug)]
 pub(crate) struct Scenario {
     /// For `--only`.
     pub(crate) name: &'static str,
     /// One line for the table.
     pub(crate) about: &'static str,
+    pub(crate) server: Kind,
+    /// Threads that keep the processors busy meanwhile.
+    pub(crate) busy_loops: usize,
     pub(crate) dialect: Dialect,
     /// Requests in flight.
     pub(crate) concurrency: u64,
@@ -57,10 +69,12 @@ pub(crate) struct Scenario {
 }
 
 /// All of them. Each is large enough for what the program spends on loading to be a small part of it.
-pub(crate) const SCENARIOS: [Scenario; 6] = [
+pub(crate) const SCENARIOS: [Scenario; 8] = [
     Scenario {
         name: "one-token",
         about: "200,000 streams of one token, 32 at a time, as fast as they go",
+        server: Kind::Mock,
+        busy_loops: 0,
         dialect: Dialect::Stream,
         concurrency: 32,
         requests: 200_000,
@@ -72,6 +86,8 @@ pub(crate) const SCENARIOS: [Scenario; 6] = [
     Scenario {
         name: "flood",
         about: "4,000 streams of 500 tokens, 32 at a time, as fast as they go",
+        server: Kind::Mock,
+        busy_loops: 0,
         dialect: Dialect::Stream,
         concurrency: 32,
         requests: 4_000,
@@ -83,6 +99,8 @@ pub(crate) const SCENARIOS: [Scenario; 6] = [
     Scenario {
         name: "paced-500",
         about: "500 streams of 600 tokens at once, TTFT 50 ms, ITL 10 ms",
+        server: Kind::Mock,
+        busy_loops: 0,
         dialect: Dialect::Stream,
         concurrency: 500,
         requests: 500,
@@ -94,6 +112,8 @@ pub(crate) const SCENARIOS: [Scenario; 6] = [
     Scenario {
         name: "paced-1000",
         about: "1,000 streams of 500 tokens at once, TTFT 50 ms, ITL 10 ms",
+        server: Kind::Mock,
+        busy_loops: 0,
         dialect: Dialect::Stream,
         concurrency: 1_000,
         requests: 1_000,
@@ -107,8 +127,36 @@ pub(crate) const SCENARIOS: [Scenario; 6] = [
         ],
     },
     Scenario {
+        name: "independent-1000",
+        about: "2,000 streams of 100 tokens, 1,000 at a time, from a server with a thread each, TTFT 50 ms, ITL 20 ms",
+        server: Kind::Independent,
+        busy_loops: 0,
+        dialect: Dialect::Stream,
+        concurrency: 1_000,
+        requests: 2_000,
+        tokens: 100,
+        ttft_ms: 50,
+        itl_ms: 20,
+        bounds: &[(Measure::ArrivalP99, Limit::Value(100.0))],
+    },
+    Scenario {
+        name: "independent-busy",
+        about: "the same, with two busy loops beside it",
+        server: Kind::Independent,
+        busy_loops: 2,
+        dialect: Dialect::Stream,
+        concurrency: 1_000,
+        requests: 2_000,
+        tokens: 100,
+        ttft_ms: 50,
+        itl_ms: 20,
+        bounds: &[(Measure::ArrivalP99, Limit::Value(100.0))],
+    },
+    Scenario {
         name: "non-streaming",
         about: "200,000 answers of 16 tokens in one piece, 32 at a time",
+        server: Kind::Mock,
+        busy_loops: 0,
         dialect: Dialect::Whole,
         concurrency: 32,
         requests: 200_000,
@@ -120,6 +168,8 @@ pub(crate) const SCENARIOS: [Scenario; 6] = [
     Scenario {
         name: "embeddings",
         about: "200,000 embeddings of one text, 32 at a time",
+        server: Kind::Mock,
+        busy_loops: 0,
         dialect: Dialect::Embeddings,
         concurrency: 32,
         requests: 200_000,

@@ -4,6 +4,7 @@ use super::{
     floor::FirstTokens,
     process::Spent,
     scenario::{Limit, Measure, Scenario},
+    server::SentTokens,
 };
 
 /// What one run of one client gave.
@@ -16,12 +17,14 @@ pub(crate) struct Sample {
 
 impl Sample {
     /// Joins what the client and the server say.
-    pub(crate) fn new(spent: Spent, client: &FirstTokens, server: &FirstTokens) -> Self {
+    pub(crate) fn new(spent: Spent, client: &FirstTokens, server: &SentTokens) -> Self {
         let mut errors_us: Vec<f64> = client
             .iter()
             .map(|(id, arrived)| {
-                let truth = server.get(id).expect("the server knows every request");
-                (*arrived).cast_signed().wrapping_sub((*truth).cast_signed()) as f64 / 1e3
+                let &(from, to) = server.get(id).expect("the server knows every request");
+                // The token was sent at some moment between the two: in between there is no error.
+                let nearest = (*arrived).clamp(from, to.max(from));
+                (*arrived).cast_signed().wrapping_sub(nearest.cast_signed()) as f64 / 1e3
             })
             .collect();
         errors_us.sort_by(f64::total_cmp);

@@ -22,7 +22,7 @@ pub(crate) enum Exit {
     /// The run is valid and misses a gate or an objective that it was given.
     #[cfg_attr(not(test), expect(dead_code, reason = "no gate is built yet, and its number is taken"))]
     Gate = 5,
-    /// The run ended early; what was measured is reported.
+    /// The run ended early, since a service asked for it or the server was gone; what was measured is reported.
     Incomplete = 6,
     /// Ended by Ctrl-C or SIGTERM; what was measured is reported.
     Interrupted = 130,

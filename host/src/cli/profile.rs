@@ -34,6 +34,7 @@ use crate::{
         crew::{Class, CrewError, Dialect, Loading},
         lifecycle::Ending,
         mock::{MockError, MockProcess},
+        models::{self, ModelError},
         services::{self, ChoiceError},
         setup::{self, Run},
         until_interrupted,
@@ -81,6 +82,10 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
         ) => {
             terminal::warn(&format!("the run ended before its time: {}", ending.reason()));
             Ok(Exit::Plugin)
+        }
+        Some(ending @ Ending::ServerGone { .. }) => {
+            terminal::warn(&format!("the run ended before its time: {}", ending.reason()));
+            outcome(&report)
         }
         Some(Ending::ServiceRefused { name, message, hint }) => {
             let what = format!("start the service `{name}` with these options: {message}");
@@ -189,7 +194,12 @@ fn prepare(
 ///
 /// `name` and `endpoint` are the manifest entry that `--endpoint-type` means.
 fn plan(flags: &ProfileFlags, name: &str, endpoint: &EndpointMetadata) -> Result<Resolved, Failure> {
-    let resolved = resolve(flags, endpoint, name, &facts()?)?;
+    let facts = facts()?;
+    let mut resolved = resolve(flags, endpoint, name, &facts)?;
+    if resolved.config.target.lacks_model() {
+        let model = models::the_only_one(&resolved.config)?;
+        resolved = resolve(&ProfileFlags { model: vec![model], ..flags.clone() }, endpoint, name, &facts)?;
+    }
     resolved.warnings.iter().for_each(|warning| terminal::warn(warning));
     let calibration = calibrate::load(&resolved.config.target.endpoint_type);
     if let Some(doubt) = calibration.and_then(|calibration| doubts(&calibration, &resolved.config)) {
@@ -373,6 +383,20 @@ impl Explain for ChoiceError {
 
     fn hint(&self) -> Option<String> {
         Some(ChoiceError::hint(self))
+    }
+
+    fn form(&self) -> Form {
+        form(self.is_statement())
+    }
+}
+
+impl Explain for ModelError {
+    fn exit(&self) -> Exit {
+        if matches!(self, Self::Unreachable { .. }) { Exit::Unreachable } else { Exit::Usage }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(ModelError::hint(self).to_owned()).filter(|hint| !hint.is_empty())
     }
 
     fn form(&self) -> Form {

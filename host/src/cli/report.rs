@@ -1,6 +1,9 @@
 //! `prony report DIR`: the report of an earlier run, computed again from its journal.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::{self, BufWriter, ErrorKind, Write},
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 
@@ -8,7 +11,10 @@ use super::{
     exit::{Exit, Explain, Failure},
     terminal,
 };
-use crate::report::{self, Report, ReportError, console};
+use crate::report::{
+    self, Report, ReportError, console,
+    messages::{self, JournalEnd},
+};
 
 /// Which run.
 #[derive(Args, Debug)]
@@ -16,12 +22,31 @@ pub(super) struct ReportArgs {
     /// Folder of the run, as `prony profile` named it at its end.
     #[arg(value_name = "DIR")]
     pub(super) dir: PathBuf,
+
+    /// Print everything that services published in the run, one JSON object a line, and write no files.
+    #[arg(long)]
+    pub(super) messages: bool,
 }
 
 /// Computes the report, writes its files and prints its table.
 pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
+    if args.messages {
+        return print_messages(&args.dir);
+    }
     let report = write(&args.dir)?;
     Ok(if report.is_complete() { Exit::Success } else { Exit::Incomplete })
+}
+
+fn print_messages(dir: &Path) -> Result<Exit, Failure> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let printed = messages::print(dir, &mut out)?.and_then(|end| out.flush().map(|()| end));
+    match printed {
+        Ok(JournalEnd::Whole) => Ok(Exit::Success),
+        Ok(JournalEnd::Early) => Ok(Exit::Incomplete),
+        // A reader that has gone away has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Exit::Success),
+        Err(error) => Err(Failure::new(Exit::Failed, "write to standard output").caused_by(&error)),
+    }
 }
 
 /// The same for any command that has a run's folder.

@@ -58,7 +58,7 @@ pub(crate) struct RankingsFlags {
 pub(crate) struct ProfileFlags {
     /// Name of the model.
     ///
-    /// It is put into the requests.
+    /// It is put into the requests. Without it, the one that the server lists at /v1/models.
     #[arg(short, long, alias = "model-names", value_name = "NAME", value_delimiter = ',')]
     #[arg(help_heading = TARGET)]
     pub(crate) model: Vec<String>,
@@ -298,6 +298,16 @@ pub(crate) struct ProfileFlags {
     /// Metrics page to scrape beside the server's own; may be repeated.
     #[arg(long, value_name = "URL", num_args = 1.., value_delimiter = ',', help_heading = SERVICES)]
     pub(crate) server_metrics: Vec<String>,
+
+    /// Header to send with each scrape of a metrics page, as Name:Value or a JSON object; may be repeated. Pages on
+    /// the target's own server get --api-key and --header as well, other pages do not.
+    #[arg(long, value_name = "HEADER", num_args = 1.., conflicts_with = "no_server_metrics", help_heading = SERVICES)]
+    pub(crate) server_metrics_header: Vec<String>,
+
+    /// Time from one scrape of a metrics page to the next, in seconds [default: 1].
+    #[arg(long, value_name = "SECONDS", value_parser = units::positive_seconds, help_heading = SERVICES)]
+    #[arg(conflicts_with = "no_server_metrics")]
+    pub(crate) server_metrics_interval: Option<f64>,
 
     /// Scrape no metrics page.
     #[arg(long, conflicts_with = "server_metrics", help_heading = SERVICES)]

@@ -304,4 +304,10 @@ pub(crate) struct ServerMetricsConfig {
     pub(crate) enabled: bool,
     /// Pages to scrape: each target's own `/metrics`, and those the user named.
     pub(crate) urls: Vec<String>,
+    /// Seconds from one scrape of a page to the next, if the user says so.
+    #[serde(default)]
+    pub(crate) interval_s: Option<f64>,
+    /// Headers of every scrape. The values of sensitive ones are not journalled.
+    #[serde(default)]
+    pub(crate) headers: Vec<(String, String)>,
 }

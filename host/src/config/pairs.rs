@@ -49,16 +49,26 @@ impl PairError {
 }
 
 const HEADER: &str = "--header";
+const SERVER_METRICS_HEADER: &str = "--server-metrics-header";
 const EXTRA_INPUTS: &str = "--extra-inputs";
 
 /// Reads the values of `--header`.
 pub(crate) fn headers(values: &[String]) -> Result<Vec<(String, String)>, PairError> {
+    headers_of(HEADER, values)
+}
+
+/// Reads the values of `--server-metrics-header`.
+pub(crate) fn server_metrics_headers(values: &[String]) -> Result<Vec<(String, String)>, PairError> {
+    headers_of(SERVER_METRICS_HEADER, values)
+}
+
+fn headers_of(flag: &'static str, values: &[String]) -> Result<Vec<(String, String)>, PairError> {
     let mut headers = Vec::new();
     for (position, value) in (1..).zip(values) {
-        if let Some(fields) = json_object(HEADER, position, value)? {
+        if let Some(fields) = json_object(flag, position, value)? {
             headers.extend(fields.into_iter().map(|(name, value)| (name, plain_text(value))));
         } else {
-            let (name, value) = split(HEADER, position, value)?;
+            let (name, value) = split(flag, position, value)?;
             headers.push((name.to_owned(), value.to_owned()));
         }
     }

@@ -53,7 +53,7 @@ pub(crate) fn config(config: &RunConfig) -> RunConfig {
     let mut config = config.clone();
     let target = &mut config.target;
     target.api_key = None;
-    for (name, value) in &mut target.headers {
+    for (name, value) in target.headers.iter_mut().chain(&mut config.server_metrics.headers) {
         if is_sensitive(name) {
             REDACTED.clone_into(value);
         } else if is_address(value) {

@@ -61,7 +61,7 @@ impl Resolved {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
     /// Nothing to put into the requests' model field.
-    #[error("`--model` is required")]
+    #[error("`--model` is empty")]
     NoModel,
     /// A key that is set to nothing, as an unset secret of a pipeline leaves it.
     #[error("the API key is empty: `{by}` is set to nothing")]
@@ -443,7 +443,9 @@ mod tests {
             "enabled": true,
             "urls": [
               "http://localhost:8000/metrics"
-            ]
+            ],
+            "interval_s": null,
+            "headers": []
           },
           "isolate": [],
           "services": {
@@ -532,8 +534,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case::no_model("", "`--model` is required")]
-    #[case::blank_model("--model=", "`--model` is required")]
+    #[case::blank_model("--model=", "`--model` is empty")]
     #[case::empty_key("-m m --api-key=", "the API key is empty: `--api-key` is set to nothing")]
     #[case::models("-m a,b", "use the models `a`, `b`: prony measures one model a run")]
     #[case::spread("-m m --osl-stddev 3", "use `--osl-stddev` without `--osl`")]

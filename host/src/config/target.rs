@@ -95,6 +95,13 @@ fn api_key(flags: &ProfileFlags, facts: &Facts) -> Result<Option<String>, Config
     }
 }
 
+impl Target {
+    /// Whether the user names no model. Then it is good for asking the server which it has, and for nothing else.
+    pub(crate) fn lacks_model(&self) -> bool {
+        self.model.is_empty()
+    }
+}
+
 /// A limit for a part of a request, which must end before the limit for all of it to be one.
 fn within_the_whole(
     flags: &ProfileFlags,
@@ -169,7 +176,8 @@ fn check_sockets(transport: TransportKind, urls: &[String]) -> Result<(), Config
 fn model(flags: &ProfileFlags) -> Result<String, ConfigError> {
     match flags.model.as_slice() {
         [] if flags.mock => Ok(MOCK_MODEL.to_owned()),
-        [] => Err(ConfigError::NoModel),
+        // Whoever has a server asks it: see [`Target::lacks_model`].
+        [] => Ok(String::new()),
         [model] if model.trim().is_empty() => Err(ConfigError::NoModel),
         [model] => Ok(model.clone()),
         models => Err(ConfigError::SeveralModels { models: models.to_vec() }),
@@ -208,7 +216,9 @@ pub(super) fn server_metrics(
                        `--server-metrics URL`, or say `--no-server-metrics`";
         return Ok((ServerMetricsConfig::default(), Some(warning.to_owned())));
     }
-    Ok((ServerMetricsConfig { enabled: true, urls }, None))
+    let headers = pairs::server_metrics_headers(&flags.server_metrics_header)?;
+    let interval_s = flags.server_metrics_interval;
+    Ok((ServerMetricsConfig { enabled: true, urls, interval_s, headers }, None))
 }
 
 #[cfg(test)]
@@ -279,5 +289,13 @@ mod tests {
                 .to_string()
                 .starts_with("use `--server-metrics` together with `--no-service server_metrics`")
         );
+    }
+
+    #[rstest]
+    #[case("", true)]
+    #[case("-m m", false)]
+    #[case("--mock", false)]
+    fn whoever_names_no_model_has_the_server_asked(#[case] line: &str, #[case] lacks: bool) {
+        assert_eq!(resolved(line).lacks_model(), lacks);
     }
 }

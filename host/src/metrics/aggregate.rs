@@ -14,12 +14,14 @@ use super::{
     catalogue::CATALOGUE,
     client::ClientReport,
     columns::Columns,
+    first_reads::FirstReads,
     per_request::{LatencyOrigin, Request, TokenCounting},
 };
 use crate::{
     clock::RunNs,
     config::Arrival,
     record::{Record, RunHeader, ScheduleCounts, WorkerUsage},
+    request::target::place_of,
 };
 
 /// How a request ended.
@@ -188,6 +190,9 @@ pub(crate) struct Results {
     pub(crate) token_source: TokenSource,
 }
 
+/// What is measured of each base URL, where there are several.
+const OF_URLS: [&str; 2] = ["time_to_first_token", "request_latency"];
+
 /// Collects the numbers of a run, or of a part of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Aggregator {
@@ -197,8 +202,12 @@ pub(crate) struct Aggregator {
     phases: BTreeMap<u32, PhaseSpan>,
     warmup: Columns,
     profiling: Columns,
+    /// Profiled requests by the base URL that they went to, where there are several.
+    by_url: Vec<Columns>,
     /// How workers fared in profiling.
     workers: Vec<WorkerUsage>,
+    /// First tokens of profiled requests.
+    first_reads: FirstReads,
 }
 
 impl Aggregator {
@@ -211,7 +220,10 @@ impl Aggregator {
             let origin = if open { LatencyOrigin::Scheduled } else { LatencyOrigin::Sent };
             Columns::new(CATALOGUE.iter().filter(|metric| metric.applies(&header.capabilities, origin)))
         };
+        let urls = header.config.target.urls.len();
+        let of_urls = columns(PhaseKind::Profiling).only(&OF_URLS);
         Self {
+            by_url: vec![of_urls; if urls > 1 { urls } else { 0 }],
             counting: if header.config.target.use_server_token_count {
                 TokenCounting::ServerOnly
             } else {
@@ -221,6 +233,7 @@ impl Aggregator {
             profiling: columns(PhaseKind::Profiling),
             phases: BTreeMap::new(),
             workers: Vec::new(),
+            first_reads: FirstReads::default(),
             arrivals: header.config.phases.iter().map(|phase| phase.arrival).collect(),
         }
     }
@@ -257,7 +270,8 @@ impl Aggregator {
 
     /// What was measured of the client while it profiled.
     pub(crate) fn client(&self) -> ClientReport {
-        ClientReport::judge(self.workers.clone())
+        let first_reads = self.first_reads.summary(&self.workers);
+        ClientReport::judge(self.workers.clone(), first_reads)
     }
 
     /// Kind of a phase.
@@ -281,7 +295,16 @@ impl Aggregator {
         let request = Request { record, origin, counting: self.counting };
         match self.kind_of(record.phase) {
             PhaseKind::Warmup => self.warmup.add(&request, measured),
-            PhaseKind::Profiling => self.profiling.add(&request, measured),
+            PhaseKind::Profiling => {
+                if Outcome::of(record) == Outcome::Succeeded {
+                    self.first_reads.add(record);
+                }
+                let place = place_of(record.session_num, self.by_url.len());
+                if let Some(columns) = self.by_url.get_mut(place) {
+                    columns.add(&request, measured);
+                }
+                self.profiling.add(&request, measured);
+            }
         }
     }
 
@@ -296,6 +319,10 @@ impl Aggregator {
         }
         self.warmup.append(part.warmup);
         self.profiling.append(part.profiling);
+        self.first_reads.append(part.first_reads);
+        for (columns, more) in self.by_url.iter_mut().zip(part.by_url) {
+            columns.append(more);
+        }
     }
 
     /// Every phase that began, in order.
@@ -307,6 +334,13 @@ impl Aggregator {
     pub(crate) fn profiling_results(&mut self) -> Results {
         let window_s = self.window_s(PhaseKind::Profiling);
         self.profiling.results(window_s)
+    }
+
+    /// Computes the numbers of profiling for each base URL, in the order of the configuration; none where there is
+    /// only one.
+    pub(crate) fn results_by_url(&mut self) -> Vec<Results> {
+        let window_s = self.window_s(PhaseKind::Profiling);
+        self.by_url.iter_mut().map(|columns| columns.results(window_s)).collect()
     }
 
     /// Computes the numbers of the warm-up; `None` when there was none.

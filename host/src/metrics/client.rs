@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
+use super::first_reads::FirstReadSummary;
 use crate::record::{DelaySummary, ProcessUsage, WorkerUsage};
 
 /// How far the numbers can be trusted to be the server's.
@@ -34,7 +35,7 @@ pub(crate) enum ArrivalClock {
 }
 
 /// What was measured of the client while it profiled, and what follows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct ClientReport {
     /// What follows.
     pub(crate) verdict: Verdict,
@@ -42,6 +43,8 @@ pub(crate) struct ClientReport {
     pub(crate) reasons: Vec<String>,
     /// How each worker fared, phase by phase.
     pub(crate) workers: Vec<WorkerUsage>,
+    /// First tokens, and those among them that may be stamped too late.
+    pub(crate) first_reads: FirstReadSummary,
     /// What the whole process used, before it wrote its report.
     pub(crate) process: Option<ProcessUsage>,
 }
@@ -76,6 +79,12 @@ const FEW_DESCRIPTORS: u64 = 32;
 /// 99th percentile of reading late, in milliseconds: a few and tokens of a fast stream begin to share a read.
 const READ_DELAY_MS: Bounds = Bounds { suspect: 2.0, limited: 10.0 };
 
+/// A smaller share of first tokens does not reach the 99th percentile.
+const FIRST_READ_SHARE: f64 = 0.01;
+
+/// How much too late first tokens may be stamped that were read together with later ones, in milliseconds.
+const FIRST_READ_MS: Bounds = Bounds { suspect: 0.1, limited: 10.0 };
+
 /// 99th percentile of waking late for a request, in milliseconds.
 const WAKE_DELAY_MS: Bounds = Bounds { suspect: 1.0, limited: 10.0 };
 
@@ -92,11 +101,12 @@ impl Bounds {
 }
 
 impl ClientReport {
-    /// Judges by what the workers noted.
-    pub(crate) fn judge(workers: Vec<WorkerUsage>) -> Self {
+    /// Judges by what the workers noted, and by how first tokens were read.
+    pub(crate) fn judge(workers: Vec<WorkerUsage>, first_reads: FirstReadSummary) -> Self {
         let mut findings: Vec<(Verdict, String)> = workers.iter().flat_map(findings).collect();
         findings.extend(of_the_machine(&workers));
         findings.extend(of_descriptors(&workers));
+        findings.extend(of_first_reads(&first_reads));
         findings.retain(|(verdict, _)| *verdict > Verdict::Ok);
         findings.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
         let fine = if workers.is_empty() { Verdict::Unknown } else { Verdict::Ok };
@@ -104,6 +114,7 @@ impl ClientReport {
             verdict: findings.first().map_or(fine, |(verdict, _)| *verdict),
             reasons: findings.into_iter().map(|(_, reason)| reason).collect(),
             workers,
+            first_reads,
             process: None,
         }
     }
@@ -174,6 +185,17 @@ fn of_descriptors(workers: &[WorkerUsage]) -> Option<(Verdict, String)> {
     Some((verdict, format!("{left} file descriptors were left for connections")))
 }
 
+fn of_first_reads(first_reads: &FirstReadSummary) -> Option<(Verdict, String)> {
+    let share = first_reads.share();
+    let bound_ms = first_reads.bound_ms.filter(|_| share >= FIRST_READ_SHARE)?;
+    let text = format!(
+        "{:.1} % of first tokens were read together with later ones: their time to first token may be up to {bound_ms:.1} ms \
+         too long",
+        share * 100.0
+    );
+    Some((FIRST_READ_MS.judge(bound_ms), text))
+}
+
 /// At most all: the system counts in ticks, and of a short time it may tell more than there was.
 fn share(part_ns: Option<u64>, wall_ns: u64) -> Option<f64> {
     part_ns.filter(|_| wall_ns > 0).map(|part_ns| (part_ns as f64 / wall_ns as f64).min(1.0))
@@ -206,11 +228,12 @@ impl fmt::Display for ArrivalClock {
 
 impl Serialize for ClientReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("client", 6)?;
+        let mut object = serializer.serialize_struct("client", 7)?;
         object.serialize_field("verdict", &self.verdict)?;
         object.serialize_field("reasons", &self.reasons)?;
         object.serialize_field("arrival_clock", &self.arrival_clock())?;
         object.serialize_field("cpu_s", &self.process.map(|used| used.cpu_ns as f64 / 1e9))?;
+        object.serialize_field("first_reads", &self.first_reads)?;
         let peak = self.process.and_then(|used| used.peak_memory_bytes);
         object.serialize_field("peak_memory_bytes", &peak)?;
         object.serialize_field("workers", &self.workers.iter().map(Worker::of).collect::<Vec<_>>())?;
@@ -287,9 +310,13 @@ mod tests {
         }
     }
 
+    fn judge(workers: Vec<WorkerUsage>) -> ClientReport {
+        ClientReport::judge(workers, FirstReadSummary::default())
+    }
+
     #[test]
     fn a_client_with_time_to_spare_is_fine() {
-        let report = ClientReport::judge(vec![idle(), idle()]);
+        let report = judge(vec![idle(), idle()]);
         assert_eq!((report.verdict, report.reasons.len()), (Verdict::Ok, 0));
         assert_eq!(report.arrival_clock(), Some(ArrivalClock::Kernel));
     }
@@ -333,26 +360,41 @@ mod tests {
         "the system's clock was set: arrivals around that moment are off by as much"
     )]
     fn each_measure_can_spoil_it(#[case] usage: WorkerUsage, #[case] verdict: Verdict, #[case] reason: &str) {
-        let report = ClientReport::judge(vec![idle(), usage]);
+        let report = judge(vec![idle(), usage]);
         assert_eq!((report.verdict, report.reasons), (verdict, vec![reason.to_owned()]));
+    }
+
+    #[rstest]
+    #[case::exact(FirstReadSummary { streams: 100, shared: 50, bound_ms: Some(0.06) }, Verdict::Ok)]
+    #[case::late(FirstReadSummary { streams: 100, shared: 1, bound_ms: Some(3.0) }, Verdict::Suspect)]
+    #[case::very_late(FirstReadSummary { streams: 100, shared: 50, bound_ms: Some(12.0) }, Verdict::Limited)]
+    #[case::too_few_for_a_percentile(FirstReadSummary { streams: 101, shared: 1, bound_ms: Some(12.0) }, Verdict::Ok)]
+    #[case::unknown(FirstReadSummary { streams: 100, shared: 50, bound_ms: None }, Verdict::Ok)]
+    fn first_tokens_that_shared_a_read_can_spoil_it(
+        #[case] first_reads: FirstReadSummary,
+        #[case] verdict: Verdict,
+    ) {
+        let report = ClientReport::judge(vec![idle()], first_reads);
+        assert_eq!(report.verdict, verdict);
+        assert_eq!(report.reasons.len(), usize::from(verdict > Verdict::Ok), "{:?}", report.reasons);
     }
 
     #[test]
     fn waiting_that_the_kernel_makes_up_for_is_no_reason() {
         let usage = WorkerUsage { queued_ns: Some(200 * MS), ..idle() };
-        assert_eq!(ClientReport::judge(vec![usage]).verdict, Verdict::Ok);
+        assert_eq!(judge(vec![usage]).verdict, Verdict::Ok);
     }
 
     #[test]
     fn a_moment_says_nothing_of_the_machine() {
         let usage = WorkerUsage { machine_ticks: Some(10), machine_idle_ticks: Some(0), ..idle() };
-        assert_eq!(ClientReport::judge(vec![usage]).verdict, Verdict::Ok);
+        assert_eq!(judge(vec![usage]).verdict, Verdict::Ok);
     }
 
     #[test]
     fn the_gravest_reason_comes_first() {
         let usage = WorkerUsage { busy_ns: Some(800 * MS), queued_ns: Some(700 * MS), ..idle() };
-        let report = ClientReport::judge(vec![usage]);
+        let report = judge(vec![usage]);
         assert_eq!(report.verdict, Verdict::Limited);
         assert!(report.reasons[0].contains("waited"), "{:?}", report.reasons);
         assert!(report.reasons[1].contains("busy"), "{:?}", report.reasons);
@@ -360,10 +402,10 @@ mod tests {
 
     #[test]
     fn who_measured_nothing_claims_nothing() {
-        assert_eq!(ClientReport::judge(Vec::new()).verdict, Verdict::Unknown);
+        assert_eq!(judge(Vec::new()).verdict, Verdict::Unknown);
         let nowhere =
             WorkerUsage { busy_ns: None, queued_ns: None, read_delay: DelaySummary::default(), ..idle() };
-        let report = ClientReport::judge(vec![WorkerUsage { unstamped_reads: 4, ..nowhere }]);
+        let report = judge(vec![WorkerUsage { unstamped_reads: 4, ..nowhere }]);
         assert_eq!((report.verdict, report.arrival_clock()), (Verdict::Ok, Some(ArrivalClock::User)));
     }
 }

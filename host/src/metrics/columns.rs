@@ -52,6 +52,12 @@ impl Columns {
         }
     }
 
+    /// The same with only the metrics of these tags.
+    pub(super) fn only(mut self, tags: &[&str]) -> Self {
+        self.by_metric.retain(|(metric, _)| tags.contains(&metric.tag));
+        self
+    }
+
     /// Makes room for as many requests as there may be.
     pub(super) fn expect(&mut self, most: usize) {
         for (_, column) in &mut self.by_metric {

@@ -8,6 +8,7 @@ pub(crate) mod aggregate;
 pub(crate) mod catalogue;
 pub(crate) mod client;
 mod columns;
+mod first_reads;
 mod per_request;
 mod pooled;
 pub(crate) mod quantile;

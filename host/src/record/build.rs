@@ -41,6 +41,7 @@ pub(crate) fn build(finished: Finished, recipe: Recipe<'_>) -> Record {
         cancelled: exchange.cancelled,
         retried: exchange.retried,
         token_events: answer.token_events,
+        first_read_events: answer.first_read_events,
         unstamped_reads: exchange.unstamped_reads,
         largest_read_bytes: exchange.largest_read_bytes,
         response_bytes: exchange.response_bytes,

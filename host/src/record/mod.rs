@@ -60,6 +60,10 @@ pub(crate) struct Record {
     pub(crate) chunk_gaps_ns: Vec<u64>,
     /// Events that carried generated tokens. More than one event can arrive in one read.
     pub(crate) token_events: u64,
+    /// Events with tokens in the read that brought the first one. With more than one, the first token may have arrived
+    /// before that read's stamp, which is the time of the last.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) first_read_events: u64,
     /// Reads whose arrival this process had to tell, since the kernel did not.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) unstamped_reads: u64,

@@ -17,10 +17,11 @@ use super::{
     Report, ReportError,
     artifacts::Artifact,
     errors::ErrorGroups,
+    messages::Messages,
     outputs::Outputs,
     part::{self, Broken, Lens, Part},
     records,
-    server_metrics::{PhaseWindow, ServerMetricsReport, Timeline},
+    server_metrics::{self, Flights, PhaseWindow, ServerMetricsReport, Timeline},
 };
 use crate::{
     metrics::{Aggregator, ClientReport, PhaseSpan},
@@ -114,6 +115,8 @@ struct Pass<'a> {
     warmup_errors: ErrorGroups,
     models_seen: BTreeMap<String, u64>,
     server_metrics: Timeline,
+    flights: Flights,
+    messages: Messages,
     end: Option<RunEnd>,
     notes: Vec<String>,
     /// A record was not understood: nothing after it counts.
@@ -132,6 +135,8 @@ impl<'a> Pass<'a> {
             warmup_errors: ErrorGroups::default(),
             models_seen: BTreeMap::new(),
             server_metrics: Timeline::default(),
+            flights: Flights::default(),
+            messages: Messages::default(),
             end: None,
             notes: Vec::new(),
             damaged: false,
@@ -159,6 +164,8 @@ impl<'a> Pass<'a> {
             Frame::Message { service, message_type, payload } => {
                 if message_type == ServerMetricsBatch::TYPE {
                     self.take_scrapes(&service, &payload);
+                } else {
+                    self.messages.add(service, message_type, &payload);
                 }
             }
             Frame::End(end) => self.end = Some(end),
@@ -178,6 +185,7 @@ impl<'a> Pass<'a> {
             warmup.fill(|out| out.write_all(&part.warmup))?;
         }
         self.outputs.iter_mut().zip(part.outputs).for_each(|(outputs, more)| outputs.append(more));
+        self.flights.append(part.flights);
         self.errors.append(part.errors);
         self.warmup_errors.append(part.warmup_errors);
         for (model, more) in part.models_seen {
@@ -212,6 +220,7 @@ impl<'a> Pass<'a> {
             || commit(written),
             || (self.aggregator.warmup_results(), self.aggregator.profiling_results()),
         );
+        let by_url = self.aggregator.results_by_url();
         let mut files = files?;
         if let Some(outputs) = self.outputs {
             files.push(outputs.write(self.dir)?);
@@ -228,8 +237,16 @@ impl<'a> Pass<'a> {
             self.notes.extend(metrics.unavailable());
         }
         Ok(Report {
+            strangers: server_metrics::strangers(
+                &self.server_metrics,
+                &windows,
+                &self.header.config.target.urls,
+                &self.flights,
+            ),
             warmup,
             profiling,
+            by_url,
+            messages: self.messages,
             client: ClientReport {
                 process: self.end.as_ref().and_then(|end| end.usage),
                 ..self.aggregator.client()

@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 
-use super::{Report, errors::ErrorGroup, headline};
+use super::{Report, by_url, errors::ErrorGroup, headline, service_tables};
 use crate::metrics::{Distribution, PhaseCounts, Stats};
 
 /// The file that keeps the text.
@@ -23,6 +23,8 @@ pub(crate) fn render(report: &Report) -> String {
         headline(report),
         metrics(report),
         counts(report),
+        by_url::lines(report),
+        service_tables::lines(report),
         errors("Errors", &report.errors),
         errors("Errors of the warm-up", &report.warmup_errors),
         remarks(report),
@@ -46,7 +48,8 @@ fn headline(report: &Report) -> Vec<String> {
     lines
 }
 
-fn table(header: &[&str]) -> Table {
+/// A table with this header.
+pub(super) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table
         .load_style(UTF8_FULL_CONDENSED)
@@ -54,6 +57,13 @@ fn table(header: &[&str]) -> Table {
         .set_width(WIDTH)
         .set_header(header.to_vec());
     table
+}
+
+/// Puts the cells of a column at its right side.
+pub(super) fn align_right(table: &mut Table, column: usize) {
+    if let Some(column) = table.column_mut(column) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
 }
 
 fn metrics(report: &Report) -> Vec<String> {
@@ -99,7 +109,7 @@ fn cells(stats: Stats) -> [String; 7] {
 }
 
 /// Two decimals, and a comma between thousands.
-fn decimal(value: f64) -> String {
+pub(super) fn decimal(value: f64) -> String {
     let plain = format!("{value:.2}");
     let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
     let digits = whole.trim_start_matches('-');
@@ -150,14 +160,13 @@ fn error_table(groups: &[ErrorGroup]) -> Table {
         table.add_row([code, sample.kind.clone(), one_line(&sample.message), count.to_string()]);
     }
     for right in [0, 3] {
-        if let Some(column) = table.column_mut(right) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
+        align_right(&mut table, right);
     }
     table
 }
 
-fn one_line(message: &str) -> String {
+/// A message without line breaks, cut where it is long.
+pub(super) fn one_line(message: &str) -> String {
     let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(MESSAGE_CHARS) {
         Some((end, _)) => format!("{}…", &line[..end]),

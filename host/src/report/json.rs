@@ -10,10 +10,11 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{Report, errors::ErrorGroup};
+use super::{Report, by_url, errors::ErrorGroup};
 use crate::metrics::{Distribution, MetricTable, PhaseSpan, Stats, quantile::PERCENTILES};
 
-const SCHEMA_VERSION: &str = "1.0";
+/// 2: `services` is an object by name and no list any more.
+const SCHEMA_VERSION: &str = "2.0";
 
 const PERCENTILES_NOTE: &str = "Percentiles interpolate linearly between the two nearest ranks; those of \
     inter_chunk_latency come from a histogram with three significant digits. std is the population's. Only successful \
@@ -74,6 +75,12 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
         set("incomplete_reason", reason.as_str().into());
     }
     set("error_summary", errors(&report.errors));
+    if !report.by_url.is_empty() {
+        set("targets", by_url::summary(report));
+    }
+    if !report.strangers.is_empty() {
+        set("other_load", serde_json::to_value(&report.strangers)?);
+    }
     let (start, end) = profiled_between(report);
     set("start_time", timestamp(report, start).into());
     set("end_time", end.and_then(|end| timestamp(report, end)).into());
@@ -81,8 +88,7 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
         set("warmup_metrics", Value::Object(metrics(&warmup.table)));
         set("warmup_error_summary", errors(&report.warmup_errors));
     }
-    let services = report.end.as_ref().map(|end| end.services.as_slice()).unwrap_or_default();
-    set("services", serde_json::to_value(services)?);
+    set("services", services(report)?);
     set("plugin_policy", serde_json::to_value(&header.plugin_policy)?);
     set("plugins", serde_json::to_value(report.plugins())?);
     set("notes", report.notes.as_slice().into());
@@ -93,7 +99,22 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     Ok(Value::Object(summary))
 }
 
-fn metrics(table: &MetricTable) -> Map<String, Value> {
+/// How each service fared, and what it published, by name.
+fn services(report: &Report) -> Result<Value, serde_json::Error> {
+    let mut services = Map::new();
+    for fared in report.end.iter().flat_map(|end| &end.services) {
+        services.insert(fared.name.clone(), serde_json::to_value(fared)?);
+    }
+    for name in report.messages.services() {
+        // Of a run that was killed, nobody knows how it fared.
+        let service = services.entry(name).or_insert_with(|| json!({ "name": name }));
+        service["messages"] = report.messages.summary(name).into();
+    }
+    Ok(Value::Object(services))
+}
+
+/// Each metric under its tag.
+pub(super) fn metrics(table: &MetricTable) -> Map<String, Value> {
     table.rows().map(|(metric, stats)| (metric.tag.to_owned(), statistics(metric.unit, stats))).collect()
 }
 

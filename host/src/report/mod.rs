@@ -5,16 +5,19 @@
 //! was made: the journal of a run that was killed is as good as any other, up to where it ends.
 
 pub(crate) mod artifacts;
+mod by_url;
 mod collect;
 pub(crate) mod console;
 mod csv;
 pub(crate) mod errors;
 mod headline;
 mod json;
+pub(crate) mod messages;
 mod outputs;
 mod part;
 mod records;
 mod server_metrics;
+mod service_tables;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -38,6 +41,8 @@ use crate::{
     request::exchange::is_nobody_there,
 };
 use errors::ErrorGroup;
+use messages::Messages;
+pub(crate) use server_metrics::Stranger;
 
 /// Names of the files that a report consists of.
 pub(crate) const FILE_NAMES: [&str; 8] = [
@@ -51,7 +56,7 @@ pub(crate) const FILE_NAMES: [&str; 8] = [
     console::FILE_NAME,
 ];
 
-/// Types of the messages of services that end up in a report.
+/// Types of the messages of services that a report computes something of. All others are told as they are.
 pub(crate) const HEARS: [&str; 1] = [ServerMetricsBatch::TYPE];
 
 /// Everything that is known about a run.
@@ -63,6 +68,12 @@ pub(crate) struct Report {
     pub(crate) profiling: Results,
     /// The numbers of the warm-up, if there was one.
     pub(crate) warmup: Option<Results>,
+    /// The numbers of the profiling phases for each base URL, where there are several.
+    pub(crate) by_url: Vec<Results>,
+    /// Metrics pages whose servers had more to do than prony gave them.
+    pub(crate) strangers: Vec<Stranger>,
+    /// What services published.
+    pub(crate) messages: Messages,
     /// Every phase that began, in order.
     pub(crate) phases: Vec<PhaseSpan>,
     /// What was measured of the client, and whether it can be believed.

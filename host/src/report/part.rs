@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use prony_plugin_api::message::PhaseKind;
 
-use super::{errors::ErrorGroups, outputs::Outputs, records::LineStyle};
+use super::{errors::ErrorGroups, outputs::Outputs, records::LineStyle, server_metrics::Flights};
 use crate::{
     metrics::{Aggregator, Measured},
     record::{Record, RunHeader, journal::RawRecords},
@@ -18,6 +18,8 @@ pub(super) struct Lens {
     style: LineStyle,
     wall_start_ns: u64,
     keeps_outputs: bool,
+    /// Base URLs, if what is in flight to them is compared with what their servers say.
+    places: Option<usize>,
 }
 
 impl Lens {
@@ -28,6 +30,7 @@ impl Lens {
             style: LineStyle::of(header),
             wall_start_ns: header.wall_start_ns,
             keeps_outputs: header.config.export_outputs,
+            places: Some(header.config.target.urls.len()).filter(|_| header.config.server_metrics.enabled),
         }
     }
 
@@ -54,6 +57,8 @@ pub(super) struct Part {
     pub(super) warmup_errors: ErrorGroups,
     /// Models that the server said it ran while profiling.
     pub(super) models_seen: BTreeMap<String, u64>,
+    /// When requests were under way, if that is of use.
+    pub(super) flights: Flights,
     /// Why it ends before all of its records are taken in, if it does.
     pub(super) broken: Option<Broken>,
 }
@@ -78,6 +83,7 @@ impl Part {
             errors: ErrorGroups::default(),
             warmup_errors: ErrorGroups::default(),
             models_seen: BTreeMap::new(),
+            flights: Flights::default(),
             broken: None,
         };
         part.broken = part.take_all(records, lens).err();
@@ -101,6 +107,9 @@ impl Part {
         };
         lens.style.write(record, kind, measured, lines)?;
         record.error.iter().for_each(|error| errors.add(error));
+        if let Some(places) = lens.places {
+            self.flights.add(record, places);
+        }
         if kind == PhaseKind::Profiling {
             if let Some(outputs) = &mut self.outputs {
                 outputs.add(record, measured, lens.wall_start_ns);

@@ -3,18 +3,20 @@
 //! Instants are wall-clock nanoseconds since the Unix epoch: the run's one wall stamp plus an offset on the monotonic
 //! clock, so that differences between them are exact. Unknown values are left out. Compatibility: keys are only ever added.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use prony_plugin_api::{ErrorDetails, message::PhaseKind};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{
+    by_url,
     json::Exact,
     trace::{Protocol, Trace},
 };
 use crate::{
     metrics::Measured,
     record::{Record, RunHeader},
+    request::target::place_of,
 };
 
 /// Profiled requests.
@@ -23,9 +25,11 @@ pub(super) const FILE_NAME: &str = "profile_export.jsonl";
 pub(super) const WARMUP_FILE_NAME: &str = "profile_export_warmup.jsonl";
 
 /// How a run's requests are told.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct LineStyle {
     wall_start_ns: u64,
+    /// Base URLs, where there are several.
+    urls: Arc<[String]>,
     /// Write traces, of requests in this protocol.
     traced: Option<Protocol>,
 }
@@ -35,7 +39,7 @@ impl LineStyle {
     pub(super) fn of(header: &RunHeader) -> Self {
         let protocol = if header.config.target.http2 { Protocol::Http2 } else { Protocol::Http1 };
         let traced = header.config.export_http_trace.then_some(protocol);
-        Self { wall_start_ns: header.wall_start_ns, traced }
+        Self { wall_start_ns: header.wall_start_ns, urls: by_url::names(header).into(), traced }
     }
 
     /// Appends one request's line.
@@ -43,14 +47,17 @@ impl LineStyle {
     /// # Errors
     /// A bug of ours: a line that is no JSON.
     pub(super) fn write(
-        self,
+        &self,
         record: &Record,
         kind: PhaseKind,
         measured: &Measured,
         lines: &mut Vec<u8>,
     ) -> serde_json::Result<()> {
         let line = Line {
-            metadata: Metadata::of(record, kind, self.wall_start_ns),
+            metadata: Metadata {
+                target_url: self.url_of(record),
+                ..Metadata::of(record, kind, self.wall_start_ns)
+            },
             metrics: Metrics { measured, gaps_ns: &record.chunk_gaps_ns },
             trace_data: self.traced.map(|protocol| Trace::of(record, self.wall_start_ns, protocol)),
             error: record.error.as_ref(),
@@ -58,6 +65,12 @@ impl LineStyle {
         serde_json::to_writer(&mut *lines, &line)?;
         lines.push(b'\n');
         Ok(())
+    }
+}
+
+impl LineStyle {
+    fn url_of(&self, record: &Record) -> Option<&str> {
+        self.urls.get(place_of(record.session_num, self.urls.len())).map(String::as_str)
     }
 }
 
@@ -77,6 +90,9 @@ struct Metadata<'a> {
     x_request_id: &'a str,
     conversation_id: &'a str,
     turn_index: u32,
+    /// The base URL that it was sent to, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_url: Option<&'a str>,
     /// When the schedule wanted it sent.
     credit_issued_ns: u64,
     /// When it could be sent.
@@ -105,6 +121,9 @@ struct Metadata<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     follow_up_bytes: Option<u64>,
     largest_read_bytes: u64,
+    /// Events with tokens that were read together with the first token; left out when it came alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_read_events: Option<u64>,
 }
 
 impl<'a> Metadata<'a> {
@@ -116,6 +135,7 @@ impl<'a> Metadata<'a> {
             x_request_id: &record.request_id,
             conversation_id: &record.conversation_id,
             turn_index: record.turn_index,
+            target_url: None,
             credit_issued_ns: wall(instants.scheduled),
             request_start_ns: wall(instants.sent.unwrap_or(instants.started)),
             request_ack_ns: instants.first_byte.map(wall),
@@ -134,6 +154,7 @@ impl<'a> Metadata<'a> {
             follow_ups: Some(record.follow_ups).filter(|count| *count > 0),
             follow_up_bytes: Some(record.follow_up_bytes).filter(|_| record.follow_ups > 0),
             largest_read_bytes: record.largest_read_bytes,
+            first_read_events: Some(record.first_read_events).filter(|count| *count > 1),
         }
     }
 }

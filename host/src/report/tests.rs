@@ -351,7 +351,7 @@ fn a_metric_of_the_summary_has_its_statistics_in_order() {
 fn the_summary_has_the_metrics_first_and_the_facts_of_the_run_after_them() {
     let dir = write(&sound_frames());
     let report = generate(dir.path()).unwrap();
-    assert!(text(dir.path(), "profile_export_prony.json").starts_with("{\n  \"schema_version\": \"1.0\",\n"));
+    assert!(text(dir.path(), "profile_export_prony.json").starts_with("{\n  \"schema_version\": \"2.0\",\n"));
     let summary = summary(dir.path());
     let object = summary.as_object().unwrap();
     let tags: Vec<&str> = report.profiling.table.rows().map(|(metric, _)| metric.tag).collect();
@@ -367,7 +367,7 @@ fn the_summary_has_the_metrics_first_and_the_facts_of_the_run_after_them() {
         format!("{key}: {value}")
     });
     assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
-    schema_version: "1.0"
+    schema_version: "2.0"
     prony_version: "0.1.0"
     run_id: "6f1e3a52-07c4-4c1b-9c58-d1b2ab3d9e11"
     benchmark_id: "6f1e3a52-07c4-4c1b-9c58-d1b2ab3d9e11"
@@ -387,7 +387,7 @@ fn the_summary_has_the_metrics_first_and_the_facts_of_the_run_after_them() {
     end_time: "2026-11-24T02:49:38.1Z"
     warmup_metrics: ...
     warmup_error_summary: []
-    services: [{"name":"server_metrics","required":false,"isolated":false,"pid":null,"state":"stopped","error":null,"published":2,"received":0,"lost":0,"most_waiting":0}]
+    services: {"server_metrics":{"name":"server_metrics","required":false,"isolated":false,"pid":null,"state":"stopped","error":null,"published":2,"received":0,"lost":0,"most_waiting":0}}
     plugin_policy: {"name":"any","set_by":"prony's default"}
     plugins: [{"category":"endpoint","name":"chat","class":"endpoint_openai:ChatEndpoint","package":"endpoint-openai","version":"0.1.0","contract":"1.0","rustc":"rustc 1.90.0","opt_level":"3","library":"/lib/prony/libendpoint_openai.so","sha256":"sha256-0","manifest":"/lib/prony/plugins.yaml","tier":"built-in"}]
     notes: []

@@ -16,7 +16,7 @@ pub(super) fn warnings(report: &Report) -> Vec<String> {
         other_lengths(report),
         mixed_counting(report),
     ];
-    doubts.into_iter().flatten().collect()
+    doubts.into_iter().flatten().chain(report.strangers.iter().map(ToString::to_string)).collect()
 }
 
 fn incomplete(report: &Report) -> Option<String> {

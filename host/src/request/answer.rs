@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     hints,
     limits::{self, Breach, cut},
+    stray::Strays,
 };
 use crate::clock::RunNs;
 
@@ -29,6 +30,8 @@ pub(crate) struct Answer {
     pub(crate) chunk_gaps_ns: Vec<u64>,
     /// Events that carried tokens.
     pub(crate) token_events: u64,
+    /// Those that came in the same read as the first token, the first one included.
+    pub(crate) first_read_events: u64,
     /// Generated text, one entry a choice and channel.
     pub(crate) texts: Vec<Passage>,
     /// Generated text that arrived with the first token.
@@ -56,6 +59,9 @@ pub(crate) struct Answer {
     /// What the parser wants to read next.
     #[serde(skip)]
     pub(super) follow_up: Option<FollowUp>,
+    /// Lines of the stream that are in no event.
+    #[serde(skip)]
+    pub(super) strays: Strays,
     #[serde(skip)]
     event_has_text: bool,
     /// What is kept, in bytes; more than the limit once there is a breach.
@@ -99,6 +105,12 @@ impl Answer {
         self.done || (all_finished && !self.finish_reasons.is_empty())
     }
 
+    /// It has no text, no result and no finish reason. With a finish reason, saying nothing is an answer.
+    pub(super) fn is_empty(&self) -> bool {
+        let results = self.embeddings + self.rankings + self.media;
+        self.texts.is_empty() && self.finish_reasons.is_empty() && results == 0
+    }
+
     /// The limit that the parser went beyond, if it did.
     pub(crate) fn breach(&self) -> Option<Breach> {
         self.breach
@@ -137,16 +149,18 @@ impl Answer {
 
     fn stamp(&mut self, kind: TextKind, text: &str) {
         let Some(now) = self.arrived else { return };
+        let is_first_read = *self.first_token.get_or_insert(now) == now;
         if !self.event_has_text {
             self.event_has_text = true;
             self.token_events += 1;
+            self.first_read_events += u64::from(is_first_read);
         }
         match self.last_token {
             Some(last) if last < now => self.chunk_gaps_ns.push(now - last),
             _ => {}
         }
         self.last_token = Some(now);
-        if *self.first_token.get_or_insert(now) == now {
+        if is_first_read {
             self.first_arrival.push_str(text);
         }
         if kind != TextKind::REASONING {
@@ -282,6 +296,7 @@ mod tests {
         }
         assert_eq!(answer.chunk_gaps_ns, [7, 3]);
         assert_eq!((answer.first_arrival.as_str(), answer.token_events), ("ab", 5));
+        assert_eq!(answer.first_read_events, 2);
         assert_eq!(answer.last_token, Some(20));
     }
 

@@ -3,7 +3,7 @@
 use std::{pin::pin, sync::Arc};
 
 use http::HeaderMap;
-use prony_plugin_api::{ErrorDetails, metadata::StreamFraming};
+use prony_plugin_api::{ErrorDetails, abi::host::ResponseSink, metadata::StreamFraming, sse::Piece};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -13,6 +13,8 @@ use super::{
     hints,
     patience::{Overdue, Patience},
     prepared::Prepared,
+    priority::{Priority, Underway},
+    stray,
     target::{Route, TargetPlan},
     transport::{AttemptStamps, Chunk, Failure, Response, StampSource, Transport, TransportError},
 };
@@ -146,6 +148,8 @@ pub(crate) struct Wire {
     pub(crate) endpoint: Endpoint,
     /// What all requests have in common.
     pub(crate) target: Arc<TargetPlan>,
+    /// That of the worker's thread.
+    pub(crate) priority: Arc<Priority>,
 }
 
 impl Wire {
@@ -175,15 +179,17 @@ impl Wire {
         patience: &mut Patience<'_>,
     ) -> Result<(), ErrorDetails> {
         let mut parser = self.endpoint.parser()?;
+        let underway = self.target.streaming.then(|| self.priority.begin_stream());
         let response = self.ask(request, exchange, patience).await?;
         let first_byte = response.first_byte().0;
         exchange.instants.first_byte = first_byte.or_else(|| Some(self.clock.now()));
         let asked = self.target.streaming.then_some(self.target.framing);
         match framing::of_answer(content_type(response.headers()), asked) {
             Some(framing) if response.status().is_success() => {
-                self.read_stream(framing, response, &mut parser, exchange, patience).await?;
+                self.read_stream(framing, response, &mut parser, exchange, patience, underway).await?;
             }
             _ => {
+                drop(underway);
                 let media = content_type(response.headers()).to_owned();
                 self.read_body(response, &mut parser, exchange, patience).await?;
                 let answer = &exchange.answer;
@@ -237,6 +243,7 @@ impl Wire {
         parser: &mut Parser,
         exchange: &mut Exchange,
         patience: &mut Patience<'_>,
+        mut underway: Option<Underway>,
     ) -> Result<(), ErrorDetails> {
         let mut splitter = StreamSplitter::new(framing);
         let mut reader = Reader { endpoint: &self.endpoint, parser, refusal: None };
@@ -245,18 +252,24 @@ impl Wire {
             exchange.note_read(&chunk);
             let answer = &mut exchange.answer;
             answer.arrived = Some(chunk.arrived);
-            let fed = splitter.feed(chunk.bytes, |name, data| reader.event(name, data, answer));
+            let fed = splitter.feed_pieces(chunk.bytes, |piece| reader.piece(piece, answer));
             fed.map_err(|TooLarge| malformed("an event of the stream has no end"))?;
             if let Some(refusal) = reader.refusal.take() {
                 return Err(refusal);
             }
+            if let Some(underway) = underway.as_mut().filter(|underway| underway.waits())
+                && exchange.answer.first_token.is_some()
+            {
+                underway.end_wait();
+            }
         }
         // What has no end came with the last read, whose stamp still stands.
-        splitter.end(|name, data| reader.event(name, data, &mut exchange.answer));
+        splitter.end_pieces(|piece| reader.piece(piece, &mut exchange.answer));
         let refusal = reader.refusal;
         if framing == StreamFraming::Bytes {
             // A read is handed over as it came: how many events were in it is the dialect's secret.
             exchange.answer.token_events = 0;
+            exchange.answer.first_read_events = 0;
         }
         refusal.map_or(Ok(()), Err)
     }
@@ -303,21 +316,25 @@ impl Wire {
 
     fn finish(&self, mut parser: Parser, exchange: &mut Exchange) -> Result<(), ErrorDetails> {
         let answer = &mut exchange.answer;
+        if let Some(words) = stray::failure(answer.strays.text()).filter(|_| answer.is_empty()) {
+            // An error of several lines: none of them was one.
+            let words = words.to_vec();
+            Reader { endpoint: &self.endpoint, parser: &mut parser, refusal: None }.failure(&words, answer);
+        }
         answer.begin_event();
         let ended = parser.end(answer);
         if let Some(breach) = answer.breach() {
             return Err(self.endpoint.breached(breach));
         }
-        ended.map_err(|error| self.endpoint.details(&error, "end the answer"))?;
-        if answer.error.is_some() || answer.is_complete() {
+        if answer.error.is_some() {
             return Ok(());
         }
-        Err(ErrorDetails {
-            kind: "stream_cut".into(),
-            message: "the answer ended before its end marker or a finish reason".into(),
-            hint: hints::STREAM_CUT.into(),
-            ..ErrorDetails::default()
-        })
+        ended.map_err(|error| self.endpoint.details(&error, "end the answer"))?;
+        match answer.is_complete() {
+            true if self.target.owes_text && answer.is_empty() => Err(empty(answer)),
+            true => Ok(()),
+            false => Err(cut(answer)),
+        }
     }
 }
 
@@ -329,6 +346,27 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    fn piece(&mut self, piece: Piece<'_>, answer: &mut Answer) {
+        match piece {
+            Piece::Event { name, data } => self.event(name, data, answer),
+            Piece::Stray(line) => match stray::failure(line) {
+                Some(words) => self.failure(words, answer),
+                None => answer.strays.keep(line),
+            },
+        }
+    }
+
+    /// The server's words of an error that is in no event: the parser reads them as an event of that name.
+    #[cold]
+    fn failure(&mut self, words: &[u8], answer: &mut Answer) {
+        self.event("error", words, answer);
+        if answer.error.is_none() && answer.breach().is_none() {
+            // A parser that asks for no names has read something else, or nothing.
+            self.refusal = None;
+            answer.error(None, "", &String::from_utf8_lossy(words));
+        }
+    }
+
     fn event(&mut self, name: &str, data: &[u8], answer: &mut Answer) {
         if self.refusal.is_some() {
             return;
@@ -460,6 +498,36 @@ fn stream_cut(error: TransportError) -> ErrorDetails {
         cause_chain: error.causes,
         ..ErrorDetails::default()
     }
+}
+
+/// The error of an answer that ended before its end.
+fn cut(answer: &Answer) -> ErrorDetails {
+    ErrorDetails {
+        kind: "stream_cut".into(),
+        message: format!("the answer ended before its end marker or a finish reason{}", quoted(answer)),
+        hint: hints::STREAM_CUT.into(),
+        ..ErrorDetails::default()
+    }
+}
+
+/// The error of a whole answer without an answer in it.
+fn empty(answer: &Answer) -> ErrorDetails {
+    ErrorDetails {
+        kind: "empty_answer".into(),
+        message: format!("the answer has no token and no finish reason{}", quoted(answer)),
+        hint: hints::EMPTY_ANSWER.into(),
+        ..ErrorDetails::default()
+    }
+}
+
+/// What came instead of an answer, to be appended to a message.
+fn quoted(answer: &Answer) -> String {
+    let lines = answer.strays.text();
+    if lines.is_empty() || !answer.is_empty() {
+        return String::new();
+    }
+    let text = String::from_utf8_lossy(&lines[..lines.len().min(EXCERPT_BYTES)]);
+    format!("; the stream has lines that are in no event: `{}`", text.trim())
 }
 
 /// The error of an answer in one piece to a request for a stream.

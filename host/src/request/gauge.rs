@@ -5,7 +5,7 @@ use std::{
     fs,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -24,7 +24,6 @@ pub(crate) struct Gauge {
     reads: Delays,
     wakes: Delays,
     unstamped_reads: AtomicU64,
-    goes_first: AtomicBool,
 }
 
 /// Many delays of one kind.
@@ -57,7 +56,7 @@ pub(crate) struct WorkerUsage {
     pub(crate) busy_ns: Option<u64>,
     /// Time that its thread was ready to run and waited for a processor, in nanoseconds, where the system tells.
     pub(crate) queued_ns: Option<u64>,
-    /// The system let its thread run before others.
+    /// The system let its thread run before others, at least while many streams waited for their first token.
     pub(crate) goes_first: bool,
     /// From the arrival of bytes, by the kernel's stamp, to the read that fetched them.
     pub(crate) read_delay: DelaySummary,
@@ -77,12 +76,7 @@ pub(crate) struct WorkerUsage {
 
 impl Default for Gauge {
     fn default() -> Self {
-        Self {
-            reads: Delays::new(),
-            wakes: Delays::new(),
-            unstamped_reads: AtomicU64::new(0),
-            goes_first: AtomicBool::new(false),
-        }
+        Self { reads: Delays::new(), wakes: Delays::new(), unstamped_reads: AtomicU64::new(0) }
     }
 }
 
@@ -100,11 +94,6 @@ impl Gauge {
     /// A worker woke so long after a request was due.
     pub(crate) fn note_wake(&self, delay_ns: u64) {
         self.wakes.note(delay_ns);
-    }
-
-    /// The system lets the worker's thread run before others. It goes on doing so.
-    pub(crate) fn note_priority(&self, goes_first: bool) {
-        self.goes_first.fetch_or(goes_first, Relaxed);
     }
 
     /// Begins anew, on the worker's own thread.
@@ -125,7 +114,7 @@ impl Gauge {
             wall_ns: now.saturating_sub(shift.began),
             busy_ns: since(|times| times.busy_ns),
             queued_ns: since(|times| times.queued_ns),
-            goes_first: self.goes_first.load(Relaxed),
+            goes_first: false,
             read_delay: self.reads.take(),
             unstamped_reads: self.unstamped_reads.swap(0, Relaxed),
             wake_delay: self.wakes.take(),

@@ -21,6 +21,7 @@ pub(crate) mod prepared;
 mod priority;
 mod proxy;
 pub(crate) mod pulse;
+mod stray;
 pub(crate) mod target;
 mod tls;
 pub(crate) mod transport;

@@ -82,6 +82,15 @@ pub(crate) fn prepare(
 }
 
 impl Prepared {
+    /// Asks the first of the target's servers for what is at the target's path, with the user's key as a bearer token
+    /// and the user's headers: what no endpoint has formatted.
+    pub(crate) fn plain_get(target: &TargetPlan) -> Result<Self, ErrorDetails> {
+        let draft = Draft { request_id: &new_request_id(), ..Draft::default() };
+        let (place, mut headers, body) = draft.finish(target, 0, &[])?;
+        headers.remove(header::CONTENT_TYPE);
+        Ok(Self { method: Method::GET, session_num: 0, place, headers, body, requested_output_tokens: None })
+    }
+
     /// Asks for what is at `place` as this request asked for an answer, with its key and its id.
     pub(super) fn follow_up(&self, place: Arc<Place>, target: &TargetPlan) -> Self {
         let mut headers = self.headers.clone();

@@ -1,10 +1,23 @@
-//! Whether a worker runs before others.
+//! Whether a worker's thread runs before others.
 //!
 //! A worker needs little time, but at once: what waits to be read for longer than a token takes cannot be told apart any
-//! more. Running first has a price, though. A thread that is woken for every token works through them one by one, where
-//! one that waits a little finds several and pays once. So it is asked for only where others want the processors.
+//! more. A higher priority has a price, though. A thread that is woken for every token reads them one by one, where one that
+//! waits a little finds several and pays once. So it is asked for only where it decides about a first token:
+//!
+//! - while a stream of a worker that has many waits for its first token. Where the server is on the same machine, its threads
+//!   are about to compete for the processors at the moment when this token comes;
+//! - for good, where more threads than the machine has processors want to run when a phase begins.
+//!
+//! Few users may ask for it. Without it a worker reads as soon as the system lets it.
 
-use std::{fs, thread};
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
+};
 
 /// Threads a core that are a crowd: workers and a server on one machine are none yet.
 const CROWD: usize = 2;
@@ -12,13 +25,110 @@ const CROWD: usize = 2;
 /// Below the usual 0: the system runs it first.
 const NICE: i32 = -10;
 
-/// If more than two threads a core want to run, asks the system to let the calling one go first. Tells whether it does:
-/// few users may ask.
-pub(super) fn go_first_in_a_crowd() -> bool {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let running = fs::read_to_string("/proc/loadavg").ok().as_deref().and_then(running);
-    let is_crowded = running.is_some_and(|running| running > CROWD * cores);
-    is_crowded && cfg!(target_os = "linux") && rustix::process::setpriority_process(None, NICE).is_ok()
+/// A worker with fewer streams is not kept from reading by its own work, and a server that sends few tokens does not crowd it
+/// out.
+const MANY: usize = 64;
+
+/// The priority of one worker's thread, which alone may use it.
+#[derive(Debug, Default)]
+pub(crate) struct Priority {
+    /// Streams that have begun and not ended.
+    streams: AtomicUsize,
+    /// Those whose first token has not come.
+    waiting: AtomicUsize,
+    is_raised: AtomicBool,
+    /// It stays raised, whoever waits.
+    is_kept: AtomicBool,
+    /// The system does not allow it.
+    is_refused: AtomicBool,
+    /// It was raised at some time.
+    was_raised: AtomicBool,
+    /// The thread's own, to go back to.
+    usual: AtomicI32,
+}
+
+/// A stream that is under way. It has ended when this is dropped.
+#[derive(Debug)]
+pub(super) struct Underway {
+    priority: Arc<Priority>,
+    waits: bool,
+}
+
+impl Priority {
+    /// One more stream begins, and waits for its first token.
+    pub(super) fn begin_stream(self: &Arc<Self>) -> Underway {
+        let streams = add(&self.streams, 1);
+        add(&self.waiting, 1);
+        if streams >= MANY {
+            self.raise();
+        }
+        Underway { priority: Arc::clone(self), waits: true }
+    }
+
+    /// If more than two threads a core want to run, the thread goes first from now on.
+    pub(super) fn keep_in_a_crowd(&self) {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let running = fs::read_to_string("/proc/loadavg").ok().as_deref().and_then(running);
+        if running.is_some_and(|running| running > CROWD * cores) {
+            self.is_kept.store(true, Relaxed);
+            self.raise();
+        }
+    }
+
+    /// Whether it was raised at some time.
+    pub(super) fn was_raised(&self) -> bool {
+        self.was_raised.load(Relaxed)
+    }
+
+    fn raise(&self) {
+        // Elsewhere a priority is one of the whole process.
+        let is_possible = cfg!(target_os = "linux") && !self.is_refused.load(Relaxed);
+        if !is_possible || self.is_raised.load(Relaxed) {
+            return;
+        }
+        let usual = rustix::process::getpriority_process(None).unwrap_or(0);
+        self.usual.store(usual, Relaxed);
+        let is_raised = rustix::process::setpriority_process(None, usual.min(NICE)).is_ok();
+        self.is_raised.store(is_raised, Relaxed);
+        self.is_refused.store(!is_raised, Relaxed);
+        self.was_raised.fetch_or(is_raised, Relaxed);
+    }
+
+    fn lower(&self) {
+        if self.is_raised.load(Relaxed) && !self.is_kept.load(Relaxed) {
+            // Whoever may raise it may lower it.
+            let _ = rustix::process::setpriority_process(None, self.usual.load(Relaxed));
+            self.is_raised.store(false, Relaxed);
+        }
+    }
+}
+
+impl Underway {
+    /// Whether its first token has not come.
+    pub(super) fn waits(&self) -> bool {
+        self.waits
+    }
+
+    /// Its first token has come, or never will.
+    pub(super) fn end_wait(&mut self) {
+        if std::mem::take(&mut self.waits) && add(&self.priority.waiting, -1) == 0 {
+            self.priority.lower();
+        }
+    }
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        self.end_wait();
+        add(&self.priority.streams, -1);
+    }
+}
+
+/// Changes a count that one thread alone changes, and returns what it is then.
+fn add(count: &AtomicUsize, change: isize) -> usize {
+    let changed = count.load(Relaxed).saturating_add_signed(change);
+    count.store(changed, Relaxed);
+    changed
 }
 
 /// Threads of the whole system that run or could, this one included: the fourth field of `proc_loadavg(5)`, before its
@@ -36,5 +146,33 @@ mod tests {
         assert_eq!(running("0.20 0.18 0.12 3/80 11206\n"), Some(3));
         assert_eq!(running("0.20 0.18"), None);
         assert_eq!(running(""), None);
+    }
+
+    fn nice() -> i32 {
+        rustix::process::getpriority_process(None).unwrap()
+    }
+
+    /// Where the system does not allow it, nothing changes, and it is not asked again.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn it_is_raised_while_one_of_many_streams_waits() {
+        let (usual, priority) = (nice(), Arc::<Priority>::default());
+        let mut streams: Vec<_> = (1..MANY).map(|_| priority.begin_stream()).collect();
+        assert_eq!(nice(), usual, "fewer than many");
+        streams.push(priority.begin_stream());
+        let raised = if priority.was_raised() { usual.min(NICE) } else { usual };
+        assert_eq!((nice(), priority.is_refused.load(Relaxed)), (raised, !priority.was_raised()));
+        streams.iter_mut().skip(1).for_each(Underway::end_wait);
+        assert_eq!(nice(), raised, "one waits");
+        streams[0].end_wait();
+        assert_eq!(nice(), usual, "none waits");
+        let one_more = priority.begin_stream();
+        assert_eq!(nice(), raised);
+        drop(streams);
+        assert_eq!(nice(), raised, "it still waits");
+        drop(one_more);
+        assert_eq!(nice(), usual);
+        let alone = priority.begin_stream();
+        assert_eq!((nice(), alone.waits()), (usual, true));
     }
 }

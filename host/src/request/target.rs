@@ -31,6 +31,8 @@ pub(crate) struct TargetPlan {
     pub(crate) streaming: bool,
     /// What the dialect's streams are made of.
     pub(crate) framing: StreamFraming,
+    /// An answer owes a text: one without any is a failure, unless it says why it ended.
+    pub(crate) owes_text: bool,
     /// The user's key.
     pub(crate) api_key: Option<String>,
     /// The user's headers, which win over all others.
@@ -61,7 +63,8 @@ pub(crate) struct TargetPlan {
 }
 
 impl TargetPlan {
-    /// Checks URLs and headers. `path` is the dialect's path for this run, `framing` what its streams are made of.
+    /// Checks URLs and headers. `path` is the dialect's path for this run, `framing` what its streams are made of, and
+    /// `owes_text` whether an answer without text is a failure.
     ///
     /// # Errors
     /// A URL or header that HTTP does not allow, or certificates that cannot be used.
@@ -69,6 +72,7 @@ impl TargetPlan {
         target: &Target,
         path: Option<&str>,
         framing: StreamFraming,
+        owes_text: bool,
     ) -> Result<Self, ErrorDetails> {
         let path = target.custom_endpoint.as_deref().or(path).unwrap_or("");
         let proxies = target.proxies.iter().map(|proxy| proxy.as_deref().map(Proxy::parse).transpose());
@@ -105,6 +109,7 @@ impl TargetPlan {
             model: target.model.clone(),
             streaming: target.streaming,
             framing,
+            owes_text,
             api_key: target.api_key.clone(),
             user_headers,
             limits: Limits {
@@ -154,7 +159,7 @@ impl TargetPlan {
 
     /// Which of the places a session uses.
     fn index(&self, session_num: u64) -> usize {
-        usize::try_from(session_num % self.places.len() as u64).unwrap_or(0)
+        place_of(session_num, self.places.len())
     }
 
     /// Where a session's requests go. `path` is what the endpoint asked for; a path that the user gave wins.
@@ -182,8 +187,7 @@ impl TargetPlan {
     }
 
     fn base_of(&self, session_num: u64) -> &(String, Arc<Place>) {
-        let index = usize::try_from(session_num % self.places.len() as u64).unwrap_or(0);
-        &self.places[index]
+        &self.places[self.index(session_num)]
     }
 
     /// The run's extra inputs with a turn's own on top, as the text of a JSON object.
@@ -205,6 +209,12 @@ impl TargetPlan {
         headers.insert(HeaderName::from_static("x-request-id"), id);
         Ok(headers)
     }
+}
+
+/// Which of so many base URLs a session's requests go to, from 0: each in turn.
+pub(crate) fn place_of(session_num: u64, places: usize) -> usize {
+    let places = places.max(1) as u64;
+    usize::try_from(session_num % places).unwrap_or(0)
 }
 
 /// The error of an answer that leads away from its server: headers and keys are meant for that one only.

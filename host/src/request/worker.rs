@@ -20,7 +20,6 @@ use super::{
     exchange::{Exchange, Finished, Wire, is_nobody_there},
     gauge::{Gauge, WorkerUsage},
     prepared::{Prepared, new_request_id, prepare},
-    priority,
     pulse::Pulse,
     target::TargetPlan,
     transport::{Transport, TransportError},
@@ -149,6 +148,7 @@ impl Worker {
             transport,
             endpoint: equipment.endpoint.clone(),
             target: Arc::clone(&equipment.target),
+            priority: Arc::default(),
         });
         let desk = Desk { number, equipment, wire, gauge };
         let thread = thread::Builder::new()
@@ -251,13 +251,14 @@ impl<S: Sink> Desk<S> {
     async fn work(self, mut assignments: mpsc::UnboundedReceiver<Assignment>) {
         let mut pacer = Pacer::new(self.equipment.clock);
         while let Some(assignment) = assignments.recv().await {
-            self.gauge.note_priority(priority::go_first_in_a_crowd());
+            self.wire.priority.keep_in_a_crowd();
             let shift = self.gauge.begin(self.equipment.clock.now());
             let steps = self.wire.transport.clock_steps();
             let counts = self.run_phase(assignment, &mut pacer).await;
             let usage = self.gauge.end(self.number, &shift, self.equipment.clock.now());
             let clock_steps = self.wire.transport.clock_steps() - steps;
-            let usage = WorkerUsage { clock_steps, ..usage };
+            let goes_first = self.wire.priority.was_raised();
+            let usage = WorkerUsage { goes_first, clock_steps, ..usage };
             self.equipment.sink.phase_done(counts, usage);
         }
     }

@@ -10,6 +10,7 @@ use super::{
     ears::{Ears, Heard},
     lifecycle::{Action, Ending, Event, Lifecycle},
     progress::Progress,
+    refusals::Gone,
     setup::Run,
     usage,
     wiring::{Signal, Wires},
@@ -84,7 +85,8 @@ async fn conduct_in_loop(
     let header = Frame::Header(Box::new(run.header.clone()));
     let keeping = keeping(run, &bus, &live);
     let recorder = Recorder::start(&run.dir, &header, keeping, move || drop(lost.send(Signal::JournalLost)))?;
-    let wires = Wires { recorder: recorder.handle(), signals, tally: Arc::default() };
+    let wires =
+        Wires { recorder: recorder.handle(), signals, tally: Arc::default(), refusals: Arc::default() };
     let mut crew = dialect.start(run, &wires)?;
     let (services, crew_is_ready) = (start_services(run, registry, &bus, &wires), crew.readiness());
     let services = move || {
@@ -255,6 +257,7 @@ impl Conductor<'_> {
         let number = u32::try_from(index).unwrap_or(u32::MAX);
         self.live.reset();
         self.wires.tally.reset();
+        self.wires.refusals.reset(phase.concurrency);
         // Services that take stock at the start of a phase do it before the load.
         self.bus.send(&PhaseStarted { index: number, kind: phase.kind, at_ns: self.run.clock.now() });
         self.services.settle(SETTLE_PATIENCE);
@@ -324,6 +327,11 @@ impl Conductor<'_> {
                 let name = self.run.config.target.endpoint_type.clone();
                 let death = self.crew.death().map(|death| nonsense.unwrap_or(death));
                 death.map(|death| Event::Gone(Ending::EndpointDied { name, death }))
+            }
+            Signal::ServerGone(gone) => {
+                let since_unix_s = self.run.clock.unix_time_s(gone.since_ns);
+                let Gone { since_ns, refused, error } = gone;
+                Some(Event::Leave(Ending::ServerGone { since_ns, since_unix_s, refused, error }))
             }
             Signal::WorkerLost(what) => Some(Event::Broken(Ending::WorkerLost(what))),
             Signal::StopRequested(reason) => Some(Event::StopRequested(reason)),

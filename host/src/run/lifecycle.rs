@@ -5,6 +5,10 @@
 
 use std::time::Duration;
 
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::clock::RunNs;
+
 /// How long requests in flight may take to finish after an interrupt. Orchestrators kill after 30 s; by then everything
 /// must be written.
 const INTERRUPT_GRACE: Duration = Duration::from_secs(20);
@@ -24,6 +28,8 @@ pub(crate) enum Event {
     Interrupt,
     /// A service asks for the end, and why.
     StopRequested(String),
+    /// The run is of no use any more; what is in flight may finish.
+    Leave(Ending),
     /// The run cannot go on.
     Broken(Ending),
     /// The run cannot go on, and nobody is left who could end what is in flight.
@@ -37,6 +43,17 @@ pub(crate) enum Ending {
     Interrupted,
     /// A service asked for it.
     Requested(String),
+    /// Nobody took connections any more.
+    ServerGone {
+        /// When the first request began that found nobody, in nanoseconds since the run's start.
+        since_ns: RunNs,
+        /// The same in seconds since the Unix epoch.
+        since_unix_s: u64,
+        /// Requests in a row that found nobody.
+        refused: u64,
+        /// What became of the last one.
+        error: String,
+    },
     /// A required service failed.
     ServiceLost(String),
     /// A service that the user asked for does not take its options.
@@ -76,6 +93,14 @@ impl Ending {
         match self {
             Self::Interrupted => "interrupted by the user".to_owned(),
             Self::Requested(reason) => format!("a service asked for the end: {reason}"),
+            Self::ServerGone { since_ns, since_unix_s, refused, error } => {
+                let seconds = *since_ns as f64 / 1e9;
+                let wall = wall_time(*since_unix_s).map(|time| format!(" ({time})")).unwrap_or_default();
+                format!(
+                    "the server was gone since {seconds:.1} s after the start of the run{wall}: \
+                     {refused} connections in a row failed, the last one with `{error}`"
+                )
+            }
             Self::ServiceLost(what) => format!("a required service was lost: {what}"),
             Self::ServiceRefused { name, message, .. } => {
                 format!("the service `{name}` does not take its options: {message}")
@@ -87,6 +112,12 @@ impl Ending {
             Self::JournalLost => "the journal could not be written".to_owned(),
         }
     }
+}
+
+/// Text for an instant in seconds since the Unix epoch, in UTC; `None` beyond the year 9999.
+fn wall_time(unix_s: u64) -> Option<String> {
+    let time = OffsetDateTime::from_unix_timestamp(i64::try_from(unix_s).ok()?).ok()?;
+    time.format(&Rfc3339).ok()
 }
 
 /// What the conductor must do.
@@ -157,6 +188,10 @@ impl Lifecycle {
             }
             Event::StopRequested(reason) => {
                 self.ending.get_or_insert(Ending::Requested(reason));
+                self.drain(Some(INTERRUPT_GRACE))
+            }
+            Event::Leave(ending) => {
+                self.ending.get_or_insert(ending);
                 self.drain(Some(INTERRUPT_GRACE))
             }
             Event::Broken(ending) => {
@@ -264,6 +299,24 @@ mod tests {
         assert_eq!(run.on(Event::Gone(ending.clone())), [Action::Finish]);
         assert_eq!(run.ending(), Some(&ending));
         assert_eq!(ending.reason(), "endpoint `x` ended its process: it exited with code 0");
+    }
+
+    #[test]
+    fn a_run_without_a_server_lets_what_is_in_flight_finish_and_says_since_when() {
+        let mut run = lifecycle();
+        let ending = Ending::ServerGone {
+            since_ns: 12_340_000_000,
+            since_unix_s: 1_767_323_045,
+            refused: 100,
+            error: "Connection refused".into(),
+        };
+        assert_eq!(run.on(Event::Leave(ending.clone())), [Action::Drain, Action::ArmGrace(INTERRUPT_GRACE)]);
+        assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
+        assert_eq!(
+            ending.reason(),
+            "the server was gone since 12.3 s after the start of the run (2026-01-02T03:04:05Z): 100 connections in \
+             a row failed, the last one with `Connection refused`"
+        );
     }
 
     #[test]

@@ -96,7 +96,13 @@ pub(crate) fn await_model(
     runtime.block_on(async {
         let transport = Transport::new(target, clock, Arc::default())
             .map_err(|error| ReadinessError::Means(error.into()))?;
-        let wire = Wire { clock, transport, endpoint: endpoint.clone(), target: Arc::clone(target) };
+        let wire = Wire {
+            clock,
+            transport,
+            endpoint: endpoint.clone(),
+            target: Arc::clone(target),
+            priority: Arc::default(),
+        };
         let patience = Duration::try_from_secs_f64(patience).unwrap_or(Duration::MAX);
         wait_for_model(&wire, conversation, patience, clock).await
     })

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::scrape;
 use crate::{
     config::RunConfig,
     plugin::{Category, Isolation, Key, OptionError, OptionSchema, PluginError, Registry},
@@ -200,6 +201,13 @@ impl Chosen {
             }
             let schema = schemas.entry(name).or_insert_with(|| OptionSchema::of(&listed));
             schema.check(&option.key, &option.value)?;
+            let is_interval = service.name == SERVER_METRICS && option.key == scrape::INTERVAL;
+            if is_interval && config.server_metrics.interval_s.is_some() {
+                self.warnings.push(format!(
+                    "`--server-metrics-interval` has no effect: `--service-option {SERVER_METRICS}.{}` says otherwise",
+                    scrape::INTERVAL
+                ));
+            }
         }
         let doubts = schemas.iter().filter_map(|(name, schema)| {
             let options = config.services.options.iter();
@@ -247,7 +255,7 @@ fn options(service: &Service, instance: u32, config: &RunConfig, registry: &Regi
     let mut options = Map::new();
     if service.name == SERVER_METRICS {
         options.insert("urls".into(), json!(config.server_metrics.urls));
-        options.insert("interval_ms".into(), json!(1000));
+        options.insert(scrape::INTERVAL.into(), json!(scrape::interval_ms(&config.server_metrics)));
     }
     let is_meant =
         |name: &str| registry.describe(Category::Service, name).is_ok_and(|it| it.name == service.name);
@@ -255,6 +263,10 @@ fn options(service: &Service, instance: u32, config: &RunConfig, registry: &Regi
         if option.instance.is_none_or(|number| number == instance) && is_meant(&option.service) {
             options.insert(option.key.clone(), option.value.clone());
         }
+    }
+    if service.name == SERVER_METRICS {
+        // Last, so that pages which the user names as an option get what is theirs.
+        scrape::add_headers(&mut options, config);
     }
     Value::Object(options).to_string()
 }

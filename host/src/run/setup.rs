@@ -86,7 +86,10 @@ pub(crate) fn plan_target(
     install_tls();
     let path = metadata.streaming_path.as_ref().filter(|_| config.target.streaming);
     let path = path.or(metadata.endpoint_path.as_ref());
-    TargetPlan::new(&config.target, path.map(String::as_str), metadata.stream_framing).map(Arc::new)
+    let path = path.map(String::as_str);
+    // A transcript of silence has no words.
+    let owes_text = metadata.produces_tokens && !metadata.requires_audio;
+    TargetPlan::new(&config.target, path, metadata.stream_framing, owes_text).map(Arc::new)
 }
 
 /// What the endpoint's manifest says about the answers of this run.

@@ -8,6 +8,7 @@ use std::sync::{
 use prony_plugin_api::PublishError;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::refusals::{Gone, Refusals};
 use crate::{
     record::recorder::RecorderHandle,
     request::{exchange::Finished, gauge::WorkerUsage, worker},
@@ -28,6 +29,8 @@ pub(super) enum Signal {
     CrewHangs(String),
     /// Nobody of the workers' process will say anything any more; perhaps because it did not make sense.
     CrewGone(Option<String>),
+    /// Nobody takes connections any more.
+    ServerGone(Gone),
     /// A service asks for the end of the run.
     StopRequested(String),
     /// The recorder cannot write any more.
@@ -40,6 +43,7 @@ pub(super) struct Wires {
     pub(super) recorder: RecorderHandle,
     pub(super) signals: UnboundedSender<Signal>,
     pub(super) tally: Arc<Tally>,
+    pub(super) refusals: Arc<Refusals>,
 }
 
 /// Requests of the current phase.
@@ -81,6 +85,9 @@ impl worker::Sink for Wires {
 
     fn finished(&self, finished: Finished) {
         self.tally.ended.fetch_add(1, Ordering::Relaxed);
+        if let Some(gone) = self.refusals.note(&finished.exchange) {
+            self.signal(Signal::ServerGone(gone));
+        }
         self.recorder.finished(finished);
     }
 

@@ -2,8 +2,8 @@
 //!
 //! There is one documented shape and there are a handful of real ones:
 //! `{"error": {…}}`, `{"error": "text"}`, `{"type": "error", "error": {…}}`, `{"detail": "text"}`,
-//! `{"detail": [{"loc": […], "msg": …}]}`, `{"object": "error", "message": …}`, any of them as the only element of a
-//! list, and plain text. Nothing here is on the hot path.
+//! `{"detail": [{"loc": […], "msg": …}]}`, `{"object": "error", "message": …}`, `{"success": false, "message": …}`, any
+//! of them as the only element of a list, and plain text. Nothing here is on the hot path.
 
 use std::fmt;
 
@@ -74,10 +74,11 @@ impl Failure {
             (Some(Value::Object(error)), _) => Some(Self::of_object(error)),
             (Some(error), _) => Some(Self { message: message(error), ..Self::of_object(fields) }),
             (None, Some(detail)) => Some(Self { message: message(detail), ..Self::of_object(fields) }),
-            (None, None) => ["object", "type"]
-                .iter()
-                .any(|name| fields.get(*name).is_some_and(|value| value == "error"))
-                .then(|| Self::of_object(fields)),
+            (None, None) => {
+                let is_error = |name: &&str| fields.get(*name).is_some_and(|value| value == "error");
+                let is_refused = || fields.get("success") == Some(&Value::Bool(false));
+                (["object", "type"].iter().any(is_error) || is_refused()).then(|| Self::of_object(fields))
+            }
         }
     }
 

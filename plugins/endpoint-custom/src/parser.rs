@@ -63,9 +63,6 @@ impl ReplyParser {
             self.heard = if has_choices { Heard::Choices } else { Heard::Something };
         }
         found.tell(out);
-        if let Some(failure) = given_up(&found) {
-            failure.report(None, out);
-        }
         true
     }
 
@@ -106,6 +103,9 @@ impl Parser for ReplyParser {
         }
         // An event without anything in it may be a ping, or have other news.
         self.tell(&reply, out);
+        if let Some(failure) = given_up(&reply) {
+            failure.report(None, out);
+        }
         Ok(())
     }
 
@@ -117,10 +117,14 @@ impl Parser for ReplyParser {
             failure.report(None, out);
             return Ok(());
         }
-        if !self.tell(&reply, out) {
+        let is_known = self.tell(&reply, out);
+        if let Some(failure) = given_up(&reply) {
+            failure.report(None, out);
+        } else if is_known {
+            out.done();
+        } else {
             return Err(self.nothing_found(body));
         }
-        out.done();
         Ok(())
     }
 
@@ -138,13 +142,21 @@ impl Parser for ReplyParser {
 
 /// A failure in an answer that has the status of a good one.
 fn failure(reply: &Value) -> Option<Failure> {
-    reply.get("error").and_then(|_| Failure::of(reply))
+    let may_be_one = reply.get("error").is_some() || reply.get("success") == Some(&Value::Bool(false));
+    if may_be_one { Failure::of(reply) } else { None }
 }
 
-/// The first choice that the server says it gave up, with its word for that.
-fn given_up(found: &Found<'_>) -> Option<Failure> {
-    let Found::Texts(texts) = found else { return None };
-    let Saying { choice, finish, .. } =
-        texts.iter().find(|saying| matches!(saying.finish, "error" | "abort"))?;
-    Some(Failure::of_text(&format!("the server ended choice {choice} with finish_reason `{finish}`")))
+/// Why the server gave up a choice, if it did: what it says beside it, or else its word for that.
+fn given_up(reply: &Value) -> Option<Failure> {
+    let choices = reply.get("choices")?.as_array()?;
+    let told = choices.iter().filter(|choice| choice.get("error").is_some()).find_map(Failure::of);
+    told.or_else(|| {
+        let reason = |choice: &Value| {
+            let reason = choice.get("finish_reason")?.as_str()?;
+            matches!(reason, "error" | "abort").then(|| reason.to_owned())
+        };
+        let (choice, reason) =
+            choices.iter().enumerate().find_map(|(at, choice)| Some((at, reason(choice)?)))?;
+        Some(Failure::of_text(&format!("the server ended choice {choice} with finish_reason `{reason}`")))
+    })
 }

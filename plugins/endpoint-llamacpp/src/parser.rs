@@ -114,7 +114,9 @@ impl CompletionParser {
                 }
             }
         }
-        out.finish(index, reason(reply));
+        if let Some(reason) = reason(reply) {
+            out.finish(index, reason);
+        }
     }
 
     fn count(&mut self, reply: &Reply<'_>, out: &mut EventSink<'_>) {
@@ -132,12 +134,13 @@ impl CompletionParser {
     }
 }
 
-fn reason<'a>(reply: &'a Reply<'_>) -> &'a str {
+/// Why a prompt's answer ended. Nothing if the server does not even say that it did.
+fn reason<'a>(reply: &'a Reply<'_>) -> Option<&'a str> {
     match &*reply.stop_type {
-        "" if reply.stopped_eos => "eos",
-        "" if reply.stopped_limit => "limit",
-        "" if reply.stopped_word => "word",
-        "" => "stop",
-        reason => reason,
+        "" if reply.stopped_eos => Some("eos"),
+        "" if reply.stopped_limit => Some("limit"),
+        "" if reply.stopped_word => Some("word"),
+        "" => reply.stop.then_some("stop"),
+        reason => Some(reason),
     }
 }

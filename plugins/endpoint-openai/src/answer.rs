@@ -7,6 +7,7 @@ use prony_plugin_api::{
     EventSink, Parser, Result, TextKind,
     json::{self, Facts, Failure, Few},
 };
+use serde_json::Value;
 
 use crate::{
     said::Content,
@@ -55,11 +56,7 @@ impl AnswerParser {
         }
         let suspicious = reply.error.is_some() || (reply.choices.is_none() && reply.usage.is_none());
         let failure = if suspicious { Failure::find(data) } else { None };
-        let failure = failure.or_else(|| {
-            failed_choice.map(|(choice, reason)| {
-                Failure::of_text(&format!("the server ended choice {choice} with finish_reason `{reason}`"))
-            })
-        });
+        let failure = failure.or_else(|| failed_choice.map(|choice| given_up(choice, data)));
         if let Some(failure) = &failure {
             failure.report(None, out);
         }
@@ -67,9 +64,20 @@ impl AnswerParser {
     }
 }
 
-/// Tells the texts and ends of all choices. Returns one that the server says it gave up, with its
-/// word for that, if there is one.
-fn choices<'a>(reply: &'a Reply<'_>, out: &mut EventSink<'_>) -> Option<(u32, &'a str)> {
+/// A choice that the server gave up: its number, and its finish reason, which may be empty.
+type GivenUp<'a> = (u32, &'a str);
+
+/// Why a choice was given up: what the server says beside it in `data`, or else that it was.
+fn given_up((choice, reason): GivenUp<'_>, data: &[u8]) -> Failure {
+    let reply: Value = serde_json::from_slice(data).unwrap_or_default();
+    let choices = reply.get("choices").and_then(Value::as_array).into_iter().flatten();
+    choices.filter(|choice| choice.get("error").is_some()).find_map(Failure::of).unwrap_or_else(|| {
+        Failure::of_text(&format!("the server ended choice {choice} with finish_reason `{reason}`"))
+    })
+}
+
+/// Tells the texts and ends of all choices. Returns one that the server says it gave up, if there is one.
+fn choices<'a>(reply: &'a Reply<'_>, out: &mut EventSink<'_>) -> Option<GivenUp<'a>> {
     let mut failed = None;
     for (position, choice) in reply.choices.iter().flat_map(Few::enumerate) {
         let index = choice.index.unwrap_or(position);
@@ -81,7 +89,7 @@ fn choices<'a>(reply: &'a Reply<'_>, out: &mut EventSink<'_>) -> Option<(u32, &'
         if !choice.finish_reason.is_empty() {
             out.finish(index, &choice.finish_reason);
         }
-        if matches!(&*choice.finish_reason, "error" | "abort") {
+        if choice.error.is_some() || matches!(&*choice.finish_reason, "error" | "abort") {
             failed = Some((index, &*choice.finish_reason));
         }
     }

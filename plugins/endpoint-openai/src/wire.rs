@@ -40,6 +40,8 @@ pub(crate) struct Choice<'a> {
     pub(crate) text: Text<'a>,
     #[serde(borrow)]
     pub(crate) finish_reason: Text<'a>,
+    /// Present and not `null`: why the server gave this choice up. Read again like [`Reply::error`].
+    pub(crate) error: Option<IgnoredAny>,
 }
 
 /// The channels of a chat message.

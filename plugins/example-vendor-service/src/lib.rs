@@ -1,14 +1,29 @@
 //! A service of Example Vendor's, beside the load. `CHANGE` marks what is theirs; the rest can stay.
-use prony_plugin_api::message::{PhaseRecorded, RecordBatch};
+use prony_plugin_api::message::{PhaseRecorded, RecordBatch, Table};
 use prony_plugin_api::{HostHandle, LogLevel, Message, PluginError, RawMessage, Result, Service};
 use serde::{Deserialize, Serialize};
 
-/// What it publishes when a phase is over. CHANGE: your own message.
+/// What it publishes when a phase is over; it stands in the report's summary. CHANGE: your own message.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Tally {
     pub requests: u64,
     pub failed: u64,
     pub output_tokens: u64,
+    /// Shown on the console. Leave it out where there is nothing to show.
+    pub prony_table: Table,
+}
+
+impl Tally {
+    // CHANGE: what people should see.
+    fn with_table(mut self) -> Self {
+        self.prony_table = Table {
+            title: "Requests as counted by Example Vendor".to_owned(),
+            columns: ["requests", "failed", "output tokens"].map(str::to_owned).into(),
+            rows: vec![vec![self.requests.into(), self.failed.into(), self.output_tokens.into()]],
+        };
+        self
+    }
 }
 
 impl Message for Tally {
@@ -44,7 +59,7 @@ impl Service for ExampleVendorService {
         } else if message.message_type() == PhaseRecorded::TYPE {
             let tally = std::mem::take(&mut self.tally);
             self.host.log(LogLevel::Info, Tally::TYPE, || format!("{tally:?}"));
-            self.host.publish(&tally).map_err(PluginError::io)?;
+            self.host.publish(&tally.with_table()).map_err(PluginError::io)?;
         }
         Ok(())
     }

@@ -1,14 +1,18 @@
 //! One request for a page: exports [`Client`]. Knows HTTP and what can go wrong with it, not when to scrape.
 
-use std::{io, time::Duration};
+use std::{fmt, io, time::Duration};
 
 use prony_plugin_api::{ErrorDetails, message::MetricFamily};
 use ureq::{
-    Agent,
-    http::{Response, StatusCode},
+    Agent, Body,
+    http::{Response, StatusCode, header::LOCATION},
 };
+use url::Url;
 
-use crate::prometheus;
+use crate::{
+    prometheus::{self, ParseError},
+    secrets::Secrets,
+};
 
 /// A page that takes longer is not waited for: it would be late for the next scrape, too.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);
@@ -22,11 +26,22 @@ const MAX_IDLE: Duration = Duration::from_secs(3);
 /// No page is larger.
 const MAX_PAGE_BYTES: u64 = 64 << 20;
 
+/// A server may have moved its page; longer ways are a loop.
+const MAX_REDIRECTS: usize = 5;
+
 /// An HTTP client for one page.
-#[derive(Debug)]
 pub(crate) struct Client {
     agent: Agent,
     url: String,
+    headers: Vec<(String, String)>,
+    secrets: Secrets,
+}
+
+/// Shows no headers: they may be secret.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
 }
 
 /// Why there is no page.
@@ -39,21 +54,26 @@ pub(crate) struct Failure {
 }
 
 impl Client {
-    pub(crate) fn new(url: String) -> Self {
+    /// A client that sends these headers with each scrape.
+    pub(crate) fn new(url: String, headers: Vec<(String, String)>) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(TIMEOUT))
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .max_idle_age(MAX_IDLE)
+            // Followed here: a library would take the headers along to any server.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
             .accept("text/plain;version=0.0.4;q=1,*/*;q=0.1")
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
             .build();
-        Self { agent: config.into(), url }
+        let secrets = Secrets::of(&headers);
+        Self { agent: config.into(), url, headers, secrets }
     }
 
     /// Asks for the page, and calls `answered` when the server has answered, before the page is read.
     pub(crate) fn get(&self, answered: impl FnOnce()) -> Result<Vec<MetricFamily>, Failure> {
-        let answer = self.agent.get(&self.url).call();
+        let answer = self.ask();
         answered();
         let mut answer = answer.map_err(|error| transport_failure(&error))?;
         if !answer.status().is_success() {
@@ -62,6 +82,7 @@ impl Client {
         let body = answer.body_mut().with_config().limit(MAX_PAGE_BYTES).lossy_utf8(true).read_to_string();
         let page = body.map_err(|error| transport_failure(&error))?;
         prometheus::parse(&page).map_err(|error| {
+            let error = ParseError { text: self.secrets.take_out(&error.text), ..error };
             failure(
                 "not_prometheus",
                 error.to_string(),
@@ -69,6 +90,35 @@ impl Client {
             )
         })
     }
+
+    /// Asks for the page, wherever its server has moved it to. The headers go to no other server.
+    fn ask(&self) -> Result<Response<Body>, ureq::Error> {
+        let mut url = self.url.clone();
+        let mut answer = self.request(&url, true)?;
+        for _ in 0..MAX_REDIRECTS {
+            let Some(next) = redirection(&url, &answer) else { break };
+            answer = self.request(&next, is_same_origin(&self.url, &next))?;
+            url = next;
+        }
+        Ok(answer)
+    }
+
+    fn request(&self, url: &str, with_headers: bool) -> Result<Response<Body>, ureq::Error> {
+        let headers = self.headers.iter().filter(|_| with_headers);
+        headers.fold(self.agent.get(url), |request, (name, value)| request.header(name, value)).call()
+    }
+}
+
+/// Where an answer leads.
+fn redirection<T>(url: &str, answer: &Response<T>) -> Option<String> {
+    let location = answer.headers().get(LOCATION).filter(|_| answer.status().is_redirection())?;
+    let next = Url::parse(url).ok()?.join(location.to_str().ok()?).ok()?;
+    Some(next.into())
+}
+
+fn is_same_origin(one: &str, other: &str) -> bool {
+    let origin = |url: &str| Url::parse(url).ok().map(|url| url.origin());
+    origin(one).is_some_and(|one| Some(one) == origin(other))
 }
 
 fn failure(kind: &str, message: String, hint: &str) -> Failure {
@@ -81,10 +131,13 @@ fn status_failure<T>(answer: &Response<T>) -> Failure {
     let status = answer.status();
     let is_final = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED, StatusCode::NOT_IMPLEMENTED]
         .contains(&status);
-    let hint = if is_final {
-        "the server has no such page; give another address, or switch the service off"
-    } else {
-        ""
+    let hint = match status {
+        _ if is_final => "the server has no such page; give another address, or switch the service off",
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            "the page wants a key: `--api-key` and `--header` go to pages of the target's own server, \
+             `--server-metrics-header` to every page"
+        }
+        _ => "",
     };
     let Failure { details, .. } = failure("http_status", status.to_string(), hint);
     Failure { details: ErrorDetails { code: Some(status.as_u16().into()), ..details }, is_final }

@@ -13,6 +13,7 @@ mod options;
 mod outbox;
 mod page;
 mod prometheus;
+mod secrets;
 
 use std::{
     sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
@@ -73,7 +74,7 @@ impl Service for ServerMetrics {
             pages: names
                 .into_iter()
                 .zip(&self.options.urls)
-                .map(|(name, url)| Page::new(name, url.clone()))
+                .map(|(name, url)| Page::new(name, url.clone(), self.options.headers_of(url)))
                 .collect(),
             interval_ns: self.options.interval_ms.saturating_mul(1_000_000),
             outbox: Outbox::default(),

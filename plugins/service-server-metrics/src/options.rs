@@ -1,7 +1,10 @@
 //! The options: exports [`Options`], checked.
 
+use std::collections::BTreeMap;
+
 use prony_plugin_api::{PluginError, Result};
 use serde::Deserialize;
+use ureq::http::{HeaderName, HeaderValue};
 
 /// JSON Schema of [`Options`].
 pub(crate) const SCHEMA: &str = r#"{
@@ -19,6 +22,11 @@ pub(crate) const SCHEMA: &str = r#"{
       "type": "integer",
       "minimum": 1,
       "default": 1000
+    },
+    "headers": {
+      "description": "Headers of the scrapes: for each page, by its URL, an object of names and values.",
+      "type": "object",
+      "default": {}
     }
   }
 }"#;
@@ -31,11 +39,13 @@ pub(crate) struct Options {
     pub(crate) urls: Vec<String>,
     /// Milliseconds from one scrape of a page to the next while a phase runs.
     pub(crate) interval_ms: u64,
+    /// Headers of the scrapes, names and values, by the URL of the page. They may be secret.
+    pub(crate) headers: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { urls: Vec::new(), interval_ms: 1000 }
+        Self { urls: Vec::new(), interval_ms: 1000, headers: BTreeMap::new() }
     }
 }
 
@@ -47,11 +57,15 @@ impl Options {
     pub(crate) fn read(json: &str) -> Result<Self> {
         let mut options: Self = serde_json::from_str(json).map_err(|error| {
             PluginError::config(format!("read the options of the server metrics: {error}"))
-                .hint("give `urls` as a list of texts and `interval_ms` as a whole number")
+                .hint(
+                    "give `urls` as a list of texts, `interval_ms` as a whole number and `headers` as an object of \
+                     objects",
+                )
         })?;
         if options.interval_ms == 0 {
             return Err(PluginError::config("use `interval_ms` of `0`").hint("the least is 1"));
         }
+        options.headers.values().flatten().try_for_each(|(name, value)| check_header(name, value))?;
         let mut seen = Vec::new();
         options.urls.retain(|url| {
             !seen.contains(url) && {
@@ -60,6 +74,12 @@ impl Options {
             }
         });
         Ok(options)
+    }
+
+    /// The headers of a page's scrapes.
+    pub(crate) fn headers_of(&self, url: &str) -> Vec<(String, String)> {
+        let headers = self.headers.get(url).into_iter().flatten();
+        headers.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     /// What each page is called wherever it is written down: its address without user, password and query, which may
@@ -73,6 +93,17 @@ impl Options {
         }
         names
     }
+}
+
+/// Whether HTTP can carry it. Its value is not repeated: it may be a secret.
+fn check_header(name: &str, value: &str) -> Result<()> {
+    let is_valid = name.parse::<HeaderName>().is_ok() && value.parse::<HeaderValue>().is_ok();
+    if is_valid {
+        return Ok(());
+    }
+    let message =
+        format!("use the header `{}`: it has characters that HTTP does not allow", name.escape_debug());
+    Err(PluginError::config(message).hint("leave out line breaks and other control characters"))
 }
 
 fn without_secrets(url: &str) -> String {
@@ -93,7 +124,8 @@ mod tests {
     #[test]
     fn pages_are_scraped_every_second_unless_told_otherwise() {
         let options = Options::read(r#"{"urls": ["http://h/metrics"]}"#).unwrap();
-        assert_eq!(options, Options { urls: vec!["http://h/metrics".into()], interval_ms: 1000 });
+        let urls = vec!["http://h/metrics".into()];
+        assert_eq!(options, Options { urls, ..Options::default() });
         assert_eq!(Options::read(r#"{"interval_ms": 50}"#).unwrap().interval_ms, 50);
     }
 
@@ -114,6 +146,9 @@ mod tests {
     #[case(r#"{"interval_ms": "1s"}"#)]
     #[case(r#"{"interval_ms": 0}"#)]
     #[case(r#"{"interval_ms": -1}"#)]
+    #[case(r#"{"headers": {"http://h/metrics": {"X-A": 1}}}"#)]
+    #[case(r#"{"headers": {"http://h/metrics": {"X A": "b"}}}"#)]
+    #[case(r#"{"headers": {"http://h/metrics": {"X-A": "b\nc"}}}"#)]
     #[case("urls")]
     fn a_wrong_option_is_a_config_error_with_a_hint(#[case] json: &str) {
         let error = Options::read(json).unwrap_err();

@@ -23,8 +23,9 @@ enum Standing {
 }
 
 impl Page {
-    pub(crate) fn new(name: String, url: String) -> Self {
-        Self { name, client: Client::new(url), standing: Standing::Good }
+    /// The page at `url`, whose scrapes have these headers.
+    pub(crate) fn new(name: String, url: String, headers: Vec<(String, String)>) -> Self {
+        Self { name, client: Client::new(url, headers), standing: Standing::Good }
     }
 
     /// A new phase begins: the next failure is news again.

@@ -1,9 +1,10 @@
-//! `server_metrics_export.csv`: comment lines, then one section a type, each with a header of its own.
+//! `server_metrics_export.csv`: one table with one header, a row for each series of each phase. A cell that does not
+//! apply to the type of a metric is empty.
+//!
+//! Compatibility: read columns by name. Labels follow the statistics, one column each, with `label_` in front of their
+//! names: a label may be called like a statistic.
 
-use std::{
-    collections::BTreeSet,
-    io::{self, Write},
-};
+use std::{collections::BTreeSet, io};
 
 use prony_plugin_api::message::MetricKind;
 
@@ -13,138 +14,129 @@ use super::{
     timeline::Bound,
 };
 
-/// The sections, in order. Metrics without a type stand among the gauges, whose statistics they have.
-const SECTIONS: [Section; 4] = [
-    Section {
-        holds: |stats| matches!(stats, Stats::Gauge(_)),
-        columns: &["avg", "min", "max", "std", "last", "p50", "p90", "p99"],
-    },
-    Section { holds: |stats| matches!(stats, Stats::Counter(_)), columns: &["total", "rate", "resets"] },
-    Section {
-        holds: |stats| matches!(stats, Stats::Histogram(_)),
-        columns: &[
-            "count",
-            "count_rate",
-            "sum",
-            "sum_rate",
-            "avg",
-            "resets",
-            "p50_estimate",
-            "p90_estimate",
-            "p99_estimate",
-            "buckets",
-        ],
-    },
-    Section {
-        holds: |stats| matches!(stats, Stats::Summary(_)),
-        columns: &["count", "count_rate", "sum", "sum_rate", "avg", "resets", "quantiles"],
-    },
+/// What a row begins with.
+const LEAD: [&str; 5] = ["Endpoint", "Phase", "Type", "Metric", "Unit"];
+
+/// The statistics of all types.
+const STATISTICS: [&str; 20] = [
+    "avg",
+    "min",
+    "max",
+    "std",
+    "last",
+    "p50",
+    "p90",
+    "p99",
+    "total",
+    "rate",
+    "count",
+    "count_rate",
+    "sum",
+    "sum_rate",
+    "resets",
+    "p50_estimate",
+    "p90_estimate",
+    "p99_estimate",
+    "buckets",
+    "quantiles",
 ];
 
-struct Section {
-    /// By the statistics and not by the metric's type: two pages may disagree about that.
-    holds: fn(&Stats) -> bool,
-    /// What [`cells`] gives for these statistics.
-    columns: &'static [&'static str],
-}
-
-/// Writes the profiling phases.
+/// Writes the phases, the warm-up first.
 pub(super) fn write(report: &ServerMetricsReport) -> io::Result<Vec<u8>> {
-    let mut out = Vec::new();
-    let summary = &report.summary;
-    writeln!(out, "# prony server metrics")?;
-    writeln!(out, "# schema_version: {}", report.schema_version)?;
-    writeln!(out, "# start_time: {}", summary.start_time.as_deref().unwrap_or_default())?;
-    writeln!(out, "# end_time: {}", summary.end_time.as_deref().unwrap_or_default())?;
-    writeln!(out, "# endpoints_configured: {}", summary.endpoints_configured.join(", "))?;
-    writeln!(out, "# endpoints_successful: {}", summary.endpoints_successful.join(", "))?;
-    for section in &SECTIONS {
-        let metrics = report.metrics.iter();
-        let rows: Vec<Row<'_>> = metrics.flat_map(|(name, metric)| rows_of(section, name, metric)).collect();
-        if !rows.is_empty() {
-            writeln!(out)?;
-            out.extend(write_section(section, &rows)?);
-        }
-    }
-    Ok(out)
-}
-
-/// A row before it is text.
-struct Row<'a> {
-    name: &'a str,
-    metric: &'a Metric,
-    series: &'a PhaseSeries,
-}
-
-fn rows_of<'a>(section: &Section, name: &'a str, metric: &'a Metric) -> Vec<Row<'a>> {
-    let of_section = metric.series.iter().filter(|series| (section.holds)(&series.stats));
-    of_section.map(|series| Row { name, metric, series }).collect()
-}
-
-fn write_section(section: &Section, rows: &[Row<'_>]) -> io::Result<Vec<u8>> {
+    let metrics = || report.warmup_metrics.iter().chain(&report.metrics);
+    let all_series = || metrics().flat_map(|(_, metric)| &metric.series);
     let labels: BTreeSet<&str> =
-        rows.iter().flat_map(|row| row.series.labels.keys().map(String::as_str)).collect();
+        all_series().flat_map(|series| series.labels.keys().map(String::as_str)).collect();
     let mut csv = csv::Writer::from_writer(Vec::new());
-    let header = ["Endpoint", "Phase", "Type", "Metric", "Unit"].into_iter();
-    let header = header.chain(section.columns.iter().copied()).chain(labels.iter().copied());
-    csv.write_record(header.chain(["Description"]))?;
-    for Row { name, metric, series } in rows {
-        let lead = [
-            &series.endpoint_url,
-            &series.phase,
-            type_name(metric.kind),
-            name,
-            metric.unit.unwrap_or_default(),
-        ];
-        let label = |name: &&str| series.labels.get(*name).cloned().unwrap_or_default();
-        let row =
-            lead.into_iter().map(str::to_owned).chain(cells(&series.stats)).chain(labels.iter().map(label));
-        csv.write_record(row.chain([metric.description.clone()]))?;
+    let label_columns = labels.iter().map(|label| format!("label_{label}"));
+    let header = LEAD.iter().chain(&STATISTICS).map(|&name| name.to_owned());
+    csv.write_record(header.chain(label_columns).chain(["Description".to_owned()]))?;
+    for (name, metric) in metrics() {
+        for series in &metric.series {
+            csv.write_record(row(name, metric, series, &labels))?;
+        }
     }
     csv.into_inner().map_err(|error| io::Error::other(error.to_string()))
 }
 
-fn type_name(kind: MetricKind) -> &'static str {
-    match kind {
-        MetricKind::Counter => "counter",
-        MetricKind::Gauge => "gauge",
-        MetricKind::Histogram => "histogram",
-        MetricKind::Summary => "summary",
-        MetricKind::Untyped => "untyped",
+fn row(name: &str, metric: &Metric, series: &PhaseSeries, labels: &BTreeSet<&str>) -> Vec<String> {
+    let lead = [
+        &series.endpoint_url,
+        &series.phase,
+        type_name(metric.kind, &series.stats),
+        name,
+        metric.unit.unwrap_or_default(),
+    ];
+    let values = values(&series.stats);
+    let statistic = |column: &&str| {
+        let found = values.iter().find(|(name, _)| name == column);
+        found.map(|(_, value)| value.clone()).unwrap_or_default()
+    };
+    let label = |label: &&str| series.labels.get(*label).cloned().unwrap_or_default();
+    let row = lead.into_iter().map(str::to_owned).chain(STATISTICS.iter().map(statistic));
+    row.chain(labels.iter().map(label)).chain([metric.description.clone()]).collect()
+}
+
+/// By the statistics first: two pages may disagree about the type of a metric.
+fn type_name(kind: MetricKind, stats: &Stats) -> &'static str {
+    match stats {
+        Stats::Counter(_) => "counter",
+        Stats::Histogram(_) => "histogram",
+        Stats::Summary(_) => "summary",
+        Stats::Gauge(_) if kind == MetricKind::Untyped => "untyped",
+        Stats::Gauge(_) => "gauge",
     }
 }
 
-/// The statistics in the order of their section's columns.
-fn cells(stats: &Stats) -> Vec<String> {
+/// The statistics that a series has, under the names of their columns.
+fn values(stats: &Stats) -> Vec<(&'static str, String)> {
     match stats {
-        Stats::Gauge(GaugeStats { avg, min, max, std, last, p50, p90, p99 }) => {
-            [avg, min, max, std, last, p50, p90, p99].map(f64::to_string).into()
-        }
+        Stats::Gauge(GaugeStats { avg, min, max, std, last, p50, p90, p99 }) => [
+            ("avg", avg),
+            ("min", min),
+            ("max", max),
+            ("std", std),
+            ("last", last),
+            ("p50", p50),
+            ("p90", p90),
+            ("p99", p99),
+        ]
+        .map(|(name, value)| (name, value.to_string()))
+        .into(),
         Stats::Counter(CounterStats { total, rate, resets }) => {
-            vec![total.to_string(), rate.to_string(), resets.to_string()]
+            vec![("total", total.to_string()), ("rate", rate.to_string()), ("resets", resets.to_string())]
         }
         Stats::Histogram(HistogramStats { observed, estimates, buckets }) => {
-            let estimates =
-                estimates.map_or_else(Default::default, |it| [it.p50, it.p90, it.p99].map(|p| p.to_string()));
-            observed_cells(observed).into_iter().chain(estimates).chain([pairs(buckets)]).collect()
+            let mut values = observed_values(observed);
+            values.extend(estimates.iter().flat_map(|estimates| {
+                [
+                    ("p50_estimate", estimates.p50.to_string()),
+                    ("p90_estimate", estimates.p90.to_string()),
+                    ("p99_estimate", estimates.p99.to_string()),
+                ]
+            }));
+            values.push(("buckets", pairs(buckets)));
+            values
         }
         Stats::Summary(SummaryStats { observed, quantiles }) => {
-            observed_cells(observed).into_iter().chain([pairs(quantiles)]).collect()
+            let mut values = observed_values(observed);
+            values.push(("quantiles", pairs(quantiles)));
+            values
         }
     }
 }
 
-fn observed_cells(observed: &Observed) -> [String; 6] {
+fn observed_values(observed: &Observed) -> Vec<(&'static str, String)> {
     let Observed { count, count_rate, sum, sum_rate, avg, resets } = observed;
-    let avg = avg.map(|avg| avg.to_string()).unwrap_or_default();
-    [
-        count.to_string(),
-        count_rate.to_string(),
-        sum.to_string(),
-        sum_rate.to_string(),
-        avg,
-        resets.to_string(),
-    ]
+    let mut values = vec![
+        ("count", count.to_string()),
+        ("count_rate", count_rate.to_string()),
+        ("sum", sum.to_string()),
+        ("sum_rate", sum_rate.to_string()),
+        ("resets", resets.to_string()),
+    ];
+    values.extend(avg.map(|avg| ("avg", avg.to_string())));
+    values
 }
 
 /// `bound=value;…`

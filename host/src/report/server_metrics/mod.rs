@@ -8,6 +8,7 @@
 
 mod csv;
 mod stats;
+mod strangers;
 mod summary;
 mod timeline;
 mod window;
@@ -26,7 +27,11 @@ use self::{
     timeline::{Bound, Family, Labels, Page},
     window::Scrapes,
 };
-pub(crate) use self::{timeline::Timeline, window::PhaseWindow};
+pub(crate) use self::{
+    strangers::{Flights, Stranger, strangers},
+    timeline::Timeline,
+    window::PhaseWindow,
+};
 
 use super::{ReportError, artifacts};
 
@@ -112,8 +117,7 @@ impl ServerMetricsReport {
         })
     }
 
-    /// Writes `server_metrics_export.csv` into a run's folder: the profiling phases, one section a type. Returns where
-    /// it is.
+    /// Writes `server_metrics_export.csv` into a run's folder: every phase, in one table. Returns where it is.
     pub(super) fn write_csv(&self, dir: &Path) -> Result<PathBuf, ReportError> {
         artifacts::write(dir, CSV_FILE_NAME, |out| out.write_all(&csv::write(self)?))
     }
@@ -138,7 +142,7 @@ fn add_page(metrics: &mut BTreeMap<String, Metric>, page: &Page, phase: &str, sc
         let metric = metrics.entry(name.to_owned()).or_insert_with(|| Metric {
             kind: family.kind,
             description: family.help.clone(),
-            unit: unit(name),
+            unit: unit(name, family.kind),
             series: Vec::new(),
         });
         metric.series.extend(series);
@@ -154,8 +158,9 @@ fn exported_name<'a>(page: &Page, name: &'a str, family: &Family) -> &'a str {
 }
 
 /// The unit that a name ends with, as Prometheus asks for.
-fn unit(name: &str) -> Option<&'static str> {
-    const UNITS: [(&str, &str); 12] = [
+fn unit(name: &str, kind: MetricKind) -> Option<&'static str> {
+    const UNITS: [(&str, &str); 13] = [
+        ("_per_second", "1/sec"),
         ("_seconds", "seconds"),
         ("_milliseconds", "milliseconds"),
         ("_ms", "milliseconds"),
@@ -170,6 +175,11 @@ fn unit(name: &str) -> Option<&'static str> {
         ("_celsius", "celsius"),
     ];
     let name = name.strip_suffix("_total").unwrap_or(name);
+    // llama.cpp's `prompt_tokens_seconds` and `predicted_tokens_seconds` are throughputs.
+    let is_token_rate = kind == MetricKind::Gauge && name.ends_with("_tokens_seconds");
+    if is_token_rate || name.ends_with("_tokens_per_second") {
+        return Some("tokens/sec");
+    }
     UNITS.iter().find(|(ending, _)| name.ends_with(ending)).map(|(_, unit)| *unit)
 }
 

@@ -293,27 +293,29 @@ fn json() {
 }
 
 #[test]
+fn units_are_what_a_name_ends_with() {
+    for (name, kind, expected) in [
+        ("llamacpp:predicted_tokens_seconds", MetricKind::Gauge, Some("tokens/sec")),
+        ("llamacpp:tokens_predicted_seconds", MetricKind::Counter, Some("seconds")),
+        ("trt:output_tokens_per_second", MetricKind::Gauge, Some("tokens/sec")),
+        ("vllm:time_per_output_token_seconds", MetricKind::Histogram, Some("seconds")),
+        ("vllm:generation_tokens_total", MetricKind::Counter, Some("tokens")),
+        ("up", MetricKind::Gauge, None),
+    ] {
+        assert_eq!(unit(name, kind), expected, "{name}");
+    }
+}
+
+#[test]
 fn csv() {
     insta::assert_snapshot!(written(|dir| sample_run().write_csv(dir)), @r#"
-    # prony server metrics
-    # schema_version: 1.0
-    # start_time: 2026-01-02T03:04:06Z
-    # end_time: 2026-01-02T03:04:09Z
-    # endpoints_configured: http://b:8000/metrics, http://a:8000/metrics
-    # endpoints_successful: http://a:8000/metrics
-
-    Endpoint,Phase,Type,Metric,Unit,avg,min,max,std,last,p50,p90,p99,model,Description
-    http://a:8000/metrics,profiling,untyped,odd,,7,7,7,0,7,7,7,7,,"Help, with a comma, of odd."
-    http://a:8000/metrics,profiling,gauge,running,,2.5,1,4,2.1213203435596424,4,2.5,3.7,3.9699999999999998,m,"Help, with a comma, of running."
-
-    Endpoint,Phase,Type,Metric,Unit,total,rate,resets,model,Description
-    http://a:8000/metrics,profiling,counter,done_requests,requests,8,4,0,m,"Help, with a comma, of done_requests_total."
-
-    Endpoint,Phase,Type,Metric,Unit,count,count_rate,sum,sum_rate,avg,resets,p50_estimate,p90_estimate,p99_estimate,buckets,Description
-    http://a:8000/metrics,profiling,histogram,wait_seconds,seconds,4,2,5,2.5,1.25,0,1,1.8,1.98,1=2;2=4;+Inf=4,"Help, with a comma, of wait_seconds."
-
-    Endpoint,Phase,Type,Metric,Unit,count,count_rate,sum,sum_rate,avg,resets,quantiles,Description
-    http://a:8000/metrics,profiling,summary,size_bytes,bytes,4,2,30,15,7.5,0,0.5=9,"Help, with a comma, of size_bytes."
+    Endpoint,Phase,Type,Metric,Unit,avg,min,max,std,last,p50,p90,p99,total,rate,count,count_rate,sum,sum_rate,resets,p50_estimate,p90_estimate,p99_estimate,buckets,quantiles,label_model,Description
+    http://a:8000/metrics,warmup,counter,done_requests,requests,,,,,,,,,2,4,,,,,0,,,,,,m,"Help, with a comma, of done_requests_total."
+    http://a:8000/metrics,profiling,counter,done_requests,requests,,,,,,,,,8,4,,,,,0,,,,,,m,"Help, with a comma, of done_requests_total."
+    http://a:8000/metrics,profiling,untyped,odd,,7,7,7,0,7,7,7,7,,,,,,,,,,,,,,"Help, with a comma, of odd."
+    http://a:8000/metrics,profiling,gauge,running,,2.5,1,4,2.1213203435596424,4,2.5,3.7,3.9699999999999998,,,,,,,,,,,,,m,"Help, with a comma, of running."
+    http://a:8000/metrics,profiling,summary,size_bytes,bytes,7.5,,,,,,,,,,4,2,30,15,0,,,,,0.5=9,,"Help, with a comma, of size_bytes."
+    http://a:8000/metrics,profiling,histogram,wait_seconds,seconds,1.25,,,,,,,,,,4,2,5,2.5,0,1,1.8,1.98,1=2;2=4;+Inf=4,,,"Help, with a comma, of wait_seconds."
     "#);
 }
 
@@ -369,7 +371,11 @@ fn pages_that_disagree_about_a_type_are_both_exported() {
     let later = ServerMetricsSample { at_ns: 4 * SECOND, ..other.clone() };
     let report = compute(vec![scrape(30, &["load gauge:  7"]), other, later]);
     let csv = written(|dir| report.write_csv(dir));
-    assert_eq!(csv.lines().filter(|line| line.contains(",load,")).count(), 2, "{csv}");
+    let types: Vec<_> = csv.lines().filter(|line| line.contains(",profiling,")).collect();
+    assert!(
+        types[0].contains(",profiling,gauge,load,") && types[1].contains(",profiling,counter,load,"),
+        "{csv}"
+    );
 }
 
 #[test]

@@ -20,13 +20,17 @@ use self::line::Line;
 pub(crate) struct ParseError {
     /// Its number, from 1.
     pub(crate) line: usize,
-    /// Its beginning.
+    /// All of it.
     pub(crate) text: String,
 }
 
+/// Longest beginning of a line that an error message repeats, in characters.
+const EXCERPT_CHARS: usize = 60;
+
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {} is not Prometheus text: `{}`", self.line, self.text)
+        let beginning: String = self.text.chars().take(EXCERPT_CHARS).collect();
+        write!(f, "line {} is not Prometheus text: `{beginning}`", self.line)
     }
 }
 
@@ -43,7 +47,7 @@ pub(crate) fn parse(page: &str) -> Result<Vec<MetricFamily>, ParseError> {
             Some(Line::Help { name, text }) => families.declared(&name).help = text,
             Some(Line::Nothing) => {}
             Some(Line::End) => break,
-            None => return Err(ParseError { line: at + 1, text: text.chars().take(60).collect() }),
+            None => return Err(ParseError { line: at + 1, text: text.to_owned() }),
         }
     }
     Ok(families.finish())

@@ -31,35 +31,43 @@ const METRICS: &str = "# TYPE requests_total counter\nrequests_total 7\n";
 struct Served {
     url: String,
     asked: Arc<AtomicUsize>,
+    /// The heads of the requests, in lower case.
+    heads: Arc<Mutex<Vec<String>>>,
 }
 
 /// What a page answers: a status line's end and a body.
-type Answer = (&'static str, &'static str);
+type Answer = (String, String);
 
-const OK: Answer = ("200 OK", METRICS);
+const OK: (&str, &str) = ("200 OK", METRICS);
 
 /// Serves `answers`, one a request; the last one again and again.
-fn serve(answers: &'static [Answer]) -> Served {
+fn serve(answers: &[(&str, &str)]) -> Served {
+    let answers: Vec<Answer> =
+        answers.iter().map(|(status, body)| ((*status).to_owned(), (*body).to_owned())).collect();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/metrics", listener.local_addr().unwrap());
     let asked = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&asked);
+    let heads = Arc::<Mutex<Vec<String>>>::default();
+    let (counter, kept) = (Arc::clone(&asked), Arc::clone(&heads));
     thread::spawn(move || {
         for stream in listener.incoming().map_while(std::result::Result::ok) {
             let turn = counter.fetch_add(1, Ordering::SeqCst);
-            answer(stream, answers[turn.min(answers.len() - 1)]);
+            let head = answer(stream, &answers[turn.min(answers.len() - 1)]);
+            kept.lock().unwrap().push(head);
         }
     });
-    Served { url, asked }
+    Served { url, asked, heads }
 }
 
-fn answer(mut stream: TcpStream, (status, body): Answer) {
+fn answer(mut stream: TcpStream, (status, body): &Answer) -> String {
     let request = BufReader::new(stream.try_clone().unwrap());
     let head = request.lines().map_while(std::result::Result::ok).take_while(|line| !line.is_empty());
-    assert!(head.count() > 0);
+    let head = head.collect::<Vec<_>>().join("\n").to_lowercase();
+    assert!(!head.is_empty());
     let length = body.len();
     write!(stream, "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}")
         .unwrap();
+    head
 }
 
 /// An address at which nobody listens.
@@ -130,12 +138,16 @@ struct Running {
 
 impl Running {
     fn start(urls: &[&str], interval_ms: u64) -> Self {
+        Self::with_options(&serde_json::json!({ "urls": urls, "interval_ms": interval_ms }))
+    }
+
+    fn with_options(options: &serde_json::Value) -> Self {
         let (sender, published) = channel();
         let gate = Arc::new(Gate::default());
         let host = FakeHost { published: sender, gate: Arc::clone(&gate), clock: AtomicU64::new(1) };
-        let options = serde_json::json!({ "urls": urls, "interval_ms": interval_ms }).to_string();
         let table = service_table::<ServerMetrics>("ServerMetrics");
-        let mut service = ServiceInstance::create(table, &options, HostTable::leak(host)).unwrap();
+        let mut service =
+            ServiceInstance::create(table, &options.to_string(), HostTable::leak(host)).unwrap();
         service.init().unwrap();
         service.start().unwrap();
         Self { service, published, gate }
@@ -260,6 +272,63 @@ fn a_page_that_is_not_prometheus_text_is_a_sample_with_an_error() {
     let error = batch[0].error.as_ref().unwrap();
     assert_eq!(error.kind, "not_prometheus");
     assert_eq!(error.message, "line 1 is not Prometheus text: `<html>`");
+    running.stop();
+}
+
+/// One scrape of `url` with the key in its headers, and of another page without.
+fn scrape_with_key(url: &str, other: &str) -> Vec<ServerMetricsSample> {
+    let mut running = Running::with_options(&serde_json::json!({
+        "urls": [url, other],
+        "interval_ms": NEVER_MS,
+        "headers": {url: {"Authorization": "Bearer sk-12345678", "X-Team": "blue"}},
+    }));
+    running.begin_phase();
+    let batch = running.next_batch();
+    running.stop();
+    batch
+}
+
+#[test]
+fn headers_go_to_the_page_that_they_are_for() {
+    let (page, other) = (serve(&[OK]), serve(&[OK]));
+    scrape_with_key(&page.url, &other.url);
+    let head = page.heads.lock().unwrap()[0].clone();
+    assert!(head.contains("\nauthorization: bearer sk-12345678"), "{head}");
+    assert!(head.contains("\nx-team: blue"), "{head}");
+    let head = other.heads.lock().unwrap()[0].clone();
+    assert!(!head.contains("authorization") && !head.contains("x-team"), "{head}");
+}
+
+#[test]
+fn a_page_that_has_moved_is_found_and_its_headers_go_to_its_own_server_only() {
+    let elsewhere = serve(&[OK]);
+    let away = format!("307 Temporary Redirect\r\nLocation: {}", elsewhere.url);
+    let page = serve(&[("307 Temporary Redirect\r\nLocation: /metrics/", ""), (&away, "")]);
+    let batch = scrape_with_key(&page.url, &refusing_url());
+    assert_eq!(batch.iter().filter(|sample| sample.error.is_none()).count(), 1);
+    let heads = page.heads.lock().unwrap().clone();
+    assert!(heads[1].starts_with("get /metrics/ ") && heads[1].contains("sk-12345678"), "{heads:?}");
+    let heads = elsewhere.heads.lock().unwrap().clone();
+    assert!(!heads[0].contains("sk-12345678") && !heads[0].contains("x-team"), "{heads:?}");
+}
+
+#[test]
+fn a_page_that_repeats_its_key_does_not_bring_it_into_the_report() {
+    let page = serve(&[("200 OK", "<html> no metrics for sk-12345678\n")]);
+    let batch = scrape_with_key(&page.url, &refusing_url());
+    let messages: Vec<_> = batch.iter().map(|sample| sample.error.clone().unwrap().message).collect();
+    let expected = "line 1 is not Prometheus text: `<html> no metrics for <redacted>`";
+    assert!(messages.contains(&expected.to_owned()), "{messages:?}");
+}
+
+#[test]
+fn a_page_that_wants_a_key_says_how_to_give_it() {
+    let page = serve(&[("401 Unauthorized", "")]);
+    let mut running = Running::start(&[&page.url], NEVER_MS);
+    running.begin_phase();
+    let error = running.next_batch()[0].error.clone().unwrap();
+    assert_eq!((error.code, error.message.as_str()), (Some(401), "401 Unauthorized"));
+    assert!(error.hint.contains("--server-metrics-header"), "{error:?}");
     running.stop();
 }
 

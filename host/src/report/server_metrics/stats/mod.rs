@@ -89,7 +89,7 @@ pub(super) struct Observed {
     pub(super) resets: usize,
 }
 
-/// Percentiles, as far as the buckets tell.
+/// Percentiles, as far as the buckets and the mean tell.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(super) struct Estimates {
     #[serde(rename = "p50_estimate")]
@@ -171,7 +171,7 @@ impl HistogramStats {
             _ => None,
         };
         let buckets: Vec<(Bound, f64)> = series.columns().filter_map(bucket).collect();
-        let at = |share| buckets::of_buckets(&buckets, share);
+        let at = |share| buckets::of_buckets(&buckets, observed.avg, share);
         let estimates = at(0.5).zip(at(0.9)).zip(at(0.99));
         let estimates = estimates.map(|((p50, p90), p99)| Estimates { p50, p90, p99 });
         Some(Self { observed, estimates, buckets })

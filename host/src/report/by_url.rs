@@ -1,0 +1,61 @@
+//! The breakdown of a run with several base URLs: how the requests to each of them fared.
+
+use serde_json::{Map, Value};
+
+use super::{Report, console, json};
+use crate::{
+    config::url,
+    metrics::{Results, Stats},
+    record::RunHeader,
+};
+
+/// The base URLs of a run, as a user would type them; none where there is only one.
+pub(super) fn names(header: &RunHeader) -> Vec<String> {
+    let urls = &header.config.target.urls;
+    if urls.len() < 2 { Vec::new() } else { urls.iter().map(|url| url::typed(url)).collect() }
+}
+
+/// For the summary: an object for each URL.
+pub(super) fn summary(report: &Report) -> Value {
+    let one = |(url, results): (String, &Results)| {
+        let mut object = Map::new();
+        object.insert("url".to_owned(), url.into());
+        let outcomes = results.outcomes;
+        object.insert("request_count".to_owned(), outcomes.succeeded.into());
+        object.insert("error_request_count".to_owned(), outcomes.failed.into());
+        object.insert("cancelled_request_count".to_owned(), outcomes.cancelled.into());
+        object.extend(json::metrics(&results.table));
+        Value::Object(object)
+    };
+    names(&report.header).into_iter().zip(&report.by_url).map(one).collect()
+}
+
+/// For people: a title and a table.
+pub(super) fn lines(report: &Report) -> Vec<String> {
+    if report.by_url.is_empty() {
+        return Vec::new();
+    }
+    let mut table = console::table(&["URL", "requests", "errors", "TTFT ms", "p99", "latency ms", "p99"]);
+    for (url, results) in names(&report.header).into_iter().zip(&report.by_url) {
+        let outcomes = results.outcomes;
+        let [ttft, ttft_p99] = times(results, "time_to_first_token");
+        let [latency, latency_p99] = times(results, "request_latency");
+        let (succeeded, failed) = (outcomes.succeeded.to_string(), outcomes.failed.to_string());
+        table.add_row([url, succeeded, failed, ttft, ttft_p99, latency, latency_p99]);
+    }
+    for column in 1..7 {
+        console::align_right(&mut table, column);
+    }
+    vec!["By URL".to_owned(), table.to_string()]
+}
+
+/// Mean and 99th percentile; empty without a value.
+fn times(results: &Results, tag: &str) -> [String; 2] {
+    match results.table.get(tag) {
+        Some(Stats::Distribution(values)) => {
+            let p99 = values.percentile("p99").map(console::decimal).unwrap_or_default();
+            [console::decimal(values.avg), p99]
+        }
+        _ => [String::new(), String::new()],
+    }
+}

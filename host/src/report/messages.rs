@@ -1,0 +1,255 @@
+//! What services published: exports [`Messages`] for the report, and [`print`] for `prony report --messages`.
+//!
+//! A message is `MessagePack` with named fields, and is told as JSON. Those that the report computes something of
+//! ([`HEARS`]) have files of their own and are left out of the summary.
+
+use std::{
+    collections::VecDeque,
+    io::{self, Write},
+    path::Path,
+};
+
+use prony_plugin_api::message::Table;
+use serde_json::{Map, Value, json};
+
+use super::{HEARS, ReportError};
+use crate::record::{
+    Frame, RunEnd,
+    journal::{Piece, Reader},
+};
+
+/// So many messages of a type are in the summary: the last ones.
+const KEPT: usize = 10;
+
+/// Longer messages, in bytes of `MessagePack`, are only counted in the summary.
+const LONGEST_KEPT: usize = 64 << 10;
+
+/// So many types of one service are told apart.
+const TYPES: usize = 32;
+
+/// What services published in a run, as far as the report keeps it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Messages {
+    /// In the order in which they were first heard of.
+    services: Vec<(String, OfService)>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct OfService {
+    types: Vec<(String, OfType)>,
+    /// Messages of further types.
+    others: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct OfType {
+    count: u64,
+    last: VecDeque<Value>,
+    /// Messages that are too long for the summary, or cannot be read.
+    left_out: u64,
+    /// Why the first of those cannot be read that cannot.
+    unreadable: Option<String>,
+}
+
+impl Messages {
+    /// Takes in a message, in the order of the journal.
+    pub(super) fn add(&mut self, service: String, message_type: String, payload: &[u8]) {
+        if HEARS.contains(&message_type.as_str()) {
+            return;
+        }
+        let Some(of_service) = entry(&mut self.services, service, usize::MAX) else { return };
+        match entry(&mut of_service.types, message_type, TYPES) {
+            Some(of_type) => of_type.add(payload),
+            None => of_service.others += 1,
+        }
+    }
+
+    /// For the summary: an object for each type of message of a service.
+    pub(super) fn summary(&self, service: &str) -> Option<Value> {
+        let (_, of_service) = self.services.iter().find(|(name, _)| name == service)?;
+        let mut types: Map<String, Value> =
+            of_service.types.iter().map(|(name, of_type)| (name.clone(), of_type.summary())).collect();
+        if of_service.others > 0 {
+            types.insert("others".to_owned(), json!({ "count": of_service.others }));
+        }
+        Some(Value::Object(types))
+    }
+
+    /// The services that published something.
+    pub(super) fn services(&self) -> impl Iterator<Item = &str> {
+        self.services.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The tables of the last message of each type, with the name of its service.
+    pub(super) fn tables(&self) -> impl Iterator<Item = (&str, Result<Table, serde_json::Error>)> {
+        self.services.iter().flat_map(|(service, of_service)| {
+            let last = of_service.types.iter().filter_map(|(_, of_type)| of_type.last.back());
+            let tables = last.filter_map(|message| message.get(Table::FIELD));
+            tables.map(|table| (service.as_str(), serde_json::from_value(table.clone())))
+        })
+    }
+}
+
+/// The value under a name; none if there are as many as there may be already.
+fn entry<T: Default>(entries: &mut Vec<(String, T)>, name: String, most: usize) -> Option<&mut T> {
+    let at = match entries.iter().position(|(known, _)| *known == name) {
+        Some(at) => at,
+        None if entries.len() < most => {
+            entries.push((name, T::default()));
+            entries.len() - 1
+        }
+        None => return None,
+    };
+    entries.get_mut(at).map(|(_, value)| value)
+}
+
+impl OfType {
+    fn add(&mut self, payload: &[u8]) {
+        self.count += 1;
+        if payload.len() > LONGEST_KEPT {
+            self.left_out += 1;
+            return;
+        }
+        match read(payload) {
+            Ok(message) => {
+                self.last.push_back(message);
+                let too_many = self.last.len().saturating_sub(KEPT);
+                self.last.drain(..too_many);
+            }
+            Err(error) => {
+                self.left_out += 1;
+                self.unreadable.get_or_insert(error.to_string());
+            }
+        }
+    }
+
+    fn summary(&self) -> Value {
+        let mut object = Map::new();
+        object.insert("count".to_owned(), self.count.into());
+        object.insert("last".to_owned(), self.last.iter().cloned().collect());
+        if self.left_out > 0 {
+            object.insert("left_out".to_owned(), self.left_out.into());
+        }
+        if let Some(unreadable) = &self.unreadable {
+            object.insert("unreadable".to_owned(), unreadable.as_str().into());
+        }
+        Value::Object(object)
+    }
+}
+
+fn read(payload: &[u8]) -> Result<Value, rmp_serde::decode::Error> {
+    rmp_serde::from_slice(payload)
+}
+
+/// How the journal that messages were printed from ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JournalEnd {
+    /// The run came to its end.
+    Whole,
+    /// It was interrupted or killed, or the journal is damaged: there may have been more.
+    Early,
+}
+
+/// Writes every message of a run, one JSON object a line, in the order in which they were published.
+///
+/// # Errors
+/// There is no readable journal with a header; or `out` fails, which is told apart.
+pub(crate) fn print(dir: &Path, out: &mut dyn Write) -> Result<io::Result<JournalEnd>, ReportError> {
+    let mut reader = Reader::open(dir)?;
+    let Some(Frame::Header(_)) = reader.next() else {
+        return Err(ReportError::NoHeader { dir: dir.to_owned() });
+    };
+    let mut end = None;
+    while let Some(piece) = reader.next_piece() {
+        match piece {
+            Piece::Frame(Frame::Message { service, message_type, payload }) => {
+                if let Err(error) = print_one(&service, &message_type, &payload, out) {
+                    return Ok(Err(error));
+                }
+            }
+            Piece::Frame(Frame::End(run_end)) => end = Some(run_end),
+            Piece::Frame(_) | Piece::Records(_) => {}
+        }
+    }
+    let is_whole =
+        !reader.damaged() && matches!(end, Some(RunEnd { was_cancelled: false, reason: None, .. }));
+    Ok(Ok(if is_whole { JournalEnd::Whole } else { JournalEnd::Early }))
+}
+
+fn print_one(service: &str, message_type: &str, payload: &[u8], out: &mut dyn Write) -> io::Result<()> {
+    let line = match read(payload) {
+        Ok(message) => json!({ "service": service, "type": message_type, "message": message }),
+        Err(error) => {
+            let (bytes, error) = (payload.len(), error.to_string());
+            json!({ "service": service, "type": message_type, "bytes": bytes, "error": error })
+        }
+    };
+    writeln!(out, "{line}")
+}
+
+#[cfg(test)]
+mod tests {
+    use prony_plugin_api::{Message, message::ServerMetricsBatch};
+
+    use super::*;
+
+    fn pack(message: &Value) -> Vec<u8> {
+        rmp_serde::to_vec_named(message).unwrap()
+    }
+
+    fn added(payloads: &[Vec<u8>]) -> Value {
+        let mut messages = Messages::default();
+        for payload in payloads {
+            messages.add("acme".into(), "bill".into(), payload);
+        }
+        messages.summary("acme").unwrap()
+    }
+
+    #[test]
+    fn the_last_messages_are_kept_and_all_are_counted() {
+        let payloads: Vec<_> = (0..25).map(|n| pack(&json!({ "n": n }))).collect();
+        let summary = added(&payloads);
+        assert_eq!(summary["bill"]["count"], 25);
+        let last: Vec<_> = (15..25).map(|n| json!({ "n": n })).collect();
+        assert_eq!(summary["bill"]["last"], Value::Array(last));
+    }
+
+    #[test]
+    fn what_is_too_long_or_unreadable_is_counted_and_said() {
+        let long = pack(&json!({ "text": "x".repeat(LONGEST_KEPT) }));
+        let summary = added(&[pack(&json!({"n": 1})), long, vec![0xc1]]);
+        assert_eq!((&summary["bill"]["count"], &summary["bill"]["left_out"]), (&json!(3), &json!(2)));
+        assert_eq!(summary["bill"]["last"], json!([{"n": 1}]));
+        assert!(!summary["bill"]["unreadable"].as_str().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_service_that_invents_types_fills_no_summary() {
+        let mut messages = Messages::default();
+        for number in 0..TYPES + 5 {
+            messages.add("acme".into(), format!("t{number}"), &pack(&json!({})));
+        }
+        let summary = messages.summary("acme").unwrap();
+        assert_eq!(summary.as_object().unwrap().len(), TYPES + 1);
+        assert_eq!(summary["others"]["count"], 5);
+    }
+
+    #[test]
+    fn scrapes_have_files_of_their_own() {
+        let mut messages = Messages::default();
+        messages.add("server_metrics".into(), ServerMetricsBatch::TYPE.into(), &[]);
+        assert_eq!(messages.services().count(), 0);
+    }
+
+    #[test]
+    fn a_table_is_that_of_the_last_message() {
+        let mut messages = Messages::default();
+        for n in [1, 2] {
+            let table = json!({"title": "T", "columns": ["n"], "rows": [[n]]});
+            messages.add("acme".into(), "bill".into(), &pack(&json!({ "prony_table": table })));
+        }
+        let tables: Vec<_> = messages.tables().map(|(name, table)| (name, table.unwrap())).collect();
+        assert_eq!((tables.len(), tables[0].0), (1, "acme"));
+        assert_eq!(tables[0].1.rows, [[2_i64.into()]]);
+    }
+}

@@ -1,0 +1,321 @@
+//! Whether somebody else used the server: exports [`strangers`], which compares what a server says it has to do with
+//! what prony had in flight at that time ([`Flights`]).
+//!
+//! Servers and prony do not count at the same instant and not the same things, so that a difference only counts when it
+//! is clear: prony's side is the most that it had in flight around a scrape, and several scrapes must agree.
+
+use std::fmt;
+
+use prony_plugin_api::message::PhaseKind;
+use serde::Serialize;
+use url::Url;
+
+use super::{
+    timeline::{Column, Page, Timeline},
+    window::{PhaseWindow, Scrapes},
+};
+use crate::{record::Record, request::target::place_of};
+
+/// Gauges of requests that a server works on.
+/// Sources: <https://docs.vllm.ai/en/latest/usage/metrics/>, the server README of llama.cpp,
+/// <https://docs.sglang.ai/references/production_metrics.html>,
+/// <https://huggingface.co/docs/text-generation-inference/reference/metrics>, and prony's own mock server.
+const RUNNING: [&str; 5] = [
+    "vllm:num_requests_running",
+    "llamacpp:requests_processing",
+    "sglang:num_running_reqs",
+    "tgi_batch_current_size",
+    "prony_mock_requests_running",
+];
+
+/// Gauges of requests that wait in a server.
+const WAITING: [&str; 4] =
+    ["vllm:num_requests_waiting", "llamacpp:requests_deferred", "sglang:num_queue_reqs", "tgi_queue_size"];
+
+/// Labels that tell apart the processes which work on the same requests: all of them may report.
+const RANKS: [&str; 2] = ["tp_rank", "pp_rank"];
+
+/// A gauge may be as old as a step of the server's engine.
+const STEP_NS: u64 = 250_000_000;
+
+/// So many requests more than prony's are no difference yet, or such a share of them, whichever is more.
+const MARGIN: f64 = 1.0;
+const MARGIN_SHARE: f64 = 0.1;
+
+/// So many scrapes must show a difference.
+const LEAST_SCRAPES: usize = 3;
+
+/// When requests were under way.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Flights {
+    flights: Vec<Flight>,
+    /// The most requests that one of ours may be to a server: one for each choice or text.
+    fan_out: usize,
+    /// One was given up on: its server may go on with it.
+    was_given_up: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Flight {
+    place: usize,
+    start_ns: u64,
+    end_ns: u64,
+}
+
+impl Flights {
+    /// Adds a request to one of so many base URLs.
+    pub(crate) fn add(&mut self, record: &Record, places: usize) {
+        let (start_ns, end_ns) = (record.instants.started, record.instants.end);
+        self.flights.push(Flight { place: place_of(record.session_num, places), start_ns, end_ns });
+        let texts = record.embeddings.max(record.rankings) as usize;
+        self.fan_out = self.fan_out.max(record.finish_reasons.len()).max(texts);
+        let gives_up = |kind: &str| kind.ends_with("timeout");
+        self.was_given_up |=
+            record.cancelled || record.error.as_ref().is_some_and(|error| gives_up(&error.kind));
+    }
+
+    /// Takes in those of another part of the run.
+    pub(crate) fn append(&mut self, part: Self) {
+        self.flights.extend(part.flights);
+        self.fan_out = self.fan_out.max(part.fan_out);
+        self.was_given_up |= part.was_given_up;
+    }
+
+    /// How many were under way over time, of those to some of the base URLs.
+    fn course(&self, counts: impl Fn(usize) -> bool) -> Course {
+        let flights = self.flights.iter().filter(|flight| counts(flight.place));
+        // At one instant, what begins comes first: this is to be an upper bound.
+        let mut changes: Vec<(u64, bool)> =
+            flights.flat_map(|flight| [(flight.start_ns, false), (flight.end_ns, true)]).collect();
+        changes.sort_unstable();
+        let mut under_way = 0_usize;
+        let steps = changes.into_iter().map(|(at_ns, ends)| {
+            under_way = if ends { under_way.saturating_sub(1) } else { under_way + 1 };
+            (at_ns, under_way)
+        });
+        Course(steps.collect())
+    }
+}
+
+/// How many requests were under way from each instant on.
+struct Course(Vec<(u64, usize)>);
+
+impl Course {
+    /// The most at a time between two instants.
+    fn most(&self, from_ns: u64, to_ns: u64) -> usize {
+        let first = self.0.partition_point(|(at_ns, _)| *at_ns < from_ns);
+        let end = self.0.partition_point(|(at_ns, _)| *at_ns <= to_ns);
+        let before = first.checked_sub(1).and_then(|at| self.0.get(at));
+        before.into_iter().chain(&self.0[first..end]).map(|(_, under_way)| *under_way).max().unwrap_or(0)
+    }
+}
+
+/// A server that had more to do than prony gave it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Stranger {
+    /// The metrics page that says so.
+    url: String,
+    /// Scrapes under load that told of running or waiting requests.
+    scrapes: usize,
+    /// Those among them in which there were too many.
+    above: usize,
+    /// Of the scrape with the largest difference: requests that ran,
+    running: f64,
+    /// requests that waited,
+    waiting: f64,
+    /// and the most that prony had in flight around that time.
+    in_flight: f64,
+    /// Some of prony's own requests timed out or were cancelled.
+    was_given_up: bool,
+}
+
+impl fmt::Display for Stranger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { url, scrapes, above, running, waiting, in_flight, .. } = self;
+        write!(
+            f,
+            "somebody else seems to use the server: in {above} of {scrapes} scrapes of `{url}` it had more requests \
+             than prony had in flight, up to {running} running and {waiting} waiting, and {in_flight} of prony's",
+        )?;
+        if self.was_given_up {
+            f.write_str("; requests that prony gave up on (timed out, cancelled) may be among them")?;
+        }
+        Ok(())
+    }
+}
+
+/// The pages that tell of more requests than prony had in flight while it profiled. `targets` are the base URLs.
+pub(crate) fn strangers(
+    timeline: &Timeline,
+    phases: &[PhaseWindow],
+    targets: &[String],
+    flights: &Flights,
+) -> Vec<Stranger> {
+    let pages = timeline.pages().iter();
+    pages.filter_map(|page| of_page(page, phases, targets, flights)).collect()
+}
+
+fn of_page(page: &Page, phases: &[PhaseWindow], targets: &[String], flights: &Flights) -> Option<Stranger> {
+    let own: Vec<bool> = targets.iter().map(|target| is_same_origin(target, &page.url)).collect();
+    // A page elsewhere may be that of a server behind any of them.
+    let is_own = own.contains(&true);
+    let course = flights.course(|place| !is_own || own.get(place).copied().unwrap_or(true));
+    let fan_out = flights.fan_out.max(1) as f64;
+    let around = STEP_NS.saturating_add(page.latency_ns / (page.instants.len().max(1) as u64));
+    let mut found = Stranger {
+        url: page.url.clone(),
+        scrapes: 0,
+        above: 0,
+        running: 0.0,
+        waiting: 0.0,
+        in_flight: 0.0,
+        was_given_up: flights.was_given_up,
+    };
+    let mut largest = 0.0;
+    let profiling = phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
+    for scrape in
+        profiling.filter_map(|phase| Scrapes::of(phase, &page.instants)).flat_map(|it| it.under_load)
+    {
+        let (running, waiting) = (gauge(page, &RUNNING, scrape), gauge(page, &WAITING, scrape));
+        let Some(busy) = running.or(waiting).map(|_| running.unwrap_or(0.0) + waiting.unwrap_or(0.0)) else {
+            continue;
+        };
+        found.scrapes += 1;
+        let at = page.instants[scrape];
+        let in_flight = course.most(at.saturating_sub(around), at.saturating_add(around)) as f64 * fan_out;
+        let excess = busy - in_flight;
+        if excess > MARGIN.max(in_flight * MARGIN_SHARE) {
+            found.above += 1;
+            if excess > largest {
+                largest = excess;
+                (found.running, found.waiting) = (running.unwrap_or(0.0), waiting.unwrap_or(0.0));
+                found.in_flight = in_flight;
+            }
+        }
+    }
+    (found.above >= LEAST_SCRAPES).then_some(found)
+}
+
+/// The sum of the first of these gauges that is on the page, in one scrape.
+fn gauge(page: &Page, names: &[&str], scrape: usize) -> Option<f64> {
+    let family = names.iter().find_map(|name| page.families.get(*name))?;
+    let is_first = |name: &&str, labels: &super::Labels| labels.get(*name).is_none_or(|rank| rank == "0");
+    let series = family.series.iter().filter(|(labels, _)| RANKS.iter().all(|name| is_first(name, labels)));
+    let values = series.filter_map(|(_, series)| series.values(Column::Value, scrape..scrape + 1).first());
+    values.copied().filter(|value| !value.is_nan()).reduce(|sum, value| sum + value)
+}
+
+/// Scheme, host and port (RFC 6454).
+fn is_same_origin(one: &str, other: &str) -> bool {
+    let origin = |url: &str| Url::parse(url).ok().map(|url| url.origin());
+    origin(one).is_some_and(|one| Some(one) == origin(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use prony_plugin_api::{
+        ErrorDetails,
+        message::{MetricFamily, MetricKind, MetricSample, ServerMetricsSample},
+    };
+    use rstest::rstest;
+
+    use super::*;
+    use crate::record::Instants;
+
+    const S: u64 = 1_000_000_000;
+    const PHASES: [PhaseWindow; 1] =
+        [PhaseWindow { index: 0, kind: PhaseKind::Profiling, start_ns: 0, end_ns: 100 * S }];
+
+    fn family(name: &str, values: &[(&str, f64)]) -> MetricFamily {
+        let sample = |(rank, value): &(&str, f64)| MetricSample {
+            labels: [("tp_rank".to_owned(), (*rank).to_owned())].into(),
+            value: *value,
+            ..MetricSample::default()
+        };
+        let samples = values.iter().map(sample).collect();
+        MetricFamily { name: name.into(), kind: MetricKind::Gauge, samples, ..MetricFamily::default() }
+    }
+
+    /// A page of vLLM with these numbers of running and waiting requests, a second between two scrapes.
+    fn scraped(url: &str, counts: &[(f64, f64)]) -> Timeline {
+        let mut timeline = Timeline::default();
+        for (at, (running, waiting)) in (1..).zip(counts) {
+            timeline.push(ServerMetricsSample {
+                url: url.into(),
+                at_ns: at * S,
+                latency_ns: 1_000_000,
+                families: vec![
+                    family("vllm:num_requests_running", &[("0", *running), ("1", *running)]),
+                    family("vllm:num_requests_waiting", &[("0", *waiting)]),
+                ],
+                ..ServerMetricsSample::default()
+            });
+        }
+        timeline
+    }
+
+    /// So many requests in a row in each of so many slots, each of which takes a third of a second.
+    fn flights(slots: u64, places: usize) -> Flights {
+        let mut flights = Flights::default();
+        for turn in 0..60 {
+            for slot in 0..slots {
+                let instants =
+                    Instants { started: turn * S / 3, end: (turn + 1) * S / 3, ..Instants::default() };
+                flights
+                    .add(&Record { session_num: turn * slots + slot, instants, ..Record::default() }, places);
+            }
+        }
+        flights
+    }
+
+    fn found(counts: &[(f64, f64)], flights: &Flights) -> Vec<String> {
+        let (page, targets) = ("http://h:1/metrics", ["http://h:1/v1".to_owned()]);
+        strangers(&scraped(page, counts), &PHASES, &targets, flights)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    #[rstest]
+    #[case::just_ours(&[(4.0, 0.0); 9])]
+    #[case::within_the_margin(&[(4.0, 5.0); 9])]
+    #[case::two_scrapes_are_an_accident(&[(4.0, 0.0), (9.0, 9.0), (4.0, 0.0), (9.0, 9.0), (4.0, 4.0)])]
+    #[case::not_a_number(&[(f64::NAN, f64::NAN); 9])]
+    fn what_prony_itself_does_is_no_stranger(#[case] counts: &[(f64, f64)]) {
+        // While a request follows another, both are under way.
+        assert_eq!(found(counts, &flights(4, 1)), [""; 0]);
+    }
+
+    #[test]
+    fn more_than_was_in_flight_in_several_scrapes_is_told_with_the_numbers() {
+        let counts = [(4.0, 0.0), (9.0, 2.0), (12.0, 3.0), (9.0, 2.0)];
+        let expected = "somebody else seems to use the server: in 3 of 4 scrapes of `http://h:1/metrics` it had more \
+                        requests than prony had in flight, up to 12 running and 3 waiting, and 8 of prony's";
+        assert_eq!(found(&counts, &flights(4, 1)), [expected]);
+    }
+
+    #[test]
+    fn requests_that_prony_gave_up_on_are_a_possible_reason() {
+        let mut flights = flights(4, 1);
+        let error = ErrorDetails { kind: "idle_timeout".into(), ..ErrorDetails::default() };
+        flights.add(&Record { error: Some(error), ..Record::default() }, 1);
+        assert!(found(&[(20.0, 0.0); 4], &flights)[0].ends_with("(timed out, cancelled) may be among them"));
+    }
+
+    #[test]
+    fn a_request_with_several_choices_is_several_to_its_server() {
+        let mut flights = flights(4, 1);
+        let finish_reasons = vec!["stop".to_owned(); 4];
+        flights.add(&Record { finish_reasons, ..Record::default() }, 1);
+        assert_eq!(found(&[(16.0, 0.0); 9], &flights), [""; 0]);
+    }
+
+    #[rstest]
+    #[case::half_of_the_requests("http://a:1/metrics", 1)]
+    #[case::any_of_them("http://balancer:1/metrics", 0)]
+    fn a_page_is_compared_with_the_requests_to_its_own_server(#[case] page: &str, #[case] strange: usize) {
+        let targets = ["http://a:1".to_owned(), "http://b:1".to_owned()];
+        let timeline = scraped(page, &[(7.0, 0.0); 5]);
+        assert_eq!(strangers(&timeline, &PHASES, &targets, &flights(4, 2)).len(), strange);
+    }
+}
