@@ -168,6 +168,17 @@ fn a_file_in_the_place_of_a_folder_is_a_usage_error() {
     assert_eq!(fs::read_to_string(run.dir().join(file.file_name().unwrap())).unwrap(), "mine");
 }
 
+#[rstest]
+#[case::folder("run")]
+#[case::journal("run/journal.prony")]
+fn a_report_is_made_from_a_folder_or_the_journal_in_it(#[case] path: &str) {
+    let server = MockServer::start([]);
+    let run = Tool::profile(&server).args(["--request-count", "1", "--isl", "4"]).run();
+    run.succeeds();
+    let again = Tool::new(["report"]).arg(run.dir().join(path)).run();
+    assert_eq!(again.succeeds().stdout, run.stdout);
+}
+
 #[test]
 fn an_error_that_the_server_reports_is_called_that() {
     let refusal =
