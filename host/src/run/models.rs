@@ -187,7 +187,7 @@ mod tests {
     fn anything_else_is_an_error_that_says_what_there_is(#[case] body: &str, #[case] says: &str) {
         let error = choose(body.as_bytes(), URL.into()).unwrap_err().to_string();
         assert!(
-            error.contains("`--model` is required, and `http://h/v1/models` ") && error.contains(says),
+            error.contains("`--model` is required: `http://h/v1/models` ") && error.contains(says),
             "{error}"
         );
     }
