@@ -153,8 +153,9 @@ fn prepare(
     let entry = registry.endpoint(name).map_err(|error| refusal::unknown_endpoint(name, error))?;
     let metadata = &entry.metadata;
     let mut resolved = plan(flags, &entry.name, metadata)?;
-    let warnings = setup::read_endpoint_options(registry, &mut resolved.config.target)?;
-    warnings.iter().for_each(|warning| terminal::warn(warning));
+    for warning in setup::read_endpoint_options(registry, &mut resolved.config.target)? {
+        terminal::warn(&warning);
+    }
     let services = services::choose(registry, &resolved.config)?;
     services.warnings.iter().for_each(|warning| terminal::warn(warning));
     let tokenizer = load_tokenizer(&resolved.config, metadata)?;

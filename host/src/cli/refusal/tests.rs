@@ -14,7 +14,7 @@ pub(super) fn built() -> BTreeSet<String> {
         let aliases = arg.get_all_aliases().unwrap_or_default();
         arg.get_long().into_iter().chain(aliases).map(|name| format!("--{name}")).collect::<Vec<_>>()
     });
-    let short = profile.get_arguments().filter_map(clap::Arg::get_short).map(|name| format!("-{name}"));
+    let short = profile.get_arguments().filter_map(Arg::get_short).map(|name| format!("-{name}"));
     long.chain(short).collect()
 }
 
