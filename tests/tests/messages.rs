@@ -1,5 +1,4 @@
 //! What a mistake is told as: what is wrong, and what to write instead.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
 
