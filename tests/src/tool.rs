@@ -55,6 +55,10 @@ impl Tool {
         ] {
             command.env_remove(name);
         }
+        let foreign = std::env::vars_os().map(|(name, _)| name);
+        for name in foreign.filter(|name| name.to_string_lossy().starts_with("AIPERF_")) {
+            command.env_remove(name);
+        }
         command.env("XDG_DATA_HOME", dir.path().join("data")).env("XDG_DATA_DIRS", dir.path().join("system"));
         command.env("XDG_CONFIG_HOME", dir.path().join("config"));
         command.env("XDG_STATE_HOME", dir.path().join("state"));

@@ -47,19 +47,11 @@ fn tool(pack: &MockPlugin, url: &str) -> Tool {
 
 /// The same without a word on what is sent.
 fn bare_tool(pack: &MockPlugin, url: &str) -> Tool {
-    Tool::new([
-        "profile",
-        "-vv",
-        "--model",
-        "m",
-        "--ui",
-        "none",
-        "--artifact-dir",
-        "run",
-        "--export-outputs-json",
-    ])
-    .args(["--endpoint-type", "telling", "--request-count", "2", "--url", url, "--plugins"])
-    .arg(pack.path())
+    Tool::new(["profile", "--model", "m", "--ui", "none", "--artifact-dir", "run", "--export-outputs-json"])
+        .args(["--endpoint-type", "telling", "--request-count", "2", "--url", url, "--plugins"])
+        .arg(pack.path())
+        // The libraries' lines as well, which `-vv` leaves out.
+        .env("PRONY_LOG", "trace")
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -282,7 +274,8 @@ fn a_process_that_only_looks_at_a_library_has_no_key() {
 #[case::bad_key(&["--url", "http://h", "--api-key", "sk-acme-1f2e3d4c5b6a\nx"])]
 #[case::unknown_flag(&["--url", "http://h", "--api-kee", "sk-acme-1f2e3d4c5b6a"])]
 fn errors_of_the_command_line_tell_no_secrets(#[case] words: &[&str]) {
-    let run = Tool::new(["profile", "-vv", "--model", "m", "--ui", "none"]).args(words).run();
+    let run =
+        Tool::new(["profile", "--model", "m", "--ui", "none"]).args(words).env("PRONY_LOG", "trace").run();
     run.ends_with(2);
     keeps(&run, &[KEY, HEADER, PASSWORD, QUERY]);
 }

@@ -583,16 +583,16 @@ fn the_report_names_the_library_of_isolated_instances_once() {
 }
 
 #[rstest]
-#[case("--service bad", "find the service `bad`", "`server_metrics`")]
-#[case("--service server_metric", "find the service `server_metric`", "did you mean `server_metrics`?")]
-#[case("--no-service server_metric", "find the service `server_metric`", "did you mean `server_metrics`?")]
-#[case("--service-option server_metric.a=1", "find the service `server_metric`", "did you mean")]
+#[case("--service bad", "unknown service `bad`", "`server_metrics`")]
+#[case("--service server_metric", "unknown service `server_metric`", "did you mean `server_metrics`?")]
+#[case("--no-service server_metric", "unknown service `server_metric`", "did you mean `server_metrics`?")]
+#[case("--service-option server_metric.a=1", "unknown service `server_metric`", "did you mean")]
 #[case(
     "--service-option server_metrics=1",
     "it is not `NAME.KEY=VALUE`",
     "--service-option server_metrics.interval_ms=500"
 )]
-#[case("--isolate chatt", "find an endpoint or a service `chatt`", "did you mean `chat`?")]
+#[case("--isolate chatt", "unknown endpoint or service `chatt`", "did you mean `chat`?")]
 #[case("--service server_metrics,server_metrics", "2 times", "name it once")]
 #[case(
     "--service server_metrics --no-service server-metrics",
@@ -749,8 +749,8 @@ fn a_dispute_is_said_wherever_the_service_is_shown(#[case] words: &[&str], #[cas
     "run the service `server_metrics` by itself",
     "prony profile --service server_metrics"
 )]
-#[case("server_metric", "find the service `server_metric`", "did you mean `server_metrics`?")]
-#[case("server_metric --help", "find the service `server_metric`", "did you mean `server_metrics`?")]
+#[case("server_metric", "unknown service `server_metric`", "did you mean `server_metrics`?")]
+#[case("server_metric --help", "unknown service `server_metric`", "did you mean `server_metrics`?")]
 fn a_service_that_a_person_types_is_refused(#[case] words: &str, #[case] error: &str, #[case] help: &str) {
     let run = Tool::new(["service"]).args(words.split(' ')).run();
     run.ends_with(2);

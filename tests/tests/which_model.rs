@@ -58,7 +58,7 @@ fn what_there_is_instead_is_said_before_anything_is_sent(#[case] list: Script, #
     let server = ScriptedServer::start([list]);
     let run = profile(&server.url(), &[]);
     run.ends_with(2);
-    let expected = format!("`--model` is missing, and `{}/v1/models`", server.url());
+    let expected = format!("`--model` is required: `{}/v1/models`", server.url());
     assert!(run.stderr.contains(&expected) && run.stderr.contains(says), "{}", run.stderr);
     assert!(run.stderr.contains("--model NAME"), "{}", run.stderr);
     assert_eq!(server.requests().len(), 1);

@@ -172,14 +172,24 @@ impl Calibration {
         let Limits { streams: most, rate: fastest, .. } = self.limits;
         if let Some(streams) = streams.filter(|streams| beyond(*streams as f64, most.map(|most| most as f64)))
         {
-            let most = most.unwrap_or(0);
-            return Some(format!(
-                "{streams} streams are more than the {most} that this machine was calibrated for"
-            ));
+            return Some(beyond_limit(Load::Streams(streams), most.map(Load::Streams)));
         }
         let rate = rate.filter(|rate| beyond(*rate, fastest.map(|fastest| fastest as f64)))?;
-        let fastest = fastest.unwrap_or(0);
-        Some(format!("{rate} requests/s are more than the {fastest} that this machine was calibrated for"))
+        Some(beyond_limit(format_args!("{rate} requests/s"), fastest.map(Load::Rate)))
+    }
+}
+
+fn beyond_limit(asked: impl fmt::Display, limit: Option<Load>) -> String {
+    match limit {
+        Some(limit) => {
+            format!(
+                "{asked} may be too many for this machine: `prony calibrate` found results accurate up to {limit}"
+            )
+        }
+        None => format!(
+            "{asked} may be too many for this machine: in the last `prony calibrate`, no such load that was tried had \
+             accurate results"
+        ),
     }
 }
 
@@ -229,12 +239,17 @@ mod tests {
     #[case::beyond(
         Some(101),
         None,
-        Some("101 streams are more than the 100 that this machine was calibrated for")
+        Some(
+            "101 streams may be too many for this machine: `prony calibrate` found results accurate up to 100 streams"
+        )
     )]
     #[case::too_fast(
         None,
         Some(150.5),
-        Some("150.5 requests/s are more than the 100 that this machine was calibrated for")
+        Some(
+            "150.5 requests/s may be too many for this machine: `prony calibrate` found results accurate up to 100 \
+             requests/s"
+        )
     )]
     fn a_load_beyond_the_limits_is_doubted(
         #[case] streams: Option<u64>,
@@ -249,6 +264,14 @@ mod tests {
         let rung = rung(Load::OtherTokens(100), 0.1);
         assert_eq!(rung.load.to_string(), "100 streams, tokens counted otherwise");
         assert_eq!(Limits::of(&[rung]), Limits::default());
+    }
+
+    #[test]
+    fn a_machine_on_which_nothing_was_accurate_is_told_in_words() {
+        let none = Calibration { limits: Limits::default(), ..calibration() };
+        let expected = "1 stream may be too many for this machine: in the last `prony calibrate`, no such load that was \
+                        tried had accurate results";
+        assert_eq!(none.doubts(2, Some(1), None).as_deref(), Some(expected));
     }
 
     #[test]

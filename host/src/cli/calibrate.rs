@@ -8,14 +8,14 @@ use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 use super::{
     exit::{Exit, Explain, Failure},
     profile::DEFAULT_ENDPOINT,
-    terminal,
+    refusal, terminal,
 };
 use crate::{
     calibrate::{
         self, BOUND_MS, CalibrateError, Calibration, Limits, Load, OTHER_TOKENS_STREAMS, RATES, Rung,
         STREAMS, StoreError,
     },
-    plugin::{DiscoveryOptions, PluginError, Registry},
+    plugin::{DiscoveryOptions, Registry},
 };
 
 /// How to show it.
@@ -59,9 +59,11 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
 }
 
 /// The dialect's name as its manifest spells it: a run looks for its calibration under that.
-fn endpoint_type(args: &CalibrateArgs) -> Result<String, PluginError> {
+fn endpoint_type(args: &CalibrateArgs) -> Result<String, Failure> {
     let registry = Registry::discover(&DiscoveryOptions::from_env(Vec::new()))?;
-    Ok(registry.endpoint(&args.endpoint_type)?.name.clone())
+    let name = &args.endpoint_type;
+    let entry = registry.endpoint(name).map_err(|error| refusal::unknown_endpoint(name, error))?;
+    Ok(entry.name.clone())
 }
 
 /// The rungs that the user chose, from the lowest on, or the usual ones.

@@ -34,13 +34,25 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// How the text of an error becomes a sentence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// What was tried: it is printed after "failed to".
+    #[default]
+    Attempt,
+    /// What is wrong: it is printed as it is.
+    Statement,
+}
+
 /// An error as the user sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     /// How the process ends.
     pub(crate) exit: Exit,
-    /// A fragment that fits after "failed to".
+    /// What was tried, or what is wrong.
     pub(crate) message: String,
+    /// Which of the two it is.
+    pub(crate) form: Form,
     /// What lies behind it, outermost first.
     pub(crate) causes: Vec<String>,
     /// What to do next.
@@ -48,9 +60,14 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// A failure with nothing behind it.
+    /// A failure with nothing behind it. The message is a fragment that fits after "failed to".
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), causes: Vec::new(), hint: None }
+        Self { exit, message: message.into(), form: Form::Attempt, causes: Vec::new(), hint: None }
+    }
+
+    /// The same with a message that is a sentence of its own.
+    pub(crate) fn statement(exit: Exit, message: impl Into<String>) -> Self {
+        Self { form: Form::Statement, ..Self::new(exit, message) }
     }
 
     /// The same, with a next step.
@@ -72,6 +89,11 @@ pub(crate) trait Explain: Error {
 
     /// What to do next, where there is something.
     fn hint(&self) -> Option<String>;
+
+    /// How its text becomes a sentence.
+    fn form(&self) -> Form {
+        Form::Attempt
+    }
 }
 
 impl<E: Explain> From<E> for Failure {
@@ -79,6 +101,7 @@ impl<E: Explain> From<E> for Failure {
         Self {
             exit: error.exit(),
             message: error.to_string(),
+            form: error.form(),
             causes: chain(error.source()),
             hint: error.hint(),
         }

@@ -3,10 +3,20 @@
 use std::io::{self, IsTerminal};
 
 use clap::{ArgAction, Args};
-use tracing_subscriber::EnvFilter;
+use tracing::Metadata;
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry,
+    filter::{LevelFilter, filter_fn},
+    fmt,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use super::exit::{Exit, Failure};
-use crate::config::{flags::ChoiceParser, units::Choice};
+use crate::{
+    config::{flags::ChoiceParser, units::Choice},
+    plugin,
+};
 
 /// Filter directives that hold when no flag is given, in the syntax of `tracing_subscriber::EnvFilter`.
 const VARIABLE: &str = "PRONY_LOG";
@@ -16,7 +26,7 @@ const VARIABLE: &str = "PRONY_LOG";
 #[command(next_help_heading = "Logging")]
 pub(super) struct LogFlags {
     /// What to log on stderr; `PRONY_LOG` sets it by module [default: warn].
-    #[arg(long, global = true, value_name = "LEVEL", value_parser = ChoiceParser::<Level>::new())]
+    #[arg(long, global = true, hide_short_help = true, value_name = "LEVEL", value_parser = ChoiceParser::<Level>::new())]
     log_level: Option<Level>,
 
     /// Log more: -v for debug, -vv for trace.
@@ -67,6 +77,18 @@ impl Level {
     }
 }
 
+impl Level {
+    fn filter(self) -> LevelFilter {
+        match self {
+            Self::Error => LevelFilter::ERROR,
+            Self::Warn => LevelFilter::WARN,
+            Self::Info => LevelFilter::INFO,
+            Self::Debug => LevelFilter::DEBUG,
+            Self::Trace => LevelFilter::TRACE,
+        }
+    }
+}
+
 impl LogFlags {
     fn level(&self) -> Option<Level> {
         match self.verbose {
@@ -82,32 +104,86 @@ impl LogFlags {
         self.level().map_or_else(Vec::new, |level| vec!["--log-level", level.name()])
     }
 
-    /// Filter directives: a flag before the variable, the variable before the default.
-    fn directives(&self, variable: Option<String>) -> String {
+    /// What decides: a flag before the variable, the variable before the default.
+    fn wish(&self, variable: Option<String>) -> Result<Wish, DirectiveError> {
         match (self.level(), variable) {
-            (Some(level), _) => level.name().to_owned(),
-            (None, Some(directives)) if !directives.is_empty() => directives,
-            (None, _) => Level::Warn.name().to_owned(),
+            (Some(level), _) => Ok(Wish::Level(level)),
+            (None, Some(directives)) if !directives.trim().is_empty() => {
+                check(&directives)?;
+                Ok(Wish::Directives(directives))
+            }
+            (None, _) => Ok(Wish::Level(Level::Warn)),
         }
     }
 }
 
+/// What to log.
+#[derive(Debug, PartialEq, Eq)]
+enum Wish {
+    /// Up to this level of prony's own and its plugins' lines, and of the libraries' up to warnings.
+    Level(Level),
+    /// Whatever these filter directives let through.
+    Directives(String),
+}
+
+/// A directive that would let nothing through, or not what it says.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid `{VARIABLE}`: `{word}` is no log level")]
+struct DirectiveError {
+    word: String,
+}
+
+impl From<DirectiveError> for Failure {
+    fn from(error: DirectiveError) -> Self {
+        Failure::statement(Exit::Usage, error.to_string()).with_hint(EXAMPLE)
+    }
+}
+
+const EXAMPLE: &str =
+    "use off, error, warn, info, debug or trace; for one module: `PRONY_LOG=warn,prony::run=debug`";
+
+/// Fails at a word that is no level. The filter would take it for the name of a module, and log nothing of it.
+fn check(directives: &str) -> Result<(), DirectiveError> {
+    let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
+    let is_for_a_module = |word: &str| word.contains(['=', '[', ':']) || word == "prony";
+    let mut words = directives.split(',').map(str::trim).filter(|word| !word.is_empty());
+    match words.find(|word| !is_level(word) && !is_for_a_module(word)) {
+        Some(word) => Err(DirectiveError { word: word.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// Whether a line comes from prony or one of its plugins, and not from a library.
+fn is_own(line: &Metadata<'_>) -> bool {
+    let target = line.target();
+    target == "prony" || target.starts_with("prony::") || line.name() == plugin::LOG_LINE
+}
+
 /// Starts the log of this process.
 pub(super) fn init(flags: &LogFlags) -> Result<(), Failure> {
-    let directives = flags.directives(std::env::var(VARIABLE).ok());
-    let filter = EnvFilter::try_new(&directives).map_err(|error| {
-        Failure::new(Exit::Usage, format!("read `{VARIABLE}` as a log filter: `{directives}`"))
-            .caused_by(&error)
-            .with_hint(format!("set it as in `{VARIABLE}=info` or `{VARIABLE}=warn,prony::run=debug`"))
-    })?;
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    // Fails only where a log already runs, as in a test: that one is as good.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(!plain && io::stderr().is_terminal())
-        .try_init();
+    match flags.wish(std::env::var(VARIABLE).ok())? {
+        Wish::Level(level) => {
+            let most = level.filter();
+            let passes = move |line: &Metadata<'_>| {
+                *line.level() <= most && (is_own(line) || *line.level() <= LevelFilter::WARN)
+            };
+            write(filter_fn(passes).with_max_level_hint(most));
+        }
+        Wish::Directives(directives) => write(EnvFilter::try_new(&directives).map_err(|error| {
+            Failure::statement(Exit::Usage, format!("invalid `{VARIABLE}`: `{directives}`"))
+                .caused_by(&error)
+                .with_hint(EXAMPLE)
+        })?),
+    }
     Ok(())
+}
+
+/// Writes what passes a filter to standard error, from now on.
+fn write(filter: impl Layer<Registry> + Send + Sync) {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let lines = fmt::layer().with_writer(io::stderr).with_ansi(!plain && io::stderr().is_terminal());
+    // Fails only where a log already runs, as in a test: that one is as good.
+    let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
 }
 
 #[cfg(test)]
@@ -124,17 +200,30 @@ mod tests {
     }
 
     #[rstest]
-    #[case::nothing("", None, "warn")]
-    #[case::variable("", Some("prony=trace"), "prony=trace")]
-    #[case::empty_variable("", Some(""), "warn")]
-    #[case::flag_first("--log-level error", Some("trace"), "error")]
-    #[case::aiperf_name("--log-level WARNING", None, "warn")]
-    #[case::verbose("-v", Some("info"), "debug")]
-    #[case::very_verbose("-vv", None, "trace")]
-    #[case::extra_verbose("--extra-verbose", None, "trace")]
-    fn the_nearest_wish_decides(#[case] line: &str, #[case] variable: Option<&str>, #[case] expected: &str) {
+    #[case::nothing("", None, Wish::Level(Level::Warn))]
+    #[case::variable("", Some("prony=trace"), Wish::Directives("prony=trace".to_owned()))]
+    #[case::empty_variable("", Some(""), Wish::Level(Level::Warn))]
+    #[case::flag_first("--log-level error", Some("loud"), Wish::Level(Level::Error))]
+    #[case::aiperf_name("--log-level WARNING", None, Wish::Level(Level::Warn))]
+    #[case::verbose("-v", Some("info"), Wish::Level(Level::Debug))]
+    #[case::very_verbose("-vv", None, Wish::Level(Level::Trace))]
+    #[case::extra_verbose("--extra-verbose", None, Wish::Level(Level::Trace))]
+    fn the_nearest_wish_decides(#[case] line: &str, #[case] variable: Option<&str>, #[case] expected: Wish) {
         let words = Words::parse_from(["prony"].into_iter().chain(line.split_whitespace()));
-        assert_eq!(words.log.directives(variable.map(str::to_owned)), expected);
+        assert_eq!(words.log.wish(variable.map(str::to_owned)), Ok(expected));
+    }
+
+    #[rstest]
+    #[case("debug", None)]
+    #[case("DEBUG", None)]
+    #[case("off", None)]
+    #[case("warn, prony::run=debug,endpoint_openai=trace", None)]
+    #[case("prony", None)]
+    #[case("loud", Some("loud"))]
+    #[case("info,warning", Some("warning"))]
+    fn a_word_that_is_no_level_is_named(#[case] directives: &str, #[case] word: Option<&str>) {
+        let expected = word.map(|word| DirectiveError { word: word.to_owned() });
+        assert_eq!(check(directives).err(), expected);
     }
 
     #[rstest]

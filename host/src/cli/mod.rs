@@ -1,12 +1,13 @@
 //! The command line: the way in, and the one place that decides what the user reads and which code the process ends
 //! with.
 //!
-//! Each command has a file of its own and gives an `Exit` or a `Failure`. Parsing opens nothing: help, version
-//! and completions depend neither on the environment nor on plugins.
+//! Each command has a file of its own and gives an `Exit` or a `Failure`. Parsing opens nothing: help and version depend
+//! neither on the environment nor on plugins.
 
 mod calibrate;
 mod completions;
 mod exit;
+mod help;
 mod limits;
 mod logging;
 mod mock_server;
@@ -14,15 +15,15 @@ mod option_rows;
 mod plugins;
 mod profile;
 mod recorded;
+mod refusal;
 mod report;
 mod service;
 mod terminal;
-mod unbuilt;
 mod worker;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 
 use self::exit::{Exit, Failure};
 use crate::{config::flags::ProfileFlags, plugin};
@@ -37,12 +38,16 @@ Exit codes:
 const EXAMPLES: &str = "\
 Examples:
   prony profile --mock
-  prony profile --url localhost:8000 --model m --streaming --concurrency 8 --request-count 200
-  prony profile --url localhost:8000 --model m --streaming --request-rate 5 --benchmark-duration 60";
+  prony profile --model m --streaming --concurrency 8 --request-count 200
+  prony profile --model m --streaming --request-rate 5 --benchmark-duration 1m";
+
+/// How a time is typed.
+const TIMES: &str = "\
+TIME is a number of seconds, or has a unit: 500ms, 60s, 1m, 1h.";
 
 /// Measures LLM inference servers under load.
 #[derive(Debug, Parser)]
-#[command(name = "prony", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "prony", version, max_term_width = 100)]
 #[command(after_help = EXIT_CODES)]
 struct Cli {
     #[command(flatten)]
@@ -55,7 +60,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Put load on a server and report what it did.
-    #[command(after_help = EXAMPLES, allow_negative_numbers = true)]
+    #[command(after_help = format!("{TIMES}\n\n{EXAMPLES}"), allow_negative_numbers = true)]
     Profile(Box<ProfileFlags>),
     /// Compute the report of an earlier run again, from its journal.
     Report(report::ReportArgs),
@@ -84,9 +89,14 @@ pub fn main() -> ExitCode {
 }
 
 fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
-    let cli = match Cli::try_parse_from(words) {
+    let words: Vec<OsString> = words.into_iter().collect();
+    let mut command = help::command();
+    let parsed = command.try_get_matches_from_mut(&words).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return unbuilt::refusal(&error).map_or_else(|| Ok(terminal::answer(&error)), Err),
+        Err(error) => {
+            return refusal::of(&error, &words, &command).map_or_else(|| Ok(terminal::answer(&error)), Err);
+        }
     };
     // The log of a child is its parent's.
     if !matches!(cli.command, Command::Service(_)) {
@@ -106,17 +116,15 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        help::command().debug_assert();
     }
 
     fn long_help(path: &[&str]) -> String {
-        let mut command = Cli::command().term_width(100);
+        let mut command = help::command().term_width(100);
         command.build();
         let command =
             path.iter().fold(&mut command, |command, name| command.find_subcommand_mut(name).unwrap());

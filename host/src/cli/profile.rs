@@ -7,10 +7,10 @@ use rand::{TryRng, rngs::SysRng};
 use uuid::Uuid;
 
 use super::{
-    exit::{Exit, Explain, Failure},
+    exit::{Exit, Explain, Failure, Form},
     limits,
     logging::LogFlags,
-    recorded, report, terminal,
+    recorded, refusal, report, terminal,
 };
 use crate::{
     calibrate::{self, Calibration},
@@ -21,6 +21,7 @@ use crate::{
         proxy::ProxyEnvironment,
         redact,
         resolve::{ConfigError, Facts, Resolved, resolve},
+        target::API_KEY_VARIABLE,
     },
     dataset::{self, AcceptanceError, Conversation, DatasetError, Tokenizer, TokenizerError},
     plugin::{self, Category, DiscoveryOptions, PluginError, Registry},
@@ -137,10 +138,14 @@ fn outcome(report: &Report) -> Result<Exit, Failure> {
     if let Some(group) = report.errors.iter().max_by_key(|group| group.count) {
         let error = &group.sample;
         failure.causes =
-            vec![format!("{} requests ended with {}: {}", group.count, error.kind, error.message)];
+            vec![format!("{} ended with {}: {}", requests(group.count), error.kind, error.message)];
         failure.hint = Some(error.hint.clone()).filter(|hint| !hint.is_empty());
     }
     Err(failure)
+}
+
+fn requests(count: u64) -> String {
+    if count == 1 { "1 request".to_owned() } else { format!("{count} requests") }
 }
 
 /// Everything before the first request. `answers_whole` says that the mock server sends a recorded response that is no
@@ -152,11 +157,14 @@ fn prepare(
     answers_whole: bool,
 ) -> Result<(Run, Dialect), Failure> {
     let registry = loading.registry;
-    let entry = registry.endpoint(flags.endpoint_type.as_deref().unwrap_or(DEFAULT_ENDPOINT))?;
+    let name = flags.endpoint_type.as_deref().unwrap_or(DEFAULT_ENDPOINT);
+    let entry = registry.endpoint(name).map_err(|error| refusal::unknown_endpoint(name, error))?;
     let metadata = &entry.metadata;
     let mut resolved = plan(flags, &entry.name, metadata)?;
     resolved.config.target.streaming &= flags.streaming || !answers_whole;
-    setup::read_endpoint_options(registry, &mut resolved.config.target)?;
+    for warning in setup::read_endpoint_options(registry, &mut resolved.config.target)? {
+        terminal::warn(&warning);
+    }
     content::check_payloads(&resolved.config)?;
     let services = services::choose(registry, &resolved.config)?;
     services.warnings.iter().for_each(|warning| terminal::warn(warning));
@@ -232,7 +240,11 @@ fn facts() -> Result<Facts, Failure> {
             .caused_by(&error)
             .with_hint("name one with `--random-seed`")
     })?;
-    Ok(Facts { cores, seed: seed.into(), proxies: ProxyEnvironment::read() })
+    let api_key = std::env::var_os(API_KEY_VARIABLE).map(|key| key.to_string_lossy().into_owned());
+    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    let mut aiperf_variables: Vec<String> = names.filter(|name| name.starts_with("AIPERF_")).collect();
+    aiperf_variables.sort_unstable();
+    Ok(Facts { cores, seed: seed.into(), proxies: ProxyEnvironment::read(), api_key, aiperf_variables })
 }
 
 /// The dataset, all of which the endpoint takes.
@@ -297,6 +309,10 @@ fn shows_progress(flags: &ProfileFlags) -> bool {
     }
 }
 
+fn form(is_statement: bool) -> Form {
+    if is_statement { Form::Statement } else { Form::Attempt }
+}
+
 fn wrong_target(error: &ErrorDetails) -> Failure {
     Failure::new(Exit::Usage, format!("aim at the target: {}", error.message))
 }
@@ -309,6 +325,10 @@ impl Explain for ConfigError {
     fn hint(&self) -> Option<String> {
         Some(ConfigError::hint(self))
     }
+
+    fn form(&self) -> Form {
+        form(self.is_statement())
+    }
 }
 
 impl Explain for TokenizerError {
@@ -319,6 +339,10 @@ impl Explain for TokenizerError {
     fn hint(&self) -> Option<String> {
         Some(TokenizerError::hint(self)).filter(|hint| !hint.is_empty())
     }
+
+    fn form(&self) -> Form {
+        form(self.is_statement())
+    }
 }
 
 impl Explain for DatasetError {
@@ -328,6 +352,10 @@ impl Explain for DatasetError {
 
     fn hint(&self) -> Option<String> {
         Some(DatasetError::hint(self)).filter(|hint| !hint.is_empty())
+    }
+
+    fn form(&self) -> Form {
+        form(self.is_statement())
     }
 }
 
@@ -349,6 +377,10 @@ impl Explain for PluginError {
     fn hint(&self) -> Option<String> {
         Some(PluginError::hint(self)).filter(|hint| !hint.is_empty())
     }
+
+    fn form(&self) -> Form {
+        form(self.is_statement())
+    }
 }
 
 impl Explain for ChoiceError {
@@ -359,6 +391,10 @@ impl Explain for ChoiceError {
     fn hint(&self) -> Option<String> {
         Some(ChoiceError::hint(self))
     }
+
+    fn form(&self) -> Form {
+        form(self.is_statement())
+    }
 }
 
 impl Explain for ModelError {
@@ -368,6 +404,10 @@ impl Explain for ModelError {
 
     fn hint(&self) -> Option<String> {
         Some(ModelError::hint(self).to_owned()).filter(|hint| !hint.is_empty())
+    }
+
+    fn form(&self) -> Form {
+        form(self.is_statement())
     }
 }
 
@@ -394,18 +434,26 @@ impl Explain for CrewError {
     fn hint(&self) -> Option<String> {
         Some(CrewError::hint(self)).filter(|hint| !hint.is_empty())
     }
+
+    fn form(&self) -> Form {
+        form(matches!(self, Self::Plugin(error) if error.is_statement()))
+    }
 }
 
 impl Explain for ArtifactDirError {
     fn exit(&self) -> Exit {
         match self {
-            Self::NotEmpty(_) => Exit::Usage,
+            Self::NotEmpty(_) | Self::NotAFolder(_) => Exit::Usage,
             Self::Io { .. } => Exit::Failed,
         }
     }
 
     fn hint(&self) -> Option<String> {
         Some(ArtifactDirError::hint(self).to_owned())
+    }
+
+    fn form(&self) -> Form {
+        form(self.is_statement())
     }
 }
 

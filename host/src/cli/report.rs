@@ -11,15 +11,18 @@ use super::{
     exit::{Exit, Explain, Failure},
     terminal,
 };
-use crate::report::{
-    self, Report, ReportError, console,
-    messages::{self, JournalEnd},
+use crate::{
+    record::journal,
+    report::{
+        self, Report, ReportError, console,
+        messages::{self, JournalEnd},
+    },
 };
 
 /// Which run.
 #[derive(Args, Debug)]
 pub(super) struct ReportArgs {
-    /// Folder of the run, as `prony profile` named it at its end.
+    /// Folder of the run, as `prony profile` named it at its end, or the journal in it.
     #[arg(value_name = "DIR")]
     pub(super) dir: PathBuf,
 
@@ -30,11 +33,22 @@ pub(super) struct ReportArgs {
 
 /// Computes the report, writes its files and prints its table.
 pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
+    let dir = folder(&args.dir);
     if args.messages {
-        return print_messages(&args.dir);
+        return print_messages(dir);
     }
-    let report = write(&args.dir)?;
+    let report = write(dir)?;
     Ok(if report.is_complete() { Exit::Success } else { Exit::Incomplete })
+}
+
+/// The run's folder, where its journal is named.
+fn folder(path: &Path) -> &Path {
+    let is_journal = path.file_name().is_some_and(|name| name == journal::FILE_NAME) && path.is_file();
+    match path.parent() {
+        Some(parent) if is_journal && parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) if is_journal => parent,
+        _ => path,
+    }
 }
 
 fn print_messages(dir: &Path) -> Result<Exit, Failure> {

@@ -4,7 +4,7 @@
 
 use std::io::{self, ErrorKind, Write};
 
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, Form};
 
 /// Prints a result. A closed stdout ends it quietly.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
@@ -47,7 +47,11 @@ fn paragraph(text: &str) -> String {
 
 /// What failed, what lies behind it, what to do: a line each, unless a server said more.
 fn explanation(failure: &Failure) -> String {
-    let error = Some(format!("error: failed to {}\n", paragraph(&failure.message)));
+    let begin = match failure.form {
+        Form::Attempt => "failed to ",
+        Form::Statement => "",
+    };
+    let error = Some(format!("error: {begin}{}\n", paragraph(&failure.message)));
     let cause = paragraph(&failure.causes.join(": "));
     let cause = (!cause.is_empty()).then(|| format!("cause: {cause}\n"));
     let help = failure.hint.as_ref().map(|hint| format!("help: {hint}\n"));
@@ -63,6 +67,7 @@ mod tests {
         let failure = Failure {
             exit: Exit::Plugin,
             message: "load the plugin `x`".to_owned(),
+            form: Form::Attempt,
             causes: vec!["open `libx.so`".to_owned(), "no such file".to_owned()],
             hint: Some("build it".to_owned()),
         };
@@ -89,5 +94,11 @@ mod tests {
     #[test]
     fn a_failure_without_cause_and_hint_is_one_line() {
         assert_eq!(explanation(&Failure::new(Exit::Failed, "try")), "error: failed to try\n");
+    }
+
+    #[test]
+    fn a_statement_stands_as_it_is() {
+        let failure = Failure::statement(Exit::Usage, "`--model` is required");
+        assert_eq!(explanation(&failure), "error: `--model` is required\n");
     }
 }

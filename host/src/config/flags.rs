@@ -56,17 +56,22 @@ pub(crate) struct RankingsFlags {
 #[derive(Args, Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
 pub(crate) struct ProfileFlags {
-    /// Name of the model to put into the requests [default: the one that the server lists at /v1/models].
+    /// Name of the model.
+    ///
+    /// It is put into the requests. Without it, the one that the server lists at /v1/models.
     #[arg(short, long, alias = "model-names", value_name = "NAME", value_delimiter = ',')]
     #[arg(help_heading = TARGET)]
     pub(crate) model: Vec<String>,
 
-    /// Base URL of the server, or `unix:///path/to.sock`, with a base path `unix:///path/to.sock:/v1`; several share
-    /// the load in turn [default: localhost:8000].
+    /// Base URL of the server [default: localhost:8000].
+    ///
+    /// Or `unix:///path/to.sock`, with a base path `unix:///path/to.sock:/v1`. Several URLs share the load in turn.
     #[arg(short, long, value_name = "URL", value_delimiter = ',', help_heading = TARGET)]
     pub(crate) url: Vec<String>,
 
-    /// Dialect to speak; `prony plugins` lists them [default: chat].
+    /// API format [default: chat].
+    ///
+    /// `prony plugins endpoint` lists them.
     #[arg(long, value_name = "NAME", help_heading = TARGET)]
     pub(crate) endpoint_type: Option<String>,
 
@@ -74,12 +79,16 @@ pub(crate) struct ProfileFlags {
     #[arg(long, visible_alias = "endpoint", value_name = "PATH", help_heading = TARGET)]
     pub(crate) custom_endpoint: Option<String>,
 
-    /// Ask for a stream of tokens; needed for time to first token and inter-token latency.
+    /// Ask for a stream of tokens.
+    ///
+    /// Needed for time to first token and inter-token latency.
     #[arg(long, help_heading = TARGET)]
     pub(crate) streaming: bool,
 
-    /// Key that the server wants, sent in the header that the dialect uses for it.
-    #[arg(long, value_name = "KEY", env = "PRONY_API_KEY", hide_env_values = true, help_heading = TARGET)]
+    /// API key [default: that of `PRONY_API_KEY`].
+    ///
+    /// It is sent in the header that the API format has for it.
+    #[arg(long, value_name = "KEY", help_heading = TARGET)]
     pub(crate) api_key: Option<String>,
 
     /// Header to send with every request, as Name:Value or a JSON object; may be repeated.
@@ -94,20 +103,20 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "KEY=VALUE", help_heading = TARGET)]
     pub(crate) endpoint_option: Vec<String>,
 
-    /// Time for a whole request, in seconds; it fails after that [default: 21600].
-    #[arg(long, value_name = "SECONDS", value_parser = units::positive_seconds, help_heading = TARGET)]
+    /// Time for a whole request; it fails after that [default: 21600].
+    #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = TARGET)]
     pub(crate) request_timeout_seconds: Option<f64>,
 
-    /// Time from a request's last byte to the first one of its answer, in seconds [default: that of the whole].
-    #[arg(long, value_name = "SECONDS", value_parser = units::positive_seconds, help_heading = TARGET)]
+    /// Time from a request's last byte to the first one of its answer [default: that of the whole].
+    #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = TARGET)]
     pub(crate) first_byte_timeout_seconds: Option<f64>,
 
-    /// Longest silence in the middle of an answer, in seconds [default: that of the whole].
-    #[arg(long, value_name = "SECONDS", value_parser = units::positive_seconds, help_heading = TARGET)]
+    /// Longest silence in the middle of an answer [default: that of the whole].
+    #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = TARGET)]
     pub(crate) idle_timeout_seconds: Option<f64>,
 
-    /// Wait so long for the server to answer a first request, in seconds; 0 does not wait [default: 0].
-    #[arg(long, value_name = "SECONDS", value_parser = units::seconds, help_heading = TARGET)]
+    /// Wait so long for the server to answer a first request; 0 does not wait [default: 0].
+    #[arg(long, value_name = "TIME", value_parser = units::seconds, help_heading = TARGET)]
     pub(crate) wait_for_model_timeout: Option<f64>,
 
     /// Ask for output lengths in the body field `max_tokens` instead of `max_completion_tokens`.
@@ -123,8 +132,8 @@ pub(crate) struct ProfileFlags {
     #[arg(long, requires = "concurrency", help_heading = TARGET)]
     pub(crate) preconnect: bool,
 
-    /// Time for opening a connection, TLS included, in seconds [default: 10].
-    #[arg(long, value_name = "SECONDS", value_parser = units::positive_seconds, help_heading = TARGET)]
+    /// Time for opening a connection, TLS included [default: 10].
+    #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = TARGET)]
     pub(crate) connect_timeout_seconds: Option<f64>,
 
     /// Proxy on the way to the server, as `http://[USER:PASSWORD@]HOST:PORT`; it is measured as well [default:
@@ -163,21 +172,27 @@ pub(crate) struct ProfileFlags {
     #[arg(long, conflicts_with = "mock", help_heading = TARGET)]
     pub(crate) http2: bool,
 
-    /// Measure prony's own mock server, with streaming; needs no URL and no model.
+    /// Measure the embedded mock server.
+    ///
+    /// With streaming; needs no URL and no model.
     #[arg(long, conflicts_with = "url", help_heading = TARGET)]
     pub(crate) mock: bool,
 
-    /// Response of the mock server to every request: what `curl -siN` writes, or a body alone. Shows what an API format makes
-    /// of a recorded response before there is a server.
+    /// Response of the mock server to every request: what `curl -siN` writes, or a body alone.
+    ///
+    /// Shows what an API format makes of a recorded response before there is a server.
     #[arg(long, value_name = "FILE", requires = "mock", help_heading = TARGET)]
     pub(crate) mock_answer: Option<PathBuf>,
 
-    /// Requests to keep in flight; with --request-rate, the most there may be
-    /// [default: 1; no limit with --request-rate].
+    /// Requests to keep in flight [default: 1].
+    ///
+    /// With --request-rate, the most there may be, and no limit by default.
     #[arg(long, value_name = "N", value_parser = units::positive::<usize>, help_heading = LOAD)]
     pub(crate) concurrency: Option<usize>,
 
-    /// Requests to start a second, whether or not earlier ones have ended.
+    /// Requests to start a second.
+    ///
+    /// They start on time, whether or not earlier ones have ended.
     #[arg(long, value_name = "RATE", value_parser = units::rate, help_heading = LOAD)]
     pub(crate) request_rate: Option<f64>,
 
@@ -187,21 +202,25 @@ pub(crate) struct ProfileFlags {
     #[arg(value_parser = ChoiceParser::<ArrivalPattern>::new())]
     pub(crate) arrival_pattern: Option<ArrivalPattern>,
 
-    /// Stop after so many requests [default: 10, or no limit with --benchmark-duration].
-    #[arg(long, visible_alias = "num-requests", value_name = "N", help_heading = LOAD)]
+    /// Stop after so many requests [default: 10].
+    ///
+    /// With --benchmark-duration, there is no limit by default. The same as --num-requests.
+    #[arg(long, alias = "num-requests", value_name = "N", help_heading = LOAD)]
     #[arg(value_parser = units::positive::<u64>)]
     pub(crate) request_count: Option<u64>,
 
-    /// Stop sending after so many seconds.
-    #[arg(long, value_name = "SECONDS", value_parser = units::positive_seconds, help_heading = LOAD)]
+    /// Stop sending after this time.
+    #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = LOAD)]
     pub(crate) benchmark_duration: Option<f64>,
 
-    /// Once the duration is over, wait so long for requests in flight, in seconds or `inf` [default: 30].
-    #[arg(long, value_name = "SECONDS", value_parser = units::grace, help_heading = LOAD)]
+    /// Once the duration is over, wait so long for requests in flight; `inf` waits for all [default: 30].
+    #[arg(long, value_name = "TIME", value_parser = units::grace, help_heading = LOAD)]
     pub(crate) benchmark_grace_period: Option<Grace>,
 
-    /// Send so many requests first and leave them out of the results.
-    #[arg(long, visible_alias = "num-warmup-requests", value_name = "N", help_heading = LOAD)]
+    /// Send so many requests first.
+    ///
+    /// They are left out of the results. The same as --num-warmup-requests.
+    #[arg(long, alias = "num-warmup-requests", value_name = "N", help_heading = LOAD)]
     #[arg(value_parser = units::positive::<u64>)]
     pub(crate) warmup_request_count: Option<u64>,
 
@@ -219,7 +238,9 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "SEED", value_parser = units::whole, help_heading = DATASET)]
     pub(crate) random_seed: Option<u64>,
 
-    /// Mean length of a generated prompt, in tokens [default: 550].
+    /// Length of generated prompts [default: 550].
+    ///
+    /// It is a mean, in tokens.
     #[arg(long, aliases = ["prompt-input-tokens-mean", "synthetic-input-tokens-mean"], value_name = "TOKENS")]
     #[arg(value_parser = units::positive::<u32>, help_heading = DATASET)]
     pub(crate) isl: Option<u32>,
@@ -229,7 +250,9 @@ pub(crate) struct ProfileFlags {
     #[arg(value_parser = units::non_negative, help_heading = DATASET)]
     pub(crate) isl_stddev: Option<f64>,
 
-    /// Mean output length to ask for, in tokens [default: leave it to the server].
+    /// Output length to ask for.
+    ///
+    /// It is a mean, in tokens. Without it, the server decides.
     #[arg(long, aliases = ["output-tokens-mean", "prompt-output-tokens-mean"], value_name = "TOKENS")]
     #[arg(value_parser = units::positive::<u32>, help_heading = DATASET)]
     pub(crate) osl: Option<u32>,
@@ -258,7 +281,9 @@ pub(crate) struct ProfileFlags {
     #[arg(value_parser = units::positive::<usize>)]
     pub(crate) num_dataset_entries: Option<usize>,
 
-    /// File of prompts to send instead of generated ones, one JSON object a line; may be compressed with gzip or zstd.
+    /// File of prompts, JSON Lines.
+    ///
+    /// They are sent instead of generated ones: one JSON object a line. The file may be compressed with gzip or zstd.
     #[arg(long, value_name = "FILE", help_heading = DATASET)]
     pub(crate) input_file: Option<PathBuf>,
 
@@ -267,7 +292,9 @@ pub(crate) struct ProfileFlags {
     #[arg(value_parser = ChoiceParser::<CustomDataset>::new())]
     pub(crate) custom_dataset_type: Option<CustomDataset>,
 
-    /// What counts tokens: `builtin` (o200k), or a tokenizer.json or its folder [default: builtin].
+    /// What counts tokens [default: builtin].
+    ///
+    /// `builtin` (o200k), or a tokenizer.json or its folder.
     #[arg(long, value_name = "TOKENIZER", help_heading = DATASET)]
     pub(crate) tokenizer: Option<String>,
 
@@ -318,8 +345,10 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',', help_heading = SERVICES)]
     pub(crate) isolate: Vec<String>,
 
-    /// Folder for this run's files [default: a new one under artifacts].
-    #[arg(long, visible_alias = "output-artifact-dir", value_name = "DIR", help_heading = OUTPUT)]
+    /// Folder for this run's files.
+    ///
+    /// Without it, a new one below `artifacts` is made. The same as --output-artifact-dir.
+    #[arg(long, alias = "output-artifact-dir", value_name = "DIR", help_heading = OUTPUT)]
     pub(crate) artifact_dir: Option<PathBuf>,
 
     /// Keep the generated texts, and write them to outputs.json.
@@ -447,7 +476,7 @@ impl<T: Choice> TypedValueParser for ChoiceParser<T> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use clap::{CommandFactory, FromArgMatches, Parser, builder::Resettable};
+    use clap::Parser;
     use rstest::rstest;
 
     use super::*;
@@ -459,11 +488,8 @@ pub(crate) mod tests {
             #[command(flatten)]
             flags: ProfileFlags,
         }
-        // Whoever runs the tests may have a key set.
-        let command = Profile::command().mut_arg("api_key", |arg| arg.env(Resettable::Reset));
         let words = ["profile"].into_iter().chain(line.split_whitespace());
-        let matches = command.try_get_matches_from(words)?;
-        Profile::from_arg_matches(&matches).map(|profile| profile.flags)
+        Profile::try_parse_from(words).map(|profile| profile.flags)
     }
 
     #[rstest]

@@ -40,14 +40,14 @@ pub(crate) struct MediaFlags {
     #[arg(help_heading = DATASET)]
     pub(crate) image_batch_size: Option<usize>,
 
-    /// Mean length of a generated audio clip, in seconds; above 0, each request plays one [default: 0, none]. Clips are
+    /// Mean length of a generated audio clip; above 0, each request plays one [default: 0, none]. Clips are
     /// noise: a second at 16 kHz and 16 bits takes 43 kB of a request and of memory. They are made and shared as images
     /// are, within 512 MiB of their own.
-    #[arg(long, value_name = "SECONDS", value_parser = units::seconds, help_heading = DATASET)]
+    #[arg(long, value_name = "TIME", value_parser = units::seconds, help_heading = DATASET)]
     pub(crate) audio_length_mean: Option<f64>,
 
-    /// Standard deviation of that length, in seconds [default: 0].
-    #[arg(long, value_name = "SECONDS", value_parser = units::seconds, help_heading = DATASET)]
+    /// Standard deviation of that length [default: 0].
+    #[arg(long, value_name = "TIME", value_parser = units::seconds, help_heading = DATASET)]
     pub(crate) audio_length_stddev: Option<f64>,
 
     /// Encoding of generated audio [default: wav].

@@ -4,6 +4,7 @@
 //! checked. The journal keeps it (without secrets), so that a report can be recomputed from the journal alone.
 
 pub(crate) mod content;
+mod effect;
 mod endpoint_options;
 pub(crate) mod file;
 pub(crate) mod flags;
@@ -17,7 +18,7 @@ mod rankings;
 pub(crate) mod redact;
 pub(crate) mod resolve;
 pub(crate) mod services;
-mod target;
+pub(crate) mod target;
 pub(crate) mod units;
 pub(crate) mod url;
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
-    Arrival, PhaseConfig, RunConfig, Target, content,
+    Arrival, PhaseConfig, RunConfig, Target, content, effect,
     endpoint_options::{self, EndpointOptionError},
     flags::ProfileFlags,
     load, media,
@@ -32,6 +32,10 @@ pub(crate) struct Facts {
     pub(crate) seed: u64,
     /// What the environment says about proxies.
     pub(crate) proxies: ProxyEnvironment,
+    /// The key in `PRONY_API_KEY`, if that is set.
+    pub(crate) api_key: Option<String>,
+    /// Names of the variables that are set and that AIPerf reads, in order.
+    pub(crate) aiperf_variables: Vec<String>,
 }
 
 /// A configuration, and what the user should know about it.
@@ -57,8 +61,14 @@ impl Resolved {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
     /// Nothing to put into the requests' model field.
-    #[error("find the model to measure: `--model` is empty")]
+    #[error("`--model` is empty")]
     NoModel,
+    /// A key that is set to nothing, as an unset secret of a pipeline leaves it.
+    #[error("the API key is empty: `{by}` is set to nothing")]
+    EmptyKey {
+        /// The flag or variable.
+        by: &'static str,
+    },
     /// AIPerf would spread the load over them.
     #[error("use the models `{}`: prony measures one model a run", .models.join("`, `"))]
     SeveralModels {
@@ -170,6 +180,15 @@ pub(crate) enum ConfigError {
 }
 
 impl ConfigError {
+    /// Whether the text says what is wrong, rather than what was tried.
+    pub(crate) fn is_statement(&self) -> bool {
+        match self {
+            Self::NoModel | Self::EmptyKey { .. } => true,
+            Self::Url(error) => error.is_statement(),
+            _ => false,
+        }
+    }
+
     /// What to do next.
     pub(crate) fn hint(&self) -> String {
         match self {
@@ -177,6 +196,9 @@ impl ConfigError {
             Self::NoModel => {
                 "add `--model NAME`, or try `prony profile --mock`, which needs no server".to_owned()
             }
+            Self::EmptyKey { by } => format!(
+                "give `{by}` the key that the server takes, or do not set it where the server wants none"
+            ),
             Self::SeveralModels { .. } => "run `prony profile` once for each model".to_owned(),
             Self::Needs { flag, needs } => format!("add `{needs}`, or leave out `{flag}`"),
             Self::Clash { flag, with, .. } => format!("leave out `{flag}` or `{with}`"),
@@ -212,7 +234,7 @@ pub(crate) fn resolve(
     facts: &Facts,
 ) -> Result<Resolved, ConfigError> {
     check_endpoint(flags, endpoint, endpoint_name)?;
-    let (mut target, by_proxy) = target::target(flags, &facts.proxies, endpoint_name)?;
+    let (mut target, by_proxy) = target::target(flags, facts, endpoint_name)?;
     if endpoint.keeps_url_path && target.custom_endpoint.is_none() && url::have_paths(&target.urls) {
         target.custom_endpoint = Some(String::new());
     }
@@ -235,6 +257,9 @@ pub(crate) fn resolve(
     let (server_metrics, no_metrics) = target::server_metrics(flags, &target.urls)?;
     warnings.extend(no_metrics);
     warnings.extend(by_proxy);
+    let run = effect::Situation { flags, endpoint, target: &target, dataset: &dataset, phases: &phases };
+    warnings.extend(effect::warnings(run));
+    warnings.extend(effect::foreign_variables(&facts.aiperf_variables));
     let config = RunConfig {
         server_metrics,
         target,
@@ -502,7 +527,8 @@ mod tests {
     }
 
     #[rstest]
-    #[case::blank_model("--model=", "find the model to measure: `--model` is empty")]
+    #[case::blank_model("--model=", "`--model` is empty")]
+    #[case::empty_key("-m m --api-key=", "the API key is empty: `--api-key` is set to nothing")]
     #[case::models("-m a,b", "use the models `a`, `b`: prony measures one model a run")]
     #[case::spread("-m m --osl-stddev 3", "use `--osl-stddev` without `--osl`")]
     #[case::no_file(
@@ -578,7 +604,7 @@ mod tests {
 
     #[test]
     fn the_journal_gets_no_secrets() {
-        let line = "-m m -u u:pw@h/v1?token=tk --api-key= -H X-Api-Key:hk -H X-Team:a -H Link:http://u:pw@h --custom-endpoint /v1?key=ck \
+        let line = "-m m -u u:pw@h/v1?token=tk -H X-Api-Key:hk -H X-Team:a -H Link:http://u:pw@h --custom-endpoint /v1?key=ck \
                     --extra-inputs secret:xs n:1 --server-metrics http://u:pw@h:2";
         let mut config = resolved(line).config;
         config.target.api_key = Some("ak".to_owned());

@@ -9,12 +9,15 @@ use super::{
     endpoint_options::endpoint_options,
     flags::ProfileFlags,
     pairs,
-    proxy::{Proxies, ProxyEnvironment, proxies},
-    resolve::ConfigError,
+    proxy::{Proxies, proxies},
+    resolve::{ConfigError, Facts},
     url,
 };
 
 const DEFAULT_URL: &str = "http://localhost:8000";
+/// Holds the key where none is typed.
+pub(crate) const API_KEY_VARIABLE: &str = "PRONY_API_KEY";
+
 const DEFAULT_REQUEST_TIMEOUT_S: f64 = 21_600.0;
 
 /// The model that the mock server is asked for when the user names none.
@@ -23,16 +26,15 @@ const MOCK_MODEL: &str = "mock-model";
 /// The target that the flags name, and what the user should know about the way to it.
 pub(super) fn target(
     flags: &ProfileFlags,
-    environment: &ProxyEnvironment,
+    facts: &Facts,
     endpoint_name: &str,
 ) -> Result<(Target, Option<String>), ConfigError> {
     let mut headers = pairs::headers(&flags.header)?;
-    // A key from a file or a secret store often ends in a newline.
-    let api_key = flags.api_key.as_deref().map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned);
+    let api_key = api_key(flags, facts)?;
     let (urls, login) = urls(flags)?;
     let transport = transport(flags)?;
     check_sockets(transport, &urls)?;
-    let Proxies { urls: proxies, warning } = proxies(flags, transport, environment, &urls)?;
+    let Proxies { urls: proxies, warning } = proxies(flags, transport, &facts.proxies, &urls)?;
     if let Some(login) = login {
         if api_key.is_some() {
             return Err(ConfigError::TwoLogins { other: "`--api-key`" });
@@ -76,6 +78,21 @@ pub(super) fn target(
         connect_timeout_s: flags.connect_timeout_seconds.unwrap_or(DEFAULT_CONNECT_TIMEOUT_S),
     };
     Ok((target, warning))
+}
+
+/// The key: what was typed, else what the environment holds. The mock server wants none, so that a variable that is set
+/// for other runs does not matter to it.
+fn api_key(flags: &ProfileFlags, facts: &Facts) -> Result<Option<String>, ConfigError> {
+    let (by, key) = match (&flags.api_key, &facts.api_key) {
+        (Some(typed), _) => ("--api-key", typed),
+        (None, Some(variable)) if !flags.mock => (API_KEY_VARIABLE, variable),
+        _ => return Ok(None),
+    };
+    // A key from a file or a secret store often ends in a newline.
+    match key.trim() {
+        "" => Err(ConfigError::EmptyKey { by }),
+        key => Ok(Some(key.to_owned())),
+    }
 }
 
 impl Target {
@@ -167,13 +184,24 @@ fn model(flags: &ProfileFlags) -> Result<String, ConfigError> {
     }
 }
 
+/// Whether the service that scrapes metrics pages is left out by its name, however that is spelled.
+fn leaves_out_server_metrics(flags: &ProfileFlags) -> bool {
+    let spelled = |name: &String| name.to_ascii_lowercase().replace('-', "_");
+    flags.no_service.iter().any(|name| spelled(name) == "server_metrics")
+}
+
 /// The metrics pages to scrape: each target's own, then those that the user named, each once. One behind a Unix socket
 /// cannot be scraped; if that leaves none, it is said.
 pub(super) fn server_metrics(
     flags: &ProfileFlags,
     targets: &[String],
 ) -> Result<(ServerMetricsConfig, Option<String>), ConfigError> {
-    if flags.no_server_metrics {
+    let left_out = leaves_out_server_metrics(flags);
+    if left_out && !flags.server_metrics.is_empty() {
+        let (flag, with) = ("--server-metrics", "--no-service server_metrics");
+        return Err(ConfigError::Clash { flag, with, reason: "that service scrapes the pages" });
+    }
+    if flags.no_server_metrics || left_out {
         return Ok((ServerMetricsConfig::default(), None));
     }
     let by_tcp = targets.iter().filter(|target| url::socket_of(target).is_none());
@@ -201,7 +229,7 @@ mod tests {
     use crate::config::flags::tests::flags;
 
     fn resolved(line: &str) -> Target {
-        target(&flags(line).unwrap(), &ProxyEnvironment::default(), "chat").unwrap().0
+        target(&flags(line).unwrap(), &Facts::default(), "chat").unwrap().0
     }
 
     #[test]
@@ -220,17 +248,54 @@ mod tests {
     }
 
     #[rstest]
+    #[case::typed("--api-key k", None, Ok(Some("k")))]
+    #[case::trimmed("", Some("k\n"), Ok(Some("k")))]
+    #[case::typed_first("--api-key k", Some("other"), Ok(Some("k")))]
+    #[case::none("", None, Ok(None))]
+    #[case::typed_and_empty("--api-key=", Some("k"), Err("--api-key"))]
+    #[case::set_and_empty("", Some(""), Err("PRONY_API_KEY"))]
+    #[case::blank("", Some(" \n"), Err("PRONY_API_KEY"))]
+    #[case::the_mock_server_wants_none("--mock", Some(""), Ok(None))]
+    fn a_key_is_typed_or_in_the_environment_and_never_empty(
+        #[case] line: &str,
+        #[case] variable: Option<&str>,
+        #[case] expected: Result<Option<&str>, &str>,
+    ) {
+        let facts = Facts { api_key: variable.map(str::to_owned), ..Facts::default() };
+        let target = target(&flags(&format!("-m m {line}")).unwrap(), &facts, "chat");
+        match (target, expected) {
+            (Ok((target, _)), Ok(key)) => assert_eq!(target.api_key.as_deref(), key),
+            (Err(ConfigError::EmptyKey { by }), Err(expected)) => assert_eq!(by, expected),
+            (found, _) => panic!("{found:?}"),
+        }
+    }
+
+    #[rstest]
+    #[case("--no-service server_metrics")]
+    #[case("--no-service Server-Metrics")]
+    #[case("--no-server-metrics")]
+    fn server_metrics_that_are_left_out_are_not_enabled(#[case] line: &str) {
+        let flags = flags(line).unwrap();
+        let (config, warning) = server_metrics(&flags, &["http://h:1".to_owned()]).unwrap();
+        assert_eq!((config, warning), (ServerMetricsConfig::default(), None));
+    }
+
+    #[test]
+    fn pages_for_a_service_that_is_left_out_contradict_it() {
+        let flags = flags("--no-service server_metrics --server-metrics http://h:2").unwrap();
+        let error = server_metrics(&flags, &[]).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("use `--server-metrics` together with `--no-service server_metrics`")
+        );
+    }
+
+    #[rstest]
     #[case("", true)]
     #[case("-m m", false)]
     #[case("--mock", false)]
     fn whoever_names_no_model_has_the_server_asked(#[case] line: &str, #[case] lacks: bool) {
         assert_eq!(resolved(line).lacks_model(), lacks);
-    }
-
-    #[rstest]
-    #[case("--api-key k", Some("k"))]
-    #[case("--api-key=", None)]
-    fn an_empty_key_is_none(#[case] line: &str, #[case] key: Option<&str>) {
-        assert_eq!(resolved(&format!("-m m {line}")).api_key.as_deref(), key);
     }
 }

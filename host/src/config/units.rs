@@ -1,4 +1,4 @@
-//! Values as the user types them: numbers with a range, seconds, names out of a set.
+//! Values as the user types them: numbers with a range, times, names out of a set.
 //!
 //! Every parser takes the text of one flag and gives a typed value or a [`UnitError`]. It knows neither which flag
 //! the text belongs to nor what the value is for.
@@ -71,15 +71,16 @@ pub(crate) fn non_negative(text: &str) -> Result<f64, UnitError> {
     number(text, "a number, 0 or more", |value: &f64| value.is_finite() && *value >= 0.0)
 }
 
-/// A time that may be none at all, in seconds.
+/// A time that may be none at all. Gives seconds.
 pub(crate) fn seconds(text: &str) -> Result<f64, UnitError> {
-    number(text, "a number of seconds from 0 to 1000000000", |value| (0.0..=MAX_SECONDS).contains(value))
+    let expected = "a time such as `60`, `60s`, `1m` or `500ms`, from 0 to 1000000000 seconds";
+    time(text, expected, |value| (0.0..=MAX_SECONDS).contains(value))
 }
 
-/// A time that must pass, in seconds.
+/// A time that must pass. Gives seconds.
 pub(crate) fn positive_seconds(text: &str) -> Result<f64, UnitError> {
-    let expected = "a number of seconds above 0, at most 1000000000";
-    number(text, expected, |value| *value > 0.0 && *value <= MAX_SECONDS)
+    let expected = "a time such as `60`, `60s`, `1m` or `500ms`, above 0 and at most 1000000000 seconds";
+    time(text, expected, |value| *value > 0.0 && *value <= MAX_SECONDS)
 }
 
 /// A rate, in requests a second.
@@ -115,13 +116,36 @@ pub(crate) enum Grace {
     Infinite,
 }
 
-/// A grace period: seconds, or `inf`.
+/// A grace period: a time, or `inf`.
 pub(crate) fn grace(text: &str) -> Result<Grace, UnitError> {
     if ["inf", "infinity"].contains(&text.to_ascii_lowercase().as_str()) {
         return Ok(Grace::Infinite);
     }
-    let expected = "a number of seconds from 0 to 1000000000, or `inf`";
-    number(text, expected, |value| (0.0..=MAX_SECONDS).contains(value)).map(Grace::Seconds)
+    let expected = "a time such as `60`, `60s`, `1m` or `500ms`, at most 1000000000 seconds, or `inf`";
+    time(text, expected, |value| (0.0..=MAX_SECONDS).contains(value)).map(Grace::Seconds)
+}
+
+/// Units of time and their lengths in seconds. A unit stands before those that its end is.
+const TIME_UNITS: [(&str, f64); 5] = [("ms", 1e-3), ("min", 60.0), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+
+/// A number of seconds, or a number with a unit behind it. Gives seconds.
+fn time(text: &str, expected: &'static str, in_range: impl Fn(&f64) -> bool) -> Result<f64, UnitError> {
+    match length_of(text) {
+        Some(seconds) if in_range(&seconds) => Ok(seconds),
+        None if is_list_of(text, |item| length_of(item).is_some()) => Err(UnitError::Sweep),
+        _ => Err(UnitError::Number { expected }),
+    }
+}
+
+/// Seconds of a time as it was typed, in whatever range.
+fn length_of(text: &str) -> Option<f64> {
+    let with_unit = TIME_UNITS.iter().find_map(|(unit, length)| {
+        let count = text.strip_suffix(unit)?.trim_end();
+        // `nanm` is none: behind words that the number parser knows there is no unit.
+        let is_number = count.ends_with(|c: char| c.is_ascii_digit() || c == '.');
+        is_number.then(|| count.parse::<f64>().ok()).flatten().map(|count| count * length)
+    });
+    with_unit.or_else(|| text.parse().ok())
 }
 
 fn number<T: std::str::FromStr>(
@@ -138,7 +162,11 @@ fn number<T: std::str::FromStr>(
 
 /// Whether the text is a list of such numbers, so that a stray comma in one number is not taken for a sweep.
 fn is_list<T: std::str::FromStr>(text: &str) -> bool {
-    text.contains(',') && text.split(',').all(|item| item.trim().parse::<T>().is_ok())
+    is_list_of(text, |item| item.parse::<T>().is_ok())
+}
+
+fn is_list_of(text: &str, is_item: impl Fn(&str) -> bool) -> bool {
+    text.contains(',') && text.split(',').all(|item| is_item(item.trim()))
 }
 
 /// A set of names of which a flag takes one.
@@ -194,6 +222,19 @@ mod tests {
     #[case("nan", None)]
     #[case("inf", None)]
     #[case("1e10", None)]
+    #[case("60s", Some(60.0))]
+    #[case("60 s", Some(60.0))]
+    #[case("1m", Some(60.0))]
+    #[case("1.5min", Some(90.0))]
+    #[case("2h", Some(7200.0))]
+    #[case("500ms", Some(0.5))]
+    #[case("0s", None)]
+    #[case("-1m", None)]
+    #[case("1d", None)]
+    #[case("m", None)]
+    #[case("infm", None)]
+    #[case("1m30", None)]
+    #[case("", None)]
     fn a_time_that_must_pass_fits_a_duration(#[case] text: &str, #[case] value: Option<f64>) {
         assert_eq!(positive_seconds(text).ok(), value);
     }
@@ -203,6 +244,8 @@ mod tests {
     #[case("0", Some(Grace::Seconds(0.0)))]
     #[case("inf", Some(Grace::Infinite))]
     #[case("Infinity", Some(Grace::Infinite))]
+    #[case("1m", Some(Grace::Seconds(60.0)))]
+    #[case("0ms", Some(Grace::Seconds(0.0)))]
     #[case("-1", None)]
     #[case("nan", None)]
     fn a_grace_period_may_be_infinite(#[case] text: &str, #[case] value: Option<Grace>) {
@@ -215,6 +258,12 @@ mod tests {
     fn a_comma_list_is_recognised_as_a_sweep(#[case] text: &str) {
         assert_eq!(positive::<u64>(text), Err(UnitError::Sweep));
         assert_eq!(rate(text), Err(UnitError::Sweep));
+        assert_eq!(seconds(text), Err(UnitError::Sweep));
+    }
+
+    #[test]
+    fn a_list_of_times_is_a_sweep_too() {
+        assert_eq!(positive_seconds("30s, 1m"), Err(UnitError::Sweep));
     }
 
     #[test]

@@ -22,6 +22,12 @@ pub(crate) enum UrlError {
         /// What is wrong with it.
         source: url::ParseError,
     },
+    /// It does not parse, and there is a space in it: words that a shell should have kept apart.
+    #[error("the URL `{url}` contains a space")]
+    Space {
+        /// As typed, without secrets.
+        url: String,
+    },
     /// The path of a socket that depends on where one stands.
     #[error("use the URL `{url}`: it names no Unix socket by its absolute path")]
     Socket {
@@ -45,10 +51,16 @@ pub(crate) enum UrlError {
 }
 
 impl UrlError {
+    /// Whether the text says what is wrong, rather than what was tried.
+    pub(crate) fn is_statement(&self) -> bool {
+        matches!(self, Self::Space { .. })
+    }
+
     /// What to do next.
     pub(crate) fn hint(&self) -> String {
         match self {
             Self::Malformed { .. } => "give an address such as `http://localhost:8000`".to_owned(),
+            Self::Space { .. } => "remove the space; in a path, write it as `%20`".to_owned(),
             Self::Socket { .. } => {
                 "give an address such as `unix:///run/server.sock`, or `unix:///run/server.sock:/v1` with a base \
                  path"
@@ -105,8 +117,14 @@ fn parse(text: &str) -> Result<Url, UrlError> {
         None if text.contains("://") => text.to_owned(),
         None => format!("http://{text}"),
     };
-    let mut url =
-        Url::parse(&with_scheme).map_err(|source| UrlError::Malformed { url: redact::url(text), source })?;
+    let mut url = Url::parse(&with_scheme).map_err(|source| {
+        let url = redact::url(text);
+        if text.contains(char::is_whitespace) {
+            UrlError::Space { url }
+        } else {
+            UrlError::Malformed { url, source }
+        }
+    })?;
     match url.scheme() {
         "http" | "https" => {}
         SOCKET_SCHEME if socket_of(url.as_str()).is_some() => {}
@@ -313,6 +331,8 @@ mod tests {
     #[rstest]
     #[case("http://", "read the URL `http://`")]
     #[case("h:99999", "read the URL `h:99999`")]
+    #[case("http://h:18431 /v1", "the URL `http://h:18431 /v1` contains a space")]
+    #[case("my host:8000", "the URL `my host:8000` contains a space")]
     #[case("ftp://h", "use the URL `ftp://h`: prony does not speak `ftp`")]
     #[case("http://user:secret@h:port", "read the URL `http://<redacted>@h:port`")]
     fn a_bad_address_is_named_without_its_secrets(#[case] typed: &str, #[case] text: &str) {

@@ -37,6 +37,11 @@ pub(crate) enum DatasetError {
 }
 
 impl DatasetError {
+    /// Whether the text says what is wrong, rather than what was tried.
+    pub(crate) fn is_statement(&self) -> bool {
+        matches!(self, Self::File(error) if error.is_statement())
+    }
+
     /// What the user can do about it; empty when there is nothing to say.
     pub(crate) fn hint(&self) -> String {
         match self {

@@ -64,6 +64,12 @@ pub(crate) enum TokenizerError {
         /// What the system says.
         source: io::Error,
     },
+    /// The file is one of those that stand beside a tokenizer, such as `config.json`.
+    #[error("`{path}` is JSON, but not a `{FILE_NAME}`")]
+    OtherJson {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file holds something else, or a kind of tokenizer that this version does not know.
     #[error("read `{path}` as a tokenizer")]
     NotATokenizer {
@@ -83,6 +89,11 @@ pub(crate) enum TokenizerError {
 }
 
 impl TokenizerError {
+    /// Whether the text says what is wrong, rather than what was tried.
+    pub(crate) fn is_statement(&self) -> bool {
+        matches!(self, Self::OtherJson { .. })
+    }
+
     /// What the user can do about it.
     pub(crate) fn hint(&self) -> String {
         match self {
@@ -99,6 +110,10 @@ impl TokenizerError {
                  `builtin`"
             ),
             Self::Unreadable { .. } => "check the file's permissions".to_owned(),
+            Self::OtherJson { path } => match path.with_file_name(FILE_NAME) {
+                beside if beside.is_file() && beside != *path => format!("give `{}`", beside.display()),
+                _ => format!("give a `{FILE_NAME}` as the `tokenizers` library writes it, or `builtin`"),
+            },
             Self::NotATokenizer { .. } => {
                 format!("give a `{FILE_NAME}` as the `tokenizers` library writes it, or `builtin`")
             }
@@ -155,6 +170,7 @@ impl Tokenizer {
                 }),
                 Err(source) => Err(TokenizerError::CannotEncode { path, source }),
             },
+            Err(_) if is_other_json(&text) => Err(TokenizerError::OtherJson { path }),
             Err(source) => Err(TokenizerError::NotATokenizer { path, source }),
         }
     }
@@ -236,6 +252,11 @@ fn parse(text: &[u8]) -> Result<tokenizers::Tokenizer, tokenizers::Error> {
     tokenizer.with_truncation(None)?;
     tokenizer.with_padding(None);
     Ok(tokenizer)
+}
+
+/// Whether this is JSON without the member in which a tokenizer has its vocabulary.
+fn is_other_json(text: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Value>(text).is_ok_and(|json| !json["model"].is_object())
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

@@ -19,6 +19,9 @@ pub(crate) const A_BUG: &str = "it is a bug of the plugin: tell its author";
 /// What to do about an option that a plugin does not take.
 pub(crate) const AN_OPTION: &str = "correct the option that it names";
 
+/// So many names are listed in an error; more are left to `prony plugins`.
+const A_FEW: usize = 5;
+
 /// Why a plugin cannot be used. Three lines: the text, [`PluginError::detail`] and [`PluginError::hint`].
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PluginError {
@@ -26,13 +29,13 @@ pub(crate) enum PluginError {
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// There is no such category.
-    #[error("find the category `{name}`: there are {}", quoted(&categories()))]
+    #[error("unknown category `{name}`: there are {}", quoted(&categories()))]
     UnknownCategory {
         /// What was asked for.
         name: String,
     },
     /// There is no such entry.
-    #[error("find the {category} `{name}`: there are {}", quoted(.known))]
+    #[error("unknown {category} `{name}`")]
     UnknownName {
         /// Where it was looked for.
         category: Category,
@@ -42,7 +45,7 @@ pub(crate) enum PluginError {
         known: Vec<String>,
     },
     /// There is neither an endpoint nor a service of this name.
-    #[error("find an endpoint or a service `{name}`: there are {}", quoted(.known))]
+    #[error("unknown endpoint or service `{name}`")]
     UnknownPlugin {
         /// What was asked for.
         name: String,
@@ -132,10 +135,16 @@ impl PluginError {
                 "no manifest was found: plugins.yaml belongs beside the program, or name one with --plugins"
                     .to_owned()
             }
-            Self::UnknownName { category, name, known } => match nearest(name, known) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("`prony plugins {category}` describes them"),
-            },
+            Self::UnknownName { category, name, known } => {
+                let all = match &known[..] {
+                    few if few.len() <= A_FEW => format!("there are {}", quoted(few)),
+                    _ => format!("`prony plugins {category}` lists all"),
+                };
+                match nearest(name, known) {
+                    Some(near) => format!("did you mean `{near}`? {all}"),
+                    None => all,
+                }
+            }
             Self::UnknownPlugin { name, known } => match nearest(name, known) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "`prony plugins` lists everything".to_owned(),
@@ -155,6 +164,11 @@ impl PluginError {
             Self::Create { source, .. } if source.kind == ErrorKind::PANIC => A_BUG.to_owned(),
             Self::Create { .. } => AN_OPTION.to_owned(),
         }
+    }
+
+    /// Whether the text says what is wrong, rather than what was tried.
+    pub(crate) fn is_statement(&self) -> bool {
+        matches!(self, Self::UnknownCategory { .. } | Self::UnknownName { .. } | Self::UnknownPlugin { .. })
     }
 
     /// Whether the command line or the configuration is wrong, rather than a plugin.
@@ -198,8 +212,10 @@ mod tests {
     }
 
     #[rstest]
-    #[case("chatt", &["chat", "completions"], "did you mean `chat`?")]
-    #[case("rerank", &["chat", "completions"], "`prony plugins endpoint` describes them")]
+    #[case("chatt", &["chat", "completions"], "did you mean `chat`? there are `chat`, `completions`")]
+    #[case("rerank", &["chat", "completions"], "there are `chat`, `completions`")]
+    #[case("chatt", &["chat", "b", "c", "d", "e", "f"], "did you mean `chat`? `prony plugins endpoint` lists all")]
+    #[case("rerank", &["chat", "b", "c", "d", "e", "f"], "`prony plugins endpoint` lists all")]
     #[case("chat", &[], "no manifest was found: plugins.yaml belongs beside the program, or name one with --plugins")]
     fn an_unknown_name_leads_to_the_known_ones(
         #[case] name: &str,
@@ -210,11 +226,11 @@ mod tests {
     }
 
     #[test]
-    fn the_text_lists_what_there_is() {
+    fn an_unknown_name_is_a_statement_about_the_command_line() {
         let error = unknown("chatt", &["chat", "completions"]);
-        assert_eq!(error.to_string(), "find the endpoint `chatt`: there are `chat`, `completions`");
+        assert_eq!(error.to_string(), "unknown endpoint `chatt`");
         assert_eq!(error.detail(), None);
-        assert!(error.is_usage());
+        assert!(error.is_usage() && error.is_statement());
     }
 
     #[test]

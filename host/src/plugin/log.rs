@@ -16,6 +16,9 @@ use tracing::{
     subscriber::Interest,
 };
 
+/// The name of every line that a plugin logs, whatever its target: what tells it from a library's.
+pub(crate) const LOG_LINE: &str = "plugin log";
+
 /// The line itself, and the target that the plugin gave it.
 const FIELDS: &[&str] = &["message", "source"];
 
@@ -116,7 +119,7 @@ impl Site {
         // The metadata refers to its call site, so it can only be made once that has its place.
         site.0.get_or_init(|| {
             let fields = FieldSet::new(FIELDS, Identifier(site));
-            Metadata::new("plugin log", target, level, None, None, None, fields, Kind::EVENT)
+            Metadata::new(LOG_LINE, target, level, None, None, None, fields, Kind::EVENT)
         })
     }
 }

@@ -52,7 +52,7 @@ pub(crate) use error::{A_BUG, AN_OPTION, PluginError, chain};
 pub(crate) use inspection::{Inspection, Messages};
 pub(crate) use listing::{Listed, ListedEntry, Standing};
 pub(crate) use loader::end;
-pub(crate) use log::PluginLog;
+pub(crate) use log::{LOG_LINE, PluginLog};
 pub(crate) use options::{OptionError, OptionSchema};
 pub(crate) use registry::Registry;
 pub(crate) use used::{Provenance, UsedPlugin};

@@ -86,6 +86,22 @@ impl OptionSchema {
         properties.filter(|(_, schema)| schema[EXTRA_INPUT] == true).map(|(key, _)| key.as_str())
     }
 
+    /// A warning about options of these names, if the plugin does not say which it takes: nobody can tell whether it
+    /// knows them.
+    pub(crate) fn doubt<'a>(&self, keys: impl Iterator<Item = &'a str>) -> Option<String> {
+        let keys: Vec<String> = keys.map(str::to_owned).collect();
+        let says_something =
+            self.schema.get("properties").is_some() || !is_open(&self.schema) || opens(&self.schema);
+        (!says_something && !keys.is_empty()).then(|| {
+            format!(
+                "{} may have no effect: the {} `{}` does not say which options it takes",
+                quoted(&keys),
+                self.category,
+                self.name
+            )
+        })
+    }
+
     /// Checks one option.
     ///
     /// # Errors
@@ -116,10 +132,15 @@ fn names(schema: &Value) -> Vec<String> {
 /// Whether there may be options that the schema does not name. Read more strictly than JSON Schema does: a library that
 /// names its options ignores all others, so that a slip of the pen would go unnoticed.
 fn is_open(schema: &Value) -> bool {
-    const OPENING: [&str; 6] = ["patternProperties", "$ref", "allOf", "anyOf", "oneOf", "if"];
     let more = schema.get("additionalProperties");
     let is_closed = more == Some(&Value::Bool(false)) || schema["properties"].is_object() && more.is_none();
-    !is_closed || OPENING.iter().any(|key| schema.get(key).is_some())
+    !is_closed || opens(schema)
+}
+
+/// Whether options stand somewhere else than in `properties`.
+fn opens(schema: &Value) -> bool {
+    const OPENING: [&str; 6] = ["patternProperties", "$ref", "allOf", "anyOf", "oneOf", "if"];
+    OPENING.iter().any(|key| schema.get(key).is_some())
 }
 
 /// The types that a schema allows; none where it does not say.
@@ -307,6 +328,21 @@ mod tests {
     #[case::absurd(json!({"properties": {"b": {"type": 7, "enum": 3, "minimum": "x", "items": []}}}))]
     fn what_a_schema_leaves_open_is_taken(#[case] open: Value) {
         schema(open).check("b", &json!([5])).unwrap();
+    }
+
+    #[rstest]
+    #[case::nothing(json!({}), true)]
+    #[case::no_schema(json!(null), true)]
+    #[case::only_a_title(json!({"type": "object", "title": "options"}), true)]
+    #[case::names(json!({"properties": {"a": {}}}), false)]
+    #[case::elsewhere(json!({"allOf": [{"properties": {"b": {}}}]}), false)]
+    #[case::closed(json!({"additionalProperties": false}), false)]
+    fn who_does_not_say_what_it_takes_is_doubted(#[case] options: Value, #[case] is_doubted: bool) {
+        let doubt = schema(options).doubt(["a", "b"].into_iter());
+        let expected =
+            "`a`, `b` may have no effect: the service `billing` does not say which options it takes";
+        assert_eq!(doubt.as_deref(), is_doubted.then_some(expected));
+        assert_eq!(schema(json!({})).doubt(std::iter::empty()), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 
 /// The server reported a failure in an answer that began well.
-pub(super) const SERVER_ERROR: &str = "the server gave up on this answer: its log says more";
+pub(super) const SERVER_ERROR: &str = "error reported by the server: its log may say more";
 
 /// The answer ended in its middle.
 pub(super) const STREAM_CUT: &str =

@@ -91,8 +91,10 @@ impl TargetPlan {
         });
         let facts = facts.collect::<Result<_, ErrorDetails>>()?;
         let needs_tls = places.iter().any(|(_, place)| place.origin.secure);
-        let tls =
-            if needs_tls { Some(Arc::new(tls::client_config(&target.tls, target.http2)?)) } else { None };
+        let names_files = target.tls.ca_cert.is_some() || target.tls.client_cert.is_some();
+        // Files that were named are read in any case: a wrong one must not wait for the first run that needs it.
+        let tls = (needs_tls || names_files).then(|| tls::client_config(&target.tls, target.http2));
+        let tls = tls.transpose()?.filter(|_| needs_tls).map(Arc::new);
         if let Some(key) = &target.api_key {
             prepared::parse("authorization", key)?;
         }

@@ -13,6 +13,9 @@ pub(crate) enum ArtifactDirError {
     /// It holds files, and nobody said that they may go.
     #[error("use `{}` for this run: it is not empty", .0.display())]
     NotEmpty(PathBuf),
+    /// It, or a folder that it would be in, is a file.
+    #[error("`{}` is a file; give a folder", .0.display())]
+    NotAFolder(PathBuf),
     /// A file system error.
     #[error("prepare the folder `{}`", .path.display())]
     Io {
@@ -24,12 +27,18 @@ pub(crate) enum ArtifactDirError {
 }
 
 impl ArtifactDirError {
+    /// Whether the text says what is wrong, rather than what was tried.
+    pub(crate) fn is_statement(&self) -> bool {
+        matches!(self, Self::NotAFolder(_))
+    }
+
     /// What to do about it.
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::NotEmpty(_) => {
                 "choose another `--artifact-dir`, or add `--overwrite` to replace that run's files"
             }
+            Self::NotAFolder(_) => "choose another `--artifact-dir`",
             Self::Io { .. } => "choose an `--artifact-dir` on a disk where you may write",
         }
     }
@@ -38,6 +47,7 @@ impl ArtifactDirError {
 /// Makes the folder that the user named. With `overwrite`, the files of an earlier run in it go; others stay.
 pub(crate) fn claim(path: &Path, overwrite: bool) -> Result<PathBuf, ArtifactDirError> {
     let io = |source| ArtifactDirError::Io { path: path.to_owned(), source };
+    check_for_files(path)?;
     std::fs::create_dir_all(path).map_err(io)?;
     let mut entries = std::fs::read_dir(path).map_err(io)?;
     if entries.next().is_none() {
@@ -55,11 +65,20 @@ pub(crate) fn claim(path: &Path, overwrite: bool) -> Result<PathBuf, ArtifactDir
     Ok(path.to_owned())
 }
 
+/// Fails if a file stands where a folder would have to.
+fn check_for_files(path: &Path) -> Result<(), ArtifactDirError> {
+    match path.ancestors().find(|part| part.is_file()) {
+        Some(file) => Err(ArtifactDirError::NotAFolder(file.to_owned())),
+        None => Ok(()),
+    }
+}
+
 /// Makes a new folder for a default name: `name`, or `name-2` and so on when that is taken. Two runs that start at
 /// once get two folders.
 pub(crate) fn number(path: &Path) -> Result<PathBuf, ArtifactDirError> {
     let io = |source| ArtifactDirError::Io { path: path.to_owned(), source };
     if let Some(parent) = path.parent() {
+        check_for_files(parent)?;
         std::fs::create_dir_all(parent).map_err(io)?;
     }
     let mut candidate = path.to_owned();
@@ -98,6 +117,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("notes.txt"), "mine").unwrap();
         assert!(matches!(claim(dir.path(), false), Err(ArtifactDirError::NotEmpty(_))));
+    }
+
+    #[test]
+    fn a_file_is_no_folder_and_neither_is_what_would_be_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("notes.txt");
+        std::fs::write(&file, "mine").unwrap();
+        for path in [file.clone(), file.join("run")] {
+            for result in [claim(&path, true), number(&path.join("m"))] {
+                assert!(matches!(result, Err(ArtifactDirError::NotAFolder(named)) if named == file));
+            }
+        }
     }
 
     #[test]

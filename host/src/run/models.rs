@@ -32,7 +32,7 @@ const NAMED: usize = 20;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ModelError {
     /// There is a choice.
-    #[error("choose a model: `--model` is missing, and {url} lists {count}: {names}")]
+    #[error("`--model` is required: {url} lists {count}: {names}")]
     Several {
         /// The list's address, without secrets.
         url: String,
@@ -42,13 +42,13 @@ pub(crate) enum ModelError {
         names: String,
     },
     /// The list is empty.
-    #[error("find the model to measure: `--model` is missing, and {url} lists none")]
+    #[error("`--model` is required: {url} lists none")]
     Nothing {
         /// The list's address, without secrets.
         url: String,
     },
     /// The server does not list its models.
-    #[error("find the model to measure: `--model` is missing, and {url} is no list of models: {reason}")]
+    #[error("`--model` is required: {url} is no list of models: {reason}")]
     NoList {
         /// The list's address, without secrets.
         url: String,
@@ -56,7 +56,7 @@ pub(crate) enum ModelError {
         reason: String,
     },
     /// The server cannot be asked.
-    #[error("find the model to measure: `--model` is missing, and {url} cannot be asked for it: {reason}")]
+    #[error("`--model` is required: {url} cannot be asked for it: {reason}")]
     Unreachable {
         /// The list's address, without secrets.
         url: String,
@@ -69,6 +69,11 @@ pub(crate) enum ModelError {
 }
 
 impl ModelError {
+    /// Whether the text says what is wrong, rather than what was tried.
+    pub(crate) fn is_statement(&self) -> bool {
+        !matches!(self, Self::Target(_))
+    }
+
     /// What to do next.
     pub(crate) fn hint(&self) -> &'static str {
         match self {
@@ -182,7 +187,7 @@ mod tests {
     fn anything_else_is_an_error_that_says_what_there_is(#[case] body: &str, #[case] says: &str) {
         let error = choose(body.as_bytes(), URL.into()).unwrap_err().to_string();
         assert!(
-            error.contains("`--model` is missing, and `http://h/v1/models` ") && error.contains(says),
+            error.contains("`--model` is required: `http://h/v1/models` ") && error.contains(says),
             "{error}"
         );
     }

@@ -156,18 +156,19 @@ async fn wait_for_model(
     let deadline = clock.now().saturating_add(as_ns(timeout));
     let mut probe = conversation.clone();
     probe.turns[0].max_tokens = Some(1);
+    let mut last = "no answer at all".to_owned();
     loop {
-        let attempt = tokio::time::timeout_at(clock.instant(deadline), attempt(wire, &probe));
-        let last = match attempt.await.unwrap_or_else(|_| Err(Unready::Yet("no answer at all".to_owned()))) {
-            Ok(()) => return Ok(()),
-            Err(Unready::Ever(why)) => return Err(ReadinessError::Refused(why)),
-            Err(Unready::Yet(why)) => why,
-        };
-        let next = clock.now().saturating_add(as_ns(RETRY_INTERVAL));
-        if next > deadline {
+        match tokio::time::timeout_at(clock.instant(deadline), attempt(wire, &probe)).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(Unready::Ever(why))) => return Err(ReadinessError::Refused(why)),
+            Ok(Err(Unready::Yet(why))) => last = why,
+            // What an earlier attempt said tells more than that this one was not over.
+            Err(_) => {}
+        }
+        if clock.now() >= deadline {
             return Err(ReadinessError::NotReady { seconds: timeout.as_secs_f64(), last });
         }
-        pacer.wait_until(next).await;
+        pacer.wait_until(clock.now().saturating_add(as_ns(RETRY_INTERVAL)).min(deadline)).await;
     }
 }
 

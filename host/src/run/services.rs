@@ -1,14 +1,14 @@
 //! Which services a run starts: those that start by themselves, less those that the user leaves out, and those that he
 //! names. Opens no library.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use super::scrape;
 use crate::{
     config::RunConfig,
-    plugin::{Category, Isolation, OptionError, OptionSchema, PluginError, Registry},
+    plugin::{Category, Isolation, Key, OptionError, OptionSchema, PluginError, Registry},
     service::supervisor::Wanted,
 };
 
@@ -65,6 +65,11 @@ pub(crate) enum ChoiceError {
 }
 
 impl ChoiceError {
+    /// Whether the text says what is wrong, rather than what was tried.
+    pub(crate) fn is_statement(&self) -> bool {
+        matches!(self, Self::Plugin(error) if error.is_statement())
+    }
+
     /// What to do next.
     pub(crate) fn hint(&self) -> String {
         match self {
@@ -189,7 +194,7 @@ impl Wishes {
 
 impl Chosen {
     fn check_options(&mut self, registry: &Registry, config: &RunConfig) -> Result<(), ChoiceError> {
-        let mut schemas: HashMap<String, OptionSchema> = HashMap::new();
+        let mut schemas: BTreeMap<String, OptionSchema> = BTreeMap::new();
         for option in &config.services.options {
             let listed = registry.describe(Category::Service, &option.service)?;
             let name = listed.name.clone();
@@ -211,6 +216,12 @@ impl Chosen {
                 ));
             }
         }
+        let doubts = schemas.iter().filter_map(|(name, schema)| {
+            let options = config.services.options.iter();
+            let meant = options.filter(|option| Key::of(&option.service) == Key::of(name));
+            schema.doubt(meant.map(|option| option.key.as_str()))
+        });
+        self.warnings.extend(doubts);
         Ok(())
     }
 

@@ -49,13 +49,17 @@ pub(crate) fn endpoint_options(config: &RunConfig) -> String {
 }
 
 /// Reads the options that the user sets as what the endpoint takes, by `--endpoint-option` or, where the endpoint says so,
-/// as extra inputs, which then stand in no body. Opens no library.
+/// as extra inputs, which then stand in no body; and says which of them may have no effect. Opens no library.
 ///
 /// # Errors
 /// It does not take one of them, or one is set in both places.
-pub(crate) fn read_endpoint_options(registry: &Registry, target: &mut Target) -> Result<(), ChoiceError> {
-    if target.endpoint_options.is_empty() && target.extra_inputs.is_empty() {
-        return Ok(());
+pub(crate) fn read_endpoint_options(
+    registry: &Registry,
+    target: &mut Target,
+) -> Result<Vec<String>, ChoiceError> {
+    let is_asked = !target.endpoint_options.is_empty() || !target.extra_inputs.is_empty();
+    if !is_asked && !target.use_legacy_max_tokens {
+        return Ok(Vec::new());
     }
     let schema = OptionSchema::of(&registry.describe(Category::Endpoint, &target.endpoint_type)?);
     for key in schema.extra_inputs() {
@@ -71,7 +75,15 @@ pub(crate) fn read_endpoint_options(registry: &Registry, target: &mut Target) ->
         }
         schema.check(key, value)?;
     }
-    Ok(())
+    let keys = target.endpoint_options.keys().map(String::as_str);
+    let mut warnings: Vec<String> = schema.doubt(keys).into_iter().collect();
+    if target.use_legacy_max_tokens && schema.check(LEGACY_LIMIT, &true.into()).is_err() {
+        warnings.push(format!(
+            "`--use-legacy-max-tokens` has no effect: the endpoint `{}` has no such option",
+            target.endpoint_type
+        ));
+    }
+    Ok(warnings)
 }
 
 /// Works out URLs and headers, and makes TLS ready.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{SearchArgs, json, write_json};
 use crate::{
     cli::{
-        exit::{Exit, Explain, Failure},
+        exit::{Exit, Explain, Failure, Form},
         terminal,
     },
     config::policy::PluginPolicy,
@@ -66,6 +66,13 @@ impl Explain for PluginsError {
         match self {
             Self::Plugin(error) => Explain::hint(error),
             Self::Write(_) => None,
+        }
+    }
+
+    fn form(&self) -> Form {
+        match self {
+            Self::Plugin(error) => error.form(),
+            Self::Write(_) => Form::Attempt,
         }
     }
 }
@@ -360,11 +367,11 @@ mod tests {
         };
         assert_eq!(
             hint(&["endpoints"]),
-            "find the category `endpoints`: there are `endpoint`, `service` did you mean `endpoint`?"
+            "unknown category `endpoints`: there are `endpoint`, `service` did you mean `endpoint`?"
         );
         assert_eq!(
             hint(&["endpoint", "chatt"]),
-            "find the endpoint `chatt`: there are `Chat` did you mean `Chat`?"
+            "unknown endpoint `chatt` did you mean `Chat`? there are `Chat`"
         );
     }
 }

@@ -40,6 +40,14 @@ pub(crate) enum FileError {
         /// The file.
         path: PathBuf,
     },
+    /// Its first row breaks off where its line ends: one JSON value over the lines of the file.
+    #[error("the input file `{path}` looks like JSON over several lines; it must be one object a line")]
+    SeveralLines {
+        /// The file.
+        path: PathBuf,
+        /// What writes it as lines.
+        filter: &'static str,
+    },
     /// A row is wrong.
     #[error("read the row at `{path}:{line}`")]
     Row {
@@ -53,6 +61,11 @@ pub(crate) enum FileError {
 }
 
 impl FileError {
+    /// Whether the text says what is wrong, rather than what was tried.
+    pub(crate) fn is_statement(&self) -> bool {
+        matches!(self, Self::SeveralLines { .. })
+    }
+
     /// What the user can do about it; empty when the error says it all.
     pub(crate) fn hint(&self) -> String {
         match self {
@@ -62,6 +75,9 @@ impl FileError {
             }
             Self::Empty { .. } => {
                 "write one JSON object a line, such as `{\"text\": \"Name three rivers.\"}`".to_owned()
+            }
+            Self::SeveralLines { path, filter } => {
+                format!("write it as lines: `jq -c '{filter}' {} > lines.jsonl`", path.display())
             }
             Self::Row { source, .. } => source.hint(),
         }
@@ -95,6 +111,11 @@ pub(super) fn read<T>(
             .and_then(|text| row(text).map(&mut parse).transpose())
         {
             Ok(row) => rows.extend(row),
+            Err(RowError::BreaksOff { filter, .. })
+                if rows.is_empty() && !reader.fill_buf().map_err(unreadable)?.is_empty() =>
+            {
+                return Err(FileError::SeveralLines { path: path.into(), filter });
+            }
             Err(source) => return Err(FileError::Row { path: path.into(), line, source }),
         }
     }

@@ -25,6 +25,16 @@ pub(crate) enum RowError {
         /// What the parser missed.
         reason: String,
     },
+    /// JSON that ends too early.
+    #[error("it breaks off at column {column}: {reason}")]
+    BreaksOff {
+        /// Position in the line, from 1.
+        column: usize,
+        /// What the parser missed.
+        reason: String,
+        /// What makes rows of the whole, if it goes on in the lines that follow: a filter of `jq`.
+        filter: &'static str,
+    },
     /// JSON of the wrong type.
     #[error("{place} is {found}, not {expected}")]
     Type {
@@ -111,9 +121,12 @@ impl RowError {
     pub(super) fn hint(&self) -> String {
         match self {
             Self::NotUtf8 { .. } => "save the file as UTF-8".to_owned(),
-            Self::NotJson { .. } | Self::NoContent => {
+            Self::NotJson { .. } | Self::BreaksOff { .. } | Self::NoContent => {
                 "a row is one JSON object on one line, such as `{\"text\": \"Name three rivers.\"}`"
                     .to_owned()
+            }
+            Self::UnknownKey { key, .. } if PAYLOAD_KEYS.contains(&key.as_str()) => {
+                "if the rows are whole request bodies, add `--custom-dataset-type raw-payload`".to_owned()
             }
             Self::UnknownKey { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
             Self::UnknownKey { nearest: None, known, .. } => format!("the keys are {}", quoted(known)),
@@ -136,6 +149,11 @@ impl Row {
         match serde_json::from_str(line) {
             Ok(Value::Object(object)) => Ok(Self(object)),
             Ok(other) => Err(wrong_type("the row".into(), "an object", &other)),
+            Err(error) if error.is_eof() => Err(RowError::BreaksOff {
+                column: error.column(),
+                reason: reason(&error),
+                filter: if line.trim_start().starts_with('[') { ".[]" } else { "." },
+            }),
             Err(error) => Err(RowError::NotJson { column: error.column(), reason: reason(&error) }),
         }
     }
@@ -289,8 +307,29 @@ fn reason(error: &serde_json::Error) -> String {
     text.strip_suffix(&position).unwrap_or(&text).to_owned()
 }
 
+/// Keys of request bodies, which prompts do not have.
+const PAYLOAD_KEYS: [&str; 2] = ["messages", "model"];
+
+/// What the files of other tools call some of our keys.
+const OTHER_NAMES: [(&str, &str); 10] = [
+    ("prompt", "text"),
+    ("prompts", "texts"),
+    ("content", "text"),
+    ("input", "text"),
+    ("inputs", "texts"),
+    ("question", "text"),
+    ("text_input", "text"),
+    ("max_tokens", "output_length"),
+    ("max_completion_tokens", "output_length"),
+    ("output_tokens", "output_length"),
+];
+
 /// The known key that is likely meant.
 fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
+    let ours = OTHER_NAMES.iter().find(|(theirs, _)| *theirs == key.to_lowercase()).map(|(_, ours)| *ours);
+    if let Some(ours) = ours.filter(|ours| known.contains(ours)) {
+        return Some(ours);
+    }
     let likeness = |known: &str| strsim::jaro_winkler(&key.to_lowercase(), known);
     let nearest = known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
     (likeness(nearest) > 0.75).then_some(nearest)

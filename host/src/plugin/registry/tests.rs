@@ -130,7 +130,7 @@ fn a_plugin_that_nobody_opened_here_is_named_from_its_file() {
 fn an_unknown_name_lists_the_known_ones() {
     let (world, registry) = World::with(&[("bin", &chat(0))]);
     let error = world.lines(&registry.endpoint("chatt").unwrap_err());
-    assert_eq!(error, "find the endpoint `chatt`: there are `chat`\n\ndid you mean `chat`?");
+    assert_eq!(error, "unknown endpoint `chatt`\n\ndid you mean `chat`? there are `chat`");
     assert_eq!(world.load_error(&registry, "chatt"), error);
 }
 

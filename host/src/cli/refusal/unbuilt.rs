@@ -1,15 +1,8 @@
 //! Command lines of AIPerf 0.13 that prony cannot run yet.
 //!
 //! prony takes AIPerf's flags under their names. One that it does not have must neither be ignored, which would
-//! measure something else than was asked for, nor look like a typo. This file knows all of them by name and turns
-//! clap's refusal into one that says so. It grows shorter as flags are built; a test compares it with those.
-
-use std::error::Error as _;
-
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-
-use super::exit::{Exit, Failure};
-use crate::config::units::UnitError;
+//! measure something else than was asked for, nor look like a typo. This file knows all of them by name. It grows
+//! shorter as flags are built; a test compares it with those.
 
 /// Flags for which there is something else to do, each group with what that is.
 const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
@@ -45,6 +38,10 @@ const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
     ),
     (&["--system-prompt", "--system-prompt-file"], "put it before each prompt of an `--input-file`"),
     (&["--num-profile-runs"], "run `prony profile` several times"),
+    (
+        &["--stream"],
+        "use `--streaming` if a stream of tokens is meant; prony exports no telemetry to a collector",
+    ),
     (
         &["--parameter-sweep-mode", "--sweep-type", "--variant", "--sweep-variant"],
         "run `prony profile` once for each value",
@@ -100,7 +97,7 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     "--request-cancellation-delay",
     // Output, integrations.
     "--slice-duration", "--auto-plot", "--no-auto-plot", "--plot-required",
-    "--show-trace-timing", "--otel-url", "--stream", "--otel-resource-attributes",
+    "--show-trace-timing", "--otel-url", "--otel-resource-attributes",
     "--gen-ai-provider", "--mlflow-tracking-uri", "--mlflow-experiment", "--mlflow-run-name", "--mlflow-tag",
     "--mlflow-parent-run-id", "--mlflow-artifact-glob", "--wandb-project", "--wandb-entity", "--wandb-run-name",
     "--wandb-tag",
@@ -139,60 +136,25 @@ const COMMANDS: &[&str] = &[
     "validate",
 ];
 
-/// What to say in place of clap's own words: nothing, unless the user typed something that AIPerf knows or a value
-/// that one of our parsers refused.
-pub(super) fn refusal(error: &clap::Error) -> Option<Failure> {
-    match error.kind() {
-        ErrorKind::UnknownArgument => flag_refusal(context(error, ContextKind::InvalidArg)?),
-        ErrorKind::InvalidSubcommand => command_refusal(context(error, ContextKind::InvalidSubcommand)?),
-        ErrorKind::ValueValidation => value_refusal(error),
-        _ => None,
-    }
+/// What to do in place of a flag of AIPerf's that is not built; nothing where it is none of them.
+pub(super) fn flag(name: &str) -> Option<&'static str> {
+    let with = WITH_ALTERNATIVE.iter().find(|(flags, _)| flags.contains(&name)).map(|(_, hint)| *hint);
+    with.or_else(|| {
+        WITHOUT_ALTERNATIVE.contains(&name).then_some("`prony profile --help` lists what there is")
+    })
 }
 
-fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
-    match error.get(kind)? {
-        ContextValue::String(text) => Some(text),
-        _ => None,
-    }
-}
-
-fn flag_refusal(typed: &str) -> Option<Failure> {
-    let flag = typed.split('=').next().unwrap_or(typed);
-    let alternative = WITH_ALTERNATIVE.iter().find(|(flags, _)| flags.contains(&flag)).map(|(_, hint)| *hint);
-    if alternative.is_none() && !WITHOUT_ALTERNATIVE.contains(&flag) {
-        return None;
-    }
-    let message = format!("understand `{flag}`: prony does not have this AIPerf flag yet");
-    let hint = alternative.unwrap_or("`prony profile --help` lists what there is");
-    Some(Failure::new(Exit::Usage, message).with_hint(hint))
-}
-
-fn command_refusal(typed: &str) -> Option<Failure> {
-    let message = format!("understand `{typed}`: prony does not have this AIPerf command yet");
-    COMMANDS
-        .contains(&typed)
-        .then(|| Failure::new(Exit::Usage, message).with_hint("`prony --help` lists what there is"))
-}
-
-fn value_refusal(error: &clap::Error) -> Option<Failure> {
-    let reason = error.source()?.downcast_ref::<UnitError>()?;
-    // clap names the flag with the placeholder of its value: `--isl <TOKENS>`.
-    let flag = context(error, ContextKind::InvalidArg)?.split(' ').next()?;
-    let value = context(error, ContextKind::InvalidValue)?;
-    let message = format!("use `{flag} {value}`: {reason}");
-    Some(Failure { hint: reason.hint(), ..Failure::new(Exit::Usage, message) })
+/// Whether this is a command of AIPerf's that is not built.
+pub(super) fn is_command(name: &str) -> bool {
+    COMMANDS.contains(&name)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use clap::{CommandFactory, Parser};
-    use rstest::rstest;
-
     use super::*;
-    use crate::cli::Cli;
+    use crate::cli::{help, refusal::tests::built};
 
     /// The flags that most users of AIPerf use, one line a section of its help.
     const COMMON: &str = "
@@ -216,18 +178,6 @@ mod tests {
         --profile-export-prefix --profile-export-file --export-level --profile-export-level --slice-duration
         --gpu-telemetry --no-gpu-telemetry --server-metrics --no-server-metrics --ui --ui-type --log-level -v
         --verbose --extra-verbose --workers-max --max-workers --num-profile-runs";
-
-    fn built() -> BTreeSet<String> {
-        let mut command = Cli::command();
-        command.build();
-        let profile = command.find_subcommand("profile").unwrap();
-        let long = profile.get_arguments().flat_map(|arg| {
-            let aliases = arg.get_all_aliases().unwrap_or_default();
-            arg.get_long().into_iter().chain(aliases).map(|name| format!("--{name}")).collect::<Vec<_>>()
-        });
-        let short = profile.get_arguments().filter_map(clap::Arg::get_short).map(|name| format!("-{name}"));
-        long.chain(short).collect()
-    }
 
     fn listed() -> Vec<&'static str> {
         let with = WITH_ALTERNATIVE.iter().flat_map(|(flags, _)| flags.iter());
@@ -258,82 +208,7 @@ mod tests {
 
     #[test]
     fn no_command_is_both_built_and_listed() {
-        let command = Cli::command();
+        let command = help::command();
         assert!(command.get_subcommands().all(|built| !COMMANDS.contains(&built.get_name())));
-    }
-
-    fn refused(line: &str) -> Option<Failure> {
-        let error = Cli::try_parse_from(line.split(' ')).unwrap_err();
-        refusal(&error)
-    }
-
-    #[rstest]
-    #[case(
-        "prony profile --goodput a:1",
-        "understand `--goodput`: prony does not have this AIPerf flag yet",
-        "`prony profile --help` lists what there is"
-    )]
-    #[case(
-        "prony profile -m m --public-dataset=sharegpt",
-        "understand `--public-dataset`: prony does not have this AIPerf flag yet",
-        "convert it to a file of prompts, and name that with `--input-file`"
-    )]
-    #[case(
-        "prony profile -f run.yaml",
-        "understand `-f`: prony does not have this AIPerf flag yet",
-        "write the flags on the command line"
-    )]
-    #[case(
-        "prony plot D",
-        "understand `plot`: prony does not have this AIPerf command yet",
-        "`prony --help` lists what there is"
-    )]
-    #[case(
-        "prony profile --concurrency 1,2,4",
-        "use `--concurrency 1,2,4`: prony does not sweep over several values yet",
-        "run `prony profile` once for each value"
-    )]
-    #[case(
-        "prony profile --request-rate-mode gamma",
-        "use `--arrival-pattern gamma`: prony does not have this choice yet",
-        "choose one of: poisson, constant, concurrency-burst"
-    )]
-    #[case(
-        "prony profile --connection-reuse-strategy sticky_user_sessions",
-        "use `--connection-reuse-strategy sticky_user_sessions`: prony does not have this choice yet",
-        "use `never`: every conversation has one turn, so that its connection serves it alone and is closed at its end"
-    )]
-    #[case(
-        "prony profile --ui dashboard",
-        "use `--ui dashboard`: prony does not have this choice yet",
-        "choose one of: simple, none"
-    )]
-    #[case(
-        "prony profile --custom-dataset-type mooncake_trace",
-        "use `--custom-dataset-type mooncake_trace`: prony does not have this choice yet",
-        "choose one of: single-turn, raw-payload"
-    )]
-    fn what_aiperf_knows_is_refused_by_name(#[case] line: &str, #[case] message: &str, #[case] hint: &str) {
-        let expected = Failure::new(Exit::Usage, message).with_hint(hint);
-        assert_eq!(refused(line), Some(expected));
-    }
-
-    #[test]
-    fn a_value_out_of_range_is_told_what_would_do() {
-        let expected = Failure::new(Exit::Usage, "use `--isl 0`: it must be a whole number, 1 or more");
-        assert_eq!(refused("prony profile --isl 0"), Some(expected));
-    }
-
-    #[rstest]
-    fn what_nobody_knows_is_left_to_clap(
-        #[values(
-            "prony profile --concurency 4",
-            "prony profle",
-            "prony profile --mock --url h",
-            "prony --help"
-        )]
-        line: &str,
-    ) {
-        assert_eq!(refused(line), None);
     }
 }

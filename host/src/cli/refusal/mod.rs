@@ -1,0 +1,203 @@
+//! What to say in place of clap's own words when a command line is refused.
+//!
+//! clap suggests whatever is spelled a little like what was typed. Here, a name that other tools use leads to ours, one
+//! of AIPerf's that is not built is called so, and only near names are suggested.
+
+mod foreign;
+mod unbuilt;
+
+use std::{error::Error as _, ffi::OsString};
+
+use clap::{
+    Arg, ArgAction, Command,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+
+use super::exit::{Exit, Failure};
+use crate::{config::units::UnitError, plugin::PluginError};
+
+/// What to say about an error of clap's; nothing where its own words are as good.
+///
+/// `words` is the command line, and `root` what it was read with.
+pub(super) fn of(error: &clap::Error, words: &[OsString], root: &Command) -> Option<Failure> {
+    let line = Line::read(words, root);
+    match error.kind() {
+        ErrorKind::UnknownArgument => line.unknown_argument(context(error, ContextKind::InvalidArg)?),
+        ErrorKind::TooManyValues => {
+            let flag = context(error, ContextKind::InvalidArg)?.split(' ').next()?;
+            line.command.get_arguments().find(|arg| is_switch(arg) && is_named(arg, flag)).map(no_value)
+        }
+        ErrorKind::InvalidSubcommand => unknown_command(context(error, ContextKind::InvalidSubcommand)?),
+        ErrorKind::MissingRequiredArgument => line.missing_argument(),
+        ErrorKind::ValueValidation => wrong_value(error),
+        _ => None,
+    }
+}
+
+/// What to say about an endpoint that there is not. A name that other tools use leads to ours.
+pub(super) fn unknown_endpoint(name: &str, error: PluginError) -> Failure {
+    let ours = match &error {
+        PluginError::UnknownName { known, .. } => {
+            foreign::endpoint(name).filter(|ours| known.iter().any(|name| name == ours))
+        }
+        _ => None,
+    };
+    let failure = Failure::from(error);
+    match ours {
+        Some(ours) => failure.with_hint(format!("did you mean `{ours}`? `prony plugins endpoint` lists all")),
+        None => failure,
+    }
+}
+
+fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// A command line, and the command that its words lead to.
+struct Line<'a> {
+    words: Vec<&'a str>,
+    command: &'a Command,
+    /// The names of that command, from below the program's on.
+    path: Vec<&'a str>,
+}
+
+impl<'a> Line<'a> {
+    fn read(words: &'a [OsString], root: &'a Command) -> Self {
+        let words: Vec<&str> = words.iter().skip(1).filter_map(|word| word.to_str()).collect();
+        let (mut command, mut path) = (root, Vec::new());
+        for word in words.iter().filter(|word| !word.starts_with('-')) {
+            let Some(next) = command.find_subcommand(word) else { continue };
+            command = next;
+            path.push(*word);
+        }
+        Self { words, command, path }
+    }
+
+    fn is_profile(&self) -> bool {
+        self.path == ["profile"]
+    }
+
+    fn unknown_argument(&self, typed: &str) -> Option<Failure> {
+        let flag = typed.split('=').next().unwrap_or(typed);
+        if !flag.starts_with('-') {
+            return self.word_behind_a_switch(flag);
+        }
+        if let Some(hint) = unbuilt::flag(flag).filter(|_| self.is_profile()) {
+            let message = format!("`{flag}` of AIPerf is not supported yet");
+            return Some(Failure::statement(Exit::Usage, message).with_hint(hint));
+        }
+        let hint = foreign::flag(flag).filter(|_| self.is_profile()).map(str::to_owned);
+        let hint = hint.or_else(|| {
+            let flags = self.flags();
+            near(flag, &flags).map(|near| format!("did you mean `{near}`?"))
+        });
+        let all = || format!("`{} --help` lists what there is", self.name());
+        let message = format!("unknown flag `{flag}`");
+        Some(Failure::statement(Exit::Usage, message).with_hint(hint.unwrap_or_else(all)))
+    }
+
+    /// `--streaming true`: to clap, `true` is a word that nobody asked for.
+    fn word_behind_a_switch(&self, word: &str) -> Option<Failure> {
+        let pairs = self.words.windows(2).filter(|pair| pair[1] == word);
+        let mut switches = pairs.filter_map(|pair| {
+            self.command.get_arguments().find(|arg| is_switch(arg) && is_named(arg, pair[0]))
+        });
+        switches.next().map(no_value)
+    }
+
+    /// `plugins show chat`: the category was left out.
+    fn missing_argument(&self) -> Option<Failure> {
+        if self.path != ["plugins", "show"] {
+            return None;
+        }
+        let name = self
+            .words
+            .iter()
+            .skip_while(|word| **word != "show")
+            .skip(1)
+            .find(|word| !word.starts_with('-'))?;
+        let (message, hint) = match *name {
+            "endpoint" | "service" => (
+                format!("which {name} to show is missing"),
+                format!("write `prony plugins show {name} NAME`"),
+            ),
+            name => (
+                format!("the category of `{name}` is missing"),
+                format!("write `prony plugins show endpoint {name}`, or `service` in place of `endpoint`"),
+            ),
+        };
+        Some(Failure::statement(Exit::Usage, message).with_hint(hint))
+    }
+
+    /// Names of the command's flags, aliases and all, but for what is hidden.
+    fn flags(&self) -> Vec<String> {
+        let shown = self.command.get_arguments().filter(|arg| !arg.is_hide_set());
+        let names = shown.flat_map(|arg| {
+            arg.get_long().into_iter().chain(arg.get_all_aliases().unwrap_or_default()).collect::<Vec<_>>()
+        });
+        names.map(|name| format!("--{name}")).collect()
+    }
+
+    fn name(&self) -> String {
+        ["prony"].iter().chain(&self.path).copied().collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn is_switch(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::SetTrue | ArgAction::Count)
+}
+
+fn is_named(arg: &Arg, flag: &str) -> bool {
+    let long = || flag.strip_prefix("--").is_some_and(|name| arg.get_long() == Some(name));
+    let short = || {
+        flag.strip_prefix('-').is_some_and(|name| arg.get_short().is_some_and(|c| *name == *c.to_string()))
+    };
+    long() || short()
+}
+
+fn no_value(switch: &Arg) -> Failure {
+    let flag = match (switch.get_long(), switch.get_short()) {
+        (Some(long), _) => format!("--{long}"),
+        (None, short) => format!("-{}", short.unwrap_or_default()),
+    };
+    Failure::statement(Exit::Usage, format!("`{flag}` takes no value"))
+        .with_hint(format!("write `{flag}` alone, or leave it out"))
+}
+
+fn unknown_command(typed: &str) -> Option<Failure> {
+    if unbuilt::is_command(typed) {
+        let message = format!("the command `{typed}` of AIPerf is not supported yet");
+        return Some(
+            Failure::statement(Exit::Usage, message).with_hint("`prony --help` lists what there is"),
+        );
+    }
+    let hint = foreign::command(typed)?;
+    Some(Failure::statement(Exit::Usage, format!("unknown command `{typed}`")).with_hint(hint))
+}
+
+fn wrong_value(error: &clap::Error) -> Option<Failure> {
+    let reason = error.source()?.downcast_ref::<UnitError>()?;
+    // clap names the flag with the placeholder of its value: `--isl <TOKENS>`.
+    let flag = context(error, ContextKind::InvalidArg)?.split(' ').next()?;
+    let value = context(error, ContextKind::InvalidValue)?;
+    let message = format!("use `{flag} {value}`: {reason}");
+    Some(Failure { hint: reason.hint(), ..Failure::new(Exit::Usage, message) })
+}
+
+/// The flag that was probably meant: one that begins like what was typed, or is a few keystrokes away.
+fn near<'a>(typed: &str, flags: &'a [String]) -> Option<&'a str> {
+    const LEAST_PREFIX: usize = "--".len() + 5;
+    let length = typed.len() - "--".len().min(typed.len());
+    let distance = |flag: &str| match flag {
+        flag if typed.len() >= LEAST_PREFIX && flag.starts_with(typed) => 0,
+        flag => strsim::damerau_levenshtein(typed, flag),
+    };
+    let (distance, flag) = flags.iter().map(|flag| (distance(flag), flag.as_str())).min()?;
+    (typed.starts_with("--") && distance <= (length / 4).max(1)).then_some(flag)
+}
+
+#[cfg(test)]
+mod tests;

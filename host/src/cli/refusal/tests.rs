@@ -1,0 +1,138 @@
+use std::collections::BTreeSet;
+
+use rstest::rstest;
+
+use super::*;
+use crate::cli::{exit::Form, help};
+
+/// Every flag of `prony profile`, with its aliases.
+pub(super) fn built() -> BTreeSet<String> {
+    let mut command = help::command();
+    command.build();
+    let profile = command.find_subcommand("profile").unwrap();
+    let long = profile.get_arguments().flat_map(|arg| {
+        let aliases = arg.get_all_aliases().unwrap_or_default();
+        arg.get_long().into_iter().chain(aliases).map(|name| format!("--{name}")).collect::<Vec<_>>()
+    });
+    let short = profile.get_arguments().filter_map(Arg::get_short).map(|name| format!("-{name}"));
+    long.chain(short).collect()
+}
+
+fn refused(line: &str) -> Option<Failure> {
+    let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+    let mut command = help::command();
+    let error = command.try_get_matches_from_mut(&words).unwrap_err();
+    of(&error, &words, &command)
+}
+
+/// The statement and the hint.
+fn told(line: &str) -> (String, String) {
+    let failure = refused(line).unwrap();
+    assert_eq!((failure.exit, failure.form), (Exit::Usage, Form::Statement), "{failure:?}");
+    (failure.message, failure.hint.unwrap_or_default())
+}
+
+#[rstest]
+#[case("--goodput a:1", "`--goodput` of AIPerf is not supported yet", "`prony profile --help` lists")]
+#[case(
+    "-m m --public-dataset=sharegpt",
+    "`--public-dataset` of AIPerf is not supported yet",
+    "convert it to a file"
+)]
+#[case("-f run.yaml", "`-f` of AIPerf is not supported yet", "write the flags on the command line")]
+#[case("--max-seconds 30", "unknown flag `--max-seconds`", "use `--benchmark-duration`")]
+#[case("--max-seconds=30", "unknown flag `--max-seconds`", "use `--benchmark-duration`")]
+#[case("--temperature 0", "unknown flag `--temperature`", "use `--extra-inputs temperature:VALUE`")]
+#[case("-n 30", "unknown flag `-n`", "use `--request-count`")]
+#[case("--concurency 4", "unknown flag `--concurency`", "did you mean `--concurrency`?")]
+#[case(
+    "--benchmark-durations 4",
+    "unknown flag `--benchmark-durations`",
+    "did you mean `--benchmark-duration`?"
+)]
+#[case("--warmup-request 4", "unknown flag `--warmup-request`", "did you mean `--warmup-request-count`?")]
+#[case("--fancy 4", "unknown flag `--fancy`", "`prony profile --help` lists what there is")]
+#[case("-Z", "unknown flag `-Z`", "`prony profile --help` lists what there is")]
+#[case("--streaming true", "`--streaming` takes no value", "write `--streaming` alone, or leave it out")]
+#[case("--streaming=true", "`--streaming` takes no value", "write `--streaming` alone, or leave it out")]
+#[case("-k yes", "`--insecure` takes no value", "write `--insecure` alone, or leave it out")]
+fn a_flag_that_is_not_there_leads_to_what_is(#[case] line: &str, #[case] message: &str, #[case] hint: &str) {
+    let (said, next) = told(&format!("prony profile {line}"));
+    assert_eq!(said, message);
+    assert!(next.starts_with(hint), "{next}");
+}
+
+#[rstest]
+#[case("prony report --timeout 3 D", "unknown flag `--timeout`", "`prony report --help` lists what there is")]
+#[case("prony plugins list --jsn", "unknown flag `--jsn`", "did you mean `--json`?")]
+#[case(
+    "prony plot D",
+    "the command `plot` of AIPerf is not supported yet",
+    "`prony --help` lists what there is"
+)]
+#[case("prony bench", "unknown command `bench`", "use `prony profile`")]
+#[case(
+    "prony plugins show chat",
+    "the category of `chat` is missing",
+    "write `prony plugins show endpoint chat`, or `service` in place of `endpoint`"
+)]
+#[case(
+    "prony plugins show endpoint",
+    "which endpoint to show is missing",
+    "write `prony plugins show endpoint NAME`"
+)]
+fn other_commands_are_refused_in_words_of_their_own(
+    #[case] line: &str,
+    #[case] message: &str,
+    #[case] hint: &str,
+) {
+    assert_eq!(told(line), (message.to_owned(), hint.to_owned()));
+}
+
+#[rstest]
+#[case(
+    "prony profile --concurrency 1,2,4",
+    "use `--concurrency 1,2,4`: prony does not sweep over several values yet",
+    "run `prony profile` once for each value"
+)]
+#[case(
+    "prony profile --request-rate-mode gamma",
+    "use `--arrival-pattern gamma`: prony does not have this choice yet",
+    "choose one of: poisson, constant, concurrency-burst"
+)]
+#[case(
+    "prony profile --connection-reuse-strategy sticky_user_sessions",
+    "use `--connection-reuse-strategy sticky_user_sessions`: prony does not have this choice yet",
+    "use `never`: every conversation has one turn, so that its connection serves it alone and is closed at its end"
+)]
+#[case(
+    "prony profile --ui dashboard",
+    "use `--ui dashboard`: prony does not have this choice yet",
+    "choose one of: simple, none"
+)]
+#[case(
+    "prony profile --custom-dataset-type mooncake_trace",
+    "use `--custom-dataset-type mooncake_trace`: prony does not have this choice yet",
+    "choose one of: single-turn, raw-payload"
+)]
+fn a_value_that_aiperf_knows_is_refused_by_name(
+    #[case] line: &str,
+    #[case] message: &str,
+    #[case] hint: &str,
+) {
+    let expected = Failure::new(Exit::Usage, message).with_hint(hint);
+    assert_eq!(refused(line), Some(expected));
+}
+
+#[test]
+fn a_value_out_of_range_is_told_what_would_do() {
+    let expected = Failure::new(Exit::Usage, "use `--isl 0`: it must be a whole number, 1 or more");
+    assert_eq!(refused("prony profile --isl 0"), Some(expected));
+}
+
+#[rstest]
+fn what_nobody_knows_is_left_to_clap(
+    #[values("prony profle", "prony profile --mock --url h", "prony --help")] line: &str,
+) {
+    assert_eq!(refused(line), None);
+}

@@ -1,0 +1,201 @@
+//! Flags that have no effect in a run: which, and why.
+//!
+//! One table, [`RULES`], holds what every flag needs to have an effect, unless a combination is an error anyway. Flags that
+//! ask for a state and not for an action (`--no-proxy`, `--overwrite`, `--random-seed`) are never without effect: the state
+//! is there, whoever brought it about.
+
+use prony_plugin_api::metadata::EndpointMetadata;
+
+use super::{DatasetConfig, PhaseConfig, Target, flags::ProfileFlags};
+
+/// What decides whether a flag has an effect.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Situation<'a> {
+    /// What was typed.
+    pub(super) flags: &'a ProfileFlags,
+    /// What the endpoint can do.
+    pub(super) endpoint: &'a EndpointMetadata,
+    /// Where requests go.
+    pub(super) target: &'a Target,
+    /// What they say.
+    pub(super) dataset: &'a DatasetConfig,
+    /// How many there are.
+    pub(super) phases: &'a [PhaseConfig],
+}
+
+/// A flag, and what it needs to have an effect.
+struct Rule {
+    flag: &'static str,
+    is_typed: fn(&ProfileFlags) -> bool,
+    has_effect: fn(&Situation<'_>) -> bool,
+    /// What is said where it has none.
+    because: &'static str,
+}
+
+const NO_TLS: &str = "no `--url` begins with `https://`";
+
+const RULES: [Rule; 7] = [
+    Rule {
+        flag: "--ca-cert",
+        is_typed: |flags| flags.ca_cert.is_some(),
+        has_effect: uses_tls,
+        because: NO_TLS,
+    },
+    Rule {
+        flag: "--client-cert",
+        is_typed: |flags| flags.client_cert.is_some(),
+        has_effect: uses_tls,
+        because: NO_TLS,
+    },
+    Rule {
+        flag: "--client-key",
+        is_typed: |flags| flags.client_key.is_some(),
+        has_effect: uses_tls,
+        because: NO_TLS,
+    },
+    Rule { flag: "--insecure", is_typed: |flags| flags.insecure, has_effect: uses_tls, because: NO_TLS },
+    Rule {
+        flag: "--use-legacy-max-tokens",
+        is_typed: |flags| flags.use_legacy_max_tokens,
+        has_effect: asks_for_output_lengths,
+        because: "no request asks for an output length, as `--osl` does",
+    },
+    Rule {
+        flag: "--use-server-token-count",
+        is_typed: |flags| flags.use_server_token_count,
+        has_effect: |run| run.endpoint.produces_tokens || run.endpoint.tokenizes_input,
+        because: "the content of this endpoint is not counted in tokens",
+    },
+    Rule {
+        flag: "--export-outputs-json",
+        is_typed: |flags| flags.export_outputs_json,
+        has_effect: |run| run.endpoint.produces_tokens,
+        because: "the responses of this endpoint are no text",
+    },
+];
+
+/// A warning for each flag that has no effect, or less than its words say.
+pub(super) fn warnings(run: Situation<'_>) -> Vec<String> {
+    let idle = RULES.iter().filter(|rule| (rule.is_typed)(run.flags) && !(rule.has_effect)(&run));
+    let idle = idle.map(|rule| format!("`{}` has no effect: {}", rule.flag, rule.because));
+    idle.chain(unused_prompts(&run)).collect()
+}
+
+/// A warning about variables that AIPerf reads and prony does not.
+pub(super) fn foreign_variables(names: &[String]) -> Option<String> {
+    let list: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    let verb = if list.len() == 1 { "has" } else { "have" };
+    (!list.is_empty())
+        .then(|| format!("{} {verb} no effect: prony reads no variables of AIPerf", list.join(", ")))
+}
+
+fn uses_tls(run: &Situation<'_>) -> bool {
+    run.target.urls.iter().any(|url| url.starts_with("https:"))
+}
+
+fn asks_for_output_lengths(run: &Situation<'_>) -> bool {
+    match run.dataset {
+        DatasetConfig::Synthetic { osl, .. } => osl.is_some(),
+        // A row may name one.
+        DatasetConfig::File { .. } => true,
+        DatasetConfig::Rankings { .. } | DatasetConfig::RawPayloads { .. } => false,
+    }
+}
+
+/// `--num-prompts` is a number of requests to other tools. Here, prompts beyond the last request are never sent.
+fn unused_prompts(run: &Situation<'_>) -> Option<String> {
+    let prompts = run.flags.num_dataset_entries? as u64;
+    let requests: u64 = run.phases.iter().map(|phase| phase.request_count).sum::<Option<u64>>()?;
+    (prompts > requests).then(|| {
+        format!(
+            "`--num-dataset-entries` (`--num-prompts`) asks for {prompts} prompts, and the run sends only {requests} \
+             requests: `--request-count {prompts}` sends each prompt once"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::config::{content, flags::tests::flags, load, resolve::Facts, target};
+
+    const TEXT: &str = r#"{"endpoint_path": "/x", "supports_streaming": true, "produces_tokens": true,
+                           "tokenizes_input": true}"#;
+    const NUMBERS: &str = r#"{"endpoint_path": "/x", "supports_streaming": false, "produces_tokens": false,
+                              "tokenizes_input": false}"#;
+
+    fn told(line: &str, endpoint: &str) -> Vec<String> {
+        let flags = flags(&format!("-m m {line}")).unwrap();
+        let phases = load::phases(&flags).unwrap();
+        warnings(Situation {
+            endpoint: &serde_json::from_str(endpoint).unwrap(),
+            target: &target::target(&flags, &Facts::default(), "x").unwrap().0,
+            dataset: &content::dataset(&flags, &phases).unwrap(),
+            phases: &phases,
+            flags: &flags,
+        })
+    }
+
+    #[rstest]
+    #[case::authority(
+        "--ca-cert a.pem",
+        TEXT,
+        "`--ca-cert` has no effect: no `--url` begins with `https://`"
+    )]
+    #[case::own_key(
+        "--insecure --client-cert a.pem --client-key b.pem --url http://h",
+        TEXT,
+        "`--client-cert` has no effect: no `--url` begins with `https://`\n\
+         `--client-key` has no effect: no `--url` begins with `https://`\n\
+         `--insecure` has no effect: no `--url` begins with `https://`"
+    )]
+    #[case::no_length(
+        "--use-legacy-max-tokens",
+        TEXT,
+        "`--use-legacy-max-tokens` has no effect: no request asks for an output length, as `--osl` does"
+    )]
+    #[case::numbers(
+        "--use-server-token-count --export-outputs-json",
+        NUMBERS,
+        "`--use-server-token-count` has no effect: the content of this endpoint is not counted in tokens\n\
+         `--export-outputs-json` has no effect: the responses of this endpoint are no text"
+    )]
+    #[case::prompts(
+        "--num-prompts 40",
+        TEXT,
+        "`--num-dataset-entries` (`--num-prompts`) asks for 40 prompts, and the run sends only 10 requests: \
+         `--request-count 40` sends each prompt once"
+    )]
+    fn a_flag_without_effect_is_named_with_the_reason(
+        #[case] line: &str,
+        #[case] endpoint: &str,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(told(line, endpoint).join("\n"), expected);
+    }
+
+    #[rstest]
+    #[case("--ca-cert a.pem --client-cert a.pem --client-key b.pem --url http://h --url https://h")]
+    #[case("--insecure --url https://h")]
+    #[case("--use-legacy-max-tokens --osl 5")]
+    #[case("--use-legacy-max-tokens --input-file p.jsonl")]
+    #[case("--use-server-token-count --export-outputs-json")]
+    #[case("--num-prompts 40 --request-count 40")]
+    #[case("--num-prompts 40 --request-count 30 --warmup-request-count 10")]
+    #[case("--num-prompts 4000 --benchmark-duration 5")]
+    #[case("--no-proxy --random-seed 4 --overwrite --artifact-dir D")]
+    fn a_flag_with_an_effect_is_not(#[case] line: &str) {
+        assert!(told(line, TEXT).is_empty(), "{:?}", told(line, TEXT));
+    }
+
+    #[rstest]
+    #[case(&[], None)]
+    #[case(&["AIPERF_A"], Some("`AIPERF_A` has no effect: prony reads no variables of AIPerf"))]
+    #[case(&["AIPERF_A", "AIPERF_B"], Some("`AIPERF_A`, `AIPERF_B` have no effect: prony reads no variables of AIPerf"))]
+    fn variables_of_aiperf_are_named(#[case] names: &[&str], #[case] expected: Option<&str>) {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        assert_eq!(foreign_variables(&names).as_deref(), expected);
+    }
+}

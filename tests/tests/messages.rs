@@ -1,0 +1,280 @@
+//! What a mistake is told as: what is wrong, and what to write instead.
+
+use std::fs;
+
+use prony_tests::{MockServer, Run, Script, ScriptedServer, Tool};
+use rstest::rstest;
+
+/// It was refused before anything was sent, with these words.
+#[track_caller]
+fn is_refused(run: &Run, error: &str, help: &str) {
+    run.ends_with(2);
+    let lines: Vec<&str> = run.stderr.lines().collect();
+    assert!(lines.contains(&format!("error: {error}").as_str()), "{}", run.stderr);
+    assert!(lines.iter().any(|line| line.starts_with(&format!("help: {help}"))), "{}", run.stderr);
+}
+
+#[rstest]
+#[case::empty_model("--model=", "`--model` is empty", "add `--model NAME`")]
+#[case::unknown_format(
+    "-m m --endpoint-type openai",
+    "unknown endpoint `openai`",
+    "did you mean `chat`? `prony plugins endpoint` lists all"
+)]
+#[case::unknown_format_of_anthropic(
+    "-m m --endpoint-type anthropic",
+    "unknown endpoint `anthropic`",
+    "did you mean `messages`?"
+)]
+#[case::typo_of_a_format(
+    "-m m --endpoint-type embedings",
+    "unknown endpoint `embedings`",
+    "did you mean `embeddings`? `prony plugins endpoint` lists all"
+)]
+#[case::nothing_like_it(
+    "-m m --endpoint-type zzzzz",
+    "unknown endpoint `zzzzz`",
+    "`prony plugins endpoint` lists all"
+)]
+#[case::switch_with_a_value("--streaming true", "`--streaming` takes no value", "write `--streaming` alone")]
+#[case::switch_set_to_a_value(
+    "--streaming=false",
+    "`--streaming` takes no value",
+    "write `--streaming` alone"
+)]
+#[case::not_built(
+    "--goodput request_latency:100",
+    "`--goodput` of AIPerf is not supported yet",
+    "`prony profile --help`"
+)]
+#[case::guidellm("--max-seconds 60", "unknown flag `--max-seconds`", "use `--benchmark-duration`")]
+#[case::sampling("--temperature 0", "unknown flag `--temperature`", "use `--extra-inputs temperature:VALUE`")]
+#[case::timeout("--timeout 60", "unknown flag `--timeout`", "use `--request-timeout-seconds`")]
+#[case::log_file(
+    "--log-file x.log",
+    "unknown flag `--log-file`",
+    "the log goes to standard error: write `2> FILE`"
+)]
+#[case::backend("--backend vllm", "unknown flag `--backend`", "use `--endpoint-type`")]
+#[case::vllm_bench("--max-concurrency 8", "unknown flag `--max-concurrency`", "use `--concurrency`")]
+#[case::near("--concurency 8", "unknown flag `--concurency`", "did you mean `--concurrency`?")]
+#[case::far("--sparkle 8", "unknown flag `--sparkle`", "`prony profile --help` lists what there is")]
+fn a_slip_on_the_command_line_leads_to_what_was_meant(
+    #[case] line: &str,
+    #[case] error: &str,
+    #[case] help: &str,
+) {
+    is_refused(&Tool::new(["profile"]).args(line.split_whitespace()).run(), error, help);
+}
+
+#[test]
+fn a_model_that_nobody_names_is_required() {
+    let server = ScriptedServer::start([Script::status("404 Not Found", &["Content-Length: 0"])]);
+    let run = Tool::new(["profile", "--url", &server.url()]).run();
+    let list = format!("`{}/v1/models`", server.url());
+    is_refused(
+        &run,
+        &format!("`--model` is required: {list} is no list of models: it answers with 404 Not Found"),
+        "add `--model NAME`",
+    );
+}
+
+#[test]
+fn a_space_in_a_url_is_told_as_one() {
+    let run = Tool::new(["profile", "-m", "m", "--url", "http://h:18431 /v1"]).run();
+    is_refused(&run, "the URL `http://h:18431 /v1` contains a space", "remove the space");
+}
+
+#[test]
+fn an_entry_without_its_category_is_led_to_the_whole_command() {
+    let run = Tool::new(["plugins", "show", "chat"]).run();
+    is_refused(&run, "the category of `chat` is missing", "write `prony plugins show endpoint chat`");
+}
+
+#[rstest]
+#[case::prompt("{\"prompt\": \"a\"}\n", "the key `prompt` is not known", "did you mean `text`?")]
+#[case::limit(
+    "{\"text\": \"a\", \"max_tokens\": 5}\n",
+    "the key `max_tokens` is not known",
+    "did you mean `output_length`?"
+)]
+#[case::body(
+    "{\"model\": \"m\", \"messages\": []}\n",
+    "is not known",
+    "if the rows are whole request bodies, add `--custom-dataset-type raw-payload`"
+)]
+fn a_key_of_another_tools_file_leads_to_ours(#[case] rows: &str, #[case] cause: &str, #[case] help: &str) {
+    let tool = Tool::new(["profile", "-m", "m", "--input-file", "p.jsonl"]);
+    tool.file("p.jsonl", rows);
+    let run = tool.run();
+    is_refused(&run, "failed to read the row at `p.jsonl:1`", help);
+    assert!(run.stderr.contains(cause), "{}", run.stderr);
+}
+
+#[rstest]
+#[case::object("{\n  \"text\": \"a\"\n}\n", "write it as lines: `jq -c '.' p.json > lines.jsonl`")]
+#[case::list("[\n  {\"text\": \"a\"}\n]\n", "write it as lines: `jq -c '.[]' p.json > lines.jsonl`")]
+fn json_over_several_lines_is_told_as_that(#[case] text: &str, #[case] help: &str) {
+    let tool = Tool::new(["profile", "-m", "m", "--input-file", "p.json"]);
+    tool.file("p.json", text);
+    let error = "the input file `p.json` looks like JSON over several lines; it must be one object a line";
+    is_refused(&tool.run(), error, help);
+}
+
+#[rstest]
+#[case::alone(false, "give a `tokenizer.json` as the `tokenizers` library writes it, or `builtin`")]
+#[case::beside_a_tokenizer(true, "give `tokenizer.json`")]
+fn a_json_file_that_is_no_tokenizer_is_told_as_that(#[case] has_tokenizer: bool, #[case] help: &str) {
+    let tool = Tool::new(["profile", "-m", "m", "--tokenizer", "config.json"]);
+    tool.file("config.json", "{\n \"architectures\": [\"Llama\"], \"vocab_size\": 5\n}");
+    if has_tokenizer {
+        tool.file("tokenizer.json", "{}");
+    }
+    is_refused(&tool.run(), "`config.json` is JSON, but not a `tokenizer.json`", help);
+}
+
+#[rstest]
+#[case::seconds("1")]
+#[case::unit("1s")]
+#[case::milliseconds("800ms")]
+#[case::minutes("0.01m")]
+fn a_time_is_a_number_of_seconds_or_has_a_unit(#[case] time: &str) {
+    let server = MockServer::start([]);
+    let run = Tool::profile(&server).args(["--benchmark-duration", time, "--osl", "2", "--isl", "4"]).run();
+    let duration = run.succeeds().summary()["input_config"]["phases"][0]["duration_s"].as_f64().unwrap();
+    let expected = match time {
+        "1" | "1s" => 1.0,
+        "800ms" => 0.8,
+        _ => 0.6,
+    };
+    assert!((duration - expected).abs() < 1e-9, "{duration}");
+}
+
+#[test]
+fn a_time_that_is_none_says_what_one_looks_like() {
+    let run = Tool::new(["profile", "--mock", "--benchmark-duration", "1d"]).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains("it must be a time such as `60`, `60s`, `1m` or `500ms`"), "{}", run.stderr);
+}
+
+#[test]
+fn a_file_in_the_place_of_a_folder_is_a_usage_error() {
+    let server = MockServer::start([]);
+    let tool = Tool::new(["profile", "-m", "m", "--url", server.url(), "--artifact-dir", "notes.txt"]);
+    let file = tool.file("notes.txt", "mine");
+    let run = tool.run();
+    is_refused(&run, "`notes.txt` is a file; give a folder", "choose another `--artifact-dir`");
+    assert_eq!(fs::read_to_string(run.dir().join(file.file_name().unwrap())).unwrap(), "mine");
+}
+
+#[rstest]
+#[case::folder("run")]
+#[case::journal("run/journal.prony")]
+fn a_report_is_made_from_a_folder_or_the_journal_in_it(#[case] path: &str) {
+    let server = MockServer::start([]);
+    let run = Tool::profile(&server).args(["--request-count", "1", "--isl", "4"]).run();
+    run.succeeds();
+    let again = Tool::new(["report"]).arg(run.dir().join(path)).run();
+    assert_eq!(again.succeeds().stdout, run.stdout);
+}
+
+#[test]
+fn an_error_that_the_server_reports_is_called_that() {
+    let refusal =
+        Script::events().event(r#"{"error":{"message":"Invalid API Key","code":401}}"#).last_chunk();
+    let server = ScriptedServer::start([refusal]);
+    let run = Tool::profile_at(&server.url()).args(["--request-count", "1", "--no-server-metrics"]).run();
+    run.ends_with(1);
+    assert!(run.stderr.contains("Invalid API Key"), "{}", run.stderr);
+    assert!(run.stderr.contains("help: error reported by the server"), "{}", run.stderr);
+}
+
+#[rstest]
+#[case("1", "cause: 1 request ended with")]
+#[case("2", "cause: 2 requests ended with")]
+fn one_request_is_not_one_requests(#[case] count: &str, #[case] words: &str) {
+    let server = ScriptedServer::start([Script::status("500 Oops", &["Content-Length: 0"])]);
+    let run = Tool::profile_at(&server.url()).args(["--request-count", count, "--no-server-metrics"]).run();
+    run.ends_with(1);
+    assert!(run.stderr.contains(words), "{}", run.stderr);
+}
+
+#[rstest]
+#[case::short(&["profile", "-h"], &["--concurrency", "--model", "-h, --help"], &["--image-width-mean", "--http2"])]
+#[case::long(&["profile", "--help"], &["--concurrency", "--image-width-mean", "--http2"], &[])]
+#[case::as_a_command(&["help", "profile"], &["--concurrency", "--image-width-mean", "--http2"], &[])]
+#[case::of_the_program(&["help"], &["profile", "report", "completions"], &["extra-verbose"])]
+#[case::of_an_action(&["help", "plugins", "show"], &["<CATEGORY>"], &[])]
+fn help_is_short_or_long(#[case] words: &[&str], #[case] has: &[&str], #[case] lacks: &[&str]) {
+    let run = Tool::new(words).run();
+    run.succeeds();
+    for word in has {
+        assert!(run.stdout.contains(word), "{word}: {}", run.stdout);
+    }
+    for word in lacks {
+        assert!(!run.stdout.contains(word), "{word}: {}", run.stdout);
+    }
+    let lines = run.stdout.lines().count();
+    assert!(words != ["profile", "-h"] || lines <= 42, "{lines} lines:\n{}", run.stdout);
+}
+
+#[rstest]
+fn completions_know_the_names_of_api_formats_and_nothing_hidden(
+    #[values("bash", "zsh", "fish")] shell: &str,
+) {
+    let run = Tool::new(["completions", shell]).run();
+    run.succeeds();
+    for name in ["huggingface_generate", "cohere_rankings", "server_metrics"] {
+        assert!(run.stdout.contains(name), "{name}");
+    }
+    for hidden in ["extra-verbose", "probe"] {
+        assert!(!run.stdout.contains(hidden), "{hidden}");
+    }
+}
+
+#[rstest]
+#[case("-v")]
+#[case("-vv")]
+fn a_verbose_run_logs_what_prony_does_and_not_what_its_libraries_do(
+    #[case] flag: &str,
+    #[values("timed", "portable")] transport: &str,
+) {
+    let server = MockServer::start([]);
+    let run = Tool::profile(&server).args(["--request-count", "2", "--transport", transport, flag]).run();
+    run.succeeds();
+    let lines: Vec<&str> =
+        run.stderr.lines().filter(|line| line.contains("DEBUG") || line.contains("TRACE")).collect();
+    assert!(lines.iter().any(|line| line.contains(" prony::")), "{}", run.stderr);
+    for library in ["hyper", "reqwest", "h2::", "tower", "rustls"] {
+        assert!(!lines.iter().any(|line| line.contains(library)), "{library}: {}", run.stderr);
+    }
+}
+
+#[rstest]
+#[case::word("loud", "invalid `PRONY_LOG`: `loud` is no log level")]
+#[case::among_others("prony=debug,warning", "invalid `PRONY_LOG`: `warning` is no log level")]
+#[case::level_of_a_module("prony=loud", "invalid `PRONY_LOG`: `prony=loud`")]
+fn a_log_level_that_is_none_is_refused(#[case] value: &str, #[case] error: &str) {
+    let run = Tool::new(["profile", "--mock"]).env("PRONY_LOG", value).run();
+    is_refused(&run, error, "use off, error, warn, info, debug or trace");
+}
+
+/// The wait is as long as it says, and the last answer is told.
+#[rstest]
+fn a_wait_for_a_model_lasts_as_long_as_it_says(#[values("1", "1500ms")] time: &str) {
+    let refusal = Script::status("503 Service Unavailable", &["Content-Length: 7"]).bytes("loading");
+    let server = ScriptedServer::start([refusal]);
+    let run = Tool::profile_at(&server.url()).args(["--wait-for-model-timeout", time]).run();
+    run.ends_with(4);
+    let seconds = if time == "1" { "1" } else { "1.5" };
+    let error = format!("failed to get an answer from the model within {seconds} s");
+    assert!(
+        run.stderr.contains(&error) && run.stderr.contains("the last attempt said: loading"),
+        "{}",
+        run.stderr
+    );
+    // One at once, one each half second, and one at the end.
+    let least = if time == "1" { 2 } else { 3 };
+    let attempts = server.requests().len();
+    assert!(attempts >= least, "{attempts} attempts");
+}
