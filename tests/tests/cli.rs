@@ -28,7 +28,7 @@ fn a_flag_of_aiperf_that_is_not_built_is_refused_by_name(#[case] words: &[&str],
 
 #[rstest]
 #[case::unknown_flag(&["--concurency", "4"], "--concurrency")]
-#[case::no_model(&[], "--model")]
+#[case::empty_model(&["--model", ""], "--model")]
 #[case::negative(&["--model", "m", "--request-rate", "-1"], "--request-rate")]
 #[case::word(&["--model", "m", "--isl", "many"], "--isl")]
 #[case::grace_alone(&["--model", "m", "--benchmark-grace-period", "3"], "--benchmark-duration")]
