@@ -209,7 +209,7 @@ fn templates_are_taken_as_aiperf_takes_them(
     assert_eq!(run.succeeds().summary()["request_count"]["avg"], 2);
     let sent = sent(&server);
     assert!(sent.iter().all(|(asked, _)| asked == path), "{sent:?}");
-    let body = sent[0].1.replace("\n", "").replace("    ", "").replace("{  ", "{");
+    let body = sent[0].1.replace('\n', "").replace("    ", "").replace("{  ", "{");
     assert!(body.starts_with(beginning), "{body}");
     let body: serde_json::Value = serde_json::from_str(&sent[0].1).unwrap();
     for key in ["payload_template", "response_field", "messages"] {

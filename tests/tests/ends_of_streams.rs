@@ -3,6 +3,8 @@
 //! Lengths in time are those that the script gives, with generous bounds: an answer of 100 ms whose connection stays open
 //! for as long as the client likes must not take a second.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use prony_tests::{Run, Script, ScriptedServer, Tool};
 use rstest::rstest;
 use serde_json::Value;

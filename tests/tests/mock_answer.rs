@@ -1,5 +1,4 @@
 //! The mock server with somebody else's response: what a vendor tries an API format on before there is a server.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use prony_tests::{MockServer, Tool};
 use rstest::rstest;
