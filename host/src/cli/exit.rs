@@ -5,6 +5,8 @@
 
 use std::{error::Error, process::ExitCode};
 
+use crate::run::Interrupt;
+
 /// The exit codes of `prony`. They are part of its interface: a number never changes its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -19,13 +21,24 @@ pub(crate) enum Exit {
     Plugin = 3,
     /// The target does not answer.
     Unreachable = 4,
-    /// The run is valid and misses a gate or an objective that it was given.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no gate is built yet, and its number is taken"))]
-    Gate = 5,
     /// The run ended early, since a service asked for it or the server was gone; what was measured is reported.
     Incomplete = 6,
-    /// Ended by Ctrl-C or SIGTERM; what was measured is reported.
+    /// Ended by SIGHUP, since the terminal went away; what was measured is reported.
+    HungUp = 129,
+    /// Ended by Ctrl-C; what was measured is reported.
     Interrupted = 130,
+    /// Ended by SIGTERM; what was measured is reported.
+    Terminated = 143,
+}
+
+impl From<Interrupt> for Exit {
+    fn from(interrupt: Interrupt) -> Self {
+        match interrupt {
+            Interrupt::HungUp => Self::HungUp,
+            Interrupt::Interrupted => Self::Interrupted,
+            Interrupt::Terminated => Self::Terminated,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -160,8 +173,11 @@ mod tests {
 
     #[test]
     fn the_numbers_are_the_documented_ones() {
-        use Exit::{Failed, Gate, Incomplete, Interrupted, Plugin, Success, Unreachable, Usage};
-        let all = [Success, Failed, Usage, Plugin, Unreachable, Gate, Incomplete, Interrupted];
-        assert_eq!(all.map(|exit| exit as u8), [0, 1, 2, 3, 4, 5, 6, 130]);
+        use Exit::{
+            Failed, HungUp, Incomplete, Interrupted, Plugin, Success, Terminated, Unreachable, Usage,
+        };
+        let all =
+            [Success, Failed, Usage, Plugin, Unreachable, Incomplete, HungUp, Interrupted, Terminated];
+        assert_eq!(all.map(|exit| exit as u8), [0, 1, 2, 3, 4, 6, 129, 130, 143]);
     }
 }

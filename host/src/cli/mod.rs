@@ -31,9 +31,9 @@ use crate::{config::flags::ProfileFlags, plugin};
 const EXIT_CODES: &str = "\
 Exit codes:
   0  success               4  the target does not answer
-  1  the run failed        5  a gate or objective is missed
-  2  usage, configuration  6  the run is incomplete
-  3  a plugin is at fault  130  interrupted";
+  1  the run failed        6  the run is incomplete
+  2  usage, configuration  130  interrupted (Ctrl-C)
+  3  a plugin is at fault  143  ended by SIGTERM; 129 by SIGHUP";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -37,7 +37,7 @@ use crate::{
         models::{self, ModelError},
         services::{self, ChoiceError},
         setup::{self, Run},
-        until_interrupted,
+        Interrupt, until_interrupted,
     },
     seed::Seed,
 };
@@ -77,10 +77,13 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
         }
         ending => ending?,
     };
-    let is_interrupted = ending == Some(Ending::Interrupted);
-    let Some(report) = write_report(dir, is_interrupted)? else { return Ok(Exit::Interrupted) };
+    let is_interrupted = matches!(ending, Some(Ending::Interrupted(_)));
+    let report = match write_report(dir, is_interrupted)? {
+        Ok(report) => report,
+        Err(interrupt) => return Ok(interrupt.into()),
+    };
     match ending {
-        Some(Ending::Interrupted) => Ok(Exit::Interrupted),
+        Some(Ending::Interrupted(interrupt)) => Ok(interrupt.into()),
         Some(
             ending @ (Ending::EndpointPoisoned(_)
             | Ending::EndpointHangs { .. }
@@ -102,18 +105,18 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
     }
 }
 
-/// Writes and prints the report. `None` when the user does not want to wait for it: the second interrupt in a row says
-/// so, and the first may have been that of the run.
-fn write_report(dir: PathBuf, is_interrupted: bool) -> Result<Option<Report>, Failure> {
+/// Writes and prints the report. An interrupt instead when the user does not want to wait for it: the second one in a row
+/// says so, and the first may have been that of the run.
+fn write_report(dir: PathBuf, is_interrupted: bool) -> Result<Result<Report, Interrupt>, Failure> {
     let warn =
         || terminal::warn("interrupted while the report is being written; interrupt again to end at once");
     let warnings: &[&dyn Fn()] = if is_interrupted { &[] } else { &[&warn] };
     let again = format!("`prony report {}` writes it from the journal", dir.display());
     match until_interrupted(warnings, move || report::write(&dir)) {
-        Ok(Some(report)) => report.map(Some),
-        Ok(None) => {
+        Ok(Ok(report)) => report.map(Ok),
+        Ok(Err(interrupt)) => {
             terminal::warn(&format!("the report was not written to its end: {again}"));
-            Ok(None)
+            Ok(Err(interrupt))
         }
         Err(error) => Err(Failure::new(Exit::Failed, "write the report").caused_by(&error).with_hint(again)),
     }

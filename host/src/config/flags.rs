@@ -217,6 +217,12 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "TIME", value_parser = units::grace, help_heading = LOAD)]
     pub(crate) benchmark_grace_period: Option<Grace>,
 
+    /// After a signal, wait so long for requests in flight [default: 8].
+    ///
+    /// Then they are cancelled, and everything that was measured is written. Containers are killed 10 s after SIGTERM.
+    #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = LOAD)]
+    pub(crate) drain_timeout: Option<f64>,
+
     /// Send so many requests first.
     ///
     /// They are left out of the results. The same as --num-warmup-requests.

@@ -60,6 +60,23 @@ pub(crate) struct RunConfig {
     /// Write the instants of each request into its line.
     #[serde(default)]
     pub(crate) export_http_trace: bool,
+    /// Seconds for which requests in flight may go on when the run ends before its time.
+    #[serde(default = "default_drain_s")]
+    pub(crate) drain_s: f64,
+}
+
+/// Seconds without `--drain-timeout`. Containers are killed 10 s after SIGTERM, and the report takes its time as well.
+pub(crate) const DRAIN_S: f64 = 8.0;
+
+fn default_drain_s() -> f64 {
+    DRAIN_S
+}
+
+impl RunConfig {
+    /// How long requests in flight may go on when the run ends before its time.
+    pub(crate) fn drain(&self) -> Duration {
+        Duration::try_from_secs_f64(self.drain_s).unwrap_or(Duration::MAX)
+    }
 }
 
 /// What the user wants of services, beside what their manifests say. Names are as typed.

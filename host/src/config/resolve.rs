@@ -273,6 +273,7 @@ pub(crate) fn resolve(
         services: services::services(flags)?,
         export_outputs: flags.export_outputs_json,
         export_http_trace: flags.export_http_trace,
+        drain_s: flags.drain_timeout.unwrap_or(super::DRAIN_S),
     };
     Ok(Resolved { config, warnings })
 }
@@ -447,7 +448,8 @@ mod tests {
             "options": []
           },
           "export_outputs": false,
-          "export_http_trace": false
+          "export_http_trace": false,
+          "drain_s": 8.0
         }
         "#);
         assert!(warnings.is_empty());

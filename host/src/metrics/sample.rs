@@ -110,6 +110,7 @@ fn config() -> RunConfig {
         isolate: Vec::new(),
         export_outputs: false,
         export_http_trace: false,
+        drain_s: 8.0,
     }
 }
 

@@ -436,9 +436,8 @@ impl Exchange {
         self.close(now);
         self.cancelled = true;
         self.error = Some(ErrorDetails {
-            code: Some(499),
             kind: "cancelled".into(),
-            message: "ended by prony: the run was over".into(),
+            message: "cancelled: still in flight when the time to finish was over".into(),
             ..ErrorDetails::default()
         });
     }

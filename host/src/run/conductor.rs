@@ -97,7 +97,7 @@ async fn conduct_in_loop(
     let (ending, end) = match ears.unless_interrupted(services).await {
         None => {
             let services = run.services.iter().map(not_waited_for).collect();
-            (Some(Ending::Interrupted), RunEnd { services, ..RunEnd::default() })
+            (Some(ears.ending()), RunEnd { services, ..RunEnd::default() })
         }
         Some(services) => {
             let mut conductor = Conductor {
@@ -127,7 +127,7 @@ async fn conduct_in_loop(
     };
     match ears.unless_interrupted(move || recorder.end(Frame::End(end))).await {
         Some(kept) => kept.map(|()| ending).map_err(RunError::from),
-        None => Ok(Some(Ending::Interrupted)),
+        None => Ok(Some(ears.ending())),
     }
 }
 
@@ -190,7 +190,7 @@ impl Conductor<'_> {
     /// Runs every phase, until the last is done or the run ends before its time.
     async fn phases(&mut self, ears: &mut Ears) -> Option<Ending> {
         let graces = self.run.config.phases.iter().map(|phase| phase.grace_s.and_then(seconds)).collect();
-        let (mut lifecycle, first) = Lifecycle::begin(graces);
+        let (mut lifecycle, first) = Lifecycle::begin(graces, self.run.config.drain());
         if let Some(ending) = self.refused_options().or_else(|| self.lost_service()) {
             return Some(ending);
         }
@@ -203,13 +203,13 @@ impl Conductor<'_> {
             }
             let timer = self.phase.as_ref().and_then(|phase| phase.timer.as_ref()).map(|(at, _)| *at);
             let event = match ears.next(timer).await {
-                Heard::Interrupt => {
+                Heard::Interrupt(interrupt) => {
                     if lifecycle.ending().is_none() {
                         tracing::warn!(
                             "interrupted: draining what is in flight; interrupt again to stop at once"
                         );
                     }
-                    Some(Event::Interrupt)
+                    Some(Event::Interrupt(interrupt))
                 }
                 Heard::Timer => {
                     self.phase.as_mut().and_then(|phase| phase.timer.take()).map(|(_, event)| event)

@@ -7,7 +7,12 @@ use tokio::{
     time::{Interval, MissedTickBehavior, interval},
 };
 
-use super::{interrupts::Interrupts, watchdog::LOOK_EVERY, wiring::Signal};
+use super::{
+    interrupts::{Interrupt, Interrupts},
+    lifecycle::Ending,
+    watchdog::LOOK_EVERY,
+    wiring::Signal,
+};
 use crate::{
     clock::{Clock, RunNs},
     schedule::pacer::Pacer,
@@ -18,6 +23,8 @@ use crate::{
 pub(super) struct Ears {
     pacer: Pacer,
     interrupts: Interrupts,
+    /// The latest interrupt.
+    interrupted_by: Option<Interrupt>,
     tick: Interval,
     signals: UnboundedReceiver<Signal>,
 }
@@ -25,8 +32,8 @@ pub(super) struct Ears {
 /// What has been heard.
 #[derive(Debug)]
 pub(super) enum Heard {
-    /// Ctrl-C, SIGTERM, or the terminal is gone.
-    Interrupt,
+    /// Somebody wants the run to end.
+    Interrupt(Interrupt),
     /// The instant that was asked for has come.
     Timer,
     /// It is time to look around, at services and workers, and to redraw the progress line.
@@ -40,7 +47,7 @@ impl Ears {
     pub(super) fn new(clock: Clock, signals: UnboundedReceiver<Signal>) -> io::Result<Self> {
         let mut tick = interval(LOOK_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        Ok(Self { pacer: Pacer::new(clock), interrupts: Interrupts::new()?, tick, signals })
+        Ok(Self { pacer: Pacer::new(clock), interrupts: Interrupts::new()?, interrupted_by: None, tick, signals })
     }
 
     /// Waits for the next thing. `timer` is an instant to be woken at.
@@ -53,7 +60,7 @@ impl Ears {
         };
         tokio::select! {
             biased;
-            () = self.interrupts.next() => Heard::Interrupt,
+            interrupt = self.interrupts.next() => Heard::Interrupt(interrupt),
             Some(signal) = self.signals.recv() => Heard::Signal(signal),
             () = timer => Heard::Timer,
             _ = self.tick.tick() => Heard::Tick,
@@ -75,7 +82,15 @@ impl Ears {
         tokio::select! {
             biased;
             result = result => result.ok(),
-            () = self.interrupts.next() => None,
+            interrupt = self.interrupts.next() => {
+                self.interrupted_by = Some(interrupt);
+                None
+            }
         }
+    }
+
+    /// The end of a run whose work was not waited for: see [`Ears::unless_interrupted`].
+    pub(super) fn ending(&self) -> Ending {
+        Ending::Interrupted(self.interrupted_by.unwrap_or(Interrupt::Interrupted))
     }
 }

@@ -7,6 +7,17 @@ use tokio::{
     sync::oneshot,
 };
 
+/// Who wants this process to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interrupt {
+    /// Ctrl-C: SIGINT.
+    Interrupted,
+    /// SIGTERM, as service managers and containers send it.
+    Terminated,
+    /// SIGHUP: the terminal has gone.
+    HungUp,
+}
+
 /// Hears of interrupts.
 #[derive(Debug)]
 pub(super) struct Interrupts {
@@ -28,7 +39,7 @@ impl Interrupts {
     }
 
     /// Waits for the next one.
-    pub(super) async fn next(&mut self) {
+    pub(super) async fn next(&mut self) -> Interrupt {
         let hang_up = async {
             match &mut self.hang_up {
                 Some(hang_up) => hang_up.recv().await,
@@ -36,9 +47,9 @@ impl Interrupts {
             }
         };
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = hang_up => {}
+            _ = self.interrupt.recv() => Interrupt::Interrupted,
+            _ = self.terminate.recv() => Interrupt::Terminated,
+            _ = hang_up => Interrupt::HungUp,
         }
     }
 }
@@ -57,14 +68,14 @@ fn is_ignored(status: &str, kind: SignalKind) -> bool {
 }
 
 /// Does something that takes a while on a thread of its own, and hears of interrupts meanwhile. The first ones are
-/// answered with a `warning`, as many as there are; `None` at the next: the work goes on until the process ends.
+/// answered with a `warning`, as many as there are; the next one is returned, and the work goes on until the process ends.
 ///
 /// # Errors
 /// There is no thread or no descriptor left.
 pub(crate) fn until_interrupted<T: Send + 'static>(
     warnings: &[&dyn Fn()],
     work: impl FnOnce() -> T + Send + 'static,
-) -> io::Result<Option<T>> {
+) -> io::Result<Result<T, Interrupt>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut interrupts = Interrupts::new()?;
@@ -75,16 +86,16 @@ pub(crate) fn until_interrupted<T: Send + 'static>(
             tokio::select! {
                 biased;
                 result = &mut result => match (result, worker) {
-                    (Ok(result), _) => return Ok(Some(result)),
+                    (Ok(result), _) => return Ok(Ok(result)),
                     // Its end without a result is a panic, which is nobody's to hide.
                     (Err(_), worker) => match worker.join() {
                         Err(panic) => panic::resume_unwind(panic),
-                        Ok(()) => return Ok(None),
+                        Ok(()) => unreachable!("a thread that ends well has sent its result"),
                     },
                 },
-                () = interrupts.next() => match warnings.next() {
+                interrupt = interrupts.next() => match warnings.next() {
                     Some(warn) => warn(),
-                    None => return Ok(None),
+                    None => return Ok(Err(interrupt)),
                 },
             }
         }
@@ -109,7 +120,7 @@ mod tests {
 
     #[test]
     fn work_that_ends_is_waited_for() {
-        assert_eq!(until_interrupted(&[], || 7).unwrap(), Some(7));
+        assert_eq!(until_interrupted(&[], || 7).unwrap(), Ok(7));
     }
 
     #[test]

@@ -7,11 +7,8 @@ use std::time::Duration;
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
+use super::interrupts::Interrupt;
 use crate::clock::RunNs;
-
-/// How long requests in flight may take to finish after an interrupt. Orchestrators kill after 30 s; by then everything
-/// must be written.
-const INTERRUPT_GRACE: Duration = Duration::from_secs(20);
 
 /// Something happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +21,8 @@ pub(crate) enum Event {
     GraceOver,
     /// The time to wait for cancelled requests is over: a worker hangs.
     CancelOver,
-    /// Ctrl-C or SIGTERM.
-    Interrupt,
+    /// Ctrl-C, SIGTERM, or a terminal that went away.
+    Interrupt(Interrupt),
     /// A service asks for the end, and why.
     StopRequested(String),
     /// The run is of no use any more; what is in flight may finish.
@@ -39,8 +36,8 @@ pub(crate) enum Event {
 /// Why a run ended before its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// The user interrupted it.
-    Interrupted,
+    /// The user interrupted it, or whoever runs it.
+    Interrupted(Interrupt),
     /// A service asked for it.
     Requested(String),
     /// Nobody took connections any more.
@@ -91,7 +88,9 @@ impl Ending {
     /// The sentence for the report.
     pub(crate) fn reason(&self) -> String {
         match self {
-            Self::Interrupted => "interrupted by the user".to_owned(),
+            Self::Interrupted(Interrupt::Interrupted) => "interrupted by the user".to_owned(),
+            Self::Interrupted(Interrupt::Terminated) => "ended by SIGTERM".to_owned(),
+            Self::Interrupted(Interrupt::HungUp) => "the terminal was closed".to_owned(),
             Self::Requested(reason) => format!("a service asked for the end: {reason}"),
             Self::ServerGone { since_ns, since_unix_s, refused, error } => {
                 let seconds = *since_ns as f64 / 1e9;
@@ -147,6 +146,8 @@ enum Stage {
 pub(crate) struct Lifecycle {
     /// How long each phase may drain; `None` without limit.
     graces: Vec<Option<Duration>>,
+    /// How long a run that ends before its time may drain.
+    drain: Duration,
     current: usize,
     stage: Stage,
     ending: Option<Ending>,
@@ -154,10 +155,10 @@ pub(crate) struct Lifecycle {
 }
 
 impl Lifecycle {
-    /// A run of phases with these grace periods, and its first action.
-    pub(crate) fn begin(graces: Vec<Option<Duration>>) -> (Self, Action) {
+    /// A run of phases with these grace periods, which may drain so long when it ends before its time, and its first action.
+    pub(crate) fn begin(graces: Vec<Option<Duration>>, drain: Duration) -> (Self, Action) {
         (
-            Self { graces, current: 0, stage: Stage::Running, ending: None, interrupts: 0 },
+            Self { graces, drain, current: 0, stage: Stage::Running, ending: None, interrupts: 0 },
             Action::StartPhase(0),
         )
     }
@@ -181,18 +182,18 @@ impl Lifecycle {
                     .get_or_insert_with(|| Ending::WorkerLost("it does not react to the end".to_owned()));
                 vec![Action::Finish]
             }
-            Event::Interrupt => {
+            Event::Interrupt(interrupt) => {
                 self.interrupts += 1;
-                self.ending.get_or_insert(Ending::Interrupted);
-                if self.interrupts > 1 { self.cancel() } else { self.drain(Some(INTERRUPT_GRACE)) }
+                self.ending.get_or_insert(Ending::Interrupted(interrupt));
+                if self.interrupts > 1 { self.cancel() } else { self.drain(Some(self.drain)) }
             }
             Event::StopRequested(reason) => {
                 self.ending.get_or_insert(Ending::Requested(reason));
-                self.drain(Some(INTERRUPT_GRACE))
+                self.drain(Some(self.drain))
             }
             Event::Leave(ending) => {
                 self.ending.get_or_insert(ending);
-                self.drain(Some(INTERRUPT_GRACE))
+                self.drain(Some(self.drain))
             }
             Event::Broken(ending) => {
                 self.ending.get_or_insert(ending);
@@ -238,9 +239,11 @@ mod tests {
     use super::*;
 
     const GRACE: Duration = Duration::from_secs(5);
+    const DRAIN: Duration = Duration::from_secs(8);
+    const INTERRUPT: Event = Event::Interrupt(Interrupt::Terminated);
 
     fn lifecycle() -> Lifecycle {
-        let (lifecycle, first) = Lifecycle::begin(vec![None, Some(GRACE)]);
+        let (lifecycle, first) = Lifecycle::begin(vec![None, Some(GRACE)], DRAIN);
         assert_eq!(first, Action::StartPhase(0));
         lifecycle
     }
@@ -270,19 +273,19 @@ mod tests {
     #[test]
     fn the_first_interrupt_drains_and_the_second_cancels() {
         let mut run = lifecycle();
-        assert_eq!(run.on(Event::Interrupt), [Action::Drain, Action::ArmGrace(INTERRUPT_GRACE)]);
-        assert_eq!(run.on(Event::Interrupt), [Action::Cancel]);
-        assert_eq!(run.on(Event::Interrupt), []);
+        assert_eq!(run.on(INTERRUPT), [Action::Drain, Action::ArmGrace(DRAIN)]);
+        assert_eq!(run.on(INTERRUPT), [Action::Cancel]);
+        assert_eq!(run.on(INTERRUPT), []);
         assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
-        assert_eq!(run.ending(), Some(&Ending::Interrupted));
+        assert_eq!(run.ending(), Some(&Ending::Interrupted(Interrupt::Terminated)));
     }
 
     #[test]
     fn an_interrupt_while_draining_still_allows_a_second_one() {
         let mut run = lifecycle();
         run.on(Event::DurationOver);
-        assert_eq!(run.on(Event::Interrupt), [Action::Drain, Action::ArmGrace(INTERRUPT_GRACE)]);
-        assert_eq!(run.on(Event::Interrupt), [Action::Cancel]);
+        assert_eq!(run.on(INTERRUPT), [Action::Drain, Action::ArmGrace(DRAIN)]);
+        assert_eq!(run.on(INTERRUPT), [Action::Cancel]);
     }
 
     #[test]
@@ -310,7 +313,7 @@ mod tests {
             refused: 100,
             error: "Connection refused".into(),
         };
-        assert_eq!(run.on(Event::Leave(ending.clone())), [Action::Drain, Action::ArmGrace(INTERRUPT_GRACE)]);
+        assert_eq!(run.on(Event::Leave(ending.clone())), [Action::Drain, Action::ArmGrace(DRAIN)]);
         assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
         assert_eq!(
             ending.reason(),
@@ -323,8 +326,8 @@ mod tests {
     fn impatience_never_prolongs_a_run() {
         let mut run = lifecycle();
         run.on(Event::StopRequested("enough".into()));
-        run.on(Event::Interrupt);
-        assert_eq!(run.on(Event::Interrupt), [Action::Cancel]);
+        run.on(INTERRUPT);
+        assert_eq!(run.on(INTERRUPT), [Action::Cancel]);
     }
 
     #[test]
@@ -333,25 +336,25 @@ mod tests {
         run.on(Event::PhaseDone);
         run.on(Event::DurationOver);
         run.on(Event::GraceOver);
-        assert_eq!(run.on(Event::Interrupt), []);
+        assert_eq!(run.on(INTERRUPT), []);
         assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
-        assert_eq!(run.ending(), Some(&Ending::Interrupted));
+        assert_eq!(run.ending(), Some(&Ending::Interrupted(Interrupt::Terminated)));
     }
 
     #[test]
     fn a_worker_that_hangs_does_not_hold_up_the_end() {
         let mut run = lifecycle();
-        run.on(Event::Interrupt);
-        run.on(Event::Interrupt);
+        run.on(INTERRUPT);
+        run.on(INTERRUPT);
         assert_eq!(run.on(Event::CancelOver), [Action::Finish]);
-        assert_eq!(run.ending(), Some(&Ending::Interrupted));
+        assert_eq!(run.ending(), Some(&Ending::Interrupted(Interrupt::Terminated)));
     }
 
     #[test]
     fn a_service_may_ask_for_the_end() {
         let mut run = lifecycle();
         let actions = run.on(Event::StopRequested("enough".into()));
-        assert_eq!(actions, [Action::Drain, Action::ArmGrace(INTERRUPT_GRACE)]);
+        assert_eq!(actions, [Action::Drain, Action::ArmGrace(DRAIN)]);
         assert_eq!(run.ending().map(Ending::reason).as_deref(), Some("a service asked for the end: enough"));
     }
 }

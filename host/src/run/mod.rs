@@ -29,7 +29,7 @@ use prony_plugin_api::{
 };
 
 pub(crate) use conductor::{RunError, conduct};
-pub(crate) use interrupts::until_interrupted;
+pub(crate) use interrupts::{Interrupt, until_interrupted};
 
 /// Types of the messages that a run itself puts on the bus: the conductor's, and the recorder's.
 pub(crate) const PUBLISHES: [&str; 4] =
