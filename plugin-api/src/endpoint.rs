@@ -86,10 +86,18 @@ pub trait Endpoint: Send + Sync + Sized + 'static {
 ///
 /// A response is complete once [`EventSink::done`] or a [`EventSink::finish`] was called. One that ends before either
 /// is an error (`stream_cut`), so a dialect without an end marker calls `done` in [`Parser::end`].
+///
+/// The host does not wait for the end of the body: a stream is over with `done`, with an error, or with a `finish` of every
+/// choice that was asked for. After `done` no event is handed over any more, and the parser may be dropped without an
+/// [`Parser::end`]. A response that owes a text (`produces_tokens`) and has neither a text nor a `finish` is an error
+/// (`empty_answer`).
 pub trait Parser: Send + 'static {
     /// One server-sent event: the value of its `event` field (empty when it has none) and its data, with the lines of
     /// a multi-line value joined by `\n`. Or one line without its end, or the bytes of one read; these have no name. A
     /// last line without an end is an event, a last server-sent event without its blank line is none.
+    ///
+    /// An error that a server reports beside its events (`error: {…}` as a field, or a line of bare JSON) is handed over as
+    /// an event named `error`. If the parser does not report it, the host does.
     ///
     /// # Errors
     /// Fails this request as a malformed answer.
@@ -350,7 +358,8 @@ impl EventSink<'_> {
         (self.out.vt.usage())(self.out.context, &usage.into());
     }
 
-    /// Why a choice ended, in the server's word.
+    /// Why a choice ended, in the server's word. When every choice has ended, and usage has come with it, a stream is over;
+    /// otherwise usage is waited for, 250 ms at most.
     pub fn finish(&mut self, choice: u32, reason: &str) {
         (self.out.vt.finish())(self.out.context, choice, reason.into());
     }
@@ -394,7 +403,8 @@ impl EventSink<'_> {
         (self.out.vt.fact())(self.out.context, name.into(), value.into());
     }
 
-    /// The answer is complete.
+    /// The answer is complete: nothing that comes behind this is part of it. A dialect with an end marker of its own for each
+    /// of several media says it for each.
     pub fn done(&mut self) {
         (self.out.vt.done())(self.out.context);
     }

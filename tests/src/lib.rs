@@ -32,7 +32,7 @@ pub use mock_server::MockServer;
 pub use proxy::{Manner, Proxy};
 pub use run::Run;
 pub use scripted::{Script, ScriptedServer, SeenRequest};
-pub use tls_front::TlsFront;
+pub use tls_front::{Identity, TlsFront};
 pub use tool::{Running, Tool, eventually};
 pub use unix_front::UnixFront;
 

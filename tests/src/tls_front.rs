@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, thread};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use rustls::{
     RootCertStore, ServerConfig,
     crypto::ring,
@@ -16,6 +16,24 @@ use tokio::{
     sync::oneshot,
 };
 use tokio_rustls::TlsAcceptor;
+
+use crate::fixtures;
+
+/// Whom a server says that it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// `localhost`, by the word of the front's own authority.
+    Vouched,
+    /// `elsewhere.example`, by the word of the same authority.
+    Elsewhere,
+    /// `localhost` until 2020, by the word of the same authority.
+    Expired,
+    /// `localhost`, by its own word.
+    SelfSigned,
+    /// The certificate that `openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost` makes: self-signed, one of an
+    /// authority, and without alternative names. Only its time is longer.
+    OpenSsl,
+}
 
 /// Takes TLS connections on `localhost` and passes their bytes on. It ends with this value.
 #[derive(Debug)]
@@ -33,7 +51,7 @@ impl TlsFront {
     /// # Panics
     /// When it cannot listen, or its certificates cannot be made.
     pub fn before(url: &str, wants_client: bool) -> Self {
-        Self::speaking(url, wants_client, &[])
+        Self::speaking(url, wants_client, Identity::Vouched, &[])
     }
 
     /// Starts one in front of a server of HTTP/2, and talks only to those who offer to speak that.
@@ -41,12 +59,20 @@ impl TlsFront {
     /// # Panics
     /// As [`TlsFront::before`].
     pub fn before_h2(url: &str) -> Self {
-        Self::speaking(url, false, &["h2"])
+        Self::speaking(url, false, Identity::Vouched, &["h2"])
     }
 
-    fn speaking(url: &str, wants_client: bool, protocols: &[&str]) -> Self {
+    /// Starts one that is somebody else.
+    ///
+    /// # Panics
+    /// As [`TlsFront::before`].
+    pub fn with_identity(url: &str, identity: Identity) -> Self {
+        Self::speaking(url, false, identity, &[])
+    }
+
+    fn speaking(url: &str, wants_client: bool, identity: Identity, protocols: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
-        let mut config = certificates(&dir, wants_client);
+        let mut config = certificates(&dir, wants_client, identity);
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         let config = Arc::new(config);
         let target = url.strip_prefix("http://").expect("a plain URL").to_owned();
@@ -68,6 +94,11 @@ impl TlsFront {
     /// Its base URL.
     pub fn url(&self) -> String {
         format!("https://localhost:{}", self.port)
+    }
+
+    /// Its own certificate, a PEM file.
+    pub fn certificate(&self) -> PathBuf {
+        self.dir.path().join("server.pem")
     }
 
     /// The certificate of its authority, a PEM file.
@@ -101,9 +132,31 @@ async fn serve(listener: TcpListener, config: Arc<ServerConfig>, target: String)
     }
 }
 
-/// An authority, what it says of `localhost`, and what it says of a client.
-fn certificates(dir: &TempDir, wants_client: bool) -> ServerConfig {
+/// The certificate of somebody, and its key.
+fn identify(identity: Identity, authority: &CertifiedIssuer<'_, KeyPair>) -> (String, String) {
+    if identity == Identity::OpenSsl {
+        let read =
+            |name: &str| std::fs::read_to_string(fixtures().join("tls").join(name)).expect("a fixture");
+        return (read("openssl.pem"), read("openssl.key"));
+    }
+    let name = if identity == Identity::Elsewhere { "elsewhere.example" } else { "localhost" };
+    let mut params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
+    params.distinguished_name.push(DnType::CommonName, name);
+    if identity == Identity::Expired {
+        params.not_after = date_time_ymd(2020, 1, 1);
+    }
+    let key = KeyPair::generate().expect("a key");
+    let certificate = match identity {
+        Identity::SelfSigned => params.self_signed(&key),
+        _ => params.signed_by(&key, authority),
+    };
+    (certificate.expect("a certificate").pem(), key.serialize_pem())
+}
+
+/// An authority, a server's certificate, and what the authority says of a client.
+fn certificates(dir: &TempDir, wants_client: bool, identity: Identity) -> ServerConfig {
     let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
+    params.distinguished_name.push(DnType::CommonName, "an authority of tests");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().expect("a key");
     let authority = CertifiedIssuer::self_signed(params, key).expect("an authority");
@@ -116,7 +169,8 @@ fn certificates(dir: &TempDir, wants_client: bool) -> ServerConfig {
     let write = |name: &str, text: String| std::fs::write(dir.path().join(name), text).expect("a file");
     write("authority.pem", authority.pem());
     write("client.pem", client + &client_key);
-    let (server, server_key) = issue("localhost");
+    let (server, server_key) = identify(identity, &authority);
+    write("server.pem", server.clone());
     let chain = vec![CertificateDer::from_pem_slice(server.as_bytes()).expect("a certificate")];
     let secret = PrivateKeyDer::from_pem_slice(server_key.as_bytes()).expect("a key");
     let provider = Arc::new(ring::default_provider());

@@ -270,6 +270,7 @@ fn the_environments_proxy_is_used_and_told(#[case] name: &str) {
 #[rstest]
 #[case::this_machine(&[], "")]
 #[case::exception(&["--url", "http://model.example:1"], "model.example")]
+#[case::exception_with_its_port(&["--url", "http://model.example:1"], "other.example, model.example:1")]
 #[case::switched_off(&["--url", "http://model.example:1", "--no-proxy"], "")]
 fn the_environments_proxy_is_not_for_everything(#[case] flags: &[&str], #[case] exceptions: &str) {
     let server = MockServer::start([]);

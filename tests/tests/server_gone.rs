@@ -1,5 +1,4 @@
 //! A server that goes away in the middle of a run: the run ends by itself, and says since when.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use prony_tests::{MockServer, Run, Tool, eventually};
 use rstest::rstest;

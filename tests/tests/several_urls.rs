@@ -1,5 +1,4 @@
 //! Several URLs share the load: which one answered a request, and how each of them fared.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use prony_tests::{MockServer, Tool};
 use rstest::rstest;

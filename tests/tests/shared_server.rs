@@ -1,5 +1,4 @@
 //! A server that somebody else uses at the same time: the numbers are not those of the load that was asked for.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use prony_tests::{MockServer, Run, Tool, eventually};
 

@@ -1,9 +1,14 @@
 //! Targets behind TLS, over both transports.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::fs;
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpListener,
+    thread,
+};
 
-use prony_tests::{MockServer, Run, TlsFront, Tool};
+use prony_tests::{Identity, MockServer, Run, Script, ScriptedServer, TlsFront, Tool};
 use rstest::rstest;
 
 const TRANSPORTS: [&str; 2] = ["timed", "portable"];
@@ -76,6 +81,94 @@ fn a_server_that_nobody_vouches_for_is_not_talked_to() {
         assert_eq!(server.truth()["requests_total"], 0);
         let run = profile(&front, transport, &["--insecure"]);
         assert_eq!(run.succeeds().summary()["request_count"]["avg"], 3, "{transport}");
+    }
+}
+
+/// The message and the hint that every request failed with.
+fn refusal(run: &Run) -> (String, String) {
+    let errors = run.summary()["error_summary"].clone();
+    let details = &errors[0]["error_details"];
+    assert_eq!((errors.as_array().unwrap().len(), &details["type"]), (1, &"connect".into()), "{errors:#}");
+    let text = |key: &str| details[key].as_str().unwrap().to_owned();
+    (text("message"), text("hint"))
+}
+
+#[rstest]
+#[case::unknown_issuer(Identity::Vouched, false, "comes from an unknown issuer", &["--ca-cert", "--insecure"])]
+#[case::self_signed(Identity::SelfSigned, false, "is self-signed", &["--ca-cert", "--insecure"])]
+#[case::self_signed_by_openssl(Identity::OpenSsl, false, "is self-signed", &["--ca-cert", "--insecure"])]
+#[case::self_signed_beside_an_authority(Identity::SelfSigned, true, "is self-signed", &["--ca-cert"])]
+#[case::wrong_name(Identity::Elsewhere, true, "is not for `localhost`, but for `elsewhere.example`", &["--insecure"])]
+#[case::expired(Identity::Expired, true, "has expired", &["--insecure"])]
+fn a_certificate_that_is_refused_says_why(
+    #[case] identity: Identity,
+    #[case] names_authority: bool,
+    #[case] says: &str,
+    #[case] flags: &[&str],
+    #[values("timed", "portable")] transport: &str,
+) {
+    let server = MockServer::start([]);
+    let front = TlsFront::with_identity(server.url(), identity);
+    let authority = front.authority();
+    let named = if names_authority { vec!["--ca-cert", path(&authority)] } else { vec![] };
+    let (message, hint) = refusal(profile(&front, transport, &named).ends_with(4));
+    assert!(message.contains(says), "{message}");
+    for flag in flags {
+        assert!(hint.contains(flag), "{hint}");
+    }
+}
+
+#[rstest]
+#[case::self_signed(Identity::SelfSigned)]
+#[case::openssl(Identity::OpenSsl)]
+fn a_certificate_that_the_user_names_is_believed(
+    #[case] identity: Identity,
+    #[values("timed", "portable")] transport: &str,
+) {
+    let server = MockServer::start(["--ttft-ms", "2", "--itl-ms", "1"]);
+    let front = TlsFront::with_identity(server.url(), identity);
+    let run = profile(&front, transport, &["--ca-cert", path(&front.certificate())]);
+    assert_eq!(run.succeeds().summary()["request_count"]["avg"], 3);
+    // It is believed of its own host only.
+    let elsewhere = front.url().replace("localhost", "127.0.0.1");
+    let run = Tool::profile_at(&elsewhere)
+        .args(["--request-count", "1", "--no-server-metrics", "--transport", transport])
+        .args(["--ca-cert", path(&front.certificate())])
+        .run();
+    let (message, _) = refusal(run.ends_with(4));
+    assert!(message.contains("is not for `127.0.0.1`, but for `localhost`"), "{message}");
+}
+
+/// A server that reads once, whatever comes, answers with this, and closes.
+fn answering(answer: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            // What was sent is read, so that this is an end and not a reset.
+            let _ = stream.read(&mut [0; 4096]).and_then(|_| stream.write_all(answer));
+        }
+    });
+    url
+}
+
+#[rstest]
+fn https_to_a_plain_port_says_so(#[values("timed", "portable")] transport: &str) {
+    let silent = ScriptedServer::start([Script::silent()]);
+    let bad_request = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+    let servers = [
+        (answering(bad_request), "the server seems to speak plain HTTP"),
+        (answering(b""), "the server closed the connection during the TLS handshake"),
+        (silent.url(), if transport == "timed" { "did not begin TLS within 0.5 s" } else { "" }),
+    ];
+    for (url, says) in servers {
+        let run = Tool::profile_at(&url.replace("http:", "https:"))
+            .args(["--request-count", "1", "--no-server-metrics", "--connect-timeout-seconds", "0.5"])
+            .args(["--transport", transport, "--insecure"])
+            .run();
+        let (message, hint) = refusal(run.ends_with(4));
+        assert!(message.contains(says), "{message}");
+        assert!(hint.contains("`http://`"), "{message}: {hint}");
     }
 }
 

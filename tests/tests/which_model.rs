@@ -1,5 +1,4 @@
 //! `--model` left out: the server is asked which model it has.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use prony_tests::{MockServer, Run, Script, ScriptedServer, Tool};
 use rstest::rstest;

@@ -39,10 +39,16 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// One line each: what failed, what lies behind it, what to do.
+/// The same with its line breaks. What follows the first line is indented: no line of it looks like one of ours.
+fn paragraph(text: &str) -> String {
+    let lines = text.trim().lines().map(|line| printable(&line.replace('\t', " ")));
+    lines.collect::<Vec<_>>().join("\n       ")
+}
+
+/// What failed, what lies behind it, what to do: a line each, unless a server said more.
 fn explanation(failure: &Failure) -> String {
-    let error = Some(format!("error: failed to {}\n", printable(&failure.message)));
-    let cause = printable(&failure.causes.join(": "));
+    let error = Some(format!("error: failed to {}\n", paragraph(&failure.message)));
+    let cause = paragraph(&failure.causes.join(": "));
     let cause = (!cause.is_empty()).then(|| format!("cause: {cause}\n"));
     let help = failure.hint.as_ref().map(|hint| format!("help: {hint}\n"));
     [error, cause, help].into_iter().flatten().collect()
@@ -64,6 +70,19 @@ mod tests {
         error: failed to load the plugin `x`
         cause: open `libx.so`: no such file
         help: build it
+        ");
+    }
+
+    #[test]
+    fn a_servers_line_breaks_are_kept_and_its_commands_are_not() {
+        let failure = Failure {
+            causes: vec!["1 request failed".to_owned(), "no:\r\nerror: \tfaked\u{1b}[2J\n".to_owned()],
+            ..Failure::new(Exit::Failed, "try")
+        };
+        insta::assert_snapshot!(explanation(&failure), @r"
+        error: failed to try
+        cause: 1 request failed: no:
+               error:  faked�[2J
         ");
     }
 

@@ -136,7 +136,7 @@ pub(crate) struct ProfileFlags {
     #[arg(long, help_heading = TARGET)]
     pub(crate) no_proxy: bool,
 
-    /// Certificates of authorities to trust as well as the system's, a PEM file.
+    /// Certificates to trust as well as the system's, of authorities or of the server itself, a PEM file.
     #[arg(long, value_name = "FILE", conflicts_with = "insecure", help_heading = TARGET)]
     pub(crate) ca_cert: Option<PathBuf>,
 
@@ -253,7 +253,7 @@ pub(crate) struct ProfileFlags {
     #[arg(value_parser = units::positive::<usize>)]
     pub(crate) num_dataset_entries: Option<usize>,
 
-    /// File of prompts to send instead of generated ones, one JSON object a line.
+    /// File of prompts to send instead of generated ones, one JSON object a line; may be compressed with gzip or zstd.
     #[arg(long, value_name = "FILE", help_heading = DATASET)]
     pub(crate) input_file: Option<PathBuf>,
 

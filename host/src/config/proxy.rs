@@ -65,14 +65,28 @@ impl ProxyEnvironment {
             _ => return None,
         };
         let named = own.as_ref().or(self.all.as_ref())?;
-        (!is_here(&url) && !self.is_exception(target)).then_some(named)
+        (!is_here(&url) && !self.is_exception(target, &url)).then_some(named)
     }
 
-    fn is_exception(&self, target: &str) -> bool {
+    fn is_exception(&self, target: &str, url: &Url) -> bool {
+        let port = url.port_or_known_default();
+        let hosts = self.exceptions.split(',').map(str::trim).filter_map(|entry| match with_port(entry) {
+            Some((host, named)) => (Some(named) == port).then_some(host),
+            None => Some(entry),
+        });
+        let hosts: Vec<&str> = hosts.collect();
         // What it would lead to does not matter here, only whether it would.
-        let matcher = Matcher::builder().all("http://proxy").no(self.exceptions.as_str()).build();
+        let matcher = Matcher::builder().all("http://proxy").no(hosts.join(",")).build();
         target.parse().is_ok_and(|target| matcher.intercept(&target).is_none())
     }
+}
+
+/// An entry that is only about one port: `host:8000`, `10.0.0.1:8000`, `[::1]:8000`. What has more colons is an address.
+fn with_port(entry: &str) -> Option<(&str, u16)> {
+    let (host, port) = entry.rsplit_once(':')?;
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let host = bare.or_else(|| (!host.contains(':')).then_some(host))?;
+    Some((host, port.parse().ok()?))
 }
 
 impl Named {
@@ -174,7 +188,10 @@ mod tests {
             http: named("HTTP_PROXY", "user:pass@plain:1"),
             https: None,
             all: named("ALL_PROXY", "http://any:2/ignored?too"),
-            exceptions: "inside.example, 10.0.0.0/8".into(),
+            exceptions:
+                "inside.example, 10.0.0.0/8, ported.example:8000, .dot.example:443, [2001:db8::1]:8000, \
+                         2001:db8::2"
+                    .into(),
         }
     }
 
@@ -190,6 +207,14 @@ mod tests {
     #[case::exception("https://inside.example", None)]
     #[case::below_an_exception("https://a.inside.example", None)]
     #[case::network("http://10.1.2.3:8000", None)]
+    #[case::port("http://ported.example:8000", None)]
+    #[case::below_a_port("http://a.ported.example:8000/v1", None)]
+    #[case::another_port("http://ported.example:8001", Some("http://user:pass@plain:1/"))]
+    #[case::no_port("http://ported.example", Some("http://user:pass@plain:1/"))]
+    #[case::usual_port("https://a.dot.example", None)]
+    #[case::address_v6_and_port("http://[2001:db8::1]:8000", None)]
+    #[case::address_v6_and_another_port("http://[2001:db8::1]:8001", Some("http://user:pass@plain:1/"))]
+    #[case::address_v6("http://[2001:db8::2]:8001", None)]
     #[case::name_of_here("http://localhost:8000", None)]
     #[case::address_of_here("http://127.0.0.2:8000", None)]
     #[case::address_of_here_v6("http://[::1]:8000", None)]

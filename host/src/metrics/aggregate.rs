@@ -54,6 +54,8 @@ pub(crate) struct Outcomes {
     pub(crate) cancelled: u64,
     /// Of all these, those sent a second time because a kept connection had died.
     pub(crate) retried: u64,
+    /// Of the successes, those whose connection broke behind the end of the answer.
+    pub(crate) cut_after_end: u64,
 }
 
 impl Outcomes {
@@ -68,13 +70,17 @@ impl Outcomes {
         self.failed += other.failed;
         self.cancelled += other.cancelled;
         self.retried += other.retried;
+        self.cut_after_end += other.cut_after_end;
     }
 
     /// Counts one more.
     pub(super) fn add(&mut self, record: &Record) {
         self.retried += u64::from(record.retried);
         match Outcome::of(record) {
-            Outcome::Succeeded => self.succeeded += 1,
+            Outcome::Succeeded => {
+                self.succeeded += 1;
+                self.cut_after_end += u64::from(record.cut_after_end);
+            }
             Outcome::Failed => self.failed += 1,
             Outcome::Cancelled => self.cancelled += 1,
         }

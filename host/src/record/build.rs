@@ -40,6 +40,8 @@ pub(crate) fn build(finished: Finished, recipe: Recipe<'_>) -> Record {
         status: exchange.status,
         cancelled: exchange.cancelled,
         retried: exchange.retried,
+        asked: exchange.asked,
+        cut_after_end: exchange.cut_after_end,
         token_events: answer.token_events,
         first_read_events: answer.first_read_events,
         first_read_usage: answer.first_read_usage,

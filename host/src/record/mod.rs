@@ -55,6 +55,12 @@ pub(crate) struct Record {
     /// It was sent a second time because a reused connection died before any response byte.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) retried: bool,
+    /// Method and path of a request that failed.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) asked: Option<String>,
+    /// The connection broke, or its body was left unfinished, behind the end of a complete answer.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) cut_after_end: bool,
     /// Gaps between reads that brought generated tokens, in nanoseconds, from the first such read on.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) chunk_gaps_ns: Vec<u64>,

@@ -236,6 +236,7 @@ impl<'a> Pass<'a> {
             files.extend([metrics.write_json(self.dir)?, metrics.write_csv(self.dir)?]);
             self.notes.extend(metrics.unavailable());
         }
+        self.notes.extend(cut_after_end(profiling.outcomes.cut_after_end));
         Ok(Report {
             strangers: server_metrics::strangers(
                 &self.server_metrics,
@@ -262,6 +263,16 @@ impl<'a> Pass<'a> {
             files,
         })
     }
+}
+
+/// What is said of connections that ended in a wrong way, behind answers that had ended in the right one.
+fn cut_after_end(count: u64) -> Option<String> {
+    (count > 0).then(|| {
+        format!(
+            "{count} answers were complete, and the server reset their connection or left out the end of the body behind \
+             them: they count as successes, and cost a connection each"
+        )
+    })
 }
 
 /// Names the files of the requests: the profiled ones, and those of the warm-up if there were any.

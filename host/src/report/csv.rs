@@ -1,7 +1,8 @@
-//! The summary as CSV: AIPerf's two sections and column names, with our columns at the end.
+//! The summary as CSV: one table with `AIPerf`'s column names, and our columns at the end.
 //!
-//! The first section holds metrics with many values, the second those with one, a blank line between them. Floats are
-//! lossless. Compatibility: columns are only ever added at the end; read them by name.
+//! `AIPerf` writes two tables into one file, which no library reads. Here, a metric that is one number has it in the
+//! column `avg`, as in the summary in JSON, and its other cells are empty. Floats are lossless. Compatibility: columns
+//! are only ever added at the end; read them by name.
 
 use std::io::{self, Write};
 
@@ -12,42 +13,38 @@ const PERCENTILES_IN_ORDER: [&str; 9] = ["p1", "p5", "p10", "p25", "p50", "p75",
 
 /// Writes the summary.
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let table = &report.profiling.table;
-    let mut rows = csv::Writer::from_writer(&mut *out);
+    let mut rows = csv::Writer::from_writer(out);
     rows.write_record(
         ["Metric", "avg", "min", "max", "sum"]
             .into_iter()
             .chain(PERCENTILES_IN_ORDER)
-            .chain(["std", "p99.9", "count", "tag"]),
+            .chain(["std", "p99.9", "count", "tag", "unit"]),
     )?;
-    for (metric, stats) in table.rows() {
-        if let Stats::Distribution(distribution) = stats {
-            rows.write_record(full_row(metric, &distribution))?;
-        }
-    }
-    rows.flush()?;
-    drop(rows);
-    out.write_all(b"\n")?;
-    let mut rows = csv::Writer::from_writer(out);
-    rows.write_record(["Metric", "Value", "tag"])?;
-    for (metric, stats) in table.rows() {
-        if let Stats::Scalar(value) = stats {
-            rows.write_record([name(metric), value.to_string(), metric.tag.to_owned()])?;
-        }
+    for (metric, stats) in report.profiling.table.rows() {
+        rows.write_record(row(metric, stats))?;
     }
     rows.flush()
 }
 
-fn full_row(metric: &Metric, values: &Distribution) -> Vec<String> {
-    let percentile = |key: &str| values.percentile(key).map(|value| value.to_string()).unwrap_or_default();
-    let mut row = vec![name(metric)];
-    row.extend([values.avg, values.min, values.max, values.sum].map(|value| value.to_string()));
+fn row(metric: &Metric, stats: Stats) -> Vec<String> {
+    let values = match stats {
+        Stats::Distribution(values) => Some(values),
+        Stats::Scalar(_) => None,
+    };
+    let number = |of: fn(&Distribution) -> f64| values.as_ref().map(of).map(text).unwrap_or_default();
+    let percentile =
+        |key: &str| values.as_ref().and_then(|values| values.percentile(key)).map(text).unwrap_or_default();
+    let mut row = vec![name(metric), text(stats.avg())];
+    row.extend([number(|it| it.min), number(|it| it.max), number(|it| it.sum)]);
     row.extend(PERCENTILES_IN_ORDER.map(percentile));
-    row.push(values.std.to_string());
-    row.push(percentile("p99.9"));
-    row.push(values.count.to_string());
-    row.push(metric.tag.to_owned());
+    row.extend([number(|it| it.std), percentile("p99.9")]);
+    row.push(values.map(|it| it.count.to_string()).unwrap_or_default());
+    row.extend([metric.tag.to_owned(), metric.unit.to_owned()]);
     row
+}
+
+fn text(value: f64) -> String {
+    value.to_string()
 }
 
 /// The header with its unit, unless the header says it already.

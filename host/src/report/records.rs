@@ -108,8 +108,13 @@ struct Metadata<'a> {
     phase_index: u32,
     was_cancelled: bool,
     retried: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cut_after_end: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
+    /// Method and path, if it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<&'a str>,
     finish_reasons: &'a [String],
@@ -146,7 +151,9 @@ impl<'a> Metadata<'a> {
             phase_index: record.phase,
             was_cancelled: record.cancelled,
             retried: record.retried,
+            cut_after_end: record.cut_after_end,
             status: record.status,
+            request: record.asked.as_deref(),
             model: record.model.as_deref(),
             finish_reasons: &record.finish_reasons,
             facts: Facts(&record.facts),

@@ -26,6 +26,9 @@ pub(crate) struct Answer {
     pub(crate) first_output_token: Option<RunNs>,
     /// Read that brought the last generated token so far.
     pub(crate) last_token: Option<RunNs>,
+    /// Read that brought the last event so far that said something: text, a result, an end, an error.
+    #[serde(skip)]
+    pub(super) said: Option<RunNs>,
     /// Gaps between reads that brought tokens.
     pub(crate) chunk_gaps_ns: Vec<u64>,
     /// Events that carried tokens.
@@ -67,6 +70,8 @@ pub(crate) struct Answer {
     pub(super) strays: Strays,
     #[serde(skip)]
     event_has_text: bool,
+    #[serde(skip)]
+    ends: Ends,
     /// Output tokens that the event told so far.
     #[serde(skip)]
     event_usage: Option<u64>,
@@ -77,6 +82,16 @@ pub(crate) struct Answer {
     breach: Option<Breach>,
 }
 
+/// What tells whether a stream is over.
+#[derive(Debug, Default)]
+struct Ends {
+    /// Choices that have a finish reason.
+    choices: u32,
+    event_has_usage: bool,
+    /// Usage came with the latest finish reason, or after it.
+    usage_is_final: bool,
+}
+
 /// A body that is to be fetched, and read by the same parser.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct FollowUp {
@@ -84,6 +99,17 @@ pub(super) struct FollowUp {
     pub(super) path: String,
     /// How long to wait before it is asked for.
     pub(super) after_ms: u64,
+}
+
+/// How far a stream is, by what its dialect says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// There is more to come.
+    Open,
+    /// Every choice has its finish reason. The usage may still come.
+    Finished,
+    /// Nothing more can come: the end marker has, or everything else, or an error.
+    Over,
 }
 
 /// Text of one channel of one choice.
@@ -101,7 +127,29 @@ impl Answer {
     /// Call it before each event.
     pub(crate) fn begin_event(&mut self) {
         self.event_has_text = false;
+        self.ends.event_has_usage = false;
         self.event_usage = None;
+    }
+
+    /// How far a stream is. `choices` is how many were asked for, where that is known: where not, only an end marker or an
+    /// error ends it.
+    pub(super) fn standing(&self, choices: Option<u32>) -> Standing {
+        let has_all = |count: u32| choices.is_some_and(|choices| count >= choices);
+        // Each of several pictures may have an end marker of its own.
+        if self.error.is_some() || self.is_marked_over() || (self.done && has_all(self.media)) {
+            Standing::Over
+        } else if self.ends.choices == 0 || !has_all(self.ends.choices) {
+            Standing::Open
+        } else if self.ends.usage_is_final {
+            Standing::Over
+        } else {
+            Standing::Finished
+        }
+    }
+
+    /// The end marker came, and it is that of everything.
+    pub(super) fn is_marked_over(&self) -> bool {
+        self.done && self.media == 0
     }
 
     /// The server said that the answer is whole: by its end marker, or by a reason for the end of every choice that it
@@ -156,6 +204,7 @@ impl Answer {
 
     fn stamp(&mut self, kind: TextKind, text: &str) {
         let Some(now) = self.arrived else { return };
+        self.said = Some(now);
         let is_first_read = *self.first_token.get_or_insert(now) == now;
         if !self.event_has_text {
             self.event_has_text = true;
@@ -209,6 +258,7 @@ impl ResponseSink for Answer {
             return self.refuse(Breach::Tokens(absurd));
         }
         self.usage = Some(*usage);
+        self.ends = Ends { event_has_usage: true, usage_is_final: true, ..self.ends };
         self.event_usage = completion;
         self.note_running_usage();
     }
@@ -217,11 +267,16 @@ impl ResponseSink for Answer {
         if self.finish_reasons.len() == limits::FINISHES {
             self.refuse(Breach::Finishes);
         } else if self.takes(reason.len()) {
+            let is_first = self.finish_reasons.iter().all(|(finished, _)| *finished != choice);
+            self.ends.choices += u32::from(is_first);
+            self.ends.usage_is_final = self.ends.event_has_usage;
+            self.said = self.arrived;
             self.finish_reasons.push((choice, reason.to_owned()));
         }
     }
 
     fn error(&mut self, code: Option<u32>, kind: &str, message: &str) {
+        self.said = self.arrived;
         self.error.get_or_insert_with(|| {
             let message = match (cut(kind), cut(message)) {
                 // Names that say no more than that there is an error.
@@ -238,6 +293,7 @@ impl ResponseSink for Answer {
         if self.embeddings == limits::ITEMS {
             return self.refuse(Breach::Items);
         }
+        self.said = self.arrived;
         self.embeddings += 1;
     }
 
@@ -248,6 +304,7 @@ impl ResponseSink for Answer {
         if self.rankings == limits::ITEMS {
             return self.refuse(Breach::Items);
         }
+        self.said = self.arrived;
         self.rankings += 1;
     }
 
@@ -255,6 +312,7 @@ impl ResponseSink for Answer {
         if self.media == limits::ITEMS {
             return self.refuse(Breach::Items);
         }
+        self.said = self.arrived;
         self.media += 1;
         self.media_bytes = self.media_bytes.saturating_add(bytes);
     }
@@ -370,6 +428,59 @@ mod tests {
         answer.finish(1, "length");
         assert!(answer.is_complete());
         assert!(Answer { done: true, ..Answer::default() }.is_complete());
+    }
+
+    type Step = fn(&mut Answer);
+    const TEXT: Step = |answer| answer.text(TextKind::CONTENT, 0, "a");
+    const FINISH: Step = |answer| answer.finish(0, "stop");
+    const OTHER_FINISH: Step = |answer| answer.finish(1, "stop");
+    const USAGE: Step = |answer| answer.usage(&TokenUsage { completion: Some(1), ..TokenUsage::default() });
+    const BOTH: Step = |answer| {
+        USAGE(answer);
+        FINISH(answer);
+    };
+    const DONE: Step = |answer| answer.done();
+    const ERROR: Step = |answer| answer.error(None, "", "no");
+    const PICTURE: Step = |answer| {
+        answer.media(PartKind::IMAGE, "image/png", 1, "");
+        answer.done();
+    };
+
+    #[rstest]
+    #[case::nothing(&[], Some(1), Standing::Open)]
+    #[case::text(&[TEXT, USAGE], Some(1), Standing::Open)]
+    #[case::finished(&[TEXT, USAGE, FINISH], Some(1), Standing::Finished)]
+    #[case::with_usage(&[TEXT, BOTH], Some(1), Standing::Over)]
+    #[case::with_late_usage(&[TEXT, FINISH, USAGE], Some(1), Standing::Over)]
+    #[case::twice_finished(&[FINISH, FINISH, USAGE], Some(2), Standing::Open)]
+    #[case::all_finished(&[FINISH, OTHER_FINISH], Some(2), Standing::Finished)]
+    #[case::of_unknown_many(&[TEXT, FINISH, USAGE], None, Standing::Open)]
+    #[case::marked(&[TEXT, DONE], None, Standing::Over)]
+    #[case::failed(&[TEXT, ERROR], None, Standing::Over)]
+    #[case::the_picture(&[PICTURE], Some(1), Standing::Over)]
+    #[case::one_of_two_pictures(&[PICTURE], Some(2), Standing::Open)]
+    fn a_stream_is_over_when_its_dialect_says_so(
+        #[case] steps: &[Step],
+        #[case] choices: Option<u32>,
+        #[case] expected: Standing,
+    ) {
+        let mut answer = Answer::default();
+        for step in steps {
+            answer.begin_event();
+            step(&mut answer);
+        }
+        assert_eq!(answer.standing(choices), expected);
+    }
+
+    #[test]
+    fn usage_and_the_end_marker_say_nothing_of_their_own() {
+        let mut answer = Answer::default();
+        for (at, step) in [(3, TEXT), (5, FINISH), (7, USAGE), (9, DONE)] {
+            answer.arrived = Some(at);
+            answer.begin_event();
+            step(&mut answer);
+        }
+        assert_eq!(answer.said, Some(5));
     }
 
     #[test]

@@ -2,19 +2,21 @@
 
 use std::{pin::pin, sync::Arc};
 
-use http::HeaderMap;
-use prony_plugin_api::{ErrorDetails, abi::host::ResponseSink, metadata::StreamFraming, sse::Piece};
+use http::{HeaderMap, Method};
+use prony_plugin_api::{ErrorDetails, metadata::StreamFraming};
 use serde::{Deserialize, Serialize};
 
 use super::{
     answer::Answer,
     endpoint::{Endpoint, Parser},
-    framing::{self, StreamSplitter, TooLarge},
+    framing::{self, Reading},
     hints,
     patience::{Overdue, Patience},
+    place::Place,
     prepared::Prepared,
-    priority::{Priority, Underway},
+    priority::Priority,
     stray,
+    stream::{Reached, Reader, Stream, Waiting},
     target::{Route, TargetPlan},
     transport::{AttemptStamps, Chunk, Failure, Response, StampSource, Transport, TransportError},
 };
@@ -71,12 +73,24 @@ pub(crate) struct Exchange {
     /// Pieces of the answer, its head among them, whose arrival this process had to tell, since the kernel did not.
     #[serde(default)]
     pub(crate) unstamped_reads: u64,
+    /// Method and path of a request that failed, without what may be secret of its URL.
+    #[serde(default)]
+    pub(crate) asked: Option<String>,
+    /// The body broke off behind the end of a complete answer.
+    #[serde(default)]
+    pub(crate) cut_after_end: bool,
+    /// What the latest try asked for.
+    #[serde(skip)]
+    tried: Option<(Method, Arc<Place>)>,
+    /// When it was noticed that the dialect has ended the answer: it is over, whatever becomes of its body.
+    #[serde(skip)]
+    pub(super) ended: Option<RunNs>,
     /// When the last bytes of its body arrived.
     #[serde(skip)]
     last_arrival: Option<RunNs>,
     /// What the connection of the latest try notes while it is under way.
     #[serde(skip)]
-    stamps: Arc<AttemptStamps>,
+    pub(super) stamps: Arc<AttemptStamps>,
 }
 
 /// A request that is over, as a worker hands it on.
@@ -136,7 +150,8 @@ pub(crate) struct Instants {
     /// The answer was over that is followed up: a job was accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) accepted: Option<u64>,
-    /// It was over, well or not.
+    /// It was over, well or not: at the last event that said something, where the dialect ends its streams, and at the end
+    /// of the body where not.
     pub(crate) end: u64,
 }
 
@@ -158,11 +173,37 @@ pub(crate) struct Wire {
 impl Wire {
     /// Sends `request` and reads its answer into `exchange`, whose `error` is set if it fails. Dropping the future
     /// closes the connection; what was read until then stays in `exchange`.
-    pub(crate) async fn perform(&self, request: &Prepared, exchange: &mut Exchange) {
+    ///
+    /// An answer that its dialect has ended, and whose body has not, is returned: the request is over and holds up nobody,
+    /// but it is not concluded before the stream has been [settled](Wire::settle).
+    pub(crate) async fn perform(&self, request: &Prepared, exchange: &mut Exchange) -> Option<Box<Stream>> {
         let limits = &self.target.limits;
         let alarm = pin!(limits.alarm(self.clock));
         let mut patience = Patience::new(self.clock, limits, alarm);
-        let failure = self.attempt(request, exchange, &mut patience).await.err();
+        match self.attempt(request, exchange, &mut patience).await {
+            Ok(Some(stream)) => return Some(stream),
+            Ok(None) => self.conclude(request, exchange, None),
+            Err(failure) => self.conclude(request, exchange, Some(failure)),
+        }
+        None
+    }
+
+    /// Ends a request that the tool does not wait for any more. One whose answer had ended is as good as any.
+    pub(crate) fn abandon(&self, request: &Prepared, exchange: &mut Exchange) {
+        if exchange.ended.is_some() {
+            self.conclude(request, exchange, None);
+        } else {
+            exchange.cancel(self.clock.now());
+        }
+    }
+
+    /// Notes how a request ended.
+    pub(super) fn conclude(
+        &self,
+        request: &Prepared,
+        exchange: &mut Exchange,
+        failure: Option<ErrorDetails>,
+    ) {
         exchange.close(self.clock.now());
         // What the server itself reported explains more than how the connection ended.
         let mut error = exchange.answer.error.take().or(failure);
@@ -172,6 +213,14 @@ impl Wire {
         if let Some(error) = error.as_mut().filter(|_| self.target.http2) {
             suspect_http1(error);
         }
+        let asked = exchange.tried.take().filter(|_| error.is_some()).map(|(method, place)| {
+            let line = format!("{method} {}", place.url.path());
+            self.target.masked(&line, &request.headers)
+        });
+        if let (Some(error), Some(asked)) = (&mut error, &asked) {
+            name_what_was_asked(error, asked);
+        }
+        exchange.asked = asked;
         exchange.error = error.map(|error| self.target.mask(error, &request.headers));
     }
 
@@ -180,29 +229,54 @@ impl Wire {
         request: &Prepared,
         exchange: &mut Exchange,
         patience: &mut Patience<'_>,
-    ) -> Result<(), ErrorDetails> {
+    ) -> Result<Option<Box<Stream>>, ErrorDetails> {
         let mut parser = self.endpoint.parser()?;
         let underway = self.target.streaming.then(|| self.priority.begin_stream());
-        let response = self.ask(request, exchange, patience).await?;
+        let mut response = self.ask(request, exchange, patience).await?;
         let first_byte = response.first_byte().0;
         exchange.instants.first_byte = first_byte.or_else(|| Some(self.clock.now()));
-        let asked = self.target.streaming.then_some(self.target.framing);
-        match framing::of_answer(content_type(response.headers()), asked) {
-            Some(framing) if response.status().is_success() => {
-                self.read_stream(framing, response, &mut parser, exchange, patience, underway).await?;
+        if let Some(framing) = self.framing_of(&mut response, &exchange.stamps, patience).await? {
+            let mut stream = Stream::new(framing, response, parser, request.choices, underway);
+            let reached = self.read_stream(&mut stream, exchange, patience, Waiting::InSlot).await?;
+            if reached == Reached::DialectEnd {
+                return Ok(Some(Box::new(stream)));
             }
-            _ => {
-                drop(underway);
-                let media = content_type(response.headers()).to_owned();
-                self.read_body(response, &mut parser, exchange, patience).await?;
-                let answer = &exchange.answer;
-                if self.target.streaming && answer.error.is_none() && answer.follow_up.is_none() {
-                    return Err(no_stream(&media));
-                }
+            parser = stream.into_parser();
+        } else {
+            drop(underway);
+            let media = content_type(response.headers()).to_owned();
+            let read = self.read_body(response, &mut parser, exchange, patience).await;
+            read.map_err(
+                |error| if self.target.streaming { framing::add_type(error, &media) } else { error },
+            )?;
+            let answer = &exchange.answer;
+            if self.target.streaming && answer.error.is_none() && answer.follow_up.is_none() {
+                return Err(no_stream(&media));
             }
         }
         self.follow_up(request, &mut parser, exchange, patience).await?;
-        self.finish(parser, exchange)
+        self.finish(parser, exchange).map(|()| None)
+    }
+
+    /// How an answer is to be split, if it is a stream. Where its type does not say, its first bytes do.
+    async fn framing_of(
+        &self,
+        response: &mut Response,
+        stamps: &AttemptStamps,
+        patience: &mut Patience<'_>,
+    ) -> Result<Option<StreamFraming>, ErrorDetails> {
+        if !response.status().is_success() {
+            return Ok(None);
+        }
+        let asked = self.target.streaming.then_some(self.target.framing);
+        match framing::of_answer(content_type(response.headers()), asked) {
+            Reading::Stream(framing) => Ok(Some(framing)),
+            Reading::Whole => Ok(None),
+            Reading::FirstBytes => {
+                let looked = patience.during(stamps, response.begins_with_event()).await?;
+                Ok(looked.map_err(stream_cut)?.then_some(StreamFraming::Events))
+            }
+        }
     }
 
     /// Sends a request, a second time if a connection had died of its age, and waits for the head of its answer.
@@ -235,46 +309,9 @@ impl Wire {
         patience: &mut Patience<'_>,
     ) -> Result<Result<Response, TransportError>, Overdue> {
         exchange.stamps = Arc::default();
+        exchange.tried = Some((request.method.clone(), Arc::clone(&request.place)));
         let stamps = &exchange.stamps;
         patience.during(stamps, self.transport.send(request, fresh, stamps)).await
-    }
-
-    async fn read_stream(
-        &self,
-        framing: StreamFraming,
-        mut response: Response,
-        parser: &mut Parser,
-        exchange: &mut Exchange,
-        patience: &mut Patience<'_>,
-        mut underway: Option<Underway>,
-    ) -> Result<(), ErrorDetails> {
-        let mut splitter = StreamSplitter::new(framing);
-        let mut reader = Reader { endpoint: &self.endpoint, parser, refusal: None };
-        let stamps = Arc::clone(&exchange.stamps);
-        while let Some(chunk) = patience.during(&stamps, response.chunk()).await?.map_err(stream_cut)? {
-            exchange.note_read(&chunk);
-            let answer = &mut exchange.answer;
-            answer.arrived = Some(chunk.arrived);
-            let fed = splitter.feed_pieces(chunk.bytes, |piece| reader.piece(piece, answer));
-            fed.map_err(|TooLarge| malformed("an event of the stream has no end"))?;
-            if let Some(refusal) = reader.refusal.take() {
-                return Err(refusal);
-            }
-            if let Some(underway) = underway.as_mut().filter(|underway| underway.waits())
-                && exchange.answer.first_token.is_some()
-            {
-                underway.end_wait();
-            }
-        }
-        // What has no end came with the last read, whose stamp still stands.
-        splitter.end_pieces(|piece| reader.piece(piece, &mut exchange.answer));
-        let refusal = reader.refusal;
-        if framing == StreamFraming::Bytes {
-            // A read is handed over as it came: how many events were in it is the dialect's secret.
-            exchange.answer.token_events = 0;
-            exchange.answer.first_read_events = 0;
-        }
-        refusal.map_or(Ok(()), Err)
     }
 
     /// An error status is an error, unless the parser follows it up without one of its own.
@@ -298,7 +335,8 @@ impl Wire {
             }
         }
         exchange.answer.arrived = None;
-        let parsed = parser.body(u32::from(status.as_u16()), &body, &mut exchange.answer);
+        let text = framing::without_byte_order_mark(&body);
+        let parsed = parser.body(u32::from(status.as_u16()), text, &mut exchange.answer);
         let goes_on = exchange.answer.follow_up.is_some() && exchange.answer.error.is_none();
         if !status.is_success() && !goes_on {
             let said =
@@ -317,7 +355,7 @@ impl Wire {
         parsed.map_err(|error| self.endpoint.details(&error, "read the answer"))
     }
 
-    fn finish(&self, mut parser: Parser, exchange: &mut Exchange) -> Result<(), ErrorDetails> {
+    pub(super) fn finish(&self, mut parser: Parser, exchange: &mut Exchange) -> Result<(), ErrorDetails> {
         let answer = &mut exchange.answer;
         if let Some(words) = stray::failure(answer.strays.text()).filter(|_| answer.is_empty()) {
             // An error of several lines: none of them was one.
@@ -341,58 +379,16 @@ impl Wire {
     }
 }
 
-/// Hands the events of a stream to its parser, until one is refused.
-struct Reader<'a> {
-    endpoint: &'a Endpoint,
-    parser: &'a mut Parser,
-    refusal: Option<ErrorDetails>,
-}
-
-impl Reader<'_> {
-    fn piece(&mut self, piece: Piece<'_>, answer: &mut Answer) {
-        match piece {
-            Piece::Event { name, data } => self.event(name, data, answer),
-            Piece::Stray(line) => match stray::failure(line) {
-                Some(words) => self.failure(words, answer),
-                None => answer.strays.keep(line),
-            },
-        }
-    }
-
-    /// The server's words of an error that is in no event: the parser reads them as an event of that name.
-    #[cold]
-    fn failure(&mut self, words: &[u8], answer: &mut Answer) {
-        self.event("error", words, answer);
-        if answer.error.is_none() && answer.breach().is_none() {
-            // A parser that asks for no names has read something else, or nothing.
-            self.refusal = None;
-            answer.error(None, "", &String::from_utf8_lossy(words));
-        }
-    }
-
-    fn event(&mut self, name: &str, data: &[u8], answer: &mut Answer) {
-        if self.refusal.is_some() {
-            return;
-        }
-        answer.begin_event();
-        let failure = self.parser.event(name, data, answer).err();
-        if let Some(breach) = answer.breach() {
-            self.refusal = Some(self.endpoint.breached(breach));
-        } else if let Some(error) = failure {
-            self.refusal = Some(self.endpoint.details(&error, "read an event of the answer"));
-        }
-    }
-}
-
 impl Exchange {
-    /// When it was over: a good response as its last bytes arrived, whenever they were read.
+    /// When it was over: a good response as its last bytes arrived that were part of it, whenever they were read.
     pub(crate) fn over_ns(&self) -> RunNs {
-        self.last_arrival.filter(|_| self.error.is_none()).unwrap_or(self.instants.end)
+        let arrived = self.last_arrival.filter(|_| self.error.is_none() && self.ended.is_none());
+        arrived.unwrap_or(self.instants.end)
     }
 
-    fn note_read(&mut self, chunk: &Chunk<'_>) {
+    pub(super) fn note_read(&mut self, chunk: &Chunk<'_>) {
         self.last_arrival = Some(chunk.arrived);
-        let bytes = chunk.bytes.len() as u64;
+        let bytes = chunk.wire_bytes as u64;
         self.response_bytes += bytes;
         self.largest_read_bytes = self.largest_read_bytes.max(bytes);
         self.unstamped_reads += u64::from(chunk.source == StampSource::User);
@@ -406,7 +402,7 @@ impl Exchange {
         self.instants.first_token = self.answer.first_token;
         self.instants.first_output_token = self.answer.first_output_token;
         self.instants.last_token = self.answer.last_token;
-        self.instants.end = now;
+        self.instants.end = self.answer.said.filter(|_| self.ended.is_some()).unwrap_or(now);
     }
 
     /// The answer is over, and is followed up: how the request went stands, whatever comes now.
@@ -479,7 +475,7 @@ fn send_error(error: TransportError, stamps: &AttemptStamps) -> ErrorDetails {
             ("connection_reset", "the connection died in the middle of the head of an answer")
         }
         Failure::Lost => ("connection_reset", "the connection died before the head of an answer"),
-        Failure::Http => ("transport", "cannot exchange HTTP with the server"),
+        Failure::Http | Failure::Encoding => ("transport", "cannot exchange HTTP with the server"),
     };
     let code = match error.failure {
         Failure::Proxy(status) => Some(u32::from(status.as_u16())),
@@ -488,7 +484,15 @@ fn send_error(error: TransportError, stamps: &AttemptStamps) -> ErrorDetails {
     let causes = error.causes;
     // The innermost one is what can be mended: a refused connection, or too many open files.
     let message = causes.last().map_or_else(|| message.to_owned(), |root| format!("{message}: {root}"));
-    ErrorDetails { code, kind: kind.into(), message, cause_chain: causes, ..ErrorDetails::default() }
+    let hint = error.hint.to_owned();
+    ErrorDetails { code, kind: kind.into(), message, hint, cause_chain: causes }
+}
+
+/// Errors that a wrong address may be the reason of say which one it was.
+fn name_what_was_asked(error: &mut ErrorDetails, asked: &str) {
+    if ["http_status", "malformed", "empty_answer", "transport"].contains(&error.kind.as_str()) {
+        error.message = format!("{asked}: {}", error.message);
+    }
 }
 
 /// A server that does not speak HTTP/2 says so in a language that the client does not understand.
@@ -499,7 +503,10 @@ fn suspect_http1(error: &mut ErrorDetails) {
     }
 }
 
-fn stream_cut(error: TransportError) -> ErrorDetails {
+pub(super) fn stream_cut(error: TransportError) -> ErrorDetails {
+    if error.failure == Failure::Encoding {
+        return ErrorDetails { hint: error.hint.into(), ..malformed(&error.causes.concat()) };
+    }
     ErrorDetails {
         kind: "stream_cut".into(),
         message: "the connection died in the middle of the answer".into(),
@@ -543,11 +550,11 @@ fn quoted(answer: &Answer) -> String {
 fn no_stream(media: &str) -> ErrorDetails {
     ErrorDetails {
         hint: "leave out `--streaming` if this server cannot stream".into(),
-        ..malformed(&format!("asked for a stream and got `{media}`"))
+        ..malformed(&format!("asked for a stream and got {}", framing::type_of(media)))
     }
 }
 
-fn malformed(message: &str) -> ErrorDetails {
+pub(super) fn malformed(message: &str) -> ErrorDetails {
     ErrorDetails {
         kind: "malformed".into(),
         message: message.into(),

@@ -96,6 +96,27 @@ impl<'a> Patience<'a> {
         .await
     }
 
+    /// What `work` gives until `deadline`, however long the exchange has taken. Nothing is set up for work that is done at
+    /// once. It is the last thing that this patience is asked for.
+    pub(super) async fn until<T>(&mut self, deadline: RunNs, work: impl Future<Output = T>) -> Option<T> {
+        if self.clock.now() >= deadline {
+            return None;
+        }
+        let mut work = pin!(work);
+        let mut is_set = false;
+        poll_fn(|context| {
+            if let Poll::Ready(done) = work.as_mut().poll(context) {
+                return Poll::Ready(Some(done));
+            }
+            if !is_set {
+                is_set = true;
+                self.alarm.as_mut().reset(self.clock.instant(deadline));
+            }
+            pin!(unconstrained(self.alarm.as_mut())).poll(context).map(|()| None)
+        })
+        .await
+    }
+
     /// Waits so long before the next attempt, unless the exchange as a whole is overdue before.
     pub(super) async fn pause(&mut self, pause: Duration) -> Result<(), Overdue> {
         let overdue = self.began.saturating_add(as_ns(self.limits.whole));
@@ -199,6 +220,20 @@ mod tests {
         assert_eq!(patience.pause(pause).await, Ok(()));
         assert_eq!(patience.pause(pause).await, Err(Overdue::Whole(limits.whole)));
         assert_eq!(clock.now() / 1_000_000_000, 40);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_waited_for_until_then_is_no_longer_overdue() {
+        let clock = Clock::start();
+        let limits = Limits { whole: SECOND, first_byte: Some(SECOND), idle: Some(SECOND) };
+        let alarm = pin!(limits.alarm(clock));
+        let mut patience = Patience::new(clock, &limits, alarm);
+        pacer::pause(Duration::from_secs(1)).await;
+        let deadline = clock.now() + 250_000_000;
+        assert_eq!(patience.until(deadline, std::future::ready(7)).await, Some(7));
+        assert_eq!(patience.until(deadline, std::future::pending::<u8>()).await, None);
+        assert!((deadline..deadline + 2_000_000).contains(&clock.now()));
+        assert_eq!(patience.until(deadline, std::future::ready(7)).await, None, "a flood ends as well");
     }
 
     /// The answer after a pause is looked after as closely as the one before.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use prony_plugin_api::{
-    ErrorDetails,
+    ErrorDetails, PartKind,
     abi::host::{RequestSink, Turn, TurnMessage, TurnPart},
     metadata::StreamFraming,
 };
 use uuid::Uuid;
 
 use super::{
+    choices,
     endpoint::Endpoint,
     framing,
     limits::{self, Breach, cut},
@@ -34,6 +35,8 @@ pub(crate) struct Prepared {
     pub(crate) body: Bytes,
     /// Output tokens that it asks for.
     pub(crate) requested_output_tokens: Option<u64>,
+    /// Choices that it asks for, where that can be told.
+    pub(crate) choices: Option<u32>,
 }
 
 /// A new `X-Request-ID`.
@@ -77,8 +80,11 @@ pub(crate) fn prepare(
     }
     let finished = draft.finish(target, session_num, &turn.headers);
     let (place, headers, body) = finished.map_err(|error| endpoint.unsendable(error))?;
+    let is_users = turn.parts.iter().any(|part| part.kind == PartKind::RAW);
+    let texts = turn.parts.iter().filter(|part| part.kind == PartKind::TEXT).count();
+    let choices = choices::asked_for(&body, (!is_users).then_some(texts));
     let requested_output_tokens = turn.max_tokens;
-    Ok(Prepared { method: Method::POST, session_num, place, headers, body, requested_output_tokens })
+    Ok(Prepared { method: Method::POST, session_num, place, headers, body, requested_output_tokens, choices })
 }
 
 impl Prepared {
@@ -88,7 +94,15 @@ impl Prepared {
         let draft = Draft { request_id: &new_request_id(), ..Draft::default() };
         let (place, mut headers, body) = draft.finish(target, 0, &[])?;
         headers.remove(header::CONTENT_TYPE);
-        Ok(Self { method: Method::GET, session_num: 0, place, headers, body, requested_output_tokens: None })
+        Ok(Self {
+            method: Method::GET,
+            session_num: 0,
+            place,
+            headers,
+            body,
+            requested_output_tokens: None,
+            choices: None,
+        })
     }
 
     /// Asks for what is at `place` as this request asked for an answer, with its key and its id.
@@ -258,6 +272,8 @@ pub(crate) fn default_headers(stream: Option<StreamFraming>) -> HeaderMap {
     HeaderMap::from_iter([
         (header::USER_AGENT, HeaderValue::from_static(concat!("prony/", env!("CARGO_PKG_VERSION")))),
         (header::ACCEPT, HeaderValue::from_static(accept)),
+        // What is encoded arrives later, and in larger pieces.
+        (header::ACCEPT_ENCODING, HeaderValue::from_static("identity")),
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
     ])
 }

@@ -133,16 +133,22 @@ impl TargetPlan {
 
     /// Removes the user's secrets from what a server said: those of the run, and those in the request's own headers.
     pub(crate) fn mask(&self, mut error: ErrorDetails, headers: &HeaderMap) -> ErrorDetails {
-        let own = headers.values().filter(|value| value.is_sensitive());
-        let own = own.filter_map(|value| value.to_str().ok()).filter(|value| value.len() >= SHORTEST_SECRET);
-        let secrets: Vec<&str> = own.chain(self.secrets.iter().map(String::as_str)).collect();
         let told = [&mut error.message, &mut error.hint].into_iter().chain(&mut error.cause_chain);
         for text in told {
-            for secret in &secrets {
-                redact::take_out(text, secret);
-            }
+            *text = self.masked(text, headers);
         }
         error
+    }
+
+    /// `text` without the user's secrets, like [`TargetPlan::mask`].
+    pub(super) fn masked(&self, text: &str, headers: &HeaderMap) -> String {
+        let own = headers.values().filter(|value| value.is_sensitive());
+        let own = own.filter_map(|value| value.to_str().ok()).filter(|value| value.len() >= SHORTEST_SECRET);
+        let mut text = text.to_owned();
+        for secret in own.chain(self.secrets.iter().map(String::as_str)) {
+            redact::take_out(&mut text, secret);
+        }
+        text
     }
 
     /// Whom to connect to, in the order in which sessions use them.

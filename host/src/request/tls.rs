@@ -2,6 +2,8 @@
 
 use std::{path::Path, sync::Arc};
 
+use super::certificate::Verifier;
+use crate::config::TlsConfig;
 use prony_plugin_api::ErrorDetails;
 use rustls::{
     ClientConfig, DigitallySignedStruct, SignatureScheme,
@@ -9,9 +11,6 @@ use rustls::{
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
 };
-use rustls_platform_verifier::Verifier;
-
-use crate::config::TlsConfig;
 
 /// The configuration, with the system's certificates and the user's own, for HTTP/2 or for HTTP/1.1.
 ///
@@ -23,8 +22,10 @@ pub(super) fn client_config(tls: &TlsConfig, http2: bool) -> Result<ClientConfig
         Arc::new(Anybody(Arc::clone(&provider)))
     } else {
         let extra = tls.ca_cert.as_deref().map_or(Ok(Vec::new()), certificates)?;
-        let verifier = Verifier::new_with_extra_roots(extra, Arc::clone(&provider));
-        Arc::new(verifier.map_err(|error| wrong("use the certificates that are trusted", &error))?)
+        let system =
+            rustls_platform_verifier::Verifier::new_with_extra_roots(extra.clone(), Arc::clone(&provider))
+                .map_err(|error| wrong("use the certificates that are trusted", &error))?;
+        Arc::new(Verifier::new(Arc::new(system), extra))
     };
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

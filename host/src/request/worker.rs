@@ -392,7 +392,7 @@ impl<S: Sink> Desk<S> {
         }
     }
 
-    /// One request as a task of its own: it holds its slot until it is over, and through a rest when nobody answered.
+    /// One request as a task of its own: it holds its slot until its answer is over, and through a rest when nobody answered.
     fn errand(
         &self,
         ready: Ready,
@@ -403,12 +403,22 @@ impl<S: Sink> Desk<S> {
         let sink = self.equipment.sink.clone();
         async move {
             let Ready { prepared, mut finished, slot, rest } = ready;
-            let performing = wire.perform(&prepared, &mut finished.exchange);
-            let performed = unless_cancelled(&control, performing).await;
+            let mut slot = Some(slot);
+            let exchange = &mut finished.exchange;
+            let performed = match unless_cancelled(&control, wire.perform(&prepared, exchange)).await {
+                // The answer is over: the next request need not wait for the end of its body.
+                Some(Some(stream)) => {
+                    drop(slot.take());
+                    unless_cancelled(&control, wire.settle(&prepared, exchange, *stream)).await
+                }
+                performed => performed.map(|_| ()),
+            };
+            if performed.is_none() {
+                wire.abandon(&prepared, exchange);
+            }
             // The order of arrivals decides, and not when this thread came to read them or heard of the end.
-            let is_too_late = ends_ns.is_some_and(|ends_ns| finished.exchange.over_ns() > ends_ns);
-            if !performed || is_too_late {
-                finished.exchange.cancel(wire.clock.now());
+            if !exchange.cancelled && ends_ns.is_some_and(|ends_ns| exchange.over_ns() > ends_ns) {
+                exchange.cancel(wire.clock.now());
             }
             let unreachable =
                 finished.exchange.error.as_ref().is_some_and(|error| is_nobody_there(&error.kind));
@@ -460,32 +470,39 @@ async fn unless_drained<T: Default>(
     }
 }
 
-/// Whether `performing` ended before the phase was cancelled.
+/// What `performing` gives, unless the phase is cancelled before.
 ///
 /// `select!` would ask for news of the phase with every token, and asking takes a lock. Whether there are any is one load,
 /// and once asked, news wake the task: a task has one waker.
-async fn unless_cancelled(control: &watch::Receiver<Control>, performing: impl Future<Output = ()>) -> bool {
+async fn unless_cancelled<T>(
+    control: &watch::Receiver<Control>,
+    performing: impl Future<Output = T>,
+) -> Option<T> {
     let mut asked = control.clone();
     let (mut performing, mut cancelled) = (pin!(performing), pin!(reached(&mut asked, Control::Cancel)));
     let mut is_asked = false;
     let performed = poll_fn(|context| {
-        if performing.as_mut().poll(context).is_ready() {
-            return Poll::Ready(true);
+        if let Poll::Ready(performed) = performing.as_mut().poll(context) {
+            return Poll::Ready(Some(performed));
         }
         // A sender that is gone is news as well.
         if is_asked && matches!(control.has_changed(), Ok(false)) {
             return Poll::Pending;
         }
         is_asked = true;
-        cancelled.as_mut().poll(context).map(|()| false)
+        cancelled.as_mut().poll(context).map(|()| None)
     })
     .await;
-    if performed {
-        return true;
+    if performed.is_some() {
+        return performed;
     }
     // What arrived before the end may still wait to be announced: the runtime asks its poller before it goes on here.
     yield_now().await;
-    poll_fn(|context| Poll::Ready(performing.as_mut().poll(context).is_ready())).await
+    poll_fn(|context| match performing.as_mut().poll(context) {
+        Poll::Ready(performed) => Poll::Ready(Some(performed)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 /// Waits until the phase's control is at least `level`. A run that is gone counts as one that drains no more.

@@ -20,6 +20,9 @@ const MESSAGE_LIMIT: usize = 1000;
 /// Longest excerpt of an unreadable answer, in characters.
 const EXCERPT_LIMIT: usize = 80;
 
+/// How much is quoted before the place of an error in JSON, in bytes.
+const CONTEXT_BYTES: usize = 40;
+
 /// What a server says went wrong.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -116,7 +119,8 @@ pub fn answer<'a, T: Deserialize<'a>>(
     is_one: impl FnOnce(&T) -> bool,
     out: &mut EventSink<'_>,
 ) -> Result<Option<T>> {
-    let body = body.trim_ascii();
+    // What stands in front of it counts where an error says at which byte it is.
+    let body = body.trim_ascii_end();
     if !(200..300).contains(&status) {
         Failure::read(body).report(Some(status), out);
         return Ok(None);
@@ -195,12 +199,46 @@ pub fn unreadable(data: &[u8], expected: &str, cause: &Error, out: &mut EventSin
         }
         // It is JSON, and `cause` names the member that has the wrong type.
         None if cause.is_data() => Err(malformed(cause)),
+        None if matches!(data.trim_ascii_start().first(), Some(b'{' | b'[')) => Err(broken(data, cause)),
         None => Err(unexpected(data, expected)),
     }
 }
 
+/// The error for JSON that is none: what is wrong, and at which byte, counted from 1.
+fn broken(data: &[u8], cause: &Error) -> PluginError {
+    if let Err(error) = std::str::from_utf8(data) {
+        let place = error.valid_up_to() + 1;
+        return malformed(format_args!("byte {place} of its JSON is not UTF-8: `{}`", around(data, place)));
+    }
+    if cause.is_eof() {
+        let place = data.len();
+        return malformed(format_args!("its JSON breaks off after byte {place}: `{}`", around(data, place)));
+    }
+    let lines = data.split_inclusive(|byte| *byte == b'\n');
+    let before: usize = lines.take(cause.line().saturating_sub(1)).map(<[u8]>::len).sum();
+    let place = (before + cause.column()).clamp(1, data.len().max(1));
+    let text = cause.to_string();
+    let what = match text.split(" at line ").next().unwrap_or_default() {
+        "unexpected end of hex escape" | "lone leading surrogate in hex escape" => {
+            "a lone surrogate in an escape, which stands for no character"
+        }
+        what => what,
+    };
+    malformed(format_args!("byte {place} of its JSON is wrong, {what}: `{}`", around(data, place)))
+}
+
+/// What stands before a place, and a little of what follows.
+fn around(data: &[u8], place: usize) -> String {
+    let (start, end) = (place.saturating_sub(CONTEXT_BYTES), (place + CONTEXT_BYTES / 4).min(data.len()));
+    let text = String::from_utf8_lossy(&data[start.min(end)..end]);
+    let text = text.trim_start_matches('\u{fffd}');
+    let (before, after) = (if start > 0 { "…" } else { "" }, if end < data.len() { "…" } else { "" });
+    format!("{before}{text}{after}")
+}
+
 /// The error for an answer that is neither `expected`, a noun phrase, nor a failure in a known shape.
 pub fn unexpected(data: &[u8], expected: &str) -> PluginError {
+    let data = data.trim_ascii();
     let found = match serde_json::from_slice(data) {
         Ok(Value::Object(fields)) if !fields.is_empty() => {
             let names: Vec<String> = fields.keys().take(8).map(|name| format!("`{name}`")).collect();
@@ -332,6 +370,38 @@ mod tests {
         let cut = Failure::of_text(&long).message;
         assert_eq!(cut.chars().count(), MESSAGE_LIMIT + 1);
         assert!(cut.ends_with("ä…"));
+    }
+
+    #[rstest]
+    #[case::breaks_off(
+        br#"{"choices":[{"text":"a"#,
+        "its JSON breaks off after byte 22: `{\"choices\":[{\"text\":\"a`"
+    )]
+    #[case::not_utf8(b"{\"text\":\"a\xffb\"}", "byte 11 of its JSON is not UTF-8")]
+    #[case::half_a_pair(
+        br#"{"text":"a\ud83d"}"#,
+        "byte 17 of its JSON is wrong, a lone surrogate in an escape"
+    )]
+    #[case::the_other_half(br#"{"text":"\udc00 b"}"#, "is wrong, a lone surrogate in an escape")]
+    #[case::on_another_line(b"{\n\"text\" 1}", "byte 10 of its JSON is wrong, expected `:`")]
+    #[case::two_of_them(br#"{"text":"a"}{"text":"b"}"#, "byte 13 of its JSON is wrong, trailing characters")]
+    #[case::no_json(b"<html>\xff", "found `<html>")]
+    fn what_broke_is_named_with_its_place(#[case] data: &[u8], #[case] says: &str) {
+        #[derive(Debug, Default, Deserialize)]
+        #[serde(default)]
+        struct Said {
+            text: String,
+        }
+        let cause = serde_json::from_slice::<Said>(data).map(|said| said.text).unwrap_err();
+        let error = if data.starts_with(b"{") { broken(data, &cause) } else { unexpected(data, "an object") };
+        assert!(error.message.contains(says), "{error}");
+    }
+
+    #[test]
+    fn only_what_is_near_the_place_is_quoted() {
+        let long = format!("{{\"text\":\"{}", "ä".repeat(200));
+        let quoted = around(long.as_bytes(), long.len());
+        assert!(quoted.starts_with("…ä") && quoted.ends_with('ä') && quoted.len() < 50, "{quoted}");
     }
 
     #[rstest]

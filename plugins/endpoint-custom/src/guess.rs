@@ -105,11 +105,23 @@ fn choice((position, choice): (u32, &Value)) -> Vec<Saying<'_>> {
     let index = choice.get("index").and_then(Value::as_u64).and_then(|index| u32::try_from(index).ok());
     let index = index.unwrap_or(position);
     let said = choice.get("delta").or_else(|| choice.get("message"));
-    let text = |name: &str| said.and_then(|said| said.get(name)).and_then(Value::as_str);
-    let thought = text("reasoning_content").or_else(|| text("reasoning"));
+    let text = |name: &str| said?.get(name)?.as_str().filter(|text| !text.is_empty());
+    let thoughts = match text("reasoning_content").or_else(|| text("reasoning")) {
+        Some(thought) => vec![thought],
+        None => said.map(detailed_thoughts).unwrap_or_default(),
+    };
     let content = text("content").or_else(|| choice.get("text").and_then(Value::as_str));
     let finish = choice.get("finish_reason").and_then(Value::as_str).unwrap_or_default();
-    let thought = thought.map(|text| Saying { kind: TextKind::REASONING, ..Saying::of(index, text) });
+    let thoughts =
+        thoughts.into_iter().map(|text| Saying { kind: TextKind::REASONING, ..Saying::of(index, text) });
     let content = Saying { finish, ..Saying::of(index, content.unwrap_or_default()) };
-    thought.into_iter().chain([content]).collect()
+    thoughts.chain([content]).collect()
+}
+
+/// The texts of `reasoning_details`. An encrypted detail has none.
+fn detailed_thoughts(said: &Value) -> Vec<&str> {
+    let details = said.get("reasoning_details").and_then(Value::as_array);
+    let texts =
+        |detail| ["text", "summary"].into_iter().filter_map(move |name| Value::get(detail, name)?.as_str());
+    details.into_iter().flatten().flat_map(texts).collect()
 }

@@ -111,6 +111,7 @@ impl ChatParser {
         }
         if reply.done {
             out.finish(0, if reply.done_reason.is_empty() { "stop" } else { &reply.done_reason });
+            out.done();
         }
     }
 }

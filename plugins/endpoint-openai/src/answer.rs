@@ -111,10 +111,17 @@ impl Voice<'_, '_> {
     }
 
     fn chat(&mut self, said: &ChatText<'_>) {
-        // Servers in transition send the same thought under both names.
+        // Servers send the same thought under several names, for the clients that know only one of them.
         let thought =
             if said.reasoning_content.is_empty() { &said.reasoning } else { &said.reasoning_content };
-        self.say(TextKind::REASONING, thought);
+        if thought.is_empty() {
+            for detail in said.reasoning_details.iter() {
+                self.say(TextKind::REASONING, &detail.text);
+                self.say(TextKind::REASONING, &detail.summary);
+            }
+        } else {
+            self.say(TextKind::REASONING, thought);
+        }
         match &said.content {
             Content::Whole(text) => self.say(TextKind::CONTENT, text),
             Content::Parts(parts) => {

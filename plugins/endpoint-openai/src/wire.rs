@@ -54,6 +54,9 @@ pub(crate) struct ChatText<'a> {
     /// Thinking, by the newer name.
     #[serde(borrow)]
     pub(crate) reasoning: Text<'a>,
+    /// Thinking in typed pieces, as some gateways send it.
+    #[serde(borrow)]
+    pub(crate) reasoning_details: Few<ReasoningDetail<'a>>,
     #[serde(borrow)]
     pub(crate) content: Content<'a>,
     #[serde(borrow)]
@@ -63,6 +66,17 @@ pub(crate) struct ChatText<'a> {
     /// What a tool call was before there could be several. Boxed, because hardly a server has it.
     #[serde(borrow)]
     pub(crate) function_call: Option<Box<Function<'a>>>,
+}
+
+/// One piece of thinking: of type `reasoning.text` it has a `text`, of type `reasoning.summary` a `summary`. One of type
+/// `reasoning.encrypted` has neither: what it holds is no text that anybody can read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ReasoningDetail<'a> {
+    #[serde(borrow)]
+    pub(crate) text: Text<'a>,
+    #[serde(borrow)]
+    pub(crate) summary: Text<'a>,
 }
 
 /// One call of a tool.

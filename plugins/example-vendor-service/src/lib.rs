@@ -15,8 +15,9 @@ pub struct Tally {
 }
 
 impl Tally {
-    // CHANGE: what people should see.
-    fn with_table(mut self) -> Self {
+    /// With the table that people see. CHANGE: what is in it.
+    #[must_use]
+    pub fn with_table(mut self) -> Self {
         self.prony_table = Table {
             title: "Requests as counted by Example Vendor".to_owned(),
             columns: ["requests", "failed", "output tokens"].map(str::to_owned).into(),

@@ -8,10 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::RowError;
-
-/// What gzip files begin with.
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+use super::{RowError, packed};
 
 /// What some editors write before UTF-8 text.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
@@ -27,11 +24,15 @@ pub(crate) enum FileError {
         /// What the system says.
         source: io::Error,
     },
-    /// It is compressed, by its name or its first bytes.
-    #[error("read the input file `{path}`: it is compressed with gzip")]
-    Compressed {
+    /// It is compressed, and cannot be unpacked.
+    #[error("read the input file `{path}`: it is compressed with {format}, and damaged or not whole")]
+    Damaged {
         /// The file.
         path: PathBuf,
+        /// The program that compresses like this.
+        format: &'static str,
+        /// What the decoder says.
+        source: io::Error,
     },
     /// It has no row.
     #[error("read the input file `{path}`: it has no row")]
@@ -56,7 +57,9 @@ impl FileError {
     pub(crate) fn hint(&self) -> String {
         match self {
             Self::Unreadable { .. } => "give a JSONL file that exists and may be read".to_owned(),
-            Self::Compressed { path } => format!("unpack it first: `gunzip --keep {}`", path.display()),
+            Self::Damaged { path, format, .. } => {
+                format!("`{format} -t {}` checks it; make it again, or give it unpacked", path.display())
+            }
             Self::Empty { .. } => {
                 "write one JSON object a line, such as `{\"text\": \"Name three rivers.\"}`".to_owned()
             }
@@ -72,8 +75,13 @@ pub(super) fn read<T>(
     most: Option<usize>,
     mut parse: impl FnMut(&str) -> Result<T, RowError>,
 ) -> Result<Vec<T>, FileError> {
-    let unreadable = |source| FileError::Unreadable { path: path.into(), source };
-    let mut reader = open(path)?;
+    let opening = |source| FileError::Unreadable { path: path.into(), source };
+    let file = BufReader::new(File::open(path).map_err(opening)?);
+    let (mut reader, format) = packed::unpack(file).map_err(opening)?;
+    let unreadable = |source| match format {
+        Some(format) => FileError::Damaged { path: path.into(), format, source },
+        None => FileError::Unreadable { path: path.into(), source },
+    };
     let (mut rows, mut bytes) = (Vec::new(), Vec::new());
     for line in 1.. {
         bytes.clear();
@@ -82,26 +90,15 @@ pub(super) fn read<T>(
         {
             break;
         }
-        match text(&bytes).and_then(|text| row(text).map(&mut parse).transpose()) {
+        let mark = if line == 1 { BYTE_ORDER_MARK.as_bytes() } else { b"" };
+        match text(bytes.strip_prefix(mark).unwrap_or(&bytes))
+            .and_then(|text| row(text).map(&mut parse).transpose())
+        {
             Ok(row) => rows.extend(row),
             Err(source) => return Err(FileError::Row { path: path.into(), line, source }),
         }
     }
     if rows.is_empty() { Err(FileError::Empty { path: path.into() }) } else { Ok(rows) }
-}
-
-fn open(path: &Path) -> Result<impl BufRead + use<>, FileError> {
-    let unreadable = |source| FileError::Unreadable { path: path.into(), source };
-    let mut reader = BufReader::new(File::open(path).map_err(unreadable)?);
-    let head = reader.fill_buf().map_err(unreadable)?;
-    let named = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
-    if named || head.starts_with(&GZIP_MAGIC) {
-        return Err(FileError::Compressed { path: path.into() });
-    }
-    if head.starts_with(BYTE_ORDER_MARK.as_bytes()) {
-        reader.consume(BYTE_ORDER_MARK.len());
-    }
-    Ok(reader)
 }
 
 fn text(line: &[u8]) -> Result<&str, RowError> {

@@ -5,6 +5,7 @@
 
 mod lines;
 mod media;
+mod packed;
 pub(super) mod raw_payload;
 mod row;
 pub(super) mod single_turn;

@@ -357,14 +357,14 @@ mod tests {
     fn files_that_are_no_rows_of_text_are_refused() {
         let folder = folder("\n  \n");
         fs::write(folder.path().join("packed.jsonl"), [0x1f, 0x8b, 8, 0]).unwrap();
-        fs::write(folder.path().join("packed.jsonl.gz"), "").unwrap();
+        fs::write(folder.path().join("packed.jsonl.zst"), [0x28, 0xb5, 0x2f, 0xfd, 0]).unwrap();
         fs::write(folder.path().join("latin.jsonl"), b"{\"text\": \"caf\xe9\"}").unwrap();
         fs::write(folder.path().join("nothing.jsonl"), "").unwrap();
         let files = [
             "missing.jsonl",
             ".",
             "packed.jsonl",
-            "packed.jsonl.gz",
+            "packed.jsonl.zst",
             "latin.jsonl",
             "d.jsonl",
             "nothing.jsonl",
@@ -375,10 +375,10 @@ mod tests {
             give a JSONL file that exists and may be read
         failed to read the input file `.`: Is a directory (os error 21)
             give a JSONL file that exists and may be read
-        failed to read the input file `packed.jsonl`: it is compressed with gzip
-            unpack it first: `gunzip --keep packed.jsonl`
-        failed to read the input file `packed.jsonl.gz`: it is compressed with gzip
-            unpack it first: `gunzip --keep packed.jsonl.gz`
+        failed to read the input file `packed.jsonl`: it is compressed with gzip, and damaged or not whole: unexpected end of file
+            `gzip -t packed.jsonl` checks it; make it again, or give it unpacked
+        failed to read the input file `packed.jsonl.zst`: it is compressed with zstd, and damaged or not whole: a header of it ends early or is wrong
+            `zstd -t packed.jsonl.zst` checks it; make it again, or give it unpacked
         failed to read the row at `latin.jsonl:1`: byte 14 is not UTF-8
             save the file as UTF-8
         failed to read the input file `d.jsonl`: it has no row

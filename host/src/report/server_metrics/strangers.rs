@@ -48,7 +48,7 @@ const LEAST_SCRAPES: usize = 3;
 /// When requests were under way.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Flights {
-    flights: Vec<Flight>,
+    each: Vec<Flight>,
     /// The most requests that one of ours may be to a server: one for each choice or text.
     fan_out: usize,
     /// One was given up on: its server may go on with it.
@@ -66,7 +66,7 @@ impl Flights {
     /// Adds a request to one of so many base URLs.
     pub(crate) fn add(&mut self, record: &Record, places: usize) {
         let (start_ns, end_ns) = (record.instants.started, record.instants.end);
-        self.flights.push(Flight { place: place_of(record.session_num, places), start_ns, end_ns });
+        self.each.push(Flight { place: place_of(record.session_num, places), start_ns, end_ns });
         let texts = record.embeddings.max(record.rankings) as usize;
         self.fan_out = self.fan_out.max(record.finish_reasons.len()).max(texts);
         let gives_up = |kind: &str| kind.ends_with("timeout");
@@ -76,14 +76,14 @@ impl Flights {
 
     /// Takes in those of another part of the run.
     pub(crate) fn append(&mut self, part: Self) {
-        self.flights.extend(part.flights);
+        self.each.extend(part.each);
         self.fan_out = self.fan_out.max(part.fan_out);
         self.was_given_up |= part.was_given_up;
     }
 
     /// How many were under way over time, of those to some of the base URLs.
     fn course(&self, counts: impl Fn(usize) -> bool) -> Course {
-        let flights = self.flights.iter().filter(|flight| counts(flight.place));
+        let flights = self.each.iter().filter(|flight| counts(flight.place));
         // At one instant, what begins comes first: this is to be an upper bound.
         let mut changes: Vec<(u64, bool)> =
             flights.flat_map(|flight| [(flight.start_ns, false), (flight.end_ns, true)]).collect();

@@ -267,51 +267,49 @@ fn the_console_shows_what_is_wrong_with_a_run() {
 }
 
 #[test]
-fn the_csv_has_two_sections() {
+fn the_csv_is_one_table() {
     let dir = write(&sound_frames());
     generate(dir.path()).unwrap();
     assert_snapshot!(text(dir.path(), "profile_export_prony.csv"), @"
-    Metric,avg,min,max,sum,p1,p5,p10,p25,p50,p75,p90,p95,p99,std,p99.9,count,tag
-    Time to First Token (ms),75,50,100,150,50.5,52.5,55,62.5,75,87.5,95,97.5,99.5,25,99.95,2,time_to_first_token
-    Time to Second Token (ms),20,10,30,40,10.2,11,12,15,20,25,28,29,29.8,10,29.98,2,time_to_second_token
-    Time to First Byte (ms),73,48,98,146,48.5,50.5,53,60.5,73,85.5,93,95.5,97.5,25,97.95,2,time_to_first_byte
-    Request Latency (ms),150,100,200,300,101,105,110,125,150,175,190,195,199,50,199.9,2,request_latency
-    Inter Token Latency (ms),12.5,10,15,25,10.05,10.25,10.5,11.25,12.5,13.75,14.5,14.75,14.95,2.5,14.995,2,inter_token_latency
-    Inter Chunk Latency (ms),15,10,30,60,10.002431,10.002431,10.002431,10.002431,10.002431,10.002431,30,30,30,8.660254037844386,30,4,inter_chunk_latency
-    Output Token Throughput Per User (tokens/sec/user),83.33333333333334,66.66666666666667,100,166.66666666666669,67,68.33333333333334,70,75,83.33333333333334,91.66666666666667,96.66666666666667,98.33333333333333,99.66666666666667,16.666666666666664,99.96666666666667,2,output_token_throughput_per_user
-    E2E Output Token Throughput (tokens/sec/user),30,20,40,60,20.2,21,22,25,30,35,38,39,39.8,10,39.98,2,e2e_output_token_throughput
-    Prefill Throughput Per User (tokens/sec/user),375,250,500,750,252.5,262.5,275,312.5,375,437.5,475,487.5,497.5,125,499.75,2,prefill_throughput_per_user
-    Output Sequence Length (tokens),4,4,4,8,4,4,4,4,4,4,4,4,4,0,4,2,output_sequence_length
-    Output Token Count (tokens),4,4,4,8,4,4,4,4,4,4,4,4,4,0,4,2,output_token_count
-    Usage Completion Tokens (tokens),4,4,4,8,4,4,4,4,4,4,4,4,4,0,4,2,usage_completion_tokens
-    OSL Mismatch Diff % (%),0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,2,osl_mismatch_diff_pct
-    Input Sequence Length (tokens),25,25,25,50,25,25,25,25,25,25,25,25,25,0,25,2,input_sequence_length
-    Usage Prompt Tokens (tokens),30,30,30,60,30,30,30,30,30,30,30,30,30,0,30,2,usage_prompt_tokens
-    Usage Total Tokens (tokens),34,34,34,68,34,34,34,34,34,34,34,34,34,0,34,2,usage_total_tokens
-    Tokens per Read (tokens),1.5,1,2,3,1.01,1.05,1.1,1.25,1.5,1.75,1.9,1.95,1.99,0.5,1.999,2,tokens_per_read
-    Token Events per Read (events),1,1,1,2,1,1,1,1,1,1,1,1,1,0,1,2,token_events_per_read
-    Schedule Lateness (ms),0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,2,schedule_lateness
-    Send Lateness (ms),1,0,2,2,0.02,0.1,0.2,0.5,1,1.5,1.8,1.9,1.98,1,1.998,2,send_lateness
-    Connection Time (ms),2,2,2,2,2,2,2,2,2,2,2,2,2,0,2,1,connection_time
-
-    Metric,Value,tag
-    Output Token Throughput (tokens/sec),8,output_token_throughput
-    Input Token Throughput (tokens/sec),50,input_token_throughput
-    Total Token Throughput (tokens/sec),58,total_token_throughput
-    Request Throughput (requests/sec),2,request_throughput
-    Request Count,2,request_count
-    Error Request Count,2,error_request_count
-    Cancelled Request Count,0,cancelled_request_count
-    Completed Requests (Success + Error),4,completed_request_count
-    Request Error Rate (%),50,request_error_rate
-    Benchmark Duration (sec),1,benchmark_duration
-    Total Input Sequence Length (tokens),50,total_isl
-    Total Output Sequence Length (tokens),8,total_osl
-    Total Output Tokens (tokens),8,total_output_tokens
-    Total Usage Prompt Tokens (tokens),60,total_usage_prompt_tokens
-    Total Usage Completion Tokens (tokens),8,total_usage_completion_tokens
-    Total Usage Total Tokens (tokens),68,total_usage_total_tokens
-    OSL Mismatch Count,0,osl_mismatch_count
+    Metric,avg,min,max,sum,p1,p5,p10,p25,p50,p75,p90,p95,p99,std,p99.9,count,tag,unit
+    Time to First Token (ms),75,50,100,150,50.5,52.5,55,62.5,75,87.5,95,97.5,99.5,25,99.95,2,time_to_first_token,ms
+    Time to Second Token (ms),20,10,30,40,10.2,11,12,15,20,25,28,29,29.8,10,29.98,2,time_to_second_token,ms
+    Time to First Byte (ms),73,48,98,146,48.5,50.5,53,60.5,73,85.5,93,95.5,97.5,25,97.95,2,time_to_first_byte,ms
+    Request Latency (ms),150,100,200,300,101,105,110,125,150,175,190,195,199,50,199.9,2,request_latency,ms
+    Inter Token Latency (ms),12.5,10,15,25,10.05,10.25,10.5,11.25,12.5,13.75,14.5,14.75,14.95,2.5,14.995,2,inter_token_latency,ms
+    Inter Chunk Latency (ms),15,10,30,60,10.002431,10.002431,10.002431,10.002431,10.002431,10.002431,30,30,30,8.660254037844386,30,4,inter_chunk_latency,ms
+    Output Token Throughput Per User (tokens/sec/user),83.33333333333334,66.66666666666667,100,166.66666666666669,67,68.33333333333334,70,75,83.33333333333334,91.66666666666667,96.66666666666667,98.33333333333333,99.66666666666667,16.666666666666664,99.96666666666667,2,output_token_throughput_per_user,tokens/sec/user
+    E2E Output Token Throughput (tokens/sec/user),30,20,40,60,20.2,21,22,25,30,35,38,39,39.8,10,39.98,2,e2e_output_token_throughput,tokens/sec/user
+    Prefill Throughput Per User (tokens/sec/user),375,250,500,750,252.5,262.5,275,312.5,375,437.5,475,487.5,497.5,125,499.75,2,prefill_throughput_per_user,tokens/sec/user
+    Output Sequence Length (tokens),4,4,4,8,4,4,4,4,4,4,4,4,4,0,4,2,output_sequence_length,tokens
+    Output Token Count (tokens),4,4,4,8,4,4,4,4,4,4,4,4,4,0,4,2,output_token_count,tokens
+    Usage Completion Tokens (tokens),4,4,4,8,4,4,4,4,4,4,4,4,4,0,4,2,usage_completion_tokens,tokens
+    OSL Mismatch Diff % (%),0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,2,osl_mismatch_diff_pct,%
+    Input Sequence Length (tokens),25,25,25,50,25,25,25,25,25,25,25,25,25,0,25,2,input_sequence_length,tokens
+    Usage Prompt Tokens (tokens),30,30,30,60,30,30,30,30,30,30,30,30,30,0,30,2,usage_prompt_tokens,tokens
+    Usage Total Tokens (tokens),34,34,34,68,34,34,34,34,34,34,34,34,34,0,34,2,usage_total_tokens,tokens
+    Tokens per Read (tokens),1.5,1,2,3,1.01,1.05,1.1,1.25,1.5,1.75,1.9,1.95,1.99,0.5,1.999,2,tokens_per_read,tokens
+    Token Events per Read (events),1,1,1,2,1,1,1,1,1,1,1,1,1,0,1,2,token_events_per_read,events
+    Schedule Lateness (ms),0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,2,schedule_lateness,ms
+    Send Lateness (ms),1,0,2,2,0.02,0.1,0.2,0.5,1,1.5,1.8,1.9,1.98,1,1.998,2,send_lateness,ms
+    Connection Time (ms),2,2,2,2,2,2,2,2,2,2,2,2,2,0,2,1,connection_time,ms
+    Output Token Throughput (tokens/sec),8,,,,,,,,,,,,,,,,output_token_throughput,tokens/sec
+    Input Token Throughput (tokens/sec),50,,,,,,,,,,,,,,,,input_token_throughput,tokens/sec
+    Total Token Throughput (tokens/sec),58,,,,,,,,,,,,,,,,total_token_throughput,tokens/sec
+    Request Throughput (requests/sec),2,,,,,,,,,,,,,,,,request_throughput,requests/sec
+    Request Count,2,,,,,,,,,,,,,,,,request_count,requests
+    Error Request Count,2,,,,,,,,,,,,,,,,error_request_count,requests
+    Cancelled Request Count,0,,,,,,,,,,,,,,,,cancelled_request_count,requests
+    Completed Requests (Success + Error),4,,,,,,,,,,,,,,,,completed_request_count,requests
+    Request Error Rate (%),50,,,,,,,,,,,,,,,,request_error_rate,%
+    Benchmark Duration (sec),1,,,,,,,,,,,,,,,,benchmark_duration,sec
+    Total Input Sequence Length (tokens),50,,,,,,,,,,,,,,,,total_isl,tokens
+    Total Output Sequence Length (tokens),8,,,,,,,,,,,,,,,,total_osl,tokens
+    Total Output Tokens (tokens),8,,,,,,,,,,,,,,,,total_output_tokens,tokens
+    Total Usage Prompt Tokens (tokens),60,,,,,,,,,,,,,,,,total_usage_prompt_tokens,tokens
+    Total Usage Completion Tokens (tokens),8,,,,,,,,,,,,,,,,total_usage_completion_tokens,tokens
+    Total Usage Total Tokens (tokens),68,,,,,,,,,,,,,,,,total_usage_total_tokens,tokens
+    OSL Mismatch Count,0,,,,,,,,,,,,,,,,osl_mismatch_count,requests
     ");
 }
 

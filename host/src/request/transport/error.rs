@@ -4,6 +4,11 @@ use std::{error::Error, io};
 
 use http::StatusCode;
 
+use super::{
+    encoding::EncodingError,
+    tls_failure::{self, SUSPECT_PLAIN_HTTP},
+};
+
 /// What kind of failure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
@@ -13,6 +18,8 @@ pub(crate) enum Failure {
     Proxy(StatusCode),
     /// The connection is gone.
     Lost,
+    /// The body is encoded, and cannot be decoded.
+    Encoding,
     /// What came was not HTTP, or something else went wrong.
     Http,
 }
@@ -25,6 +32,8 @@ pub(crate) struct TransportError {
     pub(crate) failure: Failure,
     /// What lies behind it, outermost first; none of it shows a URL.
     pub(crate) causes: Vec<String>,
+    /// What to do about it, where that is known; else empty.
+    pub(crate) hint: &'static str,
 }
 
 /// A proxy that does not open a way to the server.
@@ -37,13 +46,34 @@ impl TransportError {
     pub(super) fn connect(error: &(dyn Error + 'static)) -> Self {
         let refusal = sources(Some(error)).find_map(|source| source.downcast_ref::<ProxyRefusal>());
         let failure = refusal.map_or(Failure::Connect, |refusal| Failure::Proxy(refusal.0));
-        Self { failure, causes: causes(Some(error)) }
+        Self::of(failure, Some(error))
     }
 
     /// Something failed on an open connection: its sources tell what.
     pub(super) fn exchange(error: Option<&(dyn Error + 'static)>) -> Self {
         let lost = sources(error).any(is_lost);
-        Self { failure: if lost { Failure::Lost } else { Failure::Http }, causes: causes(error) }
+        Self::of(if lost { Failure::Lost } else { Failure::Http }, error)
+    }
+
+    /// A body cannot be decoded.
+    pub(super) fn encoding(error: &EncodingError) -> Self {
+        let hint = "turn compression off at the server, or at the proxy in front of it";
+        Self { failure: Failure::Encoding, causes: vec![error.to_string()], hint }
+    }
+
+    /// Nothing else is known, and an address that begins with `https://` may be wrong.
+    pub(super) fn suspect_plain_http(self) -> Self {
+        Self { hint: SUSPECT_PLAIN_HTTP, ..self }
+    }
+
+    /// What TLS says is told in words that name its cause, last, as the root of all.
+    fn of(failure: Failure, error: Option<&(dyn Error + 'static)>) -> Self {
+        let (mut causes, mut hint) = (causes(error), "");
+        if let Some(explained) = sources(error).find_map(|source| tls_failure::explain(source, failure)) {
+            causes.push(explained.what);
+            hint = explained.hint;
+        }
+        Self { failure, causes, hint }
     }
 }
 

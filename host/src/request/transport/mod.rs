@@ -4,22 +4,25 @@
 //! the bytes of an answer arrived, however late this process looked. [`portable`] is a client library, with the instants
 //! that can be had around it.
 
+mod encoding;
 mod error;
+mod opening;
 mod portable;
 mod stamps;
 mod timed;
+mod tls_failure;
 
 use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
+use self::{encoding::Decoder, opening::Opening, portable::Portable, timed::Timed};
 pub(crate) use self::{
     error::{Failure, TransportError},
     stamps::AttemptStamps,
 };
-use self::{portable::Portable, timed::Timed};
-use super::{gauge::Gauge, prepared::Prepared, target::TargetPlan};
+use super::{framing, gauge::Gauge, prepared::Prepared, target::TargetPlan};
 use crate::{
     clock::{Clock, RunNs},
     config::TransportKind,
@@ -47,8 +50,10 @@ pub(crate) enum StampSource {
 /// A piece of an answer, where it was read.
 #[derive(Debug)]
 pub(crate) struct Chunk<'a> {
-    /// What it says.
+    /// What it says, decoded.
     pub(crate) bytes: &'a [u8],
+    /// How many bytes of the body that were, as they came.
+    pub(crate) wire_bytes: usize,
     /// When the last of them arrived.
     pub(crate) arrived: RunNs,
     /// Who says so.
@@ -57,10 +62,20 @@ pub(crate) struct Chunk<'a> {
 
 /// An answer whose head has arrived.
 #[derive(Debug)]
-pub(crate) enum Response {
-    /// Over a socket of our own.
+pub(crate) struct Response {
+    source: Source,
+    /// Where the body is encoded, though nobody asked for that.
+    decoder: Option<Decoder>,
+    /// What was looked at of the body before it is read.
+    opening: Option<Opening>,
+}
+
+/// What an answer is read from.
+#[derive(Debug)]
+enum Source {
+    /// A socket of our own.
     Timed(Box<timed::Response>),
-    /// Over a client library.
+    /// A client library.
     Portable(portable::Response),
 }
 
@@ -103,47 +118,82 @@ impl Transport {
         fresh: bool,
         stamps: &Arc<AttemptStamps>,
     ) -> Result<Response, TransportError> {
-        match self {
-            Self::Timed(timed) => {
-                timed.send(request, fresh, stamps).await.map(|answer| Response::Timed(Box::new(answer)))
-            }
-            Self::Portable(portable) => portable.send(request, fresh, stamps).await.map(Response::Portable),
-        }
+        let source = match self {
+            Self::Timed(timed) => Source::Timed(Box::new(timed.send(request, fresh, stamps).await?)),
+            Self::Portable(portable) => Source::Portable(portable.send(request, fresh, stamps).await?),
+        };
+        let decoder = Decoder::of(source.headers());
+        Ok(Response { source, decoder, opening: None })
     }
 }
 
 impl Response {
     /// Its status.
     pub(crate) fn status(&self) -> StatusCode {
-        match self {
-            Self::Timed(answer) => answer.head().status,
-            Self::Portable(answer) => answer.status(),
+        match &self.source {
+            Source::Timed(answer) => answer.head().status,
+            Source::Portable(answer) => answer.status(),
         }
     }
 
     /// Its headers.
     pub(crate) fn headers(&self) -> &HeaderMap {
-        match self {
-            Self::Timed(answer) => &answer.head().headers,
-            Self::Portable(answer) => answer.headers(),
-        }
+        self.source.headers()
     }
 
     /// When its first byte arrived, where the transport knows, and who says so.
     pub(crate) fn first_byte(&self) -> (Option<RunNs>, StampSource) {
-        match self {
-            Self::Timed(answer) => answer.first_byte(),
-            Self::Portable(_) => (None, StampSource::User),
+        match &self.source {
+            Source::Timed(answer) => answer.first_byte(),
+            Source::Portable(_) => (None, StampSource::User),
+        }
+    }
+
+    /// Whether the body begins as an event stream does, whatever its type is called. What was read to find out is the
+    /// next [`Response::chunk`]; no event can have ended in it before the read whose stamp it has.
+    pub(crate) async fn begins_with_event(&mut self) -> Result<bool, TransportError> {
+        let opening = self.opening.get_or_insert_default();
+        loop {
+            if let Some(verdict) = framing::begins_with_event(opening.bytes()) {
+                return Ok(verdict);
+            }
+            match read(&mut self.source, &mut self.decoder).await? {
+                Some(chunk) => opening.keep(&chunk),
+                None => return Ok(false),
+            }
         }
     }
 
     /// The next piece of its body; `None` at its end. Dropping the answer earlier closes its connection.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Chunk<'_>>, TransportError> {
+        if let Some(chunk) = self.opening.as_mut().and_then(Opening::take) {
+            return Ok(Some(chunk));
+        }
+        read(&mut self.source, &mut self.decoder).await
+    }
+}
+
+impl Source {
+    fn headers(&self) -> &HeaderMap {
         match self {
-            Self::Timed(answer) => answer.chunk().await,
-            Self::Portable(answer) => answer.chunk().await,
+            Self::Timed(answer) => &answer.head().headers,
+            Self::Portable(answer) => answer.headers(),
         }
     }
+}
+
+/// Reads the next piece of a body, and decodes it.
+async fn read<'a>(
+    source: &'a mut Source,
+    decoder: &'a mut Option<Decoder>,
+) -> Result<Option<Chunk<'a>>, TransportError> {
+    let chunk = match source {
+        Source::Timed(answer) => answer.chunk().await,
+        Source::Portable(answer) => answer.chunk().await,
+    }?;
+    let (Some(decoder), Some(chunk)) = (decoder, &chunk) else { return Ok(chunk) };
+    let bytes = decoder.decode(chunk.bytes).map_err(|error| TransportError::encoding(&error))?;
+    Ok(Some(Chunk { bytes, ..*chunk }))
 }
 
 /// Installs the TLS implementation. Once per process, before the first client.

@@ -104,7 +104,12 @@ impl Portable {
             asking = asking.body(reqwest::Body::wrap(body));
         }
         let sending = asking.send();
-        let answer = ATTEMPT.scope(Arc::clone(stamps), sending).await.map_err(|error| failed(&error))?;
+        let answer = ATTEMPT.scope(Arc::clone(stamps), sending).await;
+        let answer = answer.map_err(|error| match failed(&error) {
+            // The library does not tell which step of opening took so long.
+            failure if error.is_timeout() && request.place.origin.secure => failure.suspect_plain_http(),
+            failure => failure,
+        })?;
         stamps.note_read(self.clock.now());
         let (stamps, gauge) = (Arc::clone(stamps), Arc::clone(&self.gauge));
         Ok(Response { answer, piece: Bytes::new(), stamps, clock: self.clock, gauge })
@@ -152,7 +157,8 @@ impl Response {
         self.gauge.note_unstamped_read();
         let Some(bytes) = bytes else { return Ok(None) };
         self.piece = bytes;
-        Ok(Some(Chunk { bytes: &self.piece, arrived, source: StampSource::User }))
+        let wire_bytes = self.piece.len();
+        Ok(Some(Chunk { bytes: &self.piece, wire_bytes, arrived, source: StampSource::User }))
     }
 }
 

@@ -5,6 +5,7 @@ use prony_plugin_api::{
     ErrorKind, PluginError, TextKind,
     testing::{Answer, TestEndpoint},
 };
+use rstest::rstest;
 
 use crate::chat::ChatEndpoint;
 
@@ -44,6 +45,27 @@ fn one_chunk_may_speak_on_all_channels() {
         (TextKind::TOOL, "n{}"),
     ];
     assert_eq!(texts_of_chunk(data), expected.map(|(kind, text)| (kind, 3, text.to_owned())));
+}
+
+#[rstest]
+#[case::text(r#""reasoning_details":[{"type":"reasoning.text","text":"so","index":0}]"#, &["so"])]
+#[case::a_signature_alone(r#""reasoning_details":[{"type":"reasoning.text","text":null,"signature":"c2ln"}]"#, &[])]
+#[case::summary(r#""reasoning":null,"reasoning_details":[{"type":"reasoning.summary","summary":"so"}]"#, &["so"])]
+#[case::encrypted(r#""reasoning_details":[{"type":"reasoning.encrypted","data":"ZW5j"}]"#, &[])]
+#[case::several(
+    r#""reasoning_details":[{"type":"reasoning.text","text":"a"},{"type":"reasoning.encrypted","data":"ZW5j"},
+        {"type":"reasoning.summary","summary":"b"}]"#,
+    &["ab"]
+)]
+#[case::beside_the_same_text(r#""reasoning":"so","reasoning_details":[{"type":"reasoning.text","text":"so"}]"#, &["so"])]
+#[case::none(r#""reasoning_details":null"#, &[])]
+fn thinking_in_details_is_read_once(#[case] members: &str, #[case] expected: &[&str]) {
+    for role in ["delta", "message"] {
+        let texts = texts_of_chunk(&format!(r#"{{"choices":[{{"index":0,"{role}":{{{members}}}}}]}}"#));
+        let expected: Vec<_> =
+            expected.iter().map(|text| (TextKind::REASONING, 0, (*text).to_owned())).collect();
+        assert_eq!(texts, expected, "{role}");
+    }
 }
 
 #[test]

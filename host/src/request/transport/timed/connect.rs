@@ -58,13 +58,28 @@ impl Opener {
     ) -> Result<(Stream, Arc<SocketStamps>), TransportError> {
         stamps.note_connect_start(self.clock.now());
         let opened = tokio::time::timeout(self.timeout, self.steps(origin, stamps)).await;
-        let timed_out = |_| {
-            let text = format!("no connection within {} s", self.timeout.as_secs_f64());
-            Err(BoxError::from(io::Error::new(io::ErrorKind::TimedOut, text)))
-        };
-        let opened = opened.unwrap_or_else(timed_out).map_err(|error| TransportError::connect(&*error))?;
+        let opened = opened.unwrap_or_else(|_| Err(BoxError::from(self.timed_out("no connection"))));
+        let opened = opened.map_err(|error| TransportError::connect(&*error)).map_err(|error| {
+            let is_handshake = origin.secure && origin.route == Route::Direct && stamps.reached().is_some();
+            if is_handshake && error.hint.is_empty() { self.without_tls(error) } else { error }
+        })?;
         stamps.note_connected(self.clock.now());
         Ok(opened)
+    }
+
+    fn timed_out(&self, what: &str) -> io::Error {
+        let text = format!("{what} within {} s", self.timeout.as_secs_f64());
+        io::Error::new(io::ErrorKind::TimedOut, text)
+    }
+
+    /// A server was reached that did not shake hands, and said nothing that explains it.
+    fn without_tls(&self, error: TransportError) -> TransportError {
+        let mut error = error.suspect_plain_http();
+        let is_silent = error.causes.last() == Some(&self.timed_out("no connection").to_string());
+        if is_silent {
+            error.causes.push(self.timed_out("the server was reached, and did not begin TLS").to_string());
+        }
+        error
     }
 
     async fn steps(

@@ -219,7 +219,8 @@ impl Response {
         let Some(connection) = &self.connection else { return Ok(None) };
         let (arrived, source) = connection.stamps.latest();
         let arrived = arrived.unwrap_or_else(|| self.clock.now());
-        Ok(Some(Chunk { bytes: connection.piece(place), arrived, source }))
+        let bytes = connection.piece(place);
+        Ok(Some(Chunk { bytes, wire_bytes: bytes.len(), arrived, source }))
     }
 
     fn give_back(&mut self) {
