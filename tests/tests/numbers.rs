@@ -114,7 +114,7 @@ fn twelve_events(in_first_write: usize, usage: u64) -> Script {
 }
 
 #[rstest]
-fn a_server_that_counts_a_third_of_the_local_tokens_has_its_own_latency(
+fn several_events_in_the_first_write_do_not_bend_the_servers_latency(
     #[values(1, 3, 4)] in_first_write: usize,
     #[values(12, 24)] usage: u64,
     #[values("timed", "portable")] transport: &str,

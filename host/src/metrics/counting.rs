@@ -66,7 +66,7 @@ impl Counting {
             .add(visible.filter(|tokens| *tokens > 0), record.counted.output.filter(|tokens| *tokens > 0));
         let prompt = record.usage.and_then(|usage| usage.prompt).filter(|tokens| *tokens > 0);
         self.input.add(prompt, record.counted.input.filter(|tokens| *tokens > 0));
-        if let Some(completion) = completion.filter(|_| reasoning > 0 && !record.has_reasoning_text) {
+        if let Some(completion) = completion.filter(|_| reasoning > 0 && record.reasoning_chars == 0) {
             self.with_hidden += completion;
             self.hidden += reasoning.min(completion);
         }

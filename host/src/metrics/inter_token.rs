@@ -71,7 +71,7 @@ pub(super) fn streamed_ns(record: &Record) -> Option<u64> {
 /// was generated before the first token arrived.
 pub(super) fn visible_usage(record: &Record) -> Option<u64> {
     let usage = record.usage?;
-    let hidden = if record.has_reasoning_text { 0 } else { usage.reasoning.unwrap_or(0) };
+    let hidden = if record.reasoning_chars > 0 { 0 } else { usage.reasoning.unwrap_or(0) };
     usage.completion?.checked_sub(hidden)
 }
 
@@ -209,7 +209,7 @@ mod tests {
         let mut record = record(Some(112), Some((12, 3)));
         record.usage = record.usage.map(|usage| TokenUsage { reasoning: Some(100), ..usage });
         assert_eq!(preferring_the_server(&record), Some((10.0, Basis::Events)));
-        record.has_reasoning_text = true;
+        record.reasoning_chars = 12;
         let (ms, basis) = preferring_the_server(&record).unwrap();
         assert!((ms - 90.0 / 84.0).abs() < 1e-9 && basis == Basis::Scaled, "{ms} by {basis:?}");
     }

@@ -47,7 +47,12 @@ pub(crate) fn build(finished: Finished, recipe: Recipe<'_>) -> Record {
         first_read_usage: answer.first_read_usage,
         first_read_chars: chars(&answer.first_arrival),
         text_chars: answer.texts.iter().map(|entry| chars(&entry.text)).sum(),
-        has_reasoning_text: answer.texts.iter().any(|entry| entry.kind == TextKind::REASONING),
+        reasoning_chars: answer
+            .texts
+            .iter()
+            .filter(|entry| entry.kind == TextKind::REASONING)
+            .map(|entry| chars(&entry.text))
+            .sum(),
         unstamped_reads: exchange.unstamped_reads,
         largest_read_bytes: exchange.largest_read_bytes,
         response_bytes: exchange.response_bytes,

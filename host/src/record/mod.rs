@@ -80,9 +80,9 @@ pub(crate) struct Record {
     /// Characters of all generated text.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) text_chars: u64,
-    /// Some of the generated text is reasoning.
+    /// Those among them that are reasoning.
     #[serde(skip_serializing_if = "is_default")]
-    pub(crate) has_reasoning_text: bool,
+    pub(crate) reasoning_chars: u64,
     /// Reads whose arrival this process had to tell, since the kernel did not.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) unstamped_reads: u64,
