@@ -25,15 +25,15 @@ fn measured_something(running: &Running) -> u64 {
 }
 
 #[rstest]
-#[case::ctrl_c("INT")]
-#[case::termination("TERM")]
-fn an_interrupt_drains_and_writes_everything(#[case] signal: &str) {
+#[case::ctrl_c("INT", 130)]
+#[case::termination("TERM", 143)]
+fn an_interrupt_drains_and_writes_everything(#[case] signal: &str, #[case] code: i32) {
     let server = MockServer::start(["--itl-ms", "1"]);
     let running = endless(&server).spawn();
     measured_something(&running);
     running.signal(signal);
     let run = running.wait();
-    run.ends_with(130);
+    run.ends_with(code);
     let summary = run.summary();
     assert_eq!(summary["was_cancelled"], true);
     assert!(summary["time_to_first_token"]["count"].as_u64().unwrap() > 0);
@@ -66,7 +66,7 @@ fn a_terminal_that_goes_away_is_an_interrupt_unless_the_user_said_otherwise() {
     let attached = endless(&server).under(&["env", "--default-signal=HUP"]).spawn();
     measured_something(&attached);
     attached.signal("HUP");
-    attached.wait().ends_with(130);
+    attached.wait().ends_with(129);
 
     let detached = endless(&server).under(&["nohup"]).spawn();
     let bytes = measured_something(&detached);
@@ -123,6 +123,21 @@ fn the_report_of_a_run_that_was_not_interrupted_is_worth_a_question() {
         running.has_ended().then_some(())
     });
     running.wait().ends_with(130);
+}
+
+/// A container is killed 10 s after SIGTERM: what does not end by itself is cancelled in time, and said to be.
+#[test]
+fn a_stalled_request_holds_up_the_end_no_longer_than_its_drain_timeout() {
+    let server = MockServer::start(["--stall-every", "1", "--stall-ms", "0"]);
+    let running = endless(&server).args(["--drain-timeout", "200ms"]).spawn();
+    eventually("four stalled requests", || (server.truth()["in_flight"] == 4).then_some(()));
+    running.signal("TERM");
+    let run = running.wait();
+    run.ends_with(143);
+    let summary = run.summary();
+    assert_eq!(summary["cancelled_request_count"]["avg"], 4);
+    assert_eq!(summary["error_summary"][0]["error_details"]["code"], serde_json::Value::Null);
+    assert!(run.stdout.contains("4 requests were cancelled"), "{}", run.stdout);
 }
 
 /// The first request is due in thirty thousand years.

@@ -180,16 +180,16 @@ fn a_process_that_does_not_react_at_its_start_is_ended() {
 }
 
 #[rstest]
-#[case::ctrl_c("INT")]
-#[case::termination("TERM")]
-fn an_interrupt_drains_an_isolated_run(#[case] signal: &str) {
+#[case::ctrl_c("INT", 130)]
+#[case::termination("TERM", 143)]
+fn an_interrupt_drains_an_isolated_run(#[case] signal: &str, #[case] code: i32) {
     let server = MockServer::start(["--itl-ms", "1"]);
     let pack = isolated();
     let running = endless(&pack, &server);
     let child = child_of(running.id()).unwrap();
     running.signal(signal);
     let run = running.wait();
-    let summary = run.ends_with(130).summary();
+    let summary = run.ends_with(code).summary();
     assert_eq!(summary["error_request_count"]["avg"], 0);
     assert_eq!(summary["request_count"]["avg"].as_u64(), server.truth()["requests_ok"].as_u64());
     assert!(is_gone(child));

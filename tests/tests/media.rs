@@ -132,7 +132,6 @@ fn what_an_endpoint_does_not_take_ends_the_run_before_the_load(
     "use `--batch-size` with the endpoint `image_retrieval`: it takes no texts")]
 #[case(&["--audio-length-mean", "1", "--audio-format", "mp3"],
     "use `--audio-format mp3`: prony does not have this choice yet\nhelp: use `wav`: prony has no encoder of MP3")]
-#[case(&["--video-width", "8"], "understand `--video-width`: prony does not have this AIPerf flag yet")]
 fn flags_that_have_no_effect_are_refused(#[case] flags: &[&str], #[case] text: &str) {
     let run = Tool::new(["profile", "--mock", "--ui", "none", "--artifact-dir", "run"]).args(flags).run();
     run.ends_with(2);

@@ -288,7 +288,7 @@ fn a_crash_in_a_process_of_its_own_leaves_no_core_file() {
         assert_eq!(core.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"], "{core}");
     }
     running.signal("TERM");
-    running.wait().ends_with(130);
+    running.wait().ends_with(143);
 }
 
 #[test]

@@ -176,8 +176,7 @@ mod tests {
         use Exit::{
             Failed, HungUp, Incomplete, Interrupted, Plugin, Success, Terminated, Unreachable, Usage,
         };
-        let all =
-            [Success, Failed, Usage, Plugin, Unreachable, Incomplete, HungUp, Interrupted, Terminated];
+        let all = [Success, Failed, Usage, Plugin, Unreachable, Incomplete, HungUp, Interrupted, Terminated];
         assert_eq!(all.map(|exit| exit as u8), [0, 1, 2, 3, 4, 6, 129, 130, 143]);
     }
 }

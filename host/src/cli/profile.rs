@@ -28,7 +28,7 @@ use crate::{
     record::{Capabilities, PolicyRecord, RunHeader, journal::JournalError, recorder::RecorderError},
     report::Report,
     run::{
-        RunError,
+        Interrupt, RunError,
         artifact_dir::{self, ArtifactDirError},
         conduct,
         crew::{Class, CrewError, Dialect, Loading},
@@ -37,7 +37,7 @@ use crate::{
         models::{self, ModelError},
         services::{self, ChoiceError},
         setup::{self, Run},
-        Interrupt, until_interrupted,
+        until_interrupted,
     },
     seed::Seed,
 };
@@ -130,6 +130,12 @@ fn outcome(report: &Report) -> Result<Exit, Failure> {
         return Ok(Exit::Failed);
     }
     let outcomes = report.profiling.outcomes;
+    if outcomes.cancelled > 0 {
+        terminal::warn(&format!(
+            "{} cancelled: still in flight when the time was over",
+            requests(outcomes.cancelled)
+        ));
+    }
     if outcomes.succeeded > 0 {
         if outcomes.failed > 0 {
             terminal::warn(&format!("{} of {} requests failed", outcomes.failed, outcomes.completed()));

@@ -18,6 +18,7 @@ pub(super) fn warnings(report: &Report) -> Vec<String> {
         by_proxy(report),
         nothing_succeeded(report),
         some_failed(report),
+        some_cancelled(report),
         other_model(report),
     ];
     let remarks = report.client.remarks.iter().cloned();
@@ -96,6 +97,14 @@ fn some_failed(report: &Report) -> Option<String> {
             outcomes.failed,
             outcomes.completed()
         )
+    })
+}
+
+fn some_cancelled(report: &Report) -> Option<String> {
+    let cancelled = report.profiling.outcomes.cancelled;
+    let (requests, were) = if cancelled == 1 { ("request", "was") } else { ("requests", "were") };
+    (cancelled > 0).then(|| {
+        format!("{cancelled} {requests} {were} cancelled, still in flight when the time to finish was over: no metric counts them")
     })
 }
 

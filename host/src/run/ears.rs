@@ -47,7 +47,13 @@ impl Ears {
     pub(super) fn new(clock: Clock, signals: UnboundedReceiver<Signal>) -> io::Result<Self> {
         let mut tick = interval(LOOK_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        Ok(Self { pacer: Pacer::new(clock), interrupts: Interrupts::new()?, interrupted_by: None, tick, signals })
+        Ok(Self {
+            pacer: Pacer::new(clock),
+            interrupts: Interrupts::new()?,
+            interrupted_by: None,
+            tick,
+            signals,
+        })
     }
 
     /// Waits for the next thing. `timer` is an instant to be woken at.

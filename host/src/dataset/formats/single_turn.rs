@@ -413,7 +413,7 @@ mod tests {
         [1]
             failed to read the row at `d.jsonl:1`: the row is a list, not an object
         {"text": "a"
-            failed to read the row at `d.jsonl:1`: column 12 is not JSON: EOF while parsing an object
+            failed to read the row at `d.jsonl:1`: it breaks off at column 12: EOF while parsing an object
             a row is one JSON object on one line, such as `{"text": "Name three rivers."}`
         {"txt": "a"}
             failed to read the row at `d.jsonl:1`: the key `txt` is not known

@@ -254,6 +254,7 @@ fn the_console_shows_what_is_wrong_with_a_run() {
 
         warning: the numbers are incomplete: the run was interrupted
         warning: 1 of 2 requests failed (50.0 %): the numbers describe the others only
+        warning: 1 request was cancelled, still in flight when the time to finish was over: no metric counts them
         warning: the server ran `m-mini` for 1 of 2 requests, not `m`
         warning: 1 of 1 answers are longer than requested (+100.0 % on average, +100.0 % to +100.0 %): if the server does not know `max_completion_tokens`, use `--use-legacy-max-tokens`
 
