@@ -27,7 +27,6 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 /// What happened to one request. In a journal, a field that has nothing to say is left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, and fields of a format")]
 pub(crate) struct Record {
     /// The `X-Request-ID` that was sent.
     pub(crate) request_id: String,
