@@ -1,4 +1,4 @@
-//! What services published: exports [`Messages`] for the report, and [`print`] for `prony report --messages`.
+//! What services published: exports [`Messages`] for the report, and [`print()`] for `prony report --messages`.
 //!
 //! A message is `MessagePack` with named fields, and is told as JSON. Those that the report computes something of
 //! ([`HEARS`]) have files of their own and are left out of the summary.
