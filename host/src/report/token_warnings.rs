@@ -12,7 +12,7 @@ const OUTPUT_TOLERANCE_PCT: f64 = 5.0;
 const OUTPUT_EXTRA: u64 = 2;
 /// So far may the server's count of the input be from what was made, in percent and in tokens a request: a chat template has
 /// tokens of its own.
-const INPUT_TOLERANCE_PCT: f64 = 10.0;
+const INPUT_TOLERANCE_PCT: f64 = 15.0;
 const INPUT_EXTRA: u64 = 16;
 
 /// The tokenizer of the run, as users name it.
