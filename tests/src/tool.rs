@@ -66,6 +66,15 @@ impl Tool {
         Self { command, dir }
     }
 
+    /// A profile with seed 42, in a folder of its own, that scrapes no metrics: what is measured is for the caller to say.
+    pub fn bare_profile() -> Self {
+        Self::new(["profile", "--model", "m", "--ui", "none", "--artifact-dir", "run"]).args([
+            "--no-server-metrics",
+            "--random-seed",
+            SEED,
+        ])
+    }
+
     /// A streaming chat profile against `server`, with seed 42, in a folder of its own.
     pub fn profile(server: &MockServer) -> Self {
         let url = server.url().to_owned();
@@ -74,19 +83,13 @@ impl Tool {
 
     /// The same against any address.
     pub fn profile_at(url: &str) -> Self {
-        let words = [
-            "profile",
-            "--model",
-            "m",
-            "--url",
-            url,
-            "--endpoint-type",
-            "chat",
-            "--streaming",
-            "--ui",
-            "none",
-        ];
-        let tool = Self::new(words);
+        Self::profile_in("chat", url)
+    }
+
+    /// The same in another API format.
+    pub fn profile_in(endpoint: &str, url: &str) -> Self {
+        let words = ["profile", "--model", "m", "--streaming", "--ui", "none"];
+        let tool = Self::new(words).args(["--url", url, "--endpoint-type", endpoint]);
         let artifacts = tool.dir.path().join("run");
         tool.args(["--random-seed", SEED]).arg("--artifact-dir").arg(artifacts)
     }

@@ -6,8 +6,8 @@ use rstest::rstest;
 
 fn profile(answer: Script, flags: &[&str]) -> Run {
     let server = ScriptedServer::start([answer]);
-    Tool::new(["profile", "--model", "m", "--ui", "none", "--artifact-dir", "run", "--url", &server.url()])
-        .args(["--request-count", "1", "--isl", "5", "--random-seed", "42", "--no-server-metrics"])
+    Tool::bare_profile()
+        .args(["--url", &server.url(), "--request-count", "1", "--isl", "5"])
         .args(flags)
         .run()
 }

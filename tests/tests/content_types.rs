@@ -18,9 +18,9 @@ const TRANSPORTS: [&str; 2] = ["timed", "portable"];
 
 fn profile(answer: Script, flags: &[&str]) -> (Run, String) {
     let server = ScriptedServer::start([answer]);
-    let run = Tool::new(["profile", "--model", "m", "--ui", "none", "--artifact-dir", "run"])
-        .args(["--url", &server.url(), "--request-count", "1", "--isl", "5", "--random-seed", "42"])
-        .args(["--no-server-metrics", "--export-outputs-json"])
+    let run = Tool::bare_profile()
+        .args(["--url", &server.url(), "--request-count", "1", "--isl", "5"])
+        .arg("--export-outputs-json")
         .args(flags)
         .run();
     let request = server.requests().remove(0).bytes;

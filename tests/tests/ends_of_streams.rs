@@ -21,8 +21,8 @@ const DONE: &str = "[DONE]";
 const SOON_MS: f64 = 1000.0;
 
 fn profile(server: &ScriptedServer, flags: &[&str]) -> Tool {
-    Tool::new(["profile", "--model", "m", "--ui", "none", "--artifact-dir", "run", "--no-server-metrics"])
-        .args(["--url", &server.url(), "--isl", "10", "--osl", "5", "--random-seed", "42", "--streaming"])
+    Tool::bare_profile()
+        .args(["--url", &server.url(), "--isl", "10", "--osl", "5", "--streaming"])
         .args(flags)
 }
 

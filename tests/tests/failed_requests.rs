@@ -4,8 +4,8 @@ use prony_tests::{Run, Script, ScriptedServer, Tool};
 use rstest::rstest;
 
 fn run(url: &str, flags: &[&str]) -> Run {
-    Tool::new(["profile", "--model", "m", "--ui", "none", "--artifact-dir", "run", "--no-server-metrics"])
-        .args(["--url", url, "--request-count", "2", "--isl", "10", "--osl", "5", "--random-seed", "42"])
+    Tool::bare_profile()
+        .args(["--url", url, "--request-count", "2", "--isl", "10", "--osl", "5"])
         .args(flags)
         .run()
 }

@@ -20,9 +20,9 @@ fn profile(format: &str, transport: &str, answer: Script) -> Run {
 }
 
 fn run(server: &ScriptedServer, flags: &[&str]) -> Run {
-    Tool::new(["profile", "--model", "m", "--ui", "none", "--artifact-dir", "run", "--no-server-metrics"])
+    Tool::bare_profile()
         .args(["--url", &server.url(), "--request-count", "2", "--isl", "10", "--osl", "5"])
-        .args(["--random-seed", "42", "--idle-timeout-seconds", "20"])
+        .args(["--idle-timeout-seconds", "20"])
         .args(flags)
         .run()
 }
@@ -187,9 +187,8 @@ fn a_choice_that_was_given_up_is_told_in_the_servers_words(
 #[test]
 fn a_transcript_of_silence_is_an_answer() {
     let server = ScriptedServer::start([Script::whole("application/json", r#"{"text":""}"#)]);
-    let run = Tool::new(["profile", "--model", "m", "--ui", "none", "--artifact-dir", "run"])
+    let run = Tool::bare_profile()
         .args(["--url", &server.url(), "--request-count", "2", "--endpoint-type", "audio_transcription"])
-        .args(["--no-server-metrics", "--random-seed", "42"])
         .run();
     assert_eq!(run.succeeds().summary()["request_count"]["avg"], 2);
 }

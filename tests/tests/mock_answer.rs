@@ -13,17 +13,7 @@ fn with_head(content_type: &str, body: &str) -> String {
 
 /// A profile of `target`: `--mock`, or `--url` and an address.
 fn profile(target: &[&str]) -> Tool {
-    let tool = Tool::new([
-        "profile",
-        "--ui",
-        "none",
-        "--artifact-dir",
-        "run",
-        "--no-server-metrics",
-        "--model",
-        "m",
-    ]);
-    tool.args(target)
+    Tool::bare_profile().args(target)
 }
 
 /// Reads `say`, by a template.

@@ -20,24 +20,6 @@ fn true_inter_token_ms(truth: &Value, tokens_per_word: f64) -> f64 {
     requests.iter().map(of_request).sum::<f64>() / requests.len() as f64
 }
 
-/// A streaming profile in any API format.
-fn profile(url: &str, endpoint: &str) -> Tool {
-    let tool = Tool::new([
-        "profile",
-        "--model",
-        "m",
-        "--url",
-        url,
-        "--endpoint-type",
-        endpoint,
-        "--streaming",
-        "--ui",
-        "none",
-    ]);
-    let artifacts = tool.dir().join("run");
-    tool.args(["--random-seed", "42"]).arg("--artifact-dir").arg(artifacts)
-}
-
 fn inter_token_ms(run: &Run) -> f64 {
     run.summary()["inter_token_latency"]["avg"].as_f64().unwrap()
 }
@@ -60,7 +42,8 @@ fn counted_otherwise(endpoint: &str, tokens_per_word: f64, bundle_first: u64, to
     let flags =
         ["--ttft-ms", "20", "--itl-ms", "20", "--usage-tokens-per-word", &ratio, "--bundle-first", &bundle];
     let server = MockServer::start(flags);
-    let tool = profile(server.url(), endpoint).args(["--request-count", "2", "--isl", "20", "--osl", "40"]);
+    let tool =
+        Tool::profile_in(endpoint, server.url()).args(["--request-count", "2", "--isl", "20", "--osl", "40"]);
     let run = tool.args(more).run();
     run.succeeds();
     let latency = &run.summary()["inter_token_latency"];
@@ -236,7 +219,14 @@ fn longer_responses_name_the_flag_that_may_help(
     });
     let server =
         ScriptedServer::start([Script::events().event(&event.to_string()).event("[DONE]").last_chunk()]);
-    let tool = profile(&server.url(), endpoint).args(["--request-count", "1", "--isl", "20", "--osl", "10"]);
+    let tool = Tool::profile_in(endpoint, &server.url()).args([
+        "--request-count",
+        "1",
+        "--isl",
+        "20",
+        "--osl",
+        "10",
+    ]);
     let run = tool.args(more).run();
     run.succeeds();
     let text = warnings(&run);

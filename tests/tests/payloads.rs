@@ -41,17 +41,7 @@ fn server(content_type: &str, body: &str) -> Replay {
 
 /// Sends [`BODY`] twice.
 fn sent_to(server: &Replay, words: &[&str]) -> Run {
-    let tool = Tool::new([
-        "profile",
-        "--ui",
-        "none",
-        "--artifact-dir",
-        "run",
-        "--no-server-metrics",
-        "--model",
-        "m",
-    ]);
-    let tool = tool.args(["--url", &server.url(), "--request-count", "2"]);
+    let tool = Tool::bare_profile().args(["--url", &server.url(), "--request-count", "2"]);
     tool.file("p.jsonl", format!("{BODY}\n"));
     tool.args(["--input-file", "p.jsonl", "--custom-dataset-type", "raw-payload"]).args(words).run()
 }

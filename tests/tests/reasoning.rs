@@ -13,9 +13,9 @@ const CONTENT: &str = r#"{"choices":[{"index":0,"delta":{"content":"Four."},"fin
 
 fn profile(answer: Script, endpoint: &str, flags: &[&str]) -> Run {
     let server = ScriptedServer::start([answer]);
-    Tool::new(["profile", "--model", "m", "--ui", "none", "--artifact-dir", "run", "--no-server-metrics"])
+    Tool::bare_profile()
         .args(["--url", &server.url(), "--endpoint-type", endpoint, "--request-count", "1", "--isl", "5"])
-        .args(["--random-seed", "42", "--export-outputs-json"])
+        .arg("--export-outputs-json")
         .args(flags)
         .run()
 }

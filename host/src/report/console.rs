@@ -140,8 +140,9 @@ fn counts(report: &Report) -> Vec<String> {
     }
     lines.extend(report.warmup.as_ref().map(|warmup| {
         let (all, failed) = (warmup.outcomes.completed(), warmup.outcomes.failed);
+        let requests = if all == 1 { "request" } else { "requests" };
         let duration = warmup.table.avg("benchmark_duration").unwrap_or(0.0);
-        format!("warm-up, not in the numbers: {all} requests in {duration:.2} s, {failed} failed")
+        format!("warm-up, not in the numbers: {all} {requests} in {duration:.2} s, {failed} failed")
     }));
     lines
 }

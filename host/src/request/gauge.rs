@@ -57,7 +57,7 @@ pub(crate) struct WorkerUsage {
     pub(crate) busy_ns: Option<u64>,
     /// Time that its thread was ready to run and waited for a processor, in nanoseconds, where the system tells.
     pub(crate) queued_ns: Option<u64>,
-    /// The system let its thread run before others, at least while many streams waited for their first token.
+    /// The system let its thread run before others, at least while one of many streams waited for its first token.
     pub(crate) goes_first: bool,
     /// From the arrival of bytes, by the kernel's stamp, to the read that fetched them.
     pub(crate) read_delay: DelaySummary,

@@ -85,12 +85,12 @@ pub(crate) fn until_interrupted<T: Send + 'static>(
         loop {
             tokio::select! {
                 biased;
-                result = &mut result => match (result, worker) {
-                    (Ok(result), _) => return Ok(Ok(result)),
+                result = &mut result => return match result {
+                    Ok(result) => Ok(Ok(result)),
                     // Its end without a result is a panic, which is nobody's to hide.
-                    (Err(_), worker) => match worker.join() {
+                    Err(gone) => match worker.join() {
                         Err(panic) => panic::resume_unwind(panic),
-                        Ok(()) => unreachable!("a thread that ends well has sent its result"),
+                        Ok(()) => Err(io::Error::other(gone)),
                     },
                 },
                 interrupt = interrupts.next() => match warnings.next() {

@@ -152,7 +152,7 @@ fn the_console_shows_a_sound_run() {
 
         scheduled 4 / sent 4 / late 0 / dropped 0
         client: ok, arrivals by the kernel's clock
-        warm-up, not in the numbers: 1 requests in 0.09 s, 0 failed
+        warm-up, not in the numbers: 1 request in 0.09 s, 0 failed
 
         Errors
         ┌──────┬─────────────┬─────────────────────────────────┬───────┐
@@ -237,7 +237,7 @@ fn the_console_shows_what_is_wrong_with_a_run() {
         scheduled 3 / sent 3 / late 1 / dropped 0
         client: ok, arrivals by the kernel's clock
         cancelled by prony, not in the numbers: 1
-        warm-up, not in the numbers: 1 requests in 0.09 s, 0 failed
+        warm-up, not in the numbers: 1 request in 0.09 s, 0 failed
 
         Errors
         ┌──────┬─────────────┬───────────────────────────┬───────┐
