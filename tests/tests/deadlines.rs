@@ -1,7 +1,5 @@
 //! What holds up a run has a limit, and a log that nobody watches says how far the run is.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use prony_tests::{MockServer, Script, ScriptedServer, Tool};
 use rstest::rstest;
 
