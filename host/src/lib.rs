@@ -23,5 +23,6 @@ mod report;
 mod request;
 mod run;
 mod schedule;
+mod screen;
 mod seed;
 mod service;

@@ -39,6 +39,7 @@ use crate::{
         setup::{self, Run},
         until_interrupted,
     },
+    screen::counted,
     seed::Seed,
 };
 
@@ -133,7 +134,7 @@ fn outcome(report: &Report) -> Result<Exit, Failure> {
     if outcomes.cancelled > 0 {
         terminal::warn(&format!(
             "{} cancelled: still in flight when the time was over",
-            requests(outcomes.cancelled)
+            counted(outcomes.cancelled, "request")
         ));
     }
     if outcomes.succeeded > 0 {
@@ -147,14 +148,10 @@ fn outcome(report: &Report) -> Result<Exit, Failure> {
     if let Some(group) = report.errors.iter().max_by_key(|group| group.count) {
         let error = &group.sample;
         failure.causes =
-            vec![format!("{} ended with {}: {}", requests(group.count), error.kind, error.message)];
+            vec![format!("{} ended with {}: {}", counted(group.count, "request"), error.kind, error.message)];
         failure.hint = Some(error.hint.clone()).filter(|hint| !hint.is_empty());
     }
     Err(failure)
-}
-
-fn requests(count: u64) -> String {
-    if count == 1 { "1 request".to_owned() } else { format!("{count} requests") }
 }
 
 /// Everything before the first request. `answers_whole` says that the mock server sends a recorded response that is no

@@ -8,6 +8,7 @@ use super::{
     resolve::ConfigError,
     units::Grace,
 };
+use crate::screen::counted;
 
 /// Requests of a run that nothing else ends.
 const DEFAULT_REQUEST_COUNT: u64 = 10;
@@ -111,7 +112,8 @@ pub(super) fn warnings(phases: &[PhaseConfig]) -> Vec<String> {
         };
         (closed && (concurrency as u64) > count).then(|| {
             format!(
-                "{name} never reaches a concurrency of {concurrency}: `{flag}` ends it after {count} requests"
+                "{name} never reaches a concurrency of {concurrency}: `{flag}` ends it after {}",
+                counted(count, "request")
             )
         })
     });
