@@ -184,11 +184,13 @@ fn prepare(
     if let Some(mock) = mock {
         resolved.aim_at(&mock.url()?);
     }
-    let config = resolved.config;
+    let mut config = resolved.config;
+    config.dataset.set_entries(dataset.len());
     let target = setup::plan_target(&config, metadata).map_err(|error| wrong_target(&error))?;
     let clock = Clock::start();
     dialect.await_target(&config, &target, &dataset, clock)?;
-    let dir = claim_dir(flags, &config)?;
+    let dir = claim_dir(flags, &config, clock)?;
+    config.artifact_dir.clone_from(&dir);
     let run = Run {
         header: RunHeader {
             plugin_policy: policy(registry),
@@ -280,11 +282,11 @@ fn load_tokenizer(
     needed.then(|| Tokenizer::load(&config.tokenizer).map(Arc::new)).transpose()
 }
 
-fn claim_dir(flags: &ProfileFlags, config: &RunConfig) -> Result<PathBuf, ArtifactDirError> {
+fn claim_dir(flags: &ProfileFlags, config: &RunConfig, clock: Clock) -> Result<PathBuf, ArtifactDirError> {
     if flags.artifact_dir.is_some() {
         artifact_dir::claim(&config.artifact_dir, flags.overwrite)
     } else {
-        artifact_dir::number(&config.artifact_dir)
+        artifact_dir::dated(&config.artifact_dir, clock.wall_start_ns())
     }
 }
 
