@@ -26,3 +26,4 @@ mod schedule;
 mod screen;
 mod seed;
 mod service;
+mod stderr;

@@ -89,11 +89,14 @@ fn a_report_fits_into_the_terminal(#[values(60, 80, 120)] columns: usize) {
     assert!(run.stdout.contains("\nwarm-up, not in the numbers: 1 request in "), "{}", run.stdout);
     let [narrow, _] = both_reports(&run, columns);
     assert!(!narrow.stdout.contains("N/A"), "{}", narrow.stdout);
-    let header = narrow.stdout.lines().find(|line| line.starts_with("Metric ")).unwrap();
     for statistic in ["avg", "p99", "p95", "p50"] {
-        assert!(header.contains(statistic), "{header}");
+        assert!(narrow.stdout.contains(statistic), "{}", narrow.stdout);
     }
-    assert_eq!(header.contains("std"), columns == 120, "{header}");
+    // On the narrowest of these screens it is a matter of the numbers whether they fit into a table at all.
+    let header = narrow.stdout.lines().find(|line| line.starts_with("Metric ")).unwrap();
+    let has_all =
+        ["avg", "min", "max", "p99", "p95", "p90", "p50", "std"].iter().all(|name| header.contains(name));
+    assert_eq!(has_all, columns == 120, "{header}");
     assert_eq!(narrow.stdout.contains("\nleft out to fit"), columns < 120, "{}", narrow.stdout);
 }
 

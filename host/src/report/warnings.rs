@@ -102,11 +102,17 @@ fn some_failed(report: &Report) -> Option<String> {
     })
 }
 
-fn some_cancelled(report: &Report) -> Option<String> {
+pub(super) fn some_cancelled(report: &Report) -> Option<String> {
     let cancelled = report.profiling.outcomes.cancelled;
     (cancelled > 0).then(|| {
-        let (requests, were) = (counted(cancelled, "request"), agreeing(cancelled, "was", "were"));
-        format!("{requests} {were} cancelled, still in flight when the time to finish was over: no metric counts them")
+        format!(
+            "{} {} cancelled, still in flight when the time to finish was over: no metric counts {}, and latencies look \
+             better without {}",
+            counted(cancelled, "request"),
+            agreeing(cancelled, "was", "were"),
+            agreeing(cancelled, "it", "them"),
+            agreeing(cancelled, "it", "them")
+        )
     })
 }
 
