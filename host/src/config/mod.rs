@@ -11,6 +11,7 @@ pub(crate) mod flags;
 mod load;
 pub(crate) mod media;
 mod media_flags;
+pub(crate) mod near;
 pub(crate) mod pairs;
 pub(crate) mod policy;
 pub(crate) mod proxy;
