@@ -265,9 +265,9 @@ fn make_dataset(
 ) -> Result<Arc<[Conversation]>, Failure> {
     let dataset = dataset::build(&config.dataset, tokenizer, Seed::new(config.random_seed))?;
     dataset::check_accepted(&dataset, endpoint, &config.target.endpoint_type)?;
-    if let Some(shared) = dataset::shared_media(&dataset).filter(|_| is_generated(config)) {
-        terminal::warn(&shared);
-    }
+    let shared = dataset::shared_media(&dataset).filter(|_| is_generated(config));
+    let other_streaming = dataset::other_streaming(&dataset, config.target.streaming);
+    shared.iter().chain(&other_streaming).for_each(|warning| terminal::warn(warning));
     Ok(dataset.into())
 }
 

@@ -70,7 +70,12 @@ fn metrics(report: &Report, screen: Screen) -> Vec<String> {
         title => title,
     };
     let mut lines = vec![format!("prony | {title}")];
-    lines.extend(statistics(report, left_out, name_width).lines(width));
+    let table = statistics(report, left_out, name_width);
+    if table.is_empty() {
+        lines.push("no request was measured".to_owned());
+        return lines;
+    }
+    lines.extend(table.lines(width));
     if distributions(report).any(|(_, values)| few(&values)) {
         let mark = format!("* p99 of fewer than {TRUSTED_P99_COUNT} values: a few slow requests decide it");
         lines.push(screen.paragraph("", &mark));
