@@ -1,5 +1,4 @@
 //! The files of a report, as other programs read them.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 

@@ -42,7 +42,7 @@ fn both_fit(tool: impl Fn() -> Tool, columns: usize) -> [Run; 2] {
     let runs = [&*columns.to_string(), WIDE].map(|columns| tool().env("COLUMNS", columns).run());
     let [narrow, wide] = &runs;
     assert_eq!(narrow.code, wide.code, "{}", narrow.stderr);
-    let text = |run: &Run, text: &str| text.replace(run.dir().to_str().unwrap(), "/folder");
+    let text = |run: &Run, text: &str| text.replace(&run.dir().display().to_string(), "/folder");
     for (narrow, wide) in [
         (text(narrow, &narrow.stdout), text(wide, &wide.stdout)),
         (text(narrow, &narrow.stderr), text(wide, &wide.stderr)),
@@ -59,6 +59,8 @@ fn both_fit(tool: impl Fn() -> Tool, columns: usize) -> [Run; 2] {
 #[case::an_entry("plugins show endpoint chat")]
 #[case::a_service("service server_metrics --help")]
 #[case::messages("plugins graph")]
+#[case::a_new_plugin("plugins new acme-chat")]
+#[case::help("profile -h")]
 #[case::findings("plugins validate /nowhere/at/all")]
 #[case::a_typo("profile --model m --concurency 3")]
 #[case::an_unknown_endpoint("profile --model m --endpoint-type speach")]

@@ -97,7 +97,7 @@ fn shown(report: &Report) -> impl Iterator<Item = (String, Stats)> {
 fn distributions(report: &Report) -> impl Iterator<Item = (String, Distribution)> {
     shown(report).filter_map(|(name, stats)| match stats {
         Stats::Distribution(values) => Some((name, values)),
-        _ => None,
+        Stats::Scalar(_) => None,
     })
 }
 

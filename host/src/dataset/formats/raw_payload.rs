@@ -61,17 +61,17 @@ pub(crate) fn other_streaming(conversations: &[Conversation], is_streaming: bool
         all += 1;
         others += u64::from(stream(&part.data).is_some_and(|stream| stream != is_streaming));
     }
+    let (value, consequence) = if is_streaming {
+        (false, "`--streaming` expects streams: leave it out, or change the bodies")
+    } else {
+        (
+            true,
+            "`--streaming` is missing: without it there is no time to first token, nor any other metric of streams",
+        )
+    };
     let have = agreeing(others, "has", "have");
-    (others > 0).then(|| match is_streaming {
-        true => format!(
-            "{others} of {all} request bodies {have} `\"stream\": false`, and `--streaming` expects streams: leave it out, or \
-             change the bodies"
-        ),
-        false => format!(
-            "{others} of {all} request bodies {have} `\"stream\": true`, and `--streaming` is missing: without it there is no \
-             time to first token, nor any other metric of streams"
-        ),
-    })
+    (others > 0)
+        .then(|| format!("{others} of {all} request bodies {have} `\"stream\": {value}`, and {consequence}"))
 }
 
 /// Whether a payload asks for a stream, if it says so.
