@@ -124,7 +124,8 @@ impl Transport {
             }
             Self::Portable(portable) => portable.send(request, fresh, stamps).await.map(Source::Portable),
         };
-        let is_plain = !request.place.origin.secure;
+        let is_http2 = matches!(self, Self::Portable(portable) if portable.is_http2);
+        let is_plain = !request.place.origin.secure && !is_http2;
         let source = sent.map_err(|error| if is_plain { error.suspect_tls() } else { error })?;
         let decoder = Decoder::of(source.headers());
         Ok(Response { source, decoder, opening: None })
