@@ -49,7 +49,7 @@ pub(super) const DEFAULT_ENDPOINT: &str = "chat";
 
 /// Measures a server.
 pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure> {
-    limits::allow_many_connections();
+    limits::allow_many_connections()?;
     // First, so that it comes up while everything else is prepared.
     let answer = flags.mock_answer.as_deref();
     // Read here as well: the other process has no way to say what is wrong with it.
@@ -190,7 +190,12 @@ fn prepare(
     let mut config = resolved.config;
     config.dataset.set_entries(dataset.len());
     let target = setup::plan_target(&config, metadata).map_err(|error| wrong_target(&error))?;
-    dialect.await_target(&config, &target, &dataset, clock)?;
+    let wait = move || {
+        let is_there = dialect.await_target(&config, &target, &dataset, clock);
+        (is_there, dialect, config, target, dataset)
+    };
+    let (is_there, dialect, mut config, target, dataset) = unless_interrupted(wait)?;
+    is_there?;
     let dir = claim_dir(flags, &config, clock)?;
     config.artifact_dir.clone_from(&dir);
     let run = Run {
@@ -210,6 +215,15 @@ fn prepare(
         target,
     };
     Ok((run, dialect))
+}
+
+/// Waits for something before the first request. After an interrupt there is nothing to write.
+fn unless_interrupted<T: Send + 'static>(wait: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    let waited = until_interrupted(&[], wait)
+        .map_err(|error| Failure::new(Exit::Failed, "wait for the server").caused_by(&error))?;
+    waited.map_err(|interrupt| {
+        Failure::statement(interrupt.into(), "interrupted while waiting for the server: nothing was measured")
+    })
 }
 
 /// Turns flags into a configuration and tells the user what is odd about it.
@@ -293,7 +307,7 @@ fn claim_dir(flags: &ProfileFlags, config: &RunConfig, clock: Clock) -> Result<P
 }
 
 fn header(config: &RunConfig, tokenizer: Option<&Tokenizer>, clock: Clock) -> RunHeader {
-    let words: Vec<String> = std::env::args().collect();
+    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     RunHeader {
         run_id: Uuid::new_v4().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
