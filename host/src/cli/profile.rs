@@ -19,7 +19,7 @@ use crate::{
         Arrival, DatasetConfig, RunConfig, content,
         flags::{ProfileFlags, Ui},
         proxy::ProxyEnvironment,
-        redact,
+        redact::{self, Redactor},
         resolve::{ConfigError, Facts, Resolved, resolve},
         target::API_KEY_VARIABLE,
     },
@@ -45,8 +45,12 @@ use crate::{
 /// The dialect when the user names none.
 pub(super) const DEFAULT_ENDPOINT: &str = "chat";
 
+/// What endpoints may sign requests with.
+const AWS_VARIABLES: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+
 /// Measures a server.
 pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure> {
+    limits::leave_no_core();
     limits::allow_many_connections();
     // First, so that it comes up while everything else is prepared.
     let answer = flags.mock_answer.as_deref();
@@ -184,6 +188,7 @@ fn prepare(
     }
     let mut dialect = Dialect::load(loading, &resolved.config)?;
     let dataset = make_dataset(&resolved.config, metadata, tokenizer.as_deref())?;
+    let redactor = redact::learn(dataset::secrets(&dataset));
     if let Some(mock) = mock {
         resolved.aim_at(&mock.url()?);
     }
@@ -197,9 +202,10 @@ fn prepare(
             plugin_policy: policy(registry),
             plugins: registry.used(&[(Category::Endpoint, &config.target.endpoint_type)]),
             capabilities: setup::capabilities(registry, &config, metadata),
-            ..header(&config, tokenizer.as_deref(), clock)
+            ..header(&config, tokenizer.as_deref(), clock, &redactor)
         },
         services: services.wanted(&config, registry),
+        redactor,
         show_progress: shows_progress(flags),
         dataset,
         config,
@@ -217,6 +223,9 @@ fn prepare(
 fn plan(flags: &ProfileFlags, name: &str, endpoint: &EndpointMetadata) -> Result<Resolved, Failure> {
     let facts = facts()?;
     let mut resolved = resolve(flags, endpoint, name, &facts)?;
+    // Before anything is asked of a server, or said.
+    redact::learn(redact::of_config(&resolved.config));
+    redact::learn(AWS_VARIABLES.iter().filter_map(|name| std::env::var(name).ok()).collect());
     if resolved.config.target.lacks_model() {
         let model = models::the_only_one(&resolved.config)?;
         resolved = resolve(&ProfileFlags { model: vec![model], ..flags.clone() }, endpoint, name, &facts)?;
@@ -291,13 +300,14 @@ fn claim_dir(flags: &ProfileFlags, config: &RunConfig) -> Result<PathBuf, Artifa
     }
 }
 
-fn header(config: &RunConfig, tokenizer: Option<&Tokenizer>, clock: Clock) -> RunHeader {
+fn header(config: &RunConfig, tokenizer: Option<&Tokenizer>, clock: Clock, redactor: &Redactor) -> RunHeader {
     let words: Vec<String> = std::env::args().collect();
+    let command = redact::command_line(words.iter().map(String::as_str)).join(" ");
     RunHeader {
         run_id: Uuid::new_v4().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        config: redact::config(config),
-        command: redact::command_line(words.iter().map(String::as_str)).join(" "),
+        config: redact::config(config, redactor),
+        command: redactor.mask(&command).into_owned(),
         tokenizer: tokenizer.map(|used| format!("{} sha256:{}", used.name(), used.fingerprint())),
         wall_start_ns: clock.wall_start_ns(),
         capabilities: Capabilities::default(),

@@ -1,10 +1,12 @@
 //! What a command says: results to stdout, everything else to stderr.
 //!
-//! A reader that has gone away (`prony report D | head`) is no error. Writing never panics.
+//! A reader that has gone away (`prony report D | head`) is no error. Writing never panics. What goes to stderr may hold what
+//! a server said, and is looked through for the run's secrets; reports are made from a journal that has none.
 
 use std::io::{self, ErrorKind, Write};
 
 use super::exit::{Exit, Failure, Form};
+use crate::config::redact;
 
 /// Prints a result. A closed stdout ends it quietly.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
@@ -20,12 +22,12 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 /// Tells the user something that does not stop the command.
 pub(crate) fn warn(text: &str) {
     // Nobody is left to be told that stderr is closed.
-    let _ = writeln!(io::stderr().lock(), "warning: {text}");
+    let _ = writeln!(io::stderr().lock(), "warning: {}", redact::shown(text));
 }
 
 /// Prints why a command failed.
 pub(crate) fn explain(failure: &Failure) {
-    let _ = io::stderr().lock().write_all(explanation(failure).as_bytes());
+    let _ = io::stderr().lock().write_all(redact::shown(&explanation(failure)).as_bytes());
 }
 
 /// Prints what clap has to say: help and version are results, the rest are errors of usage.

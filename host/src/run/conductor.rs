@@ -133,6 +133,7 @@ async fn conduct_in_loop(
 
 fn keeping(run: &Run, bus: &Arc<Bus>, live: &Arc<Live>) -> Keeping {
     Keeping {
+        redactor: Arc::clone(&run.redactor),
         dataset: Arc::clone(&run.dataset),
         tokenizer: run.tokenizer.clone(),
         keep_outputs: run.config.export_outputs,
