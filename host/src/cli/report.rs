@@ -38,7 +38,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
         return print_messages(dir);
     }
     let report = write(dir)?;
-    Ok(if report.is_complete() { Exit::Success } else { Exit::Incomplete })
+    Ok(if report.came_to_its_end() { Exit::Success } else { Exit::Incomplete })
 }
 
 /// The run's folder, where its journal is named.
