@@ -34,6 +34,7 @@ mod listing;
 mod loader;
 mod log;
 mod manifest;
+mod needs;
 mod object_file;
 mod options;
 mod outline;

@@ -51,7 +51,7 @@ impl Registry {
         let mut shelves = Shelves {
             endpoints: Catalogue::new(),
             services: Catalogue::new(),
-            libraries: Libraries::new(options.plugin_path.clone(), policy.policy),
+            libraries: Libraries::new(options.library_folders(), policy.policy),
         };
         let mut packs = Vec::new();
         for (origin, manifest) in found.manifests {
