@@ -1,17 +1,13 @@
 //! What is shown while a phase runs: a bar on a terminal, lines in a log, or nothing.
 
-use std::{
-    borrow::Cow,
-    io::{self, Write},
-    sync::atomic::Ordering,
-    time::Duration,
-};
+use std::{borrow::Cow, sync::atomic::Ordering, time::Duration};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
     config::{PhaseConfig, PhaseKind},
     record::recorder::Live,
+    stderr,
 };
 
 /// Time from one line to the next. Many a build server ends a job that says nothing for minutes.
@@ -86,8 +82,7 @@ impl Progress {
             Shown::Bar(bar) => draw(bar, self.goal, state),
             Shown::Lines(due) if elapsed >= *due => {
                 *due = elapsed.saturating_add(LINE_EVERY);
-                // Whoever closed it does not want to know.
-                let _ = writeln!(io::stderr().lock(), "{}", line(self.goal, state));
+                stderr::write(line(self.goal, state) + "\n");
             }
             Shown::Lines(_) | Shown::Nothing => {}
         }
