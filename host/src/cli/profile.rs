@@ -51,6 +51,7 @@ const AWS_VARIABLES: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", 
 
 /// Measures a server.
 pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure> {
+    terminal::keep_standard_output();
     limits::leave_no_core();
     limits::allow_many_connections();
     // First, so that it comes up while everything else is prepared.
@@ -71,6 +72,7 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
     let (run, dialect) = prepare(flags, &loading, mock.as_mut(), is_whole)?;
     let dir = run.dir.clone();
     let ending = conduct(&run, dialect, &registry);
+    registry.put_back_surroundings();
     drop(mock);
     let ending = match ending {
         Err(error @ RunError::Recorder(_)) => {
@@ -189,7 +191,10 @@ fn prepare(
     if let Some(counter) = &counter {
         counter.warm_up();
     }
+    registry.note_surroundings();
+    let here = std::env::current_dir();
     let mut dialect = Dialect::load(loading, &resolved.config)?;
+    registry.put_back_surroundings();
     let dataset = make_dataset(&resolved.config, metadata, tokenizer.as_deref())?;
     let redactor = redact::learn(dataset::secrets(&dataset));
     if let Some(mock) = mock {
@@ -198,7 +203,10 @@ fn prepare(
     let config = resolved.config;
     let target = setup::plan_target(&config, metadata).map_err(|error| wrong_target(&error))?;
     dialect.await_target(&config, &target, &dataset, clock)?;
+    registry.put_back_surroundings();
+    // Absolute from here on, wherever a plugin may go.
     let dir = claim_dir(flags, &config)?;
+    let dir = here.map_or_else(|_| dir.clone(), |here| here.join(&dir));
     let run = Run {
         header: RunHeader {
             plugin_policy: policy(registry),

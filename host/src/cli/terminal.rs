@@ -3,7 +3,12 @@
 //! A reader that has gone away (`prony report D | head`) is no error. Writing never panics. What goes to stderr may hold what
 //! a server said, and is looked through for the run's secrets; reports are made from a journal that has none.
 
-use std::io::{self, ErrorKind, Write};
+use std::{
+    fs::File,
+    io::{self, ErrorKind, Write},
+    os::fd::AsFd,
+    sync::OnceLock,
+};
 
 use super::exit::{Exit, Failure, Form};
 use crate::{config::redact, stderr};
@@ -12,8 +17,25 @@ use crate::{config::redact, stderr};
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     // On a terminal, warnings that came before it stand before it.
     stderr::flush();
+    if let Some(mut stdout) = KEPT.get() {
+        return printed(stdout.write_all(text.as_bytes()));
+    }
     let mut stdout = io::stdout().lock();
     printed(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+/// Standard output, where nobody else writes to it.
+static KEPT: OnceLock<File> = OnceLock::new();
+
+/// Keeps standard output for results. What a plugin prints goes to standard error from now on.
+pub(super) fn keep_standard_output() {
+    // Where it is closed, or there is no descriptor left, it stays as it is.
+    let Ok(own) = io::stdout().as_fd().try_clone_to_owned() else { return };
+    if KEPT.set(File::from(own)).is_ok()
+        && let Err(error) = rustix::stdio::dup2_stdout(io::stderr())
+    {
+        tracing::debug!(%error, "what plugins print stands in the report");
+    }
 }
 
 fn printed(result: io::Result<()>) -> Result<(), Failure> {

@@ -1,4 +1,4 @@
-//! Opens a library that was [`Checked`]: the one `dlopen` of the program, and the only `unsafe` of this crate.
+//! Opens a library that was [`Checked`]: the one `dlopen` of the program.
 //!
 //! The library's header is found by its symbol, never with `abi_stable`'s own `RootModule::load_from_file`: that one keeps
 //! one module a *type*, so the second plugin would silently be the first. Libraries are never closed: their threads,
