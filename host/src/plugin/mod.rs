@@ -8,9 +8,8 @@
 //! - `policy`: which of them may be used, and who decides it;
 //! - `catalogue`: names and conflicts, pure;
 //! - `trust`, `object_file`, `needs`, `ladder`: what is checked before any code of a library runs;
-//! - `sealed`, `loader`, `log`: the one `dlopen`, and what an open library may use;
-//! - `surroundings`, `signals`: what belongs to the whole process, and is put back where a library has changed it. These and
-//!   the loader have the only `unsafe` of this crate;
+//! - `sealed`, `loader`, `log`: the one `dlopen`, the only `unsafe` of this crate, and what an open library may use;
+//! - `surroundings`: what belongs to the whole process, and is put back where a library has changed it;
 //! - `check`: a library tried against everything that may be done to it, in a child process;
 //! - `libraries`, `listing`: what is open, and what there is to be shown;
 //! - `inspection`, `options`: what a library says about itself, and which options it takes;
@@ -43,7 +42,6 @@ mod outline;
 mod policy;
 mod registry;
 mod sealed;
-mod signals;
 mod surroundings;
 #[cfg(test)]
 pub(crate) mod testing;

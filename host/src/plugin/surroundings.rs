@@ -10,7 +10,7 @@ use std::{
 
 use rustix::{fs::Mode, process};
 
-use super::signals::Answers;
+use super::loader::signals::Answers;
 
 /// What was noted.
 pub(super) struct Surroundings {

@@ -1,8 +1,7 @@
 //! Who answers the signals that the program relies on: remembers it, and puts it back.
 //!
 //! A handler belongs to the process, and any library can replace it: then Ctrl-C is not heard any more. To look and to put
-//! back are calls into the C library, beside the loader's the only `unsafe` of this crate.
-#![expect(unsafe_code, reason = "a handler is a function's address, which the C library takes and gives")]
+//! back are calls into the C library.
 
 use std::{ffi::c_int, mem::MaybeUninit, ptr};
 
@@ -18,16 +17,16 @@ const SIGNALS: [(c_int, &str); 5] = [
 ];
 
 /// How each of them is answered.
-pub(super) struct Answers([Option<libc::sigaction>; SIGNALS.len()]);
+pub(in crate::plugin) struct Answers([Option<libc::sigaction>; SIGNALS.len()]);
 
 impl Answers {
     /// As it is now.
-    pub(super) fn note() -> Self {
+    pub(in crate::plugin) fn note() -> Self {
         Self(SIGNALS.map(|(signal, _)| answer(signal)))
     }
 
     /// Puts back what is another now. Returns the names of those signals.
-    pub(super) fn put_back(&self) -> Vec<&'static str> {
+    pub(in crate::plugin) fn put_back(&self) -> Vec<&'static str> {
         let noted = SIGNALS.iter().zip(&self.0).filter_map(|(signal, noted)| Some((signal, noted.as_ref()?)));
         let changed = noted.filter(|((signal, _), noted)| !is_same(answer(*signal).as_ref(), noted));
         changed
