@@ -53,7 +53,7 @@ const AWS_VARIABLES: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", 
 pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure> {
     terminal::keep_standard_output();
     limits::leave_no_core();
-    limits::allow_many_connections();
+    limits::allow_many_connections()?;
     // First, so that it comes up while everything else is prepared.
     let answer = flags.mock_answer.as_deref();
     // Read here as well: the other process has no way to say what is wrong with it.
@@ -202,7 +202,15 @@ fn prepare(
     }
     let config = resolved.config;
     let target = setup::plan_target(&config, metadata).map_err(|error| wrong_target(&error))?;
-    dialect.await_target(&config, &target, &dataset, clock)?;
+    let known = Arc::clone(registry);
+    let wait = move || {
+        // The program answers signals by now.
+        known.note_signal_handlers();
+        let is_there = dialect.await_target(&config, &target, &dataset, clock);
+        (is_there, dialect, config, target, dataset)
+    };
+    let (is_there, dialect, config, target, dataset) = unless_interrupted(wait)?;
+    is_there?;
     registry.put_back_surroundings();
     // Absolute from here on, wherever a plugin may go.
     let dir = claim_dir(flags, &config)?;
@@ -225,6 +233,15 @@ fn prepare(
         target,
     };
     Ok((run, dialect))
+}
+
+/// Waits for something before the first request. After an interrupt there is nothing to write.
+fn unless_interrupted<T: Send + 'static>(wait: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    let waited = until_interrupted(&[], wait)
+        .map_err(|error| Failure::new(Exit::Failed, "wait for the server").caused_by(&error))?;
+    waited.map_err(|interrupt| {
+        Failure::statement(interrupt.into(), "interrupted while waiting for the server: nothing was measured")
+    })
 }
 
 /// Turns flags into a configuration and tells the user what is odd about it.
@@ -311,7 +328,7 @@ fn claim_dir(flags: &ProfileFlags, config: &RunConfig) -> Result<PathBuf, Artifa
 }
 
 fn header(config: &RunConfig, tokenizer: Option<&Tokenizer>, clock: Clock, redactor: &Redactor) -> RunHeader {
-    let words: Vec<String> = std::env::args().collect();
+    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let command = redact::command_line(words.iter().map(String::as_str)).join(" ");
     RunHeader {
         run_id: Uuid::new_v4().to_string(),

@@ -4,6 +4,7 @@
 //! a server said, and is looked through for the run's secrets; reports are made from a journal that has none.
 
 use std::{
+    borrow::Cow,
     fs::File,
     io::{self, ErrorKind, Write},
     os::fd::AsFd,
@@ -12,6 +13,9 @@ use std::{
 
 use super::exit::{Exit, Failure, Form};
 use crate::{config::redact, stderr};
+
+/// Bytes of the longest word that is printed whole. Paths may have 4096.
+const LONGEST_WORD: usize = 4096;
 
 /// Prints a result. A closed stdout ends it quietly.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
@@ -49,7 +53,7 @@ fn printed(result: io::Result<()>) -> Result<(), Failure> {
 
 /// Tells the user something that does not stop the command.
 pub(crate) fn warn(text: &str) {
-    stderr::write(format!("warning: {}\n", redact::shown(text)));
+    stderr::write(format!("warning: {}\n", brief(&redact::shown(text))));
 }
 
 /// Prints why a command failed.
@@ -59,6 +63,12 @@ pub(crate) fn explain(failure: &Failure) {
 
 /// Prints what clap has to say: help and version are results, the rest are errors of usage.
 pub(crate) fn answer(answer: &clap::Error) -> Result<Exit, Failure> {
+    let text = answer.to_string();
+    let shown = brief(&text);
+    if shown != text {
+        stderr::write(shown.into_owned());
+        return Ok(Exit::Usage);
+    }
     let result = answer.print();
     if answer.use_stderr() { Ok(Exit::Usage) } else { printed(result).map(|()| Exit::Success) }
 }
@@ -70,8 +80,33 @@ pub(crate) fn printable(text: &str) -> String {
 
 /// The same with its line breaks. What follows the first line is indented: no line of it looks like one of ours.
 fn paragraph(text: &str) -> String {
-    let lines = text.trim().lines().map(|line| printable(&line.replace('\t', " ")));
+    let text = brief(text.trim());
+    let lines = text.lines().map(|line| printable(&line.replace('\t', " ")));
     lines.collect::<Vec<_>>().join("\n       ")
+}
+
+/// The text with its longest words cut: an error must not repeat all of what somebody gave in place of a name.
+fn brief(text: &str) -> Cow<'_, str> {
+    let is_long = |word: &str| word.len() > LONGEST_WORD;
+    if !text.split_whitespace().any(is_long) {
+        return text.into();
+    }
+    let words = text.split_inclusive(char::is_whitespace).map(|word| {
+        match word.char_indices().nth(LONGEST_WORD / 4) {
+            Some((end, _)) if is_long(word) => {
+                let space = word.chars().last().filter(|last| last.is_whitespace());
+                let left = word[end..].chars().count() - usize::from(space.is_some());
+                format!(
+                    "{}... ({left} more characters){}",
+                    &word[..end],
+                    space.map_or(String::new(), String::from)
+                )
+                .into()
+            }
+            _ => Cow::from(word),
+        }
+    });
+    words.collect::<String>().into()
 }
 
 /// What failed, what lies behind it, what to do: a line each, unless a server said more.
@@ -118,6 +153,14 @@ mod tests {
         cause: 1 request failed: no:
                error:  faked�[2J
         ");
+    }
+
+    #[test]
+    fn a_word_without_an_end_is_cut() {
+        let text = format!("model `{}` is not known\n", "x".repeat(100_000));
+        let expected = format!("model `{}... (98978 more characters) is not known\n", "x".repeat(1023));
+        assert_eq!(brief(&text), expected);
+        assert_eq!(brief("a b\nc "), "a b\nc ");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod endpoint_options;
 pub(crate) mod file;
 pub(crate) mod flags;
 mod load;
+mod lossy;
 pub(crate) mod media;
 mod media_flags;
 pub(crate) mod pairs;
@@ -18,9 +19,11 @@ mod rankings;
 pub(crate) mod redact;
 pub(crate) mod resolve;
 pub(crate) mod services;
+mod size;
 pub(crate) mod target;
 pub(crate) mod units;
 pub(crate) mod url;
+pub(crate) mod yaml;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -45,6 +48,7 @@ pub(crate) struct RunConfig {
     /// Worker threads.
     pub(crate) workers: usize,
     /// Folder of this run's files.
+    #[serde(serialize_with = "lossy::path")]
     pub(crate) artifact_dir: PathBuf,
     /// Where server metrics are scraped.
     pub(crate) server_metrics: ServerMetricsConfig,
@@ -180,10 +184,13 @@ pub(crate) struct TlsConfig {
     /// Believe any certificate.
     pub(crate) insecure: bool,
     /// Authorities to trust as well.
+    #[serde(serialize_with = "lossy::optional")]
     pub(crate) ca_cert: Option<PathBuf>,
     /// Our own certificate, and those that lead to its authority.
+    #[serde(serialize_with = "lossy::optional")]
     pub(crate) client_cert: Option<PathBuf>,
     /// Its private key; in the certificate's file if there is none of its own.
+    #[serde(serialize_with = "lossy::optional")]
     pub(crate) client_key: Option<PathBuf>,
 }
 
@@ -252,6 +259,7 @@ pub(crate) enum DatasetConfig {
     /// A JSONL file, one single-turn conversation a line.
     File {
         /// Where it is.
+        #[serde(serialize_with = "lossy::path")]
         path: PathBuf,
         /// Use only so many entries.
         entries: Option<usize>,
@@ -261,6 +269,7 @@ pub(crate) enum DatasetConfig {
     /// A JSONL file, one whole body a line.
     RawPayloads {
         /// Where it is.
+        #[serde(serialize_with = "lossy::path")]
         path: PathBuf,
         /// Use only so many entries.
         entries: Option<usize>,
@@ -283,7 +292,7 @@ pub(crate) enum TokenizerChoice {
     /// The `o200k_base` vocabulary that ships inside the binary.
     Builtin,
     /// A `tokenizer.json` or the folder that holds one.
-    Local(PathBuf),
+    Local(#[serde(serialize_with = "lossy::path")] PathBuf),
 }
 
 /// Load shape and stop rule of one phase.

@@ -16,6 +16,7 @@ use super::{
     proxy::ProxyEnvironment,
     rankings,
     services::{self, ServiceOptionError},
+    size::{self, SizeError},
     target,
     url::{self, UrlError},
 };
@@ -109,6 +110,9 @@ pub(crate) enum ConfigError {
         /// Input or output.
         side: &'static str,
     },
+    /// Content that does not fit into memory.
+    #[error(transparent)]
+    TooLarge(#[from] SizeError),
     /// Content that a dialect of rankings has no place for.
     #[error("use `{flag}` with the endpoint `{endpoint}`: it is sent a query and passages")]
     Ranks {
@@ -216,6 +220,7 @@ impl ConfigError {
             Self::Preconnect { other } => format!("leave out `{other}` or `--preconnect`"),
             Self::Proxy { hint, .. } => (*hint).to_owned(),
             Self::Url(error) => error.hint(),
+            Self::TooLarge(error) => error.hint(),
             Self::Pair(error) => error.hint(),
             Self::ServiceOption(_) => services::EXAMPLE.to_owned(),
             Self::EndpointOption(_) => endpoint_options::EXAMPLE.to_owned(),
@@ -248,6 +253,7 @@ pub(crate) fn resolve(
     };
     content::check_takes_payloads(&dataset, endpoint, endpoint_name)?;
     let dataset = content::with_media(dataset, media::media(flags, endpoint, endpoint_name)?, endpoint);
+    size::check(&dataset)?;
     let (workers, workers_warning) = workers(flags, &phases, facts);
     let mut warnings = load::warnings(&phases);
     warnings.extend(workers_warning);

@@ -6,7 +6,7 @@
 mod foreign;
 mod unbuilt;
 
-use std::{error::Error as _, ffi::OsString};
+use std::{any::TypeId, error::Error as _, ffi::OsString, path::PathBuf};
 
 use clap::{
     Arg, ArgAction, Command,
@@ -30,6 +30,7 @@ pub(super) fn of(error: &clap::Error, words: &[OsString], root: &Command) -> Opt
         ErrorKind::InvalidSubcommand => unknown_command(context(error, ContextKind::InvalidSubcommand)?),
         ErrorKind::MissingRequiredArgument => line.missing_argument(),
         ErrorKind::ValueValidation => wrong_value(error),
+        ErrorKind::InvalidUtf8 => not_text(words, line.command),
         _ => None,
     }
 }
@@ -176,6 +177,27 @@ fn unknown_command(typed: &str) -> Option<Failure> {
     }
     let hint = foreign::command(typed)?;
     Some(Failure::statement(Exit::Usage, format!("unknown command `{typed}`")).with_hint(hint))
+}
+
+/// Which word is not text. clap does not say.
+fn not_text(words: &[OsString], command: &Command) -> Option<Failure> {
+    let takes_bytes = |flag: &str| {
+        let arg = command.get_arguments().find(|arg| is_named(arg, flag));
+        arg.is_some_and(|arg| arg.get_value_parser().type_id() == TypeId::of::<PathBuf>())
+    };
+    let pairs = words.iter().zip(words.iter().skip(1)).filter(|(_, word)| word.to_str().is_none());
+    let mut flags = pairs.map(|(before, word)| {
+        let (before, word) = (before.to_string_lossy(), word.to_string_lossy());
+        match word.split_once('=').filter(|_| word.starts_with('-')) {
+            Some((flag, value)) => (flag.to_owned(), value.to_owned()),
+            None => (before.into_owned(), word.into_owned()),
+        }
+    });
+    let (flag, value) = flags.find(|(flag, _)| !takes_bytes(flag))?;
+    let what = if flag.starts_with('-') { format!("the value of `{flag}`") } else { "a word".to_owned() };
+    let message = format!("{what} is not UTF-8 text: `{value}`");
+    let hint = "type it in UTF-8; only the names of files may hold other bytes";
+    Some(Failure::statement(Exit::Usage, message).with_hint(hint))
 }
 
 fn wrong_value(error: &clap::Error) -> Option<Failure> {
