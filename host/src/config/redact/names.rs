@@ -15,6 +15,7 @@ pub(crate) fn is_sensitive(name: &str) -> bool {
             || ENDS.iter().any(|end| word.ends_with(end))
             || PARTS.iter().any(|part| word.contains(part))
             // An identity of a session opens it; an affinity to one does not.
+            || (*word == "pass" && is_last)
             || (*word == "session" && (is_last || words.get(at + 1) == Some(&"id")))
             || (*word == "code" && before.is_some_and(|before| CODES.contains(&before)))
     })
@@ -34,7 +35,6 @@ const WORDS: &[&str] = &[
     "credential",
     "credentials",
     "pwd",
-    "pass",
     "passphrase",
     "passcode",
     "otp",
@@ -42,7 +42,6 @@ const WORDS: &[&str] = &[
     "csrf",
     "xsrf",
     "sid",
-    "pin",
 ];
 
 /// Ends of words, such as `accesskey`. `monkey` is none.
@@ -156,6 +155,8 @@ mod tests {
             "monkey",
             "temperature",
             "bypass_cache",
+            "pass_rate",
+            "pin_memory",
             "language_code",
             "status-code",
             "X-Compass",

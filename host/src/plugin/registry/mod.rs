@@ -123,9 +123,11 @@ impl Registry {
     pub(crate) fn add(&self, provenance: Provenance) {
         self.add_notes(&provenance.notes);
         let mut elsewhere = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         for plugin in provenance.used {
-            if !elsewhere.contains(&plugin) {
-                elsewhere.push(plugin);
+            if !used.contains(&plugin) {
+                elsewhere.push(plugin.clone());
+                used.push(plugin);
             }
         }
     }
@@ -155,11 +157,12 @@ impl Registry {
 
     /// Who runs in this process and may have done something. What ships with prony does not, where there is anybody else.
     fn suspects(&self) -> String {
-        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_external = |plugin: &&UsedPlugin| plugin.tier != Tier::BuiltIn.to_string();
-        let mut suspects: Vec<&UsedPlugin> = used.iter().filter(is_external).collect();
-        if suspects.is_empty() {
-            suspects = used.iter().collect();
+        let mut suspects = self.known();
+        let elsewhere = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
+        suspects.retain(|plugin| !elsewhere.contains(plugin));
+        let built_in = Tier::BuiltIn.to_string();
+        if suspects.iter().any(|plugin| plugin.tier != built_in) {
+            suspects.retain(|plugin| plugin.tier != built_in);
         }
         let mut names: Vec<String> =
             suspects.iter().map(|plugin| format!("the {} `{}`", plugin.category, plugin.name)).collect();
@@ -168,11 +171,7 @@ impl Registry {
     }
 
     fn known(&self) -> Vec<UsedPlugin> {
-        let mut known = self.used.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let elsewhere = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
-        let more = elsewhere.iter().filter(|plugin| !known.contains(plugin)).cloned();
-        known.extend(more.collect::<Vec<_>>());
-        known
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Notes what was used in the place of what, and tells whoever is there now: the report comes late.
