@@ -24,6 +24,7 @@ mod report;
 mod request;
 mod run;
 mod schedule;
+mod screen;
 mod seed;
 mod service;
 mod stderr;

@@ -40,6 +40,7 @@ use crate::{
         setup::{self, Run},
         until_interrupted,
     },
+    screen::counted,
     seed::Seed,
 };
 
@@ -140,7 +141,7 @@ fn outcome(report: &Report) -> Result<Exit, Failure> {
     if outcomes.cancelled > 0 {
         terminal::warn(&format!(
             "{} cancelled: still in flight when the time was over",
-            requests(outcomes.cancelled)
+            counted(outcomes.cancelled, "request")
         ));
     }
     if outcomes.succeeded > 0 {
@@ -154,14 +155,10 @@ fn outcome(report: &Report) -> Result<Exit, Failure> {
     if let Some(group) = report.errors.iter().max_by_key(|group| group.count) {
         let error = &group.sample;
         failure.causes =
-            vec![format!("{} ended with {}: {}", requests(group.count), error.kind, error.message)];
+            vec![format!("{} ended with {}: {}", counted(group.count, "request"), error.kind, error.message)];
         failure.hint = Some(error.hint.clone()).filter(|hint| !hint.is_empty());
     }
     Err(failure)
-}
-
-fn requests(count: u64) -> String {
-    if count == 1 { "1 request".to_owned() } else { format!("{count} requests") }
 }
 
 /// Everything before the first request. `answers_whole` says that the mock server sends a recorded response that is no
@@ -200,7 +197,8 @@ fn prepare(
     if let Some(mock) = mock {
         resolved.aim_at(&mock.url()?);
     }
-    let config = resolved.config;
+    let mut config = resolved.config;
+    config.dataset.set_entries(dataset.len());
     let target = setup::plan_target(&config, metadata).map_err(|error| wrong_target(&error))?;
     let known = Arc::clone(registry);
     let wait = move || {
@@ -209,11 +207,12 @@ fn prepare(
         let is_there = dialect.await_target(&config, &target, &dataset, clock);
         (is_there, dialect, config, target, dataset)
     };
-    let (is_there, dialect, config, target, dataset) = unless_interrupted(wait)?;
+    let (is_there, dialect, mut config, target, dataset) = unless_interrupted(wait)?;
     is_there?;
     registry.put_back_surroundings();
+    let dir = claim_dir(flags, &config, clock)?;
+    config.artifact_dir.clone_from(&dir);
     // Absolute from here on, wherever a plugin may go.
-    let dir = claim_dir(flags, &config)?;
     let dir = here.map_or_else(|_| dir.clone(), |here| here.join(&dir));
     let run = Run {
         header: RunHeader {
@@ -300,9 +299,9 @@ fn make_dataset(
 ) -> Result<Arc<[Conversation]>, Failure> {
     let dataset = dataset::build(&config.dataset, tokenizer, Seed::new(config.random_seed))?;
     dataset::check_accepted(&dataset, endpoint, &config.target.endpoint_type)?;
-    if let Some(shared) = dataset::shared_media(&dataset).filter(|_| is_generated(config)) {
-        terminal::warn(&shared);
-    }
+    let shared = dataset::shared_media(&dataset).filter(|_| is_generated(config));
+    let other_streaming = dataset::other_streaming(&dataset, config.target.streaming);
+    shared.iter().chain(&other_streaming).for_each(|warning| terminal::warn(warning));
     Ok(dataset.into())
 }
 
@@ -319,11 +318,11 @@ fn load_tokenizer(
     needed.then(|| Tokenizer::load(&config.tokenizer).map(Arc::new)).transpose()
 }
 
-fn claim_dir(flags: &ProfileFlags, config: &RunConfig) -> Result<PathBuf, ArtifactDirError> {
+fn claim_dir(flags: &ProfileFlags, config: &RunConfig, clock: Clock) -> Result<PathBuf, ArtifactDirError> {
     if flags.artifact_dir.is_some() {
         artifact_dir::claim(&config.artifact_dir, flags.overwrite)
     } else {
-        artifact_dir::number(&config.artifact_dir)
+        artifact_dir::dated(&config.artifact_dir, clock.wall_start_ns())
     }
 }
 

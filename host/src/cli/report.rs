@@ -65,8 +65,9 @@ fn print_messages(dir: &Path) -> Result<Exit, Failure> {
 
 /// The same for any command that has a run's folder.
 pub(super) fn write(dir: &Path) -> Result<Report, Failure> {
-    let report = report::generate(dir)?;
-    terminal::print(&console::render(&report))?;
+    let screen = terminal::screen();
+    let report = report::generate(dir, screen)?;
+    terminal::print(&console::render(&report, screen))?;
     Ok(report)
 }
 

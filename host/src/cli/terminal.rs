@@ -12,7 +12,15 @@ use std::{
 };
 
 use super::exit::{Exit, Failure, Form};
-use crate::{config::redact, stderr};
+use crate::{config::redact, screen::Screen, stderr};
+
+/// The screen that results go to.
+pub(crate) fn screen() -> Screen {
+    match KEPT.get() {
+        Some(stdout) => Screen::of(stdout),
+        None => Screen::of(&io::stdout()),
+    }
+}
 
 /// Bytes of the longest word that is printed whole. Paths may have 4096.
 const LONGEST_WORD: usize = 4096;
@@ -53,12 +61,21 @@ fn printed(result: io::Result<()>) -> Result<(), Failure> {
 
 /// Tells the user something that does not stop the command.
 pub(crate) fn warn(text: &str) {
-    stderr::write(format!("warning: {}\n", brief(&redact::shown(text))));
+    let text = redact::shown(text);
+    stderr::write(Screen::of(&io::stderr()).paragraph("warning: ", &brief(&text)) + "\n");
 }
 
 /// Prints why a command failed.
 pub(crate) fn explain(failure: &Failure) {
-    stderr::write(redact::shown(&explanation(failure)).as_bytes());
+    // Before it is broken into lines, and a secret with it.
+    let shown = |text: &String| redact::shown(text).into_owned();
+    let failure = Failure {
+        message: shown(&failure.message),
+        causes: failure.causes.iter().map(shown).collect(),
+        hint: failure.hint.as_ref().map(shown),
+        ..*failure
+    };
+    stderr::write(explanation(&failure, Screen::of(&io::stderr())));
 }
 
 /// Prints what clap has to say: help and version are results, the rest are errors of usage.
@@ -78,11 +95,11 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// The same with its line breaks. What follows the first line is indented: no line of it looks like one of ours.
-fn paragraph(text: &str) -> String {
+/// The same with its line breaks.
+fn printable_lines(text: &str) -> String {
     let text = brief(text.trim());
     let lines = text.lines().map(|line| printable(&line.replace('\t', " ")));
-    lines.collect::<Vec<_>>().join("\n       ")
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The text with its longest words cut: an error must not repeat all of what somebody gave in place of a name.
@@ -109,16 +126,19 @@ fn brief(text: &str) -> Cow<'_, str> {
     words.collect::<String>().into()
 }
 
-/// What failed, what lies behind it, what to do: a line each, unless a server said more.
-fn explanation(failure: &Failure) -> String {
+/// What failed, what lies behind it, what to do: a line each, unless a server said more or the screen is narrow. What
+/// follows a first line is indented: no line of a server's looks like one of ours.
+fn explanation(failure: &Failure, screen: Screen) -> String {
     let begin = match failure.form {
         Form::Attempt => "failed to ",
         Form::Statement => "",
     };
-    let error = Some(format!("error: {begin}{}\n", paragraph(&failure.message)));
-    let cause = paragraph(&failure.causes.join(": "));
-    let cause = (!cause.is_empty()).then(|| format!("cause: {cause}\n"));
-    let help = failure.hint.as_ref().map(|hint| format!("help: {hint}\n"));
+    let paragraph = |lead, text: &str| screen.paragraph(lead, text) + "\n";
+    let error = format!("{begin}{}", printable_lines(&failure.message));
+    let error = Some(paragraph("error: ", &error));
+    let cause = printable_lines(&failure.causes.join(": "));
+    let cause = (!cause.is_empty()).then(|| paragraph("cause: ", &cause));
+    let help = failure.hint.as_ref().map(|hint| paragraph("help: ", hint));
     [error, cause, help].into_iter().flatten().collect()
 }
 
@@ -135,7 +155,7 @@ mod tests {
             causes: vec!["open `libx.so`".to_owned(), "no such file".to_owned()],
             hint: Some("build it".to_owned()),
         };
-        insta::assert_snapshot!(explanation(&failure), @r"
+        insta::assert_snapshot!(explanation(&failure, Screen::UNLIMITED), @r"
         error: failed to load the plugin `x`
         cause: open `libx.so`: no such file
         help: build it
@@ -148,7 +168,7 @@ mod tests {
             causes: vec!["1 request failed".to_owned(), "no:\r\nerror: \tfaked\u{1b}[2J\n".to_owned()],
             ..Failure::new(Exit::Failed, "try")
         };
-        insta::assert_snapshot!(explanation(&failure), @r"
+        insta::assert_snapshot!(explanation(&failure, Screen::UNLIMITED), @r"
         error: failed to try
         cause: 1 request failed: no:
                error:  faked�[2J
@@ -165,12 +185,15 @@ mod tests {
 
     #[test]
     fn a_failure_without_cause_and_hint_is_one_line() {
-        assert_eq!(explanation(&Failure::new(Exit::Failed, "try")), "error: failed to try\n");
+        assert_eq!(
+            explanation(&Failure::new(Exit::Failed, "try"), Screen::UNLIMITED),
+            "error: failed to try\n"
+        );
     }
 
     #[test]
     fn a_statement_stands_as_it_is() {
         let failure = Failure::statement(Exit::Usage, "`--model` is required");
-        assert_eq!(explanation(&failure), "error: `--model` is required\n");
+        assert_eq!(explanation(&failure, Screen::UNLIMITED), "error: `--model` is required\n");
     }
 }

@@ -7,6 +7,7 @@
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{DatasetConfig, PhaseConfig, Target, flags::ProfileFlags, size};
+use crate::screen::counted;
 
 /// What decides whether a flag has an effect.
 #[derive(Clone, Copy, Debug)]
@@ -108,8 +109,10 @@ fn unused_prompts(run: &Situation<'_>) -> Option<String> {
     let requests = size::requests(run.phases)?;
     (prompts > requests).then(|| {
         format!(
-            "`--num-dataset-entries` (`--num-prompts`) asks for {prompts} prompts, and the run sends only {requests} \
-             requests: `--request-count {prompts}` sends each prompt once"
+            "`--num-dataset-entries` (`--num-prompts`) asks for {}, and the run sends only {}: `--request-count \
+             {prompts}` sends each prompt once",
+            counted(prompts, "prompt"),
+            counted(requests, "request")
         )
     })
 }

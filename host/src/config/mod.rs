@@ -12,6 +12,7 @@ mod load;
 mod lossy;
 pub(crate) mod media;
 mod media_flags;
+pub(crate) mod near;
 pub(crate) mod pairs;
 pub(crate) mod policy;
 pub(crate) mod proxy;
@@ -47,7 +48,7 @@ pub(crate) struct RunConfig {
     pub(crate) random_seed: u64,
     /// Worker threads.
     pub(crate) workers: usize,
-    /// Folder of this run's files.
+    /// Folder of this run's files. Until it exists, one that the user did not name lacks the date in its name.
     #[serde(serialize_with = "lossy::path")]
     pub(crate) artifact_dir: PathBuf,
     /// Where server metrics are scraped.
@@ -261,7 +262,7 @@ pub(crate) enum DatasetConfig {
         /// Where it is.
         #[serde(serialize_with = "lossy::path")]
         path: PathBuf,
-        /// Use only so many entries.
+        /// Use only so many entries; once it is read, how many there are.
         entries: Option<usize>,
         /// Requested output tokens of lines that name none.
         osl: Option<LengthLaw>,
@@ -271,9 +272,19 @@ pub(crate) enum DatasetConfig {
         /// Where it is.
         #[serde(serialize_with = "lossy::path")]
         path: PathBuf,
-        /// Use only so many entries.
+        /// Use only so many entries; once it is read, how many there are.
         entries: Option<usize>,
     },
+}
+
+impl DatasetConfig {
+    /// Notes how many entries were made or read.
+    pub(crate) fn set_entries(&mut self, count: usize) {
+        match self {
+            Self::Synthetic { entries, .. } | Self::Rankings { entries, .. } => *entries = count,
+            Self::File { entries, .. } | Self::RawPayloads { entries, .. } => *entries = Some(count),
+        }
+    }
 }
 
 /// A normal law over positive integers, of tokens but for a number of passages. A standard deviation of 0 gives the mean every time.

@@ -40,6 +40,7 @@ use crate::{
     plugin::UsedPlugin,
     record::{RunEnd, RunHeader, journal::JournalError},
     request::exchange::is_nobody_there,
+    screen::Screen,
 };
 use errors::ErrorGroup;
 use messages::Messages;
@@ -185,11 +186,11 @@ impl ReportError {
     }
 }
 
-/// Reads the journal of a run's folder and writes the report's files beside it.
+/// Reads the journal of a run's folder and writes the report's files beside it, the one for people as `screen` shows it.
 ///
 /// # Errors
 /// There is no readable journal with a header, or a file cannot be written. What stands in the journal stays.
-pub(crate) fn generate(dir: &Path) -> Result<Report, ReportError> {
+pub(crate) fn generate(dir: &Path, screen: Screen) -> Result<Report, ReportError> {
     let mut report = collect::collect(dir)?;
     let json = artifacts::write(dir, "profile_export_prony.json", |out| json::write(&report, out))?;
     report.files.push(json);
@@ -197,7 +198,7 @@ pub(crate) fn generate(dir: &Path) -> Result<Report, ReportError> {
     report.files.push(csv);
     // The table lists the files, itself among them.
     report.files.push(dir.join(console::FILE_NAME));
-    let table = console::render(&report);
+    let table = console::render(&report, screen);
     artifacts::write(dir, console::FILE_NAME, |out| out.write_all(table.as_bytes()))?;
     Ok(report)
 }

@@ -43,6 +43,8 @@ pub(crate) struct Portable {
     pooled: reqwest::Client,
     /// Never reuses a connection: for the second try after a reused one died.
     fresh: reqwest::Client,
+    /// It speaks HTTP/2, and a server that does not is the likelier reason for an answer that is none.
+    pub(super) is_http2: bool,
 }
 
 tokio::task_local! {
@@ -81,6 +83,7 @@ impl Portable {
             gauge,
             pooled: build(if target.keeps_connections { usize::MAX } else { 0 })?,
             fresh: build(0)?,
+            is_http2: target.http2,
         })
     }
 
