@@ -26,10 +26,10 @@ fn exists(test: &str) -> bool {
             .filter_map(|place| fs::read_to_string(place).ok())
             .any(|text| text.contains("#[test]"));
     }
-    let has_tests = |text: &str| text.contains("#[test]") || text.contains("#[rstest]");
     let (suite, name) = test.split_once("::").unwrap_or((test, ""));
-    let text = fs::read_to_string(root().join(format!("tests/tests/{suite}.rs"))).unwrap_or_default();
-    has_tests(&text) && (name.is_empty() || text.contains(&format!("fn {name}(")))
+    let source = fs::read_to_string(root().join(format!("tests/tests/{suite}.rs"))).unwrap_or_default();
+    let is_suite = source.contains("#[test]") || source.contains("#[rstest]");
+    is_suite && (name.is_empty() || source.contains(&format!("fn {name}(")))
 }
 
 #[test]
