@@ -5,6 +5,7 @@
 
 pub(crate) mod build;
 pub(crate) mod journal;
+mod mask;
 pub(crate) mod recorder;
 
 use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};

@@ -22,8 +22,10 @@ use super::{
     Frame, Record,
     build::{Recipe, build},
     journal::{JournalError, Writer},
+    mask,
 };
 use crate::{
+    config::redact::Redactor,
     dataset::{Conversation, Tokenizer},
     request::exchange::Finished,
     service::{allowance::Ticket, bus::Bus},
@@ -191,6 +193,8 @@ pub(crate) struct Keeping {
     pub(crate) bus: Arc<Bus>,
     /// Counts for the progress display.
     pub(crate) live: Arc<Live>,
+    /// Finds what must not be written down.
+    pub(crate) redactor: Arc<Redactor>,
 }
 
 impl Recorder {
@@ -304,7 +308,8 @@ impl Keeping {
         match input {
             Input::Finished(finished) => {
                 waiting.requests.fetch_sub(1, Ordering::Relaxed);
-                let record = build(*finished, self.recipe());
+                let mut record = build(*finished, self.recipe());
+                mask::record(&mut record, &self.redactor);
                 self.live.note(&record);
                 if self.bus.has_listener(RecordBatch::TYPE) {
                     batch.records.push(self.summary(&record));
@@ -318,10 +323,14 @@ impl Keeping {
                 }
             }
             Input::ServiceMessage { service, message_type, payload, ticket } => {
+                let payload = mask::message(payload, &self.redactor);
                 append(journal, &Frame::Message { service, message_type, payload })?;
                 drop(ticket);
             }
-            Input::End(frame) => {
+            Input::End(mut frame) => {
+                if let Frame::End(end) = &mut *frame {
+                    mask::end(end, &self.redactor);
+                }
                 journal.append(&frame)?;
                 return Ok(Then::End);
             }

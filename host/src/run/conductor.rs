@@ -80,6 +80,7 @@ async fn conduct_in_loop(
 ) -> Result<Option<Ending>, RunError> {
     let (signals, heard) = unbounded_channel();
     let mut ears = Ears::new(run.clock, heard).map_err(RunError::EventLoop)?;
+    registry.note_signal_handlers();
     let (bus, live) = (Arc::new(Bus::default()), Arc::new(Live::default()));
     let lost = signals.clone();
     let header = Frame::Header(Box::new(run.header.clone()));
@@ -102,6 +103,7 @@ async fn conduct_in_loop(
         Some(services) => {
             let mut conductor = Conductor {
                 run,
+                registry: Arc::clone(registry),
                 bus,
                 live,
                 wires: wires.clone(),
@@ -117,6 +119,7 @@ async fn conduct_in_loop(
             (ending, conductor.end(&mut ears).await)
         }
     };
+    registry.put_back_surroundings();
     let end = RunEnd {
         at_ns: run.clock.now(),
         was_cancelled: ending.is_some(),
@@ -134,6 +137,7 @@ async fn conduct_in_loop(
 
 fn keeping(run: &Run, bus: &Arc<Bus>, live: &Arc<Live>) -> Keeping {
     Keeping {
+        redactor: Arc::clone(&run.redactor),
         dataset: Arc::clone(&run.dataset),
         tokenizer: run.tokenizer.clone(),
         keep_outputs: run.config.export_outputs,
@@ -161,6 +165,7 @@ fn start_services(
 
 struct Conductor<'a> {
     run: &'a Run,
+    registry: Arc<Registry>,
     bus: Arc<Bus>,
     live: Arc<Live>,
     wires: Wires,
@@ -300,6 +305,7 @@ impl Conductor<'_> {
     }
 
     fn tick(&mut self) -> Option<Event> {
+        self.registry.put_back_surroundings();
         if let Some(phase) = &mut self.phase {
             let elapsed = Duration::from_nanos(self.run.clock.now().saturating_sub(phase.start_ns));
             phase.progress.update(&self.live, self.wires.tally.in_flight(), elapsed);

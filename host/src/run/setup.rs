@@ -7,7 +7,7 @@ use prony_plugin_api::{ErrorDetails, metadata::EndpointMetadata};
 use super::{progress::Display, services::ChoiceError};
 use crate::{
     clock::Clock,
-    config::{RunConfig, Target},
+    config::{RunConfig, Target, redact::Redactor},
     dataset::{Conversation, Tokenizer},
     plugin::{Category, OptionSchema, Registry},
     record::{Capabilities, RunHeader},
@@ -31,6 +31,8 @@ pub(crate) struct Run {
     pub(crate) tokenizer: Option<Arc<Tokenizer>>,
     /// What all requests have in common.
     pub(crate) target: Arc<TargetPlan>,
+    /// Finds what the run must not write down.
+    pub(crate) redactor: Arc<Redactor>,
     /// Services to start.
     pub(crate) services: Vec<Wanted>,
     /// What is shown while it goes on.
