@@ -159,7 +159,11 @@ pub(super) fn read_file(file: &Path) -> Result<String, ManifestProblem> {
     if !fs::metadata(file).map_err(ManifestProblem::Unreadable)?.is_file() {
         return Err(ManifestProblem::NotAFile);
     }
-    let bytes = bounded::read(file, yaml::MOST_MEGABYTES).map_err(ManifestProblem::Unreadable)?;
+    let bytes = bounded::read(file, yaml::MOST_MEGABYTES).map_err(|error| {
+        // A library is told apart from a manifest that is too large: most are larger than any manifest.
+        let is_large_library = error.kind() == io::ErrorKind::FileTooLarge && is_library(file);
+        if is_large_library { ManifestProblem::Library } else { ManifestProblem::Unreadable(error) }
+    })?;
     String::from_utf8(bytes)
         .map_err(|_| if is_library(file) { ManifestProblem::Library } else { ManifestProblem::NotText })
 }
