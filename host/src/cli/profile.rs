@@ -136,6 +136,9 @@ fn outcome(report: &Report) -> Result<Exit, Failure> {
             requests(outcomes.cancelled)
         ));
     }
+    if let Some(text) = report.closed_idle() {
+        terminal::warn(&text);
+    }
     if outcomes.succeeded > 0 {
         if outcomes.failed > 0 {
             terminal::warn(&format!("{} of {} requests failed", outcomes.failed, outcomes.completed()));

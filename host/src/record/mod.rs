@@ -52,7 +52,7 @@ pub(crate) struct Record {
     /// Ended by the tool: the grace period was over or the user interrupted. It also has an error.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) cancelled: bool,
-    /// It was sent a second time because a reused connection died before any response byte.
+    /// It was sent a second time: a kept connection was closed before the server can have read it.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) retried: bool,
     /// Method and path of a request that failed.

@@ -201,13 +201,7 @@ fn remarks(report: &Report) -> Vec<String> {
             ));
         }
     }
-    let retried = report.profiling.outcomes.retried;
-    if retried > 0 {
-        lines.push(format!(
-            "note: requests sent again because the server had closed the kept connection: {retried} (servers may do that; only \
-             the second attempt is measured)"
-        ));
-    }
+    lines.extend(report.closed_idle().map(|text| format!("note: {text}")));
     lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
     lines
 }

@@ -118,6 +118,17 @@ impl Report {
         failed > 0 && failed == self.profiling.outcomes.completed()
     }
 
+    /// What is to be said of requests that were sent twice, if any were.
+    pub(crate) fn closed_idle(&self) -> Option<String> {
+        let count = self.profiling.outcomes.retried;
+        (count > 0).then(|| {
+            format!(
+                "requests sent again because the server had closed their kept connection before it can have read them \
+                 (closed_idle): {count}; their times begin with the first try"
+            )
+        })
+    }
+
     /// The bookkeeping of the profiling phases; unknown when the run was killed in one, or before it.
     pub(crate) fn counts(&self) -> Option<PhaseCounts> {
         let profiles = |span: &PhaseSpan| span.kind == PhaseKind::Profiling;

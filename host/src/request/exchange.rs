@@ -58,7 +58,7 @@ pub(crate) struct Exchange {
     pub(crate) error: Option<ErrorDetails>,
     /// Ended by the tool.
     pub(crate) cancelled: bool,
-    /// Sent a second time after a reused connection had died.
+    /// Sent a second time: a kept connection was closed before the server can have read the request.
     pub(crate) retried: bool,
     /// Largest read, in bytes.
     pub(crate) largest_read_bytes: u64,
@@ -79,6 +79,9 @@ pub(crate) struct Exchange {
     /// The body broke off behind the end of a complete answer.
     #[serde(default)]
     pub(crate) cut_after_end: bool,
+    /// When the first of two tries was sent.
+    #[serde(skip)]
+    first_sent: Option<RunNs>,
     /// What the latest try asked for.
     #[serde(skip)]
     tried: Option<(Method, Arc<Place>)>,
@@ -279,7 +282,8 @@ impl Wire {
         }
     }
 
-    /// Sends a request, a second time if a connection had died of its age, and waits for the head of its answer.
+    /// Sends a request, a second time if a kept connection was closed before the server can have read it, and waits for the
+    /// head of its answer. The instants of the first try are kept.
     pub(super) async fn ask(
         &self,
         request: &Prepared,
@@ -287,9 +291,12 @@ impl Wire {
         patience: &mut Patience<'_>,
     ) -> Result<Response, ErrorDetails> {
         let response = match self.send(request, false, exchange, patience).await? {
-            Err(error) if is_stale_connection(&error, &exchange.stamps) => {
+            Err(error) if is_closed_idle(&error, &exchange.stamps, self.clock.now()) => {
                 // Asking after a job once more is no second request.
-                exchange.retried |= exchange.instants.accepted.is_none();
+                if exchange.instants.accepted.is_none() {
+                    exchange.retried = true;
+                    exchange.first_sent = exchange.stamps.sent();
+                }
                 self.send(request, true, exchange, patience).await?
             }
             other => other,
@@ -300,7 +307,7 @@ impl Wire {
         Ok(response)
     }
 
-    /// One try. Its stamps replace those of an earlier one: a dead attempt's time is not the server's.
+    /// One try, with stamps of its own.
     async fn send(
         &self,
         request: &Prepared,
@@ -413,7 +420,7 @@ impl Exchange {
 
     /// Notes what the connection has noted of the request's way.
     fn note_way(&mut self) {
-        let sent = self.stamps.sent();
+        let sent = self.first_sent.or_else(|| self.stamps.sent());
         // A connection that was opened after the request had gone on another one is not this request's.
         let connected =
             self.stamps.connected().filter(|connected| sent.is_none_or(|sent| *connected <= sent));
@@ -455,25 +462,48 @@ fn redirection(headers: &HeaderMap) -> Option<String> {
     Some(format!("redirected to `{}`, which is not followed", redact::url(location)))
 }
 
-/// A connection that had been used before died, and no byte of a response had arrived: the server closed an idle
-/// connection that it still advertised. A fresh connection that dies is the server's failure.
+/// Two round trips are shorter than this in a data centre; what is left of it is the waking up of both ends, in nanoseconds.
+const SHORTEST_NOTICE_NS: u64 = 10_000_000;
+
+/// The same where the connection was reset. A system resets a connection that is closed before what came was read: who has
+/// read a request closes in order, unless he asks for a reset.
+const SHORTEST_NOTICE_OF_RESET_NS: u64 = 100_000_000;
+
+/// A round trip takes no longer on earth. Opening a connection does where its first packet is lost.
+const LONGEST_ROUND_TRIP_NS: u64 = 500_000_000;
+
+/// The server had closed a kept connection before it can have read the request: the request was not taken as a whole, or the
+/// end of the connection came within two round trips. Whoever sends a request as a server closes for want of requests meets
+/// with that. A later end is the server's failure, since it may have worked on the request, and so is any end of a connection
+/// that was opened for this request.
 ///
-/// A connection is fresh when it was opened for this request before the request went. A pool may also hand over one
-/// that it has just opened for another request; if that dies at once, the second try is one more than needed.
-fn is_stale_connection(error: &TransportError, stamps: &AttemptStamps) -> bool {
+/// A pool may also hand over a connection that it has just opened for another request; if that dies at once, the second try
+/// is one more than needed.
+fn is_closed_idle(error: &TransportError, stamps: &AttemptStamps, now: RunNs) -> bool {
+    let shortest = match error.failure {
+        Failure::Closed => SHORTEST_NOTICE_NS,
+        Failure::Reset => SHORTEST_NOTICE_OF_RESET_NS,
+        _ => return false,
+    };
     let is_fresh =
         stamps.connected().is_some_and(|connected| stamps.sent().is_none_or(|sent| connected <= sent));
-    !is_fresh && !stamps.is_answered() && error.failure == Failure::Lost
+    if is_fresh || stamps.is_answered() {
+        return false;
+    }
+    let notice = shortest.max(2 * stamps.round_trip().min(LONGEST_ROUND_TRIP_NS));
+    error.is_unsent || stamps.sent().is_none_or(|sent| now.saturating_sub(sent) <= notice)
 }
 
 fn send_error(error: TransportError, stamps: &AttemptStamps) -> ErrorDetails {
     let (kind, message) = match error.failure {
         Failure::Connect => (CONNECT_ERROR, "cannot open a connection to the server"),
         Failure::Proxy(_) => (PROXY_ERROR, "no way through"),
-        Failure::Lost if stamps.is_answered() => {
+        Failure::Closed | Failure::Reset if stamps.is_answered() => {
             ("connection_reset", "the connection died in the middle of the head of an answer")
         }
-        Failure::Lost => ("connection_reset", "the connection died before the head of an answer"),
+        Failure::Closed | Failure::Reset => {
+            ("connection_reset", "the connection died before the head of an answer")
+        }
         Failure::Http | Failure::Encoding => ("transport", "cannot exchange HTTP with the server"),
     };
     let code = match error.failure {
@@ -567,5 +597,43 @@ fn describe_status(status: http::StatusCode, body: &[u8]) -> String {
     match text.trim() {
         "" => status.canonical_reason().unwrap_or("no reason given").to_owned(),
         text => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn lost(failure: Failure, is_unsent: bool) -> TransportError {
+        TransportError { failure, causes: Vec::new(), hint: "", is_unsent }
+    }
+
+    #[rstest]
+    #[case::at_once(Failure::Closed, 0, 9 * MS, true)]
+    #[case::after_some_work(Failure::Closed, 0, 11 * MS, false)]
+    #[case::within_two_long_round_trips(Failure::Closed, 150 * MS, 299 * MS, true)]
+    #[case::later_than_those(Failure::Closed, 150 * MS, 301 * MS, false)]
+    #[case::a_connect_that_was_slow_is_no_round_trip(Failure::Closed, 3_000 * MS, 1_001 * MS, false)]
+    #[case::reset_unread(Failure::Reset, 0, 99 * MS, true)]
+    #[case::reset_after_work(Failure::Reset, 0, 101 * MS, false)]
+    #[case::not_lost(Failure::Http, 0, 0, false)]
+    fn a_kept_connection_was_closed_before_its_request_was_read(
+        #[case] failure: Failure,
+        #[case] round_trip: u64,
+        #[case] after: u64,
+        #[case] expected: bool,
+    ) {
+        let stamps = AttemptStamps::kept(round_trip, 7);
+        assert_eq!(is_closed_idle(&lost(failure, false), &stamps, 7 + after), expected);
+    }
+
+    #[test]
+    fn a_request_that_was_not_taken_whole_was_not_read_however_long_it_took() {
+        let stamps = AttemptStamps::kept(0, 7);
+        assert!(is_closed_idle(&lost(Failure::Reset, true), &stamps, 3_600_000 * MS));
     }
 }
