@@ -112,7 +112,7 @@ fn write_report(dir: PathBuf, is_interrupted: bool) -> Result<Result<Report, Int
         || terminal::warn("interrupted while the report is being written; interrupt again to end at once");
     let warnings: &[&dyn Fn()] = if is_interrupted { &[] } else { &[&warn] };
     let again = format!("`prony report {}` writes it from the journal", dir.display());
-    match until_interrupted(warnings, move || report::write(&dir)) {
+    match until_interrupted(warnings, move || report::write_at_end(&dir)) {
         Ok(Ok(report)) => report.map(Ok),
         Ok(Err(interrupt)) => {
             terminal::warn(&format!("the report was not written to its end: {again}"));

@@ -37,7 +37,8 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     if args.messages {
         return print_messages(dir);
     }
-    let report = write(dir)?;
+    let report = report::generate(dir)?;
+    terminal::print(&console::render(&report))?;
     Ok(if report.is_complete() { Exit::Success } else { Exit::Incomplete })
 }
 
@@ -63,9 +64,9 @@ fn print_messages(dir: &Path) -> Result<Exit, Failure> {
     }
 }
 
-/// The same for any command that has a run's folder.
-pub(super) fn write(dir: &Path) -> Result<Report, Failure> {
-    let report = report::generate(dir)?;
+/// The report at the end of a run.
+pub(super) fn write_at_end(dir: &Path) -> Result<Report, Failure> {
+    let report = report::generate_at_end(dir)?;
     terminal::print(&console::render(&report))?;
     Ok(report)
 }

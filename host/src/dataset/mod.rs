@@ -25,7 +25,7 @@ pub(crate) use self::{
     build::{DatasetError, build},
     media::{shared as shared_media, wav_seconds},
     sampler::conversation_of,
-    tokenizer::{Tokenizer, TokenizerError},
+    tokenizer::{Tokenizer, TokenizerError, yield_to_others},
 };
 
 /// A scripted dialogue. Single-turn ones have one turn.

@@ -395,10 +395,10 @@ mod tests {
                 Frame::PhaseEnded { index, at_ns, counts, workers } => {
                     aggregator.phase_ended(index, at_ns, counts, workers);
                 }
-                Frame::Record(record) => {
+                Frame::Record(record) | Frame::Uncounted(record) => {
                     aggregator.record(&record, &mut Measured::new());
                 }
-                Frame::Header(_) | Frame::Message { .. } | Frame::End(_) => {}
+                Frame::Header(_) | Frame::Counted(_) | Frame::Message { .. } | Frame::End(_) => {}
             }
         }
         aggregator

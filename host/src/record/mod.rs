@@ -4,7 +4,9 @@
 //! nanoseconds since the run's start ([`crate::clock`]).
 
 pub(crate) mod build;
+mod counting;
 pub(crate) mod journal;
+mod open;
 pub(crate) mod recorder;
 
 use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
@@ -165,6 +167,29 @@ pub(crate) struct CountedTokens {
     pub(crate) first_arrival: Option<u64>,
 }
 
+/// What is needed to count the tokens of a record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Texts {
+    /// Each channel of each choice as a whole, and whether it is reasoning.
+    pub(crate) passages: Vec<(bool, String)>,
+    /// What arrived with the first token.
+    pub(crate) first_arrival: String,
+}
+
+impl Texts {
+    /// Size of all of it, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.passages.iter().map(|(_, text)| text.len()).sum::<usize>() + self.first_arrival.len()
+    }
+}
+
+impl Record {
+    /// Adds what was counted of its output.
+    pub(crate) fn add_count(&mut self, counted: CountedTokens) {
+        self.counted = CountedTokens { input: self.counted.input, ..counted };
+    }
+}
+
 /// What the journal begins with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RunHeader {
@@ -300,8 +325,12 @@ pub(crate) enum Frame {
         #[serde(default)]
         workers: Vec<WorkerUsage>,
     },
-    /// A request is over.
+    /// A request is over, and its tokens are counted, or nobody counts them.
     Record(Box<Record>),
+    /// A request is over, and its tokens are not counted yet. The first one has the number 0, the next one 1.
+    Uncounted(Box<Record>),
+    /// What was counted since, by the number of the record.
+    Counted(Vec<(u64, CountedTokens)>),
     /// A service published something.
     Message {
         /// Entry name of the service.

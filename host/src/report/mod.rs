@@ -16,6 +16,7 @@ pub(crate) mod messages;
 mod outputs;
 mod part;
 mod records;
+mod recount;
 mod server_metrics;
 mod service_tables;
 #[cfg(test)]
@@ -85,6 +86,8 @@ pub(crate) struct Report {
     pub(crate) warmup_errors: Vec<ErrorGroup>,
     /// Models that the server said it ran while profiling, and for how many requests.
     pub(crate) models_seen: BTreeMap<String, u64>,
+    /// Responses whose tokens were to be counted here and are not.
+    pub(crate) uncounted: u64,
     /// How the run ended; unknown when it was killed.
     pub(crate) end: Option<RunEnd>,
     /// Why the report does not cover what was asked for, if so.
@@ -190,12 +193,25 @@ impl ReportError {
     }
 }
 
-/// Reads the journal of a run's folder and writes the report's files beside it.
+/// Reads the journal of a run's folder and writes the report's files beside it. Tokens that the run has not counted are
+/// counted.
 ///
 /// # Errors
 /// There is no readable journal with a header, or a file cannot be written. What stands in the journal stays.
 pub(crate) fn generate(dir: &Path) -> Result<Report, ReportError> {
-    let mut report = collect::collect(dir)?;
+    generate_with(dir, true)
+}
+
+/// The same at the end of the run itself, which does not wait for counting any more.
+///
+/// # Errors
+/// As for [`generate`].
+pub(crate) fn generate_at_end(dir: &Path) -> Result<Report, ReportError> {
+    generate_with(dir, false)
+}
+
+fn generate_with(dir: &Path, counts: bool) -> Result<Report, ReportError> {
+    let mut report = collect::collect(dir, counts)?;
     let json = artifacts::write(dir, "profile_export_prony.json", |out| json::write(&report, out))?;
     report.files.push(json);
     let csv = artifacts::write(dir, "profile_export_prony.csv", |out| csv::write(&report, out))?;

@@ -56,7 +56,7 @@ pub(crate) fn claim(path: &Path, overwrite: bool) -> Result<PathBuf, ArtifactDir
     if !overwrite {
         return Err(ArtifactDirError::NotEmpty(path.to_owned()));
     }
-    for name in report::FILE_NAMES.iter().chain([&journal::FILE_NAME]) {
+    for name in report::FILE_NAMES.iter().chain([&journal::FILE_NAME, &journal::TEXTS_FILE_NAME]) {
         match std::fs::remove_file(path.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
             _ => {}

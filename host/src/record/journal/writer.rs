@@ -2,11 +2,13 @@
 
 use std::{
     fs::File,
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
 use super::{FILE_NAME, JournalError, MAGIC, MAX_FRAME_BYTES};
+use serde::Serialize;
+
 use crate::record::Frame;
 
 /// Appends frames.
@@ -20,7 +22,12 @@ pub(crate) struct Writer {
 impl Writer {
     /// Makes a new journal in a run's folder. Never overwrites one.
     pub(crate) fn create(dir: &Path) -> Result<Self, JournalError> {
-        let path = dir.join(FILE_NAME);
+        Self::create_named(dir, FILE_NAME)
+    }
+
+    /// The same for a file that is written in the same way.
+    pub(super) fn create_named(dir: &Path, name: &str) -> Result<Self, JournalError> {
+        let path = dir.join(name);
         let create = |path: &Path| -> io::Result<File> {
             let mut file = File::options().write(true).create_new(true).open(path)?;
             file.write_all(&MAGIC)?;
@@ -38,7 +45,8 @@ impl Writer {
         self.append_within(MAX_FRAME_BYTES, frame)
     }
 
-    pub(super) fn append_within(&mut self, largest: u32, frame: &Frame) -> Result<(), JournalError> {
+    /// The same for anything, up to a size.
+    pub(super) fn append_within(&mut self, largest: u32, frame: &impl Serialize) -> Result<(), JournalError> {
         self.payload.clear();
         rmp_serde::encode::write_named(&mut self.payload, frame)?;
         let bytes = self.payload.len();
@@ -52,6 +60,17 @@ impl Writer {
         };
         write(&mut self.file, &self.payload)
             .map_err(|source| JournalError::Write { path: self.path.clone(), source })
+    }
+
+    /// Empties the file.
+    pub(super) fn start_again(&mut self) -> Result<(), JournalError> {
+        self.flush()?;
+        let file = self.file.get_mut();
+        let begin = MAGIC.len() as u64;
+        file.set_len(begin)
+            .and_then(|()| file.seek(SeekFrom::Start(begin)))
+            .map_err(|source| JournalError::Write { path: self.path.clone(), source })?;
+        Ok(())
     }
 
     /// Hands everything to the kernel.
