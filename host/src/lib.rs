@@ -25,3 +25,4 @@ mod run;
 mod schedule;
 mod seed;
 mod service;
+mod stderr;

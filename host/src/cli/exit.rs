@@ -21,7 +21,7 @@ pub(crate) enum Exit {
     Plugin = 3,
     /// The target does not answer.
     Unreachable = 4,
-    /// The run ended early, since a service asked for it or the server was gone; what was measured is reported.
+    /// The run ended early, since its deadline was over, a service asked for it or the server was gone; what was measured is reported.
     Incomplete = 6,
     /// Ended by SIGHUP, since the terminal went away; what was measured is reported.
     HungUp = 129,

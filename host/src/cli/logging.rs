@@ -16,6 +16,7 @@ use super::exit::{Exit, Failure};
 use crate::{
     config::{flags::ChoiceParser, units::Choice},
     plugin,
+    stderr::Stderr,
 };
 
 /// Filter directives that hold when no flag is given, in the syntax of `tracing_subscriber::EnvFilter`.
@@ -181,7 +182,7 @@ pub(super) fn init(flags: &LogFlags) -> Result<(), Failure> {
 /// Writes what passes a filter to standard error, from now on.
 fn write(filter: impl Layer<Registry> + Send + Sync) {
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let lines = fmt::layer().with_writer(io::stderr).with_ansi(!plain && io::stderr().is_terminal());
+    let lines = fmt::layer().with_writer(|| Stderr).with_ansi(!plain && io::stderr().is_terminal());
     // Fails only where a log already runs, as in a test: that one is as good.
     let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
 }

@@ -26,7 +26,7 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::{FromArgMatches, Parser, Subcommand};
 
 use self::exit::{Exit, Failure};
-use crate::{config::flags::ProfileFlags, plugin};
+use crate::{config::flags::ProfileFlags, plugin, stderr};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -85,6 +85,7 @@ pub fn main() -> ExitCode {
         terminal::explain(&failure);
         failure.exit
     });
+    stderr::flush();
     plugin::end(exit as u8)
 }
 
@@ -95,7 +96,10 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
-            return refusal::of(&error, &words, &command).map_or_else(|| Ok(terminal::answer(&error)), Err);
+            return match refusal::of(&error, &words, &command) {
+                Some(refused) => Err(refused),
+                None => terminal::answer(&error),
+            };
         }
     };
     // The log of a child is its parent's.

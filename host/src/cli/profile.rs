@@ -35,6 +35,7 @@ use crate::{
         lifecycle::Ending,
         mock::{MockError, MockProcess},
         models::{self, ModelError},
+        progress::Display,
         services::{self, ChoiceError},
         setup::{self, Run},
         until_interrupted,
@@ -92,7 +93,7 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
             terminal::warn(&format!("the run ended before its time: {}", ending.reason()));
             Ok(Exit::Plugin)
         }
-        Some(ending @ Ending::ServerGone { .. }) => {
+        Some(ending @ (Ending::ServerGone { .. } | Ending::Deadline(_))) => {
             terminal::warn(&format!("the run ended before its time: {}", ending.reason()));
             outcome(&report)
         }
@@ -143,7 +144,7 @@ fn outcome(report: &Report) -> Result<Exit, Failure> {
         if outcomes.failed > 0 {
             terminal::warn(&format!("{} of {} requests failed", outcomes.failed, outcomes.completed()));
         }
-        return Ok(if report.is_complete() { Exit::Success } else { Exit::Incomplete });
+        return Ok(if report.came_to_its_end() { Exit::Success } else { Exit::Incomplete });
     }
     let exit = if report.never_connected() { Exit::Unreachable } else { Exit::Failed };
     let mut failure = Failure::new(exit, "measure anything: no request succeeded");
@@ -168,6 +169,8 @@ fn prepare(
     mock: Option<&mut MockProcess>,
     answers_whole: bool,
 ) -> Result<(Run, Dialect), Failure> {
+    // The deadline counts from here.
+    let clock = Clock::start();
     let registry = loading.registry;
     let name = flags.endpoint_type.as_deref().unwrap_or(DEFAULT_ENDPOINT);
     let entry = registry.endpoint(name).map_err(|error| refusal::unknown_endpoint(name, error))?;
@@ -192,7 +195,6 @@ fn prepare(
     }
     let config = resolved.config;
     let target = setup::plan_target(&config, metadata).map_err(|error| wrong_target(&error))?;
-    let clock = Clock::start();
     dialect.await_target(&config, &target, &dataset, clock)?;
     let dir = claim_dir(flags, &config)?;
     let run = Run {
@@ -203,7 +205,7 @@ fn prepare(
             ..header(&config, tokenizer.as_deref(), clock)
         },
         services: services.wanted(&config, registry),
-        show_progress: shows_progress(flags),
+        display: display(flags),
         dataset,
         config,
         clock,
@@ -314,10 +316,11 @@ fn policy(registry: &Registry) -> PolicyRecord {
     PolicyRecord { name: policy.policy.name().to_owned(), set_by: policy.source.to_string() }
 }
 
-fn shows_progress(flags: &ProfileFlags) -> bool {
+fn display(flags: &ProfileFlags) -> Display {
     match flags.ui {
-        Some(ui) => ui == Ui::Simple,
-        None => std::io::stderr().is_terminal(),
+        Some(Ui::None) => Display::Nothing,
+        Some(Ui::Simple) | None if std::io::stderr().is_terminal() => Display::Bar,
+        Some(Ui::Simple) | None => Display::Lines,
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     }
     let report = report::generate(dir)?;
     terminal::print(&console::render(&report))?;
-    Ok(if report.is_complete() { Exit::Success } else { Exit::Incomplete })
+    Ok(if report.came_to_its_end() { Exit::Success } else { Exit::Incomplete })
 }
 
 /// The run's folder, where its journal is named.

@@ -5,11 +5,18 @@
 use std::io::{self, ErrorKind, Write};
 
 use super::exit::{Exit, Failure, Form};
+use crate::stderr;
 
 /// Prints a result. A closed stdout ends it quietly.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    // On a terminal, warnings that came before it stand before it.
+    stderr::flush();
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    printed(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+fn printed(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Failure::new(Exit::Failed, "write to standard output").caused_by(&error))
         }
@@ -19,19 +26,18 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 
 /// Tells the user something that does not stop the command.
 pub(crate) fn warn(text: &str) {
-    // Nobody is left to be told that stderr is closed.
-    let _ = writeln!(io::stderr().lock(), "warning: {text}");
+    stderr::write(format!("warning: {text}\n"));
 }
 
 /// Prints why a command failed.
 pub(crate) fn explain(failure: &Failure) {
-    let _ = io::stderr().lock().write_all(explanation(failure).as_bytes());
+    stderr::write(explanation(failure));
 }
 
 /// Prints what clap has to say: help and version are results, the rest are errors of usage.
-pub(crate) fn answer(answer: &clap::Error) -> Exit {
-    let _ = answer.print();
-    if answer.use_stderr() { Exit::Usage } else { Exit::Success }
+pub(crate) fn answer(answer: &clap::Error) -> Result<Exit, Failure> {
+    let result = answer.print();
+    if answer.use_stderr() { Ok(Exit::Usage) } else { printed(result).map(|()| Exit::Success) }
 }
 
 /// What a server or a file says must not move the cursor or ring the bell.

@@ -78,7 +78,7 @@ const RULES: [Rule; 7] = [
 pub(super) fn warnings(run: Situation<'_>) -> Vec<String> {
     let idle = RULES.iter().filter(|rule| (rule.is_typed)(run.flags) && !(rule.has_effect)(&run));
     let idle = idle.map(|rule| format!("`{}` has no effect: {}", rule.flag, rule.because));
-    idle.chain(unused_prompts(&run)).collect()
+    idle.chain(unused_prompts(&run)).chain(early_deadline(&run)).collect()
 }
 
 /// A warning about variables that AIPerf reads and prony does not.
@@ -111,6 +111,15 @@ fn unused_prompts(run: &Situation<'_>) -> Option<String> {
             "`--num-dataset-entries` (`--num-prompts`) asks for {prompts} prompts, and the run sends only {requests} \
              requests: `--request-count {prompts}` sends each prompt once"
         )
+    })
+}
+
+/// A deadline that is over before the load may be.
+fn early_deadline(run: &Situation<'_>) -> Option<String> {
+    let deadline = run.flags.deadline?;
+    let duration = run.flags.benchmark_duration?;
+    (deadline <= duration).then(|| {
+        format!("`--deadline {deadline}` ends the run before `--benchmark-duration {duration}` does: the run cannot be complete")
     })
 }
 
@@ -168,6 +177,11 @@ mod tests {
         "`--num-dataset-entries` (`--num-prompts`) asks for 40 prompts, and the run sends only 10 requests: \
          `--request-count 40` sends each prompt once"
     )]
+    #[case::early_deadline(
+        "--deadline 30 --benchmark-duration 30",
+        TEXT,
+        "`--deadline 30` ends the run before `--benchmark-duration 30` does: the run cannot be complete"
+    )]
     fn a_flag_without_effect_is_named_with_the_reason(
         #[case] line: &str,
         #[case] endpoint: &str,
@@ -185,6 +199,8 @@ mod tests {
     #[case("--num-prompts 40 --request-count 40")]
     #[case("--num-prompts 40 --request-count 30 --warmup-request-count 10")]
     #[case("--num-prompts 4000 --benchmark-duration 5")]
+    #[case("--deadline 40 --benchmark-duration 30")]
+    #[case("--deadline 40")]
     #[case("--no-proxy --random-seed 4 --overwrite --artifact-dir D")]
     fn a_flag_with_an_effect_is_not(#[case] line: &str) {
         assert!(told(line, TEXT).is_empty(), "{:?}", told(line, TEXT));

@@ -103,7 +103,7 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "KEY=VALUE", help_heading = TARGET)]
     pub(crate) endpoint_option: Vec<String>,
 
-    /// Time for a whole request; it fails after that [default: 21600].
+    /// Time for a whole request; it fails after that [default: 1800].
     #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = TARGET)]
     pub(crate) request_timeout_seconds: Option<f64>,
 
@@ -222,6 +222,12 @@ pub(crate) struct ProfileFlags {
     /// Then they are cancelled, and everything that was measured is written. Containers are killed 10 s after SIGTERM.
     #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = LOAD)]
     pub(crate) drain_timeout: Option<f64>,
+
+    /// End the whole run after this time, waiting for the server and warm-up included [default: no limit].
+    ///
+    /// Requests in flight are cancelled then, what was measured is written, and the exit code is 6.
+    #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = LOAD)]
+    pub(crate) deadline: Option<f64>,
 
     /// Send so many requests first.
     ///
@@ -369,7 +375,9 @@ pub(crate) struct ProfileFlags {
     #[arg(long, requires = "artifact_dir", help_heading = OUTPUT)]
     pub(crate) overwrite: bool,
 
-    /// What to show while the run goes on [default: simple on a terminal, else none].
+    /// What to show while the run goes on [default: simple].
+    ///
+    /// `simple` is a progress bar on a terminal, and elsewhere a line every 10 seconds.
     #[arg(long, visible_alias = "ui-type", value_name = "UI", help_heading = OUTPUT)]
     #[arg(value_parser = ChoiceParser::<Ui>::new())]
     pub(crate) ui: Option<Ui>,
@@ -432,7 +440,7 @@ impl Choice for CustomDataset {
 /// What is shown while a run goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ui {
-    /// A progress bar.
+    /// A progress bar, or lines where there is no terminal.
     Simple,
     /// Nothing.
     None,

@@ -63,6 +63,9 @@ pub(crate) struct RunConfig {
     /// Seconds for which requests in flight may go on when the run ends before its time.
     #[serde(default = "default_drain_s")]
     pub(crate) drain_s: f64,
+    /// Seconds from the start of the run to its end at the latest.
+    #[serde(default)]
+    pub(crate) deadline_s: Option<f64>,
 }
 
 /// Seconds without `--drain-timeout`. Containers are killed 10 s after SIGTERM, and the report takes its time as well.
@@ -76,6 +79,11 @@ impl RunConfig {
     /// How long requests in flight may go on when the run ends before its time.
     pub(crate) fn drain(&self) -> Duration {
         Duration::try_from_secs_f64(self.drain_s).unwrap_or(Duration::MAX)
+    }
+
+    /// The time from the start of the run to its end at the latest, if there is a limit.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        Duration::try_from_secs_f64(self.deadline_s?).ok()
     }
 }
 

@@ -274,6 +274,7 @@ pub(crate) fn resolve(
         export_outputs: flags.export_outputs_json,
         export_http_trace: flags.export_http_trace,
         drain_s: flags.drain_timeout.unwrap_or(super::DRAIN_S),
+        deadline_s: flags.deadline,
     };
     Ok(Resolved { config, warnings })
 }
@@ -386,7 +387,7 @@ mod tests {
             "endpoint_type": "chat",
             "streaming": false,
             "custom_endpoint": null,
-            "request_timeout_s": 21600.0,
+            "request_timeout_s": 1800.0,
             "first_byte_timeout_s": null,
             "idle_timeout_s": null,
             "wait_for_model_timeout_s": 0.0,
@@ -449,7 +450,8 @@ mod tests {
           },
           "export_outputs": false,
           "export_http_trace": false,
-          "drain_s": 8.0
+          "drain_s": 8.0,
+          "deadline_s": null
         }
         "#);
         assert!(warnings.is_empty());

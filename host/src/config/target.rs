@@ -18,7 +18,9 @@ const DEFAULT_URL: &str = "http://localhost:8000";
 /// Holds the key where none is typed.
 pub(crate) const API_KEY_VARIABLE: &str = "PRONY_API_KEY";
 
-const DEFAULT_REQUEST_TIMEOUT_S: f64 = 21_600.0;
+/// A response of 32,768 tokens at 20 tokens a second comes to its end in this time (27 minutes), and one that stalls lets a
+/// pipeline that is ended after an hour write its report.
+const DEFAULT_REQUEST_TIMEOUT_S: f64 = 1_800.0;
 
 /// The model that the mock server is asked for when the user names none.
 const MOCK_MODEL: &str = "mock-model";

@@ -111,6 +111,7 @@ fn config() -> RunConfig {
         export_outputs: false,
         export_http_trace: false,
         drain_s: 8.0,
+        deadline_s: None,
     }
 }
 

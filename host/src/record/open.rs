@@ -79,7 +79,9 @@ impl Open {
         let place = self.places.remove(&number).and_then(|place| place.checked_sub(self.gone));
         let place = place.and_then(|place| usize::try_from(place).ok());
         if let Some((Next::Record(record), is_open)) = place.and_then(|place| self.queue.get_mut(place)) {
-            counted.into_iter().for_each(|counted| record.add_count(counted));
+            if let Some(counted) = counted {
+                record.add_count(counted);
+            }
             *is_open = false;
         }
     }

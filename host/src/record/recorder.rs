@@ -12,6 +12,7 @@ use std::{
         mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use prony_plugin_api::{
@@ -306,7 +307,14 @@ enum Then {
 impl Recording {
     fn run(mut self, inputs: &Receiver<Input>) -> Result<(), JournalError> {
         loop {
-            let Some(first) = self.next(inputs) else { return Ok(()) };
+            let first = match self.next(inputs) {
+                Ok(input) => Some(input),
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.give_up();
+                    None
+                }
+            };
             // What has piled up goes into one write and one message, up to a limit: it must reach the disk, too.
             for input in first.into_iter().chain(inputs.try_iter().take(BATCH)) {
                 if let Then::End = self.keep(input)? {
@@ -318,22 +326,13 @@ impl Recording {
         }
     }
 
-    /// Waits for the next input: none yet when the patience of the run's end is over, none ever when nobody is left.
-    fn next(&mut self, inputs: &Receiver<Input>) -> Option<Option<Input>> {
-        let Some(patience) = self.open.patience(self.keeping.clock.now()) else {
-            return inputs.recv().ok().map(Some);
-        };
-        if patience.is_zero() {
-            self.give_up();
-            return Some(None);
-        }
-        match inputs.recv_timeout(patience) {
-            Ok(input) => Some(Some(input)),
-            Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => {
-                self.give_up();
-                Some(None)
-            }
+    /// Waits for the next input, no longer than the end of the run does for counting.
+    fn next(&self, inputs: &Receiver<Input>) -> Result<Input, RecvTimeoutError> {
+        match self.open.patience(self.keeping.clock.now()) {
+            None => inputs.recv().map_err(RecvTimeoutError::from),
+            // Counts that come all the time would go on for ever.
+            Some(Duration::ZERO) => Err(RecvTimeoutError::Timeout),
+            Some(patience) => inputs.recv_timeout(patience),
         }
     }
 

@@ -74,9 +74,10 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     });
     set("run_info", run_info);
     set("was_cancelled", report.was_cancelled().into());
-    set("is_complete", report.is_complete().into());
-    if let Some(reason) = &report.incomplete_reason {
-        set("incomplete_reason", reason.as_str().into());
+    let reason = report.why_incomplete();
+    set("is_complete", reason.is_none().into());
+    if let Some(reason) = reason {
+        set("incomplete_reason", reason.into());
     }
     set("error_summary", errors(&report.errors));
     if !report.by_url.is_empty() {

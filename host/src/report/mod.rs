@@ -99,9 +99,15 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Whether the run did all that was asked for, and its journal is whole.
-    pub(crate) fn is_complete(&self) -> bool {
+    /// Whether the run came to the end that was asked for, and its journal is whole.
+    pub(crate) fn came_to_its_end(&self) -> bool {
         self.incomplete_reason.is_none()
+    }
+
+    /// Why the numbers do not tell of everything that was sent: the run did not come to its end, or requests were
+    /// cancelled at it. Those are the slowest, so that every latency looks better than it was.
+    pub(crate) fn why_incomplete(&self) -> Option<String> {
+        self.incomplete_reason.clone().or_else(|| warnings::some_cancelled(self))
     }
 
     /// Whether the user or a service ended the run.

@@ -113,11 +113,14 @@ fn some_failed(report: &Report) -> Option<String> {
     })
 }
 
-fn some_cancelled(report: &Report) -> Option<String> {
+pub(super) fn some_cancelled(report: &Report) -> Option<String> {
     let cancelled = report.profiling.outcomes.cancelled;
     let (requests, were) = if cancelled == 1 { ("request", "was") } else { ("requests", "were") };
     (cancelled > 0).then(|| {
-        format!("{cancelled} {requests} {were} cancelled, still in flight when the time to finish was over: no metric counts them")
+        format!(
+            "{cancelled} {requests} {were} cancelled, still in flight when the time to finish was over: no metric counts \
+             them, and latencies look better without them"
+        )
     })
 }
 

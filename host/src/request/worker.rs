@@ -463,11 +463,13 @@ async fn unless_drained<T: Default>(
     control: &mut watch::Receiver<Control>,
     waiting: impl Future<Output = T>,
 ) -> T {
-    tokio::select! {
+    let waited = tokio::select! {
         biased;
-        () = reached(control, Control::Drain) => T::default(),
+        () = reached(control, Control::Drain) => return T::default(),
         waited = waiting => waited,
-    }
+    };
+    // Receivers are told one after the other: a request that was told first gives back its slot before this one is told.
+    if *control.borrow() >= Control::Drain { T::default() } else { waited }
 }
 
 /// What `performing` gives, unless the phase is cancelled before.
@@ -508,4 +510,19 @@ async fn unless_cancelled<T>(
 /// Waits until the phase's control is at least `level`. A run that is gone counts as one that drains no more.
 async fn reached(control: &mut watch::Receiver<Control>, level: Control) {
     let _ = control.wait_for(|now| *now >= level).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_slot_that_the_end_of_the_phase_made_free_is_not_taken() {
+        let (phase, mut control) = watch::channel(Control::Run);
+        let freed_by_the_end = async {
+            phase.send_replace(Control::Cancel);
+            Some("a slot")
+        };
+        assert_eq!(unless_drained(&mut control, freed_by_the_end).await, None);
+    }
 }

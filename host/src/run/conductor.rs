@@ -113,6 +113,7 @@ async fn conduct_in_loop(
                 services,
                 phase: None,
                 played: 0,
+                deadline: run.config.deadline().map(as_ns),
                 hurried: false,
                 abandoned: false,
             };
@@ -175,6 +176,8 @@ struct Conductor<'a> {
     phase: Option<RunningPhase>,
     /// Conversations that earlier phases have played.
     played: u64,
+    /// When the run must be over; `None` once that is said.
+    deadline: Option<RunNs>,
     /// In-flight requests were cancelled: somebody wants the run to end now.
     hurried: bool,
     /// A worker does not react: nobody waits for it any more.
@@ -208,8 +211,7 @@ impl Conductor<'_> {
                     return lifecycle.ending().cloned();
                 }
             }
-            let timer = self.phase.as_ref().and_then(|phase| phase.timer.as_ref()).map(|(at, _)| *at);
-            let event = match ears.next(timer).await {
+            let event = match ears.next(self.timer()).await {
                 Heard::Interrupt(interrupt) => {
                     if lifecycle.ending().is_none() {
                         tracing::warn!(
@@ -218,14 +220,27 @@ impl Conductor<'_> {
                     }
                     Some(Event::Interrupt(interrupt))
                 }
-                Heard::Timer => {
-                    self.phase.as_mut().and_then(|phase| phase.timer.take()).map(|(_, event)| event)
-                }
+                Heard::Timer => self.due(),
                 Heard::Tick => self.tick(),
                 Heard::Signal(signal) => self.hear(signal),
             };
             actions = event.map(|event| lifecycle.on(event)).unwrap_or_default();
         }
+    }
+
+    /// The next instant at which something is due.
+    fn timer(&self) -> Option<RunNs> {
+        let of_phase = self.phase.as_ref().and_then(|phase| phase.timer.as_ref()).map(|(at, _)| *at);
+        self.deadline.into_iter().chain(of_phase).min()
+    }
+
+    /// What is due at that instant.
+    fn due(&mut self) -> Option<Event> {
+        if self.deadline == self.timer() {
+            self.deadline = None;
+            return self.run.config.deadline().map(|time| Event::Broken(Ending::Deadline(time)));
+        }
+        self.phase.as_mut().and_then(|phase| phase.timer.take()).map(|(_, event)| event)
     }
 
     /// Obeys; true when the run is over.
@@ -276,7 +291,7 @@ impl Conductor<'_> {
             workers_left: active_workers(phase, self.run.config.workers),
             counts: ScheduleCounts::default(),
             workers: Vec::new(),
-            progress: Progress::begin(phase, self.run.show_progress),
+            progress: Progress::begin(phase, self.run.display),
             timer: phase
                 .duration_s
                 .and_then(seconds)
@@ -292,9 +307,9 @@ impl Conductor<'_> {
     }
 
     fn tick(&mut self) -> Option<Event> {
-        if let Some(phase) = &self.phase {
+        if let Some(phase) = &mut self.phase {
             let elapsed = Duration::from_nanos(self.run.clock.now().saturating_sub(phase.start_ns));
-            phase.progress.update(&self.live, elapsed);
+            phase.progress.update(&self.live, self.wires.tally.in_flight(), elapsed);
         }
         let name = self.run.config.target.endpoint_type.clone();
         let hangs = self.crew.look().map(|what| Ending::EndpointHangs { name, what });

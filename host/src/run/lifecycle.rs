@@ -27,7 +27,7 @@ pub(crate) enum Event {
     StopRequested(String),
     /// The run is of no use any more; what is in flight may finish.
     Leave(Ending),
-    /// The run cannot go on.
+    /// The run cannot go on, or must not.
     Broken(Ending),
     /// The run cannot go on, and nobody is left who could end what is in flight.
     Gone(Ending),
@@ -40,6 +40,8 @@ pub(crate) enum Ending {
     Interrupted(Interrupt),
     /// A service asked for it.
     Requested(String),
+    /// The time for the whole run, which was this long, was over.
+    Deadline(Duration),
     /// Nobody took connections any more.
     ServerGone {
         /// When the first request began that found nobody, in nanoseconds since the run's start.
@@ -92,6 +94,9 @@ impl Ending {
             Self::Interrupted(Interrupt::Terminated) => "ended by SIGTERM".to_owned(),
             Self::Interrupted(Interrupt::HungUp) => "the terminal was closed".to_owned(),
             Self::Requested(reason) => format!("a service asked for the end: {reason}"),
+            Self::Deadline(time) => {
+                format!("the deadline of {} s (`--deadline`) was over", time.as_secs_f64())
+            }
             Self::ServerGone { since_ns, since_unix_s, refused, error } => {
                 let seconds = *since_ns as f64 / 1e9;
                 let wall = wall_time(*since_unix_s).map(|time| format!(" ({time})")).unwrap_or_default();

@@ -13,7 +13,7 @@ mod interrupts;
 pub(crate) mod lifecycle;
 pub(crate) mod mock;
 pub(crate) mod models;
-mod progress;
+pub(crate) mod progress;
 pub(crate) mod readiness;
 mod refusals;
 mod scrape;

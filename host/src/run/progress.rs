@@ -1,4 +1,4 @@
-//! The progress line on the terminal while a phase runs.
+//! What is shown while a phase runs: a bar on a terminal, lines in a log, or nothing.
 
 use std::{borrow::Cow, sync::atomic::Ordering, time::Duration};
 
@@ -7,59 +7,192 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::{
     config::{PhaseConfig, PhaseKind},
     record::recorder::Live,
+    stderr,
 };
 
-/// Draws one line to standard error, or nothing.
+/// Time from one line to the next. Many a build server ends a job that says nothing for minutes.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Where progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Display {
+    /// A line that is drawn again and again, for a terminal.
+    Bar,
+    /// A line every ten seconds, for a log.
+    Lines,
+    /// Nowhere.
+    Nothing,
+}
+
+/// The progress of one phase, told on standard error.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    bar: ProgressBar,
-    by_count: bool,
+    goal: Goal,
+    shown: Shown,
+}
+
+#[derive(Debug)]
+enum Shown {
+    Bar(ProgressBar),
+    /// When the next line is due, since the start of the phase.
+    Lines(Duration),
+    Nothing,
+}
+
+/// What a phase is, and when it stops sending.
+#[derive(Clone, Copy, Debug)]
+struct Goal {
+    name: &'static str,
+    requests: Option<u64>,
+    seconds: Option<u64>,
+}
+
+/// What has become of the requests of a phase.
+#[derive(Clone, Copy, Debug)]
+struct State {
+    elapsed: Duration,
+    succeeded: u64,
+    failed: u64,
+    in_flight: u64,
+    output_tokens: u64,
 }
 
 impl Progress {
-    /// The line of one phase.
-    pub(crate) fn begin(phase: &PhaseConfig, visible: bool) -> Self {
-        let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let by_count = phase.request_count.is_some();
-        let length = phase.request_count.or_else(|| phase.duration_s.map(whole_seconds)).unwrap_or(0);
-        let bar = ProgressBar::with_draw_target(Some(length), target);
-        let template = if by_count {
+    /// That of a phase which begins now.
+    pub(crate) fn begin(phase: &PhaseConfig, display: Display) -> Self {
+        let goal = Goal::of(phase);
+        let shown = match display {
+            Display::Bar => Shown::Bar(goal.bar()),
+            Display::Lines => Shown::Lines(LINE_EVERY),
+            Display::Nothing => Shown::Nothing,
+        };
+        Self { goal, shown }
+    }
+
+    /// Shows how far the phase is.
+    pub(crate) fn update(&mut self, live: &Live, in_flight: u64, elapsed: Duration) {
+        let state = State {
+            elapsed,
+            succeeded: live.succeeded.load(Ordering::Relaxed),
+            failed: live.failed.load(Ordering::Relaxed),
+            in_flight,
+            output_tokens: live.output_tokens.load(Ordering::Relaxed),
+        };
+        match &mut self.shown {
+            Shown::Bar(bar) => draw(bar, self.goal, state),
+            Shown::Lines(due) if elapsed >= *due => {
+                *due = elapsed.saturating_add(LINE_EVERY);
+                stderr::write(line(self.goal, state) + "\n");
+            }
+            Shown::Lines(_) | Shown::Nothing => {}
+        }
+    }
+
+    /// Removes what would stand in the way of the report.
+    pub(crate) fn end(&self) {
+        if let Shown::Bar(bar) = &self.shown {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Goal {
+    fn of(phase: &PhaseConfig) -> Self {
+        let name = match phase.kind {
+            PhaseKind::Warmup => "warm-up",
+            PhaseKind::Profiling => "profiling",
+        };
+        Self { name, requests: phase.request_count, seconds: phase.duration_s.map(whole_seconds) }
+    }
+
+    fn bar(self) -> ProgressBar {
+        let length = self.requests.or(self.seconds).unwrap_or(0);
+        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+        let template = if self.requests.is_some() {
             "{prefix:>9} {wide_bar} {pos}/{len} requests {msg} [{elapsed}]"
         } else {
             "{prefix:>9} {wide_bar} {pos}/{len} s {msg}"
         };
-        bar.set_style(
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
-        );
-        bar.set_prefix(match phase.kind {
-            PhaseKind::Warmup => "warm-up",
-            PhaseKind::Profiling => "profiling",
-        });
-        Self { bar, by_count }
+        let style = ProgressStyle::with_template(template);
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_prefix(self.name);
+        bar
+    }
+}
+
+impl State {
+    fn ended(self) -> u64 {
+        self.succeeded + self.failed
     }
 
-    /// Redraws it.
-    pub(crate) fn update(&self, live: &Live, elapsed: Duration) {
-        let succeeded = live.succeeded.load(Ordering::Relaxed);
-        let failed = live.failed.load(Ordering::Relaxed);
-        let tokens = live.output_tokens.load(Ordering::Relaxed) as f64 / elapsed.as_secs_f64().max(0.001);
-        let failures: Cow<'_, str> =
-            if failed == 0 { "".into() } else { format!("{failed} failed, ").into() };
-        self.bar.set_position(if self.by_count {
-            succeeded + failed
-        } else {
-            elapsed.as_secs().min(self.bar.length().unwrap_or(0))
-        });
-        self.bar.set_message(format!("({failures}{tokens:.0} tokens/s)"));
+    fn tokens_per_s(self) -> f64 {
+        self.output_tokens as f64 / self.elapsed.as_secs_f64().max(0.001)
     }
+}
 
-    /// Removes it.
-    pub(crate) fn end(&self) {
-        self.bar.finish_and_clear();
-    }
+fn draw(bar: &ProgressBar, goal: Goal, state: State) {
+    let failures: Cow<'_, str> =
+        if state.failed == 0 { "".into() } else { format!("{} failed, ", state.failed).into() };
+    bar.set_position(match goal.requests {
+        Some(_) => state.ended(),
+        None => state.elapsed.as_secs().min(bar.length().unwrap_or(0)),
+    });
+    bar.set_message(format!("({failures}{:.0} tokens/s)", state.tokens_per_s()));
+}
+
+/// One line for a log. Parts that would say zero are left out, but for what is counted to the goal.
+fn line(goal: Goal, state: State) -> String {
+    let elapsed = state.elapsed.as_secs();
+    let time = match goal.seconds {
+        Some(all) if elapsed <= all => format!("{elapsed} of {all} s"),
+        Some(all) => format!("{elapsed} s ({all} s are over)"),
+        None => format!("{elapsed} s"),
+    };
+    let ended = state.ended();
+    let requests = match goal.requests {
+        Some(all) => format!("{ended} of {all} requests"),
+        None if ended == 1 => "1 request".to_owned(),
+        None => format!("{ended} requests"),
+    };
+    let failed = (state.failed > 0).then(|| format!("{} failed", state.failed));
+    let in_flight = (state.in_flight > 0).then(|| format!("{} in flight", state.in_flight));
+    let tokens = (state.output_tokens > 0).then(|| format!("{:.0} tokens/s", state.tokens_per_s()));
+    let parts = [Some(requests), failed, in_flight, tokens].into_iter().flatten();
+    format!("{}: {time}, {}", goal.name, parts.collect::<Vec<_>>().join(", "))
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a checked, positive duration")]
 fn whole_seconds(seconds: f64) -> u64 {
     seconds.ceil() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const BY_COUNT: Goal = Goal { name: "warm-up", requests: Some(500), seconds: None };
+    const BY_TIME: Goal = Goal { name: "profiling", requests: None, seconds: Some(60) };
+
+    fn state(seconds: u64, succeeded: u64, failed: u64, in_flight: u64, output_tokens: u64) -> State {
+        State { elapsed: Duration::from_secs(seconds), succeeded, failed, in_flight, output_tokens }
+    }
+
+    #[rstest]
+    #[case::by_count(
+        BY_COUNT,
+        state(20, 118, 2, 8, 4000),
+        "warm-up: 20 s, 120 of 500 requests, 2 failed, 8 in flight, 200 tokens/s"
+    )]
+    #[case::by_time(BY_TIME, state(10, 1, 0, 0, 0), "profiling: 10 of 60 s, 1 request")]
+    #[case::nothing_came(BY_TIME, state(30, 0, 0, 4, 0), "profiling: 30 of 60 s, 0 requests, 4 in flight")]
+    #[case::after_the_end(
+        BY_TIME,
+        state(70, 9, 0, 1, 700),
+        "profiling: 70 s (60 s are over), 9 requests, 1 in flight, 10 tokens/s"
+    )]
+    fn a_line_says_how_far_the_phase_is(#[case] goal: Goal, #[case] state: State, #[case] expected: &str) {
+        assert_eq!(line(goal, state), expected);
+    }
 }

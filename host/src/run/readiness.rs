@@ -71,7 +71,9 @@ impl ReadinessError {
             Self::NoProxy { .. } => {
                 "check `--proxy`, or `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY`, or do without: `--no-proxy`"
             }
-            Self::NotReady { .. } => "look at the server's log, or raise `--wait-for-model-timeout`",
+            Self::NotReady { .. } => {
+                "look at the server's log, or raise `--wait-for-model-timeout` (and `--deadline`, if it is set)"
+            }
             Self::Refused(_) => {
                 "check `--api-key` and `--header`, and that the endpoint can send what was asked for"
             }
@@ -88,7 +90,6 @@ pub(crate) fn await_model(
     conversation: &Conversation,
     clock: Clock,
 ) -> Result<(), ReadinessError> {
-    let patience = config.target.wait_for_model_timeout_s;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -103,9 +104,17 @@ pub(crate) fn await_model(
             target: Arc::clone(target),
             priority: Arc::default(),
         };
-        let patience = Duration::try_from_secs_f64(patience).unwrap_or(Duration::MAX);
+        let patience = patience(config, clock);
         wait_for_model(&wire, conversation, patience, clock).await
     })
+}
+
+/// How long to wait: as long as the user says, and not beyond the end of the run.
+fn patience(config: &RunConfig, clock: Clock) -> Duration {
+    let patience =
+        Duration::try_from_secs_f64(config.target.wait_for_model_timeout_s).unwrap_or(Duration::MAX);
+    let left = config.deadline().map(|deadline| deadline.saturating_sub(Duration::from_nanos(clock.now())));
+    left.map_or(patience, |left| patience.min(left))
 }
 
 /// Opens and closes one connection to every target, or to the proxy on the way.
@@ -166,7 +175,8 @@ async fn wait_for_model(
             Err(_) => {}
         }
         if clock.now() >= deadline {
-            return Err(ReadinessError::NotReady { seconds: timeout.as_secs_f64(), last });
+            let seconds = (timeout.as_secs_f64() * 100.0).round() / 100.0;
+            return Err(ReadinessError::NotReady { seconds, last });
         }
         pacer.wait_until(clock.now().saturating_add(as_ns(RETRY_INTERVAL)).min(deadline)).await;
     }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use prony_plugin_api::{ErrorDetails, metadata::EndpointMetadata};
 
-use super::services::ChoiceError;
+use super::{progress::Display, services::ChoiceError};
 use crate::{
     clock::Clock,
     config::{RunConfig, Target},
@@ -33,8 +33,8 @@ pub(crate) struct Run {
     pub(crate) target: Arc<TargetPlan>,
     /// Services to start.
     pub(crate) services: Vec<Wanted>,
-    /// Draw a progress line.
-    pub(crate) show_progress: bool,
+    /// What is shown while it goes on.
+    pub(crate) display: Display,
 }
 
 /// The option of endpoints that know an older name for the limit of the output.

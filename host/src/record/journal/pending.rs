@@ -54,7 +54,9 @@ impl RawRecords {
                 Some(Added::Nothing) => None,
             };
             let mut record = *record;
-            counted.into_iter().for_each(|counted| record.add_count(counted));
+            if let Some(counted) = counted {
+                record.add_count(counted);
+            }
             Some(Decoded { record, is_counted: counted.is_some() })
         })
     }

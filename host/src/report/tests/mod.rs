@@ -254,7 +254,7 @@ fn the_console_shows_what_is_wrong_with_a_run() {
 
         warning: the numbers are incomplete: the run was interrupted
         warning: 1 of 2 requests failed (50.0 %): the numbers describe the others only
-        warning: 1 request was cancelled, still in flight when the time to finish was over: no metric counts them
+        warning: 1 request was cancelled, still in flight when the time to finish was over: no metric counts them, and latencies look better without them
         warning: the server ran `m-mini` for 1 of 2 requests, not `m`
         warning: 1 of 1 answers are longer than requested (+100.0 % on average, +100.0 % to +100.0 %): if the server does not know `max_completion_tokens`, use `--use-legacy-max-tokens`
 
@@ -425,7 +425,7 @@ fn a_run_that_was_killed_has_a_report_on_all_that_was_written() {
     // Killed in the profiling phase, after `a` and `b`.
     let dir = write(&frames[..7]);
     let report = generate(dir.path()).unwrap();
-    assert!(!report.is_complete() && !report.was_cancelled());
+    assert!(!report.came_to_its_end() && !report.was_cancelled());
     assert_eq!(report.profiling.outcomes.succeeded, 2);
     assert_eq!(report.counts(), None);
     let summary = summary(dir.path());
@@ -455,7 +455,7 @@ fn a_journal_cut_anywhere_after_its_header_has_a_report() {
     for cut in (header..whole.len()).step_by(97) {
         fs::write(dir.path().join(journal::FILE_NAME), &whole[..cut]).unwrap();
         let report = generate(dir.path()).unwrap();
-        assert!(!report.is_complete(), "cut at {cut}");
+        assert!(!report.came_to_its_end(), "cut at {cut}");
         let completed = report.profiling.outcomes.completed();
         assert!(completed >= requests);
         requests = completed;

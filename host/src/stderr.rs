@@ -1,0 +1,227 @@
+//! Standard error: the one place that writes to it, so that nobody ever waits for whoever reads it.
+//!
+//! A pipe that nobody empties blocks its writer, a full disk and a closed terminal are errors; none of them may hold up or
+//! end a run. So a thread of its own writes, and everybody else leaves lines with it. When it does not come on for
+//! [`PATIENCE`], lines are dropped and counted until it does. What cannot be written at all is dropped: there is nobody to
+//! tell.
+
+use std::{
+    collections::VecDeque,
+    io::{self, ErrorKind, Write},
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+    thread,
+    time::Duration,
+};
+
+/// Lines that may wait to be written.
+const CAPACITY: usize = 1024;
+
+/// How long a line waits for room, and the end of the process for the last line.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Time between two looks at a descriptor that takes nothing now and does not block.
+const RETRY_EVERY: Duration = Duration::from_millis(5);
+
+/// Writes a text, which ends its own lines, soon.
+pub(crate) fn write(text: impl Into<Vec<u8>>) {
+    match outlet() {
+        Some(outlet) => outlet.leave(text.into()),
+        // Without a thread to do it, this one must.
+        None => put(&mut io::stderr(), &text.into()),
+    }
+}
+
+/// Waits until everything is written, or nobody takes it.
+pub(crate) fn flush() {
+    if let Some(outlet) = outlet() {
+        outlet.wait_until_empty();
+    }
+}
+
+/// The same as a writer: each write is a text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        write(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The outlet of this process; `None` when there was no thread left for it.
+fn outlet() -> Option<&'static Arc<Outlet>> {
+    static OUTLET: OnceLock<Option<Arc<Outlet>>> = OnceLock::new();
+    let start = || {
+        let outlet = Arc::new(Outlet::default());
+        let writer = Arc::clone(&outlet);
+        let thread = thread::Builder::new().name("stderr".into());
+        thread.spawn(move || writer.write_to(&mut io::stderr())).ok().map(|_| outlet)
+    };
+    OUTLET.get_or_init(start).as_ref()
+}
+
+/// Lines on their way to one writer.
+#[derive(Debug, Default)]
+struct Outlet {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Vec<u8>>,
+    /// One is being written.
+    writing: bool,
+    /// Somebody has waited for too long: nobody waits again before a line was written.
+    stuck: bool,
+    /// Lines that were dropped since.
+    lost: u64,
+}
+
+impl State {
+    fn is_full(&self) -> bool {
+        self.waiting.len() >= CAPACITY
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && !self.writing
+    }
+}
+
+impl Outlet {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits while the state is so, unless the writer is stuck.
+    fn wait_while(&self, is_so: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
+        let waiting =
+            self.changed.wait_timeout_while(self.state(), PATIENCE, |state| is_so(state) && !state.stuck);
+        let (mut state, waited) = waiting.unwrap_or_else(PoisonError::into_inner);
+        state.stuck |= waited.timed_out();
+        state
+    }
+
+    fn leave(&self, text: Vec<u8>) {
+        let mut state = self.wait_while(State::is_full);
+        if state.is_full() {
+            state.lost += 1;
+        } else {
+            state.waiting.push_back(text);
+            self.changed.notify_all();
+        }
+    }
+
+    fn wait_until_empty(&self) {
+        drop(self.wait_while(|state| !state.is_empty()));
+    }
+
+    /// Writes line after line, for good.
+    fn write_to(&self, out: &mut impl Write) {
+        loop {
+            let text = self.next();
+            put(out, &text);
+            self.written();
+        }
+    }
+
+    fn next(&self) -> Vec<u8> {
+        let waiting = self.changed.wait_while(self.state(), |state| state.waiting.is_empty());
+        let mut state = waiting.unwrap_or_else(PoisonError::into_inner);
+        state.writing = true;
+        let text = state.waiting.pop_front().unwrap_or_default();
+        self.changed.notify_all();
+        text
+    }
+
+    fn written(&self) {
+        let mut state = self.state();
+        (state.writing, state.stuck) = (false, false);
+        let lost = std::mem::take(&mut state.lost);
+        if lost > 0 {
+            state.waiting.push_back(format!("({lost} lines could not be written in time)\n").into_bytes());
+        }
+        self.changed.notify_all();
+    }
+}
+
+/// Writes a text, or drops what cannot be written.
+fn put(out: &mut impl Write, mut text: &[u8]) {
+    while !text.is_empty() {
+        match out.write(text) {
+            Ok(0) => return,
+            Ok(count) => text = &text[count..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // A descriptor that somebody else made so.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(RETRY_EVERY),
+            Err(_) => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+
+    /// Takes a line when it is told to, and says which it was.
+    struct Slow {
+        may: std::sync::mpsc::Receiver<()>,
+        took: Sender<Vec<u8>>,
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            self.may.recv().map_err(io::Error::other)?;
+            self.took.send(text.to_vec()).map_err(io::Error::other)?;
+            Ok(text.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_reader_that_does_not_read_and_it_hears_what_was_lost() {
+        let outlet = Arc::new(Outlet::default());
+        let (allow, may) = channel();
+        let (took, taken) = channel();
+        let writer = Arc::clone(&outlet);
+        thread::spawn(move || writer.write_to(&mut Slow { may, took }));
+        // One is being written, as many as there is room for wait, and ten are too many.
+        outlet.leave(b"first\n".to_vec());
+        drop(outlet.changed.wait_while(outlet.state(), |state| !state.writing).unwrap());
+        (0..CAPACITY + 10).for_each(|_| outlet.leave(b"more\n".to_vec()));
+        outlet.wait_until_empty();
+        assert!(taken.try_recv().is_err());
+
+        (0..CAPACITY + 2).for_each(|_| allow.send(()).unwrap());
+        let all: Vec<String> =
+            taken.iter().take(CAPACITY + 2).map(|text| String::from_utf8(text).unwrap()).collect();
+        assert_eq!(all[0], "first\n");
+        assert!(all[1..=CAPACITY].iter().all(|line| line == "more\n"));
+        assert_eq!(all[CAPACITY + 1], "(10 lines could not be written in time)\n");
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_dropped() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(ErrorKind::StorageFull.into())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        put(&mut Full, b"text");
+    }
+}
