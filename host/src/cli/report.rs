@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::{
     exit::{Exit, Explain, Failure},
+    outcome::no_success,
     terminal,
 };
 use crate::{
@@ -39,7 +40,11 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     }
     let report = report::generate(dir)?;
     terminal::print(&console::render(&report))?;
-    Ok(if report.came_to_its_end() { Exit::Success } else { Exit::Incomplete })
+    match report.came_to_its_end() {
+        false => Ok(Exit::Incomplete),
+        true if report.profiling.outcomes.succeeded == 0 => Err(no_success(&report)),
+        true => Ok(Exit::Success),
+    }
 }
 
 /// The run's folder, where its journal is named.
@@ -65,8 +70,8 @@ fn print_messages(dir: &Path) -> Result<Exit, Failure> {
 }
 
 /// The report at the end of a run.
-pub(super) fn write_at_end(dir: &Path) -> Result<Report, Failure> {
-    let report = report::generate_at_end(dir)?;
+pub(super) fn write_at_end(dir: &Path, run_id: &str) -> Result<Report, Failure> {
+    let report = report::generate_at_end(dir, run_id)?;
     terminal::print(&console::render(&report))?;
     Ok(report)
 }
@@ -76,7 +81,7 @@ impl Explain for ReportError {
         match self {
             Self::Journal(_) => Exit::Usage,
             Self::NoHeader { .. } => Exit::Incomplete,
-            Self::Write { .. } => Exit::Failed,
+            Self::Write { .. } | Self::AnotherRun { .. } => Exit::Failed,
         }
     }
 

@@ -143,8 +143,8 @@ mod tests {
         Box::new(Record { request_id: id.into(), ..Record::default() })
     }
 
-    fn count(output: u64) -> Option<CountedTokens> {
-        Some(CountedTokens { output: Some(output), ..CountedTokens::default() })
+    fn tokens(output: u64) -> CountedTokens {
+        CountedTokens { output: Some(output), ..CountedTokens::default() }
     }
 
     /// What comes out now: records with their counts, the numbers of phases.
@@ -165,9 +165,9 @@ mod tests {
         open.keep(record("failed"));
         open.tell(PhaseRecorded { index: 7, ..PhaseRecorded::default() });
         open.keep_uncounted(record("c"), true);
-        open.count(1, count(5), 0);
+        open.count(1, Some(tokens(5)), 0);
         assert_eq!(popped(&mut open), [] as [&str; 0]);
-        open.count(0, count(4), 0);
+        open.count(0, Some(tokens(4)), 0);
         assert_eq!(popped(&mut open), ["a: Some(4)", "b: Some(5)", "failed: None", "phase 7"]);
         open.count(2, None, 0);
         assert_eq!(popped(&mut open), ["c: None"]);
@@ -182,12 +182,12 @@ mod tests {
         assert_eq!(open.patience(0), None);
         open.settle(sync_channel(1).0, SECOND);
         assert_eq!(open.patience(2 * SECOND), Some(Duration::from_secs(14)));
-        open.count(0, count(1), 5 * SECOND);
+        open.count(0, Some(tokens(1)), 5 * SECOND);
         assert_eq!(open.patience(6 * SECOND), Some(Duration::from_secs(2)));
         assert_eq!(open.patience(9 * SECOND), Some(Duration::ZERO));
         open.give_up();
         assert_eq!(popped(&mut open), ["a: Some(1)", "b: None", "settled"]);
-        open.count(1, count(1), 9 * SECOND);
+        open.count(1, Some(tokens(1)), 9 * SECOND);
         assert_eq!((open.patience(9 * SECOND), open.is_done()), (None, false));
     }
 

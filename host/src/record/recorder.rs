@@ -24,7 +24,7 @@ use super::{
     CountedTokens, Frame, Record, RunHeader,
     build::{Recipe, build},
     counting::Counters,
-    journal::{JournalError, TextStore, Writer},
+    journal::{JournalError, Place, TextStore, Writer},
     open::{Next, Open},
 };
 use crate::{
@@ -175,6 +175,8 @@ impl RecorderHandle {
 #[derive(Debug)]
 pub(crate) struct Recorder {
     handle: RecorderHandle,
+    /// Gone when it was asked for.
+    place: Option<Place>,
     /// Gone when it was waited for.
     thread: Option<JoinHandle<Result<(), RecorderError>>>,
 }
@@ -212,6 +214,7 @@ impl Recorder {
         let mut journal = Writer::create(dir)?;
         journal.append(&Frame::Header(Box::new(header.clone())))?;
         journal.flush()?;
+        let place = Some(journal.place(dir)?);
         let no_thread = |source| JournalError::Create { path: dir.to_owned(), source };
         let (inputs, received) = mpsc::channel();
         let handle = RecorderHandle { inputs, waiting: Arc::default() };
@@ -240,7 +243,12 @@ impl Recorder {
                 Ok(())
             })
             .map_err(no_thread)?;
-        Ok(Self { handle, thread: Some(thread) })
+        Ok(Self { handle, place, thread: Some(thread) })
+    }
+
+    /// Where its journal is, whatever becomes of the file's name. Once.
+    pub(crate) fn take_place(&mut self) -> Option<Place> {
+        self.place.take()
     }
 
     /// A handle for someone who has something to keep.

@@ -35,15 +35,18 @@ use crate::{
 /// Pieces of a batch for each core: enough for all of them to be done at about the same time.
 const PIECES_A_CORE: usize = 4;
 
-/// Reads the journal of a run's folder and writes the files with one line a request. With `counts`, tokens are counted that
-/// the run has not counted.
-pub(super) fn collect(dir: &Path, counts: bool) -> Result<Report, ReportError> {
+/// Reads the journal of a run's folder and writes the files with one line a request. Tokens are counted that the run has not
+/// counted, unless this is the end of the run with an identity.
+pub(super) fn collect(dir: &Path, end_of: Option<&str>) -> Result<Report, ReportError> {
     let mut reader = Reader::open(dir)?;
     let Some(Frame::Header(header)) = reader.next() else {
         return Err(ReportError::NoHeader { dir: dir.to_owned() });
     };
+    if end_of.is_some_and(|run_id| run_id != header.run_id) {
+        return Err(ReportError::AnotherRun { dir: dir.to_owned() });
+    }
     reader.with_texts(dir, &header.run_id);
-    let lens = Lens::of(&header, Recount::of(&header, counts));
+    let lens = Lens::of(&header, Recount::of(&header, end_of.is_none()));
     let mut batches = Batches { reader, lens: Arc::new(lens) };
     let mut pass = Pass::new(dir, *header)?;
     pass.aggregator.expect(&pass.header, batches.reader.most_records());

@@ -170,6 +170,12 @@ pub(crate) enum ReportError {
         /// The run's folder.
         dir: PathBuf,
     },
+    /// Another run's journal has the name of this run's.
+    #[error("report on `{}`: its journal is that of another run", .dir.display())]
+    AnotherRun {
+        /// The run's folder.
+        dir: PathBuf,
+    },
     /// A file cannot be written: a missing right, a full disk.
     #[error("write `{}`", .path.display())]
     Write {
@@ -190,7 +196,7 @@ impl ReportError {
             Self::Journal(JournalError::NotAJournal { .. }) => {
                 Some("use the version of the tool that made the run")
             }
-            Self::Journal(_) => None,
+            Self::Journal(_) | Self::AnotherRun { .. } => None,
             Self::NoHeader { .. } => Some("nothing was measured yet when the run was killed: run it again"),
             Self::Write { .. } => {
                 Some("make room or get the right to write; the journal has everything: report on it again")
@@ -205,19 +211,19 @@ impl ReportError {
 /// # Errors
 /// There is no readable journal with a header, or a file cannot be written. What stands in the journal stays.
 pub(crate) fn generate(dir: &Path) -> Result<Report, ReportError> {
-    generate_with(dir, true)
+    generate_with(dir, None)
 }
 
-/// The same at the end of the run itself, which does not wait for counting any more.
+/// The same at the end of the run with this identity, which does not wait for counting any more.
 ///
 /// # Errors
-/// As for [`generate`].
-pub(crate) fn generate_at_end(dir: &Path) -> Result<Report, ReportError> {
-    generate_with(dir, false)
+/// As for [`generate`], and the journal may be that of another run.
+pub(crate) fn generate_at_end(dir: &Path, run_id: &str) -> Result<Report, ReportError> {
+    generate_with(dir, Some(run_id))
 }
 
-fn generate_with(dir: &Path, counts: bool) -> Result<Report, ReportError> {
-    let mut report = collect::collect(dir, counts)?;
+fn generate_with(dir: &Path, end_of: Option<&str>) -> Result<Report, ReportError> {
+    let mut report = collect::collect(dir, end_of)?;
     let json = artifacts::write(dir, "profile_export_prony.json", |out| json::write(&report, out))?;
     report.files.push(json);
     let csv = artifacts::write(dir, "profile_export_prony.csv", |out| csv::write(&report, out))?;

@@ -87,8 +87,12 @@ async fn conduct_in_loop(
     let (bus, live) = (Arc::new(Bus::default()), Arc::new(Live::default()));
     let lost = signals.clone();
     let keeping = keeping(run, &bus, &live);
-    let recorder =
+    let mut recorder =
         Recorder::start(&run.dir, &run.header, keeping, move || drop(lost.send(Signal::JournalLost)))?;
+    if let Some(place) = recorder.take_place() {
+        // There is one run, and it is conducted once.
+        let _ = run.journal.set(place);
+    }
     let wires =
         Wires { recorder: recorder.handle(), signals, tally: Arc::default(), refusals: Arc::default() };
     let mut crew = dialect.start(run, &wires)?;

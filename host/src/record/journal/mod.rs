@@ -12,6 +12,7 @@
 //! or newer.
 
 mod pending;
+mod place;
 mod reader;
 mod texts;
 mod writer;
@@ -20,6 +21,7 @@ use std::{io, path::PathBuf};
 
 pub(crate) use self::{
     pending::{Decoded, RawRecords},
+    place::{Misplaced, Place},
     reader::{Piece, Reader},
     texts::{TEXTS_FILE_NAME, TextStore},
     writer::Writer,
@@ -54,6 +56,16 @@ pub(crate) enum JournalError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// Somebody else has made the file shorter: what is written now would not be read.
+    #[error("the journal `{}` was cut to {found} bytes while the run was going; it had {written}", .path.display())]
+    Cut {
+        /// Where.
+        path: PathBuf,
+        /// Its size now.
+        found: u64,
+        /// What had been written.
+        written: u64,
     },
     /// A frame that cannot be encoded: our bug.
     #[error("encode a frame for the journal")]
@@ -222,7 +234,9 @@ mod tests {
             Frame::Counted(vec![(9, counted(1))]),
             Frame::End(RunEnd::default()),
         ];
-        frames.iter().for_each(|frame| writer.append(frame).unwrap());
+        for frame in &frames {
+            writer.append(frame).unwrap();
+        }
         writer.flush().unwrap();
         let mut texts = TextStore::new(dir.path(), "run");
         texts.keep(2, &Texts { passages: vec![(false, "x".into()); 3], ..Texts::default() }).unwrap();

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{FILE_NAME, JournalError, MAGIC, MAX_FRAME_BYTES};
+use super::{FILE_NAME, JournalError, MAGIC, MAX_FRAME_BYTES, Place};
 use serde::Serialize;
 
 use crate::record::Frame;
@@ -17,6 +17,8 @@ pub(crate) struct Writer {
     path: PathBuf,
     file: BufWriter<File>,
     payload: Vec<u8>,
+    /// What the system has taken: the file is no shorter, unless somebody else has cut it.
+    flushed: u64,
 }
 
 impl Writer {
@@ -29,12 +31,23 @@ impl Writer {
     pub(super) fn create_named(dir: &Path, name: &str) -> Result<Self, JournalError> {
         let path = dir.join(name);
         let create = |path: &Path| -> io::Result<File> {
-            let mut file = File::options().write(true).create_new(true).open(path)?;
+            let mut file = File::options().read(true).write(true).create_new(true).open(path)?;
             file.write_all(&MAGIC)?;
             Ok(file)
         };
         let file = create(&path).map_err(|source| JournalError::Create { path: path.clone(), source })?;
-        Ok(Self { path, file: BufWriter::with_capacity(1 << 16, file), payload: Vec::new() })
+        let flushed = MAGIC.len() as u64;
+        Ok(Self { path, file: BufWriter::with_capacity(1 << 16, file), payload: Vec::new(), flushed })
+    }
+
+    /// Where it is, whatever becomes of its name.
+    ///
+    /// # Errors
+    /// There is no descriptor left.
+    pub(crate) fn place(&self, dir: &Path) -> Result<Place, JournalError> {
+        let file = self.file.get_ref().try_clone();
+        file.map(|file| Place::new(file, dir))
+            .map_err(|source| JournalError::Create { path: self.path.clone(), source })
     }
 
     /// Appends one frame. It is safe from `kill -9` after the next [`Writer::flush`].
@@ -70,11 +83,22 @@ impl Writer {
         file.set_len(begin)
             .and_then(|()| file.seek(SeekFrom::Start(begin)))
             .map_err(|source| JournalError::Write { path: self.path.clone(), source })?;
+        self.flushed = begin;
         Ok(())
     }
 
     /// Hands everything to the kernel.
+    ///
+    /// # Errors
+    /// It cannot be written, or the file is shorter than what was written.
     pub(crate) fn flush(&mut self) -> Result<(), JournalError> {
-        self.file.flush().map_err(|source| JournalError::Write { path: self.path.clone(), source })
+        let failed = |source| JournalError::Write { path: self.path.clone(), source };
+        let found = self.file.get_ref().metadata().map_err(failed)?.len();
+        if found < self.flushed {
+            return Err(JournalError::Cut { path: self.path.clone(), found, written: self.flushed });
+        }
+        self.file.flush().map_err(failed)?;
+        self.flushed = self.file.get_ref().stream_position().map_err(failed)?;
+        Ok(())
     }
 }
