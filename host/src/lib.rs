@@ -7,6 +7,7 @@
 //! everything, `cli` is the way in, `mock_server` is a target that knows its own truth. `ARCHITECTURE.md` has the
 //! reasons.
 
+mod bounded;
 mod calibrate;
 mod child;
 pub mod cli;
@@ -23,6 +24,7 @@ mod report;
 mod request;
 mod run;
 mod schedule;
+mod screen;
 mod seed;
 mod service;
 mod stderr;

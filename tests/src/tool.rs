@@ -43,6 +43,7 @@ impl Tool {
             "PRONY_LOG",
             "PRONY_API_KEY",
             "CARGO_TARGET_DIR",
+            "COLUMNS",
             "RUST_BACKTRACE",
             "HTTP_PROXY",
             "http_proxy",

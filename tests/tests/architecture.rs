@@ -13,10 +13,12 @@ use serde_json::Value;
 const LINE_BUDGET: usize = 600;
 
 /// Modules of the host, left to right: a module uses only what stands before it.
-const HOST_ORDER: [&str; 18] = [
+const HOST_ORDER: [&str; 20] = [
+    "bounded",
     "stderr",
     "clock",
     "seed",
+    "screen",
     "child",
     "config",
     "plugin",

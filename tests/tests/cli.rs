@@ -59,6 +59,19 @@ fn a_bad_input_file_is_named_by_line(
     assert!(run.stderr.contains(named), "{}", run.stderr);
 }
 
+#[rstest]
+#[case::a_typo("txet", "help: did you mean `text`?")]
+#[case::a_beginning("output", "help: did you mean `output_length`?")]
+#[case::a_name_of_another_tool("prompt", "help: did you mean `text`?")]
+#[case::nothing_like_it("texture", "help: the keys are ")]
+fn a_key_that_is_not_known_leads_to_a_near_one_only(#[case] key: &str, #[case] help: &str) {
+    let tool = Tool::new(["profile", "--model", "m", "--input-file", "p.jsonl"]);
+    tool.file("p.jsonl", format!("{{\"{key}\": \"a\"}}\n"));
+    let run = tool.run();
+    run.ends_with(2);
+    assert!(run.stderr.contains(help), "{}", run.stderr);
+}
+
 #[test]
 fn a_tokenizer_of_a_hub_is_refused_because_nothing_is_downloaded() {
     let run = Tool::new(["profile", "--mock", "--tokenizer", "org/name"]).run();

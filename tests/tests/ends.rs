@@ -216,20 +216,6 @@ fn a_folder_with_files_is_not_overwritten_silently() {
 }
 
 #[test]
-fn a_folder_nobody_named_is_numbered() {
-    let server = MockServer::start([]);
-    let tool = Tool::new(["profile", "--model", "a/b", "--ui", "none", "--isl", "8", "--request-count", "1"]);
-    let first = tool.args(["--url", server.url()]).run();
-    first.succeeds();
-    let folder = first.dir().join("artifacts");
-    let names: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    assert_eq!(names, ["a_b-openai-chat-concurrency1"]);
-}
-
-#[test]
 fn a_folder_where_nobody_may_write_is_named() {
     let server = MockServer::start([]);
     let run =

@@ -10,6 +10,11 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 const ROWS: &str = "{\"text\": \"one\"}\n{\"text\": \"two\"}\n{\"text\": \"three\"}\n";
 
+const BODIES: &str = r#"
+{"model": "m", "stream": true, "messages": [{"role": "user", "content": "one"}]}
+{"model": "m", "stream": true, "messages": [{"role": "user", "content": "two"}]}
+"#;
+
 fn gzip(rows: &str) -> Vec<u8> {
     let mut encoder = GzEncoder::new(vec![], Compression::default());
     encoder.write_all(rows.as_bytes()).unwrap();
@@ -36,8 +41,23 @@ fn a_compressed_file_is_read(#[case] name: &str, #[case] pack: fn(&str) -> Vec<u
     // In parts, as `cat` joins such files, with a byte order mark in front of the rows.
     let (first, rest) = ROWS.split_at(17);
     let run = profile(&server, name, &[pack(&format!("\u{feff}{first}")), pack(rest)].concat());
-    assert_eq!(run.succeeds().summary()["request_count"]["avg"], 3);
+    let summary = run.succeeds().summary();
+    assert_eq!(summary["request_count"]["avg"], 3);
+    assert_eq!(summary["input_config"]["dataset"]["entries"], 3);
     assert_eq!(server.truth()["requests_ok"], 3);
+}
+
+#[rstest]
+#[case::texts("{\"text\": \"one\"}\n{\"text\": \"two\"}\n", &[])]
+#[case::fewer_than_there_are(ROWS, &["--num-dataset-entries", "2"])]
+#[case::fewer_than_asked_for("{\"text\": \"one\"}\n{\"text\": \"two\"}\n", &["--num-dataset-entries", "3"])]
+#[case::bodies(BODIES, &["--custom-dataset-type", "raw-payload"])]
+fn the_summary_says_how_many_entries_there_were(#[case] rows: &str, #[case] words: &[&str]) {
+    let server = MockServer::start([]);
+    let tool =
+        Tool::profile(&server).args(["--request-count", "3", "--input-file", "rows.jsonl"]).args(words);
+    tool.file("rows.jsonl", rows);
+    assert_eq!(tool.run().succeeds().summary()["input_config"]["dataset"]["entries"], 2);
 }
 
 #[rstest]

@@ -96,6 +96,31 @@ fn the_portable_transport_tells_when_it_read_them() {
     assert!(run.records().iter().all(|record| instants(record).is_sorted()));
 }
 
+/// AIPerf's names have AIPerf's meaning, wherever they stand: work on a request starts before its connection is opened.
+/// Latencies count from another instant, which has a name of its own.
+#[rstest]
+fn a_name_has_one_meaning_in_all_files(#[values("timed", "portable")] transport: &str) {
+    let server = MockServer::start(["--ttft-ms", "5", "--itl-ms", "1"]);
+    let run = Tool::profile(&server)
+        .args(["--request-count", "3", "--osl", "4", "--export-http-trace", "--export-outputs-json"])
+        .args(["--connection-reuse-strategy", "never", "--transport", transport])
+        .run();
+    let records = run.succeeds().records();
+    let outputs: Value = serde_json::from_str(&run.read("outputs.json")).unwrap();
+    for (record, output) in records.iter().zip(outputs["data"].as_array().unwrap()) {
+        let (metadata, trace) = (&record["metadata"], &record["trace_data"]);
+        let start = &metadata["request_start_ns"];
+        assert_eq!([start, start], [&trace["request_start_ns"], &output["request_start_ns"]]);
+        assert!(start.as_u64() <= trace["tcp_connect_start_ns"].as_u64(), "{record}");
+        let sent = &metadata["request_sent_ns"];
+        assert_eq!(sent, &trace["request_send_end_ns"]);
+        assert!(sent.as_u64() >= trace["connection_ready_ns"].as_u64(), "{record}");
+        let [first_token, sent] = [&trace["response_first_token_ns"], sent].map(|at| at.as_u64().unwrap());
+        let ttft_ms = record["metrics"]["time_to_first_token"]["value"].as_f64().unwrap();
+        assert!(((first_token - sent) as f64 / 1e6 - ttft_ms).abs() < 1e-6, "{record}");
+    }
+}
+
 /// Nothing is seen before it was sent, and nothing arrives before it left: whatever the machine does meanwhile. The two
 /// programs read one clock, each with a start of its own, which they know to within some microseconds.
 #[test]

@@ -479,12 +479,12 @@ fn the_graph_shows_who_hears_what() {
         run
     };
     insta::assert_snapshot!(graph(&[]).stdout.split("; looked").next().unwrap(), @r"
-    message               said by         heard by
-    phase_ended           prony           server_metrics, shaky
-    phase_recorded        prony           nobody
-    phase_started         prony           server_metrics, shaky
-    record_batch          prony           nobody
-    server_metrics_batch  server_metrics  report
+      message               said by         heard by
+      phase_ended           prony           server_metrics, shaky
+      phase_recorded        prony           nobody
+      phase_started         prony           server_metrics, shaky
+      record_batch          prony           nobody
+      server_metrics_batch  server_metrics  report
     unknown: `lost`: the library does not exist
     ");
     let json = json(&graph(&["--json"]));

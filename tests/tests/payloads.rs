@@ -190,3 +190,26 @@ fn typed_events_without_a_known_place_are_no_cut_stream() {
     assert_eq!(details["type"], "malformed");
     assert!(details.to_string().contains("response_field="), "{details}");
 }
+
+/// A body says whether it asks for a stream, and the flag says what is expected: who forgets one of the two is told.
+#[rstest]
+#[case::flag_missing(r#""stream": true"#, &[], Some("2 of 2 request bodies have `\"stream\": true`, and `--streaming` is missing"))]
+#[case::flag_too_much(r#""stream": false"#, &["--streaming"], Some("2 of 2 request bodies have `\"stream\": false`, and"))]
+#[case::agreed(r#""stream": true"#, &["--streaming"], None)]
+#[case::agreed_on_none(r#""stream": false"#, &[], None)]
+#[case::not_said(r#""t": 1"#, &["--streaming"], None)]
+fn a_body_that_disagrees_about_streaming_is_warned_of(
+    #[case] member: &str,
+    #[case] words: &[&str],
+    #[case] warning: Option<&str>,
+) {
+    let server = server("text/event-stream", CHAT);
+    let tool = Tool::bare_profile().args(["--url", &server.url(), "--request-count", "2"]);
+    tool.file("p.jsonl", format!("{{{member}}}\n{{{member}}}\n"));
+    let words = [&["--input-file", "p.jsonl", "--custom-dataset-type", "raw-payload"], words].concat();
+    let run = tool.args(words).run();
+    match warning {
+        Some(warning) => assert!(run.stderr.contains(warning), "{}", run.stderr),
+        None => assert!(!run.stderr.contains("request bodies"), "{}", run.stderr),
+    }
+}

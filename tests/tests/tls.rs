@@ -86,11 +86,16 @@ fn a_server_that_nobody_vouches_for_is_not_talked_to() {
 
 /// The message and the hint that every request failed with.
 fn refusal(run: &Run) -> (String, String) {
+    let [kind, message, hint] = only_error(run);
+    assert_eq!(kind, "connect", "{message}");
+    (message, hint)
+}
+
+/// Type, message and hint of the only kind of error of a run.
+fn only_error(run: &Run) -> [String; 3] {
     let errors = run.summary()["error_summary"].clone();
-    let details = &errors[0]["error_details"];
-    assert_eq!((errors.as_array().unwrap().len(), &details["type"]), (1, &"connect".into()), "{errors:#}");
-    let text = |key: &str| details[key].as_str().unwrap().to_owned();
-    (text("message"), text("hint"))
+    assert_eq!(errors.as_array().unwrap().len(), 1, "{errors:#}");
+    ["type", "message", "hint"].map(|key| errors[0]["error_details"][key].as_str().unwrap().to_owned())
 }
 
 #[rstest]
@@ -169,6 +174,25 @@ fn https_to_a_plain_port_says_so(#[values("timed", "portable")] transport: &str)
         let (message, hint) = refusal(run.ends_with(4));
         assert!(message.contains(says), "{message}");
         assert!(hint.contains("`http://`"), "{message}: {hint}");
+    }
+}
+
+/// As a TLS library says it, and as servers do that have noticed.
+#[rstest]
+fn plain_http_to_a_tls_port_says_so(#[values("timed", "portable")] transport: &str) {
+    let server = MockServer::start([]);
+    let front = TlsFront::before(server.url(), false);
+    let go: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+    let nginx = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n\
+        <html><body>The plain HTTP request was sent to HTTPS port</body></html>";
+    let alert = b"\x15\x03\x01\0\x02\x02\x46";
+    let library = front.url().replace("https:", "http:");
+    for url in [library, answering(go), answering(nginx), answering(alert)] {
+        let run = Tool::profile_at(&url)
+            .args(["--request-count", "1", "--no-server-metrics", "--transport", transport])
+            .run();
+        let [_, message, hint] = only_error(run.ends_with(1));
+        assert!(hint.contains("TLS") && hint.contains("`https://`"), "{url}: {message}: {hint}");
     }
 }
 

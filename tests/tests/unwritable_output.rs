@@ -1,7 +1,5 @@
 //! Outputs that cannot be written: a full disk, a reader that is gone, a reader that does not read. None of them ends a run.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use prony_tests::{MockServer, Tool};
 use rstest::rstest;
 

@@ -94,7 +94,7 @@ struct Line {
 #[derive(Debug, Deserialize)]
 struct Metadata {
     x_request_id: String,
-    request_start_ns: u64,
+    request_sent_ns: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -119,7 +119,7 @@ fn read(artifacts: &Path) -> FirstTokens {
                 clippy::cast_sign_loss,
                 reason = "a time to first token in nanoseconds, neither negative nor beyond 2^53"
             )]
-            let first_token_ns = metadata.request_start_ns + ttft_ns as u64;
+            let first_token_ns = metadata.request_sent_ns + ttft_ns as u64;
             (metadata.x_request_id, first_token_ns)
         })
         .collect()

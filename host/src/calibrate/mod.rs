@@ -18,6 +18,7 @@ pub(crate) use self::{
     rung::CalibrateError,
     store::{StoreError, load, save},
 };
+use crate::screen::counted;
 
 /// Largest error that is believed, in milliseconds, at the 99th percentile.
 pub(crate) const BOUND_MS: f64 = 1.0;
@@ -90,10 +91,10 @@ pub(crate) struct Calibration {
 impl fmt::Display for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Streams(1) => f.write_str("1 stream"),
-            Self::Streams(streams) => write!(f, "{streams} streams"),
-            Self::OtherTokens(1) => f.write_str("1 stream, tokens counted otherwise"),
-            Self::OtherTokens(streams) => write!(f, "{streams} streams, tokens counted otherwise"),
+            Self::Streams(streams) => f.write_str(&counted(streams, "stream")),
+            Self::OtherTokens(streams) => {
+                write!(f, "{}, tokens counted otherwise", counted(streams, "stream"))
+            }
             Self::Rate(rate) => write!(f, "{rate} requests/s"),
         }
     }

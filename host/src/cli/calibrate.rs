@@ -3,7 +3,6 @@
 use std::thread;
 
 use clap::Args;
-use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 
 use super::{
     exit::{Exit, Explain, Failure},
@@ -16,6 +15,7 @@ use crate::{
         STREAMS, StoreError,
     },
     plugin::{DiscoveryOptions, Registry},
+    screen::{Align, Table, counted},
 };
 
 /// How to show it.
@@ -52,7 +52,9 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
         let text = text.map_err(|error| Failure::new(Exit::Failed, "write JSON").caused_by(&error))?;
         terminal::print(&(text + "\n"))?;
     } else {
-        let (table, verdict) = (table(&calibration.rungs), verdict(calibration.limits));
+        let screen = terminal::screen();
+        let table = table(&calibration.rungs).lines(screen.table_width()).join("\n");
+        let verdict = screen.paragraph("", &verdict(calibration.limits));
         terminal::print(&format!("{table}\n\n{verdict}\n\nwrote {}\n", path.display()))?;
     }
     Ok(Exit::Success)
@@ -79,36 +81,32 @@ pub(super) fn cores() -> usize {
 }
 
 fn table(rungs: &[Rung]) -> Table {
-    let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED).set_header([
-        "load",
+    let numbers = [
         "tokens/s",
         "first token off by (p99, ms)",
         "ITL off by (p99, ms)",
         "sent late by (p99, ms)",
         "CPU of workers (us/token)",
         "memory (MB)",
-        "client",
-    ]);
+    ];
+    let table = Table::new().column("load", Align::Left).at_least("10000 requests/s".len());
+    let table = numbers.into_iter().fold(table, |table, name| table.column(name, Align::Right));
+    let mut table = table.column("client", Align::Left);
     for rung in rungs {
-        let number = |value: f64, digits: usize| {
-            Cell::new(format!("{value:.digits$}")).set_alignment(CellAlignment::Right)
-        };
-        let send = match rung.load {
-            Load::Streams(_) | Load::OtherTokens(_) => Cell::new("-").set_alignment(CellAlignment::Right),
-            Load::Rate(_) => number(rung.errors.send_ms, 3),
-        };
-        let memory =
-            rung.peak_memory_bytes.map_or_else(|| Cell::new("?"), |bytes| number(bytes as f64 / 1e6, 0));
-        table.add_row([
-            Cell::new(rung.load),
+        let number = |value: f64, digits: usize| format!("{value:.digits$}");
+        let unknown = || "?".to_owned();
+        table.row([
+            rung.load.to_string(),
             number(rung.tokens_per_s, 0),
             number(rung.errors.first_token_ms, 3),
             number(rung.errors.inter_token_ms, 3),
-            send,
-            rung.cpu_us_per_token.map_or_else(|| Cell::new("?"), |cost| number(cost, 1)),
-            memory,
-            Cell::new(&rung.verdict),
+            match rung.load {
+                Load::Streams(_) | Load::OtherTokens(_) => "-".to_owned(),
+                Load::Rate(_) => number(rung.errors.send_ms, 3),
+            },
+            rung.cpu_us_per_token.map_or_else(unknown, |cost| number(cost, 1)),
+            rung.peak_memory_bytes.map_or_else(unknown, |bytes| number(bytes as f64 / 1e6, 0)),
+            rung.verdict.clone(),
         ]);
     }
     table
@@ -119,7 +117,9 @@ fn verdict(limits: Limits) -> String {
     let streams = limits.streams.zip(limits.tokens_per_s);
     format!(
         "errors stay below {BOUND_MS} ms up to: {}; {}",
-        told(streams.map(|(streams, tokens)| format!("{streams} streams ({tokens:.0} tokens/s)"))),
+        told(
+            streams.map(|(streams, tokens)| format!("{} ({tokens:.0} tokens/s)", counted(streams, "stream")))
+        ),
         told(limits.rate.map(|rate| format!("{rate} requests/s"))),
     )
 }

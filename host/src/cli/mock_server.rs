@@ -243,6 +243,7 @@ impl Explain for MockServerError {
 
 /// Runs the server until SIGINT or SIGTERM, or with `--exit-with-parent` until standard input ends.
 pub(crate) fn run(args: MockServerArgs) -> Result<Exit, Failure> {
+    limits::allow_many_connections()?;
     let canned = args.answer.as_deref().map(|file| recorded::read(file, args.path.as_deref())).transpose()?;
     let follows_parent = args.exit_with_parent;
     let options = Options { canned, ..args.into() };
@@ -250,7 +251,6 @@ pub(crate) fn run(args: MockServerArgs) -> Result<Exit, Failure> {
 }
 
 fn serve(options: Options, follows_parent: bool) -> Result<(), MockServerError> {
-    limits::allow_many_connections();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

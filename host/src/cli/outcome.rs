@@ -4,7 +4,7 @@ use super::{
     exit::{Exit, Failure},
     terminal,
 };
-use crate::report::Report;
+use crate::{report::Report, screen::counted};
 
 /// How a run that came to its end ends the process. Who does not read the report must hear of a failure, too.
 pub(super) fn outcome(report: &Report) -> Result<Exit, Failure> {
@@ -17,7 +17,7 @@ pub(super) fn outcome(report: &Report) -> Result<Exit, Failure> {
     if outcomes.cancelled > 0 {
         terminal::warn(&format!(
             "{} cancelled: still in flight when the time was over",
-            requests(outcomes.cancelled)
+            counted(outcomes.cancelled, "request")
         ));
     }
     if let Some(text) = report.closed_idle() {
@@ -39,12 +39,8 @@ pub(super) fn no_success(report: &Report) -> Failure {
     if let Some(group) = report.errors.iter().max_by_key(|group| group.count) {
         let error = &group.sample;
         failure.causes =
-            vec![format!("{} ended with {}: {}", requests(group.count), error.kind, error.message)];
+            vec![format!("{} ended with {}: {}", counted(group.count, "request"), error.kind, error.message)];
         failure.hint = Some(error.hint.clone()).filter(|hint| !hint.is_empty());
     }
     failure
-}
-
-fn requests(count: u64) -> String {
-    if count == 1 { "1 request".to_owned() } else { format!("{count} requests") }
 }

@@ -58,7 +58,7 @@ pub(super) const DEFAULT_ENDPOINT: &str = "chat";
 
 /// Measures a server.
 pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure> {
-    limits::allow_many_connections();
+    limits::allow_many_connections()?;
     // First, so that it comes up while everything else is prepared.
     let answer = flags.mock_answer.as_deref();
     // Read here as well: the other process has no way to say what is wrong with it.
@@ -166,10 +166,17 @@ fn prepare(
     if let Some(mock) = mock {
         resolved.aim_at(&mock.url()?);
     }
-    let config = resolved.config;
+    let mut config = resolved.config;
+    config.dataset.set_entries(dataset.len());
     let target = setup::plan_target(&config, metadata).map_err(|error| wrong_target(&error))?;
-    dialect.await_target(&config, &target, &dataset, clock)?;
-    let (dir, lock) = claim_dir(flags, &config)?;
+    let wait = move || {
+        let is_there = dialect.await_target(&config, &target, &dataset, clock);
+        (is_there, dialect, config, target, dataset)
+    };
+    let (is_there, dialect, mut config, target, dataset) = unless_interrupted(wait)?;
+    is_there?;
+    let (dir, lock) = claim_dir(flags, &config, clock)?;
+    config.artifact_dir.clone_from(&dir);
     let run = Run {
         header: RunHeader {
             plugin_policy: policy(registry),
@@ -189,6 +196,15 @@ fn prepare(
         target,
     };
     Ok((run, dialect))
+}
+
+/// Waits for something before the first request. After an interrupt there is nothing to write.
+fn unless_interrupted<T: Send + 'static>(wait: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    let waited = until_interrupted(&[], wait)
+        .map_err(|error| Failure::new(Exit::Failed, "wait for the server").caused_by(&error))?;
+    waited.map_err(|interrupt| {
+        Failure::statement(interrupt.into(), "interrupted while waiting for the server: nothing was measured")
+    })
 }
 
 /// Turns flags into a configuration and tells the user what is odd about it.
@@ -244,9 +260,9 @@ fn make_dataset(
 ) -> Result<Arc<[Conversation]>, Failure> {
     let dataset = dataset::build(&config.dataset, tokenizer, Seed::new(config.random_seed))?;
     dataset::check_accepted(&dataset, endpoint, &config.target.endpoint_type)?;
-    if let Some(shared) = dataset::shared_media(&dataset).filter(|_| is_generated(config)) {
-        terminal::warn(&shared);
-    }
+    let shared = dataset::shared_media(&dataset).filter(|_| is_generated(config));
+    let other_streaming = dataset::other_streaming(&dataset, config.target.streaming);
+    shared.iter().chain(&other_streaming).for_each(|warning| terminal::warn(warning));
     Ok(dataset.into())
 }
 
@@ -263,16 +279,20 @@ fn load_tokenizer(
     needed.then(|| Tokenizer::load(&config.tokenizer).map(Arc::new)).transpose()
 }
 
-fn claim_dir(flags: &ProfileFlags, config: &RunConfig) -> Result<(PathBuf, Lock), ArtifactDirError> {
+fn claim_dir(
+    flags: &ProfileFlags,
+    config: &RunConfig,
+    clock: Clock,
+) -> Result<(PathBuf, Lock), ArtifactDirError> {
     if flags.artifact_dir.is_some() {
         artifact_dir::claim(&config.artifact_dir, flags.overwrite)
     } else {
-        artifact_dir::number(&config.artifact_dir)
+        artifact_dir::dated(&config.artifact_dir, clock.wall_start_ns())
     }
 }
 
 fn header(config: &RunConfig, tokenizer: Option<&Tokenizer>, clock: Clock) -> RunHeader {
-    let words: Vec<String> = std::env::args().collect();
+    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     RunHeader {
         run_id: Uuid::new_v4().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -1,7 +1,7 @@
 //! A recorded response in a file, as the mock server sends it.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -9,7 +9,13 @@ use http::{HeaderValue, StatusCode};
 use prony_plugin_api::{PluginError, testing::Recording};
 
 use super::exit::{Exit, Explain};
-use crate::mock_server::{Canned, CannedBody};
+use crate::{
+    bounded,
+    mock_server::{Canned, CannedBody},
+};
+
+/// Largest recording, in megabytes.
+const MOST_MEGABYTES: u64 = 256;
 
 /// Why a file is no response that can be sent.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +65,8 @@ impl Explain for RecordedError {
 /// It is no such file.
 pub(crate) fn read(file: &Path, path: Option<&str>) -> Result<Canned, RecordedError> {
     let failed = || file.to_owned();
-    let bytes = fs::read(file).map_err(|source| RecordedError::File { file: failed(), source })?;
+    let bytes = bounded::read(file, MOST_MEGABYTES)
+        .map_err(|source| RecordedError::File { file: failed(), source })?;
     let recording =
         Recording::read(&bytes).map_err(|source| RecordedError::Recording { file: failed(), source })?;
     let content_type = Recording::content_type(&bytes).unwrap_or_else(|| usual_type(&recording).to_owned());

@@ -38,8 +38,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     if args.messages {
         return print_messages(dir);
     }
-    let report = report::generate(dir)?;
-    terminal::print(&console::render(&report))?;
+    let screen = terminal::screen();
+    let report = report::generate(dir, screen)?;
+    terminal::print(&console::render(&report, screen))?;
     match report.came_to_its_end() {
         false => Ok(Exit::Incomplete),
         true if report.profiling.outcomes.succeeded == 0 => Err(no_success(&report)),
@@ -71,8 +72,9 @@ fn print_messages(dir: &Path) -> Result<Exit, Failure> {
 
 /// The report at the end of a run.
 pub(super) fn write_at_end(dir: &Path, run_id: &str) -> Result<Report, Failure> {
-    let report = report::generate_at_end(dir, run_id)?;
-    terminal::print(&console::render(&report))?;
+    let screen = terminal::screen();
+    let report = report::generate_at_end(dir, run_id, screen)?;
+    terminal::print(&console::render(&report, screen))?;
     Ok(report)
 }
 

@@ -1,8 +1,6 @@
 //! `prony service NAME`: what a service is, for a person who asks; and the service itself, for a parent that has started
 //! this process to isolate it.
 
-use std::fmt::Write as _;
-
 use clap::{Args, CommandFactory};
 use serde_json::Value;
 
@@ -17,6 +15,7 @@ use super::{
 use crate::{
     child,
     plugin::{Category, Inspection, Isolation, Listed, ListedEntry, PluginError, Registry},
+    screen::Screen,
     service::isolated::{ServeError, serve},
 };
 
@@ -90,18 +89,15 @@ fn explanation(listed: &Listed, isolation: Isolation, dispute: Option<&PluginErr
         ("options".to_owned(), library.options().map(option_rows::of).unwrap_or_default()),
         ("how to start it".to_owned(), how_to_start(listed, winner, isolation)),
     ];
+    let screen = terminal::screen();
     let sections = sections.into_iter().filter(|(_, rows)| !rows.is_empty());
-    sections.map(|(title, rows)| section(&title, &rows)).collect::<Vec<_>>().join("\n")
+    sections.map(|(title, rows)| section(&title, rows, screen)).collect::<Vec<_>>().join("\n")
 }
 
-fn section(title: &str, rows: &[(String, String)]) -> String {
-    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    let mut text = format!("{title}\n");
-    for (name, value) in rows {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "{}", format!("  {name:width$}  {value}").trim_end());
-    }
-    text
+fn section(title: &str, rows: Vec<(String, String)>, screen: Screen) -> String {
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![name, value]).collect();
+    let lines = [title.to_owned()].into_iter().chain(screen.list(&rows));
+    lines.map(|line| line + "\n").collect()
 }
 
 fn facts(

@@ -2,10 +2,21 @@
 //!
 //! A reader that has gone away (`prony report D | head`) is no error. Writing never panics.
 
-use std::io::{self, ErrorKind, Write};
+use std::{
+    borrow::Cow,
+    io::{self, ErrorKind, Write},
+};
 
 use super::exit::{Exit, Failure, Form};
-use crate::stderr;
+use crate::{screen::Screen, stderr};
+
+/// The screen that results go to.
+pub(crate) fn screen() -> Screen {
+    Screen::of(&io::stdout())
+}
+
+/// Bytes of the longest word that is printed whole. Paths may have 4096.
+const LONGEST_WORD: usize = 4096;
 
 /// Prints a result. A closed stdout ends it quietly.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
@@ -26,16 +37,22 @@ fn printed(result: io::Result<()>) -> Result<(), Failure> {
 
 /// Tells the user something that does not stop the command.
 pub(crate) fn warn(text: &str) {
-    stderr::write(format!("warning: {text}\n"));
+    stderr::write(Screen::of(&io::stderr()).paragraph("warning: ", &brief(text)) + "\n");
 }
 
 /// Prints why a command failed.
 pub(crate) fn explain(failure: &Failure) {
-    stderr::write(explanation(failure));
+    stderr::write(explanation(failure, Screen::of(&io::stderr())));
 }
 
 /// Prints what clap has to say: help and version are results, the rest are errors of usage.
 pub(crate) fn answer(answer: &clap::Error) -> Result<Exit, Failure> {
+    let text = answer.to_string();
+    let shown = brief(&text);
+    if shown != text {
+        stderr::write(shown.into_owned());
+        return Ok(Exit::Usage);
+    }
     let result = answer.print();
     if answer.use_stderr() { Ok(Exit::Usage) } else { printed(result).map(|()| Exit::Success) }
 }
@@ -45,22 +62,50 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// The same with its line breaks. What follows the first line is indented: no line of it looks like one of ours.
-fn paragraph(text: &str) -> String {
-    let lines = text.trim().lines().map(|line| printable(&line.replace('\t', " ")));
-    lines.collect::<Vec<_>>().join("\n       ")
+/// The same with its line breaks.
+fn printable_lines(text: &str) -> String {
+    let text = brief(text.trim());
+    let lines = text.lines().map(|line| printable(&line.replace('\t', " ")));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
-/// What failed, what lies behind it, what to do: a line each, unless a server said more.
-fn explanation(failure: &Failure) -> String {
+/// The text with its longest words cut: an error must not repeat all of what somebody gave in place of a name.
+fn brief(text: &str) -> Cow<'_, str> {
+    let is_long = |word: &str| word.len() > LONGEST_WORD;
+    if !text.split_whitespace().any(is_long) {
+        return text.into();
+    }
+    let words = text.split_inclusive(char::is_whitespace).map(|word| {
+        match word.char_indices().nth(LONGEST_WORD / 4) {
+            Some((end, _)) if is_long(word) => {
+                let space = word.chars().last().filter(|last| last.is_whitespace());
+                let left = word[end..].chars().count() - usize::from(space.is_some());
+                format!(
+                    "{}... ({left} more characters){}",
+                    &word[..end],
+                    space.map_or(String::new(), String::from)
+                )
+                .into()
+            }
+            _ => Cow::from(word),
+        }
+    });
+    words.collect::<String>().into()
+}
+
+/// What failed, what lies behind it, what to do: a line each, unless a server said more or the screen is narrow. What
+/// follows a first line is indented: no line of a server's looks like one of ours.
+fn explanation(failure: &Failure, screen: Screen) -> String {
     let begin = match failure.form {
         Form::Attempt => "failed to ",
         Form::Statement => "",
     };
-    let error = Some(format!("error: {begin}{}\n", paragraph(&failure.message)));
-    let cause = paragraph(&failure.causes.join(": "));
-    let cause = (!cause.is_empty()).then(|| format!("cause: {cause}\n"));
-    let help = failure.hint.as_ref().map(|hint| format!("help: {hint}\n"));
+    let paragraph = |lead, text: &str| screen.paragraph(lead, text) + "\n";
+    let error = format!("{begin}{}", printable_lines(&failure.message));
+    let error = Some(paragraph("error: ", &error));
+    let cause = printable_lines(&failure.causes.join(": "));
+    let cause = (!cause.is_empty()).then(|| paragraph("cause: ", &cause));
+    let help = failure.hint.as_ref().map(|hint| paragraph("help: ", hint));
     [error, cause, help].into_iter().flatten().collect()
 }
 
@@ -77,7 +122,7 @@ mod tests {
             causes: vec!["open `libx.so`".to_owned(), "no such file".to_owned()],
             hint: Some("build it".to_owned()),
         };
-        insta::assert_snapshot!(explanation(&failure), @r"
+        insta::assert_snapshot!(explanation(&failure, Screen::UNLIMITED), @r"
         error: failed to load the plugin `x`
         cause: open `libx.so`: no such file
         help: build it
@@ -90,7 +135,7 @@ mod tests {
             causes: vec!["1 request failed".to_owned(), "no:\r\nerror: \tfaked\u{1b}[2J\n".to_owned()],
             ..Failure::new(Exit::Failed, "try")
         };
-        insta::assert_snapshot!(explanation(&failure), @r"
+        insta::assert_snapshot!(explanation(&failure, Screen::UNLIMITED), @r"
         error: failed to try
         cause: 1 request failed: no:
                error:  faked�[2J
@@ -98,13 +143,24 @@ mod tests {
     }
 
     #[test]
+    fn a_word_without_an_end_is_cut() {
+        let text = format!("model `{}` is not known\n", "x".repeat(100_000));
+        let expected = format!("model `{}... (98978 more characters) is not known\n", "x".repeat(1023));
+        assert_eq!(brief(&text), expected);
+        assert_eq!(brief("a b\nc "), "a b\nc ");
+    }
+
+    #[test]
     fn a_failure_without_cause_and_hint_is_one_line() {
-        assert_eq!(explanation(&Failure::new(Exit::Failed, "try")), "error: failed to try\n");
+        assert_eq!(
+            explanation(&Failure::new(Exit::Failed, "try"), Screen::UNLIMITED),
+            "error: failed to try\n"
+        );
     }
 
     #[test]
     fn a_statement_stands_as_it_is() {
         let failure = Failure::statement(Exit::Usage, "`--model` is required");
-        assert_eq!(explanation(&failure), "error: `--model` is required\n");
+        assert_eq!(explanation(&failure, Screen::UNLIMITED), "error: `--model` is required\n");
     }
 }

@@ -11,6 +11,7 @@ use super::{
     flags::{CustomDataset, ProfileFlags},
     media::MediaConfig,
     resolve::ConfigError,
+    size,
 };
 
 /// Mean length of a generated prompt, in tokens.
@@ -131,8 +132,7 @@ pub(super) fn entries(flags: &ProfileFlags, phases: &[PhaseConfig]) -> usize {
 
 /// A prompt of its own for every measured request, as far as memory goes; with no count to go by, a fixed number.
 fn pool_size(phases: &[PhaseConfig]) -> usize {
-    let counts: Option<u64> = phases.iter().map(|phase| phase.request_count).sum();
-    counts.map_or(DEFAULT_ENTRIES, |count| {
+    size::requests(phases).map_or(DEFAULT_ENTRIES, |count| {
         usize::try_from(count).unwrap_or(usize::MAX).min(MOST_DEFAULT_ENTRIES)
     })
 }

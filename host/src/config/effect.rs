@@ -6,7 +6,8 @@
 
 use prony_plugin_api::metadata::EndpointMetadata;
 
-use super::{DatasetConfig, PhaseConfig, Target, flags::ProfileFlags};
+use super::{DatasetConfig, PhaseConfig, Target, flags::ProfileFlags, size};
+use crate::screen::counted;
 
 /// What decides whether a flag has an effect.
 #[derive(Clone, Copy, Debug)]
@@ -105,11 +106,13 @@ fn asks_for_output_lengths(run: &Situation<'_>) -> bool {
 /// `--num-prompts` is a number of requests to other tools. Here, prompts beyond the last request are never sent.
 fn unused_prompts(run: &Situation<'_>) -> Option<String> {
     let prompts = run.flags.num_dataset_entries? as u64;
-    let requests: u64 = run.phases.iter().map(|phase| phase.request_count).sum::<Option<u64>>()?;
+    let requests = size::requests(run.phases)?;
     (prompts > requests).then(|| {
         format!(
-            "`--num-dataset-entries` (`--num-prompts`) asks for {prompts} prompts, and the run sends only {requests} \
-             requests: `--request-count {prompts}` sends each prompt once"
+            "`--num-dataset-entries` (`--num-prompts`) asks for {}, and the run sends only {}: `--request-count \
+             {prompts}` sends each prompt once",
+            counted(prompts, "prompt"),
+            counted(requests, "request")
         )
     })
 }

@@ -8,13 +8,14 @@
 //! ```
 
 use std::{
-    env, fs, io,
+    env, io,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Deserializer};
 
-use super::policy::PluginPolicy;
+use super::{policy::PluginPolicy, yaml};
+use crate::bounded;
 
 /// Where the file is in a configuration folder.
 const FILE_NAME: &str = "prony/config.yaml";
@@ -124,7 +125,7 @@ impl ConfigFile {
 
 fn read_one(file: &Path) -> Result<Raw, ConfigFileError> {
     let failure = |line, problem| ConfigFileError { file: file.to_owned(), line, problem };
-    let text = match fs::read_to_string(file) {
+    let text = match bounded::read_to_string(file, yaml::MOST_MEGABYTES) {
         Ok(text) => text,
         // Below a file in the place of a folder there is nothing either.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -132,6 +133,7 @@ fn read_one(file: &Path) -> Result<Raw, ConfigFileError> {
         }
         Err(error) => return Err(failure(None, ConfigFileProblem::Unreadable(error))),
     };
+    yaml::check_depth(&text).map_err(|(line, text)| failure(Some(line), ConfigFileProblem::Format(text)))?;
     let raw: Option<Raw> = serde_yaml::from_str(&text).map_err(|error| {
         let place = error.location();
         let suffix =
@@ -145,6 +147,8 @@ fn read_one(file: &Path) -> Result<Raw, ConfigFileError> {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
+
+    use std::fs;
 
     use super::*;
 

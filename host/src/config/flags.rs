@@ -359,7 +359,8 @@ pub(crate) struct ProfileFlags {
 
     /// Folder for this run's files.
     ///
-    /// Without it, a new one below `artifacts` is made. The same as --output-artifact-dir.
+    /// Without it, a new one below `artifacts` is made, with date and time (UTC), endpoint and load in its name. The same as
+    /// --output-artifact-dir.
     #[arg(long, alias = "output-artifact-dir", value_name = "DIR", help_heading = OUTPUT)]
     pub(crate) artifact_dir: Option<PathBuf>,
 

@@ -8,6 +8,7 @@ use super::{
     resolve::ConfigError,
     units::Grace,
 };
+use crate::screen::counted;
 
 /// Requests of a run that nothing else ends.
 const DEFAULT_REQUEST_COUNT: u64 = 10;
@@ -90,14 +91,14 @@ fn needs(flag: &'static str, needs: &'static str) -> ConfigError {
     ConfigError::Needs { flag, needs }
 }
 
-/// A name for the load, as it stands in the name of the artifact folder: `concurrency8-request_rate10.0`.
+/// A short name for the load, as it stands in the name of the artifact folder: `c8` for a concurrency, `r10` for a rate.
 pub(super) fn stimulus(phase: &PhaseConfig) -> String {
-    let concurrency = phase.concurrency.map(|n| format!("concurrency{n}"));
+    let concurrency = phase.concurrency.map(|most| format!("c{most}"));
     let rate = match phase.arrival {
         Arrival::ClosedLoop => None,
-        Arrival::Constant { rate } | Arrival::Poisson { rate } => Some(format!("request_rate{rate:?}")),
+        Arrival::Constant { rate } | Arrival::Poisson { rate } => Some(format!("r{rate}")),
     };
-    concurrency.into_iter().chain(rate).collect::<Vec<_>>().join("-")
+    rate.into_iter().chain(concurrency).collect::<Vec<_>>().join("_")
 }
 
 /// What about the load is allowed but hardly meant.
@@ -111,7 +112,8 @@ pub(super) fn warnings(phases: &[PhaseConfig]) -> Vec<String> {
         };
         (closed && (concurrency as u64) > count).then(|| {
             format!(
-                "{name} never reaches a concurrency of {concurrency}: `{flag}` ends it after {count} requests"
+                "{name} never reaches a concurrency of {concurrency}: `{flag}` ends it after {}",
+                counted(count, "request")
             )
         })
     });
@@ -203,10 +205,10 @@ mod tests {
     }
 
     #[rstest]
-    #[case("--concurrency 4", "concurrency4")]
-    #[case("--request-rate 40", "request_rate40.0")]
-    #[case("--request-rate 10 --concurrency 8", "concurrency8-request_rate10.0")]
-    #[case("--request-rate 0.25", "request_rate0.25")]
+    #[case("--concurrency 4", "c4")]
+    #[case("--request-rate 40", "r40")]
+    #[case("--request-rate 10 --concurrency 8", "r10_c8")]
+    #[case("--request-rate 0.25", "r0.25")]
     fn the_load_has_a_name(#[case] line: &str, #[case] name: &str) {
         assert_eq!(stimulus(&resolve(line).unwrap()[0]), name);
     }

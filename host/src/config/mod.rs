@@ -9,8 +9,10 @@ mod endpoint_options;
 pub(crate) mod file;
 pub(crate) mod flags;
 mod load;
+mod lossy;
 pub(crate) mod media;
 mod media_flags;
+pub(crate) mod near;
 pub(crate) mod pairs;
 pub(crate) mod policy;
 pub(crate) mod proxy;
@@ -18,9 +20,11 @@ mod rankings;
 pub(crate) mod redact;
 pub(crate) mod resolve;
 pub(crate) mod services;
+mod size;
 pub(crate) mod target;
 pub(crate) mod units;
 pub(crate) mod url;
+pub(crate) mod yaml;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -44,7 +48,8 @@ pub(crate) struct RunConfig {
     pub(crate) random_seed: u64,
     /// Worker threads.
     pub(crate) workers: usize,
-    /// Folder of this run's files.
+    /// Folder of this run's files. Until it exists, one that the user did not name lacks the date in its name.
+    #[serde(serialize_with = "lossy::path")]
     pub(crate) artifact_dir: PathBuf,
     /// Where server metrics are scraped.
     pub(crate) server_metrics: ServerMetricsConfig,
@@ -180,10 +185,13 @@ pub(crate) struct TlsConfig {
     /// Believe any certificate.
     pub(crate) insecure: bool,
     /// Authorities to trust as well.
+    #[serde(serialize_with = "lossy::optional")]
     pub(crate) ca_cert: Option<PathBuf>,
     /// Our own certificate, and those that lead to its authority.
+    #[serde(serialize_with = "lossy::optional")]
     pub(crate) client_cert: Option<PathBuf>,
     /// Its private key; in the certificate's file if there is none of its own.
+    #[serde(serialize_with = "lossy::optional")]
     pub(crate) client_key: Option<PathBuf>,
 }
 
@@ -252,8 +260,9 @@ pub(crate) enum DatasetConfig {
     /// A JSONL file, one single-turn conversation a line.
     File {
         /// Where it is.
+        #[serde(serialize_with = "lossy::path")]
         path: PathBuf,
-        /// Use only so many entries.
+        /// Use only so many entries; once it is read, how many there are.
         entries: Option<usize>,
         /// Requested output tokens of lines that name none.
         osl: Option<LengthLaw>,
@@ -261,10 +270,21 @@ pub(crate) enum DatasetConfig {
     /// A JSONL file, one whole body a line.
     RawPayloads {
         /// Where it is.
+        #[serde(serialize_with = "lossy::path")]
         path: PathBuf,
-        /// Use only so many entries.
+        /// Use only so many entries; once it is read, how many there are.
         entries: Option<usize>,
     },
+}
+
+impl DatasetConfig {
+    /// Notes how many entries were made or read.
+    pub(crate) fn set_entries(&mut self, count: usize) {
+        match self {
+            Self::Synthetic { entries, .. } | Self::Rankings { entries, .. } => *entries = count,
+            Self::File { entries, .. } | Self::RawPayloads { entries, .. } => *entries = Some(count),
+        }
+    }
 }
 
 /// A normal law over positive integers, of tokens but for a number of passages. A standard deviation of 0 gives the mean every time.
@@ -283,7 +303,7 @@ pub(crate) enum TokenizerChoice {
     /// The `o200k_base` vocabulary that ships inside the binary.
     Builtin,
     /// A `tokenizer.json` or the folder that holds one.
-    Local(PathBuf),
+    Local(#[serde(serialize_with = "lossy::path")] PathBuf),
 }
 
 /// Load shape and stop rule of one phase.

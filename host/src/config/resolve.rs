@@ -8,7 +8,7 @@ use std::path::Path;
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
-    Arrival, PhaseConfig, RunConfig, Target, content, effect,
+    Arrival, PhaseConfig, RunConfig, content, effect,
     endpoint_options::{self, EndpointOptionError},
     flags::ProfileFlags,
     load, media,
@@ -16,12 +16,16 @@ use super::{
     proxy::ProxyEnvironment,
     rankings,
     services::{self, ServiceOptionError},
+    size::{self, SizeError},
     target,
     url::{self, UrlError},
 };
 
 /// Where the folders of runs are made that the user names no folder for.
 const ARTIFACTS: &str = "artifacts";
+
+/// More characters of an endpoint's name do not stand in the name of a folder.
+const LONGEST_ENDPOINT_NAME: usize = 24;
 
 /// What the machine contributes.
 #[derive(Clone, Debug, Default)]
@@ -109,6 +113,9 @@ pub(crate) enum ConfigError {
         /// Input or output.
         side: &'static str,
     },
+    /// Content that does not fit into memory.
+    #[error(transparent)]
+    TooLarge(#[from] SizeError),
     /// Content that a dialect of rankings has no place for.
     #[error("use `{flag}` with the endpoint `{endpoint}`: it is sent a query and passages")]
     Ranks {
@@ -216,6 +223,7 @@ impl ConfigError {
             Self::Preconnect { other } => format!("leave out `{other}` or `--preconnect`"),
             Self::Proxy { hint, .. } => (*hint).to_owned(),
             Self::Url(error) => error.hint(),
+            Self::TooLarge(error) => error.hint(),
             Self::Pair(error) => error.hint(),
             Self::ServiceOption(_) => services::EXAMPLE.to_owned(),
             Self::EndpointOption(_) => endpoint_options::EXAMPLE.to_owned(),
@@ -248,12 +256,14 @@ pub(crate) fn resolve(
     };
     content::check_takes_payloads(&dataset, endpoint, endpoint_name)?;
     let dataset = content::with_media(dataset, media::media(flags, endpoint, endpoint_name)?, endpoint);
+    size::check(&dataset)?;
     let (workers, workers_warning) = workers(flags, &phases, facts);
     let mut warnings = load::warnings(&phases);
     warnings.extend(workers_warning);
-    let artifact_dir = flags.artifact_dir.clone().unwrap_or_else(|| {
-        Path::new(ARTIFACTS).join(default_artifact_name(&target, &endpoint.service_kind, &phases))
-    });
+    let artifact_dir = flags
+        .artifact_dir
+        .clone()
+        .unwrap_or_else(|| Path::new(ARTIFACTS).join(default_artifact_name(&target.endpoint_type, &phases)));
     let (server_metrics, no_metrics) = target::server_metrics(flags, &target.urls)?;
     warnings.extend(no_metrics);
     warnings.extend(by_proxy);
@@ -327,12 +337,12 @@ fn workers(flags: &ProfileFlags, phases: &[PhaseConfig], facts: &Facts) -> (usiz
     (wanted.min(useful), warning)
 }
 
-/// Name of the folder under `artifacts` when the user names none: model, service, endpoint and load.
-fn default_artifact_name(target: &Target, service_kind: &str, phases: &[PhaseConfig]) -> String {
-    let reserved = |c: char| c.is_whitespace() || c.is_control() || r#"/\:*?"<>|"#.contains(c);
-    let model = target.model.replace(reserved, "_");
+/// Name of the folder under `artifacts` when the user names none, but for its date: endpoint and load.
+fn default_artifact_name(endpoint_type: &str, phases: &[PhaseConfig]) -> String {
+    let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let endpoint: String = endpoint_type.chars().filter(is_plain).take(LONGEST_ENDPOINT_NAME).collect();
     let load = phases.last().map(load::stimulus).unwrap_or_default();
-    format!("{model}-{service_kind}-{}-{load}", target.endpoint_type)
+    format!("{endpoint}_{load}")
 }
 
 #[cfg(test)]
@@ -433,7 +443,7 @@ mod tests {
           ],
           "random_seed": 42,
           "workers": 1,
-          "artifact_dir": "artifacts/org_m-openai-chat-concurrency1",
+          "artifact_dir": "artifacts/chat_c1",
           "server_metrics": {
             "enabled": true,
             "urls": [
@@ -599,9 +609,10 @@ mod tests {
     }
 
     #[rstest]
-    #[case("-m meta/llama:8b --concurrency 4", "artifacts/meta_llama_8b-openai-chat-concurrency4")]
-    #[case("-m m --request-rate 10 --concurrency 8", "artifacts/m-openai-chat-concurrency8-request_rate10.0")]
-    #[case("-m m --warmup-request-count 1 --warmup-concurrency 9", "artifacts/m-openai-chat-concurrency1")]
+    #[case("-m meta/llama:8b --concurrency 4", "artifacts/chat_c4")]
+    #[case("-m m --request-rate 10 --concurrency 8", "artifacts/chat_r10_c8")]
+    #[case("-m m --request-rate 0.5", "artifacts/chat_r0.5")]
+    #[case("-m m --warmup-request-count 1 --warmup-concurrency 9", "artifacts/chat_c1")]
     fn the_folder_is_named_after_what_is_measured(#[case] line: &str, #[case] folder: &str) {
         assert_eq!(resolved(line).config.artifact_dir, Path::new(folder));
     }

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::{
     acceptance::{AcceptanceError, check as check_accepted},
     build::{DatasetError, build},
+    formats::raw_payload::other_streaming,
     media::{shared as shared_media, wav_seconds},
     sampler::conversation_of,
     tokenizer::{Tokenizer, TokenizerError, yield_to_others},

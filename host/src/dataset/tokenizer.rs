@@ -11,10 +11,13 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::config::TokenizerChoice;
+use crate::{bounded, config::TokenizerChoice};
 
 /// The file that a tokenizer's folder must hold.
 const FILE_NAME: &str = "tokenizer.json";
+
+/// Largest of these files, in megabytes.
+const MOST_MEGABYTES: u64 = 256;
 
 /// SHA-256 of the published vocabulary file `o200k_base.tiktoken`. A test derives it from the vocabulary in use.
 const BUILTIN_FINGERPRINT: &str = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d";
@@ -161,7 +164,7 @@ impl Tokenizer {
 
     fn local(choice: &Path) -> Result<Self, TokenizerError> {
         let path = find(choice)?;
-        let text = match std::fs::read(&path) {
+        let text = match bounded::read(&path, MOST_MEGABYTES) {
             Ok(text) => text,
             Err(source) => return Err(TokenizerError::Unreadable { path, source }),
         };

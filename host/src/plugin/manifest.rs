@@ -37,6 +37,7 @@ use super::{
     fault::Fault,
     integrity::Digest,
 };
+use crate::{bounded, config::yaml};
 
 /// Name of a manifest in a pack's folder.
 pub(super) const FILE_NAME: &str = "plugins.yaml";
@@ -158,7 +159,7 @@ pub(super) fn read_file(file: &Path) -> Result<String, ManifestProblem> {
     if !fs::metadata(file).map_err(ManifestProblem::Unreadable)?.is_file() {
         return Err(ManifestProblem::NotAFile);
     }
-    let bytes = fs::read(file).map_err(ManifestProblem::Unreadable)?;
+    let bytes = bounded::read(file, yaml::MOST_MEGABYTES).map_err(ManifestProblem::Unreadable)?;
     String::from_utf8(bytes)
         .map_err(|_| if is_library(file) { ManifestProblem::Library } else { ManifestProblem::NotText })
 }
@@ -172,6 +173,7 @@ fn parse(text: &str) -> Result<Document, (Option<usize>, ManifestProblem)> {
     if text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#') || line == "---") {
         return Err((None, ManifestProblem::Empty));
     }
+    yaml::check_depth(text).map_err(|(line, text)| (Some(line), ManifestProblem::Format(text)))?;
     serde_yaml::from_str(text).map_err(|error| {
         // Whatever else another version's manifest has that this one does not, its version is what matters.
         if let Ok(Version { schema_version }) = serde_yaml::from_str(text)

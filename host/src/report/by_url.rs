@@ -7,6 +7,7 @@ use crate::{
     config::url,
     metrics::{Results, Stats},
     record::RunHeader,
+    screen::{Align, Screen, Table},
 };
 
 /// The base URLs of a run, as a user would type them; none where there is only one.
@@ -31,22 +32,21 @@ pub(super) fn summary(report: &Report) -> Value {
 }
 
 /// For people: a title and a table.
-pub(super) fn lines(report: &Report) -> Vec<String> {
+pub(super) fn lines(report: &Report, screen: Screen) -> Vec<String> {
     if report.by_url.is_empty() {
         return Vec::new();
     }
-    let mut table = console::table(&["URL", "requests", "errors", "TTFT ms", "p99", "latency ms", "p99"]);
+    let numbers = ["requests", "errors", "TTFT ms", "p99", "latency ms", "p99"];
+    let table = Table::new().column("URL", Align::Left);
+    let mut table = numbers.into_iter().fold(table, |table, name| table.column(name, Align::Right));
     for (url, results) in names(&report.header).into_iter().zip(&report.by_url) {
         let outcomes = results.outcomes;
         let [ttft, ttft_p99] = times(results, "time_to_first_token");
         let [latency, latency_p99] = times(results, "request_latency");
         let (succeeded, failed) = (outcomes.succeeded.to_string(), outcomes.failed.to_string());
-        table.add_row([url, succeeded, failed, ttft, ttft_p99, latency, latency_p99]);
+        table.row([url, succeeded, failed, ttft, ttft_p99, latency, latency_p99]);
     }
-    for column in 1..7 {
-        console::align_right(&mut table, column);
-    }
-    vec!["By URL".to_owned(), table.to_string()]
+    ["By URL".to_owned()].into_iter().chain(table.lines(screen.table_width())).collect()
 }
 
 /// Mean and 99th percentile; empty without a value.

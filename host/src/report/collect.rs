@@ -30,6 +30,7 @@ use crate::{
         Frame, RunEnd, RunHeader,
         journal::{Piece, RawRecords, Reader},
     },
+    screen::agreeing,
 };
 
 /// Pieces of a batch for each core: enough for all of them to be done at about the same time.
@@ -280,8 +281,16 @@ impl<'a> Pass<'a> {
 fn cut_after_end(count: u64) -> Option<String> {
     (count > 0).then(|| {
         format!(
-            "{count} answers were complete, and the server reset their connection or left out the end of the body behind \
-             them: they count as successes, and cost a connection each"
+            "{} complete, and the server reset the connection or left out the end of the body behind: {}",
+            match count {
+                1 => "1 answer was".to_owned(),
+                _ => format!("{count} answers were"),
+            },
+            agreeing(
+                count,
+                "it counts as a success, and cost a connection",
+                "they count as successes, and cost a connection each"
+            )
         )
     })
 }

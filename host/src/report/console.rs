@@ -1,14 +1,22 @@
-//! The report for people: one text without colour, its tables at most 140 columns wide, for a terminal and for a file.
-
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+//! The report for people: one text without colour, as wide as the screen that it is for.
 
 use super::{Report, by_url, errors::ErrorGroup, headline, service_tables};
-use crate::metrics::{Distribution, PhaseCounts, Stats};
+use crate::{
+    metrics::{Distribution, PhaseCounts, Stats},
+    screen::{Align, Screen, Table, counted},
+};
 
 /// The file that keeps the text.
 pub(super) const FILE_NAME: &str = "profile_export_console.txt";
 
-const WIDTH: u16 = 140;
+/// Statistics of a metric, in the order of their columns.
+const STATISTICS: [&str; 8] = ["avg", "min", "max", "p99", "p95", "p90", "p50", "std"];
+
+/// What a screen that is too narrow for all of them can do without, the least important first.
+const LEFT_OUT: [&str; 4] = ["std", "min", "max", "p90"];
+
+/// Names of metrics are broken into lines of this length before a statistic is left out.
+const NAME_WIDTH: usize = 28;
 
 /// With fewer values, a 99th percentile rests on a handful of them.
 const TRUSTED_P99_COUNT: u64 = 500;
@@ -17,17 +25,18 @@ const TRUSTED_P99_COUNT: u64 = 500;
 const MESSAGE_CHARS: usize = 160;
 
 /// Lays out a report, a newline at its end.
-pub(crate) fn render(report: &Report) -> String {
-    let warnings = report.warnings().into_iter().map(|warning| format!("warning: {warning}"));
+pub(crate) fn render(report: &Report, screen: Screen) -> String {
+    let warnings = report.warnings().into_iter().map(|warning| screen.paragraph("warning: ", &warning));
     let sections = [
-        headline(report),
-        metrics(report),
-        counts(report),
-        by_url::lines(report),
-        service_tables::lines(report),
-        errors("Errors", &report.errors),
-        errors("Errors of the warm-up", &report.warmup_errors),
-        remarks(report),
+        headline(report, screen),
+        metrics(report, screen),
+        totals(report, screen),
+        counts(report).iter().map(|line| screen.paragraph("", line)).collect(),
+        by_url::lines(report, screen),
+        service_tables::lines(report, screen),
+        errors("Errors", &report.errors, screen),
+        errors("Errors of the warm-up", &report.warmup_errors, screen),
+        remarks(report).iter().map(|(lead, text)| screen.paragraph(lead, text)).collect(),
         warnings.collect(),
         report.files.iter().map(|file| format!("wrote {}", file.display())).collect(),
     ];
@@ -40,72 +49,91 @@ fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
-fn headline(report: &Report) -> Vec<String> {
+fn headline(report: &Report, screen: Screen) -> Vec<String> {
     let header = &report.header;
     let mut lines = vec![format!("prony {}, run {}", header.version, header.run_id)];
     let facts = headline::lines(report).into_iter();
-    lines.extend(facts.map(|(label, fact)| format!("  {label:<9} {fact}")));
+    lines.extend(facts.map(|(label, fact)| screen.paragraph(&format!("  {label:<9} "), &fact)));
     lines
 }
 
-/// A table with this header.
-pub(super) fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_FULL_CONDENSED)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(WIDTH)
-        .set_header(header.to_vec());
-    table
-}
-
-/// Puts the cells of a column at its right side.
-pub(super) fn align_right(table: &mut Table, column: usize) {
-    if let Some(column) = table.column_mut(column) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-}
-
-fn metrics(report: &Report) -> Vec<String> {
-    let mut table = table(&["Metric", "avg", "min", "max", "p99", "p90", "p50", "std"]);
-    table.column_iter_mut().for_each(|column| column.set_cell_alignment(CellAlignment::Right));
-    let mut marked = false;
-    for (metric, stats) in report.profiling.table.rows().filter(|(metric, _)| metric.shown) {
-        let mut row = vec![format!("{} ({})", metric.header, metric.unit)];
-        row.extend(cells(stats));
-        table.add_row(row);
-        marked |= matches!(stats, Stats::Distribution(values) if few(&values));
-    }
+/// The metrics of single requests: a row of statistics each.
+fn metrics(report: &Report, screen: Screen) -> Vec<String> {
+    let width = screen.table_width();
+    let left_out = (0..LEFT_OUT.len()).map(|count| &LEFT_OUT[..count]);
+    let fitting = left_out
+        .map(|left_out| (left_out, NAME_WIDTH))
+        .find(|(left_out, name_width)| statistics(report, left_out, *name_width).fits(width));
+    let (left_out, name_width) = fitting.unwrap_or((&LEFT_OUT, 0));
     let title = match report.header.capabilities.metrics_title.as_str() {
         "" => "Metrics",
         title => title,
     };
-    let mut lines = vec![format!("prony | {title}"), table.to_string()];
-    if marked {
-        lines.push(format!("* p99 of fewer than {TRUSTED_P99_COUNT} values: a few slow requests decide it"));
+    let mut lines = vec![format!("prony | {title}")];
+    let table = statistics(report, left_out, name_width);
+    if table.is_empty() {
+        lines.push("no request was measured".to_owned());
+        return lines;
+    }
+    lines.extend(table.lines(width));
+    if distributions(report).any(|(_, values)| few(&values)) {
+        let mark = format!("* p99 of fewer than {TRUSTED_P99_COUNT} values: a few slow requests decide it");
+        lines.push(screen.paragraph("", &mark));
+    }
+    if !left_out.is_empty() {
+        let note =
+            format!("left out to fit the width, but in the CSV and JSON files: {}", left_out.join(", "));
+        lines.push(screen.paragraph("", &note));
     }
     lines
+}
+
+/// What is shown, by name and unit.
+fn shown(report: &Report) -> impl Iterator<Item = (String, Stats)> {
+    let rows = report.profiling.table.rows().filter(|(metric, _)| metric.shown);
+    rows.map(|(metric, stats)| (format!("{} ({})", metric.header, metric.unit), stats))
+}
+
+fn distributions(report: &Report) -> impl Iterator<Item = (String, Distribution)> {
+    shown(report).filter_map(|(name, stats)| match stats {
+        Stats::Distribution(values) => Some((name, values)),
+        Stats::Scalar(_) => None,
+    })
+}
+
+fn statistics(report: &Report, left_out: &[&str], name_width: usize) -> Table {
+    let columns = STATISTICS.iter().filter(|name| !left_out.contains(name));
+    let table = Table::new().column("Metric", Align::Left).at_least(name_width);
+    let mut table = columns.clone().fold(table, |table, name| table.column(*name, Align::Right));
+    for (name, values) in distributions(report) {
+        table.row([name].into_iter().chain(columns.clone().map(|statistic| cell(&values, statistic))));
+    }
+    table
 }
 
 fn few(values: &Distribution) -> bool {
     values.count < TRUSTED_P99_COUNT
 }
 
-fn cells(stats: Stats) -> [String; 7] {
-    let Stats::Distribution(values) = stats else {
-        return std::array::from_fn(|at| if at == 0 { decimal(stats.avg()) } else { "N/A".to_owned() });
-    };
-    let percentile = |key| values.percentile(key).map(decimal).unwrap_or_default();
-    let mark = if few(&values) { "*" } else { "" };
-    [
-        decimal(values.avg),
-        decimal(values.min),
-        decimal(values.max),
-        percentile("p99") + mark,
-        percentile("p90"),
-        percentile("p50"),
-        decimal(values.std),
-    ]
+fn cell(values: &Distribution, statistic: &str) -> String {
+    match statistic {
+        "avg" => decimal(values.avg),
+        "min" => decimal(values.min),
+        "max" => decimal(values.max),
+        "std" => decimal(values.std),
+        percentile => {
+            let mark = if percentile == "p99" && few(values) { "*" } else { "" };
+            values.percentile(percentile).map(decimal).unwrap_or_default() + mark
+        }
+    }
+}
+
+/// The metrics of the whole run: one number each.
+fn totals(report: &Report, screen: Screen) -> Vec<String> {
+    let mut table = Table::new().column("Metric", Align::Left).column("value", Align::Right);
+    let numbers = shown(report).filter(|(_, stats)| !matches!(stats, Stats::Distribution(_)));
+    numbers.for_each(|(name, stats)| table.row([name, decimal(stats.avg())]));
+    if table.is_empty() { Vec::new() } else { table.lines(screen.table_width()) }
 }
 
 /// Two decimals, and a comma between thousands.
@@ -139,31 +167,24 @@ fn counts(report: &Report) -> Vec<String> {
         lines.push(format!("cancelled by prony, not in the numbers: {cancelled}"));
     }
     lines.extend(report.warmup.as_ref().map(|warmup| {
-        let (all, failed) = (warmup.outcomes.completed(), warmup.outcomes.failed);
-        let requests = if all == 1 { "request" } else { "requests" };
+        let (all, failed) = (counted(warmup.outcomes.completed(), "request"), warmup.outcomes.failed);
         let duration = warmup.table.avg("benchmark_duration").unwrap_or(0.0);
-        format!("warm-up, not in the numbers: {all} {requests} in {duration:.2} s, {failed} failed")
+        format!("warm-up, not in the numbers: {all} in {duration:.2} s, {failed} failed")
     }));
     lines
 }
 
-fn errors(title: &str, groups: &[ErrorGroup]) -> Vec<String> {
-    match groups {
-        [] => Vec::new(),
-        groups => vec![title.to_owned(), error_table(groups).to_string()],
+/// Failures by kind: one line each, where the screen is wide enough.
+fn errors(title: &str, groups: &[ErrorGroup], screen: Screen) -> Vec<String> {
+    if groups.is_empty() {
+        return Vec::new();
     }
-}
-
-fn error_table(groups: &[ErrorGroup]) -> Table {
-    let mut table = table(&["Code", "Type", "Message", "Count"]);
-    for ErrorGroup { sample, count } in groups {
+    let mut rows = vec![["Count", "Code", "Type", "Message"].map(str::to_owned).to_vec()];
+    rows.extend(groups.iter().map(|ErrorGroup { sample, count }| {
         let code = sample.code.map_or("N/A".to_owned(), |code| code.to_string());
-        table.add_row([code, sample.kind.clone(), one_line(&sample.message), count.to_string()]);
-    }
-    for right in [0, 3] {
-        align_right(&mut table, right);
-    }
-    table
+        vec![format!("{count:>5}"), format!("{code:>4}"), sample.kind.clone(), one_line(&sample.message)]
+    }));
+    [title.to_owned()].into_iter().chain(screen.list(&rows)).collect()
 }
 
 /// A message without line breaks, cut where it is long.
@@ -175,35 +196,33 @@ pub(super) fn one_line(message: &str) -> String {
     }
 }
 
-/// What is worth a line and is no reason to doubt the numbers.
-fn remarks(report: &Report) -> Vec<String> {
-    let mut lines = Vec::new();
+/// What is worth a line and is no reason to doubt the numbers: a lead, and a text.
+fn remarks(report: &Report) -> Vec<(String, String)> {
+    let mut remarks = Vec::new();
     for service in report.end.iter().flat_map(|end| &end.services) {
-        let name = &service.name;
-        match &service.error {
+        let lead = format!("service `{}` ", service.name);
+        let what = match &service.error {
             Some(error) => {
                 let hint = Some(&error.hint).filter(|hint| !hint.is_empty());
                 let hint = hint.map(|hint| format!(" ({})", one_line(hint))).unwrap_or_default();
-                lines.push(format!("service `{name}` failed: {}{hint}", one_line(&error.message)));
+                Some(format!("failed: {}{hint}", one_line(&error.message)))
             }
-            None if service.state == "failed" => {
-                lines.push(format!("service `{name}` failed: no reason given"));
-            }
+            None if service.state == "failed" => Some("failed: no reason given".to_owned()),
             None if service.state == "abandoned" => {
-                lines.push(format!("service `{name}` was not waited for: what it had left is missing"));
+                Some("was not waited for: what it had left is missing".to_owned())
             }
-            None => {}
-        }
+            None => None,
+        };
+        remarks.extend(what.map(|what| (lead.clone(), what)));
         if service.lost > 0 {
-            let lost = service.lost;
-            lines.push(format!(
-                "service `{name}` lost {lost} messages: it read too slowly or published too much"
-            ));
+            let lost = counted(service.lost, "message");
+            remarks.push((lead, format!("lost {lost}: it read too slowly or published too much")));
         }
     }
-    lines.extend(report.closed_idle().map(|text| format!("note: {text}")));
-    lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
-    lines
+    let note = |text| ("note: ".to_owned(), text);
+    remarks.extend(report.closed_idle().map(note));
+    remarks.extend(report.notes.iter().cloned().map(note));
+    remarks
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::{Report, token_warnings};
 use crate::{
     config::{Arrival, PhaseConfig, PhaseKind, Target, url},
     metrics::TokenSource,
+    screen::counted,
 };
 
 /// A label and what stands beside it, for each line.
@@ -53,7 +54,7 @@ fn load(phase: &PhaseConfig) -> String {
         Arrival::ClosedLoop => format!("concurrency {most}"),
         Arrival::Constant { .. } | Arrival::Poisson { .. } => format!("at most {most} in flight"),
     }));
-    parts.extend(phase.request_count.map(|count| format!("{count} requests")));
+    parts.extend(phase.request_count.map(|count| counted(count, "request")));
     parts.extend(phase.duration_s.map(|seconds| format!("{seconds} s")));
     parts.join(", ")
 }

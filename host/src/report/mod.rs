@@ -41,6 +41,7 @@ use crate::{
     plugin::UsedPlugin,
     record::{RunEnd, RunHeader, journal::JournalError},
     request::exchange::is_nobody_there,
+    screen::Screen,
 };
 use errors::ErrorGroup;
 use messages::Messages;
@@ -205,24 +206,24 @@ impl ReportError {
     }
 }
 
-/// Reads the journal of a run's folder and writes the report's files beside it. Tokens that the run has not counted are
-/// counted.
+/// Reads the journal of a run's folder and writes the report's files beside it, the one for people as `screen` shows it.
+/// Tokens that the run has not counted are counted.
 ///
 /// # Errors
 /// There is no readable journal with a header, or a file cannot be written. What stands in the journal stays.
-pub(crate) fn generate(dir: &Path) -> Result<Report, ReportError> {
-    generate_with(dir, None)
+pub(crate) fn generate(dir: &Path, screen: Screen) -> Result<Report, ReportError> {
+    generate_with(dir, None, screen)
 }
 
 /// The same at the end of the run with this identity, which does not wait for counting any more.
 ///
 /// # Errors
 /// As for [`generate`], and the journal may be that of another run.
-pub(crate) fn generate_at_end(dir: &Path, run_id: &str) -> Result<Report, ReportError> {
-    generate_with(dir, Some(run_id))
+pub(crate) fn generate_at_end(dir: &Path, run_id: &str, screen: Screen) -> Result<Report, ReportError> {
+    generate_with(dir, Some(run_id), screen)
 }
 
-fn generate_with(dir: &Path, end_of: Option<&str>) -> Result<Report, ReportError> {
+fn generate_with(dir: &Path, end_of: Option<&str>, screen: Screen) -> Result<Report, ReportError> {
     let mut report = collect::collect(dir, end_of)?;
     let json = artifacts::write(dir, "profile_export_prony.json", |out| json::write(&report, out))?;
     report.files.push(json);
@@ -230,7 +231,7 @@ fn generate_with(dir: &Path, end_of: Option<&str>) -> Result<Report, ReportError
     report.files.push(csv);
     // The table lists the files, itself among them.
     report.files.push(dir.join(console::FILE_NAME));
-    let table = console::render(&report);
+    let table = console::render(&report, screen);
     artifacts::write(dir, console::FILE_NAME, |out| out.write_all(table.as_bytes()))?;
     Ok(report)
 }

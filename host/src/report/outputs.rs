@@ -1,9 +1,13 @@
-//! The generated texts, for runs that keep them: `outputs.json`, in AIPerf's shape with one entry more a record.
+//! The generated texts, for runs that keep them: `outputs.json`, in AIPerf's shape with two entries more.
 //!
 //! `response_text` is what AIPerf writes: reasoning and content of the first choice, joined; `null` for a request that
-//! failed. `outputs` has every channel of every choice. Compatibility: keys are only ever added.
+//! failed. `outputs` has every channel of every choice. AIPerf's metrics are bare numbers here; `units`, at the top, says
+//! in which units they are. Compatibility: keys are only ever added.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde_json::{Map, Value, json};
 
@@ -20,6 +24,8 @@ pub(super) const FILE_NAME: &str = "outputs.json";
 #[derive(Debug, Default)]
 pub(super) struct Outputs {
     entries: Vec<(u64, Value)>,
+    /// Of every metric that a request has.
+    units: BTreeMap<&'static str, &'static str>,
 }
 
 impl Outputs {
@@ -28,12 +34,13 @@ impl Outputs {
         let instants = &record.instants;
         let metrics: Map<String, Value> =
             measured.iter().map(|(metric, value)| (metric.tag.to_owned(), json!(Exact(*value)))).collect();
+        self.units.extend(measured.iter().map(|(metric, _)| (metric.tag, metric.unit)));
         let entry = json!({
             "session_num": record.session_num,
             "conversation_id": record.conversation_id,
             "turn_index": record.turn_index,
             "x_request_id": record.request_id,
-            "request_start_ns": wall_start_ns.saturating_add(instants.sent.unwrap_or(instants.started)),
+            "request_start_ns": wall_start_ns.saturating_add(instants.started),
             "request_end_ns": wall_start_ns.saturating_add(instants.end),
             "metrics": metrics,
             "response_text": record.error.is_none().then(|| response_text(&record.outputs)),
@@ -45,13 +52,14 @@ impl Outputs {
     /// Takes in those of another part of the run.
     pub(super) fn append(&mut self, part: Self) {
         self.entries.extend(part.entries);
+        self.units.extend(part.units);
     }
 
     /// Writes them in the order of their credits.
     pub(super) fn write(mut self, dir: &Path) -> Result<PathBuf, ReportError> {
         self.entries.sort_by_key(|(session_num, _)| *session_num);
         let data: Vec<Value> = self.entries.into_iter().map(|(_, entry)| entry).collect();
-        let document = json!({ "schema_version": "1.0", "data": data });
+        let document = json!({ "schema_version": "1.0", "units": self.units, "data": data });
         artifacts::write(dir, FILE_NAME, |out| Ok(serde_json::to_writer_pretty(out, &document)?))
     }
 }

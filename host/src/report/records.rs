@@ -95,8 +95,11 @@ struct Metadata<'a> {
     target_url: Option<&'a str>,
     /// When the schedule wanted it sent.
     credit_issued_ns: u64,
-    /// When it could be sent.
+    /// When work on it began, before a connection was opened: AIPerf's meaning.
     request_start_ns: u64,
+    /// When the system had taken its last byte: latencies of a closed loop count from here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_sent_ns: Option<u64>,
     /// When the response's head arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_ack_ns: Option<u64>,
@@ -142,7 +145,8 @@ impl<'a> Metadata<'a> {
             turn_index: record.turn_index,
             target_url: None,
             credit_issued_ns: wall(instants.scheduled),
-            request_start_ns: wall(instants.sent.unwrap_or(instants.started)),
+            request_start_ns: wall(instants.started),
+            request_sent_ns: instants.sent.map(wall),
             request_ack_ns: instants.first_byte.map(wall),
             request_end_ns: wall(instants.end),
             cancellation_time_ns: record.cancelled.then(|| wall(instants.end)),

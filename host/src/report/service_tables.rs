@@ -1,16 +1,16 @@
 //! Tables of services for the console: a message that brings one is shown as it asks for.
 
-use comfy_table::{Cell as Shown, CellAlignment};
 use prony_plugin_api::message::{Cell, Table};
 
 use super::{Report, console};
+use crate::screen::{self, Align, Screen, counted};
 
 /// More columns and rows are left out, which is said.
 const COLUMNS: usize = 12;
 const ROWS: usize = 50;
 
 /// The tables, each below its title, a blank line between two.
-pub(super) fn lines(report: &Report) -> Vec<String> {
+pub(super) fn lines(report: &Report, screen: Screen) -> Vec<String> {
     let mut lines = Vec::new();
     for (service, table) in report.messages.tables() {
         if !lines.is_empty() {
@@ -18,38 +18,48 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
         }
         match table {
             Ok(table) if table == Table::default() => {}
-            Ok(table) => lines.extend(shown(service, &table)),
-            Err(error) => lines.push(format!(
-                "note: service `{service}` published a `{}` that is no table: {error}",
-                Table::FIELD
-            )),
+            Ok(table) => lines.extend(shown(service, &table, screen)),
+            Err(error) => {
+                let what =
+                    format!("service `{service}` published a `{}` that is no table: {error}", Table::FIELD);
+                lines.push(screen.paragraph("note: ", &what));
+            }
         }
     }
     lines
 }
 
-fn shown(service: &str, table: &Table) -> Vec<String> {
-    let header: Vec<String> =
-        table.columns.iter().take(COLUMNS).map(|name| console::one_line(name)).collect();
-    let mut shown = console::table(&header.iter().map(String::as_str).collect::<Vec<_>>());
+fn shown(service: &str, table: &Table, screen: Screen) -> Vec<String> {
+    let columns = table.columns.iter().take(COLUMNS).enumerate();
+    let mut shown = columns.fold(screen::Table::new(), |shown, (at, name)| {
+        shown.column(console::one_line(name), alignment(table, at))
+    });
     for row in table.rows.iter().take(ROWS) {
-        shown.add_row(row.iter().take(header.len()).map(cell));
+        shown.row(row.iter().map(cell));
     }
     let title = console::one_line(&table.title);
-    let mut lines = vec![format!("{service} | {title}"), shown.to_string()];
+    let mut lines = vec![screen.paragraph("", &format!("{service} | {title}"))];
+    lines.extend(shown.lines(screen.table_width()));
     let rows = table.rows.len().saturating_sub(ROWS);
     let columns = table.columns.len().saturating_sub(COLUMNS);
     if rows + columns > 0 {
-        lines.push(format!("{rows} more rows and {columns} more columns are in the summary"));
+        let (rows, columns) = (counted(rows, "more row"), counted(columns, "more column"));
+        lines.push(screen.paragraph("", &format!("{rows} and {columns} are in the summary")));
     }
     lines
 }
 
-fn cell(cell: &Cell) -> Shown {
+/// A column of numbers stands at its right side.
+fn alignment(table: &Table, column: usize) -> Align {
+    let mut cells = table.rows.iter().filter_map(|row| row.get(column));
+    if cells.any(|cell| matches!(cell, Cell::Text(_))) { Align::Left } else { Align::Right }
+}
+
+fn cell(cell: &Cell) -> String {
     match cell {
-        Cell::Text(text) => Shown::new(console::one_line(text)),
-        Cell::Whole(number) => Shown::new(number).set_alignment(CellAlignment::Right),
-        Cell::Number(number) => Shown::new(console::decimal(*number)).set_alignment(CellAlignment::Right),
+        Cell::Text(text) => console::one_line(text),
+        Cell::Whole(number) => number.to_string(),
+        Cell::Number(number) => console::decimal(*number),
     }
 }
 
@@ -68,7 +78,7 @@ mod tests {
     #[test]
     fn cells_are_numbers_or_one_line_of_text() {
         let rows = vec![vec![7_i64.into(), 1234.5.into(), "a\nb".into(), "of no column".into()]];
-        let lines = shown("acme", &Table { rows, ..table(0, 3) }).join("\n");
+        let lines = shown("acme", &Table { rows, ..table(0, 3) }, Screen::UNLIMITED).join("\n");
         assert!(lines.starts_with("acme | Costs\u{1b}[2J of a run\n"), "{lines}");
         assert!(
             lines.contains("1,234.50") && lines.contains("a b") && !lines.contains("no column"),
@@ -78,7 +88,7 @@ mod tests {
 
     #[test]
     fn what_is_too_much_is_left_out_and_said() {
-        let lines = shown("acme", &table(60, 15));
-        assert_eq!(lines[2], "10 more rows and 3 more columns are in the summary");
+        let lines = shown("acme", &table(60, 15), Screen::UNLIMITED);
+        assert_eq!(lines.last().unwrap(), "10 more rows and 3 more columns are in the summary");
     }
 }

@@ -4,6 +4,7 @@ use super::Report;
 use crate::{
     config::TokenizerChoice,
     metrics::{Basis, Stats, Tally, TokenSource},
+    screen::{agreeing, counted},
 };
 
 /// So far may two counters of the output be apart, in percent: tokenizers of one family differ by less.
@@ -44,8 +45,10 @@ fn empty(report: &Report) -> Option<String> {
     let (empty, all) = (report.profiling.counting.empty, report.profiling.outcomes.succeeded);
     (empty > 0).then(|| {
         format!(
-            "{empty} of {all} successful responses are empty: the server ended them without any output. Check what the \
-             requests ask for (`max_tokens`, stop sequences)"
+            "{empty} of {all} successful responses {} empty: the server ended {} without any output. Check what the \
+             requests ask for (`max_tokens`, stop sequences)",
+            agreeing(empty, "is", "are"),
+            agreeing(empty, "it", "them")
         )
     })
 }
@@ -53,15 +56,15 @@ fn empty(report: &Report) -> Option<String> {
 /// Throughputs lack the tokens of answers that nobody counted.
 fn missing_lengths(report: &Report) -> Option<String> {
     let succeeded = report.profiling.outcomes.succeeded;
-    let counted = match report.profiling.table.get("output_sequence_length") {
+    let known = match report.profiling.table.get("output_sequence_length") {
         Some(Stats::Distribution(lengths)) => lengths.count,
         _ => 0,
     };
-    (counted < succeeded).then(|| {
-        let missing = succeeded - counted;
+    (known < succeeded).then(|| {
+        let missing = succeeded - known;
         let latency = match report.profiling.counting.missing {
             0 => String::new(),
-            requests => format!(", and {requests} have no inter-token latency"),
+            requests => format!(", and {requests} {} no inter-token latency", agreeing(requests, "has", "have")),
         };
         format!(
             "the output of {missing} of {succeeded} requests was not counted: token throughputs are too low{latency}"
@@ -78,8 +81,9 @@ fn other_lengths(report: &Report) -> Option<String> {
         (true, false) => ("shorter", ""),
         (false, _) => ("longer", legacy_hint(report)),
     };
+    let are = if mismatches > 1.0 { "are" } else { "is" };
     Some(format!(
-        "{mismatches} of {} answers are {direction} than requested ({:+.1} % on average, {:+.1} % to {:+.1} %){hint}",
+        "{mismatches} of {} answers {are} {direction} than requested ({:+.1} % on average, {:+.1} % to {:+.1} %){hint}",
         difference.count, difference.avg, difference.min, difference.max
     ))
 }
@@ -98,8 +102,10 @@ fn no_inter_token_latency(report: &Report) -> Option<String> {
     let missing = report.profiling.counting.missing;
     (missing > 0).then(|| {
         format!(
-            "{missing} of {} requests have no inter-token latency: their tokens were not counted, or are no more than one",
-            report.profiling.outcomes.succeeded
+            "{missing} of {} requests {} no inter-token latency: {} tokens were not counted, or are no more than one",
+            report.profiling.outcomes.succeeded,
+            agreeing(missing, "has", "have"),
+            agreeing(missing, "its", "their")
         )
     })
 }
@@ -108,8 +114,9 @@ fn lower_bounds(report: &Report) -> Option<String> {
     let count = report.profiling.counting.known_by(Basis::LowerBound);
     (count > 0).then(|| {
         format!(
-            "the inter-token latency of {count} requests is a lower bound: several tokens may have come with the first one, \
-             and nothing says how many"
+            "the inter-token latency of {} is a lower bound: several tokens may have come with the first one, and nothing \
+             says how many",
+            counted(count, "request")
         )
     })
 }
@@ -174,9 +181,11 @@ fn hidden(report: &Report) -> Option<String> {
     let counting = &report.profiling.counting;
     (counting.hidden > 0).then(|| {
         format!(
-            "{} of {} output tokens were not visible: the server counts reasoning that it does not send, so that Output Token \
+            "{} of {} output tokens {} not visible: the server counts reasoning that it does not send, so that Output Token \
              Count and Reasoning Token Count are less than Output Sequence Length",
-            counting.hidden, counting.with_hidden
+            counting.hidden,
+            counting.with_hidden,
+            agreeing(counting.hidden, "was", "were")
         )
     })
 }

@@ -15,6 +15,7 @@ pub(super) struct Trace {
     /// As ALPN calls it.
     protocol: &'static str,
     scheduled_ns: u64,
+    /// The same instant as in `metadata`.
     request_start_ns: u64,
     connection_reused: bool,
     #[serde(flatten)]

@@ -5,6 +5,7 @@ use crate::{
     config::{Arrival, PhaseConfig, PhaseKind},
     metrics::{ClientReport, PhaseCounts, Verdict},
     record::journal::TEXTS_FILE_NAME,
+    screen::{agreeing, counted},
 };
 
 /// Fewer late requests do not move a 99th percentile.
@@ -97,6 +98,7 @@ fn nothing_succeeded(report: &Report) -> Option<String> {
     let outcomes = report.profiling.outcomes;
     (outcomes.succeeded == 0).then(|| match outcomes.completed() {
         0 => "nothing was measured: no request ended".to_owned(),
+        1 => "nothing was measured: the one request failed".to_owned(),
         all => format!("nothing was measured: none of {all} requests succeeded"),
     })
 }
@@ -115,11 +117,14 @@ fn some_failed(report: &Report) -> Option<String> {
 
 pub(super) fn some_cancelled(report: &Report) -> Option<String> {
     let cancelled = report.profiling.outcomes.cancelled;
-    let (requests, were) = if cancelled == 1 { ("request", "was") } else { ("requests", "were") };
     (cancelled > 0).then(|| {
         format!(
-            "{cancelled} {requests} {were} cancelled, still in flight when the time to finish was over: no metric counts \
-             them, and latencies look better without them"
+            "{} {} cancelled, still in flight when the time to finish was over: no metric counts {}, and latencies look \
+             better without {}",
+            counted(cancelled, "request"),
+            agreeing(cancelled, "was", "were"),
+            agreeing(cancelled, "it", "them"),
+            agreeing(cancelled, "it", "them")
         )
     })
 }

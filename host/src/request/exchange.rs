@@ -353,7 +353,7 @@ impl Wire {
                 code: Some(u32::from(status.as_u16())),
                 kind: "http_status".into(),
                 message: redirection.or(said).unwrap_or_else(|| describe_status(status, &body)),
-                hint: hint.unwrap_or_default(),
+                hint: hints::of_body(status, &body).or(hint).unwrap_or_default(),
                 ..ErrorDetails::default()
             });
         }

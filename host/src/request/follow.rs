@@ -15,6 +15,7 @@ use super::{
     patience::{Overdue, Patience},
     prepared::Prepared,
 };
+use crate::screen::counted;
 
 impl Wire {
     /// Does what the parser asks for, until it asks for nothing more.
@@ -63,7 +64,8 @@ fn next(exchange: &mut Exchange) -> Result<Option<FollowUp>, Breach> {
 /// The error of a job that took too long, however often it was asked after.
 fn unfinished(overdue: Overdue, asked: u32) -> ErrorDetails {
     let error = ErrorDetails::from(overdue);
-    let message = format!("{}: the server was still at work when asked {asked} times", error.message);
+    let message =
+        format!("{}: the server was still at work when asked {}", error.message, counted(asked, "time"));
     ErrorDetails { message, ..error }
 }
 

@@ -34,6 +34,21 @@ pub(super) fn of_status(status: StatusCode, headers: &HeaderMap) -> String {
     hint.to_owned()
 }
 
+/// What servers of TLS answer to plain HTTP, in small letters: Go's, nginx, Apache.
+const TLS_EXPECTED: [&str; 3] = [
+    "http request to an https server",
+    "http request was sent to https port",
+    "plain http to an ssl-enabled server port",
+];
+
+/// What the words of a refusal ask for, where they are known.
+pub(super) fn of_body(status: StatusCode, body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body).to_lowercase();
+    let expects_tls =
+        status == StatusCode::BAD_REQUEST && TLS_EXPECTED.iter().any(|words| text.contains(words));
+    expects_tls.then(|| "the server speaks TLS: give an address that begins with `https://`".to_owned())
+}
+
 /// Only the time that a server asks for is its own: dates depend on whose clock is right, and are passed on as they are.
 fn rate_limit(headers: &HeaderMap) -> String {
     let lower = "lower the load, or raise the server's limit";

@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use time::OffsetDateTime;
+
 use super::lock::{self, Lock};
 use crate::{record::journal, report};
 
@@ -88,9 +90,25 @@ fn check_for_files(path: &Path) -> Result<(), ArtifactDirError> {
     }
 }
 
-/// Makes a new folder for a default name: `name`, or `name-2` and so on when that is taken. Two runs that start at
-/// once get two folders.
-pub(crate) fn number(path: &Path) -> Result<(PathBuf, Lock), ArtifactDirError> {
+/// Makes a new folder for a run that began `wall_start_ns` after 1970 and whose folder the user did not name: the date and
+/// time in front of the name of `path`, in UTC, so that names sort by time. Two runs that begin in the same second get two
+/// folders.
+pub(crate) fn dated(path: &Path, wall_start_ns: u64) -> Result<(PathBuf, Lock), ArtifactDirError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    number(&path.with_file_name(format!("{}_{name}", second(wall_start_ns))))
+}
+
+/// A second as it stands in a name: `2026-11-28_14-03-07`.
+fn second(wall_ns: u64) -> String {
+    let time =
+        OffsetDateTime::from_unix_timestamp_nanos(wall_ns.into()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let (year, month, day) = (time.year(), u8::from(time.month()), time.day());
+    let (hour, minute, second) = time.to_hms();
+    format!("{year:04}-{month:02}-{day:02}_{hour:02}-{minute:02}-{second:02}")
+}
+
+/// Makes a new folder: `name`, or `name-2` and so on when that is taken.
+fn number(path: &Path) -> Result<(PathBuf, Lock), ArtifactDirError> {
     let io = |source| ArtifactDirError::Io { path: path.to_owned(), source };
     if let Some(parent) = path.parent() {
         check_for_files(parent)?;
@@ -116,14 +134,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_default_folder_is_numbered_when_it_is_taken() {
+    fn a_default_folder_has_a_date_and_is_numbered_when_it_is_taken() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("artifacts/m-openai-chat-concurrency1");
-        let made: Vec<PathBuf> = (0..3).map(|_| number(&path).unwrap().0).collect();
+        let path = dir.path().join("artifacts/chat_c1");
+        let begin_ns = 1_795_874_587_999_999_999;
+        let made: Vec<PathBuf> = (0..3).map(|_| dated(&path, begin_ns).unwrap().0).collect();
         let names: Vec<_> = made.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(
             names,
-            ["m-openai-chat-concurrency1", "m-openai-chat-concurrency1-2", "m-openai-chat-concurrency1-3"]
+            ["2026-11-28_14-03-07_chat_c1", "2026-11-28_14-03-07_chat_c1-2", "2026-11-28_14-03-07_chat_c1-3"]
         );
     }
 

@@ -151,7 +151,7 @@ impl Run {
             "urls": target.urls,
             "model": target.model,
             "endpoint_type": target.endpoint_type,
-            "artifact_dir": self.dir,
+            "artifact_dir": self.dir.to_string_lossy(),
         })
         .to_string()
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{JSON_VERSION, SearchArgs, validate, write_json};
+use super::{JSON_VERSION, SearchArgs, listing::Listing, validate, write_json};
 use crate::{
     cli::{
         exit::{Exit, Explain, Failure},
@@ -46,9 +46,13 @@ pub(super) fn run(args: &AddArgs) -> Result<Exit, Failure> {
     let installed = match install::add(request, &options, &registry) {
         Ok(installed) => installed,
         Err(InstallError::Refused { path, validation }) => {
-            let findings = if args.json { validate::as_json(&validation) } else { Value::Null };
-            let lines: String = validation.findings.iter().map(validate::line).collect();
-            terminal::print(&if args.json { write_json(&findings) } else { lines })?;
+            terminal::print(&if args.json {
+                write_json(&validate::as_json(&validation))
+            } else {
+                let mut listing = Listing::new();
+                validate::write_findings(&validation.findings, &mut listing);
+                listing.into_text()
+            })?;
             return Err(InstallError::Refused { path, validation }.into());
         }
         Err(error) => return Err(error.into()),
@@ -134,7 +138,7 @@ impl Place {
             ),
             Err(error) => format!(", NOT used: failed to {error}"),
         };
-        format!("  {} {}{note}\n", self.category, self.name)
+        format!("{} {}{note}", self.category, self.name)
     }
 }
 
@@ -154,10 +158,12 @@ fn as_json(installed: &Installed, places: &[Place]) -> Value {
 }
 
 fn as_text(installed: &Installed, places: &[Place]) -> String {
+    let mut listing = Listing::new();
+    validate::write_findings(&installed.warnings, &mut listing);
     let done = if installed.replaced { "replaced" } else { "installed" };
-    let warnings: String = installed.warnings.iter().map(validate::line).collect();
-    let entries: String = places.iter().map(Place::as_text).collect();
-    let library = |library: &InstalledLibrary| format!("  {} {}\n", library.file_name, library.digest);
-    let libraries: String = installed.libraries.iter().map(library).collect();
-    format!("{warnings}{done} `{}`: {}\n{libraries}{entries}", installed.name, installed.manifest.display())
+    listing.line(&format!("{done} `{}`: {}", installed.name, installed.manifest.display()));
+    let library = |library: &InstalledLibrary| format!("{} {}", library.file_name, library.digest);
+    listing.rows(installed.libraries.iter().map(|one| vec![library(one)]));
+    listing.rows(places.iter().map(|place| vec![place.as_text()]));
+    listing.into_text()
 }

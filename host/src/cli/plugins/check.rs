@@ -78,7 +78,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     for library in &args.libraries {
         let examination = examine(library.clone(), &plan)?;
         if !args.json {
-            terminal::print(&text(&examination))?;
+            terminal::print(&terminal::screen().reflow(&text(&examination)))?;
         }
         examinations.push(examination);
     }

@@ -3,10 +3,9 @@
 use std::{collections::BTreeSet, fmt::Write};
 
 use clap::Args;
-use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
-use super::{JSON_VERSION, SearchArgs, json as keys, write_json};
+use super::{JSON_VERSION, SearchArgs, json as keys, listing::Listing, write_json};
 use crate::{
     cli::{
         exit::{Exit, Failure},
@@ -76,19 +75,14 @@ fn as_json(routes: &[(String, Route)], services: &[Participant], registry: &Regi
 }
 
 fn as_text(routes: &[(String, Route)], services: &[Participant]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.add_row(["message", "said by", "heard by"]);
-    for (message, Route { publishers, subscribers }) in routes {
-        table.add_row([message, &names(publishers), &names(subscribers)]);
-    }
-    let lines: Vec<String> = table.lines().map(|line| line.trim().to_owned()).collect();
-    let mut text = lines.join("\n") + "\n";
-    for line in unknown(services) {
-        // Writing to a text cannot fail.
-        let _ = writeln!(text, "{line}");
-    }
-    text
+    let mut rows = vec![["message", "said by", "heard by"].map(str::to_owned).to_vec()];
+    rows.extend(routes.iter().map(|(message, Route { publishers, subscribers })| {
+        vec![message.clone(), names(publishers), names(subscribers)]
+    }));
+    let mut listing = Listing::new();
+    listing.rows(rows);
+    unknown(services).for_each(|line| listing.line(&line));
+    listing.into_text()
 }
 
 /// What is not known, a line a service.

@@ -1,19 +1,16 @@
 //! `prony plugins list`, or `prony plugins` alone: what there is. Reads manifests and opens no library.
 
-use std::io::{self, Write};
-
-use comfy_table::{Table, presets};
-
 use serde_json::Value;
 
-use super::{SearchArgs, json, write_json};
+use super::{SearchArgs, json, listing::Listing, write_json};
 use crate::{
     cli::{
-        exit::{Exit, Explain, Failure, Form},
+        exit::{Exit, Failure},
         terminal,
     },
     config::policy::PluginPolicy,
     plugin::{Category, Inspection, Listed, ListedEntry, PluginError, Registry, chain},
+    screen::counted,
 };
 
 /// Lists packs, endpoints and services.
@@ -30,17 +27,6 @@ pub(super) struct ListArgs {
     search: SearchArgs,
 }
 
-/// Why there is no list.
-#[derive(Debug, thiserror::Error)]
-enum PluginsError {
-    /// A name that does not exist, or a manifest that cannot be read.
-    #[error(transparent)]
-    Plugin(#[from] PluginError),
-    /// The list cannot be written.
-    #[error("write the list")]
-    Write(#[from] io::Error),
-}
-
 /// Prints what was asked for.
 pub(super) fn run(args: &ListArgs) -> Result<Exit, Failure> {
     let registry = Registry::discover(&args.search.options())?;
@@ -48,36 +34,13 @@ pub(super) fn run(args: &ListArgs) -> Result<Exit, Failure> {
         terminal::print(&write_json(&as_json(args, &registry)?))?;
         return Ok(Exit::Success);
     }
-    let mut text = Vec::new();
-    write_answer(args, &registry, &mut text)?;
-    terminal::print(&String::from_utf8_lossy(&text))?;
+    let mut listing = Listing::new();
+    write_answer(args, &registry, &mut listing)?;
+    terminal::print(&listing.into_text())?;
     Ok(Exit::Success)
 }
 
-impl Explain for PluginsError {
-    fn exit(&self) -> Exit {
-        match self {
-            Self::Plugin(error) => error.exit(),
-            Self::Write(_) => Exit::Failed,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Plugin(error) => Explain::hint(error),
-            Self::Write(_) => None,
-        }
-    }
-
-    fn form(&self) -> Form {
-        match self {
-            Self::Plugin(error) => error.form(),
-            Self::Write(_) => Form::Attempt,
-        }
-    }
-}
-
-fn as_json(args: &ListArgs, registry: &Registry) -> Result<Value, PluginsError> {
+fn as_json(args: &ListArgs, registry: &Registry) -> Result<Value, PluginError> {
     let category = args.category.as_deref().map(category_named).transpose()?;
     if let (Some(category), Some(name)) = (category, &args.name) {
         return Ok(json::entry(&registry.describe(category, name)?, registry));
@@ -90,44 +53,45 @@ pub(super) fn category_named(name: &str) -> Result<Category, PluginError> {
     Category::named(name).ok_or_else(|| PluginError::UnknownCategory { name: name.to_owned() })
 }
 
-fn write_answer(args: &ListArgs, registry: &Registry, out: &mut impl Write) -> Result<(), PluginsError> {
-    let Some(category) = &args.category else { return Ok(write_overview(registry, out)?) };
+fn write_answer(args: &ListArgs, registry: &Registry, listing: &mut Listing) -> Result<(), PluginError> {
+    let Some(category) = &args.category else {
+        write_overview(registry, listing);
+        return Ok(());
+    };
     let category = category_named(category)?;
     match &args.name {
-        Some(name) => write_entry(&registry.describe(category, name)?, out)?,
-        None => write_category(&registry.list(category), out)?,
+        Some(name) => write_entry(&registry.describe(category, name)?, listing),
+        None => write_category(&registry.list(category), listing),
     }
     Ok(())
 }
 
-fn write_overview(registry: &Registry, out: &mut impl Write) -> io::Result<()> {
+fn write_overview(registry: &Registry, listing: &mut Listing) {
     let packs = registry.packs().iter().map(|pack| {
         let contents =
             format!("{}, {}", counted(pack.endpoints, "endpoint"), counted(pack.services, "service"));
-        vec![pack.origin.tier.to_string(), pack.origin.manifest.display().to_string(), contents]
+        vec![pack.origin.tier.to_string(), contents, pack.origin.manifest.display().to_string()]
     });
-    write_section("packs", packs, out)?;
+    listing.section("packs", packs);
     for category in Category::ALL {
         let entries = registry.list(category).into_iter().map(|listed| {
             let winner = listed.entries.first();
             let description = winner.map(|entry| entry.description.clone()).unwrap_or_default();
             vec![listed.name.clone(), standing(&listed), description]
         });
-        write_section(&format!("{category}s"), entries, out)?;
+        listing.section(&format!("{category}s"), entries);
     }
-    write_section("broken", broken(registry).into_iter(), out)?;
+    listing.section("broken", broken(registry));
     let problems = registry.problems().iter().map(|problem| vec![format!("failed to {}", chain(problem))]);
-    write_section("skipped", problems, out)?;
+    listing.section("skipped", problems);
     if registry.policy().policy != PluginPolicy::Any {
-        writeln!(out, "In force is {}.", registry.policy())?;
+        listing.line(&format!("In force is {}.", registry.policy()));
     }
-    if registry.packs().is_empty() {
-        return writeln!(
-            out,
-            "No manifest was found: plugins.yaml belongs beside the program, or name one with --plugins."
-        );
-    }
-    writeln!(out, "`prony plugins CATEGORY NAME` describes one of them.")
+    listing.line(if registry.packs().is_empty() {
+        "No manifest was found: plugins.yaml belongs beside the program, or name one with --plugins."
+    } else {
+        "`prony plugins CATEGORY NAME` describes one of them."
+    });
 }
 
 /// The winners that cannot be used, by the first of their faults.
@@ -143,10 +107,6 @@ fn broken(registry: &Registry) -> Vec<Vec<String>> {
     rows.collect()
 }
 
-pub(super) fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
 /// Where the winner of a name comes from, and whether it is disputed.
 fn standing(listed: &Listed) -> String {
     let tier = listed.entries.first().map(|winner| winner.origin.tier.to_string()).unwrap_or_default();
@@ -157,7 +117,7 @@ fn standing(listed: &Listed) -> String {
     }
 }
 
-fn write_category(entries: &[Listed], out: &mut impl Write) -> io::Result<()> {
+fn write_category(entries: &[Listed], listing: &mut Listing) {
     let rows = entries.iter().filter_map(|listed| {
         listed.entries.first().map(|winner| {
             vec![
@@ -169,17 +129,15 @@ fn write_category(entries: &[Listed], out: &mut impl Write) -> io::Result<()> {
             ]
         })
     });
-    write_rows(rows, out)
+    listing.rows(rows);
 }
 
-pub(super) fn write_entry(listed: &Listed, out: &mut impl Write) -> io::Result<()> {
-    let Some((winner, shadowed)) = listed.entries.split_first() else { return Ok(()) };
-    write_section(&format!("{} {}", listed.category, listed.name), facts(winner).into_iter(), out)?;
-    write_section(
-        "metadata",
-        winner.metadata.iter().map(|(name, value)| vec![name.clone(), text(value)]),
-        out,
-    )?;
+/// One entry: its facts, its metadata and whom it shadows.
+pub(super) fn write_entry(listed: &Listed, listing: &mut Listing) {
+    let Some((winner, shadowed)) = listed.entries.split_first() else { return };
+    listing.section(&format!("{} {}", listed.category, listed.name), facts(winner));
+    let metadata = winner.metadata.iter().map(|(name, value)| vec![name.clone(), text(value)]);
+    listing.section("metadata", metadata);
     let title = if listed.conflicting { "in conflict with" } else { "shadows" };
     let rows = shadowed.iter().map(|entry| {
         let manifest = entry.origin.manifest.display().to_string();
@@ -190,7 +148,7 @@ pub(super) fn write_entry(listed: &Listed, out: &mut impl Write) -> io::Result<(
             manifest,
         ]
     });
-    write_section(title, rows, out)
+    listing.section(title, rows);
 }
 
 fn facts(entry: &ListedEntry) -> Vec<Vec<String>> {
@@ -215,37 +173,15 @@ pub(super) fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// A title with its rows and a blank line; nothing without rows.
-pub(super) fn write_section(
-    title: &str,
-    rows: impl Iterator<Item = Vec<String>>,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let mut rows = rows.peekable();
-    if rows.peek().is_some() {
-        writeln!(out, "{title}")?;
-        write_rows(rows, out)?;
-        writeln!(out)?;
-    }
-    Ok(())
-}
-
-/// Rows in aligned columns.
-fn write_rows(rows: impl Iterator<Item = Vec<String>>, out: &mut impl Write) -> io::Result<()> {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    rows.for_each(|row| {
-        table.add_row(row);
-    });
-    table.lines().try_for_each(|line| writeln!(out, " {}", line.trim_end()))
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
 
     use super::*;
-    use crate::plugin::{DiscoveryOptions, testing::manifest_text};
+    use crate::{
+        plugin::{DiscoveryOptions, testing::manifest_text},
+        screen::Screen,
+    };
 
     /// Two packs that claim one name, and a bad one.
     struct World(tempfile::TempDir);
@@ -265,7 +201,7 @@ mod tests {
             fs::write(folder.join("plugins.yaml"), manifest).unwrap();
         }
 
-        fn answer(&self, words: &[&str]) -> Result<String, PluginsError> {
+        fn answer(&self, words: &[&str]) -> Result<String, PluginError> {
             let mut words = words.iter().map(ToString::to_string);
             let args = ListArgs {
                 category: words.next(),
@@ -278,10 +214,10 @@ mod tests {
                 plugin_path: vec![self.0.path().join("packs")],
                 ..DiscoveryOptions::default()
             })?;
-            let mut text = Vec::new();
-            write_answer(&args, &registry, &mut text)?;
+            let mut listing = Listing::on(Screen::UNLIMITED);
+            write_answer(&args, &registry, &mut listing)?;
             let root = self.0.path().canonicalize().unwrap().display().to_string();
-            Ok(String::from_utf8(text).unwrap().replace(&root, "").replace(".dylib", ".so"))
+            Ok(listing.into_text().replace(&root, "").replace(".dylib", ".so"))
         }
     }
 
@@ -289,8 +225,8 @@ mod tests {
     fn the_overview_shows_packs_entries_and_what_was_skipped() {
         insta::assert_snapshot!(World::new().answer(&[]).unwrap(), @r"
         packs
-          built-in     /bin/plugins.yaml         1 endpoint, 0 services
-          plugin path  /packs/acme/plugins.yaml  1 endpoint, 0 services
+          built-in     1 endpoint, 0 services  /bin/plugins.yaml
+          plugin path  1 endpoint, 0 services  /packs/acme/plugins.yaml
 
         endpoints
           Chat  plugin path, shadows 1  Talks to Acme.
@@ -358,12 +294,10 @@ mod tests {
 
     #[test]
     fn unknown_names_lead_to_known_ones() {
-        let hint = |words: &[&str]| match World::new().answer(words).unwrap_err() {
-            PluginsError::Plugin(error) => {
-                assert!(error.is_usage());
-                format!("{error} {}", error.hint())
-            }
-            PluginsError::Write(error) => panic!("{error}"),
+        let hint = |words: &[&str]| {
+            let error = World::new().answer(words).unwrap_err();
+            assert!(error.is_usage());
+            format!("{error} {}", error.hint())
         };
         assert_eq!(
             hint(&["endpoints"]),

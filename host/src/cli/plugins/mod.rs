@@ -5,6 +5,7 @@ mod check;
 mod graph;
 mod json;
 mod list;
+mod listing;
 mod loading;
 mod new;
 mod remove;

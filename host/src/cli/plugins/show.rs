@@ -1,10 +1,8 @@
 //! `prony plugins show`: everything about one name. Reads files and opens no library.
 
-use std::io::{self, Write};
-
 use clap::Args;
 
-use super::{SearchArgs, json, list, write_json};
+use super::{SearchArgs, json, list, listing::Listing, write_json};
 use crate::{
     cli::{
         exit::{Exit, Failure},
@@ -38,15 +36,14 @@ pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
         terminal::print(&write_json(&json::entry(&listed, &registry)))?;
         return Ok(Exit::Success);
     }
-    let mut text = Vec::new();
-    let written = write_everything(&listed, &mut text);
-    written.map_err(|error| Failure::new(Exit::Failed, "write the description").caused_by(&error))?;
-    terminal::print(&String::from_utf8_lossy(&text))?;
+    let mut listing = Listing::new();
+    write_everything(&listed, &mut listing);
+    terminal::print(&listing.into_text())?;
     Ok(Exit::Success)
 }
 
-fn write_everything(listed: &Listed, out: &mut impl Write) -> io::Result<()> {
-    list::write_entry(listed, out)?;
+fn write_everything(listed: &Listed, listing: &mut Listing) {
+    list::write_entry(listed, listing);
     let rows = listed.entries.iter().enumerate().skip(1).map(|(at, entry)| {
         let reason = match listed.standing(at) {
             Standing::Used => String::new(),
@@ -55,18 +52,18 @@ fn write_everything(listed: &Listed, out: &mut impl Write) -> io::Result<()> {
         };
         vec![entry.origin.manifest.display().to_string(), reason]
     });
-    list::write_section("why", rows, out)?;
-    let Some(entry) = listed.entries.first() else { return Ok(()) };
+    listing.section("why", rows);
+    let Some(entry) = listed.entries.first() else { return };
     let inspection = Inspection::of(entry);
     let facts = inspection.facts(entry.category).into_iter().filter(|(name, _)| *name != "options");
     let unknown =
         |value: &serde_json::Value| if value.is_null() { "unknown".to_owned() } else { list::text(value) };
-    list::write_section("library", facts.map(|(name, value)| vec![name.to_owned(), unknown(&value)]), out)?;
+    listing.section("library", facts.map(|(name, value)| vec![name.to_owned(), unknown(&value)]));
     let options = inspection.options().map(option_rows::of).unwrap_or_default().into_iter();
-    list::write_section("options", options.map(|(name, about)| vec![name, about]), out)?;
+    listing.section("options", options.map(|(name, about)| vec![name, about]));
     let faults = inspection
         .faults()
         .iter()
         .flat_map(|(text, hint)| [vec![text.clone()], vec![format!("  help: {hint}")]]);
-    list::write_section("broken", faults, out)
+    listing.section("broken", faults);
 }

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::{SearchArgs, loading, write_json};
+use super::{SearchArgs, listing::Listing, loading, write_json};
 use crate::{
     cli::{
         exit::{Exit, Failure},
         terminal,
     },
     plugin::validate::{self, Finding, Severity, Validation},
+    screen::counted,
 };
 
 /// What to validate.
@@ -53,26 +54,25 @@ pub(super) fn as_json(validation: &Validation) -> serde_json::Value {
 }
 
 fn as_text(validation: &Validation) -> String {
-    let findings: String = validation.findings.iter().map(line).collect();
-    let counted = |count, noun| super::list::counted(count, noun);
-    format!(
-        "{findings}{} in {}\n",
-        [
-            counted(validation.count(Severity::Error), "error"),
-            counted(validation.count(Severity::Warning), "warning")
-        ]
-        .join(", "),
-        counted(validation.manifests.len(), "manifest")
-    )
+    let mut listing = Listing::new();
+    write_findings(&validation.findings, &mut listing);
+    let errors = counted(validation.count(Severity::Error), "error");
+    let warnings = counted(validation.count(Severity::Warning), "warning");
+    let manifests = counted(validation.manifests.len(), "manifest");
+    listing.line(&format!("{errors}, {warnings} in {manifests}"));
+    listing.into_text()
 }
 
-/// `file:line: error: text` and a line of help.
-pub(super) fn line(finding: &Finding) -> String {
-    let at = finding.line.map(|line| format!(":{line}")).unwrap_or_default();
-    let severity = match finding.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    };
-    let text = terminal::printable(&finding.text);
-    format!("{}{at}: {severity}: {text}\n  help: {}\n", finding.file.display(), finding.hint)
+/// For each finding, `file:line: error: text` and its help below.
+pub(super) fn write_findings(findings: &[Finding], listing: &mut Listing) {
+    for finding in findings {
+        let at = finding.line.map(|line| format!(":{line}")).unwrap_or_default();
+        let severity = match finding.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let lead = format!("{}{at}: {severity}: ", finding.file.display());
+        listing.paragraph(&lead, &terminal::printable(&finding.text));
+        listing.paragraph("  help: ", &finding.hint);
+    }
 }

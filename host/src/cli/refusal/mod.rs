@@ -6,7 +6,7 @@
 mod foreign;
 mod unbuilt;
 
-use std::{error::Error as _, ffi::OsString};
+use std::{any::TypeId, error::Error as _, ffi::OsString, path::PathBuf};
 
 use clap::{
     Arg, ArgAction, Command,
@@ -14,7 +14,10 @@ use clap::{
 };
 
 use super::exit::{Exit, Failure};
-use crate::{config::units::UnitError, plugin::PluginError};
+use crate::{
+    config::{near::near, units::UnitError},
+    plugin::PluginError,
+};
 
 /// What to say about an error of clap's; nothing where its own words are as good.
 ///
@@ -30,6 +33,7 @@ pub(super) fn of(error: &clap::Error, words: &[OsString], root: &Command) -> Opt
         ErrorKind::InvalidSubcommand => unknown_command(context(error, ContextKind::InvalidSubcommand)?),
         ErrorKind::MissingRequiredArgument => line.missing_argument(),
         ErrorKind::ValueValidation => wrong_value(error),
+        ErrorKind::InvalidUtf8 => not_text(words, line.command),
         _ => None,
     }
 }
@@ -91,8 +95,8 @@ impl<'a> Line<'a> {
         }
         let hint = foreign::flag(flag).filter(|_| self.is_profile()).map(str::to_owned);
         let hint = hint.or_else(|| {
-            let flags = self.flags();
-            near(flag, &flags).map(|near| format!("did you mean `{near}`?"))
+            let (typed, flags) = (flag.strip_prefix("--")?, self.flags());
+            near(typed, flags.iter().map(String::as_str)).map(|near| format!("did you mean `--{near}`?"))
         });
         let all = || format!("`{} --help` lists what there is", self.name());
         let message = format!("unknown flag `{flag}`");
@@ -132,13 +136,13 @@ impl<'a> Line<'a> {
         Some(Failure::statement(Exit::Usage, message).with_hint(hint))
     }
 
-    /// Names of the command's flags, aliases and all, but for what is hidden.
+    /// Names of the command's flags without their dashes, aliases and all, but for what is hidden.
     fn flags(&self) -> Vec<String> {
         let shown = self.command.get_arguments().filter(|arg| !arg.is_hide_set());
         let names = shown.flat_map(|arg| {
             arg.get_long().into_iter().chain(arg.get_all_aliases().unwrap_or_default()).collect::<Vec<_>>()
         });
-        names.map(|name| format!("--{name}")).collect()
+        names.map(str::to_owned).collect()
     }
 
     fn name(&self) -> String {
@@ -178,6 +182,27 @@ fn unknown_command(typed: &str) -> Option<Failure> {
     Some(Failure::statement(Exit::Usage, format!("unknown command `{typed}`")).with_hint(hint))
 }
 
+/// Which word is not text. clap does not say.
+fn not_text(words: &[OsString], command: &Command) -> Option<Failure> {
+    let takes_bytes = |flag: &str| {
+        let arg = command.get_arguments().find(|arg| is_named(arg, flag));
+        arg.is_some_and(|arg| arg.get_value_parser().type_id() == TypeId::of::<PathBuf>())
+    };
+    let pairs = words.iter().zip(words.iter().skip(1)).filter(|(_, word)| word.to_str().is_none());
+    let mut flags = pairs.map(|(before, word)| {
+        let (before, word) = (before.to_string_lossy(), word.to_string_lossy());
+        match word.split_once('=').filter(|_| word.starts_with('-')) {
+            Some((flag, value)) => (flag.to_owned(), value.to_owned()),
+            None => (before.into_owned(), word.into_owned()),
+        }
+    });
+    let (flag, value) = flags.find(|(flag, _)| !takes_bytes(flag))?;
+    let what = if flag.starts_with('-') { format!("the value of `{flag}`") } else { "a word".to_owned() };
+    let message = format!("{what} is not UTF-8 text: `{value}`");
+    let hint = "type it in UTF-8; only the names of files may hold other bytes";
+    Some(Failure::statement(Exit::Usage, message).with_hint(hint))
+}
+
 fn wrong_value(error: &clap::Error) -> Option<Failure> {
     let reason = error.source()?.downcast_ref::<UnitError>()?;
     // clap names the flag with the placeholder of its value: `--isl <TOKENS>`.
@@ -185,18 +210,6 @@ fn wrong_value(error: &clap::Error) -> Option<Failure> {
     let value = context(error, ContextKind::InvalidValue)?;
     let message = format!("use `{flag} {value}`: {reason}");
     Some(Failure { hint: reason.hint(), ..Failure::new(Exit::Usage, message) })
-}
-
-/// The flag that was probably meant: one that begins like what was typed, or is a few keystrokes away.
-fn near<'a>(typed: &str, flags: &'a [String]) -> Option<&'a str> {
-    const LEAST_PREFIX: usize = "--".len() + 5;
-    let length = typed.len() - "--".len().min(typed.len());
-    let distance = |flag: &str| match flag {
-        flag if typed.len() >= LEAST_PREFIX && flag.starts_with(typed) => 0,
-        flag => strsim::damerau_levenshtein(typed, flag),
-    };
-    let (distance, flag) = flags.iter().map(|flag| (distance(flag), flag.as_str())).min()?;
-    (typed.starts_with("--") && distance <= (length / 4).max(1)).then_some(flag)
 }
 
 #[cfg(test)]

@@ -4,11 +4,18 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
 };
 
 use super::{RowError, packed};
+use crate::bounded::MEGABYTE;
+
+/// Most of a file that is kept in memory, in megabytes.
+const MOST_MEGABYTES: u64 = 8_000;
+
+/// Longest line, in megabytes: media stand in rows, and a file that is no text may have no line at all.
+const MOST_MEGABYTES_A_LINE: u64 = 256;
 
 /// What some editors write before UTF-8 text.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
@@ -33,6 +40,14 @@ pub(crate) enum FileError {
         format: &'static str,
         /// What the decoder says.
         source: io::Error,
+    },
+    /// It has no end, or more of it is wanted than fits into memory.
+    #[error("read the input file `{path}`: {what}")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// What is larger than which limit.
+        what: String,
     },
     /// It has no row.
     #[error("read the input file `{path}`: it has no row")]
@@ -73,6 +88,10 @@ impl FileError {
             Self::Damaged { path, format, .. } => {
                 format!("`{format} -t {}` checks it; make it again, or give it unpacked", path.display())
             }
+            Self::TooLarge { .. } => {
+                "give a file of JSON lines, or use the beginning of a large one: `--num-dataset-entries N`"
+                    .to_owned()
+            }
             Self::Empty { .. } => {
                 "write one JSON object a line, such as `{\"text\": \"Name three rivers.\"}`".to_owned()
             }
@@ -99,13 +118,18 @@ pub(super) fn read<T>(
         None => FileError::Unreadable { path: path.into(), source },
     };
     let (mut rows, mut bytes) = (Vec::new(), Vec::new());
+    let mut left = MOST_MEGABYTES * MEGABYTE;
     for line in 1.. {
         bytes.clear();
-        if most.is_some_and(|most| rows.len() >= most)
-            || reader.read_until(b'\n', &mut bytes).map_err(unreadable)? == 0
-        {
+        if most.is_some_and(|most| rows.len() >= most) {
             break;
         }
+        let room = left.min(MOST_MEGABYTES_A_LINE * MEGABYTE);
+        let read = (&mut reader).take(room + 1).read_until(b'\n', &mut bytes).map_err(unreadable)? as u64;
+        if read == 0 {
+            break;
+        }
+        left = left.checked_sub(read).filter(|_| read <= room).ok_or_else(|| too_large(path, line, room))?;
         let mark = if line == 1 { BYTE_ORDER_MARK.as_bytes() } else { b"" };
         match text(bytes.strip_prefix(mark).unwrap_or(&bytes))
             .and_then(|text| row(text).map(&mut parse).transpose())
@@ -120,6 +144,16 @@ pub(super) fn read<T>(
         }
     }
     if rows.is_empty() { Err(FileError::Empty { path: path.into() }) } else { Ok(rows) }
+}
+
+/// The error of a line that does not fit into the room for it, in bytes.
+fn too_large(path: &Path, line: usize, room: u64) -> FileError {
+    let what = if room < MOST_MEGABYTES_A_LINE * MEGABYTE {
+        format!("its rows are larger than {MOST_MEGABYTES} MB together, which is the limit")
+    } else {
+        format!("line {line} is longer than {MOST_MEGABYTES_A_LINE} MB, which is the limit")
+    };
+    FileError::TooLarge { path: path.into(), what }
 }
 
 fn text(line: &[u8]) -> Result<&str, RowError> {

@@ -12,6 +12,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use prony_plugin_api::PartKind;
 
 use super::RowError;
+use crate::bounded;
+
+/// Largest file of an image, a sound or a video, in megabytes.
+const MOST_MEGABYTES: u64 = 256;
 
 /// Beginnings of addresses that are sent as they are.
 const ADDRESSES: [&str; 3] = ["http://", "https://", "data:"];
@@ -99,7 +103,7 @@ fn embedded(kind: PartKind, key: &'static str, entry: &str, folder: &Path) -> Re
         path: path.clone(),
         known: extensions(kind),
     })?;
-    match std::fs::read(&path) {
+    match bounded::read(&path, MOST_MEGABYTES) {
         Ok(bytes) => Ok(format!("data:{media_type};base64,{}", STANDARD.encode(bytes)).into()),
         Err(source) => Err(RowError::Medium { key, path, source }),
     }

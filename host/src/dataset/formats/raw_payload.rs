@@ -10,10 +10,14 @@
 use std::path::Path;
 
 use prony_plugin_api::PartKind;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{FileError, lines, row::Row};
-use crate::dataset::{Conversation, PAYLOAD, Part, Turn, build::session_id};
+use crate::{
+    dataset::{Conversation, PAYLOAD, Part, Turn, build::session_id},
+    screen::agreeing,
+};
 
 /// Members that hold the prompt: a text, a list of texts or of parts with a `text`, or messages with such a `content`.
 const PROMPTS: [&str; 6] = ["system", "instructions", "messages", "prompt", "input", "inputs"];
@@ -46,6 +50,38 @@ pub(in crate::dataset) fn prompt_tokens(payload: &str, count: impl Fn(&str) -> u
     let body: Value = serde_json::from_str(payload).ok()?;
     let texts: Vec<&str> = PROMPTS.iter().filter_map(|name| body.get(*name)).flat_map(texts).collect();
     (!texts.is_empty()).then(|| texts.into_iter().map(count).sum())
+}
+
+/// What to say if payloads disagree with the run about whether responses are streams. Those that say nothing of it agree.
+pub(crate) fn other_streaming(conversations: &[Conversation], is_streaming: bool) -> Option<String> {
+    let turns = conversations.iter().flat_map(|conversation| &conversation.turns);
+    let parts = turns.flat_map(|turn| &turn.parts).filter(|part| part.name == PAYLOAD);
+    let (mut all, mut others) = (0_u64, 0);
+    for part in parts {
+        all += 1;
+        others += u64::from(stream(&part.data).is_some_and(|stream| stream != is_streaming));
+    }
+    let (value, consequence) = if is_streaming {
+        (false, "`--streaming` expects streams: leave it out, or change the bodies")
+    } else {
+        (
+            true,
+            "`--streaming` is missing: without it there is no time to first token, nor any other metric of streams",
+        )
+    };
+    let have = agreeing(others, "has", "have");
+    (others > 0)
+        .then(|| format!("{others} of {all} request bodies {have} `\"stream\": {value}`, and {consequence}"))
+}
+
+/// Whether a payload asks for a stream, if it says so.
+fn stream(payload: &str) -> Option<bool> {
+    #[derive(Deserialize)]
+    struct Body {
+        stream: Option<Value>,
+    }
+    let body: Body = serde_json::from_str(payload).ok()?;
+    body.stream?.as_bool()
 }
 
 /// The texts of a prompt, in order.

@@ -6,7 +6,7 @@ use std::{io, path::PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::config::pairs;
+use crate::config::{near::near, pairs};
 
 /// What is wrong with a row.
 #[derive(Debug, thiserror::Error)]
@@ -330,9 +330,7 @@ fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
     if let Some(ours) = ours.filter(|ours| known.contains(ours)) {
         return Some(ours);
     }
-    let likeness = |known: &str| strsim::jaro_winkler(&key.to_lowercase(), known);
-    let nearest = known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
-    (likeness(nearest) > 0.75).then_some(nearest)
+    near(key, known.iter().copied())
 }
 
 fn quoted(keys: &[&str]) -> String {

@@ -53,13 +53,13 @@ fn uncounted_here(tokens: u64) -> Record {
 #[rstest]
 #[case::as_asked(&[of_length(4)], &[])]
 #[case::longer(&[of_length(4), of_length(5)],
-    &["1 of 2 answers are longer than requested (+12.5 % on average, +0.0 % to +25.0 %): if the server does not know \
+    &["1 of 2 answers is longer than requested (+12.5 % on average, +0.0 % to +25.0 %): if the server does not know \
       `max_completion_tokens`, use `--use-legacy-max-tokens`"])]
 #[case::shorter(&[of_length(3), of_length(4)],
-    &["1 of 2 answers are shorter than requested (-12.5 % on average, -25.0 % to +0.0 %)"])]
+    &["1 of 2 answers is shorter than requested (-12.5 % on average, -25.0 % to +0.0 %)"])]
 #[case::both(&[of_length(2), of_length(6)],
     &["2 of 2 answers are longer or shorter than requested (+0.0 % on average, -50.0 % to +50.0 %)"])]
-#[case::all_failed(&[failed("timeout")], &["nothing was measured: none of 1 requests succeeded"])]
+#[case::all_failed(&[failed("timeout")], &["nothing was measured: the one request failed"])]
 #[case::nothing_ended(&[], &["nothing was measured: no request ended"])]
 #[case::another_model(&[Record { model: Some("q".into()), ..sample::a() }],
     &["the server ran `q` for 1 of 1 requests, not `m`"])]
@@ -67,7 +67,7 @@ fn uncounted_here(tokens: u64) -> Record {
 #[case::another_model_with_the_same_beginning(&[Record { model: Some("m-mini@main".into()), ..sample::a() }],
     &["the server ran `m-mini@main` for 1 of 1 requests, not `m`"])]
 #[case::nothing_said(&[empty()],
-    &["1 of 1 successful responses are empty: the server ended them without any output. Check what the requests ask for \
+    &["1 of 1 successful responses is empty: the server ended it without any output. Check what the requests ask for \
        (`max_tokens`, stop sequences)"])]
 #[case::another_tokenizer(&[counted(100, 40)],
     &["the server counts 100 output tokens where o200k_base counts 40 (+150.0 %): what is counted here is in other tokens than \
@@ -85,10 +85,10 @@ fn uncounted_here(tokens: u64) -> Record {
        with the first token is taken from its characters. Use the model's tokenizer (`--tokenizer`, without \
        `--use-server-token-count`), or have the server send usage with each event"])]
 #[case::bounded(&[uncounted_here(8)],
-    &["the inter-token latency of 1 requests is a lower bound: several tokens may have come with the first one, and nothing says \
+    &["the inter-token latency of 1 request is a lower bound: several tokens may have come with the first one, and nothing says \
        how many"])]
 #[case::uncounted(&[Record { usage: None, counted: CountedTokens::default(), ..sample::a() }],
-    &["the output of 1 of 1 requests was not counted: token throughputs are too low, and 1 have no inter-token latency"])]
+    &["the output of 1 of 1 requests was not counted: token throughputs are too low, and 1 has no inter-token latency"])]
 #[case::counted_by_two(&[sample::a(), Record { usage: None, ..sample::a() }],
     &["output tokens were counted by the server for some requests and here for others"])]
 fn every_doubt_is_a_sentence(#[case] records: &[Record], #[case] expected: &[&str]) {

@@ -33,6 +33,11 @@ fn write(frames: &[Frame]) -> TempDir {
     dir
 }
 
+/// As for a pipe.
+fn generate(dir: &Path) -> Result<Report, ReportError> {
+    super::generate(dir, Screen::UNLIMITED)
+}
+
 fn sound_frames() -> Vec<Frame> {
     sample::journal(sample::header(), &[sample::a(), sample::b(), sample::c(), sample::d()])
 }
@@ -111,8 +116,8 @@ fn the_console_shows_a_sound_run() {
     let dir = write(&sound_frames());
     let report = generate(dir.path()).unwrap();
     let table = text(dir.path(), console::FILE_NAME);
-    assert_eq!(table, console::render(&report));
-    assert!(table.lines().all(|line| line.chars().count() <= 140));
+    assert_eq!(table, console::render(&report, Screen::UNLIMITED));
+    assert!(table.lines().filter(|line| !line.starts_with("wrote ")).all(|line| line.chars().count() <= 80));
     with_settings!({ filters => vec![(dir.path().to_str().unwrap(), "[dir]")] }, {
         assert_snapshot!(table, @"
         prony 0.1.0, run 6f1e3a52-07c4-4c1b-9c58-d1b2ab3d9e11
@@ -125,42 +130,44 @@ fn the_console_shows_a_sound_run() {
           tokens    output counted by the server
 
         prony | LLM Metrics
-        ┌────────────────────────────────────────────────────┬────────┬────────┬────────┬─────────┬────────┬────────┬───────┐
-        │                                             Metric ┆    avg ┆    min ┆    max ┆     p99 ┆    p90 ┆    p50 ┆   std │
-        ╞════════════════════════════════════════════════════╪════════╪════════╪════════╪═════════╪════════╪════════╪═══════╡
-        │                           Time to First Token (ms) ┆  75.00 ┆  50.00 ┆ 100.00 ┆  99.50* ┆  95.00 ┆  75.00 ┆ 25.00 │
-        │                          Time to Second Token (ms) ┆  20.00 ┆  10.00 ┆  30.00 ┆  29.80* ┆  28.00 ┆  20.00 ┆ 10.00 │
-        │                               Request Latency (ms) ┆ 150.00 ┆ 100.00 ┆ 200.00 ┆ 199.00* ┆ 190.00 ┆ 150.00 ┆ 50.00 │
-        │                           Inter Token Latency (ms) ┆  12.50 ┆  10.00 ┆  15.00 ┆  14.95* ┆  14.50 ┆  12.50 ┆  2.50 │
-        │                           Inter Chunk Latency (ms) ┆  15.00 ┆  10.00 ┆  30.00 ┆  30.00* ┆  30.00 ┆  10.00 ┆  8.66 │
-        │ Output Token Throughput Per User (tokens/sec/user) ┆  83.33 ┆  66.67 ┆ 100.00 ┆  99.67* ┆  96.67 ┆  83.33 ┆ 16.67 │
-        │      E2E Output Token Throughput (tokens/sec/user) ┆  30.00 ┆  20.00 ┆  40.00 ┆  39.80* ┆  38.00 ┆  30.00 ┆ 10.00 │
-        │                    Output Sequence Length (tokens) ┆   4.00 ┆   4.00 ┆   4.00 ┆   4.00* ┆   4.00 ┆   4.00 ┆  0.00 │
-        │                        Output Token Count (tokens) ┆   4.00 ┆   4.00 ┆   4.00 ┆   4.00* ┆   4.00 ┆   4.00 ┆  0.00 │
-        │                   Usage Completion Tokens (tokens) ┆   4.00 ┆   4.00 ┆   4.00 ┆   4.00* ┆   4.00 ┆   4.00 ┆  0.00 │
-        │                     Input Sequence Length (tokens) ┆  25.00 ┆  25.00 ┆  25.00 ┆  25.00* ┆  25.00 ┆  25.00 ┆  0.00 │
-        │                       Usage Prompt Tokens (tokens) ┆  30.00 ┆  30.00 ┆  30.00 ┆  30.00* ┆  30.00 ┆  30.00 ┆  0.00 │
-        │                                 Send Lateness (ms) ┆   1.00 ┆   0.00 ┆   2.00 ┆   1.98* ┆   1.80 ┆   1.00 ┆  1.00 │
-        │               Output Token Throughput (tokens/sec) ┆   8.00 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆   N/A │
-        │                Input Token Throughput (tokens/sec) ┆  50.00 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆   N/A │
-        │                  Request Throughput (requests/sec) ┆   2.00 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆   N/A │
-        │                           Request Count (requests) ┆   2.00 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆   N/A │
-        │                     Error Request Count (requests) ┆   2.00 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆   N/A │
-        │                             Request Error Rate (%) ┆  50.00 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆   N/A │
-        └────────────────────────────────────────────────────┴────────┴────────┴────────┴─────────┴────────┴────────┴───────┘
+        Metric                              avg     max      p99     p95     p90     p50
+        ────────────────────────────────────────────────────────────────────────────────
+        Time to First Token (ms)          75.00  100.00   99.50*   97.50   95.00   75.00
+        Time to Second Token (ms)         20.00   30.00   29.80*   29.00   28.00   20.00
+        Request Latency (ms)             150.00  200.00  199.00*  195.00  190.00  150.00
+        Inter Token Latency (ms)          12.50   15.00   14.95*   14.75   14.50   12.50
+        Inter Chunk Latency (ms)          15.00   30.00   30.00*   30.00   30.00   10.00
+        Output Token Throughput Per       83.33  100.00   99.67*   98.33   96.67   83.33
+          User (tokens/sec/user)
+        E2E Output Token Throughput       30.00   40.00   39.80*   39.00   38.00   30.00
+          (tokens/sec/user)
+        Output Sequence Length (tokens)    4.00    4.00    4.00*    4.00    4.00    4.00
+        Output Token Count (tokens)        4.00    4.00    4.00*    4.00    4.00    4.00
+        Usage Completion Tokens            4.00    4.00    4.00*    4.00    4.00    4.00
+          (tokens)
+        Input Sequence Length (tokens)    25.00   25.00   25.00*   25.00   25.00   25.00
+        Usage Prompt Tokens (tokens)      30.00   30.00   30.00*   30.00   30.00   30.00
+        Send Lateness (ms)                 1.00    2.00    1.98*    1.90    1.80    1.00
         * p99 of fewer than 500 values: a few slow requests decide it
+        left out to fit the width, but in the CSV and JSON files: std, min
+
+        Metric                                value
+        ───────────────────────────────────────────
+        Output Token Throughput (tokens/sec)   8.00
+        Input Token Throughput (tokens/sec)   50.00
+        Request Throughput (requests/sec)      2.00
+        Request Count (requests)               2.00
+        Error Request Count (requests)         2.00
+        Request Error Rate (%)                50.00
 
         scheduled 4 / sent 4 / late 0 / dropped 0
         client: ok, arrivals by the kernel's clock
         warm-up, not in the numbers: 1 request in 0.09 s, 0 failed
 
         Errors
-        ┌──────┬─────────────┬─────────────────────────────────┬───────┐
-        │ Code ┆ Type        ┆ Message                         ┆ Count │
-        ╞══════╪═════════════╪═════════════════════════════════╪═══════╡
-        │  N/A ┆ stream_cut  ┆ the stream ended after 2 events ┆     1 │
-        │  500 ┆ http_status ┆ worker 3 is out of memory       ┆     1 │
-        └──────┴─────────────┴─────────────────────────────────┴───────┘
+          Count  Code  Type         Message
+              1   N/A  stream_cut   the stream ended after 2 events
+              1   500  http_status  worker 3 is out of memory
 
         warning: 2 of 4 requests failed (50.0 %): the numbers describe the others only
 
@@ -194,45 +201,50 @@ fn the_console_shows_what_is_wrong_with_a_run() {
     end.services[0].error = Some(error("io"));
     end.services[0].lost = 3;
     let dir = write(&frames);
-    let table = console::render(&generate(dir.path()).unwrap());
+    let table = console::render(&generate(dir.path()).unwrap(), Screen::of_width(100));
     with_settings!({ filters => vec![(dir.path().to_str().unwrap(), "[dir]")] }, {
         assert_snapshot!(table, @"
         prony 0.1.0, run 6f1e3a52-07c4-4c1b-9c58-d1b2ab3d9e11
           model     m
           endpoint  chat, streaming
           target    http://127.0.0.1:8000
-          load      open loop, 12.5 requests/s at Poisson gaps, latency from the schedule, at most 2 in flight, 4 requests, 30 s
+          load      open loop, 12.5 requests/s at Poisson gaps, latency from the schedule, at most 2 in
+                    flight, 4 requests, 30 s
           measured  0.21 s
           seed      42
           tokens    output counted by the server
 
         prony | LLM Metrics
-        ┌────────────────────────────────────────────────────┬────────┬────────┬────────┬─────────┬────────┬────────┬──────┐
-        │                                             Metric ┆    avg ┆    min ┆    max ┆     p99 ┆    p90 ┆    p50 ┆  std │
-        ╞════════════════════════════════════════════════════╪════════╪════════╪════════╪═════════╪════════╪════════╪══════╡
-        │                           Time to First Token (ms) ┆  50.00 ┆  50.00 ┆  50.00 ┆  50.00* ┆  50.00 ┆  50.00 ┆ 0.00 │
-        │             Time to First Token from Schedule (ms) ┆  52.00 ┆  52.00 ┆  52.00 ┆  52.00* ┆  52.00 ┆  52.00 ┆ 0.00 │
-        │                          Time to Second Token (ms) ┆  10.00 ┆  10.00 ┆  10.00 ┆  10.00* ┆  10.00 ┆  10.00 ┆ 0.00 │
-        │                               Request Latency (ms) ┆ 102.00 ┆ 102.00 ┆ 102.00 ┆ 102.00* ┆ 102.00 ┆ 102.00 ┆ 0.00 │
-        │                          Request Service Time (ms) ┆ 100.00 ┆ 100.00 ┆ 100.00 ┆ 100.00* ┆ 100.00 ┆ 100.00 ┆ 0.00 │
-        │                           Inter Token Latency (ms) ┆  10.00 ┆  10.00 ┆  10.00 ┆  10.00* ┆  10.00 ┆  10.00 ┆ 0.00 │
-        │                           Inter Chunk Latency (ms) ┆  10.00 ┆  10.00 ┆  10.00 ┆  10.00* ┆  10.00 ┆  10.00 ┆ 0.00 │
-        │ Output Token Throughput Per User (tokens/sec/user) ┆ 100.00 ┆ 100.00 ┆ 100.00 ┆ 100.00* ┆ 100.00 ┆ 100.00 ┆ 0.00 │
-        │      E2E Output Token Throughput (tokens/sec/user) ┆  39.22 ┆  39.22 ┆  39.22 ┆  39.22* ┆  39.22 ┆  39.22 ┆ 0.00 │
-        │                    Output Sequence Length (tokens) ┆   4.00 ┆   4.00 ┆   4.00 ┆   4.00* ┆   4.00 ┆   4.00 ┆ 0.00 │
-        │                        Output Token Count (tokens) ┆   4.00 ┆   4.00 ┆   4.00 ┆   4.00* ┆   4.00 ┆   4.00 ┆ 0.00 │
-        │                   Usage Completion Tokens (tokens) ┆   4.00 ┆   4.00 ┆   4.00 ┆   4.00* ┆   4.00 ┆   4.00 ┆ 0.00 │
-        │                     Input Sequence Length (tokens) ┆  25.00 ┆  25.00 ┆  25.00 ┆  25.00* ┆  25.00 ┆  25.00 ┆ 0.00 │
-        │                       Usage Prompt Tokens (tokens) ┆  30.00 ┆  30.00 ┆  30.00 ┆  30.00* ┆  30.00 ┆  30.00 ┆ 0.00 │
-        │                                 Send Lateness (ms) ┆   2.00 ┆   2.00 ┆   2.00 ┆   2.00* ┆   2.00 ┆   2.00 ┆ 0.00 │
-        │               Output Token Throughput (tokens/sec) ┆  19.05 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆  N/A │
-        │                Input Token Throughput (tokens/sec) ┆ 119.05 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆  N/A │
-        │                  Request Throughput (requests/sec) ┆   4.76 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆  N/A │
-        │                           Request Count (requests) ┆   1.00 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆  N/A │
-        │                     Error Request Count (requests) ┆   1.00 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆  N/A │
-        │                             Request Error Rate (%) ┆  50.00 ┆    N/A ┆    N/A ┆     N/A ┆    N/A ┆    N/A ┆  N/A │
-        └────────────────────────────────────────────────────┴────────┴────────┴────────┴─────────┴────────┴────────┴──────┘
+        Metric                                    avg     min     max      p99     p95     p90     p50   std
+        ────────────────────────────────────────────────────────────────────────────────────────────────────
+        Time to First Token (ms)                50.00   50.00   50.00   50.00*   50.00   50.00   50.00  0.00
+        Time to First Token from Schedule       52.00   52.00   52.00   52.00*   52.00   52.00   52.00  0.00
+          (ms)
+        Time to Second Token (ms)               10.00   10.00   10.00   10.00*   10.00   10.00   10.00  0.00
+        Request Latency (ms)                   102.00  102.00  102.00  102.00*  102.00  102.00  102.00  0.00
+        Request Service Time (ms)              100.00  100.00  100.00  100.00*  100.00  100.00  100.00  0.00
+        Inter Token Latency (ms)                10.00   10.00   10.00   10.00*   10.00   10.00   10.00  0.00
+        Inter Chunk Latency (ms)                10.00   10.00   10.00   10.00*   10.00   10.00   10.00  0.00
+        Output Token Throughput Per User       100.00  100.00  100.00  100.00*  100.00  100.00  100.00  0.00
+          (tokens/sec/user)
+        E2E Output Token Throughput             39.22   39.22   39.22   39.22*   39.22   39.22   39.22  0.00
+          (tokens/sec/user)
+        Output Sequence Length (tokens)          4.00    4.00    4.00    4.00*    4.00    4.00    4.00  0.00
+        Output Token Count (tokens)              4.00    4.00    4.00    4.00*    4.00    4.00    4.00  0.00
+        Usage Completion Tokens (tokens)         4.00    4.00    4.00    4.00*    4.00    4.00    4.00  0.00
+        Input Sequence Length (tokens)          25.00   25.00   25.00   25.00*   25.00   25.00   25.00  0.00
+        Usage Prompt Tokens (tokens)            30.00   30.00   30.00   30.00*   30.00   30.00   30.00  0.00
+        Send Lateness (ms)                       2.00    2.00    2.00    2.00*    2.00    2.00    2.00  0.00
         * p99 of fewer than 500 values: a few slow requests decide it
+
+        Metric                                 value
+        ────────────────────────────────────────────
+        Output Token Throughput (tokens/sec)   19.05
+        Input Token Throughput (tokens/sec)   119.05
+        Request Throughput (requests/sec)       4.76
+        Request Count (requests)                1.00
+        Error Request Count (requests)          1.00
+        Request Error Rate (%)                 50.00
 
         scheduled 3 / sent 3 / late 1 / dropped 0
         client: ok, arrivals by the kernel's clock
@@ -240,23 +252,23 @@ fn the_console_shows_what_is_wrong_with_a_run() {
         warm-up, not in the numbers: 1 request in 0.09 s, 0 failed
 
         Errors
-        ┌──────┬─────────────┬───────────────────────────┬───────┐
-        │ Code ┆ Type        ┆ Message                   ┆ Count │
-        ╞══════╪═════════════╪═══════════════════════════╪═══════╡
-        │  N/A ┆ cancelled   ┆ it failed                 ┆     1 │
-        │  500 ┆ http_status ┆ worker 3 is out of memory ┆     1 │
-        └──────┴─────────────┴───────────────────────────┴───────┘
+          Count  Code  Type         Message
+              1   N/A  cancelled    it failed
+              1   500  http_status  worker 3 is out of memory
 
         service `server_metrics` failed: it failed
         service `server_metrics` lost 3 messages: it read too slowly or published too much
-        note: requests sent again because the server had closed their kept connection before it can have read them (closed_idle): 1; their times begin with the first try
+        note: requests sent again because the server had closed their kept connection before it can have read
+              them (closed_idle): 1; their times begin with the first try
         note: no metrics page at http://127.0.0.1:8000/metrics
 
         warning: the numbers are incomplete: the run was interrupted
         warning: 1 of 2 requests failed (50.0 %): the numbers describe the others only
-        warning: 1 request was cancelled, still in flight when the time to finish was over: no metric counts them, and latencies look better without them
+        warning: 1 request was cancelled, still in flight when the time to finish was over: no metric counts
+                 it, and latencies look better without it
         warning: the server ran `m-mini` for 1 of 2 requests, not `m`
-        warning: 1 of 1 answers are longer than requested (+100.0 % on average, +100.0 % to +100.0 %): if the server does not know `max_completion_tokens`, use `--use-legacy-max-tokens`
+        warning: 1 of 1 answers is longer than requested (+100.0 % on average, +100.0 % to +100.0 %): if the
+                 server does not know `max_completion_tokens`, use `--use-legacy-max-tokens`
 
         wrote [dir]/profile_export.jsonl
         wrote [dir]/profile_export_warmup.jsonl
@@ -327,10 +339,10 @@ fn a_line_for_each_request_in_the_order_of_the_journal() {
     assert_eq!(ids(&text(dir.path(), records::WARMUP_FILE_NAME)), ["w"]);
     let line = |at: usize| lines.lines().nth(at).unwrap();
     assert_snapshot!(line(0), @r#"
-    {"metadata":{"session_num":0,"x_request_id":"a","conversation_id":"session_a","turn_index":0,"credit_issued_ns":1795488577100000000,"request_start_ns":1795488577102000000,"request_ack_ns":1795488577150000000,"request_end_ns":1795488577202000000,"worker_id":"worker_0","benchmark_phase":"profiling","phase_index":1,"was_cancelled":false,"retried":false,"status":200,"model":"m","finish_reasons":["stop"],"response_bytes":900,"largest_read_bytes":300},"metrics":{"time_to_first_token":{"value":50,"unit":"ms"},"time_to_second_token":{"value":10,"unit":"ms"},"time_to_first_byte":{"value":48,"unit":"ms"},"request_latency":{"value":100,"unit":"ms"},"inter_token_latency":{"value":10,"unit":"ms"},"output_token_throughput_per_user":{"value":100,"unit":"tokens/sec/user"},"e2e_output_token_throughput":{"value":40,"unit":"tokens/sec/user"},"prefill_throughput_per_user":{"value":500,"unit":"tokens/sec/user"},"output_sequence_length":{"value":4,"unit":"tokens"},"output_token_count":{"value":4,"unit":"tokens"},"usage_completion_tokens":{"value":4,"unit":"tokens"},"osl_mismatch_diff_pct":{"value":0,"unit":"%"},"input_sequence_length":{"value":25,"unit":"tokens"},"usage_prompt_tokens":{"value":30,"unit":"tokens"},"usage_total_tokens":{"value":34,"unit":"tokens"},"tokens_per_read":{"value":1,"unit":"tokens"},"token_events_per_read":{"value":1,"unit":"events"},"schedule_lateness":{"value":0,"unit":"ms"},"send_lateness":{"value":2,"unit":"ms"},"connection_time":{"value":2,"unit":"ms"},"inter_chunk_latency":{"value":[10,10,10],"unit":"ms"}}}
+    {"metadata":{"session_num":0,"x_request_id":"a","conversation_id":"session_a","turn_index":0,"credit_issued_ns":1795488577100000000,"request_start_ns":1795488577100000000,"request_sent_ns":1795488577102000000,"request_ack_ns":1795488577150000000,"request_end_ns":1795488577202000000,"worker_id":"worker_0","benchmark_phase":"profiling","phase_index":1,"was_cancelled":false,"retried":false,"status":200,"model":"m","finish_reasons":["stop"],"response_bytes":900,"largest_read_bytes":300},"metrics":{"time_to_first_token":{"value":50,"unit":"ms"},"time_to_second_token":{"value":10,"unit":"ms"},"time_to_first_byte":{"value":48,"unit":"ms"},"request_latency":{"value":100,"unit":"ms"},"inter_token_latency":{"value":10,"unit":"ms"},"output_token_throughput_per_user":{"value":100,"unit":"tokens/sec/user"},"e2e_output_token_throughput":{"value":40,"unit":"tokens/sec/user"},"prefill_throughput_per_user":{"value":500,"unit":"tokens/sec/user"},"output_sequence_length":{"value":4,"unit":"tokens"},"output_token_count":{"value":4,"unit":"tokens"},"usage_completion_tokens":{"value":4,"unit":"tokens"},"osl_mismatch_diff_pct":{"value":0,"unit":"%"},"input_sequence_length":{"value":25,"unit":"tokens"},"usage_prompt_tokens":{"value":30,"unit":"tokens"},"usage_total_tokens":{"value":34,"unit":"tokens"},"tokens_per_read":{"value":1,"unit":"tokens"},"token_events_per_read":{"value":1,"unit":"events"},"schedule_lateness":{"value":0,"unit":"ms"},"send_lateness":{"value":2,"unit":"ms"},"connection_time":{"value":2,"unit":"ms"},"inter_chunk_latency":{"value":[10,10,10],"unit":"ms"}}}
     "#);
     assert_snapshot!(line(3), @r#"
-    {"metadata":{"session_num":3,"x_request_id":"d","conversation_id":"session_d","turn_index":0,"credit_issued_ns":1795488577300000000,"request_start_ns":1795488577300000000,"request_ack_ns":1795488577309000000,"request_end_ns":1795488577310000000,"worker_id":"worker_0","benchmark_phase":"profiling","phase_index":1,"was_cancelled":false,"retried":false,"status":500,"finish_reasons":[],"response_bytes":0,"largest_read_bytes":0},"metrics":{},"error":{"code":500,"type":"http_status","message":"worker 3 is out of memory"}}
+    {"metadata":{"session_num":3,"x_request_id":"d","conversation_id":"session_d","turn_index":0,"credit_issued_ns":1795488577300000000,"request_start_ns":1795488577300000000,"request_sent_ns":1795488577300000000,"request_ack_ns":1795488577309000000,"request_end_ns":1795488577310000000,"worker_id":"worker_0","benchmark_phase":"profiling","phase_index":1,"was_cancelled":false,"retried":false,"status":500,"finish_reasons":[],"response_bytes":0,"largest_read_bytes":0},"metrics":{},"error":{"code":500,"type":"http_status","message":"worker 3 is out of memory"}}
     "#);
 }
 
@@ -442,7 +454,9 @@ fn a_run_that_was_killed_before_it_profiled_does_not_know_its_counts() {
     let dir = write(&sound_frames()[..2]);
     let report = generate(dir.path()).unwrap();
     assert_eq!((report.phases.len(), report.counts()), (1, None));
-    assert!(console::render(&report).contains("scheduled / sent / late / dropped: unknown"));
+    assert!(
+        console::render(&report, Screen::UNLIMITED).contains("scheduled / sent / late / dropped: unknown")
+    );
 }
 
 #[test]

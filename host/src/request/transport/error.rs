@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use super::{
     encoding::EncodingError,
-    tls_failure::{self, SUSPECT_PLAIN_HTTP},
+    tls_failure::{self, SUSPECT_PLAIN_HTTP, SUSPECT_TLS},
 };
 
 /// What kind of failure it is.
@@ -75,6 +75,11 @@ impl TransportError {
     /// Nothing else is known, and an address that begins with `https://` may be wrong.
     pub(super) fn suspect_plain_http(self) -> Self {
         Self { hint: SUSPECT_PLAIN_HTTP, ..self }
+    }
+
+    /// What came over a connection without TLS is no HTTP.
+    pub(super) fn suspect_tls(self) -> Self {
+        if self.failure == Failure::Http { Self { hint: SUSPECT_TLS, ..self } } else { self }
     }
 
     /// What TLS says is told in words that name its cause, last, as the root of all.

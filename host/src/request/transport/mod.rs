@@ -118,10 +118,15 @@ impl Transport {
         fresh: bool,
         stamps: &Arc<AttemptStamps>,
     ) -> Result<Response, TransportError> {
-        let source = match self {
-            Self::Timed(timed) => Source::Timed(Box::new(timed.send(request, fresh, stamps).await?)),
-            Self::Portable(portable) => Source::Portable(portable.send(request, fresh, stamps).await?),
+        let sent = match self {
+            Self::Timed(timed) => {
+                timed.send(request, fresh, stamps).await.map(|response| Source::Timed(Box::new(response)))
+            }
+            Self::Portable(portable) => portable.send(request, fresh, stamps).await.map(Source::Portable),
         };
+        let is_http2 = matches!(self, Self::Portable(portable) if portable.is_http2);
+        let is_plain = !request.place.origin.secure && !is_http2;
+        let source = sent.map_err(|error| if is_plain { error.suspect_tls() } else { error })?;
         let decoder = Decoder::of(source.headers());
         Ok(Response { source, decoder, opening: None })
     }

@@ -47,6 +47,8 @@ pub(crate) struct Portable {
     /// Never reuses a connection: for the second try after a reused one died.
     fresh: reqwest::Client,
     shortest: Arc<Shortest>,
+    /// It speaks HTTP/2, and a server that does not is the likelier reason for an answer that is none.
+    pub(super) is_http2: bool,
 }
 
 /// The shortest time in which a connection was opened, in nanoseconds; the largest number as long as none was. The library
@@ -98,6 +100,7 @@ impl Portable {
             pooled: build(if target.keeps_connections { usize::MAX } else { 0 })?,
             fresh: build(0)?,
             shortest,
+            is_http2: target.http2,
         })
     }
 

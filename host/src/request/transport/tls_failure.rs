@@ -11,6 +11,9 @@ use crate::request::certificate::SelfSigned;
 pub(super) const SUSPECT_PLAIN_HTTP: &str =
     "if the server speaks plain HTTP, give an address that begins with `http://`";
 
+/// What to do about a server that does not answer in HTTP where no TLS is spoken.
+pub(super) const SUSPECT_TLS: &str = "if the server speaks TLS, give an address that begins with `https://`";
+
 const UNTRUSTED: &str = "name a PEM file with this certificate, or with that of its issuer, with `--ca-cert`, or trust any certificate with `--insecure`";
 const WRONG_NAME: &str =
     "give the address by a name that the certificate is for, or trust any certificate with `--insecure`";

@@ -96,14 +96,15 @@ pub(super) fn run(args: &NewArgs) -> Result<Exit, Failure> {
         Kind::Service => "prony profile --mock".to_owned(),
     };
     let extension = std::env::consts::DLL_EXTENSION;
-    terminal::print(&format!(
+    let next_steps = format!(
         "Wrote `{}`. What to do next:\n\n  cd {}\n  cargo test\n  cargo build --release\n  prony plugins check \
          target/release/lib{stem}.{extension}\n  prony plugins add .\n  {try_it}\n\nThe first build downloads the packages \
          of its Cargo.lock from crates.io, unless cargo has them already. The README of `{package}` says where to go from \
          there.\n",
         folder.display(),
         folder.display()
-    ))?;
+    );
+    terminal::print(&terminal::screen().reflow(&next_steps))?;
     Ok(Exit::Success)
 }
 

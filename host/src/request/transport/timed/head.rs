@@ -13,6 +13,9 @@ pub(super) const MAX_HEAD_BYTES: usize = 128 << 10;
 /// No head of an answer has more headers.
 const MAX_HEADERS: usize = 128;
 
+/// What a server of TLS says to those who speak plain HTTP: the type of the record, and the major version.
+const TLS_ALERT: [u8; 2] = [21, 3];
+
 /// What a server sent is not HTTP/1.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the server's answer is no HTTP/1.1: {0}")]
@@ -77,6 +80,7 @@ fn read_one(bytes: &[u8]) -> Result<Option<(response::Parts, usize)>, Malformed>
     let length = match config.parse_response_with_uninit_headers(&mut parsed, bytes, &mut headers) {
         Ok(Status::Complete(length)) => length,
         Ok(Status::Partial) => return Ok(None),
+        Err(_) if bytes.starts_with(&TLS_ALERT) => return Err(Malformed("it is an alert of TLS")),
         Err(error) => return Err(Malformed(explain(error))),
     };
     let mut head = Response::new(()).into_parts().0;
@@ -150,6 +154,7 @@ mod tests {
     #[rstest]
     #[case::another_protocol(b"SSH-2.0-OpenSSH_9.6\r\n")]
     #[case::http2(b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x80")]
+    #[case::tls(b"\x15\x03\x03\0\x02\x02\x32")]
     #[case::no_status(b"HTTP/1.1 abc OK\r\n\r\n")]
     #[case::a_status_beyond_all(b"HTTP/1.1 099 OK\r\n\r\n")]
     #[case::switching(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")]
