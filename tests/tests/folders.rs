@@ -1,7 +1,5 @@
 //! The folder of a run while it goes on: nobody else may take it, and what is done to it loses no record.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::{fs, fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path};
 
 use prony_tests::{MockServer, Running, Script, ScriptedServer, Tool, eventually};
