@@ -8,6 +8,8 @@
 
 use std::{
     collections::BTreeSet,
+    fs,
+    path::PathBuf,
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -19,8 +21,12 @@ use serde_json::Value;
 /// Kills of each kind of load.
 const KILLS: u64 = 10;
 
-/// Answers that ended so long before the kill must not be lost.
+/// Answers that ended so long before the kill must not be lost. To that comes the time for which prony's threads wanted to run
+/// and others had the processors.
 const KEPT_AFTER_NS: u64 = 100_000_000;
+
+/// How long before a kill that time begins to be measured.
+const WATCHED: Duration = Duration::from_millis(400);
 
 #[rstest]
 #[case::short_answers(&[], &["--concurrency", "8", "--osl", "2"], 1)]
@@ -59,7 +65,10 @@ fn kill(server: &[&str], load: &[&str], after: Duration) -> Killed {
         .args(load)
         .spawn();
     eventually("a request", || (server.truth()["requests_total"].as_u64() > Some(0)).then_some(()));
-    thread::sleep(after);
+    thread::sleep(after.saturating_sub(WATCHED));
+    let waited_before = waited_ns(running.id());
+    thread::sleep(after.min(WATCHED));
+    let waited_ns = waited_ns(running.id()).saturating_sub(waited_before);
     let killed_ns = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos()).unwrap();
     running.signal("KILL");
     let run = running.wait();
@@ -69,7 +78,7 @@ fn kill(server: &[&str], load: &[&str], after: Duration) -> Killed {
     let start_ns = truth["wall_start_ns"].as_u64().unwrap();
     let is_kept = |request: &&Value| {
         let ended_ns = start_ns + request["ended_ns"].as_u64().unwrap();
-        request["outcome"] == "ok" && ended_ns + KEPT_AFTER_NS < killed_ns
+        request["outcome"] == "ok" && ended_ns + KEPT_AFTER_NS + waited_ns < killed_ns
     };
     let requests = truth["requests"].as_array().unwrap();
     let id = |value: &Value| value.as_str().unwrap().to_owned();
@@ -78,6 +87,18 @@ fn kill(server: &[&str], load: &[&str], after: Duration) -> Killed {
     let successes = records.iter().filter(|record| record["error"].is_null());
     let recorded = successes.map(|record| id(&record["metadata"]["x_request_id"])).collect();
     Killed { answered, recorded, summary: run.summary() }
+}
+
+/// How long the threads that an answer passes through have waited for a processor (`/proc/PID/task/TID/schedstat`).
+fn waited_ns(process: u32) -> u64 {
+    let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else { return 0 };
+    let waited = |thread: PathBuf| {
+        let name = fs::read_to_string(thread.join("comm")).ok()?;
+        let stands_in_the_way = name.starts_with("worker") || name.starts_with("recorder");
+        let schedule = fs::read_to_string(thread.join("schedstat")).ok().filter(|_| stands_in_the_way)?;
+        schedule.split(' ').nth(1)?.parse::<u64>().ok()
+    };
+    threads.flatten().filter_map(|thread| waited(thread.path())).sum()
 }
 
 /// Numbers that look random and are the same each time.

@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// Inputs that are kept before what was written goes to the system, at most. Nothing of it takes long.
-const BATCH: usize = 256;
+const BATCH: usize = 64;
 
 /// So many requests waiting to be recorded are worth a word in the report.
 const NOTABLE_BACKLOG: usize = 10_000;
