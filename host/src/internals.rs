@@ -20,8 +20,8 @@ use crate::{
     metrics::Distribution,
     plugin::internals as plugin,
     record::{
-        Frame, Record,
-        build::{Recipe, build},
+        Frame,
+        build::{Recipe, build, count},
         journal,
     },
     request::{
@@ -172,8 +172,11 @@ impl RecordMaker {
     /// Makes the record, encodes it as the journal does into `journal`, and says how many tokens it counts.
     pub fn keep(&self, finished: FinishedRequest, journal: &mut Vec<u8>) -> Option<u64> {
         let Self { dataset, tokenizer } = self;
-        let record: Record =
-            build(finished.0, Recipe { dataset, tokenizer: tokenizer.as_ref(), keep_outputs: false });
+        let recipe = Recipe { dataset, counts: tokenizer.is_some(), keep_outputs: false };
+        let (mut record, texts) = build(finished.0, recipe);
+        if let Some((texts, tokenizer)) = texts.zip(tokenizer.as_ref()) {
+            record.add_count(count(&texts, tokenizer));
+        }
         let counted = record.counted.output;
         journal.clear();
         rmp_serde::encode::write_named(journal, &Frame::Record(Box::new(record))).ok()?;

@@ -135,6 +135,12 @@ fn serve(mut stream: TcpStream, answer: &[u8], cuts: &mut Cuts) -> Option<Vec<u8
     Some(request)
 }
 
+/// Reads one request, whole, and answers it with these bytes. Nothing if the connection ends before.
+pub fn answer_next(stream: &mut TcpStream, answer: &[u8]) -> Option<()> {
+    read_request(stream)?;
+    stream.write_all(answer).ok()
+}
+
 /// Reads one request, whole. Nothing if the connection ends before.
 pub(crate) fn read_request(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let (mut request, mut buffer) = (Vec::new(), [0; 4096]);

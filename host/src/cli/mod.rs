@@ -12,6 +12,7 @@ mod limits;
 mod logging;
 mod mock_server;
 mod option_rows;
+mod outcome;
 mod plugins;
 mod profile;
 mod recorded;
@@ -26,7 +27,7 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::{FromArgMatches, Parser, Subcommand};
 
 use self::exit::{Exit, Failure};
-use crate::{config::flags::ProfileFlags, plugin, stderr};
+use crate::{config::flags::ProfileFlags, plugin, run::survive_size_limit, stderr};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -106,6 +107,8 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
     if !matches!(cli.command, Command::Service(_)) {
         logging::init(&cli.log)?;
     }
+    survive_size_limit()
+        .map_err(|error| Failure::new(Exit::Failed, "prepare for a limit of file sizes").caused_by(&error))?;
     match cli.command {
         Command::Profile(flags) => profile::run(&flags, &cli.log),
         Command::Report(args) => report::run(&args),

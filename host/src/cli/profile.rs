@@ -1,6 +1,11 @@
 //! `prony profile`: one benchmark, from flags to the report of its journal.
 
-use std::{ffi::OsStr, io::IsTerminal, path::PathBuf, sync::Arc};
+use std::{
+    ffi::OsStr,
+    io::IsTerminal,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use prony_plugin_api::{ErrorDetails, metadata::EndpointMetadata};
 use rand::{TryRng, rngs::SysRng};
@@ -10,6 +15,7 @@ use super::{
     exit::{Exit, Explain, Failure, Form},
     limits,
     logging::LogFlags,
+    outcome::outcome,
     recorded, refusal, report, terminal,
 };
 use crate::{
@@ -25,10 +31,14 @@ use crate::{
     },
     dataset::{self, AcceptanceError, Conversation, DatasetError, Tokenizer, TokenizerError},
     plugin::{self, Category, DiscoveryOptions, PluginError, Registry},
-    record::{Capabilities, PolicyRecord, RunHeader, journal::JournalError, recorder::RecorderError},
+    record::{
+        Capabilities, PolicyRecord, RunHeader,
+        journal::{JournalError, Misplaced},
+        recorder::RecorderError,
+    },
     report::Report,
     run::{
-        Interrupt, RunError,
+        Interrupt, Lock, RunError,
         artifact_dir::{self, ArtifactDirError},
         conduct,
         crew::{Class, CrewError, Dialect, Loading},
@@ -40,7 +50,6 @@ use crate::{
         setup::{self, Run},
         until_interrupted,
     },
-    screen::counted,
     seed::Seed,
 };
 
@@ -71,14 +80,13 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
     }
     let loading = Loading { registry: &registry, log_words: log.words() };
     let (run, dialect) = prepare(flags, &loading, mock.as_mut(), is_whole)?;
-    let dir = run.dir.clone();
     let ending = conduct(&run, dialect, &registry);
     registry.put_back_surroundings();
     drop(mock);
     let ending = match ending {
         Err(error @ RunError::Recorder(_)) => {
             // What stands in the journal is reported all the same, if there is room for a report.
-            if let Err(failure) = write_report(dir, false) {
+            if let Err(failure) = write_report(&run, false) {
                 terminal::explain(&failure);
             }
             return Err(error.into());
@@ -86,7 +94,7 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
         ending => ending?,
     };
     let is_interrupted = matches!(ending, Some(Ending::Interrupted(_)));
-    let report = match write_report(dir, is_interrupted)? {
+    let report = match write_report(&run, is_interrupted)? {
         Ok(report) => report,
         Err(interrupt) => return Ok(interrupt.into()),
     };
@@ -115,50 +123,21 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
 
 /// Writes and prints the report. An interrupt instead when the user does not want to wait for it: the second one in a row
 /// says so, and the first may have been that of the run.
-fn write_report(dir: PathBuf, is_interrupted: bool) -> Result<Result<Report, Interrupt>, Failure> {
+fn write_report(run: &Run, is_interrupted: bool) -> Result<Result<Report, Interrupt>, Failure> {
+    let (dir, run_id) = (run.dir.clone(), run.header.run_id.clone());
     let warn =
         || terminal::warn("interrupted while the report is being written; interrupt again to end at once");
     let warnings: &[&dyn Fn()] = if is_interrupted { &[] } else { &[&warn] };
     let again = format!("`prony report {}` writes it from the journal", dir.display());
-    match until_interrupted(warnings, move || report::write(&dir)) {
-        Ok(Ok(report)) => report.map(Ok),
+    match until_interrupted(warnings, move || report::write_at_end(&dir, &run_id)) {
+        // If its journal cannot be read under its name, somebody may have moved it.
+        Ok(Ok(report)) => report.map(Ok).map_err(|failure| run.misplaced().map_or(failure, Failure::from)),
         Ok(Err(interrupt)) => {
             terminal::warn(&format!("the report was not written to its end: {again}"));
             Ok(Err(interrupt))
         }
         Err(error) => Err(Failure::new(Exit::Failed, "write the report").caused_by(&error).with_hint(again)),
     }
-}
-
-/// How a run that came to its end ends the process. Who does not read the report must hear of a failure, too.
-fn outcome(report: &Report) -> Result<Exit, Failure> {
-    let Some(end) = &report.end else { return Ok(Exit::Incomplete) };
-    if let Some(lost) = end.services.iter().find(|service| service.required && service.error.is_some()) {
-        terminal::warn(&format!("the required service `{}` failed at the end of the run", lost.name));
-        return Ok(Exit::Failed);
-    }
-    let outcomes = report.profiling.outcomes;
-    if outcomes.cancelled > 0 {
-        terminal::warn(&format!(
-            "{} cancelled: still in flight when the time was over",
-            counted(outcomes.cancelled, "request")
-        ));
-    }
-    if outcomes.succeeded > 0 {
-        if outcomes.failed > 0 {
-            terminal::warn(&format!("{} of {} requests failed", outcomes.failed, outcomes.completed()));
-        }
-        return Ok(if report.came_to_its_end() { Exit::Success } else { Exit::Incomplete });
-    }
-    let exit = if report.never_connected() { Exit::Unreachable } else { Exit::Failed };
-    let mut failure = Failure::new(exit, "measure anything: no request succeeded");
-    if let Some(group) = report.errors.iter().max_by_key(|group| group.count) {
-        let error = &group.sample;
-        failure.causes =
-            vec![format!("{} ended with {}: {}", counted(group.count, "request"), error.kind, error.message)];
-        failure.hint = Some(error.hint.clone()).filter(|hint| !hint.is_empty());
-    }
-    Err(failure)
 }
 
 /// Everything before the first request. `answers_whole` says that the mock server sends a recorded response that is no
@@ -210,7 +189,7 @@ fn prepare(
     let (is_there, dialect, mut config, target, dataset) = unless_interrupted(wait)?;
     is_there?;
     registry.put_back_surroundings();
-    let dir = claim_dir(flags, &config, clock)?;
+    let (dir, lock) = claim_dir(flags, &config, clock)?;
     config.artifact_dir.clone_from(&dir);
     // Absolute from here on, wherever a plugin may go.
     let dir = here.map_or_else(|_| dir.clone(), |here| here.join(&dir));
@@ -228,6 +207,8 @@ fn prepare(
         config,
         clock,
         dir,
+        lock,
+        journal: OnceLock::new(),
         tokenizer: counter,
         target,
     };
@@ -318,7 +299,11 @@ fn load_tokenizer(
     needed.then(|| Tokenizer::load(&config.tokenizer).map(Arc::new)).transpose()
 }
 
-fn claim_dir(flags: &ProfileFlags, config: &RunConfig, clock: Clock) -> Result<PathBuf, ArtifactDirError> {
+fn claim_dir(
+    flags: &ProfileFlags,
+    config: &RunConfig,
+    clock: Clock,
+) -> Result<(PathBuf, Lock), ArtifactDirError> {
     if flags.artifact_dir.is_some() {
         artifact_dir::claim(&config.artifact_dir, flags.overwrite)
     } else {
@@ -489,7 +474,7 @@ impl Explain for CrewError {
 impl Explain for ArtifactDirError {
     fn exit(&self) -> Exit {
         match self {
-            Self::NotEmpty(_) | Self::NotAFolder(_) => Exit::Usage,
+            Self::NotEmpty(_) | Self::NotAFolder(_) | Self::Busy { .. } => Exit::Usage,
             Self::Io { .. } => Exit::Failed,
         }
     }
@@ -500,6 +485,20 @@ impl Explain for ArtifactDirError {
 
     fn form(&self) -> Form {
         form(self.is_statement())
+    }
+}
+
+impl Explain for Misplaced {
+    fn exit(&self) -> Exit {
+        Exit::Failed
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(Misplaced::hint(self))
+    }
+
+    fn form(&self) -> Form {
+        Form::Statement
     }
 }
 
@@ -518,6 +517,9 @@ impl Explain for RunError {
             }
             Self::Recorder(RecorderError::Panicked) => {
                 Some("please report this, with the answer that caused it if you can".to_owned())
+            }
+            Self::Recorder(RecorderError::Journal(JournalError::Cut { .. })) => {
+                Some("its records up to the cut are reported; leave the folder of a run alone".to_owned())
             }
             Self::Journal(_) | Self::Recorder(_) => {
                 Some("make room on the disk; what was measured until then is reported".to_owned())

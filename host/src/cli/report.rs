@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::{
     exit::{Exit, Explain, Failure},
+    outcome::no_success,
     terminal,
 };
 use crate::{
@@ -37,8 +38,14 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     if args.messages {
         return print_messages(dir);
     }
-    let report = write(dir)?;
-    Ok(if report.came_to_its_end() { Exit::Success } else { Exit::Incomplete })
+    let screen = terminal::screen();
+    let report = report::generate(dir, screen)?;
+    terminal::print(&console::render(&report, screen))?;
+    match report.came_to_its_end() {
+        false => Ok(Exit::Incomplete),
+        true if report.profiling.outcomes.succeeded == 0 => Err(no_success(&report)),
+        true => Ok(Exit::Success),
+    }
 }
 
 /// The run's folder, where its journal is named.
@@ -63,10 +70,10 @@ fn print_messages(dir: &Path) -> Result<Exit, Failure> {
     }
 }
 
-/// The same for any command that has a run's folder.
-pub(super) fn write(dir: &Path) -> Result<Report, Failure> {
+/// The report at the end of a run.
+pub(super) fn write_at_end(dir: &Path, run_id: &str) -> Result<Report, Failure> {
     let screen = terminal::screen();
-    let report = report::generate(dir, screen)?;
+    let report = report::generate_at_end(dir, run_id, screen)?;
     terminal::print(&console::render(&report, screen))?;
     Ok(report)
 }
@@ -76,7 +83,7 @@ impl Explain for ReportError {
         match self {
             Self::Journal(_) => Exit::Usage,
             Self::NoHeader { .. } => Exit::Incomplete,
-            Self::Write { .. } => Exit::Failed,
+            Self::Write { .. } | Self::AnotherRun { .. } => Exit::Failed,
         }
     }
 

@@ -26,7 +26,7 @@ pub(crate) use self::{
     formats::raw_payload::other_streaming,
     media::{shared as shared_media, wav_seconds},
     sampler::conversation_of,
-    tokenizer::{Tokenizer, TokenizerError},
+    tokenizer::{Tokenizer, TokenizerError, yield_to_others},
 };
 use crate::config::redact;
 

@@ -31,6 +31,10 @@ const PROBE: &str = "The 7 naïve 漢字, \u{1f980} Ωqzjx\n";
 /// people and programs stay far below.
 const LONGEST_BLANK: usize = 10_000;
 
+/// Letters and digits in a row, or signs in a row, beyond which a text is cut, in characters. They are one word to the
+/// engines, which take longer for each character of it the longer it is: 1 MB without a break takes three times as long.
+const LONGEST_WORD: usize = 4_000;
+
 /// Counts tokens. May be shared by any number of threads.
 pub(crate) struct Tokenizer {
     name: String,
@@ -195,8 +199,8 @@ impl Tokenizer {
 
     /// Tokens of a text.
     ///
-    /// A text with more than 10,000 characters of white space in a row is cut there: its count may be off by a token at
-    /// each cut.
+    /// A text with more than 10,000 characters of white space in a row, or 4,000 letters or signs, is cut there: its count may
+    /// be off by a token at each cut.
     pub(crate) fn count(&self, text: &str) -> usize {
         let pieces = pieces(text);
         match &self.engine {
@@ -267,7 +271,8 @@ fn hexadecimal(bytes: &[u8]) -> String {
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
-/// A text in pieces, none with more than [`LONGEST_BLANK`] characters of white space in a row. Nearly always one piece.
+/// A text in pieces, none with more than [`LONGEST_BLANK`] or [`LONGEST_WORD`] characters of one kind in a row. Nearly always
+/// one piece.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -277,20 +282,45 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// What the engines split a text by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Blank,
+    Word,
+    Sign,
+}
+
+impl Kind {
+    fn of(char: char) -> Self {
+        if char.is_whitespace() {
+            Self::Blank
+        } else if char.is_alphanumeric() {
+            Self::Word
+        } else {
+            Self::Sign
+        }
+    }
+
+    fn longest(self) -> usize {
+        if self == Self::Blank { LONGEST_BLANK } else { LONGEST_WORD }
+    }
+}
+
 /// Where the first piece of a text ends.
 fn first_cut(text: &str) -> usize {
     // Too short to be cut: no need to look.
-    if text.len() <= LONGEST_BLANK {
+    if text.len() <= LONGEST_WORD {
         return text.len();
     }
-    let mut blank = 0;
+    let (mut kind, mut length) = (Kind::Blank, 0);
     for (at, char) in text.char_indices() {
-        if !char.is_whitespace() {
-            blank = 0;
-        } else if blank == LONGEST_BLANK {
+        let next = Kind::of(char);
+        if next != kind {
+            (kind, length) = (next, 1);
+        } else if length == kind.longest() {
             return at;
         } else {
-            blank += 1;
+            length += 1;
         }
     }
     text.len()
@@ -316,7 +346,7 @@ fn looks_like_a_hub_id(path: &Path) -> bool {
 
 /// Gives this thread a low priority, where threads have one of their own: low enough to yield to the load, and not so low
 /// that a busy machine never finishes. Without the right to, it keeps its own.
-fn yield_to_others() {
+pub(crate) fn yield_to_others() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 10);
 }
@@ -330,7 +360,7 @@ mod tests {
     use sha2::{Digest, Sha256};
     use tempfile::TempDir;
 
-    use super::{LONGEST_BLANK, Tokenizer, hexadecimal, pieces};
+    use super::{LONGEST_BLANK, LONGEST_WORD, Tokenizer, hexadecimal, pieces};
     use crate::config::TokenizerChoice;
 
     fn builtin() -> Tokenizer {
@@ -421,6 +451,26 @@ mod tests {
         let cut: Vec<&str> = pieces(&text).collect();
         assert_eq!(cut, [format!("a{blank}b{blank}"), blank, "\u{3000}c".to_owned()]);
         assert_eq!(pieces("").collect::<Vec<_>>(), [""]);
+    }
+
+    #[test]
+    fn only_endless_words_are_cut() {
+        let word = "xé7".repeat(LONGEST_WORD / 3);
+        let text = format!("{word}, {word}. {word}");
+        assert_eq!(pieces(&text).collect::<Vec<_>>(), [&text]);
+        let signs = "=".repeat(LONGEST_WORD + 1);
+        let cut: Vec<String> = pieces(&format!("{signs}a")).map(str::to_owned).collect();
+        assert_eq!(cut, [signs[1..].to_owned(), "=a".to_owned()]);
+    }
+
+    #[rstest]
+    #[case::builtin(builtin())]
+    #[case::local(local(fixture()))]
+    fn an_endless_word_is_counted_nearly_as_a_whole(#[case] tokenizer: Tokenizer) {
+        let word = "x".repeat(100 * LONGEST_WORD);
+        let whole = tokenizer.count(&word[..LONGEST_WORD]) * 100;
+        let counted = tokenizer.count(&word);
+        assert!(counted.abs_diff(whole) <= 100, "{counted} and {whole}");
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub(crate) struct Outcomes {
     pub(crate) failed: u64,
     /// Ended by the tool.
     pub(crate) cancelled: u64,
-    /// Of all these, those sent a second time because a kept connection had died.
+    /// Of all these, those sent a second time: a kept connection was closed before the server can have read them.
     pub(crate) retried: u64,
     /// Of the successes, those whose connection broke behind the end of the answer.
     pub(crate) cut_after_end: u64,
@@ -395,10 +395,10 @@ mod tests {
                 Frame::PhaseEnded { index, at_ns, counts, workers } => {
                     aggregator.phase_ended(index, at_ns, counts, workers);
                 }
-                Frame::Record(record) => {
+                Frame::Record(record) | Frame::Uncounted(record) => {
                     aggregator.record(&record, &mut Measured::new());
                 }
-                Frame::Header(_) | Frame::Message { .. } | Frame::End(_) => {}
+                Frame::Header(_) | Frame::Counted(_) | Frame::Message { .. } | Frame::End(_) => {}
             }
         }
         aggregator

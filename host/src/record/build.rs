@@ -1,8 +1,8 @@
-//! From an exchange to a record: counts tokens and keeps what every metric is computed from. Pure.
+//! From an exchange to a record, which keeps what every metric is computed from, and from its texts to their tokens. Pure.
 
 use prony_plugin_api::{PartKind, TextKind};
 
-use super::{CountedTokens, Output, Record};
+use super::{CountedTokens, Output, Record, Texts};
 use crate::{
     dataset::{Conversation, Tokenizer, Turn, wav_seconds},
     request::{answer::Answer, exchange::Finished},
@@ -13,23 +13,30 @@ use crate::{
 pub(crate) struct Recipe<'a> {
     /// What the requests said.
     pub(crate) dataset: &'a [Conversation],
-    /// What counts tokens; without one nothing is counted.
-    pub(crate) tokenizer: Option<&'a Tokenizer>,
+    /// The tokens of successes are to be counted.
+    pub(crate) counts: bool,
     /// Keep the generated texts.
     pub(crate) keep_outputs: bool,
 }
 
-/// Makes the record.
-pub(crate) fn build(finished: Finished, recipe: Recipe<'_>) -> Record {
-    let Recipe { dataset, tokenizer, keep_outputs } = recipe;
-    let Finished { exchange, .. } = finished;
+/// Makes the record, and says what of it is to be counted. A failure enters no metric, so that nothing of it is.
+pub(crate) fn build(finished: Finished, recipe: Recipe<'_>) -> (Record, Option<Texts>) {
+    let Recipe { dataset, counts, keep_outputs } = recipe;
+    let Finished { mut exchange, .. } = finished;
     let conversation = &dataset[finished.conversation];
-    let answer = &exchange.answer;
-    let counted = CountedTokens {
-        input: conversation.turns[0].input_tokens,
-        ..tokenizer.map(|tokenizer| count(answer, tokenizer)).unwrap_or_default()
+    let outputs = if keep_outputs { outputs(&exchange.answer) } else { Vec::new() };
+    let first_read_chars = chars(&exchange.answer.first_arrival);
+    let passages = std::mem::take(&mut exchange.answer.texts);
+    let chars_of = |is_wanted: fn(TextKind) -> bool| {
+        passages.iter().filter(|entry| is_wanted(entry.kind)).map(|entry| chars(&entry.text)).sum()
     };
-    Record {
+    let (text_chars, reasoning_chars) = (chars_of(|_| true), chars_of(|kind| kind == TextKind::REASONING));
+    let texts = (counts && exchange.error.is_none()).then(|| Texts {
+        passages: passages.into_iter().map(|entry| (entry.kind == TextKind::REASONING, entry.text)).collect(),
+        first_arrival: std::mem::take(&mut exchange.answer.first_arrival),
+    });
+    let answer = &exchange.answer;
+    let record = Record {
         request_id: finished.request_id,
         phase: finished.phase,
         session_num: finished.session_num,
@@ -45,24 +52,19 @@ pub(crate) fn build(finished: Finished, recipe: Recipe<'_>) -> Record {
         token_events: answer.token_events,
         first_read_events: answer.first_read_events,
         first_read_usage: answer.first_read_usage,
-        first_read_chars: chars(&answer.first_arrival),
-        text_chars: answer.texts.iter().map(|entry| chars(&entry.text)).sum(),
-        reasoning_chars: answer
-            .texts
-            .iter()
-            .filter(|entry| entry.kind == TextKind::REASONING)
-            .map(|entry| chars(&entry.text))
-            .sum(),
+        first_read_chars,
+        text_chars,
+        reasoning_chars,
         unstamped_reads: exchange.unstamped_reads,
         largest_read_bytes: exchange.largest_read_bytes,
         response_bytes: exchange.response_bytes,
         follow_ups: exchange.follow_ups,
         follow_up_bytes: exchange.follow_up_bytes,
-        counted,
+        counted: CountedTokens { input: conversation.turns[0].input_tokens, ..CountedTokens::default() },
         usage: answer.usage,
         requested_output_tokens: finished.requested_output_tokens,
         finish_reasons: finish_reasons(answer),
-        outputs: if keep_outputs { outputs(answer) } else { Vec::new() },
+        outputs,
         embeddings: answer.embeddings,
         rankings: answer.rankings,
         media: answer.media,
@@ -73,7 +75,8 @@ pub(crate) fn build(finished: Finished, recipe: Recipe<'_>) -> Record {
         facts: exchange.answer.facts,
         chunk_gaps_ns: exchange.answer.chunk_gaps_ns,
         error: exchange.error,
-    }
+    };
+    (record, texts)
 }
 
 fn images(turn: &Turn) -> u32 {
@@ -93,17 +96,17 @@ fn chars(text: &str) -> u64 {
 }
 
 /// Tokenises each channel of each choice as a whole, never per chunk: pieces of a text have more tokens than the text.
-fn count(answer: &Answer, tokenizer: &Tokenizer) -> CountedTokens {
+pub(crate) fn count(texts: &Texts, tokenizer: &Tokenizer) -> CountedTokens {
     let count = |text: &str| tokenizer.count(text) as u64;
     let (mut output, mut reasoning) = (0, 0);
-    for entry in &answer.texts {
-        let tokens = count(&entry.text);
+    for (is_reasoning, text) in &texts.passages {
+        let tokens = count(text);
         output += tokens;
-        if entry.kind == TextKind::REASONING {
+        if *is_reasoning {
             reasoning += tokens;
         }
     }
-    let first_arrival = (!answer.first_arrival.is_empty()).then(|| count(&answer.first_arrival));
+    let first_arrival = (!texts.first_arrival.is_empty()).then(|| count(&texts.first_arrival));
     CountedTokens { input: None, output: Some(output), reasoning: Some(reasoning), first_arrival }
 }
 

@@ -4,7 +4,7 @@
 
 use prony_plugin_api::ErrorDetails;
 
-use super::{Record, RunEnd};
+use super::{Record, RunEnd, Texts};
 use crate::config::redact::Redactor;
 
 /// Masks a record's texts.
@@ -16,6 +16,19 @@ pub(super) fn record(record: &mut Record, redactor: &Redactor) {
     if let Some(error) = &mut record.error {
         details(error, redactor);
     }
+}
+
+/// The texts of a record without secrets; nothing if they have none, as nearly all.
+pub(super) fn texts(texts: &Texts, redactor: &Redactor) -> Option<Texts> {
+    let has_one = |text: &str| redactor.mask_bytes(text.as_bytes()).is_some();
+    let mut passages = texts.passages.iter().map(|(_, text)| text);
+    if !passages.any(|text| has_one(text)) && !has_one(&texts.first_arrival) {
+        return None;
+    }
+    let mut masked = texts.clone();
+    let all = masked.passages.iter_mut().map(|(_, text)| text).chain([&mut masked.first_arrival]);
+    all.for_each(|text| redactor.mask_in_place(text));
+    Some(masked)
 }
 
 /// Masks what a run's end says.

@@ -4,8 +4,10 @@
 //! nanoseconds since the run's start ([`crate::clock`]).
 
 pub(crate) mod build;
+mod counting;
 pub(crate) mod journal;
 mod mask;
+mod open;
 pub(crate) mod recorder;
 
 use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
@@ -53,7 +55,7 @@ pub(crate) struct Record {
     /// Ended by the tool: the grace period was over or the user interrupted. It also has an error.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) cancelled: bool,
-    /// It was sent a second time because a reused connection died before any response byte.
+    /// It was sent a second time: a kept connection was closed before the server can have read it.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) retried: bool,
     /// Method and path of a request that failed.
@@ -164,6 +166,29 @@ pub(crate) struct CountedTokens {
     /// Of what arrived at the instant of the first token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) first_arrival: Option<u64>,
+}
+
+/// What is needed to count the tokens of a record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Texts {
+    /// Each channel of each choice as a whole, and whether it is reasoning.
+    pub(crate) passages: Vec<(bool, String)>,
+    /// What arrived with the first token.
+    pub(crate) first_arrival: String,
+}
+
+impl Texts {
+    /// Size of all of it, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.passages.iter().map(|(_, text)| text.len()).sum::<usize>() + self.first_arrival.len()
+    }
+}
+
+impl Record {
+    /// Adds what was counted of its output.
+    pub(crate) fn add_count(&mut self, counted: CountedTokens) {
+        self.counted = CountedTokens { input: self.counted.input, ..counted };
+    }
 }
 
 /// What the journal begins with.
@@ -301,8 +326,12 @@ pub(crate) enum Frame {
         #[serde(default)]
         workers: Vec<WorkerUsage>,
     },
-    /// A request is over.
+    /// A request is over, and its tokens are counted, or nobody counts them.
     Record(Box<Record>),
+    /// A request is over, and its tokens are not counted yet. The first one has the number 0, the next one 1.
+    Uncounted(Box<Record>),
+    /// What was counted since, by the number of the record.
+    Counted(Vec<(u64, CountedTokens)>),
     /// A service published something.
     Message {
         /// Entry name of the service.

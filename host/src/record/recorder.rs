@@ -1,16 +1,18 @@
 //! The recorder: the thread that turns finished requests into records and keeps them.
 //!
-//! Tokenising and writing happen here and never on a worker. Workers and services hand over without waiting; what
-//! services may have waiting is bounded, what workers have waiting is counted.
+//! Tokenising and writing never happen on a worker. Workers and services hand over without waiting; what services may have
+//! waiting is bounded, what workers have waiting is counted. A record is written before its tokens are counted, which other
+//! threads do ([`Counters`]): what is waited for is never what is measured.
 
 use std::{
     path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
-        mpsc::{self, Receiver, Sender, SyncSender, sync_channel},
+        mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use prony_plugin_api::{
@@ -19,20 +21,23 @@ use prony_plugin_api::{
 };
 
 use super::{
-    Frame, Record,
+    CountedTokens, Frame, Record, RunHeader,
     build::{Recipe, build},
-    journal::{JournalError, Writer},
+    counting::Counters,
+    journal::{JournalError, Place, TextStore, Writer},
     mask,
+    open::{Next, Open},
 };
 use crate::{
+    clock::Clock,
     config::redact::Redactor,
     dataset::{Conversation, Tokenizer},
     request::exchange::Finished,
     service::{allowance::Ticket, bus::Bus},
 };
 
-/// Records that are written and announced together, at most.
-const BATCH: usize = 256;
+/// Inputs that are kept before what was written goes to the system, at most. Nothing of it takes long.
+const BATCH: usize = 64;
 
 /// So many requests waiting to be recorded are worth a word in the report.
 const NOTABLE_BACKLOG: usize = 10_000;
@@ -59,22 +64,14 @@ enum Input {
         payload: Vec<u8>,
         ticket: Ticket,
     },
-    /// Say when everything before this is in the journal and announced.
+    /// Tokens of the record with this number, if they could be counted.
+    Counted(u64, Option<CountedTokens>),
+    /// Say when everything before this is announced, or is not waited for any more.
     Settle(SyncSender<()>),
     /// The last one: nothing comes after it.
     End(Box<Frame>),
-}
-
-/// What an input asks for beyond being kept.
-enum Then {
-    /// Nothing.
-    GoOn,
-    /// To be told to the services, behind the records before it.
-    Tell(PhaseRecorded),
-    /// An answer, behind the records before it.
-    Answer(SyncSender<()>),
-    /// The end.
-    End,
+    /// The run did not begin.
+    Abandon,
 }
 
 /// What the progress display shows, updated as records are made.
@@ -99,6 +96,9 @@ impl Live {
     fn note(&self, record: &Record) {
         let outcome = if record.error.is_none() { &self.succeeded } else { &self.failed };
         outcome.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn note_tokens(&self, record: &Record) {
         self.output_tokens.fetch_add(output_tokens(record), Ordering::Relaxed);
     }
 }
@@ -158,7 +158,8 @@ impl RecorderHandle {
         })
     }
 
-    /// Waits until everything handed over so far is in the journal, and the services have been sent its records.
+    /// Waits until everything handed over so far is in the journal, and the services have been sent its records. Counting is
+    /// waited for as long as [`Open::patience`] says.
     pub(crate) fn settle(&self) {
         let (answer, settled) = sync_channel(1);
         self.send(Input::Settle(answer));
@@ -176,7 +177,10 @@ impl RecorderHandle {
 #[derive(Debug)]
 pub(crate) struct Recorder {
     handle: RecorderHandle,
-    thread: JoinHandle<Result<(), RecorderError>>,
+    /// Gone when it was asked for.
+    place: Option<Place>,
+    /// Gone when it was waited for.
+    thread: Option<JoinHandle<Result<(), RecorderError>>>,
 }
 
 /// What the recorder needs to make and keep records.
@@ -189,6 +193,8 @@ pub(crate) struct Keeping {
     pub(crate) keep_outputs: bool,
     /// Kind of each phase.
     pub(crate) phases: Vec<PhaseKind>,
+    /// The run's clock.
+    pub(crate) clock: Clock,
     /// Told about records.
     pub(crate) bus: Arc<Bus>,
     /// Counts for the progress display.
@@ -202,29 +208,51 @@ impl Recorder {
     /// the journal cannot be written any more.
     ///
     /// # Errors
-    /// The journal cannot be created.
+    /// The journal cannot be created, or there is no thread left.
     pub(crate) fn start(
         dir: &Path,
-        header: &Frame,
+        header: &RunHeader,
         keeping: Keeping,
         on_failure: impl FnOnce() + Send + 'static,
     ) -> Result<Self, JournalError> {
         let mut journal = Writer::create(dir)?;
-        journal.append(header)?;
+        journal.append(&Frame::Header(Box::new(header.clone())))?;
         journal.flush()?;
+        let place = Some(journal.place(dir)?);
+        let no_thread = |source| JournalError::Create { path: dir.to_owned(), source };
         let (inputs, received) = mpsc::channel();
         let handle = RecorderHandle { inputs, waiting: Arc::default() };
-        let waiting = Arc::clone(&handle.waiting);
+        let counters = keeping.tokenizer.as_ref().map(|tokenizer| {
+            let inputs = handle.inputs.clone();
+            Counters::start(tokenizer, move |number, counted| {
+                // Without a recorder the run is over.
+                let _ = inputs.send(Input::Counted(number, counted));
+            })
+        });
+        let recording = Recording {
+            texts: TextStore::new(dir, &header.run_id),
+            counters: counters.transpose().map_err(no_thread)?,
+            waiting: Arc::clone(&handle.waiting),
+            open: Open::default(),
+            counted: Vec::new(),
+            keeping,
+            journal,
+        };
         let alarm = Alarm(Some(Box::new(on_failure)));
         let thread = thread::Builder::new()
             .name("recorder".into())
             .spawn(move || {
-                keeping.run(journal, &received, &waiting)?;
+                recording.run(&received)?;
                 alarm.disarm();
                 Ok(())
             })
-            .map_err(|source| JournalError::Create { path: dir.to_owned(), source })?;
-        Ok(Self { handle, thread })
+            .map_err(no_thread)?;
+        Ok(Self { handle, place, thread: Some(thread) })
+    }
+
+    /// Where its journal is, whatever becomes of the file's name. Once.
+    pub(crate) fn take_place(&mut self) -> Option<Place> {
+        self.place.take()
     }
 
     /// A handle for someone who has something to keep.
@@ -232,13 +260,24 @@ impl Recorder {
         self.handle.clone()
     }
 
-    /// Writes the last frame and waits until everything is in the journal.
+    /// Writes the last frame and waits until everything is in the journal. What is not counted by then stays so.
     ///
     /// # Errors
     /// The journal could not be written at some point; what stands before that point is good.
-    pub(crate) fn end(self, end: Frame) -> Result<(), RecorderError> {
+    pub(crate) fn end(mut self, end: Frame) -> Result<(), RecorderError> {
         self.handle.send(Input::End(Box::new(end)));
-        self.thread.join().unwrap_or(Err(RecorderError::Panicked))
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(ended)) => ended,
+            Some(Err(_)) | None => Err(RecorderError::Panicked),
+        }
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.handle.send(Input::Abandon);
+        }
     }
 }
 
@@ -259,92 +298,184 @@ impl Drop for Alarm {
     }
 }
 
-impl Keeping {
-    fn run(
-        self,
-        mut journal: Writer,
-        inputs: &Receiver<Input>,
-        waiting: &Waiting,
-    ) -> Result<(), JournalError> {
-        while let Ok(first) = inputs.recv() {
-            let mut batch = RecordBatch::default();
-            // What has piled up goes into one write and one message, up to a limit: it must reach the disk, too.
-            for input in std::iter::once(first).chain(inputs.try_iter().take(BATCH)) {
-                let then = self.keep(input, &mut journal, &mut batch, waiting)?;
-                if let Then::GoOn = then {
-                    continue;
+/// What the thread has.
+struct Recording {
+    keeping: Keeping,
+    journal: Writer,
+    texts: TextStore,
+    counters: Option<Counters>,
+    waiting: Arc<Waiting>,
+    open: Open,
+    /// Counts that are not in the journal yet.
+    counted: Vec<(u64, CountedTokens)>,
+}
+
+/// Whether there is more to come.
+enum Then {
+    GoOn,
+    End,
+}
+
+impl Recording {
+    fn run(mut self, inputs: &Receiver<Input>) -> Result<(), JournalError> {
+        loop {
+            let first = match self.next(inputs) {
+                Ok(input) => Some(input),
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.give_up();
+                    None
                 }
-                self.announce(&mut journal, &mut batch)?;
-                match then {
-                    Then::Tell(recorded) => self.bus.send(&recorded),
-                    // Whoever asked may have lost patience.
-                    Then::Answer(answer) => drop(answer.send(())),
-                    Then::GoOn => {}
-                    Then::End => return Ok(()),
+            };
+            // What has piled up goes into one write and one message, up to a limit: it must reach the disk, too.
+            for input in first.into_iter().chain(inputs.try_iter().take(BATCH)) {
+                if let Then::End = self.keep(input)? {
+                    return self.end();
                 }
             }
-            self.announce(&mut journal, &mut batch)?;
+            self.flush()?;
+            self.serve();
+        }
+    }
+
+    /// Waits for the next input, no longer than the end of the run does for counting.
+    fn next(&self, inputs: &Receiver<Input>) -> Result<Input, RecvTimeoutError> {
+        match self.open.patience(self.keeping.clock.now()) {
+            None => inputs.recv().map_err(RecvTimeoutError::from),
+            // Counts that come all the time would go on for ever.
+            Some(Duration::ZERO) => Err(RecvTimeoutError::Timeout),
+            Some(patience) => inputs.recv_timeout(patience),
+        }
+    }
+
+    /// Counting is not waited for any more.
+    fn give_up(&mut self) {
+        self.counters.iter().for_each(Counters::give_up);
+        self.open.give_up();
+    }
+
+    /// Hands what was written to the system.
+    fn flush(&mut self) -> Result<(), JournalError> {
+        if !self.counted.is_empty() {
+            append(&mut self.journal, &Frame::Counted(std::mem::take(&mut self.counted)))?;
+        }
+        self.journal.flush()?;
+        if self.open.is_done() {
+            self.texts.forget()?;
         }
         Ok(())
     }
 
-    /// Sees to it that what was kept is on its way to the disk, and tells the services of the records in it.
-    fn announce(&self, journal: &mut Writer, batch: &mut RecordBatch) -> Result<(), JournalError> {
-        journal.flush()?;
-        if !batch.records.is_empty() {
-            self.bus.send(&std::mem::take(batch));
+    /// Tells the services of records, and those who have waited for them that they are told.
+    fn serve(&mut self) {
+        let keeping = &self.keeping;
+        let mut batch = RecordBatch::default();
+        let announce = |batch: &mut RecordBatch| {
+            if !batch.records.is_empty() {
+                keeping.bus.send(&std::mem::take(batch));
+            }
+        };
+        while let Some(next) = self.open.pop() {
+            match next {
+                Next::Record(record) => {
+                    self.waiting.requests.fetch_sub(1, Ordering::Relaxed);
+                    keeping.live.note_tokens(&record);
+                    if keeping.bus.has_listener(RecordBatch::TYPE) {
+                        batch.records.push(keeping.summary(&record));
+                    }
+                }
+                Next::Phase(recorded) => {
+                    announce(&mut batch);
+                    keeping.bus.send(&recorded);
+                }
+                Next::Settle(answer) => {
+                    announce(&mut batch);
+                    // Whoever asked may have lost patience.
+                    let _ = answer.send(());
+                }
+            }
+        }
+        announce(&mut batch);
+    }
+
+    fn end(mut self) -> Result<(), JournalError> {
+        self.flush()?;
+        if self.open.is_done() {
+            self.texts.remove();
         }
         Ok(())
     }
 
     /// Keeps one input.
-    fn keep(
-        &self,
-        input: Input,
-        journal: &mut Writer,
-        batch: &mut RecordBatch,
-        waiting: &Waiting,
-    ) -> Result<Then, JournalError> {
+    fn keep(&mut self, input: Input) -> Result<Then, JournalError> {
+        let now = self.keeping.clock.now();
         match input {
-            Input::Finished(finished) => {
-                waiting.requests.fetch_sub(1, Ordering::Relaxed);
-                let mut record = build(*finished, self.recipe());
-                mask::record(&mut record, &self.redactor);
-                self.live.note(&record);
-                if self.bus.has_listener(RecordBatch::TYPE) {
-                    batch.records.push(self.summary(&record));
-                }
-                append(journal, &Frame::Record(Box::new(record)))?;
+            Input::Finished(finished) => self.keep_finished(*finished)?,
+            Input::Counted(number, counted) => {
+                self.open.count(number, counted, now);
+                self.counted.extend(counted.map(|counted| (number, counted)));
             }
             Input::Frame(frame) => {
-                append(journal, &frame)?;
+                append(&mut self.journal, &frame)?;
                 if let Frame::PhaseEnded { index, .. } = *frame {
-                    return Ok(Then::Tell(PhaseRecorded { index, kind: self.phase_kind(index) }));
+                    let recorded = PhaseRecorded { index, kind: self.keeping.phase_kind(index) };
+                    self.open.tell(recorded);
                 }
             }
             Input::ServiceMessage { service, message_type, payload, ticket } => {
-                let payload = mask::message(payload, &self.redactor);
-                append(journal, &Frame::Message { service, message_type, payload })?;
+                let payload = mask::message(payload, &self.keeping.redactor);
+                append(&mut self.journal, &Frame::Message { service, message_type, payload })?;
                 drop(ticket);
             }
+            Input::Settle(answer) => self.open.settle(answer, now),
             Input::End(mut frame) => {
                 if let Frame::End(end) = &mut *frame {
-                    mask::end(end, &self.redactor);
+                    mask::end(end, &self.keeping.redactor);
                 }
-                journal.append(&frame)?;
+                // Nobody looks for counts behind the end.
+                self.flush()?;
+                self.journal.append(&frame)?;
                 return Ok(Then::End);
             }
-            Input::Settle(answer) => return Ok(Then::Answer(answer)),
+            Input::Abandon => return Ok(Then::End),
         }
         Ok(Then::GoOn)
     }
 
-    fn recipe(&self) -> Recipe<'_> {
-        Recipe {
-            dataset: &self.dataset,
-            tokenizer: self.tokenizer.as_deref(),
-            keep_outputs: self.keep_outputs,
+    fn keep_finished(&mut self, finished: Finished) -> Result<(), JournalError> {
+        let (mut record, texts) = build(finished, self.keeping.recipe());
+        mask::record(&mut record, &self.keeping.redactor);
+        self.keeping.live.note(&record);
+        let record = Box::new(record);
+        let Some(texts) = texts else {
+            let frame = Frame::Record(record);
+            append(&mut self.journal, &frame)?;
+            if let Frame::Record(record) = frame {
+                self.open.keep(record);
+            }
+            return Ok(());
+        };
+        // If the journal does not take the record, the number and the place of its texts are the next one's.
+        let number = self.open.next_number();
+        let masked = mask::texts(&texts, &self.keeping.redactor);
+        is_kept_or_left_out(self.texts.keep(number, masked.as_ref().unwrap_or(&texts)))?;
+        let frame = Frame::Uncounted(record);
+        let is_kept = append(&mut self.journal, &frame)?;
+        let Frame::Uncounted(record) = frame else { return Ok(()) };
+        if is_kept {
+            let is_being_counted =
+                self.counters.as_ref().is_some_and(|counters| counters.take(number, texts));
+            self.open.keep_uncounted(record, is_being_counted);
+        } else {
+            self.open.keep(record);
         }
+        Ok(())
+    }
+}
+
+impl Keeping {
+    fn recipe(&self) -> Recipe<'_> {
+        Recipe { dataset: &self.dataset, counts: self.tokenizer.is_some(), keep_outputs: self.keep_outputs }
     }
 
     fn phase_kind(&self, index: u32) -> PhaseKind {
@@ -365,14 +496,19 @@ impl Keeping {
     }
 }
 
-/// Appends a frame. One that cannot be kept is left out, loudly, and the run goes on.
-fn append(journal: &mut Writer, frame: &Frame) -> Result<(), JournalError> {
-    match journal.append(frame) {
+/// Appends a frame. One that cannot be kept is left out, loudly, and the run goes on. Whether it was kept.
+fn append(journal: &mut Writer, frame: &Frame) -> Result<bool, JournalError> {
+    is_kept_or_left_out(journal.append(frame))
+}
+
+fn is_kept_or_left_out(appended: Result<(), JournalError>) -> Result<bool, JournalError> {
+    match appended {
+        Ok(()) => Ok(true),
         Err(error @ (JournalError::TooLarge { .. } | JournalError::Encode(_))) => {
             tracing::error!(%error, "a frame is missing from the journal");
-            Ok(())
+            Ok(false)
         }
-        appended => appended,
+        Err(error) => Err(error),
     }
 }
 

@@ -18,11 +18,11 @@ pub(crate) struct Artifact {
 }
 
 impl Artifact {
-    /// Begins a file of a run's folder.
+    /// Begins a file of a run's folder. Its temporary name is this process's: others may report on the same run.
     pub(crate) fn create(dir: &Path, name: &str) -> Result<Self, ReportError> {
         let path = dir.join(name);
-        let temporary = dir.join(format!(".{name}.tmp"));
-        // Left by a run that was killed, or put there by somebody else who may write here: a link to another file.
+        let temporary = dir.join(temporary_name(name));
+        // Left by a process that was killed, or put there by somebody else who may write here: a link to another file.
         fs::remove_file(&temporary).ok();
         match File::create_new(&temporary) {
             Ok(file) => Ok(Self { path, temporary, file: BufWriter::new(file), committed: false }),
@@ -54,6 +54,10 @@ impl Drop for Artifact {
             fs::remove_file(&self.temporary).ok();
         }
     }
+}
+
+fn temporary_name(name: &str) -> String {
+    format!(".{name}.{}.tmp", std::process::id())
 }
 
 /// Writes a whole file. Returns where it is.
@@ -91,7 +95,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let precious = dir.path().join("precious");
         fs::write(&precious, "mine").unwrap();
-        std::os::unix::fs::symlink(&precious, dir.path().join(".a.json.tmp")).unwrap();
+        std::os::unix::fs::symlink(&precious, dir.path().join(temporary_name("a.json"))).unwrap();
         let path = write(dir.path(), "a.json", |out| out.write_all(b"new")).unwrap();
         assert_eq!(fs::read_to_string(precious).unwrap(), "mine");
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");

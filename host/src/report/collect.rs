@@ -21,6 +21,7 @@ use super::{
     outputs::Outputs,
     part::{self, Broken, Lens, Part},
     records,
+    recount::Recount,
     server_metrics::{self, Flights, PhaseWindow, ServerMetricsReport, Timeline},
 };
 use crate::{
@@ -35,13 +36,19 @@ use crate::{
 /// Pieces of a batch for each core: enough for all of them to be done at about the same time.
 const PIECES_A_CORE: usize = 4;
 
-/// Reads the journal of a run's folder and writes the files with one line a request.
-pub(super) fn collect(dir: &Path) -> Result<Report, ReportError> {
+/// Reads the journal of a run's folder and writes the files with one line a request. Tokens are counted that the run has not
+/// counted, unless this is the end of the run with an identity.
+pub(super) fn collect(dir: &Path, end_of: Option<&str>) -> Result<Report, ReportError> {
     let mut reader = Reader::open(dir)?;
     let Some(Frame::Header(header)) = reader.next() else {
         return Err(ReportError::NoHeader { dir: dir.to_owned() });
     };
-    let mut batches = Batches { reader, lens: Arc::new(Lens::of(&header)) };
+    if end_of.is_some_and(|run_id| run_id != header.run_id) {
+        return Err(ReportError::AnotherRun { dir: dir.to_owned() });
+    }
+    reader.with_texts(dir, &header.run_id);
+    let lens = Lens::of(&header, Recount::of(&header, end_of.is_none()));
+    let mut batches = Batches { reader, lens: Arc::new(lens) };
     let mut pass = Pass::new(dir, *header)?;
     pass.aggregator.expect(&pass.header, batches.reader.most_records());
     let mut batch = batches.next();
@@ -120,6 +127,7 @@ struct Pass<'a> {
     messages: Messages,
     end: Option<RunEnd>,
     notes: Vec<String>,
+    uncounted: u64,
     /// A record was not understood: nothing after it counts.
     damaged: bool,
 }
@@ -140,6 +148,7 @@ impl<'a> Pass<'a> {
             messages: Messages::default(),
             end: None,
             notes: Vec::new(),
+            uncounted: 0,
             damaged: false,
             header,
         })
@@ -170,13 +179,14 @@ impl<'a> Pass<'a> {
                 }
             }
             Frame::End(end) => self.end = Some(end),
-            // Only the first header counts, and it has been read. Records come in parts.
-            Frame::Header(_) | Frame::Record(_) => {}
+            // Only the first header counts, and it has been read. Records come in parts, with their counts.
+            Frame::Header(_) | Frame::Record(_) | Frame::Uncounted(_) | Frame::Counted(_) => {}
         }
     }
 
     fn take_part(&mut self, part: Part) -> Result<(), ReportError> {
         self.aggregator.append(part.aggregator);
+        self.uncounted += part.uncounted;
         self.profiled.fill(|out| out.write_all(&part.profiled))?;
         if !part.warmup.is_empty() {
             let warmup = match &mut self.warmup {
@@ -257,6 +267,7 @@ impl<'a> Pass<'a> {
             errors: self.errors.into_groups(),
             warmup_errors: self.warmup_errors.into_groups(),
             models_seen: self.models_seen,
+            uncounted: self.uncounted,
             incomplete_reason: incomplete_reason(cut || self.damaged, self.end.as_ref()),
             header: self.header,
             end: self.end,

@@ -220,13 +220,7 @@ fn remarks(report: &Report) -> Vec<(String, String)> {
         }
     }
     let note = |text| ("note: ".to_owned(), text);
-    let retried = report.profiling.outcomes.retried;
-    if retried > 0 {
-        remarks.push(note(format!(
-            "requests sent again because the server had closed the kept connection: {retried} (servers may do that; only \
-             the second attempt is measured)"
-        )));
-    }
+    remarks.extend(report.closed_idle().map(note));
     remarks.extend(report.notes.iter().cloned().map(note));
     remarks
 }

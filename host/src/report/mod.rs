@@ -16,6 +16,7 @@ pub(crate) mod messages;
 mod outputs;
 mod part;
 mod records;
+mod recount;
 mod server_metrics;
 mod service_tables;
 #[cfg(test)]
@@ -86,6 +87,8 @@ pub(crate) struct Report {
     pub(crate) warmup_errors: Vec<ErrorGroup>,
     /// Models that the server said it ran while profiling, and for how many requests.
     pub(crate) models_seen: BTreeMap<String, u64>,
+    /// Responses whose tokens were to be counted here and are not.
+    pub(crate) uncounted: u64,
     /// How the run ended; unknown when it was killed.
     pub(crate) end: Option<RunEnd>,
     /// Why the report does not cover what was asked for, if so.
@@ -125,6 +128,17 @@ impl Report {
         failed > 0 && failed == self.profiling.outcomes.completed()
     }
 
+    /// What is to be said of requests that were sent twice, if any were.
+    pub(crate) fn closed_idle(&self) -> Option<String> {
+        let count = self.profiling.outcomes.retried;
+        (count > 0).then(|| {
+            format!(
+                "requests sent again because the server had closed their kept connection before it can have read them \
+                 (closed_idle): {count}; their times begin with the first try"
+            )
+        })
+    }
+
     /// The bookkeeping of the profiling phases; unknown when the run was killed in one, or before it.
     pub(crate) fn counts(&self) -> Option<PhaseCounts> {
         let profiles = |span: &PhaseSpan| span.kind == PhaseKind::Profiling;
@@ -157,6 +171,12 @@ pub(crate) enum ReportError {
         /// The run's folder.
         dir: PathBuf,
     },
+    /// Another run's journal has the name of this run's.
+    #[error("report on `{}`: its journal is that of another run", .dir.display())]
+    AnotherRun {
+        /// The run's folder.
+        dir: PathBuf,
+    },
     /// A file cannot be written: a missing right, a full disk.
     #[error("write `{}`", .path.display())]
     Write {
@@ -177,7 +197,7 @@ impl ReportError {
             Self::Journal(JournalError::NotAJournal { .. }) => {
                 Some("use the version of the tool that made the run")
             }
-            Self::Journal(_) => None,
+            Self::Journal(_) | Self::AnotherRun { .. } => None,
             Self::NoHeader { .. } => Some("nothing was measured yet when the run was killed: run it again"),
             Self::Write { .. } => {
                 Some("make room or get the right to write; the journal has everything: report on it again")
@@ -187,11 +207,24 @@ impl ReportError {
 }
 
 /// Reads the journal of a run's folder and writes the report's files beside it, the one for people as `screen` shows it.
+/// Tokens that the run has not counted are counted.
 ///
 /// # Errors
 /// There is no readable journal with a header, or a file cannot be written. What stands in the journal stays.
 pub(crate) fn generate(dir: &Path, screen: Screen) -> Result<Report, ReportError> {
-    let mut report = collect::collect(dir)?;
+    generate_with(dir, None, screen)
+}
+
+/// The same at the end of the run with this identity, which does not wait for counting any more.
+///
+/// # Errors
+/// As for [`generate`], and the journal may be that of another run.
+pub(crate) fn generate_at_end(dir: &Path, run_id: &str, screen: Screen) -> Result<Report, ReportError> {
+    generate_with(dir, Some(run_id), screen)
+}
+
+fn generate_with(dir: &Path, end_of: Option<&str>, screen: Screen) -> Result<Report, ReportError> {
+    let mut report = collect::collect(dir, end_of)?;
     let json = artifacts::write(dir, "profile_export_prony.json", |out| json::write(&report, out))?;
     report.files.push(json);
     let csv = artifacts::write(dir, "profile_export_prony.csv", |out| csv::write(&report, out))?;

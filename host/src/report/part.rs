@@ -4,10 +4,15 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use prony_plugin_api::message::PhaseKind;
 
-use super::{errors::ErrorGroups, outputs::Outputs, records::LineStyle, server_metrics::Flights};
+use super::{
+    errors::ErrorGroups, outputs::Outputs, records::LineStyle, recount::Recount, server_metrics::Flights,
+};
 use crate::{
     metrics::{Aggregator, Measured},
-    record::{Record, RunHeader, journal::RawRecords},
+    record::{
+        Record, RunHeader,
+        journal::{Decoded, RawRecords},
+    },
 };
 
 /// What records are looked at with.
@@ -20,12 +25,14 @@ pub(super) struct Lens {
     keeps_outputs: bool,
     /// Base URLs, if what is in flight to them is compared with what their servers say.
     places: Option<usize>,
+    recount: Arc<Recount>,
 }
 
 impl Lens {
     /// That of the run with this header.
-    pub(super) fn of(header: &RunHeader) -> Self {
+    pub(super) fn of(header: &RunHeader, recount: Recount) -> Self {
         Self {
+            recount: Arc::new(recount),
             aggregator: Aggregator::new(header),
             style: LineStyle::of(header),
             wall_start_ns: header.wall_start_ns,
@@ -59,6 +66,8 @@ pub(super) struct Part {
     pub(super) models_seen: BTreeMap<String, u64>,
     /// When requests were under way, if that is of use.
     pub(super) flights: Flights,
+    /// Records whose tokens nobody counted, though that was wanted.
+    pub(super) uncounted: u64,
     /// Why it ends before all of its records are taken in, if it does.
     pub(super) broken: Option<Broken>,
 }
@@ -84,6 +93,7 @@ impl Part {
             warmup_errors: ErrorGroups::default(),
             models_seen: BTreeMap::new(),
             flights: Flights::default(),
+            uncounted: 0,
             broken: None,
         };
         part.broken = part.take_all(records, lens).err();
@@ -92,8 +102,10 @@ impl Part {
 
     fn take_all(&mut self, records: &RawRecords, lens: &Lens) -> Result<(), Broken> {
         let mut measured = Measured::new();
-        for record in records.decode() {
-            self.take(&record.ok_or(Broken::Undecodable)?, lens, &mut measured).map_err(Broken::Line)?;
+        for decoded in records.decode(|texts| lens.recount.count(texts)) {
+            let Decoded { record, is_counted } = decoded.ok_or(Broken::Undecodable)?;
+            self.uncounted += u64::from(!is_counted);
+            self.take(&record, lens, &mut measured).map_err(Broken::Line)?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use super::{Report, headline, token_warnings};
 use crate::{
     config::{Arrival, PhaseConfig, PhaseKind},
     metrics::{ClientReport, PhaseCounts, Verdict},
+    record::journal::TEXTS_FILE_NAME,
     screen::{agreeing, counted},
 };
 
@@ -14,6 +15,7 @@ const HELD_BACK_SHARE: f64 = 0.01;
 pub(super) fn warnings(report: &Report) -> Vec<String> {
     let doubts = [
         incomplete(report),
+        uncounted(report),
         held_back(report),
         client(report),
         by_proxy(report),
@@ -29,6 +31,17 @@ pub(super) fn warnings(report: &Report) -> Vec<String> {
 
 fn incomplete(report: &Report) -> Option<String> {
     report.incomplete_reason.as_ref().map(|reason| format!("the numbers are incomplete: {reason}"))
+}
+
+/// Throughput counts their tokens as none where the server does not count either.
+fn uncounted(report: &Report) -> Option<String> {
+    (report.uncounted > 0).then(|| {
+        format!(
+            "the tokens of {} responses were not counted before the run ended: metrics of tokens that prony counts leave them \
+             out. `prony report` counts them, if `{TEXTS_FILE_NAME}` is beside the journal",
+            report.uncounted
+        )
+    })
 }
 
 /// A limit of what is in flight turns an open loop into a closed one when the server is slower than the schedule.

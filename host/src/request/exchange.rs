@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     answer::Answer,
+    closed_idle::is_closed_idle,
     endpoint::{Endpoint, Parser},
     framing::{self, Reading},
     hints,
@@ -58,7 +59,7 @@ pub(crate) struct Exchange {
     pub(crate) error: Option<ErrorDetails>,
     /// Ended by the tool.
     pub(crate) cancelled: bool,
-    /// Sent a second time after a reused connection had died.
+    /// Sent a second time: a kept connection was closed before the server can have read the request.
     pub(crate) retried: bool,
     /// Largest read, in bytes.
     pub(crate) largest_read_bytes: u64,
@@ -79,6 +80,9 @@ pub(crate) struct Exchange {
     /// The body broke off behind the end of a complete answer.
     #[serde(default)]
     pub(crate) cut_after_end: bool,
+    /// When the first of two tries was sent.
+    #[serde(skip)]
+    first_sent: Option<RunNs>,
     /// What the latest try asked for.
     #[serde(skip)]
     tried: Option<(Method, Arc<Place>)>,
@@ -279,7 +283,8 @@ impl Wire {
         }
     }
 
-    /// Sends a request, a second time if a connection had died of its age, and waits for the head of its answer.
+    /// Sends a request, a second time if a kept connection was closed before the server can have read it, and waits for the
+    /// head of its answer. The instants of the first try are kept.
     pub(super) async fn ask(
         &self,
         request: &Prepared,
@@ -287,9 +292,12 @@ impl Wire {
         patience: &mut Patience<'_>,
     ) -> Result<Response, ErrorDetails> {
         let response = match self.send(request, false, exchange, patience).await? {
-            Err(error) if is_stale_connection(&error, &exchange.stamps) => {
+            Err(error) if is_closed_idle(&error, &exchange.stamps, self.clock.now()) => {
                 // Asking after a job once more is no second request.
-                exchange.retried |= exchange.instants.accepted.is_none();
+                if exchange.instants.accepted.is_none() {
+                    exchange.retried = true;
+                    exchange.first_sent = exchange.stamps.sent();
+                }
                 self.send(request, true, exchange, patience).await?
             }
             other => other,
@@ -300,7 +308,7 @@ impl Wire {
         Ok(response)
     }
 
-    /// One try. Its stamps replace those of an earlier one: a dead attempt's time is not the server's.
+    /// One try, with stamps of its own.
     async fn send(
         &self,
         request: &Prepared,
@@ -413,7 +421,7 @@ impl Exchange {
 
     /// Notes what the connection has noted of the request's way.
     fn note_way(&mut self) {
-        let sent = self.stamps.sent();
+        let sent = self.first_sent.or_else(|| self.stamps.sent());
         // A connection that was opened after the request had gone on another one is not this request's.
         let connected =
             self.stamps.connected().filter(|connected| sent.is_none_or(|sent| *connected <= sent));
@@ -455,25 +463,16 @@ fn redirection(headers: &HeaderMap) -> Option<String> {
     Some(format!("redirected to `{}`, which is not followed", redact::url(location)))
 }
 
-/// A connection that had been used before died, and no byte of a response had arrived: the server closed an idle
-/// connection that it still advertised. A fresh connection that dies is the server's failure.
-///
-/// A connection is fresh when it was opened for this request before the request went. A pool may also hand over one
-/// that it has just opened for another request; if that dies at once, the second try is one more than needed.
-fn is_stale_connection(error: &TransportError, stamps: &AttemptStamps) -> bool {
-    let is_fresh =
-        stamps.connected().is_some_and(|connected| stamps.sent().is_none_or(|sent| connected <= sent));
-    !is_fresh && !stamps.is_answered() && error.failure == Failure::Lost
-}
-
 fn send_error(error: TransportError, stamps: &AttemptStamps) -> ErrorDetails {
     let (kind, message) = match error.failure {
         Failure::Connect => (CONNECT_ERROR, "cannot open a connection to the server"),
         Failure::Proxy(_) => (PROXY_ERROR, "no way through"),
-        Failure::Lost if stamps.is_answered() => {
+        Failure::Closed | Failure::Reset if stamps.is_answered() => {
             ("connection_reset", "the connection died in the middle of the head of an answer")
         }
-        Failure::Lost => ("connection_reset", "the connection died before the head of an answer"),
+        Failure::Closed | Failure::Reset => {
+            ("connection_reset", "the connection died before the head of an answer")
+        }
         Failure::Http | Failure::Encoding => ("transport", "cannot exchange HTTP with the server"),
     };
     let code = match error.failure {

@@ -8,6 +8,7 @@
 pub(crate) mod answer;
 mod certificate;
 mod choices;
+mod closed_idle;
 pub(crate) mod endpoint;
 pub(crate) mod exchange;
 mod facts;

@@ -7,6 +7,7 @@ use std::{
 
 use time::OffsetDateTime;
 
+use super::lock::{self, Lock};
 use crate::{record::journal, report};
 
 /// Why there is no folder for the run.
@@ -18,6 +19,14 @@ pub(crate) enum ArtifactDirError {
     /// It, or a folder that it would be in, is a file.
     #[error("`{}` is a file; give a folder", .0.display())]
     NotAFolder(PathBuf),
+    /// A run is going there.
+    #[error("use `{}` for this run: another one is going there{}", .dir.display(), in_brackets(.owner))]
+    Busy {
+        /// The folder.
+        dir: PathBuf,
+        /// Whose it is, if that is known.
+        owner: String,
+    },
     /// A file system error.
     #[error("prepare the folder `{}`", .path.display())]
     Io {
@@ -41,30 +50,36 @@ impl ArtifactDirError {
                 "choose another `--artifact-dir`, or add `--overwrite` to replace that run's files"
             }
             Self::NotAFolder(_) => "choose another `--artifact-dir`",
+            Self::Busy { .. } => "choose another `--artifact-dir`, or wait for the end of that run",
             Self::Io { .. } => "choose an `--artifact-dir` on a disk where you may write",
         }
     }
 }
 
-/// Makes the folder that the user named. With `overwrite`, the files of an earlier run in it go; others stay.
-pub(crate) fn claim(path: &Path, overwrite: bool) -> Result<PathBuf, ArtifactDirError> {
+fn in_brackets(owner: &str) -> String {
+    if owner.is_empty() { String::new() } else { format!(" ({owner})") }
+}
+
+/// Makes the folder that the user named, and takes it. With `overwrite`, the files of an earlier run in it go; others stay.
+pub(crate) fn claim(path: &Path, overwrite: bool) -> Result<(PathBuf, Lock), ArtifactDirError> {
     let io = |source| ArtifactDirError::Io { path: path.to_owned(), source };
     check_for_files(path)?;
     std::fs::create_dir_all(path).map_err(io)?;
+    let lock = Lock::take(path)?;
     let mut entries = std::fs::read_dir(path).map_err(io)?;
-    if entries.next().is_none() {
-        return Ok(path.to_owned());
+    if entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == lock::FILE_NAME)) {
+        return Ok((path.to_owned(), lock));
     }
     if !overwrite {
         return Err(ArtifactDirError::NotEmpty(path.to_owned()));
     }
-    for name in report::FILE_NAMES.iter().chain([&journal::FILE_NAME]) {
+    for name in report::FILE_NAMES.iter().chain([&journal::FILE_NAME, &journal::TEXTS_FILE_NAME]) {
         match std::fs::remove_file(path.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
             _ => {}
         }
     }
-    Ok(path.to_owned())
+    Ok((path.to_owned(), lock))
 }
 
 /// Fails if a file stands where a folder would have to.
@@ -78,7 +93,7 @@ fn check_for_files(path: &Path) -> Result<(), ArtifactDirError> {
 /// Makes a new folder for a run that began `wall_start_ns` after 1970 and whose folder the user did not name: the date and
 /// time in front of the name of `path`, in UTC, so that names sort by time. Two runs that begin in the same second get two
 /// folders.
-pub(crate) fn dated(path: &Path, wall_start_ns: u64) -> Result<PathBuf, ArtifactDirError> {
+pub(crate) fn dated(path: &Path, wall_start_ns: u64) -> Result<(PathBuf, Lock), ArtifactDirError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     number(&path.with_file_name(format!("{}_{name}", second(wall_start_ns))))
 }
@@ -93,7 +108,7 @@ fn second(wall_ns: u64) -> String {
 }
 
 /// Makes a new folder: `name`, or `name-2` and so on when that is taken.
-fn number(path: &Path) -> Result<PathBuf, ArtifactDirError> {
+fn number(path: &Path) -> Result<(PathBuf, Lock), ArtifactDirError> {
     let io = |source| ArtifactDirError::Io { path: path.to_owned(), source };
     if let Some(parent) = path.parent() {
         check_for_files(parent)?;
@@ -102,7 +117,7 @@ fn number(path: &Path) -> Result<PathBuf, ArtifactDirError> {
     let mut candidate = path.to_owned();
     for number in 2_u64.. {
         match std::fs::create_dir(&candidate) {
-            Ok(()) => return Ok(candidate),
+            Ok(()) => return Lock::take(&candidate).map(|lock| (candidate, lock)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let mut name = path.as_os_str().to_owned();
                 name.push(format!("-{number}"));
@@ -111,7 +126,7 @@ fn number(path: &Path) -> Result<PathBuf, ArtifactDirError> {
             Err(error) => return Err(io(error)),
         }
     }
-    Ok(candidate)
+    Err(ArtifactDirError::NotEmpty(path.to_owned()))
 }
 
 #[cfg(test)]
@@ -123,7 +138,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("artifacts/chat_c1");
         let begin_ns = 1_795_874_587_999_999_999;
-        let made: Vec<PathBuf> = (0..3).map(|_| dated(&path, begin_ns).unwrap()).collect();
+        let made: Vec<PathBuf> = (0..3).map(|_| dated(&path, begin_ns).unwrap().0).collect();
         let names: Vec<_> = made.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(
             names,

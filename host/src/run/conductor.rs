@@ -37,6 +37,10 @@ const CANCEL_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a service may hold up the start of a phase.
 const SETTLE_PATIENCE: Duration = Duration::from_millis(250);
 
+/// How long the last of the journal may take to be written when somebody is in a hurry. Nothing of it is waited for but the
+/// disk.
+const KEEP_PATIENCE: Duration = Duration::from_secs(2);
+
 /// How long services may take to flush when the user is not in a hurry, and when he is.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
 const HURRIED_STOP_DEADLINE: Duration = Duration::from_millis(300);
@@ -83,9 +87,13 @@ async fn conduct_in_loop(
     registry.note_signal_handlers();
     let (bus, live) = (Arc::new(Bus::default()), Arc::new(Live::default()));
     let lost = signals.clone();
-    let header = Frame::Header(Box::new(run.header.clone()));
     let keeping = keeping(run, &bus, &live);
-    let recorder = Recorder::start(&run.dir, &header, keeping, move || drop(lost.send(Signal::JournalLost)))?;
+    let mut recorder =
+        Recorder::start(&run.dir, &run.header, keeping, move || drop(lost.send(Signal::JournalLost)))?;
+    if let Some(place) = recorder.take_place() {
+        // There is one run, and it is conducted once.
+        let _ = run.journal.set(place);
+    }
     let wires =
         Wires { recorder: recorder.handle(), signals, tally: Arc::default(), refusals: Arc::default() };
     let mut crew = dialect.start(run, &wires)?;
@@ -120,6 +128,8 @@ async fn conduct_in_loop(
         }
     };
     registry.put_back_surroundings();
+    // Whoever does not wait for the rest ends the run as well.
+    let ending = ending.or_else(|| ears.interrupted());
     let end = RunEnd {
         at_ns: run.clock.now(),
         was_cancelled: ending.is_some(),
@@ -129,7 +139,7 @@ async fn conduct_in_loop(
         notes: registry.notes().into_iter().chain(wires.recorder.note()).collect(),
         ..end
     };
-    match ears.unless_interrupted(move || recorder.end(Frame::End(end))).await {
+    match ears.despite_interrupts(KEEP_PATIENCE, move || recorder.end(Frame::End(end))).await {
         Some(kept) => kept.map(|()| ending).map_err(RunError::from),
         None => Ok(Some(ears.ending())),
     }
@@ -142,6 +152,7 @@ fn keeping(run: &Run, bus: &Arc<Bus>, live: &Arc<Live>) -> Keeping {
         tokenizer: run.tokenizer.clone(),
         keep_outputs: run.config.export_outputs,
         phases: run.config.phases.iter().map(|phase| phase.kind).collect(),
+        clock: run.clock,
         bus: Arc::clone(bus),
         live: Arc::clone(live),
     }
@@ -386,7 +397,10 @@ impl Conductor<'_> {
         }
         // Services hear of every record before they are told to stop.
         let recorder = wires.recorder;
-        ears.unless_interrupted(move || recorder.settle()).await;
+        if ears.unless_interrupted(move || recorder.settle()).await.is_none() {
+            tracing::warn!("interrupted: the tokens that are not counted yet are left to `prony report`");
+        }
+        let hurried = hurried || ears.interrupted().is_some();
         let deadline = if hurried { HURRIED_STOP_DEADLINE } else { STOP_DEADLINE };
         let stopped = ears.unless_interrupted(move || services.stop(deadline)).await;
         let services = match stopped {

@@ -1,6 +1,6 @@
 //! What the conductor hears: signals of the system, of other threads, and of time.
 
-use std::{io, thread};
+use std::{io, thread, time::Duration};
 
 use tokio::{
     sync::{mpsc::UnboundedReceiver, oneshot},
@@ -79,12 +79,7 @@ impl Ears {
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        let (done, result) = oneshot::channel();
-        let spawned = thread::Builder::new().name("aside".into()).spawn(move || drop(done.send(work())));
-        if let Err(error) = spawned {
-            tracing::error!(%error, "there is no thread left");
-            return None;
-        }
+        let result = aside(work)?;
         tokio::select! {
             biased;
             result = result => result.ok(),
@@ -95,8 +90,37 @@ impl Ears {
         }
     }
 
+    /// Does something on a thread of its own that must be done. An interrupt is heard, and the work has so long to end all
+    /// the same; `None` when it does not.
+    pub(super) async fn despite_interrupts<T: Send + 'static>(
+        &mut self,
+        patience: Duration,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let mut result = aside(work)?;
+        tokio::select! {
+            biased;
+            result = &mut result => return result.ok(),
+            interrupt = self.interrupts.next() => self.interrupted_by = Some(interrupt),
+        }
+        tokio::time::timeout(patience, result).await.ok()?.ok()
+    }
+
     /// The end of a run whose work was not waited for: see [`Ears::unless_interrupted`].
     pub(super) fn ending(&self) -> Ending {
-        Ending::Interrupted(self.interrupted_by.unwrap_or(Interrupt::Interrupted))
+        self.interrupted().unwrap_or(Ending::Interrupted(Interrupt::Interrupted))
     }
+
+    /// The same, if there is any such work.
+    pub(super) fn interrupted(&self) -> Option<Ending> {
+        self.interrupted_by.map(Ending::Interrupted)
+    }
+}
+
+/// Does something on a thread of its own; `None` when there is none left.
+fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<oneshot::Receiver<T>> {
+    let (done, result) = oneshot::channel();
+    let spawned = thread::Builder::new().name("aside".into()).spawn(move || drop(done.send(work())));
+    spawned.inspect_err(|error| tracing::error!(%error, "there is no thread left")).ok()?;
+    Some(result)
 }

@@ -27,6 +27,17 @@ pub(super) struct Interrupts {
     hang_up: Option<UnixSignal>,
 }
 
+/// A file that reaches the size that the system allows (`ulimit -f`) is an error from here on, and no longer the end of the
+/// process: a signal that is heard does not end it.
+///
+/// # Errors
+/// There is no descriptor left.
+pub(crate) fn survive_size_limit() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let size_limit = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    runtime.block_on(async { signal(size_limit).map(drop) })
+}
+
 impl Interrupts {
     /// From here on an interrupt is something that is heard, and no longer the end of the process.
     pub(super) fn new() -> io::Result<Self> {

@@ -11,6 +11,7 @@ pub(crate) mod crew;
 mod ears;
 mod interrupts;
 pub(crate) mod lifecycle;
+mod lock;
 pub(crate) mod mock;
 pub(crate) mod models;
 pub(crate) mod progress;
@@ -29,7 +30,8 @@ use prony_plugin_api::{
 };
 
 pub(crate) use conductor::{RunError, conduct};
-pub(crate) use interrupts::{Interrupt, until_interrupted};
+pub(crate) use interrupts::{Interrupt, survive_size_limit, until_interrupted};
+pub(crate) use lock::Lock;
 
 /// Types of the messages that a run itself puts on the bus: the conductor's, and the recorder's.
 pub(crate) const PUBLISHES: [&str; 4] =

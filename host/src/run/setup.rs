@@ -1,16 +1,22 @@
 //! Everything that a run needs before its first request.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use prony_plugin_api::{ErrorDetails, metadata::EndpointMetadata};
 
-use super::{progress::Display, services::ChoiceError};
+use super::{lock::Lock, progress::Display, services::ChoiceError};
 use crate::{
     clock::Clock,
     config::{RunConfig, Target, redact::Redactor},
     dataset::{Conversation, Tokenizer},
     plugin::{Category, OptionSchema, Registry},
-    record::{Capabilities, RunHeader},
+    record::{
+        Capabilities, RunHeader,
+        journal::{Misplaced, Place},
+    },
     request::{payload::StandIn, target::TargetPlan, transport::install_tls},
     service::supervisor::Wanted,
 };
@@ -23,8 +29,13 @@ pub(crate) struct Run {
     pub(crate) header: RunHeader,
     /// Its clock, which is ticking.
     pub(crate) clock: Clock,
-    /// Its folder, which exists.
+    /// Its folder, which exists, and is nobody else's.
     pub(crate) dir: PathBuf,
+    /// What keeps others out of it.
+    #[expect(dead_code, reason = "it is held, that is all")]
+    pub(crate) lock: Lock,
+    /// Where its journal is, once there is one.
+    pub(crate) journal: OnceLock<Place>,
     /// What the requests say.
     pub(crate) dataset: Arc<[Conversation]>,
     /// What counts tokens, unless only the server does.
@@ -122,6 +133,11 @@ pub(crate) fn capabilities(
 }
 
 impl Run {
+    /// What has become of its journal, if that is not where it was made.
+    pub(crate) fn misplaced(&self) -> Option<Misplaced> {
+        self.journal.get().and_then(Place::misplaced)
+    }
+
     /// The entries that it uses.
     pub(crate) fn wanted_plugins(&self) -> Vec<(Category, &str)> {
         let endpoint = (Category::Endpoint, self.config.target.endpoint_type.as_str());

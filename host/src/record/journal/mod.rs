@@ -4,22 +4,36 @@
 //! payload a MessagePack-encoded [`Frame`](super::Frame) with named fields. A reader ignores fields it does not know. A frame that
 //! is cut off or damaged ends the journal: what stands before it is good.
 //!
-//! Compatibility: a version-1 reader reads every version-1 journal, older or newer; anything else is another version.
+//! Records are written before their tokens are counted, as [`Frame::Uncounted`](super::Frame::Uncounted), and their texts
+//! beside the journal ([`texts`]); what was counted comes later. A reader puts both together: a record appears where its
+//! count stands, and those that have none at the end.
+//!
+//! Compatibility: version 1 had no uncounted records, and is still read. Within a version a reader reads every journal, older
+//! or newer.
 
+mod pending;
+mod place;
 mod reader;
+mod texts;
 mod writer;
 
 use std::{io, path::PathBuf};
 
 pub(crate) use self::{
-    reader::{Piece, RawRecords, Reader},
+    pending::{Decoded, RawRecords},
+    place::{Misplaced, Place},
+    reader::{Piece, Reader},
+    texts::{TEXTS_FILE_NAME, TextStore},
     writer::Writer,
 };
 
 /// Name of the journal in a run's folder.
 pub(crate) const FILE_NAME: &str = "journal.prony";
 
-const MAGIC: [u8; 8] = *b"PRONYJ\x01\n";
+const MAGIC: [u8; 8] = *b"PRONYJ\x02\n";
+
+/// That of journals without uncounted records.
+const OLDER_MAGIC: [u8; 8] = *b"PRONYJ\x01\n";
 
 /// No frame is larger: a length beyond it is damage, not data.
 const MAX_FRAME_BYTES: u32 = 256 << 20;
@@ -42,6 +56,16 @@ pub(crate) enum JournalError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// Somebody else has made the file shorter: what is written now would not be read.
+    #[error("the journal `{}` was cut to {found} bytes while the run was going; it had {written}", .path.display())]
+    Cut {
+        /// Where.
+        path: PathBuf,
+        /// Its size now.
+        found: u64,
+        /// What had been written.
+        written: u64,
     },
     /// A frame that cannot be encoded: our bug.
     #[error("encode a frame for the journal")]
@@ -73,7 +97,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::record::{Frame, Record, RunEnd};
+    use crate::record::{CountedTokens, Frame, Record, RunEnd, Texts};
 
     fn frames() -> Vec<Frame> {
         let record =
@@ -135,7 +159,8 @@ mod tests {
         while let Some(piece) = reader.next_piece() {
             match piece {
                 Piece::Records(records) => {
-                    frames.extend(records.decode().map(|record| Frame::Record(Box::new(record.unwrap()))));
+                    let decoded = records.decode(|_| None).map(|decoded| decoded.unwrap().record);
+                    frames.extend(decoded.map(|record| Frame::Record(Box::new(record))));
                 }
                 Piece::Frame(frame) => frames.push(frame),
             }
@@ -173,6 +198,102 @@ mod tests {
         let pieces = std::iter::from_fn(|| reader.next_piece()).count();
         assert!((4..20).contains(&pieces), "{pieces}");
         assert_eq!(in_pieces(&bytes), (frames, false));
+    }
+
+    fn counted(output: u64) -> CountedTokens {
+        CountedTokens { output: Some(output), ..CountedTokens::default() }
+    }
+
+    /// Ids of the records that come out, with their output tokens.
+    fn records_of(reader: &mut Reader<impl io::Read>) -> Vec<(String, Option<u64>)> {
+        let mut found = Vec::new();
+        while let Some(piece) = reader.next_piece() {
+            let Piece::Records(records) = piece else { continue };
+            let count = |texts: &Texts| Some(counted(texts.passages.len() as u64));
+            let decoded = records.decode(count).map(|decoded| decoded.unwrap());
+            found.extend(decoded.map(|decoded| {
+                let tokens = decoded.record.counted.output;
+                assert_eq!(decoded.is_counted, tokens.is_some() || decoded.record.request_id == "final");
+                (decoded.record.request_id, tokens)
+            }));
+        }
+        found
+    }
+
+    #[test]
+    fn records_have_what_was_counted_later_and_the_others_are_counted_from_their_texts() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = Writer::create(dir.path()).unwrap();
+        let record = |id: &str| Box::new(Record { request_id: id.into(), ..Record::default() });
+        let frames = [
+            Frame::Uncounted(record("a")),
+            Frame::Uncounted(record("b")),
+            Frame::Record(record("final")),
+            Frame::Counted(vec![(1, counted(7))]),
+            Frame::Uncounted(record("c")),
+            Frame::Counted(vec![(9, counted(1))]),
+            Frame::End(RunEnd::default()),
+        ];
+        for frame in &frames {
+            writer.append(frame).unwrap();
+        }
+        writer.flush().unwrap();
+        let mut texts = TextStore::new(dir.path(), "run");
+        texts.keep(2, &Texts { passages: vec![(false, "x".into()); 3], ..Texts::default() }).unwrap();
+        let known = |run: &str| {
+            let mut reader = Reader::open(dir.path()).unwrap();
+            reader.with_texts(dir.path(), run);
+            records_of(&mut reader)
+        };
+        let expected = |c| {
+            [("final", None), ("b", Some(7)), ("a", None), ("c", c)]
+                .map(|(id, tokens)| (id.to_owned(), tokens))
+        };
+        assert_eq!(known("run"), expected(Some(3)));
+        assert_eq!(known("another run"), expected(None), "these are not its texts");
+    }
+
+    #[test]
+    fn nothing_counts_behind_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = Writer::create(dir.path()).unwrap();
+        let [first, ..] = &frames()[..] else { unreachable!("there are several") };
+        writer.append(&Frame::End(RunEnd::default())).unwrap();
+        writer.append(first).unwrap();
+        writer.flush().unwrap();
+        let mut reader = Reader::open(dir.path()).unwrap();
+        assert_eq!(reader.by_ref().count(), 1);
+        assert!(reader.damaged());
+        let bytes = std::fs::read(dir.path().join(FILE_NAME)).unwrap();
+        assert_eq!(in_pieces(&bytes), (vec![Frame::End(RunEnd::default())], true));
+    }
+
+    #[test]
+    fn a_journal_of_the_version_before_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path());
+        let mut bytes = std::fs::read(dir.path().join(FILE_NAME)).unwrap();
+        bytes[..MAGIC.len()].copy_from_slice(&OLDER_MAGIC);
+        assert_eq!(in_pieces(&bytes), (frames(), false));
+        bytes[MAGIC.len() - 2] = 3;
+        assert!(Reader::of(&bytes[..]).is_none());
+    }
+
+    #[test]
+    fn texts_are_forgotten_when_they_are_many_and_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let size = || dir.path().join(TEXTS_FILE_NAME).metadata().map_or(0, |file| file.len());
+        let mut store = TextStore::new(dir.path(), "run");
+        let texts = Texts { passages: vec![(false, "x".repeat(2 << 20))], ..Texts::default() };
+        store.keep(0, &texts).unwrap();
+        assert!(size() > 2 << 20);
+        store.forget().unwrap();
+        store.keep(1, &texts).unwrap();
+        assert!(size() < 4 << 20);
+        let found = texts::read(dir.path(), "run", &[0, 1].into());
+        assert_eq!((found.get(&0), found.get(&1)), (None, Some(&texts)));
+        store.remove();
+        assert_eq!(size(), 0);
     }
 
     #[test]

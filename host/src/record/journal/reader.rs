@@ -1,16 +1,28 @@
 //! Reads a journal, a frame at a time or in larger pieces: the [`Reader`].
 
 use std::{
+    collections::HashMap,
     fs::File,
     io::{self, BufReader, Read},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
-use super::{FILE_NAME, JournalError, MAGIC, MAX_FRAME_BYTES};
-use crate::record::{Frame, Record};
+use serde::de::DeserializeOwned;
+
+use super::{
+    FILE_NAME, JournalError, MAGIC, MAX_FRAME_BYTES, OLDER_MAGIC,
+    pending::{Pending, RawRecords},
+    texts,
+};
+use crate::record::{Frame, Texts};
 
 /// How the payload of a frame with a record begins: a map of one entry, which is named so.
 const RECORD_HEAD: &[u8] = b"\x81\xa6record";
+
+/// The same for a record without its count, for counts, and for the end.
+const UNCOUNTED_HEAD: &[u8] = b"\x81\xa9uncounted";
+const COUNTED_HEAD: &[u8] = b"\x81\xa7counted";
+const END_HEAD: &[u8] = b"\x81\xa3end";
 
 /// No record is smaller in a file.
 const SMALLEST_RECORD_BYTES: u64 = 160;
@@ -27,6 +39,12 @@ pub(crate) struct Reader<R = BufReader<File>> {
     payload: Vec<u8>,
     /// Read with the records before it, and to be told after them.
     held: Option<Frame>,
+    pending: Pending,
+    /// Where the texts of uncounted records are: the run's folder and its identity.
+    texts_at: Option<(PathBuf, String)>,
+    texts: Option<HashMap<u64, Texts>>,
+    /// The last frame has been read. Nothing after it counts.
+    is_over: bool,
     damaged: bool,
 }
 
@@ -39,24 +57,6 @@ pub(crate) enum Piece {
     Frame(Frame),
 }
 
-/// Records as they stand in a journal: checked and not decoded, which takes most of the time and can be done elsewhere.
-#[derive(Debug, Default)]
-pub(crate) struct RawRecords {
-    payloads: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl RawRecords {
-    /// Decodes them, one at a time; `None` for one that is not understood.
-    pub(crate) fn decode(&self) -> impl Iterator<Item = Option<Record>> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, end)| match rmp_serde::from_slice(&self.payloads[start..*end]) {
-            Ok(Frame::Record(record)) => Some(*record),
-            Ok(_) | Err(_) => None,
-        })
-    }
-}
-
 impl Reader {
     /// Opens the journal of a run's folder.
     pub(crate) fn open(dir: &Path) -> Result<Self, JournalError> {
@@ -65,6 +65,11 @@ impl Reader {
         let bytes = file.metadata().map_or(0, |metadata| metadata.len());
         let reader = Self::of(BufReader::with_capacity(1 << 16, file));
         reader.map(|reader| Self { bytes, ..reader }).ok_or(JournalError::NotAJournal { path })
+    }
+
+    /// Counts of records that have none can be made from the texts in the run's folder, if they are this run's.
+    pub(crate) fn with_texts(&mut self, dir: &Path, run_id: &str) {
+        self.texts_at = Some((dir.to_owned(), run_id.to_owned()));
     }
 
     /// As many records as it can hold at most.
@@ -78,36 +83,82 @@ impl<R: Read> Reader<R> {
     pub(crate) fn of(mut file: R) -> Option<Self> {
         let mut magic = [0; MAGIC.len()];
         file.read_exact(&mut magic).ok()?;
-        (magic == MAGIC).then_some(Self { file, bytes: 0, payload: Vec::new(), held: None, damaged: false })
+        [MAGIC, OLDER_MAGIC].contains(&magic).then(|| Self {
+            file,
+            bytes: 0,
+            payload: Vec::new(),
+            held: None,
+            pending: Pending::default(),
+            texts_at: None,
+            texts: None,
+            is_over: false,
+            damaged: false,
+        })
     }
 
-    /// Whether the journal ended in a frame that is cut off or damaged.
+    /// Whether the journal ended in a frame that is cut off or damaged, or goes on behind its end.
     pub(crate) fn damaged(&self) -> bool {
         self.damaged
     }
 
-    /// Reads on: what [`Iterator::next`] gives, with records in larger pieces.
+    /// Reads on: what [`Iterator::next`] gives, with records in larger pieces, and with what was counted of them.
     pub(crate) fn next_piece(&mut self) -> Option<Piece> {
-        if let Some(frame) = self.held.take() {
-            return Some(Piece::Frame(frame));
+        let records = if self.held.is_none() { self.read_records() } else { RawRecords::default() };
+        if !records.ends.is_empty() {
+            return Some(Piece::Records(records));
         }
-        let RawRecords { mut payloads, mut ends } = RawRecords::default();
-        while payloads.len() < RAW_BYTES && !self.damaged {
-            let start = payloads.len();
-            let Some(()) = self.read_payload(&mut payloads) else { break };
-            if payloads[start..].starts_with(RECORD_HEAD) {
-                ends.push(payloads.len());
+        let goes_on = self.held.as_ref().is_some_and(|frame| !matches!(frame, Frame::End(_)));
+        if goes_on || self.pending.is_empty() {
+            return self.held.take().map(Piece::Frame);
+        }
+        Some(Piece::Records(self.release()))
+    }
+
+    /// Records up to a size, or to the next frame of another kind, which is held.
+    fn read_records(&mut self) -> RawRecords {
+        let mut records = RawRecords::default();
+        while records.payloads.len() < RAW_BYTES && !self.damaged {
+            let start = records.payloads.len();
+            let Some(()) = self.read_payload(&mut records.payloads) else { break };
+            let payload = &records.payloads[start..];
+            if payload.starts_with(RECORD_HEAD) {
+                records.ends.push(records.payloads.len());
                 continue;
             }
-            self.held = self.decode(&payloads[start..]);
-            payloads.truncate(start);
-            break;
+            if payload.starts_with(UNCOUNTED_HEAD) {
+                self.pending.hold(payload);
+                records.payloads.truncate(start);
+                continue;
+            }
+            let is_count = payload.starts_with(COUNTED_HEAD);
+            let frame = self.decode(payload);
+            records.payloads.truncate(start);
+            match frame {
+                Some(Frame::Counted(counts)) if is_count => self.pending.counted(counts, &mut records),
+                frame => {
+                    self.held = frame;
+                    break;
+                }
+            }
         }
-        if ends.is_empty() {
-            self.held.take().map(Piece::Frame)
-        } else {
-            Some(Piece::Records(RawRecords { payloads, ends }))
-        }
+        records
+    }
+
+    /// Records whose counts have not come.
+    fn release(&mut self) -> RawRecords {
+        let (pending, texts_at) = (&mut self.pending, &self.texts_at);
+        let texts = self.texts.get_or_insert_with(|| match texts_at {
+            Some((dir, run_id)) => texts::read(dir, run_id, &pending.numbers()),
+            None => HashMap::new(),
+        });
+        pending.release(texts, RAW_BYTES)
+    }
+
+    /// Reads the next frame as something else.
+    pub(super) fn next_as<T: DeserializeOwned>(&mut self) -> Option<T> {
+        let mut payload = Vec::new();
+        self.read_payload(&mut payload)?;
+        rmp_serde::from_slice(&payload).ok()
     }
 
     fn read(&mut self) -> Option<Frame> {
@@ -123,7 +174,7 @@ impl<R: Read> Reader<R> {
         let mut head = [0; 8];
         match read_up_to(&mut self.file, &mut head) {
             0 => return None,
-            8 => {}
+            8 if !self.is_over => {}
             _ => return self.stop(),
         }
         let [l0, l1, l2, l3, c0, c1, c2, c3] = head;
@@ -140,6 +191,7 @@ impl<R: Read> Reader<R> {
             payloads.truncate(start);
             return self.stop();
         }
+        self.is_over = payload.starts_with(END_HEAD);
         Some(())
     }
 

@@ -2,11 +2,13 @@
 
 use std::{
     fs::File,
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
-use super::{FILE_NAME, JournalError, MAGIC, MAX_FRAME_BYTES};
+use super::{FILE_NAME, JournalError, MAGIC, MAX_FRAME_BYTES, Place};
+use serde::Serialize;
+
 use crate::record::Frame;
 
 /// Appends frames.
@@ -15,19 +17,37 @@ pub(crate) struct Writer {
     path: PathBuf,
     file: BufWriter<File>,
     payload: Vec<u8>,
+    /// What the system has taken: the file is no shorter, unless somebody else has cut it.
+    flushed: u64,
 }
 
 impl Writer {
     /// Makes a new journal in a run's folder. Never overwrites one.
     pub(crate) fn create(dir: &Path) -> Result<Self, JournalError> {
-        let path = dir.join(FILE_NAME);
+        Self::create_named(dir, FILE_NAME)
+    }
+
+    /// The same for a file that is written in the same way.
+    pub(super) fn create_named(dir: &Path, name: &str) -> Result<Self, JournalError> {
+        let path = dir.join(name);
         let create = |path: &Path| -> io::Result<File> {
-            let mut file = File::options().write(true).create_new(true).open(path)?;
+            let mut file = File::options().read(true).write(true).create_new(true).open(path)?;
             file.write_all(&MAGIC)?;
             Ok(file)
         };
         let file = create(&path).map_err(|source| JournalError::Create { path: path.clone(), source })?;
-        Ok(Self { path, file: BufWriter::with_capacity(1 << 16, file), payload: Vec::new() })
+        let flushed = MAGIC.len() as u64;
+        Ok(Self { path, file: BufWriter::with_capacity(1 << 16, file), payload: Vec::new(), flushed })
+    }
+
+    /// Where it is, whatever becomes of its name.
+    ///
+    /// # Errors
+    /// There is no descriptor left.
+    pub(crate) fn place(&self, dir: &Path) -> Result<Place, JournalError> {
+        let file = self.file.get_ref().try_clone();
+        file.map(|file| Place::new(file, dir))
+            .map_err(|source| JournalError::Create { path: self.path.clone(), source })
     }
 
     /// Appends one frame. It is safe from `kill -9` after the next [`Writer::flush`].
@@ -38,7 +58,8 @@ impl Writer {
         self.append_within(MAX_FRAME_BYTES, frame)
     }
 
-    pub(super) fn append_within(&mut self, largest: u32, frame: &Frame) -> Result<(), JournalError> {
+    /// The same for anything, up to a size.
+    pub(super) fn append_within(&mut self, largest: u32, frame: &impl Serialize) -> Result<(), JournalError> {
         self.payload.clear();
         rmp_serde::encode::write_named(&mut self.payload, frame)?;
         let bytes = self.payload.len();
@@ -54,8 +75,30 @@ impl Writer {
             .map_err(|source| JournalError::Write { path: self.path.clone(), source })
     }
 
+    /// Empties the file.
+    pub(super) fn start_again(&mut self) -> Result<(), JournalError> {
+        self.flush()?;
+        let file = self.file.get_mut();
+        let begin = MAGIC.len() as u64;
+        file.set_len(begin)
+            .and_then(|()| file.seek(SeekFrom::Start(begin)))
+            .map_err(|source| JournalError::Write { path: self.path.clone(), source })?;
+        self.flushed = begin;
+        Ok(())
+    }
+
     /// Hands everything to the kernel.
+    ///
+    /// # Errors
+    /// It cannot be written, or the file is shorter than what was written.
     pub(crate) fn flush(&mut self) -> Result<(), JournalError> {
-        self.file.flush().map_err(|source| JournalError::Write { path: self.path.clone(), source })
+        let failed = |source| JournalError::Write { path: self.path.clone(), source };
+        let found = self.file.get_ref().metadata().map_err(failed)?.len();
+        if found < self.flushed {
+            return Err(JournalError::Cut { path: self.path.clone(), found, written: self.flushed });
+        }
+        self.file.flush().map_err(failed)?;
+        self.flushed = self.file.get_ref().stream_position().map_err(failed)?;
+        Ok(())
     }
 }

@@ -16,8 +16,10 @@ pub(crate) enum Failure {
     Connect,
     /// A proxy would not open one, and said this.
     Proxy(StatusCode),
-    /// The connection is gone.
-    Lost,
+    /// The server closed the connection in order.
+    Closed,
+    /// The connection was reset: whoever closed it had not read all that was sent, or did not care.
+    Reset,
     /// The body is encoded, and cannot be decoded.
     Encoding,
     /// What came was not HTTP, or something else went wrong.
@@ -34,6 +36,8 @@ pub(crate) struct TransportError {
     pub(crate) causes: Vec<String>,
     /// What to do about it, where that is known; else empty.
     pub(crate) hint: &'static str,
+    /// The request had not been handed to the system as a whole: no server can have worked on it.
+    pub(crate) is_unsent: bool,
 }
 
 /// A proxy that does not open a way to the server.
@@ -51,14 +55,21 @@ impl TransportError {
 
     /// Something failed on an open connection: its sources tell what.
     pub(super) fn exchange(error: Option<&(dyn Error + 'static)>) -> Self {
-        let lost = sources(error).any(is_lost);
-        Self::of(if lost { Failure::Lost } else { Failure::Http }, error)
+        let failure = sources(error).filter_map(loss).last().unwrap_or(Failure::Http);
+        let mut by_hyper = sources(error).filter_map(|source| source.downcast_ref::<hyper::Error>());
+        let is_unsent = by_hyper.any(hyper::Error::is_canceled);
+        Self { is_unsent, ..Self::of(failure, error) }
+    }
+
+    /// The same for a request of which this is known.
+    pub(super) fn unsent(self, is_unsent: bool) -> Self {
+        Self { is_unsent, ..self }
     }
 
     /// A body cannot be decoded.
     pub(super) fn encoding(error: &EncodingError) -> Self {
         let hint = "turn compression off at the server, or at the proxy in front of it";
-        Self { failure: Failure::Encoding, causes: vec![error.to_string()], hint }
+        Self { failure: Failure::Encoding, causes: vec![error.to_string()], hint, is_unsent: false }
     }
 
     /// Nothing else is known, and an address that begins with `https://` may be wrong.
@@ -78,7 +89,7 @@ impl TransportError {
             causes.push(explained.what);
             hint = explained.hint;
         }
-        Self { failure, causes, hint }
+        Self { failure, causes, hint, is_unsent: false }
     }
 }
 
@@ -93,14 +104,20 @@ fn causes(error: Option<&(dyn Error + 'static)>) -> Vec<String> {
     causes
 }
 
-fn is_lost(source: &(dyn Error + 'static)) -> bool {
-    let by_hyper = source
-        .downcast_ref::<hyper::Error>()
-        .is_some_and(|error| error.is_incomplete_message() || error.is_closed() || error.is_canceled());
-    by_hyper || source.downcast_ref::<io::Error>().is_some_and(|error| is_loss(error.kind()))
+/// How a connection was lost, where that is what the error says. What lies behind an error says it more exactly.
+fn loss(source: &(dyn Error + 'static)) -> Option<Failure> {
+    if let Some(error) = source.downcast_ref::<hyper::Error>() {
+        let is_lost = error.is_incomplete_message() || error.is_closed() || error.is_canceled();
+        return is_lost.then_some(Failure::Closed);
+    }
+    source.downcast_ref::<io::Error>().and_then(|error| loss_of_kind(error.kind()))
 }
 
-fn is_loss(kind: io::ErrorKind) -> bool {
+fn loss_of_kind(kind: io::ErrorKind) -> Option<Failure> {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
-    matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | UnexpectedEof)
+    match kind {
+        UnexpectedEof => Some(Failure::Closed),
+        BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected => Some(Failure::Reset),
+        _ => None,
+    }
 }

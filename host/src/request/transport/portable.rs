@@ -10,7 +10,10 @@ use std::{
     error::Error,
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -43,8 +46,20 @@ pub(crate) struct Portable {
     pooled: reqwest::Client,
     /// Never reuses a connection: for the second try after a reused one died.
     fresh: reqwest::Client,
+    shortest: Arc<Shortest>,
     /// It speaks HTTP/2, and a server that does not is the likelier reason for an answer that is none.
     pub(super) is_http2: bool,
+}
+
+/// The shortest time in which a connection was opened, in nanoseconds; the largest number as long as none was. The library
+/// does not tell which connection a request goes over.
+#[derive(Debug)]
+struct Shortest(AtomicU64);
+
+impl Default for Shortest {
+    fn default() -> Self {
+        Self(AtomicU64::new(u64::MAX))
+    }
 }
 
 tokio::task_local! {
@@ -55,6 +70,7 @@ tokio::task_local! {
 impl Portable {
     /// See [`Transport::new`](super::Transport::new).
     pub(super) fn new(target: &TargetPlan, clock: Clock, gauge: Arc<Gauge>) -> Result<Self, TransportError> {
+        let shortest = Arc::<Shortest>::default();
         let build = |idle: usize| {
             let builder = reqwest::Client::builder()
                 .no_proxy()
@@ -63,7 +79,7 @@ impl Portable {
                 .connect_timeout(target.connect_timeout)
                 .pool_idle_timeout(IDLE_TIMEOUT)
                 .pool_max_idle_per_host(idle)
-                .connector_layer(StampConnect(clock));
+                .connector_layer(StampConnect(clock, Arc::clone(&shortest)));
             let builder = if target.http2 { builder.http2_prior_knowledge() } else { builder.http1_only() };
             let builder = match &target.tls {
                 Some(tls) => builder.tls_backend_preconfigured(ClientConfig::clone(tls)),
@@ -83,6 +99,7 @@ impl Portable {
             gauge,
             pooled: build(if target.keeps_connections { usize::MAX } else { 0 })?,
             fresh: build(0)?,
+            shortest,
             is_http2: target.http2,
         })
     }
@@ -95,6 +112,10 @@ impl Portable {
         stamps: &Arc<AttemptStamps>,
     ) -> Result<Response, TransportError> {
         let client = if fresh { &self.fresh } else { &self.pooled };
+        let shortest = self.shortest.0.load(Relaxed);
+        if shortest < u64::MAX {
+            stamps.note_round_trip(shortest);
+        }
         let mut asking = client
             .request(request.method.clone(), request.place.url.clone())
             .headers(request.headers.clone());
@@ -204,13 +225,13 @@ impl http_body::Body for StampedBody {
 
 /// Wraps the connector so that it notes when opening a connection begins and ends.
 #[derive(Clone, Debug)]
-struct StampConnect(Clock);
+struct StampConnect(Clock, Arc<Shortest>);
 
 impl<S> Layer<S> for StampConnect {
     type Service = StampedConnector<S>;
 
     fn layer(&self, inner: S) -> StampedConnector<S> {
-        StampedConnector { inner, clock: self.0 }
+        StampedConnector { inner, clock: self.0, shortest: Arc::clone(&self.1) }
     }
 }
 
@@ -218,6 +239,7 @@ impl<S> Layer<S> for StampConnect {
 struct StampedConnector<S> {
     inner: S,
     clock: Clock,
+    shortest: Arc<Shortest>,
 }
 
 impl<R, S> Service<R> for StampedConnector<S>
@@ -234,16 +256,21 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let clock = self.clock;
+        let (clock, shortest) = (self.clock, Arc::clone(&self.shortest));
         let attempt = ATTEMPT.try_with(Arc::clone).ok();
+        let began = clock.now();
         if let Some(attempt) = &attempt {
-            attempt.note_connect_start(clock.now());
+            attempt.note_connect_start(began);
         }
         let connecting = self.inner.call(request);
         Box::pin(async move {
             let connection = connecting.await;
-            if let Some(attempt) = attempt.filter(|_| connection.is_ok()) {
-                attempt.note_connected(clock.now());
+            if connection.is_ok() {
+                let connected = clock.now();
+                shortest.0.fetch_min(connected.saturating_sub(began), Relaxed);
+                if let Some(attempt) = attempt {
+                    attempt.note_connected(connected);
+                }
             }
             connection
         })

@@ -25,6 +25,8 @@ pub(crate) struct AttemptStamps {
     sent: OnceLock<RunNs>,
     /// Where no socket of ours tells.
     read: Moment,
+    /// The same: how long a round trip to the server takes at most.
+    round_trip: OnceLock<u64>,
     socket: OnceLock<Arc<SocketStamps>>,
 }
 
@@ -57,6 +59,11 @@ impl AttemptStamps {
     /// Bytes of the answer were read, over a socket that is not ours.
     pub(super) fn note_read(&self, now: RunNs) {
         self.read.set(Some(now));
+    }
+
+    /// A round trip takes so many nanoseconds at most, over a socket that is not ours.
+    pub(super) fn note_round_trip(&self, ns: u64) {
+        self.round_trip.get_or_init(|| ns);
     }
 
     /// The attempt goes over this socket, whose stamps are its own from now on.
@@ -105,6 +112,12 @@ impl AttemptStamps {
         }
     }
 
+    /// How many nanoseconds a round trip took as its connection was opened; 0 where that is unknown.
+    pub(crate) fn round_trip(&self) -> u64 {
+        let own = || self.round_trip.get().copied().unwrap_or(0);
+        self.socket.get().map_or_else(own, |socket| socket.round_trip.load(Relaxed))
+    }
+
     /// The last byte of the request went to the system; on the portable transport, the connection took its body.
     pub(crate) fn sent(&self) -> Option<RunNs> {
         self.sent.get().copied().or_else(|| self.socket.get()?.sent())
@@ -140,9 +153,16 @@ pub(super) struct SocketStamps {
     first_read: Moment,
     read: Moment,
     by_kernel: AtomicBool,
+    /// How long opening its connection took, in nanoseconds.
+    round_trip: AtomicU64,
 }
 
 impl SocketStamps {
+    /// Its connection was opened within so many nanoseconds: a round trip.
+    pub(super) fn note_round_trip(&self, ns: u64) {
+        self.round_trip.store(ns, Relaxed);
+    }
+
     fn begin(&self) {
         for moment in [&self.written, &self.first_read, &self.read] {
             moment.set(None);
@@ -203,6 +223,17 @@ impl SocketStamps {
     pub(super) fn latest(&self) -> (Option<RunNs>, StampSource) {
         let source = if self.by_kernel.load(Relaxed) { StampSource::Kernel } else { StampSource::User };
         (self.read.get(), source)
+    }
+}
+
+#[cfg(test)]
+impl AttemptStamps {
+    /// Those of a request that was sent at this moment over a connection that was there already.
+    pub(crate) fn kept(round_trip_ns: u64, sent: RunNs) -> Self {
+        let stamps = Self::default();
+        stamps.note_round_trip(round_trip_ns);
+        stamps.note_sent(sent);
+        stamps
     }
 }
 

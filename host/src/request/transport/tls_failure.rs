@@ -132,6 +132,6 @@ mod tests {
     fn a_connection_that_ends_later_is_no_handshake() {
         let closed = io::Error::from(io::ErrorKind::UnexpectedEof);
         assert!(explain(&closed, Failure::Connect).unwrap().hint.contains("http://"));
-        assert_eq!(explain(&closed, Failure::Lost), None);
+        assert_eq!(explain(&closed, Failure::Closed), None);
     }
 }

@@ -193,6 +193,11 @@ impl ResponsesParser {
                 let text = format!("the response is `{status}`: one in the background is not waited for");
                 self.fail(&Failure::of_text(&text), out);
             }
+            // It says neither how it ended nor anything else.
+            ("", "") if self.heard.is_empty() => {
+                self.over = true;
+                out.done();
+            }
             ("", "") => self.finish("completed", out),
             (status, "") => self.finish(status, out),
             (_, reason) => self.finish(reason, out),

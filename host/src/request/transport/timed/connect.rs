@@ -98,14 +98,17 @@ impl Opener {
             Route::Direct | Route::Socket(_) => (&origin.host, origin.port),
         };
         let addresses = self.resolve(host, port, stamps).await?;
+        let began = self.clock.now();
         let stream = reach(host, port, addresses).await?;
-        stamps.note_reached(self.clock.now());
+        let reached = self.clock.now();
+        stamps.note_reached(reached);
         let socket = Socket::new(stream, self.clock, Arc::clone(&self.kernel), Arc::clone(&self.gauge));
         let socket = match &origin.route {
             Route::Proxy(proxy) if origin.secure => tunnel::through(proxy, origin, socket).await?,
             _ => socket,
         };
         let noted = socket.stamps();
+        noted.note_round_trip(reached.saturating_sub(began));
         let stream = match &self.tls {
             Some(config) if origin.secure => {
                 let name = ServerName::try_from(origin.host.clone())?;

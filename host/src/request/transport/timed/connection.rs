@@ -73,8 +73,9 @@ impl Connection {
         head::write(request, &mut head);
         let mut outgoing = Outgoing { head: &head, body: &request.body, is_gone: false };
         let answered = poll_fn(|context| self.poll_exchange(&mut outgoing, context)).await;
+        let is_unsent = !outgoing.is_gone;
         self.head = head;
-        answered
+        answered.map_err(|error| error.unsent(is_unsent))
     }
 
     /// Writes and reads in turn: a server may answer before it has read everything. Then it is its answer that counts,

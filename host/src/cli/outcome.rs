@@ -1,0 +1,46 @@
+//! What the outcome of a run means for the process: its exit code, and what standard error says.
+
+use super::{
+    exit::{Exit, Failure},
+    terminal,
+};
+use crate::{report::Report, screen::counted};
+
+/// How a run that came to its end ends the process. Who does not read the report must hear of a failure, too.
+pub(super) fn outcome(report: &Report) -> Result<Exit, Failure> {
+    let Some(end) = &report.end else { return Ok(Exit::Incomplete) };
+    if let Some(lost) = end.services.iter().find(|service| service.required && service.error.is_some()) {
+        terminal::warn(&format!("the required service `{}` failed at the end of the run", lost.name));
+        return Ok(Exit::Failed);
+    }
+    let outcomes = report.profiling.outcomes;
+    if outcomes.cancelled > 0 {
+        terminal::warn(&format!(
+            "{} cancelled: still in flight when the time was over",
+            counted(outcomes.cancelled, "request")
+        ));
+    }
+    if let Some(text) = report.closed_idle() {
+        terminal::warn(&text);
+    }
+    if outcomes.succeeded > 0 {
+        if outcomes.failed > 0 {
+            terminal::warn(&format!("{} of {} requests failed", outcomes.failed, outcomes.completed()));
+        }
+        return Ok(if report.came_to_its_end() { Exit::Success } else { Exit::Incomplete });
+    }
+    Err(no_success(report))
+}
+
+/// Nothing was measured, and why.
+pub(super) fn no_success(report: &Report) -> Failure {
+    let exit = if report.never_connected() { Exit::Unreachable } else { Exit::Failed };
+    let mut failure = Failure::new(exit, "measure anything: no request succeeded");
+    if let Some(group) = report.errors.iter().max_by_key(|group| group.count) {
+        let error = &group.sample;
+        failure.causes =
+            vec![format!("{} ended with {}: {}", counted(group.count, "request"), error.kind, error.message)];
+        failure.hint = Some(error.hint.clone()).filter(|hint| !hint.is_empty());
+    }
+    failure
+}

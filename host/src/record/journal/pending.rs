@@ -1,0 +1,113 @@
+//! Records on their way out of a journal: as they stand there, with what was counted of them elsewhere in it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::record::{CountedTokens, Frame, Record, Texts};
+
+/// Records as they stand in a journal: checked and not decoded, which takes most of the time and can be done elsewhere.
+#[derive(Debug, Default)]
+pub(crate) struct RawRecords {
+    pub(super) payloads: Vec<u8>,
+    pub(super) ends: Vec<usize>,
+    /// What is not in their frames: the place of a record among them, ascending, and what belongs to it.
+    added: Vec<(usize, Added)>,
+}
+
+/// What is known of the tokens of a record that was written without.
+#[derive(Debug)]
+enum Added {
+    Count(CountedTokens),
+    /// They were not counted in the run, and can be.
+    Texts(Texts),
+    /// They were not counted, and cannot be.
+    Nothing,
+}
+
+/// A record, decoded.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    /// It.
+    pub(crate) record: Record,
+    /// Its tokens are counted, or nobody wanted them to be.
+    pub(crate) is_counted: bool,
+}
+
+impl RawRecords {
+    /// Decodes them, one at a time; `None` for one that is not understood. What the run has left uncounted, `count` counts.
+    pub(crate) fn decode(
+        &self,
+        count: impl Fn(&Texts) -> Option<CountedTokens>,
+    ) -> impl Iterator<Item = Option<Decoded>> {
+        let mut added = self.added.iter().peekable();
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).enumerate().map(move |(place, (start, end))| {
+            let added = added.next_if(|(of, _)| *of == place).map(|(_, added)| added);
+            let (Frame::Record(record) | Frame::Uncounted(record)) =
+                rmp_serde::from_slice(&self.payloads[start..*end]).ok()?
+            else {
+                return None;
+            };
+            let counted = match added {
+                None => return Some(Decoded { record: *record, is_counted: true }),
+                Some(Added::Count(counted)) => Some(*counted),
+                Some(Added::Texts(texts)) => count(texts),
+                Some(Added::Nothing) => None,
+            };
+            let mut record = *record;
+            if let Some(counted) = counted {
+                record.add_count(counted);
+            }
+            Some(Decoded { record, is_counted: counted.is_some() })
+        })
+    }
+
+    fn push(&mut self, payload: &[u8], added: Added) {
+        self.added.push((self.ends.len(), added));
+        self.payloads.extend_from_slice(payload);
+        self.ends.push(self.payloads.len());
+    }
+}
+
+/// Records that wait for their counts to come, by number.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    next: u64,
+    payloads: BTreeMap<u64, Vec<u8>>,
+}
+
+impl Pending {
+    /// Whether none waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.payloads.is_empty()
+    }
+
+    /// Takes the next record without a count.
+    pub(super) fn hold(&mut self, payload: &[u8]) {
+        self.payloads.insert(self.next, payload.to_vec());
+        self.next += 1;
+    }
+
+    /// Passes on those that have been counted.
+    pub(super) fn counted(&mut self, counts: Vec<(u64, CountedTokens)>, into: &mut RawRecords) {
+        for (number, counted) in counts {
+            if let Some(payload) = self.payloads.remove(&number) {
+                into.push(&payload, Added::Count(counted));
+            }
+        }
+    }
+
+    /// Numbers of those that wait.
+    pub(super) fn numbers(&self) -> HashSet<u64> {
+        self.payloads.keys().copied().collect()
+    }
+
+    /// Passes on those for which nothing more will come, up to a size. Their texts are taken out of `texts`.
+    pub(super) fn release(&mut self, texts: &mut HashMap<u64, Texts>, most: usize) -> RawRecords {
+        let mut records = RawRecords::default();
+        while records.payloads.len() < most {
+            let Some((number, payload)) = self.payloads.pop_first() else { break };
+            records.push(&payload, texts.remove(&number).map_or(Added::Nothing, Added::Texts));
+        }
+        records
+    }
+}

@@ -1,0 +1,201 @@
+//! Records that are in the journal, on their way to the services: in their order, each when its tokens are counted. And who
+//! waits for that: [`Open`]. Pure.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::mpsc::SyncSender,
+    time::Duration,
+};
+
+use prony_plugin_api::message::PhaseRecorded;
+
+use super::{CountedTokens, Record};
+use crate::clock::{RunNs, as_ns};
+
+/// How long the end of a run waits for counting that goes on.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The same where nothing is counted yet, since the vocabulary is being loaded.
+const PATIENCE_FOR_THE_FIRST: Duration = Duration::from_secs(15);
+
+/// What stands in the queue.
+pub(super) enum Next {
+    /// A record. All that will be known of it is known.
+    Record(Box<Record>),
+    /// The services are told that a phase is recorded.
+    Phase(PhaseRecorded),
+    /// The end of the run waits for what was before it, and not for ever.
+    Settle(SyncSender<()>),
+}
+
+/// The queue.
+#[derive(Default)]
+pub(super) struct Open {
+    queue: VecDeque<(Next, IsOpen)>,
+    /// How many have left the queue.
+    gone: u64,
+    /// Number of the next record that is to be counted.
+    next: u64,
+    /// Which number of all that ever stood in the queue a record has that is being counted.
+    places: HashMap<u64, u64>,
+    /// When the end of the run began to wait.
+    settling_since: Option<RunNs>,
+    /// When the first count came.
+    counting_since: Option<RunNs>,
+    /// Records that nobody has counted, and nobody will.
+    given_up: u64,
+}
+
+/// Whether a record is still being counted.
+type IsOpen = bool;
+
+impl Open {
+    /// The number of the next record that is to be counted.
+    pub(super) fn next_number(&self) -> u64 {
+        self.next
+    }
+
+    /// A record was kept under that number, and is being counted, or not even that.
+    pub(super) fn keep_uncounted(&mut self, record: Box<Record>, is_being_counted: bool) {
+        if is_being_counted {
+            self.places.insert(self.next, self.gone + self.queue.len() as u64);
+        } else {
+            self.given_up += 1;
+        }
+        self.next += 1;
+        self.queue.push_back((Next::Record(record), is_being_counted));
+    }
+
+    /// A record was kept of which nothing is to be counted.
+    pub(super) fn keep(&mut self, record: Box<Record>) {
+        self.queue.push_back((Next::Record(record), false));
+    }
+
+    /// What the record with this number was counted, if it could be.
+    pub(super) fn count(&mut self, number: u64, counted: Option<CountedTokens>, now: RunNs) {
+        self.counting_since.get_or_insert(now);
+        self.given_up += u64::from(counted.is_none());
+        // One that was given up may have gone.
+        let place = self.places.remove(&number).and_then(|place| place.checked_sub(self.gone));
+        let place = place.and_then(|place| usize::try_from(place).ok());
+        if let Some((Next::Record(record), is_open)) = place.and_then(|place| self.queue.get_mut(place)) {
+            if let Some(counted) = counted {
+                record.add_count(counted);
+            }
+            *is_open = false;
+        }
+    }
+
+    /// The services are to be told of this, behind the records so far.
+    pub(super) fn tell(&mut self, recorded: PhaseRecorded) {
+        self.queue.push_back((Next::Phase(recorded), false));
+    }
+
+    /// The end of the run waits for the records so far.
+    pub(super) fn settle(&mut self, answer: SyncSender<()>, now: RunNs) {
+        self.settling_since.get_or_insert(now);
+        self.queue.push_back((Next::Settle(answer), false));
+    }
+
+    /// The first in the queue, if its time has come.
+    pub(super) fn pop(&mut self) -> Option<Next> {
+        let (_, is_open) = self.queue.front()?;
+        if *is_open {
+            return None;
+        }
+        let (next, _) = self.queue.pop_front()?;
+        self.gone += 1;
+        Some(next)
+    }
+
+    /// How much longer the end of the run waits, if it does.
+    pub(super) fn patience(&self, now: RunNs) -> Option<Duration> {
+        let since = self.settling_since.filter(|_| !self.places.is_empty())?;
+        let until = match self.counting_since {
+            Some(counting) => since.max(counting).saturating_add(as_ns(PATIENCE)),
+            None => since.saturating_add(as_ns(PATIENCE_FOR_THE_FIRST)),
+        };
+        Some(Duration::from_nanos(until.saturating_sub(now)))
+    }
+
+    /// Waits for nothing any more.
+    pub(super) fn give_up(&mut self) {
+        self.given_up += self.places.len() as u64;
+        self.places.clear();
+        self.queue.iter_mut().for_each(|(_, is_open)| *is_open = false);
+    }
+
+    /// Whether everything is counted.
+    pub(super) fn is_done(&self) -> bool {
+        self.places.is_empty() && self.given_up == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn record(id: &str) -> Box<Record> {
+        Box::new(Record { request_id: id.into(), ..Record::default() })
+    }
+
+    fn tokens(output: u64) -> CountedTokens {
+        CountedTokens { output: Some(output), ..CountedTokens::default() }
+    }
+
+    /// What comes out now: records with their counts, the numbers of phases.
+    fn popped(open: &mut Open) -> Vec<String> {
+        let told = |next| match next {
+            Next::Record(record) => format!("{}: {:?}", record.request_id, record.counted.output),
+            Next::Phase(phase) => format!("phase {}", phase.index),
+            Next::Settle(_) => "settled".to_owned(),
+        };
+        std::iter::from_fn(|| open.pop()).map(told).collect()
+    }
+
+    #[test]
+    fn records_leave_in_their_order_each_when_it_is_counted() {
+        let mut open = Open::default();
+        open.keep_uncounted(record("a"), true);
+        open.keep_uncounted(record("b"), true);
+        open.keep(record("failed"));
+        open.tell(PhaseRecorded { index: 7, ..PhaseRecorded::default() });
+        open.keep_uncounted(record("c"), true);
+        open.count(1, Some(tokens(5)), 0);
+        assert_eq!(popped(&mut open), [] as [&str; 0]);
+        open.count(0, Some(tokens(4)), 0);
+        assert_eq!(popped(&mut open), ["a: Some(4)", "b: Some(5)", "failed: None", "phase 7"]);
+        open.count(2, None, 0);
+        assert_eq!(popped(&mut open), ["c: None"]);
+        assert!(!open.is_done(), "one was not counted");
+    }
+
+    #[test]
+    fn the_end_waits_for_the_vocabulary_and_not_for_long_texts() {
+        let mut open = Open::default();
+        open.keep_uncounted(record("a"), true);
+        open.keep_uncounted(record("b"), true);
+        assert_eq!(open.patience(0), None);
+        open.settle(sync_channel(1).0, SECOND);
+        assert_eq!(open.patience(2 * SECOND), Some(Duration::from_secs(14)));
+        open.count(0, Some(tokens(1)), 5 * SECOND);
+        assert_eq!(open.patience(6 * SECOND), Some(Duration::from_secs(2)));
+        assert_eq!(open.patience(9 * SECOND), Some(Duration::ZERO));
+        open.give_up();
+        assert_eq!(popped(&mut open), ["a: Some(1)", "b: None", "settled"]);
+        open.count(1, Some(tokens(1)), 9 * SECOND);
+        assert_eq!((open.patience(9 * SECOND), open.is_done()), (None, false));
+    }
+
+    #[test]
+    fn what_nobody_counts_holds_up_nobody() {
+        let mut open = Open::default();
+        open.keep_uncounted(record("a"), false);
+        assert_eq!(popped(&mut open), ["a: None"]);
+        assert_eq!((open.next_number(), open.is_done()), (1, false));
+    }
+}

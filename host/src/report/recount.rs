@@ -1,0 +1,60 @@
+//! Counts what a run has left uncounted, since it was killed or ended before everything was counted.
+
+use std::sync::OnceLock;
+
+use crate::{
+    config::TokenizerChoice,
+    dataset::Tokenizer,
+    record::{CountedTokens, RunHeader, Texts, build::count},
+};
+
+/// Counts with the run's tokenizer, which is loaded for the first text.
+#[derive(Debug)]
+pub(super) struct Recount {
+    choice: TokenizerChoice,
+    /// Fingerprint of the vocabulary that the run counted with.
+    fingerprint: Option<String>,
+    counts: bool,
+    tokenizer: OnceLock<Option<Loaded>>,
+}
+
+struct Loaded(Tokenizer);
+
+impl std::fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.name())
+    }
+}
+
+impl Recount {
+    /// For the run with this header. Without `counts` nothing is counted.
+    pub(super) fn of(header: &RunHeader, counts: bool) -> Self {
+        let fingerprint = header.tokenizer.as_deref().and_then(|name| name.rsplit_once("sha256:"));
+        Self {
+            choice: header.config.tokenizer.clone(),
+            fingerprint: fingerprint.map(|(_, fingerprint)| fingerprint.to_owned()),
+            counts,
+            tokenizer: OnceLock::new(),
+        }
+    }
+
+    /// Tokens of a record's texts; nothing without the vocabulary that the others were counted with.
+    pub(super) fn count(&self, texts: &Texts) -> Option<CountedTokens> {
+        let tokenizer = self.tokenizer.get_or_init(|| self.load()).as_ref()?;
+        Some(count(texts, &tokenizer.0))
+    }
+
+    fn load(&self) -> Option<Loaded> {
+        if !self.counts {
+            return None;
+        }
+        let loaded = Tokenizer::load(&self.choice)
+            .inspect_err(|error| tracing::warn!(%error, "the run's tokenizer cannot be loaded"))
+            .ok()?;
+        let is_same = self.fingerprint.as_deref() == Some(loaded.fingerprint());
+        if !is_same {
+            tracing::warn!(tokenizer = loaded.name(), "the vocabulary is not the one of the run any more");
+        }
+        is_same.then_some(Loaded(loaded))
+    }
+}

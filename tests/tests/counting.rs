@@ -1,0 +1,79 @@
+//! Counting tokens holds up nothing: not the journal, not the end of a run, not somebody who interrupts it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use prony_tests::{Run, Script, ScriptedServer, Tool, eventually};
+use rstest::rstest;
+use serde_json::json;
+
+const ANSWERS: u64 = 24;
+
+/// Long answers, whose tokens only prony counts.
+fn long_answers(pause_ms: u64) -> ScriptedServer {
+    let text = "x".repeat(600_000);
+    let body = json!({"choices": [{"index": 0, "message": {"content": text}, "finish_reason": "stop"}]});
+    let head = Script::head(&[
+        "Content-Type: application/json",
+        &format!("Content-Length: {}", body.to_string().len()),
+    ]);
+    ScriptedServer::start([head.pause_ms(pause_ms).bytes(body.to_string())])
+}
+
+fn all_of(server: &ScriptedServer) -> Tool {
+    let count = ANSWERS.to_string();
+    Tool::bare_profile().args(["--url", &server.url(), "--request-count", &count, "--concurrency", "8"])
+}
+
+/// Successes, and those of them whose tokens are counted, as `prony report` says.
+fn reported(run: &Run) -> (u64, u64) {
+    Tool::new(["report"]).arg(run.dir().join("run")).run().ends_with(6);
+    let summary = run.summary();
+    let count = |metric: &str| summary[metric]["count"].as_u64().unwrap_or(0);
+    (summary["request_count"]["avg"].as_u64().unwrap(), count("output_token_count"))
+}
+
+/// The second one finds the run at its end, and the report, or the end of it all.
+#[rstest]
+#[case::twice(2)]
+#[case::as_often_as_possible(u32::MAX)]
+fn interrupts_after_the_load_lose_nothing(#[case] interrupts: u32) {
+    let server = long_answers(0);
+    let mut running = all_of(&server).spawn();
+    let journal = running.dir().join("run/journal.prony");
+    let is_over = |bytes: Vec<u8>| bytes.windows(11).any(|window| window == b"phase_ended");
+    eventually("the end of the load", || std::fs::read(&journal).is_ok_and(is_over).then_some(()));
+    let mut left = interrupts;
+    eventually("the end", || {
+        if left > 0 {
+            running.signal("TERM");
+            left -= 1;
+        }
+        running.has_ended().then_some(())
+    });
+    let run = running.wait();
+    run.ends_with(143);
+    assert!(run.stderr.contains("interrupted"), "{}", run.stderr);
+    assert_eq!(reported(&run), (ANSWERS, ANSWERS));
+}
+
+/// 12 MB/s are more than can be counted meanwhile, and the run is bound by time.
+#[rstest]
+fn a_flood_of_text_does_not_hold_up_the_end(#[values("timed", "portable")] transport: &str) {
+    let server = long_answers(200);
+    let run = Tool::bare_profile()
+        .args(["--url", &server.url(), "--concurrency", "4", "--transport", transport])
+        .args(["--benchmark-duration", "2", "--benchmark-grace-period", "1"])
+        .under(&["timeout", "-s", "KILL", "20"])
+        .run();
+    run.succeeds();
+    let successes = run.summary()["request_count"]["avg"].as_u64().unwrap();
+    let counted = run.summary()["output_token_count"]["count"].as_u64().unwrap_or(0);
+    assert!(counted <= successes);
+    // What was left out is said, and can be made up for.
+    let says_so = format!("the tokens of {} responses were not counted", successes - counted);
+    assert_eq!(run.stdout.contains(&says_so), counted < successes, "{}", run.stdout);
+    if counted < successes {
+        Tool::new(["report"]).arg(run.dir().join("run")).run().succeeds();
+        assert_eq!(run.summary()["output_token_count"]["count"], successes);
+    }
+}
