@@ -87,6 +87,28 @@ impl Run {
         serde_json::from_str(&self.read("profile_export_prony.json")).expect("the summary is JSON")
     }
 
+    /// None of these stands in anything that it printed or wrote.
+    ///
+    /// # Panics
+    /// When one does, or when it wrote less than a run writes.
+    #[track_caller]
+    pub fn keeps(&self, secrets: &[&str]) -> &Self {
+        let written = files(self.dir());
+        // What fails before it begins leaves nothing behind.
+        assert!(written.len() > 5 || [2, 4].contains(&self.code), "{written:?}\n{}", self.stderr);
+        for secret in secrets {
+            for (name, text) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+                let line = text.lines().find(|line| line.contains(secret));
+                assert!(line.is_none(), "{name} tells `{secret}`: {}", line.unwrap_or_default());
+            }
+            for file in &written {
+                let bytes = std::fs::read(file).expect("a file of the run can be read");
+                assert!(!holds(&bytes, secret), "`{}` holds `{secret}`", file.display());
+            }
+        }
+        self
+    }
+
     /// The lines of the per-request export.
     ///
     /// # Panics
@@ -95,4 +117,14 @@ impl Run {
         let lines = self.read("profile_export.jsonl");
         lines.lines().map(|line| serde_json::from_str(line).expect("a record is JSON")).collect()
     }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder of the run");
+    let paths = entries.map(|entry| entry.expect("an entry of a folder").path());
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }

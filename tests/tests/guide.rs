@@ -109,7 +109,7 @@ fn the_limits_of_the_guide_are_the_codes() {
         ("| one line of a stream of lines | 64 MiB |", "plugin-api/src/framing.rs", "> MAX_EVENT_BYTES"),
         ("| one server-sent event;", "plugin-api/src/sse.rs", "MAX_EVENT_BYTES: usize = 64 << 20"),
         (
-            "of one answer | 64 MiB; 512 MiB |",
+            "of one response | 64 MiB; 512 MiB |",
             "host/src/request/exchange.rs",
             "MAX_BODY_BYTES: usize = 512 << 20",
         ),

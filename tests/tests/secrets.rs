@@ -1,12 +1,9 @@
 //! Secrets: they reach the server in the header that the dialect asked for, and nothing and nobody else.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::fs;
 
-use prony_tests::{MockPlugin, Run, Tool, library, wire::Replay};
+use prony_tests::{MockPlugin, Tool, library, wire::Replay};
 use rstest::rstest;
 
 const KEY: &str = "sk-acme-1f2e3d4c5b6a";
@@ -54,33 +51,6 @@ fn bare_tool(pack: &MockPlugin, url: &str) -> Tool {
         .env("PRONY_LOG", "trace")
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
-}
-
-fn holds(bytes: &[u8], text: &str) -> bool {
-    bytes.windows(text.len()).any(|window| window == text.as_bytes())
-}
-
-/// None of these stands in anything that the run printed or wrote.
-#[track_caller]
-fn keeps(run: &Run, secrets: &[&str]) {
-    let written = files(run.dir());
-    // What fails before it begins leaves nothing behind.
-    assert!(written.len() > 5 || [2, 4].contains(&run.code), "{written:?}");
-    for secret in secrets {
-        for (name, text) in [("stdout", &run.stdout), ("stderr", &run.stderr)] {
-            let line = text.lines().find(|line| line.contains(secret));
-            assert!(line.is_none(), "{name} tells `{secret}`: {}", line.unwrap_or_default());
-        }
-        for file in &written {
-            let bytes = fs::read(file).unwrap();
-            assert!(!holds(&bytes, secret), "`{}` holds `{secret}`", file.display());
-        }
-    }
-}
-
 /// Requests with this method, each as its head and its body.
 fn requests(server: &Replay, method: &str) -> Vec<(String, String)> {
     let requests = server.requests();
@@ -110,7 +80,7 @@ fn a_key_goes_only_into_the_header_that_the_dialect_asked_for(#[case] status: &s
         .run();
     assert!(run.stderr.contains("TRACE"), "nothing was logged at the finest level");
     assert!(run.stderr.contains("told facts {"), "{}", run.stderr);
-    keeps(&run, &[KEY, HEADER, QUERY]);
+    run.keeps(&[KEY, HEADER, QUERY]);
 
     let posts = requests(&server, "post");
     assert_eq!(posts.len(), 2);
@@ -138,7 +108,7 @@ fn headers_of_a_row_go_with_its_request_and_nowhere_else() {
     fs::write(&rows, format!(r#"{{"text": "a", "headers": {{"X-Api-Key": "{KEY}", "X-Team": "red"}}}}"#))
         .unwrap();
     let run = tool.arg("--input-file").arg(rows).run();
-    keeps(&run, &[KEY]);
+    run.keeps(&[KEY]);
     let posts = requests(&server, "post");
     assert_eq!(posts.len(), 2);
     for (head, _) in posts {
@@ -155,7 +125,7 @@ fn an_option_that_is_a_secret_is_kept_nowhere() {
     let run = tool(&pack, &server.url())
         .args(["--no-server-metrics", "--endpoint-option", &format!("acme_secret={KEY}")])
         .run();
-    keeps(&run, &[KEY]);
+    run.keeps(&[KEY]);
     let posts = requests(&server, "post");
     assert!(posts.iter().all(|(_, body)| body.contains(KEY)), "the plugin was not told: {posts:?}");
 }
@@ -169,7 +139,7 @@ fn the_beginning_of_a_key_is_as_secret_as_the_whole() {
     let run = Tool::new(words).args(["--url", &server.url(), "--api-key", KEY]).run();
     run.ends_with(1);
     assert!(run.stderr.contains("xxxx"), "{}", run.stderr);
-    keeps(&run, &[&KEY[..12]]);
+    run.keeps(&[&KEY[..12]]);
 }
 
 #[test]
@@ -177,7 +147,7 @@ fn a_key_of_the_command_line_is_as_secret_as_one_of_the_environment() {
     let (pack, server) = (telling(), server("200 OK", "{}"));
     let run = tool(&pack, &server.url()).args(["--api-key", KEY]).run();
     run.succeeds();
-    keeps(&run, &[KEY]);
+    run.keeps(&[KEY]);
     assert!(run.summary()["run_info"]["command"].as_str().unwrap().contains("--api-key <redacted>"));
 }
 
@@ -187,7 +157,7 @@ fn a_login_in_the_url_becomes_a_header_and_nothing_else() {
         (telling(), server("403 Forbidden", &format!("{{\"error\": \"{LOGIN} {PASSWORD}\"}}")));
     let url = server.url().replace("http://", &format!("http://u:{PASSWORD}@"));
     let run = tool(&pack, &url).run();
-    keeps(&run, &[PASSWORD, LOGIN]);
+    run.keeps(&[PASSWORD, LOGIN]);
     let posts = requests(&server, "post");
     let (head, body) = posts.last().unwrap();
     assert!(!body.contains(PASSWORD) && !body.contains(LOGIN), "{body}");
@@ -203,7 +173,7 @@ fn what_opens_a_metrics_page_is_told_to_nobody_but_the_page() {
         .env("PRONY_API_KEY", KEY)
         .run();
     run.succeeds();
-    keeps(&run, &[KEY, METRICS_PASSWORD, METRICS_QUERY]);
+    run.keeps(&[KEY, METRICS_PASSWORD, METRICS_QUERY]);
     let pages = requests(&server, "get");
     assert!(pages.iter().any(|(head, _)| head.contains(METRICS_QUERY)), "{pages:?}");
     for (head, body) in requests(&server, "post") {
@@ -226,7 +196,7 @@ fn keys_of_metrics_pages_are_told_to_their_pages_only() {
         .args(["--server-metrics-header", &format!("X-Page-Token: {METRICS_PASSWORD}")])
         .env("PRONY_API_KEY", KEY)
         .run();
-    keeps(&run, &[KEY, HEADER, METRICS_PASSWORD]);
+    run.keeps(&[KEY, HEADER, METRICS_PASSWORD]);
     run.succeeds();
     let pages = requests(&server, "get");
     assert!(!pages.is_empty());
@@ -255,7 +225,7 @@ fn errors_of_connections_tell_no_secrets(#[values(true, false)] listens: bool) {
         .env("PRONY_API_KEY", KEY)
         .run();
     assert_ne!(run.code, 0);
-    keeps(&run, &[KEY, HEADER, QUERY]);
+    run.keeps(&[KEY, HEADER, QUERY]);
 }
 
 #[test]
@@ -277,5 +247,5 @@ fn errors_of_the_command_line_tell_no_secrets(#[case] words: &[&str]) {
     let run =
         Tool::new(["profile", "--model", "m", "--ui", "none"]).args(words).env("PRONY_LOG", "trace").run();
     run.ends_with(2);
-    keeps(&run, &[KEY, HEADER, PASSWORD, QUERY]);
+    run.keeps(&[KEY, HEADER, PASSWORD, QUERY]);
 }

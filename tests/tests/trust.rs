@@ -380,3 +380,102 @@ fn a_link_in_the_search_path_is_as_good_as_what_it_leads_to() {
     assert!(listed["problems"][0]["text"].as_str().unwrap().contains("everyone may write to"), "{listed}");
     assert!(!listed["endpoints"].to_string().contains("acme"), "{listed}");
 }
+
+/// Any folder on the way to a pack, be it the way of a link: whoever can rename a folder chooses what stands below it.
+#[rstest]
+#[case::folder_above("open/closed", "open/closed", None)]
+#[case::folder_far_above("open/closed/further/down", "open/closed/further/down", None)]
+#[case::folder_above_a_link("closed/pack", "open/below/link", Some("open/below/link"))]
+#[case::folder_of_a_link_on_the_way("closed/pack", "closed/way/pack", Some("open/link"))]
+fn a_folder_above_a_pack_that_all_may_write_to_is_refused(
+    #[case] place: &str,
+    #[case] named: &str,
+    #[case] link: Option<&str>,
+) {
+    let (pack, world) = (acme(false), tempfile::tempdir().unwrap());
+    let at = |path: &str| world.path().join(path);
+    fs::create_dir_all(at(place)).unwrap();
+    for file in ["plugins.yaml", "libbad_panics.so"] {
+        fs::copy(pack.dir().join(file), at(place).join(file)).unwrap();
+    }
+    fs::create_dir_all(at("open/below")).unwrap();
+    fs::create_dir_all(at("closed")).unwrap();
+    if link == Some("open/link") {
+        // closed/way -> open/link -> closed
+        symlink(at("closed"), at("open/link")).unwrap();
+        symlink(at("open/link"), at("closed/way")).unwrap();
+    } else if let Some(link) = link {
+        symlink(at(place), at(link)).unwrap();
+    }
+    let run =
+        || tool_at("http://127.0.0.1:9", "acme").arg("--plugins").arg(at(named).join("plugins.yaml")).run();
+    // Nobody is there to be measured, but the pack is good.
+    run().ends_with(4);
+    mode(&at("open"), 0o777);
+    let run = run();
+    run.ends_with(2);
+    let open = at("open").canonicalize().unwrap();
+    assert!(run.stderr.contains(&format!("everyone may write to `{}`", open.display())), "{}", run.stderr);
+    assert!(
+        run.stderr.contains(&format!("help: take the right away: `chmod o-w {}", open.display())),
+        "{}",
+        run.stderr
+    );
+}
+
+/// What is for everyone and sticky, as `/tmp` is, takes nothing from its owner.
+#[test]
+fn a_sticky_folder_above_a_pack_is_no_obstacle() {
+    let (pack, world) = (acme(false), tempfile::tempdir().unwrap());
+    let folder = world.path().join("pack");
+    fs::create_dir(&folder).unwrap();
+    for file in ["plugins.yaml", "libbad_panics.so"] {
+        fs::copy(pack.dir().join(file), folder.join(file)).unwrap();
+    }
+    mode(world.path(), 0o1777);
+    tool_at("http://127.0.0.1:9", "acme")
+        .arg("--plugins")
+        .arg(folder.join("plugins.yaml"))
+        .run()
+        .ends_with(4);
+}
+
+/// It is not only warned of.
+#[test]
+fn a_relative_folder_of_the_plugin_path_is_used_for_nothing() {
+    let pack = MockPlugin::empty();
+    fs::copy(acme(false).path(), pack.path()).unwrap();
+    let tool = tool(&pack).env("PRONY_PLUGIN_PATH", ".");
+    fs::copy(library("bad-panics"), tool.dir().join("libbad_panics.so")).unwrap();
+    let run = tool.run();
+    run.ends_with(3);
+    assert!(
+        run.stderr.contains("use the folder `.` of PRONY_PLUGIN_PATH: it is not an absolute path"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("the library does not exist"), "{}", run.stderr);
+
+    let tool = Tool::new(["plugins", "validate"]).arg(pack.path()).env("PRONY_PLUGIN_PATH", ".");
+    fs::copy(library("bad-panics"), tool.dir().join("libbad_panics.so")).unwrap();
+    let run = tool.run();
+    run.ends_with(3);
+    assert!(run.stdout.contains("the library does not exist"), "{}", run.stdout);
+}
+
+/// The home of nobody: neither packs nor settings come from the working directory.
+#[test]
+fn a_relative_home_is_none() {
+    let pack = acme(false);
+    let tool =
+        Tool::new(["plugins", "--json"]).env("HOME", ".").env("XDG_DATA_HOME", "").env("XDG_CONFIG_HOME", "");
+    let folder = tool.dir().join(".local/share/prony/plugins/acme");
+    fs::create_dir_all(&folder).unwrap();
+    for file in ["plugins.yaml", "libbad_panics.so"] {
+        fs::copy(pack.dir().join(file), folder.join(file)).unwrap();
+    }
+    fs::create_dir_all(tool.dir().join(".config/prony")).unwrap();
+    fs::write(tool.dir().join(".config/prony/config.yaml"), "plugin_policy: sometimes\n").unwrap();
+    let run = tool.run();
+    assert!(!run.succeeds().stdout.contains("acme"), "{}", run.stdout);
+}

@@ -29,7 +29,7 @@ pub(super) struct CalibrateArgs {
     #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) rates: Vec<u64>,
 
-    /// Dialect to calibrate, one that streams.
+    /// API format to calibrate, one that streams.
     #[arg(long, value_name = "NAME", default_value = DEFAULT_ENDPOINT)]
     pub(super) endpoint_type: String,
 
@@ -113,15 +113,16 @@ fn table(rungs: &[Rung]) -> Table {
 }
 
 fn verdict(limits: Limits) -> String {
-    let told = |what: Option<String>| what.unwrap_or_else(|| "none that was tried".to_owned());
     let streams = limits.streams.zip(limits.tokens_per_s);
-    format!(
-        "errors stay below {BOUND_MS} ms up to: {}; {}",
-        told(
-            streams.map(|(streams, tokens)| format!("{} ({tokens:.0} tokens/s)", counted(streams, "stream")))
-        ),
-        told(limits.rate.map(|rate| format!("{rate} requests/s"))),
-    )
+    let streams = match streams {
+        Some((streams, tokens)) => format!("up to {} ({tokens:.0} tokens/s)", counted(streams, "stream")),
+        None => "with no tested number of streams".to_owned(),
+    };
+    let rate = match limits.rate {
+        Some(rate) => format!("up to {rate} requests/s"),
+        None => "with no tested request rate".to_owned(),
+    };
+    format!("error below {BOUND_MS} ms: {streams}; {rate}")
 }
 
 impl Explain for CalibrateError {

@@ -1,6 +1,6 @@
 //! The log: lines on stderr about what the program itself does. Results and errors do not go through it.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
 use clap::{ArgAction, Args};
 use tracing::Metadata;
@@ -14,7 +14,7 @@ use tracing_subscriber::{
 
 use super::exit::{Exit, Failure};
 use crate::{
-    config::{flags::ChoiceParser, units::Choice},
+    config::{flags::ChoiceParser, redact, units::Choice},
     plugin,
     stderr::Stderr,
 };
@@ -179,10 +179,24 @@ pub(super) fn init(flags: &LogFlags) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Takes secrets out of the lines that pass through it. Each comes in one write.
+struct Masked<W>(W);
+
+impl<W: Write> Write for Masked<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write_all(redact::shown_bytes(line).as_deref().unwrap_or(line))?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Writes what passes a filter to standard error, from now on.
 fn write(filter: impl Layer<Registry> + Send + Sync) {
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let lines = fmt::layer().with_writer(|| Stderr).with_ansi(!plain && io::stderr().is_terminal());
+    let lines = fmt::layer().with_writer(|| Masked(Stderr)).with_ansi(!plain && io::stderr().is_terminal());
     // Fails only where a log already runs, as in a test: that one is as good.
     let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
 }

@@ -57,7 +57,7 @@ pub(crate) struct MockServerArgs {
     #[arg(long, default_value = "64", value_name = "N")]
     tokens: NonZeroU64,
 
-    /// Send the first N tokens of a chat answer as `reasoning_content`
+    /// Send the first N tokens of a chat response as `reasoning_content`
     #[arg(long, default_value_t = 0, value_name = "N")]
     reasoning_tokens: u64,
 
@@ -126,11 +126,11 @@ struct FaultArgs {
     #[arg(long, default_value = "500", value_name = "STATUS", value_parser = error_status)]
     error_status: StatusCode,
 
-    /// Drop the connection in the middle of every Nth answer
+    /// Drop the connection in the middle of every Nth response
     #[arg(long, value_name = "N")]
     cut_every: Option<NonZeroU64>,
 
-    /// Send an error in the middle of every Nth stream, whose status is 200, and end it; other answers are left alone
+    /// Send an error in the middle of every Nth stream, whose status is 200, and end it; other responses are left alone
     #[arg(long, value_name = "N")]
     stream_error_every: Option<NonZeroU64>,
 
@@ -138,7 +138,7 @@ struct FaultArgs {
     #[arg(long, default_value = "vllm", value_name = "STYLE")]
     stream_error_style: StyleArg,
 
-    /// Pause in the middle of every Nth answer
+    /// Pause in the middle of every Nth response
     #[arg(long, value_name = "N")]
     stall_every: Option<NonZeroU64>,
 
@@ -154,7 +154,7 @@ struct FaultArgs {
     #[arg(long, value_name = "N")]
     poll_error_every: Option<NonZeroU64>,
 
-    /// Advertise keep-alive on every Nth answer and close the connection after it
+    /// Advertise keep-alive on every Nth response and close the connection after it
     #[arg(long, value_name = "N")]
     close_every: Option<NonZeroU64>,
 }

@@ -60,18 +60,18 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Put load on a server and report what it did.
+    /// Run a load test and report latency, throughput and errors.
     #[command(after_help = format!("{TIMES}\n\n{EXAMPLES}"), allow_negative_numbers = true)]
     Profile(Box<ProfileFlags>),
-    /// Compute the report of an earlier run again, from its journal.
+    /// Regenerate the report of a run from its journal.
     Report(report::ReportArgs),
     /// List plugins, install, check and write them.
     Plugins(plugins::PluginsArgs),
-    /// Find out up to which load this program can be believed on this machine.
+    /// Measure up to which load results are accurate on this machine.
     Calibrate(calibrate::CalibrateArgs),
-    /// Run an OpenAI-compatible server that knows its own truth.
+    /// Run a mock LLM server whose latencies are known.
     MockServer(Box<mock_server::MockServerArgs>),
-    /// Say what a service is: `prony service NAME --help`.
+    /// Describe a service: `prony service NAME --help`.
     Service(service::ServiceArgs),
     /// Hold the workers of a run whose endpoint is isolated; started by `profile`.
     #[command(hide = true)]

@@ -25,7 +25,7 @@ use crate::{
         Arrival, DatasetConfig, RunConfig, content,
         flags::{ProfileFlags, Ui},
         proxy::ProxyEnvironment,
-        redact,
+        redact::{self, Redactor},
         resolve::{ConfigError, Facts, Resolved, resolve},
         target::API_KEY_VARIABLE,
     },
@@ -56,8 +56,13 @@ use crate::{
 /// The dialect when the user names none.
 pub(super) const DEFAULT_ENDPOINT: &str = "chat";
 
+/// What endpoints may sign requests with.
+const AWS_VARIABLES: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+
 /// Measures a server.
 pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure> {
+    terminal::keep_standard_output();
+    limits::leave_no_core();
     limits::allow_many_connections()?;
     // First, so that it comes up while everything else is prepared.
     let answer = flags.mock_answer.as_deref();
@@ -76,6 +81,7 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
     let loading = Loading { registry: &registry, log_words: log.words() };
     let (run, dialect) = prepare(flags, &loading, mock.as_mut(), is_whole)?;
     let ending = conduct(&run, dialect, &registry);
+    registry.put_back_surroundings();
     drop(mock);
     let ending = match ending {
         Err(error @ RunError::Recorder(_)) => {
@@ -161,30 +167,41 @@ fn prepare(
     if let Some(counter) = &counter {
         counter.warm_up();
     }
+    registry.note_surroundings();
+    let here = std::env::current_dir();
     let mut dialect = Dialect::load(loading, &resolved.config)?;
+    registry.put_back_surroundings();
     let dataset = make_dataset(&resolved.config, metadata, tokenizer.as_deref())?;
+    let redactor = redact::learn(dataset::secrets(&dataset));
     if let Some(mock) = mock {
         resolved.aim_at(&mock.url()?);
     }
     let mut config = resolved.config;
     config.dataset.set_entries(dataset.len());
     let target = setup::plan_target(&config, metadata).map_err(|error| wrong_target(&error))?;
+    let known = Arc::clone(registry);
     let wait = move || {
+        // The program answers signals by now.
+        known.note_signal_handlers();
         let is_there = dialect.await_target(&config, &target, &dataset, clock);
         (is_there, dialect, config, target, dataset)
     };
     let (is_there, dialect, mut config, target, dataset) = unless_interrupted(wait)?;
     is_there?;
+    registry.put_back_surroundings();
     let (dir, lock) = claim_dir(flags, &config, clock)?;
     config.artifact_dir.clone_from(&dir);
+    // Absolute from here on, wherever a plugin may go.
+    let dir = here.map_or_else(|_| dir.clone(), |here| here.join(&dir));
     let run = Run {
         header: RunHeader {
             plugin_policy: policy(registry),
             plugins: registry.used(&[(Category::Endpoint, &config.target.endpoint_type)]),
             capabilities: setup::capabilities(registry, &config, metadata),
-            ..header(&config, tokenizer.as_deref(), clock)
+            ..header(&config, tokenizer.as_deref(), clock, &redactor)
         },
         services: services.wanted(&config, registry),
+        redactor,
         display: display(flags),
         dataset,
         config,
@@ -213,6 +230,9 @@ fn unless_interrupted<T: Send + 'static>(wait: impl FnOnce() -> T + Send + 'stat
 fn plan(flags: &ProfileFlags, name: &str, endpoint: &EndpointMetadata) -> Result<Resolved, Failure> {
     let facts = facts()?;
     let mut resolved = resolve(flags, endpoint, name, &facts)?;
+    // Before anything is asked of a server, or said.
+    redact::learn(redact::of_config(&resolved.config));
+    redact::learn(AWS_VARIABLES.iter().filter_map(|name| std::env::var(name).ok()).collect());
     if resolved.config.target.lacks_model() {
         let model = models::the_only_one(&resolved.config)?;
         resolved = resolve(&ProfileFlags { model: vec![model], ..flags.clone() }, endpoint, name, &facts)?;
@@ -291,13 +311,14 @@ fn claim_dir(
     }
 }
 
-fn header(config: &RunConfig, tokenizer: Option<&Tokenizer>, clock: Clock) -> RunHeader {
+fn header(config: &RunConfig, tokenizer: Option<&Tokenizer>, clock: Clock, redactor: &Redactor) -> RunHeader {
     let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let command = redact::command_line(words.iter().map(String::as_str)).join(" ");
     RunHeader {
         run_id: Uuid::new_v4().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        config: redact::config(config),
-        command: redact::command_line(words.iter().map(String::as_str)).join(" "),
+        config: redact::config(config, redactor),
+        command: redactor.mask(&command).into_owned(),
         tokenizer: tokenizer.map(|used| format!("{} sha256:{}", used.name(), used.fingerprint())),
         wall_start_ns: clock.wall_start_ns(),
         capabilities: Capabilities::default(),

@@ -1,18 +1,25 @@
 //! What a command says: results to stdout, everything else to stderr.
 //!
-//! A reader that has gone away (`prony report D | head`) is no error. Writing never panics.
+//! A reader that has gone away (`prony report D | head`) is no error. Writing never panics. What goes to stderr may hold what
+//! a server said, and is looked through for the run's secrets; reports are made from a journal that has none.
 
 use std::{
     borrow::Cow,
+    fs::File,
     io::{self, ErrorKind, Write},
+    os::fd::AsFd,
+    sync::OnceLock,
 };
 
 use super::exit::{Exit, Failure, Form};
-use crate::{screen::Screen, stderr};
+use crate::{config::redact, screen::Screen, stderr};
 
 /// The screen that results go to.
 pub(crate) fn screen() -> Screen {
-    Screen::of(&io::stdout())
+    match KEPT.get() {
+        Some(stdout) => Screen::of(stdout),
+        None => Screen::of(&io::stdout()),
+    }
 }
 
 /// Bytes of the longest word that is printed whole. Paths may have 4096.
@@ -22,8 +29,25 @@ const LONGEST_WORD: usize = 4096;
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     // On a terminal, warnings that came before it stand before it.
     stderr::flush();
+    if let Some(mut stdout) = KEPT.get() {
+        return printed(stdout.write_all(text.as_bytes()));
+    }
     let mut stdout = io::stdout().lock();
     printed(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+/// Standard output, where nobody else writes to it.
+static KEPT: OnceLock<File> = OnceLock::new();
+
+/// Keeps standard output for results. What a plugin prints goes to standard error from now on.
+pub(super) fn keep_standard_output() {
+    // Where it is closed, or there is no descriptor left, it stays as it is.
+    let Ok(own) = io::stdout().as_fd().try_clone_to_owned() else { return };
+    if KEPT.set(File::from(own)).is_ok()
+        && let Err(error) = rustix::stdio::dup2_stdout(io::stderr())
+    {
+        tracing::debug!(%error, "what plugins print stands in the report");
+    }
 }
 
 fn printed(result: io::Result<()>) -> Result<(), Failure> {
@@ -37,12 +61,21 @@ fn printed(result: io::Result<()>) -> Result<(), Failure> {
 
 /// Tells the user something that does not stop the command.
 pub(crate) fn warn(text: &str) {
-    stderr::write(Screen::of(&io::stderr()).paragraph("warning: ", &brief(text)) + "\n");
+    let text = redact::shown(text);
+    stderr::write(Screen::of(&io::stderr()).paragraph("warning: ", &brief(&text)) + "\n");
 }
 
 /// Prints why a command failed.
 pub(crate) fn explain(failure: &Failure) {
-    stderr::write(explanation(failure, Screen::of(&io::stderr())));
+    // Before it is broken into lines, and a secret with it.
+    let shown = |text: &String| redact::shown(text).into_owned();
+    let failure = Failure {
+        message: shown(&failure.message),
+        causes: failure.causes.iter().map(shown).collect(),
+        hint: failure.hint.as_ref().map(shown),
+        ..*failure
+    };
+    stderr::write(explanation(&failure, Screen::of(&io::stderr())));
 }
 
 /// Prints what clap has to say: help and version are results, the rest are errors of usage.

@@ -92,12 +92,10 @@ fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Resu
 
 /// The configuration folders of the environment, the most important first.
 pub(crate) fn folders() -> Vec<PathBuf> {
-    let variable = |name: &str| env::var_os(name).filter(|text| !text.is_empty());
-    let own = variable("XDG_CONFIG_HOME")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute())
-        .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".config")));
-    let system = variable("XDG_CONFIG_DIRS").unwrap_or_else(|| "/etc/xdg".into());
+    let folder = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let own = folder("XDG_CONFIG_HOME").or_else(|| Some(folder("HOME")?.join(".config")));
+    let system = env::var_os("XDG_CONFIG_DIRS").filter(|text| !text.is_empty());
+    let system = system.unwrap_or_else(|| "/etc/xdg".into());
     own.into_iter().chain(env::split_paths(&system)).filter(|path| path.is_absolute()).collect()
 }
 

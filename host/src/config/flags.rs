@@ -18,7 +18,7 @@ use super::{
     units::{self, Choice, Grace},
 };
 
-/// Generated content for dialects that rank passages by a query.
+/// Generated content for API formats that rank passages by a query.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct RankingsFlags {
     /// Mean number of passages to rank by one query [default: 1].
@@ -75,11 +75,11 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "NAME", help_heading = TARGET)]
     pub(crate) endpoint_type: Option<String>,
 
-    /// Path in place of the dialect's own; an empty one appends nothing to the URL.
+    /// Override the request path; an empty one uses the URL as it is.
     #[arg(long, visible_alias = "endpoint", value_name = "PATH", help_heading = TARGET)]
     pub(crate) custom_endpoint: Option<String>,
 
-    /// Ask for a stream of tokens.
+    /// Request streaming responses.
     ///
     /// Needed for time to first token and inter-token latency.
     #[arg(long, help_heading = TARGET)]
@@ -103,19 +103,19 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "KEY=VALUE", help_heading = TARGET)]
     pub(crate) endpoint_option: Vec<String>,
 
-    /// Time for a whole request; it fails after that [default: 1800].
+    /// Maximum time for a whole request [default: 1800].
     #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = TARGET)]
     pub(crate) request_timeout_seconds: Option<f64>,
 
-    /// Time from a request's last byte to the first one of its answer [default: that of the whole].
+    /// Maximum time from a request's last byte to the first byte of its response [default: that of the whole].
     #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = TARGET)]
     pub(crate) first_byte_timeout_seconds: Option<f64>,
 
-    /// Longest silence in the middle of an answer [default: that of the whole].
+    /// Maximum time between two received chunks [default: that of the whole].
     #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = TARGET)]
     pub(crate) idle_timeout_seconds: Option<f64>,
 
-    /// Wait so long for the server to answer a first request; 0 does not wait [default: 0].
+    /// Maximum time to wait until the server is ready; 0 does not wait [default: 0].
     #[arg(long, value_name = "TIME", value_parser = units::seconds, help_heading = TARGET)]
     pub(crate) wait_for_model_timeout: Option<f64>,
 
@@ -123,8 +123,7 @@ pub(crate) struct ProfileFlags {
     #[arg(long, help_heading = TARGET)]
     pub(crate) use_legacy_max_tokens: bool,
 
-    /// What becomes of a connection after a request: it waits for the next (pooled), or it is closed (never)
-    /// [default: pooled].
+    /// Connection reuse: `pooled` (keep-alive) or `never` (a new connection for each request) [default: pooled].
     #[arg(long, value_name = "STRATEGY", value_parser = ChoiceParser::<ConnectionReuse>::new(), help_heading = TARGET)]
     pub(crate) connection_reuse_strategy: Option<ConnectionReuse>,
 
@@ -132,7 +131,7 @@ pub(crate) struct ProfileFlags {
     #[arg(long, requires = "concurrency", help_heading = TARGET)]
     pub(crate) preconnect: bool,
 
-    /// Time for opening a connection, TLS included [default: 10].
+    /// Maximum time to open a connection, TLS included [default: 10].
     #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = TARGET)]
     pub(crate) connect_timeout_seconds: Option<f64>,
 
@@ -157,18 +156,17 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "FILE", requires = "client_cert", help_heading = TARGET)]
     pub(crate) client_key: Option<PathBuf>,
 
-    /// Believe any certificate of the server.
+    /// Skip TLS certificate verification.
     #[arg(long, short = 'k', help_heading = TARGET)]
     pub(crate) insecure: bool,
 
-    /// What carries the requests: `timed` asks the kernel when bytes arrived, `portable` is a client library and tells
-    /// when it came to read them [default: timed].
+    /// HTTP client: `timed` uses kernel receive timestamps, `portable` uses user-space timestamps [default: timed].
     #[arg(long, visible_alias = "transport-type", value_name = "NAME", help_heading = TARGET)]
     #[arg(value_parser = ChoiceParser::<TransportKind>::new())]
     pub(crate) transport: Option<TransportKind>,
 
-    /// Speak HTTP/2: at once with http:// targets, by ALPN with https://. The portable transport carries it, so that
-    /// this process tells when it came to read an answer, and not the kernel.
+    /// Use HTTP/2: with prior knowledge for http:// targets, by ALPN for https://. It runs over the portable transport,
+    /// which uses user-space timestamps.
     #[arg(long, conflicts_with = "mock", help_heading = TARGET)]
     pub(crate) http2: bool,
 
@@ -190,19 +188,19 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "N", value_parser = units::positive::<usize>, help_heading = LOAD)]
     pub(crate) concurrency: Option<usize>,
 
-    /// Requests to start a second.
+    /// Requests to start per second.
     ///
     /// They start on time, whether or not earlier ones have ended.
     #[arg(long, value_name = "RATE", value_parser = units::rate, help_heading = LOAD)]
     pub(crate) request_rate: Option<f64>,
 
-    /// How requests at a rate follow each other; concurrency-burst is the closed loop that
-    /// --concurrency alone gives [default: poisson with --request-rate].
+    /// Distribution of request arrivals; concurrency-burst is the closed loop that --concurrency alone gives
+    /// [default: poisson with --request-rate].
     #[arg(long, visible_alias = "request-rate-mode", value_name = "PATTERN", help_heading = LOAD)]
     #[arg(value_parser = ChoiceParser::<ArrivalPattern>::new())]
     pub(crate) arrival_pattern: Option<ArrivalPattern>,
 
-    /// Stop after so many requests [default: 10].
+    /// Number of requests to send [default: 10].
     ///
     /// With --benchmark-duration, there is no limit by default. The same as --num-requests.
     #[arg(long, alias = "num-requests", value_name = "N", help_heading = LOAD)]
@@ -213,11 +211,11 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = LOAD)]
     pub(crate) benchmark_duration: Option<f64>,
 
-    /// Once the duration is over, wait so long for requests in flight; `inf` waits for all [default: 30].
+    /// Maximum time to wait for requests in flight once the duration is over; `inf` waits for all [default: 30].
     #[arg(long, value_name = "TIME", value_parser = units::grace, help_heading = LOAD)]
     pub(crate) benchmark_grace_period: Option<Grace>,
 
-    /// After a signal, wait so long for requests in flight [default: 8].
+    /// Maximum time to wait for requests in flight after a signal [default: 8].
     ///
     /// Then they are cancelled, and everything that was measured is written. Containers are killed 10 s after SIGTERM.
     #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = LOAD)]
@@ -229,9 +227,9 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = LOAD)]
     pub(crate) deadline: Option<f64>,
 
-    /// Send so many requests first.
+    /// Number of warm-up requests.
     ///
-    /// They are left out of the results. The same as --num-warmup-requests.
+    /// They are sent first and left out of the results. The same as --num-warmup-requests.
     #[arg(long, alias = "num-warmup-requests", value_name = "N", help_heading = LOAD)]
     #[arg(value_parser = units::positive::<u64>)]
     pub(crate) warmup_request_count: Option<u64>,
@@ -274,7 +272,7 @@ pub(crate) struct ProfileFlags {
     #[arg(value_parser = units::non_negative, help_heading = DATASET)]
     pub(crate) osl_stddev: Option<f64>,
 
-    /// Texts in one request, for dialects that take several [default: 1].
+    /// Texts in one request, for API formats that take several [default: 1].
     #[arg(long, short, aliases = ["prompt-batch-size", "batch-size-text"], value_name = "N")]
     #[arg(value_parser = units::positive::<usize>, help_heading = DATASET)]
     pub(crate) batch_size: Option<usize>,

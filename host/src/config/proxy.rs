@@ -93,6 +93,12 @@ impl Named {
     /// Its address with a scheme and nothing behind the port, for requests to `target`.
     fn parse(&self, target: &str, transport: TransportKind, http2: bool) -> Result<String, ConfigError> {
         let text = self.text.trim();
+        if redact::has_hidden_login(text) {
+            return Err(self.refused(
+                "it has an `@` behind its host, and may hold a password",
+                address::HIDDEN_LOGIN_HINT,
+            ));
+        }
         let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
         let mut url = Url::parse(&with_scheme).map_err(|error| {
             self.refused(error.to_string(), "give an address such as `http://proxy.example:3128`")

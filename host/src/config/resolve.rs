@@ -623,7 +623,7 @@ mod tests {
                     --extra-inputs secret:xs n:1 --server-metrics http://u:pw@h:2";
         let mut config = resolved(line).config;
         config.target.api_key = Some("ak".to_owned());
-        let journalled = redact::config(&config);
+        let journalled = redact::config(&config, &redact::Redactor::default());
         assert_eq!(journalled.target.api_key, None);
         let text = serde_json::to_string(&journalled).unwrap();
         for secret in ["dTpwdw==", "tk\"", "hk", "xs", "pw", "ck"] {

@@ -40,6 +40,9 @@ pub(crate) enum UrlError {
         /// As typed.
         url: String,
     },
+    /// What may be a password stands where it is not one.
+    #[error("the URL is not shown, since it may hold a password: it has an `@` behind its host")]
+    HiddenLogin,
     /// Something else than HTTP.
     #[error("use the URL `{url}`: prony does not speak `{scheme}`")]
     Scheme {
@@ -53,7 +56,7 @@ pub(crate) enum UrlError {
 impl UrlError {
     /// Whether the text says what is wrong, rather than what was tried.
     pub(crate) fn is_statement(&self) -> bool {
-        matches!(self, Self::Space { .. })
+        matches!(self, Self::Space { .. } | Self::HiddenLogin)
     }
 
     /// What to do next.
@@ -61,6 +64,7 @@ impl UrlError {
         match self {
             Self::Malformed { .. } => "give an address such as `http://localhost:8000`".to_owned(),
             Self::Space { .. } => "remove the space; in a path, write it as `%20`".to_owned(),
+            Self::HiddenLogin => HIDDEN_LOGIN_HINT.to_owned(),
             Self::Socket { .. } => {
                 "give an address such as `unix:///run/server.sock`, or `unix:///run/server.sock:/v1` with a base \
                  path"
@@ -71,6 +75,10 @@ impl UrlError {
         }
     }
 }
+
+/// What to do about [`redact::has_hidden_login`].
+pub(super) const HIDDEN_LOGIN_HINT: &str = "in a user name or a password write `/` as `%2F`, `?` as `%3F` and `#` as `%23`; \
+     in a path write `@` as `%40`";
 
 /// A checked base URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,6 +120,9 @@ pub(crate) fn parse_metrics_page(text: &str) -> Result<String, UrlError> {
 
 fn parse(text: &str) -> Result<Url, UrlError> {
     let text = text.trim();
+    if redact::has_hidden_login(text) {
+        return Err(UrlError::HiddenLogin);
+    }
     let with_scheme = match text.strip_prefix("unix:/") {
         Some(path) => socket_url(path).ok_or_else(|| UrlError::Socket { url: redact::url(text) })?,
         None if text.contains("://") => text.to_owned(),

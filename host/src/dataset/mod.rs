@@ -28,6 +28,7 @@ pub(crate) use self::{
     sampler::conversation_of,
     tokenizer::{Tokenizer, TokenizerError, yield_to_others},
 };
+use crate::config::redact;
 
 /// A scripted dialogue. Single-turn ones have one turn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +66,18 @@ pub(crate) struct Part {
     pub(crate) name: String,
     /// The text, or a URL or data URL of a medium, which conversations may share.
     pub(crate) data: Arc<str>,
+}
+
+/// What the rows of a dataset keep under the names of secrets, in their headers and extra inputs.
+pub(crate) fn secrets(dataset: &[Conversation]) -> Vec<String> {
+    let turns = dataset.iter().flat_map(|conversation| &conversation.turns);
+    let mut secrets: Vec<String> = turns
+        .flat_map(|turn| [redact::of_headers(&turn.headers), redact::of_json(&turn.extra_json)])
+        .flatten()
+        .collect();
+    secrets.sort_unstable();
+    secrets.dedup();
+    secrets
 }
 
 /// The name of a part that is a whole body.

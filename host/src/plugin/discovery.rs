@@ -48,7 +48,8 @@ impl DiscoveryOptions {
     /// What the environment says, and the manifests that the user named.
     pub(crate) fn from_env(manifests: Vec<PathBuf>) -> Self {
         let program = env::current_exe().and_then(|path| path.canonicalize()).ok();
-        let home = env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+        // A relative one would be a place in the working directory.
+        let home = env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
         Self {
             program_dir: program.and_then(|path| path.parent().map(Path::to_owned)),
             system_data_dirs: paths_or(env::var_os("XDG_DATA_DIRS"), "/usr/local/share:/usr/share"),
@@ -66,6 +67,11 @@ impl DiscoveryOptions {
     pub(crate) fn with_policy(mut self, flag: Option<PluginPolicy>) -> Self {
         self.policy.flag = flag.or(self.policy.flag);
         self
+    }
+
+    /// Where libraries are looked for that are not beside their manifest. Never in the working directory.
+    pub(super) fn library_folders(&self) -> Vec<PathBuf> {
+        self.plugin_path.iter().filter(|folder| folder.is_absolute()).cloned().collect()
     }
 
     /// The folder of the user's own packs.
@@ -246,7 +252,9 @@ pub(super) fn distrust(place: &Place, real: &Path, trust: &Trust) -> Vec<Fault> 
     let folders = folders.into_iter().filter_map(|folder| trust.check_folder(folder).err());
     // What does not exist is told by its reader.
     let file = fs::metadata(real).ok().and_then(|metadata| trust.check_file(real, &metadata).err());
-    folders.chain(file).collect()
+    let way = fs::metadata(real).ok().and_then(|_| trust.check_way(&place.manifest).err());
+    let mut told = HashSet::new();
+    folders.chain(file).chain(way).filter(|fault| told.insert(fault.to_string())).collect()
 }
 
 /// Every manifest there is, from low to high, and what was wrong on the way. Reads none of them.

@@ -45,6 +45,25 @@ pub(crate) enum Fault {
         /// What `chmod` takes to correct it.
         remedy: &'static str,
     },
+    /// Others could change a library that it needs.
+    #[error("it needs `{}`: {fault}", .library.display())]
+    Needs {
+        /// As its dynamic section names it.
+        library: PathBuf,
+        /// Who could.
+        fault: Box<Fault>,
+    },
+    /// Others could put a library where it looks for some.
+    #[error("it looks for libraries in `{}`: {fault}", .folder.display())]
+    Search {
+        /// As its dynamic section names it.
+        folder: PathBuf,
+        /// Who could.
+        fault: Box<Fault>,
+    },
+    /// A path that it names is no absolute one.
+    #[error("its place depends on the working directory")]
+    Relative,
     /// A text file, an empty file, an archive.
     #[error("its {size} bytes are not a shared library: {reason}")]
     NotAnObject {
@@ -191,6 +210,10 @@ impl Fault {
                 format!("install it as this user or as root: `chown \"$(id -u)\" {}`", path.display())
             }
             Self::Writable { path, remedy, .. } => format!("take the right away: `chmod {remedy} {}`", path.display()),
+            Self::Needs { fault, .. } | Self::Search { fault, .. } => fault.hint(),
+            Self::Relative => {
+                "link it against libraries of the system, or with absolute paths; `readelf -d` shows them".to_owned()
+            }
             Self::NotAnObject { .. } | Self::NotShared { .. } | Self::Truncated { .. } => {
                 "install the library again, or build it with `crate-type = [\"cdylib\"]`".to_owned()
             }

@@ -2,6 +2,7 @@
 //! descriptor, the contract. What passes is [`Checked`]: the bytes that were checked, to be opened by the loader.
 
 use std::{
+    collections::HashSet,
     fs::{self, File},
     io::Read,
     path::{Path, PathBuf},
@@ -18,6 +19,7 @@ use super::{
     entry::{Category, Entry},
     fault::Fault,
     integrity::Digest,
+    needs,
     object_file::ObjectFile,
     trust::Trust,
 };
@@ -42,7 +44,8 @@ pub(super) struct Checked {
 
 /// Climbs the ladder for a library as such.
 pub(super) fn check(library: &Path, trust: &Trust) -> Result<Checked, Fault> {
-    let bytes = read(library, trust)?;
+    let (real, bytes) = read(library, trust)?;
+    needs::check(&ObjectFile::parse(&bytes)?.needs()?, &real, trust)?;
     let descriptor = descriptor(&bytes)?;
     let digest = Digest::of(&bytes);
     Ok(Checked { bytes: bytes.into(), facts: Facts { descriptor, digest } })
@@ -83,11 +86,16 @@ fn look(library: &Path, trust: &Trust, survey: &mut Survey) -> Result<(), Fault>
     let mut file = File::open(&real).map_err(Fault::Unreadable)?;
     let metadata = file.metadata().map_err(Fault::Unreadable)?;
     survey.faults.extend(trust.check_file(&real, &metadata).err());
+    survey.faults.extend(trust.check_way(library).err());
+    let mut told = HashSet::new();
+    survey.faults.retain(|fault| told.insert(fault.to_string()));
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(Fault::Unreadable)?;
     survey.size = Some(bytes.len() as u64);
     survey.digest = Some(Digest::of(&bytes));
-    let descriptor = describe(ObjectFile::parse(&bytes)?.descriptor()?)?;
+    let object = ObjectFile::parse(&bytes)?;
+    survey.faults.extend(object.needs().and_then(|needs| needs::check(&needs, &real, trust)).err());
+    let descriptor = describe(object.descriptor()?)?;
     let fit = fits(&descriptor);
     survey.descriptor = Some(descriptor);
     fit
@@ -110,15 +118,16 @@ fn folders<'a>(library: &'a Path, real: &'a Path) -> impl Iterator<Item = &'a Pa
     own.into_iter().chain(real.filter(|real| own != Some(real)))
 }
 
-/// Reads a file that nobody else can change.
-fn read(library: &Path, trust: &Trust) -> Result<Vec<u8>, Fault> {
+/// Reads a file that nobody else can change. Returns where it is, too, behind all links.
+fn read(library: &Path, trust: &Trust) -> Result<(PathBuf, Vec<u8>), Fault> {
     let real = regular(library)?;
     folders(library, &real).try_for_each(|folder| trust.check_folder(folder))?;
+    trust.check_way(library)?;
     let mut file = File::open(&real).map_err(Fault::Unreadable)?;
     trust.check_file(&real, &file.metadata().map_err(Fault::Unreadable)?)?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(Fault::Unreadable)?;
-    Ok(bytes)
+    Ok((real, bytes))
 }
 
 /// What any epoch's descriptor holds.

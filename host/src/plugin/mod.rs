@@ -7,8 +7,9 @@
 //! - `discovery`: where manifests are, the only code of this module that reads the environment;
 //! - `policy`: which of them may be used, and who decides it;
 //! - `catalogue`: names and conflicts, pure;
-//! - `trust`, `object_file`, `ladder`: what is checked before any code of a library runs;
+//! - `trust`, `object_file`, `needs`, `ladder`: what is checked before any code of a library runs;
 //! - `sealed`, `loader`, `log`: the one `dlopen`, the only `unsafe` of this crate, and what an open library may use;
+//! - `surroundings`: what belongs to the whole process, and is put back where a library has changed it;
 //! - `check`: a library tried against everything that may be done to it, in a child process;
 //! - `libraries`, `listing`: what is open, and what there is to be shown;
 //! - `inspection`, `options`: what a library says about itself, and which options it takes;
@@ -34,12 +35,14 @@ mod listing;
 mod loader;
 mod log;
 mod manifest;
+mod needs;
 mod object_file;
 mod options;
 mod outline;
 mod policy;
 mod registry;
 mod sealed;
+mod surroundings;
 #[cfg(test)]
 pub(crate) mod testing;
 mod trust;

@@ -3,12 +3,18 @@
 //! The dynamic linker trusts what it maps: a file that ends too early kills the process with a bus error, and one for
 //! another machine is reported as missing.
 
-use std::env::consts;
+use std::{env::consts, ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
 
-use object::{Architecture, BinaryFormat, Object, ObjectKind, ObjectSection, ObjectSegment};
+use object::{
+    Architecture, BinaryFormat, Object, ObjectKind, ObjectSection, ObjectSegment, StringTable, elf,
+    read::elf::{Dyn, ElfFile, FileHeader, ProgramHeader},
+};
 use prony_plugin_api::descriptor::SECTION;
 
-use super::fault::Fault;
+use super::{
+    fault::Fault,
+    needs::{self, Needs},
+};
 
 /// A file that the dynamic linker could map here.
 #[derive(Debug)]
@@ -35,11 +41,70 @@ impl<'a> ObjectFile<'a> {
         Ok(Self(file))
     }
 
+    /// What the dynamic linker will look for. Nothing in formats other than ELF.
+    pub(super) fn needs(&self) -> Result<Needs, Fault> {
+        let needs = match &self.0 {
+            object::File::Elf32(file) => needs_of(file),
+            object::File::Elf64(file) => needs_of(file),
+            _ => Ok(Needs::default()),
+        };
+        needs.map_err(|error| Fault::NotAnObject {
+            size: usize::try_from(end(&self.0)).unwrap_or(usize::MAX),
+            reason: format!("its dynamic section cannot be read: {error}"),
+        })
+    }
+
     /// The descriptor's text.
     pub(super) fn descriptor(&self) -> Result<&'a [u8], Fault> {
         let section = self.0.section_by_name(SECTION);
         section.and_then(|section| section.data().ok()).ok_or(Fault::NoDescriptor { section: SECTION })
     }
+}
+
+/// Entries that name a library: needed ones, and those that stand in for or look over others.
+const LIBRARIES: [elf::DynamicTag; 5] =
+    [elf::DT_NEEDED, elf::DT_FILTER, elf::DT_AUXILIARY, elf::DT_AUDIT, elf::DT_DEPAUDIT];
+
+/// Reads the dynamic section where the linker finds it, by the program headers (System V ABI, chapter 5).
+fn needs_of<Header: FileHeader>(file: &ElfFile<'_, Header>) -> object::Result<Needs> {
+    let (endian, data) = (file.endian(), file.data());
+    let mut needs = Needs::default();
+    for segment in file.elf_program_headers() {
+        let Some(entries) = segment.dynamic(endian, data)? else { continue };
+        let value = |wanted| {
+            let entry = entries.iter().find(|entry| entry.d_tag(endian) == wanted);
+            entry.map(|entry| entry.d_val(endian).into())
+        };
+        let (Some(address), Some(size)) = (value(elf::DT_STRTAB), value(elf::DT_STRSZ)) else { continue };
+        let start: u64 = place_of(file, address).unwrap_or(address);
+        let strings = StringTable::new(data, start, start.saturating_add(size));
+        for entry in entries.iter().take_while(|entry| entry.d_tag(endian) != elf::DT_NULL) {
+            let tag = entry.d_tag(endian);
+            let is_folders = [elf::DT_RPATH, elf::DT_RUNPATH].contains(&tag);
+            if !is_folders && !LIBRARIES.contains(&tag) {
+                continue;
+            }
+            let text = entry.string(endian, strings)?;
+            if is_folders {
+                needs.folders.extend(needs::split(text));
+            } else {
+                needs.libraries.push(PathBuf::from(OsStr::from_bytes(text)));
+            }
+        }
+    }
+    Ok(needs)
+}
+
+/// Where an address of the mapped library stands in its file.
+fn place_of<Header: FileHeader>(file: &ElfFile<'_, Header>, address: u64) -> Option<u64> {
+    let endian = file.endian();
+    file.elf_program_headers().iter().filter(|segment| segment.p_type(endian) == elf::PT_LOAD).find_map(
+        |segment| {
+            let (from, length) = (segment.p_vaddr(endian).into(), segment.p_filesz(endian).into());
+            let inside: u64 = address.checked_sub(from)?;
+            (inside < length).then(|| segment.p_offset(endian).into().saturating_add(inside))
+        },
+    )
 }
 
 /// Where the last section or segment ends.

@@ -141,6 +141,7 @@ fn check_trust(file: &Path) -> Result<(), PolicyError> {
     trust
         .check_file(&real, &metadata)
         .and_then(|()| folders.into_iter().try_for_each(|folder| trust.check_folder(folder)))
+        .and_then(|()| trust.check_way(file))
         .map_err(|fault| PolicyError::Untrusted { file: file.to_owned(), fault: Box::new(fault) })
 }
 

@@ -6,6 +6,7 @@
 pub(crate) mod build;
 mod counting;
 pub(crate) mod journal;
+mod mask;
 mod open;
 pub(crate) mod recorder;
 

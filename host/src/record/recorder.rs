@@ -25,10 +25,12 @@ use super::{
     build::{Recipe, build},
     counting::Counters,
     journal::{JournalError, Place, TextStore, Writer},
+    mask,
     open::{Next, Open},
 };
 use crate::{
     clock::Clock,
+    config::redact::Redactor,
     dataset::{Conversation, Tokenizer},
     request::exchange::Finished,
     service::{allowance::Ticket, bus::Bus},
@@ -197,6 +199,8 @@ pub(crate) struct Keeping {
     pub(crate) bus: Arc<Bus>,
     /// Counts for the progress display.
     pub(crate) live: Arc<Live>,
+    /// Finds what must not be written down.
+    pub(crate) redactor: Arc<Redactor>,
 }
 
 impl Recorder {
@@ -419,11 +423,15 @@ impl Recording {
                 }
             }
             Input::ServiceMessage { service, message_type, payload, ticket } => {
+                let payload = mask::message(payload, &self.keeping.redactor);
                 append(&mut self.journal, &Frame::Message { service, message_type, payload })?;
                 drop(ticket);
             }
             Input::Settle(answer) => self.open.settle(answer, now),
-            Input::End(frame) => {
+            Input::End(mut frame) => {
+                if let Frame::End(end) = &mut *frame {
+                    mask::end(end, &self.keeping.redactor);
+                }
                 // Nobody looks for counts behind the end.
                 self.flush()?;
                 self.journal.append(&frame)?;
@@ -435,7 +443,8 @@ impl Recording {
     }
 
     fn keep_finished(&mut self, finished: Finished) -> Result<(), JournalError> {
-        let (record, texts) = build(finished, self.keeping.recipe());
+        let (mut record, texts) = build(finished, self.keeping.recipe());
+        mask::record(&mut record, &self.keeping.redactor);
         self.keeping.live.note(&record);
         let record = Box::new(record);
         let Some(texts) = texts else {
@@ -448,7 +457,7 @@ impl Recording {
         };
         // If the journal does not take the record, the number and the place of its texts are the next one's.
         let number = self.open.next_number();
-        is_kept_or_left_out(self.texts.keep(number, &texts))?;
+        is_kept_or_left_out(self.texts.keep(number, &mask::texts(&texts, &self.keeping.redactor)))?;
         let frame = Frame::Uncounted(record);
         let is_kept = append(&mut self.journal, &frame)?;
         let Frame::Uncounted(record) = frame else { return Ok(()) };

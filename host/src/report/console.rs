@@ -77,7 +77,7 @@ fn metrics(report: &Report, screen: Screen) -> Vec<String> {
     }
     lines.extend(table.lines(width));
     if distributions(report).any(|(_, values)| few(&values)) {
-        let mark = format!("* p99 of fewer than {TRUSTED_P99_COUNT} values: a few slow requests decide it");
+        let mark = format!("* p99 from fewer than {TRUSTED_P99_COUNT} samples: low confidence");
         lines.push(screen.paragraph("", &mark));
     }
     if !left_out.is_empty() {

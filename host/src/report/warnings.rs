@@ -79,7 +79,7 @@ fn client(report: &Report) -> Option<String> {
     let what = if verdict == Verdict::Limited {
         "prony itself was at its limit, the server may be faster than this"
     } else {
-        "prony itself may have bent some of these numbers"
+        "client-side delays may have affected these results"
     };
     Some(format!("{what}: {first}{others}"))
 }

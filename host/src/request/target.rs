@@ -1,10 +1,8 @@
 //! Where requests go, and what all of them have in common.
 
-use std::{borrow::Cow, fmt, iter::repeat, sync::Arc, time::Duration};
+use std::{fmt, iter::repeat, sync::Arc, time::Duration};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName};
-use percent_encoding::percent_decode_str;
 use prony_plugin_api::{ErrorDetails, metadata::StreamFraming};
 use rustls::ClientConfig;
 
@@ -18,10 +16,11 @@ use super::{
     proxy::Proxy,
     tls,
 };
-use crate::config::{ConnectionReuse, Target, TransportKind, redact, url::url_for};
-
-/// Shorter values are not masked in what a server says.
-const SHORTEST_SECRET: usize = 6;
+use crate::config::{
+    ConnectionReuse, Target, TransportKind,
+    redact::{self, Redactor},
+    url::url_for,
+};
 
 /// What all requests of a run have in common, worked out once.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the user's, or follows from one")]
@@ -61,8 +60,8 @@ pub(crate) struct TargetPlan {
     extra_json: String,
     default_headers: HeaderMap,
     fixed_path: bool,
-    /// What must not stand in a report even when a server repeats it.
-    secrets: Vec<String>,
+    /// Finds what must not stand in a report even when a server repeats it.
+    redactor: Redactor,
 }
 
 impl TargetPlan {
@@ -133,7 +132,7 @@ impl TargetPlan {
             extra_json: serde_json::Value::Object(target.extra_inputs.clone()).to_string(),
             default_headers: prepared::default_headers(target.streaming.then_some(framing)),
             fixed_path: target.custom_endpoint.is_some(),
-            secrets: secrets(target),
+            redactor: redactor(target),
         })
     }
 
@@ -153,12 +152,10 @@ impl TargetPlan {
 
     /// `text` without the user's secrets, like [`TargetPlan::mask`].
     pub(super) fn masked(&self, text: &str, headers: &HeaderMap) -> String {
+        let mut text = self.redactor.mask(text).into_owned();
+        // A key in a header that the endpoint made, and the headers of a row.
         let own = headers.values().filter(|value| value.is_sensitive());
-        let own = own.filter_map(|value| value.to_str().ok()).filter(|value| value.len() >= SHORTEST_SECRET);
-        let mut text = text.to_owned();
-        for secret in own.chain(self.secrets.iter().map(String::as_str)) {
-            redact::take_out(&mut text, secret);
-        }
+        own.filter_map(|value| value.to_str().ok()).for_each(|value| redact::take_out(&mut text, value));
         text
     }
 
@@ -246,30 +243,10 @@ fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
-/// The user's key, the values of sensitive headers, with and without a scheme in front, the password of a login, and
-/// secret parameters of addresses. Short ones would be found everywhere.
-fn secrets(target: &Target) -> Vec<String> {
-    let sensitive = target.headers.iter().filter(|(name, _)| redact::is_sensitive(name));
-    let headers = sensitive.flat_map(|(_, value)| {
-        let credentials = value.split_once(' ').map(|(_, credentials)| credentials);
-        let password = value.strip_prefix("Basic ").and_then(password);
-        [Some(value.clone()), credentials.map(str::to_owned), password].into_iter().flatten()
-    });
-    let addresses = target.urls.iter().chain(&target.custom_endpoint);
-    let parameters = addresses.flat_map(|address| redact::secret_parameters(address));
-    let proxies = target.proxies.iter().flatten().filter_map(|proxy| proxy.parse::<reqwest::Url>().ok());
-    let passwords = proxies
-        .filter_map(|proxy| percent_decode_str(proxy.password()?).decode_utf8().ok().map(Cow::into_owned));
-    let options = target.endpoint_options.iter().filter(|(name, _)| redact::is_sensitive(name));
-    let options = options.filter_map(|(_, value)| value.as_str().map(str::to_owned));
-    let all = headers.chain(parameters).chain(passwords).chain(options).chain(target.api_key.clone());
-    all.filter(|secret| secret.len() >= SHORTEST_SECRET).collect()
-}
-
-/// The password in the credentials of a basic login (RFC 7617).
-fn password(credentials: &str) -> Option<String> {
-    let login = String::from_utf8(STANDARD.decode(credentials).ok()?).ok()?;
-    login.split_once(':').map(|(_, password)| password.to_owned())
+/// What looks for the secrets of the requests, and for the values of all the user's headers: each may be one.
+fn redactor(target: &Target) -> Redactor {
+    let headers = target.headers.iter().map(|(_, value)| value.clone());
+    Redactor::of(redact::of_target(target).into_iter().chain(headers))
 }
 
 /// Shows nothing: it holds the user's key.

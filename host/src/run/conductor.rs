@@ -84,6 +84,7 @@ async fn conduct_in_loop(
 ) -> Result<Option<Ending>, RunError> {
     let (signals, heard) = unbounded_channel();
     let mut ears = Ears::new(run.clock, heard).map_err(RunError::EventLoop)?;
+    registry.note_signal_handlers();
     let (bus, live) = (Arc::new(Bus::default()), Arc::new(Live::default()));
     let lost = signals.clone();
     let keeping = keeping(run, &bus, &live);
@@ -110,6 +111,7 @@ async fn conduct_in_loop(
         Some(services) => {
             let mut conductor = Conductor {
                 run,
+                registry: Arc::clone(registry),
                 bus,
                 live,
                 wires: wires.clone(),
@@ -125,6 +127,7 @@ async fn conduct_in_loop(
             (ending, conductor.end(&mut ears).await)
         }
     };
+    registry.put_back_surroundings();
     // Whoever does not wait for the rest ends the run as well.
     let ending = ending.or_else(|| ears.interrupted());
     let end = RunEnd {
@@ -144,6 +147,7 @@ async fn conduct_in_loop(
 
 fn keeping(run: &Run, bus: &Arc<Bus>, live: &Arc<Live>) -> Keeping {
     Keeping {
+        redactor: Arc::clone(&run.redactor),
         dataset: Arc::clone(&run.dataset),
         tokenizer: run.tokenizer.clone(),
         keep_outputs: run.config.export_outputs,
@@ -172,6 +176,7 @@ fn start_services(
 
 struct Conductor<'a> {
     run: &'a Run,
+    registry: Arc<Registry>,
     bus: Arc<Bus>,
     live: Arc<Live>,
     wires: Wires,
@@ -311,6 +316,7 @@ impl Conductor<'_> {
     }
 
     fn tick(&mut self) -> Option<Event> {
+        self.registry.put_back_surroundings();
         if let Some(phase) = &mut self.phase {
             let elapsed = Duration::from_nanos(self.run.clock.now().saturating_sub(phase.start_ns));
             phase.progress.update(&self.live, self.wires.tally.in_flight(), elapsed);

@@ -10,7 +10,7 @@ use prony_plugin_api::{ErrorDetails, metadata::EndpointMetadata};
 use super::{lock::Lock, progress::Display, services::ChoiceError};
 use crate::{
     clock::Clock,
-    config::{RunConfig, Target},
+    config::{RunConfig, Target, redact::Redactor},
     dataset::{Conversation, Tokenizer},
     plugin::{Category, OptionSchema, Registry},
     record::{
@@ -42,6 +42,8 @@ pub(crate) struct Run {
     pub(crate) tokenizer: Option<Arc<Tokenizer>>,
     /// What all requests have in common.
     pub(crate) target: Arc<TargetPlan>,
+    /// Finds what the run must not write down.
+    pub(crate) redactor: Arc<Redactor>,
     /// Services to start.
     pub(crate) services: Vec<Wanted>,
     /// What is shown while it goes on.

@@ -180,7 +180,7 @@ fn extra_fields(endpoint: &TestEndpoint, case: &mut Case<'_>) {
     }
     match own {
         Some(own) if json[own] != EXTRA => {
-            case.fail(format!("the user's `{own}` does not win over the dialect's own"));
+            case.fail(format!("the user's `{own}` does not win over the format's own"));
         }
         _ => {}
     }

@@ -252,7 +252,7 @@ pub fn unexpected(data: &[u8], expected: &str) -> PluginError {
 
 fn malformed(what: impl fmt::Display) -> PluginError {
     PluginError::malformed(format_args!("read the answer: {what}"))
-        .hint("check the URL and the endpoint type: another dialect, or a proxy, may be answering")
+        .hint("check the URL and the endpoint type: another API format, or a proxy, may be answering")
 }
 
 /// `null`, `false`, `""`, `{}` and `[]`: how servers say that there is no error.

@@ -13,7 +13,7 @@ pub fn texts(turn: TurnContext<'_>) -> Result<Vec<&str>> {
     let mut messages = turn.messages();
     if messages.len() > 1 {
         return Err(PluginError::unsupported(format_args!(
-            "send a conversation of {} messages: this dialect takes single prompts",
+            "send a conversation of {} messages: this API format takes single prompts",
             messages.len()
         ))
         .hint("use the `chat` endpoint, or a dataset of single turns"));
@@ -21,8 +21,10 @@ pub fn texts(turn: TurnContext<'_>) -> Result<Vec<&str>> {
     let mut texts = Vec::new();
     for part in messages.next().iter().flat_map(TurnMessage::parts) {
         if part.kind() != PartKind::TEXT {
-            return Err(PluginError::unsupported("send a medium or raw JSON: this dialect takes text only")
-                .hint("use the `chat` endpoint"));
+            return Err(PluginError::unsupported(
+                "send a medium or raw JSON: this API format takes text only",
+            )
+            .hint("use the `chat` endpoint"));
         }
         if !part.data().is_empty() {
             texts.push(part.data());

@@ -2,7 +2,7 @@
 //!
 //! - [`TestEndpoint`] formats a [`Turn`] into a [`Request`], and reads a [`Recording`], split anywhere, into an
 //!   [`Answer`];
-//! - [`TestService`] leads a service through its life beside a [`ScriptedHost`];
+//! - [`TestService`] drives a service through its lifecycle with a mock host, [`ScriptedHost`];
 //! - [`Registry`] and [`mock_plugin`] find both by name, with fakes for a scope;
 //! - [`CountingAllocator`] counts what a test allocates.
 //!

@@ -93,7 +93,7 @@ fn block(part: Part<'_>) -> Result<Block<'_>> {
                 _ => format!("a part of kind {kind}"),
             };
             return Err(PluginError::unsupported(format_args!(
-                "send {name}: the messages dialect has no form for it"
+                "send {name}: the messages format has no form for it"
             ))
             .hint("send text and images only, or use the `chat` endpoint"));
         }

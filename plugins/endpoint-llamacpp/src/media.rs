@@ -29,7 +29,7 @@ impl<'a> MediaPrompt<'a> {
         }
         if turn.messages().len() > 1 {
             return Err(PluginError::unsupported(
-                "send the media of a conversation: this dialect takes single prompts",
+                "send the media of a conversation: this API format takes single prompts",
             )
             .hint("use the `chat` endpoint, or a dataset of single turns"));
         }
@@ -40,7 +40,7 @@ impl<'a> MediaPrompt<'a> {
                 _ => "a part of an unknown kind",
             };
             return Err(PluginError::unsupported(format_args!(
-                "send {what}: this dialect has no form for it"
+                "send {what}: this API format has no form for it"
             ))
             .hint("use the `chat` endpoint"));
         }

@@ -47,7 +47,7 @@ fn images(turn: TurnContext<'_>) -> Result<Vec<Image<'_>>> {
     let mut messages = turn.messages();
     if messages.len() > 1 {
         return Err(PluginError::unsupported(format_args!(
-            "send a conversation of {} messages: this dialect takes single turns",
+            "send a conversation of {} messages: this API format takes single turns",
             messages.len()
         ))
         .hint("use a dataset of single turns"));
@@ -62,7 +62,7 @@ fn images(turn: TurnContext<'_>) -> Result<Vec<Image<'_>>> {
                 return Err(PluginError::unsupported(format_args!("send the linked image `{excerpt}`"))
                     .hint("name a file or give a data URL: the server follows no links"));
             }
-            _ => return Err(PluginError::unsupported("send anything but images to this dialect")),
+            _ => return Err(PluginError::unsupported("send anything but images to this API format")),
         }
     }
     Ok(images)

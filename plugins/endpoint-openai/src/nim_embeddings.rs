@@ -49,7 +49,7 @@ fn images(turn: TurnContext<'_>) -> Vec<&str> {
 fn paired<'a>(turn: TurnContext<'a>, images: &[&'a str]) -> Result<Field<'a>> {
     if turn.messages().len() > 1 {
         return Err(PluginError::unsupported(
-            "embed the images of a conversation: this dialect takes single turns",
+            "embed the images of a conversation: this API format takes single turns",
         )
         .hint("use the `chat_embeddings` endpoint, or a dataset of single turns"));
     }

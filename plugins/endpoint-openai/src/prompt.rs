@@ -20,7 +20,7 @@ pub(crate) fn items(turn: TurnContext<'_>) -> Result<Vec<Item<'_>>> {
     let mut messages = turn.messages();
     if messages.len() > 1 {
         return Err(PluginError::unsupported(format_args!(
-            "send a conversation of {} messages: this dialect takes single prompts",
+            "send a conversation of {} messages: this API format takes single prompts",
             messages.len()
         ))
         .hint("use the `chat` endpoint, or a dataset of single turns"));
@@ -32,7 +32,7 @@ pub(crate) fn items(turn: TurnContext<'_>) -> Result<Vec<Item<'_>>> {
             PartKind::TEXT => items.push(Item::Text(part.data())),
             PartKind::RAW => items.push(Item::Raw(raw(part.data())?)),
             _ => {
-                return Err(PluginError::unsupported("send a medium: this dialect takes text only")
+                return Err(PluginError::unsupported("send a medium: this API format takes text only")
                     .hint("use the `chat` endpoint"));
             }
         }

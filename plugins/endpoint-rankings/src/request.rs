@@ -37,7 +37,7 @@ impl<'a> Question<'a> {
         let mut messages = turn.messages();
         if messages.len() > 1 {
             return Err(PluginError::unsupported(format_args!(
-                "rank by a conversation of {} messages: this dialect takes one query",
+                "rank by a conversation of {} messages: this API format takes one query",
                 messages.len()
             ))
             .hint("use a dataset of single turns"));
@@ -45,7 +45,7 @@ impl<'a> Question<'a> {
         let (mut query, mut passages, mut unnamed) = (None, Vec::new(), Vec::new());
         for part in messages.next().iter().flat_map(TurnMessage::parts) {
             if part.kind() != PartKind::TEXT {
-                return Err(PluginError::unsupported("rank a medium: this dialect takes text only"));
+                return Err(PluginError::unsupported("rank a medium: this API format takes text only"));
             }
             match part.name() {
                 "query" | "queries" => query = query.or(Some(part.data())),

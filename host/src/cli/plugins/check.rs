@@ -32,7 +32,7 @@ pub(super) struct CheckArgs {
     /// Libraries, such as `target/release/libacme_chat.so`.
     #[arg(value_name = "LIBRARY", required_unless_present = "as_child")]
     libraries: Vec<PathBuf>,
-    /// Replay this recorded answer: a stream, a JSON body or a raw HTTP response. Can be given several times.
+    /// Replay this recorded response: a stream, a JSON body or a raw HTTP response. Can be given several times.
     #[arg(long = "replay", value_name = "FILE")]
     recordings: Vec<PathBuf>,
     /// The library's plugins.yaml, which says how its streams are framed. Without it: the nearest one beside the library or in

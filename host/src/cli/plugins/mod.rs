@@ -48,7 +48,7 @@ enum Action {
     Graph(graph::GraphArgs),
     /// Write the crate of a new plugin.
     New(new::NewArgs),
-    /// Try a library against everything that a host and a server may do to it.
+    /// Run the conformance tests on a plugin library.
     Check(check::CheckArgs),
     /// Open a library that the parent process names.
     #[command(hide = true)]

@@ -21,9 +21,10 @@ pub(crate) struct Rung {
 }
 
 /// From the ground up. The last three are climbed by the child: they run code of the library.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "its file can be read, and nobody else can change it",
     "it is a whole shared library for this machine",
+    "nobody else can change the libraries that it needs",
     "it describes itself",
     "it is made for a contract that this host offers",
     "its panics unwind",
@@ -33,7 +34,7 @@ const NAMES: [&str; 8] = [
 ];
 
 /// How many rungs are climbed without running any code.
-pub(super) const WITHOUT_CODE: usize = 5;
+pub(super) const WITHOUT_CODE: usize = 6;
 
 /// The rungs below `end`, all of which hold.
 pub(super) fn climbed(from: usize, end: usize) -> Vec<Rung> {
@@ -71,12 +72,13 @@ fn height(fault: &Fault) -> usize {
         | Fault::Platform { .. }
         | Fault::NotShared { .. }
         | Fault::Truncated { .. } => 1,
-        Fault::NoDescriptor { .. } | Fault::BadDescriptor(_) => 2,
-        Fault::Epoch { .. } | Fault::HostTooOld { .. } => 3,
-        Fault::PanicStrategy { .. } => 4,
-        Fault::Thread(_) | Fault::Open(_) | Fault::Unsealed(_) | Fault::Changed => 5,
-        Fault::NoEntrySymbol(_) | Fault::Header { .. } | Fault::Layout { .. } => 6,
-        Fault::Root { .. } | Fault::NotExported { .. } => 7,
+        Fault::Needs { .. } | Fault::Search { .. } | Fault::Relative => 2,
+        Fault::NoDescriptor { .. } | Fault::BadDescriptor(_) => 3,
+        Fault::Epoch { .. } | Fault::HostTooOld { .. } => 4,
+        Fault::PanicStrategy { .. } => 5,
+        Fault::Thread(_) | Fault::Open(_) | Fault::Unsealed(_) | Fault::Changed => 6,
+        Fault::NoEntrySymbol(_) | Fault::Header { .. } | Fault::Layout { .. } => 7,
+        Fault::Root { .. } | Fault::NotExported { .. } => 8,
     }
 }
 
@@ -87,10 +89,10 @@ mod tests {
     #[test]
     fn a_fall_tells_how_far_it_was() {
         let rungs = fallen(0, &Fault::NoDescriptor { section: ".prony.plugin" });
-        assert_eq!(rungs.len(), 3);
-        assert!(rungs[..2].iter().all(|rung| rung.verdict == Verdict::Ok));
-        assert_eq!(rungs[2].verdict, Verdict::Fail);
-        assert!(rungs[2].text.contains(".prony.plugin") && !rungs[2].hint.is_empty());
+        assert_eq!(rungs.len(), 4);
+        assert!(rungs[..3].iter().all(|rung| rung.verdict == Verdict::Ok));
+        assert_eq!(rungs[3].verdict, Verdict::Fail);
+        assert!(rungs[3].text.contains(".prony.plugin") && !rungs[3].hint.is_empty());
     }
 
     #[test]

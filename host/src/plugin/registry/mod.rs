@@ -4,7 +4,7 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use prony_plugin_api::abi::host::{EndpointInstance, HostTable, ServiceInstance};
@@ -12,11 +12,12 @@ use prony_plugin_api::abi::host::{EndpointInstance, HostTable, ServiceInstance};
 use super::{
     catalogue::{Candidate, Catalogue, Endpoints, Failure, Kind, Services, conflict},
     discovery::{self, DiscoveryOptions, DiscoveryProblem, Pack, Withheld},
-    entry::{Category, EndpointEntry, Entry, Isolation, Key, ServiceEntry},
+    entry::{Category, EndpointEntry, Entry, Isolation, Key, ServiceEntry, Tier},
     error::PluginError,
     libraries::Libraries,
     listing::Listed,
     policy::PolicyInForce,
+    surroundings::Surroundings,
     used::{Provenance, UsedPlugin},
 };
 
@@ -31,6 +32,10 @@ pub(crate) struct Registry {
     shelves: Mutex<Shelves>,
     /// Apart from the shelves: a library that hangs while it is opened must not keep a report from being written.
     notes: Mutex<Vec<String>>,
+    /// What was used in other processes.
+    elsewhere: Mutex<Vec<UsedPlugin>>,
+    /// What no plugin may change, once it was noted.
+    surroundings: OnceLock<Surroundings>,
 }
 
 /// What changes: entries are loaded, and what is open is shared. One lock, so that nothing is opened twice.
@@ -51,7 +56,7 @@ impl Registry {
         let mut shelves = Shelves {
             endpoints: Catalogue::new(),
             services: Catalogue::new(),
-            libraries: Libraries::new(options.plugin_path.clone(), policy.policy),
+            libraries: Libraries::new(options.library_folders(), policy.policy),
         };
         let mut packs = Vec::new();
         for (origin, manifest) in found.manifests {
@@ -76,6 +81,8 @@ impl Registry {
             used,
             shelves: Mutex::new(shelves),
             notes: Mutex::default(),
+            elsewhere: Mutex::default(),
+            surroundings: OnceLock::new(),
         })
     }
 
@@ -115,12 +122,52 @@ impl Registry {
     /// Adds what another process has said of the plugins that it loaded: it has a registry of its own.
     pub(crate) fn add(&self, provenance: Provenance) {
         self.add_notes(&provenance.notes);
+        let mut elsewhere = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         for plugin in provenance.used {
             if !used.contains(&plugin) {
+                elsewhere.push(plugin.clone());
                 used.push(plugin);
             }
         }
+    }
+
+    /// Notes what belongs to the process as a whole, before the first library is opened.
+    pub(crate) fn note_surroundings(&self) {
+        self.surroundings.get_or_init(Surroundings::note);
+    }
+
+    /// The program itself answers signals in another way from now on.
+    pub(crate) fn note_signal_handlers(&self) {
+        if let Some(surroundings) = self.surroundings.get() {
+            surroundings.note_answers();
+        }
+    }
+
+    /// Puts back what a plugin has changed of what was noted, and notes who that was. It is cheap, and to be done often.
+    pub(crate) fn put_back_surroundings(&self) {
+        let changed = self.surroundings.get().map(Surroundings::put_back).unwrap_or_default();
+        if !changed.is_empty() {
+            let (who, what) = (self.suspects(), changed.join(", "));
+            self.note(Some(format!(
+                "{who} changed {what}, which belongs to the whole process; prony put it back"
+            )));
+        }
+    }
+
+    /// Who runs in this process and may have done something. What ships with prony does not, where there is anybody else.
+    fn suspects(&self) -> String {
+        let mut suspects = self.known();
+        let elsewhere = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
+        suspects.retain(|plugin| !elsewhere.contains(plugin));
+        let built_in = Tier::BuiltIn.to_string();
+        if suspects.iter().any(|plugin| plugin.tier != built_in) {
+            suspects.retain(|plugin| plugin.tier != built_in);
+        }
+        let mut names: Vec<String> =
+            suspects.iter().map(|plugin| format!("the {} `{}`", plugin.category, plugin.name)).collect();
+        names.dedup();
+        if names.is_empty() { "a library that is being opened".to_owned() } else { names.join(" or ") }
     }
 
     fn known(&self) -> Vec<UsedPlugin> {

@@ -140,7 +140,7 @@ pub(crate) fn validate(options: &DiscoveryOptions, paths: &[PathBuf]) -> Result<
     let mut validation = Validation::default();
     conflicts::find(&mut all, &wanted);
     for mut one in all.into_iter().filter(|one| wanted.contains(&one.origin.manifest)) {
-        let folders = search(&one.origin, &options.plugin_path);
+        let folders = search(&one.origin, &options.library_folders());
         validation.targets.extend(libraries::check(&mut one, &folders, Some(&policy), &trust));
         validation.manifests.push(one.origin.manifest.clone());
         validation.findings.extend(one.findings);

@@ -148,7 +148,7 @@ fn the_console_shows_a_sound_run() {
         Input Sequence Length (tokens)    25.00   25.00   25.00*   25.00   25.00   25.00
         Usage Prompt Tokens (tokens)      30.00   30.00   30.00*   30.00   30.00   30.00
         Send Lateness (ms)                 1.00    2.00    1.98*    1.90    1.80    1.00
-        * p99 of fewer than 500 values: a few slow requests decide it
+        * p99 from fewer than 500 samples: low confidence
         left out to fit the width, but in the CSV and JSON files: std, min
 
         Metric                                value
@@ -235,7 +235,7 @@ fn the_console_shows_what_is_wrong_with_a_run() {
         Input Sequence Length (tokens)          25.00   25.00   25.00   25.00*   25.00   25.00   25.00  0.00
         Usage Prompt Tokens (tokens)            30.00   30.00   30.00   30.00*   30.00   30.00   30.00  0.00
         Send Lateness (ms)                       2.00    2.00    2.00    2.00*    2.00    2.00    2.00  0.00
-        * p99 of fewer than 500 values: a few slow requests decide it
+        * p99 from fewer than 500 samples: low confidence
 
         Metric                                 value
         ────────────────────────────────────────────

@@ -26,7 +26,8 @@ use super::{
 use crate::{
     child::frame::{FrameReader, FrameWriter},
     clock::Clock,
-    config::RunConfig,
+    config::{RunConfig, redact},
+    dataset,
     plugin::{DiscoveryOptions, Registry},
     request::{
         exchange::Finished,
@@ -147,6 +148,7 @@ impl Inside {
 
     fn equip(&self, mut config: RunConfig, api_key: Option<String>, clock: Clock) -> Option<Equipped> {
         config.target.api_key = api_key;
+        redact::learn(redact::of_config(&config));
         let entry = self.registry.endpoint(&config.target.endpoint_type).ok()?;
         let target = setup::plan_target(&config, &entry.metadata).ok()?;
         Some(Equipped { config, target, clock })
@@ -169,7 +171,9 @@ impl Inside {
         let Equipped { config, target, clock } = self.equipped()?;
         let Self { uplink, hosted, dataset, .. } = self;
         let endpoint = hosted.endpoint().clone();
-        let equipment = Equipment { clock, endpoint, target, dataset: dataset.finish(), sink: uplink };
+        let dataset = dataset.finish();
+        redact::learn(dataset::secrets(&dataset));
+        let equipment = Equipment { clock, endpoint, target, dataset, sink: uplink };
         Ok(Team::start(&config, &equipment, hosted)?)
     }
 }

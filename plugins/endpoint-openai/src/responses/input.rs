@@ -102,7 +102,7 @@ fn input_part<'a>(role: &str, part: Part<'a>) -> Result<InputPart<'a>> {
         PartKind::AUDIO => InputPart::InputAudio { input_audio: audio(data)? },
         PartKind::RAW => InputPart::Raw(raw(data)?),
         PartKind::VIDEO => {
-            return Err(PluginError::unsupported("send a video: the responses dialect has no form for one")
+            return Err(PluginError::unsupported("send a video: the responses format has no form for one")
                 .hint("use the `chat` endpoint"));
         }
         PartKind(kind) => {

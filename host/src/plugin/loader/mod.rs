@@ -1,10 +1,13 @@
-//! Opens a library that was [`Checked`]: the one `dlopen` of the program, and the only `unsafe` of this crate.
+//! Opens a library that was [`Checked`]: the one `dlopen` of the program, and, with what takes signals back from libraries
+//! ([`signals`]), the only `unsafe` of this crate.
 //!
 //! The library's header is found by its symbol, never with `abi_stable`'s own `RootModule::load_from_file`: that one keeps
 //! one module a *type*, so the second plugin would silently be the first. Libraries are never closed: their threads,
 //! thread-local destructors and tables outlive everything. Nor does the thread end that opened one: some code takes the
 //! thread of its initialisers for the one that lasts longest (mimalloc 3.3 crashes in another when it has ended).
 #![expect(unsafe_code, reason = "opening a library runs its code, and its symbols have no types")]
+
+pub(super) mod signals;
 
 use std::{
     cmp::Ordering,

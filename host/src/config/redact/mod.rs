@@ -1,60 +1,39 @@
 //! What must not be written down: keys, tokens and passwords.
 //!
-//! Three things leave a run with the user's input in them: the journalled configuration, the printed command line and
-//! error texts. Each goes through here. A name decides whether its value is secret, because a value cannot: too much
-//! is hidden rather than too little.
+//! A name decides whether its value is secret, because a value cannot: too much is hidden rather than too little. What is
+//! known to be secret is then looked for in every text of a server or a user that leaves the process, by one [`Redactor`]:
+//! in what goes into the journal, from which all reports are made, and in what goes to the terminal and the log. The
+//! configuration and the command line, whose form is known, are written without secrets in the first place.
 
-use percent_encoding::percent_decode_str;
+mod address;
+mod known;
+mod names;
+mod redactor;
+mod secrets;
+mod spelling;
+
 use serde_json::{Map, Value};
 
+use self::names::is_sensitive_in_head;
+pub(crate) use self::{
+    address::{has_hidden_login, is_address, url},
+    known::{learn, shown, shown_bytes},
+    names::is_sensitive,
+    redactor::Redactor,
+    secrets::{of_config, of_headers, of_json, of_target},
+};
 use super::RunConfig;
 
 /// What stands in place of a secret.
 pub(crate) const REDACTED: &str = "<redacted>";
 
-/// Whether a header, a query parameter or a field of this name holds a secret.
-///
-/// Works on whole words, so that `max_tokens` and `X-Session-Affinity` are not taken for a token and a session key.
-pub(crate) fn is_sensitive(name: &str) -> bool {
-    let name = lower_case_words(name);
-    let words: Vec<&str> =
-        name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty()).collect();
-    words.iter().enumerate().any(|(at, word)| match *word {
-        // Keys that say where something goes, not who may go there.
-        "key" | "keys" => !matches!(
-            words.get(at.wrapping_sub(1)),
-            Some(&("idempotency" | "cache" | "routing" | "affinity"))
-        ),
-        "auth" | "jwt" | "bearer" | "sig" | "signature" | "credential" | "credentials" | "pwd"
-        | "passphrase" => true,
-        _ => {
-            ["authorization", "apikey", "token", "cookie"].iter().any(|end| word.ends_with(end))
-                || ["secret", "password", "passwd"].iter().any(|part| word.contains(part))
-        }
-    })
-}
-
-/// `subscriptionKey` as `subscription key`.
-fn lower_case_words(name: &str) -> String {
-    let mut words = String::with_capacity(name.len());
-    let mut previous = ' ';
-    for char in name.chars() {
-        if previous.is_ascii_lowercase() && char.is_ascii_uppercase() {
-            words.push(' ');
-        }
-        words.push(char.to_ascii_lowercase());
-        previous = char;
-    }
-    words
-}
-
-/// The configuration as the journal keeps it.
-pub(crate) fn config(config: &RunConfig) -> RunConfig {
+/// The configuration as the journal keeps it, with what `redactor` finds hidden, too: the model's name may be the server's.
+pub(crate) fn config(config: &RunConfig, redactor: &Redactor) -> RunConfig {
     let mut config = config.clone();
     let target = &mut config.target;
     target.api_key = None;
     for (name, value) in target.headers.iter_mut().chain(&mut config.server_metrics.headers) {
-        if is_sensitive(name) {
+        if is_sensitive_in_head(name) {
             REDACTED.clone_into(value);
         } else if is_address(value) {
             *value = url(value);
@@ -73,8 +52,23 @@ pub(crate) fn config(config: &RunConfig) -> RunConfig {
     let addresses = target.urls.iter_mut().chain(&mut target.custom_endpoint).chain(proxies);
     for address in addresses.chain(&mut config.server_metrics.urls) {
         *address = url(address);
+        redactor.mask_in_place(address);
     }
+    redactor.mask_in_place(&mut config.target.model);
+    config.target.headers.iter_mut().for_each(|(_, value)| redactor.mask_in_place(value));
+    let inputs = config.target.extra_inputs.values_mut().chain(config.target.endpoint_options.values_mut());
+    let options = config.services.options.iter_mut().map(|option| &mut option.value);
+    inputs.chain(options).for_each(|value| mask_texts(value, redactor));
     config
+}
+
+fn mask_texts(json: &mut Value, redactor: &Redactor) {
+    match json {
+        Value::Object(fields) => fields.values_mut().for_each(|field| mask_texts(field, redactor)),
+        Value::Array(items) => items.iter_mut().for_each(|item| mask_texts(item, redactor)),
+        Value::String(text) => redactor.mask_in_place(text),
+        _ => {}
+    }
 }
 
 /// A command line that may be shown and kept, word by word.
@@ -150,11 +144,15 @@ fn object(fields: &mut Map<String, Value>) {
     }
 }
 
-/// `Name:Value` with the value hidden when the name asks for it.
+/// `Name:Value` with the value hidden when the name asks for it, or several of them with commas between.
 fn pair(text: &str) -> String {
     match text.split_once(':') {
-        Some((name, _)) if is_sensitive(name) => format!("{name}:{REDACTED}"),
+        Some((name, _)) if is_sensitive_in_head(name) => format!("{name}:{REDACTED}"),
         Some((name, value)) if is_address(value) => format!("{name}:{}", url(value)),
+        Some((_, value)) if value.contains(',') => {
+            let (first, rest) = text.split_once(',').unwrap_or((text, ""));
+            format!("{first},{}", pair(rest))
+        }
         _ => text.to_owned(),
     }
 }
@@ -172,65 +170,10 @@ fn option(text: &str) -> String {
     }
 }
 
-/// Whether a text begins like `http://`.
-pub(crate) fn is_address(text: &str) -> bool {
-    scheme_length(text) > 0
-}
-
-/// Bytes up to and with the `://` of a text that begins with a scheme (RFC 3986, section 3.1). An address may also
-/// stand inside a text.
-fn scheme_length(text: &str) -> usize {
-    let is_scheme = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
-    text.split_once("://")
-        .filter(|(name, _)| is_scheme(name.trim_start()))
-        .map_or(0, |(name, _)| name.len() + 3)
-}
-
-/// An address, well-formed or not, without its credentials and secret query parameters.
-pub(crate) fn url(text: &str) -> String {
-    let (scheme, rest) = text.split_at(scheme_length(text));
-    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, rest) = rest.split_at(authority_end);
-    let host = authority
-        .rsplit_once('@')
-        .map_or_else(|| authority.to_owned(), |(_, host)| format!("{REDACTED}@{host}"));
-    let (path, query) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
-    let parameters: String = query.split_inclusive(['?', '&', '#']).map(parameter).collect();
-    format!("{scheme}{host}{path}{parameters}")
-}
-
-/// The values of the secret query parameters of an address, as they are typed and as they are meant.
-pub(crate) fn secret_parameters(address: &str) -> Vec<String> {
-    let query = address.split_once('?').map(|(_, query)| query).unwrap_or_default();
-    let pairs = query.split(['&', '#']).filter_map(|pair| pair.split_once('='));
-    let secret = pairs.filter(|(name, _)| is_sensitive(&percent_decode_str(name).decode_utf8_lossy()));
-    let spellings = secret.flat_map(|(_, value)| {
-        [value.to_owned(), percent_decode_str(value).decode_utf8_lossy().into_owned()]
-    });
-    spellings.collect()
-}
-
-/// `name=value` and the separator behind it, if any.
-fn parameter(text: &str) -> String {
-    let (pair, separator) = text.split_at(text.find(['?', '&', '#']).unwrap_or(text.len()));
-    // Up to the last `=`, because `a=1;token=x` is one parameter to us and two to some servers.
-    match (pair.split_once('='), pair.rsplit_once('=')) {
-        (Some((shown, _)), Some((names, _)))
-            if is_sensitive(&percent_decode_str(names).decode_utf8_lossy()) =>
-        {
-            format!("{shown}={REDACTED}{separator}")
-        }
-        _ => text.to_owned(),
-    }
-}
-
-/// So many bytes of a secret are one already: a text that was cut off may end in the middle of it.
-const TELLING: usize = 12;
-
-/// Takes a secret out of a text, and what there is of its beginning.
+/// Takes one secret out of a text, and what there is of its beginning, for one that is looked for but once.
 pub(crate) fn take_out(text: &mut String, secret: &str) {
-    let (head, _) = secret.split_at_checked(TELLING).unwrap_or((secret, ""));
-    if head.is_empty() || !text.contains(head) {
+    let (head, _) = secret.split_at_checked(spelling::TELLING).unwrap_or((secret, ""));
+    if secret.len() < redactor::SHORTEST_SECRET || !text.contains(head) {
         return;
     }
     let (mut clean, mut rest) = (String::new(), text.as_str());
@@ -250,62 +193,6 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-
-    #[rstest]
-    fn names_of_secrets_are_known(
-        #[values(
-            "Authorization",
-            "proxy-authorization",
-            "X-Api-Key",
-            "api-key",
-            "api_key",
-            "apikey",
-            "Cookie",
-            "Set-Cookie",
-            "X-Auth-Token",
-            "x-amz-security-token",
-            "aws_access_key_id",
-            "aws_secret_access_key",
-            "aws_session_token",
-            "Client-Secret",
-            "clientsecret",
-            "db_password",
-            "Ocp-Apim-Subscription-Key",
-            "AccessToken",
-            "X-Signature",
-            "subscriptionKey",
-            "api_keys",
-            "sig",
-            "pwd"
-        )]
-        name: &str,
-    ) {
-        assert!(is_sensitive(name));
-    }
-
-    #[rstest]
-    fn harmless_names_are_left_alone(
-        #[values(
-            "X-Session-Affinity",
-            "X-Request-ID",
-            "Content-Type",
-            "Accept",
-            "max_tokens",
-            "min_tokens",
-            "User-Agent",
-            "Idempotency-Key",
-            "prompt_cache_key",
-            "promptCacheKey",
-            "maxTokens",
-            "X-Author",
-            "monkey",
-            "temperature",
-            ""
-        )]
-        name: &str,
-    ) {
-        assert!(!is_sensitive(name));
-    }
 
     #[rstest]
     #[case("--api-key sk-1 --streaming", "--api-key <redacted> --streaming")]
@@ -352,6 +239,9 @@ mod tests {
         "--endpoint-option secret_key=k --endpoint-option n=5",
         "--endpoint-option secret_key=<redacted> --endpoint-option n=5"
     )]
+    #[case("--extra-inputs a:1,api_key:k,b:2", "--extra-inputs a:1,api_key:<redacted>")]
+    #[case("-H Accept:a,b -H code:x", "-H Accept:a,b -H code:<redacted>")]
+    #[case("--url http://u:p/q@h", "--url http://<redacted>")]
     #[case("--isl 5 --url localhost:8000", "--isl 5 --url localhost:8000")]
     fn a_command_line_is_shown_without_secrets(#[case] typed: &str, #[case] shown: &str) {
         assert_eq!(command_line(typed.split(' ')).join(" "), shown);
@@ -373,12 +263,6 @@ mod tests {
         let mut text = "pwd1234 pwd123".to_owned();
         take_out(&mut text, "pwd1234");
         assert_eq!(text, "<redacted> pwd123");
-    }
-
-    #[test]
-    fn secret_parameters_of_an_address_are_known_in_both_spellings() {
-        assert_eq!(secret_parameters("http://h/v1?a=1&token=x%2Fy&api-version=3"), ["x%2Fy", "x/y"]);
-        assert!(secret_parameters("http://h/v1").is_empty());
     }
 
     #[test]

@@ -1,0 +1,125 @@
+//! What a library brings along: other libraries, and folders in which the dynamic linker looks for them. Their code runs
+//! as soon as the library is opened, so that nobody else may be able to change them, either.
+//!
+//! Libraries that are found in the system's own folders are not looked at: the linker's configuration is root's. This is
+//! for ELF; on other systems nothing is checked.
+
+use std::{
+    collections::HashSet,
+    ffi::OsStr,
+    fs,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use super::{fault::Fault, object_file::ObjectFile, trust::Trust};
+
+/// The names in the dynamic section of a library.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Needs {
+    /// Paths of libraries, or bare names that are looked for.
+    pub(super) libraries: Vec<PathBuf>,
+    /// Folders to look in, which may begin with `$ORIGIN`.
+    pub(super) folders: Vec<PathBuf>,
+}
+
+/// Checks everything that a library needs, and what that needs. `real` is its file, behind all links.
+pub(super) fn check(needs: &Needs, real: &Path, trust: &Trust) -> Result<(), Fault> {
+    Check { trust, seen: HashSet::from([real.to_owned()]) }.library(needs, real, &[])
+}
+
+struct Check<'a> {
+    trust: &'a Trust,
+    seen: HashSet<PathBuf>,
+}
+
+impl Check<'_> {
+    /// `inherited`: where those look that need this library.
+    fn library(&mut self, needs: &Needs, real: &Path, inherited: &[PathBuf]) -> Result<(), Fault> {
+        let own = needs.folders.iter().map(|folder| self.folder(folder, real));
+        let mut folders = own.collect::<Result<Vec<_>, _>>()?;
+        folders.extend_from_slice(inherited);
+        needs.libraries.iter().try_for_each(|name| {
+            self.needed(name, real, &folders)
+                .map_err(|fault| Fault::Needs { library: name.clone(), fault: Box::new(fault) })
+        })
+    }
+
+    /// A folder to look in, as the linker reads it.
+    fn folder(&self, typed: &Path, real: &Path) -> Result<PathBuf, Fault> {
+        let place = place(typed, real);
+        let check = place.as_deref().ok_or(Fault::Relative).and_then(|place| self.trust.check_search(place));
+        check.map_err(|fault| Fault::Search { folder: typed.to_owned(), fault: Box::new(fault) })?;
+        Ok(place.unwrap_or_default())
+    }
+
+    fn needed(&mut self, name: &Path, real: &Path, folders: &[PathBuf]) -> Result<(), Fault> {
+        let file = if name.as_os_str().as_bytes().contains(&b'/') {
+            place(name, real).ok_or(Fault::Relative)?
+        } else if let Some(folder) = folders.iter().find(|folder| folder.join(name).exists()) {
+            folder.join(name)
+        } else {
+            return Ok(());
+        };
+        // One that is not there yet must not be made by others.
+        let Ok(real) = file.canonicalize() else { return self.trust.check_search(&file) };
+        let holders = [file.parent(), real.parent()].into_iter().flatten();
+        holders.into_iter().try_for_each(|folder| self.trust.check_folder(folder))?;
+        self.trust.check_way(&file)?;
+        let file = real;
+        if !self.seen.insert(file.clone()) {
+            return Ok(());
+        }
+        self.trust.check_file(&file, &fs::metadata(&file).map_err(Fault::Unreadable)?)?;
+        let bytes = fs::read(&file).map_err(Fault::Unreadable)?;
+        // What is no library, the linker refuses.
+        let Ok(object) = ObjectFile::parse(&bytes) else { return Ok(()) };
+        self.library(&object.needs()?, &file, folders)
+    }
+}
+
+/// The place that a path of the dynamic section means; nothing if it depends on the working directory. `$ORIGIN` is the
+/// library's own folder; what stands behind other variables is not known, and their folder stands for it.
+fn place(typed: &Path, real: &Path) -> Option<PathBuf> {
+    let mut place = PathBuf::new();
+    for (at, part) in typed.components().enumerate() {
+        let part = part.as_os_str();
+        if at == 0 && (part == "$ORIGIN" || part == "${ORIGIN}") {
+            place.push(real.parent()?);
+        } else if part.as_bytes().contains(&b'$') {
+            break;
+        } else {
+            place.push(part);
+        }
+    }
+    place.is_absolute().then_some(place)
+}
+
+/// The folders of one entry of the section. An empty one is the working directory.
+pub(super) fn split(folders: &[u8]) -> impl Iterator<Item = PathBuf> {
+    folders.split(|byte| *byte == b':').map(|folder| PathBuf::from(OsStr::from_bytes(folder)))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("/opt/lib", Some("/opt/lib"))]
+    #[case("$ORIGIN/../lib", Some("/packs/acme/../lib"))]
+    #[case("${ORIGIN}", Some("/packs/acme"))]
+    #[case("/opt/$LIB/x", Some("/opt"))]
+    #[case("lib", None)]
+    #[case("", None)]
+    #[case("$LIB", None)]
+    fn a_place_is_read_as_the_linker_does(#[case] typed: &str, #[case] expected: Option<&str>) {
+        assert_eq!(place(Path::new(typed), Path::new("/packs/acme/libacme.so")), expected.map(PathBuf::from));
+    }
+
+    #[test]
+    fn folders_are_separated_by_colons() {
+        assert_eq!(split(b"/a::b").collect::<Vec<_>>(), ["/a", "", "b"].map(PathBuf::from));
+    }
+}

@@ -1,0 +1,47 @@
+//! The page on security: each of its statements names a test that there is, or says that there is none.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The last cell of each row of its tables, without the heads.
+fn cells(page: &str) -> Vec<&str> {
+    let rows = page.lines().filter(|line| line.starts_with('|') && !line.starts_with("|---"));
+    rows.filter_map(|row| row.trim_end_matches('|').rsplit('|').next()).map(str::trim).collect()
+}
+
+/// Whether there is a suite, a test of a suite, or a module of the host with tests of its own.
+fn exists(test: &str) -> bool {
+    if let Some(module) = test.strip_prefix("unit ") {
+        let plugin = root().join("host/src/plugin");
+        let places = [plugin.join(format!("{module}.rs")), plugin.join(module).join("mod.rs")];
+        return places
+            .iter()
+            .filter_map(|place| fs::read_to_string(place).ok())
+            .any(|text| text.contains("#[test]"));
+    }
+    let (suite, name) = test.split_once("::").unwrap_or((test, ""));
+    let source = fs::read_to_string(root().join(format!("tests/tests/{suite}.rs"))).unwrap_or_default();
+    let is_suite = source.contains("#[test]") || source.contains("#[rstest]");
+    is_suite && (name.is_empty() || source.contains(&format!("fn {name}(")))
+}
+
+#[test]
+fn every_statement_names_its_test_or_says_that_it_has_none() {
+    let page = fs::read_to_string(root().join("docs/SECURITY.md")).unwrap();
+    let cells: Vec<&str> = cells(&page).into_iter().filter(|cell| *cell != "test").collect();
+    assert!(cells.len() > 20, "the tables are not read: {cells:?}");
+    for cell in cells.into_iter().filter(|cell| *cell != "none") {
+        let tests: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "`{cell}` names no test");
+        for test in tests {
+            assert!(exists(test), "there is no test `{test}`");
+        }
+    }
+}
