@@ -2,6 +2,8 @@
 //!
 //! All reports are made from the journal, so that this is the one place for all of them.
 
+use std::borrow::Cow;
+
 use prony_plugin_api::ErrorDetails;
 
 use super::{Record, RunEnd, Texts};
@@ -18,17 +20,18 @@ pub(super) fn record(record: &mut Record, redactor: &Redactor) {
     }
 }
 
-/// The texts of a record without secrets; nothing if they have none, as nearly all.
-pub(super) fn texts(texts: &Texts, redactor: &Redactor) -> Option<Texts> {
-    let has_one = |text: &str| redactor.mask_bytes(text.as_bytes()).is_some();
-    let mut passages = texts.passages.iter().map(|(_, text)| text);
-    if !passages.any(|text| has_one(text)) && !has_one(&texts.first_arrival) {
-        return None;
+/// Texts as they are kept until they are counted. Those that hold a secret are counted without it then.
+pub(super) fn texts<'a>(texts: &'a Texts, redactor: &Redactor) -> Cow<'a, Texts> {
+    let is_clean = |text: &str| matches!(redactor.mask(text), Cow::Borrowed(_));
+    if is_clean(&texts.first_arrival) && texts.passages.iter().all(|(_, text)| is_clean(text)) {
+        return Cow::Borrowed(texts);
     }
     let mut masked = texts.clone();
-    let all = masked.passages.iter_mut().map(|(_, text)| text).chain([&mut masked.first_arrival]);
-    all.for_each(|text| redactor.mask_in_place(text));
-    Some(masked)
+    redactor.mask_in_place(&mut masked.first_arrival);
+    for (_, text) in &mut masked.passages {
+        redactor.mask_in_place(text);
+    }
+    Cow::Owned(masked)
 }
 
 /// Masks what a run's end says.
@@ -144,6 +147,17 @@ mod tests {
         };
         assert_eq!(masked(&with(KEY)), with("<redacted>"));
         assert_eq!(masked(&with("other")), with("other"));
+    }
+
+    #[test]
+    fn texts_that_wait_to_be_counted_hold_no_secret() {
+        let redactor = Redactor::of([KEY]);
+        let with = |key: &str| Texts {
+            passages: vec![(true, format!("the key is {key}")), (false, "yes".to_owned())],
+            first_arrival: key.to_owned(),
+        };
+        assert_eq!(*texts(&with(KEY), &redactor), with("<redacted>"));
+        assert!(matches!(texts(&with("other"), &redactor), Cow::Borrowed(_)));
     }
 
     #[test]

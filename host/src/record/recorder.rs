@@ -457,8 +457,7 @@ impl Recording {
         };
         // If the journal does not take the record, the number and the place of its texts are the next one's.
         let number = self.open.next_number();
-        let masked = mask::texts(&texts, &self.keeping.redactor);
-        is_kept_or_left_out(self.texts.keep(number, masked.as_ref().unwrap_or(&texts)))?;
+        is_kept_or_left_out(self.texts.keep(number, &mask::texts(&texts, &self.keeping.redactor)))?;
         let frame = Frame::Uncounted(record);
         let is_kept = append(&mut self.journal, &frame)?;
         let Frame::Uncounted(record) = frame else { return Ok(()) };
