@@ -1,4 +1,4 @@
-//! Whose plugins run: policies, hashes, and files that others can change.
+//! Plugin trust: policies, hashes, and files that others can change.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
