@@ -31,6 +31,14 @@ pub(crate) fn write(text: impl Into<Vec<u8>>) {
     }
 }
 
+/// Writes a text if nothing else waits: one that the next replaces anyway.
+pub(crate) fn offer(text: impl Into<Vec<u8>>) {
+    match outlet() {
+        Some(outlet) if !outlet.state().is_empty() => {}
+        _ => write(text),
+    }
+}
+
 /// Waits until everything is written, or nobody takes it.
 pub(crate) fn flush() {
     if let Some(outlet) = outlet() {
@@ -79,6 +87,8 @@ struct State {
     writing: bool,
     /// Somebody has waited for too long: nobody waits again before a line was written.
     stuck: bool,
+    /// Lines that were written, or could not be.
+    written: u64,
     /// Lines that were dropped since.
     lost: u64,
 }
@@ -118,7 +128,14 @@ impl Outlet {
     }
 
     fn wait_until_empty(&self) {
-        drop(self.wait_while(|state| !state.is_empty()));
+        // A second for each line, and not for all of them: a slow reader reads on.
+        loop {
+            let before = self.state().written;
+            let state = self.wait_while(|state| !state.is_empty() && state.written == before);
+            if state.is_empty() || state.stuck {
+                return;
+            }
+        }
     }
 
     /// Writes line after line, for good.
@@ -142,6 +159,7 @@ impl Outlet {
     fn written(&self) {
         let mut state = self.state();
         (state.writing, state.stuck) = (false, false);
+        state.written += 1;
         let lost = std::mem::take(&mut state.lost);
         if lost > 0 {
             state.waiting.push_back(format!("({lost} lines could not be written in time)\n").into_bytes());

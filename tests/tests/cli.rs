@@ -3,6 +3,14 @@
 use prony_tests::Tool;
 use rstest::rstest;
 
+#[test]
+fn a_number_is_no_url() {
+    let run = Tool::new(["profile", "--model", "m", "--url", "8000"]).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains("the URL `8000` is a number"), "{}", run.stderr);
+    assert!(run.stderr.contains("write `localhost:8000`"), "{}", run.stderr);
+}
+
 #[rstest]
 #[case::help(&["--help"])]
 #[case::command_help(&["profile", "--help"])]

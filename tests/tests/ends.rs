@@ -43,13 +43,26 @@ fn an_interrupt_drains_and_writes_everything(#[case] signal: &str, #[case] code:
 }
 
 #[test]
+fn a_run_that_goes_on_is_not_reported_as_one_that_was_killed() {
+    let server = MockServer::start(["--itl-ms", "1"]);
+    let running = endless(&server).spawn();
+    measured_something(&running);
+    let report = Tool::new(["report"]).arg(running.dir().join("run")).run();
+    report.ends_with(2);
+    let says = format!("is still going (process {})", running.id());
+    assert!(report.stderr.contains(&says), "{}", report.stderr);
+    running.signal("INT");
+    running.wait().ends_with(130);
+}
+
+#[test]
 fn a_second_interrupt_does_not_wait() {
     let server = MockServer::start(["--stall-every", "1", "--stall-ms", "0"]);
     let running = endless(&server).spawn();
     eventually("four stalled requests", || (server.truth()["in_flight"] == 4).then_some(()));
     running.signal("INT");
     // Two signals that arrive together are one.
-    eventually("the first interrupt is seen", || running.said("drain").then_some(()));
+    eventually("the first interrupt is seen", || running.said("for requests in flight").then_some(()));
     running.signal("INT");
     let run = running.wait();
     run.ends_with(130);
@@ -73,7 +86,7 @@ fn a_terminal_that_goes_away_is_an_interrupt_unless_the_user_said_otherwise() {
     detached.signal("HUP");
     let journal = detached.dir().join("run/journal.prony");
     eventually("more records", || (journal.metadata().unwrap().len() > bytes + 20_000).then_some(()));
-    assert!(!detached.said("drain"));
+    assert!(!detached.said("for requests in flight"));
     detached.signal("INT");
     detached.wait().ends_with(130);
 }

@@ -154,11 +154,18 @@ fn the_journal_of_another_run_is_not_this_runs() {
     ended.ends_with(1);
     assert!(ended.stderr.contains("mine.prony"), "{}", ended.stderr);
     assert!(!ended.artifact("profile_export_prony.json").exists());
+    // A report takes it under its own name only, and that is said.
+    assert!(ended.stderr.contains("rename it to `journal.prony`"), "{}", ended.stderr);
+    let elsewhere = ended.dir().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::rename(ended.artifact("mine.prony"), elsewhere.join("journal.prony")).unwrap();
+    Tool::new(["report"]).arg(elsewhere).run().ends_with(6);
 }
 
 /// By way of a shell that limits the size of files, in blocks of 512 bytes.
 const LIMITED: [&str; 4] = ["sh", "-c", "ulimit -f 1; exec \"$@\"", "sh"];
 const LIMITED_LATE: [&str; 4] = ["sh", "-c", "ulimit -f 60000; exec \"$@\"", "sh"];
+const LIMITED_TO_RECORDS: [&str; 4] = ["sh", "-c", "ulimit -f 400; exec \"$@\"", "sh"];
 
 /// `ulimit -f`: the system's signal must not end what an error can tell.
 #[test]
@@ -175,6 +182,24 @@ fn a_run_whose_journal_may_not_grow_ends_with_what_it_has() {
     let says = run.stderr.to_lowercase();
     assert!(says.contains("make room") && says.contains("file too large"), "{}", run.stderr);
     assert!(run.artifact("journal.prony").metadata().unwrap().len() > 10 << 20);
+}
+
+/// Only the file with the texts, which are 300 kB each, reaches the limit.
+#[test]
+fn texts_that_cannot_be_kept_are_counted_in_the_run() {
+    let text = "word ".repeat(60_000);
+    let body =
+        serde_json::json!({"choices": [{"index": 0, "message": {"content": text}, "finish_reason": "stop"}]});
+    let server = ScriptedServer::start([Script::whole("application/json", body.to_string())]);
+    let run = Tool::bare_profile()
+        .args(["--url", &server.url(), "--request-count", "6"])
+        .under(&LIMITED_TO_RECORDS)
+        .run();
+    run.succeeds();
+    assert!(run.stderr.contains("texts are not kept any more"), "{}", run.stderr);
+    let summary = run.summary();
+    assert_eq!(summary["request_count"]["avg"], 6);
+    assert_eq!((&summary["output_token_count"]["count"], &summary["uncounted"]), (&6.into(), &0.into()));
 }
 
 #[test]

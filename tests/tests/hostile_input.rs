@@ -43,8 +43,8 @@ fn the_most_requests_that_a_flag_takes_are_no_overflow() {
 }
 
 #[rstest]
-#[case::brackets(&"[".repeat(20_000), "more than 128 brackets are open")]
-#[case::braces(&"{a: ".repeat(20_000), "more than 128 brackets are open")]
+#[case::brackets(&"[".repeat(20_000), "it opens more than 5000 brackets")]
+#[case::braces(&"{a: ".repeat(20_000), "it opens more than 5000 brackets")]
 #[case::large(&"# nothing\n".repeat(150_000), "it is larger than 1 MB")]
 fn a_configuration_file_is_bounded(#[case] text: &str, #[case] reason: &str) {
     let tool = Tool::new(["plugins"]);
@@ -54,7 +54,7 @@ fn a_configuration_file_is_bounded(#[case] text: &str, #[case] reason: &str) {
 }
 
 #[rstest]
-#[case::brackets(&"[".repeat(20_000), "more than 128 brackets are open")]
+#[case::brackets(&"[".repeat(20_000), "it opens more than 5000 brackets")]
 #[case::large(&"# nothing\n".repeat(150_000), "it is larger than 1 MB")]
 fn a_manifest_is_bounded(#[case] text: &str, #[case] reason: &str) {
     let tool = Tool::new(["plugins", "validate", "plugins.yaml"]);

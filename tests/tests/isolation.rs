@@ -204,7 +204,7 @@ fn a_second_interrupt_cancels_an_isolated_run() {
         .spawn();
     eventually("four stalled requests", || (server.truth()["in_flight"] == 4).then_some(()));
     running.signal("INT");
-    eventually("the first interrupt is seen", || running.said("drain").then_some(()));
+    eventually("the first interrupt is seen", || running.said("for requests in flight").then_some(()));
     running.signal("INT");
     let summary = running.wait().ends_with(130).summary();
     assert_eq!(summary["error_summary"][0]["error_details"]["type"], "cancelled");

@@ -198,7 +198,7 @@ fn a_second_interrupt_does_not_wait_for_the_next_question() {
     let running = tool.spawn();
     eventually("the job is accepted", || (server.requests().len() == 1).then_some(()));
     running.signal("INT");
-    eventually("the first interrupt is seen", || running.said("drain").then_some(()));
+    eventually("the first interrupt is seen", || running.said("for requests in flight").then_some(()));
     running.signal("INT");
     let run = running.wait();
     run.ends_with(130);

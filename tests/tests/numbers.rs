@@ -201,6 +201,33 @@ fn responses_without_any_output_are_told() {
     assert!(warnings(&run).contains("4 of 4 successful responses are empty"), "{}", warnings(&run));
 }
 
+#[test]
+fn a_text_that_was_not_read_is_told() {
+    let event =
+        json!({ "choices": [{ "index": 0, "delta": { "words": "Hello" }, "finish_reason": "stop" }] });
+    let usage = json!({ "choices": [], "usage": { "prompt_tokens": 20, "completion_tokens": 7, "total_tokens": 27 } });
+    let stream = Script::events().event(&event.to_string()).event(&usage.to_string());
+    let server = ScriptedServer::start([stream.event("[DONE]").last_chunk()]);
+    let run = Tool::profile_at(&server.url()).args(["--request-count", "3"]).run();
+    let told = warnings(&run);
+    assert!(told.contains("no text was read from 3 of 3 successful responses"), "{told}");
+    assert!(told.contains("`chat` may not read the field"), "{told}");
+    assert_eq!(run.summary()["token_counts"]["unread_responses"], 3);
+}
+
+#[test]
+fn the_usage_of_a_recorded_response_is_not_compared_with_the_prompt() {
+    let end = json!({
+        "choices": [{ "index": 0, "delta": { "content": "Hello" }, "finish_reason": "stop" }],
+        "usage": { "prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4 },
+    });
+    let tool = Tool::bare_profile().args(["--mock", "--request-count", "2", "--mock-answer", "answer.sse"]);
+    tool.file("answer.sse", format!("data: {end}\n\ndata: [DONE]\n\n"));
+    let run = tool.run();
+    run.succeeds();
+    assert!(!warnings(&run).contains("input tokens"), "{}", warnings(&run));
+}
+
 #[rstest]
 #[case::a_format_with_both_names("chat", &[], true)]
 #[case::when_the_old_name_was_sent("chat", &["--use-legacy-max-tokens"], false)]

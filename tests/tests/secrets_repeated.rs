@@ -223,7 +223,7 @@ fn a_crash_leaves_no_core_file() {
     eventually("a request is sent", || (!server.requests().is_empty()).then_some(()));
     let limits = fs::read_to_string(format!("/proc/{}/limits", running.id())).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
-    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+    assert_eq!(core.split_whitespace().nth(4), Some("1"), "{core}");
     running.signal("QUIT");
     let run = running.wait();
     run.ends_with(131);

@@ -327,7 +327,7 @@ fn a_second_interrupt_abandons_a_service_and_its_process() {
     let pack = pack(&[("bad", "BadService", OPTIONAL)]);
     let (running, pid) = endless(&server, &pack, &["bad.fault=block", "bad.when=stop"]);
     running.signal("INT");
-    eventually("the first interrupt is seen", || running.said("drain").then_some(()));
+    eventually("the first interrupt is seen", || running.said("for requests in flight").then_some(()));
     eventually("nothing is in flight", || (server.truth()["in_flight"] == 0).then_some(()));
     running.signal("INT");
     let run = running.wait();

@@ -1,19 +1,23 @@
 //! The process's limits: raised for commands that open many connections, lowered for what a crash would leave behind.
 
+use super::exit::{Exit, Failure};
+
 /// Sees to it that neither this process nor its children leave a core file behind: one would hold every key of the run. A
 /// user who wants one raises the limit of the process again (`prlimit --core=unlimited --pid PID`).
+///
+/// The limit is one byte, which no core file fits into: a system that hands cores to a program passes over a limit of 0, and
+/// takes 1 for the wish that there be none (`core(5)`, `do_coredump` of Linux).
 pub(super) fn leave_no_core() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, getrlimit, setrlimit};
-        let limit = rustix::process::Rlimit { current: Some(0), ..getrlimit(Resource::Core) };
+        let mut limit = getrlimit(Resource::Core);
+        limit.current = Some(limit.maximum.map_or(1, |most| most.min(1)));
         if let Err(error) = setrlimit(Resource::Core, limit) {
             tracing::warn!(%error, "a crash may leave a core file behind, which holds the keys of the run");
         }
     }
 }
-
-use super::exit::{Exit, Failure};
 
 /// Open files that a command cannot do without: below that, not even the runtime's own can be opened, and some of them are
 /// opened where nobody can report an error.
@@ -25,7 +29,7 @@ const LEAST_FILES: u64 = 24;
 ///
 /// # Errors
 /// The system allows hardly any.
-pub(super) fn allow_many_connections() -> Result<(), Failure> {
+pub(super) fn allow_many_files() -> Result<(), Failure> {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, getrlimit, setrlimit};

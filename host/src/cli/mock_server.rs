@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::{
     exit::{Exit, Explain, Failure},
-    limits, recorded,
+    recorded,
 };
 use crate::mock_server::{
     FaultPlan, Framing, JobPlan, ListenError, MockServer, Options, Pacing, Splits, Stall, StreamErrorStyle,
@@ -243,7 +243,6 @@ impl Explain for MockServerError {
 
 /// Runs the server until SIGINT or SIGTERM, or with `--exit-with-parent` until standard input ends.
 pub(crate) fn run(args: MockServerArgs) -> Result<Exit, Failure> {
-    limits::allow_many_connections()?;
     let canned = args.answer.as_deref().map(|file| recorded::read(file, args.path.as_deref())).transpose()?;
     let follows_parent = args.exit_with_parent;
     let options = Options { canned, ..args.into() };

@@ -107,6 +107,8 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
     if !matches!(cli.command, Command::Service(_)) {
         logging::init(&cli.log)?;
     }
+    // Before the first runtime, which cannot say what it lacks.
+    limits::allow_many_files()?;
     survive_size_limit()
         .map_err(|error| Failure::new(Exit::Failed, "prepare for a limit of file sizes").caused_by(&error))?;
     match cli.command {

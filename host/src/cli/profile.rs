@@ -56,14 +56,10 @@ use crate::{
 /// The dialect when the user names none.
 pub(super) const DEFAULT_ENDPOINT: &str = "chat";
 
-/// What endpoints may sign requests with.
-const AWS_VARIABLES: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
-
 /// Measures a server.
 pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure> {
     terminal::keep_standard_output();
     limits::leave_no_core();
-    limits::allow_many_connections()?;
     // First, so that it comes up while everything else is prepared.
     let answer = flags.mock_answer.as_deref();
     // Read here as well: the other process has no way to say what is wrong with it.
@@ -232,7 +228,7 @@ fn plan(flags: &ProfileFlags, name: &str, endpoint: &EndpointMetadata) -> Result
     let mut resolved = resolve(flags, endpoint, name, &facts)?;
     // Before anything is asked of a server, or said.
     redact::learn(redact::of_config(&resolved.config));
-    redact::learn(AWS_VARIABLES.iter().filter_map(|name| std::env::var(name).ok()).collect());
+    redact::learn(redact::of_environment());
     if resolved.config.target.lacks_model() {
         let model = models::the_only_one(&resolved.config)?;
         resolved = resolve(&ProfileFlags { model: vec![model], ..flags.clone() }, endpoint, name, &facts)?;

@@ -18,6 +18,7 @@ use crate::{
         self, Report, ReportError, console,
         messages::{self, JournalEnd},
     },
+    run::lock,
 };
 
 /// Which run.
@@ -37,6 +38,10 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     let dir = folder(&args.dir);
     if args.messages {
         return print_messages(dir);
+    }
+    if let Some(owner) = lock::owner(dir) {
+        let message = format!("the run in `{}` is still going ({owner})", dir.display());
+        return Err(Failure::statement(Exit::Usage, message).with_hint("report on it when it has ended"));
     }
     let screen = terminal::screen();
     let report = report::generate(dir, screen)?;

@@ -131,7 +131,8 @@ fn read_one(file: &Path) -> Result<Raw, ConfigFileError> {
         }
         Err(error) => return Err(failure(None, ConfigFileProblem::Unreadable(error))),
     };
-    yaml::check_depth(&text).map_err(|(line, text)| failure(Some(line), ConfigFileProblem::Format(text)))?;
+    yaml::check_brackets(&text)
+        .map_err(|(line, text)| failure(Some(line), ConfigFileProblem::Format(text)))?;
     let raw: Option<Raw> = serde_yaml::from_str(&text).map_err(|error| {
         let place = error.location();
         let suffix =

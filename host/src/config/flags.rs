@@ -223,7 +223,8 @@ pub(crate) struct ProfileFlags {
 
     /// End the whole run after this time, waiting for the server and warm-up included [default: no limit].
     ///
-    /// Requests in flight are cancelled then, what was measured is written, and the exit code is 6.
+    /// Requests in flight are cancelled then, what was measured is written, and the exit code is 6 (1 if no request had
+    /// succeeded).
     #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = LOAD)]
     pub(crate) deadline: Option<f64>,
 

@@ -68,6 +68,9 @@ pub(crate) struct RunConfig {
     /// Seconds for which requests in flight may go on when the run ends before its time.
     #[serde(default = "default_drain_s")]
     pub(crate) drain_s: f64,
+    /// The mock server sends a recorded response, whatever it is asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_recorded: bool,
     /// Seconds from the start of the run to its end at the latest.
     #[serde(default)]
     pub(crate) deadline_s: Option<f64>,

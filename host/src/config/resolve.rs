@@ -285,6 +285,7 @@ pub(crate) fn resolve(
         export_http_trace: flags.export_http_trace,
         drain_s: flags.drain_timeout.unwrap_or(super::DRAIN_S),
         deadline_s: flags.deadline,
+        is_recorded: flags.mock_answer.is_some(),
     };
     Ok(Resolved { config, warnings })
 }

@@ -40,6 +40,12 @@ pub(crate) enum UrlError {
         /// As typed.
         url: String,
     },
+    /// A number, probably a port alone.
+    #[error("the URL `{url}` is a number")]
+    Number {
+        /// As typed.
+        url: String,
+    },
     /// What may be a password stands where it is not one.
     #[error("the URL is not shown, since it may hold a password: it has an `@` behind its host")]
     HiddenLogin,
@@ -56,7 +62,7 @@ pub(crate) enum UrlError {
 impl UrlError {
     /// Whether the text says what is wrong, rather than what was tried.
     pub(crate) fn is_statement(&self) -> bool {
-        matches!(self, Self::Space { .. } | Self::HiddenLogin)
+        matches!(self, Self::Space { .. } | Self::Number { .. } | Self::HiddenLogin)
     }
 
     /// What to do next.
@@ -65,6 +71,7 @@ impl UrlError {
             Self::Malformed { .. } => "give an address such as `http://localhost:8000`".to_owned(),
             Self::Space { .. } => "remove the space; in a path, write it as `%20`".to_owned(),
             Self::HiddenLogin => HIDDEN_LOGIN_HINT.to_owned(),
+            Self::Number { url } => format!("if it is a port of this machine, write `localhost:{url}`"),
             Self::Socket { .. } => {
                 "give an address such as `unix:///run/server.sock`, or `unix:///run/server.sock:/v1` with a base \
                  path"
@@ -122,6 +129,10 @@ fn parse(text: &str) -> Result<Url, UrlError> {
     let text = text.trim();
     if redact::has_hidden_login(text) {
         return Err(UrlError::HiddenLogin);
+    }
+    // To the URL standard, a number is an address of 32 bits.
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(UrlError::Number { url: text.to_owned() });
     }
     let with_scheme = match text.strip_prefix("unix:/") {
         Some(path) => socket_url(path).ok_or_else(|| UrlError::Socket { url: redact::url(text) })?,

@@ -33,6 +33,8 @@ pub(crate) struct Counting {
     pub(crate) hidden: u64,
     /// Requests that brought neither a text nor a token of output.
     pub(crate) empty: u64,
+    /// Requests that brought no text, and visible tokens by the server's count.
+    pub(crate) unread: u64,
 }
 
 impl Tally {
@@ -72,6 +74,9 @@ impl Counting {
         }
         let said_nothing = record.text_chars == 0 && record.media == 0;
         self.empty += u64::from(said_nothing && completion.or(record.counted.output) == Some(0));
+        let nothing_came = record.token_events == 0 && record.instants.last_token.is_none();
+        let nothing_was_read = said_nothing && nothing_came && record.counted.output.unwrap_or(0) == 0;
+        self.unread += u64::from(nothing_was_read && visible > Some(0) && completion > Some(reasoning));
         match InterToken::of(request) {
             Some(InterToken { basis, .. }) => {
                 let counts = self.bases.iter_mut().zip(Basis::ALL);
@@ -92,6 +97,7 @@ impl Counting {
         self.with_hidden += other.with_hidden;
         self.hidden += other.hidden;
         self.empty += other.empty;
+        self.unread += other.unread;
     }
 
     /// Requests by how their inter-token latency is known, from the most certain to the least.

@@ -112,6 +112,7 @@ fn config() -> RunConfig {
         export_http_trace: false,
         drain_s: 8.0,
         deadline_s: None,
+        is_recorded: false,
     }
 }
 

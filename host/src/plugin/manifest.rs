@@ -177,7 +177,7 @@ fn parse(text: &str) -> Result<Document, (Option<usize>, ManifestProblem)> {
     if text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#') || line == "---") {
         return Err((None, ManifestProblem::Empty));
     }
-    yaml::check_depth(text).map_err(|(line, text)| (Some(line), ManifestProblem::Format(text)))?;
+    yaml::check_brackets(text).map_err(|(line, text)| (Some(line), ManifestProblem::Format(text)))?;
     serde_yaml::from_str(text).map_err(|error| {
         // Whatever else another version's manifest has that this one does not, its version is what matters.
         if let Ok(Version { schema_version }) = serde_yaml::from_str(text)

@@ -66,7 +66,8 @@ impl Check<'_> {
         let holders = [file.parent(), real.parent()].into_iter().flatten();
         holders.into_iter().try_for_each(|folder| self.trust.check_folder(folder))?;
         self.trust.check_way(&file)?;
-        let file = real;
+        // The linker looks beside the name by which it found the file, and a link may be one.
+        let (named, file) = (file, real);
         if !self.seen.insert(file.clone()) {
             return Ok(());
         }
@@ -74,7 +75,7 @@ impl Check<'_> {
         let bytes = fs::read(&file).map_err(Fault::Unreadable)?;
         // What is no library, the linker refuses.
         let Ok(object) = ObjectFile::parse(&bytes) else { return Ok(()) };
-        self.library(&object.needs()?, &file, folders)
+        self.library(&object.needs()?, &named, folders)
     }
 }
 

@@ -1,5 +1,7 @@
 //! From an exchange to a record, which keeps what every metric is computed from, and from its texts to their tokens. Pure.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use prony_plugin_api::{PartKind, TextKind};
 
 use super::{CountedTokens, Output, Record, Texts};
@@ -93,6 +95,11 @@ fn audio_seconds(turn: &Turn) -> Option<f64> {
 
 fn chars(text: &str) -> u64 {
     text.chars().count() as u64
+}
+
+/// What [`count`] gives; nothing for a text that the tokenizer panics on.
+pub(crate) fn try_count(texts: &Texts, tokenizer: &Tokenizer) -> Option<CountedTokens> {
+    catch_unwind(AssertUnwindSafe(|| count(texts, tokenizer))).ok()
 }
 
 /// Tokenises each channel of each choice as a whole, never per chunk: pieces of a text have more tokens than the text.

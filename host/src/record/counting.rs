@@ -3,12 +3,11 @@
 use std::{
     collections::VecDeque,
     io,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
-use super::{CountedTokens, Texts, build::count};
+use super::{CountedTokens, Texts, build::try_count};
 use crate::dataset::{Tokenizer, yield_to_others};
 
 /// Threads that count, at most.
@@ -52,8 +51,7 @@ impl Counters {
                     yield_to_others();
                 }
                 while let Some((number, texts)) = queue.next() {
-                    let counted = catch_unwind(AssertUnwindSafe(|| count(&texts, &tokenizer)));
-                    done(number, counted.ok());
+                    done(number, try_count(&texts, &tokenizer));
                 }
             });
             match spawned {

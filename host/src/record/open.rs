@@ -18,6 +18,18 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// The same where nothing is counted yet, since the vocabulary is being loaded.
 const PATIENCE_FOR_THE_FIRST: Duration = Duration::from_secs(15);
 
+/// The same for somebody who wants the run to end now: what is about to be counted is, and long texts are not.
+const HURRIED_PATIENCE: Duration = Duration::from_millis(250);
+
+/// Whether somebody wants the run to end now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hurry {
+    /// There is time to count.
+    No,
+    /// There is none.
+    Yes,
+}
+
 /// What stands in the queue.
 pub(super) enum Next {
     /// A record. All that will be known of it is known.
@@ -38,8 +50,8 @@ pub(super) struct Open {
     next: u64,
     /// Which number of all that ever stood in the queue a record has that is being counted.
     places: HashMap<u64, u64>,
-    /// When the end of the run began to wait.
-    settling_since: Option<RunNs>,
+    /// When the end of the run began to wait, and in what hurry.
+    settling_since: Option<(RunNs, Hurry)>,
     /// When the first count came.
     counting_since: Option<RunNs>,
     /// Records that nobody has counted, and nobody will.
@@ -92,8 +104,8 @@ impl Open {
     }
 
     /// The end of the run waits for the records so far.
-    pub(super) fn settle(&mut self, answer: SyncSender<()>, now: RunNs) {
-        self.settling_since.get_or_insert(now);
+    pub(super) fn settle(&mut self, answer: SyncSender<()>, hurry: Hurry, now: RunNs) {
+        self.settling_since.get_or_insert((now, hurry));
         self.queue.push_back((Next::Settle(answer), false));
     }
 
@@ -110,10 +122,11 @@ impl Open {
 
     /// How much longer the end of the run waits, if it does.
     pub(super) fn patience(&self, now: RunNs) -> Option<Duration> {
-        let since = self.settling_since.filter(|_| !self.places.is_empty())?;
-        let until = match self.counting_since {
-            Some(counting) => since.max(counting).saturating_add(as_ns(PATIENCE)),
-            None => since.saturating_add(as_ns(PATIENCE_FOR_THE_FIRST)),
+        let (since, hurry) = self.settling_since.filter(|_| !self.places.is_empty())?;
+        let until = match (hurry, self.counting_since) {
+            (Hurry::Yes, _) => since.saturating_add(as_ns(HURRIED_PATIENCE)),
+            (Hurry::No, Some(counting)) => since.max(counting).saturating_add(as_ns(PATIENCE)),
+            (Hurry::No, None) => since.saturating_add(as_ns(PATIENCE_FOR_THE_FIRST)),
         };
         Some(Duration::from_nanos(until.saturating_sub(now)))
     }
@@ -180,7 +193,7 @@ mod tests {
         open.keep_uncounted(record("a"), true);
         open.keep_uncounted(record("b"), true);
         assert_eq!(open.patience(0), None);
-        open.settle(sync_channel(1).0, SECOND);
+        open.settle(sync_channel(1).0, Hurry::No, SECOND);
         assert_eq!(open.patience(2 * SECOND), Some(Duration::from_secs(14)));
         open.count(0, Some(tokens(1)), 5 * SECOND);
         assert_eq!(open.patience(6 * SECOND), Some(Duration::from_secs(2)));
@@ -189,6 +202,19 @@ mod tests {
         assert_eq!(popped(&mut open), ["a: Some(1)", "b: None", "settled"]);
         open.count(1, Some(tokens(1)), 9 * SECOND);
         assert_eq!((open.patience(9 * SECOND), open.is_done()), (None, false));
+    }
+
+    #[test]
+    fn somebody_in_a_hurry_waits_neither_for_the_vocabulary_nor_for_counts() {
+        let mut open = Open::default();
+        open.keep_uncounted(record("a"), true);
+        open.keep_uncounted(record("b"), true);
+        open.settle(sync_channel(1).0, Hurry::Yes, SECOND);
+        assert_eq!(open.patience(SECOND), Some(HURRIED_PATIENCE));
+        open.count(0, Some(tokens(1)), SECOND + SECOND / 5);
+        assert_eq!(open.patience(SECOND + SECOND / 4), Some(Duration::ZERO));
+        open.give_up();
+        assert_eq!(popped(&mut open), ["a: Some(1)", "b: None", "settled"]);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use prony_plugin_api::{
     message::{PhaseKind, PhaseRecorded, RecordBatch, RecordSummary},
 };
 
+pub(crate) use super::open::Hurry;
 use super::{
     CountedTokens, Frame, Record, RunHeader,
     build::{Recipe, build},
@@ -67,7 +68,7 @@ enum Input {
     /// Tokens of the record with this number, if they could be counted.
     Counted(u64, Option<CountedTokens>),
     /// Say when everything before this is announced, or is not waited for any more.
-    Settle(SyncSender<()>),
+    Settle(SyncSender<()>, Hurry),
     /// The last one: nothing comes after it.
     End(Box<Frame>),
     /// The run did not begin.
@@ -160,9 +161,9 @@ impl RecorderHandle {
 
     /// Waits until everything handed over so far is in the journal, and the services have been sent its records. Counting is
     /// waited for as long as [`Open::patience`] says.
-    pub(crate) fn settle(&self) {
+    pub(crate) fn settle(&self, hurry: Hurry) {
         let (answer, settled) = sync_channel(1);
-        self.send(Input::Settle(answer));
+        self.send(Input::Settle(answer, hurry));
         // A thread that has ended answers by closing.
         let _ = settled.recv();
     }
@@ -361,7 +362,7 @@ impl Recording {
         }
         self.journal.flush()?;
         if self.open.is_done() {
-            self.texts.forget()?;
+            self.texts.forget();
         }
         Ok(())
     }
@@ -427,7 +428,7 @@ impl Recording {
                 append(&mut self.journal, &Frame::Message { service, message_type, payload })?;
                 drop(ticket);
             }
-            Input::Settle(answer) => self.open.settle(answer, now),
+            Input::Settle(answer, hurry) => self.open.settle(answer, hurry, now),
             Input::End(mut frame) => {
                 if let Frame::End(end) = &mut *frame {
                     mask::end(end, &self.keeping.redactor);
@@ -457,7 +458,7 @@ impl Recording {
         };
         // If the journal does not take the record, the number and the place of its texts are the next one's.
         let number = self.open.next_number();
-        is_kept_or_left_out(self.texts.keep(number, &mask::texts(&texts, &self.keeping.redactor)))?;
+        self.texts.keep(number, &mask::texts(&texts, &self.keeping.redactor));
         let frame = Frame::Uncounted(record);
         let is_kept = append(&mut self.journal, &frame)?;
         let Frame::Uncounted(record) = frame else { return Ok(()) };
@@ -497,11 +498,7 @@ impl Keeping {
 
 /// Appends a frame. One that cannot be kept is left out, loudly, and the run goes on. Whether it was kept.
 fn append(journal: &mut Writer, frame: &Frame) -> Result<bool, JournalError> {
-    is_kept_or_left_out(journal.append(frame))
-}
-
-fn is_kept_or_left_out(appended: Result<(), JournalError>) -> Result<bool, JournalError> {
-    match appended {
+    match journal.append(frame) {
         Ok(()) => Ok(true),
         Err(error @ (JournalError::TooLarge { .. } | JournalError::Encode(_))) => {
             tracing::error!(%error, "a frame is missing from the journal");

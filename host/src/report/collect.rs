@@ -46,8 +46,10 @@ pub(super) fn collect(dir: &Path, end_of: Option<&str>) -> Result<Report, Report
     if end_of.is_some_and(|run_id| run_id != header.run_id) {
         return Err(ReportError::AnotherRun { dir: dir.to_owned() });
     }
-    reader.with_texts(dir, &header.run_id);
-    let lens = Lens::of(&header, Recount::of(&header, end_of.is_none()));
+    if end_of.is_none() {
+        reader.with_texts(dir, &header.run_id);
+    }
+    let lens = Lens::of(&header, Recount::of(&header));
     let mut batches = Batches { reader, lens: Arc::new(lens) };
     let mut pass = Pass::new(dir, *header)?;
     pass.aggregator.expect(&pass.header, batches.reader.most_records());

@@ -60,6 +60,7 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     set("late", counts.map(|counts| counts.late).into());
     set("dropped", counts.map(|counts| counts.dropped).into());
     set("lost", counts.map(|counts| counts.lost).into());
+    set("uncounted", report.uncounted.into());
     set("closed_idle", report.profiling.outcomes.retried.into());
     set("client", serde_json::to_value(&report.client)?);
     set("token_source", report.profiling.token_source.name().into());
@@ -116,6 +117,7 @@ fn token_counts(counting: &Counting) -> Value {
         "input": tally(counting.input),
         "not_visible": counting.hidden,
         "empty_responses": counting.empty,
+        "unread_responses": counting.unread,
         "inter_token_latency_basis": bases,
     })
 }

@@ -105,10 +105,14 @@ impl Report {
         self.incomplete_reason.is_none()
     }
 
-    /// Why the numbers do not tell of everything that was sent: the run did not come to its end, or requests were
-    /// cancelled at it. Those are the slowest, so that every latency looks better than it was.
+    /// Why the numbers do not tell of everything that was sent: the run did not come to its end, or tokens are not counted, or
+    /// requests were cancelled at it. Those are the slowest, so that every latency looks better than it was.
     pub(crate) fn why_incomplete(&self) -> Option<String> {
-        self.incomplete_reason.clone().or_else(|| warnings::some_cancelled(self))
+        self.incomplete_reason.clone().or_else(|| {
+            let at_the_end = [warnings::uncounted(self), warnings::some_cancelled(self)];
+            let reasons: Vec<String> = at_the_end.into_iter().flatten().collect();
+            (!reasons.is_empty()).then(|| reasons.join("; "))
+        })
     }
 
     /// Whether the user or a service ended the run.

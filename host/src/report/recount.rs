@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use crate::{
     config::TokenizerChoice,
     dataset::Tokenizer,
-    record::{CountedTokens, RunHeader, Texts, build::count},
+    record::{CountedTokens, RunHeader, Texts, build::try_count},
 };
 
 /// Counts with the run's tokenizer, which is loaded for the first text.
@@ -14,7 +14,6 @@ pub(super) struct Recount {
     choice: TokenizerChoice,
     /// Fingerprint of the vocabulary that the run counted with.
     fingerprint: Option<String>,
-    counts: bool,
     tokenizer: OnceLock<Option<Loaded>>,
 }
 
@@ -27,27 +26,24 @@ impl std::fmt::Debug for Loaded {
 }
 
 impl Recount {
-    /// For the run with this header. Without `counts` nothing is counted.
-    pub(super) fn of(header: &RunHeader, counts: bool) -> Self {
+    /// For the run with this header.
+    pub(super) fn of(header: &RunHeader) -> Self {
         let fingerprint = header.tokenizer.as_deref().and_then(|name| name.rsplit_once("sha256:"));
         Self {
             choice: header.config.tokenizer.clone(),
             fingerprint: fingerprint.map(|(_, fingerprint)| fingerprint.to_owned()),
-            counts,
             tokenizer: OnceLock::new(),
         }
     }
 
-    /// Tokens of a record's texts; nothing without the vocabulary that the others were counted with.
+    /// Tokens of a record's texts; nothing without the vocabulary that the others were counted with, and for a text that it
+    /// cannot count.
     pub(super) fn count(&self, texts: &Texts) -> Option<CountedTokens> {
         let tokenizer = self.tokenizer.get_or_init(|| self.load()).as_ref()?;
-        Some(count(texts, &tokenizer.0))
+        try_count(texts, &tokenizer.0)
     }
 
     fn load(&self) -> Option<Loaded> {
-        if !self.counts {
-            return None;
-        }
         let loaded = Tokenizer::load(&self.choice)
             .inspect_err(|error| tracing::warn!(%error, "the run's tokenizer cannot be loaded"))
             .ok()?;

@@ -29,6 +29,7 @@ pub(super) fn warnings(report: &Report) -> impl Iterator<Item = String> {
     let of_output = report.header.capabilities.produces_tokens.then(|| {
         [
             empty(report),
+            unread(report),
             missing_lengths(report).or_else(|| no_inter_token_latency(report)),
             other_lengths(report),
             lower_bounds(report),
@@ -49,6 +50,20 @@ fn empty(report: &Report) -> Option<String> {
              requests ask for (`max_tokens`, stop sequences)",
             agreeing(empty, "is", "are"),
             agreeing(empty, "it", "them")
+        )
+    })
+}
+
+/// The usual mistake of a new API format.
+fn unread(report: &Report) -> Option<String> {
+    let (unread, all) = (report.profiling.counting.unread, report.profiling.outcomes.succeeded);
+    (unread > 0).then(|| {
+        format!(
+            "no text was read from {unread} of {all} successful responses, though the server counts output tokens in {}: \
+             the API format `{}` may not read the field that holds the text. There are no token latencies of {}",
+            agreeing(unread, "it", "them"),
+            report.header.config.target.endpoint_type,
+            agreeing(unread, "it", "them")
         )
     })
 }
@@ -150,6 +165,10 @@ fn other_counter(report: &Report) -> Option<String> {
 }
 
 fn other_inputs(report: &Report) -> Option<String> {
+    if report.header.config.is_recorded {
+        // The usage of a recorded response belongs to the prompt that was sent when it was recorded.
+        return None;
+    }
     let tally = report.profiling.counting.input;
     let each = |tokens: u64| tokens as f64 / tally.requests as f64;
     differs(tally, INPUT_TOLERANCE_PCT, INPUT_EXTRA).then(|| {

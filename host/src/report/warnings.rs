@@ -34,12 +34,16 @@ fn incomplete(report: &Report) -> Option<String> {
 }
 
 /// Throughput counts their tokens as none where the server does not count either.
-fn uncounted(report: &Report) -> Option<String> {
+pub(super) fn uncounted(report: &Report) -> Option<String> {
     (report.uncounted > 0).then(|| {
         format!(
-            "the tokens of {} responses were not counted before the run ended: metrics of tokens that prony counts leave them \
-             out. `prony report` counts them, if `{TEXTS_FILE_NAME}` is beside the journal",
-            report.uncounted
+            "{} {} not counted in tokens before the run ended: metrics of tokens that prony counts leave {} out, and token \
+             throughputs where the server does not count them either. `prony report DIR` counts {}, if \
+             `{TEXTS_FILE_NAME}` is beside the journal",
+            counted(report.uncounted, "response"),
+            agreeing(report.uncounted, "was", "were"),
+            agreeing(report.uncounted, "it", "them"),
+            agreeing(report.uncounted, "it", "them"),
         )
     })
 }

@@ -21,7 +21,7 @@ use crate::{
     record::{
         Frame, RunEnd, ServiceReport,
         journal::JournalError,
-        recorder::{Keeping, Live, Recorder, RecorderError},
+        recorder::{Hurry, Keeping, Live, Recorder, RecorderError},
     },
     request::{gauge::WorkerUsage, worker::Control},
     schedule::ScheduleCounts,
@@ -124,7 +124,8 @@ async fn conduct_in_loop(
                 abandoned: false,
             };
             let ending = conductor.phases(&mut ears).await;
-            (ending, conductor.end(&mut ears).await)
+            let hurry = conductor.hurry(ending.as_ref());
+            (ending, conductor.end(&mut ears, hurry).await)
         }
     };
     registry.put_back_surroundings();
@@ -223,9 +224,7 @@ impl Conductor<'_> {
             let event = match ears.next(self.timer()).await {
                 Heard::Interrupt(interrupt) => {
                     if lifecycle.ending().is_none() {
-                        tracing::warn!(
-                            "interrupted: draining what is in flight; interrupt again to stop at once"
-                        );
+                        self.tell_of_the_interrupt();
                     }
                     Some(Event::Interrupt(interrupt))
                 }
@@ -235,6 +234,14 @@ impl Conductor<'_> {
             };
             actions = event.map(|event| lifecycle.on(event)).unwrap_or_default();
         }
+    }
+
+    fn tell_of_the_interrupt(&self) {
+        let Some(phase) = &self.phase else { return };
+        phase.progress.warn(&format!(
+            "interrupted: waiting up to {} s for requests in flight; interrupt again to stop at once",
+            self.run.config.drain_s
+        ));
     }
 
     /// The next instant at which something is due.
@@ -389,15 +396,21 @@ impl Conductor<'_> {
         self.bus.send(&PhaseEnded { index, kind, at_ns });
     }
 
+    /// Whether counting is waited for. A grace period that is over is no hurry of anybody's: it is the end that was asked for.
+    fn hurry(&self, ending: Option<&Ending>) -> Hurry {
+        if self.hurried && ending.is_some() { Hurry::Yes } else { Hurry::No }
+    }
+
     /// Stops workers and services and says how the services fared.
-    async fn end(self, ears: &mut Ears) -> RunEnd {
+    async fn end(self, ears: &mut Ears, hurry: Hurry) -> RunEnd {
         let Self { crew, services, abandoned, hurried, run, wires, .. } = self;
         if !abandoned {
             ears.unless_interrupted(move || crew.dismiss()).await;
         }
         // Services hear of every record before they are told to stop.
         let recorder = wires.recorder;
-        if ears.unless_interrupted(move || recorder.settle()).await.is_none() {
+        let hurry = if ears.interrupted().is_some() { Hurry::Yes } else { hurry };
+        if ears.unless_interrupted(move || recorder.settle(hurry)).await.is_none() {
             tracing::warn!("interrupted: the tokens that are not counted yet are left to `prony report`");
         }
         let hurried = hurried || ears.interrupted().is_some();

@@ -1,6 +1,6 @@
 //! What the conductor hears: signals of the system, of other threads, and of time.
 
-use std::{io, thread, time::Duration};
+use std::{io, sync::mpsc::sync_channel, thread, time::Duration};
 
 use tokio::{
     sync::{mpsc::UnboundedReceiver, oneshot},
@@ -79,7 +79,7 @@ impl Ears {
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        let result = aside(work)?;
+        let result = aside(work);
         tokio::select! {
             biased;
             result = result => result.ok(),
@@ -97,7 +97,7 @@ impl Ears {
         patience: Duration,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        let mut result = aside(work)?;
+        let mut result = aside(work);
         tokio::select! {
             biased;
             result = &mut result => return result.ok(),
@@ -117,10 +117,44 @@ impl Ears {
     }
 }
 
-/// Does something on a thread of its own; `None` when there is none left.
-fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<oneshot::Receiver<T>> {
+/// Does something on a thread of its own; here and now when there is none left.
+fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
+    aside_on(|body| thread::Builder::new().name("aside".into()).spawn(body).map(drop), work)
+}
+
+/// What a thread does.
+type Job = Box<dyn FnOnce() + Send>;
+
+/// The same with a way to start threads.
+fn aside_on<T: Send + 'static>(
+    start: impl FnOnce(Job) -> io::Result<()>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> oneshot::Receiver<T> {
     let (done, result) = oneshot::channel();
-    let spawned = thread::Builder::new().name("aside".into()).spawn(move || drop(done.send(work())));
-    spawned.inspect_err(|error| tracing::error!(%error, "there is no thread left")).ok()?;
-    Some(result)
+    let job: Job = Box::new(move || drop(done.send(work())));
+    // What is given to a thread that does not start is lost: it gets its job when it is there.
+    let (hand_over, handed_over) = sync_channel(1);
+    let job = match start(Box::new(move || handed_over.recv().into_iter().for_each(|job: Job| job()))) {
+        Ok(()) => hand_over.send(job).err().map(|unsent| unsent.0),
+        Err(error) => {
+            tracing::warn!(%error, "there is no thread left: an interrupt is not heard for a while");
+            Some(job)
+        }
+    };
+    if let Some(job) = job {
+        job();
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_is_done_where_no_thread_is_left() {
+        let mut result = aside_on(|_| Err(io::Error::other("no thread")), || 7);
+        assert_eq!(result.try_recv(), Ok(7));
+        assert_eq!(aside(|| 8).blocking_recv(), Ok(8));
+    }
 }

@@ -55,6 +55,15 @@ impl Lock {
     }
 }
 
+/// Whose run is going in a folder, if one is.
+pub(crate) fn owner(dir: &Path) -> Option<String> {
+    let mut file = File::open(dir.join(FILE_NAME)).ok()?;
+    let Err(TryLockError::WouldBlock) = file.try_lock_shared() else { return None };
+    let mut owner = String::new();
+    file.read_to_string(&mut owner).ok()?;
+    Some(owner.trim().to_owned())
+}
+
 impl Drop for Lock {
     fn drop(&mut self) {
         if is_at(&self.file, &self.path) {

@@ -6,12 +6,13 @@
 
 pub(crate) mod artifact_dir;
 mod aside;
+mod bar;
 mod conductor;
 pub(crate) mod crew;
 mod ears;
 mod interrupts;
 pub(crate) mod lifecycle;
-mod lock;
+pub(crate) mod lock;
 pub(crate) mod mock;
 pub(crate) mod models;
 pub(crate) mod progress;

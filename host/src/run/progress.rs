@@ -1,12 +1,14 @@
 //! What is shown while a phase runs: a bar on a terminal, lines in a log, or nothing.
 
-use std::{borrow::Cow, sync::atomic::Ordering, time::Duration};
+use std::{borrow::Cow, io, sync::atomic::Ordering, time::Duration};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::bar::Terminal;
 use crate::{
     config::{PhaseConfig, PhaseKind},
     record::recorder::Live,
+    screen::Screen,
     stderr,
 };
 
@@ -88,6 +90,13 @@ impl Progress {
         }
     }
 
+    /// Tells the user something in the middle of a phase.
+    pub(crate) fn warn(&self, text: &str) {
+        let begin_line = if matches!(self.shown, Shown::Bar(_)) { "\r\u{1b}[2K" } else { "" };
+        let text = Screen::of(&io::stderr()).paragraph("warning: ", text);
+        stderr::write(format!("{begin_line}{text}\n"));
+    }
+
     /// Removes what would stand in the way of the report.
     pub(crate) fn end(&self) {
         if let Shown::Bar(bar) = &self.shown {
@@ -107,7 +116,8 @@ impl Goal {
 
     fn bar(self) -> ProgressBar {
         let length = self.requests.or(self.seconds).unwrap_or(0);
-        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+        let terminal = ProgressDrawTarget::term_like(Box::new(Terminal::default()));
+        let bar = ProgressBar::with_draw_target(Some(length), terminal);
         let template = if self.requests.is_some() {
             "{prefix:>9} {wide_bar} {pos}/{len} requests {msg} [{elapsed}]"
         } else {

@@ -1,4 +1,4 @@
-//! The dialect of Example Vendor's servers. `CHANGE` marks what is theirs; the rest can stay.
+//! The API format of Example Vendor's servers. `CHANGE` marks what is theirs; the rest can stay.
 use prony_plugin_api::{Endpoint, EventSink, Parser, PluginError, RequestWriter};
 use prony_plugin_api::{Result, TextKind, TokenUsage, TurnContext};
 use serde_json::{Map, Value, json};

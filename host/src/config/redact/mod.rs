@@ -20,7 +20,7 @@ pub(crate) use self::{
     known::{learn, shown, shown_bytes},
     names::is_sensitive,
     redactor::Redactor,
-    secrets::{of_config, of_headers, of_json, of_target},
+    secrets::{of_config, of_environment, of_headers, of_json, of_target},
 };
 use super::RunConfig;
 

@@ -23,6 +23,14 @@ pub(crate) fn of_config(config: &RunConfig) -> Vec<String> {
     secrets
 }
 
+/// Variables with the keys that requests to AWS are signed with.
+const AWS_VARIABLES: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+
+/// Those that plugins read from the environment by themselves.
+pub(crate) fn of_environment() -> Vec<String> {
+    AWS_VARIABLES.iter().filter_map(|name| std::env::var(name).ok()).collect()
+}
+
 /// Those of the requests.
 pub(crate) fn of_target(target: &Target) -> Vec<String> {
     let mut secrets: Vec<String> = target.api_key.iter().cloned().collect();

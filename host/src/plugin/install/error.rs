@@ -117,7 +117,9 @@ impl InstallError {
                 "name a folder with a plugins.yaml and its libraries, a crate that has one at its top, or the file itself"
             }
             Self::Name { .. } => "choose another one with `--name`",
-            Self::Refused { .. } => "correct what is listed above; `prony plugins validate` lists it again",
+            Self::Refused { .. } => {
+                "correct what is listed above; `prony plugins validate FOLDER` lists it again"
+            }
             Self::NoHome => "set XDG_DATA_HOME to the absolute path of a folder of yours",
             Self::Untrusted(fault) => return fault.hint(),
             Self::Exists { .. } => "replace it with `--replace`, or choose another name with `--name`",

@@ -64,7 +64,9 @@ static OPENING: AtomicUsize = AtomicUsize::new(0);
 /// Opens a library and runs its start, on a thread that stays. If it is `pinned`, nothing but the checked bytes will do.
 pub(super) fn open(path: &Path, checked: &Checked, pinned: bool) -> Result<PluginRoot, Fault> {
     let (done, result) = sync_channel(1);
-    let (path, copy) = (path.to_owned(), checked.clone());
+    // What it needs was looked for beside the file itself, and so must the linker.
+    let path = path.canonicalize().map_err(Fault::Unreadable)?;
+    let copy = checked.clone();
     let home = thread::Builder::new().name("library".to_owned());
     let opened = home.spawn(move || {
         drop(done.send(open_here(&path, &copy, pinned)));

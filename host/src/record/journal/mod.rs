@@ -239,7 +239,7 @@ mod tests {
         }
         writer.flush().unwrap();
         let mut texts = TextStore::new(dir.path(), "run");
-        texts.keep(2, &Texts { passages: vec![(false, "x".into()); 3], ..Texts::default() }).unwrap();
+        texts.keep(2, &Texts { passages: vec![(false, "x".into()); 3], ..Texts::default() });
         let known = |run: &str| {
             let mut reader = Reader::open(dir.path()).unwrap();
             reader.with_texts(dir.path(), run);
@@ -285,15 +285,49 @@ mod tests {
         let size = || dir.path().join(TEXTS_FILE_NAME).metadata().map_or(0, |file| file.len());
         let mut store = TextStore::new(dir.path(), "run");
         let texts = Texts { passages: vec![(false, "x".repeat(2 << 20))], ..Texts::default() };
-        store.keep(0, &texts).unwrap();
+        store.keep(0, &texts);
         assert!(size() > 2 << 20);
-        store.forget().unwrap();
-        store.keep(1, &texts).unwrap();
+        store.forget();
+        store.keep(1, &texts);
         assert!(size() < 4 << 20);
-        let found = texts::read(dir.path(), "run", &[0, 1].into());
-        assert_eq!((found.get(&0), found.get(&1)), (None, Some(&texts)));
+        assert_eq!(found(dir.path(), 0..2), [None, Some(texts)]);
         store.remove();
         assert_eq!(size(), 0);
+    }
+
+    /// The texts with these numbers.
+    fn found(dir: &Path, numbers: std::ops::Range<u64>) -> Vec<Option<Texts>> {
+        let mut reader = texts::TextReader::open(dir, "run").unwrap();
+        numbers.map(|number| reader.find(number)).collect()
+    }
+
+    fn text(letter: &str) -> Texts {
+        Texts { passages: vec![(false, letter.repeat(100))], ..Texts::default() }
+    }
+
+    #[test]
+    fn texts_are_found_by_number_and_the_later_one_of_two_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = TextStore::new(dir.path(), "run");
+        for (number, letter) in [(1, "a"), (2, "left out"), (2, "b"), (5, "c")] {
+            store.keep(number, &text(letter));
+        }
+        let (a, b, c) = (text("a"), text("b"), text("c"));
+        assert_eq!(found(dir.path(), 0..7), [None, Some(a), Some(b), None, None, Some(c.clone()), None]);
+        assert_eq!(found(dir.path(), 5..6), [Some(c)]);
+    }
+
+    #[test]
+    fn a_store_that_is_full_takes_texts_again_when_it_is_emptied() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = TextStore::new(dir.path(), "run").up_to(250);
+        for number in 0..4 {
+            store.keep(number, &text("a"));
+        }
+        assert_eq!(found(dir.path(), 0..4), [Some(text("a")), Some(text("a")), None, None]);
+        store.forget();
+        store.keep(4, &text("b"));
+        assert_eq!(found(dir.path(), 3..5), [None, Some(text("b"))]);
     }
 
     #[test]

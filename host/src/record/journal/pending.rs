@@ -1,6 +1,6 @@
 //! Records on their way out of a journal: as they stand there, with what was counted of them elsewhere in it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use crate::record::{CountedTokens, Frame, Record, Texts};
 
@@ -96,17 +96,16 @@ impl Pending {
         }
     }
 
-    /// Numbers of those that wait.
-    pub(super) fn numbers(&self) -> HashSet<u64> {
-        self.payloads.keys().copied().collect()
-    }
-
-    /// Passes on those for which nothing more will come, up to a size. Their texts are taken out of `texts`.
-    pub(super) fn release(&mut self, texts: &mut HashMap<u64, Texts>, most: usize) -> RawRecords {
+    /// Passes on those for which nothing more will come, up to a size together with their texts. `find` is asked for the
+    /// texts of each number, ascending.
+    pub(super) fn release(&mut self, mut find: impl FnMut(u64) -> Option<Texts>, most: usize) -> RawRecords {
         let mut records = RawRecords::default();
-        while records.payloads.len() < most {
+        let mut text_bytes = 0;
+        while records.payloads.len() + text_bytes < most {
             let Some((number, payload)) = self.payloads.pop_first() else { break };
-            records.push(&payload, texts.remove(&number).map_or(Added::Nothing, Added::Texts));
+            let texts = find(number);
+            text_bytes += texts.as_ref().map_or(0, Texts::bytes);
+            records.push(&payload, texts.map_or(Added::Nothing, Added::Texts));
         }
         records
     }

@@ -49,6 +49,13 @@ impl Misplaced {
     /// Where the records are.
     pub(crate) fn hint(&self) -> String {
         match self {
+            Self::Moved { to: Some(to), .. } if to.file_name().is_none_or(|name| name != FILE_NAME) => {
+                format!(
+                    "its records are in `{}`: rename it to `{FILE_NAME}`, in a folder without another one, and \
+                     `prony report DIR` reports on them",
+                    to.display()
+                )
+            }
             Self::Moved { to: Some(to), .. } => {
                 format!("its records are in `{0}`: `prony report {0}` reports on them", to.display())
             }
@@ -72,11 +79,13 @@ impl Place {
         let from = self.dir.join(FILE_NAME);
         let identity = |metadata: &fs::Metadata| (metadata.dev(), metadata.ino());
         let own = self.file.metadata().ok()?;
-        if fs::metadata(&from).is_ok_and(|there| identity(&there) == identity(&own)) {
+        let is_own = |path: &Path| fs::metadata(path).is_ok_and(|there| identity(&there) == identity(&own));
+        if is_own(&from) {
             return None;
         }
         if own.nlink() > 0 {
-            return Some(Misplaced::Moved { from, to: name_of(&self.file) });
+            // Of a file with several names, the system may tell one that was removed.
+            return Some(Misplaced::Moved { from, to: name_of(&self.file).filter(|to| is_own(to)) });
         }
         Some(match self.save(&from) {
             Ok(dir) => Misplaced::Removed { from, dir },

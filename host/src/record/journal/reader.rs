@@ -1,10 +1,9 @@
 //! Reads a journal, a frame at a time or in larger pieces: the [`Reader`].
 
 use std::{
-    collections::HashMap,
     fs::File,
     io::{self, BufReader, Read},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use serde::de::DeserializeOwned;
@@ -12,9 +11,9 @@ use serde::de::DeserializeOwned;
 use super::{
     FILE_NAME, JournalError, MAGIC, MAX_FRAME_BYTES, OLDER_MAGIC,
     pending::{Pending, RawRecords},
-    texts,
+    texts::TextReader,
 };
-use crate::record::{Frame, Texts};
+use crate::record::Frame;
 
 /// How the payload of a frame with a record begins: a map of one entry, which is named so.
 const RECORD_HEAD: &[u8] = b"\x81\xa6record";
@@ -40,9 +39,8 @@ pub(crate) struct Reader<R = BufReader<File>> {
     /// Read with the records before it, and to be told after them.
     held: Option<Frame>,
     pending: Pending,
-    /// Where the texts of uncounted records are: the run's folder and its identity.
-    texts_at: Option<(PathBuf, String)>,
-    texts: Option<HashMap<u64, Texts>>,
+    /// The texts of uncounted records, if they are of use and there.
+    texts: Option<Box<TextReader>>,
     /// The last frame has been read. Nothing after it counts.
     is_over: bool,
     damaged: bool,
@@ -69,7 +67,7 @@ impl Reader {
 
     /// Counts of records that have none can be made from the texts in the run's folder, if they are this run's.
     pub(crate) fn with_texts(&mut self, dir: &Path, run_id: &str) {
-        self.texts_at = Some((dir.to_owned(), run_id.to_owned()));
+        self.texts = TextReader::open(dir, run_id).map(Box::new);
     }
 
     /// As many records as it can hold at most.
@@ -89,7 +87,6 @@ impl<R: Read> Reader<R> {
             payload: Vec::new(),
             held: None,
             pending: Pending::default(),
-            texts_at: None,
             texts: None,
             is_over: false,
             damaged: false,
@@ -146,16 +143,15 @@ impl<R: Read> Reader<R> {
 
     /// Records whose counts have not come.
     fn release(&mut self) -> RawRecords {
-        let (pending, texts_at) = (&mut self.pending, &self.texts_at);
-        let texts = self.texts.get_or_insert_with(|| match texts_at {
-            Some((dir, run_id)) => texts::read(dir, run_id, &pending.numbers()),
-            None => HashMap::new(),
-        });
-        pending.release(texts, RAW_BYTES)
+        let texts = &mut self.texts;
+        self.pending.release(|number| texts.as_mut()?.find(number), RAW_BYTES)
     }
 
     /// Reads the next frame as something else.
     pub(super) fn next_as<T: DeserializeOwned>(&mut self) -> Option<T> {
+        if self.damaged {
+            return None;
+        }
         let mut payload = Vec::new();
         self.read_payload(&mut payload)?;
         rmp_serde::from_slice(&payload).ok()

@@ -5,7 +5,6 @@
 //! still to be counted.
 
 use std::{
-    collections::{HashMap, HashSet},
     fs::{self, File},
     io::BufReader,
     path::{Path, PathBuf},
@@ -20,7 +19,10 @@ pub(crate) const TEXTS_FILE_NAME: &str = "journal.texts";
 /// A file that is smaller is not worth being emptied.
 const WORTH_EMPTYING: usize = 1 << 20;
 
-/// Keeps texts until they are counted.
+/// No more bytes of text are kept. What comes beyond that is counted in the run or never.
+const MOST_BYTES: usize = 1 << 30;
+
+/// Keeps texts until they are counted. A run goes on without it: a text that is not kept can only be counted in the run.
 #[derive(Debug)]
 pub(crate) struct TextStore {
     dir: PathBuf,
@@ -28,19 +30,56 @@ pub(crate) struct TextStore {
     /// Made for the first text.
     file: Option<Writer>,
     bytes: usize,
+    most_bytes: usize,
+    /// It takes no more until it is emptied.
+    is_full: bool,
+    /// It could not be written, and takes no more.
+    is_broken: bool,
 }
 
 impl TextStore {
     /// That of a run in its folder. Makes no file yet.
     pub(crate) fn new(dir: &Path, run_id: &str) -> Self {
-        Self { dir: dir.to_owned(), run_id: run_id.to_owned(), file: None, bytes: 0 }
+        Self {
+            dir: dir.to_owned(),
+            run_id: run_id.to_owned(),
+            file: None,
+            bytes: 0,
+            most_bytes: MOST_BYTES,
+            is_full: false,
+            is_broken: false,
+        }
     }
 
-    /// Keeps a text, which is safe from `kill -9` afterwards: no record may be in the journal before its text is here.
-    ///
-    /// # Errors
-    /// As for the journal: after [`JournalError::TooLarge`] all is as it was.
-    pub(crate) fn keep(&mut self, number: u64, texts: &Texts) -> Result<(), JournalError> {
+    /// The same up to another size.
+    #[cfg(test)]
+    pub(super) fn up_to(self, most_bytes: usize) -> Self {
+        Self { most_bytes, ..self }
+    }
+
+    /// Keeps a text, which is safe from `kill -9` afterwards: no record may be in the journal before its text is here. One
+    /// that cannot be kept is left out.
+    pub(crate) fn keep(&mut self, number: u64, texts: &Texts) {
+        if self.is_broken || self.is_full {
+            return;
+        }
+        if self.bytes.saturating_add(texts.bytes()) > self.most_bytes {
+            self.is_full = true;
+            tracing::warn!(
+                "`{TEXTS_FILE_NAME}` is full: if the run is killed, `prony report` cannot count the tokens of later responses"
+            );
+            return;
+        }
+        match self.append(number, texts) {
+            Ok(()) => {}
+            Err(error @ (JournalError::TooLarge { .. } | JournalError::Encode(_))) => {
+                tracing::error!(%error, "a text is missing from `{TEXTS_FILE_NAME}`");
+            }
+            Err(error) => self.give_up(&error),
+        }
+    }
+
+    fn append(&mut self, number: u64, texts: &Texts) -> Result<(), JournalError> {
         let file = match &mut self.file {
             Some(file) => file,
             None => self.file.insert(begin(&self.dir, &self.run_id)?),
@@ -50,12 +89,25 @@ impl TextStore {
         file.flush()
     }
 
+    /// What was written stays readable up to where it broke off; nothing behind that would be.
+    fn give_up(&mut self, error: &JournalError) {
+        self.is_broken = true;
+        tracing::warn!(
+            error = %chain(error),
+            "texts are not kept any more: if the run is killed, `prony report` cannot count the tokens of later responses"
+        );
+    }
+
     /// All texts are counted, and their counts are in the journal.
-    pub(crate) fn forget(&mut self) -> Result<(), JournalError> {
-        let Some(file) = self.file.as_mut().filter(|_| self.bytes >= WORTH_EMPTYING) else { return Ok(()) };
+    pub(crate) fn forget(&mut self) {
+        let is_worth_it = !self.is_broken && (self.is_full || self.bytes >= WORTH_EMPTYING);
+        let Some(file) = self.file.as_mut().filter(|_| is_worth_it) else { return };
         self.bytes = 0;
-        file.start_again()?;
-        file.append_within(MAX_FRAME_BYTES, &self.run_id)
+        self.is_full = false;
+        let emptied = file.start_again().and_then(|()| file.append_within(MAX_FRAME_BYTES, &self.run_id));
+        if let Err(error) = emptied {
+            self.give_up(&error);
+        }
     }
 
     /// Nobody needs them any more.
@@ -73,18 +125,43 @@ fn begin(dir: &Path, run_id: &str) -> Result<Writer, JournalError> {
     Ok(file)
 }
 
-/// The texts with these numbers, as far as they are there and whole.
-pub(super) fn read(dir: &Path, run_id: &str, wanted: &HashSet<u64>) -> HashMap<u64, Texts> {
-    let mut found = HashMap::new();
-    let Ok(file) = File::open(dir.join(TEXTS_FILE_NAME)) else { return found };
-    let Some(mut reader) = Reader::of(BufReader::with_capacity(1 << 16, file)) else { return found };
-    if reader.next_as::<String>().as_deref() != Some(run_id) {
-        return found;
+/// The error, and what it comes from.
+fn chain(error: &JournalError) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
     }
-    while let Some((number, texts)) = reader.next_as::<(u64, Texts)>() {
-        if wanted.contains(&number) {
-            found.insert(number, texts);
+}
+
+/// Reads texts, one at a time: all of them may be more than fits in memory.
+#[derive(Debug)]
+pub(super) struct TextReader {
+    file: Reader,
+    /// The next one, which was read and not asked for yet.
+    ahead: Option<(u64, Texts)>,
+}
+
+impl TextReader {
+    /// Those in a folder; `None` when there are none of this run.
+    pub(super) fn open(dir: &Path, run_id: &str) -> Option<Self> {
+        let file = File::open(dir.join(TEXTS_FILE_NAME)).ok()?;
+        let mut file = Reader::of(BufReader::with_capacity(1 << 16, file))?;
+        let is_its = file.next_as::<String>().as_deref() == Some(run_id);
+        is_its.then_some(Self { file, ahead: None })
+    }
+
+    /// The text with this number, if it is there and whole. Numbers must be asked for in ascending order, in which they are
+    /// written.
+    pub(super) fn find(&mut self, number: u64) -> Option<Texts> {
+        let mut found = None;
+        while let Some((of, texts)) = self.ahead.take().or_else(|| self.file.next_as()) {
+            if of > number {
+                self.ahead = Some((of, texts));
+                break;
+            }
+            // A number stands there twice when the journal has not taken its first record: the last one counts.
+            found = (of == number).then_some(texts);
         }
+        found
     }
-    found
 }

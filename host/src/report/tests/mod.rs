@@ -15,11 +15,12 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    config::Arrival,
+    config::{Arrival, TokenizerChoice},
+    dataset::Tokenizer,
     metrics::sample::{self, MS},
     record::{
-        CountedTokens, Frame, Record,
-        journal::{self, Writer},
+        CountedTokens, Frame, Record, Texts,
+        journal::{self, TextStore, Writer},
     },
 };
 
@@ -389,10 +390,11 @@ fn the_summary_has_the_metrics_first_and_the_facts_of_the_run_after_them() {
     late: 0
     dropped: 0
     lost: 0
+    uncounted: 0
     closed_idle: 0
     client: {"verdict":"ok","reasons":[],"remarks":[],"arrival_clock":"kernel","cpu_s":0.35,"first_reads":{"streams":2,"shared":0,"bound_ms":null},"peak_memory_bytes":25165824,"workers":[{"worker":0,"wall_ms":1000.0,"busy_share":0.25,"queued_share":0.01,"goes_first":false,"read_delay_ms":{"count":40,"p50":0.008,"p99":0.07,"max":0.09},"unstamped_reads":0,"wake_delay_ms":{"count":0,"p50":0.0,"p99":0.0,"max":0.0},"clock_steps":0,"machine_busy_share":null,"machine_used_share":null,"held_back":0,"descriptors_left":null}]}
     token_source: "server"
-    token_counts: {"output":{"requests":2,"server":8,"client":8},"input":{"requests":2,"server":60,"client":50},"not_visible":0,"empty_responses":0,"inter_token_latency_basis":{"counted":0,"usage":0,"events":0,"scaled":2,"characters":0,"lower_bound":0,"missing":0}}
+    token_counts: {"output":{"requests":2,"server":8,"client":8},"input":{"requests":2,"server":60,"client":50},"not_visible":0,"empty_responses":0,"unread_responses":0,"inter_token_latency_basis":{"counted":0,"usage":0,"events":0,"scaled":2,"characters":0,"lower_bound":0,"missing":0}}
     input_config: ...
     run_info: {"command":"prony profile --model m","random_seed":42,"tokenizer":"o200k_base sha256:0"}
     was_cancelled: false
@@ -418,6 +420,36 @@ fn a_killed_run_names_the_plugins_that_it_began_with() {
     let mut frames = sound_frames();
     frames.pop();
     assert_eq!(report_on(&frames).plugins(), sample::header().plugins);
+}
+
+/// The run's own report counts nothing, and says so; a later one does, and has nothing to say.
+#[test]
+fn what_the_run_has_not_counted_is_in_the_summary_until_a_report_counts_it() {
+    let tokenizer = Tokenizer::load(&TokenizerChoice::Builtin).unwrap();
+    let name = format!("o200k_base sha256:{}", tokenizer.fingerprint());
+    let header = RunHeader { tokenizer: Some(name), ..sample::header() };
+    let run_id = header.run_id.clone();
+    let mut frames = sample::journal(header, &[sample::a(), sample::b()]);
+    let uncounted = Record { counted: CountedTokens::default(), ..sample::a() };
+    let is_a = |frame: &Frame| matches!(frame, Frame::Record(record) if record.request_id == "a");
+    let place = frames.iter().position(is_a).unwrap();
+    frames[place] = Frame::Uncounted(Box::new(uncounted));
+    let dir = write(&frames);
+    let texts = Texts { passages: vec![(false, "four words of text".into())], ..Texts::default() };
+    TextStore::new(dir.path(), &run_id).keep(0, &texts);
+
+    let report = generate_at_end(dir.path(), &run_id, Screen::UNLIMITED).unwrap();
+    assert!(report.came_to_its_end());
+    let at_end = summary(dir.path());
+    assert_eq!((&at_end["uncounted"], &at_end["is_complete"]), (&1.into(), &false.into()));
+    let reason = at_end["incomplete_reason"].as_str().unwrap();
+    assert!(reason.contains("1 response was not counted in tokens"), "{reason}");
+    assert!(reason.contains("`prony report DIR` counts it"), "{reason}");
+
+    generate(dir.path()).unwrap();
+    let later = summary(dir.path());
+    assert_eq!((&later["uncounted"], &later["is_complete"]), (&0.into(), &true.into()));
+    assert_eq!(later["output_token_count"]["count"], 2);
 }
 
 #[test]

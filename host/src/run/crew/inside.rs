@@ -149,6 +149,7 @@ impl Inside {
     fn equip(&self, mut config: RunConfig, api_key: Option<String>, clock: Clock) -> Option<Equipped> {
         config.target.api_key = api_key;
         redact::learn(redact::of_config(&config));
+        redact::learn(redact::of_environment());
         let entry = self.registry.endpoint(&config.target.endpoint_type).ok()?;
         let target = setup::plan_target(&config, &entry.metadata).ok()?;
         Some(Equipped { config, target, clock })

@@ -89,16 +89,17 @@ pub(super) fn run(args: &NewArgs) -> Result<Exit, Failure> {
     let folder = args.dir.join(name.package());
     write(&folder, &name, kind)?;
     let (package, stem) = (name.package(), name.stem());
-    let try_it = match kind {
-        Kind::Endpoint => {
-            format!("prony profile --mock --mock-answer tests/stream.sse --endpoint-type {stem}")
-        }
-        Kind::Service => "prony profile --mock".to_owned(),
+    let (recorded, try_it) = match kind {
+        Kind::Endpoint => (
+            " --replay tests/stream.sse",
+            format!("prony profile --mock --mock-answer tests/stream.sse --endpoint-type {stem}"),
+        ),
+        Kind::Service => ("", "prony profile --mock".to_owned()),
     };
     let extension = std::env::consts::DLL_EXTENSION;
     let next_steps = format!(
         "Wrote `{}`. What to do next:\n\n  cd {}\n  cargo test\n  cargo build --release\n  prony plugins check \
-         target/release/lib{stem}.{extension}\n  prony plugins add .\n  {try_it}\n\nThe first build downloads the packages \
+         target/release/lib{stem}.{extension}{recorded}\n  prony plugins add .\n  {try_it}\n\nThe first build downloads the packages \
          of its Cargo.lock from crates.io, unless cargo has them already. The README of `{package}` says where to go from \
          there.\n",
         folder.display(),

@@ -4,7 +4,10 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -37,6 +40,9 @@ pub(super) struct Opener {
     pub(super) tls: Option<Arc<ClientConfig>>,
     /// For all of it, TLS included.
     pub(super) timeout: Duration,
+    /// The shortest round trip to anywhere. One opening may take longer than its round trip: packets are lost, and a process
+    /// is busy.
+    pub(super) shortest_trip: AtomicU64,
 }
 
 /// An open connection's bytes.
@@ -108,7 +114,8 @@ impl Opener {
             _ => socket,
         };
         let noted = socket.stamps();
-        noted.note_round_trip(reached.saturating_sub(began));
+        let trip = reached.saturating_sub(began);
+        noted.note_round_trip(trip.min(self.shortest_trip.fetch_min(trip, Ordering::Relaxed)));
         let stream = match &self.tls {
             Some(config) if origin.secure => {
                 let name = ServerName::try_from(origin.host.clone())?;

@@ -12,7 +12,7 @@ mod tunnel;
 use std::{
     future::poll_fn,
     iter::repeat_n,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
 };
 
 use http::response;
@@ -70,7 +70,8 @@ impl Timed {
     pub(super) fn new(target: &TargetPlan, clock: Clock, gauge: Arc<Gauge>) -> Self {
         let tls = target.tls.clone();
         let (kernel, timeout) = (Arc::new(KernelClock::new(clock)), target.connect_timeout);
-        let opener = Arc::new(Opener { clock, kernel, gauge, tls, timeout });
+        let opener =
+            Arc::new(Opener { clock, kernel, gauge, tls, timeout, shortest_trip: AtomicU64::new(u64::MAX) });
         let pool = target.keeps_connections.then(Arc::default);
         Self { opener, pool, _primer: Primer::new() }
     }
@@ -251,7 +252,8 @@ mod tests {
         let clock = Clock::start();
         let kernel = Arc::new(KernelClock::new(clock));
         let timeout = Duration::from_secs(60);
-        let opener = Opener { clock, kernel, gauge: Arc::default(), tls: None, timeout };
+        let shortest_trip = AtomicU64::new(u64::MAX);
+        let opener = Opener { clock, kernel, gauge: Arc::default(), tls: None, timeout, shortest_trip };
         let pool = Pool::default();
         let mut servers = Vec::new();
         for _ in 0..3 {
