@@ -68,32 +68,56 @@ impl RawRecords {
     }
 }
 
-/// Records that wait for their counts to come, by number.
+/// So many bytes of records wait for the count of one before them. More are passed on out of their order.
+const MOST_WAITING_BYTES: usize = 4 << 20;
+
+/// Records that wait for their counts to come, by number. They are passed on in the order in which they ended, though several
+/// threads count.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     next: u64,
-    payloads: BTreeMap<u64, Vec<u8>>,
+    waiting: BTreeMap<u64, (Vec<u8>, Option<CountedTokens>)>,
+    bytes: usize,
 }
 
 impl Pending {
     /// Whether none waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.payloads.is_empty()
+        self.waiting.is_empty()
     }
 
     /// Takes the next record without a count.
     pub(super) fn hold(&mut self, payload: &[u8]) {
-        self.payloads.insert(self.next, payload.to_vec());
+        self.bytes += payload.len();
+        self.waiting.insert(self.next, (payload.to_vec(), None));
         self.next += 1;
     }
 
-    /// Passes on those that have been counted.
+    /// Passes on those that have been counted, and all before them.
     pub(super) fn counted(&mut self, counts: Vec<(u64, CountedTokens)>, into: &mut RawRecords) {
         for (number, counted) in counts {
-            if let Some(payload) = self.payloads.remove(&number) {
-                into.push(&payload, Added::Count(counted));
+            if let Some((_, count)) = self.waiting.get_mut(&number) {
+                *count = Some(counted);
             }
         }
+        while let Some(first) = self.waiting.first_entry().filter(|first| first.get().1.is_some()) {
+            let (payload, counted) = first.remove();
+            self.bytes -= payload.len();
+            into.push(&payload, counted.map_or(Added::Nothing, Added::Count));
+        }
+        if self.bytes > MOST_WAITING_BYTES {
+            self.pass_on_counted(into);
+        }
+    }
+
+    fn pass_on_counted(&mut self, into: &mut RawRecords) {
+        let bytes = &mut self.bytes;
+        self.waiting.retain(|_, (payload, counted)| {
+            let Some(counted) = counted else { return true };
+            *bytes -= payload.len();
+            into.push(payload, Added::Count(*counted));
+            false
+        });
     }
 
     /// Passes on those for which nothing more will come, up to a size together with their texts. `find` is asked for the
@@ -102,7 +126,12 @@ impl Pending {
         let mut records = RawRecords::default();
         let mut text_bytes = 0;
         while records.payloads.len() + text_bytes < most {
-            let Some((number, payload)) = self.payloads.pop_first() else { break };
+            let Some((number, (payload, counted))) = self.waiting.pop_first() else { break };
+            self.bytes -= payload.len();
+            if let Some(counted) = counted {
+                records.push(&payload, Added::Count(counted));
+                continue;
+            }
             let texts = find(number);
             text_bytes += texts.as_ref().map_or(0, Texts::bytes);
             records.push(&payload, texts.map_or(Added::Nothing, Added::Texts));
