@@ -210,7 +210,9 @@ fn a_library_that_does_not_finish_to_open_is_left_behind(
     let run = profile(&pack, &server, "nowhere-nothing", &["--streaming"]).args(isolate).run();
     run.ends_with(3);
     assert!(
-        run.stderr.starts_with("error: failed to use the endpoint `acme`: it has not started within 10 s\n")
+        run.stderr.starts_with("error: failed to use the endpoint `acme`: it has not started within 10 s\n"),
+        "{}",
+        run.stderr
     );
     assert_eq!(server.truth()["requests_total"], 0);
 }

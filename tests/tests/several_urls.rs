@@ -42,8 +42,8 @@ fn a_breakdown_tells_the_good_server_from_the_bad_one(#[values("timed", "portabl
 
     let table = run.stdout.split("By URL").nth(1).unwrap();
     let row = table.lines().find(|line| line.contains(bad.url())).unwrap();
-    let cells: Vec<_> = row.split(['\u{2502}', '\u{2506}', '|']).map(str::trim).collect();
-    assert_eq!(cells[2..4], ["5", "5"], "{table}");
+    let cells: Vec<_> = row.split_whitespace().collect();
+    assert_eq!(cells[1..3], ["5", "5"], "{table}");
 }
 
 #[test]
