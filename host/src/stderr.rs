@@ -22,6 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Time between two looks at a descriptor that takes nothing now and does not block.
 const RETRY_EVERY: Duration = Duration::from_millis(5);
 
+/// Starts the thread that writes. Later, a library that does not finish to open may hold what a new thread needs.
+pub(crate) fn start() {
+    outlet();
+}
+
 /// Writes a text, which ends its own lines, soon.
 pub(crate) fn write(text: impl Into<Vec<u8>>) {
     match outlet() {

@@ -82,6 +82,7 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    stderr::start();
     let exit = run(std::env::args_os()).unwrap_or_else(|failure| {
         terminal::explain(&failure);
         failure.exit
