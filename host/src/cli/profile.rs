@@ -23,10 +23,11 @@ use crate::{
     clock::Clock,
     config::{
         Arrival, DatasetConfig, RunConfig, content,
+        error::ConfigError,
         flags::{ProfileFlags, Ui},
         proxy::ProxyEnvironment,
         redact::{self, Redactor},
-        resolve::{ConfigError, Facts, Resolved, resolve},
+        resolve::{Facts, Resolved, resolve},
         target::API_KEY_VARIABLE,
     },
     dataset::{self, AcceptanceError, Conversation, DatasetError, Tokenizer, TokenizerError},

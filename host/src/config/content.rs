@@ -8,9 +8,9 @@ use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
     DatasetConfig, LengthLaw, PhaseConfig, RunConfig, TokenizerChoice,
+    error::ConfigError,
     flags::{CustomDataset, ProfileFlags},
     media::MediaConfig,
-    resolve::ConfigError,
     size,
 };
 

@@ -4,8 +4,8 @@
 
 use super::{
     Arrival, PhaseConfig, PhaseKind,
+    error::ConfigError,
     flags::{ArrivalPattern, ProfileFlags},
-    resolve::ConfigError,
     units::Grace,
 };
 use crate::screen::counted;

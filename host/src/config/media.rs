@@ -5,7 +5,7 @@
 use prony_plugin_api::metadata::EndpointMetadata;
 use serde::{Deserialize, Serialize};
 
-use super::{LengthLaw, flags::ProfileFlags, media_flags::MediaFlags, resolve::ConfigError};
+use super::{LengthLaw, error::ConfigError, flags::ProfileFlags, media_flags::MediaFlags};
 
 /// Width and height of the image of a dialect that cannot do without one, in pixels.
 const SMALL_IMAGE: f64 = 64.0;

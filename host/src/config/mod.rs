@@ -6,6 +6,7 @@
 pub(crate) mod content;
 mod effect;
 mod endpoint_options;
+pub(crate) mod error;
 pub(crate) mod file;
 pub(crate) mod flags;
 mod load;

@@ -9,7 +9,7 @@ use std::{env, net::IpAddr};
 use hyper_util::client::proxy::matcher::Matcher;
 use url::{Host, Url};
 
-use super::{TransportKind, flags::ProfileFlags, redact, resolve::ConfigError, url as address};
+use super::{TransportKind, error::ConfigError, flags::ProfileFlags, redact, url as address};
 
 /// What the environment says about proxies.
 #[derive(Clone, Debug, Default)]

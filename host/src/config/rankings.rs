@@ -2,7 +2,7 @@
 //!
 //! Knows the flags; that a dialect ranks at all is in its manifest.
 
-use super::{DatasetConfig, LengthLaw, PhaseConfig, content, flags::ProfileFlags, resolve::ConfigError};
+use super::{DatasetConfig, LengthLaw, PhaseConfig, content, error::ConfigError, flags::ProfileFlags};
 
 /// Passages to rank by a query.
 const DEFAULT_PASSAGES: u32 = 1;

@@ -7,10 +7,11 @@ use std::collections::HashSet;
 use super::{
     ConnectionReuse, DEFAULT_CONNECT_TIMEOUT_S, ServerMetricsConfig, Target, TlsConfig, TransportKind,
     endpoint_options::endpoint_options,
+    error::ConfigError,
     flags::ProfileFlags,
     pairs,
     proxy::{Proxies, proxies},
-    resolve::{ConfigError, Facts},
+    resolve::Facts,
     url,
 };
 

@@ -139,3 +139,40 @@ impl Pending {
         records
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(output: u64) -> CountedTokens {
+        CountedTokens { output: Some(output), ..CountedTokens::default() }
+    }
+
+    /// What was passed on: the first byte of each record, which says its number.
+    fn passed_on(records: &RawRecords) -> Vec<u8> {
+        let starts = std::iter::once(0).chain(records.ends.iter().copied());
+        starts.zip(&records.ends).map(|(start, _)| records.payloads[start]).collect()
+    }
+
+    #[test]
+    fn records_keep_their_order_however_their_counts_come() {
+        let (mut pending, mut records) = (Pending::default(), RawRecords::default());
+        (0..4).for_each(|number| pending.hold(&[number]));
+        pending.counted(vec![(2, count(2)), (1, count(1))], &mut records);
+        assert!(passed_on(&records).is_empty());
+        pending.counted(vec![(0, count(0))], &mut records);
+        assert_eq!(passed_on(&records), [0, 1, 2]);
+        assert_eq!(passed_on(&pending.release(|_| None, usize::MAX)), [3]);
+        assert!(pending.is_empty());
+    }
+
+    #[test]
+    fn one_that_is_never_counted_holds_up_only_so_many() {
+        let (mut pending, mut records) = (Pending::default(), RawRecords::default());
+        pending.hold(&[0]);
+        pending.hold(&[&[1][..], &vec![0; MOST_WAITING_BYTES]].concat());
+        pending.counted(vec![(1, count(1))], &mut records);
+        assert_eq!(passed_on(&records), [1]);
+        assert_eq!(passed_on(&pending.release(|_| None, usize::MAX)), [0]);
+    }
+}
