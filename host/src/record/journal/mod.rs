@@ -246,7 +246,7 @@ mod tests {
             records_of(&mut reader)
         };
         let expected = |c| {
-            [("final", None), ("b", Some(7)), ("a", None), ("c", c)]
+            [("final", None), ("a", None), ("b", Some(7)), ("c", c)]
                 .map(|(id, tokens)| (id.to_owned(), tokens))
         };
         assert_eq!(known("run"), expected(Some(3)));
