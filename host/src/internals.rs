@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     child::frame::FrameReader,
     config::TokenizerChoice,
-    dataset::{Conversation, Part, Tokenizer, Turn},
+    dataset::{Conversation, Part, Tokenizer, Turn, read_file},
     metrics::Distribution,
     plugin::internals as plugin,
     record::{
@@ -28,6 +28,7 @@ use crate::{
         answer::Answer,
         endpoint::{Endpoint, Parser},
         exchange::Finished,
+        transport::read_whole,
     },
 };
 
@@ -52,6 +53,41 @@ pub fn split_lines<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> Option<Vec<
     Some(lines)
 }
 
+/// An answer over HTTP/1.1.
+#[derive(Debug, PartialEq, Eq)]
+pub struct HttpAnswer {
+    /// Its status.
+    pub status: u16,
+    /// Its headers, in their order.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// What its framing leaves of its body.
+    pub body: Vec<u8>,
+    /// The body has come to its end, or ends with the connection.
+    pub is_whole: bool,
+}
+
+/// Reads an answer that arrives in these reads, as from a connection; `None` when its head does not end.
+pub fn read_http<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<HttpAnswer>, String> {
+    let whole = read_whole(reads)?;
+    Ok(whole.map(|(status, headers, body, is_whole)| HttpAnswer { status, headers, body, is_whole }))
+}
+
+/// What the rows of an input file are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// What is to be asked.
+    SingleTurn,
+    /// Bodies of requests.
+    RawPayload,
+}
+
+/// Reads an input file, at most so many rows: each as it is understood, or what is wrong.
+pub fn read_rows(file: &Path, rows: Rows, most: Option<usize>) -> Result<Vec<String>, String> {
+    let read = read_file(file, rows == Rows::RawPayload, most);
+    let conversations = read.map_err(|error| format!("{error} ({})", error.hint()))?;
+    Ok(conversations.iter().map(|conversation| format!("{conversation:?}")).collect())
+}
+
 /// Reads a manifest: how many endpoints and services it has, or what is wrong with it.
 pub fn read_manifest(text: &str) -> Result<(usize, usize), String> {
     plugin::read_manifest(text)
@@ -74,6 +110,22 @@ pub struct JournalContents {
     pub frames: Vec<Vec<u8>>,
     /// The last frame is cut off or damaged.
     pub damaged: bool,
+}
+
+/// Reads the records of a journal as a report does, with what was counted of each: how many there are, and how many of them
+/// are understood. `None` when it is none.
+pub fn read_records(journal: &[u8]) -> Option<(usize, usize)> {
+    let mut reader = journal::Reader::of(journal)?;
+    let (mut all, mut understood) = (0, 0);
+    while let Some(piece) = reader.next_piece() {
+        if let journal::Piece::Records(records) = piece {
+            for record in records.decode(|_| None) {
+                all += 1;
+                understood += usize::from(record.is_some());
+            }
+        }
+    }
+    Some((all, understood))
 }
 
 /// Reads a journal; `None` when it is none.

@@ -21,6 +21,8 @@ fn each(target: &str, entry: impl Fn(&[u8])) {
 
 #[rstest]
 #[case("stream", entries::stream)]
+#[case("http", entries::http)]
+#[case("rows", entries::rows)]
 #[case("page", entries::page)]
 #[case("manifest", entries::manifest)]
 #[case("library", entries::library)]

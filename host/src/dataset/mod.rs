@@ -15,7 +15,7 @@ mod sampler;
 mod synthetic;
 mod tokenizer;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use prony_plugin_api::PartKind;
 use serde::{Deserialize, Serialize};
@@ -23,12 +23,21 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::{
     acceptance::{AcceptanceError, check as check_accepted},
     build::{DatasetError, build},
-    formats::raw_payload::other_streaming,
+    formats::{FileError, raw_payload::other_streaming},
     media::{shared as shared_media, wav_seconds},
     sampler::conversation_of,
     tokenizer::{Tokenizer, TokenizerError, yield_to_others},
 };
 use crate::config::redact;
+
+/// Reads an input file as texts that say what is asked, or as whole bodies, for the room `internals` only.
+pub(crate) fn read_file(
+    path: &Path,
+    are_bodies: bool,
+    most: Option<usize>,
+) -> Result<Vec<Conversation>, FileError> {
+    if are_bodies { formats::raw_payload::read(path, most) } else { formats::single_turn::read(path, most) }
+}
 
 /// A scripted dialogue. Single-turn ones have one turn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

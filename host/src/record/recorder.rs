@@ -40,6 +40,10 @@ use crate::{
 /// Inputs that are kept before what was written goes to the system, at most. Nothing of it takes long.
 const BATCH: usize = 64;
 
+/// How long the thread rests when it has kept everything. Who hands over to a thread that waits has to wake it up, which
+/// costs a worker more than handing over; and what is not written yet is lost with the process.
+const REST: Duration = Duration::from_millis(5);
+
 /// So many requests waiting to be recorded are worth a word in the report.
 const NOTABLE_BACKLOG: usize = 10_000;
 
@@ -329,13 +333,18 @@ impl Recording {
                 }
             };
             // What has piled up goes into one write and one message, up to a limit: it must reach the disk, too.
+            let mut room = BATCH;
             for input in first.into_iter().chain(inputs.try_iter().take(BATCH)) {
                 if let Then::End = self.keep(input)? {
                     return self.end();
                 }
+                room = room.saturating_sub(1);
             }
             self.flush()?;
             self.serve();
+            if room > 0 {
+                rest();
+            }
         }
     }
 
@@ -494,6 +503,11 @@ impl Keeping {
             error: record.error.clone(),
         }
     }
+}
+
+/// Until some more has piled up.
+fn rest() {
+    thread::sleep(REST);
 }
 
 /// Appends a frame. One that cannot be kept is left out, loudly, and the run goes on. Whether it was kept.

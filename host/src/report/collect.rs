@@ -255,7 +255,7 @@ impl<'a> Pass<'a> {
                 &self.server_metrics,
                 &windows,
                 &self.header.config.target.urls,
-                &self.flights,
+                self.flights,
             ),
             warmup,
             profiling,

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use prony::internals::split_events;
 use prony_plugin_api::{
     ErrorKind, PartKind, Result, TextKind, TokenUsage,
     abi::host::{EndpointInstance, ParserInstance, PluginRoot, ResponseSink},
+    framing::StreamSplitter,
+    metadata::StreamFraming,
 };
 
 use crate::chance::Chance;
@@ -13,9 +14,21 @@ use crate::chance::Chance;
 /// Statuses under which a body arrives.
 const STATUSES: [u32; 6] = [200, 201, 400, 404, 429, 500];
 
+/// What may separate the events of a stream.
+const FRAMINGS: [StreamFraming; 3] = [StreamFraming::Events, StreamFraming::Lines, StreamFraming::Bytes];
+
+/// Reads `data` as an answer to one of these endpoints of a library, which its first byte chooses: see [`answer`].
+///
+/// # Panics
+/// When something does not hold that [`answer`] says.
+pub fn any_answer(root: &PluginRoot, type_names: &[&str], data: &[u8]) {
+    let Some((chosen, data)) = data.split_first() else { return };
+    answer(root, type_names[usize::from(*chosen) % type_names.len()], data);
+}
+
 /// Reads `data` as an answer to the endpoint `type_name` of a library: as a stream and as a body, in any order.
 ///
-/// The first byte decides the order of the calls; the rest is the answer. Calls may fail, but no code panics; the same
+/// The first byte decides the order of the calls and what separates events; the rest is the answer. Calls may fail, but no code panics; the same
 /// calls tell the same again; and an empty text is never told, because each text is taken for a token.
 ///
 /// # Panics
@@ -24,9 +37,26 @@ pub fn answer(root: &PluginRoot, type_name: &str, data: &[u8]) {
     let Some((order, answer)) = data.split_first() else { return };
     let table = root.endpoint(type_name).unwrap_or_else(|| panic!("there is no endpoint `{type_name}`"));
     let endpoint = Arc::new(EndpointInstance::create(table, "{}").expect("no options are good options"));
-    let events = split_events([answer]).unwrap_or_default();
+    let events = events(FRAMINGS[usize::from(*order) / 24 % FRAMINGS.len()], answer);
     let calls = Calls { order: *order, answer, events: &events };
     assert_eq!(calls.heard(&endpoint), calls.heard(&endpoint), "the same calls told something else");
+}
+
+/// The events of a stream, each with its name: what arrives in reads, as of a network, is cut where a read ends.
+fn events(framing: StreamFraming, stream: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let (mut splitter, mut events) = (StreamSplitter::new(framing), Vec::new());
+    let mut keep = |name: &str, data: &[u8]| events.push((name.to_owned(), data.to_vec()));
+    let reads = match framing {
+        StreamFraming::Events | StreamFraming::Lines => vec![stream],
+        StreamFraming::Bytes => Chance::of(stream).pieces(stream, 256),
+    };
+    for read in reads {
+        if splitter.feed(read, &mut keep).is_err() {
+            return events;
+        }
+    }
+    splitter.end(&mut keep);
+    events
 }
 
 /// What is called, and with what.

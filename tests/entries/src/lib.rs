@@ -8,18 +8,22 @@
 mod answer;
 mod chance;
 mod host;
+mod http;
 mod journal;
 mod library;
 mod manifest;
 mod message;
 mod page;
+mod rows;
 mod stream;
 
-pub use answer::answer;
+pub use answer::{answer, any_answer};
 pub use host::{NoHost, root};
+pub use http::http;
 pub use journal::{child, journal};
 pub use library::library;
 pub use manifest::manifest;
 pub use message::message;
 pub use page::page;
+pub use rows::rows;
 pub use stream::stream;

@@ -1,6 +1,8 @@
 #![no_main]
 
-#[path = "../linked/openai.rs"]
-mod openai;
+use endpoint_openai as _;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| prony_entries::answer(openai::root(), "EmbeddingsEndpoint", data));
+#[path = "../linked/root.rs"]
+mod linked;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| prony_entries::answer(linked::root(), "EmbeddingsEndpoint", data));

@@ -45,28 +45,39 @@ const MARGIN_SHARE: f64 = 0.1;
 /// So many scrapes must show a difference.
 const LEAST_SCRAPES: usize = 3;
 
-/// When requests were under way.
+/// When requests were under way: eight bytes of each.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Flights {
-    each: Vec<Flight>,
+    /// By base URL.
+    each: Vec<Edges>,
     /// The most requests that one of ours may be to a server: one for each choice or text.
     fan_out: usize,
     /// One was given up on: its server may go on with it.
     was_given_up: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Flight {
-    place: usize,
-    start_ns: u64,
-    end_ns: u64,
+/// Beginnings and ends, in ticks, in no order.
+#[derive(Clone, Debug, Default)]
+struct Edges {
+    starts: Vec<u32>,
+    ends: Vec<u32>,
+}
+
+/// 0.1 ms: a number of 32 bits reaches for five days, and what is later counts as one instant.
+const TICK_NS: u64 = 100_000;
+
+/// The tick that an instant lies in.
+fn tick(at_ns: u64) -> u32 {
+    u32::try_from(at_ns / TICK_NS).unwrap_or(u32::MAX)
 }
 
 impl Flights {
     /// Adds a request to one of so many base URLs.
     pub(crate) fn add(&mut self, record: &Record, places: usize) {
-        let (start_ns, end_ns) = (record.instants.started, record.instants.end);
-        self.each.push(Flight { place: place_of(record.session_num, places), start_ns, end_ns });
+        let place = place_of(record.session_num, places);
+        let edges = self.edges(place);
+        edges.starts.push(tick(record.instants.started));
+        edges.ends.push(tick(record.instants.end));
         let texts = record.embeddings.max(record.rankings) as usize;
         self.fan_out = self.fan_out.max(record.finish_reasons.len()).max(texts);
         let gives_up = |kind: &str| kind.ends_with("timeout");
@@ -76,37 +87,52 @@ impl Flights {
 
     /// Takes in those of another part of the run.
     pub(crate) fn append(&mut self, part: Self) {
-        self.each.extend(part.each);
+        for (place, more) in part.each.into_iter().enumerate() {
+            let edges = self.edges(place);
+            edges.starts.extend(more.starts);
+            edges.ends.extend(more.ends);
+        }
         self.fan_out = self.fan_out.max(part.fan_out);
         self.was_given_up |= part.was_given_up;
     }
 
-    /// How many were under way over time, of those to some of the base URLs.
-    fn course(&self, counts: impl Fn(usize) -> bool) -> Course {
-        let flights = self.each.iter().filter(|flight| counts(flight.place));
-        // At one instant, what begins comes first: this is to be an upper bound.
-        let mut changes: Vec<(u64, bool)> =
-            flights.flat_map(|flight| [(flight.start_ns, false), (flight.end_ns, true)]).collect();
-        changes.sort_unstable();
-        let mut under_way = 0_usize;
-        let steps = changes.into_iter().map(|(at_ns, ends)| {
-            under_way = if ends { under_way.saturating_sub(1) } else { under_way + 1 };
-            (at_ns, under_way)
-        });
-        Course(steps.collect())
+    fn edges(&mut self, place: usize) -> &mut Edges {
+        if self.each.len() <= place {
+            self.each.resize_with(place + 1, Edges::default);
+        }
+        &mut self.each[place]
     }
-}
 
-/// How many requests were under way from each instant on.
-struct Course(Vec<(u64, usize)>);
+    /// Puts the edges in order, once all are known.
+    fn sort(&mut self) {
+        for edges in &mut self.each {
+            edges.starts.sort_unstable();
+            edges.ends.sort_unstable();
+        }
+    }
 
-impl Course {
-    /// The most at a time between two instants.
-    fn most(&self, from_ns: u64, to_ns: u64) -> usize {
-        let first = self.0.partition_point(|(at_ns, _)| *at_ns < from_ns);
-        let end = self.0.partition_point(|(at_ns, _)| *at_ns <= to_ns);
-        let before = first.checked_sub(1).and_then(|at| self.0.get(at));
-        before.into_iter().chain(&self.0[first..end]).map(|(_, under_way)| *under_way).max().unwrap_or(0)
+    /// The most that were under way at a time between two instants, of those to some of the base URLs. Needs order.
+    fn most(&self, from_ns: u64, to_ns: u64, counts: impl Fn(usize) -> bool) -> usize {
+        let own = self.each.iter().enumerate().filter(|(place, _)| counts(*place)).map(|(_, edges)| edges);
+        let (from, to) = (tick(from_ns), tick(to_ns));
+        let mut under_way = 0_usize;
+        let mut changes: Vec<(u32, bool)> = Vec::new();
+        for Edges { starts, ends } in own {
+            let within =
+                |edges: &[u32]| edges.partition_point(|at| *at < from)..edges.partition_point(|at| *at <= to);
+            let (begun, ended) = (within(starts), within(ends));
+            under_way += begun.start.saturating_sub(ended.start);
+            changes.extend(starts[begun].iter().map(|at| (*at, false)));
+            changes.extend(ends[ended].iter().map(|at| (*at, true)));
+        }
+        // In one tick, what begins comes first: this is to be an upper bound.
+        changes.sort_unstable();
+        let mut most = under_way;
+        for (_, ends) in changes {
+            under_way = if ends { under_way.saturating_sub(1) } else { under_way + 1 };
+            most = most.max(under_way);
+        }
+        most
     }
 }
 
@@ -149,17 +175,18 @@ pub(crate) fn strangers(
     timeline: &Timeline,
     phases: &[PhaseWindow],
     targets: &[String],
-    flights: &Flights,
+    mut flights: Flights,
 ) -> Vec<Stranger> {
+    flights.sort();
     let pages = timeline.pages().iter();
-    pages.filter_map(|page| of_page(page, phases, targets, flights)).collect()
+    pages.filter_map(|page| of_page(page, phases, targets, &flights)).collect()
 }
 
 fn of_page(page: &Page, phases: &[PhaseWindow], targets: &[String], flights: &Flights) -> Option<Stranger> {
     let own: Vec<bool> = targets.iter().map(|target| is_same_origin(target, &page.url)).collect();
     // A page elsewhere may be that of a server behind any of them.
     let is_own = own.contains(&true);
-    let course = flights.course(|place| !is_own || own.get(place).copied().unwrap_or(true));
+    let counts = |place: usize| !is_own || own.get(place).copied().unwrap_or(true);
     let fan_out = flights.fan_out.max(1) as f64;
     let around = STEP_NS.saturating_add(page.latency_ns / (page.instants.len().max(1) as u64));
     let mut found = Stranger {
@@ -182,7 +209,8 @@ fn of_page(page: &Page, phases: &[PhaseWindow], targets: &[String], flights: &Fl
         };
         found.scrapes += 1;
         let at = page.instants[scrape];
-        let in_flight = course.most(at.saturating_sub(around), at.saturating_add(around)) as f64 * fan_out;
+        let (from, to) = (at.saturating_sub(around), at.saturating_add(around));
+        let in_flight = flights.most(from, to, counts) as f64 * fan_out;
         let excess = busy - in_flight;
         if excess > MARGIN.max(in_flight * MARGIN_SHARE) {
             found.above += 1;
@@ -270,7 +298,7 @@ mod tests {
 
     fn found(counts: &[(f64, f64)], flights: &Flights) -> Vec<String> {
         let (page, targets) = ("http://h:1/metrics", ["http://h:1/v1".to_owned()]);
-        strangers(&scraped(page, counts), &PHASES, &targets, flights)
+        strangers(&scraped(page, counts), &PHASES, &targets, flights.clone())
             .iter()
             .map(ToString::to_string)
             .collect()
@@ -316,6 +344,6 @@ mod tests {
     fn a_page_is_compared_with_the_requests_to_its_own_server(#[case] page: &str, #[case] strange: usize) {
         let targets = ["http://a:1".to_owned(), "http://b:1".to_owned()];
         let timeline = scraped(page, &[(7.0, 0.0); 5]);
-        assert_eq!(strangers(&timeline, &PHASES, &targets, &flights(4, 2)).len(), strange);
+        assert_eq!(strangers(&timeline, &PHASES, &targets, flights(4, 2)).len(), strange);
     }
 }

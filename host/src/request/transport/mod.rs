@@ -21,6 +21,7 @@ use self::{encoding::Decoder, opening::Opening, portable::Portable, timed::Timed
 pub(crate) use self::{
     error::{Failure, TransportError},
     stamps::AttemptStamps,
+    timed::whole::read as read_whole,
 };
 use super::{framing, gauge::Gauge, prepared::Prepared, target::TargetPlan};
 use crate::{

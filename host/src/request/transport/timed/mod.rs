@@ -8,6 +8,7 @@ mod head;
 mod local;
 mod socket;
 mod tunnel;
+pub(super) mod whole;
 
 use std::{
     future::poll_fn,

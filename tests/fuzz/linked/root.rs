@@ -1,9 +1,9 @@
-//! The root of `endpoint-openai`, as the loader would find it: by its symbol. The types of a plugin are private.
+//! The root of the one plugin that a target links, as the loader would find it: by its symbol. The types of a plugin
+//! are private.
 
 use std::sync::OnceLock;
 
 use abi_stable::library::LibHeader;
-use endpoint_openai as _;
 use prony_plugin_api::abi::{PluginModule_Ref, host::PluginRoot};
 
 unsafe extern "C" {

@@ -1,0 +1,10 @@
+#![no_main]
+
+use endpoint_custom as _;
+
+#[path = "../linked/root.rs"]
+mod linked;
+
+const ENDPOINTS: &[&str] = &["RawEndpoint", "TemplateEndpoint"];
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| prony_entries::any_answer(linked::root(), ENDPOINTS, data));

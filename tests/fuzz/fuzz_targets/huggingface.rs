@@ -1,0 +1,8 @@
+#![no_main]
+
+use endpoint_huggingface as _;
+
+#[path = "../linked/root.rs"]
+mod linked;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| prony_entries::answer(linked::root(), "GenerateEndpoint", data));
