@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "takes a minute in a release build: `cargo test --release -p prony --lib -- --ignored a_million_texts`"]
+    #[ignore = "takes four minutes: `cargo test -p prony --lib -- --ignored a_million_texts`"]
     fn it_agrees_with_the_reference_on_a_million_texts() {
         assert_agrees(1_000_000);
     }
