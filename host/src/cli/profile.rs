@@ -342,7 +342,8 @@ fn form(is_statement: bool) -> Form {
 }
 
 fn wrong_target(error: &ErrorDetails) -> Failure {
-    Failure::new(Exit::Usage, format!("aim at the target: {}", error.message))
+    let failure = Failure::new(Exit::Usage, format!("use the target: {}", error.message));
+    Failure { hint: Some(error.hint.clone()).filter(|hint| !hint.is_empty()), ..failure }
 }
 
 impl Explain for ConfigError {
@@ -431,7 +432,7 @@ impl Explain for ModelError {
     }
 
     fn hint(&self) -> Option<String> {
-        Some(ModelError::hint(self).to_owned()).filter(|hint| !hint.is_empty())
+        Some(ModelError::hint(self)).filter(|hint| !hint.is_empty())
     }
 
     fn form(&self) -> Form {
