@@ -149,6 +149,13 @@ fn a_crate_is_installed_from_where_cargo_builds(#[case] folder: &str, #[case] el
     assert_eq!(json["pack"], "acme-chat");
     let from = json["libraries"][0]["from"].as_str().unwrap();
     assert!(from.ends_with(&format!("{folder}/libbad_panics.so")), "{from}");
+    // What can be added is found when it is validated, too.
+    let mut validate = home.tool(["plugins", "validate"]).arg(&dir);
+    if elsewhere {
+        validate = validate.env("CARGO_TARGET_DIR", dir.join("out"));
+    }
+    let validated = validate.run();
+    assert!(validated.succeeds().stdout.contains("0 errors"), "{}", validated.stdout);
     // The fixtures are debug builds.
     assert!(json["warnings"].to_string().contains("is a debug build"), "{json}");
     assert_eq!(json["entries"][0]["standing"], "used");
