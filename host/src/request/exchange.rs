@@ -443,7 +443,7 @@ impl Exchange {
         self.cancelled = true;
         self.error = Some(ErrorDetails {
             kind: "cancelled".into(),
-            message: "cancelled: still in flight when the time to finish was over".into(),
+            message: "cancelled by prony, which did not wait for the end of the response".into(),
             ..ErrorDetails::default()
         });
     }
