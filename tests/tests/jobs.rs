@@ -278,6 +278,6 @@ fn an_answer_that_leads_to_another_server_is_not_followed(#[case] next: &str) {
     let (kind, _, details) = the_error(tool.run().ends_with(1));
     assert_eq!(kind, "follow_up");
     let message = details["message"].as_str().unwrap();
-    assert_eq!(message, format!("the answer leads to `{next}`, on another server"));
+    assert_eq!(message, format!("the response leads to `{next}`, on another server"));
     assert_eq!(server.requests().len(), 1, "nothing was asked");
 }

@@ -267,7 +267,7 @@ fn a_wait_for_a_model_lasts_as_long_as_it_says(#[values("1", "1500ms")] time: &s
     let run = Tool::profile_at(&server.url()).args(["--wait-for-model-timeout", time]).run();
     run.ends_with(4);
     let seconds = if time == "1" { "1" } else { "1.5" };
-    let error = format!("failed to get an answer from the model within {seconds} s");
+    let error = format!("failed to get a response from the model within {seconds} s");
     assert!(
         run.stderr.contains(&error)
             && run.stderr.contains("the last attempt said: POST /v1/chat/completions: loading"),

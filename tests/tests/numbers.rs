@@ -257,7 +257,7 @@ fn longer_responses_name_the_flag_that_may_help(
     let run = tool.args(more).run();
     run.succeeds();
     let text = warnings(&run);
-    assert!(text.contains("1 of 1 answers is longer than requested"), "{text}");
+    assert!(text.contains("1 of 1 responses is longer than requested"), "{text}");
     assert_eq!(text.contains("use `--use-legacy-max-tokens`"), expected, "{text}");
 }
 

@@ -382,7 +382,7 @@ fn a_pack_is_removed_by_name() {
     fs::create_dir(home.pack("notes")).unwrap();
     let run = home.tool(["plugins", "remove", "notes"]).run();
     run.ends_with(2);
-    assert!(run.stderr.contains("it has no plugins.yaml, so it is no pack"), "{}", run.stderr);
+    assert!(run.stderr.contains("it has no plugins.yaml, so it is no plugin package"), "{}", run.stderr);
 
     let run = home.tool(["plugins", "remove", "acme-chat", "--json"]).run();
     run.succeeds();
@@ -425,7 +425,7 @@ fn everything_about_a_name_is_shown_without_opening_its_library() {
     assert_eq!(own["metadata"]["endpoint_path"], "/v1/chat/completions");
     assert_eq!((&built_in["standing"], &built_in["tier"]), (&"shadowed".into(), &"built-in".into()));
     assert_eq!(built_in["by"], own["manifest"]);
-    assert_eq!(built_in["reason"], "at equal priority an external pack goes before the built-in one");
+    assert_eq!(built_in["reason"], "at equal priority an external plugin package goes before the built-in one");
     assert_eq!(built_in["library"]["package"], "endpoint-openai");
 }
 
@@ -486,7 +486,7 @@ fn the_graph_shows_who_hears_what() {
         run
     };
     insta::assert_snapshot!(graph(&[]).stdout.split("; looked").next().unwrap(), @r"
-      message               said by         heard by
+      message               said by         received by
       phase_ended           prony           server_metrics, shaky
       phase_recorded        prony           nobody
       phase_started         prony           server_metrics, shaky

@@ -74,7 +74,7 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
     let discovery = DiscoveryOptions::from_env(flags.plugins.clone()).with_policy(flags.plugin_policy);
     let registry = Arc::new(Registry::discover(&discovery)?);
     for problem in registry.problems() {
-        let what = if problem.is_one_entry() { "an entry" } else { "a pack" };
+        let what = if problem.is_one_entry() { "an entry" } else { "a plugin package" };
         terminal::warn(&format!("{what} was skipped: failed to {}", plugin::chain(problem)));
     }
     let loading = Loading { registry: &registry, log_words: log.words() };
@@ -525,7 +525,7 @@ impl Explain for RunError {
                 Some("choose an `--artifact-dir` of its own for each run, on a disk with room".to_owned())
             }
             Self::Recorder(RecorderError::Panicked) => {
-                Some("please report this, with the answer that caused it if you can".to_owned())
+                Some("please report this, with the response that caused it if you can".to_owned())
             }
             Self::Recorder(RecorderError::Journal(JournalError::Cut { .. })) => {
                 Some("its records up to the cut are reported; leave the folder of a run alone".to_owned())

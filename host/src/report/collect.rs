@@ -325,8 +325,8 @@ fn cut_after_end(count: u64) -> Option<String> {
         format!(
             "{} complete, and the server reset the connection or left out the end of the body behind: {}",
             match count {
-                1 => "1 answer was".to_owned(),
-                _ => format!("{count} answers were"),
+                1 => "1 response was".to_owned(),
+                _ => format!("{count} responses were"),
             },
             agreeing(
                 count,

@@ -14,10 +14,10 @@ pub(crate) fn of_transport(error: TransportError, stamps: &AttemptStamps) -> Err
         Failure::Connect => (CONNECT_ERROR, "cannot open a connection to the server"),
         Failure::Proxy(_) => (PROXY_ERROR, "no way through"),
         Failure::Closed | Failure::Reset if stamps.is_answered() => {
-            ("connection_reset", "the connection died in the middle of the head of an answer")
+            ("connection_reset", "the connection died in the middle of the head of a response")
         }
         Failure::Closed | Failure::Reset => {
-            ("connection_reset", "the connection died before the head of an answer")
+            ("connection_reset", "the connection died before the head of a response")
         }
         Failure::Http | Failure::Encoding => ("transport", "cannot exchange HTTP with the server"),
     };

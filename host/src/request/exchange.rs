@@ -337,7 +337,7 @@ impl Wire {
             exchange.note_read(&chunk);
             body.extend_from_slice(chunk.bytes);
             if body.len() > MAX_BODY_BYTES {
-                return Err(malformed("the answer has no end"));
+                return Err(malformed("the response has no end"));
             }
         }
         exchange.answer.arrived = None;
@@ -358,7 +358,7 @@ impl Wire {
         if let Some(breach) = exchange.answer.breach() {
             return Err(self.endpoint.breached(breach));
         }
-        parsed.map_err(|error| self.endpoint.details(&error, "read the answer"))
+        parsed.map_err(|error| self.endpoint.details(&error, "read the response"))
     }
 
     pub(super) fn finish(&self, mut parser: Parser, exchange: &mut Exchange) -> Result<(), ErrorDetails> {
@@ -376,7 +376,7 @@ impl Wire {
         if answer.error.is_some() {
             return Ok(());
         }
-        ended.map_err(|error| self.endpoint.details(&error, "end the answer"))?;
+        ended.map_err(|error| self.endpoint.details(&error, "end the response"))?;
         match answer.is_complete() {
             true if self.target.owes_text && answer.is_empty() => Err(empty(answer)),
             true => Ok(()),
@@ -474,7 +474,7 @@ pub(crate) fn stream_cut(error: TransportError) -> ErrorDetails {
     }
     ErrorDetails {
         kind: "stream_cut".into(),
-        message: "the connection died in the middle of the answer".into(),
+        message: "the connection died in the middle of the response".into(),
         hint: hints::STREAM_CUT.into(),
         cause_chain: error.causes,
         ..ErrorDetails::default()
@@ -485,7 +485,7 @@ pub(crate) fn stream_cut(error: TransportError) -> ErrorDetails {
 fn cut(answer: &Answer) -> ErrorDetails {
     ErrorDetails {
         kind: "stream_cut".into(),
-        message: format!("the answer ended before its end marker or a finish reason{}", quoted(answer)),
+        message: format!("the response ended before its end marker or a finish reason{}", quoted(answer)),
         hint: hints::STREAM_CUT.into(),
         ..ErrorDetails::default()
     }
@@ -495,7 +495,7 @@ fn cut(answer: &Answer) -> ErrorDetails {
 fn empty(answer: &Answer) -> ErrorDetails {
     ErrorDetails {
         kind: "empty_answer".into(),
-        message: format!("the answer has no token and no finish reason{}", quoted(answer)),
+        message: format!("the response has no token and no finish reason{}", quoted(answer)),
         hint: hints::EMPTY_ANSWER.into(),
         ..ErrorDetails::default()
     }

@@ -7,10 +7,10 @@ pub(super) const SERVER_ERROR: &str = "error reported by the server: its log may
 
 /// The answer ended in its middle.
 pub(super) const STREAM_CUT: &str =
-    "the server, or a proxy before it, ended the answer early: look into their logs and time limits";
+    "the server, or a proxy before it, ended the response early: look into their logs and time limits";
 
 /// The answer is whole, and there is nothing in it.
-pub(super) const EMPTY_ANSWER: &str = "the server ended its answer without a word: its log may say why; check the model, the \
+pub(super) const EMPTY_ANSWER: &str = "the server ended its response without a word: its log may say why; check the model, the \
                                        prompt's length and the endpoint type";
 
 /// What a status asks for.

@@ -156,7 +156,7 @@ fn status_failure<T>(answer: &Response<T>) -> Failure {
 fn transport_failure(error: &ureq::Error) -> Failure {
     let kind = match error {
         ureq::Error::Timeout(_) => {
-            let message = format!("no answer within {} s", TIMEOUT.as_secs());
+            let message = format!("no response within {} s", TIMEOUT.as_secs());
             return failure("timeout", message, "");
         }
         ureq::Error::Io(error) => match error.kind() {

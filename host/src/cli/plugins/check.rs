@@ -151,7 +151,7 @@ fn recording(file: &Path) -> Result<(String, Vec<u8>), Failure> {
     if read.is_empty() && !is_error {
         return Err(refused(
             "it is empty below its head",
-            "record it again with `curl -siN`, and see whether the server sends an answer",
+            "record it again with `curl -siN`, and see whether the server sends a response",
         ));
     }
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
