@@ -14,6 +14,7 @@ mod rankings;
 mod sampler;
 mod synthetic;
 mod tokenizer;
+mod vocabulary;
 
 use std::{path::Path, sync::Arc};
 
