@@ -425,7 +425,10 @@ fn everything_about_a_name_is_shown_without_opening_its_library() {
     assert_eq!(own["metadata"]["endpoint_path"], "/v1/chat/completions");
     assert_eq!((&built_in["standing"], &built_in["tier"]), (&"shadowed".into(), &"built-in".into()));
     assert_eq!(built_in["by"], own["manifest"]);
-    assert_eq!(built_in["reason"], "at equal priority an external plugin package goes before the built-in one");
+    assert_eq!(
+        built_in["reason"],
+        "at equal priority an external plugin package goes before the built-in one"
+    );
     assert_eq!(built_in["library"]["package"], "endpoint-openai");
 }
 

@@ -149,7 +149,8 @@ mod tests {
     #[test]
     fn only_pages_of_the_target_are_trusted_as_the_target_is() {
         let mut config = config(&[]);
-        let pages = json!({"urls": ["https://secure/metrics", "https://other/metrics", "https://secure:444/m"]});
+        let pages =
+            json!({"urls": ["https://secure/metrics", "https://other/metrics", "https://secure:444/m"]});
         let Value::Object(options) = pages else { panic!("an object") };
         let added = |config: &RunConfig| {
             let mut options = options.clone();
@@ -158,7 +159,8 @@ mod tests {
         };
         assert_eq!(added(&config), None);
         config.target.tls = TlsConfig { ca_cert: Some("/a/ca.pem".into()), ..TlsConfig::default() };
-        let expected = json!({"ca_cert": "/a/ca.pem", "client_cert": null, "client_key": null, "insecure": false});
+        let expected =
+            json!({"ca_cert": "/a/ca.pem", "client_cert": null, "client_key": null, "insecure": false});
         assert_eq!(added(&config), Some(json!({"https://secure/metrics": expected})));
         config.target.tls.ca_cert = Some("ca.pem".into());
         let tls = added(&config).unwrap();
