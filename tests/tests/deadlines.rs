@@ -36,6 +36,7 @@ fn a_deadline_counts_the_warm_up() {
     run.ends_with(1);
     assert!(run.stderr.contains("(`--deadline`) was over"), "{}", run.stderr);
     assert_eq!(run.summary()["warmup_metrics"]["cancelled_request_count"]["avg"], 2);
+    assert!(run.stdout.contains(" failed, 2 cancelled"), "{}", run.stdout);
     assert_eq!(run.summary()["scheduled"], 0);
 }
 

@@ -489,7 +489,7 @@ fn the_graph_shows_who_hears_what() {
         run
     };
     insta::assert_snapshot!(graph(&[]).stdout.split("; looked").next().unwrap(), @r"
-      message               said by         received by
+      message               published by    received by
       phase_ended           prony           server_metrics, shaky
       phase_recorded        prony           nobody
       phase_started         prony           server_metrics, shaky

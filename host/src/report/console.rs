@@ -186,7 +186,11 @@ fn counts(report: &Report) -> Vec<String> {
     lines.extend(report.warmup.as_ref().map(|warmup| {
         let (all, failed) = (counted(warmup.outcomes.completed(), "request"), warmup.outcomes.failed);
         let duration = warmup.table.avg("benchmark_duration").unwrap_or(0.0);
-        format!("warm-up, not in the numbers: {all} in {duration:.2} s, {failed} failed")
+        let cancelled = match warmup.outcomes.cancelled {
+            0 => String::new(),
+            cancelled => format!(", {cancelled} cancelled"),
+        };
+        format!("warm-up, not in the numbers: {all} in {duration:.2} s, {failed} failed{cancelled}")
     }));
     lines
 }

@@ -63,7 +63,7 @@ pub(crate) enum ModelError {
         /// The list's address, without secrets.
         url: String,
         /// Why, and what to do about it.
-        error: ErrorDetails,
+        error: Box<ErrorDetails>,
     },
     /// The server cannot be asked.
     #[error("{}; {url} was to be asked which model to measure, since there is no `--model`", .error.message)]
@@ -71,7 +71,7 @@ pub(crate) enum ModelError {
         /// The list's address, without secrets.
         url: String,
         /// Why not, and what to do about it.
-        error: ErrorDetails,
+        error: Box<ErrorDetails>,
     },
     /// The target cannot be used at all.
     #[error("use the target: {}", .0.message)]
@@ -133,7 +133,7 @@ fn ask(plan: &TargetPlan, url: &str) -> Result<Vec<u8>, ModelError> {
         cause::name_the_way(&mut error, plan, &request.place);
         plan.mask(error, &request.headers)
     };
-    let unreachable = |error| ModelError::Unreachable { url: url.to_owned(), error: told(error) };
+    let unreachable = |error| ModelError::Unreachable { url: url.to_owned(), error: Box::new(told(error)) };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -155,7 +155,7 @@ fn ask(plan: &TargetPlan, url: &str) -> Result<Vec<u8>, ModelError> {
         if response.status().is_success() {
             return Ok(body);
         }
-        let error = told(refusal(response.status(), response.headers(), &body));
+        let error = Box::new(told(refusal(response.status(), response.headers(), &body)));
         Err(ModelError::Refused { url: url.to_owned(), error })
     };
     let patience = plan.connect_timeout.saturating_add(PATIENCE);

@@ -25,7 +25,7 @@ use crate::{
 pub(super) fn of(error: &clap::Error, words: &[OsString], root: &Command) -> Option<Failure> {
     let line = Line::read(words, root);
     match error.kind() {
-        ErrorKind::UnknownArgument => line.unknown_argument(context(error, ContextKind::InvalidArg)?),
+        ErrorKind::UnknownArgument => Some(line.unknown_argument(context(error, ContextKind::InvalidArg)?)),
         ErrorKind::TooManyValues => {
             let flag = context(error, ContextKind::InvalidArg)?.split(' ').next()?;
             line.command.get_arguments().find(|arg| is_switch(arg) && is_named(arg, flag)).map(no_value)
@@ -87,14 +87,14 @@ impl<'a> Line<'a> {
         self.path == ["profile"]
     }
 
-    fn unknown_argument(&self, typed: &str) -> Option<Failure> {
+    fn unknown_argument(&self, typed: &str) -> Failure {
         let flag = typed.split('=').next().unwrap_or(typed);
         if !flag.starts_with('-') {
-            return Some(self.word_behind_a_switch(typed).unwrap_or_else(|| self.unexpected(typed)));
+            return self.word_behind_a_switch(typed).unwrap_or_else(|| self.unexpected(typed));
         }
         if let Some(hint) = unbuilt::flag(flag).filter(|_| self.is_profile()) {
             let message = format!("`{flag}` of AIPerf is not supported yet");
-            return Some(Failure::statement(Exit::Usage, message).with_hint(hint));
+            return Failure::statement(Exit::Usage, message).with_hint(hint);
         }
         let hint = foreign::flag(flag).filter(|_| self.is_profile()).map(str::to_owned);
         let hint = hint.or_else(|| {
@@ -103,7 +103,7 @@ impl<'a> Line<'a> {
         });
         let all = || format!("`{} --help` lists what there is", self.name());
         let message = format!("unknown flag `{flag}`");
-        Some(Failure::statement(Exit::Usage, message).with_hint(hint.unwrap_or_else(all)))
+        Failure::statement(Exit::Usage, message).with_hint(hint.unwrap_or_else(all))
     }
 
     /// `--streaming true`: to clap, `true` is a word that nobody asked for.
