@@ -415,10 +415,10 @@ mod tests {
     }
 
     #[rstest]
-    #[case::spaces(builtin(), " ".repeat(2_000_000))]
-    #[case::newlines(builtin(), "\n".repeat(2_000_000))]
-    #[case::mixed(builtin(), " \t\n\r\u{3000}".repeat(400_000))]
-    #[case::between_words(builtin(), format!("one{}two{0}three", " ".repeat(1_000_000)))]
+    #[case::spaces(builtin(), " ".repeat(200_000))]
+    #[case::newlines(builtin(), "\n".repeat(200_000))]
+    #[case::mixed(builtin(), " \t\n\r\u{3000}".repeat(40_000))]
+    #[case::between_words(builtin(), format!("one{}two{0}three", " ".repeat(100_000)))]
     #[case::local(local(fixture()), format!("one{}two", " ".repeat(1_000_000)))]
     fn endless_white_space_is_counted(#[case] tokenizer: Tokenizer, #[case] text: String) {
         let ids = tokenizer.encode(&text);
