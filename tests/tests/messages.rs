@@ -72,11 +72,10 @@ fn a_model_that_nobody_names_is_required() {
     let server = ScriptedServer::start([Script::status("404 Not Found", &["Content-Length: 0"])]);
     let run = Tool::new(["profile", "--url", &server.url()]).run();
     let list = format!("`{}/v1/models`", server.url());
-    is_refused(
-        &run,
-        &format!("`--model` is required: {list} is no list of models: it answers with 404 Not Found"),
-        "add `--model NAME`",
+    let error = format!(
+        "the server responds with 404 Not Found; {list} was asked which model to measure, since there is no `--model`"
     );
+    is_refused(&run, &error, "with `--model NAME` prony need not ask");
 }
 
 #[test]
