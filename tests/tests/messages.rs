@@ -75,7 +75,9 @@ fn a_model_that_nobody_names_is_required() {
     let error = format!(
         "the server responds with 404 Not Found; {list} was asked which model to measure, since there is no `--model`"
     );
-    is_refused(&run, &error, "with `--model NAME` prony need not ask");
+    let help =
+        "check `--url`: this server does not list its models there; with `--model NAME` prony need not ask";
+    is_refused(&run, &error, help);
 }
 
 #[test]
