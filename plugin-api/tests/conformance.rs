@@ -196,7 +196,7 @@ fn the_same_suite_finds_the_same() {
 #[case("panics at bad bytes", "with invalid UTF-8 panicked: bad bytes")]
 #[case("panics at null", "panicked: no text")]
 #[case("bloats", "bytes of text out of")]
-#[case("shares", "`stream.sse` read twice gives two answers")]
+#[case("shares", "`stream.sse` read twice gives two responses")]
 #[case("always complete", "is complete with 5 of 12 bytes of text")]
 #[case("half bodies", "is half a JSON document and counts as a success")]
 #[case("makes things up", "`end` without anything before it reports content")]

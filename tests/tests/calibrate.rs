@@ -47,7 +47,7 @@ fn a_dialect_without_streams_cannot_be_calibrated() {
     let run = Tool::new(["calibrate", "--endpoint-type", "kserve_v2"]).run();
     run.ends_with(1);
     assert!(
-        run.stderr.contains("stream from the endpoint `kserve_v2`: its answers come in one piece"),
+        run.stderr.contains("stream from the endpoint `kserve_v2`: its responses come in one piece"),
         "{}",
         run.stderr
     );

@@ -309,3 +309,27 @@ fn a_library_that_everyone_can_change_is_not_run() {
     run.ends_with(3);
     assert!(run.stdout.contains("everyone may write to"), "{}", run.stdout);
 }
+
+/// A folder of a crate as it is before the first build.
+#[rstest]
+#[case::its_library("crate/target/release/libacme.so", "cd crate && cargo build --release")]
+#[case::a_debug_build("crate/target/debug/libacme.so", "cd crate && cargo build`")]
+#[case::its_folder("crate", "cd crate && cargo build --release")]
+fn a_library_that_is_not_built_yet_is_told_how_to_build_it(#[case] path: &str, #[case] command: &str) {
+    let tool = Tool::new(["plugins", "check", path]);
+    let folder = tool.dir().join("crate");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("Cargo.toml"), "[package]\nname = \"acme\"\n").unwrap();
+    let run = tool.run();
+    run.ends_with(2);
+    assert!(run.stderr.contains(&format!("failed to check `{path}`: it is")), "{}", run.stderr);
+    assert!(run.stderr.contains("help: build it first") && run.stderr.contains(command), "{}", run.stderr);
+    assert_eq!(run.stdout, "");
+}
+
+#[test]
+fn a_library_that_is_not_there_is_an_error_of_usage() {
+    let run = Tool::new(["plugins", "check", "nowhere.so"]).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains("failed to check `nowhere.so`: it does not exist"), "{}", run.stderr);
+}

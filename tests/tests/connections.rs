@@ -241,7 +241,7 @@ fn a_proxy_that_finds_no_way_says_so() {
     run.ends_with(1);
     let error = &run.summary()["error_summary"][0]["error_details"];
     assert_eq!((&error["type"], &error["code"]), (&"http_status".into(), &503.into()), "{error}");
-    assert!(error["hint"].as_str().unwrap().contains("may be the answer of the proxy"), "{error}");
+    assert!(error["hint"].as_str().unwrap().contains("may be the response of the proxy"), "{error}");
 }
 
 #[test]
@@ -417,5 +417,5 @@ fn half_a_head_is_not_nothing() {
     let error = &run.summary()["error_summary"][0]["error_details"];
     assert_eq!(error["type"], "connection_reset", "{error}");
     let message = error["message"].as_str().unwrap();
-    assert!(message.starts_with("the connection died in the middle of the head of an answer"), "{message}");
+    assert!(message.starts_with("the connection died in the middle of the head of a response"), "{message}");
 }

@@ -22,6 +22,9 @@ fn a_run_ends_at_its_deadline_with_all_that_was_measured(#[case] more: &[&str]) 
     assert_eq!(summary["is_complete"], false);
     assert_eq!(summary["incomplete_reason"], "the deadline of 3 s (`--deadline`) was over");
     assert_eq!(summary["cancelled_request_count"]["avg"], 2, "{:#?}", run.records());
+    let line =
+        "cancelled by prony, not in the numbers: 2 requests (the deadline of 3 s (`--deadline`) was over)";
+    assert!(run.stdout.contains(line) && !run.stdout.contains("Errors"), "{}", run.stdout);
     assert!(summary["request_count"]["avg"].as_u64().unwrap() >= 1, "{summary}");
     assert_eq!(summary["request_count"]["avg"].as_u64(), server.truth()["requests_ok"].as_u64());
 }
@@ -33,6 +36,7 @@ fn a_deadline_counts_the_warm_up() {
     run.ends_with(1);
     assert!(run.stderr.contains("(`--deadline`) was over"), "{}", run.stderr);
     assert_eq!(run.summary()["warmup_metrics"]["cancelled_request_count"]["avg"], 2);
+    assert!(run.stdout.contains(" failed, 2 cancelled"), "{}", run.stdout);
     assert_eq!(run.summary()["scheduled"], 0);
 }
 
@@ -64,7 +68,8 @@ fn numbers_without_the_requests_that_were_cancelled_are_not_complete(#[case] mor
     let summary = run.summary();
     assert_eq!(summary["is_complete"], false);
     let reason = summary["incomplete_reason"].as_str().unwrap();
-    assert!(reason.starts_with("2 requests were cancelled, still in flight"), "{reason}");
+    let why = "2 requests were still in flight and were cancelled (the grace period was over)";
+    assert!(reason.starts_with(why), "{reason}");
 }
 
 #[test]

@@ -245,8 +245,8 @@ fn a_connection_that_breaks_behind_the_end_is_a_note(
         run.records()
     );
     let notes = run.summary()["notes"].to_string();
-    assert!(notes.contains("3 answers were complete"), "{notes}");
-    assert!(run.stdout.contains("note: 3 answers were complete"), "{}", run.stdout);
+    assert!(notes.contains("3 responses were complete"), "{notes}");
+    assert!(run.stdout.contains("note: 3 responses were complete"), "{}", run.stdout);
 }
 
 /// Before the end it is one.

@@ -165,6 +165,7 @@ fn the_journal_of_another_run_is_not_this_runs() {
 /// By way of a shell that limits the size of files, in blocks of 512 bytes.
 const LIMITED: [&str; 4] = ["sh", "-c", "ulimit -f 1; exec \"$@\"", "sh"];
 const LIMITED_LATE: [&str; 4] = ["sh", "-c", "ulimit -f 60000; exec \"$@\"", "sh"];
+const LIMITED_TO_JOURNAL: [&str; 4] = ["sh", "-c", "ulimit -f 2400; exec \"$@\"", "sh"];
 const LIMITED_TO_RECORDS: [&str; 4] = ["sh", "-c", "ulimit -f 400; exec \"$@\"", "sh"];
 
 /// `ulimit -f`: the system's signal must not end what an error can tell.
@@ -182,6 +183,29 @@ fn a_run_whose_journal_may_not_grow_ends_with_what_it_has() {
     let says = run.stderr.to_lowercase();
     assert!(says.contains("make room") && says.contains("file too large"), "{}", run.stderr);
     assert!(run.artifact("journal.prony").metadata().unwrap().len() > 10 << 20);
+    assert!(run.stdout.contains("Request Latency"), "{}", run.stdout);
+}
+
+/// The journal fits below the limit, and the lines of the requests do not: what was measured is shown, and not lost.
+#[test]
+fn a_report_without_room_for_its_files_is_shown() {
+    let server = MockServer::start([]);
+    let run = Tool::profile(&server)
+        .args(["--request-count", "1500", "--concurrency", "8", "--osl", "64", "--no-server-metrics"])
+        .under(&LIMITED_TO_JOURNAL)
+        .run();
+    run.ends_with(1);
+    assert!(run.stdout.contains("Request Latency") && run.stdout.contains("1,500"), "{}", run.stdout);
+    let error = run.stderr.lines().filter(|line| line.starts_with("error: ")).collect::<Vec<_>>();
+    assert!(error.len() == 1 && error[0].contains("profile_export.jsonl"), "{}", run.stderr);
+    assert!(run.stderr.to_lowercase().contains("cause: file too large"), "{}", run.stderr);
+    let dir = run.dir().join("run");
+    let journal = dir.join("journal.prony");
+    assert!(run.stderr.contains(&format!("the records are in `{}`", journal.display())), "{}", run.stderr);
+    assert!(run.stderr.contains("`prony report "), "{}", run.stderr);
+    assert!(!run.stdout.contains("wrote") || !run.stdout.contains("profile_export.jsonl"), "{}", run.stdout);
+    Tool::new(["report"]).arg(&dir).run().succeeds();
+    assert_eq!(run.records().len(), 1500);
 }
 
 /// Only the file with the texts, which are 300 kB each, reaches the limit.
@@ -266,4 +290,23 @@ fn a_record_behind_the_end_of_a_journal_does_not_count() {
     report.ends_with(6);
     assert_eq!(run.summary()["request_count"]["avg"], 3);
     assert!(report.stdout.contains("cut off or damaged"), "{}", report.stdout);
+}
+
+#[test]
+fn overwriting_is_offered_where_there_is_a_run_and_nowhere_else() {
+    let server = MockServer::start([]);
+    let tool = || Tool::profile(&server).args(["--request-count", "1"]);
+    let strange = tool();
+    fs::create_dir(strange.dir().join("run")).unwrap();
+    fs::write(strange.dir().join("run/thesis.txt"), "mine").unwrap();
+    let refused = strange.run();
+    refused.ends_with(2);
+    assert!(refused.stderr.contains("no run is in it"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("--overwrite"), "{}", refused.stderr);
+    let own = tool();
+    fs::create_dir(own.dir().join("run")).unwrap();
+    fs::write(own.dir().join("run/journal.prony"), "old").unwrap();
+    let refused = own.run();
+    refused.ends_with(2);
+    assert!(refused.stderr.contains("add `--overwrite`"), "{}", refused.stderr);
 }

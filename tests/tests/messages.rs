@@ -72,11 +72,12 @@ fn a_model_that_nobody_names_is_required() {
     let server = ScriptedServer::start([Script::status("404 Not Found", &["Content-Length: 0"])]);
     let run = Tool::new(["profile", "--url", &server.url()]).run();
     let list = format!("`{}/v1/models`", server.url());
-    is_refused(
-        &run,
-        &format!("`--model` is required: {list} is no list of models: it answers with 404 Not Found"),
-        "add `--model NAME`",
+    let error = format!(
+        "the server responds with 404 Not Found; {list} was asked which model to measure, since there is no `--model`"
     );
+    let help =
+        "check `--url`: this server does not list its models there; with `--model NAME` prony need not ask";
+    is_refused(&run, &error, help);
 }
 
 #[test]
@@ -267,7 +268,7 @@ fn a_wait_for_a_model_lasts_as_long_as_it_says(#[values("1", "1500ms")] time: &s
     let run = Tool::profile_at(&server.url()).args(["--wait-for-model-timeout", time]).run();
     run.ends_with(4);
     let seconds = if time == "1" { "1" } else { "1.5" };
-    let error = format!("failed to get an answer from the model within {seconds} s");
+    let error = format!("failed to get a response from the model within {seconds} s");
     assert!(
         run.stderr.contains(&error)
             && run.stderr.contains("the last attempt said: POST /v1/chat/completions: loading"),

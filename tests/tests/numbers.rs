@@ -257,7 +257,7 @@ fn longer_responses_name_the_flag_that_may_help(
     let run = tool.args(more).run();
     run.succeeds();
     let text = warnings(&run);
-    assert!(text.contains("1 of 1 answers is longer than requested"), "{text}");
+    assert!(text.contains("1 of 1 responses is longer than requested"), "{text}");
     assert_eq!(text.contains("use `--use-legacy-max-tokens`"), expected, "{text}");
 }
 
@@ -303,4 +303,18 @@ fn what_arrived_before_the_end_counts_and_what_arrived_after_it_does_not(
     assert_eq!(run.summary()["request_count"]["avg"], succeeded, "{}", warnings(&run));
     let cancelled = run.summary()["cancelled_request_count"]["avg"].as_u64().unwrap();
     assert!(cancelled >= 1 - succeeded, "{}", warnings(&run));
+}
+
+/// One definition in the file and in the document, in the same words.
+#[test]
+fn the_documents_define_times_as_the_summary_does() {
+    let server = MockServer::start([]);
+    let run = Tool::profile(&server).args(["--request-count", "1", "--osl", "4"]).run();
+    let readme = include_str!("../../README.md").to_lowercase();
+    for tag in ["time_to_first_token", "request_latency"] {
+        let definition =
+            run.succeeds().summary()["definitions"][tag]["text"].as_str().unwrap().to_lowercase();
+        assert!(definition.starts_with("from the moment the request was sent"), "{definition}");
+        assert!(readme.contains(definition.trim_end_matches('.')), "{definition}");
+    }
 }

@@ -149,6 +149,13 @@ fn a_crate_is_installed_from_where_cargo_builds(#[case] folder: &str, #[case] el
     assert_eq!(json["pack"], "acme-chat");
     let from = json["libraries"][0]["from"].as_str().unwrap();
     assert!(from.ends_with(&format!("{folder}/libbad_panics.so")), "{from}");
+    // What can be added is found when it is validated, too.
+    let mut validate = home.tool(["plugins", "validate"]).arg(&dir);
+    if elsewhere {
+        validate = validate.env("CARGO_TARGET_DIR", dir.join("out"));
+    }
+    let validated = validate.run();
+    assert!(validated.succeeds().stdout.contains("0 errors"), "{}", validated.stdout);
     // The fixtures are debug builds.
     assert!(json["warnings"].to_string().contains("is a debug build"), "{json}");
     assert_eq!(json["entries"][0]["standing"], "used");
@@ -375,7 +382,7 @@ fn a_pack_is_removed_by_name() {
     fs::create_dir(home.pack("notes")).unwrap();
     let run = home.tool(["plugins", "remove", "notes"]).run();
     run.ends_with(2);
-    assert!(run.stderr.contains("it has no plugins.yaml, so it is no pack"), "{}", run.stderr);
+    assert!(run.stderr.contains("it has no plugins.yaml, so it is no plugin package"), "{}", run.stderr);
 
     let run = home.tool(["plugins", "remove", "acme-chat", "--json"]).run();
     run.succeeds();
@@ -418,7 +425,10 @@ fn everything_about_a_name_is_shown_without_opening_its_library() {
     assert_eq!(own["metadata"]["endpoint_path"], "/v1/chat/completions");
     assert_eq!((&built_in["standing"], &built_in["tier"]), (&"shadowed".into(), &"built-in".into()));
     assert_eq!(built_in["by"], own["manifest"]);
-    assert_eq!(built_in["reason"], "at equal priority an external pack goes before the built-in one");
+    assert_eq!(
+        built_in["reason"],
+        "at equal priority an external plugin package goes before the built-in one"
+    );
     assert_eq!(built_in["library"]["package"], "endpoint-openai");
 }
 
@@ -479,7 +489,7 @@ fn the_graph_shows_who_hears_what() {
         run
     };
     insta::assert_snapshot!(graph(&[]).stdout.split("; looked").next().unwrap(), @r"
-      message               said by         heard by
+      message               published by    received by
       phase_ended           prony           server_metrics, shaky
       phase_recorded        prony           nobody
       phase_started         prony           server_metrics, shaky

@@ -9,7 +9,7 @@ use rstest::rstest;
 const WIDE: &str = "1000";
 
 /// What only a narrow screen says.
-const LEFT_OUT: &str = "left out to fit the width, but in the CSV and JSON files: std, min, max, p90";
+const LEFT_OUT: &str = "left out to fit the width, but in `profile_export_prony.json`: std, min, max, p90";
 
 /// The words of a text, but for rules and for numbers, which differ from run to run.
 fn words(text: &str) -> BTreeSet<String> {

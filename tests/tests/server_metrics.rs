@@ -1,7 +1,7 @@
 //! The server's own metrics beside the run's: who is asked, how often, with which key, and what the files say.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use prony_tests::{MockServer, Run, Tool};
+use prony_tests::{MockServer, Run, TlsFront, Tool};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -68,4 +68,47 @@ fn the_csv_is_one_table_with_the_warm_up_in_it() {
         rows.map(|row| row[total].parse::<f64>().unwrap()).sum()
     };
     assert!((asked("warmup") - 3.0).abs() < 1e-9 && (asked("profiling") - 5.0).abs() < 1e-9, "{rows:?}");
+}
+
+/// Scrapes of the target's own pages trust whom the requests trust, and show the same certificate.
+#[rstest]
+#[case::authority(false, |front: &TlsFront| vec!["--ca-cert".into(), text(&front.authority())])]
+#[case::anybody(false, |_: &TlsFront| vec!["--insecure".into()])]
+#[case::a_server_that_wants_to_know_us(true, |front: &TlsFront| {
+    vec!["--ca-cert".into(), text(&front.authority()), "--client-cert".into(), text(&front.client())]
+})]
+fn pages_behind_tls_are_trusted_as_the_target_is(
+    #[case] wants_client: bool,
+    #[case] flags: fn(&TlsFront) -> Vec<String>,
+    #[values(&[], &["--isolate", "server_metrics"])] more: &[&str],
+) {
+    let server = MockServer::start([]);
+    let front = TlsFront::before(server.url(), wants_client);
+    let run = Tool::profile_at(&front.url()).args(["--request-count", "3", "--osl", "4"]).args(more);
+    let run = run.args(flags(&front)).run();
+    assert!(fetches(run.succeeds()) >= 1);
+    assert_eq!(run.stderr, "");
+}
+
+fn text(path: &std::path::Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+/// Another server than the target: nobody said that it may be anybody.
+#[test]
+fn pages_of_other_servers_are_not_trusted_with_the_target() {
+    let (server, other) = (MockServer::start([]), MockServer::start([]));
+    let (front, strange) = (TlsFront::before(server.url(), false), TlsFront::before(other.url(), false));
+    let page = format!("{}/metrics", strange.url());
+    let tool = || {
+        let tool = Tool::profile_at(&front.url()).args(["--request-count", "2", "--insecure"]);
+        tool.args(["--server-metrics", &page])
+    };
+    let run = tool().run();
+    let pages = export(run.succeeds())["summary"]["endpoint_info"].clone();
+    assert_eq!(pages[&page]["total_fetches"].as_u64().unwrap_or(0), 0, "{pages}");
+    let option = format!(r#"server_metrics.tls={{"{page}": {{"insecure": true}}}}"#);
+    let run = tool().args(["--service-option", &option]).run();
+    let pages = export(run.succeeds())["summary"]["endpoint_info"].clone();
+    assert!(pages[&page]["total_fetches"].as_u64().unwrap() >= 1, "{pages}");
 }

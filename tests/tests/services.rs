@@ -611,7 +611,7 @@ fn the_report_names_the_library_of_isolated_instances_once() {
 )]
 #[case(
     "--service-option server_metrics.intervall_ms=5",
-    "it takes only `headers`, `interval_ms`, `urls`",
+    "it takes only `headers`, `interval_ms`, `tls`, `urls`",
     "did you mean `interval_ms`?"
 )]
 #[case("--service-option Server-Metrics.urls=5", "it takes a list, each item text", "--help")]

@@ -212,9 +212,9 @@ fn a_server_that_wants_a_certificate_gets_ours() {
 }
 
 #[rstest]
-#[case::missing("--ca-cert", None, "error: failed to aim at the target: cannot read certificates from")]
-#[case::no_certificate("--ca-cert", Some("hello"), "there is none in it; it must be a PEM file")]
-#[case::no_key("--client-cert", Some(""), "cannot read certificates from")]
+#[case::missing("--ca-cert", None, "error: failed to use the target: cannot read certificates from")]
+#[case::no_certificate("--ca-cert", Some("hello"), "there is no certificate in it")]
+#[case::no_client("--client-cert", Some(""), "cannot read certificates from")]
 fn a_file_that_holds_no_certificate_is_named(
     #[case] flag: &str,
     #[case] text: Option<&str>,
@@ -229,4 +229,5 @@ fn a_file_that_holds_no_certificate_is_named(
     run.ends_with(2);
     assert!(run.stderr.contains(says), "{}", run.stderr);
     assert!(run.stderr.contains("some.pem"), "{}", run.stderr);
+    assert!(run.stderr.contains("help: ") && run.stderr.contains("PEM"), "{}", run.stderr);
 }

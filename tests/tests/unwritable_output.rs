@@ -69,6 +69,8 @@ fn a_report_that_cannot_be_printed_is_in_its_files_all_the_same() {
     let tool = Tool::profile(&server).args(["--request-count", "4", "--osl", "4"]);
     let run = tool.under(&["sh", "-c", "exec \"$0\" \"$@\" >/dev/full"]).run();
     run.ends_with(1);
+    let dir = run.dir().join("run").display().to_string();
+    assert!(run.stderr.contains(&format!("help: the results are in `{dir}`")), "{}", run.stderr);
     assert_eq!(run.summary()["request_count"]["avg"], 4);
     assert!(run.read("profile_export_console.txt").contains("Request Count"));
     assert!(std::fs::read_dir(run.dir().join("run")).unwrap().count() >= 5);

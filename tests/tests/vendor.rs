@@ -239,6 +239,27 @@ fn a_bad_name_is_an_error_of_usage_and_writes_nothing(#[case] name: &str) {
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
+/// What really happens: `prony plugins add` says the same when it is done, see `packs`.
+#[rstest]
+#[case::endpoint(
+    "chat",
+    "",
+    "prony has an endpoint `chat` of its own: once this plugin is added, it is used in its place"
+)]
+#[case::service("server-metrics", "--service", "prony has a service `server_metrics` of its own")]
+#[case::free("acme-chat", "", "")]
+fn a_name_that_prony_has_itself_is_said_to_be_taken_over(
+    #[case] name: &str,
+    #[case] kind: &str,
+    #[case] says: &str,
+) {
+    let words = ["plugins", "new", name, kind];
+    let run = Tool::new(words.into_iter().filter(|word| !word.is_empty())).run();
+    run.succeeds();
+    assert!(run.stderr.contains(says), "{}", run.stderr);
+    assert_eq!(run.stderr.is_empty(), says.is_empty(), "{}", run.stderr);
+}
+
 #[test]
 fn an_existing_folder_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,6 +1,13 @@
 //! `--model` left out: the server is asked which model it has.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use prony_tests::{MockServer, Run, Script, ScriptedServer, Tool};
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    thread,
+};
+
+use prony_tests::{H2Server, MockServer, Run, Script, ScriptedServer, TlsFront, Tool};
 use rstest::rstest;
 
 const ONE: &str = r#"{"object": "list", "data": [{"id": "org/the-model", "object": "model"}]}"#;
@@ -52,8 +59,6 @@ fn the_only_model_of_a_server_is_measured(
 )]
 #[case::none(Script::whole("application/json", r#"{"data": []}"#), "lists none")]
 #[case::no_list(Script::whole("text/html", "<html>"), "is no list of models")]
-#[case::not_found(Script::status("404 Not Found", &["Content-Length: 0"]), "it answers with 404 Not Found")]
-#[case::wrong_key(Script::status("401 Unauthorized", &["Content-Length: 0"]), "it answers with 401 Unauthorized")]
 fn what_there_is_instead_is_said_before_anything_is_sent(#[case] list: Script, #[case] says: &str) {
     let server = ScriptedServer::start([list]);
     let run = profile(&server.url(), &[]);
@@ -64,11 +69,91 @@ fn what_there_is_instead_is_said_before_anything_is_sent(#[case] list: Script, #
     assert_eq!(server.requests().len(), 1);
 }
 
-#[test]
-fn a_server_that_is_not_there_is_unreachable() {
-    let run = profile("http://127.0.0.1:9", &[]);
+/// The line of standard error that tells what went wrong, and the one that tells what to do.
+fn told(run: &Run) -> (&str, &str) {
+    let line = |lead| run.stderr.lines().find_map(|line| line.strip_prefix(lead)).unwrap_or_default();
+    (line("error: "), line("help: "))
+}
+
+#[rstest]
+#[case::not_found("404 Not Found", "", "the server responds with 404 Not Found; ", "check `--url`")]
+#[case::wrong_key(
+    "401 Unauthorized",
+    "no such key",
+    "the server responds with 401 Unauthorized: no such key; ",
+    "`--api-key`"
+)]
+#[case::tls_expected(
+    "400 Bad Request",
+    "Client sent an HTTP request to an HTTPS server.",
+    "the server responds with 400 Bad Request: Client sent",
+    "`https://`"
+)]
+fn why_the_question_is_refused_comes_first(
+    #[case] status: &str,
+    #[case] body: &str,
+    #[case] says: &str,
+    #[case] help: &str,
+    #[values("timed", "portable")] transport: &str,
+) {
+    let length = format!("Content-Length: {}", body.len());
+    let server = ScriptedServer::start([Script::status(status, &[length.as_str()]).bytes(body)]);
+    let run = profile(&server.url(), &["--transport", transport]);
+    run.ends_with(2);
+    let (error, hint) = told(&run);
+    assert!(error.starts_with(says) && error.contains(&format!("`{}/v1/models`", server.url())), "{error}");
+    assert!(hint.contains(help) && hint.ends_with("with `--model NAME` prony need not ask"), "{hint}");
+    assert_eq!(server.requests().len(), 1);
+}
+
+/// A server that reads once, answers in HTTP whatever it was, and closes.
+fn plain_http() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let answer = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+            let _ = stream.read(&mut [0; 4096]).and_then(|_| stream.write_all(answer));
+        }
+    });
+    url
+}
+
+/// What went wrong, what to do, and the exit code, of a profile that names no model.
+fn unreachable(url: &str, transport: &str, words: &[&str], says: &str, help: &str) {
+    let run = profile(url, &[&["--transport", transport], words].concat());
     run.ends_with(4);
-    assert!(run.stderr.contains("`http://127.0.0.1:9/v1/models` cannot be asked"), "{}", run.stderr);
+    let (error, hint) = told(&run);
+    assert!(error.starts_with(says) && error.contains("there is no `--model`"), "{}", run.stderr);
+    assert!(hint.contains(help) && hint.contains("with `--model NAME` prony need not ask"), "{}", run.stderr);
+}
+
+#[rstest]
+fn why_a_server_cannot_be_asked_comes_first(#[values("timed", "portable")] transport: &str) {
+    let no_connection = "cannot open a connection to the server: ";
+    let refused = format!("{no_connection}Connection refused");
+    unreachable("http://127.0.0.1:9", transport, &[], &refused, "`--wait-for-model-timeout SECONDS`");
+
+    let plain = MockServer::start([]);
+    let tls = plain_http().replace("http:", "https:");
+    let says = format!("{no_connection}the TLS handshake failed: the server seems to speak plain HTTP");
+    unreachable(&tls, transport, &[], &says, "`http://`");
+
+    let front = TlsFront::before(plain.url(), false);
+    let says = format!("{no_connection}the server's certificate comes from an unknown issuer");
+    unreachable(&front.url(), transport, &[], &says, "`--ca-cert`");
+    let http = front.url().replace("https:", "http:");
+    unreachable(&http, transport, &[], "cannot exchange HTTP with the server: ", "`https://`");
+
+    let front = TlsFront::before_h2(plain.url());
+    let says = format!("{no_connection}the server and prony have no version of HTTP in common");
+    unreachable(&front.url(), transport, &["--insecure"], &says, "`--http2`");
+    let server = H2Server::start();
+    unreachable(server.url(), transport, &[], "", "`--http2`");
+
+    let proxy = ["--proxy", "http://127.0.0.1:9"];
+    let says = "cannot open a connection by way of the proxy `http://127.0.0.1:9`: Connection refused";
+    unreachable("http://model.example", transport, &proxy, says, "`--no-proxy`");
 }
 
 #[test]

@@ -16,8 +16,9 @@ pub(super) fn outcome(report: &Report) -> Result<Exit, Failure> {
     let outcomes = report.profiling.outcomes;
     if outcomes.cancelled > 0 {
         terminal::warn(&format!(
-            "{} cancelled: still in flight when the time was over",
-            counted(outcomes.cancelled, "request")
+            "{} cancelled, still in flight: {}",
+            counted(outcomes.cancelled, "request"),
+            report.why_cancelled()
         ));
     }
     if let Some(text) = report.closed_idle() {
@@ -41,6 +42,9 @@ pub(super) fn no_success(report: &Report) -> Failure {
         failure.causes =
             vec![format!("{} ended with {}: {}", counted(group.count, "request"), error.kind, error.message)];
         failure.hint = Some(error.hint.clone()).filter(|hint| !hint.is_empty());
+    } else if report.profiling.outcomes.cancelled > 0 {
+        let cancelled = counted(report.profiling.outcomes.cancelled, "request");
+        failure.causes = vec![format!("{cancelled} cancelled: {}", report.why_cancelled())];
     }
     failure
 }

@@ -16,7 +16,9 @@ use super::{
     limits,
     logging::LogFlags,
     outcome::outcome,
-    recorded, refusal, report, terminal,
+    recorded, refusal,
+    report::{self, Written},
+    terminal,
 };
 use crate::{
     calibrate::{self, Calibration},
@@ -37,7 +39,7 @@ use crate::{
         journal::{JournalError, Misplaced},
         recorder::RecorderError,
     },
-    report::Report,
+    report::again_from_the_journal,
     run::{
         Interrupt, Lock, RunError,
         artifact_dir::{self, ArtifactDirError},
@@ -72,7 +74,7 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
     let discovery = DiscoveryOptions::from_env(flags.plugins.clone()).with_policy(flags.plugin_policy);
     let registry = Arc::new(Registry::discover(&discovery)?);
     for problem in registry.problems() {
-        let what = if problem.is_one_entry() { "an entry" } else { "a pack" };
+        let what = if problem.is_one_entry() { "an entry" } else { "a plugin package" };
         terminal::warn(&format!("{what} was skipped: failed to {}", plugin::chain(problem)));
     }
     let loading = Loading { registry: &registry, log_words: log.words() };
@@ -81,18 +83,13 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
     registry.put_back_surroundings();
     drop(mock);
     let ending = match ending {
-        Err(error @ RunError::Recorder(_)) => {
-            // What stands in the journal is reported all the same, if there is room for a report.
-            if let Err(failure) = write_report(&run, false) {
-                terminal::explain(&failure);
-            }
-            return Err(error.into());
-        }
+        Err(error @ RunError::Recorder(_)) => return Err(report_the_rest(&run, error)),
         ending => ending?,
     };
     let is_interrupted = matches!(ending, Some(Ending::Interrupted(_)));
     let report = match write_report(&run, is_interrupted)? {
-        Ok(report) => report,
+        Ok(Written { missing: Some(failure), .. }) => return Err(failure),
+        Ok(Written { report, missing: None }) => report,
         Err(interrupt) => return Ok(interrupt.into()),
     };
     match ending {
@@ -118,9 +115,23 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
     }
 }
 
+/// The journal could not be written to its end. What stands in it is reported all the same; where there is no room for that,
+/// either, the two have one reason and are one failure.
+fn report_the_rest(run: &Run, error: RunError) -> Failure {
+    let failure = Failure::from(error);
+    match write_report(run, false) {
+        Ok(Ok(Written { missing: Some(_), .. })) => failure.with_hint(again_from_the_journal(&run.dir)),
+        Ok(_) => failure,
+        Err(unreported) => {
+            terminal::explain(&unreported);
+            failure
+        }
+    }
+}
+
 /// Writes and prints the report. An interrupt instead when the user does not want to wait for it: the second one in a row
 /// says so, and the first may have been that of the run.
-fn write_report(run: &Run, is_interrupted: bool) -> Result<Result<Report, Interrupt>, Failure> {
+fn write_report(run: &Run, is_interrupted: bool) -> Result<Result<Written, Interrupt>, Failure> {
     let (dir, run_id) = (run.dir.clone(), run.header.run_id.clone());
     let warn =
         || terminal::warn("interrupted while the report is being written; interrupt again to end at once");
@@ -128,7 +139,7 @@ fn write_report(run: &Run, is_interrupted: bool) -> Result<Result<Report, Interr
     let again = format!("`prony report {}` writes it from the journal", dir.display());
     match until_interrupted(warnings, move || report::write_at_end(&dir, &run_id)) {
         // If its journal cannot be read under its name, somebody may have moved it.
-        Ok(Ok(report)) => report.map(Ok).map_err(|failure| run.misplaced().map_or(failure, Failure::from)),
+        Ok(Ok(written)) => written.map(Ok).map_err(|failure| run.misplaced().map_or(failure, Failure::from)),
         Ok(Err(interrupt)) => {
             terminal::warn(&format!("the report was not written to its end: {again}"));
             Ok(Err(interrupt))
@@ -339,7 +350,8 @@ fn form(is_statement: bool) -> Form {
 }
 
 fn wrong_target(error: &ErrorDetails) -> Failure {
-    Failure::new(Exit::Usage, format!("aim at the target: {}", error.message))
+    let failure = Failure::new(Exit::Usage, format!("use the target: {}", error.message));
+    Failure { hint: Some(error.hint.clone()).filter(|hint| !hint.is_empty()), ..failure }
 }
 
 impl Explain for ConfigError {
@@ -428,7 +440,7 @@ impl Explain for ModelError {
     }
 
     fn hint(&self) -> Option<String> {
-        Some(ModelError::hint(self).to_owned()).filter(|hint| !hint.is_empty())
+        Some(ModelError::hint(self)).filter(|hint| !hint.is_empty())
     }
 
     fn form(&self) -> Form {
@@ -468,7 +480,7 @@ impl Explain for CrewError {
 impl Explain for ArtifactDirError {
     fn exit(&self) -> Exit {
         match self {
-            Self::NotEmpty(_) | Self::NotAFolder(_) | Self::Busy { .. } => Exit::Usage,
+            Self::HasRun(_) | Self::NotEmpty(_) | Self::NotAFolder(_) | Self::Busy { .. } => Exit::Usage,
             Self::Io { .. } => Exit::Failed,
         }
     }
@@ -510,7 +522,7 @@ impl Explain for RunError {
                 Some("choose an `--artifact-dir` of its own for each run, on a disk with room".to_owned())
             }
             Self::Recorder(RecorderError::Panicked) => {
-                Some("please report this, with the answer that caused it if you can".to_owned())
+                Some("please report this, with the response that caused it if you can".to_owned())
             }
             Self::Recorder(RecorderError::Journal(JournalError::Cut { .. })) => {
                 Some("its records up to the cut are reported; leave the folder of a run alone".to_owned())

@@ -19,6 +19,7 @@ use crate::{
         messages::{self, JournalEnd},
     },
     run::lock,
+    screen::Screen,
 };
 
 /// Which run.
@@ -44,8 +45,8 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
         return Err(Failure::statement(Exit::Usage, message).with_hint("report on it when it has ended"));
     }
     let screen = terminal::screen();
-    let report = report::generate(dir, screen)?;
-    terminal::print(&console::render(&report, screen))?;
+    let (report, unwritten) = report::generate(dir, screen)?;
+    finish(&report, unwritten, dir, screen)?;
     match report.came_to_its_end() {
         false => Ok(Exit::Incomplete),
         true if report.profiling.outcomes.succeeded == 0 => Err(no_success(&report)),
@@ -75,12 +76,32 @@ fn print_messages(dir: &Path) -> Result<Exit, Failure> {
     }
 }
 
-/// The report at the end of a run.
-pub(super) fn write_at_end(dir: &Path, run_id: &str) -> Result<Report, Failure> {
+/// The report at the end of a run, as far as it could be written.
+pub(super) fn write_at_end(dir: &Path, run_id: &str) -> Result<Written, Failure> {
     let screen = terminal::screen();
-    let report = report::generate_at_end(dir, run_id, screen)?;
-    terminal::print(&console::render(&report, screen))?;
-    Ok(report)
+    let (report, unwritten) = report::generate_at_end(dir, run_id, screen)?;
+    let missing = finish(&report, unwritten, dir, screen).err();
+    Ok(Written { report, missing })
+}
+
+/// A report, and why not all of it is where it belongs.
+pub(super) struct Written {
+    pub(super) report: Report,
+    pub(super) missing: Option<Failure>,
+}
+
+/// Prints the table, whatever has become of the files.
+fn finish(
+    report: &Report,
+    unwritten: Option<ReportError>,
+    dir: &Path,
+    screen: Screen,
+) -> Result<(), Failure> {
+    let printed = terminal::print(&console::render(report, screen));
+    if let Some(error) = unwritten {
+        return Err(error.into());
+    }
+    printed.map_err(|failure| failure.with_hint(format!("the results are in `{}`", dir.display())))
 }
 
 impl Explain for ReportError {
@@ -93,6 +114,6 @@ impl Explain for ReportError {
     }
 
     fn hint(&self) -> Option<String> {
-        ReportError::hint(self).map(str::to_owned)
+        ReportError::hint(self)
     }
 }

@@ -6,12 +6,13 @@ use crate::{child, run::crew::inside};
 /// Does what the parent says, until the parent is gone.
 pub(super) fn run() -> Result<Exit, Failure> {
     let parent = child::parent().map_err(|error| {
-        Failure::new(Exit::Usage, "hear what to do from standard input")
+        Failure::new(Exit::Usage, "read what to do from standard input")
             .caused_by(&error)
             .with_hint("`prony profile --isolate ENDPOINT` starts this by itself")
     })?;
-    inside::serve(parent)
-        .map_err(|error| Failure::new(Exit::Failed, "hear what the parent process says").caused_by(&error))?;
+    inside::serve(parent).map_err(|error| {
+        Failure::new(Exit::Failed, "read what the parent process sends").caused_by(&error)
+    })?;
     // What a library wants to do at the end of its process could keep it alive.
     child::perish();
     Ok(Exit::Success)

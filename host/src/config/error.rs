@@ -45,7 +45,7 @@ pub(crate) enum ConfigError {
         reason: &'static str,
     },
     /// `--streaming` with a dialect that answers in one piece.
-    #[error("stream from the endpoint `{endpoint}`: its answers come in one piece")]
+    #[error("stream from the endpoint `{endpoint}`: its responses come in one piece")]
     CannotStream {
         /// The dialect.
         endpoint: String,

@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case("--streaming", embeddings(), "stream from the endpoint `chat`: its answers come in one piece")]
+    #[case("--streaming", embeddings(), "stream from the endpoint `chat`: its responses come in one piece")]
     #[case(
         "--osl 5",
         embeddings(),

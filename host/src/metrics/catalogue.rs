@@ -81,6 +81,11 @@ pub(crate) enum PhaseFact {
 }
 
 impl Metric {
+    /// Whether it counts things: its whole values are shown without decimals.
+    pub(crate) fn is_count(&self) -> bool {
+        ["requests", "tokens", "events", "images"].contains(&self.unit)
+    }
+
     /// Whether it makes sense for a run.
     pub(crate) fn applies(&self, capabilities: &Capabilities, origin: LatencyOrigin) -> bool {
         self.needs.iter().all(|need| match need {
@@ -133,32 +138,32 @@ const TOKEN_STREAM: &[Need] = &[Streaming, OutputTokens];
 #[rustfmt::skip]
 pub(crate) static CATALOGUE: &[Metric] = &[
     request("time_to_first_token", "Time to First Token", "ms", of::time_to_first_token,
-        "From the instant the request could be sent to the read that brought the first generated token of any channel \
-         (content, reasoning, tool call); events without generated text do not count.")
+        "From the moment the request was sent to the arrival of the first generated token of any channel (content, \
+         reasoning, tool call); role-only, empty and usage-only events are no tokens.")
         .needs(TOKEN_STREAM).shown(),
     request("time_to_first_token_from_schedule", "Time to First Token from Schedule", "ms",
         of::time_to_first_token_from_schedule,
-        "As `time_to_first_token`, but from the instant the schedule wanted the request sent.")
+        "As `time_to_first_token`, but from the moment at which the request was scheduled.")
         .needs(&[Streaming, OutputTokens, OpenLoop]).shown(),
     request("time_to_second_token", "Time to Second Token", "ms", of::time_to_second_token,
         "The gap between the first two reads that brought generated tokens; it does not count from the request's start.")
         .needs(TOKEN_STREAM).shown(),
     request("time_to_first_output_token", "Time to First Output Token", "ms", of::time_to_first_output_token,
-        "From the instant the request could be sent to the read that brought the first token that is not reasoning; only \
+        "From the moment the request was sent to the read that brought the first token that is not reasoning; only \
          of requests that reasoned.")
         .needs(TOKEN_STREAM).shown(),
     request("time_to_first_byte", "Time to First Byte", "ms", of::time_to_first_byte,
-        "From the instant the request could be sent to the arrival of the response's head."),
+        "From the moment the request was sent to the arrival of the response's head."),
     request("request_latency", "Request Latency", "ms", of::request_latency,
-        "To the last byte of the answer; from the instant the request could be sent in a closed loop, from the instant the \
-         schedule wanted it sent in an open loop.")
+        "From the moment the request was sent, in an open loop from the moment at which it was scheduled, to the last byte \
+         of the response.")
         .shown(),
     request("request_service_time", "Request Service Time", "ms", of::request_service_time,
-        "From the instant the request could be sent to the last byte of the answer: the latency without waiting in the \
+        "From the moment the request was sent to the last byte of the answer: the latency without waiting in the \
          client.")
         .needs(&[OpenLoop]).shown(),
     request("submit_latency", "Submit Latency", "ms", of::submit_latency,
-        "From the instant the request could be sent to the last byte of the answer that accepted it as a job; only of \
+        "From the moment the request was sent to the last byte of the answer that accepted it as a job; only of \
          requests whose answer was followed up.")
         .shown(),
     request("follow_up_count", "Follow-up Requests", "requests", of::follow_up_count,

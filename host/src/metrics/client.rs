@@ -158,16 +158,28 @@ fn findings(usage: &WorkerUsage) -> Vec<(Verdict, String)> {
     }
     let p99_ms = |delay: DelaySummary| delay.p99_ns as f64 / 1e6;
     let read_ms = p99_ms(usage.read_delay);
-    let text = format!("worker {worker} read 1 % of what arrived {read_ms:.1} ms late or later");
+    let reads = slowest(usage.read_delay.count, "of what arrived", "reads");
+    let text = format!("worker {worker} read {reads} {read_ms:.1} ms late or later");
     findings.push((READ_DELAY_MS.judge(read_ms), text));
     let wake_ms = p99_ms(usage.wake_delay);
-    let text = format!("worker {worker} began 1 % of its requests {wake_ms:.1} ms late or later");
+    let requests = slowest(usage.wake_delay.count, "of its requests", "requests");
+    let text = format!("worker {worker} began {requests} {wake_ms:.1} ms late or later");
     findings.push((WAKE_DELAY_MS.judge(wake_ms), text));
     if usage.clock_steps > 0 {
         let text = "the system's clock was set: arrivals around that moment are off by as much".to_owned();
         findings.push((Verdict::Suspect, text));
     }
     findings
+}
+
+/// How many are as slow as the 99th percentile: one in a hundred says little where there are not many hundreds.
+fn slowest(count: u64, of_many: &str, of_few: &str) -> String {
+    const MANY: u64 = 1000;
+    if count >= MANY {
+        format!("1 % {of_many}")
+    } else {
+        format!("{} of {count} {of_few}", count.div_ceil(100))
+    }
 }
 
 /// All workers look at the same machine; the busiest of their phases counts.
@@ -399,14 +411,19 @@ mod tests {
         "3 file descriptors were left for connections"
     )]
     #[case::reads_late(
-        WorkerUsage { read_delay: DelaySummary { p99_ns: 4 * MS, ..idle().read_delay }, ..idle() },
+        WorkerUsage { read_delay: DelaySummary { p99_ns: 4 * MS, count: 1000, ..idle().read_delay }, ..idle() },
         Verdict::Suspect,
         "worker 1 read 1 % of what arrived 4.0 ms late or later"
     )]
+    #[case::reads_one_of_a_few_late(
+        WorkerUsage { read_delay: DelaySummary { p99_ns: 4 * MS, count: 3, ..idle().read_delay }, ..idle() },
+        Verdict::Suspect,
+        "worker 1 read 1 of 3 reads 4.0 ms late or later"
+    )]
     #[case::wakes_late(
-        WorkerUsage { wake_delay: DelaySummary { p99_ns: 12 * MS, ..DelaySummary::default() }, ..idle() },
+        WorkerUsage { wake_delay: DelaySummary { p99_ns: 12 * MS, count: 250, ..DelaySummary::default() }, ..idle() },
         Verdict::Limited,
-        "worker 1 began 1 % of its requests 12.0 ms late or later"
+        "worker 1 began 3 of 250 requests 12.0 ms late or later"
     )]
     #[case::a_clock_that_was_set(
         WorkerUsage { clock_steps: 1, ..idle() },

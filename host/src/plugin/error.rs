@@ -151,7 +151,7 @@ impl PluginError {
             },
             Self::Policy(error) => error.hint(),
             Self::Unpinned { withheld, .. } => format!(
-                "add the library's `integrity` to `{}` (`prony plugins add` does it when it installs a pack)",
+                "add the library's `integrity` to `{}` (`prony plugins add` does it when it installs a plugin package)",
                 withheld.manifest.display()
             ),
             Self::NotBuiltIn { unread, policy, .. } => {

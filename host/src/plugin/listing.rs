@@ -109,7 +109,7 @@ impl Listed {
     fn reason(&self, position: usize) -> &'static str {
         let priority = |at: usize| self.entries.get(at).map(|entry| entry.priority);
         if priority(0) == priority(position) {
-            "at equal priority an external pack goes before the built-in one"
+            "at equal priority an external plugin package goes before the built-in one"
         } else {
             "its priority is higher"
         }

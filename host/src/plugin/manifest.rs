@@ -105,7 +105,7 @@ impl ManifestError {
             ManifestProblem::NotText => "name a plugins.yaml, and save it as UTF-8".to_owned(),
             ManifestProblem::Empty => format!("begin it with `schema_version: \"{SCHEMA_VERSION}\"`"),
             ManifestProblem::SchemaVersion(_) => {
-                "install the pack's release for this version of prony".to_owned()
+                "install the plugin package's release for this version of prony".to_owned()
             }
             ManifestProblem::Format(_) => {
                 "correct that line; the built-in plugins.yaml shows the format".to_owned()

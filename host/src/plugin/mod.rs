@@ -50,7 +50,7 @@ mod used;
 pub(crate) mod validate;
 
 pub(crate) use discovery::DiscoveryOptions;
-pub(crate) use entry::{Category, Isolation, Key};
+pub(crate) use entry::{Category, Isolation, Key, Tier};
 pub(crate) use error::{A_BUG, AN_OPTION, PluginError, chain};
 pub(crate) use inspection::{Inspection, Inspections, Messages};
 pub(crate) use listing::{Listed, ListedEntry, Standing};

@@ -8,6 +8,16 @@ use std::{
 
 use super::ReportError;
 
+/// A file that cannot be written: a missing right, a full disk.
+#[derive(Debug, thiserror::Error)]
+#[error("write `{}`", .path.display())]
+pub(crate) struct WriteError {
+    /// Which.
+    pub(super) path: PathBuf,
+    /// Why.
+    pub(super) source: io::Error,
+}
+
 /// A file being written: under a temporary name beside its own until [`Artifact::commit`].
 #[derive(Debug)]
 pub(crate) struct Artifact {
@@ -19,21 +29,21 @@ pub(crate) struct Artifact {
 
 impl Artifact {
     /// Begins a file of a run's folder. Its temporary name is this process's: others may report on the same run.
-    pub(crate) fn create(dir: &Path, name: &str) -> Result<Self, ReportError> {
+    pub(crate) fn create(dir: &Path, name: &str) -> Result<Self, WriteError> {
         let path = dir.join(name);
         let temporary = dir.join(temporary_name(name));
         // Left by a process that was killed, or put there by somebody else who may write here: a link to another file.
         fs::remove_file(&temporary).ok();
         match File::create_new(&temporary) {
             Ok(file) => Ok(Self { path, temporary, file: BufWriter::new(file), committed: false }),
-            Err(source) => Err(ReportError::Write { path, source }),
+            Err(source) => Err(WriteError { path, source }),
         }
     }
 
     /// Gives the file its name, in place of an older one. Returns where it is.
-    pub(crate) fn commit(mut self) -> Result<PathBuf, ReportError> {
+    pub(crate) fn commit(mut self) -> Result<PathBuf, WriteError> {
         let named = self.file.flush().and_then(|()| fs::rename(&self.temporary, &self.path));
-        named.map_err(|source| ReportError::Write { path: self.path.clone(), source })?;
+        named.map_err(|source| WriteError { path: self.path.clone(), source })?;
         self.committed = true;
         Ok(self.path.clone())
     }
@@ -42,8 +52,8 @@ impl Artifact {
     pub(crate) fn fill(
         &mut self,
         content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> Result<(), ReportError> {
-        content(&mut self.file).map_err(|source| ReportError::Write { path: self.path.clone(), source })
+    ) -> Result<(), WriteError> {
+        content(&mut self.file).map_err(|source| WriteError { path: self.path.clone(), source })
     }
 }
 
@@ -60,12 +70,57 @@ fn temporary_name(name: &str) -> String {
     format!(".{name}.{}.tmp", std::process::id())
 }
 
+/// The files of one report. One that cannot be written costs that file, never the report.
+#[derive(Debug)]
+pub(super) struct Files<'a> {
+    dir: &'a Path,
+    written: Vec<PathBuf>,
+    unwritten: Vec<PathBuf>,
+    /// Why the first of the unwritten ones is missing.
+    reason: Option<io::Error>,
+}
+
+impl<'a> Files<'a> {
+    /// None yet, in this folder.
+    pub(super) fn of(dir: &'a Path) -> Self {
+        Self { dir, written: Vec::new(), unwritten: Vec::new(), reason: None }
+    }
+
+    /// Works on a file of the folder. Nothing when that is not possible, which is remembered.
+    pub(super) fn attempt<T>(&mut self, work: impl FnOnce(&Path) -> Result<T, WriteError>) -> Option<T> {
+        work(self.dir).map_err(|error| self.miss(error)).ok()
+    }
+
+    /// The same with the last work on a file, which is there then.
+    pub(super) fn write(&mut self, work: impl FnOnce(&Path) -> Result<PathBuf, WriteError>) {
+        let written = self.attempt(work);
+        self.written.extend(written);
+    }
+
+    /// Those that are there, in order.
+    pub(super) fn written(&self) -> &[PathBuf] {
+        &self.written
+    }
+
+    fn miss(&mut self, error: WriteError) {
+        self.unwritten.push(error.path);
+        self.reason.get_or_insert(error.source);
+    }
+
+    /// Those that are there, in order, and the error about those that are not.
+    pub(super) fn into_parts(self) -> (Vec<PathBuf>, Option<ReportError>) {
+        let Self { dir, written, unwritten, reason } = self;
+        let error = reason.map(|source| ReportError::Write { dir: dir.to_owned(), unwritten, source });
+        (written, error)
+    }
+}
+
 /// Writes a whole file. Returns where it is.
 pub(crate) fn write(
     dir: &Path,
     name: &str,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<PathBuf, ReportError> {
+) -> Result<PathBuf, WriteError> {
     let mut artifact = Artifact::create(dir, name)?;
     artifact.fill(content)?;
     artifact.commit()
@@ -110,7 +165,7 @@ mod tests {
             out.write_all(b"ne")?;
             Err(io::Error::other("no space"))
         });
-        assert!(matches!(failed, Err(ReportError::Write { path, .. }) if path.ends_with("a.json")));
+        assert!(matches!(failed, Err(WriteError { path, .. }) if path.ends_with("a.json")));
         assert_eq!(fs::read_to_string(dir.path().join("a.json")).unwrap(), "old");
         assert_eq!(names(dir.path()), ["a.json"]);
     }

@@ -6,7 +6,8 @@
 
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
+    io::{self, Write},
+    path::Path,
     sync::Arc,
 };
 
@@ -15,9 +16,9 @@ use rayon::prelude::*;
 
 use super::{
     Report, ReportError,
-    artifacts::Artifact,
+    artifacts::{Artifact, Files},
     errors::ErrorGroups,
-    messages::Messages,
+    messages::{self, Messages},
     outputs::Outputs,
     part::{self, Broken, Lens, Part},
     records,
@@ -38,7 +39,11 @@ const PIECES_A_CORE: usize = 4;
 
 /// Reads the journal of a run's folder and writes the files with one line a request. Tokens are counted that the run has not
 /// counted, unless this is the end of the run with an identity.
-pub(super) fn collect(dir: &Path, end_of: Option<&str>) -> Result<Report, ReportError> {
+pub(super) fn collect(
+    dir: &Path,
+    end_of: Option<&str>,
+    files: &mut Files<'_>,
+) -> Result<Report, ReportError> {
     let mut reader = Reader::open(dir)?;
     let Some(Frame::Header(header)) = reader.next() else {
         return Err(ReportError::NoHeader { dir: dir.to_owned() });
@@ -51,18 +56,21 @@ pub(super) fn collect(dir: &Path, end_of: Option<&str>) -> Result<Report, Report
     }
     let lens = Lens::of(&header, Recount::of(&header));
     let mut batches = Batches { reader, lens: Arc::new(lens) };
-    let mut pass = Pass::new(dir, *header)?;
+    let mut pass = Pass::new(files, *header);
     pass.aggregator.expect(&pass.header, batches.reader.most_records());
     let mut batch = batches.next();
     let mut done = Vec::new();
     while !(batch.is_empty() && done.is_empty()) {
         let (now_done, aside) = rayon::join(
             || batch.into_par_iter().map(Work::run).collect(),
-            || pass.take_all(done).map(|()| batches.next()),
+            || {
+                pass.take_all(done);
+                batches.next()
+            },
         );
-        (done, batch) = (now_done, aside?);
+        (done, batch) = (now_done, aside);
     }
-    pass.finish(batches.reader.damaged())
+    Ok(pass.finish(batches.reader.damaged()))
 }
 
 /// What is read of the journal.
@@ -112,14 +120,49 @@ impl Work {
     }
 }
 
+/// A file with one line a request.
+enum Lines {
+    /// Nothing has come yet.
+    Awaited(&'static str),
+    /// It is being written.
+    Begun(Artifact),
+    /// It cannot be written.
+    Lost,
+}
+
+impl Lines {
+    /// Appends lines. The first ones make the file.
+    fn add(&mut self, files: &mut Files<'_>, lines: &[u8]) {
+        self.fill(files, |out| out.write_all(lines));
+    }
+
+    fn fill(&mut self, files: &mut Files<'_>, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        let begun = match std::mem::replace(self, Self::Lost) {
+            Self::Awaited(name) => files.attempt(|dir| Artifact::create(dir, name)),
+            Self::Begun(artifact) => Some(artifact),
+            Self::Lost => None,
+        };
+        let filled =
+            begun.and_then(|mut artifact| files.attempt(|_| artifact.fill(content).map(|()| artifact)));
+        *self = filled.map_or(Self::Lost, Self::Begun);
+    }
+
+    /// Gives the file its name, if there is one.
+    fn commit(self, files: &mut Files<'_>) {
+        if let Self::Begun(artifact) = self {
+            files.write(|_| artifact.commit());
+        }
+    }
+}
+
 /// What is known so far.
-struct Pass<'a> {
-    dir: &'a Path,
+struct Pass<'a, 'b> {
+    files: &'a mut Files<'b>,
     header: RunHeader,
     aggregator: Aggregator,
-    profiled: Artifact,
-    /// Made for the first warm-up request.
-    warmup: Option<Artifact>,
+    profiled: Lines,
+    /// Begun with the first warm-up request.
+    warmup: Lines,
     outputs: Option<Outputs>,
     errors: ErrorGroups,
     warmup_errors: ErrorGroups,
@@ -134,13 +177,16 @@ struct Pass<'a> {
     damaged: bool,
 }
 
-impl<'a> Pass<'a> {
-    fn new(dir: &'a Path, header: RunHeader) -> Result<Self, ReportError> {
-        Ok(Self {
-            dir,
+impl<'a, 'b> Pass<'a, 'b> {
+    fn new(files: &'a mut Files<'b>, header: RunHeader) -> Self {
+        let mut profiled = Lines::Awaited(records::FILE_NAME);
+        // It is there where nothing was profiled, too.
+        profiled.add(files, &[]);
+        Self {
+            files,
             aggregator: Aggregator::new(&header),
-            profiled: Artifact::create(dir, records::FILE_NAME)?,
-            warmup: None,
+            profiled,
+            warmup: Lines::Awaited(records::WARMUP_FILE_NAME),
             outputs: header.config.export_outputs.then(Outputs::default),
             errors: ErrorGroups::default(),
             warmup_errors: ErrorGroups::default(),
@@ -153,18 +199,17 @@ impl<'a> Pass<'a> {
             uncounted: 0,
             damaged: false,
             header,
-        })
+        }
     }
 
-    fn take_all(&mut self, done: Vec<Done>) -> Result<(), ReportError> {
+    fn take_all(&mut self, done: Vec<Done>) {
         for done in done {
             match done {
                 _ if self.damaged => {}
-                Done::Part(part) => self.take_part(*part)?,
+                Done::Part(part) => self.take_part(*part),
                 Done::Frame(frame) => self.take(frame),
             }
         }
-        Ok(())
     }
 
     fn take(&mut self, frame: Frame) {
@@ -186,16 +231,12 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn take_part(&mut self, part: Part) -> Result<(), ReportError> {
+    fn take_part(&mut self, part: Part) {
         self.aggregator.append(part.aggregator);
         self.uncounted += part.uncounted;
-        self.profiled.fill(|out| out.write_all(&part.profiled))?;
+        self.profiled.add(self.files, &part.profiled);
         if !part.warmup.is_empty() {
-            let warmup = match &mut self.warmup {
-                Some(warmup) => warmup,
-                None => self.warmup.insert(Artifact::create(self.dir, records::WARMUP_FILE_NAME)?),
-            };
-            warmup.fill(|out| out.write_all(&part.warmup))?;
+            self.warmup.add(self.files, &part.warmup);
         }
         self.outputs.iter_mut().zip(part.outputs).for_each(|(outputs, more)| outputs.append(more));
         self.flights.append(part.flights);
@@ -205,12 +246,9 @@ impl<'a> Pass<'a> {
             part::count(&mut self.models_seen, &model, more);
         }
         match part.broken {
-            None => Ok(()),
-            Some(Broken::Undecodable) => {
-                self.damaged = true;
-                Ok(())
-            }
-            Some(Broken::Line(error)) => self.profiled.fill(|_| Err(error.into())),
+            None => {}
+            Some(Broken::Undecodable) => self.damaged = true,
+            Some(Broken::Line(error)) => self.profiled.fill(self.files, |_| Err(error.into())),
         }
     }
 
@@ -218,7 +256,8 @@ impl<'a> Pass<'a> {
         match ServerMetricsBatch::decode(payload) {
             Ok(batch) => batch.samples.into_iter().for_each(|sample| self.server_metrics.push(sample)),
             Err(error) => {
-                let note = format!("service `{service}` sent a message that cannot be read: {error}");
+                let why = if payload.is_empty() { "it is empty".to_owned() } else { error.message };
+                let note = messages::unreadable(service, ServerMetricsBatch::TYPE, 1, &why);
                 if !self.notes.contains(&note) {
                     self.notes.push(note);
                 }
@@ -226,17 +265,16 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn finish(mut self, cut: bool) -> Result<Report, ReportError> {
-        let written = (self.profiled, self.warmup);
+    fn finish(mut self, cut: bool) -> Report {
+        let (files, lines) = (&mut *self.files, [self.profiled, self.warmup]);
         // Where there are files of an older report, to put these in their place takes as long as all percentiles.
-        let (files, (warmup, profiling)) = rayon::join(
-            || commit(written),
+        let ((), (warmup, profiling)) = rayon::join(
+            || lines.into_iter().for_each(|lines| lines.commit(files)),
             || (self.aggregator.warmup_results(), self.aggregator.profiling_results()),
         );
         let by_url = self.aggregator.results_by_url();
-        let mut files = files?;
         if let Some(outputs) = self.outputs {
-            files.push(outputs.write(self.dir)?);
+            self.files.write(|dir| outputs.write(dir));
         }
         if let Some(end) = &self.end {
             self.notes.extend(end.notes.iter().cloned());
@@ -246,11 +284,13 @@ impl<'a> Pass<'a> {
         let server_metrics =
             ServerMetricsReport::compute(&self.server_metrics, &windows, self.header.wall_start_ns);
         if let Some(metrics) = &server_metrics {
-            files.extend([metrics.write_json(self.dir)?, metrics.write_csv(self.dir)?]);
+            self.files.write(|dir| metrics.write_json(dir));
+            self.files.write(|dir| metrics.write_csv(dir));
             self.notes.extend(metrics.unavailable());
         }
+        self.notes.extend(self.messages.notes());
         self.notes.extend(cut_after_end(profiling.outcomes.cut_after_end));
-        Ok(Report {
+        Report {
             strangers: server_metrics::strangers(
                 &self.server_metrics,
                 &windows,
@@ -274,8 +314,8 @@ impl<'a> Pass<'a> {
             header: self.header,
             end: self.end,
             notes: self.notes,
-            files,
-        })
+            files: Vec::new(),
+        }
     }
 }
 
@@ -285,8 +325,8 @@ fn cut_after_end(count: u64) -> Option<String> {
         format!(
             "{} complete, and the server reset the connection or left out the end of the body behind: {}",
             match count {
-                1 => "1 answer was".to_owned(),
-                _ => format!("{count} answers were"),
+                1 => "1 response was".to_owned(),
+                _ => format!("{count} responses were"),
             },
             agreeing(
                 count,
@@ -295,11 +335,6 @@ fn cut_after_end(count: u64) -> Option<String> {
             )
         )
     })
-}
-
-/// Names the files of the requests: the profiled ones, and those of the warm-up if there were any.
-fn commit((profiled, warmup): (Artifact, Option<Artifact>)) -> Result<Vec<PathBuf>, ReportError> {
-    std::iter::once(profiled).chain(warmup).map(Artifact::commit).collect()
 }
 
 /// A killed phase has no end: what is known of it ends with its last request.

@@ -1,8 +1,8 @@
 //! The report for people: one text without colour, as wide as the screen that it is for.
 
-use super::{Report, by_url, errors::ErrorGroup, headline, service_tables};
+use super::{Report, by_url, errors::ErrorGroup, headline, json, service_tables};
 use crate::{
-    metrics::{Distribution, PhaseCounts, Stats},
+    metrics::{Distribution, Metric, PhaseCounts, Stats},
     screen::{Align, Screen, Table, counted},
 };
 
@@ -82,21 +82,24 @@ fn metrics(report: &Report, screen: Screen) -> Vec<String> {
     }
     if !left_out.is_empty() {
         let note =
-            format!("left out to fit the width, but in the CSV and JSON files: {}", left_out.join(", "));
+            format!("left out to fit the width, but in `{}`: {}", json::FILE_NAME, left_out.join(", "));
         lines.push(screen.paragraph("", &note));
     }
     lines
 }
 
 /// What is shown, by name and unit.
-fn shown(report: &Report) -> impl Iterator<Item = (String, Stats)> {
-    let rows = report.profiling.table.rows().filter(|(metric, _)| metric.shown);
-    rows.map(|(metric, stats)| (format!("{} ({})", metric.header, metric.unit), stats))
+fn shown(report: &Report) -> impl Iterator<Item = (&'static Metric, Stats)> {
+    report.profiling.table.rows().filter(|(metric, _)| metric.shown)
 }
 
-fn distributions(report: &Report) -> impl Iterator<Item = (String, Distribution)> {
-    shown(report).filter_map(|(name, stats)| match stats {
-        Stats::Distribution(values) => Some((name, values)),
+fn name(metric: &Metric) -> String {
+    format!("{} ({})", metric.header, metric.unit)
+}
+
+fn distributions(report: &Report) -> impl Iterator<Item = (&'static Metric, Distribution)> {
+    shown(report).filter_map(|(metric, stats)| match stats {
+        Stats::Distribution(values) => Some((metric, values)),
         Stats::Scalar(_) => None,
     })
 }
@@ -105,8 +108,9 @@ fn statistics(report: &Report, left_out: &[&str], name_width: usize) -> Table {
     let columns = STATISTICS.iter().filter(|name| !left_out.contains(name));
     let table = Table::new().column("Metric", Align::Left).at_least(name_width);
     let mut table = columns.clone().fold(table, |table, name| table.column(*name, Align::Right));
-    for (name, values) in distributions(report) {
-        table.row([name].into_iter().chain(columns.clone().map(|statistic| cell(&values, statistic))));
+    for (metric, values) in distributions(report) {
+        let cells = columns.clone().map(|statistic| cell(metric, &values, statistic));
+        table.row([name(metric)].into_iter().chain(cells));
     }
     table
 }
@@ -115,11 +119,11 @@ fn few(values: &Distribution) -> bool {
     values.count < TRUSTED_P99_COUNT
 }
 
-fn cell(values: &Distribution, statistic: &str) -> String {
+fn cell(metric: &Metric, values: &Distribution, statistic: &str) -> String {
     match statistic {
         "avg" => decimal(values.avg),
-        "min" => decimal(values.min),
-        "max" => decimal(values.max),
+        "min" => number(metric, values.min),
+        "max" => number(metric, values.max),
         "std" => decimal(values.std),
         percentile => {
             let mark = if percentile == "p99" && few(values) { "*" } else { "" };
@@ -132,8 +136,17 @@ fn cell(values: &Distribution, statistic: &str) -> String {
 fn totals(report: &Report, screen: Screen) -> Vec<String> {
     let mut table = Table::new().column("Metric", Align::Left).column("value", Align::Right);
     let numbers = shown(report).filter(|(_, stats)| !matches!(stats, Stats::Distribution(_)));
-    numbers.for_each(|(name, stats)| table.row([name, decimal(stats.avg())]));
+    numbers.for_each(|(metric, stats)| table.row([name(metric), number(metric, stats.avg())]));
     if table.is_empty() { Vec::new() } else { table.lines(screen.table_width()) }
+}
+
+/// A value of a metric. A count has no decimals.
+fn number(metric: &Metric, value: f64) -> String {
+    let text = decimal(value);
+    match text.strip_suffix(".00") {
+        Some(whole) if metric.is_count() => whole.to_owned(),
+        _ => text,
+    }
 }
 
 /// Two decimals, and a comma between thousands.
@@ -164,12 +177,20 @@ fn counts(report: &Report) -> Vec<String> {
     lines.push(format!("client: {}{clock}", report.client.verdict));
     let cancelled = report.profiling.outcomes.cancelled;
     if cancelled > 0 {
-        lines.push(format!("cancelled by prony, not in the numbers: {cancelled}"));
+        let why = report.why_cancelled();
+        lines.push(format!(
+            "cancelled by prony, not in the numbers: {} ({why})",
+            counted(cancelled, "request")
+        ));
     }
     lines.extend(report.warmup.as_ref().map(|warmup| {
         let (all, failed) = (counted(warmup.outcomes.completed(), "request"), warmup.outcomes.failed);
         let duration = warmup.table.avg("benchmark_duration").unwrap_or(0.0);
-        format!("warm-up, not in the numbers: {all} in {duration:.2} s, {failed} failed")
+        let cancelled = match warmup.outcomes.cancelled {
+            0 => String::new(),
+            cancelled => format!(", {cancelled} cancelled"),
+        };
+        format!("warm-up, not in the numbers: {all} in {duration:.2} s, {failed} failed{cancelled}")
     }));
     lines
 }

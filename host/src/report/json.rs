@@ -13,6 +13,9 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::{Report, by_url, errors::ErrorGroup};
 use crate::metrics::{Counting, Distribution, MetricTable, PhaseSpan, Stats, Tally, quantile::PERCENTILES};
 
+/// Name of the summary.
+pub(super) const FILE_NAME: &str = "profile_export_prony.json";
+
 /// 2: `services` is an object by name and no list any more.
 const SCHEMA_VERSION: &str = "2.0";
 

@@ -47,7 +47,9 @@ struct OfType {
     last: VecDeque<Value>,
     /// Messages that are too long for the summary, or cannot be read.
     left_out: u64,
-    /// Why the first of those cannot be read that cannot.
+    /// Messages that cannot be read.
+    unreadable_count: u64,
+    /// Why the first of them cannot.
     unreadable: Option<String>,
 }
 
@@ -78,6 +80,16 @@ impl Messages {
     /// The services that published something.
     pub(super) fn services(&self) -> impl Iterator<Item = &str> {
         self.services.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// What is to be said of messages that cannot be read.
+    pub(super) fn notes(&self) -> impl Iterator<Item = String> {
+        self.services.iter().flat_map(|(service, of_service)| {
+            of_service.types.iter().filter_map(move |(name, of_type)| {
+                let why = of_type.unreadable.as_ref()?;
+                Some(unreadable(service, name, of_type.unreadable_count, why))
+            })
+        })
     }
 
     /// The tables of the last message of each type, with the name of its service.
@@ -118,7 +130,8 @@ impl OfType {
             }
             Err(error) => {
                 self.left_out += 1;
-                self.unreadable.get_or_insert(error.to_string());
+                self.unreadable_count += 1;
+                self.unreadable.get_or_insert(error);
             }
         }
     }
@@ -137,8 +150,30 @@ impl OfType {
     }
 }
 
-fn read(payload: &[u8]) -> Result<Value, rmp_serde::decode::Error> {
-    rmp_serde::from_slice(payload)
+/// The message in a payload, which has nothing else in it.
+///
+/// # Errors
+/// It is none, in words.
+fn read(payload: &[u8]) -> Result<Value, String> {
+    if payload.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    let mut rest = payload;
+    let message =
+        rmp_serde::from_read(&mut rest).map_err(|error| format!("it is not MessagePack: {error}"))?;
+    match rest.len() {
+        0 => Ok(message),
+        more => Err(format!("it is not MessagePack: {more} of its {} bytes are left over", payload.len())),
+    }
+}
+
+/// What is said of messages that cannot be read.
+pub(super) fn unreadable(service: &str, message_type: &str, count: u64, why: &str) -> String {
+    let what = if count == 1 { "a message".to_owned() } else { format!("{count} messages") };
+    let first = if count == 1 { "" } else { "the first one: " };
+    format!(
+        "service `{service}` published {what} of the type `{message_type}` that cannot be read: {first}{why}"
+    )
 }
 
 /// How the journal that messages were printed from ends.
@@ -180,7 +215,7 @@ fn print_one(service: &str, message_type: &str, payload: &[u8], out: &mut dyn Wr
     let line = match read(payload) {
         Ok(message) => json!({ "service": service, "type": message_type, "message": message }),
         Err(error) => {
-            let (bytes, error) = (payload.len(), error.to_string());
+            let bytes = payload.len();
             json!({ "service": service, "type": message_type, "bytes": bytes, "error": error })
         }
     };
@@ -190,6 +225,7 @@ fn print_one(service: &str, message_type: &str, payload: &[u8], out: &mut dyn Wr
 #[cfg(test)]
 mod tests {
     use prony_plugin_api::{Message, message::ServerMetricsBatch};
+    use rstest::rstest;
 
     use super::*;
 
@@ -220,7 +256,27 @@ mod tests {
         let summary = added(&[pack(&json!({"n": 1})), long, vec![0xc1]]);
         assert_eq!((&summary["bill"]["count"], &summary["bill"]["left_out"]), (&json!(3), &json!(2)));
         assert_eq!(summary["bill"]["last"], json!([{"n": 1}]));
-        assert!(!summary["bill"]["unreadable"].as_str().unwrap().is_empty());
+        let why = summary["bill"]["unreadable"].as_str().unwrap();
+        assert!(why.starts_with("it is not MessagePack: "), "{why}");
+    }
+
+    #[rstest]
+    #[case::empty(b"", "a message of the type `bill` that cannot be read: it is empty")]
+    #[case::garbage(b"garbage", "it is not MessagePack: 6 of its 7 bytes are left over")]
+    #[case::no_message(b"\xc1", "it is not MessagePack: ")]
+    #[case::cut(b"\x81\xa1n", "it is not MessagePack: ")]
+    fn what_cannot_be_read_is_told_with_service_and_type(#[case] payload: &[u8], #[case] says: &str) {
+        let mut messages = Messages::default();
+        messages.add("acme".into(), "bill".into(), payload);
+        let notes: Vec<String> = messages.notes().collect();
+        let begin = "service `acme` published a message of the type `bill` that cannot be read: it is ";
+        assert_eq!(notes.len(), 1);
+        assert!(notes[0].starts_with(begin) && notes[0].contains(says), "{notes:?}");
+        let mut line = Vec::new();
+        print_one("acme", "bill", payload, &mut line).unwrap();
+        let line: Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!((&line["service"], &line["type"]), (&json!("acme"), &json!("bill")));
+        assert!(line["error"].as_str().unwrap().starts_with("it is "), "{line}");
     }
 
     #[test]

@@ -39,10 +39,14 @@ use prony_plugin_api::{
 use crate::{
     metrics::{ClientReport, PhaseCounts, PhaseSpan, Results},
     plugin::UsedPlugin,
-    record::{RunEnd, RunHeader, journal::JournalError},
+    record::{
+        RunEnd, RunHeader,
+        journal::{self, JournalError},
+    },
     request::exchange::is_nobody_there,
     screen::Screen,
 };
+use artifacts::Files;
 use errors::ErrorGroup;
 use messages::Messages;
 pub(crate) use server_metrics::Stranger;
@@ -54,7 +58,7 @@ pub(crate) const FILE_NAMES: [&str; 8] = [
     outputs::FILE_NAME,
     server_metrics::JSON_FILE_NAME,
     server_metrics::CSV_FILE_NAME,
-    "profile_export_prony.json",
+    json::FILE_NAME,
     "profile_export_prony.csv",
     console::FILE_NAME,
 ];
@@ -95,7 +99,7 @@ pub(crate) struct Report {
     pub(crate) incomplete_reason: Option<String>,
     /// What the user should know.
     pub(crate) notes: Vec<String>,
-    /// The files that were written, in order.
+    /// The files that the run has left, in order.
     pub(crate) files: Vec<PathBuf>,
 }
 
@@ -130,6 +134,15 @@ impl Report {
         let connect = self.errors.iter().filter(|group| is_nobody_there(&group.sample.kind));
         let failed: u64 = connect.map(|group| group.count).sum();
         failed > 0 && failed == self.profiling.outcomes.completed()
+    }
+
+    /// Why prony cancelled what was in flight at the end.
+    pub(crate) fn why_cancelled(&self) -> String {
+        match &self.end {
+            Some(RunEnd { reason: Some(reason), .. }) => reason.clone(),
+            Some(RunEnd { was_cancelled: true, .. }) => "the run was interrupted".to_owned(),
+            _ => "the grace period was over".to_owned(),
+        }
     }
 
     /// What is to be said of requests that were sent twice, if any were.
@@ -181,41 +194,57 @@ pub(crate) enum ReportError {
         /// The run's folder.
         dir: PathBuf,
     },
-    /// A file cannot be written: a missing right, a full disk.
-    #[error("write `{}`", .path.display())]
+    /// Files cannot be written: a missing right, a full disk.
+    #[error("write {}", names(.unwritten))]
     Write {
-        /// Which.
-        path: PathBuf,
-        /// Why.
+        /// The run's folder.
+        dir: PathBuf,
+        /// The files that are missing.
+        unwritten: Vec<PathBuf>,
+        /// Why the first of them is.
         source: io::Error,
     },
 }
 
 impl ReportError {
     /// What the user can do about it.
-    pub(crate) fn hint(&self) -> Option<&'static str> {
-        match self {
+    pub(crate) fn hint(&self) -> Option<String> {
+        let text = match self {
             Self::Journal(JournalError::Open { .. }) => {
-                Some("name the folder of a run: the one that holds `journal.prony`")
+                "name the folder of a run: the one that holds `journal.prony`"
             }
             Self::Journal(JournalError::NotAJournal { .. }) => {
-                Some("use the version of the tool that made the run")
+                "use the version of the tool that made the run"
             }
-            Self::Journal(_) | Self::AnotherRun { .. } => None,
-            Self::NoHeader { .. } => Some("nothing was measured yet when the run was killed: run it again"),
-            Self::Write { .. } => {
-                Some("make room or get the right to write; the journal has everything: report on it again")
-            }
-        }
+            Self::Journal(_) | Self::AnotherRun { .. } => return None,
+            Self::NoHeader { .. } => "nothing was measured yet when the run was killed: run it again",
+            Self::Write { dir, .. } => return Some(again_from_the_journal(dir)),
+        };
+        Some(text.to_owned())
     }
 }
 
+/// What to do when the journal of a run is there and files of its report are not.
+pub(crate) fn again_from_the_journal(dir: &Path) -> String {
+    format!(
+        "the records are in `{}`: make room, or get the right to write, then `prony report {}` makes the files",
+        dir.join(journal::FILE_NAME).display(),
+        dir.display()
+    )
+}
+
+/// Paths in a sentence.
+fn names(paths: &[PathBuf]) -> String {
+    let names: Vec<String> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
+    names.join(", ")
+}
+
 /// Reads the journal of a run's folder and writes the report's files beside it, the one for people as `screen` shows it.
-/// Tokens that the run has not counted are counted.
+/// Tokens that the run has not counted are counted. The second part is the error about files that could not be written.
 ///
 /// # Errors
-/// There is no readable journal with a header, or a file cannot be written. What stands in the journal stays.
-pub(crate) fn generate(dir: &Path, screen: Screen) -> Result<Report, ReportError> {
+/// There is no readable journal with a header. What stands in the journal stays.
+pub(crate) fn generate(dir: &Path, screen: Screen) -> Result<(Report, Option<ReportError>), ReportError> {
     generate_with(dir, None, screen)
 }
 
@@ -223,19 +252,29 @@ pub(crate) fn generate(dir: &Path, screen: Screen) -> Result<Report, ReportError
 ///
 /// # Errors
 /// As for [`generate`], and the journal may be that of another run.
-pub(crate) fn generate_at_end(dir: &Path, run_id: &str, screen: Screen) -> Result<Report, ReportError> {
+pub(crate) fn generate_at_end(
+    dir: &Path,
+    run_id: &str,
+    screen: Screen,
+) -> Result<(Report, Option<ReportError>), ReportError> {
     generate_with(dir, Some(run_id), screen)
 }
 
-fn generate_with(dir: &Path, end_of: Option<&str>, screen: Screen) -> Result<Report, ReportError> {
-    let mut report = collect::collect(dir, end_of)?;
-    let json = artifacts::write(dir, "profile_export_prony.json", |out| json::write(&report, out))?;
-    report.files.push(json);
-    let csv = artifacts::write(dir, "profile_export_prony.csv", |out| csv::write(&report, out))?;
-    report.files.push(csv);
-    // The table lists the files, itself among them.
-    report.files.push(dir.join(console::FILE_NAME));
+fn generate_with(
+    dir: &Path,
+    end_of: Option<&str>,
+    screen: Screen,
+) -> Result<(Report, Option<ReportError>), ReportError> {
+    let mut files = Files::of(dir);
+    let mut report = collect::collect(dir, end_of, &mut files)?;
+    files.write(|dir| artifacts::write(dir, json::FILE_NAME, |out| json::write(&report, out)));
+    files.write(|dir| artifacts::write(dir, "profile_export_prony.csv", |out| csv::write(&report, out)));
+    // The table lists the files, itself and what they are made from among them.
+    let ends = [dir.join(console::FILE_NAME), dir.join(journal::FILE_NAME)];
+    report.files = files.written().iter().cloned().chain(ends).collect();
     let table = console::render(&report, screen);
-    artifacts::write(dir, console::FILE_NAME, |out| out.write_all(table.as_bytes()))?;
-    Ok(report)
+    files.write(|dir| artifacts::write(dir, console::FILE_NAME, |out| out.write_all(table.as_bytes())));
+    let (written, unwritten) = files.into_parts();
+    report.files.retain(|file| written.contains(file) || file.ends_with(journal::FILE_NAME));
+    Ok((report, unwritten))
 }

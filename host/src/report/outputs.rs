@@ -11,7 +11,10 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
-use super::{ReportError, artifacts, json::Exact};
+use super::{
+    artifacts::{self, WriteError},
+    json::Exact,
+};
 use crate::{
     metrics::Measured,
     record::{Output, Record},
@@ -56,7 +59,7 @@ impl Outputs {
     }
 
     /// Writes them in the order of their credits.
-    pub(super) fn write(mut self, dir: &Path) -> Result<PathBuf, ReportError> {
+    pub(super) fn write(mut self, dir: &Path) -> Result<PathBuf, WriteError> {
         self.entries.sort_by_key(|(session_num, _)| *session_num);
         let data: Vec<Value> = self.entries.into_iter().map(|(_, entry)| entry).collect();
         let document = json!({ "schema_version": "1.0", "units": self.units, "data": data });

@@ -118,7 +118,8 @@ impl Part {
             PhaseKind::Warmup => (&mut self.warmup, &mut self.warmup_errors),
         };
         lens.style.write(record, kind, measured, lines)?;
-        record.error.iter().for_each(|error| errors.add(error));
+        // A request that prony has cancelled has not failed: it is counted by itself.
+        record.error.iter().filter(|_| !record.cancelled).for_each(|error| errors.add(error));
         if let Some(places) = lens.places {
             self.flights.add(record, places);
         }

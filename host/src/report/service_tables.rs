@@ -2,7 +2,7 @@
 
 use prony_plugin_api::message::{Cell, Table};
 
-use super::{Report, console};
+use super::{Report, console, json};
 use crate::screen::{self, Align, Screen, counted};
 
 /// More columns and rows are left out, which is said.
@@ -44,7 +44,7 @@ fn shown(service: &str, table: &Table, screen: Screen) -> Vec<String> {
     let columns = table.columns.len().saturating_sub(COLUMNS);
     if rows + columns > 0 {
         let (rows, columns) = (counted(rows, "more row"), counted(columns, "more column"));
-        lines.push(screen.paragraph("", &format!("{rows} and {columns} are in the summary")));
+        lines.push(screen.paragraph("", &format!("{rows} and {columns} are in `{}`", json::FILE_NAME)));
     }
     lines
 }
@@ -89,6 +89,9 @@ mod tests {
     #[test]
     fn what_is_too_much_is_left_out_and_said() {
         let lines = shown("acme", &table(60, 15), Screen::UNLIMITED);
-        assert_eq!(lines.last().unwrap(), "10 more rows and 3 more columns are in the summary");
+        assert_eq!(
+            lines.last().unwrap(),
+            "10 more rows and 3 more columns are in `profile_export_prony.json`"
+        );
     }
 }

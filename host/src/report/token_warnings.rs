@@ -98,7 +98,7 @@ fn other_lengths(report: &Report) -> Option<String> {
     };
     let are = if mismatches > 1.0 { "are" } else { "is" };
     Some(format!(
-        "{mismatches} of {} answers {are} {direction} than requested ({:+.1} % on average, {:+.1} % to {:+.1} %){hint}",
+        "{mismatches} of {} responses {are} {direction} than requested ({:+.1} % on average, {:+.1} % to {:+.1} %){hint}",
         difference.count, difference.avg, difference.min, difference.max
     ))
 }

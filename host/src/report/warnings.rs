@@ -1,6 +1,6 @@
 //! What a reader must know before believing the numbers: a sentence for each doubt.
 
-use super::{Report, headline, token_warnings};
+use super::{Report, headline, json, token_warnings};
 use crate::{
     config::{Arrival, PhaseConfig, PhaseKind},
     metrics::{ClientReport, PhaseCounts, Verdict},
@@ -78,7 +78,7 @@ fn client(report: &Report) -> Option<String> {
     let first = reasons.first()?;
     let others = match reasons.len() - 1 {
         0 => String::new(),
-        others => format!(", and {others} more in `client` of the summary"),
+        others => format!(", and {others} more in `client` of `{}`", json::FILE_NAME),
     };
     let what = if verdict == Verdict::Limited {
         "prony itself was at its limit, the server may be faster than this"
@@ -123,10 +123,11 @@ pub(super) fn some_cancelled(report: &Report) -> Option<String> {
     let cancelled = report.profiling.outcomes.cancelled;
     (cancelled > 0).then(|| {
         format!(
-            "{} {} cancelled, still in flight when the time to finish was over: no metric counts {}, and latencies look \
-             better without {}",
+            "{} {} still in flight and {} cancelled ({}): no metric counts {}, and latencies look better without {}",
             counted(cancelled, "request"),
             agreeing(cancelled, "was", "were"),
+            agreeing(cancelled, "was", "were"),
+            report.why_cancelled(),
             agreeing(cancelled, "it", "them"),
             agreeing(cancelled, "it", "them")
         )

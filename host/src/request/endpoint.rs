@@ -93,7 +93,7 @@ impl Endpoint {
         ErrorDetails {
             kind: "plugin_limit".into(),
             message: format!("endpoint `{}` {breach}", self.name),
-            hint: "report it to the plugin's vendor: the contract names the limits of an answer".into(),
+            hint: "report it to the plugin's vendor: the contract names the limits of a response".into(),
             ..ErrorDetails::default()
         }
     }

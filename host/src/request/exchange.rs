@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     answer::Answer,
+    cause,
     closed_idle::is_closed_idle,
     endpoint::{Endpoint, Parser},
     framing::{self, Reading},
@@ -18,7 +19,7 @@ use super::{
     priority::Priority,
     stray,
     stream::{Reached, Reader, Stream, Waiting},
-    target::{Route, TargetPlan},
+    target::TargetPlan,
     transport::{AttemptStamps, Chunk, Failure, Response, StampSource, Transport, TransportError},
 };
 use crate::{
@@ -211,11 +212,8 @@ impl Wire {
         exchange.close(self.clock.now());
         // What the server itself reported explains more than how the connection ended.
         let mut error = exchange.answer.error.take().or(failure);
-        if let (Some(error), Route::Proxy(proxy)) = (&mut error, &request.place.origin.route) {
-            proxy.explain(error);
-        }
-        if let Some(error) = error.as_mut().filter(|_| self.target.http2) {
-            suspect_http1(error);
+        if let Some(error) = &mut error {
+            cause::name_the_way(error, &self.target, &request.place);
         }
         let asked = exchange.tried.take().filter(|_| error.is_some()).map(|(method, place)| {
             let line = format!("{method} {}", place.url.path());
@@ -302,7 +300,7 @@ impl Wire {
             }
             other => other,
         };
-        let response = response.map_err(|error| send_error(error, &exchange.stamps))?;
+        let response = response.map_err(|error| cause::of_transport(error, &exchange.stamps))?;
         exchange.unstamped_reads += u64::from(response.first_byte().1 == StampSource::User);
         exchange.status = Some(response.status().as_u16());
         Ok(response)
@@ -339,7 +337,7 @@ impl Wire {
             exchange.note_read(&chunk);
             body.extend_from_slice(chunk.bytes);
             if body.len() > MAX_BODY_BYTES {
-                return Err(malformed("the answer has no end"));
+                return Err(malformed("the response has no end"));
             }
         }
         exchange.answer.arrived = None;
@@ -360,7 +358,7 @@ impl Wire {
         if let Some(breach) = exchange.answer.breach() {
             return Err(self.endpoint.breached(breach));
         }
-        parsed.map_err(|error| self.endpoint.details(&error, "read the answer"))
+        parsed.map_err(|error| self.endpoint.details(&error, "read the response"))
     }
 
     pub(super) fn finish(&self, mut parser: Parser, exchange: &mut Exchange) -> Result<(), ErrorDetails> {
@@ -378,7 +376,7 @@ impl Wire {
         if answer.error.is_some() {
             return Ok(());
         }
-        ended.map_err(|error| self.endpoint.details(&error, "end the answer"))?;
+        ended.map_err(|error| self.endpoint.details(&error, "end the response"))?;
         match answer.is_complete() {
             true if self.target.owes_text && answer.is_empty() => Err(empty(answer)),
             true => Ok(()),
@@ -445,7 +443,7 @@ impl Exchange {
         self.cancelled = true;
         self.error = Some(ErrorDetails {
             kind: "cancelled".into(),
-            message: "cancelled: still in flight when the time to finish was over".into(),
+            message: "cancelled by prony, which did not wait for the end of the response".into(),
             ..ErrorDetails::default()
         });
     }
@@ -463,29 +461,6 @@ fn redirection(headers: &HeaderMap) -> Option<String> {
     Some(format!("redirected to `{}`, which is not followed", redact::url(location)))
 }
 
-fn send_error(error: TransportError, stamps: &AttemptStamps) -> ErrorDetails {
-    let (kind, message) = match error.failure {
-        Failure::Connect => (CONNECT_ERROR, "cannot open a connection to the server"),
-        Failure::Proxy(_) => (PROXY_ERROR, "no way through"),
-        Failure::Closed | Failure::Reset if stamps.is_answered() => {
-            ("connection_reset", "the connection died in the middle of the head of an answer")
-        }
-        Failure::Closed | Failure::Reset => {
-            ("connection_reset", "the connection died before the head of an answer")
-        }
-        Failure::Http | Failure::Encoding => ("transport", "cannot exchange HTTP with the server"),
-    };
-    let code = match error.failure {
-        Failure::Proxy(status) => Some(u32::from(status.as_u16())),
-        _ => None,
-    };
-    let causes = error.causes;
-    // The innermost one is what can be mended: a refused connection, or too many open files.
-    let message = causes.last().map_or_else(|| message.to_owned(), |root| format!("{message}: {root}"));
-    let hint = error.hint.to_owned();
-    ErrorDetails { code, kind: kind.into(), message, hint, cause_chain: causes }
-}
-
 /// Errors that a wrong address may be the reason of say which one it was.
 fn name_what_was_asked(error: &mut ErrorDetails, asked: &str) {
     if ["http_status", "malformed", "empty_answer", "transport"].contains(&error.kind.as_str()) {
@@ -493,21 +468,13 @@ fn name_what_was_asked(error: &mut ErrorDetails, asked: &str) {
     }
 }
 
-/// A server that does not speak HTTP/2 says so in a language that the client does not understand.
-fn suspect_http1(error: &mut ErrorDetails) {
-    let is_misunderstanding = [CONNECT_ERROR, "connection_reset", "transport"].contains(&error.kind.as_str());
-    if is_misunderstanding && error.hint.is_empty() {
-        error.hint = "leave out `--http2` if the server speaks HTTP/1.1 only".into();
-    }
-}
-
-pub(super) fn stream_cut(error: TransportError) -> ErrorDetails {
+pub(crate) fn stream_cut(error: TransportError) -> ErrorDetails {
     if error.failure == Failure::Encoding {
         return ErrorDetails { hint: error.hint.into(), ..malformed(&error.causes.concat()) };
     }
     ErrorDetails {
         kind: "stream_cut".into(),
-        message: "the connection died in the middle of the answer".into(),
+        message: "the connection died in the middle of the response".into(),
         hint: hints::STREAM_CUT.into(),
         cause_chain: error.causes,
         ..ErrorDetails::default()
@@ -518,7 +485,7 @@ pub(super) fn stream_cut(error: TransportError) -> ErrorDetails {
 fn cut(answer: &Answer) -> ErrorDetails {
     ErrorDetails {
         kind: "stream_cut".into(),
-        message: format!("the answer ended before its end marker or a finish reason{}", quoted(answer)),
+        message: format!("the response ended before its end marker or a finish reason{}", quoted(answer)),
         hint: hints::STREAM_CUT.into(),
         ..ErrorDetails::default()
     }
@@ -528,7 +495,7 @@ fn cut(answer: &Answer) -> ErrorDetails {
 fn empty(answer: &Answer) -> ErrorDetails {
     ErrorDetails {
         kind: "empty_answer".into(),
-        message: format!("the answer has no token and no finish reason{}", quoted(answer)),
+        message: format!("the response has no token and no finish reason{}", quoted(answer)),
         hint: hints::EMPTY_ANSWER.into(),
         ..ErrorDetails::default()
     }
@@ -561,7 +528,8 @@ pub(super) fn malformed(message: &str) -> ErrorDetails {
     }
 }
 
-fn describe_status(status: http::StatusCode, body: &[u8]) -> String {
+/// What a server says with an error status: its body, else the name of the status.
+pub(crate) fn describe_status(status: http::StatusCode, body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(EXCERPT_BYTES)]);
     match text.trim() {
         "" => status.canonical_reason().unwrap_or("no reason given").to_owned(),

@@ -7,14 +7,14 @@ pub(super) const SERVER_ERROR: &str = "error reported by the server: its log may
 
 /// The answer ended in its middle.
 pub(super) const STREAM_CUT: &str =
-    "the server, or a proxy before it, ended the answer early: look into their logs and time limits";
+    "the server, or a proxy before it, ended the response early: look into their logs and time limits";
 
 /// The answer is whole, and there is nothing in it.
-pub(super) const EMPTY_ANSWER: &str = "the server ended its answer without a word: its log may say why; check the model, the \
+pub(super) const EMPTY_ANSWER: &str = "the server ended its response without a word: its log may say why; check the model, the \
                                        prompt's length and the endpoint type";
 
 /// What a status asks for.
-pub(super) fn of_status(status: StatusCode, headers: &HeaderMap) -> String {
+pub(crate) fn of_status(status: StatusCode, headers: &HeaderMap) -> String {
     let hint = match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             "give a key that the server takes, with `--api-key` or `--header`"
@@ -42,7 +42,7 @@ const TLS_EXPECTED: [&str; 3] = [
 ];
 
 /// What the words of a refusal ask for, where they are known.
-pub(super) fn of_body(status: StatusCode, body: &[u8]) -> Option<String> {
+pub(crate) fn of_body(status: StatusCode, body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body).to_lowercase();
     let expects_tls =
         status == StatusCode::BAD_REQUEST && TLS_EXPECTED.iter().any(|words| text.contains(words));

@@ -41,31 +41,31 @@ pub(crate) const ERROR_BYTES: usize = 16 << 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Breach {
     /// [`ANSWER_BYTES`].
-    #[error("reported more than {ANSWER_BYTES} bytes of one answer")]
+    #[error("reported more than {ANSWER_BYTES} bytes of one response")]
     AnswerBytes,
     /// [`PASSAGES`].
-    #[error("reported texts of more than {PASSAGES} choices and channels of one answer")]
+    #[error("reported texts of more than {PASSAGES} choices and channels of one response")]
     Passages,
     /// [`FINISHES`].
-    #[error("reported more than {FINISHES} finish reasons of one answer")]
+    #[error("reported more than {FINISHES} finish reasons of one response")]
     Finishes,
     /// [`FACTS`].
-    #[error("reported more than {FACTS} facts of one answer")]
+    #[error("reported more than {FACTS} facts of one response")]
     Facts,
     /// [`ITEMS`].
-    #[error("reported more than {ITEMS} embeddings, ranked documents or media of one answer")]
+    #[error("reported more than {ITEMS} embeddings, ranked documents or media of one response")]
     Items,
     /// [`TOKENS`].
-    #[error("reported a usage of {0} tokens, and {TOKENS} is the most that one answer can have")]
+    #[error("reported a usage of {0} tokens, and {TOKENS} is the most that one response can have")]
     Tokens(u64),
     /// A score that cannot be compared with others.
     #[error("reported a score that is not a finite number")]
     Score,
     /// [`FOLLOW_UPS`].
-    #[error("followed one answer up more than {FOLLOW_UPS} times")]
+    #[error("followed one response up more than {FOLLOW_UPS} times")]
     FollowUps,
     /// [`HEAD_BYTES`], of a follow-up.
-    #[error("followed an answer up at a path of more than {HEAD_BYTES} bytes")]
+    #[error("followed a response up at a path of more than {HEAD_BYTES} bytes")]
     FollowUpPath,
     /// [`REQUEST_BYTES`].
     #[error("wrote a body of more than {REQUEST_BYTES} bytes")]

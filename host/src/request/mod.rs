@@ -6,6 +6,7 @@
 //! goes to the recorder; nothing is computed here.
 
 pub(crate) mod answer;
+pub(crate) mod cause;
 mod certificate;
 mod choices;
 mod closed_idle;
@@ -15,7 +16,7 @@ mod facts;
 mod follow;
 pub(crate) mod framing;
 pub(crate) mod gauge;
-mod hints;
+pub(crate) mod hints;
 pub(crate) mod limits;
 mod machine;
 pub(crate) mod patience;

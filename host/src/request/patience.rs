@@ -151,17 +151,17 @@ impl From<Overdue> for ErrorDetails {
         let (kind, message, hint) = match overdue {
             Overdue::Whole(limit) => (
                 "timeout",
-                format!("no complete answer within {} s", limit.as_secs_f64()),
+                format!("no complete response within {} s", limit.as_secs_f64()),
                 "raise `--request-timeout-seconds` if the server may take longer",
             ),
             Overdue::FirstByte(limit) => (
                 "first_byte_timeout",
-                format!("no byte of an answer within {} s of the request", limit.as_secs_f64()),
+                format!("no byte of a response within {} s of the request", limit.as_secs_f64()),
                 "raise `--first-byte-timeout-seconds` if the server may take longer to begin",
             ),
             Overdue::Idle(limit) => (
                 "idle_timeout",
-                format!("nothing came for {} s in the middle of the answer", limit.as_secs_f64()),
+                format!("nothing came for {} s in the middle of the response", limit.as_secs_f64()),
                 "raise `--idle-timeout-seconds` if the server may pause for longer",
             ),
         };

@@ -71,7 +71,7 @@ impl Proxy {
             error.hint = String::from("check the proxy's address, or do without: `--no-proxy`");
         } else if matches!(error.code, Some(502..=504)) {
             // What can be said of any server is no help while it is not known whose answer it is.
-            error.hint = format!("this may be the answer of the proxy `{shown}` and not of the server");
+            error.hint = format!("this may be the response of the proxy `{shown}` and not of the server");
         }
     }
 }

@@ -244,7 +244,7 @@ impl Reader<'_> {
         if let Some(breach) = answer.breach() {
             self.refusal = Some(self.endpoint.breached(breach));
         } else if let Some(error) = failure {
-            self.refusal = Some(self.endpoint.details(&error, "read an event of the answer"));
+            self.refusal = Some(self.endpoint.details(&error, "read an event of the response"));
         }
     }
 }

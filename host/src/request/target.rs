@@ -233,7 +233,7 @@ pub(crate) fn place_of(session_num: u64, places: usize) -> usize {
 fn elsewhere(path: &str) -> ErrorDetails {
     ErrorDetails {
         kind: "follow_up".into(),
-        message: format!("the answer leads to `{}`, on another server", cut(&redact::url(path))),
+        message: format!("the response leads to `{}`, on another server", cut(&redact::url(path))),
         hint: "give the URL of the server that has the results: prony sends no key to any other".into(),
         ..ErrorDetails::default()
     }

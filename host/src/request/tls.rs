@@ -36,11 +36,12 @@ pub(super) fn client_config(tls: &TlsConfig, http2: bool) -> Result<ClientConfig
         (Some(cert), key) => {
             let key = key.as_ref().unwrap_or(cert);
             let chain = certificates(cert)?;
-            let secret = PrivateKeyDer::from_pem_file(key)
-                .map_err(|error| wrong(&format!("read a private key from `{}`", key.display()), &error))?;
-            builder
-                .with_client_auth_cert(chain, secret)
-                .map_err(|error| wrong(&format!("use the client certificate `{}`", cert.display()), &error))?
+            let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| {
+                wrong_file(&format!("read a private key from `{}`", key.display()), &error)
+            })?;
+            builder.with_client_auth_cert(chain, secret).map_err(|error| {
+                wrong_file(&format!("use the client certificate `{}`", cert.display()), &error)
+            })?
         }
         (None, _) => builder.with_no_client_auth(),
     };
@@ -48,14 +49,22 @@ pub(super) fn client_config(tls: &TlsConfig, http2: bool) -> Result<ClientConfig
     Ok(config)
 }
 
+/// Which files are meant.
+const FILES: &str = "`--ca-cert` and `--client-cert` take PEM files, which begin with `-----BEGIN CERTIFICATE-----`; a key \
+                     in PEM is in the file of `--client-key`, or else of `--client-cert`";
+
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ErrorDetails> {
     let what = format!("read certificates from `{}`", path.display());
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match read {
-        Ok(found) if found.is_empty() => Err(wrong(&what, &"there is none in it; it must be a PEM file")),
+        Ok(found) if found.is_empty() => Err(wrong_file(&what, &"there is no certificate in it")),
         Ok(found) => Ok(found),
-        Err(error) => Err(wrong(&what, &error)),
+        Err(error) => Err(wrong_file(&what, &error)),
     }
+}
+
+fn wrong_file(what: &str, why: &dyn std::fmt::Display) -> ErrorDetails {
+    ErrorDetails { hint: FILES.into(), ..wrong(what, why) }
 }
 
 fn wrong(what: &str, why: &dyn std::fmt::Display) -> ErrorDetails {

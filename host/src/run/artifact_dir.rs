@@ -13,8 +13,11 @@ use crate::{record::journal, report};
 /// Why there is no folder for the run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ArtifactDirError {
-    /// It holds files, and nobody said that they may go.
-    #[error("use `{}` for this run: it is not empty", .0.display())]
+    /// It holds an earlier run, and nobody said that it may go.
+    #[error("use `{}` for this run: there is another one in it", .0.display())]
+    HasRun(PathBuf),
+    /// It holds files of somebody else.
+    #[error("use `{}` for this run: it is not empty, and no run is in it", .0.display())]
     NotEmpty(PathBuf),
     /// It, or a folder that it would be in, is a file.
     #[error("`{}` is a file; give a folder", .0.display())]
@@ -46,9 +49,10 @@ impl ArtifactDirError {
     /// What to do about it.
     pub(crate) fn hint(&self) -> &'static str {
         match self {
-            Self::NotEmpty(_) => {
+            Self::HasRun(_) => {
                 "choose another `--artifact-dir`, or add `--overwrite` to replace that run's files"
             }
+            Self::NotEmpty(_) => "choose an `--artifact-dir` that is empty, or does not exist yet",
             Self::NotAFolder(_) => "choose another `--artifact-dir`",
             Self::Busy { .. } => "choose another `--artifact-dir`, or wait for the end of that run",
             Self::Io { .. } => "choose an `--artifact-dir` on a disk where you may write",
@@ -71,7 +75,8 @@ pub(crate) fn claim(path: &Path, overwrite: bool) -> Result<(PathBuf, Lock), Art
         return Ok((path.to_owned(), lock));
     }
     if !overwrite {
-        return Err(ArtifactDirError::NotEmpty(path.to_owned()));
+        let error = if has_run(path) { ArtifactDirError::HasRun } else { ArtifactDirError::NotEmpty };
+        return Err(error(path.to_owned()));
     }
     for name in report::FILE_NAMES.iter().chain([&journal::FILE_NAME, &journal::TEXTS_FILE_NAME]) {
         match std::fs::remove_file(path.join(name)) {
@@ -80,6 +85,11 @@ pub(crate) fn claim(path: &Path, overwrite: bool) -> Result<(PathBuf, Lock), Art
         }
     }
     Ok((path.to_owned(), lock))
+}
+
+/// Whether there is something of a run to be replaced.
+fn has_run(path: &Path) -> bool {
+    report::FILE_NAMES.iter().chain([&journal::FILE_NAME]).any(|name| path.join(name).exists())
 }
 
 /// Fails if a file stands where a folder would have to.
@@ -150,7 +160,11 @@ mod tests {
     fn a_folder_with_files_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("notes.txt"), "mine").unwrap();
-        assert!(matches!(claim(dir.path(), false), Err(ArtifactDirError::NotEmpty(_))));
+        let error = claim(dir.path(), false).unwrap_err();
+        assert!(matches!(error, ArtifactDirError::NotEmpty(_)) && !error.hint().contains("--overwrite"));
+        std::fs::write(dir.path().join(journal::FILE_NAME), "old").unwrap();
+        let error = claim(dir.path(), false).unwrap_err();
+        assert!(matches!(error, ArtifactDirError::HasRun(_)) && error.hint().contains("--overwrite"));
     }
 
     #[test]

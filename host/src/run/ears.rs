@@ -137,7 +137,7 @@ fn aside_on<T: Send + 'static>(
     let job = match start(Box::new(move || handed_over.recv().into_iter().for_each(|job: Job| job()))) {
         Ok(()) => hand_over.send(job).err().map(|unsent| unsent.0),
         Err(error) => {
-            tracing::warn!(%error, "there is no thread left: an interrupt is not heard for a while");
+            tracing::warn!(%error, "there is no thread left: an interrupt is not noticed for a while");
             Some(job)
         }
     };

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use http::{HeaderMap, StatusCode};
 use prony_plugin_api::{ErrorDetails, metadata::StreamFraming};
 use serde::Deserialize;
 
@@ -9,6 +10,7 @@ use crate::{
     clock::Clock,
     config::{RunConfig, Target, redact, url},
     request::{
+        cause, exchange, hints,
         prepared::Prepared,
         target::TargetPlan,
         transport::{Transport, TransportError, install_tls},
@@ -47,7 +49,7 @@ pub(crate) enum ModelError {
         /// The list's address, without secrets.
         url: String,
     },
-    /// The server does not list its models.
+    /// What the server sends is no list of models.
     #[error("`--model` is required: {url} is no list of models: {reason}")]
     NoList {
         /// The list's address, without secrets.
@@ -55,16 +57,24 @@ pub(crate) enum ModelError {
         /// What is there instead.
         reason: String,
     },
+    /// The server refuses to list its models.
+    #[error("{}; {url} was asked which model to measure, since there is no `--model`", .error.message)]
+    Refused {
+        /// The list's address, without secrets.
+        url: String,
+        /// Why, and what to do about it.
+        error: Box<ErrorDetails>,
+    },
     /// The server cannot be asked.
-    #[error("`--model` is required: {url} cannot be asked for it: {reason}")]
+    #[error("{}; {url} was to be asked which model to measure, since there is no `--model`", .error.message)]
     Unreachable {
         /// The list's address, without secrets.
         url: String,
-        /// Why not.
-        reason: String,
+        /// Why not, and what to do about it.
+        error: Box<ErrorDetails>,
     },
     /// The target cannot be used at all.
-    #[error("aim at the target: {}", .0.message)]
+    #[error("use the target: {}", .0.message)]
     Target(ErrorDetails),
 }
 
@@ -75,14 +85,18 @@ impl ModelError {
     }
 
     /// What to do next.
-    pub(crate) fn hint(&self) -> &'static str {
+    pub(crate) fn hint(&self) -> String {
         match self {
-            Self::Unreachable { .. } => {
-                "check `--url`, start the server, or add `--model NAME` and let prony wait for it with \
-                 `--wait-for-model-timeout SECONDS`"
+            Self::Unreachable { error, .. } if error.hint.is_empty() => {
+                "check `--url`, and start the server; with `--model NAME` prony need not ask, and can wait for the \
+                 server with `--wait-for-model-timeout SECONDS`"
+                    .to_owned()
             }
-            Self::Target(_) => "",
-            _ => "add `--model NAME`, or try `prony profile --mock`, which needs no server",
+            Self::Refused { error, .. } | Self::Unreachable { error, .. } => {
+                format!("{}; with `--model NAME` prony need not ask", error.hint)
+            }
+            Self::Target(error) => error.hint.clone(),
+            _ => "add `--model NAME`, or try `prony profile --mock`, which needs no server".to_owned(),
         }
     }
 }
@@ -109,41 +123,82 @@ pub(crate) fn the_only_one(config: &RunConfig) -> Result<String, ModelError> {
     let target = Target { custom_endpoint: None, streaming: false, ..config.target.clone() };
     let plan =
         TargetPlan::new(&target, Some(PATH), StreamFraming::Events, false).map_err(ModelError::Target)?;
-    let (status, body) = ask(&plan, &url)?;
-    if !status.is_success() {
-        return Err(ModelError::NoList { url, reason: format!("it answers with {status}") });
-    }
-    choose(&body, url)
+    choose(&ask(&plan, &url)?, url)
 }
 
-fn ask(plan: &TargetPlan, url: &str) -> Result<(http::StatusCode, Vec<u8>), ModelError> {
-    let unreachable = |reason: String| ModelError::Unreachable { url: url.to_owned(), reason };
-    let failed = |error: TransportError| {
-        unreachable(error.causes.last().cloned().unwrap_or_else(|| "the connection died".to_owned()))
-    };
+/// The body of the server's response to the question.
+fn ask(plan: &TargetPlan, url: &str) -> Result<Vec<u8>, ModelError> {
     let request = Prepared::plain_get(plan).map_err(ModelError::Target)?;
+    let told = |mut error: ErrorDetails| {
+        cause::name_the_way(&mut error, plan, &request.place);
+        plan.mask(error, &request.headers)
+    };
+    let unreachable = |error| ModelError::Unreachable { url: url.to_owned(), error: Box::new(told(error)) };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| unreachable(error.to_string()))?;
+        .map_err(|error| unreachable(unasked(&error.to_string(), "")))?;
     let exchange = async {
-        let transport = Transport::new(plan, Clock::start(), Arc::default()).map_err(failed)?;
         let stamps = Arc::default();
-        let mut response = transport.send(&request, false, &stamps).await.map_err(failed)?;
+        let no_head = |error: TransportError| unreachable(cause::of_transport(error, &stamps));
+        let transport = Transport::new(plan, Clock::start(), Arc::default()).map_err(no_head)?;
+        let mut response = transport.send(&request, false, &stamps).await.map_err(no_head)?;
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+        while let Some(chunk) =
+            response.chunk().await.map_err(|error| unreachable(exchange::stream_cut(error)))?
+        {
             body.extend_from_slice(chunk.bytes);
             if body.len() > MAX_LIST_BYTES {
                 return Err(ModelError::NoList { url: url.to_owned(), reason: "it has no end".to_owned() });
             }
         }
-        Ok((response.status(), body))
+        if response.status().is_success() {
+            return Ok(body);
+        }
+        let error = Box::new(told(refusal(response.status(), response.headers(), &body)));
+        Err(ModelError::Refused { url: url.to_owned(), error })
     };
     let patience = plan.connect_timeout.saturating_add(PATIENCE);
     runtime.block_on(async {
-        let late = |_| unreachable(format!("no answer within {} s", patience.as_secs()));
+        let late = |_| {
+            let what = format!("no response from the server within {} s", patience.as_secs());
+            unreachable(unasked(
+                &what,
+                "look at the server's log: it takes connections, and sends no response",
+            ))
+        };
         tokio::time::timeout(patience, exchange).await.map_err(late)?
     })
+}
+
+/// The server was not asked, or says nothing.
+fn unasked(message: &str, hint: &str) -> ErrorDetails {
+    ErrorDetails {
+        kind: "transport".into(),
+        message: message.into(),
+        hint: hint.into(),
+        ..ErrorDetails::default()
+    }
+}
+
+/// The server has answered with an error status.
+fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ErrorDetails {
+    let said = exchange::describe_status(status, body);
+    let said =
+        if status.canonical_reason() == Some(said.as_str()) { String::new() } else { format!(": {said}") };
+    let hint = match status {
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+            "check `--url`: this server does not list its models there".to_owned()
+        }
+        status => hints::of_body(status, body).unwrap_or_else(|| hints::of_status(status, headers)),
+    };
+    ErrorDetails {
+        code: Some(status.as_u16().into()),
+        kind: "http_status".into(),
+        message: format!("the server responds with {status}{said}"),
+        hint,
+        ..ErrorDetails::default()
+    }
 }
 
 fn choose(body: &[u8], url: String) -> Result<String, ModelError> {

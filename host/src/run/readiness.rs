@@ -46,7 +46,7 @@ pub(crate) enum ReadinessError {
         source: io::Error,
     },
     /// It answers, but not with a completion, until the end of the wait.
-    #[error("get an answer from the model within {seconds} s: the last attempt said: {last}")]
+    #[error("get a response from the model within {seconds} s: the last attempt said: {last}")]
     NotReady {
         /// How long was waited.
         seconds: f64,
@@ -54,7 +54,7 @@ pub(crate) enum ReadinessError {
         last: String,
     },
     /// It will not answer, however long one waits: a wrong key, or a request that cannot be made.
-    #[error("get an answer from the model: {0}")]
+    #[error("get a response from the model: {0}")]
     Refused(String),
     /// The means of asking are not there: no runtime, no TLS.
     #[error("prepare to ask the server")]
@@ -165,7 +165,7 @@ async fn wait_for_model(
     let deadline = clock.now().saturating_add(as_ns(timeout));
     let mut probe = conversation.clone();
     probe.turns[0].max_tokens = Some(1);
-    let mut last = "no answer at all".to_owned();
+    let mut last = "no response at all".to_owned();
     loop {
         match tokio::time::timeout_at(clock.instant(deadline), attempt(wire, &probe)).await {
             Ok(Ok(())) => return Ok(()),

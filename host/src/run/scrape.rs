@@ -1,10 +1,12 @@
-//! How metrics pages are asked for: how often, and with which headers. The service that does it knows nothing of the
+//! How metrics pages are asked for: how often, with which headers, and whom to trust. The service that does it knows nothing of the
 //! target.
+
+use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 use url::{Origin, Url};
 
-use crate::config::{RunConfig, ServerMetricsConfig};
+use crate::config::{RunConfig, ServerMetricsConfig, TlsConfig};
 
 /// The service's option for the time between two scrapes.
 pub(super) const INTERVAL: &str = "interval_ms";
@@ -45,11 +47,41 @@ pub(super) fn add_headers(options: &mut Map<String, Value>, config: &RunConfig) 
     }
 }
 
+/// Adds how the pages of the target's own server are trusted to the options of the service: as the target itself. Paths are
+/// absolute, wherever the service may be by then.
+pub(super) fn add_tls(options: &mut Map<String, Value>, config: &RunConfig) {
+    let urls = options.get("urls").and_then(Value::as_array).into_iter().flatten();
+    let tls = tls_of(&config.target.tls);
+    let own = urls.filter_map(Value::as_str).filter(|url| is_the_targets(url, config));
+    let all: Map<String, Value> = own.map(|url| (url.to_owned(), tls.clone())).collect();
+    if config.target.tls != TlsConfig::default() && !all.is_empty() {
+        options.entry("tls").or_insert(json!(all));
+    }
+}
+
+fn tls_of(tls: &TlsConfig) -> Value {
+    let file = |path: &Option<PathBuf>| {
+        // Where the working folder is not known, the path is as good as it can be.
+        path.as_ref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+    };
+    json!({
+        "ca_cert": file(&tls.ca_cert),
+        "client_cert": file(&tls.client_cert),
+        "client_key": file(&tls.client_key),
+        "insecure": tls.insecure,
+    })
+}
+
+/// Whether a page is one of the target's own server.
+fn is_the_targets(page: &str, config: &RunConfig) -> bool {
+    config.target.urls.iter().any(|url| is_same_origin(url, page))
+}
+
 fn headers_of(page: &str, config: &RunConfig) -> Map<String, Value> {
     let mut headers = Map::new();
     let mut set = |name: &str, value: &str| headers.insert(name.to_ascii_lowercase(), value.into());
     let target = &config.target;
-    if target.urls.iter().any(|url| is_same_origin(url, page)) {
+    if is_the_targets(page, config) {
         if let Some(key) = &target.api_key {
             set("authorization", &format!("Bearer {key}"));
         }
@@ -112,6 +144,28 @@ mod tests {
     #[case::another_host("http://h.evil:8000/metrics", json!({}))]
     fn credentials_go_to_the_targets_own_server(#[case] page: &str, #[case] expected: Value) {
         assert_eq!(Value::Object(headers_of(page, &config(&[]))), expected);
+    }
+
+    #[test]
+    fn only_pages_of_the_target_are_trusted_as_the_target_is() {
+        let mut config = config(&[]);
+        let pages =
+            json!({"urls": ["https://secure/metrics", "https://other/metrics", "https://secure:444/m"]});
+        let Value::Object(options) = pages else { panic!("an object") };
+        let added = |config: &RunConfig| {
+            let mut options = options.clone();
+            add_tls(&mut options, config);
+            options.get("tls").cloned()
+        };
+        assert_eq!(added(&config), None);
+        config.target.tls = TlsConfig { ca_cert: Some("/a/ca.pem".into()), ..TlsConfig::default() };
+        let expected =
+            json!({"ca_cert": "/a/ca.pem", "client_cert": null, "client_key": null, "insecure": false});
+        assert_eq!(added(&config), Some(json!({"https://secure/metrics": expected})));
+        config.target.tls.ca_cert = Some("ca.pem".into());
+        let tls = added(&config).unwrap();
+        let path = tls["https://secure/metrics"]["ca_cert"].as_str().unwrap();
+        assert!(path.starts_with('/') && path.ends_with("/ca.pem"), "{path}");
     }
 
     #[test]

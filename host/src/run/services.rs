@@ -274,6 +274,7 @@ fn options(service: &Service, instance: u32, config: &RunConfig, registry: &Regi
     if service.name == SERVER_METRICS {
         // Last, so that pages which the user names as an option get what is theirs.
         scrape::add_headers(&mut options, config);
+        scrape::add_tls(&mut options, config);
     }
     Value::Object(options).to_string()
 }

@@ -19,12 +19,12 @@ pub(super) fn check(
     seed: u64,
     bench: &mut Bench<'_>,
 ) {
-    bench.check("the same answer is read the same, again and from two threads", |case| {
+    bench.check("the same response is read the same, again and from two threads", |case| {
         for (name, recording) in known {
             again(endpoint, name, recording, case);
         }
     });
-    bench.check("an answer does not depend on where the network splits it", |case| {
+    bench.check("a response does not depend on where the network splits it", |case| {
         let mut dice = Dice::new(seed);
         for (name, framing, bytes) in streams(known) {
             splits(endpoint, name, framing, bytes, &mut dice, case);
@@ -35,7 +35,7 @@ pub(super) fn check(
             side_by_side(endpoint, name, framing, bytes, case);
         }
     });
-    bench.check("an answer that is cut off is not complete", |case| {
+    bench.check("a response that is cut off is not complete", |case| {
         for (name, recording) in known {
             match (recording, recording.framing()) {
                 (Recording::Body(status, bytes), _) => cut_body(endpoint, name, *status, bytes, case),
@@ -68,7 +68,7 @@ fn again(endpoint: &TestEndpoint, name: &str, recording: &Recording, case: &mut 
     case.step(&format!("{} with the recording `{name}`, from two threads at once", recording.calls()));
     let once = endpoint.replay(recording);
     if endpoint.replay(recording) != once {
-        case.fail(format!("`{name}` read twice gives two answers"));
+        case.fail(format!("`{name}` read twice gives two responses"));
     }
     let many = || (0..20).all(|_| endpoint.replay(recording) == once);
     let same = std::thread::scope(|scope| {
@@ -76,7 +76,7 @@ fn again(endpoint: &TestEndpoint, name: &str, recording: &Recording, case: &mut 
         threads.into_iter().all(|thread| thread.join().unwrap_or(false))
     });
     if !same {
-        case.fail(format!("`{name}` read by two threads at once gives another answer"));
+        case.fail(format!("`{name}` read by two threads at once gives another response"));
     }
 }
 
@@ -95,12 +95,12 @@ fn splits(
         let at = if every { place } else { dice.below(bytes.len()) };
         case.step(&format!("`event` and `end` with the recording `{name}`, split at byte {at}"));
         if endpoint.read_framed(framing, [&bytes[..at], &bytes[at..]]) != whole {
-            return case.fail(format!("`{name}`, split at byte {at}, gives another answer"));
+            return case.fail(format!("`{name}`, split at byte {at}, gives another response"));
         }
     }
     case.step(&format!("`event` and `end` with the recording `{name}`, byte by byte"));
     if endpoint.read_framed(framing, bytes.chunks(1)) != whole {
-        case.fail(format!("`{name}`, read byte by byte, gives another answer"));
+        case.fail(format!("`{name}`, read byte by byte, gives another response"));
     }
 }
 
@@ -130,7 +130,7 @@ fn side_by_side(
         }
     }
     if answers.iter().any(|answer| *answer != alone) {
-        case.fail(format!("`{name}` in two parsers side by side gives another answer than in one"));
+        case.fail(format!("`{name}` in two parsers side by side gives another response than in one"));
     }
 }
 

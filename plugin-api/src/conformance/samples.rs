@@ -141,7 +141,7 @@ fn framed(recording: &Recording) -> String {
         Recording::Stream(_) => "a stream of server-sent events".to_owned(),
         Recording::Lines(_) => "a stream of lines".to_owned(),
         Recording::Bytes(_) => "a stream of bytes".to_owned(),
-        Recording::Body(status, _) => format!("a whole answer of status {status}"),
+        Recording::Body(status, _) => format!("a whole response of status {status}"),
     }
 }
 
@@ -151,7 +151,7 @@ pub(super) fn understood(
     given: &[(String, Recording)],
     bench: &mut Bench<'_>,
 ) -> Vec<(String, Recording)> {
-    bench.check("recorded answers are understood", |case| {
+    bench.check("recorded responses are understood", |case| {
         for (name, recording) in given {
             case.step(&format!("{} with the recording `{name}`", recording.calls()));
             let answer = endpoint.replay(recording);
@@ -181,7 +181,7 @@ pub(super) fn understood(
         let readable = readable(endpoint, given, |step| case.step(step));
         if readable.is_empty() {
             case.warn(
-                "no answer of a common dialect is understood, and none was given: record one (`curl -sN … > \
+                "no response of a common API format is understood, and none was given: record one (`curl -sN … > \
                  stream.sse`) and let the suite replay it",
             );
         }

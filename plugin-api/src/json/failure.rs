@@ -251,7 +251,7 @@ pub fn unexpected(data: &[u8], expected: &str) -> PluginError {
 }
 
 fn malformed(what: impl fmt::Display) -> PluginError {
-    PluginError::malformed(format_args!("read the answer: {what}"))
+    PluginError::malformed(format_args!("read the response: {what}"))
         .hint("check the URL and the endpoint type: another API format, or a proxy, may be answering")
 }
 

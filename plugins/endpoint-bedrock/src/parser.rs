@@ -223,7 +223,7 @@ fn code_of(exception: &str) -> Option<u32> {
 fn broken(error: FrameError, bytes: &[u8]) -> PluginError {
     match error {
         FrameError::Prelude => json::unexpected(bytes, FRAME),
-        _ => PluginError::malformed(format_args!("read the answer: {FRAME} {}", error.text()))
+        _ => PluginError::malformed(format_args!("read the response: {FRAME} {}", error.text()))
             .hint("something between prony and the server changes what it passes on"),
     }
 }

@@ -6,6 +6,7 @@ use prony_plugin_api::{ErrorDetails, message::MetricFamily};
 use ureq::{
     Agent, Body,
     http::{Response, StatusCode, header::LOCATION},
+    tls::TlsConfig,
 };
 use url::Url;
 
@@ -32,6 +33,8 @@ const MAX_REDIRECTS: usize = 5;
 /// An HTTP client for one page.
 pub(crate) struct Client {
     agent: Agent,
+    /// The same for other servers than that of the page: they get neither its headers nor its trust.
+    elsewhere: Agent,
     url: String,
     headers: Vec<(String, String)>,
     secrets: Secrets,
@@ -55,20 +58,10 @@ pub(crate) struct Failure {
 
 impl Client {
     /// A client that sends these headers with each scrape.
-    pub(crate) fn new(url: String, headers: Vec<(String, String)>) -> Self {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(TIMEOUT))
-            .timeout_connect(Some(CONNECT_TIMEOUT))
-            .max_idle_age(MAX_IDLE)
-            // Followed here: a library would take the headers along to any server.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .accept("text/plain;version=0.0.4;q=1,*/*;q=0.1")
-            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-            .build();
+    pub(crate) fn new(url: String, headers: Vec<(String, String)>, tls: TlsConfig) -> Self {
+        let (agent, elsewhere) = (agent(tls), agent(TlsConfig::default()));
         let secrets = Secrets::of(&headers);
-        Self { agent: config.into(), url, headers, secrets }
+        Self { agent, elsewhere, url, headers, secrets }
     }
 
     /// Asks for the page, and calls `answered` when the server has answered, before the page is read.
@@ -103,10 +96,27 @@ impl Client {
         Ok(answer)
     }
 
-    fn request(&self, url: &str, with_headers: bool) -> Result<Response<Body>, ureq::Error> {
-        let headers = self.headers.iter().filter(|_| with_headers);
-        headers.fold(self.agent.get(url), |request, (name, value)| request.header(name, value)).call()
+    fn request(&self, url: &str, is_own: bool) -> Result<Response<Body>, ureq::Error> {
+        let headers = self.headers.iter().filter(|_| is_own);
+        let agent = if is_own { &self.agent } else { &self.elsewhere };
+        headers.fold(agent.get(url), |request, (name, value)| request.header(name, value)).call()
     }
+}
+
+fn agent(tls: TlsConfig) -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(TIMEOUT))
+        .timeout_connect(Some(CONNECT_TIMEOUT))
+        .max_idle_age(MAX_IDLE)
+        // Followed here: a library would take the headers along to any server.
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .accept("text/plain;version=0.0.4;q=1,*/*;q=0.1")
+        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+        .tls_config(tls)
+        .build();
+    config.into()
 }
 
 /// Where an answer leads.
@@ -146,7 +156,7 @@ fn status_failure<T>(answer: &Response<T>) -> Failure {
 fn transport_failure(error: &ureq::Error) -> Failure {
     let kind = match error {
         ureq::Error::Timeout(_) => {
-            let message = format!("no answer within {} s", TIMEOUT.as_secs());
+            let message = format!("no response within {} s", TIMEOUT.as_secs());
             return failure("timeout", message, "");
         }
         ureq::Error::Io(error) => match error.kind() {
@@ -161,7 +171,14 @@ fn transport_failure(error: &ureq::Error) -> Failure {
         },
         ureq::Error::HostNotFound => "dns",
         ureq::Error::BadUri(_) | ureq::Error::Http(_) => "bad_url",
-        ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => "tls",
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => {
+            return failure(
+                "tls",
+                error.to_string(),
+                "`--ca-cert`, `--client-cert` and `--insecure` are for pages of the target's own server; for others, set \
+                 the option `tls` of the service",
+            );
+        }
         _ => "transport",
     };
     failure(kind, error.to_string(), "")

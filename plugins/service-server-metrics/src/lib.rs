@@ -14,6 +14,7 @@ mod outbox;
 mod page;
 mod prometheus;
 mod secrets;
+mod tls;
 
 use std::{
     sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
@@ -28,9 +29,11 @@ use prony_plugin_api::{
 
 use self::{
     collector::{Collector, Command},
+    fetch::Client,
     options::Options,
     outbox::Outbox,
     page::Page,
+    tls::PageTls,
 };
 
 /// Under what the service's log lines stand.
@@ -69,13 +72,14 @@ impl Service for ServerMetrics {
 
     fn start(&mut self) -> Result<()> {
         let names = self.options.page_names();
+        let client = |url: &String| {
+            let tls = self.options.tls.get(url).map(PageTls::read).transpose()?.unwrap_or_default();
+            Ok(Client::new(url.clone(), self.options.headers_of(url), tls))
+        };
+        let clients = self.options.urls.iter().map(client).collect::<Result<Vec<Client>>>()?;
         let collector = Collector {
             host: self.host,
-            pages: names
-                .into_iter()
-                .zip(&self.options.urls)
-                .map(|(name, url)| Page::new(name, url.clone(), self.options.headers_of(url)))
-                .collect(),
+            pages: names.into_iter().zip(clients).map(|(name, client)| Page::new(name, client)).collect(),
             interval_ns: self.options.interval_ms.saturating_mul(1_000_000),
             outbox: Outbox::default(),
         };

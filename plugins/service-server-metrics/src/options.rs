@@ -6,6 +6,8 @@ use prony_plugin_api::{PluginError, Result};
 use serde::Deserialize;
 use ureq::http::{HeaderName, HeaderValue};
 
+use crate::tls::PageTls;
+
 /// JSON Schema of [`Options`].
 pub(crate) const SCHEMA: &str = r#"{
   "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -27,6 +29,11 @@ pub(crate) const SCHEMA: &str = r#"{
       "description": "Headers of the scrapes: for each page, by its URL, an object of names and values.",
       "type": "object",
       "default": {}
+    },
+    "tls": {
+      "description": "TLS of the scrapes: for each page, by its URL, an object of ca_cert, client_cert and client_key (PEM files) and insecure (trust any certificate).",
+      "type": "object",
+      "default": {}
     }
   }
 }"#;
@@ -41,11 +48,13 @@ pub(crate) struct Options {
     pub(crate) interval_ms: u64,
     /// Headers of the scrapes, names and values, by the URL of the page. They may be secret.
     pub(crate) headers: BTreeMap<String, BTreeMap<String, String>>,
+    /// TLS of the scrapes, by the URL of the page.
+    pub(crate) tls: BTreeMap<String, PageTls>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { urls: Vec::new(), interval_ms: 1000, headers: BTreeMap::new() }
+        Self { urls: Vec::new(), interval_ms: 1000, headers: BTreeMap::new(), tls: BTreeMap::new() }
     }
 }
 
@@ -58,8 +67,8 @@ impl Options {
         let mut options: Self = serde_json::from_str(json).map_err(|error| {
             PluginError::config(format!("read the options of the server metrics: {error}"))
                 .hint(
-                    "give `urls` as a list of texts, `interval_ms` as a whole number and `headers` as an object of \
-                     objects",
+                    "give `urls` as a list of texts, `interval_ms` as a whole number, `headers` and `tls` as objects \
+                     of objects",
                 )
         })?;
         if options.interval_ms == 0 {
@@ -149,6 +158,8 @@ mod tests {
     #[case(r#"{"headers": {"http://h/metrics": {"X-A": 1}}}"#)]
     #[case(r#"{"headers": {"http://h/metrics": {"X A": "b"}}}"#)]
     #[case(r#"{"headers": {"http://h/metrics": {"X-A": "b\nc"}}}"#)]
+    #[case(r#"{"tls": {"https://h/metrics": true}}"#)]
+    #[case(r#"{"tls": {"https://h/metrics": {"insecure": "yes"}}}"#)]
     #[case("urls")]
     fn a_wrong_option_is_a_config_error_with_a_hint(#[case] json: &str) {
         let error = Options::read(json).unwrap_err();

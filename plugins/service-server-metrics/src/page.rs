@@ -23,9 +23,9 @@ enum Standing {
 }
 
 impl Page {
-    /// The page at `url`, whose scrapes have these headers.
-    pub(crate) fn new(name: String, url: String, headers: Vec<(String, String)>) -> Self {
-        Self { name, client: Client::new(url, headers), standing: Standing::Good }
+    /// The page that this client asks for.
+    pub(crate) fn new(name: String, client: Client) -> Self {
+        Self { name, client, standing: Standing::Good }
     }
 
     /// A new phase begins: the next failure is news again.

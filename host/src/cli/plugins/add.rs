@@ -20,24 +20,24 @@ use crate::{
 /// What to add.
 #[derive(Debug, Args)]
 pub(super) struct AddArgs {
-    /// A pack's folder, a crate's folder with a plugins.yaml at its top, or a manifest.
+    /// A plugin package's folder, a crate's folder with a plugins.yaml at its top, or a manifest.
     #[arg(value_name = "PATH")]
     path: PathBuf,
-    /// Name of the installed pack [default: that of the folder].
+    /// Name of the installed plugin package [default: that of the folder].
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Replace an installed pack of this name.
+    /// Replace an installed plugin package of this name.
     #[arg(long)]
     replace: bool,
     /// Print JSON: `pack`, `manifest`, `replaced`, `libraries` (`file`, `from`, `sha256`), `entries` (`category`, `name`,
-    /// `standing`, `by`, `reason`, `shadows`), `warnings`. A pack that is refused: as `validate` does.
+    /// `standing`, `by`, `reason`, `shadows`), `warnings`. A plugin package that is refused: as `validate` does.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     search: SearchArgs,
 }
 
-/// Installs a pack and says what that changes.
+/// Installs a plugin package and says what that changes.
 pub(super) fn run(args: &AddArgs) -> Result<Exit, Failure> {
     let options = args.search.options();
     // Before anything is copied: a policy that cannot be read must not be passed over.

@@ -24,10 +24,8 @@ const NOT_COUNTED: &str = "note: a library allocates by itself, so its allocatio
 
 /// What to check.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Exit codes: 0 when every library conforms, 3 when one does not, 2 when one needs other \
-    --options to be checked.\nWarnings count with --deny-warnings only.\nThe library runs in child processes: what crashes or blocks them is a finding."
-)]
+#[command(after_help = "Exit codes: 0 when every library conforms, 3 when one does not, 2 when one is not \
+    there, or needs other --options to be checked.\nWarnings count with --deny-warnings only.\nThe library runs in child processes: what crashes or blocks them is a finding.")]
 pub(super) struct CheckArgs {
     /// Libraries, such as `target/release/libacme_chat.so`.
     #[arg(value_name = "LIBRARY", required_unless_present = "as_child")]
@@ -104,7 +102,7 @@ impl Explain for ExamineError {
     fn exit(&self) -> Exit {
         match self {
             Self::Child(_) => Exit::Failed,
-            Self::Manifest(_) => Exit::Usage,
+            Self::Manifest(_) | Self::NoLibrary(_) => Exit::Usage,
         }
     }
 
@@ -112,6 +110,7 @@ impl Explain for ExamineError {
         Some(match self {
             Self::Child(_) => "check the limits on processes, memory and open files (`ulimit -a`)".to_owned(),
             Self::Manifest(error) => error.hint(),
+            Self::NoLibrary(error) => error.hint(),
         })
     }
 }
@@ -152,7 +151,7 @@ fn recording(file: &Path) -> Result<(String, Vec<u8>), Failure> {
     if read.is_empty() && !is_error {
         return Err(refused(
             "it is empty below its head",
-            "record it again with `curl -siN`, and see whether the server sends an answer",
+            "record it again with `curl -siN`, and see whether the server sends a response",
         ));
     }
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();

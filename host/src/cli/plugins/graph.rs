@@ -75,7 +75,7 @@ fn as_json(routes: &[(String, Route)], services: &[Participant], registry: &Regi
 }
 
 fn as_text(routes: &[(String, Route)], services: &[Participant]) -> String {
-    let mut rows = vec![["message", "said by", "heard by"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["message", "published by", "received by"].map(str::to_owned).to_vec()];
     rows.extend(routes.iter().map(|(message, Route { publishers, subscribers })| {
         vec![message.clone(), names(publishers), names(subscribers)]
     }));

@@ -13,7 +13,7 @@ use crate::{
     screen::counted,
 };
 
-/// Lists packs, endpoints and services.
+/// Lists plugin packages, endpoints and services.
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct ListArgs {
     /// List one category: `endpoint` or `service`.
@@ -184,7 +184,7 @@ mod tests {
         screen::Screen,
     };
 
-    /// Two packs that claim one name, and a bad one.
+    /// Two plugin packages that claim one name, and a bad one.
     struct World(tempfile::TempDir);
 
     impl World {

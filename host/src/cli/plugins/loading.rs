@@ -29,7 +29,7 @@ pub(super) struct ProbeArgs {}
 /// The child's side: opens what the parent names, and says how it went.
 pub(super) fn run(_args: &ProbeArgs) -> Result<Exit, Failure> {
     let failure = |error: io::Error| {
-        Failure::new(Exit::Usage, "hear what to open")
+        Failure::new(Exit::Usage, "read what to open")
             .caused_by(&error)
             .with_hint("`prony plugins validate --load` opens libraries")
     };

@@ -22,7 +22,7 @@ use crate::{
     plugin::DiscoveryOptions,
 };
 
-/// Lists packs, endpoints and services, or does something about them.
+/// Lists plugin packages, endpoints and services, or does something about them.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct PluginsArgs {
@@ -34,17 +34,17 @@ pub(in crate::cli) struct PluginsArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List packs, endpoints and services; opens no library.
+    /// List plugin packages, endpoints and services; opens no library.
     List(list::ListArgs),
     /// Show everything about one entry; opens no library.
     Show(show::ShowArgs),
-    /// Copy a pack into your plugin folder and pin its libraries.
+    /// Copy a plugin package into your plugin folder and pin its libraries.
     Add(add::AddArgs),
-    /// Take a pack out of your plugin folder.
+    /// Take a plugin package out of your plugin folder.
     Remove(remove::RemoveArgs),
     /// Check manifests and libraries, without running them unless you ask for it.
     Validate(validate::ValidateArgs),
-    /// Show which service hears which message; opens no library.
+    /// Show which service receives which message; opens no library.
     Graph(graph::GraphArgs),
     /// Write the crate of a new plugin.
     New(new::NewArgs),

@@ -15,7 +15,7 @@ use crate::{
 /// What to remove.
 #[derive(Debug, Args)]
 pub(super) struct RemoveArgs {
-    /// Name of the installed pack, as `add` said it.
+    /// Name of the installed plugin package, as `add` said it.
     #[arg(value_name = "NAME")]
     name: String,
     /// Print JSON: `pack`, `removed` (its folder).
@@ -23,7 +23,7 @@ pub(super) struct RemoveArgs {
     json: bool,
 }
 
-/// Removes a pack.
+/// Removes a plugin package.
 pub(super) fn run(args: &RemoveArgs) -> Result<Exit, Failure> {
     let folder = install::remove(&args.name, &DiscoveryOptions::from_env(Vec::new()))?;
     terminal::print(&if args.json {

@@ -18,7 +18,7 @@ use crate::{
 /// What to validate.
 #[derive(Debug, Args)]
 pub(super) struct ValidateArgs {
-    /// Manifests or packs to check [default: all that are found].
+    /// Manifests or plugin packages to check [default: all that are found].
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Open the libraries as well, in a process of their own. This runs their code.

@@ -47,6 +47,7 @@ const FLAGS: &[(&[&str], &str)] = &[
     ),
     (&["--burstiness"], "use `--arrival-pattern poisson`, which is a burstiness of 1"),
     (&["--max-seconds", "--duration", "--measurement-interval", "-d"], "use `--benchmark-duration`"),
+    (&["--grace-period"], "use `--benchmark-grace-period`"),
     (&["--max-requests", "--requests", "-n"], "use `--request-count`"),
     (&["--num-warmups", "--warmup", "--warmup-requests"], "use `--warmup-request-count`"),
     (&["--seed"], "use `--random-seed`"),

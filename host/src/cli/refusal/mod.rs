@@ -15,7 +15,7 @@ use clap::{
 
 use super::exit::{Exit, Failure};
 use crate::{
-    config::{near::near, units::UnitError},
+    config::{near::near, redact, units::UnitError},
     plugin::PluginError,
 };
 
@@ -25,12 +25,15 @@ use crate::{
 pub(super) fn of(error: &clap::Error, words: &[OsString], root: &Command) -> Option<Failure> {
     let line = Line::read(words, root);
     match error.kind() {
-        ErrorKind::UnknownArgument => line.unknown_argument(context(error, ContextKind::InvalidArg)?),
+        ErrorKind::UnknownArgument => Some(line.unknown_argument(context(error, ContextKind::InvalidArg)?)),
         ErrorKind::TooManyValues => {
             let flag = context(error, ContextKind::InvalidArg)?.split(' ').next()?;
             line.command.get_arguments().find(|arg| is_switch(arg) && is_named(arg, flag)).map(no_value)
         }
-        ErrorKind::InvalidSubcommand => unknown_command(context(error, ContextKind::InvalidSubcommand)?),
+        ErrorKind::InvalidSubcommand => {
+            Some(line.unknown_command(context(error, ContextKind::InvalidSubcommand)?))
+        }
+        ErrorKind::InvalidValue => unknown_choice(error),
         ErrorKind::MissingRequiredArgument => line.missing_argument(),
         ErrorKind::ValueValidation => wrong_value(error),
         ErrorKind::InvalidUtf8 => not_text(words, line.command),
@@ -84,14 +87,14 @@ impl<'a> Line<'a> {
         self.path == ["profile"]
     }
 
-    fn unknown_argument(&self, typed: &str) -> Option<Failure> {
+    fn unknown_argument(&self, typed: &str) -> Failure {
         let flag = typed.split('=').next().unwrap_or(typed);
         if !flag.starts_with('-') {
-            return self.word_behind_a_switch(flag);
+            return self.word_behind_a_switch(typed).unwrap_or_else(|| self.unexpected(typed));
         }
         if let Some(hint) = unbuilt::flag(flag).filter(|_| self.is_profile()) {
             let message = format!("`{flag}` of AIPerf is not supported yet");
-            return Some(Failure::statement(Exit::Usage, message).with_hint(hint));
+            return Failure::statement(Exit::Usage, message).with_hint(hint);
         }
         let hint = foreign::flag(flag).filter(|_| self.is_profile()).map(str::to_owned);
         let hint = hint.or_else(|| {
@@ -100,7 +103,7 @@ impl<'a> Line<'a> {
         });
         let all = || format!("`{} --help` lists what there is", self.name());
         let message = format!("unknown flag `{flag}`");
-        Some(Failure::statement(Exit::Usage, message).with_hint(hint.unwrap_or_else(all)))
+        Failure::statement(Exit::Usage, message).with_hint(hint.unwrap_or_else(all))
     }
 
     /// `--streaming true`: to clap, `true` is a word that nobody asked for.
@@ -110,6 +113,32 @@ impl<'a> Line<'a> {
             self.command.get_arguments().find(|arg| is_switch(arg) && is_named(arg, pair[0]))
         });
         switches.next().map(no_value)
+    }
+
+    /// `profile http://host`: a word that belongs to no flag.
+    fn unexpected(&self, word: &str) -> Failure {
+        let shown = redact::url(word);
+        let hint = if self.is_profile() && word.contains("://") {
+            format!("did you mean `--url {shown}`?")
+        } else {
+            format!("put a flag in front of it; `{} --help` lists what there is", self.name())
+        };
+        Failure::statement(Exit::Usage, format!("unexpected word `{shown}`")).with_hint(hint)
+    }
+
+    /// `profle`: what other tools call it, what is near, or where all of them are listed.
+    fn unknown_command(&self, typed: &str) -> Failure {
+        if self.path.is_empty() && unbuilt::is_command(typed) {
+            let message = format!("the command `{typed}` of AIPerf is not supported yet");
+            return Failure::statement(Exit::Usage, message).with_hint("`prony --help` lists what there is");
+        }
+        let foreign = foreign::command(typed).filter(|_| self.path.is_empty()).map(str::to_owned);
+        let commands = self.command.get_subcommands().filter(|command| !command.is_hide_set());
+        let near = near(typed, commands.map(Command::get_name));
+        let hint = foreign.or_else(|| near.map(|near| format!("did you mean `{} {near}`?", self.name())));
+        let all = || format!("`{} --help` lists what there is", self.name());
+        Failure::statement(Exit::Usage, format!("unknown command `{typed}`"))
+            .with_hint(hint.unwrap_or_else(all))
     }
 
     /// `plugins show chat`: the category was left out.
@@ -171,15 +200,22 @@ fn no_value(switch: &Arg) -> Failure {
         .with_hint(format!("write `{flag}` alone, or leave it out"))
 }
 
-fn unknown_command(typed: &str) -> Option<Failure> {
-    if unbuilt::is_command(typed) {
-        let message = format!("the command `{typed}` of AIPerf is not supported yet");
-        return Some(
-            Failure::statement(Exit::Usage, message).with_hint("`prony --help` lists what there is"),
-        );
-    }
-    let hint = foreign::command(typed)?;
-    Some(Failure::statement(Exit::Usage, format!("unknown command `{typed}`")).with_hint(hint))
+/// A value that is none of those that there are, or none at all.
+fn unknown_choice(error: &clap::Error) -> Option<Failure> {
+    // clap names a flag with the placeholder of its value, and a word by its placeholder alone: `<SHELL>`.
+    let flag = context(error, ContextKind::InvalidArg)?.split(' ').next()?.trim_matches(['<', '>']);
+    let Some(ContextValue::Strings(choices)) = error.get(ContextKind::ValidValue) else { return None };
+    let all = format!("choose one of: {}", choices.join(", "));
+    let value = context(error, ContextKind::InvalidValue).filter(|value| !value.is_empty());
+    Some(match value {
+        None => Failure::statement(Exit::Usage, format!("`{flag}` needs a value")).with_hint(all),
+        Some(value) => {
+            let near = near(value, choices.iter().map(String::as_str));
+            let hint = near.map_or(all, |near| format!("did you mean `{near}`?"));
+            Failure::new(Exit::Usage, format!("use `{flag} {value}`: there is no such choice"))
+                .with_hint(hint)
+        }
+    })
 }
 
 /// Which word is not text. clap does not say.

@@ -30,7 +30,7 @@ const NOT_BUILT: [(&str, &str, &str); 4] = [
     (
         "turns",
         "a conversation of several turns",
-        "put each turn on a line of its own; none will see another's answer",
+        "put each turn on a line of its own; none will see another's response",
     ),
     ("timestamp", "a timed replay", "remove it, and give an arrival rate instead"),
     ("delay", "a timed replay", "remove it, and give an arrival rate instead"),
@@ -466,7 +466,7 @@ mod tests {
         ]), @r#"
         {"turns": [{"text": "a"}]}
             failed to read the row at `d.jsonl:1`: `turns` asks for a conversation of several turns, which this version does not do yet
-            put each turn on a line of its own; none will see another's answer
+            put each turn on a line of its own; none will see another's response
         {"text": "a", "timestamp": 0}
             failed to read the row at `d.jsonl:1`: `timestamp` asks for a timed replay, which this version does not do yet
             remove it, and give an arrival rate instead

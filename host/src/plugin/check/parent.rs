@@ -13,6 +13,7 @@ use super::{
     declared::Declared,
     job::{Job, Told},
     rungs::{WITHOUT_CODE, climbed, fallen},
+    unbuilt::NoLibrary,
 };
 use crate::child::{
     Child,
@@ -61,14 +62,18 @@ pub(crate) enum ExamineError {
     /// The manifest that the user named cannot be read.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// There is no library.
+    #[error(transparent)]
+    NoLibrary(#[from] NoLibrary),
 }
 
 /// Examines one library.
 ///
 /// # Errors
-/// There is no child process to be had, or the manifest that `plan` names cannot be read; what the library does is never
-/// an error.
+/// There is no library, no child process to be had, or the manifest that `plan` names cannot be read; what the library does
+/// is never an error.
 pub(crate) fn examine(library: PathBuf, plan: &Plan) -> Result<Examination, ExamineError> {
+    NoLibrary::find(&library)?;
     let declared = Declared::of(&library, plan.manifest.as_deref())?;
     let mut examination = Examination {
         library,

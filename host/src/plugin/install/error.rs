@@ -14,19 +14,19 @@ use crate::plugin::{
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InstallError {
     /// There is nothing to install.
-    #[error("find a pack in `{}`: there is no plugins.yaml", .path.display())]
+    #[error("find a plugin package in `{}`: there is no plugins.yaml", .path.display())]
     NoManifest {
         /// What was named.
         path: PathBuf,
     },
     /// The pack cannot be a folder of this name.
-    #[error("name the pack `{name}`: it takes letters, digits, `-` and `_`")]
+    #[error("name the plugin package `{name}`: it takes letters, digits, `-` and `_`")]
     Name {
         /// The name.
         name: String,
     },
     /// It would not load.
-    #[error("add the pack of `{}`: {} in it would keep it from being used", .path.display(), errors(.validation))]
+    #[error("add the plugin package of `{}`: {} in it would keep it from being used", .path.display(), errors(.validation))]
     Refused {
         /// Its manifest.
         path: PathBuf,
@@ -40,7 +40,7 @@ pub(crate) enum InstallError {
     #[error("trust your plugin folder: {0}")]
     Untrusted(Box<Fault>),
     /// A pack of this name is installed.
-    #[error("add the pack `{name}`: there is one in `{}`", .folder.display())]
+    #[error("add the plugin package `{name}`: there is one in `{}`", .folder.display())]
     Exists {
         /// Its name.
         name: String,
@@ -49,7 +49,7 @@ pub(crate) enum InstallError {
     },
     /// An installed pack has equal right to a name of this one.
     #[error(
-        "add the pack of `{}`: its {category} `{name}` has priority {priority}, as has that of `{}`, and neither could be used",
+        "add the plugin package of `{}`: its {category} `{name}` has priority {priority}, as has that of `{}`, and neither could be used",
         .own.display(), .other.display()
     )]
     Conflict {
@@ -81,7 +81,7 @@ pub(crate) enum InstallError {
         problem: PinProblem,
     },
     /// What was checked is not there any more.
-    #[error("copy the pack: its files changed while they were being copied")]
+    #[error("copy the plugin package: its files changed while they were being copied")]
     Changed,
     /// The system refuses.
     #[error("{doing} `{}`", .path.display())]
@@ -94,7 +94,7 @@ pub(crate) enum InstallError {
         source: io::Error,
     },
     /// There is no pack of this name.
-    #[error("find the pack `{name}` in your plugin folder: there is {}", quoted(.known))]
+    #[error("find the plugin package `{name}` in your plugin folder: there is {}", quoted(.known))]
     Unknown {
         /// What was asked for.
         name: String,
@@ -102,7 +102,7 @@ pub(crate) enum InstallError {
         known: Vec<String>,
     },
     /// A folder of this name exists, and is no pack.
-    #[error("remove `{}`: it has no plugins.yaml, so it is no pack", .folder.display())]
+    #[error("remove `{}`: it has no plugins.yaml, so it is no plugin package", .folder.display())]
     NotAPack {
         /// Which one.
         folder: PathBuf,
@@ -125,7 +125,7 @@ impl InstallError {
             Self::Exists { .. } => "replace it with `--replace`, or choose another name with `--name`",
             Self::Conflict { name, own, .. } => {
                 return format!(
-                    "give `{name}` another name or another `priority` in `{}`, or remove the other pack",
+                    "give `{name}` another name or another `priority` in `{}`, or remove the other plugin package",
                     own.display()
                 );
             }
@@ -144,7 +144,7 @@ impl InstallError {
             Self::Unknown { name, known } => {
                 return match nearest(name, known) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => "`prony plugins` lists where packs come from; only those of your own folder can be removed".to_owned(),
+                    None => "`prony plugins` lists where plugin packages come from; only those of your own folder can be removed".to_owned(),
                 };
             }
             Self::NotAPack { .. } => "look into it, and remove it yourself if nobody needs it",

@@ -171,7 +171,7 @@ impl Scaffold {
 
     /// Shows the pack, in the place of an older one if there is one.
     pub(super) fn move_to(self, place: &Place) -> Result<(), InstallError> {
-        let failure = || io_error("move the pack to", &place.0);
+        let failure = || io_error("move the plugin package to", &place.0);
         if !place.is_taken()? {
             fs::rename(&self.0, &place.0).map_err(failure())?;
         } else if exchange(&self.0, &place.0).is_err() {

@@ -9,7 +9,7 @@ mod pin;
 
 use std::{
     collections::BTreeMap,
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -149,13 +149,7 @@ impl Source {
         if manifest::is_library(&manifest) {
             return Err(missing());
         }
-        let folder = manifest.parent().ok_or_else(missing)?.to_owned();
-        let mut folders = vec![folder.clone()];
-        if folder.join("Cargo.toml").exists() {
-            let target = env::var_os("CARGO_TARGET_DIR").filter(|dir| !dir.is_empty());
-            let target = target.map_or_else(|| folder.join("target"), PathBuf::from);
-            folders.extend([target.join("release"), target.join("debug")]);
-        }
+        let folders = validate::built_folders(&manifest);
         Ok(Self { manifest, folders })
     }
 

@@ -64,7 +64,7 @@ fn pinned(one: &mut Examined, subject: &Subject, policy: &PolicyInForce) -> bool
     if subject.integrity.is_some() || one.origin.tier == Tier::BuiltIn || !subject.is_whole {
         return true;
     }
-    let hint = "`prony plugins add` writes it when it installs a pack".to_owned();
+    let hint = "`prony plugins add` writes it when it installs a plugin package".to_owned();
     let demanded = policy.policy == PluginPolicy::Pinned;
     let (severity, text) = if demanded {
         (Severity::Error, format!("`{}` has no `integrity`, and {policy} leaves it out", subject.name))

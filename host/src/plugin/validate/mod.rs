@@ -10,6 +10,7 @@ pub(crate) mod probe;
 
 use std::{
     collections::HashSet,
+    env,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -140,7 +141,9 @@ pub(crate) fn validate(options: &DiscoveryOptions, paths: &[PathBuf]) -> Result<
     let mut validation = Validation::default();
     conflicts::find(&mut all, &wanted);
     for mut one in all.into_iter().filter(|one| wanted.contains(&one.origin.manifest)) {
-        let folders = search(&one.origin, &options.library_folders());
+        let own =
+            if paths.is_empty() { own_folder(&one.origin) } else { built_folders(&one.origin.manifest) };
+        let folders: Vec<PathBuf> = own.into_iter().chain(options.library_folders()).collect();
         validation.targets.extend(libraries::check(&mut one, &folders, Some(&policy), &trust));
         validation.manifests.push(one.origin.manifest.clone());
         validation.findings.extend(one.findings);
@@ -184,10 +187,21 @@ fn once_each(places: Vec<Place>) -> impl Iterator<Item = Place> {
     })
 }
 
-/// Where the libraries of a manifest are looked for.
-fn search(origin: &Origin, plugin_path: &[PathBuf]) -> Vec<PathBuf> {
-    let own = origin.manifest.parent().map(Path::to_owned);
-    own.into_iter().chain(plugin_path.iter().cloned()).collect()
+fn own_folder(origin: &Origin) -> Vec<PathBuf> {
+    origin.manifest.parent().map(Path::to_owned).into_iter().collect()
+}
+
+/// Where the libraries of a manifest that the user names are looked for first: beside it, and where cargo builds those of a
+/// crate.
+pub(super) fn built_folders(manifest: &Path) -> Vec<PathBuf> {
+    let Some(folder) = manifest.parent() else { return Vec::new() };
+    let mut folders = vec![folder.to_owned()];
+    if folder.join("Cargo.toml").exists() {
+        let target = env::var_os("CARGO_TARGET_DIR").filter(|dir| !dir.is_empty());
+        let target = target.map_or_else(|| folder.join("target"), PathBuf::from);
+        folders.extend([target.join("release"), target.join("debug")]);
+    }
+    folders
 }
 
 fn examine(place: &Place, trust: &Trust) -> Examined {

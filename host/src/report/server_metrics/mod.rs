@@ -33,7 +33,7 @@ pub(crate) use self::{
     window::PhaseWindow,
 };
 
-use super::{ReportError, artifacts};
+use super::artifacts::{self, WriteError};
 
 /// Name of the JSON file.
 pub(super) const JSON_FILE_NAME: &str = "server_metrics_export.json";
@@ -110,7 +110,7 @@ impl ServerMetricsReport {
     }
 
     /// Writes `server_metrics_export.json` into a run's folder. Returns where it is.
-    pub(super) fn write_json(&self, dir: &Path) -> Result<PathBuf, ReportError> {
+    pub(super) fn write_json(&self, dir: &Path) -> Result<PathBuf, WriteError> {
         artifacts::write(dir, JSON_FILE_NAME, |out| {
             serde_json::to_writer_pretty(&mut *out, self)?;
             out.write_all(b"\n")
@@ -118,7 +118,7 @@ impl ServerMetricsReport {
     }
 
     /// Writes `server_metrics_export.csv` into a run's folder: every phase, in one table. Returns where it is.
-    pub(super) fn write_csv(&self, dir: &Path) -> Result<PathBuf, ReportError> {
+    pub(super) fn write_csv(&self, dir: &Path) -> Result<PathBuf, WriteError> {
         artifacts::write(dir, CSV_FILE_NAME, |out| out.write_all(&csv::write(self)?))
     }
 }

@@ -99,7 +99,7 @@ fn sample_run() -> ServerMetricsReport {
     ])
 }
 
-fn written(write: impl Fn(&Path) -> Result<PathBuf, ReportError>) -> String {
+fn written(write: impl Fn(&Path) -> Result<PathBuf, WriteError>) -> String {
     let dir = tempfile::tempdir().unwrap();
     let path = write(dir.path()).unwrap();
     std::fs::read_to_string(path).unwrap()

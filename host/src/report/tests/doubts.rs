@@ -53,12 +53,12 @@ fn uncounted_here(tokens: u64) -> Record {
 #[rstest]
 #[case::as_asked(&[of_length(4)], &[])]
 #[case::longer(&[of_length(4), of_length(5)],
-    &["1 of 2 answers is longer than requested (+12.5 % on average, +0.0 % to +25.0 %): if the server does not know \
+    &["1 of 2 responses is longer than requested (+12.5 % on average, +0.0 % to +25.0 %): if the server does not know \
       `max_completion_tokens`, use `--use-legacy-max-tokens`"])]
 #[case::shorter(&[of_length(3), of_length(4)],
-    &["1 of 2 answers is shorter than requested (-12.5 % on average, -25.0 % to +0.0 %)"])]
+    &["1 of 2 responses is shorter than requested (-12.5 % on average, -25.0 % to +0.0 %)"])]
 #[case::both(&[of_length(2), of_length(6)],
-    &["2 of 2 answers are longer or shorter than requested (+0.0 % on average, -50.0 % to +50.0 %)"])]
+    &["2 of 2 responses are longer or shorter than requested (+0.0 % on average, -50.0 % to +50.0 %)"])]
 #[case::all_failed(&[failed("timeout")], &["nothing was measured: the one request failed"])]
 #[case::nothing_ended(&[], &["nothing was measured: no request ended"])]
 #[case::another_model(&[Record { model: Some("q".into()), ..sample::a() }],

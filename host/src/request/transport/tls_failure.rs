@@ -12,7 +12,7 @@ pub(super) const SUSPECT_PLAIN_HTTP: &str =
     "if the server speaks plain HTTP, give an address that begins with `http://`";
 
 /// What to do about a server that does not answer in HTTP where no TLS is spoken.
-pub(super) const SUSPECT_TLS: &str = "if the server speaks TLS, give an address that begins with `https://`";
+pub(super) const SUSPECT_TLS: &str = "if the server speaks TLS, give an address that begins with `https://`; if it speaks HTTP/2 only, add `--http2`";
 
 const UNTRUSTED: &str = "name a PEM file with this certificate, or with that of its issuer, with `--ca-cert`, or trust any certificate with `--insecure`";
 const WRONG_NAME: &str =
@@ -20,6 +20,8 @@ const WRONG_NAME: &str =
 const WRONG_TIME: &str = "renew the server's certificate, check the clock of this machine, or trust any certificate with `--insecure`";
 const INVALID: &str = "give the server another certificate, or trust any with `--insecure`";
 const CLIENT: &str = "if the server asks for a certificate of the client, name one with `--client-cert`";
+const OTHER_HTTP: &str =
+    "if the server speaks HTTP/2 only, add `--http2`; if it speaks HTTP/1.1 only, leave it out";
 
 /// A TLS failure in plain words.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,6 +57,9 @@ fn of_tls(error: &TlsError) -> Option<Explained> {
             "the TLS handshake failed: the server seems to speak plain HTTP",
             "give an address that begins with `http://`",
         ),
+        TlsError::AlertReceived(AlertDescription::NoApplicationProtocol) => {
+            explained("the server and prony have no version of HTTP in common", OTHER_HTTP)
+        }
         TlsError::AlertReceived(alert) => {
             let about_us = matches!(
                 alert,

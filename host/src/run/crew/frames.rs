@@ -112,7 +112,7 @@ impl Up {
         finished.exchange.answer = Answer::default();
         finished.exchange.error.get_or_insert_with(|| ErrorDetails {
             kind: "too_large".into(),
-            message: "the answer is too large to be handed from the endpoint's process to ours".into(),
+            message: "the response is too large to be handed from the endpoint's process to ours".into(),
             ..ErrorDetails::default()
         });
         Self::Finished(finished)

@@ -67,7 +67,7 @@ impl Recording {
     pub fn read_as(bytes: &[u8], manifest: StreamFraming) -> Result<Self> {
         if bytes.trim_ascii().is_empty() {
             return Err(PluginError::malformed("read the recording: it is empty")
-                .hint("record it again with `curl -siN`, and see whether the server sends an answer"));
+                .hint("record it again with `curl -siN`, and see whether the server sends a response"));
         }
         if bytes.starts_with(HTTP) {
             return http::read(bytes, manifest);

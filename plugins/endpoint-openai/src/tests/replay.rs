@@ -85,7 +85,7 @@ fn a_member_of_the_wrong_type_is_described_by_what_it_should_be() {
     let error = chat().read_body(200, body).failure.unwrap();
     insta::assert_snapshot!(
         error.message,
-        @"read the answer: invalid type: integer `42`, expected a text, a list of parts or null at line 1 column 46"
+        @"read the response: invalid type: integer `42`, expected a text, a list of parts or null at line 1 column 46"
     );
 }
 
@@ -95,6 +95,6 @@ fn another_dialects_answer_is_described_by_its_members() {
     let error = chat().read_body(200, body).failure.unwrap();
     insta::assert_snapshot!(
         error.message,
-        @"read the answer: found an object with `type`, `content`, `usage` where an object with `choices` was expected"
+        @"read the response: found an object with `type`, `content`, `usage` where an object with `choices` was expected"
     );
 }

@@ -15,9 +15,12 @@ use self::{
     contents::{Kind, files},
     name::{Name, NameError},
 };
-use crate::cli::{
-    exit::{Exit, Explain, Failure},
-    terminal,
+use crate::{
+    cli::{
+        exit::{Exit, Explain, Failure},
+        terminal,
+    },
+    plugin::{Category, DiscoveryOptions, Registry, Tier},
 };
 
 /// What to write.
@@ -105,8 +108,43 @@ pub(super) fn run(args: &NewArgs) -> Result<Exit, Failure> {
         folder.display(),
         folder.display()
     );
+    if let Some(text) = shared_name(kind, &stem) {
+        terminal::warn(&text);
+    }
     terminal::print(&terminal::screen().reflow(&next_steps))?;
     Ok(Exit::Success)
+}
+
+/// What happens if something else has the name of the new plugin. What cannot be found out is told when it is added.
+fn shared_name(kind: Kind, stem: &str) -> Option<String> {
+    let category = match kind {
+        Kind::Endpoint => Category::Endpoint,
+        Kind::Service => Category::Service,
+    };
+    let registry = Registry::discover(&DiscoveryOptions::from_env(Vec::new())).ok()?;
+    let known = registry.describe(category, stem).ok()?;
+    let first = known.entries.first()?;
+    let what = match first.origin.tier {
+        Tier::BuiltIn => format!(
+            "prony has {} `{stem}` of its own: once this plugin is added, it is used in its place in every run that names \
+             `{stem}`, or none where that is the default",
+            a(category)
+        ),
+        _ => format!(
+            "the {category} `{stem}` of `{}` is there already: `prony plugins add` will refuse this one as long as both have \
+             the same `priority`",
+            first.origin.manifest.display()
+        ),
+    };
+    Some(format!("{what}; give the entry in its plugins.yaml another name if you do not want that"))
+}
+
+/// A category with its article.
+fn a(category: Category) -> &'static str {
+    match category {
+        Category::Endpoint => "an endpoint",
+        Category::Service => "a service",
+    }
 }
 
 /// Writes all files beside their place and then moves them there: a crate is whole or not there.

@@ -18,7 +18,7 @@ const TLS_ALERT: [u8; 2] = [21, 3];
 
 /// What a server sent is not HTTP/1.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the server's answer is no HTTP/1.1: {0}")]
+#[error("the server's response is no HTTP/1.1: {0}")]
 pub(super) struct Malformed(pub(super) &'static str);
 
 /// Appends the head of a request.
