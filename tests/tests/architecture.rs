@@ -74,11 +74,10 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
 /// Names of the workspace's packages that `package` depends on, with the kind of dependency.
 fn dependencies_of_ours() -> Vec<(String, String, bool)> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = std::process::Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
-        .current_dir(root())
-        .output()
-        .unwrap();
+    let mut command = std::process::Command::new(cargo);
+    let output = prony_tests::finish(
+        command.args(["metadata", "--format-version", "1", "--no-deps", "--offline"]).current_dir(root()),
+    );
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
     let ours: BTreeSet<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
@@ -179,6 +178,17 @@ fn unsafe_code_stands_in_the_two_sealed_places() {
         let inside = sealed.iter().any(|place| path.to_str().unwrap().starts_with(place));
         let found = text.contains("unsafe {") || text.contains("unsafe fn") || text.contains("unsafe impl");
         assert!(inside || !found, "{}: unsafe code", path.display());
+    }
+}
+
+/// A test that waits for a program for ever tells nobody what is wrong: the harness starts them, with a deadline.
+#[test]
+fn tests_wait_for_programs_by_way_of_the_harness() {
+    for (path, text) in sources("tests/tests") {
+        let starts = text.contains("Command::new") && !path.ends_with("architecture.rs");
+        let waits =
+            [".output()", ".status()", ".wait_with_output()"].iter().find(|call| text.contains(*call));
+        assert!(!starts || waits.is_none(), "{}: `{}`", path.display(), waits.unwrap_or(&""));
     }
 }
 
