@@ -4,8 +4,6 @@
 /// Each with all of its files, below `host/src`.
 #[rustfmt::skip]
 pub(crate) const KNOWN_CYCLES: &[&[&str]] = &[
-    &["calibrate/mod.rs", "calibrate/rung.rs", "calibrate/store.rs"],
-    &["cli/calibrate.rs", "cli/profile.rs"],
     &["cli/completions.rs", "cli/help.rs", "cli/mod.rs", "cli/service.rs"],
     &[
         "cli/plugins/add.rs", "cli/plugins/graph.rs", "cli/plugins/json.rs", "cli/plugins/list.rs",
@@ -13,19 +11,8 @@ pub(crate) const KNOWN_CYCLES: &[&[&str]] = &[
     ],
     &[
         "config/error.rs", "config/flags.rs", "config/media.rs", "config/media_flags.rs",
-        "config/mod.rs", "config/redact/address.rs", "config/redact/mod.rs",
-        "config/redact/redactor.rs", "config/services.rs", "config/size.rs", "config/url.rs",
+        "config/mod.rs", "config/services.rs", "config/size.rs",
     ],
-    &["config/resolve.rs", "config/target.rs"],
-    &[
-        "dataset/build.rs", "dataset/formats/raw_payload.rs", "dataset/formats/single_turn.rs",
-        "dataset/media/audio.rs", "dataset/media/image.rs", "dataset/media/mod.rs", "dataset/mod.rs",
-        "dataset/rankings.rs",
-    ],
-    &["metrics/aggregate.rs", "metrics/columns.rs"],
-    &["metrics/inter_token.rs", "metrics/per_request.rs"],
-    &["mock_server/connection.rs", "mock_server/exchange.rs"],
-    &["mock_server/fields.rs", "mock_server/job.rs"],
     &[
         "mock_server/speech/bedrock.rs", "mock_server/speech/generate.rs",
         "mock_server/speech/infer.rs", "mock_server/speech/llama.rs", "mock_server/speech/messages.rs",
@@ -33,7 +20,6 @@ pub(crate) const KNOWN_CYCLES: &[&[&str]] = &[
         "mock_server/speech/responses.rs", "mock_server/speech/solido.rs",
         "mock_server/speech/transcript.rs",
     ],
-    &["plugin/needs.rs", "plugin/object_file.rs"],
     &[
         "plugin/validate/conflicts.rs", "plugin/validate/format.rs", "plugin/validate/libraries.rs",
         "plugin/validate/mod.rs",
@@ -46,21 +32,9 @@ pub(crate) const KNOWN_CYCLES: &[&[&str]] = &[
         "report/server_metrics/mod.rs", "report/service_tables.rs", "report/token_warnings.rs",
         "report/warnings.rs",
     ],
-    &[
-        "request/closed_idle.rs", "request/exchange.rs", "request/facts.rs", "request/patience.rs",
-        "request/place.rs", "request/prepared.rs", "request/proxy.rs", "request/stream.rs",
-        "request/target.rs", "request/transport/mod.rs", "request/transport/opening.rs",
-        "request/transport/portable.rs", "request/transport/stamps.rs",
-        "request/transport/timed/connect.rs", "request/transport/timed/connection.rs",
-        "request/transport/timed/framing.rs", "request/transport/timed/head.rs",
-        "request/transport/timed/local.rs", "request/transport/timed/mod.rs",
-        "request/transport/timed/socket.rs", "request/transport/timed/tunnel.rs",
-    ],
-    &["request/transport/error.rs", "request/transport/tls_failure.rs"],
-    &["run/artifact_dir.rs", "run/lock.rs"],
+    &["request/exchange.rs", "request/stream.rs"],
     &[
         "run/crew/apart.rs", "run/crew/frames.rs", "run/crew/mod.rs", "run/crew/parcel.rs",
         "run/crew/team.rs", "run/crew/told.rs",
     ],
-    &["service/isolated/proxy.rs", "service/isolated/reader.rs", "service/supervisor.rs"],
 ];

@@ -1,0 +1,53 @@
+//! Why a run has no folder.
+
+use std::{io, path::PathBuf};
+
+/// Why there is no folder for the run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ArtifactDirError {
+    /// It holds files, and nobody said that they may go.
+    #[error("use `{}` for this run: it is not empty", .0.display())]
+    NotEmpty(PathBuf),
+    /// It, or a folder that it would be in, is a file.
+    #[error("`{}` is a file; give a folder", .0.display())]
+    NotAFolder(PathBuf),
+    /// A run is going there.
+    #[error("use `{}` for this run: another one is going there{}", .dir.display(), in_brackets(.owner))]
+    Busy {
+        /// The folder.
+        dir: PathBuf,
+        /// Whose it is, if that is known.
+        owner: String,
+    },
+    /// A file system error.
+    #[error("prepare the folder `{}`", .path.display())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl ArtifactDirError {
+    /// Whether the text says what is wrong, rather than what was tried.
+    pub(crate) fn is_statement(&self) -> bool {
+        matches!(self, Self::NotAFolder(_))
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::NotEmpty(_) => {
+                "choose another `--artifact-dir`, or add `--overwrite` to replace that run's files"
+            }
+            Self::NotAFolder(_) => "choose another `--artifact-dir`",
+            Self::Busy { .. } => "choose another `--artifact-dir`, or wait for the end of that run",
+            Self::Io { .. } => "choose an `--artifact-dir` on a disk where you may write",
+        }
+    }
+}
+
+fn in_brackets(owner: &str) -> String {
+    if owner.is_empty() { String::new() } else { format!(" ({owner})") }
+}
