@@ -1,9 +1,10 @@
 //! Puts the shipped `plugins.yaml` beside the binary, where it is looked for, and carries into the program what
-//! `prony plugins new` writes.
+//! `prony plugins new` writes, and the built-in vocabulary.
 
 mod kit;
 mod lockfile;
 mod manifest;
+mod vocabulary;
 
 use std::{
     env,
@@ -18,6 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build");
     let crate_dir = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    vocabulary::write(&out_dir)?;
     kit::carry(&crate_dir.join(".."), &out_dir)?;
     Ok(shipped_manifest(&crate_dir, &out_dir)?)
 }

@@ -112,20 +112,16 @@ pub struct JournalContents {
     pub damaged: bool,
 }
 
-/// Reads the records of a journal as a report does, with what was counted of each: how many there are, and how many of them
-/// are understood. `None` when it is none.
-pub fn read_records(journal: &[u8]) -> Option<(usize, usize)> {
+/// Reads the records of a journal as a report does, with what was counted of each: how many of them it
+/// understands. `None` when it is none.
+pub fn read_records(journal: &[u8]) -> Option<usize> {
     let mut reader = journal::Reader::of(journal)?;
-    let (mut all, mut understood) = (0, 0);
-    while let Some(piece) = reader.next_piece() {
-        if let journal::Piece::Records(records) = piece {
-            for record in records.decode(|_| None) {
-                all += 1;
-                understood += usize::from(record.is_some());
-            }
-        }
-    }
-    Some((all, understood))
+    let pieces = std::iter::from_fn(|| reader.next_piece());
+    let understood = |piece| match piece {
+        journal::Piece::Records(records) => records.decode(|_| None).flatten().count(),
+        journal::Piece::Frame(_) => 0,
+    };
+    Some(pieces.map(understood).sum())
 }
 
 /// Reads a journal; `None` when it is none.

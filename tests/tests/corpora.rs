@@ -35,12 +35,40 @@ fn a_reader_keeps_its_promises_for_every_kept_input(#[case] target: &str, #[case
 
 /// Unlike in the fuzz targets, through the real library.
 #[rstest]
-#[case("chat", "ChatEndpoint")]
-#[case("completions", "CompletionsEndpoint")]
-#[case("embeddings", "EmbeddingsEndpoint")]
-fn a_dialect_keeps_its_promises_for_every_kept_input(#[case] target: &str, #[case] type_name: &str) {
-    let root = open_library(&prony_tests::library("endpoint-openai")).unwrap();
+#[case("chat", "openai", "ChatEndpoint")]
+#[case("completions", "openai", "CompletionsEndpoint")]
+#[case("embeddings", "openai", "EmbeddingsEndpoint")]
+#[case("anthropic", "anthropic", "MessagesEndpoint")]
+#[case("bedrock", "bedrock", "ConverseEndpoint")]
+#[case("huggingface", "huggingface", "GenerateEndpoint")]
+#[case("kserve", "kserve", "InferEndpoint")]
+#[case("llamacpp", "llamacpp", "CompletionEndpoint")]
+#[case("nvidia", "nvidia", "ImageRetrievalEndpoint")]
+#[case("ollama", "ollama", "ChatEndpoint")]
+#[case("solido", "solido", "SolidoEndpoint")]
+fn a_format_keeps_its_promises_for_every_kept_input(
+    #[case] target: &str,
+    #[case] library: &str,
+    #[case] type_name: &str,
+) {
+    let root = open_library(&prony_tests::library(&format!("endpoint-{library}"))).unwrap();
     each(target, |input| entries::answer(&root, type_name, input));
+}
+
+/// The first byte of these inputs chooses one of several formats, in the order of the fuzz target.
+#[rstest]
+#[case("custom", &["RawEndpoint", "TemplateEndpoint"])]
+#[case("rankings", &["CohereRankingsEndpoint", "TeiRankingsEndpoint", "NimRankingsEndpoint"])]
+#[case("openai", &[
+    "ResponsesEndpoint", "NimEmbeddingsEndpoint", "ChatEmbeddingsEndpoint", "ImagesEndpoint",
+    "AzureChatEndpoint", "ImageEditsEndpoint", "VideosEndpoint", "TranscriptionsEndpoint",
+])]
+fn the_formats_of_a_library_keep_their_promises_for_every_kept_input(
+    #[case] target: &str,
+    #[case] type_names: &[&str],
+) {
+    let root = open_library(&prony_tests::library(&format!("endpoint-{target}"))).unwrap();
+    each(target, |input| entries::any_answer(&root, type_names, input));
 }
 
 /// Every recorded answer as well, by the library of its dialect and in every order of calls.

@@ -161,9 +161,6 @@ fn prepare(
     services.warnings.iter().for_each(|warning| terminal::warn(warning));
     let tokenizer = load_tokenizer(&resolved.config, metadata)?;
     let counter = tokenizer.clone().filter(|_| !resolved.config.target.use_server_token_count);
-    if let Some(counter) = &counter {
-        counter.warm_up();
-    }
     registry.note_surroundings();
     let here = std::env::current_dir();
     let mut dialect = Dialect::load(loading, &resolved.config)?;

@@ -15,6 +15,7 @@ mod rankings;
 mod sampler;
 mod synthetic;
 mod tokenizer;
+mod vocabulary;
 
 use std::path::Path;
 

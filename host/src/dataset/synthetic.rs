@@ -48,7 +48,6 @@ struct Draft {
 impl<'a> Writer<'a> {
     /// Makes a writer whose texts are measured by this tokenizer, or by the built-in vocabulary without one.
     ///
-    /// The built-in vocabulary is not touched, so nothing waits for it to load.
     pub(super) fn new(tokenizer: Option<&'a Tokenizer>, seed: Seed) -> Self {
         let check = tokenizer.filter(|tokenizer| !tokenizer.is_builtin());
         let lexicon = check.map_or_else(Lexicon::builtin, Lexicon::measured);

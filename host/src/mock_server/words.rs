@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// Words with their leading space; each is one token of the o200k vocabulary, alone and in any sequence.
 ///
-/// Fixed words rather than a tokenizer: loading a vocabulary would cost more than the rest of the start-up.
+/// Fixed words, so that the server needs no tokenizer.
 const WORDS: [&str; 64] = [
     " the", " of", " and", " to", " in", " that", " for", " with", " time", " water", " light", " house",
     " river", " stone", " green", " music", " paper", " table", " world", " story", " night", " morning",

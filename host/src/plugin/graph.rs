@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     entry::Category,
-    inspection::{Inspection, Messages},
+    inspection::{Inspections, Messages},
     registry::Registry,
 };
 
@@ -31,12 +31,13 @@ pub(crate) struct Route {
 /// The services of a registry, the winner of each name. A disputed one hears and says nothing.
 pub(crate) fn services(registry: &Registry) -> Vec<Participant> {
     let listed = registry.list(Category::Service).into_iter();
+    let mut inspections = Inspections::default();
     let participants = listed.filter_map(|listed| {
         if let Err(dispute) = registry.service(&listed.name) {
             let fault = Some(format!("failed to {dispute}"));
             return Some(Participant { name: listed.name, messages: Messages::default(), fault });
         }
-        let inspection = Inspection::of(listed.entries.first()?);
+        let inspection = inspections.brief(listed.entries.first()?);
         let fault = inspection.faults().first().map(|(text, _)| text.clone());
         Some(Participant { name: listed.name, messages: inspection.messages, fault })
     });

@@ -1,5 +1,7 @@
 //! What a library says about itself, for those who want to see it: read from its file, without running any of its code.
 
+use std::{collections::HashMap, path::PathBuf, rc::Rc};
+
 use prony_plugin_api::{descriptor::Descriptor, version::EPOCH};
 use serde_json::{Value, json};
 
@@ -7,7 +9,7 @@ use super::{
     entry::Category,
     fault::Fault,
     integrity::Digest,
-    ladder::{self, Survey},
+    ladder::{self, Hashing, Survey},
     listing::ListedEntry,
     trust::Trust,
 };
@@ -15,7 +17,7 @@ use super::{
 /// A library seen from one entry.
 #[derive(Debug)]
 pub(crate) struct Inspection {
-    survey: Survey,
+    survey: Rc<Survey>,
     /// Everything that keeps the entry from being used, each with what to do about it.
     faults: Vec<(String, String)>,
     /// Messages of a service: what it hears and what it says, where its descriptor tells.
@@ -32,18 +34,52 @@ pub(crate) struct Messages {
     pub(crate) publishes: Option<Vec<String>>,
 }
 
+/// Looks at the libraries of entries, and at each file once.
+#[derive(Debug, Default)]
+pub(crate) struct Inspections(HashMap<PathBuf, Rc<Survey>>);
+
+impl Inspections {
+    /// Everything that is known of the library of an entry.
+    pub(crate) fn whole(&mut self, entry: &ListedEntry) -> Inspection {
+        self.look(entry, Hashing::Wanted)
+    }
+
+    /// The same without the hash of its file, unless the entry has one to compare it with.
+    pub(crate) fn brief(&mut self, entry: &ListedEntry) -> Inspection {
+        let hashing = if entry.integrity.is_some() { Hashing::Wanted } else { Hashing::LeftOut };
+        self.look(entry, hashing)
+    }
+
+    fn look(&mut self, entry: &ListedEntry, hashing: Hashing) -> Inspection {
+        match &entry.library {
+            Ok(library) => Inspection::new(entry, self.survey(library, hashing)),
+            Err(fault) => Inspection {
+                survey: Rc::default(),
+                faults: vec![words(fault)],
+                messages: Messages::default(),
+                options: None,
+            },
+        }
+    }
+
+    fn survey(&mut self, library: &PathBuf, hashing: Hashing) -> Rc<Survey> {
+        let lacks = |survey: &Survey| hashing == Hashing::Wanted && survey.digest.is_none();
+        if let Some(known) = self.0.get(library).filter(|known| !lacks(known)) {
+            return Rc::clone(known);
+        }
+        let survey = Rc::new(ladder::survey(library, &Trust::of_this_process(), hashing));
+        self.0.insert(library.clone(), Rc::clone(&survey));
+        survey
+    }
+}
+
 impl Inspection {
-    /// Looks at the library of an entry.
+    /// Looks at the library of one entry.
     pub(crate) fn of(entry: &ListedEntry) -> Self {
-        let library = match &entry.library {
-            Ok(library) => library,
-            Err(fault) => {
-                let survey = Survey::default();
-                let (messages, options) = (Messages::default(), None);
-                return Self { survey, faults: vec![words(fault)], messages, options };
-            }
-        };
-        let survey = ladder::survey(library, &Trust::of_this_process());
+        Inspections::default().whole(entry)
+    }
+
+    fn new(entry: &ListedEntry, survey: Rc<Survey>) -> Self {
         let mut faults: Vec<(String, String)> = survey.faults.iter().map(words).collect();
         let exported = survey
             .descriptor

@@ -58,10 +58,19 @@ pub(super) fn descriptor(library: &[u8]) -> Result<Descriptor, Fault> {
     Ok(descriptor)
 }
 
+/// Whether the hash of a file is wanted: to compute it takes longer than all the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hashing {
+    /// It is.
+    Wanted,
+    /// Nobody looks at it.
+    LeftOut,
+}
+
 /// Looks at every rung that can be reached, and does not stop at the first fault.
-pub(super) fn survey(library: &Path, trust: &Trust) -> Survey {
+pub(super) fn survey(library: &Path, trust: &Trust, hashing: Hashing) -> Survey {
     let mut survey = Survey::default();
-    if let Err(fault) = look(library, trust, &mut survey) {
+    if let Err(fault) = look(library, trust, hashing, &mut survey) {
         survey.faults.push(fault);
     }
     survey
@@ -74,13 +83,13 @@ pub(super) struct Survey {
     pub(super) faults: Vec<Fault>,
     /// Size of its file, in bytes.
     pub(super) size: Option<u64>,
-    /// Of its whole file.
+    /// Of its whole file, if that was wanted.
     pub(super) digest: Option<Digest>,
     /// What it says about itself.
     pub(super) descriptor: Option<Descriptor>,
 }
 
-fn look(library: &Path, trust: &Trust, survey: &mut Survey) -> Result<(), Fault> {
+fn look(library: &Path, trust: &Trust, hashing: Hashing, survey: &mut Survey) -> Result<(), Fault> {
     let real = regular(library)?;
     survey.faults.extend(folders(library, &real).filter_map(|folder| trust.check_folder(folder).err()));
     let mut file = File::open(&real).map_err(Fault::Unreadable)?;
@@ -92,7 +101,7 @@ fn look(library: &Path, trust: &Trust, survey: &mut Survey) -> Result<(), Fault>
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(Fault::Unreadable)?;
     survey.size = Some(bytes.len() as u64);
-    survey.digest = Some(Digest::of(&bytes));
+    survey.digest = (hashing == Hashing::Wanted).then(|| Digest::of(&bytes));
     let object = ObjectFile::parse(&bytes)?;
     survey.faults.extend(object.needs().and_then(|needs| needs::check(&needs, &real, trust)).err());
     let descriptor = describe(object.descriptor()?)?;

@@ -52,7 +52,7 @@ pub(crate) mod validate;
 pub(crate) use discovery::DiscoveryOptions;
 pub(crate) use entry::{Category, Isolation, Key};
 pub(crate) use error::{A_BUG, AN_OPTION, PluginError, chain};
-pub(crate) use inspection::{Inspection, Messages};
+pub(crate) use inspection::{Inspection, Inspections, Messages};
 pub(crate) use listing::{Listed, ListedEntry, Standing};
 pub(crate) use loader::end;
 pub(crate) use log::{LOG_LINE, PluginLog};

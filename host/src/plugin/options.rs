@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{catalogue::nearest, entry::Category, fault::quoted, inspection::Inspection, listing::Listed};
+use super::{catalogue::nearest, entry::Category, fault::quoted, inspection::Inspections, listing::Listed};
 
 /// What marks an option that is also taken from the extra inputs.
 const EXTRA_INPUT: &str = "x-extra-input";
@@ -61,7 +61,9 @@ pub(crate) struct OptionSchema {
 impl OptionSchema {
     /// That of the entry that will be loaded: the first whose library can be.
     pub(crate) fn of(listed: &Listed) -> Self {
-        let mut usable = listed.entries.iter().map(Inspection::of).filter(|it| it.faults().is_empty());
+        let mut inspections = Inspections::default();
+        let libraries = listed.entries.iter().map(|entry| inspections.brief(entry));
+        let mut usable = libraries.filter(|library| library.faults().is_empty());
         let schema = usable.next().and_then(|library| library.options().cloned()).unwrap_or_default();
         Self { category: listed.category, name: listed.name.clone(), schema }
     }

@@ -15,9 +15,6 @@ use crate::clock::{RunNs, as_ns};
 /// How long the end of a run waits for counting that goes on.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The same where nothing is counted yet, since the vocabulary is being loaded.
-const PATIENCE_FOR_THE_FIRST: Duration = Duration::from_secs(15);
-
 /// The same for somebody who wants the run to end now: what is about to be counted is, and long texts are not.
 const HURRIED_PATIENCE: Duration = Duration::from_millis(250);
 
@@ -52,8 +49,6 @@ pub(super) struct Open {
     places: HashMap<u64, u64>,
     /// When the end of the run began to wait, and in what hurry.
     settling_since: Option<(RunNs, Hurry)>,
-    /// When the first count came.
-    counting_since: Option<RunNs>,
     /// Records that nobody has counted, and nobody will.
     given_up: u64,
 }
@@ -84,8 +79,7 @@ impl Open {
     }
 
     /// What the record with this number was counted, if it could be.
-    pub(super) fn count(&mut self, number: u64, counted: Option<CountedTokens>, now: RunNs) {
-        self.counting_since.get_or_insert(now);
+    pub(super) fn count(&mut self, number: u64, counted: Option<CountedTokens>) {
         self.given_up += u64::from(counted.is_none());
         // One that was given up may have gone.
         let place = self.places.remove(&number).and_then(|place| place.checked_sub(self.gone));
@@ -123,12 +117,8 @@ impl Open {
     /// How much longer the end of the run waits, if it does.
     pub(super) fn patience(&self, now: RunNs) -> Option<Duration> {
         let (since, hurry) = self.settling_since.filter(|_| !self.places.is_empty())?;
-        let until = match (hurry, self.counting_since) {
-            (Hurry::Yes, _) => since.saturating_add(as_ns(HURRIED_PATIENCE)),
-            (Hurry::No, Some(counting)) => since.max(counting).saturating_add(as_ns(PATIENCE)),
-            (Hurry::No, None) => since.saturating_add(as_ns(PATIENCE_FOR_THE_FIRST)),
-        };
-        Some(Duration::from_nanos(until.saturating_sub(now)))
+        let patience = if hurry == Hurry::Yes { HURRIED_PATIENCE } else { PATIENCE };
+        Some(Duration::from_nanos(since.saturating_add(as_ns(patience)).saturating_sub(now)))
     }
 
     /// Waits for nothing any more.
@@ -178,40 +168,39 @@ mod tests {
         open.keep(record("failed"));
         open.tell(PhaseRecorded { index: 7, ..PhaseRecorded::default() });
         open.keep_uncounted(record("c"), true);
-        open.count(1, Some(tokens(5)), 0);
+        open.count(1, Some(tokens(5)));
         assert_eq!(popped(&mut open), [] as [&str; 0]);
-        open.count(0, Some(tokens(4)), 0);
+        open.count(0, Some(tokens(4)));
         assert_eq!(popped(&mut open), ["a: Some(4)", "b: Some(5)", "failed: None", "phase 7"]);
-        open.count(2, None, 0);
+        open.count(2, None);
         assert_eq!(popped(&mut open), ["c: None"]);
         assert!(!open.is_done(), "one was not counted");
     }
 
     #[test]
-    fn the_end_waits_for_the_vocabulary_and_not_for_long_texts() {
+    fn the_end_waits_for_counting_and_not_for_long_texts() {
         let mut open = Open::default();
         open.keep_uncounted(record("a"), true);
         open.keep_uncounted(record("b"), true);
         assert_eq!(open.patience(0), None);
         open.settle(sync_channel(1).0, Hurry::No, SECOND);
-        assert_eq!(open.patience(2 * SECOND), Some(Duration::from_secs(14)));
-        open.count(0, Some(tokens(1)), 5 * SECOND);
-        assert_eq!(open.patience(6 * SECOND), Some(Duration::from_secs(2)));
-        assert_eq!(open.patience(9 * SECOND), Some(Duration::ZERO));
+        open.count(0, Some(tokens(1)));
+        assert_eq!(open.patience(2 * SECOND), Some(Duration::from_secs(2)));
+        assert_eq!(open.patience(5 * SECOND), Some(Duration::ZERO));
         open.give_up();
         assert_eq!(popped(&mut open), ["a: Some(1)", "b: None", "settled"]);
-        open.count(1, Some(tokens(1)), 9 * SECOND);
+        open.count(1, Some(tokens(1)));
         assert_eq!((open.patience(9 * SECOND), open.is_done()), (None, false));
     }
 
     #[test]
-    fn somebody_in_a_hurry_waits_neither_for_the_vocabulary_nor_for_counts() {
+    fn somebody_in_a_hurry_waits_hardly_for_counts() {
         let mut open = Open::default();
         open.keep_uncounted(record("a"), true);
         open.keep_uncounted(record("b"), true);
         open.settle(sync_channel(1).0, Hurry::Yes, SECOND);
         assert_eq!(open.patience(SECOND), Some(HURRIED_PATIENCE));
-        open.count(0, Some(tokens(1)), SECOND + SECOND / 5);
+        open.count(0, Some(tokens(1)));
         assert_eq!(open.patience(SECOND + SECOND / 4), Some(Duration::ZERO));
         open.give_up();
         assert_eq!(popped(&mut open), ["a: Some(1)", "b: None", "settled"]);

@@ -422,7 +422,7 @@ impl Recording {
         match input {
             Input::Finished(finished) => self.keep_finished(*finished)?,
             Input::Counted(number, counted) => {
-                self.open.count(number, counted, now);
+                self.open.count(number, counted);
                 self.counted.extend(counted.map(|counted| (number, counted)));
             }
             Input::Frame(frame) => {

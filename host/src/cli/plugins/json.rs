@@ -15,7 +15,7 @@
 use serde_json::{Map, Value, json};
 
 use super::JSON_VERSION;
-use crate::plugin::{Category, Inspection, Listed, ListedEntry, Registry, Standing, chain};
+use crate::plugin::{Category, Inspection, Inspections, Listed, ListedEntry, Registry, Standing, chain};
 
 /// Everything of the categories that are asked for.
 pub(super) fn everything(registry: &Registry, asked: impl Fn(Category) -> bool) -> Value {
@@ -29,8 +29,10 @@ pub(super) fn everything(registry: &Registry, asked: impl Fn(Category) -> bool) 
         })
     });
     object.insert("packs".to_owned(), packs.collect());
+    let mut inspections = Inspections::default();
     for category in Category::ALL.into_iter().filter(|category| asked(*category)) {
-        let names = registry.list(category).iter().map(|listed| Value::Object(name(listed))).collect();
+        let listed = registry.list(category);
+        let names = listed.iter().map(|listed| Value::Object(name(listed, &mut inspections))).collect();
         object.insert(format!("{category}s"), names);
     }
     object.insert("problems".to_owned(), problems(registry));
@@ -42,7 +44,7 @@ pub(super) fn entry(listed: &Listed, registry: &Registry) -> Value {
     let mut object = Map::new();
     object.insert("schema_version".to_owned(), JSON_VERSION.into());
     object.insert("plugin_policy".to_owned(), policy(registry));
-    object.extend(name(listed));
+    object.extend(name(listed, &mut Inspections::default()));
     object.insert("problems".to_owned(), problems(registry));
     Value::Object(object)
 }
@@ -60,9 +62,10 @@ pub(super) fn problems(registry: &Registry) -> Value {
         .collect()
 }
 
-fn name(listed: &Listed) -> Map<String, Value> {
+fn name(listed: &Listed, inspections: &mut Inspections) -> Map<String, Value> {
     let entries = listed.entries.iter().enumerate();
-    let entries: Value = entries.map(|(at, entry)| one(entry, &listed.standing(at))).collect();
+    let entries: Value =
+        entries.map(|(at, entry)| one(entry, &listed.standing(at), &inspections.whole(entry))).collect();
     let object = json!({
         "category": listed.category.name(), "name": listed.name, "conflicting": listed.conflicting, "entries": entries,
     });
@@ -72,7 +75,7 @@ fn name(listed: &Listed) -> Map<String, Value> {
     }
 }
 
-fn one(entry: &ListedEntry, standing: &Standing) -> Value {
+fn one(entry: &ListedEntry, standing: &Standing, inspection: &Inspection) -> Value {
     let (by, reason) = match standing {
         Standing::Used => (None, None),
         Standing::Shadowed { by, reason } => (Some(by), Some(*reason)),
@@ -84,12 +87,11 @@ fn one(entry: &ListedEntry, standing: &Standing) -> Value {
         "class": entry.class.to_string(), "description": entry.description, "priority": entry.priority,
         "isolation": if entry.isolated { "process" } else { "none" },
         "integrity": entry.integrity.map(|digest| digest.to_string()),
-        "metadata": entry.metadata, "library": library(entry),
+        "metadata": entry.metadata, "library": library(entry, inspection),
     })
 }
 
-fn library(entry: &ListedEntry) -> Value {
-    let inspection = Inspection::of(entry);
+fn library(entry: &ListedEntry, inspection: &Inspection) -> Value {
     let mut object = Map::new();
     object.insert("file".to_owned(), json!(entry.library.as_ref().ok()));
     let faults = inspection.faults().iter().map(|(text, hint)| json!({ "text": text, "hint": hint }));

@@ -9,7 +9,7 @@ use crate::{
         terminal,
     },
     config::policy::PluginPolicy,
-    plugin::{Category, Inspection, Listed, ListedEntry, PluginError, Registry, chain},
+    plugin::{Category, Inspections, Listed, ListedEntry, PluginError, Registry, chain},
     screen::counted,
 };
 
@@ -99,8 +99,9 @@ fn broken(registry: &Registry) -> Vec<Vec<String>> {
     let listed = Category::ALL.into_iter().flat_map(|category| registry.list(category));
     let winners =
         listed.filter_map(|listed| listed.entries.into_iter().next().map(|winner| (listed.name, winner)));
+    let mut inspections = Inspections::default();
     let rows = winners.filter_map(|(name, winner)| {
-        let inspection = Inspection::of(&winner);
+        let inspection = inspections.brief(&winner);
         let (fault, _) = inspection.faults().first()?;
         Some(vec![format!("{} {name}", winner.category), fault.clone()])
     });

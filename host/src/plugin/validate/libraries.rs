@@ -11,7 +11,7 @@ use crate::{
     plugin::{
         entry::{Category, Tier},
         fault::Fault,
-        ladder::{self, Survey},
+        ladder::{self, Hashing, Survey},
         libraries::find_in,
         policy::PolicyInForce,
         trust::Trust,
@@ -94,7 +94,10 @@ impl Shelf<'_> {
             }
         };
         let trust = self.trust;
-        let survey = self.surveyed.remove(&library).unwrap_or_else(|| ladder::survey(&library, trust));
+        let survey = self
+            .surveyed
+            .remove(&library)
+            .unwrap_or_else(|| ladder::survey(&library, trust, Hashing::Wanted));
         for fault in &survey.faults {
             self.tell(one, subject, Some(&library), fault);
         }

@@ -80,6 +80,8 @@ fn read_one(bytes: &[u8]) -> Result<Option<(response::Parts, usize)>, Malformed>
     let length = match config.parse_response_with_uninit_headers(&mut parsed, bytes, &mut headers) {
         Ok(Status::Complete(length)) => length,
         Ok(Status::Partial) => return Ok(None),
+        // Its first byte alone shows nothing yet.
+        Err(_) if TLS_ALERT.starts_with(bytes) => return Ok(None),
         Err(_) if bytes.starts_with(&TLS_ALERT) => return Err(Malformed("it is an alert of TLS")),
         Err(error) => return Err(Malformed(explain(error))),
     };
@@ -149,6 +151,7 @@ mod tests {
         for cut in 0..HEAD.len() {
             assert!(read(&HEAD[..cut]).unwrap().is_none(), "cut at {cut}");
         }
+        assert!(read(&TLS_ALERT[..1]).unwrap().is_none());
     }
 
     #[rstest]
