@@ -1,22 +1,17 @@
 //! The real binary, with a folder of its own for everything that it writes.
-#![expect(clippy::disallowed_methods, reason = "deadlines of the tests' patience, not measurements")]
-
 use std::{
     ffi::OsStr,
-    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Output, Stdio},
-    sync::{Arc, Mutex},
-    thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    process::{Command, ExitStatus, Stdio},
 };
 
 use tempfile::TempDir;
 
-use crate::{MockServer, Run, program};
-
-/// How long anything may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::{
+    MockServer, Run,
+    process::{self, Process, SHORT_PATIENCE},
+    program,
+};
 
 /// Seed of every run, unless a test says otherwise.
 const SEED: &str = "42";
@@ -158,9 +153,9 @@ impl Tool {
     /// Runs it to its end.
     ///
     /// # Panics
-    /// When it cannot be started.
+    /// When it cannot be started, or does not end within five minutes.
     pub fn run(mut self) -> Run {
-        let output = self.command.output().expect("the binary starts");
+        let output = process::finish(&mut self.command);
         Run::new(&output, self.dir)
     }
 
@@ -169,41 +164,15 @@ impl Tool {
     /// # Panics
     /// When it cannot be started.
     pub fn spawn(mut self) -> Running {
-        let mut child =
-            self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
-        let lines = BufReader::new(child.stderr.take().expect("its errors are piped")).lines();
-        let said = Arc::new(Mutex::new(String::new()));
-        let heard = Arc::clone(&said);
-        let listener = thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                let mut said = heard.lock().expect("no test panics with the lock");
-                said.push_str(&line);
-                said.push('\n');
-            }
-        });
-        Running { child: Guarded(child), dir: self.dir, said, listener }
+        Running { process: Process::start(&mut self.command), dir: self.dir }
     }
 }
 
 /// An invocation that is under way.
 #[derive(Debug)]
 pub struct Running {
-    child: Guarded,
+    process: Process,
     dir: TempDir,
-    said: Arc<Mutex<String>>,
-    listener: JoinHandle<()>,
-}
-
-/// A child that ends with this value: a test that fails leaves nothing behind.
-#[derive(Debug)]
-struct Guarded(Child);
-
-impl Drop for Guarded {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 impl Running {
@@ -212,8 +181,7 @@ impl Running {
     /// # Panics
     /// When there is no `kill` program.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([format!("-{name}"), self.child.0.id().to_string()]).status();
-        assert!(status.expect("`kill` starts").success());
+        process::kill(name, self.id());
     }
 
     /// Whether it is over.
@@ -221,12 +189,12 @@ impl Running {
     /// # Panics
     /// When the system has lost track of it.
     pub fn has_ended(&mut self) -> bool {
-        self.child.0.try_wait().expect("a child can be asked").is_some()
+        self.process.has_ended()
     }
 
     /// Its process.
     pub fn id(&self) -> u32 {
-        self.child.0.id()
+        self.process.id()
     }
 
     /// Its working folder.
@@ -235,11 +203,8 @@ impl Running {
     }
 
     /// Whether it has said this on standard error.
-    ///
-    /// # Panics
-    /// When another thread panicked while it held the lock.
     pub fn said(&self, text: &str) -> bool {
-        self.said.lock().expect("no test panics with the lock").contains(text)
+        self.process.stderr().contains(text)
     }
 
     /// Waits for its end.
@@ -247,38 +212,9 @@ impl Running {
     /// # Panics
     /// When it does not end.
     pub fn wait(mut self) -> Run {
-        let deadline = deadline();
-        while self.child.0.try_wait().expect("a child can be asked").is_none() {
-            assert!(Instant::now() < deadline, "prony did not end");
-            thread::sleep(Duration::from_millis(5));
-        }
-        let Self { mut child, dir, said, listener } = self;
-        let status = child.0.wait().expect("a child can be waited for");
-        let mut stdout = Vec::new();
-        child.0.stdout.take().expect("its output is piped").read_to_end(&mut stdout).expect("its output");
-        listener.join().expect("the listener never panics");
-        let stderr = said.lock().expect("no test panics with the lock").clone().into_bytes();
-        Run::new(&Output { status, stdout, stderr }, dir)
+        let output = self.process.wait(SHORT_PATIENCE);
+        Run::new(&output, self.dir)
     }
-}
-
-/// Asks again and again until `found` has an answer.
-///
-/// # Panics
-/// When it never has.
-pub fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let deadline = deadline();
-    loop {
-        if let Some(answer) = found() {
-            return answer;
-        }
-        assert!(Instant::now() < deadline, "{what}: did not happen");
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn deadline() -> Instant {
-    Instant::now() + PATIENCE
 }
 
 /// The code a process ended with; a signal's number plus 128.

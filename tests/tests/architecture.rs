@@ -1,13 +1,25 @@
 //! The shape of the tree, as a test: which crate and which module may use which, and how long a file may be.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "architecture/known_cycles.rs"]
+mod known_cycles;
+#[path = "architecture/modules.rs"]
+mod modules;
+#[path = "architecture/names.rs"]
+mod names;
+
 use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
 
 use serde_json::Value;
+
+use known_cycles::KNOWN_CYCLES;
+use modules::{Modules, cycles};
+use names::Names;
 
 /// Longest file, in lines. The tests at its end do not count.
 const LINE_BUDGET: usize = 600;
@@ -62,11 +74,10 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
 /// Names of the workspace's packages that `package` depends on, with the kind of dependency.
 fn dependencies_of_ours() -> Vec<(String, String, bool)> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = std::process::Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
-        .current_dir(root())
-        .output()
-        .unwrap();
+    let mut command = std::process::Command::new(cargo);
+    let output = prony_tests::finish(
+        command.args(["metadata", "--format-version", "1", "--no-deps", "--offline"]).current_dir(root()),
+    );
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
     let ours: BTreeSet<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
@@ -103,80 +114,71 @@ fn crates_depend_only_along_the_arrows() {
 #[test]
 fn host_modules_use_only_what_stands_to_their_left() {
     let place = |module: &str| HOST_ORDER.iter().position(|name| *name == module);
-    for (path, text) in sources("host/src") {
-        let module = path.iter().nth(2).unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
-        let Some(own) = place(&module) else { continue };
-        let production = text.split("#[cfg(test)]").next().unwrap();
-        for used in used_modules(production) {
-            let other = place(&used)
-                .unwrap_or_else(|| panic!("{}: `{used}` has no place in the order", path.display()));
-            assert!(other <= own, "{}: `{module}` must not use `{used}`", path.display());
-        }
+    let mentions = host().mentions();
+    assert!(mentions.len() > 5000, "only {} names were understood", mentions.len());
+    for (path, mentioned) in mentions {
+        let module = path.strip_prefix(root().join("host/src")).unwrap().iter().next().unwrap();
+        let module = module.to_str().unwrap().trim_end_matches(".rs");
+        let (Some(own), Some(used)) = (place(module), mentioned.first()) else { continue };
+        let other =
+            place(used).unwrap_or_else(|| panic!("{}: `{used}` has no place in the order", path.display()));
+        assert!(other <= own, "{}: `{module}` must not use `{used}`", path.display());
     }
 }
 
-/// The first segments of every `crate::` path, those of a grouped `use crate::{…}` included.
-fn used_modules(text: &str) -> BTreeSet<String> {
-    let mut modules = BTreeSet::new();
-    for (at, _) in text.match_indices("crate::") {
-        // `$crate` and `some_crate::` are something else.
-        if text[..at].ends_with(|before: char| before == '$' || before == '_' || before.is_alphanumeric()) {
-            continue;
-        }
-        let rest = &text[at + "crate::".len()..];
-        match rest.strip_prefix('{') {
-            Some(group) => modules.extend(group_heads(group)),
-            None => modules.extend(identifier(rest)),
-        }
-    }
-    modules
+/// Within a stage, too, files use each other in one direction: a file can be understood with what it uses, and without
+/// what uses it.
+#[test]
+fn no_files_use_each_other() {
+    let relative =
+        |file: PathBuf| file.strip_prefix(root().join("host/src")).unwrap().to_str().unwrap().to_owned();
+    let found: BTreeSet<BTreeSet<String>> =
+        cycles(&host().graph()).into_iter().map(|cycle| cycle.into_iter().map(relative).collect()).collect();
+    let known: BTreeSet<BTreeSet<String>> =
+        KNOWN_CYCLES.iter().map(|cycle| cycle.iter().map(|file| (*file).to_owned()).collect()).collect();
+    let new: Vec<String> = found.difference(&known).flat_map(edges).collect();
+    let gone: Vec<_> = known.difference(&found).collect();
+    assert!(new.is_empty(), "files that use each other: {new:#?}");
+    assert!(gone.is_empty(), "no cycles any more, or with other files: {gone:#?}");
 }
 
-fn group_heads(group: &str) -> Vec<String> {
-    let (mut depth, mut start, mut heads) = (0_usize, 0, Vec::new());
-    for (at, character) in group.char_indices() {
-        match character {
-            '{' => depth += 1,
-            '}' | ',' if depth == 0 => {
-                heads.extend(identifier(group[start..at].trim()));
-                if character == '}' {
-                    break;
-                }
-                start = at + 1;
-            }
-            '}' => depth -= 1,
-            _ => {}
-        }
-    }
-    heads
+/// What of a cycle names something in what else of it.
+fn edges(cycle: &BTreeSet<String>) -> Vec<String> {
+    let folder = root().join("host/src");
+    let graph = host().graph();
+    let of = |file: &String| {
+        let named: Vec<&String> =
+            cycle.iter().filter(|other| graph[&folder.join(file)].contains(&folder.join(other))).collect();
+        format!("{file} -> {named:?}")
+    };
+    cycle.iter().map(of).collect()
 }
 
-fn identifier(text: &str) -> Option<String> {
-    let end = text.find(|c: char| c != '_' && !c.is_alphanumeric()).unwrap_or(text.len());
-    (end > 0).then(|| text[..end].to_owned())
+fn host() -> &'static Modules {
+    static HOST: LazyLock<Modules> = LazyLock::new(|| Modules::read(&root().join("host/src/lib.rs")));
+    &HOST
 }
 
 #[test]
 fn libraries_stay_in_their_rooms() {
     let rooms: [(&str, &[&str]); 5] = [
-        ("clap::", &["host/src/cli/", "host/src/config/flags.rs", "host/src/config/media_flags.rs"]),
-        ("reqwest::", &["host/src/request/", "host/src/run/readiness.rs"]),
-        ("serde_yaml::", &["host/src/config/file.rs", "host/src/plugin/manifest.rs"]),
+        ("clap", &["host/src/cli/", "host/src/config/flags.rs", "host/src/config/media_flags.rs"]),
+        ("reqwest", &["host/src/request/", "host/src/run/readiness.rs"]),
+        ("serde_yaml", &["host/src/config/file.rs", "host/src/plugin/manifest.rs"]),
         (
-            "abi_stable::",
+            "abi_stable",
             &["plugin-api/src/abi/", "plugin-api/src/lib.rs", "plugin-api/tests/", "host/src/plugin/loader"],
         ),
-        ("libloading::", &["host/src/plugin/loader"]),
+        ("libloading", &["host/src/plugin/loader"]),
     ];
     for (path, text) in [sources("host"), sources("plugin-api"), sources("plugins")].concat() {
-        let production = text.split("#[cfg(test)]").next().unwrap();
+        let file = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let names = Names::of(&file.items);
+        let used: BTreeSet<&str> =
+            names.all_paths().into_iter().filter_map(|path| path.first().map(String::as_str)).collect();
         for (library, allowed) in rooms {
             let inside = allowed.iter().any(|room| path.to_str().unwrap().starts_with(room));
-            assert!(
-                inside || !production.contains(library),
-                "{}: `{library}` has no place here",
-                path.display()
-            );
+            assert!(inside || !used.contains(library), "{}: `{library}` has no place here", path.display());
         }
     }
 }
@@ -191,10 +193,21 @@ fn unsafe_code_stands_in_the_two_sealed_places() {
     }
 }
 
+/// A test that waits for a program for ever tells nobody what is wrong: the harness starts them, with a deadline.
+#[test]
+fn tests_wait_for_programs_by_way_of_the_harness() {
+    for (path, text) in sources("tests/tests") {
+        let starts = text.contains("Command::new") && !path.ends_with("architecture.rs");
+        let waits =
+            [".output()", ".status()", ".wait_with_output()"].iter().find(|call| text.contains(*call));
+        assert!(!starts || waits.is_none(), "{}: `{}`", path.display(), waits.unwrap_or(&""));
+    }
+}
+
 #[test]
 fn files_are_short() {
     for (path, text) in [sources("host/src"), sources("plugin-api/src"), sources("plugins")].concat() {
-        let lines = text.split("#[cfg(test)]\nmod tests").next().unwrap().lines().count();
+        let lines = text.split("#[cfg(test)]\nmod tests {").next().unwrap().lines().count();
         assert!(lines <= LINE_BUDGET, "{} has {lines} lines; {LINE_BUDGET} are the limit", path.display());
     }
 }

@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use prony_tests::{MockServer, Running, Tool, eventually};
+use prony_tests::{MockServer, Running, Tool, eventually, finish};
 use rstest::rstest;
 
 /// A run that goes on until somebody ends it.
@@ -98,7 +98,7 @@ fn block_the_report(running: &Running) {
     let journal = running.dir().join("run/journal.prony");
     eventually("the journal", || journal.exists().then_some(()));
     std::fs::rename(&journal, journal.with_extension("moved")).unwrap();
-    assert!(Command::new("mkfifo").arg(&journal).status().unwrap().success());
+    assert!(finish(Command::new("mkfifo").arg(&journal)).status.success());
 }
 
 /// The report's side of that pipe, when it is being read.

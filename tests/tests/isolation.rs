@@ -2,9 +2,9 @@
 //! measured; everything else is as in process.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{fs, process::Command};
+use std::fs;
 
-use prony_tests::{MockPlugin, MockServer, Run, Running, Tool, eventually, mock_plugin};
+use prony_tests::{MockPlugin, MockServer, Run, Running, Tool, eventually, kill, mock_plugin};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -58,10 +58,6 @@ fn is_gone(process: u32) -> bool {
     fs::metadata(format!("/proc/{process}")).is_err()
 }
 
-fn kill(signal: &str, process: u32) {
-    assert!(Command::new("kill").args([signal, &process.to_string()]).status().unwrap().success());
-}
-
 /// The run ended because of this, and says so wherever one looks.
 fn names(run: &Run, death: &str) {
     run.ends_with(3);
@@ -113,7 +109,7 @@ fn requests_in_flight_are_lost_with_their_process_and_are_no_successes() {
         .spawn();
     eventually("four requests in flight", || (server.truth()["in_flight"] == 4).then_some(()));
     let child = child_of(running.id()).unwrap();
-    kill("-KILL", child);
+    kill("KILL", child);
     let run = running.wait();
     names(&run, "was killed by signal 9 (SIGKILL)");
     let summary = run.summary();
@@ -130,7 +126,7 @@ fn a_process_that_is_killed_while_it_works_takes_no_record_with_it() {
     let running = endless(&pack, &server);
     // Several times what a busy machine may leave in the process.
     eventually("many answers", || (server.truth()["requests_ok"].as_u64()? > 1000).then_some(()));
-    kill("-KILL", child_of(running.id()).unwrap());
+    kill("KILL", child_of(running.id()).unwrap());
     let run = running.wait();
     names(&run, "was killed by signal 9 (SIGKILL)");
     let summary = run.summary();
@@ -152,7 +148,7 @@ fn a_process_that_does_not_react_is_ended() {
     let pack = isolated();
     let running = endless(&pack, &server);
     let child = child_of(running.id()).unwrap();
-    kill("-STOP", child);
+    kill("STOP", child);
     let run = running.wait();
     run.ends_with(3);
     assert!(run.stderr.contains("endpoint `acme` hangs: its process does not react"), "{}", run.stderr);
@@ -168,7 +164,7 @@ fn a_process_that_does_not_react_at_its_start_is_ended() {
         profile(&pack, &server, "nowhere-nothing").args(["--wait-for-model-timeout", "0.5"]).spawn();
     eventually("the question", || (server.truth()["requests_total"].as_u64()? > 0).then_some(()));
     let child = child_of(running.id()).unwrap();
-    kill("-STOP", child);
+    kill("STOP", child);
     let run = running.wait();
     run.ends_with(3);
     assert!(

@@ -3,13 +3,13 @@
 
 use std::{
     fs,
-    io::Write,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
+    time::Duration,
 };
 
-use prony_tests::{MockPlugin, Tool, mock_plugin};
+use prony_tests::{MockPlugin, Tool, finish_within, mock_plugin};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -49,9 +49,12 @@ fn shared_library(file: &Path, code: &str, words: &[&str]) {
         "none",
         "-Wl,--no-as-needed",
     ]);
-    let mut compiler = command.args(words).stdin(Stdio::piped()).spawn().unwrap();
-    compiler.stdin.take().unwrap().write_all(code.as_bytes()).unwrap();
-    assert!(compiler.wait().unwrap().success());
+    compile(command.args(words), code);
+}
+
+fn compile(command: &mut Command, code: &str) {
+    let output = finish_within(Duration::from_secs(300), command, code.as_bytes());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// A library that leaves a file behind when it is opened.
@@ -155,7 +158,7 @@ fn a_place_where_others_could_put_a_needed_library_is_refused(
     let library = root.join("libacme.so");
     let mut command = Command::new("cc");
     command.current_dir(&root).args(["-shared", "-fPIC", "-x", "c", "/dev/null", "-o"]).arg(&library);
-    assert!(command.args(["-x", "none", "-Wl,--no-as-needed"]).args(&linker).status().unwrap().success());
+    compile(command.args(["-x", "none", "-Wl,--no-as-needed"]).args(&linker), "");
 
     mode(&root.join("lib"), 0o777);
     let run = Tool::new(["plugins", "check"]).arg(&library).run();

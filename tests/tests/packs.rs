@@ -356,13 +356,9 @@ fn a_write_that_fails_leaves_nothing_half_installed() {
     home.add(&pack.dir(), &[]).succeeds();
     let before = fs::read(home.pack("acme-chat").join("plugins.yaml")).unwrap();
     let script = "trap '' XFSZ; ulimit -f 8; exec \"$0\" plugins add --replace \"$1\"";
-    let output = std::process::Command::new("sh")
-        .args(["-c", script])
-        .arg(prony_tests::program())
-        .arg(pack.dir())
-        .env("XDG_DATA_HOME", home.0.path())
-        .output()
-        .unwrap();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script]).arg(prony_tests::program()).arg(pack.dir());
+    let output = prony_tests::finish(command.env("XDG_DATA_HOME", home.0.path()));
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("error: failed to write `") && stderr.contains("libbad_panics.so"), "{stderr}");

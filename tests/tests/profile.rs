@@ -1,9 +1,9 @@
 //! The main job, through the real binary against the mock server.
-#![expect(clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 
-use prony_tests::{MockServer, Tool};
+use prony_tests::{MockServer, Script, ScriptedServer, SeenRequest, Tool};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -99,22 +99,33 @@ fn every_built_in_endpoint_measures(#[case] endpoint: &str, #[case] flags: &[&st
     assert_eq!(summary.get("output_sequence_length").is_some(), generates);
 }
 
-#[test]
-fn the_same_seed_sends_the_same_requests() {
-    let bodies = || {
-        let server = MockServer::start([]);
-        let run =
-            Tool::profile(&server).args(["--request-count", "6", "--isl", "20", "--isl-stddev", "5"]).run();
-        let mut lengths: Vec<u64> = run
-            .succeeds()
-            .records()
-            .iter()
-            .map(|record| record["metrics"]["input_sequence_length"]["value"].as_u64().unwrap())
-            .collect();
-        lengths.sort_unstable();
-        lengths
+fn body(request: &SeenRequest) -> String {
+    let text = String::from_utf8(request.bytes.clone()).unwrap();
+    text.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+#[rstest]
+#[case::one_worker(1)]
+#[case::two_workers(2)]
+fn the_same_seed_sends_the_same_requests(#[case] workers: u32) {
+    let bodies = |seed: &str, workers: u32| {
+        let answer = r#"{"choices": [{"index": 0, "message": {"content": "a"}, "finish_reason": "stop"}]}"#;
+        let server = ScriptedServer::start([Script::whole("application/json", answer)]);
+        let words = ["profile", "--model", "m", "--ui", "none", "--no-server-metrics", "--random-seed", seed];
+        let run = Tool::new(words)
+            .args(["--url", &server.url(), "--request-count", "6", "--isl", "20", "--isl-stddev", "5"])
+            .args(["--concurrency", "2", "--workers", &workers.to_string()])
+            .run();
+        run.succeeds();
+        let mut bodies: Vec<String> = server.requests().iter().map(body).collect();
+        bodies.sort();
+        bodies
     };
-    assert_eq!(bodies(), bodies());
+    let sent = bodies("7", workers);
+    assert_eq!(sent.len(), 6);
+    assert_eq!(sent.iter().collect::<BTreeSet<_>>().len(), 6, "{sent:#?}");
+    assert_eq!(sent, bodies("7", 1));
+    assert_ne!(sent, bodies("8", workers), "the seed decides");
 }
 
 #[test]

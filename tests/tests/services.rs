@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use prony_tests::{MockPlugin, MockServer, Run, Running, Tool, eventually, library};
+use prony_tests::{MockPlugin, MockServer, Run, Running, Tool, eventually, kill, library};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -216,7 +216,7 @@ fn a_process_that_somebody_kills_is_a_failed_service() {
     let server = MockServer::start([]);
     let pack = pack(&[("bad", "BadService", REQUIRED)]);
     let (running, pid) = endless(&server, &pack, &[]);
-    kill(pid, "KILL");
+    kill("KILL", pid);
     let run = running.wait();
     run.ends_with(1);
     assert_eq!(complaint(&run, "bad"), "its process was killed by signal 9 (SIGKILL)");
@@ -229,7 +229,7 @@ fn a_process_that_dies_is_buried_while_the_run_goes_on() {
     let server = MockServer::start([]);
     let pack = pack(&[("bad", "BadService", OPTIONAL)]);
     let (running, pid) = endless(&server, &pack, &[]);
-    kill(pid, "TERM");
+    kill("TERM", pid);
     eventually("its burial", || (!Path::new(&format!("/proc/{pid}")).exists()).then_some(()));
     let before = server.truth()["requests_ok"].as_u64().unwrap();
     eventually("more requests", || (server.truth()["requests_ok"].as_u64()? > before + 10).then_some(()));
@@ -345,11 +345,6 @@ fn a_child_whose_parent_is_gone_ends_even_while_its_service_hangs() {
     running.signal("KILL");
     running.wait().ends_with(128 + 9);
     eventually("the child ends", || (!is_alive(pid)).then_some(()));
-}
-
-fn kill(pid: u32, signal: &str) {
-    let status = std::process::Command::new("kill").args([format!("-{signal}"), pid.to_string()]).status();
-    assert!(status.unwrap().success());
 }
 
 /// Each method blocks in a service of its own, all in one run: they are waited for side by side.

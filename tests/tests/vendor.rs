@@ -8,9 +8,10 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
+    time::Duration,
 };
 
-use prony_tests::{MockServer, Run, Tool};
+use prony_tests::{MockServer, Run, Tool, finish_within};
 use rstest::rstest;
 use tempfile::TempDir;
 
@@ -48,13 +49,11 @@ impl Crate {
     /// Runs cargo in it, offline, with `prony` on the path.
     fn cargo(&self, words: &[&str]) -> Output {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let output = Command::new(cargo)
-            .args(words)
-            .current_dir(&self.folder)
-            .env("CARGO_NET_OFFLINE", "true")
-            .env("CARGO_TARGET_DIR", workshop().join("target"))
-            .output()
-            .unwrap();
+        let mut command = Command::new(cargo);
+        command.args(words).current_dir(&self.folder).env("CARGO_NET_OFFLINE", "true");
+        // It compiles all that a plugin needs, on a machine that has other things to do.
+        let patience = Duration::from_secs(1800);
+        let output = finish_within(patience, command.env("CARGO_TARGET_DIR", workshop().join("target")), b"");
         let (stdout, stderr) =
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "cargo {}:\n{stdout}\n{stderr}", words.join(" "));

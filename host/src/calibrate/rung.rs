@@ -11,7 +11,10 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Load, Rung, compare::compare};
+use super::{
+    compare::compare,
+    results::{Load, Rung},
+};
 use crate::run::mock::{MockError, MockProcess};
 
 /// Tokens of a stream's answer.

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Calibration;
+use super::results::Calibration;
 
 /// Why a calibration is not kept.
 #[derive(Debug, thiserror::Error)]

@@ -1,12 +1,10 @@
 //! `prony calibrate`: how far this program can be believed on this machine.
 
-use std::thread;
-
 use clap::Args;
 
 use super::{
     exit::{Exit, Explain, Failure},
-    profile::DEFAULT_ENDPOINT,
+    profile::{DEFAULT_ENDPOINT, cores},
     refusal, terminal,
 };
 use crate::{
@@ -73,11 +71,6 @@ fn ladder(chosen: &[u64], usual: &[u64], load: impl Fn(u64) -> Load) -> Vec<Load
     let mut rungs = if chosen.is_empty() { usual.to_vec() } else { chosen.to_vec() };
     rungs.sort_unstable();
     rungs.into_iter().map(load).collect()
-}
-
-/// Cores that this process may use.
-pub(super) fn cores() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn table(rungs: &[Rung]) -> Table {

@@ -26,10 +26,11 @@ use crate::{
     config::{
         Arrival, DatasetConfig, RunConfig, content,
         error::ConfigError,
+        facts::Facts,
         flags::{ProfileFlags, Ui},
         proxy::ProxyEnvironment,
         redact::{self, Redactor},
-        resolve::{Facts, Resolved, resolve},
+        resolve::{Resolved, resolve},
         target::API_KEY_VARIABLE,
     },
     dataset::{self, AcceptanceError, Conversation, DatasetError, Tokenizer, TokenizerError},
@@ -41,10 +42,9 @@ use crate::{
     },
     report::again_from_the_journal,
     run::{
-        Interrupt, Lock, RunError,
-        artifact_dir::{self, ArtifactDirError},
-        conduct,
+        Interrupt, Lock, RunError, artifact_dir, conduct,
         crew::{Class, CrewError, Dialect, Loading},
+        folder_error::ArtifactDirError,
         lifecycle::Ending,
         mock::{MockError, MockProcess},
         models::{self, ModelError},
@@ -258,12 +258,17 @@ fn doubts(calibration: &Calibration, config: &RunConfig) -> Option<String> {
             Arrival::ClosedLoop => None,
             Arrival::Constant { rate } | Arrival::Poisson { rate } => Some(rate),
         };
-        calibration.doubts(super::calibrate::cores(), streams, rate)
+        calibration.doubts(cores(), streams, rate)
     })
 }
 
+/// Cores that this process may use.
+pub(super) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 fn facts() -> Result<Facts, Failure> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = cores();
     // 32 bits, so that the seed is short enough to be typed again.
     let seed = SysRng.try_next_u32().map_err(|error| {
         Failure::new(Exit::Failed, "draw a random seed from the system")

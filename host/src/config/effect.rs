@@ -131,7 +131,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::config::{content, flags::tests::flags, load, resolve::Facts, target};
+    use crate::config::{content, facts::Facts, flags::tests::flags, load, target};
 
     const TEXT: &str = r#"{"endpoint_path": "/x", "supports_streaming": true, "produces_tokens": true,
                            "tokenizes_input": true}"#;

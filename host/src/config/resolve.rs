@@ -8,8 +8,8 @@ use std::path::Path;
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
-    Arrival, PhaseConfig, RunConfig, content, effect, error::ConfigError, flags::ProfileFlags, load, media,
-    proxy::ProxyEnvironment, rankings, services, size, target, url,
+    Arrival, PhaseConfig, RunConfig, content, effect, error::ConfigError, facts::Facts, flags::ProfileFlags,
+    load, media, rankings, services, size, target, url,
 };
 
 /// Where the folders of runs are made that the user names no folder for.
@@ -17,21 +17,6 @@ const ARTIFACTS: &str = "artifacts";
 
 /// More characters of an endpoint's name do not stand in the name of a folder.
 const LONGEST_ENDPOINT_NAME: usize = 24;
-
-/// What the machine contributes.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Facts {
-    /// Processor cores that this process may use.
-    pub(crate) cores: usize,
-    /// The seed when the user names none: random, drawn once.
-    pub(crate) seed: u64,
-    /// What the environment says about proxies.
-    pub(crate) proxies: ProxyEnvironment,
-    /// The key in `PRONY_API_KEY`, if that is set.
-    pub(crate) api_key: Option<String>,
-    /// Names of the variables that are set and that AIPerf reads, in order.
-    pub(crate) aiperf_variables: Vec<String>,
-}
 
 /// A configuration, and what the user should know about it.
 #[derive(Clone, Debug, PartialEq)]

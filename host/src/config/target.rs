@@ -8,10 +8,10 @@ use super::{
     ConnectionReuse, DEFAULT_CONNECT_TIMEOUT_S, ServerMetricsConfig, Target, TlsConfig, TransportKind,
     endpoint_options::endpoint_options,
     error::ConfigError,
+    facts::Facts,
     flags::ProfileFlags,
     pairs,
     proxy::{Proxies, proxies},
-    resolve::Facts,
     url,
 };
 

@@ -6,7 +6,9 @@ use prony_plugin_api::PartKind;
 use rayon::prelude::*;
 
 use super::{
-    Conversation, Part, Turn, formats,
+    Conversation, Part, Turn,
+    conversation::session_id,
+    formats,
     formats::FileError,
     length,
     media::{self, MediaError},
@@ -166,11 +168,6 @@ fn count_prompts(conversations: &mut [Conversation], tokenizer: &Tokenizer) {
         turn.input_tokens =
             payload.and_then(|payload| formats::raw_payload::prompt_tokens(&payload.data, count));
     });
-}
-
-/// Name of a conversation that has none of its own.
-pub(super) fn session_id(number: usize) -> String {
-    format!("session_{number:06}")
 }
 
 #[cfg(test)]

@@ -10,12 +10,13 @@ use prony_plugin_api::message::PhaseKind;
 use serde::Serialize;
 
 use super::{
-    Counting, Metric, MetricTable,
+    Measured, Results,
     catalogue::CATALOGUE,
     client::ClientReport,
     columns::Columns,
     first_reads::FirstReads,
-    per_request::{LatencyOrigin, Request, TokenCounting},
+    outcome::Outcome,
+    request::{LatencyOrigin, Request, TokenCounting},
 };
 use crate::{
     clock::RunNs,
@@ -23,94 +24,6 @@ use crate::{
     record::{Record, RunHeader, ScheduleCounts, WorkerUsage},
     request::target::place_of,
 };
-
-/// How a request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Succeeded,
-    Failed,
-    Cancelled,
-}
-
-impl Outcome {
-    /// The one place that says what a success is.
-    pub(super) fn of(record: &Record) -> Self {
-        match record {
-            Record { cancelled: true, .. } => Self::Cancelled,
-            Record { error: Some(_), .. } => Self::Failed,
-            Record { .. } => Self::Succeeded,
-        }
-    }
-}
-
-/// How many requests ended how.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Outcomes {
-    /// Successes.
-    pub(crate) succeeded: u64,
-    /// Failures, without the cancelled ones.
-    pub(crate) failed: u64,
-    /// Ended by the tool.
-    pub(crate) cancelled: u64,
-    /// Of all these, those sent a second time: a kept connection was closed before the server can have read them.
-    pub(crate) retried: u64,
-    /// Of the successes, those whose connection broke behind the end of the answer.
-    pub(crate) cut_after_end: u64,
-}
-
-impl Outcomes {
-    /// All requests that ended by themselves.
-    pub(crate) fn completed(&self) -> u64 {
-        self.succeeded + self.failed
-    }
-
-    /// Counts those of another part of the run.
-    pub(super) fn append(&mut self, other: Self) {
-        self.succeeded += other.succeeded;
-        self.failed += other.failed;
-        self.cancelled += other.cancelled;
-        self.retried += other.retried;
-        self.cut_after_end += other.cut_after_end;
-    }
-
-    /// Counts one more.
-    pub(super) fn add(&mut self, record: &Record) {
-        self.retried += u64::from(record.retried);
-        match Outcome::of(record) {
-            Outcome::Succeeded => {
-                self.succeeded += 1;
-                self.cut_after_end += u64::from(record.cut_after_end);
-            }
-            Outcome::Failed => self.failed += 1,
-            Outcome::Cancelled => self.cancelled += 1,
-        }
-    }
-}
-
-/// Who counted the output tokens of a whole phase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TokenSource {
-    /// The server, always.
-    Server,
-    /// The run's tokenizer, always.
-    Client,
-    /// Sometimes one, sometimes the other.
-    Mixed,
-    /// Nobody.
-    None,
-}
-
-impl TokenSource {
-    /// Its name in files.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Server => "server",
-            Self::Client => "client",
-            Self::Mixed => "mixed",
-            Self::None => "none",
-        }
-    }
-}
 
 /// One phase's place on the run's clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -180,22 +93,6 @@ impl PhaseSpan {
     fn window_ns(&self) -> Option<u64> {
         self.window_end_ns()?.checked_sub(self.start_ns)
     }
-}
-
-/// What one request measured, by metric: nothing when it failed.
-pub(crate) type Measured = Vec<(&'static Metric, f64)>;
-
-/// The numbers of all phases of one kind.
-#[derive(Clone, Debug)]
-pub(crate) struct Results {
-    /// Statistics by metric.
-    pub(crate) table: MetricTable,
-    /// How requests ended.
-    pub(crate) outcomes: Outcomes,
-    /// Who counted output tokens.
-    pub(crate) token_source: TokenSource,
-    /// What server and client counted, and how inter-token latencies are known.
-    pub(crate) counting: Counting,
 }
 
 /// What is measured of each base URL, where there are several.
@@ -382,6 +279,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::metrics::TokenSource;
     use crate::{
         metrics::{Distribution, Stats, catalogue::Source, sample},
         record::Frame,

@@ -4,7 +4,10 @@
 //! its values come from, and its definition in words. To add a metric is to add a row, and a function if it looks at
 //! requests. Nothing here knows how statistics are computed or shown.
 
-use super::per_request::{self as of, LatencyOrigin, Request};
+use super::{
+    per_request as of,
+    request::{LatencyOrigin, Request},
+};
 use crate::record::Capabilities;
 use Need::{InputTokens, OpenLoop, OutputTokens, Streaming};
 

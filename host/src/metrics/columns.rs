@@ -6,10 +6,10 @@ use rayon::prelude::*;
 
 use super::{
     Counting, Measured, Metric, MetricTable, Outcomes, Results, Stats, TokenSource,
-    aggregate::Outcome,
     catalogue::{PhaseFact, Source},
-    per_request::{Counter, Request},
+    outcome::Outcome,
     pooled::GapPool,
+    request::{Counter, Request},
     values::Values,
 };
 

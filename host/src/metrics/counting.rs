@@ -2,7 +2,7 @@
 
 use super::{
     inter_token::{Basis, InterToken, streamed_ns},
-    per_request::Request,
+    request::Request,
 };
 
 /// Tokens of the same texts by two counters, over the requests that both have counted.

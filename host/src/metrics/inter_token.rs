@@ -6,7 +6,7 @@
 //! text is taken, in tokens of the local tokenizer or in characters, and applied to the server's count. Tokens of two
 //! tokenizers are never subtracted from each other: 9 local tokens may be 3 of the server's.
 
-use super::per_request::{Request, TokenCounting};
+use super::request::{Request, TokenCounting};
 use crate::record::Record;
 
 /// How it is known which part of the tokens came after the first read.
@@ -127,7 +127,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        metrics::per_request::LatencyOrigin,
+        metrics::request::LatencyOrigin,
         record::{CountedTokens, Instants},
     };
 

@@ -11,19 +11,24 @@ mod columns;
 mod counting;
 mod first_reads;
 mod inter_token;
+mod outcome;
 mod per_request;
 mod pooled;
 pub(crate) mod quantile;
+mod request;
+mod results;
 #[cfg(test)]
 pub(crate) mod sample;
 mod values;
 
-pub(crate) use aggregate::{Aggregator, Measured, Outcomes, PhaseCounts, PhaseSpan, Results, TokenSource};
+pub(crate) use aggregate::{Aggregator, PhaseCounts, PhaseSpan};
 pub(crate) use catalogue::Metric;
 pub(crate) use client::{ClientReport, Verdict};
 pub(crate) use counting::{Counting, Tally};
 pub(crate) use inter_token::Basis;
+pub(crate) use outcome::Outcomes;
 pub(crate) use quantile::Distribution;
+pub(crate) use results::{Measured, Results, TokenSource};
 
 /// What is known of one metric.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -14,16 +14,9 @@ use super::{
     pace, reply,
     route::Route,
     truth::Truth,
-    wire::{Gone, NoRequest, Request, Wire},
+    wire::{Gone, NoRequest, Persistence, Request, Wire},
 };
 use crate::clock::RunNs;
-
-/// What becomes of a connection after an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Persistence {
-    KeepAlive,
-    Close,
-}
 
 /// Serves a client until it leaves, or until an answer ends the connection.
 pub(super) async fn serve(mock: &Mock, socket: TcpStream) {

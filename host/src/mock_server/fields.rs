@@ -5,10 +5,21 @@
 
 use serde_json::{Map, Value};
 
-use super::{
-    api_error::ApiError,
-    job::{Delivery, Encoding},
-};
+use super::api_error::ApiError;
+
+/// How the numbers of an embedding are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Float,
+    Base64,
+}
+
+/// How an answer is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delivery {
+    Whole,
+    Stream { usage: bool },
+}
 
 /// The fields of a request body; absent and `null` are the same.
 pub(super) struct Fields<'a>(pub(super) &'a Map<String, Value>);

@@ -2,7 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use super::{api_error::ApiError, dialect::Dialect, fields::Fields, options::Options};
+use super::{
+    api_error::ApiError,
+    dialect::Dialect,
+    fields::{Delivery, Encoding, Fields},
+    options::Options,
+};
 
 /// More choices than this are refused, as by the original API.
 const MAX_CHOICES: u64 = 128;
@@ -51,13 +56,6 @@ pub(super) enum Output {
     },
     /// A job that makes a video.
     Video,
-}
-
-/// How the numbers of an embedding are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Encoding {
-    Float,
-    Base64,
 }
 
 /// Text to generate.
@@ -116,12 +114,6 @@ impl Kind {
     pub(super) fn reasons(self) -> bool {
         matches!(self, Self::Chat | Self::Responses | Self::Messages | Self::Ollama | Self::Converse)
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Delivery {
-    Whole,
-    Stream { usage: bool },
 }
 
 impl Job {

@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::{dialect::Dialect, job::Encoding};
+use super::{dialect::Dialect, fields::Encoding};
 
 /// What names an answer.
 #[derive(Clone, Debug)]

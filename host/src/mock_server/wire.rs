@@ -17,6 +17,13 @@ use super::{
 };
 use crate::clock::{Clock, RunNs};
 
+/// What becomes of a connection after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Persistence {
+    KeepAlive,
+    Close,
+}
+
 /// The longest piece of a write that is split.
 const LONGEST_PIECE: usize = 48;
 

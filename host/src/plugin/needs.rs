@@ -6,22 +6,16 @@
 
 use std::{
     collections::HashSet,
-    ffi::OsStr,
     fs,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
-use super::{fault::Fault, object_file::ObjectFile, trust::Trust};
-
-/// The names in the dynamic section of a library.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Needs {
-    /// Paths of libraries, or bare names that are looked for.
-    pub(super) libraries: Vec<PathBuf>,
-    /// Folders to look in, which may begin with `$ORIGIN`.
-    pub(super) folders: Vec<PathBuf>,
-}
+use super::{
+    fault::Fault,
+    object_file::{Needs, ObjectFile},
+    trust::Trust,
+};
 
 /// Checks everything that a library needs, and what that needs. `real` is its file, behind all links.
 pub(super) fn check(needs: &Needs, real: &Path, trust: &Trust) -> Result<(), Fault> {
@@ -96,11 +90,6 @@ fn place(typed: &Path, real: &Path) -> Option<PathBuf> {
     place.is_absolute().then_some(place)
 }
 
-/// The folders of one entry of the section. An empty one is the working directory.
-pub(super) fn split(folders: &[u8]) -> impl Iterator<Item = PathBuf> {
-    folders.split(|byte| *byte == b':').map(|folder| PathBuf::from(OsStr::from_bytes(folder)))
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -117,10 +106,5 @@ mod tests {
     #[case("$LIB", None)]
     fn a_place_is_read_as_the_linker_does(#[case] typed: &str, #[case] expected: Option<&str>) {
         assert_eq!(place(Path::new(typed), Path::new("/packs/acme/libacme.so")), expected.map(PathBuf::from));
-    }
-
-    #[test]
-    fn folders_are_separated_by_colons() {
-        assert_eq!(split(b"/a::b").collect::<Vec<_>>(), ["/a", "", "b"].map(PathBuf::from));
     }
 }

@@ -11,10 +11,7 @@ use object::{
 };
 use prony_plugin_api::descriptor::SECTION;
 
-use super::{
-    fault::Fault,
-    needs::{self, Needs},
-};
+use super::fault::Fault;
 
 /// A file that the dynamic linker could map here.
 #[derive(Debug)]
@@ -61,6 +58,15 @@ impl<'a> ObjectFile<'a> {
     }
 }
 
+/// The names in the dynamic section of a library.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Needs {
+    /// Paths of libraries, or bare names that are looked for.
+    pub(super) libraries: Vec<PathBuf>,
+    /// Folders to look in, which may begin with `$ORIGIN`.
+    pub(super) folders: Vec<PathBuf>,
+}
+
 /// Entries that name a library: needed ones, and those that stand in for or look over others.
 const LIBRARIES: [elf::DynamicTag; 5] =
     [elf::DT_NEEDED, elf::DT_FILTER, elf::DT_AUXILIARY, elf::DT_AUDIT, elf::DT_DEPAUDIT];
@@ -86,13 +92,18 @@ fn needs_of<Header: FileHeader>(file: &ElfFile<'_, Header>) -> object::Result<Ne
             }
             let text = entry.string(endian, strings)?;
             if is_folders {
-                needs.folders.extend(needs::split(text));
+                needs.folders.extend(split(text));
             } else {
                 needs.libraries.push(PathBuf::from(OsStr::from_bytes(text)));
             }
         }
     }
     Ok(needs)
+}
+
+/// The folders of one entry of the section. An empty one is the working directory.
+fn split(folders: &[u8]) -> impl Iterator<Item = PathBuf> {
+    folders.split(|byte| *byte == b':').map(|folder| PathBuf::from(OsStr::from_bytes(folder)))
 }
 
 /// Where an address of the mapped library stands in its file.
@@ -233,5 +244,10 @@ mod tests {
         bytes[name] = b'_';
         let fault = ObjectFile::parse(&bytes).unwrap().descriptor().unwrap_err();
         assert_eq!(fault.to_string(), "it has no `.prony.plugin` section, so it is not a plugin");
+    }
+
+    #[test]
+    fn folders_are_separated_by_colons() {
+        assert_eq!(split(b"/a::b").collect::<Vec<_>>(), ["/a", "", "b"].map(PathBuf::from));
     }
 }

@@ -3,7 +3,7 @@
 use prony_plugin_api::ErrorDetails;
 
 use super::{
-    exchange::{CONNECT_ERROR, PROXY_ERROR},
+    error_kinds::{CONNECT_ERROR, PROXY_ERROR},
     target::{Place, Route, TargetPlan},
     transport::{AttemptStamps, Failure, TransportError},
 };

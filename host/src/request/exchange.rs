@@ -11,6 +11,7 @@ use super::{
     cause,
     closed_idle::is_closed_idle,
     endpoint::{Endpoint, Parser},
+    error_kinds::{CONNECT_ERROR, PROXY_ERROR},
     framing::{self, Reading},
     hints,
     patience::{Overdue, Patience},
@@ -29,15 +30,6 @@ use crate::{
 
 /// No body that did not stream is larger.
 const MAX_BODY_BYTES: usize = 512 << 20;
-
-/// Kind of the error of a request that found nobody to talk to.
-pub(crate) const CONNECT_ERROR: &str = "connect";
-
-/// Kind of the error of a request that a proxy did not let through.
-pub(crate) const PROXY_ERROR: &str = "proxy";
-
-/// Kind of the error of a request that was accepted, and whose server is not there any more.
-pub(crate) const SERVER_GONE: &str = "server_gone";
 
 /// Whether errors of this kind mean that no server was reached.
 pub(crate) fn is_nobody_there(kind: &str) -> bool {

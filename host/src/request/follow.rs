@@ -10,7 +10,8 @@ use prony_plugin_api::ErrorDetails;
 use super::{
     answer::FollowUp,
     endpoint::Parser,
-    exchange::{CONNECT_ERROR, Exchange, SERVER_GONE, Wire},
+    error_kinds::{CONNECT_ERROR, SERVER_GONE},
+    exchange::{Exchange, Wire},
     limits::{self, Breach},
     patience::{Overdue, Patience},
     prepared::Prepared,
@@ -35,7 +36,7 @@ impl Wire {
                 .pause(Duration::from_millis(next.after_ms))
                 .await
                 .map_err(|due| unfinished(due, asked))?;
-            let place = self.target.follow_up(request, &next.path)?;
+            let place = self.target.follow_up(&request.place, request.session_num, &next.path)?;
             let again = request.follow_up(place, &self.target);
             exchange.follow_ups += 1;
             let before = exchange.response_bytes;

@@ -3,19 +3,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use prony_plugin_api::{
     ErrorDetails, PartKind,
     abi::host::{RequestSink, Turn, TurnMessage, TurnPart},
-    metadata::StreamFraming,
 };
 use uuid::Uuid;
 
 use super::{
     choices,
     endpoint::Endpoint,
-    framing,
-    limits::{self, Breach, cut},
+    headers,
+    limits::{self, Breach},
     payload,
     target::{Place, TargetPlan},
 };
@@ -235,7 +234,7 @@ impl Draft<'_> {
         }
         if let Some(key) = &target.api_key {
             let (name, prefix) = self.api_key_header.unwrap_or(("authorization".into(), "Bearer ".into()));
-            let (name, mut value) = parse(&name, &format!("{prefix}{key}"))?;
+            let (name, mut value) = headers::parse(&name, &format!("{prefix}{key}"))?;
             value.set_sensitive(true);
             headers.insert(name, value);
         }
@@ -247,7 +246,7 @@ impl Draft<'_> {
             headers.append(name, value.clone());
         }
         for (name, value) in own {
-            let (key, mut value) = parse(name, value)?;
+            let (key, mut value) = headers::parse(name, value)?;
             value.set_sensitive(redact::is_sensitive(name));
             headers.insert(key, value);
         }
@@ -257,32 +256,9 @@ impl Draft<'_> {
 }
 
 fn set(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), ErrorDetails> {
-    let (name, value) = parse(name, value)?;
+    let (name, value) = headers::parse(name, value)?;
     headers.insert(name, value);
     Ok(())
-}
-
-/// Checks a header. The value is not repeated in the error: it may be a secret.
-pub(crate) fn parse(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), ErrorDetails> {
-    let invalid = |what: &str| ErrorDetails {
-        kind: "format".into(),
-        message: format!("the {what} of header `{}` has characters that HTTP does not allow", cut(name)),
-        ..ErrorDetails::default()
-    };
-    let parsed = name.parse().map_err(|_| invalid("name"))?;
-    Ok((parsed, value.parse().map_err(|_| invalid("value"))?))
-}
-
-/// Headers that every request has unless the endpoint or the user says otherwise.
-pub(crate) fn default_headers(stream: Option<StreamFraming>) -> HeaderMap {
-    let accept = stream.map_or("application/json", framing::accepted);
-    HeaderMap::from_iter([
-        (header::USER_AGENT, HeaderValue::from_static(concat!("prony/", env!("CARGO_PKG_VERSION")))),
-        (header::ACCEPT, HeaderValue::from_static(accept)),
-        // What is encoded arrives later, and in larger pieces.
-        (header::ACCEPT_ENCODING, HeaderValue::from_static("identity")),
-        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
-    ])
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use http::{HeaderValue, StatusCode};
 use percent_encoding::percent_decode_str;
 use prony_plugin_api::ErrorDetails;
 
-use super::exchange::{CONNECT_ERROR, PROXY_ERROR, SERVER_GONE};
+use super::error_kinds::{CONNECT_ERROR, PROXY_ERROR, SERVER_GONE};
 use crate::config::redact;
 
 /// A proxy of HTTP.

@@ -7,15 +7,7 @@ use prony_plugin_api::{ErrorDetails, metadata::StreamFraming};
 use rustls::ClientConfig;
 
 pub(crate) use super::place::{Origin, Place, Route};
-use super::{
-    facts::Facts,
-    limits::cut,
-    patience::Limits,
-    payload::StandIn,
-    prepared::{self, Prepared},
-    proxy::Proxy,
-    tls,
-};
+use super::{facts::Facts, headers, limits::cut, patience::Limits, payload::StandIn, proxy::Proxy, tls};
 use crate::config::{
     ConnectionReuse, Target, TransportKind,
     redact::{self, Redactor},
@@ -95,13 +87,13 @@ impl TargetPlan {
         let tls = (needs_tls || names_files).then(|| tls::client_config(&target.tls, target.http2));
         let tls = tls.transpose()?.filter(|_| needs_tls).map(Arc::new);
         if let Some(key) = &target.api_key {
-            prepared::parse("authorization", key)?;
+            headers::parse("authorization", key)?;
         }
         let user_headers = target
             .headers
             .iter()
             .map(|(name, value)| {
-                let (name, mut value) = prepared::parse(name, value)?;
+                let (name, mut value) = headers::parse(name, value)?;
                 // Any of them may be a secret.
                 value.set_sensitive(true);
                 Ok((name, value))
@@ -130,7 +122,7 @@ impl TargetPlan {
             path: path.to_owned(),
             extra: target.extra_inputs.clone(),
             extra_json: serde_json::Value::Object(target.extra_inputs.clone()).to_string(),
-            default_headers: prepared::default_headers(target.streaming.then_some(framing)),
+            default_headers: headers::default_headers(target.streaming.then_some(framing)),
             fixed_path: target.custom_endpoint.is_some(),
             redactor: redactor(target),
         })
@@ -185,15 +177,19 @@ impl TargetPlan {
         }
     }
 
-    /// Where an answer is followed up: at an address on the server of the request `from`, at a path there, or, for a
+    /// Where an answer is followed up: at an address of a request to `here`, on its server, at a path there, or, for a
     /// path without a slash in front, below the request's own.
-    pub(crate) fn follow_up(&self, from: &Prepared, path: &str) -> Result<Arc<Place>, ErrorDetails> {
-        let here = &from.place;
+    pub(crate) fn follow_up(
+        &self,
+        here: &Place,
+        session_num: u64,
+        path: &str,
+    ) -> Result<Arc<Place>, ErrorDetails> {
         if redact::is_address(path) {
             return here.beside(path).ok_or_else(|| elsewhere(path));
         }
         if path.starts_with('/') {
-            return Place::parse(&url_for(&self.base_of(from.session_num).0, path), here.origin.proxy());
+            return Place::parse(&url_for(&self.base_of(session_num).0, path), here.origin.proxy());
         }
         here.beside(&url_for(here.url.as_str(), path)).ok_or_else(|| elsewhere(path))
     }
@@ -216,7 +212,7 @@ impl TargetPlan {
 
     /// The headers that a request has before the endpoint and the user add theirs.
     pub(crate) fn default_headers(&self, request_id: &str) -> Result<HeaderMap, ErrorDetails> {
-        let (_, id) = prepared::parse("x-request-id", request_id)?;
+        let (_, id) = headers::parse("x-request-id", request_id)?;
         let mut headers = self.default_headers.clone();
         headers.insert(HeaderName::from_static("x-request-id"), id);
         Ok(headers)

@@ -27,7 +27,8 @@ use crate::{
     schedule::ScheduleCounts,
     service::{
         bus::Bus,
-        supervisor::{Fate, Supervisor, Surroundings, Wanted},
+        supervisor::{Fate, Supervisor, Surroundings},
+        wanted::Wanted,
     },
 };
 

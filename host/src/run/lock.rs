@@ -11,7 +11,7 @@ use std::{
 
 use rustix::fs::{Mode, OFlags, open};
 
-use super::artifact_dir::ArtifactDirError;
+use super::folder_error::ArtifactDirError;
 
 /// Name of the file.
 pub(super) const FILE_NAME: &str = "run.lock";

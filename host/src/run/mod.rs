@@ -10,6 +10,7 @@ mod bar;
 mod conductor;
 pub(crate) mod crew;
 mod ears;
+pub(crate) mod folder_error;
 mod interrupts;
 pub(crate) mod lifecycle;
 pub(crate) mod lock;

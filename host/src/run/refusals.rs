@@ -71,7 +71,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::request::exchange::CONNECT_ERROR;
+    use crate::request::error_kinds::CONNECT_ERROR;
 
     fn ended(kind: Option<&str>, started: u64) -> Exchange {
         let error = kind.map(|kind| ErrorDetails {

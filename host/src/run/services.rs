@@ -9,7 +9,7 @@ use super::scrape;
 use crate::{
     config::RunConfig,
     plugin::{Category, Isolation, Key, OptionError, OptionSchema, PluginError, Registry},
-    service::supervisor::Wanted,
+    service::wanted::Wanted,
 };
 
 /// The service that scrapes the targets' metrics pages: it has flags of its own.

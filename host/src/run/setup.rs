@@ -18,7 +18,7 @@ use crate::{
         journal::{Misplaced, Place},
     },
     request::{payload::StandIn, target::TargetPlan, transport::install_tls},
-    service::supervisor::Wanted,
+    service::wanted::Wanted,
 };
 
 /// A run that can begin.

@@ -14,3 +14,4 @@ pub(crate) mod isolated;
 mod mailbox;
 mod queue;
 pub(crate) mod supervisor;
+pub(crate) mod wanted;

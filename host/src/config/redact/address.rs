@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::{REDACTED, names::is_sensitive_in_head};
+use super::names::{REDACTED, is_sensitive_in_head};
 
 /// Whether a text begins like `http://`.
 pub(crate) fn is_address(text: &str) -> bool {

@@ -18,14 +18,11 @@ use self::names::is_sensitive_in_head;
 pub(crate) use self::{
     address::{has_hidden_login, is_address, url},
     known::{learn, shown, shown_bytes},
-    names::is_sensitive,
+    names::{REDACTED, is_sensitive},
     redactor::Redactor,
     secrets::{of_config, of_environment, of_headers, of_json, of_target},
 };
 use super::RunConfig;
-
-/// What stands in place of a secret.
-pub(crate) const REDACTED: &str = "<redacted>";
 
 /// The configuration as the journal keeps it, with what `redactor` finds hidden, too: the model's name may be the server's.
 pub(crate) fn config(config: &RunConfig, redactor: &Redactor) -> RunConfig {

@@ -1,4 +1,7 @@
-//! Which names have a secret for a value.
+//! Which names have a secret for a value, and what is shown in its place.
+
+/// What stands in place of a secret.
+pub(crate) const REDACTED: &str = "<redacted>";
 
 /// Whether a header or a field of this name holds a secret.
 ///

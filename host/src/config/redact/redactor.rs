@@ -10,7 +10,7 @@ use std::{
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::{
-    REDACTED,
+    names::REDACTED,
     spelling::{Reader, Spelling, may_have_escapes, spellings},
 };
 

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::{FileError, lines, row::Row};
 use crate::{
-    dataset::{Conversation, PAYLOAD, Part, Turn, build::session_id},
+    dataset::{Conversation, PAYLOAD, Part, Turn, conversation::session_id},
     screen::agreeing,
 };
 

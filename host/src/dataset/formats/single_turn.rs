@@ -16,7 +16,7 @@ use std::path::Path;
 use prony_plugin_api::PartKind;
 
 use super::{FileError, RowError, lines, media::Album, row::Row};
-use crate::dataset::{Conversation, Part, Turn, build::session_id};
+use crate::dataset::{Conversation, Part, Turn, conversation::session_id};
 
 /// What a row may say.
 #[rustfmt::skip]

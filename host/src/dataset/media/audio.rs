@@ -6,7 +6,7 @@ use hound::{SampleFormat, WavSpec, WavWriter};
 use rand::{Rng, seq::IndexedRandom};
 use rand_distr::{Distribution, Normal, StandardNormal};
 
-use super::{MediaError, Outline};
+use super::outline::{MediaError, Outline};
 use crate::{
     config::{
         LengthLaw,

@@ -9,7 +9,7 @@ use image::{
 };
 use rand::{Rng, RngExt};
 
-use super::{MediaError, Outline};
+use super::outline::{MediaError, Outline};
 use crate::{
     config::media::{ImageConfig, ImageFormat},
     dataset::length,

@@ -21,7 +21,8 @@ use serde_json::{Value, json};
 use super::{
     api_error::ApiError,
     fault::StreamErrorStyle,
-    job::{Delivery, Generation, Kind},
+    fields::Delivery,
+    job::{Generation, Kind},
     reply::Identity,
     script::Channel,
 };

@@ -6,25 +6,9 @@ use http::StatusCode;
 
 use super::{
     encoding::EncodingError,
+    failure::Failure,
     tls_failure::{self, SUSPECT_PLAIN_HTTP, SUSPECT_TLS},
 };
-
-/// What kind of failure it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// No connection was opened.
-    Connect,
-    /// A proxy would not open one, and said this.
-    Proxy(StatusCode),
-    /// The server closed the connection in order.
-    Closed,
-    /// The connection was reset: whoever closed it had not read all that was sent, or did not care.
-    Reset,
-    /// The body is encoded, and cannot be decoded.
-    Encoding,
-    /// What came was not HTTP, or something else went wrong.
-    Http,
-}
 
 /// Why an exchange of bytes failed.
 #[derive(Debug, thiserror::Error)]

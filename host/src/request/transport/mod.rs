@@ -4,8 +4,10 @@
 //! the bytes of an answer arrived, however late this process looked. [`portable`] is a client library, with the instants
 //! that can be had around it.
 
+mod chunk;
 mod encoding;
 mod error;
+mod failure;
 mod opening;
 mod portable;
 mod stamps;
@@ -15,14 +17,15 @@ mod tls_failure;
 use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
-use serde::{Deserialize, Serialize};
 
-use self::{encoding::Decoder, opening::Opening, portable::Portable, timed::Timed};
 pub(crate) use self::{
-    error::{Failure, TransportError},
+    chunk::{Chunk, StampSource},
+    error::TransportError,
+    failure::Failure,
     stamps::AttemptStamps,
     timed::whole::read as read_whole,
 };
+use self::{encoding::Decoder, opening::Opening, portable::Portable, timed::Timed};
 use super::{framing, gauge::Gauge, prepared::Prepared, target::TargetPlan};
 use crate::{
     clock::{Clock, RunNs},
@@ -36,29 +39,6 @@ pub(crate) enum Transport {
     Timed(Timed),
     /// On a client library.
     Portable(Portable),
-}
-
-/// Which clock said when the bytes of an answer arrived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum StampSource {
-    /// The kernel, as it received them.
-    Kernel,
-    /// This process, when it came to read them.
-    User,
-}
-
-/// A piece of an answer, where it was read.
-#[derive(Debug)]
-pub(crate) struct Chunk<'a> {
-    /// What it says, decoded.
-    pub(crate) bytes: &'a [u8],
-    /// How many bytes of the body that were, as they came.
-    pub(crate) wire_bytes: usize,
-    /// When the last of them arrived.
-    pub(crate) arrived: RunNs,
-    /// Who says so.
-    pub(crate) source: StampSource,
 }
 
 /// An answer whose head has arrived.

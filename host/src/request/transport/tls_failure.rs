@@ -4,7 +4,7 @@ use std::{error::Error, io};
 
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
-use super::error::Failure;
+use super::failure::Failure;
 use crate::request::certificate::SelfSigned;
 
 /// What to do about a server that does not begin to speak TLS.

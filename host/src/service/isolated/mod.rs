@@ -8,6 +8,7 @@
 
 mod forward;
 mod inside;
+mod life;
 mod outbox;
 mod proxy;
 mod reader;

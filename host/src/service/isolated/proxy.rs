@@ -4,8 +4,7 @@ use std::{
     borrow::Cow,
     io,
     sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
+        Arc,
         mpsc::{Receiver, channel},
     },
     thread,
@@ -15,19 +14,20 @@ use std::{
 use tracing::level_filters::LevelFilter;
 
 use super::{
+    life::Life,
     reader::{Answer, Reader},
     words::{Creation, Order, Payload, number},
 };
 use crate::{
-    child::{Child, Death, Leash, frame::FrameWriter},
+    child::{Child, Leash, frame::FrameWriter},
     clock::as_ns,
-    plugin::{A_BUG, Registry},
+    plugin::Registry,
     service::{
         callee::Callee,
         complaint::{Complaint, Outcome},
         host::ServiceHost,
         mailbox::Line,
-        supervisor::Wanted,
+        wanted::Wanted,
     },
 };
 
@@ -38,47 +38,6 @@ pub(in crate::service) struct Isolated {
     subscriptions: Vec<String>,
     life: Arc<Life>,
     leash: Leash,
-}
-
-/// How a child is doing. Shared with the thread that reads what it says and waits for its end.
-#[derive(Debug, Default)]
-pub(super) struct Life {
-    /// It was told to end, or has said what is wrong: then its end is no failure in itself.
-    is_ending: AtomicBool,
-    /// How it ended.
-    death: OnceLock<Result<Death, String>>,
-}
-
-impl Life {
-    /// From now on its end is to be expected.
-    pub(super) fn end(&self) {
-        self.is_ending.store(true, Ordering::Relaxed);
-    }
-
-    /// Notes the end.
-    pub(super) fn is_over(&self, death: io::Result<Death>) {
-        // The one thread that waits notes it once.
-        let _ = self.death.set(death.map_err(|error| error.to_string()));
-    }
-
-    /// Whether its end is to be expected.
-    pub(super) fn is_ending(&self) -> bool {
-        self.is_ending.load(Ordering::Relaxed)
-    }
-
-    /// What is wrong with the end. `place` says what the child was doing.
-    pub(super) fn complaint(&self, place: &str) -> Complaint {
-        let (what, hint) = match self.death.get() {
-            Some(Ok(death)) => (format!("its process {death}"), hint(*death)),
-            Some(Err(error)) => (format!("its process is lost: {error}"), ""),
-            None => ("its process does not answer any more".to_owned(), ""),
-        };
-        Complaint::new("died", format!("{what}{place}"), hint)
-    }
-}
-
-fn hint(death: Death) -> &'static str {
-    if death.is_kill() { "somebody killed it, or the system had no memory left" } else { A_BUG }
 }
 
 impl Isolated {
@@ -195,10 +154,7 @@ impl Callee for Isolated {
     /// Waits for the child's end, which is the end of its answers.
     fn destroy(self: Box<Self>) -> Outcome {
         while self.answers.recv().is_ok() {}
-        match self.life.death.get() {
-            Some(Ok(death)) if death.is_clean() => Ok(()),
-            _ => Err(self.life.complaint(" after `stop`")),
-        }
+        if self.life.ended_cleanly() { Ok(()) } else { Err(self.life.complaint(" after `stop`")) }
     }
 }
 

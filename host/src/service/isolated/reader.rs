@@ -12,7 +12,7 @@ use std::{
 use prony_plugin_api::abi::host::HostServices;
 
 use super::{
-    proxy::Life,
+    life::Life,
     words::{Word, level},
 };
 use crate::{

@@ -21,7 +21,11 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tower::{Service, service_fn};
 
-use super::{local::LocalSocket, socket::Socket, tunnel};
+use super::{
+    local::LocalSocket,
+    socket::{BoxError, Socket},
+    tunnel,
+};
 use crate::{
     clock::{Clock, KernelClock},
     request::{
@@ -52,8 +56,6 @@ pub(super) enum Stream {
     Local(LocalSocket),
     Tls(Box<TlsStream<Socket>>),
 }
-
-pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Opener {
     /// Opens a connection.

@@ -28,6 +28,9 @@ use crate::{
     },
 };
 
+/// Any error on the way to a server.
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 thread_local! {
     /// Where the system writes its stamps. Shared by all sockets of a thread.
     static CONTROL: RefCell<Vec<u8>> = RefCell::new(nix::cmsg_space!([nix::sys::time::TimeSpec; 3]));

@@ -8,7 +8,7 @@ use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
-use super::{connect::BoxError, socket::Socket};
+use super::socket::{BoxError, Socket};
 use crate::request::{proxy::Proxy, target::Origin, transport::error::ProxyRefusal};
 
 /// Asks `proxy`, at the other end of the socket, to pass everything on to a server.

@@ -1,0 +1,66 @@
+//! How requests ended.
+
+use crate::record::Record;
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl Outcome {
+    /// The one place that says what a success is.
+    pub(super) fn of(record: &Record) -> Self {
+        match record {
+            Record { cancelled: true, .. } => Self::Cancelled,
+            Record { error: Some(_), .. } => Self::Failed,
+            Record { .. } => Self::Succeeded,
+        }
+    }
+}
+
+/// How many requests ended how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcomes {
+    /// Successes.
+    pub(crate) succeeded: u64,
+    /// Failures, without the cancelled ones.
+    pub(crate) failed: u64,
+    /// Ended by the tool.
+    pub(crate) cancelled: u64,
+    /// Of all these, those sent a second time: a kept connection was closed before the server can have read them.
+    pub(crate) retried: u64,
+    /// Of the successes, those whose connection broke behind the end of the answer.
+    pub(crate) cut_after_end: u64,
+}
+
+impl Outcomes {
+    /// All requests that ended by themselves.
+    pub(crate) fn completed(&self) -> u64 {
+        self.succeeded + self.failed
+    }
+
+    /// Counts those of another part of the run.
+    pub(super) fn append(&mut self, other: Self) {
+        self.succeeded += other.succeeded;
+        self.failed += other.failed;
+        self.cancelled += other.cancelled;
+        self.retried += other.retried;
+        self.cut_after_end += other.cut_after_end;
+    }
+
+    /// Counts one more.
+    pub(super) fn add(&mut self, record: &Record) {
+        self.retried += u64::from(record.retried);
+        match Outcome::of(record) {
+            Outcome::Succeeded => {
+                self.succeeded += 1;
+                self.cut_after_end += u64::from(record.cut_after_end);
+            }
+            Outcome::Failed => self.failed += 1,
+            Outcome::Cancelled => self.cancelled += 1,
+        }
+    }
+}

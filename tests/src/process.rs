@@ -1,0 +1,197 @@
+//! Programs that tests start. Each has a deadline: one that does not end is killed, and the test fails with what it said.
+#![expect(clippy::disallowed_methods, reason = "deadlines of the tests' patience, not measurements")]
+
+use std::{
+    io::{Read, Write},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+/// How long a program may take that does its work and ends by itself. The machine may have a lot to do beside it.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How often is looked whether something has happened.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Runs a program that needs no input to its end.
+///
+/// # Panics
+/// When it cannot be started, or does not end within five minutes.
+pub fn finish(command: &mut Command) -> Output {
+    finish_within(PATIENCE, command, b"")
+}
+
+/// Runs a program that reads this from its standard input to its end.
+///
+/// # Panics
+/// When it cannot be started, or does not end in time.
+pub fn finish_within(patience: Duration, command: &mut Command, input: &[u8]) -> Output {
+    let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
+    let mut process = Process::start(command.stdin(stdin));
+    if let Some(mut stdin) = process.child.stdin.take() {
+        stdin.write_all(input).expect("it reads its input");
+    }
+    process.wait(patience)
+}
+
+/// Sends a signal to a process: `INT`, `KILL`.
+///
+/// # Panics
+/// When there is no such process.
+pub fn kill(signal: &str, process: u32) {
+    let sent = finish(Command::new("kill").args([format!("-{signal}"), process.to_string()]));
+    assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
+}
+
+/// A program that runs. It ends with this value: a test that fails leaves nothing behind.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    name: String,
+    stdout: Heard,
+    stderr: Heard,
+}
+
+impl Process {
+    /// Starts it. Its input is what the command says.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let started = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = started.unwrap_or_else(|error| panic!("`{name}` does not start: {error}"));
+        let stdout = Heard::from(child.stdout.take().expect("its output is piped"));
+        let stderr = Heard::from(child.stderr.take().expect("its errors are piped"));
+        Self { child, name, stdout, stderr }
+    }
+
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it is over.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.status().is_some()
+    }
+
+    fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child can be asked")
+    }
+
+    /// What it has written to standard output.
+    pub(crate) fn stdout(&self) -> String {
+        self.stdout.so_far()
+    }
+
+    /// What it has written to standard error.
+    pub(crate) fn stderr(&self) -> String {
+        self.stderr.so_far()
+    }
+
+    /// Waits for its end, and until nobody can write to its output any more.
+    pub(crate) fn wait(&mut self, patience: Duration) -> Output {
+        let deadline = Instant::now() + patience;
+        loop {
+            let is_heard = self.stdout.is_complete() && self.stderr.is_complete();
+            if let Some(status) = self.status().filter(|_| is_heard) {
+                return Output { status, stdout: self.stdout.bytes(), stderr: self.stderr.bytes() };
+            }
+            if Instant::now() >= deadline {
+                let state = match self.status() {
+                    None => "did not end",
+                    Some(_) => "ended, and something that it started still has its output",
+                };
+                self.end();
+                let (name, stdout, stderr) = (&self.name, self.stdout(), self.stderr());
+                panic!("`{name}` {state} within {patience:?}; stdout:\n{stdout}\nstderr:\n{stderr}");
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    fn end(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// What comes out of a pipe, as it comes.
+#[derive(Debug)]
+struct Heard {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Heard {
+    fn from(mut pipe: impl Read + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&bytes);
+        let reader = thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            while let Ok(read @ 1..) = pipe.read(&mut buffer) {
+                heard.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&buffer[..read]);
+            }
+        });
+        Self { bytes, reader }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.reader.is_finished()
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.bytes()).into_owned()
+    }
+}
+
+/// How long anything may take before a test gives up that waits for a state, or for the end of what it has ended.
+pub(crate) const SHORT_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks again and again until `found` has an answer.
+///
+/// # Panics
+/// When it never has.
+pub fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + SHORT_PATIENCE;
+    loop {
+        if let Some(answer) = found() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "{what}: did not happen");
+        thread::sleep(PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_program_says_and_how_it_ends_is_known() {
+        let output =
+            finish_within(PATIENCE, Command::new("sh").args(["-c", "cat; echo b >&2; exit 3"]), b"a");
+        assert_eq!(
+            (output.status.code(), &output.stdout[..], &output.stderr[..]),
+            (Some(3), &b"a"[..], &b"b\n"[..])
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "did not end within 300ms; stdout:\nworking\n")]
+    fn a_program_that_does_not_end_fails_the_test_with_what_it_said() {
+        let program = ["-c", "echo working; exec sleep 1000"];
+        finish_within(Duration::from_millis(300), Command::new("sh").args(program), b"");
+    }
+}
