@@ -237,8 +237,8 @@ fn the_console_shows_what_is_wrong_with_a_run() {
         warning: 1 request was still in flight and was cancelled (the run was interrupted): no metric counts
                  it, and latencies look better without it
         warning: the server ran `m-mini` for 1 of 2 requests, not `m`
-        warning: 1 of 1 responses is longer than requested (+100.0 % on average, +100.0 % to +100.0 %): if the
-                 server does not know `max_completion_tokens`, use `--use-legacy-max-tokens`
+        warning: 1 of 1 responses is longer than requested (+100.0 % on average, +100.0 % to +100.0 %): if
+                 the server does not know `max_completion_tokens`, use `--use-legacy-max-tokens`
 
         wrote [dir]/profile_export.jsonl
         wrote [dir]/profile_export_warmup.jsonl
