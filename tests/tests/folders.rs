@@ -211,7 +211,7 @@ fn a_report_without_room_for_its_files_is_shown() {
 /// Only the file with the texts, which are 300 kB each, reaches the limit.
 #[test]
 fn texts_that_cannot_be_kept_are_counted_in_the_run() {
-    let text = "word ".repeat(60_000);
+    let text = "responsibilities ".repeat(18_000);
     let body =
         serde_json::json!({"choices": [{"index": 0, "message": {"content": text}, "finish_reason": "stop"}]});
     let server = ScriptedServer::start([Script::whole("application/json", body.to_string())]);
