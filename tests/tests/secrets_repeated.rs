@@ -5,7 +5,7 @@
 use std::{fmt::Write as _, fs};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use prony_tests::{MockPlugin, Run, Tool, eventually, wire::Replay};
+use prony_tests::{MockPlugin, Run, Script, ScriptedServer, Tool, eventually, wire::Replay};
 use rstest::rstest;
 
 /// With characters that each way of writing spells differently.
@@ -217,7 +217,7 @@ fn a_proxy_of_the_environment_with_an_unencoded_slash_is_not_shown() {
 /// What a crash leaves behind holds no key: there is none, even where the user's limits allow it.
 #[test]
 fn a_crash_leaves_no_core_file() {
-    let server = Replay::start(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n".to_vec(), 42);
+    let server = ScriptedServer::start([Script::silent().hold()]);
     let running =
         tool(&server.url()).args(["--api-key", KEY]).under(&["prlimit", "--core=unlimited"]).spawn();
     eventually("a request is sent", || (!server.requests().is_empty()).then_some(()));
