@@ -32,6 +32,8 @@ use crate::{
     },
 };
 
+pub use crate::request::transport::HttpAnswer;
+
 /// Splits the reads of a response into server-sent events: name and data. `None` when one is too large.
 pub fn split_events<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> Option<Vec<(String, Vec<u8>)>> {
     let mut splitter = SseSplitter::default();
@@ -53,23 +55,9 @@ pub fn split_lines<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> Option<Vec<
     Some(lines)
 }
 
-/// An answer over HTTP/1.1.
-#[derive(Debug, PartialEq, Eq)]
-pub struct HttpAnswer {
-    /// Its status.
-    pub status: u16,
-    /// Its headers, in their order.
-    pub headers: Vec<(String, Vec<u8>)>,
-    /// What its framing leaves of its body.
-    pub body: Vec<u8>,
-    /// The body has come to its end, or ends with the connection.
-    pub is_whole: bool,
-}
-
 /// Reads an answer that arrives in these reads, as from a connection; `None` when its head does not end.
 pub fn read_http<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<HttpAnswer>, String> {
-    let whole = read_whole(reads)?;
-    Ok(whole.map(|(status, headers, body, is_whole)| HttpAnswer { status, headers, body, is_whole }))
+    read_whole(reads)
 }
 
 /// What the rows of an input file are.

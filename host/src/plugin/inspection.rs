@@ -1,6 +1,6 @@
 //! What a library says about itself, for those who want to see it: read from its file, without running any of its code.
 
-use std::{collections::HashMap, path::PathBuf, rc::Rc};
+use std::rc::Rc;
 
 use prony_plugin_api::{descriptor::Descriptor, version::EPOCH};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::{
     entry::Category,
     fault::Fault,
     integrity::Digest,
-    ladder::{self, Hashing, Survey},
+    ladder::{self, Hashing, Survey, Surveys},
     listing::ListedEntry,
     trust::Trust,
 };
@@ -36,7 +36,7 @@ pub(crate) struct Messages {
 
 /// Looks at the libraries of entries, and at each file once.
 #[derive(Debug, Default)]
-pub(crate) struct Inspections(HashMap<PathBuf, Rc<Survey>>);
+pub(crate) struct Inspections(Surveys);
 
 impl Inspections {
     /// Everything that is known of the library of an entry.
@@ -52,7 +52,7 @@ impl Inspections {
 
     fn look(&mut self, entry: &ListedEntry, hashing: Hashing) -> Inspection {
         match &entry.library {
-            Ok(library) => Inspection::new(entry, self.survey(library, hashing)),
+            Ok(library) => Inspection::new(entry, self.0.of(library, &Trust::of_this_process(), hashing)),
             Err(fault) => Inspection {
                 survey: Rc::default(),
                 faults: vec![words(fault)],
@@ -60,16 +60,6 @@ impl Inspections {
                 options: None,
             },
         }
-    }
-
-    fn survey(&mut self, library: &PathBuf, hashing: Hashing) -> Rc<Survey> {
-        let lacks = |survey: &Survey| hashing == Hashing::Wanted && survey.digest.is_none();
-        if let Some(known) = self.0.get(library).filter(|known| !lacks(known)) {
-            return Rc::clone(known);
-        }
-        let survey = Rc::new(ladder::survey(library, &Trust::of_this_process(), hashing));
-        self.0.insert(library.clone(), Rc::clone(&survey));
-        survey
     }
 }
 

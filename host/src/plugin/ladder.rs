@@ -2,10 +2,11 @@
 //! descriptor, the contract. What passes is [`Checked`]: the bytes that were checked, to be opened by the loader.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fs::{self, File},
     io::Read,
     path::{Path, PathBuf},
+    rc::Rc,
     sync::Arc,
 };
 
@@ -68,12 +69,29 @@ pub(super) enum Hashing {
 }
 
 /// Looks at every rung that can be reached, and does not stop at the first fault.
-pub(super) fn survey(library: &Path, trust: &Trust, hashing: Hashing) -> Survey {
+fn survey(library: &Path, trust: &Trust, hashing: Hashing) -> Survey {
     let mut survey = Survey::default();
     if let Err(fault) = look(library, trust, hashing, &mut survey) {
         survey.faults.push(fault);
     }
     survey
+}
+
+/// Surveys of libraries, each made once: several entries may share a library.
+#[derive(Debug, Default)]
+pub(super) struct Surveys(HashMap<PathBuf, Rc<Survey>>);
+
+impl Surveys {
+    /// That of a library. One that lacks a hash which is wanted now is made again.
+    pub(super) fn of(&mut self, library: &Path, trust: &Trust, hashing: Hashing) -> Rc<Survey> {
+        let lacks = |survey: &Survey| hashing == Hashing::Wanted && survey.digest.is_none();
+        if let Some(known) = self.0.get(library).filter(|known| !lacks(known)) {
+            return Rc::clone(known);
+        }
+        let survey = Rc::new(survey(library, trust, hashing));
+        self.0.insert(library.to_owned(), Rc::clone(&survey));
+        survey
+    }
 }
 
 /// What can be said about a library that may be broken.

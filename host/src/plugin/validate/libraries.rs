@@ -1,9 +1,6 @@
 //! The libraries that a manifest names, looked at without running any of their code.
 
-use std::{
-    collections::{HashMap, HashSet},
-    path::PathBuf,
-};
+use std::{collections::HashSet, path::PathBuf};
 
 use super::{Examined, Severity, Subject, path_of, probe::Target};
 use crate::{
@@ -11,7 +8,7 @@ use crate::{
     plugin::{
         entry::{Category, Tier},
         fault::Fault,
-        ladder::{self, Hashing, Survey},
+        ladder::{self, Hashing, Survey, Surveys},
         libraries::find_in,
         policy::PolicyInForce,
         trust::Trust,
@@ -28,7 +25,7 @@ pub(super) fn check(
 ) -> Vec<Target> {
     let name = policy.map(|policy| policy.policy).unwrap_or_default();
     descriptions(one);
-    let mut shelf = Shelf { surveyed: HashMap::new(), told: HashSet::new(), trust };
+    let mut shelf = Shelf { surveys: Surveys::default(), told: HashSet::new(), trust };
     // What is wrong with the manifest's own folder was said of the manifest.
     shelf.told.extend(one.findings.iter().map(|finding| finding.text.clone()));
     let mut targets = Vec::new();
@@ -78,7 +75,7 @@ fn pinned(one: &mut Examined, subject: &Subject, policy: &PolicyInForce) -> bool
 
 /// What was seen of each library.
 struct Shelf<'a> {
-    surveyed: HashMap<PathBuf, Survey>,
+    surveys: Surveys,
     /// What was said already: several entries may share a library, and several libraries a folder.
     told: HashSet<String>,
     trust: &'a Trust,
@@ -94,10 +91,7 @@ impl Shelf<'_> {
             }
         };
         let trust = self.trust;
-        let survey = self
-            .surveyed
-            .remove(&library)
-            .unwrap_or_else(|| ladder::survey(&library, trust, Hashing::Wanted));
+        let survey = self.surveys.of(&library, trust, Hashing::Wanted);
         for fault in &survey.faults {
             self.tell(one, subject, Some(&library), fault);
         }
@@ -113,7 +107,6 @@ impl Shelf<'_> {
                 one.find(Severity::Warning, subject.line, text, hint);
             }
         }
-        self.surveyed.insert(library.clone(), survey);
         sound.then(|| Target {
             manifest: one.origin.manifest.clone(),
             line: subject.line,

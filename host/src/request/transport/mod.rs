@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
 
+pub use self::timed::whole::HttpAnswer;
 pub(crate) use self::{
     chunk::{Chunk, StampSource},
     error::TransportError,

@@ -2,18 +2,28 @@
 
 use super::{framing::Framing, head, head::Malformed};
 
-/// Status, names and values of headers, body, and whether it ended where it should. Nothing when the head does not end.
-pub(crate) type Whole = Option<(u16, Vec<(String, Vec<u8>)>, Vec<u8>, bool)>;
+/// An answer over HTTP/1.1.
+#[derive(Debug, PartialEq, Eq)]
+pub struct HttpAnswer {
+    /// Its status.
+    pub status: u16,
+    /// Names and values of its headers, in their order.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// What its framing leaves of its body.
+    pub body: Vec<u8>,
+    /// The body has come to its end, or ends with the connection.
+    pub is_whole: bool,
+}
 
-/// Reads an answer that arrives in these reads.
+/// Reads an answer that arrives in these reads; `None` when its head does not end.
 ///
 /// # Errors
 /// It is no HTTP/1.1.
-pub(crate) fn read<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> Result<Whole, String> {
+pub(crate) fn read<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<HttpAnswer>, String> {
     read_all(reads).map_err(|error| error.to_string())
 }
 
-fn read_all<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> Result<Whole, Malformed> {
+fn read_all<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<HttpAnswer>, Malformed> {
     let (mut waiting, mut answer, mut body) = (Vec::new(), None, Vec::new());
     for read in reads {
         waiting.extend_from_slice(read);
@@ -33,7 +43,12 @@ fn read_all<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> Result<Whole, Malf
             (name.to_string(), value.as_bytes().to_vec())
         };
         let is_whole = matches!(framing, Framing::Over | Framing::Connection);
-        (head.status.as_u16(), head.headers.iter().map(header).collect(), body, is_whole)
+        HttpAnswer {
+            status: head.status.as_u16(),
+            headers: head.headers.iter().map(header).collect(),
+            body,
+            is_whole,
+        }
     }))
 }
 
