@@ -218,8 +218,9 @@ fn a_proxy_of_the_environment_with_an_unencoded_slash_is_not_shown() {
 #[test]
 fn a_crash_leaves_no_core_file() {
     let server = ScriptedServer::start([Script::silent().hold()]);
-    let running =
-        tool(&server.url()).args(["--api-key", KEY]).under(&["prlimit", "--core=unlimited"]).spawn();
+    // A shell starts what runs in the background with the signal ignored.
+    let allowed = ["env", "--default-signal=QUIT", "prlimit", "--core=unlimited"];
+    let running = tool(&server.url()).args(["--api-key", KEY]).under(&allowed).spawn();
     eventually("a request is sent", || (!server.requests().is_empty()).then_some(()));
     let limits = fs::read_to_string(format!("/proc/{}/limits", running.id())).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
