@@ -18,6 +18,7 @@ mod dataset;
 pub mod internals;
 mod metrics;
 mod mock_server;
+mod node;
 mod plugin;
 mod record;
 mod report;

@@ -2,7 +2,7 @@
 //!
 //! A pipe that nobody empties blocks its writer, a full disk and a closed terminal are errors; none of them may hold up or
 //! end a run. So a thread of its own writes, and everybody else leaves lines with it. When it does not come on for
-//! [`PATIENCE`], lines are dropped and counted until it does. What cannot be written at all is dropped: there is nobody to
+//! [`TIMEOUT`], lines are dropped and counted until it does. What cannot be written at all is dropped: there is nobody to
 //! tell.
 
 use std::{
@@ -17,7 +17,7 @@ use std::{
 const CAPACITY: usize = 1024;
 
 /// How long a line waits for room, and the end of the process for the last line.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Time between two looks at a descriptor that takes nothing now and does not block.
 const RETRY_EVERY: Duration = Duration::from_millis(5);
@@ -116,7 +116,7 @@ impl Outlet {
     /// Waits while the state is so, unless the writer is stuck.
     fn wait_while(&self, is_so: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
         let waiting =
-            self.changed.wait_timeout_while(self.state(), PATIENCE, |state| is_so(state) && !state.stuck);
+            self.changed.wait_timeout_while(self.state(), TIMEOUT, |state| is_so(state) && !state.stuck);
         let (mut state, waited) = waiting.unwrap_or_else(PoisonError::into_inner);
         state.stuck |= waited.timed_out();
         state

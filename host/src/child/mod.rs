@@ -11,4 +11,4 @@ pub(crate) mod frame;
 mod spawn;
 
 pub(crate) use death::Death;
-pub(crate) use spawn::{Child, Leash, parent, perish};
+pub(crate) use spawn::{Child, KillHandle, parent, perish};

@@ -22,18 +22,18 @@ const SECRETS: [&str; 1] = ["PRONY_API_KEY"];
 #[derive(Debug)]
 pub(crate) struct Child {
     process: std::process::Child,
-    leash: Leash,
+    kill_handle: KillHandle,
 }
 
 /// Ends a child that somebody else waits for.
 #[derive(Clone, Debug)]
-pub(crate) struct Leash {
+pub(crate) struct KillHandle {
     group: Option<Pid>,
     /// The child has been waited for: its number may be another process's by now.
     is_over: Arc<Mutex<bool>>,
 }
 
-impl Leash {
+impl KillHandle {
     /// Waits for the child's end, which somebody else still has to take note of.
     pub(crate) fn await_end(&self) {
         if let Some(child) = self.group {
@@ -74,7 +74,7 @@ impl Child {
         }
         let process = command.spawn()?;
         let group = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
-        Ok((Self { process, leash: Leash { group, is_over: Arc::default() } }, ours))
+        Ok((Self { process, kill_handle: KillHandle { group, is_over: Arc::default() } }, ours))
     }
 
     /// Its number.
@@ -83,8 +83,8 @@ impl Child {
     }
 
     /// What ends it while somebody waits.
-    pub(crate) fn leash(&self) -> Leash {
-        self.leash.clone()
+    pub(crate) fn kill_handle(&self) -> KillHandle {
+        self.kill_handle.clone()
     }
 
     /// Waits for its end.
@@ -92,12 +92,12 @@ impl Child {
     /// # Errors
     /// The system has lost track of it.
     fn wait(&mut self) -> io::Result<Death> {
-        if let Some(child) = self.leash.group {
-            // Its number stays taken until the leash knows.
+        if let Some(child) = self.kill_handle.group {
+            // Its number stays taken until the kill_handle knows.
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
             rustix::io::retry_on_intr(|| rustix::process::waitid(WaitId::Pid(child), options))?;
         }
-        let mut is_over = self.leash.is_over.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut is_over = self.kill_handle.is_over.lock().unwrap_or_else(PoisonError::into_inner);
         *is_over = true;
         self.process.wait().map(Death::from)
     }
@@ -107,18 +107,18 @@ impl Child {
     /// # Errors
     /// The system has lost track of it.
     pub(crate) fn end(&mut self) -> io::Result<Death> {
-        self.leash.kill();
+        self.kill_handle.kill();
         self.wait()
     }
 
     /// Whether it has ended. It still has to be waited for.
     pub(crate) fn has_ended(&self) -> bool {
-        self.leash.group.is_some_and(has_ended)
+        self.kill_handle.group.is_some_and(has_ended)
     }
 
     /// Ends it at once, with whatever it has started.
     pub(crate) fn kill(&self) {
-        self.leash.kill();
+        self.kill_handle.kill();
     }
 }
 
@@ -130,7 +130,7 @@ fn has_ended(child: Pid) -> bool {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        self.leash.kill();
+        self.kill_handle.kill();
         // Nobody is left who wants to know how. One that was waited for is not waited for again.
         let _ = self.process.wait();
     }

@@ -42,8 +42,8 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
     let other_tokens = args.streams.iter().min().copied().unwrap_or(OTHER_TOKENS_STREAMS);
     let rates = ladder(&args.rates, &RATES, Load::Rate);
     let ladders = [streams, vec![Load::OtherTokens(other_tokens)], rates];
-    let told = |rung: &Rung| tracing::info!(load = %rung.load, "measured");
-    let calibration = Calibration::climb(cores(), &endpoint_type(args)?, ladders, told)?;
+    let report = |rung: &Rung| tracing::info!(load = %rung.load, "measured");
+    let calibration = Calibration::climb(cores(), &endpoint_type(args)?, ladders, report)?;
     let path = calibrate::save(&calibration)?;
     if args.json {
         let text = serde_json::to_string_pretty(&calibration);

@@ -372,15 +372,15 @@ mod tests {
     #[test]
     fn flags_reach_the_options() {
         let every = |n| NonZeroU64::new(n).unwrap();
-        let told = options(
+        let parsed = options(
             "--ttft-ms 1.5 --itl-ms 0 --usage-tokens-per-word 0.33 --bundle-first 4 --split --error-every 3 --error-status 429 \
              --stream-error-every 5 --stream-error-style bare --stall-every 7 --close-every 2 \
              --job-polls 3 --job-fail-every 4 --poll-error-every 9",
         )
         .unwrap();
-        assert_eq!((told.pacing.ttft, told.pacing.itl), (Duration::from_micros(1500), Duration::ZERO));
-        assert_eq!((told.framing.bundle_first, told.framing.splits), (Some(every(4)), Splits::Random));
-        assert_eq!(Some(told.usage), UsageRatio::of(0.33));
+        assert_eq!((parsed.pacing.ttft, parsed.pacing.itl), (Duration::from_micros(1500), Duration::ZERO));
+        assert_eq!((parsed.framing.bundle_first, parsed.framing.splits), (Some(every(4)), Splits::Random));
+        assert_eq!(Some(parsed.usage), UsageRatio::of(0.33));
         let faults = FaultPlan {
             error: Some((every(3), StatusCode::TOO_MANY_REQUESTS)),
             cut: None,
@@ -389,8 +389,8 @@ mod tests {
             poll_error: Some((every(9), StatusCode::TOO_MANY_REQUESTS)),
             close: Some(every(2)),
         };
-        assert_eq!(told.jobs, JobPlan { polls: Some(3), fail: Some(every(4)) });
-        assert_eq!(told.faults, faults);
+        assert_eq!(parsed.jobs, JobPlan { polls: Some(3), fail: Some(every(4)) });
+        assert_eq!(parsed.faults, faults);
         let finite = options("--stall-every 7 --stall-ms 250").unwrap().faults.stall;
         assert_eq!(finite, Some((every(7), Stall::For(Duration::from_millis(250)))));
     }

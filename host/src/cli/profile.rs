@@ -25,8 +25,8 @@ use crate::{
     clock::Clock,
     config::{
         Arrival, DatasetConfig, RunConfig, content,
+        environment::Environment,
         error::ConfigError,
-        facts::Facts,
         flags::{ProfileFlags, Ui},
         proxy::ProxyEnvironment,
         redact::{self, Redactor},
@@ -34,6 +34,7 @@ use crate::{
         target::API_KEY_VARIABLE,
     },
     dataset::{self, AcceptanceError, Conversation, DatasetError, Tokenizer, TokenizerError},
+    node::{self, Class, LoadedEndpoint, Loading, NodeError},
     plugin::{self, Category, DiscoveryOptions, PluginError, Registry},
     record::{
         Capabilities, PolicyRecord, RunHeader,
@@ -43,7 +44,6 @@ use crate::{
     report::again_from_the_journal,
     run::{
         Interrupt, Lock, RunError, artifact_dir, conduct,
-        crew::{Class, CrewError, Dialect, Loading},
         folder_error::ArtifactDirError,
         lifecycle::Ending,
         mock::{MockError, MockProcess},
@@ -78,9 +78,9 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
         terminal::warn(&format!("{what} was skipped: failed to {}", plugin::chain(problem)));
     }
     let loading = Loading { registry: &registry, log_words: log.words() };
-    let (run, dialect) = prepare(flags, &loading, mock.as_mut(), is_whole)?;
-    let ending = conduct(&run, dialect, &registry);
-    registry.put_back_surroundings();
+    let (run, endpoint) = prepare(flags, &loading, mock.as_mut(), is_whole)?;
+    let ending = conduct(&run, endpoint, &registry);
+    registry.restore_process_state();
     drop(mock);
     let ending = match ending {
         Err(error @ RunError::Recorder(_)) => return Err(report_the_rest(&run, error)),
@@ -155,7 +155,7 @@ fn prepare(
     loading: &Loading<'_>,
     mock: Option<&mut MockProcess>,
     answers_whole: bool,
-) -> Result<(Run, Dialect), Failure> {
+) -> Result<(Run, LoadedEndpoint), Failure> {
     // The deadline counts from here.
     let clock = Clock::start();
     let registry = loading.registry;
@@ -172,10 +172,10 @@ fn prepare(
     services.warnings.iter().for_each(|warning| terminal::warn(warning));
     let tokenizer = load_tokenizer(&resolved.config, metadata)?;
     let counter = tokenizer.clone().filter(|_| !resolved.config.target.use_server_token_count);
-    registry.note_surroundings();
+    registry.note_process_state();
     let here = std::env::current_dir();
-    let mut dialect = Dialect::load(loading, &resolved.config)?;
-    registry.put_back_surroundings();
+    let mut endpoint = LoadedEndpoint::load(loading, &resolved.config)?;
+    registry.restore_process_state();
     let dataset = make_dataset(&resolved.config, metadata, tokenizer.as_deref())?;
     let redactor = redact::learn(dataset::secrets(&dataset));
     if let Some(mock) = mock {
@@ -183,17 +183,17 @@ fn prepare(
     }
     let mut config = resolved.config;
     config.dataset.set_entries(dataset.len());
-    let target = setup::plan_target(&config, metadata).map_err(|error| wrong_target(&error))?;
+    let target = node::plan_target(&config, metadata).map_err(|error| wrong_target(&error))?;
     let known = Arc::clone(registry);
     let wait = move || {
         // The program answers signals by now.
         known.note_signal_handlers();
-        let is_there = dialect.await_target(&config, &target, &dataset, clock);
-        (is_there, dialect, config, target, dataset)
+        let is_there = endpoint.await_target(&config, &target, &dataset, clock);
+        (is_there, endpoint, config, target, dataset)
     };
-    let (is_there, dialect, mut config, target, dataset) = unless_interrupted(wait)?;
+    let (is_there, endpoint, mut config, target, dataset) = unless_interrupted(wait)?;
     is_there?;
-    registry.put_back_surroundings();
+    registry.restore_process_state();
     let (dir, lock) = claim_dir(flags, &config, clock)?;
     config.artifact_dir.clone_from(&dir);
     // Absolute from here on, wherever a plugin may go.
@@ -217,7 +217,7 @@ fn prepare(
         tokenizer: counter,
         target,
     };
-    Ok((run, dialect))
+    Ok((run, endpoint))
 }
 
 /// Waits for something before the first request. After an interrupt there is nothing to write.
@@ -267,7 +267,7 @@ pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn facts() -> Result<Facts, Failure> {
+fn facts() -> Result<Environment, Failure> {
     let cores = cores();
     // 32 bits, so that the seed is short enough to be typed again.
     let seed = SysRng.try_next_u32().map_err(|error| {
@@ -279,7 +279,7 @@ fn facts() -> Result<Facts, Failure> {
     let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
     let mut aiperf_variables: Vec<String> = names.filter(|name| name.starts_with("AIPERF_")).collect();
     aiperf_variables.sort_unstable();
-    Ok(Facts { cores, seed: seed.into(), proxies: ProxyEnvironment::read(), api_key, aiperf_variables })
+    Ok(Environment { cores, seed: seed.into(), proxies: ProxyEnvironment::read(), api_key, aiperf_variables })
 }
 
 /// The dataset, all of which the endpoint takes.
@@ -463,7 +463,7 @@ impl Explain for MockError {
     }
 }
 
-impl Explain for CrewError {
+impl Explain for NodeError {
     fn exit(&self) -> Exit {
         match self.class() {
             Class::Usage => Exit::Usage,
@@ -474,7 +474,7 @@ impl Explain for CrewError {
     }
 
     fn hint(&self) -> Option<String> {
-        Some(CrewError::hint(self)).filter(|hint| !hint.is_empty())
+        Some(NodeError::hint(self)).filter(|hint| !hint.is_empty())
     }
 
     fn form(&self) -> Form {
@@ -516,7 +516,7 @@ impl Explain for Misplaced {
 impl Explain for RunError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Crew(error) => error.exit(),
+            Self::Node(error) => error.exit(),
             _ => Exit::Failed,
         }
     }
@@ -535,7 +535,7 @@ impl Explain for RunError {
             Self::Journal(_) | Self::Recorder(_) => {
                 Some("make room on the disk; what was measured until then is reported".to_owned())
             }
-            Self::Crew(error) => Explain::hint(error),
+            Self::Node(error) => Explain::hint(error),
             Self::EventLoop(_) => {
                 Some("raise the limits on threads and open files (`ulimit -u`, `ulimit -n`)".to_owned())
             }

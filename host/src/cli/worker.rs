@@ -1,7 +1,7 @@
 //! `prony worker`: the process of an isolated endpoint. `profile` starts it; nobody types it.
 
 use super::exit::{Exit, Failure};
-use crate::{child, run::crew::inside};
+use crate::{child, node::serve};
 
 /// Does what the parent says, until the parent is gone.
 pub(super) fn run() -> Result<Exit, Failure> {
@@ -10,7 +10,7 @@ pub(super) fn run() -> Result<Exit, Failure> {
             .caused_by(&error)
             .with_hint("`prony profile --isolate ENDPOINT` starts this by itself")
     })?;
-    inside::serve(parent).map_err(|error| {
+    serve::serve(parent).map_err(|error| {
         Failure::new(Exit::Failed, "read what the parent process sends").caused_by(&error)
     })?;
     // What a library wants to do at the end of its process could keep it alive.

@@ -131,19 +131,19 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::config::{content, facts::Facts, flags::tests::flags, load, target};
+    use crate::config::{content, environment::Environment, flags::tests::flags, load, target};
 
     const TEXT: &str = r#"{"endpoint_path": "/x", "supports_streaming": true, "produces_tokens": true,
                            "tokenizes_input": true}"#;
     const NUMBERS: &str = r#"{"endpoint_path": "/x", "supports_streaming": false, "produces_tokens": false,
                               "tokenizes_input": false}"#;
 
-    fn told(line: &str, endpoint: &str) -> Vec<String> {
+    fn warned(line: &str, endpoint: &str) -> Vec<String> {
         let flags = flags(&format!("-m m {line}")).unwrap();
         let phases = load::phases(&flags).unwrap();
         warnings(Situation {
             endpoint: &serde_json::from_str(endpoint).unwrap(),
-            target: &target::target(&flags, &Facts::default(), "x").unwrap().0,
+            target: &target::target(&flags, &Environment::default(), "x").unwrap().0,
             dataset: &content::dataset(&flags, &phases).unwrap(),
             phases: &phases,
             flags: &flags,
@@ -190,7 +190,7 @@ mod tests {
         #[case] endpoint: &str,
         #[case] expected: &str,
     ) {
-        assert_eq!(told(line, endpoint).join("\n"), expected);
+        assert_eq!(warned(line, endpoint).join("\n"), expected);
     }
 
     #[rstest]
@@ -206,7 +206,7 @@ mod tests {
     #[case("--deadline 40")]
     #[case("--no-proxy --random-seed 4 --overwrite --artifact-dir D")]
     fn a_flag_with_an_effect_is_not(#[case] line: &str) {
-        assert!(told(line, TEXT).is_empty(), "{:?}", told(line, TEXT));
+        assert!(warned(line, TEXT).is_empty(), "{:?}", warned(line, TEXT));
     }
 
     #[rstest]

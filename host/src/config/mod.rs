@@ -6,8 +6,8 @@
 pub(crate) mod content;
 mod effect;
 mod endpoint_options;
+pub(crate) mod environment;
 pub(crate) mod error;
-pub(crate) mod facts;
 pub(crate) mod file;
 pub(crate) mod flags;
 mod load;

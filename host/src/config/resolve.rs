@@ -1,6 +1,6 @@
 //! From flags to a configuration: every default, and every rule about flags that do or do not go together.
 //!
-//! [`resolve`] is pure. What the machine has to say (cores, randomness) comes in as [`Facts`], what the dialect can
+//! [`resolve`] is pure. What the machine has to say (cores, randomness) comes in as [`Environment`], what the dialect can
 //! do as its manifest entry's metadata; files and servers are somebody else's business.
 
 use std::path::Path;
@@ -8,8 +8,8 @@ use std::path::Path;
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
-    Arrival, PhaseConfig, RunConfig, content, effect, error::ConfigError, facts::Facts, flags::ProfileFlags,
-    load, media, rankings, services, size, target, url,
+    Arrival, PhaseConfig, RunConfig, content, effect, environment::Environment, error::ConfigError,
+    flags::ProfileFlags, load, media, rankings, services, size, target, url,
 };
 
 /// Where the folders of runs are made that the user names no folder for.
@@ -45,7 +45,7 @@ pub(crate) fn resolve(
     flags: &ProfileFlags,
     endpoint: &EndpointMetadata,
     endpoint_name: &str,
-    facts: &Facts,
+    facts: &Environment,
 ) -> Result<Resolved, ConfigError> {
     check_endpoint(flags, endpoint, endpoint_name)?;
     let (mut target, by_proxy) = target::target(flags, facts, endpoint_name)?;
@@ -127,7 +127,7 @@ const IN_FLIGHT_A_WORKER: usize = 512;
 
 /// As many as the load needs: one core is left to everything beside the load, where there are enough. A worker of a closed
 /// loop without a request to keep in flight would have nothing to do.
-fn workers(flags: &ProfileFlags, phases: &[PhaseConfig], facts: &Facts) -> (usize, Option<String>) {
+fn workers(flags: &ProfileFlags, phases: &[PhaseConfig], facts: &Environment) -> (usize, Option<String>) {
     let by_cores = if facts.cores > 2 { facts.cores - 1 } else { facts.cores.max(1) };
     // A phase without a limit may have any number in flight.
     let in_flight =
@@ -164,8 +164,8 @@ mod tests {
         media::MediaConfig, redact,
     };
 
-    fn facts() -> Facts {
-        Facts { cores: 8, seed: 42, ..Facts::default() }
+    fn facts() -> Environment {
+        Environment { cores: 8, seed: 42, ..Environment::default() }
     }
 
     fn chat() -> EndpointMetadata {
@@ -335,7 +335,7 @@ mod tests {
         #[case] workers: usize,
     ) {
         let flags = flags(&format!("-m m {line}")).unwrap();
-        let resolved = resolve(&flags, &chat(), "chat", &Facts { cores, ..facts() }).unwrap();
+        let resolved = resolve(&flags, &chat(), "chat", &Environment { cores, ..facts() }).unwrap();
         assert_eq!(resolved.config.workers, workers);
     }
 

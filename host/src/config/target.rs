@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use super::{
     ConnectionReuse, DEFAULT_CONNECT_TIMEOUT_S, ServerMetricsConfig, Target, TlsConfig, TransportKind,
     endpoint_options::endpoint_options,
+    environment::Environment,
     error::ConfigError,
-    facts::Facts,
     flags::ProfileFlags,
     pairs,
     proxy::{Proxies, proxies},
@@ -29,7 +29,7 @@ const MOCK_MODEL: &str = "mock-model";
 /// The target that the flags name, and what the user should know about the way to it.
 pub(super) fn target(
     flags: &ProfileFlags,
-    facts: &Facts,
+    facts: &Environment,
     endpoint_name: &str,
 ) -> Result<(Target, Option<String>), ConfigError> {
     let mut headers = pairs::headers(&flags.header)?;
@@ -85,7 +85,7 @@ pub(super) fn target(
 
 /// The key: what was typed, else what the environment holds. The mock server wants none, so that a variable that is set
 /// for other runs does not matter to it.
-fn api_key(flags: &ProfileFlags, facts: &Facts) -> Result<Option<String>, ConfigError> {
+fn api_key(flags: &ProfileFlags, facts: &Environment) -> Result<Option<String>, ConfigError> {
     let (by, key) = match (&flags.api_key, &facts.api_key) {
         (Some(typed), _) => ("--api-key", typed),
         (None, Some(variable)) if !flags.mock => (API_KEY_VARIABLE, variable),
@@ -232,7 +232,7 @@ mod tests {
     use crate::config::flags::tests::flags;
 
     fn resolved(line: &str) -> Target {
-        target(&flags(line).unwrap(), &Facts::default(), "chat").unwrap().0
+        target(&flags(line).unwrap(), &Environment::default(), "chat").unwrap().0
     }
 
     #[test]
@@ -264,7 +264,7 @@ mod tests {
         #[case] variable: Option<&str>,
         #[case] expected: Result<Option<&str>, &str>,
     ) {
-        let facts = Facts { api_key: variable.map(str::to_owned), ..Facts::default() };
+        let facts = Environment { api_key: variable.map(str::to_owned), ..Environment::default() };
         let target = target(&flags(&format!("-m m {line}")).unwrap(), &facts, "chat");
         match (target, expected) {
             (Ok((target, _)), Ok(key)) => assert_eq!(target.api_key.as_deref(), key),

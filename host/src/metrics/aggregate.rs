@@ -144,11 +144,11 @@ impl Aggregator {
     }
 
     /// Makes room for as many requests as the run may have profiled: those that were asked for, if there can be so many.
-    pub(crate) fn expect(&mut self, header: &RunHeader, most: usize) {
+    pub(crate) fn reserve(&mut self, header: &RunHeader, most: usize) {
         let profiling = header.config.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
         let wanted: Option<u64> = profiling.map(|phase| phase.request_count).sum();
         let wanted = wanted.and_then(|wanted| usize::try_from(wanted).ok()).unwrap_or(usize::MAX);
-        self.profiling.expect(wanted.min(most));
+        self.profiling.reserve(wanted.min(most));
     }
 
     /// A phase begins.

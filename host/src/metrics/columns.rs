@@ -61,10 +61,10 @@ impl Columns {
     }
 
     /// Makes room for as many requests as there may be.
-    pub(super) fn expect(&mut self, most: usize) {
+    pub(super) fn reserve(&mut self, most: usize) {
         for (_, column) in &mut self.by_metric {
             if let Column::Values(values) = column {
-                values.expect(most);
+                values.reserve(most);
             }
         }
     }

@@ -231,7 +231,7 @@ mod tests {
 
     /// Where a server tells its usage.
     #[derive(Clone, Copy, Debug)]
-    enum Told {
+    enum UsageAt {
         First,
         Each,
         Last,
@@ -246,7 +246,7 @@ mod tests {
             local in 1u64..20,
             pieces in 2u64..200,
             bundle in 1u64..20,
-            told in prop_oneof![Just(Told::First), Just(Told::Each), Just(Told::Last)],
+            usage_at in prop_oneof![Just(UsageAt::First), Just(UsageAt::Each), Just(UsageAt::Last)],
             counting in prop_oneof![Just(TokenCounting::PreferServer), Just(TokenCounting::ServerOnly)],
         ) {
             let first = bundle.min(pieces - 1);
@@ -261,10 +261,10 @@ mod tests {
                 },
                 token_events: later + 1,
                 first_read_events: 1,
-                first_read_usage: match told {
-                    Told::First => Some(whole),
-                    Told::Each => Some(server * first),
-                    Told::Last => None,
+                first_read_usage: match usage_at {
+                    UsageAt::First => Some(whole),
+                    UsageAt::Each => Some(server * first),
+                    UsageAt::Last => None,
                 },
                 first_read_chars: 5 * first,
                 text_chars: 5 * pieces,

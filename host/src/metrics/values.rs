@@ -28,7 +28,7 @@ impl Values {
     }
 
     /// Makes room for so many: growing leaves holes as large as what has grown. Room that is not used is no memory.
-    pub(super) fn expect(&mut self, most: usize) {
+    pub(super) fn reserve(&mut self, most: usize) {
         match self {
             Self::Counts { counts, .. } => counts.reserve_exact(most),
             Self::Any(values) => values.reserve_exact(most),
@@ -51,7 +51,9 @@ impl Values {
         match (&mut *self, other) {
             (Self::Counts { counts, .. }, Self::Counts { counts: more, .. }) => counts.extend(more),
             (Self::Any(values), Self::Any(more)) => values.extend(more),
-            (Self::Any(values), Self::Counts { per_unit, counts }) => values.extend(told(&counts, per_unit)),
+            (Self::Any(values), Self::Counts { per_unit, counts }) => {
+                values.extend(in_units(&counts, per_unit));
+            }
             (Self::Counts { .. }, Self::Any(more)) => self.widen(more),
         }
     }
@@ -72,7 +74,7 @@ impl Values {
         let mut values = match self {
             Self::Counts { per_unit, counts } => {
                 let mut values = Vec::with_capacity(counts.capacity());
-                values.extend(told(counts, *per_unit));
+                values.extend(in_units(counts, *per_unit));
                 values
             }
             Self::Any(values) => std::mem::take(values),
@@ -82,7 +84,7 @@ impl Values {
     }
 }
 
-fn told(counts: &[u32], per_unit: f64) -> impl Iterator<Item = f64> {
+fn in_units(counts: &[u32], per_unit: f64) -> impl Iterator<Item = f64> {
     counts.iter().map(move |count| f64::from(*count) / per_unit)
 }
 

@@ -178,7 +178,7 @@ impl fmt::Display for Withheld {
 
 /// A manifest to be read.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct SearchLocation {
     /// Its file, as it was reached.
     pub(super) manifest: PathBuf,
     /// How it was reached.
@@ -230,7 +230,7 @@ pub(super) fn discover(options: &DiscoveryOptions, policy: &PolicyInForce) -> Re
     Ok(found)
 }
 
-fn read(place: &Place, origin: &Arc<Origin>, trust: &Trust) -> Result<Manifest, ManifestError> {
+fn read(place: &SearchLocation, origin: &Arc<Origin>, trust: &Trust) -> Result<Manifest, ManifestError> {
     match distrust(place, &origin.manifest, trust).into_iter().next() {
         None => manifest::read(origin),
         Some(fault) => Err(ManifestError {
@@ -242,7 +242,7 @@ fn read(place: &Place, origin: &Arc<Origin>, trust: &Trust) -> Result<Manifest, 
 }
 
 /// Everything that lets others decide what this manifest says: it names the code that runs.
-pub(super) fn distrust(place: &Place, real: &Path, trust: &Trust) -> Vec<Fault> {
+pub(super) fn distrust(place: &SearchLocation, real: &Path, trust: &Trust) -> Vec<Fault> {
     let mut folders: Vec<&Path> = Vec::new();
     for folder in [place.manifest.parent(), real.parent(), place.packs.as_deref()].into_iter().flatten() {
         if folder.exists() && !folders.contains(&folder) {
@@ -253,17 +253,17 @@ pub(super) fn distrust(place: &Place, real: &Path, trust: &Trust) -> Vec<Fault> 
     // What does not exist is told by its reader.
     let file = fs::metadata(real).ok().and_then(|metadata| trust.check_file(real, &metadata).err());
     let way = fs::metadata(real).ok().and_then(|_| trust.check_way(&place.manifest).err());
-    let mut told = HashSet::new();
-    folders.chain(file).chain(way).filter(|fault| told.insert(fault.to_string())).collect()
+    let mut seen = HashSet::new();
+    folders.chain(file).chain(way).filter(|fault| seen.insert(fault.to_string())).collect()
 }
 
 /// Every manifest there is, from low to high, and what was wrong on the way. Reads none of them.
-pub(super) fn places(options: &DiscoveryOptions) -> (Vec<Place>, Vec<DiscoveryProblem>) {
+pub(super) fn places(options: &DiscoveryOptions) -> (Vec<SearchLocation>, Vec<DiscoveryProblem>) {
     let (mut places, mut problems) = (Vec::new(), Vec::new());
     if let Some(dir) = &options.program_dir {
         let shipped = [dir.join(FILE_NAME), dir.join("../lib/prony").join(FILE_NAME)];
         let shipped = shipped.into_iter().find(|place| place.exists());
-        places.extend(shipped.map(|manifest| Place { manifest, tier: Tier::BuiltIn, packs: None }));
+        places.extend(shipped.map(|manifest| SearchLocation { manifest, tier: Tier::BuiltIn, packs: None }));
     }
     let system = options.system_data_dirs.iter().rev().map(|dir| (dir.join(DATA_FOLDER), Tier::System));
     for (folder, tier) in system.chain(options.user_packs().map(|folder| (folder, Tier::User))) {
@@ -277,18 +277,18 @@ pub(super) fn places(options: &DiscoveryOptions) -> (Vec<Place>, Vec<DiscoveryPr
         }
     }
     let named = options.manifests.iter().cloned();
-    places.extend(named.map(|manifest| Place { manifest, tier: Tier::CommandLine, packs: None }));
+    places.extend(named.map(|manifest| SearchLocation { manifest, tier: Tier::CommandLine, packs: None }));
     (places, problems)
 }
 
 /// The manifests of a folder that the user named: a pack, or a folder of packs.
-fn on_plugin_path(folder: &Path) -> Result<Vec<Place>, DiscoveryProblem> {
+fn on_plugin_path(folder: &Path) -> Result<Vec<SearchLocation>, DiscoveryProblem> {
     if folder.is_relative() {
         return Err(DiscoveryProblem::RelativeFolder(folder.to_owned()));
     }
     let manifest = folder.join(FILE_NAME);
     if manifest.exists() {
-        return Ok(vec![Place { manifest, tier: Tier::PluginPath, packs: None }]);
+        return Ok(vec![SearchLocation { manifest, tier: Tier::PluginPath, packs: None }]);
     }
     packs_of(folder, Tier::PluginPath)
         .map_err(|source| DiscoveryProblem::Folder { folder: folder.to_owned(), source })
@@ -315,7 +315,7 @@ fn take_unpinned<M>(category: Category, entries: &mut Vec<Entry<M>>) -> Vec<With
 }
 
 /// The manifests one level below a folder, in order. Hidden folders are packs that are being installed.
-fn packs_of(folder: &Path, tier: Tier) -> io::Result<Vec<Place>> {
+fn packs_of(folder: &Path, tier: Tier) -> io::Result<Vec<SearchLocation>> {
     let entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
     let mut manifests: Vec<PathBuf> = entries
         .into_iter()
@@ -325,7 +325,7 @@ fn packs_of(folder: &Path, tier: Tier) -> io::Result<Vec<Place>> {
         .collect();
     manifests.sort();
     let packs = || Some(folder.to_owned());
-    Ok(manifests.into_iter().map(|manifest| Place { manifest, tier, packs: packs() }).collect())
+    Ok(manifests.into_iter().map(|manifest| SearchLocation { manifest, tier, packs: packs() }).collect())
 }
 
 #[cfg(test)]

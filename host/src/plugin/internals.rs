@@ -18,8 +18,8 @@ use super::{
 /// Reads a manifest's text: how many endpoints and services it has.
 pub(crate) fn read_manifest(text: &str) -> Result<(usize, usize), String> {
     let origin = Arc::new(Origin { manifest: PathBuf::from(manifest::FILE_NAME), tier: Tier::CommandLine });
-    let told = |(line, problem)| chain(&ManifestError { file: origin.manifest.clone(), line, problem });
-    let manifest = manifest::of_text(text, &origin).map_err(told)?;
+    let located = |(line, problem)| chain(&ManifestError { file: origin.manifest.clone(), line, problem });
+    let manifest = manifest::of_text(text, &origin).map_err(located)?;
     Ok((manifest.endpoints.len(), manifest.services.len()))
 }
 

@@ -27,7 +27,7 @@ use super::{
 
 /// What a library says about itself, and what it is.
 #[derive(Clone, Debug)]
-pub(super) struct Facts {
+pub(super) struct LibraryFacts {
     /// Its embedded descriptor.
     pub(super) descriptor: Descriptor,
     /// Of its whole file.
@@ -40,7 +40,7 @@ pub(super) struct Checked {
     /// The file's contents.
     pub(super) bytes: Arc<[u8]>,
     /// What they say.
-    pub(super) facts: Facts,
+    pub(super) facts: LibraryFacts,
 }
 
 /// Climbs the ladder for a library as such.
@@ -49,7 +49,7 @@ pub(super) fn check(library: &Path, trust: &Trust) -> Result<Checked, Fault> {
     needs::check(&ObjectFile::parse(&bytes)?.needs()?, &real, trust)?;
     let descriptor = descriptor(&bytes)?;
     let digest = Digest::of(&bytes);
-    Ok(Checked { bytes: bytes.into(), facts: Facts { descriptor, digest } })
+    Ok(Checked { bytes: bytes.into(), facts: LibraryFacts { descriptor, digest } })
 }
 
 /// Reads what the bytes of a library say about it, and checks that it fits here.
@@ -114,8 +114,8 @@ fn look(library: &Path, trust: &Trust, hashing: Hashing, survey: &mut Survey) ->
     let metadata = file.metadata().map_err(Fault::Unreadable)?;
     survey.faults.extend(trust.check_file(&real, &metadata).err());
     survey.faults.extend(trust.check_way(library).err());
-    let mut told = HashSet::new();
-    survey.faults.retain(|fault| told.insert(fault.to_string()));
+    let mut seen = HashSet::new();
+    survey.faults.retain(|fault| seen.insert(fault.to_string()));
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(Fault::Unreadable)?;
     survey.size = Some(bytes.len() as u64);
@@ -209,7 +209,7 @@ pub(super) fn exports<'a>(
     })
 }
 
-impl Facts {
+impl LibraryFacts {
     /// Name and version, as errors call it.
     pub(super) fn plugin(&self) -> String {
         format!("{} {}", self.descriptor.name, self.descriptor.version)

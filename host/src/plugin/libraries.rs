@@ -12,7 +12,7 @@ use super::{
     catalogue::Kind,
     entry::{Class, Entry},
     fault::Fault,
-    ladder::{self, Facts},
+    ladder::{self, LibraryFacts},
     loader,
     trust::Trust,
     used::UsedPlugin,
@@ -24,7 +24,7 @@ use crate::config::policy::PluginPolicy;
 pub(super) struct Libraries {
     plugin_path: Vec<PathBuf>,
     policy: PluginPolicy,
-    open: HashMap<PathBuf, (PluginRoot, Facts)>,
+    open: HashMap<PathBuf, (PluginRoot, LibraryFacts)>,
     /// Every entry whose functions were found, in that order.
     used: Arc<Mutex<Vec<UsedPlugin>>>,
 }
@@ -95,7 +95,11 @@ pub(super) fn find_in(class: &Class, folders: &[PathBuf]) -> Result<PathBuf, Fau
 }
 
 /// The functions of an entry's type, which its descriptor has promised.
-fn exported<K: Kind>(root: PluginRoot, facts: &Facts, entry: &Entry<K::Metadata>) -> Result<K::Table, Fault> {
+fn exported<K: Kind>(
+    root: PluginRoot,
+    facts: &LibraryFacts,
+    entry: &Entry<K::Metadata>,
+) -> Result<K::Table, Fault> {
     let type_name = &entry.class.type_name;
     K::table(root, type_name).ok_or_else(|| Fault::NotExported {
         plugin: facts.plugin(),

@@ -40,9 +40,9 @@ mod object_file;
 mod options;
 mod outline;
 mod policy;
+mod process_state;
 mod registry;
 mod sealed;
-mod surroundings;
 #[cfg(test)]
 pub(crate) mod testing;
 mod trust;

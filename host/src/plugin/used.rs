@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     entry::{Category, Entry},
-    ladder::Facts,
+    ladder::LibraryFacts,
 };
 
 /// A plugin that was used, and the file that it came from.
@@ -50,7 +50,7 @@ pub(crate) struct Provenance {
 }
 
 impl UsedPlugin {
-    pub(super) fn new<M>(category: Category, entry: &Entry<M>, library: &Path, facts: &Facts) -> Self {
+    pub(super) fn new<M>(category: Category, entry: &Entry<M>, library: &Path, facts: &LibraryFacts) -> Self {
         let descriptor = &facts.descriptor;
         Self {
             category: category.to_string(),

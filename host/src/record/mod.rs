@@ -17,7 +17,7 @@ use crate::{config::RunConfig, plugin::UsedPlugin};
 pub(crate) use crate::{
     request::{
         exchange::Instants,
-        gauge::{DelaySummary, WorkerUsage},
+        worker_statistics::{DelaySummary, WorkerUsage},
     },
     schedule::ScheduleCounts,
 };

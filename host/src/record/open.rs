@@ -13,10 +13,10 @@ use super::{CountedTokens, Record};
 use crate::clock::{RunNs, as_ns};
 
 /// How long the end of a run waits for counting that goes on.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The same for somebody who wants the run to end now: what is about to be counted is, and long texts are not.
-const HURRIED_PATIENCE: Duration = Duration::from_millis(250);
+const HURRIED_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Whether somebody wants the run to end now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,10 +115,10 @@ impl Open {
     }
 
     /// How much longer the end of the run waits, if it does.
-    pub(super) fn patience(&self, now: RunNs) -> Option<Duration> {
+    pub(super) fn time_left(&self, now: RunNs) -> Option<Duration> {
         let (since, hurry) = self.settling_since.filter(|_| !self.places.is_empty())?;
-        let patience = if hurry == Hurry::Yes { HURRIED_PATIENCE } else { PATIENCE };
-        Some(Duration::from_nanos(since.saturating_add(as_ns(patience)).saturating_sub(now)))
+        let left = if hurry == Hurry::Yes { HURRIED_TIMEOUT } else { TIMEOUT };
+        Some(Duration::from_nanos(since.saturating_add(as_ns(left)).saturating_sub(now)))
     }
 
     /// Waits for nothing any more.
@@ -152,12 +152,12 @@ mod tests {
 
     /// What comes out now: records with their counts, the numbers of phases.
     fn popped(open: &mut Open) -> Vec<String> {
-        let told = |next| match next {
+        let name = |next| match next {
             Next::Record(record) => format!("{}: {:?}", record.request_id, record.counted.output),
             Next::Phase(phase) => format!("phase {}", phase.index),
             Next::Settle(_) => "settled".to_owned(),
         };
-        std::iter::from_fn(|| open.pop()).map(told).collect()
+        std::iter::from_fn(|| open.pop()).map(name).collect()
     }
 
     #[test]
@@ -182,15 +182,15 @@ mod tests {
         let mut open = Open::default();
         open.keep_uncounted(record("a"), true);
         open.keep_uncounted(record("b"), true);
-        assert_eq!(open.patience(0), None);
+        assert_eq!(open.time_left(0), None);
         open.settle(sync_channel(1).0, Hurry::No, SECOND);
         open.count(0, Some(tokens(1)));
-        assert_eq!(open.patience(2 * SECOND), Some(Duration::from_secs(2)));
-        assert_eq!(open.patience(5 * SECOND), Some(Duration::ZERO));
+        assert_eq!(open.time_left(2 * SECOND), Some(Duration::from_secs(2)));
+        assert_eq!(open.time_left(5 * SECOND), Some(Duration::ZERO));
         open.give_up();
         assert_eq!(popped(&mut open), ["a: Some(1)", "b: None", "settled"]);
         open.count(1, Some(tokens(1)));
-        assert_eq!((open.patience(9 * SECOND), open.is_done()), (None, false));
+        assert_eq!((open.time_left(9 * SECOND), open.is_done()), (None, false));
     }
 
     #[test]
@@ -199,9 +199,9 @@ mod tests {
         open.keep_uncounted(record("a"), true);
         open.keep_uncounted(record("b"), true);
         open.settle(sync_channel(1).0, Hurry::Yes, SECOND);
-        assert_eq!(open.patience(SECOND), Some(HURRIED_PATIENCE));
+        assert_eq!(open.time_left(SECOND), Some(HURRIED_TIMEOUT));
         open.count(0, Some(tokens(1)));
-        assert_eq!(open.patience(SECOND + SECOND / 4), Some(Duration::ZERO));
+        assert_eq!(open.time_left(SECOND + SECOND / 4), Some(Duration::ZERO));
         open.give_up();
         assert_eq!(popped(&mut open), ["a: Some(1)", "b: None", "settled"]);
     }

@@ -25,7 +25,7 @@ use super::{
     CountedTokens, Frame, Record, RunHeader,
     build::{Recipe, build},
     counting::Counters,
-    journal::{JournalError, Place, TextStore, Writer},
+    journal::{JournalError, JournalLocation, TextStore, Writer},
     mask,
     open::{Next, Open},
 };
@@ -164,7 +164,7 @@ impl RecorderHandle {
     }
 
     /// Waits until everything handed over so far is in the journal, and the services have been sent its records. Counting is
-    /// waited for as long as [`Open::patience`] says.
+    /// waited for as long as [`Open::time_left`] says.
     pub(crate) fn settle(&self, hurry: Hurry) {
         let (answer, settled) = sync_channel(1);
         self.send(Input::Settle(answer, hurry));
@@ -183,13 +183,13 @@ impl RecorderHandle {
 pub(crate) struct Recorder {
     handle: RecorderHandle,
     /// Gone when it was asked for.
-    place: Option<Place>,
+    location: Option<JournalLocation>,
     /// Gone when it was waited for.
     thread: Option<JoinHandle<Result<(), RecorderError>>>,
 }
 
 /// What the recorder needs to make and keep records.
-pub(crate) struct Keeping {
+pub(crate) struct RecorderConfig {
     /// What the requests said.
     pub(crate) dataset: Arc<[Conversation]>,
     /// What counts tokens, if anything does.
@@ -217,17 +217,17 @@ impl Recorder {
     pub(crate) fn start(
         dir: &Path,
         header: &RunHeader,
-        keeping: Keeping,
+        config: RecorderConfig,
         on_failure: impl FnOnce() + Send + 'static,
     ) -> Result<Self, JournalError> {
         let mut journal = Writer::create(dir)?;
         journal.append(&Frame::Header(Box::new(header.clone())))?;
         journal.flush()?;
-        let place = Some(journal.place(dir)?);
+        let location = Some(journal.location(dir)?);
         let no_thread = |source| JournalError::Create { path: dir.to_owned(), source };
         let (inputs, received) = mpsc::channel();
         let handle = RecorderHandle { inputs, waiting: Arc::default() };
-        let counters = keeping.tokenizer.as_ref().map(|tokenizer| {
+        let counters = config.tokenizer.as_ref().map(|tokenizer| {
             let inputs = handle.inputs.clone();
             Counters::start(tokenizer, move |number, counted| {
                 // Without a recorder the run is over.
@@ -240,7 +240,7 @@ impl Recorder {
             waiting: Arc::clone(&handle.waiting),
             open: Open::default(),
             counted: Vec::new(),
-            keeping,
+            config,
             journal,
         };
         let alarm = Alarm(Some(Box::new(on_failure)));
@@ -252,12 +252,12 @@ impl Recorder {
                 Ok(())
             })
             .map_err(no_thread)?;
-        Ok(Self { handle, place, thread: Some(thread) })
+        Ok(Self { handle, location, thread: Some(thread) })
     }
 
     /// Where its journal is, whatever becomes of the file's name. Once.
-    pub(crate) fn take_place(&mut self) -> Option<Place> {
-        self.place.take()
+    pub(crate) fn take_location(&mut self) -> Option<JournalLocation> {
+        self.location.take()
     }
 
     /// A handle for someone who has something to keep.
@@ -305,7 +305,7 @@ impl Drop for Alarm {
 
 /// What the thread has.
 struct Recording {
-    keeping: Keeping,
+    config: RecorderConfig,
     journal: Writer,
     texts: TextStore,
     counters: Option<Counters>,
@@ -350,11 +350,11 @@ impl Recording {
 
     /// Waits for the next input, no longer than the end of the run does for counting.
     fn next(&self, inputs: &Receiver<Input>) -> Result<Input, RecvTimeoutError> {
-        match self.open.patience(self.keeping.clock.now()) {
+        match self.open.time_left(self.config.clock.now()) {
             None => inputs.recv().map_err(RecvTimeoutError::from),
             // Counts that come all the time would go on for ever.
             Some(Duration::ZERO) => Err(RecvTimeoutError::Timeout),
-            Some(patience) => inputs.recv_timeout(patience),
+            Some(left) => inputs.recv_timeout(left),
         }
     }
 
@@ -378,29 +378,29 @@ impl Recording {
 
     /// Tells the services of records, and those who have waited for them that they are told.
     fn serve(&mut self) {
-        let keeping = &self.keeping;
+        let config = &self.config;
         let mut batch = RecordBatch::default();
         let announce = |batch: &mut RecordBatch| {
             if !batch.records.is_empty() {
-                keeping.bus.send(&std::mem::take(batch));
+                config.bus.send(&std::mem::take(batch));
             }
         };
         while let Some(next) = self.open.pop() {
             match next {
                 Next::Record(record) => {
                     self.waiting.requests.fetch_sub(1, Ordering::Relaxed);
-                    keeping.live.note_tokens(&record);
-                    if keeping.bus.has_listener(RecordBatch::TYPE) {
-                        batch.records.push(keeping.summary(&record));
+                    config.live.note_tokens(&record);
+                    if config.bus.has_listener(RecordBatch::TYPE) {
+                        batch.records.push(config.summary(&record));
                     }
                 }
                 Next::Phase(recorded) => {
                     announce(&mut batch);
-                    keeping.bus.send(&recorded);
+                    config.bus.send(&recorded);
                 }
                 Next::Settle(answer) => {
                     announce(&mut batch);
-                    // Whoever asked may have lost patience.
+                    // Whoever asked may have stopped waiting.
                     let _ = answer.send(());
                 }
             }
@@ -418,7 +418,7 @@ impl Recording {
 
     /// Keeps one input.
     fn keep(&mut self, input: Input) -> Result<Then, JournalError> {
-        let now = self.keeping.clock.now();
+        let now = self.config.clock.now();
         match input {
             Input::Finished(finished) => self.keep_finished(*finished)?,
             Input::Counted(number, counted) => {
@@ -428,19 +428,19 @@ impl Recording {
             Input::Frame(frame) => {
                 append(&mut self.journal, &frame)?;
                 if let Frame::PhaseEnded { index, .. } = *frame {
-                    let recorded = PhaseRecorded { index, kind: self.keeping.phase_kind(index) };
+                    let recorded = PhaseRecorded { index, kind: self.config.phase_kind(index) };
                     self.open.tell(recorded);
                 }
             }
             Input::ServiceMessage { service, message_type, payload, ticket } => {
-                let payload = mask::message(payload, &self.keeping.redactor);
+                let payload = mask::message(payload, &self.config.redactor);
                 append(&mut self.journal, &Frame::Message { service, message_type, payload })?;
                 drop(ticket);
             }
             Input::Settle(answer, hurry) => self.open.settle(answer, hurry, now),
             Input::End(mut frame) => {
                 if let Frame::End(end) = &mut *frame {
-                    mask::end(end, &self.keeping.redactor);
+                    mask::end(end, &self.config.redactor);
                 }
                 // Nobody looks for counts behind the end.
                 self.flush()?;
@@ -453,9 +453,9 @@ impl Recording {
     }
 
     fn keep_finished(&mut self, finished: Finished) -> Result<(), JournalError> {
-        let (mut record, texts) = build(finished, self.keeping.recipe());
-        mask::record(&mut record, &self.keeping.redactor);
-        self.keeping.live.note(&record);
+        let (mut record, texts) = build(finished, self.config.recipe());
+        mask::record(&mut record, &self.config.redactor);
+        self.config.live.note(&record);
         let record = Box::new(record);
         let Some(texts) = texts else {
             let frame = Frame::Record(record);
@@ -467,7 +467,7 @@ impl Recording {
         };
         // If the journal does not take the record, the number and the place of its texts are the next one's.
         let number = self.open.next_number();
-        self.texts.keep(number, &mask::texts(&texts, &self.keeping.redactor));
+        self.texts.keep(number, &mask::texts(&texts, &self.config.redactor));
         let frame = Frame::Uncounted(record);
         let is_kept = append(&mut self.journal, &frame)?;
         let Frame::Uncounted(record) = frame else { return Ok(()) };
@@ -482,7 +482,7 @@ impl Recording {
     }
 }
 
-impl Keeping {
+impl RecorderConfig {
     fn recipe(&self) -> Recipe<'_> {
         Recipe { dataset: &self.dataset, counts: self.tokenizer.is_some(), keep_outputs: self.keep_outputs }
     }

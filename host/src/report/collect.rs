@@ -17,10 +17,10 @@ use rayon::prelude::*;
 use super::{
     Report, ReportError,
     artifacts::{Artifact, Files},
+    chunk::{self, Broken, Chunk, Lens},
     errors::ErrorGroups,
     messages::{self, Messages},
     outputs::Outputs,
-    part::{self, Broken, Lens, Part},
     records,
     recount::Recount,
     server_metrics::{self, Flights, PhaseWindow, ServerMetricsReport, Timeline},
@@ -57,7 +57,7 @@ pub(super) fn collect(
     let lens = Lens::of(&header, Recount::of(&header));
     let mut batches = Batches { reader, lens: Arc::new(lens) };
     let mut pass = Pass::new(files, *header);
-    pass.aggregator.expect(&pass.header, batches.reader.most_records());
+    pass.aggregator.reserve(&pass.header, batches.reader.most_records());
     let mut batch = batches.next();
     let mut done = Vec::new();
     while !(batch.is_empty() && done.is_empty()) {
@@ -87,7 +87,7 @@ enum Work {
 
 /// What a piece of the journal has come to.
 enum Done {
-    Part(Box<Part>),
+    Chunk(Box<Chunk>),
     Frame(Frame),
 }
 
@@ -114,7 +114,7 @@ impl Batches {
 impl Work {
     fn run(self) -> Done {
         match self {
-            Self::Look(records, lens) => Done::Part(Box::new(Part::of(&records, &lens))),
+            Self::Look(records, lens) => Done::Chunk(Box::new(Chunk::of(&records, &lens))),
             Self::Pass(frame) => Done::Frame(frame),
         }
     }
@@ -206,7 +206,7 @@ impl<'a, 'b> Pass<'a, 'b> {
         for done in done {
             match done {
                 _ if self.damaged => {}
-                Done::Part(part) => self.take_part(*part),
+                Done::Chunk(part) => self.take_part(*part),
                 Done::Frame(frame) => self.take(frame),
             }
         }
@@ -231,7 +231,7 @@ impl<'a, 'b> Pass<'a, 'b> {
         }
     }
 
-    fn take_part(&mut self, part: Part) {
+    fn take_part(&mut self, part: Chunk) {
         self.aggregator.append(part.aggregator);
         self.uncounted += part.uncounted;
         self.profiled.add(self.files, &part.profiled);
@@ -243,7 +243,7 @@ impl<'a, 'b> Pass<'a, 'b> {
         self.errors.append(part.errors);
         self.warmup_errors.append(part.warmup_errors);
         for (model, more) in part.models_seen {
-            part::count(&mut self.models_seen, &model, more);
+            chunk::count(&mut self.models_seen, &model, more);
         }
         match part.broken {
             None => {}

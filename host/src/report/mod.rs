@@ -6,6 +6,7 @@
 
 pub(crate) mod artifacts;
 mod by_url;
+mod chunk;
 mod collect;
 pub(crate) mod console;
 mod csv;
@@ -14,7 +15,6 @@ mod headline;
 mod json;
 pub(crate) mod messages;
 mod outputs;
-mod part;
 mod records;
 mod recount;
 mod server_metrics;
@@ -49,7 +49,7 @@ use crate::{
 use artifacts::Files;
 use errors::ErrorGroup;
 use messages::Messages;
-pub(crate) use server_metrics::Stranger;
+pub(crate) use server_metrics::OtherClient;
 
 /// Names of the files that a report consists of.
 pub(crate) const FILE_NAMES: [&str; 8] = [
@@ -78,7 +78,7 @@ pub(crate) struct Report {
     /// The numbers of the profiling phases for each base URL, where there are several.
     pub(crate) by_url: Vec<Results>,
     /// Metrics pages whose servers had more to do than prony gave them.
-    pub(crate) strangers: Vec<Stranger>,
+    pub(crate) strangers: Vec<OtherClient>,
     /// What services published.
     pub(crate) messages: Messages,
     /// Every phase that began, in order.

@@ -121,8 +121,8 @@ struct Metadata<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<&'a str>,
     finish_reasons: &'a [String],
-    #[serde(skip_serializing_if = "Facts::is_empty")]
-    facts: Facts<'a>,
+    #[serde(skip_serializing_if = "FactsObject::is_empty")]
+    facts: FactsObject<'a>,
     response_bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     follow_ups: Option<u32>,
@@ -160,7 +160,7 @@ impl<'a> Metadata<'a> {
             request: record.asked.as_deref(),
             model: record.model.as_deref(),
             finish_reasons: &record.finish_reasons,
-            facts: Facts(&record.facts),
+            facts: FactsObject(&record.facts),
             response_bytes: record.response_bytes,
             follow_ups: Some(record.follow_ups).filter(|count| *count > 0),
             follow_up_bytes: Some(record.follow_up_bytes).filter(|_| record.follow_ups > 0),
@@ -171,15 +171,15 @@ impl<'a> Metadata<'a> {
 }
 
 /// What the server says of its answer: numbers as numbers, anything else as text.
-struct Facts<'a>(&'a [(String, String)]);
+struct FactsObject<'a>(&'a [(String, String)]);
 
-impl Facts<'_> {
+impl FactsObject<'_> {
     fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-impl Serialize for Facts<'_> {
+impl Serialize for FactsObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(name, value)| (name, Fact::of(value))))
     }

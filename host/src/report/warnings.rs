@@ -135,8 +135,8 @@ pub(super) fn some_cancelled(report: &Report) -> Option<String> {
 }
 
 /// Some servers add the revision that they run: `org/model@main`.
-fn is_same_model(asked: &str, told: &str) -> bool {
-    told.strip_prefix(asked).is_some_and(|rest| rest.is_empty() || rest.starts_with('@'))
+fn is_same_model(asked: &str, reported: &str) -> bool {
+    reported.strip_prefix(asked).is_some_and(|rest| rest.is_empty() || rest.starts_with('@'))
 }
 
 fn other_model(report: &Report) -> Option<String> {

@@ -4,7 +4,7 @@ use prony_plugin_api::ErrorDetails;
 
 use super::{
     error_kinds::{CONNECT_ERROR, PROXY_ERROR},
-    target::{Place, Route, TargetPlan},
+    target::{Address, Route, TargetPlan},
     transport::{AttemptStamps, Failure, TransportError},
 };
 
@@ -33,7 +33,7 @@ pub(crate) fn of_transport(error: TransportError, stamps: &AttemptStamps) -> Err
 }
 
 /// Says of a failure that a proxy was on the way to `place`, or that HTTP/2 was spoken.
-pub(crate) fn name_the_way(error: &mut ErrorDetails, target: &TargetPlan, place: &Place) {
+pub(crate) fn name_the_way(error: &mut ErrorDetails, target: &TargetPlan, place: &Address) {
     if let Route::Proxy(proxy) = &place.origin.route {
         proxy.explain(error);
     }

@@ -7,15 +7,15 @@ use prony_plugin_api::{ErrorDetails, metadata::StreamFraming};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    address::Address,
     answer::Answer,
     cause,
     closed_idle::is_closed_idle,
+    deadlines::{Deadlines, Overdue},
     endpoint::{Endpoint, Parser},
     error_kinds::{CONNECT_ERROR, PROXY_ERROR},
     framing::{self, Reading},
     hints,
-    patience::{Overdue, Patience},
-    place::Place,
     prepared::Prepared,
     priority::Priority,
     stray,
@@ -78,7 +78,7 @@ pub(crate) struct Exchange {
     first_sent: Option<RunNs>,
     /// What the latest try asked for.
     #[serde(skip)]
-    tried: Option<(Method, Arc<Place>)>,
+    tried: Option<(Method, Arc<Address>)>,
     /// When it was noticed that the dialect has ended the answer: it is over, whatever becomes of its body.
     #[serde(skip)]
     pub(super) ended: Option<RunNs>,
@@ -176,8 +176,8 @@ impl Wire {
     pub(crate) async fn perform(&self, request: &Prepared, exchange: &mut Exchange) -> Option<Box<Stream>> {
         let limits = &self.target.limits;
         let alarm = pin!(limits.alarm(self.clock));
-        let mut patience = Patience::new(self.clock, limits, alarm);
-        match self.attempt(request, exchange, &mut patience).await {
+        let mut deadlines = Deadlines::new(self.clock, limits, alarm);
+        match self.attempt(request, exchange, &mut deadlines).await {
             Ok(Some(stream)) => return Some(stream),
             Ok(None) => self.conclude(request, exchange, None),
             Err(failure) => self.conclude(request, exchange, Some(failure)),
@@ -222,16 +222,16 @@ impl Wire {
         &self,
         request: &Prepared,
         exchange: &mut Exchange,
-        patience: &mut Patience<'_>,
+        deadlines: &mut Deadlines<'_>,
     ) -> Result<Option<Box<Stream>>, ErrorDetails> {
         let mut parser = self.endpoint.parser()?;
         let underway = self.target.streaming.then(|| self.priority.begin_stream());
-        let mut response = self.ask(request, exchange, patience).await?;
+        let mut response = self.ask(request, exchange, deadlines).await?;
         let first_byte = response.first_byte().0;
         exchange.instants.first_byte = first_byte.or_else(|| Some(self.clock.now()));
-        if let Some(framing) = self.framing_of(&mut response, &exchange.stamps, patience).await? {
+        if let Some(framing) = self.framing_of(&mut response, &exchange.stamps, deadlines).await? {
             let mut stream = Stream::new(framing, response, parser, request.choices, underway);
-            let reached = self.read_stream(&mut stream, exchange, patience, Waiting::InSlot).await?;
+            let reached = self.read_stream(&mut stream, exchange, deadlines, Waiting::InSlot).await?;
             if reached == Reached::DialectEnd {
                 return Ok(Some(Box::new(stream)));
             }
@@ -239,7 +239,7 @@ impl Wire {
         } else {
             drop(underway);
             let media = content_type(response.headers()).to_owned();
-            let read = self.read_body(response, &mut parser, exchange, patience).await;
+            let read = self.read_body(response, &mut parser, exchange, deadlines).await;
             read.map_err(
                 |error| if self.target.streaming { framing::add_type(error, &media) } else { error },
             )?;
@@ -248,7 +248,7 @@ impl Wire {
                 return Err(no_stream(&media));
             }
         }
-        self.follow_up(request, &mut parser, exchange, patience).await?;
+        self.follow_up(request, &mut parser, exchange, deadlines).await?;
         self.finish(parser, exchange).map(|()| None)
     }
 
@@ -257,7 +257,7 @@ impl Wire {
         &self,
         response: &mut Response,
         stamps: &AttemptStamps,
-        patience: &mut Patience<'_>,
+        deadlines: &mut Deadlines<'_>,
     ) -> Result<Option<StreamFraming>, ErrorDetails> {
         if !response.status().is_success() {
             return Ok(None);
@@ -267,7 +267,7 @@ impl Wire {
             Reading::Stream(framing) => Ok(Some(framing)),
             Reading::Whole => Ok(None),
             Reading::FirstBytes => {
-                let looked = patience.during(stamps, response.begins_with_event()).await?;
+                let looked = deadlines.during(stamps, response.begins_with_event()).await?;
                 Ok(looked.map_err(stream_cut)?.then_some(StreamFraming::Events))
             }
         }
@@ -279,16 +279,16 @@ impl Wire {
         &self,
         request: &Prepared,
         exchange: &mut Exchange,
-        patience: &mut Patience<'_>,
+        deadlines: &mut Deadlines<'_>,
     ) -> Result<Response, ErrorDetails> {
-        let response = match self.send(request, false, exchange, patience).await? {
+        let response = match self.send(request, false, exchange, deadlines).await? {
             Err(error) if is_closed_idle(&error, &exchange.stamps, self.clock.now()) => {
                 // Asking after a job once more is no second request.
                 if exchange.instants.accepted.is_none() {
                     exchange.retried = true;
                     exchange.first_sent = exchange.stamps.sent();
                 }
-                self.send(request, true, exchange, patience).await?
+                self.send(request, true, exchange, deadlines).await?
             }
             other => other,
         };
@@ -304,12 +304,12 @@ impl Wire {
         request: &Prepared,
         fresh: bool,
         exchange: &mut Exchange,
-        patience: &mut Patience<'_>,
+        deadlines: &mut Deadlines<'_>,
     ) -> Result<Result<Response, TransportError>, Overdue> {
         exchange.stamps = Arc::default();
         exchange.tried = Some((request.method.clone(), Arc::clone(&request.place)));
         let stamps = &exchange.stamps;
-        patience.during(stamps, self.transport.send(request, fresh, stamps)).await
+        deadlines.during(stamps, self.transport.send(request, fresh, stamps)).await
     }
 
     /// An error status is an error, unless the parser follows it up without one of its own.
@@ -318,14 +318,14 @@ impl Wire {
         mut response: Response,
         parser: &mut Parser,
         exchange: &mut Exchange,
-        patience: &mut Patience<'_>,
+        deadlines: &mut Deadlines<'_>,
     ) -> Result<(), ErrorDetails> {
         let status = response.status();
         let redirection = redirection(response.headers());
         let hint = (!status.is_success()).then(|| hints::of_status(status, response.headers()));
         let mut body = Vec::new();
         let stamps = Arc::clone(&exchange.stamps);
-        while let Some(chunk) = patience.during(&stamps, response.chunk()).await?.map_err(stream_cut)? {
+        while let Some(chunk) = deadlines.during(&stamps, response.chunk()).await?.map_err(stream_cut)? {
             exchange.note_read(&chunk);
             body.extend_from_slice(chunk.bytes);
             if body.len() > MAX_BODY_BYTES {

@@ -9,11 +9,11 @@ use prony_plugin_api::ErrorDetails;
 
 use super::{
     answer::FollowUp,
+    deadlines::{Deadlines, Overdue},
     endpoint::Parser,
     error_kinds::{CONNECT_ERROR, SERVER_GONE},
     exchange::{Exchange, Wire},
     limits::{self, Breach},
-    patience::{Overdue, Patience},
     prepared::Prepared,
 };
 use crate::screen::counted;
@@ -25,14 +25,14 @@ impl Wire {
         request: &Prepared,
         parser: &mut Parser,
         exchange: &mut Exchange,
-        patience: &mut Patience<'_>,
+        deadlines: &mut Deadlines<'_>,
     ) -> Result<(), ErrorDetails> {
         while let Some(next) = next(exchange).map_err(|breach| self.endpoint.breached(breach))? {
             if exchange.follow_ups == 0 {
                 exchange.accept(self.clock.now());
             }
             let asked = exchange.follow_ups;
-            patience
+            deadlines
                 .pause(Duration::from_millis(next.after_ms))
                 .await
                 .map_err(|due| unfinished(due, asked))?;
@@ -40,8 +40,8 @@ impl Wire {
             let again = request.follow_up(place, &self.target);
             exchange.follow_ups += 1;
             let before = exchange.response_bytes;
-            let read = match self.ask(&again, exchange, patience).await {
-                Ok(response) => self.read_body(response, parser, exchange, patience).await,
+            let read = match self.ask(&again, exchange, deadlines).await {
+                Ok(response) => self.read_body(response, parser, exchange, deadlines).await,
                 Err(error) => Err(gone(error)),
             };
             exchange.follow_up_bytes += exchange.response_bytes - before;

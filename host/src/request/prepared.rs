@@ -16,7 +16,7 @@ use super::{
     headers,
     limits::{self, Breach},
     payload,
-    target::{Place, TargetPlan},
+    target::{Address, TargetPlan},
 };
 use crate::{config::redact, dataset::Conversation};
 
@@ -28,7 +28,7 @@ pub(crate) struct Prepared {
     /// Which of several servers it goes to.
     pub(crate) session_num: u64,
     /// Where it goes.
-    pub(crate) place: Arc<Place>,
+    pub(crate) place: Arc<Address>,
     /// All headers.
     pub(crate) headers: HeaderMap,
     /// The body.
@@ -112,7 +112,7 @@ impl Prepared {
     }
 
     /// Asks for what is at `place` as this request asked for an answer, with its key and its id.
-    pub(super) fn follow_up(&self, place: Arc<Place>, target: &TargetPlan) -> Self {
+    pub(super) fn follow_up(&self, place: Arc<Address>, target: &TargetPlan) -> Self {
         let mut headers = self.headers.clone();
         headers.remove(header::CONTENT_TYPE);
         if !target.user_headers.contains_key(header::ACCEPT) {
@@ -221,7 +221,7 @@ impl Draft<'_> {
         target: &TargetPlan,
         session_num: u64,
         own: &[(String, String)],
-    ) -> Result<(Arc<Place>, HeaderMap, Bytes), ErrorDetails> {
+    ) -> Result<(Arc<Address>, HeaderMap, Bytes), ErrorDetails> {
         let request_id = self.request_id;
         let mut headers = target.default_headers(request_id)?;
         if self.is_multipart {

@@ -11,10 +11,10 @@ use prony_plugin_api::{ErrorDetails, abi::host::ResponseSink, metadata::StreamFr
 
 use super::{
     answer::{Answer, Standing},
+    deadlines::Deadlines,
     endpoint::{Endpoint, Parser},
     exchange::{Exchange, Wire, malformed, stream_cut},
     framing::{StreamSplitter, TooLarge},
-    patience::Patience,
     prepared::Prepared,
     priority::Underway,
     stray,
@@ -125,15 +125,15 @@ impl Wire {
         &self,
         stream: &mut Stream,
         exchange: &mut Exchange,
-        patience: &mut Patience<'_>,
+        deadlines: &mut Deadlines<'_>,
         waiting: Waiting,
     ) -> Result<Reached, ErrorDetails> {
         let stamps = Arc::clone(&exchange.stamps);
         loop {
             let chunk = match stream.deadline(exchange, waiting, || self.clock.now()) {
-                None => patience.during(&stamps, stream.response.chunk()).await?.map_err(stream_cut)?,
+                None => deadlines.during(&stamps, stream.response.chunk()).await?.map_err(stream_cut)?,
                 Some(deadline) => {
-                    let Some(read) = patience.until(deadline, stream.response.chunk()).await else {
+                    let Some(read) = deadlines.until(deadline, stream.response.chunk()).await else {
                         stream.underway = None;
                         return Ok(Reached::DialectEnd);
                     };
@@ -156,8 +156,8 @@ impl Wire {
     pub(crate) async fn settle(&self, request: &Prepared, exchange: &mut Exchange, mut stream: Stream) {
         let limits = &self.target.limits;
         let alarm = pin!(limits.alarm(self.clock));
-        let mut patience = Patience::new(self.clock, limits, alarm);
-        let read = self.read_stream(&mut stream, exchange, &mut patience, Waiting::Aside).await;
+        let mut deadlines = Deadlines::new(self.clock, limits, alarm);
+        let read = self.read_stream(&mut stream, exchange, &mut deadlines, Waiting::Aside).await;
         let finished = read.and_then(|_| self.finish(stream.into_parser(), exchange));
         self.conclude(request, exchange, finished.err());
     }

@@ -6,8 +6,10 @@ use http::{HeaderMap, HeaderName};
 use prony_plugin_api::{ErrorDetails, metadata::StreamFraming};
 use rustls::ClientConfig;
 
-pub(crate) use super::place::{Origin, Place, Route};
-use super::{facts::Facts, headers, limits::cut, patience::Limits, payload::StandIn, proxy::Proxy, tls};
+pub(crate) use super::address::{Address, Origin, Route};
+use super::{
+    deadlines::Limits, headers, limits::cut, payload::StandIn, proxy::Proxy, request_facts::RequestFacts, tls,
+};
 use crate::config::{
     ConnectionReuse, Target, TransportKind,
     redact::{self, Redactor},
@@ -44,9 +46,9 @@ pub(crate) struct TargetPlan {
     /// For `https` targets; reading the system's certificates takes a while, so that it is left out where there are none.
     pub(crate) tls: Option<Arc<ClientConfig>>,
     /// Base URLs, and where they lead with `path`.
-    places: Vec<(String, Arc<Place>)>,
+    places: Vec<(String, Arc<Address>)>,
     /// What endpoints are told of each place.
-    facts: Vec<Facts>,
+    facts: Vec<RequestFacts>,
     path: String,
     extra: serde_json::Map<String, serde_json::Value>,
     extra_json: String,
@@ -71,14 +73,14 @@ impl TargetPlan {
         let path = target.custom_endpoint.as_deref().or(path).unwrap_or("");
         let proxies = target.proxies.iter().map(|proxy| proxy.as_deref().map(Proxy::parse).transpose());
         let proxies = proxies.collect::<Result<Vec<_>, _>>()?;
-        let places: Vec<(String, Arc<Place>)> = target
+        let places: Vec<(String, Arc<Address>)> = target
             .urls
             .iter()
             .zip(proxies.iter().chain(repeat(&None)))
-            .map(|(base, proxy)| Ok((base.clone(), Place::parse(&url_for(base, path), proxy.as_ref())?)))
+            .map(|(base, proxy)| Ok((base.clone(), Address::parse(&url_for(base, path), proxy.as_ref())?)))
             .collect::<Result<_, ErrorDetails>>()?;
         let facts = places.iter().map(|(base, place)| {
-            Facts::new(base, place, target.custom_endpoint.is_some(), target.api_key.is_some())
+            RequestFacts::new(base, place, target.custom_endpoint.is_some(), target.api_key.is_some())
         });
         let facts = facts.collect::<Result<_, ErrorDetails>>()?;
         let needs_tls = places.iter().any(|(_, place)| place.origin.secure);
@@ -135,8 +137,8 @@ impl TargetPlan {
 
     /// Removes the user's secrets from what a server said: those of the run, and those in the request's own headers.
     pub(crate) fn mask(&self, mut error: ErrorDetails, headers: &HeaderMap) -> ErrorDetails {
-        let told = [&mut error.message, &mut error.hint].into_iter().chain(&mut error.cause_chain);
-        for text in told {
+        let texts = [&mut error.message, &mut error.hint].into_iter().chain(&mut error.cause_chain);
+        for text in texts {
             *text = self.masked(text, headers);
         }
         error
@@ -167,11 +169,11 @@ impl TargetPlan {
     }
 
     /// Where a session's requests go. `path` is what the endpoint asked for; a path that the user gave wins.
-    pub(crate) fn place(&self, session_num: u64, path: Option<&str>) -> Result<Arc<Place>, ErrorDetails> {
+    pub(crate) fn place(&self, session_num: u64, path: Option<&str>) -> Result<Arc<Address>, ErrorDetails> {
         let (base, place) = self.base_of(session_num);
         match path {
             Some(path) if !self.fixed_path && path != self.path => {
-                Place::parse(&url_for(base, path), place.origin.proxy())
+                Address::parse(&url_for(base, path), place.origin.proxy())
             }
             _ => Ok(Arc::clone(place)),
         }
@@ -181,20 +183,20 @@ impl TargetPlan {
     /// path without a slash in front, below the request's own.
     pub(crate) fn follow_up(
         &self,
-        here: &Place,
+        here: &Address,
         session_num: u64,
         path: &str,
-    ) -> Result<Arc<Place>, ErrorDetails> {
+    ) -> Result<Arc<Address>, ErrorDetails> {
         if redact::is_address(path) {
             return here.beside(path).ok_or_else(|| elsewhere(path));
         }
         if path.starts_with('/') {
-            return Place::parse(&url_for(&self.base_of(session_num).0, path), here.origin.proxy());
+            return Address::parse(&url_for(&self.base_of(session_num).0, path), here.origin.proxy());
         }
         here.beside(&url_for(here.url.as_str(), path)).ok_or_else(|| elsewhere(path))
     }
 
-    fn base_of(&self, session_num: u64) -> &(String, Arc<Place>) {
+    fn base_of(&self, session_num: u64) -> &(String, Arc<Address>) {
         &self.places[self.index(session_num)]
     }
 

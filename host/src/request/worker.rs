@@ -18,11 +18,11 @@ use tokio::{
 use super::{
     endpoint::Endpoint,
     exchange::{Exchange, Finished, Wire, is_nobody_there},
-    gauge::{Gauge, WorkerUsage},
     prepared::{Prepared, new_request_id, prepare},
     pulse::Pulse,
     target::TargetPlan,
     transport::{Transport, TransportError},
+    worker_statistics::{WorkerStatistics, WorkerUsage},
 };
 use crate::{
     clock::{Clock, RunNs},
@@ -75,7 +75,7 @@ pub(crate) struct Assignment {
 pub(crate) struct Equipment<S> {
     /// The run's clock.
     pub(crate) clock: Clock,
-    /// The dialect.
+    /// The endpoint.
     pub(crate) endpoint: Endpoint,
     /// What all requests have in common.
     pub(crate) target: Arc<TargetPlan>,
@@ -138,8 +138,8 @@ impl Worker {
     ) -> Result<Self, WorkerError> {
         let failed = |source| WorkerError::Start { number, source };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-        let gauge = Arc::<Gauge>::default();
-        let transport = Transport::new(&equipment.target, equipment.clock, Arc::clone(&gauge))
+        let statistics = Arc::<WorkerStatistics>::default();
+        let transport = Transport::new(&equipment.target, equipment.clock, Arc::clone(&statistics))
             .map_err(|source| WorkerError::Transport { number, source })?;
         let (assignments, received) = mpsc::unbounded_channel();
         let (ready, prepared) = std::sync::mpsc::sync_channel(1);
@@ -152,16 +152,16 @@ impl Worker {
             target: Arc::clone(&equipment.target),
             priority: Arc::default(),
         });
-        let desk = Desk { number, equipment, wire, gauge };
+        let running = RunningWorker { number, equipment, wire, statistics };
         let thread = thread::Builder::new()
             .name(format!("worker {number}"))
             .spawn(move || {
-                let alarm = Alarm { number, sink: desk.equipment.sink.clone() };
+                let alarm = Alarm { number, sink: running.equipment.sink.clone() };
                 runtime.block_on(async {
-                    desk.preconnect(ahead).await;
+                    running.preconnect(ahead).await;
                     // Nobody waits for it any more if the run is over.
                     let _ = ready.send(());
-                    desk.work(received).await;
+                    running.work(received).await;
                 });
                 std::mem::forget(alarm);
             })
@@ -185,7 +185,7 @@ impl Worker {
         let _ = self.assignments.send(assignment);
     }
 
-    /// Lets it go home, and waits until it has.
+    /// Ends it, and waits until it has ended.
     pub(crate) fn join(self) {
         drop(self.assignments);
         // A panic was told by the alarm.
@@ -206,11 +206,11 @@ impl<S: Sink> Drop for Alarm<S> {
 }
 
 /// A worker at work, inside its thread.
-struct Desk<S> {
+struct RunningWorker<S> {
     number: u32,
     equipment: Equipment<S>,
     wire: Arc<Wire>,
-    gauge: Arc<Gauge>,
+    statistics: Arc<WorkerStatistics>,
 }
 
 /// A request that may go.
@@ -234,7 +234,7 @@ enum Step {
     NoMore,
 }
 
-impl<S: Sink> Desk<S> {
+impl<S: Sink> RunningWorker<S> {
     /// Opens connections ahead. What cannot be opened now is opened, or fails, with the request that needs it.
     async fn preconnect(&self, count: usize) {
         let (opened, error) = self.wire.transport.preconnect(&self.equipment.target, count).await;
@@ -254,10 +254,10 @@ impl<S: Sink> Desk<S> {
         let mut pacer = Pacer::new(self.equipment.clock);
         while let Some(assignment) = assignments.recv().await {
             self.wire.priority.keep_in_a_crowd();
-            let shift = self.gauge.begin(self.equipment.clock.now());
+            let shift = self.statistics.begin(self.equipment.clock.now());
             let steps = self.wire.transport.clock_steps();
             let counts = self.run_phase(assignment, &mut pacer).await;
-            let usage = self.gauge.end(self.number, &shift, self.equipment.clock.now());
+            let usage = self.statistics.end(self.number, &shift, self.equipment.clock.now());
             let clock_steps = self.wire.transport.clock_steps() - steps;
             let goes_first = self.wire.priority.was_raised();
             let usage = WorkerUsage { goes_first, clock_steps, ..usage };
@@ -272,8 +272,8 @@ impl<S: Sink> Desk<S> {
         loop {
             match self.next_step(&mut phase, pacer).await {
                 Step::Send(ready) => {
-                    let errand = self.errand(*ready, phase.ends_ns, phase.control.clone());
-                    in_flight.spawn(errand);
+                    let task = self.request_task(*ready, phase.ends_ns, phase.control.clone());
+                    in_flight.spawn(task);
                 }
                 Step::Refused => {}
                 Step::Drained(credit) => {
@@ -339,9 +339,9 @@ impl<S: Sink> Desk<S> {
             pacer.wait_until(due).await;
             // Until it had the slot for the request before, it waited for the server, and not the server for it.
             let idle_since = due.max(phase.slotted_ns);
-            self.gauge.note_wake(self.equipment.clock.now().saturating_sub(idle_since));
+            self.statistics.note_wake(self.equipment.clock.now().saturating_sub(idle_since));
             if phase.slots.available_permits() == 0 {
-                self.gauge.note_held_back();
+                self.statistics.note_held_back();
             }
             free_slot(&phase.slots).await
         };
@@ -393,7 +393,7 @@ impl<S: Sink> Desk<S> {
     }
 
     /// One request as a task of its own: it holds its slot until its answer is over, and through a rest when nobody answered.
-    fn errand(
+    fn request_task(
         &self,
         ready: Ready,
         ends_ns: Option<RunNs>,

@@ -1,4 +1,4 @@
-//! The conductor: the one select loop of a run. It hears, asks [`Lifecycle`] what to do, and does it.
+//! The conductor: the one select loop of a run. It waits for events, asks [`Lifecycle`] what to do, and does it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,41 +6,41 @@ use prony_plugin_api::message::{PhaseEnded, PhaseStarted};
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::{
-    crew::{Crew, CrewError, Dialect, Order, active_workers},
-    ears::{Ears, Heard},
+    channels::{Channels, Signal},
+    event_source::{EventSource, Wakeup},
     lifecycle::{Action, Ending, Event, Lifecycle},
     progress::Progress,
     refusals::Gone,
     setup::Run,
     usage,
-    wiring::{Signal, Wires},
 };
 use crate::{
     clock::{RunNs, as_ns},
+    node::{LoadedEndpoint, Node, NodeError, PhaseStart, Work, active_workers},
     plugin::Registry,
     record::{
         Frame, RunEnd, ServiceReport,
         journal::JournalError,
-        recorder::{Hurry, Keeping, Live, Recorder, RecorderError},
+        recorder::{Hurry, Live, Recorder, RecorderConfig, RecorderError},
     },
-    request::{gauge::WorkerUsage, worker::Control},
+    request::{worker::Control, worker_statistics::WorkerUsage},
     schedule::ScheduleCounts,
     service::{
         bus::Bus,
-        supervisor::{Fate, Supervisor, Surroundings},
+        supervisor::{Fate, ServiceContext, Supervisor},
         wanted::Wanted,
     },
 };
 
 /// How long cancelled requests may take to be over.
-const CANCEL_PATIENCE: Duration = Duration::from_secs(1);
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a service may hold up the start of a phase.
-const SETTLE_PATIENCE: Duration = Duration::from_millis(250);
+const SETTLE_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// How long the last of the journal may take to be written when somebody is in a hurry. Nothing of it is waited for but the
 /// disk.
-const KEEP_PATIENCE: Duration = Duration::from_secs(2);
+const JOURNAL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long services may take to flush when the user is not in a hurry, and when he is.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
@@ -57,7 +57,7 @@ pub(crate) enum RunError {
     Recorder(#[from] RecorderError),
     /// The workers could not start.
     #[error(transparent)]
-    Crew(#[from] CrewError),
+    Node(#[from] NodeError),
     /// The runtime or the signal handlers.
     #[error("start the run's event loop")]
     EventLoop(#[source] std::io::Error),
@@ -70,44 +70,46 @@ pub(crate) enum RunError {
 /// The run could not start, or its journal could not be written to the end.
 pub(crate) fn conduct(
     run: &Run,
-    dialect: Dialect,
+    endpoint: LoadedEndpoint,
     registry: &Arc<Registry>,
 ) -> Result<Option<Ending>, RunError> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::EventLoop)?;
-    runtime.block_on(conduct_in_loop(run, dialect, registry))
+    runtime.block_on(conduct_in_loop(run, endpoint, registry))
 }
 
 async fn conduct_in_loop(
     run: &Run,
-    dialect: Dialect,
+    endpoint: LoadedEndpoint,
     registry: &Arc<Registry>,
 ) -> Result<Option<Ending>, RunError> {
     let (signals, heard) = unbounded_channel();
-    let mut ears = Ears::new(run.clock, heard).map_err(RunError::EventLoop)?;
+    let mut events = EventSource::new(run.clock, heard).map_err(RunError::EventLoop)?;
     registry.note_signal_handlers();
     let (bus, live) = (Arc::new(Bus::default()), Arc::new(Live::default()));
     let lost = signals.clone();
-    let keeping = keeping(run, &bus, &live);
-    let mut recorder =
-        Recorder::start(&run.dir, &run.header, keeping, move || drop(lost.send(Signal::JournalLost)))?;
-    if let Some(place) = recorder.take_place() {
+    let recorder_config = recorder_config(run, &bus, &live);
+    let mut recorder = Recorder::start(&run.dir, &run.header, recorder_config, move || {
+        drop(lost.send(Signal::JournalLost));
+    })?;
+    if let Some(location) = recorder.take_location() {
         // There is one run, and it is conducted once.
-        let _ = run.journal.set(place);
+        let _ = run.journal.set(location);
     }
-    let wires =
-        Wires { recorder: recorder.handle(), signals, tally: Arc::default(), refusals: Arc::default() };
-    let mut crew = dialect.start(run, &wires)?;
-    let (services, crew_is_ready) = (start_services(run, registry, &bus, &wires), crew.readiness());
+    let channels =
+        Channels { recorder: recorder.handle(), signals, tally: Arc::default(), refusals: Arc::default() };
+    let work = Work { config: &run.config, clock: run.clock, target: &run.target, dataset: &run.dataset };
+    let mut node = endpoint.start(&work, &channels)?;
+    let (services, node_is_ready) = (start_services(run, registry, &bus, &channels), node.readiness());
     let services = move || {
         let started = services();
-        crew_is_ready();
+        node_is_ready();
         started
     };
-    let (ending, end) = match ears.unless_interrupted(services).await {
+    let (ending, end) = match events.unless_interrupted(services).await {
         None => {
             let services = run.services.iter().map(not_waited_for).collect();
-            (Some(ears.ending()), RunEnd { services, ..RunEnd::default() })
+            (Some(events.ending()), RunEnd { services, ..RunEnd::default() })
         }
         Some(services) => {
             let mut conductor = Conductor {
@@ -115,8 +117,8 @@ async fn conduct_in_loop(
                 registry: Arc::clone(registry),
                 bus,
                 live,
-                wires: wires.clone(),
-                crew,
+                channels: channels.clone(),
+                node,
                 services,
                 phase: None,
                 played: 0,
@@ -124,31 +126,31 @@ async fn conduct_in_loop(
                 hurried: false,
                 abandoned: false,
             };
-            let ending = conductor.phases(&mut ears).await;
+            let ending = conductor.phases(&mut events).await;
             let hurry = conductor.hurry(ending.as_ref());
-            (ending, conductor.end(&mut ears, hurry).await)
+            (ending, conductor.end(&mut events, hurry).await)
         }
     };
-    registry.put_back_surroundings();
+    registry.restore_process_state();
     // Whoever does not wait for the rest ends the run as well.
-    let ending = ending.or_else(|| ears.interrupted());
+    let ending = ending.or_else(|| events.interrupted());
     let end = RunEnd {
         at_ns: run.clock.now(),
         was_cancelled: ending.is_some(),
         reason: ending.as_ref().map(Ending::reason),
         plugins: registry.used(&run.wanted_plugins()),
         usage: Some(usage::of_this_process()),
-        notes: registry.notes().into_iter().chain(wires.recorder.note()).collect(),
+        notes: registry.notes().into_iter().chain(channels.recorder.note()).collect(),
         ..end
     };
-    match ears.despite_interrupts(KEEP_PATIENCE, move || recorder.end(Frame::End(end))).await {
+    match events.despite_interrupts(JOURNAL_TIMEOUT, move || recorder.end(Frame::End(end))).await {
         Some(kept) => kept.map(|()| ending).map_err(RunError::from),
-        None => Ok(Some(ears.ending())),
+        None => Ok(Some(events.ending())),
     }
 }
 
-fn keeping(run: &Run, bus: &Arc<Bus>, live: &Arc<Live>) -> Keeping {
-    Keeping {
+fn recorder_config(run: &Run, bus: &Arc<Bus>, live: &Arc<Live>) -> RecorderConfig {
+    RecorderConfig {
         redactor: Arc::clone(&run.redactor),
         dataset: Arc::clone(&run.dataset),
         tokenizer: run.tokenizer.clone(),
@@ -164,14 +166,14 @@ fn start_services(
     run: &Run,
     registry: &Arc<Registry>,
     bus: &Arc<Bus>,
-    wires: &Wires,
+    channels: &Channels,
 ) -> impl FnOnce() -> Supervisor + Send + 'static {
     let (wanted, registry) = (run.services.clone(), Arc::clone(registry));
-    let around = Surroundings {
+    let around = ServiceContext {
         clock: run.clock,
         facts: run.facts().into(),
         bus: Arc::clone(bus),
-        outlet: Arc::new(wires.clone()),
+        outlet: Arc::new(channels.clone()),
     };
     move || Supervisor::start(wanted, &registry, &around)
 }
@@ -181,8 +183,8 @@ struct Conductor<'a> {
     registry: Arc<Registry>,
     bus: Arc<Bus>,
     live: Arc<Live>,
-    wires: Wires,
-    crew: Crew,
+    channels: Channels,
+    node: Node,
     services: Supervisor,
     phase: Option<RunningPhase>,
     /// Conversations that earlier phases have played.
@@ -209,7 +211,7 @@ struct RunningPhase {
 
 impl Conductor<'_> {
     /// Runs every phase, until the last is done or the run ends before its time.
-    async fn phases(&mut self, ears: &mut Ears) -> Option<Ending> {
+    async fn phases(&mut self, events: &mut EventSource) -> Option<Ending> {
         let graces = self.run.config.phases.iter().map(|phase| phase.grace_s.and_then(seconds)).collect();
         let (mut lifecycle, first) = Lifecycle::begin(graces, self.run.config.drain());
         if let Some(ending) = self.refused_options().or_else(|| self.lost_service()) {
@@ -222,16 +224,16 @@ impl Conductor<'_> {
                     return lifecycle.ending().cloned();
                 }
             }
-            let event = match ears.next(self.timer()).await {
-                Heard::Interrupt(interrupt) => {
+            let event = match events.next(self.timer()).await {
+                Wakeup::Interrupt(interrupt) => {
                     if lifecycle.ending().is_none() {
                         self.tell_of_the_interrupt();
                     }
                     Some(Event::Interrupt(interrupt))
                 }
-                Heard::Timer => self.due(),
-                Heard::Tick => self.tick(),
-                Heard::Signal(signal) => self.hear(signal),
+                Wakeup::Timer => self.due(),
+                Wakeup::Tick => self.tick(),
+                Wakeup::Signal(signal) => self.on_signal(signal),
             };
             actions = event.map(|event| lifecycle.on(event)).unwrap_or_default();
         }
@@ -260,7 +262,7 @@ impl Conductor<'_> {
         self.phase.as_mut().and_then(|phase| phase.timer.take()).map(|(_, event)| event)
     }
 
-    /// Obeys; true when the run is over.
+    /// Does it; true when the run is over.
     fn act(&mut self, action: &Action) -> bool {
         match action {
             Action::StartPhase(index) => self.start_phase(*index),
@@ -268,7 +270,7 @@ impl Conductor<'_> {
             Action::Cancel => {
                 self.hurried = true;
                 self.tell(Control::Cancel);
-                self.arm(CANCEL_PATIENCE, Event::CancelOver);
+                self.arm(CANCEL_TIMEOUT, Event::CancelOver);
             }
             Action::ArmGrace(grace) => self.arm(*grace, Event::GraceOver),
             Action::Finish => {
@@ -281,8 +283,8 @@ impl Conductor<'_> {
     }
 
     /// Sets the phase's timer. One that ends sooner and means the same stays.
-    fn arm(&mut self, patience: Duration, event: Event) {
-        let at = self.run.clock.now().saturating_add(as_ns(patience));
+    fn arm(&mut self, timeout: Duration, event: Event) {
+        let at = self.run.clock.now().saturating_add(as_ns(timeout));
         let Some(phase) = &mut self.phase else { return };
         let stays =
             phase.timer.as_ref().is_some_and(|(running, meaning)| *meaning == event && *running <= at);
@@ -295,13 +297,17 @@ impl Conductor<'_> {
         let phase = &self.run.config.phases[index];
         let number = u32::try_from(index).unwrap_or(u32::MAX);
         self.live.reset();
-        self.wires.tally.reset();
-        self.wires.refusals.reset(phase.concurrency);
+        self.channels.tally.reset();
+        self.channels.refusals.reset(phase.concurrency);
         // Services that take stock at the start of a phase do it before the load.
         self.bus.send(&PhaseStarted { index: number, kind: phase.kind, at_ns: self.run.clock.now() });
-        self.services.settle(SETTLE_PATIENCE);
+        self.services.settle(SETTLE_TIMEOUT);
         let start_ns = self.run.clock.now();
-        self.wires.recorder.frame(Frame::PhaseStarted { index: number, kind: phase.kind, at_ns: start_ns });
+        self.channels.recorder.frame(Frame::PhaseStarted {
+            index: number,
+            kind: phase.kind,
+            at_ns: start_ns,
+        });
         self.phase = Some(RunningPhase {
             index: number,
             start_ns,
@@ -314,23 +320,23 @@ impl Conductor<'_> {
                 .and_then(seconds)
                 .map(|duration| (start_ns.saturating_add(as_ns(duration)), Event::DurationOver)),
         });
-        self.crew.begin(Order { phase: number, start_ns, first_conversation: self.played });
+        self.node.begin(PhaseStart { phase: number, start_ns, first_conversation: self.played });
     }
 
     fn tell(&mut self, control: Control) {
         if self.phase.is_some() {
-            self.crew.tell(control);
+            self.node.tell(control);
         }
     }
 
     fn tick(&mut self) -> Option<Event> {
-        self.registry.put_back_surroundings();
+        self.registry.restore_process_state();
         if let Some(phase) = &mut self.phase {
             let elapsed = Duration::from_nanos(self.run.clock.now().saturating_sub(phase.start_ns));
-            phase.progress.update(&self.live, self.wires.tally.in_flight(), elapsed);
+            phase.progress.update(&self.live, self.channels.tally.in_flight(), elapsed);
         }
         let name = self.run.config.target.endpoint_type.clone();
-        let hangs = self.crew.look().map(|what| Ending::EndpointHangs { name, what });
+        let hangs = self.node.look().map(|what| Ending::EndpointHangs { name, what });
         hangs.or_else(|| self.lost_service()).map(Event::Broken)
     }
 
@@ -343,7 +349,7 @@ impl Conductor<'_> {
         self.services.lost_required().map(Ending::ServiceLost)
     }
 
-    fn hear(&mut self, signal: Signal) -> Option<Event> {
+    fn on_signal(&mut self, signal: Signal) -> Option<Event> {
         match signal {
             Signal::WorkerDone(counts, usage) => {
                 let phase = self.phase.as_mut()?;
@@ -359,13 +365,13 @@ impl Conductor<'_> {
                 let name = self.run.config.target.endpoint_type.clone();
                 Some(Event::Broken(Ending::EndpointPoisoned(name)))
             }
-            Signal::CrewHangs(what) => {
+            Signal::NodeHangs(what) => {
                 let name = self.run.config.target.endpoint_type.clone();
                 Some(Event::Broken(Ending::EndpointHangs { name, what }))
             }
-            Signal::CrewGone(nonsense) => {
+            Signal::NodeGone(nonsense) => {
                 let name = self.run.config.target.endpoint_type.clone();
-                let death = self.crew.death().map(|death| nonsense.unwrap_or(death));
+                let death = self.node.death().map(|death| nonsense.unwrap_or(death));
                 death.map(|death| Event::Gone(Ending::EndpointDied { name, death }))
             }
             Signal::ServerGone(gone) => {
@@ -386,14 +392,14 @@ impl Conductor<'_> {
         workers.sort_unstable_by_key(|usage| usage.worker);
         if workers_left > 0 {
             // Those who are missing have not said what they did.
-            let tally = &self.wires.tally;
+            let tally = &self.channels.tally;
             counts.scheduled = counts.scheduled.max(tally.begun().saturating_add(counts.dropped));
             counts.lost = tally.in_flight();
         }
         self.played = self.played.saturating_add(counts.scheduled);
         let kind = self.run.config.phases[index as usize].kind;
         let at_ns = self.run.clock.now();
-        self.wires.recorder.frame(Frame::PhaseEnded { index, at_ns, counts, workers });
+        self.channels.recorder.frame(Frame::PhaseEnded { index, at_ns, counts, workers });
         self.bus.send(&PhaseEnded { index, kind, at_ns });
     }
 
@@ -403,20 +409,20 @@ impl Conductor<'_> {
     }
 
     /// Stops workers and services and says how the services fared.
-    async fn end(self, ears: &mut Ears, hurry: Hurry) -> RunEnd {
-        let Self { crew, services, abandoned, hurried, run, wires, .. } = self;
+    async fn end(self, events: &mut EventSource, hurry: Hurry) -> RunEnd {
+        let Self { node, services, abandoned, hurried, run, channels, .. } = self;
         if !abandoned {
-            ears.unless_interrupted(move || crew.dismiss()).await;
+            events.unless_interrupted(move || node.dismiss()).await;
         }
         // Services hear of every record before they are told to stop.
-        let recorder = wires.recorder;
-        let hurry = if ears.interrupted().is_some() { Hurry::Yes } else { hurry };
-        if ears.unless_interrupted(move || recorder.settle(hurry)).await.is_none() {
+        let recorder = channels.recorder;
+        let hurry = if events.interrupted().is_some() { Hurry::Yes } else { hurry };
+        if events.unless_interrupted(move || recorder.settle(hurry)).await.is_none() {
             tracing::warn!("interrupted: the tokens that are not counted yet are left to `prony report`");
         }
-        let hurried = hurried || ears.interrupted().is_some();
+        let hurried = hurried || events.interrupted().is_some();
         let deadline = if hurried { HURRIED_STOP_DEADLINE } else { STOP_DEADLINE };
-        let stopped = ears.unless_interrupted(move || services.stop(deadline)).await;
+        let stopped = events.unless_interrupted(move || services.stop(deadline)).await;
         let services = match stopped {
             Some(fates) => fates.into_iter().map(report).collect(),
             None => run.services.iter().map(not_waited_for).collect(),

@@ -1,15 +1,13 @@
-//! Runs: wires the stages together and owns the one select loop.
+//! Runs: connects the stages and owns the one select loop.
 //!
-//! [`readiness`] and [`setup`] make what a run needs before its first request; [`crew`] holds the workers, here or in a
-//! child process; [`lifecycle`] decides, as a pure state machine, and [`conductor`] obeys it. A run ends in a journal, and
+//! [`setup`] makes what a run needs before its first request; [`crate::node`] holds the workers; [`lifecycle`] decides, as a pure state machine, and [`conductor`] obeys it. A run ends in a journal, and
 //! the report is made from that.
 
 pub(crate) mod artifact_dir;
-mod aside;
 mod bar;
+mod channels;
 mod conductor;
-pub(crate) mod crew;
-mod ears;
+mod event_source;
 pub(crate) mod folder_error;
 mod interrupts;
 pub(crate) mod lifecycle;
@@ -17,14 +15,11 @@ pub(crate) mod lock;
 pub(crate) mod mock;
 pub(crate) mod models;
 pub(crate) mod progress;
-pub(crate) mod readiness;
 mod refusals;
 mod scrape;
 pub(crate) mod services;
 pub(crate) mod setup;
 mod usage;
-mod watchdog;
-mod wiring;
 
 use prony_plugin_api::{
     Message,

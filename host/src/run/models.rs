@@ -22,7 +22,7 @@ use crate::{
 const PATH: &str = "/v1/models";
 
 /// How long the list may take once there is a connection.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// No list of models is longer.
 const MAX_LIST_BYTES: usize = 4 << 20;
@@ -129,11 +129,12 @@ pub(crate) fn the_only_one(config: &RunConfig) -> Result<String, ModelError> {
 /// The body of the server's response to the question.
 fn ask(plan: &TargetPlan, url: &str) -> Result<Vec<u8>, ModelError> {
     let request = Prepared::plain_get(plan).map_err(ModelError::Target)?;
-    let told = |mut error: ErrorDetails| {
+    let explained = |mut error: ErrorDetails| {
         cause::name_the_way(&mut error, plan, &request.place);
         plan.mask(error, &request.headers)
     };
-    let unreachable = |error| ModelError::Unreachable { url: url.to_owned(), error: Box::new(told(error)) };
+    let unreachable =
+        |error| ModelError::Unreachable { url: url.to_owned(), error: Box::new(explained(error)) };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -155,19 +156,19 @@ fn ask(plan: &TargetPlan, url: &str) -> Result<Vec<u8>, ModelError> {
         if response.status().is_success() {
             return Ok(body);
         }
-        let error = Box::new(told(refusal(response.status(), response.headers(), &body)));
+        let error = Box::new(explained(refusal(response.status(), response.headers(), &body)));
         Err(ModelError::Refused { url: url.to_owned(), error })
     };
-    let patience = plan.connect_timeout.saturating_add(PATIENCE);
+    let timeout = plan.connect_timeout.saturating_add(TIMEOUT);
     runtime.block_on(async {
         let late = |_| {
-            let what = format!("no response from the server within {} s", patience.as_secs());
+            let what = format!("no response from the server within {} s", timeout.as_secs());
             unreachable(unasked(
                 &what,
                 "look at the server's log: it takes connections, and sends no response",
             ))
         };
-        tokio::time::timeout(patience, exchange).await.map_err(late)?
+        tokio::time::timeout(timeout, exchange).await.map_err(late)?
     })
 }
 

@@ -5,19 +5,20 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use prony_plugin_api::{ErrorDetails, metadata::EndpointMetadata};
+use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{lock::Lock, progress::Display, services::ChoiceError};
 use crate::{
     clock::Clock,
     config::{RunConfig, Target, redact::Redactor},
     dataset::{Conversation, Tokenizer},
+    node::LEGACY_LIMIT,
     plugin::{Category, OptionSchema, Registry},
     record::{
         Capabilities, RunHeader,
-        journal::{Misplaced, Place},
+        journal::{JournalLocation, Misplaced},
     },
-    request::{payload::StandIn, target::TargetPlan, transport::install_tls},
+    request::target::TargetPlan,
     service::wanted::Wanted,
 };
 
@@ -35,7 +36,7 @@ pub(crate) struct Run {
     #[expect(dead_code, reason = "it is held, that is all")]
     pub(crate) lock: Lock,
     /// Where its journal is, once there is one.
-    pub(crate) journal: OnceLock<Place>,
+    pub(crate) journal: OnceLock<JournalLocation>,
     /// What the requests say.
     pub(crate) dataset: Arc<[Conversation]>,
     /// What counts tokens, unless only the server does.
@@ -48,17 +49,6 @@ pub(crate) struct Run {
     pub(crate) services: Vec<Wanted>,
     /// What is shown while it goes on.
     pub(crate) display: Display,
-}
-
-/// The option of endpoints that know an older name for the limit of the output.
-const LEGACY_LIMIT: &str = "use_legacy_max_tokens";
-
-/// The endpoint's options, as the text of a JSON object: those of the host, and the user's over them.
-pub(crate) fn endpoint_options(config: &RunConfig) -> String {
-    let mut options = serde_json::Map::new();
-    options.insert(LEGACY_LIMIT.into(), config.target.use_legacy_max_tokens.into());
-    options.extend(config.target.endpoint_options.clone());
-    serde_json::Value::Object(options).to_string()
 }
 
 /// Reads the options that the user sets as what the endpoint takes, by `--endpoint-option` or, where the endpoint says so,
@@ -99,21 +89,6 @@ pub(crate) fn read_endpoint_options(
     Ok(warnings)
 }
 
-/// Works out URLs and headers, and makes TLS ready.
-pub(crate) fn plan_target(
-    config: &RunConfig,
-    metadata: &EndpointMetadata,
-) -> Result<Arc<TargetPlan>, ErrorDetails> {
-    install_tls();
-    let path = metadata.streaming_path.as_ref().filter(|_| config.target.streaming);
-    let path = path.or(metadata.endpoint_path.as_ref());
-    let path = path.map(String::as_str);
-    // A transcript of silence has no words.
-    let owes_text = metadata.produces_tokens && !metadata.requires_audio;
-    let plan = TargetPlan::new(&config.target, path, metadata.stream_framing, owes_text)?;
-    Ok(Arc::new(plan.standing_in(StandIn::of(metadata))))
-}
-
 /// What the endpoint's manifest says about the answers of this run, and its schema of options about their lengths.
 pub(crate) fn capabilities(
     registry: &Registry,
@@ -135,7 +110,7 @@ pub(crate) fn capabilities(
 impl Run {
     /// What has become of its journal, if that is not where it was made.
     pub(crate) fn misplaced(&self) -> Option<Misplaced> {
-        self.journal.get().and_then(Place::misplaced)
+        self.journal.get().and_then(JournalLocation::misplaced)
     }
 
     /// The entries that it uses.

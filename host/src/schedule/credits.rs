@@ -18,9 +18,9 @@ pub(crate) struct Pool {
     taken: AtomicU64,
 }
 
-/// What a worker knows about its place among the others.
+/// What a worker knows about its share among the others.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Share {
     /// Its number, from 0.
     pub(crate) worker: u64,
     /// How many there are.
@@ -30,7 +30,7 @@ pub(crate) struct Place {
 /// One worker's credits of one phase, in the order of their due times.
 #[derive(Debug)]
 pub(crate) struct Credits {
-    place: Place,
+    share: Share,
     limit: Option<u64>,
     source: Source,
 }
@@ -42,13 +42,13 @@ enum Source {
 }
 
 impl Credits {
-    /// The share of `place` in `phase`. `pool` is common to the workers of the phase; an open loop does not use it.
+    /// The share of `share` in `phase`. `pool` is common to the workers of the phase; an open loop does not use it.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a checked, positive duration"
     )]
-    pub(crate) fn new(phase: &PhaseConfig, seed: Seed, place: Place, pool: &Arc<Pool>) -> Self {
+    pub(crate) fn new(phase: &PhaseConfig, seed: Seed, share: Share, pool: &Arc<Pool>) -> Self {
         let source = match Arrivals::of(phase.arrival, seed) {
             Some(arrivals) => Source::Open {
                 arrivals: arrivals.enumerate(),
@@ -56,7 +56,7 @@ impl Credits {
             },
             None => Source::Closed(Arc::clone(pool)),
         };
-        Self { place, limit: phase.request_count, source }
+        Self { share, limit: phase.request_count, source }
     }
 
     /// Whether the credits have due times.
@@ -69,7 +69,7 @@ impl Iterator for Credits {
     type Item = Credit;
 
     fn next(&mut self) -> Option<Credit> {
-        let Place { worker, workers } = self.place;
+        let Share { worker, workers } = self.share;
         let within = |number: u64| self.limit.is_none_or(|limit| number < limit);
         match &mut self.source {
             Source::Closed(pool) => {
@@ -111,7 +111,7 @@ mod tests {
     fn shares(phase: &PhaseConfig, workers: u64) -> Vec<Credits> {
         let pool = Arc::new(Pool::default());
         (0..workers)
-            .map(|worker| Credits::new(phase, Seed::new(42), Place { worker, workers }, &pool))
+            .map(|worker| Credits::new(phase, Seed::new(42), Share { worker, workers }, &pool))
             .collect()
     }
 

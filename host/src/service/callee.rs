@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prony_plugin_api::abi::host::ServiceInstance;
 
-use super::complaint::{Complaint, Outcome};
+use super::failure::{Outcome, ServiceFailure};
 
 /// A service in its mailbox's hands: one thread at a time, and nothing after the first failure.
 pub(crate) trait Callee: Send {
@@ -29,19 +29,20 @@ impl Callee for ServiceInstance {
     }
 
     fn init(&mut self) -> Outcome {
-        Self::init(self).map_err(|error| Complaint::of_call("init", error))
+        Self::init(self).map_err(|error| ServiceFailure::of_call("init", error))
     }
 
     fn start(&mut self) -> Outcome {
-        Self::start(self).map_err(|error| Complaint::of_call("start", error))
+        Self::start(self).map_err(|error| ServiceFailure::of_call("start", error))
     }
 
     fn on_message(&mut self, message_type: &str, payload: &[u8]) -> Outcome {
-        Self::on_message(self, message_type, payload).map_err(|error| Complaint::of_call("on_message", error))
+        Self::on_message(self, message_type, payload)
+            .map_err(|error| ServiceFailure::of_call("on_message", error))
     }
 
     fn stop(&mut self, deadline: Duration) -> Outcome {
-        Self::stop(self, deadline).map_err(|error| Complaint::of_call("stop", error))
+        Self::stop(self, deadline).map_err(|error| ServiceFailure::of_call("stop", error))
     }
 
     fn destroy(self: Box<Self>) -> Outcome {

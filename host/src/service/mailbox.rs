@@ -17,7 +17,7 @@ use prony_plugin_api::ErrorDetails;
 
 use super::{
     callee::Callee,
-    complaint::{Complaint, Outcome},
+    failure::{Outcome, ServiceFailure},
     queue::{Command, Queue},
 };
 use crate::clock::{Clock, RunNs};
@@ -36,7 +36,7 @@ pub(crate) struct Mailbox {
 }
 
 /// Makes the service, on the mailbox's thread: opening a library and an author's `new` may take their time.
-pub(crate) type Load = Box<dyn FnOnce(&Line) -> Result<Box<dyn Callee>, Complaint> + Send>;
+pub(crate) type Load = Box<dyn FnOnce(&Line) -> Result<Box<dyn Callee>, ServiceFailure> + Send>;
 
 impl Mailbox {
     /// Starts the thread, which makes the service. Also returns the message types that the service wants to hear, or
@@ -56,7 +56,7 @@ impl Mailbox {
                     let _ = made.send(Ok(callee.subscriptions()));
                     Serving { queue, line }.serve(callee, &commands);
                 }
-                Err(complaint) => drop(made.send(Err(complaint))),
+                Err(failure) => drop(made.send(Err(failure))),
             }
         });
         if let Err(error) = spawned {
@@ -93,26 +93,26 @@ impl Mailbox {
 
     fn await_answer<T>(
         &self,
-        answer: &Receiver<Result<T, Complaint>>,
+        answer: &Receiver<Result<T, ServiceFailure>>,
         call: &'static str,
         deadline: Duration,
     ) -> Result<T, ErrorDetails> {
         match answer.recv_timeout(deadline + MARGIN) {
             // It may have failed in a thread of its own meanwhile.
             Ok(Ok(value)) => self.line.failure().map_or(Ok(value), Err),
-            Ok(Err(complaint)) => Err(self.line.fail(complaint)),
+            Ok(Err(failure)) => Err(self.line.fail(failure)),
             Err(RecvTimeoutError::Timeout) => Err(self.line.fail(self.line.overrun(call, deadline))),
             Err(RecvTimeoutError::Disconnected) => {
-                Err(self.line.fail(Complaint::new("mailbox", "its thread has ended", "")))
+                Err(self.line.fail(ServiceFailure::new("mailbox", "its thread has ended", "")))
             }
         }
     }
 
-    /// Waits until every message so far has been handled, at most `patience`. Taking longer is no failure.
-    pub(crate) fn settle(&self, patience: Duration) {
+    /// Waits until every message so far has been handled, at most `timeout`. Taking longer is no failure.
+    pub(crate) fn settle(&self, timeout: Duration) {
         let (reply, settled) = sync_channel(1);
         if self.queue.call(Command::Settle(reply)).is_ok() {
-            let _ = settled.recv_timeout(patience);
+            let _ = settled.recv_timeout(timeout);
         }
     }
 
@@ -136,8 +136,8 @@ impl Mailbox {
 
 const ON_MESSAGE: &str = "on_message";
 
-fn no_thread(error: &std::io::Error) -> Complaint {
-    Complaint::new(
+fn no_thread(error: &std::io::Error) -> ServiceFailure {
+    ServiceFailure::new(
         "thread",
         format!("there is no thread for it: {error}"),
         "raise the limit on threads: `ulimit -u`",
@@ -174,9 +174,9 @@ impl fmt::Debug for State {
 
 impl Line {
     /// Notes a failure; the first one stands.
-    pub(crate) fn fail(&self, complaint: Complaint) -> ErrorDetails {
+    pub(crate) fn fail(&self, failure: ServiceFailure) -> ErrorDetails {
         let mut state = self.lock();
-        let failure = state.failure.get_or_insert_with(|| complaint.details()).clone();
+        let failure = state.failure.get_or_insert_with(|| failure.details()).clone();
         let reactions = std::mem::take(&mut state.on_failure);
         drop(state);
         for reaction in reactions {
@@ -219,7 +219,7 @@ impl Line {
     }
 
     /// What to say when `call` has not answered in time.
-    fn overrun(&self, call: &'static str, deadline: Duration) -> Complaint {
+    fn overrun(&self, call: &'static str, deadline: Duration) -> ServiceFailure {
         let seconds = deadline.as_secs_f64();
         let message = match self.under_way() {
             Some(DESTRUCTOR) => format!("its destructor did not return within {seconds} s"),
@@ -228,7 +228,7 @@ impl Line {
             }
             _ => format!("`{call}` did not return within {seconds} s"),
         };
-        Complaint::new(
+        ServiceFailure::new(
             "timeout",
             message,
             "it hangs or is too slow: work that takes long belongs in a thread of its own",
@@ -264,7 +264,7 @@ impl Serving {
                     (self.during(ON_MESSAGE, || callee.on_message(&message_type, &payload)), None)
                 }
                 Command::Settle(reply) => {
-                    // The caller may have lost patience.
+                    // The caller may have stopped waiting.
                     let _ = reply.send(());
                     continue;
                 }
@@ -279,7 +279,7 @@ impl Serving {
             let failed = outcome.is_err();
             match (reply, outcome) {
                 (Some(reply), outcome) => drop(reply.send(outcome)),
-                (None, Err(complaint)) => drop(self.line.fail(complaint)),
+                (None, Err(failure)) => drop(self.line.fail(failure)),
                 (None, Ok(())) => {}
             }
             if failed {

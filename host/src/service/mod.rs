@@ -8,7 +8,7 @@
 pub(crate) mod allowance;
 pub(crate) mod bus;
 mod callee;
-mod complaint;
+mod failure;
 pub(crate) mod host;
 pub(crate) mod isolated;
 mod mailbox;

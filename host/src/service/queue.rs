@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{allowance::Waiting, complaint::Outcome};
+use super::{allowance::Waiting, failure::Outcome};
 
 /// What a mailbox is asked to do.
 #[derive(Debug)]

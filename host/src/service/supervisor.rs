@@ -15,7 +15,7 @@ use super::{
     allowance::Allowance,
     bus::{Bus, Subscriber, Traffic},
     callee::Callee,
-    complaint::Complaint,
+    failure::ServiceFailure,
     host::{Outlet, ServiceHost},
     isolated::Isolated,
     mailbox::{CALL_DEADLINE, Load, Mailbox},
@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// What all services of a run share.
-pub(crate) struct Surroundings {
+pub(crate) struct ServiceContext {
     /// The run's clock.
     pub(crate) clock: Clock,
     /// The run as the text of a JSON object.
@@ -74,7 +74,7 @@ struct Supervised {
 impl Supervisor {
     /// Loads, initialises and starts every wanted service, all side by side: a slow one does not hold up the others. None
     /// is started before all that can be are initialised and subscribed. One that fails is kept with its error.
-    pub(crate) fn start(wanted: Vec<Wanted>, registry: &Arc<Registry>, around: &Surroundings) -> Self {
+    pub(crate) fn start(wanted: Vec<Wanted>, registry: &Arc<Registry>, around: &ServiceContext) -> Self {
         let services = side_by_side(wanted, |wanted| Supervised::prepare(wanted, registry, around));
         let services = side_by_side(services, |service| {
             // Its failure is kept by the mailbox.
@@ -105,13 +105,13 @@ impl Supervisor {
         let asked_for = self.services.iter().filter(|service| service.wanted.is_asked_for);
         asked_for
             .filter_map(|service| Some((service.wanted.name.as_str(), service.mailbox.failure()?)))
-            .find(|(_, failure)| failure.kind == Complaint::OF_OPTIONS)
+            .find(|(_, failure)| failure.kind == ServiceFailure::OF_OPTIONS)
     }
 
-    /// Waits until the services have handled every message so far, `patience` for each at most.
-    pub(crate) fn settle(&self, patience: Duration) {
+    /// Waits until the services have handled every message so far, `timeout` for each at most.
+    pub(crate) fn settle(&self, timeout: Duration) {
         for service in self.services.iter().filter(|service| service.mailbox.failure().is_none()) {
-            service.mailbox.settle(patience);
+            service.mailbox.settle(timeout);
         }
     }
 
@@ -132,7 +132,7 @@ fn side_by_side<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -
 
 impl Supervised {
     /// Makes, initialises and subscribes a service.
-    fn prepare(wanted: Wanted, registry: &Arc<Registry>, around: &Surroundings) -> Self {
+    fn prepare(wanted: Wanted, registry: &Arc<Registry>, around: &ServiceContext) -> Self {
         let traffic = Arc::new(Traffic::default());
         let load = load(&wanted, registry, around, &traffic);
         let (mailbox, types) = Mailbox::open(&wanted.name, around.clock, load);
@@ -162,7 +162,7 @@ impl Supervised {
 }
 
 /// What makes a service, on its own thread.
-fn load(wanted: &Wanted, registry: &Arc<Registry>, around: &Surroundings, traffic: &Arc<Traffic>) -> Load {
+fn load(wanted: &Wanted, registry: &Arc<Registry>, around: &ServiceContext, traffic: &Arc<Traffic>) -> Load {
     let host = ServiceHost {
         name: wanted.name.as_str().into(),
         log: PluginLog::new(&wanted.entry),
@@ -181,7 +181,7 @@ fn load(wanted: &Wanted, registry: &Arc<Registry>, around: &Surroundings, traffi
             return Ok(Box::new(isolated) as Box<dyn Callee>);
         }
         let made = registry.load_service(&wanted.entry, &wanted.options, HostTable::leak(host));
-        let instance: ServiceInstance = made.map_err(Complaint::of_load)?;
+        let instance: ServiceInstance = made.map_err(ServiceFailure::of_load)?;
         Ok(Box::new(instance))
     })
 }

@@ -8,21 +8,21 @@ use std::{
 
 use super::{Check, Report, Verdict, Witness};
 
-enum Told {
+enum Notice {
     Step(String),
     Checked(Check),
 }
 
-struct Teller(Sender<Told>);
+struct Notifier(Sender<Notice>);
 
-impl Witness for Teller {
+impl Witness for Notifier {
     fn begins(&mut self, step: &str) {
         // Nobody listens any more after a hang.
-        let _ = self.0.send(Told::Step(step.to_owned()));
+        let _ = self.0.send(Notice::Step(step.to_owned()));
     }
 
     fn checked(&mut self, check: Check) {
-        let _ = self.0.send(Told::Checked(check));
+        let _ = self.0.send(Notice::Checked(check));
     }
 }
 
@@ -34,7 +34,7 @@ pub(super) fn watched(
     let mut report = Report { subject: subject.to_owned(), checks: Vec::new() };
     let (sender, told) = mpsc::channel();
     let started =
-        thread::Builder::new().name("conformance".to_owned()).spawn(move || suite(&mut Teller(sender)));
+        thread::Builder::new().name("conformance".to_owned()).spawn(move || suite(&mut Notifier(sender)));
     let thread = match started {
         Ok(thread) => thread,
         Err(error) => {
@@ -46,8 +46,8 @@ pub(super) fn watched(
     let mut step = "the first call".to_owned();
     loop {
         match told.recv_timeout(deadline) {
-            Ok(Told::Step(next)) => step = next,
-            Ok(Told::Checked(check)) => report.checks.push(check),
+            Ok(Notice::Step(next)) => step = next,
+            Ok(Notice::Checked(check)) => report.checks.push(check),
             Err(RecvTimeoutError::Timeout) => {
                 let text = format!("no return within {deadline:?} while checking {step}");
                 report.checks.push(Check::found("every call returns", Verdict::Fail, text));

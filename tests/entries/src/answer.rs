@@ -69,7 +69,7 @@ struct Calls<'a> {
 impl Calls<'_> {
     /// Everything that a new parser tells.
     fn heard(&self, endpoint: &Arc<EndpointInstance>) -> Vec<String> {
-        let mut heard = Heard { parser: endpoint.parser().expect("a parser"), told: Told::default() };
+        let mut heard = Heard { parser: endpoint.parser().expect("a parser"), told: Answered::default() };
         match self.order % 4 {
             0 => self.events(&mut heard),
             1 => heard.body(200, self.answer),
@@ -106,7 +106,7 @@ impl Calls<'_> {
 /// A parser and what it told.
 struct Heard {
     parser: ParserInstance,
-    told: Told,
+    told: Answered,
 }
 
 impl Heard {
@@ -128,9 +128,9 @@ impl Heard {
 
 /// One line for each thing that was told.
 #[derive(Default)]
-struct Told(Vec<String>);
+struct Answered(Vec<String>);
 
-impl Told {
+impl Answered {
     fn ended(&mut self, call: &str, result: &Result<()>) {
         if let Err(error) = result {
             assert_ne!(error.kind, ErrorKind::PANIC, "`{call}` panicked: {}", error.message);
@@ -139,7 +139,7 @@ impl Told {
     }
 }
 
-impl ResponseSink for Told {
+impl ResponseSink for Answered {
     fn text(&mut self, kind: TextKind, choice: u32, text: &str) {
         assert!(!text.is_empty(), "an empty text was told as a token");
         self.0.push(format!("text {} {choice} {text}", kind.0));

@@ -26,15 +26,12 @@ pub(crate) const KNOWN_CYCLES: &[&[&str]] = &[
     ],
     &["record/journal/reader.rs", "record/journal/texts.rs"],
     &[
-        "report/artifacts.rs", "report/by_url.rs", "report/collect.rs", "report/console.rs",
+        "report/artifacts.rs", "report/by_url.rs", "report/chunk.rs", "report/collect.rs",
+        "report/console.rs",
         "report/csv.rs", "report/headline.rs", "report/json.rs", "report/messages.rs", "report/mod.rs",
-        "report/outputs.rs", "report/part.rs", "report/records.rs", "report/server_metrics/csv.rs",
+        "report/outputs.rs", "report/records.rs", "report/server_metrics/csv.rs",
         "report/server_metrics/mod.rs", "report/service_tables.rs", "report/token_warnings.rs",
         "report/warnings.rs",
     ],
     &["request/exchange.rs", "request/stream.rs"],
-    &[
-        "run/crew/apart.rs", "run/crew/frames.rs", "run/crew/mod.rs", "run/crew/parcel.rs",
-        "run/crew/team.rs", "run/crew/told.rs",
-    ],
 ];

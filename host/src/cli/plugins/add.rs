@@ -58,8 +58,8 @@ pub(super) fn run(args: &AddArgs) -> Result<Exit, Failure> {
         Err(error) => return Err(error.into()),
     };
     let registry = Registry::discover(&options)?;
-    let places: Vec<Place> =
-        installed.entries.iter().map(|entry| Place::of(entry, &installed, &registry)).collect();
+    let places: Vec<InstalledEntry> =
+        installed.entries.iter().map(|entry| InstalledEntry::of(entry, &installed, &registry)).collect();
     terminal::print(&if args.json {
         write_json(&as_json(&installed, &places))
     } else {
@@ -83,7 +83,7 @@ impl Explain for InstallError {
 }
 
 /// What became of one entry.
-struct Place {
+struct InstalledEntry {
     category: Category,
     name: String,
     /// How it stands, or why it is not there.
@@ -91,7 +91,7 @@ struct Place {
     shadows: Vec<PathBuf>,
 }
 
-impl Place {
+impl InstalledEntry {
     fn of((category, name): &(Category, String), installed: &Installed, registry: &Registry) -> Self {
         let mut shadows = Vec::new();
         let standing = registry.describe(*category, name).map(|listed| {
@@ -142,7 +142,7 @@ impl Place {
     }
 }
 
-fn as_json(installed: &Installed, places: &[Place]) -> Value {
+fn as_json(installed: &Installed, places: &[InstalledEntry]) -> Value {
     let libraries = installed.libraries.iter().map(|library| {
         json!({ "file": library.file_name, "from": library.source, "sha256": library.digest.to_string() })
     });
@@ -152,12 +152,12 @@ fn as_json(installed: &Installed, places: &[Place]) -> Value {
         "manifest": installed.manifest,
         "replaced": installed.replaced,
         "libraries": libraries.collect::<Vec<_>>(),
-        "entries": places.iter().map(Place::as_json).collect::<Vec<_>>(),
+        "entries": places.iter().map(InstalledEntry::as_json).collect::<Vec<_>>(),
         "warnings": installed.warnings,
     })
 }
 
-fn as_text(installed: &Installed, places: &[Place]) -> String {
+fn as_text(installed: &Installed, places: &[InstalledEntry]) -> String {
     let mut listing = Listing::new();
     validate::write_findings(&installed.warnings, &mut listing);
     let done = if installed.replaced { "replaced" } else { "installed" };

@@ -12,12 +12,12 @@ use crate::{
     cli::exit::{Exit, Failure},
     plugin::validate::{
         Finding, Severity,
-        probe::{Complaint, Target, probe},
+        probe::{LoadFailure, Target, probe},
     },
 };
 
 /// How long a library may take to open.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The words that make a child of ours: hidden, because only we say them.
 const WORDS: [&str; 2] = ["plugins", "probe"];
@@ -36,7 +36,7 @@ pub(super) fn run(_args: &ProbeArgs) -> Result<Exit, Failure> {
     let socket = child::parent().map_err(failure)?;
     let mut reader = FrameReader::new(socket.try_clone().map_err(failure)?);
     if let Some(target) = reader.read::<Target>().map_err(failure)? {
-        let outcome: Result<(), Complaint> = probe(&target);
+        let outcome: Result<(), LoadFailure> = probe(&target);
         FrameWriter::new(socket).write(&outcome).map_err(failure)?;
     }
     Ok(Exit::Success)
@@ -47,7 +47,7 @@ pub(super) fn finding(target: &Target) -> Option<Finding> {
     let complaint = match ask(target) {
         Ok(Ok(())) => return None,
         Ok(Err(complaint)) => complaint,
-        Err(error) => Complaint {
+        Err(error) => LoadFailure {
             text: format!("the library `{}` cannot be tried: {error}", target.library.display()),
             hint: "try again; if it stays so, raise the limits on processes and files".to_owned(),
         },
@@ -61,23 +61,23 @@ pub(super) fn finding(target: &Target) -> Option<Finding> {
     })
 }
 
-fn ask(target: &Target) -> io::Result<Result<(), Complaint>> {
+fn ask(target: &Target) -> io::Result<Result<(), LoadFailure>> {
     let (mut child, socket) = Child::spawn(&WORDS)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_read_timeout(Some(TIMEOUT))?;
     FrameWriter::new(socket.try_clone()?).write(target)?;
     let place = format!("the {} `{}` of `{}`", target.category, target.name, target.library.display());
     match FrameReader::new(socket).read() {
         Ok(Some(outcome)) => Ok(outcome),
         Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-            Ok(Err(Complaint {
-                text: format!("{place} was not ready within {} seconds of being opened", PATIENCE.as_secs()),
+            Ok(Err(LoadFailure {
+                text: format!("{place} was not ready within {} seconds of being opened", TIMEOUT.as_secs()),
                 hint: "ask its author: opening a library and making an instance must not wait".to_owned(),
             }))
         }
         // It is gone, between two words or within one, or says what nobody understands.
         Ok(None) | Err(_) => {
             let death = child.end()?;
-            Ok(Err(Complaint {
+            Ok(Err(LoadFailure {
                 text: format!("{place} was opened, and the process that opened it {death}"),
                 hint: "ask its author; `isolation: process` in the manifest keeps such an end out of a run"
                     .to_owned(),

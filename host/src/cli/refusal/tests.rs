@@ -26,7 +26,7 @@ fn refused(line: &str) -> Option<Failure> {
 }
 
 /// The statement and the hint.
-fn told(line: &str) -> (String, String) {
+fn refusal_of(line: &str) -> (String, String) {
     let failure = refused(line).unwrap();
     assert_eq!((failure.exit, failure.form), (Exit::Usage, Form::Statement), "{failure:?}");
     (failure.message, failure.hint.unwrap_or_default())
@@ -61,7 +61,7 @@ fn told(line: &str) -> (String, String) {
 #[case("--streaming=true", "`--streaming` takes no value", "write `--streaming` alone, or leave it out")]
 #[case("-k yes", "`--insecure` takes no value", "write `--insecure` alone, or leave it out")]
 fn a_flag_that_is_not_there_leads_to_what_is(#[case] line: &str, #[case] message: &str, #[case] hint: &str) {
-    let (said, next) = told(&format!("prony profile {line}"));
+    let (said, next) = refusal_of(&format!("prony profile {line}"));
     assert_eq!(said, message);
     assert!(next.starts_with(hint), "{next}");
 }
@@ -92,7 +92,7 @@ fn other_commands_are_refused_in_words_of_their_own(
     #[case] message: &str,
     #[case] hint: &str,
 ) {
-    assert_eq!(told(line), (message.to_owned(), hint.to_owned()));
+    assert_eq!(refusal_of(line), (message.to_owned(), hint.to_owned()));
 }
 
 #[rstest]

@@ -105,7 +105,7 @@ fn data_url((media_type, bytes): (&str, Vec<u8>)) -> Arc<str> {
 /// What the user should know when there are fewer media than places for them.
 pub(crate) fn shared(conversations: &[Conversation]) -> Option<String> {
     let kinds = [(PartKind::IMAGE, "images"), (PartKind::AUDIO, "audio clips")];
-    let told = kinds.into_iter().filter_map(|(kind, name)| {
+    let sentences = kinds.into_iter().filter_map(|(kind, name)| {
         let parts = conversations.iter().flat_map(|conversation| &conversation.turns[0].parts);
         let of_kind = parts.filter(|part| part.kind == kind);
         let (mut places, mut different) = (0_usize, HashSet::new());
@@ -116,12 +116,12 @@ pub(crate) fn shared(conversations: &[Conversation]) -> Option<String> {
         let few = different.len() < places;
         few.then(|| format!("{} different {name} are sent in {places} places", different.len()))
     });
-    let told: Vec<String> = told.collect();
-    (!told.is_empty()).then(|| {
+    let sentences: Vec<String> = sentences.collect();
+    (!sentences.is_empty()).then(|| {
         let limit = BUDGET >> 20;
         format!(
             "{}: more would take over {limit} MiB. A server that keeps what it has seen answers faster",
-            told.join(", ")
+            sentences.join(", ")
         )
     })
 }

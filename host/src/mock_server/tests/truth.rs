@@ -51,8 +51,8 @@ fn faults() -> FaultPlan {
 async fn every_answer_is_told_as_its_client_saw_it() {
     let server = Arc::new(Running::start(Options { faults: faults(), seed: 42, ..Options::default() }).await);
     for (id, answer) in load(&server).await {
-        let told = server.get(&format!("/truth?request_id={id}")).await.json();
-        let requests = told["requests"].as_array().unwrap();
+        let truth = server.get(&format!("/truth?request_id={id}")).await.json();
+        let requests = truth["requests"].as_array().unwrap();
         assert_eq!(requests.len(), 1);
         let request = &requests[0];
         assert_eq!(request["request_id"], id);

@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::{
     super::{fault::Fault, ladder, loader, trust::Trust},
-    job::{Job, Told},
+    job::{CheckMessage, Job},
     rungs::{WITHOUT_CODE, climbed, fallen},
     speed,
 };
@@ -32,18 +32,18 @@ pub(crate) fn run() -> io::Result<()> {
     let job: Option<Job> = FrameReader::new(socket.try_clone()?).read()?;
     let Some(job) = job else { return Ok(()) };
     limit();
-    let teller = Teller { writer: Rc::new(RefCell::new(FrameWriter::new(socket))) };
+    let parent = ParentWriter { writer: Rc::new(RefCell::new(FrameWriter::new(socket))) };
     let root = match open(&job) {
         Ok(root) => root,
         Err(fault) => {
-            teller.tell(&Told::Climbed(fallen(WITHOUT_CODE, &fault)));
-            teller.tell(&Told::Done);
+            parent.tell(&CheckMessage::Climbed(fallen(WITHOUT_CODE, &fault)));
+            parent.tell(&CheckMessage::Done);
             return Ok(());
         }
     };
-    teller.tell(&Told::Climbed(climbed(WITHOUT_CODE, usize::MAX)));
-    examine(&job, root, &mut teller.clone());
-    teller.tell(&Told::Done);
+    parent.tell(&CheckMessage::Climbed(climbed(WITHOUT_CODE, usize::MAX)));
+    examine(&job, root, &mut parent.clone());
+    parent.tell(&CheckMessage::Done);
     Ok(())
 }
 
@@ -73,7 +73,7 @@ fn open(job: &Job) -> Result<PluginRoot, Fault> {
     })
 }
 
-fn examine(job: &Job, root: PluginRoot, teller: &mut Teller) {
+fn examine(job: &Job, root: PluginRoot, parent: &mut ParentWriter) {
     let mut suite = Suite::new().options(&job.options).seed(job.seed).mutations(job.mutations);
     for (name, bytes) in &job.recordings {
         // The parent has read them before.
@@ -86,36 +86,36 @@ fn examine(job: &Job, root: PluginRoot, teller: &mut Teller) {
         }
     }
     if let Some(table) = root.service(&job.type_name).filter(|_| job.is_service) {
-        suite.service_table(table, &job.schema, teller);
+        suite.service_table(table, &job.schema, parent);
     } else if let Some(table) = root.endpoint(&job.type_name) {
-        suite.endpoint_table(table, &job.schema, teller);
-        if let Some(speed) = speed::measure(&suite, table, &job.options, teller) {
-            teller.tell(&Told::Measured(speed));
+        suite.endpoint_table(table, &job.schema, parent);
+        if let Some(speed) = speed::measure(&suite, table, &job.options, parent) {
+            parent.tell(&CheckMessage::Measured(speed));
         }
     }
 }
 
 /// Tells the parent.
 #[derive(Clone)]
-struct Teller {
+struct ParentWriter {
     writer: Rc<RefCell<FrameWriter<UnixStream>>>,
 }
 
-impl Teller {
-    fn tell(&self, told: &Told) {
-        if self.writer.borrow_mut().write(told).is_err() {
+impl ParentWriter {
+    fn tell(&self, message: &CheckMessage) {
+        if self.writer.borrow_mut().write(message).is_err() {
             // Nobody wants to know any more, and the library may be in the middle of anything.
             std::process::abort();
         }
     }
 }
 
-impl Witness for Teller {
+impl Witness for ParentWriter {
     fn begins(&mut self, step: &str) {
-        self.tell(&Told::Step(step.to_owned()));
+        self.tell(&CheckMessage::Step(step.to_owned()));
     }
 
     fn checked(&mut self, check: Check) {
-        self.tell(&Told::Checked(check));
+        self.tell(&CheckMessage::Checked(check));
     }
 }

@@ -33,7 +33,7 @@ pub(super) struct Job {
 /// What the child tells, in this order: where it stands on the ladder, then steps and checks, then the end. A child that
 /// ends without it was ended by the library.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Told {
+pub(super) enum CheckMessage {
     /// It climbed the ladder, or fell.
     Climbed(Vec<Rung>),
     /// It is about to make a call.

@@ -11,7 +11,7 @@ use super::{
     super::{ladder, manifest::ManifestError, trust::Trust},
     Examination, TypeReport,
     declared::Declared,
-    job::{Job, Told},
+    job::{CheckMessage, Job},
     rungs::{WITHOUT_CODE, climbed, fallen},
     unbuilt::NoLibrary,
 };
@@ -149,7 +149,7 @@ fn try_type(job: &Job, deadline: Duration, examination: &mut Examination) -> io:
     Ok(is_open)
 }
 
-/// A child at work, and what it has told.
+/// A child at work, and what it has message.
 struct Trial {
     child: Child,
     report: Report,
@@ -159,14 +159,14 @@ struct Trial {
 }
 
 impl Trial {
-    fn listen(&mut self, mut told: FrameReader, deadline: Duration) {
+    fn listen(&mut self, mut message: FrameReader, deadline: Duration) {
         loop {
-            match told.read::<Told>() {
-                Ok(Some(Told::Climbed(rungs))) => self.rungs = Some(rungs),
-                Ok(Some(Told::Step(step))) => self.step = step,
-                Ok(Some(Told::Checked(check))) => self.report.checks.push(check),
-                Ok(Some(Told::Measured(speed))) => self.speed = Some(speed),
-                Ok(Some(Told::Done)) => return,
+            match message.read::<CheckMessage>() {
+                Ok(Some(CheckMessage::Climbed(rungs))) => self.rungs = Some(rungs),
+                Ok(Some(CheckMessage::Step(step))) => self.step = step,
+                Ok(Some(CheckMessage::Checked(check))) => self.report.checks.push(check),
+                Ok(Some(CheckMessage::Measured(speed))) => self.speed = Some(speed),
+                Ok(Some(CheckMessage::Done)) => return,
                 Err(error) if is_timeout(&error) => {
                     self.child.kill();
                     let text = format!("no return within {deadline:?} while checking {}", self.step);

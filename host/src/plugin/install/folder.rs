@@ -65,13 +65,13 @@ impl PackFolder {
     }
 
     /// The place of a pack, which need not be taken. The name must be a plain one.
-    pub(super) fn place(&self, name: &str) -> Result<Place, InstallError> {
+    pub(super) fn place(&self, name: &str) -> Result<PackageFolder, InstallError> {
         if let Ok(metadata) = fs::metadata(&self.0)
             && !metadata.is_dir()
         {
             return Err(InstallError::InTheWay { path: self.0.clone(), found: "a file" });
         }
-        Ok(Place(self.0.join(name)))
+        Ok(PackageFolder(self.0.join(name)))
     }
 
     /// Names of the packs in it, in order.
@@ -100,9 +100,9 @@ fn is_left_over(name: &str) -> bool {
 
 /// Where a pack is, or will be.
 #[derive(Debug)]
-pub(super) struct Place(PathBuf);
+pub(super) struct PackageFolder(PathBuf);
 
-impl Place {
+impl PackageFolder {
     pub(super) fn path(&self) -> &Path {
         &self.0
     }
@@ -138,7 +138,7 @@ impl Place {
 pub(super) struct Scaffold(PathBuf);
 
 impl Scaffold {
-    pub(super) fn beside(place: &Place) -> Result<Self, InstallError> {
+    pub(super) fn beside(place: &PackageFolder) -> Result<Self, InstallError> {
         let path = place.beside(ADDED);
         // Left by a process that was killed and had our number.
         let _ = fs::remove_dir_all(&path);
@@ -170,7 +170,7 @@ impl Scaffold {
     }
 
     /// Shows the pack, in the place of an older one if there is one.
-    pub(super) fn move_to(self, place: &Place) -> Result<(), InstallError> {
+    pub(super) fn move_to(self, place: &PackageFolder) -> Result<(), InstallError> {
         let failure = || io_error("move the plugin package to", &place.0);
         if !place.is_taken()? {
             fs::rename(&self.0, &place.0).map_err(failure())?;

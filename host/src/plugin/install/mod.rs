@@ -27,7 +27,7 @@ use super::{
     trust::Trust,
     validate::{self, Finding, Severity},
 };
-use folder::{PackFolder, Place, Scaffold, io_error};
+use folder::{PackFolder, PackageFolder, Scaffold, io_error};
 
 /// What is to be installed.
 #[derive(Clone, Copy, Debug)]
@@ -176,7 +176,7 @@ impl Source {
     fn refuse_conflicts(
         &self,
         manifest: &Manifest,
-        place: &Place,
+        place: &PackageFolder,
         registry: &Registry,
     ) -> Result<(), InstallError> {
         let replaced = place.path().join(FILE_NAME).canonicalize().ok();

@@ -44,7 +44,7 @@ use prony_plugin_api::{
 use super::{
     error::chain,
     fault::Fault,
-    ladder::{Checked, Facts},
+    ladder::{Checked, LibraryFacts},
     log::PluginLog,
     sealed::SealedCopy,
 };
@@ -110,7 +110,7 @@ fn open_here(path: &Path, checked: &Checked, pinned: bool) -> Result<PluginRoot,
     Ok(PluginRoot::new(module, HostTable::leak(PluginLog::new(&facts.descriptor.name))))
 }
 
-fn warn_of_a_debug_build(path: &Path, facts: &Facts) {
+fn warn_of_a_debug_build(path: &Path, facts: &LibraryFacts) {
     if facts.descriptor.opt_level == "0" && !cfg!(debug_assertions) {
         let plugin = facts.plugin();
         tracing::warn!(library = %path.display(), plugin, "a debug build, many times slower: rebuild it with --release");
@@ -149,7 +149,7 @@ fn dlopen(path: &Path) -> Result<Library, libloading::Error> {
 }
 
 /// The header under the entry symbol of this epoch.
-fn header(library: &Library, facts: &Facts) -> Result<&'static LibHeader, Fault> {
+fn header(library: &Library, facts: &LibraryFacts) -> Result<&'static LibHeader, Fault> {
     // SAFETY: `export_plugin!` is all that exports this symbol, as a static `LibHeader`, which begins with the
     // `AbiHeader` that is referred to. A static stays where it is for as long as the library does, and `open` never
     // closes one.
@@ -169,7 +169,7 @@ fn header(library: &Library, facts: &Facts) -> Result<&'static LibHeader, Fault>
 }
 
 /// Compares both sides' types, all that the root module leads to.
-fn check_layout(header: &LibHeader, facts: &Facts) -> Result<(), Fault> {
+fn check_layout(header: &LibHeader, facts: &LibraryFacts) -> Result<(), Fault> {
     let compared = match header.layout() {
         Some(theirs) => {
             compare(<PluginModule_Ref as StableAbi>::LAYOUT, theirs, facts.descriptor.minor.cmp(&MINOR))
@@ -333,7 +333,7 @@ mod tests {
             "target": "", "opt_level": "3", "panic": "unwind", "endpoints": [], "services": [],
         }));
         let digest = super::super::integrity::Digest::of(&bytes);
-        Checked { bytes: bytes.into(), facts: Facts { descriptor: descriptor.unwrap(), digest } }
+        Checked { bytes: bytes.into(), facts: LibraryFacts { descriptor: descriptor.unwrap(), digest } }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::{
     libraries::Libraries,
     listing::Listed,
     policy::PolicyInForce,
-    surroundings::Surroundings,
+    process_state::ProcessState,
     used::{Provenance, UsedPlugin},
 };
 
@@ -35,7 +35,7 @@ pub(crate) struct Registry {
     /// What was used in other processes.
     elsewhere: Mutex<Vec<UsedPlugin>>,
     /// What no plugin may change, once it was noted.
-    surroundings: OnceLock<Surroundings>,
+    surroundings: OnceLock<ProcessState>,
 }
 
 /// What changes: entries are loaded, and what is open is shared. One lock, so that nothing is opened twice.
@@ -133,8 +133,8 @@ impl Registry {
     }
 
     /// Notes what belongs to the process as a whole, before the first library is opened.
-    pub(crate) fn note_surroundings(&self) {
-        self.surroundings.get_or_init(Surroundings::note);
+    pub(crate) fn note_process_state(&self) {
+        self.surroundings.get_or_init(ProcessState::note);
     }
 
     /// The program itself answers signals in another way from now on.
@@ -145,8 +145,8 @@ impl Registry {
     }
 
     /// Puts back what a plugin has changed of what was noted, and notes who that was. It is cheap, and to be done often.
-    pub(crate) fn put_back_surroundings(&self) {
-        let changed = self.surroundings.get().map(Surroundings::put_back).unwrap_or_default();
+    pub(crate) fn restore_process_state(&self) {
+        let changed = self.surroundings.get().map(ProcessState::put_back).unwrap_or_default();
         if !changed.is_empty() {
             let (who, what) = (self.suspects(), changed.join(", "));
             self.note(Some(format!(

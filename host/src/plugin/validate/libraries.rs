@@ -25,9 +25,9 @@ pub(super) fn check(
 ) -> Vec<Target> {
     let name = policy.map(|policy| policy.policy).unwrap_or_default();
     descriptions(one);
-    let mut shelf = Shelf { surveys: Surveys::default(), told: HashSet::new(), trust };
+    let mut shelf = Shelf { surveys: Surveys::default(), seen: HashSet::new(), trust };
     // What is wrong with the manifest's own folder was said of the manifest.
-    shelf.told.extend(one.findings.iter().map(|finding| finding.text.clone()));
+    shelf.seen.extend(one.findings.iter().map(|finding| finding.text.clone()));
     let mut targets = Vec::new();
     for subject in one.subjects.clone() {
         let sound = policy.is_none_or(|policy| pinned(one, &subject, policy));
@@ -77,7 +77,7 @@ fn pinned(one: &mut Examined, subject: &Subject, policy: &PolicyInForce) -> bool
 struct Shelf<'a> {
     surveys: Surveys,
     /// What was said already: several entries may share a library, and several libraries a folder.
-    told: HashSet<String>,
+    seen: HashSet<String>,
     trust: &'a Trust,
 }
 
@@ -102,7 +102,7 @@ impl Shelf<'_> {
         }
         if survey.descriptor.as_ref().is_some_and(|descriptor| descriptor.opt_level == "0") {
             let text = format!("the library `{}` is a debug build, many times slower", library.display());
-            if self.told.insert(text.clone()) {
+            if self.seen.insert(text.clone()) {
                 let hint = "build it with `cargo build --release`".to_owned();
                 one.find(Severity::Warning, subject.line, text, hint);
             }
@@ -125,7 +125,7 @@ impl Shelf<'_> {
             Some(library) => format!("the library `{}`: {fault}", library.display()),
             None => fault.to_string(),
         };
-        if self.told.insert(text.clone()) {
+        if self.seen.insert(text.clone()) {
             one.find(Severity::Error, subject.line, text, fault.hint());
         }
     }

@@ -18,7 +18,7 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    discovery::{self, DiscoveryOptions, Place},
+    discovery::{self, DiscoveryOptions, SearchLocation},
     entry::{Category, Class, Origin, Tier},
     error::PluginError,
     fault::Fault,
@@ -134,7 +134,7 @@ pub(crate) fn validate(options: &DiscoveryOptions, paths: &[PathBuf]) -> Result<
             let manifest = manifest_of(path);
             let real = manifest.canonicalize().unwrap_or_else(|_| manifest.clone());
             if wanted.insert(real.clone()) && !all.iter().any(|one| one.origin.manifest == real) {
-                all.push(examine(&Place { manifest, tier: Tier::CommandLine, packs: None }, &trust));
+                all.push(examine(&SearchLocation { manifest, tier: Tier::CommandLine, packs: None }, &trust));
             }
         }
     }
@@ -164,7 +164,7 @@ pub(crate) fn validate(options: &DiscoveryOptions, paths: &[PathBuf]) -> Result<
 /// Checks one manifest by itself, its libraries in these folders. A missing hash is no finding: this is for those who
 /// write them.
 pub(super) fn validate_one(manifest: &Path, folders: &[PathBuf]) -> Validation {
-    let place = Place { manifest: manifest.to_owned(), tier: Tier::CommandLine, packs: None };
+    let place = SearchLocation { manifest: manifest.to_owned(), tier: Tier::CommandLine, packs: None };
     let trust = Trust::of_this_process();
     let mut one = examine(&place, &trust);
     let targets = libraries::check(&mut one, folders, None, &trust);
@@ -179,7 +179,7 @@ pub(super) fn manifest_of(path: &Path) -> PathBuf {
     if path.is_dir() { path.join(FILE_NAME) } else { path.to_owned() }
 }
 
-fn once_each(places: Vec<Place>) -> impl Iterator<Item = Place> {
+fn once_each(places: Vec<SearchLocation>) -> impl Iterator<Item = SearchLocation> {
     let mut seen = HashSet::new();
     places.into_iter().filter(move |place| match place.manifest.canonicalize() {
         Ok(real) => seen.insert(real),
@@ -204,7 +204,7 @@ pub(super) fn built_folders(manifest: &Path) -> Vec<PathBuf> {
     folders
 }
 
-fn examine(place: &Place, trust: &Trust) -> Examined {
+fn examine(place: &SearchLocation, trust: &Trust) -> Examined {
     let real = place.manifest.canonicalize().unwrap_or_else(|_| place.manifest.clone());
     let origin = Arc::new(Origin { manifest: real, tier: place.tier });
     let mut one = blank(origin);
@@ -226,7 +226,7 @@ fn blank(origin: Arc<Origin>) -> Examined {
     Examined { origin, manifest, lines: Vec::new(), subjects: Vec::new(), findings: Vec::new() }
 }
 
-fn unread(place: &Place, policy: &PolicyInForce) -> Examined {
+fn unread(place: &SearchLocation, policy: &PolicyInForce) -> Examined {
     let manifest = place.manifest.canonicalize().unwrap_or_else(|_| place.manifest.clone());
     let mut one = blank(Arc::new(Origin { manifest, tier: place.tier }));
     let hint = "name its file to check it all the same".to_owned();

@@ -36,7 +36,7 @@ pub(crate) struct Target {
 
 /// Why a library cannot be used, in words that travel.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Complaint {
+pub(crate) struct LoadFailure {
     /// What is wrong.
     pub(crate) text: String,
     /// What to do about it.
@@ -45,8 +45,8 @@ pub(crate) struct Complaint {
 
 /// Opens a library and makes an endpoint with no options; of a service, only its functions are looked for, because it
 /// needs a host.
-pub(crate) fn probe(target: &Target) -> Result<(), Complaint> {
-    open(target).map_err(|error| Complaint { text: super::super::chain(&error), hint: error.hint() })
+pub(crate) fn probe(target: &Target) -> Result<(), LoadFailure> {
+    open(target).map_err(|error| LoadFailure { text: super::super::chain(&error), hint: error.hint() })
 }
 
 fn open(target: &Target) -> Result<(), PluginError> {

@@ -11,8 +11,8 @@
 //! Compatibility: version 1 had no uncounted records, and is still read. Within a version a reader reads every journal, older
 //! or newer.
 
+mod location;
 mod pending;
-mod place;
 mod reader;
 mod texts;
 mod writer;
@@ -20,8 +20,8 @@ mod writer;
 use std::{io, path::PathBuf};
 
 pub(crate) use self::{
+    location::{JournalLocation, Misplaced},
     pending::{Decoded, RawRecords},
-    place::{Misplaced, Place},
     reader::{Piece, Reader},
     texts::{TEXTS_FILE_NAME, TextStore},
     writer::Writer,

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{FILE_NAME, JournalError, MAGIC, MAX_FRAME_BYTES, Place};
+use super::{FILE_NAME, JournalError, JournalLocation, MAGIC, MAX_FRAME_BYTES};
 use serde::Serialize;
 
 use crate::record::Frame;
@@ -44,9 +44,9 @@ impl Writer {
     ///
     /// # Errors
     /// There is no descriptor left.
-    pub(crate) fn place(&self, dir: &Path) -> Result<Place, JournalError> {
+    pub(crate) fn location(&self, dir: &Path) -> Result<JournalLocation, JournalError> {
         let file = self.file.get_ref().try_clone();
-        file.map(|file| Place::new(file, dir))
+        file.map(|file| JournalLocation::new(file, dir))
             .map_err(|source| JournalError::Create { path: self.path.clone(), source })
     }
 

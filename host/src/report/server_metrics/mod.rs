@@ -7,8 +7,8 @@
 //! phase, restarts of a counter are counted, and percentiles of histograms are interpolated in their bucket.
 
 mod csv;
+mod other_clients;
 mod stats;
-mod strangers;
 mod summary;
 mod timeline;
 mod window;
@@ -21,16 +21,16 @@ use std::{
 use prony_plugin_api::message::{MetricKind, PhaseKind};
 use serde::Serialize;
 
+pub(crate) use self::{
+    other_clients::{Flights, OtherClient, strangers},
+    timeline::Timeline,
+    window::PhaseWindow,
+};
 use self::{
     stats::{Stats, as_map},
     summary::Summary,
     timeline::{Bound, Family, Labels, Page},
     window::Scrapes,
-};
-pub(crate) use self::{
-    strangers::{Flights, Stranger, strangers},
-    timeline::Timeline,
-    window::PhaseWindow,
 };
 
 use super::artifacts::{self, WriteError};

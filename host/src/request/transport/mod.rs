@@ -27,7 +27,7 @@ pub(crate) use self::{
     timed::whole::read as read_whole,
 };
 use self::{encoding::Decoder, opening::Opening, portable::Portable, timed::Timed};
-use super::{framing, gauge::Gauge, prepared::Prepared, target::TargetPlan};
+use super::{framing, prepared::Prepared, target::TargetPlan, worker_statistics::WorkerStatistics};
 use crate::{
     clock::{Clock, RunNs},
     config::TransportKind,
@@ -62,14 +62,18 @@ enum Source {
 }
 
 impl Transport {
-    /// Makes the owner of the connections to a target. Reads are noted in `gauge`.
+    /// Makes the owner of the connections to a target. Reads are noted in `statistics`.
     ///
     /// # Errors
     /// The client library cannot be set up.
-    pub(crate) fn new(target: &TargetPlan, clock: Clock, gauge: Arc<Gauge>) -> Result<Self, TransportError> {
+    pub(crate) fn new(
+        target: &TargetPlan,
+        clock: Clock,
+        statistics: Arc<WorkerStatistics>,
+    ) -> Result<Self, TransportError> {
         match target.transport {
-            TransportKind::Timed => Ok(Self::Timed(Timed::new(target, clock, gauge))),
-            TransportKind::Portable => Portable::new(target, clock, gauge).map(Self::Portable),
+            TransportKind::Timed => Ok(Self::Timed(Timed::new(target, clock, statistics))),
+            TransportKind::Portable => Portable::new(target, clock, statistics).map(Self::Portable),
         }
     }
 

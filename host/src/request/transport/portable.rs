@@ -28,10 +28,10 @@ use super::{AttemptStamps, Chunk, StampSource, error::TransportError};
 use crate::{
     clock::Clock,
     request::{
-        gauge::Gauge,
         prepared::Prepared,
         proxy::Proxy,
         target::{Origin, Route, TargetPlan},
+        worker_statistics::WorkerStatistics,
     },
 };
 
@@ -42,7 +42,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub(crate) struct Portable {
     clock: Clock,
-    gauge: Arc<Gauge>,
+    statistics: Arc<WorkerStatistics>,
     pooled: reqwest::Client,
     /// Never reuses a connection: for the second try after a reused one died.
     fresh: reqwest::Client,
@@ -69,7 +69,11 @@ tokio::task_local! {
 
 impl Portable {
     /// See [`Transport::new`](super::Transport::new).
-    pub(super) fn new(target: &TargetPlan, clock: Clock, gauge: Arc<Gauge>) -> Result<Self, TransportError> {
+    pub(super) fn new(
+        target: &TargetPlan,
+        clock: Clock,
+        statistics: Arc<WorkerStatistics>,
+    ) -> Result<Self, TransportError> {
         let shortest = Arc::<Shortest>::default();
         let build = |idle: usize| {
             let builder = reqwest::Client::builder()
@@ -96,7 +100,7 @@ impl Portable {
         };
         Ok(Self {
             clock,
-            gauge,
+            statistics,
             pooled: build(if target.keeps_connections { usize::MAX } else { 0 })?,
             fresh: build(0)?,
             shortest,
@@ -135,8 +139,8 @@ impl Portable {
             failure => failure,
         })?;
         stamps.note_read(self.clock.now());
-        let (stamps, gauge) = (Arc::clone(stamps), Arc::clone(&self.gauge));
-        Ok(Response { answer, piece: Bytes::new(), stamps, clock: self.clock, gauge })
+        let (stamps, statistics) = (Arc::clone(stamps), Arc::clone(&self.statistics));
+        Ok(Response { answer, piece: Bytes::new(), stamps, clock: self.clock, statistics })
     }
 }
 
@@ -159,7 +163,7 @@ pub(crate) struct Response {
     piece: Bytes,
     stamps: Arc<AttemptStamps>,
     clock: Clock,
-    gauge: Arc<Gauge>,
+    statistics: Arc<WorkerStatistics>,
 }
 
 impl Response {
@@ -178,7 +182,7 @@ impl Response {
         let bytes = self.answer.chunk().await.map_err(|error| failed(&error))?;
         let arrived = self.clock.now();
         self.stamps.note_read(arrived);
-        self.gauge.note_unstamped_read();
+        self.statistics.note_unstamped_read();
         let Some(bytes) = bytes else { return Ok(None) };
         self.piece = bytes;
         let wire_bytes = self.piece.len();

@@ -24,7 +24,7 @@ use crate::{
     plugin::{Provenance, Registry},
     service::{
         callee::Callee,
-        complaint::{Complaint, Outcome},
+        failure::{Outcome, ServiceFailure},
     },
 };
 
@@ -65,7 +65,7 @@ pub(crate) fn serve(socket: UnixStream) -> Result<(), ServeError> {
             outbox.say(Word::Ready { subscriptions, provenance });
             obey(service, &ordered, &outbox);
         }
-        Err(complaint) => outbox.say(Word::Done(Err(complaint))),
+        Err(failure) => outbox.say(Word::Done(Err(failure))),
     }
     outbox.flush();
     Ok(())
@@ -74,8 +74,8 @@ pub(crate) fn serve(socket: UnixStream) -> Result<(), ServeError> {
 type Made = (ServiceInstance, Vec<String>, Provenance);
 
 /// Makes the service. Also returns what it wants to hear, and what is to be said about how it was loaded.
-fn create(creation: Creation, outbox: &Outbox) -> Result<Made, Complaint> {
-    let registry = Registry::discover(&creation.search).map_err(Complaint::of_load)?;
+fn create(creation: Creation, outbox: &Outbox) -> Result<Made, ServiceFailure> {
+    let registry = Registry::discover(&creation.search).map_err(ServiceFailure::of_load)?;
     let host = HostInChild {
         outbox: outbox.clone(),
         clock: Clock::at(creation.clock),
@@ -84,7 +84,7 @@ fn create(creation: Creation, outbox: &Outbox) -> Result<Made, Complaint> {
     };
     let host = HostTable::leak(host);
     let service =
-        registry.load_service(&creation.entry, &creation.options, host).map_err(Complaint::of_load)?;
+        registry.load_service(&creation.entry, &creation.options, host).map_err(ServiceFailure::of_load)?;
     let subscriptions = service.subscriptions();
     Ok((service, subscriptions, registry.provenance()))
 }
@@ -112,7 +112,9 @@ fn carry_out(service: &mut ServiceInstance, order: Order<'_>) -> Outcome {
         Order::Start => Callee::start(service),
         Order::Message { message_type, payload } => Callee::on_message(service, &message_type, &payload.0),
         Order::Stop { deadline_ns } => Callee::stop(service, Duration::from_nanos(deadline_ns)),
-        Order::Create(_) => Err(Complaint::new("frame", "its process was told to make a second service", "")),
+        Order::Create(_) => {
+            Err(ServiceFailure::new("frame", "its process was told to make a second service", ""))
+        }
     }
 }
 

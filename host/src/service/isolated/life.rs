@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use crate::{child::Death, plugin::A_BUG, service::complaint::Complaint};
+use crate::{child::Death, plugin::A_BUG, service::failure::ServiceFailure};
 
 /// How a child is doing. Shared with the thread that reads what it says and waits for its end.
 #[derive(Debug, Default)]
@@ -42,13 +42,13 @@ impl Life {
     }
 
     /// What is wrong with the end. `place` says what the child was doing.
-    pub(super) fn complaint(&self, place: &str) -> Complaint {
+    pub(super) fn failure(&self, place: &str) -> ServiceFailure {
         let (what, hint) = match self.death.get() {
             Some(Ok(death)) => (format!("its process {death}"), hint(*death)),
             Some(Err(error)) => (format!("its process is lost: {error}"), ""),
             None => ("its process does not answer any more".to_owned(), ""),
         };
-        Complaint::new("died", format!("{what}{place}"), hint)
+        ServiceFailure::new("died", format!("{what}{place}"), hint)
     }
 }
 

@@ -19,12 +19,12 @@ use super::{
     words::{Creation, Order, Payload, number},
 };
 use crate::{
-    child::{Child, Leash, frame::FrameWriter},
+    child::{Child, KillHandle, frame::FrameWriter},
     clock::as_ns,
     plugin::Registry,
     service::{
         callee::Callee,
-        complaint::{Complaint, Outcome},
+        failure::{Outcome, ServiceFailure},
         host::ServiceHost,
         mailbox::Line,
         wanted::Wanted,
@@ -37,7 +37,7 @@ pub(in crate::service) struct Isolated {
     answers: Receiver<Answer>,
     subscriptions: Vec<String>,
     life: Arc<Life>,
-    leash: Leash,
+    kill_handle: KillHandle,
 }
 
 impl Isolated {
@@ -47,12 +47,12 @@ impl Isolated {
         registry: &Registry,
         host: ServiceHost,
         line: &Line,
-    ) -> Result<Self, Complaint> {
+    ) -> Result<Self, ServiceFailure> {
         let (child, socket) =
             Child::spawn(&["service", "--", &wanted.entry]).map_err(|error| no_child(&error))?;
         line.runs_in(child.id());
-        let leash = child.leash();
-        let in_hand = leash.clone();
+        let kill_handle = child.kill_handle();
+        let in_hand = kill_handle.clone();
         line.on_failure(move || in_hand.kill());
         let creation = Creation {
             entry: wanted.entry.clone(),
@@ -72,7 +72,7 @@ impl Isolated {
             .spawn(move || reader.read(words, child))
             .map_err(|error| no_child(&error))?;
         let orders = FrameWriter::new(socket);
-        let mut isolated = Self { orders, answers, subscriptions: Vec::new(), life: state, leash };
+        let mut isolated = Self { orders, answers, subscriptions: Vec::new(), life: state, kill_handle };
         match isolated.ask(&Order::Create(Box::new(creation)), "new")? {
             Answer::Ready { subscriptions, provenance } => {
                 registry.add(provenance);
@@ -84,11 +84,11 @@ impl Isolated {
     }
 
     /// Gives an order and waits for its answer, without a limit: the mailbox has one, and ends the child.
-    fn ask(&mut self, order: &Order<'_>, call: &str) -> Result<Answer, Complaint> {
+    fn ask(&mut self, order: &Order<'_>, call: &str) -> Result<Answer, ServiceFailure> {
         match self.orders.write(order) {
             // It is too large, or the child is gone: then there is no answer either, and a better reason.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                return Err(Complaint::new(
+                return Err(ServiceFailure::new(
                     "frame",
                     format!("`{call}` cannot be sent to its process: {error}"),
                     "",
@@ -96,7 +96,7 @@ impl Isolated {
             }
             _ => {}
         }
-        self.answers.recv().map_err(|_| self.life.complaint(&format!(" in `{call}`")))
+        self.answers.recv().map_err(|_| self.life.failure(&format!(" in `{call}`")))
     }
 
     fn call(&mut self, order: &Order<'_>, call: &str) -> Outcome {
@@ -107,17 +107,17 @@ impl Isolated {
     }
 }
 
-fn no_child(error: &io::Error) -> Complaint {
+fn no_child(error: &io::Error) -> ServiceFailure {
     let message = format!("there is no process for it: {error}");
-    Complaint::new(
+    ServiceFailure::new(
         "process",
         message,
         "raise the limits on processes and open files (`ulimit -u`, `ulimit -n`)",
     )
 }
 
-fn out_of_turn(call: &str) -> Complaint {
-    Complaint::new("frame", format!("its process answered `{call}` with something else"), "")
+fn out_of_turn(call: &str) -> ServiceFailure {
+    ServiceFailure::new("frame", format!("its process answered `{call}` with something else"), "")
 }
 
 fn finest(filter: LevelFilter) -> u8 {
@@ -154,12 +154,12 @@ impl Callee for Isolated {
     /// Waits for the child's end, which is the end of its answers.
     fn destroy(self: Box<Self>) -> Outcome {
         while self.answers.recv().is_ok() {}
-        if self.life.ended_cleanly() { Ok(()) } else { Err(self.life.complaint(" after `stop`")) }
+        if self.life.ended_cleanly() { Ok(()) } else { Err(self.life.failure(" after `stop`")) }
     }
 }
 
 impl Drop for Isolated {
     fn drop(&mut self) {
-        self.leash.kill();
+        self.kill_handle.kill();
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     child::{Child, frame::FrameReader},
     plugin::{PluginLog, Provenance},
     service::{
-        complaint::{Complaint, Outcome},
+        failure::{Outcome, ServiceFailure},
         host::ServiceHost,
         mailbox::Line,
     },
@@ -48,9 +48,9 @@ pub(super) struct Reader {
 /// Sees to it that the child's words end with the child. A program that it has started may hold its socket open; what
 /// the child itself has said is there before it is dead.
 fn until_death(words: &UnixStream, child: &Child) -> io::Result<()> {
-    let (words, leash) = (words.try_clone()?, child.leash());
+    let (words, kill_handle) = (words.try_clone()?, child.kill_handle());
     let waiting = move || {
-        leash.await_end();
+        kill_handle.await_end();
         // It may have been closed already.
         let _ = words.shutdown(Shutdown::Both);
     };
@@ -66,7 +66,7 @@ impl Reader {
             && error.kind() == io::ErrorKind::InvalidData
         {
             let message = format!("its process says what nobody understands: {error}");
-            self.line.fail(Complaint::new(
+            self.line.fail(ServiceFailure::new(
                 "frame",
                 message,
                 "its library writes to descriptors that are not its own",
@@ -76,7 +76,7 @@ impl Reader {
         self.life.is_over(child.end());
         if !self.life.is_ending() {
             let place = self.line.under_way().map(|call| format!(" in `{call}`"));
-            self.line.fail(self.life.complaint(&place.unwrap_or_default()));
+            self.line.fail(self.life.failure(&place.unwrap_or_default()));
         }
         // Here, at last, the answers end.
         drop(self.answers);

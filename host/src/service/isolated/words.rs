@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 use crate::{
     clock::Anchor,
     plugin::{DiscoveryOptions, Provenance},
-    service::complaint::Outcome,
+    service::failure::Outcome,
 };
 
 /// From the parent: one at a time, each answered.

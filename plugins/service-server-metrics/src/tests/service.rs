@@ -22,7 +22,7 @@ use prony_plugin_api::{
 use crate::*;
 
 /// When a test gives up on something that must happen.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// An interval that never ends within a test: only the phases' boundaries are scraped.
 const NEVER_MS: u64 = 3_600_000;
 const METRICS: &str = "# TYPE requests_total counter\nrequests_total 7\n";
@@ -103,7 +103,7 @@ impl Gate {
 
     fn wait_until_it_has_refused_all(&self) {
         let left = self.to_refuse.lock().unwrap();
-        let (left, _) = self.refused_all.wait_timeout_while(left, PATIENCE, |left| *left > 0).unwrap();
+        let (left, _) = self.refused_all.wait_timeout_while(left, TIMEOUT, |left| *left > 0).unwrap();
         assert_eq!(*left, 0);
     }
 }
@@ -162,12 +162,12 @@ impl Running {
     }
 
     fn next_batch(&self) -> Vec<ServerMetricsSample> {
-        self.published.recv_timeout(PATIENCE).unwrap().samples
+        self.published.recv_timeout(TIMEOUT).unwrap().samples
     }
 
     /// Stops it and gives what it had published and was not looked at yet.
     fn stop(mut self) -> Vec<ServerMetricsSample> {
-        self.service.stop(PATIENCE).unwrap();
+        self.service.stop(TIMEOUT).unwrap();
         self.published.try_iter().flat_map(|batch| batch.samples).collect()
     }
 }

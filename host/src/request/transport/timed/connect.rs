@@ -29,9 +29,9 @@ use super::{
 use crate::{
     clock::{Clock, KernelClock},
     request::{
-        gauge::Gauge,
         target::{Origin, Route},
         transport::{AttemptStamps, error::TransportError, stamps::SocketStamps},
+        worker_statistics::WorkerStatistics,
     },
 };
 
@@ -40,7 +40,7 @@ use crate::{
 pub(super) struct Opener {
     pub(super) clock: Clock,
     pub(super) kernel: Arc<KernelClock>,
-    pub(super) gauge: Arc<Gauge>,
+    pub(super) statistics: Arc<WorkerStatistics>,
     pub(super) tls: Option<Arc<ClientConfig>>,
     /// For all of it, TLS included.
     pub(super) timeout: Duration,
@@ -96,7 +96,7 @@ impl Opener {
         stamps: &AttemptStamps,
     ) -> Result<(Stream, Arc<SocketStamps>), BoxError> {
         if let Route::Socket(path) = &origin.route {
-            let socket = LocalSocket::open(path, self.clock, Arc::clone(&self.gauge)).await?;
+            let socket = LocalSocket::open(path, self.clock, Arc::clone(&self.statistics)).await?;
             stamps.note_reached(self.clock.now());
             let noted = Arc::clone(socket.stamps());
             return Ok((Stream::Local(socket), noted));
@@ -110,7 +110,7 @@ impl Opener {
         let stream = reach(host, port, addresses).await?;
         let reached = self.clock.now();
         stamps.note_reached(reached);
-        let socket = Socket::new(stream, self.clock, Arc::clone(&self.kernel), Arc::clone(&self.gauge));
+        let socket = Socket::new(stream, self.clock, Arc::clone(&self.kernel), Arc::clone(&self.statistics));
         let socket = match &origin.route {
             Route::Proxy(proxy) if origin.secure => tunnel::through(proxy, origin, socket).await?,
             _ => socket,

@@ -17,8 +17,8 @@ use tokio::{
 use crate::{
     clock::Clock,
     request::{
-        gauge::Gauge,
         transport::{StampSource, stamps::SocketStamps},
+        worker_statistics::WorkerStatistics,
     },
     schedule::pacer::pause,
 };
@@ -31,16 +31,20 @@ const QUEUE_PAUSE: Duration = Duration::from_millis(1);
 pub(super) struct LocalSocket {
     stream: UnixStream,
     clock: Clock,
-    gauge: Arc<Gauge>,
+    statistics: Arc<WorkerStatistics>,
     stamps: Arc<SocketStamps>,
 }
 
 impl LocalSocket {
     /// Connects; does not give up as long as somebody listens.
-    pub(super) async fn open(path: &Path, clock: Clock, gauge: Arc<Gauge>) -> io::Result<Self> {
+    pub(super) async fn open(
+        path: &Path,
+        clock: Clock,
+        statistics: Arc<WorkerStatistics>,
+    ) -> io::Result<Self> {
         loop {
             match UnixStream::connect(path).await {
-                Ok(stream) => return Ok(Self { stream, clock, gauge, stamps: Arc::default() }),
+                Ok(stream) => return Ok(Self { stream, clock, statistics, stamps: Arc::default() }),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => pause(QUEUE_PAUSE).await,
                 Err(error) => return Err(error),
             }
@@ -62,7 +66,7 @@ impl AsyncRead for LocalSocket {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
-            self.gauge.note_unstamped_read();
+            self.statistics.note_unstamped_read();
             self.stamps.note_read(self.clock.now(), StampSource::User);
         }
         read

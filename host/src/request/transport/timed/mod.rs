@@ -24,9 +24,9 @@ use super::{AttemptStamps, Chunk, StampSource, error::TransportError};
 use crate::{
     clock::{Clock, KernelClock, RunNs},
     request::{
-        gauge::Gauge,
         prepared::Prepared,
         target::{Origin, TargetPlan},
+        worker_statistics::WorkerStatistics,
     },
 };
 
@@ -68,11 +68,17 @@ pub(crate) struct Response {
 
 impl Timed {
     /// See [`Transport::new`](super::Transport::new).
-    pub(super) fn new(target: &TargetPlan, clock: Clock, gauge: Arc<Gauge>) -> Self {
+    pub(super) fn new(target: &TargetPlan, clock: Clock, statistics: Arc<WorkerStatistics>) -> Self {
         let tls = target.tls.clone();
         let (kernel, timeout) = (Arc::new(KernelClock::new(clock)), target.connect_timeout);
-        let opener =
-            Arc::new(Opener { clock, kernel, gauge, tls, timeout, shortest_trip: AtomicU64::new(u64::MAX) });
+        let opener = Arc::new(Opener {
+            clock,
+            kernel,
+            statistics,
+            tls,
+            timeout,
+            shortest_trip: AtomicU64::new(u64::MAX),
+        });
         let pool = target.keeps_connections.then(Arc::default);
         Self { opener, pool, _primer: Primer::new() }
     }
@@ -254,7 +260,7 @@ mod tests {
         let kernel = Arc::new(KernelClock::new(clock));
         let timeout = Duration::from_secs(60);
         let shortest_trip = AtomicU64::new(u64::MAX);
-        let opener = Opener { clock, kernel, gauge: Arc::default(), tls: None, timeout, shortest_trip };
+        let opener = Opener { clock, kernel, statistics: Arc::default(), tls: None, timeout, shortest_trip };
         let pool = Pool::default();
         let mut servers = Vec::new();
         for _ in 0..3 {

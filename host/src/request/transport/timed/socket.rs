@@ -23,8 +23,8 @@ use tokio::{
 use crate::{
     clock::{Clock, KernelClock},
     request::{
-        gauge::Gauge,
         transport::{StampSource, stamps::SocketStamps},
+        worker_statistics::WorkerStatistics,
     },
 };
 
@@ -42,7 +42,7 @@ pub(super) struct Socket {
     stream: TcpStream,
     clock: Clock,
     kernel: Arc<KernelClock>,
-    gauge: Arc<Gauge>,
+    statistics: Arc<WorkerStatistics>,
     stamps: Arc<SocketStamps>,
 }
 
@@ -56,10 +56,15 @@ struct Read {
 
 impl Socket {
     /// Takes a connection over.
-    pub(super) fn new(stream: TcpStream, clock: Clock, kernel: Arc<KernelClock>, gauge: Arc<Gauge>) -> Self {
+    pub(super) fn new(
+        stream: TcpStream,
+        clock: Clock,
+        kernel: Arc<KernelClock>,
+        statistics: Arc<WorkerStatistics>,
+    ) -> Self {
         // A system that does not stamp leaves it to us.
         let _ = stamp_arrivals(&stream);
-        Self { stream, clock, kernel, gauge, stamps: Arc::default() }
+        Self { stream, clock, kernel, statistics, stamps: Arc::default() }
     }
 
     /// What it notes.
@@ -88,10 +93,10 @@ impl Socket {
     fn note_read(&self, stamp_ns: Option<u64>) {
         let now = self.clock.now();
         if let Some(arrived) = stamp_ns.and_then(|stamp_ns| self.kernel.place(stamp_ns, now)) {
-            self.gauge.note_read(now - arrived);
+            self.statistics.note_read(now - arrived);
             self.stamps.note_read(arrived, StampSource::Kernel);
         } else {
-            self.gauge.note_unstamped_read();
+            self.statistics.note_unstamped_read();
             self.stamps.note_read(now, StampSource::User);
         }
     }

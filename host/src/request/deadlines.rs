@@ -30,9 +30,9 @@ pub(crate) struct Limits {
     pub(crate) idle: Option<Duration>,
 }
 
-/// The patience with one request.
+/// The deadlines with one request.
 #[derive(Debug)]
-pub(super) struct Patience<'a> {
+pub(super) struct Deadlines<'a> {
     clock: Clock,
     limits: &'a Limits,
     began: RunNs,
@@ -51,7 +51,7 @@ pub(super) enum Overdue {
 }
 
 impl Limits {
-    /// The timer for an exchange that begins now, to be looked after by a [`Patience`].
+    /// The timer for an exchange that begins now, to be looked after by a [`Deadlines`].
     pub(super) fn alarm(&self, clock: Clock) -> Sleep {
         pacer::alarm(clock, self.soonest(clock.now()))
     }
@@ -76,7 +76,7 @@ impl Limits {
     }
 }
 
-impl<'a> Patience<'a> {
+impl<'a> Deadlines<'a> {
     /// Begins now.
     pub(super) fn new(clock: Clock, limits: &'a Limits, alarm: Pin<&'a mut Sleep>) -> Self {
         Self { clock, limits, began: clock.now(), alarm }
@@ -97,7 +97,7 @@ impl<'a> Patience<'a> {
     }
 
     /// What `work` gives until `deadline`, however long the exchange has taken. Nothing is set up for work that is done at
-    /// once. It is the last thing that this patience is asked for.
+    /// once. It is the last thing that this deadlines is asked for.
     pub(super) async fn until<T>(&mut self, deadline: RunNs, work: impl Future<Output = T>) -> Option<T> {
         if self.clock.now() >= deadline {
             return None;
@@ -215,10 +215,10 @@ mod tests {
         let (clock, pause) = (Clock::start(), Duration::from_secs(40));
         let limits = Limits { whole: pause + SECOND, first_byte: None, idle: Some(SECOND) };
         let alarm = pin!(limits.alarm(clock));
-        let mut patience = Patience::new(clock, &limits, alarm);
+        let mut deadlines = Deadlines::new(clock, &limits, alarm);
         // Longer than an answer may be silent: nobody answers now.
-        assert_eq!(patience.pause(pause).await, Ok(()));
-        assert_eq!(patience.pause(pause).await, Err(Overdue::Whole(limits.whole)));
+        assert_eq!(deadlines.pause(pause).await, Ok(()));
+        assert_eq!(deadlines.pause(pause).await, Err(Overdue::Whole(limits.whole)));
         assert_eq!(clock.now() / 1_000_000_000, 40);
     }
 
@@ -227,13 +227,13 @@ mod tests {
         let clock = Clock::start();
         let limits = Limits { whole: SECOND, first_byte: Some(SECOND), idle: Some(SECOND) };
         let alarm = pin!(limits.alarm(clock));
-        let mut patience = Patience::new(clock, &limits, alarm);
+        let mut deadlines = Deadlines::new(clock, &limits, alarm);
         pacer::pause(Duration::from_secs(1)).await;
         let deadline = clock.now() + 250_000_000;
-        assert_eq!(patience.until(deadline, std::future::ready(7)).await, Some(7));
-        assert_eq!(patience.until(deadline, std::future::pending::<u8>()).await, None);
+        assert_eq!(deadlines.until(deadline, std::future::ready(7)).await, Some(7));
+        assert_eq!(deadlines.until(deadline, std::future::pending::<u8>()).await, None);
         assert!((deadline..deadline + 2_000_000).contains(&clock.now()));
-        assert_eq!(patience.until(deadline, std::future::ready(7)).await, None, "a flood ends as well");
+        assert_eq!(deadlines.until(deadline, std::future::ready(7)).await, None, "a flood ends as well");
     }
 
     /// The answer after a pause is looked after as closely as the one before.
@@ -242,8 +242,8 @@ mod tests {
         let (clock, second) = (Clock::start(), Duration::from_secs(1));
         let limits = Limits { whole: second * 99, first_byte: Some(second * 2), idle: Some(second * 50) };
         let alarm = pin!(limits.alarm(clock));
-        let mut patience = Patience::new(clock, &limits, alarm);
-        patience.pause(second * 40).await.unwrap();
-        assert_eq!(patience.alarm.deadline(), clock.instant(42_000_000_000));
+        let mut deadlines = Deadlines::new(clock, &limits, alarm);
+        deadlines.pause(second * 40).await.unwrap();
+        assert_eq!(deadlines.alarm.deadline(), clock.instant(42_000_000_000));
     }
 }

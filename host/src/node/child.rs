@@ -1,4 +1,4 @@
-//! A crew in a child process, as its parent sees it.
+//! A worker pool in a child process, as its parent sees it.
 
 use std::{
     io,
@@ -14,10 +14,12 @@ use std::{
 };
 
 use super::{
-    CrewError,
-    frames::{Down, Order, Up},
-    parcel::Packer,
-    team::{DROP_PATIENCE, LOAD_PATIENCE, slow},
+    batch::Packer,
+    endpoint::{DROP_TIMEOUT, LOAD_TIMEOUT, slow},
+    error::NodeError,
+    messages::{NodeCommand, NodeEvent, PhaseStart},
+    observer::Observer,
+    watchdog::{LOOK_EVERY, LOOKS},
 };
 use crate::{
     child::{
@@ -28,40 +30,36 @@ use crate::{
     config::RunConfig,
     dataset::Conversation,
     plugin::Registry,
-    request::worker::{Control, Sink},
-    run::{
-        watchdog::{LOOK_EVERY, LOOKS},
-        wiring::{Signal, Wires},
-    },
+    request::worker::Control,
 };
 
-/// What a child may need beyond the patience that it has with its plugin.
+/// What a child may need beyond the timeout that it has with its plugin.
 const MARGIN: Duration = Duration::from_secs(2);
 
 /// More than a run takes, and less than a system has no number for.
-const LONGEST_PATIENCE: Duration = Duration::from_secs(365 * 24 * 3600);
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How long a child may leave what we say unread before it counts as dead.
-const WRITE_PATIENCE: Duration = Duration::from_secs(10);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Looks that a dead child's last words may take to arrive, if something else holds its socket open.
 const LAST_WORDS: u32 = 3;
 
 /// A child with an endpoint, and its workers once they are started. It does not outlive this value.
 #[derive(Debug)]
-pub(crate) struct Apart {
+pub(crate) struct ChildNode {
     name: String,
     child: Child,
     socket: UnixStream,
     down: FrameWriter,
-    hearing: Hearing,
+    reception: Reception,
     /// What it said right after an answer.
-    unheard: Vec<Up>,
+    unread: Vec<NodeEvent>,
 }
 
-/// How we hear of it.
+/// How its events are received.
 #[derive(Debug)]
-enum Hearing {
+enum Reception {
     /// It answers when it is asked.
     Asking(FrameReader),
     /// A thread listens.
@@ -83,41 +81,44 @@ struct Listening {
     over: Receiver<()>,
 }
 
-impl Apart {
+impl ChildNode {
     /// Starts a child and has it load an endpoint.
     pub(super) fn load(
         name: &str,
         registry: &Registry,
         options: String,
         log_words: &[&str],
-    ) -> Result<Self, CrewError> {
-        let failed = |source| CrewError::Process { name: name.to_owned(), source };
+    ) -> Result<Self, NodeError> {
+        let failed = |source| NodeError::Process { name: name.to_owned(), source };
         let words: Vec<&str> = ["worker"].iter().chain(log_words).copied().collect();
         let (child, socket) = Child::spawn(&words).map_err(failed)?;
         let prepared = socket
-            .set_write_timeout(Some(WRITE_PATIENCE))
+            .set_write_timeout(Some(WRITE_TIMEOUT))
             .and_then(|()| Ok((socket.try_clone()?, socket.try_clone()?)));
         let (reading, writing) = prepared.map_err(failed)?;
-        let mut apart = Self {
+        let mut child = Self {
             name: name.to_owned(),
             child,
             socket,
             down: FrameWriter::new(writing),
-            hearing: Hearing::Asking(FrameReader::new(reading)),
-            unheard: Vec::new(),
+            reception: Reception::Asking(FrameReader::new(reading)),
+            unread: Vec::new(),
         };
-        let order =
-            Down::Load { name: name.to_owned(), options, discovery: Box::new(registry.search().clone()) };
-        match apart.ask(&order, LOAD_PATIENCE)? {
-            Up::Loaded(loaded) => registry.add(loaded?),
-            _ => return Err(apart.died()),
+        let command = NodeCommand::Load {
+            name: name.to_owned(),
+            options,
+            discovery: Box::new(registry.search().clone()),
+        };
+        match child.ask(&command, LOAD_TIMEOUT)? {
+            NodeEvent::Loaded(loaded) => registry.add(loaded?),
+            _ => return Err(child.died()),
         }
         tracing::debug!(
             endpoint = name,
-            process = apart.child.id(),
+            process = child.child.id(),
             "an endpoint runs in a process of its own"
         );
-        Ok(apart)
+        Ok(child)
     }
 
     /// Hands over what its workers need.
@@ -126,54 +127,54 @@ impl Apart {
         config: &RunConfig,
         dataset: &[Conversation],
         clock: Clock,
-    ) -> Result<(), CrewError> {
+    ) -> Result<(), NodeError> {
         let api_key = config.target.api_key.clone();
-        self.say(&Down::Equip { config: Box::new(config.clone()), api_key, clock: clock.anchor() })?;
-        Packer::new(dataset).try_for_each(|parcel| self.say(&Down::Conversations(parcel)))
+        self.say(&NodeCommand::Equip { config: Box::new(config.clone()), api_key, clock: clock.anchor() })?;
+        Packer::new(dataset).try_for_each(|batch| self.say(&NodeCommand::Conversations(batch)))
     }
 
     /// Returns once the model answers, which may take so many seconds.
-    pub(super) fn await_model(&mut self, timeout_s: f64) -> Result<(), CrewError> {
+    pub(super) fn await_model(&mut self, timeout_s: f64) -> Result<(), NodeError> {
         // The child tells by itself when its plugin hangs.
-        let patience = Duration::try_from_secs_f64(timeout_s).unwrap_or(Duration::MAX);
-        match self.ask(&Down::Probe, patience.saturating_add(LOOK_EVERY * LOOKS))? {
-            Up::Probed(ready) => Ok(ready?),
+        let timeout = Duration::try_from_secs_f64(timeout_s).unwrap_or(Duration::MAX);
+        match self.ask(&NodeCommand::Probe, timeout.saturating_add(LOOK_EVERY * LOOKS))? {
+            NodeEvent::Probed(ready) => Ok(ready?),
             _ => Err(self.died()),
         }
     }
 
     /// Starts the workers, and listens to them.
-    pub(super) fn start(&mut self, wires: Wires) -> Result<(), CrewError> {
-        match self.ask(&Down::Start, LOAD_PATIENCE)? {
-            Up::Started(started) => started?,
+    pub(super) fn start<O: Observer>(&mut self, observer: O) -> Result<(), NodeError> {
+        match self.ask(&NodeCommand::Start, LOAD_TIMEOUT)? {
+            NodeEvent::Started(started) => started?,
             _ => return Err(self.died()),
         }
         // From here on it says all the time that it is there.
-        self.be_patient(None)?;
+        self.set_timeout(None)?;
         let frames = Arc::new(AtomicU64::new(0));
         let ((open, over), (tell, ready)) = (sync_channel(1), sync_channel(1));
         let ready = Some(ready);
         let listening = Listening { frames: Arc::clone(&frames), seen: 0, silent: 0, dead: 0, ready, over };
-        let hearing = std::mem::replace(&mut self.hearing, Hearing::Listening(listening));
-        let Hearing::Asking(reader) = hearing else { return Ok(()) };
-        let unheard = std::mem::take(&mut self.unheard);
-        let spawned = thread::Builder::new().name("crew".into()).spawn(move || {
-            for message in unheard {
-                hear(message, &wires, &tell);
+        let reception = std::mem::replace(&mut self.reception, Reception::Listening(listening));
+        let Reception::Asking(reader) = reception else { return Ok(()) };
+        let unread = std::mem::take(&mut self.unread);
+        let spawned = thread::Builder::new().name("node".into()).spawn(move || {
+            for message in unread {
+                forward(message, &observer, &tell);
             }
-            let nonsense = listen(reader, &wires, &frames, &tell);
+            let nonsense = listen(reader, &observer, &frames, &tell);
             drop(open);
-            wires.signal(Signal::CrewGone(nonsense));
+            observer.gone(nonsense);
         });
-        spawned.map(drop).map_err(CrewError::Thread)
+        spawned.map(drop).map_err(NodeError::Thread)
     }
 
     /// Returns what to wait for until its connections are open that are to be open before the load; once. One that says
     /// nothing any more is not waited for: a look will find it.
     pub(super) fn readiness(&mut self) -> impl FnOnce() + Send + 'static {
-        let waiting = match &mut self.hearing {
-            Hearing::Listening(it) => it.ready.take().map(|ready| (ready, Arc::clone(&it.frames))),
-            Hearing::Asking(_) => None,
+        let waiting = match &mut self.reception {
+            Reception::Listening(it) => it.ready.take().map(|ready| (ready, Arc::clone(&it.frames))),
+            Reception::Asking(_) => None,
         };
         move || {
             let Some((ready, frames)) = waiting else { return };
@@ -187,18 +188,18 @@ impl Apart {
     }
 
     /// Begins a phase.
-    pub(super) fn begin(&mut self, order: Order) {
-        self.tell_if_there(&Down::Phase(order));
+    pub(super) fn begin(&mut self, command: PhaseStart) {
+        self.tell_if_there(&NodeCommand::Phase(command));
     }
 
     /// Drains or cancels the phase.
     pub(super) fn tell(&mut self, control: Control) {
-        self.tell_if_there(&Down::Control(control));
+        self.tell_if_there(&NodeCommand::Control(control));
     }
 
-    /// Does it react? Of its death we hear by the end of what it says, but that may not come.
+    /// Does it react? Of its death we forward by the end of what it says, but that may not come.
     pub(super) fn look(&mut self) -> Option<String> {
-        let Hearing::Listening(listening) = &mut self.hearing else { return None };
+        let Reception::Listening(listening) = &mut self.reception else { return None };
         if self.child.has_ended() {
             listening.dead += 1;
             if listening.dead > LAST_WORDS {
@@ -224,62 +225,62 @@ impl Apart {
         }
     }
 
-    /// Lets the workers go home, and waits until they have.
+    /// Ends the workers, and waits until they have ended.
     pub(super) fn dismiss(mut self) {
-        self.tell_if_there(&Down::Dismiss);
-        if let Hearing::Listening(listening) = &self.hearing {
+        self.tell_if_there(&NodeCommand::Dismiss);
+        if let Reception::Listening(listening) = &self.reception {
             // Nothing is ever sent: what ends the wait is that the listener is gone.
-            let _ = listening.over.recv_timeout(DROP_PATIENCE + MARGIN);
+            let _ = listening.over.recv_timeout(DROP_TIMEOUT + MARGIN);
         }
     }
 
-    /// Says something, and waits for the answer. A child that says nothing for `patience` and a bit hangs.
-    fn ask(&mut self, order: &Down, patience: Duration) -> Result<Up, CrewError> {
-        self.say(order)?;
-        self.be_patient(Some(patience.saturating_add(MARGIN).min(LONGEST_PATIENCE)))?;
-        let Hearing::Asking(reader) = &mut self.hearing else { return Err(self.died()) };
+    /// Says something, and waits for the answer. A child that says nothing for `timeout` and a bit hangs.
+    fn ask(&mut self, command: &NodeCommand, timeout: Duration) -> Result<NodeEvent, NodeError> {
+        self.say(command)?;
+        self.set_timeout(Some(timeout.saturating_add(MARGIN).min(LONGEST_TIMEOUT)))?;
+        let Reception::Asking(reader) = &mut self.reception else { return Err(self.died()) };
         loop {
-            match reader.read::<Vec<Up>>() {
+            match reader.read::<Vec<NodeEvent>>() {
                 Ok(Some(answers)) => {
                     let mut answers = answers.into_iter();
-                    if let Some(answer) = answers.find(|up| !matches!(up, Up::Alive)) {
-                        self.unheard.extend(answers);
+                    if let Some(answer) = answers.find(|up| !matches!(up, NodeEvent::Alive)) {
+                        self.unread.extend(answers);
                         return Ok(answer);
                     }
                 }
-                Err(error) if is_timeout(&error) => return Err(self.hangs(order, patience)),
+                Err(error) if is_timeout(&error) => return Err(self.hangs(command, timeout)),
                 Ok(None) | Err(_) => return Err(self.died()),
             }
         }
     }
 
-    fn be_patient(&self, patience: Option<Duration>) -> Result<(), CrewError> {
-        let set = self.socket.set_read_timeout(patience);
-        set.map_err(|source| CrewError::Process { name: self.name.clone(), source })
+    fn set_timeout(&self, timeout: Option<Duration>) -> Result<(), NodeError> {
+        let set = self.socket.set_read_timeout(timeout);
+        set.map_err(|source| NodeError::Process { name: self.name.clone(), source })
     }
 
-    fn hangs(&self, order: &Down, patience: Duration) -> CrewError {
-        if matches!(order, Down::Load { .. }) {
+    fn hangs(&self, command: &NodeCommand, timeout: Duration) -> NodeError {
+        if matches!(command, NodeCommand::Load { .. }) {
             return slow(&self.name);
         }
-        let what = format!("its process has not answered for {} s", patience.as_secs());
-        CrewError::Hangs { name: self.name.clone(), what }
+        let what = format!("its process has not answered for {} s", timeout.as_secs());
+        NodeError::Hangs { name: self.name.clone(), what }
     }
 
-    fn say(&mut self, order: &Down) -> Result<(), CrewError> {
-        self.down.write(order).map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => CrewError::Process { name: self.name.clone(), source: error },
+    fn say(&mut self, command: &NodeCommand) -> Result<(), NodeError> {
+        self.down.write(command).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => NodeError::Process { name: self.name.clone(), source: error },
             _ => self.died(),
         })
     }
 
-    fn tell_if_there(&mut self, order: &Down) {
+    fn tell_if_there(&mut self, command: &NodeCommand) {
         // One that is gone has been or will be noticed.
-        let _ = self.down.write(order);
+        let _ = self.down.write(command);
     }
 
-    fn died(&mut self) -> CrewError {
-        CrewError::Died { name: self.name.clone(), death: self.death() }
+    fn died(&mut self) -> NodeError {
+        NodeError::Died { name: self.name.clone(), death: self.death() }
     }
 }
 
@@ -290,12 +291,12 @@ fn is_timeout(error: &io::Error) -> bool {
 /// Passes on what the child says until there is nothing any more. If it made no sense, that is returned.
 fn listen(
     mut reader: FrameReader,
-    wires: &Wires,
+    observer: &impl Observer,
     frames: &AtomicU64,
     ready: &SyncSender<()>,
 ) -> Option<String> {
     loop {
-        let messages = match reader.read::<Vec<Up>>() {
+        let messages = match reader.read::<Vec<NodeEvent>>() {
             Ok(Some(messages)) => messages,
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 return Some(format!("said what makes no sense: {error}"));
@@ -305,21 +306,25 @@ fn listen(
         };
         frames.fetch_add(1, Ordering::Relaxed);
         for message in messages {
-            hear(message, wires, ready);
+            forward(message, observer, ready);
         }
     }
 }
 
-fn hear(message: Up, wires: &Wires, ready: &SyncSender<()>) {
+fn forward(message: NodeEvent, observer: &impl Observer, ready: &SyncSender<()>) {
     match message {
-        Up::Begun => wires.begun(),
-        Up::Finished(finished) => wires.finished(*finished),
-        Up::Done(counts, usage) => wires.phase_done(counts, usage),
-        Up::Poisoned => wires.poisoned(),
-        Up::Lost(what) => wires.lost(what),
+        NodeEvent::Begun => observer.begun(),
+        NodeEvent::Finished(finished) => observer.finished(*finished),
+        NodeEvent::Done(counts, usage) => observer.phase_done(counts, usage),
+        NodeEvent::Poisoned => observer.poisoned(),
+        NodeEvent::Lost(what) => observer.lost(what),
         // It may be that nobody waits for it any more.
-        Up::Ready => drop(ready.try_send(())),
-        Up::Hangs(what) => wires.signal(Signal::CrewHangs(what)),
-        Up::Alive | Up::Bye | Up::Loaded(_) | Up::Probed(_) | Up::Started(_) => {}
+        NodeEvent::Ready => drop(ready.try_send(())),
+        NodeEvent::Hangs(what) => observer.hangs(what),
+        NodeEvent::Alive
+        | NodeEvent::Bye
+        | NodeEvent::Loaded(_)
+        | NodeEvent::Probed(_)
+        | NodeEvent::Started(_) => {}
     }
 }

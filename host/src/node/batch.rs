@@ -4,8 +4,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::frames::LIGHT;
 use crate::dataset::{Conversation, Part};
+
+/// Weight of something that has no texts, in bytes: about its size.
+pub(super) const LIGHT: usize = 64;
 
 /// Parts of fewer bytes are not worth the bookkeeping.
 const LARGE: usize = 4096;
@@ -15,7 +17,7 @@ const FULL: usize = 4 << 20;
 
 /// Some conversations, in order.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Parcel {
+pub(super) struct DatasetBatch {
     conversations: Vec<Conversation>,
     /// Parts that were left empty, in order.
     repeats: Vec<Repeat>,
@@ -24,7 +26,7 @@ pub(super) struct Parcel {
 /// A part whose data has been sent before.
 #[derive(Debug, Serialize, Deserialize)]
 struct Repeat {
-    /// Positions of its conversation in the parcel, of its turn there, and of itself in the turn.
+    /// Positions of its conversation in the batch, of its turn there, and of itself in the turn.
     place: (usize, usize, usize),
     /// Position among all large data that was sent.
     of: usize,
@@ -44,33 +46,33 @@ impl<'a> Packer<'a> {
         Self { rest: dataset, sent: HashMap::new() }
     }
 
-    fn pack(&mut self, conversation: &Conversation, parcel: &mut Parcel) {
+    fn pack(&mut self, conversation: &Conversation, batch: &mut DatasetBatch) {
         let mut light = conversation.clone();
         for (turn, parts) in light.turns.iter_mut().map(|turn| &mut turn.parts).enumerate() {
             for (at, part) in parts.iter_mut().enumerate().filter(|(_, part)| part.data.len() >= LARGE) {
                 let next = self.sent.len();
                 let of = *self.sent.entry(part.data.as_ptr()).or_insert(next);
                 if of < next {
-                    parcel.repeats.push(Repeat { place: (parcel.conversations.len(), turn, at), of });
+                    batch.repeats.push(Repeat { place: (batch.conversations.len(), turn, at), of });
                     part.data = Arc::from("");
                 }
             }
         }
-        parcel.conversations.push(light);
+        batch.conversations.push(light);
     }
 }
 
 impl Iterator for Packer<'_> {
-    type Item = Parcel;
+    type Item = DatasetBatch;
 
-    fn next(&mut self) -> Option<Parcel> {
-        let (mut parcel, mut bytes) = (Parcel::default(), 0);
+    fn next(&mut self) -> Option<DatasetBatch> {
+        let (mut batch, mut bytes) = (DatasetBatch::default(), 0);
         while let Some((first, rest)) = self.rest.split_first().filter(|_| bytes < FULL) {
-            self.pack(first, &mut parcel);
-            bytes += parcel.conversations.last().map_or(0, weight);
+            self.pack(first, &mut batch);
+            bytes += batch.conversations.last().map_or(0, weight);
             self.rest = rest;
         }
-        (!parcel.conversations.is_empty()).then_some(parcel)
+        (!batch.conversations.is_empty()).then_some(batch)
     }
 }
 
@@ -92,10 +94,10 @@ pub(super) struct Unpacker {
 }
 
 impl Unpacker {
-    /// Takes in the next parcel.
-    pub(super) fn unpack(&mut self, parcel: Parcel) {
-        let mut repeats = parcel.repeats.into_iter().peekable();
-        for (number, mut conversation) in parcel.conversations.into_iter().enumerate() {
+    /// Takes in the next batch.
+    pub(super) fn unpack(&mut self, batch: DatasetBatch) {
+        let mut repeats = batch.repeats.into_iter().peekable();
+        for (number, mut conversation) in batch.conversations.into_iter().enumerate() {
             for (turn, parts) in conversation.turns.iter_mut().map(|turn| &mut turn.parts).enumerate() {
                 for (at, part) in parts.iter_mut().enumerate() {
                     let repeat = repeats.next_if(|repeat| repeat.place == (number, turn, at));
@@ -148,8 +150,8 @@ mod tests {
 
     fn sent(dataset: &[Conversation]) -> (usize, Arc<[Conversation]>) {
         let (mut bytes, mut unpacker) = (0, Unpacker::default());
-        for parcel in Packer::new(dataset) {
-            let frame = rmp_serde::to_vec_named(&parcel).unwrap();
+        for batch in Packer::new(dataset) {
+            let frame = rmp_serde::to_vec_named(&batch).unwrap();
             bytes += frame.len();
             unpacker.unpack(rmp_serde::from_slice(&frame).unwrap());
         }
@@ -181,8 +183,7 @@ mod tests {
             .map(|number| conversation(&number.to_string(), &[&number.to_string().repeat(1 << 20).into()]))
             .collect();
         assert_eq!(*sent(&dataset).1, *dataset);
-        let longest =
-            Packer::new(&dataset).map(|parcel| rmp_serde::to_vec_named(&parcel).unwrap().len()).max();
+        let longest = Packer::new(&dataset).map(|batch| rmp_serde::to_vec_named(&batch).unwrap().len()).max();
         assert!(longest.unwrap() < 2 * FULL, "{longest:?}");
     }
 

@@ -10,8 +10,9 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::refusals::{Gone, Refusals};
 use crate::{
+    node,
     record::recorder::RecorderHandle,
-    request::{exchange::Finished, gauge::WorkerUsage, worker},
+    request::{exchange::Finished, worker, worker_statistics::WorkerUsage},
     schedule::ScheduleCounts,
     service::{allowance::Ticket, host::Outlet},
 };
@@ -26,9 +27,9 @@ pub(super) enum Signal {
     /// A worker panicked.
     WorkerLost(String),
     /// The workers' process hangs, as it says itself.
-    CrewHangs(String),
+    NodeHangs(String),
     /// Nobody of the workers' process will say anything any more; perhaps because it did not make sense.
-    CrewGone(Option<String>),
+    NodeGone(Option<String>),
     /// Nobody takes connections any more.
     ServerGone(Gone),
     /// A service asks for the end of the run.
@@ -37,9 +38,9 @@ pub(super) enum Signal {
     JournalLost,
 }
 
-/// The end of the wires that workers and services hold.
+/// The end of the channels that workers and services hold.
 #[derive(Clone, Debug)]
-pub(super) struct Wires {
+pub(super) struct Channels {
     pub(super) recorder: RecorderHandle,
     pub(super) signals: UnboundedSender<Signal>,
     pub(super) tally: Arc<Tally>,
@@ -71,14 +72,14 @@ impl Tally {
     }
 }
 
-impl Wires {
+impl Channels {
     pub(super) fn signal(&self, signal: Signal) {
         // Without a conductor the run is over, and nobody needs to know.
         let _ = self.signals.send(signal);
     }
 }
 
-impl worker::Sink for Wires {
+impl worker::Sink for Channels {
     fn begun(&self) {
         self.tally.begun.fetch_add(1, Ordering::Relaxed);
     }
@@ -104,7 +105,7 @@ impl worker::Sink for Wires {
     }
 }
 
-impl Outlet for Wires {
+impl Outlet for Channels {
     fn keep(
         &self,
         service: &str,
@@ -117,5 +118,15 @@ impl Outlet for Wires {
 
     fn request_stop(&self, service: &str, reason: &str) {
         self.signal(Signal::StopRequested(format!("`{service}`: {reason}")));
+    }
+}
+
+impl node::Observer for Channels {
+    fn hangs(&self, what: String) {
+        self.signal(Signal::NodeHangs(what));
+    }
+
+    fn gone(&self, nonsense: Option<String>) {
+        self.signal(Signal::NodeGone(nonsense));
     }
 }

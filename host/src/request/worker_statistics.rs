@@ -20,7 +20,7 @@ const LONGEST_NS: u64 = 60_000_000_000;
 
 /// Notes taken while a worker works.
 #[derive(Debug)]
-pub(crate) struct Gauge {
+pub(crate) struct WorkerStatistics {
     reads: Delays,
     wakes: Delays,
     unstamped_reads: AtomicU64,
@@ -79,7 +79,7 @@ pub(crate) struct WorkerUsage {
     pub(crate) descriptors_left: Option<u64>,
 }
 
-impl Default for Gauge {
+impl Default for WorkerStatistics {
     fn default() -> Self {
         Self {
             reads: Delays::new(),
@@ -90,7 +90,7 @@ impl Default for Gauge {
     }
 }
 
-impl Gauge {
+impl WorkerStatistics {
     /// Bytes were read so long after the kernel had received them.
     pub(crate) fn note_read(&self, delay_ns: u64) {
         self.reads.note(delay_ns);
@@ -213,13 +213,13 @@ mod tests {
 
     #[test]
     fn a_shift_counts_only_what_was_noted_in_it() {
-        let gauge = Gauge::default();
-        gauge.note_read(5_000_000);
-        gauge.note_unstamped_read();
-        let shift = gauge.begin(1_000);
-        (1..=100).for_each(|n| gauge.note_read(n * 10_000));
-        gauge.note_unstamped_read();
-        let usage = gauge.end(3, &shift, 51_000);
+        let statistics = WorkerStatistics::default();
+        statistics.note_read(5_000_000);
+        statistics.note_unstamped_read();
+        let shift = statistics.begin(1_000);
+        (1..=100).for_each(|n| statistics.note_read(n * 10_000));
+        statistics.note_unstamped_read();
+        let usage = statistics.end(3, &shift, 51_000);
         assert_eq!((usage.worker, usage.wall_ns, usage.unstamped_reads), (3, 50_000, 1));
         assert_eq!((usage.read_delay.count, usage.wake_delay.count), (100, 0));
         assert!((495_000..=510_000).contains(&usage.read_delay.p50_ns), "{usage:?}");

@@ -4,7 +4,7 @@ use super::proxy::ProxyEnvironment;
 
 /// What the machine contributes.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Facts {
+pub(crate) struct Environment {
     /// Processor cores that this process may use.
     pub(crate) cores: usize,
     /// The seed when the user names none: random, drawn once.

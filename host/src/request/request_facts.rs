@@ -3,26 +3,26 @@
 use prony_plugin_api::ErrorDetails;
 use serde_json::json;
 
-use super::place::Place;
+use super::address::Address;
 
 /// The facts that all requests to one place share, as the beginning of a JSON object whose end is the time.
 #[derive(Debug)]
-pub(super) struct Facts {
+pub(super) struct RequestFacts {
     beginning: String,
 }
 
-impl Facts {
+impl RequestFacts {
     /// Of requests to `place` with this base URL. `is_fixed` means that the endpoint has no say in the path.
     ///
     /// # Errors
     /// A base URL that is none.
     pub(super) fn new(
         base: &str,
-        place: &Place,
+        place: &Address,
         is_fixed: bool,
         has_api_key: bool,
     ) -> Result<Self, ErrorDetails> {
-        let base = Place::parse(base, None)?;
+        let base = Address::parse(base, None)?;
         let mut facts = json!({
             // What a header holds that was made of a URL is text.
             "host": place.host.to_str().unwrap_or_default(),
@@ -68,14 +68,14 @@ mod tests {
         r#"{"host":"localhost","base_path":"/v1","has_api_key":true,"unix_time_s":7}"#
     )]
     fn a_request_is_described(#[case] base: &str, #[case] path: &str, #[case] expected: &str) {
-        let place = Place::parse(&url_for(base, path), None).unwrap();
-        assert_eq!(Facts::new(base, &place, false, true).unwrap().at(7), expected);
+        let place = Address::parse(&url_for(base, path), None).unwrap();
+        assert_eq!(RequestFacts::new(base, &place, false, true).unwrap().at(7), expected);
     }
 
     #[test]
     fn a_path_that_the_user_fixed_is_told_and_its_query_is_not() {
-        let place = Place::parse("http://h:1/a/b?key=secret", None).unwrap();
-        let facts = Facts::new("http://h:1/a", &place, true, false).unwrap().at(7);
+        let place = Address::parse("http://h:1/a/b?key=secret", None).unwrap();
+        let facts = RequestFacts::new("http://h:1/a", &place, true, false).unwrap().at(7);
         assert_eq!(
             facts,
             r#"{"host":"h:1","base_path":"/a","has_api_key":false,"path":"/a/b","unix_time_s":7}"#

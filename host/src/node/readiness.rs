@@ -104,17 +104,17 @@ pub(crate) fn await_model(
             target: Arc::clone(target),
             priority: Arc::default(),
         };
-        let patience = patience(config, clock);
-        wait_for_model(&wire, conversation, patience, clock).await
+        let timeout = timeout(config, clock);
+        wait_for_model(&wire, conversation, timeout, clock).await
     })
 }
 
 /// How long to wait: as long as the user says, and not beyond the end of the run.
-fn patience(config: &RunConfig, clock: Clock) -> Duration {
-    let patience =
+fn timeout(config: &RunConfig, clock: Clock) -> Duration {
+    let timeout =
         Duration::try_from_secs_f64(config.target.wait_for_model_timeout_s).unwrap_or(Duration::MAX);
     let left = config.deadline().map(|deadline| deadline.saturating_sub(Duration::from_nanos(clock.now())));
-    left.map_or(patience, |left| patience.min(left))
+    left.map_or(timeout, |left| timeout.min(left))
 }
 
 /// Opens and closes one connection to every target, or to the proxy on the way.
@@ -130,23 +130,23 @@ pub(crate) fn check_reachable(config: &RunConfig, target: &TargetPlan) -> Result
     })
 }
 
-fn connect(origin: &Origin, patience: Duration) -> io::Result<()> {
+fn connect(origin: &Origin, timeout: Duration) -> io::Result<()> {
     match &origin.route {
-        Route::Direct => connect_to(&origin.host, origin.port, patience),
-        Route::Proxy(proxy) => connect_to(&proxy.host, proxy.port, patience),
+        Route::Direct => connect_to(&origin.host, origin.port, timeout),
+        Route::Proxy(proxy) => connect_to(&proxy.host, proxy.port, timeout),
         Route::Socket(path) => {
             let path = Arc::clone(path);
             // A server that listens and takes nobody in lets us wait for ever.
-            let connected = aside::within(patience, move || UnixStream::connect(path))?;
+            let connected = aside::within(timeout, move || UnixStream::connect(path))?;
             connected.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into())).map(drop)
         }
     }
 }
 
-fn connect_to(host: &str, port: u16, patience: Duration) -> io::Result<()> {
+fn connect_to(host: &str, port: u16, timeout: Duration) -> io::Result<()> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, format!("`{host}` has no address"));
     for address in (host, port).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, patience) {
+        match TcpStream::connect_timeout(&address, timeout) {
             Ok(_) => return Ok(()),
             Err(error) => last = error,
         }

@@ -10,15 +10,15 @@ use std::{
 use super::watchdog::{Hang, LOOK_EVERY, Watchdog};
 use crate::request::pulse::Pulse;
 
-/// Does `work` on a thread of its own. `None` when it takes longer than `patience`; it is left behind then.
+/// Does `work` on a thread of its own. `None` when it takes longer than `timeout`; it is left behind then.
 ///
 /// # Errors
 /// There is no thread left.
 pub(super) fn within<T: Send + 'static>(
-    patience: Duration,
+    timeout: Duration,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<Option<T>> {
-    Ok(start(work)?.recv_timeout(patience).ok())
+    Ok(start(work)?.recv_timeout(timeout).ok())
 }
 
 /// Does `work` on a thread of its own for as long as its calls into the plugin return, as `pulse` tells. `None` when

@@ -13,7 +13,7 @@ const SOCKET_HOST: &str = "localhost";
 
 /// Where a request goes, in the shapes that transports need.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Address {
     /// All of it.
     pub(crate) url: reqwest::Url,
     /// Path and query: what stands in the first line of a request.
@@ -78,7 +78,7 @@ impl Origin {
     }
 }
 
-impl Place {
+impl Address {
     /// Takes a URL apart, which is reached by way of `proxy`.
     ///
     /// # Errors

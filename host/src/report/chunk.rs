@@ -49,7 +49,7 @@ impl Lens {
 
 /// What is known of the records of a part.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct Chunk {
     /// Their numbers.
     pub(super) aggregator: Aggregator,
     /// Lines of the profiled ones.
@@ -81,7 +81,7 @@ pub(super) enum Broken {
     Line(serde_json::Error),
 }
 
-impl Part {
+impl Chunk {
     /// Looks at records.
     pub(super) fn of(records: &RawRecords, lens: &Arc<Lens>) -> Self {
         let mut part = Self {

@@ -11,7 +11,7 @@ use super::FILE_NAME;
 
 /// A journal, by its file and not by its name.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct JournalLocation {
     file: File,
     dir: PathBuf,
 }
@@ -68,7 +68,7 @@ impl Misplaced {
     }
 }
 
-impl Place {
+impl JournalLocation {
     /// That of a journal in a run's folder.
     pub(super) fn new(file: File, dir: &Path) -> Self {
         Self { file, dir: dir.to_owned() }

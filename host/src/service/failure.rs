@@ -7,7 +7,7 @@ use crate::plugin::{A_BUG, AN_OPTION, PluginError};
 
 /// What is wrong with a service. Crosses the boundary between processes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Complaint {
+pub(crate) struct ServiceFailure {
     /// The class of failure, such as `panic` or `timeout`.
     kind: String,
     /// What happened, of something that is called "it".
@@ -19,13 +19,13 @@ pub(crate) struct Complaint {
 }
 
 /// What a call of a service gives.
-pub(crate) type Outcome = Result<(), Complaint>;
+pub(crate) type Outcome = Result<(), ServiceFailure>;
 
-impl Complaint {
+impl ServiceFailure {
     /// [`ErrorDetails::kind`] of one about the service's options.
     pub(crate) const OF_OPTIONS: &str = "plugin_config";
 
-    /// A complaint without causes.
+    /// A failure without causes.
     pub(crate) fn new(kind: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { kind: kind.to_owned(), message: message.into(), causes: Vec::new(), hint: hint.into() }
     }
@@ -77,19 +77,19 @@ mod tests {
     #[case(PluginError::new(ErrorKind::PANIC, "boom"), "plugin_panic", "`stop` panicked: boom")]
     #[case(PluginError::io("open a file"), "plugin_io", "`stop` failed: open a file")]
     fn a_call_is_named(#[case] error: PluginError, #[case] kind: &str, #[case] message: &str) {
-        let details = Complaint::of_call("stop", error).details();
+        let details = ServiceFailure::of_call("stop", error).details();
         assert_eq!((details.kind.as_str(), details.message.as_str()), (kind, message));
     }
 
     #[test]
     fn a_complaint_about_options_is_known_by_its_kind() {
-        let details = Complaint::of_call("new", PluginError::config("read `urls`")).details();
-        assert_eq!(details.kind, Complaint::OF_OPTIONS);
+        let details = ServiceFailure::of_call("new", PluginError::config("read `urls`")).details();
+        assert_eq!(details.kind, ServiceFailure::OF_OPTIONS);
     }
 
     #[test]
     fn an_authors_hint_is_kept() {
         let error = PluginError::config("read `urls`").hint("name one");
-        assert_eq!(Complaint::of_call("new", error).details().hint, "name one");
+        assert_eq!(ServiceFailure::of_call("new", error).details().hint, "name one");
     }
 }

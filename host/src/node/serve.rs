@@ -1,4 +1,4 @@
-//! A crew's process, from within: does what its parent says until the parent is gone.
+//! A node's process, from within: does what its parent says until the parent is gone.
 //!
 //! Three kinds of threads that no plugin can keep from their work: one reads what the parent says, and ends the process
 //! when the parent is gone; one obeys, and looks at the workers' pulses; one sends what the workers produce.
@@ -17,11 +17,12 @@ use tokio::{
 };
 
 use super::{
-    CrewError, Told,
-    frames::{Down, Up},
-    parcel::Unpacker,
-    setup,
-    team::{Hosted, Team},
+    batch::Unpacker,
+    endpoint::{HostedEndpoint, plan_target},
+    error::{NodeError, RemoteError},
+    messages::{NodeCommand, NodeEvent},
+    watchdog::LOOK_EVERY,
+    worker_pool::WorkerPool,
 };
 use crate::{
     child::frame::{FrameReader, FrameWriter},
@@ -31,11 +32,10 @@ use crate::{
     plugin::{DiscoveryOptions, Registry},
     request::{
         exchange::Finished,
-        gauge::WorkerUsage,
         target::TargetPlan,
         worker::{Equipment, Sink},
+        worker_statistics::WorkerUsage,
     },
-    run::watchdog::LOOK_EVERY,
     schedule::ScheduleCounts,
 };
 
@@ -43,7 +43,7 @@ use crate::{
 const BATCH: usize = 256;
 const BATCH_BYTES: usize = 16 << 20;
 
-/// Obeys the parent at the other end of the socket. Returns when the parent is gone or wants no more: the process must
+/// Does what the parent at the other end says of the socket. Returns when the parent is gone or wants no more: the process must
 /// end then, whatever its threads are doing.
 ///
 /// # Errors
@@ -51,15 +51,15 @@ const BATCH_BYTES: usize = 16 << 20;
 pub(crate) fn serve(socket: UnixStream) -> io::Result<()> {
     let mut parent = FrameReader::new(socket.try_clone()?);
     let uplink = Uplink::start(socket)?;
-    let (orders, received) = unbounded_channel();
-    thread::Builder::new().name("crew".into()).spawn(move || {
-        obey(received, uplink.clone());
-        uplink.say(Up::Bye);
+    let (commands, received) = unbounded_channel();
+    thread::Builder::new().name("node".into()).spawn(move || {
+        handle(received, uplink.clone());
+        uplink.say(NodeEvent::Bye);
     })?;
     loop {
-        match parent.read::<Down>() {
-            Ok(Some(order)) => {
-                if orders.send(order).is_err() {
+        match parent.read::<NodeCommand>() {
+            Ok(Some(command)) => {
+                if commands.send(command).is_err() {
                     return Ok(());
                 }
             }
@@ -70,22 +70,22 @@ pub(crate) fn serve(socket: UnixStream) -> io::Result<()> {
     }
 }
 
-/// Obeys until there are no orders any more.
-fn obey(mut orders: UnboundedReceiver<Down>, uplink: Uplink) {
+/// Handles commands until there are no more.
+fn handle(mut commands: UnboundedReceiver<NodeCommand>, uplink: Uplink) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return uplink.say(Up::Loaded(Err(Told::of(&CrewError::Thread(error))))),
+        Err(error) => return uplink.say(NodeEvent::Loaded(Err(RemoteError::of(&NodeError::Thread(error))))),
     };
     runtime.block_on(async {
-        let Some(Down::Load { name, options, discovery }) = orders.recv().await else { return };
+        let Some(NodeCommand::Load { name, options, discovery }) = commands.recv().await else { return };
         match load(&name, options, &discovery) {
             Ok((registry, hosted)) => {
-                uplink.say(Up::Loaded(Ok(registry.provenance())));
-                Inside { name, uplink, registry, hosted, equipped: None, dataset: Unpacker::default() }
-                    .obey(orders)
+                uplink.say(NodeEvent::Loaded(Ok(registry.provenance())));
+                Serving { name, uplink, registry, hosted, equipped: None, dataset: Unpacker::default() }
+                    .handle(commands)
                     .await;
             }
-            Err(error) => uplink.say(Up::Loaded(Err(Told::of(&error)))),
+            Err(error) => uplink.say(NodeEvent::Loaded(Err(RemoteError::of(&error)))),
         }
     });
 }
@@ -94,23 +94,23 @@ fn load(
     name: &str,
     options: String,
     discovery: &DiscoveryOptions,
-) -> Result<(Arc<Registry>, Hosted), CrewError> {
+) -> Result<(Arc<Registry>, HostedEndpoint), NodeError> {
     let registry = Arc::new(Registry::discover(discovery)?);
-    let hosted = Hosted::load(&registry, name, options)?;
+    let hosted = HostedEndpoint::load(&registry, name, options)?;
     Ok((registry, hosted))
 }
 
 /// A process whose endpoint is loaded.
-struct Inside {
+struct Serving {
     name: String,
     uplink: Uplink,
     registry: Arc<Registry>,
-    hosted: Hosted,
+    hosted: HostedEndpoint,
     equipped: Option<Equipped>,
     dataset: Unpacker,
 }
 
-/// What a crew needs beside the dataset.
+/// What workers need beside the dataset.
 #[derive(Clone)]
 struct Equipped {
     config: RunConfig,
@@ -118,30 +118,32 @@ struct Equipped {
     clock: Clock,
 }
 
-impl Inside {
-    /// Obeys until the workers are to start, and lets them work.
-    async fn obey(mut self, mut orders: UnboundedReceiver<Down>) {
-        while let Some(order) = orders.recv().await {
-            match order {
-                Down::Equip { config, api_key, clock } => {
+impl Serving {
+    /// Handles commands until the workers are to start, and lets them work.
+    async fn handle(mut self, mut commands: UnboundedReceiver<NodeCommand>) {
+        while let Some(command) = commands.recv().await {
+            match command {
+                NodeCommand::Equip { config, api_key, clock } => {
                     self.equipped = self.equip(*config, api_key, Clock::at(clock));
                 }
-                Down::Conversations(more) => self.dataset.unpack(more),
-                Down::Probe => self.uplink.say(Up::Probed(self.probe().map_err(|error| Told::of(&error)))),
-                Down::Start => {
+                NodeCommand::Conversations(more) => self.dataset.unpack(more),
+                NodeCommand::Probe => {
+                    self.uplink.say(NodeEvent::Probed(self.probe().map_err(|error| RemoteError::of(&error))));
+                }
+                NodeCommand::Start => {
                     let uplink = self.uplink.clone();
                     match self.start() {
-                        Ok(mut team) => {
-                            uplink.say(Up::Started(Ok(())));
-                            tell_when_ready(&mut team, &uplink);
-                            work(team, orders, &uplink).await;
+                        Ok(mut pool) => {
+                            uplink.say(NodeEvent::Started(Ok(())));
+                            tell_when_ready(&mut pool, &uplink);
+                            work(pool, commands, &uplink).await;
                         }
-                        Err(error) => uplink.say(Up::Started(Err(Told::of(&error)))),
+                        Err(error) => uplink.say(NodeEvent::Started(Err(RemoteError::of(&error)))),
                     }
                     return;
                 }
-                Down::Load { .. } | Down::Phase(_) | Down::Control(_) => {}
-                Down::Dismiss => return,
+                NodeCommand::Load { .. } | NodeCommand::Phase(_) | NodeCommand::Control(_) => {}
+                NodeCommand::Dismiss => return,
             }
         }
     }
@@ -151,70 +153,70 @@ impl Inside {
         redact::learn(redact::of_config(&config));
         redact::learn(redact::of_environment());
         let entry = self.registry.endpoint(&config.target.endpoint_type).ok()?;
-        let target = setup::plan_target(&config, &entry.metadata).ok()?;
+        let target = plan_target(&config, &entry.metadata).ok()?;
         Some(Equipped { config, target, clock })
     }
 
     /// The parent has planned the same before it asked, so that this does not fail.
-    fn equipped(&self) -> Result<Equipped, CrewError> {
-        self.equipped.clone().ok_or_else(|| CrewError::Process {
+    fn equipped(&self) -> Result<Equipped, NodeError> {
+        self.equipped.clone().ok_or_else(|| NodeError::Process {
             name: self.name.clone(),
             source: io::Error::other("it was not told what to do"),
         })
     }
 
-    fn probe(&self) -> Result<(), CrewError> {
+    fn probe(&self) -> Result<(), NodeError> {
         let Equipped { config, target, clock } = self.equipped()?;
         self.dataset.first().map_or(Ok(()), |first| self.hosted.await_model(&config, &target, first, clock))
     }
 
-    fn start(self) -> Result<Team, CrewError> {
+    fn start(self) -> Result<WorkerPool, NodeError> {
         let Equipped { config, target, clock } = self.equipped()?;
         let Self { uplink, hosted, dataset, .. } = self;
         let endpoint = hosted.endpoint().clone();
         let dataset = dataset.finish();
         redact::learn(dataset::secrets(&dataset));
         let equipment = Equipment { clock, endpoint, target, dataset, sink: uplink };
-        Ok(Team::start(&config, &equipment, hosted)?)
+        Ok(WorkerPool::start(&config, &equipment, hosted)?)
     }
 }
 
 /// Tells the parent when the load may begin. Without a thread to wait on it may at once.
-fn tell_when_ready(team: &mut Team, uplink: &Uplink) {
-    let (wait, to_parent) = (team.readiness(), uplink.clone());
+fn tell_when_ready(pool: &mut WorkerPool, uplink: &Uplink) {
+    let (wait, to_parent) = (pool.readiness(), uplink.clone());
     let waiting = thread::Builder::new().name("ready".into()).spawn(move || {
         wait();
-        to_parent.say(Up::Ready);
+        to_parent.say(NodeEvent::Ready);
     });
     if waiting.is_err() {
-        uplink.say(Up::Ready);
+        uplink.say(NodeEvent::Ready);
     }
 }
 
-/// Lets the team work until it is dismissed, and tells the parent that it does.
-async fn work(mut team: Team, mut orders: UnboundedReceiver<Down>, uplink: &Uplink) {
+/// Lets the pool work until it is dismissed, and tells the parent that it does.
+async fn work(mut pool: WorkerPool, mut commands: UnboundedReceiver<NodeCommand>, uplink: &Uplink) {
     let mut tick = interval(LOOK_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tokio::select! {
             biased;
-            order = orders.recv() => match order {
-                Some(Down::Phase(order)) => team.begin(order),
-                Some(Down::Control(control)) => team.tell(control),
-                Some(Down::Dismiss) | None => break,
+            command = commands.recv() => match command {
+                Some(NodeCommand::Phase(command)) => pool.begin(command),
+                Some(NodeCommand::Control(control)) => pool.tell(control),
+                Some(NodeCommand::Dismiss) | None => break,
                 Some(_) => {}
             },
             _ = tick.tick() => {
-                uplink.say(team.look().map_or(Up::Alive, |hang| Up::Hangs(hang.to_string())));
+                uplink.say(pool.look().map_or(NodeEvent::Alive, |hang| NodeEvent::Hangs(hang.to_string())));
             }
         }
     }
-    team.dismiss();
+    pool.dismiss();
 }
 
 /// The way up. Never waits: what the parent cannot keep up with waits in memory.
 #[derive(Clone, Debug)]
-struct Uplink(mpsc::Sender<Up>);
+struct Uplink(mpsc::Sender<NodeEvent>);
 
 impl Uplink {
     fn start(socket: UnixStream) -> io::Result<Self> {
@@ -228,14 +230,14 @@ impl Uplink {
         Ok(Self(messages))
     }
 
-    fn say(&self, message: Up) {
+    fn say(&self, message: NodeEvent) {
         // As above.
         let _ = self.0.send(message);
     }
 }
 
 /// Sends what waits, together, as soon as something does: a crash loses as little as possible.
-fn send(waiting: &mpsc::Receiver<Up>, socket: &UnixStream) -> io::Result<()> {
+fn send(waiting: &mpsc::Receiver<NodeEvent>, socket: &UnixStream) -> io::Result<()> {
     let mut parent = FrameWriter::new(socket);
     while let Ok(first) = waiting.recv() {
         let mut weight = first.weight();
@@ -245,10 +247,10 @@ fn send(waiting: &mpsc::Receiver<Up>, socket: &UnixStream) -> io::Result<()> {
             weight += next.weight();
             batch.push(next);
         }
-        let is_last = batch.iter().any(|message| matches!(message, Up::Bye));
+        let is_last = batch.iter().any(|message| matches!(message, NodeEvent::Bye));
         match parent.write(&batch) {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                parent.write(&batch.into_iter().map(Up::lightened).collect::<Vec<_>>())?;
+                parent.write(&batch.into_iter().map(NodeEvent::lightened).collect::<Vec<_>>())?;
             }
             written => written?,
         }
@@ -261,23 +263,23 @@ fn send(waiting: &mpsc::Receiver<Up>, socket: &UnixStream) -> io::Result<()> {
 
 impl Sink for Uplink {
     fn begun(&self) {
-        self.say(Up::Begun);
+        self.say(NodeEvent::Begun);
     }
 
     fn finished(&self, finished: Finished) {
-        self.say(Up::Finished(Box::new(finished)));
+        self.say(NodeEvent::Finished(Box::new(finished)));
     }
 
     fn phase_done(&self, counts: ScheduleCounts, usage: WorkerUsage) {
-        self.say(Up::Done(counts, usage));
+        self.say(NodeEvent::Done(counts, usage));
     }
 
     fn poisoned(&self) {
-        self.say(Up::Poisoned);
+        self.say(NodeEvent::Poisoned);
     }
 
     fn lost(&self, what: String) {
-        self.say(Up::Lost(what));
+        self.say(NodeEvent::Lost(what));
     }
 }
 

@@ -138,7 +138,7 @@ impl Flights {
 
 /// A server that had more to do than prony gave it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Stranger {
+pub(crate) struct OtherClient {
     /// The metrics page that says so.
     url: String,
     /// Scrapes under load that told of running or waiting requests.
@@ -155,7 +155,7 @@ pub(crate) struct Stranger {
     was_given_up: bool,
 }
 
-impl fmt::Display for Stranger {
+impl fmt::Display for OtherClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { url, scrapes, above, running, waiting, in_flight, .. } = self;
         write!(
@@ -176,20 +176,25 @@ pub(crate) fn strangers(
     phases: &[PhaseWindow],
     targets: &[String],
     mut flights: Flights,
-) -> Vec<Stranger> {
+) -> Vec<OtherClient> {
     flights.sort();
     let pages = timeline.pages().iter();
     pages.filter_map(|page| of_page(page, phases, targets, &flights)).collect()
 }
 
-fn of_page(page: &Page, phases: &[PhaseWindow], targets: &[String], flights: &Flights) -> Option<Stranger> {
+fn of_page(
+    page: &Page,
+    phases: &[PhaseWindow],
+    targets: &[String],
+    flights: &Flights,
+) -> Option<OtherClient> {
     let own: Vec<bool> = targets.iter().map(|target| is_same_origin(target, &page.url)).collect();
     // A page elsewhere may be that of a server behind any of them.
     let is_own = own.contains(&true);
     let counts = |place: usize| !is_own || own.get(place).copied().unwrap_or(true);
     let fan_out = flights.fan_out.max(1) as f64;
     let around = STEP_NS.saturating_add(page.latency_ns / (page.instants.len().max(1) as u64));
-    let mut found = Stranger {
+    let mut found = OtherClient {
         url: page.url.clone(),
         scrapes: 0,
         above: 0,

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use crate::request::pulse::{Call, Pulse};
 
 /// Between two looks.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// After how many looks at the same call it hangs. Looks are counted and not seconds: while the whole process is
 /// suspended nobody looks, and nothing hangs.

@@ -8,19 +8,19 @@ use tokio::{
 };
 
 use super::{
+    channels::Signal,
     interrupts::{Interrupt, Interrupts},
     lifecycle::Ending,
-    watchdog::LOOK_EVERY,
-    wiring::Signal,
 };
 use crate::{
     clock::{Clock, RunNs},
+    node::watchdog::LOOK_EVERY,
     schedule::pacer::Pacer,
 };
 
 /// What can wake the conductor.
 #[derive(Debug)]
-pub(super) struct Ears {
+pub(super) struct EventSource {
     pacer: Pacer,
     interrupts: Interrupts,
     /// The latest interrupt.
@@ -31,7 +31,7 @@ pub(super) struct Ears {
 
 /// What has been heard.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub(super) enum Wakeup {
     /// Somebody wants the run to end.
     Interrupt(Interrupt),
     /// The instant that was asked for has come.
@@ -42,7 +42,7 @@ pub(super) enum Heard {
     Signal(Signal),
 }
 
-impl Ears {
+impl EventSource {
     /// From here on an interrupt is something that is heard, and no longer the end of the process.
     pub(super) fn new(clock: Clock, signals: UnboundedReceiver<Signal>) -> io::Result<Self> {
         let mut tick = interval(LOOK_EVERY);
@@ -57,7 +57,7 @@ impl Ears {
     }
 
     /// Waits for the next thing. `timer` is an instant to be woken at.
-    pub(super) async fn next(&mut self, timer: Option<RunNs>) -> Heard {
+    pub(super) async fn next(&mut self, timer: Option<RunNs>) -> Wakeup {
         let timer = async {
             match timer {
                 Some(at) => self.pacer.wait_until(at).await,
@@ -66,10 +66,10 @@ impl Ears {
         };
         tokio::select! {
             biased;
-            interrupt = self.interrupts.next() => Heard::Interrupt(interrupt),
-            Some(signal) = self.signals.recv() => Heard::Signal(signal),
-            () = timer => Heard::Timer,
-            _ = self.tick.tick() => Heard::Tick,
+            interrupt = self.interrupts.next() => Wakeup::Interrupt(interrupt),
+            Some(signal) = self.signals.recv() => Wakeup::Signal(signal),
+            () = timer => Wakeup::Timer,
+            _ = self.tick.tick() => Wakeup::Tick,
         }
     }
 
@@ -94,7 +94,7 @@ impl Ears {
     /// the same; `None` when it does not.
     pub(super) async fn despite_interrupts<T: Send + 'static>(
         &mut self,
-        patience: Duration,
+        timeout: Duration,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
         let mut result = aside(work);
@@ -103,10 +103,10 @@ impl Ears {
             result = &mut result => return result.ok(),
             interrupt = self.interrupts.next() => self.interrupted_by = Some(interrupt),
         }
-        tokio::time::timeout(patience, result).await.ok()?.ok()
+        tokio::time::timeout(timeout, result).await.ok()?.ok()
     }
 
-    /// The end of a run whose work was not waited for: see [`Ears::unless_interrupted`].
+    /// The end of a run whose work was not waited for: see [`EventSource::unless_interrupted`].
     pub(super) fn ending(&self) -> Ending {
         self.interrupted().unwrap_or(Ending::Interrupted(Interrupt::Interrupted))
     }

@@ -13,7 +13,7 @@ use rustix::{fs::Mode, process};
 use super::loader::signals::Answers;
 
 /// What was noted.
-pub(super) struct Surroundings {
+pub(super) struct ProcessState {
     /// The working directory, open; nothing if it may not be read.
     folder: Option<File>,
     /// Where the system tells it.
@@ -21,7 +21,7 @@ pub(super) struct Surroundings {
     answers: Mutex<Answers>,
 }
 
-impl Surroundings {
+impl ProcessState {
     /// As they are now.
     pub(super) fn note() -> Self {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

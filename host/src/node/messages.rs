@@ -1,4 +1,4 @@
-//! What a parent and the child with its crew say to each other.
+//! The commands of a parent to the node in its child process, and the events that come back.
 //!
 //! A conversation: `Load` is answered by `Loaded`; `Equip`, `Conversations` and perhaps `Probe`, which is answered by
 //! `Probed`; `Start` is answered by `Started`, and `Ready` follows; then phases and controls go down, and what the workers produce comes up,
@@ -7,18 +7,21 @@
 use prony_plugin_api::ErrorDetails;
 use serde::{Deserialize, Serialize};
 
-use super::{Told, parcel::Parcel};
+use super::{
+    batch::{DatasetBatch, LIGHT},
+    error::RemoteError,
+};
 use crate::{
     clock::{Anchor, RunNs},
     config::RunConfig,
     plugin::{DiscoveryOptions, Provenance},
-    request::{answer::Answer, exchange::Finished, gauge::WorkerUsage, worker::Control},
+    request::{answer::Answer, exchange::Finished, worker::Control, worker_statistics::WorkerUsage},
     schedule::ScheduleCounts,
 };
 
 /// What a parent says. It cannot be printed: there are secrets in it.
 #[derive(Serialize, Deserialize)]
-pub(super) enum Down {
+pub(super) enum NodeCommand {
     /// Load this endpoint.
     Load {
         /// Entry name.
@@ -28,7 +31,7 @@ pub(super) enum Down {
         /// Where plugins are.
         discovery: Box<DiscoveryOptions>,
     },
-    /// Everything that a crew needs but the dataset.
+    /// Everything that workers need but the dataset.
     Equip {
         /// The run's configuration.
         config: Box<RunConfig>,
@@ -38,22 +41,22 @@ pub(super) enum Down {
         clock: Anchor,
     },
     /// More of the dataset.
-    Conversations(Parcel),
+    Conversations(DatasetBatch),
     /// Wait for the model.
     Probe,
     /// Start the workers.
     Start,
     /// Begin a phase.
-    Phase(Order),
+    Phase(PhaseStart),
     /// Drain or cancel it.
     Control(Control),
-    /// Go home.
+    /// End.
     Dismiss,
 }
 
 /// A phase to begin.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) struct Order {
+pub(crate) struct PhaseStart {
     /// Position of the phase in the run.
     pub(crate) phase: u32,
     /// When it began.
@@ -64,13 +67,13 @@ pub(crate) struct Order {
 
 /// What a child says.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Up {
+pub(super) enum NodeEvent {
     /// The endpoint is loaded; with what the report should say about it.
-    Loaded(Result<Provenance, Told>),
+    Loaded(Result<Provenance, RemoteError>),
     /// The model answers.
-    Probed(Result<(), Told>),
+    Probed(Result<(), RemoteError>),
     /// The workers are there.
-    Started(Result<(), Told>),
+    Started(Result<(), RemoteError>),
     /// The connections that are to be open before the load are, as far as they can be.
     Ready,
     /// Nothing is wrong, and there may be nothing else to say.
@@ -91,10 +94,7 @@ pub(super) enum Up {
     Bye,
 }
 
-/// Weight of something that has no texts, in bytes: about its size.
-pub(super) const LIGHT: usize = 64;
-
-impl Up {
+impl NodeEvent {
     /// About how many bytes it has.
     pub(super) fn weight(&self) -> usize {
         let Self::Finished(finished) = self else { return LIGHT };
@@ -137,7 +137,7 @@ mod tests {
         answer.finish_reasons = vec![(0, text())];
         answer.model = Some(text());
         answer.chunk_gaps_ns = vec![u64::MAX; 1000];
-        let up = Up::Finished(Box::new(finished));
+        let up = NodeEvent::Finished(Box::new(finished));
         let bytes = rmp_serde::to_vec_named(&up).unwrap().len();
         assert!(up.weight() * 10 > bytes * 9, "{} of {bytes}", up.weight());
     }

@@ -1,0 +1,121 @@
+//! The endpoint of a node, in its process: loading it, asking the target with it, and letting go of it.
+
+use std::{sync::Arc, time::Duration};
+
+use prony_plugin_api::{ErrorDetails, metadata::EndpointMetadata};
+
+use super::{aside, error::NodeError, readiness};
+use crate::{
+    clock::Clock,
+    config::RunConfig,
+    dataset::Conversation,
+    plugin::Registry,
+    request::{endpoint::Endpoint, payload::StandIn, target::TargetPlan, transport::install_tls},
+};
+
+/// How long opening an endpoint's library and its `new` may take together.
+pub(super) const LOAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long an endpoint's destructor may hold up the end.
+pub(super) const DROP_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// An endpoint in this process.
+#[derive(Debug)]
+pub(crate) struct HostedEndpoint {
+    endpoint: Endpoint,
+    /// After the field above: it is the one that drops the plugin's object.
+    _last: Last,
+}
+
+/// The last of an endpoint's handles. The destructor is a plugin's code as well, and may hang: it runs aside.
+#[derive(Debug)]
+struct Last(Option<Endpoint>);
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        let Some(endpoint) = self.0.take() else { return };
+        let name = endpoint.name().to_owned();
+        match aside::within(DROP_TIMEOUT, move || drop(endpoint)) {
+            Ok(Some(())) => {}
+            Ok(None) => {
+                tracing::warn!("endpoint `{name}` does not return from its destructor: it is left behind");
+            }
+            Err(error) => tracing::warn!(%error, "there is no thread left to drop endpoint `{name}` on"),
+        }
+    }
+}
+
+impl HostedEndpoint {
+    /// Opens the library and makes the endpoint.
+    pub(super) fn load(registry: &Arc<Registry>, name: &str, options: String) -> Result<Self, NodeError> {
+        let (registry, entry) = (Arc::clone(registry), name.to_owned());
+        let loaded = aside::within(LOAD_TIMEOUT, move || registry.load_endpoint(&entry, &options));
+        match loaded.map_err(NodeError::Thread)? {
+            Some(instance) => {
+                let endpoint = Endpoint::new(name, instance?);
+                Ok(Self { _last: Last(Some(endpoint.clone())), endpoint })
+            }
+            None => Err(slow(name)),
+        }
+    }
+
+    /// The endpoint.
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Returns once the model answers.
+    pub(super) fn await_model(
+        &self,
+        config: &RunConfig,
+        target: &Arc<TargetPlan>,
+        conversation: &Conversation,
+        clock: Clock,
+    ) -> Result<(), NodeError> {
+        let endpoint = self.endpoint.with_own_pulse();
+        let (pulse, name) = (endpoint.pulse(), config.target.endpoint_type.clone());
+        let (config, target, conversation) = (config.clone(), Arc::clone(target), conversation.clone());
+        let asked = aside::watched(&pulse, move || {
+            readiness::await_model(&config, &endpoint, &target, &conversation, clock)
+        });
+        match asked.map_err(NodeError::Thread)? {
+            Ok(Some(ready)) => Ok(ready?),
+            Ok(None) => Err(NodeError::Hangs { name, what: "asking the target with it panicked".to_owned() }),
+            Err(hang) => Err(NodeError::Hangs { name, what: hang.to_string() }),
+        }
+    }
+}
+
+/// The error of an endpoint that takes too long to start.
+pub(super) fn slow(name: &str) -> NodeError {
+    NodeError::Hangs {
+        name: name.to_owned(),
+        what: format!("it has not started within {} s", LOAD_TIMEOUT.as_secs()),
+    }
+}
+
+/// The option of endpoints that know an older name for the limit of the output.
+pub(crate) const LEGACY_LIMIT: &str = "use_legacy_max_tokens";
+
+/// The endpoint's options, as the text of a JSON object: those of the host, and the user's over them.
+pub(crate) fn endpoint_options(config: &RunConfig) -> String {
+    let mut options = serde_json::Map::new();
+    options.insert(LEGACY_LIMIT.into(), config.target.use_legacy_max_tokens.into());
+    options.extend(config.target.endpoint_options.clone());
+    serde_json::Value::Object(options).to_string()
+}
+
+/// Works out URLs and headers, and makes TLS ready.
+pub(crate) fn plan_target(
+    config: &RunConfig,
+    metadata: &EndpointMetadata,
+) -> Result<Arc<TargetPlan>, ErrorDetails> {
+    install_tls();
+    let path = metadata.streaming_path.as_ref().filter(|_| config.target.streaming);
+    let path = path.or(metadata.endpoint_path.as_ref());
+    let path = path.map(String::as_str);
+    // A transcript of silence has no words.
+    let owes_text = metadata.produces_tokens && !metadata.requires_audio;
+    let plan = TargetPlan::new(&config.target, path, metadata.stream_framing, owes_text)?;
+    Ok(Arc::new(plan.standing_in(StandIn::of(metadata))))
+}

@@ -1,0 +1,135 @@
+//! Why a node cannot work, here and as it arrives from another process: the texts of an error, in the order in which they
+//! are shown.
+
+use std::{error::Error, io};
+
+use serde::{Deserialize, Serialize};
+
+use super::readiness::ReadinessError;
+use crate::{plugin::PluginError, request::worker::WorkerError};
+
+/// Why a node cannot work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NodeError {
+    /// The endpoint cannot be used.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// The target cannot be measured.
+    #[error(transparent)]
+    NotReady(#[from] ReadinessError),
+    /// A worker cannot start.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
+    /// One of these, in the child.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    /// The plugin does not return.
+    #[error("use the endpoint `{name}`: {what}")]
+    Hangs {
+        /// Entry name.
+        name: String,
+        /// Which call, and for how long.
+        what: String,
+    },
+    /// The child died, or talks nonsense.
+    #[error("use the endpoint `{name}` in a process of its own: it {death}")]
+    Died {
+        /// Entry name.
+        name: String,
+        /// How it ended.
+        death: String,
+    },
+    /// There is no process, or no way to talk to it.
+    #[error("run the endpoint `{name}` in a process of its own")]
+    Process {
+        /// Entry name.
+        name: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// There is no thread left.
+    #[error("start a thread")]
+    Thread(#[source] io::Error),
+}
+
+/// What an error says about the end of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Class {
+    /// The configuration is wrong.
+    Usage,
+    /// A plugin is at fault.
+    Plugin,
+    /// The target does not answer.
+    Unreachable,
+    /// Anything else.
+    Failed,
+}
+
+/// An error of another process.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[error("{text}")]
+pub(crate) struct RemoteError {
+    text: String,
+    #[source]
+    cause: Option<Box<Self>>,
+    hint: String,
+    class: Class,
+}
+
+impl RemoteError {
+    /// Tells an error and what lies behind it.
+    pub(super) fn of(error: &NodeError) -> Self {
+        Self::chain(error, &error.hint(), error.class())
+    }
+
+    fn chain(error: &dyn Error, hint: &str, class: Class) -> Self {
+        let cause = error.source().map(|cause| Box::new(Self::chain(cause, hint, class)));
+        Self { text: error.to_string(), cause, hint: hint.to_owned(), class }
+    }
+}
+
+impl NodeError {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Self::Plugin(error) => error.hint(),
+            Self::NotReady(error) => error.hint().to_owned(),
+            Self::Remote(error) => error.hint.clone(),
+            Self::Hangs { .. } | Self::Died { .. } => {
+                "report it to the plugin's vendor; `--log-level debug` shows what the plugin says".to_owned()
+            }
+            Self::Worker(_) | Self::Process { .. } | Self::Thread(_) => {
+                "raise the limits on processes, threads and open files (`ulimit -u`, `ulimit -n`)".to_owned()
+            }
+        }
+    }
+
+    /// What it says about the end of the run.
+    pub(crate) fn class(&self) -> Class {
+        match self {
+            Self::Plugin(error) if error.is_usage() => Class::Usage,
+            Self::Plugin(_) | Self::Hangs { .. } | Self::Died { .. } => Class::Plugin,
+            Self::NotReady(_) => Class::Unreachable,
+            Self::Remote(error) => error.class,
+            Self::Worker(_) | Self::Process { .. } | Self::Thread(_) => Class::Failed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::plugin::chain;
+
+    #[test]
+    fn an_error_that_crossed_says_the_same() {
+        let source = io::Error::other("too many");
+        let error = NodeError::Process { name: "x".to_owned(), source };
+        let bytes = rmp_serde::to_vec_named(&RemoteError::of(&error)).unwrap();
+        let arrived = NodeError::from(rmp_serde::from_slice::<RemoteError>(&bytes).unwrap());
+        assert_eq!(chain(&arrived), chain(&error));
+        assert_eq!((arrived.hint(), arrived.class()), (error.hint(), error.class()));
+    }
+}

@@ -1,0 +1,200 @@
+//! Nodes: where the workers of a run are. This is the one place that knows in which process they work.
+//!
+//! An endpoint is loaded before the run, in this process or in a child ([`LoadedEndpoint`]), and becomes the [`Node`] that
+//! sends the requests. Workers and their endpoint are always in one process: no chunk of a response crosses to another, and
+//! instants are as good there as here. What crosses are finished requests, in numbered batches.
+//!
+//! - [`endpoint`]: an endpoint in its process; [`worker_pool`]: the workers as threads of a process, whichever it is;
+//! - [`child`]: a worker pool in a child process, as its parent sees it; [`serve`]: the same, seen from within;
+//! - [`messages`]: the commands and events between the two, and [`batch`]: how the dataset is sent to a child;
+//! - [`readiness`]: whether the target can be measured; [`watchdog`] and [`aside`]: calls into plugins that may not return.
+
+mod aside;
+mod batch;
+mod child;
+mod endpoint;
+mod error;
+mod messages;
+mod observer;
+mod readiness;
+pub(crate) mod serve;
+pub(crate) mod watchdog;
+mod worker_pool;
+
+use std::sync::Arc;
+
+use self::{
+    child::ChildNode,
+    endpoint::{HostedEndpoint, endpoint_options},
+    worker_pool::WorkerPool,
+};
+pub(crate) use self::{
+    endpoint::{LEGACY_LIMIT, plan_target},
+    error::{Class, NodeError},
+    messages::PhaseStart,
+    observer::Observer,
+    worker_pool::active_workers,
+};
+use crate::{
+    clock::Clock,
+    config::RunConfig,
+    dataset::Conversation,
+    plugin::{Category, Isolation, Key, Registry},
+    request::{
+        target::TargetPlan,
+        worker::{Control, Equipment},
+    },
+};
+
+/// What loading an endpoint takes.
+#[derive(Debug)]
+pub(crate) struct Loading<'a> {
+    /// The plugins of this run.
+    pub(crate) registry: &'a Arc<Registry>,
+    /// What a child is told about its log on its command line.
+    pub(crate) log_words: Vec<&'static str>,
+}
+
+/// A loaded endpoint that waits for a run.
+#[derive(Debug)]
+pub(crate) enum LoadedEndpoint {
+    /// In this process.
+    InProcess(HostedEndpoint),
+    /// In a child, which will hold the workers as well.
+    Child(Box<ChildNode>),
+}
+
+impl LoadedEndpoint {
+    /// Loads the endpoint of a run in the process where it belongs.
+    pub(crate) fn load(loading: &Loading<'_>, config: &RunConfig) -> Result<Self, NodeError> {
+        let name = &config.target.endpoint_type;
+        let by_user = config.isolate.iter().any(|isolated| Key::of(isolated) == Key::of(name));
+        let by_manifest = loading.registry.isolation(Category::Endpoint, name)? == Isolation::Process;
+        if by_user || by_manifest {
+            let options = endpoint_options(config);
+            let child = ChildNode::load(name, loading.registry, options, &loading.log_words)?;
+            return Ok(Self::Child(Box::new(child)));
+        }
+        HostedEndpoint::load(loading.registry, name, endpoint_options(config)).map(Self::InProcess)
+    }
+
+    /// Returns once the target can be measured.
+    pub(crate) fn await_target(
+        &mut self,
+        config: &RunConfig,
+        target: &Arc<TargetPlan>,
+        dataset: &Arc<[Conversation]>,
+        clock: Clock,
+    ) -> Result<(), NodeError> {
+        match self {
+            Self::InProcess(hosted) => {
+                if config.target.wait_for_model_timeout_s <= 0.0 {
+                    return Ok(readiness::check_reachable(config, target)?);
+                }
+                hosted.await_model(config, target, &dataset[0], clock)
+            }
+            Self::Child(child) => {
+                if config.target.wait_for_model_timeout_s <= 0.0 {
+                    readiness::check_reachable(config, target)?;
+                }
+                child.equip(config, dataset, clock)?;
+                if config.target.wait_for_model_timeout_s > 0.0 {
+                    child.await_model(config.target.wait_for_model_timeout_s)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Starts the workers.
+    pub(crate) fn start<O: Observer>(self, work: &Work<'_>, observer: &O) -> Result<Node, NodeError> {
+        match self {
+            Self::InProcess(hosted) => {
+                let equipment = Equipment {
+                    clock: work.clock,
+                    endpoint: hosted.endpoint().clone(),
+                    target: Arc::clone(work.target),
+                    dataset: Arc::clone(work.dataset),
+                    sink: observer.clone(),
+                };
+                Ok(Node::InProcess(WorkerPool::start(work.config, &equipment, hosted)?))
+            }
+            Self::Child(mut child) => {
+                child.start(observer.clone())?;
+                Ok(Node::Child(child))
+            }
+        }
+    }
+}
+
+/// What workers are started with. A child has it already.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Work<'a> {
+    /// What decides the run.
+    pub(crate) config: &'a RunConfig,
+    /// The run's clock.
+    pub(crate) clock: Clock,
+    /// What all requests have in common.
+    pub(crate) target: &'a Arc<TargetPlan>,
+    /// What the requests say.
+    pub(crate) dataset: &'a Arc<[Conversation]>,
+}
+
+/// Workers that are started.
+#[derive(Debug)]
+pub(crate) enum Node {
+    /// Threads of this process.
+    InProcess(WorkerPool),
+    /// Threads of a child.
+    Child(Box<ChildNode>),
+}
+
+impl Node {
+    /// Returns what to wait for until all connections are open that are to be open before the load; once.
+    pub(crate) fn readiness(&mut self) -> Box<dyn FnOnce() + Send> {
+        match self {
+            Self::InProcess(pool) => Box::new(pool.readiness()),
+            Self::Child(child) => Box::new(child.readiness()),
+        }
+    }
+
+    /// Begins a phase.
+    pub(crate) fn begin(&mut self, start: PhaseStart) {
+        match self {
+            Self::InProcess(pool) => pool.begin(start),
+            Self::Child(child) => child.begin(start),
+        }
+    }
+
+    /// Drains or cancels the phase.
+    pub(crate) fn tell(&mut self, control: Control) {
+        match self {
+            Self::InProcess(pool) => pool.tell(control),
+            Self::Child(child) => child.tell(control),
+        }
+    }
+
+    /// To be asked every [`LOOK_EVERY`](watchdog::LOOK_EVERY): does everyone react? If not, what is said of the endpoint.
+    pub(crate) fn look(&mut self) -> Option<String> {
+        match self {
+            Self::InProcess(pool) => pool.look().map(|hang| hang.to_string()),
+            Self::Child(child) => child.look(),
+        }
+    }
+
+    /// How the process of a node that is gone ended.
+    pub(crate) fn death(&mut self) -> Option<String> {
+        match self {
+            Self::InProcess(_) => None,
+            Self::Child(child) => Some(child.death()),
+        }
+    }
+
+    /// Ends the workers and waits for them, but not for a plugin that does not let go.
+    pub(crate) fn dismiss(self) {
+        match self {
+            Self::InProcess(pool) => pool.dismiss(),
+            Self::Child(child) => child.dismiss(),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The worker pool: the workers as threads of this process, and the endpoint that they share.
+
+use std::sync::{Arc, mpsc::Receiver};
+
+use tokio::sync::{Semaphore, watch};
+
+use super::{
+    endpoint::HostedEndpoint,
+    messages::PhaseStart,
+    watchdog::{Hang, Watchdog},
+};
+use crate::{
+    config::{Arrival, PhaseConfig, RunConfig},
+    request::worker::{Assignment, Control, Equipment, Sink, Worker, WorkerError},
+    schedule::credits::{Credits, Pool, Share},
+    seed::Seed,
+};
+
+/// Workers as threads of this process.
+#[derive(Debug)]
+pub(crate) struct WorkerPool {
+    workers: Vec<Worker>,
+    watchdog: Watchdog,
+    phases: Vec<PhaseConfig>,
+    seed: u64,
+    control: watch::Sender<Control>,
+    /// Goes last.
+    hosted: HostedEndpoint,
+}
+
+impl WorkerPool {
+    /// Starts the workers.
+    pub(super) fn start<S: Sink>(
+        config: &RunConfig,
+        equipment: &Equipment<S>,
+        hosted: HostedEndpoint,
+    ) -> Result<Self, WorkerError> {
+        let ahead = connections_ahead(config);
+        let workers =
+            (0..).zip(&ahead).map(|(number, ahead)| Worker::start(number, equipment.clone(), *ahead));
+        let workers = workers.collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            workers,
+            watchdog: Watchdog::default(),
+            phases: config.phases.clone(),
+            seed: config.random_seed,
+            control: watch::channel(Control::Run).0,
+            hosted,
+        })
+    }
+
+    /// Returns what to wait for until the workers' connections are open; once.
+    pub(super) fn readiness(&mut self) -> impl FnOnce() + Send + 'static {
+        let workers: Vec<Receiver<()>> = self.workers.iter_mut().filter_map(Worker::readiness).collect();
+        move || {
+            for worker in workers {
+                // One that is gone has panicked, and its alarm has said so.
+                let _ = worker.recv();
+            }
+        }
+    }
+
+    /// Gives every worker its part of a phase.
+    pub(super) fn begin(&mut self, start: PhaseStart) {
+        let index = start.phase as usize;
+        let Some(phase) = self.phases.get(index) else { return };
+        let (control, watching) = watch::channel(Control::Run);
+        self.control = control;
+        let slots = slots(phase, self.workers.len());
+        let (pool, seed) = (Arc::new(Pool::default()), phase_seed(self.seed, index));
+        let workers = slots.len() as u64;
+        for (number, (worker, slots)) in self.workers.iter().zip(slots).enumerate() {
+            let share_of_worker = Share { worker: number as u64, workers };
+            worker.assign(Assignment {
+                phase: start.phase,
+                start_ns: start.start_ns,
+                ends_ns: phase.ends_after_ns().map(|ns| start.start_ns.saturating_add(ns)),
+                credits: Credits::new(phase, seed, share_of_worker, &pool),
+                first_conversation: start.first_conversation,
+                slots,
+                slotted_ns: 0,
+                control: watching.clone(),
+            });
+        }
+    }
+
+    /// Drains or cancels the phase.
+    pub(super) fn tell(&self, control: Control) {
+        self.control.send_replace(control);
+    }
+
+    /// A call that does not return.
+    pub(super) fn look(&mut self) -> Option<Hang> {
+        self.watchdog.look(self.workers.iter().map(Worker::pulse))
+    }
+
+    /// Ends the workers, waits for them, and gives the endpoint back.
+    pub(super) fn dismiss(self) {
+        self.workers.into_iter().for_each(Worker::join);
+        drop(self.hosted);
+    }
+}
+
+/// Connections that each worker opens before the first phase.
+fn connections_ahead(config: &RunConfig) -> Vec<usize> {
+    let most = config.phases.iter().filter_map(|phase| phase.concurrency).max();
+    let all = most.filter(|_| config.target.preconnect).unwrap_or(0);
+    (0..config.workers).map(|worker| share(all, worker, config.workers)).collect()
+}
+
+/// The random streams of a phase are its own: a warm-up must not play the schedule of what it warms up for.
+fn phase_seed(root: u64, index: usize) -> Seed {
+    Seed::new(root).child(&format!("phase.{index}"))
+}
+
+/// The slots of each worker that takes part in a phase. In a closed loop everyone has a share; with fewer slots than
+/// workers, some have nothing to do. In an open loop, where requests are dealt out beforehand, all share one limit: a
+/// request must not wait in one worker for a slot that is free in another.
+fn slots(phase: &PhaseConfig, workers: usize) -> Vec<Arc<Semaphore>> {
+    let all = phase.concurrency.unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+    if phase.arrival == Arrival::ClosedLoop {
+        let active = all.clamp(1, workers);
+        (0..active).map(|worker| Arc::new(Semaphore::new(share(all, worker, active)))).collect()
+    } else {
+        let common = Arc::new(Semaphore::new(all));
+        vec![common; workers]
+    }
+}
+
+/// Slots of one worker: as even as it goes, the first ones taking what is left over.
+fn share(slots: usize, worker: usize, workers: usize) -> usize {
+    slots / workers + usize::from(worker < slots % workers)
+}
+
+/// The workers that take part in a phase: in a closed loop with fewer slots than workers, some have nothing to do.
+pub(crate) fn active_workers(phase: &PhaseConfig, workers: usize) -> usize {
+    slots(phase, workers).len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_shared_without_loss() {
+        for (slots, workers) in [(1, 1), (7, 3), (8, 3), (3, 3), (1000, 7)] {
+            let shares: Vec<usize> = (0..workers).map(|worker| share(slots, worker, workers)).collect();
+            assert_eq!(shares.iter().sum::<usize>(), slots);
+            assert!(shares.iter().max().unwrap() - shares.iter().min().unwrap() <= 1);
+        }
+    }
+}
