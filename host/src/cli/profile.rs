@@ -40,6 +40,7 @@ use crate::{
         Capabilities, PolicyRecord, RunHeader,
         journal::{JournalError, Misplaced},
         recorder::RecorderError,
+        settings,
     },
     report::again_from_the_journal,
     run::{
@@ -203,7 +204,7 @@ fn prepare(
             plugin_policy: policy(registry),
             plugins: registry.used(&[(Category::Endpoint, &config.target.endpoint_type)]),
             capabilities: setup::capabilities(registry, &config, metadata),
-            ..header(&config, tokenizer.as_deref(), clock, &redactor)
+            ..header(&config, tokenizer.as_deref(), clock, &redactor)?
         },
         services: services.wanted(&config, registry),
         redactor,
@@ -321,20 +322,28 @@ fn claim_dir(
     }
 }
 
-fn header(config: &RunConfig, tokenizer: Option<&Tokenizer>, clock: Clock, redactor: &Redactor) -> RunHeader {
+fn header(
+    config: &RunConfig,
+    tokenizer: Option<&Tokenizer>,
+    clock: Clock,
+    redactor: &Redactor,
+) -> Result<RunHeader, Failure> {
     let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let command = redact::command_line(words.iter().map(String::as_str)).join(" ");
-    RunHeader {
+    let (settings, config) = settings::described(&redact::config(config, redactor))
+        .map_err(|error| Failure::new(Exit::Failed, format!("describe the configuration: {error}")))?;
+    Ok(RunHeader {
         run_id: Uuid::new_v4().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        config: redact::config(config, redactor),
+        settings,
+        config,
         command: redactor.mask(&command).into_owned(),
         tokenizer: tokenizer.map(|used| format!("{} sha256:{}", used.name(), used.fingerprint())),
         wall_start_ns: clock.wall_start_ns(),
         capabilities: Capabilities::default(),
         plugin_policy: PolicyRecord::default(),
         plugins: Vec::new(),
-    }
+    })
 }
 
 fn policy(registry: &Registry) -> PolicyRecord {

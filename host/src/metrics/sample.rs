@@ -13,7 +13,7 @@ use crate::{
     plugin::UsedPlugin,
     record::{
         Capabilities, CountedTokens, DelaySummary, Frame, Instants, PolicyRecord, ProcessUsage, Record,
-        RunEnd, RunHeader, ScheduleCounts, ServiceReport, WorkerUsage,
+        RunEnd, RunHeader, ScheduleCounts, ServiceReport, WorkerUsage, settings::described,
     },
 };
 
@@ -22,10 +22,12 @@ pub(crate) const MS: u64 = 1_000_000;
 
 /// What the run was asked to do.
 pub(crate) fn header() -> RunHeader {
+    let (settings, config) = described(&config()).unwrap();
     RunHeader {
         run_id: "6f1e3a52-07c4-4c1b-9c58-d1b2ab3d9e11".into(),
         version: "0.1.0".into(),
-        config: config(),
+        settings,
+        config,
         command: "prony profile --model m".into(),
         // 2026-11-24T02:49:37Z
         tokenizer: Some("o200k_base sha256:0".into()),
@@ -59,7 +61,8 @@ fn chat_plugin() -> UsedPlugin {
     }
 }
 
-fn config() -> RunConfig {
+/// Its configuration.
+pub(crate) fn config() -> RunConfig {
     let phase = |kind, requests| PhaseConfig {
         kind,
         arrival: Arrival::ClosedLoop,

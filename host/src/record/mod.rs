@@ -9,11 +9,13 @@ pub(crate) mod journal;
 mod mask;
 mod open;
 pub(crate) mod recorder;
+pub(crate) mod settings;
 
 use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 use serde::{Deserialize, Serialize};
 
-use crate::{config::RunConfig, plugin::UsedPlugin};
+use self::settings::{RunSettings, StoredHeader};
+use crate::plugin::UsedPlugin;
 pub(crate) use crate::{
     request::{
         exchange::Instants,
@@ -193,27 +195,27 @@ impl Record {
 
 /// What the journal begins with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "StoredHeader")]
 pub(crate) struct RunHeader {
     /// Identity of the run, a UUID.
     pub(crate) run_id: String,
     /// Version of the tool that made it.
     pub(crate) version: String,
-    /// The resolved configuration, without secrets.
-    pub(crate) config: RunConfig,
+    /// What reports read of the configuration.
+    pub(crate) settings: RunSettings,
+    /// The resolved configuration, without secrets. It is only shown, so that no reader has to understand it.
+    pub(crate) config: serde_json::Value,
     /// The command line, secrets redacted.
     pub(crate) command: String,
     /// What counts tokens, with the SHA-256 of its vocabulary; nothing when nothing does.
-    #[serde(default)]
     pub(crate) tokenizer: Option<String>,
     /// Wall-clock nanoseconds since the Unix epoch at the run's start.
     pub(crate) wall_start_ns: u64,
     /// What decides which metrics make sense.
     pub(crate) capabilities: Capabilities,
     /// Which plugins might be used, and who decided it.
-    #[serde(default)]
     pub(crate) plugin_policy: PolicyRecord,
     /// The plugins that were in use when the run began.
-    #[serde(default)]
     pub(crate) plugins: Vec<UsedPlugin>,
 }
 

@@ -36,8 +36,8 @@ impl Lens {
             aggregator: Aggregator::new(header),
             style: LineStyle::of(header),
             wall_start_ns: header.wall_start_ns,
-            keeps_outputs: header.config.export_outputs,
-            places: Some(header.config.target.urls.len()).filter(|_| header.config.server_metrics.enabled),
+            keeps_outputs: header.settings.export_outputs,
+            places: Some(header.settings.urls.len()).filter(|_| header.settings.server_metrics),
         }
     }
 

@@ -187,7 +187,7 @@ impl<'a, 'b> Pass<'a, 'b> {
             aggregator: Aggregator::new(&header),
             profiled,
             warmup: Lines::Awaited(records::WARMUP_FILE_NAME),
-            outputs: header.config.export_outputs.then(Outputs::default),
+            outputs: header.settings.export_outputs.then(Outputs::default),
             errors: ErrorGroups::default(),
             warmup_errors: ErrorGroups::default(),
             models_seen: BTreeMap::new(),
@@ -294,7 +294,7 @@ impl<'a, 'b> Pass<'a, 'b> {
             strangers: server_metrics::strangers(
                 &self.server_metrics,
                 &windows,
-                &self.header.config.target.urls,
+                &self.header.settings.urls,
                 self.flights,
             ),
             warmup,

@@ -37,8 +37,8 @@ pub(super) struct LineStyle {
 impl LineStyle {
     /// That of the run with this header.
     pub(super) fn of(header: &RunHeader) -> Self {
-        let protocol = if header.config.target.http2 { Protocol::Http2 } else { Protocol::Http1 };
-        let traced = header.config.export_http_trace.then_some(protocol);
+        let protocol = if header.settings.http2 { Protocol::Http2 } else { Protocol::Http1 };
+        let traced = header.settings.export_http_trace.then_some(protocol);
         Self { wall_start_ns: header.wall_start_ns, urls: by_url::names(header).into(), traced }
     }
 

@@ -125,7 +125,7 @@ mod tests {
     use crate::metrics::sample;
 
     fn config(page_headers: &[(&str, &str)]) -> RunConfig {
-        let mut config = sample::header().config;
+        let mut config = sample::config();
         config.target.urls = vec!["http://h:8000/v1".into(), "https://secure".into()];
         config.target.api_key = Some("sk-1".into());
         config.target.headers =

@@ -122,12 +122,12 @@ impl Run {
 
     /// The run as services see it: no secrets.
     pub(crate) fn facts(&self) -> String {
-        let target = &self.header.config.target;
+        let settings = &self.header.settings;
         serde_json::json!({
             "run_id": self.header.run_id,
-            "urls": target.urls,
-            "model": target.model,
-            "endpoint_type": target.endpoint_type,
+            "urls": settings.urls,
+            "model": settings.model,
+            "endpoint_type": settings.endpoint_type,
             "artifact_dir": self.dir.to_string_lossy(),
         })
         .to_string()

@@ -16,12 +16,13 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    config::{Arrival, TokenizerChoice},
+    config::TokenizerChoice,
     dataset::Tokenizer,
     metrics::sample::{self, MS},
     record::{
         CountedTokens, Frame, Record, Texts,
         journal::{self, TextStore, Writer},
+        settings::POISSON,
     },
 };
 
@@ -155,8 +156,9 @@ fn the_console_shows_a_sound_run() {
 #[expect(clippy::too_many_lines, reason = "the snapshot of a whole table")]
 fn the_console_shows_what_is_wrong_with_a_run() {
     let mut header = sample::header();
-    header.config.phases[1].arrival = Arrival::Poisson { rate: 12.5 };
-    header.config.phases[1].duration_s = Some(30.0);
+    let phase = &mut header.settings.phases[1];
+    (phase.is_open_loop, phase.law, phase.rate) = (true, POISSON.into(), Some(12.5));
+    phase.duration_s = Some(30.0);
     let long = Record {
         requested_output_tokens: Some(2),
         model: Some("m-mini".into()),
