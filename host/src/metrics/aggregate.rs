@@ -31,8 +31,10 @@ pub(crate) struct PhaseSpan {
     pub(crate) index: u32,
     /// Warm-up or profiling.
     pub(crate) kind: PhaseKind,
-    /// When it began.
+    /// When it began. Where the journal has lost that, when its first request was due.
     pub(crate) start_ns: RunNs,
+    /// The journal has lost its beginning.
+    pub(crate) has_lost_start: bool,
     /// When it was over; unknown when the run was killed in it.
     pub(crate) end_ns: Option<RunNs>,
     /// End of its last request, successful or not.
@@ -100,8 +102,8 @@ const OF_URLS: [&str; 2] = ["time_to_first_token", "request_latency"];
 /// Collects the numbers of a run, or of a part of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Aggregator {
-    /// Where the latency of each phase's requests counts from.
-    origins: Vec<LatencyOrigin>,
+    /// The kind of each phase, and where the latency of its requests counts from.
+    asked: Vec<(PhaseKind, LatencyOrigin)>,
     counting: TokenCounting,
     phases: BTreeMap<u32, PhaseSpan>,
     warmup: Columns,
@@ -138,7 +140,7 @@ impl Aggregator {
             phases: BTreeMap::new(),
             workers: Vec::new(),
             first_reads: FirstReads::default(),
-            origins: header.settings.phases.iter().map(origin_of).collect(),
+            asked: header.settings.phases.iter().map(|phase| (phase.kind, origin_of(phase))).collect(),
         }
     }
 
@@ -180,20 +182,42 @@ impl Aggregator {
 
     /// Kind of a phase.
     pub(crate) fn kind_of(&self, phase: u32) -> PhaseKind {
-        self.phases.get(&phase).map(|span| span.kind).unwrap_or_default()
+        let began = self.phases.get(&phase).map(|span| span.kind);
+        began.or_else(|| self.asked_of(phase).map(|(kind, _)| kind)).unwrap_or_default()
+    }
+
+    fn asked_of(&self, phase: u32) -> Option<(PhaseKind, LatencyOrigin)> {
+        self.asked.get(phase as usize).copied()
+    }
+
+    /// The phase of a record.
+    fn span_of(&mut self, record: &Record) -> &mut PhaseSpan {
+        let kind = self.kind_of(record.phase);
+        let due = record.instants.scheduled;
+        let lost = PhaseSpan {
+            index: record.phase,
+            kind,
+            start_ns: due,
+            has_lost_start: true,
+            ..PhaseSpan::default()
+        };
+        let span = self.phases.entry(record.phase).or_insert(lost);
+        if span.has_lost_start {
+            span.start_ns = span.start_ns.min(due);
+        }
+        span
     }
 
     /// A request is over. What it measured is in `measured` afterwards.
     pub(crate) fn record(&mut self, record: &Record, measured: &mut Measured) {
-        let origin = self.origins.get(record.phase as usize).copied().unwrap_or(LatencyOrigin::Sent);
-        if let Some(span) = self.phases.get_mut(&record.phase) {
-            span.last_request_ns = span.last_request_ns.max(Some(record.instants.end));
-            if let Some(sent) = record.instants.sent {
-                let lateness = sent.saturating_sub(record.instants.scheduled);
-                let is_open = origin == LatencyOrigin::Scheduled;
-                span.sent += 1;
-                span.late += u64::from(is_open && lateness > LATE_NS);
-            }
+        let origin = self.asked_of(record.phase).map_or(LatencyOrigin::Sent, |(_, origin)| origin);
+        let span = self.span_of(record);
+        span.last_request_ns = span.last_request_ns.max(Some(record.instants.end));
+        if let Some(sent) = record.instants.sent {
+            let lateness = sent.saturating_sub(record.instants.scheduled);
+            let is_open = origin == LatencyOrigin::Scheduled;
+            span.sent += 1;
+            span.late += u64::from(is_open && lateness > LATE_NS);
         }
         let request = Request { record, origin, counting: self.counting };
         match self.kind_of(record.phase) {
@@ -214,11 +238,16 @@ impl Aggregator {
     /// Takes in the requests of another part of the run, which began as a clone of this without any.
     pub(crate) fn append(&mut self, part: Self) {
         for (index, of_part) in part.phases {
-            if let Some(span) = self.phases.get_mut(&index) {
-                span.last_request_ns = span.last_request_ns.max(of_part.last_request_ns);
-                span.sent += of_part.sent;
-                span.late += of_part.late;
+            let Some(span) = self.phases.get_mut(&index) else {
+                self.phases.insert(index, of_part);
+                continue;
+            };
+            if span.has_lost_start {
+                span.start_ns = span.start_ns.min(of_part.start_ns);
             }
+            span.last_request_ns = span.last_request_ns.max(of_part.last_request_ns);
+            span.sent += of_part.sent;
+            span.late += of_part.late;
         }
         self.warmup.append(part.warmup);
         self.profiling.append(part.profiling);

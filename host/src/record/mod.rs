@@ -5,6 +5,7 @@
 
 pub(crate) mod build;
 mod counting;
+mod header;
 pub(crate) mod journal;
 mod mask;
 mod open;
@@ -14,7 +15,7 @@ pub(crate) mod settings;
 use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 use serde::{Deserialize, Serialize};
 
-use self::settings::{RunSettings, StoredHeader};
+pub(crate) use self::header::{Capabilities, PolicyRecord, RunHeader};
 use crate::plugin::UsedPlugin;
 pub(crate) use crate::{
     request::{
@@ -193,58 +194,6 @@ impl Record {
     }
 }
 
-/// What the journal begins with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "StoredHeader")]
-pub(crate) struct RunHeader {
-    /// Identity of the run, a UUID.
-    pub(crate) run_id: String,
-    /// Version of the tool that made it.
-    pub(crate) version: String,
-    /// What reports read of the configuration.
-    pub(crate) settings: RunSettings,
-    /// The resolved configuration, without secrets. It is only shown, so that no reader has to understand it.
-    pub(crate) config: serde_json::Value,
-    /// The command line, secrets redacted.
-    pub(crate) command: String,
-    /// What counts tokens, with the SHA-256 of its vocabulary; nothing when nothing does.
-    pub(crate) tokenizer: Option<String>,
-    /// Wall-clock nanoseconds since the Unix epoch at the run's start.
-    pub(crate) wall_start_ns: u64,
-    /// What decides which metrics make sense.
-    pub(crate) capabilities: Capabilities,
-    /// Which plugins might be used, and who decided it.
-    pub(crate) plugin_policy: PolicyRecord,
-    /// The plugins that were in use when the run began.
-    pub(crate) plugins: Vec<UsedPlugin>,
-}
-
-/// A plugin policy, as it is kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct PolicyRecord {
-    /// `any`, `pinned` or `builtin`; empty in journals that are older than policies.
-    pub(crate) name: String,
-    /// Who set it: a flag, a variable, a file.
-    pub(crate) set_by: String,
-}
-
-/// What the endpoint's manifest says about its answers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Capabilities {
-    /// Title of the console table.
-    pub(crate) metrics_title: String,
-    /// Output is text, countable in tokens.
-    pub(crate) produces_tokens: bool,
-    /// Input is text, countable in tokens.
-    pub(crate) tokenizes_input: bool,
-    /// The run streams.
-    pub(crate) streaming: bool,
-    /// The option by which the endpoint limits the output under an older name, if it has one.
-    pub(crate) legacy_limit: Option<String>,
-}
-
 /// How a service fared.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -330,9 +279,9 @@ pub(crate) enum Frame {
     },
     /// A request is over, and its tokens are counted, or nobody counts them.
     Record(Box<Record>),
-    /// A request is over, and its tokens are not counted yet. The first one has the number 0, the next one 1.
+    /// A request is over, and its tokens are not counted yet.
     Uncounted(Box<Record>),
-    /// What was counted since, by the number of the record.
+    /// What was counted since, by the number of the record's frame.
     Counted(Vec<(u64, CountedTokens)>),
     /// A service published something.
     Message {

@@ -221,7 +221,10 @@ impl Recorder {
         on_failure: impl FnOnce() + Send + 'static,
     ) -> Result<Self, JournalError> {
         let mut journal = Writer::create(dir)?;
-        journal.append(&Frame::Header(Box::new(header.clone())))?;
+        let header_frame = Frame::Header(Box::new(header.clone()));
+        // Twice: nothing says what was run if it is damaged.
+        journal.append(&header_frame)?;
+        journal.append(&header_frame)?;
         journal.flush()?;
         let location = Some(journal.location(dir)?);
         let no_thread = |source| JournalError::Create { path: dir.to_owned(), source };
@@ -466,7 +469,7 @@ impl Recording {
             return Ok(());
         };
         // If the journal does not take the record, the number and the place of its texts are the next one's.
-        let number = self.open.next_number();
+        let number = self.journal.next_number();
         self.texts.keep(number, &mask::texts(&texts, &self.config.redactor));
         let frame = Frame::Uncounted(record);
         let is_kept = append(&mut self.journal, &frame)?;
@@ -474,7 +477,7 @@ impl Recording {
         if is_kept {
             let is_being_counted =
                 self.counters.as_ref().is_some_and(|counters| counters.take(number, texts));
-            self.open.keep_uncounted(record, is_being_counted);
+            self.open.keep_uncounted(number, record, is_being_counted);
         } else {
             self.open.keep(record);
         }

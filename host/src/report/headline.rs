@@ -12,6 +12,11 @@ use crate::{
 
 /// A label and what stands beside it, for each line.
 pub(super) fn lines(report: &Report) -> Vec<(&'static str, String)> {
+    let measured = report.profiling.table.avg("benchmark_duration");
+    let measured = ("measured", measured.map_or("nothing".to_owned(), |seconds| format!("{seconds:.2} s")));
+    if report.is_header_lost {
+        return vec![measured];
+    }
     let settings = &report.header.settings;
     let mut lines = vec![("model", settings.model.clone()), ("endpoint", endpoint(settings))];
     let proxies = proxies(settings);
@@ -19,8 +24,7 @@ pub(super) fn lines(report: &Report) -> Vec<(&'static str, String)> {
     lines.extend((!proxies.is_empty()).then(|| ("proxy", proxies.join(", "))));
     let profiling = settings.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
     lines.extend(profiling.map(|phase| ("load", load(phase))));
-    let measured = report.profiling.table.avg("benchmark_duration");
-    lines.push(("measured", measured.map_or("nothing".to_owned(), |seconds| format!("{seconds:.2} s"))));
+    lines.push(measured);
     lines.push(("seed", settings.random_seed.to_string()));
     if report.header.capabilities.produces_tokens {
         lines.push(("tokens", tokens(report)));

@@ -83,6 +83,9 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     if let Some(reason) = reason {
         set("incomplete_reason", reason.into());
     }
+    if report.damage.is_any() {
+        set("journal_damage", serde_json::to_value(&report.damage)?);
+    }
     set("error_summary", errors(&report.errors));
     if !report.by_url.is_empty() {
         set("targets", by_url::summary(report));

@@ -139,7 +139,8 @@ fn is_same_model(asked: &str, reported: &str) -> bool {
 
 fn other_model(report: &Report) -> Option<String> {
     let asked = &report.header.settings.model;
-    let others = || report.models_seen.iter().filter(|(model, _)| !is_same_model(asked, model));
+    let is_other = |model: &str| !report.is_header_lost && !is_same_model(asked, model);
+    let others = || report.models_seen.iter().filter(|(model, _)| is_other(model));
     let names: Vec<String> = others().map(|(model, _)| format!("`{model}`")).collect();
     let (count, all): (u64, u64) =
         (others().map(|(_, count)| count).sum(), report.models_seen.values().sum());

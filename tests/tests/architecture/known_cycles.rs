@@ -24,7 +24,6 @@ pub(crate) const KNOWN_CYCLES: &[&[&str]] = &[
         "plugin/validate/conflicts.rs", "plugin/validate/format.rs", "plugin/validate/libraries.rs",
         "plugin/validate/mod.rs",
     ],
-    &["record/journal/reader.rs", "record/journal/texts.rs"],
     &[
         "report/artifacts.rs", "report/by_url.rs", "report/chunk.rs", "report/collect.rs",
         "report/console.rs",

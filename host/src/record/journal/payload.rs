@@ -89,13 +89,11 @@ pub(super) fn decode(tag: Tag, payload: &[u8]) -> Payload {
         Tag::RECORD => rmp_serde::from_slice(payload).map(Frame::Record),
         Tag::UNCOUNTED => rmp_serde::from_slice(payload).map(Frame::Uncounted),
         Tag::COUNTED => rmp_serde::from_slice(payload).map(Frame::Counted),
-        Tag::MESSAGE => rmp_serde::from_slice(payload).map(
-            |StoredMessage { service, message_type, payload }| Frame::Message {
-                service,
-                message_type,
-                payload,
-            },
-        ),
+        Tag::MESSAGE => {
+            rmp_serde::from_slice(payload).map(|StoredMessage { service, message_type, payload }| {
+                Frame::Message { service, message_type, payload }
+            })
+        }
         Tag::END => rmp_serde::from_slice(payload).map(Frame::End),
         _ => return Payload::OfUnknownKind,
     };

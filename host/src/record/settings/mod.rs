@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 pub(crate) use self::of_config::described;
-pub(super) use self::stored::StoredHeader;
+pub(super) use self::stored::of_older;
 
 /// What metrics and reports read of a run's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

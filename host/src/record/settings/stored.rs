@@ -1,59 +1,17 @@
-//! A header as it stands in a journal. Journals of the versions 1 and 2 have a configuration and no settings: these are made
-//! from it.
+//! Journals of the versions 1 and 2 have a configuration and no settings: these are made from it.
 
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{CLOSED_LOOP, RunSettings};
-use crate::{
-    plugin::UsedPlugin,
-    record::{Capabilities, PolicyRecord, RunHeader},
-};
+use super::CLOSED_LOOP;
 
-/// A [`RunHeader`] of any version.
-#[derive(Deserialize)]
-pub(in crate::record) struct StoredHeader {
-    run_id: String,
-    version: String,
-    /// Newer than the other fields.
-    #[serde(default)]
-    settings: Option<Value>,
-    config: Value,
-    command: String,
-    #[serde(default)]
-    tokenizer: Option<String>,
-    wall_start_ns: u64,
-    capabilities: Capabilities,
-    #[serde(default)]
-    plugin_policy: PolicyRecord,
-    #[serde(default)]
-    plugins: Vec<UsedPlugin>,
+/// Settings as a header has them, out of a configuration as the versions 1 and 2 wrote it. What the oldest of these leave out is
+/// added to it, so that it shows what was in force.
+pub(in crate::record) fn of_older(config: &mut Value) -> Value {
+    complete(config, &added_defaults());
+    settings_of(config)
 }
 
-impl From<StoredHeader> for RunHeader {
-    fn from(stored: StoredHeader) -> Self {
-        let mut config = stored.config;
-        let settings = stored.settings.unwrap_or_else(|| {
-            complete(&mut config, &added_defaults());
-            settings_of(&config)
-        });
-        Self {
-            // Every field of its own is lenient: only something that is no map at all gives nothing.
-            settings: serde_json::from_value::<RunSettings>(settings).unwrap_or_default(),
-            run_id: stored.run_id,
-            version: stored.version,
-            config,
-            command: stored.command,
-            tokenizer: stored.tokenizer,
-            wall_start_ns: stored.wall_start_ns,
-            capabilities: stored.capabilities,
-            plugin_policy: stored.plugin_policy,
-            plugins: stored.plugins,
-        }
-    }
-}
-
-/// Settings in the shape of [`RunSettings`], out of a configuration as the versions 1 and 2 wrote it.
+/// The same, in the shape of [`super::RunSettings`].
 fn settings_of(config: &Value) -> Value {
     let target = &config["target"];
     let phases = config["phases"].as_array().into_iter().flatten().map(|phase| {
@@ -129,7 +87,10 @@ mod tests {
     use super::*;
     use crate::{
         metrics::sample,
-        record::settings::{TokenizerSetting, described},
+        record::{
+            RunHeader,
+            settings::{TokenizerSetting, described},
+        },
     };
 
     /// A header as an older version wrote it.

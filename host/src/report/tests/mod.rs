@@ -408,7 +408,7 @@ fn what_the_run_has_not_counted_is_in_the_summary_until_a_report_counts_it() {
     frames[place] = Frame::Uncounted(Box::new(uncounted));
     let dir = write(&frames);
     let texts = Texts { passages: vec![(false, "four words of text".into())], ..Texts::default() };
-    TextStore::new(dir.path(), &run_id).keep(0, &texts);
+    TextStore::new(dir.path(), &run_id).keep(place as u64, &texts);
 
     let (report, _) = generate_at_end(dir.path(), &run_id, Screen::UNLIMITED).unwrap();
     assert!(report.came_to_its_end());
