@@ -15,7 +15,6 @@ use super::{
     client::ClientReport,
     columns::Columns,
     first_reads::FirstReads,
-    outcome::Outcome,
     request::{LatencyOrigin, Request, TokenCounting},
 };
 use crate::{
@@ -223,7 +222,7 @@ impl Aggregator {
         match self.kind_of(record.phase) {
             PhaseKind::Warmup => self.warmup.add(&request, measured),
             PhaseKind::Profiling => {
-                if Outcome::of(record) == Outcome::Succeeded {
+                if record.outcome.is_ok() {
                     self.first_reads.add(record);
                 }
                 let place = place_of(record.session_num, self.by_url.len());
@@ -306,7 +305,7 @@ mod tests {
     use crate::metrics::TokenSource;
     use crate::{
         metrics::{Distribution, Stats, catalogue::Source, sample},
-        record::Frame,
+        record::{Frame, Outcome},
     };
 
     fn aggregate(header: RunHeader, records: &[Record]) -> Aggregator {
@@ -455,8 +454,7 @@ mod tests {
         ) {
             let without = profiled(&[sample::a(), sample::b()]);
             let failures = ends_ms.iter().map(|end| Record {
-                cancelled,
-                error: Some(ErrorDetails::default()),
+                outcome: if cancelled { Outcome::cancelled() } else { Outcome::of(Some(ErrorDetails::default())) },
                 instants: crate::record::Instants { end: end * sample::MS, ..sample::a().instants },
                 ..sample::a()
             });

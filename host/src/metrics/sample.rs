@@ -12,8 +12,8 @@ use crate::{
     },
     plugin::UsedPlugin,
     record::{
-        Capabilities, CountedTokens, DelaySummary, Frame, Instants, PolicyRecord, ProcessUsage, Record,
-        RunEnd, RunHeader, ScheduleCounts, ServiceReport, WorkerUsage, settings::described,
+        Capabilities, CountedTokens, DelaySummary, Frame, Instants, Outcome, PolicyRecord, ProcessUsage,
+        Record, RunEnd, RunHeader, ScheduleCounts, ServiceReport, WorkerUsage, settings::described,
     },
 };
 
@@ -188,11 +188,11 @@ pub(crate) fn c() -> Record {
         instants: Instants { end: 1100 * MS, ..success("c", 202, 1, &[1], 2).instants },
         usage: None,
         finish_reasons: Vec::new(),
-        error: Some(ErrorDetails {
+        outcome: Outcome::of(Some(ErrorDetails {
             kind: "stream_cut".into(),
             message: "the stream ended after 2 events".into(),
             ..ErrorDetails::default()
-        }),
+        })),
         ..success("c", 202, 1, &[1], 2)
     }
 }
@@ -213,12 +213,12 @@ pub(crate) fn d() -> Record {
             ..Instants::default()
         },
         status: Some(500),
-        error: Some(ErrorDetails {
+        outcome: Outcome::of(Some(ErrorDetails {
             code: Some(500),
             kind: "http_status".into(),
             message: "worker 3 is out of memory".into(),
             ..ErrorDetails::default()
-        }),
+        })),
         ..Record::default()
     }
 }

@@ -15,7 +15,10 @@ use crate::{
     clock::{Anchor, RunNs},
     config::RunConfig,
     plugin::{DiscoveryOptions, Provenance},
-    request::{answer::Answer, exchange::Finished, worker::Control, worker_statistics::WorkerUsage},
+    request::{
+        answer::Answer, exchange::Finished, failure_kind::FailureKind, outcome::Outcome, worker::Control,
+        worker_statistics::WorkerUsage,
+    },
     schedule::ScheduleCounts,
 };
 
@@ -110,11 +113,13 @@ impl NodeEvent {
     pub(super) fn lightened(self) -> Self {
         let Self::Finished(mut finished) = self else { return self };
         finished.exchange.answer = Answer::default();
-        finished.exchange.error.get_or_insert_with(|| ErrorDetails {
-            kind: "too_large".into(),
-            message: "the response is too large to be handed from the endpoint's process to ours".into(),
-            ..ErrorDetails::default()
-        });
+        if finished.exchange.outcome.is_ok() {
+            finished.exchange.outcome = Outcome::of(Some(ErrorDetails {
+                kind: FailureKind::TooLarge.into(),
+                message: "the response is too large to be handed from the endpoint's process to ours".into(),
+                ..ErrorDetails::default()
+            }));
+        }
         Self::Finished(finished)
     }
 }

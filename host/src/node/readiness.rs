@@ -196,9 +196,9 @@ async fn attempt(wire: &Wire, probe: &Conversation) -> Result<(), Unready> {
         .map_err(|error| Unready::Ever(error.message))?;
     let mut exchange = Exchange::default();
     wire.perform(&request, &mut exchange).await;
-    match (exchange.error, exchange.status) {
+    match (exchange.outcome.said(), exchange.status) {
         (None, _) => Ok(()),
-        (Some(error), Some(401 | 403)) => Err(Unready::Ever(error.message)),
-        (Some(error), _) => Err(Unready::Yet(error.message)),
+        (Some(failure), Some(401 | 403)) => Err(Unready::Ever(failure.message.clone())),
+        (Some(failure), _) => Err(Unready::Yet(failure.message.clone())),
     }
 }

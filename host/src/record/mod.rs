@@ -20,6 +20,7 @@ use crate::plugin::UsedPlugin;
 pub(crate) use crate::{
     request::{
         exchange::Instants,
+        outcome::{Outcome, RequestFailure},
         worker_statistics::{DelaySummary, WorkerUsage},
     },
     schedule::ScheduleCounts,
@@ -52,12 +53,9 @@ pub(crate) struct Record {
     pub(crate) instants: Instants,
     /// HTTP status, once one arrived.
     pub(crate) status: Option<u16>,
-    /// Why it failed; a request without an error is a success.
+    /// How it ended.
     #[serde(skip_serializing_if = "is_default")]
-    pub(crate) error: Option<ErrorDetails>,
-    /// Ended by the tool: the grace period was over or the user interrupted. It also has an error.
-    #[serde(skip_serializing_if = "is_default")]
-    pub(crate) cancelled: bool,
+    pub(crate) outcome: Outcome,
     /// It was sent a second time: a kept connection was closed before the server can have read it.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) retried: bool,

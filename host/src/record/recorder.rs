@@ -16,7 +16,7 @@ use std::{
 };
 
 use prony_plugin_api::{
-    Message, PublishError,
+    ErrorDetails, Message, PublishError,
     message::{PhaseKind, PhaseRecorded, RecordBatch, RecordSummary},
 };
 
@@ -99,7 +99,7 @@ impl Live {
     }
 
     fn note(&self, record: &Record) {
-        let outcome = if record.error.is_none() { &self.succeeded } else { &self.failed };
+        let outcome = if record.outcome.is_ok() { &self.succeeded } else { &self.failed };
         outcome.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -503,7 +503,7 @@ impl RecorderConfig {
             time_to_first_token_ns: record.instants.first_token.map(|at| at.saturating_sub(sent)),
             request_latency_ns: record.instants.end.saturating_sub(sent),
             output_tokens: output_tokens(record),
-            error: record.error.clone(),
+            error: record.outcome.said().cloned().map(ErrorDetails::from),
         }
     }
 }

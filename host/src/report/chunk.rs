@@ -116,7 +116,7 @@ impl Chunk {
         };
         lens.style.write(record, kind, measured, lines)?;
         // A request that prony has cancelled has not failed: it is counted by itself.
-        record.error.iter().filter(|_| !record.cancelled).for_each(|error| errors.add(error));
+        record.outcome.failure().into_iter().for_each(|failure| errors.add(failure));
         if let Some(places) = lens.places {
             self.flights.add(record, places);
         }

@@ -43,7 +43,6 @@ use crate::{
         RunEnd, RunHeader,
         journal::{self, Damage, JournalError},
     },
-    request::exchange::is_nobody_there,
     screen::Screen,
 };
 use artifacts::Files;
@@ -135,7 +134,7 @@ impl Report {
 
     /// Whether every profiled request failed because there was no connection to the server.
     pub(crate) fn never_connected(&self) -> bool {
-        let connect = self.errors.iter().filter(|group| is_nobody_there(&group.sample.kind));
+        let connect = self.errors.iter().filter(|group| group.sample.kind.is_nobody_there());
         let failed: u64 = connect.map(|group| group.count).sum();
         failed > 0 && failed == self.profiling.outcomes.completed()
     }

@@ -8,7 +8,8 @@ use rustls::ClientConfig;
 
 pub(crate) use super::address::{Address, Origin, Route};
 use super::{
-    deadlines::Limits, headers, limits::cut, payload::StandIn, proxy::Proxy, request_facts::RequestFacts, tls,
+    deadlines::Limits, failure_kind::FailureKind, headers, limits::cut, payload::StandIn, proxy::Proxy,
+    request_facts::RequestFacts, tls,
 };
 use crate::config::{
     ConnectionReuse, Target, TransportKind,
@@ -230,7 +231,7 @@ pub(crate) fn place_of(session_num: u64, places: usize) -> usize {
 /// The error of an answer that leads away from its server: headers and keys are meant for that one only.
 fn elsewhere(path: &str) -> ErrorDetails {
     ErrorDetails {
-        kind: "follow_up".into(),
+        kind: FailureKind::FollowUp.into(),
         message: format!("the response leads to `{}`, on another server", cut(&redact::url(path))),
         hint: "give the URL of the server that has the results: prony sends no key to any other".into(),
         ..ErrorDetails::default()

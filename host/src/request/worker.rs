@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     endpoint::Endpoint,
-    exchange::{Exchange, Finished, Wire, is_nobody_there},
+    exchange::{Exchange, Finished, Wire},
     prepared::{Prepared, new_request_id, prepare},
     pulse::Pulse,
     target::TargetPlan,
@@ -417,11 +417,12 @@ impl<S: Sink> RunningWorker<S> {
                 wire.abandon(&prepared, exchange);
             }
             // The order of arrivals decides, and not when this thread came to read them or heard of the end.
-            if !exchange.cancelled && ends_ns.is_some_and(|ends_ns| exchange.over_ns() > ends_ns) {
+            if !exchange.outcome.is_cancelled() && ends_ns.is_some_and(|ends_ns| exchange.over_ns() > ends_ns)
+            {
                 exchange.cancel(wire.clock.now());
             }
             let unreachable =
-                finished.exchange.error.as_ref().is_some_and(|error| is_nobody_there(&error.kind));
+                finished.exchange.outcome.failure().is_some_and(|failure| failure.kind.is_nobody_there());
             hand_over(&sink, &wire.endpoint, finished);
             if let Some(rest) = rest.filter(|_| unreachable) {
                 unless_drained(&mut control, pause(rest)).await;

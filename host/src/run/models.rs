@@ -10,7 +10,9 @@ use crate::{
     clock::Clock,
     config::{RunConfig, Target, redact, url},
     request::{
-        cause, exchange, hints,
+        cause, exchange,
+        failure_kind::FailureKind,
+        hints,
         prepared::Prepared,
         target::TargetPlan,
         transport::{Transport, TransportError, install_tls},
@@ -175,7 +177,7 @@ fn ask(plan: &TargetPlan, url: &str) -> Result<Vec<u8>, ModelError> {
 /// The server was not asked, or says nothing.
 fn unasked(message: &str, hint: &str) -> ErrorDetails {
     ErrorDetails {
-        kind: "transport".into(),
+        kind: FailureKind::Transport.into(),
         message: message.into(),
         hint: hint.into(),
         ..ErrorDetails::default()
@@ -195,7 +197,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ErrorDetails
     };
     ErrorDetails {
         code: Some(status.as_u16().into()),
-        kind: "http_status".into(),
+        kind: FailureKind::HttpStatus.into(),
         message: format!("the server responds with {status}{said}"),
         hint,
         ..ErrorDetails::default()

@@ -2,10 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{
-    clock::RunNs,
-    request::exchange::{Exchange, is_nobody_there},
-};
+use crate::{clock::RunNs, request::exchange::Exchange};
 
 /// So many failures in a row are needed at least. A slot rests 100 ms after each, so that one slot gives a server ten
 /// seconds to come back.
@@ -43,10 +40,11 @@ impl Refusals {
 
     /// Counts a request that is over. Says once in a row of failures that it has become too long.
     pub(super) fn note(&self, exchange: &Exchange) -> Option<Gone> {
-        if exchange.cancelled {
+        if exchange.outcome.is_cancelled() {
             return None;
         }
-        let Some(error) = exchange.error.as_ref().filter(|error| is_nobody_there(&error.kind)) else {
+        let Some(failure) = exchange.outcome.failure().filter(|failure| failure.kind.is_nobody_there())
+        else {
             // Looked at first: storing takes the line away from the other workers.
             if self.in_a_row.load(Ordering::Relaxed) > 0 {
                 self.in_a_row.store(0, Ordering::Relaxed);
@@ -60,7 +58,7 @@ impl Refusals {
         (refused == self.limit.load(Ordering::Relaxed)).then(|| Gone {
             since_ns: self.since_ns.load(Ordering::Relaxed),
             refused,
-            error: error.message.clone(),
+            error: failure.message.clone(),
         })
     }
 }
@@ -71,16 +69,16 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::request::error_kinds::CONNECT_ERROR;
+    use crate::request::{failure_kind::FailureKind, outcome::Outcome};
 
-    fn ended(kind: Option<&str>, started: u64) -> Exchange {
+    fn ended(kind: Option<FailureKind>, started: u64) -> Exchange {
         let error = kind.map(|kind| ErrorDetails {
             kind: kind.into(),
             message: "refused".into(),
             ..ErrorDetails::default()
         });
         let mut exchange = Exchange::default();
-        exchange.error = error;
+        exchange.outcome = Outcome::of(error);
         exchange.instants.started = started;
         exchange
     }
@@ -92,23 +90,24 @@ mod tests {
     fn a_server_is_gone_after_so_many_failures_in_a_row(#[case] slots: Option<usize>, #[case] limit: u64) {
         let refusals = Refusals::default();
         refusals.reset(slots);
-        let gone: Vec<Gone> =
-            (1..=2 * limit).filter_map(|at| refusals.note(&ended(Some(CONNECT_ERROR), 7 + at))).collect();
+        let gone: Vec<Gone> = (1..=2 * limit)
+            .filter_map(|at| refusals.note(&ended(Some(FailureKind::Connect), 7 + at)))
+            .collect();
         assert_eq!(gone, [Gone { since_ns: 8, refused: limit, error: "refused".into() }]);
     }
 
     #[rstest]
     #[case::a_success(None)]
-    #[case::a_failure_of_a_server_that_is_there(Some("http_status"))]
-    fn anything_that_reaches_a_server_begins_the_row_anew(#[case] kind: Option<&str>) {
+    #[case::a_failure_of_a_server_that_is_there(Some(FailureKind::HttpStatus))]
+    fn anything_that_reaches_a_server_begins_the_row_anew(#[case] kind: Option<FailureKind>) {
         let refusals = Refusals::default();
         refusals.reset(Some(1));
         for at in 0..99 {
-            assert_eq!(refusals.note(&ended(Some(CONNECT_ERROR), at)), None);
+            assert_eq!(refusals.note(&ended(Some(FailureKind::Connect), at)), None);
         }
         assert_eq!(refusals.note(&ended(kind, 99)), None);
         let gone: Vec<Gone> =
-            (100..200).filter_map(|at| refusals.note(&ended(Some(CONNECT_ERROR), at))).collect();
+            (100..200).filter_map(|at| refusals.note(&ended(Some(FailureKind::Connect), at))).collect();
         assert_eq!(gone.len(), 1);
         assert_eq!(gone[0].since_ns, 100);
     }
@@ -117,8 +116,8 @@ mod tests {
     fn what_the_run_itself_cancels_says_nothing() {
         let refusals = Refusals::default();
         refusals.reset(None);
-        let mut cancelled = ended(Some(CONNECT_ERROR), 1);
-        cancelled.cancelled = true;
+        let mut cancelled = ended(Some(FailureKind::Connect), 1);
+        cancelled.outcome = Outcome::cancelled();
         assert!((0..500).all(|_| refusals.note(&cancelled).is_none()));
     }
 }

@@ -1,7 +1,9 @@
 //! Frames of the versions 1 and 2: one MessagePack value that says what it is and holds it.
 
+use serde::Deserialize;
+
 use super::{format::Tag, payload::Payload};
-use crate::record::Frame;
+use crate::record::{Frame, Outcome, Record, RequestFailure};
 
 /// How the payload of each kind begins: a map of one entry, which is named so.
 const HEADS: [(Tag, &[u8]); 5] = [
@@ -23,5 +25,31 @@ pub(super) fn look(payload: &[u8]) -> (Tag, usize) {
 
 /// Reads a payload.
 pub(super) fn decode(payload: &[u8]) -> Payload {
-    rmp_serde::from_slice::<Frame>(payload).map_or(Payload::NotUnderstood, Payload::Frame)
+    let (tag, head) = look(payload);
+    let frame = match tag {
+        Tag::RECORD => record(&payload[head..]).map(Box::new).map(Frame::Record),
+        Tag::UNCOUNTED => record(&payload[head..]).map(Box::new).map(Frame::Uncounted),
+        _ => rmp_serde::from_slice(payload).ok(),
+    };
+    frame.map_or(Payload::NotUnderstood, Payload::Frame)
+}
+
+/// How a request ended, as a record said it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Ended {
+    error: Option<RequestFailure>,
+    cancelled: bool,
+}
+
+/// Reads a record, which stands behind what says that it is one.
+pub(super) fn record(encoded: &[u8]) -> Option<Record> {
+    let record: Record = rmp_serde::from_slice(encoded).ok()?;
+    let Ended { error, cancelled } = rmp_serde::from_slice(encoded).ok()?;
+    let outcome = match error {
+        error if cancelled => Outcome::Cancelled(error.unwrap_or_default()),
+        None => Outcome::Ok,
+        Some(failure) => Outcome::Failed(failure),
+    };
+    Some(Record { outcome, ..record })
 }

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::older;
 use crate::record::{CountedTokens, Record, Texts};
 
 /// Records as they stand in a journal: checked and not decoded, which takes most of the time and can be done elsewhere.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RawRecords {
+    /// They are of version 1 or 2.
+    are_older: bool,
     pub(super) payloads: Vec<u8>,
     /// Where each of them begins and ends.
     spans: Vec<(usize, usize)>,
@@ -34,6 +37,11 @@ pub(crate) struct Decoded {
 }
 
 impl RawRecords {
+    /// None yet, of a journal of version 1 or 2 or of this version.
+    pub(super) fn new(are_older: bool) -> Self {
+        Self { are_older, payloads: Vec::new(), spans: Vec::new(), added: Vec::new() }
+    }
+
     /// Decodes them, one at a time; `None` for one that is not understood. What the run has left uncounted, `count` counts.
     pub(crate) fn decode(
         &self,
@@ -42,7 +50,9 @@ impl RawRecords {
         let mut added = self.added.iter().peekable();
         self.spans.iter().enumerate().map(move |(place, (start, end))| {
             let added = added.next_if(|(of, _)| *of == place).map(|(_, added)| added);
-            let mut record: Record = rmp_serde::from_slice(&self.payloads[*start..*end]).ok()?;
+            let payload = &self.payloads[*start..*end];
+            let mut record: Record =
+                if self.are_older { older::record(payload) } else { rmp_serde::from_slice(payload).ok() }?;
             let counted = match added {
                 None => return Some(Decoded { record, is_counted: true }),
                 Some(Added::Count(counted)) => Some(*counted),
@@ -134,10 +144,14 @@ impl Pending {
         });
     }
 
-    /// Passes on those for which nothing more will come, up to a size together with their texts. `find` is asked for the
-    /// texts of each number, ascending.
-    pub(super) fn release(&mut self, mut find: impl FnMut(u64) -> Option<Texts>, most: usize) -> RawRecords {
-        let mut records = RawRecords::default();
+    /// Passes on those for which nothing more will come, up to a size together with their texts, into `records`. `find` is asked
+    /// for the texts of each number, ascending.
+    pub(super) fn release(
+        &mut self,
+        mut find: impl FnMut(u64) -> Option<Texts>,
+        most: usize,
+        mut records: RawRecords,
+    ) -> RawRecords {
         let mut text_bytes = 0;
         while records.payloads.len() + text_bytes < most {
             let Some((number, (payload, counted))) = self.waiting.pop_first() else { break };
@@ -169,23 +183,23 @@ mod tests {
 
     #[test]
     fn records_keep_their_order_however_their_counts_come() {
-        let (mut pending, mut records) = (Pending::default(), RawRecords::default());
+        let (mut pending, mut records) = (Pending::default(), RawRecords::new(false));
         (0..4).for_each(|number| pending.hold(number.into(), &[number]));
         pending.counted(vec![(2, count(2)), (1, count(1))], &mut records);
         assert!(passed_on(&records).is_empty());
         pending.counted(vec![(0, count(0))], &mut records);
         assert_eq!(passed_on(&records), [0, 1, 2]);
-        assert_eq!(passed_on(&pending.release(|_| None, usize::MAX)), [3]);
+        assert_eq!(passed_on(&pending.release(|_| None, usize::MAX, RawRecords::new(false))), [3]);
         assert!(pending.is_empty());
     }
 
     #[test]
     fn one_that_is_never_counted_holds_up_only_so_many() {
-        let (mut pending, mut records) = (Pending::default(), RawRecords::default());
+        let (mut pending, mut records) = (Pending::default(), RawRecords::new(false));
         pending.hold(0, &[0]);
         pending.hold(1, &[&[1][..], &vec![0; MOST_WAITING_BYTES]].concat());
         pending.counted(vec![(1, count(1))], &mut records);
         assert_eq!(passed_on(&records), [1]);
-        assert_eq!(passed_on(&pending.release(|_| None, usize::MAX)), [0]);
+        assert_eq!(passed_on(&pending.release(|_| None, usize::MAX, RawRecords::new(false))), [0]);
     }
 }

@@ -121,7 +121,7 @@ impl<R: Read> Reader<R> {
 
     /// Reads on: what [`Iterator::next`] gives, with records in larger pieces, and with what was counted of them.
     pub(crate) fn next_piece(&mut self) -> Option<Piece> {
-        let records = if self.held.is_none() { self.read_records() } else { RawRecords::default() };
+        let records = if self.held.is_none() { self.read_records() } else { self.no_records() };
         if !records.is_empty() {
             return Some(Piece::Records(records));
         }
@@ -134,7 +134,7 @@ impl<R: Read> Reader<R> {
 
     /// Records up to a size, or to the next frame of another kind, which is held.
     fn read_records(&mut self) -> RawRecords {
-        let mut records = RawRecords::default();
+        let mut records = self.no_records();
         while records.payloads.len() < RAW_BYTES {
             let start = records.payloads.len();
             let Some(meta) = self.next_payload(&mut records.payloads) else { break };
@@ -164,8 +164,13 @@ impl<R: Read> Reader<R> {
 
     /// Records whose counts have not come.
     fn release(&mut self) -> RawRecords {
+        let records = self.no_records();
         let texts = &mut self.texts;
-        self.pending.release(|number| texts.as_mut()?.find(number), RAW_BYTES)
+        self.pending.release(|number| texts.as_mut()?.find(number), RAW_BYTES, records)
+    }
+
+    fn no_records(&self) -> RawRecords {
+        RawRecords::new(self.frames.are_older())
     }
 
     fn next_payload(&mut self, payloads: &mut Vec<u8>) -> Option<Meta> {

@@ -20,7 +20,7 @@ use crate::{
     dataset::Tokenizer,
     metrics::sample::{self, MS},
     record::{
-        CountedTokens, Frame, Record, Texts,
+        CountedTokens, Frame, Outcome, Record, Texts,
         journal::{self, TextStore, Writer},
         settings::POISSON,
     },
@@ -69,7 +69,7 @@ fn error(kind: &str) -> ErrorDetails {
 }
 
 fn failed(kind: &str) -> Record {
-    Record { error: Some(error(kind)), ..sample::d() }
+    Record { outcome: Outcome::of(Some(error(kind))), ..sample::d() }
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn the_console_shows_what_is_wrong_with_a_run() {
         retried: true,
         ..sample::a()
     };
-    let cancelled = Record { cancelled: true, error: Some(error("cancelled")), ..sample::b() };
+    let cancelled = Record { outcome: Outcome::cancelled(), ..sample::b() };
     let mut frames = sample::journal(header, &[long, cancelled, sample::d()]);
     let Some(Frame::End(end)) = frames.last_mut() else { panic!("the last frame is the end") };
     end.was_cancelled = true;
