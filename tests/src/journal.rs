@@ -12,6 +12,8 @@ pub const HEAD: usize = 26;
 pub mod tag {
     /// What was run. It stands there twice.
     pub const HEADER: u16 = 1;
+    /// A phase is over.
+    pub const PHASE_ENDED: u16 = 3;
     /// A request that is over, and counted.
     pub const RECORD: u16 = 4;
     /// A request that is over.
@@ -52,6 +54,12 @@ pub fn frames(journal: &[u8]) -> Vec<FrameBytes> {
         at = end;
     }
     found
+}
+
+/// Whether a journal that may still be written has a frame of this kind.
+pub fn has_begun(journal: &[u8], tag: u16) -> bool {
+    let head = [&b"\xffPJF"[..], &tag.to_le_bytes()].concat();
+    journal.windows(head.len()).any(|window| window == head)
 }
 
 /// The journal with one more frame, which comes to stand at a position; those behind it are numbered anew.

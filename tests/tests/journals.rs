@@ -73,7 +73,8 @@ fn has_frame(bytes: &[u8], name: &str) -> bool {
     if bytes[6] < 3 {
         return has_older_frame(bytes, name);
     }
-    let is_named = |tag: u16| journal::tag::NAMES.iter().zip(1..).any(|(known, of)| *known == name && of == tag);
+    let is_named =
+        |tag: u16| journal::tag::NAMES.iter().zip(1..).any(|(known, of)| *known == name && of == tag);
     journal::frames(bytes).iter().any(|frame| is_named(frame.tag))
 }
 

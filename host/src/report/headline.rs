@@ -48,9 +48,8 @@ fn endpoint(settings: &RunSettings) -> String {
 
 fn load(phase: &PhaseSettings) -> String {
     let mut parts = vec![if phase.is_open_loop { open_loop(phase) } else { "closed loop".to_owned() }];
-    parts.extend(phase.concurrency.map(|most| match phase.is_open_loop {
-        false => format!("concurrency {most}"),
-        true => format!("at most {most} in flight"),
+    parts.extend(phase.concurrency.map(|most| {
+        if phase.is_open_loop { format!("at most {most} in flight") } else { format!("concurrency {most}") }
     }));
     parts.extend(phase.request_count.map(|count| counted(count, "request")));
     parts.extend(phase.duration_s.map(|seconds| format!("{seconds} s")));

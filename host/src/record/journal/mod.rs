@@ -7,22 +7,25 @@
 //! | bytes | field | |
 //! |---|---|---|
 //! | 4 | marker | `ff 50 4a 46` |
-//! | 2 | tag | what the payload is: 1 header, 2 phase started, 3 phase ended, 4 record, 5 uncounted record, 6 counts, 7 message, 8 end; in `journal.texts` 16 the run's identity, 17 texts |
+//! | 2 | tag | what the payload is |
 //! | 8 | number | how many frames stand before it |
 //! | 4 | length | of the payload, at most 256 MiB |
 //! | 4 | payload's checksum | CRC-32 (ISO-HDLC) |
 //! | 4 | head's checksum | CRC-32 of the salt and of everything between marker and this |
 //! | length | payload | MessagePack with named fields: [`payload`] |
 //!
+//! Tags: 1 header, 2 phase started, 3 phase ended, 4 record, 5 uncounted record, 6 counts, 7 message, 8 end; in
+//! `journal.texts` 16 the run's identity, 17 texts.
+//!
 //! The header stands there twice, so that damage to one of them costs nothing; the first whole one counts. The end comes
 //! last, and nothing behind it counts.
 //!
 //! # Reading
-//! A reader skips tags that it does not know, and ignores fields that it does not know. A head that is whole says where the next one is: a
-//! frame whose payload is damaged is skipped as a whole. Where a head is damaged, the next whole one is searched for by its marker.
+//! A reader skips tags and ignores fields that it does not know. A head that is whole says where the next one is: a frame
+//! whose payload is damaged is skipped as a whole. Where a head is damaged, the next whole one is searched for by its marker.
 //! What a payload holds is taken for a head only if it was made with the file's salt, which no server knows. The numbers say
-//! how many frames are missing; a frame whose number has passed is a copy, and is skipped.
-//! What is missing is the reader's [`Damage`].
+//! how many frames are missing; a frame whose number has passed is a copy, and is skipped. What is missing is the reader's
+//! [`Damage`]. The first 24 bytes are the one part that a reader cannot do without: the magic, and one of the two salts.
 //!
 //! # Counts
 //! Records are written before their tokens are counted, as [`Frame::Uncounted`](super::Frame::Uncounted), and their texts

@@ -26,7 +26,7 @@ struct PhaseEnded<'a> {
 }
 
 #[derive(Serialize)]
-struct Message<'a> {
+struct Published<'a> {
     service: &'a str,
     message_type: &'a str,
     #[serde(with = "serde_bytes_vec")]
@@ -44,7 +44,7 @@ struct StoredMessage {
 /// Appends a frame's payload, and says what it is.
 pub(super) fn encode(frame: &Frame, out: &mut Vec<u8>) -> Result<Tag, rmp_serde::encode::Error> {
     use rmp_serde::encode::write_named;
-    let tag = match frame {
+    match frame {
         Frame::Header(header) => write_named(out, header).map(|()| Tag::HEADER),
         Frame::PhaseStarted { index, kind, at_ns } => {
             write_named(out, &PhaseStarted { index: *index, kind: *kind, at_ns: *at_ns })
@@ -58,11 +58,10 @@ pub(super) fn encode(frame: &Frame, out: &mut Vec<u8>) -> Result<Tag, rmp_serde:
         Frame::Uncounted(record) => write_named(out, record).map(|()| Tag::UNCOUNTED),
         Frame::Counted(counts) => write_named(out, counts).map(|()| Tag::COUNTED),
         Frame::Message { service, message_type, payload } => {
-            write_named(out, &Message { service, message_type, payload }).map(|()| Tag::MESSAGE)
+            write_named(out, &Published { service, message_type, payload }).map(|()| Tag::MESSAGE)
         }
         Frame::End(end) => write_named(out, end).map(|()| Tag::END),
-    };
-    tag
+    }
 }
 
 /// What a payload says.

@@ -184,10 +184,8 @@ impl<R: Read> Reader<R> {
     }
 
     fn decode(&mut self, meta: Meta, payload: &[u8]) -> Option<Frame> {
-        let decoded = match self.frames.are_older() {
-            true => older::decode(payload),
-            false => payload::decode(meta.tag, payload),
-        };
+        let are_older = self.frames.are_older();
+        let decoded = if are_older { older::decode(payload) } else { payload::decode(meta.tag, payload) };
         match decoded {
             Payload::Frame(frame) => return Some(frame),
             Payload::OfUnknownKind => self.of_unknown_kind += 1,

@@ -10,8 +10,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::de::DeserializeOwned;
-
 use super::{
     JournalError, Writer,
     format::{MAX_FRAME_BYTES, Tag},
@@ -153,7 +151,8 @@ impl TextReader {
     pub(super) fn open(dir: &Path, run_id: &str) -> Option<Self> {
         let file = File::open(dir.join(TEXTS_FILE_NAME)).ok()?;
         let mut texts = Self { frames: Frames::of(file)?, ahead: None };
-        let is_its = texts.next::<String>()?.as_deref() == Some(run_id);
+        let of_run: String = rmp_serde::from_slice(&texts.next_payload()?).ok()?;
+        let is_its = of_run == run_id;
         is_its.then_some(texts)
     }
 
@@ -172,18 +171,18 @@ impl TextReader {
         found
     }
 
+    /// The next texts; frames that hold something else are passed over.
     fn next_texts(&mut self) -> Option<(u64, Texts)> {
         loop {
-            if let Some(texts) = self.next()? {
+            if let Ok(texts) = rmp_serde::from_slice(&self.next_payload()?) {
                 return Some(texts);
             }
         }
     }
 
-    /// What the next frame holds; nothing within if that is something else.
-    fn next<T: DeserializeOwned>(&mut self) -> Option<Option<T>> {
+    fn next_payload(&mut self) -> Option<Vec<u8>> {
         let mut payload = Vec::new();
         self.frames.next(&mut payload)?;
-        Some(rmp_serde::from_slice(&payload).ok())
+        Some(payload)
     }
 }
