@@ -114,17 +114,17 @@ pub(crate) enum WorkerError {
     /// No thread, no runtime or no timer.
     #[error("start worker {number}")]
     Start {
-        /// Which one.
+        /// Number of the worker, from 0.
         number: u32,
-        /// Why.
+        /// What the system says.
         source: std::io::Error,
     },
     /// The TLS set-up failed.
     #[error("prepare the connections of worker {number}")]
     Transport {
-        /// Which one.
+        /// Number of the worker, from 0.
         number: u32,
-        /// Why.
+        /// What the TLS library says.
         source: TransportError,
     },
 }

@@ -57,7 +57,7 @@ pub(crate) enum Ending {
     ServiceLost(String),
     /// A service that the user asked for does not take its options.
     ServiceRefused {
-        /// Which one.
+        /// The service's entry name.
         name: String,
         /// What it says.
         message: String,
