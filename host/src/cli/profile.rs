@@ -24,7 +24,7 @@ use crate::{
     calibrate::{self, Calibration},
     clock::Clock,
     config::{
-        Arrival, DatasetConfig, RunConfig, content,
+        Arrival, DatasetConfig, RunConfig, Target, content,
         environment::Environment,
         error::ConfigError,
         flags::{ProfileFlags, Ui},
@@ -33,7 +33,7 @@ use crate::{
         resolve::{Resolved, resolve},
         target::API_KEY_VARIABLE,
     },
-    dataset::{self, AcceptanceError, Conversation, DatasetError, Tokenizer, TokenizerError},
+    dataset::{self, DatasetError, Opened, Purpose, Source, Tokenizer, TokenizerError},
     node::{self, Class, LoadedEndpoint, Loading, NodeError},
     plugin::{self, Category, DiscoveryOptions, PluginError, Registry},
     record::{
@@ -176,22 +176,23 @@ fn prepare(
     let here = std::env::current_dir();
     let mut endpoint = LoadedEndpoint::load(loading, &resolved.config)?;
     registry.restore_process_state();
-    let dataset = make_dataset(&resolved.config, metadata, tokenizer.as_deref())?;
-    let redactor = redact::learn(dataset::secrets(&dataset));
+    let source = make_dataset(&resolved.config, metadata, tokenizer.as_ref())?;
+    let redactor = redact::learn(source.secrets());
     if let Some(mock) = mock {
         resolved.aim_at(&mock.url()?);
     }
     let mut config = resolved.config;
-    config.dataset.set_entries(dataset.len());
+    source.len().into_iter().for_each(|count| config.dataset.set_entries(count));
+    let counts = tokenizer.is_some();
     let target = node::plan_target(&config, metadata).map_err(|error| wrong_target(&error))?;
     let known = Arc::clone(registry);
     let wait = move || {
         // The program answers signals by now.
         known.note_signal_handlers();
-        let is_there = endpoint.await_target(&config, &target, &dataset, clock);
-        (is_there, endpoint, config, target, dataset)
+        let is_there = endpoint.await_target(&config, &target, &source, counts, clock);
+        (is_there, endpoint, config, target, source)
     };
-    let (is_there, endpoint, mut config, target, dataset) = unless_interrupted(wait)?;
+    let (is_there, endpoint, mut config, target, source) = unless_interrupted(wait)?;
     is_there?;
     registry.restore_process_state();
     let (dir, lock) = claim_dir(flags, &config, clock)?;
@@ -208,7 +209,7 @@ fn prepare(
         services: services.wanted(&config, registry),
         redactor,
         display: display(flags),
-        dataset,
+        source,
         config,
         clock,
         dir,
@@ -286,14 +287,16 @@ fn facts() -> Result<Environment, Failure> {
 fn make_dataset(
     config: &RunConfig,
     endpoint: &EndpointMetadata,
-    tokenizer: Option<&Tokenizer>,
-) -> Result<Arc<[Conversation]>, Failure> {
-    let dataset = dataset::build(&config.dataset, tokenizer, Seed::new(config.random_seed))?;
-    dataset::check_accepted(&dataset, endpoint, &config.target.endpoint_type)?;
-    let shared = dataset::shared_media(&dataset).filter(|_| is_generated(config));
-    let other_streaming = dataset::other_streaming(&dataset, config.target.streaming);
-    shared.iter().chain(&other_streaming).for_each(|warning| terminal::warn(warning));
-    Ok(dataset.into())
+    tokenizer: Option<&Arc<Tokenizer>>,
+) -> Result<Arc<Source>, DatasetError> {
+    let Target { endpoint_type: name, streaming, .. } = &config.target;
+    let purpose = Purpose { endpoint, name, streaming: *streaming };
+    let seed = Seed::new(config.random_seed);
+    let Opened { source, warnings } = dataset::open_for(purpose, &config.dataset, tokenizer, seed)?;
+    for warning in &warnings {
+        terminal::warn(warning);
+    }
+    Ok(Arc::new(source))
 }
 
 fn is_generated(config: &RunConfig) -> bool {
@@ -398,16 +401,6 @@ impl Explain for DatasetError {
 
     fn form(&self) -> Form {
         form(self.is_statement())
-    }
-}
-
-impl Explain for AcceptanceError {
-    fn exit(&self) -> Exit {
-        Exit::Usage
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some(AcceptanceError::hint(self))
     }
 }
 

@@ -287,7 +287,7 @@ mod tests {
         assert_eq!(
             dataset,
             DatasetConfig::Synthetic {
-                entries: 50,
+                entries: Some(50),
                 isl,
                 osl: Some(osl),
                 batch_size: 2,

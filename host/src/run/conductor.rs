@@ -98,7 +98,7 @@ async fn conduct_in_loop(
     }
     let channels =
         Channels { recorder: recorder.handle(), signals, tally: Arc::default(), refusals: Arc::default() };
-    let work = Work { config: &run.config, clock: run.clock, target: &run.target, dataset: &run.dataset };
+    let work = Work { config: &run.config, clock: run.clock, target: &run.target, source: &run.source };
     let mut node = endpoint.start(&work, &channels)?;
     let (services, node_is_ready) = (start_services(run, registry, &bus, &channels), node.readiness());
     let services = move || {
@@ -152,7 +152,6 @@ async fn conduct_in_loop(
 fn recorder_config(run: &Run, bus: &Arc<Bus>, live: &Arc<Live>) -> RecorderConfig {
     RecorderConfig {
         redactor: Arc::clone(&run.redactor),
-        dataset: Arc::clone(&run.dataset),
         tokenizer: run.tokenizer.clone(),
         keep_outputs: run.config.export_outputs,
         phases: run.config.phases.iter().map(|phase| phase.kind).collect(),
@@ -187,7 +186,7 @@ struct Conductor<'a> {
     node: Node,
     services: Supervisor,
     phase: Option<RunningPhase>,
-    /// Conversations that earlier phases have played.
+    /// Scripts that earlier phases have played.
     played: u64,
     /// When the run must be over; `None` once that is said.
     deadline: Option<RunNs>,
@@ -320,7 +319,7 @@ impl Conductor<'_> {
                 .and_then(seconds)
                 .map(|duration| (start_ns.saturating_add(as_ns(duration)), Event::DurationOver)),
         });
-        self.node.begin(PhaseStart { phase: number, start_ns, first_conversation: self.played });
+        self.node.begin(PhaseStart { phase: number, start_ns, first_script: self.played });
     }
 
     fn tell(&mut self, control: Control) {

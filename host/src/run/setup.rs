@@ -11,7 +11,7 @@ use super::{lock::Lock, progress::Display, services::ChoiceError};
 use crate::{
     clock::Clock,
     config::{RunConfig, Target, redact::Redactor},
-    dataset::{Conversation, Tokenizer},
+    dataset::{Source, Tokenizer},
     node::LEGACY_LIMIT,
     plugin::{Category, OptionSchema, Registry},
     record::{
@@ -38,7 +38,7 @@ pub(crate) struct Run {
     /// Where its journal is, once there is one.
     pub(crate) journal: OnceLock<JournalLocation>,
     /// What the requests say.
-    pub(crate) dataset: Arc<[Conversation]>,
+    pub(crate) source: Arc<Source>,
     /// What counts tokens, unless only the server does.
     pub(crate) tokenizer: Option<Arc<Tokenizer>>,
     /// What all requests have in common.
