@@ -1,7 +1,7 @@
 //! Endpoints that fail, in this process: every fault costs one request or ends the run by name, and no other number is
 //! touched.
 
-use prony_tests::{MockPlugin, MockServer, Run, Tool, mock_plugin};
+use prony_tests::{MockPlugin, MockServer, Run, Script, ScriptedServer, Tool, mock_plugin};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -111,6 +111,26 @@ fn an_absurd_request_is_never_sent(#[case] kind: &str, #[case] class: &str, #[ca
     let message = error["message"].as_str().unwrap_or_default();
     assert!(message.starts_with(&format!("endpoint `acme` {text}")), "{message}");
     assert_eq!(server.truth()["requests_total"], 10);
+}
+
+/// What the server says with an error status is the request's error, and the plugin's panic is not forgotten for that.
+#[test]
+fn a_panic_at_an_error_status_is_logged_and_counts() {
+    let body = r#"{"model": "fault body-panic", "choices": [{"message": {"content": "overloaded"}}]}"#;
+    let head = ["Content-Type: application/json", &format!("Content-Length: {}", body.len())];
+    let server = ScriptedServer::start([Script::status("503 Service Unavailable", &head).bytes(body)]);
+    let pack = faulty();
+    let run = Tool::bare_profile()
+        .args(["--url", &server.url(), "--endpoint-type", "acme", "--request-count", "50", "--plugins"])
+        .arg(pack.path())
+        .run();
+    run.ends_with(3);
+    let warning = "endpoint `acme` panicked when it had to read the response: told to panic";
+    assert_eq!(run.stderr.matches(warning).count(), 3, "{}", run.stderr);
+    assert!(run.stdout.contains("endpoint `acme` panicked too often"), "{}", run.stdout);
+    let errors = run.summary()["error_summary"].as_array().unwrap().clone();
+    let answered = errors.iter().find(|error| error["error_details"]["type"] == "http_status").unwrap();
+    assert_eq!((&answered["count"], &answered["error_details"]["code"]), (&3.into(), &503.into()));
 }
 
 #[rstest]
