@@ -28,6 +28,22 @@ fn profile(pack: &MockPlugin, server: &MockServer, fault: &str, flags: &[&str]) 
         .args(flags)
 }
 
+/// A profile all of whose requests `acme` refuses to write.
+fn refused_by(pack: &MockPlugin, server: &MockServer) -> Tool {
+    let tool = Tool::bare_profile();
+    tool.file("prompts.jsonl", "{\"text\": \"fault format-error\"}\n");
+    tool.args([
+        "--url",
+        server.url(),
+        "--endpoint-type",
+        "acme",
+        "--input-file",
+        "prompts.jsonl",
+        "--plugins",
+    ])
+    .arg(pack.path())
+}
+
 /// The sound requests have their numbers, as the server knows them.
 fn ten_are_sound(run: &Run) {
     let summary = run.summary();
@@ -131,6 +147,38 @@ fn a_panic_at_an_error_status_is_logged_and_counts() {
     let errors = run.summary()["error_summary"].as_array().unwrap().clone();
     let answered = errors.iter().find(|error| error["error_details"]["type"] == "http_status").unwrap();
     assert_eq!((&answered["count"], &answered["error_details"]["code"]), (&3.into(), &503.into()));
+}
+
+/// A closed loop against an endpoint that refuses everything would fail as fast as it can: its slots rest, and after a
+/// hundred failures in a row the run ends.
+#[rstest]
+#[case::closed_loop(&["--concurrency", "10"])]
+#[case::open_loop(&["--request-rate", "500"])]
+#[case::workers_in_a_process_of_their_own(&["--concurrency", "10", "--isolate", "acme"])]
+fn a_run_whose_endpoint_writes_no_request_ends(#[case] load: &[&str]) {
+    let server = MockServer::start([]);
+    let run = refused_by(&faulty(), &server).args(["--benchmark-duration", "3600"]).args(load).run();
+    run.ends_with(1);
+    let summary = run.summary();
+    assert_eq!(summary["is_complete"], false);
+    let reason = "the endpoint wrote no request that can be sent, 100 times in a row; the last time: \
+                  endpoint `acme` failed to do what it was told";
+    assert_eq!(summary["incomplete_reason"], reason);
+    assert!(run.stderr.contains(reason), "{}", run.stderr);
+    // A hundred in a row, and those that were under way as the hundredth was counted.
+    let failed = summary["error_request_count"]["avg"].as_u64().unwrap();
+    assert!((100..400).contains(&failed), "{failed}");
+    assert_eq!(server.truth()["requests_total"], 0);
+}
+
+#[test]
+fn a_slot_rests_when_its_request_is_refused_by_the_endpoint() {
+    let server = MockServer::start([]);
+    let load = ["--concurrency", "2", "--benchmark-duration", "0.45"];
+    let run = refused_by(&faulty(), &server).args(load).run();
+    let failed = run.ends_with(1).summary()["error_request_count"]["avg"].as_u64().unwrap();
+    // At 0, 100, 200, 300 and 400 ms, in two slots.
+    assert!((2..=10).contains(&failed), "{failed}");
 }
 
 #[rstest]

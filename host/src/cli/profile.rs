@@ -102,7 +102,7 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
             terminal::warn(&format!("the run ended before its time: {}", ending.reason()));
             Ok(Exit::Plugin)
         }
-        Some(ending @ (Ending::ServerGone { .. } | Ending::Deadline(_))) => {
+        Some(ending @ (Ending::ServerGone { .. } | Ending::Unformatted { .. } | Ending::Deadline(_))) => {
             terminal::warn(&format!("the run ended before its time: {}", ending.reason()));
             outcome(&report)
         }

@@ -51,6 +51,9 @@ pub(crate) struct Exchange {
     pub(crate) status: Option<u16>,
     /// Why it failed.
     pub(crate) error: Option<ErrorDetails>,
+    /// It failed before there was anything to send: its endpoint wrote no request, or none that can be sent.
+    #[serde(default)]
+    pub(crate) unformatted: bool,
     /// Ended by the tool.
     pub(crate) cancelled: bool,
     /// Sent a second time: a kept connection was closed before the server can have read the request.
@@ -456,9 +459,10 @@ impl Exchange {
         self.instants.sent = sent;
     }
 
-    /// Ends a request that failed before it was sent.
+    /// Ends a request that could not be formatted.
     pub(crate) fn fail(&mut self, error: ErrorDetails, now: RunNs) {
         self.close(now);
+        self.unformatted = true;
         self.error = Some(error);
     }
 
