@@ -51,9 +51,6 @@ pub(crate) struct Exchange {
     pub(crate) status: Option<u16>,
     /// Why it failed.
     pub(crate) error: Option<ErrorDetails>,
-    /// It failed before there was anything to send: its endpoint wrote no request, or none that can be sent.
-    #[serde(default)]
-    pub(crate) unformatted: bool,
     /// Ended by the tool.
     pub(crate) cancelled: bool,
     /// Sent a second time: a kept connection was closed before the server can have read the request.
@@ -109,6 +106,8 @@ pub(crate) struct Finished {
     pub(crate) worker: u32,
     /// Output tokens that were asked for.
     pub(crate) requested_output_tokens: Option<u64>,
+    /// It failed before there was anything to send: its endpoint wrote no request, or none that can be sent.
+    pub(crate) unformatted: bool,
     /// What happened.
     pub(crate) exchange: Exchange,
 }
@@ -459,10 +458,9 @@ impl Exchange {
         self.instants.sent = sent;
     }
 
-    /// Ends a request that could not be formatted.
+    /// Ends a request that failed before it was sent.
     pub(crate) fn fail(&mut self, error: ErrorDetails, now: RunNs) {
         self.close(now);
-        self.unformatted = true;
         self.error = Some(error);
     }
 

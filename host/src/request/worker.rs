@@ -372,6 +372,7 @@ impl<S: Sink> RunningWorker<S> {
             content: Content::of(script.first()),
             worker: self.number,
             requested_output_tokens: None,
+            unformatted: false,
             exchange: Exchange::default(),
         };
         finished.exchange.instants.scheduled = self.equipment.clock.now();
@@ -392,6 +393,7 @@ impl<S: Sink> RunningWorker<S> {
             Err(error) => {
                 let mut refused = std::mem::take(finished);
                 refused.exchange.instants.started = clock.now();
+                refused.unformatted = true;
                 refused.exchange.fail(error, clock.now());
                 hand_over(&self.equipment.sink, endpoint, refused);
                 // Without this, an endpoint that refuses everything would keep the thread from hearing of the end.

@@ -86,7 +86,7 @@ impl worker::Sink for Channels {
 
     fn finished(&self, finished: Finished) {
         self.tally.ended.fetch_add(1, Ordering::Relaxed);
-        if let Some(verdict) = self.refusals.note(&finished.exchange) {
+        if let Some(verdict) = self.refusals.note(&finished) {
             self.signal(Signal::Hopeless(verdict));
         }
         self.recorder.finished(finished);

@@ -7,7 +7,7 @@ use prony_plugin_api::ErrorDetails;
 
 use crate::{
     clock::RunNs,
-    request::exchange::{Exchange, is_nobody_there},
+    request::exchange::{Finished, is_nobody_there},
 };
 
 /// So many failures in a row are needed at least. A slot rests 100 ms after each, so that one slot gives a server ten
@@ -57,12 +57,13 @@ impl Refusals {
     }
 
     /// Counts a request that is over. Says once in a row of failures that it has become too long.
-    pub(super) fn note(&self, exchange: &Exchange) -> Option<Verdict> {
+    pub(super) fn note(&self, finished: &Finished) -> Option<Verdict> {
+        let exchange = &finished.exchange;
         if exchange.cancelled {
             return None;
         }
         let (started, limit) = (exchange.instants.started, self.limit.load(Ordering::Relaxed));
-        if let Some(error) = exchange.error.as_ref().filter(|_| exchange.unformatted) {
+        if let Some(error) = exchange.error.as_ref().filter(|_| finished.unformatted) {
             // It says nothing of the server.
             return self.unformatted.extend(started, error, limit).map(Verdict::Unformatted);
         }
@@ -112,22 +113,20 @@ mod tests {
     use super::*;
     use crate::request::error_kinds::CONNECT_ERROR;
 
-    fn ended(kind: Option<&str>, started: u64) -> Exchange {
+    fn ended(kind: Option<&str>, started: u64) -> Finished {
         let error = kind.map(|kind| ErrorDetails {
             kind: kind.into(),
             message: "refused".into(),
             ..ErrorDetails::default()
         });
-        let mut exchange = Exchange::default();
-        exchange.error = error;
-        exchange.instants.started = started;
-        exchange
+        let mut finished = Finished::default();
+        finished.exchange.error = error;
+        finished.exchange.instants.started = started;
+        finished
     }
 
-    fn unformatted(started: u64) -> Exchange {
-        let mut exchange = ended(Some("plugin_io"), started);
-        exchange.unformatted = true;
-        exchange
+    fn unformatted(started: u64) -> Finished {
+        Finished { unformatted: true, ..ended(Some("plugin_io"), started) }
     }
 
     fn failures(since_ns: RunNs, count: u64) -> Failures {
@@ -187,7 +186,7 @@ mod tests {
         let refusals = Refusals::default();
         refusals.reset(None);
         let mut cancelled = ended(Some(CONNECT_ERROR), 1);
-        cancelled.cancelled = true;
+        cancelled.exchange.cancelled = true;
         assert!((0..500).all(|_| refusals.note(&cancelled).is_none()));
     }
 }
