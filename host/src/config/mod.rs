@@ -91,6 +91,14 @@ impl RunConfig {
         Duration::try_from_secs_f64(self.drain_s).unwrap_or(Duration::MAX)
     }
 
+    /// Sets the address of the target, where it is known only once the server runs.
+    pub(crate) fn aim_at(&mut self, url: &str) {
+        self.target.urls = vec![url.to_owned()];
+        if self.server_metrics.enabled {
+            self.server_metrics.urls.insert(0, url::metrics_url(url));
+        }
+    }
+
     /// The time from the start of the run to its end at the latest, if there is a limit.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         Duration::try_from_secs_f64(self.deadline_s?).ok()

@@ -21,20 +21,10 @@ const LONGEST_ENDPOINT_NAME: usize = 24;
 /// A configuration, and what the user should know about it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Resolved {
-    /// Complete, except that `--mock` still has to name its address: [`Resolved::aim_at`].
+    /// Complete, except that `--mock` still has to name its address: [`RunConfig::aim_at`].
     pub(crate) config: RunConfig,
     /// Sentences on what is allowed but hardly meant, without a final stop.
     pub(crate) warnings: Vec<String>,
-}
-
-impl Resolved {
-    /// Sets the address of the target, which for `--mock` is known only once the server runs.
-    pub(crate) fn aim_at(&mut self, url: &str) {
-        self.config.target.urls = vec![url.to_owned()];
-        if self.config.server_metrics.enabled {
-            self.config.server_metrics.urls.insert(0, url::metrics_url(url));
-        }
-    }
 }
 
 /// Fills in what the flags leave open and checks them together.
@@ -305,7 +295,7 @@ mod tests {
         assert_eq!(resolved.config.target.model, "mock-model");
         assert!(resolved.config.target.streaming);
         assert!(resolved.config.target.urls.is_empty());
-        resolved.aim_at("http://127.0.0.1:9");
+        resolved.config.aim_at("http://127.0.0.1:9");
         assert_eq!(resolved.config.target.urls, ["http://127.0.0.1:9"]);
         let pages = ["http://127.0.0.1:9/metrics", "http://h:2/metrics"];
         assert_eq!(resolved.config.server_metrics.urls, pages);
@@ -314,7 +304,7 @@ mod tests {
     #[test]
     fn server_metrics_that_are_off_stay_off() {
         let mut resolved = resolved("--mock --no-server-metrics");
-        resolved.aim_at("http://127.0.0.1:9");
+        resolved.config.aim_at("http://127.0.0.1:9");
         assert_eq!(resolved.config.server_metrics, ServerMetricsConfig::default());
     }
 

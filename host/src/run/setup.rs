@@ -7,7 +7,7 @@ use std::{
 
 use prony_plugin_api::metadata::EndpointMetadata;
 
-use super::{lock::Lock, progress::Display, services::ChoiceError};
+use super::{lock::Lock, services::ChoiceError};
 use crate::{
     clock::Clock,
     config::{RunConfig, Target, redact::Redactor},
@@ -15,7 +15,7 @@ use crate::{
     node::LEGACY_LIMIT,
     plugin::{Category, OptionSchema, Registry},
     record::{
-        Capabilities, RunHeader,
+        Capabilities, ProcessUsage, RunHeader,
         journal::{JournalLocation, Misplaced},
     },
     request::target::TargetPlan,
@@ -45,10 +45,10 @@ pub(crate) struct Run {
     pub(crate) target: Arc<TargetPlan>,
     /// Finds what the run must not write down.
     pub(crate) redactor: Arc<Redactor>,
+    /// What this process had used of the machine before the run.
+    pub(crate) used_before: ProcessUsage,
     /// Services to start.
     pub(crate) services: Vec<Wanted>,
-    /// What is shown while it goes on.
-    pub(crate) display: Display,
 }
 
 /// Reads the options that the user sets as what the endpoint takes, by `--endpoint-option` or, where the endpoint says so,
