@@ -153,7 +153,7 @@ fn a_panic_at_an_error_status_is_logged_and_counts() {
 /// hundred failures in a row the run ends.
 #[rstest]
 #[case::closed_loop(&["--concurrency", "10"])]
-#[case::open_loop(&["--request-rate", "500"])]
+#[case::open_loop(&["--request-rate", "100"])]
 #[case::workers_in_a_process_of_their_own(&["--concurrency", "10", "--isolate", "acme"])]
 fn a_run_whose_endpoint_writes_no_request_ends(#[case] load: &[&str]) {
     let server = MockServer::start([]);
@@ -171,14 +171,15 @@ fn a_run_whose_endpoint_writes_no_request_ends(#[case] load: &[&str]) {
     assert_eq!(server.truth()["requests_total"], 0);
 }
 
-#[test]
-fn a_slot_rests_when_its_request_is_refused_by_the_endpoint() {
+#[rstest]
+#[case::slots_rest(&["--concurrency", "2"])]
+#[case::a_schedule_is_kept(&["--request-rate", "10", "--arrival-pattern", "constant"])]
+fn requests_that_their_endpoint_refuses_do_not_fail_as_fast_as_they_can(#[case] load: &[&str]) {
     let server = MockServer::start([]);
-    let load = ["--concurrency", "2", "--benchmark-duration", "0.45"];
-    let run = refused_by(&faulty(), &server).args(load).run();
+    let run = refused_by(&faulty(), &server).args(["--benchmark-duration", "0.45"]).args(load).run();
     let failed = run.ends_with(1).summary()["error_request_count"]["avg"].as_u64().unwrap();
-    // At 0, 100, 200, 300 and 400 ms, in two slots.
-    assert!((2..=10).contains(&failed), "{failed}");
+    // At 0, 100, 200, 300 and 400 ms: in two slots, or by the schedule, where one more is formatted ahead.
+    assert!((1..=10).contains(&failed), "{failed}");
 }
 
 #[rstest]

@@ -339,6 +339,8 @@ impl<S: Sink> RunningWorker<S> {
         finished.exchange.instants.scheduled = due;
         let Some(prepared) = self.prepare(&mut finished, &script).await else {
             self.equipment.sink.begun();
+            // It was formatted ahead, but its turn is not over before it comes: the schedule limits failures as well.
+            unless_drained(&mut phase.control, pacer.wait_until(due)).await;
             return Step::Refused(None);
         };
         let turn = async {
