@@ -47,8 +47,8 @@ use crate::{
 const BATCH: usize = 256;
 const BATCH_BYTES: usize = 16 << 20;
 
-/// Does what the parent at the other end says of the socket, and counts the requests that begin. Returns when the parent is gone or wants no more: the process must
-/// end then, whatever its threads are doing.
+/// Does what the parent at the other end of the socket says, and counts the requests that begin. Returns when the parent is
+/// gone or wants no more: the process must end then, whatever its threads are doing.
 ///
 /// # Errors
 /// What comes from the socket is not what a parent says.
