@@ -24,7 +24,7 @@ use crate::{
     calibrate::{self, Calibration},
     clock::Clock,
     config::{
-        Arrival, DatasetConfig, RunConfig, content,
+        content,
         environment::Environment,
         error::ConfigError,
         flags::{ProfileFlags, Ui},
@@ -35,6 +35,7 @@ use crate::{
     },
     dataset::{self, AcceptanceError, Conversation, DatasetError, Tokenizer, TokenizerError},
     node::{self, Class, LoadedEndpoint, Loading, NodeError},
+    plan::{DatasetConfig, Plan, Ramp},
     plugin::{self, Category, DiscoveryOptions, PluginError, Registry},
     record::{
         Capabilities, PolicyRecord, RunHeader,
@@ -163,25 +164,25 @@ fn prepare(
     let entry = registry.endpoint(name).map_err(|error| refusal::unknown_endpoint(name, error))?;
     let metadata = &entry.metadata;
     let mut resolved = plan(flags, &entry.name, metadata)?;
-    resolved.config.target.streaming &= flags.streaming || !answers_whole;
-    for warning in setup::read_endpoint_options(registry, &mut resolved.config.target)? {
+    resolved.plan.target.streaming &= flags.streaming || !answers_whole;
+    for warning in setup::read_endpoint_options(registry, &mut resolved.plan.target)? {
         terminal::warn(&warning);
     }
-    content::check_payloads(&resolved.config)?;
-    let services = services::choose(registry, &resolved.config)?;
+    content::check_payloads(&resolved.plan)?;
+    let services = services::choose(registry, &resolved.plan)?;
     services.warnings.iter().for_each(|warning| terminal::warn(warning));
-    let tokenizer = load_tokenizer(&resolved.config, metadata)?;
-    let counter = tokenizer.clone().filter(|_| !resolved.config.target.use_server_token_count);
+    let tokenizer = load_tokenizer(&resolved.plan, metadata)?;
+    let counter = tokenizer.clone().filter(|_| !resolved.plan.target.use_server_token_count);
     registry.note_process_state();
     let here = std::env::current_dir();
-    let mut endpoint = LoadedEndpoint::load(loading, &resolved.config)?;
+    let mut endpoint = LoadedEndpoint::load(loading, &resolved.plan)?;
     registry.restore_process_state();
-    let dataset = make_dataset(&resolved.config, metadata, tokenizer.as_deref())?;
+    let dataset = make_dataset(&resolved.plan, metadata, tokenizer.as_deref())?;
     let redactor = redact::learn(dataset::secrets(&dataset));
     if let Some(mock) = mock {
         resolved.aim_at(&mock.url()?);
     }
-    let mut config = resolved.config;
+    let mut config = resolved.plan;
     config.dataset.set_entries(dataset.len());
     let target = node::plan_target(&config, metadata).map_err(|error| wrong_target(&error))?;
     let known = Arc::clone(registry);
@@ -236,28 +237,25 @@ fn plan(flags: &ProfileFlags, name: &str, endpoint: &EndpointMetadata) -> Result
     let facts = facts()?;
     let mut resolved = resolve(flags, endpoint, name, &facts)?;
     // Before anything is asked of a server, or said.
-    redact::learn(redact::of_config(&resolved.config));
+    redact::learn(redact::of_config(&resolved.plan));
     redact::learn(redact::of_environment());
-    if resolved.config.target.lacks_model() {
-        let model = models::the_only_one(&resolved.config)?;
+    if resolved.plan.target.lacks_model() {
+        let model = models::the_only_one(&resolved.plan)?;
         resolved = resolve(&ProfileFlags { model: vec![model], ..flags.clone() }, endpoint, name, &facts)?;
     }
     resolved.warnings.iter().for_each(|warning| terminal::warn(warning));
-    let calibration = calibrate::load(&resolved.config.target.endpoint_type);
-    if let Some(doubt) = calibration.and_then(|calibration| doubts(&calibration, &resolved.config)) {
+    let calibration = calibrate::load(&resolved.plan.target.endpoint_type);
+    if let Some(doubt) = calibration.and_then(|calibration| doubts(&calibration, &resolved.plan)) {
         terminal::warn(&doubt);
     }
     Ok(resolved)
 }
 
 /// Why the load is beyond what was calibrated, if it is.
-fn doubts(calibration: &Calibration, config: &RunConfig) -> Option<String> {
+fn doubts(calibration: &Calibration, config: &Plan) -> Option<String> {
     config.phases.iter().find_map(|phase| {
-        let streams = phase.concurrency.filter(|_| config.target.streaming).map(|streams| streams as u64);
-        let rate = match phase.arrival {
-            Arrival::ClosedLoop => None,
-            Arrival::Constant { rate } | Arrival::Poisson { rate } => Some(rate),
-        };
+        let streams = phase.load.most_in_flight().filter(|_| config.target.streaming).map(u64::from);
+        let rate = phase.load.rate().map(Ramp::most);
         calibration.doubts(cores(), streams, rate)
     })
 }
@@ -284,7 +282,7 @@ fn facts() -> Result<Environment, Failure> {
 
 /// The dataset, all of which the endpoint takes.
 fn make_dataset(
-    config: &RunConfig,
+    config: &Plan,
     endpoint: &EndpointMetadata,
     tokenizer: Option<&Tokenizer>,
 ) -> Result<Arc<[Conversation]>, Failure> {
@@ -296,24 +294,20 @@ fn make_dataset(
     Ok(dataset.into())
 }
 
-fn is_generated(config: &RunConfig) -> bool {
+fn is_generated(config: &Plan) -> bool {
     matches!(config.dataset, DatasetConfig::Synthetic { .. } | DatasetConfig::Rankings { .. })
 }
 
 /// The run's tokenizer, if anything in it is counted or generated in tokens.
 fn load_tokenizer(
-    config: &RunConfig,
+    config: &Plan,
     endpoint: &EndpointMetadata,
 ) -> Result<Option<Arc<Tokenizer>>, TokenizerError> {
     let needed = is_generated(config) || endpoint.tokenizes_input || endpoint.produces_tokens;
     needed.then(|| Tokenizer::load(&config.tokenizer).map(Arc::new)).transpose()
 }
 
-fn claim_dir(
-    flags: &ProfileFlags,
-    config: &RunConfig,
-    clock: Clock,
-) -> Result<(PathBuf, Lock), ArtifactDirError> {
+fn claim_dir(flags: &ProfileFlags, config: &Plan, clock: Clock) -> Result<(PathBuf, Lock), ArtifactDirError> {
     if flags.artifact_dir.is_some() {
         artifact_dir::claim(&config.artifact_dir, flags.overwrite)
     } else {
@@ -321,7 +315,7 @@ fn claim_dir(
     }
 }
 
-fn header(config: &RunConfig, tokenizer: Option<&Tokenizer>, clock: Clock, redactor: &Redactor) -> RunHeader {
+fn header(config: &Plan, tokenizer: Option<&Tokenizer>, clock: Clock, redactor: &Redactor) -> RunHeader {
     let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let command = redact::command_line(words.iter().map(String::as_str)).join(" ");
     RunHeader {

@@ -7,12 +7,11 @@ use std::path::PathBuf;
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
-    DatasetConfig, LengthLaw, PhaseConfig, RunConfig, TokenizerChoice,
     error::ConfigError,
     flags::{CustomDataset, ProfileFlags},
-    media::MediaConfig,
     size,
 };
+use crate::plan::{DatasetConfig, LengthLaw, Phase, Plan, TokenizerChoice, media::MediaConfig};
 
 /// Mean length of a generated prompt, in tokens.
 pub(super) const DEFAULT_ISL: u32 = 550;
@@ -25,7 +24,7 @@ const DEFAULT_ENTRIES: usize = 100;
 const MOST_DEFAULT_ENTRIES: usize = 10_000;
 
 /// The dataset that the flags ask for: a file if they name one, generated text otherwise.
-pub(super) fn dataset(flags: &ProfileFlags, phases: &[PhaseConfig]) -> Result<DatasetConfig, ConfigError> {
+pub(super) fn dataset(flags: &ProfileFlags, phases: &[Phase]) -> Result<DatasetConfig, ConfigError> {
     let osl = output_length(flags)?;
     let Some(path) = &flags.input_file else {
         if flags.custom_dataset_type.is_some() {
@@ -85,8 +84,8 @@ pub(super) fn check_takes_payloads(
 ///
 /// # Errors
 /// Something is.
-pub(crate) fn check_payloads(config: &RunConfig) -> Result<(), ConfigError> {
-    if matches!(config.dataset, DatasetConfig::RawPayloads { .. }) && !config.target.extra_inputs.is_empty() {
+pub(crate) fn check_payloads(plan: &Plan) -> Result<(), ConfigError> {
+    if matches!(plan.dataset, DatasetConfig::RawPayloads { .. }) && !plan.target.extra_inputs.is_empty() {
         return Err(ConfigError::Clash {
             flag: "--extra-inputs",
             with: "--custom-dataset-type raw-payload",
@@ -126,12 +125,12 @@ fn output_length(flags: &ProfileFlags) -> Result<Option<LengthLaw>, ConfigError>
 }
 
 /// How many different prompts there are to be.
-pub(super) fn entries(flags: &ProfileFlags, phases: &[PhaseConfig]) -> usize {
+pub(super) fn entries(flags: &ProfileFlags, phases: &[Phase]) -> usize {
     flags.num_dataset_entries.unwrap_or_else(|| pool_size(phases))
 }
 
 /// A prompt of its own for every measured request, as far as memory goes; with no count to go by, a fixed number.
-fn pool_size(phases: &[PhaseConfig]) -> usize {
+fn pool_size(phases: &[Phase]) -> usize {
     size::requests(phases).map_or(DEFAULT_ENTRIES, |count| {
         usize::try_from(count).unwrap_or(usize::MAX).min(MOST_DEFAULT_ENTRIES)
     })

@@ -6,8 +6,11 @@
 
 use prony_plugin_api::metadata::EndpointMetadata;
 
-use super::{DatasetConfig, PhaseConfig, Target, flags::ProfileFlags, size};
-use crate::screen::counted;
+use super::{flags::ProfileFlags, size};
+use crate::{
+    plan::{DatasetConfig, Phase, Target},
+    screen::counted,
+};
 
 /// What decides whether a flag has an effect.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +24,7 @@ pub(super) struct Situation<'a> {
     /// What they say.
     pub(super) dataset: &'a DatasetConfig,
     /// How many there are.
-    pub(super) phases: &'a [PhaseConfig],
+    pub(super) phases: &'a [Phase],
 }
 
 /// A flag, and what it needs to have an effect.

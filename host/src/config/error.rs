@@ -7,6 +7,7 @@ use super::{
     size::SizeError,
     url::UrlError,
 };
+use crate::plan::RampError;
 
 /// Why flags cannot become a configuration. Always the user's to change.
 #[derive(Debug, thiserror::Error)]
@@ -119,6 +120,9 @@ pub(crate) enum ConfigError {
         /// What would do.
         hint: &'static str,
     },
+    /// A load that is no curve.
+    #[error(transparent)]
+    Ramp(#[from] RampError),
     /// An address that is none.
     #[error(transparent)]
     Url(#[from] UrlError),
@@ -169,6 +173,7 @@ impl ConfigError {
             Self::TwoLogins { .. } => "give the credentials in one place".to_owned(),
             Self::Preconnect { other } => format!("leave out `{other}` or `--preconnect`"),
             Self::Proxy { hint, .. } => (*hint).to_owned(),
+            Self::Ramp(_) => "give `--request-rate` a number above 0".to_owned(),
             Self::Url(error) => error.hint(),
             Self::TooLarge(error) => error.hint(),
             Self::Pair(error) => error.hint(),

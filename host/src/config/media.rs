@@ -3,9 +3,15 @@
 //! Knows the flags and the manifest's metadata; encodes nothing.
 
 use prony_plugin_api::metadata::EndpointMetadata;
-use serde::{Deserialize, Serialize};
 
-use super::{LengthLaw, error::ConfigError, flags::ProfileFlags, media_flags::MediaFlags};
+use super::{
+    error::ConfigError,
+    flags::{MediaFlags, ProfileFlags},
+};
+use crate::plan::{
+    LengthLaw,
+    media::{AudioConfig, ImageConfig, MediaConfig},
+};
 
 /// Width and height of the image of a dialect that cannot do without one, in pixels.
 const SMALL_IMAGE: f64 = 64.0;
@@ -21,77 +27,6 @@ const SAMPLE_RATE_HZ: u32 = 16_000;
 
 /// Why flags about a medium stay without effect.
 const FROM_FILE: &str = "the file says what is sent";
-
-/// Generated media of each request.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct MediaConfig {
-    /// Images, if there are any.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) images: Option<ImageConfig>,
-    /// Audio clips, if there are any.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) audio: Option<AudioConfig>,
-}
-
-impl MediaConfig {
-    /// Requests are texts only.
-    pub(crate) fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// Generated images.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct ImageConfig {
-    /// Width in pixels.
-    pub(crate) width: LengthLaw,
-    /// Height in pixels.
-    pub(crate) height: LengthLaw,
-    /// Encoding.
-    pub(crate) format: ImageFormat,
-    /// Images in one request.
-    pub(crate) batch_size: usize,
-}
-
-/// Encoding of images.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum ImageFormat {
-    /// Lossless.
-    #[default]
-    Png,
-    /// At quality 85.
-    Jpeg,
-    /// One of them, drawn for each image.
-    Random,
-}
-
-/// Generated audio clips.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct AudioConfig {
-    /// Length in seconds: not rounded to whole ones.
-    pub(crate) length_s: LengthLaw,
-    /// Encoding.
-    pub(crate) format: AudioFormat,
-    /// Bits of a sample; each clip draws one of these.
-    pub(crate) depths: Vec<u16>,
-    /// Samples a second, in Hz; each clip draws one of these.
-    pub(crate) sample_rates_hz: Vec<u32>,
-    /// 1 or 2.
-    pub(crate) channels: u16,
-    /// Clips in one request.
-    pub(crate) batch_size: usize,
-}
-
-/// Encoding of audio.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum AudioFormat {
-    /// Uncompressed, whole numbers.
-    #[default]
-    Wav,
-}
 
 /// The media that the flags ask for, and those that the endpoint of this name needs in every request.
 pub(super) fn media(
@@ -208,7 +143,10 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::config::flags::tests::flags;
+    use crate::{
+        config::flags::tests::flags,
+        plan::media::{AudioFormat, ImageFormat},
+    };
 
     fn endpoint(keys: &str) -> EndpointMetadata {
         let json = format!(

@@ -9,7 +9,8 @@ use std::{env, net::IpAddr};
 use hyper_util::client::proxy::matcher::Matcher;
 use url::{Host, Url};
 
-use super::{TransportKind, error::ConfigError, flags::ProfileFlags, redact, url as address};
+use super::{error::ConfigError, flags::ProfileFlags, redact, url as address};
+use crate::plan::TransportKind;
 
 /// What the environment says about proxies.
 #[derive(Clone, Debug, Default)]

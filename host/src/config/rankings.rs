@@ -2,7 +2,8 @@
 //!
 //! Knows the flags; that a dialect ranks at all is in its manifest.
 
-use super::{DatasetConfig, LengthLaw, PhaseConfig, content, error::ConfigError, flags::ProfileFlags};
+use super::{content, error::ConfigError, flags::ProfileFlags};
+use crate::plan::{DatasetConfig, LengthLaw, Phase};
 
 /// Passages to rank by a query.
 const DEFAULT_PASSAGES: u32 = 1;
@@ -10,7 +11,7 @@ const DEFAULT_PASSAGES: u32 = 1;
 /// The dataset that the flags ask for, for the endpoint of this name, which ranks passages.
 pub(super) fn dataset(
     flags: &ProfileFlags,
-    phases: &[PhaseConfig],
+    phases: &[Phase],
     endpoint: &str,
 ) -> Result<DatasetConfig, ConfigError> {
     let others = [

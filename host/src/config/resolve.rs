@@ -8,9 +8,10 @@ use std::path::Path;
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
-    Arrival, PhaseConfig, RunConfig, content, effect, environment::Environment, error::ConfigError,
-    flags::ProfileFlags, load, media, rankings, services, size, target, url,
+    content, effect, environment::Environment, error::ConfigError, flags::ProfileFlags, load, media,
+    rankings, services, size, target, url,
 };
+use crate::plan::{Load, Phase, Plan};
 
 /// Where the folders of runs are made that the user names no folder for.
 const ARTIFACTS: &str = "artifacts";
@@ -22,7 +23,7 @@ const LONGEST_ENDPOINT_NAME: usize = 24;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Resolved {
     /// Complete, except that `--mock` still has to name its address: [`Resolved::aim_at`].
-    pub(crate) config: RunConfig,
+    pub(crate) plan: Plan,
     /// Sentences on what is allowed but hardly meant, without a final stop.
     pub(crate) warnings: Vec<String>,
 }
@@ -30,9 +31,9 @@ pub(crate) struct Resolved {
 impl Resolved {
     /// Sets the address of the target, which for `--mock` is known only once the server runs.
     pub(crate) fn aim_at(&mut self, url: &str) {
-        self.config.target.urls = vec![url.to_owned()];
-        if self.config.server_metrics.enabled {
-            self.config.server_metrics.urls.insert(0, url::metrics_url(url));
+        self.plan.target.urls = vec![url.to_owned()];
+        if self.plan.server_metrics.enabled {
+            self.plan.server_metrics.urls.insert(0, url::metrics_url(url));
         }
     }
 }
@@ -76,7 +77,7 @@ pub(crate) fn resolve(
     let run = effect::Situation { flags, endpoint, target: &target, dataset: &dataset, phases: &phases };
     warnings.extend(effect::warnings(run));
     warnings.extend(effect::foreign_variables(&facts.aiperf_variables));
-    let config = RunConfig {
+    let plan = Plan {
         server_metrics,
         target,
         dataset,
@@ -89,11 +90,10 @@ pub(crate) fn resolve(
         services: services::services(flags)?,
         export_outputs: flags.export_outputs_json,
         export_http_trace: flags.export_http_trace,
-        drain_s: flags.drain_timeout.unwrap_or(super::DRAIN_S),
         deadline_s: flags.deadline,
         is_recorded: flags.mock_answer.is_some(),
     };
-    Ok(Resolved { config, warnings })
+    Ok(Resolved { plan, warnings })
 }
 
 fn check_endpoint(flags: &ProfileFlags, endpoint: &EndpointMetadata, name: &str) -> Result<(), ConfigError> {
@@ -127,14 +127,12 @@ const IN_FLIGHT_A_WORKER: usize = 512;
 
 /// As many as the load needs: one core is left to everything beside the load, where there are enough. A worker of a closed
 /// loop without a request to keep in flight would have nothing to do.
-fn workers(flags: &ProfileFlags, phases: &[PhaseConfig], facts: &Environment) -> (usize, Option<String>) {
+fn workers(flags: &ProfileFlags, phases: &[Phase], facts: &Environment) -> (usize, Option<String>) {
     let by_cores = if facts.cores > 2 { facts.cores - 1 } else { facts.cores.max(1) };
     // A phase without a limit may have any number in flight.
-    let in_flight =
-        phases.iter().map(|phase| phase.concurrency).max_by_key(|most| most.unwrap_or(usize::MAX));
-    let in_flight = in_flight.flatten().unwrap_or(usize::MAX);
+    let in_flight = phases.iter().map(|phase| most_in_flight(&phase.load)).max().unwrap_or(usize::MAX);
     let wanted = flags.workers.unwrap_or_else(|| by_cores.min(in_flight.div_ceil(IN_FLIGHT_A_WORKER)));
-    let is_closed = phases.iter().all(|phase| phase.arrival == Arrival::ClosedLoop);
+    let is_closed = phases.iter().all(|phase| !phase.load.is_open());
     let useful = if is_closed { in_flight } else { usize::MAX };
     let warning = flags.workers.filter(|typed| *typed > useful).map(|typed| {
         format!(
@@ -144,8 +142,12 @@ fn workers(flags: &ProfileFlags, phases: &[PhaseConfig], facts: &Environment) ->
     (wanted.min(useful), warning)
 }
 
+fn most_in_flight(load: &Load) -> usize {
+    load.most_in_flight().and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX)
+}
+
 /// Name of the folder under `artifacts` when the user names none, but for its date: endpoint and load.
-fn default_artifact_name(endpoint_type: &str, phases: &[PhaseConfig]) -> String {
+fn default_artifact_name(endpoint_type: &str, phases: &[Phase]) -> String {
     let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let endpoint: String = endpoint_type.chars().filter(is_plain).take(LONGEST_ENDPOINT_NAME).collect();
     let load = phases.last().map(load::stimulus).unwrap_or_default();
@@ -159,9 +161,9 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::config::{
-        DatasetConfig, LengthLaw, ServerMetricsConfig, TokenizerChoice, flags::tests::flags,
-        media::MediaConfig, redact,
+    use crate::{
+        config::{flags::tests::flags, redact},
+        plan::{DatasetConfig, LengthLaw, ServerMetricsConfig, TokenizerChoice, media::MediaConfig},
     };
 
     fn facts() -> Environment {
@@ -192,8 +194,8 @@ mod tests {
 
     #[test]
     fn a_model_is_enough_and_every_default_is_filled_in() {
-        let Resolved { config, warnings } = resolved("--model org/m");
-        insta::assert_json_snapshot!(config, @r#"
+        let Resolved { plan, warnings } = resolved("--model org/m");
+        insta::assert_json_snapshot!(plan, @r#"
         {
           "target": {
             "urls": [
@@ -279,9 +281,8 @@ mod tests {
         let line = "-m m -u h:1/v1 --streaming --concurrency 8 --request-count 200 --isl 100 --isl-stddev 10 \
                     --osl 32 --osl-stddev 4 -b 2 --random-seed 7 --workers 3 --tokenizer ./tok --artifact-dir D \
                     --server-metrics h:2 http://h:1/metrics --num-prompts 50";
-        let RunConfig {
-            target, dataset, tokenizer, random_seed, workers, artifact_dir, server_metrics, ..
-        } = resolved(line).config;
+        let Plan { target, dataset, tokenizer, random_seed, workers, artifact_dir, server_metrics, .. } =
+            resolved(line).plan;
         assert_eq!((target.urls, target.streaming), (vec!["http://h:1/v1".to_owned()], true));
         let (isl, osl) = (LengthLaw { mean: 100.0, stddev: 10.0 }, LengthLaw { mean: 32.0, stddev: 4.0 });
         assert_eq!(
@@ -302,20 +303,20 @@ mod tests {
     #[test]
     fn the_mock_server_needs_no_model_and_gets_its_address_later() {
         let mut resolved = resolved("--mock --server-metrics h:2");
-        assert_eq!(resolved.config.target.model, "mock-model");
-        assert!(resolved.config.target.streaming);
-        assert!(resolved.config.target.urls.is_empty());
+        assert_eq!(resolved.plan.target.model, "mock-model");
+        assert!(resolved.plan.target.streaming);
+        assert!(resolved.plan.target.urls.is_empty());
         resolved.aim_at("http://127.0.0.1:9");
-        assert_eq!(resolved.config.target.urls, ["http://127.0.0.1:9"]);
+        assert_eq!(resolved.plan.target.urls, ["http://127.0.0.1:9"]);
         let pages = ["http://127.0.0.1:9/metrics", "http://h:2/metrics"];
-        assert_eq!(resolved.config.server_metrics.urls, pages);
+        assert_eq!(resolved.plan.server_metrics.urls, pages);
     }
 
     #[test]
     fn server_metrics_that_are_off_stay_off() {
         let mut resolved = resolved("--mock --no-server-metrics");
         resolved.aim_at("http://127.0.0.1:9");
-        assert_eq!(resolved.config.server_metrics, ServerMetricsConfig::default());
+        assert_eq!(resolved.plan.server_metrics, ServerMetricsConfig::default());
     }
 
     #[rstest]
@@ -336,13 +337,13 @@ mod tests {
     ) {
         let flags = flags(&format!("-m m {line}")).unwrap();
         let resolved = resolve(&flags, &chat(), "chat", &Environment { cores, ..facts() }).unwrap();
-        assert_eq!(resolved.config.workers, workers);
+        assert_eq!(resolved.plan.workers, workers);
     }
 
     #[test]
     fn idle_workers_are_warned_of() {
-        let Resolved { config, warnings } = resolved("-m m --concurrency 2 --workers 5");
-        assert_eq!(config.workers, 2);
+        let Resolved { plan, warnings } = resolved("-m m --concurrency 2 --workers 5");
+        assert_eq!(plan.workers, 2);
         let expected = "2 of 5 workers are started: a closed loop has no work for more than its concurrency";
         assert_eq!(warnings, [expected]);
     }
@@ -421,16 +422,16 @@ mod tests {
     #[case("-m m --request-rate 0.5", "artifacts/chat_r0.5")]
     #[case("-m m --warmup-request-count 1 --warmup-concurrency 9", "artifacts/chat_c1")]
     fn the_folder_is_named_after_what_is_measured(#[case] line: &str, #[case] folder: &str) {
-        assert_eq!(resolved(line).config.artifact_dir, Path::new(folder));
+        assert_eq!(resolved(line).plan.artifact_dir, Path::new(folder));
     }
 
     #[test]
     fn the_journal_gets_no_secrets() {
         let line = "-m m -u u:pw@h/v1?token=tk -H X-Api-Key:hk -H X-Team:a -H Link:http://u:pw@h --custom-endpoint /v1?key=ck \
                     --extra-inputs secret:xs n:1 --server-metrics http://u:pw@h:2";
-        let mut config = resolved(line).config;
-        config.target.api_key = Some("ak".to_owned());
-        let journalled = redact::config(&config, &redact::Redactor::default());
+        let mut plan = resolved(line).plan;
+        plan.target.api_key = Some("ak".to_owned());
+        let journalled = redact::config(&plan, &redact::Redactor::default());
         assert_eq!(journalled.target.api_key, None);
         let text = serde_json::to_string(&journalled).unwrap();
         for secret in ["dTpwdw==", "tk\"", "hk", "xs", "pw", "ck"] {

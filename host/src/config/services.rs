@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{ServiceOption, ServicesConfig, flags::ProfileFlags};
+use super::flags::ProfileFlags;
+use crate::plan::{ServiceOption, ServicesConfig};
 
 /// How an option is written.
 pub(super) const EXAMPLE: &str = "write it as in `--service-option server_metrics.interval_ms=500`";

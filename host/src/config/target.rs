@@ -5,7 +5,6 @@
 use std::collections::HashSet;
 
 use super::{
-    ConnectionReuse, DEFAULT_CONNECT_TIMEOUT_S, ServerMetricsConfig, Target, TlsConfig, TransportKind,
     endpoint_options::endpoint_options,
     environment::Environment,
     error::ConfigError,
@@ -13,6 +12,9 @@ use super::{
     pairs,
     proxy::{Proxies, proxies},
     url,
+};
+use crate::plan::{
+    ConnectionReuse, DEFAULT_CONNECT_TIMEOUT_S, ServerMetricsConfig, Target, TlsConfig, TransportKind,
 };
 
 const DEFAULT_URL: &str = "http://localhost:8000";
@@ -95,13 +97,6 @@ fn api_key(flags: &ProfileFlags, facts: &Environment) -> Result<Option<String>, 
     match key.trim() {
         "" => Err(ConfigError::EmptyKey { by }),
         key => Ok(Some(key.to_owned())),
-    }
-}
-
-impl Target {
-    /// Whether the user names no model. Then it is good for asking the server which it has, and for nothing else.
-    pub(crate) fn lacks_model(&self) -> bool {
-        self.model.is_empty()
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
     tokenizer::Tokenizer,
 };
 use crate::{
-    config::{DatasetConfig, LengthLaw},
+    plan::{DatasetConfig, LengthLaw},
     seed::Seed,
 };
 
@@ -180,8 +180,8 @@ mod tests {
 
     use super::{Conversation, build};
     use crate::{
-        config::{DatasetConfig, LengthLaw, TokenizerChoice, media::MediaConfig},
         dataset::tokenizer::Tokenizer,
+        plan::{DatasetConfig, LengthLaw, TokenizerChoice, media::MediaConfig},
         seed::Seed,
     };
 

@@ -4,7 +4,7 @@ use prony_plugin_api::PartKind;
 use rayon::prelude::*;
 
 use super::{Conversation, Part, length, synthetic::Writer, tokenizer::Tokenizer};
-use crate::{config::LengthLaw, seed::Seed};
+use crate::{plan::LengthLaw, seed::Seed};
 
 /// What a question is made of.
 #[derive(Clone, Copy, Debug)]

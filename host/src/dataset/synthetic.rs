@@ -207,7 +207,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::Writer;
-    use crate::{config::TokenizerChoice, dataset::tokenizer::Tokenizer, seed::Seed};
+    use crate::{dataset::tokenizer::Tokenizer, plan::TokenizerChoice, seed::Seed};
 
     static BUILTIN: LazyLock<Tokenizer> =
         LazyLock::new(|| Tokenizer::load(&TokenizerChoice::Builtin).unwrap());

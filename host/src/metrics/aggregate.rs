@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     clock::RunNs,
-    config::Arrival,
+    plan::Load,
     record::{Record, RunHeader, ScheduleCounts, WorkerUsage},
     request::target::place_of,
 };
@@ -101,8 +101,8 @@ const OF_URLS: [&str; 2] = ["time_to_first_token", "request_latency"];
 /// Collects the numbers of a run, or of a part of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Aggregator {
-    /// The law of each phase.
-    arrivals: Vec<Arrival>,
+    /// What the latencies of each phase begin with.
+    origins: Vec<LatencyOrigin>,
     counting: TokenCounting,
     phases: BTreeMap<u32, PhaseSpan>,
     warmup: Columns,
@@ -119,9 +119,9 @@ impl Aggregator {
     /// Starts empty, with the metrics that make sense for the run.
     pub(crate) fn new(header: &RunHeader) -> Self {
         let columns = |kind| {
-            let mut phases = header.config.phases.iter().filter(|phase| phase.kind == kind);
+            let mut phases = header.config.phases.iter().filter(|phase| phase.role.kind() == kind);
             // An open loop in one of several phases is enough: requests of the others leave its metrics out.
-            let open = phases.any(|phase| origin_of(phase.arrival) == LatencyOrigin::Scheduled);
+            let open = phases.any(|phase| phase.load.is_open());
             let origin = if open { LatencyOrigin::Scheduled } else { LatencyOrigin::Sent };
             Columns::new(CATALOGUE.iter().filter(|metric| metric.applies(&header.capabilities, origin)))
         };
@@ -139,14 +139,13 @@ impl Aggregator {
             phases: BTreeMap::new(),
             workers: Vec::new(),
             first_reads: FirstReads::default(),
-            arrivals: header.config.phases.iter().map(|phase| phase.arrival).collect(),
+            origins: header.config.phases.iter().map(|phase| origin_of(&phase.load)).collect(),
         }
     }
 
     /// Makes room for as many requests as the run may have profiled: those that were asked for, if there can be so many.
     pub(crate) fn reserve(&mut self, header: &RunHeader, most: usize) {
-        let profiling = header.config.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
-        let wanted: Option<u64> = profiling.map(|phase| phase.request_count).sum();
+        let wanted: Option<u64> = header.config.measured().map(|phase| phase.stop.requests()).sum();
         let wanted = wanted.and_then(|wanted| usize::try_from(wanted).ok()).unwrap_or(usize::MAX);
         self.profiling.reserve(wanted.min(most));
     }
@@ -186,17 +185,16 @@ impl Aggregator {
 
     /// A request is over. What it measured is in `measured` afterwards.
     pub(crate) fn record(&mut self, record: &Record, measured: &mut Measured) {
-        let arrival = self.arrivals.get(record.phase as usize).copied();
+        let origin = self.origins.get(record.phase as usize).copied().unwrap_or(LatencyOrigin::Sent);
         if let Some(span) = self.phases.get_mut(&record.phase) {
             span.last_request_ns = span.last_request_ns.max(Some(record.instants.end));
             if let Some(sent) = record.instants.sent {
                 let lateness = sent.saturating_sub(record.instants.scheduled);
-                let is_open = arrival.is_some_and(|arrival| arrival != Arrival::ClosedLoop);
+                let is_open = origin == LatencyOrigin::Scheduled;
                 span.sent += 1;
                 span.late += u64::from(is_open && lateness > LATE_NS);
             }
         }
-        let origin = arrival.map_or(LatencyOrigin::Sent, origin_of);
         let request = Request { record, origin, counting: self.counting };
         match self.kind_of(record.phase) {
             PhaseKind::Warmup => self.warmup.add(&request, measured),
@@ -265,11 +263,8 @@ impl Aggregator {
     }
 }
 
-fn origin_of(arrival: Arrival) -> LatencyOrigin {
-    match arrival {
-        Arrival::ClosedLoop => LatencyOrigin::Sent,
-        Arrival::Constant { .. } | Arrival::Poisson { .. } => LatencyOrigin::Scheduled,
-    }
+fn origin_of(load: &Load) -> LatencyOrigin {
+    if load.is_open() { LatencyOrigin::Scheduled } else { LatencyOrigin::Sent }
 }
 
 #[cfg(test)]
@@ -392,7 +387,7 @@ mod tests {
     #[test]
     fn an_open_loop_has_latency_from_the_schedule_and_service_time_beside_it() {
         let mut header = sample::header();
-        header.config.phases[1].arrival = Arrival::Poisson { rate: 10.0 };
+        header.config.phases[1].load = sample::poisson(10.0);
         let table = aggregate(header, &[sample::a()]).profiling_results().table;
         assert_eq!(table.avg("request_latency"), Some(102.0));
         assert_eq!(table.avg("request_service_time"), Some(100.0));

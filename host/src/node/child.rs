@@ -27,8 +27,8 @@ use crate::{
         frame::{FrameReader, FrameWriter},
     },
     clock::Clock,
-    config::RunConfig,
     dataset::Conversation,
+    plan::Plan,
     plugin::Registry,
     request::worker::Control,
 };
@@ -124,7 +124,7 @@ impl ChildNode {
     /// Hands over what its workers need.
     pub(super) fn equip(
         &mut self,
-        config: &RunConfig,
+        config: &Plan,
         dataset: &[Conversation],
         clock: Clock,
     ) -> Result<(), NodeError> {

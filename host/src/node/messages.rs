@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     clock::{Anchor, RunNs},
-    config::RunConfig,
+    plan::Plan,
     plugin::{DiscoveryOptions, Provenance},
     request::{answer::Answer, exchange::Finished, worker::Control, worker_statistics::WorkerUsage},
     schedule::ScheduleCounts,
@@ -34,7 +34,7 @@ pub(super) enum NodeCommand {
     /// Everything that workers need but the dataset.
     Equip {
         /// The run's configuration.
-        config: Box<RunConfig>,
+        config: Box<Plan>,
         /// Its secret, which the configuration leaves out when it is written.
         api_key: Option<String>,
         /// The run's clock.

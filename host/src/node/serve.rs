@@ -27,8 +27,9 @@ use super::{
 use crate::{
     child::frame::{FrameReader, FrameWriter},
     clock::Clock,
-    config::{RunConfig, redact},
+    config::redact,
     dataset,
+    plan::Plan,
     plugin::{DiscoveryOptions, Registry},
     request::{
         exchange::Finished,
@@ -113,7 +114,7 @@ struct Serving {
 /// What workers need beside the dataset.
 #[derive(Clone)]
 struct Equipped {
-    config: RunConfig,
+    config: Plan,
     target: Arc<TargetPlan>,
     clock: Clock,
 }
@@ -148,7 +149,7 @@ impl Serving {
         }
     }
 
-    fn equip(&self, mut config: RunConfig, api_key: Option<String>, clock: Clock) -> Option<Equipped> {
+    fn equip(&self, mut config: Plan, api_key: Option<String>, clock: Clock) -> Option<Equipped> {
         config.target.api_key = api_key;
         redact::learn(redact::of_config(&config));
         redact::learn(redact::of_environment());

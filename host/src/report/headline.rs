@@ -2,8 +2,9 @@
 
 use super::{Report, token_warnings};
 use crate::{
-    config::{Arrival, PhaseConfig, PhaseKind, Target, url},
+    config::url,
     metrics::TokenSource,
+    plan::{Law, Load, Phase, Target},
     screen::counted,
 };
 
@@ -15,8 +16,7 @@ pub(super) fn lines(report: &Report) -> Vec<(&'static str, String)> {
     let proxies = proxies(target);
     lines.push(("target", target.urls.iter().map(|url| url::typed(url)).collect::<Vec<_>>().join(", ")));
     lines.extend((!proxies.is_empty()).then(|| ("proxy", proxies.join(", "))));
-    let profiling = config.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
-    lines.extend(profiling.map(|phase| ("load", load(phase))));
+    lines.extend(config.measured().map(|phase| ("load", load(phase))));
     let measured = report.profiling.table.avg("benchmark_duration");
     lines.push(("measured", measured.map_or("nothing".to_owned(), |seconds| format!("{seconds:.2} s"))));
     lines.push(("seed", config.random_seed.to_string()));
@@ -41,21 +41,21 @@ fn endpoint(report: &Report) -> String {
     format!("{}, {mode}{protocol}", target.endpoint_type)
 }
 
-fn load(phase: &PhaseConfig) -> String {
-    let open = |rate: f64, gaps: &str| {
-        format!("open loop, {rate} requests/s at {gaps} gaps, latency from the schedule")
+fn load(phase: &Phase) -> String {
+    let mut parts = match &phase.load {
+        Load::Closed { sessions } => vec!["closed loop".to_owned(), format!("concurrency {sessions}")],
+        Load::Open { rate, law, limit } => {
+            let gaps = match law {
+                Law::Constant => "constant",
+                Law::Poisson => "Poisson",
+            };
+            let open = format!("open loop, {rate} requests/s at {gaps} gaps, latency from the schedule");
+            let most = limit.in_flight().map(|most| format!("at most {most} in flight"));
+            std::iter::once(open).chain(most).collect()
+        }
     };
-    let mut parts = vec![match phase.arrival {
-        Arrival::ClosedLoop => "closed loop".to_owned(),
-        Arrival::Constant { rate } => open(rate, "constant"),
-        Arrival::Poisson { rate } => open(rate, "Poisson"),
-    }];
-    parts.extend(phase.concurrency.map(|most| match phase.arrival {
-        Arrival::ClosedLoop => format!("concurrency {most}"),
-        Arrival::Constant { .. } | Arrival::Poisson { .. } => format!("at most {most} in flight"),
-    }));
-    parts.extend(phase.request_count.map(|count| counted(count, "request")));
-    parts.extend(phase.duration_s.map(|seconds| format!("{seconds} s")));
+    parts.extend(phase.stop.requests().map(|count| counted(count, "request")));
+    parts.extend(phase.stop.duration_s().map(|seconds| format!("{seconds} s")));
     parts.join(", ")
 }
 

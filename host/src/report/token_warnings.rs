@@ -2,8 +2,8 @@
 
 use super::Report;
 use crate::{
-    config::TokenizerChoice,
     metrics::{Basis, Stats, Tally, TokenSource},
+    plan::TokenizerChoice,
     screen::{agreeing, counted},
 };
 

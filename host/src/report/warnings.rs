@@ -1,9 +1,11 @@
 //! What a reader must know before believing the numbers: a sentence for each doubt.
 
+use std::num::NonZeroU32;
+
 use super::{Report, headline, json, token_warnings};
 use crate::{
-    config::{Arrival, PhaseConfig, PhaseKind},
     metrics::{ClientReport, PhaseCounts, Verdict},
+    plan::{Load, Phase, Ramp},
     record::journal::TEXTS_FILE_NAME,
     screen::{agreeing, counted},
 };
@@ -53,8 +55,7 @@ fn held_back(report: &Report) -> Option<String> {
     let PhaseCounts { sent, late, .. } = report.counts()?;
     let held: u64 = report.client.workers.iter().map(|usage| usage.held_back).sum();
     let held = held.min(late);
-    let mut phases = report.header.config.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
-    let (most, rate) = phases.find_map(limited_rate)?;
+    let (most, rate) = report.header.config.measured().find_map(limited_rate)?;
     let reached =
         report.profiling.outcomes.completed() as f64 / report.profiling.table.avg("benchmark_duration")?;
     (held as f64 >= HELD_BACK_SHARE * sent as f64 && held > 0).then(|| {
@@ -66,10 +67,10 @@ fn held_back(report: &Report) -> Option<String> {
 }
 
 /// The limit and the rate of an open loop that has both.
-fn limited_rate(phase: &PhaseConfig) -> Option<(usize, f64)> {
-    match phase.arrival {
-        Arrival::Constant { rate } | Arrival::Poisson { rate } => Some((phase.concurrency?, rate)),
-        Arrival::ClosedLoop => None,
+fn limited_rate(phase: &Phase) -> Option<(NonZeroU32, &Ramp<f64>)> {
+    match &phase.load {
+        Load::Open { rate, limit, .. } => Some((limit.in_flight()?, rate)),
+        Load::Closed { .. } => None,
     }
 }
 

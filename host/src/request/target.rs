@@ -11,10 +11,10 @@ use super::{
     deadlines::Limits, headers, limits::cut, payload::StandIn, proxy::Proxy, request_facts::RequestFacts, tls,
 };
 use crate::config::{
-    ConnectionReuse, Target, TransportKind,
     redact::{self, Redactor},
     url::url_for,
 };
+use crate::plan::{ConnectionReuse, Target, TransportKind};
 
 /// What all requests of a run have in common, worked out once.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the user's, or follows from one")]

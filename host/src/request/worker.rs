@@ -11,7 +11,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    sync::{mpsc, watch},
     task::{JoinError, JoinSet, yield_now},
 };
 
@@ -30,6 +30,7 @@ use crate::{
     schedule::{
         Credit, ScheduleCounts,
         credits::Credits,
+        gate::{Slot, Slots},
         pacer::{Pacer, pause},
     },
 };
@@ -62,8 +63,8 @@ pub(crate) struct Assignment {
     pub(crate) credits: Credits,
     /// Conversations that earlier phases have played.
     pub(crate) first_conversation: u64,
-    /// A permit for each request that may be in flight: of this worker in a closed loop, of all in an open one.
-    pub(crate) slots: Arc<Semaphore>,
+    /// A slot for each request that may be in flight: of this worker in a closed loop, of all in an open one.
+    pub(crate) slots: Slots,
     /// When the latest request of an open loop had its slot.
     pub(crate) slotted_ns: RunNs,
     /// Run, drain or cancel.
@@ -217,7 +218,7 @@ struct RunningWorker<S> {
 struct Ready {
     prepared: Prepared,
     finished: Finished,
-    slot: OwnedSemaphorePermit,
+    slot: Slot,
     /// How long its slot rests when nobody answers.
     rest: Option<Duration>,
 }
@@ -313,9 +314,8 @@ impl<S: Sink> RunningWorker<S> {
     }
 
     async fn next_closed(&self, phase: &mut Assignment) -> Step {
-        let Some(slot) = unless_drained(&mut phase.control, free_slot(&phase.slots)).await else {
-            return Step::NoMore;
-        };
+        let slot = phase.slots.enter(self.equipment.clock, phase.start_ns);
+        let Some(slot) = unless_drained(&mut phase.control, slot).await else { return Step::NoMore };
         let Some(credit) = phase.credits.next() else { return Step::NoMore };
         self.equipment.sink.begun();
         let mut finished = self.begin(phase, credit);
@@ -340,10 +340,10 @@ impl<S: Sink> RunningWorker<S> {
             // Until it had the slot for the request before, it waited for the server, and not the server for it.
             let idle_since = due.max(phase.slotted_ns);
             self.statistics.note_wake(self.equipment.clock.now().saturating_sub(idle_since));
-            if phase.slots.available_permits() == 0 {
+            if phase.slots.is_full() {
                 self.statistics.note_held_back();
             }
-            free_slot(&phase.slots).await
+            phase.slots.enter(self.equipment.clock, phase.start_ns).await
         };
         let Some(slot) = unless_drained(&mut phase.control, turn).await else { return Step::Drained(credit) };
         phase.slotted_ns = self.equipment.clock.now();
@@ -452,10 +452,6 @@ fn hand_over<S: Sink>(sink: &S, endpoint: &Endpoint, finished: Finished) {
     if endpoint.is_poisoned() {
         sink.poisoned();
     }
-}
-
-async fn free_slot(slots: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-    Arc::clone(slots).acquire_owned().await.ok()
 }
 
 /// What `waiting` gives, or nothing when the phase drains first.

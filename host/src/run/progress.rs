@@ -5,12 +5,7 @@ use std::{borrow::Cow, io, sync::atomic::Ordering, time::Duration};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::bar::Terminal;
-use crate::{
-    config::{PhaseConfig, PhaseKind},
-    record::recorder::Live,
-    screen::Screen,
-    stderr,
-};
+use crate::{plan::Phase, record::recorder::Live, screen::Screen, stderr};
 
 /// Time from one line to the next. Many a build server ends a job that says nothing for minutes.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -42,9 +37,9 @@ enum Shown {
 }
 
 /// What a phase is, and when it stops sending.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Goal {
-    name: &'static str,
+    name: String,
     requests: Option<u64>,
     seconds: Option<u64>,
 }
@@ -61,7 +56,7 @@ struct State {
 
 impl Progress {
     /// That of a phase which begins now.
-    pub(crate) fn begin(phase: &PhaseConfig, display: Display) -> Self {
+    pub(crate) fn begin(phase: &Phase, display: Display) -> Self {
         let goal = Goal::of(phase);
         let shown = match display {
             Display::Bar => Shown::Bar(goal.bar()),
@@ -81,10 +76,10 @@ impl Progress {
             output_tokens: live.output_tokens.load(Ordering::Relaxed),
         };
         match &mut self.shown {
-            Shown::Bar(bar) => draw(bar, self.goal, state),
+            Shown::Bar(bar) => draw(bar, &self.goal, state),
             Shown::Lines(due) if elapsed >= *due => {
                 *due = elapsed.saturating_add(LINE_EVERY);
-                stderr::write(line(self.goal, state) + "\n");
+                stderr::write(line(&self.goal, state) + "\n");
             }
             Shown::Lines(_) | Shown::Nothing => {}
         }
@@ -106,15 +101,15 @@ impl Progress {
 }
 
 impl Goal {
-    fn of(phase: &PhaseConfig) -> Self {
-        let name = match phase.kind {
-            PhaseKind::Warmup => "warm-up",
-            PhaseKind::Profiling => "profiling",
-        };
-        Self { name, requests: phase.request_count, seconds: phase.duration_s.map(whole_seconds) }
+    fn of(phase: &Phase) -> Self {
+        Self {
+            name: phase.name.clone(),
+            requests: phase.stop.requests(),
+            seconds: phase.stop.duration_s().map(whole_seconds),
+        }
     }
 
-    fn bar(self) -> ProgressBar {
+    fn bar(&self) -> ProgressBar {
         let length = self.requests.or(self.seconds).unwrap_or(0);
         let terminal = ProgressDrawTarget::term_like(Box::new(Terminal::default()));
         let bar = ProgressBar::with_draw_target(Some(length), terminal);
@@ -125,7 +120,7 @@ impl Goal {
         };
         let style = ProgressStyle::with_template(template);
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.set_prefix(self.name);
+        bar.set_prefix(self.name.clone());
         bar
     }
 }
@@ -140,7 +135,7 @@ impl State {
     }
 }
 
-fn draw(bar: &ProgressBar, goal: Goal, state: State) {
+fn draw(bar: &ProgressBar, goal: &Goal, state: State) {
     let failures: Cow<'_, str> =
         if state.failed == 0 { "".into() } else { format!("{} failed, ", state.failed).into() };
     bar.set_position(match goal.requests {
@@ -151,7 +146,7 @@ fn draw(bar: &ProgressBar, goal: Goal, state: State) {
 }
 
 /// One line for a log. Parts that would say zero are left out, but for what is counted to the goal.
-fn line(goal: Goal, state: State) -> String {
+fn line(goal: &Goal, state: State) -> String {
     let elapsed = state.elapsed.as_secs();
     let time = match goal.seconds {
         Some(all) if elapsed <= all => format!("{elapsed} of {all} s"),
@@ -182,8 +177,13 @@ mod tests {
 
     use super::*;
 
-    const BY_COUNT: Goal = Goal { name: "warm-up", requests: Some(500), seconds: None };
-    const BY_TIME: Goal = Goal { name: "profiling", requests: None, seconds: Some(60) };
+    fn by_count() -> Goal {
+        Goal { name: "warm-up".into(), requests: Some(500), seconds: None }
+    }
+
+    fn by_time() -> Goal {
+        Goal { name: "profiling".into(), requests: None, seconds: Some(60) }
+    }
 
     fn state(seconds: u64, succeeded: u64, failed: u64, in_flight: u64, output_tokens: u64) -> State {
         State { elapsed: Duration::from_secs(seconds), succeeded, failed, in_flight, output_tokens }
@@ -191,18 +191,18 @@ mod tests {
 
     #[rstest]
     #[case::by_count(
-        BY_COUNT,
+        by_count(),
         state(20, 118, 2, 8, 4000),
         "warm-up: 20 s, 120 of 500 requests, 2 failed, 8 in flight, 200 tokens/s"
     )]
-    #[case::by_time(BY_TIME, state(10, 1, 0, 0, 0), "profiling: 10 of 60 s, 1 request")]
-    #[case::nothing_came(BY_TIME, state(30, 0, 0, 4, 0), "profiling: 30 of 60 s, 0 requests, 4 in flight")]
+    #[case::by_time(by_time(), state(10, 1, 0, 0, 0), "profiling: 10 of 60 s, 1 request")]
+    #[case::nothing_came(by_time(), state(30, 0, 0, 4, 0), "profiling: 30 of 60 s, 0 requests, 4 in flight")]
     #[case::after_the_end(
-        BY_TIME,
+        by_time(),
         state(70, 9, 0, 1, 700),
         "profiling: 70 s (60 s are over), 9 requests, 1 in flight, 10 tokens/s"
     )]
     fn a_line_says_how_far_the_phase_is(#[case] goal: Goal, #[case] state: State, #[case] expected: &str) {
-        assert_eq!(line(goal, state), expected);
+        assert_eq!(line(&goal, state), expected);
     }
 }

@@ -22,11 +22,11 @@ pub(crate) use self::{
     redactor::Redactor,
     secrets::{of_config, of_environment, of_headers, of_json, of_target},
 };
-use super::RunConfig;
+use crate::plan::Plan;
 
 /// The configuration as the journal keeps it, with what `redactor` finds hidden, too: the model's name may be the server's.
-pub(crate) fn config(config: &RunConfig, redactor: &Redactor) -> RunConfig {
-    let mut config = config.clone();
+pub(crate) fn config(plan: &Plan, redactor: &Redactor) -> Plan {
+    let mut config = plan.clone();
     let target = &mut config.target;
     target.api_key = None;
     for (name, value) in target.headers.iter_mut().chain(&mut config.server_metrics.headers) {

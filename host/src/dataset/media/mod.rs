@@ -19,7 +19,7 @@ pub(crate) use self::outline::MediaError;
 use self::outline::{MOST_OF_A_REQUEST, Outline};
 pub(crate) use self::wav::seconds as wav_seconds;
 use super::{Conversation, Part};
-use crate::{config::media::MediaConfig, seed::Seed};
+use crate::{plan::media::MediaConfig, seed::Seed};
 
 /// About as many bytes as all different media of a kind may take together.
 const BUDGET: u64 = 512 << 20;
@@ -135,11 +135,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        config::{
+        dataset::build,
+        plan::{
             DatasetConfig, LengthLaw,
             media::{AudioConfig, AudioFormat, ImageConfig, ImageFormat},
         },
-        dataset::build,
     };
 
     const SEED: Seed = Seed::new(42);

@@ -3,7 +3,7 @@
 mod doubts;
 mod files;
 
-use std::{fs, path::Path};
+use std::{fs, num::NonZeroU64, path::Path};
 
 use insta::{assert_snapshot, with_settings};
 use prony_plugin_api::{
@@ -16,9 +16,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    config::{Arrival, TokenizerChoice},
     dataset::Tokenizer,
     metrics::sample::{self, MS},
+    plan::{Grace, StopRule, TimeLimit, TokenizerChoice},
     record::{
         CountedTokens, Frame, Record, Texts,
         journal::{self, TextStore, Writer},
@@ -155,8 +155,9 @@ fn the_console_shows_a_sound_run() {
 #[expect(clippy::too_many_lines, reason = "the snapshot of a whole table")]
 fn the_console_shows_what_is_wrong_with_a_run() {
     let mut header = sample::header();
-    header.config.phases[1].arrival = Arrival::Poisson { rate: 12.5 };
-    header.config.phases[1].duration_s = Some(30.0);
+    header.config.phases[1].load = sample::poisson(12.5);
+    let time = TimeLimit { duration_s: 30.0, grace: Grace::Infinite };
+    header.config.phases[1].stop = StopRule::of(NonZeroU64::new(4), Some(time)).unwrap();
     let long = Record {
         requested_output_tokens: Some(2),
         model: Some("m-mini".into()),

@@ -1,0 +1,85 @@
+//! What the requests say, and what counts their tokens.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{lossy, media::MediaConfig};
+
+/// Where content comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum DatasetConfig {
+    /// Generated text of exact token lengths.
+    Synthetic {
+        /// Number of different conversations.
+        entries: usize,
+        /// Input tokens of a turn.
+        isl: LengthLaw,
+        /// Requested output tokens; nothing is requested without it.
+        osl: Option<LengthLaw>,
+        /// Texts in one request, for dialects that take several; none where there are only media.
+        batch_size: usize,
+        /// What each request shows and plays beside them.
+        #[serde(default, skip_serializing_if = "MediaConfig::is_empty")]
+        media: MediaConfig,
+    },
+    /// Generated questions to rank passages by.
+    Rankings {
+        /// Number of different questions.
+        entries: usize,
+        /// Passages of one question.
+        passages: LengthLaw,
+        /// Tokens of a passage.
+        passage: LengthLaw,
+        /// Tokens of a query.
+        query: LengthLaw,
+    },
+    /// A JSONL file, one single-turn conversation a line.
+    File {
+        /// Where it is.
+        #[serde(serialize_with = "lossy::path")]
+        path: PathBuf,
+        /// Use only so many entries; once it is read, how many there are.
+        entries: Option<usize>,
+        /// Requested output tokens of lines that name none.
+        osl: Option<LengthLaw>,
+    },
+    /// A JSONL file, one whole body a line.
+    RawPayloads {
+        /// Where it is.
+        #[serde(serialize_with = "lossy::path")]
+        path: PathBuf,
+        /// Use only so many entries; once it is read, how many there are.
+        entries: Option<usize>,
+    },
+}
+
+impl DatasetConfig {
+    /// Notes how many entries were made or read.
+    pub(crate) fn set_entries(&mut self, count: usize) {
+        match self {
+            Self::Synthetic { entries, .. } | Self::Rankings { entries, .. } => *entries = count,
+            Self::File { entries, .. } | Self::RawPayloads { entries, .. } => *entries = Some(count),
+        }
+    }
+}
+
+/// A normal law over positive integers, of tokens but for a number of passages. A standard deviation of 0 gives the mean every time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LengthLaw {
+    /// Mean.
+    pub(crate) mean: f64,
+    /// Standard deviation.
+    pub(crate) stddev: f64,
+}
+
+/// What counts tokens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TokenizerChoice {
+    /// The `o200k_base` vocabulary that ships inside the binary.
+    Builtin,
+    /// A `tokenizer.json` or the folder that holds one.
+    Local(#[serde(serialize_with = "lossy::path")] PathBuf),
+}
