@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     child::frame::FrameReader,
-    dataset::{Conversation, Part, Tokenizer, Turn, read_file},
+    dataset::{Tokenizer, read_file},
     metrics::Distribution,
     plan::TokenizerChoice,
     plugin::internals as plugin,
@@ -27,7 +27,7 @@ use crate::{
     request::{
         answer::Answer,
         endpoint::{Endpoint, Parser},
-        exchange::Finished,
+        exchange::{Content, Finished},
         transport::read_whole,
     },
 };
@@ -72,8 +72,8 @@ pub enum Rows {
 /// Reads an input file, at most so many rows: each as it is understood, or what is wrong.
 pub fn read_rows(file: &Path, rows: Rows, most: Option<usize>) -> Result<Vec<String>, String> {
     let read = read_file(file, rows == Rows::RawPayload, most);
-    let conversations = read.map_err(|error| format!("{error} ({})", error.hint()))?;
-    Ok(conversations.iter().map(|conversation| format!("{conversation:?}")).collect())
+    let scripts = read.map_err(|error| format!("{error} ({})", error.hint()))?;
+    Ok(scripts.iter().map(|script| format!("{script:?}")).collect())
 }
 
 /// Reads a manifest: how many endpoints and services it has, or what is wrong with it.
@@ -173,7 +173,9 @@ impl StreamReader {
 
     /// Ends the answer, as the recorder gets it.
     pub fn finish(self) -> FinishedRequest {
-        let mut finished = Finished { request_id: "bench".to_owned(), ..Finished::default() };
+        let content =
+            Content { script: "session_000000".to_owned(), input_tokens: Some(1), ..Content::default() };
+        let mut finished = Finished { request_id: "bench".to_owned(), content, ..Finished::default() };
         finished.exchange.answer = self.answer;
         FinishedRequest(finished)
     }
@@ -186,29 +188,19 @@ pub struct FinishedRequest(Finished);
 /// What makes records of finished requests.
 #[expect(missing_debug_implementations, reason = "a tokenizer shows nothing of itself")]
 pub struct RecordMaker {
-    dataset: [Conversation; 1],
     tokenizer: Option<Tokenizer>,
 }
 
 impl RecordMaker {
     /// One that counts tokens, or leaves that to the server.
     pub fn new(counts: bool) -> Self {
-        let turn = Turn {
-            role: "user".to_owned(),
-            parts: vec![Part::text("hello".to_owned())],
-            max_tokens: None,
-            extra_json: String::new(),
-            headers: Vec::new(),
-            input_tokens: Some(1),
-        };
-        let tokenizer = if counts { Tokenizer::load(&TokenizerChoice::Builtin).ok() } else { None };
-        Self { dataset: [Conversation { id: "session_000000".to_owned(), turns: vec![turn] }], tokenizer }
+        Self { tokenizer: if counts { Tokenizer::load(&TokenizerChoice::Builtin).ok() } else { None } }
     }
 
     /// Makes the record, encodes it as the journal does into `journal`, and says how many tokens it counts.
     pub fn keep(&self, finished: FinishedRequest, journal: &mut Vec<u8>) -> Option<u64> {
-        let Self { dataset, tokenizer } = self;
-        let recipe = Recipe { dataset, counts: tokenizer.is_some(), keep_outputs: false };
+        let Self { tokenizer } = self;
+        let recipe = Recipe { counts: tokenizer.is_some(), keep_outputs: false };
         let (mut record, texts) = build(finished.0, recipe);
         if let Some((texts, tokenizer)) = texts.zip(tokenizer.as_ref()) {
             record.add_count(count(&texts, tokenizer));

@@ -14,7 +14,7 @@ use std::fmt;
 
 pub(crate) use self::{
     results::{BOUND_MS, Calibration, Limits, Load, Rung},
-    rung::CalibrateError,
+    rung::{CalibrateError, Instruments},
     store::{StoreError, load, save},
 };
 
@@ -28,17 +28,16 @@ pub(crate) const RATES: [u64; 6] = [100, 500, 1000, 2000, 5000, 10_000];
 pub(crate) const OTHER_TOKENS_STREAMS: u64 = 10;
 
 impl Calibration {
-    /// Climbs all ladders in this dialect, each until a rung does not hold. `tell` hears of every rung.
+    /// Climbs all ladders, each until a rung does not hold. `tell` hears of every rung.
     pub(crate) fn climb(
-        cores: usize,
-        endpoint_type: &str,
+        instruments: &Instruments,
         ladders: [Vec<Load>; 3],
         mut tell: impl FnMut(&Rung),
     ) -> Result<Self, CalibrateError> {
         let mut rungs = Vec::new();
         for ladder in ladders {
             for load in ladder {
-                let rung = match rung::measure(load, endpoint_type) {
+                let rung = match rung::measure(load, instruments) {
                     Ok(rung) => rung,
                     // Lower ones held: that much is known.
                     Err(error) if !rungs.is_empty() => {
@@ -58,8 +57,8 @@ impl Calibration {
         let limits = Limits::of(&rungs);
         Ok(Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            endpoint_type: endpoint_type.to_owned(),
-            cores,
+            endpoint_type: instruments.endpoint_type.clone(),
+            cores: instruments.cores,
             rungs,
             limits,
         })

@@ -1,12 +1,12 @@
-//! One load: a mock server and a client, each in a process of its own, and what the two say of each other.
+//! One load: a mock server in a process of its own, a run against it in this one, and what the two say of each other.
 
 use std::{
-    ffi::OsStr,
     fs,
     io::{self, Read, Write},
     net::TcpStream,
+    num::{NonZeroU32, NonZeroU64},
     path::Path,
-    process::{Command, Output, Stdio},
+    sync::Arc,
 };
 
 use serde_json::Value;
@@ -15,10 +15,29 @@ use super::{
     compare::compare,
     results::{Load, Rung},
 };
-use crate::run::mock::{MockError, MockProcess};
+use crate::{
+    clock::Clock,
+    config::{
+        environment::Environment,
+        error::ConfigError,
+        flags::ProfileFlags,
+        resolve::{Resolved, resolve},
+    },
+    plan::{Phase, Plan},
+    plugin::{PluginError, Registry},
+    record::recorder::RecorderError,
+    report::{self, ReportError},
+    run::{
+        ExecuteError, Execution, Folder, Observer, RunOutcome, Snapshot, execute,
+        lifecycle::Ending,
+        mock::{MockError, MockProcess},
+        usage,
+    },
+    screen::Screen,
+};
 
 /// Tokens of a stream's answer.
-const STREAM_TOKENS: u64 = 50;
+const STREAM_TOKENS: u32 = 50;
 
 /// How often each stream is used.
 const REQUESTS_PER_STREAM: u64 = 2;
@@ -32,39 +51,122 @@ pub(crate) enum CalibrateError {
     /// No server to measure.
     #[error(transparent)]
     Mock(#[from] MockError),
-    /// The client could not be started, or its files not be read.
-    #[error("run the client")]
-    Client(#[source] io::Error),
-    /// The client failed.
-    #[error("measure {load}: {said}")]
-    Failed {
+    /// The endpoint cannot be used.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// Results cannot be kept for a moment, or the server does not say what it knows.
+    #[error("compare client and server")]
+    Files(#[source] io::Error),
+    /// The load cannot be put on a server in this API format.
+    #[error("measure {load}")]
+    Config {
         /// What was tried.
-        load: String,
-        /// The beginning of its complaint.
-        said: String,
+        load: Load,
+        /// Why not.
+        source: ConfigError,
+    },
+    /// The run could not begin.
+    #[error("measure {load}")]
+    Run {
+        /// What was tried.
+        load: Load,
+        /// Why not.
+        source: Box<ExecuteError>,
+    },
+    /// Its journal is not whole.
+    #[error("measure {load}")]
+    Recorder {
+        /// What was tried.
+        load: Load,
+        /// Why not.
+        source: RecorderError,
+    },
+    /// There is no report of it.
+    #[error("measure {load}")]
+    Report {
+        /// What was tried.
+        load: Load,
+        /// Why not.
+        source: ReportError,
+    },
+    /// The run ended before its time.
+    #[error("measure {load}: the run ended before its time: {reason}")]
+    Ended {
+        /// What was tried.
+        load: Load,
+        /// Why it ended.
+        reason: String,
     },
     /// Client or server said nothing that can be compared.
     #[error("compare client and server: they have no request in common")]
     Nothing,
 }
 
+/// What every load is measured with.
+#[derive(Debug)]
+pub(crate) struct Instruments {
+    /// The plugins.
+    pub(crate) registry: Arc<Registry>,
+    /// What a child process is told about its log, on its command line.
+    pub(crate) log_words: Vec<&'static str>,
+    /// API format, as its manifest spells it.
+    pub(crate) endpoint_type: String,
+    /// Cores that this process may use.
+    pub(crate) cores: usize,
+}
+
 /// Puts the load on a server of its own and compares.
-pub(super) fn measure(load: Load, endpoint_type: &str) -> Result<Rung, CalibrateError> {
+pub(super) fn measure(load: Load, instruments: &Instruments) -> Result<Rung, CalibrateError> {
     let mut mock = MockProcess::start(&server_flags(load))?;
     let url = mock.url()?;
-    let folder = tempfile::tempdir().map_err(CalibrateError::Client)?;
+    let folder = tempfile::tempdir().map_err(CalibrateError::Files)?;
     let dir = folder.path().join("run");
-    let output = client(load, endpoint_type, &url, &dir).map_err(CalibrateError::Client)?;
-    if !output.status.success() {
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        let said = complaint.lines().find_map(|line| line.strip_prefix("error: "));
-        let said = said.unwrap_or("it ended without a word").to_owned();
-        return Err(CalibrateError::Failed { load: load.to_string(), said });
-    }
-    let summary = json(&dir.join("profile_export_prony.json")).map_err(CalibrateError::Client)?;
-    let records = lines(&dir.join("profile_export.jsonl")).map_err(CalibrateError::Client)?;
-    let truth = truth(&url).map_err(CalibrateError::Client)?;
+    run(load, plan(load, instruments, &url, &dir)?, instruments)?;
+    let summary = json(&dir.join("profile_export_prony.json")).map_err(CalibrateError::Files)?;
+    let records = lines(&dir.join("profile_export.jsonl")).map_err(CalibrateError::Files)?;
+    let truth = truth(&url).map_err(CalibrateError::Files)?;
     rung(load, &summary, &records, &truth).ok_or(CalibrateError::Nothing)
+}
+
+/// Executes the plan, and writes its report.
+fn run(load: Load, config: Plan, instruments: &Instruments) -> Result<(), CalibrateError> {
+    usage::forget_peak();
+    let execution = Execution {
+        config,
+        folder: Folder::Named { overwrite: false },
+        registry: &instruments.registry,
+        log_words: instruments.log_words.clone(),
+        command: "prony calibrate".to_owned(),
+        clock: Clock::start(),
+        server: None,
+        used_before: usage::of_this_process(),
+    };
+    let failed = |source| CalibrateError::Run { load, source: Box::new(source) };
+    let RunOutcome { run, ended } = execute(execution, &mut Log).map_err(failed)?;
+    let ending = ended.map_err(|source| CalibrateError::Recorder { load, source })?;
+    if let Some(reason) = ending.as_ref().map(Ending::reason) {
+        return Err(CalibrateError::Ended { load, reason });
+    }
+    let unreported = |source| CalibrateError::Report { load, source };
+    match report::generate_at_end(&run.dir, &run.header.run_id, Screen::UNLIMITED).map_err(unreported)? {
+        (_, Some(error)) => Err(unreported(error)),
+        (_, None) => Ok(()),
+    }
+}
+
+/// Passes on what a run has to say.
+struct Log;
+
+impl Observer for Log {
+    fn notice(&mut self, text: &str) {
+        tracing::warn!("{text}");
+    }
+
+    fn phase_started(&mut self, _phase: &Phase) {}
+
+    fn snapshot(&mut self, _snapshot: &Snapshot) {}
+
+    fn phase_ended(&mut self) {}
 }
 
 fn rung(load: Load, summary: &Value, records: &[Value], truth: &Value) -> Option<Rung> {
@@ -104,38 +206,42 @@ fn server_flags(load: Load) -> Vec<&'static str> {
     }
 }
 
-fn client(load: Load, endpoint_type: &str, url: &str, dir: &Path) -> io::Result<Output> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args([
-        "profile",
-        "--model",
-        "mock-model",
-        "--url",
-        url,
-        "--endpoint-type",
-        endpoint_type,
-        "--streaming",
-        "--isl",
-        "50",
-        "--ui",
-        "none",
-    ]);
-    command.args(["--no-server-metrics", "--export-http-trace", "--random-seed", "42"]);
-    if !matches!(load, Load::OtherTokens(_)) {
-        command.arg("--use-server-token-count");
+/// The run that puts the load on the server.
+fn plan(load: Load, instruments: &Instruments, url: &str, dir: &Path) -> Result<Plan, CalibrateError> {
+    let usual = ProfileFlags {
+        model: vec!["mock-model".to_owned()],
+        url: vec![url.to_owned()],
+        endpoint_type: Some(instruments.endpoint_type.clone()),
+        streaming: true,
+        isl: Some(50),
+        no_server_metrics: true,
+        no_proxy: true,
+        export_http_trace: true,
+        random_seed: Some(42),
+        use_server_token_count: !matches!(load, Load::OtherTokens(_)),
+        artifact_dir: Some(dir.to_owned()),
+        ..ProfileFlags::default()
+    };
+    let flags = match load {
+        Load::Streams(streams) | Load::OtherTokens(streams) => ProfileFlags {
+            concurrency: NonZeroU32::new(u32::try_from(streams).unwrap_or(u32::MAX)),
+            osl: Some(STREAM_TOKENS),
+            request_count: NonZeroU64::new(REQUESTS_PER_STREAM * streams),
+            ..usual
+        },
+        Load::Rate(rate) => ProfileFlags {
+            request_rate: Some(rate as f64),
+            osl: Some(1),
+            request_count: NonZeroU64::new(RATE_SECONDS * rate),
+            ..usual
+        },
+    };
+    let entry = instruments.registry.endpoint(&instruments.endpoint_type)?;
+    let environment = Environment { cores: instruments.cores, ..Environment::default() };
+    match resolve(&flags, &entry.metadata, &entry.name, &environment) {
+        Ok(Resolved { plan, .. }) => Ok(plan),
+        Err(source) => Err(CalibrateError::Config { load, source }),
     }
-    command.args([OsStr::new("--artifact-dir"), dir.as_os_str()]);
-    match load {
-        Load::Streams(streams) | Load::OtherTokens(streams) => {
-            command.args(["--concurrency", &streams.to_string(), "--osl", &STREAM_TOKENS.to_string()]);
-            command.args(["--request-count", &(REQUESTS_PER_STREAM * streams).to_string()]);
-        }
-        Load::Rate(rate) => {
-            command.args(["--request-rate", &rate.to_string(), "--osl", "1"]);
-            command.args(["--request-count", &(RATE_SECONDS * rate).to_string()]);
-        }
-    }
-    command.stdin(Stdio::null()).output()
 }
 
 fn json(path: &Path) -> io::Result<Value> {

@@ -1,18 +1,23 @@
 //! `prony calibrate`: how far this program can be believed on this machine.
 
+use std::sync::Arc;
+
 use clap::Args;
 
 use super::{
     exit::{Exit, Explain, Failure},
+    limits,
+    logging::LogFlags,
     profile::{DEFAULT_ENDPOINT, cores},
     refusal, terminal,
 };
 use crate::{
     calibrate::{
-        self, BOUND_MS, CalibrateError, Calibration, Limits, Load, OTHER_TOKENS_STREAMS, RATES, Rung,
-        STREAMS, StoreError,
+        self, BOUND_MS, CalibrateError, Calibration, Instruments, Limits, Load, OTHER_TOKENS_STREAMS, RATES,
+        Rung, STREAMS, StoreError,
     },
     plugin::{DiscoveryOptions, Registry},
+    run::until_interrupted,
     screen::{Align, Table, counted},
 };
 
@@ -37,13 +42,24 @@ pub(super) struct CalibrateArgs {
 }
 
 /// Climbs the ladder, prints the table and keeps it for `prony profile`.
-pub(super) fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
+pub(super) fn run(args: &CalibrateArgs, log: &LogFlags) -> Result<Exit, Failure> {
+    terminal::keep_standard_output();
+    limits::leave_no_core();
     let streams = ladder(&args.streams, &STREAMS, Load::Streams);
     let other_tokens = args.streams.iter().min().copied().unwrap_or(OTHER_TOKENS_STREAMS);
     let rates = ladder(&args.rates, &RATES, Load::Rate);
     let ladders = [streams, vec![Load::OtherTokens(other_tokens)], rates];
-    let report = |rung: &Rung| tracing::info!(load = %rung.load, "measured");
-    let calibration = Calibration::climb(cores(), &endpoint_type(args)?, ladders, report)?;
+    let instruments = instruments(args, log)?;
+    let climb = move || {
+        let report = |rung: &Rung| tracing::info!(load = %rung.load, "measured");
+        Calibration::climb(&instruments, ladders, report)
+    };
+    let climbed = until_interrupted(&[], climb)
+        .map_err(|error| Failure::new(Exit::Failed, "wait for the calibration").caused_by(&error))?;
+    let calibration = match climbed {
+        Ok(calibration) => calibration?,
+        Err(interrupt) => return Ok(interrupt.into()),
+    };
     let path = calibrate::save(&calibration)?;
     if args.json {
         let text = serde_json::to_string_pretty(&calibration);
@@ -58,12 +74,13 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// The dialect's name as its manifest spells it: a run looks for its calibration under that.
-fn endpoint_type(args: &CalibrateArgs) -> Result<String, Failure> {
-    let registry = Registry::discover(&DiscoveryOptions::from_env(Vec::new()))?;
+/// The endpoint goes by the name that its manifest spells: a run looks for its calibration under that.
+fn instruments(args: &CalibrateArgs, log: &LogFlags) -> Result<Instruments, Failure> {
+    let registry = Arc::new(Registry::discover(&DiscoveryOptions::from_env(Vec::new()))?);
     let name = &args.endpoint_type;
     let entry = registry.endpoint(name).map_err(|error| refusal::unknown_endpoint(name, error))?;
-    Ok(entry.name.clone())
+    let endpoint_type = entry.name.clone();
+    Ok(Instruments { registry, log_words: log.words(), endpoint_type, cores: cores() })
 }
 
 /// The rungs that the user chose, from the lowest on, or the usual ones.
@@ -125,10 +142,15 @@ impl Explain for CalibrateError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Mock(_) | Self::Client(_) => {
+            Self::Mock(_) | Self::Files(_) => {
                 Some("look at the system's limits and the temporary folder".to_owned())
             }
-            Self::Failed { .. } => Some("`prony profile --mock` shows whether a run works at all".to_owned()),
+            Self::Plugin(error) => Explain::hint(error),
+            Self::Config { source, .. } => Explain::hint(source),
+            Self::Run { source, .. } => Explain::hint(&**source),
+            Self::Recorder { .. } | Self::Report { .. } | Self::Ended { .. } => {
+                Some("`prony profile --mock` shows whether a run works at all".to_owned())
+            }
             Self::Nothing => None,
         }
     }

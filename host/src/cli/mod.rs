@@ -4,9 +4,11 @@
 //! Each command has a file of its own and gives an `Exit` or a `Failure`. Parsing opens nothing: help and version depend
 //! neither on the environment nor on plugins.
 
+mod bar;
 mod calibrate;
 mod completions;
 mod exit;
+mod explain;
 mod help;
 mod limits;
 mod logging;
@@ -15,6 +17,7 @@ mod option_rows;
 mod outcome;
 mod plugins;
 mod profile;
+mod progress;
 mod recorded;
 mod refusal;
 mod report;
@@ -116,7 +119,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Profile(flags) => profile::run(&flags, &cli.log),
         Command::Report(args) => report::run(&args),
         Command::Plugins(args) => plugins::run(&args),
-        Command::Calibrate(args) => calibrate::run(&args),
+        Command::Calibrate(args) => calibrate::run(&args, &cli.log),
         Command::MockServer(args) => mock_server::run(*args),
         Command::Service(args) => service::run(&args, &cli.log),
         Command::Worker => worker::run(),

@@ -16,13 +16,6 @@ use crate::plan::{DatasetConfig, LengthLaw, Phase, Plan, TokenizerChoice, media:
 /// Mean length of a generated prompt, in tokens.
 pub(super) const DEFAULT_ISL: u32 = 550;
 
-/// Prompts of a run that only time ends.
-const DEFAULT_ENTRIES: usize = 100;
-
-/// No more different prompts are made unasked: a million of 550 tokens would take 3 GB, and a server's prefix cache has
-/// long forgotten the first when ten thousand others have passed.
-const MOST_DEFAULT_ENTRIES: usize = 10_000;
-
 /// The dataset that the flags ask for: a file if they name one, generated text otherwise.
 pub(super) fn dataset(flags: &ProfileFlags, phases: &[Phase]) -> Result<DatasetConfig, ConfigError> {
     let osl = output_length(flags)?;
@@ -124,16 +117,11 @@ fn output_length(flags: &ProfileFlags) -> Result<Option<LengthLaw>, ConfigError>
     }
 }
 
-/// How many different prompts there are to be.
-pub(super) fn entries(flags: &ProfileFlags, phases: &[Phase]) -> usize {
-    flags.num_dataset_entries.unwrap_or_else(|| pool_size(phases))
-}
-
-/// A prompt of its own for every measured request, as far as memory goes; with no count to go by, a fixed number.
-fn pool_size(phases: &[Phase]) -> usize {
-    size::requests(phases).map_or(DEFAULT_ENTRIES, |count| {
-        usize::try_from(count).unwrap_or(usize::MAX).min(MOST_DEFAULT_ENTRIES)
-    })
+/// How many different prompts there are to be: one for every request, unless the user says how many. Without a number of
+/// requests there is no end to them.
+pub(super) fn entries(flags: &ProfileFlags, phases: &[Phase]) -> Option<usize> {
+    let requests = || size::requests(phases).map(|count| usize::try_from(count).unwrap_or(usize::MAX));
+    flags.num_dataset_entries.or_else(requests)
 }
 
 /// What counts tokens. Without a wish it is what is always there: nothing is fetched because a model has a name.
@@ -158,14 +146,15 @@ mod tests {
     }
 
     #[rstest]
-    #[case("", 10)]
-    #[case("--request-count 200", 200)]
-    #[case("--benchmark-duration 5", 100)]
-    #[case("--request-count 1000000", 10_000)]
-    #[case("--request-count 1000000 --num-dataset-entries 20000", 20_000)]
-    #[case("--warmup-request-count 20 --request-count 200", 220)]
-    #[case("--request-count 200 --num-dataset-entries 3", 3)]
-    fn there_is_a_prompt_for_every_request(#[case] line: &str, #[case] expected: usize) {
+    #[case("", Some(10))]
+    #[case("--request-count 200", Some(200))]
+    #[case("--benchmark-duration 5", None)]
+    #[case("--benchmark-duration 5 --num-dataset-entries 7", Some(7))]
+    #[case("--request-count 1000000", Some(1_000_000))]
+    #[case("--request-count 1000000 --num-dataset-entries 20000", Some(20_000))]
+    #[case("--warmup-request-count 20 --request-count 200", Some(220))]
+    #[case("--request-count 200 --num-dataset-entries 3", Some(3))]
+    fn there_is_a_prompt_for_every_request(#[case] line: &str, #[case] expected: Option<usize>) {
         let dataset = resolved(line);
         assert!(
             matches!(dataset, DatasetConfig::Synthetic { entries, .. } if entries == expected),

@@ -90,7 +90,7 @@ mod tests {
     ) {
         assert_eq!(
             resolved(line).unwrap(),
-            DatasetConfig::Rankings { entries: 10, passages, passage, query }
+            DatasetConfig::Rankings { entries: Some(10), passages, passage, query }
         );
     }
 

@@ -22,18 +22,18 @@ const LONGEST_ENDPOINT_NAME: usize = 24;
 /// A configuration, and what the user should know about it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Resolved {
-    /// Complete, except that `--mock` still has to name its address: [`Resolved::aim_at`].
+    /// Complete, except that `--mock` still has to name its address: [`Plan::aim_at`].
     pub(crate) plan: Plan,
     /// Sentences on what is allowed but hardly meant, without a final stop.
     pub(crate) warnings: Vec<String>,
 }
 
-impl Resolved {
-    /// Sets the address of the target, which for `--mock` is known only once the server runs.
+impl Plan {
+    /// Sets the address of the target, where it is known only once the server runs.
     pub(crate) fn aim_at(&mut self, url: &str) {
-        self.plan.target.urls = vec![url.to_owned()];
-        if self.plan.server_metrics.enabled {
-            self.plan.server_metrics.urls.insert(0, url::metrics_url(url));
+        self.target.urls = vec![url.to_owned()];
+        if self.server_metrics.enabled {
+            self.server_metrics.urls.insert(0, url::metrics_url(url));
         }
     }
 }
@@ -288,7 +288,7 @@ mod tests {
         assert_eq!(
             dataset,
             DatasetConfig::Synthetic {
-                entries: 50,
+                entries: Some(50),
                 isl,
                 osl: Some(osl),
                 batch_size: 2,
@@ -306,7 +306,7 @@ mod tests {
         assert_eq!(resolved.plan.target.model, "mock-model");
         assert!(resolved.plan.target.streaming);
         assert!(resolved.plan.target.urls.is_empty());
-        resolved.aim_at("http://127.0.0.1:9");
+        resolved.plan.aim_at("http://127.0.0.1:9");
         assert_eq!(resolved.plan.target.urls, ["http://127.0.0.1:9"]);
         let pages = ["http://127.0.0.1:9/metrics", "http://h:2/metrics"];
         assert_eq!(resolved.plan.server_metrics.urls, pages);
@@ -315,7 +315,7 @@ mod tests {
     #[test]
     fn server_metrics_that_are_off_stay_off() {
         let mut resolved = resolved("--mock --no-server-metrics");
-        resolved.aim_at("http://127.0.0.1:9");
+        resolved.plan.aim_at("http://127.0.0.1:9");
         assert_eq!(resolved.plan.server_metrics, ServerMetricsConfig::default());
     }
 

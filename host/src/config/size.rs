@@ -1,11 +1,11 @@
-//! How much memory generated content takes, so that a slip of the keyboard is an error and not the end of the process.
+//! How much memory a generated prompt takes, so that a slip of the keyboard is an error and not the end of the process.
 //!
 //! An estimate from the lengths that were asked for; nothing is generated here.
 
 use crate::plan::{DatasetConfig, LengthLaw, Phase};
 
-/// Most memory that generated texts may take: more than the prompts of any run that one process sends.
-const MOST_BYTES: f64 = 8.0 * GIGABYTE;
+/// Most memory that the texts of one request may take: more than any server reads.
+const MOST_BYTES: f64 = GIGABYTE;
 const GIGABYTE: f64 = 1e9;
 
 /// Memory of a token of text, and of what a text costs beside its tokens.
@@ -15,11 +15,10 @@ const BYTES_A_TEXT: f64 = 128.0;
 /// Texts that would not fit.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error(
-    "generate {entries} different {what} of about {tokens:.0} tokens: they would take {} of memory, and {} is the limit",
+    "generate {what} of about {tokens:.0} tokens: one would take {} of memory, and {} is the limit",
     size(*.bytes), size(MOST_BYTES)
 )]
 pub(crate) struct SizeError {
-    entries: usize,
     what: &'static str,
     tokens: f64,
     bytes: f64,
@@ -34,28 +33,25 @@ impl SizeError {
     }
 }
 
-/// Checks that the texts of a dataset can be held in memory.
+/// Checks that the texts of a request can be held in memory.
 ///
 /// # Errors
 /// They cannot. Files are read as they are, whatever their size.
 pub(super) fn check(dataset: &DatasetConfig) -> Result<(), SizeError> {
-    let (entries, what, texts, tokens, flags) = match dataset {
-        DatasetConfig::Synthetic { entries, isl, batch_size, .. } => {
+    let (what, texts, tokens, flags) = match dataset {
+        DatasetConfig::Synthetic { isl, batch_size, .. } => {
             let texts = *batch_size as f64;
-            let flags = "`--num-dataset-entries`, `--isl`, `--isl-stddev` and `--batch-size`";
-            (*entries, "prompts", texts, texts * longest(*isl), flags)
+            ("prompts", texts, texts * longest(*isl), "`--isl`, `--isl-stddev` and `--batch-size`")
         }
-        DatasetConfig::Rankings { entries, passages, passage, query } => {
+        DatasetConfig::Rankings { passages, passage, query, .. } => {
             let passages = longest(*passages);
-            let flags = "`--num-dataset-entries` and the `--rankings-...` lengths";
             let tokens = longest(*query) + passages * longest(*passage);
-            (*entries, "rankings", passages + 1.0, tokens, flags)
+            ("rankings", passages + 1.0, tokens, "the `--rankings-...` lengths")
         }
         DatasetConfig::File { .. } | DatasetConfig::RawPayloads { .. } => return Ok(()),
     };
-    // An entry costs as much as a text, whatever it holds.
-    let bytes = entries as f64 * ((texts + 1.0) * BYTES_A_TEXT + tokens * BYTES_A_TOKEN);
-    if bytes <= MOST_BYTES { Ok(()) } else { Err(SizeError { entries, what, tokens, bytes, flags }) }
+    let bytes = texts * BYTES_A_TEXT + tokens * BYTES_A_TOKEN;
+    if bytes <= MOST_BYTES { Ok(()) } else { Err(SizeError { what, tokens, bytes, flags }) }
 }
 
 /// A length that hardly any is above.
@@ -80,44 +76,42 @@ mod tests {
     use super::*;
     use crate::plan::media::MediaConfig;
 
-    fn prompts(entries: usize, mean: f64, stddev: f64, batch_size: usize) -> DatasetConfig {
+    fn prompts(mean: f64, stddev: f64, batch_size: usize) -> DatasetConfig {
         let isl = LengthLaw { mean, stddev };
-        DatasetConfig::Synthetic { entries, isl, osl: None, batch_size, media: MediaConfig::default() }
+        DatasetConfig::Synthetic { entries: None, isl, osl: None, batch_size, media: MediaConfig::default() }
     }
 
-    fn rankings(entries: usize, passages: f64, passage: f64, query: f64) -> DatasetConfig {
+    fn rankings(passages: f64, passage: f64, query: f64) -> DatasetConfig {
         let law = |mean| LengthLaw { mean, stddev: 0.0 };
-        DatasetConfig::Rankings { entries, passages: law(passages), passage: law(passage), query: law(query) }
+        let (passages, passage, query) = (law(passages), law(passage), law(query));
+        DatasetConfig::Rankings { entries: None, passages, passage, query }
     }
 
     #[rstest]
-    #[case::a_million(prompts(1_000_000, 550.0, 50.0, 1))]
-    #[case::long_contexts(prompts(100, 10e6, 0.0, 1))]
-    #[case::rankings(rankings(10_000, 100.0, 500.0, 50.0))]
+    #[case::usual(prompts(550.0, 50.0, 1))]
+    #[case::long_contexts(prompts(10e6, 0.0, 1))]
+    #[case::rankings(rankings(100.0, 500.0, 50.0))]
     fn loads_that_people_run_fit(#[case] dataset: DatasetConfig) {
         assert_eq!(check(&dataset), Ok(()));
     }
 
     #[rstest]
-    #[case::entries(prompts(4_294_967_295, 1.0, 0.0, 1))]
-    #[case::length(prompts(1, 4_294_967_295.0, 0.0, 1))]
-    #[case::spread(prompts(1, 550.0, 1e308, 1))]
-    #[case::texts(prompts(1, 1.0, 0.0, usize::MAX))]
-    #[case::all_together(prompts(usize::MAX, 1e300, 1e308, usize::MAX))]
-    #[case::passages(rankings(1, 4_294_967_295.0, 1.0, 1.0))]
-    #[case::passage(rankings(1, 1.0, 1e308, 1.0))]
-    #[case::query(rankings(1, 1.0, 1.0, 4_294_967_295.0))]
+    #[case::length(prompts(4_294_967_295.0, 0.0, 1))]
+    #[case::spread(prompts(550.0, 1e308, 1))]
+    #[case::texts(prompts(1.0, 0.0, usize::MAX))]
+    #[case::all_together(prompts(1e300, 1e308, usize::MAX))]
+    #[case::passages(rankings(4_294_967_295.0, 1.0, 1.0))]
+    #[case::passage(rankings(1.0, 1e308, 1.0))]
+    #[case::query(rankings(1.0, 1.0, 4_294_967_295.0))]
     fn what_no_memory_holds_is_refused(#[case] dataset: DatasetConfig) {
         assert!(check(&dataset).is_err());
     }
 
     #[test]
     fn the_error_says_how_much_it_would_be() {
-        let error = check(&prompts(10, 4_294_967_295.0, 0.0, 1)).unwrap_err();
         assert_eq!(
-            error.to_string(),
-            "generate 10 different prompts of about 4294967295 tokens: they would take 258 GB of memory, and 8 GB is the \
-             limit"
+            check(&prompts(4_294_967_295.0, 0.0, 1)).unwrap_err().to_string(),
+            "generate prompts of about 4294967295 tokens: one would take 26 GB of memory, and 1 GB is the limit"
         );
     }
 }

@@ -1,8 +1,10 @@
 //! Whether an endpoint takes what a dataset holds, by its manifest: told before the load, and not by each request.
 
+use std::sync::Arc;
+
 use prony_plugin_api::{PartKind, metadata::EndpointMetadata};
 
-use super::{Conversation, PAYLOAD, Part};
+use super::{PAYLOAD, Part, Script};
 
 /// What an endpoint does not take. Places are entries of the dataset, from 1, with their names.
 #[derive(Debug, thiserror::Error)]
@@ -52,9 +54,9 @@ impl AcceptanceError {
     }
 }
 
-/// Checks every part of every conversation.
-pub(crate) fn check(
-    conversations: &[Conversation],
+/// Checks every part of every script.
+pub(super) fn check(
+    scripts: &[Arc<Script>],
     endpoint: &EndpointMetadata,
     name: &str,
 ) -> Result<(), AcceptanceError> {
@@ -63,17 +65,17 @@ pub(crate) fn check(
         (PartKind::AUDIO, "audio", endpoint.supports_audio, endpoint.requires_audio),
         (PartKind::VIDEO, "video", endpoint.supports_videos, false),
     ];
-    for (number, conversation) in conversations.iter().enumerate() {
-        let place = || format!("entry {} (`{}`)", number + 1, conversation.id);
+    for (number, script) in scripts.iter().enumerate() {
+        let place = || format!("entry {} (`{}`)", number + 1, script.id);
         for (kind, medium, is_supported, is_required) in kinds {
             // What cannot be done without is taken, whatever else the manifest says.
             let is_supported = is_supported || is_required;
-            let parts = conversation.turns.iter().flat_map(|turn| &turn.parts);
+            let parts = script.steps.iter().flat_map(|step| &step.parts);
             let mut parts = parts.filter(|part| part.kind == kind).peekable();
             let endpoint_name = || name.to_owned();
             if parts.peek().is_none() {
                 // A payload says what it likes, where only the server looks.
-                if is_required && !holds_payload(conversation) {
+                if is_required && !holds_payload(script) {
                     return Err(AcceptanceError::Missing {
                         medium,
                         place: place(),
@@ -90,9 +92,9 @@ pub(crate) fn check(
     Ok(())
 }
 
-/// A conversation that is a whole body.
-fn holds_payload(conversation: &Conversation) -> bool {
-    let mut parts = conversation.turns.iter().flat_map(|turn| &turn.parts);
+/// A script that is a whole body.
+fn holds_payload(script: &Script) -> bool {
+    let mut parts = script.steps.iter().flat_map(|step| &step.parts);
     parts.any(|part| part.kind == PartKind::RAW && part.name == PAYLOAD)
 }
 
@@ -107,7 +109,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::dataset::Turn;
+    use crate::dataset::Step;
 
     fn endpoint(keys: &str) -> EndpointMetadata {
         let json = format!(
@@ -116,12 +118,12 @@ mod tests {
         serde_json::from_str(&json).unwrap()
     }
 
-    fn dataset(kind: PartKind, data: &str) -> Vec<Conversation> {
-        let conversation = |id: &str, parts| {
+    fn dataset(kind: PartKind, data: &str) -> Vec<Arc<Script>> {
+        let script = |id: &str, parts| {
             let (role, extra_json) = ("user".to_owned(), String::new());
-            Conversation {
+            Arc::new(Script {
                 id: id.to_owned(),
-                turns: vec![Turn {
+                steps: vec![Step {
                     role,
                     parts,
                     max_tokens: None,
@@ -129,13 +131,13 @@ mod tests {
                     headers: Vec::new(),
                     input_tokens: None,
                 }],
-            }
+            })
         };
         let medium = |kind, data: &str| Part { kind, name: String::new(), data: data.into() };
         let image = || medium(PartKind::IMAGE, "data:image/png;base64,AA==");
         vec![
-            conversation("a", vec![image()]),
-            conversation("b", vec![Part::text("Hi".into()), image(), medium(kind, data)]),
+            script("a", vec![image()]),
+            script("b", vec![Part::text("Hi".into()), image(), medium(kind, data)]),
         ]
     }
 

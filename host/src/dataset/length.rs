@@ -1,8 +1,9 @@
-//! Length laws: how many tokens a turn has, how many passages a ranking, and how many pixels an image.
+//! Length laws: how many tokens a step has, how many passages a ranking, and how many pixels an image.
 //!
 //! Knows the law and a random stream, not what the tokens are for.
 
 use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
 
 use crate::{plan::LengthLaw, seed::Seed};
@@ -10,29 +11,54 @@ use crate::{plan::LengthLaw, seed::Seed};
 /// A law whose mass is almost all below one token is given up after so many draws.
 const MOST_DRAWS: u32 = 10_000;
 
-/// Input tokens of one text after the other, without end.
-pub(super) fn input_lengths(law: LengthLaw, seed: Seed) -> impl Iterator<Item = u64> {
-    lengths(law, seed.stream("dataset.prompt.length"))
+/// Lengths by number: each is drawn from a random stream of its own, so that it does not depend on which others are asked
+/// for.
+#[derive(Clone, Debug)]
+pub(super) struct Lengths {
+    law: LengthLaw,
+    /// Never drawn from: each length draws from a copy with its number.
+    rng: ChaCha8Rng,
 }
 
-/// Requested output tokens of one turn after the other, without end.
-pub(super) fn output_lengths(law: LengthLaw, seed: Seed) -> impl Iterator<Item = u64> {
-    lengths(law, seed.stream("composer.turn.max_tokens"))
+impl Lengths {
+    fn new(law: LengthLaw, seed: Seed, label: &str) -> Self {
+        Self { law, rng: seed.stream(label) }
+    }
+
+    /// The length with this number, at least 1.
+    pub(super) fn of(&self, number: u64) -> u64 {
+        if !has_spread(self.law) {
+            return fixed(self.law);
+        }
+        let mut rng = self.rng.clone();
+        rng.set_stream(number);
+        draw(self.law, &mut rng)
+    }
 }
 
-/// Passages of one ranking after the other, without end.
-pub(super) fn passage_counts(law: LengthLaw, seed: Seed) -> impl Iterator<Item = u64> {
-    lengths(law, seed.stream("dataset.rankings.passages"))
+/// Input tokens of each text.
+pub(super) fn input_lengths(law: LengthLaw, seed: Seed) -> Lengths {
+    Lengths::new(law, seed, "dataset.prompt.length")
 }
 
-/// Tokens of one passage after the other, without end.
-pub(super) fn passage_lengths(law: LengthLaw, seed: Seed) -> impl Iterator<Item = u64> {
-    lengths(law, seed.stream("dataset.rankings.passage_length"))
+/// Requested output tokens of each script.
+pub(super) fn output_lengths(law: LengthLaw, seed: Seed) -> Lengths {
+    Lengths::new(law, seed, "composer.turn.max_tokens")
 }
 
-/// Tokens of one query after the other, without end.
-pub(super) fn query_lengths(law: LengthLaw, seed: Seed) -> impl Iterator<Item = u64> {
-    lengths(law, seed.stream("dataset.rankings.query_length"))
+/// Passages of each ranking.
+pub(super) fn passage_counts(law: LengthLaw, seed: Seed) -> Lengths {
+    Lengths::new(law, seed, "dataset.rankings.passages")
+}
+
+/// Tokens of each passage.
+pub(super) fn passage_lengths(law: LengthLaw, seed: Seed) -> Lengths {
+    Lengths::new(law, seed, "dataset.rankings.passage_length")
+}
+
+/// Tokens of each query.
+pub(super) fn query_lengths(law: LengthLaw, seed: Seed) -> Lengths {
+    Lengths::new(law, seed, "dataset.rankings.query_length")
 }
 
 /// Width and height of one image after the other, without end.
@@ -45,8 +71,18 @@ pub(super) fn image_sizes(
     std::iter::repeat_with(move || (draw(width, &mut rng), draw(height, &mut rng)))
 }
 
-fn lengths(law: LengthLaw, mut rng: impl Rng) -> impl Iterator<Item = u64> {
-    std::iter::repeat_with(move || draw(law, &mut rng))
+/// A length that none is above, but for a draw in 10^15.
+pub(super) fn longest(law: LengthLaw) -> u64 {
+    let spread = if has_spread(law) { law.stddev } else { 0.0 };
+    tokens((law.mean + 8.0 * spread).ceil()).max(1)
+}
+
+fn has_spread(law: LengthLaw) -> bool {
+    law.stddev > 0.0
+}
+
+fn fixed(law: LengthLaw) -> u64 {
+    tokens(law.mean).max(1)
 }
 
 /// Draws a length, at least 1.
@@ -56,10 +92,10 @@ fn lengths(law: LengthLaw, mut rng: impl Rng) -> impl Iterator<Item = u64> {
 /// little. Rounding is to the nearest, so that the mean of other laws is what was asked for; `aiperf` rounds up, which
 /// adds half a token.
 fn draw(law: LengthLaw, rng: &mut impl Rng) -> u64 {
-    let normal = (law.stddev > 0.0).then(|| Normal::new(law.mean, law.stddev).ok()).flatten();
+    let normal = has_spread(law).then(|| Normal::new(law.mean, law.stddev).ok()).flatten();
     let drawn = normal
         .and_then(|normal| (0..MOST_DRAWS).map(|_| tokens(normal.sample(rng))).find(|&tokens| tokens > 0));
-    drawn.unwrap_or_else(|| tokens(law.mean).max(1))
+    drawn.unwrap_or_else(|| fixed(law))
 }
 
 /// The nearest whole number; 0 for anything below it.
@@ -76,8 +112,9 @@ mod tests {
     use super::input_lengths;
     use crate::{plan::LengthLaw, seed::Seed};
 
-    fn draws(mean: f64, stddev: f64, count: usize) -> Vec<u64> {
-        input_lengths(LengthLaw { mean, stddev }, Seed::new(42)).take(count).collect()
+    fn draws(mean: f64, stddev: f64, count: u64) -> Vec<u64> {
+        let lengths = input_lengths(LengthLaw { mean, stddev }, Seed::new(42));
+        (0..count).map(|number| lengths.of(number)).collect()
     }
 
     #[rstest]

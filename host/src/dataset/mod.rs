@@ -1,18 +1,21 @@
 //! Datasets: what the requests say.
 //!
-//! A dataset is a list of [`Conversation`]s, made before the load starts and never changed. It knows nothing of
-//! dialects: an endpoint turns a [`Turn`] into bytes.
+//! A [`Source`] gives a [`Script`] for each position; what is at a position depends on the dataset's description and the seed
+//! alone. Generated scripts are made as they are needed, some ahead of time ([`ahead`]); those of a file are read before the
+//! load. A dataset knows nothing of API formats: an endpoint turns a [`Step`] into bytes.
 
 mod acceptance;
-mod build;
-mod conversation;
+mod ahead;
 mod corpus;
 mod formats;
+mod generate;
 mod length;
 mod lexicon;
 mod media;
+mod open;
 mod rankings;
-mod sampler;
+mod script;
+mod source;
 mod synthetic;
 mod tokenizer;
 mod vocabulary;
@@ -20,12 +23,11 @@ mod vocabulary;
 use std::path::Path;
 
 pub(crate) use self::{
-    acceptance::{AcceptanceError, check as check_accepted},
-    build::{DatasetError, build},
-    conversation::{Conversation, PAYLOAD, Part, Turn, secrets},
-    formats::{FileError, raw_payload::other_streaming},
-    media::{shared as shared_media, wav_seconds},
-    sampler::conversation_of,
+    acceptance::AcceptanceError,
+    formats::FileError,
+    open::{DatasetError, Opened, Purpose, open, open_for},
+    script::{PAYLOAD, Part, Script, Step, StepPlace},
+    source::Source,
     tokenizer::{Tokenizer, TokenizerError, yield_to_others},
 };
 
@@ -34,6 +36,6 @@ pub(crate) fn read_file(
     path: &Path,
     are_bodies: bool,
     most: Option<usize>,
-) -> Result<Vec<Conversation>, FileError> {
+) -> Result<Vec<Script>, FileError> {
     if are_bodies { formats::raw_payload::read(path, most) } else { formats::single_turn::read(path, most) }
 }

@@ -2,7 +2,9 @@
 //!
 //! A [`Writer`] puts pseudo-sentences together from words whose cost in tokens is known. Every text is a function of
 //! the seed and its own number: neither the number of texts nor the order in which they are written matters. It knows
-//! nothing of conversations' turns beyond the one text.
+//! nothing of scripts' steps beyond the one text.
+
+use std::sync::Arc;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -21,10 +23,11 @@ const MOST_ROUNDS: usize = 10;
 const BYTES_PER_TOKEN: usize = 6;
 
 /// Writes texts.
-pub(super) struct Writer<'a> {
+#[derive(Debug)]
+pub(super) struct Writer {
     lexicon: Lexicon,
     /// What checks every text: nothing for the built-in vocabulary, whose lengths are right by construction.
-    check: Option<&'a Tokenizer>,
+    check: Option<Arc<Tokenizer>>,
     openings: Openings,
     /// Never drawn from: each text draws from a stream of its own, which is a copy with the text's number.
     rng: ChaCha8Rng,
@@ -45,12 +48,11 @@ struct Draft {
     left: u64,
 }
 
-impl<'a> Writer<'a> {
+impl Writer {
     /// Makes a writer whose texts are measured by this tokenizer, or by the built-in vocabulary without one.
-    ///
-    pub(super) fn new(tokenizer: Option<&'a Tokenizer>, seed: Seed) -> Self {
-        let check = tokenizer.filter(|tokenizer| !tokenizer.is_builtin());
-        let lexicon = check.map_or_else(Lexicon::builtin, Lexicon::measured);
+    pub(super) fn new(tokenizer: Option<&Arc<Tokenizer>>, seed: Seed) -> Self {
+        let check = tokenizer.filter(|tokenizer| !tokenizer.is_builtin()).cloned();
+        let lexicon = check.as_deref().map_or_else(Lexicon::builtin, Lexicon::measured);
         let openings = Openings::new(&lexicon, &mut seed.stream("dataset.prompt.opening"));
         Self { lexicon, check, openings, rng: seed.stream("dataset.prompt.corpus") }
     }
@@ -63,7 +65,7 @@ impl<'a> Writer<'a> {
         let mut draft = Draft { text: String::with_capacity(bytes), left: tokens };
         self.open(number, &mut draft);
         self.go_on(OPENING_REST, &mut draft, &mut rng);
-        match self.check {
+        match &self.check {
             Some(tokenizer) => self.mend(draft.text, tokens, tokenizer, &mut rng),
             None => Written { text: draft.text, tokens: tokens - draft.left },
         }
@@ -159,6 +161,7 @@ fn next_fitting(words: &[Word], position: usize, most: u64) -> Option<&Word> {
 
 /// Which words each text begins with: a permutation of all combinations, of which number `n` has the `n`-th. So no two
 /// texts share their beginning, and a server's prefix cache is of no use. Neighbours differ in the first word already.
+#[derive(Debug)]
 struct Openings {
     /// How many words each place has to choose from.
     choices: [u64; 3],
@@ -200,7 +203,12 @@ fn greatest_common_divisor(a: u64, b: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::HashSet, fs, path::PathBuf, sync::LazyLock};
+    use std::{
+        collections::HashSet,
+        fs,
+        path::PathBuf,
+        sync::{Arc, LazyLock},
+    };
 
     use proptest::prelude::*;
     use rstest::rstest;
@@ -209,21 +217,21 @@ mod tests {
     use super::Writer;
     use crate::{dataset::tokenizer::Tokenizer, plan::TokenizerChoice, seed::Seed};
 
-    static BUILTIN: LazyLock<Tokenizer> =
-        LazyLock::new(|| Tokenizer::load(&TokenizerChoice::Builtin).unwrap());
-    static LOCAL: LazyLock<Tokenizer> = LazyLock::new(|| {
+    static BUILTIN: LazyLock<Arc<Tokenizer>> =
+        LazyLock::new(|| Tokenizer::load(&TokenizerChoice::Builtin).unwrap().into());
+    static LOCAL: LazyLock<Arc<Tokenizer>> = LazyLock::new(|| {
         let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/tokenizer"));
-        Tokenizer::load(&TokenizerChoice::Local(folder)).unwrap()
+        Tokenizer::load(&TokenizerChoice::Local(folder)).unwrap().into()
     });
 
-    fn writer(tokenizer: &Tokenizer) -> Writer<'_> {
+    fn writer(tokenizer: &Arc<Tokenizer>) -> Writer {
         Writer::new(Some(tokenizer), Seed::new(42))
     }
 
     #[rstest]
     #[case::builtin(&BUILTIN)]
     #[case::local(&LOCAL)]
-    fn short_texts_have_the_length_that_was_asked_for(#[case] tokenizer: &Tokenizer) {
+    fn short_texts_have_the_length_that_was_asked_for(#[case] tokenizer: &Arc<Tokenizer>) {
         let writer = writer(tokenizer);
         for tokens in 1..=64 {
             for number in 0..20 {
@@ -239,7 +247,7 @@ mod tests {
 
         #[test]
         fn texts_have_the_length_that_was_asked_for(root: u64, number: u64, tokens in 1..=3000_u64, local: bool) {
-            let tokenizer: &Tokenizer = if local { &LOCAL } else { &BUILTIN };
+            let tokenizer: &Arc<Tokenizer> = if local { &LOCAL } else { &BUILTIN };
             let written = Writer::new(Some(tokenizer), Seed::new(root)).write(number, tokens);
             prop_assert_eq!(written.tokens, tokens);
             prop_assert_eq!(tokenizer.count(&written.text) as u64, tokens);
@@ -249,7 +257,7 @@ mod tests {
     #[rstest]
     #[case::builtin(&BUILTIN, 3)]
     #[case::local(&LOCAL, 12)]
-    fn no_two_texts_begin_alike(#[case] tokenizer: &Tokenizer, #[case] tokens: u64) {
+    fn no_two_texts_begin_alike(#[case] tokenizer: &Arc<Tokenizer>, #[case] tokens: u64) {
         let writer = writer(tokenizer);
         let texts: HashSet<_> = (0..5_000).map(|number| writer.write(number, tokens).text).collect();
         assert_eq!(texts.len(), 5_000);
@@ -263,7 +271,7 @@ mod tests {
     }
 
     /// A vocabulary of single characters and of two with a space between them, behind this normaliser.
-    fn characters(normalizer: &serde_json::Value) -> Tokenizer {
+    fn characters(normalizer: &serde_json::Value) -> Arc<Tokenizer> {
         let mut words: Vec<String> =
             ('a'..='z').chain('A'..='Z').chain([' ', '.', ',']).map(String::from).collect();
         words.extend(["d ".to_owned(), "d t".to_owned()]);
@@ -275,7 +283,7 @@ mod tests {
         });
         let folder = TempDir::new().unwrap();
         fs::write(folder.path().join("tokenizer.json"), json.to_string()).unwrap();
-        Tokenizer::load(&TokenizerChoice::Local(folder.path().into())).unwrap()
+        Tokenizer::load(&TokenizerChoice::Local(folder.path().into())).unwrap().into()
     }
 
     #[test]

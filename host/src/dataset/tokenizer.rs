@@ -42,6 +42,12 @@ pub(crate) struct Tokenizer {
     engine: Engine,
 }
 
+impl std::fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokenizer").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 enum Engine {
     /// `o200k_base`, which needs nothing.
     Builtin,

@@ -103,7 +103,7 @@ fn config() -> Plan {
             tls: TlsConfig::default(),
         },
         dataset: DatasetConfig::Synthetic {
-            entries: 4,
+            entries: Some(4),
             isl: LengthLaw { mean: 25.0, stddev: 0.0 },
             osl: Some(LengthLaw { mean: 4.0, stddev: 0.0 }),
             batch_size: 1,

@@ -1,10 +1,10 @@
-//! A dataset on its way into a child: what conversations share, they share there as well, and it travels once.
+//! A dataset on its way into a child: what scripts share, they share there as well, and it travels once.
 
 use std::{collections::HashMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{Conversation, Part};
+use crate::dataset::{Part, Script};
 
 /// Weight of something that has no texts, in bytes: about its size.
 pub(super) const LIGHT: usize = 64;
@@ -15,10 +15,10 @@ const LARGE: usize = 4096;
 /// About how many bytes of a dataset go into one frame.
 const FULL: usize = 4 << 20;
 
-/// Some conversations, in order.
+/// Some scripts, in order.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct DatasetBatch {
-    conversations: Vec<Conversation>,
+    scripts: Vec<Script>,
     /// Parts that were left empty, in order.
     repeats: Vec<Repeat>,
 }
@@ -26,7 +26,7 @@ pub(super) struct DatasetBatch {
 /// A part whose data has been sent before.
 #[derive(Debug, Serialize, Deserialize)]
 struct Repeat {
-    /// Positions of its conversation in the batch, of its turn there, and of itself in the turn.
+    /// Positions of its script in the batch, of its turn there, and of itself in the turn.
     place: (usize, usize, usize),
     /// Position among all large data that was sent.
     of: usize,
@@ -35,30 +35,30 @@ struct Repeat {
 /// Makes parcels of a dataset.
 #[derive(Debug)]
 pub(super) struct Packer<'a> {
-    rest: &'a [Conversation],
+    rest: &'a [Arc<Script>],
     /// Position among all large data that was sent, by address.
     sent: HashMap<*const u8, usize>,
 }
 
 impl<'a> Packer<'a> {
-    /// Begins with the first conversation.
-    pub(super) fn new(dataset: &'a [Conversation]) -> Self {
+    /// Begins with the first script.
+    pub(super) fn new(dataset: &'a [Arc<Script>]) -> Self {
         Self { rest: dataset, sent: HashMap::new() }
     }
 
-    fn pack(&mut self, conversation: &Conversation, batch: &mut DatasetBatch) {
-        let mut light = conversation.clone();
-        for (turn, parts) in light.turns.iter_mut().map(|turn| &mut turn.parts).enumerate() {
+    fn pack(&mut self, script: &Script, batch: &mut DatasetBatch) {
+        let mut light = script.clone();
+        for (turn, parts) in light.steps.iter_mut().map(|turn| &mut turn.parts).enumerate() {
             for (at, part) in parts.iter_mut().enumerate().filter(|(_, part)| part.data.len() >= LARGE) {
                 let next = self.sent.len();
                 let of = *self.sent.entry(part.data.as_ptr()).or_insert(next);
                 if of < next {
-                    batch.repeats.push(Repeat { place: (batch.conversations.len(), turn, at), of });
+                    batch.repeats.push(Repeat { place: (batch.scripts.len(), turn, at), of });
                     part.data = Arc::from("");
                 }
             }
         }
-        batch.conversations.push(light);
+        batch.scripts.push(light);
     }
 }
 
@@ -69,26 +69,26 @@ impl Iterator for Packer<'_> {
         let (mut batch, mut bytes) = (DatasetBatch::default(), 0);
         while let Some((first, rest)) = self.rest.split_first().filter(|_| bytes < FULL) {
             self.pack(first, &mut batch);
-            bytes += batch.conversations.last().map_or(0, weight);
+            bytes += batch.scripts.last().map_or(0, weight);
             self.rest = rest;
         }
-        (!batch.conversations.is_empty()).then_some(batch)
+        (!batch.scripts.is_empty()).then_some(batch)
     }
 }
 
-/// About how many bytes a conversation has.
-fn weight(conversation: &Conversation) -> usize {
-    let turns = conversation.turns.iter().map(|turn| {
+/// About how many bytes a script has.
+fn weight(script: &Script) -> usize {
+    let turns = script.steps.iter().map(|turn| {
         let parts = turn.parts.iter().map(|part| part.name.len() + part.data.len() + LIGHT);
         turn.role.len() + turn.extra_json.len() + LIGHT + parts.sum::<usize>()
     });
-    conversation.id.len() + turns.sum::<usize>()
+    script.id.len() + turns.sum::<usize>()
 }
 
 /// Makes a dataset of parcels.
 #[derive(Debug, Default)]
 pub(super) struct Unpacker {
-    dataset: Vec<Conversation>,
+    dataset: Vec<Script>,
     /// All large data that has come.
     large: Vec<Arc<str>>,
 }
@@ -97,14 +97,14 @@ impl Unpacker {
     /// Takes in the next batch.
     pub(super) fn unpack(&mut self, batch: DatasetBatch) {
         let mut repeats = batch.repeats.into_iter().peekable();
-        for (number, mut conversation) in batch.conversations.into_iter().enumerate() {
-            for (turn, parts) in conversation.turns.iter_mut().map(|turn| &mut turn.parts).enumerate() {
+        for (number, mut script) in batch.scripts.into_iter().enumerate() {
+            for (turn, parts) in script.steps.iter_mut().map(|turn| &mut turn.parts).enumerate() {
                 for (at, part) in parts.iter_mut().enumerate() {
                     let repeat = repeats.next_if(|repeat| repeat.place == (number, turn, at));
                     self.restore(part, repeat.map(|repeat| repeat.of));
                 }
             }
-            self.dataset.push(conversation);
+            self.dataset.push(script);
         }
     }
 
@@ -116,14 +116,14 @@ impl Unpacker {
         }
     }
 
-    /// The first conversation that came.
-    pub(super) fn first(&self) -> Option<&Conversation> {
+    /// The first script that came.
+    pub(super) fn first(&self) -> Option<&Script> {
         self.dataset.first()
     }
 
     /// All that came.
-    pub(super) fn finish(self) -> Arc<[Conversation]> {
-        self.dataset.into()
+    pub(super) fn finish(self) -> Vec<Script> {
+        self.dataset
     }
 }
 
@@ -132,12 +132,12 @@ mod tests {
     use prony_plugin_api::PartKind;
 
     use super::*;
-    use crate::dataset::Turn;
+    use crate::dataset::Step;
 
-    fn conversation(id: &str, data: &[&Arc<str>]) -> Conversation {
+    fn script(id: &str, data: &[&Arc<str>]) -> Arc<Script> {
         let part =
             |data: &&Arc<str>| Part { kind: PartKind::IMAGE, name: String::new(), data: Arc::clone(data) };
-        let turn = Turn {
+        let step = Step {
             role: "user".into(),
             parts: data.iter().map(part).collect(),
             max_tokens: None,
@@ -145,33 +145,31 @@ mod tests {
             headers: Vec::new(),
             input_tokens: None,
         };
-        Conversation { id: id.into(), turns: vec![turn] }
+        Arc::new(Script { id: id.into(), steps: vec![step] })
     }
 
-    fn sent(dataset: &[Conversation]) -> (usize, Arc<[Conversation]>) {
+    fn sent(dataset: &[Arc<Script>]) -> (usize, Vec<Arc<Script>>) {
         let (mut bytes, mut unpacker) = (0, Unpacker::default());
         for batch in Packer::new(dataset) {
             let frame = rmp_serde::to_vec_named(&batch).unwrap();
             bytes += frame.len();
             unpacker.unpack(rmp_serde::from_slice(&frame).unwrap());
         }
-        (bytes, unpacker.finish())
+        (bytes, unpacker.finish().into_iter().map(Arc::new).collect())
     }
 
     #[test]
-    fn what_conversations_share_travels_once_and_is_shared_again() {
+    fn what_scripts_share_travels_once_and_is_shared_again() {
         let [a, b]: [Arc<str>; 2] = ["a", "b"].map(|letter| letter.repeat(1 << 20).into());
         let small: Arc<str> = "small".into();
         let dataset: Vec<_> = (0..100)
-            .map(|number| {
-                conversation(&number.to_string(), &[&small, &a, if number % 2 == 0 { &a } else { &b }])
-            })
+            .map(|number| script(&number.to_string(), &[&small, &a, if number % 2 == 0 { &a } else { &b }]))
             .collect();
         let (bytes, arrived) = sent(&dataset);
-        assert_eq!(*arrived, *dataset);
+        assert_eq!(arrived, dataset);
         assert!(bytes < 3 << 20, "{bytes}");
         let addresses = |place: usize| {
-            let parts = arrived.iter().map(move |conversation| &conversation.turns[0].parts[place]);
+            let parts = arrived.iter().map(move |script| &script.steps[0].parts[place]);
             parts.map(|part| part.data.as_ptr()).collect::<std::collections::HashSet<_>>().len()
         };
         assert_eq!((addresses(1), addresses(2)), (1, 2));
@@ -180,19 +178,19 @@ mod tests {
     #[test]
     fn a_dataset_that_shares_nothing_arrives_in_frames_of_bounded_size() {
         let dataset: Vec<_> = (0..20)
-            .map(|number| conversation(&number.to_string(), &[&number.to_string().repeat(1 << 20).into()]))
+            .map(|number| script(&number.to_string(), &[&number.to_string().repeat(1 << 20).into()]))
             .collect();
-        assert_eq!(*sent(&dataset).1, *dataset);
+        assert_eq!(sent(&dataset).1, dataset);
         let longest = Packer::new(&dataset).map(|batch| rmp_serde::to_vec_named(&batch).unwrap().len()).max();
         assert!(longest.unwrap() < 2 * FULL, "{longest:?}");
     }
 
     /// What is not weighed makes frames that are too long to be read.
     #[test]
-    fn a_conversation_weighs_about_what_it_takes_in_a_frame() {
+    fn a_script_weighs_about_what_it_takes_in_a_frame() {
         let text = || "x".repeat(10_000);
         let part = Part { kind: PartKind::TEXT, name: text(), data: text().into() };
-        let turn = Turn {
+        let step = Step {
             role: text(),
             parts: vec![part],
             max_tokens: None,
@@ -200,8 +198,8 @@ mod tests {
             headers: Vec::new(),
             input_tokens: None,
         };
-        let conversation = Conversation { id: text(), turns: vec![turn] };
-        let bytes = rmp_serde::to_vec_named(&conversation).unwrap().len();
-        assert!(weight(&conversation) * 10 > bytes * 9, "{} of {bytes}", weight(&conversation));
+        let script = Script { id: text(), steps: vec![step] };
+        let bytes = rmp_serde::to_vec_named(&script).unwrap().len();
+        assert!(weight(&script) * 10 > bytes * 9, "{} of {bytes}", weight(&script));
     }
 }

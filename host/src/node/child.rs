@@ -27,7 +27,7 @@ use crate::{
         frame::{FrameReader, FrameWriter},
     },
     clock::Clock,
-    dataset::Conversation,
+    dataset::Source,
     plan::Plan,
     plugin::Registry,
     request::worker::Control,
@@ -35,6 +35,9 @@ use crate::{
 
 /// What a child may need beyond the timeout that it has with its plugin.
 const MARGIN: Duration = Duration::from_secs(2);
+
+/// How long a child may take to make the media of a run, which the parent has made before.
+const GENERATE_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// More than a run takes, and less than a system has no number for.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -125,12 +128,20 @@ impl ChildNode {
     pub(super) fn equip(
         &mut self,
         config: &Plan,
-        dataset: &[Conversation],
+        source: &Source,
+        counts: bool,
         clock: Clock,
     ) -> Result<(), NodeError> {
         let api_key = config.target.api_key.clone();
-        self.say(&NodeCommand::Equip { config: Box::new(config.clone()), api_key, clock: clock.anchor() })?;
-        Packer::new(dataset).try_for_each(|batch| self.say(&NodeCommand::Conversations(batch)))
+        let config = Box::new(Plan { tokenizer: config.tokenizer.absolute(), ..config.clone() });
+        self.say(&NodeCommand::Equip { config, api_key, clock: clock.anchor() })?;
+        if let Some(scripts) = source.list() {
+            return Packer::new(scripts).try_for_each(|batch| self.say(&NodeCommand::Scripts(batch)));
+        }
+        match self.ask(&NodeCommand::Generate { counts }, GENERATE_TIMEOUT)? {
+            NodeEvent::Generated(generated) => Ok(generated?),
+            _ => Err(self.died()),
+        }
     }
 
     /// Returns once the model answers, which may take so many seconds.
@@ -324,6 +335,7 @@ fn forward(message: NodeEvent, observer: &impl Observer, ready: &SyncSender<()>)
         NodeEvent::Alive
         | NodeEvent::Bye
         | NodeEvent::Loaded(_)
+        | NodeEvent::Generated(_)
         | NodeEvent::Probed(_)
         | NodeEvent::Started(_) => {}
     }

@@ -7,7 +7,7 @@ use prony_plugin_api::{ErrorDetails, metadata::EndpointMetadata};
 use super::{aside, error::NodeError, readiness};
 use crate::{
     clock::Clock,
-    dataset::Conversation,
+    dataset::Script,
     plan::Plan,
     plugin::Registry,
     request::{endpoint::Endpoint, payload::StandIn, target::TargetPlan, transport::install_tls},
@@ -69,14 +69,14 @@ impl HostedEndpoint {
         &self,
         config: &Plan,
         target: &Arc<TargetPlan>,
-        conversation: &Conversation,
+        script: &Arc<Script>,
         clock: Clock,
     ) -> Result<(), NodeError> {
         let endpoint = self.endpoint.with_own_pulse();
         let (pulse, name) = (endpoint.pulse(), config.target.endpoint_type.clone());
-        let (config, target, conversation) = (config.clone(), Arc::clone(target), conversation.clone());
+        let (config, target, script) = (config.clone(), Arc::clone(target), Arc::clone(script));
         let asked = aside::watched(&pulse, move || {
-            readiness::await_model(&config, &endpoint, &target, &conversation, clock)
+            readiness::await_model(&config, &endpoint, &target, &script, clock)
         });
         match asked.map_err(NodeError::Thread)? {
             Ok(Some(ready)) => Ok(ready?),

@@ -6,7 +6,11 @@ use std::{error::Error, io};
 use serde::{Deserialize, Serialize};
 
 use super::readiness::ReadinessError;
-use crate::{plugin::PluginError, request::worker::WorkerError};
+use crate::{
+    dataset::{DatasetError, TokenizerError},
+    plugin::PluginError,
+    request::worker::WorkerError,
+};
 
 /// Why a node cannot work.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +21,12 @@ pub(crate) enum NodeError {
     /// The target cannot be measured.
     #[error(transparent)]
     NotReady(#[from] ReadinessError),
+    /// The dataset cannot be made where the workers are.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// What counts its tokens cannot be used there.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
     /// A worker cannot start.
     #[error(transparent)]
     Worker(#[from] WorkerError),
@@ -93,6 +103,8 @@ impl NodeError {
     pub(crate) fn hint(&self) -> String {
         match self {
             Self::Plugin(error) => error.hint(),
+            Self::Dataset(error) => error.hint(),
+            Self::Tokenizer(error) => error.hint(),
             Self::NotReady(error) => error.hint().to_owned(),
             Self::Remote(error) => error.hint.clone(),
             Self::Hangs { .. } | Self::Died { .. } => {
@@ -108,6 +120,7 @@ impl NodeError {
     pub(crate) fn class(&self) -> Class {
         match self {
             Self::Plugin(error) if error.is_usage() => Class::Usage,
+            Self::Dataset(_) | Self::Tokenizer(_) => Class::Usage,
             Self::Plugin(_) | Self::Hangs { .. } | Self::Died { .. } => Class::Plugin,
             Self::NotReady(_) => Class::Unreachable,
             Self::Remote(error) => error.class,

@@ -1,6 +1,6 @@
 //! The commands of a parent to the node in its child process, and the events that come back.
 //!
-//! A conversation: `Load` is answered by `Loaded`; `Equip`, `Conversations` and perhaps `Probe`, which is answered by
+//! A conversation: `Load` is answered by `Loaded`; `Equip`; `Scripts`, or `Generate`, which is answered by `Generated`; perhaps `Probe`, which is answered by
 //! `Probed`; `Start` is answered by `Started`, and `Ready` follows; then phases and controls go down, and what the workers produce comes up,
 //! in batches, until `Dismiss`. Both sides are the same program, so that nothing here needs to be compatible.
 
@@ -40,8 +40,13 @@ pub(super) enum NodeCommand {
         /// The run's clock.
         clock: Anchor,
     },
-    /// More of the dataset.
-    Conversations(DatasetBatch),
+    /// More of a dataset that is a list of scripts.
+    Scripts(DatasetBatch),
+    /// Generate the dataset as the configuration says.
+    Generate {
+        /// Texts are counted by the run's tokenizer.
+        counts: bool,
+    },
     /// Wait for the model.
     Probe,
     /// Start the workers.
@@ -61,8 +66,8 @@ pub(crate) struct PhaseStart {
     pub(crate) phase: u32,
     /// When it began.
     pub(crate) start_ns: RunNs,
-    /// Conversations that earlier phases have played.
-    pub(crate) first_conversation: u64,
+    /// Scripts that earlier phases have played.
+    pub(crate) first_script: u64,
 }
 
 /// What a child says.
@@ -70,6 +75,8 @@ pub(crate) struct PhaseStart {
 pub(super) enum NodeEvent {
     /// The endpoint is loaded; with what the report should say about it.
     Loaded(Result<Provenance, RemoteError>),
+    /// The dataset is ready.
+    Generated(Result<(), RemoteError>),
     /// The model answers.
     Probed(Result<(), RemoteError>),
     /// The workers are there.

@@ -37,7 +37,7 @@ pub(crate) use self::{
 };
 use crate::{
     clock::Clock,
-    dataset::Conversation,
+    dataset::Source,
     plan::Plan,
     plugin::{Category, Isolation, Key, Registry},
     request::{
@@ -78,12 +78,13 @@ impl LoadedEndpoint {
         HostedEndpoint::load(loading.registry, name, endpoint_options(config)).map(Self::InProcess)
     }
 
-    /// Returns once the target can be measured.
+    /// Returns once the target can be measured. `counts` says whether the run's tokenizer counts the source's texts.
     pub(crate) fn await_target(
         &mut self,
         config: &Plan,
         target: &Arc<TargetPlan>,
-        dataset: &Arc<[Conversation]>,
+        source: &Source,
+        counts: bool,
         clock: Clock,
     ) -> Result<(), NodeError> {
         match self {
@@ -91,13 +92,13 @@ impl LoadedEndpoint {
                 if config.target.wait_for_model_timeout_s <= 0.0 {
                     return Ok(readiness::check_reachable(config, target)?);
                 }
-                hosted.await_model(config, target, &dataset[0], clock)
+                hosted.await_model(config, target, &source.script(0), clock)
             }
             Self::Child(child) => {
                 if config.target.wait_for_model_timeout_s <= 0.0 {
                     readiness::check_reachable(config, target)?;
                 }
-                child.equip(config, dataset, clock)?;
+                child.equip(config, source, counts, clock)?;
                 if config.target.wait_for_model_timeout_s > 0.0 {
                     child.await_model(config.target.wait_for_model_timeout_s)?;
                 }
@@ -114,7 +115,7 @@ impl LoadedEndpoint {
                     clock: work.clock,
                     endpoint: hosted.endpoint().clone(),
                     target: Arc::clone(work.target),
-                    dataset: Arc::clone(work.dataset),
+                    source: Arc::clone(work.source),
                     sink: observer.clone(),
                 };
                 Ok(Node::InProcess(WorkerPool::start(work.config, &equipment, hosted)?))
@@ -137,7 +138,7 @@ pub(crate) struct Work<'a> {
     /// What all requests have in common.
     pub(crate) target: &'a Arc<TargetPlan>,
     /// What the requests say.
-    pub(crate) dataset: &'a Arc<[Conversation]>,
+    pub(crate) source: &'a Arc<Source>,
 }
 
 /// Workers that are started.

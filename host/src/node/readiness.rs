@@ -12,7 +12,7 @@ use super::aside;
 use crate::{
     clock::{Clock, as_ns},
     config::{redact, url},
-    dataset::Conversation,
+    dataset::Script,
     plan::Plan,
     request::{
         endpoint::Endpoint,
@@ -88,7 +88,7 @@ pub(crate) fn await_model(
     config: &Plan,
     endpoint: &Endpoint,
     target: &Arc<TargetPlan>,
-    conversation: &Conversation,
+    script: &Script,
     clock: Clock,
 ) -> Result<(), ReadinessError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -106,7 +106,7 @@ pub(crate) fn await_model(
             priority: Arc::default(),
         };
         let timeout = timeout(config, clock);
-        wait_for_model(&wire, conversation, timeout, clock).await
+        wait_for_model(&wire, script, timeout, clock).await
     })
 }
 
@@ -158,14 +158,14 @@ fn connect_to(host: &str, port: u16, timeout: Duration) -> io::Result<()> {
 /// Repeats a one-token request until it succeeds or `timeout` is over.
 async fn wait_for_model(
     wire: &Wire,
-    conversation: &Conversation,
+    script: &Script,
     timeout: Duration,
     clock: Clock,
 ) -> Result<(), ReadinessError> {
     let mut pacer = Pacer::new(clock);
     let deadline = clock.now().saturating_add(as_ns(timeout));
-    let mut probe = conversation.clone();
-    probe.turns[0].max_tokens = Some(1);
+    let mut probe = script.clone();
+    probe.steps[0].max_tokens = Some(1);
     let mut last = "no response at all".to_owned();
     loop {
         match tokio::time::timeout_at(clock.instant(deadline), attempt(wire, &probe)).await {
@@ -191,9 +191,9 @@ enum Unready {
     Ever(String),
 }
 
-async fn attempt(wire: &Wire, probe: &Conversation) -> Result<(), Unready> {
+async fn attempt(wire: &Wire, probe: &Script) -> Result<(), Unready> {
     let now = wire.clock.unix_time_s(wire.clock.now());
-    let request = prepare(&wire.endpoint, &wire.target, probe, 0, &new_request_id(), now)
+    let request = prepare(&wire.endpoint, &wire.target, probe.first(), 0, &new_request_id(), now)
         .map_err(|error| Unready::Ever(error.message))?;
     let mut exchange = Exchange::default();
     wire.perform(&request, &mut exchange).await;

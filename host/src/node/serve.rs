@@ -28,7 +28,7 @@ use crate::{
     child::frame::{FrameReader, FrameWriter},
     clock::Clock,
     config::redact,
-    dataset,
+    dataset::{self, Source, Tokenizer},
     plan::Plan,
     plugin::{DiscoveryOptions, Registry},
     request::{
@@ -38,6 +38,7 @@ use crate::{
         worker_statistics::WorkerUsage,
     },
     schedule::ScheduleCounts,
+    seed::Seed,
 };
 
 /// Messages that are sent together, at most, and about how many bytes of them.
@@ -82,9 +83,17 @@ fn handle(mut commands: UnboundedReceiver<NodeCommand>, uplink: Uplink) {
         match load(&name, options, &discovery) {
             Ok((registry, hosted)) => {
                 uplink.say(NodeEvent::Loaded(Ok(registry.provenance())));
-                Serving { name, uplink, registry, hosted, equipped: None, dataset: Unpacker::default() }
-                    .handle(commands)
-                    .await;
+                Serving {
+                    name,
+                    uplink,
+                    registry,
+                    hosted,
+                    equipped: None,
+                    listed: Unpacker::default(),
+                    generated: None,
+                }
+                .handle(commands)
+                .await;
             }
             Err(error) => uplink.say(NodeEvent::Loaded(Err(RemoteError::of(&error)))),
         }
@@ -108,7 +117,8 @@ struct Serving {
     registry: Arc<Registry>,
     hosted: HostedEndpoint,
     equipped: Option<Equipped>,
-    dataset: Unpacker,
+    listed: Unpacker,
+    generated: Option<Arc<Source>>,
 }
 
 /// What workers need beside the dataset.
@@ -127,7 +137,12 @@ impl Serving {
                 NodeCommand::Equip { config, api_key, clock } => {
                     self.equipped = self.equip(*config, api_key, Clock::at(clock));
                 }
-                NodeCommand::Conversations(more) => self.dataset.unpack(more),
+                NodeCommand::Scripts(more) => self.listed.unpack(more),
+                NodeCommand::Generate { counts } => {
+                    let generated = self.generate(counts).map(|source| self.generated = Some(source));
+                    let generated = generated.map_err(|error| RemoteError::of(&error));
+                    self.uplink.say(NodeEvent::Generated(generated));
+                }
                 NodeCommand::Probe => {
                     self.uplink.say(NodeEvent::Probed(self.probe().map_err(|error| RemoteError::of(&error))));
                 }
@@ -166,18 +181,28 @@ impl Serving {
         })
     }
 
+    /// Makes the dataset that the parent has made as well, to look at it.
+    fn generate(&self, counts: bool) -> Result<Arc<Source>, NodeError> {
+        let Equipped { config, .. } = self.equipped()?;
+        let tokenizer = counts.then(|| Tokenizer::load(&config.tokenizer).map(Arc::new)).transpose()?;
+        let seed = Seed::new(config.random_seed);
+        Ok(Arc::new(dataset::open(&config.dataset, tokenizer.as_ref(), seed)?))
+    }
+
     fn probe(&self) -> Result<(), NodeError> {
         let Equipped { config, target, clock } = self.equipped()?;
-        self.dataset.first().map_or(Ok(()), |first| self.hosted.await_model(&config, &target, first, clock))
+        let first = self.generated.as_ref().map(|source| source.script(0));
+        let first = first.or_else(|| self.listed.first().cloned().map(Arc::new));
+        first.map_or(Ok(()), |first| self.hosted.await_model(&config, &target, &first, clock))
     }
 
     fn start(self) -> Result<WorkerPool, NodeError> {
         let Equipped { config, target, clock } = self.equipped()?;
-        let Self { uplink, hosted, dataset, .. } = self;
+        let Self { uplink, hosted, listed, generated, .. } = self;
         let endpoint = hosted.endpoint().clone();
-        let dataset = dataset.finish();
-        redact::learn(dataset::secrets(&dataset));
-        let equipment = Equipment { clock, endpoint, target, dataset, sink: uplink };
+        let source = generated.unwrap_or_else(|| Arc::new(Source::listed(listed.finish())));
+        redact::learn(source.secrets());
+        let equipment = Equipment { clock, endpoint, target, source, sink: uplink };
         Ok(WorkerPool::start(&config, &equipment, hosted)?)
     }
 }

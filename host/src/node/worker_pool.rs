@@ -78,7 +78,7 @@ impl WorkerPool {
                 start_ns: start.start_ns,
                 ends_ns: phase.stop.ends_after_ns().map(|ns| start.start_ns.saturating_add(ns)),
                 credits: Credits::new(phase, seed, share_of_worker, &pool),
-                first_conversation: start.first_conversation,
+                first_script: start.first_script,
                 slots,
                 slotted_ns: 0,
                 control: watching.clone(),

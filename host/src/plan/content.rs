@@ -12,8 +12,8 @@ use super::{lossy, media::MediaConfig};
 pub(crate) enum DatasetConfig {
     /// Generated text of exact token lengths.
     Synthetic {
-        /// Number of different conversations.
-        entries: usize,
+        /// Number of different prompts; without one, each request has its own.
+        entries: Option<usize>,
         /// Input tokens of a turn.
         isl: LengthLaw,
         /// Requested output tokens; nothing is requested without it.
@@ -26,8 +26,8 @@ pub(crate) enum DatasetConfig {
     },
     /// Generated questions to rank passages by.
     Rankings {
-        /// Number of different questions.
-        entries: usize,
+        /// Number of different questions; without one, each request has its own.
+        entries: Option<usize>,
         /// Passages of one question.
         passages: LengthLaw,
         /// Tokens of a passage.
@@ -56,11 +56,10 @@ pub(crate) enum DatasetConfig {
 }
 
 impl DatasetConfig {
-    /// Notes how many entries were made or read.
-    pub(crate) fn set_entries(&mut self, count: usize) {
-        match self {
-            Self::Synthetic { entries, .. } | Self::Rankings { entries, .. } => *entries = count,
-            Self::File { entries, .. } | Self::RawPayloads { entries, .. } => *entries = Some(count),
+    /// Notes how many entries a file has.
+    pub(crate) fn set_entries(&mut self, count: u64) {
+        if let Self::File { entries, .. } | Self::RawPayloads { entries, .. } = self {
+            *entries = Some(usize::try_from(count).unwrap_or(usize::MAX));
         }
     }
 }
@@ -82,4 +81,14 @@ pub(crate) enum TokenizerChoice {
     Builtin,
     /// A `tokenizer.json` or the folder that holds one.
     Local(#[serde(serialize_with = "lossy::path")] PathBuf),
+}
+
+impl TokenizerChoice {
+    /// The same, wherever the working directory goes.
+    pub(crate) fn absolute(&self) -> Self {
+        match self {
+            Self::Local(path) => Self::Local(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+            Self::Builtin => Self::Builtin,
+        }
+    }
 }

@@ -2,19 +2,17 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use prony_plugin_api::{PartKind, TextKind};
+use prony_plugin_api::TextKind;
 
 use super::{CountedTokens, Output, Record, Texts};
 use crate::{
-    dataset::{Conversation, Tokenizer, Turn, wav_seconds},
+    dataset::Tokenizer,
     request::{answer::Answer, exchange::Finished},
 };
 
 /// How records are made.
 #[derive(Clone, Copy)]
-pub(crate) struct Recipe<'a> {
-    /// What the requests said.
-    pub(crate) dataset: &'a [Conversation],
+pub(crate) struct Recipe {
     /// The tokens of successes are to be counted.
     pub(crate) counts: bool,
     /// Keep the generated texts.
@@ -22,10 +20,9 @@ pub(crate) struct Recipe<'a> {
 }
 
 /// Makes the record, and says what of it is to be counted. A failure enters no metric, so that nothing of it is.
-pub(crate) fn build(finished: Finished, recipe: Recipe<'_>) -> (Record, Option<Texts>) {
-    let Recipe { dataset, counts, keep_outputs } = recipe;
+pub(crate) fn build(finished: Finished, recipe: Recipe) -> (Record, Option<Texts>) {
+    let Recipe { counts, keep_outputs } = recipe;
     let Finished { mut exchange, .. } = finished;
-    let conversation = &dataset[finished.conversation];
     let outputs = if keep_outputs { outputs(&exchange.answer) } else { Vec::new() };
     let first_read_chars = chars(&exchange.answer.first_arrival);
     let passages = std::mem::take(&mut exchange.answer.texts);
@@ -42,8 +39,8 @@ pub(crate) fn build(finished: Finished, recipe: Recipe<'_>) -> (Record, Option<T
         request_id: finished.request_id,
         phase: finished.phase,
         session_num: finished.session_num,
-        conversation_id: conversation.id.clone(),
-        turn_index: 0,
+        conversation_id: finished.content.script,
+        turn_index: finished.content.step,
         worker: finished.worker,
         instants: exchange.instants,
         status: exchange.status,
@@ -62,7 +59,7 @@ pub(crate) fn build(finished: Finished, recipe: Recipe<'_>) -> (Record, Option<T
         response_bytes: exchange.response_bytes,
         follow_ups: exchange.follow_ups,
         follow_up_bytes: exchange.follow_up_bytes,
-        counted: CountedTokens { input: conversation.turns[0].input_tokens, ..CountedTokens::default() },
+        counted: CountedTokens { input: finished.content.input_tokens, ..CountedTokens::default() },
         usage: answer.usage,
         requested_output_tokens: finished.requested_output_tokens,
         finish_reasons: finish_reasons(answer),
@@ -71,26 +68,14 @@ pub(crate) fn build(finished: Finished, recipe: Recipe<'_>) -> (Record, Option<T
         rankings: answer.rankings,
         media: answer.media,
         media_bytes: answer.media_bytes,
-        input_images: images(&conversation.turns[0]),
-        input_audio_s: audio_seconds(&conversation.turns[0]),
+        input_images: finished.content.images,
+        input_audio_s: finished.content.audio_s,
         model: exchange.answer.model,
         facts: exchange.answer.facts,
         chunk_gaps_ns: exchange.answer.chunk_gaps_ns,
         error: exchange.error,
     };
     (record, texts)
-}
-
-fn images(turn: &Turn) -> u32 {
-    let images = turn.parts.iter().filter(|part| part.kind == PartKind::IMAGE);
-    u32::try_from(images.count()).unwrap_or(u32::MAX)
-}
-
-/// All of a turn's audio together; nothing if there is none, or some does not say how long it is.
-fn audio_seconds(turn: &Turn) -> Option<f64> {
-    let mut clips = turn.parts.iter().filter(|part| part.kind == PartKind::AUDIO).peekable();
-    clips.peek()?;
-    clips.map(|clip| wav_seconds(&clip.data)).sum()
 }
 
 fn chars(text: &str) -> u64 {

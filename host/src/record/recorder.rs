@@ -32,7 +32,7 @@ use super::{
 use crate::{
     clock::Clock,
     config::redact::Redactor,
-    dataset::{Conversation, Tokenizer},
+    dataset::Tokenizer,
     request::exchange::Finished,
     service::{allowance::Ticket, bus::Bus},
 };
@@ -190,8 +190,6 @@ pub(crate) struct Recorder {
 
 /// What the recorder needs to make and keep records.
 pub(crate) struct RecorderConfig {
-    /// What the requests said.
-    pub(crate) dataset: Arc<[Conversation]>,
     /// What counts tokens, if anything does.
     pub(crate) tokenizer: Option<Arc<Tokenizer>>,
     /// Keep the generated texts.
@@ -483,8 +481,8 @@ impl Recording {
 }
 
 impl RecorderConfig {
-    fn recipe(&self) -> Recipe<'_> {
-        Recipe { dataset: &self.dataset, counts: self.tokenizer.is_some(), keep_outputs: self.keep_outputs }
+    fn recipe(&self) -> Recipe {
+        Recipe { counts: self.tokenizer.is_some(), keep_outputs: self.keep_outputs }
     }
 
     fn phase_kind(&self, index: u32) -> PhaseKind {

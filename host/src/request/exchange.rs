@@ -26,6 +26,7 @@ use super::{
 use crate::{
     clock::{Clock, RunNs},
     config::redact,
+    dataset::StepPlace,
 };
 
 /// No body that did not stream is larger.
@@ -99,14 +100,42 @@ pub(crate) struct Finished {
     pub(crate) phase: u32,
     /// Number of the credit in the phase.
     pub(crate) session_num: u64,
-    /// Position of the conversation in the dataset.
-    pub(crate) conversation: usize,
+    /// What it said, as far as a record needs it.
+    pub(crate) content: Content,
     /// Number of the worker.
     pub(crate) worker: u32,
     /// Output tokens that were asked for.
     pub(crate) requested_output_tokens: Option<u64>,
     /// What happened.
     pub(crate) exchange: Exchange,
+}
+
+/// What a record keeps of what a request said.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Content {
+    /// Name of its script.
+    pub(crate) script: String,
+    /// Its step in the script, from 0.
+    pub(crate) step: u32,
+    /// Tokens of its texts, where anything counts them.
+    pub(crate) input_tokens: Option<u64>,
+    /// Images in it.
+    pub(crate) images: u32,
+    /// Seconds of audio in it, where all of it says how long it is.
+    pub(crate) audio_s: Option<f64>,
+}
+
+impl Content {
+    /// That of one step of a script.
+    pub(crate) fn of(place: StepPlace<'_>) -> Self {
+        Self {
+            script: place.script.to_owned(),
+            step: place.number,
+            input_tokens: place.step.input_tokens,
+            images: place.step.images(),
+            audio_s: place.step.audio_seconds(),
+        }
+    }
 }
 
 /// When things happened to a request, in nanoseconds since the run's start.

@@ -18,7 +18,7 @@ use super::{
     payload,
     target::{Address, TargetPlan},
 };
-use crate::{config::redact, dataset::Conversation};
+use crate::{config::redact, dataset::StepPlace};
 
 /// Everything that goes on the wire, and what the record must remember of it.
 #[derive(Clone, Debug)]
@@ -44,16 +44,16 @@ pub(crate) fn new_request_id() -> String {
     Uuid::new_v4().to_string()
 }
 
-/// Formats the one turn of a conversation. `session_num` chooses among several URLs; `unix_time_s` is now.
+/// Formats one step of a session. `session_num` chooses among several URLs; `unix_time_s` is now.
 pub(crate) fn prepare(
     endpoint: &Endpoint,
     target: &TargetPlan,
-    conversation: &Conversation,
+    place: StepPlace<'_>,
     session_num: u64,
     request_id: &str,
     unix_time_s: u64,
 ) -> Result<Prepared, ErrorDetails> {
-    let turn = &conversation.turns[0];
+    let turn = place.step;
     let parts: Vec<TurnPart<'_>> = turn
         .parts
         .iter()
@@ -69,9 +69,9 @@ pub(crate) fn prepare(
         messages: &messages,
         max_tokens: turn.max_tokens,
         streaming: target.streaming,
-        turn_index: 0,
+        turn_index: place.number,
         request_id,
-        conversation_id: &conversation.id,
+        conversation_id: place.script,
         extra_json: &extra_json,
         facts_json: &facts_json,
     };

@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     endpoint::Endpoint,
-    exchange::{Exchange, Finished, Wire, is_nobody_there},
+    exchange::{Content, Exchange, Finished, Wire, is_nobody_there},
     prepared::{Prepared, new_request_id, prepare},
     pulse::Pulse,
     target::TargetPlan,
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, RunNs},
-    dataset::{Conversation, conversation_of},
+    dataset::{Script, Source},
     schedule::{
         Credit, ScheduleCounts,
         credits::Credits,
@@ -61,8 +61,8 @@ pub(crate) struct Assignment {
     pub(crate) ends_ns: Option<RunNs>,
     /// Which requests are this worker's, and when they are due.
     pub(crate) credits: Credits,
-    /// Conversations that earlier phases have played.
-    pub(crate) first_conversation: u64,
+    /// Scripts that earlier phases have played.
+    pub(crate) first_script: u64,
     /// A slot for each request that may be in flight: of this worker in a closed loop, of all in an open one.
     pub(crate) slots: Slots,
     /// When the latest request of an open loop had its slot.
@@ -81,7 +81,7 @@ pub(crate) struct Equipment<S> {
     /// What all requests have in common.
     pub(crate) target: Arc<TargetPlan>,
     /// What the requests say.
-    pub(crate) dataset: Arc<[Conversation]>,
+    pub(crate) source: Arc<Source>,
     /// Takes requests that are over, and is told when a phase is.
     pub(crate) sink: S,
 }
@@ -318,8 +318,9 @@ impl<S: Sink> RunningWorker<S> {
         let Some(slot) = unless_drained(&mut phase.control, slot).await else { return Step::NoMore };
         let Some(credit) = phase.credits.next() else { return Step::NoMore };
         self.equipment.sink.begun();
-        let mut finished = self.begin(phase, credit);
-        let Some(prepared) = self.prepare(&mut finished).await else { return Step::Refused };
+        let script = self.script(phase, credit);
+        let mut finished = self.begin(phase, credit, &script);
+        let Some(prepared) = self.prepare(&mut finished, &script).await else { return Step::Refused };
         let now = self.equipment.clock.now();
         finished.exchange.instants.scheduled = now;
         finished.exchange.instants.started = now;
@@ -329,9 +330,10 @@ impl<S: Sink> RunningWorker<S> {
     async fn next_open(&self, phase: &mut Assignment, pacer: &mut Pacer) -> Step {
         let Some(credit) = phase.credits.next() else { return Step::NoMore };
         let due = phase.start_ns.saturating_add(credit.due_ns.unwrap_or(0));
-        let mut finished = self.begin(phase, credit);
+        let script = self.script(phase, credit);
+        let mut finished = self.begin(phase, credit, &script);
         finished.exchange.instants.scheduled = due;
-        let Some(prepared) = self.prepare(&mut finished).await else {
+        let Some(prepared) = self.prepare(&mut finished, &script).await else {
             self.equipment.sink.begun();
             return Step::Refused;
         };
@@ -352,14 +354,18 @@ impl<S: Sink> RunningWorker<S> {
         Step::Send(Box::new(Ready { prepared, finished, slot, rest: None }))
     }
 
+    /// What the session of a credit says.
+    fn script(&self, phase: &Assignment, credit: Credit) -> Arc<Script> {
+        self.equipment.source.script(phase.first_script.saturating_add(credit.number))
+    }
+
     /// What is known of a request before it exists.
-    fn begin(&self, phase: &Assignment, credit: Credit) -> Finished {
-        let position = phase.first_conversation.saturating_add(credit.number);
+    fn begin(&self, phase: &Assignment, credit: Credit, script: &Script) -> Finished {
         let mut finished = Finished {
             request_id: new_request_id(),
             phase: phase.phase,
             session_num: credit.number,
-            conversation: conversation_of(position, self.equipment.dataset.len()),
+            content: Content::of(script.first()),
             worker: self.number,
             requested_output_tokens: None,
             exchange: Exchange::default(),
@@ -369,13 +375,12 @@ impl<S: Sink> RunningWorker<S> {
     }
 
     /// Formats a request. One that cannot be formatted is over at once.
-    async fn prepare(&self, finished: &mut Finished) -> Option<Prepared> {
-        let Equipment { endpoint, target, dataset, clock, .. } = &self.equipment;
-        let conversation = &dataset[finished.conversation];
+    async fn prepare(&self, finished: &mut Finished, script: &Script) -> Option<Prepared> {
+        let Equipment { endpoint, target, clock, .. } = &self.equipment;
         let (session_num, request_id) = (finished.session_num, &finished.request_id);
         // It may be due long after now, and a signature is good for some minutes.
         let sent_s = clock.unix_time_s(clock.now().max(finished.exchange.instants.scheduled));
-        match prepare(endpoint, target, conversation, session_num, request_id, sent_s) {
+        match prepare(endpoint, target, script.first(), session_num, request_id, sent_s) {
             Ok(prepared) => {
                 finished.requested_output_tokens = prepared.requested_output_tokens;
                 Some(prepared)

@@ -1,6 +1,9 @@
 //! The conductor: the one select loop of a run. It waits for events, asks [`Lifecycle`] what to do, and does it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use prony_plugin_api::message::{PhaseEnded, PhaseStarted};
 use tokio::sync::mpsc::unbounded_channel;
@@ -9,7 +12,7 @@ use super::{
     channels::{Channels, Signal},
     event_source::{EventSource, Wakeup},
     lifecycle::{Action, Drain, Ending, Event, Lifecycle},
-    progress::Progress,
+    observer::{Observer, Snapshot},
     refusals::Gone,
     setup::Run,
     usage,
@@ -68,20 +71,22 @@ pub(crate) enum RunError {
 ///
 /// # Errors
 /// The run could not start, or its journal could not be written to the end.
-pub(crate) fn conduct(
+pub(super) fn conduct(
     run: &Run,
     endpoint: LoadedEndpoint,
     registry: &Arc<Registry>,
+    observer: &mut dyn Observer,
 ) -> Result<Option<Ending>, RunError> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::EventLoop)?;
-    runtime.block_on(conduct_in_loop(run, endpoint, registry))
+    runtime.block_on(conduct_in_loop(run, endpoint, registry, observer))
 }
 
 async fn conduct_in_loop(
     run: &Run,
     endpoint: LoadedEndpoint,
     registry: &Arc<Registry>,
+    observer: &mut dyn Observer,
 ) -> Result<Option<Ending>, RunError> {
     let (signals, heard) = unbounded_channel();
     let mut events = EventSource::new(run.clock, heard).map_err(RunError::EventLoop)?;
@@ -98,7 +103,7 @@ async fn conduct_in_loop(
     }
     let channels =
         Channels { recorder: recorder.handle(), signals, tally: Arc::default(), refusals: Arc::default() };
-    let work = Work { config: &run.config, clock: run.clock, target: &run.target, dataset: &run.dataset };
+    let work = Work { config: &run.config, clock: run.clock, target: &run.target, source: &run.source };
     let mut node = endpoint.start(&work, &channels)?;
     let (services, node_is_ready) = (start_services(run, registry, &bus, &channels), node.readiness());
     let services = move || {
@@ -114,6 +119,7 @@ async fn conduct_in_loop(
         Some(services) => {
             let mut conductor = Conductor {
                 run,
+                observer,
                 registry: Arc::clone(registry),
                 bus,
                 live,
@@ -139,7 +145,7 @@ async fn conduct_in_loop(
         was_cancelled: ending.is_some(),
         reason: ending.as_ref().map(Ending::reason),
         plugins: registry.used(&run.wanted_plugins()),
-        usage: Some(usage::of_this_process()),
+        usage: Some(usage::since(run.used_before)),
         notes: registry.notes().into_iter().chain(channels.recorder.note()).collect(),
         ..end
     };
@@ -152,7 +158,6 @@ async fn conduct_in_loop(
 fn recorder_config(run: &Run, bus: &Arc<Bus>, live: &Arc<Live>) -> RecorderConfig {
     RecorderConfig {
         redactor: Arc::clone(&run.redactor),
-        dataset: Arc::clone(&run.dataset),
         tokenizer: run.tokenizer.clone(),
         keep_outputs: run.config.export_outputs,
         phases: run.config.phases.iter().map(|phase| phase.role.kind()).collect(),
@@ -180,6 +185,7 @@ fn start_services(
 
 struct Conductor<'a> {
     run: &'a Run,
+    observer: &'a mut dyn Observer,
     registry: Arc<Registry>,
     bus: Arc<Bus>,
     live: Arc<Live>,
@@ -187,7 +193,7 @@ struct Conductor<'a> {
     node: Node,
     services: Supervisor,
     phase: Option<RunningPhase>,
-    /// Conversations that earlier phases have played.
+    /// Scripts that earlier phases have played.
     played: u64,
     /// When the run must be over; `None` once that is said.
     deadline: Option<RunNs>,
@@ -204,7 +210,6 @@ struct RunningPhase {
     workers_left: usize,
     counts: ScheduleCounts,
     workers: Vec<WorkerUsage>,
-    progress: Progress,
     /// When something is over, and what that means.
     timer: Option<(RunNs, Event)>,
 }
@@ -244,12 +249,13 @@ impl Conductor<'_> {
         }
     }
 
-    fn tell_of_the_interrupt(&self) {
-        let Some(phase) = &self.phase else { return };
-        phase.progress.warn(&format!(
-            "interrupted: waiting up to {} s for requests in flight; interrupt again to stop at once",
-            self.run.config.phases[phase.index as usize].drain_s
-        ));
+    fn tell_of_the_interrupt(&mut self) {
+        if let Some(phase) = &self.phase {
+            self.observer.notice(&format!(
+                "interrupted: waiting up to {} s for requests in flight; interrupt again to stop at once",
+                self.run.config.phases[phase.index as usize].drain_s
+            ));
+        }
     }
 
     /// The next instant at which something is due.
@@ -319,13 +325,13 @@ impl Conductor<'_> {
             workers_left: active_workers(phase, self.run.config.workers),
             counts: ScheduleCounts::default(),
             workers: Vec::new(),
-            progress: Progress::begin(phase, self.run.display),
             timer: phase
                 .stop
                 .duration()
                 .map(|duration| (start_ns.saturating_add(as_ns(duration)), Event::DurationOver)),
         });
-        self.node.begin(PhaseStart { phase: number, start_ns, first_conversation: self.played });
+        self.observer.phase_started(phase);
+        self.node.begin(PhaseStart { phase: number, start_ns, first_script: self.played });
     }
 
     fn tell(&mut self, control: Control) {
@@ -336,9 +342,9 @@ impl Conductor<'_> {
 
     fn tick(&mut self) -> Option<Event> {
         self.registry.restore_process_state();
-        if let Some(phase) = &mut self.phase {
+        if let Some(phase) = &self.phase {
             let elapsed = Duration::from_nanos(self.run.clock.now().saturating_sub(phase.start_ns));
-            phase.progress.update(&self.live, self.channels.tally.in_flight(), elapsed);
+            self.observer.snapshot(&snapshot(&self.live, self.channels.tally.in_flight(), elapsed));
         }
         let name = self.run.config.target.endpoint_type.clone();
         let hangs = self.node.look().map(|what| Ending::EndpointHangs { name, what });
@@ -392,7 +398,7 @@ impl Conductor<'_> {
 
     fn end_phase(&mut self) {
         let Some(phase) = self.phase.take() else { return };
-        phase.progress.end();
+        self.observer.phase_ended();
         let RunningPhase { index, mut counts, workers_left, mut workers, .. } = phase;
         workers.sort_unstable_by_key(|usage| usage.worker);
         if workers_left > 0 {
@@ -433,6 +439,16 @@ impl Conductor<'_> {
             None => run.services.iter().map(not_waited_for).collect(),
         };
         RunEnd { services, ..RunEnd::default() }
+    }
+}
+
+fn snapshot(live: &Live, in_flight: u64, elapsed: Duration) -> Snapshot {
+    Snapshot {
+        elapsed,
+        succeeded: live.succeeded.load(Ordering::Relaxed),
+        failed: live.failed.load(Ordering::Relaxed),
+        in_flight,
+        output_tokens: live.output_tokens.load(Ordering::Relaxed),
     }
 }
 

@@ -7,16 +7,16 @@ use std::{
 
 use prony_plugin_api::metadata::EndpointMetadata;
 
-use super::{lock::Lock, progress::Display, services::ChoiceError};
+use super::{lock::Lock, services::ChoiceError};
 use crate::{
     clock::Clock,
     config::redact::Redactor,
-    dataset::{Conversation, Tokenizer},
+    dataset::{Source, Tokenizer},
     node::LEGACY_LIMIT,
     plan::{Plan, Target},
     plugin::{Category, OptionSchema, Registry},
     record::{
-        Capabilities, RunHeader,
+        Capabilities, ProcessUsage, RunHeader,
         journal::{JournalLocation, Misplaced},
     },
     request::target::TargetPlan,
@@ -39,17 +39,17 @@ pub(crate) struct Run {
     /// Where its journal is, once there is one.
     pub(crate) journal: OnceLock<JournalLocation>,
     /// What the requests say.
-    pub(crate) dataset: Arc<[Conversation]>,
+    pub(crate) source: Arc<Source>,
     /// What counts tokens, unless only the server does.
     pub(crate) tokenizer: Option<Arc<Tokenizer>>,
     /// What all requests have in common.
     pub(crate) target: Arc<TargetPlan>,
     /// Finds what the run must not write down.
     pub(crate) redactor: Arc<Redactor>,
+    /// What this process had used of the machine before the run.
+    pub(crate) used_before: ProcessUsage,
     /// Services to start.
     pub(crate) services: Vec<Wanted>,
-    /// What is shown while it goes on.
-    pub(crate) display: Display,
 }
 
 /// Reads the options that the user sets as what the endpoint takes, by `--endpoint-option` or, where the endpoint says so,

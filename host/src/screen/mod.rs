@@ -30,7 +30,6 @@ pub(crate) struct Screen {
 impl Screen {
     /// A file, or a pipe to another program: tables have 80 columns, and nothing else is broken into lines, so that
     /// programs which look for a message find it in one line.
-    #[cfg(test)]
     pub(crate) const UNLIMITED: Self = Self { columns: None };
 
     /// One with lines of so many characters.

@@ -1,6 +1,6 @@
 //! Formats: input files that users bring.
 //!
-//! Each format turns a file into conversations, or says what is wrong with it and where. Nothing in a file is
+//! Each format turns a file into scripts, or says what is wrong with it and where. Nothing in a file is
 //! silently ignored: what this version does not do yet is an error that says so.
 
 mod lines;

@@ -7,7 +7,7 @@
 //! {"model": "m", "messages": [{"role": "user", "content": "Name three rivers."}], "stream": true}
 //! ```
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use prony_plugin_api::PartKind;
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::{FileError, lines, row::Row};
 use crate::{
-    dataset::{Conversation, PAYLOAD, Part, Turn, conversation::session_id},
+    dataset::{PAYLOAD, Part, Script, Step, script::session_id},
     screen::agreeing,
 };
 
@@ -26,12 +26,12 @@ const PROMPTS: [&str; 6] = ["system", "instructions", "messages", "prompt", "inp
 const LIMITS: [&str; 3] = ["max_completion_tokens", "max_tokens", "max_output_tokens"];
 
 /// Reads a file's payloads, at most so many, in the file's order. Their prompts are not counted yet.
-pub(in crate::dataset) fn read(path: &Path, most: Option<usize>) -> Result<Vec<Conversation>, FileError> {
+pub(in crate::dataset) fn read(path: &Path, most: Option<usize>) -> Result<Vec<Script>, FileError> {
     let mut number = 0;
     lines::read(path, most, |line| {
         let body = Row::parse(line)?.into_fields();
         let payload = Part { kind: PartKind::RAW, name: PAYLOAD.to_owned(), data: line.trim().into() };
-        let turn = Turn {
+        let step = Step {
             role: "user".into(),
             parts: vec![payload],
             max_tokens: LIMITS.iter().find_map(|name| body.get(*name)?.as_u64()),
@@ -39,9 +39,9 @@ pub(in crate::dataset) fn read(path: &Path, most: Option<usize>) -> Result<Vec<C
             headers: Vec::new(),
             input_tokens: None,
         };
-        let conversation = Conversation { id: session_id(number), turns: vec![turn] };
+        let script = Script { id: session_id(number), steps: vec![step] };
         number += 1;
-        Ok(conversation)
+        Ok(script)
     })
 }
 
@@ -53,9 +53,9 @@ pub(in crate::dataset) fn prompt_tokens(payload: &str, count: impl Fn(&str) -> u
 }
 
 /// What to say if payloads disagree with the run about whether responses are streams. Those that say nothing of it agree.
-pub(crate) fn other_streaming(conversations: &[Conversation], is_streaming: bool) -> Option<String> {
-    let turns = conversations.iter().flat_map(|conversation| &conversation.turns);
-    let parts = turns.flat_map(|turn| &turn.parts).filter(|part| part.name == PAYLOAD);
+pub(in crate::dataset) fn other_streaming(scripts: &[Arc<Script>], is_streaming: bool) -> Option<String> {
+    let steps = scripts.iter().flat_map(|script| &script.steps);
+    let parts = steps.flat_map(|step| &step.parts).filter(|part| part.name == PAYLOAD);
     let (mut all, mut others) = (0_u64, 0);
     for part in parts {
         all += 1;
@@ -109,9 +109,9 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("p.jsonl");
         fs::write(&path, text).unwrap();
-        let payload = |conversation: Conversation| conversation.turns[0].parts[0].data.to_string();
+        let payload = |script: Script| script.steps[0].parts[0].data.to_string();
         match read(&path, None) {
-            Ok(conversations) => Ok(conversations.into_iter().map(payload).collect()),
+            Ok(scripts) => Ok(scripts.into_iter().map(payload).collect()),
             Err(error) => Err(error.source().map(ToString::to_string).unwrap_or_default()),
         }
     }
@@ -140,9 +140,9 @@ mod tests {
     ) {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(&file, line.replace('\n', " ")).unwrap();
-        let turn = read(file.path(), None).unwrap().remove(0).turns.remove(0);
+        let step = read(file.path(), None).unwrap().remove(0).steps.remove(0);
         let words = |text: &str| text.split(' ').count() as u64;
-        assert_eq!((prompt_tokens(&turn.parts[0].data, words), turn.max_tokens), (input, limit));
+        assert_eq!((prompt_tokens(&step.parts[0].data, words), step.max_tokens), (input, limit));
     }
 
     #[test]

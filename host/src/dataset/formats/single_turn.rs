@@ -16,7 +16,7 @@ use std::path::Path;
 use prony_plugin_api::PartKind;
 
 use super::{FileError, RowError, lines, media::Album, row::Row};
-use crate::dataset::{Conversation, Part, Turn, conversation::session_id};
+use crate::dataset::{Part, Script, Step, script::session_id};
 
 /// What a row may say.
 #[rustfmt::skip]
@@ -37,18 +37,18 @@ const NOT_BUILT: [(&str, &str, &str); 4] = [
     ("image_uuids", "images by reference", "remove it, to send the images whole"),
 ];
 
-/// Reads a file's conversations, at most so many, in the file's order. Texts are not counted yet.
-pub(in crate::dataset) fn read(path: &Path, most: Option<usize>) -> Result<Vec<Conversation>, FileError> {
+/// Reads a file's scripts, at most so many, in the file's order. Texts are not counted yet.
+pub(in crate::dataset) fn read(path: &Path, most: Option<usize>) -> Result<Vec<Script>, FileError> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let (mut number, mut album) = (0, Album::new(folder));
     lines::read(path, most, |line| {
-        let conversation = conversation(line, number, &mut album)?;
+        let script = script(line, number, &mut album)?;
         number += 1;
-        Ok(conversation)
+        Ok(script)
     })
 }
 
-fn conversation(line: &str, number: usize, album: &mut Album<'_>) -> Result<Conversation, RowError> {
+fn script(line: &str, number: u64, album: &mut Album<'_>) -> Result<Script, RowError> {
     let mut row = Row::parse(line)?;
     for (key, what, instead) in NOT_BUILT {
         if row.take(key).is_some() {
@@ -63,9 +63,9 @@ fn conversation(line: &str, number: usize, album: &mut Album<'_>) -> Result<Conv
             expected: "\"single_turn\"",
         });
     }
-    Ok(Conversation {
+    Ok(Script {
         id: row.text("session_id")?.unwrap_or_else(|| session_id(number)),
-        turns: vec![Turn {
+        steps: vec![Step {
             role: row.text("role")?.unwrap_or_else(|| "user".into()),
             parts: parts(&mut row, album)?,
             max_tokens: row.positive("output_length")?,
@@ -108,7 +108,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::{FileError, read};
-    use crate::dataset::{Conversation, Part};
+    use crate::dataset::{Part, Script};
 
     /// A folder with a dataset `d.jsonl` and the media `card.png`, `hum.WAV` and `notes.txt`.
     fn folder(dataset: impl AsRef<[u8]>) -> TempDir {
@@ -120,7 +120,7 @@ mod tests {
         folder
     }
 
-    fn conversations(dataset: impl AsRef<[u8]>) -> Vec<Conversation> {
+    fn scripts(dataset: impl AsRef<[u8]>) -> Vec<Script> {
         read(&folder(dataset).path().join("d.jsonl"), None).unwrap()
     }
 
@@ -148,17 +148,17 @@ mod tests {
     fn texts_may_have_names() {
         let row = r#"{"texts": [{"name": "query", "contents": ["q"]}, {"name": "passages", "contents": ["a", "b"]}, "c",
             {"contents": ["d"]}]}"#;
-        let conversations = conversations(row.replace('\n', " "));
-        let parts = conversations[0].turns[0].parts.iter();
+        let scripts = scripts(row.replace('\n', " "));
+        let parts = scripts[0].steps[0].parts.iter();
         let texts: Vec<_> = parts.map(|part| (part.name.as_str(), &*part.data)).collect();
         assert_eq!(texts, [("query", "q"), ("passages", "a"), ("passages", "b"), ("", "c"), ("", "d")]);
     }
 
     #[test]
     fn a_row_has_headers_of_its_own() {
-        let conversations = conversations(r#"{"text": "a", "headers": {"X-Team": "a", "X-Key": "k"}}"#);
+        let scripts = scripts(r#"{"text": "a", "headers": {"X-Team": "a", "X-Key": "k"}}"#);
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        assert_eq!(conversations[0].turns[0].headers, [header("X-Team", "a"), header("X-Key", "k")]);
+        assert_eq!(scripts[0].steps[0].headers, [header("X-Team", "a"), header("X-Key", "k")]);
     }
 
     #[test]
@@ -208,12 +208,12 @@ mod tests {
     fn a_row_says_what_to_send() {
         let row = r#"{"type": "single_turn", "text": "Name three rivers.", "role": "system", "session_id": "geo",
             "output_length": 40, "extra": {"temperature": 0.2, "stop": ["."]}}"#;
-        insta::assert_debug_snapshot!(conversations(row.replace('\n', " ")), @r#"
+        insta::assert_debug_snapshot!(scripts(row.replace('\n', " ")), @r#"
         [
-            Conversation {
+            Script {
                 id: "geo",
-                turns: [
-                    Turn {
+                steps: [
+                    Step {
                         role: "system",
                         parts: [
                             Part {
@@ -240,12 +240,12 @@ mod tests {
     #[test]
     fn a_row_may_hold_little() {
         let rows = "\u{feff}{\"texts\": [\"a cat\", \"a dog\"]}\r\n\n  \n{\"text\": \"b\", \"extra\": {}, \"delay\": null}";
-        insta::assert_debug_snapshot!(conversations(rows), @r#"
+        insta::assert_debug_snapshot!(scripts(rows), @r#"
         [
-            Conversation {
+            Script {
                 id: "session_000000",
-                turns: [
-                    Turn {
+                steps: [
+                    Step {
                         role: "user",
                         parts: [
                             Part {
@@ -270,10 +270,10 @@ mod tests {
                     },
                 ],
             },
-            Conversation {
+            Script {
                 id: "session_000001",
-                turns: [
-                    Turn {
+                steps: [
+                    Step {
                         role: "user",
                         parts: [
                             Part {
@@ -307,7 +307,7 @@ mod tests {
     #[case::video(r#"{"video": "HTTP://h/v.mp4"}"#, PartKind::VIDEO, "HTTP://h/v.mp4")]
     fn media_are_sent_by_address_or_whole(#[case] row: &str, #[case] kind: PartKind, #[case] data: &str) {
         let part = Part { kind, name: String::new(), data: data.into() };
-        assert_eq!(conversations(row)[0].turns[0].parts, [part]);
+        assert_eq!(scripts(row)[0].steps[0].parts, [part]);
     }
 
     #[test]
@@ -315,16 +315,15 @@ mod tests {
         let rows = r#"{"image": "card.png"}
             {"images": ["card.png", "data:image/png;base64,cGl4ZWxz"]}
             {"images": ["card.png", "data:image/png;base64,cGl4ZWxz"]}"#;
-        let conversations = conversations(rows);
-        let address = |row: usize, part: usize| conversations[row].turns[0].parts[part].data.as_ptr();
+        let scripts = scripts(rows);
+        let address = |row: usize, part: usize| scripts[row].steps[0].parts[part].data.as_ptr();
         assert_eq!((address(0, 0), address(0, 0)), (address(1, 0), address(2, 0)));
         assert_eq!(address(1, 1), address(2, 1));
     }
 
     #[test]
     fn texts_come_before_media() {
-        let parts =
-            &conversations(r#"{"images": ["card.png", "card.png"], "text": "Same?"}"#)[0].turns[0].parts;
+        let parts = &scripts(r#"{"images": ["card.png", "card.png"], "text": "Same?"}"#)[0].steps[0].parts;
         let kinds: Vec<_> = parts.iter().map(|part| part.kind).collect();
         assert_eq!(kinds, [PartKind::TEXT, PartKind::IMAGE, PartKind::IMAGE]);
     }
@@ -332,10 +331,10 @@ mod tests {
     #[test]
     fn rows_of_one_session_are_conversations_of_their_own() {
         let rows = "{\"text\": \"a\", \"session_id\": \"s\"}\n{\"text\": \"b\", \"session_id\": \"s\"}\n{\"text\": \"c\"}";
-        let conversations = conversations(rows);
-        let ids: Vec<_> = conversations.iter().map(|conversation| conversation.id.as_str()).collect();
+        let scripts = scripts(rows);
+        let ids: Vec<_> = scripts.iter().map(|script| script.id.as_str()).collect();
         assert_eq!(ids, ["s", "s", "session_000002"]);
-        assert!(conversations.iter().all(|conversation| conversation.turns.len() == 1));
+        assert!(scripts.iter().all(|script| script.steps.len() == 1));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Generated media: what requests show and play beside their texts.
 //!
 //! All of it is made before the load, on all cores: an encoder on a worker's thread would take time from its streams.
-//! Media are large, so that they are bounded: once those of a kind take [`BUDGET`], the conversations share what there
+//! Media are large, so that they are bounded: once those of a kind take [`BUDGET`], the scripts share what there
 //! is, in turn. Each medium has a random stream of its own, and none with the texts.
 
 mod audio;
@@ -9,7 +9,7 @@ mod image;
 mod outline;
 mod wav;
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use prony_plugin_api::PartKind;
@@ -18,81 +18,133 @@ use rayon::prelude::*;
 pub(crate) use self::outline::MediaError;
 use self::outline::{MOST_OF_A_REQUEST, Outline};
 pub(crate) use self::wav::seconds as wav_seconds;
-use super::{Conversation, Part};
+use super::Part;
 use crate::{plan::media::MediaConfig, seed::Seed};
 
 /// About as many bytes as all different media of a kind may take together.
 const BUDGET: u64 = 512 << 20;
 
-/// Adds the media to every conversation. The first ones do not change when more are asked for.
-pub(super) fn add(
-    conversations: &mut [Conversation],
-    config: &MediaConfig,
-    seed: Seed,
-) -> Result<(), MediaError> {
-    if let Some(images) = &config.images {
-        let batch =
-            Batch { kind: PartKind::IMAGE, size: images.batch_size, seed: seed.child("dataset.image.noise") };
-        batch.add(conversations, image::outlines(images, seed), BUDGET)?;
-    }
-    if let Some(audio) = &config.audio {
-        let batch =
-            Batch { kind: PartKind::AUDIO, size: audio.batch_size, seed: seed.child("dataset.audio.data") };
-        batch.add(conversations, audio::outlines(audio, seed), BUDGET)?;
-    }
-    Ok(())
-}
+/// More different media of a kind are not made for a run, whose length may have no end.
+const MOST: u64 = 10_000;
 
-/// The media of one kind in each conversation.
-struct Batch {
+/// The media of a run.
+#[derive(Debug, Default)]
+pub(super) struct Media(Vec<Collection>);
+
+/// Those of one kind.
+#[derive(Debug)]
+struct Collection {
     kind: PartKind,
-    /// How many.
-    size: usize,
-    /// Of what is in them; a stream for each.
-    seed: Seed,
+    /// What they are called, for people.
+    name: &'static str,
+    /// How many a script shows.
+    a_script: u64,
+    made: Vec<Arc<str>>,
 }
 
-impl Batch {
-    fn add(
-        &self,
-        conversations: &mut [Conversation],
+impl Media {
+    /// Makes the media for so many scripts. The first ones do not change when more are asked for.
+    pub(super) fn make(config: &MediaConfig, scripts: Option<u64>, seed: Seed) -> Result<Self, MediaError> {
+        let mut media = Self::default();
+        if let Some(images) = &config.images {
+            let kind = Collection::new(PartKind::IMAGE, "images", images.batch_size);
+            let noise = seed.child("dataset.image.noise");
+            media.0.push(kind.make(image::outlines(images, seed), scripts, BUDGET, noise)?);
+        }
+        if let Some(audio) = &config.audio {
+            let kind = Collection::new(PartKind::AUDIO, "audio clips", audio.batch_size);
+            let noise = seed.child("dataset.audio.data");
+            media.0.push(kind.make(audio::outlines(audio, seed), scripts, BUDGET, noise)?);
+        }
+        Ok(media)
+    }
+
+    /// What the script with this number shows and plays.
+    pub(super) fn parts(&self, number: u64) -> impl Iterator<Item = Part> {
+        self.0.iter().flat_map(move |kind| kind.parts(number))
+    }
+
+    /// What the user should know when there are fewer media than these many scripts could show.
+    pub(super) fn shared(&self, scripts: Option<u64>) -> Option<String> {
+        let few: Vec<String> = self.0.iter().filter_map(|kind| kind.shared(scripts)).collect();
+        let limit = BUDGET >> 20;
+        (!few.is_empty()).then(|| {
+            format!(
+                "{}: no more than {MOST}, and no more than {limit} MiB, are made. A server that keeps what it has seen \
+                 answers faster",
+                few.join(", ")
+            )
+        })
+    }
+}
+
+impl Collection {
+    fn new(kind: PartKind, name: &'static str, a_script: usize) -> Self {
+        Self { kind, name, a_script: a_script as u64, made: Vec::new() }
+    }
+
+    /// Makes them, each from a random stream of its own.
+    fn make(
+        self,
         outlines: impl Iterator<Item = impl Outline + Send>,
+        scripts: Option<u64>,
         budget: u64,
-    ) -> Result<(), MediaError> {
-        let outlines = self.affordable(outlines, conversations.len().saturating_mul(self.size), budget)?;
-        let made: Vec<Arc<str>> = outlines
+        seed: Seed,
+    ) -> Result<Self, MediaError> {
+        let outlines = self.affordable(outlines, scripts, budget)?;
+        let made = outlines
             .par_iter()
             .enumerate()
-            .map(|(number, outline)| Ok(data_url(outline.encode(self.seed.child(&number.to_string()))?)))
+            .map(|(number, outline)| Ok(data_url(outline.encode(seed.child(&number.to_string()))?)))
             .collect::<Result<_, _>>()?;
-        let mut media = made.iter().cycle();
-        for turn in conversations.iter_mut().flat_map(|conversation| &mut conversation.turns) {
-            let data = media.by_ref().take(self.size).cloned();
-            turn.parts.extend(data.map(|data| Part { kind: self.kind, name: String::new(), data }));
-        }
-        Ok(())
+        Ok(Self { made, ..self })
     }
 
-    /// As many as there are places for, or as fit into the budget. Those of the first request always do.
+    /// As many as are shown, or as fit into the budget. Those of the first script always do.
     fn affordable<T: Outline>(
         &self,
         outlines: impl Iterator<Item = T>,
-        places: usize,
+        scripts: Option<u64>,
         budget: u64,
     ) -> Result<Vec<T>, MediaError> {
         let (mut affordable, mut bytes) = (Vec::new(), 0_u64);
-        for outline in outlines.take(places) {
-            let of_a_request = outline.size().saturating_mul(self.size as u64);
-            if of_a_request > MOST_OF_A_REQUEST {
-                return Err(MediaError::TooLarge { what: outline.what(), bytes: of_a_request });
+        let most = self.shown(scripts).unwrap_or(u64::MAX).min(MOST.max(self.a_script));
+        for outline in outlines.take(usize::try_from(most).unwrap_or(usize::MAX)) {
+            let of_a_script = outline.size().saturating_mul(self.a_script);
+            if of_a_script > MOST_OF_A_REQUEST {
+                return Err(MediaError::TooLarge { what: outline.what(), bytes: of_a_script });
             }
             bytes = bytes.saturating_add(outline.size());
-            if bytes > budget && affordable.len() >= self.size {
+            if bytes > budget && affordable.len() as u64 >= self.a_script {
                 break;
             }
             affordable.push(outline);
         }
         Ok(affordable)
+    }
+
+    /// How many so many scripts show together.
+    fn shown(&self, scripts: Option<u64>) -> Option<u64> {
+        scripts.map(|scripts| scripts.saturating_mul(self.a_script))
+    }
+
+    fn parts(&self, number: u64) -> impl Iterator<Item = Part> {
+        let first = number.wrapping_mul(self.a_script);
+        let places = (0..self.a_script).map(move |place| first.wrapping_add(place));
+        let made = self.made.len() as u64;
+        let data = places
+            .filter_map(move |place| self.made.get(usize::try_from(place.checked_rem(made)?).ok()?).cloned());
+        data.map(|data| Part { kind: self.kind, name: String::new(), data })
+    }
+
+    fn shared(&self, scripts: Option<u64>) -> Option<String> {
+        let (made, name) = (self.made.len(), self.name);
+        match self.shown(scripts) {
+            Some(shown) => {
+                (shown > made as u64).then(|| format!("{made} different {name} are sent in {shown} places"))
+            }
+            None => Some(format!("{made} different {name} are sent in turn")),
+        }
     }
 }
 
@@ -102,40 +154,16 @@ fn data_url((media_type, bytes): (&str, Vec<u8>)) -> Arc<str> {
     url.into()
 }
 
-/// What the user should know when there are fewer media than places for them.
-pub(crate) fn shared(conversations: &[Conversation]) -> Option<String> {
-    let kinds = [(PartKind::IMAGE, "images"), (PartKind::AUDIO, "audio clips")];
-    let sentences = kinds.into_iter().filter_map(|(kind, name)| {
-        let parts = conversations.iter().flat_map(|conversation| &conversation.turns[0].parts);
-        let of_kind = parts.filter(|part| part.kind == kind);
-        let (mut places, mut different) = (0_usize, HashSet::new());
-        for part in of_kind {
-            places += 1;
-            different.insert(part.data.as_ptr());
-        }
-        let few = different.len() < places;
-        few.then(|| format!("{} different {name} are sent in {places} places", different.len()))
-    });
-    let sentences: Vec<String> = sentences.collect();
-    (!sentences.is_empty()).then(|| {
-        let limit = BUDGET >> 20;
-        format!(
-            "{}: more would take over {limit} MiB. A server that keeps what it has seen answers faster",
-            sentences.join(", ")
-        )
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
+    use std::{collections::HashSet, io::Cursor};
 
     use ::image::ImageFormat as Format;
     use rstest::rstest;
 
     use super::*;
     use crate::{
-        dataset::build,
+        dataset::{Script, open, open::tests::scripts},
         plan::{
             DatasetConfig, LengthLaw,
             media::{AudioConfig, AudioFormat, ImageConfig, ImageFormat},
@@ -163,14 +191,15 @@ mod tests {
         }
     }
 
-    fn built(entries: usize, media: MediaConfig) -> Vec<Conversation> {
+    fn built(entries: usize, media: MediaConfig) -> Vec<Script> {
         let isl = law(12.0, 0.0);
-        let config = DatasetConfig::Synthetic { entries, isl, osl: None, batch_size: 1, media };
-        build(&config, None, SEED).unwrap()
+        let config =
+            DatasetConfig::Synthetic { entries: Some(entries), isl, osl: None, batch_size: 1, media };
+        scripts(&config, None, SEED)
     }
 
-    fn parts(conversations: &[Conversation], kind: PartKind) -> Vec<&str> {
-        let parts = conversations.iter().flat_map(|conversation| &conversation.turns[0].parts);
+    fn parts(scripts: &[Script], kind: PartKind) -> Vec<&str> {
+        let parts = scripts.iter().flat_map(|script| &script.steps[0].parts);
         parts.filter(|part| part.kind == kind).map(|part| &*part.data).collect()
     }
 
@@ -189,8 +218,8 @@ mod tests {
         #[case] expected: &[&str],
     ) {
         let media = MediaConfig { images: Some(images(format)), audio: None };
-        let conversations = built(20, media);
-        let urls = parts(&conversations, PartKind::IMAGE);
+        let scripts = built(20, media);
+        let urls = parts(&scripts, PartKind::IMAGE);
         assert_eq!(urls.len(), 40);
         let (mut types, mut widths) = (HashSet::new(), HashSet::new());
         for url in &urls {
@@ -213,9 +242,9 @@ mod tests {
 
     #[rstest]
     fn clips_are_as_long_as_they_say(#[values(8, 16, 24, 32)] depth: u16) {
-        let conversations = built(20, MediaConfig { images: None, audio: Some(clips(depth)) });
+        let scripts = built(20, MediaConfig { images: None, audio: Some(clips(depth)) });
         let (mut rates, mut lengths) = (HashSet::new(), HashSet::new());
-        for url in parts(&conversations, PartKind::AUDIO) {
+        for url in parts(&scripts, PartKind::AUDIO) {
             let (media_type, bytes) = taken_apart(url);
             let mut reader = hound::WavReader::new(&*bytes).unwrap();
             let (spec, frames) = (reader.spec(), reader.duration());
@@ -250,45 +279,52 @@ mod tests {
 
     #[test]
     fn a_seed_gives_its_media_forever() {
-        let conversations =
+        let scripts =
             built(1, MediaConfig { images: Some(images(ImageFormat::Png)), audio: Some(clips(16)) });
-        let (image, clip) =
-            (parts(&conversations, PartKind::IMAGE)[0], parts(&conversations, PartKind::AUDIO)[0]);
+        let (image, clip) = (parts(&scripts, PartKind::IMAGE)[0], parts(&scripts, PartKind::AUDIO)[0]);
         insta::assert_snapshot!(&image[..120], @"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAC8AAAAeCAIAAAAzY9DzAAAQr0lEQVR4AQGkEFvvADXlEPlRtL0WwtB+UuG3PuSUVvif2FAUw0");
         insta::assert_snapshot!(&clip[..120], @"data:audio/wav;base64,UklGRnw8AABXQVZFZm10IBAAAAABAAIAQB8AAAB9AAAEABAAZGF0YVg8AACe6L7tJy3EBokMdRW234gAkwMG5av2DBjTN5XACM");
     }
 
+    /// Images for so many scripts, two each, within a budget.
+    fn pictures(scripts: Option<u64>, a_script: usize, budget: u64) -> Media {
+        let outlines = image::outlines(&images(ImageFormat::Png), SEED);
+        let kind = Collection::new(PartKind::IMAGE, "images", a_script);
+        Media(vec![kind.make(outlines, scripts, budget, SEED).unwrap()])
+    }
+
+    fn shown(media: &Media, scripts: u64) -> Vec<Arc<str>> {
+        (0..scripts).flat_map(|number| media.parts(number)).map(|part| part.data).collect()
+    }
+
     #[test]
     fn what_does_not_fit_is_shared_in_turn() {
-        let config = images(ImageFormat::Png);
-        let mut conversations = built(6, MediaConfig::default());
-        let batch = Batch { kind: PartKind::IMAGE, size: 2, seed: SEED };
-        let sizes: Vec<u64> = image::outlines(&config, SEED).take(5).map(|outline| outline.size()).collect();
-        batch.add(&mut conversations, image::outlines(&config, SEED), sizes.iter().sum()).unwrap();
-        let urls = parts(&conversations, PartKind::IMAGE);
+        let outlines = image::outlines(&images(ImageFormat::Png), SEED);
+        let media = pictures(Some(6), 2, outlines.take(5).map(|outline| outline.size()).sum());
+        let urls = shown(&media, 6);
         assert_eq!(urls.len(), 12);
-        assert!(urls.iter().zip(&urls[5..]).all(|(one, later)| one.as_ptr() == later.as_ptr()));
+        assert!(urls.iter().zip(&urls[5..]).all(|(one, later)| Arc::ptr_eq(one, later)));
         assert_eq!(urls[..5].iter().collect::<HashSet<_>>().len(), 5);
         insta::assert_snapshot!(
-            shared(&conversations).unwrap(),
-            @"5 different images are sent in 12 places: more would take over 512 MiB. A server that keeps what it has seen answers faster"
+            media.shared(Some(6)).unwrap(),
+            @"5 different images are sent in 12 places: no more than 10000, and no more than 512 MiB, are made. A server that keeps what it has seen answers faster"
         );
     }
 
     #[test]
     fn a_request_has_all_its_media_even_beyond_the_budget() {
-        let mut conversations = built(3, MediaConfig::default());
-        let batch = Batch { kind: PartKind::IMAGE, size: 4, seed: SEED };
-        batch.add(&mut conversations, image::outlines(&images(ImageFormat::Png), SEED), 0).unwrap();
-        let urls = parts(&conversations, PartKind::IMAGE);
+        let urls = shown(&pictures(Some(3), 4, 0), 3);
         assert_eq!((urls.len(), urls.iter().collect::<HashSet<_>>().len()), (12, 4));
     }
 
-    #[test]
-    fn media_that_are_all_different_need_no_word() {
-        let conversations =
-            built(3, MediaConfig { images: Some(images(ImageFormat::Png)), audio: Some(clips(8)) });
-        assert_eq!(shared(&conversations), None);
+    #[rstest]
+    #[case::as_many(Some(3), None)]
+    #[case::without_end(None, Some("5 different images are sent in turn"))]
+    fn media_that_are_all_different_need_no_word(#[case] scripts: Option<u64>, #[case] said: Option<&str>) {
+        let outlines = image::outlines(&images(ImageFormat::Png), SEED);
+        let budget = outlines.take(if scripts.is_some() { 6 } else { 5 }).map(|outline| outline.size()).sum();
+        let media = pictures(scripts, 2, budget);
+        assert_eq!(media.shared(scripts).as_deref().and_then(|text| text.split(':').next()), said);
     }
 
     #[rstest]
@@ -301,9 +337,14 @@ mod tests {
         "make an audio clip of 1000000000.0 s at 16000 Hz and 16 bits: the media of one request would take 85333333333333 bytes, and may take 134217728"
     )]
     fn media_that_would_eat_the_machine_are_refused(#[case] media: MediaConfig, #[case] text: &str) {
-        let config =
-            DatasetConfig::Synthetic { entries: 5, isl: law(5.0, 0.0), osl: None, batch_size: 1, media };
-        let error = build(&config, None, SEED).unwrap_err();
+        let config = DatasetConfig::Synthetic {
+            entries: Some(5),
+            isl: law(5.0, 0.0),
+            osl: None,
+            batch_size: 1,
+            media,
+        };
+        let error = open(&config, None, SEED).unwrap_err();
         assert_eq!(error.to_string(), text);
         assert!(!error.hint().is_empty());
     }

@@ -1,18 +1,23 @@
 //! What is shown while a phase runs: a bar on a terminal, lines in a log, or nothing.
 
-use std::{borrow::Cow, io, sync::atomic::Ordering, time::Duration};
+use std::{borrow::Cow, io, time::Duration};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::bar::Terminal;
-use crate::{plan::Phase, record::recorder::Live, screen::Screen, stderr};
+use crate::{
+    plan,
+    run::{Observer, Snapshot},
+    screen::Screen,
+    stderr,
+};
 
 /// Time from one line to the next. Many a build server ends a job that says nothing for minutes.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Where progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Display {
+pub(super) enum Display {
     /// A line that is drawn again and again, for a terminal.
     Bar,
     /// A line every ten seconds, for a log.
@@ -21,9 +26,16 @@ pub(crate) enum Display {
     Nothing,
 }
 
-/// The progress of one phase, told on standard error.
+/// The progress of a run, shown on standard error.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(super) struct Progress {
+    display: Display,
+    phase: Option<Phase>,
+}
+
+/// The phase that runs.
+#[derive(Debug)]
+struct Phase {
     goal: Goal,
     shown: Shown,
 }
@@ -44,64 +56,53 @@ struct Goal {
     seconds: Option<u64>,
 }
 
-/// What has become of the requests of a phase.
-#[derive(Clone, Copy, Debug)]
-struct State {
-    elapsed: Duration,
-    succeeded: u64,
-    failed: u64,
-    in_flight: u64,
-    output_tokens: u64,
+impl Progress {
+    /// One that is shown like this.
+    pub(super) fn new(display: Display) -> Self {
+        Self { display, phase: None }
+    }
 }
 
-impl Progress {
-    /// That of a phase which begins now.
-    pub(crate) fn begin(phase: &Phase, display: Display) -> Self {
+impl Observer for Progress {
+    fn notice(&mut self, text: &str) {
+        let is_bar = matches!(self.phase, Some(Phase { shown: Shown::Bar(_), .. }));
+        let begin_line = if is_bar { "\r\u{1b}[2K" } else { "" };
+        let text = Screen::of(&io::stderr()).paragraph("warning: ", text);
+        stderr::write(format!("{begin_line}{text}\n"));
+    }
+
+    fn phase_started(&mut self, phase: &plan::Phase) {
         let goal = Goal::of(phase);
-        let shown = match display {
+        let shown = match self.display {
             Display::Bar => Shown::Bar(goal.bar()),
             Display::Lines => Shown::Lines(LINE_EVERY),
             Display::Nothing => Shown::Nothing,
         };
-        Self { goal, shown }
+        self.phase = Some(Phase { goal, shown });
     }
 
-    /// Shows how far the phase is.
-    pub(crate) fn update(&mut self, live: &Live, in_flight: u64, elapsed: Duration) {
-        let state = State {
-            elapsed,
-            succeeded: live.succeeded.load(Ordering::Relaxed),
-            failed: live.failed.load(Ordering::Relaxed),
-            in_flight,
-            output_tokens: live.output_tokens.load(Ordering::Relaxed),
-        };
-        match &mut self.shown {
-            Shown::Bar(bar) => draw(bar, &self.goal, state),
-            Shown::Lines(due) if elapsed >= *due => {
-                *due = elapsed.saturating_add(LINE_EVERY);
-                stderr::write(line(&self.goal, state) + "\n");
+    fn snapshot(&mut self, snapshot: &Snapshot) {
+        let Some(Phase { goal, shown }) = &mut self.phase else { return };
+        match shown {
+            Shown::Bar(bar) => draw(bar, goal, *snapshot),
+            Shown::Lines(due) if snapshot.elapsed >= *due => {
+                *due = snapshot.elapsed.saturating_add(LINE_EVERY);
+                stderr::write(line(goal, *snapshot) + "\n");
             }
             Shown::Lines(_) | Shown::Nothing => {}
         }
     }
 
-    /// Tells the user something in the middle of a phase.
-    pub(crate) fn warn(&self, text: &str) {
-        let begin_line = if matches!(self.shown, Shown::Bar(_)) { "\r\u{1b}[2K" } else { "" };
-        let text = Screen::of(&io::stderr()).paragraph("warning: ", text);
-        stderr::write(format!("{begin_line}{text}\n"));
-    }
-
     /// Removes what would stand in the way of the report.
-    pub(crate) fn end(&self) {
-        if let Shown::Bar(bar) = &self.shown {
+    fn phase_ended(&mut self) {
+        if let Some(Phase { shown: Shown::Bar(bar), .. }) = self.phase.take() {
             bar.finish_and_clear();
         }
     }
 }
 
 impl Goal {
-    fn of(phase: &Phase) -> Self {
+    fn of(phase: &plan::Phase) -> Self {
         Self {
             name: phase.name.clone(),
             requests: phase.stop.requests(),
@@ -125,28 +126,22 @@ impl Goal {
     }
 }
 
-impl State {
-    fn ended(self) -> u64 {
-        self.succeeded + self.failed
-    }
-
-    fn tokens_per_s(self) -> f64 {
-        self.output_tokens as f64 / self.elapsed.as_secs_f64().max(0.001)
-    }
+fn tokens_per_s(snapshot: Snapshot) -> f64 {
+    snapshot.output_tokens as f64 / snapshot.elapsed.as_secs_f64().max(0.001)
 }
 
-fn draw(bar: &ProgressBar, goal: &Goal, state: State) {
+fn draw(bar: &ProgressBar, goal: &Goal, state: Snapshot) {
     let failures: Cow<'_, str> =
         if state.failed == 0 { "".into() } else { format!("{} failed, ", state.failed).into() };
     bar.set_position(match goal.requests {
         Some(_) => state.ended(),
         None => state.elapsed.as_secs().min(bar.length().unwrap_or(0)),
     });
-    bar.set_message(format!("({failures}{:.0} tokens/s)", state.tokens_per_s()));
+    bar.set_message(format!("({failures}{:.0} tokens/s)", tokens_per_s(state)));
 }
 
 /// One line for a log. Parts that would say zero are left out, but for what is counted to the goal.
-fn line(goal: &Goal, state: State) -> String {
+fn line(goal: &Goal, state: Snapshot) -> String {
     let elapsed = state.elapsed.as_secs();
     let time = match goal.seconds {
         Some(all) if elapsed <= all => format!("{elapsed} of {all} s"),
@@ -161,7 +156,7 @@ fn line(goal: &Goal, state: State) -> String {
     };
     let failed = (state.failed > 0).then(|| format!("{} failed", state.failed));
     let in_flight = (state.in_flight > 0).then(|| format!("{} in flight", state.in_flight));
-    let tokens = (state.output_tokens > 0).then(|| format!("{:.0} tokens/s", state.tokens_per_s()));
+    let tokens = (state.output_tokens > 0).then(|| format!("{:.0} tokens/s", tokens_per_s(state)));
     let parts = [Some(requests), failed, in_flight, tokens].into_iter().flatten();
     format!("{}: {time}, {}", goal.name, parts.collect::<Vec<_>>().join(", "))
 }
@@ -185,8 +180,8 @@ mod tests {
         Goal { name: "profiling".into(), requests: None, seconds: Some(60) }
     }
 
-    fn state(seconds: u64, succeeded: u64, failed: u64, in_flight: u64, output_tokens: u64) -> State {
-        State { elapsed: Duration::from_secs(seconds), succeeded, failed, in_flight, output_tokens }
+    fn state(seconds: u64, succeeded: u64, failed: u64, in_flight: u64, output_tokens: u64) -> Snapshot {
+        Snapshot { elapsed: Duration::from_secs(seconds), succeeded, failed, in_flight, output_tokens }
     }
 
     #[rstest]
@@ -202,7 +197,7 @@ mod tests {
         state(70, 9, 0, 1, 700),
         "profiling: 70 s (60 s are over), 9 requests, 1 in flight, 10 tokens/s"
     )]
-    fn a_line_says_how_far_the_phase_is(#[case] goal: Goal, #[case] state: State, #[case] expected: &str) {
+    fn a_line_says_how_far_the_phase_is(#[case] goal: Goal, #[case] state: Snapshot, #[case] expected: &str) {
         assert_eq!(line(&goal, state), expected);
     }
 }

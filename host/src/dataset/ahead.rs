@@ -1,0 +1,189 @@
+//! Scripts that are made ahead of time, on a thread beside the workers: making a long prompt on a worker's thread would take
+//! time from its streams.
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::{self, Thread},
+};
+
+use super::{Script, generate::Generator};
+
+/// So many bytes of scripts wait to be sent, at most about.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// So many scripts wait, at least and at most.
+const FEWEST: u64 = 16;
+const MOST: u64 = 4096;
+
+/// Makes scripts in the order of their positions, some ahead of the last one that was asked for. One that is not ready is
+/// made by whoever asks for it: nobody waits.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    shared: Arc<Shared>,
+    maker: Thread,
+}
+
+/// A script that is ready, and its position.
+type Slot = Mutex<Option<(u64, Arc<Script>)>>;
+
+#[derive(Debug)]
+struct Shared {
+    generator: Generator,
+    /// How many different scripts there are; without end if none.
+    len: Option<u64>,
+    /// A script stands at its position, modulo their number. Twice as many as are made ahead: workers of an open loop ask
+    /// out of order.
+    slots: Vec<Slot>,
+    lead: u64,
+    /// One more than the highest position that was asked for.
+    asked: AtomicU64,
+    /// One more than the last position that was made.
+    made: AtomicU64,
+    is_resting: AtomicBool,
+    is_over: AtomicBool,
+}
+
+impl Ahead {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// There is no thread left.
+    pub(super) fn start(generator: Generator, len: Option<u64>) -> io::Result<Self> {
+        let lead = (MOST_BYTES / generator.bytes_a_script().max(1)).clamp(FEWEST, MOST);
+        let shared = Arc::new(Shared {
+            generator,
+            len,
+            slots: (0..lead * 2).map(|_| Mutex::default()).collect(),
+            lead,
+            asked: AtomicU64::new(0),
+            made: AtomicU64::new(0),
+            is_resting: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
+        });
+        let thread = thread::Builder::new().name("prompts".into()).spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.make()
+        })?;
+        Ok(Self { shared, maker: thread.thread().clone() })
+    }
+
+    /// The script at this position.
+    pub(super) fn script(&self, position: u64) -> Arc<Script> {
+        let shared = &*self.shared;
+        let asked = position.saturating_add(1);
+        let asked = shared.asked.fetch_max(asked, Ordering::SeqCst).max(asked);
+        let left = shared.made.load(Ordering::SeqCst).saturating_sub(asked);
+        if left < shared.lead / 2 && shared.is_resting.swap(false, Ordering::SeqCst) {
+            self.maker.unpark();
+        }
+        shared.take(position).unwrap_or_else(|| shared.new_script(position))
+    }
+
+    /// How many different scripts there are.
+    pub(super) fn len(&self) -> Option<u64> {
+        self.shared.len
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.shared.is_over.store(true, Ordering::SeqCst);
+        self.maker.unpark();
+    }
+}
+
+impl Shared {
+    fn make(&self) {
+        let mut next = 0;
+        while !self.is_over.load(Ordering::SeqCst) {
+            let asked = self.asked.load(Ordering::SeqCst);
+            next = asked.max(next);
+            if next < asked.saturating_add(self.lead) {
+                let script = self.new_script(next);
+                *lock(self.slot(next)) = Some((next, script));
+                next += 1;
+                self.made.store(next, Ordering::SeqCst);
+            } else {
+                self.is_resting.store(true, Ordering::SeqCst);
+                // Somebody may have asked before it was known that this thread rests.
+                if self.asked.load(Ordering::SeqCst) == asked {
+                    thread::park();
+                }
+            }
+        }
+    }
+
+    fn take(&self, position: u64) -> Option<Arc<Script>> {
+        lock(self.slot(position)).take_if(|(of, _)| *of == position).map(|(_, script)| script)
+    }
+
+    fn slot(&self, position: u64) -> &Slot {
+        let slots = self.slots.len() as u64;
+        &self.slots[usize::try_from(position % slots).unwrap_or(0)]
+    }
+
+    fn new_script(&self, position: u64) -> Arc<Script> {
+        Arc::new(self.generator.script(position.checked_rem(self.len.unwrap_or(0)).unwrap_or(position)))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::{
+        clock::Clock,
+        dataset::{generate::Content, media::Media},
+        plan::{LengthLaw, media::MediaConfig},
+        seed::Seed,
+    };
+
+    fn generator() -> Generator {
+        let content = Content::Prompts { isl: LengthLaw { mean: 8.0, stddev: 2.0 }, batch_size: 1 };
+        let media = Media::make(&MediaConfig::default(), None, Seed::new(42)).unwrap();
+        Generator::new(content, None, media, None, Seed::new(42))
+    }
+
+    #[rstest]
+    #[case::endless(None)]
+    #[case::few(Some(7))]
+    fn threads_that_ask_in_any_order_get_what_one_would(#[case] len: Option<u64>) {
+        let (ahead, barrier) = (Ahead::start(generator(), len).unwrap(), Barrier::new(4));
+        let alone = generator();
+        thread::scope(|scope| {
+            for worker in 0..4 {
+                let (ahead, barrier, alone) = (&ahead, &barrier, &alone);
+                scope.spawn(move || {
+                    barrier.wait();
+                    for position in (worker..20_000).step_by(4) {
+                        let number = position % len.unwrap_or(u64::MAX);
+                        assert_eq!(*ahead.script(position), alone.script(number));
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn what_nobody_has_asked_for_is_made_up_to_the_lead() {
+        let ahead = Ahead::start(generator(), None).unwrap();
+        let (clock, minute) = (Clock::start(), 60_000_000_000);
+        while ahead.shared.made.load(Ordering::SeqCst) < ahead.shared.lead {
+            assert!(clock.now() < minute, "nothing is made");
+            thread::yield_now();
+        }
+        assert!(ahead.shared.take(0).is_some());
+        assert_eq!(ahead.shared.made.load(Ordering::SeqCst), ahead.shared.lead);
+    }
+}

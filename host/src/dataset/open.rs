@@ -1,0 +1,436 @@
+//! Opening: from the configuration to the scripts of a run.
+//!
+//! [`open`] is the stage's entry. It knows where content comes from, not how it is sent.
+
+use std::{io, sync::Arc};
+
+use prony_plugin_api::{PartKind, metadata::EndpointMetadata};
+use rayon::prelude::*;
+
+use super::{
+    AcceptanceError, Script, Source, acceptance,
+    ahead::Ahead,
+    formats::{self, FileError},
+    generate::{Content, Generator},
+    length,
+    media::{Media, MediaError},
+    tokenizer::Tokenizer,
+};
+use crate::{
+    plan::{DatasetConfig, LengthLaw, media::MediaConfig},
+    seed::Seed,
+};
+
+/// Generated scripts that take no more memory than this together are made before the load, and kept.
+const KEPT_BYTES: u64 = 32 << 20;
+
+/// Why there is no dataset.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DatasetError {
+    /// No script was asked for.
+    #[error("make a dataset of 0 prompts")]
+    NoScripts,
+    /// Scripts without texts were asked for.
+    #[error("make prompts of 0 texts")]
+    NoTexts,
+    /// The input file is not what it should be.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Media that cannot be made.
+    #[error(transparent)]
+    Media(#[from] MediaError),
+    /// The endpoint does not take what the dataset holds.
+    #[error(transparent)]
+    NotAccepted(#[from] AcceptanceError),
+    /// There is no thread left to make prompts on.
+    #[error("start a thread")]
+    Thread(#[source] io::Error),
+}
+
+impl DatasetError {
+    /// Whether the text says what is wrong, rather than what was tried.
+    pub(crate) fn is_statement(&self) -> bool {
+        matches!(self, Self::File(error) if error.is_statement())
+    }
+
+    /// What the user can do about it; empty when there is nothing to say.
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Self::NoScripts | Self::NoTexts => "ask for at least one".to_owned(),
+            Self::File(error) => error.hint(),
+            Self::Media(error) => error.hint(),
+            Self::NotAccepted(error) => error.hint(),
+            Self::Thread(_) => "raise the limit on processes and threads (`ulimit -u`)".to_owned(),
+        }
+    }
+}
+
+/// A dataset that is ready, and what is to be said of it.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    /// The scripts.
+    pub(crate) source: Source,
+    /// Sentences on what is allowed but hardly meant, without a final stop.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Who the dataset is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Purpose<'a> {
+    /// What the endpoint takes.
+    pub(crate) endpoint: &'a EndpointMetadata,
+    /// Its name.
+    pub(crate) name: &'a str,
+    /// Responses are to be streams.
+    pub(crate) streaming: bool,
+}
+
+/// Opens the dataset of a run, all of which the endpoint takes.
+///
+/// # Errors
+/// There is no such dataset, or the endpoint does not take it.
+pub(crate) fn open_for(
+    purpose: Purpose<'_>,
+    config: &DatasetConfig,
+    tokenizer: Option<&Arc<Tokenizer>>,
+    seed: Seed,
+) -> Result<Opened, DatasetError> {
+    let (source, shared_media) = open_with_words(config, tokenizer, seed)?;
+    let Purpose { endpoint, name, streaming } = purpose;
+    // Generated scripts are all alike.
+    let first = [source.script(0)];
+    let is_file = matches!(config, DatasetConfig::File { .. } | DatasetConfig::RawPayloads { .. });
+    let scripts = source.list().filter(|_| is_file).unwrap_or(&first);
+    acceptance::check(scripts, endpoint, name)?;
+    let other_streaming = formats::raw_payload::other_streaming(scripts, streaming);
+    let warnings = shared_media.into_iter().chain(other_streaming).collect();
+    Ok(Opened { source, warnings })
+}
+
+/// Opens a dataset of at least one script. Scripts are the same for the same seed, and the first ones do not change when more
+/// are asked for.
+///
+/// Without a tokenizer (the endpoint's input is not counted in tokens) nothing is counted: `input_tokens` stays
+/// `None`, and synthetic texts are as long as asked for in tokens of the built-in vocabulary.
+///
+/// # Errors
+/// There is no such dataset.
+pub(crate) fn open(
+    config: &DatasetConfig,
+    tokenizer: Option<&Arc<Tokenizer>>,
+    seed: Seed,
+) -> Result<Source, DatasetError> {
+    open_with_words(config, tokenizer, seed).map(|(source, _)| source)
+}
+
+fn open_with_words(
+    config: &DatasetConfig,
+    tokenizer: Option<&Arc<Tokenizer>>,
+    seed: Seed,
+) -> Result<(Source, Option<String>), DatasetError> {
+    match config {
+        DatasetConfig::Synthetic { entries: Some(0), .. }
+        | DatasetConfig::Rankings { entries: Some(0), .. }
+        | DatasetConfig::File { entries: Some(0), .. }
+        | DatasetConfig::RawPayloads { entries: Some(0), .. } => Err(DatasetError::NoScripts),
+        DatasetConfig::Synthetic { batch_size: 0, media, .. } if media.is_empty() => {
+            Err(DatasetError::NoTexts)
+        }
+        DatasetConfig::Synthetic { entries, isl, osl, batch_size, media } => {
+            let content = Content::Prompts { isl: *isl, batch_size: *batch_size as u64 };
+            generated(content, *entries, *osl, media, tokenizer, seed)
+        }
+        &DatasetConfig::Rankings { entries, passages, passage, query } => {
+            let content = Content::Rankings { passages, passage, query };
+            generated(content, entries, None, &MediaConfig::default(), tokenizer, seed)
+        }
+        DatasetConfig::RawPayloads { path, entries } => {
+            let mut scripts = formats::raw_payload::read(path, *entries)?;
+            if let Some(tokenizer) = tokenizer {
+                count_prompts(&mut scripts, tokenizer);
+            }
+            Ok((Source::listed(scripts), None))
+        }
+        DatasetConfig::File { path, entries, osl } => {
+            let mut scripts = formats::single_turn::read(path, *entries)?;
+            if let Some(osl) = *osl {
+                fill_output_lengths(&mut scripts, osl, seed);
+            }
+            if let Some(tokenizer) = tokenizer {
+                count_texts(&mut scripts, tokenizer);
+            }
+            Ok((Source::listed(scripts), None))
+        }
+    }
+}
+
+fn generated(
+    content: Content,
+    entries: Option<usize>,
+    osl: Option<LengthLaw>,
+    media: &MediaConfig,
+    tokenizer: Option<&Arc<Tokenizer>>,
+    seed: Seed,
+) -> Result<(Source, Option<String>), DatasetError> {
+    let entries = entries.map(|entries| entries as u64);
+    let generator = Generator::new(content, osl, Media::make(media, entries, seed)?, tokenizer, seed);
+    let shared_media = generator.shared_media(entries);
+    let kept = entries.filter(|entries| entries.saturating_mul(generator.bytes_a_script()) <= KEPT_BYTES);
+    let source = match kept {
+        Some(entries) => {
+            Source::listed((0..entries).into_par_iter().map(|number| generator.script(number)).collect())
+        }
+        None => Source::generated(Ahead::start(generator, entries).map_err(DatasetError::Thread)?),
+    };
+    Ok((source, shared_media))
+}
+
+/// Gives a length to every step that has none. A script's does not depend on what the file says about others.
+fn fill_output_lengths(scripts: &mut [Script], osl: LengthLaw, seed: Seed) {
+    let lengths = length::output_lengths(osl, seed);
+    for (number, script) in (0..).zip(scripts) {
+        for step in &mut script.steps {
+            step.max_tokens.get_or_insert_with(|| lengths.of(number));
+        }
+    }
+}
+
+fn count_texts(scripts: &mut [Script], tokenizer: &Tokenizer) {
+    scripts.par_iter_mut().for_each(|script| {
+        for step in &mut script.steps {
+            let texts = step.parts.iter().filter(|part| part.kind == PartKind::TEXT);
+            step.input_tokens = Some(texts.map(|text| tokenizer.count(&text.data) as u64).sum());
+        }
+    });
+}
+
+fn count_prompts(scripts: &mut [Script], tokenizer: &Tokenizer) {
+    let count = |text: &str| tokenizer.count(text) as u64;
+    scripts.par_iter_mut().flat_map_iter(|script| &mut script.steps).for_each(|step| {
+        let payload = step.parts.iter().find(|part| part.kind == PartKind::RAW);
+        step.input_tokens =
+            payload.and_then(|payload| formats::raw_payload::prompt_tokens(&payload.data, count));
+    });
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::{
+        collections::HashSet,
+        fs,
+        path::PathBuf,
+        sync::{Arc, LazyLock},
+    };
+
+    use proptest::prelude::*;
+    use rstest::rstest;
+    use tempfile::NamedTempFile;
+
+    use super::{Script, open};
+    use crate::{
+        dataset::tokenizer::Tokenizer,
+        plan::{DatasetConfig, LengthLaw, TokenizerChoice, media::MediaConfig},
+        seed::Seed,
+    };
+
+    static BUILTIN: LazyLock<Arc<Tokenizer>> =
+        LazyLock::new(|| Tokenizer::load(&TokenizerChoice::Builtin).unwrap().into());
+
+    const SEED: u64 = 42;
+    const OSL: LengthLaw = LengthLaw { mean: 128.0, stddev: 16.0 };
+
+    fn synthetic(entries: usize, batch_size: usize, osl: Option<LengthLaw>) -> DatasetConfig {
+        let (isl, media) = (LengthLaw { mean: 100.0, stddev: 20.0 }, MediaConfig::default());
+        DatasetConfig::Synthetic { entries: Some(entries), isl, osl, batch_size, media }
+    }
+
+    /// All scripts of a dataset that has an end.
+    pub(in crate::dataset) fn scripts(
+        config: &DatasetConfig,
+        tokenizer: Option<&Arc<Tokenizer>>,
+        seed: Seed,
+    ) -> Vec<Script> {
+        let source = open(config, tokenizer, seed).unwrap();
+        (0..source.len().unwrap()).map(|position| Script::clone(&source.script(position))).collect()
+    }
+
+    fn built(config: &DatasetConfig) -> Vec<Script> {
+        scripts(config, Some(&BUILTIN), Seed::new(SEED))
+    }
+
+    fn file(rows: &str, entries: Option<usize>, osl: Option<LengthLaw>) -> Vec<Script> {
+        let file = NamedTempFile::new().unwrap();
+        fs::write(file.path(), rows).unwrap();
+        built(&DatasetConfig::File { path: file.path().into(), entries, osl })
+    }
+
+    fn max_tokens(scripts: &[Script]) -> Vec<Option<u64>> {
+        scripts.iter().map(|script| script.steps[0].max_tokens).collect()
+    }
+
+    #[test]
+    fn a_synthetic_conversation_is_one_turn_of_the_user() {
+        let config = DatasetConfig::Synthetic {
+            entries: Some(2),
+            isl: LengthLaw { mean: 12.0, stddev: 0.0 },
+            osl: Some(LengthLaw { mean: 32.0, stddev: 0.0 }),
+            batch_size: 1,
+            media: MediaConfig::default(),
+        };
+        insta::assert_debug_snapshot!(built(&config)[1], @r#"
+        Script {
+            id: "session_000001",
+            steps: [
+                Step {
+                    role: "user",
+                    parts: [
+                        Part {
+                            kind: PartKind(
+                                0,
+                            ),
+                            name: "",
+                            data: "Kind iron helped some angle through our pure side. Every.",
+                        },
+                    ],
+                    max_tokens: Some(
+                        32,
+                    ),
+                    extra_json: "",
+                    headers: [],
+                    input_tokens: Some(
+                        12,
+                    ),
+                },
+            ],
+        }
+        "#);
+    }
+
+    #[rstest]
+    fn texts_are_counted_together(#[values(1, 3)] batch_size: usize) {
+        for script in built(&synthetic(50, batch_size, None)) {
+            let step = &script.steps[0];
+            let counted: usize = step.parts.iter().map(|part| BUILTIN.count(&part.data)).sum();
+            assert_eq!(step.parts.len(), batch_size);
+            assert_eq!(step.input_tokens, Some(counted as u64));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn more_conversations_leave_the_first_ones_as_they_were(few in 1_usize..40, more in 0_usize..40, batch_size in 1_usize..4) {
+            let osl = Some(OSL);
+            let all = built(&synthetic(few + more, batch_size, osl));
+            prop_assert_eq!(&all[..few], &built(&synthetic(few, batch_size, osl))[..]);
+        }
+    }
+
+    fn rankings(entries: usize) -> DatasetConfig {
+        DatasetConfig::Rankings {
+            entries: Some(entries),
+            passages: LengthLaw { mean: 4.0, stddev: 2.0 },
+            passage: LengthLaw { mean: 30.0, stddev: 5.0 },
+            query: LengthLaw { mean: 8.0, stddev: 0.0 },
+        }
+    }
+
+    #[test]
+    fn scripts_that_are_made_as_they_are_needed_are_those_that_would_be_kept() {
+        let few = synthetic(50, 2, Some(OSL));
+        let many = synthetic(10_000_000, 2, Some(OSL));
+        let source = open(&many, Some(&BUILTIN), Seed::new(SEED)).unwrap();
+        assert!(source.list().is_none());
+        for (position, script) in (0..).zip(built(&few)) {
+            assert_eq!(*source.script(position), script);
+        }
+        assert_eq!(source.script(10_000_007), source.script(7));
+    }
+
+    #[test]
+    fn a_ranking_is_a_query_and_its_passages() {
+        let scripts = built(&rankings(50));
+        let mut texts = HashSet::new();
+        for script in &scripts {
+            let step = &script.steps[0];
+            let (query, passages) = step.parts.split_first().unwrap();
+            assert_eq!((query.name.as_str(), BUILTIN.count(&query.data)), ("query", 8));
+            assert!(!passages.is_empty() && passages.iter().all(|passage| passage.name == "passages"));
+            let counted: usize = step.parts.iter().map(|part| BUILTIN.count(&part.data)).sum();
+            assert_eq!(step.input_tokens, Some(counted as u64));
+            texts.extend(step.parts.iter().map(|part| &part.data));
+        }
+        let parts = scripts.iter().map(|script| script.steps[0].parts.len());
+        assert_eq!(texts.len(), parts.clone().sum::<usize>(), "two texts are the same");
+        assert!(parts.clone().min() < parts.max(), "all have as many passages");
+        assert_eq!(scripts[..20], built(&rankings(20)));
+    }
+
+    #[test]
+    fn asking_for_output_lengths_changes_no_text() {
+        let texts = |osl| -> Vec<_> {
+            built(&synthetic(20, 1, osl)).into_iter().map(|script| script.steps[0].parts.clone()).collect()
+        };
+        assert_eq!(texts(None), texts(Some(OSL)));
+    }
+
+    #[test]
+    fn output_lengths_are_asked_for_only_when_there_is_a_law() {
+        assert_eq!(max_tokens(&built(&synthetic(3, 1, None))), [None; 3]);
+        assert!(max_tokens(&built(&synthetic(3, 1, Some(OSL)))).iter().all(Option::is_some));
+    }
+
+    #[test]
+    fn without_a_tokenizer_texts_are_the_builtin_ones_and_nothing_is_counted() {
+        let config = synthetic(5, 2, None);
+        let mut uncounted = scripts(&config, None, Seed::new(SEED));
+        assert!(uncounted.iter().all(|script| script.steps[0].input_tokens.is_none()));
+        for (script, counted) in uncounted.iter_mut().zip(built(&config)) {
+            script.steps[0].input_tokens = counted.steps[0].input_tokens;
+            assert_eq!(*script, counted);
+        }
+    }
+
+    #[test]
+    fn texts_of_a_file_are_counted() {
+        let scripts =
+            file(r#"{"texts": ["hello world", "hello"], "image": "data:image/png;base64,AAAA"}"#, None, None);
+        assert_eq!(scripts[0].steps[0].input_tokens, Some(3));
+    }
+
+    #[test]
+    fn a_file_s_own_output_length_wins_and_disturbs_no_other() {
+        let rows = |first| format!("{{\"text\": \"a\"{first}}}\n{{\"text\": \"b\"}}");
+        let drawn = max_tokens(&file(&rows(""), None, Some(OSL)));
+        let given = max_tokens(&file(&rows(", \"output_length\": 7"), None, Some(OSL)));
+        assert_eq!(given, [Some(7), drawn[1]]);
+    }
+
+    #[test]
+    fn a_file_is_read_as_far_as_wanted() {
+        assert_eq!(file("{\"text\": \"a\"}\n{\"text\": \"b\"}", Some(1), None).len(), 1);
+    }
+
+    #[rstest]
+    #[case::no_conversations(synthetic(0, 1, None), "make a dataset of 0 prompts")]
+    #[case::no_rankings(rankings(0), "make a dataset of 0 prompts")]
+    #[case::no_texts(synthetic(1, 0, None), "make prompts of 0 texts")]
+    #[case::no_rows(
+        DatasetConfig::File { path: "d.jsonl".into(), entries: Some(0), osl: None },
+        "make a dataset of 0 prompts"
+    )]
+    fn a_dataset_of_nothing_is_refused(#[case] config: DatasetConfig, #[case] error: &str) {
+        assert_eq!(open(&config, None, Seed::new(SEED)).unwrap_err().to_string(), error);
+    }
+
+    #[test]
+    fn a_file_s_error_is_passed_on_with_its_hint() {
+        let config = DatasetConfig::File { path: PathBuf::from("no-such.jsonl"), entries: None, osl: None };
+        let error = open(&config, None, Seed::new(SEED)).unwrap_err();
+        insta::assert_snapshot!(format!("failed to {error}\n{}", error.hint()), @r"
+        failed to read the input file `no-such.jsonl`
+        give a JSONL file that exists and may be read
+        ");
+    }
+}

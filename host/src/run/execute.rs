@@ -1,0 +1,244 @@
+//! Executing a plan: from the endpoint's library to the last frame of the journal. [`execute`] is the one way to run.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
+
+use prony_plugin_api::{ErrorDetails, metadata::EndpointMetadata};
+use uuid::Uuid;
+
+use super::{
+    Interrupt, Lock, artifact_dir,
+    conductor::{RunError, conduct},
+    folder_error::ArtifactDirError,
+    lifecycle::Ending,
+    mock::{MockError, MockProcess},
+    observer::Observer,
+    services::{self, ChoiceError},
+    setup::{self, Run},
+    until_interrupted,
+};
+use crate::{
+    clock::Clock,
+    config::{content, error::ConfigError, redact},
+    dataset::{self, DatasetError, Opened, Purpose, Source, Tokenizer, TokenizerError},
+    node::{self, LoadedEndpoint, Loading, NodeError},
+    plan::{DatasetConfig, Plan},
+    plugin::{Category, PluginError, Registry},
+    record::{PolicyRecord, ProcessUsage, RunHeader, recorder::RecorderError},
+    seed::Seed,
+};
+
+/// A plan, and what it takes to carry it out.
+pub(crate) struct Execution<'a> {
+    /// What is to be done.
+    pub(crate) config: Plan,
+    /// Where the run's folder comes from.
+    pub(crate) folder: Folder,
+    /// The plugins.
+    pub(crate) registry: &'a Arc<Registry>,
+    /// What a child process is told about its log, on its command line.
+    pub(crate) log_words: Vec<&'static str>,
+    /// How the run was asked for.
+    pub(crate) command: String,
+    /// The run's clock: its deadline counts from there.
+    pub(crate) clock: Clock,
+    /// What this process had used of the machine for other runs.
+    pub(crate) used_before: ProcessUsage,
+    /// A server of ours to measure, which may still be starting; it ends with the run.
+    pub(crate) server: Option<MockProcess>,
+}
+
+/// Where the folder of a run comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Folder {
+    /// It is the one that the plan names.
+    Named {
+        /// The results of an earlier run in it go.
+        overwrite: bool,
+    },
+    /// It is a new one, whose name is the plan's with the date.
+    Dated,
+}
+
+/// A run that has begun and is over. What was measured is in its journal.
+pub(crate) struct RunOutcome {
+    /// The run. Its folder stays locked as long as it is there.
+    pub(crate) run: Run,
+    /// Why it ended before its time, if it did; an error when its journal could not be written to the end.
+    pub(crate) ended: Result<Option<Ending>, RecorderError>,
+}
+
+/// Why nothing was measured.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExecuteError {
+    /// The endpoint or a service cannot be used.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// An option of a plugin makes no sense.
+    #[error(transparent)]
+    Choice(#[from] ChoiceError),
+    /// The plan and the dataset contradict each other.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Nothing counts tokens.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// There is nothing to send.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// The workers' node cannot work, or the target cannot be measured.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The server of ours did not start.
+    #[error(transparent)]
+    Mock(#[from] MockError),
+    /// Requests cannot be sent to the target.
+    #[error("use the target: {}", .0.message)]
+    Target(ErrorDetails),
+    /// There is no folder for the results.
+    #[error(transparent)]
+    Folder(#[from] ArtifactDirError),
+    /// The run could not begin.
+    #[error(transparent)]
+    Run(RunError),
+    /// Somebody ended it before the first request.
+    #[error("interrupted while waiting for the server: nothing was measured")]
+    Interrupted(Interrupt),
+    /// There is no thread left.
+    #[error("wait for the server")]
+    Wait(#[source] std::io::Error),
+}
+
+/// Carries out a plan. `observer` hears of it while it goes on.
+///
+/// # Errors
+/// Nothing was measured.
+pub(crate) fn execute(
+    mut execution: Execution<'_>,
+    observer: &mut dyn Observer,
+) -> Result<RunOutcome, ExecuteError> {
+    let registry = execution.registry;
+    let mut server = execution.server.take();
+    let (run, endpoint) = prepare(execution, server.as_mut(), observer)?;
+    let ended = conduct(&run, endpoint, registry, observer);
+    registry.restore_process_state();
+    match ended {
+        Ok(ending) => Ok(RunOutcome { run, ended: Ok(ending) }),
+        Err(RunError::Recorder(error)) => Ok(RunOutcome { run, ended: Err(error) }),
+        Err(error) => Err(ExecuteError::Run(error)),
+    }
+}
+
+/// Everything before the first request.
+fn prepare(
+    execution: Execution<'_>,
+    server: Option<&mut MockProcess>,
+    observer: &mut dyn Observer,
+) -> Result<(Run, LoadedEndpoint), ExecuteError> {
+    let Execution { mut config, folder, registry, log_words, command, clock, used_before, .. } = execution;
+    let entry = registry.endpoint(&config.target.endpoint_type)?;
+    let metadata = &entry.metadata;
+    let loading = Loading { registry, log_words };
+    for warning in setup::read_endpoint_options(registry, &mut config.target)? {
+        observer.notice(&warning);
+    }
+    content::check_payloads(&config)?;
+    let services = services::choose(registry, &config)?;
+    services.warnings.iter().for_each(|warning| observer.notice(warning));
+    let tokenizer = load_tokenizer(&config, metadata)?;
+    registry.note_process_state();
+    let here = std::env::current_dir();
+    let mut endpoint = LoadedEndpoint::load(&loading, &config)?;
+    registry.restore_process_state();
+    let source = open_dataset(&config, metadata, tokenizer.as_ref(), observer)?;
+    let redactor = redact::learn(source.secrets());
+    if let Some(server) = server {
+        config.aim_at(&server.url()?);
+    }
+    source.len().into_iter().for_each(|count| config.dataset.set_entries(count));
+    let counts = tokenizer.is_some();
+    let target = node::plan_target(&config, metadata).map_err(ExecuteError::Target)?;
+    let known = Arc::clone(registry);
+    let wait = move || {
+        // The program answers signals by now.
+        known.note_signal_handlers();
+        let is_there = endpoint.await_target(&config, &target, &source, counts, clock);
+        (is_there, endpoint, config, target, source)
+    };
+    let waited = until_interrupted(&[], wait).map_err(ExecuteError::Wait)?;
+    let (is_there, endpoint, mut config, target, source) = waited.map_err(ExecuteError::Interrupted)?;
+    is_there?;
+    registry.restore_process_state();
+    let (dir, lock) = claim(folder, &config, clock)?;
+    config.artifact_dir.clone_from(&dir);
+    // Absolute from here on, wherever a plugin may go.
+    let dir = here.map_or_else(|_| dir.clone(), |here| here.join(&dir));
+    let header = RunHeader {
+        run_id: Uuid::new_v4().to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        config: redact::config(&config, &redactor),
+        command: redactor.mask(&command).into_owned(),
+        tokenizer: tokenizer.as_ref().map(|used| format!("{} sha256:{}", used.name(), used.fingerprint())),
+        wall_start_ns: clock.wall_start_ns(),
+        capabilities: setup::capabilities(registry, &config, metadata),
+        plugin_policy: policy(registry),
+        plugins: registry.used(&[(Category::Endpoint, &config.target.endpoint_type)]),
+    };
+    let run = Run {
+        header,
+        services: services.wanted(&config, registry),
+        redactor,
+        source,
+        tokenizer: tokenizer.filter(|_| !config.target.use_server_token_count),
+        config,
+        clock,
+        dir,
+        lock,
+        journal: OnceLock::new(),
+        used_before,
+        target,
+    };
+    Ok((run, endpoint))
+}
+
+/// The dataset, all of which the endpoint takes.
+fn open_dataset(
+    config: &Plan,
+    endpoint: &EndpointMetadata,
+    tokenizer: Option<&Arc<Tokenizer>>,
+    observer: &mut dyn Observer,
+) -> Result<Arc<Source>, DatasetError> {
+    let name = &config.target.endpoint_type;
+    let purpose = Purpose { endpoint, name, streaming: config.target.streaming };
+    let seed = Seed::new(config.random_seed);
+    let Opened { source, warnings } = dataset::open_for(purpose, &config.dataset, tokenizer, seed)?;
+    for warning in &warnings {
+        observer.notice(warning);
+    }
+    Ok(Arc::new(source))
+}
+
+/// The run's tokenizer, if anything in it is counted or generated in tokens.
+fn load_tokenizer(
+    config: &Plan,
+    endpoint: &EndpointMetadata,
+) -> Result<Option<Arc<Tokenizer>>, TokenizerError> {
+    let is_generated =
+        matches!(config.dataset, DatasetConfig::Synthetic { .. } | DatasetConfig::Rankings { .. });
+    let needed = is_generated || endpoint.tokenizes_input || endpoint.produces_tokens;
+    needed.then(|| Tokenizer::load(&config.tokenizer).map(Arc::new)).transpose()
+}
+
+fn claim(folder: Folder, config: &Plan, clock: Clock) -> Result<(PathBuf, Lock), ArtifactDirError> {
+    match folder {
+        Folder::Named { overwrite } => artifact_dir::claim(&config.artifact_dir, overwrite),
+        Folder::Dated => artifact_dir::dated(&config.artifact_dir, clock.wall_start_ns()),
+    }
+}
+
+fn policy(registry: &Registry) -> PolicyRecord {
+    let policy = registry.policy();
+    PolicyRecord { name: policy.policy.name().to_owned(), set_by: policy.source.to_string() }
+}

@@ -1,0 +1,42 @@
+//! Who hears what happens in a run while it goes on.
+
+use std::time::Duration;
+
+use crate::plan::Phase;
+
+/// Hears of a run, from the thread that conducts it: nothing here may take long.
+pub(crate) trait Observer {
+    /// Something that the user should know: a sentence without a final stop.
+    fn notice(&mut self, text: &str);
+
+    /// A phase begins.
+    fn phase_started(&mut self, phase: &Phase);
+
+    /// How far the phase is; ten times a second.
+    fn snapshot(&mut self, snapshot: &Snapshot);
+
+    /// The phase is over.
+    fn phase_ended(&mut self);
+}
+
+/// What has become of the requests of a phase so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Snapshot {
+    /// Time since the phase's start.
+    pub(crate) elapsed: Duration,
+    /// Requests that ended well.
+    pub(crate) succeeded: u64,
+    /// Requests that failed or were cancelled.
+    pub(crate) failed: u64,
+    /// Requests that were tried and are not over.
+    pub(crate) in_flight: u64,
+    /// Output tokens, as far as they are counted.
+    pub(crate) output_tokens: u64,
+}
+
+impl Snapshot {
+    /// Requests that are over.
+    pub(crate) fn ended(self) -> u64 {
+        self.succeeded + self.failed
+    }
+}
