@@ -19,9 +19,10 @@ use crate::{
     clock::Clock,
     config::{
         environment::Environment,
-        error::ConfigError,
+        error::ConfigErrors,
         flags::ProfileFlags,
         resolve::{Resolved, resolve},
+        spec::RunSpec,
     },
     plan::{Phase, Plan},
     plugin::{PluginError, Registry},
@@ -63,7 +64,7 @@ pub(crate) enum CalibrateError {
         /// What was tried.
         load: Load,
         /// Why not.
-        source: ConfigError,
+        source: ConfigErrors,
     },
     /// The run could not begin.
     #[error("measure {load}")]
@@ -238,7 +239,7 @@ fn plan(load: Load, instruments: &Instruments, url: &str, dir: &Path) -> Result<
     };
     let entry = instruments.registry.endpoint(&instruments.endpoint_type)?;
     let environment = Environment { cores: instruments.cores, ..Environment::default() };
-    match resolve(&flags, &entry.metadata, &entry.name, &environment) {
+    match resolve(&RunSpec::new(&flags, None), &entry.metadata, &entry.name, &environment) {
         Ok(Resolved { plan, .. }) => Ok(plan),
         Err(source) => Err(CalibrateError::Config { load, source }),
     }

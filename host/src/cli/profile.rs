@@ -23,7 +23,7 @@ use crate::{
         proxy::ProxyEnvironment,
         redact,
         resolve::{Resolved, resolve},
-        target::API_KEY_VARIABLE,
+        spec::{API_KEY_VARIABLE, RunSpec},
     },
     plan::{Plan, Ramp},
     plugin::{self, DiscoveryOptions, Registry},
@@ -162,13 +162,16 @@ fn resolve_flags(flags: &ProfileFlags, registry: &Registry) -> Result<Resolved, 
     let entry = registry.endpoint(name).map_err(|error| refusal::unknown_endpoint(name, error))?;
     let (name, endpoint) = (entry.name.as_str(), &entry.metadata);
     let facts = facts()?;
-    let mut resolved = resolve(flags, endpoint, name, &facts)?;
+    let key = std::env::var_os(API_KEY_VARIABLE).map(|key| key.to_string_lossy().into_owned());
+    let spec = |flags| RunSpec::new(flags, key.as_deref());
+    let mut resolved = resolve(&spec(flags), endpoint, name, &facts)?;
     // Before anything is asked of a server, or said.
     redact::learn(redact::of_config(&resolved.plan));
     redact::learn(redact::of_environment());
     if resolved.plan.target.lacks_model() {
         let model = models::the_only_one(&resolved.plan)?;
-        resolved = resolve(&ProfileFlags { model: vec![model], ..flags.clone() }, endpoint, name, &facts)?;
+        let flags = ProfileFlags { model: vec![model], ..flags.clone() };
+        resolved = resolve(&spec(&flags), endpoint, name, &facts)?;
     }
     resolved.warnings.iter().for_each(|warning| terminal::warn(warning));
     let calibration = calibrate::load(&resolved.plan.target.endpoint_type);
@@ -200,11 +203,10 @@ fn facts() -> Result<Environment, Failure> {
             .caused_by(&error)
             .with_hint("name one with `--random-seed`")
     })?;
-    let api_key = std::env::var_os(API_KEY_VARIABLE).map(|key| key.to_string_lossy().into_owned());
     let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
     let mut aiperf_variables: Vec<String> = names.filter(|name| name.starts_with("AIPERF_")).collect();
     aiperf_variables.sort_unstable();
-    Ok(Environment { cores, seed: seed.into(), proxies: ProxyEnvironment::read(), api_key, aiperf_variables })
+    Ok(Environment { cores, seed: seed.into(), proxies: ProxyEnvironment::read(), aiperf_variables })
 }
 
 fn display(flags: &ProfileFlags) -> Display {

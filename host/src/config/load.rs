@@ -1,15 +1,17 @@
 //! The load of a run: which phases, how requests follow each other in them, and when they stop.
 //!
-//! Knows the flags and nothing of targets or content.
+//! Knows what is asked for and nothing of targets or content.
 
 use std::num::{NonZeroU32, NonZeroU64};
 
 use super::{
-    error::ConfigError,
-    flags::{ArrivalPattern, ProfileFlags},
+    error::{ConfigError, Said},
+    flags::ArrivalPattern,
+    problems::Problems,
+    spec::RunSpec,
 };
 use crate::{
-    plan::{DEFAULT_DRAIN_S, Grace, Law, Limit, Load, Phase, Ramp, Role, StopRule, TimeLimit},
+    plan::{DEFAULT_DRAIN_S, Grace, Law, Limit, Load, Phase, Ramp, RampError, Role, StopRule, TimeLimit},
     screen::counted,
 };
 
@@ -19,52 +21,48 @@ const DEFAULT_REQUEST_COUNT: NonZeroU64 = NonZeroU64::MIN.saturating_add(9);
 /// How long requests in flight are waited for after the duration, in seconds.
 const DEFAULT_GRACE_S: f64 = 30.0;
 
-/// The phases that the flags ask for: a warm-up if there is to be one, then profiling.
-pub(super) fn phases(flags: &ProfileFlags) -> Result<Vec<Phase>, ConfigError> {
-    let pattern = pattern(flags)?;
-    let stop = stop(flags)?;
-    let warmup = match (flags.warmup_request_count, flags.warmup_concurrency) {
-        (None, Some(_)) => return Err(needs("--warmup-concurrency", "--warmup-request-count")),
-        (None, None) => None,
-        // Shaped like the profiling phase, so that it warms what will be measured.
-        (Some(count), concurrency) => {
-            let load = load(pattern, concurrency.or(flags.concurrency))?;
-            Some((Role::Warmup, load, StopRule::Requests(count)))
-        }
-    };
-    let measured = (Role::Measured, load(pattern, flags.concurrency)?, stop);
-    let drain_s = flags.drain_timeout.unwrap_or(DEFAULT_DRAIN_S);
-    let phases = (0..).zip(warmup.into_iter().chain([measured]));
-    let phases = phases.map(|(id, (role, load, stop))| Phase {
-        id,
-        name: role.name().to_owned(),
-        role,
-        load,
-        stop,
-        drain_s,
+/// The phases that are asked for: a warm-up if there is to be one, then what is measured.
+pub(super) fn phases(spec: &RunSpec, problems: &mut Problems) -> Vec<Phase> {
+    let pattern = pattern(spec, problems);
+    let stop = stop(spec, problems);
+    problems.require(&spec.warmup_concurrency, &spec.warmup_request_count);
+    let concurrency = spec.concurrency.value();
+    // Shaped like the measured phase, so that it warms what will be measured.
+    let warmup = spec.warmup_request_count.value().map(|count| {
+        (Role::Warmup, spec.warmup_concurrency.value().or(concurrency), StopRule::Requests(count))
     });
-    Ok(phases.collect())
+    let drain_s = spec.drain_timeout.value().unwrap_or(DEFAULT_DRAIN_S);
+    let roles = warmup.into_iter().chain([(Role::Measured, concurrency, stop)]);
+    let phases = (0..).zip(roles).filter_map(|(id, (role, concurrency, stop))| {
+        let load = problems.note(load(pattern, concurrency))?;
+        Some(Phase { id, name: role.name().to_owned(), role, load, stop, drain_s })
+    });
+    phases.collect()
 }
 
 /// The rate and the law of an open loop; none in a closed one.
-fn pattern(flags: &ProfileFlags) -> Result<Option<(f64, Law)>, ConfigError> {
-    match (flags.request_rate, flags.arrival_pattern) {
-        (Some(rate), None | Some(ArrivalPattern::Poisson)) => Ok(Some((rate, Law::Poisson))),
-        (Some(rate), Some(ArrivalPattern::Constant)) => Ok(Some((rate, Law::Constant))),
-        (Some(_), Some(ArrivalPattern::ConcurrencyBurst)) => Err(ConfigError::Clash {
-            flag: "--request-rate",
-            with: "--arrival-pattern concurrency-burst",
-            reason: "a closed loop has no rate of its own",
-        }),
-        (None, None | Some(ArrivalPattern::ConcurrencyBurst)) => Ok(None),
-        (None, Some(ArrivalPattern::Poisson | ArrivalPattern::Constant)) => {
-            Err(needs("--arrival-pattern", "--request-rate"))
+fn pattern(spec: &RunSpec, problems: &mut Problems) -> Option<(f64, Law)> {
+    match (spec.request_rate.given(), spec.arrival_pattern.given()) {
+        (Some((rate, _)), None | Some((ArrivalPattern::Poisson, _))) => Some((*rate, Law::Poisson)),
+        (Some((rate, _)), Some((ArrivalPattern::Constant, _))) => Some((*rate, Law::Constant)),
+        (Some((_, rate)), Some((ArrivalPattern::ConcurrencyBurst, by))) => {
+            problems.push(ConfigError::Clash {
+                flag: rate.into(),
+                with: Said::with_value(by, "concurrency-burst"),
+                reason: "a closed loop has no rate of its own",
+            });
+            None
+        }
+        (None, None | Some((ArrivalPattern::ConcurrencyBurst, _))) => None,
+        (None, Some((ArrivalPattern::Poisson | ArrivalPattern::Constant, _))) => {
+            problems.require(&spec.arrival_pattern, &spec.request_rate);
+            None
         }
     }
 }
 
 /// A closed loop needs a number to be a loop at all; an open one has no limit unless it was given.
-fn load(pattern: Option<(f64, Law)>, concurrency: Option<NonZeroU32>) -> Result<Load, ConfigError> {
+fn load(pattern: Option<(f64, Law)>, concurrency: Option<NonZeroU32>) -> Result<Load, RampError> {
     Ok(match pattern {
         None => Load::Closed { sessions: Ramp::from(concurrency.unwrap_or(NonZeroU32::MIN)) },
         Some((rate, law)) => {
@@ -74,20 +72,14 @@ fn load(pattern: Option<(f64, Law)>, concurrency: Option<NonZeroU32>) -> Result<
     })
 }
 
-fn stop(flags: &ProfileFlags) -> Result<StopRule, ConfigError> {
-    let Some(duration_s) = flags.benchmark_duration else {
-        if flags.benchmark_grace_period.is_some() {
-            return Err(needs("--benchmark-grace-period", "--benchmark-duration"));
-        }
-        return Ok(StopRule::Requests(flags.request_count.unwrap_or(DEFAULT_REQUEST_COUNT)));
-    };
-    let grace = flags.benchmark_grace_period.unwrap_or(Grace::Seconds(DEFAULT_GRACE_S));
-    let time = TimeLimit { duration_s, grace };
-    Ok(flags.request_count.map_or(StopRule::Time(time), |count| StopRule::Either(count, time)))
-}
-
-fn needs(flag: &'static str, needs: &'static str) -> ConfigError {
-    ConfigError::Needs { flag, needs }
+fn stop(spec: &RunSpec, problems: &mut Problems) -> StopRule {
+    problems.require(&spec.benchmark_grace_period, &spec.benchmark_duration);
+    let time = spec.benchmark_duration.value().map(|duration_s| {
+        let grace = spec.benchmark_grace_period.value().unwrap_or(Grace::Seconds(DEFAULT_GRACE_S));
+        TimeLimit { duration_s, grace }
+    });
+    let requests = spec.request_count.value();
+    StopRule::of(requests, time).unwrap_or(StopRule::Requests(DEFAULT_REQUEST_COUNT))
 }
 
 /// A short name for the load, as it stands in the name of the artifact folder: `c8` for a concurrency, `r10` for a rate, with
@@ -126,10 +118,12 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::config::flags::tests::flags;
+    use crate::config::{error::ConfigErrors, spec::tests::spec};
 
-    fn resolve(line: &str) -> Result<Vec<Phase>, ConfigError> {
-        phases(&flags(line).unwrap())
+    fn resolve(line: &str) -> Result<Vec<Phase>, ConfigErrors> {
+        let mut problems = Problems::default();
+        let phases = phases(&spec(line), &mut problems);
+        problems.finish().map(|()| phases)
     }
 
     fn closed(sessions: u32) -> Load {
@@ -196,9 +190,9 @@ mod tests {
     }
 
     #[rstest]
-    #[case("--benchmark-grace-period 5", "use `--benchmark-grace-period` without `--benchmark-duration`")]
-    #[case("--warmup-concurrency 5", "use `--warmup-concurrency` without `--warmup-request-count`")]
-    #[case("--arrival-pattern constant", "use `--arrival-pattern` without `--request-rate`")]
+    #[case("--benchmark-grace-period 5", "`--benchmark-grace-period` requires `--benchmark-duration`")]
+    #[case("--warmup-concurrency 5", "`--warmup-concurrency` requires `--warmup-request-count`")]
+    #[case("--arrival-pattern constant", "`--arrival-pattern` requires `--request-rate`")]
     #[case(
         "--arrival-pattern concurrency-burst --request-rate 5",
         "use `--request-rate` together with `--arrival-pattern concurrency-burst`: a closed loop has no rate of its own"
