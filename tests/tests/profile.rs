@@ -104,28 +104,34 @@ fn body(request: &SeenRequest) -> String {
     text.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
+/// Ten million prompts are too many to be kept: they are made as they are needed, by whoever sends them.
 #[rstest]
-#[case::one_worker(1)]
-#[case::two_workers(2)]
-fn the_same_seed_sends_the_same_requests(#[case] workers: u32) {
-    let bodies = |seed: &str, workers: u32| {
-        let answer = r#"{"choices": [{"index": 0, "message": {"content": "a"}, "finish_reason": "stop"}]}"#;
-        let server = ScriptedServer::start([Script::whole("application/json", answer)]);
-        let words = ["profile", "--model", "m", "--ui", "none", "--no-server-metrics", "--random-seed", seed];
-        let run = Tool::new(words)
-            .args(["--url", &server.url(), "--request-count", "6", "--isl", "20", "--isl-stddev", "5"])
-            .args(["--concurrency", "2", "--workers", &workers.to_string()])
-            .run();
-        run.succeeds();
-        let mut bodies: Vec<String> = server.requests().iter().map(body).collect();
-        bodies.sort();
-        bodies
-    };
-    let sent = bodies("7", workers);
+fn the_same_seed_sends_the_same_requests(
+    #[values(1, 2)] workers: u32,
+    #[values("6", "10000000")] prompts: &str,
+    #[values(&[], &["--isolate", "chat"])] place: &[&str],
+) {
+    let sent = bodies("7", workers, &[&["--num-prompts", prompts], place].concat());
     assert_eq!(sent.len(), 6);
     assert_eq!(sent.iter().collect::<BTreeSet<_>>().len(), 6, "{sent:#?}");
-    assert_eq!(sent, bodies("7", 1));
-    assert_ne!(sent, bodies("8", workers), "the seed decides");
+    assert_eq!(sent, bodies("7", 1, &[]));
+    assert_ne!(sent, bodies("8", workers, &[]), "the seed decides");
+}
+
+/// Bodies of six requests, in the order of their texts.
+fn bodies(seed: &str, workers: u32, more: &[&str]) -> Vec<String> {
+    let answer = r#"{"choices": [{"index": 0, "message": {"content": "a"}, "finish_reason": "stop"}]}"#;
+    let server = ScriptedServer::start([Script::whole("application/json", answer)]);
+    let words = ["profile", "--model", "m", "--ui", "none", "--no-server-metrics", "--random-seed", seed];
+    let run = Tool::new(words)
+        .args(["--url", &server.url(), "--request-count", "6", "--isl", "20", "--isl-stddev", "5"])
+        .args(["--concurrency", "2", "--workers", &workers.to_string()])
+        .args(more.iter().copied())
+        .run();
+    run.succeeds();
+    let mut bodies: Vec<String> = server.requests().iter().map(body).collect();
+    bodies.sort();
+    bodies
 }
 
 #[test]

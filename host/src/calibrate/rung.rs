@@ -160,7 +160,7 @@ struct Log;
 
 impl Observer for Log {
     fn notice(&mut self, text: &str) {
-        tracing::warn!("{text}");
+        tracing::info!("{text}");
     }
 
     fn phase_started(&mut self, _phase: &Phase) {}

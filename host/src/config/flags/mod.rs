@@ -258,7 +258,7 @@ pub(crate) struct ProfileFlags {
     pub(crate) media: MediaFlags,
 
     /// Different prompts to make, or to take from the file; they are used in turn
-    /// [default: one for each request up to 10000, 100 if only time ends the run, the whole file].
+    /// [default: one for each request, or the whole file].
     #[arg(long, visible_alias = "num-prompts", value_name = "N", help_heading = DATASET)]
     #[arg(value_parser = units::positive::<usize>)]
     pub(crate) num_dataset_entries: Option<usize>,
