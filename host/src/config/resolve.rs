@@ -183,7 +183,7 @@ mod tests {
     use super::*;
     use crate::{
         config::{redact, spec::tests::spec},
-        plan::{LengthLaw, ServerMetricsConfig, TokenizerChoice, media::MediaConfig},
+        plan::{LengthLaw, Secret, ServerMetricsConfig, TokenizerChoice, media::MediaConfig},
     };
 
     fn facts() -> Environment {
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn a_model_is_enough_and_every_default_is_filled_in() {
         let Resolved { plan, warnings } = resolved("--model org/m");
-        insta::assert_json_snapshot!(plan, @r#"
+        insta::assert_json_snapshot!(redact::plan(&plan, &redact::Redactor::default()), @r#"
         {
           "target": {
             "urls": [
@@ -484,8 +484,8 @@ mod tests {
         let line = "-m m -u u:pw@h/v1?token=tk -H X-Api-Key:hk -H X-Team:a -H Link:http://u:pw@h --custom-endpoint /v1?key=ck \
                     --extra-inputs secret:xs n:1 --server-metrics http://u:pw@h:2";
         let mut plan = resolved(line).plan;
-        plan.target.api_key = Some("ak".to_owned());
-        let journalled = redact::config(&plan, &redact::Redactor::default());
+        plan.target.api_key = Some(Secret::new("ak".to_owned()));
+        let journalled = redact::plan(&plan, &redact::Redactor::default());
         assert_eq!(journalled.target.api_key, None);
         let text = serde_json::to_string(&journalled).unwrap();
         for secret in ["dTpwdw==", "tk\"", "hk", "xs", "pw", "ck"] {

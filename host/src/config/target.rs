@@ -15,7 +15,7 @@ use super::{
     url,
 };
 use crate::plan::{
-    ConnectionReuse, DEFAULT_CONNECT_TIMEOUT_S, ServerMetricsConfig, Target, TlsConfig, TransportKind,
+    ConnectionReuse, DEFAULT_CONNECT_TIMEOUT_S, Secret, ServerMetricsConfig, Target, TlsConfig, TransportKind,
 };
 
 const DEFAULT_URL: &str = "http://localhost:8000";
@@ -84,13 +84,13 @@ pub(super) fn target(
 
 /// The key: what was typed, else what the environment holds. The mock server wants none, so that a variable that is set
 /// for other runs does not matter to it.
-fn api_key(spec: &RunSpec) -> Result<Option<String>, ConfigError> {
+fn api_key(spec: &RunSpec) -> Result<Option<Secret<String>>, ConfigError> {
     let is_ours = |by: Origin| !(spec.mock.is_given() && matches!(by, Origin::Variable(_)));
     let Some((key, by)) = spec.api_key.given().filter(|(_, by)| is_ours(*by)) else { return Ok(None) };
     // A key from a file or a secret store often ends in a newline.
     match key.trim() {
         "" => Err(ConfigError::EmptyKey { by }),
-        key => Ok(Some(key.to_owned())),
+        key => Ok(Some(Secret::new(key.to_owned()))),
     }
 }
 
@@ -297,7 +297,9 @@ mod tests {
     ) {
         let spec = RunSpec::new(&flags(&format!("-m m {line}")).unwrap(), variable);
         match (target_of(&spec), expected) {
-            (Ok(target), Ok(key)) => assert_eq!(target.api_key.as_deref(), key),
+            (Ok(target), Ok(key)) => {
+                assert_eq!(target.api_key.as_ref().map(|key| key.expose().as_str()), key)
+            }
             (Err(error), Err(by)) => {
                 assert_eq!(error.to_string(), format!("the API key is empty: `{by}` is set to nothing"));
             }

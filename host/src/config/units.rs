@@ -71,11 +71,10 @@ where
     number(text, "a whole number, 1 or more", |value| *value > T::default())
 }
 
-/// A number of requests that go on at once.
+/// A number of requests that go on at once. One that no process can have is as good as the largest that is known.
 pub(crate) fn concurrency(text: &str) -> Result<NonZeroU32, UnitError> {
-    let typed: u64 = positive(text)?;
-    let fitting = u32::try_from(typed).ok().and_then(NonZeroU32::new);
-    fitting.ok_or(UnitError::Number { expected: "a whole number from 1 to 4294967295" })
+    let typed: NonZeroU64 = requests(text)?;
+    Ok(NonZeroU32::try_from(typed).unwrap_or(NonZeroU32::MAX))
 }
 
 /// A number of requests.

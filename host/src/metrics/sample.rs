@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 
 use crate::{
+    config::redact,
     plan::{
         ConnectionReuse, DatasetConfig, Law, LengthLaw, Limit, Load, Phase, Plan, Ramp, Role,
         ServerMetricsConfig, ServicesConfig, StopRule, Target, TlsConfig, TokenizerChoice, TransportKind,
@@ -28,7 +29,7 @@ pub(crate) fn header() -> RunHeader {
     RunHeader {
         run_id: "6f1e3a52-07c4-4c1b-9c58-d1b2ab3d9e11".into(),
         version: "0.1.0".into(),
-        config: config(),
+        config: redact::plan(&config(), &redact::Redactor::default()),
         command: "prony profile --model m".into(),
         // 2026-11-24T02:49:37Z
         tokenizer: Some("o200k_base sha256:0".into()),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{lossy, media::MediaConfig};
+use super::{length::LengthLaw, lossy, media::MediaConfig};
 
 /// Where content comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,15 +62,6 @@ impl DatasetConfig {
             *entries = Some(usize::try_from(count).unwrap_or(usize::MAX));
         }
     }
-}
-
-/// A normal law over positive integers, of tokens but for a number of passages. A standard deviation of 0 gives the mean every time.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct LengthLaw {
-    /// Mean.
-    pub(crate) mean: f64,
-    /// Standard deviation.
-    pub(crate) stddev: f64,
 }
 
 /// What counts tokens.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::content::LengthLaw;
+use super::length::LengthLaw;
 
 /// Generated media of each request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

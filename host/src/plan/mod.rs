@@ -4,11 +4,13 @@
 //! sessions, a phase has an end, a grace period has a duration before it.
 
 mod content;
+mod length;
 mod load;
 pub(crate) mod lossy;
 pub(crate) mod media;
 mod phase;
 mod ramp;
+mod secret;
 mod services;
 mod stop;
 mod target;
@@ -17,16 +19,19 @@ mod written;
 use std::{path::PathBuf, time::Duration};
 
 pub(crate) use self::{
-    content::{DatasetConfig, LengthLaw, TokenizerChoice},
+    content::{DatasetConfig, TokenizerChoice},
+    length::LengthLaw,
     load::{Law, Limit, Load},
     phase::{DEFAULT_DRAIN_S, Phase, Role},
     ramp::{Piece, Ramp, RampError},
+    secret::Secret,
     services::{ServerMetricsConfig, ServiceOption, ServicesConfig},
     stop::{Grace, StopRule, TimeLimit},
     target::{ConnectionReuse, DEFAULT_CONNECT_TIMEOUT_S, Target, TlsConfig, TransportKind},
+    written::{WrittenError, WrittenPlan},
 };
 
-/// Everything that decides a run.
+/// Everything that decides a run, its secrets included: it cannot be written. What can is a `Redacted` plan.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Plan {
     /// What is measured.

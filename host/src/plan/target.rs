@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::lossy;
+use super::{lossy, secret::Secret};
 
 /// The server and the dialect to speak to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,9 +35,9 @@ pub(crate) struct Target {
     pub(crate) wait_for_model_timeout_s: f64,
     /// Extra headers. The values of sensitive ones are not journalled.
     pub(crate) headers: Vec<(String, String)>,
-    /// The key for the header that the endpoint names. Never journalled.
+    /// The key for the header that the endpoint names.
     #[serde(skip)]
-    pub(crate) api_key: Option<String>,
+    pub(crate) api_key: Option<Secret<String>>,
     /// Merged into every body.
     pub(crate) extra_inputs: serde_json::Map<String, serde_json::Value>,
     /// Options of the endpoint, over those that it gets anyway. The values of sensitive ones are not journalled.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use prony_plugin_api::message::PhaseKind;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     Plan,
@@ -25,17 +25,22 @@ use super::{
 
 /// Why something that was written down is no plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-enum WrittenError {
+pub(crate) enum WrittenError {
+    /// Nothing ends a phase.
     #[error("phase {0} never stops sending")]
     Endless(u32),
+    /// A closed loop needs a number.
     #[error("phase {0} is a closed loop without a number of sessions")]
     NoSessions(u32),
+    /// No gate of an open loop follows a curve.
     #[error("phase {0} has a limit that changes with time in an open loop")]
     ChangingLimit(u32),
 }
 
+/// A plan as it is written down. All that it was made of is in it but the key: it is for those who hide its other secrets
+/// first, and for workers in another process.
 #[derive(Serialize, Deserialize)]
-struct WrittenPlan {
+pub(crate) struct WrittenPlan {
     target: Target,
     dataset: DatasetConfig,
     tokenizer: TokenizerChoice,
@@ -73,6 +78,7 @@ struct WrittenPhase {
     name: Option<String>,
     arrival: WrittenArrival,
     /// Sessions of a closed loop, the most requests of an open one.
+    #[serde(default, deserialize_with = "concurrency")]
     concurrency: Option<Ramp<u32>>,
     /// The most sessions of an open loop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,6 +92,20 @@ struct WrittenPhase {
     drain_s: Option<f64>,
 }
 
+/// Older versions kept any number, however large: it is as good as the largest that is known now.
+fn concurrency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ramp<u32>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Ramp(Ramp<u32>),
+        Huge(NonZeroU64),
+    }
+    Ok(Option::<Written>::deserialize(deserializer)?.map(|written| match written {
+        Written::Ramp(ramp) => ramp,
+        Written::Huge(number) => Ramp::from(NonZeroU32::try_from(number).unwrap_or(NonZeroU32::MAX)),
+    }))
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "law", rename_all = "snake_case")]
 enum WrittenArrival {
@@ -94,20 +114,9 @@ enum WrittenArrival {
     Poisson { rate: Ramp<f64> },
 }
 
-impl Serialize for Plan {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        WrittenPlan::of(self.clone()).serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Plan {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        WrittenPlan::deserialize(deserializer)?.read().map_err(D::Error::custom)
-    }
-}
-
 impl WrittenPlan {
-    fn of(plan: Plan) -> Self {
+    /// Writes a plan down.
+    pub(crate) fn of(plan: Plan) -> Self {
         let drain_s = plan.phases.first().map_or(DEFAULT_DRAIN_S, |phase| phase.drain_s);
         Self {
             target: plan.target,
@@ -128,7 +137,11 @@ impl WrittenPlan {
         }
     }
 
-    fn read(self) -> Result<Plan, WrittenError> {
+    /// Reads it back, without a key.
+    ///
+    /// # Errors
+    /// It makes no sense.
+    pub(crate) fn read(self) -> Result<Plan, WrittenError> {
         let phases = (0..).zip(self.phases).map(|(id, phase)| phase.read(id, self.drain_s));
         Ok(Plan {
             target: self.target,
@@ -223,7 +236,8 @@ mod tests {
             "server_metrics": {"enabled": false, "urls": []}
         });
         plan["phases"] = phases;
-        serde_json::from_value(plan).map_err(|error| error.to_string())
+        let written: WrittenPlan = serde_json::from_value(plan).map_err(|error| error.to_string())?;
+        written.read().map_err(|error| error.to_string())
     }
 
     fn phase(changes: Value) -> Value {
@@ -250,9 +264,16 @@ mod tests {
     fn a_phase_is_written_as_it_was_read(#[case] changes: Value) {
         let phases = json!([phase(json!({})), phase(changes)]);
         let plan = read(phases.clone()).unwrap();
-        assert_eq!(serde_json::to_value(&plan).unwrap()["phases"], phases);
-        let packed = rmp_serde::to_vec_named(&plan).unwrap();
-        assert_eq!(rmp_serde::from_slice::<Plan>(&packed).unwrap(), plan);
+        let written = WrittenPlan::of(plan.clone());
+        assert_eq!(serde_json::to_value(&written).unwrap()["phases"], phases);
+        let packed = rmp_serde::to_vec_named(&written).unwrap();
+        assert_eq!(rmp_serde::from_slice::<WrittenPlan>(&packed).unwrap().read().unwrap(), plan);
+    }
+
+    #[test]
+    fn a_number_that_no_process_has_is_as_good_as_the_largest() {
+        let plan = read(json!([phase(json!({"concurrency": 9_223_372_036_854_775_807_u64}))])).unwrap();
+        assert_eq!(plan.phases[0].load.most_in_flight(), Some(u32::MAX));
     }
 
     #[rstest]

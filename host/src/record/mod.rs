@@ -13,7 +13,7 @@ pub(crate) mod recorder;
 use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 use serde::{Deserialize, Serialize};
 
-use crate::{plan::Plan, plugin::UsedPlugin};
+use crate::{config::redact::Redacted, plan::Plan, plugin::UsedPlugin};
 pub(crate) use crate::{
     request::{
         exchange::Instants,
@@ -198,8 +198,8 @@ pub(crate) struct RunHeader {
     pub(crate) run_id: String,
     /// Version of the tool that made it.
     pub(crate) version: String,
-    /// The resolved configuration, without secrets.
-    pub(crate) config: Plan,
+    /// The plan, without secrets.
+    pub(crate) config: Redacted<Plan>,
     /// The command line, secrets redacted.
     pub(crate) command: String,
     /// What counts tokens, with the SHA-256 of its vocabulary; nothing when nothing does.

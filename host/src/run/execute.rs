@@ -178,7 +178,7 @@ fn prepare(
     let header = RunHeader {
         run_id: Uuid::new_v4().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        config: redact::config(&config, &redactor),
+        config: redact::plan(&config, &redactor),
         command: redactor.mask(&command).into_owned(),
         tokenizer: tokenizer.as_ref().map(|used| format!("{} sha256:{}", used.name(), used.fingerprint())),
         wall_start_ns: clock.wall_start_ns(),

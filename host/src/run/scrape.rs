@@ -83,7 +83,7 @@ fn headers_of(page: &str, config: &Plan) -> Map<String, Value> {
     let target = &config.target;
     if is_the_targets(page, config) {
         if let Some(key) = &target.api_key {
-            set("authorization", &format!("Bearer {key}"));
+            set("authorization", &format!("Bearer {}", key.expose()));
         }
         let own = target.headers.iter();
         for (name, value) in
@@ -122,12 +122,12 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::metrics::sample;
+    use crate::{metrics::sample, plan::Secret};
 
     fn config(page_headers: &[(&str, &str)]) -> Plan {
-        let mut config = sample::header().config;
+        let mut config = (*sample::header().config).clone();
         config.target.urls = vec!["http://h:8000/v1".into(), "https://secure".into()];
-        config.target.api_key = Some("sk-1".into());
+        config.target.api_key = Some(Secret::new("sk-1".into()));
         config.target.headers =
             vec![("X-Team".into(), "blue".into()), ("Content-Type".into(), "application/json".into())];
         config.server_metrics.headers =

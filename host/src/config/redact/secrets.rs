@@ -33,7 +33,7 @@ pub(crate) fn of_environment() -> Vec<String> {
 
 /// Those of the requests.
 pub(crate) fn of_target(target: &Target) -> Vec<String> {
-    let mut secrets: Vec<String> = target.api_key.iter().cloned().collect();
+    let mut secrets: Vec<String> = target.api_key.iter().map(|key| key.expose().clone()).collect();
     secrets.extend(of_headers(&target.headers));
     let proxies = target.proxies.iter().flatten();
     let addresses = target.urls.iter().chain(&target.custom_endpoint).chain(proxies);
