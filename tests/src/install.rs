@@ -6,7 +6,7 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
+    fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::OnceLock,
@@ -62,19 +62,59 @@ fn install() -> PathBuf {
     for package in packages(&manifest) {
         link(&library(&package), &lib.join(file_name(&package)));
     }
-    fs::copy(&manifest, lib.join("plugins.yaml")).expect("a copy of the shipped manifest");
+    put(&lib.join("plugins.yaml"), |beside| fs::copy(&manifest, beside).map(drop));
     let program = bin.join("prony");
     link(&source, &program);
     program
 }
 
-/// Makes `to` the same file as `from`. Several test programs may do it at once: it is there or not, never half.
+/// Makes `to` the same file as `from`.
 fn link(from: &Path, to: &Path) {
     let inode = |path: &Path| path.metadata().map(|metadata| metadata.ino()).ok();
     if inode(to).is_some() && inode(from) == inode(to) {
         return;
     }
-    let beside = to.with_extension(std::process::id().to_string());
-    fs::hard_link(from, &beside).expect("a link in the build folder");
-    fs::rename(&beside, to).expect("a link in the build folder");
+    put(to, |beside| fs::hard_link(from, beside));
+}
+
+/// Puts a file in its place under its name. Several test programs may do it at once, and run what is there: a file is
+/// there as a whole or not at all, so it is made in a folder of this process and renamed.
+fn put(to: &Path, make: impl FnOnce(&Path) -> io::Result<()>) {
+    let folder = to.parent().expect("a file stands in a folder");
+    let own = tempfile::tempdir_in(folder).expect("a folder in the build folder");
+    let beside = own.path().join("file");
+    make(&beside).and_then(|()| fs::rename(&beside, to)).unwrap_or_else(|error| {
+        panic!("`{}` cannot be installed: {error}", to.display());
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicBool, Ordering},
+        thread,
+    };
+
+    use super::*;
+
+    #[test]
+    fn whoever_reads_an_installed_file_reads_all_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        let text = "text\n".repeat(100_000);
+        fs::write(&from, &text).unwrap();
+        let copy = || put(&to, |beside| fs::copy(&from, beside).map(drop));
+        copy();
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                (0..100).for_each(|_| copy());
+                is_over.store(true, Ordering::Relaxed);
+            });
+            while !is_over.load(Ordering::Relaxed) {
+                assert_eq!(fs::read_to_string(&to).unwrap().len(), text.len());
+            }
+        });
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
 }

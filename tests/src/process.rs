@@ -89,11 +89,16 @@ impl Process {
         self.stderr.so_far()
     }
 
+    /// Whether all is heard that it says: it is over, and whatever has its output.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.stdout.is_complete() && self.stderr.is_complete()
+    }
+
     /// Waits for its end, and until nobody can write to its output any more.
     pub(crate) fn wait(&mut self, patience: Duration) -> Output {
         let deadline = Instant::now() + patience;
         loop {
-            let is_heard = self.stdout.is_complete() && self.stderr.is_complete();
+            let is_heard = self.is_heard();
             if let Some(status) = self.status().filter(|_| is_heard) {
                 return Output { status, stdout: self.stdout.bytes(), stderr: self.stderr.bytes() };
             }

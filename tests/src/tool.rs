@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::{
     MockServer, Run,
-    process::{self, Process, SHORT_PATIENCE},
+    process::{self, Process, SHORT_PATIENCE, eventually},
     program,
 };
 
@@ -200,6 +200,37 @@ impl Running {
     /// Its working folder.
     pub fn dir(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// Waits until so many bytes of its journal are written. Returns how many there are.
+    ///
+    /// # Panics
+    /// When it ends before that, or writes nothing any more.
+    pub fn await_journal(&self, bytes: u64) -> u64 {
+        let journal = self.dir().join("run/journal.prony");
+        self.until("records in the journal", || {
+            let written = journal.metadata().map_or(0, |file| file.len());
+            (written > bytes).then_some(written)
+        })
+    }
+
+    /// Asks again and again until `found` has an answer.
+    ///
+    /// # Panics
+    /// When it never has, or this invocation ends before that: with what it said.
+    pub fn until<T>(&self, what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+        eventually(what, || {
+            // It may do what is waited for as the last thing.
+            let is_over = self.process.is_heard();
+            let answer = found();
+            assert!(
+                answer.is_some() || !is_over,
+                "{what}: did not happen before the end; stdout:\n{}\nstderr:\n{}",
+                self.process.stdout(),
+                self.process.stderr()
+            );
+            answer
+        })
     }
 
     /// Whether it has said this on standard error.

@@ -1,7 +1,7 @@
 //! Endpoints that fail, in this process: every fault costs one request or ends the run by name, and no other number is
 //! touched.
 
-use prony_tests::{MockPlugin, MockServer, Run, Tool, mock_plugin};
+use prony_tests::{MockPlugin, MockServer, Run, Script, ScriptedServer, Tool, mock_plugin};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -26,6 +26,22 @@ fn profile(pack: &MockPlugin, server: &MockServer, fault: &str, flags: &[&str]) 
         .args(["--request-count", "11", "--random-seed", "42", "--plugins"])
         .arg(pack.path())
         .args(flags)
+}
+
+/// A profile all of whose requests `acme` refuses to write.
+fn refused_by(pack: &MockPlugin, server: &MockServer) -> Tool {
+    let tool = Tool::bare_profile();
+    tool.file("prompts.jsonl", "{\"text\": \"fault format-error\"}\n");
+    tool.args([
+        "--url",
+        server.url(),
+        "--endpoint-type",
+        "acme",
+        "--input-file",
+        "prompts.jsonl",
+        "--plugins",
+    ])
+    .arg(pack.path())
 }
 
 /// The sound requests have their numbers, as the server knows them.
@@ -111,6 +127,59 @@ fn an_absurd_request_is_never_sent(#[case] kind: &str, #[case] class: &str, #[ca
     let message = error["message"].as_str().unwrap_or_default();
     assert!(message.starts_with(&format!("endpoint `acme` {text}")), "{message}");
     assert_eq!(server.truth()["requests_total"], 10);
+}
+
+/// What the server says with an error status is the request's error, and the plugin's panic is not forgotten for that.
+#[test]
+fn a_panic_at_an_error_status_is_logged_and_counts() {
+    let body = r#"{"model": "fault body-panic", "choices": [{"message": {"content": "overloaded"}}]}"#;
+    let head = ["Content-Type: application/json", &format!("Content-Length: {}", body.len())];
+    let server = ScriptedServer::start([Script::status("503 Service Unavailable", &head).bytes(body)]);
+    let pack = faulty();
+    let run = Tool::bare_profile()
+        .args(["--url", &server.url(), "--endpoint-type", "acme", "--request-count", "50", "--plugins"])
+        .arg(pack.path())
+        .run();
+    run.ends_with(3);
+    let warning = "endpoint `acme` panicked when it had to read the response: told to panic";
+    assert_eq!(run.stderr.matches(warning).count(), 3, "{}", run.stderr);
+    assert!(run.stdout.contains("endpoint `acme` panicked too often"), "{}", run.stdout);
+    let errors = run.summary()["error_summary"].as_array().unwrap().clone();
+    let answered = errors.iter().find(|error| error["error_details"]["type"] == "http_status").unwrap();
+    assert_eq!((&answered["count"], &answered["error_details"]["code"]), (&3.into(), &503.into()));
+}
+
+/// A closed loop against an endpoint that refuses everything would fail as fast as it can: its slots rest, and after a
+/// hundred failures in a row the run ends.
+#[rstest]
+#[case::closed_loop(&["--concurrency", "10"])]
+#[case::open_loop(&["--request-rate", "100"])]
+#[case::workers_in_a_process_of_their_own(&["--concurrency", "10", "--isolate", "acme"])]
+fn a_run_whose_endpoint_writes_no_request_ends(#[case] load: &[&str]) {
+    let server = MockServer::start([]);
+    let run = refused_by(&faulty(), &server).args(["--benchmark-duration", "3600"]).args(load).run();
+    run.ends_with(1);
+    let summary = run.summary();
+    assert_eq!(summary["is_complete"], false);
+    let reason = "the endpoint wrote no request that can be sent, 100 times in a row; the last time: \
+                  endpoint `acme` failed to do what it was told";
+    assert_eq!(summary["incomplete_reason"], reason);
+    assert!(run.stderr.contains(reason), "{}", run.stderr);
+    // A hundred in a row, and those that were under way as the hundredth was counted.
+    let failed = summary["error_request_count"]["avg"].as_u64().unwrap();
+    assert!((100..400).contains(&failed), "{failed}");
+    assert_eq!(server.truth()["requests_total"], 0);
+}
+
+#[rstest]
+#[case::slots_rest(&["--concurrency", "2"])]
+#[case::a_schedule_is_kept(&["--request-rate", "10", "--arrival-pattern", "constant"])]
+fn requests_that_their_endpoint_refuses_do_not_fail_as_fast_as_they_can(#[case] load: &[&str]) {
+    let server = MockServer::start([]);
+    let run = refused_by(&faulty(), &server).args(["--benchmark-duration", "0.45"]).args(load).run();
+    let failed = run.ends_with(1).summary()["error_request_count"]["avg"].as_u64().unwrap();
+    // At 0, 100, 200, 300 and 400 ms: in two slots, or by the schedule, where one more is formatted ahead.
+    assert!((1..=10).contains(&failed), "{failed}");
 }
 
 #[rstest]

@@ -19,9 +19,7 @@ fn endless(server: &MockServer) -> Tool {
 
 /// Waits until some records are in the journal.
 fn measured_something(running: &Running) -> u64 {
-    let journal = running.dir().join("run/journal.prony");
-    let size = |path: &Path| path.metadata().map_or(0, |metadata| metadata.len());
-    eventually("records in the journal", || Some(size(&journal)).filter(|&bytes| bytes > 20_000))
+    running.await_journal(20_000)
 }
 
 #[rstest]
@@ -86,8 +84,7 @@ fn a_terminal_that_goes_away_is_an_interrupt_unless_the_user_said_otherwise() {
     let detached = endless(&server).under(&["nohup"]).spawn();
     let bytes = measured_something(&detached);
     detached.signal("HUP");
-    let journal = detached.dir().join("run/journal.prony");
-    eventually("more records", || (journal.metadata().unwrap().len() > bytes + 20_000).then_some(()));
+    detached.await_journal(bytes + 20_000);
     assert!(!detached.said("for requests in flight"));
     detached.signal("INT");
     detached.wait().ends_with(130);

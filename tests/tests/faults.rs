@@ -1,6 +1,6 @@
 //! Servers that fail: every failure is an error, in a row of its own, and improves no number.
 
-use prony_tests::{MockServer, Tool, eventually, wire::Replay};
+use prony_tests::{MockServer, Tool, wire::Replay};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -40,14 +40,14 @@ fn an_odd_way_of_answering_is_no_failure(#[case] flags: &[&str]) {
     assert_eq!(summary["output_sequence_length"]["avg"], 12);
 }
 
-/// Tokens that come with the first one are not among those whose pace is measured: 13 tokens follow the first four, and
-/// their gaps together are 13 inter-token latencies. Of some requests a busy machine may read the second chunk with the
-/// first, or others together: fewer tokens follow then, by no more than the reads that are missing.
+/// Tokens that come with the first one are not among those whose pace is measured: three tokens follow the first four, and
+/// their gaps together are three inter-token latencies. Of some requests a busy machine may read the second chunk with the
+/// first, or others together: fewer tokens follow then, by no more than the reads that are missing. Chunks are so far from
+/// each other that no machine is so busy for all requests.
 #[test]
 fn a_bundled_first_chunk_does_not_shorten_the_inter_token_latency() {
-    let server = MockServer::start(["--bundle-first", "4", "--itl-ms", "10"]);
-    let run =
-        Tool::profile(&server).args(["--request-count", "8", "--osl", "17", "--concurrency", "4"]).run();
+    let server = MockServer::start(["--bundle-first", "4", "--itl-ms", "300"]);
+    let run = Tool::profile(&server).args(["--request-count", "8", "--osl", "7", "--concurrency", "4"]).run();
     let records = run.succeeds().records();
     assert_eq!(records.len(), 8);
     let mut undisturbed = 0;
@@ -58,8 +58,8 @@ fn a_bundled_first_chunk_does_not_shorten_the_inter_token_latency() {
         let following = decoding / metrics["inter_token_latency"]["value"].as_f64().unwrap();
         let least = gaps.len() as f64;
         assert!((following - following.round()).abs() < 1e-6, "{following} tokens follow: {metrics:#}");
-        assert!((least..=13.0).contains(&following.round()), "{following} tokens follow: {metrics:#}");
-        undisturbed += usize::from(gaps.len() == 13);
+        assert!((least..=3.0).contains(&following.round()), "{following} tokens follow: {metrics:#}");
+        undisturbed += usize::from(gaps.len() == 3);
     }
     assert!(undisturbed > 0, "the machine was too busy for all of them");
 }
@@ -233,10 +233,10 @@ fn the_servers_own_counters_agree_with_what_was_sent() {
 fn a_closed_loop_rests_when_nobody_answers_any_more() {
     let server = MockServer::start(["--tokens", "2"]);
     let running = Tool::profile(&server).args(["--benchmark-duration", "3600", "--concurrency", "2"]).spawn();
-    let journal = running.dir().join("run/journal.prony");
-    eventually("records in the journal", || journal.metadata().ok().filter(|file| file.len() > 20_000));
+    running.await_journal(20_000);
     drop(server);
-    eventually("a refused connection in the journal", || {
+    let journal = running.dir().join("run/journal.prony");
+    running.until("a refused connection in the journal", || {
         let bytes = std::fs::read(&journal).ok()?;
         bytes.windows(20).any(|window| window == b"cannot open a connec").then_some(())
     });

@@ -2,7 +2,7 @@
 
 use std::{fs, fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path};
 
-use prony_tests::{MockServer, Running, Script, ScriptedServer, Tool, eventually};
+use prony_tests::{MockServer, Running, Script, ScriptedServer, Tool};
 use rstest::rstest;
 
 /// A run that goes on until somebody ends it.
@@ -12,9 +12,7 @@ fn endless(server: &MockServer) -> Tool {
 
 /// Waits until some records are in the journal.
 fn measured_something(running: &Running) {
-    let journal = running.dir().join("run/journal.prony");
-    let size = |path: &Path| path.metadata().map_or(0, |metadata| metadata.len());
-    eventually("records in the journal", || (size(&journal) > 20_000).then_some(()));
+    running.await_journal(20_000);
 }
 
 #[test]

@@ -7,8 +7,7 @@ use rstest::rstest;
 fn outlived(words: &[&str]) -> Run {
     let server = MockServer::start(["--tokens", "2"]);
     let running = Tool::profile(&server).args(["--benchmark-duration", "3600"]).args(words).spawn();
-    let journal = running.dir().join("run/journal.prony");
-    eventually("records in the journal", || journal.metadata().ok().filter(|file| file.len() > 20_000));
+    running.await_journal(20_000);
     drop(server);
     running.wait()
 }
@@ -54,8 +53,7 @@ fn a_server_that_is_still_there_keeps_the_run_going() {
     let running = Tool::profile(&there)
         .args(["--url", gone.url(), "--benchmark-duration", "3600", "--request-rate", "400"])
         .spawn();
-    let journal = running.dir().join("run/journal.prony");
-    eventually("records in the journal", || journal.metadata().ok().filter(|file| file.len() > 20_000));
+    running.await_journal(20_000);
     drop(gone);
     let before = there.truth()["requests_ok"].as_u64().unwrap();
     // As many have failed by then.

@@ -182,8 +182,7 @@ fn a_segfault_in_process_kills_the_host_but_not_the_journal() {
         .arg(pack.path())
         .args(["--service-option", "bad.fault=segfault", "--service-option", "bad.when=stop"])
         .spawn();
-    let journal = running.dir().join("run/journal.prony");
-    eventually("records in the journal", || (journal.metadata().ok()?.len() > 20_000).then_some(()));
+    running.await_journal(20_000);
     running.signal("INT");
     let run = running.wait();
     run.ends_with(128 + 11);

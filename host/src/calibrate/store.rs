@@ -16,9 +16,9 @@ pub(crate) enum StoreError {
     /// It cannot be written.
     #[error("write `{}`", path.display())]
     Write {
-        /// Which file.
+        /// The file of results.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         source: io::Error,
     },
 }

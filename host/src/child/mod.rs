@@ -4,11 +4,15 @@
 //! the place of the child's standard input, so that it needs no name and nobody else can reach it. A child whose parent
 //! is gone reads the end of the stream and must end as well.
 //!
+//! What must be known of a child even if it crashes right after is counted in a [`SharedCount`], not sent.
+//!
 //! It knows nothing of plugins: what is said in the frames, and what a death means, is decided by who spawns.
 
+mod count;
 mod death;
 pub(crate) mod frame;
 mod spawn;
 
+pub(crate) use count::SharedCount;
 pub(crate) use death::Death;
-pub(crate) use spawn::{Child, KillHandle, parent, perish};
+pub(crate) use spawn::{Child, KillHandle, parent, parent_and_count, perish};

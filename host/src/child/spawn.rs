@@ -13,7 +13,7 @@ use std::{
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, setrlimit};
 
-use super::Death;
+use super::{Death, SharedCount};
 
 /// Variables that hold secrets: what a child needs of them travels in frames.
 const SECRETS: [&str; 1] = ["PRONY_API_KEY"];
@@ -65,10 +65,22 @@ impl Child {
     /// # Errors
     /// There is no process, no memory or no descriptor left.
     pub(crate) fn spawn(words: &[&str]) -> io::Result<(Self, UnixStream)> {
+        Self::spawn_with_output(words, io::stderr().into())
+    }
+
+    /// The same with a count, which it takes with [`parent_and_count`].
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn spawn_with_count(words: &[&str], count: &SharedCount) -> io::Result<(Self, UnixStream)> {
+        Self::spawn_with_output(words, count.as_stdout()?)
+    }
+
+    fn spawn_with_output(words: &[&str], output: Stdio) -> io::Result<(Self, UnixStream)> {
         let (ours, theirs) = UnixStream::pair()?;
         let mut command = Command::new(this_program()?);
         command.arg0("prony").args(words).process_group(0);
-        command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(io::stderr());
+        command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(output);
         for name in SECRETS {
             command.env_remove(name);
         }
@@ -175,4 +187,13 @@ pub(crate) fn parent() -> io::Result<UnixStream> {
     // Where the system does not let us, crashes leave what they leave.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     Ok(socket)
+}
+
+/// In a child: the socket to its parent, and the count that the parent started it with.
+///
+/// # Errors
+/// Standard input is not a socket, or standard output is not a count: this process is nobody's child.
+pub(crate) fn parent_and_count() -> io::Result<(UnixStream, SharedCount)> {
+    let parent = parent()?;
+    Ok((parent, SharedCount::from_stdout()?))
 }

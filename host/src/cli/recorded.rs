@@ -23,15 +23,15 @@ pub(crate) enum RecordedError {
     /// The system does not let us read it.
     #[error("read the response `{}`", .file.display())]
     File {
-        /// Which one.
+        /// The file, as the user named it.
         file: PathBuf,
-        /// Why not.
+        /// What the system says.
         source: io::Error,
     },
     /// What stands in it is no response.
     #[error("read the response `{}`: {}", .file.display(), .source.message)]
     Recording {
-        /// Which one.
+        /// The file, as the user named it.
         file: PathBuf,
         /// What is wrong with it.
         source: PluginError,
@@ -39,7 +39,7 @@ pub(crate) enum RecordedError {
     /// Its head cannot be sent.
     #[error("send the response `{}`: {what}", .file.display())]
     Head {
-        /// Which one.
+        /// The file, as the user named it.
         file: PathBuf,
         /// What is wrong with it.
         what: &'static str,

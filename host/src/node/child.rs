@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     child::{
-        Child,
+        Child, SharedCount,
         frame::{FrameReader, FrameWriter},
     },
     clock::Clock,
@@ -56,6 +56,8 @@ pub(crate) struct ChildNode {
     socket: UnixStream,
     down: FrameWriter,
     reception: Reception,
+    /// Requests that it has begun, as it counts them; until a thread listens, which has it then.
+    begun: Option<SharedCount>,
     /// What it said right after an answer.
     unread: Vec<NodeEvent>,
 }
@@ -94,7 +96,8 @@ impl ChildNode {
     ) -> Result<Self, NodeError> {
         let failed = |source| NodeError::Process { name: name.to_owned(), source };
         let words: Vec<&str> = ["worker"].iter().chain(log_words).copied().collect();
-        let (child, socket) = Child::spawn(&words).map_err(failed)?;
+        let begun = SharedCount::new().map_err(failed)?;
+        let (child, socket) = Child::spawn_with_count(&words, &begun).map_err(failed)?;
         let prepared = socket
             .set_write_timeout(Some(WRITE_TIMEOUT))
             .and_then(|()| Ok((socket.try_clone()?, socket.try_clone()?)));
@@ -105,6 +108,7 @@ impl ChildNode {
             socket,
             down: FrameWriter::new(writing),
             reception: Reception::Asking(FrameReader::new(reading)),
+            begun: Some(begun),
             unread: Vec::new(),
         };
         let command = NodeCommand::Load {
@@ -168,11 +172,16 @@ impl ChildNode {
         let reception = std::mem::replace(&mut self.reception, Reception::Listening(listening));
         let Reception::Asking(reader) = reception else { return Ok(()) };
         let unread = std::mem::take(&mut self.unread);
+        let begun = self.begun.take();
         let spawned = thread::Builder::new().name("node".into()).spawn(move || {
+            let mut listener = Listener { observer: &observer, ready: &tell, begun: 0 };
             for message in unread {
-                forward(message, &observer, &tell);
+                listener.forward(message);
             }
-            let nonsense = listen(reader, &observer, &frames, &tell);
+            let nonsense = listener.listen(reader, &frames);
+            if let Some(begun) = begun {
+                listener.make_up_for_the_unsaid(&begun);
+            }
             drop(open);
             observer.gone(nonsense);
         });
@@ -298,44 +307,62 @@ fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
-/// Passes on what the child says until there is nothing any more. If it made no sense, that is returned.
-fn listen(
-    mut reader: FrameReader,
-    observer: &impl Observer,
-    frames: &AtomicU64,
-    ready: &SyncSender<()>,
-) -> Option<String> {
-    loop {
-        let messages = match reader.read::<Vec<NodeEvent>>() {
-            Ok(Some(messages)) => messages,
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                return Some(format!("said what makes no sense: {error}"));
-            }
-            // It may have been cut off in the middle of a word.
-            Ok(None) | Err(_) => return None,
-        };
-        frames.fetch_add(1, Ordering::Relaxed);
-        for message in messages {
-            forward(message, observer, ready);
-        }
-    }
+/// Passes on what the child says.
+struct Listener<'a, O> {
+    observer: &'a O,
+    ready: &'a SyncSender<()>,
+    /// Requests of which it was said that they have begun.
+    begun: u64,
 }
 
-fn forward(message: NodeEvent, observer: &impl Observer, ready: &SyncSender<()>) {
-    match message {
-        NodeEvent::Begun => observer.begun(),
-        NodeEvent::Finished(finished) => observer.finished(*finished),
-        NodeEvent::Done(counts, usage) => observer.phase_done(counts, usage),
-        NodeEvent::Poisoned => observer.poisoned(),
-        NodeEvent::Lost(what) => observer.lost(what),
-        // It may be that nobody waits for it any more.
-        NodeEvent::Ready => drop(ready.try_send(())),
-        NodeEvent::Hangs(what) => observer.hangs(what),
-        NodeEvent::Alive
-        | NodeEvent::Bye
-        | NodeEvent::Loaded(_)
-        | NodeEvent::Generated(_)
-        | NodeEvent::Probed(_)
-        | NodeEvent::Started(_) => {}
+impl<O: Observer> Listener<'_, O> {
+    /// Passes on what comes until there is nothing any more. If it made no sense, that is returned.
+    fn listen(&mut self, mut reader: FrameReader, frames: &AtomicU64) -> Option<String> {
+        loop {
+            let messages = match reader.read::<Vec<NodeEvent>>() {
+                Ok(Some(messages)) => messages,
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    return Some(format!("said what makes no sense: {error}"));
+                }
+                // It may have been cut off in the middle of a word.
+                Ok(None) | Err(_) => return None,
+            };
+            frames.fetch_add(1, Ordering::Relaxed);
+            for message in messages {
+                self.forward(message);
+            }
+        }
+    }
+
+    fn forward(&mut self, message: NodeEvent) {
+        let observer = self.observer;
+        match message {
+            NodeEvent::Begun => {
+                self.begun += 1;
+                observer.begun();
+            }
+            NodeEvent::Finished(finished) => observer.finished(*finished),
+            NodeEvent::Done(counts, usage) => observer.phase_done(counts, usage),
+            NodeEvent::Poisoned => observer.poisoned(),
+            NodeEvent::Lost(what) => observer.lost(what),
+            // It may be that nobody waits for it any more.
+            NodeEvent::Ready => drop(self.ready.try_send(())),
+            NodeEvent::Hangs(what) => observer.hangs(what),
+            NodeEvent::Alive
+            | NodeEvent::Bye
+            | NodeEvent::Loaded(_)
+            | NodeEvent::Generated(_)
+            | NodeEvent::Probed(_)
+            | NodeEvent::Started(_) => {}
+        }
+    }
+
+    /// A child that crashes leaves messages unsent. Requests that began in it and of which nothing was heard are lost
+    /// with it, and must be counted among those that were tried.
+    fn make_up_for_the_unsaid(&self, begun: &SharedCount) {
+        match begun.read() {
+            Ok(begun) => (self.begun..begun).for_each(|_| self.observer.begun()),
+            Err(error) => tracing::warn!(%error, "some of the requests that were lost may not be counted"),
+        }
     }
 }

@@ -25,7 +25,10 @@ use super::{
     worker_pool::WorkerPool,
 };
 use crate::{
-    child::frame::{FrameReader, FrameWriter},
+    child::{
+        SharedCount,
+        frame::{FrameReader, FrameWriter},
+    },
     clock::Clock,
     config::redact,
     dataset::{self, Source, Tokenizer},
@@ -45,14 +48,14 @@ use crate::{
 const BATCH: usize = 256;
 const BATCH_BYTES: usize = 16 << 20;
 
-/// Does what the parent at the other end says of the socket. Returns when the parent is gone or wants no more: the process must
+/// Does what the parent at the other end says of the socket, and counts the requests that begin. Returns when the parent is gone or wants no more: the process must
 /// end then, whatever its threads are doing.
 ///
 /// # Errors
 /// What comes from the socket is not what a parent says.
-pub(crate) fn serve(socket: UnixStream) -> io::Result<()> {
+pub(crate) fn serve(socket: UnixStream, begun: SharedCount) -> io::Result<()> {
     let mut parent = FrameReader::new(socket.try_clone()?);
-    let uplink = Uplink::start(socket)?;
+    let uplink = Uplink::start(socket, begun)?;
     let (commands, received) = unbounded_channel();
     thread::Builder::new().name("node".into()).spawn(move || {
         handle(received, uplink.clone());
@@ -243,10 +246,14 @@ async fn work(mut pool: WorkerPool, mut commands: UnboundedReceiver<NodeCommand>
 
 /// The way up. Never waits: what the parent cannot keep up with waits in memory.
 #[derive(Clone, Debug)]
-struct Uplink(mpsc::Sender<NodeEvent>);
+struct Uplink {
+    messages: mpsc::Sender<NodeEvent>,
+    /// Requests that have begun: known to the parent even when the message that says so stays behind in a crash.
+    begun: Arc<SharedCount>,
+}
 
 impl Uplink {
-    fn start(socket: UnixStream) -> io::Result<Self> {
+    fn start(socket: UnixStream, begun: SharedCount) -> io::Result<Self> {
         let (messages, waiting) = mpsc::channel();
         thread::Builder::new().name("uplink".into()).spawn(move || {
             // An error means that the parent is gone, and another thread is about to end the process.
@@ -254,12 +261,12 @@ impl Uplink {
             // The thread that reads finds the end now.
             let _ = socket.shutdown(Shutdown::Both);
         })?;
-        Ok(Self(messages))
+        Ok(Self { messages, begun: Arc::new(begun) })
     }
 
     fn say(&self, message: NodeEvent) {
         // As above.
-        let _ = self.0.send(message);
+        let _ = self.messages.send(message);
     }
 }
 
@@ -290,6 +297,9 @@ fn send(waiting: &mpsc::Receiver<NodeEvent>, socket: &UnixStream) -> io::Result<
 
 impl Sink for Uplink {
     fn begun(&self) {
+        if let Err(error) = self.begun.add_one() {
+            tracing::warn!(%error, "a crash of this process might leave requests uncounted");
+        }
         self.say(NodeEvent::Begun);
     }
 
@@ -325,13 +335,16 @@ mod tests {
         let (mut ours, theirs) = UnixStream::pair().unwrap();
         ours.write_all(last).unwrap();
         drop(ours);
-        serve(theirs).unwrap();
+        serve(theirs, SharedCount::new().unwrap()).unwrap();
     }
 
     #[test]
     fn garbage_is_an_error() {
         let (mut ours, theirs) = UnixStream::pair().unwrap();
         ours.write_all(&[0xff; 8]).unwrap();
-        assert_eq!(serve(theirs).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(
+            serve(theirs, SharedCount::new().unwrap()).unwrap_err().kind(),
+            io::ErrorKind::InvalidData
+        );
     }
 }

@@ -111,9 +111,9 @@ pub(crate) enum DiscoveryProblem {
     /// A folder of `$PRONY_PLUGIN_PATH` cannot be read.
     #[error("read the folder `{}` of PRONY_PLUGIN_PATH", .folder.display())]
     Folder {
-        /// Which one.
+        /// The folder, as the variable names it.
         folder: PathBuf,
-        /// Why.
+        /// What the system says.
         source: io::Error,
     },
     /// A folder of `$PRONY_PLUGIN_PATH` depends on the working directory.
@@ -122,17 +122,17 @@ pub(crate) enum DiscoveryProblem {
     /// Only what ships with the program may be used.
     #[error("read the plugin manifest `{}`: {policy} leaves it out", .manifest.display())]
     Unread {
-        /// Which one.
+        /// A manifest that was named and may not be read.
         manifest: PathBuf,
-        /// Why.
+        /// The policy that forbids it, and who set it.
         policy: PolicyInForce,
     },
     /// An external entry may only be used with a hash.
     #[error("use {withheld}: it has no `integrity`, and {policy} leaves it out")]
     Unpinned {
-        /// Which one.
+        /// The entry, and where it stands.
         withheld: Withheld,
-        /// Why.
+        /// The policy that demands a hash, and who set it.
         policy: PolicyInForce,
     },
 }

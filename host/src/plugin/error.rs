@@ -58,9 +58,9 @@ pub(crate) enum PluginError {
     /// It exists, and the policy demands a hash of it.
     #[error("use {withheld}: it has no `integrity`, and {policy} leaves it out")]
     Unpinned {
-        /// Which one.
+        /// The entry, and where it stands.
         withheld: Withheld,
-        /// Why.
+        /// The policy that demands a hash, and who set it.
         policy: PolicyInForce,
     },
     /// It may exist, but only what ships with the program was read.
@@ -74,7 +74,7 @@ pub(crate) enum PluginError {
         known: Vec<String>,
         /// Manifests that were not read.
         unread: Vec<PathBuf>,
-        /// Why.
+        /// The policy that leaves them out, and who set it.
         policy: PolicyInForce,
     },
     /// Two packs claim the name with equal right.
@@ -85,7 +85,7 @@ pub(crate) enum PluginError {
     Conflict {
         /// Where the name is.
         category: Category,
-        /// Which one.
+        /// The name that two entries share.
         name: String,
         /// The priority of both.
         priority: i32,
@@ -97,11 +97,11 @@ pub(crate) enum PluginError {
     Load {
         /// Where the name is.
         category: Category,
-        /// Which one.
+        /// The entry that was asked for.
         name: String,
         /// The library's file.
         library: PathBuf,
-        /// Why.
+        /// The first fault of the library.
         #[source]
         fault: Arc<Fault>,
     },
@@ -110,7 +110,7 @@ pub(crate) enum PluginError {
     Create {
         /// Where the name is.
         category: Category,
-        /// Which one.
+        /// The entry that was asked for.
         name: String,
         /// What the plugin said.
         source: prony_plugin_api::PluginError,

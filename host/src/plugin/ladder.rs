@@ -43,11 +43,11 @@ pub(super) struct Checked {
     pub(super) facts: LibraryFacts,
 }
 
-/// Climbs the ladder for a library as such.
+/// Climbs the ladder for a library as such, up to its first fault.
 pub(super) fn check(library: &Path, trust: &Trust) -> Result<Checked, Fault> {
-    let (real, bytes) = read(library, trust)?;
-    needs::check(&ObjectFile::parse(&bytes)?.needs()?, &real, trust)?;
-    let descriptor = descriptor(&bytes)?;
+    let Found { real, bytes } = find(library, trust, &mut Err)?;
+    let descriptor = examine(&bytes, &real, trust, &mut Err)?;
+    fits(&descriptor)?;
     let digest = Digest::of(&bytes);
     Ok(Checked { bytes: bytes.into(), facts: LibraryFacts { descriptor, digest } })
 }
@@ -68,12 +68,15 @@ pub(super) enum Hashing {
     LeftOut,
 }
 
-/// Looks at every rung that can be reached, and does not stop at the first fault.
+/// Climbs the ladder as far as there are rungs, and does not stop at the first fault.
 fn survey(library: &Path, trust: &Trust, hashing: Hashing) -> Survey {
     let mut survey = Survey::default();
-    if let Err(fault) = look(library, trust, hashing, &mut survey) {
-        survey.faults.push(fault);
+    if let Err(last) = survey.climb(library, trust, hashing) {
+        survey.faults.push(last);
     }
+    // A folder may be on the way to several things.
+    let mut seen = HashSet::new();
+    survey.faults.retain(|fault| seen.insert(fault.to_string()));
     survey
 }
 
@@ -107,25 +110,53 @@ pub(super) struct Survey {
     pub(super) descriptor: Option<Descriptor>,
 }
 
-fn look(library: &Path, trust: &Trust, hashing: Hashing, survey: &mut Survey) -> Result<(), Fault> {
+impl Survey {
+    /// Notes all faults but one that ends the climb, which is returned.
+    fn climb(&mut self, library: &Path, trust: &Trust, hashing: Hashing) -> Result<(), Fault> {
+        let faults = &mut self.faults;
+        let mut note = |fault| {
+            faults.push(fault);
+            Ok(())
+        };
+        let Found { real, bytes } = find(library, trust, &mut note)?;
+        self.size = Some(bytes.len() as u64);
+        self.digest = (hashing == Hashing::Wanted).then(|| Digest::of(&bytes));
+        let descriptor = examine(&bytes, &real, trust, &mut note)?;
+        let fit = fits(&descriptor);
+        self.descriptor = Some(descriptor);
+        fit
+    }
+}
+
+/// Decides about a fault that the next rungs can do without: whether the climb goes on.
+type OnFault<'a> = &'a mut dyn FnMut(Fault) -> Result<(), Fault>;
+
+/// The file of a library.
+struct Found {
+    /// Where it is, behind all links.
+    real: PathBuf,
+    /// Its contents.
+    bytes: Vec<u8>,
+}
+
+/// The lower rungs: reads a file that nobody else can change.
+fn find(library: &Path, trust: &Trust, on_fault: OnFault<'_>) -> Result<Found, Fault> {
     let real = regular(library)?;
-    survey.faults.extend(folders(library, &real).filter_map(|folder| trust.check_folder(folder).err()));
+    folders(library, &real).try_for_each(|folder| trust.check_folder(folder).or_else(&mut *on_fault))?;
+    trust.check_way(library).or_else(&mut *on_fault)?;
     let mut file = File::open(&real).map_err(Fault::Unreadable)?;
     let metadata = file.metadata().map_err(Fault::Unreadable)?;
-    survey.faults.extend(trust.check_file(&real, &metadata).err());
-    survey.faults.extend(trust.check_way(library).err());
-    let mut seen = HashSet::new();
-    survey.faults.retain(|fault| seen.insert(fault.to_string()));
+    trust.check_file(&real, &metadata).or_else(&mut *on_fault)?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(Fault::Unreadable)?;
-    survey.size = Some(bytes.len() as u64);
-    survey.digest = (hashing == Hashing::Wanted).then(|| Digest::of(&bytes));
-    let object = ObjectFile::parse(&bytes)?;
-    survey.faults.extend(object.needs().and_then(|needs| needs::check(&needs, &real, trust)).err());
-    let descriptor = describe(object.descriptor()?)?;
-    let fit = fits(&descriptor);
-    survey.descriptor = Some(descriptor);
-    fit
+    Ok(Found { real, bytes })
+}
+
+/// The upper rungs: what the bytes say. Whether the descriptor fits here is left to be looked at.
+fn examine(bytes: &[u8], real: &Path, trust: &Trust, on_fault: OnFault<'_>) -> Result<Descriptor, Fault> {
+    let object = ObjectFile::parse(bytes)?;
+    object.needs().and_then(|needs| needs::check(&needs, real, trust)).or_else(on_fault)?;
+    describe(object.descriptor()?)
 }
 
 /// The file behind the links of a library.
@@ -143,18 +174,6 @@ fn folders<'a>(library: &'a Path, real: &'a Path) -> impl Iterator<Item = &'a Pa
     let here = |folder: &'a Path| if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let (own, real) = (library.parent().map(here), real.parent());
     own.into_iter().chain(real.filter(|real| own != Some(real)))
-}
-
-/// Reads a file that nobody else can change. Returns where it is, too, behind all links.
-fn read(library: &Path, trust: &Trust) -> Result<(PathBuf, Vec<u8>), Fault> {
-    let real = regular(library)?;
-    folders(library, &real).try_for_each(|folder| trust.check_folder(folder))?;
-    trust.check_way(library)?;
-    let mut file = File::open(&real).map_err(Fault::Unreadable)?;
-    trust.check_file(&real, &file.metadata().map_err(Fault::Unreadable)?)?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(Fault::Unreadable)?;
-    Ok((real, bytes))
 }
 
 /// What any epoch's descriptor holds.
@@ -251,13 +270,13 @@ mod tests {
         })
     }
 
-    struct Shelf(tempfile::TempDir);
+    struct LibraryFolder(tempfile::TempDir);
 
-    impl Shelf {
+    impl LibraryFolder {
         fn with(bytes: &[u8]) -> Self {
-            let shelf = Self(tempfile::tempdir().unwrap());
-            fs::write(shelf.library(), bytes).unwrap();
-            shelf
+            let folder = Self(tempfile::tempdir().unwrap());
+            fs::write(folder.library(), bytes).unwrap();
+            folder
         }
 
         fn library(&self) -> PathBuf {
@@ -272,7 +291,7 @@ mod tests {
     #[test]
     fn a_sound_library_passes_with_its_facts() {
         let bytes = library(descriptor().to_string().as_bytes());
-        let checked = Shelf::with(&bytes).check().unwrap();
+        let checked = LibraryFolder::with(&bytes).check().unwrap();
         assert_eq!(checked.facts.plugin(), "acme 3.1.0");
         assert_eq!(checked.facts.digest, Digest::of(&bytes));
         assert_eq!(*checked.bytes, *bytes);
@@ -291,14 +310,15 @@ mod tests {
     ) {
         let mut descriptor = descriptor();
         descriptor[key] = value;
-        let fault = Shelf::with(&library(descriptor.to_string().as_bytes())).check().unwrap_err().to_string();
+        let fault =
+            LibraryFolder::with(&library(descriptor.to_string().as_bytes())).check().unwrap_err().to_string();
         assert!(fault.starts_with(expected), "{fault}");
     }
 
     #[test]
     fn another_epochs_descriptor_need_not_be_readable_beyond_its_epoch() {
         let later = br#"{"name": "acme", "version": "4.0.0", "epoch": 2, "exports": {}}"#;
-        assert!(matches!(Shelf::with(&library(later)).check(), Err(Fault::Epoch { epoch: 2, .. })));
+        assert!(matches!(LibraryFolder::with(&library(later)).check(), Err(Fault::Epoch { epoch: 2, .. })));
     }
 
     #[rstest]
@@ -308,16 +328,16 @@ mod tests {
     )]
     #[case::empty(b"", "its 0 bytes are not a shared library")]
     fn what_is_no_library_is_refused(#[case] bytes: &[u8], #[case] expected: &str) {
-        let fault = Shelf::with(bytes).check().unwrap_err().to_string();
+        let fault = LibraryFolder::with(bytes).check().unwrap_err().to_string();
         assert!(fault.starts_with(expected), "{fault}");
     }
 
     #[test]
     fn a_library_that_everyone_can_change_is_refused_before_it_is_read() {
-        let shelf = Shelf::with(b"text");
-        fs::set_permissions(shelf.library(), Permissions::from_mode(0o666)).unwrap();
-        let fault = shelf.check().unwrap_err();
-        let library = shelf.library().canonicalize().unwrap().display().to_string();
+        let folder = LibraryFolder::with(b"text");
+        fs::set_permissions(folder.library(), Permissions::from_mode(0o666)).unwrap();
+        let fault = folder.check().unwrap_err();
+        let library = folder.library().canonicalize().unwrap().display().to_string();
         assert_eq!(
             fault.to_string(),
             format!(
@@ -329,20 +349,35 @@ mod tests {
 
     #[test]
     fn a_folder_that_everyone_can_change_is_refused() {
-        let shelf = Shelf::with(&library(descriptor().to_string().as_bytes()));
-        fs::set_permissions(shelf.0.path(), Permissions::from_mode(0o777)).unwrap();
-        assert!(matches!(shelf.check(), Err(Fault::Writable { remedy: "o-w", .. })));
+        let folder = LibraryFolder::with(&library(descriptor().to_string().as_bytes()));
+        fs::set_permissions(folder.0.path(), Permissions::from_mode(0o777)).unwrap();
+        assert!(matches!(folder.check(), Err(Fault::Writable { remedy: "o-w", .. })));
     }
 
     #[test]
     fn a_link_is_as_safe_as_the_less_safe_of_its_folders() {
-        let shelf = Shelf::with(&library(descriptor().to_string().as_bytes()));
+        let folder = LibraryFolder::with(&library(descriptor().to_string().as_bytes()));
         let open = tempfile::tempdir().unwrap();
         let link = open.path().join("libacme.so");
-        std::os::unix::fs::symlink(shelf.library(), &link).unwrap();
+        std::os::unix::fs::symlink(folder.library(), &link).unwrap();
         check(&link, &Trust::of_this_process()).unwrap();
         fs::set_permissions(open.path(), Permissions::from_mode(0o777)).unwrap();
         assert!(matches!(check(&link, &Trust::of_this_process()), Err(Fault::Writable { .. })));
+    }
+
+    #[test]
+    fn a_survey_names_all_faults_and_a_check_the_first_of_them() {
+        let mut descriptor = descriptor();
+        descriptor["panic"] = json!("abort");
+        let folder = LibraryFolder::with(&library(descriptor.to_string().as_bytes()));
+        fs::set_permissions(folder.library(), Permissions::from_mode(0o666)).unwrap();
+        fs::set_permissions(folder.0.path(), Permissions::from_mode(0o777)).unwrap();
+        let survey = survey(&folder.library(), &Trust::of_this_process(), Hashing::Wanted);
+        let [place, file, kind] = &survey.faults[..] else { panic!("{:?}", survey.faults) };
+        assert!(matches!(place, Fault::Writable { .. }) && matches!(file, Fault::Writable { .. }));
+        assert!(matches!(kind, Fault::PanicStrategy { .. }));
+        assert!(survey.descriptor.is_some() && survey.digest.is_some());
+        assert_eq!(folder.check().unwrap_err().to_string(), place.to_string());
     }
 
     #[test]
@@ -356,7 +391,7 @@ mod tests {
     #[test]
     fn an_entry_must_name_an_exported_type_and_the_right_hash() {
         let bytes = library(descriptor().to_string().as_bytes());
-        let facts = Shelf::with(&bytes).check().unwrap().facts;
+        let facts = LibraryFolder::with(&bytes).check().unwrap().facts;
         let mut entry = service_entry("billing", "/packs/acme/plugins.yaml", Tier::User);
         entry.class.type_name = "Billing".to_owned();
         facts.check_entry(Category::Service, &entry).unwrap();

@@ -71,7 +71,7 @@ pub(crate) enum Standing {
     Shadowed {
         /// The manifest of the one that is used.
         by: PathBuf,
-        /// Why.
+        /// Why that one goes before, as a piece of a sentence.
         reason: &'static str,
     },
     /// It and this other one have equal right, so that neither is used.

@@ -49,7 +49,7 @@ const SCHEMA_VERSION: &str = "1.0";
 #[derive(Debug, thiserror::Error)]
 #[error("read the plugin manifest `{}{}`", .file.display(), .line.map(|line| format!(":{line}")).unwrap_or_default())]
 pub(crate) struct ManifestError {
-    /// Which one.
+    /// The manifest that cannot be used.
     pub(crate) file: PathBuf,
     /// Where in it, from 1, if it is about a place.
     pub(crate) line: Option<usize>,

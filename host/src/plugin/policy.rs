@@ -85,7 +85,7 @@ pub(crate) enum PolicyError {
     /// Others could change a configuration file.
     #[error("trust the configuration file `{}`: {fault}", .file.display())]
     Untrusted {
-        /// Which one.
+        /// The file that is not read because of that.
         file: PathBuf,
         /// Who could.
         fault: Box<Fault>,

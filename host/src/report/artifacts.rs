@@ -12,9 +12,9 @@ use super::ReportError;
 #[derive(Debug, thiserror::Error)]
 #[error("write `{}`", .path.display())]
 pub(crate) struct WriteError {
-    /// Which.
+    /// The file that is missing now.
     pub(super) path: PathBuf,
-    /// Why.
+    /// What the system says.
     pub(super) source: io::Error,
 }
 

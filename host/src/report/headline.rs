@@ -1,5 +1,7 @@
 //! What was measured, in words: the lines above the table.
 
+use std::collections::HashSet;
+
 use super::{Report, token_warnings};
 use crate::{
     config::url,
@@ -26,12 +28,11 @@ pub(super) fn lines(report: &Report) -> Vec<(&'static str, String)> {
     lines
 }
 
-/// The proxies on the way to the target, each once.
+/// The proxies on the way to the target, each once, in the order of the target's addresses.
 pub(super) fn proxies(target: &Target) -> Vec<&str> {
-    let mut all: Vec<&str> =
-        target.proxies.iter().flatten().map(|proxy| proxy.trim_end_matches('/')).collect();
-    all.dedup();
-    all
+    let mut seen = HashSet::new();
+    let all = target.proxies.iter().flatten().map(|proxy| proxy.trim_end_matches('/'));
+    all.filter(|proxy| seen.insert(*proxy)).collect()
 }
 
 fn endpoint(report: &Report) -> String {
@@ -66,5 +67,19 @@ fn tokens(report: &Report) -> String {
         TokenSource::Client => format!("output counted here with {tokenizer}"),
         TokenSource::Mixed => format!("output counted by the server, or here with {tokenizer}"),
         TokenSource::None => "output not counted".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::sample;
+
+    #[test]
+    fn a_proxy_of_several_addresses_is_named_once() {
+        let mut target = sample::header().config.target.clone();
+        let ways = [Some("http://b:3128/"), None, Some("http://a:3128"), Some("http://b:3128")];
+        target.proxies = ways.map(|proxy| proxy.map(str::to_owned)).into();
+        assert_eq!(proxies(&target), ["http://b:3128", "http://a:3128"]);
     }
 }

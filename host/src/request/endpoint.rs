@@ -88,6 +88,14 @@ impl Endpoint {
         ErrorDetails { kind, message, hint: error.hint.clone(), ..ErrorDetails::default() }
     }
 
+    /// Counts and logs a panic in a request that has failed for another reason, which its record says instead. Errors that
+    /// a parser returns are not of interest then.
+    pub(crate) fn note_panic(&self, error: &PluginError, doing: &str) {
+        if error.kind == ErrorKind::PANIC {
+            tracing::warn!("{}", self.details(error, doing).message);
+        }
+    }
+
     /// The error of a request whose plugin went beyond a limit.
     pub(crate) fn breached(&self, breach: Breach) -> ErrorDetails {
         ErrorDetails {

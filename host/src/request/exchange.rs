@@ -106,6 +106,8 @@ pub(crate) struct Finished {
     pub(crate) worker: u32,
     /// Output tokens that were asked for.
     pub(crate) requested_output_tokens: Option<u64>,
+    /// It failed before there was anything to send: its endpoint wrote no request, or none that can be sent.
+    pub(crate) unformatted: bool,
     /// What happened.
     pub(crate) exchange: Exchange,
 }
@@ -366,6 +368,10 @@ impl Wire {
         let parsed = parser.body(u32::from(status.as_u16()), text, &mut exchange.answer);
         let goes_on = exchange.answer.follow_up.is_some() && exchange.answer.error.is_none();
         if !status.is_success() && !goes_on {
+            // What the server says with the status explains more than a parser that cannot read it.
+            if let Err(error) = &parsed {
+                self.endpoint.note_panic(error, "read the response");
+            }
             let said =
                 exchange.answer.error.take().map(|error| error.message).filter(|text| !text.is_empty());
             return Err(ErrorDetails {

@@ -35,8 +35,8 @@ use crate::{
     },
 };
 
-/// A slot of a closed loop rests so long after a connection was refused: a server that died must not turn the loop into
-/// one that fails as fast as it can. The schedule of an open loop limits itself.
+/// A slot of a closed loop rests so long after a connection was refused, or a request by its endpoint: neither must turn the
+/// loop into one that fails as fast as it can. The schedule of an open loop limits itself.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// What a phase's workers are told while it runs. Only ever moves forward.
@@ -115,17 +115,17 @@ pub(crate) enum WorkerError {
     /// No thread, no runtime or no timer.
     #[error("start worker {number}")]
     Start {
-        /// Which one.
+        /// Number of the worker, from 0.
         number: u32,
-        /// Why.
+        /// What the system says.
         source: std::io::Error,
     },
     /// The TLS set-up failed.
     #[error("prepare the connections of worker {number}")]
     Transport {
-        /// Which one.
+        /// Number of the worker, from 0.
         number: u32,
-        /// Why.
+        /// What the TLS library says.
         source: TransportError,
     },
 }
@@ -227,8 +227,8 @@ struct Ready {
 enum Step {
     /// Its request may go.
     Send(Box<Ready>),
-    /// Its request could not be formatted, and is over.
-    Refused,
+    /// Its request could not be formatted, and is over. It had a slot in a closed loop.
+    Refused(Option<Slot>),
     /// The phase drains; this credit was still waiting.
     Drained(Credit),
     /// There is none, or none was taken before the phase drained.
@@ -276,7 +276,9 @@ impl<S: Sink> RunningWorker<S> {
                     let task = self.request_task(*ready, phase.ends_ns, phase.control.clone());
                     in_flight.spawn(task);
                 }
-                Step::Refused => {}
+                Step::Refused(slot) => {
+                    in_flight.spawn(rest(slot, phase.control.clone()));
+                }
                 Step::Drained(credit) => {
                     counts.dropped = self.count_dropped(credit, &mut phase);
                     break;
@@ -320,7 +322,9 @@ impl<S: Sink> RunningWorker<S> {
         self.equipment.sink.begun();
         let script = self.script(phase, credit);
         let mut finished = self.begin(phase, credit, &script);
-        let Some(prepared) = self.prepare(&mut finished, &script).await else { return Step::Refused };
+        let Some(prepared) = self.prepare(&mut finished, &script).await else {
+            return Step::Refused(Some(slot));
+        };
         let now = self.equipment.clock.now();
         finished.exchange.instants.scheduled = now;
         finished.exchange.instants.started = now;
@@ -335,7 +339,9 @@ impl<S: Sink> RunningWorker<S> {
         finished.exchange.instants.scheduled = due;
         let Some(prepared) = self.prepare(&mut finished, &script).await else {
             self.equipment.sink.begun();
-            return Step::Refused;
+            // It was formatted ahead, but its turn is not over before it comes: the schedule limits failures as well.
+            unless_drained(&mut phase.control, pacer.wait_until(due)).await;
+            return Step::Refused(None);
         };
         let turn = async {
             pacer.wait_until(due).await;
@@ -368,6 +374,7 @@ impl<S: Sink> RunningWorker<S> {
             content: Content::of(script.first()),
             worker: self.number,
             requested_output_tokens: None,
+            unformatted: false,
             exchange: Exchange::default(),
         };
         finished.exchange.instants.scheduled = self.equipment.clock.now();
@@ -388,6 +395,7 @@ impl<S: Sink> RunningWorker<S> {
             Err(error) => {
                 let mut refused = std::mem::take(finished);
                 refused.exchange.instants.started = clock.now();
+                refused.unformatted = true;
                 refused.exchange.fail(error, clock.now());
                 hand_over(&self.equipment.sink, endpoint, refused);
                 // Without this, an endpoint that refuses everything would keep the thread from hearing of the end.
@@ -456,6 +464,13 @@ fn hand_over<S: Sink>(sink: &S, endpoint: &Endpoint, finished: Finished) {
     sink.finished(finished);
     if endpoint.is_poisoned() {
         sink.poisoned();
+    }
+}
+
+/// Keeps a slot for a while when its request could not be formatted.
+async fn rest(slot: Option<Slot>, mut control: watch::Receiver<Control>) {
+    if slot.is_some() {
+        unless_drained(&mut control, pause(BACK_OFF)).await;
     }
 }
 

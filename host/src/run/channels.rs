@@ -8,7 +8,7 @@ use std::sync::{
 use prony_plugin_api::PublishError;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::refusals::{Gone, Refusals};
+use super::refusals::{Refusals, Verdict};
 use crate::{
     node,
     record::recorder::RecorderHandle,
@@ -30,8 +30,8 @@ pub(super) enum Signal {
     NodeHangs(String),
     /// Nobody of the workers' process will say anything any more; perhaps because it did not make sense.
     NodeGone(Option<String>),
-    /// Nobody takes connections any more.
-    ServerGone(Gone),
+    /// Too many requests in a row failed in one way.
+    Hopeless(Verdict),
     /// A service asks for the end of the run.
     StopRequested(String),
     /// The recorder cannot write any more.
@@ -86,8 +86,8 @@ impl worker::Sink for Channels {
 
     fn finished(&self, finished: Finished) {
         self.tally.ended.fetch_add(1, Ordering::Relaxed);
-        if let Some(gone) = self.refusals.note(&finished.exchange) {
-            self.signal(Signal::ServerGone(gone));
+        if let Some(verdict) = self.refusals.note(&finished) {
+            self.signal(Signal::Hopeless(verdict));
         }
         self.recorder.finished(finished);
     }

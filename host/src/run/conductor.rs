@@ -13,7 +13,7 @@ use super::{
     event_source::{EventSource, Wakeup},
     lifecycle::{Action, Drain, Ending, Event, Lifecycle},
     observer::{Observer, Snapshot},
-    refusals::Gone,
+    refusals::{Failures, Verdict},
     setup::Run,
     usage,
 };
@@ -385,10 +385,12 @@ impl Conductor<'_> {
                 let death = self.node.death().map(|death| nonsense.unwrap_or(death));
                 death.map(|death| Event::Gone(Ending::EndpointDied { name, death }))
             }
-            Signal::ServerGone(gone) => {
-                let since_unix_s = self.run.clock.unix_time_s(gone.since_ns);
-                let Gone { since_ns, refused, error } = gone;
-                Some(Event::Leave(Ending::ServerGone { since_ns, since_unix_s, refused, error }))
+            Signal::Hopeless(Verdict::Gone(Failures { since_ns, count, error })) => {
+                let since_unix_s = self.run.clock.unix_time_s(since_ns);
+                Some(Event::Leave(Ending::ServerGone { since_ns, since_unix_s, refused: count, error }))
+            }
+            Signal::Hopeless(Verdict::Unformatted(Failures { count, error, .. })) => {
+                Some(Event::Leave(Ending::Unformatted { refused: count, error }))
             }
             Signal::WorkerLost(what) => Some(Event::Broken(Ending::WorkerLost(what))),
             Signal::StopRequested(reason) => Some(Event::StopRequested(reason)),

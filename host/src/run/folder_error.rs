@@ -25,9 +25,9 @@ pub(crate) enum ArtifactDirError {
     /// A file system error.
     #[error("prepare the folder `{}`", .path.display())]
     Io {
-        /// Where.
+        /// What could not be made, read or removed.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         source: io::Error,
     },
 }

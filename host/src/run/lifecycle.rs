@@ -53,11 +53,18 @@ pub(crate) enum Ending {
         /// What became of the last one.
         error: String,
     },
+    /// The endpoint wrote no request any more that can be sent.
+    Unformatted {
+        /// Requests in a row that could not be formatted.
+        refused: u64,
+        /// What became of the last one.
+        error: String,
+    },
     /// A required service failed.
     ServiceLost(String),
     /// A service that the user asked for does not take its options.
     ServiceRefused {
-        /// Which one.
+        /// The service's entry name.
         name: String,
         /// What it says.
         message: String,
@@ -103,6 +110,11 @@ impl Ending {
                 format!(
                     "the server was gone since {seconds:.1} s after the start of the run{wall}: \
                      {refused} connections in a row failed, the last one with `{error}`"
+                )
+            }
+            Self::Unformatted { refused, error } => {
+                format!(
+                    "the endpoint wrote no request that can be sent, {refused} times in a row; the last time: {error}"
                 )
             }
             Self::ServiceLost(what) => format!("a required service was lost: {what}"),

@@ -1,10 +1,13 @@
-//! When a server is gone: exports [`Refusals`], which counts connections that nobody took, one after the other.
+//! When it is of no use to go on: exports [`Refusals`], which counts requests, one after the other, that nobody took, and
+//! those that the endpoint did not write.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use prony_plugin_api::ErrorDetails;
+
 use crate::{
     clock::RunNs,
-    request::exchange::{Exchange, is_nobody_there},
+    request::exchange::{Finished, is_nobody_there},
 };
 
 /// So many failures in a row are needed at least. A slot rests 100 ms after each, so that one slot gives a server ten
@@ -14,21 +17,32 @@ const LEAST: u64 = 100;
 /// And so many for each request that may be in flight: they all fail at the same time.
 const A_SLOT: u64 = 10;
 
-/// Counts requests that found nobody to talk to, until one finds somebody.
+/// Counts requests that failed in one of two ways, each until one does not.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
     limit: AtomicU64,
-    in_a_row: AtomicU64,
-    since_ns: AtomicU64,
+    /// Those that found nobody to talk to.
+    unreached: Row,
+    /// Those that could not be formatted.
+    unformatted: Row,
 }
 
-/// The server is gone.
+/// Failures in a row became too many.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Gone {
-    /// When the first of the requests began that found nobody.
+pub(super) enum Verdict {
+    /// The server is gone.
+    Gone(Failures),
+    /// The endpoint writes no request any more that can be sent.
+    Unformatted(Failures),
+}
+
+/// Failures in a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failures {
+    /// When the first of the requests began.
     pub(super) since_ns: RunNs,
     /// How many there were, one after the other.
-    pub(super) refused: u64,
+    pub(super) count: u64,
     /// What became of the last one.
     pub(super) error: String,
 }
@@ -38,51 +52,85 @@ impl Refusals {
     pub(super) fn reset(&self, slots: Option<u32>) {
         let slots = slots.map_or(0, u64::from);
         self.limit.store(LEAST.max(slots.saturating_mul(A_SLOT)), Ordering::Relaxed);
-        self.in_a_row.store(0, Ordering::Relaxed);
+        self.unreached.end();
+        self.unformatted.end();
     }
 
     /// Counts a request that is over. Says once in a row of failures that it has become too long.
-    pub(super) fn note(&self, exchange: &Exchange) -> Option<Gone> {
+    pub(super) fn note(&self, finished: &Finished) -> Option<Verdict> {
+        let exchange = &finished.exchange;
         if exchange.cancelled {
             return None;
         }
-        let Some(error) = exchange.error.as_ref().filter(|error| is_nobody_there(&error.kind)) else {
-            // Looked at first: storing takes the line away from the other workers.
-            if self.in_a_row.load(Ordering::Relaxed) > 0 {
-                self.in_a_row.store(0, Ordering::Relaxed);
-            }
-            return None;
-        };
-        let refused = self.in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
-        if refused == 1 {
-            self.since_ns.store(exchange.instants.started, Ordering::Relaxed);
+        let (started, limit) = (exchange.instants.started, self.limit.load(Ordering::Relaxed));
+        if let Some(error) = exchange.error.as_ref().filter(|_| finished.unformatted) {
+            // It says nothing of the server.
+            return self.unformatted.extend(started, error, limit).map(Verdict::Unformatted);
         }
-        (refused == self.limit.load(Ordering::Relaxed)).then(|| Gone {
+        self.unformatted.end();
+        if let Some(error) = exchange.error.as_ref().filter(|error| is_nobody_there(&error.kind)) {
+            return self.unreached.extend(started, error, limit).map(Verdict::Gone);
+        }
+        self.unreached.end();
+        None
+    }
+}
+
+/// A row of failures of one kind.
+#[derive(Debug, Default)]
+struct Row {
+    length: AtomicU64,
+    since_ns: AtomicU64,
+}
+
+impl Row {
+    /// Adds a failure. Says so if it is the one that makes the row too long.
+    fn extend(&self, started: RunNs, error: &ErrorDetails, limit: u64) -> Option<Failures> {
+        let count = self.length.fetch_add(1, Ordering::Relaxed) + 1;
+        if count == 1 {
+            self.since_ns.store(started, Ordering::Relaxed);
+        }
+        (count == limit).then(|| Failures {
             since_ns: self.since_ns.load(Ordering::Relaxed),
-            refused,
+            count,
             error: error.message.clone(),
         })
+    }
+
+    /// The next failure begins a new row.
+    fn end(&self) {
+        // Looked at first: storing takes the line away from the other workers.
+        if self.length.load(Ordering::Relaxed) > 0 {
+            self.length.store(0, Ordering::Relaxed);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use prony_plugin_api::ErrorDetails;
     use rstest::rstest;
 
     use super::*;
     use crate::request::error_kinds::CONNECT_ERROR;
 
-    fn ended(kind: Option<&str>, started: u64) -> Exchange {
+    fn ended(kind: Option<&str>, started: u64) -> Finished {
         let error = kind.map(|kind| ErrorDetails {
             kind: kind.into(),
             message: "refused".into(),
             ..ErrorDetails::default()
         });
-        let mut exchange = Exchange::default();
-        exchange.error = error;
-        exchange.instants.started = started;
-        exchange
+        let mut finished = Finished::default();
+        finished.exchange.error = error;
+        finished.exchange.instants.started = started;
+        finished
+    }
+
+    fn unformatted(started: u64) -> Finished {
+        Finished { unformatted: true, ..ended(Some("plugin_io"), started) }
+    }
+
+    fn failures(since_ns: RunNs, count: u64) -> Failures {
+        Failures { since_ns, count, error: "refused".into() }
     }
 
     #[rstest]
@@ -92,9 +140,9 @@ mod tests {
     fn a_server_is_gone_after_so_many_failures_in_a_row(#[case] slots: Option<u32>, #[case] limit: u64) {
         let refusals = Refusals::default();
         refusals.reset(slots);
-        let gone: Vec<Gone> =
-            (1..=2 * limit).filter_map(|at| refusals.note(&ended(Some(CONNECT_ERROR), 7 + at))).collect();
-        assert_eq!(gone, [Gone { since_ns: 8, refused: limit, error: "refused".into() }]);
+        let requests = (1..=2 * limit).map(|at| ended(Some(CONNECT_ERROR), 7 + at));
+        let verdicts: Vec<_> = requests.filter_map(|request| refusals.note(&request)).collect();
+        assert_eq!(verdicts, [Verdict::Gone(failures(8, limit))]);
     }
 
     #[rstest]
@@ -107,10 +155,30 @@ mod tests {
             assert_eq!(refusals.note(&ended(Some(CONNECT_ERROR), at)), None);
         }
         assert_eq!(refusals.note(&ended(kind, 99)), None);
-        let gone: Vec<Gone> =
-            (100..200).filter_map(|at| refusals.note(&ended(Some(CONNECT_ERROR), at))).collect();
-        assert_eq!(gone.len(), 1);
-        assert_eq!(gone[0].since_ns, 100);
+        let requests = (100..200).map(|at| ended(Some(CONNECT_ERROR), at));
+        let verdicts: Vec<_> = requests.filter_map(|request| refusals.note(&request)).collect();
+        assert_eq!(verdicts, [Verdict::Gone(failures(100, 100))]);
+    }
+
+    #[test]
+    fn an_endpoint_refuses_until_a_request_is_written() {
+        let refusals = Refusals::default();
+        refusals.reset(Some(1));
+        assert!((0..99).all(|at| refusals.note(&unformatted(at)).is_none()));
+        assert_eq!(refusals.note(&ended(Some("timeout"), 99)), None);
+        let verdicts: Vec<_> = (100..300).filter_map(|at| refusals.note(&unformatted(at))).collect();
+        assert_eq!(verdicts, [Verdict::Unformatted(failures(100, 100))]);
+    }
+
+    /// Of a server that is gone nothing is heard, whatever the endpoint writes in between.
+    #[test]
+    fn a_request_that_was_not_written_says_nothing_of_the_server() {
+        let refusals = Refusals::default();
+        refusals.reset(Some(1));
+        let requests =
+            (0..200).map(|at| if at % 2 == 0 { ended(Some(CONNECT_ERROR), at) } else { unformatted(at) });
+        let verdicts: Vec<_> = requests.filter_map(|request| refusals.note(&request)).collect();
+        assert_eq!(verdicts, [Verdict::Gone(failures(0, 100))]);
     }
 
     #[test]
@@ -118,7 +186,7 @@ mod tests {
         let refusals = Refusals::default();
         refusals.reset(None);
         let mut cancelled = ended(Some(CONNECT_ERROR), 1);
-        cancelled.cancelled = true;
+        cancelled.exchange.cancelled = true;
         assert!((0..500).all(|_| refusals.note(&cancelled).is_none()));
     }
 }

@@ -27,13 +27,13 @@ pub(crate) enum ChoiceError {
     /// An option of the endpoint stands in both places where it can.
     #[error("set the option `{key}` by `--endpoint-option` and by `--extra-inputs`")]
     SetTwice {
-        /// Its name.
+        /// The option's name.
         key: String,
     },
     /// It is named to be started and to be left out.
     #[error("start the service `{name}`: `{flag}` leaves it out")]
     StartedAndLeftOut {
-        /// Which one.
+        /// The service's entry name.
         name: String,
         /// The flag that leaves it out.
         flag: &'static str,
@@ -41,13 +41,13 @@ pub(crate) enum ChoiceError {
     /// A run cannot do without it.
     #[error("leave out the service `{name}`: its manifest says that a run requires it")]
     Required {
-        /// Which one.
+        /// The service's entry name.
         name: String,
     },
     /// It can only be there once.
     #[error("start the service `{name}` {times} times: its manifest does not call it `replicable`")]
     NotReplicable {
-        /// Which one.
+        /// The service's entry name.
         name: String,
         /// As often as it is named.
         times: u32,

@@ -42,7 +42,7 @@ pub(crate) struct ServiceContext {
 /// How a service fared.
 #[derive(Clone, Debug)]
 pub(crate) struct Fate {
-    /// Which one.
+    /// The service as it was to be started.
     pub(crate) wanted: Wanted,
     /// The number of its own process, if it had one.
     pub(crate) pid: Option<u32>,

@@ -55,7 +55,7 @@ pub(crate) enum InstallError {
     Conflict {
         /// Where the name is.
         category: Category,
-        /// Which one.
+        /// The name that two entries share.
         name: String,
         /// The priority of both.
         priority: i32,
@@ -77,7 +77,7 @@ pub(crate) enum InstallError {
     Pin {
         /// The manifest.
         manifest: PathBuf,
-        /// Why.
+        /// What is in the way of writing the hash into it.
         problem: PinProblem,
     },
     /// What was checked is not there any more.
@@ -90,7 +90,7 @@ pub(crate) enum InstallError {
         doing: &'static str,
         /// With which file or folder.
         path: PathBuf,
-        /// Why not.
+        /// What the system says.
         source: io::Error,
     },
     /// There is no pack of this name.
@@ -104,7 +104,7 @@ pub(crate) enum InstallError {
     /// A folder of this name exists, and is no pack.
     #[error("remove `{}`: it has no plugins.yaml, so it is no plugin package", .folder.display())]
     NotAPack {
-        /// Which one.
+        /// The folder that stays as it is.
         folder: PathBuf,
     },
 }

@@ -87,7 +87,7 @@ pub(super) enum Word<'a> {
     },
     /// It asks for the end of the run.
     RequestStop {
-        /// Why.
+        /// The service's words for the report.
         reason: String,
     },
 }

@@ -54,9 +54,9 @@ enum NewError {
     /// The system does not let us.
     #[error("write `{}`", .path.display())]
     Write {
-        /// Where.
+        /// The file or folder that cannot be made.
         path: PathBuf,
-        /// Why not.
+        /// What the system says.
         source: io::Error,
     },
 }
