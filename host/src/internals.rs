@@ -15,9 +15,9 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     child::frame::FrameReader,
-    config::TokenizerChoice,
     dataset::{Tokenizer, read_file},
     metrics::Distribution,
+    plan::TokenizerChoice,
     plugin::internals as plugin,
     record::{
         build::{Recipe, build, count},

@@ -2,9 +2,9 @@
 
 use prony_plugin_api::ErrorDetails;
 
-use super::exit::{Exit, Explain, Form};
+use super::exit::{Exit, Explain, Failure, Form};
 use crate::{
-    config::error::ConfigError,
+    config::error::{ConfigError, ConfigErrors},
     dataset::{DatasetError, TokenizerError},
     node::{Class, NodeError},
     plugin::PluginError,
@@ -63,6 +63,12 @@ impl ExecuteError {
 
 fn form(is_statement: bool) -> Form {
     if is_statement { Form::Statement } else { Form::Attempt }
+}
+
+impl From<ConfigErrors> for Failure {
+    fn from(ConfigErrors { first, others }: ConfigErrors) -> Self {
+        Self { beside: others.into_iter().map(Self::from).collect(), ..Self::from(*first) }
+    }
 }
 
 impl Explain for ConfigError {

@@ -3,12 +3,16 @@
 //! Closed loop, two in flight. A warm-up request, then four requests in a window of one second: `a` and `b` succeed, `c`
 //! is cut in the middle, `d` gets a 500.
 
+use std::num::NonZeroU32;
+
 use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 
 use crate::{
-    config::{
-        Arrival, ConnectionReuse, DatasetConfig, LengthLaw, PhaseConfig, RunConfig, ServerMetricsConfig,
-        ServicesConfig, Target, TlsConfig, TokenizerChoice, TransportKind, media::MediaConfig,
+    config::redact,
+    plan::{
+        ConnectionReuse, DatasetConfig, Law, LengthLaw, Limit, Load, Phase, Plan, Ramp, Role,
+        ServerMetricsConfig, ServicesConfig, StopRule, Target, TlsConfig, TokenizerChoice, TransportKind,
+        media::MediaConfig,
     },
     plugin::UsedPlugin,
     record::{
@@ -22,7 +26,7 @@ pub(crate) const MS: u64 = 1_000_000;
 
 /// What the run was asked to do.
 pub(crate) fn header() -> RunHeader {
-    let (settings, config) = described(&config()).unwrap();
+    let (settings, config) = described(&redact::plan(&config(), &redact::Redactor::default())).unwrap();
     RunHeader {
         run_id: "6f1e3a52-07c4-4c1b-9c58-d1b2ab3d9e11".into(),
         version: "0.1.0".into(),
@@ -61,17 +65,23 @@ fn chat_plugin() -> UsedPlugin {
     }
 }
 
-/// Its configuration.
-pub(crate) fn config() -> RunConfig {
-    let phase = |kind, requests| PhaseConfig {
-        kind,
-        arrival: Arrival::ClosedLoop,
-        concurrency: Some(2),
-        request_count: Some(requests),
-        duration_s: None,
-        grace_s: None,
+/// An open loop with random gaps, limited to two requests in flight.
+pub(crate) fn poisson(rate: f64) -> Load {
+    let limit = Limit { requests: NonZeroU32::new(2), ..Limit::default() };
+    Load::Open { rate: Ramp::constant(rate).unwrap(), law: Law::Poisson, limit }
+}
+
+/// Its plan.
+pub(crate) fn config() -> Plan {
+    let phase = |id, role: Role, requests: u64| Phase {
+        id,
+        name: role.name().into(),
+        role,
+        load: Load::Closed { sessions: Ramp::constant(2).unwrap() },
+        stop: StopRule::Requests(requests.try_into().unwrap()),
+        drain_s: 8.0,
     };
-    RunConfig {
+    Plan {
         target: Target {
             urls: vec!["http://127.0.0.1:8000".into()],
             proxies: Vec::new(),
@@ -104,7 +114,7 @@ pub(crate) fn config() -> RunConfig {
             media: MediaConfig::default(),
         },
         tokenizer: TokenizerChoice::Builtin,
-        phases: vec![phase(PhaseKind::Warmup, 1), phase(PhaseKind::Profiling, 4)],
+        phases: vec![phase(0, Role::Warmup, 1), phase(1, Role::Measured, 4)],
         random_seed: 42,
         workers: 1,
         artifact_dir: "artifacts".into(),
@@ -113,7 +123,6 @@ pub(crate) fn config() -> RunConfig {
         isolate: Vec::new(),
         export_outputs: false,
         export_http_trace: false,
-        drain_s: 8.0,
         deadline_s: None,
         is_recorded: false,
     }

@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use crate::{
-    config::TokenizerChoice,
     dataset::Tokenizer,
+    plan::TokenizerChoice,
     record::{CountedTokens, RunHeader, Texts, build::try_count, settings::TokenizerSetting},
 };
 

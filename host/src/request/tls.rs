@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use super::{certificate::Verifier, failure_kind::FailureKind};
-use crate::config::TlsConfig;
+use crate::plan::TlsConfig;
 use prony_plugin_api::ErrorDetails;
 use rustls::{
     ClientConfig, DigitallySignedStruct, SignatureScheme,

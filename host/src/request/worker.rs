@@ -11,7 +11,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    sync::{mpsc, watch},
     task::{JoinError, JoinSet, yield_now},
 };
 
@@ -30,6 +30,7 @@ use crate::{
     schedule::{
         Credit, ScheduleCounts,
         credits::Credits,
+        gate::{Slot, Slots},
         pacer::{Pacer, pause},
     },
 };
@@ -62,8 +63,8 @@ pub(crate) struct Assignment {
     pub(crate) credits: Credits,
     /// Scripts that earlier phases have played.
     pub(crate) first_script: u64,
-    /// A permit for each request that may be in flight: of this worker in a closed loop, of all in an open one.
-    pub(crate) slots: Arc<Semaphore>,
+    /// A slot for each request that may be in flight: of this worker in a closed loop, of all in an open one.
+    pub(crate) slots: Slots,
     /// When the latest request of an open loop had its slot.
     pub(crate) slotted_ns: RunNs,
     /// Run, drain or cancel.
@@ -217,7 +218,7 @@ struct RunningWorker<S> {
 struct Ready {
     prepared: Prepared,
     finished: Finished,
-    slot: OwnedSemaphorePermit,
+    slot: Slot,
     /// How long its slot rests when nobody answers.
     rest: Option<Duration>,
 }
@@ -227,7 +228,7 @@ enum Step {
     /// Its request may go.
     Send(Box<Ready>),
     /// Its request could not be formatted, and is over. It had a slot in a closed loop.
-    Refused(Option<OwnedSemaphorePermit>),
+    Refused(Option<Slot>),
     /// The phase drains; this credit was still waiting.
     Drained(Credit),
     /// There is none, or none was taken before the phase drained.
@@ -315,9 +316,8 @@ impl<S: Sink> RunningWorker<S> {
     }
 
     async fn next_closed(&self, phase: &mut Assignment) -> Step {
-        let Some(slot) = unless_drained(&mut phase.control, free_slot(&phase.slots)).await else {
-            return Step::NoMore;
-        };
+        let slot = phase.slots.enter(self.equipment.clock, phase.start_ns);
+        let Some(slot) = unless_drained(&mut phase.control, slot).await else { return Step::NoMore };
         let Some(credit) = phase.credits.next() else { return Step::NoMore };
         self.equipment.sink.begun();
         let script = self.script(phase, credit);
@@ -348,10 +348,10 @@ impl<S: Sink> RunningWorker<S> {
             // Until it had the slot for the request before, it waited for the server, and not the server for it.
             let idle_since = due.max(phase.slotted_ns);
             self.statistics.note_wake(self.equipment.clock.now().saturating_sub(idle_since));
-            if phase.slots.available_permits() == 0 {
+            if phase.slots.is_full() {
                 self.statistics.note_held_back();
             }
-            free_slot(&phase.slots).await
+            phase.slots.enter(self.equipment.clock, phase.start_ns).await
         };
         let Some(slot) = unless_drained(&mut phase.control, turn).await else { return Step::Drained(credit) };
         phase.slotted_ns = self.equipment.clock.now();
@@ -469,14 +469,10 @@ fn hand_over<S: Sink>(sink: &S, endpoint: &Endpoint, finished: Finished) {
 }
 
 /// Keeps a slot for a while when its request could not be formatted.
-async fn rest(slot: Option<OwnedSemaphorePermit>, mut control: watch::Receiver<Control>) {
+async fn rest(slot: Option<Slot>, mut control: watch::Receiver<Control>) {
     if slot.is_some() {
         unless_drained(&mut control, pause(BACK_OFF)).await;
     }
-}
-
-async fn free_slot(slots: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-    Arc::clone(slots).acquire_owned().await.ok()
 }
 
 /// What `waiting` gives, or nothing when the phase drains first.

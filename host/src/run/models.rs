@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use crate::{
     clock::Clock,
-    config::{RunConfig, Target, redact, url},
+    config::{redact, url},
+    plan::{Plan, Target},
     request::{
         cause, exchange,
         failure_kind::FailureKind,
@@ -118,7 +119,7 @@ struct Model {
 ///
 /// # Errors
 /// It lists several, or none, or cannot be asked.
-pub(crate) fn the_only_one(config: &RunConfig) -> Result<String, ModelError> {
+pub(crate) fn the_only_one(config: &Plan) -> Result<String, ModelError> {
     install_tls();
     let base = config.target.urls.first().map(String::as_str).unwrap_or_default();
     let url = format!("`{}`", redact::url(&url::typed(&url::url_for(base, PATH))));

@@ -47,8 +47,8 @@ pub(super) struct Failures {
 
 impl Refusals {
     /// Starts a phase in which so many requests may be in flight, if that is limited.
-    pub(super) fn reset(&self, slots: Option<usize>) {
-        let slots = slots.and_then(|slots| u64::try_from(slots).ok()).unwrap_or(0);
+    pub(super) fn reset(&self, slots: Option<u32>) {
+        let slots = slots.map_or(0, u64::from);
         self.limit.store(LEAST.max(slots.saturating_mul(A_SLOT)), Ordering::Relaxed);
         self.unreached.end();
         self.unformatted.end();
@@ -137,7 +137,7 @@ mod tests {
     #[case::no_limit_in_flight(None, 100)]
     #[case::one_slot(Some(1), 100)]
     #[case::many_slots(Some(64), 640)]
-    fn a_server_is_gone_after_so_many_failures_in_a_row(#[case] slots: Option<usize>, #[case] limit: u64) {
+    fn a_server_is_gone_after_so_many_failures_in_a_row(#[case] slots: Option<u32>, #[case] limit: u64) {
         let refusals = Refusals::default();
         refusals.reset(slots);
         let requests = (1..=2 * limit).map(|at| ended(Some(FailureKind::Connect), 7 + at));

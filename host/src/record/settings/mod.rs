@@ -3,7 +3,7 @@
 //! A reader takes each field for itself: one that it does not understand has its default, and costs none of the others. So
 //! an older version reads what a newer one has written, as far as it can.
 
-mod of_config;
+mod of_plan;
 mod stored;
 
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use prony_plugin_api::message::PhaseKind;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-pub(crate) use self::of_config::described;
+pub(crate) use self::of_plan::described;
 pub(super) use self::stored::of_older;
 
 /// What metrics and reports read of a run's configuration.
@@ -93,7 +93,7 @@ pub(crate) struct PhaseSettings {
     /// The law of these instants: [`CONSTANT`], [`POISSON`], or one of a newer version. Only shown.
     #[serde(deserialize_with = "lenient")]
     pub(crate) law: String,
-    /// Requests a second, where the law has a rate.
+    /// Requests a second at most, where the law has a rate.
     #[serde(deserialize_with = "lenient")]
     pub(crate) rate: Option<f64>,
     /// Most requests in flight; no limit without it.

@@ -86,6 +86,7 @@ fn entry<'a>(value: &'a mut Map<String, Value>, name: &str, default: &Value) -> 
 mod tests {
     use super::*;
     use crate::{
+        config::redact,
         metrics::sample,
         record::{
             RunHeader,
@@ -131,7 +132,8 @@ mod tests {
             target.insert("connect_timeout_s".into(), json!(3.0));
         };
         let shown = older(left_out).config;
-        let (_, mut whole) = described(&sample::config()).unwrap();
+        let (_, mut whole) =
+            described(&redact::plan(&sample::config(), &redact::Redactor::default())).unwrap();
         whole["target"]["connect_timeout_s"] = json!(3.0);
         assert_eq!(shown, whole);
     }

@@ -16,9 +16,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    config::TokenizerChoice,
     dataset::Tokenizer,
     metrics::sample::{self, MS},
+    plan::TokenizerChoice,
     record::{
         CountedTokens, Frame, Outcome, Record, Texts,
         journal::{self, TextStore, Writer},
