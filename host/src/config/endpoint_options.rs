@@ -42,7 +42,8 @@ mod tests {
     use crate::config::spec::tests::spec;
 
     fn read(values: &[&str]) -> Result<Value, EndpointOptionError> {
-        let line: String = values.iter().map(|value| format!(" --endpoint-option {value}")).collect();
+        let words: Vec<_> = values.iter().map(|value| format!("--endpoint-option {value}")).collect();
+        let line = words.join(" ");
         endpoint_options(&spec(&line).endpoint_option).map(Value::Object)
     }
 

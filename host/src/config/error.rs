@@ -62,9 +62,15 @@ impl Error for NamedUrlError {
     }
 }
 
+/// The texts of several errors in one line.
+fn joined(first: &ConfigError, others: &[ConfigError]) -> String {
+    let all = std::iter::once(first).chain(others);
+    all.map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
 /// Everything that is wrong with what the user asks for. Always the user's to change.
 #[derive(Debug, thiserror::Error)]
-#[error("{first}{}", .others.iter().map(|error| format!("; {error}")).collect::<String>())]
+#[error("{}", joined(.first, .others))]
 pub(crate) struct ConfigErrors {
     /// The first one.
     pub(crate) first: Box<ConfigError>,

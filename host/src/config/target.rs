@@ -298,7 +298,7 @@ mod tests {
         let spec = RunSpec::new(&flags(&format!("-m m {line}")).unwrap(), variable);
         match (target_of(&spec), expected) {
             (Ok(target), Ok(key)) => {
-                assert_eq!(target.api_key.as_ref().map(|key| key.expose().as_str()), key)
+                assert_eq!(target.api_key.as_ref().map(|key| key.expose().as_str()), key);
             }
             (Err(error), Err(by)) => {
                 assert_eq!(error.to_string(), format!("the API key is empty: `{by}` is set to nothing"));

@@ -3,16 +3,13 @@
 //! Closed loop, two in flight. A warm-up request, then four requests in a window of one second: `a` and `b` succeed, `c`
 //! is cut in the middle, `d` gets a 500.
 
-use std::num::NonZeroU32;
-
 use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 
 use crate::{
     config::redact,
     plan::{
-        ConnectionReuse, DatasetConfig, Law, LengthLaw, Limit, Load, Phase, Plan, Ramp, Role,
-        ServerMetricsConfig, ServicesConfig, StopRule, Target, TlsConfig, TokenizerChoice, TransportKind,
-        media::MediaConfig,
+        ConnectionReuse, DatasetConfig, LengthLaw, Load, Phase, Plan, Ramp, Role, ServerMetricsConfig,
+        ServicesConfig, StopRule, Target, TlsConfig, TokenizerChoice, TransportKind, media::MediaConfig,
     },
     plugin::UsedPlugin,
     record::{
@@ -63,12 +60,6 @@ fn chat_plugin() -> UsedPlugin {
         manifest: "/lib/prony/plugins.yaml".into(),
         tier: "built-in".into(),
     }
-}
-
-/// An open loop with random gaps, limited to two requests in flight.
-pub(crate) fn poisson(rate: f64) -> Load {
-    let limit = Limit { requests: NonZeroU32::new(2), ..Limit::default() };
-    Load::Open { rate: Ramp::constant(rate).unwrap(), law: Law::Poisson, limit }
 }
 
 /// Its plan.

@@ -43,7 +43,7 @@ pub(crate) struct Limit {
 
 impl Limit {
     /// The most requests that may be in flight. A session has one at a time.
-    pub(crate) fn in_flight(&self) -> Option<NonZeroU32> {
+    pub(crate) fn in_flight(self) -> Option<NonZeroU32> {
         self.sessions.into_iter().chain(self.requests).min()
     }
 }

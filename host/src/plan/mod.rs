@@ -69,9 +69,4 @@ impl Plan {
     pub(crate) fn deadline(&self) -> Option<Duration> {
         Duration::try_from_secs_f64(self.deadline_s?).ok()
     }
-
-    /// The phases whose requests are the result.
-    pub(crate) fn measured(&self) -> impl Iterator<Item = &Phase> {
-        self.phases.iter().filter(|phase| phase.role == Role::Measured)
-    }
 }

@@ -1,6 +1,6 @@
 //! Curves over the time of a phase: how many sessions there are, or how high a rate is, at each moment.
 
-use std::{fmt, num::NonZeroU32};
+use std::{cmp::Ordering, fmt, num::NonZeroU32};
 
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +85,8 @@ pub(crate) struct Piece {
 impl Piece {
     /// How much the value grows a second.
     pub(crate) fn slope(&self) -> f64 {
-        if self.from == self.to { 0.0 } else { (self.to - self.from) / (self.end_s - self.begin_s) }
+        // The last piece has no end, and holds.
+        if self.end_s.is_finite() { (self.to - self.from) / (self.end_s - self.begin_s) } else { 0.0 }
     }
 }
 
@@ -196,10 +197,11 @@ impl Ramp<u32> {
         let next = self.points.partition_point(|(at, _)| *at <= after_s);
         let (next_s, _) = *self.points.get(next)?;
         let piece = self.pieces()[next.saturating_sub(1)];
-        if piece.from == piece.to {
-            return Some(next_s);
-        }
-        let half = if piece.to > piece.from { 0.5 } else { -0.5 };
+        let half = match piece.to.partial_cmp(&piece.from) {
+            Some(Ordering::Greater) => 0.5,
+            Some(Ordering::Less) => -0.5,
+            Some(Ordering::Equal) | None => return Some(next_s),
+        };
         let border = self.at(after_s).number() + half;
         let reached_s = piece.begin_s + (border - piece.from) / piece.slope();
         Some(reached_s.max(after_s + SHORTEST_HOLD_S).min(next_s))

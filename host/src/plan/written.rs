@@ -184,7 +184,7 @@ impl WrittenPhase {
             request_count: stop.requests().and_then(NonZeroU64::new),
             duration_s: stop.duration_s(),
             grace_s: stop.time().and_then(|time| time.grace.seconds()),
-            drain_s: Some(drain_s).filter(|drain_s| *drain_s != drain_of_run_s),
+            drain_s: Some(drain_s).filter(|drain_s| drain_s.total_cmp(&drain_of_run_s).is_ne()),
         }
     }
 
@@ -240,7 +240,7 @@ mod tests {
         written.read().map_err(|error| error.to_string())
     }
 
-    fn phase(changes: Value) -> Value {
+    fn phase(changes: &Value) -> Value {
         let mut phase = json!({
             "kind": "profiling", "arrival": {"law": "closed_loop"}, "concurrency": 8, "request_count": 5,
             "duration_s": null, "grace_s": null
@@ -262,7 +262,7 @@ mod tests {
     #[case::ramp(json!({"concurrency": {"linear": {"from": 1, "to": 8, "over_s": 60.0}}}))]
     #[case::rates(json!({"arrival": {"law": "poisson", "rate": {"steps": [[0.0, 1.0], [9.0, 5.0]]}}}))]
     fn a_phase_is_written_as_it_was_read(#[case] changes: Value) {
-        let phases = json!([phase(json!({})), phase(changes)]);
+        let phases = json!([phase(&json!({})), phase(&changes)]);
         let plan = read(phases.clone()).unwrap();
         let written = WrittenPlan::of(plan.clone());
         assert_eq!(serde_json::to_value(&written).unwrap()["phases"], phases);
@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn a_number_that_no_process_has_is_as_good_as_the_largest() {
-        let plan = read(json!([phase(json!({"concurrency": 9_223_372_036_854_775_807_u64}))])).unwrap();
+        let plan = read(json!([phase(&json!({"concurrency": 9_223_372_036_854_775_807_u64}))])).unwrap();
         assert_eq!(plan.phases[0].load.most_in_flight(), Some(u32::MAX));
     }
 
@@ -285,7 +285,7 @@ mod tests {
         "phase 0 has a limit that changes with time in an open loop"
     )]
     fn what_makes_no_sense_is_no_plan(#[case] changes: Value, #[case] reason: &str) {
-        let error = read(json!([phase(changes)])).unwrap_err();
+        let error = read(json!([phase(&changes)])).unwrap_err();
         assert!(error.contains(reason), "{error}");
     }
 }
