@@ -11,6 +11,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use tokio::{
+    runtime::Runtime,
     sync::{mpsc, watch},
     task::{JoinError, JoinSet, yield_now},
 };
@@ -138,7 +139,6 @@ impl Worker {
         ahead: usize,
     ) -> Result<Self, WorkerError> {
         let failed = |source| WorkerError::Start { number, source };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let statistics = Arc::<WorkerStatistics>::default();
         let transport = Transport::new(&equipment.target, equipment.clock, Arc::clone(&statistics))
             .map_err(|source| WorkerError::Transport { number, source })?;
@@ -154,9 +154,12 @@ impl Worker {
             priority: Arc::default(),
         });
         let running = RunningWorker { number, equipment, wire, statistics };
+        // The runtime comes behind the thread: one that finds no thread would be dropped where that may not block.
+        let (give, given) = std::sync::mpsc::sync_channel::<Runtime>(1);
         let thread = thread::Builder::new()
             .name(format!("worker {number}"))
             .spawn(move || {
+                let Ok(runtime) = given.recv() else { return };
                 let alarm = Alarm { number, sink: running.equipment.sink.clone() };
                 runtime.block_on(async {
                     running.preconnect(ahead).await;
@@ -167,6 +170,9 @@ impl Worker {
                 std::mem::forget(alarm);
             })
             .map_err(failed)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        // It waits for it.
+        let _ = give.send(runtime);
         Ok(Self { assignments, prepared: Some(prepared), pulse, thread })
     }
 
