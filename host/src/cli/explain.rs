@@ -225,6 +225,9 @@ impl Explain for RunError {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Journal(JournalError::Thread(_)) => {
+                Some("raise the limit on processes and threads (`ulimit -u`)".to_owned())
+            }
             Self::Journal(JournalError::Create { .. }) => {
                 Some("choose an `--artifact-dir` of its own for each run, on a disk with room".to_owned())
             }

@@ -225,7 +225,7 @@ impl Recorder {
         journal.append(&header_frame)?;
         journal.flush()?;
         let location = Some(journal.location(dir)?);
-        let no_thread = |source| JournalError::Create { path: dir.to_owned(), source };
+        let no_thread = JournalError::Thread;
         let (inputs, received) = mpsc::channel();
         let handle = RecorderHandle { inputs, waiting: Arc::default() };
         let counters = config.tokenizer.as_ref().map(|tokenizer| {

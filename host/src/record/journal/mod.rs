@@ -82,6 +82,9 @@ pub(crate) const FILE_NAME: &str = "journal.prony";
 /// Why a journal cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum JournalError {
+    /// There is no thread left to write it on.
+    #[error("start a thread to write the journal on")]
+    Thread(#[source] io::Error),
     /// The file cannot be made: a missing folder, no right, no space.
     #[error("create the journal `{}`", .path.display())]
     Create {
