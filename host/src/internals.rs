@@ -15,12 +15,11 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     child::frame::FrameReader,
-    config::TokenizerChoice,
     dataset::{Tokenizer, read_file},
     metrics::Distribution,
+    plan::TokenizerChoice,
     plugin::internals as plugin,
     record::{
-        Frame,
         build::{Recipe, build, count},
         journal,
     },
@@ -94,9 +93,9 @@ pub fn open_library(library: &Path) -> Result<PluginRoot, String> {
 /// What a journal's bytes give.
 #[derive(Debug, PartialEq, Eq)]
 pub struct JournalContents {
-    /// Every whole frame, encoded again.
-    pub frames: Vec<Vec<u8>>,
-    /// The last frame is cut off or damaged.
+    /// Every whole frame, encoded again: its tag in this version, and its payload.
+    pub frames: Vec<(u16, Vec<u8>)>,
+    /// Something is missing.
     pub damaged: bool,
 }
 
@@ -115,9 +114,8 @@ pub fn read_records(journal: &[u8]) -> Option<usize> {
 /// Reads a journal; `None` when it is none.
 pub fn read_journal(bytes: &[u8]) -> Option<JournalContents> {
     let mut reader = journal::Reader::of(bytes)?;
-    let encoded = |frame: Frame| rmp_serde::to_vec_named(&frame).unwrap_or_default();
-    let frames = reader.by_ref().map(encoded).collect();
-    Some(JournalContents { frames, damaged: reader.damaged() })
+    let frames = reader.by_ref().map(|frame| journal::encoded(&frame).unwrap_or_default()).collect();
+    Some(JournalContents { frames, damaged: reader.damage().is_any() })
 }
 
 /// Reads what a child sends until it ends, or until something is wrong with it.
@@ -207,7 +205,7 @@ impl RecordMaker {
         }
         let counted = record.counted.output;
         journal.clear();
-        rmp_serde::encode::write_named(journal, &Frame::Record(Box::new(record))).ok()?;
+        rmp_serde::encode::write_named(journal, &record).ok()?;
         counted
     }
 }

@@ -19,6 +19,7 @@ pub mod internals;
 mod metrics;
 mod mock_server;
 mod node;
+mod plan;
 mod plugin;
 mod record;
 mod report;

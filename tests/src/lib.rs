@@ -15,6 +15,7 @@
 
 mod h2_server;
 mod install;
+pub mod journal;
 mod mock_plugin;
 mod mock_server;
 mod pass_on;

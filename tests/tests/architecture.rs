@@ -25,13 +25,14 @@ use names::Names;
 const LINE_BUDGET: usize = 600;
 
 /// Modules of the host, left to right: a module uses only what stands before it.
-const HOST_ORDER: [&str; 21] = [
+const HOST_ORDER: [&str; 22] = [
     "bounded",
     "stderr",
     "clock",
     "seed",
     "screen",
     "child",
+    "plan",
     "config",
     "plugin",
     "service",
@@ -163,7 +164,7 @@ fn host() -> &'static Modules {
 #[test]
 fn libraries_stay_in_their_rooms() {
     let rooms: [(&str, &[&str]); 5] = [
-        ("clap", &["host/src/cli/", "host/src/config/flags.rs", "host/src/config/media_flags.rs"]),
+        ("clap", &["host/src/cli/", "host/src/config/flags/"]),
         ("reqwest", &["host/src/request/", "host/src/run/readiness.rs"]),
         ("serde_yaml", &["host/src/config/file.rs", "host/src/plugin/manifest.rs"]),
         (

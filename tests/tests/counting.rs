@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use prony_tests::{Run, Script, ScriptedServer, Tool, eventually};
+use prony_tests::{Run, Script, ScriptedServer, Tool, eventually, journal};
 use rstest::rstest;
 use serde_json::json;
 
@@ -39,9 +39,9 @@ fn reported(run: &Run) -> (u64, u64) {
 fn interrupts_after_the_load_lose_nothing(#[case] interrupts: u32) {
     let server = long_answers(0);
     let mut running = all_of(&server).spawn();
-    let journal = running.dir().join("run/journal.prony");
-    let is_over = |bytes: Vec<u8>| bytes.windows(11).any(|window| window == b"phase_ended");
-    eventually("the end of the load", || std::fs::read(&journal).is_ok_and(is_over).then_some(()));
+    let file = running.dir().join("run/journal.prony");
+    let is_over = |bytes: Vec<u8>| journal::has_begun(&bytes, journal::tag::PHASE_ENDED);
+    eventually("the end of the load", || std::fs::read(&file).is_ok_and(is_over).then_some(()));
     let mut left = interrupts;
     eventually("the end", || {
         if left > 0 {

@@ -14,6 +14,39 @@ fn is_refused(run: &Run, error: &str, help: &str) {
     assert!(lines.iter().any(|line| line.starts_with(&format!("help: {help}"))), "{}", run.stderr);
 }
 
+/// Every mistake has its line and its help, in the order of the flags in `--help`, whatever the order of the words.
+#[test]
+fn several_mistakes_are_told_at_once() {
+    let words = "--osl-stddev 4 --warmup-concurrency 2 --concurrency 3 --api-key= --model=";
+    let run = Tool::new(["profile"]).args(words.split(' ')).run();
+    run.ends_with(2);
+    let lines: Vec<&str> = run.stderr.lines().collect();
+    let expected = [
+        "error: `--model` is empty",
+        "help: add `--model NAME`, or try `prony profile --mock`, which needs no server",
+        "error: the API key is empty: `--api-key` is set to nothing",
+        "help: give `--api-key` the key that the server takes, or do not set it where the server wants none",
+        "error: `--warmup-concurrency` requires `--warmup-request-count`",
+        "help: add `--warmup-request-count`, or leave out `--warmup-concurrency`",
+        "error: `--osl-stddev` requires `--osl`",
+        "help: add `--osl`, or leave out `--osl-stddev`",
+    ];
+    assert_eq!(lines, expected, "{}", run.stderr);
+}
+
+/// Who has the key in the environment is told its name, and not that of a flag.
+#[test]
+fn a_mistake_in_the_environment_is_told_with_the_variable() {
+    let run = Tool::new(["profile", "-m", "m", "--url", "http://user:secret@localhost:1"])
+        .env("PRONY_API_KEY", "0123456789")
+        .run();
+    is_refused(
+        &run,
+        "failed to log in to the server: credentials in `--url` contradict `PRONY_API_KEY`",
+        "give the credentials in one place",
+    );
+}
+
 #[rstest]
 #[case::empty_model("--model=", "`--model` is empty", "add `--model NAME`")]
 #[case::unknown_format(

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{self, Read, Write},
     net::TcpStream,
+    num::{NonZeroU32, NonZeroU64},
     path::Path,
     sync::Arc,
 };
@@ -17,12 +18,13 @@ use super::{
 use crate::{
     clock::Clock,
     config::{
-        PhaseConfig, RunConfig,
         environment::Environment,
-        error::ConfigError,
+        error::ConfigErrors,
         flags::ProfileFlags,
         resolve::{Resolved, resolve},
+        spec::RunSpec,
     },
+    plan::{Phase, Plan},
     plugin::{PluginError, Registry},
     record::recorder::RecorderError,
     report::{self, ReportError},
@@ -62,7 +64,7 @@ pub(crate) enum CalibrateError {
         /// What was tried.
         load: Load,
         /// Why not.
-        source: ConfigError,
+        source: ConfigErrors,
     },
     /// The run could not begin.
     #[error("measure {load}")]
@@ -128,7 +130,7 @@ pub(super) fn measure(load: Load, instruments: &Instruments) -> Result<Rung, Cal
 }
 
 /// Executes the plan, and writes its report.
-fn run(load: Load, config: RunConfig, instruments: &Instruments) -> Result<(), CalibrateError> {
+fn run(load: Load, config: Plan, instruments: &Instruments) -> Result<(), CalibrateError> {
     usage::forget_peak();
     let execution = Execution {
         config,
@@ -161,7 +163,7 @@ impl Observer for Log {
         tracing::info!("{text}");
     }
 
-    fn phase_started(&mut self, _phase: &PhaseConfig) {}
+    fn phase_started(&mut self, _phase: &Phase) {}
 
     fn snapshot(&mut self, _snapshot: &Snapshot) {}
 
@@ -206,7 +208,7 @@ fn server_flags(load: Load) -> Vec<&'static str> {
 }
 
 /// The run that puts the load on the server.
-fn plan(load: Load, instruments: &Instruments, url: &str, dir: &Path) -> Result<RunConfig, CalibrateError> {
+fn plan(load: Load, instruments: &Instruments, url: &str, dir: &Path) -> Result<Plan, CalibrateError> {
     let usual = ProfileFlags {
         model: vec!["mock-model".to_owned()],
         url: vec![url.to_owned()],
@@ -223,22 +225,22 @@ fn plan(load: Load, instruments: &Instruments, url: &str, dir: &Path) -> Result<
     };
     let flags = match load {
         Load::Streams(streams) | Load::OtherTokens(streams) => ProfileFlags {
-            concurrency: Some(usize::try_from(streams).unwrap_or(usize::MAX)),
+            concurrency: NonZeroU32::new(u32::try_from(streams).unwrap_or(u32::MAX)),
             osl: Some(STREAM_TOKENS),
-            request_count: Some(REQUESTS_PER_STREAM * streams),
+            request_count: NonZeroU64::new(REQUESTS_PER_STREAM * streams),
             ..usual
         },
         Load::Rate(rate) => ProfileFlags {
             request_rate: Some(rate as f64),
             osl: Some(1),
-            request_count: Some(RATE_SECONDS * rate),
+            request_count: NonZeroU64::new(RATE_SECONDS * rate),
             ..usual
         },
     };
     let entry = instruments.registry.endpoint(&instruments.endpoint_type)?;
     let environment = Environment { cores: instruments.cores, ..Environment::default() };
-    match resolve(&flags, &entry.metadata, &entry.name, &environment) {
-        Ok(Resolved { config, .. }) => Ok(config),
+    match resolve(&RunSpec::new(&flags, None), &entry.metadata, &entry.name, &environment) {
+        Ok(Resolved { plan, .. }) => Ok(plan),
         Err(source) => Err(CalibrateError::Config { load, source }),
     }
 }

@@ -146,7 +146,7 @@ impl Explain for CalibrateError {
                 Some("look at the system's limits and the temporary folder".to_owned())
             }
             Self::Plugin(error) => Explain::hint(error),
-            Self::Config { source, .. } => Explain::hint(source),
+            Self::Config { source, .. } => Explain::hint(&*source.first),
             Self::Run { source, .. } => Explain::hint(&**source),
             Self::Recorder { .. } | Self::Report { .. } | Self::Ended { .. } => {
                 Some("`prony profile --mock` shows whether a run works at all".to_owned())

@@ -70,12 +70,21 @@ pub(crate) struct Failure {
     pub(crate) causes: Vec<String>,
     /// What to do next.
     pub(crate) hint: Option<String>,
+    /// What else is wrong, to be told after it.
+    pub(crate) beside: Vec<Self>,
 }
 
 impl Failure {
     /// A failure with nothing behind it. The message is a fragment that fits after "failed to".
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), form: Form::Attempt, causes: Vec::new(), hint: None }
+        Self {
+            exit,
+            message: message.into(),
+            form: Form::Attempt,
+            causes: Vec::new(),
+            hint: None,
+            beside: Vec::new(),
+        }
     }
 
     /// The same with a message that is a sentence of its own.
@@ -117,6 +126,7 @@ impl<E: Explain> From<E> for Failure {
             form: error.form(),
             causes: chain(error.source()),
             hint: error.hint(),
+            beside: Vec::new(),
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use prony_plugin_api::ErrorDetails;
 
-use super::exit::{Exit, Explain, Form};
+use super::exit::{Exit, Explain, Failure, Form};
 use crate::{
-    config::error::ConfigError,
+    config::error::{ConfigError, ConfigErrors},
     dataset::{DatasetError, TokenizerError},
     node::{Class, NodeError},
     plugin::PluginError,
@@ -23,7 +23,7 @@ impl Explain for ExecuteError {
         match self {
             Self::Target(_) => Exit::Usage,
             Self::Interrupted(interrupt) => (*interrupt).into(),
-            Self::Wait(_) => Exit::Failed,
+            Self::Describe(_) | Self::Wait(_) => Exit::Failed,
             wrapped => wrapped.explained().map_or(Exit::Failed, Explain::exit),
         }
     }
@@ -56,13 +56,19 @@ impl ExecuteError {
             Self::Mock(error) => Some(error),
             Self::Folder(error) => Some(error),
             Self::Run(error) => Some(error),
-            Self::Target(_) | Self::Interrupted(_) | Self::Wait(_) => None,
+            Self::Target(_) | Self::Interrupted(_) | Self::Describe(_) | Self::Wait(_) => None,
         }
     }
 }
 
 fn form(is_statement: bool) -> Form {
     if is_statement { Form::Statement } else { Form::Attempt }
+}
+
+impl From<ConfigErrors> for Failure {
+    fn from(ConfigErrors { first, others }: ConfigErrors) -> Self {
+        Self { beside: others.into_iter().map(Self::from).collect(), ..Self::from(*first) }
+    }
 }
 
 impl Explain for ConfigError {

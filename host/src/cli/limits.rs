@@ -19,6 +19,18 @@ pub(super) fn leave_no_core() {
     }
 }
 
+/// Starts the threads that share large work between the cores, while it can still be said that there are none left.
+///
+/// # Errors
+/// There are none left.
+pub(super) fn start_shared_threads() -> Result<(), Failure> {
+    rayon::ThreadPoolBuilder::new().build_global().map_err(|error| {
+        Failure::new(Exit::Failed, "start a thread for each core")
+            .caused_by(&error)
+            .with_hint("raise the limits on processes and memory (`ulimit -u`, `ulimit -v`)")
+    })
+}
+
 /// Open files that a command cannot do without: below that, not even the runtime's own can be opened, and some of them are
 /// opened where nobody can report an error.
 #[cfg(unix)]

@@ -115,6 +115,12 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
     limits::allow_many_files()?;
     survive_size_limit()
         .map_err(|error| Failure::new(Exit::Failed, "prepare for a limit of file sizes").caused_by(&error))?;
+    if matches!(
+        cli.command,
+        Command::Profile(_) | Command::Report(_) | Command::Calibrate(_) | Command::Worker
+    ) {
+        limits::start_shared_threads()?;
+    }
     match cli.command {
         Command::Profile(flags) => profile::run(&flags, &cli.log),
         Command::Report(args) => report::run(&args),

@@ -18,14 +18,14 @@ use crate::{
     calibrate::{self, Calibration},
     clock::Clock,
     config::{
-        Arrival, RunConfig,
         environment::Environment,
         flags::{ProfileFlags, Ui},
         proxy::ProxyEnvironment,
         redact,
         resolve::{Resolved, resolve},
-        target::API_KEY_VARIABLE,
+        spec::{API_KEY_VARIABLE, RunSpec},
     },
+    plan::{Plan, Ramp},
     plugin::{self, DiscoveryOptions, Registry},
     record::{ProcessUsage, recorder::RecorderError},
     report::again_from_the_journal,
@@ -53,7 +53,7 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
     let registry = discover(flags)?;
     // The deadline counts from here.
     let clock = Clock::start();
-    let Resolved { mut config, .. } = resolve_flags(flags, &registry)?;
+    let Resolved { plan: mut config, .. } = resolve_flags(flags, &registry)?;
     // None is asked for where the mock server sends a response that is no stream, unless the user does.
     config.target.streaming &= flags.streaming || !is_whole;
     let folder = match flags.artifact_dir {
@@ -162,30 +162,30 @@ fn resolve_flags(flags: &ProfileFlags, registry: &Registry) -> Result<Resolved, 
     let entry = registry.endpoint(name).map_err(|error| refusal::unknown_endpoint(name, error))?;
     let (name, endpoint) = (entry.name.as_str(), &entry.metadata);
     let facts = facts()?;
-    let mut resolved = resolve(flags, endpoint, name, &facts)?;
+    let key = std::env::var_os(API_KEY_VARIABLE).map(|key| key.to_string_lossy().into_owned());
+    let spec = |flags| RunSpec::new(flags, key.as_deref());
+    let mut resolved = resolve(&spec(flags), endpoint, name, &facts)?;
     // Before anything is asked of a server, or said.
-    redact::learn(redact::of_config(&resolved.config));
+    redact::learn(redact::of_config(&resolved.plan));
     redact::learn(redact::of_environment());
-    if resolved.config.target.lacks_model() {
-        let model = models::the_only_one(&resolved.config)?;
-        resolved = resolve(&ProfileFlags { model: vec![model], ..flags.clone() }, endpoint, name, &facts)?;
+    if resolved.plan.target.lacks_model() {
+        let model = models::the_only_one(&resolved.plan)?;
+        let flags = ProfileFlags { model: vec![model], ..flags.clone() };
+        resolved = resolve(&spec(&flags), endpoint, name, &facts)?;
     }
     resolved.warnings.iter().for_each(|warning| terminal::warn(warning));
-    let calibration = calibrate::load(&resolved.config.target.endpoint_type);
-    if let Some(doubt) = calibration.and_then(|calibration| doubts(&calibration, &resolved.config)) {
+    let calibration = calibrate::load(&resolved.plan.target.endpoint_type);
+    if let Some(doubt) = calibration.and_then(|calibration| doubts(&calibration, &resolved.plan)) {
         terminal::warn(&doubt);
     }
     Ok(resolved)
 }
 
 /// Why the load is beyond what was calibrated, if it is.
-fn doubts(calibration: &Calibration, config: &RunConfig) -> Option<String> {
+fn doubts(calibration: &Calibration, config: &Plan) -> Option<String> {
     config.phases.iter().find_map(|phase| {
-        let streams = phase.concurrency.filter(|_| config.target.streaming).map(|streams| streams as u64);
-        let rate = match phase.arrival {
-            Arrival::ClosedLoop => None,
-            Arrival::Constant { rate } | Arrival::Poisson { rate } => Some(rate),
-        };
+        let streams = phase.load.most_in_flight().filter(|_| config.target.streaming).map(u64::from);
+        let rate = phase.load.rate().map(Ramp::most);
         calibration.doubts(cores(), streams, rate)
     })
 }
@@ -203,11 +203,10 @@ fn facts() -> Result<Environment, Failure> {
             .caused_by(&error)
             .with_hint("name one with `--random-seed`")
     })?;
-    let api_key = std::env::var_os(API_KEY_VARIABLE).map(|key| key.to_string_lossy().into_owned());
     let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
     let mut aiperf_variables: Vec<String> = names.filter(|name| name.starts_with("AIPERF_")).collect();
     aiperf_variables.sort_unstable();
-    Ok(Environment { cores, seed: seed.into(), proxies: ProxyEnvironment::read(), api_key, aiperf_variables })
+    Ok(Environment { cores, seed: seed.into(), proxies: ProxyEnvironment::read(), aiperf_variables })
 }
 
 fn display(flags: &ProfileFlags) -> Display {

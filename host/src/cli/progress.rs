@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::bar::Terminal;
 use crate::{
-    config::{PhaseConfig, PhaseKind},
+    plan,
     run::{Observer, Snapshot},
     screen::Screen,
     stderr,
@@ -49,9 +49,9 @@ enum Shown {
 }
 
 /// What a phase is, and when it stops sending.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Goal {
-    name: &'static str,
+    name: String,
     requests: Option<u64>,
     seconds: Option<u64>,
 }
@@ -71,7 +71,7 @@ impl Observer for Progress {
         stderr::write(format!("{begin_line}{text}\n"));
     }
 
-    fn phase_started(&mut self, phase: &PhaseConfig) {
+    fn phase_started(&mut self, phase: &plan::Phase) {
         let goal = Goal::of(phase);
         let shown = match self.display {
             Display::Bar => Shown::Bar(goal.bar()),
@@ -84,10 +84,10 @@ impl Observer for Progress {
     fn snapshot(&mut self, snapshot: &Snapshot) {
         let Some(Phase { goal, shown }) = &mut self.phase else { return };
         match shown {
-            Shown::Bar(bar) => draw(bar, *goal, *snapshot),
+            Shown::Bar(bar) => draw(bar, goal, *snapshot),
             Shown::Lines(due) if snapshot.elapsed >= *due => {
                 *due = snapshot.elapsed.saturating_add(LINE_EVERY);
-                stderr::write(line(*goal, *snapshot) + "\n");
+                stderr::write(line(goal, *snapshot) + "\n");
             }
             Shown::Lines(_) | Shown::Nothing => {}
         }
@@ -102,15 +102,15 @@ impl Observer for Progress {
 }
 
 impl Goal {
-    fn of(phase: &PhaseConfig) -> Self {
-        let name = match phase.kind {
-            PhaseKind::Warmup => "warm-up",
-            PhaseKind::Profiling => "profiling",
-        };
-        Self { name, requests: phase.request_count, seconds: phase.duration_s.map(whole_seconds) }
+    fn of(phase: &plan::Phase) -> Self {
+        Self {
+            name: phase.name.clone(),
+            requests: phase.stop.requests(),
+            seconds: phase.stop.duration_s().map(whole_seconds),
+        }
     }
 
-    fn bar(self) -> ProgressBar {
+    fn bar(&self) -> ProgressBar {
         let length = self.requests.or(self.seconds).unwrap_or(0);
         let terminal = ProgressDrawTarget::term_like(Box::new(Terminal::default()));
         let bar = ProgressBar::with_draw_target(Some(length), terminal);
@@ -121,7 +121,7 @@ impl Goal {
         };
         let style = ProgressStyle::with_template(template);
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.set_prefix(self.name);
+        bar.set_prefix(self.name.clone());
         bar
     }
 }
@@ -130,7 +130,7 @@ fn tokens_per_s(snapshot: Snapshot) -> f64 {
     snapshot.output_tokens as f64 / snapshot.elapsed.as_secs_f64().max(0.001)
 }
 
-fn draw(bar: &ProgressBar, goal: Goal, state: Snapshot) {
+fn draw(bar: &ProgressBar, goal: &Goal, state: Snapshot) {
     let failures: Cow<'_, str> =
         if state.failed == 0 { "".into() } else { format!("{} failed, ", state.failed).into() };
     bar.set_position(match goal.requests {
@@ -141,7 +141,7 @@ fn draw(bar: &ProgressBar, goal: Goal, state: Snapshot) {
 }
 
 /// One line for a log. Parts that would say zero are left out, but for what is counted to the goal.
-fn line(goal: Goal, state: Snapshot) -> String {
+fn line(goal: &Goal, state: Snapshot) -> String {
     let elapsed = state.elapsed.as_secs();
     let time = match goal.seconds {
         Some(all) if elapsed <= all => format!("{elapsed} of {all} s"),
@@ -172,8 +172,13 @@ mod tests {
 
     use super::*;
 
-    const BY_COUNT: Goal = Goal { name: "warm-up", requests: Some(500), seconds: None };
-    const BY_TIME: Goal = Goal { name: "profiling", requests: None, seconds: Some(60) };
+    fn by_count() -> Goal {
+        Goal { name: "warm-up".into(), requests: Some(500), seconds: None }
+    }
+
+    fn by_time() -> Goal {
+        Goal { name: "profiling".into(), requests: None, seconds: Some(60) }
+    }
 
     fn state(seconds: u64, succeeded: u64, failed: u64, in_flight: u64, output_tokens: u64) -> Snapshot {
         Snapshot { elapsed: Duration::from_secs(seconds), succeeded, failed, in_flight, output_tokens }
@@ -181,18 +186,18 @@ mod tests {
 
     #[rstest]
     #[case::by_count(
-        BY_COUNT,
+        by_count(),
         state(20, 118, 2, 8, 4000),
         "warm-up: 20 s, 120 of 500 requests, 2 failed, 8 in flight, 200 tokens/s"
     )]
-    #[case::by_time(BY_TIME, state(10, 1, 0, 0, 0), "profiling: 10 of 60 s, 1 request")]
-    #[case::nothing_came(BY_TIME, state(30, 0, 0, 4, 0), "profiling: 30 of 60 s, 0 requests, 4 in flight")]
+    #[case::by_time(by_time(), state(10, 1, 0, 0, 0), "profiling: 10 of 60 s, 1 request")]
+    #[case::nothing_came(by_time(), state(30, 0, 0, 4, 0), "profiling: 30 of 60 s, 0 requests, 4 in flight")]
     #[case::after_the_end(
-        BY_TIME,
+        by_time(),
         state(70, 9, 0, 1, 700),
         "profiling: 70 s (60 s are over), 9 requests, 1 in flight, 10 tokens/s"
     )]
     fn a_line_says_how_far_the_phase_is(#[case] goal: Goal, #[case] state: Snapshot, #[case] expected: &str) {
-        assert_eq!(line(goal, state), expected);
+        assert_eq!(line(&goal, state), expected);
     }
 }

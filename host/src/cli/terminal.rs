@@ -65,14 +65,19 @@ pub(crate) fn warn(text: &str) {
     stderr::write(Screen::of(&io::stderr()).paragraph("warning: ", &brief(&text)) + "\n");
 }
 
-/// Prints why a command failed.
+/// Prints why a command failed: everything that is wrong, one after the other.
 pub(crate) fn explain(failure: &Failure) {
+    std::iter::once(failure).chain(&failure.beside).for_each(explain_one);
+}
+
+fn explain_one(failure: &Failure) {
     // Before it is broken into lines, and a secret with it.
     let shown = |text: &String| redact::shown(text).into_owned();
     let failure = Failure {
         message: shown(&failure.message),
         causes: failure.causes.iter().map(shown).collect(),
         hint: failure.hint.as_ref().map(shown),
+        beside: Vec::new(),
         ..*failure
     };
     stderr::write(explanation(&failure, Screen::of(&io::stderr())));
@@ -154,6 +159,7 @@ mod tests {
             form: Form::Attempt,
             causes: vec!["open `libx.so`".to_owned(), "no such file".to_owned()],
             hint: Some("build it".to_owned()),
+            beside: Vec::new(),
         };
         insta::assert_snapshot!(explanation(&failure, Screen::UNLIMITED), @r"
         error: failed to load the plugin `x`

@@ -1,61 +1,71 @@
 //! The content of the requests: where prompts come from, how long they are, and what counts their tokens.
 //!
-//! Knows the flags and the phases' request counts; opens no file.
+//! Knows what is asked for and the phases' request counts; opens no file.
 
 use std::path::PathBuf;
 
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
-    DatasetConfig, LengthLaw, PhaseConfig, RunConfig, TokenizerChoice,
-    error::ConfigError,
-    flags::{CustomDataset, ProfileFlags},
-    media::MediaConfig,
+    error::{ConfigError, Said},
+    flags::CustomDataset,
+    problems::Problems,
     size,
+    spec::{Origin, RunSpec},
 };
+use crate::plan::{DatasetConfig, LengthLaw, Phase, Plan, TokenizerChoice, media::MediaConfig};
 
 /// Mean length of a generated prompt, in tokens.
 pub(super) const DEFAULT_ISL: u32 = 550;
 
-/// The dataset that the flags ask for: a file if they name one, generated text otherwise.
-pub(super) fn dataset(flags: &ProfileFlags, phases: &[PhaseConfig]) -> Result<DatasetConfig, ConfigError> {
-    let osl = output_length(flags)?;
-    let Some(path) = &flags.input_file else {
-        if flags.custom_dataset_type.is_some() {
-            return Err(ConfigError::Needs { flag: "--custom-dataset-type", needs: "--input-file" });
-        }
-        return Ok(DatasetConfig::Synthetic {
-            entries: entries(flags, phases),
+/// Why settings about generated texts stay without effect.
+pub(super) const FROM_FILE: &str = "the file says what is sent";
+
+/// How the type of a file is typed whose lines are whole bodies.
+const RAW_PAYLOAD: &str = "raw-payload";
+
+/// The dataset that is asked for: a file if one is named, generated text otherwise.
+pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems) -> DatasetConfig {
+    let osl = output_length(spec, problems);
+    let Some(path) = spec.input_file.get() else {
+        problems.require(&spec.custom_dataset_type, &spec.input_file);
+        return DatasetConfig::Synthetic {
+            entries: entries(spec, phases),
             isl: LengthLaw {
-                mean: flags.isl.unwrap_or(DEFAULT_ISL).into(),
-                stddev: flags.isl_stddev.unwrap_or(0.0),
+                mean: spec.isl.value().unwrap_or(DEFAULT_ISL).into(),
+                stddev: spec.isl_stddev.value().unwrap_or(0.0),
             },
             osl,
-            batch_size: flags.batch_size.unwrap_or(1),
+            batch_size: spec.batch_size.value().unwrap_or(1),
             media: MediaConfig::default(),
-        });
+        };
     };
-    let synthetic_only = [
-        ("--isl", flags.isl.is_some()),
-        ("--isl-stddev", flags.isl_stddev.is_some()),
-        ("--batch-size", flags.batch_size.is_some()),
-    ];
-    if let Some((flag, _)) = synthetic_only.into_iter().find(|(_, typed)| *typed) {
-        let reason = "the file says what is sent";
-        return Err(ConfigError::Clash { flag, with: "--input-file", reason });
+    for typed in generated_only(spec) {
+        problems.push(from_file(spec, typed));
     }
-    if flags.custom_dataset_type == Some(CustomDataset::RawPayload) {
-        if osl.is_some() {
-            let reason = "a payload is sent as it is";
-            return Err(ConfigError::Clash {
-                flag: "--osl",
-                with: "--custom-dataset-type raw-payload",
-                reason,
+    let (path, entries) = (path.clone(), spec.num_dataset_entries.value());
+    if let Some((CustomDataset::RawPayload, by)) = spec.custom_dataset_type.given() {
+        if let Some(osl) = spec.osl.origin() {
+            problems.push(ConfigError::Clash {
+                flag: osl.into(),
+                with: Said::with_value(by, RAW_PAYLOAD),
+                reason: "a payload is sent as it is",
             });
         }
-        return Ok(DatasetConfig::RawPayloads { path: path.clone(), entries: flags.num_dataset_entries });
+        return DatasetConfig::RawPayloads { path, entries };
     }
-    Ok(DatasetConfig::File { path: path.clone(), entries: flags.num_dataset_entries, osl })
+    DatasetConfig::File { path, entries, osl }
+}
+
+/// Settings that say how long generated texts are, and how many are in a request; those that are given.
+pub(super) fn generated_only(spec: &RunSpec) -> impl Iterator<Item = Origin> + use<> {
+    [spec.isl.origin(), spec.isl_stddev.origin(), spec.batch_size.origin()].into_iter().flatten()
+}
+
+/// The error for a setting that a file leaves without effect.
+pub(super) fn from_file(spec: &RunSpec, typed: Origin) -> ConfigError {
+    let file = spec.input_file.origin().unwrap_or(Origin::Flag(spec.input_file.flag()));
+    ConfigError::Clash { flag: typed.into(), with: file.into(), reason: FROM_FILE }
 }
 
 /// Checks that an endpoint takes the payloads of a file, if the dataset is one.
@@ -78,13 +88,9 @@ pub(super) fn check_takes_payloads(
 ///
 /// # Errors
 /// Something is.
-pub(crate) fn check_payloads(config: &RunConfig) -> Result<(), ConfigError> {
-    if matches!(config.dataset, DatasetConfig::RawPayloads { .. }) && !config.target.extra_inputs.is_empty() {
-        return Err(ConfigError::Clash {
-            flag: "--extra-inputs",
-            with: "--custom-dataset-type raw-payload",
-            reason: "a payload is sent as it is",
-        });
+pub(crate) fn check_payloads(plan: &Plan) -> Result<(), ConfigError> {
+    if matches!(plan.dataset, DatasetConfig::RawPayloads { .. }) && !plan.target.extra_inputs.is_empty() {
+        return Err(ConfigError::FixedPayloads);
     }
     Ok(())
 }
@@ -110,24 +116,22 @@ pub(super) fn takes_only_media(endpoint: &EndpointMetadata) -> bool {
     !endpoint.tokenizes_input && (endpoint.requires_images || endpoint.requires_audio)
 }
 
-fn output_length(flags: &ProfileFlags) -> Result<Option<LengthLaw>, ConfigError> {
-    match (flags.osl, flags.osl_stddev) {
-        (None, Some(_)) => Err(ConfigError::Needs { flag: "--osl-stddev", needs: "--osl" }),
-        (None, None) => Ok(None),
-        (Some(mean), stddev) => Ok(Some(LengthLaw { mean: mean.into(), stddev: stddev.unwrap_or(0.0) })),
-    }
+fn output_length(spec: &RunSpec, problems: &mut Problems) -> Option<LengthLaw> {
+    problems.require(&spec.osl_stddev, &spec.osl);
+    let mean = spec.osl.value()?;
+    Some(LengthLaw { mean: mean.into(), stddev: spec.osl_stddev.value().unwrap_or(0.0) })
 }
 
 /// How many different prompts there are to be: one for every request, unless the user says how many. Without a number of
 /// requests there is no end to them.
-pub(super) fn entries(flags: &ProfileFlags, phases: &[PhaseConfig]) -> Option<usize> {
+pub(super) fn entries(spec: &RunSpec, phases: &[Phase]) -> Option<usize> {
     let requests = || size::requests(phases).map(|count| usize::try_from(count).unwrap_or(usize::MAX));
-    flags.num_dataset_entries.or_else(requests)
+    spec.num_dataset_entries.value().or_else(requests)
 }
 
 /// What counts tokens. Without a wish it is what is always there: nothing is fetched because a model has a name.
-pub(super) fn tokenizer(flags: &ProfileFlags) -> TokenizerChoice {
-    match flags.tokenizer.as_deref() {
+pub(super) fn tokenizer(spec: &RunSpec) -> TokenizerChoice {
+    match spec.tokenizer.get() {
         None => TokenizerChoice::Builtin,
         Some(name) if name.eq_ignore_ascii_case("builtin") => TokenizerChoice::Builtin,
         Some(path) => TokenizerChoice::Local(PathBuf::from(path)),
@@ -139,11 +143,13 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::config::{flags::tests::flags, load};
+    use crate::config::{load, spec::tests::spec};
 
     fn resolved(line: &str) -> DatasetConfig {
-        let flags = flags(line).unwrap();
-        dataset(&flags, &load::phases(&flags).unwrap()).unwrap()
+        let (spec, mut problems) = (spec(line), Problems::default());
+        let dataset = dataset(&spec, &load::phases(&spec, &mut problems), &mut problems);
+        problems.finish().unwrap();
+        dataset
     }
 
     #[rstest]
@@ -177,6 +183,6 @@ mod tests {
     #[case("", TokenizerChoice::Builtin)]
     #[case("--tokenizer a/tokenizer.json", TokenizerChoice::Local("a/tokenizer.json".into()))]
     fn tokens_are_counted_without_a_network(#[case] line: &str, #[case] choice: TokenizerChoice) {
-        assert_eq!(tokenizer(&flags(line).unwrap()), choice);
+        assert_eq!(tokenizer(&spec(line)), choice);
     }
 }

@@ -6,14 +6,20 @@
 
 use prony_plugin_api::metadata::EndpointMetadata;
 
-use super::{DatasetConfig, PhaseConfig, Target, flags::ProfileFlags, size};
-use crate::screen::counted;
+use super::{
+    size,
+    spec::{Origin, RunSpec},
+};
+use crate::{
+    plan::{DatasetConfig, Phase, Target},
+    screen::counted,
+};
 
 /// What decides whether a flag has an effect.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Situation<'a> {
-    /// What was typed.
-    pub(super) flags: &'a ProfileFlags,
+    /// What is asked for.
+    pub(super) spec: &'a RunSpec,
     /// What the endpoint can do.
     pub(super) endpoint: &'a EndpointMetadata,
     /// Where requests go.
@@ -21,13 +27,12 @@ pub(super) struct Situation<'a> {
     /// What they say.
     pub(super) dataset: &'a DatasetConfig,
     /// How many there are.
-    pub(super) phases: &'a [PhaseConfig],
+    pub(super) phases: &'a [Phase],
 }
 
-/// A flag, and what it needs to have an effect.
+/// A setting, and what it needs to have an effect.
 struct Rule {
-    flag: &'static str,
-    is_typed: fn(&ProfileFlags) -> bool,
+    origin: fn(&RunSpec) -> Option<Origin>,
     has_effect: fn(&Situation<'_>) -> bool,
     /// What is said where it has none.
     because: &'static str,
@@ -36,40 +41,22 @@ struct Rule {
 const NO_TLS: &str = "no `--url` begins with `https://`";
 
 const RULES: [Rule; 7] = [
+    Rule { origin: |spec| spec.ca_cert.origin(), has_effect: uses_tls, because: NO_TLS },
+    Rule { origin: |spec| spec.client_cert.origin(), has_effect: uses_tls, because: NO_TLS },
+    Rule { origin: |spec| spec.client_key.origin(), has_effect: uses_tls, because: NO_TLS },
+    Rule { origin: |spec| spec.insecure.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule {
-        flag: "--ca-cert",
-        is_typed: |flags| flags.ca_cert.is_some(),
-        has_effect: uses_tls,
-        because: NO_TLS,
-    },
-    Rule {
-        flag: "--client-cert",
-        is_typed: |flags| flags.client_cert.is_some(),
-        has_effect: uses_tls,
-        because: NO_TLS,
-    },
-    Rule {
-        flag: "--client-key",
-        is_typed: |flags| flags.client_key.is_some(),
-        has_effect: uses_tls,
-        because: NO_TLS,
-    },
-    Rule { flag: "--insecure", is_typed: |flags| flags.insecure, has_effect: uses_tls, because: NO_TLS },
-    Rule {
-        flag: "--use-legacy-max-tokens",
-        is_typed: |flags| flags.use_legacy_max_tokens,
+        origin: |spec| spec.use_legacy_max_tokens.origin(),
         has_effect: asks_for_output_lengths,
         because: "no request asks for an output length, as `--osl` does",
     },
     Rule {
-        flag: "--use-server-token-count",
-        is_typed: |flags| flags.use_server_token_count,
+        origin: |spec| spec.use_server_token_count.origin(),
         has_effect: |run| run.endpoint.produces_tokens || run.endpoint.tokenizes_input,
         because: "the content of this endpoint is not counted in tokens",
     },
     Rule {
-        flag: "--export-outputs-json",
-        is_typed: |flags| flags.export_outputs_json,
+        origin: |spec| spec.export_outputs_json.origin(),
         has_effect: |run| run.endpoint.produces_tokens,
         because: "the responses of this endpoint are no text",
     },
@@ -77,8 +64,10 @@ const RULES: [Rule; 7] = [
 
 /// A warning for each flag that has no effect, or less than its words say.
 pub(super) fn warnings(run: Situation<'_>) -> Vec<String> {
-    let idle = RULES.iter().filter(|rule| (rule.is_typed)(run.flags) && !(rule.has_effect)(&run));
-    let idle = idle.map(|rule| format!("`{}` has no effect: {}", rule.flag, rule.because));
+    let idle = RULES.iter().filter_map(|rule| {
+        let origin = (rule.origin)(run.spec).filter(|_| !(rule.has_effect)(&run))?;
+        Some(format!("`{origin}` has no effect: {}", rule.because))
+    });
     idle.chain(unused_prompts(&run)).chain(early_deadline(&run)).collect()
 }
 
@@ -105,7 +94,7 @@ fn asks_for_output_lengths(run: &Situation<'_>) -> bool {
 
 /// `--num-prompts` is a number of requests to other tools. Here, prompts beyond the last request are never sent.
 fn unused_prompts(run: &Situation<'_>) -> Option<String> {
-    let prompts = run.flags.num_dataset_entries? as u64;
+    let prompts = run.spec.num_dataset_entries.value()? as u64;
     let requests = size::requests(run.phases)?;
     (prompts > requests).then(|| {
         format!(
@@ -119,8 +108,8 @@ fn unused_prompts(run: &Situation<'_>) -> Option<String> {
 
 /// A deadline that is over before the load may be.
 fn early_deadline(run: &Situation<'_>) -> Option<String> {
-    let deadline = run.flags.deadline?;
-    let duration = run.flags.benchmark_duration?;
+    let deadline = run.spec.deadline.value()?;
+    let duration = run.spec.benchmark_duration.value()?;
     (deadline <= duration).then(|| {
         format!("`--deadline {deadline}` ends the run before `--benchmark-duration {duration}` does: the run cannot be complete")
     })
@@ -131,7 +120,9 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::config::{content, environment::Environment, flags::tests::flags, load, target};
+    use crate::config::{
+        content, environment::Environment, load, problems::Problems, spec::tests::spec, target,
+    };
 
     const TEXT: &str = r#"{"endpoint_path": "/x", "supports_streaming": true, "produces_tokens": true,
                            "tokenizes_input": true}"#;
@@ -139,15 +130,13 @@ mod tests {
                               "tokenizes_input": false}"#;
 
     fn warned(line: &str, endpoint: &str) -> Vec<String> {
-        let flags = flags(&format!("-m m {line}")).unwrap();
-        let phases = load::phases(&flags).unwrap();
-        warnings(Situation {
-            endpoint: &serde_json::from_str(endpoint).unwrap(),
-            target: &target::target(&flags, &Environment::default(), "x").unwrap().0,
-            dataset: &content::dataset(&flags, &phases).unwrap(),
-            phases: &phases,
-            flags: &flags,
-        })
+        let (spec, mut problems) = (spec(&format!("-m m {line}")), Problems::default());
+        let phases = load::phases(&spec, &mut problems);
+        let (target, _) = target::target(&spec, &Environment::default(), "x", &mut problems);
+        let dataset = content::dataset(&spec, &phases, &mut problems);
+        problems.finish().unwrap();
+        let endpoint = &serde_json::from_str(endpoint).unwrap();
+        warnings(Situation { spec: &spec, endpoint, target: &target, dataset: &dataset, phases: &phases })
     }
 
     #[rstest]

@@ -1,22 +1,30 @@
-//! What the flags want of the endpoint. Whether it takes such options is somebody else's business.
+//! What is wanted of the endpoint. Whether it takes such options is somebody else's business.
 
 use serde_json::{Map, Value};
+
+use super::spec::{Origin, Setting};
 
 /// How an option is written.
 pub(super) const EXAMPLE: &str = "write it as in `--endpoint-option use_legacy_max_tokens=true`";
 
 /// An option that is none. Its value is not shown: it may be a key.
 #[derive(Debug, thiserror::Error)]
-#[error("read value {position} of `--endpoint-option`: it is not `KEY=VALUE`")]
+#[error("read value {position} of `{by}`: it is not `KEY=VALUE`")]
 pub(crate) struct EndpointOptionError {
+    /// The setting.
+    pub(super) by: Origin,
     /// Which value, from 1.
     position: usize,
 }
 
-/// Reads the values of `--endpoint-option`, as texts; the last of one key stands. What the endpoint says it takes decides
+/// Reads options of the endpoint, as texts; the last of one key stands. What the endpoint says it takes decides
 /// which of them are meant as JSON.
-pub(super) fn endpoint_options(values: &[String]) -> Result<Map<String, Value>, EndpointOptionError> {
-    (1..).zip(values).map(|(position, text)| option(text).ok_or(EndpointOptionError { position })).collect()
+pub(super) fn endpoint_options(
+    values: &Setting<Vec<String>>,
+) -> Result<Map<String, Value>, EndpointOptionError> {
+    let Some((values, by)) = values.given() else { return Ok(Map::new()) };
+    let options = (1..).zip(values);
+    options.map(|(position, text)| option(text).ok_or(EndpointOptionError { by, position })).collect()
 }
 
 fn option(text: &str) -> Option<(String, Value)> {
@@ -31,10 +39,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::config::spec::tests::spec;
 
     fn read(values: &[&str]) -> Result<Value, EndpointOptionError> {
-        let values: Vec<String> = values.iter().map(|value| (*value).to_owned()).collect();
-        endpoint_options(&values).map(Value::Object)
+        let words: Vec<_> = values.iter().map(|value| format!("--endpoint-option {value}")).collect();
+        let line = words.join(" ");
+        endpoint_options(&spec(&line).endpoint_option).map(Value::Object)
     }
 
     #[test]

@@ -11,8 +11,6 @@ pub(crate) struct Environment {
     pub(crate) seed: u64,
     /// What the environment says about proxies.
     pub(crate) proxies: ProxyEnvironment,
-    /// The key in `PRONY_API_KEY`, if that is set.
-    pub(crate) api_key: Option<String>,
     /// Names of the variables that are set and that AIPerf reads, in order.
     pub(crate) aiperf_variables: Vec<String>,
 }

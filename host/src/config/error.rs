@@ -1,60 +1,137 @@
-//! Why flags are refused that are each well formed, and what to do about it.
+//! Why settings are refused that are each well formed, and what to do about it.
+
+use std::{error::Error, fmt};
 
 use super::{
     endpoint_options::{self, EndpointOptionError},
     pairs::PairError,
     services::{self, ServiceOptionError},
     size::SizeError,
+    spec::{Flag, Origin},
     url::UrlError,
 };
+use crate::plan::RampError;
 
-/// Why flags cannot become a configuration. Always the user's to change.
+/// A setting as an error names it, with the value that matters, if only one does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said {
+    name: Origin,
+    value: Option<&'static str>,
+}
+
+impl Said {
+    /// The setting with this value, as it is typed.
+    pub(super) fn with_value(name: Origin, value: &'static str) -> Self {
+        Self { name, value: Some(value) }
+    }
+}
+
+impl From<Origin> for Said {
+    fn from(name: Origin) -> Self {
+        Self { name, value: None }
+    }
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.value {
+            Some(value) => write!(f, "{} {value}", self.name),
+            None => self.name.fmt(f),
+        }
+    }
+}
+
+/// An address that is none, and the setting that has it.
+#[derive(Debug)]
+pub(crate) struct NamedUrlError {
+    /// The setting.
+    pub(super) by: Origin,
+    /// Why not.
+    pub(super) error: UrlError,
+}
+
+impl fmt::Display for NamedUrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl Error for NamedUrlError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
+}
+
+/// The texts of several errors in one line.
+fn joined(first: &ConfigError, others: &[ConfigError]) -> String {
+    let all = std::iter::once(first).chain(others);
+    all.map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Everything that is wrong with what the user asks for. Always the user's to change.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", joined(.first, .others))]
+pub(crate) struct ConfigErrors {
+    /// The first one.
+    pub(crate) first: Box<ConfigError>,
+    /// The others, in the order of the flags in the help.
+    pub(crate) others: Vec<ConfigError>,
+}
+
+/// Why settings cannot become a plan. Always the user's to change.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
     /// Nothing to put into the requests' model field.
-    #[error("`--model` is empty")]
-    NoModel,
+    #[error("`{by}` is empty")]
+    NoModel {
+        /// The setting.
+        by: Origin,
+    },
     /// A key that is set to nothing, as an unset secret of a pipeline leaves it.
     #[error("the API key is empty: `{by}` is set to nothing")]
     EmptyKey {
-        /// The flag or variable.
-        by: &'static str,
+        /// The setting.
+        by: Origin,
     },
     /// AIPerf would spread the load over them.
     #[error("use the models `{}`: prony measures one model a run", .models.join("`, `"))]
     SeveralModels {
+        /// The setting.
+        by: Origin,
         /// As typed.
         models: Vec<String>,
     },
-    /// A flag that means nothing alone.
-    #[error("use `{flag}` without `{needs}`")]
+    /// A setting that means nothing alone.
+    #[error("`{flag}` requires `{needs}`")]
     Needs {
-        /// The flag.
-        flag: &'static str,
+        /// The setting.
+        flag: Origin,
         /// What must stand beside it.
-        needs: &'static str,
+        needs: Flag,
     },
-    /// Two flags of which one would have no effect.
+    /// Two settings of which one would have no effect.
     #[error("use `{flag}` together with `{with}`: {reason}")]
     Clash {
-        /// The flag.
-        flag: &'static str,
+        /// The setting.
+        flag: Said,
         /// The other one.
-        with: &'static str,
+        with: Said,
         /// Why not.
         reason: &'static str,
     },
     /// `--streaming` with a dialect that answers in one piece.
     #[error("stream from the endpoint `{endpoint}`: its responses come in one piece")]
     CannotStream {
+        /// The setting.
+        by: Origin,
         /// The dialect.
         endpoint: String,
     },
     /// A token length for a dialect without tokens on that side.
     #[error("use `{flag}` with the endpoint `{endpoint}`: its {side} is not counted in tokens")]
     NoTokens {
-        /// The flag.
-        flag: &'static str,
+        /// The setting.
+        flag: Origin,
         /// The dialect.
         endpoint: String,
         /// Input or output.
@@ -66,16 +143,16 @@ pub(crate) enum ConfigError {
     /// Content that a dialect of rankings has no place for.
     #[error("use `{flag}` with the endpoint `{endpoint}`: it is sent a query and passages")]
     Ranks {
-        /// The flag.
-        flag: &'static str,
+        /// The setting.
+        flag: Origin,
         /// The dialect.
         endpoint: String,
     },
     /// Passages for a dialect that has no place for them.
     #[error("use `{flag}` with the endpoint `{endpoint}`: it ranks no passages")]
     NoPassages {
-        /// The flag.
-        flag: &'static str,
+        /// The setting.
+        flag: Origin,
         /// The dialect.
         endpoint: String,
     },
@@ -85,33 +162,42 @@ pub(crate) enum ConfigError {
         /// The dialect.
         endpoint: String,
     },
+    /// Fields to add to bodies that are sent as they are.
+    #[error(
+        "use `--extra-inputs` together with `--custom-dataset-type raw-payload`: a payload is sent as it is"
+    )]
+    FixedPayloads,
     /// Media for a dialect that has no place for them.
     #[error("use `{flag}` with the endpoint `{endpoint}`: it takes no {medium}")]
     NoMedia {
-        /// The flag.
-        flag: &'static str,
+        /// The setting.
+        flag: Origin,
         /// Images or audio.
         medium: &'static str,
         /// The dialect.
         endpoint: String,
     },
     /// A name and password in a URL, and another login beside it.
-    #[error("log in to the server: credentials in `--url` contradict {other}")]
+    #[error("log in to the server: credentials in `{url}` contradict {other}")]
     TwoLogins {
+        /// The setting with the URL.
+        url: Origin,
         /// Where the other one is.
-        other: &'static str,
+        other: String,
     },
     /// Connections that are opened ahead and cannot be used.
     #[error("open connections ahead with `{other}`")]
     Preconnect {
-        /// The flag that forbids it.
-        other: &'static str,
+        /// The setting.
+        by: Origin,
+        /// What forbids it.
+        other: Said,
     },
     /// A proxy that cannot be used.
     #[error("use the proxy `{url}` of `{by}`: {reason}")]
     Proxy {
-        /// The flag or variable that names it.
-        by: &'static str,
+        /// What names it.
+        by: Origin,
         /// Its address, without secrets.
         url: String,
         /// Why not.
@@ -119,9 +205,12 @@ pub(crate) enum ConfigError {
         /// What would do.
         hint: &'static str,
     },
+    /// A rate that is none.
+    #[error(transparent)]
+    Ramp(#[from] RampError),
     /// An address that is none.
     #[error(transparent)]
-    Url(#[from] UrlError),
+    Url(NamedUrlError),
     /// A header or an extra input that is none.
     #[error(transparent)]
     Pair(#[from] PairError),
@@ -134,11 +223,35 @@ pub(crate) enum ConfigError {
 }
 
 impl ConfigError {
+    /// The setting that it is about, if it is one.
+    pub(super) fn origin(&self) -> Option<Origin> {
+        match self {
+            Self::NoModel { by }
+            | Self::EmptyKey { by }
+            | Self::SeveralModels { by, .. }
+            | Self::CannotStream { by, .. }
+            | Self::Preconnect { by, .. }
+            | Self::Proxy { by, .. } => Some(*by),
+            Self::Url(error) => Some(error.by),
+            Self::Needs { flag, .. }
+            | Self::NoTokens { flag, .. }
+            | Self::Ranks { flag, .. }
+            | Self::NoPassages { flag, .. }
+            | Self::NoMedia { flag, .. } => Some(*flag),
+            Self::Clash { flag, .. } => Some(flag.name),
+            Self::TwoLogins { url, .. } => Some(*url),
+            Self::Pair(error) => Some(error.origin()),
+            Self::ServiceOption(error) => Some(error.by),
+            Self::EndpointOption(error) => Some(error.by),
+            Self::NoPayloads { .. } | Self::FixedPayloads | Self::TooLarge(_) | Self::Ramp(_) => None,
+        }
+    }
+
     /// Whether the text says what is wrong, rather than what was tried.
     pub(crate) fn is_statement(&self) -> bool {
         match self {
-            Self::NoModel | Self::EmptyKey { .. } => true,
-            Self::Url(error) => error.is_statement(),
+            Self::NoModel { .. } | Self::EmptyKey { .. } | Self::Needs { .. } => true,
+            Self::Url(named) => named.error.is_statement(),
             _ => false,
         }
     }
@@ -147,8 +260,11 @@ impl ConfigError {
     pub(crate) fn hint(&self) -> String {
         match self {
             Self::NoPayloads { .. } => "leave out `--custom-dataset-type raw-payload`: rows of `--input-file` may hold texts, images and audio".to_owned(),
-            Self::NoModel => {
-                "add `--model NAME`, or try `prony profile --mock`, which needs no server".to_owned()
+            Self::FixedPayloads => {
+                "leave out `--extra-inputs` or `--custom-dataset-type raw-payload`".to_owned()
+            }
+            Self::NoModel { by } => {
+                format!("add `{by} NAME`, or try `prony profile --mock`, which needs no server")
             }
             Self::EmptyKey { by } => format!(
                 "give `{by}` the key that the server takes, or do not set it where the server wants none"
@@ -156,7 +272,7 @@ impl ConfigError {
             Self::SeveralModels { .. } => "run `prony profile` once for each model".to_owned(),
             Self::Needs { flag, needs } => format!("add `{needs}`, or leave out `{flag}`"),
             Self::Clash { flag, with, .. } => format!("leave out `{flag}` or `{with}`"),
-            Self::CannotStream { .. } => "leave out `--streaming`".to_owned(),
+            Self::CannotStream { by, .. } => format!("leave out `{by}`"),
             Self::Ranks { .. } => "use `--rankings-query-prompt-token-mean`, `--rankings-passages-mean` and \
                                    `--rankings-passages-prompt-token-mean`"
                 .to_owned(),
@@ -167,9 +283,10 @@ impl ConfigError {
                 )
             }
             Self::TwoLogins { .. } => "give the credentials in one place".to_owned(),
-            Self::Preconnect { other } => format!("leave out `{other}` or `--preconnect`"),
+            Self::Preconnect { by, other } => format!("leave out `{other}` or `{by}`"),
             Self::Proxy { hint, .. } => (*hint).to_owned(),
-            Self::Url(error) => error.hint(),
+            Self::Ramp(_) => "give `--request-rate` a number above 0".to_owned(),
+            Self::Url(named) => named.error.hint(),
             Self::TooLarge(error) => error.hint(),
             Self::Pair(error) => error.hint(),
             Self::ServiceOption(_) => services::EXAMPLE.to_owned(),

@@ -1,118 +1,111 @@
 //! The load of a run: which phases, how requests follow each other in them, and when they stop.
 //!
-//! Knows the flags and nothing of targets or content.
+//! Knows what is asked for and nothing of targets or content.
+
+use std::num::{NonZeroU32, NonZeroU64};
 
 use super::{
-    Arrival, PhaseConfig, PhaseKind,
-    error::ConfigError,
-    flags::{ArrivalPattern, ProfileFlags},
-    units::Grace,
+    error::{ConfigError, Said},
+    flags::ArrivalPattern,
+    problems::Problems,
+    spec::RunSpec,
 };
-use crate::screen::counted;
+use crate::{
+    plan::{DEFAULT_DRAIN_S, Grace, Law, Limit, Load, Phase, Ramp, RampError, Role, StopRule, TimeLimit},
+    screen::counted,
+};
 
 /// Requests of a run that nothing else ends.
-const DEFAULT_REQUEST_COUNT: u64 = 10;
+const DEFAULT_REQUEST_COUNT: NonZeroU64 = NonZeroU64::MIN.saturating_add(9);
 
 /// How long requests in flight are waited for after the duration, in seconds.
 const DEFAULT_GRACE_S: f64 = 30.0;
 
-/// The phases that the flags ask for: a warm-up if there is to be one, then profiling.
-pub(super) fn phases(flags: &ProfileFlags) -> Result<Vec<PhaseConfig>, ConfigError> {
-    let profiling = profiling(flags)?;
-    let warmup = warmup(flags, &profiling)?;
-    Ok(warmup.into_iter().chain([profiling]).collect())
+/// The phases that are asked for: a warm-up if there is to be one, then what is measured.
+pub(super) fn phases(spec: &RunSpec, problems: &mut Problems) -> Vec<Phase> {
+    let pattern = pattern(spec, problems);
+    let stop = stop(spec, problems);
+    problems.require(&spec.warmup_concurrency, &spec.warmup_request_count);
+    let concurrency = spec.concurrency.value();
+    // Shaped like the measured phase, so that it warms what will be measured.
+    let warmup = spec.warmup_request_count.value().map(|count| {
+        (Role::Warmup, spec.warmup_concurrency.value().or(concurrency), StopRule::Requests(count))
+    });
+    let drain_s = spec.drain_timeout.value().unwrap_or(DEFAULT_DRAIN_S);
+    let roles = warmup.into_iter().chain([(Role::Measured, concurrency, stop)]);
+    let phases = (0..).zip(roles).filter_map(|(id, (role, concurrency, stop))| {
+        let load = problems.note(load(pattern, concurrency))?;
+        Some(Phase { id, name: role.name().to_owned(), role, load, stop, drain_s })
+    });
+    phases.collect()
 }
 
-fn profiling(flags: &ProfileFlags) -> Result<PhaseConfig, ConfigError> {
-    let arrival = arrival(flags)?;
-    let duration_s = flags.benchmark_duration;
-    Ok(PhaseConfig {
-        kind: PhaseKind::Profiling,
-        arrival,
-        concurrency: concurrency(flags.concurrency, arrival),
-        request_count: flags.request_count.or(duration_s.is_none().then_some(DEFAULT_REQUEST_COUNT)),
-        duration_s,
-        grace_s: grace_s(flags)?,
-    })
-}
-
-/// A warm-up is shaped like the profiling phase, so that it warms what will be measured.
-fn warmup(flags: &ProfileFlags, profiling: &PhaseConfig) -> Result<Option<PhaseConfig>, ConfigError> {
-    let Some(count) = flags.warmup_request_count else {
-        return match flags.warmup_concurrency {
-            Some(_) => Err(needs("--warmup-concurrency", "--warmup-request-count")),
-            None => Ok(None),
-        };
-    };
-    Ok(Some(PhaseConfig {
-        kind: PhaseKind::Warmup,
-        arrival: profiling.arrival,
-        concurrency: flags.warmup_concurrency.or(profiling.concurrency),
-        request_count: Some(count),
-        duration_s: None,
-        grace_s: None,
-    }))
-}
-
-fn arrival(flags: &ProfileFlags) -> Result<Arrival, ConfigError> {
-    match (flags.request_rate, flags.arrival_pattern) {
-        (Some(rate), None | Some(ArrivalPattern::Poisson)) => Ok(Arrival::Poisson { rate }),
-        (Some(rate), Some(ArrivalPattern::Constant)) => Ok(Arrival::Constant { rate }),
-        (Some(_), Some(ArrivalPattern::ConcurrencyBurst)) => Err(ConfigError::Clash {
-            flag: "--request-rate",
-            with: "--arrival-pattern concurrency-burst",
-            reason: "a closed loop has no rate of its own",
-        }),
-        (None, None | Some(ArrivalPattern::ConcurrencyBurst)) => Ok(Arrival::ClosedLoop),
-        (None, Some(ArrivalPattern::Poisson | ArrivalPattern::Constant)) => {
-            Err(needs("--arrival-pattern", "--request-rate"))
+/// The rate and the law of an open loop; none in a closed one.
+fn pattern(spec: &RunSpec, problems: &mut Problems) -> Option<(f64, Law)> {
+    match (spec.request_rate.given(), spec.arrival_pattern.given()) {
+        (Some((rate, _)), None | Some((ArrivalPattern::Poisson, _))) => Some((*rate, Law::Poisson)),
+        (Some((rate, _)), Some((ArrivalPattern::Constant, _))) => Some((*rate, Law::Constant)),
+        (Some((_, rate)), Some((ArrivalPattern::ConcurrencyBurst, by))) => {
+            problems.push(ConfigError::Clash {
+                flag: rate.into(),
+                with: Said::with_value(by, "concurrency-burst"),
+                reason: "a closed loop has no rate of its own",
+            });
+            None
+        }
+        (None, None | Some((ArrivalPattern::ConcurrencyBurst, _))) => None,
+        (None, Some((ArrivalPattern::Poisson | ArrivalPattern::Constant, _))) => {
+            problems.require(&spec.arrival_pattern, &spec.request_rate);
+            None
         }
     }
 }
 
-/// A closed loop needs a limit to be a loop at all; an open one has none unless it was given.
-fn concurrency(typed: Option<usize>, arrival: Arrival) -> Option<usize> {
-    match arrival {
-        Arrival::ClosedLoop => Some(typed.unwrap_or(1)),
-        Arrival::Constant { .. } | Arrival::Poisson { .. } => typed,
-    }
+/// A closed loop needs a number to be a loop at all; an open one has no limit unless it was given.
+fn load(pattern: Option<(f64, Law)>, concurrency: Option<NonZeroU32>) -> Result<Load, RampError> {
+    Ok(match pattern {
+        None => Load::Closed { sessions: Ramp::from(concurrency.unwrap_or(NonZeroU32::MIN)) },
+        Some((rate, law)) => {
+            let limit = Limit { requests: concurrency, ..Limit::default() };
+            Load::Open { rate: Ramp::constant(rate)?, law, limit }
+        }
+    })
 }
 
-fn grace_s(flags: &ProfileFlags) -> Result<Option<f64>, ConfigError> {
-    match (flags.benchmark_duration, flags.benchmark_grace_period) {
-        (None, Some(_)) => Err(needs("--benchmark-grace-period", "--benchmark-duration")),
-        (None, None) | (Some(_), Some(Grace::Infinite)) => Ok(None),
-        (Some(_), Some(Grace::Seconds(seconds))) => Ok(Some(seconds)),
-        (Some(_), None) => Ok(Some(DEFAULT_GRACE_S)),
-    }
+fn stop(spec: &RunSpec, problems: &mut Problems) -> StopRule {
+    problems.require(&spec.benchmark_grace_period, &spec.benchmark_duration);
+    let time = spec.benchmark_duration.value().map(|duration_s| {
+        let grace = spec.benchmark_grace_period.value().unwrap_or(Grace::Seconds(DEFAULT_GRACE_S));
+        TimeLimit { duration_s, grace }
+    });
+    let requests = spec.request_count.value();
+    StopRule::of(requests, time).unwrap_or(StopRule::Requests(DEFAULT_REQUEST_COUNT))
 }
 
-fn needs(flag: &'static str, needs: &'static str) -> ConfigError {
-    ConfigError::Needs { flag, needs }
-}
-
-/// A short name for the load, as it stands in the name of the artifact folder: `c8` for a concurrency, `r10` for a rate.
-pub(super) fn stimulus(phase: &PhaseConfig) -> String {
-    let concurrency = phase.concurrency.map(|most| format!("c{most}"));
-    let rate = match phase.arrival {
-        Arrival::ClosedLoop => None,
-        Arrival::Constant { rate } | Arrival::Poisson { rate } => Some(format!("r{rate}")),
+/// A short name for the load, as it stands in the name of the artifact folder: `c8` for a concurrency, `r10` for a rate, with
+/// first and last value of one that changes.
+pub(super) fn stimulus(phase: &Phase) -> String {
+    let rate = phase.load.rate().map(|rate| format!("r{}", rate.short()));
+    let concurrency = match &phase.load {
+        Load::Closed { sessions } => Some(sessions.short()),
+        Load::Open { limit, .. } => limit.in_flight().map(|most| most.to_string()),
     };
-    rate.into_iter().chain(concurrency).collect::<Vec<_>>().join("_")
+    rate.into_iter().chain(concurrency.map(|most| format!("c{most}"))).collect::<Vec<_>>().join("_")
 }
 
 /// What about the load is allowed but hardly meant.
-pub(super) fn warnings(phases: &[PhaseConfig]) -> Vec<String> {
+pub(super) fn warnings(phases: &[Phase]) -> Vec<String> {
     let unreached = phases.iter().filter_map(|phase| {
-        let (concurrency, count) = (phase.concurrency?, phase.request_count?);
-        let closed = matches!(phase.arrival, Arrival::ClosedLoop);
-        let (name, flag) = match phase.kind {
-            PhaseKind::Warmup => ("warm-up", "--warmup-request-count"),
-            PhaseKind::Profiling => ("profiling", "--request-count"),
+        let Load::Closed { sessions } = &phase.load else { return None };
+        let (concurrency, count) = (sessions.most(), phase.stop.requests()?);
+        let flag = match phase.role {
+            Role::Warmup => "--warmup-request-count",
+            Role::Measured => "--request-count",
         };
-        (closed && (concurrency as u64) > count).then(|| {
+        (u64::from(concurrency) > count).then(|| {
             format!(
-                "{name} never reaches a concurrency of {concurrency}: `{flag}` ends it after {}",
+                "{} never reaches a concurrency of {concurrency}: `{flag}` ends it after {}",
+                phase.name,
                 counted(count, "request")
             )
         })
@@ -125,77 +118,81 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::config::flags::tests::flags;
+    use crate::config::{error::ConfigErrors, spec::tests::spec};
 
-    fn resolve(line: &str) -> Result<Vec<PhaseConfig>, ConfigError> {
-        phases(&flags(line).unwrap())
+    fn resolve(line: &str) -> Result<Vec<Phase>, ConfigErrors> {
+        let mut problems = Problems::default();
+        let phases = phases(&spec(line), &mut problems);
+        problems.finish().map(|()| phases)
     }
 
-    fn closed_loop(concurrency: usize, request_count: u64) -> PhaseConfig {
-        PhaseConfig {
-            kind: PhaseKind::Profiling,
-            arrival: Arrival::ClosedLoop,
-            concurrency: Some(concurrency),
-            request_count: Some(request_count),
-            duration_s: None,
-            grace_s: None,
-        }
+    fn closed(sessions: u32) -> Load {
+        Load::Closed { sessions: Ramp::constant(sessions).unwrap() }
+    }
+
+    fn open(rate: f64, law: Law, requests: Option<u32>) -> Load {
+        let limit = Limit { requests: requests.and_then(NonZeroU32::new), ..Limit::default() };
+        Load::Open { rate: Ramp::constant(rate).unwrap(), law, limit }
+    }
+
+    fn requests(count: u64) -> StopRule {
+        StopRule::Requests(count.try_into().unwrap())
+    }
+
+    fn time(duration_s: f64, grace: Grace) -> TimeLimit {
+        TimeLimit { duration_s, grace }
+    }
+
+    fn measured(load: Load, stop: StopRule) -> Phase {
+        Phase { id: 0, name: "profiling".into(), role: Role::Measured, load, stop, drain_s: 8.0 }
     }
 
     #[rstest]
-    #[case::nothing_said("", closed_loop(1, 10))]
-    #[case::closed("--concurrency 8 --request-count 200", closed_loop(8, 200))]
-    #[case::burst("--concurrency 8 --arrival-pattern concurrency_burst", closed_loop(8, 10))]
+    #[case::nothing_said("", closed(1), requests(10))]
+    #[case::closed("--concurrency 8 --request-count 200", closed(8), requests(200))]
+    #[case::burst("--concurrency 8 --arrival-pattern concurrency_burst", closed(8), requests(10))]
     #[case::time(
         "--concurrency 2 --benchmark-duration 60",
-        PhaseConfig { request_count: None, duration_s: Some(60.0), grace_s: Some(30.0), ..closed_loop(2, 1) }
+        closed(2),
+        StopRule::Time(time(60.0, Grace::Seconds(30.0)))
     )]
     #[case::both_bounds(
         "--request-count 5 --benchmark-duration 60 --benchmark-grace-period 0",
-        PhaseConfig { duration_s: Some(60.0), grace_s: Some(0.0), ..closed_loop(1, 5) }
+        closed(1),
+        StopRule::Either(5.try_into().unwrap(), time(60.0, Grace::Seconds(0.0)))
     )]
     #[case::endless_grace(
         "--benchmark-duration 60 --benchmark-grace-period inf",
-        PhaseConfig { request_count: None, duration_s: Some(60.0), ..closed_loop(1, 1) }
+        closed(1),
+        StopRule::Time(time(60.0, Grace::Infinite))
     )]
-    #[case::rate(
-        "--request-rate 40",
-        PhaseConfig { arrival: Arrival::Poisson { rate: 40.0 }, concurrency: None, ..closed_loop(1, 10) }
-    )]
+    #[case::rate("--request-rate 40", open(40.0, Law::Poisson, None), requests(10))]
     #[case::even_rate_with_a_limit(
         "--request-rate 40 --arrival-pattern constant --concurrency 8",
-        PhaseConfig { arrival: Arrival::Constant { rate: 40.0 }, ..closed_loop(8, 10) }
+        open(40.0, Law::Constant, Some(8)),
+        requests(10)
     )]
-    fn flags_become_a_profiling_phase(#[case] line: &str, #[case] phase: PhaseConfig) {
-        assert_eq!(resolve(line).unwrap(), [phase]);
+    fn flags_become_a_measured_phase(#[case] line: &str, #[case] load: Load, #[case] stop: StopRule) {
+        assert_eq!(resolve(line).unwrap(), [measured(load, stop)]);
     }
 
     #[rstest]
-    #[case::inherited("--concurrency 8", Arrival::ClosedLoop, Some(8))]
-    #[case::its_own("--concurrency 8 --warmup-concurrency 2", Arrival::ClosedLoop, Some(2))]
-    #[case::rate("--request-rate 4 --warmup-concurrency 2", Arrival::Poisson { rate: 4.0 }, Some(2))]
-    fn a_warm_up_comes_first_and_is_shaped_alike(
-        #[case] line: &str,
-        #[case] arrival: Arrival,
-        #[case] concurrency: Option<usize>,
-    ) {
-        let phases = resolve(&format!("{line} --warmup-request-count 3 --benchmark-duration 9")).unwrap();
-        let warmup = PhaseConfig {
-            kind: PhaseKind::Warmup,
-            arrival,
-            concurrency,
-            request_count: Some(3),
-            duration_s: None,
-            grace_s: None,
-        };
+    #[case::inherited("--concurrency 8", closed(8))]
+    #[case::its_own("--concurrency 8 --warmup-concurrency 2", closed(2))]
+    #[case::rate("--request-rate 4 --warmup-concurrency 2", open(4.0, Law::Poisson, Some(2)))]
+    fn a_warm_up_comes_first_and_is_shaped_alike(#[case] line: &str, #[case] load: Load) {
+        let line = format!("{line} --warmup-request-count 3 --benchmark-duration 9 --drain-timeout 2");
+        let phases = resolve(&line).unwrap();
+        let stop = requests(3);
+        let warmup = Phase { id: 0, name: "warm-up".into(), role: Role::Warmup, load, stop, drain_s: 2.0 };
         assert_eq!(phases[0], warmup);
-        assert_eq!(phases[1].kind, PhaseKind::Profiling);
+        assert_eq!((phases[1].id, phases[1].role, phases[1].drain_s), (1, Role::Measured, 2.0));
     }
 
     #[rstest]
-    #[case("--benchmark-grace-period 5", "use `--benchmark-grace-period` without `--benchmark-duration`")]
-    #[case("--warmup-concurrency 5", "use `--warmup-concurrency` without `--warmup-request-count`")]
-    #[case("--arrival-pattern constant", "use `--arrival-pattern` without `--request-rate`")]
+    #[case("--benchmark-grace-period 5", "`--benchmark-grace-period` requires `--benchmark-duration`")]
+    #[case("--warmup-concurrency 5", "`--warmup-concurrency` requires `--warmup-request-count`")]
+    #[case("--arrival-pattern constant", "`--arrival-pattern` requires `--request-rate`")]
     #[case(
         "--arrival-pattern concurrency-burst --request-rate 5",
         "use `--request-rate` together with `--arrival-pattern concurrency-burst`: a closed loop has no rate of its own"
@@ -211,6 +208,12 @@ mod tests {
     #[case("--request-rate 0.25", "r0.25")]
     fn the_load_has_a_name(#[case] line: &str, #[case] name: &str) {
         assert_eq!(stimulus(&resolve(line).unwrap()[0]), name);
+    }
+
+    #[test]
+    fn a_load_that_changes_is_named_after_its_ends() {
+        let load = Load::Closed { sessions: Ramp::linear(1, 64, 60.0).unwrap() };
+        assert_eq!(stimulus(&measured(load, requests(5))), "c1-64");
     }
 
     #[rstest]

@@ -1,11 +1,19 @@
-//! Generated media: what each request shows and plays, from the flags and from what the dialect cannot do without.
+//! Generated media: what each request shows and plays, from what is asked for and from what the dialect cannot do without.
 //!
-//! Knows the flags and the manifest's metadata; encodes nothing.
+//! Knows the settings and the manifest's metadata; encodes nothing.
 
 use prony_plugin_api::metadata::EndpointMetadata;
-use serde::{Deserialize, Serialize};
 
-use super::{LengthLaw, error::ConfigError, flags::ProfileFlags, media_flags::MediaFlags};
+use super::{
+    content,
+    error::ConfigError,
+    problems::Problems,
+    spec::{Origin, RunSpec, Setting},
+};
+use crate::plan::{
+    LengthLaw,
+    media::{AudioConfig, ImageConfig, MediaConfig},
+};
 
 /// Width and height of the image of a dialect that cannot do without one, in pixels.
 const SMALL_IMAGE: f64 = 64.0;
@@ -19,188 +27,118 @@ const DEPTH: u16 = 16;
 /// Samples a second, unless the user says otherwise.
 const SAMPLE_RATE_HZ: u32 = 16_000;
 
-/// Why flags about a medium stay without effect.
-const FROM_FILE: &str = "the file says what is sent";
-
-/// Generated media of each request.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct MediaConfig {
-    /// Images, if there are any.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) images: Option<ImageConfig>,
-    /// Audio clips, if there are any.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) audio: Option<AudioConfig>,
-}
-
-impl MediaConfig {
-    /// Requests are texts only.
-    pub(crate) fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// Generated images.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct ImageConfig {
-    /// Width in pixels.
-    pub(crate) width: LengthLaw,
-    /// Height in pixels.
-    pub(crate) height: LengthLaw,
-    /// Encoding.
-    pub(crate) format: ImageFormat,
-    /// Images in one request.
-    pub(crate) batch_size: usize,
-}
-
-/// Encoding of images.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum ImageFormat {
-    /// Lossless.
-    #[default]
-    Png,
-    /// At quality 85.
-    Jpeg,
-    /// One of them, drawn for each image.
-    Random,
-}
-
-/// Generated audio clips.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct AudioConfig {
-    /// Length in seconds: not rounded to whole ones.
-    pub(crate) length_s: LengthLaw,
-    /// Encoding.
-    pub(crate) format: AudioFormat,
-    /// Bits of a sample; each clip draws one of these.
-    pub(crate) depths: Vec<u16>,
-    /// Samples a second, in Hz; each clip draws one of these.
-    pub(crate) sample_rates_hz: Vec<u32>,
-    /// 1 or 2.
-    pub(crate) channels: u16,
-    /// Clips in one request.
-    pub(crate) batch_size: usize,
-}
-
-/// Encoding of audio.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum AudioFormat {
-    /// Uncompressed, whole numbers.
-    #[default]
-    Wav,
-}
-
-/// The media that the flags ask for, and those that the endpoint of this name needs in every request.
+/// The media that are asked for, and those that the endpoint of this name needs in every request.
 pub(super) fn media(
-    flags: &ProfileFlags,
+    spec: &RunSpec,
     endpoint: &EndpointMetadata,
     name: &str,
-) -> Result<MediaConfig, ConfigError> {
-    let wish = &flags.media;
+    problems: &mut Problems,
+) -> MediaConfig {
     let kinds = [
-        (typed_image(wish), "images", endpoint.supports_images || endpoint.requires_images),
-        (typed_audio(wish), "audio", endpoint.supports_audio || endpoint.requires_audio),
+        (typed_image(spec), "images", endpoint.supports_images || endpoint.requires_images),
+        (typed_audio(spec), "audio", endpoint.supports_audio || endpoint.requires_audio),
     ];
     for (typed, medium, is_supported) in kinds {
         match typed {
-            Some(flag) if flags.input_file.is_some() => {
-                return Err(ConfigError::Clash { flag, with: "--input-file", reason: FROM_FILE });
-            }
+            Some(flag) if spec.input_file.is_given() => problems.push(content::from_file(spec, flag)),
             Some(flag) if !is_supported => {
-                return Err(ConfigError::NoMedia { flag, medium, endpoint: name.to_owned() });
+                problems.push(ConfigError::NoMedia { flag, medium, endpoint: name.to_owned() });
             }
             _ => {}
         }
     }
-    Ok(MediaConfig {
-        images: images(wish, endpoint.requires_images)?,
-        audio: audio(wish, endpoint.requires_audio)?,
-    })
+    MediaConfig {
+        images: images(spec, endpoint.requires_images, problems),
+        audio: audio(spec, endpoint.requires_audio, problems),
+    }
 }
 
-fn images(wish: &MediaFlags, is_required: bool) -> Result<Option<ImageConfig>, ConfigError> {
-    let positive = |mean: Option<f64>| mean.filter(|mean| *mean > 0.0);
-    let (width, height) = match (positive(wish.image_width_mean), positive(wish.image_height_mean)) {
-        (Some(width), Some(height)) => (width, height),
-        (Some(_), None) => {
-            return Err(ConfigError::Needs { flag: "--image-width-mean", needs: "--image-height-mean" });
+fn images(spec: &RunSpec, is_required: bool, problems: &mut Problems) -> Option<ImageConfig> {
+    let needs = |flag, other: &Setting<f64>| ConfigError::Needs { flag, needs: other.flag() };
+    let (width, height) = match (wanted(&spec.image_width_mean), wanted(&spec.image_height_mean)) {
+        (Some((width, _)), Some((height, _))) => (width, height),
+        (Some((_, flag)), None) => {
+            problems.push(needs(flag, &spec.image_height_mean));
+            return None;
         }
-        (None, Some(_)) => {
-            return Err(ConfigError::Needs { flag: "--image-height-mean", needs: "--image-width-mean" });
+        (None, Some((_, flag))) => {
+            problems.push(needs(flag, &spec.image_width_mean));
+            return None;
         }
         (None, None) if is_required => (SMALL_IMAGE, SMALL_IMAGE),
         (None, None) => {
-            let flag = typed_image(wish).filter(|flag| !flag.ends_with("-mean"));
-            return match flag {
-                Some(flag) => Err(ConfigError::Needs { flag, needs: "--image-width-mean" }),
-                None => Ok(None),
-            };
+            problems.note_some(details_of_images(spec).map(|flag| needs(flag, &spec.image_width_mean)));
+            return None;
         }
     };
-    Ok(Some(ImageConfig {
-        width: LengthLaw { mean: width, stddev: wish.image_width_stddev.unwrap_or(0.0) },
-        height: LengthLaw { mean: height, stddev: wish.image_height_stddev.unwrap_or(0.0) },
-        format: wish.image_format.unwrap_or_default(),
-        batch_size: wish.image_batch_size.unwrap_or(1),
-    }))
+    Some(ImageConfig {
+        width: LengthLaw { mean: width, stddev: spec.image_width_stddev.value().unwrap_or(0.0) },
+        height: LengthLaw { mean: height, stddev: spec.image_height_stddev.value().unwrap_or(0.0) },
+        format: spec.image_format.value().unwrap_or_default(),
+        batch_size: spec.image_batch_size.value().unwrap_or(1),
+    })
 }
 
-fn audio(wish: &MediaFlags, is_required: bool) -> Result<Option<AudioConfig>, ConfigError> {
-    let length = match wish.audio_length_mean.filter(|mean| *mean > 0.0) {
-        Some(length) => length,
+fn audio(spec: &RunSpec, is_required: bool, problems: &mut Problems) -> Option<AudioConfig> {
+    let length = match wanted(&spec.audio_length_mean) {
+        Some((length, _)) => length,
         None if is_required => SHORT_CLIP,
         None => {
-            let flag = typed_audio(wish).filter(|flag| !flag.ends_with("-mean"));
-            return match flag {
-                Some(flag) => Err(ConfigError::Needs { flag, needs: "--audio-length-mean" }),
-                None => Ok(None),
-            };
+            let needs = spec.audio_length_mean.flag();
+            problems.note_some(details_of_audio(spec).map(|flag| ConfigError::Needs { flag, needs }));
+            return None;
         }
     };
-    Ok(Some(AudioConfig {
-        length_s: LengthLaw { mean: length, stddev: wish.audio_length_stddev.unwrap_or(0.0) },
-        format: wish.audio_format.unwrap_or_default(),
-        depths: or_default(&wish.audio_depths, DEPTH),
-        sample_rates_hz: or_default(&wish.audio_sample_rates, SAMPLE_RATE_HZ),
-        channels: wish.audio_num_channels.unwrap_or(1),
-        batch_size: wish.audio_batch_size.unwrap_or(1),
-    }))
+    Some(AudioConfig {
+        length_s: LengthLaw { mean: length, stddev: spec.audio_length_stddev.value().unwrap_or(0.0) },
+        format: spec.audio_format.value().unwrap_or_default(),
+        depths: or_default(spec.audio_depths.list(), DEPTH),
+        sample_rates_hz: or_default(spec.audio_sample_rates.list(), SAMPLE_RATE_HZ),
+        channels: spec.audio_num_channels.value().unwrap_or(1),
+        batch_size: spec.audio_batch_size.value().unwrap_or(1),
+    })
+}
+
+/// A mean that switches a medium on; 0 does not.
+fn wanted(mean: &Setting<f64>) -> Option<(f64, Origin)> {
+    mean.given().map(|(mean, origin)| (*mean, origin)).filter(|(mean, _)| *mean > 0.0)
 }
 
 fn or_default<T: Copy>(list: &[T], default: T) -> Vec<T> {
     if list.is_empty() { vec![default] } else { list.to_vec() }
 }
 
-/// The first of the flags about images that was typed; one that only switches them on or off comes last.
-fn typed_image(wish: &MediaFlags) -> Option<&'static str> {
-    first_typed(&[
-        ("--image-width-stddev", wish.image_width_stddev.is_some()),
-        ("--image-height-stddev", wish.image_height_stddev.is_some()),
-        ("--image-format", wish.image_format.is_some()),
-        ("--image-batch-size", wish.image_batch_size.is_some()),
-        ("--image-width-mean", wish.image_width_mean.is_some_and(|mean| mean > 0.0)),
-        ("--image-height-mean", wish.image_height_mean.is_some_and(|mean| mean > 0.0)),
-    ])
+/// The first of the settings about images that is given; one that only switches them on comes last.
+fn typed_image(spec: &RunSpec) -> Option<Origin> {
+    let switches = [&spec.image_width_mean, &spec.image_height_mean];
+    details_of_images(spec).or_else(|| switches.into_iter().find_map(wanted).map(|(_, origin)| origin))
 }
 
 /// The same of those about audio.
-fn typed_audio(wish: &MediaFlags) -> Option<&'static str> {
-    first_typed(&[
-        ("--audio-length-stddev", wish.audio_length_stddev.is_some()),
-        ("--audio-format", wish.audio_format.is_some()),
-        ("--audio-depths", !wish.audio_depths.is_empty()),
-        ("--audio-sample-rates", !wish.audio_sample_rates.is_empty()),
-        ("--audio-num-channels", wish.audio_num_channels.is_some()),
-        ("--audio-batch-size", wish.audio_batch_size.is_some()),
-        ("--audio-length-mean", wish.audio_length_mean.is_some_and(|mean| mean > 0.0)),
-    ])
+fn typed_audio(spec: &RunSpec) -> Option<Origin> {
+    details_of_audio(spec).or_else(|| wanted(&spec.audio_length_mean).map(|(_, origin)| origin))
 }
 
-fn first_typed(flags: &[(&'static str, bool)]) -> Option<&'static str> {
-    flags.iter().find(|(_, typed)| *typed).map(|(flag, _)| *flag)
+fn details_of_images(spec: &RunSpec) -> Option<Origin> {
+    let details = [
+        spec.image_width_stddev.origin(),
+        spec.image_height_stddev.origin(),
+        spec.image_format.origin(),
+        spec.image_batch_size.origin(),
+    ];
+    details.into_iter().flatten().next()
+}
+
+fn details_of_audio(spec: &RunSpec) -> Option<Origin> {
+    let details = [
+        spec.audio_length_stddev.origin(),
+        spec.audio_format.origin(),
+        spec.audio_depths.origin(),
+        spec.audio_sample_rates.origin(),
+        spec.audio_num_channels.origin(),
+        spec.audio_batch_size.origin(),
+    ];
+    details.into_iter().flatten().next()
 }
 
 #[cfg(test)]
@@ -208,7 +146,10 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::config::flags::tests::flags;
+    use crate::{
+        config::{error::ConfigErrors, flags::tests::flags, spec::tests::spec},
+        plan::media::{AudioFormat, ImageFormat},
+    };
 
     fn endpoint(keys: &str) -> EndpointMetadata {
         let json = format!(
@@ -220,8 +161,10 @@ mod tests {
 
     const ALL: &str = r#", "supports_audio": true"#;
 
-    fn resolved(line: &str, keys: &str) -> Result<MediaConfig, ConfigError> {
-        media(&flags(line).unwrap(), &endpoint(keys), "see")
+    fn resolved(line: &str, keys: &str) -> Result<MediaConfig, ConfigErrors> {
+        let mut problems = Problems::default();
+        let media = media(&spec(line), &endpoint(keys), "see", &mut problems);
+        problems.finish().map(|()| media)
     }
 
     #[test]
@@ -269,10 +212,10 @@ mod tests {
     }
 
     #[rstest]
-    #[case::half_an_image("--image-width-mean 5", "use `--image-width-mean` without `--image-height-mean`")]
-    #[case::the_other_half("--image-height-mean 5", "use `--image-height-mean` without `--image-width-mean`")]
-    #[case::a_format_alone("--image-format jpeg", "use `--image-format` without `--image-width-mean`")]
-    #[case::a_depth_alone("--audio-depths 8", "use `--audio-depths` without `--audio-length-mean`")]
+    #[case::half_an_image("--image-width-mean 5", "`--image-width-mean` requires `--image-height-mean`")]
+    #[case::the_other_half("--image-height-mean 5", "`--image-height-mean` requires `--image-width-mean`")]
+    #[case::a_format_alone("--image-format jpeg", "`--image-format` requires `--image-width-mean`")]
+    #[case::a_depth_alone("--audio-depths 8", "`--audio-depths` requires `--audio-length-mean`")]
     #[case::a_file(
         "--input-file d.jsonl --audio-length-mean 2",
         "use `--audio-length-mean` together with `--input-file`: the file says what is sent"
@@ -280,14 +223,14 @@ mod tests {
     fn flags_without_effect_are_refused(#[case] line: &str, #[case] text: &str) {
         let error = resolved(line, ALL).unwrap_err();
         assert_eq!(error.to_string(), text);
-        assert!(!error.hint().is_empty());
+        assert!(!error.first.hint().is_empty());
     }
 
     #[test]
     fn media_that_a_dialect_does_not_take_are_refused() {
         let error = resolved("--audio-length-mean 2", "").unwrap_err();
         assert_eq!(error.to_string(), "use `--audio-length-mean` with the endpoint `see`: it takes no audio");
-        assert!(error.hint().contains("prony plugins endpoint NAME"), "{}", error.hint());
+        assert!(error.first.hint().contains("prony plugins endpoint NAME"), "{error:?}");
     }
 
     #[rstest]

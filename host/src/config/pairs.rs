@@ -2,24 +2,51 @@
 //!
 //! Both flags may be repeated. A later value of an extra input replaces an earlier one; a header may stand twice.
 
+use std::{error::Error, fmt};
+
 use serde_json::{Map, Value};
 
+use super::spec::{Origin, Setting};
+
 /// Why such a text is refused. Values are never shown: a header's may be a key.
+#[derive(Debug)]
+pub(crate) struct PairError {
+    /// The setting.
+    by: Origin,
+    /// How its values are written.
+    example: &'static str,
+    /// What is wrong.
+    problem: PairProblem,
+}
+
+impl fmt::Display for PairError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.problem.fmt(f)
+    }
+}
+
+impl Error for PairError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.problem.source()
+    }
+}
+
+/// What is wrong with such a text.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PairError {
+enum PairProblem {
     /// Text without the colon.
-    #[error("read value {position} of `{flag}`: there is no `:` between a name and a value")]
+    #[error("read value {position} of `{by}`: there is no `:` between a name and a value")]
     NoColon {
-        /// The flag.
-        flag: &'static str,
+        /// The setting.
+        by: Origin,
         /// Which of its values, from 1.
         position: usize,
     },
     /// Something that begins as JSON does.
-    #[error("read value {position} of `{flag}` as a JSON object")]
+    #[error("read value {position} of `{by}` as a JSON object")]
     Json {
-        /// The flag.
-        flag: &'static str,
+        /// The setting.
+        by: Origin,
         /// Which of its values, from 1.
         position: usize,
         /// What is wrong with it.
@@ -36,68 +63,75 @@ pub(crate) enum PairError {
 }
 
 impl PairError {
+    /// The setting that it is about.
+    pub(super) fn origin(&self) -> Origin {
+        self.by
+    }
+
     /// What to do next.
     pub(crate) fn hint(&self) -> String {
-        let example = match self {
-            Self::NoColon { flag, .. } | Self::Json { flag, .. } if *flag == EXTRA_INPUTS => {
-                r#"`--extra-inputs temperature:0.5` or `--extra-inputs '{"temperature": 0.5}'`"#
+        format!("write it as in {}", self.example)
+    }
+}
+
+const HEADERS: &str = r#"`-H 'X-Team: a'` or `-H '{"X-Team": "a"}'`"#;
+const EXTRA_INPUTS: &str = r#"`--extra-inputs temperature:0.5` or `--extra-inputs '{"temperature": 0.5}'`"#;
+
+/// Reads headers.
+pub(super) fn headers(setting: &Setting<Vec<String>>) -> Result<Vec<(String, String)>, PairError> {
+    read(setting, HEADERS, |by, values| {
+        let mut headers = Vec::new();
+        for (position, value) in (1..).zip(values) {
+            if let Some(fields) = json_object(by, position, value)? {
+                headers.extend(fields.into_iter().map(|(name, value)| (name, plain_text(value))));
+            } else {
+                let (name, value) = split(by, position, value)?;
+                headers.push((name.to_owned(), value.to_owned()));
             }
-            _ => r#"`-H 'X-Team: a'` or `-H '{"X-Team": "a"}'`"#,
-        };
-        format!("write it as in {example}")
-    }
-}
-
-const HEADER: &str = "--header";
-const SERVER_METRICS_HEADER: &str = "--server-metrics-header";
-const EXTRA_INPUTS: &str = "--extra-inputs";
-
-/// Reads the values of `--header`.
-pub(crate) fn headers(values: &[String]) -> Result<Vec<(String, String)>, PairError> {
-    headers_of(HEADER, values)
-}
-
-/// Reads the values of `--server-metrics-header`.
-pub(crate) fn server_metrics_headers(values: &[String]) -> Result<Vec<(String, String)>, PairError> {
-    headers_of(SERVER_METRICS_HEADER, values)
-}
-
-fn headers_of(flag: &'static str, values: &[String]) -> Result<Vec<(String, String)>, PairError> {
-    let mut headers = Vec::new();
-    for (position, value) in (1..).zip(values) {
-        if let Some(fields) = json_object(flag, position, value)? {
-            headers.extend(fields.into_iter().map(|(name, value)| (name, plain_text(value))));
-        } else {
-            let (name, value) = split(flag, position, value)?;
-            headers.push((name.to_owned(), value.to_owned()));
         }
-    }
-    headers.iter().try_for_each(|(name, value)| check_header(name, value))?;
-    Ok(headers)
+        for (name, value) in &headers {
+            check_header(name, value).map_err(|part| {
+                let name = name.escape_debug().to_string();
+                PairProblem::Header { name, part }
+            })?;
+        }
+        Ok(headers)
+    })
 }
 
-/// Whether HTTP can carry such a header.
-pub(crate) fn check_header(name: &str, value: &str) -> Result<(), PairError> {
-    let error = |part| PairError::Header { name: name.escape_debug().to_string(), part };
-    http::HeaderName::from_bytes(name.as_bytes()).map_err(|_| error("its name"))?;
-    http::HeaderValue::from_str(value).map_err(|_| error("its value"))?;
+/// Reads a setting whose values are written as in an example.
+fn read<T: Default>(
+    setting: &Setting<Vec<String>>,
+    example: &'static str,
+    read: impl FnOnce(Origin, &[String]) -> Result<T, PairProblem>,
+) -> Result<T, PairError> {
+    let Some((values, by)) = setting.given() else { return Ok(T::default()) };
+    read(by, values).map_err(|problem| PairError { by, example, problem })
+}
+
+/// Checks that HTTP can carry a header; says which part of it cannot be.
+pub(crate) fn check_header(name: &str, value: &str) -> Result<(), &'static str> {
+    http::HeaderName::from_bytes(name.as_bytes()).map_err(|_| "its name")?;
+    http::HeaderValue::from_str(value).map_err(|_| "its value")?;
     Ok(())
 }
 
-/// Reads the values of `--extra-inputs`. A value that is JSON is taken as such, anything else as text.
-pub(crate) fn extra_inputs(values: &[String]) -> Result<Map<String, Value>, PairError> {
-    let mut inputs = Map::new();
-    for (position, text) in (1..).zip(values) {
-        if let Some(fields) = json_object(EXTRA_INPUTS, position, text)? {
-            inputs.extend(fields);
-            continue;
+/// Reads extra inputs. A value that is JSON is taken as such, anything else as text.
+pub(super) fn extra_inputs(setting: &Setting<Vec<String>>) -> Result<Map<String, Value>, PairError> {
+    read(setting, EXTRA_INPUTS, |by, values| {
+        let mut inputs = Map::new();
+        for (position, text) in (1..).zip(values) {
+            if let Some(fields) = json_object(by, position, text)? {
+                inputs.extend(fields);
+                continue;
+            }
+            for pair in comma_separated(text) {
+                let (name, value) = split(by, position, pair)?;
+                inputs.insert(name.to_owned(), typed(value));
+            }
         }
-        for pair in comma_separated(text) {
-            let (name, value) = split(EXTRA_INPUTS, position, pair)?;
-            inputs.insert(name.to_owned(), typed(value));
-        }
-    }
-    Ok(inputs)
+        Ok(inputs)
+    })
 }
 
 /// Splits `a:1,b:2`, but neither `stop:x,y` nor `list:[1,2]`: a comma separates only where each side is a pair.
@@ -120,21 +154,17 @@ fn typed(text: &str) -> Value {
     parsed.unwrap_or_else(|| text.into())
 }
 
-fn json_object(
-    flag: &'static str,
-    position: usize,
-    text: &str,
-) -> Result<Option<Map<String, Value>>, PairError> {
+fn json_object(by: Origin, position: usize, text: &str) -> Result<Option<Map<String, Value>>, PairProblem> {
     if !text.trim_start().starts_with('{') {
         return Ok(None);
     }
-    serde_json::from_str(text).map(Some).map_err(|source| PairError::Json { flag, position, source })
+    serde_json::from_str(text).map(Some).map_err(|source| PairProblem::Json { by, position, source })
 }
 
-fn split<'a>(flag: &'static str, position: usize, text: &'a str) -> Result<(&'a str, &'a str), PairError> {
+fn split(by: Origin, position: usize, text: &str) -> Result<(&str, &str), PairProblem> {
     match text.split_once(':') {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim(), value.trim())),
-        _ => Err(PairError::NoColon { flag, position }),
+        _ => Err(PairProblem::NoColon { by, position }),
     }
 }
 
@@ -151,9 +181,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::config::{flags::ProfileFlags, spec::RunSpec};
 
-    fn texts(values: &[&str]) -> Vec<String> {
-        values.iter().map(|&value| value.to_owned()).collect()
+    fn texts(flag: &str, values: &[&str]) -> Setting<Vec<String>> {
+        let values = values.iter().map(|&value| value.to_owned()).collect::<Vec<_>>();
+        let flags = match flag {
+            "--header" => ProfileFlags { header: values, ..ProfileFlags::default() },
+            _ => ProfileFlags { extra_inputs: values, ..ProfileFlags::default() },
+        };
+        let spec = RunSpec::new(&flags, None);
+        if flag == "--header" { spec.header } else { spec.extra_inputs }
     }
 
     #[rstest]
@@ -172,18 +209,19 @@ mod tests {
     #[case::object(r#"{"a": {"b": null}}"#, json!({"a": {"b": null}}))]
     #[case::empty_value("suffix:", json!({"suffix": ""}))]
     fn an_extra_input_keeps_its_type(#[case] typed: &str, #[case] value: Value) {
-        assert_eq!(Value::Object(extra_inputs(&texts(&[typed])).unwrap()), value);
+        assert_eq!(Value::Object(extra_inputs(&texts("--extra-inputs", &[typed])).unwrap()), value);
     }
 
     #[test]
     fn a_later_extra_input_replaces_an_earlier_one() {
-        let inputs = extra_inputs(&texts(&["a:1", r#"{"a": 2, "b": 3}"#, "b:4"])).unwrap();
+        let inputs = extra_inputs(&texts("--extra-inputs", &["a:1", r#"{"a": 2, "b": 3}"#, "b:4"])).unwrap();
         assert_eq!(Value::Object(inputs), json!({"a": 2, "b": 4}));
     }
 
     #[test]
     fn headers_come_as_pairs_or_as_json() {
-        let headers = headers(&texts(&["Accept: text/html, */*", r#"{"X-N": 1, "X-T": "a:b"}"#])).unwrap();
+        let headers =
+            headers(&texts("--header", &["Accept: text/html, */*", r#"{"X-N": 1, "X-T": "a:b"}"#])).unwrap();
         let expected = [("Accept", "text/html, */*"), ("X-N", "1"), ("X-T", "a:b")];
         assert_eq!(headers, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
@@ -197,14 +235,14 @@ mod tests {
     #[case("X Y:sk-1", "use the header `X Y`: its name holds characters that HTTP does not allow there")]
     #[case("X-Y:sk\n1", "use the header `X-Y`: its value holds characters that HTTP does not allow there")]
     fn a_bad_header_is_named_without_its_value(#[case] typed: &str, #[case] text: &str) {
-        let error = headers(&texts(&[typed])).unwrap_err();
+        let error = headers(&texts("--header", &[typed])).unwrap_err();
         assert_eq!(error.to_string(), text);
         assert!(error.hint().contains("-H"));
     }
 
     #[test]
     fn the_position_of_a_bad_extra_input_is_told() {
-        let error = extra_inputs(&texts(&["a:1", "b"])).unwrap_err();
+        let error = extra_inputs(&texts("--extra-inputs", &["a:1", "b"])).unwrap_err();
         assert!(error.to_string().starts_with("read value 2 of `--extra-inputs`"), "{error}");
         assert!(error.hint().contains("--extra-inputs temperature:0.5"));
     }

@@ -9,7 +9,13 @@ use std::{env, net::IpAddr};
 use hyper_util::client::proxy::matcher::Matcher;
 use url::{Host, Url};
 
-use super::{TransportKind, error::ConfigError, flags::ProfileFlags, redact, url as address};
+use super::{
+    error::{ConfigError, Said},
+    redact,
+    spec::{Origin, RunSpec},
+    url as address,
+};
+use crate::plan::TransportKind;
 
 /// What the environment says about proxies.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +34,7 @@ pub(crate) struct ProxyEnvironment {
 #[derive(Clone, Debug)]
 pub(crate) struct Named {
     /// Flag or variable.
-    pub(crate) by: &'static str,
+    pub(crate) by: Origin,
     /// As it stands there.
     pub(crate) text: String,
 }
@@ -47,7 +53,7 @@ impl ProxyEnvironment {
     pub(crate) fn read() -> Self {
         let value = |name: &str| env::var(name).ok().filter(|text| !text.trim().is_empty());
         let named = |names: [&'static str; 2]| {
-            names.into_iter().find_map(|by| value(by).map(|text| Named { by, text }))
+            names.into_iter().find_map(|by| value(by).map(|text| Named { by: Origin::Variable(by), text }))
         };
         Self {
             http: named(["HTTP_PROXY", "http_proxy"]),
@@ -147,24 +153,26 @@ fn is_here(url: &Url) -> bool {
 
 /// The proxy of each target.
 pub(super) fn proxies(
-    flags: &ProfileFlags,
+    spec: &RunSpec,
     transport: TransportKind,
     environment: &ProxyEnvironment,
     targets: &[String],
 ) -> Result<Proxies, ConfigError> {
-    if let Some(text) = &flags.proxy {
+    let http2 = spec.http2.is_given();
+    if let Some((text, by)) = spec.proxy.given() {
         if targets.iter().any(|target| address::socket_of(target).is_some()) {
+            let url = spec.url.origin().unwrap_or(Origin::Flag(spec.url.flag()));
             return Err(ConfigError::Clash {
-                flag: "--proxy",
-                with: "--url unix://",
+                flag: by.into(),
+                with: Said::with_value(url, address::ANY_SOCKET),
                 reason: "no proxy leads to a Unix socket of this machine",
             });
         }
-        let named = Named { by: "--proxy", text: text.clone() };
-        let urls = targets.iter().map(|target| named.parse(target, transport, flags.http2).map(Some));
+        let named = Named { by, text: text.clone() };
+        let urls = targets.iter().map(|target| named.parse(target, transport, http2).map(Some));
         return Ok(Proxies { urls: urls.collect::<Result<_, _>>()?, warning: None });
     }
-    if flags.no_proxy {
+    if spec.no_proxy.is_given() {
         return Ok(Proxies::default());
     }
     let named: Vec<Option<&Named>> = targets.iter().map(|target| environment.proxy_of(target)).collect();
@@ -177,7 +185,7 @@ pub(super) fn proxies(
     let urls = named
         .into_iter()
         .zip(targets)
-        .map(|(named, target)| named.map(|named| named.parse(target, transport, flags.http2)).transpose());
+        .map(|(named, target)| named.map(|named| named.parse(target, transport, http2)).transpose());
     Ok(Proxies { urls: urls.collect::<Result<_, _>>()?, warning: Some(warning) })
 }
 
@@ -186,10 +194,10 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::config::flags::tests::flags;
+    use crate::config::spec::tests::spec;
 
     fn environment() -> ProxyEnvironment {
-        let named = |by, text: &str| Some(Named { by, text: text.into() });
+        let named = |by, text: &str| Some(Named { by: Origin::Variable(by), text: text.into() });
         ProxyEnvironment {
             http: named("HTTP_PROXY", "user:pass@plain:1"),
             https: None,
@@ -203,8 +211,8 @@ mod tests {
 
     fn chosen(line: &str, targets: &[&str]) -> Result<Proxies, ConfigError> {
         let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
-        let flags = flags(line).unwrap();
-        proxies(&flags, flags.transport.unwrap_or_default(), &environment(), &targets)
+        let spec = spec(line);
+        proxies(&spec, spec.transport.value().unwrap_or_default(), &environment(), &targets)
     }
 
     #[rstest]

@@ -1,58 +1,59 @@
 //! What a ranking is made of: how many passages, and how long they and the query are.
 //!
-//! Knows the flags; that a dialect ranks at all is in its manifest.
+//! Knows what is asked for; that a dialect ranks at all is in its manifest.
 
-use super::{DatasetConfig, LengthLaw, PhaseConfig, content, error::ConfigError, flags::ProfileFlags};
+use super::{
+    content,
+    error::ConfigError,
+    problems::Problems,
+    spec::{Origin, RunSpec, Setting},
+};
+use crate::plan::{DatasetConfig, LengthLaw, Phase};
 
 /// Passages to rank by a query.
 const DEFAULT_PASSAGES: u32 = 1;
 
-/// The dataset that the flags ask for, for the endpoint of this name, which ranks passages.
+/// The dataset that is asked for, for the endpoint of this name, which ranks passages.
 pub(super) fn dataset(
-    flags: &ProfileFlags,
-    phases: &[PhaseConfig],
+    spec: &RunSpec,
+    phases: &[Phase],
     endpoint: &str,
-) -> Result<DatasetConfig, ConfigError> {
-    let others = [
-        ("--isl", flags.isl.is_some()),
-        ("--isl-stddev", flags.isl_stddev.is_some()),
-        ("--batch-size", flags.batch_size.is_some()),
-    ];
-    if let Some((flag, _)) = others.into_iter().find(|(_, typed)| *typed) {
-        return Err(ConfigError::Ranks { flag, endpoint: endpoint.to_owned() });
+    problems: &mut Problems,
+) -> DatasetConfig {
+    for flag in content::generated_only(spec) {
+        problems.push(ConfigError::Ranks { flag, endpoint: endpoint.to_owned() });
     }
-    if flags.input_file.is_some() {
-        if let Some(flag) = typed(flags) {
-            let reason = "the file says what is sent";
-            return Err(ConfigError::Clash { flag, with: "--input-file", reason });
-        }
-        return content::dataset(flags, phases);
+    if spec.input_file.is_given() {
+        typed(spec).for_each(|typed| problems.push(content::from_file(spec, typed)));
+        return content::dataset(spec, phases, problems);
     }
-    let wish = &flags.rankings;
-    let law = |mean: Option<u32>, default: u32, stddev: Option<f64>| LengthLaw {
-        mean: mean.unwrap_or(default).into(),
-        stddev: stddev.unwrap_or(0.0),
+    let law = |mean: &Setting<u32>, default: u32, stddev: &Setting<f64>| LengthLaw {
+        mean: mean.value().unwrap_or(default).into(),
+        stddev: stddev.value().unwrap_or(0.0),
     };
-    Ok(DatasetConfig::Rankings {
-        entries: content::entries(flags, phases),
-        passages: law(wish.passages, DEFAULT_PASSAGES, wish.passages_stddev),
-        passage: law(wish.passage_tokens, content::DEFAULT_ISL, wish.passage_tokens_stddev),
-        query: law(wish.query_tokens, content::DEFAULT_ISL, wish.query_tokens_stddev),
-    })
+    DatasetConfig::Rankings {
+        entries: content::entries(spec, phases),
+        passages: law(&spec.rankings_passages, DEFAULT_PASSAGES, &spec.rankings_passages_stddev),
+        passage: law(
+            &spec.rankings_passage_tokens,
+            content::DEFAULT_ISL,
+            &spec.rankings_passage_tokens_stddev,
+        ),
+        query: law(&spec.rankings_query_tokens, content::DEFAULT_ISL, &spec.rankings_query_tokens_stddev),
+    }
 }
 
-/// The first of the flags about rankings that was typed.
-pub(super) fn typed(flags: &ProfileFlags) -> Option<&'static str> {
-    let wish = &flags.rankings;
-    let flags = [
-        ("--rankings-passages-mean", wish.passages.is_some()),
-        ("--rankings-passages-stddev", wish.passages_stddev.is_some()),
-        ("--rankings-passages-prompt-token-mean", wish.passage_tokens.is_some()),
-        ("--rankings-passages-prompt-token-stddev", wish.passage_tokens_stddev.is_some()),
-        ("--rankings-query-prompt-token-mean", wish.query_tokens.is_some()),
-        ("--rankings-query-prompt-token-stddev", wish.query_tokens_stddev.is_some()),
+/// The settings about rankings that are given.
+pub(super) fn typed(spec: &RunSpec) -> impl Iterator<Item = Origin> + use<> {
+    let settings = [
+        spec.rankings_passages.origin(),
+        spec.rankings_passages_stddev.origin(),
+        spec.rankings_passage_tokens.origin(),
+        spec.rankings_passage_tokens_stddev.origin(),
+        spec.rankings_query_tokens.origin(),
+        spec.rankings_query_tokens_stddev.origin(),
     ];
-    flags.into_iter().find(|(_, typed)| *typed).map(|(flag, _)| flag)
+    settings.into_iter().flatten()
 }
 
 #[cfg(test)]
@@ -60,11 +61,12 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::config::{flags::tests::flags, load};
+    use crate::config::{error::ConfigErrors, load, spec::tests::spec};
 
-    fn resolved(line: &str) -> Result<DatasetConfig, ConfigError> {
-        let flags = flags(line).unwrap();
-        dataset(&flags, &load::phases(&flags).unwrap(), "rank")
+    fn resolved(line: &str) -> Result<DatasetConfig, ConfigErrors> {
+        let (spec, mut problems) = (spec(line), Problems::default());
+        let dataset = dataset(&spec, &load::phases(&spec, &mut problems), "rank", &mut problems);
+        problems.finish().map(|()| dataset)
     }
 
     fn law(mean: f64, stddev: f64) -> LengthLaw {
@@ -103,6 +105,6 @@ mod tests {
     fn what_has_no_effect_is_refused(#[case] line: &str, #[case] text: &str) {
         let error = resolved(line).unwrap_err();
         assert_eq!(error.to_string(), text);
-        assert!(!error.hint().is_empty());
+        assert!(!error.first.hint().is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! From flags to a configuration: every default, and every rule about flags that do or do not go together.
+//! From what is asked for to a plan: every default, and every rule about settings that do or do not go together.
 //!
 //! [`resolve`] is pure. What the machine has to say (cores, randomness) comes in as [`Environment`], what the dialect can
 //! do as its manifest entry's metadata; files and servers are somebody else's business.
@@ -8,9 +8,16 @@ use std::path::Path;
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
-    Arrival, PhaseConfig, RunConfig, content, effect, environment::Environment, error::ConfigError,
-    flags::ProfileFlags, load, media, rankings, services, size, target, url,
+    content, effect,
+    environment::Environment,
+    error::{ConfigError, ConfigErrors},
+    load, media,
+    problems::Problems,
+    rankings, services, size,
+    spec::RunSpec,
+    target, url,
 };
+use crate::plan::{DatasetConfig, Load, Phase, Plan};
 
 /// Where the folders of runs are made that the user names no folder for.
 const ARTIFACTS: &str = "artifacts";
@@ -21,93 +28,116 @@ const LONGEST_ENDPOINT_NAME: usize = 24;
 /// A configuration, and what the user should know about it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Resolved {
-    /// Complete, except that `--mock` still has to name its address: [`RunConfig::aim_at`].
-    pub(crate) config: RunConfig,
+    /// Complete, except that `--mock` still has to name its address: [`Plan::aim_at`].
+    pub(crate) plan: Plan,
     /// Sentences on what is allowed but hardly meant, without a final stop.
     pub(crate) warnings: Vec<String>,
 }
 
-/// Fills in what the flags leave open and checks them together.
+impl Plan {
+    /// Sets the address of the target, where it is known only once the server runs.
+    pub(crate) fn aim_at(&mut self, url: &str) {
+        self.target.urls = vec![url.to_owned()];
+        if self.server_metrics.enabled {
+            self.server_metrics.urls.insert(0, url::metrics_url(url));
+        }
+    }
+}
+
+/// Fills in what is left open and checks all of it together.
 ///
 /// `endpoint` and `endpoint_name` are the manifest entry that `--endpoint-type` means, its name as the manifest
 /// spells it.
+///
+/// # Errors
+/// Everything that is wrong with it.
 pub(crate) fn resolve(
-    flags: &ProfileFlags,
+    spec: &RunSpec,
     endpoint: &EndpointMetadata,
     endpoint_name: &str,
     facts: &Environment,
-) -> Result<Resolved, ConfigError> {
-    check_endpoint(flags, endpoint, endpoint_name)?;
-    let (mut target, by_proxy) = target::target(flags, facts, endpoint_name)?;
+) -> Result<Resolved, ConfigErrors> {
+    let mut problems = Problems::default();
+    check_endpoint(spec, endpoint, endpoint_name, &mut problems);
+    let (mut target, by_proxy) = target::target(spec, facts, endpoint_name, &mut problems);
     if endpoint.keeps_url_path && target.custom_endpoint.is_none() && url::have_paths(&target.urls) {
         target.custom_endpoint = Some(String::new());
     }
     // The mock server is there to be looked at, and most of what there is to see needs a stream.
-    target.streaming |= flags.mock && endpoint.supports_streaming;
-    let phases = load::phases(flags)?;
-    let dataset = match rankings::typed(flags) {
-        _ if endpoint.ranks_passages => rankings::dataset(flags, &phases, endpoint_name)?,
-        Some(flag) => return Err(ConfigError::NoPassages { flag, endpoint: endpoint_name.to_owned() }),
-        None => content::dataset(flags, &phases)?,
-    };
-    content::check_takes_payloads(&dataset, endpoint, endpoint_name)?;
-    let dataset = content::with_media(dataset, media::media(flags, endpoint, endpoint_name)?, endpoint);
-    size::check(&dataset)?;
-    let (workers, workers_warning) = workers(flags, &phases, facts);
+    target.streaming |= spec.mock.is_given() && endpoint.supports_streaming;
+    let phases = load::phases(spec, &mut problems);
+    let dataset = dataset(spec, &phases, endpoint, endpoint_name, &mut problems);
+    let (server_metrics, no_metrics) = target::server_metrics(spec, &target.urls, &mut problems);
+    let services = problems.note(services::services(spec)).unwrap_or_default();
+    problems.finish()?;
+    let (workers, workers_warning) = workers(spec, &phases, facts);
+    let run = effect::Situation { spec, endpoint, target: &target, dataset: &dataset, phases: &phases };
     let mut warnings = load::warnings(&phases);
-    warnings.extend(workers_warning);
-    let artifact_dir = flags
-        .artifact_dir
-        .clone()
-        .unwrap_or_else(|| Path::new(ARTIFACTS).join(default_artifact_name(&target.endpoint_type, &phases)));
-    let (server_metrics, no_metrics) = target::server_metrics(flags, &target.urls)?;
-    warnings.extend(no_metrics);
-    warnings.extend(by_proxy);
-    let run = effect::Situation { flags, endpoint, target: &target, dataset: &dataset, phases: &phases };
+    warnings.extend(workers_warning.into_iter().chain(no_metrics).chain(by_proxy));
     warnings.extend(effect::warnings(run));
     warnings.extend(effect::foreign_variables(&facts.aiperf_variables));
-    let config = RunConfig {
+    let own_folder = || Path::new(ARTIFACTS).join(default_artifact_name(&target.endpoint_type, &phases));
+    let artifact_dir = spec.artifact_dir.get().cloned().unwrap_or_else(own_folder);
+    let plan = Plan {
         server_metrics,
         target,
         dataset,
-        tokenizer: content::tokenizer(flags),
+        tokenizer: content::tokenizer(spec),
         phases,
-        random_seed: flags.random_seed.unwrap_or(facts.seed),
+        random_seed: spec.random_seed.value().unwrap_or(facts.seed),
         workers,
         artifact_dir,
-        isolate: flags.isolate.clone(),
-        services: services::services(flags)?,
-        export_outputs: flags.export_outputs_json,
-        export_http_trace: flags.export_http_trace,
-        drain_s: flags.drain_timeout.unwrap_or(super::DRAIN_S),
-        deadline_s: flags.deadline,
-        is_recorded: flags.mock_answer.is_some(),
+        isolate: spec.isolate.list().to_vec(),
+        services,
+        export_outputs: spec.export_outputs_json.is_given(),
+        export_http_trace: spec.export_http_trace.is_given(),
+        deadline_s: spec.deadline.value(),
+        is_recorded: spec.mock_answer.is_given(),
     };
-    Ok(Resolved { config, warnings })
+    Ok(Resolved { plan, warnings })
 }
 
-fn check_endpoint(flags: &ProfileFlags, endpoint: &EndpointMetadata, name: &str) -> Result<(), ConfigError> {
-    if flags.streaming && !endpoint.supports_streaming {
-        return Err(ConfigError::CannotStream { endpoint: name.to_owned() });
-    }
-    if flags.batch_size.is_some() && content::takes_only_media(endpoint) {
-        let (flag, endpoint) = ("--batch-size", name.to_owned());
-        return Err(ConfigError::NoMedia { flag, medium: "texts", endpoint });
-    }
-    let input = [("--isl", flags.isl.is_some()), ("--isl-stddev", flags.isl_stddev.is_some())];
-    let output = [("--osl", flags.osl.is_some()), ("--osl-stddev", flags.osl_stddev.is_some())];
-    let first_typed = |flags: [(&'static str, bool); 2]| flags.into_iter().find(|(_, typed)| *typed);
-    let refused = match (first_typed(input), first_typed(output)) {
-        (Some((flag, _)), _) if !endpoint.tokenizes_input => Some((flag, "input")),
-        (_, Some((flag, _))) if !endpoint.produces_tokens => Some((flag, "output")),
-        _ if flags.tokenizer.is_some() && !endpoint.tokenizes_input && !endpoint.produces_tokens => {
-            Some(("--tokenizer", "content"))
+/// What the requests say.
+fn dataset(
+    spec: &RunSpec,
+    phases: &[Phase],
+    endpoint: &EndpointMetadata,
+    name: &str,
+    problems: &mut Problems,
+) -> DatasetConfig {
+    let dataset = if endpoint.ranks_passages {
+        rankings::dataset(spec, phases, name, problems)
+    } else {
+        for flag in rankings::typed(spec) {
+            problems.push(ConfigError::NoPassages { flag, endpoint: name.to_owned() });
         }
-        _ => None,
+        content::dataset(spec, phases, problems)
     };
-    match refused {
-        Some((flag, side)) => Err(ConfigError::NoTokens { flag, side, endpoint: name.to_owned() }),
-        None => Ok(()),
+    problems.note(content::check_takes_payloads(&dataset, endpoint, name));
+    let dataset = content::with_media(dataset, media::media(spec, endpoint, name, problems), endpoint);
+    problems.note(size::check(&dataset));
+    dataset
+}
+
+fn check_endpoint(spec: &RunSpec, endpoint: &EndpointMetadata, name: &str, problems: &mut Problems) {
+    if let Some(by) = spec.streaming.origin().filter(|_| !endpoint.supports_streaming) {
+        problems.push(ConfigError::CannotStream { by, endpoint: name.to_owned() });
+    }
+    if let Some(flag) = spec.batch_size.origin().filter(|_| content::takes_only_media(endpoint)) {
+        problems.push(ConfigError::NoMedia { flag, medium: "texts", endpoint: name.to_owned() });
+    }
+    let (no_input, no_output) = (!endpoint.tokenizes_input, !endpoint.produces_tokens);
+    let lengths = [
+        (spec.isl.origin(), no_input, "input"),
+        (spec.isl_stddev.origin(), no_input, "input"),
+        (spec.osl.origin(), no_output, "output"),
+        (spec.osl_stddev.origin(), no_output, "output"),
+        (spec.tokenizer.origin(), no_input && no_output, "content"),
+    ];
+    for (flag, is_uncounted, side) in lengths {
+        if let Some(flag) = flag.filter(|_| is_uncounted) {
+            problems.push(ConfigError::NoTokens { flag, side, endpoint: name.to_owned() });
+        }
     }
 }
 
@@ -117,16 +147,14 @@ const IN_FLIGHT_A_WORKER: usize = 512;
 
 /// As many as the load needs: one core is left to everything beside the load, where there are enough. A worker of a closed
 /// loop without a request to keep in flight would have nothing to do.
-fn workers(flags: &ProfileFlags, phases: &[PhaseConfig], facts: &Environment) -> (usize, Option<String>) {
+fn workers(spec: &RunSpec, phases: &[Phase], facts: &Environment) -> (usize, Option<String>) {
     let by_cores = if facts.cores > 2 { facts.cores - 1 } else { facts.cores.max(1) };
     // A phase without a limit may have any number in flight.
-    let in_flight =
-        phases.iter().map(|phase| phase.concurrency).max_by_key(|most| most.unwrap_or(usize::MAX));
-    let in_flight = in_flight.flatten().unwrap_or(usize::MAX);
-    let wanted = flags.workers.unwrap_or_else(|| by_cores.min(in_flight.div_ceil(IN_FLIGHT_A_WORKER)));
-    let is_closed = phases.iter().all(|phase| phase.arrival == Arrival::ClosedLoop);
+    let in_flight = phases.iter().map(|phase| most_in_flight(&phase.load)).max().unwrap_or(usize::MAX);
+    let wanted = spec.workers.value().unwrap_or_else(|| by_cores.min(in_flight.div_ceil(IN_FLIGHT_A_WORKER)));
+    let is_closed = phases.iter().all(|phase| !phase.load.is_open());
     let useful = if is_closed { in_flight } else { usize::MAX };
-    let warning = flags.workers.filter(|typed| *typed > useful).map(|typed| {
+    let warning = spec.workers.value().filter(|typed| *typed > useful).map(|typed| {
         format!(
             "{useful} of {typed} workers are started: a closed loop has no work for more than its concurrency"
         )
@@ -134,8 +162,12 @@ fn workers(flags: &ProfileFlags, phases: &[PhaseConfig], facts: &Environment) ->
     (wanted.min(useful), warning)
 }
 
+fn most_in_flight(load: &Load) -> usize {
+    load.most_in_flight().and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX)
+}
+
 /// Name of the folder under `artifacts` when the user names none, but for its date: endpoint and load.
-fn default_artifact_name(endpoint_type: &str, phases: &[PhaseConfig]) -> String {
+fn default_artifact_name(endpoint_type: &str, phases: &[Phase]) -> String {
     let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let endpoint: String = endpoint_type.chars().filter(is_plain).take(LONGEST_ENDPOINT_NAME).collect();
     let load = phases.last().map(load::stimulus).unwrap_or_default();
@@ -149,9 +181,9 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::config::{
-        DatasetConfig, LengthLaw, ServerMetricsConfig, TokenizerChoice, flags::tests::flags,
-        media::MediaConfig, redact,
+    use crate::{
+        config::{redact, spec::tests::spec},
+        plan::{LengthLaw, Secret, ServerMetricsConfig, TokenizerChoice, media::MediaConfig},
     };
 
     fn facts() -> Environment {
@@ -173,17 +205,17 @@ mod tests {
     }
 
     fn resolved(line: &str) -> Resolved {
-        resolve(&flags(line).unwrap(), &chat(), "chat", &facts()).unwrap()
+        resolve(&spec(line), &chat(), "chat", &facts()).unwrap()
     }
 
-    fn refused(line: &str, endpoint: &EndpointMetadata) -> ConfigError {
-        resolve(&flags(line).unwrap(), endpoint, "chat", &facts()).unwrap_err()
+    fn refused(line: &str, endpoint: &EndpointMetadata) -> ConfigErrors {
+        resolve(&spec(line), endpoint, "chat", &facts()).unwrap_err()
     }
 
     #[test]
     fn a_model_is_enough_and_every_default_is_filled_in() {
-        let Resolved { config, warnings } = resolved("--model org/m");
-        insta::assert_json_snapshot!(config, @r#"
+        let Resolved { plan, warnings } = resolved("--model org/m");
+        insta::assert_json_snapshot!(redact::plan(&plan, &redact::Redactor::default()), @r#"
         {
           "target": {
             "urls": [
@@ -269,9 +301,8 @@ mod tests {
         let line = "-m m -u h:1/v1 --streaming --concurrency 8 --request-count 200 --isl 100 --isl-stddev 10 \
                     --osl 32 --osl-stddev 4 -b 2 --random-seed 7 --workers 3 --tokenizer ./tok --artifact-dir D \
                     --server-metrics h:2 http://h:1/metrics --num-prompts 50";
-        let RunConfig {
-            target, dataset, tokenizer, random_seed, workers, artifact_dir, server_metrics, ..
-        } = resolved(line).config;
+        let Plan { target, dataset, tokenizer, random_seed, workers, artifact_dir, server_metrics, .. } =
+            resolved(line).plan;
         assert_eq!((target.urls, target.streaming), (vec!["http://h:1/v1".to_owned()], true));
         let (isl, osl) = (LengthLaw { mean: 100.0, stddev: 10.0 }, LengthLaw { mean: 32.0, stddev: 4.0 });
         assert_eq!(
@@ -292,20 +323,20 @@ mod tests {
     #[test]
     fn the_mock_server_needs_no_model_and_gets_its_address_later() {
         let mut resolved = resolved("--mock --server-metrics h:2");
-        assert_eq!(resolved.config.target.model, "mock-model");
-        assert!(resolved.config.target.streaming);
-        assert!(resolved.config.target.urls.is_empty());
-        resolved.config.aim_at("http://127.0.0.1:9");
-        assert_eq!(resolved.config.target.urls, ["http://127.0.0.1:9"]);
+        assert_eq!(resolved.plan.target.model, "mock-model");
+        assert!(resolved.plan.target.streaming);
+        assert!(resolved.plan.target.urls.is_empty());
+        resolved.plan.aim_at("http://127.0.0.1:9");
+        assert_eq!(resolved.plan.target.urls, ["http://127.0.0.1:9"]);
         let pages = ["http://127.0.0.1:9/metrics", "http://h:2/metrics"];
-        assert_eq!(resolved.config.server_metrics.urls, pages);
+        assert_eq!(resolved.plan.server_metrics.urls, pages);
     }
 
     #[test]
     fn server_metrics_that_are_off_stay_off() {
         let mut resolved = resolved("--mock --no-server-metrics");
-        resolved.config.aim_at("http://127.0.0.1:9");
-        assert_eq!(resolved.config.server_metrics, ServerMetricsConfig::default());
+        resolved.plan.aim_at("http://127.0.0.1:9");
+        assert_eq!(resolved.plan.server_metrics, ServerMetricsConfig::default());
     }
 
     #[rstest]
@@ -324,15 +355,15 @@ mod tests {
         #[case] cores: usize,
         #[case] workers: usize,
     ) {
-        let flags = flags(&format!("-m m {line}")).unwrap();
-        let resolved = resolve(&flags, &chat(), "chat", &Environment { cores, ..facts() }).unwrap();
-        assert_eq!(resolved.config.workers, workers);
+        let spec = spec(&format!("-m m {line}"));
+        let resolved = resolve(&spec, &chat(), "chat", &Environment { cores, ..facts() }).unwrap();
+        assert_eq!(resolved.plan.workers, workers);
     }
 
     #[test]
     fn idle_workers_are_warned_of() {
-        let Resolved { config, warnings } = resolved("-m m --concurrency 2 --workers 5");
-        assert_eq!(config.workers, 2);
+        let Resolved { plan, warnings } = resolved("-m m --concurrency 2 --workers 5");
+        assert_eq!(plan.workers, 2);
         let expected = "2 of 5 workers are started: a closed loop has no work for more than its concurrency";
         assert_eq!(warnings, [expected]);
     }
@@ -341,10 +372,10 @@ mod tests {
     #[case::blank_model("--model=", "`--model` is empty")]
     #[case::empty_key("-m m --api-key=", "the API key is empty: `--api-key` is set to nothing")]
     #[case::models("-m a,b", "use the models `a`, `b`: prony measures one model a run")]
-    #[case::spread("-m m --osl-stddev 3", "use `--osl-stddev` without `--osl`")]
+    #[case::spread("-m m --osl-stddev 3", "`--osl-stddev` requires `--osl`")]
     #[case::no_file(
         "-m m --custom-dataset-type single_turn",
-        "use `--custom-dataset-type` without `--input-file`"
+        "`--custom-dataset-type` requires `--input-file`"
     )]
     #[case::file(
         "-m m --input-file p.jsonl --isl 5",
@@ -370,7 +401,41 @@ mod tests {
     fn what_cannot_be_meant_is_refused_with_a_next_step(#[case] line: &str, #[case] text: &str) {
         let error = refused(line, &chat());
         assert_eq!(error.to_string(), text);
-        assert!(!error.hint().is_empty());
+        assert!(error.others.is_empty() && !error.first.hint().is_empty());
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once_in_the_order_of_the_help() {
+        let line = "--warmup-concurrency 2 -m a,b --osl-stddev 3 --input-file p.jsonl --isl 5 --api-key= -H nothing \
+                    --service-option x --server-metrics ftp://h --idle-timeout-seconds 5000 --benchmark-grace-period 5 \
+                    --url ftp://h --rankings-passages-mean 4";
+        let ConfigErrors { first, others } = refused(line, &chat());
+        let told: Vec<String> = std::iter::once(&*first).chain(&others).map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "use the models `a`, `b`: prony measures one model a run",
+                "use the URL `ftp://h`: prony does not speak `ftp`",
+                "the API key is empty: `--api-key` is set to nothing",
+                "read value 1 of `--header`: there is no `:` between a name and a value",
+                "use `--idle-timeout-seconds` together with `--request-timeout-seconds`: the limit for the whole request is \
+                 reached first",
+                "`--benchmark-grace-period` requires `--benchmark-duration`",
+                "`--warmup-concurrency` requires `--warmup-request-count`",
+                "use `--isl` together with `--input-file`: the file says what is sent",
+                "`--osl-stddev` requires `--osl`",
+                "use `--rankings-passages-mean` with the endpoint `chat`: it ranks no passages",
+                "use the URL `ftp://h`: prony does not speak `ftp`",
+                "read value 1 of `--service-option`: it is not `NAME.KEY=VALUE`",
+            ]
+        );
+    }
+
+    /// `--isl` is of no use to the endpoint, and of none beside a file.
+    #[test]
+    fn one_reason_against_a_setting_is_enough() {
+        let error = refused("-m m --input-file p.jsonl --isl 5", &images());
+        assert!(error.others.is_empty(), "{error}");
     }
 
     #[rstest]
@@ -401,8 +466,8 @@ mod tests {
 
     #[test]
     fn a_dialect_that_counts_its_input_takes_a_length_and_a_tokenizer() {
-        let flags = flags("-m m --isl 5 --tokenizer builtin").unwrap();
-        assert!(resolve(&flags, &embeddings(), "embeddings", &facts()).is_ok());
+        let spec = spec("-m m --isl 5 --tokenizer builtin");
+        assert!(resolve(&spec, &embeddings(), "embeddings", &facts()).is_ok());
     }
 
     #[rstest]
@@ -411,16 +476,16 @@ mod tests {
     #[case("-m m --request-rate 0.5", "artifacts/chat_r0.5")]
     #[case("-m m --warmup-request-count 1 --warmup-concurrency 9", "artifacts/chat_c1")]
     fn the_folder_is_named_after_what_is_measured(#[case] line: &str, #[case] folder: &str) {
-        assert_eq!(resolved(line).config.artifact_dir, Path::new(folder));
+        assert_eq!(resolved(line).plan.artifact_dir, Path::new(folder));
     }
 
     #[test]
     fn the_journal_gets_no_secrets() {
         let line = "-m m -u u:pw@h/v1?token=tk -H X-Api-Key:hk -H X-Team:a -H Link:http://u:pw@h --custom-endpoint /v1?key=ck \
                     --extra-inputs secret:xs n:1 --server-metrics http://u:pw@h:2";
-        let mut config = resolved(line).config;
-        config.target.api_key = Some("ak".to_owned());
-        let journalled = redact::config(&config, &redact::Redactor::default());
+        let mut plan = resolved(line).plan;
+        plan.target.api_key = Some(Secret::new("ak".to_owned()));
+        let journalled = redact::plan(&plan, &redact::Redactor::default());
         assert_eq!(journalled.target.api_key, None);
         let text = serde_json::to_string(&journalled).unwrap();
         for secret in ["dTpwdw==", "tk\"", "hk", "xs", "pw", "ck"] {

@@ -1,30 +1,33 @@
-//! What the flags want of services. Whether there are such services is somebody else's business.
+//! What is wanted of services. Whether there are such services is somebody else's business.
 
 use serde_json::Value;
 
-use super::{ServiceOption, ServicesConfig, flags::ProfileFlags};
+use super::spec::{Origin, RunSpec};
+use crate::plan::{ServiceOption, ServicesConfig};
 
 /// How an option is written.
 pub(super) const EXAMPLE: &str = "write it as in `--service-option server_metrics.interval_ms=500`";
 
 /// An option that is none. Its value is not shown: it may be a key.
 #[derive(Debug, thiserror::Error)]
-#[error("read value {position} of `--service-option`: it is not `NAME.KEY=VALUE`")]
+#[error("read value {position} of `{by}`: it is not `NAME.KEY=VALUE`")]
 pub(crate) struct ServiceOptionError {
+    /// The setting.
+    pub(super) by: Origin,
     /// Which value, from 1.
     position: usize,
 }
 
-/// What the flags say.
-pub(super) fn services(flags: &ProfileFlags) -> Result<ServicesConfig, ServiceOptionError> {
-    let options = (1..).zip(&flags.service_option);
-    Ok(ServicesConfig {
-        start: flags.service.clone(),
-        leave_out: flags.no_service.clone(),
-        options: options
-            .map(|(position, text)| option(text).ok_or(ServiceOptionError { position }))
-            .collect::<Result<_, _>>()?,
-    })
+/// What is asked for.
+pub(super) fn services(spec: &RunSpec) -> Result<ServicesConfig, ServiceOptionError> {
+    let mut options = Vec::new();
+    if let Some((texts, by)) = spec.service_option.given() {
+        for (position, text) in (1..).zip(texts) {
+            options.push(option(text).ok_or(ServiceOptionError { by, position })?);
+        }
+    }
+    let (start, leave_out) = (spec.service.list().to_vec(), spec.no_service.list().to_vec());
+    Ok(ServicesConfig { start, leave_out, options })
 }
 
 /// `NAME.KEY=VALUE`, or `NAME#2.KEY=VALUE` for one of several instances.
@@ -55,7 +58,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::config::flags::tests::flags;
+    use crate::config::spec::tests::spec;
 
     #[rstest]
     #[case("a.n=5", None, json!(5))]
@@ -69,14 +72,13 @@ mod tests {
 
     #[rstest]
     fn what_is_no_option_is_told_by_its_place(#[values("a.n", "a=5", ".n=5", "a.=5", "a#x.n=5")] text: &str) {
-        let flags = flags(&format!("--service-option a.b=c --service-option {text}")).unwrap();
-        let error = services(&flags).unwrap_err();
+        let error = services(&spec(&format!("--service-option a.b=c --service-option {text}"))).unwrap_err();
         assert_eq!(error.to_string(), "read value 2 of `--service-option`: it is not `NAME.KEY=VALUE`");
     }
 
     #[test]
     fn names_may_be_repeated_or_separated_by_commas() {
-        let config = services(&flags("--service a,a --service b --no-service c").unwrap()).unwrap();
+        let config = services(&spec("--service a,a --service b --no-service c")).unwrap();
         assert_eq!((config.start.join(" "), config.leave_out.join(" ")), ("a a b".into(), "c".into()));
     }
 }

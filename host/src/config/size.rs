@@ -2,7 +2,7 @@
 //!
 //! An estimate from the lengths that were asked for; nothing is generated here.
 
-use super::{DatasetConfig, LengthLaw, PhaseConfig};
+use crate::plan::{DatasetConfig, LengthLaw, Phase};
 
 /// Most memory that the texts of one request may take: more than any server reads.
 const MOST_BYTES: f64 = GIGABYTE;
@@ -65,8 +65,8 @@ fn size(bytes: f64) -> String {
 }
 
 /// Requests of all phases together; `None` when one has no limit.
-pub(super) fn requests(phases: &[PhaseConfig]) -> Option<u64> {
-    phases.iter().try_fold(0_u64, |all, phase| Some(all.saturating_add(phase.request_count?)))
+pub(super) fn requests(phases: &[Phase]) -> Option<u64> {
+    phases.iter().try_fold(0_u64, |all, phase| Some(all.saturating_add(phase.stop.requests()?)))
 }
 
 #[cfg(test)]
@@ -74,7 +74,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::config::media::MediaConfig;
+    use crate::plan::media::MediaConfig;
 
     fn prompts(mean: f64, stddev: f64, batch_size: usize) -> DatasetConfig {
         let isl = LengthLaw { mean, stddev };

@@ -1,23 +1,27 @@
 //! The target: addresses, the model, and what is sent along with every request.
 //!
-//! Knows the flags and the dialect's name; connects to nothing.
+//! Knows what is asked for and the dialect's name; connects to nothing.
 
 use std::collections::HashSet;
 
 use super::{
-    ConnectionReuse, DEFAULT_CONNECT_TIMEOUT_S, ServerMetricsConfig, Target, TlsConfig, TransportKind,
     endpoint_options::endpoint_options,
     environment::Environment,
-    error::ConfigError,
-    flags::ProfileFlags,
+    error::{ConfigError, NamedUrlError, Said},
     pairs,
+    problems::Problems,
     proxy::{Proxies, proxies},
+    spec::{Origin, RunSpec, Setting},
     url,
+};
+use crate::plan::{
+    ConnectionReuse, DEFAULT_CONNECT_TIMEOUT_S, Secret, ServerMetricsConfig, Target, TlsConfig, TransportKind,
 };
 
 const DEFAULT_URL: &str = "http://localhost:8000";
-/// Holds the key where none is typed.
-pub(crate) const API_KEY_VARIABLE: &str = "PRONY_API_KEY";
+
+/// The service that scrapes metrics pages.
+const SERVER_METRICS: &str = "server_metrics";
 
 /// A response of 32,768 tokens at 20 tokens a second comes to its end in this time (27 minutes), and one that stalls lets a
 /// pipeline that is ended after an hour write its report.
@@ -26,202 +30,214 @@ const DEFAULT_REQUEST_TIMEOUT_S: f64 = 1_800.0;
 /// The model that the mock server is asked for when the user names none.
 const MOCK_MODEL: &str = "mock-model";
 
-/// The target that the flags name, and what the user should know about the way to it.
+/// The target that is asked for, and what the user should know about the way to it.
 pub(super) fn target(
-    flags: &ProfileFlags,
+    spec: &RunSpec,
     facts: &Environment,
     endpoint_name: &str,
-) -> Result<(Target, Option<String>), ConfigError> {
-    let mut headers = pairs::headers(&flags.header)?;
-    let api_key = api_key(flags, facts)?;
-    let (urls, login) = urls(flags)?;
-    let transport = transport(flags)?;
-    check_sockets(transport, &urls)?;
-    let Proxies { urls: proxies, warning } = proxies(flags, transport, &facts.proxies, &urls)?;
+    problems: &mut Problems,
+) -> (Target, Option<String>) {
+    let mut headers = problems.note(pairs::headers(&spec.header)).unwrap_or_default();
+    let api_key = problems.note(api_key(spec)).flatten();
+    let (urls, login) = problems.note(urls(spec)).unwrap_or_default();
+    let transport = transport(spec, problems);
+    problems.note(check_sockets(spec, transport, &urls));
+    let Proxies { urls: proxies, warning } =
+        problems.note(proxies(spec, transport, &facts.proxies, &urls)).unwrap_or_default();
     if let Some(login) = login {
-        if api_key.is_some() {
-            return Err(ConfigError::TwoLogins { other: "`--api-key`" });
-        }
-        if headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
-            return Err(ConfigError::TwoLogins { other: "an `Authorization` header" });
+        if let Some(other) = other_login(spec, api_key.is_some(), &headers) {
+            problems.push(ConfigError::TwoLogins { url: typed_url(spec), other });
         }
         headers.push(("Authorization".to_owned(), login));
     }
     let target = Target {
         urls,
         proxies,
-        model: model(flags)?,
+        model: problems.note(model(spec)).unwrap_or_default(),
         endpoint_type: endpoint_name.to_owned(),
-        streaming: flags.streaming,
-        custom_endpoint: flags.custom_endpoint.clone(),
-        request_timeout_s: flags.request_timeout_seconds.unwrap_or(DEFAULT_REQUEST_TIMEOUT_S),
-        first_byte_timeout_s: within_the_whole(
-            flags,
-            "--first-byte-timeout-seconds",
-            flags.first_byte_timeout_seconds,
-        )?,
-        idle_timeout_s: within_the_whole(flags, "--idle-timeout-seconds", flags.idle_timeout_seconds)?,
-        wait_for_model_timeout_s: flags.wait_for_model_timeout.unwrap_or(0.0),
+        streaming: spec.streaming.is_given(),
+        custom_endpoint: spec.custom_endpoint.get().cloned(),
+        request_timeout_s: spec.request_timeout_seconds.value().unwrap_or(DEFAULT_REQUEST_TIMEOUT_S),
+        first_byte_timeout_s: within_the_whole(spec, &spec.first_byte_timeout_seconds, problems),
+        idle_timeout_s: within_the_whole(spec, &spec.idle_timeout_seconds, problems),
+        wait_for_model_timeout_s: spec.wait_for_model_timeout.value().unwrap_or(0.0),
         headers,
         api_key,
-        extra_inputs: pairs::extra_inputs(&flags.extra_inputs)?,
-        endpoint_options: endpoint_options(&flags.endpoint_option)?,
-        use_server_token_count: flags.use_server_token_count,
-        use_legacy_max_tokens: flags.use_legacy_max_tokens,
+        extra_inputs: problems.note(pairs::extra_inputs(&spec.extra_inputs)).unwrap_or_default(),
+        endpoint_options: problems.note(endpoint_options(&spec.endpoint_option)).unwrap_or_default(),
+        use_server_token_count: spec.use_server_token_count.is_given(),
+        use_legacy_max_tokens: spec.use_legacy_max_tokens.is_given(),
         transport,
-        http2: flags.http2,
-        connection_reuse: flags.connection_reuse_strategy.unwrap_or_default(),
+        http2: spec.http2.is_given(),
+        connection_reuse: spec.connection_reuse_strategy.value().unwrap_or_default(),
         tls: TlsConfig {
-            insecure: flags.insecure,
-            ca_cert: flags.ca_cert.clone(),
-            client_cert: flags.client_cert.clone(),
-            client_key: flags.client_key.clone(),
+            insecure: spec.insecure.is_given(),
+            ca_cert: spec.ca_cert.get().cloned(),
+            client_cert: spec.client_cert.get().cloned(),
+            client_key: spec.client_key.get().cloned(),
         },
-        preconnect: preconnect(flags)?,
-        connect_timeout_s: flags.connect_timeout_seconds.unwrap_or(DEFAULT_CONNECT_TIMEOUT_S),
+        preconnect: problems.note(preconnect(spec)).unwrap_or_default(),
+        connect_timeout_s: spec.connect_timeout_seconds.value().unwrap_or(DEFAULT_CONNECT_TIMEOUT_S),
     };
-    Ok((target, warning))
+    (target, warning)
 }
 
 /// The key: what was typed, else what the environment holds. The mock server wants none, so that a variable that is set
 /// for other runs does not matter to it.
-fn api_key(flags: &ProfileFlags, facts: &Environment) -> Result<Option<String>, ConfigError> {
-    let (by, key) = match (&flags.api_key, &facts.api_key) {
-        (Some(typed), _) => ("--api-key", typed),
-        (None, Some(variable)) if !flags.mock => (API_KEY_VARIABLE, variable),
-        _ => return Ok(None),
-    };
+fn api_key(spec: &RunSpec) -> Result<Option<Secret<String>>, ConfigError> {
+    let is_ours = |by: Origin| !(spec.mock.is_given() && matches!(by, Origin::Variable(_)));
+    let Some((key, by)) = spec.api_key.given().filter(|(_, by)| is_ours(*by)) else { return Ok(None) };
     // A key from a file or a secret store often ends in a newline.
     match key.trim() {
         "" => Err(ConfigError::EmptyKey { by }),
-        key => Ok(Some(key.to_owned())),
+        key => Ok(Some(Secret::new(key.to_owned()))),
     }
 }
 
-impl Target {
-    /// Whether the user names no model. Then it is good for asking the server which it has, and for nothing else.
-    pub(crate) fn lacks_model(&self) -> bool {
-        self.model.is_empty()
+/// What says who we are beside the credentials in a URL.
+fn other_login(spec: &RunSpec, has_key: bool, headers: &[(String, String)]) -> Option<String> {
+    if let Some(by) = spec.api_key.origin().filter(|_| has_key) {
+        return Some(format!("`{by}`"));
     }
+    let is_login = |(name, _): &(String, String)| name.eq_ignore_ascii_case("authorization");
+    headers.iter().any(is_login).then(|| "an `Authorization` header".to_owned())
 }
 
 /// A limit for a part of a request, which must end before the limit for all of it to be one.
-fn within_the_whole(
-    flags: &ProfileFlags,
-    flag: &'static str,
-    seconds: Option<f64>,
-) -> Result<Option<f64>, ConfigError> {
-    let whole = flags.request_timeout_seconds.unwrap_or(DEFAULT_REQUEST_TIMEOUT_S);
-    if seconds.is_some_and(|seconds| seconds >= whole) {
-        return Err(ConfigError::Clash {
-            flag,
-            with: "--request-timeout-seconds",
+fn within_the_whole(spec: &RunSpec, limit: &Setting<f64>, problems: &mut Problems) -> Option<f64> {
+    let (seconds, by) = limit.given()?;
+    let whole = &spec.request_timeout_seconds;
+    if *seconds >= whole.value().unwrap_or(DEFAULT_REQUEST_TIMEOUT_S) {
+        problems.push(ConfigError::Clash {
+            flag: by.into(),
+            with: whole.origin().unwrap_or(Origin::Flag(whole.flag())).into(),
             reason: "the limit for the whole request is reached first",
         });
     }
-    Ok(seconds)
+    Some(*seconds)
 }
 
 /// HTTP/2 is spoken by the client library only.
-fn transport(flags: &ProfileFlags) -> Result<TransportKind, ConfigError> {
-    match flags.transport {
-        Some(TransportKind::Timed) if flags.http2 => Err(ConfigError::Clash {
-            flag: "--http2",
-            with: "--transport timed",
-            reason: "the timed transport speaks HTTP/1.1",
-        }),
-        None if flags.http2 => Ok(TransportKind::Portable),
-        asked => Ok(asked.unwrap_or_default()),
+fn transport(spec: &RunSpec, problems: &mut Problems) -> TransportKind {
+    match (spec.transport.given(), spec.http2.origin()) {
+        (Some((TransportKind::Timed, by)), Some(http2)) => {
+            problems.push(ConfigError::Clash {
+                flag: http2.into(),
+                with: Said::with_value(by, "timed"),
+                reason: "the timed transport speaks HTTP/1.1",
+            });
+            TransportKind::Portable
+        }
+        (None, Some(_)) => TransportKind::Portable,
+        (asked, _) => asked.map(|(transport, _)| *transport).unwrap_or_default(),
     }
 }
 
 /// Connections can only wait where they are kept, and where it is us who keep them.
-fn preconnect(flags: &ProfileFlags) -> Result<bool, ConfigError> {
-    let never = flags.connection_reuse_strategy == Some(ConnectionReuse::Never);
-    let portable = flags.transport == Some(TransportKind::Portable);
-    match flags.preconnect {
-        true if flags.http2 => Err(ConfigError::Preconnect { other: "--http2" }),
-        true if never => Err(ConfigError::Preconnect { other: "--connection-reuse-strategy never" }),
-        true if portable => Err(ConfigError::Preconnect { other: "--transport portable" }),
-        asked => Ok(asked),
-    }
+fn preconnect(spec: &RunSpec) -> Result<bool, ConfigError> {
+    let Some(by) = spec.preconnect.origin() else { return Ok(false) };
+    let reuse = spec.connection_reuse_strategy.given();
+    let never = reuse.filter(|(reuse, _)| **reuse == ConnectionReuse::Never);
+    let portable = spec.transport.given().filter(|(transport, _)| **transport == TransportKind::Portable);
+    let other = spec
+        .http2
+        .origin()
+        .map(Said::from)
+        .or_else(|| never.map(|(_, by)| Said::with_value(by, "never")))
+        .or_else(|| portable.map(|(_, by)| Said::with_value(by, "portable")));
+    other.map_or(Ok(true), |other| Err(ConfigError::Preconnect { by, other }))
+}
+
+/// Where a URL is named, or could be.
+fn typed_url(spec: &RunSpec) -> Origin {
+    spec.url.origin().unwrap_or(Origin::Flag(spec.url.flag()))
 }
 
 /// Base URLs, and the one login that they may hold. None at all for `--mock`.
-fn urls(flags: &ProfileFlags) -> Result<(Vec<String>, Option<String>), ConfigError> {
-    if flags.mock {
+fn urls(spec: &RunSpec) -> Result<(Vec<String>, Option<String>), ConfigError> {
+    if spec.mock.is_given() {
         return Ok((Vec::new(), None));
     }
-    if flags.url.is_empty() {
-        return Ok((vec![DEFAULT_URL.to_owned()], None));
-    }
-    let bases = flags.url.iter().map(|url| url::parse_base(url)).collect::<Result<Vec<_>, _>>()?;
-    let login = bases[0].authorization.clone();
+    let by = typed_url(spec);
+    let bases = spec.url.list().iter().map(|url| url::parse_base(url)).collect::<Result<Vec<_>, _>>();
+    let bases = bases.map_err(|error| ConfigError::Url(NamedUrlError { by, error }))?;
+    let Some(first) = bases.first() else { return Ok((vec![DEFAULT_URL.to_owned()], None)) };
+    let login = first.authorization.clone();
     if bases.iter().any(|base| base.authorization != login) {
-        return Err(ConfigError::TwoLogins { other: "those of another `--url`" });
+        return Err(ConfigError::TwoLogins { url: by, other: format!("those of another `{by}`") });
     }
     Ok((bases.into_iter().map(|base| base.url).collect(), login))
 }
 
 /// The client library of the portable transport connects to one Unix socket, whatever the address of a request.
-fn check_sockets(transport: TransportKind, urls: &[String]) -> Result<(), ConfigError> {
+fn check_sockets(spec: &RunSpec, transport: TransportKind, urls: &[String]) -> Result<(), ConfigError> {
     let sockets: HashSet<_> = urls.iter().map(|url| url::socket_of(url).map(|(socket, _)| socket)).collect();
     if transport == TransportKind::Portable && sockets.len() > 1 {
+        let by = spec.transport.origin().unwrap_or(Origin::Flag(spec.transport.flag()));
         return Err(ConfigError::Clash {
-            flag: "--transport portable",
-            with: "--url unix://",
+            flag: Said::with_value(by, "portable"),
+            with: Said::with_value(typed_url(spec), url::ANY_SOCKET),
             reason: "it cannot connect to anything else than one Unix socket in a run",
         });
     }
     Ok(())
 }
 
-fn model(flags: &ProfileFlags) -> Result<String, ConfigError> {
-    match flags.model.as_slice() {
-        [] if flags.mock => Ok(MOCK_MODEL.to_owned()),
+fn model(spec: &RunSpec) -> Result<String, ConfigError> {
+    let Some((models, by)) = spec.model.given() else {
         // Whoever has a server asks it: see [`Target::lacks_model`].
-        [] => Ok(String::new()),
-        [model] if model.trim().is_empty() => Err(ConfigError::NoModel),
+        let of_mock = spec.mock.is_given().then(|| MOCK_MODEL.to_owned());
+        return Ok(of_mock.unwrap_or_default());
+    };
+    match models.as_slice() {
+        [model] if model.trim().is_empty() => Err(ConfigError::NoModel { by }),
         [model] => Ok(model.clone()),
-        models => Err(ConfigError::SeveralModels { models: models.to_vec() }),
+        models => Err(ConfigError::SeveralModels { by, models: models.to_vec() }),
     }
 }
 
-/// Whether the service that scrapes metrics pages is left out by its name, however that is spelled.
-fn leaves_out_server_metrics(flags: &ProfileFlags) -> bool {
+/// Where it is said that the service that scrapes metrics pages is left out by its name, however that is spelled.
+fn leaves_out_server_metrics(spec: &RunSpec) -> Option<Origin> {
     let spelled = |name: &String| name.to_ascii_lowercase().replace('-', "_");
-    flags.no_service.iter().any(|name| spelled(name) == "server_metrics")
+    let (names, by) = spec.no_service.given()?;
+    names.iter().any(|name| spelled(name) == SERVER_METRICS).then_some(by)
 }
 
 /// The metrics pages to scrape: each target's own, then those that the user named, each once. One behind a Unix socket
 /// cannot be scraped; if that leaves none, it is said.
 pub(super) fn server_metrics(
-    flags: &ProfileFlags,
+    spec: &RunSpec,
     targets: &[String],
-) -> Result<(ServerMetricsConfig, Option<String>), ConfigError> {
-    let left_out = leaves_out_server_metrics(flags);
-    if left_out && !flags.server_metrics.is_empty() {
-        let (flag, with) = ("--server-metrics", "--no-service server_metrics");
-        return Err(ConfigError::Clash { flag, with, reason: "that service scrapes the pages" });
+    problems: &mut Problems,
+) -> (ServerMetricsConfig, Option<String>) {
+    let left_out = leaves_out_server_metrics(spec);
+    if let Some((flag, left_out)) = spec.server_metrics.origin().zip(left_out) {
+        problems.push(ConfigError::Clash {
+            flag: flag.into(),
+            with: Said::with_value(left_out, SERVER_METRICS),
+            reason: "that service scrapes the pages",
+        });
     }
-    if flags.no_server_metrics || left_out {
-        return Ok((ServerMetricsConfig::default(), None));
+    if spec.no_server_metrics.is_given() || left_out.is_some() {
+        return (ServerMetricsConfig::default(), None);
     }
     let by_tcp = targets.iter().filter(|target| url::socket_of(target).is_none());
     let mut urls: Vec<String> = by_tcp.map(|target| url::metrics_url(target)).collect();
-    for typed in &flags.server_metrics {
-        urls.push(url::parse_metrics_page(typed)?);
+    if let Some((pages, by)) = spec.server_metrics.given() {
+        let pages = pages.iter().map(|page| url::parse_metrics_page(page)).collect::<Result<Vec<_>, _>>();
+        let pages = problems.note(pages.map_err(|error| ConfigError::Url(NamedUrlError { by, error })));
+        urls.extend(pages.unwrap_or_default());
     }
     let mut seen = HashSet::new();
     urls.retain(|url| seen.insert(url.clone()));
     if urls.is_empty() && !targets.is_empty() {
         let warning = "no server metrics are scraped: they cannot be over a Unix socket; name a page with \
                        `--server-metrics URL`, or say `--no-server-metrics`";
-        return Ok((ServerMetricsConfig::default(), Some(warning.to_owned())));
+        return (ServerMetricsConfig::default(), Some(warning.to_owned()));
     }
-    let headers = pairs::server_metrics_headers(&flags.server_metrics_header)?;
-    let interval_s = flags.server_metrics_interval;
-    Ok((ServerMetricsConfig { enabled: true, urls, interval_s, headers }, None))
+    let headers = problems.note(pairs::headers(&spec.server_metrics_header)).unwrap_or_default();
+    let interval_s = spec.server_metrics_interval.value();
+    (ServerMetricsConfig { enabled: true, urls, interval_s, headers }, None)
 }
 
 #[cfg(test)]
@@ -229,10 +245,25 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::config::flags::tests::flags;
+    use crate::config::{error::ConfigErrors, flags::tests::flags, spec::tests::spec};
+
+    fn target_of(spec: &RunSpec) -> Result<Target, ConfigErrors> {
+        let mut problems = Problems::default();
+        let (target, _) = target(spec, &Environment::default(), "chat", &mut problems);
+        problems.finish().map(|()| target)
+    }
 
     fn resolved(line: &str) -> Target {
-        target(&flags(line).unwrap(), &Environment::default(), "chat").unwrap().0
+        target_of(&spec(line)).unwrap()
+    }
+
+    fn metrics(
+        line: &str,
+        targets: &[String],
+    ) -> Result<(ServerMetricsConfig, Option<String>), ConfigErrors> {
+        let mut problems = Problems::default();
+        let metrics = server_metrics(&spec(line), targets, &mut problems);
+        problems.finish().map(|()| metrics)
     }
 
     #[test]
@@ -264,11 +295,14 @@ mod tests {
         #[case] variable: Option<&str>,
         #[case] expected: Result<Option<&str>, &str>,
     ) {
-        let facts = Environment { api_key: variable.map(str::to_owned), ..Environment::default() };
-        let target = target(&flags(&format!("-m m {line}")).unwrap(), &facts, "chat");
-        match (target, expected) {
-            (Ok((target, _)), Ok(key)) => assert_eq!(target.api_key.as_deref(), key),
-            (Err(ConfigError::EmptyKey { by }), Err(expected)) => assert_eq!(by, expected),
+        let spec = RunSpec::new(&flags(&format!("-m m {line}")).unwrap(), variable);
+        match (target_of(&spec), expected) {
+            (Ok(target), Ok(key)) => {
+                assert_eq!(target.api_key.as_ref().map(|key| key.expose().as_str()), key);
+            }
+            (Err(error), Err(by)) => {
+                assert_eq!(error.to_string(), format!("the API key is empty: `{by}` is set to nothing"));
+            }
             (found, _) => panic!("{found:?}"),
         }
     }
@@ -278,15 +312,13 @@ mod tests {
     #[case("--no-service Server-Metrics")]
     #[case("--no-server-metrics")]
     fn server_metrics_that_are_left_out_are_not_enabled(#[case] line: &str) {
-        let flags = flags(line).unwrap();
-        let (config, warning) = server_metrics(&flags, &["http://h:1".to_owned()]).unwrap();
+        let (config, warning) = metrics(line, &["http://h:1".to_owned()]).unwrap();
         assert_eq!((config, warning), (ServerMetricsConfig::default(), None));
     }
 
     #[test]
     fn pages_for_a_service_that_is_left_out_contradict_it() {
-        let flags = flags("--no-service server_metrics --server-metrics http://h:2").unwrap();
-        let error = server_metrics(&flags, &[]).unwrap_err();
+        let error = metrics("--no-service server_metrics --server-metrics http://h:2", &[]).unwrap_err();
         assert!(
             error
                 .to_string()

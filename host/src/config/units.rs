@@ -3,7 +3,12 @@
 //! Every parser takes the text of one flag and gives a typed value or a [`UnitError`]. It knows neither which flag
 //! the text belongs to nor what the value is for.
 
-use std::fmt;
+use std::{
+    fmt,
+    num::{NonZeroU32, NonZeroU64},
+};
+
+use crate::plan::Grace;
 
 /// Longest time that a flag takes, in seconds: 31 years, well inside what a duration can hold.
 const MAX_SECONDS: f64 = 1e9;
@@ -66,6 +71,17 @@ where
     number(text, "a whole number, 1 or more", |value| *value > T::default())
 }
 
+/// A number of requests that go on at once. One that no process can have is as good as the largest that is known.
+pub(crate) fn concurrency(text: &str) -> Result<NonZeroU32, UnitError> {
+    let typed: NonZeroU64 = requests(text)?;
+    Ok(NonZeroU32::try_from(typed).unwrap_or(NonZeroU32::MAX))
+}
+
+/// A number of requests.
+pub(crate) fn requests(text: &str) -> Result<NonZeroU64, UnitError> {
+    number(text, "a whole number, 1 or more", |_| true)
+}
+
 /// A spread or a mean, from 0.
 pub(crate) fn non_negative(text: &str) -> Result<f64, UnitError> {
     number(text, "a number, 0 or more", |value: &f64| value.is_finite() && *value >= 0.0)
@@ -105,15 +121,6 @@ pub(crate) fn audio_rate(text: &str) -> Result<u32, UnitError> {
     let expected = "a number of kHz from 1 to 96, or of Hz up to 192000";
     let rate = number(text, expected, |rate: &f64| (1.0..=192_000.0).contains(rate))?;
     Ok(if rate > 96.0 { rate } else { rate * 1000.0 }.round() as u32)
-}
-
-/// How long to wait for requests in flight once no more are sent.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Grace {
-    /// So many seconds, then they are cancelled.
-    Seconds(f64),
-    /// Until the last one has ended.
-    Infinite,
 }
 
 /// A grace period: a time, or `inf`.

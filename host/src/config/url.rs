@@ -99,6 +99,9 @@ pub(crate) struct BaseUrl {
 /// Scheme of an address behind a Unix socket, whose path stands in place of the host, percent-encoded.
 const SOCKET_SCHEME: &str = "http+unix";
 
+/// How an address of any Unix socket begins, as a user types it.
+pub(super) const ANY_SOCKET: &str = "unix://";
+
 /// What stands as it is in the place of a host.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 

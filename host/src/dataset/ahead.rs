@@ -144,8 +144,8 @@ mod tests {
     use super::*;
     use crate::{
         clock::Clock,
-        config::{LengthLaw, media::MediaConfig},
         dataset::{generate::Content, media::Media},
+        plan::{LengthLaw, media::MediaConfig},
         seed::Seed,
     };
 

@@ -11,7 +11,7 @@ use super::{
     synthetic::{Writer, Written},
     tokenizer::Tokenizer,
 };
-use crate::{config::LengthLaw, seed::Seed};
+use crate::{plan::LengthLaw, seed::Seed};
 
 /// About how many bytes a token of text has, and a script beside its texts.
 const BYTES_A_TOKEN: u64 = 6;

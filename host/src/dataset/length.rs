@@ -6,7 +6,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
 
-use crate::{config::LengthLaw, seed::Seed};
+use crate::{plan::LengthLaw, seed::Seed};
 
 /// A law whose mass is almost all below one token is given up after so many draws.
 const MOST_DRAWS: u32 = 10_000;
@@ -110,7 +110,7 @@ mod tests {
     use rstest::rstest;
 
     use super::input_lengths;
-    use crate::{config::LengthLaw, seed::Seed};
+    use crate::{plan::LengthLaw, seed::Seed};
 
     fn draws(mean: f64, stddev: f64, count: u64) -> Vec<u64> {
         let lengths = input_lengths(LengthLaw { mean, stddev }, Seed::new(42));

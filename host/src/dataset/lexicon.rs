@@ -76,7 +76,7 @@ fn capitalised(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Class, Lexicon};
-    use crate::{config::TokenizerChoice, dataset::tokenizer::Tokenizer};
+    use crate::{dataset::tokenizer::Tokenizer, plan::TokenizerChoice};
 
     fn words(lexicon: &Lexicon) -> Vec<(&str, u64)> {
         let words = Class::ALL.iter().flat_map(|&class| lexicon.words(class)).chain(lexicon.openers());

@@ -17,7 +17,7 @@ use super::{
     tokenizer::Tokenizer,
 };
 use crate::{
-    config::{DatasetConfig, LengthLaw, media::MediaConfig},
+    plan::{DatasetConfig, LengthLaw, media::MediaConfig},
     seed::Seed,
 };
 
@@ -228,8 +228,8 @@ pub(super) mod tests {
 
     use super::{Script, open};
     use crate::{
-        config::{DatasetConfig, LengthLaw, TokenizerChoice, media::MediaConfig},
         dataset::tokenizer::Tokenizer,
+        plan::{DatasetConfig, LengthLaw, TokenizerChoice, media::MediaConfig},
         seed::Seed,
     };
 

@@ -4,7 +4,7 @@ use super::{
     length::{self, Lengths},
     synthetic::{Writer, Written},
 };
-use crate::{config::LengthLaw, seed::Seed};
+use crate::{plan::LengthLaw, seed::Seed};
 
 /// The lengths of every question by its number.
 #[derive(Debug)]

@@ -215,7 +215,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::Writer;
-    use crate::{config::TokenizerChoice, dataset::tokenizer::Tokenizer, seed::Seed};
+    use crate::{dataset::tokenizer::Tokenizer, plan::TokenizerChoice, seed::Seed};
 
     static BUILTIN: LazyLock<Arc<Tokenizer>> =
         LazyLock::new(|| Tokenizer::load(&TokenizerChoice::Builtin).unwrap().into());

@@ -11,7 +11,7 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::vocabulary;
-use crate::{bounded, config::TokenizerChoice};
+use crate::{bounded, plan::TokenizerChoice};
 
 /// The file that a tokenizer's folder must hold.
 const FILE_NAME: &str = "tokenizer.json";
@@ -350,7 +350,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::{LONGEST_BLANK, LONGEST_WORD, Tokenizer, hexadecimal, pieces, vocabulary};
-    use crate::config::TokenizerChoice;
+    use crate::plan::TokenizerChoice;
 
     fn builtin() -> Tokenizer {
         Tokenizer::load(&TokenizerChoice::Builtin).unwrap()

@@ -15,13 +15,11 @@ use super::{
     client::ClientReport,
     columns::Columns,
     first_reads::FirstReads,
-    outcome::Outcome,
     request::{LatencyOrigin, Request, TokenCounting},
 };
 use crate::{
     clock::RunNs,
-    config::Arrival,
-    record::{Record, RunHeader, ScheduleCounts, WorkerUsage},
+    record::{Record, RunHeader, ScheduleCounts, WorkerUsage, settings::PhaseSettings},
     request::target::place_of,
 };
 
@@ -32,8 +30,10 @@ pub(crate) struct PhaseSpan {
     pub(crate) index: u32,
     /// Warm-up or profiling.
     pub(crate) kind: PhaseKind,
-    /// When it began.
+    /// When it began. Where the journal has lost that, when its first request was due.
     pub(crate) start_ns: RunNs,
+    /// The journal has lost its beginning.
+    pub(crate) has_lost_start: bool,
     /// When it was over; unknown when the run was killed in it.
     pub(crate) end_ns: Option<RunNs>,
     /// End of its last request, successful or not.
@@ -101,8 +101,8 @@ const OF_URLS: [&str; 2] = ["time_to_first_token", "request_latency"];
 /// Collects the numbers of a run, or of a part of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Aggregator {
-    /// The law of each phase.
-    arrivals: Vec<Arrival>,
+    /// The kind of each phase, and where the latency of its requests counts from.
+    asked: Vec<(PhaseKind, LatencyOrigin)>,
     counting: TokenCounting,
     phases: BTreeMap<u32, PhaseSpan>,
     warmup: Columns,
@@ -119,17 +119,17 @@ impl Aggregator {
     /// Starts empty, with the metrics that make sense for the run.
     pub(crate) fn new(header: &RunHeader) -> Self {
         let columns = |kind| {
-            let mut phases = header.config.phases.iter().filter(|phase| phase.kind == kind);
+            let mut phases = header.settings.phases.iter().filter(|phase| phase.kind == kind);
             // An open loop in one of several phases is enough: requests of the others leave its metrics out.
-            let open = phases.any(|phase| origin_of(phase.arrival) == LatencyOrigin::Scheduled);
+            let open = phases.any(|phase| origin_of(phase) == LatencyOrigin::Scheduled);
             let origin = if open { LatencyOrigin::Scheduled } else { LatencyOrigin::Sent };
             Columns::new(CATALOGUE.iter().filter(|metric| metric.applies(&header.capabilities, origin)))
         };
-        let urls = header.config.target.urls.len();
+        let urls = header.settings.urls.len();
         let of_urls = columns(PhaseKind::Profiling).only(&OF_URLS);
         Self {
             by_url: vec![of_urls; if urls > 1 { urls } else { 0 }],
-            counting: if header.config.target.use_server_token_count {
+            counting: if header.settings.use_server_token_count {
                 TokenCounting::ServerOnly
             } else {
                 TokenCounting::PreferServer
@@ -139,13 +139,13 @@ impl Aggregator {
             phases: BTreeMap::new(),
             workers: Vec::new(),
             first_reads: FirstReads::default(),
-            arrivals: header.config.phases.iter().map(|phase| phase.arrival).collect(),
+            asked: header.settings.phases.iter().map(|phase| (phase.kind, origin_of(phase))).collect(),
         }
     }
 
     /// Makes room for as many requests as the run may have profiled: those that were asked for, if there can be so many.
     pub(crate) fn reserve(&mut self, header: &RunHeader, most: usize) {
-        let profiling = header.config.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
+        let profiling = header.settings.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
         let wanted: Option<u64> = profiling.map(|phase| phase.request_count).sum();
         let wanted = wanted.and_then(|wanted| usize::try_from(wanted).ok()).unwrap_or(usize::MAX);
         self.profiling.reserve(wanted.min(most));
@@ -181,27 +181,48 @@ impl Aggregator {
 
     /// Kind of a phase.
     pub(crate) fn kind_of(&self, phase: u32) -> PhaseKind {
-        self.phases.get(&phase).map(|span| span.kind).unwrap_or_default()
+        let began = self.phases.get(&phase).map(|span| span.kind);
+        began.or_else(|| self.asked_of(phase).map(|(kind, _)| kind)).unwrap_or_default()
+    }
+
+    fn asked_of(&self, phase: u32) -> Option<(PhaseKind, LatencyOrigin)> {
+        self.asked.get(phase as usize).copied()
+    }
+
+    /// The phase of a record.
+    fn span_of(&mut self, record: &Record) -> &mut PhaseSpan {
+        let kind = self.kind_of(record.phase);
+        let due = record.instants.scheduled;
+        let lost = PhaseSpan {
+            index: record.phase,
+            kind,
+            start_ns: due,
+            has_lost_start: true,
+            ..PhaseSpan::default()
+        };
+        let span = self.phases.entry(record.phase).or_insert(lost);
+        if span.has_lost_start {
+            span.start_ns = span.start_ns.min(due);
+        }
+        span
     }
 
     /// A request is over. What it measured is in `measured` afterwards.
     pub(crate) fn record(&mut self, record: &Record, measured: &mut Measured) {
-        let arrival = self.arrivals.get(record.phase as usize).copied();
-        if let Some(span) = self.phases.get_mut(&record.phase) {
-            span.last_request_ns = span.last_request_ns.max(Some(record.instants.end));
-            if let Some(sent) = record.instants.sent {
-                let lateness = sent.saturating_sub(record.instants.scheduled);
-                let is_open = arrival.is_some_and(|arrival| arrival != Arrival::ClosedLoop);
-                span.sent += 1;
-                span.late += u64::from(is_open && lateness > LATE_NS);
-            }
+        let origin = self.asked_of(record.phase).map_or(LatencyOrigin::Sent, |(_, origin)| origin);
+        let span = self.span_of(record);
+        span.last_request_ns = span.last_request_ns.max(Some(record.instants.end));
+        if let Some(sent) = record.instants.sent {
+            let lateness = sent.saturating_sub(record.instants.scheduled);
+            let is_open = origin == LatencyOrigin::Scheduled;
+            span.sent += 1;
+            span.late += u64::from(is_open && lateness > LATE_NS);
         }
-        let origin = arrival.map_or(LatencyOrigin::Sent, origin_of);
         let request = Request { record, origin, counting: self.counting };
         match self.kind_of(record.phase) {
             PhaseKind::Warmup => self.warmup.add(&request, measured),
             PhaseKind::Profiling => {
-                if Outcome::of(record) == Outcome::Succeeded {
+                if record.outcome.is_ok() {
                     self.first_reads.add(record);
                 }
                 let place = place_of(record.session_num, self.by_url.len());
@@ -216,11 +237,16 @@ impl Aggregator {
     /// Takes in the requests of another part of the run, which began as a clone of this without any.
     pub(crate) fn append(&mut self, part: Self) {
         for (index, of_part) in part.phases {
-            if let Some(span) = self.phases.get_mut(&index) {
-                span.last_request_ns = span.last_request_ns.max(of_part.last_request_ns);
-                span.sent += of_part.sent;
-                span.late += of_part.late;
+            let Some(span) = self.phases.get_mut(&index) else {
+                self.phases.insert(index, of_part);
+                continue;
+            };
+            if span.has_lost_start {
+                span.start_ns = span.start_ns.min(of_part.start_ns);
             }
+            span.last_request_ns = span.last_request_ns.max(of_part.last_request_ns);
+            span.sent += of_part.sent;
+            span.late += of_part.late;
         }
         self.warmup.append(part.warmup);
         self.profiling.append(part.profiling);
@@ -265,11 +291,8 @@ impl Aggregator {
     }
 }
 
-fn origin_of(arrival: Arrival) -> LatencyOrigin {
-    match arrival {
-        Arrival::ClosedLoop => LatencyOrigin::Sent,
-        Arrival::Constant { .. } | Arrival::Poisson { .. } => LatencyOrigin::Scheduled,
-    }
+fn origin_of(phase: &PhaseSettings) -> LatencyOrigin {
+    if phase.is_open_loop { LatencyOrigin::Scheduled } else { LatencyOrigin::Sent }
 }
 
 #[cfg(test)]
@@ -282,7 +305,7 @@ mod tests {
     use crate::metrics::TokenSource;
     use crate::{
         metrics::{Distribution, Stats, catalogue::Source, sample},
-        record::Frame,
+        record::{Frame, Outcome},
     };
 
     fn aggregate(header: RunHeader, records: &[Record]) -> Aggregator {
@@ -392,7 +415,7 @@ mod tests {
     #[test]
     fn an_open_loop_has_latency_from_the_schedule_and_service_time_beside_it() {
         let mut header = sample::header();
-        header.config.phases[1].arrival = Arrival::Poisson { rate: 10.0 };
+        header.settings.phases[1].is_open_loop = true;
         let table = aggregate(header, &[sample::a()]).profiling_results().table;
         assert_eq!(table.avg("request_latency"), Some(102.0));
         assert_eq!(table.avg("request_service_time"), Some(100.0));
@@ -414,7 +437,7 @@ mod tests {
         #[case] expected: TokenSource,
     ) {
         let mut header = sample::header();
-        header.config.target.use_server_token_count = use_server_token_count;
+        header.settings.use_server_token_count = use_server_token_count;
         let (mut a, mut b) = (sample::a(), sample::b());
         a.usage = a.usage.filter(|_| a_has_usage);
         b.usage = b.usage.filter(|_| b_has_usage);
@@ -431,8 +454,7 @@ mod tests {
         ) {
             let without = profiled(&[sample::a(), sample::b()]);
             let failures = ends_ms.iter().map(|end| Record {
-                cancelled,
-                error: Some(ErrorDetails::default()),
+                outcome: if cancelled { Outcome::cancelled() } else { Outcome::of(Some(ErrorDetails::default())) },
                 instants: crate::record::Instants { end: end * sample::MS, ..sample::a().instants },
                 ..sample::a()
             });

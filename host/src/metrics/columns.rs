@@ -7,7 +7,6 @@ use rayon::prelude::*;
 use super::{
     Counting, Measured, Metric, MetricTable, Outcomes, Results, Stats, TokenSource,
     catalogue::{PhaseFact, Source},
-    outcome::Outcome,
     pooled::GapPool,
     request::{Counter, Request},
     values::Values,
@@ -73,7 +72,7 @@ impl Columns {
     pub(super) fn add(&mut self, request: &Request<'_>, measured: &mut Measured) {
         measured.clear();
         self.outcomes.add(request.record);
-        if Outcome::of(request.record) != Outcome::Succeeded {
+        if !request.record.outcome.is_ok() {
             return;
         }
         self.counting.add(request);

@@ -1,25 +1,6 @@
 //! How requests ended.
 
-use crate::record::Record;
-
-/// How a request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Succeeded,
-    Failed,
-    Cancelled,
-}
-
-impl Outcome {
-    /// The one place that says what a success is.
-    pub(super) fn of(record: &Record) -> Self {
-        match record {
-            Record { cancelled: true, .. } => Self::Cancelled,
-            Record { error: Some(_), .. } => Self::Failed,
-            Record { .. } => Self::Succeeded,
-        }
-    }
-}
+use crate::record::{Outcome, Record};
 
 /// How many requests ended how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,13 +35,13 @@ impl Outcomes {
     /// Counts one more.
     pub(super) fn add(&mut self, record: &Record) {
         self.retried += u64::from(record.retried);
-        match Outcome::of(record) {
-            Outcome::Succeeded => {
+        match record.outcome {
+            Outcome::Ok => {
                 self.succeeded += 1;
                 self.cut_after_end += u64::from(record.cut_after_end);
             }
-            Outcome::Failed => self.failed += 1,
-            Outcome::Cancelled => self.cancelled += 1,
+            Outcome::Failed(_) => self.failed += 1,
+            Outcome::Cancelled(_) => self.cancelled += 1,
         }
     }
 }

@@ -6,14 +6,15 @@
 use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 
 use crate::{
-    config::{
-        Arrival, ConnectionReuse, DatasetConfig, LengthLaw, PhaseConfig, RunConfig, ServerMetricsConfig,
-        ServicesConfig, Target, TlsConfig, TokenizerChoice, TransportKind, media::MediaConfig,
+    config::redact,
+    plan::{
+        ConnectionReuse, DatasetConfig, LengthLaw, Load, Phase, Plan, Ramp, Role, ServerMetricsConfig,
+        ServicesConfig, StopRule, Target, TlsConfig, TokenizerChoice, TransportKind, media::MediaConfig,
     },
     plugin::UsedPlugin,
     record::{
-        Capabilities, CountedTokens, DelaySummary, Frame, Instants, PolicyRecord, ProcessUsage, Record,
-        RunEnd, RunHeader, ScheduleCounts, ServiceReport, WorkerUsage,
+        Capabilities, CountedTokens, DelaySummary, Frame, Instants, Outcome, PolicyRecord, ProcessUsage,
+        Record, RunEnd, RunHeader, ScheduleCounts, ServiceReport, WorkerUsage, settings::described,
     },
 };
 
@@ -22,10 +23,12 @@ pub(crate) const MS: u64 = 1_000_000;
 
 /// What the run was asked to do.
 pub(crate) fn header() -> RunHeader {
+    let (settings, config) = described(&redact::plan(&config(), &redact::Redactor::default())).unwrap();
     RunHeader {
         run_id: "6f1e3a52-07c4-4c1b-9c58-d1b2ab3d9e11".into(),
         version: "0.1.0".into(),
-        config: config(),
+        settings,
+        config,
         command: "prony profile --model m".into(),
         // 2026-11-24T02:49:37Z
         tokenizer: Some("o200k_base sha256:0".into()),
@@ -59,16 +62,17 @@ fn chat_plugin() -> UsedPlugin {
     }
 }
 
-fn config() -> RunConfig {
-    let phase = |kind, requests| PhaseConfig {
-        kind,
-        arrival: Arrival::ClosedLoop,
-        concurrency: Some(2),
-        request_count: Some(requests),
-        duration_s: None,
-        grace_s: None,
+/// Its plan.
+pub(crate) fn config() -> Plan {
+    let phase = |id, role: Role, requests: u64| Phase {
+        id,
+        name: role.name().into(),
+        role,
+        load: Load::Closed { sessions: Ramp::constant(2).unwrap() },
+        stop: StopRule::Requests(requests.try_into().unwrap()),
+        drain_s: 8.0,
     };
-    RunConfig {
+    Plan {
         target: Target {
             urls: vec!["http://127.0.0.1:8000".into()],
             proxies: Vec::new(),
@@ -101,7 +105,7 @@ fn config() -> RunConfig {
             media: MediaConfig::default(),
         },
         tokenizer: TokenizerChoice::Builtin,
-        phases: vec![phase(PhaseKind::Warmup, 1), phase(PhaseKind::Profiling, 4)],
+        phases: vec![phase(0, Role::Warmup, 1), phase(1, Role::Measured, 4)],
         random_seed: 42,
         workers: 1,
         artifact_dir: "artifacts".into(),
@@ -110,7 +114,6 @@ fn config() -> RunConfig {
         isolate: Vec::new(),
         export_outputs: false,
         export_http_trace: false,
-        drain_s: 8.0,
         deadline_s: None,
         is_recorded: false,
     }
@@ -185,11 +188,11 @@ pub(crate) fn c() -> Record {
         instants: Instants { end: 1100 * MS, ..success("c", 202, 1, &[1], 2).instants },
         usage: None,
         finish_reasons: Vec::new(),
-        error: Some(ErrorDetails {
+        outcome: Outcome::of(Some(ErrorDetails {
             kind: "stream_cut".into(),
             message: "the stream ended after 2 events".into(),
             ..ErrorDetails::default()
-        }),
+        })),
         ..success("c", 202, 1, &[1], 2)
     }
 }
@@ -210,12 +213,12 @@ pub(crate) fn d() -> Record {
             ..Instants::default()
         },
         status: Some(500),
-        error: Some(ErrorDetails {
+        outcome: Outcome::of(Some(ErrorDetails {
             code: Some(500),
             kind: "http_status".into(),
             message: "worker 3 is out of memory".into(),
             ..ErrorDetails::default()
-        }),
+        })),
         ..Record::default()
     }
 }

@@ -17,7 +17,7 @@ use super::{
     batch::Packer,
     endpoint::{DROP_TIMEOUT, LOAD_TIMEOUT, slow},
     error::NodeError,
-    messages::{NodeCommand, NodeEvent, PhaseStart},
+    messages::{Exposed, NodeCommand, NodeEvent, PhaseStart},
     observer::Observer,
     watchdog::{LOOK_EVERY, LOOKS},
 };
@@ -27,8 +27,8 @@ use crate::{
         frame::{FrameReader, FrameWriter},
     },
     clock::Clock,
-    config::RunConfig,
     dataset::Source,
+    plan::Plan,
     plugin::Registry,
     request::worker::Control,
 };
@@ -131,14 +131,13 @@ impl ChildNode {
     /// Hands over what its workers need.
     pub(super) fn equip(
         &mut self,
-        config: &RunConfig,
+        config: &Plan,
         source: &Source,
         counts: bool,
         clock: Clock,
     ) -> Result<(), NodeError> {
-        let api_key = config.target.api_key.clone();
-        let config = Box::new(RunConfig { tokenizer: config.tokenizer.absolute(), ..config.clone() });
-        self.say(&NodeCommand::Equip { config, api_key, clock: clock.anchor() })?;
+        let plan = Plan { tokenizer: config.tokenizer.absolute(), ..config.clone() };
+        self.say(&NodeCommand::Equip { plan: Box::new(Exposed::of(plan)), clock: clock.anchor() })?;
         if let Some(scripts) = source.list() {
             return Packer::new(scripts).try_for_each(|batch| self.say(&NodeCommand::Scripts(batch)));
         }

@@ -7,8 +7,8 @@ use prony_plugin_api::{ErrorDetails, metadata::EndpointMetadata};
 use super::{aside, error::NodeError, readiness};
 use crate::{
     clock::Clock,
-    config::RunConfig,
     dataset::Script,
+    plan::Plan,
     plugin::Registry,
     request::{endpoint::Endpoint, payload::StandIn, target::TargetPlan, transport::install_tls},
 };
@@ -67,7 +67,7 @@ impl HostedEndpoint {
     /// Returns once the model answers.
     pub(super) fn await_model(
         &self,
-        config: &RunConfig,
+        config: &Plan,
         target: &Arc<TargetPlan>,
         script: &Arc<Script>,
         clock: Clock,
@@ -98,7 +98,7 @@ pub(super) fn slow(name: &str) -> NodeError {
 pub(crate) const LEGACY_LIMIT: &str = "use_legacy_max_tokens";
 
 /// The endpoint's options, as the text of a JSON object: those of the host, and the user's over them.
-pub(crate) fn endpoint_options(config: &RunConfig) -> String {
+pub(crate) fn endpoint_options(config: &Plan) -> String {
     let mut options = serde_json::Map::new();
     options.insert(LEGACY_LIMIT.into(), config.target.use_legacy_max_tokens.into());
     options.extend(config.target.endpoint_options.clone());
@@ -107,7 +107,7 @@ pub(crate) fn endpoint_options(config: &RunConfig) -> String {
 
 /// Works out URLs and headers, and makes TLS ready.
 pub(crate) fn plan_target(
-    config: &RunConfig,
+    config: &Plan,
     metadata: &EndpointMetadata,
 ) -> Result<Arc<TargetPlan>, ErrorDetails> {
     install_tls();

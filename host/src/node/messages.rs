@@ -13,11 +13,39 @@ use super::{
 };
 use crate::{
     clock::{Anchor, RunNs},
-    config::RunConfig,
+    plan::{Plan, Secret, WrittenError, WrittenPlan},
     plugin::{DiscoveryOptions, Provenance},
-    request::{answer::Answer, exchange::Finished, worker::Control, worker_statistics::WorkerUsage},
+    request::{
+        answer::Answer, exchange::Finished, failure_kind::FailureKind, outcome::Outcome, worker::Control,
+        worker_statistics::WorkerUsage,
+    },
     schedule::ScheduleCounts,
 };
+
+/// A plan with all of its secrets, on its way to workers in another process. No other message, file or text has them.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Exposed {
+    plan: WrittenPlan,
+    api_key: Option<String>,
+}
+
+impl Exposed {
+    /// Makes a plan ready for its way.
+    pub(super) fn of(plan: Plan) -> Self {
+        let api_key = plan.target.api_key.as_ref().map(|key| key.expose().clone());
+        Self { plan: WrittenPlan::of(plan), api_key }
+    }
+
+    /// The plan.
+    ///
+    /// # Errors
+    /// It makes no sense.
+    pub(super) fn plan(self) -> Result<Plan, WrittenError> {
+        let mut plan = self.plan.read()?;
+        plan.target.api_key = self.api_key.map(Secret::new);
+        Ok(plan)
+    }
+}
 
 /// What a parent says. It cannot be printed: there are secrets in it.
 #[derive(Serialize, Deserialize)]
@@ -33,10 +61,8 @@ pub(super) enum NodeCommand {
     },
     /// Everything that workers need but the dataset.
     Equip {
-        /// The run's configuration.
-        config: Box<RunConfig>,
-        /// Its secret, which the configuration leaves out when it is written.
-        api_key: Option<String>,
+        /// The run's plan, with its secrets.
+        plan: Box<Exposed>,
         /// The run's clock.
         clock: Anchor,
     },
@@ -117,11 +143,13 @@ impl NodeEvent {
     pub(super) fn lightened(self) -> Self {
         let Self::Finished(mut finished) = self else { return self };
         finished.exchange.answer = Answer::default();
-        finished.exchange.error.get_or_insert_with(|| ErrorDetails {
-            kind: "too_large".into(),
-            message: "the response is too large to be handed from the endpoint's process to ours".into(),
-            ..ErrorDetails::default()
-        });
+        if finished.exchange.outcome.is_ok() {
+            finished.exchange.outcome = Outcome::of(Some(ErrorDetails {
+                kind: FailureKind::TooLarge.into(),
+                message: "the response is too large to be handed from the endpoint's process to ours".into(),
+                ..ErrorDetails::default()
+            }));
+        }
         Self::Finished(finished)
     }
 }

@@ -37,8 +37,8 @@ pub(crate) use self::{
 };
 use crate::{
     clock::Clock,
-    config::RunConfig,
     dataset::Source,
+    plan::Plan,
     plugin::{Category, Isolation, Key, Registry},
     request::{
         target::TargetPlan,
@@ -66,7 +66,7 @@ pub(crate) enum LoadedEndpoint {
 
 impl LoadedEndpoint {
     /// Loads the endpoint of a run in the process where it belongs.
-    pub(crate) fn load(loading: &Loading<'_>, config: &RunConfig) -> Result<Self, NodeError> {
+    pub(crate) fn load(loading: &Loading<'_>, config: &Plan) -> Result<Self, NodeError> {
         let name = &config.target.endpoint_type;
         let by_user = config.isolate.iter().any(|isolated| Key::of(isolated) == Key::of(name));
         let by_manifest = loading.registry.isolation(Category::Endpoint, name)? == Isolation::Process;
@@ -81,7 +81,7 @@ impl LoadedEndpoint {
     /// Returns once the target can be measured. `counts` says whether the run's tokenizer counts the source's texts.
     pub(crate) fn await_target(
         &mut self,
-        config: &RunConfig,
+        config: &Plan,
         target: &Arc<TargetPlan>,
         source: &Source,
         counts: bool,
@@ -132,7 +132,7 @@ impl LoadedEndpoint {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Work<'a> {
     /// What decides the run.
-    pub(crate) config: &'a RunConfig,
+    pub(crate) config: &'a Plan,
     /// The run's clock.
     pub(crate) clock: Clock,
     /// What all requests have in common.

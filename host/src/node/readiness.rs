@@ -11,8 +11,9 @@ use std::{
 use super::aside;
 use crate::{
     clock::{Clock, as_ns},
-    config::{RunConfig, redact, url},
+    config::{redact, url},
     dataset::Script,
+    plan::Plan,
     request::{
         endpoint::Endpoint,
         exchange::{Exchange, Wire},
@@ -84,7 +85,7 @@ impl ReadinessError {
 
 /// Returns once the model has answered, for as long as the run is told to wait for it.
 pub(crate) fn await_model(
-    config: &RunConfig,
+    config: &Plan,
     endpoint: &Endpoint,
     target: &Arc<TargetPlan>,
     script: &Script,
@@ -110,7 +111,7 @@ pub(crate) fn await_model(
 }
 
 /// How long to wait: as long as the user says, and not beyond the end of the run.
-fn timeout(config: &RunConfig, clock: Clock) -> Duration {
+fn timeout(config: &Plan, clock: Clock) -> Duration {
     let timeout =
         Duration::try_from_secs_f64(config.target.wait_for_model_timeout_s).unwrap_or(Duration::MAX);
     let left = config.deadline().map(|deadline| deadline.saturating_sub(Duration::from_nanos(clock.now())));
@@ -118,7 +119,7 @@ fn timeout(config: &RunConfig, clock: Clock) -> Duration {
 }
 
 /// Opens and closes one connection to every target, or to the proxy on the way.
-pub(crate) fn check_reachable(config: &RunConfig, target: &TargetPlan) -> Result<(), ReadinessError> {
+pub(crate) fn check_reachable(config: &Plan, target: &TargetPlan) -> Result<(), ReadinessError> {
     config.target.urls.iter().zip(target.origins()).try_for_each(|(base, origin)| {
         let unreachable = |source| match &origin.route {
             Route::Proxy(proxy) => ReadinessError::NoProxy { url: proxy.shown(), source },
@@ -196,9 +197,9 @@ async fn attempt(wire: &Wire, probe: &Script) -> Result<(), Unready> {
         .map_err(|error| Unready::Ever(error.message))?;
     let mut exchange = Exchange::default();
     wire.perform(&request, &mut exchange).await;
-    match (exchange.error, exchange.status) {
+    match (exchange.outcome.said(), exchange.status) {
         (None, _) => Ok(()),
-        (Some(error), Some(401 | 403)) => Err(Unready::Ever(error.message)),
-        (Some(error), _) => Err(Unready::Yet(error.message)),
+        (Some(failure), Some(401 | 403)) => Err(Unready::Ever(failure.message.clone())),
+        (Some(failure), _) => Err(Unready::Yet(failure.message.clone())),
     }
 }

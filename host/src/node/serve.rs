@@ -20,7 +20,7 @@ use super::{
     batch::Unpacker,
     endpoint::{HostedEndpoint, plan_target},
     error::{NodeError, RemoteError},
-    messages::{NodeCommand, NodeEvent},
+    messages::{Exposed, NodeCommand, NodeEvent},
     watchdog::LOOK_EVERY,
     worker_pool::WorkerPool,
 };
@@ -30,8 +30,9 @@ use crate::{
         frame::{FrameReader, FrameWriter},
     },
     clock::Clock,
-    config::{RunConfig, redact},
+    config::redact,
     dataset::{self, Source, Tokenizer},
+    plan::Plan,
     plugin::{DiscoveryOptions, Registry},
     request::{
         exchange::Finished,
@@ -47,8 +48,8 @@ use crate::{
 const BATCH: usize = 256;
 const BATCH_BYTES: usize = 16 << 20;
 
-/// Does what the parent at the other end says of the socket, and counts the requests that begin. Returns when the parent is gone or wants no more: the process must
-/// end then, whatever its threads are doing.
+/// Does what the parent at the other end of the socket says, and counts the requests that begin. Returns when the parent is
+/// gone or wants no more: the process must end then, whatever its threads are doing.
 ///
 /// # Errors
 /// What comes from the socket is not what a parent says.
@@ -126,7 +127,7 @@ struct Serving {
 /// What workers need beside the dataset.
 #[derive(Clone)]
 struct Equipped {
-    config: RunConfig,
+    config: Plan,
     target: Arc<TargetPlan>,
     clock: Clock,
 }
@@ -136,8 +137,8 @@ impl Serving {
     async fn handle(mut self, mut commands: UnboundedReceiver<NodeCommand>) {
         while let Some(command) = commands.recv().await {
             match command {
-                NodeCommand::Equip { config, api_key, clock } => {
-                    self.equipped = self.equip(*config, api_key, Clock::at(clock));
+                NodeCommand::Equip { plan, clock } => {
+                    self.equipped = self.equip(*plan, Clock::at(clock));
                 }
                 NodeCommand::Scripts(more) => self.listed.unpack(more),
                 NodeCommand::Generate { counts } => {
@@ -166,8 +167,9 @@ impl Serving {
         }
     }
 
-    fn equip(&self, mut config: RunConfig, api_key: Option<String>, clock: Clock) -> Option<Equipped> {
-        config.target.api_key = api_key;
+    /// The parent has made sense of the plan before it sent it, so that this does not fail.
+    fn equip(&self, plan: Exposed, clock: Clock) -> Option<Equipped> {
+        let config = plan.plan().ok()?;
         redact::learn(redact::of_config(&config));
         redact::learn(redact::of_environment());
         let entry = self.registry.endpoint(&config.target.endpoint_type).ok()?;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, mpsc::Receiver};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use super::{
     endpoint::HostedEndpoint,
@@ -10,9 +10,12 @@ use super::{
     watchdog::{Hang, Watchdog},
 };
 use crate::{
-    config::{Arrival, PhaseConfig, RunConfig},
+    plan::{Load, Phase, Plan},
     request::worker::{Assignment, Control, Equipment, Sink, Worker, WorkerError},
-    schedule::credits::{Credits, Pool, Share},
+    schedule::{
+        credits::{Credits, Pool, Share},
+        gate::Slots,
+    },
     seed::Seed,
 };
 
@@ -21,7 +24,7 @@ use crate::{
 pub(crate) struct WorkerPool {
     workers: Vec<Worker>,
     watchdog: Watchdog,
-    phases: Vec<PhaseConfig>,
+    phases: Vec<Phase>,
     seed: u64,
     control: watch::Sender<Control>,
     /// Goes last.
@@ -31,19 +34,19 @@ pub(crate) struct WorkerPool {
 impl WorkerPool {
     /// Starts the workers.
     pub(super) fn start<S: Sink>(
-        config: &RunConfig,
+        plan: &Plan,
         equipment: &Equipment<S>,
         hosted: HostedEndpoint,
     ) -> Result<Self, WorkerError> {
-        let ahead = connections_ahead(config);
+        let ahead = connections_ahead(plan);
         let workers =
             (0..).zip(&ahead).map(|(number, ahead)| Worker::start(number, equipment.clone(), *ahead));
         let workers = workers.collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             workers,
             watchdog: Watchdog::default(),
-            phases: config.phases.clone(),
-            seed: config.random_seed,
+            phases: plan.phases.clone(),
+            seed: plan.random_seed,
             control: watch::channel(Control::Run).0,
             hosted,
         })
@@ -62,19 +65,18 @@ impl WorkerPool {
 
     /// Gives every worker its part of a phase.
     pub(super) fn begin(&mut self, start: PhaseStart) {
-        let index = start.phase as usize;
-        let Some(phase) = self.phases.get(index) else { return };
+        let Some(phase) = self.phases.iter().find(|phase| phase.id == start.phase) else { return };
         let (control, watching) = watch::channel(Control::Run);
         self.control = control;
         let slots = slots(phase, self.workers.len());
-        let (pool, seed) = (Arc::new(Pool::default()), phase_seed(self.seed, index));
+        let (pool, seed) = (Arc::new(Pool::default()), phase_seed(self.seed, phase.id));
         let workers = slots.len() as u64;
         for (number, (worker, slots)) in self.workers.iter().zip(slots).enumerate() {
             let share_of_worker = Share { worker: number as u64, workers };
             worker.assign(Assignment {
                 phase: start.phase,
                 start_ns: start.start_ns,
-                ends_ns: phase.ends_after_ns().map(|ns| start.start_ns.saturating_add(ns)),
+                ends_ns: phase.stop.ends_after_ns().map(|ns| start.start_ns.saturating_add(ns)),
                 credits: Credits::new(phase, seed, share_of_worker, &pool),
                 first_script: start.first_script,
                 slots,
@@ -102,29 +104,39 @@ impl WorkerPool {
 }
 
 /// Connections that each worker opens before the first phase.
-fn connections_ahead(config: &RunConfig) -> Vec<usize> {
-    let most = config.phases.iter().filter_map(|phase| phase.concurrency).max();
-    let all = most.filter(|_| config.target.preconnect).unwrap_or(0);
-    (0..config.workers).map(|worker| share(all, worker, config.workers)).collect()
+fn connections_ahead(plan: &Plan) -> Vec<usize> {
+    let most = plan.phases.iter().filter_map(|phase| phase.load.most_in_flight()).max();
+    let all = most.filter(|_| plan.target.preconnect).map_or(0, whole);
+    (0..plan.workers).map(|worker| share(all, worker, plan.workers)).collect()
 }
 
 /// The random streams of a phase are its own: a warm-up must not play the schedule of what it warms up for.
-fn phase_seed(root: u64, index: usize) -> Seed {
-    Seed::new(root).child(&format!("phase.{index}"))
+fn phase_seed(root: u64, id: u32) -> Seed {
+    Seed::new(root).child(&format!("phase.{id}"))
 }
 
 /// The slots of each worker that takes part in a phase. In a closed loop everyone has a share; with fewer slots than
 /// workers, some have nothing to do. In an open loop, where requests are dealt out beforehand, all share one limit: a
-/// request must not wait in one worker for a slot that is free in another.
-fn slots(phase: &PhaseConfig, workers: usize) -> Vec<Arc<Semaphore>> {
-    let all = phase.concurrency.unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-    if phase.arrival == Arrival::ClosedLoop {
-        let active = all.clamp(1, workers);
-        (0..active).map(|worker| Arc::new(Semaphore::new(share(all, worker, active)))).collect()
-    } else {
-        let common = Arc::new(Semaphore::new(all));
-        vec![common; workers]
+/// request must not wait in one worker for a slot that is free in another. So they do in a closed loop whose width changes:
+/// a worker whose share were none for a while could not tell when the phase is over.
+fn slots(phase: &Phase, workers: usize) -> Vec<Slots> {
+    match &phase.load {
+        Load::Closed { sessions } => match sessions.as_constant().map(whole) {
+            Some(all) => {
+                let active = all.clamp(1, workers);
+                (0..active).map(|worker| Slots::fixed(share(all, worker, active))).collect()
+            }
+            None => vec![Slots::following(sessions.clone()); whole(sessions.most()).clamp(1, workers)],
+        },
+        Load::Open { limit, .. } => {
+            let all = limit.in_flight().map_or(usize::MAX, |most| whole(most.get()));
+            vec![Slots::fixed(all); workers]
+        }
     }
+}
+
+fn whole(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// Slots of one worker: as even as it goes, the first ones taking what is left over.
@@ -133,7 +145,7 @@ fn share(slots: usize, worker: usize, workers: usize) -> usize {
 }
 
 /// The workers that take part in a phase: in a closed loop with fewer slots than workers, some have nothing to do.
-pub(crate) fn active_workers(phase: &PhaseConfig, workers: usize) -> usize {
+pub(crate) fn active_workers(phase: &Phase, workers: usize) -> usize {
     slots(phase, workers).len()
 }
 

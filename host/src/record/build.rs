@@ -33,7 +33,7 @@ pub(crate) fn build(finished: Finished, recipe: Recipe) -> (Record, Option<Texts
         passages.iter().filter(|entry| is_wanted(entry.kind)).map(|entry| chars(&entry.text)).sum()
     };
     let (text_chars, reasoning_chars) = (chars_of(|_| true), chars_of(|kind| kind == TextKind::REASONING));
-    let texts = (counts && exchange.error.is_none()).then(|| Texts {
+    let texts = (counts && exchange.outcome.is_ok()).then(|| Texts {
         passages: passages.into_iter().map(|entry| (entry.kind == TextKind::REASONING, entry.text)).collect(),
         first_arrival: std::mem::take(&mut exchange.answer.first_arrival),
     });
@@ -47,7 +47,6 @@ pub(crate) fn build(finished: Finished, recipe: Recipe) -> (Record, Option<Texts
         worker: finished.worker,
         instants: exchange.instants,
         status: exchange.status,
-        cancelled: exchange.cancelled,
         retried: exchange.retried,
         asked: exchange.asked,
         cut_after_end: exchange.cut_after_end,
@@ -77,7 +76,7 @@ pub(crate) fn build(finished: Finished, recipe: Recipe) -> (Record, Option<Texts
         model: exchange.answer.model,
         facts: exchange.answer.facts,
         chunk_gaps_ns: exchange.answer.chunk_gaps_ns,
-        error: exchange.error,
+        outcome: exchange.outcome,
     };
     (record, texts)
 }

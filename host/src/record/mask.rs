@@ -6,8 +6,8 @@ use std::borrow::Cow;
 
 use prony_plugin_api::ErrorDetails;
 
-use super::{Record, RunEnd, Texts};
-use crate::config::redact::Redactor;
+use super::{Record, RequestFailure, RunEnd, Texts};
+use crate::{config::redact::Redactor, request::failure_kind::FailureKind};
 
 /// Masks a record's texts.
 pub(super) fn record(record: &mut Record, redactor: &Redactor) {
@@ -17,8 +17,11 @@ pub(super) fn record(record: &mut Record, redactor: &Redactor) {
     let calls = calls.flat_map(|call| [&mut call.id, &mut call.name, &mut call.arguments]);
     let texts = record.model.iter_mut().chain(&mut record.asked).chain(&mut record.finish_reasons);
     texts.chain(facts).chain(outputs).chain(calls).for_each(|text| redactor.mask_in_place(text));
-    if let Some(error) = &mut record.error {
-        details(error, redactor);
+    if let Some(failure) = record.outcome.said_mut() {
+        let RequestFailure { kind, message, hint, cause_chain, .. } = failure;
+        let kind = if let FailureKind::Other(text) = kind { Some(text) } else { None };
+        let texts = [message, hint].into_iter().chain(kind).chain(cause_chain);
+        texts.for_each(|text| redactor.mask_in_place(text));
     }
 }
 

@@ -5,18 +5,22 @@
 
 pub(crate) mod build;
 mod counting;
+mod header;
 pub(crate) mod journal;
 mod mask;
 mod open;
 pub(crate) mod recorder;
+pub(crate) mod settings;
 
 use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 use serde::{Deserialize, Serialize};
 
-use crate::{config::RunConfig, plugin::UsedPlugin};
+pub(crate) use self::header::{Capabilities, PolicyRecord, RunHeader};
+use crate::plugin::UsedPlugin;
 pub(crate) use crate::{
     request::{
         exchange::Instants,
+        outcome::{Outcome, RequestFailure},
         tool_calls::ToolCall,
         worker_statistics::{DelaySummary, WorkerUsage},
     },
@@ -50,12 +54,9 @@ pub(crate) struct Record {
     pub(crate) instants: Instants,
     /// HTTP status, once one arrived.
     pub(crate) status: Option<u16>,
-    /// Why it failed; a request without an error is a success.
+    /// How it ended.
     #[serde(skip_serializing_if = "is_default")]
-    pub(crate) error: Option<ErrorDetails>,
-    /// Ended by the tool: the grace period was over or the user interrupted. It also has an error.
-    #[serde(skip_serializing_if = "is_default")]
-    pub(crate) cancelled: bool,
+    pub(crate) outcome: Outcome,
     /// It was sent a second time: a kept connection was closed before the server can have read it.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) retried: bool,
@@ -195,58 +196,6 @@ impl Record {
     }
 }
 
-/// What the journal begins with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct RunHeader {
-    /// Identity of the run, a UUID.
-    pub(crate) run_id: String,
-    /// Version of the tool that made it.
-    pub(crate) version: String,
-    /// The resolved configuration, without secrets.
-    pub(crate) config: RunConfig,
-    /// The command line, secrets redacted.
-    pub(crate) command: String,
-    /// What counts tokens, with the SHA-256 of its vocabulary; nothing when nothing does.
-    #[serde(default)]
-    pub(crate) tokenizer: Option<String>,
-    /// Wall-clock nanoseconds since the Unix epoch at the run's start.
-    pub(crate) wall_start_ns: u64,
-    /// What decides which metrics make sense.
-    pub(crate) capabilities: Capabilities,
-    /// Which plugins might be used, and who decided it.
-    #[serde(default)]
-    pub(crate) plugin_policy: PolicyRecord,
-    /// The plugins that were in use when the run began.
-    #[serde(default)]
-    pub(crate) plugins: Vec<UsedPlugin>,
-}
-
-/// A plugin policy, as it is kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct PolicyRecord {
-    /// `any`, `pinned` or `builtin`; empty in journals that are older than policies.
-    pub(crate) name: String,
-    /// Who set it: a flag, a variable, a file.
-    pub(crate) set_by: String,
-}
-
-/// What the endpoint's manifest says about its answers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Capabilities {
-    /// Title of the console table.
-    pub(crate) metrics_title: String,
-    /// Output is text, countable in tokens.
-    pub(crate) produces_tokens: bool,
-    /// Input is text, countable in tokens.
-    pub(crate) tokenizes_input: bool,
-    /// The run streams.
-    pub(crate) streaming: bool,
-    /// The option by which the endpoint limits the output under an older name, if it has one.
-    pub(crate) legacy_limit: Option<String>,
-}
-
 /// How a service fared.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -332,9 +281,9 @@ pub(crate) enum Frame {
     },
     /// A request is over, and its tokens are counted, or nobody counts them.
     Record(Box<Record>),
-    /// A request is over, and its tokens are not counted yet. The first one has the number 0, the next one 1.
+    /// A request is over, and its tokens are not counted yet.
     Uncounted(Box<Record>),
-    /// What was counted since, by the number of the record.
+    /// What was counted since, by the number of the record's frame.
     Counted(Vec<(u64, CountedTokens)>),
     /// A service published something.
     Message {

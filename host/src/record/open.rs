@@ -43,8 +43,6 @@ pub(super) struct Open {
     queue: VecDeque<(Next, IsOpen)>,
     /// How many have left the queue.
     gone: u64,
-    /// Number of the next record that is to be counted.
-    next: u64,
     /// Which number of all that ever stood in the queue a record has that is being counted.
     places: HashMap<u64, u64>,
     /// When the end of the run began to wait, and in what hurry.
@@ -57,19 +55,13 @@ pub(super) struct Open {
 type IsOpen = bool;
 
 impl Open {
-    /// The number of the next record that is to be counted.
-    pub(super) fn next_number(&self) -> u64 {
-        self.next
-    }
-
-    /// A record was kept under that number, and is being counted, or not even that.
-    pub(super) fn keep_uncounted(&mut self, record: Box<Record>, is_being_counted: bool) {
+    /// A record was kept under a number, and is being counted, or not even that.
+    pub(super) fn keep_uncounted(&mut self, number: u64, record: Box<Record>, is_being_counted: bool) {
         if is_being_counted {
-            self.places.insert(self.next, self.gone + self.queue.len() as u64);
+            self.places.insert(number, self.gone + self.queue.len() as u64);
         } else {
             self.given_up += 1;
         }
-        self.next += 1;
         self.queue.push_back((Next::Record(record), is_being_counted));
     }
 
@@ -163,11 +155,11 @@ mod tests {
     #[test]
     fn records_leave_in_their_order_each_when_it_is_counted() {
         let mut open = Open::default();
-        open.keep_uncounted(record("a"), true);
-        open.keep_uncounted(record("b"), true);
+        open.keep_uncounted(0, record("a"), true);
+        open.keep_uncounted(1, record("b"), true);
         open.keep(record("failed"));
         open.tell(PhaseRecorded { index: 7, ..PhaseRecorded::default() });
-        open.keep_uncounted(record("c"), true);
+        open.keep_uncounted(2, record("c"), true);
         open.count(1, Some(tokens(5)));
         assert_eq!(popped(&mut open), [] as [&str; 0]);
         open.count(0, Some(tokens(4)));
@@ -180,8 +172,8 @@ mod tests {
     #[test]
     fn the_end_waits_for_counting_and_not_for_long_texts() {
         let mut open = Open::default();
-        open.keep_uncounted(record("a"), true);
-        open.keep_uncounted(record("b"), true);
+        open.keep_uncounted(0, record("a"), true);
+        open.keep_uncounted(1, record("b"), true);
         assert_eq!(open.time_left(0), None);
         open.settle(sync_channel(1).0, Hurry::No, SECOND);
         open.count(0, Some(tokens(1)));
@@ -196,8 +188,8 @@ mod tests {
     #[test]
     fn somebody_in_a_hurry_waits_hardly_for_counts() {
         let mut open = Open::default();
-        open.keep_uncounted(record("a"), true);
-        open.keep_uncounted(record("b"), true);
+        open.keep_uncounted(0, record("a"), true);
+        open.keep_uncounted(1, record("b"), true);
         open.settle(sync_channel(1).0, Hurry::Yes, SECOND);
         assert_eq!(open.time_left(SECOND), Some(HURRIED_TIMEOUT));
         open.count(0, Some(tokens(1)));
@@ -209,8 +201,8 @@ mod tests {
     #[test]
     fn what_nobody_counts_holds_up_nobody() {
         let mut open = Open::default();
-        open.keep_uncounted(record("a"), false);
+        open.keep_uncounted(0, record("a"), false);
         assert_eq!(popped(&mut open), ["a: None"]);
-        assert_eq!((open.next_number(), open.is_done()), (1, false));
+        assert!(!open.is_done());
     }
 }

@@ -16,7 +16,7 @@ use std::{
 };
 
 use prony_plugin_api::{
-    Message, PublishError,
+    ErrorDetails, Message, PublishError,
     message::{PhaseKind, PhaseRecorded, RecordBatch, RecordSummary},
 };
 
@@ -99,7 +99,7 @@ impl Live {
     }
 
     fn note(&self, record: &Record) {
-        let outcome = if record.error.is_none() { &self.succeeded } else { &self.failed };
+        let outcome = if record.outcome.is_ok() { &self.succeeded } else { &self.failed };
         outcome.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -219,7 +219,10 @@ impl Recorder {
         on_failure: impl FnOnce() + Send + 'static,
     ) -> Result<Self, JournalError> {
         let mut journal = Writer::create(dir)?;
-        journal.append(&Frame::Header(Box::new(header.clone())))?;
+        let header_frame = Frame::Header(Box::new(header.clone()));
+        // Twice: nothing says what was run if it is damaged.
+        journal.append(&header_frame)?;
+        journal.append(&header_frame)?;
         journal.flush()?;
         let location = Some(journal.location(dir)?);
         let no_thread = |source| JournalError::Create { path: dir.to_owned(), source };
@@ -464,7 +467,7 @@ impl Recording {
             return Ok(());
         };
         // If the journal does not take the record, the number and the place of its texts are the next one's.
-        let number = self.open.next_number();
+        let number = self.journal.next_number();
         self.texts.keep(number, &mask::texts(&texts, &self.config.redactor));
         let frame = Frame::Uncounted(record);
         let is_kept = append(&mut self.journal, &frame)?;
@@ -472,7 +475,7 @@ impl Recording {
         if is_kept {
             let is_being_counted =
                 self.counters.as_ref().is_some_and(|counters| counters.take(number, texts));
-            self.open.keep_uncounted(record, is_being_counted);
+            self.open.keep_uncounted(number, record, is_being_counted);
         } else {
             self.open.keep(record);
         }
@@ -498,7 +501,7 @@ impl RecorderConfig {
             time_to_first_token_ns: record.instants.first_token.map(|at| at.saturating_sub(sent)),
             request_latency_ns: record.instants.end.saturating_sub(sent),
             output_tokens: output_tokens(record),
-            error: record.error.clone(),
+            error: record.outcome.said().cloned().map(ErrorDetails::from),
         }
     }
 }

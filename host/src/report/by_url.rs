@@ -12,7 +12,7 @@ use crate::{
 
 /// The base URLs of a run, as a user would type them; none where there is only one.
 pub(super) fn names(header: &RunHeader) -> Vec<String> {
-    let urls = &header.config.target.urls;
+    let urls = &header.settings.urls;
     if urls.len() < 2 { Vec::new() } else { urls.iter().map(|url| url::typed(url)).collect() }
 }
 

@@ -36,8 +36,8 @@ impl Lens {
             aggregator: Aggregator::new(header),
             style: LineStyle::of(header),
             wall_start_ns: header.wall_start_ns,
-            keeps_outputs: header.config.export_outputs,
-            places: Some(header.config.target.urls.len()).filter(|_| header.config.server_metrics.enabled),
+            keeps_outputs: header.settings.export_outputs,
+            places: Some(header.settings.urls.len()).filter(|_| header.settings.server_metrics),
         }
     }
 
@@ -68,17 +68,10 @@ pub(super) struct Chunk {
     pub(super) flights: Flights,
     /// Records whose tokens nobody counted, though that was wanted.
     pub(super) uncounted: u64,
-    /// Why it ends before all of its records are taken in, if it does.
-    pub(super) broken: Option<Broken>,
-}
-
-/// Why a part ends early.
-#[derive(Debug)]
-pub(super) enum Broken {
-    /// A record is not understood.
-    Undecodable,
-    /// A line could not be made.
-    Line(serde_json::Error),
+    /// Records that say something else than records say.
+    pub(super) not_understood: u64,
+    /// Why it ends before all of its records are taken in, if it does: a line could not be made.
+    pub(super) broken: Option<serde_json::Error>,
 }
 
 impl Chunk {
@@ -94,18 +87,22 @@ impl Chunk {
             models_seen: BTreeMap::new(),
             flights: Flights::default(),
             uncounted: 0,
+            not_understood: 0,
             broken: None,
         };
         part.broken = part.take_all(records, lens).err();
         part
     }
 
-    fn take_all(&mut self, records: &RawRecords, lens: &Lens) -> Result<(), Broken> {
+    fn take_all(&mut self, records: &RawRecords, lens: &Lens) -> serde_json::Result<()> {
         let mut measured = Measured::new();
         for decoded in records.decode(|texts| lens.recount.count(texts)) {
-            let Decoded { record, is_counted } = decoded.ok_or(Broken::Undecodable)?;
+            let Some(Decoded { record, is_counted }) = decoded else {
+                self.not_understood += 1;
+                continue;
+            };
             self.uncounted += u64::from(!is_counted);
-            self.take(&record, lens, &mut measured).map_err(Broken::Line)?;
+            self.take(&record, lens, &mut measured)?;
         }
         Ok(())
     }
@@ -119,7 +116,7 @@ impl Chunk {
         };
         lens.style.write(record, kind, measured, lines)?;
         // A request that prony has cancelled has not failed: it is counted by itself.
-        record.error.iter().filter(|_| !record.cancelled).for_each(|error| errors.add(error));
+        record.outcome.failure().into_iter().for_each(|failure| errors.add(failure));
         if let Some(places) = lens.places {
             self.flights.add(record, places);
         }

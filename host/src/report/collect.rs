@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use super::{
     Report, ReportError,
     artifacts::{Artifact, Files},
-    chunk::{self, Broken, Chunk, Lens},
+    chunk::{self, Chunk, Lens},
     errors::ErrorGroups,
     messages::{self, Messages},
     outputs::Outputs,
@@ -29,7 +29,7 @@ use crate::{
     metrics::{Aggregator, ClientReport, PhaseSpan},
     record::{
         Frame, RunEnd, RunHeader,
-        journal::{Piece, RawRecords, Reader},
+        journal::{Beginning, Damage, Piece, RawRecords, Reader},
     },
     screen::agreeing,
 };
@@ -45,8 +45,12 @@ pub(super) fn collect(
     files: &mut Files<'_>,
 ) -> Result<Report, ReportError> {
     let mut reader = Reader::open(dir)?;
-    let Some(Frame::Header(header)) = reader.next() else {
-        return Err(ReportError::NoHeader { dir: dir.to_owned() });
+    let (header, is_header_lost) = match reader.begin() {
+        Beginning::Header(header) => (*header, false),
+        Beginning::Lost if end_of.is_none() => (RunHeader::lost(), true),
+        Beginning::Lost | Beginning::Nothing => {
+            return Err(ReportError::NoHeader { dir: dir.to_owned(), is_damaged: reader.damage().is_any() });
+        }
     };
     if end_of.is_some_and(|run_id| run_id != header.run_id) {
         return Err(ReportError::AnotherRun { dir: dir.to_owned() });
@@ -56,7 +60,8 @@ pub(super) fn collect(
     }
     let lens = Lens::of(&header, Recount::of(&header));
     let mut batches = Batches { reader, lens: Arc::new(lens) };
-    let mut pass = Pass::new(files, *header);
+    let mut pass = Pass::new(files, header);
+    pass.is_header_lost = is_header_lost;
     pass.aggregator.reserve(&pass.header, batches.reader.most_records());
     let mut batch = batches.next();
     let mut done = Vec::new();
@@ -70,7 +75,12 @@ pub(super) fn collect(
         );
         (done, batch) = (now_done, aside);
     }
-    Ok(pass.finish(batches.reader.damaged()))
+    let skipped = batches.reader.of_unknown_kind();
+    if skipped > 0 {
+        tracing::warn!(skipped, "frames of the journal that only newer versions know were left out");
+    }
+    let not_understood = batches.reader.damage().not_understood + pass.not_understood;
+    Ok(pass.finish(Damage { not_understood, ..batches.reader.damage().clone() }))
 }
 
 /// What is read of the journal.
@@ -173,8 +183,9 @@ struct Pass<'a, 'b> {
     end: Option<RunEnd>,
     notes: Vec<String>,
     uncounted: u64,
-    /// A record was not understood: nothing after it counts.
-    damaged: bool,
+    /// Records that say something else than records say.
+    not_understood: u64,
+    is_header_lost: bool,
 }
 
 impl<'a, 'b> Pass<'a, 'b> {
@@ -187,7 +198,7 @@ impl<'a, 'b> Pass<'a, 'b> {
             aggregator: Aggregator::new(&header),
             profiled,
             warmup: Lines::Awaited(records::WARMUP_FILE_NAME),
-            outputs: header.config.export_outputs.then(Outputs::default),
+            outputs: header.settings.export_outputs.then(Outputs::default),
             errors: ErrorGroups::default(),
             warmup_errors: ErrorGroups::default(),
             models_seen: BTreeMap::new(),
@@ -197,7 +208,8 @@ impl<'a, 'b> Pass<'a, 'b> {
             end: None,
             notes: Vec::new(),
             uncounted: 0,
-            damaged: false,
+            not_understood: 0,
+            is_header_lost: false,
             header,
         }
     }
@@ -205,7 +217,6 @@ impl<'a, 'b> Pass<'a, 'b> {
     fn take_all(&mut self, done: Vec<Done>) {
         for done in done {
             match done {
-                _ if self.damaged => {}
                 Done::Chunk(part) => self.take_part(*part),
                 Done::Frame(frame) => self.take(frame),
             }
@@ -245,10 +256,9 @@ impl<'a, 'b> Pass<'a, 'b> {
         for (model, more) in part.models_seen {
             chunk::count(&mut self.models_seen, &model, more);
         }
-        match part.broken {
-            None => {}
-            Some(Broken::Undecodable) => self.damaged = true,
-            Some(Broken::Line(error)) => self.profiled.fill(self.files, |_| Err(error.into())),
+        self.not_understood += part.not_understood;
+        if let Some(error) = part.broken {
+            self.profiled.fill(self.files, |_| Err(error.into()));
         }
     }
 
@@ -265,7 +275,7 @@ impl<'a, 'b> Pass<'a, 'b> {
         }
     }
 
-    fn finish(mut self, cut: bool) -> Report {
+    fn finish(mut self, damage: Damage) -> Report {
         let (files, lines) = (&mut *self.files, [self.profiled, self.warmup]);
         // Where there are files of an older report, to put these in their place takes as long as all percentiles.
         let ((), (warmup, profiling)) = rayon::join(
@@ -294,7 +304,7 @@ impl<'a, 'b> Pass<'a, 'b> {
             strangers: server_metrics::strangers(
                 &self.server_metrics,
                 &windows,
-                &self.header.config.target.urls,
+                &self.header.settings.urls,
                 self.flights,
             ),
             warmup,
@@ -310,7 +320,9 @@ impl<'a, 'b> Pass<'a, 'b> {
             warmup_errors: self.warmup_errors.into_groups(),
             models_seen: self.models_seen,
             uncounted: self.uncounted,
-            incomplete_reason: incomplete_reason(cut || self.damaged, self.end.as_ref()),
+            incomplete_reason: incomplete_reason(&damage, self.is_header_lost, self.end.as_ref()),
+            is_header_lost: self.is_header_lost,
+            damage,
             header: self.header,
             end: self.end,
             notes: self.notes,
@@ -337,15 +349,22 @@ fn cut_after_end(count: u64) -> Option<String> {
     })
 }
 
+/// What a report cannot say without a header.
+const HEADER_LOST: &str = ". Its header is among what is missing: nothing is known of what was run, instants count from the start \
+    of the run, and latencies from when requests were sent, even if a schedule had another time for them";
+
 /// A killed phase has no end: what is known of it ends with its last request.
 fn window(span: &PhaseSpan) -> PhaseWindow {
     let end_ns = span.end_ns.or(span.last_request_ns).unwrap_or(span.start_ns);
     PhaseWindow { index: span.index, kind: span.kind, start_ns: span.start_ns, end_ns }
 }
 
-fn incomplete_reason(damaged: bool, end: Option<&RunEnd>) -> Option<String> {
+fn incomplete_reason(damage: &Damage, is_header_lost: bool, end: Option<&RunEnd>) -> Option<String> {
     match end {
-        _ if damaged => Some("the journal is cut off or damaged; everything before that is counted".into()),
+        _ if damage.is_any() => {
+            let lost = if is_header_lost { HEADER_LOST } else { "" };
+            Some(format!("{damage}{lost}"))
+        }
         None => Some("the run was killed: its journal has no end".into()),
         Some(RunEnd { reason: Some(reason), .. }) => Some(reason.clone()),
         Some(RunEnd { was_cancelled: true, .. }) => Some("the run was interrupted".into()),

@@ -203,7 +203,7 @@ fn errors(title: &str, groups: &[ErrorGroup], screen: Screen) -> Vec<String> {
     let mut rows = vec![["Count", "Code", "Type", "Message"].map(str::to_owned).to_vec()];
     rows.extend(groups.iter().map(|ErrorGroup { sample, count }| {
         let code = sample.code.map_or("N/A".to_owned(), |code| code.to_string());
-        vec![format!("{count:>5}"), format!("{code:>4}"), sample.kind.clone(), one_line(&sample.message)]
+        vec![format!("{count:>5}"), format!("{code:>4}"), sample.kind.to_string(), one_line(&sample.message)]
     }));
     [title.to_owned()].into_iter().chain(screen.list(&rows)).collect()
 }

@@ -5,27 +5,29 @@
 
 use std::collections::HashMap;
 
-use prony_plugin_api::ErrorDetails;
+use crate::{record::RequestFailure, request::failure_kind::FailureKind};
 
 /// Failures of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ErrorGroup {
     /// The first of them.
-    pub(crate) sample: ErrorDetails,
+    pub(crate) sample: RequestFailure,
     /// How many there are.
     pub(crate) count: u64,
 }
 
-/// Types that say everything: their messages only tell where in an answer it happened.
-const ONE_ROW_EACH: [&str; 6] =
-    ["stream_cut", "timeout", "first_byte_timeout", "idle_timeout", "connection_reset", "cancelled"];
+/// Whether a kind says everything: the messages of its failures only tell where in an answer it happened.
+fn is_one_row(kind: &FailureKind) -> bool {
+    use FailureKind::{Cancelled, ConnectionReset, StreamCut};
+    kind.is_timeout() || matches!(kind, StreamCut | ConnectionReset | Cancelled)
+}
 
 /// Longer messages are compared by their beginning: a server may answer with a whole page.
 const COMPARED_CHARS: usize = 300;
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Key {
-    kind: String,
+    kind: FailureKind,
     code: Option<u32>,
     message: String,
 }
@@ -39,8 +41,8 @@ pub(crate) struct ErrorGroups {
 
 impl ErrorGroups {
     /// Counts one failure.
-    pub(crate) fn add(&mut self, error: &ErrorDetails) {
-        self.add_many(error, 1);
+    pub(crate) fn add(&mut self, failure: &RequestFailure) {
+        self.add_many(failure, 1);
     }
 
     /// Takes in the failures of another part of the run.
@@ -50,17 +52,13 @@ impl ErrorGroups {
         }
     }
 
-    fn add_many(&mut self, error: &ErrorDetails, count: u64) {
-        let message = if ONE_ROW_EACH.contains(&error.kind.as_str()) {
-            String::new()
-        } else {
-            normalise(&error.message)
-        };
-        let key = Key { kind: error.kind.clone(), code: error.code, message };
+    fn add_many(&mut self, failure: &RequestFailure, count: u64) {
+        let message = if is_one_row(&failure.kind) { String::new() } else { normalise(&failure.message) };
+        let key = Key { kind: failure.kind.clone(), code: failure.code, message };
         let at = *self.position.entry(key).or_insert(self.groups.len());
         match self.groups.get_mut(at) {
             Some(group) => group.count += count,
-            None => self.groups.push(ErrorGroup { sample: error.clone(), count }),
+            None => self.groups.push(ErrorGroup { sample: failure.clone(), count }),
         }
     }
 
@@ -150,11 +148,11 @@ mod tests {
 
     use super::*;
 
-    fn error(kind: &str, code: Option<u32>, message: &str) -> ErrorDetails {
-        ErrorDetails { kind: kind.into(), code, message: message.into(), ..ErrorDetails::default() }
+    fn error(kind: &str, code: Option<u32>, message: &str) -> RequestFailure {
+        RequestFailure { kind: kind.into(), code, message: message.into(), ..RequestFailure::default() }
     }
 
-    fn groups(errors: &[ErrorDetails]) -> Vec<(String, u64)> {
+    fn groups(errors: &[RequestFailure]) -> Vec<(String, u64)> {
         let mut groups = ErrorGroups::default();
         for error in errors {
             groups.add(error);

@@ -70,10 +70,10 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     if report.header.capabilities.produces_tokens {
         set("token_counts", token_counts(&report.profiling.counting));
     }
-    set("input_config", serde_json::to_value(&header.config)?);
+    set("input_config", header.config.clone());
     let run_info = json!({
         "command": header.command,
-        "random_seed": header.config.random_seed,
+        "random_seed": header.settings.random_seed,
         "tokenizer": header.tokenizer,
     });
     set("run_info", run_info);
@@ -82,6 +82,9 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     set("is_complete", reason.is_none().into());
     if let Some(reason) = reason {
         set("incomplete_reason", reason.into());
+    }
+    if report.damage.is_any() {
+        set("journal_damage", serde_json::to_value(&report.damage)?);
     }
     set("error_summary", errors(&report.errors));
     if !report.by_url.is_empty() {

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use super::{HEARS, ReportError};
 use crate::record::{
     Frame, RunEnd,
-    journal::{Piece, Reader},
+    journal::{Beginning, Piece, Reader},
 };
 
 /// So many messages of a type are in the summary: the last ones.
@@ -191,9 +191,9 @@ pub(crate) enum JournalEnd {
 /// There is no readable journal with a header; or `out` fails, which is told apart.
 pub(crate) fn print(dir: &Path, out: &mut dyn Write) -> Result<io::Result<JournalEnd>, ReportError> {
     let mut reader = Reader::open(dir)?;
-    let Some(Frame::Header(_)) = reader.next() else {
-        return Err(ReportError::NoHeader { dir: dir.to_owned() });
-    };
+    if let Beginning::Nothing = reader.begin() {
+        return Err(ReportError::NoHeader { dir: dir.to_owned(), is_damaged: reader.damage().is_any() });
+    }
     let mut end = None;
     while let Some(piece) = reader.next_piece() {
         match piece {
@@ -207,7 +207,7 @@ pub(crate) fn print(dir: &Path, out: &mut dyn Write) -> Result<io::Result<Journa
         }
     }
     let is_whole =
-        !reader.damaged() && matches!(end, Some(RunEnd { was_cancelled: false, reason: None, .. }));
+        !reader.damage().is_any() && matches!(end, Some(RunEnd { was_cancelled: false, reason: None, .. }));
     Ok(Ok(if is_whole { JournalEnd::Whole } else { JournalEnd::Early }))
 }
 

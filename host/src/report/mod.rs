@@ -41,9 +41,8 @@ use crate::{
     plugin::UsedPlugin,
     record::{
         RunEnd, RunHeader,
-        journal::{self, JournalError},
+        journal::{self, Damage, JournalError},
     },
-    request::exchange::is_nobody_there,
     screen::Screen,
 };
 use artifacts::Files;
@@ -95,6 +94,10 @@ pub(crate) struct Report {
     pub(crate) uncounted: u64,
     /// How the run ended; unknown when it was killed.
     pub(crate) end: Option<RunEnd>,
+    /// What is missing of the journal.
+    pub(crate) damage: Damage,
+    /// Its header is missing: nothing is known of what was asked for.
+    pub(crate) is_header_lost: bool,
     /// Why the report does not cover what was asked for, if so.
     pub(crate) incomplete_reason: Option<String>,
     /// What the user should know.
@@ -131,7 +134,7 @@ impl Report {
 
     /// Whether every profiled request failed because there was no connection to the server.
     pub(crate) fn never_connected(&self) -> bool {
-        let connect = self.errors.iter().filter(|group| is_nobody_there(&group.sample.kind));
+        let connect = self.errors.iter().filter(|group| group.sample.kind.is_nobody_there());
         let failed: u64 = connect.map(|group| group.count).sum();
         failed > 0 && failed == self.profiling.outcomes.completed()
     }
@@ -187,6 +190,8 @@ pub(crate) enum ReportError {
     NoHeader {
         /// The run's folder.
         dir: PathBuf,
+        /// It has been damaged since.
+        is_damaged: bool,
     },
     /// Another run's journal has the name of this run's.
     #[error("report on `{}`: its journal is that of another run", .dir.display())]
@@ -217,7 +222,10 @@ impl ReportError {
                 "use the version of the tool that made the run"
             }
             Self::Journal(_) | Self::AnotherRun { .. } => return None,
-            Self::NoHeader { .. } => "nothing was measured yet when the run was killed: run it again",
+            Self::NoHeader { is_damaged: true, .. } => "nothing of its header can be read: run it again",
+            Self::NoHeader { is_damaged: false, .. } => {
+                "nothing was measured yet when the run was killed: run it again"
+            }
             Self::Write { dir, .. } => return Some(again_from_the_journal(dir)),
         };
         Some(text.to_owned())

@@ -46,7 +46,7 @@ impl Outputs {
             "request_start_ns": wall_start_ns.saturating_add(instants.started),
             "request_end_ns": wall_start_ns.saturating_add(instants.end),
             "metrics": metrics,
-            "response_text": record.error.is_none().then(|| response_text(&record.outputs)),
+            "response_text": record.outcome.is_ok().then(|| response_text(&record.outputs)),
             "outputs": record.outputs,
         });
         if !record.tool_calls.is_empty() {

@@ -5,7 +5,7 @@
 
 use std::{fmt, sync::Arc};
 
-use prony_plugin_api::{ErrorDetails, message::PhaseKind};
+use prony_plugin_api::message::PhaseKind;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     metrics::Measured,
-    record::{Record, RunHeader},
+    record::{Record, RequestFailure, RunHeader},
     request::target::place_of,
 };
 
@@ -37,8 +37,8 @@ pub(super) struct LineStyle {
 impl LineStyle {
     /// That of the run with this header.
     pub(super) fn of(header: &RunHeader) -> Self {
-        let protocol = if header.config.target.http2 { Protocol::Http2 } else { Protocol::Http1 };
-        let traced = header.config.export_http_trace.then_some(protocol);
+        let protocol = if header.settings.http2 { Protocol::Http2 } else { Protocol::Http1 };
+        let traced = header.settings.export_http_trace.then_some(protocol);
         Self { wall_start_ns: header.wall_start_ns, urls: by_url::names(header).into(), traced }
     }
 
@@ -60,7 +60,7 @@ impl LineStyle {
             },
             metrics: Metrics { measured, gaps_ns: &record.chunk_gaps_ns },
             trace_data: self.traced.map(|protocol| Trace::of(record, self.wall_start_ns, protocol)),
-            error: record.error.as_ref(),
+            error: record.outcome.said(),
         };
         serde_json::to_writer(&mut *lines, &line)?;
         lines.push(b'\n');
@@ -81,7 +81,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     trace_data: Option<Trace>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a ErrorDetails>,
+    error: Option<&'a RequestFailure>,
 }
 
 #[derive(Serialize)]
@@ -149,11 +149,11 @@ impl<'a> Metadata<'a> {
             request_sent_ns: instants.sent.map(wall),
             request_ack_ns: instants.first_byte.map(wall),
             request_end_ns: wall(instants.end),
-            cancellation_time_ns: record.cancelled.then(|| wall(instants.end)),
+            cancellation_time_ns: record.outcome.is_cancelled().then(|| wall(instants.end)),
             worker_id: WorkerId(record.worker),
             benchmark_phase: kind,
             phase_index: record.phase,
-            was_cancelled: record.cancelled,
+            was_cancelled: record.outcome.is_cancelled(),
             retried: record.retried,
             cut_after_end: record.cut_after_end,
             status: record.status,

@@ -3,15 +3,16 @@
 use std::sync::OnceLock;
 
 use crate::{
-    config::TokenizerChoice,
     dataset::Tokenizer,
-    record::{CountedTokens, RunHeader, Texts, build::try_count},
+    plan::TokenizerChoice,
+    record::{CountedTokens, RunHeader, Texts, build::try_count, settings::TokenizerSetting},
 };
 
 /// Counts with the run's tokenizer, which is loaded for the first text.
 #[derive(Debug)]
 pub(super) struct Recount {
-    choice: TokenizerChoice,
+    /// Unknown where a newer version counted.
+    choice: Option<TokenizerChoice>,
     /// Fingerprint of the vocabulary that the run counted with.
     fingerprint: Option<String>,
     tokenizer: OnceLock<Option<Loaded>>,
@@ -30,7 +31,11 @@ impl Recount {
     pub(super) fn of(header: &RunHeader) -> Self {
         let fingerprint = header.tokenizer.as_deref().and_then(|name| name.rsplit_once("sha256:"));
         Self {
-            choice: header.config.tokenizer.clone(),
+            choice: match &header.settings.tokenizer {
+                TokenizerSetting::Builtin => Some(TokenizerChoice::Builtin),
+                TokenizerSetting::Local(path) => Some(TokenizerChoice::Local(path.clone())),
+                TokenizerSetting::Other => None,
+            },
             fingerprint: fingerprint.map(|(_, fingerprint)| fingerprint.to_owned()),
             tokenizer: OnceLock::new(),
         }
@@ -44,7 +49,7 @@ impl Recount {
     }
 
     fn load(&self) -> Option<Loaded> {
-        let loaded = Tokenizer::load(&self.choice)
+        let loaded = Tokenizer::load(self.choice.as_ref()?)
             .inspect_err(|error| tracing::warn!(%error, "the run's tokenizer cannot be loaded"))
             .ok()?;
         let is_same = self.fingerprint.as_deref() == Some(loaded.fingerprint());

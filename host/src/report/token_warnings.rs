@@ -2,8 +2,8 @@
 
 use super::Report;
 use crate::{
-    config::TokenizerChoice,
     metrics::{Basis, Stats, Tally, TokenSource},
+    record::settings::TokenizerSetting,
     screen::{agreeing, counted},
 };
 
@@ -18,9 +18,10 @@ const INPUT_EXTRA: u64 = 16;
 
 /// The tokenizer of the run, as users name it.
 pub(super) fn tokenizer(report: &Report) -> String {
-    match &report.header.config.tokenizer {
-        TokenizerChoice::Builtin => "o200k_base".to_owned(),
-        TokenizerChoice::Local(path) => path.display().to_string(),
+    match &report.header.settings.tokenizer {
+        TokenizerSetting::Builtin => "o200k_base".to_owned(),
+        TokenizerSetting::Local(path) => path.display().to_string(),
+        TokenizerSetting::Other => "the run's tokenizer".to_owned(),
     }
 }
 
@@ -62,7 +63,7 @@ fn unread(report: &Report) -> Option<String> {
             "no text was read from {unread} of {all} successful responses, though the server counts output tokens in {}: \
              the API format `{}` may not read the field that holds the text. There are no token latencies of {}",
             agreeing(unread, "it", "them"),
-            report.header.config.target.endpoint_type,
+            report.header.settings.endpoint_type,
             agreeing(unread, "it", "them")
         )
     })
@@ -105,7 +106,7 @@ fn other_lengths(report: &Report) -> Option<String> {
 
 /// A server that does not know the newer name of a limit overlooks it.
 fn legacy_hint(report: &Report) -> &'static str {
-    let is_legacy = report.header.config.target.use_legacy_max_tokens;
+    let is_legacy = report.header.settings.use_legacy_max_tokens;
     if report.header.capabilities.legacy_limit.is_some() && !is_legacy {
         ": if the server does not know `max_completion_tokens`, use `--use-legacy-max-tokens`"
     } else {
@@ -165,7 +166,7 @@ fn other_counter(report: &Report) -> Option<String> {
 }
 
 fn other_inputs(report: &Report) -> Option<String> {
-    if report.header.config.is_recorded {
+    if report.header.settings.is_recorded {
         // The usage of a recorded response belongs to the prompt that was sent when it was recorded.
         return None;
     }
@@ -190,9 +191,9 @@ fn differs(tally: Tally, tolerance_pct: f64, extra: u64) -> bool {
 }
 
 fn tokenizer_hint(report: &Report) -> &'static str {
-    match report.header.config.tokenizer {
-        TokenizerChoice::Builtin => "Name the model's tokenizer with `--tokenizer`",
-        TokenizerChoice::Local(_) => "Check that `--tokenizer` names the model's",
+    match report.header.settings.tokenizer {
+        TokenizerSetting::Builtin => "Name the model's tokenizer with `--tokenizer`",
+        TokenizerSetting::Local(_) | TokenizerSetting::Other => "Check that `--tokenizer` names the model's",
     }
 }
 

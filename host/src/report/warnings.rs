@@ -1,10 +1,11 @@
 //! What a reader must know before believing the numbers: a sentence for each doubt.
 
+use prony_plugin_api::message::PhaseKind;
+
 use super::{Report, headline, json, token_warnings};
 use crate::{
-    config::{Arrival, PhaseConfig, PhaseKind},
     metrics::{ClientReport, PhaseCounts, Verdict},
-    record::journal::TEXTS_FILE_NAME,
+    record::{journal::TEXTS_FILE_NAME, settings::PhaseSettings},
     screen::{agreeing, counted},
 };
 
@@ -53,7 +54,7 @@ fn held_back(report: &Report) -> Option<String> {
     let PhaseCounts { sent, late, .. } = report.counts()?;
     let held: u64 = report.client.workers.iter().map(|usage| usage.held_back).sum();
     let held = held.min(late);
-    let mut phases = report.header.config.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
+    let mut phases = report.header.settings.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
     let (most, rate) = phases.find_map(limited_rate)?;
     let reached =
         report.profiling.outcomes.completed() as f64 / report.profiling.table.avg("benchmark_duration")?;
@@ -66,11 +67,8 @@ fn held_back(report: &Report) -> Option<String> {
 }
 
 /// The limit and the rate of an open loop that has both.
-fn limited_rate(phase: &PhaseConfig) -> Option<(usize, f64)> {
-    match phase.arrival {
-        Arrival::Constant { rate } | Arrival::Poisson { rate } => Some((phase.concurrency?, rate)),
-        Arrival::ClosedLoop => None,
-    }
+fn limited_rate(phase: &PhaseSettings) -> Option<(usize, f64)> {
+    phase.concurrency.zip(phase.rate).filter(|_| phase.is_open_loop)
 }
 
 fn client(report: &Report) -> Option<String> {
@@ -89,7 +87,7 @@ fn client(report: &Report) -> Option<String> {
 }
 
 fn by_proxy(report: &Report) -> Option<String> {
-    let proxies = headline::proxies(&report.header.config.target);
+    let proxies = headline::proxies(&report.header.settings);
     (!proxies.is_empty()).then(|| {
         format!(
             "the requests went by way of the proxy `{}`: its time is in these numbers",
@@ -140,8 +138,9 @@ fn is_same_model(asked: &str, reported: &str) -> bool {
 }
 
 fn other_model(report: &Report) -> Option<String> {
-    let asked = &report.header.config.target.model;
-    let others = || report.models_seen.iter().filter(|(model, _)| !is_same_model(asked, model));
+    let asked = &report.header.settings.model;
+    let is_other = |model: &str| !report.is_header_lost && !is_same_model(asked, model);
+    let others = || report.models_seen.iter().filter(|(model, _)| is_other(model));
     let names: Vec<String> = others().map(|(model, _)| format!("`{model}`")).collect();
     let (count, all): (u64, u64) =
         (others().map(|(_, count)| count).sum(), report.models_seen.values().sum());

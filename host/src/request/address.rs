@@ -5,7 +5,7 @@ use std::{fmt, path::Path, sync::Arc};
 use http::{HeaderValue, Uri};
 use prony_plugin_api::ErrorDetails;
 
-use super::{limits::cut, proxy::Proxy};
+use super::{failure_kind::FailureKind, limits::cut, proxy::Proxy};
 use crate::config::{redact, url::socket_of};
 
 /// What a server behind a Unix socket is called: it has no name, but HTTP/1.1 wants one.
@@ -85,7 +85,7 @@ impl Address {
     /// A URL that HTTP does not allow.
     pub(super) fn parse(text: &str, proxy: Option<&Arc<Proxy>>) -> Result<Arc<Self>, ErrorDetails> {
         let invalid = |what: &dyn fmt::Display| ErrorDetails {
-            kind: "format".into(),
+            kind: FailureKind::Format.into(),
             message: format!("`{}` is not a URL: {what}", cut(&redact::url(text))),
             ..ErrorDetails::default()
         };

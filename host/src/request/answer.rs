@@ -4,6 +4,7 @@ use prony_plugin_api::{ErrorDetails, PartKind, TextKind, TokenUsage, abi::host::
 use serde::{Deserialize, Serialize};
 
 use super::{
+    failure_kind::FailureKind,
     hints,
     limits::{self, Breach, cut},
     stray::Strays,
@@ -288,7 +289,13 @@ impl ResponseSink for Answer {
                 (kind, message) => format!("{kind}: {message}"),
             };
             let hint = hints::SERVER_ERROR.to_owned();
-            ErrorDetails { code, kind: "server_error".into(), message, hint, ..ErrorDetails::default() }
+            ErrorDetails {
+                code,
+                kind: FailureKind::ServerError.into(),
+                message,
+                hint,
+                ..ErrorDetails::default()
+            }
         });
     }
 

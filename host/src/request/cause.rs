@@ -3,7 +3,7 @@
 use prony_plugin_api::ErrorDetails;
 
 use super::{
-    error_kinds::{CONNECT_ERROR, PROXY_ERROR},
+    failure_kind::FailureKind,
     target::{Address, Route, TargetPlan},
     transport::{AttemptStamps, Failure, TransportError},
 };
@@ -11,15 +11,15 @@ use super::{
 /// The error of a request whose response has no head.
 pub(crate) fn of_transport(error: TransportError, stamps: &AttemptStamps) -> ErrorDetails {
     let (kind, message) = match error.failure {
-        Failure::Connect => (CONNECT_ERROR, "cannot open a connection to the server"),
-        Failure::Proxy(_) => (PROXY_ERROR, "no way through"),
+        Failure::Connect => (FailureKind::Connect, "cannot open a connection to the server"),
+        Failure::Proxy(_) => (FailureKind::Proxy, "no way through"),
         Failure::Closed | Failure::Reset if stamps.is_answered() => {
-            ("connection_reset", "the connection died in the middle of the head of a response")
+            (FailureKind::ConnectionReset, "the connection died in the middle of the head of a response")
         }
         Failure::Closed | Failure::Reset => {
-            ("connection_reset", "the connection died before the head of a response")
+            (FailureKind::ConnectionReset, "the connection died before the head of a response")
         }
-        Failure::Http | Failure::Encoding => ("transport", "cannot exchange HTTP with the server"),
+        Failure::Http | Failure::Encoding => (FailureKind::Transport, "cannot exchange HTTP with the server"),
     };
     let code = match error.failure {
         Failure::Proxy(status) => Some(u32::from(status.as_u16())),
@@ -44,7 +44,8 @@ pub(crate) fn name_the_way(error: &mut ErrorDetails, target: &TargetPlan, place:
 
 /// A server that does not speak HTTP/2 says so in a language that the client does not understand.
 fn suspect_http1(error: &mut ErrorDetails) {
-    let is_misunderstanding = [CONNECT_ERROR, "connection_reset", "transport"].contains(&error.kind.as_str());
+    use FailureKind::{Connect, ConnectionReset, Transport};
+    let is_misunderstanding = matches!(FailureKind::of(error), Connect | ConnectionReset | Transport);
     if is_misunderstanding && error.hint.is_empty() {
         error.hint = "leave out `--http2` if the server speaks HTTP/1.1 only".into();
     }

@@ -13,7 +13,7 @@ use std::{
 use prony_plugin_api::ErrorDetails;
 use tokio::{task::unconstrained, time::Sleep};
 
-use super::transport::AttemptStamps;
+use super::{failure_kind::FailureKind, transport::AttemptStamps};
 use crate::{
     clock::{Clock, RunNs, as_ns},
     schedule::pacer,
@@ -150,17 +150,17 @@ impl From<Overdue> for ErrorDetails {
     fn from(overdue: Overdue) -> Self {
         let (kind, message, hint) = match overdue {
             Overdue::Whole(limit) => (
-                "timeout",
+                FailureKind::Timeout,
                 format!("no complete response within {} s", limit.as_secs_f64()),
                 "raise `--request-timeout-seconds` if the server may take longer",
             ),
             Overdue::FirstByte(limit) => (
-                "first_byte_timeout",
+                FailureKind::FirstByteTimeout,
                 format!("no byte of a response within {} s of the request", limit.as_secs_f64()),
                 "raise `--first-byte-timeout-seconds` if the server may take longer to begin",
             ),
             Overdue::Idle(limit) => (
-                "idle_timeout",
+                FailureKind::IdleTimeout,
                 format!("nothing came for {} s in the middle of the response", limit.as_secs_f64()),
                 "raise `--idle-timeout-seconds` if the server may pause for longer",
             ),

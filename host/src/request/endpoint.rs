@@ -11,6 +11,7 @@ use prony_plugin_api::{
 };
 
 use super::{
+    failure_kind::FailureKind,
     limits::Breach,
     pulse::{Call, Pulse},
 };
@@ -82,7 +83,7 @@ impl Endpoint {
         };
         // A parser that cannot read an answer has found something out about the server, not about itself.
         let kind = match error.kind {
-            ErrorKind::MALFORMED => "malformed".to_owned(),
+            ErrorKind::MALFORMED => FailureKind::Malformed.into(),
             kind => format!("plugin_{}", kind.name()),
         };
         ErrorDetails { kind, message, hint: error.hint.clone(), ..ErrorDetails::default() }
@@ -99,7 +100,7 @@ impl Endpoint {
     /// The error of a request whose plugin went beyond a limit.
     pub(crate) fn breached(&self, breach: Breach) -> ErrorDetails {
         ErrorDetails {
-            kind: "plugin_limit".into(),
+            kind: FailureKind::PluginLimit.into(),
             message: format!("endpoint `{}` {breach}", self.name),
             hint: "report it to the plugin's vendor: the contract names the limits of a response".into(),
             ..ErrorDetails::default()
@@ -118,7 +119,7 @@ impl Endpoint {
             return Ok(());
         }
         Err(ErrorDetails {
-            kind: "plugin_poisoned".into(),
+            kind: FailureKind::PluginPoisoned.into(),
             message: format!(
                 "endpoint `{}` panicked {PANIC_BUDGET} times and is not used any more",
                 self.name

@@ -13,9 +13,10 @@ use super::{
     closed_idle::is_closed_idle,
     deadlines::{Deadlines, Overdue},
     endpoint::{Endpoint, Parser},
-    error_kinds::{CONNECT_ERROR, PROXY_ERROR},
+    failure_kind::FailureKind,
     framing::{self, Reading},
     hints,
+    outcome::Outcome,
     prepared::Prepared,
     priority::Priority,
     stray,
@@ -32,11 +33,6 @@ use crate::{
 /// No body that did not stream is larger.
 const MAX_BODY_BYTES: usize = 512 << 20;
 
-/// Whether errors of this kind mean that no server was reached.
-pub(crate) fn is_nobody_there(kind: &str) -> bool {
-    [CONNECT_ERROR, PROXY_ERROR].contains(&kind)
-}
-
 /// Longest piece of an answer that an error message repeats.
 const EXCERPT_BYTES: usize = 400;
 
@@ -49,10 +45,8 @@ pub(crate) struct Exchange {
     pub(crate) answer: Answer,
     /// HTTP status, once one arrived.
     pub(crate) status: Option<u16>,
-    /// Why it failed.
-    pub(crate) error: Option<ErrorDetails>,
-    /// Ended by the tool.
-    pub(crate) cancelled: bool,
+    /// How it ended.
+    pub(crate) outcome: Outcome,
     /// Sent a second time: a kept connection was closed before the server can have read the request.
     pub(crate) retried: bool,
     /// Largest read, in bytes.
@@ -246,7 +240,7 @@ impl Wire {
             name_what_was_asked(error, asked);
         }
         exchange.asked = asked;
-        exchange.error = error.map(|error| self.target.mask(error, &request.headers));
+        exchange.outcome = Outcome::of(error.map(|error| self.target.mask(error, &request.headers)));
     }
 
     async fn attempt(
@@ -376,7 +370,7 @@ impl Wire {
                 exchange.answer.error.take().map(|error| error.message).filter(|text| !text.is_empty());
             return Err(ErrorDetails {
                 code: Some(u32::from(status.as_u16())),
-                kind: "http_status".into(),
+                kind: FailureKind::HttpStatus.into(),
                 message: redirection.or(said).unwrap_or_else(|| describe_status(status, &body)),
                 hint: hints::of_body(status, &body).or(hint).unwrap_or_default(),
                 ..ErrorDetails::default()
@@ -415,7 +409,7 @@ impl Wire {
 impl Exchange {
     /// When it was over: a good response as its last bytes arrived that were part of it, whenever they were read.
     pub(crate) fn over_ns(&self) -> RunNs {
-        let arrived = self.last_arrival.filter(|_| self.error.is_none() && self.ended.is_none());
+        let arrived = self.last_arrival.filter(|_| self.outcome.is_ok() && self.ended.is_none());
         arrived.unwrap_or(self.instants.end)
     }
 
@@ -461,18 +455,13 @@ impl Exchange {
     /// Ends a request that failed before it was sent.
     pub(crate) fn fail(&mut self, error: ErrorDetails, now: RunNs) {
         self.close(now);
-        self.error = Some(error);
+        self.outcome = Outcome::of(Some(error));
     }
 
     /// Ends a request that the tool does not wait for any more.
     pub(crate) fn cancel(&mut self, now: RunNs) {
         self.close(now);
-        self.cancelled = true;
-        self.error = Some(ErrorDetails {
-            kind: "cancelled".into(),
-            message: "cancelled by prony, which did not wait for the end of the response".into(),
-            ..ErrorDetails::default()
-        });
+        self.outcome = Outcome::cancelled();
     }
 }
 
@@ -490,7 +479,8 @@ fn redirection(headers: &HeaderMap) -> Option<String> {
 
 /// Errors that a wrong address may be the reason of say which one it was.
 fn name_what_was_asked(error: &mut ErrorDetails, asked: &str) {
-    if ["http_status", "malformed", "empty_answer", "transport"].contains(&error.kind.as_str()) {
+    use FailureKind::{EmptyAnswer, HttpStatus, Malformed, Transport};
+    if matches!(FailureKind::of(error), HttpStatus | Malformed | EmptyAnswer | Transport) {
         error.message = format!("{asked}: {}", error.message);
     }
 }
@@ -500,7 +490,7 @@ pub(crate) fn stream_cut(error: TransportError) -> ErrorDetails {
         return ErrorDetails { hint: error.hint.into(), ..malformed(&error.causes.concat()) };
     }
     ErrorDetails {
-        kind: "stream_cut".into(),
+        kind: FailureKind::StreamCut.into(),
         message: "the connection died in the middle of the response".into(),
         hint: hints::STREAM_CUT.into(),
         cause_chain: error.causes,
@@ -511,7 +501,7 @@ pub(crate) fn stream_cut(error: TransportError) -> ErrorDetails {
 /// The error of an answer that ended before its end.
 fn cut(answer: &Answer) -> ErrorDetails {
     ErrorDetails {
-        kind: "stream_cut".into(),
+        kind: FailureKind::StreamCut.into(),
         message: format!("the response ended before its end marker or a finish reason{}", quoted(answer)),
         hint: hints::STREAM_CUT.into(),
         ..ErrorDetails::default()
@@ -521,7 +511,7 @@ fn cut(answer: &Answer) -> ErrorDetails {
 /// The error of a whole answer without an answer in it.
 fn empty(answer: &Answer) -> ErrorDetails {
     ErrorDetails {
-        kind: "empty_answer".into(),
+        kind: FailureKind::EmptyAnswer.into(),
         message: format!("the response has no token and no finish reason{}", quoted(answer)),
         hint: hints::EMPTY_ANSWER.into(),
         ..ErrorDetails::default()
@@ -548,7 +538,7 @@ fn no_stream(media: &str) -> ErrorDetails {
 
 pub(super) fn malformed(message: &str) -> ErrorDetails {
     ErrorDetails {
-        kind: "malformed".into(),
+        kind: FailureKind::Malformed.into(),
         message: message.into(),
         hint: "check the URL and the endpoint type: something else than a model may be answering".into(),
         ..ErrorDetails::default()

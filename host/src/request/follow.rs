@@ -11,8 +11,8 @@ use super::{
     answer::FollowUp,
     deadlines::{Deadlines, Overdue},
     endpoint::Parser,
-    error_kinds::{CONNECT_ERROR, SERVER_GONE},
     exchange::{Exchange, Wire},
+    failure_kind::FailureKind,
     limits::{self, Breach},
     prepared::Prepared,
 };
@@ -72,8 +72,8 @@ fn unfinished(overdue: Overdue, asked: u32) -> ErrorDetails {
 
 /// The error of a server that accepted a job and does not answer any more. It is not one that was never there.
 fn gone(mut error: ErrorDetails) -> ErrorDetails {
-    if error.kind == CONNECT_ERROR {
-        error.kind = SERVER_GONE.into();
+    if FailureKind::of(&error) == FailureKind::Connect {
+        error.kind = FailureKind::ServerGone.into();
     }
     if error.hint.is_empty() {
         error.hint =
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn who_is_gone_was_there() {
-        let error = gone(ErrorDetails { kind: CONNECT_ERROR.into(), ..ErrorDetails::default() });
+        let error = gone(ErrorDetails { kind: FailureKind::Connect.into(), ..ErrorDetails::default() });
         assert_eq!(error.kind, "server_gone");
         assert!(!error.hint.is_empty());
     }

@@ -5,7 +5,7 @@
 use prony_plugin_api::{ErrorDetails, metadata::StreamFraming};
 pub(crate) use prony_plugin_api::{framing::StreamSplitter, sse::TooLarge};
 
-use super::limits::cut;
+use super::{failure_kind::FailureKind, limits::cut};
 
 /// What a client that wants a stream of this framing accepts.
 pub(super) fn accepted(framing: StreamFraming) -> &'static str {
@@ -73,7 +73,7 @@ pub(super) fn without_byte_order_mark(body: &[u8]) -> &[u8] {
 
 /// Adds to the error of an answer that cannot be read what it is called, where a stream was asked for.
 pub(super) fn add_type(error: ErrorDetails, content_type: &str) -> ErrorDetails {
-    if error.kind != "malformed" {
+    if FailureKind::of(&error) != FailureKind::Malformed {
         return error;
     }
     let message = format!("{}; asked for a stream and got {}", error.message, type_of(content_type));

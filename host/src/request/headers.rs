@@ -3,12 +3,12 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use prony_plugin_api::{ErrorDetails, metadata::StreamFraming};
 
-use super::{framing, limits::cut};
+use super::{failure_kind::FailureKind, framing, limits::cut};
 
 /// Checks a header. The value is not repeated in the error: it may be a secret.
 pub(crate) fn parse(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), ErrorDetails> {
     let invalid = |what: &str| ErrorDetails {
-        kind: "format".into(),
+        kind: FailureKind::Format.into(),
         message: format!("the {what} of header `{}` has characters that HTTP does not allow", cut(name)),
         ..ErrorDetails::default()
     };

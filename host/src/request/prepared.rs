@@ -234,7 +234,7 @@ impl Draft<'_> {
         }
         if let Some(key) = &target.api_key {
             let (name, prefix) = self.api_key_header.unwrap_or(("authorization".into(), "Bearer ".into()));
-            let (name, mut value) = headers::parse(&name, &format!("{prefix}{key}"))?;
+            let (name, mut value) = headers::parse(&name, &format!("{prefix}{}", key.expose()))?;
             value.set_sensitive(true);
             headers.insert(name, value);
         }

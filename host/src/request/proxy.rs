@@ -7,7 +7,7 @@ use http::{HeaderValue, StatusCode};
 use percent_encoding::percent_decode_str;
 use prony_plugin_api::ErrorDetails;
 
-use super::error_kinds::{CONNECT_ERROR, PROXY_ERROR, SERVER_GONE};
+use super::failure_kind::FailureKind;
 use crate::config::redact;
 
 /// A proxy of HTTP.
@@ -30,7 +30,7 @@ impl Proxy {
     /// It is none all the same.
     pub(super) fn parse(text: &str) -> Result<Arc<Self>, ErrorDetails> {
         let invalid = |what: &dyn fmt::Display| ErrorDetails {
-            kind: "format".into(),
+            kind: FailureKind::Format.into(),
             message: format!("`{}` is not the URL of a proxy: {what}", redact::url(text)),
             ..ErrorDetails::default()
         };
@@ -55,17 +55,18 @@ impl Proxy {
     pub(super) fn explain(&self, error: &mut ErrorDetails) {
         const UNAUTHORIZED: u32 = StatusCode::PROXY_AUTHENTICATION_REQUIRED.as_u16() as u32;
         let shown = self.shown();
-        let by_proxy = error.kind == PROXY_ERROR || error.code == Some(UNAUTHORIZED);
+        let kind = FailureKind::of(error);
+        let by_proxy = kind == FailureKind::Proxy || error.code == Some(UNAUTHORIZED);
         if by_proxy {
             let said = std::mem::take(&mut error.message);
-            PROXY_ERROR.clone_into(&mut error.kind);
+            error.kind = FailureKind::Proxy.into();
             error.message = format!("the proxy `{shown}` does not let the request through: {said}");
             error.hint = String::from(if error.code == Some(UNAUTHORIZED) {
                 "give the proxy's user and password in its address: `--proxy http://USER:PASSWORD@HOST:PORT`"
             } else {
                 "look for the reason in the proxy's log, or do without: `--no-proxy`"
             });
-        } else if error.kind == CONNECT_ERROR || error.kind == SERVER_GONE {
+        } else if matches!(kind, FailureKind::Connect | FailureKind::ServerGone) {
             let cause = error.cause_chain.last().map(|root| format!(": {root}")).unwrap_or_default();
             error.message = format!("cannot open a connection by way of the proxy `{shown}`{cause}");
             error.hint = String::from("check the proxy's address, or do without: `--no-proxy`");

@@ -8,13 +8,14 @@ use rustls::ClientConfig;
 
 pub(crate) use super::address::{Address, Origin, Route};
 use super::{
-    deadlines::Limits, headers, limits::cut, payload::StandIn, proxy::Proxy, request_facts::RequestFacts, tls,
+    deadlines::Limits, failure_kind::FailureKind, headers, limits::cut, payload::StandIn, proxy::Proxy,
+    request_facts::RequestFacts, tls,
 };
 use crate::config::{
-    ConnectionReuse, Target, TransportKind,
     redact::{self, Redactor},
     url::url_for,
 };
+use crate::plan::{ConnectionReuse, Secret, Target, TransportKind};
 
 /// What all requests of a run have in common, worked out once.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the user's, or follows from one")]
@@ -30,7 +31,7 @@ pub(crate) struct TargetPlan {
     /// An answer owes a text: one without any is a failure, unless it says why it ended.
     pub(crate) owes_text: bool,
     /// The user's key.
-    pub(crate) api_key: Option<String>,
+    pub(crate) api_key: Option<Secret<String>>,
     /// The user's headers, which win over all others.
     pub(crate) user_headers: HeaderMap,
     /// How long a request may take.
@@ -89,7 +90,7 @@ impl TargetPlan {
         let tls = (needs_tls || names_files).then(|| tls::client_config(&target.tls, target.http2));
         let tls = tls.transpose()?.filter(|_| needs_tls).map(Arc::new);
         if let Some(key) = &target.api_key {
-            headers::parse("authorization", key)?;
+            headers::parse("authorization", key.expose())?;
         }
         let user_headers = target
             .headers
@@ -230,7 +231,7 @@ pub(crate) fn place_of(session_num: u64, places: usize) -> usize {
 /// The error of an answer that leads away from its server: headers and keys are meant for that one only.
 fn elsewhere(path: &str) -> ErrorDetails {
     ErrorDetails {
-        kind: "follow_up".into(),
+        kind: FailureKind::FollowUp.into(),
         message: format!("the response leads to `{}`, on another server", cut(&redact::url(path))),
         hint: "give the URL of the server that has the results: prony sends no key to any other".into(),
         ..ErrorDetails::default()

@@ -2,8 +2,8 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::certificate::Verifier;
-use crate::config::TlsConfig;
+use super::{certificate::Verifier, failure_kind::FailureKind};
+use crate::plan::TlsConfig;
 use prony_plugin_api::ErrorDetails;
 use rustls::{
     ClientConfig, DigitallySignedStruct, SignatureScheme,
@@ -68,7 +68,11 @@ fn wrong_file(what: &str, why: &dyn std::fmt::Display) -> ErrorDetails {
 }
 
 fn wrong(what: &str, why: &dyn std::fmt::Display) -> ErrorDetails {
-    ErrorDetails { kind: "tls".into(), message: format!("cannot {what}: {why}"), ..ErrorDetails::default() }
+    ErrorDetails {
+        kind: FailureKind::Tls.into(),
+        message: format!("cannot {what}: {why}"),
+        ..ErrorDetails::default()
+    }
 }
 
 /// Believes that everybody is who they say, as the user asked for. Signatures are still checked: a connection that is not

@@ -11,13 +11,14 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    runtime::Runtime,
+    sync::{mpsc, watch},
     task::{JoinError, JoinSet, yield_now},
 };
 
 use super::{
     endpoint::Endpoint,
-    exchange::{Content, Exchange, Finished, Wire, is_nobody_there},
+    exchange::{Content, Exchange, Finished, Wire},
     prepared::{Prepared, new_request_id, prepare},
     pulse::Pulse,
     target::TargetPlan,
@@ -30,6 +31,7 @@ use crate::{
     schedule::{
         Credit, ScheduleCounts,
         credits::Credits,
+        gate::{Slot, Slots},
         pacer::{Pacer, pause},
     },
 };
@@ -62,8 +64,8 @@ pub(crate) struct Assignment {
     pub(crate) credits: Credits,
     /// Scripts that earlier phases have played.
     pub(crate) first_script: u64,
-    /// A permit for each request that may be in flight: of this worker in a closed loop, of all in an open one.
-    pub(crate) slots: Arc<Semaphore>,
+    /// A slot for each request that may be in flight: of this worker in a closed loop, of all in an open one.
+    pub(crate) slots: Slots,
     /// When the latest request of an open loop had its slot.
     pub(crate) slotted_ns: RunNs,
     /// Run, drain or cancel.
@@ -137,7 +139,6 @@ impl Worker {
         ahead: usize,
     ) -> Result<Self, WorkerError> {
         let failed = |source| WorkerError::Start { number, source };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let statistics = Arc::<WorkerStatistics>::default();
         let transport = Transport::new(&equipment.target, equipment.clock, Arc::clone(&statistics))
             .map_err(|source| WorkerError::Transport { number, source })?;
@@ -153,9 +154,12 @@ impl Worker {
             priority: Arc::default(),
         });
         let running = RunningWorker { number, equipment, wire, statistics };
+        // The runtime comes behind the thread: one that finds no thread would be dropped where that may not block.
+        let (give, given) = std::sync::mpsc::sync_channel::<Runtime>(1);
         let thread = thread::Builder::new()
             .name(format!("worker {number}"))
             .spawn(move || {
+                let Ok(runtime) = given.recv() else { return };
                 let alarm = Alarm { number, sink: running.equipment.sink.clone() };
                 runtime.block_on(async {
                     running.preconnect(ahead).await;
@@ -166,6 +170,9 @@ impl Worker {
                 std::mem::forget(alarm);
             })
             .map_err(failed)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        // It waits for it.
+        let _ = give.send(runtime);
         Ok(Self { assignments, prepared: Some(prepared), pulse, thread })
     }
 
@@ -217,7 +224,7 @@ struct RunningWorker<S> {
 struct Ready {
     prepared: Prepared,
     finished: Finished,
-    slot: OwnedSemaphorePermit,
+    slot: Slot,
     /// How long its slot rests when nobody answers.
     rest: Option<Duration>,
 }
@@ -227,7 +234,7 @@ enum Step {
     /// Its request may go.
     Send(Box<Ready>),
     /// Its request could not be formatted, and is over. It had a slot in a closed loop.
-    Refused(Option<OwnedSemaphorePermit>),
+    Refused(Option<Slot>),
     /// The phase drains; this credit was still waiting.
     Drained(Credit),
     /// There is none, or none was taken before the phase drained.
@@ -315,9 +322,8 @@ impl<S: Sink> RunningWorker<S> {
     }
 
     async fn next_closed(&self, phase: &mut Assignment) -> Step {
-        let Some(slot) = unless_drained(&mut phase.control, free_slot(&phase.slots)).await else {
-            return Step::NoMore;
-        };
+        let slot = phase.slots.enter(self.equipment.clock, phase.start_ns);
+        let Some(slot) = unless_drained(&mut phase.control, slot).await else { return Step::NoMore };
         let Some(credit) = phase.credits.next() else { return Step::NoMore };
         self.equipment.sink.begun();
         let script = self.script(phase, credit);
@@ -348,10 +354,10 @@ impl<S: Sink> RunningWorker<S> {
             // Until it had the slot for the request before, it waited for the server, and not the server for it.
             let idle_since = due.max(phase.slotted_ns);
             self.statistics.note_wake(self.equipment.clock.now().saturating_sub(idle_since));
-            if phase.slots.available_permits() == 0 {
+            if phase.slots.is_full() {
                 self.statistics.note_held_back();
             }
-            free_slot(&phase.slots).await
+            phase.slots.enter(self.equipment.clock, phase.start_ns).await
         };
         let Some(slot) = unless_drained(&mut phase.control, turn).await else { return Step::Drained(credit) };
         phase.slotted_ns = self.equipment.clock.now();
@@ -430,11 +436,12 @@ impl<S: Sink> RunningWorker<S> {
                 wire.abandon(&prepared, exchange);
             }
             // The order of arrivals decides, and not when this thread came to read them or heard of the end.
-            if !exchange.cancelled && ends_ns.is_some_and(|ends_ns| exchange.over_ns() > ends_ns) {
+            if !exchange.outcome.is_cancelled() && ends_ns.is_some_and(|ends_ns| exchange.over_ns() > ends_ns)
+            {
                 exchange.cancel(wire.clock.now());
             }
             let unreachable =
-                finished.exchange.error.as_ref().is_some_and(|error| is_nobody_there(&error.kind));
+                finished.exchange.outcome.failure().is_some_and(|failure| failure.kind.is_nobody_there());
             hand_over(&sink, &wire.endpoint, finished);
             if let Some(rest) = rest.filter(|_| unreachable) {
                 unless_drained(&mut control, pause(rest)).await;
@@ -468,14 +475,10 @@ fn hand_over<S: Sink>(sink: &S, endpoint: &Endpoint, finished: Finished) {
 }
 
 /// Keeps a slot for a while when its request could not be formatted.
-async fn rest(slot: Option<OwnedSemaphorePermit>, mut control: watch::Receiver<Control>) {
+async fn rest(slot: Option<Slot>, mut control: watch::Receiver<Control>) {
     if slot.is_some() {
         unless_drained(&mut control, pause(BACK_OFF)).await;
     }
-}
-
-async fn free_slot(slots: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-    Arc::clone(slots).acquire_owned().await.ok()
 }
 
 /// What `waiting` gives, or nothing when the phase drains first.

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::{
     channels::{Channels, Signal},
     event_source::{EventSource, Wakeup},
-    lifecycle::{Action, Ending, Event, Lifecycle},
+    lifecycle::{Action, Drain, Ending, Event, Lifecycle},
     observer::{Observer, Snapshot},
     refusals::{Failures, Verdict},
     setup::Run,
@@ -160,7 +160,7 @@ fn recorder_config(run: &Run, bus: &Arc<Bus>, live: &Arc<Live>) -> RecorderConfi
         redactor: Arc::clone(&run.redactor),
         tokenizer: run.tokenizer.clone(),
         keep_outputs: run.config.export_outputs,
-        phases: run.config.phases.iter().map(|phase| phase.kind).collect(),
+        phases: run.config.phases.iter().map(|phase| phase.role.kind()).collect(),
         clock: run.clock,
         bus: Arc::clone(bus),
         live: Arc::clone(live),
@@ -217,8 +217,13 @@ struct RunningPhase {
 impl Conductor<'_> {
     /// Runs every phase, until the last is done or the run ends before its time.
     async fn phases(&mut self, events: &mut EventSource) -> Option<Ending> {
-        let graces = self.run.config.phases.iter().map(|phase| phase.grace_s.and_then(seconds)).collect();
-        let (mut lifecycle, first) = Lifecycle::begin(graces, self.run.config.drain());
+        let drains = self
+            .run
+            .config
+            .phases
+            .iter()
+            .map(|phase| Drain { grace: phase.stop.grace(), early: phase.drain() });
+        let (mut lifecycle, first) = Lifecycle::begin(drains.collect());
         if let Some(ending) = self.refused_options().or_else(|| self.lost_service()) {
             return Some(ending);
         }
@@ -245,10 +250,10 @@ impl Conductor<'_> {
     }
 
     fn tell_of_the_interrupt(&mut self) {
-        if self.phase.is_some() {
+        if let Some(phase) = &self.phase {
             self.observer.notice(&format!(
                 "interrupted: waiting up to {} s for requests in flight; interrupt again to stop at once",
-                self.run.config.drain_s
+                self.run.config.phases[phase.index as usize].drain_s
             ));
         }
     }
@@ -301,17 +306,17 @@ impl Conductor<'_> {
 
     fn start_phase(&mut self, index: usize) {
         let phase = &self.run.config.phases[index];
-        let number = u32::try_from(index).unwrap_or(u32::MAX);
+        let number = phase.id;
         self.live.reset();
         self.channels.tally.reset();
-        self.channels.refusals.reset(phase.concurrency);
+        self.channels.refusals.reset(phase.load.most_in_flight());
         // Services that take stock at the start of a phase do it before the load.
-        self.bus.send(&PhaseStarted { index: number, kind: phase.kind, at_ns: self.run.clock.now() });
+        self.bus.send(&PhaseStarted { index: number, kind: phase.role.kind(), at_ns: self.run.clock.now() });
         self.services.settle(SETTLE_TIMEOUT);
         let start_ns = self.run.clock.now();
         self.channels.recorder.frame(Frame::PhaseStarted {
             index: number,
-            kind: phase.kind,
+            kind: phase.role.kind(),
             at_ns: start_ns,
         });
         self.phase = Some(RunningPhase {
@@ -321,8 +326,8 @@ impl Conductor<'_> {
             counts: ScheduleCounts::default(),
             workers: Vec::new(),
             timer: phase
-                .duration_s
-                .and_then(seconds)
+                .stop
+                .duration()
                 .map(|duration| (start_ns.saturating_add(as_ns(duration)), Event::DurationOver)),
         });
         self.observer.phase_started(phase);
@@ -405,7 +410,7 @@ impl Conductor<'_> {
             counts.lost = tally.in_flight();
         }
         self.played = self.played.saturating_add(counts.scheduled);
-        let kind = self.run.config.phases[index as usize].kind;
+        let kind = self.run.config.phases[index as usize].role.kind();
         let at_ns = self.run.clock.now();
         self.channels.recorder.frame(Frame::PhaseEnded { index, at_ns, counts, workers });
         self.bus.send(&PhaseEnded { index, kind, at_ns });
@@ -465,9 +470,4 @@ fn report(fate: Fate) -> ServiceReport {
 fn not_waited_for(wanted: &Wanted) -> ServiceReport {
     let Wanted { name, required, isolated, .. } = wanted.clone();
     ServiceReport { name, required, isolated, state: "abandoned".to_owned(), ..ServiceReport::default() }
-}
-
-/// A finite, positive number of seconds.
-fn seconds(seconds: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(seconds).ok()
 }

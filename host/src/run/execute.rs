@@ -21,18 +21,19 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    config::{DatasetConfig, RunConfig, content, error::ConfigError, redact},
+    config::{content, error::ConfigError, redact},
     dataset::{self, DatasetError, Opened, Purpose, Source, Tokenizer, TokenizerError},
     node::{self, LoadedEndpoint, Loading, NodeError},
+    plan::{DatasetConfig, Plan},
     plugin::{Category, PluginError, Registry},
-    record::{PolicyRecord, ProcessUsage, RunHeader, recorder::RecorderError},
+    record::{PolicyRecord, ProcessUsage, RunHeader, recorder::RecorderError, settings},
     seed::Seed,
 };
 
 /// A plan, and what it takes to carry it out.
 pub(crate) struct Execution<'a> {
     /// What is to be done.
-    pub(crate) config: RunConfig,
+    pub(crate) config: Plan,
     /// Where the run's folder comes from.
     pub(crate) folder: Folder,
     /// The plugins.
@@ -105,6 +106,9 @@ pub(crate) enum ExecuteError {
     /// Somebody ended it before the first request.
     #[error("interrupted while waiting for the server: nothing was measured")]
     Interrupted(Interrupt),
+    /// A bug of ours: the configuration is no JSON.
+    #[error("describe the configuration")]
+    Describe(#[source] serde_json::Error),
     /// There is no thread left.
     #[error("wait for the server")]
     Wait(#[source] std::io::Error),
@@ -174,10 +178,13 @@ fn prepare(
     config.artifact_dir.clone_from(&dir);
     // Absolute from here on, wherever a plugin may go.
     let dir = here.map_or_else(|_| dir.clone(), |here| here.join(&dir));
+    let (settings, described) =
+        settings::described(&redact::plan(&config, &redactor)).map_err(ExecuteError::Describe)?;
     let header = RunHeader {
         run_id: Uuid::new_v4().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        config: redact::config(&config, &redactor),
+        settings,
+        config: described,
         command: redactor.mask(&command).into_owned(),
         tokenizer: tokenizer.as_ref().map(|used| format!("{} sha256:{}", used.name(), used.fingerprint())),
         wall_start_ns: clock.wall_start_ns(),
@@ -204,7 +211,7 @@ fn prepare(
 
 /// The dataset, all of which the endpoint takes.
 fn open_dataset(
-    config: &RunConfig,
+    config: &Plan,
     endpoint: &EndpointMetadata,
     tokenizer: Option<&Arc<Tokenizer>>,
     observer: &mut dyn Observer,
@@ -221,7 +228,7 @@ fn open_dataset(
 
 /// The run's tokenizer, if anything in it is counted or generated in tokens.
 fn load_tokenizer(
-    config: &RunConfig,
+    config: &Plan,
     endpoint: &EndpointMetadata,
 ) -> Result<Option<Arc<Tokenizer>>, TokenizerError> {
     let is_generated =
@@ -230,7 +237,7 @@ fn load_tokenizer(
     needed.then(|| Tokenizer::load(&config.tokenizer).map(Arc::new)).transpose()
 }
 
-fn claim(folder: Folder, config: &RunConfig, clock: Clock) -> Result<(PathBuf, Lock), ArtifactDirError> {
+fn claim(folder: Folder, config: &Plan, clock: Clock) -> Result<(PathBuf, Lock), ArtifactDirError> {
     match folder {
         Folder::Named { overwrite } => artifact_dir::claim(&config.artifact_dir, overwrite),
         Folder::Dated => artifact_dir::dated(&config.artifact_dir, clock.wall_start_ns()),

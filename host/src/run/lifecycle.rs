@@ -158,13 +158,20 @@ enum Stage {
     Cancelling,
 }
 
+/// How long the requests in flight of a phase may go on when nothing new is sent any more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Drain {
+    /// After its duration; `None` without limit.
+    pub(crate) grace: Option<Duration>,
+    /// When the run ends before its time.
+    pub(crate) early: Duration,
+}
+
 /// The state of a run.
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
-    /// How long each phase may drain; `None` without limit.
-    graces: Vec<Option<Duration>>,
-    /// How long a run that ends before its time may drain.
-    drain: Duration,
+    /// Of each phase.
+    drains: Vec<Drain>,
     current: usize,
     stage: Stage,
     ending: Option<Ending>,
@@ -172,10 +179,10 @@ pub(crate) struct Lifecycle {
 }
 
 impl Lifecycle {
-    /// A run of phases with these grace periods, which may drain so long when it ends before its time, and its first action.
-    pub(crate) fn begin(graces: Vec<Option<Duration>>, drain: Duration) -> (Self, Action) {
+    /// A run of phases that may drain so long, and its first action.
+    pub(crate) fn begin(drains: Vec<Drain>) -> (Self, Action) {
         (
-            Self { graces, drain, current: 0, stage: Stage::Running, ending: None, interrupts: 0 },
+            Self { drains, current: 0, stage: Stage::Running, ending: None, interrupts: 0 },
             Action::StartPhase(0),
         )
     }
@@ -190,7 +197,7 @@ impl Lifecycle {
         match event {
             Event::PhaseDone => self.next_phase(),
             Event::DurationOver if self.stage == Stage::Running => {
-                let grace = self.graces[self.current];
+                let grace = self.drains[self.current].grace;
                 self.drain(grace)
             }
             Event::GraceOver if self.stage == Stage::Draining => self.cancel(),
@@ -202,15 +209,15 @@ impl Lifecycle {
             Event::Interrupt(interrupt) => {
                 self.interrupts += 1;
                 self.ending.get_or_insert(Ending::Interrupted(interrupt));
-                if self.interrupts > 1 { self.cancel() } else { self.drain(Some(self.drain)) }
+                if self.interrupts > 1 { self.cancel() } else { self.drain_early() }
             }
             Event::StopRequested(reason) => {
                 self.ending.get_or_insert(Ending::Requested(reason));
-                self.drain(Some(self.drain))
+                self.drain_early()
             }
             Event::Leave(ending) => {
                 self.ending.get_or_insert(ending);
-                self.drain(Some(self.drain))
+                self.drain_early()
             }
             Event::Broken(ending) => {
                 self.ending.get_or_insert(ending);
@@ -226,7 +233,7 @@ impl Lifecycle {
     }
 
     fn next_phase(&mut self) -> Vec<Action> {
-        if self.ending.is_some() || self.current + 1 == self.graces.len() {
+        if self.ending.is_some() || self.current + 1 == self.drains.len() {
             return vec![Action::Finish];
         }
         self.current += 1;
@@ -240,6 +247,10 @@ impl Lifecycle {
         }
         self.stage = Stage::Draining;
         std::iter::once(Action::Drain).chain(grace.map(Action::ArmGrace)).collect()
+    }
+
+    fn drain_early(&mut self) -> Vec<Action> {
+        self.drain(Some(self.drains[self.current].early))
     }
 
     fn cancel(&mut self) -> Vec<Action> {
@@ -260,7 +271,8 @@ mod tests {
     const INTERRUPT: Event = Event::Interrupt(Interrupt::Terminated);
 
     fn lifecycle() -> Lifecycle {
-        let (lifecycle, first) = Lifecycle::begin(vec![None, Some(GRACE)], DRAIN);
+        let drains = [None, Some(GRACE)].map(|grace| Drain { grace, early: DRAIN });
+        let (lifecycle, first) = Lifecycle::begin(drains.to_vec());
         assert_eq!(first, Action::StartPhase(0));
         lifecycle
     }

@@ -8,9 +8,12 @@ use serde::Deserialize;
 
 use crate::{
     clock::Clock,
-    config::{RunConfig, Target, redact, url},
+    config::{redact, url},
+    plan::{Plan, Target},
     request::{
-        cause, exchange, hints,
+        cause, exchange,
+        failure_kind::FailureKind,
+        hints,
         prepared::Prepared,
         target::TargetPlan,
         transport::{Transport, TransportError, install_tls},
@@ -116,7 +119,7 @@ struct Model {
 ///
 /// # Errors
 /// It lists several, or none, or cannot be asked.
-pub(crate) fn the_only_one(config: &RunConfig) -> Result<String, ModelError> {
+pub(crate) fn the_only_one(config: &Plan) -> Result<String, ModelError> {
     install_tls();
     let base = config.target.urls.first().map(String::as_str).unwrap_or_default();
     let url = format!("`{}`", redact::url(&url::typed(&url::url_for(base, PATH))));
@@ -175,7 +178,7 @@ fn ask(plan: &TargetPlan, url: &str) -> Result<Vec<u8>, ModelError> {
 /// The server was not asked, or says nothing.
 fn unasked(message: &str, hint: &str) -> ErrorDetails {
     ErrorDetails {
-        kind: "transport".into(),
+        kind: FailureKind::Transport.into(),
         message: message.into(),
         hint: hint.into(),
         ..ErrorDetails::default()
@@ -195,7 +198,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ErrorDetails
     };
     ErrorDetails {
         code: Some(status.as_u16().into()),
-        kind: "http_status".into(),
+        kind: FailureKind::HttpStatus.into(),
         message: format!("the server responds with {status}{said}"),
         hint,
         ..ErrorDetails::default()

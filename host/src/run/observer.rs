@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::PhaseConfig;
+use crate::plan::Phase;
 
 /// Hears of a run, from the thread that conducts it: nothing here may take long.
 pub(crate) trait Observer {
@@ -10,7 +10,7 @@ pub(crate) trait Observer {
     fn notice(&mut self, text: &str);
 
     /// A phase begins.
-    fn phase_started(&mut self, phase: &PhaseConfig);
+    fn phase_started(&mut self, phase: &Phase);
 
     /// How far the phase is; ten times a second.
     fn snapshot(&mut self, snapshot: &Snapshot);

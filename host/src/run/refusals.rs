@@ -3,11 +3,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use prony_plugin_api::ErrorDetails;
-
 use crate::{
     clock::RunNs,
-    request::exchange::{Finished, is_nobody_there},
+    request::{exchange::Finished, outcome::RequestFailure},
 };
 
 /// So many failures in a row are needed at least. A slot rests 100 ms after each, so that one slot gives a server ten
@@ -49,8 +47,8 @@ pub(super) struct Failures {
 
 impl Refusals {
     /// Starts a phase in which so many requests may be in flight, if that is limited.
-    pub(super) fn reset(&self, slots: Option<usize>) {
-        let slots = slots.and_then(|slots| u64::try_from(slots).ok()).unwrap_or(0);
+    pub(super) fn reset(&self, slots: Option<u32>) {
+        let slots = slots.map_or(0, u64::from);
         self.limit.store(LEAST.max(slots.saturating_mul(A_SLOT)), Ordering::Relaxed);
         self.unreached.end();
         self.unformatted.end();
@@ -59,17 +57,18 @@ impl Refusals {
     /// Counts a request that is over. Says once in a row of failures that it has become too long.
     pub(super) fn note(&self, finished: &Finished) -> Option<Verdict> {
         let exchange = &finished.exchange;
-        if exchange.cancelled {
+        if exchange.outcome.is_cancelled() {
             return None;
         }
         let (started, limit) = (exchange.instants.started, self.limit.load(Ordering::Relaxed));
-        if let Some(error) = exchange.error.as_ref().filter(|_| finished.unformatted) {
+        let failure = exchange.outcome.failure();
+        if let Some(failure) = failure.filter(|_| finished.unformatted) {
             // It says nothing of the server.
-            return self.unformatted.extend(started, error, limit).map(Verdict::Unformatted);
+            return self.unformatted.extend(started, failure, limit).map(Verdict::Unformatted);
         }
         self.unformatted.end();
-        if let Some(error) = exchange.error.as_ref().filter(|error| is_nobody_there(&error.kind)) {
-            return self.unreached.extend(started, error, limit).map(Verdict::Gone);
+        if let Some(failure) = failure.filter(|failure| failure.kind.is_nobody_there()) {
+            return self.unreached.extend(started, failure, limit).map(Verdict::Gone);
         }
         self.unreached.end();
         None
@@ -85,7 +84,7 @@ struct Row {
 
 impl Row {
     /// Adds a failure. Says so if it is the one that makes the row too long.
-    fn extend(&self, started: RunNs, error: &ErrorDetails, limit: u64) -> Option<Failures> {
+    fn extend(&self, started: RunNs, failure: &RequestFailure, limit: u64) -> Option<Failures> {
         let count = self.length.fetch_add(1, Ordering::Relaxed) + 1;
         if count == 1 {
             self.since_ns.store(started, Ordering::Relaxed);
@@ -93,7 +92,7 @@ impl Row {
         (count == limit).then(|| Failures {
             since_ns: self.since_ns.load(Ordering::Relaxed),
             count,
-            error: error.message.clone(),
+            error: failure.message.clone(),
         })
     }
 
@@ -108,25 +107,26 @@ impl Row {
 
 #[cfg(test)]
 mod tests {
+    use prony_plugin_api::ErrorDetails;
     use rstest::rstest;
 
     use super::*;
-    use crate::request::error_kinds::CONNECT_ERROR;
+    use crate::request::{failure_kind::FailureKind, outcome::Outcome};
 
-    fn ended(kind: Option<&str>, started: u64) -> Finished {
+    fn ended(kind: Option<FailureKind>, started: u64) -> Finished {
         let error = kind.map(|kind| ErrorDetails {
             kind: kind.into(),
             message: "refused".into(),
             ..ErrorDetails::default()
         });
         let mut finished = Finished::default();
-        finished.exchange.error = error;
+        finished.exchange.outcome = Outcome::of(error);
         finished.exchange.instants.started = started;
         finished
     }
 
     fn unformatted(started: u64) -> Finished {
-        Finished { unformatted: true, ..ended(Some("plugin_io"), started) }
+        Finished { unformatted: true, ..ended(Some("plugin_io".into()), started) }
     }
 
     fn failures(since_ns: RunNs, count: u64) -> Failures {
@@ -137,25 +137,25 @@ mod tests {
     #[case::no_limit_in_flight(None, 100)]
     #[case::one_slot(Some(1), 100)]
     #[case::many_slots(Some(64), 640)]
-    fn a_server_is_gone_after_so_many_failures_in_a_row(#[case] slots: Option<usize>, #[case] limit: u64) {
+    fn a_server_is_gone_after_so_many_failures_in_a_row(#[case] slots: Option<u32>, #[case] limit: u64) {
         let refusals = Refusals::default();
         refusals.reset(slots);
-        let requests = (1..=2 * limit).map(|at| ended(Some(CONNECT_ERROR), 7 + at));
+        let requests = (1..=2 * limit).map(|at| ended(Some(FailureKind::Connect), 7 + at));
         let verdicts: Vec<_> = requests.filter_map(|request| refusals.note(&request)).collect();
         assert_eq!(verdicts, [Verdict::Gone(failures(8, limit))]);
     }
 
     #[rstest]
     #[case::a_success(None)]
-    #[case::a_failure_of_a_server_that_is_there(Some("http_status"))]
-    fn anything_that_reaches_a_server_begins_the_row_anew(#[case] kind: Option<&str>) {
+    #[case::a_failure_of_a_server_that_is_there(Some(FailureKind::HttpStatus))]
+    fn anything_that_reaches_a_server_begins_the_row_anew(#[case] kind: Option<FailureKind>) {
         let refusals = Refusals::default();
         refusals.reset(Some(1));
         for at in 0..99 {
-            assert_eq!(refusals.note(&ended(Some(CONNECT_ERROR), at)), None);
+            assert_eq!(refusals.note(&ended(Some(FailureKind::Connect), at)), None);
         }
         assert_eq!(refusals.note(&ended(kind, 99)), None);
-        let requests = (100..200).map(|at| ended(Some(CONNECT_ERROR), at));
+        let requests = (100..200).map(|at| ended(Some(FailureKind::Connect), at));
         let verdicts: Vec<_> = requests.filter_map(|request| refusals.note(&request)).collect();
         assert_eq!(verdicts, [Verdict::Gone(failures(100, 100))]);
     }
@@ -165,7 +165,7 @@ mod tests {
         let refusals = Refusals::default();
         refusals.reset(Some(1));
         assert!((0..99).all(|at| refusals.note(&unformatted(at)).is_none()));
-        assert_eq!(refusals.note(&ended(Some("timeout"), 99)), None);
+        assert_eq!(refusals.note(&ended(Some(FailureKind::Timeout), 99)), None);
         let verdicts: Vec<_> = (100..300).filter_map(|at| refusals.note(&unformatted(at))).collect();
         assert_eq!(verdicts, [Verdict::Unformatted(failures(100, 100))]);
     }
@@ -175,8 +175,8 @@ mod tests {
     fn a_request_that_was_not_written_says_nothing_of_the_server() {
         let refusals = Refusals::default();
         refusals.reset(Some(1));
-        let requests =
-            (0..200).map(|at| if at % 2 == 0 { ended(Some(CONNECT_ERROR), at) } else { unformatted(at) });
+        let requests = (0..200)
+            .map(|at| if at % 2 == 0 { ended(Some(FailureKind::Connect), at) } else { unformatted(at) });
         let verdicts: Vec<_> = requests.filter_map(|request| refusals.note(&request)).collect();
         assert_eq!(verdicts, [Verdict::Gone(failures(0, 100))]);
     }
@@ -185,8 +185,8 @@ mod tests {
     fn what_the_run_itself_cancels_says_nothing() {
         let refusals = Refusals::default();
         refusals.reset(None);
-        let mut cancelled = ended(Some(CONNECT_ERROR), 1);
-        cancelled.exchange.cancelled = true;
+        let mut cancelled = ended(Some(FailureKind::Connect), 1);
+        cancelled.exchange.outcome = Outcome::cancelled();
         assert!((0..500).all(|_| refusals.note(&cancelled).is_none()));
     }
 }

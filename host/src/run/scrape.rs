@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 use url::{Origin, Url};
 
-use crate::config::{RunConfig, ServerMetricsConfig, TlsConfig};
+use crate::plan::{Plan, ServerMetricsConfig, TlsConfig};
 
 /// The service's option for the time between two scrapes.
 pub(super) const INTERVAL: &str = "interval_ms";
@@ -31,7 +31,7 @@ pub(super) fn interval_ms(config: &ServerMetricsConfig) -> u64 {
 /// A page of the target's own server gets what the requests get: the key as a bearer token, which is what servers
 /// compare it with in front of their pages, and the user's headers. A page elsewhere gets only the headers that are
 /// meant for pages. Those win.
-pub(super) fn add_headers(options: &mut Map<String, Value>, config: &RunConfig) {
+pub(super) fn add_headers(options: &mut Map<String, Value>, config: &Plan) {
     let urls = options.get("urls").and_then(Value::as_array).into_iter().flatten();
     let urls: Vec<String> = urls.filter_map(|url| url.as_str().map(str::to_owned)).collect();
     let all: Map<String, Value> = urls
@@ -49,7 +49,7 @@ pub(super) fn add_headers(options: &mut Map<String, Value>, config: &RunConfig) 
 
 /// Adds how the pages of the target's own server are trusted to the options of the service: as the target itself. Paths are
 /// absolute, wherever the service may be by then.
-pub(super) fn add_tls(options: &mut Map<String, Value>, config: &RunConfig) {
+pub(super) fn add_tls(options: &mut Map<String, Value>, config: &Plan) {
     let urls = options.get("urls").and_then(Value::as_array).into_iter().flatten();
     let tls = tls_of(&config.target.tls);
     let own = urls.filter_map(Value::as_str).filter(|url| is_the_targets(url, config));
@@ -73,17 +73,17 @@ fn tls_of(tls: &TlsConfig) -> Value {
 }
 
 /// Whether a page is one of the target's own server.
-fn is_the_targets(page: &str, config: &RunConfig) -> bool {
+fn is_the_targets(page: &str, config: &Plan) -> bool {
     config.target.urls.iter().any(|url| is_same_origin(url, page))
 }
 
-fn headers_of(page: &str, config: &RunConfig) -> Map<String, Value> {
+fn headers_of(page: &str, config: &Plan) -> Map<String, Value> {
     let mut headers = Map::new();
     let mut set = |name: &str, value: &str| headers.insert(name.to_ascii_lowercase(), value.into());
     let target = &config.target;
     if is_the_targets(page, config) {
         if let Some(key) = &target.api_key {
-            set("authorization", &format!("Bearer {key}"));
+            set("authorization", &format!("Bearer {}", key.expose()));
         }
         let own = target.headers.iter();
         for (name, value) in
@@ -122,12 +122,12 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::metrics::sample;
+    use crate::{metrics::sample, plan::Secret};
 
-    fn config(page_headers: &[(&str, &str)]) -> RunConfig {
-        let mut config = sample::header().config;
+    fn config(page_headers: &[(&str, &str)]) -> Plan {
+        let mut config = sample::config();
         config.target.urls = vec!["http://h:8000/v1".into(), "https://secure".into()];
-        config.target.api_key = Some("sk-1".into());
+        config.target.api_key = Some(Secret::new("sk-1".into()));
         config.target.headers =
             vec![("X-Team".into(), "blue".into()), ("Content-Type".into(), "application/json".into())];
         config.server_metrics.headers =
@@ -152,7 +152,7 @@ mod tests {
         let pages =
             json!({"urls": ["https://secure/metrics", "https://other/metrics", "https://secure:444/m"]});
         let Value::Object(options) = pages else { panic!("an object") };
-        let added = |config: &RunConfig| {
+        let added = |config: &Plan| {
             let mut options = options.clone();
             add_tls(&mut options, config);
             options.get("tls").cloned()

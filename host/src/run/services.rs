@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::scrape;
 use crate::{
-    config::RunConfig,
+    plan::Plan,
     plugin::{Category, Isolation, Key, OptionError, OptionSchema, PluginError, Registry},
     service::wanted::Wanted,
 };
@@ -106,7 +106,7 @@ struct Service {
 }
 
 /// Decides.
-pub(crate) fn choose(registry: &Registry, config: &RunConfig) -> Result<Chosen, ChoiceError> {
+pub(crate) fn choose(registry: &Registry, config: &Plan) -> Result<Chosen, ChoiceError> {
     let wishes = Wishes::read(registry, config)?;
     let mut chosen = Chosen { services: Vec::new(), warnings: Vec::new() };
     for entry in registry.services() {
@@ -160,7 +160,7 @@ struct Wishes {
 }
 
 impl Wishes {
-    fn read(registry: &Registry, config: &RunConfig) -> Result<Self, PluginError> {
+    fn read(registry: &Registry, config: &Plan) -> Result<Self, PluginError> {
         let entry_name = |name: &String| Ok(registry.describe(Category::Service, name)?.name);
         let named =
             |names: &[String]| -> Result<Vec<String>, PluginError> { names.iter().map(entry_name).collect() };
@@ -193,7 +193,7 @@ impl Wishes {
 }
 
 impl Chosen {
-    fn check_options(&mut self, registry: &Registry, config: &RunConfig) -> Result<(), ChoiceError> {
+    fn check_options(&mut self, registry: &Registry, config: &Plan) -> Result<(), ChoiceError> {
         let mut schemas: BTreeMap<String, OptionSchema> = BTreeMap::new();
         for option in &config.services.options {
             let listed = registry.describe(Category::Service, &option.service)?;
@@ -225,7 +225,7 @@ impl Chosen {
         Ok(())
     }
 
-    fn check_isolation(&mut self, registry: &Registry, config: &RunConfig) -> Result<(), ChoiceError> {
+    fn check_isolation(&mut self, registry: &Registry, config: &Plan) -> Result<(), ChoiceError> {
         for typed in &config.isolate {
             let [endpoint, service] = registry.spelling(typed)?;
             let is_used = endpoint.as_ref() == Some(&config.target.endpoint_type)
@@ -238,7 +238,7 @@ impl Chosen {
     }
 
     /// Every instance, with its options. `config` knows the target by now.
-    pub(crate) fn wanted(&self, config: &RunConfig, registry: &Registry) -> Vec<Wanted> {
+    pub(crate) fn wanted(&self, config: &Plan, registry: &Registry) -> Vec<Wanted> {
         self.services
             .iter()
             .flat_map(|service| (1..=service.instances).map(move |number| (service, number)))
@@ -258,7 +258,7 @@ impl Chosen {
 }
 
 /// The options of one instance: those of the host, and the user's over them.
-fn options(service: &Service, instance: u32, config: &RunConfig, registry: &Registry) -> String {
+fn options(service: &Service, instance: u32, config: &Plan, registry: &Registry) -> String {
     let mut options = Map::new();
     if service.name == SERVER_METRICS {
         options.insert("urls".into(), json!(config.server_metrics.urls));

@@ -10,9 +10,10 @@ use prony_plugin_api::metadata::EndpointMetadata;
 use super::{lock::Lock, services::ChoiceError};
 use crate::{
     clock::Clock,
-    config::{RunConfig, Target, redact::Redactor},
+    config::redact::Redactor,
     dataset::{Source, Tokenizer},
     node::LEGACY_LIMIT,
+    plan::{Plan, Target},
     plugin::{Category, OptionSchema, Registry},
     record::{
         Capabilities, ProcessUsage, RunHeader,
@@ -25,7 +26,7 @@ use crate::{
 /// A run that can begin.
 pub(crate) struct Run {
     /// What decides it.
-    pub(crate) config: RunConfig,
+    pub(crate) config: Plan,
     /// First frame of its journal.
     pub(crate) header: RunHeader,
     /// Its clock, which is ticking.
@@ -90,11 +91,7 @@ pub(crate) fn read_endpoint_options(
 }
 
 /// What the endpoint's manifest says about the answers of this run, and its schema of options about their lengths.
-pub(crate) fn capabilities(
-    registry: &Registry,
-    config: &RunConfig,
-    metadata: &EndpointMetadata,
-) -> Capabilities {
+pub(crate) fn capabilities(registry: &Registry, config: &Plan, metadata: &EndpointMetadata) -> Capabilities {
     // A schema that cannot be read costs a hint, and the run has loaded the library already.
     let endpoint = registry.describe(Category::Endpoint, &config.target.endpoint_type).ok();
     let schema = endpoint.filter(|_| metadata.produces_tokens).map(|endpoint| OptionSchema::of(&endpoint));
@@ -122,12 +119,12 @@ impl Run {
 
     /// The run as services see it: no secrets.
     pub(crate) fn facts(&self) -> String {
-        let target = &self.header.config.target;
+        let settings = &self.header.settings;
         serde_json::json!({
             "run_id": self.header.run_id,
-            "urls": target.urls,
-            "model": target.model,
-            "endpoint_type": target.endpoint_type,
+            "urls": settings.urls,
+            "model": settings.model,
+            "endpoint_type": settings.endpoint_type,
             "artifact_dir": self.dir.to_string_lossy(),
         })
         .to_string()

@@ -1,10 +1,20 @@
-//! Arrival laws: the due times of an open loop, as a pure function of law and seed.
+//! Arrival laws: the due times of an open loop, as a pure function of rate, law and seed.
+//!
+//! A law is defined on the number of arrivals that a rate stands for, the area below its curve: evenly spaced arrivals are due
+//! whenever that area is a whole number, and those of a Poisson process are exponential distances apart on it. Going back
+//! from the area to the time gives the law for any curve of rates.
+
+use std::iter::Enumerate;
 
 use rand::distr::Distribution;
 use rand_chacha::ChaCha8Rng;
-use rand_distr::Exp;
+use rand_distr::Exp1;
 
-use crate::{clock::RunNs, config::Arrival, seed::Seed};
+use crate::{
+    clock::RunNs,
+    plan::{Law, Load, Piece},
+    seed::Seed,
+};
 
 /// Label of the random stream that the gaps are drawn from.
 const STREAM: &str = "timing.request.interval";
@@ -13,26 +23,34 @@ const NS_PER_S: f64 = 1e9;
 
 /// The due times of an open loop, in nanoseconds since the phase's start, ascending and without end.
 #[derive(Debug)]
-pub(crate) enum Arrivals {
-    /// `k / rate`, computed from `k` so that no rounding adds up.
-    Constant { rate: f64, next: u64 },
-    /// Sums of exponential gaps with mean `1 / rate`; the first request comes after one gap.
-    Poisson { gaps: Exp<f64>, random: Box<ChaCha8Rng>, at_ns: f64 },
+pub(crate) struct Arrivals {
+    /// The rate, from the piece on that is reached.
+    pieces: Vec<Piece>,
+    piece: usize,
+    gaps: Gaps,
 }
 
+#[derive(Debug)]
+enum Gaps {
+    /// The arrival with the number `next` is due when so many have been. `before` is the area below the pieces that are over;
+    /// no rounding adds up within a piece.
+    Constant { next: u64, before: f64 },
+    /// Sums of gaps; the first arrival comes after one gap.
+    Poisson { random: Box<ChaCha8Rng>, at_ns: f64 },
+}
+
+/// Due times with their numbers.
+pub(super) type Numbered = Enumerate<Arrivals>;
+
 impl Arrivals {
-    /// The due times of `arrival`; `None` for a closed loop, which has none.
-    ///
-    /// A rate that is not positive has no law: the resolved configuration never holds one.
-    pub(crate) fn of(arrival: Arrival, seed: Seed) -> Option<Self> {
-        match arrival {
-            Arrival::ClosedLoop => None,
-            Arrival::Constant { rate } => Some(Self::Constant { rate, next: 0 }),
-            Arrival::Poisson { rate } => {
-                let gaps = Exp::new(rate).ok()?;
-                Some(Self::Poisson { gaps, random: Box::new(seed.stream(STREAM)), at_ns: 0.0 })
-            }
-        }
+    /// The due times of a load; `None` for a closed loop, which has none.
+    pub(crate) fn of(load: &Load, seed: Seed) -> Option<Self> {
+        let Load::Open { rate, law, .. } = load else { return None };
+        let gaps = match law {
+            Law::Constant => Gaps::Constant { next: 0, before: 0.0 },
+            Law::Poisson => Gaps::Poisson { random: Box::new(seed.stream(STREAM)), at_ns: 0.0 },
+        };
+        Some(Self { pieces: rate.pieces(), piece: 0, gaps })
     }
 }
 
@@ -45,52 +63,136 @@ impl Iterator for Arrivals {
         reason = "a positive time below 2^53 ns"
     )]
     fn next(&mut self) -> Option<RunNs> {
-        let at_ns = match self {
-            Self::Constant { rate, next } => {
-                let at = *next as f64 / *rate * NS_PER_S;
+        let at_ns = match &mut self.gaps {
+            Gaps::Constant { next, before } => {
+                let number = *next as f64;
+                let piece = loop {
+                    let piece = self.pieces.get(self.piece)?;
+                    let area = area(piece, piece.begin_s);
+                    if *before + area > number {
+                        break piece;
+                    }
+                    *before += area;
+                    self.piece += 1;
+                };
                 *next += 1;
-                at
+                (piece.begin_s + time_for(piece, piece.begin_s, number - *before)) * NS_PER_S
             }
-            Self::Poisson { gaps, random, at_ns } => {
-                *at_ns += gaps.sample(random) * NS_PER_S;
-                *at_ns
+            Gaps::Poisson { random, at_ns } => {
+                let mut gap: f64 = Exp1.sample(random);
+                loop {
+                    let piece = self.pieces.get(self.piece)?;
+                    let at_s = *at_ns / NS_PER_S;
+                    let left = area(piece, at_s);
+                    if left > gap {
+                        *at_ns += gap_for(piece, at_s, gap) * NS_PER_S;
+                        break *at_ns;
+                    }
+                    gap -= left;
+                    *at_ns = piece.end_s * NS_PER_S;
+                    self.piece += 1;
+                }
             }
         };
         Some(at_ns as RunNs)
     }
 }
 
+/// The rate of a piece at a time.
+fn rate_at(piece: &Piece, at_s: f64) -> f64 {
+    piece.from + piece.slope() * (at_s - piece.begin_s)
+}
+
+/// How many arrivals a piece stands for from a time on.
+fn area(piece: &Piece, from_s: f64) -> f64 {
+    if piece.end_s.is_infinite() {
+        return f64::INFINITY;
+    }
+    rate_at(piece, from_s).midpoint(piece.to) * (piece.end_s - from_s).max(0.0)
+}
+
+/// How many seconds after a time a piece has stood for so many arrivals more.
+fn time_for(piece: &Piece, from_s: f64, arrivals: f64) -> f64 {
+    let slope = piece.slope();
+    if slope == 0.0 {
+        return arrivals / piece.from;
+    }
+    let rate = rate_at(piece, from_s);
+    // What a falling rate rounds to below nothing is its end.
+    let root = (rate * rate + 2.0 * slope * arrivals).max(0.0).sqrt();
+    2.0 * arrivals / (rate + root)
+}
+
+/// The same for a gap that was drawn. At a rate that stays, it is a product with the mean gap, as it has always been: a
+/// quotient rounds another way, and a seed would give another schedule.
+fn gap_for(piece: &Piece, from_s: f64, gap: f64) -> f64 {
+    if piece.slope() == 0.0 { gap * piece.from.recip() } else { time_for(piece, from_s, gap) }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use rand_distr::Exp;
+
     use super::*;
+    use crate::plan::{Limit, Ramp};
 
     const RATE: f64 = 100.0;
 
-    fn arrivals(arrival: Arrival) -> Arrivals {
-        Arrivals::of(arrival, Seed::new(42)).unwrap()
+    fn open(rate: Ramp<f64>, law: Law) -> Load {
+        Load::Open { rate, law, limit: Limit::default() }
+    }
+
+    fn constant(rate: f64, law: Law) -> Load {
+        open(Ramp::constant(rate).unwrap(), law)
+    }
+
+    fn arrivals(load: &Load) -> Arrivals {
+        Arrivals::of(load, Seed::new(42)).unwrap()
     }
 
     #[test]
     fn a_constant_rate_does_not_drift() {
-        let law = Arrival::Constant { rate: 3.0 };
-        assert_eq!(arrivals(law).take(4).collect::<Vec<_>>(), [0, 333_333_333, 666_666_666, 1_000_000_000]);
-        assert_eq!(arrivals(law).nth(3_000_000), Some(1_000_000_000_000_000));
+        let load = constant(3.0, Law::Constant);
+        assert_eq!(arrivals(&load).take(4).collect::<Vec<_>>(), [0, 333_333_333, 666_666_666, 1_000_000_000]);
+        assert_eq!(arrivals(&load).nth(3_000_000), Some(1_000_000_000_000_000));
     }
 
     #[test]
     fn a_seed_decides_the_whole_schedule() {
-        let law = Arrival::Poisson { rate: RATE };
-        assert!(arrivals(law).take(1000).eq(arrivals(law).take(1000)));
-        let other = Arrivals::of(law, Seed::new(43)).unwrap();
-        assert!(!arrivals(law).take(3).eq(other.take(3)));
+        let load = constant(RATE, Law::Poisson);
+        assert!(arrivals(&load).take(1000).eq(arrivals(&load).take(1000)));
+        let other = Arrivals::of(&load, Seed::new(43)).unwrap();
+        assert!(!arrivals(&load).take(3).eq(other.take(3)));
+    }
+
+    /// Reports of years ago name a seed: at a constant rate it gives the schedule that it gave then, to the nanosecond.
+    #[test]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a positive time below 2^53 ns"
+    )]
+    fn a_seed_gives_the_schedule_that_it_always_gave() {
+        for rate in [0.3, 7.0, 40.0, 123.456] {
+            let (gaps, mut random) = (Exp::new(rate).unwrap(), Seed::new(42).stream(STREAM));
+            let mut at_ns = 0.0;
+            let expected = std::iter::repeat_with(|| {
+                at_ns += gaps.sample(&mut random) * NS_PER_S;
+                at_ns as RunNs
+            });
+            assert!(arrivals(&constant(rate, Law::Poisson)).take(10_000).eq(expected.take(10_000)), "{rate}");
+            let expected = (0..10_000_u64).map(|number| (number as f64 / rate * NS_PER_S) as RunNs);
+            assert!(arrivals(&constant(rate, Law::Constant)).take(10_000).eq(expected), "{rate}");
+        }
     }
 
     /// Of an exponential law, mean and standard deviation are both `1 / rate`. 100,000 gaps estimate either to about
     /// 0.3 %; the bound is ten times that.
     #[test]
     fn poisson_gaps_have_the_mean_and_spread_of_the_law() {
-        let times: Vec<f64> =
-            arrivals(Arrival::Poisson { rate: RATE }).take(100_001).map(|at| at as f64 / NS_PER_S).collect();
+        let load = constant(RATE, Law::Poisson);
+        let times: Vec<f64> = arrivals(&load).take(100_001).map(|at| at as f64 / NS_PER_S).collect();
         let gaps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
         let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
         let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
@@ -98,8 +200,59 @@ mod tests {
         assert!((variance.sqrt() * RATE - 1.0).abs() < 0.03, "{variance}");
     }
 
+    /// The area below a curve from 0 to a time, by its pieces.
+    fn area_until(rate: &Ramp<f64>, at_s: f64) -> f64 {
+        let of = |piece: &Piece| {
+            let end_s = piece.end_s.min(at_s);
+            rate_at(piece, piece.begin_s).midpoint(rate_at(piece, end_s)) * (end_s - piece.begin_s)
+        };
+        rate.pieces().iter().filter(|piece| piece.begin_s < at_s).map(of).sum()
+    }
+
+    fn rates() -> impl Strategy<Value = Ramp<f64>> {
+        let points = proptest::collection::vec((0.05f64..3.0, 0.5f64..80.0), 1..6);
+        (points, any::<bool>()).prop_map(|(gaps, holds)| {
+            let mut time_s = 0.0;
+            let mut points = Vec::new();
+            for (gap, rate) in gaps {
+                points.push((time_s, rate));
+                time_s += gap;
+            }
+            if holds { Ramp::steps(points) } else { Ramp::series(points) }.unwrap()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn even_arrivals_are_due_at_whole_numbers_of_the_area(rate in rates()) {
+            for (number, due_ns) in arrivals(&open(rate.clone(), Law::Constant)).take(300).enumerate() {
+                let area = area_until(&rate, due_ns as f64 / NS_PER_S);
+                prop_assert!((area - number as f64).abs() < 1e-5, "arrival {} at {}", number, area);
+            }
+        }
+
+        /// Seen from the area, the arrivals of any curve are those of one arrival a second.
+        #[test]
+        fn poisson_arrivals_are_exponential_gaps_of_the_area(rate in rates()) {
+            let unit = arrivals(&constant(1.0, Law::Poisson));
+            for (due_ns, area) in arrivals(&open(rate.clone(), Law::Poisson)).zip(unit).take(300) {
+                let found = area_until(&rate, due_ns as f64 / NS_PER_S);
+                let expected = area as f64 / NS_PER_S;
+                prop_assert!((found - expected).abs() < 1e-5, "{} in place of {}", found, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_rate_that_rises_in_steps_sends_more_and_more() {
+        let rate = Ramp::steps(vec![(0.0, 1.0), (2.0, 10.0)]).unwrap();
+        let due: Vec<RunNs> = arrivals(&open(rate, Law::Constant)).take(5).map(|at| at / 1_000_000).collect();
+        assert_eq!(due, [0, 1000, 2000, 2100, 2200]);
+    }
+
     #[test]
     fn a_closed_loop_has_no_due_times() {
-        assert!(Arrivals::of(Arrival::ClosedLoop, Seed::new(42)).is_none());
+        let load = Load::Closed { sessions: Ramp::constant(1).unwrap() };
+        assert!(Arrivals::of(&load, Seed::new(42)).is_none());
     }
 }

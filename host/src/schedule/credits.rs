@@ -9,8 +9,11 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use super::{Credit, arrival::Arrivals};
-use crate::{clock::RunNs, config::PhaseConfig, seed::Seed};
+use super::{
+    Credit,
+    arrival::{Arrivals, Numbered},
+};
+use crate::{clock::RunNs, plan::Phase, seed::Seed};
 
 /// The counter that the workers of one closed loop share.
 #[derive(Debug, Default)]
@@ -38,7 +41,7 @@ pub(crate) struct Credits {
 #[derive(Debug)]
 enum Source {
     Closed(Arc<Pool>),
-    Open { arrivals: std::iter::Enumerate<Arrivals>, until_ns: Option<RunNs> },
+    Open { arrivals: Numbered, until_ns: Option<RunNs> },
 }
 
 impl Credits {
@@ -48,15 +51,15 @@ impl Credits {
         clippy::cast_sign_loss,
         reason = "a checked, positive duration"
     )]
-    pub(crate) fn new(phase: &PhaseConfig, seed: Seed, share: Share, pool: &Arc<Pool>) -> Self {
-        let source = match Arrivals::of(phase.arrival, seed) {
+    pub(crate) fn new(phase: &Phase, seed: Seed, share: Share, pool: &Arc<Pool>) -> Self {
+        let source = match Arrivals::of(&phase.load, seed) {
             Some(arrivals) => Source::Open {
                 arrivals: arrivals.enumerate(),
-                until_ns: phase.duration_s.map(|seconds| (seconds * 1e9) as RunNs),
+                until_ns: phase.stop.duration_s().map(|seconds| (seconds * 1e9) as RunNs),
             },
             None => Source::Closed(Arc::clone(pool)),
         };
-        Self { share, limit: phase.request_count, source }
+        Self { share, limit: phase.stop.requests(), source }
     }
 
     /// Whether the credits have due times.
@@ -95,20 +98,25 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::config::{Arrival, PhaseKind};
+    use crate::plan::{Grace, Law, Limit, Load, Ramp, Role, StopRule, TimeLimit};
 
-    fn phase(arrival: Arrival, request_count: Option<u64>, duration_s: Option<f64>) -> PhaseConfig {
-        PhaseConfig {
-            kind: PhaseKind::Profiling,
-            arrival,
-            concurrency: None,
-            request_count,
-            duration_s,
-            grace_s: None,
-        }
+    fn phase(load: Load, stop: StopRule) -> Phase {
+        Phase { id: 0, name: "profiling".into(), role: Role::Measured, load, stop, drain_s: 8.0 }
     }
 
-    fn shares(phase: &PhaseConfig, workers: u64) -> Vec<Credits> {
+    fn closed() -> Load {
+        Load::Closed { sessions: Ramp::constant(1).unwrap() }
+    }
+
+    fn open(rate: f64, law: Law) -> Load {
+        Load::Open { rate: Ramp::constant(rate).unwrap(), law, limit: Limit::default() }
+    }
+
+    fn requests(count: u64) -> StopRule {
+        StopRule::Requests(count.try_into().unwrap())
+    }
+
+    fn shares(phase: &Phase, workers: u64) -> Vec<Credits> {
         let pool = Arc::new(Pool::default());
         (0..workers)
             .map(|worker| Credits::new(phase, Seed::new(42), Share { worker, workers }, &pool))
@@ -118,8 +126,8 @@ mod tests {
     proptest! {
         /// Whoever asks first, every number is given out once and none beyond the count.
         #[test]
-        fn a_closed_loop_gives_each_number_once(count in 0u64..500, workers in 1u64..6, order in any::<u64>()) {
-            let mut shares = shares(&phase(Arrival::ClosedLoop, Some(count), None), workers);
+        fn a_closed_loop_gives_each_number_once(count in 1u64..500, workers in 1u64..6, order in any::<u64>()) {
+            let mut shares = shares(&phase(closed(), requests(count)), workers);
             let (mut numbers, mut turn) = (Vec::new(), order);
             while !shares.is_empty() {
                 turn = turn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -134,8 +142,8 @@ mod tests {
 
         /// The shares of an open loop, put together, are the schedule of one worker alone.
         #[test]
-        fn an_open_loop_is_divided_without_loss(count in 0u64..300, workers in 1u64..6) {
-            let phase = phase(Arrival::Poisson { rate: 50.0 }, Some(count), None);
+        fn an_open_loop_is_divided_without_loss(count in 1u64..300, workers in 1u64..6) {
+            let phase = phase(open(50.0, Law::Poisson), requests(count));
             let alone: Vec<Credit> = shares(&phase, 1).remove(0).collect();
             let mut together: Vec<Credit> = shares(&phase, workers).into_iter().flatten().collect();
             together.sort_by_key(|credit| credit.number);
@@ -145,7 +153,8 @@ mod tests {
 
     #[test]
     fn a_duration_ends_an_open_loop() {
-        let phase = phase(Arrival::Constant { rate: 10.0 }, None, Some(0.5));
+        let stop = StopRule::Time(TimeLimit { duration_s: 0.5, grace: Grace::Infinite });
+        let phase = phase(open(10.0, Law::Constant), stop);
         let due: Vec<_> =
             shares(&phase, 1).remove(0).map(|credit| credit.due_ns.unwrap() / 1_000_000).collect();
         assert_eq!(due, [0, 100, 200, 300, 400]);

@@ -6,6 +6,7 @@
 
 pub(crate) mod arrival;
 pub(crate) mod credits;
+pub(crate) mod gate;
 pub(crate) mod pacer;
 
 use serde::{Deserialize, Serialize};

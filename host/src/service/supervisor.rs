@@ -1,7 +1,7 @@
 //! The supervisor: starts services, watches them, stops them, and reports how each one fared.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     thread,
     time::Duration,
 };
@@ -121,13 +121,36 @@ impl Supervisor {
     }
 }
 
-/// Does the same to all, each on a thread of its own. Keeps their order.
+/// Does the same to all at once, each on a thread of its own as far as there are threads left. Keeps their order.
 fn side_by_side<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
-    let work = &work;
+    let count = items.len();
+    let (left, done) = (Mutex::new(items.into_iter().enumerate()), Mutex::new(Vec::new()));
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work_on = || {
+        while let Some((place, item)) = next() {
+            let result = work(item);
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((place, result));
+        }
+    };
     thread::scope(|scope| {
-        let threads: Vec<_> = items.into_iter().map(|item| scope.spawn(move || work(item))).collect();
-        threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
-    })
+        let mut threads = Vec::new();
+        while threads.len() < count {
+            match thread::Builder::new().spawn_scoped(scope, work_on) {
+                Ok(thread) => threads.push(thread),
+                Err(_) => break,
+            }
+        }
+        if threads.len() < count {
+            work_on();
+        }
+        // What a panic was at is left out.
+        for thread in threads {
+            drop(thread.join());
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_unstable_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 impl Supervised {

@@ -88,8 +88,11 @@ impl Collector {
         let host = self.host;
         let mut samples: Vec<ServerMetricsSample> = thread::scope(|scope| {
             let Some((first, others)) = self.pages.split_first_mut() else { return Vec::new() };
-            let others: Vec<_> =
-                others.iter_mut().map(|page| scope.spawn(move || page.scrape(host))).collect();
+            // Without a thread left, a page is scraped at the next tick, or never: its samples are missing.
+            let others: Vec<_> = others
+                .iter_mut()
+                .filter_map(|page| thread::Builder::new().spawn_scoped(scope, move || page.scrape(host)).ok())
+                .collect();
             let first = first.scrape(host);
             // A panic ends this thread, too, and `stop` reports it.
             let others =

@@ -10,10 +10,6 @@ pub(crate) const KNOWN_CYCLES: &[&[&str]] = &[
         "cli/plugins/mod.rs", "cli/plugins/remove.rs", "cli/plugins/show.rs", "cli/plugins/validate.rs",
     ],
     &[
-        "config/error.rs", "config/flags.rs", "config/media.rs", "config/media_flags.rs",
-        "config/mod.rs", "config/services.rs", "config/size.rs",
-    ],
-    &[
         "mock_server/speech/bedrock.rs", "mock_server/speech/generate.rs",
         "mock_server/speech/infer.rs", "mock_server/speech/llama.rs", "mock_server/speech/messages.rs",
         "mock_server/speech/mod.rs", "mock_server/speech/ollama.rs", "mock_server/speech/openai.rs",
@@ -24,7 +20,6 @@ pub(crate) const KNOWN_CYCLES: &[&[&str]] = &[
         "plugin/validate/conflicts.rs", "plugin/validate/format.rs", "plugin/validate/libraries.rs",
         "plugin/validate/mod.rs",
     ],
-    &["record/journal/reader.rs", "record/journal/texts.rs"],
     &[
         "report/artifacts.rs", "report/by_url.rs", "report/chunk.rs", "report/collect.rs",
         "report/console.rs",

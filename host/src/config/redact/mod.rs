@@ -8,6 +8,7 @@
 mod address;
 mod known;
 mod names;
+mod redacted;
 mod redactor;
 mod secrets;
 mod spelling;
@@ -19,14 +20,15 @@ pub(crate) use self::{
     address::{has_hidden_login, is_address, url},
     known::{learn, shown, shown_bytes},
     names::{REDACTED, is_sensitive},
+    redacted::Redacted,
     redactor::Redactor,
     secrets::{of_config, of_environment, of_headers, of_json, of_target},
 };
-use super::RunConfig;
+use crate::plan::Plan;
 
-/// The configuration as the journal keeps it, with what `redactor` finds hidden, too: the model's name may be the server's.
-pub(crate) fn config(config: &RunConfig, redactor: &Redactor) -> RunConfig {
-    let mut config = config.clone();
+/// The plan as the journal keeps it, with what `redactor` finds hidden, too: the model's name may be the server's.
+pub(crate) fn plan(plan: &Plan, redactor: &Redactor) -> Redacted<Plan> {
+    let mut config = plan.clone();
     let target = &mut config.target;
     target.api_key = None;
     for (name, value) in target.headers.iter_mut().chain(&mut config.server_metrics.headers) {
@@ -56,7 +58,7 @@ pub(crate) fn config(config: &RunConfig, redactor: &Redactor) -> RunConfig {
     let inputs = config.target.extra_inputs.values_mut().chain(config.target.endpoint_options.values_mut());
     let options = config.services.options.iter_mut().map(|option| &mut option.value);
     inputs.chain(options).for_each(|value| mask_texts(value, redactor));
-    config
+    Redacted::new(config)
 }
 
 fn mask_texts(json: &mut Value, redactor: &Redactor) {

@@ -10,14 +10,14 @@ use super::{
     address::{is_address, login, secret_parameters},
     names::{is_sensitive, is_sensitive_in_head},
 };
-use crate::config::{RunConfig, Target};
+use crate::plan::{Plan, Target};
 
 /// Those of everything that a run is told.
-pub(crate) fn of_config(config: &RunConfig) -> Vec<String> {
-    let mut secrets = of_target(&config.target);
-    secrets.extend(of_headers(&config.server_metrics.headers));
-    secrets.extend(config.server_metrics.urls.iter().flat_map(|url| of_address(url)));
-    for option in &config.services.options {
+pub(crate) fn of_config(plan: &Plan) -> Vec<String> {
+    let mut secrets = of_target(&plan.target);
+    secrets.extend(of_headers(&plan.server_metrics.headers));
+    secrets.extend(plan.server_metrics.urls.iter().flat_map(|url| of_address(url)));
+    for option in &plan.services.options {
         leaves(&option.value, is_sensitive(&option.key), &mut secrets);
     }
     secrets
@@ -33,7 +33,7 @@ pub(crate) fn of_environment() -> Vec<String> {
 
 /// Those of the requests.
 pub(crate) fn of_target(target: &Target) -> Vec<String> {
-    let mut secrets: Vec<String> = target.api_key.iter().cloned().collect();
+    let mut secrets: Vec<String> = target.api_key.iter().map(|key| key.expose().clone()).collect();
     secrets.extend(of_headers(&target.headers));
     let proxies = target.proxies.iter().flatten();
     let addresses = target.urls.iter().chain(&target.custom_endpoint).chain(proxies);

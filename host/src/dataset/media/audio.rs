@@ -8,7 +8,7 @@ use rand_distr::{Distribution, Normal, StandardNormal};
 
 use super::outline::{MediaError, Outline};
 use crate::{
-    config::{
+    plan::{
         LengthLaw,
         media::{AudioConfig, AudioFormat},
     },

@@ -11,8 +11,8 @@ use rand::{Rng, RngExt};
 
 use super::outline::{MediaError, Outline};
 use crate::{
-    config::media::{ImageConfig, ImageFormat},
     dataset::length,
+    plan::media::{ImageConfig, ImageFormat},
     seed::Seed,
 };
 

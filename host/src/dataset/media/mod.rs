@@ -19,7 +19,7 @@ pub(crate) use self::outline::MediaError;
 use self::outline::{MOST_OF_A_REQUEST, Outline};
 pub(crate) use self::wav::seconds as wav_seconds;
 use super::Part;
-use crate::{config::media::MediaConfig, seed::Seed};
+use crate::{plan::media::MediaConfig, seed::Seed};
 
 /// About as many bytes as all different media of a kind may take together.
 const BUDGET: u64 = 512 << 20;
@@ -163,11 +163,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        config::{
+        dataset::{Script, open, open::tests::scripts},
+        plan::{
             DatasetConfig, LengthLaw,
             media::{AudioConfig, AudioFormat, ImageConfig, ImageFormat},
         },
-        dataset::{Script, open, open::tests::scripts},
     };
 
     const SEED: Seed = Seed::new(42);

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use crate::record::{CountedTokens, Frame, Record, Texts};
+use super::older;
+use crate::record::{CountedTokens, Record, Texts};
 
 /// Records as they stand in a journal: checked and not decoded, which takes most of the time and can be done elsewhere.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RawRecords {
+    /// They are of version 1 or 2.
+    are_older: bool,
     pub(super) payloads: Vec<u8>,
-    pub(super) ends: Vec<usize>,
+    /// Where each of them begins and ends.
+    spans: Vec<(usize, usize)>,
     /// What is not in their frames: the place of a record among them, ascending, and what belongs to it.
     added: Vec<(usize, Added)>,
 }
@@ -33,27 +37,28 @@ pub(crate) struct Decoded {
 }
 
 impl RawRecords {
+    /// None yet, of a journal of version 1 or 2 or of this version.
+    pub(super) fn new(are_older: bool) -> Self {
+        Self { are_older, payloads: Vec::new(), spans: Vec::new(), added: Vec::new() }
+    }
+
     /// Decodes them, one at a time; `None` for one that is not understood. What the run has left uncounted, `count` counts.
     pub(crate) fn decode(
         &self,
         count: impl Fn(&Texts) -> Option<CountedTokens>,
     ) -> impl Iterator<Item = Option<Decoded>> {
         let mut added = self.added.iter().peekable();
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).enumerate().map(move |(place, (start, end))| {
+        self.spans.iter().enumerate().map(move |(place, (start, end))| {
             let added = added.next_if(|(of, _)| *of == place).map(|(_, added)| added);
-            let (Frame::Record(record) | Frame::Uncounted(record)) =
-                rmp_serde::from_slice(&self.payloads[start..*end]).ok()?
-            else {
-                return None;
-            };
+            let payload = &self.payloads[*start..*end];
+            let mut record: Record =
+                if self.are_older { older::record(payload) } else { rmp_serde::from_slice(payload).ok() }?;
             let counted = match added {
-                None => return Some(Decoded { record: *record, is_counted: true }),
+                None => return Some(Decoded { record, is_counted: true }),
                 Some(Added::Count(counted)) => Some(*counted),
                 Some(Added::Texts(texts)) => count(texts),
                 Some(Added::Nothing) => None,
             };
-            let mut record = *record;
             if let Some(counted) = counted {
                 record.add_count(counted);
             }
@@ -61,10 +66,21 @@ impl RawRecords {
         })
     }
 
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// What was appended from `start` on is one.
+    pub(super) fn end_one(&mut self, start: usize) {
+        self.spans.push((start, self.payloads.len()));
+    }
+
     fn push(&mut self, payload: &[u8], added: Added) {
-        self.added.push((self.ends.len(), added));
+        self.added.push((self.spans.len(), added));
+        let start = self.payloads.len();
         self.payloads.extend_from_slice(payload);
-        self.ends.push(self.payloads.len());
+        self.end_one(start);
     }
 }
 
@@ -73,11 +89,18 @@ const MOST_WAITING_BYTES: usize = 4 << 20;
 
 /// Records that wait for their counts to come, by number. They are passed on in the order in which they ended, though several
 /// threads count.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pending {
-    next: u64,
     waiting: BTreeMap<u64, (Vec<u8>, Option<CountedTokens>)>,
     bytes: usize,
+    /// With more bytes than these, records are passed on out of their order.
+    most: usize,
+}
+
+impl Default for Pending {
+    fn default() -> Self {
+        Self { waiting: BTreeMap::new(), bytes: 0, most: MOST_WAITING_BYTES }
+    }
 }
 
 impl Pending {
@@ -86,11 +109,10 @@ impl Pending {
         self.waiting.is_empty()
     }
 
-    /// Takes the next record without a count.
-    pub(super) fn hold(&mut self, payload: &[u8]) {
+    /// Takes the record with this number, which has no count.
+    pub(super) fn hold(&mut self, number: u64, payload: &[u8]) {
         self.bytes += payload.len();
-        self.waiting.insert(self.next, (payload.to_vec(), None));
-        self.next += 1;
+        self.waiting.insert(number, (payload.to_vec(), None));
     }
 
     /// Passes on those that have been counted, and all before them.
@@ -105,8 +127,10 @@ impl Pending {
             self.bytes -= payload.len();
             into.push(&payload, counted.map_or(Added::Nothing, Added::Count));
         }
-        if self.bytes > MOST_WAITING_BYTES {
+        if self.bytes > self.most {
             self.pass_on_counted(into);
+            // Many whose counts are lost are not to be looked through with each count that comes.
+            self.most = MOST_WAITING_BYTES.max(2 * self.bytes);
         }
     }
 
@@ -120,10 +144,14 @@ impl Pending {
         });
     }
 
-    /// Passes on those for which nothing more will come, up to a size together with their texts. `find` is asked for the
-    /// texts of each number, ascending.
-    pub(super) fn release(&mut self, mut find: impl FnMut(u64) -> Option<Texts>, most: usize) -> RawRecords {
-        let mut records = RawRecords::default();
+    /// Passes on those for which nothing more will come, up to a size together with their texts, into `records`. `find` is asked
+    /// for the texts of each number, ascending.
+    pub(super) fn release(
+        &mut self,
+        mut find: impl FnMut(u64) -> Option<Texts>,
+        most: usize,
+        mut records: RawRecords,
+    ) -> RawRecords {
         let mut text_bytes = 0;
         while records.payloads.len() + text_bytes < most {
             let Some((number, (payload, counted))) = self.waiting.pop_first() else { break };
@@ -150,29 +178,28 @@ mod tests {
 
     /// What was passed on: the first byte of each record, which says its number.
     fn passed_on(records: &RawRecords) -> Vec<u8> {
-        let starts = std::iter::once(0).chain(records.ends.iter().copied());
-        starts.zip(&records.ends).map(|(start, _)| records.payloads[start]).collect()
+        records.spans.iter().map(|(start, _)| records.payloads[*start]).collect()
     }
 
     #[test]
     fn records_keep_their_order_however_their_counts_come() {
-        let (mut pending, mut records) = (Pending::default(), RawRecords::default());
-        (0..4).for_each(|number| pending.hold(&[number]));
+        let (mut pending, mut records) = (Pending::default(), RawRecords::new(false));
+        (0..4).for_each(|number| pending.hold(number.into(), &[number]));
         pending.counted(vec![(2, count(2)), (1, count(1))], &mut records);
         assert!(passed_on(&records).is_empty());
         pending.counted(vec![(0, count(0))], &mut records);
         assert_eq!(passed_on(&records), [0, 1, 2]);
-        assert_eq!(passed_on(&pending.release(|_| None, usize::MAX)), [3]);
+        assert_eq!(passed_on(&pending.release(|_| None, usize::MAX, RawRecords::new(false))), [3]);
         assert!(pending.is_empty());
     }
 
     #[test]
     fn one_that_is_never_counted_holds_up_only_so_many() {
-        let (mut pending, mut records) = (Pending::default(), RawRecords::default());
-        pending.hold(&[0]);
-        pending.hold(&[&[1][..], &vec![0; MOST_WAITING_BYTES]].concat());
+        let (mut pending, mut records) = (Pending::default(), RawRecords::new(false));
+        pending.hold(0, &[0]);
+        pending.hold(1, &[&[1][..], &vec![0; MOST_WAITING_BYTES]].concat());
         pending.counted(vec![(1, count(1))], &mut records);
         assert_eq!(passed_on(&records), [1]);
-        assert_eq!(passed_on(&pending.release(|_| None, usize::MAX)), [0]);
+        assert_eq!(passed_on(&pending.release(|_| None, usize::MAX, RawRecords::new(false))), [0]);
     }
 }

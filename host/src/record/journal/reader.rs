@@ -1,27 +1,17 @@
 //! Reads a journal, a frame at a time or in larger pieces: the [`Reader`].
 
-use std::{
-    fs::File,
-    io::{self, BufReader, Read},
-    path::Path,
-};
-
-use serde::de::DeserializeOwned;
+use std::{fs::File, io::Read, path::Path};
 
 use super::{
-    FILE_NAME, JournalError, MAGIC, MAX_FRAME_BYTES, OLDER_MAGIC,
+    Damage, FILE_NAME, JournalError,
+    format::Tag,
+    frames::{Frames, Meta},
+    older,
+    payload::{self, Payload},
     pending::{Pending, RawRecords},
     texts::TextReader,
 };
-use crate::record::Frame;
-
-/// How the payload of a frame with a record begins: a map of one entry, which is named so.
-const RECORD_HEAD: &[u8] = b"\x81\xa6record";
-
-/// The same for a record without its count, for counts, and for the end.
-const UNCOUNTED_HEAD: &[u8] = b"\x81\xa9uncounted";
-const COUNTED_HEAD: &[u8] = b"\x81\xa7counted";
-const END_HEAD: &[u8] = b"\x81\xa3end";
+use crate::record::{Frame, RunHeader};
 
 /// No record is smaller in a file.
 const SMALLEST_RECORD_BYTES: u64 = 160;
@@ -29,21 +19,21 @@ const SMALLEST_RECORD_BYTES: u64 = 160;
 /// Records are decoded together up to this size.
 const RAW_BYTES: usize = 128 << 10;
 
-/// Reads frames, up to the first that is cut off or damaged.
+/// Reads every frame that is whole.
 #[derive(Debug)]
-pub(crate) struct Reader<R = BufReader<File>> {
-    file: R,
+pub(crate) struct Reader<R = File> {
+    frames: Frames<R>,
     /// Size of all of it, where it is known.
     bytes: u64,
     payload: Vec<u8>,
+    /// A payload that was looked at and not taken.
+    ahead: Option<(Meta, Vec<u8>)>,
     /// Read with the records before it, and to be told after them.
     held: Option<Frame>,
     pending: Pending,
     /// The texts of uncounted records, if they are of use and there.
     texts: Option<Box<TextReader>>,
-    /// The last frame has been read. Nothing after it counts.
-    is_over: bool,
-    damaged: bool,
+    of_unknown_kind: u64,
 }
 
 /// What a journal is read in.
@@ -55,13 +45,24 @@ pub(crate) enum Piece {
     Frame(Frame),
 }
 
+/// How a journal begins.
+#[derive(Debug)]
+pub(crate) enum Beginning {
+    /// With its header.
+    Header(Box<RunHeader>),
+    /// Its header is damaged, and other frames are there.
+    Lost,
+    /// It says nothing of a run.
+    Nothing,
+}
+
 impl Reader {
     /// Opens the journal of a run's folder.
     pub(crate) fn open(dir: &Path) -> Result<Self, JournalError> {
         let path = dir.join(FILE_NAME);
         let file = File::open(&path).map_err(|source| JournalError::Open { path: path.clone(), source })?;
         let bytes = file.metadata().map_or(0, |metadata| metadata.len());
-        let reader = Self::of(BufReader::with_capacity(1 << 16, file));
+        let reader = Self::of(file);
         reader.map(|reader| Self { bytes, ..reader }).ok_or(JournalError::NotAJournal { path })
     }
 
@@ -78,30 +79,50 @@ impl Reader {
 
 impl<R: Read> Reader<R> {
     /// Reads a journal from anywhere; `None` when it is none.
-    pub(crate) fn of(mut file: R) -> Option<Self> {
-        let mut magic = [0; MAGIC.len()];
-        file.read_exact(&mut magic).ok()?;
-        [MAGIC, OLDER_MAGIC].contains(&magic).then(|| Self {
-            file,
+    pub(crate) fn of(file: R) -> Option<Self> {
+        Frames::of(file).map(|frames| Self {
+            frames,
             bytes: 0,
             payload: Vec::new(),
+            ahead: None,
             held: None,
             pending: Pending::default(),
             texts: None,
-            is_over: false,
-            damaged: false,
+            of_unknown_kind: 0,
         })
     }
 
-    /// Whether the journal ended in a frame that is cut off or damaged, or goes on behind its end.
-    pub(crate) fn damaged(&self) -> bool {
-        self.damaged
+    /// What is missing of it, as far as it was read.
+    pub(crate) fn damage(&self) -> &Damage {
+        self.frames.damage()
+    }
+
+    /// Frames that were skipped, since only newer versions know what they are.
+    pub(crate) fn of_unknown_kind(&self) -> u64 {
+        self.of_unknown_kind
+    }
+
+    /// Reads the header, which comes first. What comes instead is left to be read.
+    pub(crate) fn begin(&mut self) -> Beginning {
+        let mut payload = Vec::new();
+        while let Some(meta) = self.frames.next(&mut payload) {
+            if meta.tag != Tag::HEADER {
+                self.ahead = Some((meta, payload));
+                let is_lost = !self.frames.are_older() && self.damage().is_any();
+                return if is_lost { Beginning::Lost } else { Beginning::Nothing };
+            }
+            if let Some(Frame::Header(header)) = self.decode(meta, &payload) {
+                return Beginning::Header(header);
+            }
+            payload.clear();
+        }
+        Beginning::Nothing
     }
 
     /// Reads on: what [`Iterator::next`] gives, with records in larger pieces, and with what was counted of them.
     pub(crate) fn next_piece(&mut self) -> Option<Piece> {
-        let records = if self.held.is_none() { self.read_records() } else { RawRecords::default() };
-        if !records.ends.is_empty() {
+        let records = if self.held.is_none() { self.read_records() } else { self.no_records() };
+        if !records.is_empty() {
             return Some(Piece::Records(records));
         }
         let goes_on = self.held.as_ref().is_some_and(|frame| !matches!(frame, Frame::End(_)));
@@ -113,25 +134,25 @@ impl<R: Read> Reader<R> {
 
     /// Records up to a size, or to the next frame of another kind, which is held.
     fn read_records(&mut self) -> RawRecords {
-        let mut records = RawRecords::default();
-        while records.payloads.len() < RAW_BYTES && !self.damaged {
+        let mut records = self.no_records();
+        while records.payloads.len() < RAW_BYTES {
             let start = records.payloads.len();
-            let Some(()) = self.read_payload(&mut records.payloads) else { break };
-            let payload = &records.payloads[start..];
-            if payload.starts_with(RECORD_HEAD) {
-                records.ends.push(records.payloads.len());
+            let Some(meta) = self.next_payload(&mut records.payloads) else { break };
+            if meta.tag == Tag::RECORD {
+                records.end_one(start + meta.head);
                 continue;
             }
-            if payload.starts_with(UNCOUNTED_HEAD) {
-                self.pending.hold(payload);
+            let payload = &records.payloads[start..];
+            if meta.tag == Tag::UNCOUNTED {
+                self.pending.hold(meta.number, &payload[meta.head..]);
                 records.payloads.truncate(start);
                 continue;
             }
-            let is_count = payload.starts_with(COUNTED_HEAD);
-            let frame = self.decode(payload);
+            let frame = self.decode(meta, payload);
             records.payloads.truncate(start);
             match frame {
-                Some(Frame::Counted(counts)) if is_count => self.pending.counted(counts, &mut records),
+                Some(Frame::Counted(counts)) => self.pending.counted(counts, &mut records),
+                None => {}
                 frame => {
                     self.held = frame;
                     break;
@@ -143,85 +164,51 @@ impl<R: Read> Reader<R> {
 
     /// Records whose counts have not come.
     fn release(&mut self) -> RawRecords {
+        let records = self.no_records();
         let texts = &mut self.texts;
-        self.pending.release(|number| texts.as_mut()?.find(number), RAW_BYTES)
+        self.pending.release(|number| texts.as_mut()?.find(number), RAW_BYTES, records)
     }
 
-    /// Reads the next frame as something else.
-    pub(super) fn next_as<T: DeserializeOwned>(&mut self) -> Option<T> {
-        if self.damaged {
-            return None;
-        }
-        let mut payload = Vec::new();
-        self.read_payload(&mut payload)?;
-        rmp_serde::from_slice(&payload).ok()
+    fn no_records(&self) -> RawRecords {
+        RawRecords::new(self.frames.are_older())
     }
 
-    fn read(&mut self) -> Option<Frame> {
-        let mut payload = std::mem::take(&mut self.payload);
-        payload.clear();
-        let frame = self.read_payload(&mut payload).and_then(|()| self.decode(&payload));
-        self.payload = payload;
-        frame
-    }
-
-    /// Appends the next frame's payload, checked and not decoded.
-    fn read_payload(&mut self, payloads: &mut Vec<u8>) -> Option<()> {
-        let mut head = [0; 8];
-        match read_up_to(&mut self.file, &mut head) {
-            0 => return None,
-            8 if !self.is_over => {}
-            _ => return self.stop(),
-        }
-        let [l0, l1, l2, l3, c0, c1, c2, c3] = head;
-        let length = u32::from_le_bytes([l0, l1, l2, l3]);
-        let crc = u32::from_le_bytes([c0, c1, c2, c3]);
-        if length > MAX_FRAME_BYTES {
-            return self.stop();
-        }
-        // Memory grows with what is there, not with what is announced.
-        let start = payloads.len();
-        let read = self.file.by_ref().take(length.into()).read_to_end(payloads);
-        let payload = &payloads[start..];
-        if read.is_err() || payload.len() < length as usize || crc32fast::hash(payload) != crc {
-            payloads.truncate(start);
-            return self.stop();
-        }
-        self.is_over = payload.starts_with(END_HEAD);
-        Some(())
-    }
-
-    fn decode(&mut self, payload: &[u8]) -> Option<Frame> {
-        match rmp_serde::from_slice(payload) {
-            Ok(frame) => Some(frame),
-            Err(_) => self.stop(),
+    fn next_payload(&mut self, payloads: &mut Vec<u8>) -> Option<Meta> {
+        match self.ahead.take() {
+            Some((meta, payload)) => {
+                payloads.extend_from_slice(&payload);
+                Some(meta)
+            }
+            None => self.frames.next(payloads),
         }
     }
 
-    fn stop<T>(&mut self) -> Option<T> {
-        self.damaged = true;
+    fn decode(&mut self, meta: Meta, payload: &[u8]) -> Option<Frame> {
+        let are_older = self.frames.are_older();
+        let decoded = if are_older { older::decode(payload) } else { payload::decode(meta.tag, payload) };
+        match decoded {
+            Payload::Frame(frame) => return Some(frame),
+            Payload::OfUnknownKind => self.of_unknown_kind += 1,
+            Payload::NotUnderstood => self.frames.was_not_understood(),
+        }
         None
     }
 }
 
+/// The frames as they stand there.
 impl<R: Read> Iterator for Reader<R> {
     type Item = Frame;
 
     fn next(&mut self) -> Option<Frame> {
-        if self.damaged { None } else { self.read() }
+        let mut payload = std::mem::take(&mut self.payload);
+        let found = loop {
+            payload.clear();
+            let Some(meta) = self.next_payload(&mut payload) else { break None };
+            if let Some(frame) = self.decode(meta, &payload) {
+                break Some(frame);
+            }
+        };
+        self.payload = payload;
+        found
     }
-}
-
-/// Fills as much of `buffer` as the file has; an I/O error counts as its end.
-fn read_up_to(file: &mut impl Read, buffer: &mut [u8]) -> usize {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match file.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(n) => filled += n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => break,
-        }
-    }
-    filled
 }

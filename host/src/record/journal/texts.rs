@@ -1,16 +1,20 @@
 //! The texts of records that are not counted yet, beside the journal: `journal.texts`.
 //!
-//! It is written in the journal's way: first the run's identity, then a number and its [`Texts`] each. It is emptied now and
+//! It is written in the journal's way, a frame each: first the run's identity, then the number of a record and its [`Texts`]. Of
+//! a file whose first frame is damaged nothing is used: nobody knows whose texts they are. It is emptied now and
 //! then, when all of them are counted, and removed with the last one; so it outlives a run only where something of it is
 //! still to be counted.
 
 use std::{
     fs::{self, File},
-    io::BufReader,
     path::{Path, PathBuf},
 };
 
-use super::{JournalError, MAX_FRAME_BYTES, Reader, Writer};
+use super::{
+    JournalError, Writer,
+    format::{MAX_FRAME_BYTES, Tag},
+    frames::Frames,
+};
 use crate::record::Texts;
 
 /// Name of the file in a run's folder.
@@ -84,7 +88,7 @@ impl TextStore {
             Some(file) => file,
             None => self.file.insert(begin(&self.dir, &self.run_id)?),
         };
-        file.append_within(MAX_FRAME_BYTES, &(number, texts))?;
+        file.append_as(Tag::TEXTS, MAX_FRAME_BYTES, &(number, texts))?;
         self.bytes += texts.bytes();
         file.flush()
     }
@@ -104,7 +108,8 @@ impl TextStore {
         let Some(file) = self.file.as_mut().filter(|_| is_worth_it) else { return };
         self.bytes = 0;
         self.is_full = false;
-        let emptied = file.start_again().and_then(|()| file.append_within(MAX_FRAME_BYTES, &self.run_id));
+        let emptied =
+            file.start_again().and_then(|()| file.append_as(Tag::RUN_ID, MAX_FRAME_BYTES, &self.run_id));
         if let Err(error) = emptied {
             self.give_up(&error);
         }
@@ -121,7 +126,7 @@ impl TextStore {
 
 fn begin(dir: &Path, run_id: &str) -> Result<Writer, JournalError> {
     let mut file = Writer::create_named(dir, TEXTS_FILE_NAME)?;
-    file.append_within(MAX_FRAME_BYTES, &run_id)?;
+    file.append_as(Tag::RUN_ID, MAX_FRAME_BYTES, &run_id)?;
     Ok(file)
 }
 
@@ -136,7 +141,7 @@ fn chain(error: &JournalError) -> String {
 /// Reads texts, one at a time: all of them may be more than fits in memory.
 #[derive(Debug)]
 pub(super) struct TextReader {
-    file: Reader,
+    frames: Frames<File>,
     /// The next one, which was read and not asked for yet.
     ahead: Option<(u64, Texts)>,
 }
@@ -145,16 +150,17 @@ impl TextReader {
     /// Those in a folder; `None` when there are none of this run.
     pub(super) fn open(dir: &Path, run_id: &str) -> Option<Self> {
         let file = File::open(dir.join(TEXTS_FILE_NAME)).ok()?;
-        let mut file = Reader::of(BufReader::with_capacity(1 << 16, file))?;
-        let is_its = file.next_as::<String>().as_deref() == Some(run_id);
-        is_its.then_some(Self { file, ahead: None })
+        let mut texts = Self { frames: Frames::of(file)?, ahead: None };
+        let of_run: String = rmp_serde::from_slice(&texts.next_payload()?).ok()?;
+        let is_its = of_run == run_id;
+        is_its.then_some(texts)
     }
 
     /// The text with this number, if it is there and whole. Numbers must be asked for in ascending order, in which they are
     /// written.
     pub(super) fn find(&mut self, number: u64) -> Option<Texts> {
         let mut found = None;
-        while let Some((of, texts)) = self.ahead.take().or_else(|| self.file.next_as()) {
+        while let Some((of, texts)) = self.ahead.take().or_else(|| self.next_texts()) {
             if of > number {
                 self.ahead = Some((of, texts));
                 break;
@@ -163,5 +169,20 @@ impl TextReader {
             found = (of == number).then_some(texts);
         }
         found
+    }
+
+    /// The next texts; frames that hold something else are passed over.
+    fn next_texts(&mut self) -> Option<(u64, Texts)> {
+        loop {
+            if let Ok(texts) = rmp_serde::from_slice(&self.next_payload()?) {
+                return Some(texts);
+            }
+        }
+    }
+
+    fn next_payload(&mut self) -> Option<Vec<u8>> {
+        let mut payload = Vec::new();
+        self.frames.next(&mut payload)?;
+        Some(payload)
     }
 }

@@ -6,9 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{FILE_NAME, JournalError, JournalLocation, MAGIC, MAX_FRAME_BYTES};
 use serde::Serialize;
+use uuid::Uuid;
 
+use super::{
+    FILE_NAME, JournalError, JournalLocation,
+    format::{self, Head, MAX_FRAME_BYTES, START_BYTES, Salt, Tag},
+    payload,
+};
 use crate::record::Frame;
 
 /// Appends frames.
@@ -16,6 +21,9 @@ use crate::record::Frame;
 pub(crate) struct Writer {
     path: PathBuf,
     file: BufWriter<File>,
+    salt: Salt,
+    /// Number of the next frame.
+    next: u64,
     payload: Vec<u8>,
     /// What the system has taken: the file is no shorter, unless somebody else has cut it.
     flushed: u64,
@@ -30,14 +38,16 @@ impl Writer {
     /// The same for a file that is written in the same way.
     pub(super) fn create_named(dir: &Path, name: &str) -> Result<Self, JournalError> {
         let path = dir.join(name);
+        let salt = Salt(Uuid::new_v4().as_u64_pair().0);
         let create = |path: &Path| -> io::Result<File> {
             let mut file = File::options().read(true).write(true).create_new(true).open(path)?;
-            file.write_all(&MAGIC)?;
+            file.write_all(&format::start(salt))?;
             Ok(file)
         };
         let file = create(&path).map_err(|source| JournalError::Create { path: path.clone(), source })?;
-        let flushed = MAGIC.len() as u64;
-        Ok(Self { path, file: BufWriter::with_capacity(1 << 16, file), payload: Vec::new(), flushed })
+        let flushed = START_BYTES as u64;
+        let file = BufWriter::with_capacity(1 << 16, file);
+        Ok(Self { path, file, salt, next: 0, payload: Vec::new(), flushed })
     }
 
     /// Where it is, whatever becomes of its name.
@@ -58,20 +68,39 @@ impl Writer {
         self.append_within(MAX_FRAME_BYTES, frame)
     }
 
-    /// The same for anything, up to a size.
-    pub(super) fn append_within(&mut self, largest: u32, frame: &impl Serialize) -> Result<(), JournalError> {
+    /// The same up to a size.
+    pub(super) fn append_within(&mut self, largest: u32, frame: &Frame) -> Result<(), JournalError> {
         self.payload.clear();
-        rmp_serde::encode::write_named(&mut self.payload, frame)?;
+        let tag = payload::encode(frame, &mut self.payload)?;
+        self.write(tag, largest)
+    }
+
+    /// The same for anything, under a tag of its own.
+    pub(super) fn append_as(
+        &mut self,
+        tag: Tag,
+        largest: u32,
+        value: &impl Serialize,
+    ) -> Result<(), JournalError> {
+        self.payload.clear();
+        rmp_serde::encode::write_named(&mut self.payload, value)?;
+        self.write(tag, largest)
+    }
+
+    /// Number of the next frame.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.next
+    }
+
+    fn write(&mut self, tag: Tag, largest: u32) -> Result<(), JournalError> {
         let bytes = self.payload.len();
         let length = u32::try_from(bytes).ok().filter(|length| *length <= largest);
         let length = length.ok_or(JournalError::TooLarge { bytes })?;
-        let crc = crc32fast::hash(&self.payload);
-        let write = |file: &mut BufWriter<File>, payload: &[u8]| -> io::Result<()> {
-            file.write_all(&length.to_le_bytes())?;
-            file.write_all(&crc.to_le_bytes())?;
-            file.write_all(payload)
-        };
-        write(&mut self.file, &self.payload)
+        let head = Head { tag, number: self.next, length, payload_crc: crc32fast::hash(&self.payload) };
+        self.next += 1;
+        let written = self.file.write_all(&head.to_bytes(self.salt));
+        written
+            .and_then(|()| self.file.write_all(&self.payload))
             .map_err(|source| JournalError::Write { path: self.path.clone(), source })
     }
 
@@ -79,11 +108,12 @@ impl Writer {
     pub(super) fn start_again(&mut self) -> Result<(), JournalError> {
         self.flush()?;
         let file = self.file.get_mut();
-        let begin = MAGIC.len() as u64;
+        let begin = START_BYTES as u64;
         file.set_len(begin)
             .and_then(|()| file.seek(SeekFrom::Start(begin)))
             .map_err(|source| JournalError::Write { path: self.path.clone(), source })?;
         self.flushed = begin;
+        self.next = 0;
         Ok(())
     }
 

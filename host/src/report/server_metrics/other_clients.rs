@@ -14,7 +14,10 @@ use super::{
     timeline::{Column, Page, Timeline},
     window::{PhaseWindow, Scrapes},
 };
-use crate::{record::Record, request::target::place_of};
+use crate::{
+    record::{Outcome, Record},
+    request::target::place_of,
+};
 
 /// Gauges of requests that a server works on.
 /// Sources: <https://docs.vllm.ai/en/latest/usage/metrics/>, the server README of llama.cpp,
@@ -80,9 +83,11 @@ impl Flights {
         edges.ends.push(tick(record.instants.end));
         let texts = record.embeddings.max(record.rankings) as usize;
         self.fan_out = self.fan_out.max(record.finish_reasons.len()).max(texts);
-        let gives_up = |kind: &str| kind.ends_with("timeout");
-        self.was_given_up |=
-            record.cancelled || record.error.as_ref().is_some_and(|error| gives_up(&error.kind));
+        self.was_given_up |= match &record.outcome {
+            Outcome::Ok => false,
+            Outcome::Failed(failure) => failure.kind.is_timeout(),
+            Outcome::Cancelled(_) => true,
+        };
     }
 
     /// Takes in those of another part of the run.
@@ -331,7 +336,7 @@ mod tests {
     fn requests_that_prony_gave_up_on_are_a_possible_reason() {
         let mut flights = flights(4, 1);
         let error = ErrorDetails { kind: "idle_timeout".into(), ..ErrorDetails::default() };
-        flights.add(&Record { error: Some(error), ..Record::default() }, 1);
+        flights.add(&Record { outcome: Outcome::of(Some(error)), ..Record::default() }, 1);
         assert!(found(&[(20.0, 0.0); 4], &flights)[0].ends_with("(timed out, cancelled) may be among them"));
     }
 

@@ -16,12 +16,13 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    config::{Arrival, TokenizerChoice},
     dataset::Tokenizer,
     metrics::sample::{self, MS},
+    plan::TokenizerChoice,
     record::{
-        CountedTokens, Frame, Record, Texts,
+        CountedTokens, Frame, Outcome, Record, Texts,
         journal::{self, TextStore, Writer},
+        settings::POISSON,
     },
 };
 
@@ -68,7 +69,7 @@ fn error(kind: &str) -> ErrorDetails {
 }
 
 fn failed(kind: &str) -> Record {
-    Record { error: Some(error(kind)), ..sample::d() }
+    Record { outcome: Outcome::of(Some(error(kind))), ..sample::d() }
 }
 
 #[test]
@@ -155,15 +156,16 @@ fn the_console_shows_a_sound_run() {
 #[expect(clippy::too_many_lines, reason = "the snapshot of a whole table")]
 fn the_console_shows_what_is_wrong_with_a_run() {
     let mut header = sample::header();
-    header.config.phases[1].arrival = Arrival::Poisson { rate: 12.5 };
-    header.config.phases[1].duration_s = Some(30.0);
+    let phase = &mut header.settings.phases[1];
+    (phase.is_open_loop, phase.law, phase.rate) = (true, POISSON.into(), Some(12.5));
+    phase.duration_s = Some(30.0);
     let long = Record {
         requested_output_tokens: Some(2),
         model: Some("m-mini".into()),
         retried: true,
         ..sample::a()
     };
-    let cancelled = Record { cancelled: true, error: Some(error("cancelled")), ..sample::b() };
+    let cancelled = Record { outcome: Outcome::cancelled(), ..sample::b() };
     let mut frames = sample::journal(header, &[long, cancelled, sample::d()]);
     let Some(Frame::End(end)) = frames.last_mut() else { panic!("the last frame is the end") };
     end.was_cancelled = true;
@@ -406,7 +408,7 @@ fn what_the_run_has_not_counted_is_in_the_summary_until_a_report_counts_it() {
     frames[place] = Frame::Uncounted(Box::new(uncounted));
     let dir = write(&frames);
     let texts = Texts { passages: vec![(false, "four words of text".into())], ..Texts::default() };
-    TextStore::new(dir.path(), &run_id).keep(0, &texts);
+    TextStore::new(dir.path(), &run_id).keep(place as u64, &texts);
 
     let (report, _) = generate_at_end(dir.path(), &run_id, Screen::UNLIMITED).unwrap();
     assert!(report.came_to_its_end());

@@ -30,7 +30,7 @@ use self::{encoding::Decoder, opening::Opening, portable::Portable, timed::Timed
 use super::{framing, prepared::Prepared, target::TargetPlan, worker_statistics::WorkerStatistics};
 use crate::{
     clock::{Clock, RunNs},
-    config::TransportKind,
+    plan::TransportKind,
 };
 
 /// A worker's connections.

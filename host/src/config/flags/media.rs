@@ -4,10 +4,10 @@
 
 use clap::Args;
 
-use super::{
-    flags::{ChoiceParser, DATASET},
-    media::{AudioFormat, ImageFormat},
-    units::{self, Choice},
+use super::choice::{ChoiceParser, DATASET};
+use crate::{
+    config::units::{self, Choice},
+    plan::media::{AudioFormat, ImageFormat},
 };
 
 /// Generated media beside generated texts.

@@ -4,53 +4,24 @@
 //! Defaults and combinations are decided in [`super::resolve`]. Names and aliases are AIPerf's, so that its command
 //! lines go on working; a default named in a help text is the one that `resolve` fills in.
 
-use std::{ffi::OsStr, marker::PhantomData, path::PathBuf};
+mod choice;
+mod media;
+mod rankings;
 
-use clap::{
-    Arg, Args, Command,
-    builder::{PossibleValue, StringValueParser, TypedValueParser},
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    path::PathBuf,
 };
 
+use clap::Args;
+
+use self::choice::{DATASET, LOAD, OUTPUT, SERVICES, TARGET};
+pub(crate) use self::{choice::ChoiceParser, media::MediaFlags, rankings::RankingsFlags};
 use super::{
-    ConnectionReuse, TransportKind,
-    media_flags::MediaFlags,
     policy::PluginPolicy,
-    units::{self, Choice, Grace},
+    units::{self, Choice},
 };
-
-/// Generated content for API formats that rank passages by a query.
-#[derive(Args, Clone, Debug, Default)]
-pub(crate) struct RankingsFlags {
-    /// Mean number of passages to rank by one query [default: 1].
-    #[arg(long = "rankings-passages-mean", value_name = "N", value_parser = units::positive::<u32>)]
-    #[arg(help_heading = DATASET)]
-    pub(crate) passages: Option<u32>,
-
-    /// Standard deviation of that number [default: 0].
-    #[arg(long = "rankings-passages-stddev", value_name = "N", value_parser = units::non_negative)]
-    #[arg(help_heading = DATASET)]
-    pub(crate) passages_stddev: Option<f64>,
-
-    /// Mean length of a passage, in tokens [default: 550].
-    #[arg(long = "rankings-passages-prompt-token-mean", value_name = "TOKENS")]
-    #[arg(value_parser = units::positive::<u32>, help_heading = DATASET)]
-    pub(crate) passage_tokens: Option<u32>,
-
-    /// Standard deviation of that length, in tokens [default: 0].
-    #[arg(long = "rankings-passages-prompt-token-stddev", value_name = "TOKENS")]
-    #[arg(value_parser = units::non_negative, help_heading = DATASET)]
-    pub(crate) passage_tokens_stddev: Option<f64>,
-
-    /// Mean length of a query, in tokens [default: 550].
-    #[arg(long = "rankings-query-prompt-token-mean", value_name = "TOKENS")]
-    #[arg(value_parser = units::positive::<u32>, help_heading = DATASET)]
-    pub(crate) query_tokens: Option<u32>,
-
-    /// Standard deviation of that length, in tokens [default: 0].
-    #[arg(long = "rankings-query-prompt-token-stddev", value_name = "TOKENS")]
-    #[arg(value_parser = units::non_negative, help_heading = DATASET)]
-    pub(crate) query_tokens_stddev: Option<f64>,
-}
+use crate::plan::{ConnectionReuse, Grace, TransportKind};
 
 /// What the user asked of `prony profile`.
 #[derive(Args, Clone, Debug, Default)]
@@ -185,8 +156,8 @@ pub(crate) struct ProfileFlags {
     /// Requests to keep in flight [default: 1].
     ///
     /// With --request-rate, the most there may be, and no limit by default.
-    #[arg(long, value_name = "N", value_parser = units::positive::<usize>, help_heading = LOAD)]
-    pub(crate) concurrency: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = units::concurrency, help_heading = LOAD)]
+    pub(crate) concurrency: Option<NonZeroU32>,
 
     /// Requests to start per second.
     ///
@@ -204,8 +175,8 @@ pub(crate) struct ProfileFlags {
     ///
     /// With --benchmark-duration, there is no limit by default. The same as --num-requests.
     #[arg(long, alias = "num-requests", value_name = "N", help_heading = LOAD)]
-    #[arg(value_parser = units::positive::<u64>)]
-    pub(crate) request_count: Option<u64>,
+    #[arg(value_parser = units::requests)]
+    pub(crate) request_count: Option<NonZeroU64>,
 
     /// Stop sending after this time.
     #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = LOAD)]
@@ -232,12 +203,12 @@ pub(crate) struct ProfileFlags {
     ///
     /// They are sent first and left out of the results. The same as --num-warmup-requests.
     #[arg(long, alias = "num-warmup-requests", value_name = "N", help_heading = LOAD)]
-    #[arg(value_parser = units::positive::<u64>)]
-    pub(crate) warmup_request_count: Option<u64>,
+    #[arg(value_parser = units::requests)]
+    pub(crate) warmup_request_count: Option<NonZeroU64>,
 
     /// Requests in flight during warm-up [default: that of --concurrency].
-    #[arg(long, value_name = "N", value_parser = units::positive::<usize>, help_heading = LOAD)]
-    pub(crate) warmup_concurrency: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = units::concurrency, help_heading = LOAD)]
+    pub(crate) warmup_concurrency: Option<NonZeroU32>,
 
     /// Threads that send the load [default: one for each 512 requests in flight, up to one for each core but one; all cores
     /// where there are two or fewer; a rate without --concurrency takes the most].
@@ -383,12 +354,6 @@ pub(crate) struct ProfileFlags {
     pub(crate) ui: Option<Ui>,
 }
 
-const TARGET: &str = "Target";
-const LOAD: &str = "Load";
-pub(super) const DATASET: &str = "Dataset and tokens";
-const SERVICES: &str = "Services and plugins";
-const OUTPUT: &str = "Output";
-
 /// How requests follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ArrivalPattern {
@@ -463,29 +428,6 @@ impl Choice for ConnectionReuse {
 impl Choice for TransportKind {
     const NAMES: &'static [(&'static str, Self)] = &[("timed", Self::Timed), ("portable", Self::Portable)];
     const SYNONYMS: &'static [(&'static str, Self)] = &[("http", Self::Timed)];
-}
-
-/// Lets clap read a [`Choice`] and show its names in help and completions.
-#[derive(Clone, Debug)]
-pub(crate) struct ChoiceParser<T>(PhantomData<T>);
-
-impl<T> ChoiceParser<T> {
-    /// A parser of the set `T`.
-    pub(crate) fn new() -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<T: Choice> TypedValueParser for ChoiceParser<T> {
-    type Value = T;
-
-    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
-        StringValueParser::new().try_map(|text| units::choice(&text)).parse_ref(command, arg, value)
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(T::NAMES.iter().map(|(name, _)| PossibleValue::new(name))))
-    }
 }
 
 #[cfg(test)]

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use serde::Serializer;
 
 /// Writes a path.
-pub(super) fn path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&path.to_string_lossy())
 }
 
 /// Writes a path that may be absent.
 #[expect(clippy::ref_option, reason = "serde gives a reference to the field")]
-pub(super) fn optional<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn optional<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     match path.as_deref().map(Path::to_string_lossy) {
         Some(path) => serializer.serialize_some(&path),
         None => serializer.serialize_none(),

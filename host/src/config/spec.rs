@@ -1,0 +1,288 @@
+//! What the user asks for: [`RunSpec`]. Every value is optional, and each knows where it comes from.
+//!
+//! One table has the name of every setting. Today flags and the environment fill it; [`resolve`](super::resolve) makes a
+//! plan of it, whoever filled it.
+
+use std::{
+    fmt,
+    num::{NonZeroU32, NonZeroU64},
+    path::PathBuf,
+};
+
+use super::flags::{ArrivalPattern, CustomDataset, ProfileFlags};
+use crate::plan::{
+    ConnectionReuse, Grace, TransportKind,
+    media::{AudioFormat, ImageFormat},
+};
+
+/// Holds the key where none is typed.
+pub(crate) const API_KEY_VARIABLE: &str = "PRONY_API_KEY";
+
+/// The flag of a setting, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Flag(&'static str);
+
+impl fmt::Display for Flag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The command line.
+    Flag(Flag),
+    /// A variable of the environment.
+    Variable(&'static str),
+}
+
+impl Origin {
+    /// Errors are told in this order: that of the flags in the help, then variables.
+    pub(super) fn place(self) -> usize {
+        match self {
+            Self::Flag(flag) => FLAGS.iter().position(|known| *known == flag).unwrap_or(FLAGS.len()),
+            Self::Variable(_) => FLAGS.len(),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(flag) => flag.fmt(f),
+            Self::Variable(name) => f.write_str(name),
+        }
+    }
+}
+
+/// One value that the user may set.
+#[derive(Clone, Debug)]
+pub(crate) struct Setting<T> {
+    flag: Flag,
+    given: Option<(T, Origin)>,
+}
+
+impl<T> Setting<T> {
+    fn typed(flag: Flag, value: Option<T>) -> Self {
+        Self { flag, given: value.map(|value| (value, Origin::Flag(flag))) }
+    }
+
+    /// Its value, if the user has set it.
+    pub(super) fn get(&self) -> Option<&T> {
+        self.given.as_ref().map(|(value, _)| value)
+    }
+
+    /// Where its value comes from, if it has one.
+    pub(super) fn origin(&self) -> Option<Origin> {
+        self.given.as_ref().map(|(_, origin)| *origin)
+    }
+
+    /// Its value and where it comes from, if the user has set it.
+    pub(super) fn given(&self) -> Option<(&T, Origin)> {
+        self.given.as_ref().map(|(value, origin)| (value, *origin))
+    }
+
+    /// The flag that sets it, whether it is set or not.
+    pub(super) fn flag(&self) -> Flag {
+        self.flag
+    }
+
+    /// Whether the user has set it.
+    pub(super) fn is_given(&self) -> bool {
+        self.given.is_some()
+    }
+}
+
+impl<T: Copy> Setting<T> {
+    /// Its value, if the user has set it.
+    pub(super) fn value(&self) -> Option<T> {
+        self.get().copied()
+    }
+}
+
+impl<T> Setting<Vec<T>> {
+    /// Its values.
+    pub(super) fn list(&self) -> &[T] {
+        self.get().map_or(&[], Vec::as_slice)
+    }
+}
+
+/// What was typed of a flag, if anything was.
+trait Typed {
+    type Value;
+
+    fn typed(&self) -> Option<Self::Value>;
+}
+
+impl<T: Clone> Typed for Option<T> {
+    type Value = T;
+
+    fn typed(&self) -> Option<T> {
+        self.clone()
+    }
+}
+
+impl<T: Clone> Typed for Vec<T> {
+    type Value = Self;
+
+    fn typed(&self) -> Option<Self> {
+        (!self.is_empty()).then(|| self.clone())
+    }
+}
+
+/// A switch.
+impl Typed for bool {
+    type Value = ();
+
+    fn typed(&self) -> Option<()> {
+        self.then_some(())
+    }
+}
+
+macro_rules! run_spec {
+    ($($name:ident: $kind:ty = $flag:literal in $($path:ident).+;)*) => {
+        /// What the user asks for. What each value means stands beside the flag, in [`ProfileFlags`].
+        #[derive(Clone, Debug)]
+        pub(crate) struct RunSpec {
+            $(#[doc = concat!("`", $flag, "`")] pub(super) $name: Setting<$kind>,)*
+        }
+
+        impl RunSpec {
+            /// What was typed.
+            fn typed(flags: &ProfileFlags) -> Self {
+                Self { $($name: Setting::typed(Flag($flag), flags.$($path).+.typed()),)* }
+            }
+        }
+
+        /// All flags of the table, in its order, which is that of the help.
+        const FLAGS: &[Flag] = &[$(Flag($flag)),*];
+    };
+}
+
+run_spec! {
+    model: Vec<String> = "--model" in model;
+    url: Vec<String> = "--url" in url;
+    custom_endpoint: String = "--custom-endpoint" in custom_endpoint;
+    streaming: () = "--streaming" in streaming;
+    api_key: String = "--api-key" in api_key;
+    header: Vec<String> = "--header" in header;
+    extra_inputs: Vec<String> = "--extra-inputs" in extra_inputs;
+    endpoint_option: Vec<String> = "--endpoint-option" in endpoint_option;
+    request_timeout_seconds: f64 = "--request-timeout-seconds" in request_timeout_seconds;
+    first_byte_timeout_seconds: f64 = "--first-byte-timeout-seconds" in first_byte_timeout_seconds;
+    idle_timeout_seconds: f64 = "--idle-timeout-seconds" in idle_timeout_seconds;
+    wait_for_model_timeout: f64 = "--wait-for-model-timeout" in wait_for_model_timeout;
+    use_legacy_max_tokens: () = "--use-legacy-max-tokens" in use_legacy_max_tokens;
+    connection_reuse_strategy: ConnectionReuse = "--connection-reuse-strategy" in connection_reuse_strategy;
+    preconnect: () = "--preconnect" in preconnect;
+    connect_timeout_seconds: f64 = "--connect-timeout-seconds" in connect_timeout_seconds;
+    proxy: String = "--proxy" in proxy;
+    no_proxy: () = "--no-proxy" in no_proxy;
+    ca_cert: PathBuf = "--ca-cert" in ca_cert;
+    client_cert: PathBuf = "--client-cert" in client_cert;
+    client_key: PathBuf = "--client-key" in client_key;
+    insecure: () = "--insecure" in insecure;
+    transport: TransportKind = "--transport" in transport;
+    http2: () = "--http2" in http2;
+    mock: () = "--mock" in mock;
+    mock_answer: PathBuf = "--mock-answer" in mock_answer;
+    concurrency: NonZeroU32 = "--concurrency" in concurrency;
+    request_rate: f64 = "--request-rate" in request_rate;
+    arrival_pattern: ArrivalPattern = "--arrival-pattern" in arrival_pattern;
+    request_count: NonZeroU64 = "--request-count" in request_count;
+    benchmark_duration: f64 = "--benchmark-duration" in benchmark_duration;
+    benchmark_grace_period: Grace = "--benchmark-grace-period" in benchmark_grace_period;
+    drain_timeout: f64 = "--drain-timeout" in drain_timeout;
+    deadline: f64 = "--deadline" in deadline;
+    warmup_request_count: NonZeroU64 = "--warmup-request-count" in warmup_request_count;
+    warmup_concurrency: NonZeroU32 = "--warmup-concurrency" in warmup_concurrency;
+    workers: usize = "--workers" in workers;
+    random_seed: u64 = "--random-seed" in random_seed;
+    isl: u32 = "--isl" in isl;
+    isl_stddev: f64 = "--isl-stddev" in isl_stddev;
+    osl: u32 = "--osl" in osl;
+    osl_stddev: f64 = "--osl-stddev" in osl_stddev;
+    batch_size: usize = "--batch-size" in batch_size;
+    rankings_passages: u32 = "--rankings-passages-mean" in rankings.passages;
+    rankings_passages_stddev: f64 = "--rankings-passages-stddev" in rankings.passages_stddev;
+    rankings_passage_tokens: u32 = "--rankings-passages-prompt-token-mean" in rankings.passage_tokens;
+    rankings_passage_tokens_stddev: f64
+        = "--rankings-passages-prompt-token-stddev" in rankings.passage_tokens_stddev;
+    rankings_query_tokens: u32 = "--rankings-query-prompt-token-mean" in rankings.query_tokens;
+    rankings_query_tokens_stddev: f64 = "--rankings-query-prompt-token-stddev" in rankings.query_tokens_stddev;
+    image_width_mean: f64 = "--image-width-mean" in media.image_width_mean;
+    image_width_stddev: f64 = "--image-width-stddev" in media.image_width_stddev;
+    image_height_mean: f64 = "--image-height-mean" in media.image_height_mean;
+    image_height_stddev: f64 = "--image-height-stddev" in media.image_height_stddev;
+    image_format: ImageFormat = "--image-format" in media.image_format;
+    image_batch_size: usize = "--image-batch-size" in media.image_batch_size;
+    audio_length_mean: f64 = "--audio-length-mean" in media.audio_length_mean;
+    audio_length_stddev: f64 = "--audio-length-stddev" in media.audio_length_stddev;
+    audio_format: AudioFormat = "--audio-format" in media.audio_format;
+    audio_depths: Vec<u16> = "--audio-depths" in media.audio_depths;
+    audio_sample_rates: Vec<u32> = "--audio-sample-rates" in media.audio_sample_rates;
+    audio_num_channels: u16 = "--audio-num-channels" in media.audio_num_channels;
+    audio_batch_size: usize = "--audio-batch-size" in media.audio_batch_size;
+    num_dataset_entries: usize = "--num-dataset-entries" in num_dataset_entries;
+    input_file: PathBuf = "--input-file" in input_file;
+    custom_dataset_type: CustomDataset = "--custom-dataset-type" in custom_dataset_type;
+    tokenizer: String = "--tokenizer" in tokenizer;
+    use_server_token_count: () = "--use-server-token-count" in use_server_token_count;
+    server_metrics: Vec<String> = "--server-metrics" in server_metrics;
+    server_metrics_header: Vec<String> = "--server-metrics-header" in server_metrics_header;
+    server_metrics_interval: f64 = "--server-metrics-interval" in server_metrics_interval;
+    no_server_metrics: () = "--no-server-metrics" in no_server_metrics;
+    service: Vec<String> = "--service" in service;
+    no_service: Vec<String> = "--no-service" in no_service;
+    service_option: Vec<String> = "--service-option" in service_option;
+    isolate: Vec<String> = "--isolate" in isolate;
+    artifact_dir: PathBuf = "--artifact-dir" in artifact_dir;
+    export_outputs_json: () = "--export-outputs-json" in export_outputs_json;
+    export_http_trace: () = "--export-http-trace" in export_http_trace;
+}
+
+impl RunSpec {
+    /// What was typed, and the key in the environment where none was.
+    pub(crate) fn new(flags: &ProfileFlags, key: Option<&str>) -> Self {
+        let mut spec = Self::typed(flags);
+        let key = key.map(|key| (key.to_owned(), Origin::Variable(API_KEY_VARIABLE)));
+        spec.api_key.given = spec.api_key.given.or(key);
+        spec
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use clap::{Args, Command};
+
+    use super::*;
+    use crate::config::flags::tests::flags;
+
+    /// What somebody asks for who types these words.
+    pub(crate) fn spec(line: &str) -> RunSpec {
+        RunSpec::new(&flags(line).unwrap(), None)
+    }
+
+    #[test]
+    fn every_setting_is_a_flag_and_they_are_in_the_order_of_the_help() {
+        let command = ProfileFlags::augment_args(Command::new("profile"));
+        let known: Vec<String> =
+            command.get_arguments().filter_map(|arg| Some(format!("--{}", arg.get_long()?))).collect();
+        let places = FLAGS.iter().map(|flag| known.iter().position(|name| *name == flag.0));
+        let places: Vec<usize> = places.map(|place| place.expect("a flag of the command line")).collect();
+        assert!(places.is_sorted(), "{places:?}");
+    }
+
+    #[test]
+    fn a_value_knows_where_it_comes_from() {
+        let origins = |line: &str| {
+            let spec = RunSpec::new(&flags(line).unwrap(), Some("k"));
+            [spec.api_key.origin(), spec.isl.origin(), spec.streaming.origin(), spec.header.origin()]
+                .map(|origin| origin.map(|origin| origin.to_string()))
+        };
+        assert_eq!(origins(""), [Some("PRONY_API_KEY".to_owned()), None, None, None]);
+        let typed = ["--api-key", "--isl", "--streaming", "--header"].map(|name| Some(name.to_owned()));
+        assert_eq!(origins("--api-key a --isl 5 --streaming -H A:b"), typed);
+    }
+}

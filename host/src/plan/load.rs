@@ -1,0 +1,111 @@
+//! How the sessions of a phase start.
+
+use std::num::NonZeroU32;
+
+use super::ramp::Ramp;
+
+/// How sessions start. A single request is a session of one step.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Load {
+    /// Closed loop: the next one starts as soon as one of so many ends.
+    Closed {
+        /// How many go on at once.
+        sessions: Ramp<u32>,
+    },
+    /// Open loop: they start when they are due, whether or not earlier ones have ended.
+    Open {
+        /// How many start a second.
+        rate: Ramp<f64>,
+        /// How far they are apart.
+        law: Law,
+        /// What else they wait for.
+        limit: Limit,
+    },
+}
+
+/// How far the starts of an open loop are apart. What each law means is in `schedule::arrival`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Law {
+    /// Evenly.
+    Constant,
+    /// At random, independently of each other.
+    Poisson,
+}
+
+/// The most that may go on at once in an open loop; no limit where there is no number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Limit {
+    /// Sessions.
+    pub(crate) sessions: Option<NonZeroU32>,
+    /// Requests.
+    pub(crate) requests: Option<NonZeroU32>,
+}
+
+impl Limit {
+    /// The most requests that may be in flight. A session has one at a time.
+    pub(crate) fn in_flight(self) -> Option<NonZeroU32> {
+        self.sessions.into_iter().chain(self.requests).min()
+    }
+}
+
+impl Load {
+    /// The most requests that can be in flight at any time; no limit without a number.
+    pub(crate) fn most_in_flight(&self) -> Option<u32> {
+        match self {
+            Self::Closed { sessions } => Some(sessions.most()),
+            Self::Open { limit, .. } => limit.in_flight().map(NonZeroU32::get),
+        }
+    }
+
+    /// The rate of an open loop.
+    pub(crate) fn rate(&self) -> Option<&Ramp<f64>> {
+        match self {
+            Self::Closed { .. } => None,
+            Self::Open { rate, .. } => Some(rate),
+        }
+    }
+
+    /// The law of the instants at which sessions start; none in a closed loop.
+    pub(crate) fn law(&self) -> Option<Law> {
+        match self {
+            Self::Closed { .. } => None,
+            Self::Open { law, .. } => Some(*law),
+        }
+    }
+
+    /// Requests are due at instants of their own.
+    pub(crate) fn is_open(&self) -> bool {
+        self.rate().is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(None, None, None)]
+    #[case(Some(8), None, Some(8))]
+    #[case(None, Some(4), Some(4))]
+    #[case(Some(8), Some(4), Some(4))]
+    fn the_narrowest_limit_counts(
+        #[case] sessions: Option<u32>,
+        #[case] requests: Option<u32>,
+        #[case] expected: Option<u32>,
+    ) {
+        let limit = Limit {
+            sessions: sessions.and_then(NonZeroU32::new),
+            requests: requests.and_then(NonZeroU32::new),
+        };
+        let load = Load::Open { rate: Ramp::constant(1.0).unwrap(), law: Law::Constant, limit };
+        assert_eq!(load.most_in_flight(), expected);
+    }
+
+    #[test]
+    fn a_closed_loop_is_as_wide_as_its_curve_is_high() {
+        let sessions = Ramp::steps(vec![(0.0, 2), (5.0, 9), (9.0, 1)]).unwrap();
+        assert_eq!(Load::Closed { sessions }.most_in_flight(), Some(9));
+    }
+}

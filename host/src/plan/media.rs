@@ -1,0 +1,76 @@
+//! Generated media: what each request shows and plays.
+
+use serde::{Deserialize, Serialize};
+
+use super::length::LengthLaw;
+
+/// Generated media of each request.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct MediaConfig {
+    /// Images, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) images: Option<ImageConfig>,
+    /// Audio clips, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) audio: Option<AudioConfig>,
+}
+
+impl MediaConfig {
+    /// Requests are texts only.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Generated images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ImageConfig {
+    /// Width in pixels.
+    pub(crate) width: LengthLaw,
+    /// Height in pixels.
+    pub(crate) height: LengthLaw,
+    /// Encoding.
+    pub(crate) format: ImageFormat,
+    /// Images in one request.
+    pub(crate) batch_size: usize,
+}
+
+/// Encoding of images.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ImageFormat {
+    /// Lossless.
+    #[default]
+    Png,
+    /// At quality 85.
+    Jpeg,
+    /// One of them, drawn for each image.
+    Random,
+}
+
+/// Generated audio clips.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AudioConfig {
+    /// Length in seconds: not rounded to whole ones.
+    pub(crate) length_s: LengthLaw,
+    /// Encoding.
+    pub(crate) format: AudioFormat,
+    /// Bits of a sample; each clip draws one of these.
+    pub(crate) depths: Vec<u16>,
+    /// Samples a second, in Hz; each clip draws one of these.
+    pub(crate) sample_rates_hz: Vec<u32>,
+    /// 1 or 2.
+    pub(crate) channels: u16,
+    /// Clips in one request.
+    pub(crate) batch_size: usize,
+}
+
+/// Encoding of audio.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AudioFormat {
+    /// Uncompressed, whole numbers.
+    #[default]
+    Wav,
+}

@@ -1,0 +1,72 @@
+//! The plan of a run: what is measured, with which requests, in which phases. Resolved and checked.
+//!
+//! Pure data: no flags, no files, no clock. A plan that makes no sense cannot be written down: a closed loop has a number of
+//! sessions, a phase has an end, a grace period has a duration before it.
+
+mod content;
+mod length;
+mod load;
+pub(crate) mod lossy;
+pub(crate) mod media;
+mod phase;
+mod ramp;
+mod secret;
+mod services;
+mod stop;
+mod target;
+mod written;
+
+use std::{path::PathBuf, time::Duration};
+
+pub(crate) use self::{
+    content::{DatasetConfig, TokenizerChoice},
+    length::LengthLaw,
+    load::{Law, Limit, Load},
+    phase::{DEFAULT_DRAIN_S, Phase, Role},
+    ramp::{Piece, Ramp, RampError},
+    secret::Secret,
+    services::{ServerMetricsConfig, ServiceOption, ServicesConfig},
+    stop::{Grace, StopRule, TimeLimit},
+    target::{ConnectionReuse, DEFAULT_CONNECT_TIMEOUT_S, Target, TlsConfig, TransportKind},
+    written::{WrittenError, WrittenPlan},
+};
+
+/// Everything that decides a run, its secrets included: it cannot be written. What can is a `Redacted` plan.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Plan {
+    /// What is measured.
+    pub(crate) target: Target,
+    /// Where the requests' content comes from.
+    pub(crate) dataset: DatasetConfig,
+    /// What counts tokens.
+    pub(crate) tokenizer: TokenizerChoice,
+    /// The phases, in their order. The number of each is its place here.
+    pub(crate) phases: Vec<Phase>,
+    /// Root of every random stream.
+    pub(crate) random_seed: u64,
+    /// Worker threads.
+    pub(crate) workers: usize,
+    /// Folder of this run's files. Until it exists, one that the user did not name lacks the date in its name.
+    pub(crate) artifact_dir: PathBuf,
+    /// Where server metrics are scraped.
+    pub(crate) server_metrics: ServerMetricsConfig,
+    /// Endpoints and services that run in a process of their own whatever their manifests say.
+    pub(crate) isolate: Vec<String>,
+    /// Which services run beside the load.
+    pub(crate) services: ServicesConfig,
+    /// Keep the generated texts in the journal.
+    pub(crate) export_outputs: bool,
+    /// Write the instants of each request into its line.
+    pub(crate) export_http_trace: bool,
+    /// The mock server sends a recorded response, whatever it is asked.
+    pub(crate) is_recorded: bool,
+    /// Seconds from the start of the run to its end at the latest.
+    pub(crate) deadline_s: Option<f64>,
+}
+
+impl Plan {
+    /// The time from the start of the run to its end at the latest, if there is a limit.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        Duration::try_from_secs_f64(self.deadline_s?).ok()
+    }
+}

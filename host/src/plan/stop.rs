@@ -1,0 +1,94 @@
+//! When a phase stops sending.
+
+use std::{num::NonZeroU64, time::Duration};
+
+use crate::clock::{RunNs, as_ns};
+
+/// When a phase stops sending. It always does: there is at least one rule, and the first that is met ends it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum StopRule {
+    /// After so many requests.
+    Requests(NonZeroU64),
+    /// After a time.
+    Time(TimeLimit),
+    /// After so many requests or a time, whichever comes first.
+    Either(NonZeroU64, TimeLimit),
+}
+
+/// A time after which nothing more is sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct TimeLimit {
+    /// Seconds since the start of the phase.
+    pub(crate) duration_s: f64,
+    /// How long requests in flight are waited for then.
+    pub(crate) grace: Grace,
+}
+
+/// How long to wait for requests in flight once no more are sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Grace {
+    /// Seconds.
+    Seconds(f64),
+    /// Until the last one has ended.
+    Infinite,
+}
+
+impl Grace {
+    /// In seconds, unless it is infinite.
+    pub(crate) fn seconds(self) -> Option<f64> {
+        match self {
+            Self::Seconds(seconds) => Some(seconds),
+            Self::Infinite => None,
+        }
+    }
+}
+
+impl StopRule {
+    /// Both rules, as far as there are; nothing where there is neither.
+    pub(crate) fn of(requests: Option<NonZeroU64>, time: Option<TimeLimit>) -> Option<Self> {
+        match (requests, time) {
+            (Some(requests), Some(time)) => Some(Self::Either(requests, time)),
+            (Some(requests), None) => Some(Self::Requests(requests)),
+            (None, Some(time)) => Some(Self::Time(time)),
+            (None, None) => None,
+        }
+    }
+
+    /// The most requests that are sent, if their number is limited.
+    pub(crate) fn requests(&self) -> Option<u64> {
+        match self {
+            Self::Requests(requests) | Self::Either(requests, _) => Some(requests.get()),
+            Self::Time(_) => None,
+        }
+    }
+
+    /// The time limit, if there is one.
+    pub(crate) fn time(&self) -> Option<TimeLimit> {
+        match self {
+            Self::Time(time) | Self::Either(_, time) => Some(*time),
+            Self::Requests(_) => None,
+        }
+    }
+
+    /// For how many seconds requests are sent at most.
+    pub(crate) fn duration_s(&self) -> Option<f64> {
+        self.time().map(|time| time.duration_s)
+    }
+
+    /// The same as a duration.
+    pub(crate) fn duration(&self) -> Option<Duration> {
+        Duration::try_from_secs_f64(self.duration_s()?).ok()
+    }
+
+    /// How long requests in flight are waited for after that; without limit where there is no value.
+    pub(crate) fn grace(&self) -> Option<Duration> {
+        Duration::try_from_secs_f64(self.time()?.grace.seconds()?).ok()
+    }
+
+    /// From the start of the phase to the end of its grace period, in nanoseconds; `None` where one of the two has no end.
+    pub(crate) fn ends_after_ns(&self) -> Option<RunNs> {
+        let time = self.time()?;
+        let end = Duration::try_from_secs_f64(time.duration_s + time.grace.seconds()?).ok()?;
+        Some(as_ns(end))
+    }
+}

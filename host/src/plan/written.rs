@@ -1,0 +1,291 @@
+//! How a plan is written down: in journals and reports, and for workers in another process.
+//!
+//! The form is older than the types, and stays as it is: what is new in a plan has fields of its own, which stand there only
+//! where they say something.
+
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    path::PathBuf,
+};
+
+use prony_plugin_api::message::PhaseKind;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{
+    Plan,
+    content::{DatasetConfig, TokenizerChoice},
+    load::{Law, Limit, Load},
+    lossy,
+    phase::{DEFAULT_DRAIN_S, Phase, Role},
+    ramp::Ramp,
+    services::{ServerMetricsConfig, ServicesConfig},
+    stop::{Grace, StopRule, TimeLimit},
+    target::Target,
+};
+
+/// Why something that was written down is no plan.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum WrittenError {
+    /// Nothing ends a phase.
+    #[error("phase {0} never stops sending")]
+    Endless(u32),
+    /// A closed loop needs a number.
+    #[error("phase {0} is a closed loop without a number of sessions")]
+    NoSessions(u32),
+    /// No gate of an open loop follows a curve.
+    #[error("phase {0} has a limit that changes with time in an open loop")]
+    ChangingLimit(u32),
+}
+
+/// A plan as it is written down. All that it was made of is in it but the key: it is for those who hide its other secrets
+/// first, and for workers in another process.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct WrittenPlan {
+    target: Target,
+    dataset: DatasetConfig,
+    tokenizer: TokenizerChoice,
+    phases: Vec<WrittenPhase>,
+    random_seed: u64,
+    workers: usize,
+    #[serde(serialize_with = "lossy::path")]
+    artifact_dir: PathBuf,
+    server_metrics: ServerMetricsConfig,
+    #[serde(default)]
+    isolate: Vec<String>,
+    #[serde(default)]
+    services: ServicesConfig,
+    #[serde(default)]
+    export_outputs: bool,
+    #[serde(default)]
+    export_http_trace: bool,
+    #[serde(default = "default_drain_s")]
+    drain_s: f64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_recorded: bool,
+    #[serde(default)]
+    deadline_s: Option<f64>,
+}
+
+fn default_drain_s() -> f64 {
+    DEFAULT_DRAIN_S
+}
+
+#[derive(Serialize, Deserialize)]
+struct WrittenPhase {
+    kind: PhaseKind,
+    /// Its name, where it is not that of its role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    arrival: WrittenArrival,
+    /// Sessions of a closed loop, the most requests of an open one.
+    #[serde(default, deserialize_with = "concurrency")]
+    concurrency: Option<Ramp<u32>>,
+    /// The most sessions of an open loop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session_limit: Option<NonZeroU32>,
+    request_count: Option<NonZeroU64>,
+    duration_s: Option<f64>,
+    /// Infinite where there is a duration and no number.
+    grace_s: Option<f64>,
+    /// Where it is another one than that of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    drain_s: Option<f64>,
+}
+
+/// Older versions kept any number, however large: it is as good as the largest that is known now.
+fn concurrency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ramp<u32>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Ramp(Ramp<u32>),
+        Huge(NonZeroU64),
+    }
+    Ok(Option::<Written>::deserialize(deserializer)?.map(|written| match written {
+        Written::Ramp(ramp) => ramp,
+        Written::Huge(number) => Ramp::from(NonZeroU32::try_from(number).unwrap_or(NonZeroU32::MAX)),
+    }))
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "law", rename_all = "snake_case")]
+enum WrittenArrival {
+    ClosedLoop,
+    Constant { rate: Ramp<f64> },
+    Poisson { rate: Ramp<f64> },
+}
+
+impl WrittenPlan {
+    /// Writes a plan down.
+    pub(crate) fn of(plan: Plan) -> Self {
+        let drain_s = plan.phases.first().map_or(DEFAULT_DRAIN_S, |phase| phase.drain_s);
+        Self {
+            target: plan.target,
+            dataset: plan.dataset,
+            tokenizer: plan.tokenizer,
+            phases: plan.phases.into_iter().map(|phase| WrittenPhase::of(phase, drain_s)).collect(),
+            random_seed: plan.random_seed,
+            workers: plan.workers,
+            artifact_dir: plan.artifact_dir,
+            server_metrics: plan.server_metrics,
+            isolate: plan.isolate,
+            services: plan.services,
+            export_outputs: plan.export_outputs,
+            export_http_trace: plan.export_http_trace,
+            drain_s,
+            is_recorded: plan.is_recorded,
+            deadline_s: plan.deadline_s,
+        }
+    }
+
+    /// Reads it back, without a key.
+    ///
+    /// # Errors
+    /// It makes no sense.
+    pub(crate) fn read(self) -> Result<Plan, WrittenError> {
+        let phases = (0..).zip(self.phases).map(|(id, phase)| phase.read(id, self.drain_s));
+        Ok(Plan {
+            target: self.target,
+            dataset: self.dataset,
+            tokenizer: self.tokenizer,
+            phases: phases.collect::<Result<_, _>>()?,
+            random_seed: self.random_seed,
+            workers: self.workers,
+            artifact_dir: self.artifact_dir,
+            server_metrics: self.server_metrics,
+            isolate: self.isolate,
+            services: self.services,
+            export_outputs: self.export_outputs,
+            export_http_trace: self.export_http_trace,
+            is_recorded: self.is_recorded,
+            deadline_s: self.deadline_s,
+        })
+    }
+}
+
+impl WrittenPhase {
+    fn of(phase: Phase, drain_of_run_s: f64) -> Self {
+        let Phase { id: _, name, role, load, stop, drain_s } = phase;
+        let (arrival, concurrency, session_limit) = match load {
+            Load::Closed { sessions } => (WrittenArrival::ClosedLoop, Some(sessions), None),
+            Load::Open { rate, law, limit } => {
+                let arrival = match law {
+                    Law::Constant => WrittenArrival::Constant { rate },
+                    Law::Poisson => WrittenArrival::Poisson { rate },
+                };
+                (arrival, limit.requests.map(Ramp::from), limit.sessions)
+            }
+        };
+        Self {
+            kind: role.kind(),
+            name: Some(name).filter(|name| name != role.name()),
+            arrival,
+            concurrency,
+            session_limit,
+            request_count: stop.requests().and_then(NonZeroU64::new),
+            duration_s: stop.duration_s(),
+            grace_s: stop.time().and_then(|time| time.grace.seconds()),
+            drain_s: Some(drain_s).filter(|drain_s| drain_s.total_cmp(&drain_of_run_s).is_ne()),
+        }
+    }
+
+    fn read(self, id: u32, drain_of_run_s: f64) -> Result<Phase, WrittenError> {
+        let role = Role::from(self.kind);
+        let grace = self.grace_s.map_or(Grace::Infinite, Grace::Seconds);
+        let time = self.duration_s.map(|duration_s| TimeLimit { duration_s, grace });
+        let (law, rate) = match self.arrival {
+            WrittenArrival::ClosedLoop => (None, None),
+            WrittenArrival::Constant { rate } => (Some(Law::Constant), Some(rate)),
+            WrittenArrival::Poisson { rate } => (Some(Law::Poisson), Some(rate)),
+        };
+        let load = match law.zip(rate) {
+            None => Load::Closed { sessions: self.concurrency.ok_or(WrittenError::NoSessions(id))? },
+            Some((law, rate)) => {
+                let constant = |limit: Ramp<u32>| limit.as_constant().ok_or(WrittenError::ChangingLimit(id));
+                let requests = self.concurrency.map(constant).transpose()?.and_then(NonZeroU32::new);
+                Load::Open { rate, law, limit: Limit { sessions: self.session_limit, requests } }
+            }
+        };
+        Ok(Phase {
+            id,
+            name: self.name.unwrap_or_else(|| role.name().to_owned()),
+            role,
+            load,
+            stop: StopRule::of(self.request_count, time).ok_or(WrittenError::Endless(id))?,
+            drain_s: self.drain_s.unwrap_or(drain_of_run_s),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A plan with these phases, as a journal has it.
+    fn read(phases: Value) -> Result<Plan, String> {
+        let mut plan = json!({
+            "target": {
+                "urls": ["http://h"], "model": "m", "endpoint_type": "chat", "streaming": true, "custom_endpoint": null,
+                "request_timeout_s": 5.0, "wait_for_model_timeout_s": 0.0, "headers": [], "extra_inputs": {},
+                "use_server_token_count": false, "use_legacy_max_tokens": false
+            },
+            "dataset": {"type": "raw_payloads", "path": "f", "entries": null},
+            "tokenizer": "builtin", "random_seed": 7, "workers": 2, "artifact_dir": "d",
+            "server_metrics": {"enabled": false, "urls": []}
+        });
+        plan["phases"] = phases;
+        let written: WrittenPlan = serde_json::from_value(plan).map_err(|error| error.to_string())?;
+        written.read().map_err(|error| error.to_string())
+    }
+
+    fn phase(changes: &Value) -> Value {
+        let mut phase = json!({
+            "kind": "profiling", "arrival": {"law": "closed_loop"}, "concurrency": 8, "request_count": 5,
+            "duration_s": null, "grace_s": null
+        });
+        let changes = changes.as_object().unwrap().clone();
+        phase.as_object_mut().unwrap().extend(changes);
+        phase
+    }
+
+    #[rstest]
+    #[case::closed(json!({}))]
+    #[case::warmup(json!({"kind": "warmup"}))]
+    #[case::time(json!({"request_count": null, "duration_s": 60.0, "grace_s": 30.0}))]
+    #[case::endless_grace(json!({"duration_s": 60.0}))]
+    #[case::open(json!({"arrival": {"law": "poisson", "rate": 2.5}, "concurrency": null}))]
+    #[case::limited(json!({"arrival": {"law": "constant", "rate": 40.0}}))]
+    #[case::named(json!({"name": "second", "drain_s": 2.0}))]
+    #[case::sessions(json!({"arrival": {"law": "constant", "rate": 40.0}, "session_limit": 3}))]
+    #[case::ramp(json!({"concurrency": {"linear": {"from": 1, "to": 8, "over_s": 60.0}}}))]
+    #[case::rates(json!({"arrival": {"law": "poisson", "rate": {"steps": [[0.0, 1.0], [9.0, 5.0]]}}}))]
+    fn a_phase_is_written_as_it_was_read(#[case] changes: Value) {
+        let phases = json!([phase(&json!({})), phase(&changes)]);
+        let plan = read(phases.clone()).unwrap();
+        let written = WrittenPlan::of(plan.clone());
+        assert_eq!(serde_json::to_value(&written).unwrap()["phases"], phases);
+        let packed = rmp_serde::to_vec_named(&written).unwrap();
+        assert_eq!(rmp_serde::from_slice::<WrittenPlan>(&packed).unwrap().read().unwrap(), plan);
+    }
+
+    #[test]
+    fn a_number_that_no_process_has_is_as_good_as_the_largest() {
+        let plan = read(json!([phase(&json!({"concurrency": 9_223_372_036_854_775_807_u64}))])).unwrap();
+        assert_eq!(plan.phases[0].load.most_in_flight(), Some(u32::MAX));
+    }
+
+    #[rstest]
+    #[case::endless(json!({"request_count": null}), "phase 0 never stops sending")]
+    #[case::no_requests(json!({"request_count": 0}), "nonzero")]
+    #[case::no_sessions(json!({"concurrency": null}), "phase 0 is a closed loop without a number of sessions")]
+    #[case::changing_limit(
+        json!({"arrival": {"law": "constant", "rate": 4.0}, "concurrency": {"steps": [[0.0, 1], [1.0, 2]]}}),
+        "phase 0 has a limit that changes with time in an open loop"
+    )]
+    fn what_makes_no_sense_is_no_plan(#[case] changes: Value, #[case] reason: &str) {
+        let error = read(json!([phase(&changes)])).unwrap_err();
+        assert!(error.contains(reason), "{error}");
+    }
+}

@@ -1,0 +1,148 @@
+//! The settings of a run that reports read: the few typed values beside the whole configuration, which a journal only shows.
+//!
+//! A reader takes each field for itself: one that it does not understand has its default, and costs none of the others. So
+//! an older version reads what a newer one has written, as far as it can.
+
+mod of_plan;
+mod stored;
+
+use std::path::PathBuf;
+
+use prony_plugin_api::message::PhaseKind;
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+pub(crate) use self::of_plan::described;
+pub(super) use self::stored::of_older;
+
+/// What metrics and reports read of a run's configuration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the user's")]
+pub(crate) struct RunSettings {
+    /// Base URLs; several are used in turn.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) urls: Vec<String>,
+    /// The proxy on the way to each of them, without its password; empty without any.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) proxies: Vec<Option<String>>,
+    /// The model that was asked for.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) model: String,
+    /// Entry name of the endpoint.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) endpoint_type: String,
+    /// Responses are streams of events.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) streaming: bool,
+    /// Requests are sent over HTTP/2.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) http2: bool,
+    /// Only the server counts tokens.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) use_server_token_count: bool,
+    /// The limit of the output is sent under its older name.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) use_legacy_max_tokens: bool,
+    /// What counts tokens here.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) tokenizer: TokenizerSetting,
+    /// Every phase, in order.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) phases: Vec<PhaseSettings>,
+    /// Root of every random stream.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) random_seed: u64,
+    /// The target's own metrics are scraped.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) server_metrics: bool,
+    /// Generated texts are kept.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) export_outputs: bool,
+    /// The instants of each request are written into its line.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) export_http_trace: bool,
+    /// The responses were recorded, and do not depend on the requests.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) is_recorded: bool,
+}
+
+/// What counts tokens.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TokenizerSetting {
+    /// The vocabulary inside of the program.
+    Builtin,
+    /// A `tokenizer.json`, or the folder that holds one.
+    Local(PathBuf),
+    /// Something that this version does not know.
+    #[default]
+    Other,
+}
+
+/// Load and stop rule of one phase.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct PhaseSettings {
+    /// Warm-up or profiling.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) kind: PhaseKind,
+    /// Requests are due at instants of a schedule, from which their latency counts; otherwise, when others have ended.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) is_open_loop: bool,
+    /// The law of these instants: [`CONSTANT`], [`POISSON`], or one of a newer version. Only shown.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) law: String,
+    /// Requests a second at most, where the law has a rate.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) rate: Option<f64>,
+    /// Most requests in flight; no limit without it.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) concurrency: Option<usize>,
+    /// Stops after so many requests.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) request_count: Option<u64>,
+    /// Stops sending after so many seconds.
+    #[serde(deserialize_with = "lenient")]
+    pub(crate) duration_s: Option<f64>,
+}
+
+/// The law of equal gaps between requests.
+pub(crate) const CONSTANT: &str = "constant";
+
+/// The law of exponential gaps between requests.
+pub(crate) const POISSON: &str = "poisson";
+
+/// Where the next request is due when one has ended.
+pub(crate) const CLOSED_LOOP: &str = "closed_loop";
+
+/// A field; the default for a value that is not understood.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
+    Value::deserialize(deserializer).map(|value| serde_json::from_value(value).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_field_that_is_not_understood_costs_none_of_the_others() {
+        let stored = json!({
+            "model": "m", "urls": { "by": "name" }, "tokenizer": { "cloud": "x" }, "random_seed": 7, "streaming": "often",
+            "phases": [{ "kind": "cool_down", "is_open_loop": true, "law": "gamma", "rate": [1, 2], "concurrency": 4 }],
+            "of_a_newer_version": [1]
+        });
+        let settings: RunSettings = serde_json::from_value(stored).unwrap();
+        let phase = PhaseSettings {
+            is_open_loop: true,
+            law: "gamma".into(),
+            concurrency: Some(4),
+            ..PhaseSettings::default()
+        };
+        let expected =
+            RunSettings { model: "m".into(), random_seed: 7, phases: vec![phase], ..RunSettings::default() };
+        assert_eq!(settings, expected);
+    }
+}

@@ -1,0 +1,55 @@
+//! From a plan to what a journal's header says of it: the one place.
+
+use serde_json::Value;
+
+use super::{CLOSED_LOOP, CONSTANT, POISSON, PhaseSettings, RunSettings, TokenizerSetting};
+use crate::{
+    config::redact::Redacted,
+    plan::{Law, Phase, Plan, Ramp, TokenizerChoice},
+};
+
+/// What reports read of a plan, and the whole of it to be shown.
+///
+/// # Errors
+/// A bug of ours: a plan that is no JSON.
+pub(crate) fn described(plan: &Redacted<Plan>) -> serde_json::Result<(RunSettings, Value)> {
+    let Plan { target, tokenizer, phases, .. } = &**plan;
+    let settings = RunSettings {
+        urls: target.urls.clone(),
+        proxies: target.proxies.clone(),
+        model: target.model.clone(),
+        endpoint_type: target.endpoint_type.clone(),
+        streaming: target.streaming,
+        http2: target.http2,
+        use_server_token_count: target.use_server_token_count,
+        use_legacy_max_tokens: target.use_legacy_max_tokens,
+        tokenizer: match tokenizer {
+            TokenizerChoice::Builtin => TokenizerSetting::Builtin,
+            TokenizerChoice::Local(path) => TokenizerSetting::Local(path.to_string_lossy().as_ref().into()),
+        },
+        phases: phases.iter().map(phase).collect(),
+        random_seed: plan.random_seed,
+        server_metrics: plan.server_metrics.enabled,
+        export_outputs: plan.export_outputs,
+        export_http_trace: plan.export_http_trace,
+        is_recorded: plan.is_recorded,
+    };
+    Ok((settings, serde_json::to_value(plan)?))
+}
+
+fn phase(phase: &Phase) -> PhaseSettings {
+    let law = match phase.load.law() {
+        None => CLOSED_LOOP,
+        Some(Law::Constant) => CONSTANT,
+        Some(Law::Poisson) => POISSON,
+    };
+    PhaseSettings {
+        kind: phase.role.kind(),
+        is_open_loop: phase.load.is_open(),
+        law: law.to_owned(),
+        rate: phase.load.rate().map(Ramp::most),
+        concurrency: phase.load.most_in_flight().and_then(|most| usize::try_from(most).ok()),
+        request_count: phase.stop.requests(),
+        duration_s: phase.stop.duration_s(),
+    }
+}

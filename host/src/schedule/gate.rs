@@ -1,0 +1,198 @@
+//! Slots for what may go on at once, whose number can change while they are used.
+//!
+//! What is in flight is never interrupted: a gate that becomes narrower takes free slots away, and then each that comes back,
+//! until there are as many as there are to be.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::pacer;
+use crate::{
+    clock::{Clock, RunNs},
+    plan::Ramp,
+};
+
+/// A number of slots.
+#[derive(Debug)]
+struct Gate {
+    free: Arc<Semaphore>,
+    /// Slots that are taken away as soon as they come back.
+    surplus: AtomicUsize,
+    /// How many there are to be.
+    size: Mutex<usize>,
+}
+
+/// A slot that is taken. It comes back when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    permit: Option<OwnedSemaphorePermit>,
+    gate: Arc<Gate>,
+}
+
+impl Gate {
+    /// A gate with so many slots, or as many as there can be.
+    fn new(size: usize) -> Self {
+        let size = size.min(Semaphore::MAX_PERMITS);
+        Self { free: Arc::new(Semaphore::new(size)), surplus: AtomicUsize::new(0), size: Mutex::new(size) }
+    }
+
+    /// Waits for a slot.
+    async fn enter(self: &Arc<Self>) -> Option<Slot> {
+        let permit = Arc::clone(&self.free).acquire_owned().await.ok()?;
+        Some(Slot { permit: Some(permit), gate: Arc::clone(self) })
+    }
+
+    /// Whether somebody who comes now has to wait.
+    fn is_full(&self) -> bool {
+        self.free.available_permits() == 0
+    }
+
+    /// Changes the number of slots. It may be told the same number again and again, from several threads.
+    fn resize(&self, size: usize) {
+        let size = size.min(Semaphore::MAX_PERMITS);
+        let mut current = self.size.lock().unwrap_or_else(PoisonError::into_inner);
+        if size > *current {
+            let kept = self.take_surplus(size - *current);
+            self.free.add_permits(size - *current - kept);
+        } else {
+            let less = *current - size;
+            let taken = self.free.forget_permits(less);
+            self.surplus.fetch_add(less - taken, Ordering::Relaxed);
+        }
+        *current = size;
+    }
+
+    /// Takes up to so many off the surplus, and says how many.
+    fn take_surplus(&self, most: usize) -> usize {
+        let rest = |surplus: usize| Some(surplus.saturating_sub(most));
+        let before = self.surplus.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest);
+        before.unwrap_or_else(|surplus| surplus).min(most)
+    }
+}
+
+/// What the requests of a phase wait for: a gate, and the curve that its width follows, if it changes.
+#[derive(Clone, Debug)]
+pub(crate) struct Slots {
+    gate: Arc<Gate>,
+    curve: Option<Arc<Ramp<u32>>>,
+}
+
+impl Slots {
+    /// So many all the time.
+    pub(crate) fn fixed(size: usize) -> Self {
+        Self { gate: Arc::new(Gate::new(size)), curve: None }
+    }
+
+    /// As many as a curve says.
+    pub(crate) fn following(curve: Ramp<u32>) -> Self {
+        Self { gate: Arc::new(Gate::new(whole(curve.at(0.0)))), curve: Some(Arc::new(curve)) }
+    }
+
+    /// Waits for a slot in a phase that began at `start_ns`. Whoever waits sees to it that the gate follows its curve.
+    pub(crate) async fn enter(&self, clock: Clock, start_ns: RunNs) -> Option<Slot> {
+        let Some(curve) = &self.curve else { return self.gate.enter().await };
+        loop {
+            let now_s = clock.now().saturating_sub(start_ns) as f64 / NS_PER_S;
+            self.gate.resize(whole(curve.at(now_s)));
+            let Some(change_s) = curve.next_change_s(now_s) else { return self.gate.enter().await };
+            tokio::select! {
+                biased;
+                slot = self.gate.enter() => return slot,
+                () = pacer::alarm(clock, start_ns.saturating_add(ns(change_s))) => {}
+            }
+        }
+    }
+
+    /// Whether somebody who comes now has to wait.
+    pub(crate) fn is_full(&self) -> bool {
+        self.gate.is_full()
+    }
+}
+
+const NS_PER_S: f64 = 1e9;
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive time below 2^53 ns")]
+fn ns(seconds: f64) -> RunNs {
+    (seconds * NS_PER_S).ceil() as RunNs
+}
+
+fn whole(level: u32) -> usize {
+    usize::try_from(level).unwrap_or(usize::MAX)
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Some(permit) = self.permit.take()
+            && self.gate.take_surplus(1) == 1
+        {
+            permit.forget();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    /// A slot, if there is one now.
+    fn enter(gate: &Arc<Gate>) -> Option<Slot> {
+        if gate.is_full() {
+            return None;
+        }
+        Builder::new_current_thread().build().unwrap().block_on(gate.enter())
+    }
+
+    /// On a paused clock, time passes only while everybody waits.
+    #[tokio::test(start_paused = true)]
+    async fn slots_follow_their_curve_while_somebody_waits() {
+        let clock = Clock::start();
+        let slots = Slots::following(Ramp::steps(vec![(0.0, 1), (5.0, 3), (9.0, 1)]).unwrap());
+        let mut taken = Vec::new();
+        for _ in 0..3 {
+            taken.push((slots.enter(clock, 0).await.unwrap(), clock.now() / 1_000_000_000));
+        }
+        assert_eq!(taken.iter().map(|(_, at_s)| *at_s).collect::<Vec<_>>(), [0, 5, 5]);
+        pacer::pause(std::time::Duration::from_secs(10)).await;
+        let (waiting, mut others) = (slots.enter(clock, 0), taken.into_iter());
+        tokio::pin!(waiting);
+        for left in [2, 1] {
+            assert!(
+                tokio::time::timeout(std::time::Duration::from_secs(1), &mut waiting).await.is_err(),
+                "{left}"
+            );
+            drop(others.next());
+        }
+        assert!(tokio::time::timeout(std::time::Duration::from_secs(1), &mut waiting).await.is_err());
+        drop(others.next());
+        assert!(waiting.await.is_some());
+    }
+
+    proptest! {
+        /// Whatever comes and goes, and whatever the number becomes meanwhile: there are as many slots as there are to be, as
+        /// soon as no more than that are taken.
+        #[test]
+        fn a_gate_is_as_wide_as_it_is_to_be(steps in proptest::collection::vec((0usize..3, 0usize..9), 0..60)) {
+            let gate = Arc::new(Gate::new(3));
+            let (mut taken, mut size) = (Vec::new(), 3);
+            for (step, number) in steps {
+                match step {
+                    0 => {
+                        size = number;
+                        gate.resize(size);
+                    }
+                    1 => taken.extend(enter(&gate)),
+                    _ => drop(taken.pop()),
+                }
+                let free = gate.free.available_permits();
+                prop_assert_eq!(free, size.saturating_sub(taken.len()));
+            }
+        }
+    }
+}
