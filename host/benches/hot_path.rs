@@ -283,4 +283,5 @@ impl ResponseSink for Heard {
     fn follow_up(&mut self, _path: &str, _after_ms: u64) {}
     fn fact(&mut self, _name: &str, _value: &str) {}
     fn done(&mut self) {}
+    fn tool_call(&mut self, _choice: u32, _index: u32, _id: &str, _name: &str, _arguments: &str) {}
 }

@@ -13,9 +13,10 @@
 //!
 //! | of | at most |
 //! |---|---|
-//! | one answer: texts, finish reasons and facts together | 64 MiB |
+//! | one answer: texts, tool calls, finish reasons and facts together | 64 MiB |
 //! | one answer: choices times channels with text | 1024 |
 //! | one answer: calls of [`EventSink::finish`] | 1024 |
+//! | one answer: calls of tools | 1024 |
 //! | one answer: embeddings; ranked documents; media | 1,048,576 each |
 //! | one answer: names of facts | 64 |
 //! | one answer: follow-ups, one after the other | 1,048,576 |
@@ -407,6 +408,20 @@ impl EventSink<'_> {
     /// of several media says it for each.
     pub fn done(&mut self) {
         (self.out.vt.done())(self.out.context);
+    }
+
+    /// A piece of a call of a tool. `index` tells the calls of a choice apart; their order is that of their first pieces. The
+    /// first `id` and the first `name` that are not empty stand, and the pieces of `arguments`, a JSON text, are joined.
+    ///
+    /// This is the structured form of a call, for whoever puts the reply into a conversation: the texts of
+    /// [`EventSink::text`] (content, reasoning) and the calls together are the reply. It is no generated text and no token:
+    /// report a call as [`TextKind::TOOL`] too, so that it is measured.
+    ///
+    /// Since minor 1 of the contract. A host that is older does not have it: the call does nothing there.
+    pub fn tool_call(&mut self, choice: u32, index: u32, id: &str, name: &str, arguments: &str) {
+        if let Some(tool_call) = self.out.vt.tool_call() {
+            tool_call(self.out.context, choice, index, id.into(), name.into(), arguments.into());
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 pub const EPOCH: u32 = 1;
 
 /// Counts the appended fields of this epoch. A newer minor works with an older one, in both directions.
-pub const MINOR: u32 = 0;
+pub const MINOR: u32 = 1;
 
 /// The symbol a plugin library exports: where the host finds the library header of this epoch.
 pub const ENTRY_SYMBOL: &str = "prony_plugin_root_v1";

@@ -85,6 +85,7 @@ impl Parser for EchoParser {
         out.media(PartKind::IMAGE, "image/png", 10, "");
         out.follow_up("/jobs/1", 250);
         out.fact("model", "echo-1");
+        out.tool_call(1, 4, "call-1", "f", "{}");
         Ok(())
     }
 
@@ -163,6 +164,9 @@ impl ResponseSink for Script {
     fn done(&mut self) {
         self.note("done");
     }
+    fn tool_call(&mut self, choice: u32, index: u32, id: &str, name: &str, arguments: &str) {
+        self.note(format!("call {index} of choice {choice}: {id:?} {name:?} {arguments}"));
+    }
 }
 
 fn echo() -> Arc<EndpointInstance> {
@@ -218,6 +222,7 @@ fn a_parser_reports_every_kind_of_event() {
     media 1 image/png of 10 bytes at ""
     follow up /jobs/1 after 250 ms
     fact model: echo-1
+    call 4 of choice 1: "call-1" "f" {}
     usage Some(0) Some(7) None
     finish 1: stop
     done
@@ -429,6 +434,7 @@ impl ResponseSink for Broken {
     fn follow_up(&mut self, _path: &str, _after_ms: u64) {}
     fn fact(&mut self, _name: &str, _value: &str) {}
     fn done(&mut self) {}
+    fn tool_call(&mut self, _choice: u32, _index: u32, _id: &str, _name: &str, _arguments: &str) {}
 }
 
 #[test]

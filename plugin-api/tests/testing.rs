@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use prony_plugin_api::{
     message::{PhaseEnded, PhaseStarted},
-    testing::{mock_plugin, Recording, Registry, ScriptedHost, TestEndpoint, TestService, Turn},
+    testing::{mock_plugin, Recording, Registry, ScriptedHost, TestEndpoint, TestService, ToolCall, Turn},
     Endpoint, ErrorKind, EventSink, HostHandle, LogLevel, Message, Parser, PartKind, PluginError, RawMessage,
     RequestWriter, Result, Service, TextKind, TokenUsage, TurnContext,
 };
@@ -69,6 +69,9 @@ impl Parser for EchoParser {
         out.media(PartKind::IMAGE, "image/png", 7, "");
         out.follow_up("/jobs/1", 10);
         out.fact("model", "echo-1");
+        for (index, id, name, arguments) in [(0, "c-1", "", "{"), (2, "", "g", ""), (0, "c-9", "f", "}")] {
+            out.tool_call(1, index, id, name, arguments);
+        }
         out.usage(&TokenUsage { completion: Some(2), ..TokenUsage::default() });
         out.done();
         Ok(())
@@ -135,6 +138,14 @@ fn a_body_is_read_with_its_status() {
     assert_eq!((answer.embeddings.as_slice(), answer.rankings.as_slice()), (&[(0, 3)][..], &[(1, 0.5)][..]));
     assert_eq!((answer.media[0].bytes, answer.follow_ups[0].0.as_str()), (7, "/jobs/1"));
     assert_eq!(answer.facts, [("model".to_owned(), "echo-1".to_owned())]);
+    let call = |index, id: &str, name: &str, arguments: &str| ToolCall {
+        choice: 1,
+        index,
+        id: id.to_owned(),
+        name: name.to_owned(),
+        arguments: arguments.to_owned(),
+    };
+    assert_eq!(answer.tool_calls, [call(0, "c-1", "f", "{}"), call(2, "", "g", "")]);
     assert_eq!(answer.usage.unwrap().completion, Some(2));
     let refused = endpoint.read_body(429, b"slow down");
     assert_eq!((refused.errors[0].code, refused.errors[0].message.as_str()), (Some(429), "slow down"));

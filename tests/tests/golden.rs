@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fs};
 use prony::internals::open_library;
 use prony_plugin_api::{
     ErrorKind, TextKind, TokenUsage,
-    testing::{Answer, Media, Recording, TestEndpoint},
+    testing::{Answer, Media, Recording, TestEndpoint, ToolCall},
 };
 use prony_tests::{Tool, fixtures, library};
 use serde_json::{Map, Value, json};
@@ -67,6 +67,7 @@ fn told(answer: &Answer) -> Map<String, Value> {
         "embeddings": by_index(answer.embeddings.iter().map(|(index, size)| (*index, json!(size))).collect()),
         "rankings": by_index(answer.rankings.iter().map(|(index, score)| (*index, json!(score))).collect()),
         "media": answer.media.iter().map(medium).collect::<Vec<_>>(),
+        "tool_calls": answer.tool_calls.iter().map(tool_call).collect::<Vec<_>>(),
         "follow_up": answer.follow_ups.last().map(|(path, after_ms)| json!({ "path": path, "after_ms": after_ms })),
         "error": error.or_else(|| answer.failure.as_ref().map(|_| malformed())),
     }) else {
@@ -77,6 +78,10 @@ fn told(answer: &Answer) -> Map<String, Value> {
 
 fn medium(media: &Media) -> Value {
     json!({ "type": media.content_type, "bytes": media.bytes, "url": media.url })
+}
+
+fn tool_call(call: &ToolCall) -> Value {
+    json!({ "choice": call.choice, "id": call.id, "name": call.name, "arguments": call.arguments })
 }
 
 /// Counts as in the table: those that were not reported are left out.
@@ -124,7 +129,7 @@ fn every_recorded_answer_reads_as_the_table_says() {
         }
         for (member, said) in told(&answer) {
             let none = match member.as_str() {
-                "media" => json!([]),
+                "media" | "tool_calls" => json!([]),
                 "follow_up" => Value::Null,
                 _ => json!({}),
             };

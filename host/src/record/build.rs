@@ -24,6 +24,9 @@ pub(crate) fn build(finished: Finished, recipe: Recipe) -> (Record, Option<Texts
     let Recipe { counts, keep_outputs } = recipe;
     let Finished { mut exchange, .. } = finished;
     let outputs = if keep_outputs { outputs(&exchange.answer) } else { Vec::new() };
+    let mut tool_calls = std::mem::take(&mut exchange.answer.tool_calls);
+    tool_calls.retain(|_| keep_outputs);
+    tool_calls.sort_by_key(|call| call.choice);
     let first_read_chars = chars(&exchange.answer.first_arrival);
     let passages = std::mem::take(&mut exchange.answer.texts);
     let chars_of = |is_wanted: fn(TextKind) -> bool| {
@@ -63,6 +66,7 @@ pub(crate) fn build(finished: Finished, recipe: Recipe) -> (Record, Option<Texts
         requested_output_tokens: finished.requested_output_tokens,
         finish_reasons: finish_reasons(answer),
         outputs,
+        tool_calls,
         embeddings: answer.embeddings,
         rankings: answer.rankings,
         media: answer.media,

@@ -13,8 +13,10 @@ use crate::{config::redact::Redactor, request::failure_kind::FailureKind};
 pub(super) fn record(record: &mut Record, redactor: &Redactor) {
     let facts = record.facts.iter_mut().flat_map(|(name, value)| [name, value]);
     let outputs = record.outputs.iter_mut().map(|output| &mut output.text);
+    let calls = record.tool_calls.iter_mut();
+    let calls = calls.flat_map(|call| [&mut call.id, &mut call.name, &mut call.arguments]);
     let texts = record.model.iter_mut().chain(&mut record.asked).chain(&mut record.finish_reasons);
-    texts.chain(facts).chain(outputs).for_each(|text| redactor.mask_in_place(text));
+    texts.chain(facts).chain(outputs).chain(calls).for_each(|text| redactor.mask_in_place(text));
     if let Some(failure) = record.outcome.said_mut() {
         let RequestFailure { kind, message, hint, cause_chain, .. } = failure;
         let kind = if let FailureKind::Other(text) = kind { Some(text) } else { None };

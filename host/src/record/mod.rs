@@ -21,6 +21,7 @@ pub(crate) use crate::{
     request::{
         exchange::Instants,
         outcome::{Outcome, RequestFailure},
+        tool_calls::ToolCall,
         worker_statistics::{DelaySummary, WorkerUsage},
     },
     schedule::ScheduleCounts,
@@ -137,6 +138,9 @@ pub(crate) struct Record {
     /// What was generated, if the run keeps it.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) outputs: Vec<Output>,
+    /// The calls of tools in it, if the run keeps what was generated.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) tool_calls: Vec<ToolCall>,
 }
 
 /// Generated text of one channel of one choice.

@@ -1,7 +1,7 @@
-//! The generated texts, for runs that keep them: `outputs.json`, in AIPerf's shape with two entries more.
+//! The generated texts, for runs that keep them: `outputs.json`, in AIPerf's shape with three entries more.
 //!
 //! `response_text` is what AIPerf writes: reasoning and content of the first choice, joined; `null` for a request that
-//! failed. `outputs` has every channel of every choice. AIPerf's metrics are bare numbers here; `units`, at the top, says
+//! failed. `outputs` has every channel of every choice. `tool_calls` has the calls of tools, where there are any. AIPerf's metrics are bare numbers here; `units`, at the top, says
 //! in which units they are. Compatibility: keys are only ever added.
 
 use std::{
@@ -38,7 +38,7 @@ impl Outputs {
         let metrics: Map<String, Value> =
             measured.iter().map(|(metric, value)| (metric.tag.to_owned(), json!(Exact(*value)))).collect();
         self.units.extend(measured.iter().map(|(metric, _)| (metric.tag, metric.unit)));
-        let entry = json!({
+        let mut entry = json!({
             "session_num": record.session_num,
             "conversation_id": record.conversation_id,
             "turn_index": record.turn_index,
@@ -49,6 +49,9 @@ impl Outputs {
             "response_text": record.outcome.is_ok().then(|| response_text(&record.outputs)),
             "outputs": record.outputs,
         });
+        if !record.tool_calls.is_empty() {
+            entry["tool_calls"] = json!(record.tool_calls);
+        }
         self.entries.push((record.session_num, entry));
     }
 

@@ -8,6 +8,7 @@ use super::{
     hints,
     limits::{self, Breach, cut},
     stray::Strays,
+    tool_calls::{self, Piece, ToolCall},
 };
 use crate::clock::RunNs;
 
@@ -38,6 +39,8 @@ pub(crate) struct Answer {
     pub(crate) first_read_events: u64,
     /// Generated text, one entry a choice and channel.
     pub(crate) texts: Vec<Passage>,
+    /// Calls of tools, in the order of their first pieces. With the texts they are the reply.
+    pub(crate) tool_calls: Vec<ToolCall>,
     /// Generated text that arrived with the first token.
     pub(crate) first_arrival: String,
     /// The last token counts reported.
@@ -343,6 +346,13 @@ impl ResponseSink for Answer {
     fn done(&mut self) {
         self.done = true;
     }
+
+    fn tool_call(&mut self, choice: u32, index: u32, id: &str, name: &str, arguments: &str) {
+        let piece = Piece { choice, index, id, name, arguments };
+        if self.takes(piece.bytes()) && !tool_calls::add(&mut self.tool_calls, piece) {
+            self.refuse(Breach::ToolCalls);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -425,6 +435,27 @@ mod tests {
     }
 
     #[test]
+    fn calls_of_tools_are_whole_and_are_no_tokens() {
+        let mut answer = Answer { arrived: Some(5), ..Answer::default() };
+        answer.begin_event();
+        for (index, id, name, arguments) in [
+            (0, "c-1", "f", ""),
+            (1, "c-2", "", "{"),
+            (0, "", "", "{\"a\":"),
+            (1, "later", "g", "}"),
+            (0, "", "f", "1}"),
+        ] {
+            answer.tool_call(2, index, id, name, arguments);
+        }
+        let calls = answer.tool_calls.iter();
+        let calls: Vec<_> =
+            calls.map(|call| (call.choice, &*call.id, &*call.name, &*call.arguments)).collect();
+        assert_eq!(calls, [(2, "c-1", "f", "{\"a\":1}"), (2, "c-2", "g", "{}")]);
+        assert_eq!((answer.first_token, answer.token_events, answer.said), (None, 0, None));
+        assert!(answer.texts.is_empty() && answer.first_arrival.is_empty());
+    }
+
+    #[test]
     fn an_answer_is_complete_when_each_of_its_choices_is() {
         let mut answer = Answer::default();
         assert!(!answer.is_complete());
@@ -504,6 +535,7 @@ mod tests {
     #[case::endless_reasons(|answer: &mut Answer| answer.finish(0, "stop"), Breach::Finishes)]
     #[case::a_long_reason(|answer: &mut Answer| answer.finish(0, &"x".repeat(100 << 20)), Breach::AnswerBytes)]
     #[case::facts(|answer: &mut Answer| (0..65).for_each(|n| answer.fact(&n.to_string(), "x")), Breach::Facts)]
+    #[case::endless_arguments(|answer: &mut Answer| answer.tool_call(0, 0, "", "", &"x".repeat(1 << 20)), Breach::AnswerBytes)]
     #[case::a_long_fact(|answer: &mut Answer| answer.fact("model", &"x".repeat(100 << 20)), Breach::AnswerBytes)]
     #[case::endless_embeddings(|answer: &mut Answer| answer.embedding(0, 1), Breach::Items)]
     #[case::endless_media(|answer: &mut Answer| answer.media(PartKind::IMAGE, "image/png", 1, ""), Breach::Items)]
@@ -535,6 +567,16 @@ mod tests {
         assert_eq!(answer.breach(), Some(Breach::Passages));
         answer.text(TextKind::CONTENT, 0, "x");
         assert!(answer.texts.is_empty(), "nothing is taken after a breach");
+    }
+
+    #[test]
+    fn more_calls_of_tools_than_the_limit_are_a_breach() {
+        let mut answer = Answer::default();
+        (0..1024).for_each(|index| answer.tool_call(0, index, "", "f", "{}"));
+        answer.tool_call(0, 7, "", "", " ");
+        assert_eq!((answer.breach(), answer.tool_calls.len()), (None, 1024));
+        answer.tool_call(1, 0, "", "f", "{}");
+        assert_eq!((answer.breach(), answer.tool_calls.len()), (Some(Breach::ToolCalls), 0));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use prony_plugin_api::abi::convert::beginning;
 
-/// Text, finish reasons and facts that one answer may have, in bytes.
+/// Text, calls of tools, finish reasons and facts that one answer may have, in bytes.
 pub(crate) const ANSWER_BYTES: usize = 64 << 20;
 
 /// Choices times channels that one answer may have texts of.
@@ -11,6 +11,9 @@ pub(crate) const PASSAGES: usize = 1024;
 
 /// Finish reasons that one answer may give.
 pub(crate) const FINISHES: usize = 1024;
+
+/// Calls of tools that one answer may have.
+pub(crate) const TOOL_CALLS: usize = 1024;
 
 /// Names of facts that one answer may have.
 pub(crate) const FACTS: usize = 64;
@@ -49,6 +52,9 @@ pub(crate) enum Breach {
     /// [`FINISHES`].
     #[error("reported more than {FINISHES} finish reasons of one response")]
     Finishes,
+    /// [`TOOL_CALLS`].
+    #[error("reported more than {TOOL_CALLS} calls of tools in one response")]
+    ToolCalls,
     /// [`FACTS`].
     #[error("reported more than {FACTS} facts of one response")]
     Facts,

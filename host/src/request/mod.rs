@@ -32,6 +32,7 @@ mod stray;
 mod stream;
 pub(crate) mod target;
 mod tls;
+pub(crate) mod tool_calls;
 pub(crate) mod transport;
 pub(crate) mod worker;
 pub(crate) mod worker_statistics;

@@ -98,6 +98,7 @@ pub trait ResponseSink {
     fn follow_up(&mut self, path: &str, after_ms: u64);
     fn fact(&mut self, name: &str, value: &str);
     fn done(&mut self);
+    fn tool_call(&mut self, choice: u32, index: u32, id: &str, name: &str, arguments: &str);
 }
 
 /// What the host offers to a library and its services. The methods mirror [`crate::service::HostHandle`].
@@ -203,6 +204,8 @@ mod event_table {
                 fact: lent_fn!(|sink: T, name: RStr<'_>, value: RStr<'_>|
                     sink.fact(name.as_str(), value.as_str())),
                 done: lent_fn!(|sink: T| sink.done()),
+                tool_call: lent_fn!(|sink: T, choice: u32, index: u32, id: RStr<'_>, name: RStr<'_>, arguments: RStr<'_>|
+                    sink.tool_call(choice, index, id.as_str(), name.as_str(), arguments.as_str())),
             })
         }
         pub(super) const EVENT_VT: EventVt_Ref = EventVt_Ref(Self::EVENT.as_prefix());

@@ -35,6 +35,7 @@
     clippy::expl_impl_clone_on_copy,
     reason = "abi_stable's derive writes both for `HostVt_Ref` and its like"
 )]
+#![expect(unsafe_code, reason = "sealed: abi_stable's derive writes it for appended fields")]
 #![expect(missing_debug_implementations, reason = "function tables have nothing to show")]
 
 pub mod author;
@@ -196,6 +197,8 @@ pub struct EventVt {
     /// The answer is complete.
     #[sabi(last_prefix_field)]
     pub done: extern "C" fn(Context),
+    /// A piece of a call of a tool: choice, index, id or empty, name or empty, piece of the arguments. From minor 1 on.
+    pub tool_call: extern "C" fn(Context, u32, u32, RStr<'_>, RStr<'_>, RStr<'_>),
 }
 
 /// Where events go.

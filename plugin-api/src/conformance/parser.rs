@@ -69,8 +69,10 @@ pub(super) fn judge(answer: &Answer, given: usize, what: &str, case: &mut Case<'
     if let Some(error) = &answer.failure {
         case.judge(error, what);
     }
-    if answer.text_bytes() > given * MOST_TEXT_PER_BYTE + SOME_TEXT {
-        case.fail(format!("{what} made {} bytes of text out of {given}", answer.text_bytes()));
+    for (bytes, of) in [(answer.text_bytes(), "text"), (answer.call_bytes(), "calls of tools")] {
+        if bytes > given * MOST_TEXT_PER_BYTE + SOME_TEXT {
+            case.fail(format!("{what} made {bytes} bytes of {of} out of {given}"));
+        }
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Answer {
     pub facts: Vec<(String, String)>,
     /// The parser called `done`.
     pub done: bool,
+    /// Calls of tools, whole, in the order of their first pieces.
+    pub tool_calls: Vec<ToolCall>,
     /// The parser itself failed, or panicked; nothing was read after that.
     pub failure: Option<PluginError>,
     calls: u64,
@@ -49,6 +51,21 @@ pub struct Passage {
     pub kind: TextKind,
     /// All of it.
     pub text: String,
+}
+
+/// A call of a tool, put together from its pieces.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToolCall {
+    /// Choice.
+    pub choice: u32,
+    /// What the parser tells it apart by from the other calls of its choice.
+    pub index: u32,
+    /// The first id that is not empty.
+    pub id: String,
+    /// The first name that is not empty.
+    pub name: String,
+    /// All of the arguments, a JSON text.
+    pub arguments: String,
 }
 
 /// A failure that the server reported.
@@ -113,12 +130,18 @@ impl Answer {
         self.passages.iter().map(|passage| passage.text.len()).sum()
     }
 
+    /// Bytes of all that is kept of calls of tools.
+    pub(crate) fn call_bytes(&self) -> usize {
+        self.tool_calls.iter().map(|call| call.id.len() + call.name.len() + call.arguments.len()).sum()
+    }
+
     /// It says anything that a run would measure.
     pub(crate) fn has_content(&self) -> bool {
         let is_about_content = |name: &str| !matches!(name, "response_id" | "model");
         self.text_bytes() > 0
             || self.facts.iter().any(|(name, _)| is_about_content(name))
             || !(self.embeddings.is_empty() && self.rankings.is_empty() && self.media.is_empty())
+            || !self.tool_calls.is_empty()
     }
 }
 
@@ -182,5 +205,23 @@ impl ResponseSink for Answer {
 
     fn done(&mut self) {
         self.done = true;
+    }
+
+    fn tool_call(&mut self, choice: u32, index: u32, id: &str, name: &str, arguments: &str) {
+        if !self.admits(id.len() + name.len() + arguments.len()) {
+            return;
+        }
+        let known = self.tool_calls.iter().position(|call| call.choice == choice && call.index == index);
+        let place = known.unwrap_or_else(|| {
+            self.tool_calls.push(ToolCall { choice, index, ..ToolCall::default() });
+            self.tool_calls.len() - 1
+        });
+        let call = &mut self.tool_calls[place];
+        for (kept, said) in [(&mut call.id, id), (&mut call.name, name)] {
+            if kept.is_empty() {
+                said.clone_into(kept);
+            }
+        }
+        call.arguments.push_str(arguments);
     }
 }

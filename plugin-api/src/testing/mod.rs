@@ -51,7 +51,7 @@ mod request;
 mod service;
 mod turn;
 
-pub use answer::{Answer, Media, Passage, ServerError};
+pub use answer::{Answer, Media, Passage, ServerError, ToolCall};
 pub use endpoint::TestEndpoint;
 pub use recording::Recording;
 pub use registry::{mock_plugin, Fake, Registry};

@@ -12,6 +12,8 @@ pub(crate) struct Event<'a> {
     /// Of the first event: the message without its content.
     #[serde(borrow)]
     pub(crate) message: Option<Message<'a>>,
+    /// Number of the block that the event is about.
+    pub(crate) index: Option<u32>,
     /// A block begins.
     #[serde(borrow)]
     pub(crate) content_block: Option<Block<'a>>,
@@ -63,6 +65,12 @@ pub(crate) struct Block<'a> {
     pub(crate) text: Text<'a>,
     #[serde(borrow)]
     pub(crate) thinking: Text<'a>,
+    /// `tool_use` is a call that the user's side answers, `server_tool_use` one that the server does.
+    #[serde(rename = "type", borrow)]
+    pub(crate) kind: Text<'a>,
+    /// Of a call of a tool.
+    #[serde(borrow)]
+    pub(crate) id: Name<'a>,
     /// Of a tool.
     #[serde(borrow)]
     pub(crate) name: Text<'a>,

@@ -2,7 +2,7 @@
 
 use prony_plugin_api::{
     EventSink, Parser, PluginError, Result, TextKind, TokenUsage,
-    json::{self, Arguments, Failure, Few, Text, Usage},
+    json::{self, Arguments, Failure, Few, Name, Text, Usage},
 };
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -31,6 +31,8 @@ pub(crate) struct ConverseParser {
 struct Reply<'a> {
     #[serde(borrow)]
     output: Option<Output<'a>>,
+    /// Number of the block that an event is about.
+    content_block_index: Option<u32>,
     #[serde(borrow)]
     start: Option<Block<'a>>,
     #[serde(borrow)]
@@ -88,8 +90,10 @@ struct ReasoningText<'a> {
 
 /// A call of a tool. Its input comes as pieces of text in events, and as JSON in a whole answer.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct ToolUse<'a> {
+    #[serde(borrow)]
+    tool_use_id: Name<'a>,
     #[serde(borrow)]
     name: Text<'a>,
     #[serde(borrow)]
@@ -131,8 +135,8 @@ impl Parser for ConverseParser {
             return Ok(());
         }
         let message = reply.output.as_ref().and_then(|output| output.message.as_ref());
-        for block in message.iter().flat_map(|message| message.content.iter()) {
-            say(block, out);
+        for (index, block) in message.iter().flat_map(|message| message.content.enumerate()) {
+            say(index, block, out);
         }
         tell(&reply, out);
         out.done();
@@ -172,13 +176,13 @@ fn read(frame: &Frame<'_>, secrets: &Secrets, out: &mut EventSink<'_>) -> Result
     }
     let Some(event) = json::event::<Reply<'_>>("", frame.payload, EVENT, out)? else { return Ok(()) };
     for block in event.start.iter().chain(&event.delta) {
-        say(block, out);
+        say(event.content_block_index.unwrap_or(0), block, out);
     }
     tell(&event, out);
     Ok(())
 }
 
-fn say(block: &Block<'_>, out: &mut EventSink<'_>) {
+fn say(index: u32, block: &Block<'_>, out: &mut EventSink<'_>) {
     let mut say = |kind, text: &str| {
         // An empty text is no token.
         if !text.is_empty() {
@@ -193,6 +197,7 @@ fn say(block: &Block<'_>, out: &mut EventSink<'_>) {
     if let Some(call) = &block.tool_use {
         say(TextKind::TOOL, &call.name);
         say(TextKind::TOOL, &call.input);
+        out.tool_call(0, index, &call.tool_use_id, &call.name, &call.input);
     }
 }
 

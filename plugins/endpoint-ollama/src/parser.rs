@@ -13,6 +13,8 @@ const EXPECTED: &str = "an object with `message`";
 #[derive(Debug, Default)]
 pub(crate) struct ChatParser {
     facts: Facts,
+    /// Calls of tools so far: the server does not always number them.
+    calls: u32,
 }
 
 /// A line of a stream, or a whole answer. The last line has all members.
@@ -50,6 +52,9 @@ struct Said<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct ToolCall<'a> {
+    /// From newer servers.
+    #[serde(borrow)]
+    id: Name<'a>,
     #[serde(borrow)]
     function: Option<Function<'a>>,
 }
@@ -87,18 +92,11 @@ impl Parser for ChatParser {
 impl ChatParser {
     fn tell(&mut self, reply: &Reply<'_>, out: &mut EventSink<'_>) {
         self.facts.tell("", &reply.model, out);
-        let mut say = |kind, text: &str| {
-            // An empty text is no token.
-            if !text.is_empty() {
-                out.text(kind, 0, text);
-            }
-        };
         if let Some(said) = &reply.message {
-            say(TextKind::REASONING, &said.thinking);
-            say(TextKind::CONTENT, &said.content);
-            for function in said.tool_calls.iter().filter_map(|call| call.function.as_ref()) {
-                say(TextKind::TOOL, &function.name);
-                say(TextKind::TOOL, &function.arguments);
+            say(TextKind::REASONING, &said.thinking, out);
+            say(TextKind::CONTENT, &said.content, out);
+            for call in said.tool_calls.iter() {
+                self.call(call, out);
             }
         }
         let usage = TokenUsage {
@@ -113,5 +111,20 @@ impl ChatParser {
             out.finish(0, if reply.done_reason.is_empty() { "stop" } else { &reply.done_reason });
             out.done();
         }
+    }
+
+    fn call(&mut self, call: &ToolCall<'_>, out: &mut EventSink<'_>) {
+        let Some(function) = &call.function else { return };
+        say(TextKind::TOOL, &function.name, out);
+        say(TextKind::TOOL, &function.arguments, out);
+        out.tool_call(0, self.calls, &call.id, &function.name, &function.arguments);
+        self.calls = self.calls.saturating_add(1);
+    }
+}
+
+/// An empty text is no token.
+fn say(kind: TextKind, text: &str, out: &mut EventSink<'_>) {
+    if !text.is_empty() {
+        out.text(kind, 0, text);
     }
 }

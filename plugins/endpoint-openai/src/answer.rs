@@ -132,13 +132,20 @@ impl Voice<'_, '_> {
             }
         }
         self.say(TextKind::REFUSAL, &said.refusal);
-        let calls = said.tool_calls.iter().filter_map(|call| call.function.as_ref());
-        for function in calls.chain(said.function_call.as_deref()) {
-            self.call(function);
+        for (position, call) in said.tool_calls.enumerate() {
+            if let Some(function) = &call.function {
+                self.call(call.index.unwrap_or(position), &call.id, function);
+            }
+        }
+        if let Some(function) = said.function_call.as_deref() {
+            self.call(0, "", function);
         }
     }
 
-    fn call(&mut self, function: &Function<'_>) {
+    fn call(&mut self, index: u32, id: &str, function: &Function<'_>) {
+        if !(id.is_empty() && function.name.is_empty() && function.arguments.is_empty()) {
+            self.out.tool_call(self.choice, index, id, &function.name, &function.arguments);
+        }
         self.say(TextKind::TOOL, &function.name);
         self.say(TextKind::TOOL, &function.arguments);
     }

@@ -79,10 +79,14 @@ pub(crate) struct ReasoningDetail<'a> {
     pub(crate) summary: Text<'a>,
 }
 
-/// One call of a tool.
+/// One call of a tool, or a piece of it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct ToolCall<'a> {
+    /// Its number; its position in the list when the server gives none.
+    pub(crate) index: Option<u32>,
+    #[serde(borrow)]
+    pub(crate) id: Name<'a>,
     #[serde(borrow)]
     pub(crate) function: Option<Function<'a>>,
 }

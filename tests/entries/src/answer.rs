@@ -171,4 +171,7 @@ impl ResponseSink for Answered {
     fn done(&mut self) {
         self.0.push("done".to_owned());
     }
+    fn tool_call(&mut self, choice: u32, index: u32, id: &str, name: &str, arguments: &str) {
+        self.0.push(format!("call {choice} {index} {id} {name} {arguments}"));
+    }
 }

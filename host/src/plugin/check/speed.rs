@@ -222,6 +222,9 @@ impl ResponseSink for Tally {
     fn done(&mut self) {
         self.seen += 1;
     }
+    fn tool_call(&mut self, _choice: u32, _index: u32, _id: &str, _name: &str, arguments: &str) {
+        self.seen += arguments.len();
+    }
 }
 
 #[cfg(test)]

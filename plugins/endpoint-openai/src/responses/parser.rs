@@ -44,19 +44,35 @@ enum What {
     Refusal,
     Thought,
     Summary,
+    /// Id of a call. It is no text.
+    Id,
     /// Name of a function.
     Name,
     Arguments,
+    /// Name and arguments of a call that the server makes itself. Nobody has to answer it, so that it is a text only.
+    OwnName,
+    OwnArguments,
 }
 
 impl What {
-    fn channel(self) -> TextKind {
-        match self {
+    /// Tells a text, and a piece of a call as one of its call too: the place of a call in the output is its number.
+    fn tell(self, output: u32, text: &str, out: &mut EventSink<'_>) {
+        let kind = match self {
             Self::Text => TextKind::CONTENT,
             Self::Refusal => TextKind::REFUSAL,
             Self::Thought | Self::Summary => TextKind::REASONING,
-            Self::Name | Self::Arguments => TextKind::TOOL,
-        }
+            Self::OwnName | Self::OwnArguments => TextKind::TOOL,
+            Self::Id => return out.tool_call(0, output, text, "", ""),
+            Self::Name => {
+                out.tool_call(0, output, "", text, "");
+                TextKind::TOOL
+            }
+            Self::Arguments => {
+                out.tool_call(0, output, "", "", text);
+                TextKind::TOOL
+            }
+        };
+        out.text(kind, 0, text);
     }
 }
 
@@ -73,9 +89,10 @@ impl Parser for ResponsesParser {
             "response.refusal.delta" => self.delta(What::Refusal, &event, out),
             "response.reasoning_text.delta" => self.delta(What::Thought, &event, out),
             "response.reasoning_summary_text.delta" => self.delta(What::Summary, &event, out),
-            "response.function_call_arguments.delta"
-            | "response.mcp_call_arguments.delta"
-            | "response.custom_tool_call_input.delta" => self.delta(What::Arguments, &event, out),
+            "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
+                self.delta(What::Arguments, &event, out);
+            }
+            "response.mcp_call_arguments.delta" => self.delta(What::OwnArguments, &event, out),
             "response.output_text.done" => self.whole(What::Text, &event, &event.text, out),
             "response.refusal.done" => self.whole(What::Refusal, &event, &event.refusal, out),
             "response.reasoning_text.done" => self.whole(What::Thought, &event, &event.text, out),
@@ -117,7 +134,7 @@ impl ResponsesParser {
             return;
         }
         self.note(piece);
-        out.text(what.channel(), 0, &event.delta);
+        what.tell(piece.output, &event.delta, out);
     }
 
     /// All of a piece. It is news only when the piece had no deltas.
@@ -127,13 +144,15 @@ impl ResponsesParser {
 
     fn tell(&mut self, piece: Piece, text: &str, out: &mut EventSink<'_>) {
         let is_known = match piece.what {
-            What::Name | What::Arguments => self.has_heard(piece.what, piece.output),
+            What::Id | What::Name | What::Arguments | What::OwnName | What::OwnArguments => {
+                self.has_heard(piece.what, piece.output)
+            }
             What::Summary => self.has_heard(What::Thought, piece.output) || self.heard.contains(&piece),
             _ => self.heard.contains(&piece),
         };
         if !text.is_empty() && !is_known {
             self.note(piece);
-            out.text(piece.what.channel(), 0, text);
+            piece.what.tell(piece.output, text, out);
         }
     }
 
@@ -149,13 +168,20 @@ impl ResponsesParser {
         }
     }
 
-    /// The name and the arguments of a call; an item that is none has neither.
+    /// The id, the name and the arguments of a call; an item that is none has none of them.
     fn call(&mut self, output: u32, item: &Item<'_>, out: &mut EventSink<'_>) {
-        if item.kind.ends_with("_call") {
-            self.tell(Piece { what: What::Name, output, content: 0 }, &item.name, out);
-            self.tell(Piece { what: What::Arguments, output, content: 0 }, &item.arguments, out);
-            self.tell(Piece { what: What::Arguments, output, content: 0 }, &item.input, out);
+        if !item.kind.ends_with("_call") {
+            return;
         }
+        let is_own = !matches!(&*item.kind, "function_call" | "custom_tool_call");
+        let (name, arguments) =
+            if is_own { (What::OwnName, What::OwnArguments) } else { (What::Name, What::Arguments) };
+        if !is_own && !item.name.is_empty() {
+            self.tell(Piece { what: What::Id, output, content: 0 }, &item.call_id, out);
+        }
+        self.tell(Piece { what: name, output, content: 0 }, &item.name, out);
+        self.tell(Piece { what: arguments, output, content: 0 }, &item.arguments, out);
+        self.tell(Piece { what: arguments, output, content: 0 }, &item.input, out);
     }
 
     /// An event that brings nothing, unless it is an error in one of its shapes or no event of this dialect.

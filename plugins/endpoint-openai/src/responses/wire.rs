@@ -74,6 +74,9 @@ pub(super) struct Incomplete<'a> {
 pub(super) struct Item<'a> {
     #[serde(rename = "type", borrow)]
     pub(super) kind: Text<'a>,
+    /// Of a call: what its result refers to. It is another one than the item's own `id`.
+    #[serde(borrow)]
+    pub(super) call_id: Text<'a>,
     /// Of a call.
     #[serde(borrow)]
     pub(super) name: Text<'a>,

@@ -95,7 +95,10 @@ fn a_token_in_the_middle_of_a_stream_allocates_nothing() {
     for passage in &mut answer.passages {
         passage.text.reserve(1 << 12);
     }
+    for call in &mut answer.tool_calls {
+        call.arguments.reserve(1 << 12);
+    }
     let allocations: u64 = (0..100).map(|_| feed(&mut parser, &mut answer, " naïve")).sum();
     assert_eq!(allocations, 0);
-    assert_eq!(answer.text().len(), 5 + 100 * 7);
+    assert_eq!((answer.text().len(), answer.tool_calls[0].arguments.len()), (5 + 100 * 7, 5 + 100 * 7));
 }
