@@ -122,11 +122,11 @@ fn the_limits_of_the_guide_are_the_codes() {
         ("| 1024; 1024; 1,048,576 each |", "host/src/request/limits.rs", "ITEMS: u32 = 1 << 20"),
         ("| 2^32; finite |", "host/src/request/limits.rs", "TOKENS: u64 = 1 << 32"),
         ("| 16 KiB, the rest", "host/src/request/limits.rs", "ERROR_BYTES: usize = 16 << 10"),
-        ("| 5 s; 10 s, then the run ends", "host/src/run/watchdog.rs", "LOOKS: u32 = 50"),
+        ("| 5 s; 10 s, then the run ends", "host/src/node/watchdog.rs", "LOOKS: u32 = 50"),
         (
             "| 5 s; 10 s, then the run ends",
-            "host/src/run/crew/team.rs",
-            "LOAD_PATIENCE: Duration = Duration::from_secs(10)",
+            "host/src/node/endpoint.rs",
+            "LOAD_TIMEOUT: Duration = Duration::from_secs(10)",
         ),
         ("| panics of an endpoint | 3,", "host/src/request/endpoint.rs", "PANIC_BUDGET: u32 = 3"),
         (

@@ -410,9 +410,9 @@ mod tests {
                     --service-option x --server-metrics ftp://h --idle-timeout-seconds 5000 --benchmark-grace-period 5 \
                     --url ftp://h --rankings-passages-mean 4";
         let ConfigErrors { first, others } = refused(line, &chat());
-        let told: Vec<String> = std::iter::once(&*first).chain(&others).map(ToString::to_string).collect();
+        let texts: Vec<String> = std::iter::once(&*first).chain(&others).map(ToString::to_string).collect();
         assert_eq!(
-            told,
+            texts,
             [
                 "use the models `a`, `b`: prony measures one model a run",
                 "use the URL `ftp://h`: prony does not speak `ftp`",

@@ -89,7 +89,7 @@ impl HostServices for ServiceHost {
     }
 
     fn request_stop(&self, reason: &str) {
-        // Once is enough, and a service that never stops asking must not fill the run's ears.
+        // Once is enough, and a service that never stops asking must not flood the run.
         if !self.traffic.has_asked.swap(true, Ordering::Relaxed) {
             self.outlet.request_stop(&self.name, beginning(reason));
         }

@@ -32,7 +32,7 @@ pub(super) fn watched(
     suite: impl FnOnce(&mut dyn Witness) + Send + 'static,
 ) -> Report {
     let mut report = Report { subject: subject.to_owned(), checks: Vec::new() };
-    let (sender, told) = mpsc::channel();
+    let (sender, notices) = mpsc::channel();
     let started =
         thread::Builder::new().name("conformance".to_owned()).spawn(move || suite(&mut Notifier(sender)));
     let thread = match started {
@@ -45,7 +45,7 @@ pub(super) fn watched(
     };
     let mut step = "the first call".to_owned();
     loop {
-        match told.recv_timeout(deadline) {
+        match notices.recv_timeout(deadline) {
             Ok(Notice::Step(next)) => step = next,
             Ok(Notice::Checked(check)) => report.checks.push(check),
             Err(RecvTimeoutError::Timeout) => {

@@ -218,8 +218,8 @@ fn failure(reply: &Value) -> Option<Failure> {
 /// Why the server gave up a choice, if it did: what it says beside it, or else its word for that.
 fn given_up(reply: &Value) -> Option<Failure> {
     let choices = reply.get("choices")?.as_array()?;
-    let told = choices.iter().filter(|choice| choice.get("error").is_some()).find_map(Failure::of);
-    told.or_else(|| {
+    let failed = choices.iter().filter(|choice| choice.get("error").is_some()).find_map(Failure::of);
+    failed.or_else(|| {
         let reason = |choice: &Value| {
             let reason = choice.get("finish_reason")?.as_str()?;
             matches!(reason, "error" | "abort").then(|| reason.to_owned())

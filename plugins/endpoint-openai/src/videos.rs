@@ -128,8 +128,9 @@ impl Parser for VideosParser {
                 out.done();
             }
             status @ ("failed" | "cancelled" | "error" | "expired") => {
-                let told = Failure::find(body);
-                told.unwrap_or_else(|| Failure::of_text(&format!("the server says the video is `{status}`")))
+                let failure = Failure::find(body);
+                failure
+                    .unwrap_or_else(|| Failure::of_text(&format!("the server says the video is `{status}`")))
                     .report(None, out);
             }
             _ => out.follow_up(&job.id, self.options.poll_interval_ms),

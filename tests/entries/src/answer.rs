@@ -39,7 +39,7 @@ pub fn answer(root: &PluginRoot, type_name: &str, data: &[u8]) {
     let endpoint = Arc::new(EndpointInstance::create(table, "{}").expect("no options are good options"));
     let events = events(FRAMINGS[usize::from(*order) / 24 % FRAMINGS.len()], answer);
     let calls = Calls { order: *order, answer, events: &events };
-    assert_eq!(calls.heard(&endpoint), calls.heard(&endpoint), "the same calls told something else");
+    assert_eq!(calls.heard(&endpoint), calls.heard(&endpoint), "the same calls gave something else");
 }
 
 /// The events of a stream, each with its name: what arrives in reads, as of a network, is cut where a read ends.
@@ -69,7 +69,7 @@ struct Calls<'a> {
 impl Calls<'_> {
     /// Everything that a new parser tells.
     fn heard(&self, endpoint: &Arc<EndpointInstance>) -> Vec<String> {
-        let mut heard = Heard { parser: endpoint.parser().expect("a parser"), told: Answered::default() };
+        let mut heard = Heard { parser: endpoint.parser().expect("a parser"), answered: Answered::default() };
         match self.order % 4 {
             0 => self.events(&mut heard),
             1 => heard.body(200, self.answer),
@@ -77,7 +77,7 @@ impl Calls<'_> {
             _ => self.any_order(&mut heard),
         }
         heard.end();
-        heard.told.0
+        heard.answered.0
     }
 
     fn events(&self, heard: &mut Heard) {
@@ -106,23 +106,23 @@ impl Calls<'_> {
 /// A parser and what it told.
 struct Heard {
     parser: ParserInstance,
-    told: Answered,
+    answered: Answered,
 }
 
 impl Heard {
     fn event(&mut self, name: &str, data: &[u8]) {
-        let result = self.parser.event(name, data, &mut self.told);
-        self.told.ended("event", &result);
+        let result = self.parser.event(name, data, &mut self.answered);
+        self.answered.ended("event", &result);
     }
 
     fn body(&mut self, status: u32, body: &[u8]) {
-        let result = self.parser.body(status, body, &mut self.told);
-        self.told.ended("body", &result);
+        let result = self.parser.body(status, body, &mut self.answered);
+        self.answered.ended("body", &result);
     }
 
     fn end(&mut self) {
-        let result = self.parser.end(&mut self.told);
-        self.told.ended("end", &result);
+        let result = self.parser.end(&mut self.answered);
+        self.answered.ended("end", &result);
     }
 }
 
