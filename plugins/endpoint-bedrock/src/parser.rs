@@ -90,10 +90,10 @@ struct ReasoningText<'a> {
 
 /// A call of a tool. Its input comes as pieces of text in events, and as JSON in a whole answer.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default)]
 struct ToolUse<'a> {
-    #[serde(borrow)]
-    tool_use_id: Name<'a>,
+    #[serde(rename = "toolUseId", borrow)]
+    id: Name<'a>,
     #[serde(borrow)]
     name: Text<'a>,
     #[serde(borrow)]
@@ -197,7 +197,7 @@ fn say(index: u32, block: &Block<'_>, out: &mut EventSink<'_>) {
     if let Some(call) = &block.tool_use {
         say(TextKind::TOOL, &call.name);
         say(TextKind::TOOL, &call.input);
-        out.tool_call(0, index, &call.tool_use_id, &call.name, &call.input);
+        out.tool_call(0, index, &call.id, &call.name, &call.input);
     }
 }
 
