@@ -17,8 +17,6 @@ fn refused(run: &Run, expected: &[&str]) {
 #[rstest]
 #[case::isl("chat", "--isl", "4294967295")]
 #[case::isl_stddev("chat", "--isl-stddev", "1e308")]
-#[case::entries("chat", "--num-dataset-entries", "4294967295")]
-#[case::all_entries("chat", "--num-dataset-entries", "18446744073709551615")]
 #[case::batch("embeddings", "--batch-size", "4294967295")]
 #[case::passages("hf_tei_rankings", "--rankings-passages-mean", "4294967295")]
 #[case::passages_stddev("hf_tei_rankings", "--rankings-passages-stddev", "1e308")]
@@ -32,7 +30,17 @@ fn content_that_no_memory_holds_is_refused_with_the_limit(
     #[case] value: &str,
 ) {
     let run = Tool::bare_profile().args(["--mock", "--endpoint-type", endpoint, flag, value]).run();
-    refused(&run, &["of memory, and 8 GB is the limit", "help: lower one of"]);
+    refused(&run, &["of memory, and 1 GB is the limit", "help: lower one of"]);
+}
+
+/// Prompts are made as they are needed: their number takes no memory.
+#[test]
+fn as_many_prompts_may_be_asked_for_as_a_number_can_say() {
+    let server = MockServer::start([]);
+    Tool::profile(&server)
+        .args(["--num-dataset-entries", "4294967295", "--request-count", "4"])
+        .run()
+        .succeeds();
 }
 
 #[test]
