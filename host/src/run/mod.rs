@@ -1,6 +1,6 @@
 //! Runs: connects the stages and owns the one select loop.
 //!
-//! [`execute`] is the one way to run. [`setup`] helps it before the first request, and [`crate::node`] has the workers;
+//! [`execute()`] is the one way to run. [`setup`] helps it before the first request, and [`crate::node`] has the workers;
 //! an [`observer`] hears how far the run is. [`lifecycle`] decides, as a pure state machine, and [`conductor`] obeys it. A run ends in a journal, and
 //! the report is made from that.
 

@@ -1,4 +1,4 @@
-//! The journal: an append-only file of [`Frame`](super::Frame)s that survives `kill -9`, and damage to a part of it.
+//! The journal: an append-only file of [`Frame`]s that survives `kill -9`, and damage to a part of it.
 //!
 //! # Format
 //! All numbers are little-endian. A file of version 3 begins with the magic `PRONYJ`, the version as a byte, a newline, and a
@@ -28,13 +28,13 @@
 //! [`Damage`]. The first 24 bytes are the one part that a reader cannot do without: the magic, and one of the two salts.
 //!
 //! # Counts
-//! Records are written before their tokens are counted, as [`Frame::Uncounted`](super::Frame::Uncounted), and their texts
+//! Records are written before their tokens are counted, as [`Frame::Uncounted`], and their texts
 //! beside the journal ([`texts`]); what was counted comes later, with the number of the record's frame. A reader puts both
 //! together: a record appears where its count stands, and those that have none at the end.
 //!
 //! # Older versions
 //! Versions 1 and 2 are read. Behind their magic, frames are `length: u32, crc32: u32, payload`, the payload an encoded
-//! [`Frame`](super::Frame), a map of one entry. One that is cut off or damaged ends the journal: what stands before it is good.
+//! [`Frame`], a map of one entry. One that is cut off or damaged ends the journal: what stands before it is good.
 //! A count refers to the first uncounted record as 0, to the next one as 1. Version 1 had no uncounted records. Within a
 //! version a reader reads every journal, older or newer.
 
