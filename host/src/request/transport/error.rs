@@ -91,7 +91,9 @@ fn causes(error: Option<&(dyn Error + 'static)>) -> Vec<String> {
 /// How a connection was lost, where that is what the error says. What lies behind an error says it more exactly.
 fn loss(source: &(dyn Error + 'static)) -> Option<Failure> {
     if let Some(error) = source.downcast_ref::<hyper::Error>() {
-        let is_lost = error.is_incomplete_message() || error.is_closed() || error.is_canceled();
+        // Bytes that are no response, and come before the request is written, cancel it: they are its source.
+        let is_abandoned = error.is_canceled() && error.source().is_none();
+        let is_lost = error.is_incomplete_message() || error.is_closed() || is_abandoned;
         return is_lost.then_some(Failure::Closed);
     }
     source.downcast_ref::<io::Error>().and_then(|error| loss_of_kind(error.kind()))
