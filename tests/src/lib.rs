@@ -34,7 +34,7 @@ pub use mock_server::MockServer;
 pub use process::{eventually, finish, finish_within, kill};
 pub use proxy::{Manner, Proxy};
 pub use run::Run;
-pub use scripted::{Script, ScriptedServer, SeenRequest};
+pub use scripted::{Script, ScriptedServer, SeenRequest, ask_once};
 pub use tls_front::{Identity, TlsFront};
 pub use tool::{Running, Tool};
 pub use unix_front::UnixFront;

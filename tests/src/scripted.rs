@@ -20,7 +20,7 @@ use std::{
 
 use rustix::net::sockopt::set_socket_linger;
 
-use crate::wire::read_request;
+use crate::{Run, Tool, wire::read_request};
 
 /// What a server does with one request.
 #[derive(Clone, Debug)]
@@ -163,6 +163,16 @@ struct Log {
     requests: Vec<SeenRequest>,
     connections: usize,
     closed_by_client: usize,
+}
+
+/// One request in an API format, whose response a server sends like this. The generated texts are kept.
+pub fn ask_once(answer: Script, endpoint: &str, flags: &[&str]) -> Run {
+    let server = ScriptedServer::start([answer]);
+    Tool::bare_profile()
+        .args(["--url", &server.url(), "--endpoint-type", endpoint, "--request-count", "1", "--isl", "5"])
+        .arg("--export-outputs-json")
+        .args(flags)
+        .run()
 }
 
 impl ScriptedServer {

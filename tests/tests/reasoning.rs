@@ -1,7 +1,7 @@
 //! Thinking that a server sends as `reasoning_details`: it is text like any other, and its first piece is the first token.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use prony_tests::{Run, Script, ScriptedServer, Tool};
+use prony_tests::{Run, Script, ask_once};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -10,15 +10,6 @@ const SUMMARY: &str = r#"{"choices":[{"index":0,"delta":{"reasoning_details":[{"
 const ENCRYPTED: &str = r#"{"choices":[{"index":0,"delta":{"reasoning_details":[{"type":"reasoning.encrypted","data":"c2VjcmV0"}]}}]}"#;
 const TWICE: &str = r#"{"choices":[{"index":0,"delta":{"reasoning":" So.","reasoning_details":[{"type":"reasoning.text","text":" So."}]}}]}"#;
 const CONTENT: &str = r#"{"choices":[{"index":0,"delta":{"content":"Four."},"finish_reason":"stop"}]}"#;
-
-fn profile(answer: Script, endpoint: &str, flags: &[&str]) -> Run {
-    let server = ScriptedServer::start([answer]);
-    Tool::bare_profile()
-        .args(["--url", &server.url(), "--endpoint-type", endpoint, "--request-count", "1", "--isl", "5"])
-        .arg("--export-outputs-json")
-        .args(flags)
-        .run()
-}
 
 /// What was generated, by channel.
 fn texts(run: &Run) -> Vec<(String, String)> {
@@ -39,7 +30,7 @@ fn said(reasoning: &str) -> Vec<(String, String)> {
 fn the_first_thought_is_the_first_token(#[case] endpoint: &str, #[case] transport: &str) {
     let answer = Script::events().event(ENCRYPTED).pause_ms(150).event(THOUGHT).pause_ms(150).event(SUMMARY);
     let answer = answer.event(TWICE).event(CONTENT).event("[DONE]").last_chunk();
-    let run = profile(answer, endpoint, &["--streaming", "--transport", transport]);
+    let run = ask_once(answer, endpoint, &["--streaming", "--transport", transport]);
     let summary = run.succeeds().summary();
     assert_eq!(texts(&run), said("Let me see. Short. So."));
     let first = summary["time_to_first_token"]["avg"].as_f64().unwrap();
@@ -55,7 +46,7 @@ fn the_first_thought_is_the_first_token(#[case] endpoint: &str, #[case] transpor
 fn a_whole_answer_has_its_thoughts(#[case] endpoint: &str) {
     let body = r#"{"choices":[{"index":0,"finish_reason":"stop","message":{"content":"Four.","reasoning_details":
         [{"type":"reasoning.text","text":"Let me see."},{"type":"reasoning.encrypted","data":"c2VjcmV0"}]}}]}"#;
-    let run = profile(Script::whole("application/json", body), endpoint, &[]);
+    let run = ask_once(Script::whole("application/json", body), endpoint, &[]);
     run.succeeds();
     assert_eq!(texts(&run), said("Let me see."));
 }

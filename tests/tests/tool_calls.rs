@@ -1,7 +1,7 @@
 //! Calls of tools in an answer: with `--export-outputs-json` each is whole in `outputs.json`, however it was sent.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use prony_tests::{Run, Script, ScriptedServer, Tool};
+use prony_tests::{Run, Script, ask_once};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -54,15 +54,6 @@ const RESPONSES_BODY: &str = r#"{"id":"r","model":"m","status":"completed","outp
     {"type":"mcp_call","id":"i-3","name":"search","arguments":"{\"q\":1}"},
     {"type":"function_call","id":"i-2","call_id":"c-2","name":"time","arguments":"{\"zone\":\"UTC\"}"}]}"#;
 
-fn profile(answer: Script, endpoint: &str, flags: &[&str]) -> Run {
-    let server = ScriptedServer::start([answer]);
-    Tool::bare_profile()
-        .args(["--url", &server.url(), "--endpoint-type", endpoint, "--request-count", "1", "--isl", "5"])
-        .arg("--export-outputs-json")
-        .args(flags)
-        .run()
-}
-
 /// What `outputs.json` has of the only request.
 fn kept(run: &Run) -> Value {
     let outputs: Value = serde_json::from_str(&run.succeeds().read("outputs.json")).unwrap();
@@ -86,7 +77,7 @@ fn calls_that_are_streamed_in_pieces_are_whole(
     #[values("timed", "portable")] transport: &str,
 ) {
     let answer = events.iter().fold(Script::events(), |script, event| script.event(event)).last_chunk();
-    let run = profile(answer, endpoint, &["--streaming", "--transport", transport]);
+    let run = ask_once(answer, endpoint, &["--streaming", "--transport", transport]);
     assert_eq!(kept(&run)["tool_calls"], both_calls());
 }
 
@@ -95,14 +86,14 @@ fn calls_that_are_streamed_in_pieces_are_whole(
 #[case::messages("messages", MESSAGES_BODY)]
 #[case::responses("responses", RESPONSES_BODY)]
 fn calls_of_a_whole_answer_are_kept(#[case] endpoint: &str, #[case] body: &str) {
-    let run = profile(Script::whole("application/json", body), endpoint, &[]);
+    let run = ask_once(Script::whole("application/json", body), endpoint, &[]);
     assert_eq!(kept(&run)["tool_calls"], both_calls());
 }
 
 #[test]
 fn their_text_is_generated_text_as_before() {
     let answer = CHAT.iter().fold(Script::events(), |script, event| script.event(event)).last_chunk();
-    let kept = kept(&profile(answer, "chat", &["--streaming"]));
+    let kept = kept(&ask_once(answer, "chat", &["--streaming"]));
     let text = r#"weathertime{"zone":{"city":"UTC"}"Lima"}"#;
     let outputs = json!([
         { "choice": 0, "channel": "content", "text": "One moment." },
@@ -115,13 +106,13 @@ fn their_text_is_generated_text_as_before() {
 #[test]
 fn an_answer_without_calls_has_no_list_of_them() {
     let body = r#"{"choices":[{"index":0,"finish_reason":"stop","message":{"content":"Four."}}]}"#;
-    let kept = kept(&profile(Script::whole("application/json", body), "chat", &[]));
+    let kept = kept(&ask_once(Script::whole("application/json", body), "chat", &[]));
     assert_eq!((kept["response_text"].as_str(), kept.get("tool_calls")), (Some("Four."), None));
 }
 
 #[test]
 fn arguments_that_repeat_the_key_are_masked() {
     let body = CHAT_BODY.replace("Lima", "sk-plain-9a8b7c");
-    let run = profile(Script::whole("application/json", &body), "chat", &["--api-key", "sk-plain-9a8b7c"]);
+    let run = ask_once(Script::whole("application/json", &body), "chat", &["--api-key", "sk-plain-9a8b7c"]);
     assert_eq!(kept(&run)["tool_calls"][0]["arguments"], r#"{"city":"<redacted>"}"#);
 }

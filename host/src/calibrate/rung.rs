@@ -130,10 +130,10 @@ pub(super) fn measure(load: Load, instruments: &Instruments) -> Result<Rung, Cal
 }
 
 /// Executes the plan, and writes its report.
-fn run(load: Load, config: Plan, instruments: &Instruments) -> Result<(), CalibrateError> {
+fn run(load: Load, plan: Plan, instruments: &Instruments) -> Result<(), CalibrateError> {
     usage::forget_peak();
     let execution = Execution {
-        config,
+        plan,
         folder: Folder::Named { overwrite: false },
         registry: &instruments.registry,
         log_words: instruments.log_words.clone(),

@@ -53,16 +53,16 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
     let registry = discover(flags)?;
     // The deadline counts from here.
     let clock = Clock::start();
-    let Resolved { plan: mut config, .. } = resolve_flags(flags, &registry)?;
+    let Resolved { mut plan, .. } = resolve_flags(flags, &registry)?;
     // None is asked for where the mock server sends a response that is no stream, unless the user does.
-    config.target.streaming &= flags.streaming || !is_whole;
+    plan.target.streaming &= flags.streaming || !is_whole;
     let folder = match flags.artifact_dir {
         Some(_) => Folder::Named { overwrite: flags.overwrite },
         None => Folder::Dated,
     };
     let (log_words, command) = (log.words(), command());
     let execution = Execution {
-        config,
+        plan,
         folder,
         registry: &registry,
         log_words,
@@ -182,9 +182,9 @@ fn resolve_flags(flags: &ProfileFlags, registry: &Registry) -> Result<Resolved, 
 }
 
 /// Why the load is beyond what was calibrated, if it is.
-fn doubts(calibration: &Calibration, config: &Plan) -> Option<String> {
-    config.phases.iter().find_map(|phase| {
-        let streams = phase.load.most_in_flight().filter(|_| config.target.streaming).map(u64::from);
+fn doubts(calibration: &Calibration, plan: &Plan) -> Option<String> {
+    plan.phases.iter().find_map(|phase| {
+        let streams = phase.load.most_in_flight().filter(|_| plan.target.streaming).map(u64::from);
         let rate = phase.load.rate().map(Ramp::most);
         calibration.doubts(cores(), streams, rate)
     })

@@ -16,7 +16,7 @@ use super::{Script, generate::Generator};
 const MOST_BYTES: u64 = 16 << 20;
 
 /// So many scripts wait, at least and at most.
-const FEWEST: u64 = 16;
+const FEWEST: u64 = 2;
 const MOST: u64 = 4096;
 
 /// Makes scripts in the order of their positions, some ahead of the last one that was asked for. One that is not ready is

@@ -74,6 +74,12 @@ pub(crate) struct Opened {
     pub(crate) warnings: Vec<String>,
 }
 
+impl Opened {
+    fn listed(scripts: Vec<Script>) -> Self {
+        Self { source: Source::listed(scripts), warnings: Vec::new() }
+    }
+}
+
 /// Who the dataset is for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Purpose<'a> {
@@ -95,15 +101,14 @@ pub(crate) fn open_for(
     tokenizer: Option<&Arc<Tokenizer>>,
     seed: Seed,
 ) -> Result<Opened, DatasetError> {
-    let (source, shared_media) = open_with_words(config, tokenizer, seed)?;
+    let Opened { source, mut warnings } = open(config, tokenizer, seed)?;
     let Purpose { endpoint, name, streaming } = purpose;
     // Generated scripts are all alike.
     let first = [source.script(0)];
     let is_file = matches!(config, DatasetConfig::File { .. } | DatasetConfig::RawPayloads { .. });
     let scripts = source.list().filter(|_| is_file).unwrap_or(&first);
     acceptance::check(scripts, endpoint, name)?;
-    let other_streaming = formats::raw_payload::other_streaming(scripts, streaming);
-    let warnings = shared_media.into_iter().chain(other_streaming).collect();
+    warnings.extend(formats::raw_payload::other_streaming(scripts, streaming));
     Ok(Opened { source, warnings })
 }
 
@@ -119,15 +124,7 @@ pub(crate) fn open(
     config: &DatasetConfig,
     tokenizer: Option<&Arc<Tokenizer>>,
     seed: Seed,
-) -> Result<Source, DatasetError> {
-    open_with_words(config, tokenizer, seed).map(|(source, _)| source)
-}
-
-fn open_with_words(
-    config: &DatasetConfig,
-    tokenizer: Option<&Arc<Tokenizer>>,
-    seed: Seed,
-) -> Result<(Source, Option<String>), DatasetError> {
+) -> Result<Opened, DatasetError> {
     match config {
         DatasetConfig::Synthetic { entries: Some(0), .. }
         | DatasetConfig::Rankings { entries: Some(0), .. }
@@ -149,7 +146,7 @@ fn open_with_words(
             if let Some(tokenizer) = tokenizer {
                 count_prompts(&mut scripts, tokenizer);
             }
-            Ok((Source::listed(scripts), None))
+            Ok(Opened::listed(scripts))
         }
         DatasetConfig::File { path, entries, osl } => {
             let mut scripts = formats::single_turn::read(path, *entries)?;
@@ -159,7 +156,7 @@ fn open_with_words(
             if let Some(tokenizer) = tokenizer {
                 count_texts(&mut scripts, tokenizer);
             }
-            Ok((Source::listed(scripts), None))
+            Ok(Opened::listed(scripts))
         }
     }
 }
@@ -171,10 +168,10 @@ fn generated(
     media: &MediaConfig,
     tokenizer: Option<&Arc<Tokenizer>>,
     seed: Seed,
-) -> Result<(Source, Option<String>), DatasetError> {
+) -> Result<Opened, DatasetError> {
     let entries = entries.map(|entries| entries as u64);
     let generator = Generator::new(content, osl, Media::make(media, entries, seed)?, tokenizer, seed);
-    let shared_media = generator.shared_media(entries);
+    let warnings = generator.shared_media(entries).into_iter().collect();
     let kept = entries.filter(|entries| entries.saturating_mul(generator.bytes_a_script()) <= KEPT_BYTES);
     let source = match kept {
         Some(entries) => {
@@ -182,7 +179,7 @@ fn generated(
         }
         None => Source::generated(Ahead::start(generator, entries).map_err(DatasetError::Thread)?),
     };
-    Ok((source, shared_media))
+    Ok(Opened { source, warnings })
 }
 
 /// Gives a length to every step that has none. A script's does not depend on what the file says about others.
@@ -250,7 +247,7 @@ pub(super) mod tests {
         tokenizer: Option<&Arc<Tokenizer>>,
         seed: Seed,
     ) -> Vec<Script> {
-        let source = open(config, tokenizer, seed).unwrap();
+        let source = open(config, tokenizer, seed).unwrap().source;
         (0..source.len().unwrap()).map(|position| Script::clone(&source.script(position))).collect()
     }
 
@@ -340,7 +337,7 @@ pub(super) mod tests {
     fn scripts_that_are_made_as_they_are_needed_are_those_that_would_be_kept() {
         let few = synthetic(50, 2, Some(OSL));
         let many = synthetic(10_000_000, 2, Some(OSL));
-        let source = open(&many, Some(&BUILTIN), Seed::new(SEED)).unwrap();
+        let source = open(&many, Some(&BUILTIN), Seed::new(SEED)).unwrap().source;
         assert!(source.list().is_none());
         for (position, script) in (0..).zip(built(&few)) {
             assert_eq!(*source.script(position), script);

@@ -131,13 +131,13 @@ impl ChildNode {
     /// Hands over what its workers need.
     pub(super) fn equip(
         &mut self,
-        config: &Plan,
+        plan: &Plan,
         source: &Source,
         counts: bool,
         clock: Clock,
     ) -> Result<(), NodeError> {
-        let plan = Plan { tokenizer: config.tokenizer.absolute(), ..config.clone() };
-        self.say(&NodeCommand::Equip { plan: Box::new(Exposed::of(plan)), clock: clock.anchor() })?;
+        let absolute = Plan { tokenizer: plan.tokenizer.absolute(), ..plan.clone() };
+        self.say(&NodeCommand::Equip { plan: Box::new(Exposed::of(absolute)), clock: clock.anchor() })?;
         if let Some(scripts) = source.list() {
             return Packer::new(scripts).try_for_each(|batch| self.say(&NodeCommand::Scripts(batch)));
         }

@@ -67,17 +67,16 @@ impl HostedEndpoint {
     /// Returns once the model answers.
     pub(super) fn await_model(
         &self,
-        config: &Plan,
+        plan: &Plan,
         target: &Arc<TargetPlan>,
         script: &Arc<Script>,
         clock: Clock,
     ) -> Result<(), NodeError> {
         let endpoint = self.endpoint.with_own_pulse();
-        let (pulse, name) = (endpoint.pulse(), config.target.endpoint_type.clone());
-        let (config, target, script) = (config.clone(), Arc::clone(target), Arc::clone(script));
-        let asked = aside::watched(&pulse, move || {
-            readiness::await_model(&config, &endpoint, &target, &script, clock)
-        });
+        let (pulse, name) = (endpoint.pulse(), plan.target.endpoint_type.clone());
+        let (plan, target, script) = (plan.clone(), Arc::clone(target), Arc::clone(script));
+        let asked =
+            aside::watched(&pulse, move || readiness::await_model(&plan, &endpoint, &target, &script, clock));
         match asked.map_err(NodeError::Thread)? {
             Ok(Some(ready)) => Ok(ready?),
             Ok(None) => Err(NodeError::Hangs { name, what: "asking the target with it panicked".to_owned() }),
@@ -98,24 +97,21 @@ pub(super) fn slow(name: &str) -> NodeError {
 pub(crate) const LEGACY_LIMIT: &str = "use_legacy_max_tokens";
 
 /// The endpoint's options, as the text of a JSON object: those of the host, and the user's over them.
-pub(crate) fn endpoint_options(config: &Plan) -> String {
+pub(crate) fn endpoint_options(plan: &Plan) -> String {
     let mut options = serde_json::Map::new();
-    options.insert(LEGACY_LIMIT.into(), config.target.use_legacy_max_tokens.into());
-    options.extend(config.target.endpoint_options.clone());
+    options.insert(LEGACY_LIMIT.into(), plan.target.use_legacy_max_tokens.into());
+    options.extend(plan.target.endpoint_options.clone());
     serde_json::Value::Object(options).to_string()
 }
 
 /// Works out URLs and headers, and makes TLS ready.
-pub(crate) fn plan_target(
-    config: &Plan,
-    metadata: &EndpointMetadata,
-) -> Result<Arc<TargetPlan>, ErrorDetails> {
+pub(crate) fn plan_target(plan: &Plan, metadata: &EndpointMetadata) -> Result<Arc<TargetPlan>, ErrorDetails> {
     install_tls();
-    let path = metadata.streaming_path.as_ref().filter(|_| config.target.streaming);
+    let path = metadata.streaming_path.as_ref().filter(|_| plan.target.streaming);
     let path = path.or(metadata.endpoint_path.as_ref());
     let path = path.map(String::as_str);
     // A transcript of silence has no words.
     let owes_text = metadata.produces_tokens && !metadata.requires_audio;
-    let plan = TargetPlan::new(&config.target, path, metadata.stream_framing, owes_text)?;
+    let plan = TargetPlan::new(&plan.target, path, metadata.stream_framing, owes_text)?;
     Ok(Arc::new(plan.standing_in(StandIn::of(metadata))))
 }

@@ -1,8 +1,9 @@
 //! The commands of a parent to the node in its child process, and the events that come back.
 //!
-//! A conversation: `Load` is answered by `Loaded`; `Equip`; `Scripts`, or `Generate`, which is answered by `Generated`; perhaps `Probe`, which is answered by
-//! `Probed`; `Start` is answered by `Started`, and `Ready` follows; then phases and controls go down, and what the workers produce comes up,
-//! in batches, until `Dismiss`. Both sides are the same program, so that nothing here needs to be compatible.
+//! In this order: `Load`, answered by `Loaded`; `Equip`; `Scripts`, or `Generate`, answered by `Generated`; perhaps `Probe`,
+//! answered by `Probed`; `Start`, answered by `Started`, and `Ready` follows. Then phases and controls go down, and what the
+//! workers produce comes up in batches, until `Dismiss`. Both sides are the same program, so that nothing here needs to be
+//! compatible.
 
 use prony_plugin_api::ErrorDetails;
 use serde::{Deserialize, Serialize};
@@ -68,7 +69,7 @@ pub(super) enum NodeCommand {
     },
     /// More of a dataset that is a list of scripts.
     Scripts(DatasetBatch),
-    /// Generate the dataset as the configuration says.
+    /// Generate the dataset as the plan says.
     Generate {
         /// Texts are counted by the run's tokenizer.
         counts: bool,

@@ -2,7 +2,7 @@
 //!
 //! An endpoint is loaded before the run, in this process or in a child ([`LoadedEndpoint`]), and becomes the [`Node`] that
 //! sends the requests. Workers and their endpoint are always in one process: no chunk of a response crosses to another, and
-//! instants are as good there as here. What crosses are finished requests, in numbered batches.
+//! instants are as good there as here. What crosses are finished requests, in batches.
 //!
 //! - [`endpoint`]: an endpoint in its process; [`worker_pool`]: the workers as threads of a process, whichever it is;
 //! - [`child`]: a worker pool in a child process, as its parent sees it; [`serve`]: the same, seen from within;
@@ -66,22 +66,22 @@ pub(crate) enum LoadedEndpoint {
 
 impl LoadedEndpoint {
     /// Loads the endpoint of a run in the process where it belongs.
-    pub(crate) fn load(loading: &Loading<'_>, config: &Plan) -> Result<Self, NodeError> {
-        let name = &config.target.endpoint_type;
-        let by_user = config.isolate.iter().any(|isolated| Key::of(isolated) == Key::of(name));
+    pub(crate) fn load(loading: &Loading<'_>, plan: &Plan) -> Result<Self, NodeError> {
+        let name = &plan.target.endpoint_type;
+        let by_user = plan.isolate.iter().any(|isolated| Key::of(isolated) == Key::of(name));
         let by_manifest = loading.registry.isolation(Category::Endpoint, name)? == Isolation::Process;
         if by_user || by_manifest {
-            let options = endpoint_options(config);
+            let options = endpoint_options(plan);
             let child = ChildNode::load(name, loading.registry, options, &loading.log_words)?;
             return Ok(Self::Child(Box::new(child)));
         }
-        HostedEndpoint::load(loading.registry, name, endpoint_options(config)).map(Self::InProcess)
+        HostedEndpoint::load(loading.registry, name, endpoint_options(plan)).map(Self::InProcess)
     }
 
     /// Returns once the target can be measured. `counts` says whether the run's tokenizer counts the source's texts.
     pub(crate) fn await_target(
         &mut self,
-        config: &Plan,
+        plan: &Plan,
         target: &Arc<TargetPlan>,
         source: &Source,
         counts: bool,
@@ -89,18 +89,18 @@ impl LoadedEndpoint {
     ) -> Result<(), NodeError> {
         match self {
             Self::InProcess(hosted) => {
-                if config.target.wait_for_model_timeout_s <= 0.0 {
-                    return Ok(readiness::check_reachable(config, target)?);
+                if plan.target.wait_for_model_timeout_s <= 0.0 {
+                    return Ok(readiness::check_reachable(plan, target)?);
                 }
-                hosted.await_model(config, target, &source.script(0), clock)
+                hosted.await_model(plan, target, &source.script(0), clock)
             }
             Self::Child(child) => {
-                if config.target.wait_for_model_timeout_s <= 0.0 {
-                    readiness::check_reachable(config, target)?;
+                if plan.target.wait_for_model_timeout_s <= 0.0 {
+                    readiness::check_reachable(plan, target)?;
                 }
-                child.equip(config, source, counts, clock)?;
-                if config.target.wait_for_model_timeout_s > 0.0 {
-                    child.await_model(config.target.wait_for_model_timeout_s)?;
+                child.equip(plan, source, counts, clock)?;
+                if plan.target.wait_for_model_timeout_s > 0.0 {
+                    child.await_model(plan.target.wait_for_model_timeout_s)?;
                 }
                 Ok(())
             }
@@ -118,7 +118,7 @@ impl LoadedEndpoint {
                     source: Arc::clone(work.source),
                     sink: observer.clone(),
                 };
-                Ok(Node::InProcess(WorkerPool::start(work.config, &equipment, hosted)?))
+                Ok(Node::InProcess(WorkerPool::start(work.plan, &equipment, hosted)?))
             }
             Self::Child(mut child) => {
                 child.start(observer.clone())?;
@@ -132,7 +132,7 @@ impl LoadedEndpoint {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Work<'a> {
     /// What decides the run.
-    pub(crate) config: &'a Plan,
+    pub(crate) plan: &'a Plan,
     /// The run's clock.
     pub(crate) clock: Clock,
     /// What all requests have in common.

@@ -85,7 +85,7 @@ impl ReadinessError {
 
 /// Returns once the model has answered, for as long as the run is told to wait for it.
 pub(crate) fn await_model(
-    config: &Plan,
+    plan: &Plan,
     endpoint: &Endpoint,
     target: &Arc<TargetPlan>,
     script: &Script,
@@ -105,22 +105,21 @@ pub(crate) fn await_model(
             target: Arc::clone(target),
             priority: Arc::default(),
         };
-        let timeout = timeout(config, clock);
+        let timeout = timeout(plan, clock);
         wait_for_model(&wire, script, timeout, clock).await
     })
 }
 
 /// How long to wait: as long as the user says, and not beyond the end of the run.
-fn timeout(config: &Plan, clock: Clock) -> Duration {
-    let timeout =
-        Duration::try_from_secs_f64(config.target.wait_for_model_timeout_s).unwrap_or(Duration::MAX);
-    let left = config.deadline().map(|deadline| deadline.saturating_sub(Duration::from_nanos(clock.now())));
+fn timeout(plan: &Plan, clock: Clock) -> Duration {
+    let timeout = Duration::try_from_secs_f64(plan.target.wait_for_model_timeout_s).unwrap_or(Duration::MAX);
+    let left = plan.deadline().map(|deadline| deadline.saturating_sub(Duration::from_nanos(clock.now())));
     left.map_or(timeout, |left| timeout.min(left))
 }
 
 /// Opens and closes one connection to every target, or to the proxy on the way.
-pub(crate) fn check_reachable(config: &Plan, target: &TargetPlan) -> Result<(), ReadinessError> {
-    config.target.urls.iter().zip(target.origins()).try_for_each(|(base, origin)| {
+pub(crate) fn check_reachable(plan: &Plan, target: &TargetPlan) -> Result<(), ReadinessError> {
+    plan.target.urls.iter().zip(target.origins()).try_for_each(|(base, origin)| {
         let unreachable = |source| match &origin.route {
             Route::Proxy(proxy) => ReadinessError::NoProxy { url: proxy.shown(), source },
             Route::Direct | Route::Socket(_) => {

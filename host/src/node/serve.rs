@@ -127,7 +127,7 @@ struct Serving {
 /// What workers need beside the dataset.
 #[derive(Clone)]
 struct Equipped {
-    config: Plan,
+    plan: Plan,
     target: Arc<TargetPlan>,
     clock: Clock,
 }
@@ -168,13 +168,13 @@ impl Serving {
     }
 
     /// The parent has made sense of the plan before it sent it, so that this does not fail.
-    fn equip(&self, plan: Exposed, clock: Clock) -> Option<Equipped> {
-        let config = plan.plan().ok()?;
-        redact::learn(redact::of_config(&config));
+    fn equip(&self, exposed: Exposed, clock: Clock) -> Option<Equipped> {
+        let plan = exposed.plan().ok()?;
+        redact::learn(redact::of_config(&plan));
         redact::learn(redact::of_environment());
-        let entry = self.registry.endpoint(&config.target.endpoint_type).ok()?;
-        let target = plan_target(&config, &entry.metadata).ok()?;
-        Some(Equipped { config, target, clock })
+        let entry = self.registry.endpoint(&plan.target.endpoint_type).ok()?;
+        let target = plan_target(&plan, &entry.metadata).ok()?;
+        Some(Equipped { plan, target, clock })
     }
 
     /// The parent has planned the same before it asked, so that this does not fail.
@@ -187,27 +187,27 @@ impl Serving {
 
     /// Makes the dataset that the parent has made as well, to look at it.
     fn generate(&self, counts: bool) -> Result<Arc<Source>, NodeError> {
-        let Equipped { config, .. } = self.equipped()?;
-        let tokenizer = counts.then(|| Tokenizer::load(&config.tokenizer).map(Arc::new)).transpose()?;
-        let seed = Seed::new(config.random_seed);
-        Ok(Arc::new(dataset::open(&config.dataset, tokenizer.as_ref(), seed)?))
+        let Equipped { plan, .. } = self.equipped()?;
+        let tokenizer = counts.then(|| Tokenizer::load(&plan.tokenizer).map(Arc::new)).transpose()?;
+        let seed = Seed::new(plan.random_seed);
+        Ok(Arc::new(dataset::open(&plan.dataset, tokenizer.as_ref(), seed)?.source))
     }
 
     fn probe(&self) -> Result<(), NodeError> {
-        let Equipped { config, target, clock } = self.equipped()?;
+        let Equipped { plan, target, clock } = self.equipped()?;
         let first = self.generated.as_ref().map(|source| source.script(0));
         let first = first.or_else(|| self.listed.first().cloned().map(Arc::new));
-        first.map_or(Ok(()), |first| self.hosted.await_model(&config, &target, &first, clock))
+        first.map_or(Ok(()), |first| self.hosted.await_model(&plan, &target, &first, clock))
     }
 
     fn start(self) -> Result<WorkerPool, NodeError> {
-        let Equipped { config, target, clock } = self.equipped()?;
+        let Equipped { plan, target, clock } = self.equipped()?;
         let Self { uplink, hosted, listed, generated, .. } = self;
         let endpoint = hosted.endpoint().clone();
         let source = generated.unwrap_or_else(|| Arc::new(Source::listed(listed.finish())));
         redact::learn(source.secrets());
         let equipment = Equipment { clock, endpoint, target, source, sink: uplink };
-        Ok(WorkerPool::start(&config, &equipment, hosted)?)
+        Ok(WorkerPool::start(&plan, &equipment, hosted)?)
     }
 }
 

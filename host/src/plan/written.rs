@@ -9,7 +9,7 @@ use std::{
 };
 
 use prony_plugin_api::message::PhaseKind;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::{
     Plan,
@@ -78,7 +78,6 @@ struct WrittenPhase {
     name: Option<String>,
     arrival: WrittenArrival,
     /// Sessions of a closed loop, the most requests of an open one.
-    #[serde(default, deserialize_with = "concurrency")]
     concurrency: Option<Ramp<u32>>,
     /// The most sessions of an open loop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -90,20 +89,6 @@ struct WrittenPhase {
     /// Where it is another one than that of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     drain_s: Option<f64>,
-}
-
-/// Older versions kept any number, however large: it is as good as the largest that is known now.
-fn concurrency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ramp<u32>>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Written {
-        Ramp(Ramp<u32>),
-        Huge(NonZeroU64),
-    }
-    Ok(Option::<Written>::deserialize(deserializer)?.map(|written| match written {
-        Written::Ramp(ramp) => ramp,
-        Written::Huge(number) => Ramp::from(NonZeroU32::try_from(number).unwrap_or(NonZeroU32::MAX)),
-    }))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -268,12 +253,6 @@ mod tests {
         assert_eq!(serde_json::to_value(&written).unwrap()["phases"], phases);
         let packed = rmp_serde::to_vec_named(&written).unwrap();
         assert_eq!(rmp_serde::from_slice::<WrittenPlan>(&packed).unwrap().read().unwrap(), plan);
-    }
-
-    #[test]
-    fn a_number_that_no_process_has_is_as_good_as_the_largest() {
-        let plan = read(json!([phase(&json!({"concurrency": 9_223_372_036_854_775_807_u64}))])).unwrap();
-        assert_eq!(plan.phases[0].load.most_in_flight(), Some(u32::MAX));
     }
 
     #[rstest]

@@ -103,7 +103,7 @@ async fn conduct_in_loop(
     }
     let channels =
         Channels { recorder: recorder.handle(), signals, tally: Arc::default(), refusals: Arc::default() };
-    let work = Work { config: &run.config, clock: run.clock, target: &run.target, source: &run.source };
+    let work = Work { plan: &run.plan, clock: run.clock, target: &run.target, source: &run.source };
     let mut node = endpoint.start(&work, &channels)?;
     let (services, node_is_ready) = (start_services(run, registry, &bus, &channels), node.readiness());
     let services = move || {
@@ -128,7 +128,7 @@ async fn conduct_in_loop(
                 services,
                 phase: None,
                 played: 0,
-                deadline: run.config.deadline().map(as_ns),
+                deadline: run.plan.deadline().map(as_ns),
                 hurried: false,
                 abandoned: false,
             };
@@ -159,8 +159,8 @@ fn recorder_config(run: &Run, bus: &Arc<Bus>, live: &Arc<Live>) -> RecorderConfi
     RecorderConfig {
         redactor: Arc::clone(&run.redactor),
         tokenizer: run.tokenizer.clone(),
-        keep_outputs: run.config.export_outputs,
-        phases: run.config.phases.iter().map(|phase| phase.role.kind()).collect(),
+        keep_outputs: run.plan.export_outputs,
+        phases: run.plan.phases.iter().map(|phase| phase.role.kind()).collect(),
         clock: run.clock,
         bus: Arc::clone(bus),
         live: Arc::clone(live),
@@ -219,7 +219,7 @@ impl Conductor<'_> {
     async fn phases(&mut self, events: &mut EventSource) -> Option<Ending> {
         let drains = self
             .run
-            .config
+            .plan
             .phases
             .iter()
             .map(|phase| Drain { grace: phase.stop.grace(), early: phase.drain() });
@@ -253,7 +253,7 @@ impl Conductor<'_> {
         if let Some(phase) = &self.phase {
             self.observer.notice(&format!(
                 "interrupted: waiting up to {} s for requests in flight; interrupt again to stop at once",
-                self.run.config.phases[phase.index as usize].drain_s
+                self.run.plan.phases[phase.index as usize].drain_s
             ));
         }
     }
@@ -268,7 +268,7 @@ impl Conductor<'_> {
     fn due(&mut self) -> Option<Event> {
         if self.deadline == self.timer() {
             self.deadline = None;
-            return self.run.config.deadline().map(|time| Event::Broken(Ending::Deadline(time)));
+            return self.run.plan.deadline().map(|time| Event::Broken(Ending::Deadline(time)));
         }
         self.phase.as_mut().and_then(|phase| phase.timer.take()).map(|(_, event)| event)
     }
@@ -305,7 +305,7 @@ impl Conductor<'_> {
     }
 
     fn start_phase(&mut self, index: usize) {
-        let phase = &self.run.config.phases[index];
+        let phase = &self.run.plan.phases[index];
         let number = phase.id;
         self.live.reset();
         self.channels.tally.reset();
@@ -322,7 +322,7 @@ impl Conductor<'_> {
         self.phase = Some(RunningPhase {
             index: number,
             start_ns,
-            workers_left: active_workers(phase, self.run.config.workers),
+            workers_left: active_workers(phase, self.run.plan.workers),
             counts: ScheduleCounts::default(),
             workers: Vec::new(),
             timer: phase
@@ -346,7 +346,7 @@ impl Conductor<'_> {
             let elapsed = Duration::from_nanos(self.run.clock.now().saturating_sub(phase.start_ns));
             self.observer.snapshot(&snapshot(&self.live, self.channels.tally.in_flight(), elapsed));
         }
-        let name = self.run.config.target.endpoint_type.clone();
+        let name = self.run.plan.target.endpoint_type.clone();
         let hangs = self.node.look().map(|what| Ending::EndpointHangs { name, what });
         hangs.or_else(|| self.lost_service()).map(Event::Broken)
     }
@@ -373,15 +373,15 @@ impl Conductor<'_> {
                 })
             }
             Signal::Poisoned => {
-                let name = self.run.config.target.endpoint_type.clone();
+                let name = self.run.plan.target.endpoint_type.clone();
                 Some(Event::Broken(Ending::EndpointPoisoned(name)))
             }
             Signal::NodeHangs(what) => {
-                let name = self.run.config.target.endpoint_type.clone();
+                let name = self.run.plan.target.endpoint_type.clone();
                 Some(Event::Broken(Ending::EndpointHangs { name, what }))
             }
             Signal::NodeGone(nonsense) => {
-                let name = self.run.config.target.endpoint_type.clone();
+                let name = self.run.plan.target.endpoint_type.clone();
                 let death = self.node.death().map(|death| nonsense.unwrap_or(death));
                 death.map(|death| Event::Gone(Ending::EndpointDied { name, death }))
             }
@@ -410,7 +410,7 @@ impl Conductor<'_> {
             counts.lost = tally.in_flight();
         }
         self.played = self.played.saturating_add(counts.scheduled);
-        let kind = self.run.config.phases[index as usize].role.kind();
+        let kind = self.run.plan.phases[index as usize].role.kind();
         let at_ns = self.run.clock.now();
         self.channels.recorder.frame(Frame::PhaseEnded { index, at_ns, counts, workers });
         self.bus.send(&PhaseEnded { index, kind, at_ns });

@@ -33,7 +33,7 @@ use crate::{
 /// A plan, and what it takes to carry it out.
 pub(crate) struct Execution<'a> {
     /// What is to be done.
-    pub(crate) config: Plan,
+    pub(crate) plan: Plan,
     /// Where the run's folder comes from.
     pub(crate) folder: Folder,
     /// The plugins.
@@ -140,46 +140,46 @@ fn prepare(
     server: Option<&mut MockProcess>,
     observer: &mut dyn Observer,
 ) -> Result<(Run, LoadedEndpoint), ExecuteError> {
-    let Execution { mut config, folder, registry, log_words, command, clock, used_before, .. } = execution;
-    let entry = registry.endpoint(&config.target.endpoint_type)?;
+    let Execution { mut plan, folder, registry, log_words, command, clock, used_before, .. } = execution;
+    let entry = registry.endpoint(&plan.target.endpoint_type)?;
     let metadata = &entry.metadata;
     let loading = Loading { registry, log_words };
-    for warning in setup::read_endpoint_options(registry, &mut config.target)? {
+    for warning in setup::read_endpoint_options(registry, &mut plan.target)? {
         observer.notice(&warning);
     }
-    content::check_payloads(&config)?;
-    let services = services::choose(registry, &config)?;
+    content::check_payloads(&plan)?;
+    let services = services::choose(registry, &plan)?;
     services.warnings.iter().for_each(|warning| observer.notice(warning));
-    let tokenizer = load_tokenizer(&config, metadata)?;
+    let tokenizer = load_tokenizer(&plan, metadata)?;
     registry.note_process_state();
     let here = std::env::current_dir();
-    let mut endpoint = LoadedEndpoint::load(&loading, &config)?;
+    let mut endpoint = LoadedEndpoint::load(&loading, &plan)?;
     registry.restore_process_state();
-    let source = open_dataset(&config, metadata, tokenizer.as_ref(), observer)?;
+    let source = open_dataset(&plan, metadata, tokenizer.as_ref(), observer)?;
     let redactor = redact::learn(source.secrets());
     if let Some(server) = server {
-        config.aim_at(&server.url()?);
+        plan.aim_at(&server.url()?);
     }
-    source.len().into_iter().for_each(|count| config.dataset.set_entries(count));
+    source.len().into_iter().for_each(|count| plan.dataset.set_entries(count));
     let counts = tokenizer.is_some();
-    let target = node::plan_target(&config, metadata).map_err(ExecuteError::Target)?;
+    let target = node::plan_target(&plan, metadata).map_err(ExecuteError::Target)?;
     let known = Arc::clone(registry);
     let wait = move || {
         // The program answers signals by now.
         known.note_signal_handlers();
-        let is_there = endpoint.await_target(&config, &target, &source, counts, clock);
-        (is_there, endpoint, config, target, source)
+        let is_there = endpoint.await_target(&plan, &target, &source, counts, clock);
+        (is_there, endpoint, plan, target, source)
     };
     let waited = until_interrupted(&[], wait).map_err(ExecuteError::Wait)?;
-    let (is_there, endpoint, mut config, target, source) = waited.map_err(ExecuteError::Interrupted)?;
+    let (is_there, endpoint, mut plan, target, source) = waited.map_err(ExecuteError::Interrupted)?;
     is_there?;
     registry.restore_process_state();
-    let (dir, lock) = claim(folder, &config, clock)?;
-    config.artifact_dir.clone_from(&dir);
+    let (dir, lock) = claim(folder, &plan, clock)?;
+    plan.artifact_dir.clone_from(&dir);
     // Absolute from here on, wherever a plugin may go.
     let dir = here.map_or_else(|_| dir.clone(), |here| here.join(&dir));
     let (settings, described) =
-        settings::described(&redact::plan(&config, &redactor)).map_err(ExecuteError::Describe)?;
+        settings::described(&redact::plan(&plan, &redactor)).map_err(ExecuteError::Describe)?;
     let header = RunHeader {
         run_id: Uuid::new_v4().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -188,17 +188,17 @@ fn prepare(
         command: redactor.mask(&command).into_owned(),
         tokenizer: tokenizer.as_ref().map(|used| format!("{} sha256:{}", used.name(), used.fingerprint())),
         wall_start_ns: clock.wall_start_ns(),
-        capabilities: setup::capabilities(registry, &config, metadata),
+        capabilities: setup::capabilities(registry, &plan, metadata),
         plugin_policy: policy(registry),
-        plugins: registry.used(&[(Category::Endpoint, &config.target.endpoint_type)]),
+        plugins: registry.used(&[(Category::Endpoint, &plan.target.endpoint_type)]),
     };
     let run = Run {
         header,
-        services: services.wanted(&config, registry),
+        services: services.wanted(&plan, registry),
         redactor,
         source,
-        tokenizer: tokenizer.filter(|_| !config.target.use_server_token_count),
-        config,
+        tokenizer: tokenizer.filter(|_| !plan.target.use_server_token_count),
+        plan,
         clock,
         dir,
         lock,
@@ -211,15 +211,15 @@ fn prepare(
 
 /// The dataset, all of which the endpoint takes.
 fn open_dataset(
-    config: &Plan,
+    plan: &Plan,
     endpoint: &EndpointMetadata,
     tokenizer: Option<&Arc<Tokenizer>>,
     observer: &mut dyn Observer,
 ) -> Result<Arc<Source>, DatasetError> {
-    let name = &config.target.endpoint_type;
-    let purpose = Purpose { endpoint, name, streaming: config.target.streaming };
-    let seed = Seed::new(config.random_seed);
-    let Opened { source, warnings } = dataset::open_for(purpose, &config.dataset, tokenizer, seed)?;
+    let name = &plan.target.endpoint_type;
+    let purpose = Purpose { endpoint, name, streaming: plan.target.streaming };
+    let seed = Seed::new(plan.random_seed);
+    let Opened { source, warnings } = dataset::open_for(purpose, &plan.dataset, tokenizer, seed)?;
     for warning in &warnings {
         observer.notice(warning);
     }
@@ -228,19 +228,19 @@ fn open_dataset(
 
 /// The run's tokenizer, if anything in it is counted or generated in tokens.
 fn load_tokenizer(
-    config: &Plan,
+    plan: &Plan,
     endpoint: &EndpointMetadata,
 ) -> Result<Option<Arc<Tokenizer>>, TokenizerError> {
     let is_generated =
-        matches!(config.dataset, DatasetConfig::Synthetic { .. } | DatasetConfig::Rankings { .. });
+        matches!(plan.dataset, DatasetConfig::Synthetic { .. } | DatasetConfig::Rankings { .. });
     let needed = is_generated || endpoint.tokenizes_input || endpoint.produces_tokens;
-    needed.then(|| Tokenizer::load(&config.tokenizer).map(Arc::new)).transpose()
+    needed.then(|| Tokenizer::load(&plan.tokenizer).map(Arc::new)).transpose()
 }
 
-fn claim(folder: Folder, config: &Plan, clock: Clock) -> Result<(PathBuf, Lock), ArtifactDirError> {
+fn claim(folder: Folder, plan: &Plan, clock: Clock) -> Result<(PathBuf, Lock), ArtifactDirError> {
     match folder {
-        Folder::Named { overwrite } => artifact_dir::claim(&config.artifact_dir, overwrite),
-        Folder::Dated => artifact_dir::dated(&config.artifact_dir, clock.wall_start_ns()),
+        Folder::Named { overwrite } => artifact_dir::claim(&plan.artifact_dir, overwrite),
+        Folder::Dated => artifact_dir::dated(&plan.artifact_dir, clock.wall_start_ns()),
     }
 }
 

@@ -119,11 +119,11 @@ struct Model {
 ///
 /// # Errors
 /// It lists several, or none, or cannot be asked.
-pub(crate) fn the_only_one(config: &Plan) -> Result<String, ModelError> {
+pub(crate) fn the_only_one(plan: &Plan) -> Result<String, ModelError> {
     install_tls();
-    let base = config.target.urls.first().map(String::as_str).unwrap_or_default();
+    let base = plan.target.urls.first().map(String::as_str).unwrap_or_default();
     let url = format!("`{}`", redact::url(&url::typed(&url::url_for(base, PATH))));
-    let target = Target { custom_endpoint: None, streaming: false, ..config.target.clone() };
+    let target = Target { custom_endpoint: None, streaming: false, ..plan.target.clone() };
     let plan =
         TargetPlan::new(&target, Some(PATH), StreamFraming::Events, false).map_err(ModelError::Target)?;
     choose(&ask(&plan, &url)?, url)

@@ -31,13 +31,13 @@ pub(super) fn interval_ms(config: &ServerMetricsConfig) -> u64 {
 /// A page of the target's own server gets what the requests get: the key as a bearer token, which is what servers
 /// compare it with in front of their pages, and the user's headers. A page elsewhere gets only the headers that are
 /// meant for pages. Those win.
-pub(super) fn add_headers(options: &mut Map<String, Value>, config: &Plan) {
+pub(super) fn add_headers(options: &mut Map<String, Value>, plan: &Plan) {
     let urls = options.get("urls").and_then(Value::as_array).into_iter().flatten();
     let urls: Vec<String> = urls.filter_map(|url| url.as_str().map(str::to_owned)).collect();
     let all: Map<String, Value> = urls
         .into_iter()
         .map(|url| {
-            let headers = headers_of(&url, config);
+            let headers = headers_of(&url, plan);
             (url, Value::Object(headers))
         })
         .filter(|(_, headers)| headers.as_object().is_some_and(|headers| !headers.is_empty()))
@@ -49,12 +49,12 @@ pub(super) fn add_headers(options: &mut Map<String, Value>, config: &Plan) {
 
 /// Adds how the pages of the target's own server are trusted to the options of the service: as the target itself. Paths are
 /// absolute, wherever the service may be by then.
-pub(super) fn add_tls(options: &mut Map<String, Value>, config: &Plan) {
+pub(super) fn add_tls(options: &mut Map<String, Value>, plan: &Plan) {
     let urls = options.get("urls").and_then(Value::as_array).into_iter().flatten();
-    let tls = tls_of(&config.target.tls);
-    let own = urls.filter_map(Value::as_str).filter(|url| is_the_targets(url, config));
+    let tls = tls_of(&plan.target.tls);
+    let own = urls.filter_map(Value::as_str).filter(|url| is_the_targets(url, plan));
     let all: Map<String, Value> = own.map(|url| (url.to_owned(), tls.clone())).collect();
-    if config.target.tls != TlsConfig::default() && !all.is_empty() {
+    if plan.target.tls != TlsConfig::default() && !all.is_empty() {
         options.entry("tls").or_insert(json!(all));
     }
 }
@@ -73,15 +73,15 @@ fn tls_of(tls: &TlsConfig) -> Value {
 }
 
 /// Whether a page is one of the target's own server.
-fn is_the_targets(page: &str, config: &Plan) -> bool {
-    config.target.urls.iter().any(|url| is_same_origin(url, page))
+fn is_the_targets(page: &str, plan: &Plan) -> bool {
+    plan.target.urls.iter().any(|url| is_same_origin(url, page))
 }
 
-fn headers_of(page: &str, config: &Plan) -> Map<String, Value> {
+fn headers_of(page: &str, plan: &Plan) -> Map<String, Value> {
     let mut headers = Map::new();
     let mut set = |name: &str, value: &str| headers.insert(name.to_ascii_lowercase(), value.into());
-    let target = &config.target;
-    if is_the_targets(page, config) {
+    let target = &plan.target;
+    if is_the_targets(page, plan) {
         if let Some(key) = &target.api_key {
             set("authorization", &format!("Bearer {}", key.expose()));
         }
@@ -92,10 +92,10 @@ fn headers_of(page: &str, config: &Plan) -> Map<String, Value> {
             set(name, value);
         }
     }
-    for (name, value) in &config.server_metrics.headers {
+    for (name, value) in &plan.server_metrics.headers {
         set(name, value);
     }
-    let sets_login = config.server_metrics.headers.iter().any(|(name, _)| is_login(name));
+    let sets_login = plan.server_metrics.headers.iter().any(|(name, _)| is_login(name));
     if has_login(page) && !sets_login {
         // The address has a login of its own.
         headers.remove("authorization");
@@ -124,15 +124,15 @@ mod tests {
     use super::*;
     use crate::{metrics::sample, plan::Secret};
 
-    fn config(page_headers: &[(&str, &str)]) -> Plan {
-        let mut config = sample::config();
-        config.target.urls = vec!["http://h:8000/v1".into(), "https://secure".into()];
-        config.target.api_key = Some(Secret::new("sk-1".into()));
-        config.target.headers =
+    fn plan(page_headers: &[(&str, &str)]) -> Plan {
+        let mut plan = sample::config();
+        plan.target.urls = vec!["http://h:8000/v1".into(), "https://secure".into()];
+        plan.target.api_key = Some(Secret::new("sk-1".into()));
+        plan.target.headers =
             vec![("X-Team".into(), "blue".into()), ("Content-Type".into(), "application/json".into())];
-        config.server_metrics.headers =
+        plan.server_metrics.headers =
             page_headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        config
+        plan
     }
 
     #[rstest]
@@ -143,38 +143,38 @@ mod tests {
     #[case::another_scheme("https://h:8000/metrics", json!({}))]
     #[case::another_host("http://h.evil:8000/metrics", json!({}))]
     fn credentials_go_to_the_targets_own_server(#[case] page: &str, #[case] expected: Value) {
-        assert_eq!(Value::Object(headers_of(page, &config(&[]))), expected);
+        assert_eq!(Value::Object(headers_of(page, &plan(&[]))), expected);
     }
 
     #[test]
     fn only_pages_of_the_target_are_trusted_as_the_target_is() {
-        let mut config = config(&[]);
+        let mut plan = plan(&[]);
         let pages =
             json!({"urls": ["https://secure/metrics", "https://other/metrics", "https://secure:444/m"]});
         let Value::Object(options) = pages else { panic!("an object") };
-        let added = |config: &Plan| {
+        let added = |plan: &Plan| {
             let mut options = options.clone();
-            add_tls(&mut options, config);
+            add_tls(&mut options, plan);
             options.get("tls").cloned()
         };
-        assert_eq!(added(&config), None);
-        config.target.tls = TlsConfig { ca_cert: Some("/a/ca.pem".into()), ..TlsConfig::default() };
+        assert_eq!(added(&plan), None);
+        plan.target.tls = TlsConfig { ca_cert: Some("/a/ca.pem".into()), ..TlsConfig::default() };
         let expected =
             json!({"ca_cert": "/a/ca.pem", "client_cert": null, "client_key": null, "insecure": false});
-        assert_eq!(added(&config), Some(json!({"https://secure/metrics": expected})));
-        config.target.tls.ca_cert = Some("ca.pem".into());
-        let tls = added(&config).unwrap();
+        assert_eq!(added(&plan), Some(json!({"https://secure/metrics": expected})));
+        plan.target.tls.ca_cert = Some("ca.pem".into());
+        let tls = added(&plan).unwrap();
         let path = tls["https://secure/metrics"]["ca_cert"].as_str().unwrap();
         assert!(path.starts_with('/') && path.ends_with("/ca.pem"), "{path}");
     }
 
     #[test]
     fn headers_of_pages_go_to_every_page_and_win() {
-        let config = config(&[("Authorization", "Bearer of-pages")]);
+        let plan = plan(&[("Authorization", "Bearer of-pages")]);
         let elsewhere = json!({"authorization": "Bearer of-pages"});
-        assert_eq!(Value::Object(headers_of("http://other/metrics", &config)), elsewhere);
+        assert_eq!(Value::Object(headers_of("http://other/metrics", &plan)), elsewhere);
         let own = json!({"authorization": "Bearer of-pages", "x-team": "blue"});
-        assert_eq!(Value::Object(headers_of("http://h:8000/metrics", &config)), own);
+        assert_eq!(Value::Object(headers_of("http://h:8000/metrics", &plan)), own);
     }
 
     #[rstest]

@@ -106,8 +106,8 @@ struct Service {
 }
 
 /// Decides.
-pub(crate) fn choose(registry: &Registry, config: &Plan) -> Result<Chosen, ChoiceError> {
-    let wishes = Wishes::read(registry, config)?;
+pub(crate) fn choose(registry: &Registry, plan: &Plan) -> Result<Chosen, ChoiceError> {
+    let wishes = Wishes::read(registry, plan)?;
     let mut chosen = Chosen { services: Vec::new(), warnings: Vec::new() };
     for entry in registry.services() {
         let (name, metadata) = (&entry.name, &entry.metadata);
@@ -142,8 +142,8 @@ pub(crate) fn choose(registry: &Registry, config: &Plan) -> Result<Chosen, Choic
             });
         }
     }
-    chosen.check_options(registry, config)?;
-    chosen.check_isolation(registry, config)?;
+    chosen.check_options(registry, plan)?;
+    chosen.check_isolation(registry, plan)?;
     Ok(chosen)
 }
 
@@ -160,23 +160,23 @@ struct Wishes {
 }
 
 impl Wishes {
-    fn read(registry: &Registry, config: &Plan) -> Result<Self, PluginError> {
+    fn read(registry: &Registry, plan: &Plan) -> Result<Self, PluginError> {
         let entry_name = |name: &String| Ok(registry.describe(Category::Service, name)?.name);
         let named =
             |names: &[String]| -> Result<Vec<String>, PluginError> { names.iter().map(entry_name).collect() };
-        let isolate = config.isolate.iter().map(|name| Ok(registry.spelling(name)?[1].clone()));
+        let isolate = plan.isolate.iter().map(|name| Ok(registry.spelling(name)?[1].clone()));
         let isolate: Result<Vec<Option<String>>, PluginError> = isolate.collect();
         Ok(Self {
-            start: named(&config.services.start)?,
-            leave_out: named(&config.services.leave_out)?,
-            set: config
+            start: named(&plan.services.start)?,
+            leave_out: named(&plan.services.leave_out)?,
+            set: plan
                 .services
                 .options
                 .iter()
                 .map(|option| entry_name(&option.service))
                 .collect::<Result<_, _>>()?,
             isolate: isolate?.into_iter().flatten().collect(),
-            scrape: config.server_metrics.enabled,
+            scrape: plan.server_metrics.enabled,
         })
     }
 
@@ -193,9 +193,9 @@ impl Wishes {
 }
 
 impl Chosen {
-    fn check_options(&mut self, registry: &Registry, config: &Plan) -> Result<(), ChoiceError> {
+    fn check_options(&mut self, registry: &Registry, plan: &Plan) -> Result<(), ChoiceError> {
         let mut schemas: BTreeMap<String, OptionSchema> = BTreeMap::new();
-        for option in &config.services.options {
+        for option in &plan.services.options {
             let listed = registry.describe(Category::Service, &option.service)?;
             let name = listed.name.clone();
             let Some(service) = self.services.iter().find(|service| service.name == name) else {
@@ -209,7 +209,7 @@ impl Chosen {
             let schema = schemas.entry(name).or_insert_with(|| OptionSchema::of(&listed));
             schema.check(&option.key, &option.value)?;
             let is_interval = service.name == SERVER_METRICS && option.key == scrape::INTERVAL;
-            if is_interval && config.server_metrics.interval_s.is_some() {
+            if is_interval && plan.server_metrics.interval_s.is_some() {
                 self.warnings.push(format!(
                     "`--server-metrics-interval` has no effect: `--service-option {SERVER_METRICS}.{}` says otherwise",
                     scrape::INTERVAL
@@ -217,7 +217,7 @@ impl Chosen {
             }
         }
         let doubts = schemas.iter().filter_map(|(name, schema)| {
-            let options = config.services.options.iter();
+            let options = plan.services.options.iter();
             let meant = options.filter(|option| Key::of(&option.service) == Key::of(name));
             schema.doubt(meant.map(|option| option.key.as_str()))
         });
@@ -225,10 +225,10 @@ impl Chosen {
         Ok(())
     }
 
-    fn check_isolation(&mut self, registry: &Registry, config: &Plan) -> Result<(), ChoiceError> {
-        for typed in &config.isolate {
+    fn check_isolation(&mut self, registry: &Registry, plan: &Plan) -> Result<(), ChoiceError> {
+        for typed in &plan.isolate {
             let [endpoint, service] = registry.spelling(typed)?;
-            let is_used = endpoint.as_ref() == Some(&config.target.endpoint_type)
+            let is_used = endpoint.as_ref() == Some(&plan.target.endpoint_type)
                 || self.services.iter().any(|used| Some(&used.name) == service.as_ref());
             if !is_used {
                 self.warnings.push(format!("`--isolate {typed}` has no effect: the run does not use it"));
@@ -237,8 +237,8 @@ impl Chosen {
         Ok(())
     }
 
-    /// Every instance, with its options. `config` knows the target by now.
-    pub(crate) fn wanted(&self, config: &Plan, registry: &Registry) -> Vec<Wanted> {
+    /// Every instance, with its options. `plan` knows the target by now.
+    pub(crate) fn wanted(&self, plan: &Plan, registry: &Registry) -> Vec<Wanted> {
         self.services
             .iter()
             .flat_map(|service| (1..=service.instances).map(move |number| (service, number)))
@@ -251,30 +251,30 @@ impl Chosen {
                 required: service.required,
                 isolated: service.isolated,
                 is_asked_for: service.is_asked_for,
-                options: options(service, number, config, registry),
+                options: options(service, number, plan, registry),
             })
             .collect()
     }
 }
 
 /// The options of one instance: those of the host, and the user's over them.
-fn options(service: &Service, instance: u32, config: &Plan, registry: &Registry) -> String {
+fn options(service: &Service, instance: u32, plan: &Plan, registry: &Registry) -> String {
     let mut options = Map::new();
     if service.name == SERVER_METRICS {
-        options.insert("urls".into(), json!(config.server_metrics.urls));
-        options.insert(scrape::INTERVAL.into(), json!(scrape::interval_ms(&config.server_metrics)));
+        options.insert("urls".into(), json!(plan.server_metrics.urls));
+        options.insert(scrape::INTERVAL.into(), json!(scrape::interval_ms(&plan.server_metrics)));
     }
     let is_meant =
         |name: &str| registry.describe(Category::Service, name).is_ok_and(|it| it.name == service.name);
-    for option in &config.services.options {
+    for option in &plan.services.options {
         if option.instance.is_none_or(|number| number == instance) && is_meant(&option.service) {
             options.insert(option.key.clone(), option.value.clone());
         }
     }
     if service.name == SERVER_METRICS {
         // Last, so that pages which the user names as an option get what is theirs.
-        scrape::add_headers(&mut options, config);
-        scrape::add_tls(&mut options, config);
+        scrape::add_headers(&mut options, plan);
+        scrape::add_tls(&mut options, plan);
     }
     Value::Object(options).to_string()
 }

@@ -26,7 +26,7 @@ use crate::{
 /// A run that can begin.
 pub(crate) struct Run {
     /// What decides it.
-    pub(crate) config: Plan,
+    pub(crate) plan: Plan,
     /// First frame of its journal.
     pub(crate) header: RunHeader,
     /// Its clock, which is ticking.
@@ -91,15 +91,15 @@ pub(crate) fn read_endpoint_options(
 }
 
 /// What the endpoint's manifest says about the answers of this run, and its schema of options about their lengths.
-pub(crate) fn capabilities(registry: &Registry, config: &Plan, metadata: &EndpointMetadata) -> Capabilities {
+pub(crate) fn capabilities(registry: &Registry, plan: &Plan, metadata: &EndpointMetadata) -> Capabilities {
     // A schema that cannot be read costs a hint, and the run has loaded the library already.
-    let endpoint = registry.describe(Category::Endpoint, &config.target.endpoint_type).ok();
+    let endpoint = registry.describe(Category::Endpoint, &plan.target.endpoint_type).ok();
     let schema = endpoint.filter(|_| metadata.produces_tokens).map(|endpoint| OptionSchema::of(&endpoint));
     Capabilities {
         metrics_title: metadata.metrics_title.clone().unwrap_or_else(|| "Metrics".to_owned()),
         produces_tokens: metadata.produces_tokens,
         tokenizes_input: metadata.tokenizes_input,
-        streaming: config.target.streaming,
+        streaming: plan.target.streaming,
         legacy_limit: schema.filter(|schema| schema.has(LEGACY_LIMIT)).map(|_| LEGACY_LIMIT.to_owned()),
     }
 }
@@ -112,7 +112,7 @@ impl Run {
 
     /// The entries that it uses.
     pub(crate) fn wanted_plugins(&self) -> Vec<(Category, &str)> {
-        let endpoint = (Category::Endpoint, self.config.target.endpoint_type.as_str());
+        let endpoint = (Category::Endpoint, self.plan.target.endpoint_type.as_str());
         let services = self.services.iter().map(|wanted| (Category::Service, wanted.entry.as_str()));
         [endpoint].into_iter().chain(services).collect()
     }

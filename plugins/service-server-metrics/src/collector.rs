@@ -2,7 +2,10 @@
 
 use std::{
     panic::resume_unwind,
-    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender},
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender},
+    },
     thread,
     time::Duration,
 };
@@ -85,19 +88,20 @@ impl Collector {
 
     /// Scrapes all pages at the same time, so that a slow one does not shift the others' instants.
     fn scrape(&mut self) {
-        let host = self.host;
+        let (host, pages) = (self.host, self.pages.len());
+        let left = Mutex::new(self.pages.iter_mut());
+        let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let scrape = || std::iter::from_fn(next).filter_map(|page| page.scrape(host)).collect::<Vec<_>>();
         let mut samples: Vec<ServerMetricsSample> = thread::scope(|scope| {
-            let Some((first, others)) = self.pages.split_first_mut() else { return Vec::new() };
-            // Without a thread left, a page is scraped at the next tick, or never: its samples are missing.
-            let others: Vec<_> = others
-                .iter_mut()
-                .filter_map(|page| thread::Builder::new().spawn_scoped(scope, move || page.scrape(host)).ok())
-                .collect();
-            let first = first.scrape(host);
-            // A panic ends this thread, too, and `stop` reports it.
-            let others =
-                others.into_iter().map(|page| page.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            std::iter::once(first).chain(others).flatten().collect()
+            // Where there is no thread left, this one takes what the others leave.
+            let others: Vec<_> =
+                (1..pages).map_while(|_| thread::Builder::new().spawn_scoped(scope, scrape).ok()).collect();
+            let mut samples = scrape();
+            for other in others {
+                // A panic ends this thread, too, and `stop` reports it.
+                samples.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            }
+            samples
         });
         samples.sort_by_key(|sample| sample.at_ns);
         if !samples.is_empty() {

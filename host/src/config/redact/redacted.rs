@@ -2,11 +2,11 @@
 
 use std::ops::Deref;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use serde::{Serialize, Serializer};
 
 use crate::plan::{Plan, WrittenPlan};
 
-/// Something without its secrets. Only what hides them makes one, and reading what was kept.
+/// Something without its secrets. Only what hides them makes one.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Redacted<T>(T);
 
@@ -25,21 +25,8 @@ impl<T> Deref for Redacted<T> {
     }
 }
 
-#[cfg(test)]
-impl<T> std::ops::DerefMut for Redacted<T> {
-    fn deref_mut(&mut self) -> &mut T {
-        &mut self.0
-    }
-}
-
 impl Serialize for Redacted<Plan> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         WrittenPlan::of(self.0.clone()).serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Redacted<Plan> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        WrittenPlan::deserialize(deserializer)?.read().map(Self).map_err(D::Error::custom)
     }
 }

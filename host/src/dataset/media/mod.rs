@@ -24,8 +24,11 @@ use crate::{plan::media::MediaConfig, seed::Seed};
 /// About as many bytes as all different media of a kind may take together.
 const BUDGET: u64 = 512 << 20;
 
-/// More different media of a kind are not made for a run, whose length may have no end.
+/// More different media of a kind are not made for a run.
 const MOST: u64 = 10_000;
+
+/// A run that may have any number of requests has the media of so many.
+const SCRIPTS_OF_AN_ENDLESS_RUN: u64 = 100;
 
 /// The media of a run.
 #[derive(Debug, Default)]
@@ -67,11 +70,9 @@ impl Media {
     /// What the user should know when there are fewer media than these many scripts could show.
     pub(super) fn shared(&self, scripts: Option<u64>) -> Option<String> {
         let few: Vec<String> = self.0.iter().filter_map(|kind| kind.shared(scripts)).collect();
-        let limit = BUDGET >> 20;
         (!few.is_empty()).then(|| {
             format!(
-                "{}: no more than {MOST}, and no more than {limit} MiB, are made. A server that keeps what it has seen \
-                 answers faster",
+                "{}: more are not made. A server that keeps what it has seen answers faster",
                 few.join(", ")
             )
         })
@@ -108,7 +109,7 @@ impl Collection {
         budget: u64,
     ) -> Result<Vec<T>, MediaError> {
         let (mut affordable, mut bytes) = (Vec::new(), 0_u64);
-        let most = self.shown(scripts).unwrap_or(u64::MAX).min(MOST.max(self.a_script));
+        let most = self.shown(scripts.unwrap_or(SCRIPTS_OF_AN_ENDLESS_RUN)).min(MOST.max(self.a_script));
         for outline in outlines.take(usize::try_from(most).unwrap_or(usize::MAX)) {
             let of_a_script = outline.size().saturating_mul(self.a_script);
             if of_a_script > MOST_OF_A_REQUEST {
@@ -124,8 +125,8 @@ impl Collection {
     }
 
     /// How many so many scripts show together.
-    fn shown(&self, scripts: Option<u64>) -> Option<u64> {
-        scripts.map(|scripts| scripts.saturating_mul(self.a_script))
+    fn shown(&self, scripts: u64) -> u64 {
+        scripts.saturating_mul(self.a_script)
     }
 
     fn parts(&self, number: u64) -> impl Iterator<Item = Part> {
@@ -139,7 +140,7 @@ impl Collection {
 
     fn shared(&self, scripts: Option<u64>) -> Option<String> {
         let (made, name) = (self.made.len(), self.name);
-        match self.shown(scripts) {
+        match scripts.map(|scripts| self.shown(scripts)) {
             Some(shown) => {
                 (shown > made as u64).then(|| format!("{made} different {name} are sent in {shown} places"))
             }
@@ -307,7 +308,7 @@ mod tests {
         assert_eq!(urls[..5].iter().collect::<HashSet<_>>().len(), 5);
         insta::assert_snapshot!(
             media.shared(Some(6)).unwrap(),
-            @"5 different images are sent in 12 places: no more than 10000, and no more than 512 MiB, are made. A server that keeps what it has seen answers faster"
+            @"5 different images are sent in 12 places: more are not made. A server that keeps what it has seen answers faster"
         );
     }
 

@@ -8,14 +8,14 @@ use memchr::memmem;
 use super::{
     damage::Damage,
     format::{HEAD_BYTES, Head, MAGIC, MARKER, MAX_FRAME_BYTES, OLDER_MAGICS, Salt, Tag},
+    lookahead::Lookahead,
     older,
-    source::Source,
 };
 
 /// Reads the frames of a file.
 #[derive(Debug)]
 pub(super) struct Frames<R> {
-    source: Source<R>,
+    lookahead: Lookahead<R>,
     version: Version,
     /// Number of the next frame; of older versions, of the next record without a count.
     next: u64,
@@ -48,10 +48,10 @@ pub(super) struct Meta {
 impl<R: Read> Frames<R> {
     /// Those of a file; `None` when it is none of ours.
     pub(super) fn of(file: R) -> Option<Self> {
-        let mut source = Source::new(file);
-        let magic = source.next()?;
+        let mut lookahead = Lookahead::new(file);
+        let magic = lookahead.next()?;
         let version = if magic == MAGIC {
-            let salts = [source.next()?, source.next()?];
+            let salts = [lookahead.next()?, lookahead.next()?];
             Version::Tagged(salts.map(|salt| Salt(u64::from_le_bytes(salt))))
         } else if OLDER_MAGICS.contains(&magic) {
             Version::Older
@@ -59,7 +59,7 @@ impl<R: Read> Frames<R> {
             return None;
         };
         let damage = Damage::default();
-        Some(Self { source, version, next: 0, is_over: false, is_counting: false, damage })
+        Some(Self { lookahead, version, next: 0, is_over: false, is_counting: false, damage })
     }
 
     /// Whether it is of a version whose frames have no tags.
@@ -92,7 +92,7 @@ impl<R: Read> Frames<R> {
 
     /// Nothing counts any more.
     fn end(&mut self) -> Option<Meta> {
-        let rest = self.source.skip(u64::MAX);
+        let rest = self.lookahead.skip(u64::MAX);
         if rest > 0 {
             match self.version {
                 Version::Older => self.damage.ends_early = true,
@@ -108,7 +108,7 @@ impl<R: Read> Frames<R> {
             self.damage.frames += 1;
             self.damage.has_lost_end = true;
         }
-        self.damage.ends_early |= self.source.failed();
+        self.damage.ends_early |= self.lookahead.failed();
         None
     }
 
@@ -125,14 +125,14 @@ impl<R: Read> Frames<R> {
             let all_bytes = HEAD_BYTES as u64 + u64::from(length);
             // The head is whole, and says where the next one is: what its payload holds is never taken for heads.
             let Some(missing) = number.checked_sub(self.next) else {
-                let found = self.source.skip(length.into());
+                let found = self.lookahead.skip(length.into());
                 self.damage.bytes += all_bytes - (u64::from(length) - found);
                 continue;
             };
             self.is_counting = false;
             self.damage.frames = self.damage.frames.saturating_add(missing);
             self.next = number.saturating_add(1);
-            let found = self.source.read_to(length as usize, payloads);
+            let found = self.lookahead.read_to(length as usize, payloads);
             if found == length as usize && crc32fast::hash(&payloads[start..]) == payload_crc {
                 return Some(Meta { tag, number, head: 0 });
             }
@@ -146,30 +146,30 @@ impl<R: Read> Frames<R> {
     /// Takes the next head that is whole, and whatever is before it.
     fn next_head(&mut self, salts: [Salt; 2]) -> Option<Head> {
         loop {
-            let bytes = self.source.peek(HEAD_BYTES);
+            let bytes = self.lookahead.peek(HEAD_BYTES);
             let Some(first) = bytes.first_chunk() else {
                 let rest = bytes.len();
-                self.source.take(rest);
+                self.lookahead.take(rest);
                 if rest > 0 {
                     self.lose(rest as u64);
                 }
                 return None;
             };
             if let Some(head) = Head::read(first, salts) {
-                self.source.take(HEAD_BYTES);
+                self.lookahead.take(HEAD_BYTES);
                 return Some(head);
             }
             // The last bytes may be the first ones of a head.
             let none = bytes.len() - (MARKER.len() - 1);
             let gap = memmem::find(&bytes[1..], &MARKER).map_or(none, |at| at + 1);
-            self.source.take(gap);
+            self.lookahead.take(gap);
             self.lose(gap as u64);
         }
     }
 
     fn next_older(&mut self, payloads: &mut Vec<u8>) -> Option<Meta> {
         let start = payloads.len();
-        if self.damage.ends_early || self.source.peek(1).is_empty() {
+        if self.damage.ends_early || self.lookahead.peek(1).is_empty() {
             return self.finish();
         }
         let read = self.read_older(payloads);
@@ -186,12 +186,12 @@ impl<R: Read> Frames<R> {
     /// A length and a CRC-32, and a payload that fits them.
     fn read_older(&mut self, payloads: &mut Vec<u8>) -> Option<()> {
         let start = payloads.len();
-        let length = u32::from_le_bytes(self.source.next()?);
-        let crc = u32::from_le_bytes(self.source.next()?);
+        let length = u32::from_le_bytes(self.lookahead.next()?);
+        let crc = u32::from_le_bytes(self.lookahead.next()?);
         if length > MAX_FRAME_BYTES {
             return None;
         }
-        let found = self.source.read_to(length as usize, payloads);
+        let found = self.lookahead.read_to(length as usize, payloads);
         (found == length as usize && crc32fast::hash(&payloads[start..]) == crc).then_some(())
     }
 }

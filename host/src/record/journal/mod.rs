@@ -42,11 +42,11 @@ mod damage;
 mod format;
 mod frames;
 mod location;
+mod lookahead;
 mod older;
 mod payload;
 mod pending;
 mod reader;
-mod source;
 #[cfg(test)]
 mod tests;
 mod texts;

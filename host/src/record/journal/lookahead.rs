@@ -1,4 +1,4 @@
-//! Bytes that can be looked at before they are taken: the [`Source`].
+//! Bytes that can be looked at before they are taken: the [`Lookahead`].
 
 use std::io::{self, Read};
 
@@ -7,7 +7,7 @@ const BUFFER_BYTES: usize = 64 << 10;
 
 /// Reads a file, with one buffer. An error of the system is the end of it, and is noted.
 #[derive(Debug)]
-pub(super) struct Source<R> {
+pub(super) struct Lookahead<R> {
     file: R,
     buffer: Box<[u8]>,
     /// What of the buffer is not taken yet.
@@ -16,7 +16,7 @@ pub(super) struct Source<R> {
     failed: bool,
 }
 
-impl<R: Read> Source<R> {
+impl<R: Read> Lookahead<R> {
     pub(super) fn new(file: R) -> Self {
         Self { file, buffer: vec![0; BUFFER_BYTES].into(), start: 0, end: 0, failed: false }
     }
@@ -122,28 +122,28 @@ mod tests {
 
     #[test]
     fn what_is_looked_at_is_still_there() {
-        let mut source = Source::new(Slow(b"abcdefgh"));
-        assert_eq!(source.peek(3), b"abc");
-        source.take(1);
-        assert_eq!(source.next(), Some(*b"bcd"));
+        let mut lookahead = Lookahead::new(Slow(b"abcdefgh"));
+        assert_eq!(lookahead.peek(3), b"abc");
+        lookahead.take(1);
+        assert_eq!(lookahead.next(), Some(*b"bcd"));
         let mut taken = Vec::new();
-        assert_eq!((source.read_to(2, &mut taken), source.skip(1)), (2, 1));
-        assert_eq!((taken.as_slice(), source.failed()), (&b"ef"[..], false));
-        assert_eq!(source.next::<2>(), None);
-        assert_eq!(source.peek(1), b"h");
-        assert!(source.failed());
+        assert_eq!((lookahead.read_to(2, &mut taken), lookahead.skip(1)), (2, 1));
+        assert_eq!((taken.as_slice(), lookahead.failed()), (&b"ef"[..], false));
+        assert_eq!(lookahead.next::<2>(), None);
+        assert_eq!(lookahead.peek(1), b"h");
+        assert!(lookahead.failed());
     }
 
     #[test]
     fn large_pieces_come_whole_and_end_where_the_file_does() {
         let bytes: Vec<u8> = (0..3 * BUFFER_BYTES).map(|at| u8::try_from(at % 251).unwrap()).collect();
-        let mut source = Source::new(&bytes[..]);
-        source.peek(10);
-        source.take(10);
+        let mut lookahead = Lookahead::new(&bytes[..]);
+        lookahead.peek(10);
+        lookahead.take(10);
         let mut taken = Vec::new();
-        assert_eq!(source.read_to(2 * BUFFER_BYTES, &mut taken), 2 * BUFFER_BYTES);
+        assert_eq!(lookahead.read_to(2 * BUFFER_BYTES, &mut taken), 2 * BUFFER_BYTES);
         assert_eq!(taken, bytes[10..][..2 * BUFFER_BYTES]);
-        assert_eq!(source.read_to(usize::MAX, &mut taken), BUFFER_BYTES - 10);
-        assert_eq!((taken, source.skip(1)), (bytes[10..].to_vec(), 0));
+        assert_eq!(lookahead.read_to(usize::MAX, &mut taken), BUFFER_BYTES - 10);
+        assert_eq!((taken, lookahead.skip(1)), (bytes[10..].to_vec(), 0));
     }
 }
