@@ -30,10 +30,11 @@ fn a_run_without_a_server_ends_and_keeps_what_it_measured(#[case] words: &[&str]
         "{reason}"
     );
     let errors = summary["error_summary"].as_array().unwrap();
-    let refused = errors.iter().find(|error| error["error_details"]["type"] == "connect").unwrap();
-    // A hundred in a row, and those that were under way as the hundredth was counted.
-    let refused = refused["count"].as_u64().unwrap();
-    assert!((100..400).contains(&refused), "{refused}");
+    let unreached = errors.iter().filter(|error| error["error_details"]["type"] == "connect");
+    // Nearly all are refused; a server that is just going resets a connection that is not yet open. Together they are a
+    // hundred in a row, and those that were under way as the hundredth was counted.
+    let unreached: u64 = unreached.map(|error| error["count"].as_u64().unwrap()).sum();
+    assert!((100..400).contains(&unreached), "{unreached} of {errors:?}");
     assert!(
         run.stderr.contains("the run ended before its time: the server was gone since "),
         "{}",
