@@ -342,7 +342,7 @@ impl<O: Observer> Listener<'_, O> {
                 observer.begun();
             }
             NodeEvent::Finished(finished) => observer.finished(*finished),
-            NodeEvent::Done(counts, usage) => observer.phase_done(counts, usage),
+            NodeEvent::Done(phase, counts, usage) => observer.phase_done(phase, counts, usage),
             NodeEvent::Poisoned => observer.poisoned(),
             NodeEvent::Lost(what) => observer.lost(what),
             // It may be that nobody waits for it any more.

@@ -116,8 +116,8 @@ pub(super) enum NodeEvent {
     Begun,
     /// A request is over.
     Finished(Box<Finished>),
-    /// A worker has finished its part of the phase.
-    Done(ScheduleCounts, WorkerUsage),
+    /// A worker has finished its part of the phase with this number.
+    Done(u32, ScheduleCounts, WorkerUsage),
     /// The endpoint panicked too often.
     Poisoned,
     /// A worker panicked.

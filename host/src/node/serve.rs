@@ -307,8 +307,8 @@ impl Sink for Uplink {
         self.say(NodeEvent::Finished(Box::new(finished)));
     }
 
-    fn phase_done(&self, counts: ScheduleCounts, usage: WorkerUsage) {
-        self.say(NodeEvent::Done(counts, usage));
+    fn phase_done(&self, phase: u32, counts: ScheduleCounts, usage: WorkerUsage) {
+        self.say(NodeEvent::Done(phase, counts, usage));
     }
 
     fn poisoned(&self) {

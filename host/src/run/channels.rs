@@ -20,8 +20,8 @@ use crate::{
 /// What the conductor hears from other threads.
 #[derive(Clone, Debug)]
 pub(super) enum Signal {
-    /// A worker has finished its part of the phase.
-    WorkerDone(ScheduleCounts, Box<WorkerUsage>),
+    /// A worker has finished its part of the phase with this number.
+    WorkerDone(u32, ScheduleCounts, Box<WorkerUsage>),
     /// The endpoint panicked too often.
     Poisoned,
     /// A worker panicked.
@@ -92,8 +92,8 @@ impl worker::Sink for Channels {
         self.recorder.finished(finished);
     }
 
-    fn phase_done(&self, counts: ScheduleCounts, usage: WorkerUsage) {
-        self.signal(Signal::WorkerDone(counts, Box::new(usage)));
+    fn phase_done(&self, phase: u32, counts: ScheduleCounts, usage: WorkerUsage) {
+        self.signal(Signal::WorkerDone(phase, counts, Box::new(usage)));
     }
 
     fn poisoned(&self) {

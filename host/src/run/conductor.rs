@@ -362,8 +362,9 @@ impl Conductor<'_> {
 
     fn on_signal(&mut self, signal: Signal) -> Option<Event> {
         match signal {
-            Signal::WorkerDone(counts, usage) => {
-                let phase = self.phase.as_mut()?;
+            Signal::WorkerDone(number, counts, usage) => {
+                // One that comes late, from a phase that was not waited for, says nothing of this one.
+                let phase = self.phase.as_mut().filter(|phase| phase.index == number)?;
                 phase.counts += counts;
                 phase.workers.push(*usage);
                 phase.workers_left -= 1;
