@@ -133,3 +133,6 @@ impl<S: Sink> Drop for Alarm<S> {
         self.sink.lost(format!("worker {} panicked", self.number));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,228 @@
+//! Sessions of several steps, played by a worker against a server of a few lines.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    num::NonZeroU64,
+    sync::mpsc::{Receiver, Sender, channel},
+    thread,
+    time::Duration,
+};
+
+use prony_plugin_api::{
+    Endpoint as Format, EventSink, Parser, RequestWriter, Result, TextKind, TurnContext,
+    abi::{author::endpoint_table, host::EndpointInstance},
+    metadata::StreamFraming,
+};
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::*;
+use crate::{
+    clock::Clock,
+    dataset::{Part, Script, Source, Step},
+    plan::{Load, Phase, Ramp, Role, StopRule},
+    request::{
+        endpoint::Endpoint, exchange::Finished, target::TargetPlan, transport::install_tls,
+        worker_statistics::WorkerUsage,
+    },
+    schedule::{
+        ScheduleCounts,
+        credits::{Credits, Pool, Share},
+        gate::Slots,
+    },
+    seed::Seed,
+};
+
+/// Longer than any of this takes.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Writes a turn as `role:text`, a line for each message; an answer is its text.
+#[derive(Debug)]
+struct Plain;
+
+impl Format for Plain {
+    type Parser = Self;
+
+    fn new(_options: &str) -> Result<Self> {
+        Ok(Self)
+    }
+
+    fn format(&self, turn: &TurnContext<'_>, request: &mut RequestWriter<'_>) -> Result<()> {
+        let lines: Vec<_> =
+            turn.messages().map(|message| format!("{}:{}", message.role(), message.text())).collect();
+        request.write_all(lines.join("\n").as_bytes()).unwrap();
+        Ok(())
+    }
+
+    fn parser(&self) -> Self {
+        Self
+    }
+}
+
+impl Parser for Plain {
+    fn event(&mut self, _name: &str, _data: &[u8], _out: &mut EventSink<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn body(&mut self, _status: u32, body: &[u8], out: &mut EventSink<'_>) -> Result<()> {
+        out.text(TextKind::CONTENT, 0, std::str::from_utf8(body).unwrap());
+        out.done();
+        Ok(())
+    }
+}
+
+/// What a worker said.
+#[derive(Clone, Debug)]
+struct Heard {
+    finished: Sender<Finished>,
+    done: Sender<(u32, ScheduleCounts)>,
+}
+
+impl Sink for Heard {
+    fn begun(&self, _phase: u32) {}
+
+    fn finished(&self, finished: Finished) {
+        self.finished.send(finished).unwrap();
+    }
+
+    fn phase_done(&self, phase: u32, counts: ScheduleCounts, _usage: WorkerUsage) {
+        self.done.send((phase, counts)).unwrap();
+    }
+
+    fn poisoned(&self) {}
+
+    fn lost(&self, what: String) {
+        panic!("{what}");
+    }
+}
+
+/// A server that takes one connection: its URL, and the bodies of the requests. It answers them with these statuses and
+/// `reply 1`, `reply 2` and so on.
+fn server(statuses: Vec<u16>) -> (String, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (bodies, received) = channel();
+    thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut requests = BufReader::new(socket.try_clone().unwrap());
+        for (number, status) in (1..).zip(statuses) {
+            let Some(body) = body_of(&mut requests) else { break };
+            bodies.send(body).unwrap();
+            let reply = format!("reply {number}");
+            let head = format!("HTTP/1.1 {status} S\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", reply.len());
+            socket.write_all((head + &reply).as_bytes()).unwrap();
+        }
+    });
+    (url, received)
+}
+
+fn body_of(requests: &mut BufReader<TcpStream>) -> Option<String> {
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if requests.read_line(&mut line).unwrap() == 0 {
+            return None;
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line == "\r\n" {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    requests.read_exact(&mut body).unwrap();
+    Some(String::from_utf8(body).unwrap())
+}
+
+fn script(id: &str, texts: &[&str]) -> Script {
+    let steps = texts.iter().map(|text| Step {
+        role: "user".into(),
+        parts: vec![Part::text((*text).into())],
+        max_tokens: None,
+        extra_json: String::new(),
+        headers: Vec::new(),
+        input_tokens: None,
+    });
+    Script { id: id.into(), steps: steps.collect() }
+}
+
+fn equipment(url: &str, scripts: Vec<Script>, sink: Heard) -> Equipment<Heard> {
+    install_tls();
+    let target = serde_json::from_value(json!({
+        "urls": [url], "model": "m", "endpoint_type": "plain", "streaming": false, "request_timeout_s": 60.0,
+        "wait_for_model_timeout_s": 0.0, "headers": [], "extra_inputs": {}, "use_server_token_count": false,
+        "use_legacy_max_tokens": false, "transport": "timed",
+    }));
+    let target = TargetPlan::new(&target.unwrap(), None, StreamFraming::default(), true).unwrap();
+    let instance = EndpointInstance::create(endpoint_table::<Plain>("Plain"), "{}").unwrap();
+    Equipment {
+        clock: Clock::start(),
+        endpoint: Endpoint::new("plain", Arc::new(instance)),
+        target: Arc::new(target),
+        source: Arc::new(Source::listed(scripts)),
+        sink,
+    }
+}
+
+/// Plays sessions of these scripts, so many, one at a time: what became of each request, and of the schedule.
+fn played(url: &str, scripts: Vec<Script>, sessions: u64) -> (Vec<Finished>, ScheduleCounts) {
+    let ((finished, requests), (done, ends)) = (channel(), channel());
+    let worker = Worker::start(0, equipment(url, scripts, Heard { finished, done }), 0).unwrap();
+    let phase = Phase {
+        id: 3,
+        name: "profiling".into(),
+        role: Role::Measured,
+        load: Load::Closed { sessions: Ramp::constant(1).unwrap() },
+        stop: StopRule::Requests(NonZeroU64::new(sessions).unwrap()),
+        drain_s: 8.0,
+    };
+    let share = Share { worker: 0, workers: 1 };
+    let (_run, control) = watch::channel(Control::Run);
+    worker.assign(Assignment {
+        phase: phase.id,
+        start_ns: 0,
+        ends_ns: None,
+        credits: Credits::new(&phase, Seed::new(1), share, &Arc::new(Pool::default())),
+        first_script: 0,
+        slots: Slots::fixed(1),
+        slotted_ns: 0,
+        control,
+    });
+    let (of_phase, counts) = ends.recv_timeout(DEADLINE).unwrap();
+    worker.join();
+    assert_eq!(of_phase, phase.id);
+    (requests.try_iter().collect(), counts)
+}
+
+/// Session, script and step of each.
+fn places(requests: &[Finished]) -> Vec<(u64, &str, u32)> {
+    let content = requests.iter().map(|request| (request.session_num, &request.content));
+    content.map(|(session, content)| (session, content.script.as_str(), content.step)).collect()
+}
+
+#[test]
+fn a_session_repeats_what_was_said_and_another_knows_nothing_of_it() {
+    let (url, bodies) = server(vec![200; 4]);
+    let scripts = vec![script("a", &["one", "two", "three"]), script("b", &["hello"])];
+    let (requests, counts) = played(&url, scripts, 2);
+    assert_eq!(places(&requests), [(0, "a", 0), (0, "a", 1), (0, "a", 2), (1, "b", 0)], "{requests:?}");
+    assert!(requests.iter().all(|request| request.phase == 3 && request.exchange.outcome.is_ok()));
+    assert_eq!((counts.scheduled, counts.dropped), (4, 0));
+    let second = "user:one\nassistant:reply 1\nuser:two";
+    let third = format!("{second}\nassistant:reply 2\nuser:three");
+    assert_eq!(bodies.iter().collect::<Vec<_>>(), ["user:one", second, &third, "user:hello"]);
+}
+
+#[test]
+fn a_session_ends_with_a_request_that_failed() {
+    let (url, bodies) = server(vec![200, 500, 200]);
+    let scripts = vec![script("a", &["one", "two", "three"]), script("b", &["hello"])];
+    let (requests, counts) = played(&url, scripts, 2);
+    assert_eq!(places(&requests), [(0, "a", 0), (0, "a", 1), (1, "b", 0)]);
+    let are_good: Vec<_> = requests.iter().map(|request| request.exchange.outcome.is_ok()).collect();
+    assert_eq!(are_good, [true, false, true]);
+    assert_eq!(counts.scheduled, 3);
+    assert_eq!(bodies.iter().last().as_deref(), Some("user:hello"));
+}
