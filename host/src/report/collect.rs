@@ -15,13 +15,14 @@ use prony_plugin_api::{Message, message::ServerMetricsBatch};
 use rayon::prelude::*;
 
 use super::{
-    Report, ReportError,
     artifacts::{Artifact, Files},
     chunk::{self, Chunk, Lens},
+    error::ReportError,
     errors::ErrorGroups,
+    file_names,
     messages::{self, Messages},
+    model::Report,
     outputs::Outputs,
-    records,
     recount::Recount,
     server_metrics::{self, Flights, PhaseWindow, ServerMetricsReport, Timeline},
 };
@@ -37,13 +38,24 @@ use crate::{
 /// Pieces of a batch for each core: enough for all of them to be done at about the same time.
 const PIECES_A_CORE: usize = 4;
 
+/// What the journal comes to.
+#[derive(Debug)]
+pub(super) struct Collected {
+    /// What is known of the run.
+    pub(super) report: Report,
+    /// The generated texts, if the run keeps them.
+    pub(super) outputs: Option<Outputs>,
+    /// What the servers said of themselves, if they were asked.
+    pub(super) server_metrics: Option<ServerMetricsReport>,
+}
+
 /// Reads the journal of a run's folder and writes the files with one line a request. Tokens are counted that the run has not
 /// counted, unless this is the end of the run with an identity.
 pub(super) fn collect(
     dir: &Path,
     end_of: Option<&str>,
     files: &mut Files<'_>,
-) -> Result<Report, ReportError> {
+) -> Result<Collected, ReportError> {
     let mut reader = Reader::open(dir)?;
     let (header, is_header_lost) = match reader.begin() {
         Beginning::Header(header) => (*header, false),
@@ -190,14 +202,14 @@ struct Pass<'a, 'b> {
 
 impl<'a, 'b> Pass<'a, 'b> {
     fn new(files: &'a mut Files<'b>, header: RunHeader) -> Self {
-        let mut profiled = Lines::Awaited(records::FILE_NAME);
+        let mut profiled = Lines::Awaited(file_names::REQUESTS);
         // It is there where nothing was profiled, too.
         profiled.add(files, &[]);
         Self {
             files,
             aggregator: Aggregator::new(&header),
             profiled,
-            warmup: Lines::Awaited(records::WARMUP_FILE_NAME),
+            warmup: Lines::Awaited(file_names::WARMUP_REQUESTS),
             outputs: header.settings.export_outputs.then(Outputs::default),
             errors: ErrorGroups::default(),
             warmup_errors: ErrorGroups::default(),
@@ -275,7 +287,7 @@ impl<'a, 'b> Pass<'a, 'b> {
         }
     }
 
-    fn finish(mut self, damage: Damage) -> Report {
+    fn finish(mut self, damage: Damage) -> Collected {
         let (files, lines) = (&mut *self.files, [self.profiled, self.warmup]);
         // Where there are files of an older report, to put these in their place takes as long as all percentiles.
         let ((), (warmup, profiling)) = rayon::join(
@@ -283,9 +295,6 @@ impl<'a, 'b> Pass<'a, 'b> {
             || (self.aggregator.warmup_results(), self.aggregator.profiling_results()),
         );
         let by_url = self.aggregator.results_by_url();
-        if let Some(outputs) = self.outputs {
-            self.files.write(|dir| outputs.write(dir));
-        }
         if let Some(end) = &self.end {
             self.notes.extend(end.notes.iter().cloned());
         }
@@ -294,13 +303,11 @@ impl<'a, 'b> Pass<'a, 'b> {
         let server_metrics =
             ServerMetricsReport::compute(&self.server_metrics, &windows, self.header.wall_start_ns);
         if let Some(metrics) = &server_metrics {
-            self.files.write(|dir| metrics.write_json(dir));
-            self.files.write(|dir| metrics.write_csv(dir));
             self.notes.extend(metrics.unavailable());
         }
         self.notes.extend(self.messages.notes());
         self.notes.extend(cut_after_end(profiling.outcomes.cut_after_end));
-        Report {
+        let report = Report {
             strangers: server_metrics::strangers(
                 &self.server_metrics,
                 &windows,
@@ -327,7 +334,8 @@ impl<'a, 'b> Pass<'a, 'b> {
             end: self.end,
             notes: self.notes,
             files: Vec::new(),
-        }
+        };
+        Collected { report, outputs: self.outputs, server_metrics }
     }
 }
 

@@ -237,7 +237,8 @@ fn of_page(
 /// The sum of the first of these gauges that is on the page, in one scrape.
 fn gauge(page: &Page, names: &[&str], scrape: usize) -> Option<f64> {
     let family = names.iter().find_map(|name| page.families.get(*name))?;
-    let is_first = |name: &&str, labels: &super::Labels| labels.get(*name).is_none_or(|rank| rank == "0");
+    let is_first =
+        |name: &&str, labels: &super::timeline::Labels| labels.get(*name).is_none_or(|rank| rank == "0");
     let series = family.series.iter().filter(|(labels, _)| RANKS.iter().all(|name| is_first(name, labels)));
     let values = series.filter_map(|(_, series)| series.values(Column::Value, scrape..scrape + 1).first());
     values.copied().filter(|value| !value.is_nan()).reduce(|sum, value| sum + value)
