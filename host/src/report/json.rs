@@ -10,7 +10,10 @@ use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{by_url, errors::ErrorGroup, model::Report, values::metrics, warnings};
-use crate::metrics::{Counting, Metric, PhaseSpan, Stats, Tally};
+use crate::{
+    metrics::{Counting, Metric, PhaseSpan, Stats, Tally},
+    plan::Role,
+};
 
 /// 2: `services` is an object by name and no list any more.
 pub(super) const SCHEMA_VERSION: &str = "2.0";
@@ -138,16 +141,29 @@ fn timestamp(report: &Report, run_ns: u64) -> Option<String> {
     OffsetDateTime::from_unix_timestamp_nanos(report.wall_ns(run_ns).into()).ok()?.format(&Rfc3339).ok()
 }
 
-/// A phase with its instants on the wall clock, as in the file of requests.
+/// A phase with its instants on the wall clock, as in the file of requests. Where several phases were profiled, it has numbers
+/// of its own, which the metrics at top level are pooled from.
 fn phase(report: &Report, span: &PhaseSpan) -> Value {
-    json!({
+    let mut phase = json!({
         "index": span.index,
         "kind": span.kind,
         "start_ns": report.wall_ns(span.start_ns),
         "end_ns": span.end_ns.map(|end| report.wall_ns(end)),
         "window_end_ns": span.window_end_ns().map(|end| report.wall_ns(end)),
         "counts": span.counts(),
-    })
+    });
+    if let Some(known) = report.by_phase.iter().find(|known| known.index == span.index) {
+        phase["name"] = known.name.as_str().into();
+        phase["role"] = match known.role {
+            Role::Warmup => "warmup",
+            Role::Measured => "measured",
+        }
+        .into();
+        phase["token_source"] = known.results.token_source.name().into();
+        phase["metrics"] = Value::Object(metrics(&known.results.table));
+        phase["error_summary"] = errors(&known.errors);
+    }
+    phase
 }
 
 /// What the metrics mean, next to the numbers.

@@ -7,6 +7,7 @@ use prony_plugin_api::message::PhaseKind;
 use super::{errors::ErrorGroup, messages::Messages, server_metrics::OtherClient};
 use crate::{
     metrics::{ClientReport, PhaseCounts, PhaseSpan, Results},
+    plan::Role,
     plugin::UsedPlugin,
     record::{RunEnd, RunHeader, journal::Damage},
 };
@@ -16,10 +17,12 @@ use crate::{
 pub(crate) struct Report {
     /// What was asked for.
     pub(crate) header: RunHeader,
-    /// The numbers of the profiling phases.
+    /// The numbers of the profiling phases together.
     pub(crate) profiling: Results,
     /// The numbers of the warm-up, if there was one.
     pub(crate) warmup: Option<Results>,
+    /// What each phase came to, in order; empty where only one was profiled.
+    pub(crate) by_phase: Vec<PhaseReport>,
     /// The numbers of the profiling phases for each base URL, where there are several.
     pub(crate) by_url: Vec<Results>,
     /// Metrics pages whose servers had more to do than prony gave them.
@@ -50,6 +53,21 @@ pub(crate) struct Report {
     pub(crate) notes: Vec<String>,
     /// The files that the run has left, in order.
     pub(crate) files: Vec<PathBuf>,
+}
+
+/// What one phase came to.
+#[derive(Clone, Debug)]
+pub(crate) struct PhaseReport {
+    /// Its position in the run.
+    pub(crate) index: u32,
+    /// Its name, for people.
+    pub(crate) name: String,
+    /// What it was for.
+    pub(crate) role: Role,
+    /// Its numbers.
+    pub(crate) results: Results,
+    /// Its failures.
+    pub(crate) errors: Vec<ErrorGroup>,
 }
 
 impl Report {

@@ -30,7 +30,7 @@ pub(super) struct Outputs {
 
 impl Outputs {
     /// Keeps one request.
-    pub(super) fn add(&mut self, record: &Record, measured: &Measured, wall_start_ns: u64) {
+    pub(super) fn record(&mut self, record: &Record, measured: &Measured, wall_start_ns: u64) {
         let instants = &record.instants;
         let metrics: Map<String, Value> =
             measured.iter().map(|(metric, value)| (metric.tag.to_owned(), json!(Exact(*value)))).collect();
@@ -52,8 +52,8 @@ impl Outputs {
         self.entries.push((record.session_num, entry));
     }
 
-    /// Takes in those of another part of the run.
-    pub(super) fn append(&mut self, part: Self) {
+    /// Takes in those of another collector.
+    pub(super) fn merge(&mut self, part: Self) {
         self.entries.extend(part.entries);
         self.units.extend(part.units);
     }
