@@ -4,6 +4,7 @@ use prony_plugin_api::{ErrorDetails, PartKind, TextKind, TokenUsage, abi::host::
 use serde::{Deserialize, Serialize};
 
 use super::{
+    choice_times::{ChoiceTimes, Firsts},
     failure_kind::FailureKind,
     hints,
     limits::{self, Breach, cut},
@@ -31,8 +32,10 @@ pub(crate) struct Answer {
     /// Read that brought the last event so far that said something: text, a result, an end, an error.
     #[serde(skip)]
     pub(super) said: Option<RunNs>,
-    /// Gaps between reads that brought tokens.
+    /// Gaps between reads that brought tokens of one choice.
     pub(crate) chunk_gaps_ns: Vec<u64>,
+    /// When the tokens of each choice came.
+    pub(crate) choice_times: ChoiceTimes,
     /// Events that carried tokens.
     pub(crate) token_events: u64,
     /// Those that came in the same read as the first token, the first one included.
@@ -41,7 +44,7 @@ pub(crate) struct Answer {
     pub(crate) texts: Vec<Passage>,
     /// Calls of tools, in the order of their first pieces. With the texts they are the reply.
     pub(crate) tool_calls: Vec<ToolCall>,
-    /// Generated text that arrived with the first token.
+    /// Generated text of the first choice that arrived with its first token.
     pub(crate) first_arrival: String,
     /// The last token counts reported.
     pub(crate) usage: Option<TokenUsage>,
@@ -206,22 +209,23 @@ impl Answer {
         }
     }
 
-    fn stamp(&mut self, kind: TextKind, text: &str) {
+    fn stamp(&mut self, kind: TextKind, choice: u32, text: &str) {
         let Some(now) = self.arrived else { return };
         self.said = Some(now);
         let is_first_read = *self.first_token.get_or_insert(now) == now;
-        if !self.event_has_text {
+        let is = Firsts { of_event: !self.event_has_text, of_read: self.last_token != Some(now) };
+        if is.of_event {
             self.event_has_text = true;
             self.token_events += 1;
             self.first_read_events += u64::from(is_first_read);
         }
-        match self.last_token {
-            Some(last) if last < now => self.chunk_gaps_ns.push(now - last),
-            _ => {}
-        }
         self.last_token = Some(now);
-        if is_first_read {
+        let arrival = self.choice_times.note(choice, now, text, is);
+        self.chunk_gaps_ns.extend(arrival.gap_ns);
+        if arrival.is_first && self.choice_times.is_first(choice) {
             self.first_arrival.push_str(text);
+        }
+        if is_first_read {
             self.note_running_usage();
         }
         if kind != TextKind::REASONING {
@@ -231,6 +235,13 @@ impl Answer {
 }
 
 impl Answer {
+    /// How many events brought tokens is not known.
+    pub(super) fn forget_events(&mut self) {
+        self.token_events = 0;
+        self.first_read_events = 0;
+        self.choice_times.forget_events();
+    }
+
     /// An event may tell its usage before or after its text. What an event without text tells is not the count of what
     /// has arrived: some servers send the usage of the whole answer first.
     fn note_running_usage(&mut self) {
@@ -245,7 +256,7 @@ impl ResponseSink for Answer {
         if text.is_empty() || !self.takes(text.len()) {
             return;
         }
-        self.stamp(kind, text);
+        self.stamp(kind, choice, text);
         // Two or three entries at most: a search beats a map.
         let known = self.texts.len();
         match self.texts.iter_mut().find(|entry| entry.choice == choice && entry.kind == kind) {
@@ -393,6 +404,25 @@ mod tests {
         assert_eq!((answer.first_arrival.as_str(), answer.token_events), ("ab", 5));
         assert_eq!(answer.first_read_events, 2);
         assert_eq!(answer.last_token, Some(20));
+    }
+
+    #[test]
+    fn choices_that_take_turns_have_gaps_and_first_texts_of_their_own() {
+        let mut answer = Answer::default();
+        for (at, choice, text) in [(10, 0, "a"), (14, 1, "x"), (20, 0, "b"), (24, 1, "y")] {
+            answer.arrived = Some(at);
+            answer.begin_event();
+            answer.text(TextKind::CONTENT, choice, text);
+        }
+        assert_eq!(
+            (answer.chunk_gaps_ns.as_slice(), answer.first_arrival.as_str()),
+            ([10, 10].as_slice(), "a")
+        );
+        assert_eq!(answer.choice_times.later_arrivals().collect::<Vec<_>>(), ["x"]);
+        assert_eq!(
+            (answer.first_token, answer.last_token, answer.first_read_events),
+            (Some(10), Some(24), 1)
+        );
     }
 
     #[rstest]
