@@ -2,7 +2,7 @@
 //!
 //! Data flows one way, and so do the modules' dependencies; read them in this order:
 //!
-//! `config` → `plan` → `dataset` → `schedule` → `request` → `record` → `metrics` → `report`. Beside them stand `plugin` (the
+//! `config` → `plan` → `dataset` → `schedule` → `session` → `request` → `record` → `metrics` → `report`. Beside them stand `plugin` (the
 //! registry and the only place that opens libraries) and `service` (the bus and its supervisor). `node` is where workers
 //! run, `run` executes a plan, `cli` is the way in, `mock_server` is a target that knows its own truth. `ARCHITECTURE.md`
 //! has the reasons.
@@ -29,4 +29,5 @@ mod schedule;
 mod screen;
 mod seed;
 mod service;
+mod session;
 mod stderr;

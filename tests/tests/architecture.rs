@@ -25,7 +25,7 @@ use names::Names;
 const LINE_BUDGET: usize = 600;
 
 /// Modules of the host, left to right: a module uses only what stands before it.
-const HOST_ORDER: [&str; 22] = [
+const HOST_ORDER: [&str; 23] = [
     "bounded",
     "stderr",
     "clock",
@@ -38,6 +38,7 @@ const HOST_ORDER: [&str; 22] = [
     "service",
     "dataset",
     "schedule",
+    "session",
     "request",
     "record",
     "metrics",

@@ -31,7 +31,13 @@ pub(crate) struct StepPlace<'a> {
 impl Script {
     /// What a session begins with.
     pub(crate) fn first(&self) -> StepPlace<'_> {
-        StepPlace { script: &self.id, number: 0, step: &self.steps[0] }
+        self.place(0)
+    }
+
+    /// The step at a position, which there must be.
+    pub(crate) fn place(&self, position: usize) -> StepPlace<'_> {
+        let number = u32::try_from(position).unwrap_or(u32::MAX);
+        StepPlace { script: &self.id, number, step: &self.steps[position] }
     }
 }
 
@@ -96,7 +102,6 @@ pub(crate) const PAYLOAD: &str = "payload";
 
 impl Part {
     /// A text without a name.
-    #[cfg(test)]
     pub(crate) fn text(data: String) -> Self {
         Self::named_text("", data)
     }

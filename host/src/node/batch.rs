@@ -32,7 +32,7 @@ struct Repeat {
     of: usize,
 }
 
-/// Makes parcels of a dataset.
+/// Makes batches of a dataset.
 #[derive(Debug)]
 pub(super) struct Packer<'a> {
     rest: &'a [Arc<Script>],
@@ -85,7 +85,7 @@ fn weight(script: &Script) -> usize {
     script.id.len() + turns.sum::<usize>()
 }
 
-/// Makes a dataset of parcels.
+/// Makes a dataset of batches.
 #[derive(Debug, Default)]
 pub(super) struct Unpacker {
     dataset: Vec<Script>,

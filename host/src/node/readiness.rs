@@ -192,7 +192,7 @@ enum Unready {
 
 async fn attempt(wire: &Wire, probe: &Script) -> Result<(), Unready> {
     let now = wire.clock.unix_time_s(wire.clock.now());
-    let request = prepare(&wire.endpoint, &wire.target, probe.first(), 0, &new_request_id(), now)
+    let request = prepare(&wire.endpoint, &wire.target, probe.first(), &[], 0, &new_request_id(), now)
         .map_err(|error| Unready::Ever(error.message))?;
     let mut exchange = Exchange::default();
     wire.perform(&request, &mut exchange).await;

@@ -18,7 +18,11 @@ use super::{
     payload,
     target::{Address, TargetPlan},
 };
-use crate::{config::redact, dataset::StepPlace};
+use crate::{
+    config::redact,
+    dataset::{Part, StepPlace},
+    session::history::Message,
+};
 
 /// Everything that goes on the wire, and what the record must remember of it.
 #[derive(Clone, Debug)]
@@ -44,29 +48,34 @@ pub(crate) fn new_request_id() -> String {
     Uuid::new_v4().to_string()
 }
 
-/// Formats one step of a session. `session_num` chooses among several URLs; `unix_time_s` is now.
+/// Formats one step of a session, behind what was said before it. `session_num` chooses among several URLs; `unix_time_s` is
+/// now.
 pub(crate) fn prepare(
     endpoint: &Endpoint,
     target: &TargetPlan,
     place: StepPlace<'_>,
+    history: &[Message],
     session_num: u64,
     request_id: &str,
     unix_time_s: u64,
 ) -> Result<Prepared, ErrorDetails> {
     let turn = place.step;
-    let parts: Vec<TurnPart<'_>> = turn
-        .parts
-        .iter()
-        .map(|part| TurnPart { kind: part.kind, name: &part.name, data: &part.data })
-        .collect();
+    let parts = views(&turn.parts);
     let payload = target.stand_in.as_ref().zip(payload::of(&turn.parts));
     let parts = payload.map_or(parts.as_slice(), |(stand_in, _)| stand_in.parts());
-    let messages = [TurnMessage { role: &turn.role, parts }];
+    let said: Vec<_> = history.iter().map(|message| (message.role(), views(message.parts()))).collect();
+    let last = [TurnMessage { role: &turn.role, parts }];
+    let mut all = Vec::new();
+    if !said.is_empty() {
+        all.extend(said.iter().map(|(role, parts)| TurnMessage { role, parts }).chain(last));
+    }
+    // Most requests repeat nothing, and need no list.
+    let messages = if all.is_empty() { &last[..] } else { &all[..] };
     let extra_json = target.merge_extra(&turn.extra_json);
     let facts_json = target.facts(session_num, unix_time_s);
     let view = Turn {
         model: &target.model,
-        messages: &messages,
+        messages,
         max_tokens: turn.max_tokens,
         streaming: target.streaming,
         turn_index: place.number,
@@ -91,6 +100,10 @@ pub(crate) fn prepare(
     let choices = choices::asked_for(&body, (!is_users).then_some(texts));
     let requested_output_tokens = turn.max_tokens;
     Ok(Prepared { method: Method::POST, session_num, place, headers, body, requested_output_tokens, choices })
+}
+
+fn views(parts: &[Part]) -> Vec<TurnPart<'_>> {
+    parts.iter().map(|part| TurnPart { kind: part.kind, name: &part.name, data: &part.data }).collect()
 }
 
 impl Prepared {

@@ -1,0 +1,227 @@
+//! The sessions of a worker's share of a phase: each starts when it is due, or when there is a slot for it.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::{JoinError, JoinSet},
+};
+
+use super::{
+    control::{Control, unless_drained},
+    equipment::{Assignment, Equipment},
+    player::{Opening, Player, Stage},
+    sink::Sink,
+};
+use crate::{
+    clock::Clock,
+    dataset::Source,
+    request::{
+        exchange::Wire,
+        transport::Transport,
+        worker_statistics::{WorkerStatistics, WorkerUsage},
+    },
+    schedule::{
+        Credit, ScheduleCounts,
+        gate::Slot,
+        pacer::{Pacer, pause},
+    },
+    session::Session,
+};
+
+/// A slot of a closed loop rests so long after a connection was refused, or a request by its endpoint: neither must turn the
+/// loop into one that fails as fast as it can. The schedule of an open loop limits itself.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// Starts the sessions of one worker.
+pub(super) struct Dispatcher<S> {
+    player: Arc<Player<S>>,
+    source: Arc<Source>,
+    statistics: Arc<WorkerStatistics>,
+}
+
+/// What became of the next credit.
+enum Step {
+    /// Its session may start.
+    Start(Box<Opening>),
+    /// Its first request could not be formatted, and the session is over. It had a slot in a closed loop.
+    Refused(Option<Slot>),
+    /// The phase drains; this credit was still waiting.
+    Drained(Credit),
+    /// There is none, or none was taken before the phase drained.
+    NoMore,
+}
+
+impl<S: Sink> Dispatcher<S> {
+    /// That of worker `number`, with its connections.
+    pub(super) fn new(
+        number: u32,
+        equipment: Equipment<S>,
+        transport: Transport,
+        statistics: Arc<WorkerStatistics>,
+    ) -> Self {
+        let Equipment { clock, endpoint, target, source, sink } = equipment;
+        let wire = Wire { clock, transport, endpoint, target, priority: Arc::default() };
+        Self { player: Arc::new(Player { number, wire, sink }), source, statistics }
+    }
+
+    fn clock(&self) -> Clock {
+        self.player.wire.clock
+    }
+
+    /// Opens connections ahead. What cannot be opened now is opened, or fails, with the request that needs it.
+    pub(super) async fn preconnect(&self, count: usize) {
+        let wire = &self.player.wire;
+        let (opened, error) = wire.transport.preconnect(&wire.target, count).await;
+        if let Some(error) = error {
+            let cause = error.causes.last().map_or("", String::as_str);
+            tracing::warn!(
+                worker = self.player.number,
+                opened,
+                wanted = count,
+                cause,
+                "not all connections are open"
+            );
+        }
+    }
+
+    /// Works off assignments until there are no more.
+    pub(super) async fn work(self, mut assignments: mpsc::UnboundedReceiver<Assignment>) {
+        let mut pacer = Pacer::new(self.clock());
+        let Player { number, wire, sink } = &*self.player;
+        while let Some(assignment) = assignments.recv().await {
+            wire.priority.keep_in_a_crowd();
+            let shift = self.statistics.begin(self.clock().now());
+            let steps = wire.transport.clock_steps();
+            let phase = assignment.phase;
+            let counts = self.run_phase(assignment, &mut pacer).await;
+            let usage = self.statistics.end(*number, &shift, self.clock().now());
+            let clock_steps = wire.transport.clock_steps() - steps;
+            let goes_first = wire.priority.was_raised();
+            sink.phase_done(phase, counts, WorkerUsage { goes_first, clock_steps, ..usage });
+        }
+    }
+
+    /// Starts the session of every credit of the assignment, then waits for what is in flight.
+    async fn run_phase(&self, mut phase: Assignment, pacer: &mut Pacer) -> ScheduleCounts {
+        let mut counts = ScheduleCounts::default();
+        let mut in_flight = JoinSet::new();
+        let stage = Stage { phase: phase.phase, ends_ns: phase.ends_ns, control: phase.control.clone() };
+        loop {
+            match self.next_step(&mut phase, pacer).await {
+                Step::Start(opening) => {
+                    in_flight.spawn(Arc::clone(&self.player).play(*opening, stage.clone()));
+                }
+                Step::Refused(slot) => {
+                    in_flight.spawn(rest(slot, phase.control.clone()));
+                }
+                Step::Drained(credit) => {
+                    counts.dropped = self.count_dropped(credit, &mut phase);
+                    break;
+                }
+                Step::NoMore => break,
+            }
+            while let Some(ended) = in_flight.try_join_next() {
+                counts.scheduled += self.requests(ended);
+            }
+        }
+        while let Some(ended) = in_flight.join_next().await {
+            counts.scheduled += self.requests(ended);
+        }
+        counts.scheduled += counts.dropped;
+        counts
+    }
+
+    /// In a closed loop the slot comes first: whoever has one takes the next number. In an open loop the number comes
+    /// first, its request is formatted ahead, and then waits for its time and a slot.
+    async fn next_step(&self, phase: &mut Assignment, pacer: &mut Pacer) -> Step {
+        let draining = *phase.control.borrow_and_update() >= Control::Drain;
+        if draining {
+            return phase
+                .credits
+                .next()
+                .filter(|credit| credit.due_ns.is_some())
+                .map_or(Step::NoMore, Step::Drained);
+        }
+        if phase.credits.is_open() {
+            self.next_open(phase, pacer).await
+        } else {
+            self.next_closed(phase).await
+        }
+    }
+
+    async fn next_closed(&self, phase: &mut Assignment) -> Step {
+        let slot = phase.slots.enter(self.clock(), phase.start_ns);
+        let Some(slot) = unless_drained(&mut phase.control, slot).await else { return Step::NoMore };
+        let Some(credit) = phase.credits.next() else { return Step::NoMore };
+        self.player.sink.begun(phase.phase);
+        let session = self.session(phase, credit);
+        let mut finished = self.player.begin(phase.phase, &session);
+        let Some(prepared) = self.player.prepare(&mut finished, &session).await else {
+            return Step::Refused(Some(slot));
+        };
+        let now = self.clock().now();
+        finished.exchange.instants.scheduled = now;
+        finished.exchange.instants.started = now;
+        Step::Start(Box::new(Opening { session, prepared, finished, slot, rest: Some(BACK_OFF) }))
+    }
+
+    async fn next_open(&self, phase: &mut Assignment, pacer: &mut Pacer) -> Step {
+        let Some(credit) = phase.credits.next() else { return Step::NoMore };
+        let due = phase.start_ns.saturating_add(credit.due_ns.unwrap_or(0));
+        let session = self.session(phase, credit);
+        let mut finished = self.player.begin(phase.phase, &session);
+        finished.exchange.instants.scheduled = due;
+        let Some(prepared) = self.player.prepare(&mut finished, &session).await else {
+            self.player.sink.begun(phase.phase);
+            // It was formatted ahead, but its turn is not over before it comes: the schedule limits failures as well.
+            unless_drained(&mut phase.control, pacer.wait_until(due)).await;
+            return Step::Refused(None);
+        };
+        let turn = async {
+            pacer.wait_until(due).await;
+            // Until it had the slot for the request before, it waited for the server, and not the server for it.
+            let idle_since = due.max(phase.slotted_ns);
+            self.statistics.note_wake(self.clock().now().saturating_sub(idle_since));
+            if phase.slots.is_full() {
+                self.statistics.note_held_back();
+            }
+            phase.slots.enter(self.clock(), phase.start_ns).await
+        };
+        let Some(slot) = unless_drained(&mut phase.control, turn).await else { return Step::Drained(credit) };
+        phase.slotted_ns = self.clock().now();
+        self.player.sink.begun(phase.phase);
+        finished.exchange.instants.started = self.clock().now();
+        Step::Start(Box::new(Opening { session, prepared, finished, slot, rest: None }))
+    }
+
+    /// The session of a credit.
+    fn session(&self, phase: &Assignment, credit: Credit) -> Session {
+        Session::new(credit.number, self.source.script(phase.first_script.saturating_add(credit.number)))
+    }
+
+    /// Requests of a session that is over. A panic cost at least the one that was under way.
+    fn requests(&self, ended: Result<u64, JoinError>) -> u64 {
+        ended.unwrap_or_else(|error| {
+            self.player.sink.lost(format!("a session of worker {} panicked: {error}", self.player.number));
+            1
+        })
+    }
+
+    /// Credits that were due before the phase's end and never tried: the one that waited, and those behind it.
+    fn count_dropped(&self, waiting: Credit, phase: &mut Assignment) -> u64 {
+        let now = self.clock().now();
+        let was_due = |credit: &Credit| {
+            credit.due_ns.is_some_and(|due_ns| phase.start_ns.saturating_add(due_ns) <= now)
+        };
+        std::iter::once(waiting).chain(&mut phase.credits).take_while(was_due).count() as u64
+    }
+}
+
+/// Keeps a slot for a while when its request could not be formatted, which is one that was tried.
+async fn rest(slot: Option<Slot>, mut control: watch::Receiver<Control>) -> u64 {
+    if slot.is_some() {
+        unless_drained(&mut control, pause(BACK_OFF)).await;
+    }
+    1
+}

@@ -1,0 +1,49 @@
+//! What a worker has, and what it is given to do.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::control::Control;
+use crate::{
+    clock::{Clock, RunNs},
+    dataset::Source,
+    request::{endpoint::Endpoint, target::TargetPlan},
+    schedule::{credits::Credits, gate::Slots},
+};
+
+/// One worker's part of one phase.
+#[derive(Debug)]
+pub(crate) struct Assignment {
+    /// Position of the phase in the run.
+    pub(crate) phase: u32,
+    /// When it began.
+    pub(crate) start_ns: RunNs,
+    /// When its duration and its grace period are over: what arrives later does not count. `None` without such an end.
+    pub(crate) ends_ns: Option<RunNs>,
+    /// Which requests are this worker's, and when they are due.
+    pub(crate) credits: Credits,
+    /// Scripts that earlier phases have played.
+    pub(crate) first_script: u64,
+    /// A slot for each request that may be in flight: of this worker in a closed loop, of all in an open one.
+    pub(crate) slots: Slots,
+    /// When the latest request of an open loop had its slot.
+    pub(crate) slotted_ns: RunNs,
+    /// Run, drain or cancel.
+    pub(crate) control: watch::Receiver<Control>,
+}
+
+/// What every worker of a run needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Equipment<S> {
+    /// The run's clock.
+    pub(crate) clock: Clock,
+    /// The endpoint.
+    pub(crate) endpoint: Endpoint,
+    /// What all requests have in common.
+    pub(crate) target: Arc<TargetPlan>,
+    /// What the requests say.
+    pub(crate) source: Arc<Source>,
+    /// Takes requests that are over, and is told when a phase is.
+    pub(crate) sink: S,
+}
