@@ -95,7 +95,7 @@ impl Columns {
                     }
                 }
                 (_, Column::Gaps(pool)) => {
-                    request.record.chunk_gaps_ns.iter().for_each(|gap| pool.record(*gap))
+                    request.record.chunk_gaps_ns.iter().for_each(|gap| pool.record(*gap));
                 }
                 // What is derived waits for the end; `new` pairs the other sources and columns.
                 _ => {}

@@ -138,7 +138,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("notes.txt"), "mine").unwrap();
         let of_a_run: Vec<_> = files_of_a_run().map(|name| dir.path().join(name)).collect();
-        of_a_run.iter().for_each(|file| std::fs::write(file, "old").unwrap());
+        for file in &of_a_run {
+            std::fs::write(file, "old").unwrap();
+        }
         claim(dir.path(), true).unwrap();
         assert!(dir.path().join("notes.txt").exists());
         assert!(of_a_run.len() > 2 && of_a_run.iter().all(|file| !file.exists()), "{of_a_run:?}");

@@ -256,7 +256,9 @@ proptest! {
             parts[*part].record(record, &mut measured);
         }
         let mut merged = empty;
-        order.into_iter().for_each(|part| merged.merge(parts[part].clone()));
+        for part in order {
+            merged.merge(parts[part].clone());
+        }
         let ((merged, deviations), (whole, expected)) = (everything(merged), everything(whole));
         prop_assert_eq!(merged, whole);
         prop_assert_eq!(deviations.len(), expected.len());

@@ -106,6 +106,7 @@ fn the_readme_lists_the_files_that_a_run_may_leave() {
         }
     }
     let mut named: Vec<&str> = possible_files().chain([journal::FILE_NAME]).collect();
-    (listed.sort(), named.sort_unstable());
+    listed.sort();
+    named.sort_unstable();
     assert_eq!(listed, named);
 }
