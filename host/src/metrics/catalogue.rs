@@ -395,6 +395,18 @@ mod tests {
         }
     }
 
+    /// The README says what *sent* is.
+    #[test]
+    fn what_begins_or_ends_with_sending_says_so_in_the_same_words() {
+        let of_sending: Vec<&str> =
+            CATALOGUE.iter().map(|metric| metric.definition).filter(|text| text.contains(" sent")).collect();
+        assert!(of_sending.len() > 5, "{of_sending:?}");
+        for definition in of_sending {
+            let (all, alike) = (" sent", "the moment the request was sent");
+            assert_eq!(definition.matches(all).count(), definition.matches(alike).count(), "{definition}");
+        }
+    }
+
     #[test]
     fn metrics_of_streams_and_tokens_stay_away_from_embeddings() {
         let embeddings = Capabilities { tokenizes_input: true, ..Capabilities::default() };
