@@ -101,7 +101,7 @@ pub struct RecordSummary {
     pub request_id: String,
     /// Warm-up or profiling.
     pub phase: PhaseKind,
-    /// Nanoseconds since the run's start at which the request could be sent.
+    /// Nanoseconds since the run's start at which the request was sent: the system had taken its last byte.
     pub sent_ns: u64,
     /// Nanoseconds from there to the first generated token, where there was one.
     pub time_to_first_token_ns: Option<u64>,

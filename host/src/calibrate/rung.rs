@@ -27,7 +27,7 @@ use crate::{
     plan::{Phase, Plan},
     plugin::{PluginError, Registry},
     record::recorder::RecorderError,
-    report::{self, ReportError},
+    report::{self, ReportError, file_names},
     run::{
         ExecuteError, Execution, Folder, Observer, RunOutcome, Snapshot, execute,
         lifecycle::Ending,
@@ -123,8 +123,8 @@ pub(super) fn measure(load: Load, instruments: &Instruments) -> Result<Rung, Cal
     let folder = tempfile::tempdir().map_err(CalibrateError::Files)?;
     let dir = folder.path().join("run");
     run(load, plan(load, instruments, &url, &dir)?, instruments)?;
-    let summary = json(&dir.join("profile_export_prony.json")).map_err(CalibrateError::Files)?;
-    let records = lines(&dir.join("profile_export.jsonl")).map_err(CalibrateError::Files)?;
+    let summary = json(&dir.join(file_names::SUMMARY)).map_err(CalibrateError::Files)?;
+    let records = lines(&dir.join(file_names::REQUESTS)).map_err(CalibrateError::Files)?;
     let truth = truth(&url).map_err(CalibrateError::Files)?;
     rung(load, &summary, &records, &truth).ok_or(CalibrateError::Nothing)
 }

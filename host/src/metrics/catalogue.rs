@@ -50,7 +50,7 @@ pub(crate) enum Need {
 pub(crate) enum Source {
     /// At most one value a request.
     Request(fn(&Request<'_>) -> Option<f64>),
-    /// Every gap between reads that brought tokens, in milliseconds.
+    /// Every gap between reads that brought tokens of one choice, in milliseconds.
     Gaps,
     /// The number of requests of which something is true.
     Count(fn(&Request<'_>) -> Option<bool>),
@@ -149,7 +149,8 @@ pub(crate) static CATALOGUE: &[Metric] = &[
         "As `time_to_first_token`, but from the moment at which the request was scheduled.")
         .needs(&[Streaming, OutputTokens, OpenLoop]).shown(),
     request("time_to_second_token", "Time to Second Token", "ms", of::time_to_second_token,
-        "The gap between the first two reads that brought generated tokens; it does not count from the request's start.")
+        "The first gap between two reads that brought generated tokens of one choice; it does not count from the request's \
+         start.")
         .needs(TOKEN_STREAM).shown(),
     request("time_to_first_output_token", "Time to First Output Token", "ms", of::time_to_first_output_token,
         "From the moment the request was sent to the read that brought the first token that is not reasoning; only \
@@ -162,12 +163,12 @@ pub(crate) static CATALOGUE: &[Metric] = &[
          of the response.")
         .shown(),
     request("request_service_time", "Request Service Time", "ms", of::request_service_time,
-        "From the moment the request was sent to the last byte of the answer: the latency without waiting in the \
+        "From the moment the request was sent to the last byte of the response: the latency without waiting in the \
          client.")
         .needs(&[OpenLoop]).shown(),
     request("submit_latency", "Submit Latency", "ms", of::submit_latency,
-        "From the moment the request was sent to the last byte of the answer that accepted it as a job; only of \
-         requests whose answer was followed up.")
+        "From the moment the request was sent to the last byte of the response that accepted it as a job; only of \
+         requests whose response was followed up.")
         .shown(),
     request("follow_up_count", "Follow-up Requests", "requests", of::follow_up_count,
         "How often the server was asked after an accepted request, its result included; only of requests whose answer was \
@@ -175,11 +176,12 @@ pub(crate) static CATALOGUE: &[Metric] = &[
         .shown(),
     request("inter_token_latency", "Inter Token Latency", "ms", of::inter_token_latency,
         "Time from the first to the last generated token, divided by the output tokens that came after the first read, all by \
-         one counter; undefined when nothing came after it. Other tools call it time per output token (TPOT).")
+         one counter; undefined when nothing came after it. It is per choice: of several choices (n > 1), each has its own first \
+         and last token, and their times and their tokens are added up. Other tools call it time per output token (TPOT).")
         .needs(TOKEN_STREAM).shown(),
     row("inter_chunk_latency", "Inter Chunk Latency", "ms", Source::Gaps,
-        "Every gap between reads that brought generated tokens, of all requests in one pool. vLLM's benchmark calls it \
-         inter-token latency (ITL).")
+        "Every gap between reads that brought generated tokens of one choice, of all choices and requests in one pool. vLLM's \
+         benchmark calls it inter-token latency (ITL).")
         .needs(TOKEN_STREAM).shown(),
     request("output_token_throughput_per_user", "Output Token Throughput Per User", "tokens/sec/user",
         of::output_token_throughput_per_user,
@@ -262,10 +264,10 @@ pub(crate) static CATALOGUE: &[Metric] = &[
         "Bytes of the images, videos and sounds in the answer, without those that it only links to.")
         .larger_is_better(),
     request("schedule_lateness", "Schedule Lateness", "ms", of::schedule_lateness,
-        "From the instant the schedule wanted the request sent to the instant work on sending it began, after any wait for a \
+        "From the moment at which the request was scheduled to the moment at which work on it began, after any wait for a \
          slot."),
     request("send_lateness", "Send Lateness", "ms", of::send_lateness,
-        "From the instant the schedule wanted the request sent to the instant it could be sent, a connection at hand.")
+        "From the moment at which the request was scheduled to the moment the request was sent.")
         .shown(),
     request("connection_time", "Connection Time", "ms", of::connection_time,
         "Time to open the request's connection, TLS included; only of requests that opened one."),
@@ -390,6 +392,18 @@ mod tests {
             {
                 assert!(CATALOGUE.iter().any(|other| other.tag == quoted), "{quoted} in {definition}");
             }
+        }
+    }
+
+    /// The README says what *sent* is.
+    #[test]
+    fn what_begins_or_ends_with_sending_says_so_in_the_same_words() {
+        let of_sending: Vec<&str> =
+            CATALOGUE.iter().map(|metric| metric.definition).filter(|text| text.contains(" sent")).collect();
+        assert!(of_sending.len() > 5, "{of_sending:?}");
+        for definition in of_sending {
+            let (all, alike) = (" sent", "the moment the request was sent");
+            assert_eq!(definition.matches(all).count(), definition.matches(alike).count(), "{definition}");
         }
     }
 

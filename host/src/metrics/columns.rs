@@ -69,13 +69,13 @@ impl Columns {
     }
 
     /// Takes a request in. What it measured is in `measured` afterwards.
-    pub(super) fn add(&mut self, request: &Request<'_>, measured: &mut Measured) {
+    pub(super) fn record(&mut self, request: &Request<'_>, measured: &mut Measured) {
         measured.clear();
-        self.outcomes.add(request.record);
+        self.outcomes.record(request.record);
         if !request.record.outcome.is_ok() {
             return;
         }
-        self.counting.add(request);
+        self.counting.record(request);
         match request.output_tokens() {
             Some((_, Counter::Server)) => self.counted_by_server += 1,
             Some((_, Counter::Client)) => self.counted_by_client += 1,
@@ -94,21 +94,23 @@ impl Columns {
                         *count = Some(count.unwrap_or(0) + u64::from(is_true));
                     }
                 }
-                (_, Column::Gaps(pool)) => request.record.chunk_gaps_ns.iter().for_each(|gap| pool.add(*gap)),
+                (_, Column::Gaps(pool)) => {
+                    request.record.chunk_gaps_ns.iter().for_each(|gap| pool.record(*gap));
+                }
                 // What is derived waits for the end; `new` pairs the other sources and columns.
                 _ => {}
             }
         }
     }
 
-    /// Takes in another part of the run, with the same metrics.
-    pub(super) fn append(&mut self, other: Self) {
-        self.outcomes.append(other.outcomes);
-        self.counting.append(other.counting);
+    /// Takes in those of another collector, with the same metrics.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.outcomes.merge(other.outcomes);
+        self.counting.merge(other.counting);
         self.counted_by_server += other.counted_by_server;
         self.counted_by_client += other.counted_by_client;
         for ((_, column), (_, more)) in zip(&mut self.by_metric, other.by_metric) {
-            column.append(more);
+            column.merge(more);
         }
     }
 
@@ -152,10 +154,10 @@ impl Columns {
 }
 
 impl Column {
-    fn append(&mut self, other: Self) {
+    fn merge(&mut self, other: Self) {
         match (self, other) {
-            (Self::Values(values), Self::Values(more)) => values.append(more),
-            (Self::Gaps(pool), Self::Gaps(more)) => pool.append(more),
+            (Self::Values(values), Self::Values(more)) => values.merge(more),
+            (Self::Gaps(pool), Self::Gaps(more)) => pool.merge(more),
             (Self::Count(count), Self::Count(Some(more))) => *count = Some(count.unwrap_or(0) + more),
             // Nothing to add. Columns of one metric are of one kind.
             _ => {}

@@ -44,13 +44,13 @@ impl Tally {
         (self.client > 0).then(|| 100.0 * (self.server as f64 / self.client as f64 - 1.0))
     }
 
-    fn add(&mut self, server: Option<u64>, client: Option<u64>) {
+    fn record(&mut self, server: Option<u64>, client: Option<u64>) {
         if let (Some(server), Some(client)) = (server, client) {
-            self.append(Self { requests: 1, server, client });
+            self.merge(Self { requests: 1, server, client });
         }
     }
 
-    fn append(&mut self, other: Self) {
+    fn merge(&mut self, other: Self) {
         self.requests += other.requests;
         self.server = self.server.saturating_add(other.server);
         self.client = self.client.saturating_add(other.client);
@@ -59,15 +59,15 @@ impl Tally {
 
 impl Counting {
     /// Takes in a successful request.
-    pub(super) fn add(&mut self, request: &Request<'_>) {
+    pub(super) fn record(&mut self, request: &Request<'_>) {
         let record = request.record;
         let completion = record.usage.and_then(|usage| usage.completion);
         let reasoning = record.usage.and_then(|usage| usage.reasoning).unwrap_or(0);
         let visible = super::inter_token::visible_usage(record);
         self.output
-            .add(visible.filter(|tokens| *tokens > 0), record.counted.output.filter(|tokens| *tokens > 0));
+            .record(visible.filter(|tokens| *tokens > 0), record.counted.output.filter(|tokens| *tokens > 0));
         let prompt = record.usage.and_then(|usage| usage.prompt).filter(|tokens| *tokens > 0);
-        self.input.add(prompt, record.counted.input.filter(|tokens| *tokens > 0));
+        self.input.record(prompt, record.counted.input.filter(|tokens| *tokens > 0));
         if let Some(completion) = completion.filter(|_| reasoning > 0 && record.reasoning_chars == 0) {
             self.with_hidden += completion;
             self.hidden += reasoning.min(completion);
@@ -88,10 +88,10 @@ impl Counting {
         }
     }
 
-    /// Takes in those of another part of the run.
-    pub(super) fn append(&mut self, other: Self) {
-        self.output.append(other.output);
-        self.input.append(other.input);
+    /// Takes in those of another collector.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.output.merge(other.output);
+        self.input.merge(other.input);
         self.bases.iter_mut().zip(other.bases).for_each(|(count, more)| *count += more);
         self.missing += other.missing;
         self.with_hidden += other.with_hidden;

@@ -44,7 +44,7 @@ pub(crate) struct FirstReadSummary {
 
 impl FirstReads {
     /// Takes in a successful request.
-    pub(super) fn add(&mut self, record: &Record) {
+    pub(super) fn record(&mut self, record: &Record) {
         let Some(first_token) = record.instants.first_token else { return };
         self.streams += 1;
         if record.first_read_events > 1 {
@@ -54,16 +54,16 @@ impl FirstReads {
             self.by_worker
                 .entry(record.worker)
                 .or_default()
-                .append(Shared { events, longest_ns: first_token.saturating_sub(sent) });
+                .merge(Shared { events, longest_ns: first_token.saturating_sub(sent) });
         }
     }
 
-    /// Takes in those of another part of the run.
-    pub(super) fn append(&mut self, other: Self) {
+    /// Takes in those of another collector.
+    pub(super) fn merge(&mut self, other: Self) {
         self.streams += other.streams;
         self.shared += other.shared;
         for (worker, shared) in other.by_worker {
-            self.by_worker.entry(worker).or_default().append(shared);
+            self.by_worker.entry(worker).or_default().merge(shared);
         }
     }
 
@@ -84,7 +84,7 @@ impl FirstReads {
 }
 
 impl Shared {
-    fn append(&mut self, other: Self) {
+    fn merge(&mut self, other: Self) {
         self.events = self.events.max(other.events);
         self.longest_ns = self.longest_ns.max(other.longest_ns);
     }
@@ -119,7 +119,7 @@ mod tests {
     fn summary(records: &[Record], workers: &[WorkerUsage]) -> FirstReadSummary {
         let mut first_reads = FirstReads::default();
         for record in records {
-            first_reads.add(record);
+            first_reads.record(record);
         }
         first_reads.summary(workers)
     }
@@ -148,10 +148,10 @@ mod tests {
     #[test]
     fn parts_are_the_whole() {
         let (mut first, mut second) = (FirstReads::default(), FirstReads::default());
-        first.add(&stream(0, 2));
-        second.add(&stream(0, 3));
-        second.add(&stream(1, 1));
-        first.append(second);
+        first.record(&stream(0, 2));
+        second.record(&stream(0, 3));
+        second.record(&stream(1, 1));
+        first.merge(second);
         let expected = summary(&[stream(0, 2), stream(0, 3), stream(1, 1)], &[worker(0, MS)]);
         assert_eq!(first.summary(&[worker(0, MS)]), expected);
         assert_eq!(expected.bound_ms, Some(2.0));

@@ -5,6 +5,9 @@
 //! whole response and its first read. The server's usage mostly counts the whole only. Then the first read's share of the
 //! text is taken, in tokens of the local tokenizer or in characters, and applied to the server's count. Tokens of two
 //! tokenizers are never subtracted from each other: 9 local tokens may be 3 of the server's.
+//!
+//! Choices of one response alternate, and each has its own first read. Their times are added up, and so are their later tokens:
+//! what is between tokens of two choices is no part of it.
 
 use super::request::{Request, TokenCounting};
 use crate::record::Record;
@@ -62,8 +65,11 @@ impl InterToken {
     }
 }
 
-/// From the first token to the last, in nanoseconds; `None` where none arrived.
+/// From the first token of each choice to its last one, in nanoseconds, together; `None` where none arrived.
 pub(super) fn streamed_ns(record: &Record) -> Option<u64> {
+    if let Some(choices) = record.choices {
+        return Some(choices.streamed_ns);
+    }
     record.instants.last_token?.checked_sub(record.instants.first_token?)
 }
 
@@ -75,7 +81,7 @@ pub(super) fn visible_usage(record: &Record) -> Option<u64> {
     usage.completion?.checked_sub(hidden)
 }
 
-/// Tokens that arrived after the first read; more than none.
+/// Tokens that arrived after the first read of their choice; more than none.
 fn later_tokens(request: &Request<'_>) -> Option<(f64, Basis)> {
     let record = request.record;
     let by_server = visible_usage(record).filter(|tokens| *tokens > 0);
@@ -88,7 +94,15 @@ fn later_tokens(request: &Request<'_>) -> Option<(f64, Basis)> {
     known
         .or_else(|| later_counted(record).map(|(later, all)| (whole as f64 * later / all, Basis::Scaled)))
         .or_else(|| Some((whole as f64 * later_characters(record)?, Basis::Characters)))
-        .or_else(|| (whole > 1).then(|| ((whole - 1) as f64, Basis::LowerBound)))
+        .or_else(|| {
+            let later = whole.checked_sub(choices(record)).filter(|later| *later > 0)?;
+            Some((later as f64, Basis::LowerBound))
+        })
+}
+
+/// How many choices brought tokens, at least one.
+fn choices(record: &Record) -> u64 {
+    record.choices.map_or(1, |choices| choices.count.into())
 }
 
 fn later_by_usage(record: &Record) -> Option<(f64, Basis)> {
@@ -101,7 +115,8 @@ fn later_by_usage(record: &Record) -> Option<(f64, Basis)> {
 /// One token in fifty may come without text of its own: a stop token, a piece of a character that is not whole yet. It may
 /// also have come with the first event, which then moves the result by no more than that.
 fn later_by_events(record: &Record, whole: u64) -> Option<(f64, Basis)> {
-    let (events, first) = (record.token_events, record.first_read_events);
+    let first = record.choices.map_or(record.first_read_events, |choices| choices.first_events);
+    let events = record.token_events;
     let is_one_each = whole.checked_sub(events)? <= events / 50;
     (is_one_each && first > 0 && first < events).then(|| ((whole - first) as f64, Basis::Events))
 }
@@ -129,6 +144,7 @@ mod tests {
     use crate::{
         metrics::request::LatencyOrigin,
         record::{CountedTokens, Instants},
+        request::choice_times::ChoiceStreams,
     };
 
     const MS: u64 = 1_000_000;
@@ -212,6 +228,27 @@ mod tests {
         record.reasoning_chars = 12;
         let (ms, basis) = preferring_the_server(&record).unwrap();
         assert!((ms - 90.0 / 84.0).abs() < 1e-9 && basis == Basis::Scaled, "{ms} by {basis:?}");
+    }
+
+    /// Two choices of six tokens each, which take turns: 90 ms from the first token of each to its last.
+    fn two_choices(usage: Option<u64>, local: Option<(u64, u64)>) -> Record {
+        let choices = ChoiceStreams { count: 2, streamed_ns: 180 * MS, first_events: 2, reads: 12 };
+        Record { choices: Some(choices), first_read_events: 1, ..record(usage, local) }
+    }
+
+    #[rstest]
+    #[case::of_one_counter(two_choices(None, Some((12, 2))), 18.0, Basis::Counted)]
+    #[case::of_a_server_with_an_event_a_token(two_choices(Some(12), None), 18.0, Basis::Events)]
+    #[case::of_a_server_that_counts_twice(two_choices(Some(24), Some((12, 2))), 9.0, Basis::Scaled)]
+    #[case::without_any_first_read(
+        Record { first_read_chars: 0, token_events: 0, ..two_choices(Some(12), None) }, 18.0, Basis::LowerBound)]
+    fn times_and_tokens_of_choices_are_added_up(
+        #[case] record: Record,
+        #[case] expected_ms: f64,
+        #[case] basis: Basis,
+    ) {
+        let (ms, found) = preferring_the_server(&record).unwrap();
+        assert!((ms - expected_ms).abs() < 1e-9 && found == basis, "{ms} by {found:?}");
     }
 
     #[test]

@@ -19,16 +19,18 @@ mod request;
 mod results;
 #[cfg(test)]
 pub(crate) mod sample;
+mod span;
 mod values;
 
-pub(crate) use aggregate::{Aggregator, PhaseCounts, PhaseSpan};
+pub(crate) use aggregate::Aggregator;
 pub(crate) use catalogue::Metric;
 pub(crate) use client::{ClientReport, Verdict};
 pub(crate) use counting::{Counting, Tally};
 pub(crate) use inter_token::Basis;
 pub(crate) use outcome::Outcomes;
 pub(crate) use quantile::Distribution;
-pub(crate) use results::{Measured, Results, TokenSource};
+pub(crate) use results::{Measured, PhaseResults, Results, RunResults, TokenSource};
+pub(crate) use span::{PhaseCounts, PhaseSpan};
 
 /// What is known of one metric.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -23,8 +23,8 @@ impl Outcomes {
         self.succeeded + self.failed
     }
 
-    /// Counts those of another part of the run.
-    pub(super) fn append(&mut self, other: Self) {
+    /// Takes in those of another collector.
+    pub(super) fn merge(&mut self, other: Self) {
         self.succeeded += other.succeeded;
         self.failed += other.failed;
         self.cancelled += other.cancelled;
@@ -33,7 +33,7 @@ impl Outcomes {
     }
 
     /// Counts one more.
-    pub(super) fn add(&mut self, record: &Record) {
+    pub(super) fn record(&mut self, record: &Record) {
         self.retried += u64::from(record.retried);
         match record.outcome {
             Outcome::Ok => {

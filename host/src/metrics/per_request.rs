@@ -30,7 +30,9 @@ impl Request<'_> {
 
     /// Reads that brought generated tokens.
     fn arrivals(&self) -> Option<f64> {
-        self.record.instants.first_token.map(|_| self.record.chunk_gaps_ns.len() as f64 + 1.0)
+        let of_one_choice = || self.record.chunk_gaps_ns.len() as u64 + 1;
+        let reads = self.record.choices.map_or_else(of_one_choice, |choices| choices.reads);
+        self.record.instants.first_token.map(|_| reads as f64)
     }
 
     fn reasoned(&self) -> bool {

@@ -25,7 +25,7 @@ pub(super) struct GapPool {
 
 impl GapPool {
     /// Adds one gap.
-    pub(super) fn add(&mut self, gap_ns: u64) {
+    pub(super) fn record(&mut self, gap_ns: u64) {
         if self.histogram.is_none() {
             self.histogram = Histogram::new(SIGNIFICANT_DIGITS).ok();
             self.min = gap_ns;
@@ -43,11 +43,12 @@ impl GapPool {
         self.squares += difference * (gap_ns as f64 - self.mean);
     }
 
-    /// Adds those of another part of the run.
+    /// Takes in those of another collector. All but the standard deviation comes out the same in whatever order; that differs by
+    /// rounding errors.
     ///
     /// Source of the formula for the squares: Chan, Golub and others, "Updating Formulae and a Pairwise Algorithm for
     /// Computing Sample Variances", 1979.
-    pub(super) fn append(&mut self, other: Self) {
+    pub(super) fn merge(&mut self, other: Self) {
         if self.count == 0 {
             *self = other;
             return;
@@ -95,7 +96,7 @@ mod tests {
     fn pool(gaps: &[u64]) -> Option<Distribution> {
         let mut pool = GapPool::default();
         for gap in gaps {
-            pool.add(*gap);
+            pool.record(*gap);
         }
         pool.distribution_ms()
     }
@@ -122,12 +123,12 @@ mod tests {
             let part = |gaps: &[u64]| {
                 let mut pool = GapPool::default();
                 for gap in gaps {
-                    pool.add(*gap);
+                    pool.record(*gap);
                 }
                 pool
             };
             let mut parts = part(&first);
-            parts.append(part(&second));
+            parts.merge(part(&second));
             let whole = pool(&[first, second].concat());
             let parts = parts.distribution_ms();
             let std = |pool: Option<Distribution>| pool.map_or(0.0, |pool| pool.std);

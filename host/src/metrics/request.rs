@@ -5,7 +5,7 @@ use crate::record::Record;
 /// Where the headline latency of a request begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LatencyOrigin {
-    /// When it could be sent: a closed loop has no schedule that it could miss.
+    /// When it was sent: a closed loop has no schedule that it could miss.
     Sent,
     /// When the schedule wanted it sent, in an open loop: time spent waiting in the client is not hidden.
     Scheduled,

@@ -1,6 +1,6 @@
-//! What was measured: the numbers of a request, and of all phases of one kind.
+//! What was measured: the numbers of a request, of a phase, and of a run.
 
-use super::{Counting, Metric, MetricTable, Outcomes};
+use super::{Counting, Metric, MetricTable, Outcomes, span::PhaseSpan};
 
 /// Who counted the output tokens of a whole phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl TokenSource {
 /// What one request measured, by metric: nothing when it failed.
 pub(crate) type Measured = Vec<(&'static Metric, f64)>;
 
-/// The numbers of all phases of one kind.
+/// The numbers of a phase, or of several together.
 #[derive(Clone, Debug)]
 pub(crate) struct Results {
     /// Statistics by metric.
@@ -41,4 +41,26 @@ pub(crate) struct Results {
     pub(crate) token_source: TokenSource,
     /// What server and client counted, and how inter-token latencies are known.
     pub(crate) counting: Counting,
+}
+
+/// The numbers of one phase.
+#[derive(Clone, Debug)]
+pub(crate) struct PhaseResults {
+    /// Where it stands in the run.
+    pub(crate) span: PhaseSpan,
+    /// Its name, for people.
+    pub(crate) name: String,
+    /// Its numbers.
+    pub(crate) results: Results,
+}
+
+/// The numbers of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct RunResults {
+    /// Those of each phase that began, in order.
+    pub(crate) phases: Vec<PhaseResults>,
+    /// Those of all measured phases together.
+    pub(crate) measured: Results,
+    /// Those of all warm-up phases together, if there were any.
+    pub(crate) warmup: Option<Results>,
 }

@@ -46,8 +46,8 @@ impl Values {
         }
     }
 
-    /// Keeps those of another part of the run, of the same metric.
-    pub(super) fn append(&mut self, other: Self) {
+    /// Takes in those of another collector, of the same metric.
+    pub(super) fn merge(&mut self, other: Self) {
         match (&mut *self, other) {
             (Self::Counts { counts, .. }, Self::Counts { counts: more, .. }) => counts.extend(more),
             (Self::Any(values), Self::Any(more)) => values.extend(more),
@@ -137,7 +137,7 @@ mod tests {
         #[test]
         fn nothing_is_lost_however_the_values_are_kept(first in durations(), second in durations()) {
             let mut kept = of("ms", &first);
-            kept.append(of("ms", &second));
+            kept.merge(of("ms", &second));
             let mut all = [first, second].concat();
             prop_assert_eq!(kept.distribution(), Distribution::of(&mut all));
         }

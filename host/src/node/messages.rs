@@ -137,7 +137,15 @@ impl NodeEvent {
         let reasons: usize = answer.finish_reasons.iter().map(|(_, reason)| reason.len() + LIGHT).sum();
         let facts: usize = answer.facts.iter().map(|(name, value)| name.len() + value.len() + LIGHT).sum();
         let model = answer.model.as_ref().map_or(0, String::len);
-        texts + reasons + facts + model + answer.first_arrival.len() + 9 * answer.chunk_gaps_ns.len() + LIGHT
+        let arrivals: usize = answer.choice_times.later_arrivals().map(|text| text.len() + LIGHT).sum();
+        texts
+            + reasons
+            + facts
+            + model
+            + answer.first_arrival.len()
+            + arrivals
+            + 9 * answer.chunk_gaps_ns.len()
+            + LIGHT
     }
 
     /// The same without what makes it heavy: a request whose answer is too long to be handed over has failed.

@@ -27,7 +27,8 @@ pub(crate) fn build(finished: Finished, recipe: Recipe) -> (Record, Option<Texts
     let mut tool_calls = std::mem::take(&mut exchange.answer.tool_calls);
     tool_calls.retain(|_| keep_outputs);
     tool_calls.sort_by_key(|call| call.choice);
-    let first_read_chars = chars(&exchange.answer.first_arrival);
+    let later_arrivals = exchange.answer.choice_times.later_arrivals();
+    let first_read_chars = chars(&exchange.answer.first_arrival) + later_arrivals.map(chars).sum::<u64>();
     let passages = std::mem::take(&mut exchange.answer.texts);
     let chars_of = |is_wanted: fn(TextKind) -> bool| {
         passages.iter().filter(|entry| is_wanted(entry.kind)).map(|entry| chars(&entry.text)).sum()
@@ -36,6 +37,7 @@ pub(crate) fn build(finished: Finished, recipe: Recipe) -> (Record, Option<Texts
     let texts = (counts && exchange.outcome.is_ok()).then(|| Texts {
         passages: passages.into_iter().map(|entry| (entry.kind == TextKind::REASONING, entry.text)).collect(),
         first_arrival: std::mem::take(&mut exchange.answer.first_arrival),
+        later_arrivals: exchange.answer.choice_times.later_arrivals().map(str::to_owned).collect(),
     });
     let answer = &exchange.answer;
     let record = Record {
@@ -52,7 +54,9 @@ pub(crate) fn build(finished: Finished, recipe: Recipe) -> (Record, Option<Texts
         cut_after_end: exchange.cut_after_end,
         token_events: answer.token_events,
         first_read_events: answer.first_read_events,
-        first_read_usage: answer.first_read_usage,
+        // What had been counted at the first token of the response says nothing of choices that began later.
+        first_read_usage: answer.first_read_usage.filter(|_| answer.choice_times.began_together()),
+        choices: answer.choice_times.streams(),
         first_read_chars,
         text_chars,
         reasoning_chars,
@@ -101,7 +105,7 @@ pub(crate) fn count(texts: &Texts, tokenizer: &Tokenizer) -> CountedTokens {
             reasoning += tokens;
         }
     }
-    let first_arrival = (!texts.first_arrival.is_empty()).then(|| count(&texts.first_arrival));
+    let first_arrival = (!texts.first_arrival.is_empty()).then(|| texts.arrivals().map(count).sum());
     CountedTokens { input: None, output: Some(output), reasoning: Some(reasoning), first_arrival }
 }
 

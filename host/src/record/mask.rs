@@ -28,11 +28,12 @@ pub(super) fn record(record: &mut Record, redactor: &Redactor) {
 /// Texts as they are kept until they are counted. Those that hold a secret are counted without it then.
 pub(super) fn texts<'a>(texts: &'a Texts, redactor: &Redactor) -> Cow<'a, Texts> {
     let is_clean = |text: &str| matches!(redactor.mask(text), Cow::Borrowed(_));
-    if is_clean(&texts.first_arrival) && texts.passages.iter().all(|(_, text)| is_clean(text)) {
+    if texts.texts().all(is_clean) {
         return Cow::Borrowed(texts);
     }
     let mut masked = texts.clone();
     redactor.mask_in_place(&mut masked.first_arrival);
+    masked.later_arrivals.iter_mut().for_each(|text| redactor.mask_in_place(text));
     for (_, text) in &mut masked.passages {
         redactor.mask_in_place(text);
     }
@@ -160,6 +161,7 @@ mod tests {
         let with = |key: &str| Texts {
             passages: vec![(true, format!("the key is {key}")), (false, "yes".to_owned())],
             first_arrival: key.to_owned(),
+            later_arrivals: vec![format!("yes, {key}")],
         };
         assert_eq!(*texts(&with(KEY), &redactor), with("<redacted>"));
         assert!(matches!(texts(&with("other"), &redactor), Cow::Borrowed(_)));

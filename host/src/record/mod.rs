@@ -19,6 +19,7 @@ pub(crate) use self::header::{Capabilities, PolicyRecord, RunHeader};
 use crate::plugin::UsedPlugin;
 pub(crate) use crate::{
     request::{
+        choice_times::ChoiceStreams,
         exchange::Instants,
         outcome::{Outcome, RequestFailure},
         tool_calls::ToolCall,
@@ -66,9 +67,13 @@ pub(crate) struct Record {
     /// The connection broke, or its body was left unfinished, behind the end of a complete answer.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) cut_after_end: bool,
-    /// Gaps between reads that brought generated tokens, in nanoseconds, from the first such read on.
+    /// Gaps between reads that brought generated tokens of one choice, in nanoseconds, from the first such read on. Before there
+    /// was a number of `choices`, gaps between reads that brought tokens of any choice.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) chunk_gaps_ns: Vec<u64>,
+    /// How the choices streamed, where several did.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) choices: Option<ChoiceStreams>,
     /// Events that carried generated tokens. More than one event can arrive in one read.
     pub(crate) token_events: u64,
     /// Events with tokens in the read that brought the first one. With more than one, the first token may have arrived
@@ -78,7 +83,7 @@ pub(crate) struct Record {
     /// Output tokens that the server had counted when the first token arrived, where it sends usage with each event.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) first_read_usage: Option<u64>,
-    /// Characters of the text in the read that brought the first token.
+    /// Characters of the text in the read that brought the first token, of each choice.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) first_read_chars: u64,
     /// Characters of all generated text.
@@ -168,7 +173,7 @@ pub(crate) struct CountedTokens {
     /// Of the reasoning among it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reasoning: Option<u64>,
-    /// Of what arrived at the instant of the first token.
+    /// Of what arrived with the first token of each choice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) first_arrival: Option<u64>,
 }
@@ -178,14 +183,28 @@ pub(crate) struct CountedTokens {
 pub(crate) struct Texts {
     /// Each channel of each choice as a whole, and whether it is reasoning.
     pub(crate) passages: Vec<(bool, String)>,
-    /// What arrived with the first token.
+    /// What arrived with the first token, of the choice that began first.
     pub(crate) first_arrival: String,
+    /// The same of each other choice.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) later_arrivals: Vec<String>,
 }
 
 impl Texts {
     /// Size of all of it, in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.passages.iter().map(|(_, text)| text.len()).sum::<usize>() + self.first_arrival.len()
+        self.texts().map(str::len).sum()
+    }
+
+    /// All of them.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        let passages = self.passages.iter().map(|(_, text)| text.as_str());
+        passages.chain(self.arrivals())
+    }
+
+    /// What arrived with the first token of each choice.
+    pub(super) fn arrivals(&self) -> impl Iterator<Item = &str> {
+        [self.first_arrival.as_str()].into_iter().chain(self.later_arrivals.iter().map(String::as_str))
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::ReportError;
+use super::error::ReportError;
 
 /// A file that cannot be written: a missing right, a full disk.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +86,11 @@ impl<'a> Files<'a> {
         Self { dir, written: Vec::new(), unwritten: Vec::new(), reason: None }
     }
 
+    /// The folder.
+    pub(super) fn dir(&self) -> &Path {
+        self.dir
+    }
+
     /// Works on a file of the folder. Nothing when that is not possible, which is remembered.
     pub(super) fn attempt<T>(&mut self, work: impl FnOnce(&Path) -> Result<T, WriteError>) -> Option<T> {
         work(self.dir).map_err(|error| self.miss(error)).ok()
@@ -107,11 +112,10 @@ impl<'a> Files<'a> {
         self.reason.get_or_insert(error.source);
     }
 
-    /// Those that are there, in order, and the error about those that are not.
-    pub(super) fn into_parts(self) -> (Vec<PathBuf>, Option<ReportError>) {
-        let Self { dir, written, unwritten, reason } = self;
-        let error = reason.map(|source| ReportError::Write { dir: dir.to_owned(), unwritten, source });
-        (written, error)
+    /// The error about those that are missing, if any are.
+    pub(super) fn into_error(self) -> Option<ReportError> {
+        let Self { dir, unwritten, reason, .. } = self;
+        reason.map(|source| ReportError::Write { dir: dir.to_owned(), unwritten, source })
     }
 }
 

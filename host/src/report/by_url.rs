@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Report, console, json};
+use super::{model::Report, text, values};
 use crate::{
     config::url,
     metrics::{Results, Stats},
@@ -25,7 +25,7 @@ pub(super) fn summary(report: &Report) -> Value {
         object.insert("request_count".to_owned(), outcomes.succeeded.into());
         object.insert("error_request_count".to_owned(), outcomes.failed.into());
         object.insert("cancelled_request_count".to_owned(), outcomes.cancelled.into());
-        object.extend(json::metrics(&results.table));
+        object.extend(values::metrics(&results.table));
         Value::Object(object)
     };
     names(&report.header).into_iter().zip(&report.by_url).map(one).collect()
@@ -53,8 +53,8 @@ pub(super) fn lines(report: &Report, screen: Screen) -> Vec<String> {
 fn times(results: &Results, tag: &str) -> [String; 2] {
     match results.table.get(tag) {
         Some(Stats::Distribution(values)) => {
-            let p99 = values.percentile("p99").map(console::decimal).unwrap_or_default();
-            [console::decimal(values.avg), p99]
+            let p99 = values.percentile("p99").map(text::decimal).unwrap_or_default();
+            [text::decimal(values.avg), p99]
         }
         _ => [String::new(), String::new()],
     }

@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use prony_plugin_api::message::PhaseKind;
 
 use super::{
-    errors::ErrorGroups, outputs::Outputs, records::LineStyle, recount::Recount, server_metrics::Flights,
+    errors::{ErrorGroups, Position},
+    outputs::Outputs,
+    records::LineStyle,
+    recount::Recount,
+    server_metrics::Flights,
 };
 use crate::{
     metrics::{Aggregator, Measured},
@@ -58,10 +62,8 @@ pub(super) struct Chunk {
     pub(super) warmup: Vec<u8>,
     /// Texts, if the run keeps them.
     pub(super) outputs: Option<Outputs>,
-    /// Failures while profiling.
-    pub(super) errors: ErrorGroups,
-    /// Failures while warming up.
-    pub(super) warmup_errors: ErrorGroups,
+    /// Failures of each phase.
+    pub(super) errors: BTreeMap<u32, ErrorGroups>,
     /// Models that the server said it ran while profiling.
     pub(super) models_seen: BTreeMap<String, u64>,
     /// When requests were under way, if that is of use.
@@ -75,54 +77,61 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
-    /// Looks at records.
-    pub(super) fn of(records: &RawRecords, lens: &Arc<Lens>) -> Self {
+    /// Looks at the records in the piece of the journal with this number.
+    pub(super) fn of(records: &RawRecords, piece: u64, lens: &Arc<Lens>) -> Self {
         let mut part = Self {
             aggregator: lens.aggregator.clone(),
             profiled: Vec::new(),
             warmup: Vec::new(),
             outputs: lens.keeps_outputs.then(Outputs::default),
-            errors: ErrorGroups::default(),
-            warmup_errors: ErrorGroups::default(),
+            errors: BTreeMap::new(),
             models_seen: BTreeMap::new(),
             flights: Flights::default(),
             uncounted: 0,
             not_understood: 0,
             broken: None,
         };
-        part.broken = part.take_all(records, lens).err();
+        part.broken = part.take_all(records, piece, lens).err();
         part
     }
 
-    fn take_all(&mut self, records: &RawRecords, lens: &Lens) -> serde_json::Result<()> {
+    fn take_all(&mut self, records: &RawRecords, piece: u64, lens: &Lens) -> serde_json::Result<()> {
         let mut measured = Measured::new();
-        for decoded in records.decode(|texts| lens.recount.count(texts)) {
+        for (number, decoded) in records.decode(|texts| lens.recount.count(texts)).enumerate() {
             let Some(Decoded { record, is_counted }) = decoded else {
                 self.not_understood += 1;
                 continue;
             };
             self.uncounted += u64::from(!is_counted);
-            self.take(&record, lens, &mut measured)?;
+            self.take(&record, Position { piece, record: number }, lens, &mut measured)?;
         }
         Ok(())
     }
 
-    fn take(&mut self, record: &Record, lens: &Lens, measured: &mut Measured) -> serde_json::Result<()> {
+    fn take(
+        &mut self,
+        record: &Record,
+        at: Position,
+        lens: &Lens,
+        measured: &mut Measured,
+    ) -> serde_json::Result<()> {
         self.aggregator.record(record, measured);
         let kind = self.aggregator.kind_of(record.phase);
-        let (lines, errors) = match kind {
-            PhaseKind::Profiling => (&mut self.profiled, &mut self.errors),
-            PhaseKind::Warmup => (&mut self.warmup, &mut self.warmup_errors),
+        let lines = match kind {
+            PhaseKind::Profiling => &mut self.profiled,
+            PhaseKind::Warmup => &mut self.warmup,
         };
         lens.style.write(record, kind, measured, lines)?;
         // A request that prony has cancelled has not failed: it is counted by itself.
-        record.outcome.failure().into_iter().for_each(|failure| errors.add(failure));
+        if let Some(failure) = record.outcome.failure() {
+            self.errors.entry(record.phase).or_default().record(failure, at);
+        }
         if let Some(places) = lens.places {
-            self.flights.add(record, places);
+            self.flights.record(record, places);
         }
         if kind == PhaseKind::Profiling {
             if let Some(outputs) = &mut self.outputs {
-                outputs.add(record, measured, lens.wall_start_ns);
+                outputs.record(record, measured, lens.wall_start_ns);
             }
             record.model.iter().for_each(|model| count(&mut self.models_seen, model, 1));
         }

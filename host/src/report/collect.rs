@@ -11,22 +11,27 @@ use std::{
     sync::Arc,
 };
 
-use prony_plugin_api::{Message, message::ServerMetricsBatch};
+use prony_plugin_api::{
+    Message,
+    message::{PhaseKind, ServerMetricsBatch},
+};
 use rayon::prelude::*;
 
 use super::{
-    Report, ReportError,
     artifacts::{Artifact, Files},
     chunk::{self, Chunk, Lens},
-    errors::ErrorGroups,
+    error::ReportError,
+    errors::{ErrorGroup, ErrorGroups},
+    file_names,
     messages::{self, Messages},
+    model::{PhaseReport, Report},
     outputs::Outputs,
-    records,
     recount::Recount,
     server_metrics::{self, Flights, PhaseWindow, ServerMetricsReport, Timeline},
 };
 use crate::{
-    metrics::{Aggregator, ClientReport, PhaseSpan},
+    metrics::{Aggregator, ClientReport, PhaseResults, PhaseSpan},
+    plan::Role,
     record::{
         Frame, RunEnd, RunHeader,
         journal::{Beginning, Damage, Piece, RawRecords, Reader},
@@ -37,13 +42,24 @@ use crate::{
 /// Pieces of a batch for each core: enough for all of them to be done at about the same time.
 const PIECES_A_CORE: usize = 4;
 
+/// What the journal comes to.
+#[derive(Debug)]
+pub(super) struct Collected {
+    /// What is known of the run.
+    pub(super) report: Report,
+    /// The generated texts, if the run keeps them.
+    pub(super) outputs: Option<Outputs>,
+    /// What the servers said of themselves, if they were asked.
+    pub(super) server_metrics: Option<ServerMetricsReport>,
+}
+
 /// Reads the journal of a run's folder and writes the files with one line a request. Tokens are counted that the run has not
 /// counted, unless this is the end of the run with an identity.
 pub(super) fn collect(
     dir: &Path,
     end_of: Option<&str>,
     files: &mut Files<'_>,
-) -> Result<Report, ReportError> {
+) -> Result<Collected, ReportError> {
     let mut reader = Reader::open(dir)?;
     let (header, is_header_lost) = match reader.begin() {
         Beginning::Header(header) => (*header, false),
@@ -59,7 +75,7 @@ pub(super) fn collect(
         reader.with_texts(dir, &header.run_id);
     }
     let lens = Lens::of(&header, Recount::of(&header));
-    let mut batches = Batches { reader, lens: Arc::new(lens) };
+    let mut batches = Batches { reader, pieces: 0, lens: Arc::new(lens) };
     let mut pass = Pass::new(files, header);
     pass.is_header_lost = is_header_lost;
     pass.aggregator.reserve(&pass.header, batches.reader.most_records());
@@ -86,12 +102,15 @@ pub(super) fn collect(
 /// What is read of the journal.
 struct Batches {
     reader: Reader,
+    /// How many pieces of records have been read.
+    pieces: u64,
     lens: Arc<Lens>,
 }
 
 /// What a piece of the journal asks for.
 enum Work {
-    Look(RawRecords, Arc<Lens>),
+    /// Of the piece with this number.
+    Look(RawRecords, u64, Arc<Lens>),
     Pass(Frame),
 }
 
@@ -108,7 +127,10 @@ impl Batches {
         let mut batch = Vec::new();
         for piece in pieces.take(PIECES_A_CORE * rayon::current_num_threads()) {
             batch.push(match piece {
-                Piece::Records(records) => Work::Look(records, Arc::clone(&self.lens)),
+                Piece::Records(records) => {
+                    self.pieces += 1;
+                    Work::Look(records, self.pieces, Arc::clone(&self.lens))
+                }
                 Piece::Frame(frame) => {
                     if let Frame::PhaseStarted { index, kind, at_ns } = frame {
                         Arc::make_mut(&mut self.lens).phase_started(index, kind, at_ns);
@@ -124,7 +146,7 @@ impl Batches {
 impl Work {
     fn run(self) -> Done {
         match self {
-            Self::Look(records, lens) => Done::Chunk(Box::new(Chunk::of(&records, &lens))),
+            Self::Look(records, piece, lens) => Done::Chunk(Box::new(Chunk::of(&records, piece, &lens))),
             Self::Pass(frame) => Done::Frame(frame),
         }
     }
@@ -174,8 +196,8 @@ struct Pass<'a, 'b> {
     /// Begun with the first warm-up request.
     warmup: Lines,
     outputs: Option<Outputs>,
-    errors: ErrorGroups,
-    warmup_errors: ErrorGroups,
+    /// By phase.
+    errors: BTreeMap<u32, ErrorGroups>,
     models_seen: BTreeMap<String, u64>,
     server_metrics: Timeline,
     flights: Flights,
@@ -190,17 +212,16 @@ struct Pass<'a, 'b> {
 
 impl<'a, 'b> Pass<'a, 'b> {
     fn new(files: &'a mut Files<'b>, header: RunHeader) -> Self {
-        let mut profiled = Lines::Awaited(records::FILE_NAME);
+        let mut profiled = Lines::Awaited(file_names::REQUESTS);
         // It is there where nothing was profiled, too.
         profiled.add(files, &[]);
         Self {
             files,
             aggregator: Aggregator::new(&header),
             profiled,
-            warmup: Lines::Awaited(records::WARMUP_FILE_NAME),
+            warmup: Lines::Awaited(file_names::WARMUP_REQUESTS),
             outputs: header.settings.export_outputs.then(Outputs::default),
-            errors: ErrorGroups::default(),
-            warmup_errors: ErrorGroups::default(),
+            errors: BTreeMap::new(),
             models_seen: BTreeMap::new(),
             server_metrics: Timeline::default(),
             flights: Flights::default(),
@@ -243,16 +264,17 @@ impl<'a, 'b> Pass<'a, 'b> {
     }
 
     fn take_part(&mut self, part: Chunk) {
-        self.aggregator.append(part.aggregator);
+        self.aggregator.merge(part.aggregator);
         self.uncounted += part.uncounted;
         self.profiled.add(self.files, &part.profiled);
         if !part.warmup.is_empty() {
             self.warmup.add(self.files, &part.warmup);
         }
-        self.outputs.iter_mut().zip(part.outputs).for_each(|(outputs, more)| outputs.append(more));
-        self.flights.append(part.flights);
-        self.errors.append(part.errors);
-        self.warmup_errors.append(part.warmup_errors);
+        self.outputs.iter_mut().zip(part.outputs).for_each(|(outputs, more)| outputs.merge(more));
+        self.flights.merge(part.flights);
+        for (phase, more) in part.errors {
+            self.errors.entry(phase).or_default().merge(more);
+        }
         for (model, more) in part.models_seen {
             chunk::count(&mut self.models_seen, &model, more);
         }
@@ -275,49 +297,42 @@ impl<'a, 'b> Pass<'a, 'b> {
         }
     }
 
-    fn finish(mut self, damage: Damage) -> Report {
-        let (files, lines) = (&mut *self.files, [self.profiled, self.warmup]);
-        // Where there are files of an older report, to put these in their place takes as long as all percentiles.
-        let ((), (warmup, profiling)) = rayon::join(
-            || lines.into_iter().for_each(|lines| lines.commit(files)),
-            || (self.aggregator.warmup_results(), self.aggregator.profiling_results()),
-        );
+    fn finish(mut self, damage: Damage) -> Collected {
+        let client =
+            ClientReport { process: self.end.as_ref().and_then(|end| end.usage), ..self.aggregator.client() };
+        let phases: Vec<PhaseSpan> = self.aggregator.phases().collect();
         let by_url = self.aggregator.results_by_url();
-        if let Some(outputs) = self.outputs {
-            self.files.write(|dir| outputs.write(dir));
-        }
+        let (files, lines, aggregator) = (self.files, [self.profiled, self.warmup], self.aggregator);
+        // Where there are files of an older report, to put these in their place takes as long as all percentiles.
+        let ((), results) =
+            rayon::join(|| lines.into_iter().for_each(|lines| lines.commit(files)), || aggregator.results());
         if let Some(end) = &self.end {
             self.notes.extend(end.notes.iter().cloned());
         }
-        let phases: Vec<PhaseSpan> = self.aggregator.phases().collect();
         let windows: Vec<PhaseWindow> = phases.iter().map(window).collect();
         let server_metrics =
             ServerMetricsReport::compute(&self.server_metrics, &windows, self.header.wall_start_ns);
         if let Some(metrics) = &server_metrics {
-            self.files.write(|dir| metrics.write_json(dir));
-            self.files.write(|dir| metrics.write_csv(dir));
             self.notes.extend(metrics.unavailable());
         }
         self.notes.extend(self.messages.notes());
-        self.notes.extend(cut_after_end(profiling.outcomes.cut_after_end));
-        Report {
+        self.notes.extend(cut_after_end(results.measured.outcomes.cut_after_end));
+        let report = Report {
             strangers: server_metrics::strangers(
                 &self.server_metrics,
                 &windows,
                 &self.header.settings.urls,
                 self.flights,
             ),
-            warmup,
-            profiling,
+            warmup: results.warmup,
+            profiling: results.measured,
+            by_phase: by_phase(results.phases, &self.errors),
             by_url,
             messages: self.messages,
-            client: ClientReport {
-                process: self.end.as_ref().and_then(|end| end.usage),
-                ..self.aggregator.client()
-            },
+            client,
+            errors: errors_of(&phases, PhaseKind::Profiling, &self.errors),
+            warmup_errors: errors_of(&phases, PhaseKind::Warmup, &self.errors),
             phases,
-            errors: self.errors.into_groups(),
-            warmup_errors: self.warmup_errors.into_groups(),
             models_seen: self.models_seen,
             uncounted: self.uncounted,
             incomplete_reason: incomplete_reason(&damage, self.is_header_lost, self.end.as_ref()),
@@ -327,8 +342,31 @@ impl<'a, 'b> Pass<'a, 'b> {
             end: self.end,
             notes: self.notes,
             files: Vec::new(),
-        }
+        };
+        Collected { report, outputs: self.outputs, server_metrics }
     }
+}
+
+/// What each phase came to, where there is more than one measured phase: with one, its numbers are those of the run.
+fn by_phase(results: Vec<PhaseResults>, errors: &BTreeMap<u32, ErrorGroups>) -> Vec<PhaseReport> {
+    let measured = results.iter().filter(|phase| phase.span.kind == PhaseKind::Profiling);
+    if measured.count() < 2 {
+        return Vec::new();
+    }
+    let report = |PhaseResults { span, name, results }| {
+        let errors = errors.get(&span.index).cloned().unwrap_or_default().into_groups();
+        PhaseReport { index: span.index, name, role: Role::from(span.kind), results, errors }
+    };
+    results.into_iter().map(report).collect()
+}
+
+/// The failures in all phases of a kind.
+fn errors_of(phases: &[PhaseSpan], kind: PhaseKind, errors: &BTreeMap<u32, ErrorGroups>) -> Vec<ErrorGroup> {
+    let mut all = ErrorGroups::default();
+    for span in phases.iter().filter(|span| span.kind == kind) {
+        errors.get(&span.index).cloned().into_iter().for_each(|more| all.merge(more));
+    }
+    all.into_groups()
 }
 
 /// What is said of connections that ended in a wrong way, behind answers that had ended in the right one.

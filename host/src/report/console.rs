@@ -1,13 +1,18 @@
 //! The report for people: one text without colour, as wide as the screen that it is for.
 
-use super::{Report, by_url, errors::ErrorGroup, headline, json, service_tables};
+use super::{
+    by_url,
+    errors::ErrorGroup,
+    file_names, headline,
+    model::Report,
+    service_tables,
+    text::{decimal, one_line},
+    warnings,
+};
 use crate::{
     metrics::{Distribution, Metric, PhaseCounts, Stats},
     screen::{Align, Screen, Table, counted},
 };
-
-/// The file that keeps the text.
-pub(super) const FILE_NAME: &str = "profile_export_console.txt";
 
 /// Statistics of a metric, in the order of their columns.
 const STATISTICS: [&str; 8] = ["avg", "min", "max", "p99", "p95", "p90", "p50", "std"];
@@ -21,12 +26,10 @@ const NAME_WIDTH: usize = 28;
 /// With fewer values, a 99th percentile rests on a handful of them.
 const TRUSTED_P99_COUNT: u64 = 500;
 
-/// Longer messages are cut: the files have them whole.
-const MESSAGE_CHARS: usize = 160;
-
 /// Lays out a report, a newline at its end.
 pub(crate) fn render(report: &Report, screen: Screen) -> String {
-    let warnings = report.warnings().into_iter().map(|warning| screen.paragraph("warning: ", &warning));
+    let warnings =
+        warnings::warnings(report).into_iter().map(|warning| screen.paragraph("warning: ", &warning));
     let sections = [
         headline(report, screen),
         metrics(report, screen),
@@ -82,7 +85,7 @@ fn metrics(report: &Report, screen: Screen) -> Vec<String> {
     }
     if !left_out.is_empty() {
         let note =
-            format!("left out to fit the width, but in `{}`: {}", json::FILE_NAME, left_out.join(", "));
+            format!("left out to fit the width, but in `{}`: {}", file_names::SUMMARY, left_out.join(", "));
         lines.push(screen.paragraph("", &note));
     }
     lines
@@ -149,21 +152,6 @@ fn number(metric: &Metric, value: f64) -> String {
     }
 }
 
-/// Two decimals, and a comma between thousands.
-pub(super) fn decimal(value: f64) -> String {
-    let plain = format!("{value:.2}");
-    let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
-    let digits = whole.trim_start_matches('-');
-    let mut text = whole[..whole.len() - digits.len()].to_owned();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    format!("{text}.{fraction}")
-}
-
 fn counts(report: &Report) -> Vec<String> {
     let mut lines = vec![match report.counts() {
         Some(PhaseCounts { scheduled, sent, late, dropped, lost }) => {
@@ -208,15 +196,6 @@ fn errors(title: &str, groups: &[ErrorGroup], screen: Screen) -> Vec<String> {
     [title.to_owned()].into_iter().chain(screen.list(&rows)).collect()
 }
 
-/// A message without line breaks, cut where it is long.
-pub(super) fn one_line(message: &str) -> String {
-    let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(MESSAGE_CHARS) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
-}
-
 /// What is worth a line and is no reason to doubt the numbers: a lead, and a text.
 fn remarks(report: &Report) -> Vec<(String, String)> {
     let mut remarks = Vec::new();
@@ -244,30 +223,4 @@ fn remarks(report: &Report) -> Vec<(String, String)> {
     remarks.extend(report.closed_idle().map(note));
     remarks.extend(report.notes.iter().cloned().map(note));
     remarks
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    #[rstest]
-    #[case(0.0, "0.00")]
-    #[case(999.994, "999.99")]
-    #[case(1_000.0, "1,000.00")]
-    #[case(1_234_567.891, "1,234,567.89")]
-    #[case(-12_345.6, "-12,345.60")]
-    #[case(-123.0, "-123.00")]
-    fn numbers_have_two_decimals_and_commas(#[case] value: f64, #[case] text: &str) {
-        assert_eq!(decimal(value), text);
-    }
-
-    #[test]
-    fn a_page_of_html_is_one_short_line() {
-        let page = format!("<html>\n  <b>{}</b>", "ü".repeat(500));
-        let line = one_line(&page);
-        assert!(line.starts_with("<html> <b>ü") && line.ends_with('…') && !line.contains('\n'));
-        assert_eq!(line.chars().count(), MESSAGE_CHARS + 1);
-    }
 }

@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 
-use super::Report;
+use super::model::Report;
 use crate::metrics::{Distribution, Metric, Stats};
 
 const PERCENTILES_IN_ORDER: [&str; 9] = ["p1", "p5", "p10", "p25", "p50", "p75", "p90", "p95", "p99"];

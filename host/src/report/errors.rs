@@ -3,7 +3,7 @@
 //! Failures are of one kind when type, code and message are the same once the parts of the message that differ from
 //! request to request (numbers, ids) are taken out. A kind is shown with its first message as it was.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use crate::{record::RequestFailure, request::failure_kind::FailureKind};
 
@@ -25,47 +25,72 @@ fn is_one_row(kind: &FailureKind) -> bool {
 /// Longer messages are compared by their beginning: a server may answer with a whole page.
 const COMPARED_CHARS: usize = 300;
 
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key {
     kind: FailureKind,
     code: Option<u32>,
     message: String,
 }
 
-/// Groups errors as they come.
-#[derive(Debug, Default)]
-pub(crate) struct ErrorGroups {
-    position: HashMap<Key, usize>,
-    groups: Vec<ErrorGroup>,
+/// Where a record stands in the journal. The first of several failures is the one that stands before the others, in whatever
+/// order they are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Position {
+    /// Number of the piece of the journal.
+    pub(super) piece: u64,
+    /// Number of the record in the piece.
+    pub(super) record: usize,
 }
 
+#[derive(Clone, Debug)]
+struct Group {
+    first: Position,
+    sample: RequestFailure,
+    count: u64,
+}
+
+/// Collects failures by kind.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ErrorGroups(HashMap<Key, Group>);
+
 impl ErrorGroups {
-    /// Counts one failure.
-    pub(crate) fn add(&mut self, failure: &RequestFailure) {
-        self.add_many(failure, 1);
+    /// Counts a failure.
+    pub(super) fn record(&mut self, failure: &RequestFailure, at: Position) {
+        self.take(Key::of(failure), Group { first: at, sample: failure.clone(), count: 1 });
     }
 
-    /// Takes in the failures of another part of the run.
-    pub(crate) fn append(&mut self, part: Self) {
-        for group in part.groups {
-            self.add_many(&group.sample, group.count);
+    /// Takes in those of another collector.
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (key, group) in other.0 {
+            self.take(key, group);
         }
     }
 
-    fn add_many(&mut self, failure: &RequestFailure, count: u64) {
+    fn take(&mut self, key: Key, group: Group) {
+        match self.0.entry(key) {
+            Entry::Vacant(new) => drop(new.insert(group)),
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                known.count += group.count;
+                if group.first < known.first {
+                    (known.first, known.sample) = (group.first, group.sample);
+                }
+            }
+        }
+    }
+
+    /// The groups, largest first; among equals the one that came first.
+    pub(crate) fn into_groups(self) -> Vec<ErrorGroup> {
+        let mut groups: Vec<Group> = self.0.into_values().collect();
+        groups.sort_by_key(|group| (std::cmp::Reverse(group.count), group.first));
+        groups.into_iter().map(|Group { sample, count, .. }| ErrorGroup { sample, count }).collect()
+    }
+}
+
+impl Key {
+    fn of(failure: &RequestFailure) -> Self {
         let message = if is_one_row(&failure.kind) { String::new() } else { normalise(&failure.message) };
-        let key = Key { kind: failure.kind.clone(), code: failure.code, message };
-        let at = *self.position.entry(key).or_insert(self.groups.len());
-        match self.groups.get_mut(at) {
-            Some(group) => group.count += count,
-            None => self.groups.push(ErrorGroup { sample: failure.clone(), count }),
-        }
-    }
-
-    /// The groups, largest first; among equals the first seen comes first.
-    pub(crate) fn into_groups(mut self) -> Vec<ErrorGroup> {
-        self.groups.sort_by_key(|group| std::cmp::Reverse(group.count));
-        self.groups
+        Self { kind: failure.kind.clone(), code: failure.code, message }
     }
 }
 
@@ -154,8 +179,8 @@ mod tests {
 
     fn groups(errors: &[RequestFailure]) -> Vec<(String, u64)> {
         let mut groups = ErrorGroups::default();
-        for error in errors {
-            groups.add(error);
+        for (failure, record) in errors.iter().zip(0..) {
+            groups.record(failure, Position { piece: 0, record });
         }
         groups.into_groups().into_iter().map(|group| (group.sample.message, group.count)).collect()
     }
@@ -199,6 +224,26 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn failures_split_in_any_way_are_the_same_groups(
+            failures in prop::collection::vec((0..4_u32, 0..3_u64, 0..3_usize), 0..30),
+            order in Just([0, 1, 2]).prop_shuffle(),
+        ) {
+            let mut whole = ErrorGroups::default();
+            let mut parts = [(); 3].map(|()| ErrorGroups::default());
+            for (record, (code, piece, part)) in failures.iter().enumerate() {
+                let failure = error("http_status", Some(*code), &format!("worker {record}"));
+                let at = Position { piece: *piece, record };
+                whole.record(&failure, at);
+                parts[*part].record(&failure, at);
+            }
+            let mut merged = ErrorGroups::default();
+            for part in order {
+                merged.merge(std::mem::take(&mut parts[part]));
+            }
+            prop_assert_eq!(merged.into_groups(), whole.into_groups());
+        }
+
         #[test]
         fn numbers_never_make_a_row_of_their_own(a in 0..u64::MAX, b in 0..u64::MAX, text in "[a-z ]{0,20}") {
             prop_assert_eq!(normalise(&format!("{text} {a} x")), normalise(&format!("{text} {b} x")));

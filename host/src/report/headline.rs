@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use prony_plugin_api::message::PhaseKind;
 
-use super::{Report, token_warnings};
+use super::{model::Report, token_warnings};
 use crate::{
     config::url,
     metrics::TokenSource,

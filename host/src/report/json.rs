@@ -6,18 +6,17 @@
 use std::io::{self, Write};
 
 use prony_plugin_api::message::PhaseKind;
-use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{Report, by_url, errors::ErrorGroup};
-use crate::metrics::{Counting, Distribution, MetricTable, PhaseSpan, Stats, Tally, quantile::PERCENTILES};
-
-/// Name of the summary.
-pub(super) const FILE_NAME: &str = "profile_export_prony.json";
+use super::{by_url, errors::ErrorGroup, model::Report, values::metrics, warnings};
+use crate::{
+    metrics::{Counting, Metric, PhaseSpan, Stats, Tally},
+    plan::Role,
+};
 
 /// 2: `services` is an object by name and no list any more.
-const SCHEMA_VERSION: &str = "2.0";
+pub(super) const SCHEMA_VERSION: &str = "2.0";
 
 const PERCENTILES_NOTE: &str = "Percentiles interpolate linearly between the two nearest ranks; those of \
     inter_chunk_latency come from a histogram with three significant digits. std is the population's. Only successful \
@@ -27,23 +26,6 @@ const PERCENTILES_NOTE: &str = "Percentiles interpolate linearly between the two
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, &summary(report)?)?;
     out.write_all(b"\n")
-}
-
-/// A number that is written as short as it can be and still exact: whole ones have no point. One that JSON has no
-/// words for is `null`.
-#[derive(Clone, Copy)]
-pub(super) struct Exact(pub(super) f64);
-
-impl Serialize for Exact {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        const EXACT: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
-        let Self(value) = *self;
-        if value.fract() == 0.0 && value.abs() < EXACT {
-            #[expect(clippy::cast_possible_truncation, reason = "it is whole and within 53 bits")]
-            return serializer.serialize_i64(value as i64);
-        }
-        serializer.serialize_f64(value)
-    }
 }
 
 fn summary(report: &Report) -> Result<Value, serde_json::Error> {
@@ -78,7 +60,7 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     });
     set("run_info", run_info);
     set("was_cancelled", report.was_cancelled().into());
-    let reason = report.why_incomplete();
+    let reason = warnings::why_incomplete(report);
     set("is_complete", reason.is_none().into());
     if let Some(reason) = reason {
         set("incomplete_reason", reason.into());
@@ -142,29 +124,6 @@ fn services(report: &Report) -> Result<Value, serde_json::Error> {
     Ok(Value::Object(services))
 }
 
-/// Each metric under its tag.
-pub(super) fn metrics(table: &MetricTable) -> Map<String, Value> {
-    table.rows().map(|(metric, stats)| (metric.tag.to_owned(), statistics(metric.unit, stats))).collect()
-}
-
-fn statistics(unit: &str, stats: Stats) -> Value {
-    let mut object = Map::new();
-    let mut set = |key: &str, value: Value| object.insert(key.to_owned(), value);
-    set("unit", unit.into());
-    set("avg", json!(Exact(stats.avg())));
-    if let Stats::Distribution(Distribution { percentiles, min, max, std, count, sum, .. }) = stats {
-        for ((key, _), value) in std::iter::zip(PERCENTILES, percentiles) {
-            set(key, json!(Exact(value)));
-        }
-        for (key, value) in [("min", min), ("max", max), ("std", std)] {
-            set(key, json!(Exact(value)));
-        }
-        set("count", count.into());
-        set("sum", json!(Exact(sum)));
-    }
-    Value::Object(object)
-}
-
 fn errors(groups: &[ErrorGroup]) -> Value {
     groups.iter().map(|group| json!({ "error_details": group.sample, "count": group.count })).collect()
 }
@@ -182,22 +141,35 @@ fn timestamp(report: &Report, run_ns: u64) -> Option<String> {
     OffsetDateTime::from_unix_timestamp_nanos(report.wall_ns(run_ns).into()).ok()?.format(&Rfc3339).ok()
 }
 
-/// A phase with its instants on the wall clock, as in the file of requests.
+/// A phase with its instants on the wall clock, as in the file of requests. Where several phases were profiled, it has numbers
+/// of its own, which the metrics at top level are pooled from.
 fn phase(report: &Report, span: &PhaseSpan) -> Value {
-    json!({
+    let mut phase = json!({
         "index": span.index,
         "kind": span.kind,
         "start_ns": report.wall_ns(span.start_ns),
         "end_ns": span.end_ns.map(|end| report.wall_ns(end)),
         "window_end_ns": span.window_end_ns().map(|end| report.wall_ns(end)),
         "counts": span.counts(),
-    })
+    });
+    if let Some(known) = report.by_phase.iter().find(|known| known.index == span.index) {
+        phase["name"] = known.name.as_str().into();
+        phase["role"] = match known.role {
+            Role::Warmup => "warmup",
+            Role::Measured => "measured",
+        }
+        .into();
+        phase["token_source"] = known.results.token_source.name().into();
+        phase["metrics"] = Value::Object(metrics(&known.results.table));
+        phase["error_summary"] = errors(&known.errors);
+    }
+    phase
 }
 
 /// What the metrics mean, next to the numbers.
 fn definitions(report: &Report) -> Value {
     let rows = report.profiling.table.rows();
-    let definition = |(metric, _): (&'static crate::metrics::Metric, Stats)| {
+    let definition = |(metric, _): (&'static Metric, Stats)| {
         let text = json!({ "text": metric.definition, "larger_is_better": metric.larger_is_better });
         (metric.tag.to_owned(), text)
     };

@@ -9,14 +9,20 @@ use std::{
     path::Path,
 };
 
-use prony_plugin_api::message::Table;
+use prony_plugin_api::{
+    Message,
+    message::{ServerMetricsBatch, Table},
+};
 use serde_json::{Map, Value, json};
 
-use super::{HEARS, ReportError};
+use super::error::ReportError;
 use crate::record::{
     Frame, RunEnd,
     journal::{Beginning, Piece, Reader},
 };
+
+/// Types of the messages of services that a report computes something of. All others are told as they are.
+pub(crate) const HEARS: [&str; 1] = [ServerMetricsBatch::TYPE];
 
 /// So many messages of a type are in the summary: the last ones.
 const KEPT: usize = 10;
@@ -224,7 +230,6 @@ fn print_one(service: &str, message_type: &str, payload: &[u8], out: &mut dyn Wr
 
 #[cfg(test)]
 mod tests {
-    use prony_plugin_api::{Message, message::ServerMetricsBatch};
     use rstest::rstest;
 
     use super::*;

@@ -6,22 +6,19 @@
 
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
+    io::{self, Write},
 };
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    artifacts::{self, WriteError},
-    json::Exact,
-};
+use super::values::Exact;
 use crate::{
     metrics::Measured,
     record::{Output, Record},
 };
 
-/// Name of the file.
-pub(super) const FILE_NAME: &str = "outputs.json";
+/// Version of the file. Readers of a version read every later one with the same major number.
+pub(super) const SCHEMA_VERSION: &str = "1.0";
 
 /// Profiled requests with their texts.
 #[derive(Debug, Default)]
@@ -33,7 +30,7 @@ pub(super) struct Outputs {
 
 impl Outputs {
     /// Keeps one request.
-    pub(super) fn add(&mut self, record: &Record, measured: &Measured, wall_start_ns: u64) {
+    pub(super) fn record(&mut self, record: &Record, measured: &Measured, wall_start_ns: u64) {
         let instants = &record.instants;
         let metrics: Map<String, Value> =
             measured.iter().map(|(metric, value)| (metric.tag.to_owned(), json!(Exact(*value)))).collect();
@@ -55,18 +52,18 @@ impl Outputs {
         self.entries.push((record.session_num, entry));
     }
 
-    /// Takes in those of another part of the run.
-    pub(super) fn append(&mut self, part: Self) {
+    /// Takes in those of another collector.
+    pub(super) fn merge(&mut self, part: Self) {
         self.entries.extend(part.entries);
         self.units.extend(part.units);
     }
 
     /// Writes them in the order of their credits.
-    pub(super) fn write(mut self, dir: &Path) -> Result<PathBuf, WriteError> {
+    pub(super) fn write(&mut self, out: &mut dyn Write) -> io::Result<()> {
         self.entries.sort_by_key(|(session_num, _)| *session_num);
-        let data: Vec<Value> = self.entries.into_iter().map(|(_, entry)| entry).collect();
-        let document = json!({ "schema_version": "1.0", "units": self.units, "data": data });
-        artifacts::write(dir, FILE_NAME, |out| Ok(serde_json::to_writer_pretty(out, &document)?))
+        let data: Vec<Value> = self.entries.drain(..).map(|(_, entry)| entry).collect();
+        let document = json!({ "schema_version": SCHEMA_VERSION, "units": self.units, "data": data });
+        Ok(serde_json::to_writer_pretty(out, &document)?)
     }
 }
 

@@ -10,19 +10,14 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{
     by_url,
-    json::Exact,
     trace::{Protocol, Trace},
+    values::Exact,
 };
 use crate::{
     metrics::Measured,
     record::{Record, RequestFailure, RunHeader},
     request::target::place_of,
 };
-
-/// Profiled requests.
-pub(super) const FILE_NAME: &str = "profile_export.jsonl";
-/// Requests of the warm-up.
-pub(super) const WARMUP_FILE_NAME: &str = "profile_export_warmup.jsonl";
 
 /// How a run's requests are told.
 #[derive(Clone, Debug)]

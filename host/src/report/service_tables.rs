@@ -2,7 +2,7 @@
 
 use prony_plugin_api::message::{Cell, Table};
 
-use super::{Report, console, json};
+use super::{file_names, model::Report, text};
 use crate::screen::{self, Align, Screen, counted};
 
 /// More columns and rows are left out, which is said.
@@ -32,19 +32,19 @@ pub(super) fn lines(report: &Report, screen: Screen) -> Vec<String> {
 fn shown(service: &str, table: &Table, screen: Screen) -> Vec<String> {
     let columns = table.columns.iter().take(COLUMNS).enumerate();
     let mut shown = columns.fold(screen::Table::new(), |shown, (at, name)| {
-        shown.column(console::one_line(name), alignment(table, at))
+        shown.column(text::one_line(name), alignment(table, at))
     });
     for row in table.rows.iter().take(ROWS) {
         shown.row(row.iter().map(cell));
     }
-    let title = console::one_line(&table.title);
+    let title = text::one_line(&table.title);
     let mut lines = vec![screen.paragraph("", &format!("{service} | {title}"))];
     lines.extend(shown.lines(screen.table_width()));
     let rows = table.rows.len().saturating_sub(ROWS);
     let columns = table.columns.len().saturating_sub(COLUMNS);
     if rows + columns > 0 {
         let (rows, columns) = (counted(rows, "more row"), counted(columns, "more column"));
-        lines.push(screen.paragraph("", &format!("{rows} and {columns} are in `{}`", json::FILE_NAME)));
+        lines.push(screen.paragraph("", &format!("{rows} and {columns} are in `{}`", file_names::SUMMARY)));
     }
     lines
 }
@@ -57,9 +57,9 @@ fn alignment(table: &Table, column: usize) -> Align {
 
 fn cell(cell: &Cell) -> String {
     match cell {
-        Cell::Text(text) => console::one_line(text),
+        Cell::Text(text) => text::one_line(text),
         Cell::Whole(number) => number.to_string(),
-        Cell::Number(number) => console::decimal(*number),
+        Cell::Number(number) => text::decimal(*number),
     }
 }
 

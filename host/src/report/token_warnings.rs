@@ -1,6 +1,6 @@
 //! Doubts about token counts: who counted, whether two counters agree, and what inter-token latencies rest on.
 
-use super::Report;
+use super::model::Report;
 use crate::{
     metrics::{Basis, Stats, Tally, TokenSource},
     record::settings::TokenizerSetting,

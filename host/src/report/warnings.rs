@@ -2,7 +2,7 @@
 
 use prony_plugin_api::message::PhaseKind;
 
-use super::{Report, headline, json, token_warnings};
+use super::{file_names, headline, model::Report, token_warnings};
 use crate::{
     metrics::{ClientReport, PhaseCounts, Verdict},
     record::{journal::TEXTS_FILE_NAME, settings::PhaseSettings},
@@ -30,12 +30,22 @@ pub(super) fn warnings(report: &Report) -> Vec<String> {
     doubts.chain(report.strangers.iter().map(ToString::to_string)).collect()
 }
 
+/// Why the numbers do not cover everything that was sent: the run did not come to its end, or tokens are not counted, or
+/// requests were cancelled at it. Those are the slowest, so that every latency looks better than it was.
+pub(super) fn why_incomplete(report: &Report) -> Option<String> {
+    report.incomplete_reason.clone().or_else(|| {
+        let at_the_end = [uncounted(report), some_cancelled(report)];
+        let reasons: Vec<String> = at_the_end.into_iter().flatten().collect();
+        (!reasons.is_empty()).then(|| reasons.join("; "))
+    })
+}
+
 fn incomplete(report: &Report) -> Option<String> {
     report.incomplete_reason.as_ref().map(|reason| format!("the numbers are incomplete: {reason}"))
 }
 
 /// Throughput counts their tokens as none where the server does not count either.
-pub(super) fn uncounted(report: &Report) -> Option<String> {
+fn uncounted(report: &Report) -> Option<String> {
     (report.uncounted > 0).then(|| {
         format!(
             "{} {} not counted in tokens before the run ended: metrics of tokens that prony counts leave {} out, and token \
@@ -76,7 +86,7 @@ fn client(report: &Report) -> Option<String> {
     let first = reasons.first()?;
     let others = match reasons.len() - 1 {
         0 => String::new(),
-        others => format!(", and {others} more in `client` of `{}`", json::FILE_NAME),
+        others => format!(", and {others} more in `client` of `{}`", file_names::SUMMARY),
     };
     let what = if verdict == Verdict::Limited {
         "prony itself was at its limit, the server may be faster than this"
@@ -117,7 +127,7 @@ fn some_failed(report: &Report) -> Option<String> {
     })
 }
 
-pub(super) fn some_cancelled(report: &Report) -> Option<String> {
+fn some_cancelled(report: &Report) -> Option<String> {
     let cancelled = report.profiling.outcomes.cancelled;
     (cancelled > 0).then(|| {
         format!(

@@ -9,6 +9,7 @@ mod address;
 pub(crate) mod answer;
 pub(crate) mod cause;
 mod certificate;
+pub(crate) mod choice_times;
 mod choices;
 mod closed_idle;
 pub(crate) mod deadlines;

@@ -195,8 +195,7 @@ impl Reading {
     fn check(&self, reader: &mut Reader<'_>, answer: &mut Answer) -> Result<(), ErrorDetails> {
         if self.framing == StreamFraming::Bytes {
             // A read is handed over as it came: how many events were in it is the dialect's secret.
-            answer.token_events = 0;
-            answer.first_read_events = 0;
+            answer.forget_events();
         }
         reader.refusal.take().map_or(Ok(()), Err)
     }

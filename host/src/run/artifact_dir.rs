@@ -27,7 +27,7 @@ pub(crate) fn claim(path: &Path, overwrite: bool) -> Result<(PathBuf, Lock), Art
         let error = if has_run(path) { ArtifactDirError::HasRun } else { ArtifactDirError::NotEmpty };
         return Err(error(path.to_owned()));
     }
-    for name in report::FILE_NAMES.iter().chain([&journal::FILE_NAME, &journal::TEXTS_FILE_NAME]) {
+    for name in files_of_a_run() {
         match std::fs::remove_file(path.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
             _ => {}
@@ -38,7 +38,12 @@ pub(crate) fn claim(path: &Path, overwrite: bool) -> Result<(PathBuf, Lock), Art
 
 /// Whether there is something of a run to be replaced.
 fn has_run(path: &Path) -> bool {
-    report::FILE_NAMES.iter().chain([&journal::FILE_NAME]).any(|name| path.join(name).exists())
+    files_of_a_run().any(|name| path.join(name).exists())
+}
+
+/// Names of the files that a run may leave: its report, and the records that this is made from.
+fn files_of_a_run() -> impl Iterator<Item = &'static str> {
+    report::possible_files().chain([journal::FILE_NAME, journal::TEXTS_FILE_NAME])
 }
 
 /// Fails if a file stands where a folder would have to.
@@ -132,9 +137,12 @@ mod tests {
     fn overwriting_removes_a_runs_files_and_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("notes.txt"), "mine").unwrap();
-        std::fs::write(dir.path().join(journal::FILE_NAME), "old").unwrap();
+        let of_a_run: Vec<_> = files_of_a_run().map(|name| dir.path().join(name)).collect();
+        for file in &of_a_run {
+            std::fs::write(file, "old").unwrap();
+        }
         claim(dir.path(), true).unwrap();
         assert!(dir.path().join("notes.txt").exists());
-        assert!(!dir.path().join(journal::FILE_NAME).exists());
+        assert!(of_a_run.len() > 2 && of_a_run.iter().all(|file| !file.exists()), "{of_a_run:?}");
     }
 }

@@ -20,13 +20,5 @@ pub(crate) const KNOWN_CYCLES: &[&[&str]] = &[
         "plugin/validate/conflicts.rs", "plugin/validate/format.rs", "plugin/validate/libraries.rs",
         "plugin/validate/mod.rs",
     ],
-    &[
-        "report/artifacts.rs", "report/by_url.rs", "report/chunk.rs", "report/collect.rs",
-        "report/console.rs",
-        "report/csv.rs", "report/headline.rs", "report/json.rs", "report/messages.rs", "report/mod.rs",
-        "report/outputs.rs", "report/records.rs", "report/server_metrics/csv.rs",
-        "report/server_metrics/mod.rs", "report/service_tables.rs", "report/token_warnings.rs",
-        "report/warnings.rs",
-    ],
     &["request/exchange.rs", "request/stream.rs"],
 ];

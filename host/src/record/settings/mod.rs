@@ -87,6 +87,9 @@ pub(crate) struct PhaseSettings {
     /// Warm-up or profiling.
     #[serde(deserialize_with = "lenient")]
     pub(crate) kind: PhaseKind,
+    /// Its name, where it is not that of its role.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
     /// Requests are due at instants of a schedule, from which their latency counts; otherwise, when others have ended.
     #[serde(deserialize_with = "lenient")]
     pub(crate) is_open_loop: bool,

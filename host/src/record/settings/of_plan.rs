@@ -45,6 +45,7 @@ fn phase(phase: &Phase) -> PhaseSettings {
     };
     PhaseSettings {
         kind: phase.role.kind(),
+        name: Some(&phase.name).filter(|name| *name != phase.role.name()).cloned(),
         is_open_loop: phase.load.is_open(),
         law: law.to_owned(),
         rate: phase.load.rate().map(Ramp::most),

@@ -18,6 +18,7 @@ fn settings_of(config: &Value) -> Value {
         let arrival = &phase["arrival"];
         json!({
             "kind": phase["kind"],
+            "name": phase["name"],
             "is_open_loop": arrival["law"] != CLOSED_LOOP,
             "law": arrival["law"],
             "rate": arrival["rate"],

@@ -4,12 +4,15 @@
 //! Compatibility: read columns by name. Labels follow the statistics, one column each, with `label_` in front of their
 //! names: a label may be called like a statistic.
 
-use std::{collections::BTreeSet, io};
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+};
 
 use prony_plugin_api::message::MetricKind;
 
 use super::{
-    Metric, PhaseSeries, ServerMetricsReport,
+    export::{Metric, PhaseSeries, ServerMetricsReport},
     stats::{CounterStats, GaugeStats, HistogramStats, Observed, Stats, SummaryStats},
     timeline::Bound,
 };
@@ -42,12 +45,12 @@ const STATISTICS: [&str; 20] = [
 ];
 
 /// Writes the phases, the warm-up first.
-pub(super) fn write(report: &ServerMetricsReport) -> io::Result<Vec<u8>> {
+pub(crate) fn write(report: &ServerMetricsReport, out: &mut dyn Write) -> io::Result<()> {
     let metrics = || report.warmup_metrics.iter().chain(&report.metrics);
     let all_series = || metrics().flat_map(|(_, metric)| &metric.series);
     let labels: BTreeSet<&str> =
         all_series().flat_map(|series| series.labels.keys().map(String::as_str)).collect();
-    let mut csv = csv::Writer::from_writer(Vec::new());
+    let mut csv = csv::Writer::from_writer(out);
     let label_columns = labels.iter().map(|label| format!("label_{label}"));
     let header = LEAD.iter().chain(&STATISTICS).map(|&name| name.to_owned());
     csv.write_record(header.chain(label_columns).chain(["Description".to_owned()]))?;
@@ -56,7 +59,7 @@ pub(super) fn write(report: &ServerMetricsReport) -> io::Result<Vec<u8>> {
             csv.write_record(row(name, metric, series, &labels))?;
         }
     }
-    csv.into_inner().map_err(|error| io::Error::other(error.to_string()))
+    csv.flush()
 }
 
 fn row(name: &str, metric: &Metric, series: &PhaseSeries, labels: &BTreeSet<&str>) -> Vec<String> {

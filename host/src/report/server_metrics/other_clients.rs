@@ -76,7 +76,7 @@ fn tick(at_ns: u64) -> u32 {
 
 impl Flights {
     /// Adds a request to one of so many base URLs.
-    pub(crate) fn add(&mut self, record: &Record, places: usize) {
+    pub(crate) fn record(&mut self, record: &Record, places: usize) {
         let place = place_of(record.session_num, places);
         let edges = self.edges(place);
         edges.starts.push(tick(record.instants.started));
@@ -90,8 +90,8 @@ impl Flights {
         };
     }
 
-    /// Takes in those of another part of the run.
-    pub(crate) fn append(&mut self, part: Self) {
+    /// Takes in those of another collector.
+    pub(crate) fn merge(&mut self, part: Self) {
         for (place, more) in part.each.into_iter().enumerate() {
             let edges = self.edges(place);
             edges.starts.extend(more.starts);
@@ -237,7 +237,8 @@ fn of_page(
 /// The sum of the first of these gauges that is on the page, in one scrape.
 fn gauge(page: &Page, names: &[&str], scrape: usize) -> Option<f64> {
     let family = names.iter().find_map(|name| page.families.get(*name))?;
-    let is_first = |name: &&str, labels: &super::Labels| labels.get(*name).is_none_or(|rank| rank == "0");
+    let is_first =
+        |name: &&str, labels: &super::timeline::Labels| labels.get(*name).is_none_or(|rank| rank == "0");
     let series = family.series.iter().filter(|(labels, _)| RANKS.iter().all(|name| is_first(name, labels)));
     let values = series.filter_map(|(_, series)| series.values(Column::Value, scrape..scrape + 1).first());
     values.copied().filter(|value| !value.is_nan()).reduce(|sum, value| sum + value)
@@ -299,8 +300,10 @@ mod tests {
             for slot in 0..slots {
                 let instants =
                     Instants { started: turn * S / 3, end: (turn + 1) * S / 3, ..Instants::default() };
-                flights
-                    .add(&Record { session_num: turn * slots + slot, instants, ..Record::default() }, places);
+                flights.record(
+                    &Record { session_num: turn * slots + slot, instants, ..Record::default() },
+                    places,
+                );
             }
         }
         flights
@@ -336,7 +339,7 @@ mod tests {
     fn requests_that_prony_gave_up_on_are_a_possible_reason() {
         let mut flights = flights(4, 1);
         let error = ErrorDetails { kind: "idle_timeout".into(), ..ErrorDetails::default() };
-        flights.add(&Record { outcome: Outcome::of(Some(error)), ..Record::default() }, 1);
+        flights.record(&Record { outcome: Outcome::of(Some(error)), ..Record::default() }, 1);
         assert!(found(&[(20.0, 0.0); 4], &flights)[0].ends_with("(timed out, cancelled) may be among them"));
     }
 
@@ -344,7 +347,7 @@ mod tests {
     fn a_request_with_several_choices_is_several_to_its_server() {
         let mut flights = flights(4, 1);
         let finish_reasons = vec!["stop".to_owned(); 4];
-        flights.add(&Record { finish_reasons, ..Record::default() }, 1);
+        flights.record(&Record { finish_reasons, ..Record::default() }, 1);
         assert_eq!(found(&[(16.0, 0.0); 9], &flights), [""; 0]);
     }
 

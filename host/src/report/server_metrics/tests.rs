@@ -1,9 +1,11 @@
+use std::io::{self, Write};
+
 use prony_plugin_api::{
     ErrorDetails,
-    message::{MetricFamily, MetricSample, ServerMetricsSample},
+    message::{MetricFamily, MetricKind, MetricSample, PhaseKind, ServerMetricsSample},
 };
 
-use super::*;
+use super::{export::unit, stats::Stats, *};
 
 const SECOND: u64 = 1_000_000_000;
 const PAGE: &str = "http://a:8000/metrics";
@@ -99,16 +101,16 @@ fn sample_run() -> ServerMetricsReport {
     ])
 }
 
-fn written(write: impl Fn(&Path) -> Result<PathBuf, WriteError>) -> String {
-    let dir = tempfile::tempdir().unwrap();
-    let path = write(dir.path()).unwrap();
-    std::fs::read_to_string(path).unwrap()
+fn written(write: impl Fn(&mut dyn Write) -> io::Result<()>) -> String {
+    let mut out = Vec::new();
+    write(&mut out).unwrap();
+    String::from_utf8(out).unwrap()
 }
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "the snapshot of a whole file")]
 fn json() {
-    insta::assert_snapshot!(written(|dir| sample_run().write_json(dir)), @r#"
+    insta::assert_snapshot!(written(|out| sample_run().write_json(out)), @r#"
     {
       "schema_version": "1.0",
       "summary": {
@@ -308,7 +310,7 @@ fn units_are_what_a_name_ends_with() {
 
 #[test]
 fn csv() {
-    insta::assert_snapshot!(written(|dir| sample_run().write_csv(dir)), @r#"
+    insta::assert_snapshot!(written(|out| csv::write(&sample_run(), out)), @r#"
     Endpoint,Phase,Type,Metric,Unit,avg,min,max,std,last,p50,p90,p99,total,rate,count,count_rate,sum,sum_rate,resets,p50_estimate,p90_estimate,p99_estimate,buckets,quantiles,label_model,Description
     http://a:8000/metrics,warmup,counter,done_requests,requests,,,,,,,,,2,4,,,,,0,,,,,,m,"Help, with a comma, of done_requests_total."
     http://a:8000/metrics,profiling,counter,done_requests,requests,,,,,,,,,8,4,,,,,0,,,,,,m,"Help, with a comma, of done_requests_total."
@@ -370,7 +372,7 @@ fn pages_that_disagree_about_a_type_are_both_exported() {
     other.url = "http://b:8000/metrics".to_owned();
     let later = ServerMetricsSample { at_ns: 4 * SECOND, ..other.clone() };
     let report = compute(vec![scrape(30, &["load gauge:  7"]), other, later]);
-    let csv = written(|dir| report.write_csv(dir));
+    let csv = written(|out| csv::write(&report, out));
     let types: Vec<_> = csv.lines().filter(|line| line.contains(",profiling,")).collect();
     assert!(
         types[0].contains(",profiling,gauge,load,") && types[1].contains(",profiling,counter,load,"),

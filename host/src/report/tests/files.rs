@@ -50,3 +50,63 @@ fn a_second_report_says_the_same() {
     generate(dir.path()).unwrap();
     assert_eq!(names.map(|name| text(dir.path(), name)), first);
 }
+
+/// A run that has something for every writer: a warm-up, kept texts, and scrapes of the server's own metrics.
+fn frames_for_every_writer() -> Vec<Frame> {
+    let mut header = sample::header();
+    header.settings.export_outputs = true;
+    let mut frames = sample::journal(header, &[sample::a()]);
+    let batch = ServerMetricsBatch {
+        samples: vec![ServerMetricsSample {
+            url: "http://one/metrics".into(),
+            at_ns: 5 * MS,
+            ..Default::default()
+        }],
+    };
+    let scrape = Frame::Message {
+        service: "server_metrics".into(),
+        message_type: ServerMetricsBatch::TYPE.into(),
+        payload: batch.encode().unwrap(),
+    };
+    frames.insert(1, scrape);
+    frames
+}
+
+/// So that what is removed with `--overwrite` is what is written.
+#[test]
+fn the_writers_write_the_files_that_they_name_and_no_others() {
+    let dir = write(&frames_for_every_writer());
+    let report = generate(dir.path()).unwrap();
+    let written: Vec<&str> =
+        report.files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
+    let named: Vec<&str> = possible_files().chain([journal::FILE_NAME]).collect();
+    assert_eq!(written, named);
+}
+
+/// The first table of the README that lists the files, by the names in its first column.
+#[test]
+fn the_readme_lists_the_files_that_a_run_may_leave() {
+    let readme = include_str!("../../../../README.md");
+    let (_, after) = readme.split_once("\n| file | what |\n").unwrap();
+    let table = after.lines().take_while(|line| line.starts_with('|'));
+    let is_file =
+        |text: &&str| [".json", ".jsonl", ".csv", ".txt", ".prony"].iter().any(|end| text.ends_with(end));
+    let mut listed: Vec<String> = Vec::new();
+    for name in table.flat_map(|line| line.split('`').skip(1).step_by(2)).filter(is_file) {
+        // `.csv` beside `a.json` is `a.csv`.
+        let whole = match name.strip_prefix('.') {
+            Some(ending) => {
+                let (stem, _) = listed.last().unwrap().rsplit_once('.').unwrap();
+                format!("{stem}.{ending}")
+            }
+            None => name.to_owned(),
+        };
+        if !listed.contains(&whole) {
+            listed.push(whole);
+        }
+    }
+    let mut named: Vec<&str> = possible_files().chain([journal::FILE_NAME]).collect();
+    listed.sort();
+    named.sort_unstable();
+    assert_eq!(listed, named);
+}

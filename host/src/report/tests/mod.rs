@@ -2,6 +2,7 @@
 
 mod doubts;
 mod files;
+mod phases;
 
 use std::{fs, path::Path};
 
@@ -20,7 +21,7 @@ use crate::{
     metrics::sample::{self, MS},
     plan::TokenizerChoice,
     record::{
-        CountedTokens, Frame, Outcome, Record, Texts,
+        CountedTokens, Frame, Outcome, Record, RunHeader, Texts,
         journal::{self, TextStore, Writer},
         settings::POISSON,
     },
@@ -78,7 +79,7 @@ fn without_a_warm_up_there_is_no_file_and_no_number_of_one() {
     frames.drain(1..4);
     let dir = write(&frames);
     let report = generate(dir.path()).unwrap();
-    assert!(report.warmup.is_none() && !dir.path().join(records::WARMUP_FILE_NAME).exists());
+    assert!(report.warmup.is_none() && !dir.path().join(file_names::WARMUP_REQUESTS).exists());
     assert_eq!(summary(dir.path()).get("warmup_metrics"), None);
 }
 
@@ -86,7 +87,7 @@ fn without_a_warm_up_there_is_no_file_and_no_number_of_one() {
 fn the_console_shows_a_sound_run() {
     let dir = write(&sound_frames());
     let report = generate(dir.path()).unwrap();
-    let table = text(dir.path(), console::FILE_NAME);
+    let table = text(dir.path(), file_names::CONSOLE);
     assert_eq!(table, console::render(&report, Screen::UNLIMITED));
     assert!(table.lines().filter(|line| !line.starts_with("wrote ")).all(|line| line.chars().count() <= 80));
     with_settings!({ filters => vec![(dir.path().to_str().unwrap(), "[dir]")] }, {
@@ -303,13 +304,13 @@ fn the_csv_is_one_table() {
 fn a_line_for_each_request_in_the_order_of_the_journal() {
     let dir = write(&sound_frames());
     generate(dir.path()).unwrap();
-    let lines = text(dir.path(), records::FILE_NAME);
+    let lines = text(dir.path(), file_names::REQUESTS);
     let ids = |lines: &str| -> Vec<Value> {
         let parsed = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         parsed.map(|line| line["metadata"]["x_request_id"].clone()).collect()
     };
     assert_eq!(ids(&lines), ["a", "b", "c", "d"]);
-    assert_eq!(ids(&text(dir.path(), records::WARMUP_FILE_NAME)), ["w"]);
+    assert_eq!(ids(&text(dir.path(), file_names::WARMUP_REQUESTS)), ["w"]);
     let line = |at: usize| lines.lines().nth(at).unwrap();
     assert_snapshot!(line(0), @r#"
     {"metadata":{"session_num":0,"x_request_id":"a","conversation_id":"session_a","turn_index":0,"credit_issued_ns":1795488577100000000,"request_start_ns":1795488577100000000,"request_sent_ns":1795488577102000000,"request_ack_ns":1795488577150000000,"request_end_ns":1795488577202000000,"worker_id":"worker_0","benchmark_phase":"profiling","phase_index":1,"was_cancelled":false,"retried":false,"status":200,"model":"m","finish_reasons":["stop"],"response_bytes":900,"largest_read_bytes":300},"metrics":{"time_to_first_token":{"value":50,"unit":"ms"},"time_to_second_token":{"value":10,"unit":"ms"},"time_to_first_byte":{"value":48,"unit":"ms"},"request_latency":{"value":100,"unit":"ms"},"inter_token_latency":{"value":10,"unit":"ms"},"output_token_throughput_per_user":{"value":100,"unit":"tokens/sec/user"},"e2e_output_token_throughput":{"value":40,"unit":"tokens/sec/user"},"prefill_throughput_per_user":{"value":500,"unit":"tokens/sec/user"},"output_sequence_length":{"value":4,"unit":"tokens"},"output_token_count":{"value":4,"unit":"tokens"},"usage_completion_tokens":{"value":4,"unit":"tokens"},"osl_mismatch_diff_pct":{"value":0,"unit":"%"},"input_sequence_length":{"value":25,"unit":"tokens"},"usage_prompt_tokens":{"value":30,"unit":"tokens"},"usage_total_tokens":{"value":34,"unit":"tokens"},"tokens_per_read":{"value":1,"unit":"tokens"},"token_events_per_read":{"value":1,"unit":"events"},"schedule_lateness":{"value":0,"unit":"ms"},"send_lateness":{"value":2,"unit":"ms"},"connection_time":{"value":2,"unit":"ms"},"inter_chunk_latency":{"value":[10,10,10],"unit":"ms"}}}

@@ -1,0 +1,277 @@
+//! The [`Aggregator`]: takes what the journal holds, one entry at a time or in parts, and ends as [`RunResults`].
+//!
+//! It keeps one number per request and metric, and no number per token. Each phase is kept apart; the results of several
+//! measured phases are also pooled. A failed or cancelled request is counted and otherwise has no part in any
+//! number, but for the window, which it can only make longer.
+
+use std::collections::{BTreeMap, btree_map::Entry};
+
+use prony_plugin_api::message::PhaseKind;
+
+use super::{
+    Measured, PhaseResults, Results, RunResults,
+    catalogue::CATALOGUE,
+    client::ClientReport,
+    columns::Columns,
+    first_reads::FirstReads,
+    request::{LatencyOrigin, Request, TokenCounting},
+    span::{LATE_NS, PhaseSpan},
+};
+use crate::{
+    clock::RunNs,
+    plan::Role,
+    record::{Record, RunHeader, ScheduleCounts, WorkerUsage, settings::PhaseSettings},
+    request::target::place_of,
+};
+
+/// What is measured of each base URL, where there are several.
+const OF_URLS: [&str; 2] = ["time_to_first_token", "request_latency"];
+
+/// What was asked of a phase, as far as it matters to its numbers.
+#[derive(Clone, Debug)]
+struct Asked {
+    kind: PhaseKind,
+    /// Where the latency of its requests counts from.
+    origin: LatencyOrigin,
+    name: String,
+}
+
+/// Collects the numbers of a run, or of some of its requests.
+#[derive(Clone, Debug)]
+pub(crate) struct Aggregator {
+    /// By position in the run.
+    asked: Vec<Asked>,
+    counting: TokenCounting,
+    phases: BTreeMap<u32, PhaseSpan>,
+    /// The values of each phase that has requests.
+    by_phase: BTreeMap<u32, Columns>,
+    /// What the values of a phase begin as.
+    no_warmup: Columns,
+    /// The same for measured phases, which all have the same metrics, so that they can be pooled.
+    not_measured: Columns,
+    /// Measured requests by the base URL that they went to, where there are several.
+    by_url: Vec<Columns>,
+    /// How workers fared in measured phases.
+    workers: Vec<WorkerUsage>,
+    /// First tokens of measured requests.
+    first_reads: FirstReads,
+}
+
+impl Aggregator {
+    /// Starts empty, with the metrics that make sense for the run.
+    pub(crate) fn new(header: &RunHeader) -> Self {
+        let columns = |kind| {
+            let mut phases = header.settings.phases.iter().filter(|phase| phase.kind == kind);
+            // An open loop in one of several phases is enough: requests of the others leave its metrics out.
+            let open = phases.any(|phase| origin_of(phase) == LatencyOrigin::Scheduled);
+            let origin = if open { LatencyOrigin::Scheduled } else { LatencyOrigin::Sent };
+            Columns::new(CATALOGUE.iter().filter(|metric| metric.applies(&header.capabilities, origin)))
+        };
+        let urls = header.settings.urls.len();
+        let not_measured = columns(PhaseKind::Profiling);
+        Self {
+            by_url: vec![not_measured.clone().only(&OF_URLS); if urls > 1 { urls } else { 0 }],
+            counting: if header.settings.use_server_token_count {
+                TokenCounting::ServerOnly
+            } else {
+                TokenCounting::PreferServer
+            },
+            by_phase: BTreeMap::new(),
+            no_warmup: columns(PhaseKind::Warmup),
+            not_measured,
+            phases: BTreeMap::new(),
+            workers: Vec::new(),
+            first_reads: FirstReads::default(),
+            asked: header.settings.phases.iter().map(Asked::of).collect(),
+        }
+    }
+
+    /// Makes room for as many requests as may have been measured: those that were asked for, if there can be so many.
+    pub(crate) fn reserve(&mut self, header: &RunHeader, most: usize) {
+        for (phase, index) in header.settings.phases.iter().zip(0..) {
+            if phase.kind == PhaseKind::Profiling {
+                let wanted = phase.request_count.and_then(|wanted| usize::try_from(wanted).ok());
+                self.columns_of(index).reserve(wanted.unwrap_or(usize::MAX).min(most));
+            }
+        }
+    }
+
+    /// A phase begins.
+    pub(crate) fn phase_started(&mut self, index: u32, kind: PhaseKind, at_ns: RunNs) {
+        let span = PhaseSpan { index, kind, start_ns: at_ns, ..PhaseSpan::default() };
+        self.phases.insert(index, span);
+    }
+
+    /// A phase is over.
+    pub(crate) fn phase_ended(
+        &mut self,
+        index: u32,
+        at_ns: RunNs,
+        counts: ScheduleCounts,
+        workers: Vec<WorkerUsage>,
+    ) {
+        let Some(span) = self.phases.get_mut(&index) else { return };
+        span.end_ns = Some(at_ns);
+        span.schedule = Some(counts);
+        if span.kind == PhaseKind::Profiling {
+            self.workers.extend(workers);
+        }
+    }
+
+    /// What was measured of the client in measured phases.
+    pub(crate) fn client(&self) -> ClientReport {
+        let first_reads = self.first_reads.summary(&self.workers);
+        ClientReport::judge(self.workers.clone(), first_reads)
+    }
+
+    /// Kind of a phase.
+    pub(crate) fn kind_of(&self, phase: u32) -> PhaseKind {
+        let began = self.phases.get(&phase).map(|span| span.kind);
+        began.or_else(|| self.asked_of(phase).map(|asked| asked.kind)).unwrap_or_default()
+    }
+
+    fn asked_of(&self, phase: u32) -> Option<&Asked> {
+        self.asked.get(phase as usize)
+    }
+
+    fn columns_of(&mut self, phase: u32) -> &mut Columns {
+        let none = match self.kind_of(phase) {
+            PhaseKind::Warmup => &self.no_warmup,
+            PhaseKind::Profiling => &self.not_measured,
+        };
+        self.by_phase.entry(phase).or_insert_with(|| none.clone())
+    }
+
+    /// The phase of a record.
+    fn span_of(&mut self, record: &Record) -> &mut PhaseSpan {
+        let kind = self.kind_of(record.phase);
+        let due = record.instants.scheduled;
+        let lost = PhaseSpan {
+            index: record.phase,
+            kind,
+            start_ns: due,
+            has_lost_start: true,
+            ..PhaseSpan::default()
+        };
+        let span = self.phases.entry(record.phase).or_insert(lost);
+        if span.has_lost_start {
+            span.start_ns = span.start_ns.min(due);
+        }
+        span
+    }
+
+    /// A request is over. What it measured is in `measured` afterwards.
+    pub(crate) fn record(&mut self, record: &Record, measured: &mut Measured) {
+        let origin = self.asked_of(record.phase).map_or(LatencyOrigin::Sent, |asked| asked.origin);
+        let span = self.span_of(record);
+        span.last_request_ns = span.last_request_ns.max(Some(record.instants.end));
+        if let Some(sent) = record.instants.sent {
+            let lateness = sent.saturating_sub(record.instants.scheduled);
+            let is_open = origin == LatencyOrigin::Scheduled;
+            span.sent += 1;
+            span.late += u64::from(is_open && lateness > LATE_NS);
+        }
+        let request = Request { record, origin, counting: self.counting };
+        if self.kind_of(record.phase) == PhaseKind::Profiling {
+            if record.outcome.is_ok() {
+                self.first_reads.record(record);
+            }
+            let place = place_of(record.session_num, self.by_url.len());
+            if let Some(columns) = self.by_url.get_mut(place) {
+                columns.record(&request, measured);
+            }
+        }
+        self.columns_of(record.phase).record(&request, measured);
+    }
+
+    /// Takes in the requests of another collector, which began as a clone of this without any. Which of them saw which
+    /// requests, and in what order they are merged, makes no difference but for rounding errors in the standard deviation of
+    /// gaps ([`super::pooled`]).
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (index, of_other) in other.phases {
+            match self.phases.entry(index) {
+                Entry::Occupied(mut known) => known.get_mut().merge(of_other),
+                Entry::Vacant(new) => drop(new.insert(of_other)),
+            }
+        }
+        for (index, more) in other.by_phase {
+            self.columns_of(index).merge(more);
+        }
+        self.first_reads.merge(other.first_reads);
+        for (columns, more) in self.by_url.iter_mut().zip(other.by_url) {
+            columns.merge(more);
+        }
+    }
+
+    /// Every phase that began, in order.
+    pub(crate) fn phases(&self) -> impl Iterator<Item = PhaseSpan> {
+        self.phases.values().copied()
+    }
+
+    /// Computes the numbers for each base URL, in the order of the configuration; none where there is only one.
+    pub(crate) fn results_by_url(&mut self) -> Vec<Results> {
+        let spans: Vec<PhaseSpan> = self.of_kind(PhaseKind::Profiling).collect();
+        let window_s = window_s(&spans);
+        self.by_url.iter_mut().map(|columns| columns.results(window_s)).collect()
+    }
+
+    /// Computes the numbers of each phase that began, and those of all phases of a kind together.
+    pub(crate) fn results(mut self) -> RunResults {
+        let (mut phases, warmup) = self.results_of(PhaseKind::Warmup);
+        let (of_measured, measured) = self.results_of(PhaseKind::Profiling);
+        let warmup = (!phases.is_empty()).then_some(warmup);
+        phases.extend(of_measured);
+        phases.sort_by_key(|phase| phase.span.index);
+        RunResults { phases, measured, warmup }
+    }
+
+    /// Computes the numbers of each phase of a kind, and those of all of them together.
+    fn results_of(&mut self, kind: PhaseKind) -> (Vec<PhaseResults>, Results) {
+        let spans: Vec<PhaseSpan> = self.of_kind(kind).collect();
+        let mut phases = Vec::new();
+        let mut all: Option<Columns> = None;
+        for span in &spans {
+            self.columns_of(span.index);
+            let Some(mut columns) = self.by_phase.remove(&span.index) else { continue };
+            let name = self.asked_of(span.index).map(|asked| asked.name.clone());
+            phases.push(PhaseResults {
+                span: *span,
+                name: name.unwrap_or_else(|| Role::from(kind).name().to_owned()),
+                results: columns.results(window_s(&[*span])),
+            });
+            match &mut all {
+                Some(all) => all.merge(columns),
+                None => all = Some(columns),
+            }
+        }
+        let pooled = match &*phases {
+            [only] => only.results.clone(),
+            _ => all.unwrap_or_else(|| self.not_measured.clone()).results(window_s(&spans)),
+        };
+        (phases, pooled)
+    }
+
+    fn of_kind(&self, kind: PhaseKind) -> impl Iterator<Item = PhaseSpan> {
+        self.phases().filter(move |span| span.kind == kind)
+    }
+}
+
+/// The windows of phases together, in seconds.
+fn window_s(spans: &[PhaseSpan]) -> Option<f64> {
+    let windows = spans.iter().filter_map(PhaseSpan::window_ns);
+    windows.reduce(u64::saturating_add).filter(|ns| *ns > 0).map(|ns| ns as f64 / 1e9)
+}
+
+impl Asked {
+    fn of(phase: &PhaseSettings) -> Self {
+        let name = phase.name.as_deref().unwrap_or(Role::from(phase.kind).name());
+        Self { kind: phase.kind, origin: origin_of(phase), name: name.to_owned() }
+    }
+}
+
+fn origin_of(phase: &PhaseSettings) -> LatencyOrigin {
+    if phase.is_open_loop { LatencyOrigin::Scheduled } else { LatencyOrigin::Sent }
+}
+
+#[cfg(test)]
+mod tests;

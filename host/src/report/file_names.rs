@@ -1,0 +1,25 @@
+//! Names of the files that a report consists of. Which of them belong together stands in [`super::writers`].
+
+/// Profiled requests, one a line.
+pub(crate) const REQUESTS: &str = "profile_export.jsonl";
+
+/// Requests of the warm-up, one a line.
+pub(crate) const WARMUP_REQUESTS: &str = "profile_export_warmup.jsonl";
+
+/// The generated texts.
+pub(crate) const OUTPUTS: &str = "outputs.json";
+
+/// The servers' own metrics.
+pub(crate) const SERVER_METRICS: &str = "server_metrics_export.json";
+
+/// The servers' own metrics as one table.
+pub(crate) const SERVER_METRICS_TABLE: &str = "server_metrics_export.csv";
+
+/// Every metric and everything else that is known of the run.
+pub(crate) const SUMMARY: &str = "profile_export_prony.json";
+
+/// Every metric as one table.
+pub(crate) const SUMMARY_TABLE: &str = "profile_export_prony.csv";
+
+/// What the console showed.
+pub(crate) const CONSOLE: &str = "profile_export_console.txt";

@@ -1,0 +1,129 @@
+//! What is known about a run, as every file of its report tells it: the [`Report`].
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use prony_plugin_api::message::PhaseKind;
+
+use super::{errors::ErrorGroup, messages::Messages, server_metrics::OtherClient};
+use crate::{
+    metrics::{ClientReport, PhaseCounts, PhaseSpan, Results},
+    plan::Role,
+    plugin::UsedPlugin,
+    record::{RunEnd, RunHeader, journal::Damage},
+};
+
+/// Everything that is known about a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    /// What was asked for.
+    pub(crate) header: RunHeader,
+    /// The numbers of the profiling phases together.
+    pub(crate) profiling: Results,
+    /// The numbers of the warm-up, if there was one.
+    pub(crate) warmup: Option<Results>,
+    /// What each phase came to, in order; empty where only one was profiled.
+    pub(crate) by_phase: Vec<PhaseReport>,
+    /// The numbers of the profiling phases for each base URL, where there are several.
+    pub(crate) by_url: Vec<Results>,
+    /// Metrics pages whose servers had more to do than prony gave them.
+    pub(crate) strangers: Vec<OtherClient>,
+    /// What services published.
+    pub(crate) messages: Messages,
+    /// Every phase that began, in order.
+    pub(crate) phases: Vec<PhaseSpan>,
+    /// What was measured of the client, and whether it can be believed.
+    pub(crate) client: ClientReport,
+    /// Failures while profiling.
+    pub(crate) errors: Vec<ErrorGroup>,
+    /// Failures while warming up.
+    pub(crate) warmup_errors: Vec<ErrorGroup>,
+    /// Models that the server said it ran while profiling, and for how many requests.
+    pub(crate) models_seen: BTreeMap<String, u64>,
+    /// Responses whose tokens were to be counted here and are not.
+    pub(crate) uncounted: u64,
+    /// How the run ended; unknown when it was killed.
+    pub(crate) end: Option<RunEnd>,
+    /// What is missing of the journal.
+    pub(crate) damage: Damage,
+    /// Its header is missing: nothing is known of what was asked for.
+    pub(crate) is_header_lost: bool,
+    /// Why the report does not cover what was asked for, if so.
+    pub(crate) incomplete_reason: Option<String>,
+    /// What the user should know.
+    pub(crate) notes: Vec<String>,
+    /// The files that the run has left, in order.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// What one phase came to.
+#[derive(Clone, Debug)]
+pub(crate) struct PhaseReport {
+    /// Its position in the run.
+    pub(crate) index: u32,
+    /// Its name, for people.
+    pub(crate) name: String,
+    /// What it was for.
+    pub(crate) role: Role,
+    /// Its numbers.
+    pub(crate) results: Results,
+    /// Its failures.
+    pub(crate) errors: Vec<ErrorGroup>,
+}
+
+impl Report {
+    /// Whether the run came to the end that was asked for, and its journal is whole.
+    pub(crate) fn came_to_its_end(&self) -> bool {
+        self.incomplete_reason.is_none()
+    }
+
+    /// Whether the user or a service ended the run.
+    pub(crate) fn was_cancelled(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| end.was_cancelled)
+    }
+
+    /// Whether every profiled request failed because there was no connection to the server.
+    pub(crate) fn never_connected(&self) -> bool {
+        let connect = self.errors.iter().filter(|group| group.sample.kind.is_nobody_there());
+        let failed: u64 = connect.map(|group| group.count).sum();
+        failed > 0 && failed == self.profiling.outcomes.completed()
+    }
+
+    /// Why prony cancelled what was in flight at the end.
+    pub(crate) fn why_cancelled(&self) -> String {
+        match &self.end {
+            Some(RunEnd { reason: Some(reason), .. }) => reason.clone(),
+            Some(RunEnd { was_cancelled: true, .. }) => "the run was interrupted".to_owned(),
+            _ => "the grace period was over".to_owned(),
+        }
+    }
+
+    /// What is to be said of requests that were sent twice, if any were.
+    pub(crate) fn closed_idle(&self) -> Option<String> {
+        let count = self.profiling.outcomes.retried;
+        (count > 0).then(|| {
+            format!(
+                "requests sent again because the server had closed their kept connection before it can have read them \
+                 (closed_idle): {count}; their times begin with the first try"
+            )
+        })
+    }
+
+    /// The bookkeeping of the profiling phases; unknown when the run was killed in one, or before it.
+    pub(crate) fn counts(&self) -> Option<PhaseCounts> {
+        let profiles = |span: &PhaseSpan| span.kind == PhaseKind::Profiling;
+        if self.end.is_none() && !self.phases.iter().any(profiles) {
+            return None;
+        }
+        self.phases.iter().filter(|span| span.kind == PhaseKind::Profiling).map(PhaseSpan::counts).sum()
+    }
+
+    /// The plugins that were used; of a run that was killed, those that it began with.
+    pub(crate) fn plugins(&self) -> &[UsedPlugin] {
+        self.end.as_ref().map_or(&self.header.plugins, |end| &end.plugins)
+    }
+
+    /// Wall-clock nanoseconds since the Unix epoch of an instant of the run.
+    pub(crate) fn wall_ns(&self, run_ns: u64) -> u64 {
+        self.header.wall_start_ns.saturating_add(run_ns)
+    }
+}

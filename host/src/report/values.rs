@@ -1,0 +1,46 @@
+//! Numbers and statistics as values of JSON.
+
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value, json};
+
+use crate::metrics::{Distribution, MetricTable, Stats, quantile::PERCENTILES};
+
+/// A number that is written as short as it can be and still exact: whole ones have no point. One that JSON has no
+/// words for is `null`.
+#[derive(Clone, Copy)]
+pub(super) struct Exact(pub(super) f64);
+
+impl Serialize for Exact {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const EXACT: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
+        let Self(value) = *self;
+        if value.fract() == 0.0 && value.abs() < EXACT {
+            #[expect(clippy::cast_possible_truncation, reason = "it is whole and within 53 bits")]
+            return serializer.serialize_i64(value as i64);
+        }
+        serializer.serialize_f64(value)
+    }
+}
+
+/// Each metric under its tag.
+pub(super) fn metrics(table: &MetricTable) -> Map<String, Value> {
+    table.rows().map(|(metric, stats)| (metric.tag.to_owned(), statistics(metric.unit, stats))).collect()
+}
+
+fn statistics(unit: &str, stats: Stats) -> Value {
+    let mut object = Map::new();
+    let mut set = |key: &str, value: Value| object.insert(key.to_owned(), value);
+    set("unit", unit.into());
+    set("avg", json!(Exact(stats.avg())));
+    if let Stats::Distribution(Distribution { percentiles, min, max, std, count, sum, .. }) = stats {
+        for ((key, _), value) in std::iter::zip(PERCENTILES, percentiles) {
+            set(key, json!(Exact(value)));
+        }
+        for (key, value) in [("min", min), ("max", max), ("std", std)] {
+            set(key, json!(Exact(value)));
+        }
+        set("count", count.into());
+        set("sum", json!(Exact(sum)));
+    }
+    Value::Object(object)
+}

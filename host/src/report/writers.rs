@@ -1,0 +1,115 @@
+//! The forms of a report: [`WRITERS`], the one list of the files that a report may consist of.
+//!
+//! What `--overwrite` removes and what a run says that it wrote follow from it. A new form is one more entry.
+
+use std::io::{self, Write};
+
+use super::{
+    artifacts::{self, Files},
+    collect::Collected,
+    console, csv, file_names, json, outputs,
+    server_metrics::{self, csv as server_metrics_csv},
+};
+use crate::{record::journal, screen::Screen};
+
+/// A form of a report.
+#[derive(Debug)]
+pub(super) struct Writer {
+    /// What it is, for the log.
+    name: &'static str,
+    /// Version of what it writes, where the file tells one.
+    format_version: Option<&'static str>,
+    /// Names of all files that it may write.
+    files: &'static [&'static str],
+    writing: Writing,
+}
+
+/// When a writer writes.
+#[derive(Debug)]
+enum Writing {
+    /// While the journal is read ([`super::collect`]): it may have more requests than memory has room for.
+    WithTheJournal,
+    /// When everything is known.
+    AtTheEnd(fn(&mut Collected, Screen, &mut Files<'_>)),
+}
+
+/// All of them, in the order in which their files are written and named.
+const WRITERS: [Writer; 5] = [
+    Writer {
+        name: "requests",
+        format_version: None,
+        files: &[file_names::REQUESTS, file_names::WARMUP_REQUESTS],
+        writing: Writing::WithTheJournal,
+    },
+    Writer {
+        name: "generated texts",
+        format_version: Some(outputs::SCHEMA_VERSION),
+        files: &[file_names::OUTPUTS],
+        writing: Writing::AtTheEnd(write_outputs),
+    },
+    Writer {
+        name: "server metrics",
+        format_version: Some(server_metrics::SCHEMA_VERSION),
+        files: &[file_names::SERVER_METRICS, file_names::SERVER_METRICS_TABLE],
+        writing: Writing::AtTheEnd(write_server_metrics),
+    },
+    Writer {
+        name: "summary",
+        format_version: Some(json::SCHEMA_VERSION),
+        files: &[file_names::SUMMARY, file_names::SUMMARY_TABLE],
+        writing: Writing::AtTheEnd(write_summary),
+    },
+    Writer {
+        name: "console",
+        format_version: None,
+        files: &[file_names::CONSOLE],
+        writing: Writing::AtTheEnd(write_console),
+    },
+];
+
+/// Names of all files that a report may consist of.
+pub(crate) fn possible_files() -> impl Iterator<Item = &'static str> {
+    WRITERS.iter().flat_map(|writer| writer.files).copied()
+}
+
+/// Writes what is written when everything is known. The report lists the files that are there then.
+pub(super) fn write_all(collected: &mut Collected, screen: Screen, files: &mut Files<'_>) {
+    for Writer { name, format_version, writing, .. } in &WRITERS {
+        if let Writing::AtTheEnd(write) = writing {
+            tracing::debug!(writer = name, format_version, "a part of the report is written");
+            write(collected, screen, files);
+        }
+    }
+    let written = files.written();
+    collected.report.files.retain(|file| written.contains(file) || file.ends_with(journal::FILE_NAME));
+}
+
+fn write_outputs(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
+    if let Some(outputs) = &mut collected.outputs {
+        write(files, file_names::OUTPUTS, |out| outputs.write(out));
+    }
+}
+
+fn write_server_metrics(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
+    if let Some(metrics) = &collected.server_metrics {
+        write(files, file_names::SERVER_METRICS, |out| metrics.write_json(out));
+        write(files, file_names::SERVER_METRICS_TABLE, |out| server_metrics_csv::write(metrics, out));
+    }
+}
+
+fn write_summary(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
+    write(files, file_names::SUMMARY, |out| json::write(&collected.report, out));
+    write(files, file_names::SUMMARY_TABLE, |out| csv::write(&collected.report, out));
+}
+
+/// The table lists the files, itself and what they are made from among them.
+fn write_console(collected: &mut Collected, screen: Screen, files: &mut Files<'_>) {
+    let ends = [file_names::CONSOLE, journal::FILE_NAME].map(|name| files.dir().join(name));
+    collected.report.files = files.written().iter().cloned().chain(ends).collect();
+    let table = console::render(&collected.report, screen);
+    write(files, file_names::CONSOLE, |out| out.write_all(table.as_bytes()));
+}
+
+fn write(files: &mut Files<'_>, name: &str, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+    files.write(|dir| artifacts::write(dir, name, content));
+}
