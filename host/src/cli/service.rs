@@ -1,11 +1,10 @@
 //! `prony service NAME`: what a service is, for a person who asks; and the service itself, for a parent that has started
 //! this process to isolate it.
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use serde_json::Value;
 
 use super::{
-    Cli,
     exit::{Exit, Explain, Failure},
     logging::{self, LogFlags},
     option_rows,
@@ -36,7 +35,7 @@ pub(super) struct ServiceArgs {
 }
 
 /// Runs the service for the parent, or answers the person.
-pub(super) fn run(args: &ServiceArgs, log: &LogFlags) -> Result<Exit, Failure> {
+pub(super) fn run(args: &ServiceArgs, log: &LogFlags, command_line: Command) -> Result<Exit, Failure> {
     match (&args.name, args.help) {
         // A child's lines go to its parent; it has no log of its own.
         (Some(_), false) if let Ok(parent) = child::parent() => {
@@ -56,7 +55,7 @@ pub(super) fn run(args: &ServiceArgs, log: &LogFlags) -> Result<Exit, Failure> {
             Ok(Exit::Success)
         }
         (None, _) => {
-            terminal::print(&general_help())?;
+            terminal::print(&general_help(command_line))?;
             Ok(Exit::Success)
         }
     }
@@ -70,10 +69,10 @@ fn alone(name: &str) -> Failure {
 }
 
 /// What clap would print.
-fn general_help() -> String {
-    let mut cli = Cli::command();
-    cli.build();
-    cli.find_subcommand_mut("service")
+fn general_help(mut command_line: Command) -> String {
+    command_line.build();
+    command_line
+        .find_subcommand_mut("service")
         .map(|command| command.render_long_help().to_string())
         .unwrap_or_default()
 }

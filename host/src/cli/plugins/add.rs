@@ -5,7 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{JSON_VERSION, SearchArgs, listing::Listing, validate, write_json};
+use super::{
+    json::{JSON_VERSION, write_json},
+    listing::Listing,
+    search::SearchArgs,
+    validate,
+};
 use crate::{
     cli::{
         exit::{Exit, Explain, Failure},

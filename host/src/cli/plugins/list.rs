@@ -2,7 +2,11 @@
 
 use serde_json::Value;
 
-use super::{SearchArgs, json, listing::Listing, write_json};
+use super::{
+    json::{self, write_json},
+    listing::Listing,
+    search::SearchArgs,
+};
 use crate::{
     cli::{
         exit::{Exit, Failure},

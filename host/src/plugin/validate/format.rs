@@ -8,7 +8,10 @@
 
 use std::collections::HashSet;
 
-use super::{Examined, Severity, Subject};
+use super::{
+    examined::{Examined, Subject},
+    finding::Severity,
+};
 use crate::plugin::{
     catalogue::nearest,
     entry::{Category, Key},
@@ -285,10 +288,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plugin::{
-        entry::{Origin, Tier},
-        validate::blank,
-    };
+    use crate::plugin::entry::{Origin, Tier};
 
     const GOOD: &str = r#"# A comment.
 schema_version: "1.0"
@@ -314,7 +314,8 @@ service:
 "#;
 
     fn examined(text: &str) -> Examined {
-        let mut one = blank(Arc::new(Origin { manifest: "/acme/plugins.yaml".into(), tier: Tier::User }));
+        let mut one =
+            Examined::new(Arc::new(Origin { manifest: "/acme/plugins.yaml".into(), tier: Tier::User }));
         check(&mut one, text);
         one
     }
