@@ -27,6 +27,7 @@ const LINE_BUDGET: usize = 600;
 /// Modules of the host, left to right: a module uses only what stands before it.
 const HOST_ORDER: [&str; 23] = [
     "bounded",
+    "explain",
     "stderr",
     "clock",
     "seed",

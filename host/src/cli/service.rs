@@ -5,7 +5,7 @@ use clap::{Args, Command};
 use serde_json::Value;
 
 use super::{
-    exit::{Exit, Explain, Failure},
+    exit::{Exit, Failure, HasExit},
     logging::{self, LogFlags},
     option_rows,
     plugins::SearchArgs,
@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     child,
+    explain::Explain,
     plugin::{Category, Inspection, Isolation, Listed, ListedEntry, PluginError, Registry},
     screen::Screen,
     service::isolated::{ServeError, serve},
@@ -162,12 +163,14 @@ fn how_to_start(listed: &Listed, entry: &ListedEntry, isolation: Isolation) -> V
     rows
 }
 
-impl Explain for ServeError {
+impl HasExit for ServeError {
     fn exit(&self) -> Exit {
         Exit::Failed
     }
+}
 
-    fn hint(&self) -> Option<String> {
-        Some("`prony profile --isolate NAME` starts a service in a process of its own".to_owned())
+impl Explain for ServeError {
+    fn hint(&self) -> String {
+        "`prony profile --isolate NAME` starts a service in a process of its own".to_owned()
     }
 }

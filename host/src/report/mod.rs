@@ -4,6 +4,8 @@
 //! summary in JSON and CSV, and one line of JSON a request. Its noun is the [`Report`]. It knows nothing of how the run
 //! was made: the journal of a run that was killed is as good as any other, up to where it ends.
 
+use crate::explain::Explain;
+
 pub(crate) mod artifacts;
 mod by_url;
 mod chunk;
@@ -211,9 +213,8 @@ pub(crate) enum ReportError {
     },
 }
 
-impl ReportError {
-    /// What the user can do about it.
-    pub(crate) fn hint(&self) -> Option<String> {
+impl Explain for ReportError {
+    fn hint(&self) -> String {
         let text = match self {
             Self::Journal(JournalError::Open { .. }) => {
                 "name the folder of a run: the one that holds `journal.prony`"
@@ -221,14 +222,14 @@ impl ReportError {
             Self::Journal(JournalError::NotAJournal { .. }) => {
                 "use the version of the tool that made the run"
             }
-            Self::Journal(_) | Self::AnotherRun { .. } => return None,
+            Self::Journal(_) | Self::AnotherRun { .. } => return String::new(),
             Self::NoHeader { is_damaged: true, .. } => "nothing of its header can be read: run it again",
             Self::NoHeader { is_damaged: false, .. } => {
                 "nothing was measured yet when the run was killed: run it again"
             }
-            Self::Write { dir, .. } => return Some(again_from_the_journal(dir)),
+            Self::Write { dir, .. } => return again_from_the_journal(dir),
         };
-        Some(text.to_owned())
+        text.to_owned()
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     cli::{
-        exit::{Exit, Explain, Failure},
+        exit::{Exit, Failure, HasExit},
         terminal,
     },
     plugin::{
@@ -73,17 +73,13 @@ pub(super) fn run(args: &AddArgs) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-impl Explain for InstallError {
+impl HasExit for InstallError {
     fn exit(&self) -> Exit {
         match self {
             Self::Refused { .. } => Exit::Plugin,
             error if error.is_usage() => Exit::Usage,
             _ => Exit::Failed,
         }
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some(InstallError::hint(self))
     }
 }
 

@@ -184,6 +184,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        explain::Explain,
         plugin::{DiscoveryOptions, testing::manifest_text},
         screen::Screen,
     };

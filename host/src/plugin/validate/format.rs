@@ -12,11 +12,14 @@ use super::{
     examined::{Examined, Subject},
     finding::Severity,
 };
-use crate::plugin::{
-    catalogue::nearest,
-    entry::{Category, Key},
-    manifest::{self, ManifestError, ManifestProblem},
-    outline::{self, Block},
+use crate::{
+    explain::Explain,
+    plugin::{
+        catalogue::nearest,
+        entry::{Category, Key},
+        manifest::{self, ManifestError, ManifestProblem},
+        outline::{self, Block},
+    },
 };
 
 /// Stands in the place of a class that is none.

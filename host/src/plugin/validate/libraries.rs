@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     config::policy::PluginPolicy,
+    explain::Explain,
     plugin::{
         entry::{Category, Tier},
         fault::Fault,

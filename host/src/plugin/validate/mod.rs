@@ -25,7 +25,7 @@ use super::{
     policy::PolicyInForce,
     trust::Trust,
 };
-use crate::config::policy::PluginPolicy;
+use crate::{config::policy::PluginPolicy, explain::Explain};
 use examined::Examined;
 pub(crate) use finding::{Finding, Severity};
 use probe::Target;
