@@ -17,8 +17,10 @@ use super::{
     batch::Packer,
     endpoint::{DROP_TIMEOUT, LOAD_TIMEOUT, slow},
     error::NodeError,
+    fleet::{Link, NodeId},
     messages::{Exposed, NodeCommand, NodeEvent, PhaseStart},
     observer::Observer,
+    sequence::{InOrder, Numbered, Numbering},
     watchdog::{LOOK_EVERY, LOOKS},
 };
 use crate::{
@@ -55,6 +57,7 @@ pub(crate) struct ChildNode {
     child: Child,
     socket: UnixStream,
     down: FrameWriter,
+    commands: Numbering,
     reception: Reception,
     /// Requests that it has begun, as it counts them; until a thread listens, which has it then.
     begun: Option<SharedCount>,
@@ -66,7 +69,7 @@ pub(crate) struct ChildNode {
 #[derive(Debug)]
 enum Reception {
     /// It answers when it is asked.
-    Asking(FrameReader),
+    Asking(Incoming),
     /// A thread listens.
     Listening(Listening),
 }
@@ -107,7 +110,8 @@ impl ChildNode {
             child,
             socket,
             down: FrameWriter::new(writing),
-            reception: Reception::Asking(FrameReader::new(reading)),
+            commands: Numbering::default(),
+            reception: Reception::Asking(Incoming::new(reading)),
             begun: Some(begun),
             unread: Vec::new(),
         };
@@ -158,7 +162,7 @@ impl ChildNode {
     }
 
     /// Starts the workers, and listens to them.
-    pub(super) fn start<O: Observer>(&mut self, observer: O) -> Result<(), NodeError> {
+    pub(super) fn start<O: Observer>(&mut self, id: NodeId, observer: O) -> Result<(), NodeError> {
         match self.ask(&NodeCommand::Start, LOAD_TIMEOUT)? {
             NodeEvent::Started(started) => started?,
             _ => return Err(self.died()),
@@ -174,7 +178,7 @@ impl ChildNode {
         let unread = std::mem::take(&mut self.unread);
         let begun = self.begun.take();
         let spawned = thread::Builder::new().name("node".into()).spawn(move || {
-            let mut listener = Listener { observer: &observer, ready: &tell, begun: 0 };
+            let mut listener = Listener { observer: &observer, ready: &tell, begun: 0, phase: 0 };
             for message in unread {
                 listener.forward(message);
             }
@@ -183,74 +187,9 @@ impl ChildNode {
                 listener.make_up_for_the_unsaid(&begun);
             }
             drop(open);
-            observer.gone(nonsense);
+            observer.gone(id, nonsense);
         });
         spawned.map(drop).map_err(NodeError::Thread)
-    }
-
-    /// Returns what to wait for until its connections are open that are to be open before the load; once. One that says
-    /// nothing any more is not waited for: a look will find it.
-    pub(super) fn readiness(&mut self) -> impl FnOnce() + Send + 'static {
-        let waiting = match &mut self.reception {
-            Reception::Listening(it) => it.ready.take().map(|ready| (ready, Arc::clone(&it.frames))),
-            Reception::Asking(_) => None,
-        };
-        move || {
-            let Some((ready, frames)) = waiting else { return };
-            let (mut seen, mut silent) = (0, 0);
-            while silent < LOOKS && ready.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
-                let frames = frames.load(Ordering::Relaxed);
-                silent = if frames == seen { silent + 1 } else { 0 };
-                seen = frames;
-            }
-        }
-    }
-
-    /// Begins a phase.
-    pub(super) fn begin(&mut self, command: PhaseStart) {
-        self.tell_if_there(&NodeCommand::Phase(command));
-    }
-
-    /// Drains or cancels the phase.
-    pub(super) fn tell(&mut self, control: Control) {
-        self.tell_if_there(&NodeCommand::Control(control));
-    }
-
-    /// Does it react? Of its death we forward by the end of what it says, but that may not come.
-    pub(super) fn look(&mut self) -> Option<String> {
-        let Reception::Listening(listening) = &mut self.reception else { return None };
-        if self.child.has_ended() {
-            listening.dead += 1;
-            if listening.dead > LAST_WORDS {
-                // A process that it left behind holds the socket. The listener finds the end now.
-                let _ = self.socket.shutdown(Shutdown::Both);
-            }
-            return None;
-        }
-        let frames = listening.frames.load(Ordering::Relaxed);
-        listening.silent = if frames == listening.seen { listening.silent + 1 } else { 0 };
-        listening.seen = frames;
-        (listening.silent >= LOOKS).then(|| {
-            self.child.kill();
-            "its process does not react".to_owned()
-        })
-    }
-
-    /// How it ended; it has said everything that it is going to say. One that only stopped talking ends now.
-    pub(super) fn death(&mut self) -> String {
-        match self.child.end() {
-            Ok(death) => death.to_string(),
-            Err(error) => format!("is lost: {error}"),
-        }
-    }
-
-    /// Ends the workers, and waits until they have ended.
-    pub(super) fn dismiss(mut self) {
-        self.tell_if_there(&NodeCommand::Dismiss);
-        if let Reception::Listening(listening) = &self.reception {
-            // Nothing is ever sent: what ends the wait is that the listener is gone.
-            let _ = listening.over.recv_timeout(DROP_TIMEOUT + MARGIN);
-        }
     }
 
     /// Says something, and waits for the answer. A child that says nothing for `timeout` and a bit hangs.
@@ -259,7 +198,7 @@ impl ChildNode {
         self.set_timeout(Some(timeout.saturating_add(MARGIN).min(LONGEST_TIMEOUT)))?;
         let Reception::Asking(reader) = &mut self.reception else { return Err(self.died()) };
         loop {
-            match reader.read::<Vec<NodeEvent>>() {
+            match reader.read() {
                 Ok(Some(answers)) => {
                     let mut answers = answers.into_iter();
                     if let Some(answer) = answers.find(|up| !matches!(up, NodeEvent::Alive)) {
@@ -287,7 +226,7 @@ impl ChildNode {
     }
 
     fn say(&mut self, command: &NodeCommand) -> Result<(), NodeError> {
-        self.down.write(command).map_err(|error| match error.kind() {
+        self.down.write(&self.commands.number(command)).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => NodeError::Process { name: self.name.clone(), source: error },
             _ => self.died(),
         })
@@ -295,11 +234,98 @@ impl ChildNode {
 
     fn tell_if_there(&mut self, command: &NodeCommand) {
         // One that is gone has been or will be noticed.
-        let _ = self.down.write(command);
+        let _ = self.down.write(&self.commands.number(command));
+    }
+
+    /// How it ended; it ends now if it has not.
+    fn end(&mut self) -> String {
+        match self.child.end() {
+            Ok(death) => death.to_string(),
+            Err(error) => format!("is lost: {error}"),
+        }
     }
 
     fn died(&mut self) -> NodeError {
-        NodeError::Died { name: self.name.clone(), death: self.death() }
+        NodeError::Died { name: self.name.clone(), death: self.end() }
+    }
+}
+
+impl Link for ChildNode {
+    /// One that says nothing any more is not waited for: a look will find it.
+    fn readiness(&mut self) -> Box<dyn FnOnce() + Send> {
+        let waiting = match &mut self.reception {
+            Reception::Listening(it) => it.ready.take().map(|ready| (ready, Arc::clone(&it.frames))),
+            Reception::Asking(_) => None,
+        };
+        Box::new(move || {
+            let Some((ready, frames)) = waiting else { return };
+            let (mut seen, mut silent) = (0, 0);
+            while silent < LOOKS && ready.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
+                let frames = frames.load(Ordering::Relaxed);
+                silent = if frames == seen { silent + 1 } else { 0 };
+                seen = frames;
+            }
+        })
+    }
+
+    fn begin(&mut self, command: PhaseStart) {
+        self.tell_if_there(&NodeCommand::Phase(command));
+    }
+
+    fn control(&mut self, phase: u32, control: Control) {
+        self.tell_if_there(&NodeCommand::Control(phase, control));
+    }
+
+    /// Of its death the observer hears by the end of what it says, but that may not come.
+    fn look(&mut self) -> Option<String> {
+        let Reception::Listening(listening) = &mut self.reception else { return None };
+        if self.child.has_ended() {
+            listening.dead += 1;
+            if listening.dead > LAST_WORDS {
+                // A process that it left behind holds the socket. The listener finds the end now.
+                let _ = self.socket.shutdown(Shutdown::Both);
+            }
+            return None;
+        }
+        let frames = listening.frames.load(Ordering::Relaxed);
+        listening.silent = if frames == listening.seen { listening.silent + 1 } else { 0 };
+        listening.seen = frames;
+        (listening.silent >= LOOKS).then(|| {
+            self.child.kill();
+            "its process does not react".to_owned()
+        })
+    }
+
+    /// It has said everything that it is going to say. One that only stopped talking ends now.
+    fn death(&mut self) -> Option<String> {
+        Some(self.end())
+    }
+
+    fn dismiss(mut self: Box<Self>) {
+        self.tell_if_there(&NodeCommand::Dismiss);
+        if let Reception::Listening(listening) = &self.reception {
+            // Nothing is ever sent: what ends the wait is that the listener is gone.
+            let _ = listening.over.recv_timeout(DROP_TIMEOUT + MARGIN);
+        }
+    }
+}
+
+/// The events of a child, in their order.
+#[derive(Debug)]
+struct Incoming {
+    frames: FrameReader,
+    order: InOrder,
+}
+
+impl Incoming {
+    fn new(socket: UnixStream) -> Self {
+        Self { frames: FrameReader::new(socket), order: InOrder::default() }
+    }
+
+    /// The next batch; `None` when there are no more.
+    fn read(&mut self) -> io::Result<Option<Vec<NodeEvent>>> {
+        let Some(numbered) = self.frames.read::<Numbered<Vec<NodeEvent>>>()? else { return Ok(None) };
+        Ok(Some(self.order.take(numbered)?))
     }
 }
 
@@ -313,13 +339,15 @@ struct Listener<'a, O> {
     ready: &'a SyncSender<()>,
     /// Requests of which it was said that they have begun.
     begun: u64,
+    /// The phase of the latest one.
+    phase: u32,
 }
 
 impl<O: Observer> Listener<'_, O> {
     /// Passes on what comes until there is nothing any more. If it made no sense, that is returned.
-    fn listen(&mut self, mut reader: FrameReader, frames: &AtomicU64) -> Option<String> {
+    fn listen(&mut self, mut reader: Incoming, frames: &AtomicU64) -> Option<String> {
         loop {
-            let messages = match reader.read::<Vec<NodeEvent>>() {
+            let messages = match reader.read() {
                 Ok(Some(messages)) => messages,
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                     return Some(format!("said what makes no sense: {error}"));
@@ -337,9 +365,9 @@ impl<O: Observer> Listener<'_, O> {
     fn forward(&mut self, message: NodeEvent) {
         let observer = self.observer;
         match message {
-            NodeEvent::Begun => {
-                self.begun += 1;
-                observer.begun();
+            NodeEvent::Begun(phase) => {
+                (self.begun, self.phase) = (self.begun + 1, phase);
+                observer.begun(phase);
             }
             NodeEvent::Finished(finished) => observer.finished(*finished),
             NodeEvent::Done(phase, counts, usage) => observer.phase_done(phase, counts, usage),
@@ -361,7 +389,7 @@ impl<O: Observer> Listener<'_, O> {
     /// with it, and must be counted among those that were tried.
     fn make_up_for_the_unsaid(&self, begun: &SharedCount) {
         match begun.read() {
-            Ok(begun) => (self.begun..begun).for_each(|_| self.observer.begun()),
+            Ok(begun) => (self.begun..begun).for_each(|_| self.observer.begun(self.phase)),
             Err(error) => tracing::warn!(%error, "some of the requests that were lost may not be counted"),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! In this order: `Load`, answered by `Loaded`; `Equip`; `Scripts`, or `Generate`, answered by `Generated`; perhaps `Probe`,
 //! answered by `Probed`; `Start`, answered by `Started`, and `Ready` follows. Then phases and controls go down, and what the
-//! workers produce comes up in batches, until `Dismiss`. Both sides are the same program, so that nothing here needs to be
+//! workers produce comes up in batches, until `Dismiss`. What concerns a phase carries its number. Both sides are the same program, so that nothing here needs to be
 //! compatible.
 
 use prony_plugin_api::ErrorDetails;
@@ -80,8 +80,8 @@ pub(super) enum NodeCommand {
     Start,
     /// Begin a phase.
     Phase(PhaseStart),
-    /// Drain or cancel it.
-    Control(Control),
+    /// Drain or cancel the phase with this number.
+    Control(u32, Control),
     /// End.
     Dismiss,
 }
@@ -112,8 +112,8 @@ pub(super) enum NodeEvent {
     Ready,
     /// Nothing is wrong, and there may be nothing else to say.
     Alive,
-    /// A request is being tried.
-    Begun,
+    /// A request of the phase with this number is being tried.
+    Begun(u32),
     /// A request is over.
     Finished(Box<Finished>),
     /// A worker has finished its part of the phase with this number.

@@ -1,12 +1,14 @@
 //! Nodes: where the workers of a run are. This is the one place that knows in which process they work.
 //!
-//! An endpoint is loaded before the run, in this process or in a child ([`LoadedEndpoint`]), and becomes the [`Node`] that
+//! An endpoint is loaded before the run, in this process or in a child ([`LoadedEndpoint`]), and becomes the node that
 //! sends the requests. Workers and their endpoint are always in one process: no chunk of a response crosses to another, and
 //! instants are as good there as here. What crosses are finished requests, in batches.
 //!
 //! - [`endpoint`]: an endpoint in its process; [`worker_pool`]: the workers as threads of a process, whichever it is;
 //! - [`child`]: a worker pool in a child process, as its parent sees it; [`serve`]: the same, seen from within;
-//! - [`messages`]: the commands and events between the two, and [`batch`]: how the dataset is sent to a child;
+//! - [`fleet`]: all nodes of a run, and the one way to talk to each;
+//! - [`messages`]: the commands and events between the two, [`sequence`]: their numbers, and [`batch`]: how the dataset is sent to a
+//!   child;
 //! - [`readiness`]: whether the target can be measured; [`watchdog`] and [`aside`]: calls into plugins that may not return.
 
 mod aside;
@@ -14,9 +16,11 @@ mod batch;
 mod child;
 mod endpoint;
 mod error;
+mod fleet;
 mod messages;
 mod observer;
 mod readiness;
+mod sequence;
 pub(crate) mod serve;
 pub(crate) mod watchdog;
 mod worker_pool;
@@ -26,11 +30,13 @@ use std::sync::Arc;
 use self::{
     child::ChildNode,
     endpoint::{HostedEndpoint, endpoint_options},
+    fleet::Link,
     worker_pool::WorkerPool,
 };
 pub(crate) use self::{
     endpoint::{LEGACY_LIMIT, plan_target},
     error::{Class, NodeError},
+    fleet::{Fleet, NodeId},
     messages::PhaseStart,
     observer::Observer,
     worker_pool::active_workers,
@@ -40,11 +46,11 @@ use crate::{
     dataset::Source,
     plan::Plan,
     plugin::{Category, Isolation, Key, Registry},
-    request::{
-        target::TargetPlan,
-        worker::{Control, Equipment},
-    },
+    request::{target::TargetPlan, worker::Equipment},
 };
+
+/// The one node that a run has.
+const FIRST: NodeId = 0;
 
 /// What loading an endpoint takes.
 #[derive(Debug)]
@@ -108,8 +114,8 @@ impl LoadedEndpoint {
     }
 
     /// Starts the workers.
-    pub(crate) fn start<O: Observer>(self, work: &Work<'_>, observer: &O) -> Result<Node, NodeError> {
-        match self {
+    pub(crate) fn start<O: Observer>(self, work: &Work<'_>, observer: &O) -> Result<Fleet, NodeError> {
+        let node: Box<dyn Link> = match self {
             Self::InProcess(hosted) => {
                 let equipment = Equipment {
                     clock: work.clock,
@@ -118,13 +124,14 @@ impl LoadedEndpoint {
                     source: Arc::clone(work.source),
                     sink: observer.clone(),
                 };
-                Ok(Node::InProcess(WorkerPool::start(work.plan, &equipment, hosted)?))
+                Box::new(WorkerPool::start(work.plan, &equipment, hosted)?)
             }
             Self::Child(mut child) => {
-                child.start(observer.clone())?;
-                Ok(Node::Child(child))
+                child.start(FIRST, observer.clone())?;
+                child
             }
-        }
+        };
+        Ok(Fleet::new(vec![node]))
     }
 }
 
@@ -139,63 +146,4 @@ pub(crate) struct Work<'a> {
     pub(crate) target: &'a Arc<TargetPlan>,
     /// What the requests say.
     pub(crate) source: &'a Arc<Source>,
-}
-
-/// Workers that are started.
-#[derive(Debug)]
-pub(crate) enum Node {
-    /// Threads of this process.
-    InProcess(WorkerPool),
-    /// Threads of a child.
-    Child(Box<ChildNode>),
-}
-
-impl Node {
-    /// Returns what to wait for until all connections are open that are to be open before the load; once.
-    pub(crate) fn readiness(&mut self) -> Box<dyn FnOnce() + Send> {
-        match self {
-            Self::InProcess(pool) => Box::new(pool.readiness()),
-            Self::Child(child) => Box::new(child.readiness()),
-        }
-    }
-
-    /// Begins a phase.
-    pub(crate) fn begin(&mut self, start: PhaseStart) {
-        match self {
-            Self::InProcess(pool) => pool.begin(start),
-            Self::Child(child) => child.begin(start),
-        }
-    }
-
-    /// Drains or cancels the phase.
-    pub(crate) fn tell(&mut self, control: Control) {
-        match self {
-            Self::InProcess(pool) => pool.tell(control),
-            Self::Child(child) => child.tell(control),
-        }
-    }
-
-    /// To be asked every [`LOOK_EVERY`](watchdog::LOOK_EVERY): does everyone react? If not, what is said of the endpoint.
-    pub(crate) fn look(&mut self) -> Option<String> {
-        match self {
-            Self::InProcess(pool) => pool.look().map(|hang| hang.to_string()),
-            Self::Child(child) => child.look(),
-        }
-    }
-
-    /// How the process of a node that is gone ended.
-    pub(crate) fn death(&mut self) -> Option<String> {
-        match self {
-            Self::InProcess(_) => None,
-            Self::Child(child) => Some(child.death()),
-        }
-    }
-
-    /// Ends the workers and waits for them, but not for a plugin that does not let go.
-    pub(crate) fn dismiss(self) {
-        match self {
-            Self::InProcess(pool) => pool.dismiss(),
-            Self::Child(child) => child.dismiss(),
-        }
-    }
 }

@@ -20,7 +20,9 @@ use super::{
     batch::Unpacker,
     endpoint::{HostedEndpoint, plan_target},
     error::{NodeError, RemoteError},
+    fleet::Link,
     messages::{Exposed, NodeCommand, NodeEvent},
+    sequence::{InOrder, Numbered, Numbering},
     watchdog::LOOK_EVERY,
     worker_pool::WorkerPool,
 };
@@ -61,10 +63,11 @@ pub(crate) fn serve(socket: UnixStream, begun: SharedCount) -> io::Result<()> {
         handle(received, uplink.clone());
         uplink.say(NodeEvent::Bye);
     })?;
+    let mut order = InOrder::default();
     loop {
-        match parent.read::<NodeCommand>() {
-            Ok(Some(command)) => {
-                if commands.send(command).is_err() {
+        match parent.read::<Numbered<NodeCommand>>() {
+            Ok(Some(numbered)) => {
+                if commands.send(order.take(numbered)?).is_err() {
                     return Ok(());
                 }
             }
@@ -161,7 +164,7 @@ impl Serving {
                     }
                     return;
                 }
-                NodeCommand::Load { .. } | NodeCommand::Phase(_) | NodeCommand::Control(_) => {}
+                NodeCommand::Load { .. } | NodeCommand::Phase(_) | NodeCommand::Control(..) => {}
                 NodeCommand::Dismiss => return,
             }
         }
@@ -232,16 +235,16 @@ async fn work(mut pool: WorkerPool, mut commands: UnboundedReceiver<NodeCommand>
             biased;
             command = commands.recv() => match command {
                 Some(NodeCommand::Phase(command)) => pool.begin(command),
-                Some(NodeCommand::Control(control)) => pool.tell(control),
+                Some(NodeCommand::Control(phase, control)) => pool.control(phase, control),
                 Some(NodeCommand::Dismiss) | None => break,
                 Some(_) => {}
             },
             _ = tick.tick() => {
-                uplink.say(pool.look().map_or(NodeEvent::Alive, |hang| NodeEvent::Hangs(hang.to_string())));
+                uplink.say(pool.look().map_or(NodeEvent::Alive, NodeEvent::Hangs));
             }
         }
     }
-    pool.dismiss();
+    Box::new(pool).dismiss();
 }
 
 /// The way up. Never waits: what the parent cannot keep up with waits in memory.
@@ -272,7 +275,7 @@ impl Uplink {
 
 /// Sends what waits, together, as soon as something does: a crash loses as little as possible.
 fn send(waiting: &mpsc::Receiver<NodeEvent>, socket: &UnixStream) -> io::Result<()> {
-    let mut parent = FrameWriter::new(socket);
+    let (mut parent, mut numbering) = (FrameWriter::new(socket), Numbering::default());
     while let Ok(first) = waiting.recv() {
         let mut weight = first.weight();
         let mut batch = vec![first];
@@ -282,9 +285,10 @@ fn send(waiting: &mpsc::Receiver<NodeEvent>, socket: &UnixStream) -> io::Result<
             batch.push(next);
         }
         let is_last = batch.iter().any(|message| matches!(message, NodeEvent::Bye));
-        match parent.write(&batch) {
+        match parent.write(&numbering.number(&batch)) {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                parent.write(&batch.into_iter().map(NodeEvent::lightened).collect::<Vec<_>>())?;
+                let light: Vec<_> = batch.into_iter().map(NodeEvent::lightened).collect();
+                parent.write(&numbering.instead(light))?;
             }
             written => written?,
         }
@@ -296,11 +300,11 @@ fn send(waiting: &mpsc::Receiver<NodeEvent>, socket: &UnixStream) -> io::Result<
 }
 
 impl Sink for Uplink {
-    fn begun(&self) {
+    fn begun(&self, phase: u32) {
         if let Err(error) = self.begun.add_one() {
             tracing::warn!(%error, "a crash of this process might leave requests uncounted");
         }
-        self.say(NodeEvent::Begun);
+        self.say(NodeEvent::Begun(phase));
     }
 
     fn finished(&self, finished: Finished) {
@@ -336,6 +340,17 @@ mod tests {
         ours.write_all(last).unwrap();
         drop(ours);
         serve(theirs, SharedCount::new().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_command_that_is_missing_is_an_error() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (mut down, mut numbering) = (FrameWriter::new(ours), Numbering::default());
+        let _missing = numbering.number(NodeCommand::Start);
+        down.write(&numbering.number(NodeCommand::Dismiss)).unwrap();
+        let error = serve(theirs, SharedCount::new().unwrap()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert_eq!(error.to_string(), "message 1 came where message 0 was due");
     }
 
     #[test]

@@ -4,11 +4,7 @@ use std::sync::{Arc, mpsc::Receiver};
 
 use tokio::sync::watch;
 
-use super::{
-    endpoint::HostedEndpoint,
-    messages::PhaseStart,
-    watchdog::{Hang, Watchdog},
-};
+use super::{endpoint::HostedEndpoint, fleet::Link, messages::PhaseStart, watchdog::Watchdog};
 use crate::{
     plan::{Load, Phase, Plan},
     request::worker::{Assignment, Control, Equipment, Sink, Worker, WorkerError},
@@ -26,6 +22,8 @@ pub(crate) struct WorkerPool {
     watchdog: Watchdog,
     phases: Vec<Phase>,
     seed: u64,
+    /// The phase that goes on, or went on last, and what its workers are told.
+    phase: u32,
     control: watch::Sender<Control>,
     /// Goes last.
     hosted: HostedEndpoint,
@@ -47,27 +45,28 @@ impl WorkerPool {
             watchdog: Watchdog::default(),
             phases: plan.phases.clone(),
             seed: plan.random_seed,
+            phase: 0,
             control: watch::channel(Control::Run).0,
             hosted,
         })
     }
+}
 
-    /// Returns what to wait for until the workers' connections are open; once.
-    pub(super) fn readiness(&mut self) -> impl FnOnce() + Send + 'static {
+impl Link for WorkerPool {
+    fn readiness(&mut self) -> Box<dyn FnOnce() + Send> {
         let workers: Vec<Receiver<()>> = self.workers.iter_mut().filter_map(Worker::readiness).collect();
-        move || {
+        Box::new(move || {
             for worker in workers {
                 // One that is gone has panicked, and its alarm has said so.
                 let _ = worker.recv();
             }
-        }
+        })
     }
 
-    /// Gives every worker its part of a phase.
-    pub(super) fn begin(&mut self, start: PhaseStart) {
+    fn begin(&mut self, start: PhaseStart) {
         let Some(phase) = self.phases.iter().find(|phase| phase.id == start.phase) else { return };
         let (control, watching) = watch::channel(Control::Run);
-        self.control = control;
+        (self.phase, self.control) = (start.phase, control);
         let slots = slots(phase, self.workers.len());
         let (pool, seed) = (Arc::new(Pool::default()), phase_seed(self.seed, phase.id));
         let workers = slots.len() as u64;
@@ -86,18 +85,21 @@ impl WorkerPool {
         }
     }
 
-    /// Drains or cancels the phase.
-    pub(super) fn tell(&self, control: Control) {
-        self.control.send_replace(control);
+    fn control(&mut self, phase: u32, control: Control) {
+        if phase == self.phase {
+            self.control.send_replace(control);
+        }
     }
 
-    /// A call that does not return.
-    pub(super) fn look(&mut self) -> Option<Hang> {
-        self.watchdog.look(self.workers.iter().map(Worker::pulse))
+    fn look(&mut self) -> Option<String> {
+        self.watchdog.look(self.workers.iter().map(Worker::pulse)).map(|hang| hang.to_string())
     }
 
-    /// Ends the workers, waits for them, and gives the endpoint back.
-    pub(super) fn dismiss(self) {
+    fn death(&mut self) -> Option<String> {
+        None
+    }
+
+    fn dismiss(self: Box<Self>) {
         self.workers.into_iter().for_each(Worker::join);
         drop(self.hosted);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 use prony_plugin_api::PublishError;
@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::refusals::{Refusals, Verdict};
 use crate::{
-    node,
+    node::{self, NodeId},
     record::recorder::RecorderHandle,
     request::{exchange::Finished, worker, worker_statistics::WorkerUsage},
     schedule::ScheduleCounts,
@@ -28,8 +28,8 @@ pub(super) enum Signal {
     WorkerLost(String),
     /// The workers' process hangs, as it says itself.
     NodeHangs(String),
-    /// Nobody of the workers' process will say anything any more; perhaps because it did not make sense.
-    NodeGone(Option<String>),
+    /// Nobody of this node's process will say anything any more; perhaps because it did not make sense.
+    NodeGone(NodeId, Option<String>),
     /// Too many requests in a row failed in one way.
     Hopeless(Verdict),
     /// A service asks for the end of the run.
@@ -50,15 +50,23 @@ pub(super) struct Channels {
 /// Requests of the current phase.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
+    phase: AtomicU32,
     begun: AtomicU64,
     ended: AtomicU64,
 }
 
 impl Tally {
-    /// Starts a phase at zero.
-    pub(super) fn reset(&self) {
+    /// Starts the phase with this number at zero. What comes late from another does not count from here on.
+    pub(super) fn reset(&self, phase: u32) {
+        self.phase.store(phase, Ordering::Relaxed);
         self.begun.store(0, Ordering::Relaxed);
         self.ended.store(0, Ordering::Relaxed);
+    }
+
+    fn count(&self, phase: u32, counter: &AtomicU64) {
+        if phase == self.phase.load(Ordering::Relaxed) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Requests that were tried.
@@ -80,12 +88,12 @@ impl Channels {
 }
 
 impl worker::Sink for Channels {
-    fn begun(&self) {
-        self.tally.begun.fetch_add(1, Ordering::Relaxed);
+    fn begun(&self, phase: u32) {
+        self.tally.count(phase, &self.tally.begun);
     }
 
     fn finished(&self, finished: Finished) {
-        self.tally.ended.fetch_add(1, Ordering::Relaxed);
+        self.tally.count(finished.phase, &self.tally.ended);
         if let Some(verdict) = self.refusals.note(&finished) {
             self.signal(Signal::Hopeless(verdict));
         }
@@ -126,7 +134,7 @@ impl node::Observer for Channels {
         self.signal(Signal::NodeHangs(what));
     }
 
-    fn gone(&self, nonsense: Option<String>) {
-        self.signal(Signal::NodeGone(nonsense));
+    fn gone(&self, node: NodeId, nonsense: Option<String>) {
+        self.signal(Signal::NodeGone(node, nonsense));
     }
 }

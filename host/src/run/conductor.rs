@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     clock::{RunNs, as_ns},
-    node::{LoadedEndpoint, Node, NodeError, PhaseStart, Work, active_workers},
+    node::{Fleet, LoadedEndpoint, NodeError, PhaseStart, Work, active_workers},
     plugin::Registry,
     record::{
         Frame, RunEnd, ServiceReport,
@@ -104,11 +104,11 @@ async fn conduct_in_loop(
     let channels =
         Channels { recorder: recorder.handle(), signals, tally: Arc::default(), refusals: Arc::default() };
     let work = Work { plan: &run.plan, clock: run.clock, target: &run.target, source: &run.source };
-    let mut node = endpoint.start(&work, &channels)?;
-    let (services, node_is_ready) = (start_services(run, registry, &bus, &channels), node.readiness());
+    let mut fleet = endpoint.start(&work, &channels)?;
+    let (services, wait_until_ready) = (start_services(run, registry, &bus, &channels), fleet.readiness());
     let services = move || {
         let started = services();
-        node_is_ready();
+        wait_until_ready();
         started
     };
     let (ending, end) = match events.unless_interrupted(services).await {
@@ -124,7 +124,7 @@ async fn conduct_in_loop(
                 bus,
                 live,
                 channels: channels.clone(),
-                node,
+                fleet,
                 services,
                 phase: None,
                 played: 0,
@@ -190,7 +190,7 @@ struct Conductor<'a> {
     bus: Arc<Bus>,
     live: Arc<Live>,
     channels: Channels,
-    node: Node,
+    fleet: Fleet,
     services: Supervisor,
     phase: Option<RunningPhase>,
     /// Scripts that earlier phases have played.
@@ -308,7 +308,7 @@ impl Conductor<'_> {
         let phase = &self.run.plan.phases[index];
         let number = phase.id;
         self.live.reset();
-        self.channels.tally.reset();
+        self.channels.tally.reset(number);
         self.channels.refusals.reset(phase.load.most_in_flight());
         // Services that take stock at the start of a phase do it before the load.
         self.bus.send(&PhaseStarted { index: number, kind: phase.role.kind(), at_ns: self.run.clock.now() });
@@ -331,12 +331,12 @@ impl Conductor<'_> {
                 .map(|duration| (start_ns.saturating_add(as_ns(duration)), Event::DurationOver)),
         });
         self.observer.phase_started(phase);
-        self.node.begin(PhaseStart { phase: number, start_ns, first_script: self.played });
+        self.fleet.begin(PhaseStart { phase: number, start_ns, first_script: self.played });
     }
 
     fn tell(&mut self, control: Control) {
-        if self.phase.is_some() {
-            self.node.tell(control);
+        if let Some(phase) = &self.phase {
+            self.fleet.control(phase.index, control);
         }
     }
 
@@ -347,7 +347,7 @@ impl Conductor<'_> {
             self.observer.snapshot(&snapshot(&self.live, self.channels.tally.in_flight(), elapsed));
         }
         let name = self.run.plan.target.endpoint_type.clone();
-        let hangs = self.node.look().map(|what| Ending::EndpointHangs { name, what });
+        let hangs = self.fleet.look().map(|what| Ending::EndpointHangs { name, what });
         hangs.or_else(|| self.lost_service()).map(Event::Broken)
     }
 
@@ -381,9 +381,9 @@ impl Conductor<'_> {
                 let name = self.run.plan.target.endpoint_type.clone();
                 Some(Event::Broken(Ending::EndpointHangs { name, what }))
             }
-            Signal::NodeGone(nonsense) => {
+            Signal::NodeGone(node, nonsense) => {
                 let name = self.run.plan.target.endpoint_type.clone();
-                let death = self.node.death().map(|death| nonsense.unwrap_or(death));
+                let death = self.fleet.death(node).map(|death| nonsense.unwrap_or(death));
                 death.map(|death| Event::Gone(Ending::EndpointDied { name, death }))
             }
             Signal::Hopeless(Verdict::Gone(Failures { since_ns, count, error })) => {
@@ -424,9 +424,9 @@ impl Conductor<'_> {
 
     /// Stops workers and services and says how the services fared.
     async fn end(self, events: &mut EventSource, hurry: Hurry) -> RunEnd {
-        let Self { node, services, abandoned, hurried, run, channels, .. } = self;
+        let Self { fleet, services, abandoned, hurried, run, channels, .. } = self;
         if !abandoned {
-            events.unless_interrupted(move || node.dismiss()).await;
+            events.unless_interrupted(move || fleet.dismiss()).await;
         }
         // Services hear of every record before they are told to stop.
         let recorder = channels.recorder;

@@ -154,7 +154,7 @@ impl<S: Sink> Dispatcher<S> {
         let slot = phase.slots.enter(self.clock(), phase.start_ns);
         let Some(slot) = unless_drained(&mut phase.control, slot).await else { return Step::NoMore };
         let Some(credit) = phase.credits.next() else { return Step::NoMore };
-        self.player.sink.begun();
+        self.player.sink.begun(phase.phase);
         let session = self.session(phase, credit);
         let mut finished = self.player.begin(phase.phase, &session);
         let Some(prepared) = self.player.prepare(&mut finished, &session).await else {
@@ -173,7 +173,7 @@ impl<S: Sink> Dispatcher<S> {
         let mut finished = self.player.begin(phase.phase, &session);
         finished.exchange.instants.scheduled = due;
         let Some(prepared) = self.player.prepare(&mut finished, &session).await else {
-            self.player.sink.begun();
+            self.player.sink.begun(phase.phase);
             // It was formatted ahead, but its turn is not over before it comes: the schedule limits failures as well.
             unless_drained(&mut phase.control, pacer.wait_until(due)).await;
             return Step::Refused(None);
@@ -190,7 +190,7 @@ impl<S: Sink> Dispatcher<S> {
         };
         let Some(slot) = unless_drained(&mut phase.control, turn).await else { return Step::Drained(credit) };
         phase.slotted_ns = self.clock().now();
-        self.player.sink.begun();
+        self.player.sink.begun(phase.phase);
         finished.exchange.instants.started = self.clock().now();
         Step::Start(Box::new(Opening { session, prepared, finished, slot, rest: None }))
     }

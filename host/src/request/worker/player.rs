@@ -120,7 +120,7 @@ impl<S: Sink> Player<S> {
             let Some(reply) = reply.filter(|_| *stage.control.borrow() == Control::Run) else { break };
             session.answered(reply);
             requests += 1;
-            self.sink.begun();
+            self.sink.begun(stage.phase);
             finished = self.begin(stage.phase, &session);
             let Some(next) = self.prepare(&mut finished, &session).await else {
                 if let Some(rest) = rest {

@@ -7,8 +7,8 @@ use crate::{
 
 /// Takes what a worker produces. Never waits.
 pub(crate) trait Sink: Clone + Send + Sync + 'static {
-    /// A request is being tried: unless its worker is lost, it is going to be over.
-    fn begun(&self);
+    /// A request of the phase with this number is being tried: unless its worker is lost, it is going to be over.
+    fn begun(&self, phase: u32);
     /// A request is over.
     fn finished(&self, finished: Finished);
     /// This worker's part of the phase with this number is over.

@@ -1,0 +1,76 @@
+//! All nodes of a run, and the one way to talk to each, whatever is between.
+
+use std::fmt::Debug;
+
+use super::messages::PhaseStart;
+use crate::request::worker::Control;
+
+/// Which node of a run, from 0.
+pub(crate) type NodeId = u32;
+
+/// A node whose workers are started, as the run sees it. What it produces goes to its observer.
+pub(super) trait Link: Debug + Send {
+    /// Returns what to wait for until all connections are open that are to be open before the load; once.
+    fn readiness(&mut self) -> Box<dyn FnOnce() + Send>;
+
+    /// Begins a phase.
+    fn begin(&mut self, start: PhaseStart);
+
+    /// Drains or cancels the phase with this number, if it is the one that goes on.
+    fn control(&mut self, phase: u32, control: Control);
+
+    /// To be asked every [`LOOK_EVERY`](super::watchdog::LOOK_EVERY): what is said of the endpoint when somebody does not
+    /// react.
+    fn look(&mut self) -> Option<String>;
+
+    /// How its process ended, when it is gone; `None` for one without a process of its own.
+    fn death(&mut self) -> Option<String>;
+
+    /// Ends the workers and waits for them, but not for a plugin that does not let go.
+    fn dismiss(self: Box<Self>);
+}
+
+/// The nodes of a run. Those of one machine are one node today: its own process, or the child with the isolated endpoint.
+#[derive(Debug)]
+pub(crate) struct Fleet(Vec<Box<dyn Link>>);
+
+impl Fleet {
+    /// The nodes, by their ids.
+    pub(super) fn new(nodes: Vec<Box<dyn Link>>) -> Self {
+        Self(nodes)
+    }
+
+    /// Returns what to wait for until all connections are open that are to be open before the load; once.
+    pub(crate) fn readiness(&mut self) -> impl FnOnce() + Send + 'static {
+        let waits: Vec<_> = self.0.iter_mut().map(|node| node.readiness()).collect();
+        move || waits.into_iter().for_each(|wait| wait())
+    }
+
+    /// Begins a phase on every node.
+    pub(crate) fn begin(&mut self, start: PhaseStart) {
+        self.0.iter_mut().for_each(|node| node.begin(start));
+    }
+
+    /// Drains or cancels the phase with this number on every node.
+    pub(crate) fn control(&mut self, phase: u32, control: Control) {
+        self.0.iter_mut().for_each(|node| node.control(phase, control));
+    }
+
+    /// To be asked every [`LOOK_EVERY`](super::watchdog::LOOK_EVERY): what is said of the endpoint when somebody does not
+    /// react.
+    pub(crate) fn look(&mut self) -> Option<String> {
+        let said: Vec<_> = self.0.iter_mut().filter_map(|node| node.look()).collect();
+        said.into_iter().next()
+    }
+
+    /// How the process of a node ended that is gone.
+    pub(crate) fn death(&mut self, node: NodeId) -> Option<String> {
+        let at = usize::try_from(node).ok()?;
+        self.0.get_mut(at)?.death()
+    }
+
+    /// Ends all workers and waits for them, but not for a plugin that does not let go.
+    pub(crate) fn dismiss(self) {
+        self.0.into_iter().for_each(Link::dismiss);
+    }
+}
