@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     child::frame::FrameReader,
     dataset::{Tokenizer, read_file},
+    explain::Explain,
     metrics::Distribution,
     plan::TokenizerChoice,
     plugin::internals as plugin,

@@ -14,6 +14,7 @@ pub mod cli;
 mod clock;
 mod config;
 mod dataset;
+mod explain;
 #[doc(hidden)]
 pub mod internals;
 mod metrics;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::{
-    exit::{Exit, Explain, Failure},
+    exit::{Exit, Failure, HasExit},
     limits,
     logging::LogFlags,
     profile::{DEFAULT_ENDPOINT, cores},
@@ -16,6 +16,7 @@ use crate::{
         self, BOUND_MS, CalibrateError, Calibration, Instruments, Limits, Load, OTHER_TOKENS_STREAMS, RATES,
         Rung, STREAMS, StoreError,
     },
+    explain::Explain,
     plugin::{DiscoveryOptions, Registry},
     run::until_interrupted,
     screen::{Align, Table, counted},
@@ -135,33 +136,37 @@ fn verdict(limits: Limits) -> String {
     format!("error below {BOUND_MS} ms: {streams}; {rate}")
 }
 
-impl Explain for CalibrateError {
+impl HasExit for CalibrateError {
     fn exit(&self) -> Exit {
         Exit::Failed
     }
+}
 
-    fn hint(&self) -> Option<String> {
+impl Explain for CalibrateError {
+    fn hint(&self) -> String {
         match self {
             Self::Mock(_) | Self::Files(_) => {
-                Some("look at the system's limits and the temporary folder".to_owned())
+                "look at the system's limits and the temporary folder".to_owned()
             }
-            Self::Plugin(error) => Explain::hint(error),
-            Self::Config { source, .. } => Explain::hint(&*source.first),
-            Self::Run { source, .. } => Explain::hint(&**source),
+            Self::Plugin(error) => error.hint(),
+            Self::Config { source, .. } => source.first.hint(),
+            Self::Run { source, .. } => source.hint(),
             Self::Recorder { .. } | Self::Report { .. } | Self::Ended { .. } => {
-                Some("`prony profile --mock` shows whether a run works at all".to_owned())
+                "`prony profile --mock` shows whether a run works at all".to_owned()
             }
-            Self::Nothing => None,
+            Self::Nothing => String::new(),
         }
     }
 }
 
-impl Explain for StoreError {
+impl HasExit for StoreError {
     fn exit(&self) -> Exit {
         Exit::Failed
     }
+}
 
-    fn hint(&self) -> Option<String> {
-        Some("set XDG_STATE_HOME to the absolute path of a folder of yours".to_owned())
+impl Explain for StoreError {
+    fn hint(&self) -> String {
+        "set XDG_STATE_HOME to the absolute path of a folder of yours".to_owned()
     }
 }

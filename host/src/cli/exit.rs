@@ -1,11 +1,11 @@
 //! How a command ends: the table of exit codes, and the shape that every error takes on its way to the user.
 //!
-//! A stage's error enum keeps its texts; an [`Explain`] for it, written in the file of the command that meets it,
-//! adds the exit code and passes on the hint. There is no other path from an error to the end of the process.
+//! A stage's error keeps its texts and its hint ([`Explain`]); a [`HasExit`] for it, in the file of the command that meets it,
+//! adds the exit code. There is no other path from an error to the end of the process.
 
 use std::{error::Error, process::ExitCode};
 
-use crate::run::Interrupt;
+use crate::{explain::Explain, run::Interrupt};
 
 /// The exit codes of `prony`. They are part of its interface: a number never changes its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,31 +104,28 @@ impl Failure {
     }
 }
 
-/// What an error of a stage means for the process and for the user.
-pub(crate) trait Explain: Error {
-    /// The exit code.
+/// An error that can end a command.
+pub(crate) trait HasExit: Explain {
+    /// The exit code that it means.
     fn exit(&self) -> Exit;
-
-    /// What to do next, where there is something.
-    fn hint(&self) -> Option<String>;
-
-    /// How its text becomes a sentence.
-    fn form(&self) -> Form {
-        Form::Attempt
-    }
 }
 
-impl<E: Explain> From<E> for Failure {
+impl<E: HasExit> From<E> for Failure {
     fn from(error: E) -> Self {
         Self {
             exit: error.exit(),
             message: error.to_string(),
-            form: error.form(),
+            form: if error.is_statement() { Form::Statement } else { Form::Attempt },
             causes: chain(error.source()),
-            hint: error.hint(),
+            hint: given(error.hint()),
             beside: Vec::new(),
         }
     }
+}
+
+/// A next step, where there is one.
+fn given(hint: String) -> Option<String> {
+    Some(hint).filter(|hint| !hint.is_empty())
 }
 
 /// The texts of an error and its sources. Some libraries repeat a source in the text of the error: it is said once.
@@ -155,12 +152,14 @@ mod tests {
     }
 
     impl Explain for Closed {
+        fn hint(&self) -> String {
+            "turn the key".to_owned()
+        }
+    }
+
+    impl HasExit for Closed {
         fn exit(&self) -> Exit {
             Exit::Plugin
-        }
-
-        fn hint(&self) -> Option<String> {
-            Some("turn the key".to_owned())
         }
     }
 

@@ -1,68 +1,35 @@
-//! What the errors before, of and after a run mean for the process and for the user.
+//! Which exit code the errors before, of and after a run mean.
 
-use prony_plugin_api::ErrorDetails;
-
-use super::exit::{Exit, Explain, Failure, Form};
+use super::exit::{Exit, Failure, HasExit};
 use crate::{
     config::error::{ConfigError, ConfigErrors},
     dataset::{DatasetError, TokenizerError},
     node::{Class, NodeError},
     plugin::PluginError,
-    record::{
-        journal::{JournalError, Misplaced},
-        recorder::RecorderError,
-    },
+    record::journal::Misplaced,
     run::{
         ExecuteError, RunError, folder_error::ArtifactDirError, mock::MockError, models::ModelError,
         services::ChoiceError,
     },
 };
 
-impl Explain for ExecuteError {
+impl HasExit for ExecuteError {
     fn exit(&self) -> Exit {
         match self {
             Self::Target(_) => Exit::Usage,
             Self::Interrupted(interrupt) => (*interrupt).into(),
             Self::Describe(_) | Self::Wait(_) => Exit::Failed,
-            wrapped => wrapped.explained().map_or(Exit::Failed, Explain::exit),
+            Self::Plugin(error) => error.exit(),
+            Self::Choice(error) => error.exit(),
+            Self::Config(error) => error.exit(),
+            Self::Tokenizer(error) => error.exit(),
+            Self::Dataset(error) => error.exit(),
+            Self::Node(error) => error.exit(),
+            Self::Mock(error) => error.exit(),
+            Self::Folder(error) => error.exit(),
+            Self::Run(error) => error.exit(),
         }
     }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Target(ErrorDetails { hint, .. }) => Some(hint.clone()).filter(|hint| !hint.is_empty()),
-            wrapped => wrapped.explained().and_then(Explain::hint),
-        }
-    }
-
-    fn form(&self) -> Form {
-        match self {
-            Self::Interrupted(_) => Form::Statement,
-            wrapped => wrapped.explained().map_or(Form::Attempt, Explain::form),
-        }
-    }
-}
-
-impl ExecuteError {
-    /// The error of a stage that it is.
-    fn explained(&self) -> Option<&dyn Explain> {
-        match self {
-            Self::Plugin(error) => Some(error),
-            Self::Choice(error) => Some(error),
-            Self::Config(error) => Some(error),
-            Self::Tokenizer(error) => Some(error),
-            Self::Dataset(error) => Some(error),
-            Self::Node(error) => Some(error),
-            Self::Mock(error) => Some(error),
-            Self::Folder(error) => Some(error),
-            Self::Run(error) => Some(error),
-            Self::Target(_) | Self::Interrupted(_) | Self::Describe(_) | Self::Wait(_) => None,
-        }
-    }
-}
-
-fn form(is_statement: bool) -> Form {
-    if is_statement { Form::Statement } else { Form::Attempt }
 }
 
 impl From<ConfigErrors> for Failure {
@@ -71,101 +38,49 @@ impl From<ConfigErrors> for Failure {
     }
 }
 
-impl Explain for ConfigError {
+impl HasExit for ConfigError {
     fn exit(&self) -> Exit {
         Exit::Usage
     }
-
-    fn hint(&self) -> Option<String> {
-        Some(ConfigError::hint(self))
-    }
-
-    fn form(&self) -> Form {
-        form(self.is_statement())
-    }
 }
 
-impl Explain for TokenizerError {
+impl HasExit for TokenizerError {
     fn exit(&self) -> Exit {
         Exit::Usage
     }
-
-    fn hint(&self) -> Option<String> {
-        Some(TokenizerError::hint(self)).filter(|hint| !hint.is_empty())
-    }
-
-    fn form(&self) -> Form {
-        form(self.is_statement())
-    }
 }
 
-impl Explain for DatasetError {
+impl HasExit for DatasetError {
     fn exit(&self) -> Exit {
         Exit::Usage
     }
-
-    fn hint(&self) -> Option<String> {
-        Some(DatasetError::hint(self)).filter(|hint| !hint.is_empty())
-    }
-
-    fn form(&self) -> Form {
-        form(self.is_statement())
-    }
 }
 
-impl Explain for PluginError {
+impl HasExit for PluginError {
     fn exit(&self) -> Exit {
         if self.is_usage() { Exit::Usage } else { Exit::Plugin }
     }
-
-    fn hint(&self) -> Option<String> {
-        Some(PluginError::hint(self)).filter(|hint| !hint.is_empty())
-    }
-
-    fn form(&self) -> Form {
-        form(self.is_statement())
-    }
 }
 
-impl Explain for ChoiceError {
+impl HasExit for ChoiceError {
     fn exit(&self) -> Exit {
         Exit::Usage
     }
-
-    fn hint(&self) -> Option<String> {
-        Some(ChoiceError::hint(self))
-    }
-
-    fn form(&self) -> Form {
-        form(self.is_statement())
-    }
 }
 
-impl Explain for ModelError {
+impl HasExit for ModelError {
     fn exit(&self) -> Exit {
         if matches!(self, Self::Unreachable { .. }) { Exit::Unreachable } else { Exit::Usage }
     }
-
-    fn hint(&self) -> Option<String> {
-        Some(ModelError::hint(self)).filter(|hint| !hint.is_empty())
-    }
-
-    fn form(&self) -> Form {
-        form(self.is_statement())
-    }
 }
 
-impl Explain for MockError {
+impl HasExit for MockError {
     fn exit(&self) -> Exit {
         Exit::Failed
     }
-
-    fn hint(&self) -> Option<String> {
-        Some("run `prony mock-server` to see what it says".to_owned())
-    }
 }
 
-impl Explain for NodeError {
+impl HasExit for NodeError {
     fn exit(&self) -> Exit {
         match self.class() {
             Class::Usage => Exit::Usage,
@@ -174,76 +89,28 @@ impl Explain for NodeError {
             Class::Failed => Exit::Failed,
         }
     }
-
-    fn hint(&self) -> Option<String> {
-        Some(NodeError::hint(self)).filter(|hint| !hint.is_empty())
-    }
-
-    fn form(&self) -> Form {
-        form(matches!(self, Self::Plugin(error) if error.is_statement()))
-    }
 }
 
-impl Explain for ArtifactDirError {
+impl HasExit for ArtifactDirError {
     fn exit(&self) -> Exit {
         match self {
             Self::HasRun(_) | Self::NotEmpty(_) | Self::NotAFolder(_) | Self::Busy { .. } => Exit::Usage,
             Self::Io { .. } => Exit::Failed,
         }
     }
-
-    fn hint(&self) -> Option<String> {
-        Some(ArtifactDirError::hint(self).to_owned())
-    }
-
-    fn form(&self) -> Form {
-        form(self.is_statement())
-    }
 }
 
-impl Explain for Misplaced {
+impl HasExit for Misplaced {
     fn exit(&self) -> Exit {
         Exit::Failed
     }
-
-    fn hint(&self) -> Option<String> {
-        Some(Misplaced::hint(self))
-    }
-
-    fn form(&self) -> Form {
-        Form::Statement
-    }
 }
 
-impl Explain for RunError {
+impl HasExit for RunError {
     fn exit(&self) -> Exit {
         match self {
             Self::Node(error) => error.exit(),
             _ => Exit::Failed,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Journal(JournalError::Thread(_)) => {
-                Some("raise the limit on processes and threads (`ulimit -u`)".to_owned())
-            }
-            Self::Journal(JournalError::Create { .. }) => {
-                Some("choose an `--artifact-dir` of its own for each run, on a disk with room".to_owned())
-            }
-            Self::Recorder(RecorderError::Panicked) => {
-                Some("please report this, with the response that caused it if you can".to_owned())
-            }
-            Self::Recorder(RecorderError::Journal(JournalError::Cut { .. })) => {
-                Some("its records up to the cut are reported; leave the folder of a run alone".to_owned())
-            }
-            Self::Journal(_) | Self::Recorder(_) => {
-                Some("make room on the disk; what was measured until then is reported".to_owned())
-            }
-            Self::Node(error) => Explain::hint(error),
-            Self::EventLoop(_) => {
-                Some("raise the limits on threads and open files (`ulimit -u`, `ulimit -n`)".to_owned())
-            }
         }
     }
 }

@@ -1,10 +1,10 @@
-//! The command line as it is parsed, shown in help and completed.
+//! The command line as it is parsed and shown in help.
 //!
 //! `profile` has many flags: `-h` shows the common ones, `--help` and `prony help profile` all of them.
 
-use clap::{Arg, Command, CommandFactory, builder::PossibleValuesParser};
+use clap::{Arg, Command, CommandFactory};
 
-use super::Cli;
+use super::command_line::Cli;
 
 /// What `prony profile -h` shows, by the names of the fields.
 const COMMON: [&str; 16] = [
@@ -34,62 +34,6 @@ pub(super) fn command() -> Command {
 fn only_common_in_short(arg: Arg) -> Arg {
     let is_common = COMMON.contains(&arg.get_id().as_str());
     arg.hide_short_help(!is_common)
-}
-
-/// The command line without what is hidden, with these names where an endpoint or a service is asked for. Scripts of
-/// completions are made of it: they know no hidden items, and would offer files for a name.
-pub(super) fn completed(endpoints: &[String], services: &[String]) -> Command {
-    visible(&command(), endpoints, services)
-}
-
-fn visible(command: &Command, endpoints: &[String], services: &[String]) -> Command {
-    let args = command.get_arguments().filter(|arg| !arg.is_hide_set());
-    let args = args.map(|arg| match arg.get_id().as_str() {
-        "endpoint_type" => offered(arg, endpoints),
-        "service" | "no_service" => offered(arg, services),
-        _ => offered(arg, &[]),
-    });
-    let below = command.get_subcommands().filter(|below| !below.is_hide_set());
-    Command::new(command.get_name().to_owned())
-        .about(command.get_about().cloned().unwrap_or_default())
-        .version(command.get_version().unwrap_or_default().to_owned())
-        .disable_help_flag(command.is_disable_help_flag_set())
-        .args(args)
-        .subcommands(below.map(|below| visible(below, endpoints, services)))
-}
-
-/// A flag or word as a script of completions needs it, with these names to choose from, or else its own. Its relations to
-/// others are left out: those may be hidden.
-fn offered(arg: &Arg, names: &[String]) -> Arg {
-    let mut copy =
-        Arg::new(arg.get_id().clone()).action(arg.get_action().clone()).global(arg.is_global_set());
-    if let Some(long) = arg.get_long() {
-        copy = copy.long(long.to_owned());
-    }
-    if let Some(short) = arg.get_short() {
-        copy = copy.short(short);
-    }
-    if let Some(help) = arg.get_help() {
-        copy = copy.help(help.clone());
-    }
-    for alias in arg.get_visible_aliases().unwrap_or_default() {
-        copy = copy.visible_alias(alias.to_owned());
-    }
-    if !arg.get_action().takes_values() {
-        return copy;
-    }
-    if let Some(placeholders) = arg.get_value_names() {
-        copy = copy.value_names(placeholders.iter().cloned());
-    }
-    if let Some(count) = arg.get_num_args() {
-        copy = copy.num_args(count);
-    }
-    let own = arg.get_possible_values();
-    match names {
-        [] if own.is_empty() => copy.value_hint(arg.get_value_hint()),
-        [] => copy.value_parser(PossibleValuesParser::new(own)),
-        names => copy.value_parser(PossibleValuesParser::new(names)),
-    }
 }
 
 #[cfg(test)]

@@ -15,12 +15,15 @@ use http::StatusCode;
 use tokio::sync::oneshot;
 
 use super::{
-    exit::{Exit, Explain, Failure},
+    exit::{Exit, Failure, HasExit},
     recorded,
 };
-use crate::mock_server::{
-    FaultPlan, Framing, JobPlan, ListenError, MockServer, Options, Pacing, Splits, Stall, StreamErrorStyle,
-    UsageRatio,
+use crate::{
+    explain::Explain,
+    mock_server::{
+        FaultPlan, Framing, JobPlan, ListenError, MockServer, Options, Pacing, Splits, Stall,
+        StreamErrorStyle, UsageRatio,
+    },
 };
 
 /// Serve an OpenAI-compatible model that writes down what it really did, and breaks on demand
@@ -228,15 +231,17 @@ pub(crate) enum MockServerError {
     Announce { source: io::Error },
 }
 
-impl Explain for MockServerError {
+impl HasExit for MockServerError {
     fn exit(&self) -> Exit {
         Exit::Failed
     }
+}
 
-    fn hint(&self) -> Option<String> {
+impl Explain for MockServerError {
+    fn hint(&self) -> String {
         match self {
-            Self::Listen(error) => error.hint().map(str::to_owned),
-            Self::Runtime { .. } | Self::Signals { .. } | Self::Announce { .. } => None,
+            Self::Listen(error) => error.hint(),
+            Self::Runtime { .. } | Self::Signals { .. } | Self::Announce { .. } => String::new(),
         }
     }
 }

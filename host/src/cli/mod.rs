@@ -6,6 +6,7 @@
 
 mod bar;
 mod calibrate;
+mod command_line;
 mod completions;
 mod exit;
 mod explain;
@@ -27,61 +28,13 @@ mod worker;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::{FromArgMatches, Parser, Subcommand};
+use clap::FromArgMatches;
 
-use self::exit::{Exit, Failure};
-use crate::{config::flags::ProfileFlags, plugin, run::survive_size_limit, stderr};
-
-const EXIT_CODES: &str = "\
-Exit codes:
-  0  success               4  the target does not answer
-  1  the run failed        6  the run is incomplete
-  2  usage, configuration  130  interrupted (Ctrl-C)
-  3  a plugin is at fault  143  ended by SIGTERM; 129 by SIGHUP";
-
-const EXAMPLES: &str = "\
-Examples:
-  prony profile --mock
-  prony profile --model m --streaming --concurrency 8 --request-count 200
-  prony profile --model m --streaming --request-rate 5 --benchmark-duration 1m";
-
-/// How a time is typed.
-const TIMES: &str = "\
-TIME is a number of seconds, or has a unit: 500ms, 60s, 1m, 1h.";
-
-/// Measures LLM inference servers under load.
-#[derive(Debug, Parser)]
-#[command(name = "prony", version, max_term_width = 100)]
-#[command(after_help = EXIT_CODES)]
-struct Cli {
-    #[command(flatten)]
-    log: logging::LogFlags,
-
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Run a load test and report latency, throughput and errors.
-    #[command(after_help = format!("{TIMES}\n\n{EXAMPLES}"), allow_negative_numbers = true)]
-    Profile(Box<ProfileFlags>),
-    /// Regenerate the report of a run from its journal.
-    Report(report::ReportArgs),
-    /// List plugins, install, check and write them.
-    Plugins(plugins::PluginsArgs),
-    /// Measure up to which load results are accurate on this machine.
-    Calibrate(calibrate::CalibrateArgs),
-    /// Run a mock LLM server whose latencies are known.
-    MockServer(Box<mock_server::MockServerArgs>),
-    /// Describe a service: `prony service NAME --help`.
-    Service(service::ServiceArgs),
-    /// Hold the workers of a run whose endpoint is isolated; started by `profile`.
-    #[command(hide = true)]
-    Worker,
-    /// Print a completion script for a shell.
-    Completions(completions::CompletionsArgs),
-}
+use self::{
+    command_line::{Cli, Command},
+    exit::{Exit, Failure},
+};
+use crate::{plugin, run::survive_size_limit, stderr};
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -127,9 +80,9 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Plugins(args) => plugins::run(&args),
         Command::Calibrate(args) => calibrate::run(&args, &cli.log),
         Command::MockServer(args) => mock_server::run(*args),
-        Command::Service(args) => service::run(&args, &cli.log),
+        Command::Service(args) => service::run(&args, &cli.log, command),
         Command::Worker => worker::run(),
-        Command::Completions(args) => completions::run(&args),
+        Command::Completions(args) => completions::run(&args, &help::command()),
     }
 }
 

@@ -8,9 +8,10 @@ use std::{
 use http::{HeaderValue, StatusCode};
 use prony_plugin_api::{PluginError, testing::Recording};
 
-use super::exit::{Exit, Explain};
+use super::exit::{Exit, HasExit};
 use crate::{
     bounded,
+    explain::Explain,
     mock_server::{Canned, CannedBody},
 };
 
@@ -46,16 +47,18 @@ pub(crate) enum RecordedError {
     },
 }
 
-impl Explain for RecordedError {
+impl HasExit for RecordedError {
     fn exit(&self) -> Exit {
         Exit::Usage
     }
+}
 
-    fn hint(&self) -> Option<String> {
-        Some(match self {
+impl Explain for RecordedError {
+    fn hint(&self) -> String {
+        match self {
             Self::Recording { source, .. } if !source.hint.is_empty() => source.hint.clone(),
             _ => "name a file that `curl -siN … > FILE` wrote, or one with a body alone".to_owned(),
-        })
+        }
     }
 }
 

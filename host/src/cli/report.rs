@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 
 use super::{
-    exit::{Exit, Explain, Failure},
+    exit::{Exit, Failure, HasExit},
     outcome::no_success,
     terminal,
 };
@@ -104,16 +104,12 @@ fn finish(
     printed.map_err(|failure| failure.with_hint(format!("the results are in `{}`", dir.display())))
 }
 
-impl Explain for ReportError {
+impl HasExit for ReportError {
     fn exit(&self) -> Exit {
         match self {
             Self::Journal(_) => Exit::Usage,
             Self::NoHeader { .. } => Exit::Incomplete,
             Self::Write { .. } | Self::AnotherRun { .. } => Exit::Failed,
         }
-    }
-
-    fn hint(&self) -> Option<String> {
-        ReportError::hint(self)
     }
 }

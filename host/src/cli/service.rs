@@ -1,12 +1,11 @@
 //! `prony service NAME`: what a service is, for a person who asks; and the service itself, for a parent that has started
 //! this process to isolate it.
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use serde_json::Value;
 
 use super::{
-    Cli,
-    exit::{Exit, Explain, Failure},
+    exit::{Exit, Failure, HasExit},
     logging::{self, LogFlags},
     option_rows,
     plugins::SearchArgs,
@@ -14,6 +13,7 @@ use super::{
 };
 use crate::{
     child,
+    explain::Explain,
     plugin::{Category, Inspection, Isolation, Listed, ListedEntry, PluginError, Registry},
     screen::Screen,
     service::isolated::{ServeError, serve},
@@ -36,7 +36,7 @@ pub(super) struct ServiceArgs {
 }
 
 /// Runs the service for the parent, or answers the person.
-pub(super) fn run(args: &ServiceArgs, log: &LogFlags) -> Result<Exit, Failure> {
+pub(super) fn run(args: &ServiceArgs, log: &LogFlags, command_line: Command) -> Result<Exit, Failure> {
     match (&args.name, args.help) {
         // A child's lines go to its parent; it has no log of its own.
         (Some(_), false) if let Ok(parent) = child::parent() => {
@@ -56,7 +56,7 @@ pub(super) fn run(args: &ServiceArgs, log: &LogFlags) -> Result<Exit, Failure> {
             Ok(Exit::Success)
         }
         (None, _) => {
-            terminal::print(&general_help())?;
+            terminal::print(&general_help(command_line))?;
             Ok(Exit::Success)
         }
     }
@@ -70,10 +70,10 @@ fn alone(name: &str) -> Failure {
 }
 
 /// What clap would print.
-fn general_help() -> String {
-    let mut cli = Cli::command();
-    cli.build();
-    cli.find_subcommand_mut("service")
+fn general_help(mut command_line: Command) -> String {
+    command_line.build();
+    command_line
+        .find_subcommand_mut("service")
         .map(|command| command.render_long_help().to_string())
         .unwrap_or_default()
 }
@@ -163,12 +163,14 @@ fn how_to_start(listed: &Listed, entry: &ListedEntry, isolation: Isolation) -> V
     rows
 }
 
-impl Explain for ServeError {
+impl HasExit for ServeError {
     fn exit(&self) -> Exit {
         Exit::Failed
     }
+}
 
-    fn hint(&self) -> Option<String> {
-        Some("`prony profile --isolate NAME` starts a service in a process of its own".to_owned())
+impl Explain for ServeError {
+    fn hint(&self) -> String {
+        "`prony profile --isolate NAME` starts a service in a process of its own".to_owned()
     }
 }

@@ -10,7 +10,7 @@ use super::{
     spec::{Flag, Origin},
     url::UrlError,
 };
-use crate::plan::RampError;
+use crate::{explain::Explain, plan::RampError};
 
 /// A setting as an error names it, with the value that matters, if only one does.
 #[derive(Clone, Copy, Debug)]
@@ -246,18 +246,10 @@ impl ConfigError {
             Self::NoPayloads { .. } | Self::FixedPayloads | Self::TooLarge(_) | Self::Ramp(_) => None,
         }
     }
+}
 
-    /// Whether the text says what is wrong, rather than what was tried.
-    pub(crate) fn is_statement(&self) -> bool {
-        match self {
-            Self::NoModel { .. } | Self::EmptyKey { .. } | Self::Needs { .. } => true,
-            Self::Url(named) => named.error.is_statement(),
-            _ => false,
-        }
-    }
-
-    /// What to do next.
-    pub(crate) fn hint(&self) -> String {
+impl Explain for ConfigError {
+    fn hint(&self) -> String {
         match self {
             Self::NoPayloads { .. } => "leave out `--custom-dataset-type raw-payload`: rows of `--input-file` may hold texts, images and audio".to_owned(),
             Self::FixedPayloads => {
@@ -291,6 +283,14 @@ impl ConfigError {
             Self::Pair(error) => error.hint(),
             Self::ServiceOption(_) => services::EXAMPLE.to_owned(),
             Self::EndpointOption(_) => endpoint_options::EXAMPLE.to_owned(),
+        }
+    }
+
+    fn is_statement(&self) -> bool {
+        match self {
+            Self::NoModel { .. } | Self::EmptyKey { .. } | Self::Needs { .. } => true,
+            Self::Url(named) => named.error.is_statement(),
+            _ => false,
         }
     }
 }

@@ -15,7 +15,7 @@ use std::{
 use serde::{Deserialize, Deserializer};
 
 use super::{policy::PluginPolicy, yaml};
-use crate::bounded;
+use crate::{bounded, explain::Explain};
 
 /// Where the file is in a configuration folder.
 const FILE_NAME: &str = "prony/config.yaml";
@@ -44,9 +44,8 @@ pub(crate) enum ConfigFileProblem {
     Format(String),
 }
 
-impl ConfigFileError {
-    /// What to do about it.
-    pub(crate) fn hint(&self) -> String {
+impl Explain for ConfigFileError {
+    fn hint(&self) -> String {
         match self.problem {
             ConfigFileProblem::Unreadable(_) => {
                 "check what stands there, and that you may read it".to_owned()

@@ -148,6 +148,7 @@ mod tests {
     use super::*;
     use crate::{
         config::{error::ConfigErrors, flags::tests::flags, spec::tests::spec},
+        explain::Explain,
         plan::media::{AudioFormat, ImageFormat},
     };
 

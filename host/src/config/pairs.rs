@@ -7,6 +7,7 @@ use std::{error::Error, fmt};
 use serde_json::{Map, Value};
 
 use super::spec::{Origin, Setting};
+use crate::explain::Explain;
 
 /// Why such a text is refused. Values are never shown: a header's may be a key.
 #[derive(Debug)]
@@ -67,9 +68,10 @@ impl PairError {
     pub(super) fn origin(&self) -> Origin {
         self.by
     }
+}
 
-    /// What to do next.
-    pub(crate) fn hint(&self) -> String {
+impl Explain for PairError {
+    fn hint(&self) -> String {
         format!("write it as in {}", self.example)
     }
 }

@@ -62,6 +62,7 @@ mod tests {
 
     use super::*;
     use crate::config::{error::ConfigErrors, load, spec::tests::spec};
+    use crate::explain::Explain;
 
     fn resolved(line: &str) -> Result<DatasetConfig, ConfigErrors> {
         let (spec, mut problems) = (spec(line), Problems::default());

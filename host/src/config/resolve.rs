@@ -183,6 +183,7 @@ mod tests {
     use super::*;
     use crate::{
         config::{redact, spec::tests::spec},
+        explain::Explain,
         plan::{LengthLaw, Secret, ServerMetricsConfig, TokenizerChoice, media::MediaConfig},
     };
 

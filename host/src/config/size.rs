@@ -2,7 +2,10 @@
 //!
 //! An estimate from the lengths that were asked for; nothing is generated here.
 
-use crate::plan::{DatasetConfig, LengthLaw, Phase};
+use crate::{
+    explain::Explain,
+    plan::{DatasetConfig, LengthLaw, Phase},
+};
 
 /// Most memory that the texts of one request may take: more than any server reads.
 const MOST_BYTES: f64 = GIGABYTE;
@@ -26,9 +29,8 @@ pub(crate) struct SizeError {
     flags: &'static str,
 }
 
-impl SizeError {
-    /// What to do about it.
-    pub(super) fn hint(&self) -> String {
+impl Explain for SizeError {
+    fn hint(&self) -> String {
         format!("lower one of {}", self.flags)
     }
 }

@@ -8,7 +8,7 @@ use std::{
     num::{NonZeroU32, NonZeroU64},
 };
 
-use crate::plan::Grace;
+use crate::{explain::Explain, plan::Grace};
 
 /// Longest time that a flag takes, in seconds: 31 years, well inside what a duration can hold.
 const MAX_SECONDS: f64 = 1e9;
@@ -44,15 +44,14 @@ pub(crate) enum UnitError {
     },
 }
 
-impl UnitError {
-    /// What to do next, where the reason does not say it already.
-    pub(crate) fn hint(&self) -> Option<String> {
+impl Explain for UnitError {
+    fn hint(&self) -> String {
         match self {
-            Self::Number { .. } => None,
-            Self::Sweep => Some("run `prony profile` once for each value".to_owned()),
-            Self::NotBuilt { instead: Some(instead), .. } => Some((*instead).to_owned()),
+            Self::Number { .. } => String::new(),
+            Self::Sweep => "run `prony profile` once for each value".to_owned(),
+            Self::NotBuilt { instead: Some(instead), .. } => (*instead).to_owned(),
             Self::NotBuilt { choices, .. } | Self::Unknown { choices } => {
-                Some(format!("choose one of: {}", choices.join(", ")))
+                format!("choose one of: {}", choices.join(", "))
             }
         }
     }
@@ -308,6 +307,6 @@ mod tests {
         );
         let typo = choice::<Shape>("bal").unwrap_err();
         assert_eq!(typo, UnitError::Unknown { choices });
-        assert_eq!(typo.hint().unwrap(), "choose one of: round-box, ball");
+        assert_eq!(typo.hint(), "choose one of: round-box, ball");
     }
 }

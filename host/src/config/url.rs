@@ -10,6 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use url::Url;
 
 use super::redact;
+use crate::explain::Explain;
 
 /// Why an address is refused. Its text never holds credentials.
 #[derive(Debug, thiserror::Error)]
@@ -59,14 +60,8 @@ pub(crate) enum UrlError {
     },
 }
 
-impl UrlError {
-    /// Whether the text says what is wrong, rather than what was tried.
-    pub(crate) fn is_statement(&self) -> bool {
-        matches!(self, Self::Space { .. } | Self::Number { .. } | Self::HiddenLogin)
-    }
-
-    /// What to do next.
-    pub(crate) fn hint(&self) -> String {
+impl Explain for UrlError {
+    fn hint(&self) -> String {
         match self {
             Self::Malformed { .. } => "give an address such as `http://localhost:8000`".to_owned(),
             Self::Space { .. } => "remove the space; in a path, write it as `%20`".to_owned(),
@@ -80,6 +75,10 @@ impl UrlError {
             Self::SocketPage { .. } => "leave it out, or name a page that begins with `http://`".to_owned(),
             Self::Scheme { .. } => "give an address that begins with `http://`, `https://` or `unix://`".to_owned(),
         }
+    }
+
+    fn is_statement(&self) -> bool {
+        matches!(self, Self::Space { .. } | Self::Number { .. } | Self::HiddenLogin)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use prony_plugin_api::{PartKind, metadata::EndpointMetadata};
 
 use super::{PAYLOAD, Part, Script};
+use crate::explain::Explain;
 
 /// What an endpoint does not take. Places are entries of the dataset, from 1, with their names.
 #[derive(Debug, thiserror::Error)]
@@ -41,9 +42,8 @@ pub(crate) enum AcceptanceError {
     },
 }
 
-impl AcceptanceError {
-    /// What the user can do about it.
-    pub(crate) fn hint(&self) -> String {
+impl Explain for AcceptanceError {
+    fn hint(&self) -> String {
         match self {
             Self::NotTaken { .. } => {
                 "take it out, or choose an endpoint that does: `prony plugins endpoint NAME` says what each takes".to_owned()

@@ -17,6 +17,7 @@ use super::{
     tokenizer::Tokenizer,
 };
 use crate::{
+    explain::Explain,
     plan::{DatasetConfig, LengthLaw, media::MediaConfig},
     seed::Seed,
 };
@@ -47,14 +48,8 @@ pub(crate) enum DatasetError {
     Thread(#[source] io::Error),
 }
 
-impl DatasetError {
-    /// Whether the text says what is wrong, rather than what was tried.
-    pub(crate) fn is_statement(&self) -> bool {
-        matches!(self, Self::File(error) if error.is_statement())
-    }
-
-    /// What the user can do about it; empty when there is nothing to say.
-    pub(crate) fn hint(&self) -> String {
+impl Explain for DatasetError {
+    fn hint(&self) -> String {
         match self {
             Self::NoScripts | Self::NoTexts => "ask for at least one".to_owned(),
             Self::File(error) => error.hint(),
@@ -62,6 +57,10 @@ impl DatasetError {
             Self::NotAccepted(error) => error.hint(),
             Self::Thread(_) => "raise the limit on processes and threads (`ulimit -u`)".to_owned(),
         }
+    }
+
+    fn is_statement(&self) -> bool {
+        matches!(self, Self::File(error) if error.is_statement())
     }
 }
 
@@ -226,6 +225,7 @@ pub(super) mod tests {
     use super::{Script, open};
     use crate::{
         dataset::tokenizer::Tokenizer,
+        explain::Explain,
         plan::{DatasetConfig, LengthLaw, TokenizerChoice, media::MediaConfig},
         seed::Seed,
     };

@@ -11,7 +11,7 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::vocabulary;
-use crate::{bounded, plan::TokenizerChoice};
+use crate::{bounded, explain::Explain, plan::TokenizerChoice};
 
 /// The file that a tokenizer's folder must hold.
 const FILE_NAME: &str = "tokenizer.json";
@@ -101,14 +101,8 @@ pub(crate) enum TokenizerError {
     },
 }
 
-impl TokenizerError {
-    /// Whether the text says what is wrong, rather than what was tried.
-    pub(crate) fn is_statement(&self) -> bool {
-        matches!(self, Self::OtherJson { .. })
-    }
-
-    /// What the user can do about it.
-    pub(crate) fn hint(&self) -> String {
+impl Explain for TokenizerError {
+    fn hint(&self) -> String {
         match self {
             Self::Missing { path } if looks_like_a_hub_id(path) => format!(
                 "prony is offline and fetches nothing from a model hub: give the folder that holds the `{FILE_NAME}` \
@@ -135,6 +129,10 @@ impl TokenizerError {
                     .to_owned()
             }
         }
+    }
+
+    fn is_statement(&self) -> bool {
+        matches!(self, Self::OtherJson { .. })
     }
 }
 
@@ -350,7 +348,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::{LONGEST_BLANK, LONGEST_WORD, Tokenizer, hexadecimal, pieces, vocabulary};
-    use crate::plan::TokenizerChoice;
+    use crate::{explain::Explain, plan::TokenizerChoice};
 
     fn builtin() -> Tokenizer {
         Tokenizer::load(&TokenizerChoice::Builtin).unwrap()

@@ -8,7 +8,10 @@ use tokio::{
 };
 
 use super::{Mock, connection, jobs::Jobs, options::Options, pace, truth::Truth};
-use crate::clock::{Clock, as_ns};
+use crate::{
+    clock::{Clock, as_ns},
+    explain::Explain,
+};
 
 /// Connections that may wait to be accepted. A smaller queue drops the connection attempts of a burst, and the client's
 /// kernel tries again only after a second.
@@ -25,12 +28,11 @@ pub(crate) struct ListenError {
     source: io::Error,
 }
 
-impl ListenError {
-    /// What to do next, where that is known.
-    pub(crate) fn hint(&self) -> Option<&'static str> {
+impl Explain for ListenError {
+    fn hint(&self) -> String {
         match self.source.kind() {
-            io::ErrorKind::AddrInUse => Some("choose another port, or `--port 0` for a free one"),
-            _ => None,
+            io::ErrorKind::AddrInUse => "choose another port, or `--port 0` for a free one".to_owned(),
+            _ => String::new(),
         }
     }
 }

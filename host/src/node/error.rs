@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::readiness::ReadinessError;
 use crate::{
     dataset::{DatasetError, TokenizerError},
+    explain::Explain,
     plugin::PluginError,
     request::worker::WorkerError,
 };
@@ -99,23 +100,6 @@ impl RemoteError {
 }
 
 impl NodeError {
-    /// What to do about it.
-    pub(crate) fn hint(&self) -> String {
-        match self {
-            Self::Plugin(error) => error.hint(),
-            Self::Dataset(error) => error.hint(),
-            Self::Tokenizer(error) => error.hint(),
-            Self::NotReady(error) => error.hint().to_owned(),
-            Self::Remote(error) => error.hint.clone(),
-            Self::Hangs { .. } | Self::Died { .. } => {
-                "report it to the plugin's vendor; `--log-level debug` shows what the plugin says".to_owned()
-            }
-            Self::Worker(_) | Self::Process { .. } | Self::Thread(_) => {
-                "raise the limits on processes, threads and open files (`ulimit -u`, `ulimit -n`)".to_owned()
-            }
-        }
-    }
-
     /// What it says about the end of the run.
     pub(crate) fn class(&self) -> Class {
         match self {
@@ -125,6 +109,28 @@ impl NodeError {
             Self::NotReady(_) => Class::Unreachable,
             Self::Remote(error) => error.class,
             Self::Worker(_) | Self::Process { .. } | Self::Thread(_) => Class::Failed,
+        }
+    }
+}
+
+impl Explain for NodeError {
+    fn is_statement(&self) -> bool {
+        matches!(self, Self::Plugin(error) if error.is_statement())
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            Self::Plugin(error) => error.hint(),
+            Self::Dataset(error) => error.hint(),
+            Self::Tokenizer(error) => error.hint(),
+            Self::NotReady(error) => error.hint(),
+            Self::Remote(error) => error.hint.clone(),
+            Self::Hangs { .. } | Self::Died { .. } => {
+                "report it to the plugin's vendor; `--log-level debug` shows what the plugin says".to_owned()
+            }
+            Self::Worker(_) | Self::Process { .. } | Self::Thread(_) => {
+                "raise the limits on processes, threads and open files (`ulimit -u`, `ulimit -n`)".to_owned()
+            }
         }
     }
 }

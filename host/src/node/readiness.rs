@@ -13,6 +13,7 @@ use crate::{
     clock::{Clock, as_ns},
     config::{redact, url},
     dataset::Script,
+    explain::Explain,
     plan::Plan,
     request::{
         endpoint::Endpoint,
@@ -62,10 +63,9 @@ pub(crate) enum ReadinessError {
     Means(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-impl ReadinessError {
-    /// What to do about it.
-    pub(crate) fn hint(&self) -> &'static str {
-        match self {
+impl Explain for ReadinessError {
+    fn hint(&self) -> String {
+        let hint = match self {
             Self::Unreachable { .. } => {
                 "check `--url`, start the server, or let prony wait for it with `--wait-for-model-timeout SECONDS`"
             }
@@ -79,7 +79,8 @@ impl ReadinessError {
                 "check `--api-key` and `--header`, and that the endpoint can send what was asked for"
             }
             Self::Means(_) => "look at the system's limits and certificates",
-        }
+        };
+        hint.to_owned()
     }
 }
 

@@ -333,6 +333,7 @@ mod tests {
     use rstest::rstest;
 
     use super::{super::testing::manifest_text, *};
+    use crate::explain::Explain;
 
     fn discover(options: &DiscoveryOptions) -> Result<Found, ManifestError> {
         super::discover(options, &PolicyInForce::default())

@@ -12,6 +12,7 @@ use super::{
     manifest::ManifestError,
     policy::{PolicyError, PolicyInForce},
 };
+use crate::explain::Explain;
 
 /// What to do about a panic or a crash.
 pub(crate) const A_BUG: &str = "it is a bug of the plugin: tell its author";
@@ -123,8 +124,25 @@ impl PluginError {
         self.source().map(chain)
     }
 
-    /// What to do about it.
-    pub(crate) fn hint(&self) -> String {
+    /// Whether the command line or the configuration is wrong, rather than a plugin.
+    pub(crate) fn is_usage(&self) -> bool {
+        match self {
+            Self::Manifest(_)
+            | Self::UnknownCategory { .. }
+            | Self::UnknownName { .. }
+            | Self::UnknownPlugin { .. }
+            | Self::Policy(_)
+            | Self::Unpinned { .. }
+            | Self::NotBuiltIn { .. }
+            | Self::Conflict { .. } => true,
+            Self::Load { .. } => false,
+            Self::Create { source, .. } => source.kind == ErrorKind::CONFIG,
+        }
+    }
+}
+
+impl Explain for PluginError {
+    fn hint(&self) -> String {
         match self {
             Self::Manifest(error) => error.hint(),
             Self::UnknownCategory { name } => match nearest(name, &categories()) {
@@ -166,25 +184,8 @@ impl PluginError {
         }
     }
 
-    /// Whether the text says what is wrong, rather than what was tried.
-    pub(crate) fn is_statement(&self) -> bool {
+    fn is_statement(&self) -> bool {
         matches!(self, Self::UnknownCategory { .. } | Self::UnknownName { .. } | Self::UnknownPlugin { .. })
-    }
-
-    /// Whether the command line or the configuration is wrong, rather than a plugin.
-    pub(crate) fn is_usage(&self) -> bool {
-        match self {
-            Self::Manifest(_)
-            | Self::UnknownCategory { .. }
-            | Self::UnknownName { .. }
-            | Self::UnknownPlugin { .. }
-            | Self::Policy(_)
-            | Self::Unpinned { .. }
-            | Self::NotBuiltIn { .. }
-            | Self::Conflict { .. } => true,
-            Self::Load { .. } => false,
-            Self::Create { source, .. } => source.kind == ErrorKind::CONFIG,
-        }
     }
 }
 

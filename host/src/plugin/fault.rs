@@ -5,6 +5,7 @@ use std::{io, path::PathBuf};
 use prony_plugin_api::version::{EPOCH, MINOR, RUSTC};
 
 use super::{entry::Category, integrity::Digest};
+use crate::explain::Explain;
 
 /// Why a library cannot be used. The text is the second line of an error whose first names the library.
 #[derive(Debug, thiserror::Error)]
@@ -198,9 +199,8 @@ pub(crate) enum Fault {
     },
 }
 
-impl Fault {
-    /// What to do about it.
-    pub(crate) fn hint(&self) -> String {
+impl Explain for Fault {
+    fn hint(&self) -> String {
         match self {
             Self::Missing { .. } => {
                 "install the library beside its manifest, or name its folder in PRONY_PLUGIN_PATH".to_owned()

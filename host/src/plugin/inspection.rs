@@ -13,6 +13,7 @@ use super::{
     listing::ListedEntry,
     trust::Trust,
 };
+use crate::explain::Explain;
 
 /// A library seen from one entry.
 #[derive(Debug)]

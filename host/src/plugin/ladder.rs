@@ -261,6 +261,7 @@ mod tests {
         },
         *,
     };
+    use crate::explain::Explain;
 
     fn descriptor() -> Value {
         json!({

@@ -37,7 +37,7 @@ use super::{
     fault::Fault,
     integrity::Digest,
 };
-use crate::{bounded, config::yaml};
+use crate::{bounded, config::yaml, explain::Explain};
 
 /// Name of a manifest in a pack's folder.
 pub(super) const FILE_NAME: &str = "plugins.yaml";
@@ -87,9 +87,8 @@ pub(crate) enum ManifestProblem {
     Format(String),
 }
 
-impl ManifestError {
-    /// What to do about it.
-    pub(crate) fn hint(&self) -> String {
+impl Explain for ManifestError {
+    fn hint(&self) -> String {
         match &self.problem {
             ManifestProblem::Untrusted(fault) => fault.hint(),
             ManifestProblem::Unreadable(_) => {

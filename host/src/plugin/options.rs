@@ -7,6 +7,7 @@
 use serde_json::{Map, Value};
 
 use super::{catalogue::nearest, entry::Category, fault::quoted, inspection::Inspections, listing::Listed};
+use crate::explain::Explain;
 
 /// What marks an option that is also taken from the extra inputs.
 const EXTRA_INPUT: &str = "x-extra-input";
@@ -30,9 +31,8 @@ enum OptionProblem {
     Misfit { wanted: String, found: &'static str, takes_text: bool },
 }
 
-impl OptionError {
-    /// What to do about it.
-    pub(crate) fn hint(&self) -> String {
+impl Explain for OptionError {
+    fn hint(&self) -> String {
         let Self { category, name, key, problem } = self;
         match problem {
             OptionProblem::Unknown { known } if let Some(near) = nearest(key, known) => {

@@ -10,10 +10,13 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{fault::Fault, trust::Trust};
-use crate::config::{
-    file::{self, ConfigFile, ConfigFileError},
-    policy::PluginPolicy,
-    units,
+use crate::{
+    config::{
+        file::{self, ConfigFile, ConfigFileError},
+        policy::PluginPolicy,
+        units,
+    },
+    explain::Explain,
 };
 
 /// The variable that sets the policy.
@@ -92,9 +95,8 @@ pub(crate) enum PolicyError {
     },
 }
 
-impl PolicyError {
-    /// What to do about it.
-    pub(crate) fn hint(&self) -> String {
+impl Explain for PolicyError {
+    fn hint(&self) -> String {
         match self {
             Self::Variable { .. } => format!("correct the variable, as in `{VARIABLE}=pinned`, or remove it"),
             Self::File(error) => error.hint(),

@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::record::journal::{self, JournalError};
+use crate::{
+    explain::Explain,
+    record::journal::{self, JournalError},
+};
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +42,8 @@ pub(crate) enum ReportError {
     },
 }
 
-impl ReportError {
-    /// What the user can do about it.
-    pub(crate) fn hint(&self) -> Option<String> {
+impl Explain for ReportError {
+    fn hint(&self) -> String {
         let text = match self {
             Self::Journal(JournalError::Open { .. }) => {
                 "name the folder of a run: the one that holds `journal.prony`"
@@ -49,14 +51,14 @@ impl ReportError {
             Self::Journal(JournalError::NotAJournal { .. }) => {
                 "use the version of the tool that made the run"
             }
-            Self::Journal(_) | Self::AnotherRun { .. } => return None,
+            Self::Journal(_) | Self::AnotherRun { .. } => return String::new(),
             Self::NoHeader { is_damaged: true, .. } => "nothing of its header can be read: run it again",
             Self::NoHeader { is_damaged: false, .. } => {
                 "nothing was measured yet when the run was killed: run it again"
             }
-            Self::Write { dir, .. } => return Some(again_from_the_journal(dir)),
+            Self::Write { dir, .. } => return again_from_the_journal(dir),
         };
-        Some(text.to_owned())
+        text.to_owned()
     }
 }
 

@@ -96,6 +96,7 @@ fn number(path: &Path) -> Result<(PathBuf, Lock), ArtifactDirError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::explain::Explain;
 
     #[test]
     fn a_default_folder_has_a_date_and_is_numbered_when_it_is_taken() {

@@ -1,5 +1,6 @@
 //! Why a run has no folder.
 
+use crate::explain::Explain;
 use std::{io, path::PathBuf};
 
 /// Why there is no folder for the run.
@@ -32,15 +33,9 @@ pub(crate) enum ArtifactDirError {
     },
 }
 
-impl ArtifactDirError {
-    /// Whether the text says what is wrong, rather than what was tried.
-    pub(crate) fn is_statement(&self) -> bool {
-        matches!(self, Self::NotAFolder(_))
-    }
-
-    /// What to do about it.
-    pub(crate) fn hint(&self) -> &'static str {
-        match self {
+impl Explain for ArtifactDirError {
+    fn hint(&self) -> String {
+        let hint = match self {
             Self::HasRun(_) => {
                 "choose another `--artifact-dir`, or add `--overwrite` to replace that run's files"
             }
@@ -48,7 +43,12 @@ impl ArtifactDirError {
             Self::NotAFolder(_) => "choose another `--artifact-dir`",
             Self::Busy { .. } => "choose another `--artifact-dir`, or wait for the end of that run",
             Self::Io { .. } => "choose an `--artifact-dir` on a disk where you may write",
-        }
+        };
+        hint.to_owned()
+    }
+
+    fn is_statement(&self) -> bool {
+        matches!(self, Self::NotAFolder(_))
     }
 }
 

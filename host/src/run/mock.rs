@@ -1,5 +1,6 @@
 //! The mock server of `profile --mock`: a process of its own, so that it does not share the client's threads.
 
+use crate::explain::Explain;
 use std::{
     ffi::OsStr,
     io::{self, BufRead, BufReader},
@@ -19,6 +20,12 @@ pub(crate) enum MockError {
     /// It ended, or said something else, before it listened.
     #[error("read the mock server's address: it said `{0}`")]
     Silent(String),
+}
+
+impl Explain for MockError {
+    fn hint(&self) -> String {
+        "run `prony mock-server` to see what it says".to_owned()
+    }
 }
 
 /// A running mock server. It ends with this value, and with this process.

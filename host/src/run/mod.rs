@@ -9,6 +9,7 @@ mod channels;
 mod conductor;
 mod event_source;
 mod execute;
+mod explain;
 pub(crate) mod folder_error;
 mod interrupts;
 pub(crate) mod lifecycle;

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::{
     clock::Clock,
     config::{redact, url},
+    explain::Explain,
     plan::{Plan, Target},
     request::{
         cause, exchange,
@@ -81,14 +82,8 @@ pub(crate) enum ModelError {
     Target(ErrorDetails),
 }
 
-impl ModelError {
-    /// Whether the text says what is wrong, rather than what was tried.
-    pub(crate) fn is_statement(&self) -> bool {
-        !matches!(self, Self::Target(_))
-    }
-
-    /// What to do next.
-    pub(crate) fn hint(&self) -> String {
+impl Explain for ModelError {
+    fn hint(&self) -> String {
         match self {
             Self::Unreachable { error, .. } if error.hint.is_empty() => {
                 "check `--url`, and start the server; with `--model NAME` prony need not ask, and can wait for the \
@@ -101,6 +96,10 @@ impl ModelError {
             Self::Target(error) => error.hint.clone(),
             _ => "add `--model NAME`, or try `prony profile --mock`, which needs no server".to_owned(),
         }
+    }
+
+    fn is_statement(&self) -> bool {
+        !matches!(self, Self::Target(_))
     }
 }
 

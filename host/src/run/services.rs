@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::scrape;
 use crate::{
+    explain::Explain,
     plan::Plan,
     plugin::{Category, Isolation, Key, OptionError, OptionSchema, PluginError, Registry},
     service::wanted::Wanted,
@@ -64,14 +65,8 @@ pub(crate) enum ChoiceError {
     },
 }
 
-impl ChoiceError {
-    /// Whether the text says what is wrong, rather than what was tried.
-    pub(crate) fn is_statement(&self) -> bool {
-        matches!(self, Self::Plugin(error) if error.is_statement())
-    }
-
-    /// What to do next.
-    pub(crate) fn hint(&self) -> String {
+impl Explain for ChoiceError {
+    fn hint(&self) -> String {
         match self {
             Self::Plugin(error) => error.hint(),
             Self::Option(error) => error.hint(),
@@ -83,6 +78,10 @@ impl ChoiceError {
                 format!("instances count from 1; `--service {name}` adds one of a replicable service")
             }
         }
+    }
+
+    fn is_statement(&self) -> bool {
+        matches!(self, Self::Plugin(error) if error.is_statement())
     }
 }
 

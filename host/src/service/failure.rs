@@ -3,7 +3,10 @@
 use prony_plugin_api::{ErrorDetails, ErrorKind};
 use serde::{Deserialize, Serialize};
 
-use crate::plugin::{A_BUG, AN_OPTION, PluginError};
+use crate::{
+    explain::Explain,
+    plugin::{A_BUG, AN_OPTION, PluginError},
+};
 
 /// What is wrong with a service. Crosses the boundary between processes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,10 +5,15 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{JSON_VERSION, SearchArgs, listing::Listing, validate, write_json};
+use super::{
+    json::{JSON_VERSION, write_json},
+    listing::Listing,
+    search::SearchArgs,
+    validate,
+};
 use crate::{
     cli::{
-        exit::{Exit, Explain, Failure},
+        exit::{Exit, Failure, HasExit},
         terminal,
     },
     plugin::{
@@ -68,17 +73,13 @@ pub(super) fn run(args: &AddArgs) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-impl Explain for InstallError {
+impl HasExit for InstallError {
     fn exit(&self) -> Exit {
         match self {
             Self::Refused { .. } => Exit::Plugin,
             error if error.is_usage() => Exit::Usage,
             _ => Exit::Failed,
         }
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some(InstallError::hint(self))
     }
 }
 

@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::{
-        exit::{Exit, Explain, Failure},
+        exit::{Exit, Failure, HasExit},
         terminal,
     },
+    explain::Explain,
     plugin::check::{CHILD_FLAG, Examination, ExamineError, Plan, Rung, Speed, examine, run_as_child},
 };
 
@@ -98,20 +99,22 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     }
 }
 
-impl Explain for ExamineError {
+impl HasExit for ExamineError {
     fn exit(&self) -> Exit {
         match self {
             Self::Child(_) => Exit::Failed,
             Self::Manifest(_) | Self::NoLibrary(_) => Exit::Usage,
         }
     }
+}
 
-    fn hint(&self) -> Option<String> {
-        Some(match self {
+impl Explain for ExamineError {
+    fn hint(&self) -> String {
+        match self {
             Self::Child(_) => "check the limits on processes, memory and open files (`ulimit -a`)".to_owned(),
             Self::Manifest(error) => error.hint(),
             Self::NoLibrary(error) => error.hint(),
-        })
+        }
     }
 }
 

@@ -5,7 +5,11 @@ use std::{collections::BTreeSet, fmt::Write};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{JSON_VERSION, SearchArgs, json as keys, listing::Listing, write_json};
+use super::{
+    json::{self as keys, JSON_VERSION, write_json},
+    listing::Listing,
+    search::SearchArgs,
+};
 use crate::{
     cli::{
         exit::{Exit, Failure},

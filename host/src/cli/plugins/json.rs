@@ -14,8 +14,15 @@
 
 use serde_json::{Map, Value, json};
 
-use super::JSON_VERSION;
 use crate::plugin::{Category, Inspection, Inspections, Listed, ListedEntry, Registry, Standing, chain};
+
+/// Version of the objects that `--json` prints: within it, keys are only ever added.
+pub(super) const JSON_VERSION: u32 = 1;
+
+/// A JSON object as it is printed.
+pub(super) fn write_json(object: &Value) -> String {
+    format!("{object:#}\n")
+}
 
 /// Everything of the categories that are asked for.
 pub(super) fn everything(registry: &Registry, asked: impl Fn(Category) -> bool) -> Value {

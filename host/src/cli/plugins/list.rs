@@ -2,7 +2,11 @@
 
 use serde_json::Value;
 
-use super::{SearchArgs, json, listing::Listing, write_json};
+use super::{
+    json::{self, write_json},
+    listing::Listing,
+    search::SearchArgs,
+};
 use crate::{
     cli::{
         exit::{Exit, Failure},
@@ -180,6 +184,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        explain::Explain,
         plugin::{DiscoveryOptions, testing::manifest_text},
         screen::Screen,
     };

@@ -9,18 +9,14 @@ mod listing;
 mod loading;
 mod new;
 mod remove;
+mod search;
 mod show;
 mod validate;
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
 
+pub(in crate::cli) use self::search::SearchArgs;
 use super::exit::{Exit, Failure};
-use crate::{
-    config::{flags::ChoiceParser, policy::PluginPolicy},
-    plugin::DiscoveryOptions,
-};
 
 /// Lists plugin packages, endpoints and services, or does something about them.
 #[derive(Debug, Args)]
@@ -53,32 +49,6 @@ enum Action {
     /// Open a library that the parent process names.
     #[command(hide = true)]
     Probe(loading::ProbeArgs),
-}
-
-/// Version of the objects that `--json` prints: within it, keys are only ever added.
-const JSON_VERSION: u32 = 1;
-
-/// A JSON object as it is printed.
-fn write_json(object: &serde_json::Value) -> String {
-    format!("{object:#}\n")
-}
-
-/// Where manifests are looked for, beside the usual places.
-#[derive(Clone, Debug, Default, Args)]
-pub(in crate::cli) struct SearchArgs {
-    /// Read this manifest, too. Can be given several times.
-    #[arg(long = "plugins", value_name = "FILE")]
-    manifests: Vec<PathBuf>,
-    /// Plugins that may be used: any, of the external ones only those with `integrity` (pinned), or builtin
-    /// [default: `PRONY_PLUGIN_POLICY`, else `plugin_policy` of prony/config.yaml, else any].
-    #[arg(long, value_name = "POLICY", value_parser = ChoiceParser::<PluginPolicy>::new())]
-    plugin_policy: Option<PluginPolicy>,
-}
-
-impl SearchArgs {
-    pub(in crate::cli) fn options(&self) -> DiscoveryOptions {
-        DiscoveryOptions::from_env(self.manifests.clone()).with_policy(self.plugin_policy)
-    }
 }
 
 /// Does what was asked for.

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::{JSON_VERSION, write_json};
+use super::json::{JSON_VERSION, write_json};
 use crate::{
     cli::{
         exit::{Exit, Failure},

@@ -2,7 +2,12 @@
 
 use clap::Args;
 
-use super::{SearchArgs, json, list, listing::Listing, write_json};
+use super::{
+    json::{self, write_json},
+    list,
+    listing::Listing,
+    search::SearchArgs,
+};
 use crate::{
     cli::{
         exit::{Exit, Failure},

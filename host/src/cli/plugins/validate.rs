@@ -5,7 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::{SearchArgs, listing::Listing, loading, write_json};
+use super::{
+    json::{JSON_VERSION, write_json},
+    listing::Listing,
+    loading,
+    search::SearchArgs,
+};
 use crate::{
     cli::{
         exit::{Exit, Failure},
@@ -45,7 +50,7 @@ pub(super) fn run(args: &ValidateArgs) -> Result<Exit, Failure> {
 
 pub(super) fn as_json(validation: &Validation) -> serde_json::Value {
     json!({
-        "schema_version": super::JSON_VERSION,
+        "schema_version": JSON_VERSION,
         "manifests": validation.manifests,
         "findings": validation.findings,
         "errors": validation.count(Severity::Error),

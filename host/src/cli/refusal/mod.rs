@@ -16,6 +16,7 @@ use clap::{
 use super::exit::{Exit, Failure};
 use crate::{
     config::{near::near, redact, units::UnitError},
+    explain::Explain,
     plugin::PluginError,
 };
 
@@ -245,7 +246,9 @@ fn wrong_value(error: &clap::Error) -> Option<Failure> {
     let flag = context(error, ContextKind::InvalidArg)?.split(' ').next()?;
     let value = context(error, ContextKind::InvalidValue)?;
     let message = format!("use `{flag} {value}`: {reason}");
-    Some(Failure { hint: reason.hint(), ..Failure::new(Exit::Usage, message) })
+    let failure = Failure::new(Exit::Usage, message);
+    let hint = Some(reason.hint()).filter(|hint| !hint.is_empty());
+    Some(Failure { hint, ..failure })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{RowError, packed};
-use crate::bounded::MEGABYTE;
+use crate::{bounded::MEGABYTE, explain::Explain};
 
 /// Most of a file that is kept in memory, in megabytes.
 const MOST_MEGABYTES: u64 = 8_000;
@@ -75,14 +75,8 @@ pub(crate) enum FileError {
     },
 }
 
-impl FileError {
-    /// Whether the text says what is wrong, rather than what was tried.
-    pub(crate) fn is_statement(&self) -> bool {
-        matches!(self, Self::SeveralLines { .. })
-    }
-
-    /// What the user can do about it; empty when the error says it all.
-    pub(crate) fn hint(&self) -> String {
+impl Explain for FileError {
+    fn hint(&self) -> String {
         match self {
             Self::Unreadable { .. } => "give a JSONL file that exists and may be read".to_owned(),
             Self::Damaged { path, format, .. } => {
@@ -100,6 +94,10 @@ impl FileError {
             }
             Self::Row { source, .. } => source.hint(),
         }
+    }
+
+    fn is_statement(&self) -> bool {
+        matches!(self, Self::SeveralLines { .. })
     }
 }
 

@@ -6,7 +6,10 @@ use std::{io, path::PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::config::{near::near, pairs};
+use crate::{
+    config::{near::near, pairs},
+    explain::Explain,
+};
 
 /// What is wrong with a row.
 #[derive(Debug, thiserror::Error)]
@@ -116,9 +119,8 @@ pub(crate) enum RowError {
     },
 }
 
-impl RowError {
-    /// What the user can do about it; empty when the error says it all.
-    pub(super) fn hint(&self) -> String {
+impl Explain for RowError {
+    fn hint(&self) -> String {
         match self {
             Self::NotUtf8 { .. } => "save the file as UTF-8".to_owned(),
             Self::NotJson { .. } | Self::BreaksOff { .. } | Self::NoContent => {

@@ -109,6 +109,7 @@ mod tests {
 
     use super::{FileError, read};
     use crate::dataset::{Part, Script};
+    use crate::explain::Explain;
 
     /// A folder with a dataset `d.jsonl` and the media `card.png`, `hum.WAV` and `notes.txt`.
     fn folder(dataset: impl AsRef<[u8]>) -> TempDir {

@@ -165,6 +165,7 @@ mod tests {
     use super::*;
     use crate::{
         dataset::{Script, open, open::tests::scripts},
+        explain::Explain,
         plan::{
             DatasetConfig, LengthLaw,
             media::{AudioConfig, AudioFormat, ImageConfig, ImageFormat},

@@ -1,6 +1,6 @@
 //! A medium before it is made, and why it is not.
 
-use crate::seed::Seed;
+use crate::{explain::Explain, seed::Seed};
 
 /// About as many bytes of media as one request may hold. Workers hold several requests at a time.
 pub(super) const MOST_OF_A_REQUEST: u64 = 128 << 20;
@@ -28,9 +28,8 @@ pub(crate) enum MediaError {
     },
 }
 
-impl MediaError {
-    /// What the user can do about it.
-    pub(crate) fn hint(&self) -> String {
+impl Explain for MediaError {
+    fn hint(&self) -> String {
         match self {
             Self::TooLarge { .. } => "ask for smaller ones, or for fewer in a request".to_owned(),
             Self::Encoder { .. } => "ask for another format or size".to_owned(),

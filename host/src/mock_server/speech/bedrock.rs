@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Frames, Speech};
+use super::frames::{Frames, Speech};
 use crate::mock_server::script::Channel;
 
 /// What stands in the place of an event's type when it is no event.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Frames, Speech, data};
+use super::frames::{Frames, Speech, data};
 use crate::mock_server::script::Channel;
 
 /// The tokens of a stream.

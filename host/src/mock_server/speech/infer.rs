@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Speech;
+use super::frames::Speech;
 use crate::mock_server::script::Channel;
 
 /// A whole answer.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Frames, Speech, named};
+use super::frames::{Frames, Speech, named};
 use crate::mock_server::script::Channel;
 
 /// The blocks of a stream.

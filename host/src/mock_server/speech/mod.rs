@@ -4,6 +4,7 @@
 //! times a second, and the words need no escaping.
 
 mod bedrock;
+mod frames;
 mod generate;
 mod infer;
 mod llama;
@@ -14,38 +15,12 @@ mod responses;
 mod solido;
 mod transcript;
 
-use std::fmt::Debug;
-
 use serde_json::{Value, json};
 
-use super::{
-    api_error::ApiError,
-    fault::StreamErrorStyle,
-    fields::Delivery,
-    job::{Generation, Kind},
-    reply::Identity,
-    script::Channel,
-};
+use frames::data;
+pub(super) use frames::{Frames, Speech};
 
-/// What an answer with text says about itself.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Speech<'a> {
-    pub(super) identity: &'a Identity,
-    pub(super) prompt_tokens: u64,
-    pub(super) generation: &'a Generation,
-}
-
-/// The events of one stream, as text.
-pub(super) trait Frames: Debug + Send {
-    /// What leaves before the first token. No client may take any of it for a token.
-    fn begin(&mut self) -> String;
-
-    /// Tokens of a choice.
-    fn text(&mut self, choice: u64, channel: Channel, words: &str) -> String;
-
-    /// The end of a good stream, one event each.
-    fn end(&mut self) -> Vec<String>;
-}
+use super::{api_error::ApiError, fault::StreamErrorStyle, job::Kind, script::Channel};
 
 impl Speech<'_> {
     /// The frames of an answer that streams.
@@ -87,23 +62,6 @@ impl Speech<'_> {
             _ => ("application/json", self.whole().to_string()),
         }
     }
-
-    /// The whole text of one channel of a choice.
-    fn text(&self, choice: u64, channel: Channel) -> String {
-        let Generation { tokens, reasoning, .. } = *self.generation;
-        super::words::text(
-            choice,
-            match channel {
-                Channel::Reasoning => 0..reasoning,
-                Channel::Content => reasoning..tokens,
-            },
-        )
-    }
-
-    /// The stream is to carry its usage.
-    fn tells_usage(&self) -> bool {
-        matches!(self.generation.delivery, Delivery::Stream { usage: true })
-    }
 }
 
 /// What a stream of this kind says it is.
@@ -118,17 +76,6 @@ pub(super) fn content_type(kind: Kind) -> &'static str {
 /// The bytes of some events of this kind.
 pub(super) fn on_wire(kind: Kind, events: String) -> Vec<u8> {
     if kind == Kind::Converse { bedrock::on_wire(&events) } else { events.into_bytes() }
-}
-
-/// An event with data on one line.
-fn data(json: &Value) -> String {
-    format!("data: {json}\n\n")
-}
-
-/// An event that is named as its data's `type`.
-fn named(json: &Value) -> String {
-    let name = json["type"].as_str().unwrap_or_default();
-    format!("event: {name}\ndata: {json}\n\n")
 }
 
 /// An error in the middle of a stream, and what still follows it.
@@ -162,7 +109,11 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::mock_server::job::Counted;
+    use crate::mock_server::{
+        fields::Delivery,
+        job::{Counted, Generation},
+        reply::Identity,
+    };
 
     /// The one answer that all snapshots are of: two tokens, the first of them a thought where there are thoughts.
     pub(super) fn two_tokens<T>(kind: Kind, test: impl FnOnce(Speech<'_>) -> T) -> T {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Frames, Speech};
+use super::frames::{Frames, Speech};
 use crate::mock_server::script::Channel;
 
 /// When every answer was made: who reads it does not care.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Frames, Speech};
+use super::frames::{Frames, Speech};
 use crate::mock_server::{
     job::{Generation, Kind},
     script::Channel,

@@ -4,6 +4,7 @@ use prony_plugin_api::conformance::Verdict;
 use serde::{Deserialize, Serialize};
 
 use super::super::fault::Fault;
+use crate::explain::Explain;
 
 /// One rung of the ladder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! What is named to be checked and is no library: mostly, because it was not built yet.
 
+use crate::explain::Explain;
 use std::path::{Path, PathBuf};
 
 /// Why there is nothing to check.
@@ -40,9 +41,10 @@ impl NoLibrary {
             None => Self::Missing(library),
         })
     }
+}
 
-    /// What to do about it.
-    pub(crate) fn hint(&self) -> String {
+impl Explain for NoLibrary {
+    fn hint(&self) -> String {
         match self {
             Self::Folder(folder) => match (built(folder), folder.join("Cargo.toml").exists()) {
                 (Some(library), _) => format!("name the library: `prony plugins check {}`", library.display()),

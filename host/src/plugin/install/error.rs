@@ -3,11 +3,14 @@
 use std::{io, path::PathBuf};
 
 use super::pin::PinProblem;
-use crate::plugin::{
-    catalogue::nearest,
-    entry::Category,
-    fault::{Fault, quoted},
-    validate::{Severity, Validation},
+use crate::{
+    explain::Explain,
+    plugin::{
+        catalogue::nearest,
+        entry::Category,
+        fault::{Fault, quoted},
+        validate::{Severity, Validation},
+    },
 };
 
 /// Why a pack was not installed, or not removed.
@@ -110,8 +113,25 @@ pub(crate) enum InstallError {
 }
 
 impl InstallError {
-    /// What to do about it.
-    pub(crate) fn hint(&self) -> String {
+    /// Whether the command line is wrong, rather than the pack or the system.
+    pub(crate) fn is_usage(&self) -> bool {
+        match self {
+            Self::Refused { .. } | Self::Changed | Self::Io { .. } | Self::Untrusted(_) => false,
+            Self::NoManifest { .. }
+            | Self::Name { .. }
+            | Self::NoHome
+            | Self::Exists { .. }
+            | Self::Conflict { .. }
+            | Self::InTheWay { .. }
+            | Self::Pin { .. }
+            | Self::Unknown { .. }
+            | Self::NotAPack { .. } => true,
+        }
+    }
+}
+
+impl Explain for InstallError {
+    fn hint(&self) -> String {
         let hint = match self {
             Self::NoManifest { .. } => {
                 "name a folder with a plugins.yaml and its libraries, a crate that has one at its top, or the file itself"
@@ -150,22 +170,6 @@ impl InstallError {
             Self::NotAPack { .. } => "look into it, and remove it yourself if nobody needs it",
         };
         hint.to_owned()
-    }
-
-    /// Whether the command line is wrong, rather than the pack or the system.
-    pub(crate) fn is_usage(&self) -> bool {
-        match self {
-            Self::Refused { .. } | Self::Changed | Self::Io { .. } | Self::Untrusted(_) => false,
-            Self::NoManifest { .. }
-            | Self::Name { .. }
-            | Self::NoHome
-            | Self::Exists { .. }
-            | Self::Conflict { .. }
-            | Self::InTheWay { .. }
-            | Self::Pin { .. }
-            | Self::Unknown { .. }
-            | Self::NotAPack { .. } => true,
-        }
     }
 }
 

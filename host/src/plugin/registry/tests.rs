@@ -14,6 +14,7 @@ use super::{
     },
     *,
 };
+use crate::explain::Explain;
 
 struct Fake;
 

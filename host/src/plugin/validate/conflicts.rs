@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::{Examined, Severity};
+use super::{examined::Examined, finding::Severity};
 use crate::plugin::{
     entry::{Category, Entry, Key, Tier},
     outline,

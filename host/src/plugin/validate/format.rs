@@ -8,12 +8,18 @@
 
 use std::collections::HashSet;
 
-use super::{Examined, Severity, Subject};
-use crate::plugin::{
-    catalogue::nearest,
-    entry::{Category, Key},
-    manifest::{self, ManifestError, ManifestProblem},
-    outline::{self, Block},
+use super::{
+    examined::{Examined, Subject},
+    finding::Severity,
+};
+use crate::{
+    explain::Explain,
+    plugin::{
+        catalogue::nearest,
+        entry::{Category, Key},
+        manifest::{self, ManifestError, ManifestProblem},
+        outline::{self, Block},
+    },
 };
 
 /// Stands in the place of a class that is none.
@@ -285,10 +291,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plugin::{
-        entry::{Origin, Tier},
-        validate::blank,
-    };
+    use crate::plugin::entry::{Origin, Tier};
 
     const GOOD: &str = r#"# A comment.
 schema_version: "1.0"
@@ -314,7 +317,8 @@ service:
 "#;
 
     fn examined(text: &str) -> Examined {
-        let mut one = blank(Arc::new(Origin { manifest: "/acme/plugins.yaml".into(), tier: Tier::User }));
+        let mut one =
+            Examined::new(Arc::new(Origin { manifest: "/acme/plugins.yaml".into(), tier: Tier::User }));
         check(&mut one, text);
         one
     }

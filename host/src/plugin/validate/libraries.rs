@@ -1,10 +1,18 @@
 //! The libraries that a manifest names, looked at without running any of their code.
 
-use std::{collections::HashSet, path::PathBuf};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
-use super::{Examined, Severity, Subject, path_of, probe::Target};
+use super::{
+    examined::{Examined, Subject},
+    finding::Severity,
+    probe::Target,
+};
 use crate::{
     config::policy::PluginPolicy,
+    explain::Explain,
     plugin::{
         entry::{Category, Tier},
         fault::Fault,
@@ -149,5 +157,13 @@ impl Target {
     /// The category of its entry.
     pub(super) fn category(&self) -> Option<Category> {
         Category::named(&self.category)
+    }
+}
+
+/// Whether two findings would say the same: a folder that is open to everyone is told once.
+fn path_of(fault: &Fault) -> Option<&Path> {
+    match fault {
+        Fault::Writable { path, .. } | Fault::Owner { path, .. } => Some(path),
+        _ => None,
     }
 }

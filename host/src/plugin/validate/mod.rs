@@ -4,6 +4,8 @@
 //! that may crash.
 
 mod conflicts;
+mod examined;
+mod finding;
 mod format;
 mod libraries;
 pub(crate) mod probe;
@@ -15,45 +17,18 @@ use std::{
     sync::Arc,
 };
 
-use serde::Serialize;
-
 use super::{
     discovery::{self, DiscoveryOptions, SearchLocation},
-    entry::{Category, Class, Origin, Tier},
+    entry::{Origin, Tier},
     error::PluginError,
-    fault::Fault,
-    integrity::Digest,
-    manifest::{self, FILE_NAME, Manifest},
+    manifest::{self, FILE_NAME},
     policy::PolicyInForce,
     trust::Trust,
 };
-use crate::config::policy::PluginPolicy;
+use crate::{config::policy::PluginPolicy, explain::Explain};
+use examined::Examined;
+pub(crate) use finding::{Finding, Severity};
 use probe::Target;
-
-/// How grave a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Severity {
-    /// Something does not work.
-    Error,
-    /// Something works, and probably not as it was meant.
-    Warning,
-}
-
-/// Something that is wrong with a manifest or a library.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Finding {
-    /// The manifest, or a folder of the search path.
-    pub(crate) file: PathBuf,
-    /// Where in it, from 1; nothing when it is about the whole.
-    pub(crate) line: Option<usize>,
-    /// How grave it is.
-    pub(crate) severity: Severity,
-    /// What is wrong.
-    pub(crate) text: String,
-    /// What to do about it.
-    pub(crate) hint: String,
-}
 
 /// Everything about some manifests.
 #[derive(Debug, Default)]
@@ -76,38 +51,6 @@ impl Validation {
     pub(crate) fn sort(&mut self) {
         let place = |file: &Path| self.manifests.iter().position(|other| other == file);
         self.findings.sort_by_key(|finding| (place(&finding.file), finding.line));
-    }
-}
-
-/// An entry, as far as it could be read.
-#[derive(Clone, Debug)]
-struct Subject {
-    category: Category,
-    name: String,
-    class: Class,
-    integrity: Option<Digest>,
-    line: Option<usize>,
-    /// It is right in itself, and not a guess at what was meant.
-    is_whole: bool,
-}
-
-/// One manifest, as far as it could be read.
-#[derive(Debug)]
-struct Examined {
-    origin: Arc<Origin>,
-    /// What is right in it.
-    manifest: Manifest,
-    /// Its text, by lines.
-    lines: Vec<String>,
-    /// Its entries, and those that are wrong and still name a library.
-    subjects: Vec<Subject>,
-    findings: Vec<Finding>,
-}
-
-impl Examined {
-    fn find(&mut self, severity: Severity, line: Option<usize>, text: String, hint: String) {
-        let file = self.origin.manifest.clone();
-        self.findings.push(Finding { file, line, severity, text, hint });
     }
 }
 
@@ -207,7 +150,7 @@ pub(super) fn built_folders(manifest: &Path) -> Vec<PathBuf> {
 fn examine(place: &SearchLocation, trust: &Trust) -> Examined {
     let real = place.manifest.canonicalize().unwrap_or_else(|_| place.manifest.clone());
     let origin = Arc::new(Origin { manifest: real, tier: place.tier });
-    let mut one = blank(origin);
+    let mut one = Examined::new(origin);
     for fault in discovery::distrust(place, &one.origin.manifest, trust) {
         one.find(Severity::Error, None, fault.to_string(), fault.hint());
     }
@@ -221,23 +164,10 @@ fn examine(place: &SearchLocation, trust: &Trust) -> Examined {
     one
 }
 
-fn blank(origin: Arc<Origin>) -> Examined {
-    let manifest = Manifest { endpoints: Vec::new(), services: Vec::new() };
-    Examined { origin, manifest, lines: Vec::new(), subjects: Vec::new(), findings: Vec::new() }
-}
-
 fn unread(place: &SearchLocation, policy: &PolicyInForce) -> Examined {
     let manifest = place.manifest.canonicalize().unwrap_or_else(|_| place.manifest.clone());
-    let mut one = blank(Arc::new(Origin { manifest, tier: place.tier }));
+    let mut one = Examined::new(Arc::new(Origin { manifest, tier: place.tier }));
     let hint = "name its file to check it all the same".to_owned();
     one.find(Severity::Warning, None, format!("it is not read: {policy} leaves it out"), hint);
     one
-}
-
-/// Whether two findings would say the same: a folder that is open to everyone is told once.
-fn path_of(fault: &Fault) -> Option<&Path> {
-    match fault {
-        Fault::Writable { path, .. } | Fault::Owner { path, .. } => Some(path),
-        _ => None,
-    }
 }

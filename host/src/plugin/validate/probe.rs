@@ -5,14 +5,17 @@ use std::{path::PathBuf, sync::Arc};
 use prony_plugin_api::abi::host::EndpointInstance;
 use serde::{Deserialize, Serialize};
 
-use crate::plugin::{
-    catalogue::{Endpoints, Kind, Services},
-    entry::Category,
-    error::PluginError,
-    fault::Fault,
-    integrity::Digest,
-    ladder, loader,
-    trust::Trust,
+use crate::{
+    explain::Explain,
+    plugin::{
+        catalogue::{Endpoints, Kind, Services},
+        entry::Category,
+        error::PluginError,
+        fault::Fault,
+        integrity::Digest,
+        ladder, loader,
+        trust::Trust,
+    },
 };
 
 /// What is to be opened.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::FILE_NAME;
+use crate::explain::Explain;
 
 /// A journal, by its file and not by its name.
 #[derive(Debug)]
@@ -45,9 +46,12 @@ pub(crate) enum Misplaced {
     },
 }
 
-impl Misplaced {
-    /// Where the records are.
-    pub(crate) fn hint(&self) -> String {
+impl Explain for Misplaced {
+    fn is_statement(&self) -> bool {
+        true
+    }
+
+    fn hint(&self) -> String {
         match self {
             Self::Moved { to: Some(to), .. } if to.file_name().is_none_or(|name| name != FILE_NAME) => {
                 format!(

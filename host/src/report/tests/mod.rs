@@ -16,6 +16,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::*;
+use crate::explain::Explain;
 use crate::{
     dataset::Tokenizer,
     metrics::sample::{self, MS},
@@ -506,7 +507,7 @@ fn a_journal_without_a_header_is_refused() {
 fn a_folder_without_a_journal_gets_a_hint() {
     let dir = tempfile::tempdir().unwrap();
     let error = generate(dir.path()).unwrap_err();
-    assert!(error.hint().unwrap().contains("journal.prony"), "{error}");
+    assert!(error.hint().contains("journal.prony"), "{error}");
 }
 
 #[rstest]

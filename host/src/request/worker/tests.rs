@@ -110,7 +110,10 @@ fn server(statuses: Vec<u16>) -> (String, Receiver<String>) {
             let Some(body) = body_of(&mut requests) else { break };
             bodies.send(body).unwrap();
             let reply = format!("reply {number}");
-            let head = format!("HTTP/1.1 {status} S\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", reply.len());
+            let head = format!(
+                "HTTP/1.1 {status} S\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+                reply.len()
+            );
             socket.write_all((head + &reply).as_bytes()).unwrap();
         }
     });

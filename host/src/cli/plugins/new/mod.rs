@@ -17,9 +17,10 @@ use self::{
 };
 use crate::{
     cli::{
-        exit::{Exit, Explain, Failure},
+        exit::{Exit, Failure, HasExit},
         terminal,
     },
+    explain::Explain,
     plugin::{Category, DiscoveryOptions, Registry, Tier},
 };
 
@@ -61,27 +62,31 @@ enum NewError {
     },
 }
 
-impl Explain for NewError {
+impl HasExit for NewError {
     fn exit(&self) -> Exit {
         Exit::Usage
     }
+}
 
-    fn hint(&self) -> Option<String> {
-        Some(match self {
+impl Explain for NewError {
+    fn hint(&self) -> String {
+        match self {
             Self::Exists(_) => "choose another name, or another folder with --dir".to_owned(),
             Self::Taken { name, .. } => format!("put your company's name in front: `acme-{name}`"),
             Self::Write { .. } => "choose a folder that you may write to with --dir".to_owned(),
-        })
+        }
+    }
+}
+
+impl HasExit for NameError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
     }
 }
 
 impl Explain for NameError {
-    fn exit(&self) -> Exit {
-        Exit::Usage
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some("write it as `acme-chat`: small letters, digits and single hyphens, a letter first".to_owned())
+    fn hint(&self) -> String {
+        "write it as `acme-chat`: small letters, digits and single hyphens, a letter first".to_owned()
     }
 }
 

@@ -1,0 +1,62 @@
+//! All commands, and the flags that stand before them.
+
+use clap::{Parser, Subcommand};
+
+use super::{
+    calibrate::CalibrateArgs, completions::CompletionsArgs, logging::LogFlags, mock_server::MockServerArgs,
+    plugins::PluginsArgs, report::ReportArgs, service::ServiceArgs,
+};
+use crate::config::flags::ProfileFlags;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  success               4  the target does not answer
+  1  the run failed        6  the run is incomplete
+  2  usage, configuration  130  interrupted (Ctrl-C)
+  3  a plugin is at fault  143  ended by SIGTERM; 129 by SIGHUP";
+
+const EXAMPLES: &str = "\
+Examples:
+  prony profile --mock
+  prony profile --model m --streaming --concurrency 8 --request-count 200
+  prony profile --model m --streaming --request-rate 5 --benchmark-duration 1m";
+
+/// How a time is typed.
+const TIMES: &str = "\
+TIME is a number of seconds, or has a unit: 500ms, 60s, 1m, 1h.";
+
+/// Measures LLM inference servers under load.
+#[derive(Debug, Parser)]
+#[command(name = "prony", version, max_term_width = 100)]
+#[command(after_help = EXIT_CODES)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    /// What is logged, of every command.
+    pub(super) log: LogFlags,
+
+    #[command(subcommand)]
+    /// What to do.
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a load test and report latency, throughput and errors.
+    #[command(after_help = format!("{TIMES}\n\n{EXAMPLES}"), allow_negative_numbers = true)]
+    Profile(Box<ProfileFlags>),
+    /// Regenerate the report of a run from its journal.
+    Report(ReportArgs),
+    /// List plugins, install, check and write them.
+    Plugins(PluginsArgs),
+    /// Measure up to which load results are accurate on this machine.
+    Calibrate(CalibrateArgs),
+    /// Run a mock LLM server whose latencies are known.
+    MockServer(Box<MockServerArgs>),
+    /// Describe a service: `prony service NAME --help`.
+    Service(ServiceArgs),
+    /// Hold the workers of a run whose endpoint is isolated; started by `profile`.
+    #[command(hide = true)]
+    Worker,
+    /// Print a completion script for a shell.
+    Completions(CompletionsArgs),
+}
