@@ -2,10 +2,10 @@
 //!
 //! Data flows one way, and so do the modules' dependencies; read them in this order:
 //!
-//! `config` → `plan` → `dataset` → `schedule` → `session` → `request` → `record` → `metrics` → `report`. Beside them stand `plugin` (the
-//! registry and the only place that opens libraries) and `service` (the bus and its supervisor). `node` is where workers
-//! run, `run` executes a plan, `cli` is the way in, `mock_server` is a target that knows its own truth. `ARCHITECTURE.md`
-//! has the reasons.
+//! `config` → `plan` → `dataset` → `schedule` → `session` → `request` → `record` → `metrics` → `report`. Beside them stand
+//! `plugin` (the registry and the only place that opens libraries) and `service` (the bus and its supervisor). `node` is
+//! where workers run, `run` executes a plan, `cli` is the way in, `mock_server` is a target that knows its own truth.
+//! `ARCHITECTURE.md` has the reasons.
 
 mod bounded;
 mod calibrate;

@@ -98,6 +98,18 @@ fn a_crash_right_after_a_request_loses_no_count() {
     assert!(lost >= 1 && server.truth()["requests_total"] == 9, "{lost}");
 }
 
+/// Nothing was heard of the phase yet: what began in it must not be counted to the phase before.
+#[test]
+fn a_crash_at_the_first_request_of_a_phase_loses_no_count() {
+    let server = MockServer::start([]);
+    let run = profile(&isolated(), &server, "format-segfault")
+        .args(["--warmup-request-count", "9", "--request-count", "5", "--workers", "1"])
+        .run();
+    names(&run, "was killed by signal 11 (SIGSEGV)");
+    let summary = run.summary();
+    assert_eq!((&summary["scheduled"], &summary["lost"]), (&1.into(), &1.into()), "{summary:#}");
+}
+
 #[test]
 fn requests_in_flight_are_lost_with_their_process_and_are_no_successes() {
     let server = MockServer::start(["--itl-ms", "200"]);

@@ -30,12 +30,12 @@ TIME is a number of seconds, or has a unit: 500ms, 60s, 1m, 1h.";
 #[command(name = "prony", version, max_term_width = 100)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct Cli {
-    #[command(flatten)]
     /// What is logged, of every command.
+    #[command(flatten)]
     pub(super) log: LogFlags,
 
-    #[command(subcommand)]
     /// What to do.
+    #[command(subcommand)]
     pub(super) command: Command,
 }
 

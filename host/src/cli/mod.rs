@@ -9,7 +9,7 @@ mod calibrate;
 mod command_line;
 mod completions;
 mod exit;
-mod explain;
+mod exit_codes;
 mod help;
 mod limits;
 mod logging;

@@ -29,11 +29,6 @@ pub(crate) struct StepPlace<'a> {
 }
 
 impl Script {
-    /// What a session begins with.
-    pub(crate) fn first(&self) -> StepPlace<'_> {
-        self.place(0)
-    }
-
     /// The step at a position, which there must be.
     pub(crate) fn place(&self, position: usize) -> StepPlace<'_> {
         let number = u32::try_from(position).unwrap_or(u32::MAX);

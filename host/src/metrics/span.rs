@@ -76,6 +76,7 @@ impl PhaseSpan {
     pub(super) fn window_ns(&self) -> Option<u64> {
         self.window_end_ns()?.checked_sub(self.start_ns)
     }
+
     /// Takes in what another collector knows of this phase, of other requests.
     pub(super) fn merge(&mut self, other: Self) {
         if self.has_lost_start {

@@ -6,7 +6,7 @@ use std::{
     os::unix::net::UnixStream,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread,
@@ -61,6 +61,8 @@ pub(crate) struct ChildNode {
     reception: Reception,
     /// Requests that it has begun, as it counts them; until a thread listens, which has it then.
     begun: Option<SharedCount>,
+    /// The phase that it was told to begin last.
+    phase: Arc<AtomicU32>,
     /// What it said right after an answer.
     unread: Vec<NodeEvent>,
 }
@@ -113,6 +115,7 @@ impl ChildNode {
             commands: Numbering::default(),
             reception: Reception::Asking(Incoming::new(reading)),
             begun: Some(begun),
+            phase: Arc::default(),
             unread: Vec::new(),
         };
         let command = NodeCommand::Load {
@@ -176,9 +179,9 @@ impl ChildNode {
         let reception = std::mem::replace(&mut self.reception, Reception::Listening(listening));
         let Reception::Asking(reader) = reception else { return Ok(()) };
         let unread = std::mem::take(&mut self.unread);
-        let begun = self.begun.take();
+        let (begun, phase) = (self.begun.take(), Arc::clone(&self.phase));
         let spawned = thread::Builder::new().name("node".into()).spawn(move || {
-            let mut listener = Listener { observer: &observer, ready: &tell, begun: 0, phase: 0 };
+            let mut listener = Listener { observer: &observer, ready: &tell, begun: 0, phase };
             for message in unread {
                 listener.forward(message);
             }
@@ -269,6 +272,7 @@ impl Link for ChildNode {
     }
 
     fn begin(&mut self, command: PhaseStart) {
+        self.phase.store(command.phase, Ordering::Relaxed);
         self.tell_if_there(&NodeCommand::Phase(command));
     }
 
@@ -339,8 +343,8 @@ struct Listener<'a, O> {
     ready: &'a SyncSender<()>,
     /// Requests of which it was said that they have begun.
     begun: u64,
-    /// The phase of the latest one.
-    phase: u32,
+    /// The phase that goes on.
+    phase: Arc<AtomicU32>,
 }
 
 impl<O: Observer> Listener<'_, O> {
@@ -366,7 +370,7 @@ impl<O: Observer> Listener<'_, O> {
         let observer = self.observer;
         match message {
             NodeEvent::Begun(phase) => {
-                (self.begun, self.phase) = (self.begun + 1, phase);
+                self.begun += 1;
                 observer.begun(phase);
             }
             NodeEvent::Finished(finished) => observer.finished(*finished),
@@ -389,8 +393,59 @@ impl<O: Observer> Listener<'_, O> {
     /// with it, and must be counted among those that were tried.
     fn make_up_for_the_unsaid(&self, begun: &SharedCount) {
         match begun.read() {
-            Ok(begun) => (self.begun..begun).for_each(|_| self.observer.begun(self.phase)),
+            Ok(begun) => {
+                let phase = self.phase.load(Ordering::Relaxed);
+                (self.begun..begun).for_each(|_| self.observer.begun(phase));
+            }
             Err(error) => tracing::warn!(%error, "some of the requests that were lost may not be counted"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, mpsc::sync_channel};
+
+    use super::*;
+    use crate::{
+        request::{exchange::Finished, worker::Sink, worker_statistics::WorkerUsage},
+        schedule::ScheduleCounts,
+    };
+
+    /// Keeps the phases of the requests that began.
+    #[derive(Clone, Debug, Default)]
+    struct Begun(Arc<Mutex<Vec<u32>>>);
+
+    impl Sink for Begun {
+        fn begun(&self, phase: u32) {
+            self.0.lock().unwrap().push(phase);
+        }
+
+        fn finished(&self, _finished: Finished) {}
+        fn phase_done(&self, _phase: u32, _counts: ScheduleCounts, _usage: WorkerUsage) {}
+        fn poisoned(&self) {}
+        fn lost(&self, _what: String) {}
+    }
+
+    impl Observer for Begun {
+        fn hangs(&self, _what: String) {}
+        fn gone(&self, _node: NodeId, _nonsense: Option<String>) {}
+    }
+
+    /// Those of the phase before were all heard of: it is over.
+    #[test]
+    fn requests_of_which_nothing_was_heard_belong_to_the_phase_that_goes_on() {
+        let (observer, count, phase) = (Begun::default(), SharedCount::new().unwrap(), Arc::default());
+        let (tell, _ready) = sync_channel(1);
+        let mut listener =
+            Listener { observer: &observer, ready: &tell, begun: 0, phase: Arc::clone(&phase) };
+        for _ in 0..2 {
+            count.add_one().unwrap();
+            listener.forward(NodeEvent::Begun(0));
+        }
+        phase.store(1, Ordering::Relaxed);
+        count.add_one().unwrap();
+        listener.make_up_for_the_unsaid(&count);
+        assert_eq!(*observer.0.lock().unwrap(), [0, 0, 1]);
     }
 }

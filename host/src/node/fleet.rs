@@ -59,6 +59,7 @@ impl Fleet {
     /// To be asked every [`LOOK_EVERY`](super::watchdog::LOOK_EVERY): what is said of the endpoint when somebody does not
     /// react.
     pub(crate) fn look(&mut self) -> Option<String> {
+        // Every node is looked at: a look counts what it saw.
         let said: Vec<_> = self.0.iter_mut().filter_map(|node| node.look()).collect();
         said.into_iter().next()
     }

@@ -23,6 +23,7 @@ use crate::{
         transport::Transport,
     },
     schedule::pacer::Pacer,
+    session::Session,
 };
 
 /// Pause between two attempts of waiting for a model.
@@ -166,6 +167,7 @@ async fn wait_for_model(
     let deadline = clock.now().saturating_add(as_ns(timeout));
     let mut probe = script.clone();
     probe.steps[0].max_tokens = Some(1);
+    let probe = Session::new(0, Arc::new(probe));
     let mut last = "no response at all".to_owned();
     loop {
         match tokio::time::timeout_at(clock.instant(deadline), attempt(wire, &probe)).await {
@@ -191,9 +193,9 @@ enum Unready {
     Ever(String),
 }
 
-async fn attempt(wire: &Wire, probe: &Script) -> Result<(), Unready> {
+async fn attempt(wire: &Wire, probe: &Session) -> Result<(), Unready> {
     let now = wire.clock.unix_time_s(wire.clock.now());
-    let request = prepare(&wire.endpoint, &wire.target, probe.first(), &[], 0, &new_request_id(), now)
+    let request = prepare(&wire.endpoint, &wire.target, probe, &new_request_id(), now)
         .map_err(|error| Unready::Ever(error.message))?;
     let mut exchange = Exchange::default();
     wire.perform(&request, &mut exchange).await;

@@ -18,11 +18,7 @@ use super::{
     payload,
     target::{Address, TargetPlan},
 };
-use crate::{
-    config::redact,
-    dataset::{Part, StepPlace},
-    session::history::Message,
-};
+use crate::{config::redact, dataset::Part, session::Session};
 
 /// Everything that goes on the wire, and what the record must remember of it.
 #[derive(Clone, Debug)]
@@ -48,22 +44,22 @@ pub(crate) fn new_request_id() -> String {
     Uuid::new_v4().to_string()
 }
 
-/// Formats one step of a session, behind what was said before it. `session_num` chooses among several URLs; `unix_time_s` is
-/// now.
+/// Formats the next step of a session, behind what was said before it. The session's number chooses among several URLs;
+/// `unix_time_s` is now.
 pub(crate) fn prepare(
     endpoint: &Endpoint,
     target: &TargetPlan,
-    place: StepPlace<'_>,
-    history: &[Message],
-    session_num: u64,
+    session: &Session,
     request_id: &str,
     unix_time_s: u64,
 ) -> Result<Prepared, ErrorDetails> {
+    let (place, session_num) = (session.step(), session.number());
     let turn = place.step;
     let parts = views(&turn.parts);
     let payload = target.stand_in.as_ref().zip(payload::of(&turn.parts));
     let parts = payload.map_or(parts.as_slice(), |(stand_in, _)| stand_in.parts());
-    let said: Vec<_> = history.iter().map(|message| (message.role(), views(message.parts()))).collect();
+    let said: Vec<_> =
+        session.history().iter().map(|message| (message.role(), views(message.parts()))).collect();
     let last = [TurnMessage { role: &turn.role, parts }];
     let mut all = Vec::new();
     if !said.is_empty() {

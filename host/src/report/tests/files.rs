@@ -1,7 +1,6 @@
 //! The files of a report: which there are, and what becomes of one that cannot be written.
 
 use super::*;
-use crate::explain::Explain;
 
 #[test]
 fn every_file_is_listed_and_nothing_else_is_left_behind() {

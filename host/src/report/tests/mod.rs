@@ -16,9 +16,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::*;
-use crate::explain::Explain;
 use crate::{
     dataset::Tokenizer,
+    explain::Explain,
     metrics::sample::{self, MS},
     plan::TokenizerChoice,
     record::{

@@ -10,7 +10,7 @@ use tokio::{
 use super::{
     control::{Control, unless_drained},
     equipment::{Assignment, Equipment},
-    player::{Opening, Player, Stage},
+    player::{PhaseContext, Player, ReadySession},
     sink::Sink,
 };
 use crate::{
@@ -41,9 +41,9 @@ pub(super) struct Dispatcher<S> {
 }
 
 /// What became of the next credit.
-enum Step {
+enum NextSession {
     /// Its session may start.
-    Start(Box<Opening>),
+    Start(Box<ReadySession>),
     /// Its first request could not be formatted, and the session is over. It had a slot in a closed loop.
     Refused(Option<Slot>),
     /// The phase drains; this credit was still waiting.
@@ -106,20 +106,21 @@ impl<S: Sink> Dispatcher<S> {
     async fn run_phase(&self, mut phase: Assignment, pacer: &mut Pacer) -> ScheduleCounts {
         let mut counts = ScheduleCounts::default();
         let mut in_flight = JoinSet::new();
-        let stage = Stage { phase: phase.phase, ends_ns: phase.ends_ns, control: phase.control.clone() };
+        let context =
+            PhaseContext { phase: phase.phase, ends_ns: phase.ends_ns, control: phase.control.clone() };
         loop {
-            match self.next_step(&mut phase, pacer).await {
-                Step::Start(opening) => {
-                    in_flight.spawn(Arc::clone(&self.player).play(*opening, stage.clone()));
+            match self.next_session(&mut phase, pacer).await {
+                NextSession::Start(ready) => {
+                    in_flight.spawn(Arc::clone(&self.player).play(*ready, context.clone()));
                 }
-                Step::Refused(slot) => {
+                NextSession::Refused(slot) => {
                     in_flight.spawn(rest(slot, phase.control.clone()));
                 }
-                Step::Drained(credit) => {
+                NextSession::Drained(credit) => {
                     counts.dropped = self.count_dropped(credit, &mut phase);
                     break;
                 }
-                Step::NoMore => break,
+                NextSession::NoMore => break,
             }
             while let Some(ended) = in_flight.try_join_next() {
                 counts.scheduled += self.requests(ended);
@@ -134,14 +135,14 @@ impl<S: Sink> Dispatcher<S> {
 
     /// In a closed loop the slot comes first: whoever has one takes the next number. In an open loop the number comes
     /// first, its request is formatted ahead, and then waits for its time and a slot.
-    async fn next_step(&self, phase: &mut Assignment, pacer: &mut Pacer) -> Step {
+    async fn next_session(&self, phase: &mut Assignment, pacer: &mut Pacer) -> NextSession {
         let draining = *phase.control.borrow_and_update() >= Control::Drain;
         if draining {
             return phase
                 .credits
                 .next()
                 .filter(|credit| credit.due_ns.is_some())
-                .map_or(Step::NoMore, Step::Drained);
+                .map_or(NextSession::NoMore, NextSession::Drained);
         }
         if phase.credits.is_open() {
             self.next_open(phase, pacer).await
@@ -150,24 +151,24 @@ impl<S: Sink> Dispatcher<S> {
         }
     }
 
-    async fn next_closed(&self, phase: &mut Assignment) -> Step {
+    async fn next_closed(&self, phase: &mut Assignment) -> NextSession {
         let slot = phase.slots.enter(self.clock(), phase.start_ns);
-        let Some(slot) = unless_drained(&mut phase.control, slot).await else { return Step::NoMore };
-        let Some(credit) = phase.credits.next() else { return Step::NoMore };
+        let Some(slot) = unless_drained(&mut phase.control, slot).await else { return NextSession::NoMore };
+        let Some(credit) = phase.credits.next() else { return NextSession::NoMore };
         self.player.sink.begun(phase.phase);
         let session = self.session(phase, credit);
         let mut finished = self.player.begin(phase.phase, &session);
         let Some(prepared) = self.player.prepare(&mut finished, &session).await else {
-            return Step::Refused(Some(slot));
+            return NextSession::Refused(Some(slot));
         };
         let now = self.clock().now();
         finished.exchange.instants.scheduled = now;
         finished.exchange.instants.started = now;
-        Step::Start(Box::new(Opening { session, prepared, finished, slot, rest: Some(BACK_OFF) }))
+        NextSession::Start(Box::new(ReadySession { session, prepared, finished, slot, rest: Some(BACK_OFF) }))
     }
 
-    async fn next_open(&self, phase: &mut Assignment, pacer: &mut Pacer) -> Step {
-        let Some(credit) = phase.credits.next() else { return Step::NoMore };
+    async fn next_open(&self, phase: &mut Assignment, pacer: &mut Pacer) -> NextSession {
+        let Some(credit) = phase.credits.next() else { return NextSession::NoMore };
         let due = phase.start_ns.saturating_add(credit.due_ns.unwrap_or(0));
         let session = self.session(phase, credit);
         let mut finished = self.player.begin(phase.phase, &session);
@@ -176,7 +177,7 @@ impl<S: Sink> Dispatcher<S> {
             self.player.sink.begun(phase.phase);
             // It was formatted ahead, but its turn is not over before it comes: the schedule limits failures as well.
             unless_drained(&mut phase.control, pacer.wait_until(due)).await;
-            return Step::Refused(None);
+            return NextSession::Refused(None);
         };
         let turn = async {
             pacer.wait_until(due).await;
@@ -188,11 +189,13 @@ impl<S: Sink> Dispatcher<S> {
             }
             phase.slots.enter(self.clock(), phase.start_ns).await
         };
-        let Some(slot) = unless_drained(&mut phase.control, turn).await else { return Step::Drained(credit) };
+        let Some(slot) = unless_drained(&mut phase.control, turn).await else {
+            return NextSession::Drained(credit);
+        };
         phase.slotted_ns = self.clock().now();
         self.player.sink.begun(phase.phase);
         finished.exchange.instants.started = self.clock().now();
-        Step::Start(Box::new(Opening { session, prepared, finished, slot, rest: None }))
+        NextSession::Start(Box::new(ReadySession { session, prepared, finished, slot, rest: None }))
     }
 
     /// The session of a credit.

@@ -33,7 +33,7 @@ pub(super) struct Player<S> {
 
 /// The phase that a session is played in.
 #[derive(Clone, Debug)]
-pub(super) struct Stage {
+pub(super) struct PhaseContext {
     /// Its number.
     pub(super) phase: u32,
     /// When its duration and its grace period are over, if they ever are.
@@ -44,7 +44,7 @@ pub(super) struct Stage {
 
 /// A session whose first request may go.
 #[derive(Debug)]
-pub(super) struct Opening {
+pub(super) struct ReadySession {
     /// At its first step.
     pub(super) session: Session,
     /// That request.
@@ -77,10 +77,9 @@ impl<S: Sink> Player<S> {
     /// Formats that request. One that cannot be formatted is over at once.
     pub(super) async fn prepare(&self, finished: &mut Finished, session: &Session) -> Option<Prepared> {
         let Wire { endpoint, target, clock, .. } = &self.wire;
-        let (number, request_id) = (session.number(), &finished.request_id);
         // It may be due long after now, and a signature is good for some minutes.
         let sent_s = clock.unix_time_s(clock.now().max(finished.exchange.instants.scheduled));
-        match prepare(endpoint, target, session.step(), session.history(), number, request_id, sent_s) {
+        match prepare(endpoint, target, session, &finished.request_id, sent_s) {
             Ok(prepared) => {
                 finished.requested_output_tokens = prepared.requested_output_tokens;
                 Some(prepared)
@@ -103,28 +102,28 @@ impl<S: Sink> Player<S> {
     ///
     /// A session ends early with a request that failed, since what comes behind it would repeat a reply that never came, and
     /// when the phase drains.
-    pub(super) async fn play(self: Arc<Self>, opening: Opening, mut stage: Stage) -> u64 {
-        let Opening { mut session, mut prepared, mut finished, slot, rest } = opening;
+    pub(super) async fn play(self: Arc<Self>, ready: ReadySession, mut context: PhaseContext) -> u64 {
+        let ReadySession { mut session, mut prepared, mut finished, slot, rest } = ready;
         let (mut slot, mut requests) = (Some(slot), 1);
         loop {
             // The last answer is over: the next session need not wait for the end of its body.
             let free = || drop(slot.take_if(|_| !session.goes_on()));
-            self.perform(&prepared, &mut finished.exchange, &stage, free).await;
+            self.perform(&prepared, &mut finished.exchange, &context, free).await;
             let reply = session.goes_on().then(|| reply(&finished.exchange)).flatten();
             let failure = finished.exchange.outcome.failure();
             let is_unreachable = failure.is_some_and(|failure| failure.kind.is_nobody_there());
             hand_over(&self.sink, &self.wire.endpoint, finished);
             if let Some(rest) = rest.filter(|_| is_unreachable) {
-                unless_drained(&mut stage.control, pause(rest)).await;
+                unless_drained(&mut context.control, pause(rest)).await;
             }
-            let Some(reply) = reply.filter(|_| *stage.control.borrow() == Control::Run) else { break };
+            let Some(reply) = reply.filter(|_| *context.control.borrow() == Control::Run) else { break };
             session.answered(reply);
             requests += 1;
-            self.sink.begun(stage.phase);
-            finished = self.begin(stage.phase, &session);
+            self.sink.begun(context.phase);
+            finished = self.begin(context.phase, &session);
             let Some(next) = self.prepare(&mut finished, &session).await else {
                 if let Some(rest) = rest {
-                    unless_drained(&mut stage.control, pause(rest)).await;
+                    unless_drained(&mut context.control, pause(rest)).await;
                 }
                 break;
             };
@@ -143,10 +142,10 @@ impl<S: Sink> Player<S> {
         &self,
         prepared: &Prepared,
         exchange: &mut Exchange,
-        stage: &Stage,
+        context: &PhaseContext,
         free: impl FnOnce(),
     ) {
-        let Stage { ends_ns, control, .. } = stage;
+        let PhaseContext { ends_ns, control, .. } = context;
         let performed = match unless_cancelled(control, self.wire.perform(prepared, exchange)).await {
             Some(Some(stream)) => {
                 free();
