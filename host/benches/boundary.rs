@@ -1,4 +1,4 @@
-//! What the plugin boundary costs: the chat dialect in its library, opened by the loader, against the same code linked
+//! What the plugin boundary costs: the chat API format in its library, opened by the loader, against the same code linked
 //! into this program and called directly.
 //!
 //! `cargo bench -p prony --bench boundary` builds the libraries if they are not there, prints a table and fails when an
@@ -79,8 +79,8 @@ fn main() -> ExitCode {
     for library in &libraries {
         load_time(library);
     }
-    let root = open_library(&libraries[0]).expect("the library of the chat dialect");
-    let far = instance(root.endpoint("ChatEndpoint").expect("the chat dialect"));
+    let root = open_library(&libraries[0]).expect("the library of the chat API format");
+    let far = instance(root.endpoint("ChatEndpoint").expect("the chat API format"));
     let near = instance(endpoint_table::<Direct>("Direct"));
 
     println!("\n{:<22}{:>12}{:>12}{:>9}", "ns per call", "library", "linked", "ratio");
@@ -250,10 +250,9 @@ fn callback(near: &Arc<EndpointInstance>) -> Row {
 /// Name of the event that asks [`Loop`] for callbacks and nothing else.
 const CALLBACK: &str = "callback";
 
-/// The chat dialect, called [`CALLS`] times for each call.
+/// The chat API format, called [`CALLS`] times for each call.
 struct Direct(ChatEndpoint);
 
-/// Its parser.
 struct Loop(AnswerParser);
 
 impl Endpoint for Direct {

@@ -3,14 +3,14 @@
 //! `cargo bench -p prony --bench hot_path` builds the libraries if they are not there. First it counts allocations and
 //! fails when a token in the middle of a stream makes one; then criterion measures:
 //! - `split`: a stream of 500 chunks, cut into server-sent events (in bytes and in events a second);
-//! - `library`: an event through the chat dialect's library, with a sink that keeps nothing;
+//! - `library`: an event through the chat API format's library, with a sink that keeps nothing;
 //! - `stream`: the same stream split, parsed through the library and kept, in reads of one event each;
 //! - `record`: its record, built and encoded for the journal, with and without counting tokens here;
 //! - `quantiles`: the statistics of 10 million values.
 //!
 //! Allocations are counted by this program's allocator. A library has an allocator of its own, which nobody outside of it
-//! can count; so the dialect's sources are compiled into this program and called through the same tables as a library's:
-//! what is counted is all of the host's way from a read to the answer, both sides of the boundary, and the dialect.
+//! can count; so the API format's sources are compiled into this program and called through the same tables as a library's:
+//! what is counted is all of the host's way from a read to the answer, both sides of the boundary, and the API format.
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a bench prints, and ends when it cannot run")]
 #![expect(
     dead_code,
@@ -73,13 +73,13 @@ const READ_BYTES: usize = 4_096;
 fn main() -> ExitCode {
     let kept = count_allocations();
     let library = build();
-    let root = open_library(&library).expect("the library of the chat dialect");
-    let dialect = instance(root.endpoint("ChatEndpoint").expect("the chat dialect"));
+    let root = open_library(&library).expect("the library of the chat API format");
+    let api_format = instance(root.endpoint("ChatEndpoint").expect("the chat API format"));
     let mut criterion = Criterion::default().configure_from_args();
     split(&mut criterion);
-    parse(&mut criterion, &dialect);
-    stream(&mut criterion, &dialect);
-    record(&mut criterion, &dialect);
+    parse(&mut criterion, &api_format);
+    stream(&mut criterion, &api_format);
+    record(&mut criterion, &api_format);
     quantiles(&mut criterion);
     criterion.final_summary();
     if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -153,8 +153,8 @@ struct Allocations {
 
 impl Allocations {
     fn of(chunks: &[String]) -> Self {
-        let dialect = instance(endpoint_table::<ChatEndpoint>("ChatEndpoint"));
-        let mut reader = StreamReader::new(&dialect).expect("a parser");
+        let api_format = instance(endpoint_table::<ChatEndpoint>("ChatEndpoint"));
+        let mut reader = StreamReader::new(&api_format).expect("a parser");
         let mut counts = Self::default();
         for (at, chunk) in (1..).zip(chunks) {
             let (before, room) = (CountingAllocator::allocations(), reader.room());
@@ -196,10 +196,10 @@ fn split(criterion: &mut Criterion) {
 }
 
 /// An event goes through the library.
-fn parse(criterion: &mut Criterion, dialect: &Arc<EndpointInstance>) {
+fn parse(criterion: &mut Criterion, api_format: &Arc<EndpointInstance>) {
     let chunk = &chunks()[1];
     let event = chunk.trim().trim_start_matches("data: ").as_bytes();
-    let mut parser = dialect.parser().expect("a parser");
+    let mut parser = api_format.parser().expect("a parser");
     let mut heard = Heard::default();
     criterion.bench_function("library/event", |bencher| {
         bencher.iter(|| parser.event("", black_box(event), &mut heard).expect("a good event"));
@@ -208,28 +208,28 @@ fn parse(criterion: &mut Criterion, dialect: &Arc<EndpointInstance>) {
 }
 
 /// A stream is read as a worker reads it, from its first byte to the answer.
-fn stream(criterion: &mut Criterion, dialect: &Arc<EndpointInstance>) {
+fn stream(criterion: &mut Criterion, api_format: &Arc<EndpointInstance>) {
     let chunks = chunks();
     let mut group = criterion.benchmark_group("stream");
     group.throughput(Throughput::Elements(TOKENS));
     group.bench_function("tokens", |bencher| {
-        bencher.iter(|| finished(dialect, &chunks));
+        bencher.iter(|| finished(api_format, &chunks));
     });
     group.finish();
 }
 
 /// A record is made of a finished stream, and encoded.
-fn record(criterion: &mut Criterion, dialect: &Arc<EndpointInstance>) {
+fn record(criterion: &mut Criterion, api_format: &Arc<EndpointInstance>) {
     let chunks = chunks();
     let mut group = criterion.benchmark_group("record");
     for (name, counts) in [("counted by the server", false), ("counted here", true)] {
         let maker = RecordMaker::new(counts);
         let mut journal = Vec::new();
-        let counted = maker.keep(finished(dialect, &chunks), &mut journal);
+        let counted = maker.keep(finished(api_format, &chunks), &mut journal);
         assert_eq!(counted, counts.then_some(TOKENS), "what is counted");
         group.bench_function(name, |bencher| {
             bencher.iter_batched(
-                || finished(dialect, &chunks),
+                || finished(api_format, &chunks),
                 |finished| maker.keep(finished, &mut journal),
                 BatchSize::SmallInput,
             );
@@ -238,8 +238,8 @@ fn record(criterion: &mut Criterion, dialect: &Arc<EndpointInstance>) {
     group.finish();
 }
 
-fn finished(dialect: &Arc<EndpointInstance>, chunks: &[String]) -> FinishedRequest {
-    let mut reader = StreamReader::new(dialect).expect("a parser");
+fn finished(api_format: &Arc<EndpointInstance>, chunks: &[String]) -> FinishedRequest {
+    let mut reader = StreamReader::new(api_format).expect("a parser");
     for (at, chunk) in (1..).zip(chunks) {
         assert!(reader.read(at, chunk.as_bytes()), "a good event");
     }

@@ -141,13 +141,13 @@ pub struct StreamReader {
 }
 
 impl StreamReader {
-    /// Begins an answer. Nothing when the dialect makes no parser.
-    pub fn new(dialect: &Arc<EndpointInstance>) -> Option<Self> {
-        let parser = Endpoint::new("bench", Arc::clone(dialect)).parser().ok()?;
+    /// Begins an answer. Nothing when the API format makes no parser.
+    pub fn new(api_format: &Arc<EndpointInstance>) -> Option<Self> {
+        let parser = Endpoint::new("bench", Arc::clone(api_format)).parser().ok()?;
         Some(Self { splitter: SseSplitter::default(), parser, answer: Answer::default() })
     }
 
-    /// Takes a read. Says whether the dialect could read it.
+    /// Takes a read. Says whether the API format could read it.
     pub fn read(&mut self, arrived_ns: u64, bytes: &[u8]) -> bool {
         let Self { splitter, parser, answer } = self;
         answer.arrived = Some(arrived_ns);

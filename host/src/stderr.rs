@@ -24,13 +24,13 @@ const RETRY_EVERY: Duration = Duration::from_millis(5);
 
 /// Starts the thread that writes. Later, a library that does not finish to open may hold what a new thread needs.
 pub(crate) fn start() {
-    outlet();
+    queue();
 }
 
 /// Writes a text, which ends its own lines, soon.
 pub(crate) fn write(text: impl Into<Vec<u8>>) {
-    match outlet() {
-        Some(outlet) => outlet.leave(text.into()),
+    match queue() {
+        Some(queue) => queue.leave(text.into()),
         // Without a thread to do it, this one must.
         None => put(&mut io::stderr(), &text.into()),
     }
@@ -38,16 +38,16 @@ pub(crate) fn write(text: impl Into<Vec<u8>>) {
 
 /// Writes a text if nothing else waits: one that the next replaces anyway.
 pub(crate) fn offer(text: impl Into<Vec<u8>>) {
-    match outlet() {
-        Some(outlet) if !outlet.state().is_empty() => {}
+    match queue() {
+        Some(queue) if !queue.state().is_empty() => {}
         _ => write(text),
     }
 }
 
 /// Waits until everything is written, or nobody takes it.
 pub(crate) fn flush() {
-    if let Some(outlet) = outlet() {
-        outlet.wait_until_empty();
+    if let Some(queue) = queue() {
+        queue.wait_until_empty();
     }
 }
 
@@ -66,21 +66,21 @@ impl Write for Stderr {
     }
 }
 
-/// The outlet of this process; `None` when there was no thread left for it.
-fn outlet() -> Option<&'static Arc<Outlet>> {
-    static OUTLET: OnceLock<Option<Arc<Outlet>>> = OnceLock::new();
+/// The queue of this process; `None` when there was no thread left for it.
+fn queue() -> Option<&'static Arc<LineQueue>> {
+    static QUEUE: OnceLock<Option<Arc<LineQueue>>> = OnceLock::new();
     let start = || {
-        let outlet = Arc::new(Outlet::default());
-        let writer = Arc::clone(&outlet);
+        let queue = Arc::new(LineQueue::default());
+        let writer = Arc::clone(&queue);
         let thread = thread::Builder::new().name("stderr".into());
-        thread.spawn(move || writer.write_to(&mut io::stderr())).ok().map(|_| outlet)
+        thread.spawn(move || writer.write_to(&mut io::stderr())).ok().map(|_| queue)
     };
-    OUTLET.get_or_init(start).as_ref()
+    QUEUE.get_or_init(start).as_ref()
 }
 
 /// Lines on their way to one writer.
 #[derive(Debug, Default)]
-struct Outlet {
+struct LineQueue {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -108,7 +108,7 @@ impl State {
     }
 }
 
-impl Outlet {
+impl LineQueue {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -213,16 +213,16 @@ mod tests {
 
     #[test]
     fn nobody_waits_for_a_reader_that_does_not_read_and_it_hears_what_was_lost() {
-        let outlet = Arc::new(Outlet::default());
+        let queue = Arc::new(LineQueue::default());
         let (allow, may) = channel();
         let (took, taken) = channel();
-        let writer = Arc::clone(&outlet);
+        let writer = Arc::clone(&queue);
         thread::spawn(move || writer.write_to(&mut Slow { may, took }));
         // One is being written, as many as there is room for wait, and ten are too many.
-        outlet.leave(b"first\n".to_vec());
-        drop(outlet.changed.wait_while(outlet.state(), |state| !state.writing).unwrap());
-        (0..CAPACITY + 10).for_each(|_| outlet.leave(b"more\n".to_vec()));
-        outlet.wait_until_empty();
+        queue.leave(b"first\n".to_vec());
+        drop(queue.changed.wait_while(queue.state(), |state| !state.writing).unwrap());
+        (0..CAPACITY + 10).for_each(|_| queue.leave(b"more\n".to_vec()));
+        queue.wait_until_empty();
         assert!(taken.try_recv().is_err());
 
         (0..CAPACITY + 2).for_each(|_| allow.send(()).unwrap());

@@ -1,4 +1,4 @@
-//! Endpoints: how a dialect is written.
+//! Endpoints: how an API format is written.
 //!
 //! An [`Endpoint`] turns a turn into the bytes of a request, and its [`Parser`] turns the bytes of one response into
 //! events. It is sans-IO: the host owns the socket, the clock and the threads. It splits a stream into server-sent
@@ -44,7 +44,7 @@ use crate::{
 /// The [`Endpoint::OPTIONS`] of an endpoint that takes none: prony then refuses any that a user sets.
 pub const NO_OPTIONS: &str = r#"{"type": "object", "properties": {}}"#;
 
-/// A dialect, shared by all requests of a run.
+/// An API format, shared by all requests of a run.
 ///
 /// `new` is called once; `format` and `parser` afterwards from several threads at once. A panic in any method fails
 /// the request at hand; after three of them the host stops using the endpoint. A panic in a destructor is logged, and
@@ -81,12 +81,12 @@ pub trait Endpoint: Send + Sync + Sized + 'static {
 ///
 /// What an event is depends on the stream's framing ([`StreamFraming`](crate::metadata::StreamFraming)): a server-sent
 /// event, a line that is not empty, or the bytes of one read as they came. The type `text/event-stream` stands for the
-/// first in any dialect, and types such as `application/x-ndjson` for the second. Otherwise the manifest's
+/// first in any API format, and types such as `application/x-ndjson` for the second. Otherwise the manifest's
 /// `stream_framing` says it: for an answer without a type, and, unless it says `events`, for one of any type other than
 /// JSON's and HTML's. Only an answer that was asked to stream is split by the manifest's word.
 ///
 /// A response is complete once [`EventSink::done`] or a [`EventSink::finish`] was called. One that ends before either
-/// is an error (`stream_cut`), so a dialect without an end marker calls `done` in [`Parser::end`].
+/// is an error (`stream_cut`), so an API format without an end marker calls `done` in [`Parser::end`].
 ///
 /// The host does not wait for the end of the body: a stream is over with `done`, with an error, or with a `finish` of every
 /// choice that was asked for. After `done` no event is handed over any more, and the parser may be dropped without an
@@ -150,7 +150,7 @@ impl PartKind {
     pub const AUDIO: Self = Self(2);
     /// A video, as a URL or data URL.
     pub const VIDEO: Self = Self(3);
-    /// JSON to splice in as it is, in the dialect's own form.
+    /// JSON to splice in as it is, in the API format's own form.
     pub const RAW: Self = Self(4);
 }
 
@@ -221,7 +221,7 @@ impl<'a> TurnContext<'a> {
         self.0.extra_json.as_str()
     }
 
-    /// The text of a JSON object with further facts, for dialects that sign requests or go elsewhere by themselves. A
+    /// The text of a JSON object with further facts, for API formats that sign requests or go elsewhere by themselves. A
     /// fact may be absent: an older host knows fewer.
     ///
     /// | fact | is |
@@ -397,14 +397,14 @@ impl EventSink<'_> {
         (self.out.vt.follow_up())(self.out.context, path.into(), after_ms);
     }
 
-    /// A named fact about the answer: `model` (the one that really ran), `response_id`, or one of the dialect's own, such as
+    /// A named fact about the answer: `model` (the one that really ran), `response_id`, or one of the API format's own, such as
     /// how long the server says it took. The latter are kept with the request, a number as a number; the last one of a name
     /// stands.
     pub fn fact(&mut self, name: &str, value: &str) {
         (self.out.vt.fact())(self.out.context, name.into(), value.into());
     }
 
-    /// The answer is complete: nothing that comes behind this is part of it. A dialect with an end marker of its own for each
+    /// The answer is complete: nothing that comes behind this is part of it. An API format with an end marker of its own for each
     /// of several media says it for each.
     pub fn done(&mut self) {
         (self.out.vt.done())(self.out.context);

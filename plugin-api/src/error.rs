@@ -11,9 +11,9 @@ pub struct ErrorKind(pub u32);
 impl ErrorKind {
     /// The plugin's options are wrong: the user's configuration must change.
     pub const CONFIG: Self = Self(1);
-    /// The server's answer is not what this dialect expects.
+    /// The server's answer is not what this API format expects.
     pub const MALFORMED: Self = Self(2);
-    /// The plugin cannot do what the turn asks for, such as an image in a text-only dialect.
+    /// The plugin cannot do what the turn asks for, such as an image in a text-only API format.
     pub const UNSUPPORTED: Self = Self(3);
     /// An operation of the plugin's own failed: a file, a socket, a child process.
     pub const IO: Self = Self(4);

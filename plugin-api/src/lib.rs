@@ -1,6 +1,6 @@
 //! The contract between [prony](https://crates.io/crates/prony) and its plugins.
 //!
-//! A plugin is one shared library. It exports *endpoints* (dialects: how a request is written and an answer is read)
+//! A plugin is one shared library. It exports *endpoints* (API formats: how a request is written and an answer is read)
 //! and *services* (collectors and publishers that run beside the load). The host opens it on first use, over a
 //! stable ABI: it may be built by another compiler, at another time, with another allocator.
 //!
@@ -10,7 +10,7 @@
 //! This crate does no I/O, takes no time and holds no state.
 //!
 //! `README.md` beside this crate is the guide for vendors: from nothing to a shipped library, with every rule. The
-//! features `json` (what dialects of JSON share), `testing` (drivers, fakes and the conformance suite, for tests only) and
+//! features `json` (what API formats of JSON share), `testing` (drivers, fakes and the conformance suite, for tests only) and
 //! `tracing` (a plugin's own `tracing` events in the host's log) change nothing that crosses the boundary.
 #![deny(missing_docs)]
 

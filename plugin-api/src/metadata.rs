@@ -14,7 +14,7 @@ pub struct EndpointMetadata {
     /// Path that replaces `endpoint_path` when the answer streams.
     #[serde(default)]
     pub streaming_path: Option<String>,
-    /// The dialect can answer as a stream.
+    /// The API format can answer as a stream.
     pub supports_streaming: bool,
     /// What such a stream is made of.
     #[serde(default)]
@@ -26,7 +26,7 @@ pub struct EndpointMetadata {
     /// Title of the console table.
     #[serde(default)]
     pub metrics_title: Option<String>,
-    /// The family of servers that speak this dialect; part of the default artifact folder's name.
+    /// The family of servers that speak this API format; part of the default artifact folder's name.
     #[serde(default = "default_service_kind")]
     pub service_kind: String,
     /// Accepts audio in the request.
@@ -91,13 +91,13 @@ pub enum StreamFraming {
     /// Lines, each of which is an event without a name: line-delimited JSON. Every answer of a type such as
     /// `application/x-ndjson` or `application/jsonl` is split like this.
     Lines,
-    /// Not at all: each read is an event without a name, as it came. For dialects with a framing of their own, whose
+    /// Not at all: each read is an event without a name, as it came. For API formats with a framing of their own, whose
     /// parser keeps what is not yet complete.
     Bytes,
 }
 
 impl StreamFraming {
-    /// The framing that a content type stands for, in any dialect.
+    /// The framing that a content type stands for, in any API format.
     pub fn of_content_type(content_type: &str) -> Option<Self> {
         const LINES: [&str; 8] = [
             "application/x-ndjson",

@@ -83,8 +83,8 @@ pub trait Service: Send + Sized + 'static {
         Ok(())
     }
 
-    /// Publishes what is left and ends its work and its threads, within `deadline`: five seconds, or 0.3 when the user is
-    /// in a hurry. The destructor runs right after it and must not be what flushes.
+    /// Publishes what is left and ends its work and its threads, within `deadline`: five seconds, or 0.3 when the run is
+    /// to end at once. The destructor runs right after it and must not be what flushes.
     ///
     /// # Errors
     /// The service is marked as failed; what it published counts all the same.

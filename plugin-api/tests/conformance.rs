@@ -16,7 +16,7 @@ use prony_plugin_api::{
 use rstest::rstest;
 use serde_json::{json, Value};
 
-/// A dialect with one fault, named by the option `fault`.
+/// An API format with one fault, named by the option `fault`.
 struct Faulty {
     fault: String,
 }
@@ -223,7 +223,7 @@ fn an_error_without_a_text_is_told() {
 }
 
 #[test]
-fn a_recording_of_another_dialect_is_not_understood() {
+fn a_recording_of_another_api_format_is_not_understood() {
     let other = Recording::stream("data: {\"word\": \"Hello\"}\n\n");
     let report = Suite::new().replay("other.sse", other).endpoint::<Faulty>();
     assert!(

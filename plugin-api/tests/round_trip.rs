@@ -25,7 +25,7 @@ use prony_plugin_api::{
 use rstest::rstest;
 use serde_json::json;
 
-/// A dialect in which everything can go wrong on demand.
+/// An API format in which everything can go wrong on demand.
 struct Echo {
     greeting: String,
 }

@@ -152,7 +152,7 @@ fn a_body_is_read_with_its_status() {
     assert!(!refused.is_success());
 }
 
-/// Another dialect under the name of the first.
+/// Another API format under the name of the first.
 struct Mute;
 
 impl Endpoint for Mute {

@@ -82,7 +82,7 @@ def append_to_every_table(copy: Copy, argument: str = "u32"):
     copy.insert(
         abi + "mod.rs",
         f'/// What every table ends with.\npub extern "C" fn appended(value: {argument}) -> {argument} {{\n    value + 1\n}}\n\n',
-        before="/// A dialect.\n",
+        before="/// An API format.\n",
     )
     author, host = abi + "author.rs", abi + "host.rs"
     copy.insert(author, "        appended: super::appended,\n", after="        parser_end: parser_end::<E::Parser>,\n")

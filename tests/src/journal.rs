@@ -30,7 +30,6 @@ pub mod tag {
 /// One frame of a journal.
 #[derive(Clone, Debug)]
 pub struct FrameBytes {
-    /// What it is.
     pub tag: u16,
     /// Where its head and its payload are.
     pub bytes: Range<usize>,

@@ -65,7 +65,6 @@ impl Process {
         Self { child, name, stdout, stderr }
     }
 
-    /// Its number.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }

@@ -29,9 +29,9 @@ fn every_rung_that_was_climbed_is_told_and_kept() {
     assert_eq!(serde_json::from_str::<Value>(&kept).unwrap(), calibration);
 }
 
-/// Each dialect is calibrated by itself, and a run in another one is not doubted for it.
+/// Each API format is calibrated by itself, and a run in another one is not doubted for it.
 #[test]
-fn a_dialect_has_a_calibration_of_its_own() {
+fn an_api_format_has_a_calibration_of_its_own() {
     for endpoint in ["messages", "llamacpp-completion"] {
         let tool = Tool::new(["calibrate", "--streams", "2", "--rates", "20", "--endpoint-type", endpoint]);
         let run = tool.run();
@@ -43,7 +43,7 @@ fn a_dialect_has_a_calibration_of_its_own() {
 }
 
 #[test]
-fn a_dialect_without_streams_cannot_be_calibrated() {
+fn an_api_format_without_streams_cannot_be_calibrated() {
     let run = Tool::new(["calibrate", "--endpoint-type", "kserve_v2"]).run();
     run.ends_with(1);
     assert!(

@@ -88,7 +88,7 @@ fn what_takes_the_process_down_is_a_finding_that_names_the_call(#[case] how: &st
     assert!(service.contains(&format!("the process {end} while checking `start` in order")), "{service}");
 }
 
-/// Also before the first check of its own: answers of common dialects are tried to find out which one it speaks.
+/// Also before the first check of its own: answers of common API formats are tried to find out which one it speaks.
 #[test]
 fn a_crash_at_the_first_event_names_the_call() {
     let (run, report) = conduct("segfault at once");
@@ -180,7 +180,7 @@ fn warnings_fail_only_when_they_are_denied() {
 }
 
 #[test]
-fn recordings_are_replayed_and_one_of_another_dialect_is_found_out() {
+fn recordings_are_replayed_and_one_of_another_api_format_is_found_out() {
     let tool = check("example-vendor");
     let stream = tool
         .file("mine.sse", "data: {\"choices\": [{\"delta\": {\"content\": \"Hi\"}}]}\n\ndata: [DONE]\n\n");

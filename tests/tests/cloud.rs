@@ -1,4 +1,4 @@
-//! Dialects of clouds, from the command line to the bytes on the wire: where a request goes, and what proves whose it is.
+//! API formats of clouds, from the command line to the bytes on the wire: where a request goes, and what proves whose it is.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::{fmt::Write as _, fs, path::Path};
@@ -14,7 +14,7 @@ const TOKEN: &str = "6e86291e8372ff2a2260956d9b8aae1d763fbf31";
 
 /// A server that always gives a recorded answer.
 fn replay(case: &str) -> Replay {
-    let answer = fs::read(fixtures().join(format!("wire/dialects/{case}.response.http"))).unwrap();
+    let answer = fs::read(fixtures().join(format!("wire/api_formats/{case}.response.http"))).unwrap();
     Replay::start(answer, 42)
 }
 

@@ -71,9 +71,9 @@ fn the_formats_of_a_library_keep_their_promises_for_every_kept_input(
     each(target, |input| entries::any_answer(&root, type_names, input));
 }
 
-/// Every recorded answer as well, by the library of its dialect and in every order of calls.
+/// Every recorded answer as well, by the library of its API format and in every order of calls.
 #[test]
-fn every_dialect_keeps_its_promises_for_every_recorded_answer() {
+fn every_api_format_keeps_its_promises_for_every_recorded_answer() {
     let listed = prony_tests::Tool::new(["plugins", "--json"]).run();
     let listed: serde_json::Value = serde_json::from_str(&listed.succeeds().stdout).unwrap();
     let wire = prony_tests::fixtures().join("wire");

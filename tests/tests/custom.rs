@@ -1,4 +1,4 @@
-//! Dialects that the user writes himself: payloads from a file, and bodies from a template.
+//! API formats that the user writes himself: payloads from a file, and bodies from a template.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use prony_tests::{MockServer, Tool, wire::Replay};

@@ -12,8 +12,8 @@ const LINES: [&str; 3] = [
     r#"{"model":"m","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop"}"#,
 ];
 
-/// The dialect `lines`, of which the manifest says this.
-fn dialect(framing: &str) -> MockPlugin {
+/// The API format `lines`, of which the manifest says this.
+fn api_format(framing: &str) -> MockPlugin {
     let pack = MockPlugin::empty();
     std::fs::copy(library("endpoint-ollama"), pack.dir().join("liblines.so")).unwrap();
     pack.manifest(&format!(
@@ -36,7 +36,7 @@ fn profile_with(framing: &str, content_type: &str, body: &str, flags: &[&str]) -
         format!("HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\n")
     };
     let server = Replay::start(format!("{head}Connection: close\r\n\r\n{body}").into_bytes(), 42);
-    let pack = dialect(framing);
+    let pack = api_format(framing);
     let words =
         ["profile", "--endpoint-type", "lines", "--ui", "none", "--artifact-dir", "run", "--streaming"];
     let run = Tool::new(words)

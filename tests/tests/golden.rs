@@ -1,4 +1,4 @@
-//! Every recorded answer through the real library of its dialect: what the parser tells is, member by member, what
+//! Every recorded answer through the real library of its API format: what the parser tells is, member by member, what
 //! `fixtures/wire/expect.py` worked out from the same bytes on its own.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 

@@ -1,4 +1,4 @@
-//! Images, audio and videos through the front door: from files and made up, what arrives in each dialect, what is
+//! Images, audio and videos through the front door: from files and made up, what arrives in each API format, what is
 //! measured, and what is refused before anything is sent.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -50,7 +50,7 @@ fn link(kind: &str) -> String {
     {"type": "video_url", "video_url": {"url": "data:video/mp4;base64,cGl4ZWxz"}},
     {"type": "video_url", "video_url": {"url": link("video")}},
 ]))]
-#[case::chat_embeddings("chat_embeddings", "dialects/chat_embeddings.plain", json!({
+#[case::chat_embeddings("chat_embeddings", "api_formats/chat_embeddings.plain", json!({
     "text": "What?", "image": "card.png", "audio": "data:audio/wav;base64,UklGRg==", "video": link("video")
 }), "/messages/0/content", json!([
     {"type": "text", "text": "What?"},
@@ -73,21 +73,21 @@ fn link(kind: &str) -> String {
     {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": FILE.1}},
     {"type": "image", "source": {"type": "url", "url": link("image")}},
 ]))]
-#[case::nim_embeddings("nim_embeddings", "dialects/embeddings.bare", json!({
+#[case::nim_embeddings("nim_embeddings", "api_formats/embeddings.bare", json!({
     "text": "What?", "image": "card.png"
 }), "/input", json!(["What? data:image/png;base64,cGl4ZWxz"]))]
-#[case::image_retrieval("image_retrieval", "dialects/image_retrieval.nim", json!({
+#[case::image_retrieval("image_retrieval", "api_formats/image_retrieval.nim", json!({
     "images": ["card.png", "data:image/jpeg;base64,AA=="]
 }), "/input", json!([
     {"type": "image_url", "url": "data:image/png;base64,cGl4ZWxz"},
     {"type": "image_url", "url": "data:image/jpeg;base64,AA=="},
 ]))]
-#[case::llamacpp("llamacpp_completion", "dialects/llamacpp_completion.nonstream", json!({
+#[case::llamacpp("llamacpp_completion", "api_formats/llamacpp_completion.nonstream", json!({
     "text": "What?", "image": "card.png", "audio": "hum.mp3"
 }), "/prompt", json!({
     "prompt_string": "What?\n<__media__>\n<__media__>", "multimodal_data": [FILE.1, FILE.1]
 }))]
-fn files_data_urls_and_links_arrive_in_the_dialect_s_form(
+fn files_data_urls_and_links_arrive_in_the_api_format_s_form(
     #[case] endpoint: &str,
     #[case] answer: &str,
     #[case] row: Value,
@@ -231,7 +231,7 @@ fn only_audio_of_known_length_has_one(#[values(false, true)] beside_a_known_one:
 }
 
 #[test]
-fn a_dialect_that_looks_at_images_needs_no_file() {
+fn an_api_format_that_looks_at_images_needs_no_file() {
     let run = Tool::new(["profile", "--mock", "--endpoint-type", "image_retrieval", "--ui", "none"])
         .args([
             "--artifact-dir",

@@ -158,7 +158,7 @@ fn a_crate_is_installed_from_where_cargo_builds(#[case] folder: &str, #[case] el
     assert!(validated.succeeds().stdout.contains("0 errors"), "{}", validated.stdout);
     // The fixtures are debug builds.
     assert!(json["warnings"].to_string().contains("is a debug build"), "{json}");
-    assert_eq!(json["entries"][0]["standing"], "used");
+    assert_eq!(json["entries"][0]["state"], "used");
     assert!(home.pack("acme-chat").join("libbad_panics.so").exists());
 }
 
@@ -416,10 +416,10 @@ fn everything_about_a_name_is_shown_without_opening_its_library() {
     let shown = json(run.succeeds());
     assert_eq!((&shown["category"], &shown["conflicting"]), (&"endpoint".into(), &false.into()));
     let [own, built_in] = &shown["entries"].as_array().unwrap()[..] else { panic!("{shown}") };
-    assert_eq!((&own["standing"], &own["tier"]), (&"used".into(), &"command line".into()));
+    assert_eq!((&own["state"], &own["tier"]), (&"used".into(), &"command line".into()));
     assert_eq!(own["library"]["options"]["properties"]["panic_in"]["type"], "string");
     assert_eq!(own["metadata"]["endpoint_path"], "/v1/chat/completions");
-    assert_eq!((&built_in["standing"], &built_in["tier"]), (&"shadowed".into(), &"built-in".into()));
+    assert_eq!((&built_in["state"], &built_in["tier"]), (&"shadowed".into(), &"built-in".into()));
     assert_eq!(built_in["by"], own["manifest"]);
     assert_eq!(
         built_in["reason"],

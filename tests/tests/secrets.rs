@@ -1,4 +1,4 @@
-//! Secrets: they reach the server in the header that the dialect asked for, and nothing and nobody else.
+//! Secrets: they reach the server in the header that the API format asked for, and nothing and nobody else.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -70,7 +70,7 @@ fn parts(request: &[u8]) -> (String, String) {
 #[case::success("200 OK")]
 #[case::refused("401 Unauthorized")]
 #[case::failed("500 Internal Server Error")]
-fn a_key_goes_only_into_the_header_that_the_dialect_asked_for(#[case] status: &str) {
+fn a_key_goes_only_into_the_header_that_the_api_format_asked_for(#[case] status: &str) {
     let echo = format!("{{\"error\": \"the key {KEY} with {HEADER} at {QUERY} is not one\"}}");
     let (pack, server) = (telling(), server(status, &echo));
     let run = tool(&pack, &format!("{}/?token={QUERY}", server.url()))

@@ -47,7 +47,7 @@ fn replay(answer: Vec<u8>, expectation: &Value, seed: u64) -> Run {
     tool.run()
 }
 
-/// The dialect answers with text, and can stream it.
+/// The API format answers with text, and can stream it.
 fn generates(endpoint: &str) -> bool {
     !["embeddings", "rankings", "image_generation", "image_edit", "image_retrieval", "kserve_v2"]
         .iter()
@@ -163,6 +163,6 @@ fn vllm_rankings_are_read_as_they_were_meant() {
 }
 
 #[test]
-fn other_servers_dialects_are_read_as_they_were_meant() {
-    replay_all("dialects");
+fn other_servers_api_formats_are_read_as_they_were_meant() {
+    replay_all("api_formats");
 }

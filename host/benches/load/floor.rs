@@ -25,7 +25,7 @@ use tokio::{net::TcpStream, runtime::Builder, task::LocalSet};
 
 use super::{
     process::{Spent, measure},
-    scenario::{Dialect, Scenario},
+    scenario::{ApiFormat, Scenario},
 };
 
 /// The hidden argument that makes this program the floor: the server's address and the scenario's name.
@@ -65,7 +65,7 @@ pub(crate) fn run(server: SocketAddr, scenario: &'static Scenario) {
         set.spawn_local(Rc::clone(&client).connection());
     }
     runtime.block_on(set);
-    if scenario.dialect == Dialect::Stream {
+    if scenario.api_format == ApiFormat::Stream {
         // The opening, the tokens, the finish, the usage and the end marker.
         let events = scenario.requests * (scenario.tokens + 4);
         assert_eq!(client.lines.get() / 2, events, "the server sent another number of events");
@@ -79,12 +79,12 @@ pub(crate) fn run(server: SocketAddr, scenario: &'static Scenario) {
 fn body(scenario: &Scenario) -> Bytes {
     let (prompt, tokens) = ("hello ".repeat(100), scenario.tokens);
     let messages = format!(r#""model":"bench","messages":[{{"role":"user","content":"{prompt}"}}]"#);
-    let body = match scenario.dialect {
-        Dialect::Stream => format!(
+    let body = match scenario.api_format {
+        ApiFormat::Stream => format!(
             r#"{{{messages},"stream":true,"max_completion_tokens":{tokens},"stream_options":{{"include_usage":true}}}}"#
         ),
-        Dialect::Whole => format!(r#"{{{messages},"stream":false,"max_completion_tokens":{tokens}}}"#),
-        Dialect::Embeddings => format!(r#"{{"model":"bench","input":["{prompt}"]}}"#),
+        ApiFormat::Whole => format!(r#"{{{messages},"stream":false,"max_completion_tokens":{tokens}}}"#),
+        ApiFormat::Embeddings => format!(r#"{{"model":"bench","input":["{prompt}"]}}"#),
     };
     body.into()
 }
@@ -118,9 +118,9 @@ impl Client {
 
     async fn exchange(&self, sender: &mut SendRequest<Full<Bytes>>, id: String) {
         sender.ready().await.expect("a connection that stays");
-        let path = match self.scenario.dialect {
-            Dialect::Stream | Dialect::Whole => "/v1/chat/completions",
-            Dialect::Embeddings => "/v1/embeddings",
+        let path = match self.scenario.api_format {
+            ApiFormat::Stream | ApiFormat::Whole => "/v1/chat/completions",
+            ApiFormat::Embeddings => "/v1/embeddings",
         };
         let request = Request::post(path)
             .header("host", "bench")

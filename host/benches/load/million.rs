@@ -5,7 +5,7 @@ use std::fs;
 use super::{
     process,
     program::{self, Programs},
-    scenario::{Dialect, Kind, Scenario},
+    scenario::{ApiFormat, Kind, Scenario},
     server::Server,
 };
 
@@ -27,7 +27,7 @@ const fn of(requests: u64) -> Scenario {
         about: "1,000,000 streams of one token, 64 at a time, as fast as they go",
         server: Kind::Mock,
         busy_loops: 0,
-        dialect: Dialect::Stream,
+        api_format: ApiFormat::Stream,
         concurrency: 64,
         requests,
         tokens: 1,

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::{
     floor::FirstTokens,
     process::{Spent, measure},
-    scenario::{Dialect, Scenario},
+    scenario::{ApiFormat, Scenario},
 };
 
 /// What has to be built: the program, the plugins that ship with it, and a server of another kind.
@@ -73,10 +73,10 @@ pub(crate) fn profile(
         format!("--artifact-dir={}", artifacts.display()),
         "--overwrite".into(),
     ];
-    match scenario.dialect {
-        Dialect::Stream => arguments.extend(["--streaming".into(), format!("--osl={}", scenario.tokens)]),
-        Dialect::Whole => arguments.push(format!("--osl={}", scenario.tokens)),
-        Dialect::Embeddings => arguments.push("--endpoint-type=embeddings".into()),
+    match scenario.api_format {
+        ApiFormat::Stream => arguments.extend(["--streaming".into(), format!("--osl={}", scenario.tokens)]),
+        ApiFormat::Whole => arguments.push(format!("--osl={}", scenario.tokens)),
+        ApiFormat::Embeddings => arguments.push("--endpoint-type=embeddings".into()),
     }
     let arguments = arguments.into_iter().map(Into::into).collect();
     let spent = measure(&programs.prony, arguments, &dir.join("program"));

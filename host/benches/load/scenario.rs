@@ -2,7 +2,7 @@
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dialect {
+pub(crate) enum ApiFormat {
     /// Chat completions, as a stream of events.
     Stream,
     /// Chat completions, the answer in one piece.
@@ -56,7 +56,7 @@ pub(crate) struct Scenario {
     pub(crate) server: Kind,
     /// Threads that keep the processors busy meanwhile.
     pub(crate) busy_loops: usize,
-    pub(crate) dialect: Dialect,
+    pub(crate) api_format: ApiFormat,
     /// Requests in flight.
     pub(crate) concurrency: u64,
     pub(crate) requests: u64,
@@ -75,7 +75,7 @@ pub(crate) const SCENARIOS: [Scenario; 8] = [
         about: "200,000 streams of one token, 32 at a time, as fast as they go",
         server: Kind::Mock,
         busy_loops: 0,
-        dialect: Dialect::Stream,
+        api_format: ApiFormat::Stream,
         concurrency: 32,
         requests: 200_000,
         tokens: 1,
@@ -88,7 +88,7 @@ pub(crate) const SCENARIOS: [Scenario; 8] = [
         about: "4,000 streams of 500 tokens, 32 at a time, as fast as they go",
         server: Kind::Mock,
         busy_loops: 0,
-        dialect: Dialect::Stream,
+        api_format: ApiFormat::Stream,
         concurrency: 32,
         requests: 4_000,
         tokens: 500,
@@ -101,7 +101,7 @@ pub(crate) const SCENARIOS: [Scenario; 8] = [
         about: "500 streams of 600 tokens at once, TTFT 50 ms, ITL 10 ms",
         server: Kind::Mock,
         busy_loops: 0,
-        dialect: Dialect::Stream,
+        api_format: ApiFormat::Stream,
         concurrency: 500,
         requests: 500,
         tokens: 600,
@@ -114,7 +114,7 @@ pub(crate) const SCENARIOS: [Scenario; 8] = [
         about: "1,000 streams of 500 tokens at once, TTFT 50 ms, ITL 10 ms",
         server: Kind::Mock,
         busy_loops: 0,
-        dialect: Dialect::Stream,
+        api_format: ApiFormat::Stream,
         concurrency: 1_000,
         requests: 1_000,
         tokens: 500,
@@ -131,7 +131,7 @@ pub(crate) const SCENARIOS: [Scenario; 8] = [
         about: "2,000 streams of 100 tokens, 1,000 at a time, from a server with a thread each, TTFT 50 ms, ITL 20 ms",
         server: Kind::Independent,
         busy_loops: 0,
-        dialect: Dialect::Stream,
+        api_format: ApiFormat::Stream,
         concurrency: 1_000,
         requests: 2_000,
         tokens: 100,
@@ -144,7 +144,7 @@ pub(crate) const SCENARIOS: [Scenario; 8] = [
         about: "the same, with two busy loops beside it",
         server: Kind::Independent,
         busy_loops: 2,
-        dialect: Dialect::Stream,
+        api_format: ApiFormat::Stream,
         concurrency: 1_000,
         requests: 2_000,
         tokens: 100,
@@ -157,7 +157,7 @@ pub(crate) const SCENARIOS: [Scenario; 8] = [
         about: "200,000 answers of 16 tokens in one piece, 32 at a time",
         server: Kind::Mock,
         busy_loops: 0,
-        dialect: Dialect::Whole,
+        api_format: ApiFormat::Whole,
         concurrency: 32,
         requests: 200_000,
         tokens: 16,
@@ -170,7 +170,7 @@ pub(crate) const SCENARIOS: [Scenario; 8] = [
         about: "200,000 embeddings of one text, 32 at a time",
         server: Kind::Mock,
         busy_loops: 0,
-        dialect: Dialect::Embeddings,
+        api_format: ApiFormat::Embeddings,
         concurrency: 32,
         requests: 200_000,
         tokens: 0,

@@ -16,7 +16,7 @@ use tokio::{net::TcpStream, runtime::Builder};
 
 use super::{
     program::Programs,
-    scenario::{Dialect, Kind, Scenario},
+    scenario::{ApiFormat, Kind, Scenario},
 };
 
 /// When the first token of each request was sent, by the wall clock in nanoseconds: not before the first instant, and not
@@ -86,7 +86,7 @@ impl Server {
         let truth: Truth = serde_json::from_slice(&self.get(path)).expect("the server's truth");
         let done = (truth.requests_total, truth.requests_ok);
         assert_eq!(done, (scenario.requests, scenario.requests), "requests of `{}`", scenario.name);
-        if scenario.dialect != Dialect::Embeddings {
+        if scenario.api_format != ApiFormat::Embeddings {
             let tokens = scenario.requests * scenario.tokens;
             assert_eq!(truth.tokens_sent_total, tokens, "tokens of `{}`", scenario.name);
         }

@@ -26,7 +26,6 @@ pub(crate) enum Load {
 /// What one load showed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Rung {
-    /// What was asked for.
     pub(crate) load: Load,
     /// How far client and server were apart, at the 99th percentile.
     pub(crate) errors: Errors,
@@ -56,7 +55,7 @@ pub(crate) struct Limits {
 pub(crate) struct Calibration {
     /// Version of the program.
     pub(crate) version: String,
-    /// The dialect that was spoken.
+    /// The API format that was spoken.
     pub(crate) endpoint_type: String,
     /// Cores that it may use.
     pub(crate) cores: usize,

@@ -60,40 +60,19 @@ pub(crate) enum CalibrateError {
     Files(#[source] io::Error),
     /// The load cannot be put on a server in this API format.
     #[error("measure {load}")]
-    Config {
-        /// What was tried.
-        load: Load,
-        /// Why not.
-        source: ConfigErrors,
-    },
+    Config { load: Load, source: ConfigErrors },
     /// The run could not begin.
     #[error("measure {load}")]
-    Run {
-        /// What was tried.
-        load: Load,
-        /// Why not.
-        source: Box<ExecuteError>,
-    },
+    Run { load: Load, source: Box<ExecuteError> },
     /// Its journal is not whole.
     #[error("measure {load}")]
-    Recorder {
-        /// What was tried.
-        load: Load,
-        /// Why not.
-        source: RecorderError,
-    },
+    Recorder { load: Load, source: RecorderError },
     /// There is no report of it.
     #[error("measure {load}")]
-    Report {
-        /// What was tried.
-        load: Load,
-        /// Why not.
-        source: ReportError,
-    },
+    Report { load: Load, source: ReportError },
     /// The run ended before its time.
     #[error("measure {load}: the run ended before its time: {reason}")]
     Ended {
-        /// What was tried.
         load: Load,
         /// Why it ended.
         reason: String,
@@ -106,7 +85,6 @@ pub(crate) enum CalibrateError {
 /// What every load is measured with.
 #[derive(Debug)]
 pub(crate) struct Instruments {
-    /// The plugins.
     pub(crate) registry: Arc<Registry>,
     /// What a child process is told about its log, on its command line.
     pub(crate) log_words: Vec<&'static str>,

@@ -1,4 +1,4 @@
-//! Where a calibration is kept: one file a user and dialect.
+//! Where a calibration is kept: one file a user and API format.
 
 use std::{
     env, fs, io,
@@ -23,7 +23,7 @@ pub(crate) enum StoreError {
     },
 }
 
-/// The latest calibration of a dialect, if there is one that can be read.
+/// The latest calibration of an API format, if there is one that can be read.
 pub(crate) fn load(endpoint_type: &str) -> Option<Calibration> {
     let path = path(endpoint_type)?;
     let text = fs::read_to_string(&path).ok()?;

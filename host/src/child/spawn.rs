@@ -89,7 +89,6 @@ impl Child {
         Ok((Self { process, kill_handle: KillHandle { group, is_over: Arc::default() } }, ours))
     }
 
-    /// Its number.
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }

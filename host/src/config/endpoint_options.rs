@@ -11,7 +11,6 @@ pub(super) const EXAMPLE: &str = "write it as in `--endpoint-option use_legacy_m
 #[derive(Debug, thiserror::Error)]
 #[error("read value {position} of `{by}`: it is not `KEY=VALUE`")]
 pub(crate) struct EndpointOptionError {
-    /// The setting.
     pub(super) by: Origin,
     /// Which value, from 1.
     position: usize,

@@ -44,9 +44,7 @@ impl fmt::Display for Said {
 /// An address that is none, and the setting that has it.
 #[derive(Debug)]
 pub(crate) struct NamedUrlError {
-    /// The setting.
     pub(super) by: Origin,
-    /// Why not.
     pub(super) error: UrlError,
 }
 
@@ -83,20 +81,13 @@ pub(crate) struct ConfigErrors {
 pub(crate) enum ConfigError {
     /// Nothing to put into the requests' model field.
     #[error("`{by}` is empty")]
-    NoModel {
-        /// The setting.
-        by: Origin,
-    },
+    NoModel { by: Origin },
     /// A key that is set to nothing, as an unset secret of a pipeline leaves it.
     #[error("the API key is empty: `{by}` is set to nothing")]
-    EmptyKey {
-        /// The setting.
-        by: Origin,
-    },
+    EmptyKey { by: Origin },
     /// AIPerf would spread the load over them.
     #[error("use the models `{}`: prony measures one model a run", .models.join("`, `"))]
     SeveralModels {
-        /// The setting.
         by: Origin,
         /// As typed.
         models: Vec<String>,
@@ -104,7 +95,6 @@ pub(crate) enum ConfigError {
     /// A setting that means nothing alone.
     #[error("`{flag}` requires `{needs}`")]
     Needs {
-        /// The setting.
         flag: Origin,
         /// What must stand beside it.
         needs: Flag,
@@ -112,27 +102,18 @@ pub(crate) enum ConfigError {
     /// Two settings of which one would have no effect.
     #[error("use `{flag}` together with `{with}`: {reason}")]
     Clash {
-        /// The setting.
         flag: Said,
         /// The other one.
         with: Said,
-        /// Why not.
         reason: &'static str,
     },
-    /// `--streaming` with a dialect that answers in one piece.
+    /// `--streaming` with an API format that answers in one piece.
     #[error("stream from the endpoint `{endpoint}`: its responses come in one piece")]
-    CannotStream {
-        /// The setting.
-        by: Origin,
-        /// The dialect.
-        endpoint: String,
-    },
-    /// A token length for a dialect without tokens on that side.
+    CannotStream { by: Origin, endpoint: String },
+    /// A token length for an API format without tokens on that side.
     #[error("use `{flag}` with the endpoint `{endpoint}`: its {side} is not counted in tokens")]
     NoTokens {
-        /// The setting.
         flag: Origin,
-        /// The dialect.
         endpoint: String,
         /// Input or output.
         side: &'static str,
@@ -140,41 +121,26 @@ pub(crate) enum ConfigError {
     /// Content that does not fit into memory.
     #[error(transparent)]
     TooLarge(#[from] SizeError),
-    /// Content that a dialect of rankings has no place for.
+    /// Content that an API format of rankings has no place for.
     #[error("use `{flag}` with the endpoint `{endpoint}`: it is sent a query and passages")]
-    Ranks {
-        /// The setting.
-        flag: Origin,
-        /// The dialect.
-        endpoint: String,
-    },
-    /// Passages for a dialect that has no place for them.
+    Ranks { flag: Origin, endpoint: String },
+    /// Passages for an API format that has no place for them.
     #[error("use `{flag}` with the endpoint `{endpoint}`: it ranks no passages")]
-    NoPassages {
-        /// The setting.
-        flag: Origin,
-        /// The dialect.
-        endpoint: String,
-    },
+    NoPassages { flag: Origin, endpoint: String },
     /// Whole bodies for an API format whose requests are forms.
     #[error("send payloads from a file with the endpoint `{endpoint}`: its requests are forms, and no JSON")]
-    NoPayloads {
-        /// The dialect.
-        endpoint: String,
-    },
+    NoPayloads { endpoint: String },
     /// Fields to add to bodies that are sent as they are.
     #[error(
         "use `--extra-inputs` together with `--custom-dataset-type raw-payload`: a payload is sent as it is"
     )]
     FixedPayloads,
-    /// Media for a dialect that has no place for them.
+    /// Media for an API format that has no place for them.
     #[error("use `{flag}` with the endpoint `{endpoint}`: it takes no {medium}")]
     NoMedia {
-        /// The setting.
         flag: Origin,
         /// Images or audio.
         medium: &'static str,
-        /// The dialect.
         endpoint: String,
     },
     /// A name and password in a URL, and another login beside it.
@@ -188,7 +154,6 @@ pub(crate) enum ConfigError {
     /// Connections that are opened ahead and cannot be used.
     #[error("open connections ahead with `{other}`")]
     Preconnect {
-        /// The setting.
         by: Origin,
         /// What forbids it.
         other: Said,
@@ -200,7 +165,6 @@ pub(crate) enum ConfigError {
         by: Origin,
         /// Its address, without secrets.
         url: String,
-        /// Why not.
         reason: String,
         /// What would do.
         hint: &'static str,

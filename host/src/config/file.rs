@@ -24,11 +24,9 @@ const FILE_NAME: &str = "prony/config.yaml";
 #[derive(Debug, thiserror::Error)]
 #[error("read the configuration file `{}{}`", .file.display(), .line.map(|line| format!(":{line}")).unwrap_or_default())]
 pub(crate) struct ConfigFileError {
-    /// Which one.
     pub(crate) file: PathBuf,
     /// Where in it, from 1, if it is about a place.
     pub(crate) line: Option<usize>,
-    /// What is wrong.
     #[source]
     pub(crate) problem: ConfigFileProblem,
 }
@@ -63,9 +61,7 @@ impl Explain for ConfigFileError {
 /// A value, and the file that it stands in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Placed<T> {
-    /// The value.
     pub(crate) value: T,
-    /// Its file.
     pub(crate) file: PathBuf,
 }
 

@@ -1,4 +1,4 @@
-//! Generated media: what each request shows and plays, from what is asked for and from what the dialect cannot do without.
+//! Generated media: what each request shows and plays, from what is asked for and from what the API format cannot do without.
 //!
 //! Knows the settings and the manifest's metadata; encodes nothing.
 
@@ -15,10 +15,10 @@ use crate::plan::{
     media::{AudioConfig, ImageConfig, MediaConfig},
 };
 
-/// Width and height of the image of a dialect that cannot do without one, in pixels.
+/// Width and height of the image of an API format that cannot do without one, in pixels.
 const SMALL_IMAGE: f64 = 64.0;
 
-/// Length of the clip of a dialect that cannot do without one, in seconds.
+/// Length of the clip of an API format that cannot do without one, in seconds.
 const SHORT_CLIP: f64 = 1.0;
 
 /// Bits of a sample, unless the user says otherwise.
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dialect_that_cannot_do_without_a_medium_gets_a_small_one() {
+    fn an_api_format_that_cannot_do_without_a_medium_gets_a_small_one() {
         let media = resolved("--image-batch-size 4", r#", "requires_images": true"#).unwrap();
         let images = media.images.unwrap();
         let side = LengthLaw { mean: 64.0, stddev: 0.0 };
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn media_that_a_dialect_does_not_take_are_refused() {
+    fn media_that_a_api_format_does_not_take_are_refused() {
         let error = resolved("--audio-length-mean 2", "").unwrap_err();
         assert_eq!(error.to_string(), "use `--audio-length-mean` with the endpoint `see`: it takes no audio");
         assert!(error.first.hint().contains("prony plugins endpoint NAME"), "{error:?}");

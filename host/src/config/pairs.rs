@@ -12,11 +12,9 @@ use crate::explain::Explain;
 /// Why such a text is refused. Values are never shown: a header's may be a key.
 #[derive(Debug)]
 pub(crate) struct PairError {
-    /// The setting.
     by: Origin,
     /// How its values are written.
     example: &'static str,
-    /// What is wrong.
     problem: PairProblem,
 }
 
@@ -38,7 +36,6 @@ enum PairProblem {
     /// Text without the colon.
     #[error("read value {position} of `{by}`: there is no `:` between a name and a value")]
     NoColon {
-        /// The setting.
         by: Origin,
         /// Which of its values, from 1.
         position: usize,
@@ -46,7 +43,6 @@ enum PairProblem {
     /// Something that begins as JSON does.
     #[error("read value {position} of `{by}` as a JSON object")]
     Json {
-        /// The setting.
         by: Origin,
         /// Which of its values, from 1.
         position: usize,
@@ -56,7 +52,6 @@ enum PairProblem {
     /// A header that HTTP cannot carry.
     #[error("use the header `{name}`: {part} holds characters that HTTP does not allow there")]
     Header {
-        /// Its name.
         name: String,
         /// The name or the value.
         part: &'static str,

@@ -1,6 +1,6 @@
 //! What a ranking is made of: how many passages, and how long they and the query are.
 //!
-//! Knows what is asked for; that a dialect ranks at all is in its manifest.
+//! Knows what is asked for; that an API format ranks at all is in its manifest.
 
 use super::{
     content,

@@ -1,6 +1,6 @@
 //! From what is asked for to a plan: every default, and every rule about settings that do or do not go together.
 //!
-//! [`resolve`] is pure. What the machine has to say (cores, randomness) comes in as [`Environment`], what the dialect can
+//! [`resolve`] is pure. What the machine has to say (cores, randomness) comes in as [`Environment`], what the API format can
 //! do as its manifest entry's metadata; files and servers are somebody else's business.
 
 use std::path::Path;
@@ -457,7 +457,7 @@ mod tests {
         images(),
         "use `--tokenizer` with the endpoint `chat`: its content is not counted in tokens"
     )]
-    fn a_dialect_is_not_asked_for_what_it_cannot_do(
+    fn an_api_format_is_not_asked_for_what_it_cannot_do(
         #[case] line: &str,
         #[case] endpoint: EndpointMetadata,
         #[case] text: &str,
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dialect_that_counts_its_input_takes_a_length_and_a_tokenizer() {
+    fn an_api_format_that_counts_its_input_takes_a_length_and_a_tokenizer() {
         let spec = spec("-m m --isl 5 --tokenizer builtin");
         assert!(resolve(&spec, &embeddings(), "embeddings", &facts()).is_ok());
     }

@@ -12,7 +12,6 @@ pub(super) const EXAMPLE: &str = "write it as in `--service-option server_metric
 #[derive(Debug, thiserror::Error)]
 #[error("read value {position} of `{by}`: it is not `NAME.KEY=VALUE`")]
 pub(crate) struct ServiceOptionError {
-    /// The setting.
     pub(super) by: Origin,
     /// Which value, from 1.
     position: usize,

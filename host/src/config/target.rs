@@ -1,6 +1,6 @@
 //! The target: addresses, the model, and what is sent along with every request.
 //!
-//! Knows what is asked for and the dialect's name; connects to nothing.
+//! Knows what is asked for and the API format's name; connects to nothing.
 
 use std::collections::HashSet;
 

@@ -31,17 +31,13 @@ pub(crate) enum UnitError {
     /// A name that AIPerf knows and prony does not have.
     #[error("prony does not have this choice yet")]
     NotBuilt {
-        /// What there is.
         choices: Vec<&'static str>,
         /// What to do in its place, where there is something.
         instead: Option<&'static str>,
     },
     /// A name that nobody knows.
     #[error("there is no such choice")]
-    Unknown {
-        /// What there is.
-        choices: Vec<&'static str>,
-    },
+    Unknown { choices: Vec<&'static str> },
 }
 
 impl Explain for UnitError {

@@ -1,6 +1,6 @@
 //! Addresses: a base URL as typed becomes one that requests can be built on.
 //!
-//! [`parse_base`] and [`parse_metrics_page`] check what the user typed, [`url_for`] joins a base and a dialect's path,
+//! [`parse_base`] and [`parse_metrics_page`] check what the user typed, [`url_for`] joins a base and an API format's path,
 //! [`metrics_url`] guesses where the same server publishes its metrics. Nothing here connects to anything.
 
 use std::path::PathBuf;
@@ -208,7 +208,7 @@ fn basic_authorization(url: &Url) -> Option<String> {
     Some(format!("Basic {}", STANDARD.encode(credentials)))
 }
 
-/// Joins a base URL and a dialect's path.
+/// Joins a base URL and an API format's path.
 ///
 /// Where the end of the base already says what the path begins with, it is not said twice: `http://h/v1` and
 /// `/v1/chat/completions` share the `v1`, and a base that ends in the whole path stays as it is. The base's query is

@@ -10,34 +10,19 @@ use crate::explain::Explain;
 /// What an endpoint does not take. Places are entries of the dataset, from 1, with their names.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AcceptanceError {
-    /// A medium that the dialect has no form for.
+    /// A medium that the API format has no form for.
     #[error("send the {medium} of {place} to the endpoint `{endpoint}`: it does not take any")]
-    NotTaken {
-        /// What it is.
-        medium: &'static str,
-        /// Where it is.
-        place: String,
-        /// The dialect.
-        endpoint: String,
-    },
+    NotTaken { medium: &'static str, place: String, endpoint: String },
     /// A link, to a server that follows none.
     #[error("send the linked {medium} of {place} to the endpoint `{endpoint}`: its server follows no links")]
-    Linked {
-        /// What it is.
-        medium: &'static str,
-        /// Where it is.
-        place: String,
-        /// The dialect.
-        endpoint: String,
-    },
-    /// Content without what the dialect is about.
+    Linked { medium: &'static str, place: String, endpoint: String },
+    /// Content without what the API format is about.
     #[error("send {place} to the endpoint `{endpoint}`: it has no {medium}")]
     Missing {
         /// What it should have.
         medium: &'static str,
         /// Where it should be.
         place: String,
-        /// The dialect.
         endpoint: String,
     },
 }

@@ -84,7 +84,6 @@ impl Opened {
 pub(crate) struct Purpose<'a> {
     /// What the endpoint takes.
     pub(crate) endpoint: &'a EndpointMetadata,
-    /// Its name.
     pub(crate) name: &'a str,
     /// Responses are to be streams.
     pub(crate) streaming: bool,

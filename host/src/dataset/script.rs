@@ -72,7 +72,6 @@ impl Step {
 /// One piece of a step's content.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Part {
-    /// What it is.
     pub(crate) kind: PartKind,
     /// What the dataset calls it; often empty.
     pub(crate) name: String,

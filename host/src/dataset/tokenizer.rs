@@ -65,28 +65,20 @@ pub(crate) enum TokenizerError {
     },
     /// The folder holds no `tokenizer.json`.
     #[error("find the tokenizer in the folder `{path}`: it holds no `{FILE_NAME}`")]
-    NotInFolder {
-        /// The folder.
-        path: PathBuf,
-    },
+    NotInFolder { path: PathBuf },
     /// The file cannot be read.
     #[error("read the tokenizer `{path}`")]
     Unreadable {
-        /// The file.
         path: PathBuf,
         /// What the system says.
         source: io::Error,
     },
     /// The file is one of those that stand beside a tokenizer, such as `config.json`.
     #[error("`{path}` is JSON, but not a `{FILE_NAME}`")]
-    OtherJson {
-        /// The file.
-        path: PathBuf,
-    },
+    OtherJson { path: PathBuf },
     /// The file holds something else, or a kind of tokenizer that this version does not know.
     #[error("read `{path}` as a tokenizer")]
     NotATokenizer {
-        /// The file.
         path: PathBuf,
         /// Where it stops making sense.
         source: tokenizers::Error,
@@ -94,7 +86,6 @@ pub(crate) enum TokenizerError {
     /// Its vocabulary cannot express every text.
     #[error("encode a probe text with the tokenizer `{path}`")]
     CannotEncode {
-        /// The file.
         path: PathBuf,
         /// What it stumbled over.
         source: tokenizers::Error,

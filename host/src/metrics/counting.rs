@@ -8,7 +8,6 @@ use super::{
 /// Tokens of the same texts by two counters, over the requests that both have counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// Requests.
     pub(crate) requests: u64,
     /// Tokens by the server's usage.
     pub(crate) server: u64,

@@ -137,7 +137,7 @@ pub(super) fn usage_completion_tokens(request: &Request<'_>) -> Option<f64> {
     tokens(request.record.usage?.completion)
 }
 
-/// A number of things that most dialects do not bring: none of them is no measurement.
+/// A number of things that most API formats do not bring: none of them is no measurement.
 fn some(count: u64) -> Option<f64> {
     (count > 0).then_some(count as f64)
 }

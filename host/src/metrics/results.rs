@@ -50,7 +50,6 @@ pub(crate) struct PhaseResults {
     pub(crate) span: PhaseSpan,
     /// Its name, for people.
     pub(crate) name: String,
-    /// Its numbers.
     pub(crate) results: Results,
 }
 

@@ -3,7 +3,7 @@
 use ::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::dialect::Dialect;
+use super::api_format::ApiFormat;
 
 /// An HTTP status and the object that explains it, `{"error": {message, type, param, code}}`.
 #[derive(Clone, Debug)]
@@ -42,17 +42,20 @@ impl ApiError {
         }})
     }
 
-    /// The body as the servers of a dialect write it.
-    pub(super) fn body_in(&self, dialect: Dialect) -> Value {
+    /// The body as the servers of an API format write it.
+    pub(super) fn body_in(&self, api_format: ApiFormat) -> Value {
         let (message, kind) = (&self.message, self.kind());
-        match dialect {
-            Dialect::Messages => json!({"type": "error", "error": {"type": kind, "message": message}}),
-            Dialect::TeiRerank | Dialect::Generate | Dialect::GenerateStream => {
+        match api_format {
+            ApiFormat::Messages => json!({"type": "error", "error": {"type": kind, "message": message}}),
+            ApiFormat::TeiRerank | ApiFormat::Generate | ApiFormat::GenerateStream => {
                 json!({"error": message, "error_type": kind})
             }
-            Dialect::Converse | Dialect::ConverseStream => json!({"message": message}),
-            Dialect::Infer | Dialect::OllamaChat => json!({"error": message}),
-            Dialect::NimRanking | Dialect::ImageRetrieval | Dialect::Solido | Dialect::SolidoStream => {
+            ApiFormat::Converse | ApiFormat::ConverseStream => json!({"message": message}),
+            ApiFormat::Infer | ApiFormat::OllamaChat => json!({"error": message}),
+            ApiFormat::NimRanking
+            | ApiFormat::ImageRetrieval
+            | ApiFormat::Solido
+            | ApiFormat::SolidoStream => {
                 json!({"detail": message})
             }
             _ => self.body(),

@@ -11,11 +11,9 @@ use super::http::Head;
 pub(crate) struct Canned {
     /// The path of these requests; every `POST` gets it without one.
     pub(crate) path: Option<String>,
-    /// Its status.
     pub(crate) status: StatusCode,
     /// Its `Content-Type`.
     pub(crate) content_type: String,
-    /// Its body.
     pub(crate) body: CannedBody,
 }
 

@@ -49,8 +49,8 @@ async fn answer(mock: &Mock, wire: &mut Wire, request: Request) -> Persistence {
     let route = Route::of(&request.head.method, request.head.target.path());
     let created = mock.truth.clock().wall_start_ns() / 1_000_000_000;
     let page = match route {
-        Ok(Route::Api(dialect)) => {
-            return exchange::conduct(mock, wire, Asked::Api(dialect), request).await;
+        Ok(Route::Api(api_format)) => {
+            return exchange::conduct(mock, wire, Asked::Api(api_format), request).await;
         }
         Ok(Route::Job(id)) => {
             poll(mock, |now| mock.jobs.look(id, now, mock.options.jobs).map(|job| Page::json(&job)))

@@ -7,8 +7,8 @@ use ::http::StatusCode;
 use super::{
     Mock,
     api_error::ApiError,
+    api_format::ApiFormat,
     canned::{Canned, CannedBody},
-    dialect::Dialect,
     fault::{Fault, Stall, StreamErrorStyle},
     fields::Delivery,
     form, http,
@@ -17,7 +17,7 @@ use super::{
     reply::{self, Identity},
     script,
     speech::{self, Speech},
-    truth::{Outcome, RequestTruth, Ticket},
+    truth::{OpenRequest, Outcome, RequestTruth},
     wire::{Gone, Persistence, Request, Wire},
     words,
 };
@@ -26,24 +26,24 @@ use crate::clock::as_ns;
 /// What a request gets.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Asked<'a> {
-    /// An answer of this dialect.
-    Api(Dialect),
+    /// An answer of this API format.
+    Api(ApiFormat),
     /// A recorded response.
     Recorded(&'a Canned),
 }
 
 impl Asked<'_> {
-    /// The dialect of the answer, and of errors that the server makes itself.
-    fn dialect(self, request: &Request) -> Dialect {
+    /// The API format of the answer, and of errors that the server makes itself.
+    fn api_format(self, request: &Request) -> ApiFormat {
         match self {
-            Self::Api(dialect) => dialect.accepting(request.head.accepts_events),
-            Self::Recorded(_) => Dialect::Chat,
+            Self::Api(api_format) => api_format.accepting(request.head.accepts_events),
+            Self::Recorded(_) => ApiFormat::Chat,
         }
     }
 
     fn path(self, request: &Request) -> Cow<'static, str> {
         match self {
-            Self::Api(_) => self.dialect(request).path().into(),
+            Self::Api(_) => self.api_format(request).path().into(),
             Self::Recorded(_) => request.head.target.path().to_owned().into(),
         }
     }
@@ -51,8 +51,8 @@ impl Asked<'_> {
 
 /// Answers one API request and writes it down. Says whether the connection can take another.
 pub(super) async fn conduct(mock: &Mock, wire: &mut Wire, asked: Asked<'_>, request: Request) -> Persistence {
-    let ticket = mock.truth.arrive(request.arrived);
-    let mut exchange = Exchange::new(mock, wire, asked, &request, &ticket);
+    let open = mock.truth.arrive(request.arrived);
+    let mut exchange = Exchange::new(mock, wire, asked, &request, &open);
     let ending = match asked {
         Asked::Api(_) => exchange.answer(&request).await,
         Asked::Recorded(canned) => exchange.replay(canned).await,
@@ -66,7 +66,7 @@ pub(super) async fn conduct(mock: &Mock, wire: &mut Wire, asked: Asked<'_>, requ
         (Ending::Gone | Ending::Failed | Ending::Cut, Some(fault)) => Outcome::Failed(fault),
         (Ending::Gone | Ending::Failed | Ending::Cut, None) => Outcome::Abandoned,
     };
-    mock.truth.finish(&ticket, fact);
+    mock.truth.finish(&open, fact);
     match ending {
         Ending::Gone | Ending::Cut => Persistence::Close,
         _ if lies => {
@@ -102,7 +102,7 @@ enum Turn {
 struct Exchange<'a> {
     mock: &'a Mock,
     wire: &'a mut Wire,
-    dialect: Dialect,
+    api_format: ApiFormat,
     pace: Pace,
     fault: Option<Fault>,
     /// The answer advertises keep-alive and the connection closes all the same.
@@ -111,8 +111,14 @@ struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    fn new(mock: &'a Mock, wire: &'a mut Wire, asked: Asked<'_>, request: &Request, ticket: &Ticket) -> Self {
-        let (number, dialect) = (ticket.number, asked.dialect(request));
+    fn new(
+        mock: &'a Mock,
+        wire: &'a mut Wire,
+        asked: Asked<'_>,
+        request: &Request,
+        open: &OpenRequest,
+    ) -> Self {
+        let (number, api_format) = (open.number, asked.api_format(request));
         let fact = RequestTruth {
             request_id: request.head.request_id.clone().unwrap_or_else(|| format!("mock-{number}")),
             number,
@@ -135,7 +141,7 @@ impl<'a> Exchange<'a> {
         Self {
             mock,
             wire,
-            dialect,
+            api_format,
             pace: Pace::new(options.pacing, request.arrived, options.seed, number),
             fault: options.faults.fault_of(number),
             lies: options.faults.closes_after(number),
@@ -144,12 +150,12 @@ impl<'a> Exchange<'a> {
     }
 
     async fn answer(&mut self, request: &Request) -> Result<Ending, Gone> {
-        let (dialect, options) = (self.dialect, &self.mock.options);
-        let job = if dialect.takes_forms() {
+        let (api_format, options) = (self.api_format, &self.mock.options);
+        let job = if api_format.takes_forms() {
             let form = form::read(&request.head.content_type, &request.body).await;
-            form.and_then(|fields| Job::of(dialect, &fields, options))
+            form.and_then(|fields| Job::of(api_format, &fields, options))
         } else {
-            Job::parse(dialect, &request.body, options)
+            Job::parse(api_format, &request.body, options)
         };
         if let Ok(job) = &job {
             self.describe(job);
@@ -167,7 +173,7 @@ impl<'a> Exchange<'a> {
             }
         };
         let identity = Identity {
-            id: format!("{}-{}", self.dialect.id_prefix(), self.fact.request_id),
+            id: format!("{}-{}", self.api_format.id_prefix(), self.fact.request_id),
             model: job.model,
             created: (self.mock.truth.clock().wall_start_ns() + self.fact.arrived_ns) / 1_000_000_000,
         };
@@ -189,8 +195,8 @@ impl<'a> Exchange<'a> {
                 reply::embeddings(&identity, prompt_tokens, (inputs, dimensions), encoding)
             }
             Output::Detections { images } => reply::detections(images),
-            Output::Rankings { dialect, documents } => {
-                reply::rankings(&identity, prompt_tokens, dialect, documents)
+            Output::Rankings { api_format, documents } => {
+                reply::rankings(&identity, prompt_tokens, api_format, documents)
             }
         };
         let due = self.pace.due(0);
@@ -288,7 +294,7 @@ impl<'a> Exchange<'a> {
 
     /// The answer token by token.
     ///
-    /// The head and the role (or whatever else a dialect begins with) leave at once, as from a server that answers before it has computed anything: whoever takes
+    /// The head and the role (or whatever else an API format begins with) leave at once, as from a server that answers before it has computed anything: whoever takes
     /// them for a token reports a time to first token near zero.
     async fn stream(&mut self, speech: &Speech<'_>) -> Result<Ending, Gone> {
         let generation = *speech.generation;
@@ -326,8 +332,8 @@ impl<'a> Exchange<'a> {
         }
         let due = self.pace.due(0);
         self.wire.wait_until(due).await?;
-        let name = match self.dialect {
-            Dialect::ImageEdits => "image_edit.completed",
+        let name = match self.api_format {
+            ApiFormat::ImageEdits => "image_edit.completed",
             _ => "image_generation.completed",
         };
         let event = reply::image_event(name, prompt_tokens);
@@ -388,7 +394,7 @@ impl<'a> Exchange<'a> {
     }
 
     async fn error(&mut self, error: &ApiError) -> Result<(), Gone> {
-        let body = error.body_in(self.dialect).to_string();
+        let body = error.body_in(self.api_format).to_string();
         let length = body.len().to_string();
         let fields = [("Content-Type", "application/json"), ("Content-Length", length.as_str())];
         self.open(error.status, &fields, body.as_bytes()).await

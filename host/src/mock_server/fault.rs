@@ -1,6 +1,6 @@
 //! [`FaultPlan`]: which requests are broken, and how. It only decides; `exchange` does the breaking.
 //!
-//! "Every Nth request" counts API requests, of all dialects, by arrival, from 1; the requests N, 2N, 3N…
+//! "Every Nth request" counts API requests, of all API formats, by arrival, from 1; the requests N, 2N, 3N…
 //! are hit. One request gets one fault: if several fall on it, the first in the order of [`FaultPlan`]'s fields. An early
 //! close comes on top of any of them.
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     api_error::ApiError,
-    dialect::Dialect,
+    api_format::ApiFormat,
     fields::{Delivery, Encoding, Fields},
     options::Options,
 };
@@ -21,7 +21,7 @@ const MAX_DIMENSIONS: u64 = 65_536;
 const MAX_IMAGES: u64 = 10;
 /// The limit that clients send who have to send one and do not care.
 const NO_WISH: u64 = 1024;
-/// The model of a dialect whose requests name none.
+/// The model of an API format whose requests name none.
 const UNNAMED: &str = "mock-model";
 
 /// A valid request.
@@ -42,7 +42,7 @@ pub(super) enum Output {
     },
     /// The scores of so many documents.
     Rankings {
-        dialect: Dialect,
+        api_format: ApiFormat,
         documents: u64,
     },
     /// What is seen in so many images.
@@ -118,106 +118,112 @@ impl Kind {
 
 impl Job {
     /// Checks a request body; what it leaves open comes from the server's options.
-    pub(super) fn parse(dialect: Dialect, body: &[u8], options: &Options) -> Result<Self, ApiError> {
+    pub(super) fn parse(api_format: ApiFormat, body: &[u8], options: &Options) -> Result<Self, ApiError> {
         let body: Value = serde_json::from_slice(body)
             .map_err(|error| ApiError::malformed(format!("the body is not JSON: {error}")))?;
         let fields = body.as_object().ok_or_else(|| ApiError::malformed("the body is not an object"))?;
-        Self::of(dialect, fields, options)
+        Self::of(api_format, fields, options)
     }
 
     /// Checks the fields of a request.
     pub(super) fn of(
-        dialect: Dialect,
+        api_format: ApiFormat,
         fields: &Map<String, Value>,
         options: &Options,
     ) -> Result<Self, ApiError> {
         let fields = Fields(fields);
-        let model = match dialect {
-            Dialect::TeiRerank
-            | Dialect::Generate
-            | Dialect::GenerateStream
-            | Dialect::LlamaCompletion
-            | Dialect::Solido
-            | Dialect::SolidoStream
-            | Dialect::Infer
-            | Dialect::Converse
-            | Dialect::ConverseStream
-            | Dialect::ImageRetrieval => UNNAMED.to_owned(),
+        let model = match api_format {
+            ApiFormat::TeiRerank
+            | ApiFormat::Generate
+            | ApiFormat::GenerateStream
+            | ApiFormat::LlamaCompletion
+            | ApiFormat::Solido
+            | ApiFormat::SolidoStream
+            | ApiFormat::Infer
+            | ApiFormat::Converse
+            | ApiFormat::ConverseStream
+            | ApiFormat::ImageRetrieval => UNNAMED.to_owned(),
             _ => fields.model()?,
         };
-        let (prompt_tokens, output) = match dialect {
-            Dialect::Embeddings => embeddings(&fields)?,
-            Dialect::Rerank | Dialect::TeiRerank | Dialect::NimRanking => rankings(dialect, &fields)?,
-            Dialect::ImageRetrieval => {
+        let (prompt_tokens, output) = match api_format {
+            ApiFormat::Embeddings => embeddings(&fields)?,
+            ApiFormat::Rerank | ApiFormat::TeiRerank | ApiFormat::NimRanking => {
+                rankings(api_format, &fields)?
+            }
+            ApiFormat::ImageRetrieval => {
                 let (images, _) = fields.list_words("input")?;
                 (0, Output::Detections { images })
             }
-            Dialect::Videos => (fields.text_words("prompt")?, Output::Video),
-            Dialect::Images | Dialect::ImageEdits => {
-                if dialect == Dialect::ImageEdits {
+            ApiFormat::Videos => (fields.text_words("prompt")?, Output::Video),
+            ApiFormat::Images | ApiFormat::ImageEdits => {
+                if api_format == ApiFormat::ImageEdits {
                     fields.file(&["image", "image[]", "url"])?;
                 }
                 let words = fields.text_words("prompt")?;
                 let count = fields.count("n", MAX_IMAGES)?.unwrap_or(1);
                 (words, Output::Images { count, delivery: fields.delivery()? })
             }
-            _ => generation(dialect, &fields, options)?,
+            _ => generation(api_format, &fields, options)?,
         };
         Ok(Self { model, prompt_tokens: options.usage.tokens(prompt_tokens), output })
     }
 }
 
 /// The prompt's tokens and the text that is to be generated.
-fn generation(dialect: Dialect, fields: &Fields<'_>, options: &Options) -> Result<(u64, Output), ApiError> {
+fn generation(
+    api_format: ApiFormat,
+    fields: &Fields<'_>,
+    options: &Options,
+) -> Result<(u64, Output), ApiError> {
     let always = |streams| if streams { Delivery::Stream { usage: true } } else { Delivery::Whole };
     let stream = || fields.flag("stream").map(always);
     let limit = |name| fields.count(name, MAX_TOKENS);
-    let (kind, prompt_tokens, limit, choices, delivery) = match dialect {
-        Dialect::Completions => {
+    let (kind, prompt_tokens, limit, choices, delivery) = match api_format {
+        ApiFormat::Completions => {
             let (prompts, tokens) = fields.inputs("prompt")?;
             let choices = fields.count("n", MAX_CHOICES)?.unwrap_or(1) * prompts;
             (Kind::Completion, tokens, chat_limit(fields)?, choices, fields.delivery()?)
         }
-        Dialect::Responses => {
+        ApiFormat::Responses => {
             let tokens = fields.item_words("input")? + fields.content_words("instructions");
             (Kind::Responses, tokens, limit("max_output_tokens")?, 1, stream()?)
         }
-        Dialect::Messages => {
+        ApiFormat::Messages => {
             let tokens = fields.message_words()? + fields.content_words("system");
             fields.required("max_tokens")?;
             let limit = limit("max_tokens")?.filter(|limit| *limit != NO_WISH);
             (Kind::Messages, tokens, limit, 1, stream()?)
         }
-        Dialect::Generate | Dialect::GenerateStream => {
+        ApiFormat::Generate | ApiFormat::GenerateStream => {
             let limit = fields.within("parameters", |fields| fields.count("max_new_tokens", MAX_TOKENS))?;
-            let delivery = always(dialect == Dialect::GenerateStream);
+            let delivery = always(api_format == ApiFormat::GenerateStream);
             (Kind::Generate, fields.text_words("inputs")?, limit, 1, delivery)
         }
-        Dialect::LlamaCompletion => {
+        ApiFormat::LlamaCompletion => {
             (Kind::Llama, fields.media_words("prompt")?, limit("n_predict")?, 1, stream()?)
         }
-        Dialect::Converse | Dialect::ConverseStream => {
+        ApiFormat::Converse | ApiFormat::ConverseStream => {
             let limit = fields.within("inferenceConfig", |fields| fields.count("maxTokens", MAX_TOKENS))?;
             let tokens = fields.message_words()? + fields.content_words("system");
-            (Kind::Converse, tokens, limit, 1, always(dialect == Dialect::ConverseStream))
+            (Kind::Converse, tokens, limit, 1, always(api_format == ApiFormat::ConverseStream))
         }
-        Dialect::OllamaChat => {
+        ApiFormat::OllamaChat => {
             let limit = fields.within("options", |fields| fields.count("num_predict", MAX_TOKENS))?;
             let streams = fields.get("stream").is_none() || fields.flag("stream")?;
             (Kind::Ollama, fields.message_words()?, limit, 1, always(streams))
         }
-        Dialect::Solido | Dialect::SolidoStream => {
-            let delivery = always(dialect == Dialect::SolidoStream);
+        ApiFormat::Solido | ApiFormat::SolidoStream => {
+            let delivery = always(api_format == ApiFormat::SolidoStream);
             (Kind::Solido, fields.list_words("query")?.1, None, 1, delivery)
         }
-        Dialect::Transcriptions => {
+        ApiFormat::Transcriptions => {
             fields.file(&["file"])?;
             let is_plain = !matches!(fields.format(), "json" | "verbose_json");
             let kind = if is_plain { Kind::PlainTranscript } else { Kind::Transcript };
             let words = fields.content_words("prompt");
             (kind, words, limit("max_completion_tokens")?, 1, stream()?)
         }
-        Dialect::Infer => (Kind::Infer, fields.tensor_words()?, fields.tensor_limit(), 1, Delivery::Whole),
+        ApiFormat::Infer => (Kind::Infer, fields.tensor_words()?, fields.tensor_limit(), 1, Delivery::Whole),
         _ => {
             let choices = fields.count("n", MAX_CHOICES)?.unwrap_or(1);
             (Kind::Chat, fields.message_words()?, chat_limit(fields)?, choices, fields.delivery()?)
@@ -246,17 +252,17 @@ fn embeddings(fields: &Fields<'_>) -> Result<(u64, Output), ApiError> {
     Ok((tokens, Output::Embeddings { inputs, dimensions, encoding: fields.encoding()? }))
 }
 
-fn rankings(dialect: Dialect, fields: &Fields<'_>) -> Result<(u64, Output), ApiError> {
-    let (query, documents) = match dialect {
-        Dialect::NimRanking => {
+fn rankings(api_format: ApiFormat, fields: &Fields<'_>) -> Result<(u64, Output), ApiError> {
+    let (query, documents) = match api_format {
+        ApiFormat::NimRanking => {
             fields.required("query")?;
             (fields.within("query", |query| query.text_words("text"))?, "passages")
         }
-        Dialect::TeiRerank => (fields.text_words("query")?, "texts"),
+        ApiFormat::TeiRerank => (fields.text_words("query")?, "texts"),
         _ => (fields.text_words("query")?, "documents"),
     };
     let (documents, words) = fields.list_words(documents)?;
-    Ok((query + words, Output::Rankings { dialect, documents }))
+    Ok((query + words, Output::Rankings { api_format, documents }))
 }
 
 #[cfg(test)]
@@ -266,61 +272,61 @@ mod tests {
 
     use super::*;
 
-    fn parse(dialect: Dialect, body: &Value) -> Result<Job, ApiError> {
-        Job::parse(dialect, body.to_string().as_bytes(), &Options::default())
+    fn parse(api_format: ApiFormat, body: &Value) -> Result<Job, ApiError> {
+        Job::parse(api_format, body.to_string().as_bytes(), &Options::default())
     }
 
-    fn generation(dialect: Dialect, body: &Value) -> Generation {
-        match parse(dialect, body).unwrap().output {
+    fn generation(api_format: ApiFormat, body: &Value) -> Generation {
+        match parse(api_format, body).unwrap().output {
             Output::Text(generation) => generation,
             other => panic!("no text but {other:?}"),
         }
     }
 
     #[rstest]
-    #[case::no_model(Dialect::Chat, json!({"messages": [{"role": "user"}]}), Some("model"))]
-    #[case::odd_model(Dialect::Chat, json!({"model": 3, "messages": [{"role": "user"}]}), Some("model"))]
-    #[case::no_messages(Dialect::Chat, json!({"model": "m"}), Some("messages"))]
-    #[case::empty_messages(Dialect::Chat, json!({"model": "m", "messages": []}), Some("messages"))]
-    #[case::no_role(Dialect::Chat, json!({"model": "m", "messages": [{"content": "x"}]}), Some("messages"))]
-    #[case::no_prompt(Dialect::Completions, json!({"model": "m"}), Some("prompt"))]
-    #[case::empty_batch(Dialect::Completions, json!({"model": "m", "prompt": []}), Some("prompt"))]
-    #[case::zero(Dialect::Completions, json!({"model": "m", "prompt": "x", "max_tokens": 0}), Some("max_tokens"))]
-    #[case::negative(Dialect::Completions, json!({"model": "m", "prompt": "x", "n": -1}), Some("n"))]
-    #[case::too_many(Dialect::Completions, json!({"model": "m", "prompt": "x", "n": 129}), Some("n"))]
-    #[case::odd_stream(Dialect::Completions, json!({"model": "m", "prompt": "x", "stream": 1}), Some("stream"))]
+    #[case::no_model(ApiFormat::Chat, json!({"messages": [{"role": "user"}]}), Some("model"))]
+    #[case::odd_model(ApiFormat::Chat, json!({"model": 3, "messages": [{"role": "user"}]}), Some("model"))]
+    #[case::no_messages(ApiFormat::Chat, json!({"model": "m"}), Some("messages"))]
+    #[case::empty_messages(ApiFormat::Chat, json!({"model": "m", "messages": []}), Some("messages"))]
+    #[case::no_role(ApiFormat::Chat, json!({"model": "m", "messages": [{"content": "x"}]}), Some("messages"))]
+    #[case::no_prompt(ApiFormat::Completions, json!({"model": "m"}), Some("prompt"))]
+    #[case::empty_batch(ApiFormat::Completions, json!({"model": "m", "prompt": []}), Some("prompt"))]
+    #[case::zero(ApiFormat::Completions, json!({"model": "m", "prompt": "x", "max_tokens": 0}), Some("max_tokens"))]
+    #[case::negative(ApiFormat::Completions, json!({"model": "m", "prompt": "x", "n": -1}), Some("n"))]
+    #[case::too_many(ApiFormat::Completions, json!({"model": "m", "prompt": "x", "n": 129}), Some("n"))]
+    #[case::odd_stream(ApiFormat::Completions, json!({"model": "m", "prompt": "x", "stream": 1}), Some("stream"))]
     #[case::stray_options(
-        Dialect::Completions,
+        ApiFormat::Completions,
         json!({"model": "m", "prompt": "x", "stream_options": {"include_usage": true}}),
         Some("stream_options")
     )]
-    #[case::no_input(Dialect::Embeddings, json!({"model": "m", "input": null}), Some("input"))]
+    #[case::no_input(ApiFormat::Embeddings, json!({"model": "m", "input": null}), Some("input"))]
     #[case::odd_encoding(
-        Dialect::Embeddings,
+        ApiFormat::Embeddings,
         json!({"model": "m", "input": "x", "encoding_format": "int8"}),
         Some("encoding_format")
     )]
-    #[case::no_limit(Dialect::Messages, json!({"model": "m", "messages": [{"role": "user"}]}), Some("max_tokens"))]
-    #[case::odd_input(Dialect::Responses, json!({"model": "m", "input": 3}), Some("input"))]
-    #[case::no_documents(Dialect::Rerank, json!({"model": "m", "query": "q", "documents": []}), Some("documents"))]
+    #[case::no_limit(ApiFormat::Messages, json!({"model": "m", "messages": [{"role": "user"}]}), Some("max_tokens"))]
+    #[case::odd_input(ApiFormat::Responses, json!({"model": "m", "input": 3}), Some("input"))]
+    #[case::no_documents(ApiFormat::Rerank, json!({"model": "m", "query": "q", "documents": []}), Some("documents"))]
     #[case::odd_query(
-        Dialect::NimRanking,
+        ApiFormat::NimRanking,
         json!({"model": "m", "query": "q", "passages": [{"text": "p"}]}),
         Some("text")
     )]
     #[case::markers_without_media(
-        Dialect::LlamaCompletion,
+        ApiFormat::LlamaCompletion,
         json!({"prompt": {"prompt_string": "<__media__> a <__media__>", "multimodal_data": ["AA=="]}}),
         Some("prompt")
     )]
-    #[case::no_tensor(Dialect::Infer, json!({"inputs": []}), Some("inputs"))]
-    #[case::no_object(Dialect::Chat, json!([1]), None)]
+    #[case::no_tensor(ApiFormat::Infer, json!({"inputs": []}), Some("inputs"))]
+    #[case::no_object(ApiFormat::Chat, json!([1]), None)]
     fn an_invalid_body_names_its_field(
-        #[case] dialect: Dialect,
+        #[case] api_format: ApiFormat,
         #[case] body: Value,
         #[case] param: Option<&str>,
     ) {
-        let error = parse(dialect, &body).unwrap_err();
+        let error = parse(api_format, &body).unwrap_err();
         assert_eq!(error.status.as_u16(), 400);
         assert_eq!(error.body()["error"]["param"].as_str(), param);
     }
@@ -328,73 +334,73 @@ mod tests {
     #[test]
     fn a_request_limit_is_met_exactly_and_ends_with_length() {
         let mut body = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]});
-        let free = generation(Dialect::Chat, &body);
+        let free = generation(ApiFormat::Chat, &body);
         assert_eq!((free.limit, free.tokens, free.finish_reason()), (None, 64, "stop"));
         body["max_tokens"] = json!(7);
-        let limited = generation(Dialect::Chat, &body);
+        let limited = generation(ApiFormat::Chat, &body);
         assert_eq!((limited.limit, limited.tokens, limited.finish_reason()), (Some(7), 7, "length"));
         body["max_completion_tokens"] = json!(90);
-        assert_eq!(generation(Dialect::Chat, &body).tokens, 90);
+        assert_eq!(generation(ApiFormat::Chat, &body).tokens, 90);
     }
 
     #[rstest]
     #[case::responses(
-        Dialect::Responses,
+        ApiFormat::Responses,
         json!({"model": "m", "instructions": "be brief", "max_output_tokens": 9,
             "input": [{"role": "user", "content": [{"type": "input_text", "text": "a b c"}]}]})
     )]
     #[case::messages(
-        Dialect::Messages,
+        ApiFormat::Messages,
         json!({"model": "m", "system": [{"type": "text", "text": "be brief"}], "max_tokens": 9,
             "messages": [{"role": "user", "content": "a b c"}]})
     )]
-    #[case::generate(Dialect::Generate, json!({"inputs": "a b c d e", "parameters": {"max_new_tokens": 9}}))]
-    #[case::llama(Dialect::LlamaCompletion, json!({"prompt": "a b c d e", "n_predict": 9}))]
+    #[case::generate(ApiFormat::Generate, json!({"inputs": "a b c d e", "parameters": {"max_new_tokens": 9}}))]
+    #[case::llama(ApiFormat::LlamaCompletion, json!({"prompt": "a b c d e", "n_predict": 9}))]
     #[case::converse(
-        Dialect::ConverseStream,
+        ApiFormat::ConverseStream,
         json!({"system": [{"text": "be brief"}], "inferenceConfig": {"maxTokens": 9},
             "messages": [{"role": "user", "content": [{"text": "a b c"}]}]})
     )]
     #[case::azure(
-        Dialect::AzureChat,
+        ApiFormat::AzureChat,
         json!({"model": "m", "messages": [{"role": "user", "content": "a b c d e"}], "max_tokens": 9})
     )]
     #[case::ollama(
-        Dialect::OllamaChat,
+        ApiFormat::OllamaChat,
         json!({"model": "m", "messages": [{"role": "user", "content": "a b c d e"}], "options": {"num_predict": 9}})
     )]
     #[case::llama_that_sees(
-        Dialect::LlamaCompletion,
+        ApiFormat::LlamaCompletion,
         json!({"prompt": {"prompt_string": "a b<__media__>c d e", "multimodal_data": ["AA=="]}, "n_predict": 9})
     )]
     #[case::infer(
-        Dialect::Infer,
+        ApiFormat::Infer,
         json!({"inputs": [{"name": "text_input", "datatype": "BYTES", "shape": [1, 1], "data": ["a b c d e"]},
             {"name": "max_tokens", "datatype": "INT32", "shape": [1, 1], "data": [9]}]})
     )]
-    fn every_dialect_has_its_words_and_its_limit(#[case] dialect: Dialect, #[case] body: Value) {
-        let found = generation(dialect, &body);
+    fn every_api_format_has_its_words_and_its_limit(#[case] api_format: ApiFormat, #[case] body: Value) {
+        let found = generation(api_format, &body);
         assert_eq!((found.limit, found.tokens, found.choices), (Some(9), 9, 1));
-        assert_eq!(parse(dialect, &body).unwrap().prompt_tokens, 5);
+        assert_eq!(parse(api_format, &body).unwrap().prompt_tokens, 5);
     }
 
     #[rstest]
-    #[case::cohere(Dialect::Rerank, json!({"model": "m", "query": "a b", "documents": ["c d", "e"]}))]
-    #[case::tei(Dialect::TeiRerank, json!({"query": "a b", "texts": ["c d", "e"]}))]
+    #[case::cohere(ApiFormat::Rerank, json!({"model": "m", "query": "a b", "documents": ["c d", "e"]}))]
+    #[case::tei(ApiFormat::TeiRerank, json!({"query": "a b", "texts": ["c d", "e"]}))]
     #[case::nim(
-        Dialect::NimRanking,
+        ApiFormat::NimRanking,
         json!({"model": "m", "query": {"text": "a b"}, "passages": [{"text": "c d"}, {"text": "e"}]})
     )]
-    fn rankings_count_their_documents(#[case] dialect: Dialect, #[case] body: Value) {
-        let job = parse(dialect, &body).unwrap();
-        assert_eq!((job.prompt_tokens, job.output), (5, Output::Rankings { dialect, documents: 2 }));
+    fn rankings_count_their_documents(#[case] api_format: ApiFormat, #[case] body: Value) {
+        let job = parse(api_format, &body).unwrap();
+        assert_eq!((job.prompt_tokens, job.output), (5, Output::Rankings { api_format, documents: 2 }));
     }
 
     #[test]
     fn each_prompt_of_a_batch_gets_its_choices() {
         let body = json!({"model": "m", "prompt": ["a", "b c", [1, 2, 3]], "n": 2});
-        assert_eq!(generation(Dialect::Completions, &body).choices, 6);
-        assert_eq!(parse(Dialect::Completions, &body).unwrap().prompt_tokens, 6);
+        assert_eq!(generation(ApiFormat::Completions, &body).choices, 6);
+        assert_eq!(parse(ApiFormat::Completions, &body).unwrap().prompt_tokens, 6);
     }
 
     #[test]
@@ -404,9 +410,9 @@ mod tests {
             {"role": "user", "content": [{"type": "text", "text": "what is it"}, {"type": "image_url"}]},
             {"role": "assistant", "content": null},
         ]});
-        assert_eq!(parse(Dialect::Chat, &body).unwrap().prompt_tokens, 6);
+        assert_eq!(parse(ApiFormat::Chat, &body).unwrap().prompt_tokens, 6);
         let ids = json!({"model": "m", "input": [5, 6, 7]});
-        let job = parse(Dialect::Embeddings, &ids).unwrap();
+        let job = parse(ApiFormat::Embeddings, &ids).unwrap();
         let output = Output::Embeddings { inputs: 1, dimensions: 16, encoding: Encoding::Float };
         assert_eq!((job.prompt_tokens, job.output), (3, output));
     }

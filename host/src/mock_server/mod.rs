@@ -1,4 +1,4 @@
-//! A server of every dialect that knows its own truth: the embedded default target, and the tests' referee.
+//! A server of every API format that knows its own truth: the embedded default target, and the tests' referee.
 //!
 //! It paces every answer on absolute deadlines, breaks answers on demand (see [`FaultPlan`]), and writes down what it
 //! really did: `GET /truth` gives every request's arrival and the instant after each token's write returned. A number
@@ -9,13 +9,13 @@
 //!
 //! The module knows nothing of the rest of prony but its clock. In reading order: [`Options`] and [`MockServer`] are
 //! what callers use; `connection` serves one socket, `exchange` one API request; `wire` and `http` move bytes; `route`,
-//! `dialect`, `job`, `fields`, `form` and `api_error` decide what was asked; `pace`, `script`, `speech`, `reply`, `jobs` and
+//! `api_format`, `job`, `fields`, `form` and `api_error` decide what was asked; `pace`, `script`, `speech`, `reply`, `jobs` and
 //! `words` make the answer, `canned` is one that was recorded; `fault` breaks it; `truth` and `metrics_page` tell about it.
 
 mod api_error;
+mod api_format;
 mod canned;
 mod connection;
-mod dialect;
 mod exchange;
 mod fault;
 mod fields;

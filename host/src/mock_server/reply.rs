@@ -3,12 +3,12 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::{dialect::Dialect, fields::Encoding};
+use super::{api_format::ApiFormat, fields::Encoding};
 
 /// What names an answer.
 #[derive(Clone, Debug)]
 pub(super) struct Identity {
-    /// The dialect's prefix and the request's id.
+    /// The API format's prefix and the request's id.
     pub(super) id: String,
     /// The model that the request named.
     pub(super) model: String,
@@ -47,15 +47,20 @@ pub(super) fn embeddings(
 }
 
 /// The answer to a rankings request: the last document is the best.
-pub(super) fn rankings(identity: &Identity, prompt_tokens: u64, dialect: Dialect, documents: u64) -> Value {
+pub(super) fn rankings(
+    identity: &Identity,
+    prompt_tokens: u64,
+    api_format: ApiFormat,
+    documents: u64,
+) -> Value {
     let score = |document: u64| (document + 1) as f64 / (documents + 1) as f64;
     let list = |name: &str| -> Value {
         (0..documents).rev().map(|document| json!({"index": document, name: score(document)})).collect()
     };
     let usage = json!({"prompt_tokens": prompt_tokens, "total_tokens": prompt_tokens});
-    match dialect {
-        Dialect::TeiRerank => list("score"),
-        Dialect::NimRanking => json!({"rankings": list("logit"), "usage": usage}),
+    match api_format {
+        ApiFormat::TeiRerank => list("score"),
+        ApiFormat::NimRanking => json!({"rankings": list("logit"), "usage": usage}),
         _ => json!({
             "id": identity.id,
             "model": identity.model,

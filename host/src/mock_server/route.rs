@@ -2,13 +2,13 @@
 
 use ::http::{Method, StatusCode};
 
-use super::{api_error::ApiError, dialect::Dialect};
+use super::{api_error::ApiError, api_format::ApiFormat};
 
 /// A page of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route<'a> {
     /// An API request: the only kind that is counted, paced and broken.
-    Api(Dialect),
+    Api(ApiFormat),
     /// How the job with this id is going.
     Job(&'a str),
     /// What it made.
@@ -29,8 +29,8 @@ impl<'a> Route<'a> {
             "/metrics" => (Method::GET, Self::Metrics),
             "/truth" => (Method::GET, Self::Truth),
             "/truth/reset" => (Method::POST, Self::ResetTruth),
-            _ => match (Dialect::at(path), job(path)) {
-                (Some(dialect), _) => (Method::POST, Self::Api(dialect)),
+            _ => match (ApiFormat::at(path), job(path)) {
+                (Some(api_format), _) => (Method::POST, Self::Api(api_format)),
                 (None, Some(route)) => (Method::GET, route),
                 (None, None) => {
                     return Err(ApiError::new(StatusCode::NOT_FOUND, format!("there is no `{path}` here")));
@@ -48,6 +48,6 @@ impl<'a> Route<'a> {
 
 /// A job, or what it made: both stand below the path that accepts jobs.
 fn job(path: &str) -> Option<Route<'_>> {
-    let id = path.strip_prefix(Dialect::Videos.path())?.strip_prefix('/').filter(|id| !id.is_empty())?;
+    let id = path.strip_prefix(ApiFormat::Videos.path())?.strip_prefix('/').filter(|id| !id.is_empty())?;
     Some(id.strip_suffix("/content").map_or(Route::Job(id), Route::Made))
 }

@@ -102,7 +102,7 @@ impl RequestTruth {
 
 /// A request that has arrived and not yet ended.
 #[derive(Debug)]
-pub(super) struct Ticket {
+pub(super) struct OpenRequest {
     pub(super) number: u64,
     epoch: u64,
 }
@@ -164,7 +164,7 @@ impl Truth {
     }
 
     /// Enters a request.
-    pub(super) fn arrive(&self, arrived: RunNs) -> Ticket {
+    pub(super) fn arrive(&self, arrived: RunNs) -> OpenRequest {
         let mut ledger = self.ledger();
         if ledger.arrivals.len() == KEPT_REQUESTS {
             ledger.arrivals.pop_front();
@@ -174,14 +174,14 @@ impl Truth {
         totals.requests += 1;
         totals.in_flight += 1;
         totals.max_in_flight = totals.max_in_flight.max(totals.in_flight);
-        Ticket { number: totals.requests, epoch: ledger.epoch }
+        OpenRequest { number: totals.requests, epoch: ledger.epoch }
     }
 
     /// Writes a request down. Call it in the same turn as the answer's last write, so that a client that has seen its
     /// answer finds it here.
-    pub(super) fn finish(&self, ticket: &Ticket, request: RequestTruth) {
+    pub(super) fn finish(&self, open: &OpenRequest, request: RequestTruth) {
         let mut ledger = self.ledger();
-        if ledger.epoch == ticket.epoch {
+        if ledger.epoch == open.epoch {
             ledger.totals.add(&request);
             ledger.keep(request);
         }

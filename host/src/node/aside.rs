@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::watchdog::{Hang, LOOK_EVERY, Watchdog};
-use crate::request::pulse::Pulse;
+use crate::request::active_call::ActiveCall;
 
 /// Does `work` on a thread of its own. `None` when it takes longer than `timeout`; it is left behind then.
 ///
@@ -21,13 +21,13 @@ pub(super) fn within<T: Send + 'static>(
     Ok(start(work)?.recv_timeout(timeout).ok())
 }
 
-/// Does `work` on a thread of its own for as long as its calls into the plugin return, as `pulse` tells. `None` when
+/// Does `work` on a thread of its own for as long as its calls into the plugin return, as `active_call` says. `None` when
 /// it panicked.
 ///
 /// # Errors
 /// There is no thread left, or a call hangs.
 pub(super) fn watched<T: Send + 'static>(
-    pulse: &Pulse,
+    active_call: &ActiveCall,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<Result<Option<T>, Hang>> {
     let (done, mut watchdog) = (start(work)?, Watchdog::default());
@@ -37,7 +37,7 @@ pub(super) fn watched<T: Send + 'static>(
             Err(RecvTimeoutError::Disconnected) => return Ok(Ok(None)),
             Err(RecvTimeoutError::Timeout) => {}
         }
-        if let Some(hang) = watchdog.look([pulse]) {
+        if let Some(hang) = watchdog.look([active_call]) {
             return Ok(Err(hang));
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     dataset::Script,
     plan::Plan,
     plugin::Registry,
-    request::{endpoint::Endpoint, payload::StandIn, target::TargetPlan, transport::install_tls},
+    request::{endpoint::Endpoint, payload::SampleContent, target::TargetPlan, transport::install_tls},
 };
 
 /// How long opening an endpoint's library and its `new` may take together.
@@ -59,7 +59,6 @@ impl HostedEndpoint {
         }
     }
 
-    /// The endpoint.
     pub(super) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
@@ -72,11 +71,12 @@ impl HostedEndpoint {
         script: &Arc<Script>,
         clock: Clock,
     ) -> Result<(), NodeError> {
-        let endpoint = self.endpoint.with_own_pulse();
-        let (pulse, name) = (endpoint.pulse(), plan.target.endpoint_type.clone());
+        let endpoint = self.endpoint.with_own_counter();
+        let (active_call, name) = (endpoint.active_call(), plan.target.endpoint_type.clone());
         let (plan, target, script) = (plan.clone(), Arc::clone(target), Arc::clone(script));
-        let asked =
-            aside::watched(&pulse, move || readiness::await_model(&plan, &endpoint, &target, &script, clock));
+        let asked = aside::watched(&active_call, move || {
+            readiness::await_model(&plan, &endpoint, &target, &script, clock)
+        });
         match asked.map_err(NodeError::Thread)? {
             Ok(Some(ready)) => Ok(ready?),
             Ok(None) => Err(NodeError::Hangs { name, what: "asking the target with it panicked".to_owned() }),
@@ -113,5 +113,5 @@ pub(crate) fn plan_target(plan: &Plan, metadata: &EndpointMetadata) -> Result<Ar
     // A transcript of silence has no words.
     let owes_text = metadata.produces_tokens && !metadata.requires_audio;
     let plan = TargetPlan::new(&plan.target, path, metadata.stream_framing, owes_text)?;
-    Ok(Arc::new(plan.standing_in(StandIn::of(metadata))))
+    Ok(Arc::new(plan.with_sample(SampleContent::of(metadata))))
 }

@@ -37,27 +37,16 @@ pub(crate) enum NodeError {
     /// The plugin does not return.
     #[error("use the endpoint `{name}`: {what}")]
     Hangs {
-        /// Entry name.
         name: String,
         /// Which call, and for how long.
         what: String,
     },
     /// The child died, or talks nonsense.
     #[error("use the endpoint `{name}` in a process of its own: it {death}")]
-    Died {
-        /// Entry name.
-        name: String,
-        /// How it ended.
-        death: String,
-    },
+    Died { name: String, death: String },
     /// There is no process, or no way to talk to it.
     #[error("run the endpoint `{name}` in a process of its own")]
-    Process {
-        /// Entry name.
-        name: String,
-        /// Why.
-        source: io::Error,
-    },
+    Process { name: String, source: io::Error },
     /// There is no thread left.
     #[error("start a thread")]
     Thread(#[source] io::Error),

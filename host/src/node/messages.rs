@@ -53,7 +53,6 @@ impl Exposed {
 pub(super) enum NodeCommand {
     /// Load this endpoint.
     Load {
-        /// Entry name.
         name: String,
         /// Its options, the text of a JSON object.
         options: String,

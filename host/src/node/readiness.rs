@@ -37,7 +37,6 @@ pub(crate) enum ReadinessError {
     Unreachable {
         /// The base URL, without secrets.
         url: String,
-        /// Why.
         source: io::Error,
     },
     /// Nobody answers at the address of the proxy on the way.
@@ -45,7 +44,6 @@ pub(crate) enum ReadinessError {
     NoProxy {
         /// Its URL, without secrets.
         url: String,
-        /// Why.
         source: io::Error,
     },
     /// It answers, but not with a completion, until the end of the wait.

@@ -1,7 +1,7 @@
 //! A node's process, from within: does what its parent says until the parent is gone.
 //!
 //! Three kinds of threads that no plugin can keep from their work: one reads what the parent says, and ends the process
-//! when the parent is gone; one obeys, and looks at the workers' pulses; one sends what the workers produce.
+//! when the parent is gone; one obeys, and looks at the workers' active calls; one sends what the workers produce.
 
 use std::{
     io,

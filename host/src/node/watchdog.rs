@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::request::pulse::{Call, Pulse};
+use crate::request::active_call::{ActiveCall, Call};
 
 /// Between two looks.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -19,7 +19,7 @@ pub(super) struct Watchdog {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
-    pulse: u64,
+    active_call: u64,
     /// Looks in a row that saw the same.
     looks: u32,
 }
@@ -40,16 +40,19 @@ impl fmt::Display for Hang {
 
 impl Watchdog {
     /// Looks at every worker. The first one that hangs is told of.
-    pub(super) fn look<'a>(&mut self, pulses: impl IntoIterator<Item = &'a Pulse>) -> Option<Hang> {
+    pub(super) fn look<'a>(
+        &mut self,
+        active_calls: impl IntoIterator<Item = &'a ActiveCall>,
+    ) -> Option<Hang> {
         let mut hang = None;
-        for (worker, pulse) in pulses.into_iter().enumerate() {
+        for (worker, active_call) in active_calls.into_iter().enumerate() {
             if worker == self.seen.len() {
                 self.seen.push(Seen::default());
             }
             let seen = &mut self.seen[worker];
-            let (pulse, call) = pulse.read();
-            seen.looks = if call.is_some() && pulse == seen.pulse { seen.looks + 1 } else { 0 };
-            seen.pulse = pulse;
+            let (active_call, call) = active_call.read();
+            seen.looks = if call.is_some() && active_call == seen.active_call { seen.looks + 1 } else { 0 };
+            seen.active_call = active_call;
             if let Some(call) = call.filter(|_| seen.looks >= LOOKS) {
                 hang.get_or_insert(Hang { call, worker });
             }
@@ -64,7 +67,7 @@ mod tests {
 
     #[test]
     fn a_call_that_is_seen_too_often_hangs() {
-        let (idle, stuck) = (Pulse::default(), Pulse::default());
+        let (idle, stuck) = (ActiveCall::default(), ActiveCall::default());
         let mut watchdog = Watchdog::default();
         let looks = stuck.during(Call::Event, || {
             (1..).find_map(|look| watchdog.look([&idle, &stuck]).map(|hang| (look, hang.to_string())))
@@ -76,7 +79,7 @@ mod tests {
 
     #[test]
     fn many_calls_are_no_hang() {
-        let (busy, mut watchdog) = (Pulse::default(), Watchdog::default());
+        let (busy, mut watchdog) = (ActiveCall::default(), Watchdog::default());
         for _ in 0..10 * LOOKS {
             assert_eq!(busy.during(Call::Format, || watchdog.look([&busy])), None);
         }

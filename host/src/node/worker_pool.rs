@@ -92,7 +92,7 @@ impl Link for WorkerPool {
     }
 
     fn look(&mut self) -> Option<String> {
-        self.watchdog.look(self.workers.iter().map(Worker::pulse)).map(|hang| hang.to_string())
+        self.watchdog.look(self.workers.iter().map(Worker::active_call)).map(|hang| hang.to_string())
     }
 
     fn death(&mut self) -> Option<String> {

@@ -18,7 +18,7 @@ pub(crate) enum DatasetConfig {
         isl: LengthLaw,
         /// Requested output tokens; nothing is requested without it.
         osl: Option<LengthLaw>,
-        /// Texts in one request, for dialects that take several; none where there are only media.
+        /// Texts in one request, for API formats that take several; none where there are only media.
         batch_size: usize,
         /// What each request shows and plays beside them.
         #[serde(default, skip_serializing_if = "MediaConfig::is_empty")]
@@ -37,7 +37,6 @@ pub(crate) enum DatasetConfig {
     },
     /// A JSONL file, one single-turn conversation a line.
     File {
-        /// Where it is.
         #[serde(serialize_with = "lossy::path")]
         path: PathBuf,
         /// Use only so many entries; once it is read, how many there are.
@@ -47,7 +46,6 @@ pub(crate) enum DatasetConfig {
     },
     /// A JSONL file, one whole body a line.
     RawPayloads {
-        /// Where it is.
         #[serde(serialize_with = "lossy::path")]
         path: PathBuf,
         /// Use only so many entries; once it is read, how many there are.

@@ -37,7 +37,6 @@ pub(crate) enum Law {
 pub(crate) struct Limit {
     /// Sessions.
     pub(crate) sessions: Option<NonZeroU32>,
-    /// Requests.
     pub(crate) requests: Option<NonZeroU32>,
 }
 

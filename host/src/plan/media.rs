@@ -30,7 +30,6 @@ pub(crate) struct ImageConfig {
     pub(crate) width: LengthLaw,
     /// Height in pixels.
     pub(crate) height: LengthLaw,
-    /// Encoding.
     pub(crate) format: ImageFormat,
     /// Images in one request.
     pub(crate) batch_size: usize,
@@ -54,7 +53,6 @@ pub(crate) enum ImageFormat {
 pub(crate) struct AudioConfig {
     /// Length in seconds: not rounded to whole ones.
     pub(crate) length_s: LengthLaw,
-    /// Encoding.
     pub(crate) format: AudioFormat,
     /// Bits of a sample; each clip draws one of these.
     pub(crate) depths: Vec<u16>,

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 /// A number that a curve can have: above 0 and finite.
 pub(crate) trait Level: Copy + PartialOrd + fmt::Display {
-    /// Its value.
     fn number(self) -> f64;
     /// The level that is nearest to a number between two levels.
     fn nearest(number: f64) -> Self;

@@ -23,7 +23,6 @@ pub(crate) struct ServiceOption {
     pub(crate) instance: Option<u32>,
     /// Name of the option.
     pub(crate) key: String,
-    /// Its value.
     pub(crate) value: serde_json::Value,
 }
 

@@ -1,4 +1,4 @@
-//! What is measured: addresses, the dialect to speak to them, and how the requests get there.
+//! What is measured: addresses, the API format to speak to them, and how the requests get there.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{lossy, secret::Secret};
 
-/// The server and the dialect to speak to it.
+/// The server and the API format to speak to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the user's")]
 pub(crate) struct Target {
@@ -21,7 +21,7 @@ pub(crate) struct Target {
     pub(crate) endpoint_type: String,
     /// Ask for a stream of events.
     pub(crate) streaming: bool,
-    /// Replaces the dialect's path; an empty one appends nothing.
+    /// Replaces the API format's path; an empty one appends nothing.
     pub(crate) custom_endpoint: Option<String>,
     /// Deadline of a whole request, in seconds.
     pub(crate) request_timeout_s: f64,

@@ -162,9 +162,7 @@ impl DiscoveryProblem {
 /// An entry that a policy leaves out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Withheld {
-    /// Its category.
     pub(crate) category: Category,
-    /// Its name.
     pub(crate) name: String,
     /// The manifest it stands in.
     pub(crate) manifest: PathBuf,

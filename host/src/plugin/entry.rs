@@ -15,7 +15,7 @@ use super::integrity::Digest;
 /// What kind of thing an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Category {
-    /// A dialect.
+    /// An API format.
     Endpoint,
     /// A collector or publisher beside the load.
     Service,
@@ -145,7 +145,6 @@ impl fmt::Display for Tier {
 /// The manifest that an entry stands in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
-    /// Its file.
     pub(crate) manifest: PathBuf,
     /// How it was found.
     pub(crate) tier: Tier,
@@ -172,7 +171,7 @@ pub(crate) struct Entry<M> {
     pub(crate) origin: Arc<Origin>,
 }
 
-/// A dialect that can be used.
+/// An API format that can be used.
 pub(crate) type EndpointEntry = Entry<EndpointMetadata>;
 
 /// A service that can be started.

@@ -31,16 +31,12 @@ pub(crate) enum PluginError {
     Manifest(#[from] ManifestError),
     /// There is no such category.
     #[error("unknown category `{name}`: there are {}", quoted(&categories()))]
-    UnknownCategory {
-        /// What was asked for.
-        name: String,
-    },
+    UnknownCategory { name: String },
     /// There is no such entry.
     #[error("unknown {category} `{name}`")]
     UnknownName {
         /// Where it was looked for.
         category: Category,
-        /// What was asked for.
         name: String,
         /// What there is, in order.
         known: Vec<String>,
@@ -48,7 +44,6 @@ pub(crate) enum PluginError {
     /// There is neither an endpoint nor a service of this name.
     #[error("unknown endpoint or service `{name}`")]
     UnknownPlugin {
-        /// What was asked for.
         name: String,
         /// What there is: endpoints, then services.
         known: Vec<String>,
@@ -69,7 +64,6 @@ pub(crate) enum PluginError {
     NotBuiltIn {
         /// Where it was looked for.
         category: Category,
-        /// What was asked for.
         name: String,
         /// What there is, in order.
         known: Vec<String>,

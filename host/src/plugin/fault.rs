@@ -51,7 +51,6 @@ pub(crate) enum Fault {
     Needs {
         /// As its dynamic section names it.
         library: PathBuf,
-        /// Who could.
         fault: Box<Fault>,
     },
     /// Others could put a library where it looks for some.
@@ -59,7 +58,6 @@ pub(crate) enum Fault {
     Search {
         /// As its dynamic section names it.
         folder: PathBuf,
-        /// Who could.
         fault: Box<Fault>,
     },
     /// A path that it names is no absolute one.
@@ -68,7 +66,6 @@ pub(crate) enum Fault {
     /// A text file, an empty file, an archive.
     #[error("its {size} bytes are not a shared library: {reason}")]
     NotAnObject {
-        /// Its size.
         size: usize,
         /// What the parser says.
         reason: String,
@@ -83,14 +80,10 @@ pub(crate) enum Fault {
     },
     /// An executable, a static library.
     #[error("it is {found}, not a shared library")]
-    NotShared {
-        /// What it is.
-        found: String,
-    },
+    NotShared { found: String },
     /// Mapping it would end in a bus error.
     #[error("it is cut off: it has {has} bytes and needs {needs}")]
     Truncated {
-        /// Its size.
         has: u64,
         /// Where its last part ends.
         needs: u64,
@@ -169,7 +162,6 @@ pub(crate) enum Fault {
     Header {
         /// Name and version of the plugin.
         plugin: String,
-        /// What differs.
         reason: String,
     },
     /// The types of the contract look different.
@@ -183,7 +175,6 @@ pub(crate) enum Fault {
         minor: u32,
         /// The compiler that built it.
         rustc: String,
-        /// What differs.
         reason: String,
     },
     /// There is no thread for it.
@@ -194,7 +185,6 @@ pub(crate) enum Fault {
     Root {
         /// Name and version of the plugin.
         plugin: String,
-        /// What it says.
         reason: String,
     },
 }

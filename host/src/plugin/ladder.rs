@@ -135,7 +135,6 @@ type OnFault<'a> = &'a mut dyn FnMut(Fault) -> Result<(), Fault>;
 struct Found {
     /// Where it is, behind all links.
     real: PathBuf,
-    /// Its contents.
     bytes: Vec<u8>,
 }
 

@@ -29,7 +29,6 @@ pub(crate) struct Listed {
 /// One entry.
 #[derive(Debug)]
 pub(crate) struct ListedEntry {
-    /// Its category.
     pub(crate) category: Category,
     /// `library:Type`.
     pub(crate) class: Class,
@@ -64,7 +63,7 @@ impl Listed {
 
 /// How an entry stands to the others of its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum EntryState {
     /// It is used.
     Used,
     /// Another one is used; the reason fits after "because".
@@ -81,7 +80,7 @@ pub(crate) enum Standing {
     },
 }
 
-impl Standing {
+impl EntryState {
     /// Its name in JSON.
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -94,14 +93,14 @@ impl Standing {
 
 impl Listed {
     /// How the entry at this position stands.
-    pub(crate) fn standing(&self, position: usize) -> Standing {
+    pub(crate) fn state(&self, position: usize) -> EntryState {
         let manifest =
             |at: usize| self.entries.get(at).map(|entry| entry.origin.manifest.clone()).unwrap_or_default();
         match position {
-            0 if self.conflicting => Standing::Conflict { with: manifest(1) },
-            1 if self.conflicting => Standing::Conflict { with: manifest(0) },
-            0 => Standing::Used,
-            _ => Standing::Shadowed { by: manifest(0), reason: self.reason(position) },
+            0 if self.conflicting => EntryState::Conflict { with: manifest(1) },
+            1 if self.conflicting => EntryState::Conflict { with: manifest(0) },
+            0 => EntryState::Used,
+            _ => EntryState::Shadowed { by: manifest(0), reason: self.reason(position) },
         }
     }
 

@@ -53,7 +53,6 @@ pub(crate) struct ManifestError {
     pub(crate) file: PathBuf,
     /// Where in it, from 1, if it is about a place.
     pub(crate) line: Option<usize>,
-    /// What is wrong.
     #[source]
     pub(crate) problem: ManifestProblem,
 }

@@ -53,7 +53,7 @@ pub(crate) use discovery::DiscoveryOptions;
 pub(crate) use entry::{Category, Isolation, Key, Tier};
 pub(crate) use error::{A_BUG, AN_OPTION, PluginError, chain};
 pub(crate) use inspection::{Inspection, Inspections, Messages};
-pub(crate) use listing::{Listed, ListedEntry, Standing};
+pub(crate) use listing::{EntryState, Listed, ListedEntry};
 pub(crate) use loader::end;
 pub(crate) use log::{LOG_LINE, PluginLog};
 pub(crate) use options::{OptionError, OptionSchema};

@@ -11,7 +11,6 @@ use super::entry::{Category, Key};
 /// A key, and the lines that belong to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Block {
-    /// The key.
     pub(super) key: String,
     /// Its lines, from 0, its own first.
     pub(super) lines: Range<usize>,

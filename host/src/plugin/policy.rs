@@ -36,7 +36,6 @@ pub(crate) struct PolicyWishes {
 /// The policy that holds, and who set it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PolicyInForce {
-    /// What it is.
     pub(crate) policy: PluginPolicy,
     /// Who set it.
     pub(crate) source: PolicySource,
@@ -78,10 +77,7 @@ impl fmt::Display for PolicyInForce {
 pub(crate) enum PolicyError {
     /// The variable names none.
     #[error("read the plugin policy in {VARIABLE}: `{text}` is none of {}", PluginPolicy::names())]
-    Variable {
-        /// What it says.
-        text: String,
-    },
+    Variable { text: String },
     /// A configuration file is wrong.
     #[error(transparent)]
     File(#[from] ConfigFileError),
@@ -90,7 +86,6 @@ pub(crate) enum PolicyError {
     Untrusted {
         /// The file that is not read because of that.
         file: PathBuf,
-        /// Who could.
         fault: Box<Fault>,
     },
 }

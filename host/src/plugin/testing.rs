@@ -46,7 +46,7 @@ impl Drop for MockPlugin<'_> {
     }
 }
 
-/// A streaming text dialect at `/mock`.
+/// A streaming text API format at `/mock`.
 fn endpoint_metadata() -> EndpointMetadata {
     serde_json::from_value(serde_json::json!({
         "endpoint_path": "/mock", "supports_streaming": true, "produces_tokens": true, "tokenizes_input": true,

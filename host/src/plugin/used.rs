@@ -30,7 +30,6 @@ pub(crate) struct UsedPlugin {
     pub(crate) rustc: String,
     /// The optimisation level it was built with.
     pub(crate) opt_level: String,
-    /// Its file.
     pub(crate) library: PathBuf,
     /// SHA-256 of that file, as `integrity` is written.
     pub(crate) sha256: String,

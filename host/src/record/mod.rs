@@ -55,7 +55,6 @@ pub(crate) struct Record {
     pub(crate) instants: Instants,
     /// HTTP status, once one arrived.
     pub(crate) status: Option<u16>,
-    /// How it ended.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) outcome: Outcome,
     /// It was sent a second time: a kept connection was closed before the server can have read it.

@@ -15,16 +15,16 @@ use crate::clock::{RunNs, as_ns};
 /// How long the end of a run waits for counting that goes on.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The same for somebody who wants the run to end now: what is about to be counted is, and long texts are not.
-const HURRIED_TIMEOUT: Duration = Duration::from_millis(250);
+/// The same when somebody wants the run to end now: what is about to be counted is, and long texts are not.
+const SHORT_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// Whether somebody wants the run to end now.
+/// How long the end of a run waits for counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hurry {
-    /// There is time to count.
-    No,
-    /// There is none.
-    Yes,
+pub(crate) enum CountingWait {
+    /// [`TIMEOUT`].
+    Full,
+    /// [`SHORT_TIMEOUT`]: somebody wants the run to end now.
+    Short,
 }
 
 /// What stands in the queue.
@@ -45,8 +45,8 @@ pub(super) struct Open {
     gone: u64,
     /// Which number of all that ever stood in the queue a record has that is being counted.
     places: HashMap<u64, u64>,
-    /// When the end of the run began to wait, and in what hurry.
-    settling_since: Option<(RunNs, Hurry)>,
+    /// When the end of the run began to wait, and how long it may wait.
+    settling_since: Option<(RunNs, CountingWait)>,
     /// Records that nobody has counted, and nobody will.
     given_up: u64,
 }
@@ -90,8 +90,8 @@ impl Open {
     }
 
     /// The end of the run waits for the records so far.
-    pub(super) fn settle(&mut self, answer: SyncSender<()>, hurry: Hurry, now: RunNs) {
-        self.settling_since.get_or_insert((now, hurry));
+    pub(super) fn settle(&mut self, answer: SyncSender<()>, wait: CountingWait, now: RunNs) {
+        self.settling_since.get_or_insert((now, wait));
         self.queue.push_back((Next::Settle(answer), false));
     }
 
@@ -108,8 +108,8 @@ impl Open {
 
     /// How much longer the end of the run waits, if it does.
     pub(super) fn time_left(&self, now: RunNs) -> Option<Duration> {
-        let (since, hurry) = self.settling_since.filter(|_| !self.places.is_empty())?;
-        let left = if hurry == Hurry::Yes { HURRIED_TIMEOUT } else { TIMEOUT };
+        let (since, wait) = self.settling_since.filter(|_| !self.places.is_empty())?;
+        let left = if wait == CountingWait::Short { SHORT_TIMEOUT } else { TIMEOUT };
         Some(Duration::from_nanos(since.saturating_add(as_ns(left)).saturating_sub(now)))
     }
 
@@ -175,7 +175,7 @@ mod tests {
         open.keep_uncounted(0, record("a"), true);
         open.keep_uncounted(1, record("b"), true);
         assert_eq!(open.time_left(0), None);
-        open.settle(sync_channel(1).0, Hurry::No, SECOND);
+        open.settle(sync_channel(1).0, CountingWait::Full, SECOND);
         open.count(0, Some(tokens(1)));
         assert_eq!(open.time_left(2 * SECOND), Some(Duration::from_secs(2)));
         assert_eq!(open.time_left(5 * SECOND), Some(Duration::ZERO));
@@ -186,12 +186,12 @@ mod tests {
     }
 
     #[test]
-    fn somebody_in_a_hurry_waits_hardly_for_counts() {
+    fn somebody_in_a_wait_waits_hardly_for_counts() {
         let mut open = Open::default();
         open.keep_uncounted(0, record("a"), true);
         open.keep_uncounted(1, record("b"), true);
-        open.settle(sync_channel(1).0, Hurry::Yes, SECOND);
-        assert_eq!(open.time_left(SECOND), Some(HURRIED_TIMEOUT));
+        open.settle(sync_channel(1).0, CountingWait::Short, SECOND);
+        assert_eq!(open.time_left(SECOND), Some(SHORT_TIMEOUT));
         open.count(0, Some(tokens(1)));
         assert_eq!(open.time_left(SECOND + SECOND / 4), Some(Duration::ZERO));
         open.give_up();

@@ -20,7 +20,7 @@ use prony_plugin_api::{
     message::{PhaseKind, PhaseRecorded, RecordBatch, RecordSummary},
 };
 
-pub(crate) use super::open::Hurry;
+pub(crate) use super::open::CountingWait;
 use super::{
     CountedTokens, Frame, Record, RunHeader,
     build::{Recipe, build},
@@ -34,7 +34,7 @@ use crate::{
     config::redact::Redactor,
     dataset::Tokenizer,
     request::exchange::Finished,
-    service::{allowance::Ticket, bus::Bus},
+    service::{allowance::MessagePermit, bus::Bus},
 };
 
 /// Inputs that are kept before what was written goes to the system, at most. Nothing of it takes long.
@@ -67,12 +67,12 @@ enum Input {
         service: String,
         message_type: String,
         payload: Vec<u8>,
-        ticket: Ticket,
+        permit: MessagePermit,
     },
     /// Tokens of the record with this number, if they could be counted.
     Counted(u64, Option<CountedTokens>),
     /// Say when everything before this is announced, or is not waited for any more.
-    Settle(SyncSender<()>, Hurry),
+    Settle(SyncSender<()>, CountingWait),
     /// The last one: nothing comes after it.
     End(Box<Frame>),
     /// The run did not begin.
@@ -135,7 +135,7 @@ impl RecorderHandle {
         self.send(Input::Frame(Box::new(frame)));
     }
 
-    /// Keeps a service's message. Its ticket bounds how much of one service may wait.
+    /// Keeps a service's message. Its permit bounds how much of one service may wait.
     ///
     /// # Errors
     /// Closed after the end of the run.
@@ -144,13 +144,13 @@ impl RecorderHandle {
         service: &str,
         message_type: &str,
         payload: &[u8],
-        ticket: Ticket,
+        permit: MessagePermit,
     ) -> Result<(), PublishError> {
         let input = Input::ServiceMessage {
             service: service.to_owned(),
             message_type: message_type.to_owned(),
             payload: payload.to_vec(),
-            ticket,
+            permit,
         };
         self.inputs.send(input).map_err(|_| PublishError::Closed)
     }
@@ -165,9 +165,9 @@ impl RecorderHandle {
 
     /// Waits until everything handed over so far is in the journal, and the services have been sent its records. Counting is
     /// waited for as long as [`Open::time_left`] says.
-    pub(crate) fn settle(&self, hurry: Hurry) {
+    pub(crate) fn settle(&self, wait: CountingWait) {
         let (answer, settled) = sync_channel(1);
-        self.send(Input::Settle(answer, hurry));
+        self.send(Input::Settle(answer, wait));
         // A thread that has ended answers by closing.
         let _ = settled.recv();
     }
@@ -433,12 +433,12 @@ impl Recording {
                     self.open.tell(recorded);
                 }
             }
-            Input::ServiceMessage { service, message_type, payload, ticket } => {
+            Input::ServiceMessage { service, message_type, payload, permit } => {
                 let payload = mask::message(payload, &self.config.redactor);
                 append(&mut self.journal, &Frame::Message { service, message_type, payload })?;
-                drop(ticket);
+                drop(permit);
             }
-            Input::Settle(answer, hurry) => self.open.settle(answer, hurry, now),
+            Input::Settle(answer, wait) => self.open.settle(answer, wait, now),
             Input::End(mut frame) => {
                 if let Frame::End(end) = &mut *frame {
                     mask::end(end, &self.config.redactor);

@@ -86,7 +86,6 @@ impl<'a> Files<'a> {
         Self { dir, written: Vec::new(), unwritten: Vec::new(), reason: None }
     }
 
-    /// The folder.
     pub(super) fn dir(&self) -> &Path {
         self.dir
     }

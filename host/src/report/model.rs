@@ -15,7 +15,6 @@ use crate::{
 /// Everything that is known about a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Report {
-    /// What was asked for.
     pub(crate) header: RunHeader,
     /// The numbers of the profiling phases together.
     pub(crate) profiling: Results,
@@ -64,7 +63,6 @@ pub(crate) struct PhaseReport {
     pub(crate) name: String,
     /// What it was for.
     pub(crate) role: Role,
-    /// Its numbers.
     pub(crate) results: Results,
     /// Its failures.
     pub(crate) errors: Vec<ErrorGroup>,

@@ -11,27 +11,27 @@ use prony_plugin_api::{
 };
 
 use super::{
+    active_call::{ActiveCall, Call},
     failure_kind::FailureKind,
     limits::Breach,
-    pulse::{Call, Pulse},
 };
 
 /// After so many panics an endpoint is not asked any more.
 const PANIC_BUDGET: u32 = 3;
 
-/// A loaded endpoint. Workers share all of it but the pulse.
+/// A loaded endpoint. Workers share all of it but the active call.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     name: Arc<str>,
     instance: Arc<EndpointInstance>,
     panics: Arc<AtomicU32>,
-    pulse: Arc<Pulse>,
+    active_call: Arc<ActiveCall>,
 }
 
 impl Endpoint {
     /// Wraps an instance under its entry's name.
     pub(crate) fn new(name: &str, instance: Arc<EndpointInstance>) -> Self {
-        Self { name: name.into(), instance, panics: Arc::default(), pulse: Arc::default() }
+        Self { name: name.into(), instance, panics: Arc::default(), active_call: Arc::default() }
     }
 
     /// Its entry's name.
@@ -40,19 +40,19 @@ impl Endpoint {
     }
 
     /// The same endpoint, for the calls of another thread.
-    pub(crate) fn with_own_pulse(&self) -> Self {
-        Self { pulse: Arc::default(), ..self.clone() }
+    pub(crate) fn with_own_counter(&self) -> Self {
+        Self { active_call: Arc::default(), ..self.clone() }
     }
 
     /// Tells whether this thread's calls return.
-    pub(crate) fn pulse(&self) -> Arc<Pulse> {
-        Arc::clone(&self.pulse)
+    pub(crate) fn active_call(&self) -> Arc<ActiveCall> {
+        Arc::clone(&self.active_call)
     }
 
     /// Formats a turn.
     pub(crate) fn format(&self, turn: &Turn<'_>, out: &mut impl RequestSink) -> Result<(), ErrorDetails> {
         self.check_poisoned()?;
-        self.pulse
+        self.active_call
             .during(Call::Format, || self.instance.format(turn, out))
             .map_err(|error| self.details(&error, "format the request"))
     }
@@ -60,9 +60,9 @@ impl Endpoint {
     /// Makes the parser of one response.
     pub(crate) fn parser(&self) -> Result<Parser, ErrorDetails> {
         self.check_poisoned()?;
-        let made = self.pulse.during(Call::Parser, || self.instance.parser());
+        let made = self.active_call.during(Call::Parser, || self.instance.parser());
         let instance = made.map_err(|error| self.details(&error, "make a parser"))?;
-        Ok(Parser { instance: Some(instance), pulse: Arc::clone(&self.pulse) })
+        Ok(Parser { instance: Some(instance), active_call: Arc::clone(&self.active_call) })
     }
 
     /// It panicked too often to be asked again.
@@ -135,7 +135,7 @@ impl Endpoint {
 pub(crate) struct Parser {
     /// There until it is dropped.
     instance: Option<ParserInstance>,
-    pulse: Arc<Pulse>,
+    active_call: Arc<ActiveCall>,
 }
 
 impl Parser {
@@ -170,7 +170,7 @@ impl Parser {
         body: impl FnOnce(&mut ParserInstance) -> Result<(), PluginError>,
     ) -> Result<(), PluginError> {
         match &mut self.instance {
-            Some(instance) => self.pulse.during(call, || body(instance)),
+            Some(instance) => self.active_call.during(call, || body(instance)),
             None => Ok(()),
         }
     }
@@ -179,6 +179,6 @@ impl Parser {
 impl Drop for Parser {
     fn drop(&mut self) {
         let instance = self.instance.take();
-        self.pulse.during(Call::Drop, || drop(instance));
+        self.active_call.during(Call::Drop, || drop(instance));
     }
 }

@@ -45,7 +45,6 @@ pub(crate) struct Exchange {
     pub(crate) answer: Answer,
     /// HTTP status, once one arrived.
     pub(crate) status: Option<u16>,
-    /// How it ended.
     pub(crate) outcome: Outcome,
     /// Sent a second time: a kept connection was closed before the server can have read the request.
     pub(crate) retried: bool,
@@ -74,7 +73,7 @@ pub(crate) struct Exchange {
     /// What the latest try asked for.
     #[serde(skip)]
     tried: Option<(Method, Arc<Address>)>,
-    /// When it was noticed that the dialect has ended the answer: it is over, whatever becomes of its body.
+    /// When it was noticed that the API format has ended the answer: it is over, whatever becomes of its body.
     #[serde(skip)]
     pub(super) ended: Option<RunNs>,
     /// When the last bytes of its body arrived.
@@ -102,7 +101,6 @@ pub(crate) struct Finished {
     pub(crate) requested_output_tokens: Option<u64>,
     /// It failed before there was anything to send: its endpoint wrote no request, or none that can be sent.
     pub(crate) unformatted: bool,
-    /// What happened.
     pub(crate) exchange: Exchange,
 }
 
@@ -172,7 +170,7 @@ pub(crate) struct Instants {
     /// The answer was over that is followed up: a job was accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) accepted: Option<u64>,
-    /// It was over, well or not: at the last event that said something, where the dialect ends its streams, and at the end
+    /// It was over, well or not: at the last event that said something, where the API format ends its streams, and at the end
     /// of the body where not.
     pub(crate) end: u64,
 }
@@ -184,7 +182,6 @@ pub(crate) struct Wire {
     pub(crate) clock: Clock,
     /// The worker's connections.
     pub(crate) transport: Transport,
-    /// The dialect.
     pub(crate) endpoint: Endpoint,
     /// What all requests have in common.
     pub(crate) target: Arc<TargetPlan>,
@@ -196,7 +193,7 @@ impl Wire {
     /// Sends `request` and reads its answer into `exchange`, whose `error` is set if it fails. Dropping the future
     /// closes the connection; what was read until then stays in `exchange`.
     ///
-    /// An answer that its dialect has ended, and whose body has not, is returned: the request is over and holds up nobody,
+    /// An answer that its API format has ended, and whose body has not, is returned: the request is over and holds up nobody,
     /// but it is not concluded before the stream has been [settled](Wire::settle).
     pub(crate) async fn perform(&self, request: &Prepared, exchange: &mut Exchange) -> Option<Box<Stream>> {
         let limits = &self.target.limits;
@@ -257,7 +254,7 @@ impl Wire {
         if let Some(framing) = self.framing_of(&mut response, &exchange.stamps, deadlines).await? {
             let mut stream = Stream::new(framing, response, parser, request.choices, underway);
             let reached = self.read_stream(&mut stream, exchange, deadlines, Waiting::InSlot).await?;
-            if reached == Reached::DialectEnd {
+            if reached == Reached::ApiFormatEnd {
                 return Ok(Some(Box::new(stream)));
             }
             parser = stream.into_parser();

@@ -35,7 +35,7 @@ pub(super) enum Reading {
 
 /// How an answer is read: as what its content type stands for, or else as the stream that was asked for.
 ///
-/// A server that was asked for events may call them what it likes: its first bytes show what they are. A dialect whose
+/// A server that was asked for events may call them what it likes: its first bytes show what they are. An API format whose
 /// streams are no events may do so, too, other than what a whole answer, or a page, is called.
 pub(super) fn of_answer(content_type: &str, asked: Option<StreamFraming>) -> Reading {
     if let Some(framing) = StreamFraming::of_content_type(content_type) {
@@ -101,9 +101,9 @@ mod tests {
     #[rstest]
     #[case::events("text/event-stream; charset=utf-8", None, Reading::Stream(EVENTS))]
     #[case::lines("application/x-ndjson", None, Reading::Stream(LINES))]
-    #[case::events_of_a_dialect_of_lines("text/event-stream", Some(LINES), Reading::Stream(EVENTS))]
-    #[case::lines_of_a_dialect_of_events("application/jsonl", Some(EVENTS), Reading::Stream(LINES))]
-    #[case::lines_of_a_dialect_of_bytes("application/x-ndjson", Some(BYTES), Reading::Stream(LINES))]
+    #[case::events_of_a_api_format_of_lines("text/event-stream", Some(LINES), Reading::Stream(EVENTS))]
+    #[case::lines_of_a_api_format_of_events("application/jsonl", Some(EVENTS), Reading::Stream(LINES))]
+    #[case::lines_of_a_api_format_of_bytes("application/x-ndjson", Some(BYTES), Reading::Stream(LINES))]
     #[case::no_type("", Some(LINES), Reading::Stream(LINES))]
     #[case::no_type_of_events("", Some(EVENTS), Reading::FirstBytes)]
     #[case::no_type_and_not_asked("", None, Reading::Whole)]
@@ -115,7 +115,7 @@ mod tests {
     #[case::whole("application/json; charset=utf-8", Some(LINES), Reading::Whole)]
     #[case::a_problem("application/problem+json", Some(BYTES), Reading::Whole)]
     #[case::a_page("text/HTML", Some(BYTES), Reading::Whole)]
-    fn the_answer_is_asked_before_the_dialect(
+    fn the_answer_is_asked_before_the_api_format(
         #[case] content_type: &str,
         #[case] asked: Option<StreamFraming>,
         #[case] expected: Reading,

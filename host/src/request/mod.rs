@@ -2,9 +2,10 @@
 //!
 //! A [`worker`] is a thread with its own runtime, connections and buffers. It formats a request through the
 //! [`endpoint`], waits until it is due, sends it over the [`transport`], splits a streamed answer by its [`framing`] until its
-//! dialect ends it ([`stream`]), and lets the endpoint's parser fill an [`answer`]; [`follow`] fetches what the parser wants to read next. What comes out
+//! API format ends it ([`stream`]), and lets the endpoint's parser fill an [`answer`]; [`follow`] fetches what the parser wants to read next. What comes out
 //! goes to the recorder; nothing is computed here.
 
+pub(crate) mod active_call;
 mod address;
 pub(crate) mod answer;
 pub(crate) mod cause;
@@ -27,7 +28,6 @@ pub(crate) mod payload;
 pub(crate) mod prepared;
 mod priority;
 mod proxy;
-pub(crate) mod pulse;
 mod request_facts;
 mod stray;
 mod stream;

@@ -25,7 +25,6 @@ pub(crate) struct RequestFailure {
     /// HTTP status, or another number that the failing side gave.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) code: Option<u32>,
-    /// What it is.
     #[serde(rename = "type")]
     pub(crate) kind: FailureKind,
     /// What happened, for a person.

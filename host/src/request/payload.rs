@@ -1,4 +1,4 @@
-//! Whole bodies from a dataset, for API formats that write their own: [`StandIn`].
+//! Whole bodies from a dataset, for API formats that write their own: [`SampleContent`].
 //!
 //! The endpoint formats a turn that stands in for the payload. What it says about path, headers and key is kept, its body
 //! is not: the payload takes its place.
@@ -13,9 +13,9 @@ const PIXEL: &str = "data:image/png;base64,\
 
 /// The content of a turn that every endpoint of this kind can format.
 #[derive(Clone, Debug)]
-pub(crate) struct StandIn(Vec<TurnPart<'static>>);
+pub(crate) struct SampleContent(Vec<TurnPart<'static>>);
 
-impl StandIn {
+impl SampleContent {
     /// For an endpoint; none for one that sends payloads itself.
     pub(crate) fn of(endpoint: &EndpointMetadata) -> Option<Self> {
         if endpoint.supports_raw_payloads {

@@ -56,8 +56,8 @@ pub(crate) fn prepare(
     let (place, session_num) = (session.step(), session.number());
     let turn = place.step;
     let parts = views(&turn.parts);
-    let payload = target.stand_in.as_ref().zip(payload::of(&turn.parts));
-    let parts = payload.map_or(parts.as_slice(), |(stand_in, _)| stand_in.parts());
+    let payload = target.sample.as_ref().zip(payload::of(&turn.parts));
+    let parts = payload.map_or(parts.as_slice(), |(sample, _)| sample.parts());
     let said: Vec<_> =
         session.history().iter().map(|message| (message.role(), views(message.parts()))).collect();
     let last = [TurnMessage { role: &turn.role, parts }];

@@ -1,4 +1,4 @@
-//! What an endpoint is told about a request beyond its turn: where it goes, and when. For dialects that sign requests.
+//! What an endpoint is told about a request beyond its turn: where it goes, and when. For API formats that sign requests.
 
 use prony_plugin_api::ErrorDetails;
 use serde_json::json;

@@ -1,6 +1,6 @@
-//! An answer that streams: it is read until its dialect's end, and a little further.
+//! An answer that streams: it is read until its API format's end, and a little further.
 //!
-//! Where the dialect ends an answer (an end marker, or a finish reason of every choice), the request is over, whatever
+//! Where the API format ends an answer (an end marker, or a finish reason of every choice), the request is over, whatever
 //! becomes of the HTTP body: its latency ends at the last event that said something, and no limit can fail it any more.
 //! What is still read then is for two reasons only. Late usage: some servers count when everything is told. And the end of
 //! the body: a connection whose body ends can serve another request.
@@ -10,7 +10,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use prony_plugin_api::{ErrorDetails, abi::host::ResponseSink, metadata::StreamFraming, sse::Piece};
 
 use super::{
-    answer::{Answer, Standing},
+    answer::{Answer, StreamState},
     deadlines::Deadlines,
     endpoint::{Endpoint, Parser},
     exchange::{Exchange, Wire, malformed, stream_cut},
@@ -39,8 +39,8 @@ pub(crate) struct Stream {
     choices: Option<u32>,
     /// The worker has it among its streams.
     underway: Option<Underway>,
-    /// The dialect's end was noticed, with or without usage, at this moment.
-    ending: Option<(Standing, RunNs)>,
+    /// The API format's end was noticed, with or without usage, at this moment.
+    ending: Option<(StreamState, RunNs)>,
 }
 
 /// Splits what arrives.
@@ -55,11 +55,11 @@ struct Reading {
 pub(super) enum Reached {
     /// The end of its body, or as much of it as there will be.
     BodyEnd,
-    /// The dialect's end, and what was waited for behind it has not come.
-    DialectEnd,
+    /// The API format's end, and what was waited for behind it has not come.
+    ApiFormatEnd,
 }
 
-/// Who waits for what comes behind the dialect's end.
+/// Who waits for what comes behind the API format's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Waiting {
     /// The request still has its slot.
@@ -95,24 +95,24 @@ impl Stream {
         }
     }
 
-    /// Until when the end of the body, or late usage, is waited for. Nothing before the dialect's end.
+    /// Until when the end of the body, or late usage, is waited for. Nothing before the API format's end.
     fn deadline(
         &mut self,
         exchange: &mut Exchange,
         waiting: Waiting,
         now: impl Fn() -> RunNs,
     ) -> Option<RunNs> {
-        let standing = exchange.answer.standing(self.choices);
-        if standing == Standing::Open {
+        let state = exchange.answer.state(self.choices);
+        if state == StreamState::Open {
             return None;
         }
         let since = match self.ending {
-            Some((before, since)) if before == standing => since,
-            _ => self.ending.insert((standing, now())).1,
+            Some((before, since)) if before == state => since,
+            _ => self.ending.insert((state, now())).1,
         };
         exchange.ended.get_or_insert(since);
-        let wait = match (standing, waiting) {
-            (Standing::Over, Waiting::InSlot) => SLOT_WAIT,
+        let wait = match (state, waiting) {
+            (StreamState::Over, Waiting::InSlot) => SLOT_WAIT,
             _ => LATE_WAIT,
         };
         Some(since.saturating_add(as_ns(wait)))
@@ -120,7 +120,7 @@ impl Stream {
 }
 
 impl Wire {
-    /// Reads on: to the end of the body, or to the dialect's end and as far beyond it as somebody waits.
+    /// Reads on: to the end of the body, or to the API format's end and as far beyond it as somebody waits.
     pub(super) async fn read_stream(
         &self,
         stream: &mut Stream,
@@ -135,7 +135,7 @@ impl Wire {
                 Some(deadline) => {
                     let Some(read) = deadlines.until(deadline, stream.response.chunk()).await else {
                         stream.underway = None;
-                        return Ok(Reached::DialectEnd);
+                        return Ok(Reached::ApiFormatEnd);
                     };
                     behind_the_end(read, exchange)
                 }
@@ -152,7 +152,7 @@ impl Wire {
         }
     }
 
-    /// Reads what comes behind the dialect's end, while nobody is held up by it, and concludes the request.
+    /// Reads what comes behind the API format's end, while nobody is held up by it, and concludes the request.
     pub(crate) async fn settle(&self, request: &Prepared, exchange: &mut Exchange, mut stream: Stream) {
         let limits = &self.target.limits;
         let alarm = pin!(limits.alarm(self.clock));
@@ -163,7 +163,7 @@ impl Wire {
     }
 }
 
-/// A body that breaks off behind the dialect's end took nothing with it: that is noted, and no failure.
+/// A body that breaks off behind the API format's end took nothing with it: that is noted, and no failure.
 fn behind_the_end<'a>(
     read: Result<Option<Chunk<'a>>, TransportError>,
     exchange: &mut Exchange,
@@ -194,7 +194,7 @@ impl Reading {
 
     fn check(&self, reader: &mut Reader<'_>, answer: &mut Answer) -> Result<(), ErrorDetails> {
         if self.framing == StreamFraming::Bytes {
-            // A read is handed over as it came: how many events were in it is the dialect's secret.
+            // A read is handed over as it came: how many events were in it is the API format's secret.
             answer.forget_events();
         }
         reader.refusal.take().map_or(Ok(()), Err)

@@ -8,7 +8,7 @@ use rustls::ClientConfig;
 
 pub(crate) use super::address::{Address, Origin, Route};
 use super::{
-    deadlines::Limits, failure_kind::FailureKind, headers, limits::cut, payload::StandIn, proxy::Proxy,
+    deadlines::Limits, failure_kind::FailureKind, headers, limits::cut, payload::SampleContent, proxy::Proxy,
     request_facts::RequestFacts, tls,
 };
 use crate::config::{
@@ -24,10 +24,10 @@ pub(crate) struct TargetPlan {
     pub(crate) model: String,
     /// Ask for a stream.
     pub(crate) streaming: bool,
-    /// What the dialect's streams are made of.
+    /// What the API format's streams are made of.
     pub(crate) framing: StreamFraming,
     /// What endpoints format where a dataset holds whole bodies; none for those that send these themselves.
-    pub(crate) stand_in: Option<StandIn>,
+    pub(crate) sample: Option<SampleContent>,
     /// An answer owes a text: one without any is a failure, unless it says why it ended.
     pub(crate) owes_text: bool,
     /// The user's key.
@@ -60,7 +60,7 @@ pub(crate) struct TargetPlan {
 }
 
 impl TargetPlan {
-    /// Checks URLs and headers. `path` is the dialect's path for this run, `framing` what its streams are made of, and
+    /// Checks URLs and headers. `path` is the API format's path for this run, `framing` what its streams are made of, and
     /// `owes_text` whether an answer without text is a failure.
     ///
     /// # Errors
@@ -106,7 +106,7 @@ impl TargetPlan {
             model: target.model.clone(),
             streaming: target.streaming,
             framing,
-            stand_in: None,
+            sample: None,
             owes_text,
             api_key: target.api_key.clone(),
             user_headers,
@@ -132,8 +132,8 @@ impl TargetPlan {
     }
 
     /// The same, for an endpoint that gets this turn in the place of a payload.
-    pub(crate) fn standing_in(self, stand_in: Option<StandIn>) -> Self {
-        Self { stand_in, ..self }
+    pub(crate) fn with_sample(self, sample: Option<SampleContent>) -> Self {
+        Self { sample, ..self }
     }
 
     /// Removes the user's secrets from what a server said: those of the run, and those in the request's own headers.

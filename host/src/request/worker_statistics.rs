@@ -49,7 +49,6 @@ pub(crate) struct DelaySummary {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct WorkerUsage {
-    /// Its number.
     pub(crate) worker: u32,
     /// Length of its part of the phase, in nanoseconds.
     pub(crate) wall_ns: u64,

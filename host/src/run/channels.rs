@@ -14,7 +14,7 @@ use crate::{
     record::recorder::RecorderHandle,
     request::{exchange::Finished, worker, worker_statistics::WorkerUsage},
     schedule::ScheduleCounts,
-    service::{allowance::Ticket, host::Outlet},
+    service::{allowance::MessagePermit, host::PublishSink},
 };
 
 /// What the conductor hears from other threads.
@@ -113,15 +113,15 @@ impl worker::Sink for Channels {
     }
 }
 
-impl Outlet for Channels {
+impl PublishSink for Channels {
     fn keep(
         &self,
         service: &str,
         message_type: &str,
         payload: &[u8],
-        ticket: Ticket,
+        permit: MessagePermit,
     ) -> Result<(), PublishError> {
-        self.recorder.service_message(service, message_type, payload, ticket)
+        self.recorder.service_message(service, message_type, payload, permit)
     }
 
     fn request_stop(&self, service: &str, reason: &str) {

@@ -24,13 +24,13 @@ use crate::{
     record::{
         Frame, RunEnd, ServiceReport,
         journal::JournalError,
-        recorder::{Hurry, Live, Recorder, RecorderConfig, RecorderError},
+        recorder::{CountingWait, Live, Recorder, RecorderConfig, RecorderError},
     },
     request::{worker::Control, worker_statistics::WorkerUsage},
     schedule::ScheduleCounts,
     service::{
         bus::Bus,
-        supervisor::{Fate, ServiceContext, Supervisor},
+        supervisor::{ServiceContext, ServiceEnd, Supervisor},
         wanted::Wanted,
     },
 };
@@ -41,13 +41,13 @@ const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a service may hold up the start of a phase.
 const SETTLE_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// How long the last of the journal may take to be written when somebody is in a hurry. Nothing of it is waited for but the
+/// How long the last of the journal may take to be written when the end is wanted at once. Nothing of it is waited for but the
 /// disk.
 const JOURNAL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long services may take to flush when the user is not in a hurry, and when he is.
+/// How long services may take to flush at most, and when the end is wanted at once.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
-const HURRIED_STOP_DEADLINE: Duration = Duration::from_millis(300);
+const SHORT_STOP_DEADLINE: Duration = Duration::from_millis(300);
 
 /// Why a run could not be made, or not be kept.
 #[derive(Debug, thiserror::Error)]
@@ -129,12 +129,12 @@ async fn conduct_in_loop(
                 phase: None,
                 played: 0,
                 deadline: run.plan.deadline().map(as_ns),
-                hurried: false,
+                requests_cancelled: false,
                 abandoned: false,
             };
             let ending = conductor.phases(&mut events).await;
-            let hurry = conductor.hurry(ending.as_ref());
-            (ending, conductor.end(&mut events, hurry).await)
+            let wait = conductor.counting_wait(ending.as_ref());
+            (ending, conductor.end(&mut events, wait).await)
         }
     };
     registry.restore_process_state();
@@ -178,7 +178,7 @@ fn start_services(
         clock: run.clock,
         facts: run.facts().into(),
         bus: Arc::clone(bus),
-        outlet: Arc::new(channels.clone()),
+        sink: Arc::new(channels.clone()),
     };
     move || Supervisor::start(wanted, &registry, &around)
 }
@@ -198,7 +198,7 @@ struct Conductor<'a> {
     /// When the run must be over; `None` once that is said.
     deadline: Option<RunNs>,
     /// In-flight requests were cancelled: somebody wants the run to end now.
-    hurried: bool,
+    requests_cancelled: bool,
     /// A worker does not react: nobody waits for it any more.
     abandoned: bool,
 }
@@ -279,7 +279,7 @@ impl Conductor<'_> {
             Action::StartPhase(index) => self.start_phase(*index),
             Action::Drain => self.tell(Control::Drain),
             Action::Cancel => {
-                self.hurried = true;
+                self.requests_cancelled = true;
                 self.tell(Control::Cancel);
                 self.arm(CANCEL_TIMEOUT, Event::CancelOver);
             }
@@ -417,28 +417,28 @@ impl Conductor<'_> {
         self.bus.send(&PhaseEnded { index, kind, at_ns });
     }
 
-    /// Whether counting is waited for. A grace period that is over is no hurry of anybody's: it is the end that was asked for.
-    fn hurry(&self, ending: Option<&Ending>) -> Hurry {
-        if self.hurried && ending.is_some() { Hurry::Yes } else { Hurry::No }
+    /// Whether counting is waited for. A grace period that is over does not shorten it: it is the end that was asked for.
+    fn counting_wait(&self, ending: Option<&Ending>) -> CountingWait {
+        if self.requests_cancelled && ending.is_some() { CountingWait::Short } else { CountingWait::Full }
     }
 
     /// Stops workers and services and says how the services fared.
-    async fn end(self, events: &mut EventSource, hurry: Hurry) -> RunEnd {
-        let Self { fleet, services, abandoned, hurried, run, channels, .. } = self;
+    async fn end(self, events: &mut EventSource, wait: CountingWait) -> RunEnd {
+        let Self { fleet, services, abandoned, requests_cancelled, run, channels, .. } = self;
         if !abandoned {
             events.unless_interrupted(move || fleet.dismiss()).await;
         }
         // Services hear of every record before they are told to stop.
         let recorder = channels.recorder;
-        let hurry = if events.interrupted().is_some() { Hurry::Yes } else { hurry };
-        if events.unless_interrupted(move || recorder.settle(hurry)).await.is_none() {
+        let wait = if events.interrupted().is_some() { CountingWait::Short } else { wait };
+        if events.unless_interrupted(move || recorder.settle(wait)).await.is_none() {
             tracing::warn!("interrupted: the tokens that are not counted yet are left to `prony report`");
         }
-        let hurried = hurried || events.interrupted().is_some();
-        let deadline = if hurried { HURRIED_STOP_DEADLINE } else { STOP_DEADLINE };
+        let requests_cancelled = requests_cancelled || events.interrupted().is_some();
+        let deadline = if requests_cancelled { SHORT_STOP_DEADLINE } else { STOP_DEADLINE };
         let stopped = events.unless_interrupted(move || services.stop(deadline)).await;
         let services = match stopped {
-            Some(fates) => fates.into_iter().map(report).collect(),
+            Some(ends) => ends.into_iter().map(report).collect(),
             None => run.services.iter().map(not_waited_for).collect(),
         };
         RunEnd { services, ..RunEnd::default() }
@@ -455,16 +455,16 @@ fn snapshot(live: &Live, in_flight: u64, elapsed: Duration) -> Snapshot {
     }
 }
 
-fn report(fate: Fate) -> ServiceReport {
+fn report(end: ServiceEnd) -> ServiceReport {
     ServiceReport {
-        state: if fate.error.is_some() { "failed" } else { "stopped" }.to_owned(),
-        pid: fate.pid,
-        error: fate.error,
-        published: fate.published,
-        received: fate.received,
-        lost: fate.lost,
-        most_waiting: fate.most_waiting,
-        ..not_waited_for(&fate.wanted)
+        state: if end.error.is_some() { "failed" } else { "stopped" }.to_owned(),
+        pid: end.pid,
+        error: end.error,
+        published: end.published,
+        received: end.received,
+        lost: end.lost,
+        most_waiting: end.most_waiting,
+        ..not_waited_for(&end.wanted)
     }
 }
 

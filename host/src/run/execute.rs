@@ -36,7 +36,6 @@ pub(crate) struct Execution<'a> {
     pub(crate) plan: Plan,
     /// Where the run's folder comes from.
     pub(crate) folder: Folder,
-    /// The plugins.
     pub(crate) registry: &'a Arc<Registry>,
     /// What a child process is told about its log, on its command line.
     pub(crate) log_words: Vec<&'static str>,

@@ -18,7 +18,6 @@ pub(crate) enum ArtifactDirError {
     /// A run is going there.
     #[error("use `{}` for this run: another one is going there{}", .dir.display(), in_brackets(.owner))]
     Busy {
-        /// The folder.
         dir: PathBuf,
         /// Whose it is, if that is known.
         owner: String,

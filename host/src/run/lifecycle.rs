@@ -66,7 +66,6 @@ pub(crate) enum Ending {
     ServiceRefused {
         /// The service's entry name.
         name: String,
-        /// What it says.
         message: String,
         /// What to do next.
         hint: String,
@@ -75,18 +74,12 @@ pub(crate) enum Ending {
     EndpointPoisoned(String),
     /// A call into the endpoint does not return: which one, and in what.
     EndpointHangs {
-        /// Entry name.
         name: String,
         /// Which call.
         what: String,
     },
     /// The endpoint's process ended by itself.
-    EndpointDied {
-        /// Entry name.
-        name: String,
-        /// How it ended.
-        death: String,
-    },
+    EndpointDied { name: String, death: String },
     /// A worker died or does not react any more.
     WorkerLost(String),
     /// The journal cannot be written.

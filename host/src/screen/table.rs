@@ -12,7 +12,6 @@ const CELL_INDENT: &str = "  ";
 /// On which side the cells of a column stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Align {
-    /// Text.
     Left,
     /// Numbers.
     Right,

@@ -86,12 +86,12 @@ impl Waiting {
 
 /// A message that was allowed. While it exists, it counts as waiting.
 #[derive(Debug)]
-pub(crate) struct Ticket {
+pub(crate) struct MessagePermit {
     used: Arc<Used>,
     bytes: usize,
 }
 
-impl Drop for Ticket {
+impl Drop for MessagePermit {
     fn drop(&mut self) {
         self.used.waiting.remove(self.bytes);
     }
@@ -102,16 +102,21 @@ impl Allowance {
     ///
     /// # Errors
     /// `TooLarge` or `Full`.
-    pub(crate) fn take(&self, message_type: &str, bytes: usize, now: RunNs) -> Result<Ticket, PublishError> {
+    pub(crate) fn take(
+        &self,
+        message_type: &str,
+        bytes: usize,
+        now: RunNs,
+    ) -> Result<MessagePermit, PublishError> {
         if bytes > LARGEST_MESSAGE || message_type.len() > LONGEST_TYPE {
             return Err(PublishError::TooLarge);
         }
         if !self.0.waiting.add(bytes) {
             return Err(PublishError::Full);
         }
-        let ticket = Ticket { used: Arc::clone(&self.0), bytes };
+        let permit = MessagePermit { used: Arc::clone(&self.0), bytes };
         // What did not fit has not used up the second.
-        if self.0.in_time(bytes as u64, now) { Ok(ticket) } else { Err(PublishError::Full) }
+        if self.0.in_time(bytes as u64, now) { Ok(permit) } else { Err(PublishError::Full) }
     }
 }
 
@@ -145,11 +150,11 @@ mod tests {
     #[case::large(LARGEST_MESSAGE, BYTES / LARGEST_MESSAGE)]
     fn what_waits_is_bounded_in_number_and_size(#[case] bytes: usize, #[case] fit: usize) {
         let allowance = Allowance::default();
-        let mut tickets: Vec<_> = (0..fit).map(|_| allowance.take("t", bytes, 0).unwrap()).collect();
+        let mut permits: Vec<_> = (0..fit).map(|_| allowance.take("t", bytes, 0).unwrap()).collect();
         // Another second, so that it is not the rate that refuses.
         let another = || allowance.take("t", bytes, WINDOW_NS);
         assert_eq!(another().unwrap_err(), PublishError::Full);
-        tickets.pop();
+        permits.pop();
         assert!(another().is_ok());
     }
 

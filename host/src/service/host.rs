@@ -5,20 +5,20 @@ use std::sync::{Arc, atomic::Ordering};
 use prony_plugin_api::{LogLevel, PublishError, abi::host::HostServices};
 
 use super::{
-    allowance::{Allowance, Ticket, beginning},
+    allowance::{Allowance, MessagePermit, beginning},
     bus::{Bus, Traffic},
 };
 use crate::{clock::Clock, plugin::PluginLog};
 
 /// Takes what services publish, without blocking. Implemented by the recorder and, for stop requests, by the run.
-pub(crate) trait Outlet: Send + Sync {
-    /// Keeps a published message, and its ticket until it is written. Closed is an answer, not a failure.
+pub(crate) trait PublishSink: Send + Sync {
+    /// Keeps a published message, and its permit until it is written. Closed is an answer, not a failure.
     fn keep(
         &self,
         service: &str,
         message_type: &str,
         payload: &[u8],
-        ticket: Ticket,
+        permit: MessagePermit,
     ) -> Result<(), PublishError>;
     /// A service asks for the end of the run.
     fn request_stop(&self, service: &str, reason: &str);
@@ -37,7 +37,7 @@ pub(crate) struct ServiceHost {
     /// Routes to other services.
     pub(crate) bus: Arc<Bus>,
     /// Keeps what it publishes.
-    pub(crate) outlet: Arc<dyn Outlet>,
+    pub(crate) sink: Arc<dyn PublishSink>,
     /// Its message counts.
     pub(crate) traffic: Arc<Traffic>,
     /// What it may publish.
@@ -49,8 +49,8 @@ impl ServiceHost {
         if self.traffic.is_over.load(Ordering::Relaxed) {
             return Err(PublishError::Closed);
         }
-        let ticket = self.allowance.take(message_type, payload.len(), self.clock.now())?;
-        self.outlet.keep(&self.name, message_type, payload, ticket)
+        let permit = self.allowance.take(message_type, payload.len(), self.clock.now())?;
+        self.sink.keep(&self.name, message_type, payload, permit)
     }
 }
 
@@ -91,7 +91,7 @@ impl HostServices for ServiceHost {
     fn request_stop(&self, reason: &str) {
         // Once is enough, and a service that never stops asking must not flood the run.
         if !self.traffic.has_asked.swap(true, Ordering::Relaxed) {
-            self.outlet.request_stop(&self.name, beginning(reason));
+            self.sink.request_stop(&self.name, beginning(reason));
         }
     }
 }

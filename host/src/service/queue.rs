@@ -20,7 +20,6 @@ pub(crate) enum Command {
     Start(SyncSender<Outcome>),
     /// Hand over a message.
     Message {
-        /// Its type.
         message_type: Arc<str>,
         /// MessagePack.
         payload: Arc<[u8]>,

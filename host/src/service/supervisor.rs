@@ -16,7 +16,7 @@ use super::{
     bus::{Bus, Subscriber, Traffic},
     callee::Callee,
     failure::ServiceFailure,
-    host::{Outlet, ServiceHost},
+    host::{PublishSink, ServiceHost},
     isolated::Isolated,
     mailbox::{CALL_DEADLINE, Load, Mailbox},
     queue::Command,
@@ -36,12 +36,12 @@ pub(crate) struct ServiceContext {
     /// Routes messages.
     pub(crate) bus: Arc<Bus>,
     /// Keeps what services publish.
-    pub(crate) outlet: Arc<dyn Outlet>,
+    pub(crate) sink: Arc<dyn PublishSink>,
 }
 
 /// How a service fared.
 #[derive(Clone, Debug)]
-pub(crate) struct Fate {
+pub(crate) struct ServiceEnd {
     /// The service as it was to be started.
     pub(crate) wanted: Wanted,
     /// The number of its own process, if it had one.
@@ -116,7 +116,7 @@ impl Supervisor {
     }
 
     /// Stops all services at once, within `deadline`, and says how each one fared.
-    pub(crate) fn stop(self, deadline: Duration) -> Vec<Fate> {
+    pub(crate) fn stop(self, deadline: Duration) -> Vec<ServiceEnd> {
         side_by_side(self.services, |service| service.stop(deadline))
     }
 }
@@ -168,11 +168,11 @@ impl Supervised {
         Self { wanted, traffic, mailbox }
     }
 
-    fn stop(self, deadline: Duration) -> Fate {
+    fn stop(self, deadline: Duration) -> ServiceEnd {
         let Self { wanted, traffic, mailbox } = self;
         let stopped = mailbox.call("stop", deadline, |reply| Command::Stop(deadline, reply));
         traffic.is_over.store(true, Ordering::Relaxed);
-        Fate {
+        ServiceEnd {
             wanted,
             pid: mailbox.pid(),
             error: stopped.err(),
@@ -192,7 +192,7 @@ fn load(wanted: &Wanted, registry: &Arc<Registry>, around: &ServiceContext, traf
         clock: around.clock,
         facts: Arc::clone(&around.facts),
         bus: Arc::clone(&around.bus),
-        outlet: Arc::clone(&around.outlet),
+        sink: Arc::clone(&around.sink),
         traffic: Arc::clone(traffic),
         allowance: Allowance::default(),
     };

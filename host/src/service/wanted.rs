@@ -3,7 +3,6 @@
 /// A service that a run wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
-    /// Entry name.
     pub(crate) entry: String,
     /// The entry name, with the instance's number if there are several.
     pub(crate) name: String,

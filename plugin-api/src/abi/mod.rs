@@ -252,7 +252,7 @@ unsafe impl Send for Host {}
 #[expect(unsafe_code, reason = "sealed: states the contract of `Host`")]
 unsafe impl Sync for Host {}
 
-/// A dialect.
+/// An API format.
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = EndpointVt_Ref)))]

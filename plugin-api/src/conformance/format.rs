@@ -11,7 +11,7 @@ use crate::{
     testing::{Request, TestEndpoint, Turn},
 };
 
-/// A field that no dialect has.
+/// A field that no API format has.
 const EXTRA: &str = "prony_conformance_extra";
 
 pub(super) fn check(endpoint: &TestEndpoint, bench: &mut Bench<'_>) {
@@ -155,7 +155,7 @@ fn extra_fields(endpoint: &TestEndpoint, case: &mut Case<'_>) {
     let Ok(Value::Object(body)) = plain.json() else { return };
     case.step("`format` of a turn with extra fields");
     let value = serde_json::json!({"a": [1, "two"]});
-    // A field of the dialect's own that is safe to replace, because its type stays.
+    // A field of the API format's own that is safe to replace, because its type stays.
     let own = body.iter().find_map(|(name, value)| value.is_string().then_some(name));
     let mut extra = serde_json::Map::new();
     extra.insert(EXTRA.to_owned(), value.clone());
@@ -186,7 +186,7 @@ fn extra_fields(endpoint: &TestEndpoint, case: &mut Case<'_>) {
     }
 }
 
-/// The value of a name, at any depth: some dialects keep such fields in an object of their own.
+/// The value of a name, at any depth: some API formats keep such fields in an object of their own.
 fn find<'a>(json: &'a Value, name: &str) -> Option<&'a Value> {
     match json {
         Value::Object(values) => {

@@ -4,7 +4,7 @@
 //! The noun is the [`Report`]: a list of [`Check`]s. The same suite on the same plugin always does the same.
 //!
 //! What it demands of every plugin: no panic, no call without an end, an error with a text. What it demands beyond that
-//! is what the contract says, and nothing about a dialect, which it does not know: give it recorded answers
+//! is what the contract says, and nothing about an API format, which it does not know: give it recorded answers
 //! ([`Suite::replay`]), and it cuts, splits, mixes and corrupts those.
 //!
 //! ```no_run
@@ -179,7 +179,7 @@ impl Suite {
         service::check(table, &self.options, &mut bench);
     }
 
-    /// The recorded answers that the endpoint can read, or else those of common dialects that it can: what its speed is
+    /// The recorded answers that the endpoint can read, or else those of common API formats that it can: what its speed is
     /// measured with.
     pub fn readable(&self, endpoint: &TestEndpoint) -> Vec<(String, Recording)> {
         samples::readable(endpoint, &self.recordings, |_| {})

@@ -134,7 +134,7 @@ fn side_by_side(
     }
 }
 
-/// Cut before the last text, no stream is complete, whatever its dialect.
+/// Cut before the last text, no stream is complete, whatever its API format.
 fn cut_stream(
     endpoint: &TestEndpoint,
     name: &str,

@@ -1,9 +1,9 @@
-//! Recorded answers: the vendor's own, or those of common dialects, in case the plugin speaks one of them.
+//! Recorded answers: the vendor's own, or those of common API formats, in case the plugin speaks one of them.
 
 use super::{bench::Bench, replay::events};
 use crate::testing::{Recording, TestEndpoint};
 
-/// Answers of common dialects, under their names.
+/// Answers of common API formats, under their names.
 fn common() -> Vec<(String, Recording)> {
     streams().into_iter().chain(bodies()).collect()
 }

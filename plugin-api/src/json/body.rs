@@ -1,4 +1,4 @@
-//! Bodies of requests: the dialect's fields, then the user's, of which the later wins.
+//! Bodies of requests: the API format's fields, then the user's, of which the later wins.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use crate::{
     error::{PluginError, Result},
 };
 
-/// The body of a request: a JSON object whose fields keep their order. `F` is what a dialect puts into one, so that
+/// The body of a request: a JSON object whose fields keep their order. `F` is what an API format puts into one, so that
 /// prompts may be borrowed from the turn until they are written.
 #[derive(Debug)]
 pub struct Body<'a, F> {
@@ -21,7 +21,7 @@ pub struct Body<'a, F> {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Field<F> {
-    /// The dialect's.
+    /// The API format's.
     Own(F),
     /// The user's.
     Users(Value),
@@ -97,7 +97,7 @@ pub fn extras(turn: TurnContext<'_>) -> Result<Map<String, Value>> {
     })
 }
 
-/// JSON that the dataset wrote in the dialect's own form, to be spliced in.
+/// JSON that the dataset wrote in the API format's own form, to be spliced in.
 ///
 /// # Errors
 /// When it is not JSON.

@@ -168,7 +168,7 @@ pub fn event<'a, T: Deserialize<'a>>(
     }
 }
 
-/// The whole answer in an event, of a dialect that does not stream, from a server that does anyway. `None` means that there
+/// The whole answer in an event, of an API format that does not stream, from a server that does anyway. `None` means that there
 /// is none: it was a failure, which was reported, or an end marker.
 pub fn whole_event<'a>(name: &str, data: &'a [u8], out: &mut EventSink<'_>) -> Option<&'a [u8]> {
     let data = data.trim_ascii();
@@ -406,7 +406,7 @@ mod tests {
 
     #[rstest]
     #[case::html("<html><body>", "found `<html><body>` where")]
-    #[case::another_dialect(
+    #[case::another_api_format(
         r#"{"content":[],"role":"assistant"}"#,
         "found an object with `content`, `role` where"
     )]

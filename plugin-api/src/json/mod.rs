@@ -1,6 +1,6 @@
-//! What dialects of JSON share: reading answers without allocating, recognising errors, counting tokens, writing bodies.
+//! What API formats of JSON share: reading answers without allocating, recognising errors, counting tokens, writing bodies.
 //!
-//! Nothing here is part of the boundary, and no dialect must use it. Whoever does gets what experience with real servers
+//! Nothing here is part of the boundary, and no API format must use it. Whoever does gets what experience with real servers
 //! has taught: an error is recognised in each of its shapes ([`Failure`]), a text that needs no unescaping is borrowed
 //! from the bytes ([`Text`]), a list of one costs no allocation ([`Few`]), token counts are found under all their names
 //! ([`Usage`]), and the user's own fields win ([`Body`]).

@@ -1,4 +1,4 @@
-//! Prompts of dialects that know no conversation: [`texts`].
+//! Prompts of API formats that know no conversation: [`texts`].
 
 use crate::{
     endpoint::{PartKind, TurnContext, TurnMessage},

@@ -1,4 +1,4 @@
-//! Token counts, under all the names that servers of this dialect give them.
+//! Token counts, under all the names that servers of this API format give them.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::endpoint::TokenUsage;
 /// The `usage` member of a reply.
 ///
 /// Where two names of one count are present, the first in the text stands. Counts are taken as they are: a prompt
-/// count includes what came from a cache, as the dialect has it, whatever the cache's own count is called.
+/// count includes what came from a cache, as the API format has it, whatever the cache's own count is called.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage(TokenUsage);
 
@@ -187,7 +187,7 @@ mod tests {
         r#"{"promptTokenCount":5,"candidatesTokenCount":7,"totalTokenCount":12,
             "cachedContentTokenCount":4,"thoughtsTokenCount":3}"#
     )]
-    fn every_dialect_of_usage_reads_alike(#[case] json: &str) {
+    fn every_api_format_of_usage_reads_alike(#[case] json: &str) {
         let expected = TokenUsage {
             prompt: Some(5),
             completion: Some(7),

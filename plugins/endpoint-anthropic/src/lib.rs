@@ -1,4 +1,4 @@
-//! The Anthropic dialect: messages.
+//! The Anthropic API format: messages.
 //!
 //! `messages` is the endpoint, `request` writes what a turn says, `wire` is what an event and a whole message look like,
 //! `parser` reads both, and `tokens` adds up the counts that come in pieces.

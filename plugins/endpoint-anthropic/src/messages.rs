@@ -11,7 +11,7 @@ use crate::{
 /// The version of the API that this is written for.
 const VERSION: &str = "2023-06-01";
 
-/// The dialect wants a limit; this is what it gets when the run sets none.
+/// The API format wants a limit; this is what it gets when the run sets none.
 const DEFAULT_LIMIT: u64 = 1024;
 
 /// `POST /v1/messages`.

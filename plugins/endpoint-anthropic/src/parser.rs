@@ -29,7 +29,7 @@ pub(crate) struct MessagesParser {
 
 impl Parser for MessagesParser {
     fn event(&mut self, name: &str, data: &[u8], out: &mut EventSink<'_>) -> Result<()> {
-        // Not of this dialect, and sent by some servers all the same.
+        // Not of this API format, and sent by some servers all the same.
         if data.trim_ascii() == b"[DONE]" {
             return Ok(());
         }
@@ -62,7 +62,7 @@ impl Parser for MessagesParser {
             kind => match Failure::find(data) {
                 Some(failure) => failure.report(None, out),
                 None if kind.is_empty() => return Err(json::unexpected(data, EVENT)),
-                // The dialect may get new events.
+                // The API format may get new events.
                 None => {}
             },
         }

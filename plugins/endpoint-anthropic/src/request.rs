@@ -1,10 +1,10 @@
-//! What a turn says, as the dialect writes it: [`Conversation`].
+//! What a turn says, as the API format writes it: [`Conversation`].
 
 use prony_plugin_api::{Part, PartKind, PluginError, Result, TurnContext, TurnMessage, json::raw};
 use serde::Serialize;
 use serde_json::Value;
 
-/// A conversation, taken apart: the dialect keeps what the system says out of the messages.
+/// A conversation, taken apart: the API format keeps what the system says out of the messages.
 #[derive(Debug)]
 pub(crate) struct Conversation<'a> {
     /// Everything that the system says.
@@ -53,7 +53,7 @@ impl<'a> Conversation<'a> {
     /// Takes a turn apart.
     ///
     /// # Errors
-    /// `unsupported` for a part that the dialect has no form for.
+    /// `unsupported` for a part that the API format has no form for.
     pub(crate) fn of(turn: TurnContext<'a>) -> Result<Self> {
         let mut conversation = Self { system: Vec::new(), messages: Vec::new() };
         for message in turn.messages() {
@@ -74,7 +74,7 @@ impl<'a> Conversation<'a> {
     }
 }
 
-/// The blocks of a message. Empty texts are left out: the dialect refuses them.
+/// The blocks of a message. Empty texts are left out: the API format refuses them.
 fn blocks(message: TurnMessage<'_>) -> Result<Vec<Block<'_>>> {
     let parts = message.parts().filter(|part| part.kind() != PartKind::TEXT || !part.data().is_empty());
     parts.map(block).collect()

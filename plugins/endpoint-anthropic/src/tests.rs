@@ -1,4 +1,4 @@
-//! What the dialect writes, and what reading costs. What it reads is compared with recorded answers in the workspace's
+//! What the API format writes, and what reading costs. What it reads is compared with recorded answers in the workspace's
 //! own tests.
 
 use prony_plugin_api::{
@@ -49,7 +49,7 @@ fn several_system_texts_become_blocks_and_a_limit_is_always_there() {
 }
 
 #[test]
-fn the_key_and_the_version_go_into_headers_of_the_dialect() {
+fn the_key_and_the_version_go_into_headers_of_the_api_format() {
     let request = endpoint().format(&Turn::user("Hi")).unwrap();
     assert_eq!(request.header("anthropic-version"), Some("2023-06-01"));
     assert_eq!(request.api_key_header, Some(("x-api-key".to_owned(), String::new())));
@@ -84,7 +84,7 @@ fn other_content_becomes_blocks(#[case] kind: PartKind, #[case] data: &str, #[ca
     "data:image/svg+xml,<svg/>",
     "send the image `data:image/svg+xml,<svg/>`"
 )]
-fn what_the_dialect_has_no_form_for_is_refused(
+fn what_the_api_format_has_no_form_for_is_refused(
     #[case] kind: PartKind,
     #[case] data: &str,
     #[case] message: &str,

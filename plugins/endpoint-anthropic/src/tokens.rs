@@ -19,7 +19,7 @@ impl Tokens {
         sum.reasoning = newer.reasoning.or(sum.reasoning);
         sum.cache_read = newer.cache_read.or(sum.cache_read);
         sum.cache_write = newer.cache_write.or(sum.cache_write);
-        // The dialect's input tokens are those that no cache was asked for; the contract's are all of them.
+        // The API format's input tokens are those that no cache was asked for; the contract's are all of them.
         let cached = sum.cache_read.unwrap_or(0).saturating_add(sum.cache_write.unwrap_or(0));
         Some(TokenUsage { prompt: sum.prompt.map(|prompt| prompt.saturating_add(cached)), ..*sum })
     }

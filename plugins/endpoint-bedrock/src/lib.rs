@@ -1,4 +1,4 @@
-//! The dialect of Amazon Bedrock: `bedrock_converse_stream`.
+//! The API format of Amazon Bedrock: `bedrock_converse_stream`.
 //!
 //! `endpoint` writes what a turn says, with `request` for the form of it, and signs it: `credentials` finds out as whom,
 //! `signature` how. `parser` reads answers; a stream of them is made of binary `frames`.

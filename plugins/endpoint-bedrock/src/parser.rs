@@ -170,7 +170,7 @@ fn read(frame: &Frame<'_>, secrets: &Secrets, out: &mut EventSink<'_>) -> Result
         }
         _ => {}
     }
-    // The dialect may get new events.
+    // The API format may get new events.
     if !["contentBlockDelta", "contentBlockStart", "messageStop", "metadata"].contains(&frame.event_type) {
         return Ok(());
     }

@@ -1,10 +1,10 @@
-//! What a turn says, as the dialect writes it: [`Conversation`].
+//! What a turn says, as the API format writes it: [`Conversation`].
 
 use prony_plugin_api::{Part, PartKind, PluginError, Result, TurnContext, json::raw};
 use serde::Serialize;
 use serde_json::Value;
 
-/// A conversation, taken apart: the dialect keeps what the system says out of the messages.
+/// A conversation, taken apart: the API format keeps what the system says out of the messages.
 #[derive(Debug, Default)]
 pub(crate) struct Conversation<'a> {
     pub(crate) system: Vec<Block<'a>>,
@@ -41,10 +41,10 @@ struct Source<'a> {
 }
 
 impl<'a> Conversation<'a> {
-    /// Takes a turn apart. Empty texts are left out: the dialect refuses them.
+    /// Takes a turn apart. Empty texts are left out: the API format refuses them.
     ///
     /// # Errors
-    /// `unsupported` for a part that the dialect has no form for.
+    /// `unsupported` for a part that the API format has no form for.
     pub(crate) fn of(turn: TurnContext<'a>) -> Result<Self> {
         let mut conversation = Self::default();
         for message in turn.messages() {

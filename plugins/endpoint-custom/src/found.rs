@@ -23,7 +23,6 @@ pub(crate) struct Saying<'a> {
 }
 
 impl<'a> Saying<'a> {
-    /// Visible text.
     pub(crate) fn of(choice: u32, text: &'a str) -> Self {
         Self { choice, kind: TextKind::CONTENT, text, finish: "" }
     }

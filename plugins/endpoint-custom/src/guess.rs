@@ -100,7 +100,7 @@ fn is_text(found: &Found<'_>) -> bool {
     matches!(found, Found::Texts(_))
 }
 
-/// What a choice of an OpenAI dialect says, thoughts first.
+/// What a choice of an OpenAI API format says, thoughts first.
 fn choice((position, choice): (u32, &Value)) -> Vec<Saying<'_>> {
     let index = choice.get("index").and_then(Value::as_u64).and_then(|index| u32::try_from(index).ok());
     let index = index.unwrap_or(position);

@@ -1,4 +1,4 @@
-//! Dialects that the user writes himself: `raw` sends payloads as they are, `template` makes them from a template.
+//! API formats that the user writes himself: `raw` sends payloads as they are, `template` makes them from a template.
 //!
 //! `template` is what a body is made with, `options` what can be set. Answers of both are read by `parser`: `selection`
 //! finds what the user's `JMESPath` expression points at, `guess` what stands in the usual places, and `found` is what

@@ -1,4 +1,4 @@
-//! What the dialects write, and what they refuse. What they read is compared with written answers in the workspace's own
+//! What the API formats write, and what they refuse. What they read is compared with written answers in the workspace's own
 //! tests.
 
 use prony_plugin_api::{

@@ -1,4 +1,4 @@
-//! The dialect of Hugging Face's text-generation-inference: `generate`.
+//! The API format of Hugging Face's text-generation-inference: `generate`.
 //!
 //! `endpoint` writes what a turn says, and `parser` reads streams and whole answers.
 

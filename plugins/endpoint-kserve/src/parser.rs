@@ -44,7 +44,7 @@ struct Tensor<'a> {
 }
 
 impl Parser for InferParser {
-    /// The dialect does not stream; a server that does anyway sends whole answers as events.
+    /// The API format does not stream; a server that does anyway sends whole answers as events.
     fn event(&mut self, name: &str, data: &[u8], out: &mut EventSink<'_>) -> Result<()> {
         match json::whole_event(name, data, out) {
             Some(answer) => self.body(200, answer, out),

@@ -1,4 +1,4 @@
-//! What the dialect writes. What it reads is compared with recorded answers in the workspace's own tests.
+//! What the API format writes. What it reads is compared with recorded answers in the workspace's own tests.
 
 use prony_plugin_api::{
     ErrorKind, PartKind,

@@ -1,4 +1,4 @@
-//! The dialect of llama.cpp's own server: `completion`.
+//! The API format of llama.cpp's own server: `completion`.
 //!
 //! `endpoint` writes what a turn says, and `parser` reads streams and whole answers, with the server's own timings.
 

@@ -58,7 +58,7 @@ struct Timings {
 
 impl Parser for CompletionParser {
     fn event(&mut self, name: &str, data: &[u8], out: &mut EventSink<'_>) -> Result<()> {
-        // Not of this dialect's own, and of its neighbour's.
+        // Not of this API format's own, and of its neighbour's.
         if data.trim_ascii() == b"[DONE]" {
             return Ok(());
         }

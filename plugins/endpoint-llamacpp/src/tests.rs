@@ -1,4 +1,4 @@
-//! What the dialect writes, and what reading costs. What it reads is compared with recorded answers in the workspace's
+//! What the API format writes, and what reading costs. What it reads is compared with recorded answers in the workspace's
 //! own tests.
 
 use prony_plugin_api::{

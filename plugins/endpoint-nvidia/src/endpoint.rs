@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::parser::ImageRetrievalParser;
 
-/// `POST /v1/infer`. Every image of a turn is an input; texts are no part of the dialect and stay behind.
+/// `POST /v1/infer`. Every image of a turn is an input; texts are no part of the API format and stay behind.
 #[derive(Debug)]
 pub(crate) struct ImageRetrievalEndpoint;
 

@@ -1,4 +1,4 @@
-//! The dialect of NVIDIA NIM's models that find things in images: `image_retrieval`.
+//! The API format of NVIDIA NIM's models that find things in images: `image_retrieval`.
 //!
 //! `endpoint` writes what a turn shows, and `parser` counts what was found.
 

@@ -29,7 +29,7 @@ struct Found {
 }
 
 impl Parser for ImageRetrievalParser {
-    /// The dialect does not stream; a server that does anyway sends the whole answer as one event.
+    /// The API format does not stream; a server that does anyway sends the whole answer as one event.
     fn event(&mut self, name: &str, data: &[u8], out: &mut EventSink<'_>) -> Result<()> {
         match json::whole_event(name, data, out) {
             Some(answer) => self.body(200, answer, out),

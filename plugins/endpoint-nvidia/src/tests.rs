@@ -1,4 +1,4 @@
-//! What the dialect writes and counts. Bad answers are compared with a table in the workspace's own tests.
+//! What the API format writes and counts. Bad answers are compared with a table in the workspace's own tests.
 
 use prony_plugin_api::{
     ErrorKind, PartKind,

@@ -1,4 +1,4 @@
-//! The dialect of Ollama's own chat: `ollama_chat`.
+//! The API format of Ollama's own chat: `ollama_chat`.
 //!
 //! `endpoint` writes what a turn says, with `message` for one message of it, and `parser` reads streams of lines and whole
 //! answers.

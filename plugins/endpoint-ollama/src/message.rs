@@ -1,4 +1,4 @@
-//! Messages as the dialect writes them: a text, and images beside it.
+//! Messages as the API format writes them: a text, and images beside it.
 
 use prony_plugin_api::{PartKind, PluginError, Result, TurnMessage};
 use serde::Serialize;
@@ -17,7 +17,7 @@ impl<'a> Message<'a> {
     /// Translates a message of a turn.
     ///
     /// # Errors
-    /// `unsupported` for a part that the dialect has no form for.
+    /// `unsupported` for a part that the API format has no form for.
     pub(crate) fn of(message: TurnMessage<'a>) -> Result<Self> {
         let role = if message.role().is_empty() { "user" } else { message.role() };
         let mut images = Vec::new();

@@ -1,4 +1,4 @@
-//! What the dialect writes, and what reading costs. What it reads is compared with recorded answers in the workspace's
+//! What the API format writes, and what reading costs. What it reads is compared with recorded answers in the workspace's
 //! own tests.
 
 use prony_plugin_api::{
@@ -47,7 +47,7 @@ fn the_users_own_fields_win(#[case] extra: &str, #[case] expected: &str) {
 }
 
 #[test]
-fn what_the_dialect_has_no_form_for_is_refused() {
+fn what_the_api_format_has_no_form_for_is_refused() {
     for kind in [PartKind::AUDIO, PartKind::VIDEO, PartKind::RAW, PartKind(99)] {
         let error = body(&Turn::user("Hi").part(kind, "", "data:,")).unwrap_err();
         assert_eq!(error.kind, ErrorKind::UNSUPPORTED);

@@ -35,7 +35,7 @@ impl Parser for AnswerParser {
     }
 
     fn body(&mut self, status: u32, body: &[u8], out: &mut EventSink<'_>) -> Result<()> {
-        // Without choices nothing of it is told: what another dialect says under the same names may mean something else.
+        // Without choices nothing of it is told: what another API format says under the same names may mean something else.
         let is_one = |reply: &Reply<'_>| reply.choices.is_some();
         if let Some(reply) = json::answer(status, body, EXPECTED, is_one, out)?
             && !self.reply(&reply, body, out)

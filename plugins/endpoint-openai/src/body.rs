@@ -1,4 +1,4 @@
-//! Bodies of requests in these dialects.
+//! Bodies of requests in these API formats.
 
 use prony_plugin_api::json;
 use serde::Serialize;

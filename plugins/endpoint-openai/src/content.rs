@@ -1,4 +1,4 @@
-//! Messages of a chat, as the dialect writes them.
+//! Messages of a chat, as the API format writes them.
 
 use prony_plugin_api::{Part, PartKind, PluginError, Result, TurnMessage, json::raw};
 use serde::Serialize;
@@ -54,7 +54,7 @@ impl<'a> ChatMessage<'a> {
     /// Translates a message of a turn.
     ///
     /// # Errors
-    /// `unsupported` for a part that the dialect has no form for.
+    /// `unsupported` for a part that the API format has no form for.
     pub(crate) fn of(message: TurnMessage<'a>) -> Result<Self> {
         let role = if message.role().is_empty() { "user" } else { message.role() };
         let mut parts =
@@ -99,7 +99,7 @@ pub(crate) fn audio(data: &str) -> Result<Audio<'_>> {
         return Err(PluginError::unsupported(format_args!("send the audio `{excerpt}`"))
             .hint("give audio as `<format>,<base64>` or as a `data:audio/<format>;base64,` URL"));
     };
-    // Media types have names of their own for the two formats that the dialect knows.
+    // Media types have names of their own for the two formats that the API format knows.
     let format = match format {
         "mpeg" => "mp3",
         "x-wav" | "wave" | "vnd.wave" => "wav",

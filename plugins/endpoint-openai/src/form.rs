@@ -1,4 +1,4 @@
-//! Bodies of the dialects that are sent as forms: [`Form`].
+//! Bodies of the API formats that are sent as forms: [`Form`].
 
 use std::borrow::Cow;
 

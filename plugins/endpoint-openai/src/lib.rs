@@ -1,4 +1,4 @@
-//! The OpenAI dialects: chat completions, text completions, responses, embeddings, pictures, videos and transcriptions.
+//! The OpenAI API formats: chat completions, text completions, responses, embeddings, pictures, videos and transcriptions.
 //!
 //! Requests are written by `chat`, `completions` and `embeddings`, each on top of `body`, with `content` and `prompt` for
 //! the two ways to state an input. Chat and text completions share one reader, `answer`, because servers mix their shapes
@@ -6,7 +6,7 @@
 //! its own both ways, and so has `images`. `azure` is `chat` at another place. `nim_embeddings` and `chat_embeddings` ask
 //! in other words for what `embeddings` reads. `image_edits`, `videos` and `transcriptions` are sent as a `form`, with a
 //! `file` where a turn brings one. Errors, token counts and texts that cost no allocation are read by what the contract
-//! crate has for all dialects of JSON.
+//! crate has for all API formats of JSON.
 //!
 //! Nothing here looks at a clock or a socket, and no good answer is judged by its `object` member.
 

@@ -1,10 +1,10 @@
-//! Prompts of the dialects that know no conversation: completions and embeddings.
+//! Prompts of the API formats that know no conversation: completions and embeddings.
 
 use prony_plugin_api::{PartKind, PluginError, Result, TurnContext, TurnMessage, json::raw};
 use serde::Serialize;
 use serde_json::Value;
 
-/// One input: a text, or what the dataset wrote in the dialect's own form, such as a list of token ids.
+/// One input: a text, or what the dataset wrote in the API format's own form, such as a list of token ids.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum Item<'a> {

@@ -21,7 +21,6 @@ pub(crate) enum Content<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct ContentPart<'a> {
-    /// Visible text.
     #[serde(borrow)]
     pub(crate) text: Text<'a>,
     /// A refusal in place of it.

@@ -100,7 +100,7 @@ struct Job<'a> {
 }
 
 impl Parser for VideosParser {
-    /// The dialect does not stream; a server that does anyway sends a whole answer as one event.
+    /// The API format does not stream; a server that does anyway sends a whole answer as one event.
     fn event(&mut self, name: &str, data: &[u8], out: &mut EventSink<'_>) -> Result<()> {
         match json::whole_event(name, data, out) {
             Some(answer) => self.body(200, answer, out),

@@ -1,6 +1,6 @@
 //! Rankings: a query and passages go out, a score for each passage comes back.
 //!
-//! Three dialects that differ in their members' names: `cohere`, `tei` (Hugging Face's text-embeddings-inference) and
+//! Three API formats that differ in their members' names: `cohere`, `tei` (Hugging Face's text-embeddings-inference) and
 //! `nim` (NVIDIA). `request` finds the query and the passages in a turn, and `parser` reads the answers of all three.
 
 mod cohere;

@@ -9,7 +9,7 @@ use serde::{Deserialize, de::IgnoredAny};
 /// What an answer that is none is compared with.
 const EXPECTED: &str = "a list of scores, or an object with one in `results` or `rankings`";
 
-/// Reads one response, of any of the three dialects: servers and proxies mix their names.
+/// Reads one response, of any of the three API formats: servers and proxies mix their names.
 #[derive(Debug)]
 pub(crate) struct RankingsParser;
 
@@ -45,7 +45,7 @@ struct Score {
     score: f64,
 }
 
-/// An entry of a list of scores, under the names of all dialects.
+/// An entry of a list of scores, under the names of all API formats.
 #[derive(Debug, Deserialize)]
 struct Entry {
     index: Option<u32>,
@@ -65,7 +65,7 @@ impl TryFrom<Entry> for Score {
 }
 
 impl Parser for RankingsParser {
-    /// The dialects do not stream; a server that does anyway sends the whole answer as one event.
+    /// The API formats do not stream; a server that does anyway sends the whole answer as one event.
     fn event(&mut self, name: &str, data: &[u8], out: &mut EventSink<'_>) -> Result<()> {
         match json::whole_event(name, data, out) {
             Some(answer) => self.body(200, answer, out),

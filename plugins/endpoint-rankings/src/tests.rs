@@ -1,4 +1,4 @@
-//! What the dialects write. What they read is compared with recorded answers in the workspace's own tests.
+//! What the API formats write. What they read is compared with recorded answers in the workspace's own tests.
 
 use prony_plugin_api::{
     Endpoint, ErrorKind, PartKind, PluginError,
@@ -25,7 +25,7 @@ fn question() -> Turn {
 }
 
 #[test]
-fn each_dialect_has_names_of_its_own() {
+fn each_api_format_has_names_of_its_own() {
     insta::assert_snapshot!(
         body::<CohereRankingsEndpoint>(&question()).unwrap(),
         @r#"{"model":"m","query":"Weather?","documents":["It \"rains\".","It snows."],"top_n":1}"#

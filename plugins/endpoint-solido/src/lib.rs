@@ -1,4 +1,4 @@
-//! The dialect of Solido's answers from documents: `solido_rag`.
+//! The API format of Solido's answers from documents: `solido_rag`.
 //!
 //! `endpoint` writes what a turn says, and `parser` reads streams and whole answers.
 

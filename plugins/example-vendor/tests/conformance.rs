@@ -1,6 +1,6 @@
-//! What the dialect writes and reads, and that it survives everything else.
+//! What the API format writes and reads, and that it survives everything else.
 
-use example_vendor::ExampleVendor as Dialect;
+use example_vendor::ExampleVendor as ApiFormat;
 
 use prony_plugin_api::{
     PluginError,
@@ -14,7 +14,7 @@ const ANSWER: &[u8] = include_bytes!("answer.json");
 
 #[test]
 fn a_turn_becomes_a_request() -> Result<(), PluginError> {
-    let endpoint = TestEndpoint::new::<Dialect>("{}")?;
+    let endpoint = TestEndpoint::new::<ApiFormat>("{}")?;
     let turn = Turn::user("What is the capital of France?").model("vendor-1").max_tokens(8);
     let body = endpoint.format(&turn.streaming().extra(r#"{"seed": 7}"#))?.json()?;
     assert_eq!(body["messages"][0]["content"], "What is the capital of France?");
@@ -27,7 +27,7 @@ fn a_turn_becomes_a_request() -> Result<(), PluginError> {
 
 #[test]
 fn a_stream_becomes_an_answer() -> Result<(), PluginError> {
-    let answer = TestEndpoint::new::<Dialect>("{}")?.read_stream(STREAM);
+    let answer = TestEndpoint::new::<ApiFormat>("{}")?.read_stream(STREAM);
     assert_eq!(answer.text(), "The capital is \"Paris\".");
     assert_eq!(answer.finish_reasons, [(0, "stop".to_owned())]);
     assert_eq!(answer.usage.and_then(|usage| usage.completion), Some(6));
@@ -37,7 +37,7 @@ fn a_stream_becomes_an_answer() -> Result<(), PluginError> {
 
 #[test]
 fn a_whole_answer_is_read_as_well() -> Result<(), PluginError> {
-    let endpoint = TestEndpoint::new::<Dialect>("{}")?;
+    let endpoint = TestEndpoint::new::<ApiFormat>("{}")?;
     assert_eq!(endpoint.read_body(200, ANSWER).text(), "The capital is Paris.");
     let refused = endpoint.read_body(429, br#"{"error": {"message": "slow down"}}"#);
     assert_eq!(refused.errors[0].message, "slow down");
@@ -47,6 +47,6 @@ fn a_whole_answer_is_read_as_well() -> Result<(), PluginError> {
 #[test]
 fn it_does_what_the_contract_says() {
     let suite = Suite::new().replay("stream.sse", Recording::stream(STREAM));
-    let report = suite.replay("answer.json", Recording::body(200, ANSWER)).endpoint::<Dialect>();
+    let report = suite.replay("answer.json", Recording::body(200, ANSWER)).endpoint::<ApiFormat>();
     assert!(report.conforms(), "{report}");
 }

@@ -53,7 +53,7 @@ impl Collector {
                     next_tick = Some(self.host.now_ns().saturating_add(self.interval_ns));
                     self.pages.iter_mut().for_each(Page::begin_phase);
                     self.scrape();
-                    // A host in a hurry does not wait for it.
+                    // A host that ends at once does not wait for it.
                     let _ = scraped.send(());
                 }
                 Ok(Command::PhaseEnded) => {

@@ -50,7 +50,6 @@ impl fmt::Debug for Client {
 /// Why there is no page.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// What happened.
     pub(crate) details: ErrorDetails,
     /// The server says that there is no such page: asking again is of no use.
     pub(crate) is_final: bool,

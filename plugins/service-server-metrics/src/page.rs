@@ -9,11 +9,11 @@ use crate::fetch::Client;
 pub(crate) struct Page {
     name: String,
     client: Client,
-    standing: Standing,
+    state: PageState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
+enum PageState {
     /// Nothing is known against it.
     Good,
     /// It failed, which was reported in this phase. It is tried again.
@@ -25,19 +25,19 @@ enum Standing {
 impl Page {
     /// The page that this client asks for.
     pub(crate) fn new(name: String, client: Client) -> Self {
-        Self { name, client, standing: Standing::Good }
+        Self { name, client, state: PageState::Good }
     }
 
     /// A new phase begins: the next failure is news again.
     pub(crate) fn begin_phase(&mut self) {
-        if self.standing == Standing::Reported {
-            self.standing = Standing::Good;
+        if self.state == PageState::Reported {
+            self.state = PageState::Good;
         }
     }
 
     /// Scrapes it. Gives nothing when there is nothing new to say.
     pub(crate) fn scrape(&mut self, host: HostHandle) -> Option<ServerMetricsSample> {
-        if self.standing == Standing::Gone {
+        if self.state == PageState::Gone {
             return None;
         }
         let sent_ns = host.now_ns();
@@ -52,9 +52,9 @@ impl Page {
         match outcome {
             Ok(families) => Some(ServerMetricsSample { families, ..sample }),
             Err(failure) => {
-                let before = self.standing;
-                self.standing = if failure.is_final { Standing::Gone } else { Standing::Reported };
-                (before != self.standing)
+                let before = self.state;
+                self.state = if failure.is_final { PageState::Gone } else { PageState::Reported };
+                (before != self.state)
                     .then_some(ServerMetricsSample { error: Some(failure.details), ..sample })
             }
         }

@@ -17,7 +17,7 @@ use crate::{
         terminal,
     },
     plugin::{
-        Category, PluginError, Registry, Standing,
+        Category, EntryState, PluginError, Registry,
         install::{self, InstallError, Installed, InstalledLibrary, Request},
     },
 };
@@ -35,7 +35,7 @@ pub(super) struct AddArgs {
     #[arg(long)]
     replace: bool,
     /// Print JSON: `pack`, `manifest`, `replaced`, `libraries` (`file`, `from`, `sha256`), `entries` (`category`, `name`,
-    /// `standing`, `by`, `reason`, `shadows`), `warnings`. A plugin package that is refused: as `validate` does.
+    /// `state`, `by`, `reason`, `shadows`), `warnings`. A plugin package that is refused: as `validate` does.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -88,37 +88,37 @@ struct InstalledEntry {
     category: Category,
     name: String,
     /// How it stands, or why it is not there.
-    standing: Result<Standing, PluginError>,
+    state: Result<EntryState, PluginError>,
     shadows: Vec<PathBuf>,
 }
 
 impl InstalledEntry {
     fn of((category, name): &(Category, String), installed: &Installed, registry: &Registry) -> Self {
         let mut shadows = Vec::new();
-        let standing = registry.describe(*category, name).map(|listed| {
+        let state = registry.describe(*category, name).map(|listed| {
             let own = listed.entries.iter().position(|entry| entry.origin.manifest == installed.manifest);
             // A policy can leave this one out of several.
             let position = own.unwrap_or(listed.entries.len());
-            let standing = listed.standing(position);
-            if standing == Standing::Used {
+            let state = listed.state(position);
+            if state == EntryState::Used {
                 shadows.extend(listed.entries.iter().skip(1).map(|entry| entry.origin.manifest.clone()));
             }
-            standing
+            state
         });
-        Self { category: *category, name: name.clone(), standing, shadows }
+        Self { category: *category, name: name.clone(), state, shadows }
     }
 
     fn as_json(&self) -> Value {
-        let (standing, by, reason) = match &self.standing {
-            Ok(standing) => match standing {
-                Standing::Used => (standing.name(), None, None),
-                Standing::Shadowed { by, reason } => (standing.name(), Some(by), Some((*reason).to_owned())),
-                Standing::Conflict { with } => (standing.name(), Some(with), None),
+        let (state, by, reason) = match &self.state {
+            Ok(state) => match state {
+                EntryState::Used => (state.name(), None, None),
+                EntryState::Shadowed { by, reason } => (state.name(), Some(by), Some((*reason).to_owned())),
+                EntryState::Conflict { with } => (state.name(), Some(with), None),
             },
             Err(error) => ("left_out", None, Some(error.to_string())),
         };
         json!({
-            "category": self.category.name(), "name": self.name, "standing": standing, "by": by, "reason": reason,
+            "category": self.category.name(), "name": self.name, "state": state, "by": by, "reason": reason,
             "shadows": self.shadows,
         })
     }
@@ -127,13 +127,13 @@ impl InstalledEntry {
         let files = |files: &[PathBuf]| {
             files.iter().map(|file| format!("`{}`", file.display())).collect::<Vec<_>>().join(", ")
         };
-        let note = match &self.standing {
-            Ok(Standing::Used) if self.shadows.is_empty() => String::new(),
-            Ok(Standing::Used) => format!(", in place of the one of {}", files(&self.shadows)),
-            Ok(Standing::Shadowed { by, reason }) => {
+        let note = match &self.state {
+            Ok(EntryState::Used) if self.shadows.is_empty() => String::new(),
+            Ok(EntryState::Used) => format!(", in place of the one of {}", files(&self.shadows)),
+            Ok(EntryState::Shadowed { by, reason }) => {
                 format!(", NOT used: the one of `{}` is, because {reason}", by.display())
             }
-            Ok(Standing::Conflict { with }) => format!(
+            Ok(EntryState::Conflict { with }) => format!(
                 ", NOT used: it conflicts with the one of `{}`; give one a higher `priority`, or remove one",
                 with.display()
             ),

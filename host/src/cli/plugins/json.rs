@@ -4,7 +4,7 @@
 //! counts), `endpoints` and `services` (lists of names as below), `problems` (`file`, `text`).
 //!
 //! `show`, and each name of a list: `category`, `name`, `conflicting`, and `entries`, the one that is used first. An
-//! entry: `standing` (`used`, `shadowed`, `conflict`), `by` and `reason` if it is not used, `manifest`, `tier`, `class`,
+//! entry: `state` (`used`, `shadowed`, `conflict`), `by` and `reason` if it is not used, `manifest`, `tier`, `class`,
 //! `description`, `priority`, `isolation` (`none`, `process`), `integrity`, `metadata`, and `library`: `file`, `faults`
 //! (`text`, `hint`; empty in a sound one), and as far as it can be read `size`, `sha256`, `package`, `version`,
 //! `contract`, `needs_contract`, `rustc`, `opt_level`, `target`, `panic`, `options` (a JSON Schema), and of a service
@@ -14,7 +14,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::plugin::{Category, Inspection, Inspections, Listed, ListedEntry, Registry, Standing, chain};
+use crate::plugin::{Category, EntryState, Inspection, Inspections, Listed, ListedEntry, Registry, chain};
 
 /// Version of the objects that `--json` prints: within it, keys are only ever added.
 pub(super) const JSON_VERSION: u32 = 1;
@@ -72,7 +72,7 @@ pub(super) fn problems(registry: &Registry) -> Value {
 fn name(listed: &Listed, inspections: &mut Inspections) -> Map<String, Value> {
     let entries = listed.entries.iter().enumerate();
     let entries: Value =
-        entries.map(|(at, entry)| one(entry, &listed.standing(at), &inspections.whole(entry))).collect();
+        entries.map(|(at, entry)| one(entry, &listed.state(at), &inspections.whole(entry))).collect();
     let object = json!({
         "category": listed.category.name(), "name": listed.name, "conflicting": listed.conflicting, "entries": entries,
     });
@@ -82,14 +82,14 @@ fn name(listed: &Listed, inspections: &mut Inspections) -> Map<String, Value> {
     }
 }
 
-fn one(entry: &ListedEntry, standing: &Standing, inspection: &Inspection) -> Value {
-    let (by, reason) = match standing {
-        Standing::Used => (None, None),
-        Standing::Shadowed { by, reason } => (Some(by), Some(*reason)),
-        Standing::Conflict { with } => (Some(with), Some("neither has a higher priority")),
+fn one(entry: &ListedEntry, state: &EntryState, inspection: &Inspection) -> Value {
+    let (by, reason) = match state {
+        EntryState::Used => (None, None),
+        EntryState::Shadowed { by, reason } => (Some(by), Some(*reason)),
+        EntryState::Conflict { with } => (Some(with), Some("neither has a higher priority")),
     };
     json!({
-        "standing": standing.name(), "by": by, "reason": reason,
+        "state": state.name(), "by": by, "reason": reason,
         "manifest": entry.origin.manifest, "tier": entry.origin.tier.to_string(),
         "class": entry.class.to_string(), "description": entry.description, "priority": entry.priority,
         "isolation": if entry.isolated { "process" } else { "none" },

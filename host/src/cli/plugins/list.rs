@@ -81,7 +81,7 @@ fn write_overview(registry: &Registry, listing: &mut Listing) {
         let entries = registry.list(category).into_iter().map(|listed| {
             let winner = listed.entries.first();
             let description = winner.map(|entry| entry.description.clone()).unwrap_or_default();
-            vec![listed.name.clone(), standing(&listed), description]
+            vec![listed.name.clone(), state(&listed), description]
         });
         listing.section(&format!("{category}s"), entries);
     }
@@ -113,7 +113,7 @@ fn broken(registry: &Registry) -> Vec<Vec<String>> {
 }
 
 /// Where the winner of a name comes from, and whether it is disputed.
-fn standing(listed: &Listed) -> String {
+fn state(listed: &Listed) -> String {
     let tier = listed.entries.first().map(|winner| winner.origin.tier.to_string()).unwrap_or_default();
     match listed.entries.len() {
         _ if listed.conflicting => "CONFLICT".to_owned(),
@@ -127,7 +127,7 @@ fn write_category(entries: &[Listed], listing: &mut Listing) {
         listed.entries.first().map(|winner| {
             vec![
                 listed.name.clone(),
-                standing(listed),
+                state(listed),
                 winner.class.to_string(),
                 format!("priority {}", winner.priority),
                 winner.description.clone(),

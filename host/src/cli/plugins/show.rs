@@ -13,7 +13,7 @@ use crate::{
         exit::{Exit, Failure},
         option_rows, terminal,
     },
-    plugin::{Inspection, Listed, Registry, Standing},
+    plugin::{EntryState, Inspection, Listed, Registry},
 };
 
 /// What to show.
@@ -22,7 +22,6 @@ pub(super) struct ShowArgs {
     /// Its category: `endpoint` or `service`.
     #[arg(value_name = "CATEGORY")]
     category: String,
-    /// Its name.
     #[arg(value_name = "NAME")]
     name: String,
     /// Print JSON: `category`, `name`, `conflicting`, `entries` (the one that is used first, each with its `library`),
@@ -50,10 +49,10 @@ pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
 fn write_everything(listed: &Listed, listing: &mut Listing) {
     list::write_entry(listed, listing);
     let rows = listed.entries.iter().enumerate().skip(1).map(|(at, entry)| {
-        let reason = match listed.standing(at) {
-            Standing::Used => String::new(),
-            Standing::Shadowed { by, reason } => format!("shadowed by `{}`: {reason}", by.display()),
-            Standing::Conflict { with } => format!("conflicts with `{}`: equal priority", with.display()),
+        let reason = match listed.state(at) {
+            EntryState::Used => String::new(),
+            EntryState::Shadowed { by, reason } => format!("shadowed by `{}`: {reason}", by.display()),
+            EntryState::Conflict { with } => format!("conflicts with `{}`: equal priority", with.display()),
         };
         vec![entry.origin.manifest.display().to_string(), reason]
     });

@@ -26,7 +26,6 @@ pub(crate) enum FileError {
     /// It cannot be opened or read.
     #[error("read the input file `{path}`")]
     Unreadable {
-        /// The file.
         path: PathBuf,
         /// What the system says.
         source: io::Error,
@@ -34,7 +33,6 @@ pub(crate) enum FileError {
     /// It is compressed, and cannot be unpacked.
     #[error("read the input file `{path}`: it is compressed with {format}, and damaged or not whole")]
     Damaged {
-        /// The file.
         path: PathBuf,
         /// The program that compresses like this.
         format: &'static str,
@@ -44,21 +42,16 @@ pub(crate) enum FileError {
     /// It has no end, or more of it is wanted than fits into memory.
     #[error("read the input file `{path}`: {what}")]
     TooLarge {
-        /// The file.
         path: PathBuf,
         /// What is larger than which limit.
         what: String,
     },
     /// It has no row.
     #[error("read the input file `{path}`: it has no row")]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
+    Empty { path: PathBuf },
     /// Its first row breaks off where its line ends: one JSON value over the lines of the file.
     #[error("the input file `{path}` looks like JSON over several lines; it must be one object a line")]
     SeveralLines {
-        /// The file.
         path: PathBuf,
         /// What writes it as lines.
         filter: &'static str,
@@ -66,7 +59,6 @@ pub(crate) enum FileError {
     /// A row is wrong.
     #[error("read the row at `{path}:{line}`")]
     Row {
-        /// The file.
         path: PathBuf,
         /// Its line, from 1.
         line: usize,

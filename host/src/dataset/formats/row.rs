@@ -43,9 +43,7 @@ pub(crate) enum RowError {
     Type {
         /// The key, or the whole row.
         place: String,
-        /// What it must be.
         expected: &'static str,
-        /// What it is.
         found: &'static str,
     },
     /// A key that nobody knows.
@@ -72,17 +70,14 @@ pub(crate) enum RowError {
     /// A value outside its range.
     #[error("`{key}` is `{value}`, not {expected}")]
     Value {
-        /// The key.
         key: &'static str,
         /// Its value, as JSON.
         value: String,
-        /// What it must be.
         expected: &'static str,
     },
     /// Something that HTTP cannot carry, or a list in place of a text. The value is not shown: it may be a key.
     #[error("`{key}` holds `{name}`, whose name or value is none of a header")]
     Header {
-        /// The key.
         key: &'static str,
         /// The header's name.
         name: String,
@@ -90,7 +85,6 @@ pub(crate) enum RowError {
     /// A thing that is known and cannot be done yet.
     #[error("`{key}` asks for {what}, which this version does not do yet")]
     NotBuilt {
-        /// The key.
         key: &'static str,
         /// What it is for.
         what: &'static str,
@@ -100,7 +94,6 @@ pub(crate) enum RowError {
     /// A file extension that says nothing about the medium's type.
     #[error("`{key}` names `{path}`, whose type is not known")]
     MediumType {
-        /// The key.
         key: &'static str,
         /// Where the file would be.
         path: PathBuf,
@@ -110,7 +103,6 @@ pub(crate) enum RowError {
     /// A medium's file that cannot be read.
     #[error("`{key}` names `{path}`, which cannot be read")]
     Medium {
-        /// The key.
         key: &'static str,
         /// Where the file should be.
         path: PathBuf,

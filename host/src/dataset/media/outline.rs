@@ -13,7 +13,6 @@ pub(crate) enum MediaError {
         "make {what}: the media of one request would take {bytes} bytes, and may take {MOST_OF_A_REQUEST}"
     )]
     TooLarge {
-        /// The medium.
         what: String,
         /// What they would take.
         bytes: u64,
@@ -21,7 +20,6 @@ pub(crate) enum MediaError {
     /// An encoder has no form for it.
     #[error("encode {what}: {reason}")]
     Encoder {
-        /// The medium.
         what: String,
         /// What the encoder says.
         reason: String,

@@ -1,6 +1,6 @@
-//! What generated text looks like in each dialect: [`Frames`] of a stream, and whole answers.
+//! What generated text looks like in each API format: [`Frames`] of a stream, and whole answers.
 //!
-//! One file a dialect. Token events are put together from text, not from JSON values: they are made a hundred thousand
+//! One file an API format. Token events are put together from text, not from JSON values: they are made a hundred thousand
 //! times a second, and the words need no escaping.
 
 mod bedrock;

@@ -13,7 +13,6 @@ use super::{Rung, Speed};
 /// Everything that was found out about one library.
 #[derive(Debug, Serialize)]
 pub(crate) struct Examination {
-    /// Its file.
     pub(crate) library: PathBuf,
     /// What it says about itself.
     pub(crate) descriptor: Option<Descriptor>,

@@ -10,7 +10,6 @@ use super::{Rung, Speed};
 /// What the child has to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Job {
-    /// The library.
     pub(super) library: PathBuf,
     /// The exported type is a service, not an endpoint.
     pub(super) is_service: bool,

@@ -12,7 +12,6 @@ pub(crate) enum NoLibrary {
     /// There is nothing where cargo would have built it.
     #[error("check `{}`: it is not there, since it has not been built", .library.display())]
     Unbuilt {
-        /// What was named.
         library: PathBuf,
         /// The crate's folder.
         root: PathBuf,

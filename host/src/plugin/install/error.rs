@@ -18,16 +18,10 @@ use crate::{
 pub(crate) enum InstallError {
     /// There is nothing to install.
     #[error("find a plugin package in `{}`: there is no plugins.yaml", .path.display())]
-    NoManifest {
-        /// What was named.
-        path: PathBuf,
-    },
+    NoManifest { path: PathBuf },
     /// The pack cannot be a folder of this name.
     #[error("name the plugin package `{name}`: it takes letters, digits, `-` and `_`")]
-    Name {
-        /// The name.
-        name: String,
-    },
+    Name { name: String },
     /// It would not load.
     #[error("add the plugin package of `{}`: {} in it would keep it from being used", .path.display(), errors(.validation))]
     Refused {
@@ -45,7 +39,6 @@ pub(crate) enum InstallError {
     /// A pack of this name is installed.
     #[error("add the plugin package `{name}`: there is one in `{}`", .folder.display())]
     Exists {
-        /// Its name.
         name: String,
         /// Its folder.
         folder: PathBuf,
@@ -78,7 +71,6 @@ pub(crate) enum InstallError {
     /// Its hashes cannot be written into its manifest.
     #[error("write the hashes into a copy of `{}`: {problem}", .manifest.display())]
     Pin {
-        /// The manifest.
         manifest: PathBuf,
         /// What is in the way of writing the hash into it.
         problem: PinProblem,
@@ -89,7 +81,6 @@ pub(crate) enum InstallError {
     /// The system refuses.
     #[error("{doing} `{}`", .path.display())]
     Io {
-        /// What was tried.
         doing: &'static str,
         /// With which file or folder.
         path: PathBuf,
@@ -99,7 +90,6 @@ pub(crate) enum InstallError {
     /// There is no pack of this name.
     #[error("find the plugin package `{name}` in your plugin folder: there is {}", quoted(.known))]
     Unknown {
-        /// What was asked for.
         name: String,
         /// What there is, in order.
         known: Vec<String>,

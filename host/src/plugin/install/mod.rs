@@ -43,7 +43,6 @@ pub(crate) struct Request<'a> {
 /// A pack that was installed.
 #[derive(Debug)]
 pub(crate) struct Installed {
-    /// Its name.
     pub(crate) name: String,
     /// Its manifest, in the user's plugin folder.
     pub(crate) manifest: PathBuf,

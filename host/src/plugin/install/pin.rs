@@ -14,12 +14,7 @@ use crate::plugin::{
 pub(crate) enum PinProblem {
     /// The entry is written in a way that is not edited here.
     #[error("the {category} `{name}` is written in a style that cannot be edited")]
-    Style {
-        /// Its category.
-        category: Category,
-        /// Its name.
-        name: String,
-    },
+    Style { category: Category, name: String },
     /// The edited text would say something else.
     #[error("the copy would not say the same as the original")]
     Differs,

@@ -210,7 +210,7 @@ impl Registry {
         used
     }
 
-    /// The dialect of this name, in any spelling. Opens nothing.
+    /// The API format of this name, in any spelling. Opens nothing.
     pub(crate) fn endpoint(&self, name: &str) -> Result<Arc<EndpointEntry>, PluginError> {
         winner(&self.lock().endpoints, name).map_err(|error| self.explain(error))
     }
@@ -260,7 +260,7 @@ impl Registry {
             .collect()
     }
 
-    /// Makes an instance of a dialect from its options, the text of a JSON object; opens its library on first use.
+    /// Makes an instance of an API format from its options, the text of a JSON object; opens its library on first use.
     pub(crate) fn load_endpoint(
         &self,
         name: &str,

@@ -23,7 +23,6 @@ pub(crate) struct Finding {
     pub(crate) line: Option<usize>,
     /// How grave it is.
     pub(crate) severity: Severity,
-    /// What is wrong.
     pub(crate) text: String,
     /// What to do about it.
     pub(crate) hint: String,

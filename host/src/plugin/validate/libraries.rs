@@ -33,15 +33,15 @@ pub(super) fn check(
 ) -> Vec<Target> {
     let name = policy.map(|policy| policy.policy).unwrap_or_default();
     descriptions(one);
-    let mut shelf = Shelf { surveys: Surveys::default(), seen: HashSet::new(), trust };
+    let mut checks = LibraryChecks { surveys: Surveys::default(), seen: HashSet::new(), trust };
     // What is wrong with the manifest's own folder was said of the manifest.
-    shelf.seen.extend(one.findings.iter().map(|finding| finding.text.clone()));
+    checks.seen.extend(one.findings.iter().map(|finding| finding.text.clone()));
     let mut targets = Vec::new();
     for subject in one.subjects.clone() {
         let sound = policy.is_none_or(|policy| pinned(one, &subject, policy));
         let elsewhere = name == PluginPolicy::Any || subject.integrity.is_some();
         let folders = if elsewhere { folders } else { &folders[..folders.len().min(1)] };
-        let target = shelf.check(one, &subject, folders);
+        let target = checks.check(one, &subject, folders);
         let allowed = one.origin.tier == Tier::BuiltIn || name != PluginPolicy::Builtin;
         targets.extend(target.filter(|_| sound && allowed));
     }
@@ -82,14 +82,14 @@ fn pinned(one: &mut Examined, subject: &Subject, policy: &PolicyInForce) -> bool
 }
 
 /// What was seen of each library.
-struct Shelf<'a> {
+struct LibraryChecks<'a> {
     surveys: Surveys,
     /// What was said already: several entries may share a library, and several libraries a folder.
     seen: HashSet<String>,
     trust: &'a Trust,
 }
 
-impl Shelf<'_> {
+impl LibraryChecks<'_> {
     fn check(&mut self, one: &mut Examined, subject: &Subject, folders: &[PathBuf]) -> Option<Target> {
         let library = match find_in(&subject.class, folders) {
             Ok(library) => library,

@@ -40,7 +40,6 @@ pub(crate) struct Target {
 /// Why a library cannot be used, in words that travel.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct LoadFailure {
-    /// What is wrong.
     pub(crate) text: String,
     /// What to do about it.
     pub(crate) hint: String,

@@ -37,7 +37,6 @@ enum Version {
 /// What is known of a payload besides its bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Meta {
-    /// What it is.
     pub(super) tag: Tag,
     /// The frame's number; of a record without a count, the one that its count refers to.
     pub(super) number: u64,

@@ -23,7 +23,6 @@ pub(crate) enum Misplaced {
     /// It has another name.
     #[error("the journal `{}` was moved while the run was going", .from.display())]
     Moved {
-        /// Where it was.
         from: PathBuf,
         /// Where it is now, where the system tells.
         to: Option<PathBuf>,
@@ -31,19 +30,13 @@ pub(crate) enum Misplaced {
     /// It had no name any more, and has been written again.
     #[error("the journal `{}` was removed while the run was going", .from.display())]
     Removed {
-        /// Where it was.
         from: PathBuf,
         /// The folder that it is in now.
         dir: PathBuf,
     },
     /// It has no name any more, and cannot be written again.
     #[error("the journal `{}` was removed while the run was going, and cannot be written again", .from.display())]
-    Lost {
-        /// Where it was.
-        from: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Lost { from: PathBuf, source: io::Error },
 }
 
 impl Explain for Misplaced {

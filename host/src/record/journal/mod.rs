@@ -87,24 +87,13 @@ pub(crate) enum JournalError {
     Thread(#[source] io::Error),
     /// The file cannot be made: a missing folder, no right, no space.
     #[error("create the journal `{}`", .path.display())]
-    Create {
-        /// Where.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Create { path: PathBuf, source: io::Error },
     /// The disk is full, or the file is gone.
     #[error("write the journal `{}`", .path.display())]
-    Write {
-        /// Where.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Write { path: PathBuf, source: io::Error },
     /// Somebody else has made the file shorter: what is written now would not be read.
     #[error("the journal `{}` was cut to {found} bytes while the run was going; it had {written}", .path.display())]
     Cut {
-        /// Where.
         path: PathBuf,
         /// Its size now.
         found: u64,
@@ -122,16 +111,8 @@ pub(crate) enum JournalError {
     },
     /// There is no journal.
     #[error("open the journal `{}`", .path.display())]
-    Open {
-        /// Where.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Open { path: PathBuf, source: io::Error },
     /// The file is something else.
     #[error("read `{}`: it is not a journal of this version", .path.display())]
-    NotAJournal {
-        /// Where.
-        path: PathBuf,
-    },
+    NotAJournal { path: PathBuf },
 }

@@ -66,7 +66,6 @@ pub(super) fn encode(frame: &Frame, out: &mut Vec<u8>) -> Result<Tag, rmp_serde:
 
 /// What a payload says.
 pub(super) enum Payload {
-    /// It.
     Frame(Frame),
     /// It is of a kind that only newer versions know.
     OfUnknownKind,

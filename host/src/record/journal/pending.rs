@@ -30,7 +30,6 @@ enum Added {
 /// A record, decoded.
 #[derive(Debug)]
 pub(crate) struct Decoded {
-    /// It.
     pub(crate) record: Record,
     /// Its tokens are counted, or nobody wanted them to be.
     pub(crate) is_counted: bool,

@@ -102,15 +102,14 @@ struct Ends {
 /// A body that is to be fetched, and read by the same parser.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct FollowUp {
-    /// Where it is.
     pub(super) path: String,
     /// How long to wait before it is asked for.
     pub(super) after_ms: u64,
 }
 
-/// How far a stream is, by what its dialect says of it.
+/// How far a stream is, by what its API format says of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum StreamState {
     /// There is more to come.
     Open,
     /// Every choice has its finish reason. The usage may still come.
@@ -124,7 +123,6 @@ pub(super) enum Standing {
 pub(crate) struct Passage {
     /// Choice index.
     pub(crate) choice: u32,
-    /// Channel.
     pub(crate) kind: TextKind,
     /// All of it so far.
     pub(crate) text: String,
@@ -140,17 +138,17 @@ impl Answer {
 
     /// How far a stream is. `choices` is how many were asked for, where that is known: where not, only an end marker or an
     /// error ends it.
-    pub(super) fn standing(&self, choices: Option<u32>) -> Standing {
+    pub(super) fn state(&self, choices: Option<u32>) -> StreamState {
         let has_all = |count: u32| choices.is_some_and(|choices| count >= choices);
         // Each of several pictures may have an end marker of its own.
         if self.error.is_some() || self.is_marked_over() || (self.done && has_all(self.media)) {
-            Standing::Over
+            StreamState::Over
         } else if self.ends.choices == 0 || !has_all(self.ends.choices) {
-            Standing::Open
+            StreamState::Open
         } else if self.ends.usage_is_final {
-            Standing::Over
+            StreamState::Over
         } else {
-            Standing::Finished
+            StreamState::Finished
         }
     }
 

@@ -137,29 +137,29 @@ const PICTURE: Step = |answer| {
 };
 
 #[rstest]
-#[case::nothing(&[], Some(1), Standing::Open)]
-#[case::text(&[TEXT, USAGE], Some(1), Standing::Open)]
-#[case::finished(&[TEXT, USAGE, FINISH], Some(1), Standing::Finished)]
-#[case::with_usage(&[TEXT, BOTH], Some(1), Standing::Over)]
-#[case::with_late_usage(&[TEXT, FINISH, USAGE], Some(1), Standing::Over)]
-#[case::twice_finished(&[FINISH, FINISH, USAGE], Some(2), Standing::Open)]
-#[case::all_finished(&[FINISH, OTHER_FINISH], Some(2), Standing::Finished)]
-#[case::of_unknown_many(&[TEXT, FINISH, USAGE], None, Standing::Open)]
-#[case::marked(&[TEXT, DONE], None, Standing::Over)]
-#[case::failed(&[TEXT, ERROR], None, Standing::Over)]
-#[case::the_picture(&[PICTURE], Some(1), Standing::Over)]
-#[case::one_of_two_pictures(&[PICTURE], Some(2), Standing::Open)]
-fn a_stream_is_over_when_its_dialect_says_so(
+#[case::nothing(&[], Some(1), StreamState::Open)]
+#[case::text(&[TEXT, USAGE], Some(1), StreamState::Open)]
+#[case::finished(&[TEXT, USAGE, FINISH], Some(1), StreamState::Finished)]
+#[case::with_usage(&[TEXT, BOTH], Some(1), StreamState::Over)]
+#[case::with_late_usage(&[TEXT, FINISH, USAGE], Some(1), StreamState::Over)]
+#[case::twice_finished(&[FINISH, FINISH, USAGE], Some(2), StreamState::Open)]
+#[case::all_finished(&[FINISH, OTHER_FINISH], Some(2), StreamState::Finished)]
+#[case::of_unknown_many(&[TEXT, FINISH, USAGE], None, StreamState::Open)]
+#[case::marked(&[TEXT, DONE], None, StreamState::Over)]
+#[case::failed(&[TEXT, ERROR], None, StreamState::Over)]
+#[case::the_picture(&[PICTURE], Some(1), StreamState::Over)]
+#[case::one_of_two_pictures(&[PICTURE], Some(2), StreamState::Open)]
+fn a_stream_is_over_when_its_api_format_says_so(
     #[case] steps: &[Step],
     #[case] choices: Option<u32>,
-    #[case] expected: Standing,
+    #[case] expected: StreamState,
 ) {
     let mut answer = Answer::default();
     for step in steps {
         answer.begin_event();
         step(&mut answer);
     }
-    assert_eq!(answer.standing(choices), expected);
+    assert_eq!(answer.state(choices), expected);
 }
 
 #[test]

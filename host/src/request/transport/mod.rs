@@ -119,7 +119,6 @@ impl Transport {
 }
 
 impl Response {
-    /// Its status.
     pub(crate) fn status(&self) -> StatusCode {
         match &self.source {
             Source::Timed(answer) => answer.head().status,
@@ -127,7 +126,6 @@ impl Response {
         }
     }
 
-    /// Its headers.
     pub(crate) fn headers(&self) -> &HeaderMap {
         self.source.headers()
     }

@@ -167,12 +167,10 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    /// Its status.
     pub(super) fn status(&self) -> StatusCode {
         self.answer.status()
     }
 
-    /// Its headers.
     pub(super) fn headers(&self) -> &HeaderMap {
         self.answer.headers()
     }

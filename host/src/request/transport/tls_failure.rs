@@ -26,7 +26,6 @@ const OTHER_HTTP: &str =
 /// A TLS failure in plain words.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Explained {
-    /// What it is.
     pub(super) what: String,
     /// What to do about it.
     pub(super) hint: &'static str,

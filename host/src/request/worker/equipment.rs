@@ -38,7 +38,6 @@ pub(crate) struct Assignment {
 pub(crate) struct Equipment<S> {
     /// The run's clock.
     pub(crate) clock: Clock,
-    /// The endpoint.
     pub(crate) endpoint: Endpoint,
     /// What all requests have in common.
     pub(crate) target: Arc<TargetPlan>,

@@ -24,7 +24,7 @@ pub(crate) use self::{
     sink::Sink,
 };
 use super::{
-    pulse::Pulse,
+    active_call::ActiveCall,
     transport::{Transport, TransportError},
     worker_statistics::WorkerStatistics,
 };
@@ -34,7 +34,7 @@ use super::{
 pub(crate) struct Worker {
     assignments: mpsc::UnboundedSender<Assignment>,
     prepared: Option<Receiver<()>>,
-    pulse: Arc<Pulse>,
+    active_call: Arc<ActiveCall>,
     thread: JoinHandle<()>,
 }
 
@@ -72,8 +72,8 @@ impl Worker {
             .map_err(|source| WorkerError::Transport { number, source })?;
         let (assignments, received) = mpsc::unbounded_channel();
         let (ready, prepared) = std::sync::mpsc::sync_channel(1);
-        let equipment = Equipment { endpoint: equipment.endpoint.with_own_pulse(), ..equipment };
-        let pulse = equipment.endpoint.pulse();
+        let equipment = Equipment { endpoint: equipment.endpoint.with_own_counter(), ..equipment };
+        let active_call = equipment.endpoint.active_call();
         let sink = equipment.sink.clone();
         let dispatcher = Dispatcher::new(number, equipment, transport, statistics);
         // The runtime comes behind the thread: one that finds no thread would be dropped where that may not block.
@@ -95,12 +95,12 @@ impl Worker {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         // It waits for it.
         let _ = give.send(runtime);
-        Ok(Self { assignments, prepared: Some(prepared), pulse, thread })
+        Ok(Self { assignments, prepared: Some(prepared), active_call, thread })
     }
 
     /// Tells whether its calls into the plugin return.
-    pub(crate) fn pulse(&self) -> &Pulse {
-        &self.pulse
+    pub(crate) fn active_call(&self) -> &ActiveCall {
+        &self.active_call
     }
 
     /// Tells when its connections are open, as far as they can be; once.

@@ -34,7 +34,6 @@ pub(super) struct Player<S> {
 /// The phase that a session is played in.
 #[derive(Clone, Debug)]
 pub(super) struct PhaseContext {
-    /// Its number.
     pub(super) phase: u32,
     /// When its duration and its grace period are over, if they ever are.
     pub(super) ends_ns: Option<RunNs>,

@@ -15,7 +15,6 @@ use crate::{child::Death, plugin::A_BUG, service::failure::ServiceFailure};
 pub(super) struct Life {
     /// It was told to end, or has said what is wrong: then its end is no failure in itself.
     is_ending: AtomicBool,
-    /// How it ended.
     death: OnceLock<Result<Death, String>>,
 }
 

@@ -19,7 +19,7 @@ use super::words::{Payload, Word};
 use crate::{
     child::frame::FrameWriter,
     clock::RunNs,
-    service::allowance::{Allowance, Ticket, beginning},
+    service::allowance::{Allowance, MessagePermit, beginning},
 };
 
 /// Log lines that may wait; more are left out.
@@ -47,7 +47,7 @@ enum Item {
     /// An answer, or a wish.
     Word(Word<'static>),
     /// A message, and its right to wait.
-    Message(Word<'static>, Ticket),
+    Message(Word<'static>, MessagePermit),
     /// A log line.
     Line(Word<'static>),
     /// Say when everything before this has been said.
@@ -81,12 +81,12 @@ impl Outbox {
         if self.counts.is_closed.load(Ordering::Relaxed) {
             return Err(PublishError::Closed);
         }
-        let ticket = self.allowance.take(message_type, payload.len(), now).inspect_err(|_| {
+        let permit = self.allowance.take(message_type, payload.len(), now).inspect_err(|_| {
             self.counts.lost.fetch_add(1, Ordering::Relaxed);
         })?;
         let (message_type, payload) =
             (Cow::Owned(message_type.to_owned()), Payload(Cow::Owned(payload.to_vec())));
-        let item = Item::Message(Word::Publish { message_type, payload }, ticket);
+        let item = Item::Message(Word::Publish { message_type, payload }, permit);
         self.items.send(item).map_err(|_| PublishError::Closed)
     }
 
@@ -125,9 +125,9 @@ fn write(mut parent: FrameWriter, items: &Receiver<Item>, counts: &Counts) -> io
     while let Ok(item) = items.recv() {
         match item {
             Item::Word(word) => parent.write(&word)?,
-            Item::Message(word, ticket) => {
+            Item::Message(word, permit) => {
                 parent.write(&word)?;
-                drop(ticket);
+                drop(permit);
             }
             Item::Line(word) => {
                 counts.lines.fetch_sub(1, Ordering::Relaxed);

@@ -22,7 +22,6 @@ pub(super) enum Order<'a> {
     Start,
     /// Hand over a message.
     Message {
-        /// Its type.
         message_type: Cow<'a, str>,
         /// MessagePack.
         payload: Payload<'a>,
@@ -37,7 +36,6 @@ pub(super) enum Order<'a> {
 /// What a child needs to make its service.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Creation {
-    /// Entry name.
     pub(super) entry: String,
     /// The text of a JSON object.
     pub(super) options: String,

@@ -78,7 +78,7 @@ impl<'a> Head<'a> {
 
 /// How a host splits such an answer to a request for a stream, if it does.
 fn framing(content_type: &str, body: &[u8], manifest: StreamFraming) -> Option<StreamFraming> {
-    // Types under which frames of a dialect's own come; without a manifest nothing else tells.
+    // Types under which frames of an API format's own come; without a manifest nothing else tells.
     const BYTES: [&str; 2] = ["application/vnd.amazon.eventstream", "application/octet-stream"];
     let media = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     let is_whole = media == "application/json" || media.ends_with("+json") || media == "text/html";

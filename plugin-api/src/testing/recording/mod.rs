@@ -19,7 +19,7 @@ pub enum Recording {
     Body(u32, Vec<u8>),
     /// The raw bytes of a stream of lines.
     Lines(Vec<u8>),
-    /// The raw bytes of a stream with a framing of the dialect's own.
+    /// The raw bytes of a stream with a framing of the API format's own.
     Bytes(Vec<u8>),
 }
 
@@ -34,7 +34,7 @@ impl Recording {
         Self::Lines(bytes.into())
     }
 
-    /// A stream with a framing of the dialect's own.
+    /// A stream with a framing of the API format's own.
     pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
         Self::Bytes(bytes.into())
     }
@@ -44,7 +44,7 @@ impl Recording {
         Self::Body(status, bytes.into())
     }
 
-    /// Finds out what a file holds, without a manifest: [`Recording::read_as`] for a dialect of server-sent events, and
+    /// Finds out what a file holds, without a manifest: [`Recording::read_as`] for an API format of server-sent events, and
     /// bytes in a framing of their own where it is no UTF-8.
     ///
     /// # Errors
@@ -56,10 +56,10 @@ impl Recording {
         Self::read_as(bytes, StreamFraming::Events)
     }
 
-    /// Finds out what a file holds. `manifest` is the dialect's `stream_framing`.
+    /// Finds out what a file holds. `manifest` is the API format's `stream_framing`.
     ///
     /// A file with the head of the response (it begins with `HTTP/`) is read as the host reads such a response. Without a
-    /// head it is one JSON document, lines (its first line is JSON and not its last), or else a stream of the dialect.
+    /// head it is one JSON document, lines (its first line is JSON and not its last), or else a stream of the API format.
     /// A body may be chunked or not, whatever the head says: `curl -i` writes it without its chunks.
     ///
     /// # Errors

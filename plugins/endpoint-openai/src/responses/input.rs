@@ -54,7 +54,7 @@ impl<'a> Input<'a> {
     /// Takes a turn apart.
     ///
     /// # Errors
-    /// `unsupported` for a part that the dialect has no form for.
+    /// `unsupported` for a part that the API format has no form for.
     pub(super) fn of(turn: TurnContext<'a>) -> Result<Self> {
         let mut messages = turn.messages().peekable();
         let instructions = messages.peek().copied().and_then(instructions);

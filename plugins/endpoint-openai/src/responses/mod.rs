@@ -49,7 +49,7 @@ impl Endpoint for ResponsesEndpoint {
         if let Some(limit) = turn.max_tokens() {
             body.set("max_output_tokens", Field::Count(limit));
         }
-        // No `stream_options`: the usage comes with the last event, and the dialect has no such field.
+        // No `stream_options`: the usage comes with the last event, and the API format has no such field.
         body.merge_extras(*turn)?;
         body.write(request)
     }

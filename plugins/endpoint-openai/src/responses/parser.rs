@@ -78,7 +78,7 @@ impl What {
 
 impl Parser for ResponsesParser {
     fn event(&mut self, name: &str, data: &[u8], out: &mut EventSink<'_>) -> Result<()> {
-        // Not of this dialect, and sent by some servers all the same.
+        // Not of this API format, and sent by some servers all the same.
         if data.trim_ascii() == b"[DONE]" {
             return Ok(());
         }
@@ -184,7 +184,7 @@ impl ResponsesParser {
         self.tell(Piece { what: arguments, output, content: 0 }, &item.input, out);
     }
 
-    /// An event that brings nothing, unless it is an error in one of its shapes or no event of this dialect.
+    /// An event that brings nothing, unless it is an error in one of its shapes or no event of this API format.
     fn other(&mut self, event: &Event<'_>, data: &[u8], out: &mut EventSink<'_>) -> Result<()> {
         if let Some(response) = &event.response {
             self.facts.tell(&response.id, &response.model, out);

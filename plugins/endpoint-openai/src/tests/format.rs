@@ -1,4 +1,4 @@
-//! What the three dialects write.
+//! What the three API formats write.
 
 use prony_plugin_api::{
     Endpoint, ErrorKind, PartKind, PluginError,
@@ -11,7 +11,7 @@ use rstest::rstest;
 
 use crate::{chat::ChatEndpoint, completions::CompletionsEndpoint, embeddings::EmbeddingsEndpoint};
 
-/// A request as the host would keep it: these dialects write a body and nothing else.
+/// A request as the host would keep it: these API formats write a body and nothing else.
 #[derive(Default)]
 struct Written(Vec<u8>);
 

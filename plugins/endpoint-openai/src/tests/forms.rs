@@ -1,4 +1,4 @@
-//! The dialects that are sent as forms: image edits, videos, transcriptions.
+//! The API formats that are sent as forms: image edits, videos, transcriptions.
 
 use prony_plugin_api::{
     Endpoint, ErrorKind, PartKind, PluginError,

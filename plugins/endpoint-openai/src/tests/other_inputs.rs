@@ -1,4 +1,4 @@
-//! What the dialects write that share their answers with others: NIM's embeddings, those of conversations, pictures.
+//! What the API formats write that share their answers with others: NIM's embeddings, those of conversations, pictures.
 
 use prony_plugin_api::{
     Endpoint, ErrorKind, PartKind, PluginError,

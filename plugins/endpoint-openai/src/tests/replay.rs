@@ -1,4 +1,4 @@
-//! What the generating dialects make of single chunks and answers. Recorded answers are compared with a table in the
+//! What the generating API formats make of single chunks and answers. Recorded answers are compared with a table in the
 //! workspace's own tests.
 
 use prony_plugin_api::{
@@ -90,7 +90,7 @@ fn a_member_of_the_wrong_type_is_described_by_what_it_should_be() {
 }
 
 #[test]
-fn another_dialects_answer_is_described_by_its_members() {
+fn another_api_formats_answer_is_described_by_its_members() {
     let body = br#"{"type":"message","content":[],"usage":{"input_tokens":3}}"#;
     let error = chat().read_body(200, body).failure.unwrap();
     insta::assert_snapshot!(

@@ -1,4 +1,4 @@
-//! What the responses dialect writes, and what reading it costs.
+//! What the responses API format writes, and what reading it costs.
 
 use prony_plugin_api::{
     ErrorKind, PartKind, PluginError,
@@ -62,7 +62,7 @@ fn the_users_fields_win() {
 #[case::video(PartKind::VIDEO, "data:video/mp4;base64,AA==", "send a video")]
 #[case::audio_that_is_linked(PartKind::AUDIO, "https://example.com/a.wav", "send the audio")]
 #[case::unknown(PartKind(99), "?", "write a part of kind 99")]
-fn what_the_dialect_has_no_form_for_is_refused(
+fn what_the_api_format_has_no_form_for_is_refused(
     #[case] kind: PartKind,
     #[case] data: &str,
     #[case] message: &str,

@@ -1,4 +1,4 @@
-//! An endpoint that speaks just enough of the `OpenAI` chat dialect, and a service that counts what it hears.
+//! An endpoint that speaks just enough of the `OpenAI` chat API format, and a service that counts what it hears.
 
 mod chat;
 mod counter;

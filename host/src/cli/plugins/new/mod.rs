@@ -47,7 +47,6 @@ enum NewError {
     /// The name means something else in the template.
     #[error("name the crate `{name}`: its type `{type_name}` means something else in it")]
     Taken {
-        /// What was asked for.
         name: String,
         /// The name in Rust.
         type_name: String,

@@ -5,7 +5,6 @@ use super::{framing::Framing, head, head::Malformed};
 /// An answer over HTTP/1.1.
 #[derive(Debug, PartialEq, Eq)]
 pub struct HttpAnswer {
-    /// Its status.
     pub status: u16,
     /// Names and values of its headers, in their order.
     pub headers: Vec<(String, Vec<u8>)>,

@@ -1,4 +1,4 @@
-//! The pulse of a worker: whether it is inside a call of its plugin, and in which one.
+//! [`ActiveCall`]: whether a worker is inside a call of its plugin, and in which one.
 //!
 //! A call that never returns cannot be interrupted, only noticed. Taking the time at every call would cost more than
 //! many calls do; instead each call moves a number, and who watches looks at it now and then. A number that says
@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A call into a plugin. The numbers are the low bits of a pulse; 0 is no call.
+/// A call into a plugin. The numbers are the low bits of an [`ActiveCall`]; 0 is no call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Call {
@@ -37,25 +37,25 @@ impl Call {
         }
     }
 
-    fn of(pulse: u64) -> Option<Self> {
+    fn of(number: u64) -> Option<Self> {
         const ALL: [Call; 6] = [Call::Format, Call::Parser, Call::Event, Call::Body, Call::End, Call::Drop];
-        ALL.into_iter().find(|call| *call as u64 == pulse & CALL_BITS)
+        ALL.into_iter().find(|call| *call as u64 == number & CALL_BITS)
     }
 }
 
-/// Where the call stands in a pulse; the bits above count calls.
+/// Where the call stands in the number; the bits above count calls.
 const CALL_BITS: u64 = 0b111;
 
 /// What one worker writes and a watchdog reads. A worker is one thread, and its calls do not nest.
 #[derive(Debug, Default)]
-pub(crate) struct Pulse(AtomicU64);
+pub(crate) struct ActiveCall(AtomicU64);
 
-impl Pulse {
+impl ActiveCall {
     /// Runs a call. Two stores to a number that nobody else writes: cheap enough for every event.
     pub(crate) fn during<T>(&self, call: Call, body: impl FnOnce() -> T) -> T {
         let calls = self.0.load(Ordering::Relaxed) & !CALL_BITS;
         self.0.store(calls | call as u64, Ordering::Relaxed);
-        let inside = Inside { pulse: self, after: calls.wrapping_add(CALL_BITS + 1) };
+        let inside = Inside { of: self, after: calls.wrapping_add(CALL_BITS + 1) };
         let result = body();
         drop(inside);
         result
@@ -63,20 +63,20 @@ impl Pulse {
 
     /// A number that is another one at every call, and the call that is under way.
     pub(crate) fn read(&self) -> (u64, Option<Call>) {
-        let pulse = self.0.load(Ordering::Relaxed);
-        (pulse, Call::of(pulse))
+        let number = self.0.load(Ordering::Relaxed);
+        (number, Call::of(number))
     }
 }
 
 /// Leaves the call, also when a panic of the host's own passes through.
 struct Inside<'a> {
-    pulse: &'a Pulse,
+    of: &'a ActiveCall,
     after: u64,
 }
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        self.pulse.0.store(self.after, Ordering::Relaxed);
+        self.of.0.store(self.after, Ordering::Relaxed);
     }
 }
 
@@ -85,21 +85,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pulse_tells_the_call_and_no_two_calls_look_alike() {
-        let pulse = Pulse::default();
-        assert_eq!(pulse.read().1, None);
-        let first = pulse.during(Call::Event, || pulse.read());
-        let second = pulse.during(Call::Event, || pulse.read());
+    fn an_active_call_has_its_name_and_no_two_calls_look_alike() {
+        let active_call = ActiveCall::default();
+        assert_eq!(active_call.read().1, None);
+        let first = active_call.during(Call::Event, || active_call.read());
+        let second = active_call.during(Call::Event, || active_call.read());
         assert_eq!((first.1, second.1), (Some(Call::Event), Some(Call::Event)));
         assert_ne!(first.0, second.0);
-        assert_eq!(pulse.read().1, None);
+        assert_eq!(active_call.read().1, None);
     }
 
     #[test]
     fn a_panic_leaves_the_call() {
-        let pulse = Pulse::default();
-        let panicking = std::panic::AssertUnwindSafe(|| pulse.during(Call::Body, || panic!("a bug of ours")));
+        let active_call = ActiveCall::default();
+        let panicking =
+            std::panic::AssertUnwindSafe(|| active_call.during(Call::Body, || panic!("a bug of ours")));
         assert!(std::panic::catch_unwind(panicking).is_err());
-        assert_eq!(pulse.read().1, None);
+        assert_eq!(active_call.read().1, None);
     }
 }

@@ -1,8 +1,8 @@
-//! [`Dialect`]: an API that is served, and where.
+//! [`ApiFormat`]: an API that is served, and where.
 
 /// An API that is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dialect {
+pub(super) enum ApiFormat {
     Chat,
     /// Chat completions at the place where Azure has them.
     AzureChat,
@@ -46,7 +46,7 @@ pub(super) enum Dialect {
     Transcriptions,
 }
 
-impl Dialect {
+impl ApiFormat {
     /// All that have a path of their own.
     const ALL: [Self; 22] = [
         Self::Chat,
@@ -73,10 +73,10 @@ impl Dialect {
         Self::Transcriptions,
     ];
 
-    /// The dialect that is spoken at a path.
+    /// The API format that is spoken at a path.
     pub(super) fn at(path: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|dialect| match dialect.path().split_once("{model}") {
-            None => dialect.path() == path,
+        Self::ALL.into_iter().find(|api_format| match api_format.path().split_once("{model}") {
+            None => api_format.path() == path,
             Some((before, after)) => {
                 let model = path.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
                 model.is_some_and(|model| !model.is_empty() && !model.contains('/'))
@@ -84,7 +84,7 @@ impl Dialect {
         })
     }
 
-    /// The dialect of a request whose head says whether it accepts events.
+    /// The API format of a request whose head says whether it accepts events.
     pub(super) fn accepting(self, events: bool) -> Self {
         if self == Self::Solido && events { Self::SolidoStream } else { self }
     }
@@ -152,12 +152,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_dialect_is_found_where_it_is() {
-        for dialect in Dialect::ALL {
-            assert_eq!(Dialect::at(&dialect.path().replace("{model}", "m-1")), Some(dialect));
+    fn every_api_format_is_found_where_it_is() {
+        for api_format in ApiFormat::ALL {
+            assert_eq!(ApiFormat::at(&api_format.path().replace("{model}", "m-1")), Some(api_format));
         }
-        assert_eq!(Dialect::at("/v2/models//infer"), None);
-        assert_eq!(Dialect::at("/model/a/b/converse"), None);
-        assert_eq!(Dialect::at("/v1/chat"), None);
+        assert_eq!(ApiFormat::at("/v2/models//infer"), None);
+        assert_eq!(ApiFormat::at("/model/a/b/converse"), None);
+        assert_eq!(ApiFormat::at("/v1/chat"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Every dialect that ships, through the front door: against the mock server, which speaks all of them, and against
+//! Every API format that ships, through the front door: against the mock server, which speaks all of them, and against
 //! answers that are none.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -20,7 +20,7 @@ fn shipped() -> BTreeMap<String, Value> {
     shipped
 }
 
-/// A profile of a dialect, with short texts in both directions. One that takes no text gets the medium it needs.
+/// A profile of an API format, with short texts in both directions. One that takes no text gets the medium it needs.
 fn profile(name: &str, metadata: &Value) -> Tool {
     let words = ["profile", "--endpoint-type", name, "--ui", "none", "--artifact-dir", "run"];
     let mut tool = Tool::new(words).args(["--random-seed", "42", "--no-server-metrics"]);
@@ -35,7 +35,7 @@ fn profile(name: &str, metadata: &Value) -> Tool {
     if metadata["produces_tokens"] == true { tool.args(["--osl", "5"]) } else { tool }
 }
 
-/// Tokens, embeddings, scores and media are what the mock server sends, and nothing is measured that a dialect has not.
+/// Tokens, embeddings, scores and media are what the mock server sends, and nothing is measured that an API format has not.
 fn measures_what_there_is(name: &str, metadata: &Value, run: &Run) {
     let summary = run.succeeds().summary();
     let avg = |metric: &str| summary[metric]["avg"].as_f64();
@@ -44,7 +44,7 @@ fn measures_what_there_is(name: &str, metadata: &Value, run: &Run) {
     let tokens = metadata["produces_tokens"] == true;
     let some = |there: bool, count: f64| there.then_some(count);
     assert_eq!(avg("input_sequence_length"), some(metadata["tokenizes_input"] == true, 35.0), "{name}");
-    // Two dialects cannot ask for a length, and get the server's own.
+    // Two API formats cannot ask for a length, and get the server's own.
     let output = if ["solido_rag", "audio_transcription"].contains(&name) { 64.0 } else { 5.0 };
     assert_eq!(avg("output_sequence_length"), some(tokens, output), "{name}");
     assert_eq!(avg("time_to_first_token").is_some(), tokens && streams, "{name}");
@@ -69,7 +69,7 @@ fn measures_what_there_is(name: &str, metadata: &Value, run: &Run) {
 }
 
 #[test]
-fn every_dialect_measures_the_mock_server() {
+fn every_api_format_measures_the_mock_server() {
     for (name, metadata) in shipped() {
         let run = profile(&name, &metadata).args(["--mock", "--request-count", "3"]).run();
         measures_what_there_is(&name, &metadata, &run);
@@ -82,7 +82,7 @@ fn every_dialect_measures_the_mock_server() {
 }
 
 #[test]
-fn every_dialect_that_streams_answers_in_one_piece_as_well() {
+fn every_api_format_that_streams_answers_in_one_piece_as_well() {
     let server = prony_tests::MockServer::start([]);
     for (name, metadata) in
         shipped().into_iter().filter(|(_, metadata)| metadata["supports_streaming"] == true)
@@ -100,7 +100,7 @@ fn every_dialect_that_streams_answers_in_one_piece_as_well() {
 }
 
 #[test]
-fn every_fault_of_the_mock_server_fails_every_dialect_by_its_kind() {
+fn every_fault_of_the_mock_server_fails_every_api_format_by_its_kind() {
     let server = prony_tests::MockServer::start([
         "--error-every",
         "4",
@@ -134,7 +134,7 @@ fn every_fault_of_the_mock_server_fails_every_dialect_by_its_kind() {
     }
 }
 
-/// Thoughts are told apart from the answer, whatever a dialect calls them.
+/// Thoughts are told apart from the answer, whatever an API format calls them.
 #[test]
 fn thoughts_are_tokens_of_a_kind_of_their_own() {
     let server = prony_tests::MockServer::start(["--reasoning-tokens", "2"]);
@@ -181,7 +181,7 @@ fn a_file_says_what_is_ranked_by_what() {
 
 /// What a server says of its answer beside the usual is kept with the request.
 #[test]
-fn facts_of_a_dialect_stand_beside_the_request() {
+fn facts_of_a_api_format_stand_beside_the_request() {
     for (name, fact) in [("llamacpp_completion", "predicted_ms"), ("image_retrieval", "detections")] {
         let run = profile(name, &shipped()[name]).args(["--mock", "--request-count", "3"]).run();
         for record in run.succeeds().records() {
@@ -191,7 +191,7 @@ fn facts_of_a_dialect_stand_beside_the_request() {
     }
 }
 
-/// A key goes where the dialect wants it, and nowhere else.
+/// A key goes where the API format wants it, and nowhere else.
 #[test]
 fn messages_carry_their_key_and_version_in_headers_of_their_own() {
     let answer = fs::read(fixtures().join("wire/vllm/messages.stream.response.http")).unwrap();
@@ -210,7 +210,7 @@ fn messages_carry_their_key_and_version_in_headers_of_their_own() {
 
 /// A stream has a path of its own, or the model stands in the path.
 #[test]
-fn a_dialect_goes_where_its_server_listens() {
+fn an_api_format_goes_where_its_server_listens() {
     for (name, streaming, path) in [
         ("huggingface_generate", true, "/generate_stream"),
         ("huggingface_generate", false, "/generate"),
@@ -223,7 +223,8 @@ fn a_dialect_goes_where_its_server_listens() {
         } else {
             "nonstream"
         };
-        let answer = fs::read(fixtures().join(format!("wire/dialects/{name}.{case}.response.http"))).unwrap();
+        let answer =
+            fs::read(fixtures().join(format!("wire/api_formats/{name}.{case}.response.http"))).unwrap();
         let server = Replay::start(answer, 42);
         let tool = profile(name, &shipped()[name]);
         let tool = tool.args(["--model", "org/m", "--url", &server.url(), "--request-count", "1"]);
@@ -240,14 +241,14 @@ fn has_hints(name: &str, errors: &[Value]) {
     }
 }
 
-/// Bad answers of which each dialect has one, by the name of their case in `fixtures/wire`, and the type of error.
+/// Bad answers of which each API format has one, by the name of their case in `fixtures/wire`, and the type of error.
 const BAD: [(&str, &str); 8] = [
     ("error_html", "http_status"),
     ("error_rate_limit", "http_status"),
     ("ok_empty", "malformed"),
     ("ok_error_object", "server_error"),
     ("ok_html", "malformed"),
-    ("ok_other_dialect", "malformed"),
+    ("ok_other_api_format", "malformed"),
     ("ok_truncated_json", "malformed"),
     ("ok_wrong_type", "malformed"),
 ];
@@ -256,7 +257,7 @@ const BAD: [(&str, &str); 8] = [
 fn every_answer_that_is_none_is_one_kind_of_error_with_a_hint() {
     for (name, metadata) in shipped() {
         for (case, kind) in BAD {
-            let file = fixtures().join(format!("wire/dialects/{name}.{case}.response.http"));
+            let file = fixtures().join(format!("wire/api_formats/{name}.{case}.response.http"));
             let answer = fs::read(&file).unwrap_or_else(|_| panic!("there is no {}", file.display()));
             let server = Replay::start(answer, 42);
             let run = profile(&name, &metadata)
