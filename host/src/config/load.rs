@@ -29,7 +29,7 @@ pub(super) fn phases(spec: &RunSpec, problems: &mut Problems) -> Vec<Phase> {
     let concurrency = spec.concurrency.value();
     // Shaped like the measured phase, so that it warms what will be measured.
     let warmup = spec.warmup_request_count.value().map(|count| {
-        (Role::Warmup, spec.warmup_concurrency.value().or(concurrency), StopRule::Requests(count))
+        (Role::Warmup, spec.warmup_concurrency.value().or(concurrency), StopRule::after_requests(count))
     });
     let drain_s = spec.drain_timeout.value().unwrap_or(DEFAULT_DRAIN_S);
     let roles = warmup.into_iter().chain([(Role::Measured, concurrency, stop)]);
@@ -79,7 +79,8 @@ fn stop(spec: &RunSpec, problems: &mut Problems) -> StopRule {
         TimeLimit { duration_s, grace }
     });
     let requests = spec.request_count.value();
-    StopRule::of(requests, time).unwrap_or(StopRule::Requests(DEFAULT_REQUEST_COUNT))
+    StopRule::of(requests, spec.num_conversations.value(), time)
+        .unwrap_or(StopRule::after_requests(DEFAULT_REQUEST_COUNT))
 }
 
 /// A short name for the load, as it stands in the name of the artifact folder: `c8` for a concurrency, `r10` for a rate, with
@@ -136,7 +137,7 @@ mod tests {
     }
 
     fn requests(count: u64) -> StopRule {
-        StopRule::Requests(count.try_into().unwrap())
+        StopRule::after_requests(count.try_into().unwrap())
     }
 
     fn time(duration_s: f64, grace: Grace) -> TimeLimit {
@@ -154,17 +155,17 @@ mod tests {
     #[case::time(
         "--concurrency 2 --benchmark-duration 60",
         closed(2),
-        StopRule::Time(time(60.0, Grace::Seconds(30.0)))
+        StopRule::of(None, None, Some(time(60.0, Grace::Seconds(30.0)))).unwrap()
     )]
     #[case::both_bounds(
         "--request-count 5 --benchmark-duration 60 --benchmark-grace-period 0",
         closed(1),
-        StopRule::Either(5.try_into().unwrap(), time(60.0, Grace::Seconds(0.0)))
+        StopRule::of(NonZeroU64::new(5), None, Some(time(60.0, Grace::Seconds(0.0)))).unwrap()
     )]
     #[case::endless_grace(
         "--benchmark-duration 60 --benchmark-grace-period inf",
         closed(1),
-        StopRule::Time(time(60.0, Grace::Infinite))
+        StopRule::of(None, None, Some(time(60.0, Grace::Infinite))).unwrap()
     )]
     #[case::rate("--request-rate 40", open(40.0, Law::Poisson, None), requests(10))]
     #[case::even_rate_with_a_limit(

@@ -4,6 +4,7 @@
 //! everything after the command line works from that.
 
 pub(crate) mod content;
+mod dialogues;
 mod effect;
 mod endpoint_options;
 pub(crate) mod environment;

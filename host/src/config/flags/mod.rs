@@ -5,6 +5,7 @@
 //! lines go on working; a default named in a help text is the one that `resolve` fills in.
 
 mod choice;
+mod dialogues;
 mod media;
 mod rankings;
 
@@ -16,7 +17,9 @@ use std::{
 use clap::Args;
 
 use self::choice::{DATASET, LOAD, OUTPUT, SERVICES, TARGET};
-pub(crate) use self::{choice::ChoiceParser, media::MediaFlags, rankings::RankingsFlags};
+pub(crate) use self::{
+    choice::ChoiceParser, dialogues::DialogueFlags, media::MediaFlags, rankings::RankingsFlags,
+};
 use super::{
     policy::PluginPolicy,
     units::{self, Choice},
@@ -249,6 +252,10 @@ pub(crate) struct ProfileFlags {
     #[arg(value_parser = units::positive::<usize>, help_heading = DATASET)]
     pub(crate) batch_size: Option<usize>,
 
+    /// How long conversations are, and what stands in front of them.
+    #[command(flatten)]
+    pub(crate) dialogues: DialogueFlags,
+
     /// What the questions of a ranking are made of.
     #[command(flatten)]
     pub(crate) rankings: RankingsFlags,
@@ -269,7 +276,7 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "FILE", help_heading = DATASET)]
     pub(crate) input_file: Option<PathBuf>,
 
-    /// What the lines of that file are [default: single-turn].
+    /// What the lines of that file are [default: multi-turn where they have `turns`, else single-turn].
     #[arg(long, value_name = "TYPE", help_heading = DATASET)]
     #[arg(value_parser = ChoiceParser::<CustomDataset>::new())]
     pub(crate) custom_dataset_type: Option<CustomDataset>,
@@ -377,17 +384,21 @@ impl Choice for ArrivalPattern {
 /// The format of an input file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CustomDataset {
-    /// One prompt a line.
+    /// One request a line.
     SingleTurn,
+    /// One conversation a line.
+    MultiTurn,
     /// One whole body a line.
     RawPayload,
 }
 
 impl Choice for CustomDataset {
-    const NAMES: &'static [(&'static str, Self)] =
-        &[("single-turn", Self::SingleTurn), ("raw-payload", Self::RawPayload)];
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("single-turn", Self::SingleTurn),
+        ("multi-turn", Self::MultiTurn),
+        ("raw-payload", Self::RawPayload),
+    ];
     const NOT_BUILT: &'static [&'static str] = &[
-        "multi-turn",
         "random-pool",
         "mooncake-trace",
         "bailian-trace",
@@ -421,7 +432,7 @@ impl Choice for ConnectionReuse {
     const NOT_BUILT: &'static [&'static str] = &["sticky-user-sessions"];
     const INSTEAD: &'static [(&'static str, &'static str)] = &[(
         "sticky-user-sessions",
-        "use `never`: every conversation has one turn, so that its connection serves it alone and is closed at its end",
+        "use `pooled`, or `never` for a connection of its own for each request",
     )];
 }
 

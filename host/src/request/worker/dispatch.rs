@@ -10,7 +10,7 @@ use tokio::{
 use super::{
     control::{Control, unless_drained},
     equipment::{Assignment, Equipment},
-    player::{PhaseContext, Player, ReadySession},
+    player::{PhaseContext, Player, ReadyRequest, ReadySession},
     sink::Sink,
 };
 use crate::{
@@ -106,14 +106,21 @@ impl<S: Sink> Dispatcher<S> {
     async fn run_phase(&self, mut phase: Assignment, pacer: &mut Pacer) -> ScheduleCounts {
         let mut counts = ScheduleCounts::default();
         let mut in_flight = JoinSet::new();
-        let context =
-            PhaseContext { phase: phase.phase, ends_ns: phase.ends_ns, control: phase.control.clone() };
+        let context = PhaseContext {
+            phase: phase.phase,
+            start_ns: phase.start_ns,
+            ends_ns: phase.ends_ns,
+            control: phase.control.clone(),
+            budget: phase.budget.clone(),
+        };
         loop {
             match self.next_session(&mut phase, pacer).await {
                 NextSession::Start(ready) => {
+                    counts.sessions += 1;
                     in_flight.spawn(Arc::clone(&self.player).play(*ready, context.clone()));
                 }
                 NextSession::Refused(slot) => {
+                    counts.sessions += 1;
                     in_flight.spawn(rest(slot, phase.control.clone()));
                 }
                 NextSession::Drained(credit) => {
@@ -130,6 +137,7 @@ impl<S: Sink> Dispatcher<S> {
             counts.scheduled += self.requests(ended);
         }
         counts.scheduled += counts.dropped;
+        counts.sessions += counts.dropped;
         counts
     }
 
@@ -154,32 +162,35 @@ impl<S: Sink> Dispatcher<S> {
     async fn next_closed(&self, phase: &mut Assignment) -> NextSession {
         let slot = phase.slots.enter(self.clock(), phase.start_ns);
         let Some(slot) = unless_drained(&mut phase.control, slot).await else { return NextSession::NoMore };
-        let Some(credit) = phase.credits.next() else { return NextSession::NoMore };
+        let Some(credit) = phase.next_credit() else { return NextSession::NoMore };
         self.player.sink.begun(phase.phase);
         let session = self.session(phase, credit);
-        let mut finished = self.player.begin(phase.phase, &session);
-        let Some(prepared) = self.player.prepare(&mut finished, &session).await else {
+        let turn = session.first();
+        let mut finished = self.player.begin(phase.phase, &turn);
+        let Some(prepared) = self.player.prepare(&mut finished, &turn).await else {
             return NextSession::Refused(Some(slot));
         };
         let now = self.clock().now();
         finished.exchange.instants.scheduled = now;
         finished.exchange.instants.started = now;
-        NextSession::Start(Box::new(ReadySession { session, prepared, finished, slot, rest: Some(BACK_OFF) }))
+        let first = ReadyRequest { turn, prepared, finished };
+        NextSession::Start(Box::new(ReadySession { session, first, slot, rest: Some(BACK_OFF) }))
     }
 
     async fn next_open(&self, phase: &mut Assignment, pacer: &mut Pacer) -> NextSession {
-        let Some(credit) = phase.credits.next() else { return NextSession::NoMore };
+        let Some(credit) = phase.next_credit() else { return NextSession::NoMore };
         let due = phase.start_ns.saturating_add(credit.due_ns.unwrap_or(0));
         let session = self.session(phase, credit);
-        let mut finished = self.player.begin(phase.phase, &session);
+        let turn = session.first();
+        let mut finished = self.player.begin(phase.phase, &turn);
         finished.exchange.instants.scheduled = due;
-        let Some(prepared) = self.player.prepare(&mut finished, &session).await else {
+        let Some(prepared) = self.player.prepare(&mut finished, &turn).await else {
             self.player.sink.begun(phase.phase);
             // It was formatted ahead, but its turn is not over before it comes: the schedule limits failures as well.
             unless_drained(&mut phase.control, pacer.wait_until(due)).await;
             return NextSession::Refused(None);
         };
-        let turn = async {
+        let start = async {
             pacer.wait_until(due).await;
             // Until it had the slot for the request before, it waited for the server, and not the server for it.
             let idle_since = due.max(phase.slotted_ns);
@@ -189,18 +200,20 @@ impl<S: Sink> Dispatcher<S> {
             }
             phase.slots.enter(self.clock(), phase.start_ns).await
         };
-        let Some(slot) = unless_drained(&mut phase.control, turn).await else {
+        let Some(slot) = unless_drained(&mut phase.control, start).await else {
             return NextSession::Drained(credit);
         };
         phase.slotted_ns = self.clock().now();
         self.player.sink.begun(phase.phase);
         finished.exchange.instants.started = self.clock().now();
-        NextSession::Start(Box::new(ReadySession { session, prepared, finished, slot, rest: None }))
+        let first = ReadyRequest { turn, prepared, finished };
+        NextSession::Start(Box::new(ReadySession { session, first, slot, rest: None }))
     }
 
     /// The session of a credit.
     fn session(&self, phase: &Assignment, credit: Credit) -> Session {
-        Session::new(credit.number, self.source.script(phase.first_script.saturating_add(credit.number)))
+        let script = self.source.script(phase.first_script.saturating_add(credit.number));
+        Session::new(credit.number, script, phase.replies)
     }
 
     /// Requests of a session that is over. A panic cost at least the one that was under way.
