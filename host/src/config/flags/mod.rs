@@ -430,10 +430,8 @@ impl Choice for Ui {
 impl Choice for ConnectionReuse {
     const NAMES: &'static [(&'static str, Self)] = &[("pooled", Self::Pooled), ("never", Self::Never)];
     const NOT_BUILT: &'static [&'static str] = &["sticky-user-sessions"];
-    const INSTEAD: &'static [(&'static str, &'static str)] = &[(
-        "sticky-user-sessions",
-        "use `pooled`, or `never` for a connection of its own for each request",
-    )];
+    const INSTEAD: &'static [(&'static str, &'static str)] =
+        &[("sticky-user-sessions", "use `pooled`, or `never` for a connection of its own for each request")];
 }
 
 impl Choice for TransportKind {

@@ -98,7 +98,7 @@ impl<S: Sink> Player<S> {
             request_id: new_request_id(),
             phase,
             session_num: turn.session,
-            content: Content::of(turn.step()),
+            content: Content::of(turn),
             worker: self.number,
             requested_output_tokens: None,
             unformatted: false,
