@@ -131,8 +131,8 @@ fn slots(phase: &Phase, workers: usize) -> Vec<Slots> {
             None => vec![Slots::following(sessions.clone()); whole(sessions.most()).clamp(1, workers)],
         },
         Load::Open { limit, .. } => {
-            let all = limit.in_flight().map_or(usize::MAX, |most| whole(most.get()));
-            vec![Slots::fixed(all); workers]
+            let slots = limit.in_flight().map_or_else(|| Slots::fixed(usize::MAX), Slots::following);
+            vec![slots; workers]
         }
     }
 }

@@ -21,9 +21,9 @@ use std::{path::PathBuf, time::Duration};
 pub(crate) use self::{
     content::{DatasetConfig, TokenizerChoice},
     length::LengthLaw,
-    load::{Law, Limit, Load},
+    load::{Law, Limit, Load, Smoothness},
     phase::{DEFAULT_DRAIN_S, Phase, Role},
-    ramp::{Piece, Ramp, RampError},
+    ramp::{Level, Piece, Ramp, RampError},
     secret::Secret,
     services::{ServerMetricsConfig, ServiceOption, ServicesConfig},
     stop::{Grace, StopRule, TimeLimit},

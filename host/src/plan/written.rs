@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Plan,
     content::{DatasetConfig, TokenizerChoice},
-    load::{Law, Limit, Load},
+    load::{Law, Limit, Load, Smoothness},
     lossy,
     phase::{DEFAULT_DRAIN_S, Phase, Role},
     ramp::Ramp,
@@ -32,9 +32,6 @@ pub(crate) enum WrittenError {
     /// A closed loop needs a number.
     #[error("phase {0} is a closed loop without a number of sessions")]
     NoSessions(u32),
-    /// No gate of an open loop follows a curve.
-    #[error("phase {0} has a limit that changes with time in an open loop")]
-    ChangingLimit(u32),
 }
 
 /// A plan as it is written down. All that it was made of is in it but the key: it is for those who hide its other secrets
@@ -97,6 +94,7 @@ enum WrittenArrival {
     ClosedLoop,
     Constant { rate: Ramp<f64> },
     Poisson { rate: Ramp<f64> },
+    Gamma { rate: Ramp<f64>, smoothness: Smoothness },
 }
 
 impl WrittenPlan {
@@ -156,8 +154,9 @@ impl WrittenPhase {
                 let arrival = match law {
                     Law::Constant => WrittenArrival::Constant { rate },
                     Law::Poisson => WrittenArrival::Poisson { rate },
+                    Law::Gamma { smoothness } => WrittenArrival::Gamma { rate, smoothness },
                 };
-                (arrival, limit.requests.map(Ramp::from), limit.sessions)
+                (arrival, limit.requests, limit.sessions)
             }
         };
         Self {
@@ -181,13 +180,13 @@ impl WrittenPhase {
             WrittenArrival::ClosedLoop => (None, None),
             WrittenArrival::Constant { rate } => (Some(Law::Constant), Some(rate)),
             WrittenArrival::Poisson { rate } => (Some(Law::Poisson), Some(rate)),
+            WrittenArrival::Gamma { rate, smoothness } => (Some(Law::Gamma { smoothness }), Some(rate)),
         };
         let load = match law.zip(rate) {
             None => Load::Closed { sessions: self.concurrency.ok_or(WrittenError::NoSessions(id))? },
             Some((law, rate)) => {
-                let constant = |limit: Ramp<u32>| limit.as_constant().ok_or(WrittenError::ChangingLimit(id));
-                let requests = self.concurrency.map(constant).transpose()?.and_then(NonZeroU32::new);
-                Load::Open { rate, law, limit: Limit { sessions: self.session_limit, requests } }
+                let limit = Limit { sessions: self.session_limit, requests: self.concurrency };
+                Load::Open { rate, law, limit }
             }
         };
         Ok(Phase {
@@ -243,8 +242,12 @@ mod tests {
     #[case::open(json!({"arrival": {"law": "poisson", "rate": 2.5}, "concurrency": null}))]
     #[case::limited(json!({"arrival": {"law": "constant", "rate": 40.0}}))]
     #[case::named(json!({"name": "second", "drain_s": 2.0}))]
+    #[case::gamma(json!({"arrival": {"law": "gamma", "rate": 2.5, "smoothness": 0.5}, "concurrency": null}))]
     #[case::sessions(json!({"arrival": {"law": "constant", "rate": 40.0}, "session_limit": 3}))]
     #[case::ramp(json!({"concurrency": {"linear": {"from": 1, "to": 8, "over_s": 60.0}}}))]
+    #[case::changing_limit(json!({
+        "arrival": {"law": "constant", "rate": 4.0}, "concurrency": {"linear": {"from": 1, "to": 8, "over_s": 60.0}}
+    }))]
     #[case::rates(json!({"arrival": {"law": "poisson", "rate": {"steps": [[0.0, 1.0], [9.0, 5.0]]}}}))]
     fn a_phase_is_written_as_it_was_read(#[case] changes: Value) {
         let phases = json!([phase(&json!({})), phase(&changes)]);
@@ -259,9 +262,9 @@ mod tests {
     #[case::endless(json!({"request_count": null}), "phase 0 never stops sending")]
     #[case::no_requests(json!({"request_count": 0}), "nonzero")]
     #[case::no_sessions(json!({"concurrency": null}), "phase 0 is a closed loop without a number of sessions")]
-    #[case::changing_limit(
-        json!({"arrival": {"law": "constant", "rate": 4.0}, "concurrency": {"steps": [[0.0, 1], [1.0, 2]]}}),
-        "phase 0 has a limit that changes with time in an open loop"
+    #[case::no_smoothness(
+        json!({"arrival": {"law": "gamma", "rate": 4.0, "smoothness": 0.0}}),
+        "draw gamma gaps with a smoothness of 0: it must be from 0.001 to 1000000"
     )]
     fn what_makes_no_sense_is_no_plan(#[case] changes: Value, #[case] reason: &str) {
         let error = read(json!([phase(&changes)])).unwrap_err();

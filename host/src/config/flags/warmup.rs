@@ -1,0 +1,38 @@
+//! How the load of a warm-up differs from the one that is measured.
+
+use clap::Args;
+
+use super::{
+    ArrivalPattern,
+    choice::{ChoiceParser, LOAD},
+};
+use crate::{config::units, plan::Grace};
+
+/// The load of the warm-up; what is not given is that of the load that is measured.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct WarmupFlags {
+    /// Stop sending warm-up requests after this time. With --warmup-request-count, whichever comes first.
+    #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = LOAD)]
+    pub(crate) warmup_duration: Option<f64>,
+
+    /// Maximum time to wait for requests in flight once the duration of the warm-up is over [default: until all have ended].
+    #[arg(long, value_name = "TIME", value_parser = units::grace, help_heading = LOAD)]
+    pub(crate) warmup_grace_period: Option<Grace>,
+
+    /// Requests to start per second during warm-up [default: that of --request-rate, or the first of --request-rate-series].
+    #[arg(long, value_name = "RATE", value_parser = units::rate, help_heading = LOAD)]
+    pub(crate) warmup_request_rate: Option<f64>,
+
+    /// Distribution of request arrivals during warm-up [default: that of --arrival-pattern].
+    #[arg(long, value_name = "PATTERN", help_heading = LOAD)]
+    #[arg(value_parser = ChoiceParser::<ArrivalPattern>::new())]
+    pub(crate) warmup_arrival_pattern: Option<ArrivalPattern>,
+
+    /// Time in which the rate of the warm-up rises [default: that of --request-rate-ramp-duration].
+    #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = LOAD)]
+    pub(crate) warmup_request_rate_ramp_duration: Option<f64>,
+
+    /// Time in which the concurrency of the warm-up rises [default: that of --concurrency-ramp-duration].
+    #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = LOAD)]
+    pub(crate) warmup_concurrency_ramp_duration: Option<f64>,
+}
