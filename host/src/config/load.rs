@@ -8,6 +8,7 @@ use super::{
     arrival::{self, OpenLoop},
     error::ConfigError,
     problems::Problems,
+    rules,
     spec::RunSpec,
 };
 use crate::{
@@ -25,22 +26,25 @@ const DEFAULT_GRACE_S: f64 = 30.0;
 pub(super) fn phases(spec: &RunSpec, problems: &mut Problems) -> Vec<Phase> {
     let warmup = warmup_stop(spec, problems).and_then(|stop| {
         let open = arrival::warmup(spec, problems);
+        let rules = rules::warmup(spec, problems);
         let load = problems.note(load(open, warmup_concurrency(spec)))?;
-        Some((Role::Warmup, load, stop))
+        Some((Role::Warmup, load, stop, rules))
     });
     let (open, stop) = (arrival::measured(spec, problems), stop(spec, problems));
     let concurrency =
         Concurrency { most: spec.concurrency.value(), over_s: spec.concurrency_ramp_duration.value() };
     problems.require(&spec.concurrency_ramp_duration, &spec.concurrency);
-    let measured = problems.note(load(open, concurrency)).map(|load| (Role::Measured, load, stop));
+    let rules = rules::measured(spec, problems);
+    let measured = problems.note(load(open, concurrency)).map(|load| (Role::Measured, load, stop, rules));
     let drain_s = spec.drain_timeout.value().unwrap_or(DEFAULT_DRAIN_S);
-    let phases = (0..).zip(warmup.into_iter().chain(measured)).map(|(id, (role, load, stop))| Phase {
+    let phases = (0..).zip(warmup.into_iter().chain(measured)).map(|(id, (role, load, stop, rules))| Phase {
         id,
         name: role.name().to_owned(),
         role,
         load,
         stop,
         drain_s,
+        rules,
     });
     phases.collect()
 }
@@ -55,11 +59,7 @@ struct Concurrency {
 
 impl Concurrency {
     fn curve(self) -> Result<Option<Ramp<u32>>, RampError> {
-        let curve = |most: NonZeroU32| match self.over_s.filter(|_| most > NonZeroU32::MIN) {
-            Some(over_s) => Ramp::linear(1, most.get(), over_s),
-            None => Ok(Ramp::from(most)),
-        };
-        self.most.map(curve).transpose()
+        self.most.map(|most| rules::from_one(most, self.over_s)).transpose()
     }
 }
 
@@ -98,6 +98,8 @@ fn warmup_stop(spec: &RunSpec, problems: &mut Problems) -> Option<StopRule> {
             spec.warmup_arrival_pattern.origin(),
             spec.warmup_request_rate_ramp_duration.origin(),
             spec.warmup_concurrency_ramp_duration.origin(),
+            spec.warmup_prefill_concurrency.origin(),
+            spec.warmup_prefill_concurrency_ramp_duration.origin(),
         ];
         for flag in of_a_warmup.into_iter().flatten() {
             problems.push(ConfigError::Needs { flag, needs: spec.warmup_request_count.flag() });
@@ -154,7 +156,7 @@ mod tests {
     use super::*;
     use crate::{
         config::{error::ConfigErrors, spec::tests::spec},
-        plan::Law,
+        plan::{Cancellation, Law, Rules},
     };
 
     fn resolve(line: &str) -> Result<Vec<Phase>, ConfigErrors> {
@@ -191,7 +193,15 @@ mod tests {
     }
 
     fn measured(load: Load, stop: StopRule) -> Phase {
-        Phase { id: 0, name: "profiling".into(), role: Role::Measured, load, stop, drain_s: 8.0 }
+        Phase {
+            id: 0,
+            name: "profiling".into(),
+            role: Role::Measured,
+            load,
+            stop,
+            drain_s: 8.0,
+            rules: Rules::default(),
+        }
     }
 
     #[rstest]
@@ -253,7 +263,15 @@ mod tests {
         let line = format!("{line} --warmup-request-count 3 --benchmark-duration 9 --drain-timeout 2");
         let phases = resolve(&line).unwrap();
         let stop = requests(3);
-        let warmup = Phase { id: 0, name: "warm-up".into(), role: Role::Warmup, load, stop, drain_s: 2.0 };
+        let warmup = Phase {
+            id: 0,
+            name: "warm-up".into(),
+            role: Role::Warmup,
+            load,
+            stop,
+            drain_s: 2.0,
+            rules: Rules::default(),
+        };
         assert_eq!(phases[0], warmup);
         assert_eq!((phases[1].id, phases[1].role, phases[1].drain_s), (1, Role::Measured, 2.0));
     }
@@ -304,6 +322,21 @@ mod tests {
     }
 
     #[test]
+    fn rules_hold_for_the_phases_that_they_are_for() {
+        let line = "--streaming --concurrency 8 --warmup-duration 5 --prefill-concurrency 4 \
+                    --prefill-concurrency-ramp-duration 9 --warmup-prefill-concurrency 2 \
+                    --request-cancellation-rate 10 --request-cancellation-delay 500ms --failed-request-threshold 0.2";
+        let phases = resolve(line).unwrap();
+        let rules = |most, cancellation| Rules {
+            prefill: Some(Ramp::linear(1, most, 9.0).unwrap()),
+            cancellation,
+            most_failed: Some(0.2),
+        };
+        assert_eq!(phases[0].rules, rules(2, None));
+        assert_eq!(phases[1].rules, rules(4, Some(Cancellation { percent: 10.0, delay_s: 0.5 })));
+    }
+
+    #[test]
     fn a_warm_up_may_end_by_time_with_a_grace_period() {
         let phases = resolve("--warmup-duration 5 --warmup-grace-period 2 --warmup-request-count 9").unwrap();
         let expected = StopRule::Either(9.try_into().unwrap(), time(5.0, Grace::Seconds(2.0)));
@@ -316,6 +349,29 @@ mod tests {
     #[case(
         "--warmup-duration 5 --warmup-arrival-pattern gamma",
         "`--warmup-arrival-pattern` requires `--warmup-request-rate`"
+    )]
+    #[case("--prefill-concurrency 2", "`--prefill-concurrency` requires `--streaming`")]
+    #[case(
+        "--prefill-concurrency-ramp-duration 2",
+        "`--prefill-concurrency-ramp-duration` requires `--prefill-concurrency`"
+    )]
+    #[case(
+        "--streaming --prefill-concurrency 9 --concurrency 8",
+        "use `--prefill-concurrency` together with `--concurrency`: no more requests can wait for their first token than \
+         are in flight"
+    )]
+    #[case(
+        "--streaming --concurrency 8 --warmup-duration 1 --warmup-concurrency 2 --warmup-prefill-concurrency 3",
+        "use `--warmup-prefill-concurrency` together with `--warmup-concurrency`: no more requests can wait for their \
+         first token than are in flight"
+    )]
+    #[case(
+        "--warmup-duration 1 --warmup-prefill-concurrency-ramp-duration 3",
+        "`--warmup-prefill-concurrency-ramp-duration` requires `--warmup-prefill-concurrency`"
+    )]
+    #[case(
+        "--request-cancellation-delay 2",
+        "`--request-cancellation-delay` requires `--request-cancellation-rate`"
     )]
     #[case("--arrival-smoothness 2", "`--arrival-smoothness` requires `--request-rate`")]
     #[case("--request-rate-ramp-duration 2", "`--request-rate-ramp-duration` requires `--request-rate`")]

@@ -22,6 +22,7 @@ mod rankings;
 pub(crate) mod rate_series;
 pub(crate) mod redact;
 pub(crate) mod resolve;
+mod rules;
 mod services;
 mod size;
 pub(crate) mod spec;

@@ -197,6 +197,12 @@ run_spec! {
     request_rate_series: RateSeries = "--request-rate-series" in arrival.request_rate_series;
     request_rate_ramp_duration: f64 = "--request-rate-ramp-duration" in arrival.request_rate_ramp_duration;
     concurrency_ramp_duration: f64 = "--concurrency-ramp-duration" in arrival.concurrency_ramp_duration;
+    prefill_concurrency: NonZeroU32 = "--prefill-concurrency" in arrival.prefill_concurrency;
+    prefill_concurrency_ramp_duration: f64
+        = "--prefill-concurrency-ramp-duration" in arrival.prefill_concurrency_ramp_duration;
+    request_cancellation_rate: f64 = "--request-cancellation-rate" in arrival.request_cancellation_rate;
+    request_cancellation_delay: f64 = "--request-cancellation-delay" in arrival.request_cancellation_delay;
+    failed_request_threshold: f64 = "--failed-request-threshold" in arrival.failed_request_threshold;
     request_count: NonZeroU64 = "--request-count" in request_count;
     benchmark_duration: f64 = "--benchmark-duration" in benchmark_duration;
     benchmark_grace_period: Grace = "--benchmark-grace-period" in benchmark_grace_period;
@@ -212,6 +218,9 @@ run_spec! {
         = "--warmup-request-rate-ramp-duration" in warmup.warmup_request_rate_ramp_duration;
     warmup_concurrency_ramp_duration: f64
         = "--warmup-concurrency-ramp-duration" in warmup.warmup_concurrency_ramp_duration;
+    warmup_prefill_concurrency: NonZeroU32 = "--warmup-prefill-concurrency" in warmup.warmup_prefill_concurrency;
+    warmup_prefill_concurrency_ramp_duration: f64
+        = "--warmup-prefill-concurrency-ramp-duration" in warmup.warmup_prefill_concurrency_ramp_duration;
     workers: usize = "--workers" in workers;
     random_seed: u64 = "--random-seed" in random_seed;
     isl: u32 = "--isl" in isl;

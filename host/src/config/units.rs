@@ -110,6 +110,16 @@ pub(crate) fn smoothness(text: &str) -> Result<Smoothness, UnitError> {
     Smoothness::try_from(number).map_err(|_| UnitError::Number { expected })
 }
 
+/// A part of all that is not none at all, in percent.
+pub(crate) fn percent(text: &str) -> Result<f64, UnitError> {
+    number(text, "a number of percent above 0, at most 100", |value| *value > 0.0 && *value <= 100.0)
+}
+
+/// A part of all.
+pub(crate) fn share(text: &str) -> Result<f64, UnitError> {
+    number(text, "a number from 0 to 1", |value| (0.0..=1.0).contains(value))
+}
+
 /// Bits of an audio sample.
 pub(crate) fn audio_depth(text: &str) -> Result<u16, UnitError> {
     number(text, "8, 16, 24 or 32", |depth| [8, 16, 24, 32].contains(depth))
@@ -288,6 +298,23 @@ mod tests {
     #[case("nan", None)]
     fn a_smoothness_is_a_shape_that_gaps_can_be_drawn_with(#[case] text: &str, #[case] value: Option<f64>) {
         assert_eq!(smoothness(text).ok().map(Smoothness::get), value);
+    }
+
+    #[rstest]
+    #[case("10", Some(10.0), None)]
+    #[case("0.5", Some(0.5), Some(0.5))]
+    #[case("100", Some(100.0), None)]
+    #[case("0", None, Some(0.0))]
+    #[case("1", Some(1.0), Some(1.0))]
+    #[case("101", None, None)]
+    #[case("-1", None, None)]
+    #[case("nan", None, None)]
+    fn a_part_is_told_in_percent_or_of_one(
+        #[case] text: &str,
+        #[case] percents: Option<f64>,
+        #[case] of_one: Option<f64>,
+    ) {
+        assert_eq!((percent(text).ok(), share(text).ok()), (percents, of_one));
     }
 
     #[test]

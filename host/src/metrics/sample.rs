@@ -8,7 +8,7 @@ use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 use crate::{
     config::redact,
     plan::{
-        ConnectionReuse, DatasetConfig, LengthLaw, Load, Phase, Plan, Ramp, Role, ServerMetricsConfig,
+        ConnectionReuse, DatasetConfig, LengthLaw, Load, Phase, Plan, Ramp, Role, Rules, ServerMetricsConfig,
         ServicesConfig, StopRule, Target, TlsConfig, TokenizerChoice, TransportKind, media::MediaConfig,
     },
     plugin::UsedPlugin,
@@ -71,6 +71,7 @@ pub(crate) fn config() -> Plan {
         load: Load::Closed { sessions: Ramp::constant(2).unwrap() },
         stop: StopRule::Requests(requests.try_into().unwrap()),
         drain_s: 8.0,
+        rules: Rules::default(),
     };
     Plan {
         target: Target {

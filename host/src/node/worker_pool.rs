@@ -9,6 +9,7 @@ use crate::{
     plan::{Load, Phase, Plan},
     request::worker::{Assignment, Control, Equipment, Sink, Worker, WorkerError},
     schedule::{
+        cancellation::Cancellations,
         credits::{Credits, Pool, Share},
         gate::Slots,
     },
@@ -70,6 +71,8 @@ impl Link for WorkerPool {
         let slots = slots(phase, self.workers.len());
         let (pool, seed) = (Arc::new(Pool::default()), phase_seed(self.seed, phase.id));
         let workers = slots.len() as u64;
+        let prefill = phase.rules.prefill.clone().map(Slots::following);
+        let cancellations = Cancellations::of(phase, seed);
         for (number, (worker, slots)) in self.workers.iter().zip(slots).enumerate() {
             let share_of_worker = Share { worker: number as u64, workers };
             worker.assign(Assignment {
@@ -80,6 +83,8 @@ impl Link for WorkerPool {
                 first_script: start.first_script,
                 slots,
                 slotted_ns: 0,
+                prefill: prefill.clone(),
+                cancellations,
                 control: watching.clone(),
             });
         }

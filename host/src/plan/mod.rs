@@ -10,6 +10,7 @@ pub(crate) mod lossy;
 pub(crate) mod media;
 mod phase;
 mod ramp;
+mod rules;
 mod secret;
 mod services;
 mod stop;
@@ -24,6 +25,7 @@ pub(crate) use self::{
     load::{Law, Limit, Load, Smoothness},
     phase::{DEFAULT_DRAIN_S, Phase, Role},
     ramp::{Level, Piece, Ramp, RampError},
+    rules::{Cancellation, Rules},
     secret::Secret,
     services::{ServerMetricsConfig, ServiceOption, ServicesConfig},
     stop::{Grace, StopRule, TimeLimit},

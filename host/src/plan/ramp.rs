@@ -11,6 +11,9 @@ pub(crate) trait Level: Copy + PartialOrd + fmt::Display {
     fn on_line(from: Self, to: Self, share: f64) -> Self;
 }
 
+/// More than a few operations on a number of this size round away, and far less than anybody notices.
+const ROUNDING: f64 = 1e-9;
+
 impl Level for u32 {
     fn number(self) -> f64 {
         self.into()
@@ -22,7 +25,9 @@ impl Level for u32 {
         reason = "it is a part of the distance"
     )]
     fn on_line(from: Self, to: Self, share: f64) -> Self {
-        let way = (f64::from(from.abs_diff(to)) * share).floor() as Self;
+        let distance = from.abs_diff(to);
+        // What rounding has taken from a whole number is given back.
+        let way = ((f64::from(distance) * share * (1.0 + ROUNDING) + ROUNDING).floor() as Self).min(distance);
         if to > from { from.saturating_add(way) } else { from.saturating_sub(way) }
     }
 }

@@ -18,6 +18,7 @@ use super::{
     lossy,
     phase::{DEFAULT_DRAIN_S, Phase, Role},
     ramp::Ramp,
+    rules::{Cancellation, Rules},
     services::{ServerMetricsConfig, ServicesConfig},
     stop::{Grace, StopRule, TimeLimit},
     target::Target,
@@ -86,6 +87,12 @@ struct WrittenPhase {
     /// Where it is another one than that of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     drain_s: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    prefill: Option<Ramp<u32>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cancellation: Option<Cancellation>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    most_failed: Option<f64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -147,7 +154,7 @@ impl WrittenPlan {
 
 impl WrittenPhase {
     fn of(phase: Phase, drain_of_run_s: f64) -> Self {
-        let Phase { id: _, name, role, load, stop, drain_s } = phase;
+        let Phase { id: _, name, role, load, stop, drain_s, rules } = phase;
         let (arrival, concurrency, session_limit) = match load {
             Load::Closed { sessions } => (WrittenArrival::ClosedLoop, Some(sessions), None),
             Load::Open { rate, law, limit } => {
@@ -169,6 +176,9 @@ impl WrittenPhase {
             duration_s: stop.duration_s(),
             grace_s: stop.time().and_then(|time| time.grace.seconds()),
             drain_s: Some(drain_s).filter(|drain_s| drain_s.total_cmp(&drain_of_run_s).is_ne()),
+            prefill: rules.prefill,
+            cancellation: rules.cancellation,
+            most_failed: rules.most_failed,
         }
     }
 
@@ -196,6 +206,11 @@ impl WrittenPhase {
             load,
             stop: StopRule::of(self.request_count, time).ok_or(WrittenError::Endless(id))?,
             drain_s: self.drain_s.unwrap_or(drain_of_run_s),
+            rules: Rules {
+                prefill: self.prefill,
+                cancellation: self.cancellation,
+                most_failed: self.most_failed,
+            },
         })
     }
 }
@@ -244,6 +259,8 @@ mod tests {
     #[case::named(json!({"name": "second", "drain_s": 2.0}))]
     #[case::gamma(json!({"arrival": {"law": "gamma", "rate": 2.5, "smoothness": 0.5}, "concurrency": null}))]
     #[case::sessions(json!({"arrival": {"law": "constant", "rate": 40.0}, "session_limit": 3}))]
+    #[case::prefill(json!({"prefill": {"linear": {"from": 1, "to": 4, "over_s": 9.0}}}))]
+    #[case::rules(json!({"cancellation": {"percent": 10.0, "delay_s": 0.5}, "most_failed": 0.25}))]
     #[case::ramp(json!({"concurrency": {"linear": {"from": 1, "to": 8, "over_s": 60.0}}}))]
     #[case::changing_limit(json!({
         "arrival": {"law": "constant", "rate": 4.0}, "concurrency": {"linear": {"from": 1, "to": 8, "over_s": 60.0}}

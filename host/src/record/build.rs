@@ -48,6 +48,7 @@ pub(crate) fn build(finished: Finished, recipe: Recipe) -> (Record, Option<Texts
         turn_index: finished.content.step,
         worker: finished.worker,
         instants: exchange.instants,
+        gate_wait_ns: exchange.gate_wait_ns,
         status: exchange.status,
         retried: exchange.retried,
         asked: exchange.asked,

@@ -78,15 +78,15 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     "--synthesis-prompt-len-multiplier", "--synthesis-output-len-multiplier", "--synthesis-max-isl",
     "--synthesis-max-osl",
     // Load.
-    "--prefill-concurrency", "--prefill-concurrency-ramp-duration",
-    "--failed-request-threshold",
+    
+    
     "--trajectory-start-min-ratio", "--trajectory-start-max-ratio", "--burst-phase-starts",
     "--trace-idle-gap-cap-seconds", "--system-idle-gap-cap-seconds", "--scenario", "--unsafe-override",
     // Warm-up, cancellation.
-    "--warmup-prefill-concurrency", 
-    "--warmup-prefill-concurrency-ramp-duration", 
-    "--agentic-cache-warmup-duration", "--agentic-warmup-grace-period", "--request-cancellation-rate",
-    "--request-cancellation-delay",
+    
+    
+    "--agentic-cache-warmup-duration", "--agentic-warmup-grace-period", 
+    
     // Output, integrations.
     "--slice-duration", "--auto-plot", "--no-auto-plot", "--plot-required",
     "--show-trace-timing", "--otel-url", "--otel-resource-attributes",

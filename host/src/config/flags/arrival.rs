@@ -1,5 +1,7 @@
 //! How the requests of the load follow each other, beyond a rate and a number at once.
 
+use std::num::NonZeroU32;
+
 use clap::Args;
 
 use super::choice::LOAD;
@@ -32,4 +34,31 @@ pub(crate) struct ArrivalFlags {
     /// Time in which --concurrency rises from 1 to its number, by 1 at equal distances.
     #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = LOAD)]
     pub(crate) concurrency_ramp_duration: Option<f64>,
+
+    /// Most requests that may wait for their first token at once; needs --streaming.
+    ///
+    /// At most --concurrency. A request waits for a place before it is sent, and gives it back at its first token.
+    #[arg(long, value_name = "N", value_parser = units::concurrency, help_heading = LOAD)]
+    pub(crate) prefill_concurrency: Option<NonZeroU32>,
+
+    /// Time in which --prefill-concurrency rises from 1 to its number, by 1 at equal distances.
+    #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = LOAD)]
+    pub(crate) prefill_concurrency_ramp_duration: Option<f64>,
+
+    /// Share of the measured requests that are cancelled by closing their connections, in percent.
+    ///
+    /// The seed decides which. They are counted by themselves: neither as errors nor in latencies.
+    #[arg(long, value_name = "PERCENT", value_parser = units::percent, help_heading = LOAD)]
+    pub(crate) request_cancellation_rate: Option<f64>,
+
+    /// Time from the last byte of such a request to its cancellation [default: 0].
+    #[arg(long, value_name = "TIME", value_parser = units::seconds, help_heading = LOAD)]
+    pub(crate) request_cancellation_delay: Option<f64>,
+
+    /// End the run when more than this share of the requests of a phase has failed, from 0 to 1.
+    ///
+    /// It is looked at after 10 requests, or --concurrency if that is more. The exit code is 6 then (1 if no request had
+    /// succeeded).
+    #[arg(long, value_name = "SHARE", value_parser = units::share, help_heading = LOAD)]
+    pub(crate) failed_request_threshold: Option<f64>,
 }

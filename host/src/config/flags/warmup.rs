@@ -1,5 +1,7 @@
 //! How the load of a warm-up differs from the one that is measured.
 
+use std::num::NonZeroU32;
+
 use clap::Args;
 
 use super::{
@@ -35,4 +37,12 @@ pub(crate) struct WarmupFlags {
     /// Time in which the concurrency of the warm-up rises [default: that of --concurrency-ramp-duration].
     #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = LOAD)]
     pub(crate) warmup_concurrency_ramp_duration: Option<f64>,
+
+    /// Most warm-up requests that may wait for their first token at once [default: that of --prefill-concurrency].
+    #[arg(long, value_name = "N", value_parser = units::concurrency, help_heading = LOAD)]
+    pub(crate) warmup_prefill_concurrency: Option<NonZeroU32>,
+
+    /// Time in which that number rises [default: that of --prefill-concurrency-ramp-duration].
+    #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = LOAD)]
+    pub(crate) warmup_prefill_concurrency_ramp_duration: Option<f64>,
 }

@@ -23,7 +23,7 @@ use crate::{
     },
     schedule::{
         Credit, ScheduleCounts,
-        gate::Slot,
+        gate::{Slot, Slots},
         pacer::{Pacer, pause},
     },
     session::Session,
@@ -106,10 +106,16 @@ impl<S: Sink> Dispatcher<S> {
     async fn run_phase(&self, mut phase: Assignment, pacer: &mut Pacer) -> ScheduleCounts {
         let mut counts = ScheduleCounts::default();
         let mut in_flight = JoinSet::new();
-        let context =
-            PhaseContext { phase: phase.phase, ends_ns: phase.ends_ns, control: phase.control.clone() };
+        let context = PhaseContext {
+            phase: phase.phase,
+            start_ns: phase.start_ns,
+            ends_ns: phase.ends_ns,
+            prefill: phase.prefill.clone(),
+            cancellations: phase.cancellations,
+            control: phase.control.clone(),
+        };
         loop {
-            match self.next_session(&mut phase, pacer).await {
+            match self.next_session(&mut phase, &context, pacer).await {
                 NextSession::Start(ready) => {
                     in_flight.spawn(Arc::clone(&self.player).play(*ready, context.clone()));
                 }
@@ -135,7 +141,12 @@ impl<S: Sink> Dispatcher<S> {
 
     /// In a closed loop the slot comes first: whoever has one takes the next number. In an open loop the number comes
     /// first, its request is formatted ahead, and then waits for its time and a slot.
-    async fn next_session(&self, phase: &mut Assignment, pacer: &mut Pacer) -> NextSession {
+    async fn next_session(
+        &self,
+        phase: &mut Assignment,
+        context: &PhaseContext,
+        pacer: &mut Pacer,
+    ) -> NextSession {
         let draining = *phase.control.borrow_and_update() >= Control::Drain;
         if draining {
             return phase
@@ -145,19 +156,27 @@ impl<S: Sink> Dispatcher<S> {
                 .map_or(NextSession::NoMore, NextSession::Drained);
         }
         if phase.credits.is_open() {
-            self.next_open(phase, pacer).await
+            self.next_open(phase, context, pacer).await
         } else {
-            self.next_closed(phase).await
+            self.next_closed(phase, context).await
         }
     }
 
-    async fn next_closed(&self, phase: &mut Assignment) -> NextSession {
+    async fn next_closed(&self, phase: &mut Assignment, context: &PhaseContext) -> NextSession {
         let slot = phase.slots.enter(self.clock(), phase.start_ns);
         let Some(slot) = unless_drained(&mut phase.control, slot).await else { return NextSession::NoMore };
+        let asked = self.clock().now();
+        let prefill = context.prefill_slot(self.clock());
+        let Some(prefill) = unless_drained(&mut phase.control, prefill).await else {
+            return NextSession::NoMore;
+        };
+        let gate_wait_ns = context.waited_since(asked, self.clock());
         let Some(credit) = phase.credits.next() else { return NextSession::NoMore };
         self.player.sink.begun(phase.phase);
         let session = self.session(phase, credit);
-        let mut finished = self.player.begin(phase.phase, &session);
+        let mut finished = self.player.begin(context, &session);
+        finished.exchange.gate_wait_ns = gate_wait_ns;
+        finished.exchange.prefill = prefill;
         let Some(prepared) = self.player.prepare(&mut finished, &session).await else {
             return NextSession::Refused(Some(slot));
         };
@@ -167,11 +186,16 @@ impl<S: Sink> Dispatcher<S> {
         NextSession::Start(Box::new(ReadySession { session, prepared, finished, slot, rest: Some(BACK_OFF) }))
     }
 
-    async fn next_open(&self, phase: &mut Assignment, pacer: &mut Pacer) -> NextSession {
+    async fn next_open(
+        &self,
+        phase: &mut Assignment,
+        context: &PhaseContext,
+        pacer: &mut Pacer,
+    ) -> NextSession {
         let Some(credit) = phase.credits.next() else { return NextSession::NoMore };
         let due = phase.start_ns.saturating_add(credit.due_ns.unwrap_or(0));
         let session = self.session(phase, credit);
-        let mut finished = self.player.begin(phase.phase, &session);
+        let mut finished = self.player.begin(context, &session);
         finished.exchange.instants.scheduled = due;
         let Some(prepared) = self.player.prepare(&mut finished, &session).await else {
             self.player.sink.begun(phase.phase);
@@ -184,15 +208,19 @@ impl<S: Sink> Dispatcher<S> {
             // Until it had the slot for the request before, it waited for the server, and not the server for it.
             let idle_since = due.max(phase.slotted_ns);
             self.statistics.note_wake(self.clock().now().saturating_sub(idle_since));
-            if phase.slots.is_full() {
+            if phase.slots.is_full() || phase.prefill.as_ref().is_some_and(Slots::is_full) {
                 self.statistics.note_held_back();
             }
-            phase.slots.enter(self.clock(), phase.start_ns).await
+            let asked = self.clock().now();
+            let slot = phase.slots.enter(self.clock(), phase.start_ns).await?;
+            Some((slot, context.prefill_slot(self.clock()).await?, asked))
         };
-        let Some(slot) = unless_drained(&mut phase.control, turn).await else {
+        let Some((slot, prefill, asked)) = unless_drained(&mut phase.control, turn).await else {
             return NextSession::Drained(credit);
         };
         phase.slotted_ns = self.clock().now();
+        finished.exchange.gate_wait_ns = phase.slotted_ns.saturating_sub(asked);
+        finished.exchange.prefill = prefill;
         self.player.sink.begun(phase.phase);
         finished.exchange.instants.started = self.clock().now();
         NextSession::Start(Box::new(ReadySession { session, prepared, finished, slot, rest: None }))

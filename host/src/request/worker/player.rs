@@ -10,13 +10,17 @@ use super::{
     sink::{Sink, hand_over},
 };
 use crate::{
-    clock::RunNs,
+    clock::{Clock, RunNs},
     request::{
         answer::Answer,
         exchange::{Content, Exchange, Finished, Wire},
         prepared::{Prepared, new_request_id, prepare},
     },
-    schedule::{gate::Slot, pacer::pause},
+    schedule::{
+        cancellation::Cancellations,
+        gate::{Slot, Slots},
+        pacer::pause,
+    },
     session::{Session, history::Reply},
 };
 
@@ -35,10 +39,31 @@ pub(super) struct Player<S> {
 #[derive(Clone, Debug)]
 pub(super) struct PhaseContext {
     pub(super) phase: u32,
+    /// When it began.
+    pub(super) start_ns: RunNs,
     /// When its duration and its grace period are over, if they ever are.
     pub(super) ends_ns: Option<RunNs>,
+    /// A slot for each request that may wait for its first token; none without such a limit.
+    pub(super) prefill: Option<Slots>,
+    /// Which requests are cancelled on purpose, if any are.
+    pub(super) cancellations: Option<Cancellations>,
     /// Run, drain or cancel.
     pub(super) control: watch::Receiver<Control>,
+}
+
+impl PhaseContext {
+    /// Waits until one more request may wait for its first token. There is a slot to be held only where that is limited.
+    pub(super) async fn prefill_slot(&self, clock: Clock) -> Option<Option<Slot>> {
+        match &self.prefill {
+            Some(slots) => slots.enter(clock, self.start_ns).await.map(Some),
+            None => Some(None),
+        }
+    }
+
+    /// How long a request has waited for that slot; not at all without a limit.
+    pub(super) fn waited_since(&self, asked: RunNs, clock: Clock) -> u64 {
+        self.prefill.as_ref().map_or(0, |_| clock.now().saturating_sub(asked))
+    }
 }
 
 /// A session whose first request may go.
@@ -58,17 +83,21 @@ pub(super) struct ReadySession {
 
 impl<S: Sink> Player<S> {
     /// What is known of the next request of a session before it exists.
-    pub(super) fn begin(&self, phase: u32, session: &Session) -> Finished {
+    pub(super) fn begin(&self, context: &PhaseContext, session: &Session) -> Finished {
+        let content = Content::of(session.step());
+        let cancellations = context.cancellations.as_ref();
+        let leaves_after = cancellations.and_then(|all| all.delay(session.number(), content.step));
         let mut finished = Finished {
             request_id: new_request_id(),
-            phase,
+            phase: context.phase,
             session_num: session.number(),
-            content: Content::of(session.step()),
+            content,
             worker: self.number,
             requested_output_tokens: None,
             unformatted: false,
             exchange: Exchange::default(),
         };
+        finished.exchange.leaves_after = leaves_after;
         finished.exchange.instants.scheduled = self.wire.clock.now();
         finished
     }
@@ -116,10 +145,17 @@ impl<S: Sink> Player<S> {
                 unless_drained(&mut context.control, pause(rest)).await;
             }
             let Some(reply) = reply.filter(|_| *context.control.borrow() == Control::Run) else { break };
+            let asked = self.wire.clock.now();
+            let mut control = context.control.clone();
+            let prefill = context.prefill_slot(self.wire.clock);
+            let Some(prefill) = unless_drained(&mut control, prefill).await else { break };
+            let gate_wait_ns = context.waited_since(asked, self.wire.clock);
             session.answered(reply);
             requests += 1;
             self.sink.begun(context.phase);
-            finished = self.begin(context.phase, &session);
+            finished = self.begin(&context, &session);
+            finished.exchange.gate_wait_ns = gate_wait_ns;
+            finished.exchange.prefill = prefill;
             let Some(next) = self.prepare(&mut finished, &session).await else {
                 if let Some(rest) = rest {
                     unless_drained(&mut context.control, pause(rest)).await;
