@@ -90,7 +90,7 @@ fn warmup_stop(spec: &RunSpec, problems: &mut Problems) -> Option<StopRule> {
         let grace = spec.warmup_grace_period.value().unwrap_or(Grace::Infinite);
         TimeLimit { duration_s, grace }
     });
-    let stop = StopRule::of(spec.warmup_request_count.value(), time);
+    let stop = StopRule::of(spec.warmup_request_count.value(), spec.num_warmup_sessions.value(), time);
     if stop.is_none() {
         let of_a_warmup = [
             spec.warmup_concurrency.origin(),
@@ -115,7 +115,8 @@ fn stop(spec: &RunSpec, problems: &mut Problems) -> StopRule {
         TimeLimit { duration_s, grace }
     });
     let requests = spec.request_count.value();
-    StopRule::of(requests, time).unwrap_or(StopRule::Requests(DEFAULT_REQUEST_COUNT))
+    StopRule::of(requests, spec.num_conversations.value(), time)
+        .unwrap_or(StopRule::after_requests(DEFAULT_REQUEST_COUNT))
 }
 
 /// A short name for the load, as it stands in the name of the artifact folder: `c8` for a concurrency, `r10` for a rate, with
@@ -185,7 +186,7 @@ mod tests {
     }
 
     fn requests(count: u64) -> StopRule {
-        StopRule::Requests(count.try_into().unwrap())
+        StopRule::after_requests(count.try_into().unwrap())
     }
 
     fn time(duration_s: f64, grace: Grace) -> TimeLimit {
@@ -211,17 +212,17 @@ mod tests {
     #[case::time(
         "--concurrency 2 --benchmark-duration 60",
         closed(2),
-        StopRule::Time(time(60.0, Grace::Seconds(30.0)))
+        StopRule::of(None, None, Some(time(60.0, Grace::Seconds(30.0)))).unwrap()
     )]
     #[case::both_bounds(
         "--request-count 5 --benchmark-duration 60 --benchmark-grace-period 0",
         closed(1),
-        StopRule::Either(5.try_into().unwrap(), time(60.0, Grace::Seconds(0.0)))
+        StopRule::of(NonZeroU64::new(5), None, Some(time(60.0, Grace::Seconds(0.0)))).unwrap()
     )]
     #[case::endless_grace(
         "--benchmark-duration 60 --benchmark-grace-period inf",
         closed(1),
-        StopRule::Time(time(60.0, Grace::Infinite))
+        StopRule::of(None, None, Some(time(60.0, Grace::Infinite))).unwrap()
     )]
     #[case::rate("--request-rate 40", open(40.0, Law::Poisson, None), requests(10))]
     #[case::even_rate_with_a_limit(
@@ -318,7 +319,7 @@ mod tests {
     ) {
         let phases = resolve(&format!("{measured} --warmup-duration 5 {own}")).unwrap();
         assert_eq!((phases[0].role, &phases[0].load), (Role::Warmup, &load));
-        assert_eq!(phases[0].stop, StopRule::Time(time(5.0, Grace::Infinite)));
+        assert_eq!(Some(phases[0].stop), StopRule::of(None, None, Some(time(5.0, Grace::Infinite))));
     }
 
     #[test]
@@ -338,9 +339,11 @@ mod tests {
 
     #[test]
     fn a_warm_up_may_end_by_time_with_a_grace_period() {
-        let phases = resolve("--warmup-duration 5 --warmup-grace-period 2 --warmup-request-count 9").unwrap();
-        let expected = StopRule::Either(9.try_into().unwrap(), time(5.0, Grace::Seconds(2.0)));
-        assert_eq!(phases[0].stop, expected);
+        let line =
+            "--warmup-duration 5 --warmup-grace-period 2 --warmup-request-count 9 --num-warmup-sessions 4";
+        let phases = resolve(line).unwrap();
+        let time = Some(time(5.0, Grace::Seconds(2.0)));
+        assert_eq!(Some(phases[0].stop), StopRule::of(NonZeroU64::new(9), NonZeroU64::new(4), time));
     }
 
     #[rstest]

@@ -5,6 +5,7 @@
 
 mod arrival;
 pub(crate) mod content;
+mod dialogues;
 mod effect;
 mod endpoint_options;
 pub(crate) mod environment;

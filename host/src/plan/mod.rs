@@ -4,6 +4,7 @@
 //! sessions, a phase has an end, a grace period has a duration before it.
 
 mod content;
+mod dialogue;
 mod length;
 mod load;
 pub(crate) mod lossy;
@@ -20,7 +21,8 @@ mod written;
 use std::{path::PathBuf, time::Duration};
 
 pub(crate) use self::{
-    content::{DatasetConfig, TokenizerChoice},
+    content::{DatasetConfig, FileFormat, ReplyPolicy, TokenizerChoice},
+    dialogue::{ContextConfig, DialogueConfig, PrefixPool, SystemPrompt},
     length::LengthLaw,
     load::{Law, Limit, Load, Smoothness},
     phase::{DEFAULT_DRAIN_S, Phase, Role},
@@ -64,6 +66,8 @@ pub(crate) struct Plan {
     pub(crate) is_recorded: bool,
     /// Seconds from the start of the run to its end at the latest.
     pub(crate) deadline_s: Option<f64>,
+    /// Whose replies become part of what was said in a session.
+    pub(crate) replies: ReplyPolicy,
 }
 
 impl Plan {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Plan,
-    content::{DatasetConfig, TokenizerChoice},
+    content::{DatasetConfig, ReplyPolicy, TokenizerChoice},
     load::{Law, Limit, Load, Smoothness},
     lossy,
     phase::{DEFAULT_DRAIN_S, Phase, Role},
@@ -62,6 +62,8 @@ pub(crate) struct WrittenPlan {
     is_recorded: bool,
     #[serde(default)]
     deadline_s: Option<f64>,
+    #[serde(default, skip_serializing_if = "ReplyPolicy::is_live")]
+    replies: ReplyPolicy,
 }
 
 fn default_drain_s() -> f64 {
@@ -81,6 +83,8 @@ struct WrittenPhase {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     session_limit: Option<NonZeroU32>,
     request_count: Option<NonZeroU64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session_count: Option<NonZeroU64>,
     duration_s: Option<f64>,
     /// Infinite where there is a duration and no number.
     grace_s: Option<f64>,
@@ -124,6 +128,7 @@ impl WrittenPlan {
             drain_s,
             is_recorded: plan.is_recorded,
             deadline_s: plan.deadline_s,
+            replies: plan.replies,
         }
     }
 
@@ -148,6 +153,7 @@ impl WrittenPlan {
             export_http_trace: self.export_http_trace,
             is_recorded: self.is_recorded,
             deadline_s: self.deadline_s,
+            replies: self.replies,
         })
     }
 }
@@ -173,6 +179,7 @@ impl WrittenPhase {
             concurrency,
             session_limit,
             request_count: stop.requests().and_then(NonZeroU64::new),
+            session_count: stop.sessions().and_then(NonZeroU64::new),
             duration_s: stop.duration_s(),
             grace_s: stop.time().and_then(|time| time.grace.seconds()),
             drain_s: Some(drain_s).filter(|drain_s| drain_s.total_cmp(&drain_of_run_s).is_ne()),
@@ -204,7 +211,8 @@ impl WrittenPhase {
             name: self.name.unwrap_or_else(|| role.name().to_owned()),
             role,
             load,
-            stop: StopRule::of(self.request_count, time).ok_or(WrittenError::Endless(id))?,
+            stop: StopRule::of(self.request_count, self.session_count, time)
+                .ok_or(WrittenError::Endless(id))?,
             drain_s: self.drain_s.unwrap_or(drain_of_run_s),
             rules: Rules {
                 prefill: self.prefill,
@@ -256,6 +264,7 @@ mod tests {
     #[case::endless_grace(json!({"duration_s": 60.0}))]
     #[case::open(json!({"arrival": {"law": "poisson", "rate": 2.5}, "concurrency": null}))]
     #[case::limited(json!({"arrival": {"law": "constant", "rate": 40.0}}))]
+    #[case::dialogues(json!({"request_count": null, "session_count": 3}))]
     #[case::named(json!({"name": "second", "drain_s": 2.0}))]
     #[case::gamma(json!({"arrival": {"law": "gamma", "rate": 2.5, "smoothness": 0.5}, "concurrency": null}))]
     #[case::sessions(json!({"arrival": {"law": "constant", "rate": 40.0}, "session_limit": 3}))]

@@ -420,7 +420,7 @@ impl Conductor<'_> {
             counts.scheduled = counts.scheduled.max(tally.begun().saturating_add(counts.dropped));
             counts.lost = tally.in_flight();
         }
-        self.played = self.played.saturating_add(counts.scheduled);
+        self.played = self.played.saturating_add(counts.sessions);
         let kind = self.run.plan.phases[index as usize].role.kind();
         let at_ns = self.run.clock.now();
         self.channels.recorder.frame(Frame::PhaseEnded { index, at_ns, counts, workers });

@@ -26,8 +26,9 @@ pub(crate) struct ArrivalFlags {
     #[arg(long, value_name = "FILE", value_parser = RateSeries::read, help_heading = LOAD)]
     pub(crate) request_rate_series: Option<RateSeries>,
 
-    /// Time in which the rate rises from next to nothing (a tenth of a second's part of it) to --request-rate, in a straight
-    /// line.
+    /// Time in which the rate rises to --request-rate, in a straight line.
+    ///
+    /// It begins at the rate x 0.1 s / TIME. With --request-rate-series, the series begins behind it.
     #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = LOAD)]
     pub(crate) request_rate_ramp_duration: Option<f64>,
 

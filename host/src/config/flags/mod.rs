@@ -6,6 +6,7 @@
 
 mod arrival;
 mod choice;
+mod dialogues;
 mod media;
 mod rankings;
 mod warmup;
@@ -19,8 +20,8 @@ use clap::Args;
 
 use self::choice::{DATASET, LOAD, OUTPUT, SERVICES, TARGET};
 pub(crate) use self::{
-    arrival::ArrivalFlags, choice::ChoiceParser, media::MediaFlags, rankings::RankingsFlags,
-    warmup::WarmupFlags,
+    arrival::ArrivalFlags, choice::ChoiceParser, dialogues::DialogueFlags, media::MediaFlags,
+    rankings::RankingsFlags, warmup::WarmupFlags,
 };
 use super::{
     policy::PluginPolicy,
@@ -262,6 +263,10 @@ pub(crate) struct ProfileFlags {
     #[arg(value_parser = units::positive::<usize>, help_heading = DATASET)]
     pub(crate) batch_size: Option<usize>,
 
+    /// How long conversations are, and what stands in front of them.
+    #[command(flatten)]
+    pub(crate) dialogues: DialogueFlags,
+
     /// What the questions of a ranking are made of.
     #[command(flatten)]
     pub(crate) rankings: RankingsFlags,
@@ -282,7 +287,7 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "FILE", help_heading = DATASET)]
     pub(crate) input_file: Option<PathBuf>,
 
-    /// What the lines of that file are [default: single-turn].
+    /// What the lines of that file are [default: multi-turn where they have `turns`, else single-turn].
     #[arg(long, value_name = "TYPE", help_heading = DATASET)]
     #[arg(value_parser = ChoiceParser::<CustomDataset>::new())]
     pub(crate) custom_dataset_type: Option<CustomDataset>,
@@ -392,17 +397,21 @@ impl Choice for ArrivalPattern {
 /// The format of an input file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CustomDataset {
-    /// One prompt a line.
+    /// One request a line.
     SingleTurn,
+    /// One conversation a line.
+    MultiTurn,
     /// One whole body a line.
     RawPayload,
 }
 
 impl Choice for CustomDataset {
-    const NAMES: &'static [(&'static str, Self)] =
-        &[("single-turn", Self::SingleTurn), ("raw-payload", Self::RawPayload)];
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("single-turn", Self::SingleTurn),
+        ("multi-turn", Self::MultiTurn),
+        ("raw-payload", Self::RawPayload),
+    ];
     const NOT_BUILT: &'static [&'static str] = &[
-        "multi-turn",
         "random-pool",
         "mooncake-trace",
         "bailian-trace",
@@ -434,10 +443,8 @@ impl Choice for Ui {
 impl Choice for ConnectionReuse {
     const NAMES: &'static [(&'static str, Self)] = &[("pooled", Self::Pooled), ("never", Self::Never)];
     const NOT_BUILT: &'static [&'static str] = &["sticky-user-sessions"];
-    const INSTEAD: &'static [(&'static str, &'static str)] = &[(
-        "sticky-user-sessions",
-        "use `never`: every conversation has one turn, so that its connection serves it alone and is closed at its end",
-    )];
+    const INSTEAD: &'static [(&'static str, &'static str)] =
+        &[("sticky-user-sessions", "use `pooled`, or `never` for a connection of its own for each request")];
 }
 
 impl Choice for TransportKind {

@@ -1,6 +1,6 @@
 //! How the load of a warm-up differs from the one that is measured.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 
 use clap::Args;
 
@@ -13,6 +13,10 @@ use crate::{config::units, plan::Grace};
 /// The load of the warm-up; what is not given is that of the load that is measured.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct WarmupFlags {
+    /// Conversations to start during warm-up. With other bounds of it, whichever comes first.
+    #[arg(long, value_name = "N", value_parser = units::requests, help_heading = LOAD)]
+    pub(crate) num_warmup_sessions: Option<NonZeroU64>,
+
     /// Stop sending warm-up requests after this time. With --warmup-request-count, whichever comes first.
     #[arg(long, value_name = "TIME", value_parser = units::positive_seconds, help_heading = LOAD)]
     pub(crate) warmup_duration: Option<f64>,
