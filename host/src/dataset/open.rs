@@ -8,7 +8,7 @@ use prony_plugin_api::{PartKind, metadata::EndpointMetadata};
 use rayon::prelude::*;
 
 use super::{
-    AcceptanceError, Script, Source, Start, acceptance,
+    AcceptanceError, Message, Script, Source, Start, acceptance,
     ahead::Ahead,
     context::{self, SystemPromptError},
     formats::{self, FileError},
@@ -216,8 +216,12 @@ fn fill_output_lengths(scripts: &mut [Script], osl: LengthLaw, seed: Seed) {
 fn count_texts(scripts: &mut [Script], tokenizer: &Tokenizer) {
     scripts.par_iter_mut().for_each(|script| {
         for step in &mut script.steps {
-            let texts = step.parts().filter(|part| part.kind == PartKind::TEXT);
-            step.input_tokens = Some(texts.map(|text| tokenizer.count(&text.data) as u64).sum());
+            let of = |message: &Message| {
+                let texts = message.parts.iter().filter(|part| part.kind == PartKind::TEXT);
+                texts.map(|text| tokenizer.count(&text.data) as u64).sum::<u64>()
+            };
+            step.input_tokens = Some(step.messages.iter().map(of).sum());
+            step.reply_tokens = step.reply.as_ref().map(of);
         }
     });
 }

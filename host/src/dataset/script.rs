@@ -71,6 +71,8 @@ pub(crate) struct Step {
     pub(crate) messages: Vec<Message>,
     /// What was replied when this was recorded.
     pub(crate) reply: Option<Message>,
+    /// Tokens of its texts, as those of `input_tokens`.
+    pub(crate) reply_tokens: Option<u64>,
     /// Requested output tokens.
     pub(crate) max_tokens: Option<u64>,
     /// The text of a JSON object to merge into the body; empty when there is none.

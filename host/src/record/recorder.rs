@@ -28,6 +28,7 @@ use super::{
     journal::{JournalError, JournalLocation, TextStore, Writer},
     mask,
     open::{Next, Open},
+    replies::Replies,
 };
 use crate::{
     clock::Clock,
@@ -246,7 +247,9 @@ impl Recorder {
             counters: counters.transpose().map_err(no_thread)?,
             waiting: Arc::clone(&handle.waiting),
             open: Open::default(),
+            replies: Replies::default(),
             counted: Vec::new(),
+            ready: Vec::new(),
             config,
             journal,
         };
@@ -318,8 +321,11 @@ struct Recording {
     counters: Option<Counters>,
     waiting: Arc<Waiting>,
     open: Open,
+    replies: Replies,
     /// Counts that are not in the journal yet.
     counted: Vec<(u64, CountedTokens)>,
+    /// What the services are to be told of, behind the next flush.
+    ready: Vec<Next>,
 }
 
 /// Whether there is more to come.
@@ -347,6 +353,7 @@ impl Recording {
                 }
                 room = room.saturating_sub(1);
             }
+            self.take_ready();
             self.flush()?;
             self.serve();
             if room > 0 {
@@ -371,6 +378,21 @@ impl Recording {
         self.open.give_up();
     }
 
+    /// Takes out of the queue what nothing more is to be known of, with the counts that the journal lacks.
+    fn take_ready(&mut self) {
+        while let Some(mut next) = self.open.pop() {
+            match &mut next {
+                Next::Record(record, number) => {
+                    self.replies.complete(record);
+                    self.counted.extend(number.map(|number| (number, record.counted)));
+                }
+                Next::Phase(recorded) => self.replies.forget(recorded.index),
+                Next::Settle(_) => {}
+            }
+            self.ready.push(next);
+        }
+    }
+
     /// Hands what was written to the system.
     fn flush(&mut self) -> Result<(), JournalError> {
         if !self.counted.is_empty() {
@@ -392,9 +414,9 @@ impl Recording {
                 config.bus.send(&std::mem::take(batch));
             }
         };
-        while let Some(next) = self.open.pop() {
+        for next in self.ready.drain(..) {
             match next {
-                Next::Record(record) => {
+                Next::Record(record, _) => {
                     self.waiting.requests.fetch_sub(1, Ordering::Relaxed);
                     config.live.note_tokens(&record);
                     if config.bus.has_listener(RecordBatch::TYPE) {
@@ -416,6 +438,7 @@ impl Recording {
     }
 
     fn end(mut self) -> Result<(), JournalError> {
+        self.take_ready();
         self.flush()?;
         if self.open.is_done() {
             self.texts.remove();
@@ -430,7 +453,6 @@ impl Recording {
             Input::Finished(finished) => self.keep_finished(*finished)?,
             Input::Counted(number, counted) => {
                 self.open.count(number, counted);
-                self.counted.extend(counted.map(|counted| (number, counted)));
             }
             Input::Frame(frame) => {
                 append(&mut self.journal, &frame)?;
@@ -450,6 +472,7 @@ impl Recording {
                     mask::end(end, &self.config.redactor);
                 }
                 // Nobody looks for counts behind the end.
+                self.take_ready();
                 self.flush()?;
                 self.journal.append(&frame)?;
                 return Ok(Then::End);

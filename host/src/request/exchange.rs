@@ -27,8 +27,8 @@ use super::{
 use crate::{
     clock::{Clock, RunNs},
     config::redact,
-    dataset::StepPlace,
     schedule::gate::Slot,
+    session::Turn,
 };
 
 /// No body that did not stream is larger.
@@ -122,7 +122,11 @@ pub(crate) struct Content {
     pub(crate) script: String,
     /// Its step in the script, from 0.
     pub(crate) step: u32,
-    /// Tokens of its texts, where anything counts them.
+    /// Steps of the script.
+    pub(crate) steps: u32,
+    /// Steps whose replies it repeated as the server had given them.
+    pub(crate) repeats: Vec<u32>,
+    /// Tokens of all texts beside those replies, where anything counts them.
     pub(crate) input_tokens: Option<u64>,
     /// Images in it.
     pub(crate) images: u32,
@@ -131,12 +135,16 @@ pub(crate) struct Content {
 }
 
 impl Content {
-    /// That of one step of a script.
-    pub(crate) fn of(place: StepPlace<'_>) -> Self {
+    /// That of a step and of what was said before it.
+    pub(crate) fn of(turn: &Turn) -> Self {
+        let place = turn.step();
+        let past = &turn.past;
         Self {
             script: place.script.to_owned(),
             step: place.number,
-            input_tokens: place.step.input_tokens,
+            steps: turn.steps(),
+            repeats: past.live.clone(),
+            input_tokens: past.tokens.zip(place.step.input_tokens).map(|(said, own)| said + own),
             images: place.step.images(),
             audio_s: place.step.audio_seconds(),
         }

@@ -102,10 +102,10 @@ fn with_messages<T>(
         return format(&[TurnMessage { role, parts }]);
     }
     // Most requests repeat nothing, and need no list.
-    if let ([], [only]) = (turn.history.as_slice(), own.as_slice()) {
+    if let ([], [only]) = (turn.past.messages.as_slice(), own.as_slice()) {
         return format(&[TurnMessage { role: &only.role, parts: &views(&only.parts) }]);
     }
-    let said = turn.history.iter().map(|said| (said.role(), views(said.parts())));
+    let said = turn.past.messages.iter().map(|said| (said.role(), views(said.parts())));
     let own = own.iter().map(|message| (message.role.as_str(), views(&message.parts)));
     let all: Vec<_> = said.chain(own).collect();
     let messages: Vec<_> = all.iter().map(|(role, parts)| TurnMessage { role, parts }).collect();

@@ -34,7 +34,25 @@ struct StepState {
     /// Steps that go on with its conversation and do not have it yet.
     wanted_by: usize,
     /// What was said up to its reply, once it is over and as long as it is wanted.
-    said: Vec<Said>,
+    past: Past,
+}
+
+/// What was said before a step.
+#[derive(Clone, Debug)]
+pub(crate) struct Past {
+    /// Oldest first.
+    pub(crate) messages: Vec<Said>,
+    /// Tokens of those that the dataset has; `None` when nothing counts them.
+    pub(crate) tokens: Option<u64>,
+    /// Steps whose replies among them are the server's.
+    pub(crate) live: Vec<u32>,
+}
+
+impl Default for Past {
+    /// Nothing was said, which has no token.
+    fn default() -> Self {
+        Self { messages: Vec::new(), tokens: Some(0), live: Vec::new() }
+    }
 }
 
 /// A step that is ready, with all that its request says.
@@ -44,8 +62,8 @@ pub(crate) struct Turn {
     pub(crate) session: u64,
     /// The step's position in the script.
     pub(crate) position: usize,
-    /// What was said before it, oldest first.
-    pub(crate) history: Vec<Said>,
+    /// What was said before it.
+    pub(crate) past: Past,
     script: Arc<Script>,
 }
 
@@ -53,6 +71,11 @@ impl Turn {
     /// The step.
     pub(crate) fn step(&self) -> StepPlace<'_> {
         self.script.place(self.position)
+    }
+
+    /// Steps of its script.
+    pub(crate) fn steps(&self) -> u32 {
+        u32::try_from(self.script.steps.len()).unwrap_or(u32::MAX)
     }
 }
 
@@ -75,7 +98,7 @@ impl Session {
 
     /// The first step, which waits for nothing.
     pub(crate) fn first(&self) -> Turn {
-        Turn { session: self.number, position: 0, history: Vec::new(), script: Arc::clone(&self.script) }
+        Turn { session: self.number, position: 0, past: Past::default(), script: Arc::clone(&self.script) }
     }
 
     /// The steps beside the first one that wait for nothing either.
@@ -94,12 +117,20 @@ impl Session {
         self.left = self.left.saturating_sub(1);
         let Some(state) = self.steps.get_mut(turn.position) else { return Vec::new() };
         if state.wanted_by > 0 {
-            let mut said = turn.history;
-            said.extend(history::scripted(&self.script, turn.position));
+            let step = &self.script.steps[turn.position];
+            let mut past = turn.past;
+            past.messages.extend(history::scripted(&self.script, turn.position));
+            past.tokens = past.tokens.zip(step.input_tokens).map(|(before, own)| before + own);
             let recorded = history::recorded(&self.script, turn.position)
                 .filter(|_| self.replies == ReplyPolicy::Recorded || reply.is_none());
-            said.extend(recorded.or_else(|| reply.map(history::replied)));
-            state.said = said;
+            if recorded.is_some() {
+                past.messages.extend(recorded);
+                past.tokens = past.tokens.zip(step.reply_tokens).map(|(before, reply)| before + reply);
+            } else if let Some(reply) = reply {
+                past.messages.push(history::replied(reply));
+                past.live.push(u32::try_from(turn.position).unwrap_or(u32::MAX));
+            }
+            state.past = past;
         }
         let over = u32::try_from(turn.position).unwrap_or(u32::MAX);
         let mut ready = Vec::new();
@@ -115,11 +146,11 @@ impl Session {
     }
 
     fn turn(&mut self, position: usize) -> Turn {
-        let history = match self.script.steps[position].context {
-            None => Vec::new(),
+        let past = match self.script.steps[position].context {
+            None => Past::default(),
             Some(context) => self.steps[context as usize].give(),
         };
-        Turn { session: self.number, position, history, script: Arc::clone(&self.script) }
+        Turn { session: self.number, position, past, script: Arc::clone(&self.script) }
     }
 }
 
@@ -129,8 +160,8 @@ impl StepState {
     }
 
     /// What was said, to one of those who want it; the last one takes it.
-    fn give(&mut self) -> Vec<Said> {
+    fn give(&mut self) -> Past {
         self.wanted_by = self.wanted_by.saturating_sub(1);
-        if self.wanted_by == 0 { std::mem::take(&mut self.said) } else { self.said.clone() }
+        if self.wanted_by == 0 { std::mem::take(&mut self.past) } else { self.past.clone() }
     }
 }

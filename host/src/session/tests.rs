@@ -17,14 +17,14 @@ fn reply(text: &str) -> Option<Reply> {
 }
 
 fn said(turn: &Turn) -> Vec<(&str, &str)> {
-    turn.history.iter().map(|message| (message.role(), &*message.parts()[0].data)).collect()
+    turn.past.messages.iter().map(|message| (message.role(), &*message.parts()[0].data)).collect()
 }
 
 #[test]
 fn a_single_request_is_a_session_of_one_step() {
     let mut session = dialogue(&["hello"]);
     let first = session.first();
-    assert!(session.is_last() && first.history.is_empty());
+    assert!(session.is_last() && first.past.messages.is_empty());
     assert!(session.answered(first, reply("hi")).is_empty());
 }
 
@@ -50,8 +50,8 @@ fn what_was_said_is_shared_with_the_script() {
     let first = session.first();
     let second = session.answered(first, reply("first")).remove(0);
     let in_script = session.script.steps[0].messages[0].parts.as_ptr();
-    assert_eq!(second.history[0].parts().as_ptr(), in_script);
-    assert_eq!(second.clone().history[1].parts().as_ptr(), second.history[1].parts().as_ptr());
+    assert_eq!(second.past.messages[0].parts().as_ptr(), in_script);
+    assert_eq!(second.clone().past.messages[1].parts().as_ptr(), second.past.messages[1].parts().as_ptr());
 }
 
 #[test]

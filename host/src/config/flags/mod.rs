@@ -8,6 +8,7 @@ mod arrival;
 mod choice;
 mod dialogues;
 mod media;
+mod pattern;
 mod rankings;
 mod warmup;
 
@@ -21,7 +22,7 @@ use clap::Args;
 use self::choice::{DATASET, LOAD, OUTPUT, SERVICES, TARGET};
 pub(crate) use self::{
     arrival::ArrivalFlags, choice::ChoiceParser, dialogues::DialogueFlags, media::MediaFlags,
-    rankings::RankingsFlags, warmup::WarmupFlags,
+    pattern::ArrivalPattern, rankings::RankingsFlags, warmup::WarmupFlags,
 };
 use super::{
     policy::PluginPolicy,
@@ -370,28 +371,6 @@ pub(crate) struct ProfileFlags {
     #[arg(long, visible_alias = "ui-type", value_name = "UI", help_heading = OUTPUT)]
     #[arg(value_parser = ChoiceParser::<Ui>::new())]
     pub(crate) ui: Option<Ui>,
-}
-
-/// How requests follow each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ArrivalPattern {
-    /// At random times with a mean rate.
-    Poisson,
-    /// At equal distances.
-    Constant,
-    /// At random times, in bursts or evenly.
-    Gamma,
-    /// Each as soon as another has ended.
-    ConcurrencyBurst,
-}
-
-impl Choice for ArrivalPattern {
-    const NAMES: &'static [(&'static str, Self)] = &[
-        ("poisson", Self::Poisson),
-        ("constant", Self::Constant),
-        ("gamma", Self::Gamma),
-        ("concurrency-burst", Self::ConcurrencyBurst),
-    ];
 }
 
 /// The format of an input file.

@@ -5,8 +5,8 @@ use std::num::{NonZeroU32, NonZeroU64};
 use clap::Args;
 
 use super::{
-    ArrivalPattern,
     choice::{ChoiceParser, LOAD},
+    pattern::ArrivalPattern,
 };
 use crate::{config::units, plan::Grace};
 

@@ -99,14 +99,14 @@ const AHEAD_NS: RunNs = 5_000_000;
 impl<S: Sink> Player<S> {
     /// What is known of the request of a step before it exists.
     pub(super) fn begin(&self, context: &PhaseContext, turn: &Turn) -> Finished {
-        let content = Content::of(turn.step());
+        let said = Content::of(turn);
         let cancellations = context.cancellations.as_ref();
-        let leaves_after = cancellations.and_then(|all| all.delay(turn.session, content.step));
+        let leaves_after = cancellations.and_then(|all| all.delay(turn.session, said.step));
         let mut finished = Finished {
             request_id: new_request_id(),
             phase: context.phase,
             session_num: turn.session,
-            content,
+            content: said,
             worker: self.number,
             requested_output_tokens: None,
             unformatted: false,
