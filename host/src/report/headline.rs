@@ -8,7 +8,7 @@ use super::{model::Report, token_warnings};
 use crate::{
     config::url,
     metrics::TokenSource,
-    record::settings::{CONSTANT, GAMMA, POISSON, PhaseSettings, RunSettings},
+    record::settings::{CONSTANT, GAMMA, POISSON, PhaseSettings, REPLAY, RunSettings},
     screen::counted,
 };
 
@@ -59,6 +59,9 @@ fn load(phase: &PhaseSettings) -> String {
 }
 
 fn open_loop(phase: &PhaseSettings) -> String {
+    if phase.law == REPLAY {
+        return "replay at the recorded instants, latency from the schedule".to_owned();
+    }
     let rate = phase.rate.map(|rate| match &phase.rate_curve {
         Some(curve) => format!("requests/s {curve}, "),
         None => format!("{rate} requests/s at "),

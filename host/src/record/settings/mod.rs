@@ -128,6 +128,9 @@ pub(crate) const POISSON: &str = "poisson";
 /// The law of gaps with the gamma distribution.
 pub(crate) const GAMMA: &str = "gamma";
 
+/// The name of what starts when it was recorded.
+pub(crate) const REPLAY: &str = "replay";
+
 /// Where the next request is due when one has ended.
 pub(crate) const CLOSED_LOOP: &str = "closed_loop";
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{CLOSED_LOOP, CONSTANT, GAMMA, POISSON, PhaseSettings, RunSettings, TokenizerSetting};
+use super::{CLOSED_LOOP, CONSTANT, GAMMA, POISSON, PhaseSettings, REPLAY, RunSettings, TokenizerSetting};
 use crate::{
     config::redact::Redacted,
     plan::{Law, Level, Phase, Plan, Ramp, TokenizerChoice},
@@ -39,6 +39,7 @@ pub(crate) fn described(plan: &Redacted<Plan>) -> serde_json::Result<(RunSetting
 
 fn phase(phase: &Phase) -> PhaseSettings {
     let law = match phase.load.law() {
+        None if phase.load.replay().is_some() => REPLAY,
         None => CLOSED_LOOP,
         Some(Law::Constant) => CONSTANT,
         Some(Law::Poisson) => POISSON,
