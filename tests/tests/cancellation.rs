@@ -114,6 +114,28 @@ fn a_request_may_be_cancelled_as_soon_as_it_is_sent(#[values("timed", "portable"
     assert_eq!(connections, [0, 1, 2, 3, 4], "a connection is closed, and not used again");
 }
 
+/// Who leaves does not come back with the next turn.
+#[test]
+fn a_conversation_ends_with_a_request_that_is_cancelled() {
+    let turns = ["--conversation-turn-mean", "3", "--num-conversations", "12", "--concurrency", "12"];
+    let server = MockServer::start(["--ttft-ms", "20", "--tokens", "1"]);
+    let run = Tool::profile(&server)
+        .args(["--isl", "5", "--no-server-metrics", "--request-cancellation-rate", "30"])
+        .args(turns)
+        .run();
+    run.succeeds();
+    let cancelled = cancelled(&run);
+    assert!(!cancelled.is_empty());
+    for record in &cancelled {
+        let of_session =
+            |other: &&Value| other["metadata"]["session_num"] == record["metadata"]["session_num"];
+        let records = run.records();
+        let last =
+            records.iter().filter(of_session).map(|other| other["metadata"]["turn_index"].as_u64()).max();
+        assert_eq!(last.unwrap(), record["metadata"]["turn_index"].as_u64());
+    }
+}
+
 #[test]
 fn a_warm_up_is_not_cancelled() {
     let words = ["--request-cancellation-rate", "100", "--warmup-request-count", "6", "--isolate", "chat"];

@@ -58,6 +58,27 @@ fn no_more_wait_for_their_first_token_than_there_are_slots(#[case] format: &str,
     assert!(first_token["min"].as_f64() > Some(50.0), "{first_token}");
 }
 
+/// Later turns of a conversation wait for a slot as first ones do.
+#[test]
+fn every_turn_of_a_conversation_waits_for_a_slot() {
+    let turns = ["--conversation-turn-mean", "3", "--num-conversations", "8", "--concurrency", "8"];
+    let (server, run) = measure("chat", &[&turns[..], &["--prefill-concurrency", "2"]].concat());
+    assert_eq!(most_waiting(&server), 2);
+    assert_eq!(run.summary()["request_count"]["avg"], 24);
+    let waited = |record: &Value| record["metadata"]["gate_wait_ns"].as_u64() > Some(10_000_000);
+    let later = run.records().into_iter().filter(|record| record["metadata"]["turn_index"] != 0);
+    assert!(later.filter(waited).count() > 0);
+}
+
+#[test]
+fn an_open_loop_says_what_held_its_requests_back() {
+    let load = ["--request-rate", "200", "--request-count", "24", "--prefill-concurrency", "1"];
+    let (_server, run) = measure("chat", &load);
+    assert!(run.stdout.contains("prefill concurrency 1"), "{}", run.stdout);
+    assert!(run.stdout.contains("the limit of 1 waiting for their first token held"), "{}", run.stdout);
+    assert!(run.stdout.contains("raise `--prefill-concurrency`, or leave it out"), "{}", run.stdout);
+}
+
 #[test]
 fn without_a_limit_nobody_waits() {
     let (server, run) = measure("chat", &["--concurrency", "8", "--request-count", "24"]);
