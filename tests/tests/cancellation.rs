@@ -61,9 +61,9 @@ fn some_requests_are_cancelled_and_counted_apart(
         assert_eq!(record["metrics"], serde_json::json!({}));
         let at = |key: &str| record["metadata"][key].as_u64().unwrap();
         let after_ms = (at("cancellation_time_ns") - at("request_sent_ns")) / 1_000_000;
-        assert!((400..800).contains(&after_ms), "{after_ms} ms");
+        assert!((400..1000).contains(&after_ms), "{after_ms} ms");
     }
-    // The server knows when a client left.
+    // The server knows when a client left, but for the time that it took to read the request.
     let requests = truth["requests"].as_array().unwrap();
     let abandoned = requests.iter().filter(|request| request["outcome"] == "abandoned");
     let stayed: Vec<u64> = abandoned
@@ -71,7 +71,7 @@ fn some_requests_are_cancelled_and_counted_apart(
             (request["ended_ns"].as_u64().unwrap() - request["arrived_ns"].as_u64().unwrap()) / 1_000_000
         })
         .collect();
-    assert!(stayed.iter().all(|ms| (390..900).contains(ms)), "{stayed:?}");
+    assert!(stayed.iter().all(|ms| (200..1000).contains(ms)), "{stayed:?}");
 }
 
 #[test]
