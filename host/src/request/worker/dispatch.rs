@@ -43,7 +43,7 @@ pub(super) struct Dispatcher<S> {
 /// What became of the next credit.
 enum NextSession {
     /// Its session may start.
-    Start(Box<ReadySession>),
+    Start(ReadySession),
     /// Its first request could not be formatted, and the session is over. It had a slot in a closed loop.
     Refused(Option<Slot>),
     /// The phase drains; this credit was still waiting.
@@ -119,7 +119,7 @@ impl<S: Sink> Dispatcher<S> {
             match self.next_session(&mut phase, &context, pacer).await {
                 NextSession::Start(ready) => {
                     counts.sessions += 1;
-                    in_flight.spawn(Arc::clone(&self.player).play(*ready, context.clone()));
+                    in_flight.spawn(Arc::clone(&self.player).play(ready, context.clone()));
                 }
                 NextSession::Refused(slot) => {
                     counts.sessions += 1;
@@ -186,8 +186,8 @@ impl<S: Sink> Dispatcher<S> {
         let now = self.clock().now();
         finished.exchange.instants.scheduled = now;
         finished.exchange.instants.started = now;
-        let first = ReadyRequest { turn, prepared, finished };
-        NextSession::Start(Box::new(ReadySession { session, first, slot, rest: Some(BACK_OFF) }))
+        let first = Box::new(ReadyRequest { turn, prepared, finished });
+        NextSession::Start(ReadySession { session, first, slot, rest: Some(BACK_OFF) })
     }
 
     async fn next_open(
@@ -227,8 +227,8 @@ impl<S: Sink> Dispatcher<S> {
         prefill.give(&mut finished.exchange, phase.slotted_ns.saturating_sub(asked));
         self.player.sink.begun(phase.phase);
         finished.exchange.instants.started = self.clock().now();
-        let first = ReadyRequest { turn, prepared, finished };
-        NextSession::Start(Box::new(ReadySession { session, first, slot, rest: None }))
+        let first = Box::new(ReadyRequest { turn, prepared, finished });
+        NextSession::Start(ReadySession { session, first, slot, rest: None })
     }
 
     /// The session of a credit.

@@ -61,7 +61,7 @@ pub(super) struct PhaseContext {
 pub(super) struct ReadySession {
     pub(super) session: Session,
     /// Its first step.
-    pub(super) first: ReadyRequest,
+    pub(super) first: Box<ReadyRequest>,
     /// The session's, until it is over.
     pub(super) slot: Slot,
     /// How long the slot rests when nobody answers.
@@ -159,7 +159,7 @@ impl<S: Sink> Player<S> {
     async fn play_steps(
         &self,
         mut session: Session,
-        first: ReadyRequest,
+        first: Box<ReadyRequest>,
         slot: Slot,
         rest: Option<Duration>,
         context: &PhaseContext,
@@ -238,25 +238,26 @@ impl<S: Sink> Player<S> {
             alarm(clock, due_ns).await;
         }
         finished.exchange.instants.started = clock.now();
-        self.request(ReadyRequest { turn, prepared, finished }, context, rest, slot).await
+        self.request(Box::new(ReadyRequest { turn, prepared, finished }), context, rest, slot).await
     }
 
     /// Sends a request, and gives it away when it is over. The slot, if it is given one, is free as soon as the last event of
     /// the answer has come, and rests when nobody answered.
     async fn request(
         &self,
-        ready: ReadyRequest,
+        mut ready: Box<ReadyRequest>,
         context: &PhaseContext,
         rest: Option<Duration>,
         mut slot: Option<Slot>,
     ) -> StepEnd {
-        let ReadyRequest { turn, prepared, mut finished } = ready;
         let is_last = slot.is_some();
-        self.perform(&prepared, &mut finished.exchange, context, || drop(slot.take())).await;
+        let ReadyRequest { prepared, finished, .. } = &mut *ready;
+        self.perform(prepared, &mut finished.exchange, context, || drop(slot.take())).await;
         let exchange = &finished.exchange;
         let (is_ok, at_ns) = (exchange.outcome.is_ok(), exchange.over_ns());
         let reply = (is_ok && !is_last).then(|| reply(&exchange.answer));
         let is_unreachable = exchange.outcome.failure().is_some_and(|failure| failure.kind.is_nobody_there());
+        let ReadyRequest { turn, finished, .. } = *ready;
         hand_over(&self.sink, &self.wire.endpoint, finished);
         if let Some(rest) = rest.filter(|_| is_unreachable) {
             unless_drained(&mut context.control.clone(), pause(rest)).await;
