@@ -1,4 +1,5 @@
 //! Requests that are cancelled on purpose: which, when, and that they are neither errors nor in any latency.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use prony_tests::{MockServer, Run, Script, ScriptedServer, Tool};
 use rstest::rstest;

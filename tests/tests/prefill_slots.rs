@@ -1,4 +1,5 @@
 //! Slots for requests that wait for their first token: how many the server has at once, and how long others waited.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use prony_tests::{MockServer, Run, Tool};
 use rstest::rstest;
