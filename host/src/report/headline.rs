@@ -53,6 +53,8 @@ fn load(phase: &PhaseSettings) -> String {
         let most = phase.concurrency_curve.clone().unwrap_or_else(|| most.to_string());
         if phase.is_open_loop { format!("at most {most} in flight") } else { format!("concurrency {most}") }
     }));
+    parts.extend(phase.prefill.as_ref().map(|most| format!("prefill concurrency {most}")));
+    parts.extend(phase.cancelled_percent.map(|percent| format!("{percent} % cancelled on purpose")));
     parts.extend(phase.request_count.map(|count| counted(count, "request")));
     parts.extend(phase.duration_s.map(|seconds| format!("{seconds} s")));
     parts.join(", ")

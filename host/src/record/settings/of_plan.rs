@@ -58,6 +58,8 @@ fn phase(phase: &Phase) -> PhaseSettings {
         rate_curve: phase.load.rate().and_then(curve),
         concurrency: phase.load.most_in_flight().and_then(|most| usize::try_from(most).ok()),
         concurrency_curve: phase.load.in_flight().as_ref().and_then(curve),
+        prefill: phase.rules.prefill.as_ref().map(ToString::to_string),
+        cancelled_percent: phase.rules.cancellation.map(|cancellation| cancellation.percent),
         request_count: phase.stop.requests(),
         duration_s: phase.stop.duration_s(),
     }
