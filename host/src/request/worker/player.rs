@@ -13,8 +13,9 @@ use crate::{
     clock::RunNs,
     request::{
         answer::Answer,
-        exchange::{Content, Exchange, Finished, Wire},
+        exchange::{Content, Exchange, Finished},
         prepared::{Prepared, new_request_id, prepare},
+        wire::Wire,
     },
     schedule::{gate::Slot, pacer::pause},
     session::{Session, history::Reply},
