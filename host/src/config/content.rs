@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
+    dialogues,
     error::{ConfigError, Said},
     flags::CustomDataset,
     problems::Problems,
     size,
     spec::{Origin, RunSpec},
 };
-use crate::plan::{DatasetConfig, LengthLaw, Phase, Plan, TokenizerChoice, media::MediaConfig};
+use crate::plan::{DatasetConfig, FileFormat, LengthLaw, Phase, Plan, TokenizerChoice, media::MediaConfig};
 
 /// Mean length of a generated prompt, in tokens.
 pub(super) const DEFAULT_ISL: u32 = 550;
@@ -38,9 +39,11 @@ pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems)
             osl,
             batch_size: spec.batch_size.value().unwrap_or(1),
             media: MediaConfig::default(),
+            dialogue: dialogues::dialogue(spec, problems),
+            context: dialogues::context(spec, problems),
         };
     };
-    for typed in generated_only(spec) {
+    for typed in generated_only(spec).chain(dialogues::generated_only(spec)) {
         problems.push(from_file(spec, typed));
     }
     let (path, entries) = (path.clone(), spec.num_dataset_entries.value());
@@ -54,7 +57,13 @@ pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems)
         }
         return DatasetConfig::RawPayloads { path, entries };
     }
-    DatasetConfig::File { path, entries, osl }
+    let format = match spec.custom_dataset_type.value() {
+        Some(CustomDataset::SingleTurn) => FileFormat::SingleTurn,
+        Some(CustomDataset::MultiTurn) => FileFormat::MultiTurn,
+        Some(CustomDataset::RawPayload) | None => FileFormat::Detected,
+    };
+    let (delay_ratio, system) = (dialogues::delay_ratio(spec), dialogues::context(spec, problems).system);
+    DatasetConfig::File { path, entries, osl, format, delay_ratio, system }
 }
 
 /// Settings that say how long generated texts are, and how many are in a request; those that are given.
@@ -103,9 +112,9 @@ pub(super) fn with_media(
     endpoint: &EndpointMetadata,
 ) -> DatasetConfig {
     match dataset {
-        DatasetConfig::Synthetic { entries, isl, osl, batch_size, media: _ } => {
+        DatasetConfig::Synthetic { entries, isl, osl, batch_size, media: _, dialogue, context } => {
             let batch_size = if takes_only_media(endpoint) { 0 } else { batch_size };
-            DatasetConfig::Synthetic { entries, isl, osl, batch_size, media }
+            DatasetConfig::Synthetic { entries, isl, osl, batch_size, media, dialogue, context }
         }
         other => other,
     }
@@ -122,11 +131,11 @@ fn output_length(spec: &RunSpec, problems: &mut Problems) -> Option<LengthLaw> {
     Some(LengthLaw { mean: mean.into(), stddev: spec.osl_stddev.value().unwrap_or(0.0) })
 }
 
-/// How many different prompts there are to be: one for every request, unless the user says how many. Without a number of
-/// requests there is no end to them.
+/// How many different conversations there are to be: one for each that can start, unless the user says how many. Without a
+/// number of them there is no end to them.
 pub(super) fn entries(spec: &RunSpec, phases: &[Phase]) -> Option<usize> {
-    let requests = || size::requests(phases).map(|count| usize::try_from(count).unwrap_or(usize::MAX));
-    spec.num_dataset_entries.value().or_else(requests)
+    let sessions = || size::sessions(phases).map(|count| usize::try_from(count).unwrap_or(usize::MAX));
+    spec.num_dataset_entries.value().or_else(sessions)
 }
 
 /// What counts tokens. Without a wish it is what is always there: nothing is fetched because a model has a name.
@@ -174,7 +183,7 @@ mod tests {
     #[case("--num-prompts 5 --custom-dataset-type single_turn", Some(5))]
     fn a_file_is_used_whole_unless_told_otherwise(#[case] line: &str, #[case] entries: Option<usize>) {
         let dataset = resolved(&format!("--input-file p.jsonl {line}"));
-        assert_eq!(dataset, DatasetConfig::File { path: "p.jsonl".into(), entries, osl: None });
+        assert!(matches!(dataset, DatasetConfig::File { entries: found, osl: None, .. } if found == entries));
     }
 
     #[rstest]

@@ -95,7 +95,7 @@ fn asks_for_output_lengths(run: &Situation<'_>) -> bool {
 /// `--num-prompts` is a number of requests to other tools. Here, prompts beyond the last request are never sent.
 fn unused_prompts(run: &Situation<'_>) -> Option<String> {
     let prompts = run.spec.num_dataset_entries.value()? as u64;
-    let requests = size::requests(run.phases)?;
+    let requests = size::sessions(run.phases)?;
     (prompts > requests).then(|| {
         format!(
             "`--num-dataset-entries` (`--num-prompts`) asks for {}, and the run sends only {}: `--request-count \

@@ -143,6 +143,11 @@ pub(crate) enum ConfigError {
         medium: &'static str,
         endpoint: String,
     },
+    /// Messages of a system or a user for an API format that has no place for them.
+    #[error(
+        "use `{flag}` with the endpoint `{endpoint}`: it has no place for messages in front of the prompt"
+    )]
+    NoMessages { flag: Origin, endpoint: String },
     /// A name and password in a URL, and another login beside it.
     #[error("log in to the server: credentials in `{url}` contradict {other}")]
     TwoLogins {
@@ -201,6 +206,7 @@ impl ConfigError {
             | Self::NoTokens { flag, .. }
             | Self::Ranks { flag, .. }
             | Self::NoPassages { flag, .. }
+            | Self::NoMessages { flag, .. }
             | Self::NoMedia { flag, .. } => Some(*flag),
             Self::Clash { flag, .. } => Some(flag.name),
             Self::TwoLogins { url, .. } => Some(*url),
@@ -233,6 +239,7 @@ impl Explain for ConfigError {
                                    `--rankings-passages-prompt-token-mean`"
                 .to_owned(),
             Self::NoPassages { flag, .. } | Self::NoTokens { flag, .. } => format!("leave out `{flag}`"),
+            Self::NoMessages { flag, .. } => format!("leave out `{flag}`, or use `--endpoint-type chat`"),
             Self::NoMedia { flag, .. } => {
                 format!(
                     "leave out `{flag}`, or choose an endpoint that does: `prony plugins endpoint NAME` says what each takes"

@@ -8,7 +8,7 @@ use std::path::Path;
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
-    content, effect,
+    content, dialogues, effect,
     environment::Environment,
     error::{ConfigError, ConfigErrors},
     load, media,
@@ -92,6 +92,7 @@ pub(crate) fn resolve(
         export_outputs: spec.export_outputs_json.is_given(),
         export_http_trace: spec.export_http_trace.is_given(),
         deadline_s: spec.deadline.value(),
+        replies: spec.replies.value().unwrap_or_default(),
         is_recorded: spec.mock_answer.is_given(),
     };
     Ok(Resolved { plan, warnings })
@@ -114,6 +115,7 @@ fn dataset(
         content::dataset(spec, phases, problems)
     };
     problems.note(content::check_takes_payloads(&dataset, endpoint, name));
+    dialogues::check_system(spec, endpoint, name, problems);
     let dataset = content::with_media(dataset, media::media(spec, endpoint, name, problems), endpoint);
     problems.note(size::check(&dataset));
     dataset
@@ -184,7 +186,10 @@ mod tests {
     use crate::{
         config::{redact, spec::tests::spec},
         explain::Explain,
-        plan::{LengthLaw, Secret, ServerMetricsConfig, TokenizerChoice, media::MediaConfig},
+        plan::{
+            ContextConfig, DialogueConfig, LengthLaw, Secret, ServerMetricsConfig, TokenizerChoice,
+            media::MediaConfig,
+        },
     };
 
     fn facts() -> Environment {
@@ -313,7 +318,9 @@ mod tests {
                 isl,
                 osl: Some(osl),
                 batch_size: 2,
-                media: MediaConfig::default()
+                media: MediaConfig::default(),
+                dialogue: DialogueConfig::default(),
+                context: ContextConfig::default()
             }
         );
         assert_eq!(tokenizer, TokenizerChoice::Local("./tok".into()));

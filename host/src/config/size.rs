@@ -41,9 +41,20 @@ impl Explain for SizeError {
 /// They cannot. Files are read as they are, whatever their size.
 pub(super) fn check(dataset: &DatasetConfig) -> Result<(), SizeError> {
     let (what, texts, tokens, flags) = match dataset {
-        DatasetConfig::Synthetic { isl, batch_size, .. } => {
+        DatasetConfig::Synthetic { isl, batch_size, dialogue, context, .. } if !dialogue.is_single() => {
+            let texts = *batch_size as f64 * longest(dialogue.turns);
+            let tokens = texts * longest(*isl) + context.tokens() as f64;
+            ("conversations", texts, tokens, "`--isl`, `--conversation-turn-mean` and their deviations")
+        }
+        DatasetConfig::Synthetic { isl, batch_size, context, .. } => {
             let texts = *batch_size as f64;
-            ("prompts", texts, texts * longest(*isl), "`--isl`, `--isl-stddev` and `--batch-size`")
+            let tokens = texts * longest(*isl) + context.tokens() as f64;
+            (
+                "prompts",
+                texts,
+                tokens,
+                "`--isl`, `--isl-stddev`, `--batch-size` and the lengths of what stands in front",
+            )
         }
         DatasetConfig::Rankings { passages, passage, query, .. } => {
             let passages = longest(*passages);
@@ -66,9 +77,9 @@ fn size(bytes: f64) -> String {
     if gigabytes < 1e6 { format!("{gigabytes:.0} GB") } else { "more than a million GB".to_owned() }
 }
 
-/// Requests of all phases together; `None` when one has no limit.
-pub(super) fn requests(phases: &[Phase]) -> Option<u64> {
-    phases.iter().try_fold(0_u64, |all, phase| Some(all.saturating_add(phase.stop.requests()?)))
+/// Conversations of all phases together, at most; `None` when one has no limit.
+pub(super) fn sessions(phases: &[Phase]) -> Option<u64> {
+    phases.iter().try_fold(0_u64, |all, phase| Some(all.saturating_add(phase.stop.most_sessions()?)))
 }
 
 #[cfg(test)]
@@ -76,11 +87,13 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::plan::media::MediaConfig;
+    use crate::plan::{ContextConfig, DialogueConfig, media::MediaConfig};
 
     fn prompts(mean: f64, stddev: f64, batch_size: usize) -> DatasetConfig {
         let isl = LengthLaw { mean, stddev };
-        DatasetConfig::Synthetic { entries: None, isl, osl: None, batch_size, media: MediaConfig::default() }
+        let (media, dialogue, context) =
+            (MediaConfig::default(), DialogueConfig::default(), ContextConfig::default());
+        DatasetConfig::Synthetic { entries: None, isl, osl: None, batch_size, media, dialogue, context }
     }
 
     fn rankings(passages: f64, passage: f64, query: f64) -> DatasetConfig {

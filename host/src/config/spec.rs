@@ -9,9 +9,12 @@ use std::{
     path::PathBuf,
 };
 
-use super::flags::{ArrivalPattern, CustomDataset, ProfileFlags};
+use super::{
+    flags::{ArrivalPattern, CustomDataset, ProfileFlags},
+    rate_series::RateSeries,
+};
 use crate::plan::{
-    ConnectionReuse, Grace, TransportKind,
+    ConnectionReuse, Grace, ReplyPolicy, Smoothness, TransportKind,
     media::{AudioFormat, ImageFormat},
 };
 
@@ -190,6 +193,16 @@ run_spec! {
     concurrency: NonZeroU32 = "--concurrency" in concurrency;
     request_rate: f64 = "--request-rate" in request_rate;
     arrival_pattern: ArrivalPattern = "--arrival-pattern" in arrival_pattern;
+    arrival_smoothness: Smoothness = "--arrival-smoothness" in arrival.arrival_smoothness;
+    request_rate_series: RateSeries = "--request-rate-series" in arrival.request_rate_series;
+    request_rate_ramp_duration: f64 = "--request-rate-ramp-duration" in arrival.request_rate_ramp_duration;
+    concurrency_ramp_duration: f64 = "--concurrency-ramp-duration" in arrival.concurrency_ramp_duration;
+    prefill_concurrency: NonZeroU32 = "--prefill-concurrency" in arrival.prefill_concurrency;
+    prefill_concurrency_ramp_duration: f64
+        = "--prefill-concurrency-ramp-duration" in arrival.prefill_concurrency_ramp_duration;
+    request_cancellation_rate: f64 = "--request-cancellation-rate" in arrival.request_cancellation_rate;
+    request_cancellation_delay: f64 = "--request-cancellation-delay" in arrival.request_cancellation_delay;
+    failed_request_threshold: f64 = "--failed-request-threshold" in arrival.failed_request_threshold;
     request_count: NonZeroU64 = "--request-count" in request_count;
     benchmark_duration: f64 = "--benchmark-duration" in benchmark_duration;
     benchmark_grace_period: Grace = "--benchmark-grace-period" in benchmark_grace_period;
@@ -197,6 +210,18 @@ run_spec! {
     deadline: f64 = "--deadline" in deadline;
     warmup_request_count: NonZeroU64 = "--warmup-request-count" in warmup_request_count;
     warmup_concurrency: NonZeroU32 = "--warmup-concurrency" in warmup_concurrency;
+    num_warmup_sessions: NonZeroU64 = "--num-warmup-sessions" in warmup.num_warmup_sessions;
+    warmup_duration: f64 = "--warmup-duration" in warmup.warmup_duration;
+    warmup_grace_period: Grace = "--warmup-grace-period" in warmup.warmup_grace_period;
+    warmup_request_rate: f64 = "--warmup-request-rate" in warmup.warmup_request_rate;
+    warmup_arrival_pattern: ArrivalPattern = "--warmup-arrival-pattern" in warmup.warmup_arrival_pattern;
+    warmup_request_rate_ramp_duration: f64
+        = "--warmup-request-rate-ramp-duration" in warmup.warmup_request_rate_ramp_duration;
+    warmup_concurrency_ramp_duration: f64
+        = "--warmup-concurrency-ramp-duration" in warmup.warmup_concurrency_ramp_duration;
+    warmup_prefill_concurrency: NonZeroU32 = "--warmup-prefill-concurrency" in warmup.warmup_prefill_concurrency;
+    warmup_prefill_concurrency_ramp_duration: f64
+        = "--warmup-prefill-concurrency-ramp-duration" in warmup.warmup_prefill_concurrency_ramp_duration;
     workers: usize = "--workers" in workers;
     random_seed: u64 = "--random-seed" in random_seed;
     isl: u32 = "--isl" in isl;
@@ -204,6 +229,21 @@ run_spec! {
     osl: u32 = "--osl" in osl;
     osl_stddev: f64 = "--osl-stddev" in osl_stddev;
     batch_size: usize = "--batch-size" in batch_size;
+    num_conversations: NonZeroU64 = "--num-conversations" in dialogues.num_conversations;
+    conversation_turn_mean: u32 = "--conversation-turn-mean" in dialogues.turn_mean;
+    conversation_turn_stddev: f64 = "--conversation-turn-stddev" in dialogues.turn_stddev;
+    conversation_turn_delay_mean: f64 = "--conversation-turn-delay-mean" in dialogues.delay_mean;
+    conversation_turn_delay_stddev: f64 = "--conversation-turn-delay-stddev" in dialogues.delay_stddev;
+    conversation_turn_delay_ratio: f64 = "--conversation-turn-delay-ratio" in dialogues.delay_ratio;
+    replies: ReplyPolicy = "--replies" in dialogues.replies;
+    system_prompt: String = "--system-prompt" in dialogues.system_prompt;
+    system_prompt_file: PathBuf = "--system-prompt-file" in dialogues.system_prompt_file;
+    shared_system_prompt_length: NonZeroU32
+        = "--shared-system-prompt-length" in dialogues.shared_system_prompt_length;
+    user_context_prompt_length: NonZeroU32
+        = "--user-context-prompt-length" in dialogues.user_context_prompt_length;
+    num_prefix_prompts: NonZeroU32 = "--num-prefix-prompts" in dialogues.num_prefix_prompts;
+    prefix_prompt_length: NonZeroU32 = "--prefix-prompt-length" in dialogues.prefix_prompt_length;
     rankings_passages: u32 = "--rankings-passages-mean" in rankings.passages;
     rankings_passages_stddev: f64 = "--rankings-passages-stddev" in rankings.passages_stddev;
     rankings_passage_tokens: u32 = "--rankings-passages-prompt-token-mean" in rankings.passage_tokens;

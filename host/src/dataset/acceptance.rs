@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use prony_plugin_api::{PartKind, metadata::EndpointMetadata};
 
-use super::{PAYLOAD, Part, Script};
+use super::{PAYLOAD, Part, Script, Step};
 use crate::explain::Explain;
 
 /// What an endpoint does not take. Places are entries of the dataset, from 1, with their names.
@@ -55,7 +55,7 @@ pub(super) fn check(
         for (kind, medium, is_supported, is_required) in kinds {
             // What cannot be done without is taken, whatever else the manifest says.
             let is_supported = is_supported || is_required;
-            let parts = script.steps.iter().flat_map(|step| &step.parts);
+            let parts = script.steps.iter().flat_map(Step::parts);
             let mut parts = parts.filter(|part| part.kind == kind).peekable();
             let endpoint_name = || name.to_owned();
             if parts.peek().is_none() {
@@ -79,7 +79,7 @@ pub(super) fn check(
 
 /// A script that is a whole body.
 fn holds_payload(script: &Script) -> bool {
-    let mut parts = script.steps.iter().flat_map(|step| &step.parts);
+    let mut parts = script.steps.iter().flat_map(Step::parts);
     parts.any(|part| part.kind == PartKind::RAW && part.name == PAYLOAD)
 }
 
@@ -94,7 +94,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::dataset::Step;
+    use crate::dataset::{Message, Step};
 
     fn endpoint(keys: &str) -> EndpointMetadata {
         let json = format!(
@@ -104,20 +104,8 @@ mod tests {
     }
 
     fn dataset(kind: PartKind, data: &str) -> Vec<Arc<Script>> {
-        let script = |id: &str, parts| {
-            let (role, extra_json) = ("user".to_owned(), String::new());
-            Arc::new(Script {
-                id: id.to_owned(),
-                steps: vec![Step {
-                    role,
-                    parts,
-                    max_tokens: None,
-                    extra_json,
-                    headers: Vec::new(),
-                    input_tokens: None,
-                }],
-            })
-        };
+        let script =
+            |id: &str, parts| Arc::new(Script::single(id.to_owned(), Step::first(Message::user(parts))));
         let medium = |kind, data: &str| Part { kind, name: String::new(), data: data.into() };
         let image = || medium(PartKind::IMAGE, "data:image/png;base64,AA==");
         vec![

@@ -83,6 +83,11 @@ impl Ahead {
         shared.take(position).unwrap_or_else(|| shared.new_script(position))
     }
 
+    /// A script may have several steps.
+    pub(super) fn has_dialogues(&self) -> bool {
+        self.shared.generator.has_dialogues()
+    }
+
     /// How many different scripts there are.
     pub(super) fn len(&self) -> Option<u64> {
         self.shared.len
@@ -145,14 +150,15 @@ mod tests {
     use crate::{
         clock::Clock,
         dataset::{generate::Content, media::Media},
-        plan::{LengthLaw, media::MediaConfig},
+        plan::{ContextConfig, DialogueConfig, LengthLaw, media::MediaConfig},
         seed::Seed,
     };
 
     fn generator() -> Generator {
         let content = Content::Prompts { isl: LengthLaw { mean: 8.0, stddev: 2.0 }, batch_size: 1 };
         let media = Media::make(&MediaConfig::default(), None, Seed::new(42)).unwrap();
-        Generator::new(content, None, media, None, Seed::new(42))
+        let (dialogue, before) = (DialogueConfig::default(), ContextConfig::default());
+        Generator::new(content, None, media, None, Seed::new(42), dialogue, &before).unwrap()
     }
 
     #[rstest]

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Part, Script, Step,
+    Message, Part, Script, Start, Step,
+    context::{Context, SystemPromptError},
     length::{self, Lengths},
     media::Media,
     rankings::Rankings,
@@ -11,11 +12,19 @@ use super::{
     synthetic::{Writer, Written},
     tokenizer::Tokenizer,
 };
-use crate::{plan::LengthLaw, seed::Seed};
+use crate::{
+    plan::{ContextConfig, DialogueConfig, LengthLaw},
+    seed::Seed,
+};
 
-/// About how many bytes a token of text has, and a script beside its texts.
+const NS_PER_MS: u64 = 1_000_000;
+
+/// About how many bytes a token of text has, and a step beside its texts.
 const BYTES_A_TOKEN: u64 = 6;
-const BYTES_A_SCRIPT: u64 = 512;
+const BYTES_A_STEP: u64 = 512;
+
+/// Texts of a conversation's later turns have numbers of their own: those of its first turn, and the turn above them.
+const TURN_BITS: u32 = 40;
 
 /// What scripts say.
 #[derive(Clone, Copy, Debug)]
@@ -45,8 +54,11 @@ pub(super) struct Generator {
     writer: Writer,
     output_lengths: Option<Lengths>,
     media: Media,
-    /// There is a tokenizer to count with.
-    counts: bool,
+    turns: Lengths,
+    /// Milliseconds.
+    delays: Option<Lengths>,
+    context: Context,
+    tokenizer: Option<Arc<Tokenizer>>,
     bytes_a_script: u64,
 }
 
@@ -65,7 +77,9 @@ impl Generator {
         media: Media,
         tokenizer: Option<&Arc<Tokenizer>>,
         seed: Seed,
-    ) -> Self {
+        dialogue: DialogueConfig,
+        before: &ContextConfig,
+    ) -> Result<Self, SystemPromptError> {
         let texts = match content {
             Content::Prompts { isl, batch_size } => {
                 Texts::Prompts { lengths: Box::new(length::input_lengths(isl, seed)), batch_size }
@@ -74,14 +88,28 @@ impl Generator {
                 Texts::Rankings(Box::new(Rankings::new(passages, passage, query, seed)))
             }
         };
-        Self {
+        let writer = Writer::new(tokenizer, seed);
+        let turns = length::longest(dialogue.turns);
+        let tokens = content.tokens().saturating_mul(turns).saturating_add(before.tokens());
+        let delays = Some(dialogue.delay_ms).filter(|delay| delay.mean > 0.0);
+        Ok(Self {
             texts,
-            writer: Writer::new(tokenizer, seed),
+            context: Context::make(before, &writer, seed)?,
+            writer,
             output_lengths: osl.map(|osl| length::output_lengths(osl, seed)),
             media,
-            counts: tokenizer.is_some(),
-            bytes_a_script: content.tokens().saturating_mul(BYTES_A_TOKEN).saturating_add(BYTES_A_SCRIPT),
-        }
+            turns: length::turn_counts(dialogue.turns, seed),
+            delays: delays.map(|delay| length::turn_delays(delay, seed)),
+            tokenizer: tokenizer.cloned(),
+            bytes_a_script: tokens
+                .saturating_mul(BYTES_A_TOKEN)
+                .saturating_add(turns.saturating_mul(BYTES_A_STEP)),
+        })
+    }
+
+    /// A script may have several steps.
+    pub(super) fn has_dialogues(&self) -> bool {
+        !self.turns.are_all(1)
     }
 
     /// About how many bytes a long script has, without its media, which scripts share.
@@ -94,29 +122,48 @@ impl Generator {
         self.media.shared(scripts)
     }
 
-    /// The script with this number: one step of the user.
+    /// The script with this number: turns of the user, one after the other.
     pub(super) fn script(&self, number: u64) -> Script {
-        let named: Vec<(&'static str, Written)> = match &self.texts {
+        let steps = (0..self.turns.of(number)).map(|turn| self.step(number, turn));
+        Script::dialogue(session_id(number), steps)
+    }
+
+    fn step(&self, number: u64, turn: u64) -> Step {
+        let number_of_turn = number.saturating_add(turn << TURN_BITS);
+        let mut named: Vec<(&'static str, Written)> = match &self.texts {
             Texts::Prompts { lengths, batch_size } => {
-                let first = number.saturating_mul(*batch_size);
+                let first = number_of_turn.saturating_mul(*batch_size);
                 let texts = first..first.saturating_add(*batch_size);
                 texts.map(|text| ("", self.writer.write(text, lengths.of(text)))).collect()
             }
-            Texts::Rankings(rankings) => rankings.write(number, &self.writer),
+            Texts::Rankings(rankings) => rankings.write(number_of_turn, &self.writer),
         };
-        let input_tokens = self.counts.then(|| named.iter().map(|(_, written)| written.tokens).sum());
-        let texts = named.into_iter().map(|(name, written)| Part::named_text(name, written.text));
-        Script {
-            id: session_id(number),
-            steps: vec![Step {
-                role: "user".into(),
-                parts: texts.chain(self.media.parts(number)).collect(),
-                max_tokens: self.output_lengths.as_ref().map(|lengths| lengths.of(number)),
-                extra_json: String::new(),
-                headers: Vec::new(),
-                input_tokens,
-            }],
+        let (mut messages, prefix) = match turn {
+            0 => self.context.before(number, &self.writer),
+            _ => (Vec::new(), None),
+        };
+        if let (Some(prefix), Some((_, first))) = (prefix, named.first_mut()) {
+            first.text = format!("{prefix} {}", first.text);
+            first.tokens = self.count(&first.text);
         }
+        let before = messages.iter().flat_map(|message| &message.parts).map(|part| self.count(&part.data));
+        let own = named.iter().map(|(_, written)| written.tokens);
+        let input_tokens = self.tokenizer.is_some().then(|| before.chain(own).sum());
+        let texts = named.into_iter().map(|(name, written)| Part::named_text(name, written.text));
+        messages.push(Message::user(texts.chain(self.media.parts(number_of_turn)).collect()));
+        let delay_ms =
+            self.delays.as_ref().filter(|_| turn > 0).map_or(0, |delays| delays.of(number_of_turn));
+        Step {
+            messages,
+            start: Start::After(delay_ms.saturating_mul(NS_PER_MS)),
+            max_tokens: self.output_lengths.as_ref().map(|lengths| lengths.of(number_of_turn)),
+            input_tokens,
+            ..Step::default()
+        }
+    }
+
+    fn count(&self, text: &str) -> u64 {
+        self.tokenizer.as_ref().map_or(0, |tokenizer| tokenizer.count(text) as u64)
     }
 }
 

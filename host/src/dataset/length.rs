@@ -25,6 +25,11 @@ impl Lengths {
         Self { law, rng: seed.stream(label) }
     }
 
+    /// Whether every length is this one.
+    pub(super) fn are_all(&self, length: u64) -> bool {
+        !has_spread(self.law) && fixed(self.law) == length
+    }
+
     /// The length with this number, at least 1.
     pub(super) fn of(&self, number: u64) -> u64 {
         if !has_spread(self.law) {
@@ -44,6 +49,16 @@ pub(super) fn input_lengths(law: LengthLaw, seed: Seed) -> Lengths {
 /// Requested output tokens of each script.
 pub(super) fn output_lengths(law: LengthLaw, seed: Seed) -> Lengths {
     Lengths::new(law, seed, "composer.turn.max_tokens")
+}
+
+/// Turns of each conversation.
+pub(super) fn turn_counts(law: LengthLaw, seed: Seed) -> Lengths {
+    Lengths::new(law, seed, "composer.conversation.turn_count")
+}
+
+/// Milliseconds before each turn.
+pub(super) fn turn_delays(law: LengthLaw, seed: Seed) -> Lengths {
+    Lengths::new(law, seed, "composer.conversation.turn_delay")
 }
 
 /// Passages of each ranking.

@@ -6,6 +6,7 @@
 
 mod acceptance;
 mod ahead;
+mod context;
 mod corpus;
 mod formats;
 mod generate;
@@ -22,11 +23,13 @@ mod vocabulary;
 
 use std::path::Path;
 
+use crate::plan::FileFormat;
+
 pub(crate) use self::{
     acceptance::AcceptanceError,
     formats::FileError,
     open::{DatasetError, Opened, Purpose, open, open_for},
-    script::{PAYLOAD, Part, Script, Step, StepPlace},
+    script::{Message, PAYLOAD, Part, Script, Start, Step, StepPlace},
     source::Source,
     tokenizer::{Tokenizer, TokenizerError, yield_to_others},
 };
@@ -37,5 +40,9 @@ pub(crate) fn read_file(
     are_bodies: bool,
     most: Option<usize>,
 ) -> Result<Vec<Script>, FileError> {
-    if are_bodies { formats::raw_payload::read(path, most) } else { formats::single_turn::read(path, most) }
+    if are_bodies {
+        formats::raw_payload::read(path, most)
+    } else {
+        formats::conversations::read(path, most, FileFormat::Detected)
+    }
 }

@@ -8,8 +8,9 @@ use prony_plugin_api::{PartKind, metadata::EndpointMetadata};
 use rayon::prelude::*;
 
 use super::{
-    AcceptanceError, Script, Source, acceptance,
+    AcceptanceError, Message, Script, Source, Start, acceptance,
     ahead::Ahead,
+    context::{self, SystemPromptError},
     formats::{self, FileError},
     generate::{Content, Generator},
     length,
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     explain::Explain,
-    plan::{DatasetConfig, LengthLaw, media::MediaConfig},
+    plan::{ContextConfig, DatasetConfig, DialogueConfig, LengthLaw, SystemPrompt, media::MediaConfig},
     seed::Seed,
 };
 
@@ -40,6 +41,9 @@ pub(crate) enum DatasetError {
     /// Media that cannot be made.
     #[error(transparent)]
     Media(#[from] MediaError),
+    /// There is no system message.
+    #[error(transparent)]
+    SystemPrompt(#[from] SystemPromptError),
     /// The endpoint does not take what the dataset holds.
     #[error(transparent)]
     NotAccepted(#[from] AcceptanceError),
@@ -55,6 +59,7 @@ impl Explain for DatasetError {
             Self::File(error) => error.hint(),
             Self::Media(error) => error.hint(),
             Self::NotAccepted(error) => error.hint(),
+            Self::SystemPrompt(_) => "name a text file with `--system-prompt-file`".to_owned(),
             Self::Thread(_) => "raise the limit on processes and threads (`ulimit -u`)".to_owned(),
         }
     }
@@ -131,13 +136,17 @@ pub(crate) fn open(
         DatasetConfig::Synthetic { batch_size: 0, media, .. } if media.is_empty() => {
             Err(DatasetError::NoTexts)
         }
-        DatasetConfig::Synthetic { entries, isl, osl, batch_size, media } => {
+        DatasetConfig::Synthetic { entries, isl, osl, batch_size, media, dialogue, context } => {
             let content = Content::Prompts { isl: *isl, batch_size: *batch_size as u64 };
-            generated(content, *entries, *osl, media, tokenizer, seed)
+            let media = Media::make(media, entries.map(|entries| entries as u64), seed)?;
+            let generator = Generator::new(content, *osl, media, tokenizer, seed, *dialogue, context)?;
+            generated(generator, *entries)
         }
         &DatasetConfig::Rankings { entries, passages, passage, query } => {
             let content = Content::Rankings { passages, passage, query };
-            generated(content, entries, None, &MediaConfig::default(), tokenizer, seed)
+            let media = Media::make(&MediaConfig::default(), None, seed)?;
+            let (dialogue, before) = (DialogueConfig::default(), ContextConfig::default());
+            generated(Generator::new(content, None, media, tokenizer, seed, dialogue, &before)?, entries)
         }
         DatasetConfig::RawPayloads { path, entries } => {
             let mut scripts = formats::raw_payload::read(path, *entries)?;
@@ -146,8 +155,12 @@ pub(crate) fn open(
             }
             Ok(Opened::listed(scripts))
         }
-        DatasetConfig::File { path, entries, osl } => {
-            let mut scripts = formats::single_turn::read(path, *entries)?;
+        DatasetConfig::File { path, entries, osl, format, delay_ratio, system } => {
+            let mut scripts = formats::conversations::read(path, *entries, *format)?;
+            scale_delays(&mut scripts, *delay_ratio);
+            if let Some(system) = system {
+                put_in_front(&mut scripts, system)?;
+            }
             if let Some(osl) = *osl {
                 fill_output_lengths(&mut scripts, osl, seed);
             }
@@ -159,16 +172,8 @@ pub(crate) fn open(
     }
 }
 
-fn generated(
-    content: Content,
-    entries: Option<usize>,
-    osl: Option<LengthLaw>,
-    media: &MediaConfig,
-    tokenizer: Option<&Arc<Tokenizer>>,
-    seed: Seed,
-) -> Result<Opened, DatasetError> {
+fn generated(generator: Generator, entries: Option<usize>) -> Result<Opened, DatasetError> {
     let entries = entries.map(|entries| entries as u64);
-    let generator = Generator::new(content, osl, Media::make(media, entries, seed)?, tokenizer, seed);
     let warnings = generator.shared_media(entries).into_iter().collect();
     let kept = entries.filter(|entries| entries.saturating_mul(generator.bytes_a_script()) <= KEPT_BYTES);
     let source = match kept {
@@ -178,6 +183,24 @@ fn generated(
         None => Source::generated(Ahead::start(generator, entries).map_err(DatasetError::Thread)?),
     };
     Ok(Opened { source, warnings })
+}
+
+/// Multiplies the time that passes before each step.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive time below 2^53 ns")]
+fn scale_delays(scripts: &mut [Script], ratio: f64) {
+    for step in scripts.iter_mut().flat_map(|script| &mut script.steps) {
+        if let Start::After(delay_ns) = &mut step.start {
+            *delay_ns = (*delay_ns as f64 * ratio) as u64;
+        }
+    }
+}
+
+/// Puts a system message in front of every conversation.
+fn put_in_front(scripts: &mut [Script], system: &SystemPrompt) -> Result<(), SystemPromptError> {
+    let system = context::system_message(system)?;
+    let steps = scripts.iter_mut().flat_map(|script| &mut script.steps);
+    steps.filter(|step| step.context.is_none()).for_each(|step| context::put_before(step, &system));
+    Ok(())
 }
 
 /// Gives a length to every step that has none. A script's does not depend on what the file says about others.
@@ -193,8 +216,12 @@ fn fill_output_lengths(scripts: &mut [Script], osl: LengthLaw, seed: Seed) {
 fn count_texts(scripts: &mut [Script], tokenizer: &Tokenizer) {
     scripts.par_iter_mut().for_each(|script| {
         for step in &mut script.steps {
-            let texts = step.parts.iter().filter(|part| part.kind == PartKind::TEXT);
-            step.input_tokens = Some(texts.map(|text| tokenizer.count(&text.data) as u64).sum());
+            let of = |message: &Message| {
+                let texts = message.parts.iter().filter(|part| part.kind == PartKind::TEXT);
+                texts.map(|text| tokenizer.count(&text.data) as u64).sum::<u64>()
+            };
+            step.input_tokens = Some(step.messages.iter().map(of).sum());
+            step.reply_tokens = step.reply.as_ref().map(of);
         }
     });
 }
@@ -202,7 +229,7 @@ fn count_texts(scripts: &mut [Script], tokenizer: &Tokenizer) {
 fn count_prompts(scripts: &mut [Script], tokenizer: &Tokenizer) {
     let count = |text: &str| tokenizer.count(text) as u64;
     scripts.par_iter_mut().flat_map_iter(|script| &mut script.steps).for_each(|step| {
-        let payload = step.parts.iter().find(|part| part.kind == PartKind::RAW);
+        let payload = step.parts().find(|part| part.kind == PartKind::RAW);
         step.input_tokens =
             payload.and_then(|payload| formats::raw_payload::prompt_tokens(&payload.data, count));
     });
@@ -223,9 +250,12 @@ pub(super) mod tests {
 
     use super::{Script, open};
     use crate::{
-        dataset::tokenizer::Tokenizer,
+        dataset::{Message, Part, Step, tokenizer::Tokenizer},
         explain::Explain,
-        plan::{DatasetConfig, LengthLaw, TokenizerChoice, media::MediaConfig},
+        plan::{
+            ContextConfig, DatasetConfig, DialogueConfig, FileFormat, LengthLaw, TokenizerChoice,
+            media::MediaConfig,
+        },
         seed::Seed,
     };
 
@@ -237,7 +267,15 @@ pub(super) mod tests {
 
     fn synthetic(entries: usize, batch_size: usize, osl: Option<LengthLaw>) -> DatasetConfig {
         let (isl, media) = (LengthLaw { mean: 100.0, stddev: 20.0 }, MediaConfig::default());
-        DatasetConfig::Synthetic { entries: Some(entries), isl, osl, batch_size, media }
+        DatasetConfig::Synthetic {
+            entries: Some(entries),
+            isl,
+            osl,
+            batch_size,
+            media,
+            dialogue: DialogueConfig::default(),
+            context: ContextConfig::default(),
+        }
     }
 
     /// All scripts of a dataset that has an end.
@@ -257,7 +295,14 @@ pub(super) mod tests {
     fn file(rows: &str, entries: Option<usize>, osl: Option<LengthLaw>) -> Vec<Script> {
         let file = NamedTempFile::new().unwrap();
         fs::write(file.path(), rows).unwrap();
-        built(&DatasetConfig::File { path: file.path().into(), entries, osl })
+        built(&DatasetConfig::File {
+            path: file.path().into(),
+            entries,
+            osl,
+            format: FileFormat::default(),
+            delay_ratio: 1.0,
+            system: None,
+        })
     }
 
     fn max_tokens(scripts: &[Script]) -> Vec<Option<u64>> {
@@ -272,42 +317,24 @@ pub(super) mod tests {
             osl: Some(LengthLaw { mean: 32.0, stddev: 0.0 }),
             batch_size: 1,
             media: MediaConfig::default(),
+            dialogue: DialogueConfig::default(),
+            context: ContextConfig::default(),
         };
-        insta::assert_debug_snapshot!(built(&config)[1], @r#"
-        Script {
-            id: "session_000001",
-            steps: [
-                Step {
-                    role: "user",
-                    parts: [
-                        Part {
-                            kind: PartKind(
-                                0,
-                            ),
-                            name: "",
-                            data: "Kind iron helped some angle through our pure side. Every.",
-                        },
-                    ],
-                    max_tokens: Some(
-                        32,
-                    ),
-                    extra_json: "",
-                    headers: [],
-                    input_tokens: Some(
-                        12,
-                    ),
-                },
-            ],
-        }
-        "#);
+        let text = "Kind iron helped some angle through our pure side. Every.";
+        let step = Step {
+            max_tokens: Some(32),
+            input_tokens: Some(12),
+            ..Step::first(Message::user(vec![Part::text(text.into())]))
+        };
+        assert_eq!(built(&config)[1], Script::single("session_000001".into(), step));
     }
 
     #[rstest]
     fn texts_are_counted_together(#[values(1, 3)] batch_size: usize) {
         for script in built(&synthetic(50, batch_size, None)) {
             let step = &script.steps[0];
-            let counted: usize = step.parts.iter().map(|part| BUILTIN.count(&part.data)).sum();
-            assert_eq!(step.parts.len(), batch_size);
+            let counted: usize = step.parts().map(|part| BUILTIN.count(&part.data)).sum();
+            assert_eq!(step.messages[0].parts.len(), batch_size);
             assert_eq!(step.input_tokens, Some(counted as u64));
         }
     }
@@ -350,14 +377,14 @@ pub(super) mod tests {
         let mut texts = HashSet::new();
         for script in &scripts {
             let step = &script.steps[0];
-            let (query, passages) = step.parts.split_first().unwrap();
+            let (query, passages) = step.messages[0].parts.split_first().unwrap();
             assert_eq!((query.name.as_str(), BUILTIN.count(&query.data)), ("query", 8));
             assert!(!passages.is_empty() && passages.iter().all(|passage| passage.name == "passages"));
-            let counted: usize = step.parts.iter().map(|part| BUILTIN.count(&part.data)).sum();
+            let counted: usize = step.parts().map(|part| BUILTIN.count(&part.data)).sum();
             assert_eq!(step.input_tokens, Some(counted as u64));
-            texts.extend(step.parts.iter().map(|part| &part.data));
+            texts.extend(step.parts().map(|part| &part.data));
         }
-        let parts = scripts.iter().map(|script| script.steps[0].parts.len());
+        let parts = scripts.iter().map(|script| script.steps[0].messages[0].parts.len());
         assert_eq!(texts.len(), parts.clone().sum::<usize>(), "two texts are the same");
         assert!(parts.clone().min() < parts.max(), "all have as many passages");
         assert_eq!(scripts[..20], built(&rankings(20)));
@@ -366,7 +393,10 @@ pub(super) mod tests {
     #[test]
     fn asking_for_output_lengths_changes_no_text() {
         let texts = |osl| -> Vec<_> {
-            built(&synthetic(20, 1, osl)).into_iter().map(|script| script.steps[0].parts.clone()).collect()
+            built(&synthetic(20, 1, osl))
+                .into_iter()
+                .map(|script| script.steps[0].messages[0].parts.clone())
+                .collect()
         };
         assert_eq!(texts(None), texts(Some(OSL)));
     }
@@ -413,7 +443,7 @@ pub(super) mod tests {
     #[case::no_rankings(rankings(0), "make a dataset of 0 prompts")]
     #[case::no_texts(synthetic(1, 0, None), "make prompts of 0 texts")]
     #[case::no_rows(
-        DatasetConfig::File { path: "d.jsonl".into(), entries: Some(0), osl: None },
+        DatasetConfig::File { path: "d.jsonl".into(), entries: Some(0), osl: None, format: FileFormat::default(), delay_ratio: 1.0, system: None },
         "make a dataset of 0 prompts"
     )]
     fn a_dataset_of_nothing_is_refused(#[case] config: DatasetConfig, #[case] error: &str) {
@@ -422,7 +452,14 @@ pub(super) mod tests {
 
     #[test]
     fn a_file_s_error_is_passed_on_with_its_hint() {
-        let config = DatasetConfig::File { path: PathBuf::from("no-such.jsonl"), entries: None, osl: None };
+        let config = DatasetConfig::File {
+            path: PathBuf::from("no-such.jsonl"),
+            entries: None,
+            osl: None,
+            format: FileFormat::default(),
+            delay_ratio: 1.0,
+            system: None,
+        };
         let error = open(&config, None, Seed::new(SEED)).unwrap_err();
         insta::assert_snapshot!(format!("failed to {error}\n{}", error.hint()), @r"
         failed to read the input file `no-such.jsonl`

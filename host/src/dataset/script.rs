@@ -8,12 +8,15 @@ use serde::{Deserialize, Serialize};
 use super::media::wav_seconds;
 use crate::config::redact;
 
-/// What one session is to say: a dialogue, of which a single request is one step.
+/// What one session is to say: a graph of steps, of which a single request is one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Script {
     /// Stable name, `session_000000` and so on, or the file's own.
     pub(crate) id: String,
-    /// In order; at least one.
+    /// When a recording of it began, in nanoseconds since the first one of its dataset; `None` where nothing says it.
+    #[serde(default)]
+    pub(crate) starts_ns: Option<u64>,
+    /// At least one. The first waits for nothing.
     pub(crate) steps: Vec<Step>,
 }
 
@@ -29,6 +32,20 @@ pub(crate) struct StepPlace<'a> {
 }
 
 impl Script {
+    /// A single request.
+    pub(crate) fn single(id: String, step: Step) -> Self {
+        Self { id, starts_ns: None, steps: vec![step] }
+    }
+
+    /// A dialogue: each step waits for the one before it, and goes on with what was said there.
+    pub(crate) fn dialogue(id: String, steps: impl IntoIterator<Item = Step>) -> Self {
+        let chained = (0..).zip(steps).map(|(position, step): (u32, Step)| match position.checked_sub(1) {
+            None => step,
+            Some(before) => Step { after: vec![before], context: Some(before), ..step },
+        });
+        Self { id, starts_ns: None, steps: chained.collect() }
+    }
+
     /// The step at a position, which there must be.
     pub(crate) fn place(&self, position: usize) -> StepPlace<'_> {
         let number = u32::try_from(position).unwrap_or(u32::MAX);
@@ -36,34 +53,88 @@ impl Script {
     }
 }
 
-/// One request of a session.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One request of a session: what it waits for, and what it adds to what was said.
+///
+/// Steps are a graph without circles: each refers to earlier ones only. A dialogue is a chain, in which every step waits for the
+/// one before it and goes on with what was said there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Step {
-    /// Role of the message, `user` by default.
-    pub(crate) role: String,
-    /// Its content, in order.
-    pub(crate) parts: Vec<Part>,
+    /// Positions of the steps that must be over before it. None: it goes when the session starts.
+    pub(crate) after: Vec<u32>,
+    /// When it goes, once they are over.
+    pub(crate) start: Start,
+    /// The step whose conversation it goes on with: what was said up to there, and the reply, come before its own messages.
+    /// None: it begins a conversation.
+    pub(crate) context: Option<u32>,
+    /// What it adds to the conversation, in order; at least one message.
+    pub(crate) messages: Vec<Message>,
+    /// What was replied when this was recorded.
+    pub(crate) reply: Option<Message>,
+    /// Tokens of its texts, as those of `input_tokens`.
+    pub(crate) reply_tokens: Option<u64>,
     /// Requested output tokens.
     pub(crate) max_tokens: Option<u64>,
     /// The text of a JSON object to merge into the body; empty when there is none.
     pub(crate) extra_json: String,
     /// Headers of its request, over all others of their names. Their values are shown nowhere.
-    #[serde(default)]
     pub(crate) headers: Vec<(String, String)>,
-    /// Tokens of all texts together, by the run's tokenizer; `None` when nothing counts them.
+    /// Tokens of all texts of its own messages together, by the run's tokenizer; `None` when nothing counts them.
     pub(crate) input_tokens: Option<u64>,
 }
 
+/// When a step goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Start {
+    /// So many nanoseconds after the last of the steps that it waits for: the time that a user thinks, or a tool works.
+    After(u64),
+    /// So many nanoseconds after the session's start, or when the steps that it waits for are over, if that is later.
+    At(u64),
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self::After(0)
+    }
+}
+
+/// What somebody says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Message {
+    /// `system`, `user`, `assistant`, `tool`, or another role of the API format.
+    pub(crate) role: String,
+    /// Its content, in order.
+    pub(crate) parts: Vec<Part>,
+}
+
+impl Message {
+    /// A message of the user's.
+    pub(crate) fn user(parts: Vec<Part>) -> Self {
+        Self { role: "user".to_owned(), parts }
+    }
+}
+
 impl Step {
+    /// The first step of a script, with one message.
+    pub(crate) fn first(message: Message) -> Self {
+        Self { messages: vec![message], ..Self::default() }
+    }
+
+    /// Content of all its messages, in order.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.messages.iter().flat_map(|message| &message.parts)
+    }
+
     /// Images in it.
     pub(crate) fn images(&self) -> u32 {
-        let images = self.parts.iter().filter(|part| part.kind == PartKind::IMAGE);
+        let images = self.parts().filter(|part| part.kind == PartKind::IMAGE);
         u32::try_from(images.count()).unwrap_or(u32::MAX)
     }
 
     /// All of its audio together; nothing if there is none, or some does not say how long it is.
     pub(crate) fn audio_seconds(&self) -> Option<f64> {
-        let mut clips = self.parts.iter().filter(|part| part.kind == PartKind::AUDIO).peekable();
+        let mut clips = self.parts().filter(|part| part.kind == PartKind::AUDIO).peekable();
         clips.peek()?;
         clips.map(|clip| wav_seconds(&clip.data)).sum()
     }

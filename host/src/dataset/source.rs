@@ -35,6 +35,14 @@ impl Source {
         }
     }
 
+    /// Whether a script may have several steps.
+    pub(crate) fn has_dialogues(&self) -> bool {
+        match &self.0 {
+            Scripts::Listed(scripts) => scripts.iter().any(|script| script.steps.len() > 1),
+            Scripts::Generated(scripts) => scripts.has_dialogues(),
+        }
+    }
+
     /// The script at this position.
     pub(crate) fn script(&self, position: u64) -> Arc<Script> {
         match &self.0 {
@@ -72,7 +80,7 @@ mod tests {
     #[case::round_again(3, "0")]
     #[case::far_out(u64::MAX - 5, "1")]
     fn scripts_are_played_in_order(#[case] position: u64, #[case] id: &str) {
-        let script = |number: u8| Script { id: number.to_string(), steps: Vec::new() };
+        let script = |number: u8| Script { id: number.to_string(), starts_ns: None, steps: Vec::new() };
         assert_eq!(Source::listed((0..3).map(script).collect()).script(position).id, id);
     }
 }

@@ -8,8 +8,9 @@ use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 use crate::{
     config::redact,
     plan::{
-        ConnectionReuse, DatasetConfig, LengthLaw, Load, Phase, Plan, Ramp, Role, ServerMetricsConfig,
-        ServicesConfig, StopRule, Target, TlsConfig, TokenizerChoice, TransportKind, media::MediaConfig,
+        ConnectionReuse, ContextConfig, DatasetConfig, DialogueConfig, LengthLaw, Load, Phase, Plan, Ramp,
+        ReplyPolicy, Role, Rules, ServerMetricsConfig, ServicesConfig, StopRule, Target, TlsConfig,
+        TokenizerChoice, TransportKind, media::MediaConfig,
     },
     plugin::UsedPlugin,
     record::{
@@ -69,8 +70,9 @@ pub(crate) fn config() -> Plan {
         name: role.name().into(),
         role,
         load: Load::Closed { sessions: Ramp::constant(2).unwrap() },
-        stop: StopRule::Requests(requests.try_into().unwrap()),
+        stop: StopRule::after_requests(requests.try_into().unwrap()),
         drain_s: 8.0,
+        rules: Rules::default(),
     };
     Plan {
         target: Target {
@@ -103,6 +105,8 @@ pub(crate) fn config() -> Plan {
             osl: Some(LengthLaw { mean: 4.0, stddev: 0.0 }),
             batch_size: 1,
             media: MediaConfig::default(),
+            dialogue: DialogueConfig::default(),
+            context: ContextConfig::default(),
         },
         tokenizer: TokenizerChoice::Builtin,
         phases: vec![phase(0, Role::Warmup, 1), phase(1, Role::Measured, 4)],
@@ -115,6 +119,7 @@ pub(crate) fn config() -> Plan {
         export_outputs: false,
         export_http_trace: false,
         deadline_s: None,
+        replies: ReplyPolicy::Live,
         is_recorded: false,
     }
 }

@@ -68,7 +68,7 @@ impl PhaseSpan {
 
     /// What became of its requests; unknown when the run was killed in it.
     pub(crate) fn counts(&self) -> Option<PhaseCounts> {
-        let ScheduleCounts { scheduled, dropped, lost } = self.schedule?;
+        let ScheduleCounts { scheduled, dropped, lost, sessions: _ } = self.schedule?;
         Some(PhaseCounts { scheduled, sent: self.sent, late: self.late, dropped, lost })
     }
 

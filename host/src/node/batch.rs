@@ -26,8 +26,8 @@ pub(super) struct DatasetBatch {
 /// A part whose data has been sent before.
 #[derive(Debug, Serialize, Deserialize)]
 struct Repeat {
-    /// Positions of its script in the batch, of its turn there, and of itself in the turn.
-    place: (usize, usize, usize),
+    /// Positions of its script in the batch, and of itself among all parts of the script.
+    place: (usize, usize),
     /// Position among all large data that was sent.
     of: usize,
 }
@@ -48,14 +48,12 @@ impl<'a> Packer<'a> {
 
     fn pack(&mut self, script: &Script, batch: &mut DatasetBatch) {
         let mut light = script.clone();
-        for (turn, parts) in light.steps.iter_mut().map(|turn| &mut turn.parts).enumerate() {
-            for (at, part) in parts.iter_mut().enumerate().filter(|(_, part)| part.data.len() >= LARGE) {
-                let next = self.sent.len();
-                let of = *self.sent.entry(part.data.as_ptr()).or_insert(next);
-                if of < next {
-                    batch.repeats.push(Repeat { place: (batch.scripts.len(), turn, at), of });
-                    part.data = Arc::from("");
-                }
+        for (at, part) in parts(&mut light).enumerate().filter(|(_, part)| part.data.len() >= LARGE) {
+            let next = self.sent.len();
+            let of = *self.sent.entry(part.data.as_ptr()).or_insert(next);
+            if of < next {
+                batch.repeats.push(Repeat { place: (batch.scripts.len(), at), of });
+                part.data = Arc::from("");
             }
         }
         batch.scripts.push(light);
@@ -76,13 +74,22 @@ impl Iterator for Packer<'_> {
     }
 }
 
+/// All parts of a script, in order.
+fn parts(script: &mut Script) -> impl Iterator<Item = &mut Part> {
+    let messages = script.steps.iter_mut().flat_map(|step| step.messages.iter_mut().chain(&mut step.reply));
+    messages.flat_map(|message| &mut message.parts)
+}
+
 /// About how many bytes a script has.
 fn weight(script: &Script) -> usize {
-    let turns = script.steps.iter().map(|turn| {
-        let parts = turn.parts.iter().map(|part| part.name.len() + part.data.len() + LIGHT);
-        turn.role.len() + turn.extra_json.len() + LIGHT + parts.sum::<usize>()
+    let steps = script.steps.iter().map(|step| {
+        let messages = step.messages.iter().chain(&step.reply).map(|message| {
+            let parts = message.parts.iter().map(|part| part.name.len() + part.data.len() + LIGHT);
+            message.role.len() + parts.sum::<usize>()
+        });
+        step.extra_json.len() + 2 * LIGHT + messages.sum::<usize>()
     });
-    script.id.len() + turns.sum::<usize>()
+    script.id.len() + steps.sum::<usize>()
 }
 
 /// Makes a dataset of batches.
@@ -98,11 +105,9 @@ impl Unpacker {
     pub(super) fn unpack(&mut self, batch: DatasetBatch) {
         let mut repeats = batch.repeats.into_iter().peekable();
         for (number, mut script) in batch.scripts.into_iter().enumerate() {
-            for (turn, parts) in script.steps.iter_mut().map(|turn| &mut turn.parts).enumerate() {
-                for (at, part) in parts.iter_mut().enumerate() {
-                    let repeat = repeats.next_if(|repeat| repeat.place == (number, turn, at));
-                    self.restore(part, repeat.map(|repeat| repeat.of));
-                }
+            for (at, part) in parts(&mut script).enumerate() {
+                let repeat = repeats.next_if(|repeat| repeat.place == (number, at));
+                self.restore(part, repeat.map(|repeat| repeat.of));
             }
             self.dataset.push(script);
         }
@@ -132,20 +137,13 @@ mod tests {
     use prony_plugin_api::PartKind;
 
     use super::*;
-    use crate::dataset::Step;
+    use crate::dataset::{Message, Step};
 
     fn script(id: &str, data: &[&Arc<str>]) -> Arc<Script> {
         let part =
             |data: &&Arc<str>| Part { kind: PartKind::IMAGE, name: String::new(), data: Arc::clone(data) };
-        let step = Step {
-            role: "user".into(),
-            parts: data.iter().map(part).collect(),
-            max_tokens: None,
-            extra_json: String::new(),
-            headers: Vec::new(),
-            input_tokens: None,
-        };
-        Arc::new(Script { id: id.into(), steps: vec![step] })
+        let step = Step::first(Message::user(data.iter().map(part).collect()));
+        Arc::new(Script::single(id.into(), step))
     }
 
     fn sent(dataset: &[Arc<Script>]) -> (usize, Vec<Arc<Script>>) {
@@ -169,7 +167,7 @@ mod tests {
         assert_eq!(arrived, dataset);
         assert!(bytes < 3 << 20, "{bytes}");
         let addresses = |place: usize| {
-            let parts = arrived.iter().map(move |script| &script.steps[0].parts[place]);
+            let parts = arrived.iter().map(move |script| &script.steps[0].messages[0].parts[place]);
             parts.map(|part| part.data.as_ptr()).collect::<std::collections::HashSet<_>>().len()
         };
         assert_eq!((addresses(1), addresses(2)), (1, 2));
@@ -190,15 +188,9 @@ mod tests {
     fn a_script_weighs_about_what_it_takes_in_a_frame() {
         let text = || "x".repeat(10_000);
         let part = Part { kind: PartKind::TEXT, name: text(), data: text().into() };
-        let step = Step {
-            role: text(),
-            parts: vec![part],
-            max_tokens: None,
-            extra_json: text(),
-            headers: Vec::new(),
-            input_tokens: None,
-        };
-        let script = Script { id: text(), steps: vec![step] };
+        let message = Message { role: text(), parts: vec![part] };
+        let step = Step { extra_json: text(), reply: Some(message.clone()), ..Step::first(message) };
+        let script = Script::single(text(), step);
         let bytes = rmp_serde::to_vec_named(&script).unwrap().len();
         assert!(weight(&script) * 10 > bytes * 9, "{} of {bytes}", weight(&script));
     }

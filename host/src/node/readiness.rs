@@ -15,6 +15,7 @@ use crate::{
     dataset::Script,
     explain::Explain,
     plan::Plan,
+    plan::ReplyPolicy,
     request::{
         endpoint::Endpoint,
         exchange::Exchange,
@@ -24,7 +25,7 @@ use crate::{
         wire::Wire,
     },
     schedule::pacer::Pacer,
-    session::Session,
+    session::{Session, Turn},
 };
 
 /// Pause between two attempts of waiting for a model.
@@ -166,7 +167,7 @@ async fn wait_for_model(
     let deadline = clock.now().saturating_add(as_ns(timeout));
     let mut probe = script.clone();
     probe.steps[0].max_tokens = Some(1);
-    let probe = Session::new(0, Arc::new(probe));
+    let probe = Session::new(0, Arc::new(probe), ReplyPolicy::Live).first();
     let mut last = "no response at all".to_owned();
     loop {
         match tokio::time::timeout_at(clock.instant(deadline), attempt(wire, &probe)).await {
@@ -192,7 +193,7 @@ enum Unready {
     Ever(String),
 }
 
-async fn attempt(wire: &Wire, probe: &Session) -> Result<(), Unready> {
+async fn attempt(wire: &Wire, probe: &Turn) -> Result<(), Unready> {
     let now = wire.clock.unix_time_s(wire.clock.now());
     let request = prepare(&wire.endpoint, &wire.target, probe, &new_request_id(), now)
         .map_err(|error| Unready::Ever(error.message))?;

@@ -6,10 +6,11 @@ use tokio::sync::watch;
 
 use super::{endpoint::HostedEndpoint, fleet::Link, messages::PhaseStart, watchdog::Watchdog};
 use crate::{
-    plan::{Load, Phase, Plan},
+    plan::{Load, Phase, Plan, ReplyPolicy},
     request::worker::{Assignment, Control, Equipment, Sink, Worker, WorkerError},
     schedule::{
-        credits::{Credits, Pool, Share},
+        cancellation::Cancellations,
+        credits::{Budget, Credits, Pool, Share},
         gate::Slots,
     },
     seed::Seed,
@@ -22,6 +23,9 @@ pub(crate) struct WorkerPool {
     watchdog: Watchdog,
     phases: Vec<Phase>,
     seed: u64,
+    replies: ReplyPolicy,
+    /// Sessions may have several requests.
+    has_dialogues: bool,
     /// The phase that goes on, or went on last, and what its workers are told.
     phase: u32,
     control: watch::Sender<Control>,
@@ -45,6 +49,8 @@ impl WorkerPool {
             watchdog: Watchdog::default(),
             phases: plan.phases.clone(),
             seed: plan.random_seed,
+            replies: plan.replies,
+            has_dialogues: equipment.source.has_dialogues(),
             phase: 0,
             control: watch::channel(Control::Run).0,
             hosted,
@@ -70,6 +76,11 @@ impl Link for WorkerPool {
         let slots = slots(phase, self.workers.len());
         let (pool, seed) = (Arc::new(Pool::default()), phase_seed(self.seed, phase.id));
         let workers = slots.len() as u64;
+        let prefill = phase.rules.prefill.clone().map(Slots::following);
+        let cancellations = Cancellations::of(phase, seed);
+        // Of single requests there are as many as sessions, and their number is known without counting.
+        let budget =
+            phase.stop.requests().filter(|_| self.has_dialogues).map_or_else(Budget::default, Budget::of);
         for (number, (worker, slots)) in self.workers.iter().zip(slots).enumerate() {
             let share_of_worker = Share { worker: number as u64, workers };
             worker.assign(Assignment {
@@ -77,9 +88,13 @@ impl Link for WorkerPool {
                 start_ns: start.start_ns,
                 ends_ns: phase.stop.ends_after_ns().map(|ns| start.start_ns.saturating_add(ns)),
                 credits: Credits::new(phase, seed, share_of_worker, &pool),
+                budget: budget.clone(),
                 first_script: start.first_script,
+                replies: self.replies,
                 slots,
                 slotted_ns: 0,
+                prefill: prefill.clone(),
+                cancellations,
                 control: watching.clone(),
             });
         }
@@ -131,8 +146,8 @@ fn slots(phase: &Phase, workers: usize) -> Vec<Slots> {
             None => vec![Slots::following(sessions.clone()); whole(sessions.most()).clamp(1, workers)],
         },
         Load::Open { limit, .. } => {
-            let all = limit.in_flight().map_or(usize::MAX, |most| whole(most.get()));
-            vec![Slots::fixed(all); workers]
+            let slots = limit.in_flight().map_or_else(|| Slots::fixed(usize::MAX), Slots::following);
+            vec![slots; workers]
         }
     }
 }

@@ -4,7 +4,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{length::LengthLaw, lossy, media::MediaConfig};
+use super::{
+    dialogue::{ContextConfig, DialogueConfig, SystemPrompt},
+    length::LengthLaw,
+    lossy,
+    media::MediaConfig,
+};
 
 /// Where content comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +28,12 @@ pub(crate) enum DatasetConfig {
         /// What each request shows and plays beside them.
         #[serde(default, skip_serializing_if = "MediaConfig::is_empty")]
         media: MediaConfig,
+        /// Turns of a conversation.
+        #[serde(default, skip_serializing_if = "DialogueConfig::is_single")]
+        dialogue: DialogueConfig,
+        /// What stands in front of each.
+        #[serde(default, skip_serializing_if = "ContextConfig::is_empty")]
+        context: ContextConfig,
     },
     /// Generated questions to rank passages by.
     Rankings {
@@ -35,7 +46,7 @@ pub(crate) enum DatasetConfig {
         /// Tokens of a query.
         query: LengthLaw,
     },
-    /// A JSONL file, one single-turn conversation a line.
+    /// A JSONL file, one conversation a line.
     File {
         #[serde(serialize_with = "lossy::path")]
         path: PathBuf,
@@ -43,6 +54,15 @@ pub(crate) enum DatasetConfig {
         entries: Option<usize>,
         /// Requested output tokens of lines that name none.
         osl: Option<LengthLaw>,
+        /// What the lines are.
+        #[serde(default)]
+        format: FileFormat,
+        /// Delays between turns are multiplied by this.
+        #[serde(default = "one")]
+        delay_ratio: f64,
+        /// System message of all conversations, before their own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        system: Option<SystemPrompt>,
     },
     /// A JSONL file, one whole body a line.
     RawPayloads {
@@ -53,12 +73,48 @@ pub(crate) enum DatasetConfig {
     },
 }
 
+fn one() -> f64 {
+    1.0
+}
+
+/// What the lines of a file are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FileFormat {
+    /// Single requests, or conversations where a line has `turns`.
+    #[default]
+    Detected,
+    /// Single requests.
+    SingleTurn,
+    /// Conversations.
+    MultiTurn,
+}
+
 impl DatasetConfig {
     /// Notes how many entries a file has.
     pub(crate) fn set_entries(&mut self, count: u64) {
         if let Self::File { entries, .. } | Self::RawPayloads { entries, .. } = self {
             *entries = Some(usize::try_from(count).unwrap_or(usize::MAX));
         }
+    }
+}
+
+/// Whose replies become part of what was said in a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ReplyPolicy {
+    /// The server's.
+    #[default]
+    Live,
+    /// Those that the dataset has recorded; the server's where it has none.
+    Recorded,
+}
+
+impl ReplyPolicy {
+    /// The server's replies are repeated.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    pub(super) fn is_live(&self) -> bool {
+        *self == Self::Live
     }
 }
 

@@ -4,12 +4,14 @@
 //! sessions, a phase has an end, a grace period has a duration before it.
 
 mod content;
+mod dialogue;
 mod length;
 mod load;
 pub(crate) mod lossy;
 pub(crate) mod media;
 mod phase;
 mod ramp;
+mod rules;
 mod secret;
 mod services;
 mod stop;
@@ -19,11 +21,13 @@ mod written;
 use std::{path::PathBuf, time::Duration};
 
 pub(crate) use self::{
-    content::{DatasetConfig, TokenizerChoice},
+    content::{DatasetConfig, FileFormat, ReplyPolicy, TokenizerChoice},
+    dialogue::{ContextConfig, DialogueConfig, PrefixPool, SystemPrompt},
     length::LengthLaw,
-    load::{Law, Limit, Load},
+    load::{Law, Limit, Load, Smoothness},
     phase::{DEFAULT_DRAIN_S, Phase, Role},
-    ramp::{Piece, Ramp, RampError},
+    ramp::{Level, Piece, Ramp, RampError},
+    rules::{Cancellation, Rules},
     secret::Secret,
     services::{ServerMetricsConfig, ServiceOption, ServicesConfig},
     stop::{Grace, StopRule, TimeLimit},
@@ -62,6 +66,8 @@ pub(crate) struct Plan {
     pub(crate) is_recorded: bool,
     /// Seconds from the start of the run to its end at the latest.
     pub(crate) deadline_s: Option<f64>,
+    /// Whose replies become part of what was said in a session.
+    pub(crate) replies: ReplyPolicy,
 }
 
 impl Plan {

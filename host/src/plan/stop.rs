@@ -6,13 +6,10 @@ use crate::clock::{RunNs, as_ns};
 
 /// When a phase stops sending. It always does: there is at least one rule, and the first that is met ends it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum StopRule {
-    /// After so many requests.
-    Requests(NonZeroU64),
-    /// After a time.
-    Time(TimeLimit),
-    /// After so many requests or a time, whichever comes first.
-    Either(NonZeroU64, TimeLimit),
+pub(crate) struct StopRule {
+    requests: Option<NonZeroU64>,
+    sessions: Option<NonZeroU64>,
+    time: Option<TimeLimit>,
 }
 
 /// A time after which nothing more is sent.
@@ -44,30 +41,39 @@ impl Grace {
 }
 
 impl StopRule {
-    /// Both rules, as far as there are; nothing where there is neither.
-    pub(crate) fn of(requests: Option<NonZeroU64>, time: Option<TimeLimit>) -> Option<Self> {
-        match (requests, time) {
-            (Some(requests), Some(time)) => Some(Self::Either(requests, time)),
-            (Some(requests), None) => Some(Self::Requests(requests)),
-            (None, Some(time)) => Some(Self::Time(time)),
-            (None, None) => None,
-        }
+    /// After so many requests, so many sessions or a time, whichever comes first; nothing where there is none of them.
+    pub(crate) fn of(
+        requests: Option<NonZeroU64>,
+        sessions: Option<NonZeroU64>,
+        time: Option<TimeLimit>,
+    ) -> Option<Self> {
+        let is_empty = requests.is_none() && sessions.is_none() && time.is_none();
+        (!is_empty).then_some(Self { requests, sessions, time })
+    }
+
+    /// After so many requests.
+    pub(crate) fn after_requests(requests: NonZeroU64) -> Self {
+        Self { requests: Some(requests), sessions: None, time: None }
     }
 
     /// The most requests that are sent, if their number is limited.
     pub(crate) fn requests(&self) -> Option<u64> {
-        match self {
-            Self::Requests(requests) | Self::Either(requests, _) => Some(requests.get()),
-            Self::Time(_) => None,
-        }
+        self.requests.map(NonZeroU64::get)
+    }
+
+    /// The most sessions that are started, if their number is limited.
+    pub(crate) fn sessions(&self) -> Option<u64> {
+        self.sessions.map(NonZeroU64::get)
+    }
+
+    /// The most sessions that can be started: each has a request at least.
+    pub(crate) fn most_sessions(&self) -> Option<u64> {
+        self.requests().into_iter().chain(self.sessions()).min()
     }
 
     /// The time limit, if there is one.
     pub(crate) fn time(&self) -> Option<TimeLimit> {
-        match self {
-            Self::Time(time) | Self::Either(_, time) => Some(*time),
-            Self::Requests(_) => None,
-        }
+        self.time
     }
 
     /// For how many seconds requests are sent at most.

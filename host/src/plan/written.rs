@@ -13,11 +13,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Plan,
-    content::{DatasetConfig, TokenizerChoice},
-    load::{Law, Limit, Load},
+    content::{DatasetConfig, ReplyPolicy, TokenizerChoice},
+    load::{Law, Limit, Load, Smoothness},
     lossy,
     phase::{DEFAULT_DRAIN_S, Phase, Role},
     ramp::Ramp,
+    rules::{Cancellation, Rules},
     services::{ServerMetricsConfig, ServicesConfig},
     stop::{Grace, StopRule, TimeLimit},
     target::Target,
@@ -32,9 +33,6 @@ pub(crate) enum WrittenError {
     /// A closed loop needs a number.
     #[error("phase {0} is a closed loop without a number of sessions")]
     NoSessions(u32),
-    /// No gate of an open loop follows a curve.
-    #[error("phase {0} has a limit that changes with time in an open loop")]
-    ChangingLimit(u32),
 }
 
 /// A plan as it is written down. All that it was made of is in it but the key: it is for those who hide its other secrets
@@ -64,6 +62,8 @@ pub(crate) struct WrittenPlan {
     is_recorded: bool,
     #[serde(default)]
     deadline_s: Option<f64>,
+    #[serde(default, skip_serializing_if = "ReplyPolicy::is_live")]
+    replies: ReplyPolicy,
 }
 
 fn default_drain_s() -> f64 {
@@ -83,12 +83,20 @@ struct WrittenPhase {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     session_limit: Option<NonZeroU32>,
     request_count: Option<NonZeroU64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session_count: Option<NonZeroU64>,
     duration_s: Option<f64>,
     /// Infinite where there is a duration and no number.
     grace_s: Option<f64>,
     /// Where it is another one than that of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     drain_s: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    prefill: Option<Ramp<u32>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cancellation: Option<Cancellation>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    most_failed: Option<f64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -97,6 +105,7 @@ enum WrittenArrival {
     ClosedLoop,
     Constant { rate: Ramp<f64> },
     Poisson { rate: Ramp<f64> },
+    Gamma { rate: Ramp<f64>, smoothness: Smoothness },
 }
 
 impl WrittenPlan {
@@ -119,6 +128,7 @@ impl WrittenPlan {
             drain_s,
             is_recorded: plan.is_recorded,
             deadline_s: plan.deadline_s,
+            replies: plan.replies,
         }
     }
 
@@ -143,21 +153,23 @@ impl WrittenPlan {
             export_http_trace: self.export_http_trace,
             is_recorded: self.is_recorded,
             deadline_s: self.deadline_s,
+            replies: self.replies,
         })
     }
 }
 
 impl WrittenPhase {
     fn of(phase: Phase, drain_of_run_s: f64) -> Self {
-        let Phase { id: _, name, role, load, stop, drain_s } = phase;
+        let Phase { id: _, name, role, load, stop, drain_s, rules } = phase;
         let (arrival, concurrency, session_limit) = match load {
             Load::Closed { sessions } => (WrittenArrival::ClosedLoop, Some(sessions), None),
             Load::Open { rate, law, limit } => {
                 let arrival = match law {
                     Law::Constant => WrittenArrival::Constant { rate },
                     Law::Poisson => WrittenArrival::Poisson { rate },
+                    Law::Gamma { smoothness } => WrittenArrival::Gamma { rate, smoothness },
                 };
-                (arrival, limit.requests.map(Ramp::from), limit.sessions)
+                (arrival, limit.requests, limit.sessions)
             }
         };
         Self {
@@ -167,9 +179,13 @@ impl WrittenPhase {
             concurrency,
             session_limit,
             request_count: stop.requests().and_then(NonZeroU64::new),
+            session_count: stop.sessions().and_then(NonZeroU64::new),
             duration_s: stop.duration_s(),
             grace_s: stop.time().and_then(|time| time.grace.seconds()),
             drain_s: Some(drain_s).filter(|drain_s| drain_s.total_cmp(&drain_of_run_s).is_ne()),
+            prefill: rules.prefill,
+            cancellation: rules.cancellation,
+            most_failed: rules.most_failed,
         }
     }
 
@@ -181,13 +197,13 @@ impl WrittenPhase {
             WrittenArrival::ClosedLoop => (None, None),
             WrittenArrival::Constant { rate } => (Some(Law::Constant), Some(rate)),
             WrittenArrival::Poisson { rate } => (Some(Law::Poisson), Some(rate)),
+            WrittenArrival::Gamma { rate, smoothness } => (Some(Law::Gamma { smoothness }), Some(rate)),
         };
         let load = match law.zip(rate) {
             None => Load::Closed { sessions: self.concurrency.ok_or(WrittenError::NoSessions(id))? },
             Some((law, rate)) => {
-                let constant = |limit: Ramp<u32>| limit.as_constant().ok_or(WrittenError::ChangingLimit(id));
-                let requests = self.concurrency.map(constant).transpose()?.and_then(NonZeroU32::new);
-                Load::Open { rate, law, limit: Limit { sessions: self.session_limit, requests } }
+                let limit = Limit { sessions: self.session_limit, requests: self.concurrency };
+                Load::Open { rate, law, limit }
             }
         };
         Ok(Phase {
@@ -195,8 +211,14 @@ impl WrittenPhase {
             name: self.name.unwrap_or_else(|| role.name().to_owned()),
             role,
             load,
-            stop: StopRule::of(self.request_count, time).ok_or(WrittenError::Endless(id))?,
+            stop: StopRule::of(self.request_count, self.session_count, time)
+                .ok_or(WrittenError::Endless(id))?,
             drain_s: self.drain_s.unwrap_or(drain_of_run_s),
+            rules: Rules {
+                prefill: self.prefill,
+                cancellation: self.cancellation,
+                most_failed: self.most_failed,
+            },
         })
     }
 }
@@ -242,9 +264,16 @@ mod tests {
     #[case::endless_grace(json!({"duration_s": 60.0}))]
     #[case::open(json!({"arrival": {"law": "poisson", "rate": 2.5}, "concurrency": null}))]
     #[case::limited(json!({"arrival": {"law": "constant", "rate": 40.0}}))]
+    #[case::dialogues(json!({"request_count": null, "session_count": 3}))]
     #[case::named(json!({"name": "second", "drain_s": 2.0}))]
+    #[case::gamma(json!({"arrival": {"law": "gamma", "rate": 2.5, "smoothness": 0.5}, "concurrency": null}))]
     #[case::sessions(json!({"arrival": {"law": "constant", "rate": 40.0}, "session_limit": 3}))]
+    #[case::prefill(json!({"prefill": {"linear": {"from": 1, "to": 4, "over_s": 9.0}}}))]
+    #[case::rules(json!({"cancellation": {"percent": 10.0, "delay_s": 0.5}, "most_failed": 0.25}))]
     #[case::ramp(json!({"concurrency": {"linear": {"from": 1, "to": 8, "over_s": 60.0}}}))]
+    #[case::changing_limit(json!({
+        "arrival": {"law": "constant", "rate": 4.0}, "concurrency": {"linear": {"from": 1, "to": 8, "over_s": 60.0}}
+    }))]
     #[case::rates(json!({"arrival": {"law": "poisson", "rate": {"steps": [[0.0, 1.0], [9.0, 5.0]]}}}))]
     fn a_phase_is_written_as_it_was_read(#[case] changes: Value) {
         let phases = json!([phase(&json!({})), phase(&changes)]);
@@ -259,9 +288,9 @@ mod tests {
     #[case::endless(json!({"request_count": null}), "phase 0 never stops sending")]
     #[case::no_requests(json!({"request_count": 0}), "nonzero")]
     #[case::no_sessions(json!({"concurrency": null}), "phase 0 is a closed loop without a number of sessions")]
-    #[case::changing_limit(
-        json!({"arrival": {"law": "constant", "rate": 4.0}, "concurrency": {"steps": [[0.0, 1], [1.0, 2]]}}),
-        "phase 0 has a limit that changes with time in an open loop"
+    #[case::no_smoothness(
+        json!({"arrival": {"law": "gamma", "rate": 4.0, "smoothness": 0.0}}),
+        "draw gamma gaps with a smoothness of 0: it must be from 0.001 to 1000000"
     )]
     fn what_makes_no_sense_is_no_plan(#[case] changes: Value, #[case] reason: &str) {
         let error = read(json!([phase(&changes)])).unwrap_err();

@@ -40,14 +40,20 @@ pub(crate) fn build(finished: Finished, recipe: Recipe) -> (Record, Option<Texts
         later_arrivals: exchange.answer.choice_times.later_arrivals().map(str::to_owned).collect(),
     });
     let answer = &exchange.answer;
+    // Then the input is known when those have been counted.
+    let repeats_replies = !finished.content.repeats.is_empty();
     let record = Record {
         request_id: finished.request_id,
         phase: finished.phase,
         session_num: finished.session_num,
         conversation_id: finished.content.script,
         turn_index: finished.content.step,
+        steps: if finished.content.steps > 1 { finished.content.steps } else { 0 },
+        scripted_tokens: finished.content.input_tokens.filter(|_| repeats_replies),
+        repeats: finished.content.repeats,
         worker: finished.worker,
         instants: exchange.instants,
+        gate_wait_ns: exchange.gate_wait_ns,
         status: exchange.status,
         retried: exchange.retried,
         asked: exchange.asked,
@@ -65,7 +71,10 @@ pub(crate) fn build(finished: Finished, recipe: Recipe) -> (Record, Option<Texts
         response_bytes: exchange.response_bytes,
         follow_ups: exchange.follow_ups,
         follow_up_bytes: exchange.follow_up_bytes,
-        counted: CountedTokens { input: finished.content.input_tokens, ..CountedTokens::default() },
+        counted: CountedTokens {
+            input: finished.content.input_tokens.filter(|_| !repeats_replies),
+            ..CountedTokens::default()
+        },
         usage: answer.usage,
         requested_output_tokens: finished.requested_output_tokens,
         finish_reasons: finish_reasons(answer),

@@ -10,6 +10,7 @@ pub(crate) mod journal;
 mod mask;
 mod open;
 pub(crate) mod recorder;
+mod replies;
 pub(crate) mod settings;
 
 use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
@@ -49,10 +50,22 @@ pub(crate) struct Record {
     /// Its turn in the conversation, from 0.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) turn_index: u32,
+    /// Turns of the conversation, where there are several.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) steps: u32,
+    /// Turns whose replies the request repeated as the server had given them.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) repeats: Vec<u32>,
+    /// Where there are such: input tokens of all that it said beside them.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) scripted_tokens: Option<u64>,
     /// Number of the worker that sent it.
     pub(crate) worker: u32,
     /// When things happened.
     pub(crate) instants: Instants,
+    /// How long it waited for slots after its time had come, in nanoseconds: apart from what made it late otherwise.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) gate_wait_ns: u64,
     /// HTTP status, once one arrived.
     pub(crate) status: Option<u16>,
     #[serde(skip_serializing_if = "is_default")]
@@ -163,7 +176,7 @@ pub(crate) struct Output {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct CountedTokens {
-    /// Of the turn's texts.
+    /// Of all texts of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) input: Option<u64>,
     /// Of everything generated, all channels and choices, each text tokenised as a whole.
@@ -208,9 +221,9 @@ impl Texts {
 }
 
 impl Record {
-    /// Adds what was counted of its output.
+    /// Adds what was counted of its output, and of its input where that was not known before.
     pub(crate) fn add_count(&mut self, counted: CountedTokens) {
-        self.counted = CountedTokens { input: self.counted.input, ..counted };
+        self.counted = CountedTokens { input: self.counted.input.or(counted.input), ..counted };
     }
 }
 

@@ -29,8 +29,9 @@ pub(crate) enum CountingWait {
 
 /// What stands in the queue.
 pub(super) enum Next {
-    /// A record. All that will be known of it is known.
-    Record(Box<Record>),
+    /// A record. All that will be known of it is known: it has the number under which its count goes into the journal, if it
+    /// was counted.
+    Record(Box<Record>, Option<u64>),
     /// The services are told that a phase is recorded.
     Phase(PhaseRecorded),
     /// The end of the run waits for what was before it, and not for ever.
@@ -62,12 +63,12 @@ impl Open {
         } else {
             self.given_up += 1;
         }
-        self.queue.push_back((Next::Record(record), is_being_counted));
+        self.queue.push_back((Next::Record(record, None), is_being_counted));
     }
 
     /// A record was kept of which nothing is to be counted.
     pub(super) fn keep(&mut self, record: Box<Record>) {
-        self.queue.push_back((Next::Record(record), false));
+        self.queue.push_back((Next::Record(record, None), false));
     }
 
     /// What the record with this number was counted, if it could be.
@@ -76,9 +77,12 @@ impl Open {
         // One that was given up may have gone.
         let place = self.places.remove(&number).and_then(|place| place.checked_sub(self.gone));
         let place = place.and_then(|place| usize::try_from(place).ok());
-        if let Some((Next::Record(record), is_open)) = place.and_then(|place| self.queue.get_mut(place)) {
+        if let Some((Next::Record(record, counted_as), is_open)) =
+            place.and_then(|place| self.queue.get_mut(place))
+        {
             if let Some(counted) = counted {
                 record.add_count(counted);
+                *counted_as = Some(number);
             }
             *is_open = false;
         }
@@ -145,7 +149,7 @@ mod tests {
     /// What comes out now: records with their counts, the numbers of phases.
     fn popped(open: &mut Open) -> Vec<String> {
         let name = |next| match next {
-            Next::Record(record) => format!("{}: {:?}", record.request_id, record.counted.output),
+            Next::Record(record, _) => format!("{}: {:?}", record.request_id, record.counted.output),
             Next::Phase(phase) => format!("phase {}", phase.index),
             Next::Settle(_) => "settled".to_owned(),
         };
@@ -186,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_in_a_wait_waits_hardly_for_counts() {
+    fn an_end_that_is_wanted_at_once_waits_hardly_for_counts() {
         let mut open = Open::default();
         open.keep_uncounted(0, record("a"), true);
         open.keep_uncounted(1, record("b"), true);

@@ -28,6 +28,7 @@ use super::{
     journal::{JournalError, JournalLocation, TextStore, Writer},
     mask,
     open::{Next, Open},
+    replies::Replies,
 };
 use crate::{
     clock::Clock,
@@ -84,6 +85,8 @@ enum Input {
 pub(crate) struct Live {
     /// Requests of the current phase that ended well.
     pub(crate) succeeded: AtomicU64,
+    /// Requests of the current phase that were cancelled on purpose.
+    pub(crate) cancelled_on_purpose: AtomicU64,
     /// Requests of the current phase that failed.
     pub(crate) failed: AtomicU64,
     /// Output tokens of the current phase.
@@ -93,13 +96,17 @@ pub(crate) struct Live {
 impl Live {
     /// Starts a phase at zero.
     pub(crate) fn reset(&self) {
-        for counter in [&self.succeeded, &self.failed, &self.output_tokens] {
+        for counter in [&self.succeeded, &self.cancelled_on_purpose, &self.failed, &self.output_tokens] {
             counter.store(0, Ordering::Relaxed);
         }
     }
 
     fn note(&self, record: &Record) {
-        let outcome = if record.outcome.is_ok() { &self.succeeded } else { &self.failed };
+        let outcome = match &record.outcome {
+            outcome if outcome.is_ok() => &self.succeeded,
+            outcome if outcome.is_cancelled_on_purpose() => &self.cancelled_on_purpose,
+            _ => &self.failed,
+        };
         outcome.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -240,7 +247,9 @@ impl Recorder {
             counters: counters.transpose().map_err(no_thread)?,
             waiting: Arc::clone(&handle.waiting),
             open: Open::default(),
+            replies: Replies::default(),
             counted: Vec::new(),
+            ready: Vec::new(),
             config,
             journal,
         };
@@ -312,8 +321,11 @@ struct Recording {
     counters: Option<Counters>,
     waiting: Arc<Waiting>,
     open: Open,
+    replies: Replies,
     /// Counts that are not in the journal yet.
     counted: Vec<(u64, CountedTokens)>,
+    /// What the services are to be told of, behind the next flush.
+    ready: Vec<Next>,
 }
 
 /// Whether there is more to come.
@@ -341,6 +353,7 @@ impl Recording {
                 }
                 room = room.saturating_sub(1);
             }
+            self.take_ready();
             self.flush()?;
             self.serve();
             if room > 0 {
@@ -365,6 +378,21 @@ impl Recording {
         self.open.give_up();
     }
 
+    /// Takes out of the queue what nothing more is to be known of, with the counts that the journal lacks.
+    fn take_ready(&mut self) {
+        while let Some(mut next) = self.open.pop() {
+            match &mut next {
+                Next::Record(record, number) => {
+                    self.replies.complete(record);
+                    self.counted.extend(number.map(|number| (number, record.counted)));
+                }
+                Next::Phase(recorded) => self.replies.forget(recorded.index),
+                Next::Settle(_) => {}
+            }
+            self.ready.push(next);
+        }
+    }
+
     /// Hands what was written to the system.
     fn flush(&mut self) -> Result<(), JournalError> {
         if !self.counted.is_empty() {
@@ -386,9 +414,9 @@ impl Recording {
                 config.bus.send(&std::mem::take(batch));
             }
         };
-        while let Some(next) = self.open.pop() {
+        for next in self.ready.drain(..) {
             match next {
-                Next::Record(record) => {
+                Next::Record(record, _) => {
                     self.waiting.requests.fetch_sub(1, Ordering::Relaxed);
                     config.live.note_tokens(&record);
                     if config.bus.has_listener(RecordBatch::TYPE) {
@@ -410,6 +438,7 @@ impl Recording {
     }
 
     fn end(mut self) -> Result<(), JournalError> {
+        self.take_ready();
         self.flush()?;
         if self.open.is_done() {
             self.texts.remove();
@@ -424,7 +453,6 @@ impl Recording {
             Input::Finished(finished) => self.keep_finished(*finished)?,
             Input::Counted(number, counted) => {
                 self.open.count(number, counted);
-                self.counted.extend(counted.map(|counted| (number, counted)));
             }
             Input::Frame(frame) => {
                 append(&mut self.journal, &frame)?;
@@ -444,6 +472,7 @@ impl Recording {
                     mask::end(end, &self.config.redactor);
                 }
                 // Nobody looks for counts behind the end.
+                self.take_ready();
                 self.flush()?;
                 self.journal.append(&frame)?;
                 return Ok(Then::End);

@@ -1,6 +1,6 @@
 //! What happened to one request: [`Exchange`], and [`Finished`], which leaves its worker.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::Method;
 use prony_plugin_api::ErrorDetails;
@@ -12,7 +12,7 @@ use super::{
     outcome::Outcome,
     transport::{AttemptStamps, Chunk, StampSource},
 };
-use crate::{clock::RunNs, dataset::StepPlace};
+use crate::{clock::RunNs, schedule::gate::Slot, session::Turn};
 
 /// What happened to one request: bytes have become an [`Answer`], moments have become [`Instants`].
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -45,6 +45,16 @@ pub(crate) struct Exchange {
     /// The body broke off behind the end of a complete answer.
     #[serde(default)]
     pub(crate) cut_after_end: bool,
+    /// How long it waited for slots, after its time had come and before work on it began. In a closed loop, that is the wait
+    /// for a prefill slot: a session has its own slot before there is a request.
+    #[serde(default)]
+    pub(crate) gate_wait_ns: u64,
+    /// Its slot among those that wait for their first token, until that has come.
+    #[serde(skip)]
+    pub(crate) prefill: Option<Slot>,
+    /// How long after its last byte it is cancelled on purpose.
+    #[serde(skip)]
+    pub(crate) leaves_after: Option<Duration>,
     /// When the first of two tries was sent.
     #[serde(skip)]
     pub(super) first_sent: Option<RunNs>,
@@ -89,7 +99,11 @@ pub(crate) struct Content {
     pub(crate) script: String,
     /// Its step in the script, from 0.
     pub(crate) step: u32,
-    /// Tokens of its texts, where anything counts them.
+    /// Steps of the script.
+    pub(crate) steps: u32,
+    /// Steps whose replies it repeated as the server had given them.
+    pub(crate) repeats: Vec<u32>,
+    /// Tokens of all texts beside those replies, where anything counts them.
     pub(crate) input_tokens: Option<u64>,
     /// Images in it.
     pub(crate) images: u32,
@@ -98,12 +112,16 @@ pub(crate) struct Content {
 }
 
 impl Content {
-    /// That of one step of a script.
-    pub(crate) fn of(place: StepPlace<'_>) -> Self {
+    /// That of a step and of what was said before it.
+    pub(crate) fn of(turn: &Turn) -> Self {
+        let place = turn.step();
+        let past = &turn.past;
         Self {
             script: place.script.to_owned(),
             step: place.number,
-            input_tokens: place.step.input_tokens,
+            steps: turn.steps(),
+            repeats: past.live.clone(),
+            input_tokens: past.tokens.zip(place.step.input_tokens).map(|(said, own)| said + own),
             images: place.step.images(),
             audio_s: place.step.audio_seconds(),
         }
@@ -170,6 +188,7 @@ impl Exchange {
 
     /// Notes the end, and what the connection and the parser have noted until then.
     pub(super) fn close(&mut self, now: RunNs) {
+        self.prefill = None;
         if self.instants.accepted.is_none() {
             self.note_way();
         }

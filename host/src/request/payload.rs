@@ -5,7 +5,7 @@
 
 use prony_plugin_api::{PartKind, abi::host::TurnPart, metadata::EndpointMetadata};
 
-use crate::dataset::{PAYLOAD, Part};
+use crate::dataset::{PAYLOAD, Part, Step};
 
 /// The smallest PNG: one pixel.
 const PIXEL: &str = "data:image/png;base64,\
@@ -41,8 +41,8 @@ impl SampleContent {
     }
 }
 
-/// The payload of a turn, if it has one.
-pub(super) fn of(parts: &[Part]) -> Option<&str> {
+/// The payload of a step, if it has one.
+pub(super) fn of(step: &Step) -> Option<&str> {
     let is_payload = |part: &&Part| part.kind == PartKind::RAW && part.name == PAYLOAD;
-    parts.iter().find(is_payload).map(|part| &*part.data)
+    step.parts().find(is_payload).map(|part| &*part.data)
 }

@@ -26,7 +26,7 @@ impl Wire {
     /// An answer that its API format has ended, and whose body has not, is returned: the request is over and holds up nobody,
     /// but it is not concluded before the stream has been [settled](Wire::settle).
     pub(crate) async fn perform(&self, request: &Prepared, exchange: &mut Exchange) -> Option<Box<Stream>> {
-        let limits = &self.target.limits;
+        let limits = self.target.limits.leaving_after(exchange.leaves_after);
         let alarm = pin!(limits.alarm(self.clock));
         let mut deadlines = Deadlines::new(self.clock, limits, alarm);
         match self.attempt(request, exchange, &mut deadlines).await {
@@ -34,12 +34,15 @@ impl Wire {
             Ok(None) => self.conclude(request, exchange, None),
             Err(failure) => self.conclude(request, exchange, Some(failure)),
         }
+        if deadlines.has_left() {
+            exchange.outcome.leave();
+        }
         None
     }
 
     /// Reads what comes behind the API format's end, while nobody is held up by it, and concludes the request.
     pub(crate) async fn settle(&self, request: &Prepared, exchange: &mut Exchange, mut stream: Stream) {
-        let limits = &self.target.limits;
+        let limits = self.target.limits;
         let alarm = pin!(limits.alarm(self.clock));
         let mut deadlines = Deadlines::new(self.clock, limits, alarm);
         let read = stream.read(&self.endpoint, self.clock, exchange, &mut deadlines, Waiting::Aside).await;

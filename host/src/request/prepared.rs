@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use prony_plugin_api::{
     ErrorDetails, PartKind,
-    abi::host::{RequestSink, Turn, TurnMessage, TurnPart},
+    abi::host::{RequestSink, Turn as TurnView, TurnMessage, TurnPart},
 };
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ use super::{
     payload,
     target::{Address, TargetPlan},
 };
-use crate::{config::redact, dataset::Part, session::Session};
+use crate::{config::redact, dataset::Part, session::Turn};
 
 /// Everything that goes on the wire, and what the record must remember of it.
 #[derive(Clone, Debug)]
@@ -44,44 +44,35 @@ pub(crate) fn new_request_id() -> String {
     Uuid::new_v4().to_string()
 }
 
-/// Formats the next step of a session, behind what was said before it. The session's number chooses among several URLs;
+/// Formats a step of a session, behind what was said before it. The session's number chooses among several URLs;
 /// `unix_time_s` is now.
 pub(crate) fn prepare(
     endpoint: &Endpoint,
     target: &TargetPlan,
-    session: &Session,
+    turn: &Turn,
     request_id: &str,
     unix_time_s: u64,
 ) -> Result<Prepared, ErrorDetails> {
-    let (place, session_num) = (session.step(), session.number());
-    let turn = place.step;
-    let parts = views(&turn.parts);
-    let payload = target.sample.as_ref().zip(payload::of(&turn.parts));
-    let parts = payload.map_or(parts.as_slice(), |(sample, _)| sample.parts());
-    let said: Vec<_> =
-        session.history().iter().map(|message| (message.role(), views(message.parts()))).collect();
-    let last = [TurnMessage { role: &turn.role, parts }];
-    let mut all = Vec::new();
-    if !said.is_empty() {
-        all.extend(said.iter().map(|(role, parts)| TurnMessage { role, parts }).chain(last));
-    }
-    // Most requests repeat nothing, and need no list.
-    let messages = if all.is_empty() { &last[..] } else { &all[..] };
-    let extra_json = target.merge_extra(&turn.extra_json);
+    let (place, session_num) = (turn.step(), turn.session);
+    let step = place.step;
+    let payload = target.sample.as_ref().zip(payload::of(step));
+    let extra_json = target.merge_extra(&step.extra_json);
     let facts_json = target.facts(session_num, unix_time_s);
-    let view = Turn {
-        model: &target.model,
-        messages,
-        max_tokens: turn.max_tokens,
-        streaming: target.streaming,
-        turn_index: place.number,
-        request_id,
-        conversation_id: place.script,
-        extra_json: &extra_json,
-        facts_json: &facts_json,
-    };
     let mut draft = Draft { request_id, ..Draft::default() };
-    endpoint.format(&view, &mut draft)?;
+    with_messages(turn, payload.map(|(sample, _)| sample.parts()), |messages| {
+        let view = TurnView {
+            model: &target.model,
+            messages,
+            max_tokens: step.max_tokens,
+            streaming: target.streaming,
+            turn_index: place.number,
+            request_id,
+            conversation_id: place.script,
+            extra_json: &extra_json,
+            facts_json: &facts_json,
+        };
+        endpoint.format(&view, &mut draft)
+    })?;
     if let Some((_, payload)) = payload {
         draft.body.clear();
         draft.body(payload.as_bytes());
@@ -89,13 +80,36 @@ pub(crate) fn prepare(
     if let Some(breach) = draft.breach {
         return Err(endpoint.breached(breach));
     }
-    let finished = draft.finish(target, session_num, &turn.headers);
+    let finished = draft.finish(target, session_num, &step.headers);
     let (place, headers, body) = finished.map_err(|error| endpoint.unsendable(error))?;
-    let is_users = turn.parts.iter().any(|part| part.kind == PartKind::RAW);
-    let texts = turn.parts.iter().filter(|part| part.kind == PartKind::TEXT).count();
+    let is_users = step.parts().any(|part| part.kind == PartKind::RAW);
+    let texts = step.parts().filter(|part| part.kind == PartKind::TEXT).count();
     let choices = choices::asked_for(&body, (!is_users).then_some(texts));
-    let requested_output_tokens = turn.max_tokens;
+    let requested_output_tokens = step.max_tokens;
     Ok(Prepared { method: Method::POST, session_num, place, headers, body, requested_output_tokens, choices })
+}
+
+/// Gives the messages of a request to what formats it: those of the history, then the step's own. `sample` stands in place of
+/// content that is a whole body.
+fn with_messages<T>(
+    turn: &Turn,
+    sample: Option<&[TurnPart<'static>]>,
+    format: impl FnOnce(&[TurnMessage<'_>]) -> T,
+) -> T {
+    let own = &turn.step().step.messages;
+    if let Some(parts) = sample {
+        let role = own.first().map_or("user", |message| &message.role);
+        return format(&[TurnMessage { role, parts }]);
+    }
+    // Most requests repeat nothing, and need no list.
+    if let ([], [only]) = (turn.past.messages.as_slice(), own.as_slice()) {
+        return format(&[TurnMessage { role: &only.role, parts: &views(&only.parts) }]);
+    }
+    let said = turn.past.messages.iter().map(|said| (said.role(), views(said.parts())));
+    let own = own.iter().map(|message| (message.role.as_str(), views(&message.parts)));
+    let all: Vec<_> = said.chain(own).collect();
+    let messages: Vec<_> = all.iter().map(|(role, parts)| TurnMessage { role, parts }).collect();
+    format(&messages)
 }
 
 fn views(parts: &[Part]) -> Vec<TurnPart<'_>> {

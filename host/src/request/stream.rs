@@ -115,16 +115,17 @@ impl Stream {
             exchange.note_read(&chunk);
             exchange.answer.arrived = Some(chunk.arrived);
             self.reading.feed(chunk.bytes, &mut reader, &mut exchange.answer)?;
-            self.note_first_token(&exchange.answer);
+            self.note_first_token(exchange);
         }
     }
 
-    /// Lets the worker know that the first token is not waited for any more, once it has come.
-    fn note_first_token(&mut self, answer: &Answer) {
+    /// Lets the worker know that the first token is not waited for any more, once it has come, and gives its slot back.
+    fn note_first_token(&mut self, exchange: &mut Exchange) {
         if let Some(underway) = self.underway.as_mut().filter(|underway| underway.waits())
-            && answer.first_token.is_some()
+            && exchange.answer.first_token.is_some()
         {
             underway.end_wait();
+            exchange.prefill = None;
         }
     }
 

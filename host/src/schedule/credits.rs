@@ -21,6 +21,24 @@ pub(crate) struct Pool {
     taken: AtomicU64,
 }
 
+/// Requests that may still be sent in a phase, common to its workers: of sessions of several steps, nobody knows beforehand
+/// how many requests they come to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Budget(Option<Arc<AtomicU64>>);
+
+impl Budget {
+    /// So many requests.
+    pub(crate) fn of(requests: u64) -> Self {
+        Self(Some(Arc::new(AtomicU64::new(requests))))
+    }
+
+    /// Takes one request, if one is left; without a number there always is.
+    pub(crate) fn take(&self) -> bool {
+        let Some(left) = &self.0 else { return true };
+        left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+    }
+}
+
 /// What a worker knows about its share among the others.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Share {
@@ -59,7 +77,7 @@ impl Credits {
             },
             None => Source::Closed(Arc::clone(pool)),
         };
-        Self { share, limit: phase.stop.requests(), source }
+        Self { share, limit: phase.stop.most_sessions(), source }
     }
 
     /// Whether the credits have due times.
@@ -98,10 +116,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plan::{Grace, Law, Limit, Load, Ramp, Role, StopRule, TimeLimit};
+    use crate::plan::{Grace, Law, Limit, Load, Ramp, Role, Rules, StopRule, TimeLimit};
 
     fn phase(load: Load, stop: StopRule) -> Phase {
-        Phase { id: 0, name: "profiling".into(), role: Role::Measured, load, stop, drain_s: 8.0 }
+        Phase {
+            id: 0,
+            name: "profiling".into(),
+            role: Role::Measured,
+            load,
+            stop,
+            drain_s: 8.0,
+            rules: Rules::default(),
+        }
     }
 
     fn closed() -> Load {
@@ -113,7 +139,7 @@ mod tests {
     }
 
     fn requests(count: u64) -> StopRule {
-        StopRule::Requests(count.try_into().unwrap())
+        StopRule::after_requests(count.try_into().unwrap())
     }
 
     fn shares(phase: &Phase, workers: u64) -> Vec<Credits> {
@@ -153,7 +179,8 @@ mod tests {
 
     #[test]
     fn a_duration_ends_an_open_loop() {
-        let stop = StopRule::Time(TimeLimit { duration_s: 0.5, grace: Grace::Infinite });
+        let stop =
+            StopRule::of(None, None, Some(TimeLimit { duration_s: 0.5, grace: Grace::Infinite })).unwrap();
         let phase = phase(open(10.0, Law::Constant), stop);
         let due: Vec<_> =
             shares(&phase, 1).remove(0).map(|credit| credit.due_ns.unwrap() / 1_000_000).collect();

@@ -5,6 +5,7 @@
 //! ([`credits`]) no message is needed per request. Only [`pacer`] waits.
 
 pub(crate) mod arrival;
+pub(crate) mod cancellation;
 pub(crate) mod credits;
 pub(crate) mod gate;
 pub(crate) mod pacer;
@@ -26,7 +27,10 @@ pub(crate) struct Credit {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct ScheduleCounts {
-    /// Requests that the schedule wanted sent.
+    /// Sessions that were started, or due and never started.
+    pub(crate) sessions: u64,
+    /// Requests that the schedule wanted sent: those of sessions that were started, as far as they came, and the first ones of
+    /// those that were not.
     pub(crate) scheduled: u64,
     /// Those among them that were never tried because the phase was over first.
     pub(crate) dropped: u64,
@@ -36,6 +40,7 @@ pub(crate) struct ScheduleCounts {
 
 impl std::ops::AddAssign for ScheduleCounts {
     fn add_assign(&mut self, other: Self) {
+        self.sessions += other.sessions;
         self.scheduled += other.scheduled;
         self.dropped += other.dropped;
         self.lost += other.lost;

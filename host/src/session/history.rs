@@ -2,57 +2,70 @@
 
 use std::sync::Arc;
 
-use crate::dataset::{Part, Script};
+use crate::dataset::{Message, Part, Script};
 
 /// Role of what the server said.
 const ASSISTANT: &str = "assistant";
 
 /// One message of a history.
 #[derive(Clone, Debug)]
-pub(crate) struct Message(Source);
+pub(crate) struct Said(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    /// A step of a script, by its position.
-    Said(Arc<Script>, usize),
+    /// A message of a step of a script, by their positions.
+    Scripted(Arc<Script>, usize, usize),
+    /// What was replied to a step when it was recorded.
+    Recorded(Arc<Script>, usize),
     Replied(Arc<Reply>),
 }
 
 /// What a server answered, as far as the next request repeats it.
 #[derive(Debug)]
-pub(crate) struct Reply([Part; 1]);
+pub(crate) struct Reply(Vec<Part>);
 
 impl Reply {
-    /// A reply that is a text.
-    pub(crate) fn of(text: String) -> Self {
-        Self([Part::text(text)])
+    /// A reply of these parts, in order.
+    pub(crate) fn of(parts: Vec<Part>) -> Self {
+        Self(parts)
     }
 }
 
-impl Message {
-    /// What a step of a script says.
-    pub(super) fn said(script: &Arc<Script>, step: usize) -> Self {
-        Self(Source::Said(Arc::clone(script), step))
-    }
+/// The messages of a step of a script.
+pub(super) fn scripted(script: &Arc<Script>, step: usize) -> impl Iterator<Item = Said> {
+    let messages = 0..script.steps[step].messages.len();
+    messages.map(move |message| Said(Source::Scripted(Arc::clone(script), step, message)))
+}
 
-    /// What a server answered.
-    pub(super) fn replied(reply: Reply) -> Self {
-        Self(Source::Replied(Arc::new(reply)))
-    }
+/// What was replied to a step when it was recorded, if that is known.
+pub(super) fn recorded(script: &Arc<Script>, step: usize) -> Option<Said> {
+    script.steps[step].reply.is_some().then(|| Said(Source::Recorded(Arc::clone(script), step)))
+}
 
+/// What a server answered.
+pub(super) fn replied(reply: Reply) -> Said {
+    Said(Source::Replied(Arc::new(reply)))
+}
+
+impl Said {
     /// Who said it: `user`, `assistant` or another role of the API format.
     pub(crate) fn role(&self) -> &str {
-        match &self.0 {
-            Source::Said(script, step) => &script.steps[*step].role,
-            Source::Replied(_) => ASSISTANT,
-        }
+        self.message().map_or(ASSISTANT, |message| &message.role)
     }
 
     /// Its content, in order.
     pub(crate) fn parts(&self) -> &[Part] {
         match &self.0 {
-            Source::Said(script, step) => &script.steps[*step].parts,
             Source::Replied(reply) => &reply.0,
+            _ => self.message().map_or(&[], |message| &message.parts),
+        }
+    }
+
+    fn message(&self) -> Option<&Message> {
+        match &self.0 {
+            Source::Scripted(script, step, message) => script.steps[*step].messages.get(*message),
+            Source::Recorded(script, step) => script.steps[*step].reply.as_ref(),
+            Source::Replied(_) => None,
         }
     }
 }

@@ -1,116 +1,167 @@
 //! Sessions: scripts as they are played, request by request. Pure: who plays one decides when, and sends what it says.
 //!
-//! A session is the unit of work of a worker. It begins with its script and an empty [`history`]; each answer that came moves
-//! it on by one step, and is what the next request repeats. A single request is a session of one step.
+//! A session is the unit of work of a worker. It begins with its script; each answer that came makes the steps ready that waited
+//! for it, and is what their requests repeat ([`history`]). A single request is a session of one step.
 
 pub(crate) mod history;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
-use self::history::{Message, Reply};
-use crate::dataset::{Script, StepPlace};
+use self::history::{Reply, Said};
+use crate::{
+    dataset::{Script, StepPlace},
+    plan::ReplyPolicy,
+};
 
-/// A script at the step that is next.
-#[derive(Clone, Debug)]
+/// A script that is being played.
+#[derive(Debug)]
 pub(crate) struct Session {
     number: u64,
     script: Arc<Script>,
-    position: usize,
-    history: Vec<Message>,
+    replies: ReplyPolicy,
+    /// Of each step of a script that has several.
+    steps: Vec<StepState>,
+    /// Steps that are not over.
+    left: usize,
 }
 
-impl Session {
-    /// A session at its first step. `number` is its place in the phase, from 0.
-    pub(crate) fn new(number: u64, script: Arc<Script>) -> Self {
-        Self { number, script, position: 0, history: Vec::new() }
-    }
+#[derive(Debug, Default)]
+struct StepState {
+    /// Steps that it still waits for.
+    waits_for: usize,
+    /// Steps that go on with its conversation and do not have it yet.
+    wanted_by: usize,
+    /// What was said up to its reply, once it is over and as long as it is wanted.
+    past: Past,
+}
 
-    /// Its place in the phase, from 0.
-    pub(crate) fn number(&self) -> u64 {
-        self.number
-    }
+/// What was said before a step.
+#[derive(Clone, Debug)]
+pub(crate) struct Past {
+    /// Oldest first.
+    pub(crate) messages: Vec<Said>,
+    /// Tokens of those that the dataset has; `None` when nothing counts them.
+    pub(crate) tokens: Option<u64>,
+    /// Steps whose replies among them are the server's.
+    pub(crate) live: Vec<u32>,
+}
 
-    /// The step whose request is next.
+impl Default for Past {
+    /// Nothing was said, which has no token.
+    fn default() -> Self {
+        Self { messages: Vec::new(), tokens: Some(0), live: Vec::new() }
+    }
+}
+
+/// A step that is ready, with all that its request says.
+#[derive(Clone, Debug)]
+pub(crate) struct Turn {
+    /// The session's place in the phase, from 0.
+    pub(crate) session: u64,
+    /// The step's position in the script.
+    pub(crate) position: usize,
+    /// What was said before it.
+    pub(crate) past: Past,
+    script: Arc<Script>,
+}
+
+impl Turn {
+    /// The step.
     pub(crate) fn step(&self) -> StepPlace<'_> {
         self.script.place(self.position)
     }
 
-    /// What was said before that step, oldest first.
-    pub(crate) fn history(&self) -> &[Message] {
-        &self.history
-    }
-
-    /// Whether a step follows the one that is next.
-    pub(crate) fn goes_on(&self) -> bool {
-        self.position + 1 < self.script.steps.len()
-    }
-
-    /// The request was answered: it and its reply become history, and the step after it is next. A session that does not
-    /// [go on](Session::goes_on) is over, and stays as it is.
-    pub(crate) fn answered(&mut self, reply: Reply) {
-        if self.goes_on() {
-            self.history.push(Message::said(&self.script, self.position));
-            self.history.push(Message::replied(reply));
-            self.position += 1;
-        }
+    /// Steps of its script.
+    pub(crate) fn steps(&self) -> u32 {
+        u32::try_from(self.script.steps.len()).unwrap_or(u32::MAX)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dataset::{Part, Step};
-
-    fn step(text: &str) -> Step {
-        Step {
-            role: "user".into(),
-            parts: vec![Part::text(text.into())],
-            max_tokens: None,
-            extra_json: String::new(),
-            headers: Vec::new(),
-            input_tokens: None,
+impl Session {
+    /// A session at its start. `number` is its place in the phase, from 0.
+    pub(crate) fn new(number: u64, script: Arc<Script>, replies: ReplyPolicy) -> Self {
+        let left = script.steps.len();
+        let mut session = Self { number, script, replies, steps: Vec::new(), left };
+        // Most sessions are single requests, and need no list.
+        if left > 1 {
+            session.steps = session.script.steps.iter().map(|step| StepState::of(step.after.len())).collect();
+            for step in &session.script.steps {
+                if let Some(context) = step.context {
+                    session.steps[context as usize].wanted_by += 1;
+                }
+            }
         }
+        session
     }
 
-    fn session(texts: &[&str]) -> Session {
-        let steps = texts.iter().map(|text| step(text)).collect();
-        Session::new(7, Arc::new(Script { id: "s".into(), steps }))
+    /// The first step, which waits for nothing.
+    pub(crate) fn first(&self) -> Turn {
+        Turn { session: self.number, position: 0, past: Past::default(), script: Arc::clone(&self.script) }
     }
 
-    fn history(session: &Session) -> Vec<(&str, &str)> {
-        session.history().iter().map(|message| (message.role(), &*message.parts()[0].data)).collect()
+    /// The steps beside the first one that wait for nothing either.
+    pub(crate) fn others_at_start(&mut self) -> Vec<Turn> {
+        let ready: Vec<_> = (1..self.steps.len()).filter(|at| self.steps[*at].waits_for == 0).collect();
+        ready.into_iter().map(|position| self.turn(position)).collect()
     }
 
-    #[test]
-    fn a_single_request_is_a_session_of_one_step() {
-        let mut session = session(&["hello"]);
-        assert!(!session.goes_on());
-        session.answered(Reply::of("hi".into()));
-        assert_eq!((session.step().number, session.history().len()), (0, 0));
+    /// Whether this step is all that is left: nothing comes after it, and nothing goes on beside it.
+    pub(crate) fn is_last(&self) -> bool {
+        self.left <= 1
     }
 
-    #[test]
-    fn every_request_repeats_what_was_said_before_it() {
-        let mut session = session(&["one", "two", "three"]);
-        session.answered(Reply::of("first".into()));
-        assert_eq!(session.step().number, 1);
-        assert_eq!(history(&session), [("user", "one"), ("assistant", "first")]);
-        session.answered(Reply::of("second".into()));
-        assert_eq!(session.step().number, 2);
-        assert!(!session.goes_on());
-        let expected = [("user", "one"), ("assistant", "first"), ("user", "two"), ("assistant", "second")];
-        assert_eq!(history(&session), expected);
+    /// The request of a step was answered. Gives the steps that were waiting for that alone.
+    pub(crate) fn answered(&mut self, turn: Turn, reply: Option<Reply>) -> Vec<Turn> {
+        self.left = self.left.saturating_sub(1);
+        let Some(state) = self.steps.get_mut(turn.position) else { return Vec::new() };
+        if state.wanted_by > 0 {
+            let step = &self.script.steps[turn.position];
+            let mut past = turn.past;
+            past.messages.extend(history::scripted(&self.script, turn.position));
+            past.tokens = past.tokens.zip(step.input_tokens).map(|(before, own)| before + own);
+            let recorded = history::recorded(&self.script, turn.position)
+                .filter(|_| self.replies == ReplyPolicy::Recorded || reply.is_none());
+            if recorded.is_some() {
+                past.messages.extend(recorded);
+                past.tokens = past.tokens.zip(step.reply_tokens).map(|(before, reply)| before + reply);
+            } else if let Some(reply) = reply {
+                past.messages.push(history::replied(reply));
+                past.live.push(u32::try_from(turn.position).unwrap_or(u32::MAX));
+            }
+            state.past = past;
+        }
+        let over = u32::try_from(turn.position).unwrap_or(u32::MAX);
+        let mut ready = Vec::new();
+        for (position, step) in self.script.steps.iter().enumerate().skip(turn.position + 1) {
+            if step.after.contains(&over) {
+                self.steps[position].waits_for -= 1;
+                if self.steps[position].waits_for == 0 {
+                    ready.push(position);
+                }
+            }
+        }
+        ready.into_iter().map(|position| self.turn(position)).collect()
     }
 
-    /// A history of a hundred turns must not be copied for every request of it.
-    #[test]
-    fn what_was_said_is_shared_with_the_script() {
-        let mut session = session(&["one", "two"]);
-        session.answered(Reply::of("first".into()));
-        let (in_script, in_history) =
-            (session.script.steps[0].parts.as_ptr(), session.history()[0].parts().as_ptr());
-        assert_eq!(in_history, in_script);
-        let copy = session.clone();
-        assert_eq!(copy.history()[1].parts().as_ptr(), session.history()[1].parts().as_ptr());
+    fn turn(&mut self, position: usize) -> Turn {
+        let past = match self.script.steps[position].context {
+            None => Past::default(),
+            Some(context) => self.steps[context as usize].give(),
+        };
+        Turn { session: self.number, position, past, script: Arc::clone(&self.script) }
+    }
+}
+
+impl StepState {
+    fn of(waits_for: usize) -> Self {
+        Self { waits_for, ..Self::default() }
+    }
+
+    /// What was said, to one of those who want it; the last one takes it.
+    fn give(&mut self) -> Past {
+        self.wanted_by = self.wanted_by.saturating_sub(1);
+        if self.wanted_by == 0 { std::mem::take(&mut self.past) } else { self.past.clone() }
     }
 }

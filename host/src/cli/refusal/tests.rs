@@ -102,14 +102,14 @@ fn other_commands_are_refused_in_words_of_their_own(
     "run `prony profile` once for each value"
 )]
 #[case(
-    "prony profile --request-rate-mode gamma",
-    "use `--arrival-pattern gamma`: prony does not have this choice yet",
-    "choose one of: poisson, constant, concurrency-burst"
+    "prony profile --ui-type dashboard",
+    "use `--ui dashboard`: prony does not have this choice yet",
+    "choose one of: simple, none"
 )]
 #[case(
     "prony profile --connection-reuse-strategy sticky_user_sessions",
     "use `--connection-reuse-strategy sticky_user_sessions`: prony does not have this choice yet",
-    "use `never`: every conversation has one turn, so that its connection serves it alone and is closed at its end"
+    "use `pooled`, or `never` for a connection of its own for each request"
 )]
 #[case(
     "prony profile --ui dashboard",
@@ -119,7 +119,7 @@ fn other_commands_are_refused_in_words_of_their_own(
 #[case(
     "prony profile --custom-dataset-type mooncake_trace",
     "use `--custom-dataset-type mooncake_trace`: prony does not have this choice yet",
-    "choose one of: single-turn, raw-payload"
+    "choose one of: single-turn, multi-turn, raw-payload"
 )]
 #[case("prony completions bsh", "use `SHELL bsh`: there is no such choice", "did you mean `bash`?")]
 fn a_value_that_aiperf_knows_is_refused_by_name(

@@ -8,20 +8,7 @@
 const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
     (&["--config", "-f"], "write the flags on the command line"),
     (&["--public-dataset"], "convert it to a file of prompts, and name that with `--input-file`"),
-    (
-        &["--num-conversations", "--conversation-num", "--num-sessions"],
-        "use `--request-count`: every conversation has one turn",
-    ),
     (&["--user-centric-rate", "--num-users"], "use `--concurrency` or `--request-rate`"),
-    (&["--warmup-duration", "--num-warmup-sessions"], "use `--warmup-request-count`"),
-    (
-        &["--warmup-request-rate", "--warmup-arrival-pattern"],
-        "leave it out: a warm-up has the rate of `--request-rate`",
-    ),
-    (
-        &["--arrival-smoothness", "--vllm-burstiness"],
-        "use `--arrival-pattern poisson`, which is a smoothness of 1",
-    ),
     (&["--url-strategy"], "leave it out: several URLs are used in turn"),
     (&["--dataset-sampling-strategy"], "leave it out: prompts are used in order"),
     (&["--profile-export-prefix", "--profile-export-file"], "use `--artifact-dir` to keep runs apart"),
@@ -36,7 +23,6 @@ const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
         &["--image-source", "--image-source-sampling"],
         "leave it out: generated images are noise; name pictures of your own in an `--input-file`",
     ),
-    (&["--system-prompt", "--system-prompt-file"], "put it before each prompt of an `--input-file`"),
     (&["--num-profile-runs"], "run `prony profile` several times"),
     (
         &["--stream"],
@@ -66,16 +52,11 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     "--fixed-schedule", "--fixed-schedule-auto-offset", "--fixed-schedule-start-offset",
     "--fixed-schedule-end-offset", "--goodput",
     // Conversations.
-    "--conversation-turn-mean", "--session-turns-mean", "--conversation-turn-stddev", "--session-turns-stddev",
-    "--conversation-turn-delay-mean", "--session-turn-delay-mean", "--conversation-turn-delay-stddev",
-    "--session-turn-delay-stddev", "--conversation-turn-delay-ratio", "--session-delay-ratio",
     "--inter-turn-delay-cap-seconds", "--max-idle-gap-cap-seconds", "--replay-speedup", "--open-loop-replay",
     "--no-open-loop-replay", "--open-loop-strict", "--omit-kv-hints", "--force-min-tokens", "--no-force-min-tokens",
     // Prompts, prefixes, lengths.
     "--isl-block-size", "--prompt-input-tokens-block-size", "--synthetic-input-tokens-block-size", "--seq-dist",
     "--sequence-distribution", "--random-range-ratio", "--random-corpus-style", "--prompt-corpus",
-    "--shared-system-prompt-length", "--user-context-prompt-length", "--num-prefix-prompts",
-    "--prompt-prefix-pool-size", "--prefix-prompt-pool-size", "--prefix-prompt-length", "--prompt-prefix-length",
     "--cache-bust",
     // Video.
     "--video-width", "--video-height", "--video-duration", "--video-fps", "--video-batch-size", "--video-synth-type",
@@ -86,15 +67,15 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     "--synthesis-prompt-len-multiplier", "--synthesis-output-len-multiplier", "--synthesis-max-isl",
     "--synthesis-max-osl",
     // Load.
-    "--prefill-concurrency", "--concurrency-ramp-duration", "--prefill-concurrency-ramp-duration",
-    "--request-rate-ramp-duration", "--request-rate-series", "--failed-request-threshold",
+    
+    
     "--trajectory-start-min-ratio", "--trajectory-start-max-ratio", "--burst-phase-starts",
     "--trace-idle-gap-cap-seconds", "--system-idle-gap-cap-seconds", "--scenario", "--unsafe-override",
     // Warm-up, cancellation.
-    "--warmup-prefill-concurrency", "--warmup-grace-period", "--warmup-concurrency-ramp-duration",
-    "--warmup-prefill-concurrency-ramp-duration", "--warmup-request-rate-ramp-duration",
-    "--agentic-cache-warmup-duration", "--agentic-warmup-grace-period", "--request-cancellation-rate",
-    "--request-cancellation-delay",
+    
+    
+    "--agentic-cache-warmup-duration", "--agentic-warmup-grace-period", 
+    
     // Output, integrations.
     "--slice-duration", "--auto-plot", "--no-auto-plot", "--plot-required",
     "--show-trace-timing", "--otel-url", "--otel-resource-attributes",

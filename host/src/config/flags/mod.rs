@@ -4,9 +4,13 @@
 //! Defaults and combinations are decided in [`super::resolve`]. Names and aliases are AIPerf's, so that its command
 //! lines go on working; a default named in a help text is the one that `resolve` fills in.
 
+mod arrival;
 mod choice;
+mod dialogues;
 mod media;
+mod pattern;
 mod rankings;
+mod warmup;
 
 use std::{
     num::{NonZeroU32, NonZeroU64},
@@ -16,7 +20,10 @@ use std::{
 use clap::Args;
 
 use self::choice::{DATASET, LOAD, OUTPUT, SERVICES, TARGET};
-pub(crate) use self::{choice::ChoiceParser, media::MediaFlags, rankings::RankingsFlags};
+pub(crate) use self::{
+    arrival::ArrivalFlags, choice::ChoiceParser, dialogues::DialogueFlags, media::MediaFlags,
+    pattern::ArrivalPattern, rankings::RankingsFlags, warmup::WarmupFlags,
+};
 use super::{
     policy::PluginPolicy,
     units::{self, Choice},
@@ -166,10 +173,14 @@ pub(crate) struct ProfileFlags {
     pub(crate) request_rate: Option<f64>,
 
     /// Distribution of request arrivals; concurrency-burst is the closed loop that --concurrency alone gives
-    /// [default: poisson with --request-rate].
+    /// [default: gamma with --arrival-smoothness, else poisson with --request-rate].
     #[arg(long, visible_alias = "request-rate-mode", value_name = "PATTERN", help_heading = LOAD)]
     #[arg(value_parser = ChoiceParser::<ArrivalPattern>::new())]
     pub(crate) arrival_pattern: Option<ArrivalPattern>,
+
+    /// Gaps and curves.
+    #[command(flatten)]
+    pub(crate) arrival: ArrivalFlags,
 
     /// Number of requests to send [default: 10].
     ///
@@ -210,6 +221,10 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "N", value_parser = units::concurrency, help_heading = LOAD)]
     pub(crate) warmup_concurrency: Option<NonZeroU32>,
 
+    /// The load of the warm-up.
+    #[command(flatten)]
+    pub(crate) warmup: WarmupFlags,
+
     /// Threads that send the load [default: one for each 512 requests in flight, up to one for each core but one; all cores
     /// where there are two or fewer; a rate without --concurrency takes the most].
     #[arg(long, visible_aliases = ["workers-max", "max-workers"], value_name = "N", help_heading = LOAD)]
@@ -249,6 +264,10 @@ pub(crate) struct ProfileFlags {
     #[arg(value_parser = units::positive::<usize>, help_heading = DATASET)]
     pub(crate) batch_size: Option<usize>,
 
+    /// How long conversations are, and what stands in front of them.
+    #[command(flatten)]
+    pub(crate) dialogues: DialogueFlags,
+
     /// What the questions of a ranking are made of.
     #[command(flatten)]
     pub(crate) rankings: RankingsFlags,
@@ -269,7 +288,7 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "FILE", help_heading = DATASET)]
     pub(crate) input_file: Option<PathBuf>,
 
-    /// What the lines of that file are [default: single-turn].
+    /// What the lines of that file are [default: multi-turn where they have `turns`, else single-turn].
     #[arg(long, value_name = "TYPE", help_heading = DATASET)]
     #[arg(value_parser = ChoiceParser::<CustomDataset>::new())]
     pub(crate) custom_dataset_type: Option<CustomDataset>,
@@ -354,40 +373,24 @@ pub(crate) struct ProfileFlags {
     pub(crate) ui: Option<Ui>,
 }
 
-/// How requests follow each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ArrivalPattern {
-    /// At random times with a mean rate.
-    Poisson,
-    /// At equal distances.
-    Constant,
-    /// Each as soon as another has ended.
-    ConcurrencyBurst,
-}
-
-impl Choice for ArrivalPattern {
-    const NAMES: &'static [(&'static str, Self)] = &[
-        ("poisson", Self::Poisson),
-        ("constant", Self::Constant),
-        ("concurrency-burst", Self::ConcurrencyBurst),
-    ];
-    const NOT_BUILT: &'static [&'static str] = &["gamma"];
-}
-
 /// The format of an input file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CustomDataset {
-    /// One prompt a line.
+    /// One request a line.
     SingleTurn,
+    /// One conversation a line.
+    MultiTurn,
     /// One whole body a line.
     RawPayload,
 }
 
 impl Choice for CustomDataset {
-    const NAMES: &'static [(&'static str, Self)] =
-        &[("single-turn", Self::SingleTurn), ("raw-payload", Self::RawPayload)];
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("single-turn", Self::SingleTurn),
+        ("multi-turn", Self::MultiTurn),
+        ("raw-payload", Self::RawPayload),
+    ];
     const NOT_BUILT: &'static [&'static str] = &[
-        "multi-turn",
         "random-pool",
         "mooncake-trace",
         "bailian-trace",
@@ -419,10 +422,8 @@ impl Choice for Ui {
 impl Choice for ConnectionReuse {
     const NAMES: &'static [(&'static str, Self)] = &[("pooled", Self::Pooled), ("never", Self::Never)];
     const NOT_BUILT: &'static [&'static str] = &["sticky-user-sessions"];
-    const INSTEAD: &'static [(&'static str, &'static str)] = &[(
-        "sticky-user-sessions",
-        "use `never`: every conversation has one turn, so that its connection serves it alone and is closed at its end",
-    )];
+    const INSTEAD: &'static [(&'static str, &'static str)] =
+        &[("sticky-user-sessions", "use `pooled`, or `never` for a connection of its own for each request")];
 }
 
 impl Choice for TransportKind {

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::{FileError, lines, row::Row};
 use crate::{
-    dataset::{PAYLOAD, Part, Script, Step, script::session_id},
+    dataset::{Message, PAYLOAD, Part, Script, Step, script::session_id},
     screen::agreeing,
 };
 
@@ -31,15 +31,9 @@ pub(in crate::dataset) fn read(path: &Path, most: Option<usize>) -> Result<Vec<S
     lines::read(path, most, |line| {
         let body = Row::parse(line)?.into_fields();
         let payload = Part { kind: PartKind::RAW, name: PAYLOAD.to_owned(), data: line.trim().into() };
-        let step = Step {
-            role: "user".into(),
-            parts: vec![payload],
-            max_tokens: LIMITS.iter().find_map(|name| body.get(*name)?.as_u64()),
-            extra_json: String::new(),
-            headers: Vec::new(),
-            input_tokens: None,
-        };
-        let script = Script { id: session_id(number), steps: vec![step] };
+        let max_tokens = LIMITS.iter().find_map(|name| body.get(*name)?.as_u64());
+        let step = Step { max_tokens, ..Step::first(Message::user(vec![payload])) };
+        let script = Script::single(session_id(number), step);
         number += 1;
         Ok(script)
     })
@@ -55,7 +49,7 @@ pub(in crate::dataset) fn prompt_tokens(payload: &str, count: impl Fn(&str) -> u
 /// What to say if payloads disagree with the run about whether responses are streams. Those that say nothing of it agree.
 pub(in crate::dataset) fn other_streaming(scripts: &[Arc<Script>], is_streaming: bool) -> Option<String> {
     let steps = scripts.iter().flat_map(|script| &script.steps);
-    let parts = steps.flat_map(|step| &step.parts).filter(|part| part.name == PAYLOAD);
+    let parts = steps.flat_map(Step::parts).filter(|part| part.name == PAYLOAD);
     let (mut all, mut others) = (0_u64, 0);
     for part in parts {
         all += 1;
@@ -109,7 +103,7 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("p.jsonl");
         fs::write(&path, text).unwrap();
-        let payload = |script: Script| script.steps[0].parts[0].data.to_string();
+        let payload = |script: Script| script.steps[0].messages[0].parts[0].data.to_string();
         match read(&path, None) {
             Ok(scripts) => Ok(scripts.into_iter().map(payload).collect()),
             Err(error) => Err(error.source().map(ToString::to_string).unwrap_or_default()),
@@ -142,7 +136,7 @@ mod tests {
         fs::write(&file, line.replace('\n', " ")).unwrap();
         let step = read(file.path(), None).unwrap().remove(0).steps.remove(0);
         let words = |text: &str| text.split(' ').count() as u64;
-        assert_eq!((prompt_tokens(&step.parts[0].data, words), step.max_tokens), (input, limit));
+        assert_eq!((prompt_tokens(&step.messages[0].parts[0].data, words), step.max_tokens), (input, limit));
     }
 
     #[test]

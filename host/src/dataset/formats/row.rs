@@ -64,6 +64,19 @@ pub(crate) enum RowError {
         /// The one for a list.
         many: &'static str,
     },
+    /// Something is wrong with an entry of a list in it.
+    #[error("{place}: {error}")]
+    Within {
+        /// The list and the position in it, from 0.
+        place: String,
+        error: Box<RowError>,
+    },
+    /// A conversation without a turn of the user's.
+    #[error("it has no turn that asks for something")]
+    NoTurns,
+    /// A recorded reply without a turn before it.
+    #[error("an `assistant` entry replies to nothing")]
+    NothingToReplyTo,
     /// A row that says nothing.
     #[error("it has no content: no text and no medium")]
     NoContent,
@@ -129,6 +142,9 @@ impl Explain for RowError {
             Self::NotBuilt { instead, .. } => (*instead).to_owned(),
             Self::MediumType { known, .. } => format!("known extensions are {known}; or give a data URL"),
             Self::Medium { .. } => "relative paths start at the input file's folder".to_owned(),
+            Self::Within { error, .. } => error.hint(),
+            Self::NoTurns => "give it at least one turn of the role `user`".to_owned(),
+            Self::NothingToReplyTo => "put it behind the turn that it replied to".to_owned(),
             Self::Type { .. } | Self::Value { .. } => String::new(),
         }
     }
@@ -149,6 +165,14 @@ impl Row {
                 filter: if line.trim_start().starts_with('[') { ".[]" } else { "." },
             }),
             Err(error) => Err(RowError::NotJson { column: error.column(), reason: reason(&error) }),
+        }
+    }
+
+    /// An object that stands in a row.
+    pub(super) fn of(value: Value) -> Result<Self, RowError> {
+        match value {
+            Value::Object(object) => Ok(Self(object)),
+            other => Err(wrong_type("it".into(), "an object", &other)),
         }
     }
 
@@ -245,6 +269,24 @@ impl Row {
             }),
         };
         self.take(key).map(positive).transpose()
+    }
+
+    /// A number of at least 0.
+    pub(super) fn non_negative(&mut self, key: &'static str) -> Result<Option<f64>, RowError> {
+        let number = |value: Value| match value.as_f64() {
+            Some(number) if number >= 0.0 => Ok(number),
+            _ => Err(RowError::Value { key, value: value.to_string(), expected: "a number of at least 0" }),
+        };
+        self.take(key).map(number).transpose()
+    }
+
+    /// A list; an empty one where the key is not there.
+    pub(super) fn list(&mut self, key: &'static str) -> Result<Vec<Value>, RowError> {
+        match self.take(key) {
+            None => Ok(Vec::new()),
+            Some(Value::Array(values)) => Ok(values),
+            Some(other) => Err(wrong_type(format!("`{key}`"), "a list", &other)),
+        }
     }
 
     /// An object.

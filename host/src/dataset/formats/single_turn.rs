@@ -11,68 +11,61 @@
 //! {"text": "What is on this card?", "image": "./card.png"}
 //! ```
 
-use std::path::Path;
-
 use prony_plugin_api::PartKind;
 
-use super::{FileError, RowError, lines, media::Album, row::Row};
-use crate::dataset::{Part, Script, Step, script::session_id};
+use super::{RowError, media::Album, row::Row};
+use crate::dataset::{Message, Part, Script, Step, script::session_id};
 
 /// What a row may say.
 #[rustfmt::skip]
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "text", "texts", "image", "images", "audio", "audios", "video", "videos",
     "role", "session_id", "output_length", "extra", "headers", "type",
 ];
 
 /// What `aiperf` does and this version does not: the key, what it is for, and what to do instead.
-const NOT_BUILT: [(&str, &str, &str); 4] = [
-    (
-        "turns",
-        "a conversation of several turns",
-        "put each turn on a line of its own; none will see another's response",
-    ),
+const NOT_BUILT: [(&str, &str, &str); 3] = [
     ("timestamp", "a timed replay", "remove it, and give an arrival rate instead"),
     ("delay", "a timed replay", "remove it, and give an arrival rate instead"),
     ("image_uuids", "images by reference", "remove it, to send the images whole"),
 ];
 
-/// Reads a file's scripts, at most so many, in the file's order. Texts are not counted yet.
-pub(in crate::dataset) fn read(path: &Path, most: Option<usize>) -> Result<Vec<Script>, FileError> {
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let (mut number, mut album) = (0, Album::new(folder));
-    lines::read(path, most, |line| {
-        let script = script(line, number, &mut album)?;
-        number += 1;
-        Ok(script)
-    })
+/// The request of a row.
+pub(super) fn script(row: &mut Row, number: u64, album: &mut Album<'_>) -> Result<Script, RowError> {
+    refuse_unbuilt(row)?;
+    row.only(KEYS)?;
+    check_type(row, "single_turn")?;
+    let id = row.text("session_id")?.unwrap_or_else(|| session_id(number));
+    Ok(Script::single(id, step(row, album)?))
 }
 
-fn script(line: &str, number: u64, album: &mut Album<'_>) -> Result<Script, RowError> {
-    let mut row = Row::parse(line)?;
+/// Checks that a row is of this type, if it says so at all.
+pub(super) fn check_type(row: &mut Row, expected: &'static str) -> Result<(), RowError> {
+    match row.text("type")?.filter(|name| name != expected) {
+        Some(other) => Err(RowError::Value { key: "type", value: format!("\"{other}\""), expected }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses what cannot be done yet.
+pub(super) fn refuse_unbuilt(row: &mut Row) -> Result<(), RowError> {
     for (key, what, instead) in NOT_BUILT {
         if row.take(key).is_some() {
             return Err(RowError::NotBuilt { key, what, instead });
         }
     }
-    row.only(KEYS)?;
-    if let Some(other) = row.text("type")?.filter(|name| name != "single_turn") {
-        return Err(RowError::Value {
-            key: "type",
-            value: format!("\"{other}\""),
-            expected: "\"single_turn\"",
-        });
-    }
-    Ok(Script {
-        id: row.text("session_id")?.unwrap_or_else(|| session_id(number)),
-        steps: vec![Step {
-            role: row.text("role")?.unwrap_or_else(|| "user".into()),
-            parts: parts(&mut row, album)?,
-            max_tokens: row.positive("output_length")?,
-            extra_json: extra(&mut row)?,
-            headers: row.headers("headers")?,
-            input_tokens: None,
-        }],
+    Ok(())
+}
+
+/// What a row says of one request.
+pub(super) fn step(row: &mut Row, album: &mut Album<'_>) -> Result<Step, RowError> {
+    let role = row.text("role")?.unwrap_or_else(|| "user".into());
+    let message = Message { role, parts: parts(row, album)? };
+    Ok(Step {
+        max_tokens: row.positive("output_length")?,
+        extra_json: extra(row)?,
+        headers: row.headers("headers")?,
+        ..Step::first(message)
     })
 }
 
@@ -107,9 +100,12 @@ mod tests {
     use rstest::rstest;
     use tempfile::TempDir;
 
-    use super::{FileError, read};
-    use crate::dataset::{Part, Script};
+    use super::super::{FileError, conversations};
     use crate::explain::Explain;
+    use crate::{
+        dataset::{Message, Part, Script, Step},
+        plan::FileFormat,
+    };
 
     /// A folder with a dataset `d.jsonl` and the media `card.png`, `hum.WAV` and `notes.txt`.
     fn folder(dataset: impl AsRef<[u8]>) -> TempDir {
@@ -119,6 +115,10 @@ mod tests {
         }
         fs::write(folder.path().join("d.jsonl"), dataset).unwrap();
         folder
+    }
+
+    fn read(path: &Path, most: Option<usize>) -> Result<Vec<Script>, FileError> {
+        conversations::read(path, most, FileFormat::Detected)
     }
 
     fn scripts(dataset: impl AsRef<[u8]>) -> Vec<Script> {
@@ -150,7 +150,7 @@ mod tests {
         let row = r#"{"texts": [{"name": "query", "contents": ["q"]}, {"name": "passages", "contents": ["a", "b"]}, "c",
             {"contents": ["d"]}]}"#;
         let scripts = scripts(row.replace('\n', " "));
-        let parts = scripts[0].steps[0].parts.iter();
+        let parts = scripts[0].steps[0].messages[0].parts.iter();
         let texts: Vec<_> = parts.map(|part| (part.name.as_str(), &*part.data)).collect();
         assert_eq!(texts, [("query", "q"), ("passages", "a"), ("passages", "b"), ("", "c"), ("", "d")]);
     }
@@ -209,91 +209,24 @@ mod tests {
     fn a_row_says_what_to_send() {
         let row = r#"{"type": "single_turn", "text": "Name three rivers.", "role": "system", "session_id": "geo",
             "output_length": 40, "extra": {"temperature": 0.2, "stop": ["."]}}"#;
-        insta::assert_debug_snapshot!(scripts(row.replace('\n', " ")), @r#"
-        [
-            Script {
-                id: "geo",
-                steps: [
-                    Step {
-                        role: "system",
-                        parts: [
-                            Part {
-                                kind: PartKind(
-                                    0,
-                                ),
-                                name: "",
-                                data: "Name three rivers.",
-                            },
-                        ],
-                        max_tokens: Some(
-                            40,
-                        ),
-                        extra_json: "{\"temperature\":0.2,\"stop\":[\".\"]}",
-                        headers: [],
-                        input_tokens: None,
-                    },
-                ],
-            },
-        ]
-        "#);
+        let message = Message { role: "system".into(), parts: vec![Part::text("Name three rivers.".into())] };
+        let step = Step {
+            max_tokens: Some(40),
+            extra_json: r#"{"temperature":0.2,"stop":["."]}"#.into(),
+            ..Step::first(message)
+        };
+        assert_eq!(scripts(row.replace('\n', " ")), [Script::single("geo".into(), step)]);
     }
 
     #[test]
     fn a_row_may_hold_little() {
         let rows = "\u{feff}{\"texts\": [\"a cat\", \"a dog\"]}\r\n\n  \n{\"text\": \"b\", \"extra\": {}, \"delay\": null}";
-        insta::assert_debug_snapshot!(scripts(rows), @r#"
-        [
-            Script {
-                id: "session_000000",
-                steps: [
-                    Step {
-                        role: "user",
-                        parts: [
-                            Part {
-                                kind: PartKind(
-                                    0,
-                                ),
-                                name: "",
-                                data: "a cat",
-                            },
-                            Part {
-                                kind: PartKind(
-                                    0,
-                                ),
-                                name: "",
-                                data: "a dog",
-                            },
-                        ],
-                        max_tokens: None,
-                        extra_json: "",
-                        headers: [],
-                        input_tokens: None,
-                    },
-                ],
-            },
-            Script {
-                id: "session_000001",
-                steps: [
-                    Step {
-                        role: "user",
-                        parts: [
-                            Part {
-                                kind: PartKind(
-                                    0,
-                                ),
-                                name: "",
-                                data: "b",
-                            },
-                        ],
-                        max_tokens: None,
-                        extra_json: "",
-                        headers: [],
-                        input_tokens: None,
-                    },
-                ],
-            },
-        ]
-        "#);
+        let single = |id: &str, texts: &[&str]| {
+            let parts = texts.iter().map(|text| Part::text((*text).into())).collect();
+            Script::single(id.into(), Step::first(Message::user(parts)))
+        };
+        let expected = [single("session_000000", &["a cat", "a dog"]), single("session_000001", &["b"])];
+        assert_eq!(scripts(rows), expected);
     }
 
     #[rstest]
@@ -308,7 +241,7 @@ mod tests {
     #[case::video(r#"{"video": "HTTP://h/v.mp4"}"#, PartKind::VIDEO, "HTTP://h/v.mp4")]
     fn media_are_sent_by_address_or_whole(#[case] row: &str, #[case] kind: PartKind, #[case] data: &str) {
         let part = Part { kind, name: String::new(), data: data.into() };
-        assert_eq!(scripts(row)[0].steps[0].parts, [part]);
+        assert_eq!(scripts(row)[0].steps[0].messages[0].parts, [part]);
     }
 
     #[test]
@@ -317,14 +250,16 @@ mod tests {
             {"images": ["card.png", "data:image/png;base64,cGl4ZWxz"]}
             {"images": ["card.png", "data:image/png;base64,cGl4ZWxz"]}"#;
         let scripts = scripts(rows);
-        let address = |row: usize, part: usize| scripts[row].steps[0].parts[part].data.as_ptr();
+        let address = |row: usize, part: usize| scripts[row].steps[0].messages[0].parts[part].data.as_ptr();
         assert_eq!((address(0, 0), address(0, 0)), (address(1, 0), address(2, 0)));
         assert_eq!(address(1, 1), address(2, 1));
     }
 
     #[test]
     fn texts_come_before_media() {
-        let parts = &scripts(r#"{"images": ["card.png", "card.png"], "text": "Same?"}"#)[0].steps[0].parts;
+        let parts = &scripts(r#"{"images": ["card.png", "card.png"], "text": "Same?"}"#)[0].steps[0].messages
+            [0]
+        .parts;
         let kinds: Vec<_> = parts.iter().map(|part| part.kind).collect();
         assert_eq!(kinds, [PartKind::TEXT, PartKind::IMAGE, PartKind::IMAGE]);
     }
@@ -450,7 +385,7 @@ mod tests {
         {"text": "a", "extra": [1]}
             failed to read the row at `d.jsonl:1`: `extra` is a list, not an object
         {"text": "a", "type": "multi_turn"}
-            failed to read the row at `d.jsonl:1`: `type` is `"multi_turn"`, not "single_turn"
+            failed to read the row at `d.jsonl:1`: `type` is `"multi_turn"`, not single_turn
         {"text": "a", "session_id": 7}
             failed to read the row at `d.jsonl:1`: `session_id` is a number, not a string
         "#);
@@ -459,14 +394,10 @@ mod tests {
     #[test]
     fn what_cannot_be_done_yet_is_refused() {
         insta::assert_snapshot!(errors_of(&[
-            "{\"turns\": [{\"text\": \"a\"}]}",
             "{\"text\": \"a\", \"timestamp\": 0}",
             "{\"text\": \"a\", \"delay\": 250}",
             "{\"image\": \"card.png\", \"image_uuids\": [\"x\"]}",
         ]), @r#"
-        {"turns": [{"text": "a"}]}
-            failed to read the row at `d.jsonl:1`: `turns` asks for a conversation of several turns, which this version does not do yet
-            put each turn on a line of its own; none will see another's response
         {"text": "a", "timestamp": 0}
             failed to read the row at `d.jsonl:1`: `timestamp` asks for a timed replay, which this version does not do yet
             remove it, and give an arrival rate instead

@@ -167,7 +167,7 @@ mod tests {
         dataset::{Script, open, open::tests::scripts},
         explain::Explain,
         plan::{
-            DatasetConfig, LengthLaw,
+            ContextConfig, DatasetConfig, DialogueConfig, LengthLaw,
             media::{AudioConfig, AudioFormat, ImageConfig, ImageFormat},
         },
     };
@@ -195,13 +195,20 @@ mod tests {
 
     fn built(entries: usize, media: MediaConfig) -> Vec<Script> {
         let isl = law(12.0, 0.0);
-        let config =
-            DatasetConfig::Synthetic { entries: Some(entries), isl, osl: None, batch_size: 1, media };
+        let config = DatasetConfig::Synthetic {
+            entries: Some(entries),
+            isl,
+            osl: None,
+            batch_size: 1,
+            media,
+            dialogue: DialogueConfig::default(),
+            context: ContextConfig::default(),
+        };
         scripts(&config, None, SEED)
     }
 
     fn parts(scripts: &[Script], kind: PartKind) -> Vec<&str> {
-        let parts = scripts.iter().flat_map(|script| &script.steps[0].parts);
+        let parts = scripts.iter().flat_map(|script| &script.steps[0].messages[0].parts);
         parts.filter(|part| part.kind == kind).map(|part| &*part.data).collect()
     }
 
@@ -373,6 +380,8 @@ mod tests {
             osl: None,
             batch_size: 1,
             media,
+            dialogue: DialogueConfig::default(),
+            context: ContextConfig::default(),
         };
         let error = open(&config, None, SEED).unwrap_err();
         assert_eq!(error.to_string(), text);

@@ -10,7 +10,7 @@ use tokio::{
 use super::{
     control::{Control, unless_drained},
     equipment::{Assignment, Equipment},
-    player::{PhaseContext, Player, ReadySession},
+    player::{PhaseContext, Player, ReadyRequest, ReadySession},
     sink::Sink,
 };
 use crate::{
@@ -43,7 +43,7 @@ pub(super) struct Dispatcher<S> {
 /// What became of the next credit.
 enum NextSession {
     /// Its session may start.
-    Start(Box<ReadySession>),
+    Start(ReadySession),
     /// Its first request could not be formatted, and the session is over. It had a slot in a closed loop.
     Refused(Option<Slot>),
     /// The phase drains; this credit was still waiting.
@@ -106,14 +106,23 @@ impl<S: Sink> Dispatcher<S> {
     async fn run_phase(&self, mut phase: Assignment, pacer: &mut Pacer) -> ScheduleCounts {
         let mut counts = ScheduleCounts::default();
         let mut in_flight = JoinSet::new();
-        let context =
-            PhaseContext { phase: phase.phase, ends_ns: phase.ends_ns, control: phase.control.clone() };
+        let context = PhaseContext {
+            phase: phase.phase,
+            start_ns: phase.start_ns,
+            ends_ns: phase.ends_ns,
+            prefill: phase.prefill.clone(),
+            cancellations: phase.cancellations,
+            control: phase.control.clone(),
+            budget: phase.budget.clone(),
+        };
         loop {
-            match self.next_session(&mut phase, pacer).await {
+            match self.next_session(&mut phase, &context, pacer).await {
                 NextSession::Start(ready) => {
-                    in_flight.spawn(Arc::clone(&self.player).play(*ready, context.clone()));
+                    counts.sessions += 1;
+                    in_flight.spawn(Arc::clone(&self.player).play(ready, context.clone()));
                 }
                 NextSession::Refused(slot) => {
+                    counts.sessions += 1;
                     in_flight.spawn(rest(slot, phase.control.clone()));
                 }
                 NextSession::Drained(credit) => {
@@ -130,12 +139,18 @@ impl<S: Sink> Dispatcher<S> {
             counts.scheduled += self.requests(ended);
         }
         counts.scheduled += counts.dropped;
+        counts.sessions += counts.dropped;
         counts
     }
 
     /// In a closed loop the slot comes first: whoever has one takes the next number. In an open loop the number comes
     /// first, its request is formatted ahead, and then waits for its time and a slot.
-    async fn next_session(&self, phase: &mut Assignment, pacer: &mut Pacer) -> NextSession {
+    async fn next_session(
+        &self,
+        phase: &mut Assignment,
+        context: &PhaseContext,
+        pacer: &mut Pacer,
+    ) -> NextSession {
         let draining = *phase.control.borrow_and_update() >= Control::Drain;
         if draining {
             return phase
@@ -145,62 +160,81 @@ impl<S: Sink> Dispatcher<S> {
                 .map_or(NextSession::NoMore, NextSession::Drained);
         }
         if phase.credits.is_open() {
-            self.next_open(phase, pacer).await
+            self.next_open(phase, context, pacer).await
         } else {
-            self.next_closed(phase).await
+            self.next_closed(phase, context).await
         }
     }
 
-    async fn next_closed(&self, phase: &mut Assignment) -> NextSession {
+    async fn next_closed(&self, phase: &mut Assignment, context: &PhaseContext) -> NextSession {
         let slot = phase.slots.enter(self.clock(), phase.start_ns);
         let Some(slot) = unless_drained(&mut phase.control, slot).await else { return NextSession::NoMore };
-        let Some(credit) = phase.credits.next() else { return NextSession::NoMore };
+        let prefill = context.prefill(self.clock());
+        let Some(prefill) = unless_drained(&mut phase.control, prefill).await else {
+            return NextSession::NoMore;
+        };
+        let Some(credit) = phase.next_credit() else { return NextSession::NoMore };
         self.player.sink.begun(phase.phase);
         let session = self.session(phase, credit);
-        let mut finished = self.player.begin(phase.phase, &session);
-        let Some(prepared) = self.player.prepare(&mut finished, &session).await else {
+        let turn = session.first();
+        let mut finished = self.player.begin(context, &turn);
+        let waited_ns = prefill.waited_ns;
+        prefill.give(&mut finished.exchange, waited_ns);
+        let Some(prepared) = self.player.prepare(&mut finished, &turn).await else {
             return NextSession::Refused(Some(slot));
         };
         let now = self.clock().now();
         finished.exchange.instants.scheduled = now;
         finished.exchange.instants.started = now;
-        NextSession::Start(Box::new(ReadySession { session, prepared, finished, slot, rest: Some(BACK_OFF) }))
+        let first = Box::new(ReadyRequest { turn, prepared, finished });
+        NextSession::Start(ReadySession { session, first, slot, rest: Some(BACK_OFF) })
     }
 
-    async fn next_open(&self, phase: &mut Assignment, pacer: &mut Pacer) -> NextSession {
-        let Some(credit) = phase.credits.next() else { return NextSession::NoMore };
+    async fn next_open(
+        &self,
+        phase: &mut Assignment,
+        context: &PhaseContext,
+        pacer: &mut Pacer,
+    ) -> NextSession {
+        let Some(credit) = phase.next_credit() else { return NextSession::NoMore };
         let due = phase.start_ns.saturating_add(credit.due_ns.unwrap_or(0));
         let session = self.session(phase, credit);
-        let mut finished = self.player.begin(phase.phase, &session);
+        let turn = session.first();
+        let mut finished = self.player.begin(context, &turn);
         finished.exchange.instants.scheduled = due;
-        let Some(prepared) = self.player.prepare(&mut finished, &session).await else {
+        let Some(prepared) = self.player.prepare(&mut finished, &turn).await else {
             self.player.sink.begun(phase.phase);
             // It was formatted ahead, but its turn is not over before it comes: the schedule limits failures as well.
             unless_drained(&mut phase.control, pacer.wait_until(due)).await;
             return NextSession::Refused(None);
         };
-        let turn = async {
+        let start = async {
             pacer.wait_until(due).await;
             // Until it had the slot for the request before, it waited for the server, and not the server for it.
             let idle_since = due.max(phase.slotted_ns);
             self.statistics.note_wake(self.clock().now().saturating_sub(idle_since));
-            if phase.slots.is_full() {
+            if phase.slots.is_full() || context.is_prefill_full() {
                 self.statistics.note_held_back();
             }
-            phase.slots.enter(self.clock(), phase.start_ns).await
+            let asked = self.clock().now();
+            let slot = phase.slots.enter(self.clock(), phase.start_ns).await?;
+            Some((slot, context.prefill(self.clock()).await?, asked))
         };
-        let Some(slot) = unless_drained(&mut phase.control, turn).await else {
+        let Some((slot, prefill, asked)) = unless_drained(&mut phase.control, start).await else {
             return NextSession::Drained(credit);
         };
         phase.slotted_ns = self.clock().now();
+        prefill.give(&mut finished.exchange, phase.slotted_ns.saturating_sub(asked));
         self.player.sink.begun(phase.phase);
         finished.exchange.instants.started = self.clock().now();
-        NextSession::Start(Box::new(ReadySession { session, prepared, finished, slot, rest: None }))
+        let first = Box::new(ReadyRequest { turn, prepared, finished });
+        NextSession::Start(ReadySession { session, first, slot, rest: None })
     }
 
     /// The session of a credit.
     fn session(&self, phase: &Assignment, credit: Credit) -> Session {
-        Session::new(credit.number, self.source.script(phase.first_script.saturating_add(credit.number)))
+        let script = self.source.script(phase.first_script.saturating_add(credit.number));
+        Session::new(credit.number, script, phase.replies)
     }
 
     /// Requests of a session that is over. A panic cost at least the one that was under way.

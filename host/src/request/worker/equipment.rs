@@ -8,8 +8,14 @@ use super::control::Control;
 use crate::{
     clock::{Clock, RunNs},
     dataset::Source,
+    plan::ReplyPolicy,
     request::{endpoint::Endpoint, target::TargetPlan},
-    schedule::{credits::Credits, gate::Slots},
+    schedule::{
+        Credit,
+        cancellation::Cancellations,
+        credits::{Budget, Credits},
+        gate::Slots,
+    },
 };
 
 /// One worker's part of one phase.
@@ -23,14 +29,29 @@ pub(crate) struct Assignment {
     pub(crate) ends_ns: Option<RunNs>,
     /// Which requests are this worker's, and when they are due.
     pub(crate) credits: Credits,
+    /// Requests that are left of its number, where sessions may have several.
+    pub(crate) budget: Budget,
     /// Scripts that earlier phases have played.
     pub(crate) first_script: u64,
+    /// Whose replies become part of what was said.
+    pub(crate) replies: ReplyPolicy,
     /// A slot for each request that may be in flight: of this worker in a closed loop, of all in an open one.
     pub(crate) slots: Slots,
     /// When the latest request of an open loop had its slot.
     pub(crate) slotted_ns: RunNs,
+    /// A slot for each request that may wait for its first token, of all workers together; none without such a limit.
+    pub(crate) prefill: Option<Slots>,
+    /// Which requests are cancelled on purpose, if any are.
+    pub(crate) cancellations: Option<Cancellations>,
     /// Run, drain or cancel.
     pub(crate) control: watch::Receiver<Control>,
+}
+
+impl Assignment {
+    /// The next session that may start; none when no request is left for it.
+    pub(super) fn next_credit(&mut self) -> Option<Credit> {
+        self.credits.next().filter(|_| self.budget.take())
+    }
 }
 
 /// What every worker of a run needs.

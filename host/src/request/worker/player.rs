@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::{StreamExt, future::Either, stream::FuturesUnordered};
 use prony_plugin_api::TextKind;
 use tokio::{sync::watch, task::yield_now};
 
@@ -11,14 +12,20 @@ use super::{
 };
 use crate::{
     clock::RunNs,
+    dataset::{Part, Start},
     request::{
         answer::Answer,
         exchange::{Content, Exchange, Finished},
         prepared::{Prepared, new_request_id, prepare},
         wire::Wire,
     },
-    schedule::{gate::Slot, pacer::pause},
-    session::{Session, history::Reply},
+    schedule::{
+        cancellation::Cancellations,
+        credits::Budget,
+        gate::{Slot, Slots},
+        pacer::{alarm, pause},
+    },
+    session::{Session, Turn, history::Reply},
 };
 
 /// Plays the sessions of one worker.
@@ -36,50 +43,87 @@ pub(super) struct Player<S> {
 #[derive(Clone, Debug)]
 pub(super) struct PhaseContext {
     pub(super) phase: u32,
+    /// When it began.
+    pub(super) start_ns: RunNs,
     /// When its duration and its grace period are over, if they ever are.
     pub(super) ends_ns: Option<RunNs>,
+    /// A slot for each request that may wait for its first token; none without such a limit.
+    pub(super) prefill: Option<Slots>,
+    /// Which requests are cancelled on purpose, if any are.
+    pub(super) cancellations: Option<Cancellations>,
     /// Run, drain or cancel.
     pub(super) control: watch::Receiver<Control>,
+    /// Requests that are left of its number.
+    pub(super) budget: Budget,
 }
 
 /// A session whose first request may go.
 #[derive(Debug)]
 pub(super) struct ReadySession {
-    /// At its first step.
     pub(super) session: Session,
-    /// That request.
-    pub(super) prepared: Prepared,
-    /// What is known of it so far.
-    pub(super) finished: Finished,
+    /// Its first step.
+    pub(super) first: Box<ReadyRequest>,
     /// The session's, until it is over.
     pub(super) slot: Slot,
     /// How long the slot rests when nobody answers.
     pub(super) rest: Option<Duration>,
 }
 
+/// A step whose request may go.
+#[derive(Debug)]
+pub(super) struct ReadyRequest {
+    pub(super) turn: Turn,
+    pub(super) prepared: Prepared,
+    /// What is known of it so far.
+    pub(super) finished: Finished,
+}
+
+/// What became of a step.
+enum StepEnd {
+    /// The phase was over before it was due.
+    NeverDue,
+    /// It could not be formatted, or the request failed.
+    Failed,
+    /// It was answered.
+    Answered {
+        turn: Turn,
+        /// Nothing for the last step: nobody repeats it.
+        reply: Option<Reply>,
+        at_ns: RunNs,
+    },
+}
+
+/// A request is formatted so long before it is due: long enough for a long one, and short enough that the requests of
+/// sleeping sessions need no memory.
+const AHEAD_NS: RunNs = 5_000_000;
+
 impl<S: Sink> Player<S> {
-    /// What is known of the next request of a session before it exists.
-    pub(super) fn begin(&self, phase: u32, session: &Session) -> Finished {
+    /// What is known of the request of a step before it exists.
+    pub(super) fn begin(&self, context: &PhaseContext, turn: &Turn) -> Finished {
+        let said = Content::of(turn);
+        let cancellations = context.cancellations.as_ref();
+        let leaves_after = cancellations.and_then(|all| all.delay(turn.session, said.step));
         let mut finished = Finished {
             request_id: new_request_id(),
-            phase,
-            session_num: session.number(),
-            content: Content::of(session.step()),
+            phase: context.phase,
+            session_num: turn.session,
+            content: said,
             worker: self.number,
             requested_output_tokens: None,
             unformatted: false,
             exchange: Exchange::default(),
         };
+        finished.exchange.leaves_after = leaves_after;
         finished.exchange.instants.scheduled = self.wire.clock.now();
         finished
     }
 
     /// Formats that request. One that cannot be formatted is over at once.
-    pub(super) async fn prepare(&self, finished: &mut Finished, session: &Session) -> Option<Prepared> {
+    pub(super) async fn prepare(&self, finished: &mut Finished, turn: &Turn) -> Option<Prepared> {
         let Wire { endpoint, target, clock, .. } = &self.wire;
         // It may be due long after now, and a signature is good for some minutes.
         let sent_s = clock.unix_time_s(clock.now().max(finished.exchange.instants.scheduled));
-        match prepare(endpoint, target, session, &finished.request_id, sent_s) {
+        match prepare(endpoint, target, turn, &finished.request_id, sent_s) {
             Ok(prepared) => {
                 finished.requested_output_tokens = prepared.requested_output_tokens;
                 Some(prepared)
@@ -100,40 +144,127 @@ impl<S: Sink> Player<S> {
     /// Plays a session, as a task of its own. It holds its slot until its last answer is over, and through a rest when nobody
     /// answered. Gives the number of requests that it tried.
     ///
-    /// A session ends early with a request that failed, since what comes behind it would repeat a reply that never came, and
-    /// when the phase drains.
-    pub(super) async fn play(self: Arc<Self>, ready: ReadySession, mut context: PhaseContext) -> u64 {
-        let ReadySession { mut session, mut prepared, mut finished, slot, rest } = ready;
-        let (mut slot, mut requests) = (Some(slot), 1);
-        loop {
-            // The last answer is over: the next session need not wait for the end of its body.
-            let free = || drop(slot.take_if(|_| !session.goes_on()));
-            self.perform(&prepared, &mut finished.exchange, &context, free).await;
-            let reply = session.goes_on().then(|| reply(&finished.exchange)).flatten();
-            let failure = finished.exchange.outcome.failure();
-            let is_unreachable = failure.is_some_and(|failure| failure.kind.is_nobody_there());
-            hand_over(&self.sink, &self.wire.endpoint, finished);
-            if let Some(rest) = rest.filter(|_| is_unreachable) {
-                unless_drained(&mut context.control, pause(rest)).await;
-            }
-            let Some(reply) = reply.filter(|_| *context.control.borrow() == Control::Run) else { break };
-            session.answered(reply);
-            requests += 1;
-            self.sink.begun(context.phase);
-            finished = self.begin(context.phase, &session);
-            let Some(next) = self.prepare(&mut finished, &session).await else {
-                if let Some(rest) = rest {
-                    unless_drained(&mut context.control, pause(rest)).await;
-                }
-                break;
+    /// A session ends early with a request that failed, since what comes behind it would repeat a reply that never came, when
+    /// no request is left of the phase's number, and when the phase drains. Steps that go on beside the failed one end by
+    /// themselves.
+    pub(super) async fn play(self: Arc<Self>, ready: ReadySession, context: PhaseContext) -> u64 {
+        let ReadySession { session, first, slot, rest } = ready;
+        if session.is_last() {
+            self.request(first, &context, rest, Some(slot)).await;
+            return 1;
+        }
+        // In its own place: the tasks of single requests are as small as they can be.
+        Box::pin(self.play_steps(session, first, slot, rest, &context)).await
+    }
+
+    async fn play_steps(
+        &self,
+        mut session: Session,
+        first: Box<ReadyRequest>,
+        slot: Slot,
+        rest: Option<Duration>,
+        context: &PhaseContext,
+    ) -> u64 {
+        let start_ns = first.finished.exchange.instants.scheduled.max(context.start_ns);
+        let (mut slot, mut requests, mut is_cut) = (Some(slot), 0, false);
+        let running = FuturesUnordered::new();
+        running.push(Either::Left(self.request(first, context, rest, None)));
+        for turn in session.others_at_start() {
+            running.push(Either::Right(self.step(turn, start_ns, start_ns, context, rest, None)));
+        }
+        let mut running = running;
+        while let Some(end) = running.next().await {
+            requests += u64::from(!matches!(end, StepEnd::NeverDue));
+            let StepEnd::Answered { turn, reply, at_ns } = end else {
+                is_cut = true;
+                continue;
             };
-            prepared = next;
-            let now = self.wire.clock.now();
-            finished.exchange.instants.scheduled = now;
-            finished.exchange.instants.started = now;
+            for next in session.answered(turn, reply) {
+                is_cut = is_cut || *context.control.borrow() != Control::Run || !context.budget.take();
+                if is_cut {
+                    break;
+                }
+                // The next session need not wait for the end of the last body.
+                let last = slot.take_if(|_| session.is_last());
+                running.push(Either::Right(self.step(next, start_ns, at_ns, context, rest, last)));
+            }
         }
         drop(slot);
         requests
+    }
+
+    /// Waits until a step is due, formats its request, and sends it. `ready_ns` is when the last of those was over that it
+    /// waits for.
+    async fn step(
+        &self,
+        turn: Turn,
+        start_ns: RunNs,
+        ready_ns: RunNs,
+        context: &PhaseContext,
+        rest: Option<Duration>,
+        slot: Option<Slot>,
+    ) -> StepEnd {
+        let clock = self.wire.clock;
+        let due_ns = match turn.step().step.start {
+            Start::After(delay_ns) => ready_ns.saturating_add(delay_ns),
+            Start::At(offset_ns) => start_ns.saturating_add(offset_ns).max(ready_ns),
+        };
+        // A prefill slot comes first, and is not waited for before its time.
+        let ahead_ns = if context.prefill.is_some() { 0 } else { AHEAD_NS };
+        let mut control = context.control.clone();
+        if due_ns > clock.now().saturating_add(ahead_ns) {
+            let waited = async {
+                alarm(clock, due_ns - ahead_ns).await;
+                Some(())
+            };
+            if unless_drained(&mut control, waited).await.is_none() {
+                return StepEnd::NeverDue;
+            }
+        }
+        let Some(prefill) = unless_drained(&mut control, context.prefill(clock)).await else {
+            return StepEnd::NeverDue;
+        };
+        self.sink.begun(context.phase);
+        let mut finished = self.begin(context, &turn);
+        let waited_ns = prefill.waited_ns;
+        prefill.give(&mut finished.exchange, waited_ns);
+        finished.exchange.instants.scheduled = due_ns;
+        let Some(prepared) = self.prepare(&mut finished, &turn).await else {
+            if let Some(rest) = rest {
+                unless_drained(&mut control, pause(rest)).await;
+            }
+            return StepEnd::Failed;
+        };
+        if due_ns > clock.now() {
+            alarm(clock, due_ns).await;
+        }
+        finished.exchange.instants.started = clock.now();
+        self.request(Box::new(ReadyRequest { turn, prepared, finished }), context, rest, slot).await
+    }
+
+    /// Sends a request, and gives it away when it is over. The slot, if it is given one, is free as soon as the last event of
+    /// the answer has come, and rests when nobody answered.
+    async fn request(
+        &self,
+        mut ready: Box<ReadyRequest>,
+        context: &PhaseContext,
+        rest: Option<Duration>,
+        mut slot: Option<Slot>,
+    ) -> StepEnd {
+        let is_last = slot.is_some();
+        let ReadyRequest { prepared, finished, .. } = &mut *ready;
+        self.perform(prepared, &mut finished.exchange, context, || drop(slot.take())).await;
+        let exchange = &finished.exchange;
+        let (is_ok, at_ns) = (exchange.outcome.is_ok(), exchange.over_ns());
+        let reply = (is_ok && !is_last).then(|| reply(&exchange.answer));
+        let is_unreachable = exchange.outcome.failure().is_some_and(|failure| failure.kind.is_nobody_there());
+        let ReadyRequest { turn, finished, .. } = *ready;
+        hand_over(&self.sink, &self.wire.endpoint, finished);
+        if let Some(rest) = rest.filter(|_| is_unreachable) {
+            unless_drained(&mut context.control.clone(), pause(rest)).await;
+        }
+        drop(slot);
+        if is_ok { StepEnd::Answered { turn, reply, at_ns } } else { StepEnd::Failed }
     }
 
     /// Sends a request, and reads its answer to the end. `free` is called as soon as nobody needs to wait for it any more, if
@@ -163,12 +294,8 @@ impl<S: Sink> Player<S> {
     }
 }
 
-/// What the next request of the session repeats: the text of the first choice. Nothing of an answer that failed.
-fn reply(exchange: &Exchange) -> Option<Reply> {
-    exchange.outcome.is_ok().then(|| Reply::of(content(&exchange.answer)))
-}
-
-fn content(answer: &Answer) -> String {
+/// What the next request of the session repeats: the text of the first choice.
+fn reply(answer: &Answer) -> Reply {
     let said = answer.texts.iter().filter(|passage| passage.choice == 0 && passage.kind == TextKind::CONTENT);
-    said.map(|passage| passage.text.as_str()).collect()
+    Reply::of(vec![Part::text(said.map(|passage| passage.text.as_str()).collect())])
 }

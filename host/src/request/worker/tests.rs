@@ -20,15 +20,15 @@ use tokio::sync::watch;
 use super::*;
 use crate::{
     clock::Clock,
-    dataset::{Part, Script, Source, Step},
-    plan::{Load, Phase, Ramp, Role, StopRule},
+    dataset::{Message, Part, Script, Source, Step},
+    plan::{Load, Phase, Ramp, ReplyPolicy, Role, Rules, StopRule},
     request::{
         endpoint::Endpoint, exchange::Finished, target::TargetPlan, transport::install_tls,
         worker_statistics::WorkerUsage,
     },
     schedule::{
         ScheduleCounts,
-        credits::{Credits, Pool, Share},
+        credits::{Budget, Credits, Pool, Share},
         gate::Slots,
     },
     seed::Seed,
@@ -140,15 +140,8 @@ fn body_of(requests: &mut BufReader<TcpStream>) -> Option<String> {
 }
 
 fn script(id: &str, texts: &[&str]) -> Script {
-    let steps = texts.iter().map(|text| Step {
-        role: "user".into(),
-        parts: vec![Part::text((*text).into())],
-        max_tokens: None,
-        extra_json: String::new(),
-        headers: Vec::new(),
-        input_tokens: None,
-    });
-    Script { id: id.into(), steps: steps.collect() }
+    let steps = texts.iter().map(|text| Step::first(Message::user(vec![Part::text((*text).into())])));
+    Script::dialogue(id.into(), steps)
 }
 
 fn equipment(url: &str, scripts: Vec<Script>, sink: Heard) -> Equipment<Heard> {
@@ -178,8 +171,9 @@ fn played(url: &str, scripts: Vec<Script>, sessions: u64) -> (Vec<Finished>, Sch
         name: "profiling".into(),
         role: Role::Measured,
         load: Load::Closed { sessions: Ramp::constant(1).unwrap() },
-        stop: StopRule::Requests(NonZeroU64::new(sessions).unwrap()),
+        stop: StopRule::after_requests(NonZeroU64::new(sessions).unwrap()),
         drain_s: 8.0,
+        rules: Rules::default(),
     };
     let share = Share { worker: 0, workers: 1 };
     let (_run, control) = watch::channel(Control::Run);
@@ -188,9 +182,13 @@ fn played(url: &str, scripts: Vec<Script>, sessions: u64) -> (Vec<Finished>, Sch
         start_ns: 0,
         ends_ns: None,
         credits: Credits::new(&phase, Seed::new(1), share, &Arc::new(Pool::default())),
+        budget: Budget::default(),
         first_script: 0,
+        replies: ReplyPolicy::Live,
         slots: Slots::fixed(1),
         slotted_ns: 0,
+        prefill: None,
+        cancellations: None,
         control,
     });
     let (of_phase, counts) = ends.recv_timeout(DEADLINE).unwrap();

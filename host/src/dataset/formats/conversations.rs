@@ -1,0 +1,166 @@
+//! The `multi_turn` format: JSON Lines, one conversation a line; beside it, lines of [`single_turn`].
+//!
+//! The keys are those of `aiperf`: `turns`, whose entries are rows of `single_turn` without a `session_id`, and `session_id`. An
+//! entry may have a `delay`, in milliseconds from the response before it. Entries of the role `system` at the beginning belong
+//! to the first request. An entry of the role `assistant` is the reply that was recorded to the entry before it.
+//!
+//! ```json
+//! {"session_id": "trip", "turns": [{"role": "system", "text": "Be brief."}, {"text": "Plan a day in Oslo."}, {"text": "Now with rain.", "delay": 1500}]}
+//! {"turns": [{"text": "Hello"}, {"role": "assistant", "text": "Hi! How can I help?"}, {"text": "Name three rivers."}]}
+//! ```
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{
+    FileError, RowError, lines,
+    media::Album,
+    row::Row,
+    single_turn::{self, KEYS},
+};
+use crate::{
+    dataset::{Script, Start, Step, script::session_id},
+    plan::FileFormat,
+};
+
+/// What a row may say.
+const ROW_KEYS: &[&str] = &["turns", "session_id", "type"];
+
+const NS_PER_MS: f64 = 1e6;
+
+/// Reads a file's scripts, at most so many, in the file's order. Texts are not counted yet.
+pub(in crate::dataset) fn read(
+    path: &Path,
+    most: Option<usize>,
+    format: FileFormat,
+) -> Result<Vec<Script>, FileError> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let (mut number, mut album) = (0, Album::new(folder));
+    lines::read(path, most, |line| {
+        let mut row = Row::parse(line)?;
+        let is_conversation = match format {
+            FileFormat::Detected => row.has("turns"),
+            FileFormat::SingleTurn => false,
+            FileFormat::MultiTurn => true,
+        };
+        let script = if is_conversation {
+            conversation(&mut row, number, &mut album)?
+        } else {
+            single_turn::script(&mut row, number, &mut album)?
+        };
+        number += 1;
+        Ok(script)
+    })
+}
+
+fn conversation(row: &mut Row, number: u64, album: &mut Album<'_>) -> Result<Script, RowError> {
+    row.only(ROW_KEYS)?;
+    single_turn::check_type(row, "multi_turn")?;
+    let mut steps: Vec<Step> = Vec::new();
+    let mut opening = Vec::new();
+    for (place, entry) in row.list("turns")?.into_iter().enumerate() {
+        let in_place = |error| RowError::Within { place: format!("turns[{place}]"), error: Box::new(error) };
+        let mut step = turn(entry, album).map_err(in_place)?;
+        let role = step.messages[0].role.as_str();
+        match (role, steps.last_mut()) {
+            ("assistant", Some(before)) if before.reply.is_none() => before.reply = step.messages.pop(),
+            ("assistant", _) => return Err(in_place(RowError::NothingToReplyTo)),
+            ("system", None) => opening.append(&mut step.messages),
+            _ => {
+                step.messages.splice(0..0, opening.drain(..));
+                steps.push(step);
+            }
+        }
+    }
+    if steps.is_empty() {
+        return Err(RowError::NoTurns);
+    }
+    Ok(Script::dialogue(row.text("session_id")?.unwrap_or_else(|| session_id(number)), steps))
+}
+
+fn turn(entry: Value, album: &mut Album<'_>) -> Result<Step, RowError> {
+    let mut row = Row::of(entry)?;
+    let delay_ms = row.non_negative("delay")?;
+    single_turn::refuse_unbuilt(&mut row)?;
+    row.only(KEYS)?;
+    let step = single_turn::step(&mut row, album)?;
+    Ok(Step { start: Start::After(nanoseconds(delay_ms.unwrap_or(0.0))), ..step })
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time that is not negative")]
+fn nanoseconds(ms: f64) -> u64 {
+    (ms * NS_PER_MS) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use std::fs;
+    use tempfile::NamedTempFile;
+
+    use super::*;
+    use crate::dataset::Message;
+
+    fn read_text(text: &str, format: FileFormat) -> Result<Vec<Script>, FileError> {
+        let file = NamedTempFile::new().unwrap();
+        fs::write(file.path(), text).unwrap();
+        read(file.path(), None, format)
+    }
+
+    fn said(messages: &[Message]) -> Vec<(&str, &str)> {
+        messages.iter().map(|message| (message.role.as_str(), &*message.parts[0].data)).collect()
+    }
+
+    #[test]
+    fn a_line_is_a_conversation() {
+        let row = r#"{"session_id": "trip", "turns": [{"role": "system", "text": "Be brief."}, {"text": "Oslo?", "output_length": 9},
+                      {"role": "assistant", "text": "Fine."}, {"text": "Rain?", "delay": 1.5}]}"#;
+        let script = read_text(&row.replace('\n', " "), FileFormat::Detected).unwrap().remove(0);
+        let [first, second] = &script.steps[..] else { panic!("{script:?}") };
+        assert_eq!(said(&first.messages), [("system", "Be brief."), ("user", "Oslo?")]);
+        assert_eq!(
+            first.reply.as_ref().map(|reply| said(std::slice::from_ref(reply))),
+            Some(vec![("assistant", "Fine.")])
+        );
+        assert_eq!((&*script.id, first.max_tokens, second.start), ("trip", Some(9), Start::After(1_500_000)));
+        assert_eq!((&second.after[..], second.context, second.reply.is_none()), (&[0][..], Some(0), true));
+    }
+
+    #[test]
+    fn single_requests_may_stand_beside_conversations() {
+        let rows = "{\"text\": \"a\"}\n{\"turns\": [{\"text\": \"b\"}, {\"text\": \"c\"}]}\n";
+        let scripts = read_text(rows, FileFormat::Detected).unwrap();
+        assert_eq!(scripts.iter().map(|script| script.steps.len()).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[rstest]
+    #[case::empty(r#"{"turns": []}"#, "it has no turn that asks for something")]
+    #[case::system_only(
+        r#"{"turns": [{"role": "system", "text": "x"}]}"#,
+        "it has no turn that asks for something"
+    )]
+    #[case::reply_first(
+        r#"{"turns": [{"role": "assistant", "text": "x"}]}"#,
+        "turns[0]: an `assistant` entry replies to nothing"
+    )]
+    #[case::no_list(r#"{"turns": 5}"#, "`turns` is a number, not a list")]
+    #[case::unknown(r#"{"turns": [{"txt": "x"}]}"#, "turns[0]: the key `txt` is not known")]
+    #[case::beside(r#"{"text": "x", "turns": []}"#, "the key `text` is not known")]
+    #[case::delay(
+        r#"{"turns": [{"text": "x", "delay": -1}]}"#,
+        "turns[0]: `delay` is `-1`, not a number of at least 0"
+    )]
+    fn what_is_no_conversation_is_refused(#[case] row: &str, #[case] text: &str) {
+        let error = read_text(row, FileFormat::Detected).unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains(text), "{source}");
+    }
+
+    #[rstest]
+    #[case(FileFormat::SingleTurn, r#"{"turns": [{"text": "x"}]}"#)]
+    #[case(FileFormat::MultiTurn, r#"{"text": "x"}"#)]
+    fn a_named_format_is_the_only_one(#[case] format: FileFormat, #[case] row: &str) {
+        assert!(read_text(row, format).is_err());
+    }
+}

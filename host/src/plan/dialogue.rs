@@ -1,0 +1,86 @@
+//! What generated conversations are made of, and what stands in front of every conversation.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{length::LengthLaw, lossy};
+
+/// How long generated conversations are.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct DialogueConfig {
+    /// Turns of a conversation.
+    pub(crate) turns: LengthLaw,
+    /// From the end of a response to the next turn, in milliseconds; none with a mean of 0.
+    pub(crate) delay_ms: LengthLaw,
+}
+
+impl Default for DialogueConfig {
+    fn default() -> Self {
+        let law = |mean| LengthLaw { mean, stddev: 0.0 };
+        Self { turns: law(1.0), delay_ms: law(0.0) }
+    }
+}
+
+impl DialogueConfig {
+    /// Every conversation is a single request.
+    pub(crate) fn is_single(&self) -> bool {
+        self.turns.mean <= 1.0 && self.turns.stddev <= 0.0
+    }
+}
+
+/// What stands in front of every conversation.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ContextConfig {
+    /// System message of all, before that of the dataset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) system: Option<SystemPrompt>,
+    /// Tokens of a message that each conversation has of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user_context_tokens: Option<u32>,
+    /// What first turns begin with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) prefixes: Option<PrefixPool>,
+}
+
+impl ContextConfig {
+    /// There is nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Tokens that are generated for one conversation at most, and for all together.
+    pub(crate) fn tokens(&self) -> u64 {
+        let system = match self.system {
+            Some(SystemPrompt::Generated { tokens }) => tokens,
+            _ => 0,
+        };
+        let prefix = self.prefixes.map_or(0, |pool| pool.tokens);
+        u64::from(system) + u64::from(self.user_context_tokens.unwrap_or(0)) + u64::from(prefix)
+    }
+}
+
+/// A system message that all conversations share.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SystemPrompt {
+    /// This one.
+    Text(String),
+    /// The content of a file.
+    File(#[serde(serialize_with = "lossy::path")] PathBuf),
+    /// A generated one.
+    Generated {
+        /// Its length.
+        tokens: u32,
+    },
+}
+
+/// Generated beginnings that conversations share.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PrefixPool {
+    /// How many there are.
+    pub(crate) number: u32,
+    /// Tokens of each.
+    pub(crate) tokens: u32,
+}

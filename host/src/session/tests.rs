@@ -1,0 +1,106 @@
+//! Sessions, answer by answer.
+
+use super::*;
+use crate::dataset::{Message, Part, Step};
+
+fn step(text: &str) -> Step {
+    Step::first(Message::user(vec![Part::text(text.into())]))
+}
+
+fn dialogue(texts: &[&str]) -> Session {
+    let script = Script::dialogue("s".into(), texts.iter().map(|text| step(text)));
+    Session::new(7, Arc::new(script), ReplyPolicy::Live)
+}
+
+fn reply(text: &str) -> Reply {
+    Reply::of(vec![Part::text(text.into())])
+}
+
+fn said(turn: &Turn) -> Vec<(&str, &str)> {
+    turn.past.messages.iter().map(|message| (message.role(), &*message.parts()[0].data)).collect()
+}
+
+#[test]
+fn a_single_request_is_a_session_of_one_step() {
+    let mut session = dialogue(&["hello"]);
+    let first = session.first();
+    assert!(session.is_last() && first.past.messages.is_empty());
+    assert!(session.answered(first, Some(reply("hi"))).is_empty());
+}
+
+#[test]
+fn every_request_repeats_what_was_said_before_it() {
+    let mut session = dialogue(&["one", "two", "three"]);
+    let first = session.first();
+    let second = session.answered(first, Some(reply("first"))).remove(0);
+    assert_eq!(said(&second), [("user", "one"), ("assistant", "first")]);
+    assert!(!session.is_last());
+    let third = session.answered(second, Some(reply("second"))).remove(0);
+    assert_eq!(third.step().number, 2);
+    assert!(session.is_last());
+    let expected = [("user", "one"), ("assistant", "first"), ("user", "two"), ("assistant", "second")];
+    assert_eq!(said(&third), expected);
+    assert!(session.answered(third, Some(reply("third"))).is_empty());
+}
+
+/// A history of a hundred turns must not be copied for every request of it.
+#[test]
+fn what_was_said_is_shared_with_the_script() {
+    let mut session = dialogue(&["one", "two"]);
+    let first = session.first();
+    let second = session.answered(first, Some(reply("first"))).remove(0);
+    let in_script = session.script.steps[0].messages[0].parts.as_ptr();
+    assert_eq!(second.past.messages[0].parts().as_ptr(), in_script);
+    assert_eq!(second.clone().past.messages[1].parts().as_ptr(), second.past.messages[1].parts().as_ptr());
+}
+
+#[test]
+fn recorded_replies_take_the_place_of_the_servers() {
+    let recorded = Message { role: "assistant".into(), parts: vec![Part::text("recorded".into())] };
+    let steps = [Step { reply: Some(recorded), ..step("one") }, step("two"), step("three")];
+    let script = Arc::new(Script::dialogue("s".into(), steps));
+    for (policy, expected) in [(ReplyPolicy::Recorded, "recorded"), (ReplyPolicy::Live, "live")] {
+        let mut session = Session::new(0, Arc::clone(&script), policy);
+        let first = session.first();
+        let second = session.answered(first, Some(reply("live"))).remove(0);
+        assert_eq!(said(&second), [("user", "one"), ("assistant", expected)]);
+        let third = session.answered(second, Some(reply("live too"))).remove(0);
+        // The second reply is on no record.
+        assert_eq!(said(&third)[3], ("assistant", "live too"));
+    }
+}
+
+/// Two that go on with the first, one of which forgets what was said, and one that waits for both.
+fn fork_and_join() -> Script {
+    let fork = |text, context| Step { after: vec![0], context, ..step(text) };
+    let join = Step { after: vec![1, 2], context: Some(1), ..step("join") };
+    Script {
+        id: "s".into(),
+        starts_ns: None,
+        steps: vec![step("root"), fork("left", Some(0)), fork("right", None), join],
+    }
+}
+
+#[test]
+fn steps_go_on_side_by_side_and_wait_for_each_other() {
+    let mut session = Session::new(0, Arc::new(fork_and_join()), ReplyPolicy::Live);
+    let root = session.first();
+    let mut forks = session.answered(root, Some(reply("r")));
+    let (right, left) = (forks.pop().unwrap(), forks.pop().unwrap());
+    assert!(forks.is_empty() && !session.is_last());
+    assert_eq!(said(&left), [("user", "root"), ("assistant", "r")]);
+    assert_eq!(said(&right), []);
+    assert!(session.answered(right, Some(reply("from right"))).is_empty());
+    let join = session.answered(left, Some(reply("from left"))).remove(0);
+    assert!(session.is_last());
+    let expected = [("user", "root"), ("assistant", "r"), ("user", "left"), ("assistant", "from left")];
+    assert_eq!(said(&join), expected);
+}
+
+#[test]
+fn several_steps_may_start_with_the_session() {
+    let script = Script { id: "s".into(), starts_ns: None, steps: vec![step("a"), step("b"), step("c")] };
+    let mut session = Session::new(0, Arc::new(script), ReplyPolicy::Live);
+    let positions: Vec<_> = session.others_at_start().iter().map(|turn| turn.position).collect();
+    assert_eq!(positions, [1, 2]);
+}
