@@ -110,7 +110,7 @@ fn the_limits_of_the_guide_are_the_codes() {
         ("| one server-sent event;", "plugin-api/src/sse.rs", "MAX_EVENT_BYTES: usize = 64 << 20"),
         (
             "of one response | 64 MiB; 512 MiB |",
-            "host/src/request/exchange.rs",
+            "host/src/request/wire.rs",
             "MAX_BODY_BYTES: usize = 512 << 20",
         ),
         ("| 512 MiB; 1 MiB; 256 |", "host/src/request/limits.rs", "REQUEST_BYTES: usize = 512 << 20"),
@@ -143,7 +143,7 @@ fn the_limits_of_the_guide_are_the_codes() {
         (
             "| 5 s; 5 s, or 0.3 s",
             "host/src/run/conductor.rs",
-            "HURRIED_STOP_DEADLINE: Duration = Duration::from_millis(300)",
+            "SHORT_STOP_DEADLINE: Duration = Duration::from_millis(300)",
         ),
         ("| 1024 and 64 MiB; more are refused", "host/src/service/allowance.rs", "MESSAGES: usize = 1024"),
         ("| 1024 and 64 MiB; more are refused", "host/src/service/allowance.rs", "BYTES: usize = 64 << 20"),

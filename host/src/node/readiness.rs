@@ -18,10 +18,11 @@ use crate::{
     plan::ReplyPolicy,
     request::{
         endpoint::Endpoint,
-        exchange::{Exchange, Wire},
+        exchange::Exchange,
         prepared::{new_request_id, prepare},
         target::{Origin, Route, TargetPlan},
         transport::Transport,
+        wire::Wire,
     },
     schedule::pacer::Pacer,
     session::{Session, Turn},

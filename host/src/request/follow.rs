@@ -11,10 +11,11 @@ use super::{
     answer::FollowUp,
     deadlines::{Deadlines, Overdue},
     endpoint::Parser,
-    exchange::{Exchange, Wire},
+    exchange::Exchange,
     failure_kind::FailureKind,
     limits::{self, Breach},
     prepared::Prepared,
+    wire::Wire,
 };
 use crate::screen::counted;
 

@@ -5,22 +5,22 @@
 //! What is still read then is for two reasons only. Late usage: some servers count when everything is told. And the end of
 //! the body: a connection whose body ends can serve another request.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use prony_plugin_api::{ErrorDetails, abi::host::ResponseSink, metadata::StreamFraming, sse::Piece};
+use prony_plugin_api::{ErrorDetails, metadata::StreamFraming};
 
 use super::{
     answer::{Answer, StreamState},
+    bad_answer::{malformed, stream_cut},
     deadlines::Deadlines,
     endpoint::{Endpoint, Parser},
-    exchange::{Exchange, Wire, malformed, stream_cut},
+    events::EventReader,
+    exchange::Exchange,
     framing::{StreamSplitter, TooLarge},
-    prepared::Prepared,
     priority::Underway,
-    stray,
     transport::{Chunk, Response, TransportError},
 };
-use crate::clock::{RunNs, as_ns};
+use crate::clock::{Clock, RunNs, as_ns};
 
 /// So long the end of the body is waited for while the request keeps its slot: most servers send it right behind the end
 /// marker, in a packet of its own, and then the next request finds the connection.
@@ -86,6 +86,39 @@ impl Stream {
         self.parser
     }
 
+    /// Reads on: to the end of the body, or to the API format's end and as far beyond it as somebody waits.
+    pub(super) async fn read(
+        &mut self,
+        endpoint: &Endpoint,
+        clock: Clock,
+        exchange: &mut Exchange,
+        deadlines: &mut Deadlines<'_>,
+        waiting: Waiting,
+    ) -> Result<Reached, ErrorDetails> {
+        let stamps = Arc::clone(&exchange.stamps);
+        loop {
+            let chunk = match self.deadline(exchange, waiting, || clock.now()) {
+                None => deadlines.during(&stamps, self.response.chunk()).await?.map_err(stream_cut)?,
+                Some(deadline) => {
+                    let Some(read) = deadlines.until(deadline, self.response.chunk()).await else {
+                        self.underway = None;
+                        return Ok(Reached::ApiFormatEnd);
+                    };
+                    behind_the_end(read, exchange)
+                }
+            };
+            let mut reader = EventReader { endpoint, parser: &mut self.parser, refusal: None };
+            let Some(chunk) = chunk else {
+                self.reading.end(&mut reader, &mut exchange.answer)?;
+                return Ok(Reached::BodyEnd);
+            };
+            exchange.note_read(&chunk);
+            exchange.answer.arrived = Some(chunk.arrived);
+            self.reading.feed(chunk.bytes, &mut reader, &mut exchange.answer)?;
+            self.note_first_token(exchange);
+        }
+    }
+
     /// Lets the worker know that the first token is not waited for any more, once it has come, and gives its slot back.
     fn note_first_token(&mut self, exchange: &mut Exchange) {
         if let Some(underway) = self.underway.as_mut().filter(|underway| underway.waits())
@@ -120,50 +153,6 @@ impl Stream {
     }
 }
 
-impl Wire {
-    /// Reads on: to the end of the body, or to the API format's end and as far beyond it as somebody waits.
-    pub(super) async fn read_stream(
-        &self,
-        stream: &mut Stream,
-        exchange: &mut Exchange,
-        deadlines: &mut Deadlines<'_>,
-        waiting: Waiting,
-    ) -> Result<Reached, ErrorDetails> {
-        let stamps = Arc::clone(&exchange.stamps);
-        loop {
-            let chunk = match stream.deadline(exchange, waiting, || self.clock.now()) {
-                None => deadlines.during(&stamps, stream.response.chunk()).await?.map_err(stream_cut)?,
-                Some(deadline) => {
-                    let Some(read) = deadlines.until(deadline, stream.response.chunk()).await else {
-                        stream.underway = None;
-                        return Ok(Reached::ApiFormatEnd);
-                    };
-                    behind_the_end(read, exchange)
-                }
-            };
-            let mut reader = Reader { endpoint: &self.endpoint, parser: &mut stream.parser, refusal: None };
-            let Some(chunk) = chunk else {
-                stream.reading.end(&mut reader, &mut exchange.answer)?;
-                return Ok(Reached::BodyEnd);
-            };
-            exchange.note_read(&chunk);
-            exchange.answer.arrived = Some(chunk.arrived);
-            stream.reading.feed(chunk.bytes, &mut reader, &mut exchange.answer)?;
-            stream.note_first_token(exchange);
-        }
-    }
-
-    /// Reads what comes behind the API format's end, while nobody is held up by it, and concludes the request.
-    pub(crate) async fn settle(&self, request: &Prepared, exchange: &mut Exchange, mut stream: Stream) {
-        let limits = self.target.limits;
-        let alarm = pin!(limits.alarm(self.clock));
-        let mut deadlines = Deadlines::new(self.clock, limits, alarm);
-        let read = self.read_stream(&mut stream, exchange, &mut deadlines, Waiting::Aside).await;
-        let finished = read.and_then(|_| self.finish(stream.into_parser(), exchange));
-        self.conclude(request, exchange, finished.err());
-    }
-}
-
 /// A body that breaks off behind the API format's end took nothing with it: that is noted, and no failure.
 fn behind_the_end<'a>(
     read: Result<Option<Chunk<'a>>, TransportError>,
@@ -179,7 +168,7 @@ impl Reading {
     fn feed(
         &mut self,
         bytes: &[u8],
-        reader: &mut Reader<'_>,
+        reader: &mut EventReader<'_>,
         answer: &mut Answer,
     ) -> Result<(), ErrorDetails> {
         let fed = self.splitter.feed_pieces(bytes, |piece| reader.piece(piece, answer));
@@ -188,63 +177,16 @@ impl Reading {
     }
 
     /// What has no end came with the last read, whose stamp still stands.
-    fn end(&mut self, reader: &mut Reader<'_>, answer: &mut Answer) -> Result<(), ErrorDetails> {
+    fn end(&mut self, reader: &mut EventReader<'_>, answer: &mut Answer) -> Result<(), ErrorDetails> {
         self.splitter.end_pieces(|piece| reader.piece(piece, answer));
         self.check(reader, answer)
     }
 
-    fn check(&self, reader: &mut Reader<'_>, answer: &mut Answer) -> Result<(), ErrorDetails> {
+    fn check(&self, reader: &mut EventReader<'_>, answer: &mut Answer) -> Result<(), ErrorDetails> {
         if self.framing == StreamFraming::Bytes {
             // A read is handed over as it came: how many events were in it is the API format's secret.
             answer.forget_events();
         }
         reader.refusal.take().map_or(Ok(()), Err)
-    }
-}
-
-/// Hands the events of a stream to its parser, until one is refused.
-pub(super) struct Reader<'a> {
-    pub(super) endpoint: &'a Endpoint,
-    pub(super) parser: &'a mut Parser,
-    pub(super) refusal: Option<ErrorDetails>,
-}
-
-impl Reader<'_> {
-    fn piece(&mut self, piece: Piece<'_>, answer: &mut Answer) {
-        // Behind the end marker nothing is part of the answer.
-        if answer.is_marked_over() {
-            return;
-        }
-        match piece {
-            Piece::Event { name, data } => self.event(name, data, answer),
-            Piece::Stray(line) => match stray::failure(line) {
-                Some(words) => self.failure(words, answer),
-                None => answer.strays.keep(line),
-            },
-        }
-    }
-
-    /// The server's words of an error that is in no event: the parser reads them as an event of that name.
-    #[cold]
-    pub(super) fn failure(&mut self, words: &[u8], answer: &mut Answer) {
-        self.event("error", words, answer);
-        if answer.error.is_none() && answer.breach().is_none() {
-            // A parser that asks for no names has read something else, or nothing.
-            self.refusal = None;
-            answer.error(None, "", &String::from_utf8_lossy(words));
-        }
-    }
-
-    fn event(&mut self, name: &str, data: &[u8], answer: &mut Answer) {
-        if self.refusal.is_some() {
-            return;
-        }
-        answer.begin_event();
-        let failure = self.parser.event(name, data, answer).err();
-        if let Some(breach) = answer.breach() {
-            self.refusal = Some(self.endpoint.breached(breach));
-        } else if let Some(error) = failure {
-            self.refusal = Some(self.endpoint.details(&error, "read an event of the response"));
-        }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     explain::Explain,
     plan::{Plan, Target},
     request::{
-        cause, exchange,
+        bad_answer, cause,
         failure_kind::FailureKind,
         hints,
         prepared::Prepared,
@@ -148,7 +148,7 @@ fn ask(plan: &TargetPlan, url: &str) -> Result<Vec<u8>, ModelError> {
         let mut response = transport.send(&request, false, &stamps).await.map_err(no_head)?;
         let mut body = Vec::new();
         while let Some(chunk) =
-            response.chunk().await.map_err(|error| unreachable(exchange::stream_cut(error)))?
+            response.chunk().await.map_err(|error| unreachable(bad_answer::stream_cut(error)))?
         {
             body.extend_from_slice(chunk.bytes);
             if body.len() > MAX_LIST_BYTES {
@@ -186,7 +186,7 @@ fn unasked(message: &str, hint: &str) -> ErrorDetails {
 
 /// The server has answered with an error status.
 fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ErrorDetails {
-    let said = exchange::describe_status(status, body);
+    let said = bad_answer::describe_status(status, body);
     let said =
         if status.canonical_reason() == Some(said.as_str()) { String::new() } else { format!(": {said}") };
     let hint = match status {

@@ -17,8 +17,8 @@ use crate::{
     clock::Clock,
     dataset::Source,
     request::{
-        exchange::Wire,
         transport::Transport,
+        wire::Wire,
         worker_statistics::{WorkerStatistics, WorkerUsage},
     },
     schedule::{

@@ -15,8 +15,9 @@ use crate::{
     dataset::{Part, Start},
     request::{
         answer::Answer,
-        exchange::{Content, Exchange, Finished, Wire},
+        exchange::{Content, Exchange, Finished},
         prepared::{Prepared, new_request_id, prepare},
+        wire::Wire,
     },
     schedule::{
         cancellation::Cancellations,
