@@ -9,12 +9,13 @@ use rayon::prelude::*;
 
 use super::{
     AcceptanceError, Message, Script, Source, Start, acceptance,
-    ahead::Ahead,
+    ahead::{Ahead, Maker},
     context::{self, SystemPromptError},
-    formats::{self, FileError},
+    formats::{self, FileError, Input},
     generate::{Content, Generator},
     length,
     media::{Media, MediaError},
+    prompted::Prompted,
     tokenizer::Tokenizer,
 };
 use crate::{
@@ -109,7 +110,7 @@ pub(crate) fn open_for(
     // Generated scripts are all alike.
     let first = [source.script(0)];
     let is_file = matches!(config, DatasetConfig::File { .. } | DatasetConfig::RawPayloads { .. });
-    let scripts = source.list().filter(|_| is_file).unwrap_or(&first);
+    let scripts = source.read().filter(|_| is_file).unwrap_or(&first);
     acceptance::check(scripts, endpoint, name)?;
     warnings.extend(formats::raw_payload::other_streaming(scripts, streaming));
     Ok(Opened { source, warnings })
@@ -149,14 +150,14 @@ pub(crate) fn open(
             generated(Generator::new(content, None, media, tokenizer, seed, dialogue, &context)?, entries)
         }
         DatasetConfig::RawPayloads { path, entries } => {
-            let mut scripts = formats::raw_payload::read(path, *entries)?;
+            let mut scripts = formats::raw_payload::read(&Input::new(path, *entries))?;
             if let Some(tokenizer) = tokenizer {
                 count_prompts(&mut scripts, tokenizer);
             }
             Ok(Opened::listed(scripts))
         }
         DatasetConfig::File { path, entries, osl, format, delay_ratio, system } => {
-            let mut scripts = formats::conversations::read(path, *entries, *format)?;
+            let mut scripts = formats::read(&Input::new(path, *entries), *format)?.scripts;
             scale_delays(&mut scripts, *delay_ratio);
             if let Some(system) = system {
                 put_in_front(&mut scripts, system)?;
@@ -166,6 +167,9 @@ pub(crate) fn open(
             }
             if let Some(tokenizer) = tokenizer {
                 count_texts(&mut scripts, tokenizer);
+            }
+            if Prompted::is_needed(&scripts) {
+                return prompted(scripts, tokenizer, seed);
             }
             Ok(Opened::listed(scripts))
         }
@@ -183,6 +187,18 @@ fn generated(generator: Generator, entries: Option<usize>) -> Result<Opened, Dat
         None => Source::generated(Ahead::start(generator, entries).map_err(DatasetError::Thread)?),
     };
     Ok(Opened { source, warnings })
+}
+
+/// Scripts of a recording, whose prompts are written while the run goes on.
+fn prompted(
+    scripts: Vec<Script>,
+    tokenizer: Option<&Arc<Tokenizer>>,
+    seed: Seed,
+) -> Result<Opened, DatasetError> {
+    let scripts: Arc<[Arc<Script>]> = scripts.into_iter().map(Arc::new).collect();
+    let (count, prompts) = (scripts.len() as u64, Prompted::new(Arc::clone(&scripts), tokenizer, seed));
+    let written = Ahead::start(prompts, Some(count)).map_err(DatasetError::Thread)?;
+    Ok(Opened { source: Source::prompted(scripts, written), warnings: Vec::new() })
 }
 
 /// Multiplies the time that passes before each step.

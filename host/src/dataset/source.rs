@@ -15,6 +15,8 @@ enum Scripts {
     Listed(Vec<Arc<Script>>),
     /// They are made as they are needed.
     Generated(Ahead),
+    /// Those of a recording, and with them their prompts, which are written as they are needed.
+    Prompted { recorded: Arc<[Arc<Script>]>, written: Ahead },
 }
 
 impl Source {
@@ -27,11 +29,17 @@ impl Source {
         Self(Scripts::Generated(scripts))
     }
 
+    /// Scripts of a recording, without their prompts and with them.
+    pub(super) fn prompted(recorded: Arc<[Arc<Script>]>, written: Ahead) -> Self {
+        Self(Scripts::Prompted { recorded, written })
+    }
+
     /// How many different scripts there are; `None` where there is no end to them.
     pub(crate) fn len(&self) -> Option<u64> {
         match &self.0 {
             Scripts::Listed(scripts) => Some(scripts.len() as u64),
             Scripts::Generated(scripts) => scripts.len(),
+            Scripts::Prompted { recorded, .. } => Some(recorded.len() as u64),
         }
     }
 
@@ -39,7 +47,9 @@ impl Source {
     pub(crate) fn has_dialogues(&self) -> bool {
         match &self.0 {
             Scripts::Listed(scripts) => scripts.iter().any(|script| script.steps.len() > 1),
-            Scripts::Generated(scripts) => scripts.has_dialogues(),
+            Scripts::Generated(scripts) | Scripts::Prompted { written: scripts, .. } => {
+                scripts.has_dialogues()
+            }
         }
     }
 
@@ -50,20 +60,31 @@ impl Source {
                 let place = position.checked_rem(scripts.len() as u64).unwrap_or(0);
                 Arc::clone(&scripts[usize::try_from(place).unwrap_or(0)])
             }
-            Scripts::Generated(scripts) => scripts.script(position),
+            Scripts::Generated(scripts) | Scripts::Prompted { written: scripts, .. } => {
+                scripts.script(position)
+            }
         }
     }
 
     /// What must not be written down: rows of a file may hold secrets, generated scripts do not.
     pub(crate) fn secrets(&self) -> Vec<String> {
-        self.list().map(secrets).unwrap_or_default()
+        self.read().map(secrets).unwrap_or_default()
+    }
+
+    /// The scripts as a file has them; those of a recording without their prompts.
+    pub(crate) fn read(&self) -> Option<&[Arc<Script>]> {
+        match &self.0 {
+            Scripts::Listed(scripts) => Some(scripts),
+            Scripts::Prompted { recorded, .. } => Some(recorded),
+            Scripts::Generated(_) => None,
+        }
     }
 
     /// The scripts, if all are in memory.
     pub(crate) fn list(&self) -> Option<&[Arc<Script>]> {
         match &self.0 {
             Scripts::Listed(scripts) => Some(scripts),
-            Scripts::Generated(_) => None,
+            Scripts::Generated(_) | Scripts::Prompted { .. } => None,
         }
     }
 }

@@ -100,7 +100,7 @@ mod tests {
     use rstest::rstest;
     use tempfile::TempDir;
 
-    use super::super::{FileError, conversations};
+    use super::super::{FileError, conversations, input::Input};
     use crate::explain::Explain;
     use crate::{
         dataset::{Message, Part, Script, Step},
@@ -118,7 +118,7 @@ mod tests {
     }
 
     fn read(path: &Path, most: Option<usize>) -> Result<Vec<Script>, FileError> {
-        conversations::read(path, most, FileFormat::Detected)
+        conversations::read(&Input::new(path, most), FileFormat::Detected)
     }
 
     fn scripts(dataset: impl AsRef<[u8]>) -> Vec<Script> {
