@@ -1,5 +1,7 @@
 //! Packs and libraries of strangers, good and bad, through the real binary.
 
+use std::fs::File;
+
 use prony_tests::{MockPlugin, MockServer, Run, Tool, fixtures, library, mock_plugin};
 use rstest::rstest;
 
@@ -246,4 +248,15 @@ fn a_pack_that_cannot_be_loaded_falls_back_to_the_built_in() {
 fn the_fixtures_manifest_is_a_valid_one() {
     let manifest = fixtures().join("plugins/plugins.yaml");
     Tool::new(["plugins", "--plugins"]).arg(manifest).run().succeeds();
+}
+
+/// A library of a terabyte, nearly all of it a hole in its file.
+#[test]
+fn a_list_looks_into_libraries_without_reading_them_whole() {
+    let pack = mock_plugin("acme", "bad_panics:PanickingEndpoint", "bad-panics");
+    let library = pack.dir().join("libbad_panics.so");
+    File::options().write(true).open(library).unwrap().set_len(1 << 40).unwrap();
+    let run = Tool::new(["plugins", "--plugins"]).arg(pack.path()).run();
+    run.succeeds();
+    assert!(run.stdout.contains("acme") && !run.stdout.contains("broken"), "{}", run.stdout);
 }

@@ -14,10 +14,10 @@ pub(super) fn outcome(report: &Report) -> Result<Exit, Failure> {
         return Ok(Exit::Failed);
     }
     let outcomes = report.profiling.outcomes;
-    if outcomes.cancelled > 0 {
+    if outcomes.unfinished() > 0 {
         terminal::warn(&format!(
             "{} cancelled, still in flight: {}",
-            counted(outcomes.cancelled, "request"),
+            counted(outcomes.unfinished(), "request"),
             report.why_cancelled()
         ));
     }
@@ -42,8 +42,13 @@ pub(super) fn no_success(report: &Report) -> Failure {
         failure.causes =
             vec![format!("{} ended with {}: {}", counted(group.count, "request"), error.kind, error.message)];
         failure.hint = Some(error.hint.clone()).filter(|hint| !hint.is_empty());
-    } else if report.profiling.outcomes.cancelled > 0 {
+    } else if report.profiling.outcomes.cancelled_on_purpose == report.profiling.outcomes.cancelled
+        && report.profiling.outcomes.cancelled > 0
+    {
         let cancelled = counted(report.profiling.outcomes.cancelled, "request");
+        failure.causes = vec![format!("{cancelled} cancelled, as `--request-cancellation-rate` asks")];
+    } else if report.profiling.outcomes.unfinished() > 0 {
+        let cancelled = counted(report.profiling.outcomes.unfinished(), "request");
         failure.causes = vec![format!("{cancelled} cancelled: {}", report.why_cancelled())];
     }
     failure

@@ -110,7 +110,12 @@ fn end(RunOutcome { run, ended }: RunOutcome) -> Result<Exit, Failure> {
             terminal::warn(&format!("the run ended before its time: {}", ending.reason()));
             Ok(Exit::Plugin)
         }
-        Some(ending @ (Ending::ServerGone { .. } | Ending::Unformatted { .. } | Ending::Deadline(_))) => {
+        Some(
+            ending @ (Ending::ServerGone { .. }
+            | Ending::Unformatted { .. }
+            | Ending::TooManyFailed { .. }
+            | Ending::Deadline(_)),
+        ) => {
             terminal::warn(&format!("the run ended before its time: {}", ending.reason()));
             outcome(&report)
         }

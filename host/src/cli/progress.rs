@@ -181,7 +181,14 @@ mod tests {
     }
 
     fn state(seconds: u64, succeeded: u64, failed: u64, in_flight: u64, output_tokens: u64) -> Snapshot {
-        Snapshot { elapsed: Duration::from_secs(seconds), succeeded, failed, in_flight, output_tokens }
+        Snapshot {
+            elapsed: Duration::from_secs(seconds),
+            succeeded,
+            cancelled_on_purpose: 0,
+            failed,
+            in_flight,
+            output_tokens,
+        }
     }
 
     #[rstest]

@@ -5,13 +5,14 @@
 use std::num::{NonZeroU32, NonZeroU64};
 
 use super::{
-    error::{ConfigError, Said},
-    flags::ArrivalPattern,
+    arrival::{self, OpenLoop},
+    error::ConfigError,
     problems::Problems,
+    rules,
     spec::RunSpec,
 };
 use crate::{
-    plan::{DEFAULT_DRAIN_S, Grace, Law, Limit, Load, Phase, Ramp, RampError, Role, StopRule, TimeLimit},
+    plan::{DEFAULT_DRAIN_S, Grace, Limit, Load, Phase, Ramp, RampError, Role, StopRule, TimeLimit},
     screen::counted,
 };
 
@@ -23,53 +24,88 @@ const DEFAULT_GRACE_S: f64 = 30.0;
 
 /// The phases that are asked for: a warm-up if there is to be one, then what is measured.
 pub(super) fn phases(spec: &RunSpec, problems: &mut Problems) -> Vec<Phase> {
-    let pattern = pattern(spec, problems);
-    let stop = stop(spec, problems);
-    problems.require(&spec.warmup_concurrency, &spec.warmup_request_count);
-    let concurrency = spec.concurrency.value();
-    // Shaped like the measured phase, so that it warms what will be measured.
-    let warmup = spec.warmup_request_count.value().map(|count| {
-        (Role::Warmup, spec.warmup_concurrency.value().or(concurrency), StopRule::after_requests(count))
+    let warmup = warmup_stop(spec, problems).and_then(|stop| {
+        let open = arrival::warmup(spec, problems);
+        let rules = rules::warmup(spec, problems);
+        let load = problems.note(load(open, warmup_concurrency(spec)))?;
+        Some((Role::Warmup, load, stop, rules))
     });
+    let (open, stop) = (arrival::measured(spec, problems), stop(spec, problems));
+    let concurrency =
+        Concurrency { most: spec.concurrency.value(), over_s: spec.concurrency_ramp_duration.value() };
+    problems.require(&spec.concurrency_ramp_duration, &spec.concurrency);
+    let rules = rules::measured(spec, problems);
+    let measured = problems.note(load(open, concurrency)).map(|load| (Role::Measured, load, stop, rules));
     let drain_s = spec.drain_timeout.value().unwrap_or(DEFAULT_DRAIN_S);
-    let roles = warmup.into_iter().chain([(Role::Measured, concurrency, stop)]);
-    let phases = (0..).zip(roles).filter_map(|(id, (role, concurrency, stop))| {
-        let load = problems.note(load(pattern, concurrency))?;
-        Some(Phase { id, name: role.name().to_owned(), role, load, stop, drain_s })
+    let phases = (0..).zip(warmup.into_iter().chain(measured)).map(|(id, (role, load, stop, rules))| Phase {
+        id,
+        name: role.name().to_owned(),
+        role,
+        load,
+        stop,
+        drain_s,
+        rules,
     });
     phases.collect()
 }
 
-/// The rate and the law of an open loop; none in a closed one.
-fn pattern(spec: &RunSpec, problems: &mut Problems) -> Option<(f64, Law)> {
-    match (spec.request_rate.given(), spec.arrival_pattern.given()) {
-        (Some((rate, _)), None | Some((ArrivalPattern::Poisson, _))) => Some((*rate, Law::Poisson)),
-        (Some((rate, _)), Some((ArrivalPattern::Constant, _))) => Some((*rate, Law::Constant)),
-        (Some((_, rate)), Some((ArrivalPattern::ConcurrencyBurst, by))) => {
-            problems.push(ConfigError::Clash {
-                flag: rate.into(),
-                with: Said::with_value(by, "concurrency-burst"),
-                reason: "a closed loop has no rate of its own",
-            });
-            None
-        }
-        (None, None | Some((ArrivalPattern::ConcurrencyBurst, _))) => None,
-        (None, Some((ArrivalPattern::Poisson | ArrivalPattern::Constant, _))) => {
-            problems.require(&spec.arrival_pattern, &spec.request_rate);
-            None
-        }
+/// How many may be in flight.
+#[derive(Clone, Copy)]
+struct Concurrency {
+    most: Option<NonZeroU32>,
+    /// How long the number rises from 1, in seconds.
+    over_s: Option<f64>,
+}
+
+impl Concurrency {
+    fn curve(self) -> Result<Option<Ramp<u32>>, RampError> {
+        self.most.map(|most| rules::from_one(most, self.over_s)).transpose()
     }
 }
 
 /// A closed loop needs a number to be a loop at all; an open one has no limit unless it was given.
-fn load(pattern: Option<(f64, Law)>, concurrency: Option<NonZeroU32>) -> Result<Load, RampError> {
-    Ok(match pattern {
-        None => Load::Closed { sessions: Ramp::from(concurrency.unwrap_or(NonZeroU32::MIN)) },
+fn load(open: Option<OpenLoop>, concurrency: Concurrency) -> Result<Load, RampError> {
+    let in_flight = concurrency.curve()?;
+    Ok(match open {
+        None => Load::Closed { sessions: in_flight.unwrap_or_else(|| Ramp::from(NonZeroU32::MIN)) },
         Some((rate, law)) => {
-            let limit = Limit { requests: concurrency, ..Limit::default() };
-            Load::Open { rate: Ramp::constant(rate)?, law, limit }
+            let limit = Limit { requests: in_flight, ..Limit::default() };
+            Load::Open { rate, law, limit }
         }
     })
+}
+
+/// That of the warm-up is shaped like the measured one, so that it warms what will be measured.
+fn warmup_concurrency(spec: &RunSpec) -> Concurrency {
+    Concurrency {
+        most: spec.warmup_concurrency.value().or(spec.concurrency.value()),
+        over_s: spec.warmup_concurrency_ramp_duration.value().or(spec.concurrency_ramp_duration.value()),
+    }
+}
+
+/// When the warm-up stops, if there is to be one.
+fn warmup_stop(spec: &RunSpec, problems: &mut Problems) -> Option<StopRule> {
+    problems.require(&spec.warmup_grace_period, &spec.warmup_duration);
+    let time = spec.warmup_duration.value().map(|duration_s| {
+        let grace = spec.warmup_grace_period.value().unwrap_or(Grace::Infinite);
+        TimeLimit { duration_s, grace }
+    });
+    let stop = StopRule::of(spec.warmup_request_count.value(), spec.num_warmup_sessions.value(), time);
+    if stop.is_none() {
+        let of_a_warmup = [
+            spec.warmup_concurrency.origin(),
+            spec.warmup_request_rate.origin(),
+            spec.warmup_arrival_pattern.origin(),
+            spec.warmup_request_rate_ramp_duration.origin(),
+            spec.warmup_concurrency_ramp_duration.origin(),
+            spec.warmup_prefill_concurrency.origin(),
+            spec.warmup_prefill_concurrency_ramp_duration.origin(),
+        ];
+        for flag in of_a_warmup.into_iter().flatten() {
+            problems.push(ConfigError::Needs { flag, needs: spec.warmup_request_count.flag() });
+        }
+    }
+    stop
 }
 
 fn stop(spec: &RunSpec, problems: &mut Problems) -> StopRule {
@@ -89,7 +125,7 @@ pub(super) fn stimulus(phase: &Phase) -> String {
     let rate = phase.load.rate().map(|rate| format!("r{}", rate.short()));
     let concurrency = match &phase.load {
         Load::Closed { sessions } => Some(sessions.short()),
-        Load::Open { limit, .. } => limit.in_flight().map(|most| most.to_string()),
+        Load::Open { limit, .. } => limit.in_flight().map(|most| most.short()),
     };
     rate.into_iter().chain(concurrency.map(|most| format!("c{most}"))).collect::<Vec<_>>().join("_")
 }
@@ -119,7 +155,10 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::config::{error::ConfigErrors, spec::tests::spec};
+    use crate::{
+        config::{error::ConfigErrors, spec::tests::spec},
+        plan::{Cancellation, Law, Rules},
+    };
 
     fn resolve(line: &str) -> Result<Vec<Phase>, ConfigErrors> {
         let mut problems = Problems::default();
@@ -132,8 +171,18 @@ mod tests {
     }
 
     fn open(rate: f64, law: Law, requests: Option<u32>) -> Load {
-        let limit = Limit { requests: requests.and_then(NonZeroU32::new), ..Limit::default() };
+        let requests = requests.map(|most| Ramp::constant(most).unwrap());
+        let limit = Limit { requests, ..Limit::default() };
         Load::Open { rate: Ramp::constant(rate).unwrap(), law, limit }
+    }
+
+    fn gamma(shape: f64) -> Law {
+        Law::Gamma { smoothness: shape.try_into().unwrap() }
+    }
+
+    fn rising(from: f64, to: f64, over_s: f64) -> Load {
+        let rate = Ramp::linear(from, to, over_s).unwrap();
+        Load::Open { rate, law: Law::Poisson, limit: Limit::default() }
     }
 
     fn requests(count: u64) -> StopRule {
@@ -145,7 +194,15 @@ mod tests {
     }
 
     fn measured(load: Load, stop: StopRule) -> Phase {
-        Phase { id: 0, name: "profiling".into(), role: Role::Measured, load, stop, drain_s: 8.0 }
+        Phase {
+            id: 0,
+            name: "profiling".into(),
+            role: Role::Measured,
+            load,
+            stop,
+            drain_s: 8.0,
+            rules: Rules::default(),
+        }
     }
 
     #[rstest]
@@ -173,6 +230,28 @@ mod tests {
         open(40.0, Law::Constant, Some(8)),
         requests(10)
     )]
+    #[case::gamma("--request-rate 40 --arrival-pattern gamma", open(40.0, gamma(1.0), None), requests(10))]
+    #[case::a_shape_is_of_gamma_gaps(
+        "--request-rate 40 --vllm-burstiness 0.5",
+        open(40.0, gamma(0.5), None),
+        requests(10)
+    )]
+    #[case::rising_rate(
+        "--request-rate 40 --request-rate-ramp-duration 20",
+        rising(40.0 * (0.1 / 20.0), 40.0, 20.0),
+        requests(10)
+    )]
+    #[case::rising_in_no_time(
+        "--request-rate 40 --request-rate-ramp-duration 50ms",
+        rising(40.0, 40.0, 0.05),
+        requests(10)
+    )]
+    #[case::rising_concurrency(
+        "--concurrency 8 --concurrency-ramp-duration 20",
+        Load::Closed { sessions: Ramp::linear(1, 8, 20.0).unwrap() },
+        requests(10)
+    )]
+    #[case::one_does_not_rise("--concurrency 1 --concurrency-ramp-duration 20", closed(1), requests(10))]
     fn flags_become_a_measured_phase(#[case] line: &str, #[case] load: Load, #[case] stop: StopRule) {
         assert_eq!(resolve(line).unwrap(), [measured(load, stop)]);
     }
@@ -185,12 +264,125 @@ mod tests {
         let line = format!("{line} --warmup-request-count 3 --benchmark-duration 9 --drain-timeout 2");
         let phases = resolve(&line).unwrap();
         let stop = requests(3);
-        let warmup = Phase { id: 0, name: "warm-up".into(), role: Role::Warmup, load, stop, drain_s: 2.0 };
+        let warmup = Phase {
+            id: 0,
+            name: "warm-up".into(),
+            role: Role::Warmup,
+            load,
+            stop,
+            drain_s: 2.0,
+            rules: Rules::default(),
+        };
         assert_eq!(phases[0], warmup);
         assert_eq!((phases[1].id, phases[1].role, phases[1].drain_s), (1, Role::Measured, 2.0));
     }
 
     #[rstest]
+    #[case::by_default("--request-rate 4", "--request-count 3", open(4.0, Law::Poisson, None))]
+    #[case::own_rate("--concurrency 8", "--warmup-request-rate 2", open(2.0, Law::Poisson, Some(8)))]
+    #[case::own_rate_beside_a_closed_loop(
+        "--concurrency 8 --arrival-pattern concurrency-burst",
+        "--warmup-request-rate 2",
+        open(2.0, Law::Poisson, Some(8))
+    )]
+    #[case::own_pattern(
+        "--request-rate 4",
+        "--warmup-arrival-pattern constant",
+        open(4.0, Law::Constant, None)
+    )]
+    #[case::inherited_shape("--request-rate 4 --arrival-smoothness 2", "", open(4.0, gamma(2.0), None))]
+    #[case::own_pattern_beside_a_shape(
+        "--request-rate 4 --arrival-smoothness 2",
+        "--warmup-arrival-pattern poisson",
+        open(4.0, Law::Poisson, None)
+    )]
+    #[case::closed(
+        "--request-rate 4 --concurrency 2",
+        "--warmup-arrival-pattern concurrency-burst",
+        closed(2)
+    )]
+    #[case::inherited_ramp("--request-rate 40 --request-rate-ramp-duration 20", "", rising(0.2, 40.0, 20.0))]
+    #[case::own_ramp(
+        "--request-rate 40 --request-rate-ramp-duration 20",
+        "--warmup-request-rate-ramp-duration 10",
+        rising(0.4, 40.0, 10.0)
+    )]
+    #[case::own_ramp_of_concurrency(
+        "--concurrency 8",
+        "--warmup-concurrency-ramp-duration 10",
+        Load::Closed { sessions: Ramp::linear(1, 8, 10.0).unwrap() }
+    )]
+    fn a_warm_up_has_what_it_is_given_and_else_what_is_measured(
+        #[case] measured: &str,
+        #[case] own: &str,
+        #[case] load: Load,
+    ) {
+        let phases = resolve(&format!("{measured} --warmup-duration 5 {own}")).unwrap();
+        assert_eq!((phases[0].role, &phases[0].load), (Role::Warmup, &load));
+        assert_eq!(Some(phases[0].stop), StopRule::of(None, None, Some(time(5.0, Grace::Infinite))));
+    }
+
+    #[test]
+    fn rules_hold_for_the_phases_that_they_are_for() {
+        let line = "--streaming --concurrency 8 --warmup-duration 5 --prefill-concurrency 4 \
+                    --prefill-concurrency-ramp-duration 9 --warmup-prefill-concurrency 2 \
+                    --request-cancellation-rate 10 --request-cancellation-delay 500ms --failed-request-threshold 0.2";
+        let phases = resolve(line).unwrap();
+        let rules = |most, cancellation| Rules {
+            prefill: Some(Ramp::linear(1, most, 9.0).unwrap()),
+            cancellation,
+            most_failed: Some(0.2),
+        };
+        assert_eq!(phases[0].rules, rules(2, None));
+        assert_eq!(phases[1].rules, rules(4, Some(Cancellation { percent: 10.0, delay_s: 0.5 })));
+    }
+
+    #[test]
+    fn a_warm_up_may_end_by_time_with_a_grace_period() {
+        let line =
+            "--warmup-duration 5 --warmup-grace-period 2 --warmup-request-count 9 --num-warmup-sessions 4";
+        let phases = resolve(line).unwrap();
+        let time = Some(time(5.0, Grace::Seconds(2.0)));
+        assert_eq!(Some(phases[0].stop), StopRule::of(NonZeroU64::new(9), NonZeroU64::new(4), time));
+    }
+
+    #[rstest]
+    #[case("--warmup-grace-period 5", "`--warmup-grace-period` requires `--warmup-duration`")]
+    #[case("--warmup-request-rate 5", "`--warmup-request-rate` requires `--warmup-request-count`")]
+    #[case(
+        "--warmup-duration 5 --warmup-arrival-pattern gamma",
+        "`--warmup-arrival-pattern` requires `--warmup-request-rate`"
+    )]
+    #[case("--prefill-concurrency 2", "`--prefill-concurrency` requires `--streaming`")]
+    #[case(
+        "--prefill-concurrency-ramp-duration 2",
+        "`--prefill-concurrency-ramp-duration` requires `--prefill-concurrency`"
+    )]
+    #[case(
+        "--streaming --prefill-concurrency 9 --concurrency 8",
+        "use `--prefill-concurrency` together with `--concurrency`: no more requests can wait for their first token than \
+         are in flight"
+    )]
+    #[case(
+        "--streaming --concurrency 8 --warmup-duration 1 --warmup-concurrency 2 --warmup-prefill-concurrency 3",
+        "use `--warmup-prefill-concurrency` together with `--warmup-concurrency`: no more requests can wait for their \
+         first token than are in flight"
+    )]
+    #[case(
+        "--warmup-duration 1 --warmup-prefill-concurrency-ramp-duration 3",
+        "`--warmup-prefill-concurrency-ramp-duration` requires `--warmup-prefill-concurrency`"
+    )]
+    #[case(
+        "--request-cancellation-delay 2",
+        "`--request-cancellation-delay` requires `--request-cancellation-rate`"
+    )]
+    #[case("--arrival-smoothness 2", "`--arrival-smoothness` requires `--request-rate`")]
+    #[case("--request-rate-ramp-duration 2", "`--request-rate-ramp-duration` requires `--request-rate`")]
+    #[case("--concurrency-ramp-duration 2", "`--concurrency-ramp-duration` requires `--concurrency`")]
+    #[case(
+        "--request-rate 5 --arrival-pattern constant --arrival-smoothness 2",
+        "use `--arrival-smoothness` together with `--arrival-pattern constant`: only gamma gaps have a shape"
+    )]
     #[case("--benchmark-grace-period 5", "`--benchmark-grace-period` requires `--benchmark-duration`")]
     #[case("--warmup-concurrency 5", "`--warmup-concurrency` requires `--warmup-request-count`")]
     #[case("--arrival-pattern constant", "`--arrival-pattern` requires `--request-rate`")]

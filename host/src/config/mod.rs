@@ -3,6 +3,7 @@
 //! [`resolve`] fills in every default and checks every combination. What comes out is a [`Plan`](crate::plan::Plan), and
 //! everything after the command line works from that.
 
+mod arrival;
 pub(crate) mod content;
 mod dialogues;
 mod effect;
@@ -19,8 +20,10 @@ pub(crate) mod policy;
 mod problems;
 pub(crate) mod proxy;
 mod rankings;
+pub(crate) mod rate_series;
 pub(crate) mod redact;
 pub(crate) mod resolve;
+mod rules;
 mod services;
 mod size;
 pub(crate) mod spec;

@@ -9,9 +9,12 @@ use std::{
     path::PathBuf,
 };
 
-use super::flags::{ArrivalPattern, ProfileFlags};
+use super::{
+    flags::{ArrivalPattern, ProfileFlags},
+    rate_series::RateSeries,
+};
 use crate::plan::{
-    ConnectionReuse, Grace, ReplyPolicy, TransportKind,
+    ConnectionReuse, Grace, ReplyPolicy, Smoothness, TransportKind,
     media::{AudioFormat, ImageFormat},
 };
 
@@ -190,6 +193,16 @@ run_spec! {
     concurrency: NonZeroU32 = "--concurrency" in concurrency;
     request_rate: f64 = "--request-rate" in request_rate;
     arrival_pattern: ArrivalPattern = "--arrival-pattern" in arrival_pattern;
+    arrival_smoothness: Smoothness = "--arrival-smoothness" in arrival.arrival_smoothness;
+    request_rate_series: RateSeries = "--request-rate-series" in arrival.request_rate_series;
+    request_rate_ramp_duration: f64 = "--request-rate-ramp-duration" in arrival.request_rate_ramp_duration;
+    concurrency_ramp_duration: f64 = "--concurrency-ramp-duration" in arrival.concurrency_ramp_duration;
+    prefill_concurrency: NonZeroU32 = "--prefill-concurrency" in arrival.prefill_concurrency;
+    prefill_concurrency_ramp_duration: f64
+        = "--prefill-concurrency-ramp-duration" in arrival.prefill_concurrency_ramp_duration;
+    request_cancellation_rate: f64 = "--request-cancellation-rate" in arrival.request_cancellation_rate;
+    request_cancellation_delay: f64 = "--request-cancellation-delay" in arrival.request_cancellation_delay;
+    failed_request_threshold: f64 = "--failed-request-threshold" in arrival.failed_request_threshold;
     request_count: NonZeroU64 = "--request-count" in request_count;
     benchmark_duration: f64 = "--benchmark-duration" in benchmark_duration;
     benchmark_grace_period: Grace = "--benchmark-grace-period" in benchmark_grace_period;
@@ -197,6 +210,18 @@ run_spec! {
     deadline: f64 = "--deadline" in deadline;
     warmup_request_count: NonZeroU64 = "--warmup-request-count" in warmup_request_count;
     warmup_concurrency: NonZeroU32 = "--warmup-concurrency" in warmup_concurrency;
+    num_warmup_sessions: NonZeroU64 = "--num-warmup-sessions" in warmup.num_warmup_sessions;
+    warmup_duration: f64 = "--warmup-duration" in warmup.warmup_duration;
+    warmup_grace_period: Grace = "--warmup-grace-period" in warmup.warmup_grace_period;
+    warmup_request_rate: f64 = "--warmup-request-rate" in warmup.warmup_request_rate;
+    warmup_arrival_pattern: ArrivalPattern = "--warmup-arrival-pattern" in warmup.warmup_arrival_pattern;
+    warmup_request_rate_ramp_duration: f64
+        = "--warmup-request-rate-ramp-duration" in warmup.warmup_request_rate_ramp_duration;
+    warmup_concurrency_ramp_duration: f64
+        = "--warmup-concurrency-ramp-duration" in warmup.warmup_concurrency_ramp_duration;
+    warmup_prefill_concurrency: NonZeroU32 = "--warmup-prefill-concurrency" in warmup.warmup_prefill_concurrency;
+    warmup_prefill_concurrency_ramp_duration: f64
+        = "--warmup-prefill-concurrency-ramp-duration" in warmup.warmup_prefill_concurrency_ramp_duration;
     workers: usize = "--workers" in workers;
     random_seed: u64 = "--random-seed" in random_seed;
     isl: u32 = "--isl" in isl;

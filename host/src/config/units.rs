@@ -8,13 +8,16 @@ use std::{
     num::{NonZeroU32, NonZeroU64},
 };
 
-use crate::{explain::Explain, plan::Grace};
+use crate::{
+    explain::Explain,
+    plan::{Grace, Smoothness},
+};
 
 /// Longest time that a flag takes, in seconds: 31 years, well inside what a duration can hold.
 const MAX_SECONDS: f64 = 1e9;
 
-/// Highest rate that a flag takes, in requests a second: a gap of one nanosecond.
-const MAX_RATE: f64 = 1e9;
+/// Highest rate that the user can ask for, in requests a second: a gap of one nanosecond.
+pub(super) const MAX_RATE: f64 = 1e9;
 
 /// Why a value is refused. The text is a reason: which flag and which value it was is said around it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -100,6 +103,23 @@ pub(crate) fn rate(text: &str) -> Result<f64, UnitError> {
     number(text, expected, |value| *value > 0.0 && *value <= MAX_RATE)
 }
 
+/// The shape of gamma gaps.
+pub(crate) fn smoothness(text: &str) -> Result<Smoothness, UnitError> {
+    let expected = "a number from 0.001 to 1000000";
+    let number: f64 = number(text, expected, |_| true)?;
+    Smoothness::try_from(number).map_err(|_| UnitError::Number { expected })
+}
+
+/// A part of all that is not none at all, in percent.
+pub(crate) fn percent(text: &str) -> Result<f64, UnitError> {
+    number(text, "a number of percent above 0, at most 100", |value| *value > 0.0 && *value <= 100.0)
+}
+
+/// A part of all.
+pub(crate) fn share(text: &str) -> Result<f64, UnitError> {
+    number(text, "a number from 0 to 1", |value| (0.0..=1.0).contains(value))
+}
+
 /// Bits of an audio sample.
 pub(crate) fn audio_depth(text: &str) -> Result<u16, UnitError> {
     number(text, "8, 16, 24 or 32", |depth| [8, 16, 24, 32].contains(depth))
@@ -183,6 +203,11 @@ pub(crate) trait Choice: Copy + fmt::Debug + Send + Sync + 'static {
     const INSTEAD: &'static [(&'static str, &'static str)] = &[];
 }
 
+/// The name of a value of a set, as help shows it.
+pub(crate) fn name<T: Choice + PartialEq>(value: T) -> &'static str {
+    T::NAMES.iter().find(|(_, known)| *known == value).map_or("", |(name, _)| name)
+}
+
 /// Finds a name of a set. Case does not matter, and neither does `-` against `_`.
 pub(crate) fn choice<T: Choice>(text: &str) -> Result<T, UnitError> {
     let name = text.to_ascii_lowercase().replace('_', "-");
@@ -261,6 +286,35 @@ mod tests {
         assert_eq!(positive::<u64>(text), Err(UnitError::Sweep));
         assert_eq!(rate(text), Err(UnitError::Sweep));
         assert_eq!(seconds(text), Err(UnitError::Sweep));
+    }
+
+    #[rstest]
+    #[case("0.5", Some(0.5))]
+    #[case("1000", Some(1000.0))]
+    #[case("0", None)]
+    #[case("-1", None)]
+    #[case("1e-9", None)]
+    #[case("inf", None)]
+    #[case("nan", None)]
+    fn a_smoothness_is_a_shape_that_gaps_can_be_drawn_with(#[case] text: &str, #[case] value: Option<f64>) {
+        assert_eq!(smoothness(text).ok().map(Smoothness::get), value);
+    }
+
+    #[rstest]
+    #[case("10", Some(10.0), None)]
+    #[case("0.5", Some(0.5), Some(0.5))]
+    #[case("100", Some(100.0), None)]
+    #[case("0", None, Some(0.0))]
+    #[case("1", Some(1.0), Some(1.0))]
+    #[case("101", None, None)]
+    #[case("-1", None, None)]
+    #[case("nan", None, None)]
+    fn a_part_is_told_in_percent_or_of_one(
+        #[case] text: &str,
+        #[case] percents: Option<f64>,
+        #[case] of_one: Option<f64>,
+    ) {
+        assert_eq!((percent(text).ok(), share(text).ok()), (percents, of_one));
     }
 
     #[test]

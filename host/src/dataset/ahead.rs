@@ -172,8 +172,8 @@ mod tests {
     fn generator() -> Generator {
         let content = Content::Prompts { isl: LengthLaw { mean: 8.0, stddev: 2.0 }, batch_size: 1 };
         let media = Media::make(&MediaConfig::default(), None, Seed::new(42)).unwrap();
-        let (dialogue, context) = (DialogueConfig::default(), ContextConfig::default());
-        Generator::new(content, None, media, None, Seed::new(42), dialogue, &context).unwrap()
+        let (dialogue, before) = (DialogueConfig::default(), ContextConfig::default());
+        Generator::new(content, None, media, None, Seed::new(42), dialogue, &before).unwrap()
     }
 
     #[rstest]

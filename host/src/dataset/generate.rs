@@ -79,7 +79,7 @@ impl Generator {
         tokenizer: Option<&Arc<Tokenizer>>,
         seed: Seed,
         dialogue: DialogueConfig,
-        context: &ContextConfig,
+        before: &ContextConfig,
     ) -> Result<Self, SystemPromptError> {
         let texts = match content {
             Content::Prompts { isl, batch_size } => {
@@ -91,11 +91,11 @@ impl Generator {
         };
         let writer = Writer::new(tokenizer, seed);
         let turns = length::longest(dialogue.turns);
-        let tokens = content.tokens().saturating_mul(turns).saturating_add(context.tokens());
+        let tokens = content.tokens().saturating_mul(turns).saturating_add(before.tokens());
         let delays = Some(dialogue.delay_ms).filter(|delay| delay.mean > 0.0);
         Ok(Self {
             texts,
-            context: Context::make(context, &writer, seed)?,
+            context: Context::make(before, &writer, seed)?,
             writer,
             output_lengths: osl.map(|osl| length::output_lengths(osl, seed)),
             media,

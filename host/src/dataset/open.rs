@@ -146,8 +146,8 @@ pub(crate) fn open(
         &DatasetConfig::Rankings { entries, passages, passage, query } => {
             let content = Content::Rankings { passages, passage, query };
             let media = Media::make(&MediaConfig::default(), None, seed)?;
-            let (dialogue, context) = (DialogueConfig::default(), ContextConfig::default());
-            generated(Generator::new(content, None, media, tokenizer, seed, dialogue, &context)?, entries)
+            let (dialogue, before) = (DialogueConfig::default(), ContextConfig::default());
+            generated(Generator::new(content, None, media, tokenizer, seed, dialogue, &before)?, entries)
         }
         DatasetConfig::RawPayloads { path, entries } => {
             let mut scripts = formats::raw_payload::read(&Input::new(path, *entries))?;

@@ -7,6 +7,7 @@
 use super::{
     per_request as of,
     request::{LatencyOrigin, Request},
+    sessions::Session,
 };
 use crate::record::Capabilities;
 use Need::{InputTokens, OpenLoop, OutputTokens, Streaming};
@@ -60,6 +61,8 @@ pub(crate) enum Source {
     Rate(&'static [&'static str]),
     /// The sum of one metric in percent of the sum of another.
     Share(&'static str, &'static str),
+    /// At most one value a session of several requests, all of which succeeded.
+    Session(fn(&Session) -> Option<f64>),
     /// Something of the phase itself.
     Phase(PhaseFact),
 }
@@ -81,12 +84,18 @@ pub(crate) enum PhaseFact {
     Throughput,
     /// Length of the window, in seconds.
     Window,
+    /// Sessions of several requests.
+    Sessions,
+    /// Those all of whose requests succeeded.
+    CompleteSessions,
+    /// Those among them in an hour.
+    SessionThroughput,
 }
 
 impl Metric {
     /// Whether it counts things: its whole values are shown without decimals.
     pub(crate) fn is_count(&self) -> bool {
-        ["requests", "tokens", "events", "images"].contains(&self.unit)
+        ["requests", "tokens", "events", "images", "sessions"].contains(&self.unit)
     }
 
     /// Whether it makes sense for a run.
@@ -123,6 +132,24 @@ const fn row(
     definition: &'static str,
 ) -> Metric {
     Metric { tag, header, unit, source, needs: &[], larger_is_better: false, shown: false, definition }
+}
+
+/// What a session measured, by metric.
+pub(crate) fn of_session(session: &Session) -> impl Iterator<Item = (&'static Metric, f64)> {
+    CATALOGUE.iter().filter_map(move |metric| match metric.source {
+        Source::Session(measure) => Some((metric, measure(session)?)),
+        _ => None,
+    })
+}
+
+const fn session(
+    tag: &'static str,
+    header: &'static str,
+    unit: &'static str,
+    measure: fn(&Session) -> Option<f64>,
+    definition: &'static str,
+) -> Metric {
+    row(tag, header, unit, Source::Session(measure), definition)
 }
 
 const fn request(
@@ -271,6 +298,32 @@ pub(crate) static CATALOGUE: &[Metric] = &[
         .shown(),
     request("connection_time", "Connection Time", "ms", of::connection_time,
         "Time to open the request's connection, TLS included; only of requests that opened one."),
+    session("session_duration", "Session Duration", "ms", |session| Some(session.duration_ms()),
+        "From the moment at which the first request of a session was scheduled to the end of its last response. This and all \
+         of `session_requests` and the like: of sessions of several requests, all of which succeeded.")
+        .shown(),
+    session("session_requests", "Session Requests", "requests", |session| Some(session.requests()),
+        "Requests of a session.")
+        .shown(),
+    session("session_time_in_model", "Session Time in Model", "ms", |session| Some(session.time_in_model_ms()),
+        "Time of a session in which at least one of its requests was in flight.")
+        .shown(),
+    session("session_time_between_requests", "Session Time between Requests", "ms",
+        |session| Some(session.time_between_ms()),
+        "The rest of `session_duration`: users think, tools work, and requests wait for a slot.")
+        .shown(),
+    session("session_time_to_first_token", "Session Time to First Token", "ms", Session::first_token_ms,
+        "`time_to_first_token` of the first request of a session.")
+        .needs(&[Streaming, OutputTokens]).shown(),
+    session("session_input_tokens", "Session Input Tokens", "tokens", Session::input_tokens,
+        "The sum of `input_sequence_length` over the requests of a session, each of which repeats what was said before.")
+        .needs(&[InputTokens]),
+    session("session_output_tokens", "Session Output Tokens", "tokens", Session::output_tokens,
+        "The sum of `output_sequence_length` over the requests of a session.")
+        .needs(&[OutputTokens]).larger_is_better(),
+    session("session_cached_tokens", "Session Cached Tokens", "tokens", Session::cached_tokens,
+        "The sum of `usage_prompt_cache_read_tokens` over the requests of a session.")
+        .larger_is_better(),
     row("output_token_throughput", "Output Token Throughput", "tokens/sec", Source::Rate(&["output_sequence_length"]),
         "Output tokens of all successful requests divided by `benchmark_duration`.")
         .needs(&[OutputTokens]).larger_is_better().shown(),
@@ -306,7 +359,7 @@ pub(crate) static CATALOGUE: &[Metric] = &[
         "Requests that failed; none of them has a part in a latency, a length or a throughput.")
         .shown(),
     row("cancelled_request_count", "Cancelled Request Count", "requests", Source::Phase(PhaseFact::Cancelled),
-        "Requests that the tool itself ended, at the end of a grace period or on an interrupt: no errors of the server's, and \
+        "Requests that the tool itself ended, at the end of a grace period, on an interrupt, or because they were to be cancelled: no errors of the server's, and \
          no part of any other number."),
     row("completed_request_count", "Completed Requests (Success + Error)", "requests",
         Source::Phase(PhaseFact::Completed),
@@ -314,6 +367,15 @@ pub(crate) static CATALOGUE: &[Metric] = &[
     row("request_error_rate", "Request Error Rate", "%", Source::Phase(PhaseFact::ErrorRate),
         "`error_request_count` in percent of `completed_request_count`.")
         .shown(),
+    row("session_count", "Session Count", "sessions", Source::Phase(PhaseFact::Sessions),
+        "Sessions of several requests that were begun.")
+        .larger_is_better().shown(),
+    row("complete_session_count", "Complete Session Count", "sessions", Source::Phase(PhaseFact::CompleteSessions),
+        "Those of `session_count` all of whose requests succeeded; the others failed or were ended with the phase.")
+        .larger_is_better().shown(),
+    row("session_throughput", "Session Throughput", "sessions/hour", Source::Phase(PhaseFact::SessionThroughput),
+        "`complete_session_count` divided by `benchmark_duration` in hours.")
+        .larger_is_better().shown(),
     row("benchmark_duration", "Benchmark Duration", "sec", Source::Phase(PhaseFact::Window),
         "From the start of the phase to the end of its last request, successful or not; several phases of a kind add up. The \
          denominator of every throughput."),
@@ -378,7 +440,11 @@ mod tests {
                 Source::Sum(of) => assert!(of_requests(of), "{of}"),
                 Source::Rate(of) => of.iter().for_each(|of| assert!(of_requests(of), "{of}")),
                 Source::Share(part, whole) => assert!(of_requests(part) && of_requests(whole), "{part}"),
-                Source::Request(_) | Source::Gaps | Source::Count(_) | Source::Phase(_) => {}
+                Source::Request(_)
+                | Source::Gaps
+                | Source::Count(_)
+                | Source::Session(_)
+                | Source::Phase(_) => {}
             }
         }
     }
@@ -433,6 +499,10 @@ mod tests {
                 "ranking_count",
                 "media_count",
                 "send_lateness",
+                "session_duration",
+                "session_requests",
+                "session_time_in_model",
+                "session_time_between_requests",
                 "input_token_throughput",
                 "embedding_throughput",
                 "ranking_throughput",
@@ -443,6 +513,9 @@ mod tests {
                 "request_count",
                 "error_request_count",
                 "request_error_rate",
+                "session_count",
+                "complete_session_count",
+                "session_throughput",
             ]
         );
     }

@@ -9,8 +9,11 @@ use super::{
     catalogue::{PhaseFact, Source},
     pooled::GapPool,
     request::{Counter, Request},
+    sessions::Session,
     values::Values,
 };
+
+const SECONDS_AN_HOUR: f64 = 3600.0;
 
 /// The values of one kind of phase, by metric.
 #[derive(Clone, Debug)]
@@ -20,6 +23,14 @@ pub(super) struct Columns {
     counting: Counting,
     counted_by_server: u64,
     counted_by_client: u64,
+    sessions: SessionCounts,
+}
+
+/// Sessions of several requests.
+#[derive(Clone, Copy, Debug, Default)]
+struct SessionCounts {
+    begun: u64,
+    complete: u64,
 }
 
 /// What is kept of a metric until the end.
@@ -37,7 +48,7 @@ impl Columns {
     /// Starts empty, for these metrics.
     pub(super) fn new(metrics: impl Iterator<Item = &'static Metric>) -> Self {
         let column = |metric: &'static Metric| match metric.source {
-            Source::Request(_) => (metric, Column::Values(Values::of_unit(metric.unit))),
+            Source::Request(_) | Source::Session(_) => (metric, Column::Values(Values::of_unit(metric.unit))),
             Source::Gaps => (metric, Column::Gaps(GapPool::default())),
             Source::Count(_) => (metric, Column::Count(None)),
             Source::Sum(_) | Source::Rate(_) | Source::Share(..) | Source::Phase(_) => {
@@ -50,6 +61,7 @@ impl Columns {
             counting: Counting::default(),
             counted_by_server: 0,
             counted_by_client: 0,
+            sessions: SessionCounts::default(),
         }
     }
 
@@ -103,12 +115,30 @@ impl Columns {
         }
     }
 
+    /// Takes a session of several requests in. Its requests are taken in by themselves.
+    pub(super) fn record_session(&mut self, session: &Session) {
+        self.sessions.begun += 1;
+        if !session.is_complete() {
+            return;
+        }
+        self.sessions.complete += 1;
+        for (metric, column) in &mut self.by_metric {
+            if let (Source::Session(measure), Column::Values(values)) = (metric.source, column)
+                && let Some(value) = measure(session)
+            {
+                values.push(value);
+            }
+        }
+    }
+
     /// Takes in those of another collector, with the same metrics.
     pub(super) fn merge(&mut self, other: Self) {
         self.outcomes.merge(other.outcomes);
         self.counting.merge(other.counting);
         self.counted_by_server += other.counted_by_server;
         self.counted_by_client += other.counted_by_client;
+        self.sessions.begun += other.sessions.begun;
+        self.sessions.complete += other.sessions.complete;
         for ((_, column), (_, more)) in zip(&mut self.by_metric, other.by_metric) {
             column.merge(more);
         }
@@ -133,7 +163,7 @@ impl Columns {
                 _ => None,
             })
             .collect();
-        let phase = Phase { sums, outcomes: self.outcomes, window_s };
+        let phase = Phase { sums, outcomes: self.outcomes, sessions: self.sessions, window_s };
         for ((metric, _), stats) in zip(&self.by_metric, &mut found) {
             *stats = stats.or_else(|| phase.derive(metric.source).map(Stats::Scalar));
         }
@@ -178,6 +208,7 @@ impl Column {
 struct Phase<'a> {
     sums: BTreeMap<&'a str, f64>,
     outcomes: Outcomes,
+    sessions: SessionCounts,
     window_s: Option<f64>,
 }
 
@@ -194,7 +225,7 @@ impl Phase<'_> {
                 self.sums.get(part).map(|part| 100.0 * part / whole)
             }
             Source::Phase(fact) => self.fact(fact),
-            Source::Request(_) | Source::Gaps | Source::Count(_) => None,
+            Source::Request(_) | Source::Gaps | Source::Count(_) | Source::Session(_) => None,
         }
     }
 
@@ -210,6 +241,13 @@ impl Phase<'_> {
             }
             PhaseFact::Throughput => Some(self.outcomes.succeeded as f64 / self.window_s?),
             PhaseFact::Window => self.window_s,
+            // Without dialogues, there is nothing to be said of them.
+            PhaseFact::Sessions => (self.sessions.begun > 0).then_some(self.sessions.begun as f64),
+            PhaseFact::CompleteSessions => (self.sessions.begun > 0).then_some(self.sessions.complete as f64),
+            PhaseFact::SessionThroughput => (self.sessions.begun > 0)
+                .then_some(self.sessions.complete as f64)
+                .zip(self.window_s)
+                .map(|(complete, window_s)| complete / (window_s / SECONDS_AN_HOUR)),
         }
     }
 }

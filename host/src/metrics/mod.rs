@@ -19,6 +19,7 @@ mod request;
 mod results;
 #[cfg(test)]
 pub(crate) mod sample;
+mod sessions;
 mod span;
 mod values;
 
@@ -30,6 +31,7 @@ pub(crate) use inter_token::Basis;
 pub(crate) use outcome::Outcomes;
 pub(crate) use quantile::Distribution;
 pub(crate) use results::{Measured, PhaseResults, Results, RunResults, TokenSource};
+pub(crate) use sessions::{Session, Sessions};
 pub(crate) use span::{PhaseCounts, PhaseSpan};
 
 /// What is known of one metric.

@@ -11,6 +11,8 @@ pub(crate) struct Outcomes {
     pub(crate) failed: u64,
     /// Ended by the tool.
     pub(crate) cancelled: u64,
+    /// Of the cancelled ones, those that were to be cancelled.
+    pub(crate) cancelled_on_purpose: u64,
     /// Of all these, those sent a second time: a kept connection was closed before the server can have read them.
     pub(crate) retried: u64,
     /// Of the successes, those whose connection broke behind the end of the answer.
@@ -23,11 +25,17 @@ impl Outcomes {
         self.succeeded + self.failed
     }
 
+    /// Requests whose end the tool did not wait for, although they were to end by themselves.
+    pub(crate) fn unfinished(&self) -> u64 {
+        self.cancelled.saturating_sub(self.cancelled_on_purpose)
+    }
+
     /// Takes in those of another collector.
     pub(super) fn merge(&mut self, other: Self) {
         self.succeeded += other.succeeded;
         self.failed += other.failed;
         self.cancelled += other.cancelled;
+        self.cancelled_on_purpose += other.cancelled_on_purpose;
         self.retried += other.retried;
         self.cut_after_end += other.cut_after_end;
     }
@@ -41,7 +49,10 @@ impl Outcomes {
                 self.cut_after_end += u64::from(record.cut_after_end);
             }
             Outcome::Failed(_) => self.failed += 1,
-            Outcome::Cancelled(_) => self.cancelled += 1,
+            Outcome::Cancelled(_) => {
+                self.cancelled += 1;
+                self.cancelled_on_purpose += u64::from(record.outcome.is_cancelled_on_purpose());
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What was measured: the numbers of a request, of a phase, and of a run.
 
-use super::{Counting, Metric, MetricTable, Outcomes, span::PhaseSpan};
+use super::{Counting, Metric, MetricTable, Outcomes, Sessions, span::PhaseSpan};
 
 /// Who counted the output tokens of a whole phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,4 +62,6 @@ pub(crate) struct RunResults {
     pub(crate) measured: Results,
     /// Those of all warm-up phases together, if there were any.
     pub(crate) warmup: Option<Results>,
+    /// Sessions of several requests.
+    pub(crate) sessions: Sessions,
 }

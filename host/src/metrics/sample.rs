@@ -9,8 +9,8 @@ use crate::{
     config::redact,
     plan::{
         ConnectionReuse, ContextConfig, DatasetConfig, DialogueConfig, LengthLaw, Load, Phase, Plan, Ramp,
-        ReplyPolicy, Role, ServerMetricsConfig, ServicesConfig, StopRule, Target, TlsConfig, TokenizerChoice,
-        TransportKind, media::MediaConfig,
+        ReplyPolicy, Role, Rules, ServerMetricsConfig, ServicesConfig, StopRule, Target, TlsConfig,
+        TokenizerChoice, TransportKind, media::MediaConfig,
     },
     plugin::UsedPlugin,
     record::{
@@ -72,6 +72,7 @@ pub(crate) fn config() -> Plan {
         load: Load::Closed { sessions: Ramp::constant(2).unwrap() },
         stop: StopRule::after_requests(requests.try_into().unwrap()),
         drain_s: 8.0,
+        rules: Rules::default(),
     };
     Plan {
         target: Target {

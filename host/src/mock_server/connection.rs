@@ -1,9 +1,9 @@
 //! One client's connection: its requests, one after the other.
 
 use ::http::{StatusCode, Uri};
-use axum::extract::Query;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::net::TcpStream;
+use url::form_urlencoded;
 
 use super::{
     Mock,
@@ -13,7 +13,6 @@ use super::{
     options::Splits,
     pace, reply,
     route::Route,
-    truth::Truth,
     wire::{Gone, NoRequest, Persistence, Request, Wire},
 };
 use crate::clock::RunNs;
@@ -66,7 +65,7 @@ async fn answer(mock: &Mock, wire: &mut Wire, request: Request) -> Persistence {
         Ok(Route::Metrics) => {
             Page::text(metrics_page::CONTENT_TYPE, metrics_page::render(&mock.truth.totals()))
         }
-        Ok(Route::Truth) => tell(&mock.truth, &request.head.target),
+        Ok(Route::Truth) => Page::json(&mock.truth.report(request_id(&request.head.target).as_deref())),
         Ok(Route::ResetTruth) => {
             mock.truth.reset();
             Page::ok()
@@ -88,16 +87,10 @@ fn poll(mock: &Mock, answer: impl FnOnce(RunNs) -> Option<Page>) -> Page {
     answer(mock.truth.clock().now()).unwrap_or_else(unknown)
 }
 
-#[derive(Deserialize)]
-struct TruthQuery {
-    request_id: Option<String>,
-}
-
-fn tell(truth: &Truth, target: &Uri) -> Page {
-    match Query::<TruthQuery>::try_from_uri(target) {
-        Ok(Query(query)) => Page::json(&truth.report(query.request_id.as_deref())),
-        Err(error) => Page::error(&ApiError::malformed(format!("the query is malformed: {error}"))),
-    }
+/// The request that somebody asks about, if it is one.
+fn request_id(target: &Uri) -> Option<String> {
+    let mut fields = form_urlencoded::parse(target.query().unwrap_or_default().as_bytes());
+    fields.find(|(name, _)| name == "request_id").map(|(_, value)| value.into_owned())
 }
 
 /// A page that is sent at once and never broken.

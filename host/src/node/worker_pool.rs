@@ -9,6 +9,7 @@ use crate::{
     plan::{Load, Phase, Plan, ReplyPolicy},
     request::worker::{Assignment, Control, Equipment, Sink, Worker, WorkerError},
     schedule::{
+        cancellation::Cancellations,
         credits::{Budget, Credits, Pool, Share},
         gate::Slots,
     },
@@ -75,6 +76,8 @@ impl Link for WorkerPool {
         let slots = slots(phase, self.workers.len());
         let (pool, seed) = (Arc::new(Pool::default()), phase_seed(self.seed, phase.id));
         let workers = slots.len() as u64;
+        let prefill = phase.rules.prefill.clone().map(Slots::following);
+        let cancellations = Cancellations::of(phase, seed);
         // Of single requests there are as many as sessions, and their number is known without counting.
         let budget =
             phase.stop.requests().filter(|_| self.has_dialogues).map_or_else(Budget::default, Budget::of);
@@ -90,6 +93,8 @@ impl Link for WorkerPool {
                 replies: self.replies,
                 slots,
                 slotted_ns: 0,
+                prefill: prefill.clone(),
+                cancellations,
                 control: watching.clone(),
             });
         }
@@ -141,8 +146,8 @@ fn slots(phase: &Phase, workers: usize) -> Vec<Slots> {
             None => vec![Slots::following(sessions.clone()); whole(sessions.most()).clamp(1, workers)],
         },
         Load::Open { limit, .. } => {
-            let all = limit.in_flight().map_or(usize::MAX, |most| whole(most.get()));
-            vec![Slots::fixed(all); workers]
+            let slots = limit.in_flight().map_or_else(|| Slots::fixed(usize::MAX), Slots::following);
+            vec![slots; workers]
         }
     }
 }

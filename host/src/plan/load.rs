@@ -1,6 +1,8 @@
 //! How the sessions of a phase start.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, ops::RangeInclusive};
+
+use serde::{Deserialize, Serialize};
 
 use super::ramp::Ramp;
 
@@ -24,35 +26,86 @@ pub(crate) enum Load {
 }
 
 /// How far the starts of an open loop are apart. What each law means is in `schedule::arrival`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Law {
     /// Evenly.
     Constant,
     /// At random, independently of each other.
     Poisson,
+    /// At random, with gaps of the gamma distribution.
+    Gamma {
+        /// Its shape. At 1 it is [`Self::Poisson`]; the lower, the more arrivals come in bursts, and the higher, the
+        /// more even they are.
+        smoothness: Smoothness,
+    },
+}
+
+/// The shape of a gamma distribution, which is also called burstiness.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub(crate) struct Smoothness(f64);
+
+/// A number that no law has as its smoothness.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("draw gamma gaps with a smoothness of {0}: it must be from 0.001 to 1000000")]
+pub(crate) struct SmoothnessError(f64);
+
+impl Smoothness {
+    /// That of a Poisson process.
+    pub(crate) const POISSON: Self = Self(1.0);
+
+    /// Below, nearly all gaps are less than a nanosecond; above, all are equal.
+    const RANGE: RangeInclusive<f64> = 0.001..=1e6;
+
+    /// The number, above 0.
+    pub(crate) fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl TryFrom<f64> for Smoothness {
+    type Error = SmoothnessError;
+
+    fn try_from(number: f64) -> Result<Self, SmoothnessError> {
+        if Self::RANGE.contains(&number) { Ok(Self(number)) } else { Err(SmoothnessError(number)) }
+    }
+}
+
+impl From<Smoothness> for f64 {
+    fn from(smoothness: Smoothness) -> Self {
+        smoothness.0
+    }
 }
 
 /// The most that may go on at once in an open loop; no limit where there is no number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Limit {
     /// Sessions.
     pub(crate) sessions: Option<NonZeroU32>,
-    pub(crate) requests: Option<NonZeroU32>,
+    pub(crate) requests: Option<Ramp<u32>>,
 }
 
 impl Limit {
     /// The most requests that may be in flight. A session has one at a time.
-    pub(crate) fn in_flight(self) -> Option<NonZeroU32> {
-        self.sessions.into_iter().chain(self.requests).min()
+    pub(crate) fn in_flight(&self) -> Option<Ramp<u32>> {
+        match (self.sessions, &self.requests) {
+            (Some(sessions), Some(requests)) => Some(requests.at_most(sessions)),
+            (sessions, requests) => requests.clone().or_else(|| sessions.map(Ramp::from)),
+        }
     }
 }
 
 impl Load {
     /// The most requests that can be in flight at any time; no limit without a number.
     pub(crate) fn most_in_flight(&self) -> Option<u32> {
+        self.in_flight().map(|most| most.most())
+    }
+
+    /// The most requests in flight as it changes with time; no limit without a curve.
+    pub(crate) fn in_flight(&self) -> Option<Ramp<u32>> {
         match self {
-            Self::Closed { sessions } => Some(sessions.most()),
-            Self::Open { limit, .. } => limit.in_flight().map(NonZeroU32::get),
+            Self::Closed { sessions } => Some(sessions.clone()),
+            Self::Open { limit, .. } => limit.in_flight(),
         }
     }
 
@@ -96,7 +149,7 @@ mod tests {
     ) {
         let limit = Limit {
             sessions: sessions.and_then(NonZeroU32::new),
-            requests: requests.and_then(NonZeroU32::new),
+            requests: requests.map(|most| Ramp::constant(most).unwrap()),
         };
         let load = Load::Open { rate: Ramp::constant(1.0).unwrap(), law: Law::Constant, limit };
         assert_eq!(load.most_in_flight(), expected);

@@ -11,6 +11,7 @@ pub(crate) mod lossy;
 pub(crate) mod media;
 mod phase;
 mod ramp;
+mod rules;
 mod secret;
 mod services;
 mod stop;
@@ -23,9 +24,10 @@ pub(crate) use self::{
     content::{DatasetConfig, FileFormat, ReplyPolicy, TokenizerChoice},
     dialogue::{ContextConfig, DialogueConfig, PrefixPool, SystemPrompt},
     length::LengthLaw,
-    load::{Law, Limit, Load},
+    load::{Law, Limit, Load, Smoothness},
     phase::{DEFAULT_DRAIN_S, Phase, Role},
-    ramp::{Piece, Ramp, RampError},
+    ramp::{Level, Piece, Ramp, RampError},
+    rules::{Cancellation, Rules},
     secret::Secret,
     services::{ServerMetricsConfig, ServiceOption, ServicesConfig},
     stop::{Grace, StopRule, TimeLimit},

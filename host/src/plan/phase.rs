@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prony_plugin_api::message::PhaseKind;
 
-use super::{load::Load, stop::StopRule};
+use super::{load::Load, rules::Rules, stop::StopRule};
 
 /// Seconds for which requests in flight may go on, unless the user says otherwise. Containers are killed 10 s after SIGTERM,
 /// and the report takes its time as well.
@@ -25,6 +25,8 @@ pub(crate) struct Phase {
     pub(crate) stop: StopRule,
     /// How long requests in flight may go on when the run ends before its time, in seconds.
     pub(crate) drain_s: f64,
+    /// What else holds for its requests.
+    pub(crate) rules: Rules,
 }
 
 /// What a phase is for.

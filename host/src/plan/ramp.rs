@@ -7,18 +7,28 @@ use serde::{Deserialize, Serialize};
 /// A number that a curve can have: above 0 and finite.
 pub(crate) trait Level: Copy + PartialOrd + fmt::Display {
     fn number(self) -> f64;
-    /// The level that is nearest to a number between two levels.
-    fn nearest(number: f64) -> Self;
+    /// The level on the line from one level to another, after a share of the way. A whole number counts once it is reached.
+    fn on_line(from: Self, to: Self, share: f64) -> Self;
 }
+
+/// More than a few operations on a number of this size round away, and far less than anybody notices.
+const ROUNDING: f64 = 1e-9;
 
 impl Level for u32 {
     fn number(self) -> f64 {
         self.into()
     }
 
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is between two levels")]
-    fn nearest(number: f64) -> Self {
-        number.round() as Self
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is a part of the distance"
+    )]
+    fn on_line(from: Self, to: Self, share: f64) -> Self {
+        let distance = from.abs_diff(to);
+        // What rounding has taken from a whole number is given back.
+        let way = ((f64::from(distance) * share * (1.0 + ROUNDING) + ROUNDING).floor() as Self).min(distance);
+        if to > from { from.saturating_add(way) } else { from.saturating_sub(way) }
     }
 }
 
@@ -27,8 +37,8 @@ impl Level for f64 {
         self
     }
 
-    fn nearest(number: f64) -> Self {
-        number
+    fn on_line(from: Self, to: Self, share: f64) -> Self {
+        from + share * (to - from)
     }
 }
 
@@ -143,8 +153,7 @@ impl<T: Level> Ramp<T> {
         let (begin, value) = self.points[next.saturating_sub(1)];
         match (self.between, self.points.get(next)) {
             (Between::Line, Some((end, following))) if next > 0 => {
-                let share = (time_s - begin) / (end - begin);
-                T::nearest(value.number() + share * (following.number() - value.number()))
+                T::on_line(value, *following, (time_s - begin) / (end - begin))
             }
             _ => value,
         }
@@ -180,6 +189,28 @@ impl<T: Level> Ramp<T> {
     }
 }
 
+impl Ramp<u32> {
+    /// The same curve where it is not above a number, and that number elsewhere.
+    pub(crate) fn at_most(&self, most: NonZeroU32) -> Self {
+        let most = most.get();
+        let capped = self.points.iter().map(|(time_s, value)| (*time_s, (*value).min(most)));
+        let points = match self.between {
+            Between::Hold => capped.collect(),
+            Between::Line => {
+                let crossings = self.pieces().into_iter().filter_map(|piece| {
+                    let is_crossed = (piece.from - f64::from(most)) * (piece.to - f64::from(most)) < 0.0;
+                    is_crossed.then(|| (piece.begin_s + (f64::from(most) - piece.from) / piece.slope(), most))
+                });
+                let mut points: Vec<_> = capped.chain(crossings).collect();
+                points.sort_by(|one, other| one.0.total_cmp(&other.0));
+                points.dedup_by(|later, first| later.0 <= first.0);
+                points
+            }
+        };
+        Self { points, between: self.between }
+    }
+}
+
 impl From<NonZeroU32> for Ramp<u32> {
     fn from(value: NonZeroU32) -> Self {
         Self { points: vec![(0.0, value.get())], between: Between::Hold }
@@ -196,22 +227,34 @@ impl Ramp<u32> {
         let next = self.points.partition_point(|(at, _)| *at <= after_s);
         let (next_s, _) = *self.points.get(next)?;
         let piece = self.pieces()[next.saturating_sub(1)];
-        let half = match piece.to.partial_cmp(&piece.from) {
-            Some(Ordering::Greater) => 0.5,
-            Some(Ordering::Less) => -0.5,
+        let step = match piece.to.partial_cmp(&piece.from) {
+            Some(Ordering::Greater) => 1.0,
+            Some(Ordering::Less) => -1.0,
             Some(Ordering::Equal) | None => return Some(next_s),
         };
-        let border = self.at(after_s).number() + half;
+        let border = self.at(after_s).number() + step;
         let reached_s = piece.begin_s + (border - piece.from) / piece.slope();
         Some(reached_s.max(after_s + SHORTEST_HOLD_S).min(next_s))
     }
 }
+
+/// A curve of more points is told by its ends.
+const MOST_TOLD_POINTS: usize = 6;
 
 /// As a reader is told: a constant is its number.
 impl<T: Level> fmt::Display for Ramp<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(value) = self.as_constant() {
             return write!(f, "{value}");
+        }
+        let points = self.points.len();
+        if points > MOST_TOLD_POINTS {
+            let ((_, first), (end_s, last)) = (self.points[0], self.points[points - 1]);
+            return write!(
+                f,
+                "{first} to {last} in {end_s} s by way of {points} points, at most {}",
+                self.most()
+            );
         }
         let joint = if self.between == Between::Hold { ", then " } else { " to " };
         for (at, (time_s, value)) in self.points.iter().enumerate() {
@@ -308,7 +351,8 @@ mod tests {
             let pieces = ramp.pieces();
             let piece = pieces.iter().find(|piece| (piece.begin_s..piece.end_s).contains(&time_s)).unwrap();
             let value = piece.from + piece.slope() * (time_s - piece.begin_s);
-            prop_assert!((value - ramp.at(time_s).number()).abs() <= 0.5 + 1e-6, "{} {:?}", value, piece);
+            // A whole number is less than 1 behind the line.
+            prop_assert!((value - ramp.at(time_s).number()).abs() <= 1.0 + 1e-6, "{} {:?}", value, piece);
         }
 
         /// Whoever looks at each change, and never between two, knows the value all the time, but for the milliseconds by
@@ -327,6 +371,13 @@ mod tests {
                 prop_assert!(looks < 10_000, "it comes to no end");
             }
             prop_assert_eq!(ramp.at(now_s), ramp.at(1e9));
+        }
+
+        #[test]
+        fn a_capped_curve_is_the_lower_of_both(ramp in ramps(), most in 1u32..500, time_s in 0.0f64..400.0) {
+            let capped = ramp.at_most(NonZeroU32::new(most).unwrap());
+            // At a crossing the cap may be reached an instant sooner or later.
+            prop_assert!(capped.at(time_s).abs_diff(ramp.at(time_s).min(most)) <= 1, "{:?} {:?}", ramp, capped);
         }
 
         #[test]
@@ -359,8 +410,27 @@ mod tests {
     #[case(r#"{"steps": [[0, 5], [10, 5]]}"#, "5")]
     #[case(r#"{"linear": {"from": 1, "to": 9, "over_s": 60}}"#, "1 to 9 at 60 s")]
     #[case(r#"{"steps": [[0, 1], [10, 5], [20, 9]]}"#, "1, then 5 at 10 s, then 9 at 20 s")]
+    #[case(
+        r#"{"series": [[0, 1], [1, 9], [2, 3], [3, 9], [4, 3], [5, 9], [6, 5]]}"#,
+        "1 to 5 in 6 s by way of 7 points, at most 9"
+    )]
     fn a_curve_is_told_in_words(#[case] written: &str, #[case] words: &str) {
         assert_eq!(serde_json::from_str::<Ramp<u32>>(written).unwrap().to_string(), words);
+    }
+
+    /// Step number `v` of a ramp from 1 to `n` in `d` seconds is due at `d (v - 1) / (n - 1)`.
+    #[rstest]
+    #[case(1, 5, &[(0.0, 1), (0.999, 1), (1.0, 2), (2.0, 3), (3.999, 4), (4.0, 5)])]
+    #[case(1, 2, &[(3.999, 1), (4.0, 2)])]
+    #[case(5, 1, &[(0.0, 5), (0.999, 5), (1.0, 4), (4.0, 1)])]
+    fn a_whole_number_counts_once_the_line_has_reached_it(
+        #[case] from: u32,
+        #[case] to: u32,
+        #[case] expected: &[(f64, u32)],
+    ) {
+        let ramp = Ramp::linear(from, to, 4.0).unwrap();
+        let found: Vec<_> = expected.iter().map(|(time_s, _)| (*time_s, ramp.at(*time_s))).collect();
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -14,10 +14,11 @@ use serde::{Deserialize, Serialize};
 use super::{
     Plan,
     content::{DatasetConfig, ReplyPolicy, TokenizerChoice},
-    load::{Law, Limit, Load},
+    load::{Law, Limit, Load, Smoothness},
     lossy,
     phase::{DEFAULT_DRAIN_S, Phase, Role},
     ramp::Ramp,
+    rules::{Cancellation, Rules},
     services::{ServerMetricsConfig, ServicesConfig},
     stop::{Grace, StopRule, TimeLimit},
     target::Target,
@@ -32,9 +33,6 @@ pub(crate) enum WrittenError {
     /// A closed loop needs a number.
     #[error("phase {0} is a closed loop without a number of sessions")]
     NoSessions(u32),
-    /// No gate of an open loop follows a curve.
-    #[error("phase {0} has a limit that changes with time in an open loop")]
-    ChangingLimit(u32),
 }
 
 /// A plan as it is written down. All that it was made of is in it but the key: it is for those who hide its other secrets
@@ -93,6 +91,12 @@ struct WrittenPhase {
     /// Where it is another one than that of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     drain_s: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    prefill: Option<Ramp<u32>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cancellation: Option<Cancellation>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    most_failed: Option<f64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -101,6 +105,7 @@ enum WrittenArrival {
     ClosedLoop,
     Constant { rate: Ramp<f64> },
     Poisson { rate: Ramp<f64> },
+    Gamma { rate: Ramp<f64>, smoothness: Smoothness },
 }
 
 impl WrittenPlan {
@@ -155,15 +160,16 @@ impl WrittenPlan {
 
 impl WrittenPhase {
     fn of(phase: Phase, drain_of_run_s: f64) -> Self {
-        let Phase { id: _, name, role, load, stop, drain_s } = phase;
+        let Phase { id: _, name, role, load, stop, drain_s, rules } = phase;
         let (arrival, concurrency, session_limit) = match load {
             Load::Closed { sessions } => (WrittenArrival::ClosedLoop, Some(sessions), None),
             Load::Open { rate, law, limit } => {
                 let arrival = match law {
                     Law::Constant => WrittenArrival::Constant { rate },
                     Law::Poisson => WrittenArrival::Poisson { rate },
+                    Law::Gamma { smoothness } => WrittenArrival::Gamma { rate, smoothness },
                 };
-                (arrival, limit.requests.map(Ramp::from), limit.sessions)
+                (arrival, limit.requests, limit.sessions)
             }
         };
         Self {
@@ -177,6 +183,9 @@ impl WrittenPhase {
             duration_s: stop.duration_s(),
             grace_s: stop.time().and_then(|time| time.grace.seconds()),
             drain_s: Some(drain_s).filter(|drain_s| drain_s.total_cmp(&drain_of_run_s).is_ne()),
+            prefill: rules.prefill,
+            cancellation: rules.cancellation,
+            most_failed: rules.most_failed,
         }
     }
 
@@ -188,13 +197,13 @@ impl WrittenPhase {
             WrittenArrival::ClosedLoop => (None, None),
             WrittenArrival::Constant { rate } => (Some(Law::Constant), Some(rate)),
             WrittenArrival::Poisson { rate } => (Some(Law::Poisson), Some(rate)),
+            WrittenArrival::Gamma { rate, smoothness } => (Some(Law::Gamma { smoothness }), Some(rate)),
         };
         let load = match law.zip(rate) {
             None => Load::Closed { sessions: self.concurrency.ok_or(WrittenError::NoSessions(id))? },
             Some((law, rate)) => {
-                let constant = |limit: Ramp<u32>| limit.as_constant().ok_or(WrittenError::ChangingLimit(id));
-                let requests = self.concurrency.map(constant).transpose()?.and_then(NonZeroU32::new);
-                Load::Open { rate, law, limit: Limit { sessions: self.session_limit, requests } }
+                let limit = Limit { sessions: self.session_limit, requests: self.concurrency };
+                Load::Open { rate, law, limit }
             }
         };
         Ok(Phase {
@@ -205,6 +214,11 @@ impl WrittenPhase {
             stop: StopRule::of(self.request_count, self.session_count, time)
                 .ok_or(WrittenError::Endless(id))?,
             drain_s: self.drain_s.unwrap_or(drain_of_run_s),
+            rules: Rules {
+                prefill: self.prefill,
+                cancellation: self.cancellation,
+                most_failed: self.most_failed,
+            },
         })
     }
 }
@@ -252,8 +266,14 @@ mod tests {
     #[case::limited(json!({"arrival": {"law": "constant", "rate": 40.0}}))]
     #[case::dialogues(json!({"request_count": null, "session_count": 3}))]
     #[case::named(json!({"name": "second", "drain_s": 2.0}))]
+    #[case::gamma(json!({"arrival": {"law": "gamma", "rate": 2.5, "smoothness": 0.5}, "concurrency": null}))]
     #[case::sessions(json!({"arrival": {"law": "constant", "rate": 40.0}, "session_limit": 3}))]
+    #[case::prefill(json!({"prefill": {"linear": {"from": 1, "to": 4, "over_s": 9.0}}}))]
+    #[case::rules(json!({"cancellation": {"percent": 10.0, "delay_s": 0.5}, "most_failed": 0.25}))]
     #[case::ramp(json!({"concurrency": {"linear": {"from": 1, "to": 8, "over_s": 60.0}}}))]
+    #[case::changing_limit(json!({
+        "arrival": {"law": "constant", "rate": 4.0}, "concurrency": {"linear": {"from": 1, "to": 8, "over_s": 60.0}}
+    }))]
     #[case::rates(json!({"arrival": {"law": "poisson", "rate": {"steps": [[0.0, 1.0], [9.0, 5.0]]}}}))]
     fn a_phase_is_written_as_it_was_read(#[case] changes: Value) {
         let phases = json!([phase(&json!({})), phase(&changes)]);
@@ -268,9 +288,9 @@ mod tests {
     #[case::endless(json!({"request_count": null}), "phase 0 never stops sending")]
     #[case::no_requests(json!({"request_count": 0}), "nonzero")]
     #[case::no_sessions(json!({"concurrency": null}), "phase 0 is a closed loop without a number of sessions")]
-    #[case::changing_limit(
-        json!({"arrival": {"law": "constant", "rate": 4.0}, "concurrency": {"steps": [[0.0, 1], [1.0, 2]]}}),
-        "phase 0 has a limit that changes with time in an open loop"
+    #[case::no_smoothness(
+        json!({"arrival": {"law": "gamma", "rate": 4.0, "smoothness": 0.0}}),
+        "draw gamma gaps with a smoothness of 0: it must be from 0.001 to 1000000"
     )]
     fn what_makes_no_sense_is_no_plan(#[case] changes: Value, #[case] reason: &str) {
         let error = read(json!([phase(&changes)])).unwrap_err();

@@ -66,7 +66,7 @@ pub(crate) enum Fault {
     /// A text file, an empty file, an archive.
     #[error("its {size} bytes are not a shared library: {reason}")]
     NotAnObject {
-        size: usize,
+        size: u64,
         /// What the parser says.
         reason: String,
     },

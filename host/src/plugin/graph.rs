@@ -31,7 +31,7 @@ pub(crate) struct Route {
 /// The services of a registry, the winner of each name. A disputed one hears and says nothing.
 pub(crate) fn services(registry: &Registry) -> Vec<Participant> {
     let listed = registry.list(Category::Service).into_iter();
-    let mut inspections = Inspections::default();
+    let mut inspections = Inspections::new();
     let participants = listed.filter_map(|listed| {
         if let Err(dispute) = registry.service(&listed.name) {
             let fault = Some(format!("failed to {dispute}"));

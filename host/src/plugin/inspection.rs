@@ -36,10 +36,18 @@ pub(crate) struct Messages {
 }
 
 /// Looks at the libraries of entries, and at each file once.
-#[derive(Debug, Default)]
-pub(crate) struct Inspections(Surveys);
+#[derive(Debug)]
+pub(crate) struct Inspections {
+    surveys: Surveys,
+    trust: Trust,
+}
 
 impl Inspections {
+    /// None was made yet.
+    pub(crate) fn new() -> Self {
+        Self { surveys: Surveys::default(), trust: Trust::of_this_process() }
+    }
+
     /// Everything that is known of the library of an entry.
     pub(crate) fn whole(&mut self, entry: &ListedEntry) -> Inspection {
         self.look(entry, Hashing::Wanted)
@@ -53,7 +61,7 @@ impl Inspections {
 
     fn look(&mut self, entry: &ListedEntry, hashing: Hashing) -> Inspection {
         match &entry.library {
-            Ok(library) => Inspection::new(entry, self.0.of(library, &Trust::of_this_process(), hashing)),
+            Ok(library) => Inspection::new(entry, self.surveys.of(library, &self.trust, hashing)),
             Err(fault) => Inspection {
                 survey: Rc::default(),
                 faults: vec![words(fault)],
@@ -67,7 +75,7 @@ impl Inspections {
 impl Inspection {
     /// Looks at the library of one entry.
     pub(crate) fn of(entry: &ListedEntry) -> Self {
-        Inspections::default().whole(entry)
+        Inspections::new().whole(entry)
     }
 
     fn new(entry: &ListedEntry, survey: Rc<Survey>) -> Self {

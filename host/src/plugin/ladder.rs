@@ -10,6 +10,7 @@ use std::{
     sync::Arc,
 };
 
+use object::{ReadCache, ReadRef};
 use prony_plugin_api::{
     descriptor::{Descriptor, Exported},
     version::{EPOCH, MINOR},
@@ -45,8 +46,9 @@ pub(super) struct Checked {
 
 /// Climbs the ladder for a library as such, up to its first fault.
 pub(super) fn check(library: &Path, trust: &Trust) -> Result<Checked, Fault> {
-    let Found { real, bytes } = find(library, trust, &mut Err)?;
-    let descriptor = examine(&bytes, &real, trust, &mut Err)?;
+    let found = find(library, trust, &mut Err)?;
+    let (real, bytes) = (found.real.clone(), found.bytes()?);
+    let descriptor = examine(&*bytes, &real, trust, &mut Err)?;
     fits(&descriptor)?;
     let digest = Digest::of(&bytes);
     Ok(Checked { bytes: bytes.into(), facts: LibraryFacts { descriptor, digest } })
@@ -59,7 +61,7 @@ pub(super) fn descriptor(library: &[u8]) -> Result<Descriptor, Fault> {
     Ok(descriptor)
 }
 
-/// Whether the hash of a file is wanted: to compute it takes longer than all the rest.
+/// Whether the hash of a file is wanted: to read all of it and to compute it takes longer than all the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hashing {
     /// It is.
@@ -118,10 +120,17 @@ impl Survey {
             faults.push(fault);
             Ok(())
         };
-        let Found { real, bytes } = find(library, trust, &mut note)?;
-        self.size = Some(bytes.len() as u64);
-        self.digest = (hashing == Hashing::Wanted).then(|| Digest::of(&bytes));
-        let descriptor = examine(&bytes, &real, trust, &mut note)?;
+        let found = find(library, trust, &mut note)?;
+        self.size = Some(found.size);
+        let real = found.real.clone();
+        let descriptor = match hashing {
+            Hashing::Wanted => {
+                let bytes = found.bytes()?;
+                self.digest = Some(Digest::of(&bytes));
+                examine(&*bytes, &real, trust, &mut note)?
+            }
+            Hashing::LeftOut => examine(&ReadCache::new(found.file), &real, trust, &mut note)?,
+        };
         let fit = fits(&descriptor);
         self.descriptor = Some(descriptor);
         fit
@@ -135,24 +144,38 @@ type OnFault<'a> = &'a mut dyn FnMut(Fault) -> Result<(), Fault>;
 struct Found {
     /// Where it is, behind all links.
     real: PathBuf,
-    bytes: Vec<u8>,
+    file: File,
+    /// In bytes.
+    size: u64,
 }
 
-/// The lower rungs: reads a file that nobody else can change.
+impl Found {
+    /// All of it.
+    fn bytes(mut self) -> Result<Vec<u8>, Fault> {
+        let mut bytes = Vec::with_capacity(usize::try_from(self.size).unwrap_or(0));
+        self.file.read_to_end(&mut bytes).map_err(Fault::Unreadable)?;
+        Ok(bytes)
+    }
+}
+
+/// The lower rungs: opens a file that nobody else can change.
 fn find(library: &Path, trust: &Trust, on_fault: OnFault<'_>) -> Result<Found, Fault> {
     let real = regular(library)?;
     folders(library, &real).try_for_each(|folder| trust.check_folder(folder).or_else(&mut *on_fault))?;
     trust.check_way(library).or_else(&mut *on_fault)?;
-    let mut file = File::open(&real).map_err(Fault::Unreadable)?;
+    let file = File::open(&real).map_err(Fault::Unreadable)?;
     let metadata = file.metadata().map_err(Fault::Unreadable)?;
     trust.check_file(&real, &metadata).or_else(&mut *on_fault)?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(Fault::Unreadable)?;
-    Ok(Found { real, bytes })
+    Ok(Found { real, file, size: metadata.len() })
 }
 
 /// The upper rungs: what the bytes say. Whether the descriptor fits here is left to be looked at.
-fn examine(bytes: &[u8], real: &Path, trust: &Trust, on_fault: OnFault<'_>) -> Result<Descriptor, Fault> {
+fn examine<'a>(
+    bytes: impl ReadRef<'a>,
+    real: &Path,
+    trust: &Trust,
+    on_fault: OnFault<'_>,
+) -> Result<Descriptor, Fault> {
     let object = ObjectFile::parse(bytes)?;
     object.needs().and_then(|needs| needs::check(&needs, real, trust)).or_else(on_fault)?;
     describe(object.descriptor()?)
@@ -378,6 +401,17 @@ mod tests {
         assert!(matches!(kind, Fault::PanicStrategy { .. }));
         assert!(survey.descriptor.is_some() && survey.digest.is_some());
         assert_eq!(folder.check().unwrap_err().to_string(), place.to_string());
+    }
+
+    /// A file of a terabyte, nearly all of it a hole: nobody could read it whole.
+    #[test]
+    fn what_needs_no_hash_is_not_read_whole() {
+        let folder = LibraryFolder::with(&library(descriptor().to_string().as_bytes()));
+        File::options().write(true).open(folder.library()).unwrap().set_len(1 << 40).unwrap();
+        let survey = survey(&folder.library(), &Trust::of_this_process(), Hashing::LeftOut);
+        assert!(survey.faults.is_empty(), "{:?}", survey.faults);
+        assert_eq!((survey.size, survey.descriptor.unwrap().name.as_str()), (Some(1 << 40), "acme"));
+        assert!(survey.digest.is_none());
     }
 
     #[test]

@@ -6,10 +6,12 @@
 
 use std::{
     collections::HashSet,
-    fs,
+    fs::{self, File},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
+
+use object::ReadCache;
 
 use super::{
     fault::Fault,
@@ -66,7 +68,7 @@ impl Check<'_> {
             return Ok(());
         }
         self.trust.check_file(&file, &fs::metadata(&file).map_err(Fault::Unreadable)?)?;
-        let bytes = fs::read(&file).map_err(Fault::Unreadable)?;
+        let bytes = ReadCache::new(File::open(&file).map_err(Fault::Unreadable)?);
         // What is no library, the linker refuses.
         let Ok(object) = ObjectFile::parse(&bytes) else { return Ok(()) };
         self.library(&object.needs()?, &named, folders)

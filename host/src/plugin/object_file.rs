@@ -1,4 +1,5 @@
-//! Looks into a library's bytes without running or mapping any of them.
+//! Looks into a library's bytes without running or mapping any of them. Reads what it looks at and nothing else, so that a
+//! file need not be read whole.
 //!
 //! The dynamic linker trusts what it maps: a file that ends too early kills the process with a bus error, and one for
 //! another machine is reported as missing.
@@ -6,7 +7,7 @@
 use std::{env::consts, ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
 
 use object::{
-    Architecture, BinaryFormat, Object, ObjectKind, ObjectSection, ObjectSegment, StringTable, elf,
+    Architecture, BinaryFormat, Object, ObjectKind, ObjectSection, ObjectSegment, ReadRef, StringTable, elf,
     read::elf::{Dyn, ElfFile, FileHeader, ProgramHeader},
 };
 use prony_plugin_api::descriptor::SECTION;
@@ -15,13 +16,14 @@ use super::fault::Fault;
 
 /// A file that the dynamic linker could map here.
 #[derive(Debug)]
-pub(super) struct ObjectFile<'a>(object::File<'a>);
+pub(super) struct ObjectFile<'a, R: ReadRef<'a> = &'a [u8]>(object::File<'a, R>);
 
-impl<'a> ObjectFile<'a> {
+impl<'a, R: ReadRef<'a>> ObjectFile<'a, R> {
     /// Parses a file, and checks its platform, its kind and that all of it is there.
-    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, Fault> {
+    pub(super) fn parse(bytes: R) -> Result<Self, Fault> {
+        let has = bytes.len().unwrap_or(0);
         let file = object::File::parse(bytes)
-            .map_err(|error| Fault::NotAnObject { size: bytes.len(), reason: error.to_string() })?;
+            .map_err(|error| Fault::NotAnObject { size: has, reason: error.to_string() })?;
         let (found, host) = (Platform::of(&file), Platform::of_this_host());
         if found != host {
             return Err(Fault::Platform { found: found.to_string(), host: host.to_string() });
@@ -31,7 +33,7 @@ impl<'a> ObjectFile<'a> {
                 found: format!("an object of kind {:?}", file.kind()).to_lowercase(),
             });
         }
-        let (has, needs) = (bytes.len() as u64, end(&file));
+        let needs = end(&file);
         if needs > has {
             return Err(Fault::Truncated { has, needs });
         }
@@ -46,7 +48,7 @@ impl<'a> ObjectFile<'a> {
             _ => Ok(Needs::default()),
         };
         needs.map_err(|error| Fault::NotAnObject {
-            size: usize::try_from(end(&self.0)).unwrap_or(usize::MAX),
+            size: end(&self.0),
             reason: format!("its dynamic section cannot be read: {error}"),
         })
     }
@@ -72,7 +74,7 @@ const LIBRARIES: [elf::DynamicTag; 5] =
     [elf::DT_NEEDED, elf::DT_FILTER, elf::DT_AUXILIARY, elf::DT_AUDIT, elf::DT_DEPAUDIT];
 
 /// Reads the dynamic section where the linker finds it, by the program headers (System V ABI, chapter 5).
-fn needs_of<Header: FileHeader>(file: &ElfFile<'_, Header>) -> object::Result<Needs> {
+fn needs_of<'a, Header: FileHeader, R: ReadRef<'a>>(file: &ElfFile<'a, Header, R>) -> object::Result<Needs> {
     let (endian, data) = (file.endian(), file.data());
     let mut needs = Needs::default();
     for segment in file.elf_program_headers() {
@@ -83,7 +85,9 @@ fn needs_of<Header: FileHeader>(file: &ElfFile<'_, Header>) -> object::Result<Ne
         };
         let (Some(address), Some(size)) = (value(elf::DT_STRTAB), value(elf::DT_STRSZ)) else { continue };
         let start: u64 = place_of(file, address).unwrap_or(address);
-        let strings = StringTable::new(data, start, start.saturating_add(size));
+        // All of them at once: a search for the end of each gives up after some kilobytes.
+        let Ok(strings) = data.read_bytes_at(start, size.into()) else { continue };
+        let strings = StringTable::new(strings, 0, strings.len() as u64);
         for entry in entries.iter().take_while(|entry| entry.d_tag(endian) != elf::DT_NULL) {
             let tag = entry.d_tag(endian);
             let is_folders = [elf::DT_RPATH, elf::DT_RUNPATH].contains(&tag);
@@ -107,7 +111,10 @@ fn split(folders: &[u8]) -> impl Iterator<Item = PathBuf> {
 }
 
 /// Where an address of the mapped library stands in its file.
-fn place_of<Header: FileHeader>(file: &ElfFile<'_, Header>, address: u64) -> Option<u64> {
+fn place_of<'a, Header: FileHeader>(
+    file: &ElfFile<'a, Header, impl ReadRef<'a>>,
+    address: u64,
+) -> Option<u64> {
     let endian = file.endian();
     file.elf_program_headers().iter().filter(|segment| segment.p_type(endian) == elf::PT_LOAD).find_map(
         |segment| {
@@ -119,7 +126,7 @@ fn place_of<Header: FileHeader>(file: &ElfFile<'_, Header>, address: u64) -> Opt
 }
 
 /// Where the last section or segment ends.
-fn end(file: &object::File<'_>) -> u64 {
+fn end<'a>(file: &object::File<'a, impl ReadRef<'a>>) -> u64 {
     let sections = file.sections().filter_map(|section| section.file_range());
     let segments = file.segments().map(|segment| segment.file_range());
     sections.chain(segments).map(|(start, size)| start.saturating_add(size)).max().unwrap_or(0)
@@ -135,7 +142,7 @@ struct Platform {
 }
 
 impl Platform {
-    fn of(file: &object::File<'_>) -> Self {
+    fn of<'a>(file: &object::File<'a, impl ReadRef<'a>>) -> Self {
         Self {
             format: file.format(),
             architecture: file.architecture(),
@@ -186,7 +193,7 @@ mod tests {
     #[test]
     fn a_whole_library_shows_its_descriptor() {
         let bytes = library(b"{\"schema\":1}");
-        assert_eq!(ObjectFile::parse(&bytes).unwrap().descriptor().unwrap(), b"{\"schema\":1}");
+        assert_eq!(ObjectFile::parse(&*bytes).unwrap().descriptor().unwrap(), b"{\"schema\":1}");
     }
 
     #[rstest]
@@ -242,7 +249,7 @@ mod tests {
         let mut bytes = library(b"{}");
         let name = bytes.windows(SECTION.len()).position(|window| window == SECTION.as_bytes()).unwrap();
         bytes[name] = b'_';
-        let fault = ObjectFile::parse(&bytes).unwrap().descriptor().unwrap_err();
+        let fault = ObjectFile::parse(&*bytes).unwrap().descriptor().unwrap_err();
         assert_eq!(fault.to_string(), "it has no `.prony.plugin` section, so it is not a plugin");
     }
 

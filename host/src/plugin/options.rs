@@ -61,7 +61,7 @@ pub(crate) struct OptionSchema {
 impl OptionSchema {
     /// That of the entry that will be loaded: the first whose library can be.
     pub(crate) fn of(listed: &Listed) -> Self {
-        let mut inspections = Inspections::default();
+        let mut inspections = Inspections::new();
         let libraries = listed.entries.iter().map(|entry| inspections.brief(entry));
         let mut usable = libraries.filter(|library| library.faults().is_empty());
         let schema = usable.next().and_then(|library| library.options().cloned()).unwrap_or_default();

@@ -53,6 +53,7 @@ pub(crate) fn build(finished: Finished, recipe: Recipe) -> (Record, Option<Texts
         repeats: finished.content.repeats,
         worker: finished.worker,
         instants: exchange.instants,
+        gate_wait_ns: exchange.gate_wait_ns,
         status: exchange.status,
         retried: exchange.retried,
         asked: exchange.asked,

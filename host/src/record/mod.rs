@@ -63,6 +63,9 @@ pub(crate) struct Record {
     pub(crate) worker: u32,
     /// When things happened.
     pub(crate) instants: Instants,
+    /// How long it waited for slots after its time had come, in nanoseconds: apart from what made it late otherwise.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) gate_wait_ns: u64,
     /// HTTP status, once one arrived.
     pub(crate) status: Option<u16>,
     #[serde(skip_serializing_if = "is_default")]

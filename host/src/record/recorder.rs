@@ -85,6 +85,8 @@ enum Input {
 pub(crate) struct Live {
     /// Requests of the current phase that ended well.
     pub(crate) succeeded: AtomicU64,
+    /// Requests of the current phase that were cancelled on purpose.
+    pub(crate) cancelled_on_purpose: AtomicU64,
     /// Requests of the current phase that failed.
     pub(crate) failed: AtomicU64,
     /// Output tokens of the current phase.
@@ -94,13 +96,17 @@ pub(crate) struct Live {
 impl Live {
     /// Starts a phase at zero.
     pub(crate) fn reset(&self) {
-        for counter in [&self.succeeded, &self.failed, &self.output_tokens] {
+        for counter in [&self.succeeded, &self.cancelled_on_purpose, &self.failed, &self.output_tokens] {
             counter.store(0, Ordering::Relaxed);
         }
     }
 
     fn note(&self, record: &Record) {
-        let outcome = if record.outcome.is_ok() { &self.succeeded } else { &self.failed };
+        let outcome = match &record.outcome {
+            outcome if outcome.is_ok() => &self.succeeded,
+            outcome if outcome.is_cancelled_on_purpose() => &self.cancelled_on_purpose,
+            _ => &self.failed,
+        };
         outcome.fetch_add(1, Ordering::Relaxed);
     }
 

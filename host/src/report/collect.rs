@@ -328,6 +328,7 @@ impl<'a, 'b> Pass<'a, 'b> {
             profiling: results.measured,
             by_phase: by_phase(results.phases, &self.errors),
             by_url,
+            sessions: results.sessions,
             messages: self.messages,
             client,
             errors: errors_of(&phases, PhaseKind::Profiling, &self.errors),

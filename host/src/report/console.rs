@@ -163,7 +163,14 @@ fn counts(report: &Report) -> Vec<String> {
     let clock =
         report.client.arrival_clock().map(|clock| format!(", arrivals by the {clock}")).unwrap_or_default();
     lines.push(format!("client: {}{clock}", report.client.verdict));
-    let cancelled = report.profiling.outcomes.cancelled;
+    let on_purpose = report.profiling.outcomes.cancelled_on_purpose;
+    if on_purpose > 0 {
+        lines.push(format!(
+            "cancelled on purpose, not in the numbers: {} (`--request-cancellation-rate`)",
+            counted(on_purpose, "request")
+        ));
+    }
+    let cancelled = report.profiling.outcomes.unfinished();
     if cancelled > 0 {
         let why = report.why_cancelled();
         lines.push(format!(

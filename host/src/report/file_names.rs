@@ -6,6 +6,9 @@ pub(crate) const REQUESTS: &str = "profile_export.jsonl";
 /// Requests of the warm-up, one a line.
 pub(crate) const WARMUP_REQUESTS: &str = "profile_export_warmup.jsonl";
 
+/// Profiled sessions of several requests, one a line.
+pub(crate) const SESSIONS: &str = "profile_export_sessions.jsonl";
+
 /// The generated texts.
 pub(crate) const OUTPUTS: &str = "outputs.json";
 

@@ -8,7 +8,7 @@ use super::{model::Report, token_warnings};
 use crate::{
     config::url,
     metrics::TokenSource,
-    record::settings::{CONSTANT, POISSON, PhaseSettings, RunSettings},
+    record::settings::{CONSTANT, GAMMA, POISSON, PhaseSettings, RunSettings},
     screen::counted,
 };
 
@@ -50,6 +50,7 @@ fn endpoint(settings: &RunSettings) -> String {
 fn load(phase: &PhaseSettings) -> String {
     let mut parts = vec![if phase.is_open_loop { open_loop(phase) } else { "closed loop".to_owned() }];
     parts.extend(phase.concurrency.map(|most| {
+        let most = phase.concurrency_curve.clone().unwrap_or_else(|| most.to_string());
         if phase.is_open_loop { format!("at most {most} in flight") } else { format!("concurrency {most}") }
     }));
     parts.extend(phase.request_count.map(|count| counted(count, "request")));
@@ -58,11 +59,16 @@ fn load(phase: &PhaseSettings) -> String {
 }
 
 fn open_loop(phase: &PhaseSettings) -> String {
-    let rate = phase.rate.map(|rate| format!("{rate} requests/s at ")).unwrap_or_default();
-    let gaps = match phase.law.as_str() {
-        CONSTANT => "constant",
-        POISSON => "Poisson",
-        law => law,
+    let rate = phase.rate.map(|rate| match &phase.rate_curve {
+        Some(curve) => format!("requests/s {curve}, "),
+        None => format!("{rate} requests/s at "),
+    });
+    let rate = rate.unwrap_or_default();
+    let gaps = match (phase.law.as_str(), phase.smoothness) {
+        (CONSTANT, _) => "constant".to_owned(),
+        (POISSON, _) => "Poisson".to_owned(),
+        (GAMMA, Some(smoothness)) => format!("gamma (smoothness {smoothness})"),
+        (law, _) => law.to_owned(),
     };
     format!("open loop, {rate}{gaps} gaps, latency from the schedule")
 }

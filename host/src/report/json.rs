@@ -47,6 +47,7 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     set("lost", counts.map(|counts| counts.lost).into());
     set("uncounted", report.uncounted.into());
     set("closed_idle", report.profiling.outcomes.retried.into());
+    set("cancelled_on_purpose", report.profiling.outcomes.cancelled_on_purpose.into());
     set("client", serde_json::to_value(&report.client)?);
     set("token_source", report.profiling.token_source.name().into());
     if report.header.capabilities.produces_tokens {

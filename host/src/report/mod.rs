@@ -22,6 +22,7 @@ mod records;
 mod recount;
 mod server_metrics;
 mod service_tables;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod text;

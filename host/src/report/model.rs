@@ -6,7 +6,7 @@ use prony_plugin_api::message::PhaseKind;
 
 use super::{errors::ErrorGroup, messages::Messages, server_metrics::OtherClient};
 use crate::{
-    metrics::{ClientReport, PhaseCounts, PhaseSpan, Results},
+    metrics::{ClientReport, PhaseCounts, PhaseSpan, Results, Sessions},
     plan::Role,
     plugin::UsedPlugin,
     record::{RunEnd, RunHeader, journal::Damage},
@@ -26,6 +26,8 @@ pub(crate) struct Report {
     pub(crate) by_url: Vec<Results>,
     /// Metrics pages whose servers had more to do than prony gave them.
     pub(crate) strangers: Vec<OtherClient>,
+    /// Sessions of several requests.
+    pub(crate) sessions: Sessions,
     /// What services published.
     pub(crate) messages: Messages,
     /// Every phase that began, in order.

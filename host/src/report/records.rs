@@ -99,6 +99,9 @@ struct Metadata<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     request_ack_ns: Option<u64>,
     request_end_ns: u64,
+    /// How long it waited for slots after its time had come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gate_wait_ns: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cancellation_time_ns: Option<u64>,
     worker_id: WorkerId,
@@ -144,6 +147,7 @@ impl<'a> Metadata<'a> {
             request_sent_ns: instants.sent.map(wall),
             request_ack_ns: instants.first_byte.map(wall),
             request_end_ns: wall(instants.end),
+            gate_wait_ns: Some(record.gate_wait_ns).filter(|waited| *waited > 0),
             cancellation_time_ns: record.outcome.is_cancelled().then(|| wall(instants.end)),
             worker_id: WorkerId(record.worker),
             benchmark_phase: kind,

@@ -128,7 +128,7 @@ fn some_failed(report: &Report) -> Option<String> {
 }
 
 fn some_cancelled(report: &Report) -> Option<String> {
-    let cancelled = report.profiling.outcomes.cancelled;
+    let cancelled = report.profiling.outcomes.unfinished();
     (cancelled > 0).then(|| {
         format!(
             "{} {} still in flight and {} cancelled ({}): no metric counts {}, and latencies look better without {}",

@@ -9,6 +9,7 @@ use super::{
     collect::Collected,
     console, csv, file_names, json, outputs,
     server_metrics::{self, csv as server_metrics_csv},
+    sessions,
 };
 use crate::{record::journal, screen::Screen};
 
@@ -34,12 +35,18 @@ enum Writing {
 }
 
 /// All of them, in the order in which their files are written and named.
-const WRITERS: [Writer; 5] = [
+const WRITERS: [Writer; 6] = [
     Writer {
         name: "requests",
         format_version: None,
         files: &[file_names::REQUESTS, file_names::WARMUP_REQUESTS],
         writing: Writing::WithTheJournal,
+    },
+    Writer {
+        name: "sessions",
+        format_version: None,
+        files: &[file_names::SESSIONS],
+        writing: Writing::AtTheEnd(write_sessions),
     },
     Writer {
         name: "generated texts",
@@ -82,6 +89,12 @@ pub(super) fn write_all(collected: &mut Collected, screen: Screen, files: &mut F
     }
     let written = files.written();
     collected.report.files.retain(|file| written.contains(file) || file.ends_with(journal::FILE_NAME));
+}
+
+fn write_sessions(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {
+    if !collected.report.sessions.is_empty() {
+        write(files, file_names::SESSIONS, |out| sessions::write(&collected.report, out));
+    }
 }
 
 fn write_outputs(collected: &mut Collected, _: Screen, files: &mut Files<'_>) {

@@ -28,15 +28,18 @@ pub(crate) struct Limits {
     pub(crate) first_byte: Option<Duration>,
     /// From any bytes of its answer to the next.
     pub(crate) idle: Option<Duration>,
+    /// From its last byte to the moment at which it is cancelled on purpose.
+    pub(crate) leave: Option<Duration>,
 }
 
 /// The deadlines with one request.
 #[derive(Debug)]
 pub(super) struct Deadlines<'a> {
     clock: Clock,
-    limits: &'a Limits,
+    limits: Limits,
     began: RunNs,
     alarm: Pin<&'a mut Sleep>,
+    has_left: bool,
 }
 
 /// A limit that a request went beyond.
@@ -48,9 +51,16 @@ pub(super) enum Overdue {
     FirstByte(Duration),
     /// [`Limits::idle`].
     Idle(Duration),
+    /// [`Limits::leave`].
+    Leave(Duration),
 }
 
 impl Limits {
+    /// The same for a request that is cancelled so long after its last byte, if it is.
+    pub(super) fn leaving_after(self, leave: Option<Duration>) -> Self {
+        Self { leave, ..self }
+    }
+
     /// The timer for an exchange that begins now, to be looked after by a [`Deadlines`].
     pub(super) fn alarm(&self, clock: Clock) -> Sleep {
         pacer::alarm(clock, self.soonest(clock.now()))
@@ -58,7 +68,8 @@ impl Limits {
 
     /// Before then nothing of what begins `now` is overdue.
     fn soonest(&self, now: RunNs) -> RunNs {
-        let soonest = [self.first_byte, self.idle].into_iter().flatten().fold(self.whole, Duration::min);
+        let soonest =
+            [self.first_byte, self.idle, self.leave].into_iter().flatten().fold(self.whole, Duration::min);
         now.saturating_add(as_ns(soonest))
     }
 
@@ -70,6 +81,7 @@ impl Limits {
         let all = [
             first_byte.map(|limit| (after(sent.unwrap_or(now), limit), Overdue::FirstByte(limit))),
             self.idle.map(|limit| (after(read.unwrap_or(now), limit), Overdue::Idle(limit))),
+            self.leave.map(|limit| (after(sent.unwrap_or(now), limit), Overdue::Leave(limit))),
         ];
         let whole = (after(began, self.whole), Overdue::Whole(self.whole));
         all.into_iter().flatten().fold(whole, |first, other| if other.0 < first.0 { other } else { first })
@@ -78,8 +90,18 @@ impl Limits {
 
 impl<'a> Deadlines<'a> {
     /// Begins now.
-    pub(super) fn new(clock: Clock, limits: &'a Limits, alarm: Pin<&'a mut Sleep>) -> Self {
-        Self { clock, limits, began: clock.now(), alarm }
+    pub(super) fn new(clock: Clock, limits: Limits, alarm: Pin<&'a mut Sleep>) -> Self {
+        Self { clock, limits, began: clock.now(), alarm, has_left: false }
+    }
+
+    /// Whether the exchange was cancelled on purpose.
+    pub(super) fn has_left(&self) -> bool {
+        self.has_left
+    }
+
+    /// The exchange is not cancelled on purpose any more: the server has taken the request, and works on it by itself.
+    pub(super) fn stay(&mut self) {
+        self.limits.leave = None;
     }
 
     /// What `work` gives, unless the exchange is overdue before. `stamps` are those of the attempt that it works on.
@@ -139,6 +161,7 @@ impl<'a> Deadlines<'a> {
             let now = self.clock.now();
             let (due, overdue) = self.limits.next(self.began, stamps.sent(), stamps.latest_read(), now);
             if due <= now {
+                self.has_left = matches!(overdue, Overdue::Leave(_));
                 return Poll::Ready(overdue);
             }
             self.alarm.as_mut().reset(self.clock.instant(due));
@@ -164,6 +187,14 @@ impl From<Overdue> for ErrorDetails {
                 format!("nothing came for {} s in the middle of the response", limit.as_secs_f64()),
                 "raise `--idle-timeout-seconds` if the server may pause for longer",
             ),
+            Overdue::Leave(delay) => (
+                FailureKind::RequestCancelled,
+                format!(
+                    "cancelled {} s after its last byte, as `--request-cancellation-rate` asks",
+                    delay.as_secs_f64()
+                ),
+                "",
+            ),
         };
         Self { kind: kind.into(), message, hint: hint.into(), ..Self::default() }
     }
@@ -180,6 +211,7 @@ mod tests {
         whole: Duration::from_micros(9),
         first_byte: Some(SECOND),
         idle: Some(SECOND.saturating_mul(2)),
+        leave: None,
     };
 
     #[rstest]
@@ -195,6 +227,20 @@ mod tests {
         #[case] overdue: Overdue,
     ) {
         assert_eq!(LIMITS.next(100, sent, read, now), (due, overdue));
+    }
+
+    #[rstest]
+    #[case::not_yet_sent(None, 500, 800)]
+    #[case::sent(Some(400), 500, 700)]
+    #[case::overdue(Some(100), 500, 400)]
+    fn a_request_is_cancelled_so_long_after_its_last_byte(
+        #[case] sent: Option<RunNs>,
+        #[case] now: RunNs,
+        #[case] due: RunNs,
+    ) {
+        let delay = Duration::from_nanos(300);
+        let limits = LIMITS.leaving_after(Some(delay));
+        assert_eq!(limits.next(100, sent, None, now), (due, Overdue::Leave(delay)));
     }
 
     /// A timer that was set for a late first byte must not sleep through a short silence after an early one.
@@ -213,9 +259,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_pause_ends_when_it_is_over_or_everything_is() {
         let (clock, pause) = (Clock::start(), Duration::from_secs(40));
-        let limits = Limits { whole: pause + SECOND, first_byte: None, idle: Some(SECOND) };
+        let limits = Limits { whole: pause + SECOND, first_byte: None, idle: Some(SECOND), leave: None };
         let alarm = pin!(limits.alarm(clock));
-        let mut deadlines = Deadlines::new(clock, &limits, alarm);
+        let mut deadlines = Deadlines::new(clock, limits, alarm);
         // Longer than an answer may be silent: nobody answers now.
         assert_eq!(deadlines.pause(pause).await, Ok(()));
         assert_eq!(deadlines.pause(pause).await, Err(Overdue::Whole(limits.whole)));
@@ -225,9 +271,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_waited_for_until_then_is_no_longer_overdue() {
         let clock = Clock::start();
-        let limits = Limits { whole: SECOND, first_byte: Some(SECOND), idle: Some(SECOND) };
+        let limits = Limits { whole: SECOND, first_byte: Some(SECOND), idle: Some(SECOND), leave: None };
         let alarm = pin!(limits.alarm(clock));
-        let mut deadlines = Deadlines::new(clock, &limits, alarm);
+        let mut deadlines = Deadlines::new(clock, limits, alarm);
         pacer::pause(Duration::from_secs(1)).await;
         let deadline = clock.now() + 250_000_000;
         assert_eq!(deadlines.until(deadline, std::future::ready(7)).await, Some(7));
@@ -240,9 +286,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_pause_sets_the_timer_for_what_comes_after_it() {
         let (clock, second) = (Clock::start(), Duration::from_secs(1));
-        let limits = Limits { whole: second * 99, first_byte: Some(second * 2), idle: Some(second * 50) };
+        let limits =
+            Limits { whole: second * 99, first_byte: Some(second * 2), idle: Some(second * 50), leave: None };
         let alarm = pin!(limits.alarm(clock));
-        let mut deadlines = Deadlines::new(clock, &limits, alarm);
+        let mut deadlines = Deadlines::new(clock, limits, alarm);
         deadlines.pause(second * 40).await.unwrap();
         assert_eq!(deadlines.alarm.deadline(), clock.instant(42_000_000_000));
     }

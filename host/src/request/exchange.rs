@@ -1,6 +1,6 @@
 //! One request, from its bytes to the end of its answer.
 
-use std::{pin::pin, sync::Arc};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Method};
 use prony_plugin_api::{ErrorDetails, metadata::StreamFraming};
@@ -27,6 +27,7 @@ use super::{
 use crate::{
     clock::{Clock, RunNs},
     config::redact,
+    schedule::gate::Slot,
     session::Turn,
 };
 
@@ -67,6 +68,16 @@ pub(crate) struct Exchange {
     /// The body broke off behind the end of a complete answer.
     #[serde(default)]
     pub(crate) cut_after_end: bool,
+    /// How long it waited for slots, after its time had come and before work on it began. In a closed loop, that is the wait
+    /// for a prefill slot: a session has its own slot before there is a request.
+    #[serde(default)]
+    pub(crate) gate_wait_ns: u64,
+    /// Its slot among those that wait for their first token, until that has come.
+    #[serde(skip)]
+    pub(crate) prefill: Option<Slot>,
+    /// How long after its last byte it is cancelled on purpose.
+    #[serde(skip)]
+    pub(crate) leaves_after: Option<Duration>,
     /// When the first of two tries was sent.
     #[serde(skip)]
     first_sent: Option<RunNs>,
@@ -204,13 +215,16 @@ impl Wire {
     /// An answer that its API format has ended, and whose body has not, is returned: the request is over and holds up nobody,
     /// but it is not concluded before the stream has been [settled](Wire::settle).
     pub(crate) async fn perform(&self, request: &Prepared, exchange: &mut Exchange) -> Option<Box<Stream>> {
-        let limits = &self.target.limits;
+        let limits = self.target.limits.leaving_after(exchange.leaves_after);
         let alarm = pin!(limits.alarm(self.clock));
         let mut deadlines = Deadlines::new(self.clock, limits, alarm);
         match self.attempt(request, exchange, &mut deadlines).await {
             Ok(Some(stream)) => return Some(stream),
             Ok(None) => self.conclude(request, exchange, None),
             Err(failure) => self.conclude(request, exchange, Some(failure)),
+        }
+        if deadlines.has_left() {
+            exchange.outcome.leave();
         }
         None
     }
@@ -428,6 +442,7 @@ impl Exchange {
 
     /// Notes the end, and what the connection and the parser have noted until then.
     fn close(&mut self, now: RunNs) {
+        self.prefill = None;
         if self.instants.accepted.is_none() {
             self.note_way();
         }

@@ -50,12 +50,14 @@ pub(crate) enum FailureKind {
     TooLarge,
     /// Prony did not wait for the end of the response.
     Cancelled,
+    /// Prony closed the connection on purpose, as users do who leave.
+    RequestCancelled,
     /// One of a plugin, or of another version.
     Other(String),
 }
 
 /// All but the open one.
-const KNOWN: [FailureKind; 20] = [
+const KNOWN: [FailureKind; 21] = [
     FailureKind::Connect,
     FailureKind::Proxy,
     FailureKind::ServerGone,
@@ -76,6 +78,7 @@ const KNOWN: [FailureKind; 20] = [
     FailureKind::PluginPoisoned,
     FailureKind::TooLarge,
     FailureKind::Cancelled,
+    FailureKind::RequestCancelled,
 ];
 
 impl FailureKind {
@@ -107,6 +110,7 @@ impl FailureKind {
             Self::PluginPoisoned => "plugin_poisoned",
             Self::TooLarge => "too_large",
             Self::Cancelled => "cancelled",
+            Self::RequestCancelled => "request_cancelled",
             Self::Other(text) => text,
         }
     }

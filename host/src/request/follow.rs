@@ -30,6 +30,7 @@ impl Wire {
         while let Some(next) = next(exchange).map_err(|breach| self.endpoint.breached(breach))? {
             if exchange.follow_ups == 0 {
                 exchange.accept(self.clock.now());
+                deadlines.stay();
             }
             let asked = exchange.follow_ups;
             deadlines

@@ -14,7 +14,8 @@ pub(crate) enum Outcome {
     Ok,
     /// It failed.
     Failed(RequestFailure),
-    /// Prony did not wait for its end: the grace period was over, or the run is to end. With what is said of it.
+    /// Prony did not wait for its end: the grace period was over, the run is to end, or it was to be cancelled. With what is
+    /// said of it.
     Cancelled(RequestFailure),
 }
 
@@ -50,6 +51,21 @@ impl Outcome {
             message: "cancelled by prony, which did not wait for the end of the response".into(),
             ..RequestFailure::default()
         })
+    }
+
+    /// Makes a request that failed because it was cancelled on purpose one that is cancelled. A failure that the server had
+    /// reported before stays one.
+    pub(super) fn leave(&mut self) {
+        if let Self::Failed(failure) = self
+            && failure.kind == FailureKind::RequestCancelled
+        {
+            *self = Self::Cancelled(std::mem::take(failure));
+        }
+    }
+
+    /// Whether prony ended it on purpose, as users end requests.
+    pub(crate) fn is_cancelled_on_purpose(&self) -> bool {
+        matches!(self, Self::Cancelled(said) if said.kind == FailureKind::RequestCancelled)
     }
 
     /// Whether the request succeeded.

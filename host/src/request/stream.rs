@@ -86,12 +86,13 @@ impl Stream {
         self.parser
     }
 
-    /// Lets the worker know that the first token is not waited for any more, once it has come.
-    fn note_first_token(&mut self, answer: &Answer) {
+    /// Lets the worker know that the first token is not waited for any more, once it has come, and gives its slot back.
+    fn note_first_token(&mut self, exchange: &mut Exchange) {
         if let Some(underway) = self.underway.as_mut().filter(|underway| underway.waits())
-            && answer.first_token.is_some()
+            && exchange.answer.first_token.is_some()
         {
             underway.end_wait();
+            exchange.prefill = None;
         }
     }
 
@@ -148,13 +149,13 @@ impl Wire {
             exchange.note_read(&chunk);
             exchange.answer.arrived = Some(chunk.arrived);
             stream.reading.feed(chunk.bytes, &mut reader, &mut exchange.answer)?;
-            stream.note_first_token(&exchange.answer);
+            stream.note_first_token(exchange);
         }
     }
 
     /// Reads what comes behind the API format's end, while nobody is held up by it, and concludes the request.
     pub(crate) async fn settle(&self, request: &Prepared, exchange: &mut Exchange, mut stream: Stream) {
-        let limits = &self.target.limits;
+        let limits = self.target.limits;
         let alarm = pin!(limits.alarm(self.clock));
         let mut deadlines = Deadlines::new(self.clock, limits, alarm);
         let read = self.read_stream(&mut stream, exchange, &mut deadlines, Waiting::Aside).await;

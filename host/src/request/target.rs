@@ -114,6 +114,7 @@ impl TargetPlan {
                 whole: duration(target.request_timeout_s),
                 first_byte: target.first_byte_timeout_s.map(duration),
                 idle: target.idle_timeout_s.map(duration),
+                leave: None,
             },
             transport: target.transport,
             http2: target.http2,

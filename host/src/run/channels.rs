@@ -8,7 +8,10 @@ use std::sync::{
 use prony_plugin_api::PublishError;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::refusals::{Refusals, Verdict};
+use super::{
+    failed_share::{FailedShare, TooManyFailed},
+    refusals::{Refusals, Verdict},
+};
 use crate::{
     node::{self, NodeId},
     record::recorder::RecorderHandle,
@@ -32,6 +35,8 @@ pub(super) enum Signal {
     NodeGone(NodeId, Option<String>),
     /// Too many requests in a row failed in one way.
     Hopeless(Verdict),
+    /// More requests failed than are allowed.
+    TooManyFailed(TooManyFailed),
     /// A service asks for the end of the run.
     StopRequested(String),
     /// The recorder cannot write any more.
@@ -45,6 +50,7 @@ pub(super) struct Channels {
     pub(super) signals: UnboundedSender<Signal>,
     pub(super) tally: Arc<Tally>,
     pub(super) refusals: Arc<Refusals>,
+    pub(super) failed_share: Arc<FailedShare>,
 }
 
 /// Requests of the current phase.
@@ -96,6 +102,9 @@ impl worker::Sink for Channels {
         self.tally.count(finished.phase, &self.tally.ended);
         if let Some(verdict) = self.refusals.note(&finished) {
             self.signal(Signal::Hopeless(verdict));
+        }
+        if let Some(too_many) = self.failed_share.note(&finished) {
+            self.signal(Signal::TooManyFailed(too_many));
         }
         self.recorder.finished(finished);
     }

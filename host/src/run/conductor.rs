@@ -11,6 +11,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::{
     channels::{Channels, Signal},
     event_source::{EventSource, Wakeup},
+    failed_share::TooManyFailed,
     lifecycle::{Action, Drain, Ending, Event, Lifecycle},
     observer::{Observer, Snapshot},
     refusals::{Failures, Verdict},
@@ -101,8 +102,13 @@ async fn conduct_in_loop(
         // There is one run, and it is conducted once.
         let _ = run.journal.set(location);
     }
-    let channels =
-        Channels { recorder: recorder.handle(), signals, tally: Arc::default(), refusals: Arc::default() };
+    let channels = Channels {
+        recorder: recorder.handle(),
+        signals,
+        tally: Arc::default(),
+        refusals: Arc::default(),
+        failed_share: Arc::default(),
+    };
     let work = Work { plan: &run.plan, clock: run.clock, target: &run.target, source: &run.source };
     let mut fleet = endpoint.start(&work, &channels)?;
     let (services, wait_until_ready) = (start_services(run, registry, &bus, &channels), fleet.readiness());
@@ -310,6 +316,7 @@ impl Conductor<'_> {
         self.live.reset();
         self.channels.tally.reset(number);
         self.channels.refusals.reset(phase.load.most_in_flight());
+        self.channels.failed_share.reset(phase);
         // Services that take stock at the start of a phase do it before the load.
         self.bus.send(&PhaseStarted { index: number, kind: phase.role.kind(), at_ns: self.run.clock.now() });
         self.services.settle(SETTLE_TIMEOUT);
@@ -393,6 +400,9 @@ impl Conductor<'_> {
             Signal::Hopeless(Verdict::Unformatted(Failures { count, error, .. })) => {
                 Some(Event::Leave(Ending::Unformatted { refused: count, error }))
             }
+            Signal::TooManyFailed(TooManyFailed { failed, ended, most }) => {
+                Some(Event::Leave(Ending::TooManyFailed { failed, ended, most: most.to_string() }))
+            }
             Signal::WorkerLost(what) => Some(Event::Broken(Ending::WorkerLost(what))),
             Signal::StopRequested(reason) => Some(Event::StopRequested(reason)),
             Signal::JournalLost => Some(Event::Broken(Ending::JournalLost)),
@@ -449,6 +459,7 @@ fn snapshot(live: &Live, in_flight: u64, elapsed: Duration) -> Snapshot {
     Snapshot {
         elapsed,
         succeeded: live.succeeded.load(Ordering::Relaxed),
+        cancelled_on_purpose: live.cancelled_on_purpose.load(Ordering::Relaxed),
         failed: live.failed.load(Ordering::Relaxed),
         in_flight,
         output_tokens: live.output_tokens.load(Ordering::Relaxed),

@@ -60,6 +60,15 @@ pub(crate) enum Ending {
         /// What became of the last one.
         error: String,
     },
+    /// More requests failed than are allowed.
+    TooManyFailed {
+        /// So many.
+        failed: u64,
+        /// Of so many.
+        ended: u64,
+        /// The share that was allowed, as it was asked for.
+        most: String,
+    },
     /// A required service failed.
     ServiceLost(String),
     /// A service that the user asked for does not take its options.
@@ -108,6 +117,11 @@ impl Ending {
             Self::Unformatted { refused, error } => {
                 format!(
                     "the endpoint wrote no request that can be sent, {refused} times in a row; the last time: {error}"
+                )
+            }
+            Self::TooManyFailed { failed, ended, most } => {
+                format!(
+                    "{failed} of {ended} requests failed, more than `--failed-request-threshold {most}` allows"
                 )
             }
             Self::ServiceLost(what) => format!("a required service was lost: {what}"),

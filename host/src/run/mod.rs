@@ -10,6 +10,7 @@ mod conductor;
 mod event_source;
 mod execute;
 mod explain;
+mod failed_share;
 pub(crate) mod folder_error;
 mod interrupts;
 pub(crate) mod lifecycle;

@@ -26,7 +26,9 @@ pub(crate) struct Snapshot {
     pub(crate) elapsed: Duration,
     /// Requests that ended well.
     pub(crate) succeeded: u64,
-    /// Requests that failed or were cancelled.
+    /// Requests that were cancelled on purpose.
+    pub(crate) cancelled_on_purpose: u64,
+    /// Requests that failed, or whose end was not waited for.
     pub(crate) failed: u64,
     /// Requests that were tried and are not over.
     pub(crate) in_flight: u64,
@@ -37,6 +39,6 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// Requests that are over.
     pub(crate) fn ended(self) -> u64 {
-        self.succeeded + self.failed
+        self.succeeded + self.cancelled_on_purpose + self.failed
     }
 }

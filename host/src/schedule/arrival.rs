@@ -1,14 +1,15 @@
 //! Arrival laws: the due times of an open loop, as a pure function of rate, law and seed.
 //!
 //! A law is defined on the number of arrivals that a rate stands for, the area below its curve: evenly spaced arrivals are due
-//! whenever that area is a whole number, and those of a Poisson process are exponential distances apart on it. Going back
-//! from the area to the time gives the law for any curve of rates.
+//! whenever that area is a whole number, those of a Poisson process are exponential distances apart on it, and those of a
+//! gamma law are gamma distances with a mean of 1 apart. Going back from the area to the time gives the law for any curve of
+//! rates.
 
 use std::iter::Enumerate;
 
-use rand::distr::Distribution;
+use rand::{Rng, distr::Distribution};
 use rand_chacha::ChaCha8Rng;
-use rand_distr::Exp1;
+use rand_distr::{Exp1, Gamma};
 
 use crate::{
     clock::RunNs,
@@ -36,7 +37,23 @@ enum Gaps {
     /// no rounding adds up within a piece.
     Constant { next: u64, before: f64 },
     /// Sums of gaps; the first arrival comes after one gap.
-    Poisson { random: Box<ChaCha8Rng>, at_ns: f64 },
+    Random { gap: Gap, random: Box<ChaCha8Rng>, at_ns: f64 },
+}
+
+/// A distribution of gaps on the area, with a mean of 1.
+#[derive(Clone, Copy, Debug)]
+enum Gap {
+    Exponential,
+    Gamma(Gamma<f64>),
+}
+
+impl Distribution<f64> for Gap {
+    fn sample<R: Rng + ?Sized>(&self, random: &mut R) -> f64 {
+        match self {
+            Self::Exponential => Exp1.sample(random),
+            Self::Gamma(gamma) => gamma.sample(random),
+        }
+    }
 }
 
 /// Due times with their numbers.
@@ -46,9 +63,15 @@ impl Arrivals {
     /// The due times of a load; `None` for a closed loop, which has none.
     pub(crate) fn of(load: &Load, seed: Seed) -> Option<Self> {
         let Load::Open { rate, law, .. } = load else { return None };
+        let random = |gap| Gaps::Random { gap, random: Box::new(seed.stream(STREAM)), at_ns: 0.0 };
         let gaps = match law {
             Law::Constant => Gaps::Constant { next: 0, before: 0.0 },
-            Law::Poisson => Gaps::Poisson { random: Box::new(seed.stream(STREAM)), at_ns: 0.0 },
+            Law::Poisson => random(Gap::Exponential),
+            Law::Gamma { smoothness } => {
+                let shape = smoothness.get();
+                // Every smoothness is a shape, so that there is always a distribution.
+                random(Gamma::new(shape, shape.recip()).map_or(Gap::Exponential, Gap::Gamma))
+            }
         };
         Some(Self { pieces: rate.pieces(), piece: 0, gaps })
     }
@@ -78,8 +101,8 @@ impl Iterator for Arrivals {
                 *next += 1;
                 (piece.begin_s + time_for(piece, piece.begin_s, number - *before)) * NS_PER_S
             }
-            Gaps::Poisson { random, at_ns } => {
-                let mut gap: f64 = Exp1.sample(random);
+            Gaps::Random { gap, random, at_ns } => {
+                let mut gap = gap.sample(random);
                 loop {
                     let piece = self.pieces.get(self.piece)?;
                     let at_s = *at_ns / NS_PER_S;
@@ -133,6 +156,7 @@ fn gap_for(piece: &Piece, from_s: f64, gap: f64) -> f64 {
 mod tests {
     use proptest::prelude::*;
     use rand_distr::Exp;
+    use rstest::rstest;
 
     use super::*;
     use crate::plan::{Limit, Ramp};
@@ -187,17 +211,58 @@ mod tests {
         }
     }
 
-    /// Of an exponential law, mean and standard deviation are both `1 / rate`. 100,000 gaps estimate either to about
-    /// 0.3 %; the bound is ten times that.
+    fn gamma(shape: f64) -> Law {
+        Law::Gamma { smoothness: shape.try_into().unwrap() }
+    }
+
+    /// The gaps of 20,000 arrivals, in mean gaps.
+    fn gaps(law: Law) -> Vec<f64> {
+        let load = constant(RATE, law);
+        let times: Vec<f64> = arrivals(&load).take(20_001).map(|at| at as f64 / NS_PER_S * RATE).collect();
+        times.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    }
+
+    /// The share of gaps below `x` by the formula of a gamma law with a mean of 1: the regularised lower incomplete gamma
+    /// function as a series. `of_next` is the gamma function of `shape + 1`.
+    fn gamma_share(shape: f64, of_next: f64, x: f64) -> f64 {
+        let x = x * shape;
+        let (mut term, mut sum) = (x.powf(shape) * (-x).exp() / of_next, 0.0);
+        for step in 1..500 {
+            sum += term;
+            term *= x / (shape + f64::from(step));
+        }
+        sum
+    }
+
+    /// Each bound is what a right law exceeds with one seed in about a thousand: four standard errors of the mean and of the
+    /// variance, which come from the law's second and fourth moment, and 1.95 / sqrt(n) for the distance of Kolmogorov and
+    /// Smirnov. A Poisson process is the gamma law of shape 1.
+    #[rstest]
+    #[case::poisson(Law::Poisson, 1.0, 1.0)]
+    #[case::same_as_poisson(gamma(1.0), 1.0, 1.0)]
+    #[case::in_bursts(gamma(0.5), 0.5, 0.886_226_925_452_758)]
+    #[case::even(gamma(2.0), 2.0, 2.0)]
+    #[case::more_even(gamma(4.0), 4.0, 24.0)]
+    fn random_gaps_follow_their_law(#[case] law: Law, #[case] shape: f64, #[case] of_next: f64) {
+        let mut gaps = gaps(law);
+        let number = gaps.len() as f64;
+        let mean = gaps.iter().sum::<f64>() / number;
+        let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / number;
+        assert!((mean - 1.0).abs() < 4.0 * (shape * number).sqrt().recip(), "mean {mean}");
+        let of_variance = ((2.0 + 6.0 / shape) / number).sqrt();
+        assert!((variance * shape - 1.0).abs() < 4.0 * of_variance, "variance {variance}");
+        gaps.sort_unstable_by(f64::total_cmp);
+        let distances = gaps.iter().enumerate().map(|(below, gap)| {
+            let share = gamma_share(shape, of_next, *gap);
+            (share - below as f64 / number).abs().max(((below + 1) as f64 / number - share).abs())
+        });
+        let distance = distances.fold(0.0, f64::max);
+        assert!(distance < 1.95 / number.sqrt(), "distance {distance}");
+    }
+
     #[test]
-    fn poisson_gaps_have_the_mean_and_spread_of_the_law() {
-        let load = constant(RATE, Law::Poisson);
-        let times: Vec<f64> = arrivals(&load).take(100_001).map(|at| at as f64 / NS_PER_S).collect();
-        let gaps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
-        let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
-        assert!((mean * RATE - 1.0).abs() < 0.03, "{mean}");
-        assert!((variance.sqrt() * RATE - 1.0).abs() < 0.03, "{variance}");
+    fn even_gaps_are_all_the_same() {
+        assert!(gaps(Law::Constant).iter().all(|gap| (gap - 1.0).abs() < 1e-6));
     }
 
     /// The area below a curve from 0 to a time, by its pieces.
@@ -233,9 +298,10 @@ mod tests {
 
         /// Seen from the area, the arrivals of any curve are those of one arrival a second.
         #[test]
-        fn poisson_arrivals_are_exponential_gaps_of_the_area(rate in rates()) {
-            let unit = arrivals(&constant(1.0, Law::Poisson));
-            for (due_ns, area) in arrivals(&open(rate.clone(), Law::Poisson)).zip(unit).take(300) {
+        fn random_arrivals_are_random_gaps_of_the_area(rate in rates(), shape in 0.2f64..9.0, is_gamma in any::<bool>()) {
+            let law = if is_gamma { gamma(shape) } else { Law::Poisson };
+            let unit = arrivals(&constant(1.0, law));
+            for (due_ns, area) in arrivals(&open(rate.clone(), law)).zip(unit).take(300) {
                 let found = area_until(&rate, due_ns as f64 / NS_PER_S);
                 let expected = area as f64 / NS_PER_S;
                 prop_assert!((found - expected).abs() < 1e-5, "{} in place of {}", found, expected);

@@ -116,10 +116,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plan::{Grace, Law, Limit, Load, Ramp, Role, StopRule, TimeLimit};
+    use crate::plan::{Grace, Law, Limit, Load, Ramp, Role, Rules, StopRule, TimeLimit};
 
     fn phase(load: Load, stop: StopRule) -> Phase {
-        Phase { id: 0, name: "profiling".into(), role: Role::Measured, load, stop, drain_s: 8.0 }
+        Phase {
+            id: 0,
+            name: "profiling".into(),
+            role: Role::Measured,
+            load,
+            stop,
+            drain_s: 8.0,
+            rules: Rules::default(),
+        }
     }
 
     fn closed() -> Load {

@@ -89,7 +89,9 @@ impl Slots {
 
     /// As many as a curve says.
     pub(crate) fn following(curve: Ramp<u32>) -> Self {
-        Self { gate: Arc::new(Gate::new(whole(curve.at(0.0)))), curve: Some(Arc::new(curve)) }
+        let changes = curve.as_constant().is_none();
+        let gate = Arc::new(Gate::new(whole(curve.at(0.0))));
+        Self { gate, curve: changes.then(|| Arc::new(curve)) }
     }
 
     /// Waits for a slot in a phase that began at `start_ns`. Whoever waits sees to it that the gate follows its curve.

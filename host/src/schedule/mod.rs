@@ -5,6 +5,7 @@
 //! ([`credits`]) no message is needed per request. Only [`pacer`] waits.
 
 pub(crate) mod arrival;
+pub(crate) mod cancellation;
 pub(crate) mod credits;
 pub(crate) mod gate;
 pub(crate) mod pacer;

@@ -12,8 +12,8 @@ fn dialogue(texts: &[&str]) -> Session {
     Session::new(7, Arc::new(script), ReplyPolicy::Live)
 }
 
-fn reply(text: &str) -> Option<Reply> {
-    Some(Reply::of(vec![Part::text(text.into())]))
+fn reply(text: &str) -> Reply {
+    Reply::of(vec![Part::text(text.into())])
 }
 
 fn said(turn: &Turn) -> Vec<(&str, &str)> {
@@ -25,22 +25,22 @@ fn a_single_request_is_a_session_of_one_step() {
     let mut session = dialogue(&["hello"]);
     let first = session.first();
     assert!(session.is_last() && first.past.messages.is_empty());
-    assert!(session.answered(first, reply("hi")).is_empty());
+    assert!(session.answered(first, Some(reply("hi"))).is_empty());
 }
 
 #[test]
 fn every_request_repeats_what_was_said_before_it() {
     let mut session = dialogue(&["one", "two", "three"]);
     let first = session.first();
-    let second = session.answered(first, reply("first")).remove(0);
+    let second = session.answered(first, Some(reply("first"))).remove(0);
     assert_eq!(said(&second), [("user", "one"), ("assistant", "first")]);
     assert!(!session.is_last());
-    let third = session.answered(second, reply("second")).remove(0);
+    let third = session.answered(second, Some(reply("second"))).remove(0);
     assert_eq!(third.step().number, 2);
     assert!(session.is_last());
     let expected = [("user", "one"), ("assistant", "first"), ("user", "two"), ("assistant", "second")];
     assert_eq!(said(&third), expected);
-    assert!(session.answered(third, reply("third")).is_empty());
+    assert!(session.answered(third, Some(reply("third"))).is_empty());
 }
 
 /// A history of a hundred turns must not be copied for every request of it.
@@ -48,7 +48,7 @@ fn every_request_repeats_what_was_said_before_it() {
 fn what_was_said_is_shared_with_the_script() {
     let mut session = dialogue(&["one", "two"]);
     let first = session.first();
-    let second = session.answered(first, reply("first")).remove(0);
+    let second = session.answered(first, Some(reply("first"))).remove(0);
     let in_script = session.script.steps[0].messages[0].parts.as_ptr();
     assert_eq!(second.past.messages[0].parts().as_ptr(), in_script);
     assert_eq!(second.clone().past.messages[1].parts().as_ptr(), second.past.messages[1].parts().as_ptr());
@@ -62,9 +62,9 @@ fn recorded_replies_take_the_place_of_the_servers() {
     for (policy, expected) in [(ReplyPolicy::Recorded, "recorded"), (ReplyPolicy::Live, "live")] {
         let mut session = Session::new(0, Arc::clone(&script), policy);
         let first = session.first();
-        let second = session.answered(first, reply("live")).remove(0);
+        let second = session.answered(first, Some(reply("live"))).remove(0);
         assert_eq!(said(&second), [("user", "one"), ("assistant", expected)]);
-        let third = session.answered(second, reply("live too")).remove(0);
+        let third = session.answered(second, Some(reply("live too"))).remove(0);
         // The second reply is on no record.
         assert_eq!(said(&third)[3], ("assistant", "live too"));
     }
@@ -85,13 +85,13 @@ fn fork_and_join() -> Script {
 fn steps_go_on_side_by_side_and_wait_for_each_other() {
     let mut session = Session::new(0, Arc::new(fork_and_join()), ReplyPolicy::Live);
     let root = session.first();
-    let mut forks = session.answered(root, reply("r"));
+    let mut forks = session.answered(root, Some(reply("r")));
     let (right, left) = (forks.pop().unwrap(), forks.pop().unwrap());
     assert!(forks.is_empty() && !session.is_last());
     assert_eq!(said(&left), [("user", "root"), ("assistant", "r")]);
     assert_eq!(said(&right), []);
-    assert!(session.answered(right, reply("from right")).is_empty());
-    let join = session.answered(left, reply("from left")).remove(0);
+    assert!(session.answered(right, Some(reply("from right"))).is_empty());
+    let join = session.answered(left, Some(reply("from left"))).remove(0);
     assert!(session.is_last());
     let expected = [("user", "root"), ("assistant", "r"), ("user", "left"), ("assistant", "from left")];
     assert_eq!(said(&join), expected);

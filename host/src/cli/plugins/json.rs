@@ -36,7 +36,7 @@ pub(super) fn everything(registry: &Registry, asked: impl Fn(Category) -> bool) 
         })
     });
     object.insert("packs".to_owned(), packs.collect());
-    let mut inspections = Inspections::default();
+    let mut inspections = Inspections::new();
     for category in Category::ALL.into_iter().filter(|category| asked(*category)) {
         let listed = registry.list(category);
         let names = listed.iter().map(|listed| Value::Object(name(listed, &mut inspections))).collect();
@@ -51,7 +51,7 @@ pub(super) fn entry(listed: &Listed, registry: &Registry) -> Value {
     let mut object = Map::new();
     object.insert("schema_version".to_owned(), JSON_VERSION.into());
     object.insert("plugin_policy".to_owned(), policy(registry));
-    object.extend(name(listed, &mut Inspections::default()));
+    object.extend(name(listed, &mut Inspections::new()));
     object.insert("problems".to_owned(), problems(registry));
     Value::Object(object)
 }

@@ -103,7 +103,7 @@ fn broken(registry: &Registry) -> Vec<Vec<String>> {
     let listed = Category::ALL.into_iter().flat_map(|category| registry.list(category));
     let winners =
         listed.filter_map(|listed| listed.entries.into_iter().next().map(|winner| (listed.name, winner)));
-    let mut inspections = Inspections::default();
+    let mut inspections = Inspections::new();
     let rows = winners.filter_map(|(name, winner)| {
         let inspection = inspections.brief(&winner);
         let (fault, _) = inspection.faults().first()?;

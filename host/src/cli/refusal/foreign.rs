@@ -43,9 +43,9 @@ const FLAGS: &[(&[&str], &str)] = &[
     (&["--rate"], "use `--request-rate` for requests a second, or `--concurrency` for requests in flight"),
     (
         &["--rate-type", "--profile"],
-        "use `--concurrency` for a closed loop, or `--request-rate` with `--arrival-pattern poisson` or `constant`",
+        "use `--concurrency` for a closed loop, or `--request-rate` with `--arrival-pattern poisson`, `constant` or `gamma`",
     ),
-    (&["--burstiness"], "use `--arrival-pattern poisson`, which is a burstiness of 1"),
+    (&["--burstiness"], "use `--arrival-smoothness`"),
     (&["--max-seconds", "--duration", "--measurement-interval", "-d"], "use `--benchmark-duration`"),
     (&["--grace-period"], "use `--benchmark-grace-period`"),
     (&["--max-requests", "--requests", "-n"], "use `--request-count`"),

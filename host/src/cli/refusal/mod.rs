@@ -15,7 +15,7 @@ use clap::{
 
 use super::exit::{Exit, Failure};
 use crate::{
-    config::{near::near, redact, units::UnitError},
+    config::{near::near, rate_series::RateSeriesError, redact, units::UnitError},
     explain::Explain,
     plugin::PluginError,
 };
@@ -241,9 +241,12 @@ fn not_text(words: &[OsString], command: &Command) -> Option<Failure> {
 }
 
 fn wrong_value(error: &clap::Error) -> Option<Failure> {
-    let reason = error.source()?.downcast_ref::<UnitError>()?;
     // clap names the flag with the placeholder of its value: `--isl <TOKENS>`.
     let flag = context(error, ContextKind::InvalidArg)?.split(' ').next()?;
+    if let Some(error) = error.source()?.downcast_ref::<RateSeriesError>() {
+        return Some(Failure::new(Exit::Usage, format!("read `{flag}`: {error}")).with_hint(error.hint()));
+    }
+    let reason = error.source()?.downcast_ref::<UnitError>()?;
     let value = context(error, ContextKind::InvalidValue)?;
     let message = format!("use `{flag} {value}`: {reason}");
     let failure = Failure::new(Exit::Usage, message);

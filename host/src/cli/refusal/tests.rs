@@ -102,9 +102,9 @@ fn other_commands_are_refused_in_words_of_their_own(
     "run `prony profile` once for each value"
 )]
 #[case(
-    "prony profile --request-rate-mode gamma",
-    "use `--arrival-pattern gamma`: prony does not have this choice yet",
-    "choose one of: poisson, constant, concurrency-burst"
+    "prony profile --ui-type dashboard",
+    "use `--ui dashboard`: prony does not have this choice yet",
+    "choose one of: simple, none"
 )]
 #[case(
     "prony profile --connection-reuse-strategy sticky_user_sessions",

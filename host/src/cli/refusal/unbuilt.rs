@@ -9,15 +9,6 @@ const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
     (&["--config", "-f"], "write the flags on the command line"),
     (&["--public-dataset"], "convert it to a file of prompts, and name that with `--input-file`"),
     (&["--user-centric-rate", "--num-users"], "use `--concurrency` or `--request-rate`"),
-    (&["--warmup-duration", "--num-warmup-sessions"], "use `--warmup-request-count`"),
-    (
-        &["--warmup-request-rate", "--warmup-arrival-pattern"],
-        "leave it out: a warm-up has the rate of `--request-rate`",
-    ),
-    (
-        &["--arrival-smoothness", "--vllm-burstiness"],
-        "use `--arrival-pattern poisson`, which is a smoothness of 1",
-    ),
     (&["--url-strategy"], "leave it out: several URLs are used in turn"),
     (&["--dataset-sampling-strategy"], "leave it out: prompts are used in order"),
     (&["--profile-export-prefix", "--profile-export-file"], "use `--artifact-dir` to keep runs apart"),
@@ -76,15 +67,15 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     "--synthesis-prompt-len-multiplier", "--synthesis-output-len-multiplier", "--synthesis-max-isl",
     "--synthesis-max-osl",
     // Load.
-    "--prefill-concurrency", "--concurrency-ramp-duration", "--prefill-concurrency-ramp-duration",
-    "--request-rate-ramp-duration", "--request-rate-series", "--failed-request-threshold",
+    
+    
     "--trajectory-start-min-ratio", "--trajectory-start-max-ratio", "--burst-phase-starts",
     "--trace-idle-gap-cap-seconds", "--system-idle-gap-cap-seconds", "--scenario", "--unsafe-override",
     // Warm-up, cancellation.
-    "--warmup-prefill-concurrency", "--warmup-grace-period", "--warmup-concurrency-ramp-duration",
-    "--warmup-prefill-concurrency-ramp-duration", "--warmup-request-rate-ramp-duration",
-    "--agentic-cache-warmup-duration", "--agentic-warmup-grace-period", "--request-cancellation-rate",
-    "--request-cancellation-delay",
+    
+    
+    "--agentic-cache-warmup-duration", "--agentic-warmup-grace-period", 
+    
     // Output, integrations.
     "--slice-duration", "--auto-plot", "--no-auto-plot", "--plot-required",
     "--show-trace-timing", "--otel-url", "--otel-resource-attributes",

@@ -4,10 +4,13 @@
 //! Defaults and combinations are decided in [`super::resolve`]. Names and aliases are AIPerf's, so that its command
 //! lines go on working; a default named in a help text is the one that `resolve` fills in.
 
+mod arrival;
 mod choice;
 mod dialogues;
 mod media;
+mod pattern;
 mod rankings;
+mod warmup;
 
 use std::{
     num::{NonZeroU32, NonZeroU64},
@@ -18,7 +21,8 @@ use clap::Args;
 
 use self::choice::{DATASET, LOAD, OUTPUT, SERVICES, TARGET};
 pub(crate) use self::{
-    choice::ChoiceParser, dialogues::DialogueFlags, media::MediaFlags, rankings::RankingsFlags,
+    arrival::ArrivalFlags, choice::ChoiceParser, dialogues::DialogueFlags, media::MediaFlags,
+    pattern::ArrivalPattern, rankings::RankingsFlags, warmup::WarmupFlags,
 };
 use super::{
     policy::PluginPolicy,
@@ -169,10 +173,14 @@ pub(crate) struct ProfileFlags {
     pub(crate) request_rate: Option<f64>,
 
     /// Distribution of request arrivals; concurrency-burst is the closed loop that --concurrency alone gives
-    /// [default: poisson with --request-rate].
+    /// [default: gamma with --arrival-smoothness, else poisson with --request-rate].
     #[arg(long, visible_alias = "request-rate-mode", value_name = "PATTERN", help_heading = LOAD)]
     #[arg(value_parser = ChoiceParser::<ArrivalPattern>::new())]
     pub(crate) arrival_pattern: Option<ArrivalPattern>,
+
+    /// Gaps and curves.
+    #[command(flatten)]
+    pub(crate) arrival: ArrivalFlags,
 
     /// Number of requests to send [default: 10].
     ///
@@ -212,6 +220,10 @@ pub(crate) struct ProfileFlags {
     /// Requests in flight during warm-up [default: that of --concurrency].
     #[arg(long, value_name = "N", value_parser = units::concurrency, help_heading = LOAD)]
     pub(crate) warmup_concurrency: Option<NonZeroU32>,
+
+    /// The load of the warm-up.
+    #[command(flatten)]
+    pub(crate) warmup: WarmupFlags,
 
     /// Threads that send the load [default: one for each 512 requests in flight, up to one for each core but one; all cores
     /// where there are two or fewer; a rate without --concurrency takes the most].
@@ -360,26 +372,6 @@ pub(crate) struct ProfileFlags {
     #[arg(long, visible_alias = "ui-type", value_name = "UI", help_heading = OUTPUT)]
     #[arg(value_parser = ChoiceParser::<Ui>::new())]
     pub(crate) ui: Option<Ui>,
-}
-
-/// How requests follow each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ArrivalPattern {
-    /// At random times with a mean rate.
-    Poisson,
-    /// At equal distances.
-    Constant,
-    /// Each as soon as another has ended.
-    ConcurrencyBurst,
-}
-
-impl Choice for ArrivalPattern {
-    const NAMES: &'static [(&'static str, Self)] = &[
-        ("poisson", Self::Poisson),
-        ("constant", Self::Constant),
-        ("concurrency-burst", Self::ConcurrencyBurst),
-    ];
-    const NOT_BUILT: &'static [&'static str] = &["gamma"];
 }
 
 impl Choice for FileFormat {

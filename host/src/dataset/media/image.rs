@@ -1,12 +1,9 @@
 //! Images of noise: nothing in them repeats, so that no encoder makes them small and no cache takes one for another.
 
-use image::{
-    ExtendedColorType, ImageEncoder,
-    codecs::{
-        jpeg::JpegEncoder,
-        png::{CompressionType, FilterType, PngEncoder},
-    },
-};
+use std::error::Error;
+
+use jpeg_encoder::{ColorType, SamplingFactor};
+use png::{BitDepth, Compression, Filter};
 use rand::{Rng, RngExt};
 
 use super::outline::{MediaError, Outline};
@@ -65,30 +62,52 @@ impl Outline for ImageOutline {
     }
 
     fn encode(&self, seed: Seed) -> Result<(&'static str, Vec<u8>), MediaError> {
-        let failed = |reason: String| MediaError::Encoder { what: self.what(), reason };
-        let side = |side: u64| u32::try_from(side).map_err(|error| failed(error.to_string()));
-        let (width, height) = (side(self.width)?, side(self.height)?);
         let bytes = usize::try_from(self.width * self.height * RGB);
-        let mut pixels = vec![0; bytes.map_err(|error| failed(error.to_string()))?];
+        let mut pixels = vec![0; bytes.map_err(|error| self.failed(&error))?];
         seed.stream("pixels").fill_bytes(&mut pixels);
+        match self.encoding {
+            Encoding::Png => Ok(("image/png", self.png(&pixels)?)),
+            Encoding::Jpeg => Ok(("image/jpeg", self.jpeg(&pixels)?)),
+        }
+    }
+}
+
+impl ImageOutline {
+    fn png(&self, pixels: &[u8]) -> Result<Vec<u8>, MediaError> {
+        let (width, height) = self.sides()?;
         let mut file = Vec::new();
-        let color = ExtendedColorType::Rgb8;
-        let (media_type, written) = match self.encoding {
-            // To look for what repeats in noise would take long and find nothing.
-            Encoding::Png => {
-                let encoder = PngEncoder::new_with_quality(
-                    &mut file,
-                    CompressionType::Uncompressed,
-                    FilterType::NoFilter,
-                );
-                ("image/png", encoder.write_image(&pixels, width, height, color))
-            }
-            Encoding::Jpeg => {
-                let encoder = JpegEncoder::new_with_quality(&mut file, QUALITY);
-                ("image/jpeg", encoder.write_image(&pixels, width, height, color))
-            }
-        };
-        written.map_err(|error| failed(error.to_string()))?;
-        Ok((media_type, file))
+        let mut encoder = png::Encoder::new(&mut file, width, height);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(BitDepth::Eight);
+        // To look for what repeats in noise would take long and find nothing.
+        encoder.set_compression(Compression::NoCompression);
+        encoder.set_filter(Filter::NoFilter);
+        let written = encoder.write_header().and_then(|mut writer| {
+            writer.write_image_data(pixels)?;
+            writer.finish()
+        });
+        written.map_err(|error| self.failed(&error))?;
+        Ok(file)
+    }
+
+    fn jpeg(&self, pixels: &[u8]) -> Result<Vec<u8>, MediaError> {
+        let (width, height) = self.sides()?;
+        let mut file = Vec::new();
+        let mut encoder = jpeg_encoder::Encoder::new(&mut file, QUALITY);
+        // All colours of all pixels, as in a PNG file.
+        encoder.set_sampling_factor(SamplingFactor::F_1_1);
+        let written = encoder.encode(pixels, width, height, ColorType::Rgb);
+        written.map_err(|error| self.failed(&error))?;
+        Ok(file)
+    }
+
+    /// Width and height, as an encoder takes them.
+    fn sides<T: TryFrom<u64, Error: Error>>(&self) -> Result<(T, T), MediaError> {
+        let side = |side: u64| T::try_from(side).map_err(|error| self.failed(&error));
+        Ok((side(self.width)?, side(self.height)?))
+    }
+
+    fn failed(&self, reason: &dyn Error) -> MediaError {
+        MediaError::Encoder { what: self.what(), reason: reason.to_string() }
     }
 }

@@ -15,6 +15,7 @@ use super::{
     columns::Columns,
     first_reads::FirstReads,
     request::{LatencyOrigin, Request, TokenCounting},
+    sessions::Sessions,
     span::{LATE_NS, PhaseSpan},
 };
 use crate::{
@@ -51,6 +52,7 @@ pub(crate) struct Aggregator {
     not_measured: Columns,
     /// Measured requests by the base URL that they went to, where there are several.
     by_url: Vec<Columns>,
+    sessions: Sessions,
     /// How workers fared in measured phases.
     workers: Vec<WorkerUsage>,
     /// First tokens of measured requests.
@@ -80,6 +82,7 @@ impl Aggregator {
             no_warmup: columns(PhaseKind::Warmup),
             not_measured,
             phases: BTreeMap::new(),
+            sessions: Sessions::default(),
             workers: Vec::new(),
             first_reads: FirstReads::default(),
             asked: header.settings.phases.iter().map(Asked::of).collect(),
@@ -182,6 +185,7 @@ impl Aggregator {
             }
         }
         self.columns_of(record.phase).record(&request, measured);
+        self.sessions.record(record, measured);
     }
 
     /// Takes in the requests of another collector, which began as a clone of this without any. Which of them saw which
@@ -198,6 +202,7 @@ impl Aggregator {
             self.columns_of(index).merge(more);
         }
         self.first_reads.merge(other.first_reads);
+        self.sessions.merge(other.sessions);
         for (columns, more) in self.by_url.iter_mut().zip(other.by_url) {
             columns.merge(more);
         }
@@ -222,7 +227,7 @@ impl Aggregator {
         let warmup = (!phases.is_empty()).then_some(warmup);
         phases.extend(of_measured);
         phases.sort_by_key(|phase| phase.span.index);
-        RunResults { phases, measured, warmup }
+        RunResults { phases, measured, warmup, sessions: self.sessions }
     }
 
     /// Computes the numbers of each phase of a kind, and those of all of them together.
@@ -233,6 +238,7 @@ impl Aggregator {
         for span in &spans {
             self.columns_of(span.index);
             let Some(mut columns) = self.by_phase.remove(&span.index) else { continue };
+            self.sessions.of(span.index).for_each(|(_, session)| columns.record_session(session));
             let name = self.asked_of(span.index).map(|asked| asked.name.clone());
             phases.push(PhaseResults {
                 span: *span,

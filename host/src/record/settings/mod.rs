@@ -93,15 +93,24 @@ pub(crate) struct PhaseSettings {
     /// Requests are due at instants of a schedule, from which their latency counts; otherwise, when others have ended.
     #[serde(deserialize_with = "lenient")]
     pub(crate) is_open_loop: bool,
-    /// The law of these instants: [`CONSTANT`], [`POISSON`], or one of a newer version. Only shown.
+    /// The law of these instants: [`CONSTANT`], [`POISSON`], [`GAMMA`], or one of a newer version. Only shown.
     #[serde(deserialize_with = "lenient")]
     pub(crate) law: String,
+    /// The shape of the gaps' distribution, where the law is [`GAMMA`].
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub(crate) smoothness: Option<f64>,
     /// Requests a second at most, where the law has a rate.
     #[serde(deserialize_with = "lenient")]
     pub(crate) rate: Option<f64>,
+    /// How the rate changes with time, in words; none where it does not.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub(crate) rate_curve: Option<String>,
     /// Most requests in flight; no limit without it.
     #[serde(deserialize_with = "lenient")]
     pub(crate) concurrency: Option<usize>,
+    /// How that number changes with time, in words; none where it does not.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub(crate) concurrency_curve: Option<String>,
     /// Stops after so many requests.
     #[serde(deserialize_with = "lenient")]
     pub(crate) request_count: Option<u64>,
@@ -115,6 +124,9 @@ pub(crate) const CONSTANT: &str = "constant";
 
 /// The law of exponential gaps between requests.
 pub(crate) const POISSON: &str = "poisson";
+
+/// The law of gaps with the gamma distribution.
+pub(crate) const GAMMA: &str = "gamma";
 
 /// Where the next request is due when one has ended.
 pub(crate) const CLOSED_LOOP: &str = "closed_loop";

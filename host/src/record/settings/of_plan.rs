@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::{CLOSED_LOOP, CONSTANT, POISSON, PhaseSettings, RunSettings, TokenizerSetting};
+use super::{CLOSED_LOOP, CONSTANT, GAMMA, POISSON, PhaseSettings, RunSettings, TokenizerSetting};
 use crate::{
     config::redact::Redacted,
-    plan::{Law, Phase, Plan, Ramp, TokenizerChoice},
+    plan::{Law, Level, Phase, Plan, Ramp, TokenizerChoice},
 };
 
 /// What reports read of a plan, and the whole of it to be shown.
@@ -42,15 +42,27 @@ fn phase(phase: &Phase) -> PhaseSettings {
         None => CLOSED_LOOP,
         Some(Law::Constant) => CONSTANT,
         Some(Law::Poisson) => POISSON,
+        Some(Law::Gamma { .. }) => GAMMA,
     };
     PhaseSettings {
         kind: phase.role.kind(),
         name: Some(&phase.name).filter(|name| *name != phase.role.name()).cloned(),
         is_open_loop: phase.load.is_open(),
         law: law.to_owned(),
+        smoothness: match phase.load.law() {
+            Some(Law::Gamma { smoothness }) => Some(smoothness.get()),
+            None | Some(Law::Constant | Law::Poisson) => None,
+        },
         rate: phase.load.rate().map(Ramp::most),
+        rate_curve: phase.load.rate().and_then(curve),
         concurrency: phase.load.most_in_flight().and_then(|most| usize::try_from(most).ok()),
+        concurrency_curve: phase.load.in_flight().as_ref().and_then(curve),
         request_count: phase.stop.requests(),
         duration_s: phase.stop.duration_s(),
     }
+}
+
+/// How a value changes, if it does.
+fn curve<T: Level>(ramp: &Ramp<T>) -> Option<String> {
+    ramp.as_constant().is_none().then(|| ramp.to_string())
 }

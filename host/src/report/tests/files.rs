@@ -51,11 +51,11 @@ fn a_second_report_says_the_same() {
     assert_eq!(names.map(|name| text(dir.path(), name)), first);
 }
 
-/// A run that has something for every writer: a warm-up, kept texts, and scrapes of the server's own metrics.
+/// A run that has something for every writer: a warm-up, a conversation, kept texts, and scrapes of the server's own metrics.
 fn frames_for_every_writer() -> Vec<Frame> {
     let mut header = sample::header();
     header.settings.export_outputs = true;
-    let mut frames = sample::journal(header, &[sample::a()]);
+    let mut frames = sample::journal(header, &[sample::a(), Record { steps: 2, ..sample::a() }]);
     let batch = ServerMetricsBatch {
         samples: vec![ServerMetricsSample {
             url: "http://one/metrics".into(),

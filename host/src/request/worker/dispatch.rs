@@ -43,7 +43,7 @@ pub(super) struct Dispatcher<S> {
 /// What became of the next credit.
 enum NextSession {
     /// Its session may start.
-    Start(Box<ReadySession>),
+    Start(ReadySession),
     /// Its first request could not be formatted, and the session is over. It had a slot in a closed loop.
     Refused(Option<Slot>),
     /// The phase drains; this credit was still waiting.
@@ -110,14 +110,16 @@ impl<S: Sink> Dispatcher<S> {
             phase: phase.phase,
             start_ns: phase.start_ns,
             ends_ns: phase.ends_ns,
+            prefill: phase.prefill.clone(),
+            cancellations: phase.cancellations,
             control: phase.control.clone(),
             budget: phase.budget.clone(),
         };
         loop {
-            match self.next_session(&mut phase, pacer).await {
+            match self.next_session(&mut phase, &context, pacer).await {
                 NextSession::Start(ready) => {
                     counts.sessions += 1;
-                    in_flight.spawn(Arc::clone(&self.player).play(*ready, context.clone()));
+                    in_flight.spawn(Arc::clone(&self.player).play(ready, context.clone()));
                 }
                 NextSession::Refused(slot) => {
                     counts.sessions += 1;
@@ -143,7 +145,12 @@ impl<S: Sink> Dispatcher<S> {
 
     /// In a closed loop the slot comes first: whoever has one takes the next number. In an open loop the number comes
     /// first, its request is formatted ahead, and then waits for its time and a slot.
-    async fn next_session(&self, phase: &mut Assignment, pacer: &mut Pacer) -> NextSession {
+    async fn next_session(
+        &self,
+        phase: &mut Assignment,
+        context: &PhaseContext,
+        pacer: &mut Pacer,
+    ) -> NextSession {
         let draining = *phase.control.borrow_and_update() >= Control::Drain;
         if draining {
             return phase
@@ -153,36 +160,47 @@ impl<S: Sink> Dispatcher<S> {
                 .map_or(NextSession::NoMore, NextSession::Drained);
         }
         if phase.credits.is_open() {
-            self.next_open(phase, pacer).await
+            self.next_open(phase, context, pacer).await
         } else {
-            self.next_closed(phase).await
+            self.next_closed(phase, context).await
         }
     }
 
-    async fn next_closed(&self, phase: &mut Assignment) -> NextSession {
+    async fn next_closed(&self, phase: &mut Assignment, context: &PhaseContext) -> NextSession {
         let slot = phase.slots.enter(self.clock(), phase.start_ns);
         let Some(slot) = unless_drained(&mut phase.control, slot).await else { return NextSession::NoMore };
+        let prefill = context.prefill(self.clock());
+        let Some(prefill) = unless_drained(&mut phase.control, prefill).await else {
+            return NextSession::NoMore;
+        };
         let Some(credit) = phase.next_credit() else { return NextSession::NoMore };
         self.player.sink.begun(phase.phase);
         let session = self.session(phase, credit);
         let turn = session.first();
-        let mut finished = self.player.begin(phase.phase, &turn);
+        let mut finished = self.player.begin(context, &turn);
+        let waited_ns = prefill.waited_ns;
+        prefill.give(&mut finished.exchange, waited_ns);
         let Some(prepared) = self.player.prepare(&mut finished, &turn).await else {
             return NextSession::Refused(Some(slot));
         };
         let now = self.clock().now();
         finished.exchange.instants.scheduled = now;
         finished.exchange.instants.started = now;
-        let first = ReadyRequest { turn, prepared, finished };
-        NextSession::Start(Box::new(ReadySession { session, first, slot, rest: Some(BACK_OFF) }))
+        let first = Box::new(ReadyRequest { turn, prepared, finished });
+        NextSession::Start(ReadySession { session, first, slot, rest: Some(BACK_OFF) })
     }
 
-    async fn next_open(&self, phase: &mut Assignment, pacer: &mut Pacer) -> NextSession {
+    async fn next_open(
+        &self,
+        phase: &mut Assignment,
+        context: &PhaseContext,
+        pacer: &mut Pacer,
+    ) -> NextSession {
         let Some(credit) = phase.next_credit() else { return NextSession::NoMore };
         let due = phase.start_ns.saturating_add(credit.due_ns.unwrap_or(0));
         let session = self.session(phase, credit);
         let turn = session.first();
-        let mut finished = self.player.begin(phase.phase, &turn);
+        let mut finished = self.player.begin(context, &turn);
         finished.exchange.instants.scheduled = due;
         let Some(prepared) = self.player.prepare(&mut finished, &turn).await else {
             self.player.sink.begun(phase.phase);
@@ -195,19 +213,22 @@ impl<S: Sink> Dispatcher<S> {
             // Until it had the slot for the request before, it waited for the server, and not the server for it.
             let idle_since = due.max(phase.slotted_ns);
             self.statistics.note_wake(self.clock().now().saturating_sub(idle_since));
-            if phase.slots.is_full() {
+            if phase.slots.is_full() || context.is_prefill_full() {
                 self.statistics.note_held_back();
             }
-            phase.slots.enter(self.clock(), phase.start_ns).await
+            let asked = self.clock().now();
+            let slot = phase.slots.enter(self.clock(), phase.start_ns).await?;
+            Some((slot, context.prefill(self.clock()).await?, asked))
         };
-        let Some(slot) = unless_drained(&mut phase.control, start).await else {
+        let Some((slot, prefill, asked)) = unless_drained(&mut phase.control, start).await else {
             return NextSession::Drained(credit);
         };
         phase.slotted_ns = self.clock().now();
+        prefill.give(&mut finished.exchange, phase.slotted_ns.saturating_sub(asked));
         self.player.sink.begun(phase.phase);
         finished.exchange.instants.started = self.clock().now();
-        let first = ReadyRequest { turn, prepared, finished };
-        NextSession::Start(Box::new(ReadySession { session, first, slot, rest: None }))
+        let first = Box::new(ReadyRequest { turn, prepared, finished });
+        NextSession::Start(ReadySession { session, first, slot, rest: None })
     }
 
     /// The session of a credit.

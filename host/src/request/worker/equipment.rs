@@ -12,6 +12,7 @@ use crate::{
     request::{endpoint::Endpoint, target::TargetPlan},
     schedule::{
         Credit,
+        cancellation::Cancellations,
         credits::{Budget, Credits},
         gate::Slots,
     },
@@ -38,6 +39,10 @@ pub(crate) struct Assignment {
     pub(crate) slots: Slots,
     /// When the latest request of an open loop had its slot.
     pub(crate) slotted_ns: RunNs,
+    /// A slot for each request that may wait for its first token, of all workers together; none without such a limit.
+    pub(crate) prefill: Option<Slots>,
+    /// Which requests are cancelled on purpose, if any are.
+    pub(crate) cancellations: Option<Cancellations>,
     /// Run, drain or cancel.
     pub(crate) control: watch::Receiver<Control>,
 }

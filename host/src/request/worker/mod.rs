@@ -2,12 +2,14 @@
 //!
 //! - [`equipment`]: what it has, and its part of a phase; [`sink`]: where its results go;
 //! - [`dispatch`]: takes the sessions of its share, one after the other, each when it may start;
+//! - [`prefill`]: waits until one more request may wait for its first token;
 //! - [`player`]: plays a session, as a task of its own; [`control`]: how everything hears of the end of a phase.
 
 mod control;
 mod dispatch;
 mod equipment;
 mod player;
+mod prefill;
 mod sink;
 
 use std::{

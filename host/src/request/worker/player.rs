@@ -19,8 +19,9 @@ use crate::{
         prepared::{Prepared, new_request_id, prepare},
     },
     schedule::{
+        cancellation::Cancellations,
         credits::Budget,
-        gate::Slot,
+        gate::{Slot, Slots},
         pacer::{alarm, pause},
     },
     session::{Session, Turn, history::Reply},
@@ -45,6 +46,10 @@ pub(super) struct PhaseContext {
     pub(super) start_ns: RunNs,
     /// When its duration and its grace period are over, if they ever are.
     pub(super) ends_ns: Option<RunNs>,
+    /// A slot for each request that may wait for its first token; none without such a limit.
+    pub(super) prefill: Option<Slots>,
+    /// Which requests are cancelled on purpose, if any are.
+    pub(super) cancellations: Option<Cancellations>,
     /// Run, drain or cancel.
     pub(super) control: watch::Receiver<Control>,
     /// Requests that are left of its number.
@@ -56,7 +61,7 @@ pub(super) struct PhaseContext {
 pub(super) struct ReadySession {
     pub(super) session: Session,
     /// Its first step.
-    pub(super) first: ReadyRequest,
+    pub(super) first: Box<ReadyRequest>,
     /// The session's, until it is over.
     pub(super) slot: Slot,
     /// How long the slot rests when nobody answers.
@@ -93,17 +98,21 @@ const AHEAD_NS: RunNs = 5_000_000;
 
 impl<S: Sink> Player<S> {
     /// What is known of the request of a step before it exists.
-    pub(super) fn begin(&self, phase: u32, turn: &Turn) -> Finished {
+    pub(super) fn begin(&self, context: &PhaseContext, turn: &Turn) -> Finished {
+        let said = Content::of(turn);
+        let cancellations = context.cancellations.as_ref();
+        let leaves_after = cancellations.and_then(|all| all.delay(turn.session, said.step));
         let mut finished = Finished {
             request_id: new_request_id(),
-            phase,
+            phase: context.phase,
             session_num: turn.session,
-            content: Content::of(turn),
+            content: said,
             worker: self.number,
             requested_output_tokens: None,
             unformatted: false,
             exchange: Exchange::default(),
         };
+        finished.exchange.leaves_after = leaves_after;
         finished.exchange.instants.scheduled = self.wire.clock.now();
         finished
     }
@@ -150,7 +159,7 @@ impl<S: Sink> Player<S> {
     async fn play_steps(
         &self,
         mut session: Session,
-        first: ReadyRequest,
+        first: Box<ReadyRequest>,
         slot: Slot,
         rest: Option<Duration>,
         context: &PhaseContext,
@@ -199,18 +208,25 @@ impl<S: Sink> Player<S> {
             Start::After(delay_ns) => ready_ns.saturating_add(delay_ns),
             Start::At(offset_ns) => start_ns.saturating_add(offset_ns).max(ready_ns),
         };
+        // A prefill slot comes first, and is not waited for before its time.
+        let ahead_ns = if context.prefill.is_some() { 0 } else { AHEAD_NS };
         let mut control = context.control.clone();
-        if due_ns > clock.now().saturating_add(AHEAD_NS) {
+        if due_ns > clock.now().saturating_add(ahead_ns) {
             let waited = async {
-                alarm(clock, due_ns - AHEAD_NS).await;
+                alarm(clock, due_ns - ahead_ns).await;
                 Some(())
             };
             if unless_drained(&mut control, waited).await.is_none() {
                 return StepEnd::NeverDue;
             }
         }
+        let Some(prefill) = unless_drained(&mut control, context.prefill(clock)).await else {
+            return StepEnd::NeverDue;
+        };
         self.sink.begun(context.phase);
-        let mut finished = self.begin(context.phase, &turn);
+        let mut finished = self.begin(context, &turn);
+        let waited_ns = prefill.waited_ns;
+        prefill.give(&mut finished.exchange, waited_ns);
         finished.exchange.instants.scheduled = due_ns;
         let Some(prepared) = self.prepare(&mut finished, &turn).await else {
             if let Some(rest) = rest {
@@ -222,25 +238,26 @@ impl<S: Sink> Player<S> {
             alarm(clock, due_ns).await;
         }
         finished.exchange.instants.started = clock.now();
-        self.request(ReadyRequest { turn, prepared, finished }, context, rest, slot).await
+        self.request(Box::new(ReadyRequest { turn, prepared, finished }), context, rest, slot).await
     }
 
     /// Sends a request, and gives it away when it is over. The slot, if it is given one, is free as soon as the last event of
     /// the answer has come, and rests when nobody answered.
     async fn request(
         &self,
-        ready: ReadyRequest,
+        mut ready: Box<ReadyRequest>,
         context: &PhaseContext,
         rest: Option<Duration>,
         mut slot: Option<Slot>,
     ) -> StepEnd {
-        let ReadyRequest { turn, prepared, mut finished } = ready;
         let is_last = slot.is_some();
-        self.perform(&prepared, &mut finished.exchange, context, || drop(slot.take())).await;
+        let ReadyRequest { prepared, finished, .. } = &mut *ready;
+        self.perform(prepared, &mut finished.exchange, context, || drop(slot.take())).await;
         let exchange = &finished.exchange;
         let (is_ok, at_ns) = (exchange.outcome.is_ok(), exchange.over_ns());
         let reply = (is_ok && !is_last).then(|| reply(&exchange.answer));
         let is_unreachable = exchange.outcome.failure().is_some_and(|failure| failure.kind.is_nobody_there());
+        let ReadyRequest { turn, finished, .. } = *ready;
         hand_over(&self.sink, &self.wire.endpoint, finished);
         if let Some(rest) = rest.filter(|_| is_unreachable) {
             unless_drained(&mut context.control.clone(), pause(rest)).await;

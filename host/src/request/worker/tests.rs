@@ -21,7 +21,7 @@ use super::*;
 use crate::{
     clock::Clock,
     dataset::{Message, Part, Script, Source, Step},
-    plan::{Load, Phase, Ramp, ReplyPolicy, Role, StopRule},
+    plan::{Load, Phase, Ramp, ReplyPolicy, Role, Rules, StopRule},
     request::{
         endpoint::Endpoint, exchange::Finished, target::TargetPlan, transport::install_tls,
         worker_statistics::WorkerUsage,
@@ -173,6 +173,7 @@ fn played(url: &str, scripts: Vec<Script>, sessions: u64) -> (Vec<Finished>, Sch
         load: Load::Closed { sessions: Ramp::constant(1).unwrap() },
         stop: StopRule::after_requests(NonZeroU64::new(sessions).unwrap()),
         drain_s: 8.0,
+        rules: Rules::default(),
     };
     let share = Share { worker: 0, workers: 1 };
     let (_run, control) = watch::channel(Control::Run);
@@ -186,6 +187,8 @@ fn played(url: &str, scripts: Vec<Script>, sessions: u64) -> (Vec<Finished>, Sch
         replies: ReplyPolicy::Live,
         slots: Slots::fixed(1),
         slotted_ns: 0,
+        prefill: None,
+        cancellations: None,
         control,
     });
     let (of_phase, counts) = ends.recv_timeout(DEADLINE).unwrap();
