@@ -132,17 +132,37 @@ fn an_entry_without_its_category_is_led_to_the_whole_command() {
     "the key `max_tokens` is not known",
     "did you mean `output_length`?"
 )]
-#[case::body(
-    "{\"model\": \"m\", \"messages\": []}\n",
-    "is not known",
-    "if the rows are whole request bodies, add `--custom-dataset-type raw-payload`"
-)]
 fn a_key_of_another_tools_file_leads_to_ours(#[case] rows: &str, #[case] cause: &str, #[case] help: &str) {
     let tool = Tool::new(["profile", "-m", "m", "--input-file", "p.jsonl"]);
     tool.file("p.jsonl", rows);
     let run = tool.run();
     is_refused(&run, "failed to read the row at `p.jsonl:1`", help);
     assert!(run.stderr.contains(cause), "{}", run.stderr);
+}
+
+#[test]
+fn rows_that_may_be_bodies_or_messages_are_to_be_named() {
+    let tool = Tool::new(["profile", "-m", "m", "--input-file", "p.jsonl"]);
+    tool.file("p.jsonl", "{\"model\": \"m\", \"messages\": []}\n");
+    let says =
+        "the input file `p.jsonl` may be raw-payload or openai-messages: what it begins with fits both";
+    is_refused(
+        &tool.run(),
+        says,
+        "name it: `--custom-dataset-type raw-payload` or `--custom-dataset-type openai-messages`",
+    );
+}
+
+#[test]
+fn a_file_of_no_known_format_is_told_with_what_was_tried() {
+    let tool = Tool::new(["profile", "-m", "m", "--input-file", "p.csv"]);
+    tool.file("p.csv", "when,how many\n1,2\n");
+    let says = "the format of the input file `p.csv` is not known: it begins with `when,how many`";
+    is_refused(
+        &tool.run(),
+        says,
+        "name its format with `--custom-dataset-type`; tried were single-turn, multi-turn,",
+    );
 }
 
 #[rstest]

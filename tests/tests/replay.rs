@@ -36,7 +36,7 @@ fn pairs(expected: &[(&str, u64)]) -> Vec<(String, u64)> {
 #[rstest]
 #[case::as_recorded(&[], &[("a", 0), ("b", 100), ("c", 300)])]
 #[case::faster(&["--replay-speedup", "2"], &[("a", 0), ("b", 50), ("c", 150)])]
-#[case::window(&["--fixed-schedule-start-offset", "5100", "--fixed-schedule-end-offset", "5300"], &[("b", 0), ("c", 200)])]
+#[case::window(&["--fixed-schedule-start-offset", "100", "--fixed-schedule-end-offset", "300"], &[("b", 0), ("c", 200)])]
 #[case::cut(&["--request-count", "2"], &[("a", 0), ("b", 100)])]
 #[case::short(&["--benchmark-duration", "0.2"], &[("a", 0), ("b", 100)])]
 fn sessions_start_when_they_were_recorded(

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    calibrate::CalibrateArgs, completions::CompletionsArgs, logging::LogFlags, mock_server::MockServerArgs,
-    plugins::PluginsArgs, report::ReportArgs, service::ServiceArgs,
+    calibrate::CalibrateArgs, completions::CompletionsArgs, dataset::DatasetArgs, logging::LogFlags,
+    mock_server::MockServerArgs, plugins::PluginsArgs, report::ReportArgs, service::ServiceArgs,
 };
 use crate::config::flags::ProfileFlags;
 
@@ -46,6 +46,8 @@ pub(super) enum Command {
     Profile(Box<ProfileFlags>),
     /// Regenerate the report of a run from its journal.
     Report(ReportArgs),
+    /// Look at input files: what is in them, what is wrong with them.
+    Dataset(DatasetArgs),
     /// List plugins, install, check and write them.
     Plugins(PluginsArgs),
     /// Measure up to which load results are accurate on this machine.

@@ -8,6 +8,7 @@ mod bar;
 mod calibrate;
 mod command_line;
 mod completions;
+mod dataset;
 mod exit;
 mod exit_codes;
 mod help;
@@ -77,6 +78,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
     match cli.command {
         Command::Profile(flags) => profile::run(&flags, &cli.log),
         Command::Report(args) => report::run(&args),
+        Command::Dataset(args) => dataset::run(&args),
         Command::Plugins(args) => plugins::run(&args),
         Command::Calibrate(args) => calibrate::run(&args, &cli.log),
         Command::MockServer(args) => mock_server::run(*args),

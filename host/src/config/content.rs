@@ -9,7 +9,6 @@ use prony_plugin_api::metadata::EndpointMetadata;
 use super::{
     dialogues,
     error::{ConfigError, Said},
-    flags::CustomDataset,
     problems::Problems,
     size,
     spec::{Origin, RunSpec},
@@ -47,7 +46,7 @@ pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems)
         problems.push(from_file(spec, typed));
     }
     let (path, entries) = (path.clone(), spec.num_dataset_entries.value());
-    if let Some((CustomDataset::RawPayload, by)) = spec.custom_dataset_type.given() {
+    if let Some((FileFormat::RawPayload, by)) = spec.custom_dataset_type.given() {
         if let Some(osl) = spec.osl.origin() {
             problems.push(ConfigError::Clash {
                 flag: osl.into(),
@@ -57,11 +56,7 @@ pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems)
         }
         return DatasetConfig::RawPayloads { path, entries };
     }
-    let format = match spec.custom_dataset_type.value() {
-        Some(CustomDataset::SingleTurn) => FileFormat::SingleTurn,
-        Some(CustomDataset::MultiTurn) => FileFormat::MultiTurn,
-        Some(CustomDataset::RawPayload) | None => FileFormat::Detected,
-    };
+    let format = spec.custom_dataset_type.value().unwrap_or_default();
     let (delay_ratio, system) = (dialogues::delay_ratio(spec), dialogues::context(spec, problems).system);
     DatasetConfig::File { path, entries, osl, format, delay_ratio, system }
 }

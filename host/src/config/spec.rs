@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    flags::{ArrivalPattern, CustomDataset, ProfileFlags},
+    flags::{ArrivalPattern, ProfileFlags},
     rate_series::RateSeries,
 };
 use crate::plan::{
@@ -270,7 +270,7 @@ run_spec! {
     audio_batch_size: usize = "--audio-batch-size" in media.audio_batch_size;
     num_dataset_entries: usize = "--num-dataset-entries" in num_dataset_entries;
     input_file: PathBuf = "--input-file" in input_file;
-    custom_dataset_type: CustomDataset = "--custom-dataset-type" in custom_dataset_type;
+    custom_dataset_type: crate::plan::FileFormat = "--custom-dataset-type" in custom_dataset_type;
     tokenizer: String = "--tokenizer" in tokenizer;
     use_server_token_count: () = "--use-server-token-count" in use_server_token_count;
     server_metrics: Vec<String> = "--server-metrics" in server_metrics;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use prony_plugin_api::{PartKind, metadata::EndpointMetadata};
 
-use super::{PAYLOAD, Part, Script, Step};
+use super::{PAYLOAD, Part, Script, Step, TOOL_FIELDS};
 use crate::explain::Explain;
 
 /// What an endpoint does not take. Places are entries of the dataset, from 1, with their names.
@@ -25,6 +25,22 @@ pub(crate) enum AcceptanceError {
         place: String,
         endpoint: String,
     },
+    /// Tool calls of a recording, which no API format writes.
+    #[error(
+        "send {place}: it repeats tool calls or their results, which this version cannot write into a request"
+    )]
+    Tools {
+        /// Where they are.
+        place: String,
+    },
+    /// Content for several APIs.
+    #[error("send {place} to `{other}` and the ones before it to `{first}`: a run has one API format")]
+    Paths {
+        /// The first entry that is for another API.
+        place: String,
+        first: String,
+        other: String,
+    },
 }
 
 impl Explain for AcceptanceError {
@@ -34,6 +50,8 @@ impl Explain for AcceptanceError {
                 "take it out, or choose an endpoint that does: `prony plugins endpoint NAME` says what each takes".to_owned()
             }
             Self::Linked { .. } => "name a local file, or give a data URL".to_owned(),
+            Self::Tools { .. } => "leave it out, or give a file without tools".to_owned(),
+            Self::Paths { .. } => "give each API a file of its own".to_owned(),
             Self::Missing { medium, .. } => format!("give each row of the file an `{medium}`"),
         }
     }
@@ -50,8 +68,24 @@ pub(super) fn check(
         (PartKind::AUDIO, "audio", endpoint.supports_audio, endpoint.requires_audio),
         (PartKind::VIDEO, "video", endpoint.supports_videos, false),
     ];
+    let paths = || {
+        let steps = scripts
+            .iter()
+            .enumerate()
+            .flat_map(|(number, script)| script.steps.iter().map(move |step| (number, step)));
+        steps.filter_map(|(number, step)| Some((number, step.path.as_ref()?)))
+    };
+    if let Some((_, first)) = paths().next()
+        && let Some((number, other)) = paths().find(|(_, path)| *path != first)
+    {
+        let place = format!("entry {} (`{}`)", number + 1, scripts[number].id);
+        return Err(AcceptanceError::Paths { place, first: first.clone(), other: other.clone() });
+    }
     for (number, script) in scripts.iter().enumerate() {
         let place = || format!("entry {} (`{}`)", number + 1, script.id);
+        if repeats_tools(script) {
+            return Err(AcceptanceError::Tools { place: place() });
+        }
         for (kind, medium, is_supported, is_required) in kinds {
             // What cannot be done without is taken, whatever else the manifest says.
             let is_supported = is_supported || is_required;
@@ -75,6 +109,17 @@ pub(super) fn check(
         }
     }
     Ok(())
+}
+
+/// A request of it, or what later requests repeat, holds tool calls.
+fn repeats_tools(script: &Script) -> bool {
+    let is_repeated =
+        |at: usize| script.steps.iter().any(|step| step.context.is_some_and(|of| of as usize == at));
+    let mut steps = script.steps.iter().enumerate();
+    steps.any(|(at, step)| {
+        let reply = step.reply.iter().filter(|_| is_repeated(at)).flat_map(|reply| &reply.parts);
+        step.parts().chain(reply).any(|part| part.kind == PartKind::RAW && part.name == TOOL_FIELDS)
+    })
 }
 
 /// A script that is a whole body.

@@ -2,7 +2,7 @@
 //! time from its streams.
 
 use std::{
-    io,
+    fmt, io,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -10,7 +10,7 @@ use std::{
     thread::{self, Thread},
 };
 
-use super::{Script, generate::Generator};
+use super::Script;
 
 /// So many bytes of scripts wait to be sent, at most about.
 const MOST_BYTES: u64 = 16 << 20;
@@ -18,6 +18,18 @@ const MOST_BYTES: u64 = 16 << 20;
 /// So many scripts wait, at least and at most.
 const FEWEST: u64 = 2;
 const MOST: u64 = 4096;
+
+/// What makes scripts, each for itself.
+pub(super) trait Maker: fmt::Debug + Send + Sync + 'static {
+    /// The script with this number.
+    fn script(&self, number: u64) -> Script;
+
+    /// A script may have several steps.
+    fn has_dialogues(&self) -> bool;
+
+    /// About how many bytes a long script has, without what scripts share.
+    fn bytes_a_script(&self) -> u64;
+}
 
 /// Makes scripts in the order of their positions, some ahead of the last one that was asked for. One that is not ready is
 /// made by whoever asks for it: nobody waits.
@@ -32,7 +44,7 @@ type Slot = Mutex<Option<(u64, Arc<Script>)>>;
 
 #[derive(Debug)]
 struct Shared {
-    generator: Generator,
+    maker: Box<dyn Maker>,
     /// How many different scripts there are; without end if none.
     len: Option<u64>,
     /// A script stands at its position, modulo their number. Twice as many as are made ahead: workers of an open loop ask
@@ -52,10 +64,10 @@ impl Ahead {
     ///
     /// # Errors
     /// There is no thread left.
-    pub(super) fn start(generator: Generator, len: Option<u64>) -> io::Result<Self> {
-        let lead = (MOST_BYTES / generator.bytes_a_script().max(1)).clamp(FEWEST, MOST);
+    pub(super) fn start(maker: impl Maker, len: Option<u64>) -> io::Result<Self> {
+        let lead = (MOST_BYTES / maker.bytes_a_script().max(1)).clamp(FEWEST, MOST);
         let shared = Arc::new(Shared {
-            generator,
+            maker: Box::new(maker),
             len,
             slots: (0..lead * 2).map(|_| Mutex::default()).collect(),
             lead,
@@ -85,7 +97,7 @@ impl Ahead {
 
     /// A script may have several steps.
     pub(super) fn has_dialogues(&self) -> bool {
-        self.shared.generator.has_dialogues()
+        self.shared.maker.has_dialogues()
     }
 
     /// How many different scripts there are.
@@ -132,7 +144,7 @@ impl Shared {
     }
 
     fn new_script(&self, position: u64) -> Arc<Script> {
-        Arc::new(self.generator.script(position.checked_rem(self.len.unwrap_or(0)).unwrap_or(position)))
+        Arc::new(self.maker.script(position.checked_rem(self.len.unwrap_or(0)).unwrap_or(position)))
     }
 }
 
@@ -149,7 +161,10 @@ mod tests {
     use super::*;
     use crate::{
         clock::Clock,
-        dataset::{generate::Content, media::Media},
+        dataset::{
+            generate::{Content, Generator},
+            media::Media,
+        },
         plan::{ContextConfig, DialogueConfig, LengthLaw, media::MediaConfig},
         seed::Seed,
     };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Message, Part, Script, Start, Step,
+    ahead::Maker,
     context::{Context, SystemPromptError},
     length::{self, Lengths},
     media::Media,
@@ -107,25 +108,9 @@ impl Generator {
         })
     }
 
-    /// A script may have several steps.
-    pub(super) fn has_dialogues(&self) -> bool {
-        !self.turns.are_all(1)
-    }
-
-    /// About how many bytes a long script has, without its media, which scripts share.
-    pub(super) fn bytes_a_script(&self) -> u64 {
-        self.bytes_a_script
-    }
-
     /// What is to be said of the media, if there are fewer than these many scripts could show.
     pub(super) fn shared_media(&self, scripts: Option<u64>) -> Option<String> {
         self.media.shared(scripts)
-    }
-
-    /// The script with this number: turns of the user, one after the other.
-    pub(super) fn script(&self, number: u64) -> Script {
-        let steps = (0..self.turns.of(number)).map(|turn| self.step(number, turn));
-        Script::dialogue(session_id(number), steps)
     }
 
     fn step(&self, number: u64, turn: u64) -> Step {
@@ -164,6 +149,22 @@ impl Generator {
 
     fn count(&self, text: &str) -> u64 {
         self.tokenizer.as_ref().map_or(0, |tokenizer| tokenizer.count(text) as u64)
+    }
+}
+
+impl Maker for Generator {
+    /// Turns of the user, one after the other.
+    fn script(&self, number: u64) -> Script {
+        let steps = (0..self.turns.of(number)).map(|turn| self.step(number, turn));
+        Script::dialogue(session_id(number), steps)
+    }
+
+    fn has_dialogues(&self) -> bool {
+        !self.turns.are_all(1)
+    }
+
+    fn bytes_a_script(&self) -> u64 {
+        self.bytes_a_script
     }
 }
 

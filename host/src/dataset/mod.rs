@@ -10,10 +10,12 @@ mod context;
 mod corpus;
 mod formats;
 mod generate;
+pub(crate) mod inspect;
 mod length;
 mod lexicon;
 mod media;
 mod open;
+mod prompted;
 mod rankings;
 mod replay;
 mod script;
@@ -22,18 +24,32 @@ mod synthetic;
 mod tokenizer;
 mod vocabulary;
 
-use std::path::Path;
+use std::{cell::RefCell, path::Path};
 
 use crate::plan::FileFormat;
 
 pub(crate) use self::{
     acceptance::AcceptanceError,
     formats::FileError,
+    inspect::Contents,
     open::{DatasetError, Opened, Purpose, open, open_for},
-    script::{Message, PAYLOAD, Part, Script, Start, Step, StepPlace},
+    script::{Message, PAYLOAD, Part, Script, Start, Step, StepPlace, TOOL_FIELDS},
     source::Source,
     tokenizer::{Tokenizer, TokenizerError, yield_to_others},
 };
+
+/// Looks at an input file, of which the format may be named.
+pub(crate) fn inspect(path: &Path, named: FileFormat) -> Result<Contents, FileError> {
+    let read = formats::read(&formats::Input::new(path, None), named)?;
+    Ok(Contents::of(read.format, &read.scripts))
+}
+
+/// Everything that is wrong with the rows of an input file, and how many sessions can be read.
+pub(crate) fn validate(path: &Path, named: FileFormat) -> Result<(usize, Vec<FileError>), FileError> {
+    let errors = RefCell::default();
+    let read = formats::read(&formats::Input::checked(path, &errors), named)?;
+    Ok((read.scripts.len(), errors.into_inner()))
+}
 
 /// Reads an input file as texts that say what is asked, or as whole bodies, for the room `internals` only.
 pub(crate) fn read_file(
@@ -41,9 +57,6 @@ pub(crate) fn read_file(
     are_bodies: bool,
     most: Option<usize>,
 ) -> Result<Vec<Script>, FileError> {
-    if are_bodies {
-        formats::raw_payload::read(path, most)
-    } else {
-        formats::conversations::read(path, most, FileFormat::Detected)
-    }
+    let format = if are_bodies { FileFormat::RawPayload } else { FileFormat::Detected };
+    Ok(formats::read(&formats::Input::new(path, most), format)?.scripts)
 }

@@ -9,13 +9,14 @@ use rayon::prelude::*;
 
 use super::{
     AcceptanceError, Message, Script, Source, Start, acceptance,
-    ahead::Ahead,
+    ahead::{Ahead, Maker},
     context::{self, SystemPromptError},
-    formats::{self, FileError},
+    formats::{self, FileError, Input},
     generate::{Content, Generator},
     length,
     media::{Media, MediaError},
-    replay::ReplayError,
+    prompted::Prompted,
+    replay::{self, ReplayError},
     tokenizer::Tokenizer,
 };
 use crate::{
@@ -118,15 +119,11 @@ pub(crate) fn open_for(
     seed: Seed,
 ) -> Result<Opened, DatasetError> {
     let Purpose { endpoint, name, streaming, replay } = purpose;
-    let Opened { source, mut warnings } = open(config, tokenizer, seed)?;
-    let source = match replay {
-        Some(replay) => source.replayed(replay)?,
-        None => source,
-    };
+    let Opened { source, mut warnings } = open(config, replay, tokenizer, seed)?;
     // Generated scripts are all alike.
     let first = [source.script(0)];
     let is_file = matches!(config, DatasetConfig::File { .. } | DatasetConfig::RawPayloads { .. });
-    let scripts = source.list().filter(|_| is_file).unwrap_or(&first);
+    let scripts = source.read().filter(|_| is_file).unwrap_or(&first);
     acceptance::check(scripts, endpoint, name)?;
     if replay.is_none() && scripts.iter().any(|script| script.starts_ns.is_some()) {
         warnings.push(INSTANTS_UNUSED.to_owned());
@@ -135,7 +132,7 @@ pub(crate) fn open_for(
     Ok(Opened { source, warnings })
 }
 
-/// Opens a dataset of at least one script. Scripts are the same for the same seed, and the first ones do not change when more
+/// Opens a dataset of at least one script; a replay has the part of it that is replayed, with its instants. Scripts are the same for the same seed, and the first ones do not change when more
 /// are asked for.
 ///
 /// Without a tokenizer (the endpoint's input is not counted in tokens) nothing is counted: `input_tokens` stays
@@ -145,6 +142,7 @@ pub(crate) fn open_for(
 /// There is no such dataset.
 pub(crate) fn open(
     config: &DatasetConfig,
+    replay: Option<Replay>,
     tokenizer: Option<&Arc<Tokenizer>>,
     seed: Seed,
 ) -> Result<Opened, DatasetError> {
@@ -169,14 +167,20 @@ pub(crate) fn open(
             generated(Generator::new(content, None, media, tokenizer, seed, dialogue, &before)?, entries)
         }
         DatasetConfig::RawPayloads { path, entries } => {
-            let mut scripts = formats::raw_payload::read(path, *entries)?;
+            let mut scripts = formats::raw_payload::read(&Input::new(path, *entries))?;
+            if let Some(replay) = replay {
+                scripts = replay::replayed(scripts, replay)?;
+            }
             if let Some(tokenizer) = tokenizer {
                 count_prompts(&mut scripts, tokenizer);
             }
             Ok(Opened::listed(scripts))
         }
         DatasetConfig::File { path, entries, osl, format, delay_ratio, system } => {
-            let mut scripts = formats::conversations::read(path, *entries, *format)?;
+            let mut scripts = formats::read(&Input::new(path, *entries), *format)?.scripts;
+            if let Some(replay) = replay {
+                scripts = replay::replayed(scripts, replay)?;
+            }
             scale_delays(&mut scripts, *delay_ratio);
             if let Some(system) = system {
                 put_in_front(&mut scripts, system)?;
@@ -186,6 +190,9 @@ pub(crate) fn open(
             }
             if let Some(tokenizer) = tokenizer {
                 count_texts(&mut scripts, tokenizer);
+            }
+            if Prompted::is_needed(&scripts) {
+                return prompted(scripts, tokenizer, seed);
             }
             Ok(Opened::listed(scripts))
         }
@@ -203,6 +210,18 @@ fn generated(generator: Generator, entries: Option<usize>) -> Result<Opened, Dat
         None => Source::generated(Ahead::start(generator, entries).map_err(DatasetError::Thread)?),
     };
     Ok(Opened { source, warnings })
+}
+
+/// Scripts of a recording, whose prompts are written while the run goes on.
+fn prompted(
+    scripts: Vec<Script>,
+    tokenizer: Option<&Arc<Tokenizer>>,
+    seed: Seed,
+) -> Result<Opened, DatasetError> {
+    let scripts: Arc<[Arc<Script>]> = scripts.into_iter().map(Arc::new).collect();
+    let (count, prompts) = (scripts.len() as u64, Prompted::new(Arc::clone(&scripts), tokenizer, seed));
+    let written = Ahead::start(prompts, Some(count)).map_err(DatasetError::Thread)?;
+    Ok(Opened { source: Source::prompted(scripts, written), warnings: Vec::new() })
 }
 
 /// Multiplies the time that passes before each step.
@@ -304,7 +323,7 @@ pub(super) mod tests {
         tokenizer: Option<&Arc<Tokenizer>>,
         seed: Seed,
     ) -> Vec<Script> {
-        let source = open(config, tokenizer, seed).unwrap().source;
+        let source = open(config, None, tokenizer, seed).unwrap().source;
         (0..source.len().unwrap()).map(|position| Script::clone(&source.script(position))).collect()
     }
 
@@ -383,7 +402,7 @@ pub(super) mod tests {
     fn scripts_that_are_made_as_they_are_needed_are_those_that_would_be_kept() {
         let few = synthetic(50, 2, Some(OSL));
         let many = synthetic(10_000_000, 2, Some(OSL));
-        let source = open(&many, Some(&BUILTIN), Seed::new(SEED)).unwrap().source;
+        let source = open(&many, None, Some(&BUILTIN), Seed::new(SEED)).unwrap().source;
         assert!(source.list().is_none());
         for (position, script) in (0..).zip(built(&few)) {
             assert_eq!(*source.script(position), script);
@@ -467,7 +486,7 @@ pub(super) mod tests {
         "make a dataset of 0 prompts"
     )]
     fn a_dataset_of_nothing_is_refused(#[case] config: DatasetConfig, #[case] error: &str) {
-        assert_eq!(open(&config, None, Seed::new(SEED)).unwrap_err().to_string(), error);
+        assert_eq!(open(&config, None, None, Seed::new(SEED)).unwrap_err().to_string(), error);
     }
 
     #[test]
@@ -480,7 +499,7 @@ pub(super) mod tests {
             delay_ratio: 1.0,
             system: None,
         };
-        let error = open(&config, None, Seed::new(SEED)).unwrap_err();
+        let error = open(&config, None, None, Seed::new(SEED)).unwrap_err();
         insta::assert_snapshot!(format!("failed to {error}\n{}", error.hint()), @r"
         failed to read the input file `no-such.jsonl`
         give a JSONL file that exists and may be read

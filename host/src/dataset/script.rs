@@ -79,8 +79,47 @@ pub(crate) struct Step {
     pub(crate) extra_json: String,
     /// Headers of its request, over all others of their names. Their values are shown nowhere.
     pub(crate) headers: Vec<(String, String)>,
+    /// What its own prompt is made of, where a recording has lengths and no text. It is written when the step is needed, as
+    /// one message of the user's in front of its messages; then there is none left.
+    pub(crate) prompt: Option<Prompt>,
+    /// The path of the API that its content is for, as the file says it; `None` where it is for any.
+    pub(crate) path: Option<String>,
+    /// What a recording says of it. Nothing of this is sent.
+    pub(crate) recorded: Recorded,
     /// Tokens of all texts of its own messages together, by the run's tokenizer; `None` when nothing counts them.
     pub(crate) input_tokens: Option<u64>,
+}
+
+/// A prompt without a text: how long it is, and what it shares with others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Prompt {
+    /// Its tokens.
+    pub(crate) tokens: u64,
+    /// Tokens of a block.
+    pub(crate) block_size: u32,
+    /// Its blocks from the beginning on: equal ids of one scope are equal texts. There may be fewer than there are tokens: the
+    /// rest of the prompt is like no other. The last one may be a part of a block.
+    pub(crate) blocks: Box<[u64]>,
+    /// Where the ids mean something: 0 for the whole dataset, else a number of the recording.
+    pub(crate) scope: u64,
+}
+
+/// What a recording says of a step, for those who look at datasets or replay them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Recorded {
+    /// When its request was sent, in nanoseconds since the first one of its dataset, or of its session where that does not say
+    /// when it began; `None` where nothing says it.
+    pub(crate) sent_ns: Option<u64>,
+    /// From there to the end of the response, in nanoseconds.
+    pub(crate) took_ns: Option<u64>,
+    /// Tokens of the whole prompt, what was said before included.
+    pub(crate) input_tokens: Option<u64>,
+    /// Tokens of the response.
+    pub(crate) output_tokens: Option<u64>,
+    /// Tool calls in the response; `None` where the format knows none.
+    pub(crate) tool_calls: Option<u32>,
 }
 
 /// When a step goes.
@@ -161,6 +200,10 @@ pub(super) fn secrets(dataset: &[Arc<Script>]) -> Vec<String> {
     secrets.dedup();
     secrets
 }
+
+/// The name of a part that holds the fields of a message that belong to tools, in the form of OpenAI's chat API:
+/// `{"tool_calls": […]}`, or `{"tool_call_id": "…"}`.
+pub(crate) const TOOL_FIELDS: &str = "tools";
 
 /// The name of a part that is a whole body.
 pub(crate) const PAYLOAD: &str = "payload";

@@ -2,13 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    Script,
-    ahead::Ahead,
-    replay::{self, ReplayError},
-    script::secrets,
-};
-use crate::plan::Replay;
+use super::{Script, ahead::Ahead, script::secrets};
 
 /// Scripts by position. Which script stands where depends on the description of the dataset and the seed alone, so that
 /// workers need not ask each other. Positions have no end: behind the last script comes the first one again.
@@ -21,6 +15,8 @@ enum Scripts {
     Listed(Vec<Arc<Script>>),
     /// They are made as they are needed.
     Generated(Ahead),
+    /// Those of a recording, and with them their prompts, which are written as they are needed.
+    Prompted { recorded: Arc<[Arc<Script>]>, written: Ahead },
 }
 
 impl Source {
@@ -29,21 +25,13 @@ impl Source {
         Self(Scripts::Listed(scripts.into_iter().map(Arc::new).collect()))
     }
 
-    /// The scripts of a recording, in the order and at the distances of their instants.
-    ///
-    /// # Errors
-    /// They have none, or none of them is in the window.
-    pub(super) fn replayed(self, replay: Replay) -> Result<Self, ReplayError> {
-        let scripts = match self.0 {
-            Scripts::Listed(scripts) => scripts,
-            Scripts::Generated(scripts) => vec![scripts.script(0)],
-        };
-        let owned = scripts.into_iter().map(Arc::unwrap_or_clone).collect();
-        replay::replayed(owned, replay).map(Self::listed)
-    }
-
     pub(super) fn generated(scripts: Ahead) -> Self {
         Self(Scripts::Generated(scripts))
+    }
+
+    /// Scripts of a recording, without their prompts and with them.
+    pub(super) fn prompted(recorded: Arc<[Arc<Script>]>, written: Ahead) -> Self {
+        Self(Scripts::Prompted { recorded, written })
     }
 
     /// How many different scripts there are; `None` where there is no end to them.
@@ -51,12 +39,13 @@ impl Source {
         match &self.0 {
             Scripts::Listed(scripts) => Some(scripts.len() as u64),
             Scripts::Generated(scripts) => scripts.len(),
+            Scripts::Prompted { recorded, .. } => Some(recorded.len() as u64),
         }
     }
 
     /// When each session of a recording starts, by position, in nanoseconds since the first; empty for what is none.
     pub(crate) fn starts(&self) -> Arc<[u64]> {
-        let scripts = self.list().unwrap_or_default();
+        let scripts = self.read().unwrap_or_default();
         scripts.iter().map_while(|script| script.starts_ns).collect()
     }
 
@@ -64,7 +53,9 @@ impl Source {
     pub(crate) fn has_dialogues(&self) -> bool {
         match &self.0 {
             Scripts::Listed(scripts) => scripts.iter().any(|script| script.steps.len() > 1),
-            Scripts::Generated(scripts) => scripts.has_dialogues(),
+            Scripts::Generated(scripts) | Scripts::Prompted { written: scripts, .. } => {
+                scripts.has_dialogues()
+            }
         }
     }
 
@@ -75,20 +66,31 @@ impl Source {
                 let place = position.checked_rem(scripts.len() as u64).unwrap_or(0);
                 Arc::clone(&scripts[usize::try_from(place).unwrap_or(0)])
             }
-            Scripts::Generated(scripts) => scripts.script(position),
+            Scripts::Generated(scripts) | Scripts::Prompted { written: scripts, .. } => {
+                scripts.script(position)
+            }
         }
     }
 
     /// What must not be written down: rows of a file may hold secrets, generated scripts do not.
     pub(crate) fn secrets(&self) -> Vec<String> {
-        self.list().map(secrets).unwrap_or_default()
+        self.read().map(secrets).unwrap_or_default()
+    }
+
+    /// The scripts as a file has them; those of a recording without their prompts.
+    pub(crate) fn read(&self) -> Option<&[Arc<Script>]> {
+        match &self.0 {
+            Scripts::Listed(scripts) => Some(scripts),
+            Scripts::Prompted { recorded, .. } => Some(recorded),
+            Scripts::Generated(_) => None,
+        }
     }
 
     /// The scripts, if all are in memory.
     pub(crate) fn list(&self) -> Option<&[Arc<Script>]> {
         match &self.0 {
             Scripts::Listed(scripts) => Some(scripts),
-            Scripts::Generated(_) => None,
+            Scripts::Generated(_) | Scripts::Prompted { .. } => None,
         }
     }
 }

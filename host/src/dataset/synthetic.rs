@@ -31,6 +31,8 @@ pub(super) struct Writer {
     openings: Openings,
     /// Never drawn from: each text draws from a stream of its own, which is a copy with the text's number.
     rng: ChaCha8Rng,
+    /// The same for texts that stand behind others.
+    blocks: ChaCha8Rng,
 }
 
 /// A text and its length.
@@ -54,7 +56,13 @@ impl Writer {
         let check = tokenizer.filter(|tokenizer| !tokenizer.is_builtin()).cloned();
         let lexicon = check.as_deref().map_or_else(Lexicon::builtin, Lexicon::measured);
         let openings = Openings::new(&lexicon, &mut seed.stream("dataset.prompt.opening"));
-        Self { lexicon, check, openings, rng: seed.stream("dataset.prompt.corpus") }
+        Self {
+            lexicon,
+            check,
+            openings,
+            rng: seed.stream("dataset.prompt.corpus"),
+            blocks: seed.stream("dataset.prompt.blocks"),
+        }
     }
 
     /// Writes the text with this number, so many tokens long.
@@ -69,6 +77,17 @@ impl Writer {
             Some(tokenizer) => self.mend(draft.text, tokens, tokenizer, &mut rng),
             None => Written { text: draft.text, tokens: tokens - draft.left },
         }
+    }
+
+    /// Writes a text of so many tokens behind others that were written like this. It is a function of the seed and its number
+    /// alone, and begins with a space, so that tokens of the built-in vocabulary do not reach over its ends.
+    pub(super) fn append(&self, number: u64, tokens: u64, text: &mut String) {
+        let mut rng = self.blocks.clone();
+        rng.set_stream(number);
+        let mut draft = Draft { text: std::mem::take(text), left: tokens };
+        let pattern = PATTERNS[rng.random_range(0..PATTERNS.len())];
+        self.go_on(pattern, &mut draft, &mut rng);
+        *text = draft.text;
     }
 
     /// Writes the first words: a combination that no other text has, as long as there are enough of them.

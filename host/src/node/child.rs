@@ -143,7 +143,8 @@ impl ChildNode {
         counts: bool,
         clock: Clock,
     ) -> Result<(), NodeError> {
-        let absolute = Plan { tokenizer: plan.tokenizer.absolute(), ..plan.clone() };
+        let (tokenizer, dataset) = (plan.tokenizer.absolute(), plan.dataset.absolute());
+        let absolute = Plan { tokenizer, dataset, ..plan.clone() };
         self.say(&NodeCommand::Equip { plan: Box::new(Exposed::of(absolute)), clock: clock.anchor() })?;
         if let Some(scripts) = source.list() {
             return Packer::new(scripts).try_for_each(|batch| self.say(&NodeCommand::Scripts(batch)));

@@ -193,7 +193,7 @@ impl Serving {
         let Equipped { plan, .. } = self.equipped()?;
         let tokenizer = counts.then(|| Tokenizer::load(&plan.tokenizer).map(Arc::new)).transpose()?;
         let seed = Seed::new(plan.random_seed);
-        Ok(Arc::new(dataset::open(&plan.dataset, tokenizer.as_ref(), seed)?.source))
+        Ok(Arc::new(dataset::open(&plan.dataset, plan.replay(), tokenizer.as_ref(), seed)?.source))
     }
 
     fn probe(&self) -> Result<(), NodeError> {

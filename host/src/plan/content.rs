@@ -46,7 +46,7 @@ pub(crate) enum DatasetConfig {
         /// Tokens of a query.
         query: LengthLaw,
     },
-    /// A JSONL file, one conversation a line.
+    /// A file of requests or conversations.
     File {
         #[serde(serialize_with = "lossy::path")]
         path: PathBuf,
@@ -54,7 +54,7 @@ pub(crate) enum DatasetConfig {
         entries: Option<usize>,
         /// Requested output tokens of lines that name none.
         osl: Option<LengthLaw>,
-        /// What the lines are.
+        /// What it is.
         #[serde(default)]
         format: FileFormat,
         /// Delays between turns are multiplied by this.
@@ -77,20 +77,94 @@ fn one() -> f64 {
     1.0
 }
 
-/// What the lines of a file are.
+/// The format of an input file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum FileFormat {
-    /// Single requests, or conversations where a line has `turns`.
+    /// What it begins with says it.
     #[default]
     Detected,
-    /// Single requests.
+    /// One request a line.
     SingleTurn,
-    /// Conversations.
+    /// One conversation a line.
     MultiTurn,
+    /// One whole body a line.
+    RawPayload,
+    /// Whole bodies by session, in one document.
+    InputsJson,
+    /// Lengths and blocks of 512 tokens.
+    MooncakeTrace,
+    /// Lengths and blocks of 16 tokens, by chat.
+    BailianTrace,
+    /// A table of lengths, `Timestamp,…,Request tokens,Response tokens`.
+    BurstGptTrace,
+    /// A table of lengths, `TIMESTAMP,ContextTokens,GeneratedTokens`.
+    AzureTrace,
+    /// One request a line, as messages.
+    OpenaiMessages,
+    /// One request a line, each with its API.
+    OpenaiBatch,
+    /// Conversations with recorded answers.
+    Sharegpt,
+    /// Calls that SageMaker recorded.
+    SagemakerDataCapture,
+    /// Trees of agents, one session a line.
+    DagJsonl,
+    /// Traces of coding agents, with lengths and blocks.
+    WekaTrace,
+    /// Rounds of coding agents, with lengths and what was cached.
+    Tracelab,
+    /// Conversations, one message a line.
+    Mlperf,
+}
+
+impl FileFormat {
+    /// What each is called, in the order in which help shows them. Names that AIPerf has as well are AIPerf's.
+    pub(crate) const NAMES: &'static [(&'static str, Self)] = &[
+        ("single-turn", Self::SingleTurn),
+        ("multi-turn", Self::MultiTurn),
+        ("raw-payload", Self::RawPayload),
+        ("inputs-json", Self::InputsJson),
+        ("mooncake-trace", Self::MooncakeTrace),
+        ("bailian-trace", Self::BailianTrace),
+        ("burst-gpt-trace", Self::BurstGptTrace),
+        ("azure-trace", Self::AzureTrace),
+        ("openai-messages", Self::OpenaiMessages),
+        ("openai-batch", Self::OpenaiBatch),
+        ("sharegpt", Self::Sharegpt),
+        ("sagemaker-data-capture", Self::SagemakerDataCapture),
+        ("dag-jsonl", Self::DagJsonl),
+        ("weka-trace", Self::WekaTrace),
+        ("tracelab", Self::Tracelab),
+        ("mlperf", Self::Mlperf),
+    ];
+
+    /// Sessions of it may have branches.
+    pub(crate) fn has_forks(self) -> bool {
+        matches!(self, Self::BailianTrace | Self::DagJsonl | Self::WekaTrace)
+    }
+
+    /// It says which blocks prompts share.
+    pub(crate) fn has_blocks(self) -> bool {
+        matches!(self, Self::MooncakeTrace | Self::BailianTrace | Self::WekaTrace)
+    }
+
+    /// What it is called.
+    pub(crate) fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, format)| *format == self).map_or("detected", |(name, _)| *name)
+    }
 }
 
 impl DatasetConfig {
+    /// The same, wherever the working directory goes.
+    pub(crate) fn absolute(&self) -> Self {
+        let mut absolute = self.clone();
+        if let Self::File { path, .. } | Self::RawPayloads { path, .. } = &mut absolute {
+            *path = std::path::absolute(&*path).unwrap_or_else(|_| path.clone());
+        }
+        absolute
+    }
+
     /// Notes how many entries a file has.
     pub(crate) fn set_entries(&mut self, count: u64) {
         if let Self::File { entries, .. } | Self::RawPayloads { entries, .. } = self {

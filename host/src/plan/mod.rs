@@ -73,6 +73,11 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// What of the dataset is replayed at its own instants, if it is.
+    pub(crate) fn replay(&self) -> Option<Replay> {
+        self.phases.iter().find_map(|phase| phase.load.replay())
+    }
+
     /// The time from the start of the run to its end at the latest, if there is a limit.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         Duration::try_from_secs_f64(self.deadline_s?).ok()

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Replay {
     /// Recorded times are divided by this.
     pub(crate) speed: f64,
-    /// Sessions that began earlier are left out, in seconds of the recording.
+    /// Sessions that began earlier are left out, in seconds after the first one.
     pub(crate) from_s: Option<f64>,
-    /// Sessions that began later are left out, in seconds of the recording.
+    /// Sessions that began later are left out, in seconds after the first one.
     pub(crate) until_s: Option<f64>,
 }
 

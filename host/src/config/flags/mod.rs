@@ -29,7 +29,7 @@ use super::{
     policy::PluginPolicy,
     units::{self, Choice},
 };
-use crate::plan::{ConnectionReuse, Grace, TransportKind};
+use crate::plan::{ConnectionReuse, FileFormat, Grace, TransportKind};
 
 /// What the user asked of `prony profile`.
 #[derive(Args, Clone, Debug, Default)]
@@ -287,16 +287,17 @@ pub(crate) struct ProfileFlags {
     #[arg(value_parser = units::positive::<usize>)]
     pub(crate) num_dataset_entries: Option<usize>,
 
-    /// File of prompts, JSON Lines.
+    /// File of prompts, conversations or a recorded trace.
     ///
-    /// They are sent instead of generated ones: one JSON object a line. The file may be compressed with gzip or zstd.
+    /// They are sent instead of generated ones. The format is detected; `prony dataset inspect FILE` shows what is in a file. The
+    /// file may be compressed with gzip or zstd.
     #[arg(long, value_name = "FILE", help_heading = DATASET)]
     pub(crate) input_file: Option<PathBuf>,
 
-    /// What the lines of that file are [default: multi-turn where they have `turns`, else single-turn].
+    /// The format of that file [default: detected].
     #[arg(long, value_name = "TYPE", help_heading = DATASET)]
-    #[arg(value_parser = ChoiceParser::<CustomDataset>::new())]
-    pub(crate) custom_dataset_type: Option<CustomDataset>,
+    #[arg(value_parser = ChoiceParser::<FileFormat>::new())]
+    pub(crate) custom_dataset_type: Option<FileFormat>,
 
     /// What counts tokens [default: builtin].
     ///
@@ -378,36 +379,9 @@ pub(crate) struct ProfileFlags {
     pub(crate) ui: Option<Ui>,
 }
 
-/// The format of an input file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CustomDataset {
-    /// One request a line.
-    SingleTurn,
-    /// One conversation a line.
-    MultiTurn,
-    /// One whole body a line.
-    RawPayload,
-}
-
-impl Choice for CustomDataset {
-    const NAMES: &'static [(&'static str, Self)] = &[
-        ("single-turn", Self::SingleTurn),
-        ("multi-turn", Self::MultiTurn),
-        ("raw-payload", Self::RawPayload),
-    ];
-    const NOT_BUILT: &'static [&'static str] = &[
-        "random-pool",
-        "mooncake-trace",
-        "bailian-trace",
-        "burst-gpt-trace",
-        "baseten-trace",
-        "inputs-json",
-        "dag-jsonl",
-        "sagemaker-data-capture",
-        "weka-trace",
-        "tracelab",
-        "exgentic",
-    ];
+impl Choice for FileFormat {
+    const NAMES: &'static [(&'static str, Self)] = Self::NAMES;
+    const NOT_BUILT: &'static [&'static str] = &["random-pool", "baseten-trace", "exgentic"];
 }
 
 /// What is shown while a run goes on.

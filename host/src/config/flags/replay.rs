@@ -15,12 +15,12 @@ pub(crate) struct ReplayFlags {
     #[arg(long, help_heading = LOAD)]
     pub(crate) fixed_schedule: bool,
 
-    /// Leave out sessions recorded before this, in milliseconds of the recording; it is where time begins.
+    /// Leave out sessions recorded before this, in milliseconds after the first one; it is where time begins.
     #[arg(long = "fixed-schedule-start-offset", value_name = "MS", value_parser = units::non_negative)]
     #[arg(help_heading = LOAD)]
     pub(crate) start_offset: Option<f64>,
 
-    /// Leave out sessions recorded after this, in milliseconds of the recording.
+    /// Leave out sessions recorded after this, in milliseconds after the first one.
     #[arg(long = "fixed-schedule-end-offset", value_name = "MS", value_parser = units::non_negative)]
     #[arg(help_heading = LOAD)]
     pub(crate) end_offset: Option<f64>,

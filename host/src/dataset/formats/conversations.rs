@@ -14,9 +14,11 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{
-    FileError, RowError, lines,
+    FileError, RowError,
+    input::Input,
+    lines,
     media::Album,
-    row::Row,
+    row::{NS_PER_MS, Row},
     single_turn::{self, KEYS},
 };
 use crate::{
@@ -28,19 +30,15 @@ use crate::{
 const ROW_KEYS: &[&str] = &["turns", "session_id", "type"];
 
 /// Reads a file's scripts, at most so many, in the file's order. Texts are not counted yet.
-pub(in crate::dataset) fn read(
-    path: &Path,
-    most: Option<usize>,
-    format: FileFormat,
-) -> Result<Vec<Script>, FileError> {
-    let folder = path.parent().unwrap_or(Path::new(""));
+pub(in crate::dataset) fn read(input: &Input<'_>, format: FileFormat) -> Result<Vec<Script>, FileError> {
+    let folder = input.path.parent().unwrap_or(Path::new(""));
     let (mut number, mut album) = (0, Album::new(folder));
-    lines::read(path, most, |line| {
+    lines::read(input, |line| {
         let mut row = Row::parse(line)?;
         let is_conversation = match format {
-            FileFormat::Detected => row.has("turns"),
             FileFormat::SingleTurn => false,
             FileFormat::MultiTurn => true,
+            _ => row.has("turns"),
         };
         let script = if is_conversation {
             conversation(&mut row, number, &mut album)?
@@ -85,13 +83,12 @@ fn conversation(row: &mut Row, number: u64, album: &mut Album<'_>) -> Result<Scr
 /// A turn, and when it was recorded.
 fn turn(entry: Value, album: &mut Album<'_>) -> Result<(Step, Option<u64>), RowError> {
     let mut row = Row::of(entry)?;
-    let at_ns = single_turn::timestamp(&mut row)?;
-    let delay_ms = row.non_negative("delay")?;
+    let at_ns = row.time("timestamp", NS_PER_MS)?;
+    let delay_ns = row.time("delay", NS_PER_MS)?;
     single_turn::refuse_unbuilt(&mut row)?;
     row.only(KEYS)?;
     let step = single_turn::step(&mut row, album)?;
-    let delay_ns = single_turn::nanoseconds(delay_ms.unwrap_or(0.0));
-    Ok((Step { start: Start::After(delay_ns), ..step }, at_ns))
+    Ok((Step { start: Start::After(delay_ns.unwrap_or(0)), ..step }, at_ns))
 }
 
 #[cfg(test)]
@@ -106,7 +103,7 @@ mod tests {
     fn read_text(text: &str, format: FileFormat) -> Result<Vec<Script>, FileError> {
         let file = NamedTempFile::new().unwrap();
         fs::write(file.path(), text).unwrap();
-        read(file.path(), None, format)
+        read(&Input::new(file.path(), None), format)
     }
 
     fn said(messages: &[Message]) -> Vec<(&str, &str)> {

@@ -4,12 +4,12 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, Read},
-    path::{Path, PathBuf},
+    io::{BufRead, BufReader, Read},
+    path::Path,
 };
 
-use super::{RowError, packed};
-use crate::{bounded::MEGABYTE, explain::Explain};
+use super::{FileError, RowError, input::Input, packed};
+use crate::bounded::MEGABYTE;
 
 /// Most of a file that is kept in memory, in megabytes.
 const MOST_MEGABYTES: u64 = 8_000;
@@ -20,93 +20,46 @@ const MOST_MEGABYTES_A_LINE: u64 = 256;
 /// What some editors write before UTF-8 text.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// What is wrong with an input file.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum FileError {
-    /// It cannot be opened or read.
-    #[error("read the input file `{path}`")]
-    Unreadable {
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// It is compressed, and cannot be unpacked.
-    #[error("read the input file `{path}`: it is compressed with {format}, and damaged or not whole")]
-    Damaged {
-        path: PathBuf,
-        /// The program that compresses like this.
-        format: &'static str,
-        /// What the decoder says.
-        source: io::Error,
-    },
-    /// It has no end, or more of it is wanted than fits into memory.
-    #[error("read the input file `{path}`: {what}")]
-    TooLarge {
-        path: PathBuf,
-        /// What is larger than which limit.
-        what: String,
-    },
-    /// It has no row.
-    #[error("read the input file `{path}`: it has no row")]
-    Empty { path: PathBuf },
-    /// Its first row breaks off where its line ends: one JSON value over the lines of the file.
-    #[error("the input file `{path}` looks like JSON over several lines; it must be one object a line")]
-    SeveralLines {
-        path: PathBuf,
-        /// What writes it as lines.
-        filter: &'static str,
-    },
-    /// A row is wrong.
-    #[error("read the row at `{path}:{line}`")]
-    Row {
-        path: PathBuf,
-        /// Its line, from 1.
-        line: usize,
-        /// What is wrong there.
-        source: RowError,
-    },
+/// A file that is open, and the program that it is packed with, if it is.
+pub(super) struct Opened<'a> {
+    path: &'a Path,
+    pub(super) reader: Box<dyn BufRead>,
+    format: Option<&'static str>,
 }
 
-impl Explain for FileError {
-    fn hint(&self) -> String {
-        match self {
-            Self::Unreadable { .. } => "give a JSONL file that exists and may be read".to_owned(),
-            Self::Damaged { path, format, .. } => {
-                format!("`{format} -t {}` checks it; make it again, or give it unpacked", path.display())
-            }
-            Self::TooLarge { .. } => {
-                "give a file of JSON lines, or use the beginning of a large one: `--num-dataset-entries N`"
-                    .to_owned()
-            }
-            Self::Empty { .. } => {
-                "write one JSON object a line, such as `{\"text\": \"Name three rivers.\"}`".to_owned()
-            }
-            Self::SeveralLines { path, filter } => {
-                format!("write it as lines: `jq -c '{filter}' {} > lines.jsonl`", path.display())
-            }
-            Self::Row { source, .. } => source.hint(),
+impl<'a> Opened<'a> {
+    /// Opens a file, behind its byte order mark if it has one.
+    pub(super) fn open(path: &'a Path) -> Result<Self, FileError> {
+        let opening = |source| FileError::Unreadable { path: path.into(), source };
+        let file = BufReader::new(File::open(path).map_err(opening)?);
+        let (reader, format) = packed::unpack(file).map_err(opening)?;
+        let mut opened = Self { path, reader, format };
+        let start = opened.reader.fill_buf();
+        let has_mark = start.is_ok_and(|start| start.starts_with(BYTE_ORDER_MARK.as_bytes()));
+        if has_mark {
+            opened.reader.consume(BYTE_ORDER_MARK.len());
+        }
+        Ok(opened)
+    }
+
+    /// The error of a reader that failed.
+    pub(super) fn unreadable(&self, source: std::io::Error) -> FileError {
+        match self.format {
+            Some(format) => FileError::Damaged { path: self.path.into(), format, source },
+            None => FileError::Unreadable { path: self.path.into(), source },
         }
     }
-
-    fn is_statement(&self) -> bool {
-        matches!(self, Self::SeveralLines { .. })
-    }
 }
 
-/// Reads a file's rows; blank lines are none. Stops at the first error, and once there are as many as wanted: what
-/// follows is then not even looked at.
+/// Reads a file's rows; blank lines are none. Stops at the first error, unless errors are collected, and once there are as
+/// many as wanted: what follows is then not even looked at.
 pub(super) fn read<T>(
-    path: &Path,
-    most: Option<usize>,
+    input: &Input<'_>,
     mut parse: impl FnMut(&str) -> Result<T, RowError>,
 ) -> Result<Vec<T>, FileError> {
-    let opening = |source| FileError::Unreadable { path: path.into(), source };
-    let file = BufReader::new(File::open(path).map_err(opening)?);
-    let (mut reader, format) = packed::unpack(file).map_err(opening)?;
-    let unreadable = |source| match format {
-        Some(format) => FileError::Damaged { path: path.into(), format, source },
-        None => FileError::Unreadable { path: path.into(), source },
-    };
+    let Input { path, most, .. } = *input;
+    let mut file = Opened::open(path)?;
+    let mut has_errors = false;
     let (mut rows, mut bytes) = (Vec::new(), Vec::new());
     let mut left = MOST_MEGABYTES * MEGABYTE;
     for line in 1.. {
@@ -115,25 +68,28 @@ pub(super) fn read<T>(
             break;
         }
         let room = left.min(MOST_MEGABYTES_A_LINE * MEGABYTE);
-        let read = (&mut reader).take(room + 1).read_until(b'\n', &mut bytes).map_err(unreadable)? as u64;
+        let read = (&mut file.reader).take(room + 1).read_until(b'\n', &mut bytes);
+        let read = read.map_err(|error| file.unreadable(error))? as u64;
         if read == 0 {
             break;
         }
         left = left.checked_sub(read).filter(|_| read <= room).ok_or_else(|| too_large(path, line, room))?;
-        let mark = if line == 1 { BYTE_ORDER_MARK.as_bytes() } else { b"" };
-        match text(bytes.strip_prefix(mark).unwrap_or(&bytes))
-            .and_then(|text| row(text).map(&mut parse).transpose())
-        {
+        match text(&bytes).and_then(|text| row(text).map(&mut parse).transpose()) {
             Ok(row) => rows.extend(row),
             Err(RowError::BreaksOff { filter, .. })
-                if rows.is_empty() && !reader.fill_buf().map_err(unreadable)?.is_empty() =>
+                if rows.is_empty()
+                    && !has_errors
+                    && file.reader.fill_buf().is_ok_and(|rest| !rest.is_empty()) =>
             {
                 return Err(FileError::SeveralLines { path: path.into(), filter });
             }
-            Err(source) => return Err(FileError::Row { path: path.into(), line, source }),
+            Err(source) => {
+                has_errors = true;
+                input.wrong(FileError::Row { path: path.into(), line, source })?;
+            }
         }
     }
-    if rows.is_empty() { Err(FileError::Empty { path: path.into() }) } else { Ok(rows) }
+    if rows.is_empty() && !has_errors { Err(FileError::Empty { path: path.into() }) } else { Ok(rows) }
 }
 
 /// The error of a line that does not fit into the room for it, in bytes.

@@ -7,13 +7,18 @@
 //! {"model": "m", "messages": [{"role": "user", "content": "Name three rivers."}], "stream": true}
 //! ```
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use prony_plugin_api::PartKind;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{FileError, lines, row::Row};
+use super::{
+    FileError,
+    input::{Head, Input},
+    lines,
+    row::Row,
+};
 use crate::{
     dataset::{Message, PAYLOAD, Part, Script, Step, script::session_id},
     screen::agreeing,
@@ -26,17 +31,26 @@ const PROMPTS: [&str; 6] = ["system", "instructions", "messages", "prompt", "inp
 const LIMITS: [&str; 3] = ["max_completion_tokens", "max_tokens", "max_output_tokens"];
 
 /// Reads a file's payloads, at most so many, in the file's order. Their prompts are not counted yet.
-pub(in crate::dataset) fn read(path: &Path, most: Option<usize>) -> Result<Vec<Script>, FileError> {
+pub(in crate::dataset) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
     let mut number = 0;
-    lines::read(path, most, |line| {
+    lines::read(input, |line| {
         let body = Row::parse(line)?.into_fields();
-        let payload = Part { kind: PartKind::RAW, name: PAYLOAD.to_owned(), data: line.trim().into() };
-        let max_tokens = LIMITS.iter().find_map(|name| body.get(*name)?.as_u64());
-        let step = Step { max_tokens, ..Step::first(Message::user(vec![payload])) };
-        let script = Script::single(session_id(number), step);
+        let script = Script::single(session_id(number), step(line, &body));
         number += 1;
         Ok(script)
     })
+}
+
+/// Whether a file begins like one. Messages beside a model may be meant as a body, or as what to make one of.
+pub(super) fn fits(head: &Head) -> bool {
+    head.has(&["model", "messages"])
+}
+
+/// The request of a body, by its bytes and its members.
+pub(super) fn step(text: &str, body: &Map<String, Value>) -> Step {
+    let payload = Part { kind: PartKind::RAW, name: PAYLOAD.to_owned(), data: text.trim().into() };
+    let max_tokens = LIMITS.iter().find_map(|name| body.get(*name)?.as_u64());
+    Step { max_tokens, ..Step::first(Message::user(vec![payload])) }
 }
 
 /// Tokens of a payload's prompt, by what counts them; nothing where none of it is found.
@@ -104,7 +118,7 @@ mod tests {
         let path = folder.path().join("p.jsonl");
         fs::write(&path, text).unwrap();
         let payload = |script: Script| script.steps[0].messages[0].parts[0].data.to_string();
-        match read(&path, None) {
+        match read(&Input::new(&path, None)) {
             Ok(scripts) => Ok(scripts.into_iter().map(payload).collect()),
             Err(error) => Err(error.source().map(ToString::to_string).unwrap_or_default()),
         }
@@ -134,7 +148,7 @@ mod tests {
     ) {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(&file, line.replace('\n', " ")).unwrap();
-        let step = read(file.path(), None).unwrap().remove(0).steps.remove(0);
+        let step = read(&Input::new(file.path(), None)).unwrap().remove(0).steps.remove(0);
         let words = |text: &str| text.split(' ').count() as u64;
         assert_eq!((prompt_tokens(&step.messages[0].parts[0].data, words), step.max_tokens), (input, limit));
     }

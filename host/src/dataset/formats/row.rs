@@ -11,6 +11,10 @@ use crate::{
     explain::Explain,
 };
 
+/// Nanoseconds of the units in which formats have times.
+pub(super) const NS_PER_MS: f64 = 1e6;
+pub(super) const NS_PER_S: f64 = 1e9;
+
 /// What is wrong with a row.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RowError {
@@ -80,6 +84,15 @@ pub(crate) enum RowError {
     /// A row that says nothing.
     #[error("it has no content: no text and no medium")]
     NoContent,
+    /// A key that is not there.
+    #[error("it has no `{key}`")]
+    Missing { key: &'static str },
+    /// Two values that cannot be together.
+    #[error("{what}")]
+    Contradiction {
+        /// What they say.
+        what: String,
+    },
     /// A value outside its range.
     #[error("`{key}` is `{value}`, not {expected}")]
     Value {
@@ -145,12 +158,15 @@ impl Explain for RowError {
             Self::Within { error, .. } => error.hint(),
             Self::NoTurns => "give it at least one turn of the role `user`".to_owned(),
             Self::NothingToReplyTo => "put it behind the turn that it replied to".to_owned(),
-            Self::Type { .. } | Self::Value { .. } => String::new(),
+            Self::Type { .. } | Self::Value { .. } | Self::Missing { .. } | Self::Contradiction { .. } => {
+                String::new()
+            }
         }
     }
 }
 
 /// The JSON object of a line. Reading a key takes it out.
+#[derive(Clone, Debug)]
 pub(super) struct Row(Map<String, Value>);
 
 impl Row {
@@ -166,6 +182,11 @@ impl Row {
             }),
             Err(error) => Err(RowError::NotJson { column: error.column(), reason: reason(&error) }),
         }
+    }
+
+    /// These keys.
+    pub(super) fn from_fields(fields: Map<String, Value>) -> Self {
+        Self(fields)
     }
 
     /// An object that stands in a row.
@@ -271,6 +292,51 @@ impl Row {
         self.take(key).map(positive).transpose()
     }
 
+    /// A whole number of at least 0.
+    pub(super) fn count(&mut self, key: &'static str) -> Result<Option<u64>, RowError> {
+        let expected = "a whole number of at least 0";
+        let count = |value: Value| {
+            value.as_u64().ok_or_else(|| RowError::Value { key, value: value.to_string(), expected })
+        };
+        self.take(key).map(count).transpose()
+    }
+
+    /// As [`Row::count`], for what must be there.
+    pub(super) fn must_count(&mut self, key: &'static str) -> Result<u64, RowError> {
+        self.count(key)?.ok_or(RowError::Missing { key })
+    }
+
+    /// As [`Row::text`], for what must be there.
+    pub(super) fn must_text(&mut self, key: &'static str) -> Result<String, RowError> {
+        self.text(key)?.ok_or(RowError::Missing { key })
+    }
+
+    /// A text or a number, as a text.
+    pub(super) fn name(&mut self, key: &'static str) -> Result<Option<String>, RowError> {
+        match self.take(key) {
+            Some(Value::Number(number)) => Ok(Some(number.to_string())),
+            Some(value) => text(format!("`{key}`"), value).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Block ids: a list of whole numbers; an empty one where the key is not there.
+    pub(super) fn ids(&mut self, key: &'static str) -> Result<Box<[u64]>, RowError> {
+        let id = |value: Value| {
+            value.as_u64().ok_or_else(|| RowError::Value {
+                key,
+                value: value.to_string(),
+                expected: "a whole number of at least 0",
+            })
+        };
+        self.list(key)?.into_iter().map(id).collect()
+    }
+
+    /// Nanoseconds of a time that is a number of these units of so many nanoseconds; it may not be negative.
+    pub(super) fn time(&mut self, key: &'static str, unit_ns: f64) -> Result<Option<u64>, RowError> {
+        Ok(self.non_negative(key)?.map(|time| nanoseconds(time, unit_ns)))
+    }
+
     /// A number of at least 0.
     pub(super) fn non_negative(&mut self, key: &'static str) -> Result<Option<f64>, RowError> {
         let number = |value: Value| match value.as_f64() {
@@ -308,6 +374,12 @@ impl Row {
     }
 }
 
+/// A time that is not negative, in nanoseconds. The nearest one: a thousandth may be no binary fraction.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time that is not negative")]
+pub(super) fn nanoseconds(time: f64, unit_ns: f64) -> u64 {
+    (time * unit_ns).round() as u64
+}
+
 /// What stands under two keys of which only one may be there.
 enum OneOrMany {
     One(Option<String>),
@@ -324,7 +396,7 @@ fn text(place: String, value: Value) -> Result<String, RowError> {
     }
 }
 
-fn wrong_type(place: String, expected: &'static str, found: &Value) -> RowError {
+pub(super) fn wrong_type(place: String, expected: &'static str, found: &Value) -> RowError {
     let found = match found {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
@@ -337,7 +409,7 @@ fn wrong_type(place: String, expected: &'static str, found: &Value) -> RowError 
 }
 
 /// The parser's words without its position: it has seen one line only, so its line number would mislead.
-fn reason(error: &serde_json::Error) -> String {
+pub(super) fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());
     text.strip_suffix(&position).unwrap_or(&text).to_owned()

@@ -13,10 +13,12 @@
 
 use prony_plugin_api::PartKind;
 
-use super::{RowError, media::Album, row::Row};
+use super::{
+    RowError,
+    media::Album,
+    row::{NS_PER_MS, Row},
+};
 use crate::dataset::{Message, Part, Script, Step, script::session_id};
-
-const NS_PER_MS: f64 = 1e6;
 
 /// What a row may say.
 #[rustfmt::skip]
@@ -33,23 +35,12 @@ const NOT_BUILT: [(&str, &str, &str); 2] = [
 
 /// The request of a row.
 pub(super) fn script(row: &mut Row, number: u64, album: &mut Album<'_>) -> Result<Script, RowError> {
-    let starts_ns = timestamp(row)?;
+    let starts_ns = row.time("timestamp", NS_PER_MS)?;
     refuse_unbuilt(row)?;
     row.only(KEYS)?;
     check_type(row, "single_turn")?;
     let id = row.text("session_id")?.unwrap_or_else(|| session_id(number));
     Ok(Script { starts_ns, ..Script::single(id, step(row, album)?) })
-}
-
-/// When a row was recorded, in nanoseconds. Files have milliseconds.
-pub(super) fn timestamp(row: &mut Row) -> Result<Option<u64>, RowError> {
-    Ok(row.non_negative("timestamp")?.map(nanoseconds))
-}
-
-/// Milliseconds as nanoseconds.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time that is not negative")]
-pub(super) fn nanoseconds(ms: f64) -> u64 {
-    (ms * NS_PER_MS) as u64
 }
 
 /// Checks that a row is of this type, if it says so at all.
@@ -113,7 +104,7 @@ mod tests {
     use rstest::rstest;
     use tempfile::TempDir;
 
-    use super::super::{FileError, conversations};
+    use super::super::{FileError, conversations, input::Input};
     use crate::explain::Explain;
     use crate::{
         dataset::{Message, Part, Script, Step},
@@ -131,7 +122,7 @@ mod tests {
     }
 
     fn read(path: &Path, most: Option<usize>) -> Result<Vec<Script>, FileError> {
-        conversations::read(path, most, FileFormat::Detected)
+        conversations::read(&Input::new(path, most), FileFormat::Detected)
     }
 
     fn scripts(dataset: impl AsRef<[u8]>) -> Vec<Script> {

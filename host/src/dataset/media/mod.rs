@@ -383,7 +383,7 @@ mod tests {
             dialogue: DialogueConfig::default(),
             context: ContextConfig::default(),
         };
-        let error = open(&config, None, SEED).unwrap_err();
+        let error = open(&config, None, None, SEED).unwrap_err();
         assert_eq!(error.to_string(), text);
         assert!(!error.hint().is_empty());
     }
