@@ -1,4 +1,5 @@
 //! When requests arrive, as the server knows it: laws of gaps, and rates and numbers that change with time.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use prony_tests::{MockServer, Run, Script, ScriptedServer, Tool};
 use rstest::rstest;
@@ -89,7 +90,7 @@ fn sent(workers: &str, law: &[&str]) -> (Vec<u64>, Vec<String>) {
         .iter()
         .map(|request| {
             let text = String::from_utf8_lossy(&request.bytes).into_owned();
-            text.split_once("\r\n\r\n").expect("a body").1.to_owned()
+            text.split_once("\r\n\r\n").unwrap().1.to_owned()
         })
         .collect();
     // Requests that are due next to each other may overtake each other on their way.
@@ -175,12 +176,12 @@ fn a_series_with_a_mistake_is_named_with_its_file_and_place() {
     assert!(run.stderr.contains(r#"help: write it as `{"points""#), "{}", run.stderr);
 }
 
-/// How many requests were in flight at the server, so many seconds after the first one arrived.
-fn in_flight_after(truth: &Value, seconds: f64) -> usize {
+/// How many requests were in flight at the server, so many milliseconds after the first one arrived.
+fn in_flight_after(truth: &Value, ms: u64) -> usize {
     let requests = truth["requests"].as_array().unwrap();
     let at = |request: &Value, key: &str| request[key].as_u64().unwrap();
     let first = requests.iter().map(|request| at(request, "arrived_ns")).min().unwrap();
-    let then = first + (seconds * 1e9) as u64;
+    let then = first + ms * 1_000_000;
     requests
         .iter()
         .filter(|request| at(request, "arrived_ns") <= then && then < at(request, "ended_ns"))
@@ -200,9 +201,9 @@ fn a_concurrency_rises_one_by_one(#[case] more: &[&str]) {
     let run = Tool::profile(&server).args(load).args(["--osl", "1", "--isl", "5"]).args(more).run();
     run.succeeds();
     let truth = server.truth();
-    for (seconds, width) in [(0.25, 1), (1.25, 3), (2.25, 5), (3.25, 7), (4.6, 9)] {
-        let found = in_flight_after(&truth, seconds);
-        assert!((width - 1..=width).contains(&found), "{found} in flight after {seconds} s");
+    for (ms, width) in [(250, 1), (1250, 3), (2250, 5), (3250, 7), (4600, 9)] {
+        let found = in_flight_after(&truth, ms);
+        assert!((width - 1..=width).contains(&found), "{found} in flight after {ms} ms");
     }
     assert_eq!(truth["max_in_flight"], 9);
 }

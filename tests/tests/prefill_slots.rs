@@ -1,4 +1,5 @@
 //! Slots for requests that wait for their first token: how many the server has at once, and how long others waited.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use prony_tests::{MockServer, Run, Tool};
 use rstest::rstest;
@@ -56,6 +57,28 @@ fn no_more_wait_for_their_first_token_than_there_are_slots(#[case] format: &str,
     // Who waits has not been sent.
     let first_token = &run.summary()["time_to_first_token"];
     assert!(first_token["min"].as_f64() > Some(50.0), "{first_token}");
+}
+
+/// Later turns of a conversation wait for a slot as first ones do. One slot for 60 ms serves fewer requests than eight
+/// conversations have that answer in 360 ms.
+#[test]
+fn every_turn_of_a_conversation_waits_for_a_slot() {
+    let turns = ["--conversation-turn-mean", "3", "--num-conversations", "8", "--concurrency", "8"];
+    let (server, run) = measure("chat", &[&turns[..], &["--prefill-concurrency", "1"]].concat());
+    assert_eq!(most_waiting(&server), 1);
+    assert_eq!(run.summary()["request_count"]["avg"], 24);
+    let waited = |record: &Value| record["metadata"]["gate_wait_ns"].as_u64() > Some(10_000_000);
+    let later = run.records().into_iter().filter(|record| record["metadata"]["turn_index"] != 0);
+    assert!(later.filter(waited).count() > 0);
+}
+
+#[test]
+fn an_open_loop_says_what_held_its_requests_back() {
+    let load = ["--request-rate", "200", "--request-count", "24", "--prefill-concurrency", "1"];
+    let (_server, run) = measure("chat", &load);
+    assert!(run.stdout.contains("prefill concurrency 1"), "{}", run.stdout);
+    assert!(run.stdout.contains("the limit of 1 waiting for their first token held"), "{}", run.stdout);
+    assert!(run.stdout.contains("raise `--prefill-concurrency`, or leave it out"), "{}", run.stdout);
 }
 
 #[test]

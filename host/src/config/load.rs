@@ -12,9 +12,11 @@ use super::{
     spec::RunSpec,
 };
 use crate::{
-    plan::{DEFAULT_DRAIN_S, Grace, Limit, Load, Phase, Ramp, RampError, Role, StopRule, TimeLimit},
+    plan::{DEFAULT_DRAIN_S, Grace, Limit, Load, Phase, Ramp, RampError, Replay, Role, StopRule, TimeLimit},
     screen::counted,
 };
+
+const MS_PER_S: f64 = 1e3;
 
 /// Requests of a run that nothing else ends.
 const DEFAULT_REQUEST_COUNT: NonZeroU64 = NonZeroU64::MIN.saturating_add(9);
@@ -30,12 +32,19 @@ pub(super) fn phases(spec: &RunSpec, problems: &mut Problems) -> Vec<Phase> {
         let load = problems.note(load(open, warmup_concurrency(spec)))?;
         Some((Role::Warmup, load, stop, rules))
     });
-    let (open, stop) = (arrival::measured(spec, problems), stop(spec, problems));
+    let replay = replay(spec, problems);
+    let (open, stop) = (arrival::measured(spec, problems), stop(spec, replay.is_some(), problems));
     let concurrency =
         Concurrency { most: spec.concurrency.value(), over_s: spec.concurrency_ramp_duration.value() };
     problems.require(&spec.concurrency_ramp_duration, &spec.concurrency);
     let rules = rules::measured(spec, problems);
-    let measured = problems.note(load(open, concurrency)).map(|load| (Role::Measured, load, stop, rules));
+    let measured = match replay {
+        None => load(open, concurrency),
+        Some(replay) => concurrency
+            .curve()
+            .map(|requests| Load::Replay { replay, limit: Limit { requests, ..Limit::default() } }),
+    };
+    let measured = problems.note(measured).map(|load| (Role::Measured, load, stop, rules));
     let drain_s = spec.drain_timeout.value().unwrap_or(DEFAULT_DRAIN_S);
     let phases = (0..).zip(warmup.into_iter().chain(measured)).map(|(id, (role, load, stop, rules))| Phase {
         id,
@@ -108,15 +117,43 @@ fn warmup_stop(spec: &RunSpec, problems: &mut Problems) -> Option<StopRule> {
     stop
 }
 
-fn stop(spec: &RunSpec, problems: &mut Problems) -> StopRule {
+/// What is replayed, if anything is to be.
+fn replay(spec: &RunSpec, problems: &mut Problems) -> Option<Replay> {
+    problems.require(&spec.fixed_schedule_start_offset, &spec.fixed_schedule);
+    problems.require(&spec.fixed_schedule_end_offset, &spec.fixed_schedule);
+    problems.require(&spec.replay_speedup, &spec.fixed_schedule);
+    let by = spec.fixed_schedule.origin()?;
+    problems.require(&spec.fixed_schedule, &spec.input_file);
+    let others = [
+        spec.request_rate.origin(),
+        spec.request_rate_series.origin(),
+        spec.request_rate_ramp_duration.origin(),
+        spec.arrival_pattern.origin(),
+        spec.arrival_smoothness.origin(),
+    ];
+    for flag in others.into_iter().flatten() {
+        let reason = "the file says when each session starts";
+        problems.push(ConfigError::Clash { flag: flag.into(), with: by.into(), reason });
+    }
+    let seconds = |ms: f64| ms / MS_PER_S;
+    Some(Replay {
+        speed: spec.replay_speedup.value().unwrap_or(1.0),
+        from_s: spec.fixed_schedule_start_offset.value().map(seconds),
+        until_s: spec.fixed_schedule_end_offset.value().map(seconds),
+    })
+}
+
+fn stop(spec: &RunSpec, is_replay: bool, problems: &mut Problems) -> StopRule {
     problems.require(&spec.benchmark_grace_period, &spec.benchmark_duration);
     let time = spec.benchmark_duration.value().map(|duration_s| {
         let grace = spec.benchmark_grace_period.value().unwrap_or(Grace::Seconds(DEFAULT_GRACE_S));
         TimeLimit { duration_s, grace }
     });
-    let requests = spec.request_count.value();
-    StopRule::of(requests, spec.num_conversations.value(), time)
-        .unwrap_or(StopRule::after_requests(DEFAULT_REQUEST_COUNT))
+    let (requests, sessions) = (spec.request_count.value(), spec.num_conversations.value());
+    if is_replay {
+        return StopRule::of_replay(requests, sessions, time);
+    }
+    StopRule::of(requests, sessions, time).unwrap_or(StopRule::after_requests(DEFAULT_REQUEST_COUNT))
 }
 
 /// A short name for the load, as it stands in the name of the artifact folder: `c8` for a concurrency, `r10` for a rate, with
@@ -125,9 +162,15 @@ pub(super) fn stimulus(phase: &Phase) -> String {
     let rate = phase.load.rate().map(|rate| format!("r{}", rate.short()));
     let concurrency = match &phase.load {
         Load::Closed { sessions } => Some(sessions.short()),
-        Load::Open { limit, .. } => limit.in_flight().map(|most| most.short()),
+        Load::Open { limit, .. } | Load::Replay { limit, .. } => limit.in_flight().map(|most| most.short()),
     };
-    rate.into_iter().chain(concurrency.map(|most| format!("c{most}"))).collect::<Vec<_>>().join("_")
+    let replay = phase.load.replay().map(|_| "replay".to_owned());
+    replay
+        .into_iter()
+        .chain(rate)
+        .chain(concurrency.map(|most| format!("c{most}")))
+        .collect::<Vec<_>>()
+        .join("_")
 }
 
 /// What about the load is allowed but hardly meant.

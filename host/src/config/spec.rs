@@ -224,6 +224,10 @@ run_spec! {
         = "--warmup-prefill-concurrency-ramp-duration" in warmup.warmup_prefill_concurrency_ramp_duration;
     workers: usize = "--workers" in workers;
     random_seed: u64 = "--random-seed" in random_seed;
+    fixed_schedule: () = "--fixed-schedule" in replay.fixed_schedule;
+    fixed_schedule_start_offset: f64 = "--fixed-schedule-start-offset" in replay.start_offset;
+    fixed_schedule_end_offset: f64 = "--fixed-schedule-end-offset" in replay.end_offset;
+    replay_speedup: f64 = "--replay-speedup" in replay.speedup;
     isl: u32 = "--isl" in isl;
     isl_stddev: f64 = "--isl-stddev" in isl_stddev;
     osl: u32 = "--osl" in osl;

@@ -15,6 +15,7 @@ mod lexicon;
 mod media;
 mod open;
 mod rankings;
+mod replay;
 mod script;
 mod source;
 mod synthetic;

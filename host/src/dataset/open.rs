@@ -15,16 +15,23 @@ use super::{
     generate::{Content, Generator},
     length,
     media::{Media, MediaError},
+    replay::ReplayError,
     tokenizer::Tokenizer,
 };
 use crate::{
     explain::Explain,
-    plan::{ContextConfig, DatasetConfig, DialogueConfig, LengthLaw, SystemPrompt, media::MediaConfig},
+    plan::{
+        ContextConfig, DatasetConfig, DialogueConfig, LengthLaw, Replay, SystemPrompt, media::MediaConfig,
+    },
     seed::Seed,
 };
 
 /// Generated scripts that take no more memory than this together are made before the load, and kept.
 const KEPT_BYTES: u64 = 32 << 20;
+
+/// Said of a recording that is not replayed as it was.
+const INSTANTS_UNUSED: &str = "the input file says when its sessions began, and they start as the load says: \
+    `--fixed-schedule` replays them at their own instants";
 
 /// Why there is no dataset.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +48,9 @@ pub(crate) enum DatasetError {
     /// Media that cannot be made.
     #[error(transparent)]
     Media(#[from] MediaError),
+    /// It cannot be replayed.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
     /// There is no system message.
     #[error(transparent)]
     SystemPrompt(#[from] SystemPromptError),
@@ -59,6 +69,7 @@ impl Explain for DatasetError {
             Self::File(error) => error.hint(),
             Self::Media(error) => error.hint(),
             Self::NotAccepted(error) => error.hint(),
+            Self::Replay(error) => error.hint(),
             Self::SystemPrompt(_) => "name a text file with `--system-prompt-file`".to_owned(),
             Self::Thread(_) => "raise the limit on processes and threads (`ulimit -u`)".to_owned(),
         }
@@ -92,6 +103,8 @@ pub(crate) struct Purpose<'a> {
     pub(crate) name: &'a str,
     /// Responses are to be streams.
     pub(crate) streaming: bool,
+    /// What of it is replayed at its own instants, if it is.
+    pub(crate) replay: Option<Replay>,
 }
 
 /// Opens the dataset of a run, all of which the endpoint takes.
@@ -104,13 +117,20 @@ pub(crate) fn open_for(
     tokenizer: Option<&Arc<Tokenizer>>,
     seed: Seed,
 ) -> Result<Opened, DatasetError> {
+    let Purpose { endpoint, name, streaming, replay } = purpose;
     let Opened { source, mut warnings } = open(config, tokenizer, seed)?;
-    let Purpose { endpoint, name, streaming } = purpose;
+    let source = match replay {
+        Some(replay) => source.replayed(replay)?,
+        None => source,
+    };
     // Generated scripts are all alike.
     let first = [source.script(0)];
     let is_file = matches!(config, DatasetConfig::File { .. } | DatasetConfig::RawPayloads { .. });
     let scripts = source.list().filter(|_| is_file).unwrap_or(&first);
     acceptance::check(scripts, endpoint, name)?;
+    if replay.is_none() && scripts.iter().any(|script| script.starts_ns.is_some()) {
+        warnings.push(INSTANTS_UNUSED.to_owned());
+    }
     warnings.extend(formats::raw_payload::other_streaming(scripts, streaming));
     Ok(Opened { source, warnings })
 }

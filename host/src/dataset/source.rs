@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Script, ahead::Ahead, script::secrets};
+use super::{
+    Script,
+    ahead::Ahead,
+    replay::{self, ReplayError},
+    script::secrets,
+};
+use crate::plan::Replay;
 
 /// Scripts by position. Which script stands where depends on the description of the dataset and the seed alone, so that
 /// workers need not ask each other. Positions have no end: behind the last script comes the first one again.
@@ -23,6 +29,19 @@ impl Source {
         Self(Scripts::Listed(scripts.into_iter().map(Arc::new).collect()))
     }
 
+    /// The scripts of a recording, in the order and at the distances of their instants.
+    ///
+    /// # Errors
+    /// They have none, or none of them is in the window.
+    pub(super) fn replayed(self, replay: Replay) -> Result<Self, ReplayError> {
+        let scripts = match self.0 {
+            Scripts::Listed(scripts) => scripts,
+            Scripts::Generated(scripts) => vec![scripts.script(0)],
+        };
+        let owned = scripts.into_iter().map(Arc::unwrap_or_clone).collect();
+        replay::replayed(owned, replay).map(Self::listed)
+    }
+
     pub(super) fn generated(scripts: Ahead) -> Self {
         Self(Scripts::Generated(scripts))
     }
@@ -33,6 +52,12 @@ impl Source {
             Scripts::Listed(scripts) => Some(scripts.len() as u64),
             Scripts::Generated(scripts) => scripts.len(),
         }
+    }
+
+    /// When each session of a recording starts, by position, in nanoseconds since the first; empty for what is none.
+    pub(crate) fn starts(&self) -> Arc<[u64]> {
+        let scripts = self.list().unwrap_or_default();
+        scripts.iter().map_while(|script| script.starts_ns).collect()
     }
 
     /// Whether a script may have several steps.

@@ -359,7 +359,7 @@ pub(crate) static CATALOGUE: &[Metric] = &[
         "Requests that failed; none of them has a part in a latency, a length or a throughput.")
         .shown(),
     row("cancelled_request_count", "Cancelled Request Count", "requests", Source::Phase(PhaseFact::Cancelled),
-        "Requests that the tool itself ended, at the end of a grace period, on an interrupt, or because they were to be cancelled: no errors of the server's, and \
+        "Requests that the tool itself ended, at the end of a grace period or on an interrupt: no errors of the server's, and \
          no part of any other number."),
     row("completed_request_count", "Completed Requests (Success + Error)", "requests",
         Source::Phase(PhaseFact::Completed),

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::Measured;
 use crate::{clock::RunNs, record::Record};
 
 const NS_PER_MS: f64 = 1e6;
@@ -86,7 +85,7 @@ impl Session {
         self.cached_tokens
     }
 
-    fn record(&mut self, record: &Record, measured: &Measured) {
+    fn record(&mut self, record: &Record, measured: impl Iterator<Item = (&'static str, f64)>) {
         let instants = &record.instants;
         let is_first = self.in_flight.is_empty();
         self.start_ns = if is_first { instants.scheduled } else { self.start_ns.min(instants.scheduled) };
@@ -101,12 +100,12 @@ impl Session {
             (_, true) => self.cancelled += 1,
             _ => self.failed += 1,
         }
-        for (metric, value) in measured {
-            match metric.tag {
-                "time_to_first_token" if record.turn_index == 0 => self.first_token_ms = Some(*value),
-                "input_sequence_length" => add(&mut self.input_tokens, *value),
-                "output_sequence_length" => add(&mut self.output_tokens, *value),
-                "usage_prompt_cache_read_tokens" => add(&mut self.cached_tokens, *value),
+        for (tag, value) in measured {
+            match tag {
+                "time_to_first_token" if record.turn_index == 0 => self.first_token_ms = Some(value),
+                "input_sequence_length" => add(&mut self.input_tokens, value),
+                "output_sequence_length" => add(&mut self.output_tokens, value),
+                "usage_prompt_cache_read_tokens" => add(&mut self.cached_tokens, value),
                 _ => {}
             }
         }
@@ -139,8 +138,8 @@ fn ms(ns: u64) -> f64 {
 pub(crate) struct Sessions(BTreeMap<(u32, u64), Session>);
 
 impl Sessions {
-    /// Takes a request in that belongs to a session of several.
-    pub(super) fn record(&mut self, record: &Record, measured: &Measured) {
+    /// Takes a request in, if it belongs to a session of several, with what it measured, by the tags of the metrics.
+    pub(super) fn record(&mut self, record: &Record, measured: impl Iterator<Item = (&'static str, f64)>) {
         if record.steps > 1 {
             let session = self.0.entry((record.phase, record.session_num)).or_default();
             session.record(record, measured);
@@ -181,7 +180,7 @@ mod tests {
     fn collected(records: &[Record]) -> Sessions {
         let mut sessions = Sessions::default();
         for record in records {
-            sessions.record(record, &Vec::new());
+            sessions.record(record, std::iter::empty());
         }
         sessions
     }

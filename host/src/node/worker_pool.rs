@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::{endpoint::HostedEndpoint, fleet::Link, messages::PhaseStart, watchdog::Watchdog};
 use crate::{
+    clock::RunNs,
     plan::{Load, Phase, Plan, ReplyPolicy},
     request::worker::{Assignment, Control, Equipment, Sink, Worker, WorkerError},
     schedule::{
@@ -24,6 +25,8 @@ pub(crate) struct WorkerPool {
     phases: Vec<Phase>,
     seed: u64,
     replies: ReplyPolicy,
+    /// When each session of a recording starts.
+    starts: Arc<[RunNs]>,
     /// Sessions may have several requests.
     has_dialogues: bool,
     /// The phase that goes on, or went on last, and what its workers are told.
@@ -50,6 +53,7 @@ impl WorkerPool {
             phases: plan.phases.clone(),
             seed: plan.random_seed,
             replies: plan.replies,
+            starts: equipment.source.starts(),
             has_dialogues: equipment.source.has_dialogues(),
             phase: 0,
             control: watch::channel(Control::Run).0,
@@ -74,7 +78,7 @@ impl Link for WorkerPool {
         let (control, watching) = watch::channel(Control::Run);
         (self.phase, self.control) = (start.phase, control);
         let slots = slots(phase, self.workers.len());
-        let (pool, seed) = (Arc::new(Pool::default()), phase_seed(self.seed, phase.id));
+        let (pool, seed) = (Arc::new(Pool::of(&self.starts)), phase_seed(self.seed, phase.id));
         let workers = slots.len() as u64;
         let prefill = phase.rules.prefill.clone().map(Slots::following);
         let cancellations = Cancellations::of(phase, seed);
@@ -89,7 +93,8 @@ impl Link for WorkerPool {
                 ends_ns: phase.stop.ends_after_ns().map(|ns| start.start_ns.saturating_add(ns)),
                 credits: Credits::new(phase, seed, share_of_worker, &pool),
                 budget: budget.clone(),
-                first_script: start.first_script,
+                // A recording is replayed from its beginning, whatever a warm-up has played.
+                first_script: if phase.load.replay().is_some() { 0 } else { start.first_script },
                 replies: self.replies,
                 slots,
                 slotted_ns: 0,
@@ -145,7 +150,7 @@ fn slots(phase: &Phase, workers: usize) -> Vec<Slots> {
             }
             None => vec![Slots::following(sessions.clone()); whole(sessions.most()).clamp(1, workers)],
         },
-        Load::Open { limit, .. } => {
+        Load::Open { limit, .. } | Load::Replay { limit, .. } => {
             let slots = limit.in_flight().map_or_else(|| Slots::fixed(usize::MAX), Slots::following);
             vec![slots; workers]
         }

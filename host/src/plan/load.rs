@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, ops::RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
-use super::ramp::Ramp;
+use super::{ramp::Ramp, replay::Replay};
 
 /// How sessions start. A single request is a session of one step.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +20,13 @@ pub(crate) enum Load {
         rate: Ramp<f64>,
         /// How far they are apart.
         law: Law,
+        /// What else they wait for.
+        limit: Limit,
+    },
+    /// They start when they did when they were recorded, whether or not earlier ones have ended.
+    Replay {
+        /// What is replayed.
+        replay: Replay,
         /// What else they wait for.
         limit: Limit,
     },
@@ -105,29 +112,37 @@ impl Load {
     pub(crate) fn in_flight(&self) -> Option<Ramp<u32>> {
         match self {
             Self::Closed { sessions } => Some(sessions.clone()),
-            Self::Open { limit, .. } => limit.in_flight(),
+            Self::Open { limit, .. } | Self::Replay { limit, .. } => limit.in_flight(),
         }
     }
 
     /// The rate of an open loop.
     pub(crate) fn rate(&self) -> Option<&Ramp<f64>> {
         match self {
-            Self::Closed { .. } => None,
+            Self::Closed { .. } | Self::Replay { .. } => None,
             Self::Open { rate, .. } => Some(rate),
         }
     }
 
-    /// The law of the instants at which sessions start; none in a closed loop.
+    /// The law of the instants at which sessions start; none in a closed loop and in a replay.
     pub(crate) fn law(&self) -> Option<Law> {
         match self {
-            Self::Closed { .. } => None,
+            Self::Closed { .. } | Self::Replay { .. } => None,
             Self::Open { law, .. } => Some(*law),
+        }
+    }
+
+    /// What is replayed, if anything is.
+    pub(crate) fn replay(&self) -> Option<Replay> {
+        match self {
+            Self::Replay { replay, .. } => Some(*replay),
+            Self::Closed { .. } | Self::Open { .. } => None,
         }
     }
 
     /// Requests are due at instants of their own.
     pub(crate) fn is_open(&self) -> bool {
-        self.rate().is_some()
+        !matches!(self, Self::Closed { .. })
     }
 }
 

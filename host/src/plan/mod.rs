@@ -11,6 +11,7 @@ pub(crate) mod lossy;
 pub(crate) mod media;
 mod phase;
 mod ramp;
+mod replay;
 mod rules;
 mod secret;
 mod services;
@@ -27,6 +28,7 @@ pub(crate) use self::{
     load::{Law, Limit, Load, Smoothness},
     phase::{DEFAULT_DRAIN_S, Phase, Role},
     ramp::{Level, Piece, Ramp, RampError},
+    replay::Replay,
     rules::{Cancellation, Rules},
     secret::Secret,
     services::{ServerMetricsConfig, ServiceOption, ServicesConfig},

@@ -10,6 +10,8 @@ pub(crate) struct StopRule {
     requests: Option<NonZeroU64>,
     sessions: Option<NonZeroU64>,
     time: Option<TimeLimit>,
+    /// After the last session of a recording.
+    recording: bool,
 }
 
 /// A time after which nothing more is sent.
@@ -48,12 +50,21 @@ impl StopRule {
         time: Option<TimeLimit>,
     ) -> Option<Self> {
         let is_empty = requests.is_none() && sessions.is_none() && time.is_none();
-        (!is_empty).then_some(Self { requests, sessions, time })
+        (!is_empty).then_some(Self { requests, sessions, time, recording: false })
     }
 
     /// After so many requests.
     pub(crate) fn after_requests(requests: NonZeroU64) -> Self {
-        Self { requests: Some(requests), sessions: None, time: None }
+        Self { requests: Some(requests), sessions: None, time: None, recording: false }
+    }
+
+    /// After the last session of a recording, or as [`StopRule::of`] says.
+    pub(crate) fn of_replay(
+        requests: Option<NonZeroU64>,
+        sessions: Option<NonZeroU64>,
+        time: Option<TimeLimit>,
+    ) -> Self {
+        Self { requests, sessions, time, recording: true }
     }
 
     /// The most requests that are sent, if their number is limited.

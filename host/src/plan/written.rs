@@ -18,6 +18,7 @@ use super::{
     lossy,
     phase::{DEFAULT_DRAIN_S, Phase, Role},
     ramp::Ramp,
+    replay::Replay,
     rules::{Cancellation, Rules},
     services::{ServerMetricsConfig, ServicesConfig},
     stop::{Grace, StopRule, TimeLimit},
@@ -106,6 +107,7 @@ enum WrittenArrival {
     Constant { rate: Ramp<f64> },
     Poisson { rate: Ramp<f64> },
     Gamma { rate: Ramp<f64>, smoothness: Smoothness },
+    Replay { replay: Replay },
 }
 
 impl WrittenPlan {
@@ -163,6 +165,9 @@ impl WrittenPhase {
         let Phase { id: _, name, role, load, stop, drain_s, rules } = phase;
         let (arrival, concurrency, session_limit) = match load {
             Load::Closed { sessions } => (WrittenArrival::ClosedLoop, Some(sessions), None),
+            Load::Replay { replay, limit } => {
+                (WrittenArrival::Replay { replay }, limit.requests, limit.sessions)
+            }
             Load::Open { rate, law, limit } => {
                 let arrival = match law {
                     Law::Constant => WrittenArrival::Constant { rate },
@@ -193,26 +198,33 @@ impl WrittenPhase {
         let role = Role::from(self.kind);
         let grace = self.grace_s.map_or(Grace::Infinite, Grace::Seconds);
         let time = self.duration_s.map(|duration_s| TimeLimit { duration_s, grace });
-        let (law, rate) = match self.arrival {
-            WrittenArrival::ClosedLoop => (None, None),
-            WrittenArrival::Constant { rate } => (Some(Law::Constant), Some(rate)),
-            WrittenArrival::Poisson { rate } => (Some(Law::Poisson), Some(rate)),
-            WrittenArrival::Gamma { rate, smoothness } => (Some(Law::Gamma { smoothness }), Some(rate)),
+        let (requests, session_limit) = (self.concurrency, self.session_limit);
+        let open = |law, rate, requests| {
+            let limit = Limit { sessions: session_limit, requests };
+            Load::Open { rate, law, limit }
         };
-        let load = match law.zip(rate) {
-            None => Load::Closed { sessions: self.concurrency.ok_or(WrittenError::NoSessions(id))? },
-            Some((law, rate)) => {
-                let limit = Limit { sessions: self.session_limit, requests: self.concurrency };
-                Load::Open { rate, law, limit }
+        let load = match self.arrival {
+            WrittenArrival::ClosedLoop => {
+                Load::Closed { sessions: requests.ok_or(WrittenError::NoSessions(id))? }
             }
+            WrittenArrival::Constant { rate } => open(Law::Constant, rate, requests),
+            WrittenArrival::Poisson { rate } => open(Law::Poisson, rate, requests),
+            WrittenArrival::Gamma { rate, smoothness } => open(Law::Gamma { smoothness }, rate, requests),
+            WrittenArrival::Replay { replay } => {
+                Load::Replay { replay, limit: Limit { sessions: session_limit, requests } }
+            }
+        };
+        let (requests, sessions) = (self.request_count, self.session_count);
+        let stop = match load {
+            Load::Replay { .. } => StopRule::of_replay(requests, sessions, time),
+            _ => StopRule::of(requests, sessions, time).ok_or(WrittenError::Endless(id))?,
         };
         Ok(Phase {
             id,
             name: self.name.unwrap_or_else(|| role.name().to_owned()),
             role,
             load,
-            stop: StopRule::of(self.request_count, self.session_count, time)
-                .ok_or(WrittenError::Endless(id))?,
+            stop,
             drain_s: self.drain_s.unwrap_or(drain_of_run_s),
             rules: Rules {
                 prefill: self.prefill,
@@ -265,6 +277,7 @@ mod tests {
     #[case::open(json!({"arrival": {"law": "poisson", "rate": 2.5}, "concurrency": null}))]
     #[case::limited(json!({"arrival": {"law": "constant", "rate": 40.0}}))]
     #[case::dialogues(json!({"request_count": null, "session_count": 3}))]
+    #[case::replay(json!({"arrival": {"law": "replay", "replay": {"speed": 2.0, "from_s": null, "until_s": 5.0}}, "request_count": null}))]
     #[case::named(json!({"name": "second", "drain_s": 2.0}))]
     #[case::gamma(json!({"arrival": {"law": "gamma", "rate": 2.5, "smoothness": 0.5}, "concurrency": null}))]
     #[case::sessions(json!({"arrival": {"law": "constant", "rate": 40.0}, "session_limit": 3}))]

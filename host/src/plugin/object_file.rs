@@ -86,7 +86,7 @@ fn needs_of<'a, Header: FileHeader, R: ReadRef<'a>>(file: &ElfFile<'a, Header, R
         let (Some(address), Some(size)) = (value(elf::DT_STRTAB), value(elf::DT_STRSZ)) else { continue };
         let start: u64 = place_of(file, address).unwrap_or(address);
         // All of them at once: a search for the end of each gives up after some kilobytes.
-        let Ok(strings) = data.read_bytes_at(start, size.into()) else { continue };
+        let Ok(strings) = data.read_bytes_at(start, size) else { continue };
         let strings = StringTable::new(strings, 0, strings.len() as u64);
         for entry in entries.iter().take_while(|entry| entry.d_tag(endian) != elf::DT_NULL) {
             let tag = entry.d_tag(endian);

@@ -8,7 +8,7 @@ use super::{model::Report, token_warnings};
 use crate::{
     config::url,
     metrics::TokenSource,
-    record::settings::{CONSTANT, GAMMA, POISSON, PhaseSettings, RunSettings},
+    record::settings::{CONSTANT, GAMMA, POISSON, PhaseSettings, REPLAY, RunSettings},
     screen::counted,
 };
 
@@ -53,12 +53,17 @@ fn load(phase: &PhaseSettings) -> String {
         let most = phase.concurrency_curve.clone().unwrap_or_else(|| most.to_string());
         if phase.is_open_loop { format!("at most {most} in flight") } else { format!("concurrency {most}") }
     }));
+    parts.extend(phase.prefill.as_ref().map(|most| format!("prefill concurrency {most}")));
+    parts.extend(phase.cancelled_percent.map(|percent| format!("{percent} % cancelled on purpose")));
     parts.extend(phase.request_count.map(|count| counted(count, "request")));
     parts.extend(phase.duration_s.map(|seconds| format!("{seconds} s")));
     parts.join(", ")
 }
 
 fn open_loop(phase: &PhaseSettings) -> String {
+    if phase.law == REPLAY {
+        return "replay at the recorded instants, latency from the schedule".to_owned();
+    }
     let rate = phase.rate.map(|rate| match &phase.rate_curve {
         Some(curve) => format!("requests/s {curve}, "),
         None => format!("{rate} requests/s at "),

@@ -65,20 +65,37 @@ fn held_back(report: &Report) -> Option<String> {
     let held: u64 = report.client.workers.iter().map(|usage| usage.held_back).sum();
     let held = held.min(late);
     let mut phases = report.header.settings.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
-    let (most, rate) = phases.find_map(limited_rate)?;
+    let (Limits { most, flags }, rate) = phases.find_map(limited_rate)?;
     let reached =
         report.profiling.outcomes.completed() as f64 / report.profiling.table.avg("benchmark_duration")?;
     (held as f64 >= HELD_BACK_SHARE * sent as f64 && held > 0).then(|| {
         format!(
-            "the limit of {most} in flight held {held} of {sent} requests back: {rate}/s were asked, {reached:.1}/s were \
-             reached. Latencies from the schedule include that wait; raise `--concurrency`, or leave it out"
+            "the limit of {most} held {held} of {sent} requests back: {rate}/s were asked, {reached:.1}/s were \
+             reached. Latencies from the schedule include that wait; raise {flags}, or leave it out"
         )
     })
 }
 
-/// The limit and the rate of an open loop that has both.
-fn limited_rate(phase: &PhaseSettings) -> Option<(usize, f64)> {
-    phase.concurrency.zip(phase.rate).filter(|_| phase.is_open_loop)
+/// What holds requests of an open loop back, and what the user can change.
+struct Limits {
+    most: String,
+    flags: &'static str,
+}
+
+/// The limits and the rate of an open loop that has both.
+fn limited_rate(phase: &PhaseSettings) -> Option<(Limits, f64)> {
+    let in_flight = phase.concurrency.map(|most| format!("{most} in flight"));
+    let waiting = phase.prefill.as_ref().map(|most| format!("{most} waiting for their first token"));
+    let limits = match (in_flight, waiting) {
+        (Some(most), None) => Limits { most, flags: "`--concurrency`" },
+        (None, Some(most)) => Limits { most, flags: "`--prefill-concurrency`" },
+        (Some(in_flight), Some(waiting)) => Limits {
+            most: format!("{in_flight}, {waiting},"),
+            flags: "`--concurrency` or `--prefill-concurrency`",
+        },
+        (None, None) => return None,
+    };
+    phase.rate.filter(|_| phase.is_open_loop).map(|rate| (limits, rate))
 }
 
 fn client(report: &Report) -> Option<String> {

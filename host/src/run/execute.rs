@@ -212,7 +212,8 @@ fn open_dataset(
     observer: &mut dyn Observer,
 ) -> Result<Arc<Source>, DatasetError> {
     let name = &plan.target.endpoint_type;
-    let purpose = Purpose { endpoint, name, streaming: plan.target.streaming };
+    let replay = plan.phases.iter().find_map(|phase| phase.load.replay());
+    let purpose = Purpose { endpoint, name, streaming: plan.target.streaming, replay };
     let seed = Seed::new(plan.random_seed);
     let Opened { source, warnings } = dataset::open_for(purpose, &plan.dataset, tokenizer, seed)?;
     for warning in &warnings {

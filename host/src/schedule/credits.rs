@@ -15,10 +15,20 @@ use super::{
 };
 use crate::{clock::RunNs, plan::Phase, seed::Seed};
 
-/// The counter that the workers of one closed loop share.
+/// What the workers of one phase share.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
+    /// Numbers that a closed loop has given out.
     taken: AtomicU64,
+    /// When the sessions of a replay start, by number, in nanoseconds since the phase's start.
+    starts: Arc<[RunNs]>,
+}
+
+impl Pool {
+    /// That of a phase that replays sessions with these starts, if it does.
+    pub(crate) fn of(starts: &Arc<[RunNs]>) -> Self {
+        Self { taken: AtomicU64::new(0), starts: Arc::clone(starts) }
+    }
 }
 
 /// Requests that may still be sent in a phase, common to its workers: of sessions of several steps, nobody knows beforehand
@@ -60,21 +70,23 @@ pub(crate) struct Credits {
 enum Source {
     Closed(Arc<Pool>),
     Open { arrivals: Numbered, until_ns: Option<RunNs> },
+    Replay { starts: Arc<[RunNs]>, next: usize, until_ns: Option<RunNs> },
 }
 
 impl Credits {
-    /// The share of `share` in `phase`. `pool` is common to the workers of the phase; an open loop does not use it.
+    /// The share of `share` in `phase`. `pool` is common to the workers of the phase.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a checked, positive duration"
     )]
     pub(crate) fn new(phase: &Phase, seed: Seed, share: Share, pool: &Arc<Pool>) -> Self {
+        let until_ns = phase.stop.duration_s().map(|seconds| (seconds * 1e9) as RunNs);
         let source = match Arrivals::of(&phase.load, seed) {
-            Some(arrivals) => Source::Open {
-                arrivals: arrivals.enumerate(),
-                until_ns: phase.stop.duration_s().map(|seconds| (seconds * 1e9) as RunNs),
-            },
+            Some(arrivals) => Source::Open { arrivals: arrivals.enumerate(), until_ns },
+            None if phase.load.replay().is_some() => {
+                Source::Replay { starts: Arc::clone(&pool.starts), next: 0, until_ns }
+            }
             None => Source::Closed(Arc::clone(pool)),
         };
         Self { share, limit: phase.stop.most_sessions(), source }
@@ -82,7 +94,7 @@ impl Credits {
 
     /// Whether the credits have due times.
     pub(crate) fn is_open(&self) -> bool {
-        matches!(self.source, Source::Open { .. })
+        !matches!(self.source, Source::Closed(_))
     }
 }
 
@@ -100,6 +112,17 @@ impl Iterator for Credits {
             Source::Open { arrivals, until_ns } => loop {
                 let (number, due_ns) = arrivals.next()?;
                 let number = number as u64;
+                if !within(number) || until_ns.is_some_and(|until_ns| due_ns >= until_ns) {
+                    return None;
+                }
+                if number % workers == worker {
+                    return Some(Credit { number, due_ns: Some(due_ns) });
+                }
+            },
+            Source::Replay { starts, next, until_ns } => loop {
+                let number = *next as u64;
+                let due_ns = *starts.get(*next)?;
+                *next += 1;
                 if !within(number) || until_ns.is_some_and(|until_ns| due_ns >= until_ns) {
                     return None;
                 }

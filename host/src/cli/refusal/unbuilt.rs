@@ -18,7 +18,8 @@ const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
     ),
     (&["--server-metrics-formats"], "leave it out: server metrics are written as JSON and CSV"),
     (&["--no-gpu-telemetry"], "leave it out: there is no GPU telemetry to switch off"),
-    (&["--no-fixed-schedule"], "leave it out: there is no fixed schedule to switch off"),
+    (&["--no-fixed-schedule"], "leave it out: only `--fixed-schedule` makes one"),
+    (&["--fixed-schedule-auto-offset"], "leave it out: time begins with the first session"),
     (
         &["--image-source", "--image-source-sampling"],
         "leave it out: generated images are noise; name pictures of your own in an `--input-file`",
@@ -49,10 +50,9 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     "--hf-subset", "--hf-weka-dataset", "--dataset-filter", "--ignore-trace-delays", "--use-think-time-only",
     "--max-context-length", "--allow-dataset-wrap", "--trace-session-sample-ratio",
     // Fixed schedule, goodput.
-    "--fixed-schedule", "--fixed-schedule-auto-offset", "--fixed-schedule-start-offset",
-    "--fixed-schedule-end-offset", "--goodput",
+    "--goodput",
     // Conversations.
-    "--inter-turn-delay-cap-seconds", "--max-idle-gap-cap-seconds", "--replay-speedup", "--open-loop-replay",
+    "--inter-turn-delay-cap-seconds", "--max-idle-gap-cap-seconds", "--open-loop-replay",
     "--no-open-loop-replay", "--open-loop-strict", "--omit-kv-hints", "--force-min-tokens", "--no-force-min-tokens",
     // Prompts, prefixes, lengths.
     "--isl-block-size", "--prompt-input-tokens-block-size", "--synthetic-input-tokens-block-size", "--seq-dist",
@@ -63,7 +63,7 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     "--video-format", "--video-codec", "--video-audio-num-channels", "--video-audio-sample-rate",
     "--video-audio-codec", "--video-audio-depth",
     // Trace synthesis.
-    "--synthesis-speedup-ratio", "--synthesis-prefix-len-multiplier", "--synthesis-prefix-root-multiplier",
+    "--synthesis-prefix-len-multiplier", "--synthesis-prefix-root-multiplier",
     "--synthesis-prompt-len-multiplier", "--synthesis-output-len-multiplier", "--synthesis-max-isl",
     "--synthesis-max-osl",
     // Load.

@@ -10,6 +10,7 @@ mod dialogues;
 mod media;
 mod pattern;
 mod rankings;
+mod replay;
 mod warmup;
 
 use std::{
@@ -22,7 +23,7 @@ use clap::Args;
 use self::choice::{DATASET, LOAD, OUTPUT, SERVICES, TARGET};
 pub(crate) use self::{
     arrival::ArrivalFlags, choice::ChoiceParser, dialogues::DialogueFlags, media::MediaFlags,
-    pattern::ArrivalPattern, rankings::RankingsFlags, warmup::WarmupFlags,
+    pattern::ArrivalPattern, rankings::RankingsFlags, replay::ReplayFlags, warmup::WarmupFlags,
 };
 use super::{
     policy::PluginPolicy,
@@ -267,6 +268,10 @@ pub(crate) struct ProfileFlags {
     /// How long conversations are, and what stands in front of them.
     #[command(flatten)]
     pub(crate) dialogues: DialogueFlags,
+
+    /// Recorded sessions at their own instants.
+    #[command(flatten)]
+    pub(crate) replay: ReplayFlags,
 
     /// What the questions of a ranking are made of.
     #[command(flatten)]

@@ -1,7 +1,7 @@
 //! The `multi_turn` format: JSON Lines, one conversation a line; beside it, lines of [`single_turn`].
 //!
 //! The keys are those of `aiperf`: `turns`, whose entries are rows of `single_turn` without a `session_id`, and `session_id`. An
-//! entry may have a `delay`, in milliseconds from the response before it. Entries of the role `system` at the beginning belong
+//! entry may have a `delay`, in milliseconds from the response before it, or a `timestamp`, in milliseconds of a recording. Entries of the role `system` at the beginning belong
 //! to the first request. An entry of the role `assistant` is the reply that was recorded to the entry before it.
 //!
 //! ```json
@@ -26,8 +26,6 @@ use crate::{
 
 /// What a row may say.
 const ROW_KEYS: &[&str] = &["turns", "session_id", "type"];
-
-const NS_PER_MS: f64 = 1e6;
 
 /// Reads a file's scripts, at most so many, in the file's order. Texts are not counted yet.
 pub(in crate::dataset) fn read(
@@ -58,16 +56,20 @@ fn conversation(row: &mut Row, number: u64, album: &mut Album<'_>) -> Result<Scr
     row.only(ROW_KEYS)?;
     single_turn::check_type(row, "multi_turn")?;
     let mut steps: Vec<Step> = Vec::new();
-    let mut opening = Vec::new();
+    let (mut opening, mut starts_ns) = (Vec::new(), None);
     for (place, entry) in row.list("turns")?.into_iter().enumerate() {
         let in_place = |error| RowError::Within { place: format!("turns[{place}]"), error: Box::new(error) };
-        let mut step = turn(entry, album).map_err(in_place)?;
+        let (mut step, at_ns) = turn(entry, album).map_err(in_place)?;
         let role = step.messages[0].role.as_str();
         match (role, steps.last_mut()) {
             ("assistant", Some(before)) if before.reply.is_none() => before.reply = step.messages.pop(),
             ("assistant", _) => return Err(in_place(RowError::NothingToReplyTo)),
             ("system", None) => opening.append(&mut step.messages),
             _ => {
+                match at_ns.zip(starts_ns) {
+                    Some((at_ns, starts_ns)) => step.start = Start::At(u64::saturating_sub(at_ns, starts_ns)),
+                    None => starts_ns = starts_ns.or(at_ns),
+                }
                 step.messages.splice(0..0, opening.drain(..));
                 steps.push(step);
             }
@@ -76,21 +78,20 @@ fn conversation(row: &mut Row, number: u64, album: &mut Album<'_>) -> Result<Scr
     if steps.is_empty() {
         return Err(RowError::NoTurns);
     }
-    Ok(Script::dialogue(row.text("session_id")?.unwrap_or_else(|| session_id(number)), steps))
+    let id = row.text("session_id")?.unwrap_or_else(|| session_id(number));
+    Ok(Script { starts_ns, ..Script::dialogue(id, steps) })
 }
 
-fn turn(entry: Value, album: &mut Album<'_>) -> Result<Step, RowError> {
+/// A turn, and when it was recorded.
+fn turn(entry: Value, album: &mut Album<'_>) -> Result<(Step, Option<u64>), RowError> {
     let mut row = Row::of(entry)?;
+    let at_ns = single_turn::timestamp(&mut row)?;
     let delay_ms = row.non_negative("delay")?;
     single_turn::refuse_unbuilt(&mut row)?;
     row.only(KEYS)?;
     let step = single_turn::step(&mut row, album)?;
-    Ok(Step { start: Start::After(nanoseconds(delay_ms.unwrap_or(0.0))), ..step })
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time that is not negative")]
-fn nanoseconds(ms: f64) -> u64 {
-    (ms * NS_PER_MS) as u64
+    let delay_ns = single_turn::nanoseconds(delay_ms.unwrap_or(0.0));
+    Ok((Step { start: Start::After(delay_ns), ..step }, at_ns))
 }
 
 #[cfg(test)]

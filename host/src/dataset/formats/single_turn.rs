@@ -16,6 +16,8 @@ use prony_plugin_api::PartKind;
 use super::{RowError, media::Album, row::Row};
 use crate::dataset::{Message, Part, Script, Step, script::session_id};
 
+const NS_PER_MS: f64 = 1e6;
+
 /// What a row may say.
 #[rustfmt::skip]
 pub(super) const KEYS: &[&str] = &[
@@ -24,19 +26,30 @@ pub(super) const KEYS: &[&str] = &[
 ];
 
 /// What `aiperf` does and this version does not: the key, what it is for, and what to do instead.
-const NOT_BUILT: [(&str, &str, &str); 3] = [
-    ("timestamp", "a timed replay", "remove it, and give an arrival rate instead"),
+const NOT_BUILT: [(&str, &str, &str); 2] = [
     ("delay", "a timed replay", "remove it, and give an arrival rate instead"),
     ("image_uuids", "images by reference", "remove it, to send the images whole"),
 ];
 
 /// The request of a row.
 pub(super) fn script(row: &mut Row, number: u64, album: &mut Album<'_>) -> Result<Script, RowError> {
+    let starts_ns = timestamp(row)?;
     refuse_unbuilt(row)?;
     row.only(KEYS)?;
     check_type(row, "single_turn")?;
     let id = row.text("session_id")?.unwrap_or_else(|| session_id(number));
-    Ok(Script::single(id, step(row, album)?))
+    Ok(Script { starts_ns, ..Script::single(id, step(row, album)?) })
+}
+
+/// When a row was recorded, in nanoseconds. Files have milliseconds.
+pub(super) fn timestamp(row: &mut Row) -> Result<Option<u64>, RowError> {
+    Ok(row.non_negative("timestamp")?.map(nanoseconds))
+}
+
+/// Milliseconds as nanoseconds.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time that is not negative")]
+pub(super) fn nanoseconds(ms: f64) -> u64 {
+    (ms * NS_PER_MS) as u64
 }
 
 /// Checks that a row is of this type, if it says so at all.
@@ -394,13 +407,9 @@ mod tests {
     #[test]
     fn what_cannot_be_done_yet_is_refused() {
         insta::assert_snapshot!(errors_of(&[
-            "{\"text\": \"a\", \"timestamp\": 0}",
             "{\"text\": \"a\", \"delay\": 250}",
             "{\"image\": \"card.png\", \"image_uuids\": [\"x\"]}",
         ]), @r#"
-        {"text": "a", "timestamp": 0}
-            failed to read the row at `d.jsonl:1`: `timestamp` asks for a timed replay, which this version does not do yet
-            remove it, and give an arrival rate instead
         {"text": "a", "delay": 250}
             failed to read the row at `d.jsonl:1`: `delay` asks for a timed replay, which this version does not do yet
             remove it, and give an arrival rate instead

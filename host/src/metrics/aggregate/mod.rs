@@ -185,7 +185,7 @@ impl Aggregator {
             }
         }
         self.columns_of(record.phase).record(&request, measured);
-        self.sessions.record(record, measured);
+        self.sessions.record(record, measured.iter().map(|(metric, value)| (metric.tag, *value)));
     }
 
     /// Takes in the requests of another collector, which began as a clone of this without any. Which of them saw which

@@ -111,6 +111,12 @@ pub(crate) struct PhaseSettings {
     /// How that number changes with time, in words; none where it does not.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub(crate) concurrency_curve: Option<String>,
+    /// Most requests that wait for their first token, in words; no limit without it.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub(crate) prefill: Option<String>,
+    /// Requests that are cancelled on purpose, in percent.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub(crate) cancelled_percent: Option<f64>,
     /// Stops after so many requests.
     #[serde(deserialize_with = "lenient")]
     pub(crate) request_count: Option<u64>,
@@ -127,6 +133,9 @@ pub(crate) const POISSON: &str = "poisson";
 
 /// The law of gaps with the gamma distribution.
 pub(crate) const GAMMA: &str = "gamma";
+
+/// The name of what starts when it was recorded.
+pub(crate) const REPLAY: &str = "replay";
 
 /// Where the next request is due when one has ended.
 pub(crate) const CLOSED_LOOP: &str = "closed_loop";

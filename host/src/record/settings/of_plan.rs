@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{CLOSED_LOOP, CONSTANT, GAMMA, POISSON, PhaseSettings, RunSettings, TokenizerSetting};
+use super::{CLOSED_LOOP, CONSTANT, GAMMA, POISSON, PhaseSettings, REPLAY, RunSettings, TokenizerSetting};
 use crate::{
     config::redact::Redacted,
     plan::{Law, Level, Phase, Plan, Ramp, TokenizerChoice},
@@ -39,6 +39,7 @@ pub(crate) fn described(plan: &Redacted<Plan>) -> serde_json::Result<(RunSetting
 
 fn phase(phase: &Phase) -> PhaseSettings {
     let law = match phase.load.law() {
+        None if phase.load.replay().is_some() => REPLAY,
         None => CLOSED_LOOP,
         Some(Law::Constant) => CONSTANT,
         Some(Law::Poisson) => POISSON,
@@ -57,6 +58,8 @@ fn phase(phase: &Phase) -> PhaseSettings {
         rate_curve: phase.load.rate().and_then(curve),
         concurrency: phase.load.most_in_flight().and_then(|most| usize::try_from(most).ok()),
         concurrency_curve: phase.load.in_flight().as_ref().and_then(curve),
+        prefill: phase.rules.prefill.as_ref().map(ToString::to_string),
+        cancelled_percent: phase.rules.cancellation.map(|cancellation| cancellation.percent),
         request_count: phase.stop.requests(),
         duration_s: phase.stop.duration_s(),
     }
