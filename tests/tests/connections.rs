@@ -292,7 +292,7 @@ fn the_environments_proxy_is_not_for_everything(#[case] flags: &[&str], #[case] 
 #[case(&["--proxy", "socks5://p"], "prony does not speak `socks5` with a proxy")]
 #[case(&["--proxy", "https://p"], "add `--transport portable`")]
 #[case(&["--proxy", "p", "--url", "unix:///a.sock"], "no proxy leads to a Unix socket")]
-#[case(&["--proxy", "p", "--no-proxy"], "cannot be used with")]
+#[case(&["--proxy", "p", "--no-proxy"], "use `--proxy` together with `--no-proxy`: it asks for no proxy at all")]
 fn a_proxy_that_cannot_be_used_is_refused(#[case] flags: &[&str], #[case] says: &str) {
     let run = Tool::new(["profile", "--model", "m"]).args(flags).run();
     run.ends_with(2);

@@ -107,3 +107,14 @@ fn what_is_no_response_is_an_error_of_usage(
     run.ends_with(2);
     assert!(run.stderr.contains(expected) && run.stderr.contains("help: "), "{}", run.stderr);
 }
+
+#[test]
+fn a_path_needs_an_answer_that_is_there() {
+    let run = Tool::new(["mock-server", "--path", "/v9/say"]).run();
+    run.ends_with(2);
+    assert!(
+        run.stderr.starts_with("error: `--path` requires `--answer`\nhelp: add `--answer FILE`"),
+        "{}",
+        run.stderr
+    );
+}

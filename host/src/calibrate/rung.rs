@@ -21,7 +21,7 @@ use crate::{
         environment::Environment,
         error::ConfigErrors,
         flags::ProfileFlags,
-        resolve::{Resolved, resolve},
+        resolve::{EndpointFacts, Resolved, resolve},
         spec::RunSpec,
     },
     plan::{Phase, Plan},
@@ -217,7 +217,8 @@ fn plan(load: Load, instruments: &Instruments, url: &str, dir: &Path) -> Result<
     };
     let entry = instruments.registry.endpoint(&instruments.endpoint_type)?;
     let environment = Environment { cores: instruments.cores, ..Environment::default() };
-    match resolve(&RunSpec::new(&flags, None), &entry.metadata, &entry.name, &environment) {
+    let endpoint = EndpointFacts { name: &entry.name, metadata: &entry.metadata, own_inputs: &[] };
+    match resolve(&RunSpec::new(&flags, None), endpoint, &environment) {
         Ok(Resolved { plan, .. }) => Ok(plan),
         Err(source) => Err(CalibrateError::Config { load, source }),
     }

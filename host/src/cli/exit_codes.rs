@@ -21,7 +21,6 @@ impl HasExit for ExecuteError {
             Self::Describe(_) | Self::Wait(_) => Exit::Failed,
             Self::Plugin(error) => error.exit(),
             Self::Choice(error) => error.exit(),
-            Self::Config(error) => error.exit(),
             Self::Tokenizer(error) => error.exit(),
             Self::Dataset(error) => error.exit(),
             Self::Node(error) => error.exit(),

@@ -86,7 +86,7 @@ pub(crate) struct MockServerArgs {
     answer: Option<PathBuf>,
 
     /// Answer with it only to POST requests to this path, and to others as always; without it, to every POST request
-    #[arg(long, value_name = "PATH", requires = "answer", value_parser = request_path)]
+    #[arg(long, value_name = "PATH", value_parser = request_path)]
     path: Option<String>,
 
     #[command(flatten)]
@@ -248,6 +248,10 @@ impl Explain for MockServerError {
 
 /// Runs the server until SIGINT or SIGTERM, or with `--exit-with-parent` until standard input ends.
 pub(crate) fn run(args: MockServerArgs) -> Result<Exit, Failure> {
+    if args.path.is_some() && args.answer.is_none() {
+        return Err(Failure::statement(Exit::Usage, "`--path` requires `--answer`")
+            .with_hint("add `--answer FILE`, or leave out `--path`"));
+    }
     let canned = args.answer.as_deref().map(|file| recorded::read(file, args.path.as_deref())).transpose()?;
     let follows_parent = args.exit_with_parent;
     let options = Options { canned, ..args.into() };

@@ -22,11 +22,11 @@ use crate::{
         flags::{ProfileFlags, Ui},
         proxy::ProxyEnvironment,
         redact,
-        resolve::{Resolved, resolve},
+        resolve::{EndpointFacts, Resolved, resolve},
         spec::{API_KEY_VARIABLE, RunSpec},
     },
     plan::{Plan, Ramp},
-    plugin::{self, DiscoveryOptions, Registry},
+    plugin::{self, Category, DiscoveryOptions, OptionSchema, Registry},
     record::{ProcessUsage, recorder::RecorderError},
     report::again_from_the_journal,
     run::{
@@ -165,18 +165,19 @@ fn write_report(run: &Run, is_interrupted: bool) -> Result<Result<Written, Inter
 fn resolve_flags(flags: &ProfileFlags, registry: &Registry) -> Result<Resolved, Failure> {
     let name = flags.endpoint_type.as_deref().unwrap_or(DEFAULT_ENDPOINT);
     let entry = registry.endpoint(name).map_err(|error| refusal::unknown_endpoint(name, error))?;
-    let (name, endpoint) = (entry.name.as_str(), &entry.metadata);
+    let own_inputs = own_inputs(flags, registry, &entry.name)?;
+    let endpoint = EndpointFacts { name: &entry.name, metadata: &entry.metadata, own_inputs: &own_inputs };
     let facts = facts()?;
     let key = std::env::var_os(API_KEY_VARIABLE).map(|key| key.to_string_lossy().into_owned());
     let spec = |flags| RunSpec::new(flags, key.as_deref());
-    let mut resolved = resolve(&spec(flags), endpoint, name, &facts)?;
+    let mut resolved = resolve(&spec(flags), endpoint, &facts)?;
     // Before anything is asked of a server, or said.
     redact::learn(redact::of_config(&resolved.plan));
     redact::learn(redact::of_environment());
     if resolved.plan.target.lacks_model() {
         let model = models::the_only_one(&resolved.plan)?;
         let flags = ProfileFlags { model: vec![model], ..flags.clone() };
-        resolved = resolve(&spec(&flags), endpoint, name, &facts)?;
+        resolved = resolve(&spec(&flags), endpoint, &facts)?;
     }
     resolved.warnings.iter().for_each(|warning| terminal::warn(warning));
     let calibration = calibrate::load(&resolved.plan.target.endpoint_type);
@@ -184,6 +185,15 @@ fn resolve_flags(flags: &ProfileFlags, registry: &Registry) -> Result<Resolved, 
         terminal::warn(&doubt);
     }
     Ok(resolved)
+}
+
+/// Extra inputs that the endpoint takes as options. Looked up where there are extra inputs: it needs the library's descriptor.
+fn own_inputs(flags: &ProfileFlags, registry: &Registry, endpoint: &str) -> Result<Vec<String>, Failure> {
+    if flags.extra_inputs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let schema = OptionSchema::of(&registry.describe(Category::Endpoint, endpoint)?);
+    Ok(schema.extra_inputs().map(str::to_owned).collect())
 }
 
 /// Why the load is beyond what was calibrated, if it is.

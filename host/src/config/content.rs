@@ -13,7 +13,7 @@ use super::{
     size,
     spec::{Origin, RunSpec},
 };
-use crate::plan::{DatasetConfig, FileFormat, LengthLaw, Phase, Plan, TokenizerChoice, media::MediaConfig};
+use crate::plan::{DatasetConfig, FileFormat, LengthLaw, Phase, TokenizerChoice, media::MediaConfig};
 
 /// Mean length of a generated prompt, in tokens.
 pub(super) const DEFAULT_ISL: u32 = 550;
@@ -47,13 +47,7 @@ pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems)
     }
     let (path, entries) = (path.clone(), spec.num_dataset_entries.value());
     if let Some((FileFormat::RawPayload, by)) = spec.custom_dataset_type.given() {
-        if let Some(osl) = spec.osl.origin() {
-            problems.push(ConfigError::Clash {
-                flag: osl.into(),
-                with: Said::with_value(by, RAW_PAYLOAD),
-                reason: "a payload is sent as it is",
-            });
-        }
+        problems.note_some(spec.osl.origin().map(|osl| payload_is_fixed(osl, by)));
         return DatasetConfig::RawPayloads { path, entries };
     }
     let format = spec.custom_dataset_type.value().unwrap_or_default();
@@ -87,16 +81,25 @@ pub(super) fn check_takes_payloads(
     Ok(())
 }
 
-/// Checks that nothing is to be added to payloads of a file. What the endpoint takes out of the extra inputs is no part of
-/// them any more.
-///
-/// # Errors
-/// Something is.
-pub(crate) fn check_payloads(plan: &Plan) -> Result<(), ConfigError> {
-    if matches!(plan.dataset, DatasetConfig::RawPayloads { .. }) && !plan.target.extra_inputs.is_empty() {
-        return Err(ConfigError::FixedPayloads);
+/// The error for extra inputs that would be added to payloads of a file. What the endpoint takes out of them by these names is no
+/// part of a body.
+pub(super) fn added_to_payloads<'a>(
+    spec: &RunSpec,
+    mut names: impl Iterator<Item = &'a String>,
+    own: &[String],
+) -> Option<ConfigError> {
+    let (FileFormat::RawPayload, by) = spec.custom_dataset_type.given()? else { return None };
+    let added = spec.extra_inputs.origin().filter(|_| spec.input_file.is_given())?;
+    names.any(|name| !own.contains(name)).then(|| payload_is_fixed(added, by))
+}
+
+/// The error for a setting that would change payloads of a file.
+fn payload_is_fixed(setting: Origin, by: Origin) -> ConfigError {
+    ConfigError::Clash {
+        flag: setting.into(),
+        with: Said::with_value(by, RAW_PAYLOAD),
+        reason: "a payload is sent as it is",
     }
-    Ok(())
 }
 
 /// Generated content with these media beside its texts; without texts where the endpoint wants media and counts no

@@ -130,11 +130,6 @@ pub(crate) enum ConfigError {
     /// Whole bodies for an API format whose requests are forms.
     #[error("send payloads from a file with the endpoint `{endpoint}`: its requests are forms, and no JSON")]
     NoPayloads { endpoint: String },
-    /// Fields to add to bodies that are sent as they are.
-    #[error(
-        "use `--extra-inputs` together with `--custom-dataset-type raw-payload`: a payload is sent as it is"
-    )]
-    FixedPayloads,
     /// Media for an API format that has no place for them.
     #[error("use `{flag}` with the endpoint `{endpoint}`: it takes no {medium}")]
     NoMedia {
@@ -213,7 +208,7 @@ impl ConfigError {
             Self::Pair(error) => Some(error.origin()),
             Self::ServiceOption(error) => Some(error.by),
             Self::EndpointOption(error) => Some(error.by),
-            Self::NoPayloads { .. } | Self::FixedPayloads | Self::TooLarge(_) | Self::Ramp(_) => None,
+            Self::NoPayloads { .. } | Self::TooLarge(_) | Self::Ramp(_) => None,
         }
     }
 }
@@ -222,9 +217,6 @@ impl Explain for ConfigError {
     fn hint(&self) -> String {
         match self {
             Self::NoPayloads { .. } => "leave out `--custom-dataset-type raw-payload`: rows of `--input-file` may hold texts, images and audio".to_owned(),
-            Self::FixedPayloads => {
-                "leave out `--extra-inputs` or `--custom-dataset-type raw-payload`".to_owned()
-            }
             Self::NoModel { by } => {
                 format!("add `{by} NAME`, or try `prony profile --mock`, which needs no server")
             }

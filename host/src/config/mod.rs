@@ -28,6 +28,7 @@ mod services;
 mod size;
 pub(crate) mod spec;
 mod target;
+mod together;
 pub(crate) mod units;
 pub(crate) mod url;
 pub(crate) mod yaml;

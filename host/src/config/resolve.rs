@@ -15,7 +15,7 @@ use super::{
     problems::Problems,
     rankings, services, size,
     spec::RunSpec,
-    target, url,
+    target, together, url,
 };
 use crate::plan::{DatasetConfig, Load, Phase, Plan};
 
@@ -44,20 +44,29 @@ impl Plan {
     }
 }
 
+/// The endpoint that is meant, as far as its manifest entry and the descriptor of its library say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EndpointFacts<'a> {
+    /// Its name as the manifest spells it.
+    pub(crate) name: &'a str,
+    /// What the manifest says of it.
+    pub(crate) metadata: &'a EndpointMetadata,
+    /// Extra inputs that it takes as options, so that they stand in no body.
+    pub(crate) own_inputs: &'a [String],
+}
+
 /// Fills in what is left open and checks all of it together.
-///
-/// `endpoint` and `endpoint_name` are the manifest entry that `--endpoint-type` means, its name as the manifest
-/// spells it.
 ///
 /// # Errors
 /// Everything that is wrong with it.
 pub(crate) fn resolve(
     spec: &RunSpec,
-    endpoint: &EndpointMetadata,
-    endpoint_name: &str,
+    endpoint: EndpointFacts<'_>,
     facts: &Environment,
 ) -> Result<Resolved, ConfigErrors> {
+    let EndpointFacts { name: endpoint_name, metadata: endpoint, own_inputs } = endpoint;
     let mut problems = Problems::default();
+    together::check(spec, &mut problems);
     check_endpoint(spec, endpoint, endpoint_name, &mut problems);
     let (mut target, by_proxy) = target::target(spec, facts, endpoint_name, &mut problems);
     if endpoint.keeps_url_path && target.custom_endpoint.is_none() && url::have_paths(&target.urls) {
@@ -67,6 +76,7 @@ pub(crate) fn resolve(
     target.streaming |= spec.mock.is_given() && endpoint.supports_streaming;
     let phases = load::phases(spec, &mut problems);
     let dataset = dataset(spec, &phases, endpoint, endpoint_name, &mut problems);
+    problems.note_some(content::added_to_payloads(spec, target.extra_inputs.keys(), own_inputs));
     let (server_metrics, no_metrics) = target::server_metrics(spec, &target.urls, &mut problems);
     let services = problems.note(services::services(spec)).unwrap_or_default();
     problems.finish()?;
@@ -178,7 +188,7 @@ fn default_artifact_name(endpoint_type: &str, phases: &[Phase]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::{path::PathBuf, sync::LazyLock};
 
     use rstest::rstest;
 
@@ -210,12 +220,18 @@ mod tests {
         EndpointMetadata { tokenizes_input: false, ..embeddings() }
     }
 
+    /// An endpoint that takes one of the extra inputs as an option.
+    fn of(metadata: &EndpointMetadata) -> EndpointFacts<'_> {
+        static OWN: LazyLock<[String; 1]> = LazyLock::new(|| ["own".to_owned()]);
+        EndpointFacts { name: "chat", metadata, own_inputs: &*OWN }
+    }
+
     fn resolved(line: &str) -> Resolved {
-        resolve(&spec(line), &chat(), "chat", &facts()).unwrap()
+        resolve(&spec(line), of(&chat()), &facts()).unwrap()
     }
 
     fn refused(line: &str, endpoint: &EndpointMetadata) -> ConfigErrors {
-        resolve(&spec(line), endpoint, "chat", &facts()).unwrap_err()
+        resolve(&spec(line), of(endpoint), &facts()).unwrap_err()
     }
 
     #[test]
@@ -364,7 +380,7 @@ mod tests {
         #[case] workers: usize,
     ) {
         let spec = spec(&format!("-m m {line}"));
-        let resolved = resolve(&spec, &chat(), "chat", &Environment { cores, ..facts() }).unwrap();
+        let resolved = resolve(&spec, of(&chat()), &Environment { cores, ..facts() }).unwrap();
         assert_eq!(resolved.plan.workers, workers);
     }
 
@@ -439,6 +455,21 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_would_be_added_to_payloads_is_told_with_the_rest() {
+        let line =
+            "-m m --input-file p.jsonl --custom-dataset-type raw-payload --extra-inputs own:1 n:2 --osl 4";
+        let ConfigErrors { first, others } = refused(line, &chat());
+        let texts: Vec<String> = std::iter::once(&*first).chain(&others).map(ToString::to_string).collect();
+        let with = "together with `--custom-dataset-type raw-payload`: a payload is sent as it is";
+        assert_eq!(texts, [format!("use `--extra-inputs` {with}"), format!("use `--osl` {with}")]);
+    }
+
+    #[test]
+    fn what_an_endpoint_takes_out_of_the_extra_inputs_is_added_to_no_payload() {
+        resolved("-m m --input-file p.jsonl --custom-dataset-type raw-payload --extra-inputs own:1");
+    }
+
     /// `--isl` is of no use to the endpoint, and of none beside a file.
     #[test]
     fn one_reason_against_a_setting_is_enough() {
@@ -475,7 +506,7 @@ mod tests {
     #[test]
     fn an_api_format_that_counts_its_input_takes_a_length_and_a_tokenizer() {
         let spec = spec("-m m --isl 5 --tokenizer builtin");
-        assert!(resolve(&spec, &embeddings(), "embeddings", &facts()).is_ok());
+        assert!(resolve(&spec, of(&embeddings()), &facts()).is_ok());
     }
 
     #[rstest]

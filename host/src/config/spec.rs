@@ -284,6 +284,7 @@ run_spec! {
     artifact_dir: PathBuf = "--artifact-dir" in artifact_dir;
     export_outputs_json: () = "--export-outputs-json" in export_outputs_json;
     export_http_trace: () = "--export-http-trace" in export_http_trace;
+    overwrite: () = "--overwrite" in overwrite;
 }
 
 impl RunSpec {

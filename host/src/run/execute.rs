@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    config::{content, error::ConfigError, redact},
+    config::redact,
     dataset::{self, DatasetError, Opened, Purpose, Source, Tokenizer, TokenizerError},
     node::{self, LoadedEndpoint, Loading, NodeError},
     plan::{DatasetConfig, Plan},
@@ -78,9 +78,6 @@ pub(crate) enum ExecuteError {
     /// An option of a plugin makes no sense.
     #[error(transparent)]
     Choice(#[from] ChoiceError),
-    /// The plan and the dataset contradict each other.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
     /// Nothing counts tokens.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
@@ -146,7 +143,6 @@ fn prepare(
     for warning in setup::read_endpoint_options(registry, &mut plan.target)? {
         observer.notice(&warning);
     }
-    content::check_payloads(&plan)?;
     let services = services::choose(registry, &plan)?;
     services.warnings.iter().for_each(|warning| observer.notice(warning));
     let tokenizer = load_tokenizer(&plan, metadata)?;

@@ -30,7 +30,6 @@ impl ExecuteError {
         match self {
             Self::Plugin(error) => Some(error),
             Self::Choice(error) => Some(error),
-            Self::Config(error) => Some(error),
             Self::Tokenizer(error) => Some(error),
             Self::Dataset(error) => Some(error),
             Self::Node(error) => Some(error),

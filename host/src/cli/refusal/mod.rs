@@ -38,6 +38,7 @@ pub(super) fn of(error: &clap::Error, words: &[OsString], root: &Command) -> Opt
         ErrorKind::MissingRequiredArgument => line.missing_argument(),
         ErrorKind::ValueValidation => wrong_value(error),
         ErrorKind::InvalidUtf8 => not_text(words, line.command),
+        ErrorKind::ArgumentConflict => conflict(error),
         _ => None,
     }
 }
@@ -199,6 +200,25 @@ fn no_value(switch: &Arg) -> Failure {
     };
     Failure::statement(Exit::Usage, format!("`{flag}` takes no value"))
         .with_hint(format!("write `{flag}` alone, or leave it out"))
+}
+
+/// Two flags that exclude each other, or one that is given twice.
+fn conflict(error: &clap::Error) -> Option<Failure> {
+    let other = match error.get(ContextKind::PriorArg)? {
+        ContextValue::String(other) => other,
+        ContextValue::Strings(others) => others.first()?,
+        _ => return None,
+    };
+    // clap names a flag with the placeholder of its value, and one that counts with dots: `--verbose...`.
+    let named = |text: &str| text.split([' ', '.']).next().unwrap_or_default().to_owned();
+    let (flag, other) = (named(context(error, ContextKind::InvalidArg)?), named(other));
+    Some(if flag == other {
+        Failure::statement(Exit::Usage, format!("`{flag}` is given more than once"))
+            .with_hint("give it once; the help says which flags may be repeated")
+    } else {
+        Failure::new(Exit::Usage, format!("use `{flag}` together with `{other}`"))
+            .with_hint(format!("leave out `{flag}` or `{other}`"))
+    })
 }
 
 /// A value that is none of those that there are, or none at all.

@@ -138,6 +138,24 @@ fn a_value_out_of_range_is_told_what_would_do() {
 }
 
 #[rstest]
-fn what_nobody_knows_is_left_to_clap(#[values("prony profile --mock --url h", "prony --help")] line: &str) {
-    assert_eq!(refused(line), None);
+#[case(
+    "prony --verbose --log-level debug plugins",
+    "use `--verbose` together with `--log-level`",
+    "leave out `--verbose` or `--log-level`"
+)]
+#[case(
+    "prony plugins graph --json --dot",
+    "use `--json` together with `--dot`",
+    "leave out `--json` or `--dot`"
+)]
+#[case("prony profile --isl 5 --isl 6", "`--isl` is given more than once", "give it once")]
+fn flags_that_exclude_each_other_are_named(#[case] line: &str, #[case] message: &str, #[case] hint: &str) {
+    let failure = refused(line).unwrap();
+    assert_eq!((failure.exit, failure.message.as_str()), (Exit::Usage, message));
+    assert!(failure.hint.unwrap().starts_with(hint));
+}
+
+#[test]
+fn what_nobody_knows_is_left_to_clap() {
+    assert_eq!(refused("prony --help"), None);
 }

@@ -107,7 +107,7 @@ pub(crate) struct ProfileFlags {
     pub(crate) connection_reuse_strategy: Option<ConnectionReuse>,
 
     /// Open the connections of --concurrency before the load begins, so that a burst measures the server alone.
-    #[arg(long, requires = "concurrency", help_heading = TARGET)]
+    #[arg(long, help_heading = TARGET)]
     pub(crate) preconnect: bool,
 
     /// Maximum time to open a connection, TLS included [default: 10].
@@ -116,7 +116,7 @@ pub(crate) struct ProfileFlags {
 
     /// Proxy on the way to the server, as `http://[USER:PASSWORD@]HOST:PORT`; it is measured as well [default:
     /// `HTTP_PROXY`, `HTTPS_PROXY` or `ALL_PROXY`, but none to this machine and to what `NO_PROXY` lists].
-    #[arg(long, value_name = "URL", conflicts_with_all = ["no_proxy", "mock"], help_heading = TARGET)]
+    #[arg(long, value_name = "URL", help_heading = TARGET)]
     pub(crate) proxy: Option<String>,
 
     /// Use no proxy, whatever the environment says.
@@ -124,7 +124,7 @@ pub(crate) struct ProfileFlags {
     pub(crate) no_proxy: bool,
 
     /// Certificates to trust as well as the system's, of authorities or of the server itself, a PEM file.
-    #[arg(long, value_name = "FILE", conflicts_with = "insecure", help_heading = TARGET)]
+    #[arg(long, value_name = "FILE", help_heading = TARGET)]
     pub(crate) ca_cert: Option<PathBuf>,
 
     /// Certificate to show to the server, a PEM file.
@@ -132,7 +132,7 @@ pub(crate) struct ProfileFlags {
     pub(crate) client_cert: Option<PathBuf>,
 
     /// Private key of --client-cert, a PEM file [default: in the same file].
-    #[arg(long, value_name = "FILE", requires = "client_cert", help_heading = TARGET)]
+    #[arg(long, value_name = "FILE", help_heading = TARGET)]
     pub(crate) client_key: Option<PathBuf>,
 
     /// Skip TLS certificate verification.
@@ -146,19 +146,19 @@ pub(crate) struct ProfileFlags {
 
     /// Use HTTP/2: with prior knowledge for http:// targets, by ALPN for https://. It runs over the portable transport,
     /// which uses user-space timestamps.
-    #[arg(long, conflicts_with = "mock", help_heading = TARGET)]
+    #[arg(long, help_heading = TARGET)]
     pub(crate) http2: bool,
 
     /// Measure the embedded mock server.
     ///
     /// With streaming; needs no URL and no model.
-    #[arg(long, conflicts_with = "url", help_heading = TARGET)]
+    #[arg(long, help_heading = TARGET)]
     pub(crate) mock: bool,
 
     /// Response of the mock server to every request: what `curl -siN` writes, or a body alone.
     ///
     /// Shows what an API format makes of a recorded response before there is a server.
-    #[arg(long, value_name = "FILE", requires = "mock", help_heading = TARGET)]
+    #[arg(long, value_name = "FILE", help_heading = TARGET)]
     pub(crate) mock_answer: Option<PathBuf>,
 
     /// Requests to keep in flight [default: 1].
@@ -315,16 +315,15 @@ pub(crate) struct ProfileFlags {
 
     /// Header to send with each scrape of a metrics page, as Name:Value or a JSON object; may be repeated. Pages on
     /// the target's own server get --api-key and --header as well, other pages do not.
-    #[arg(long, value_name = "HEADER", num_args = 1.., conflicts_with = "no_server_metrics", help_heading = SERVICES)]
+    #[arg(long, value_name = "HEADER", num_args = 1.., help_heading = SERVICES)]
     pub(crate) server_metrics_header: Vec<String>,
 
     /// Time from one scrape of a metrics page to the next, in seconds [default: 1].
     #[arg(long, value_name = "SECONDS", value_parser = units::positive_seconds, help_heading = SERVICES)]
-    #[arg(conflicts_with = "no_server_metrics")]
     pub(crate) server_metrics_interval: Option<f64>,
 
     /// Scrape no metrics page.
-    #[arg(long, conflicts_with = "server_metrics", help_heading = SERVICES)]
+    #[arg(long, help_heading = SERVICES)]
     pub(crate) no_server_metrics: bool,
 
     /// Start this service, which does not start by itself; twice for two instances of one that allows it.
@@ -368,7 +367,7 @@ pub(crate) struct ProfileFlags {
     pub(crate) export_http_trace: bool,
 
     /// Replace the files of an earlier run in --artifact-dir.
-    #[arg(long, requires = "artifact_dir", help_heading = OUTPUT)]
+    #[arg(long, help_heading = OUTPUT)]
     pub(crate) overwrite: bool,
 
     /// What to show while the run goes on [default: simple].
@@ -458,12 +457,9 @@ pub(crate) mod tests {
     }
 
     #[rstest]
-    #[case("--mock --url h:1")]
-    #[case("--server-metrics h:1 --no-server-metrics")]
-    #[case("--overwrite")]
     #[case("--concurrency 0")]
     #[case("--isl 5 --isl 6")]
-    fn contradictions_are_refused(#[case] line: &str) {
+    fn what_is_out_of_range_or_given_twice_is_refused(#[case] line: &str) {
         assert!(flags(line).is_err());
     }
 }
