@@ -38,3 +38,135 @@ fn a_sample_of_each_format_is_inspected_as_other_code_counts_it() {
     }
     assert!(differences.is_empty(), "{differences:#?}");
 }
+
+/// The numbers of two files that both formats say.
+fn differences(one: &Value, other: &Value) -> Vec<String> {
+    let keys = one.as_object().unwrap().iter().filter(|(key, value)| *key != "format" && !value.is_null());
+    let unequal = keys.filter(|(key, value)| other[key.as_str()] != **value);
+    unequal.map(|(key, value)| format!("{key} is {}, not {value}", other[key.as_str()])).collect()
+}
+
+#[test]
+fn what_is_converted_has_the_same_contents() {
+    let expected: Value = serde_json::from_slice(&fs::read(sample("expected.json")).unwrap()).unwrap();
+    for name in expected.as_object().unwrap().keys() {
+        let convert = Tool::new(["dataset", "convert", "--output", "out.jsonl"]).arg(sample(name));
+        let run = convert.run();
+        run.succeeds();
+        let converted = run.dir().join("out.jsonl");
+        let again = Tool::new(["dataset", "inspect", "--json"]).arg(&converted).run();
+        let found: Value = serde_json::from_str(&again.succeeds().stdout).unwrap();
+        assert_eq!(found["format"], "prony-sessions");
+        assert_eq!(differences(&inspect(name), &found), Vec::<String>::new(), "{name}");
+        // Converting it once more changes nothing.
+        let twice = Tool::new(["dataset", "convert"]).arg(&converted).run();
+        assert_eq!(twice.succeeds().stdout, fs::read_to_string(&converted).unwrap(), "{name}");
+    }
+}
+
+/// What requests asked for, in any order: input and output tokens.
+fn lengths(records: &[Value]) -> Vec<(u64, u64)> {
+    let of = |record: &Value, metric: &str| record["metrics"][metric]["value"].as_f64().unwrap() as u64;
+    let mut lengths: Vec<_> = records
+        .iter()
+        .map(|record| (of(record, "input_sequence_length"), of(record, "output_sequence_length")))
+        .collect();
+    lengths.sort_unstable();
+    lengths
+}
+
+#[rstest]
+#[case::in_process(&[])]
+#[case::portable(&["--transport", "portable"])]
+#[case::isolated(&["--isolate", "chat"])]
+fn prompts_and_responses_are_as_long_as_in_the_trace(#[case] words: &[&str]) {
+    let server = MockServer::start(["--ttft-ms", "1", "--itl-ms", "0"]);
+    let tool = Tool::profile(&server).args(["--request-count", "10", "--no-server-metrics"]).args(words);
+    let run = tool.arg("--input-file").arg(sample("aiperf/production_trace.mooncake.jsonl")).run();
+    run.succeeds();
+    let mut expected: Vec<(u64, u64)> = Vec::new();
+    for line in fs::read_to_string(sample("aiperf/production_trace.mooncake.jsonl")).unwrap().lines() {
+        let row: Value = serde_json::from_str(line).unwrap();
+        expected.push((row["input_length"].as_u64().unwrap(), row["output_length"].as_u64().unwrap()));
+    }
+    expected.sort_unstable();
+    assert_eq!(lengths(&run.records()), expected);
+}
+
+#[test]
+fn recorded_conversations_are_played_turn_by_turn() {
+    let server = MockServer::start(["--tokens", "2"]);
+    let file = "{\"id\": \"a\", \"conversations\": [{\"from\": \"human\", \"value\": \"Oslo?\"}, \
+                {\"from\": \"gpt\", \"value\": \"In Norway.\"}, {\"from\": \"human\", \"value\": \"Rain?\"}]}\n";
+    let tool = Tool::profile(&server).args(["--num-conversations", "1", "--input-file", "s.jsonl"]);
+    tool.file("s.jsonl", file);
+    let run = tool.run();
+    assert_eq!(run.succeeds().summary()["request_count"]["avg"], 2);
+    assert_eq!(run.summary()["input_config"]["dataset"]["entries"], 1);
+}
+
+#[rstest]
+#[case::several_apis(
+    "openai-batch/input.jsonl",
+    "send entry 5 (`req-1-004`) to `/v1/embeddings` and the ones before it to `/v1/chat/completions`",
+    "give each API a file of its own"
+)]
+#[case::tools(
+    "openai-messages/messages.jsonl",
+    "send entry 3 (`session_000002`): it repeats tool calls or their results",
+    "leave it out, or give a file without tools"
+)]
+fn what_cannot_be_sent_is_refused_before_the_load(#[case] name: &str, #[case] says: &str, #[case] hint: &str) {
+    let server = MockServer::start([]);
+    let run = Tool::profile(&server).arg("--input-file").arg(sample(name)).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains(says) && run.stderr.contains(hint), "{}", run.stderr);
+    assert_eq!(server.truth()["requests_total"], 0);
+}
+
+#[test]
+fn validate_lists_all_errors_with_their_lines() {
+    let tool = Tool::new(["dataset", "validate", "t.jsonl"]);
+    tool.file(
+        "t.jsonl",
+        "{\"timestamp\": 0, \"input_length\": 600, \"output_length\": 4, \"hash_ids\": [1, 2]}\n\
+         {\"timestamp\": 5, \"input_length\": 600, \"output_length\": 4, \"hash_ids\": [1, 2, 3, 4]}\n\
+         \n\
+         {\"timestamp\": -1, \"input_length\": 600, \"output_length\": 4}\n\
+         {\"timestamp\": 9, \"output_length\": 4}\n",
+    );
+    let run = tool.run();
+    run.ends_with(2);
+    for says in [
+        "`t.jsonl:2`: it has 4 blocks of 512 tokens, which are more than its 600 tokens",
+        "`t.jsonl:4`: `timestamp` is `-1`, not a number of at least 0",
+        "`t.jsonl:5`: it has no `input_length`",
+    ] {
+        assert!(run.stderr.contains(says), "{says} is missing in\n{}", run.stderr);
+    }
+}
+
+#[test]
+fn validate_says_how_many_sessions_can_be_read() {
+    let run = Tool::new(["dataset", "validate"]).arg(sample("weka/traces.jsonl")).run();
+    assert_eq!(run.succeeds().stdout, "5 sessions can be read\n");
+}
+
+#[test]
+fn a_named_format_is_the_only_one_that_is_tried() {
+    let file = sample("sharegpt/conversations.role_content.jsonl");
+    let run = Tool::new(["dataset", "inspect", "--custom-dataset-type", "mooncake_trace"]).arg(file).run();
+    run.ends_with(2);
+    assert!(run.stderr.contains("the key `id` is not known"), "{}", run.stderr);
+}
+
+#[test]
+fn a_session_that_refers_to_later_steps_is_refused() {
+    let tool = Tool::new(["dataset", "inspect", "s.jsonl"]);
+    let says = |text: &str| format!("{{\"messages\": [{{\"role\": \"user\", \"parts\": [{{\"kind\": \"text\", \"data\": \"a\"}}]}}]{text}}}");
+    let steps = [says(""), says(", \"after\": [1]")].join(", ");
+    tool.file("s.jsonl", format!("{{\"prony_sessions\": 1}}\n{{\"id\": \"a\", \"steps\": [{steps}]}}\n"));
+    let run = tool.run();
+    run.ends_with(2);
+    assert!(run.stderr.contains("`s.jsonl:2`: steps[1]: `after` and `context` name steps"), "{}", run.stderr);
+}

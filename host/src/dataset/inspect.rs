@@ -93,15 +93,13 @@ impl Contents {
     }
 }
 
-/// Nanoseconds from the first request to the last, if every session says when it began.
+/// Nanoseconds from the first request to the last, if all of them have an instant on one clock.
 fn span(scripts: &[Script]) -> Option<u64> {
-    let has_instants = |script: &Script| script.starts_ns.is_some();
-    let sent = || {
-        let steps = scripts.iter().flat_map(|script| &script.steps).filter_map(|step| step.recorded.sent_ns);
-        steps.chain(scripts.iter().filter_map(|script| script.starts_ns))
-    };
-    let is_known = scripts.iter().all(has_instants);
-    is_known.then(|| Some(sent().max()?.saturating_sub(sent().min()?)))?
+    let has_clock = scripts.iter().all(|script| script.starts_ns.is_some());
+    let steps = scripts.iter().flat_map(|script| &script.steps);
+    let sent: Option<Vec<u64>> = steps.map(|step| step.recorded.sent_ns).collect();
+    let sent = sent.filter(|_| has_clock)?;
+    Some(sent.iter().max()?.saturating_sub(*sent.iter().min()?))
 }
 
 /// Branches of a session beside its first one.

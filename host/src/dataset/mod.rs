@@ -24,7 +24,11 @@ mod synthetic;
 mod tokenizer;
 mod vocabulary;
 
-use std::{cell::RefCell, path::Path};
+use std::{
+    cell::RefCell,
+    io::{self, Write},
+    path::Path,
+};
 
 use crate::plan::FileFormat;
 
@@ -42,6 +46,25 @@ pub(crate) use self::{
 pub(crate) fn inspect(path: &Path, named: FileFormat) -> Result<Contents, FileError> {
     let read = formats::read(&formats::Input::new(path, None), named)?;
     Ok(Contents::of(read.format, &read.scripts))
+}
+
+/// All sessions of an input file, to be written in prony's own format.
+#[derive(Debug)]
+pub(crate) struct Sessions(Vec<Script>);
+
+impl Sessions {
+    /// Writes them, as `docs/SESSIONS.md` describes.
+    ///
+    /// # Errors
+    /// The writer fails.
+    pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        formats::prony_sessions::write(&self.0, out)
+    }
+}
+
+/// Reads an input file, of which the format may be named, to write it again.
+pub(crate) fn sessions(path: &Path, named: FileFormat) -> Result<Sessions, FileError> {
+    Ok(Sessions(formats::read(&formats::Input::new(path, None), named)?.scripts))
 }
 
 /// Everything that is wrong with the rows of an input file, and how many sessions can be read.

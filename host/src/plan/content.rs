@@ -116,6 +116,8 @@ pub(crate) enum FileFormat {
     Tracelab,
     /// Conversations, one message a line.
     Mlperf,
+    /// What all others become.
+    PronySessions,
 }
 
 impl FileFormat {
@@ -137,16 +139,17 @@ impl FileFormat {
         ("weka-trace", Self::WekaTrace),
         ("tracelab", Self::Tracelab),
         ("mlperf", Self::Mlperf),
+        ("prony-sessions", Self::PronySessions),
     ];
 
     /// Sessions of it may have branches.
     pub(crate) fn has_forks(self) -> bool {
-        matches!(self, Self::BailianTrace | Self::DagJsonl | Self::WekaTrace)
+        matches!(self, Self::BailianTrace | Self::DagJsonl | Self::WekaTrace | Self::PronySessions)
     }
 
     /// It says which blocks prompts share.
     pub(crate) fn has_blocks(self) -> bool {
-        matches!(self, Self::MooncakeTrace | Self::BailianTrace | Self::WekaTrace)
+        matches!(self, Self::MooncakeTrace | Self::BailianTrace | Self::WekaTrace | Self::PronySessions)
     }
 
     /// What it is called.

@@ -1,5 +1,6 @@
 //! `prony dataset`: input files, looked at without a run. One file an action.
 
+mod convert;
 mod inspect;
 mod validate;
 
@@ -21,6 +22,8 @@ pub(in crate::cli) struct DatasetArgs {
 enum Action {
     /// Show what is in a file: sessions, requests, lengths, times, shared prefixes.
     Inspect(inspect::InspectArgs),
+    /// Write a file in prony's own format, `prony-sessions`.
+    Convert(convert::ConvertArgs),
     /// Check every row of a file, and list everything that is wrong.
     Validate(validate::ValidateArgs),
 }
@@ -47,6 +50,7 @@ impl FileArgs {
 pub(in crate::cli) fn run(args: &DatasetArgs) -> Result<Exit, Failure> {
     match &args.action {
         Action::Inspect(args) => inspect::run(args),
+        Action::Convert(args) => convert::run(args),
         Action::Validate(args) => validate::run(args),
     }
 }

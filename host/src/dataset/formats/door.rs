@@ -3,7 +3,7 @@
 use super::{
     FileError, azure, bailian, burstgpt, conversations, dag,
     input::{Head, Input},
-    inputs_json, mlperf, mooncake, openai_batch, openai_messages, raw_payload, sagemaker, sharegpt, tracelab,
+    inputs_json, mlperf, mooncake, openai_batch, openai_messages, prony_sessions, raw_payload, sagemaker, sharegpt, tracelab,
     weka,
 };
 use crate::{dataset::Script, plan::FileFormat};
@@ -34,6 +34,7 @@ const FORMATS: &[Format] = &[
     Format { format: FileFormat::DagJsonl, fits: dag::fits, read: dag::read },
     Format { format: FileFormat::WekaTrace, fits: weka::fits, read: weka::read },
     Format { format: FileFormat::Tracelab, fits: tracelab::fits, read: tracelab::read },
+    Format { format: FileFormat::PronySessions, fits: prony_sessions::fits, read: prony_sessions::read },
     Format { format: FileFormat::Mlperf, fits: mlperf::fits, read: mlperf::read },
 ];
 

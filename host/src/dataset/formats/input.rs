@@ -32,6 +32,11 @@ impl<'a> Input<'a> {
         Self { path, most: None, errors: Some(errors) }
     }
 
+    /// The same file, of which so many rows are wanted.
+    pub(super) fn with_most(&self, most: Option<usize>) -> Self {
+        Self { most, ..*self }
+    }
+
     /// The same file, whole: for formats whose sessions have several rows.
     pub(super) fn whole(&self) -> Self {
         Self { most: None, ..*self }

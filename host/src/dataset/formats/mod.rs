@@ -22,6 +22,7 @@ mod openai;
 mod openai_batch;
 mod openai_messages;
 mod packed;
+pub(super) mod prony_sessions;
 pub(super) mod raw_payload;
 mod row;
 mod sagemaker;

@@ -154,10 +154,11 @@ fn lengths(row: &mut Row) -> Result<Step, RowError> {
     prompt(Prompt { tokens, block_size: BLOCK_SIZE, blocks: row.ids("hash_ids")?, scope: 0 })
 }
 
-/// A step with this prompt, which is the whole of what is asked.
+/// A step with this prompt, which is the whole of what is asked. One block more than the prompt fills is let pass: some files
+/// name the one that begins behind it.
 pub(super) fn prompt(prompt: Prompt) -> Result<Step, RowError> {
     let (size, count) = (u64::from(prompt.block_size), prompt.blocks.len() as u64);
-    if count > prompt.tokens.div_ceil(size.max(1)) {
+    if count > prompt.tokens.div_ceil(size.max(1)).saturating_add(1) {
         let tokens = prompt.tokens;
         let what = format!("it has {count} blocks of {size} tokens, which are more than its {tokens} tokens");
         return Err(RowError::Contradiction { what });
