@@ -66,7 +66,7 @@ fn what_is_converted_has_the_same_contents() {
 
 /// What requests asked for, in any order: input and output tokens.
 fn lengths(records: &[Value]) -> Vec<(u64, u64)> {
-    let of = |record: &Value, metric: &str| record["metrics"][metric]["value"].as_f64().unwrap() as u64;
+    let of = |record: &Value, metric: &str| record["metrics"][metric]["value"].as_u64().unwrap();
     let mut lengths: Vec<_> = records
         .iter()
         .map(|record| (of(record, "input_sequence_length"), of(record, "output_sequence_length")))
@@ -116,7 +116,11 @@ fn recorded_conversations_are_played_turn_by_turn() {
     "send entry 3 (`session_000002`): it repeats tool calls or their results",
     "leave it out, or give a file without tools"
 )]
-fn what_cannot_be_sent_is_refused_before_the_load(#[case] name: &str, #[case] says: &str, #[case] hint: &str) {
+fn what_cannot_be_sent_is_refused_before_the_load(
+    #[case] name: &str,
+    #[case] says: &str,
+    #[case] hint: &str,
+) {
     let server = MockServer::start([]);
     let run = Tool::profile(&server).arg("--input-file").arg(sample(name)).run();
     run.ends_with(2);
@@ -163,7 +167,11 @@ fn a_named_format_is_the_only_one_that_is_tried() {
 #[test]
 fn a_session_that_refers_to_later_steps_is_refused() {
     let tool = Tool::new(["dataset", "inspect", "s.jsonl"]);
-    let says = |text: &str| format!("{{\"messages\": [{{\"role\": \"user\", \"parts\": [{{\"kind\": \"text\", \"data\": \"a\"}}]}}]{text}}}");
+    let says = |text: &str| {
+        format!(
+            "{{\"messages\": [{{\"role\": \"user\", \"parts\": [{{\"kind\": \"text\", \"data\": \"a\"}}]}}]{text}}}"
+        )
+    };
     let steps = [says(""), says(", \"after\": [1]")].join(", ");
     tool.file("s.jsonl", format!("{{\"prony_sessions\": 1}}\n{{\"id\": \"a\", \"steps\": [{steps}]}}\n"));
     let run = tool.run();

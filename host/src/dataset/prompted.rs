@@ -40,9 +40,8 @@ impl Prompted {
     fn fill(&self, step: &mut Step, rest_number: u64) {
         let Some(prompt) = step.prompt.take() else { return };
         let text = self.text(&prompt, rest_number);
-        let written = self.tokenizer.as_ref().map(|tokenizer| match tokenizer.is_builtin() {
-            true => prompt.tokens,
-            false => tokenizer.count(&text) as u64,
+        let written = self.tokenizer.as_ref().map(|tokenizer| {
+            if tokenizer.is_builtin() { prompt.tokens } else { tokenizer.count(&text) as u64 }
         });
         step.input_tokens = written.map(|tokens| tokens + step.input_tokens.unwrap_or(0));
         step.messages.insert(0, Message::user(vec![Part::text(text)]));
@@ -127,8 +126,7 @@ mod tests {
             prompt(60, &[7, 8, 9], 1),
             prompt(60, &[7, 8, 9], 0),
         ]);
-        let blocks =
-            |step: &Step, count: u64| BUILTIN.decode(&BUILTIN.encode(text(step))[..16 * count as usize]);
+        let blocks = |step: &Step, count: usize| BUILTIN.decode(&BUILTIN.encode(text(step))[..16 * count]);
         assert_eq!(blocks(&steps[0], 2), blocks(&steps[1], 2));
         assert!(shared(text(&steps[0]), text(&steps[1])) < blocks(&steps[0], 3).len());
         assert!(shared(text(&steps[0]), text(&steps[2])) < blocks(&steps[0], 1).len(), "scopes are apart");

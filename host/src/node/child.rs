@@ -144,7 +144,7 @@ impl ChildNode {
         clock: Clock,
     ) -> Result<(), NodeError> {
         let (tokenizer, dataset) = (plan.tokenizer.absolute(), plan.dataset.absolute());
-        let absolute = Plan { tokenizer, dataset, ..plan.clone() };
+        let absolute = Plan { dataset, tokenizer, ..plan.clone() };
         self.say(&NodeCommand::Equip { plan: Box::new(Exposed::of(absolute)), clock: clock.anchor() })?;
         if let Some(scripts) = source.list() {
             return Packer::new(scripts).try_for_each(|batch| self.say(&NodeCommand::Scripts(batch)));

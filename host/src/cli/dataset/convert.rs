@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 
-use super::FileArgs;
+use super::file::FileArgs;
 use crate::{
     cli::exit::{Exit, Failure},
     dataset,

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::FileArgs;
+use super::file::FileArgs;
 use crate::{
     cli::{
         exit::{Exit, Failure},

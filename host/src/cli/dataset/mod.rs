@@ -1,15 +1,14 @@
 //! `prony dataset`: input files, looked at without a run. One file an action.
 
 mod convert;
+mod file;
 mod inspect;
 mod validate;
-
-use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
 use super::exit::{Exit, Failure, HasExit};
-use crate::{config::flags::ChoiceParser, dataset::FileError, plan::FileFormat};
+use crate::dataset::FileError;
 
 /// Looks at input files.
 #[derive(Debug, Args)]
@@ -26,24 +25,6 @@ enum Action {
     Convert(convert::ConvertArgs),
     /// Check every row of a file, and list everything that is wrong.
     Validate(validate::ValidateArgs),
-}
-
-/// An input file.
-#[derive(Args, Debug)]
-struct FileArgs {
-    /// The file, as `prony profile --input-file` takes it.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-
-    /// Its format [default: detected].
-    #[arg(long, value_name = "TYPE", value_parser = ChoiceParser::<FileFormat>::new())]
-    custom_dataset_type: Option<FileFormat>,
-}
-
-impl FileArgs {
-    fn format(&self) -> FileFormat {
-        self.custom_dataset_type.unwrap_or_default()
-    }
 }
 
 /// Does what was asked for.

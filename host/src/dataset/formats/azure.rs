@@ -9,12 +9,7 @@
 //! 2023-11-16 18:17:03.9799600,4808,10
 //! ```
 
-use super::{
-    FileError, RowError,
-    input::{Head, Input},
-    instant::unix_ns,
-    mooncake,
-};
+use super::{FileError, RowError, contents::Head, input::Input, instant::unix_ns, mooncake};
 use crate::dataset::{
     Script,
     script::{Prompt, session_id},

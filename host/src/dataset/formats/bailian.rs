@@ -13,12 +13,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{
-    FileError,
-    input::{Head, Input},
-    mooncake,
-    row::NS_PER_S,
-};
+use super::{FileError, contents::Head, input::Input, mooncake, row::NS_PER_S};
 use crate::dataset::{Script, Start, Step, script::Prompt};
 
 const BLOCK_SIZE: u32 = 16;
@@ -62,18 +57,16 @@ fn sessions(chats: Vec<Chat>) -> Vec<Script> {
     let mut scripts: Vec<Script> = Vec::new();
     let mut places = HashMap::new();
     for Chat { id, parent, sent_ns, step } in chats {
-        let place = match parent.and_then(|parent| places.get(&parent).copied()) {
-            Some((script, before)) => {
-                let Script { starts_ns, steps, .. } = &mut scripts[script];
-                let start = Start::At(sent_ns - starts_ns.unwrap_or(sent_ns).min(sent_ns));
-                steps.push(Step { after: vec![before], start, ..step });
-                (script, u32::try_from(steps.len() - 1).unwrap_or(u32::MAX))
-            }
-            None => {
-                let script = Script::single(format!("chat_{id}"), step);
-                scripts.push(Script { starts_ns: Some(sent_ns), ..script });
-                (scripts.len() - 1, 0)
-            }
+        let known = parent.and_then(|parent| places.get(&parent).copied());
+        let place = if let Some((script, before)) = known {
+            let Script { starts_ns, steps, .. } = &mut scripts[script];
+            let start = Start::At(sent_ns - starts_ns.unwrap_or(sent_ns).min(sent_ns));
+            steps.push(Step { after: vec![before], start, ..step });
+            (script, u32::try_from(steps.len() - 1).unwrap_or(u32::MAX))
+        } else {
+            let script = Script::single(format!("chat_{id}"), step);
+            scripts.push(Script { starts_ns: Some(sent_ns), ..script });
+            (scripts.len() - 1, 0)
         };
         places.insert(id, place);
     }

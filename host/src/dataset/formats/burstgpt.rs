@@ -14,7 +14,8 @@ use std::collections::HashMap;
 
 use super::{
     FileError,
-    input::{Head, Input},
+    contents::Head,
+    input::Input,
     mooncake,
     row::{NS_PER_S, nanoseconds},
 };
@@ -52,18 +53,15 @@ pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
     let mut places = HashMap::new();
     for (session, step) in calls {
         let number = scripts.len();
-        match session {
-            Some(session) => {
-                let place = *places.entry(session.clone()).or_insert(number);
-                if place == number {
-                    scripts.push(Script { id: session, starts_ns: step.recorded.sent_ns, steps: Vec::new() });
-                }
-                add(&mut scripts[place].steps, step);
+        let starts_ns = step.recorded.sent_ns;
+        if let Some(session) = session {
+            let place = *places.entry(session.clone()).or_insert(number);
+            if place == number {
+                scripts.push(Script { id: session, starts_ns, steps: Vec::new() });
             }
-            None => {
-                let starts_ns = step.recorded.sent_ns;
-                scripts.push(Script { starts_ns, ..Script::single(session_id(number as u64), step) });
-            }
+            add(&mut scripts[place].steps, step);
+        } else {
+            scripts.push(Script { starts_ns, ..Script::single(session_id(number as u64), step) });
         }
     }
     scripts.truncate(input.most.unwrap_or(usize::MAX));

@@ -20,7 +20,8 @@ use serde_json::{Map, Value};
 
 use super::{
     FileError, RowError,
-    input::{Head, Input},
+    contents::Head,
+    input::Input,
     openai,
     row::{NS_PER_MS, Row},
 };

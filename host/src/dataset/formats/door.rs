@@ -1,16 +1,15 @@
 //! The door: which format a file has, and who reads it. The one list of all formats.
 
 use super::{
-    FileError, azure, bailian, burstgpt, conversations, dag,
-    input::{Head, Input},
-    inputs_json, mlperf, mooncake, openai_batch, openai_messages, prony_sessions, raw_payload, sagemaker, sharegpt, tracelab,
-    weka,
+    FileError, azure, bailian, burstgpt, contents::Head, conversations, dag, input::Input, inputs_json,
+    mlperf, mooncake, openai_batch, openai_messages, prony_sessions, raw_payload, sagemaker, sharegpt,
+    tracelab, weka,
 };
 use crate::{dataset::Script, plan::FileFormat};
 
 /// A format that can be read.
-struct Format {
-    format: FileFormat,
+struct Known {
+    name: FileFormat,
     /// Whether a file begins like one. Formats that only a name can tell from others never say so.
     fits: fn(&Head) -> bool,
     read: fn(&Input<'_>) -> Result<Vec<Script>, FileError>,
@@ -18,24 +17,24 @@ struct Format {
 
 /// All formats. A file is detected if exactly one of them fits; the names are in [`FileFormat::NAMES`].
 #[rustfmt::skip]
-const FORMATS: &[Format] = &[
-    Format { format: FileFormat::SingleTurn, fits: is_single_turn, read: |input| conversations::read(input, FileFormat::SingleTurn) },
-    Format { format: FileFormat::MultiTurn, fits: is_multi_turn, read: |input| conversations::read(input, FileFormat::MultiTurn) },
-    Format { format: FileFormat::RawPayload, fits: raw_payload::fits, read: raw_payload::read },
-    Format { format: FileFormat::InputsJson, fits: inputs_json::fits, read: inputs_json::read },
-    Format { format: FileFormat::MooncakeTrace, fits: mooncake::fits, read: mooncake::read },
-    Format { format: FileFormat::BailianTrace, fits: bailian::fits, read: bailian::read },
-    Format { format: FileFormat::BurstGptTrace, fits: burstgpt::fits, read: burstgpt::read },
-    Format { format: FileFormat::AzureTrace, fits: azure::fits, read: azure::read },
-    Format { format: FileFormat::OpenaiMessages, fits: openai_messages::fits, read: openai_messages::read },
-    Format { format: FileFormat::OpenaiBatch, fits: openai_batch::fits, read: openai_batch::read },
-    Format { format: FileFormat::Sharegpt, fits: sharegpt::fits, read: sharegpt::read },
-    Format { format: FileFormat::SagemakerDataCapture, fits: sagemaker::fits, read: sagemaker::read },
-    Format { format: FileFormat::DagJsonl, fits: dag::fits, read: dag::read },
-    Format { format: FileFormat::WekaTrace, fits: weka::fits, read: weka::read },
-    Format { format: FileFormat::Tracelab, fits: tracelab::fits, read: tracelab::read },
-    Format { format: FileFormat::PronySessions, fits: prony_sessions::fits, read: prony_sessions::read },
-    Format { format: FileFormat::Mlperf, fits: mlperf::fits, read: mlperf::read },
+const FORMATS: &[Known] = &[
+    Known { name: FileFormat::SingleTurn, fits: is_single_turn, read: |input| conversations::read(input, FileFormat::SingleTurn) },
+    Known { name: FileFormat::MultiTurn, fits: is_multi_turn, read: |input| conversations::read(input, FileFormat::MultiTurn) },
+    Known { name: FileFormat::RawPayload, fits: raw_payload::fits, read: raw_payload::read },
+    Known { name: FileFormat::InputsJson, fits: inputs_json::fits, read: inputs_json::read },
+    Known { name: FileFormat::MooncakeTrace, fits: mooncake::fits, read: mooncake::read },
+    Known { name: FileFormat::BailianTrace, fits: bailian::fits, read: bailian::read },
+    Known { name: FileFormat::BurstGptTrace, fits: burstgpt::fits, read: burstgpt::read },
+    Known { name: FileFormat::AzureTrace, fits: azure::fits, read: azure::read },
+    Known { name: FileFormat::OpenaiMessages, fits: openai_messages::fits, read: openai_messages::read },
+    Known { name: FileFormat::OpenaiBatch, fits: openai_batch::fits, read: openai_batch::read },
+    Known { name: FileFormat::Sharegpt, fits: sharegpt::fits, read: sharegpt::read },
+    Known { name: FileFormat::SagemakerDataCapture, fits: sagemaker::fits, read: sagemaker::read },
+    Known { name: FileFormat::DagJsonl, fits: dag::fits, read: dag::read },
+    Known { name: FileFormat::WekaTrace, fits: weka::fits, read: weka::read },
+    Known { name: FileFormat::Tracelab, fits: tracelab::fits, read: tracelab::read },
+    Known { name: FileFormat::PronySessions, fits: prony_sessions::fits, read: prony_sessions::read },
+    Known { name: FileFormat::Mlperf, fits: mlperf::fits, read: mlperf::read },
 ];
 
 /// What a file says, and the format that it was read as.
@@ -52,7 +51,7 @@ pub(in crate::dataset) fn read(input: &Input<'_>, named: FileFormat) -> Result<R
         FileFormat::Detected => detect(input)?,
         named => named,
     };
-    let reader = FORMATS.iter().find(|known| known.format == format).map(|known| known.read);
+    let reader = FORMATS.iter().find(|known| known.name == format).map(|known| known.read);
     let mut scripts = match reader {
         Some(read) if named != FileFormat::Detected || !is_ours(format) => read(input)?,
         // Lines of both kinds may stand in one file.
@@ -69,7 +68,7 @@ fn is_ours(format: FileFormat) -> bool {
 fn detect(input: &Input<'_>) -> Result<FileFormat, FileError> {
     let head = Head::of(input.path)?;
     let fitting: Vec<FileFormat> =
-        FORMATS.iter().filter(|known| (known.fits)(&head)).map(|known| known.format).collect();
+        FORMATS.iter().filter(|known| (known.fits)(&head)).map(|known| known.name).collect();
     match fitting[..] {
         [only] => Ok(only),
         [first, second, ..] => {

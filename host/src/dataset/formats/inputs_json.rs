@@ -9,12 +9,7 @@
 
 use std::collections::HashSet;
 
-use super::{
-    FileError, RowError,
-    input::{Head, Input},
-    raw_payload,
-    row::Row,
-};
+use super::{FileError, RowError, contents::Head, input::Input, raw_payload, row::Row};
 use crate::dataset::{Script, Step, script::session_id};
 
 /// Whether a file begins like one.

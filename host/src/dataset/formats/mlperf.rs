@@ -17,7 +17,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     FileError, RowError,
-    input::{Head, Input},
+    contents::Head,
+    input::Input,
     openai,
     row::{NS_PER_S, Row},
 };
@@ -106,7 +107,9 @@ fn with_role(result: Value) -> Value {
 /// What a row says of generation, under the names of OpenAI's API.
 fn parameters(row: Row, tools: Option<&Value>) -> Map<String, Value> {
     let mut fields = row.into_fields();
-    OF_THE_MESSAGE.iter().for_each(|key| drop(fields.remove(*key)));
+    for key in OF_THE_MESSAGE {
+        fields.remove(key);
+    }
     if let Some(limit) = fields.remove("max_new_tokens") {
         fields.entry("max_tokens").or_insert(limit);
     }

@@ -7,6 +7,7 @@
 mod azure;
 mod bailian;
 mod burstgpt;
+mod contents;
 pub(super) mod conversations;
 mod dag;
 mod door;

@@ -19,7 +19,8 @@ use serde_json::{Map, Value};
 
 use super::{
     FileError, RowError,
-    input::{Head, Input},
+    contents::Head,
+    input::Input,
     openai, raw_payload,
     row::{NS_PER_MS, Row},
 };

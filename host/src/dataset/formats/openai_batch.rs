@@ -10,12 +10,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{
-    FileError, RowError,
-    input::{Head, Input},
-    openai,
-    row::wrong_type,
-};
+use super::{FileError, RowError, contents::Head, input::Input, openai, row::wrong_type};
 use crate::dataset::{Message, Part, Script, Step, script::session_id};
 
 /// Whether a file begins like one.

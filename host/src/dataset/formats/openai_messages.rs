@@ -10,11 +10,7 @@
 //! {"messages": [{"role": "user", "content": "Oslo?"}, {"role": "assistant", "content": "In Norway."}]}
 //! ```
 
-use super::{
-    FileError,
-    input::{Head, Input},
-    openai,
-};
+use super::{FileError, contents::Head, input::Input, openai};
 use crate::dataset::{Script, script::session_id};
 
 /// What only says something about the row.
@@ -31,7 +27,9 @@ pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
     let mut number = 0;
     input.objects(|row| {
         let mut body = row.into_fields();
-        ABOUT_THE_ROW.iter().for_each(|key| drop(body.remove(*key)));
+        for key in ABOUT_THE_ROW {
+            body.remove(key);
+        }
         let script = Script::single(session_id(number), openai::request(body)?);
         number += 1;
         Ok(script)

@@ -16,7 +16,8 @@ use serde_json::{Map, Value};
 
 use super::{
     FileError, RowError,
-    input::{Head, Input},
+    contents::Head,
+    input::Input,
     lines,
     row::{Row, reason},
 };
@@ -56,9 +57,11 @@ pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
         if std::mem::take(&mut is_first) {
             return header(line).map(|()| None);
         }
-        let session: Session = serde_json::from_str(line).map_err(|error| match error.is_data() {
-            true => RowError::Contradiction { what: reason(&error) },
-            false => RowError::NotJson { column: error.column(), reason: reason(&error) },
+        let session: Session = serde_json::from_str(line).map_err(|error| {
+            if error.is_data() {
+                return RowError::Contradiction { what: reason(&error) };
+            }
+            RowError::NotJson { column: error.column(), reason: reason(&error) }
         })?;
         session.script().map(Some)
     })?;
@@ -73,9 +76,11 @@ fn header(line: &str) -> Result<(), RowError> {
     let mut row = Row::parse(line)?;
     match row.take(HEADER) {
         Some(version) if version == VERSION => row.only(&[]),
-        Some(version) => {
-            Err(RowError::Value { key: HEADER, value: version.to_string(), expected: "1, the version that is known" })
-        }
+        Some(version) => Err(RowError::Value {
+            key: HEADER,
+            value: version.to_string(),
+            expected: "1, the version that is known",
+        }),
         None => Err(RowError::Missing { key: HEADER }),
     }
 }
@@ -162,9 +167,10 @@ impl Session {
             return Err(RowError::NoTurns);
         }
         let step = |(place, entry): (usize, Entry)| {
-            entry
-                .step(place)
-                .map_err(|error| RowError::Within { place: format!("steps[{place}]"), error: Box::new(error) })
+            entry.step(place).map_err(|error| RowError::Within {
+                place: format!("steps[{place}]"),
+                error: Box::new(error),
+            })
         };
         let steps = self.steps.into_iter().enumerate().map(step).collect::<Result<_, _>>()?;
         Ok(Script { id: self.id, starts_ns: self.starts_ns, steps })
@@ -220,7 +226,9 @@ impl Entry {
             (None, Some(at_ns)) => Start::At(at_ns),
             (delay_ns, None) => Start::After(delay_ns.unwrap_or(0)),
         };
-        if let Some((name, _)) = self.headers.iter().find(|(name, value)| pairs::check_header(name, value).is_err()) {
+        if let Some((name, _)) =
+            self.headers.iter().find(|(name, value)| pairs::check_header(name, value).is_err())
+        {
             return Err(RowError::Header { key: "headers", name: name.escape_debug().to_string() });
         }
         Ok(Step {
@@ -231,7 +239,11 @@ impl Entry {
             reply: self.reply.map(Said::message).transpose()?,
             prompt: self.prompt,
             max_tokens: self.max_tokens,
-            extra_json: if self.extra.is_empty() { String::new() } else { Value::Object(self.extra).to_string() },
+            extra_json: if self.extra.is_empty() {
+                String::new()
+            } else {
+                Value::Object(self.extra).to_string()
+            },
             headers: self.headers,
             path: self.path,
             recorded: self.recorded,
@@ -243,7 +255,11 @@ impl Entry {
 impl Said {
     fn of(message: &Message) -> Self {
         let piece = |part: &Part| Piece {
-            kind: KINDS.iter().find(|(_, kind)| *kind == part.kind).map_or("json", |(name, _)| *name).to_owned(),
+            kind: KINDS
+                .iter()
+                .find(|(_, kind)| *kind == part.kind)
+                .map_or("json", |(name, _)| *name)
+                .to_owned(),
             name: part.name.clone(),
             data: part.data.to_string(),
         };

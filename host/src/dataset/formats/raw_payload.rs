@@ -13,12 +13,7 @@ use prony_plugin_api::PartKind;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{
-    FileError,
-    input::{Head, Input},
-    lines,
-    row::Row,
-};
+use super::{FileError, contents::Head, input::Input, lines, row::Row};
 use crate::{
     dataset::{Message, PAYLOAD, Part, Script, Step, script::session_id},
     screen::agreeing,

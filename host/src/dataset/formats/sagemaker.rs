@@ -13,7 +13,8 @@ use serde_json::{Map, Value};
 
 use super::{
     FileError, RowError,
-    input::{Head, Input},
+    contents::Head,
+    input::Input,
     instant::unix_ns,
     openai,
     row::{Row, wrong_type},

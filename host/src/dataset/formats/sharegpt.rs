@@ -13,7 +13,8 @@ use serde_json::Value;
 
 use super::{
     FileError, RowError,
-    input::{Head, Input},
+    contents::Head,
+    input::Input,
     openai,
     row::{Row, wrong_type},
 };
@@ -43,10 +44,8 @@ pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
 /// A message without content has no part.
 fn message(value: Value) -> Result<Message, RowError> {
     let mut row = Row::of(value)?;
-    let role = match (row.text("from")?, row.text("role")?) {
-        (Some(role), _) | (None, Some(role)) => role,
-        (None, None) => return Err(RowError::Missing { key: "from" }),
-    };
+    let (from, role) = (row.text("from")?, row.text("role")?);
+    let role = from.or(role).ok_or(RowError::Missing { key: "from" })?;
     let role = match role.as_str() {
         "human" => "user".to_owned(),
         "gpt" | "chatgpt" | "bard" | "bing" | "model" => "assistant".to_owned(),

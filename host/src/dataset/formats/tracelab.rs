@@ -18,7 +18,8 @@ use serde_json::Value;
 
 use super::{
     FileError, RowError,
-    input::{Columns, Head, Input},
+    contents::{Columns, Head},
+    input::Input,
     instant::unix_ns,
     mooncake,
     row::{NS_PER_MS, Row, nanoseconds},
@@ -40,9 +41,10 @@ pub(super) fn fits(head: &Head) -> bool {
 
 /// Reads a file's sessions, in the order of their first rounds.
 pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
-    let rounds = match Head::of(input.path)?.has_columns(&COLUMNS) {
-        true => input.whole().table(|row| of_table(row).map(Some))?,
-        false => input.whole().objects(|mut row| of_row(&mut row))?,
+    let rounds = if Head::of(input.path)?.has_columns(&COLUMNS) {
+        input.whole().table(|row| of_table(row).map(Some))?
+    } else {
+        input.whole().objects(|mut row| of_row(&mut row))?
     };
     let mut sessions: Vec<(String, Vec<Round>)> = Vec::new();
     let mut places = HashMap::new();

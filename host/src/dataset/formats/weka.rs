@@ -15,7 +15,8 @@
 
 use super::{
     FileError, RowError,
-    input::{Head, Input},
+    contents::Head,
+    input::Input,
     mooncake,
     row::{NS_PER_S, Row},
 };
