@@ -224,10 +224,6 @@ run_spec! {
         = "--warmup-prefill-concurrency-ramp-duration" in warmup.warmup_prefill_concurrency_ramp_duration;
     workers: usize = "--workers" in workers;
     random_seed: u64 = "--random-seed" in random_seed;
-    fixed_schedule: () = "--fixed-schedule" in replay.fixed_schedule;
-    fixed_schedule_start_offset: f64 = "--fixed-schedule-start-offset" in replay.start_offset;
-    fixed_schedule_end_offset: f64 = "--fixed-schedule-end-offset" in replay.end_offset;
-    replay_speedup: f64 = "--replay-speedup" in replay.speedup;
     isl: u32 = "--isl" in isl;
     isl_stddev: f64 = "--isl-stddev" in isl_stddev;
     osl: u32 = "--osl" in osl;
@@ -248,6 +244,10 @@ run_spec! {
         = "--user-context-prompt-length" in dialogues.user_context_prompt_length;
     num_prefix_prompts: NonZeroU32 = "--num-prefix-prompts" in dialogues.num_prefix_prompts;
     prefix_prompt_length: NonZeroU32 = "--prefix-prompt-length" in dialogues.prefix_prompt_length;
+    fixed_schedule: () = "--fixed-schedule" in replay.fixed_schedule;
+    fixed_schedule_start_offset: f64 = "--fixed-schedule-start-offset" in replay.start_offset;
+    fixed_schedule_end_offset: f64 = "--fixed-schedule-end-offset" in replay.end_offset;
+    replay_speedup: f64 = "--replay-speedup" in replay.speedup;
     rankings_passages: u32 = "--rankings-passages-mean" in rankings.passages;
     rankings_passages_stddev: f64 = "--rankings-passages-stddev" in rankings.passages_stddev;
     rankings_passage_tokens: u32 = "--rankings-passages-prompt-token-mean" in rankings.passage_tokens;

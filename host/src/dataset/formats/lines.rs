@@ -34,9 +34,9 @@ impl<'a> Opened<'a> {
         let file = BufReader::new(File::open(path).map_err(opening)?);
         let (reader, format) = packed::unpack(file).map_err(opening)?;
         let mut opened = Self { path, reader, format };
-        let start = opened.reader.fill_buf();
-        let has_mark = start.is_ok_and(|start| start.starts_with(BYTE_ORDER_MARK.as_bytes()));
-        if has_mark {
+        // A decoder tells of damage only once.
+        let start = opened.reader.fill_buf().map(|start| start.starts_with(BYTE_ORDER_MARK.as_bytes()));
+        if start.map_err(|error| opened.unreadable(error))? {
             opened.reader.consume(BYTE_ORDER_MARK.len());
         }
         Ok(opened)
