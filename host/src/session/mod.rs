@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use self::history::{Reply, Said};
 use crate::{
-    dataset::{Script, StepPlace},
+    dataset::{Script, Step, StepPlace},
     plan::ReplyPolicy,
 };
 
@@ -86,7 +86,7 @@ impl Session {
         let mut session = Self { number, script, replies, steps: Vec::new(), left };
         // Most sessions are single requests, and need no list.
         if left > 1 {
-            session.steps = session.script.steps.iter().map(|step| StepState::of(step.after.len())).collect();
+            session.steps = session.script.steps.iter().map(StepState::of).collect();
             for step in &session.script.steps {
                 if let Some(context) = step.context {
                     session.steps[context as usize].wanted_by += 1;
@@ -155,8 +155,10 @@ impl Session {
 }
 
 impl StepState {
-    fn of(waits_for: usize) -> Self {
-        Self { waits_for, ..Self::default() }
+    fn of(step: &Step) -> Self {
+        // One that is named twice is over once.
+        let named = step.after.iter().enumerate().filter(|(at, before)| !step.after[..*at].contains(before));
+        Self { waits_for: named.count(), ..Self::default() }
     }
 
     /// What was said, to one of those who want it; the last one takes it.

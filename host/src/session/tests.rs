@@ -73,7 +73,7 @@ fn recorded_replies_take_the_place_of_the_servers() {
 /// Two that go on with the first, one of which forgets what was said, and one that waits for both.
 fn fork_and_join() -> Script {
     let fork = |text, context| Step { after: vec![0], context, ..step(text) };
-    let join = Step { after: vec![1, 2], context: Some(1), ..step("join") };
+    let join = Step { after: vec![1, 2, 1], context: Some(1), ..step("join") };
     Script {
         id: "s".into(),
         starts_ns: None,
