@@ -182,7 +182,10 @@ impl Head {
         head.is_document |= matches!(looked, Err(FileError::SeveralLines { .. }));
         match looked {
             Err(
-                error @ (FileError::Unreadable { .. } | FileError::Damaged { .. } | FileError::Empty { .. }),
+                error @ (FileError::Unreadable { .. }
+                | FileError::Damaged { .. }
+                | FileError::TooLarge { .. }
+                | FileError::Empty { .. }),
             ) => {
                 return Err(error);
             }

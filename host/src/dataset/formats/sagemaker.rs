@@ -1,8 +1,7 @@
 //! The `sagemaker-data-capture` format: what SageMaker's data capture writes, JSON Lines, one call a line.
 //!
 //! `captureData.endpointInput.data` is a chat body, as JSON or in base64; `eventMetadata.inferenceTime` says when. The recorded
-//! answer is read where it is a chat completion, not a stream. Rows are put in the order of time. A folder of such files (a
-//! tree by hour) is read whole. `model` and `stream` are the run's. Source: Amazon SageMaker's guide to data capture.
+//! answer is read where it is a chat completion, not a stream. Rows are put in the order of time. `model` and `stream` are the run's. Source: Amazon SageMaker's guide to data capture.
 //!
 //! ```json
 //! {"captureData": {"endpointInput": {"data": "{\"messages\": []}", "encoding": "JSON"}}, "eventMetadata": {"eventId": "a", "inferenceTime": "2026-09-01T08:00:00Z"}}
