@@ -115,6 +115,20 @@ fn requests_are_counted_over_all_conversations(#[values("1", "2")] workers: &str
     assert_eq!(server.truth()["requests_ok"], 7);
 }
 
+/// Also where a session begins with several requests at once.
+#[test]
+fn requests_that_begin_a_session_side_by_side_are_counted_as_well() {
+    let server = MockServer::start(["--tokens", "1"]);
+    let step = r#"{"messages": [{"role": "user", "parts": [{"kind": "text", "data": "Hi"}]}]}"#;
+    let tool = Tool::profile(&server).args(["--input-file", "s.jsonl", "--request-count", "2"]);
+    tool.file(
+        "s.jsonl",
+        format!("{{\"prony_sessions\": 1}}\n{{\"id\": \"a\", \"steps\": [{step}, {step}, {step}]}}\n"),
+    );
+    tool.run().succeeds();
+    assert_eq!(server.truth()["requests_ok"], 2);
+}
+
 #[test]
 fn the_input_of_a_turn_is_all_that_it_says() {
     let server = MockServer::start(["--tokens", "10"]);

@@ -47,7 +47,10 @@ pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems)
     }
     let (path, entries) = (path.clone(), spec.num_dataset_entries.value());
     if let Some((FileFormat::RawPayload, by)) = spec.custom_dataset_type.given() {
-        problems.note_some(spec.osl.origin().map(|osl| payload_is_fixed(osl, by)));
+        let additions = [spec.osl.origin(), spec.system_prompt.origin(), spec.system_prompt_file.origin()];
+        for addition in additions.into_iter().flatten() {
+            problems.push(payload_is_fixed(addition, by));
+        }
         return DatasetConfig::RawPayloads { path, entries };
     }
     let format = spec.custom_dataset_type.value().unwrap_or_default();

@@ -40,7 +40,7 @@ struct Rule {
 
 const NO_TLS: &str = "no `--url` begins with `https://`";
 
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 10] = [
     Rule { origin: |spec| spec.ca_cert.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.client_cert.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.client_key.origin(), has_effect: uses_tls, because: NO_TLS },
@@ -49,6 +49,21 @@ const RULES: [Rule; 7] = [
         origin: |spec| spec.use_legacy_max_tokens.origin(),
         has_effect: asks_for_output_lengths,
         because: "no request asks for an output length, as `--osl` does",
+    },
+    Rule {
+        origin: |spec| spec.conversation_turn_delay_mean.origin(),
+        has_effect: has_later_turns,
+        because: "every conversation has one turn, as long as `--conversation-turn-mean` does not say otherwise",
+    },
+    Rule {
+        origin: |spec| spec.conversation_turn_delay_ratio.origin(),
+        has_effect: |run| is_of_a_file(run) || run.spec.conversation_turn_delay_mean.is_given(),
+        because: "there is no delay between turns, as `--conversation-turn-delay-mean` asks for",
+    },
+    Rule {
+        origin: |spec| spec.replies.origin(),
+        has_effect: |run| is_of_a_file(run),
+        because: "only an `--input-file` has recorded replies",
     },
     Rule {
         origin: |spec| spec.use_server_token_count.origin(),
@@ -81,6 +96,14 @@ pub(super) fn foreign_variables(names: &[String]) -> Option<String> {
 
 fn uses_tls(run: &Situation<'_>) -> bool {
     run.target.urls.iter().any(|url| url.starts_with("https:"))
+}
+
+fn has_later_turns(run: &Situation<'_>) -> bool {
+    matches!(run.dataset, DatasetConfig::Synthetic { dialogue, .. } if !dialogue.is_single())
+}
+
+fn is_of_a_file(run: &Situation<'_>) -> bool {
+    matches!(run.dataset, DatasetConfig::File { .. })
 }
 
 fn asks_for_output_lengths(run: &Situation<'_>) -> bool {
@@ -157,6 +180,19 @@ mod tests {
         TEXT,
         "`--use-legacy-max-tokens` has no effect: no request asks for an output length, as `--osl` does"
     )]
+    #[case::no_turns(
+        "--conversation-turn-delay-mean 5 --replies recorded",
+        TEXT,
+        "`--conversation-turn-delay-mean` has no effect: every conversation has one turn, as long as \
+         `--conversation-turn-mean` does not say otherwise\n\
+         `--replies` has no effect: only an `--input-file` has recorded replies"
+    )]
+    #[case::no_delay(
+        "--conversation-turn-mean 4 --conversation-turn-delay-ratio 5",
+        TEXT,
+        "`--conversation-turn-delay-ratio` has no effect: there is no delay between turns, as \
+         `--conversation-turn-delay-mean` asks for"
+    )]
     #[case::numbers(
         "--use-server-token-count --export-outputs-json",
         NUMBERS,
@@ -186,6 +222,8 @@ mod tests {
     #[case("--ca-cert a.pem --client-cert a.pem --client-key b.pem --url http://h --url https://h")]
     #[case("--insecure --url https://h")]
     #[case("--use-legacy-max-tokens --osl 5")]
+    #[case("--conversation-turn-mean 4 --conversation-turn-delay-mean 5 --conversation-turn-delay-ratio 5")]
+    #[case("--replies recorded --conversation-turn-delay-ratio 5 --input-file p.jsonl")]
     #[case("--use-legacy-max-tokens --input-file p.jsonl")]
     #[case("--use-server-token-count --export-outputs-json")]
     #[case("--num-prompts 40 --request-count 40")]

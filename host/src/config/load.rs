@@ -236,18 +236,6 @@ mod tests {
         TimeLimit { duration_s, grace }
     }
 
-    fn measured(load: Load, stop: StopRule) -> Phase {
-        Phase {
-            id: 0,
-            name: "profiling".into(),
-            role: Role::Measured,
-            load,
-            stop,
-            drain_s: 8.0,
-            rules: Rules::default(),
-        }
-    }
-
     #[rstest]
     #[case::nothing_said("", closed(1), requests(10))]
     #[case::closed("--concurrency 8 --request-count 200", closed(8), requests(200))]
@@ -296,7 +284,7 @@ mod tests {
     )]
     #[case::one_does_not_rise("--concurrency 1 --concurrency-ramp-duration 20", closed(1), requests(10))]
     fn flags_become_a_measured_phase(#[case] line: &str, #[case] load: Load, #[case] stop: StopRule) {
-        assert_eq!(resolve(line).unwrap(), [measured(load, stop)]);
+        assert_eq!(resolve(line).unwrap(), [Phase::measured(load, stop)]);
     }
 
     #[rstest]
@@ -449,7 +437,7 @@ mod tests {
     #[test]
     fn a_load_that_changes_is_named_after_its_ends() {
         let load = Load::Closed { sessions: Ramp::linear(1, 64, 60.0).unwrap() };
-        assert_eq!(stimulus(&measured(load, requests(5))), "c1-64");
+        assert_eq!(stimulus(&Phase::measured(load, requests(5))), "c1-64");
     }
 
     #[rstest]

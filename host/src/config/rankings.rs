@@ -3,7 +3,7 @@
 //! Knows what is asked for; that an API format ranks at all is in its manifest.
 
 use super::{
-    content,
+    content, dialogues,
     error::ConfigError,
     problems::Problems,
     spec::{Origin, RunSpec, Setting},
@@ -20,7 +20,7 @@ pub(super) fn dataset(
     endpoint: &str,
     problems: &mut Problems,
 ) -> DatasetConfig {
-    for flag in content::generated_only(spec) {
+    for flag in content::generated_only(spec).chain(dialogues::generated_only(spec)) {
         problems.push(ConfigError::Ranks { flag, endpoint: endpoint.to_owned() });
     }
     if spec.input_file.is_given() {
@@ -98,6 +98,10 @@ mod tests {
 
     #[rstest]
     #[case("--isl 5", "use `--isl` with the endpoint `rank`: it is sent a query and passages")]
+    #[case(
+        "--conversation-turn-mean 5",
+        "use `--conversation-turn-mean` with the endpoint `rank`: it is sent a query and passages"
+    )]
     #[case("--batch-size 5", "use `--batch-size` with the endpoint `rank`: it is sent a query and passages")]
     #[case(
         "--input-file d.jsonl --rankings-passages-mean 5",

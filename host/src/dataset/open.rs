@@ -132,8 +132,8 @@ pub(crate) fn open_for(
     Ok(Opened { source, warnings })
 }
 
-/// Opens a dataset of at least one script; a replay has the part of it that is replayed, with its instants. Scripts are the same for the same seed, and the first ones do not change when more
-/// are asked for.
+/// Opens a dataset of at least one script; a replay has the part of it that is replayed, with its instants. Scripts are the same
+/// for the same seed, and the first ones do not change when more are asked for.
 ///
 /// Without a tokenizer (the endpoint's input is not counted in tokens) nothing is counted: `input_tokens` stays
 /// `None`, and synthetic texts are as long as asked for in tokens of the built-in vocabulary.

@@ -1,4 +1,4 @@
-//! What is said: scripts of steps of parts.
+//! What is said: scripts, which are graphs of steps, which add messages.
 
 use std::sync::Arc;
 

@@ -66,6 +66,14 @@ impl From<PhaseKind> for Role {
 }
 
 impl Phase {
+    /// The only phase of a run that says nothing of phases but its load and its end.
+    #[cfg(test)]
+    pub(crate) fn measured(load: Load, stop: StopRule) -> Self {
+        let role = Role::Measured;
+        let rules = Rules::default();
+        Self { id: 0, name: role.name().to_owned(), role, load, stop, drain_s: DEFAULT_DRAIN_S, rules }
+    }
+
     /// How long requests in flight may go on when the run ends before its time.
     pub(crate) fn drain(&self) -> Duration {
         Duration::try_from_secs_f64(self.drain_s).unwrap_or(Duration::MAX)

@@ -139,19 +139,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plan::{Grace, Law, Limit, Load, Ramp, Role, Rules, StopRule, TimeLimit};
-
-    fn phase(load: Load, stop: StopRule) -> Phase {
-        Phase {
-            id: 0,
-            name: "profiling".into(),
-            role: Role::Measured,
-            load,
-            stop,
-            drain_s: 8.0,
-            rules: Rules::default(),
-        }
-    }
+    use crate::plan::{Grace, Law, Limit, Load, Ramp, StopRule, TimeLimit};
 
     fn closed() -> Load {
         Load::Closed { sessions: Ramp::constant(1).unwrap() }
@@ -176,7 +164,7 @@ mod tests {
         /// Whoever asks first, every number is given out once and none beyond the count.
         #[test]
         fn a_closed_loop_gives_each_number_once(count in 1u64..500, workers in 1u64..6, order in any::<u64>()) {
-            let mut shares = shares(&phase(closed(), requests(count)), workers);
+            let mut shares = shares(&Phase::measured(closed(), requests(count)), workers);
             let (mut numbers, mut turn) = (Vec::new(), order);
             while !shares.is_empty() {
                 turn = turn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -192,7 +180,7 @@ mod tests {
         /// The shares of an open loop, put together, are the schedule of one worker alone.
         #[test]
         fn an_open_loop_is_divided_without_loss(count in 1u64..300, workers in 1u64..6) {
-            let phase = phase(open(50.0, Law::Poisson), requests(count));
+            let phase = Phase::measured(open(50.0, Law::Poisson), requests(count));
             let alone: Vec<Credit> = shares(&phase, 1).remove(0).collect();
             let mut together: Vec<Credit> = shares(&phase, workers).into_iter().flatten().collect();
             together.sort_by_key(|credit| credit.number);
@@ -204,7 +192,7 @@ mod tests {
     fn a_duration_ends_an_open_loop() {
         let stop =
             StopRule::of(None, None, Some(TimeLimit { duration_s: 0.5, grace: Grace::Infinite })).unwrap();
-        let phase = phase(open(10.0, Law::Constant), stop);
+        let phase = Phase::measured(open(10.0, Law::Constant), stop);
         let due: Vec<_> =
             shares(&phase, 1).remove(0).map(|credit| credit.due_ns.unwrap() / 1_000_000).collect();
         assert_eq!(due, [0, 100, 200, 300, 400]);

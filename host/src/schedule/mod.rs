@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::RunNs;
 
-/// Permission to start one turn.
+/// Permission to start one session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Credit {
     /// Its number in the phase, from 0.

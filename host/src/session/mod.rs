@@ -107,7 +107,7 @@ impl Session {
         ready.into_iter().map(|position| self.turn(position)).collect()
     }
 
-    /// Whether this step is all that is left: nothing comes after it, and nothing goes on beside it.
+    /// Whether only one step is not over: nothing comes after it, and nothing goes on beside it.
     pub(crate) fn is_last(&self) -> bool {
         self.left <= 1
     }

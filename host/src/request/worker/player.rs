@@ -167,12 +167,15 @@ impl<S: Sink> Player<S> {
     ) -> u64 {
         let start_ns = first.finished.exchange.instants.scheduled.max(context.start_ns);
         let (mut slot, mut requests, mut is_cut) = (Some(slot), 0, false);
-        let running = FuturesUnordered::new();
+        let mut running = FuturesUnordered::new();
         running.push(Either::Left(self.request(first, context, rest, None)));
         for turn in session.others_at_start() {
+            is_cut = is_cut || !context.budget.take();
+            if is_cut {
+                break;
+            }
             running.push(Either::Right(self.step(turn, start_ns, start_ns, context, rest, None)));
         }
-        let mut running = running;
         while let Some(end) = running.next().await {
             requests += u64::from(!matches!(end, StepEnd::NeverDue));
             let StepEnd::Answered { turn, reply, at_ns } = end else {
