@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::spec::{Origin, Setting};
+use super::spec::{Origin, RunSpec, Setting};
+use crate::plan::FlagOption;
 
 /// How an option is written.
 pub(super) const EXAMPLE: &str = "write it as in `--endpoint-option use_legacy_max_tokens=true`";
@@ -24,6 +25,15 @@ pub(super) fn endpoint_options(
     let Some((values, by)) = values.given() else { return Ok(Map::new()) };
     let options = (1..).zip(values);
     options.map(|(position, text)| option(text).ok_or(EndpointOptionError { by, position })).collect()
+}
+
+/// The options of endpoints that have flags of their own, of those flags that are given.
+pub(super) fn flag_options(spec: &RunSpec) -> Vec<FlagOption> {
+    let legacy_limit = spec.use_legacy_max_tokens.is_given().then_some(FlagOption {
+        flag: "--use-legacy-max-tokens",
+        key: "use_legacy_max_tokens",
+    });
+    legacy_limit.into_iter().collect()
 }
 
 fn option(text: &str) -> Option<(String, Value)> {

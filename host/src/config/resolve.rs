@@ -256,7 +256,6 @@ mod tests {
             "extra_inputs": {},
             "endpoint_options": {},
             "use_server_token_count": false,
-            "use_legacy_max_tokens": false,
             "transport": "timed",
             "http2": false,
             "connection_reuse": "pooled",

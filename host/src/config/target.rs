@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use super::{
-    endpoint_options::endpoint_options,
+    endpoint_options::{endpoint_options, flag_options},
     environment::Environment,
     error::{ConfigError, NamedUrlError, Said},
     pairs,
@@ -65,8 +65,8 @@ pub(super) fn target(
         api_key,
         extra_inputs: problems.note(pairs::extra_inputs(&spec.extra_inputs)).unwrap_or_default(),
         endpoint_options: problems.note(endpoint_options(&spec.endpoint_option)).unwrap_or_default(),
+        flag_options: flag_options(spec),
         use_server_token_count: spec.use_server_token_count.is_given(),
-        use_legacy_max_tokens: spec.use_legacy_max_tokens.is_given(),
         transport,
         http2: spec.http2.is_given(),
         connection_reuse: spec.connection_reuse_strategy.value().unwrap_or_default(),

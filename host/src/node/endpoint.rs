@@ -93,15 +93,9 @@ pub(super) fn slow(name: &str) -> NodeError {
     }
 }
 
-/// The option of endpoints that know an older name for the limit of the output.
-pub(crate) const LEGACY_LIMIT: &str = "use_legacy_max_tokens";
-
-/// The endpoint's options, as the text of a JSON object: those of the host, and the user's over them.
+/// The endpoint's options, as the text of a JSON object.
 pub(crate) fn endpoint_options(plan: &Plan) -> String {
-    let mut options = serde_json::Map::new();
-    options.insert(LEGACY_LIMIT.into(), plan.target.use_legacy_max_tokens.into());
-    options.extend(plan.target.endpoint_options.clone());
-    serde_json::Value::Object(options).to_string()
+    serde_json::Value::Object(plan.target.endpoint_options.clone()).to_string()
 }
 
 /// Works out URLs and headers, and makes TLS ready.

@@ -34,7 +34,7 @@ use self::{
     worker_pool::WorkerPool,
 };
 pub(crate) use self::{
-    endpoint::{LEGACY_LIMIT, plan_target},
+    endpoint::plan_target,
     error::{Class, NodeError},
     fleet::{Fleet, NodeId},
     messages::PhaseStart,

@@ -33,7 +33,7 @@ pub(crate) use self::{
     secret::Secret,
     services::{ServerMetricsConfig, ServiceOption, ServicesConfig},
     stop::{Grace, StopRule, TimeLimit},
-    target::{ConnectionReuse, DEFAULT_CONNECT_TIMEOUT_S, Target, TlsConfig, TransportKind},
+    target::{ConnectionReuse, DEFAULT_CONNECT_TIMEOUT_S, FlagOption, Target, TlsConfig, TransportKind},
     written::{WrittenError, WrittenPlan},
 };
 

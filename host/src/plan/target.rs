@@ -43,10 +43,11 @@ pub(crate) struct Target {
     /// Options of the endpoint, over those that it gets anyway. The values of sensitive ones are not journalled.
     #[serde(default)]
     pub(crate) endpoint_options: serde_json::Map<String, serde_json::Value>,
+    /// Options that flags of their own ask for. They become options of the endpoint where it takes them.
+    #[serde(skip)]
+    pub(crate) flag_options: Vec<FlagOption>,
     /// Count tokens by the server's usage only.
     pub(crate) use_server_token_count: bool,
-    /// Send `max_tokens` instead of `max_completion_tokens`.
-    pub(crate) use_legacy_max_tokens: bool,
     /// What carries the requests. Journals from before there was a choice have none.
     #[serde(default = "portable")]
     pub(crate) transport: TransportKind,
@@ -72,6 +73,15 @@ impl Target {
     pub(crate) fn lacks_model(&self) -> bool {
         self.model.is_empty()
     }
+}
+
+/// An option of endpoints that has a flag of its own: the flag stands for all endpoints that know the option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FlagOption {
+    /// The flag, as it is typed.
+    pub(crate) flag: &'static str,
+    /// The option that it sets to true.
+    pub(crate) key: &'static str,
 }
 
 /// Certificates beside the system's own. All files are PEM.

@@ -248,7 +248,7 @@ mod tests {
             "target": {
                 "urls": ["http://h"], "model": "m", "endpoint_type": "chat", "streaming": true, "custom_endpoint": null,
                 "request_timeout_s": 5.0, "wait_for_model_timeout_s": 0.0, "headers": [], "extra_inputs": {},
-                "use_server_token_count": false, "use_legacy_max_tokens": false
+                "use_server_token_count": false
             },
             "dataset": {"type": "raw_payloads", "path": "f", "entries": null},
             "tokenizer": "builtin", "random_seed": 7, "workers": 2, "artifact_dir": "d",

@@ -12,6 +12,9 @@ use crate::explain::Explain;
 /// What marks an option that is also taken from the extra inputs.
 const EXTRA_INPUT: &str = "x-extra-input";
 
+/// Beside an option: what to say where answers are longer than asked for, and the option is not set.
+const LONGER_OUTPUT_HINT: &str = "x-longer-output-hint";
+
 /// An option that a plugin does not take. Values are not shown: one may be a key.
 #[derive(Debug, thiserror::Error)]
 #[error("set the option `{key}` of the {category} `{name}`: {problem}")]
@@ -77,9 +80,11 @@ impl OptionSchema {
         }
     }
 
-    /// Whether it names this option.
-    pub(crate) fn has(&self, key: &str) -> bool {
-        self.schema["properties"].get(key).is_some()
+    /// What to try where answers are longer than asked for: the words of an option that may be why and is not set.
+    pub(crate) fn longer_output_hint(&self, set: &Map<String, Value>) -> Option<&str> {
+        let properties = self.schema["properties"].as_object().into_iter().flatten();
+        let mut unset = properties.filter(|(key, _)| !set.contains_key(*key));
+        unset.find_map(|(_, schema)| schema[LONGER_OUTPUT_HINT].as_str())
     }
 
     /// The options that are also taken from the extra inputs.
@@ -353,6 +358,15 @@ mod tests {
         let marked = schema(json!({ "properties": properties }));
         assert_eq!(marked.extra_inputs().collect::<Vec<_>>(), ["a"]);
         assert_eq!(schema(json!(null)).extra_inputs().count(), 0);
+    }
+
+    #[test]
+    fn what_an_option_says_of_longer_answers_is_said_while_it_is_not_set() {
+        let properties = json!({"a": {"type": "boolean"}, "b": {"x-longer-output-hint": "set `b`"}});
+        let hinted = schema(json!({ "properties": properties }));
+        assert_eq!(hinted.longer_output_hint(&Map::new()), Some("set `b`"));
+        let set = Map::from_iter([("b".to_owned(), json!(false))]);
+        assert_eq!(hinted.longer_output_hint(&set), None);
     }
 
     #[test]

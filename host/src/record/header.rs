@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::settings::{RunSettings, of_older};
+use super::settings::{RunSettings, of_older, older_hint};
 use crate::plugin::UsedPlugin;
 
 /// What the journal begins with.
@@ -45,11 +45,29 @@ struct StoredHeader {
     #[serde(default)]
     tokenizer: Option<String>,
     wall_start_ns: u64,
-    capabilities: Capabilities,
+    capabilities: StoredCapabilities,
     #[serde(default)]
     plugin_policy: PolicyRecord,
     #[serde(default)]
     plugins: Vec<UsedPlugin>,
+}
+
+/// Capabilities of any version.
+#[derive(Deserialize)]
+struct StoredCapabilities {
+    #[serde(flatten)]
+    now: Capabilities,
+    /// Older than the endpoint's own words.
+    #[serde(default)]
+    legacy_limit: Option<String>,
+}
+
+impl StoredCapabilities {
+    fn read(self, settings: &Value) -> Capabilities {
+        let Self { now, legacy_limit } = self;
+        let hint = now.longer_output_hint.clone();
+        Capabilities { longer_output_hint: hint.or_else(|| older_hint(legacy_limit.as_deref(), settings)), ..now }
+    }
 }
 
 impl From<StoredHeader> for RunHeader {
@@ -58,6 +76,7 @@ impl From<StoredHeader> for RunHeader {
         let settings = stored.settings.unwrap_or_else(|| of_older(&mut config));
         Self {
             // Every field of its own is lenient: only something that is no map at all gives nothing.
+            capabilities: stored.capabilities.read(&settings),
             settings: serde_json::from_value::<RunSettings>(settings).unwrap_or_default(),
             run_id: stored.run_id,
             version: stored.version,
@@ -65,7 +84,6 @@ impl From<StoredHeader> for RunHeader {
             command: stored.command,
             tokenizer: stored.tokenizer,
             wall_start_ns: stored.wall_start_ns,
-            capabilities: stored.capabilities,
             plugin_policy: stored.plugin_policy,
             plugins: stored.plugins,
         }
@@ -88,7 +106,7 @@ impl RunHeader {
                 produces_tokens: true,
                 tokenizes_input: true,
                 streaming: true,
-                legacy_limit: None,
+                longer_output_hint: None,
             },
             plugin_policy: PolicyRecord::default(),
             plugins: Vec::new(),
@@ -121,6 +139,6 @@ pub(crate) struct Capabilities {
     pub(crate) tokenizes_input: bool,
     /// The run streams.
     pub(crate) streaming: bool,
-    /// The option by which the endpoint limits the output under an older name, if it has one.
-    pub(crate) legacy_limit: Option<String>,
+    /// What to try where answers are longer than asked for, as the endpoint says it.
+    pub(crate) longer_output_hint: Option<String>,
 }

@@ -93,9 +93,9 @@ fn other_lengths(report: &Report) -> Option<String> {
     let mismatches = table.avg("osl_mismatch_count").filter(|count| *count > 0.0)?;
     let Some(Stats::Distribution(difference)) = table.get("osl_mismatch_diff_pct") else { return None };
     let (direction, hint) = match (difference.min < 0.0, difference.max > 0.0) {
-        (true, true) => ("longer or shorter", ""),
-        (true, false) => ("shorter", ""),
-        (false, _) => ("longer", legacy_hint(report)),
+        (true, true) => ("longer or shorter", String::new()),
+        (true, false) => ("shorter", String::new()),
+        (false, _) => ("longer", longer_hint(report)),
     };
     let are = if mismatches > 1.0 { "are" } else { "is" };
     Some(format!(
@@ -104,14 +104,10 @@ fn other_lengths(report: &Report) -> Option<String> {
     ))
 }
 
-/// A server that does not know the newer name of a limit overlooks it.
-fn legacy_hint(report: &Report) -> &'static str {
-    let is_legacy = report.header.settings.use_legacy_max_tokens;
-    if report.header.capabilities.legacy_limit.is_some() && !is_legacy {
-        ": if the server does not know `max_completion_tokens`, use `--use-legacy-max-tokens`"
-    } else {
-        ""
-    }
+/// What the endpoint says may be why.
+fn longer_hint(report: &Report) -> String {
+    let hint = report.header.capabilities.longer_output_hint.as_ref();
+    hint.map(|hint| format!(": {hint}")).unwrap_or_default()
 }
 
 fn no_inter_token_latency(report: &Report) -> Option<String> {

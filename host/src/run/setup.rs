@@ -12,8 +12,7 @@ use crate::{
     clock::Clock,
     config::redact::Redactor,
     dataset::{Source, Tokenizer},
-    node::LEGACY_LIMIT,
-    plan::{Plan, Target},
+    plan::{FlagOption, Plan, Target},
     plugin::{Category, OptionSchema, Registry},
     record::{
         Capabilities, ProcessUsage, RunHeader,
@@ -52,8 +51,9 @@ pub(crate) struct Run {
     pub(crate) services: Vec<Wanted>,
 }
 
-/// Reads the options that the user sets as what the endpoint takes, by `--endpoint-option` or, where the endpoint says so,
-/// as extra inputs, which then stand in no body; and says which of them may have no effect. Opens no library.
+/// Reads the options that the user sets as what the endpoint takes, by `--endpoint-option`, by a flag of their own, or, where
+/// the endpoint says so, as extra inputs, which then stand in no body; and says which of them may have no effect. Opens no
+/// library.
 ///
 /// # Errors
 /// It does not take one of them, or one is set in both places.
@@ -62,7 +62,7 @@ pub(crate) fn read_endpoint_options(
     target: &mut Target,
 ) -> Result<Vec<String>, ChoiceError> {
     let is_asked = !target.endpoint_options.is_empty() || !target.extra_inputs.is_empty();
-    if !is_asked && !target.use_legacy_max_tokens {
+    if !is_asked && target.flag_options.is_empty() {
         return Ok(Vec::new());
     }
     let schema = OptionSchema::of(&registry.describe(Category::Endpoint, &target.endpoint_type)?);
@@ -81,16 +81,18 @@ pub(crate) fn read_endpoint_options(
     }
     let keys = target.endpoint_options.keys().map(String::as_str);
     let mut warnings: Vec<String> = schema.doubt(keys).into_iter().collect();
-    if target.use_legacy_max_tokens && schema.check(LEGACY_LIMIT, &true.into()).is_err() {
-        warnings.push(format!(
-            "`--use-legacy-max-tokens` has no effect: the endpoint `{}` has no such option",
-            target.endpoint_type
-        ));
+    for FlagOption { flag, key } in std::mem::take(&mut target.flag_options) {
+        if schema.check(key, &true.into()).is_ok() {
+            target.endpoint_options.entry(key).or_insert(true.into());
+        } else {
+            let name = &target.endpoint_type;
+            warnings.push(format!("`{flag}` has no effect: the endpoint `{name}` has no such option"));
+        }
     }
     Ok(warnings)
 }
 
-/// What the endpoint's manifest says about the answers of this run, and its schema of options about their lengths.
+/// What the endpoint's manifest says about the answers of this run, and its schema of options about longer ones than asked for.
 pub(crate) fn capabilities(registry: &Registry, plan: &Plan, metadata: &EndpointMetadata) -> Capabilities {
     // A schema that cannot be read costs a hint, and the run has loaded the library already.
     let endpoint = registry.describe(Category::Endpoint, &plan.target.endpoint_type).ok();
@@ -100,7 +102,8 @@ pub(crate) fn capabilities(registry: &Registry, plan: &Plan, metadata: &Endpoint
         produces_tokens: metadata.produces_tokens,
         tokenizes_input: metadata.tokenizes_input,
         streaming: plan.target.streaming,
-        legacy_limit: schema.filter(|schema| schema.has(LEGACY_LIMIT)).map(|_| LEGACY_LIMIT.to_owned()),
+        longer_output_hint: schema
+            .and_then(|schema| schema.longer_output_hint(&plan.target.endpoint_options).map(str::to_owned)),
     }
 }
 

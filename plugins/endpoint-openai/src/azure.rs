@@ -29,7 +29,8 @@ impl Endpoint for AzureChatEndpoint {
     "use_legacy_max_tokens": {
       "type": "boolean",
       "default": false,
-      "description": "Limit the output with `max_tokens` instead of `max_completion_tokens`."
+      "description": "Limit the output with `max_tokens` instead of `max_completion_tokens`.",
+      "x-longer-output-hint": "if the server does not know `max_completion_tokens`, use `--use-legacy-max-tokens`"
     }
   }
 }"#;

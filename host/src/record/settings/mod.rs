@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 pub(crate) use self::of_plan::described;
-pub(super) use self::stored::of_older;
+pub(super) use self::stored::{of_older, older_hint};
 
 /// What metrics and reports read of a run's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -41,9 +41,6 @@ pub(crate) struct RunSettings {
     /// Only the server counts tokens.
     #[serde(deserialize_with = "lenient")]
     pub(crate) use_server_token_count: bool,
-    /// The limit of the output is sent under its older name.
-    #[serde(deserialize_with = "lenient")]
-    pub(crate) use_legacy_max_tokens: bool,
     /// What counts tokens here.
     #[serde(deserialize_with = "lenient")]
     pub(crate) tokenizer: TokenizerSetting,

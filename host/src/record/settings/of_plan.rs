@@ -22,7 +22,6 @@ pub(crate) fn described(plan: &Redacted<Plan>) -> serde_json::Result<(RunSetting
         streaming: target.streaming,
         http2: target.http2,
         use_server_token_count: target.use_server_token_count,
-        use_legacy_max_tokens: target.use_legacy_max_tokens,
         tokenizer: match tokenizer {
             TokenizerChoice::Builtin => TokenizerSetting::Builtin,
             TokenizerChoice::Local(path) => TokenizerSetting::Local(path.to_string_lossy().as_ref().into()),

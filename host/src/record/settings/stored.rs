@@ -46,6 +46,14 @@ fn settings_of(config: &Value) -> Value {
     })
 }
 
+/// What an endpoint would have said of longer answers than asked for, before endpoints had words for it: then the host knew
+/// the one option.
+pub(in crate::record) fn older_hint(legacy_limit: Option<&str>, settings: &Value) -> Option<String> {
+    let is_unused = settings["use_legacy_max_tokens"] != true;
+    let hint = "if the server does not know `max_completion_tokens`, use `--use-legacy-max-tokens`";
+    legacy_limit.filter(|_| is_unused).map(|_| hint.to_owned())
+}
+
 /// What was in force in runs before there was a choice: the oldest journals say nothing of it, and their reports do.
 fn added_defaults() -> Value {
     json!({

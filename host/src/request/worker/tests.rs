@@ -149,7 +149,7 @@ fn equipment(url: &str, scripts: Vec<Script>, sink: Heard) -> Equipment<Heard> {
     let target = serde_json::from_value(json!({
         "urls": [url], "model": "m", "endpoint_type": "plain", "streaming": false, "request_timeout_s": 60.0,
         "wait_for_model_timeout_s": 0.0, "headers": [], "extra_inputs": {}, "use_server_token_count": false,
-        "use_legacy_max_tokens": false, "transport": "timed",
+        "transport": "timed",
     }));
     let target = TargetPlan::new(&target.unwrap(), None, StreamFraming::default(), true).unwrap();
     let instance = EndpointInstance::create(endpoint_table::<Plain>("Plain"), "{}").unwrap();
