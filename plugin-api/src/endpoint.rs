@@ -36,12 +36,12 @@ use std::{fmt, io, marker::PhantomData};
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "json")]
+use crate::error::PluginError;
 use crate::{
     abi::{EventOut, MessageView, PartView, RequestOut, TurnView},
     error::Result,
 };
-#[cfg(feature = "json")]
-use crate::error::PluginError;
 
 /// The [`Endpoint::OPTIONS`] of an endpoint that takes none: prony then refuses any that a user sets.
 pub const NO_OPTIONS: &str = r#"{"type": "object", "properties": {}}"#;

@@ -121,7 +121,9 @@ fn repeats_tools(script: &Script) -> bool {
     let mut steps = script.steps.iter().enumerate();
     steps.any(|(at, step)| {
         let reply = step.reply.iter().filter(|_| is_repeated(at)).flat_map(|reply| &reply.parts);
-        step.parts().chain(reply).any(|part| [PartKind::TOOL_CALL, PartKind::TOOL_RESULT].contains(&part.kind))
+        step.parts()
+            .chain(reply)
+            .any(|part| [PartKind::TOOL_CALL, PartKind::TOOL_RESULT].contains(&part.kind))
     })
 }
 
@@ -166,7 +168,9 @@ mod tests {
     fn tool_calls_need_an_endpoint_that_writes_them() {
         let (calls, what) = (dataset(PartKind::TOOL_CALL, "{}"), r#", "supports_images": true"#);
         let error = check(&calls, &endpoint(what), "e").unwrap_err();
-        assert!(error.to_string().starts_with("send entry 2 (`b`) to the endpoint `e`: it repeats tool calls"));
+        assert!(
+            error.to_string().starts_with("send entry 2 (`b`) to the endpoint `e`: it repeats tool calls")
+        );
         check(&calls, &endpoint(&format!(r#"{what}, "supports_tools": true"#)), "e").unwrap();
     }
 

@@ -120,7 +120,12 @@ mod tests {
         let mut scripts = [Script::single("s".to_owned(), Step::first(message))];
         take_apart(&mut scripts)?;
         let [script] = scripts;
-        Ok(script.steps.into_iter().flat_map(|step| step.messages).flat_map(|message| message.parts).collect())
+        Ok(script
+            .steps
+            .into_iter()
+            .flat_map(|step| step.messages)
+            .flat_map(|message| message.parts)
+            .collect())
     }
 
     #[test]
@@ -128,7 +133,8 @@ mod tests {
         let fields = r#"{"tool_calls": [{"id": "c-1", "type": "function", "function": {"name": "f", "arguments": "{\"a\": 1}"}},
             {"id": "c-2", "function": {"name": "g", "arguments": {"b": 2}}}]}"#;
         let parts = taken_apart("Wait.", fields).unwrap();
-        let expected = [Part::tool_call("c-1", "f", r#"{"a": 1}"#), Part::tool_call("c-2", "g", r#"{"b":2}"#)];
+        let expected =
+            [Part::tool_call("c-1", "f", r#"{"a": 1}"#), Part::tool_call("c-2", "g", r#"{"b":2}"#)];
         assert_eq!(parts[1..], expected);
         assert_eq!(counted_text(&parts[1]).as_deref(), Some(r#"f{"a": 1}"#));
     }

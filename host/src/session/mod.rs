@@ -163,7 +163,8 @@ impl Session {
             Some(context) => self.steps[context as usize].give(),
         };
         let calls = past.messages.last().and_then(Said::live_calls);
-        let adapted = calls.and_then(|ids| tool_results::for_calls(ids, &self.script.steps[position].messages));
+        let adapted =
+            calls.and_then(|ids| tool_results::for_calls(ids, &self.script.steps[position].messages));
         let adapted = adapted.map(Arc::from);
         Turn { session: self.number, position, past, script: Arc::clone(&self.script), adapted }
     }

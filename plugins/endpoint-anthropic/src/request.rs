@@ -77,7 +77,8 @@ impl<'a> Conversation<'a> {
             let is_of_tool = |block: &Block<'_>| matches!(block, Block::ToolResult { .. });
             if blocks.iter().any(is_of_tool) {
                 // All results of a message's calls stand in one message of the user's, the next one.
-                if let Some(Content::Blocks(results)) = conversation.messages.last_mut().map(|last| &mut last.content)
+                if let Some(Content::Blocks(results)) =
+                    conversation.messages.last_mut().map(|last| &mut last.content)
                     && results.iter().all(is_of_tool)
                 {
                     results.append(&mut blocks);

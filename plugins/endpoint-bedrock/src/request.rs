@@ -36,7 +36,8 @@ pub(crate) enum Block<'a> {
     #[serde(rename_all = "camelCase")]
     ToolResult {
         tool_use_id: &'a str,
-        content: [ResultText<'a>; 1],
+        /// At most one text: Bedrock takes no empty one.
+        content: Vec<ResultText<'a>>,
     },
     #[serde(untagged)]
     Raw(Value),
@@ -72,9 +73,8 @@ impl<'a> Conversation<'a> {
                 message.parts().filter(|part| part.kind() != PartKind::TEXT || !part.data().is_empty());
             let mut content = parts.map(block).collect::<Result<Vec<_>>>()?;
             // Roles alternate: all results of a message's calls, and what the user says then, stand in one message.
-            let is_of_tools = |content: &[Block<'_>]| {
-                content.iter().any(|block| matches!(block, Block::ToolResult { .. }))
-            };
+            let is_of_tools =
+                |content: &[Block<'_>]| content.iter().any(|block| matches!(block, Block::ToolResult { .. }));
             let role = if is_of_tools(&content) { "user" } else { message.role() };
             if let Some(last) = conversation.messages.last_mut()
                 && role == "user"
@@ -104,7 +104,8 @@ fn block(part: Part<'_>) -> Result<Block<'_>> {
             Block::ToolUse { tool_use_id: id, name, input: written_arguments(&arguments) }
         }
         PartKind::TOOL_RESULT => {
-            Block::ToolResult { tool_use_id: part.name(), content: [ResultText { text: data }] }
+            let text = Some(ResultText { text: data }).filter(|result| !result.text.is_empty());
+            Block::ToolResult { tool_use_id: part.name(), content: text.into_iter().collect() }
         }
         PartKind(kind) => {
             let what = format_args!("write a part of kind {kind} into a message");

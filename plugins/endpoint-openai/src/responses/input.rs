@@ -96,10 +96,11 @@ impl<'a> InputItem<'a> {
     /// A message, if it has a content or nothing else; behind it what belongs to tools.
     fn of(message: TurnMessage<'a>, items: &mut Vec<Self>) -> Result<()> {
         let role = if message.role().is_empty() { "user" } else { message.role() };
-        let is_of_tools = |part: &Part<'_>| [PartKind::TOOL_CALL, PartKind::TOOL_RESULT].contains(&part.kind());
-        let mut parts = message.parts().filter(|part| {
-            !is_of_tools(part) && (part.kind() != PartKind::TEXT || !part.data().is_empty())
-        });
+        let is_of_tools =
+            |part: &Part<'_>| [PartKind::TOOL_CALL, PartKind::TOOL_RESULT].contains(&part.kind());
+        let mut parts = message
+            .parts()
+            .filter(|part| !is_of_tools(part) && (part.kind() != PartKind::TEXT || !part.data().is_empty()));
         let content = match (parts.next(), parts.next()) {
             (None, _) if message.parts().any(|part| is_of_tools(&part)) => None,
             (None, _) => Some(ItemContent::Text("")),
