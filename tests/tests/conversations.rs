@@ -87,7 +87,7 @@ fn chat_calls(calls: &[(&str, &str)]) -> Value {
 /// A dialogue of five requests in prony's own format: calls of tools, their results, and what the user says in between.
 fn with_tools() -> String {
     let message = |role: &str, text: &str, tools: Value| {
-        let tools = json!({"kind": "json", "name": "tools", "data": tools});
+        let tools = json!({"kind": "json", "name": "tools", "data": tools.to_string()});
         json!({"role": role, "parts": [{"kind": "text", "data": text}, tools]})
     };
     let user = |text: &str| json!({"role": "user", "parts": [{"kind": "text", "data": text}]});
