@@ -49,7 +49,7 @@ impl<'a> Message<'a> {
         let (mut images, mut tool_calls, mut texts, mut tool_call_id) = (vec![], vec![], vec![], None);
         for part in message.parts() {
             match part.kind() {
-                PartKind::TEXT => texts.push(part.data()),
+                PartKind::TEXT => texts.extend(Some(part.data()).filter(|text| !text.is_empty())),
                 PartKind::TOOL_CALL => tool_calls.push(part.tool_call()?.into()),
                 PartKind::TOOL_RESULT => {
                     texts.push(part.data());
