@@ -85,7 +85,7 @@ impl<'a> ChatMessage<'a> {
         let calls = of_kind(PartKind::TOOL_CALL).map(|part| part.tool_call().map(ChatToolCall::from));
         let tool_calls = calls.collect::<Result<Vec<_>>>()?;
         let tool_call_id = of_kind(PartKind::TOOL_RESULT).next().map(|result| result.name());
-        let mut parts = message.parts().filter(is_content);
+        let mut parts = message.parts().filter(|part| is_content(*part));
         let content = match (parts.next(), parts.next()) {
             (None, _) if !tool_calls.is_empty() => None,
             (None, _) => Some(MessageContent::Text("")),
@@ -100,8 +100,8 @@ impl<'a> ChatMessage<'a> {
 }
 
 /// What stands in the content: no call of a tool, which has a place of its own, and no empty text.
-fn is_content(part: &Part<'_>) -> bool {
-    part.kind() != PartKind::TOOL_CALL && !(is_text(*part) && part.data().is_empty())
+fn is_content(part: Part<'_>) -> bool {
+    part.kind() != PartKind::TOOL_CALL && !(is_text(part) && part.data().is_empty())
 }
 
 /// What a tool answered is a text of its message.
