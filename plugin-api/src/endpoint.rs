@@ -36,6 +36,8 @@ use std::{fmt, io, marker::PhantomData};
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "json")]
+use crate::error::PluginError;
 use crate::{
     abi::{EventOut, MessageView, PartView, RequestOut, TurnView},
     error::Result,
@@ -152,6 +154,27 @@ impl PartKind {
     pub const VIDEO: Self = Self(3);
     /// JSON to splice in as it is, in the API format's own form.
     pub const RAW: Self = Self(4);
+    /// A call of a tool that the assistant made: the name is the tool's, the data is the text of a JSON object with the
+    /// strings `id` (may be empty) and `arguments`. See [`Part::tool_call`].
+    ///
+    /// Since minor 2 of the contract, and only for an endpoint whose manifest says `supports_tools`.
+    pub const TOOL_CALL: Self = Self(5);
+    /// What a tool answered: the name is the id of the call (may be empty), the data is a text.
+    ///
+    /// Since minor 2 of the contract, and only for an endpoint whose manifest says `supports_tools`.
+    pub const TOOL_RESULT: Self = Self(6);
+}
+
+/// A call of a tool, as a part of the kind [`PartKind::TOOL_CALL`] holds it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// To which the tool's result refers; empty where the API format has none.
+    pub id: String,
+    /// Name of the tool.
+    #[serde(skip)]
+    pub name: String,
+    /// What the tool is given, as the model wrote it: a JSON text, unless it wrote something else.
+    pub arguments: String,
 }
 
 /// Token counts as the server reports them. A count it does not report is `None`, which is not zero.
@@ -282,6 +305,19 @@ impl<'a> Part<'a> {
     /// The text, or a URL or data URL of a medium.
     pub fn data(&self) -> &'a str {
         self.0.data.as_str()
+    }
+
+    /// The call that a part of the kind [`PartKind::TOOL_CALL`] is.
+    ///
+    /// # Errors
+    /// `unsupported` if it is none: no host writes that.
+    #[cfg(feature = "json")]
+    pub fn tool_call(&self) -> Result<ToolCall> {
+        let read = serde_json::from_str(self.data());
+        let call: ToolCall = read.map_err(|error| {
+            PluginError::unsupported(format_args!("write a call of a tool, whose part is none: {error}"))
+        })?;
+        Ok(ToolCall { name: self.name().to_owned(), ..call })
     }
 }
 

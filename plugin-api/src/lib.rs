@@ -42,7 +42,7 @@ pub mod testing;
 pub mod version;
 
 pub use endpoint::{
-    Endpoint, EventSink, Parser, Part, PartKind, RequestWriter, TextKind, TokenUsage, TurnContext,
+    Endpoint, EventSink, Parser, Part, PartKind, RequestWriter, TextKind, TokenUsage, ToolCall, TurnContext,
     TurnMessage, NO_OPTIONS,
 };
 pub use error::{ErrorDetails, ErrorKind, PluginError, Result};

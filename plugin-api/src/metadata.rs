@@ -47,6 +47,10 @@ pub struct EndpointMetadata {
     /// Answers with videos.
     #[serde(default)]
     pub produces_videos: bool,
+    /// Writes calls of tools and their results into a request: parts of the kinds `TOOL_CALL` and `TOOL_RESULT`. An endpoint that
+    /// does not is never given one. A host before minor 2 of the contract does not know this key.
+    #[serde(default)]
+    pub supports_tools: bool,
     /// Accepts a prompt marker that defeats prefix caches.
     #[serde(default)]
     pub supports_cache_bust: bool,

@@ -71,6 +71,149 @@ fn later_turns_repeat_the_replies_that_were_asked_for(#[case] policy: &str, #[ca
     assert_eq!(all_messages(&server), [first, second]);
 }
 
+/// The answer of a chat with calls of tools, by their ids and names.
+fn calling(text: Option<&str>, calls: &[(&str, &str)]) -> Script {
+    let message = json!({"role": "assistant", "content": text, "tool_calls": chat_calls(calls)});
+    let choice = json!({"index": 0, "message": message, "finish_reason": "tool_calls"});
+    Script::whole("application/json", json!({"choices": [choice]}).to_string())
+}
+
+/// Their arguments are JSON in a spelling of its own.
+fn chat_calls(calls: &[(&str, &str)]) -> Value {
+    let call = |(id, name): &(&str, &str)| json!({"type": "function", "id": id, "function": {"name": name, "arguments": "{\"b\": 1.0,\"a\":[ ]}"}});
+    calls.iter().map(call).collect()
+}
+
+/// A dialogue of five requests in prony's own format: calls of tools, their results, and what the user says in between.
+fn with_tools() -> String {
+    let message = |role: &str, text: &str, tools: Value| {
+        let tools = json!({"kind": "json", "name": "tools", "data": tools.to_string()});
+        json!({"role": role, "parts": [{"kind": "text", "data": text}, tools]})
+    };
+    let user = |text: &str| json!({"role": "user", "parts": [{"kind": "text", "data": text}]});
+    let said = |text: &str| json!({"role": "assistant", "parts": [{"kind": "text", "data": text}]});
+    let calls = |calls: &[(&str, &str)]| message("assistant", "", json!({"tool_calls": chat_calls(calls)}));
+    let result = |id: &str, text: &str| message("tool", text, json!({"tool_call_id": id}));
+    let steps = [
+        (vec![user("Weather?")], calls(&[("r-1", "weather")])),
+        (vec![result("r-1", "sun")], said("Sunny.")),
+        (vec![user("Time?")], calls(&[("r-2", "time"), ("r-3", "place")])),
+        (vec![result("r-2", "noon"), result("r-3", "Lima")], said("Noon.")),
+        (vec![user("Bye")], said("Bye.")),
+    ];
+    let steps = steps.iter().enumerate().map(|(at, (messages, reply))| match at.checked_sub(1) {
+        None => json!({"messages": messages, "reply": reply}),
+        Some(before) => json!({"messages": messages, "reply": reply, "after": [before], "context": before}),
+    });
+    let session = json!({"id": "tools", "steps": steps.collect::<Vec<_>>()});
+    format!("{{\"prony_sessions\": 1}}\n{session}\n")
+}
+
+fn body(request: &SeenRequest) -> Value {
+    let text = String::from_utf8(request.bytes.clone()).unwrap();
+    serde_json::from_str(text.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
+/// What the last of five requests says, each of which repeats the one before it.
+fn last_of_five(policy: &str, words: &[&str]) -> Value {
+    let answers = [
+        calling(Some("One moment."), &[("c-1", "weather"), ("c-2", "news")]),
+        Script::whole("application/json", reply("reply 2")),
+        calling(None, &[("c-3", "time")]),
+        Script::whole("application/json", reply("reply 4")),
+    ];
+    let server = ScriptedServer::start(answers);
+    let words =
+        [&["--input-file", "t.jsonl", "--num-conversations", "1", "--replies", policy], words].concat();
+    let tool = talk(&server, &words);
+    tool.file("t.jsonl", with_tools());
+    tool.run().succeeds();
+    let bodies: Vec<Value> =
+        server.requests().iter().map(|request| body(request)["messages"].clone()).collect();
+    for (earlier, later) in bodies.iter().zip(&bodies[1..]) {
+        let (earlier, later) = (earlier.as_array().unwrap(), later.as_array().unwrap());
+        assert_eq!(later[..earlier.len()], earlier[..]);
+    }
+    assert_eq!(bodies.len(), 5);
+    bodies[4].clone()
+}
+
+/// The server made one call more than the script has results, and then one fewer.
+#[rstest]
+fn results_of_tools_answer_the_calls_that_the_server_made(
+    #[values(&[], &["--transport", "portable"], &["--isolate", "chat"])] place: &[&str],
+) {
+    let expected = json!([
+        {"role": "user", "content": "Weather?"},
+        {"role": "assistant", "content": "One moment.", "tool_calls": chat_calls(&[("c-1", "weather"), ("c-2", "news")])},
+        {"role": "tool", "content": "sun", "tool_call_id": "c-1"},
+        {"role": "tool", "content": "", "tool_call_id": "c-2"},
+        {"role": "assistant", "content": "reply 2"},
+        {"role": "user", "content": "Time?"},
+        {"role": "assistant", "content": null, "tool_calls": chat_calls(&[("c-3", "time")])},
+        {"role": "tool", "content": "noon", "tool_call_id": "c-3"},
+        {"role": "user", "content": "Lima"},
+        {"role": "assistant", "content": "reply 4"},
+        {"role": "user", "content": "Bye"},
+    ]);
+    assert_eq!(last_of_five("live", place), expected);
+}
+
+#[test]
+fn recorded_calls_of_tools_are_repeated_with_their_own_results() {
+    let expected = json!([
+        {"role": "user", "content": "Weather?"},
+        {"role": "assistant", "content": null, "tool_calls": chat_calls(&[("r-1", "weather")])},
+        {"role": "tool", "content": "sun", "tool_call_id": "r-1"},
+        {"role": "assistant", "content": "Sunny."},
+        {"role": "user", "content": "Time?"},
+        {"role": "assistant", "content": null, "tool_calls": chat_calls(&[("r-2", "time"), ("r-3", "place")])},
+        {"role": "tool", "content": "noon", "tool_call_id": "r-2"},
+        {"role": "tool", "content": "Lima", "tool_call_id": "r-3"},
+        {"role": "assistant", "content": "Noon."},
+        {"role": "user", "content": "Bye"},
+    ]);
+    assert_eq!(last_of_five("recorded", &[]), expected);
+}
+
+const CALLS_IN_MESSAGES: &str = r#"{"type":"message","stop_reason":"tool_use","content":[{"type":"tool_use","id":"c-1","name":"weather","input":{"city":"Lima"}}]}"#;
+const CALLS_IN_RESPONSES: &str = r#"{"id":"r","model":"m","status":"completed","output":[{"type":"function_call","id":"i-1","call_id":"c-1","name":"weather","arguments":"{\"city\":\"Lima\"}"}]}"#;
+const CALLS_OF_OLLAMA: &str = r#"{"model":"m","message":{"role":"assistant","content":"","tool_calls":[{"id":"c-1","function":{"name":"weather","arguments":{"city":"Lima"}}}]},"done":true,"done_reason":"stop"}"#;
+const CALLS_IN_CONVERSE: &str = r#"{"output":{"message":{"role":"assistant","content":[{"toolUse":{"toolUseId":"c-1","name":"weather","input":{"city":"Lima"}}}]}},"stopReason":"tool_use"}"#;
+
+/// Behind the user's message, each API format has the server's call and the script's result in its own form.
+#[rstest]
+#[case::messages("messages", CALLS_IN_MESSAGES, "messages", json!([
+    {"role": "assistant", "content": [{"type": "tool_use", "id": "c-1", "name": "weather", "input": {"city": "Lima"}}]},
+    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c-1", "content": "sun"}]},
+]))]
+#[case::responses("responses", CALLS_IN_RESPONSES, "input", json!([
+    {"type": "function_call", "call_id": "c-1", "name": "weather", "arguments": "{\"city\":\"Lima\"}"},
+    {"type": "function_call_output", "call_id": "c-1", "output": "sun"},
+]))]
+#[case::ollama("ollama_chat", CALLS_OF_OLLAMA, "messages", json!([
+    {"role": "assistant", "content": "", "tool_calls": [{"id": "c-1", "function": {"name": "weather", "arguments": {"city": "Lima"}}}]},
+    {"role": "tool", "content": "sun", "tool_call_id": "c-1"},
+]))]
+#[case::bedrock("bedrock_converse_stream", CALLS_IN_CONVERSE, "messages", json!([
+    {"role": "assistant", "content": [{"toolUse": {"toolUseId": "c-1", "name": "weather", "input": {"city": "Lima"}}}]},
+    {"role": "user", "content": [{"toolResult": {"toolUseId": "c-1", "content": [{"text": "sun"}]}}]},
+]))]
+fn each_api_format_has_its_own_form_of_calls(
+    #[case] endpoint: &str,
+    #[case] answer: &str,
+    #[case] list: &str,
+    #[case] expected: Value,
+) {
+    let server = ScriptedServer::start([Script::whole("application/json", answer)]);
+    let words = ["--endpoint-type", endpoint, "--input-file", "t.jsonl", "--request-count", "2"];
+    let tool = talk(&server, &words);
+    tool.file("t.jsonl", with_tools());
+    tool.run().succeeds();
+    let second = body(&server.requests()[1])[list].clone();
+    assert_eq!(second.as_array().unwrap()[1..], expected.as_array().unwrap()[..]);
+}
+
 #[test]
 fn a_conversation_ends_with_a_turn_that_failed() {
     let failure = Script::status("500 No", &["Content-Length: 0"]);

@@ -108,21 +108,25 @@ fn recorded_conversations_are_played_turn_by_turn() {
 #[rstest]
 #[case::several_apis(
     "openai-batch/input.jsonl",
+    "chat",
     "send entry 5 (`req-1-004`) to `/v1/embeddings` and the ones before it to `/v1/chat/completions`",
     "give each API a file of its own"
 )]
 #[case::tools(
     "openai-messages/messages.jsonl",
-    "send entry 3 (`session_000002`): it repeats tool calls or their results",
-    "leave it out, or give a file without tools"
+    "completions",
+    "send entry 3 (`session_000002`) to the endpoint `completions`: it repeats tool calls or their results",
+    "choose an endpoint that does, such as `chat`"
 )]
 fn what_cannot_be_sent_is_refused_before_the_load(
     #[case] name: &str,
+    #[case] endpoint: &str,
     #[case] says: &str,
     #[case] hint: &str,
 ) {
     let server = MockServer::start([]);
-    let run = Tool::profile(&server).arg("--input-file").arg(sample(name)).run();
+    let tool = Tool::profile(&server).args(["--endpoint-type", endpoint]);
+    let run = tool.arg("--input-file").arg(sample(name)).run();
     run.ends_with(2);
     assert!(run.stderr.contains(says) && run.stderr.contains(hint), "{}", run.stderr);
     assert_eq!(server.truth()["requests_total"], 0);

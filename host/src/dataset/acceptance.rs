@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use prony_plugin_api::{PartKind, metadata::EndpointMetadata};
 
-use super::{PAYLOAD, Part, Script, Step, TOOL_FIELDS};
+use super::{PAYLOAD, Part, Script, Step};
 use crate::explain::Explain;
 
 /// What an endpoint does not take. Places are entries of the dataset, from 1, with their names.
@@ -25,13 +25,14 @@ pub(crate) enum AcceptanceError {
         place: String,
         endpoint: String,
     },
-    /// Tool calls of a recording, which no API format writes.
+    /// Tool calls, which the API format has no form for.
     #[error(
-        "send {place}: it repeats tool calls or their results, which this version cannot write into a request"
+        "send {place} to the endpoint `{endpoint}`: it repeats tool calls or their results, and the endpoint takes none"
     )]
     Tools {
         /// Where they are.
         place: String,
+        endpoint: String,
     },
     /// Content for several APIs.
     #[error("send {place} to `{other}` and the ones before it to `{first}`: a run has one API format")]
@@ -50,7 +51,9 @@ impl Explain for AcceptanceError {
                 "take it out, or choose an endpoint that does: `prony plugins endpoint NAME` says what each takes".to_owned()
             }
             Self::Linked { .. } => "name a local file, or give a data URL".to_owned(),
-            Self::Tools { .. } => "leave it out, or give a file without tools".to_owned(),
+            Self::Tools { .. } => {
+                "choose an endpoint that does, such as `chat`, `responses` or `messages`, or give a file without tools".to_owned()
+            },
             Self::Paths { .. } => "give each API a file of its own".to_owned(),
             Self::Missing { medium, .. } => format!("give each row of the file an `{medium}`"),
         }
@@ -83,8 +86,8 @@ pub(super) fn check(
     }
     for (number, script) in scripts.iter().enumerate() {
         let place = || format!("entry {} (`{}`)", number + 1, script.id);
-        if repeats_tools(script) {
-            return Err(AcceptanceError::Tools { place: place() });
+        if !endpoint.supports_tools && repeats_tools(script) {
+            return Err(AcceptanceError::Tools { place: place(), endpoint: name.to_owned() });
         }
         for (kind, medium, is_supported, is_required) in kinds {
             // What cannot be done without is taken, whatever else the manifest says.
@@ -118,7 +121,9 @@ fn repeats_tools(script: &Script) -> bool {
     let mut steps = script.steps.iter().enumerate();
     steps.any(|(at, step)| {
         let reply = step.reply.iter().filter(|_| is_repeated(at)).flat_map(|reply| &reply.parts);
-        step.parts().chain(reply).any(|part| part.kind == PartKind::RAW && part.name == TOOL_FIELDS)
+        step.parts()
+            .chain(reply)
+            .any(|part| [PartKind::TOOL_CALL, PartKind::TOOL_RESULT].contains(&part.kind))
     })
 }
 
@@ -157,6 +162,16 @@ mod tests {
             script("a", vec![image()]),
             script("b", vec![Part::text("Hi".into()), image(), medium(kind, data)]),
         ]
+    }
+
+    #[test]
+    fn tool_calls_need_an_endpoint_that_writes_them() {
+        let (calls, what) = (dataset(PartKind::TOOL_CALL, "{}"), r#", "supports_images": true"#);
+        let error = check(&calls, &endpoint(what), "e").unwrap_err();
+        assert!(
+            error.to_string().starts_with("send entry 2 (`b`) to the endpoint `e`: it repeats tool calls")
+        );
+        check(&calls, &endpoint(&format!(r#"{what}, "supports_tools": true"#)), "e").unwrap();
     }
 
     const IMAGES: &str = r#", "supports_images": true"#;

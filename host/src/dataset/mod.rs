@@ -22,6 +22,7 @@ mod script;
 mod source;
 mod synthetic;
 mod tokenizer;
+mod tools;
 mod vocabulary;
 
 use std::{
@@ -37,7 +38,7 @@ pub(crate) use self::{
     formats::FileError,
     inspect::Contents,
     open::{DatasetError, Opened, Purpose, open, open_for},
-    script::{Message, PAYLOAD, Part, Script, Start, Step, StepPlace, TOOL_FIELDS},
+    script::{Message, PAYLOAD, Part, Script, Start, Step, StepPlace},
     source::Source,
     tokenizer::{Tokenizer, TokenizerError, yield_to_others},
 };

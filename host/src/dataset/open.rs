@@ -18,6 +18,7 @@ use super::{
     prompted::Prompted,
     replay::{self, ReplayError},
     tokenizer::Tokenizer,
+    tools::{self, ToolsError},
 };
 use crate::{
     explain::Explain,
@@ -55,6 +56,9 @@ pub(crate) enum DatasetError {
     /// There is no system message.
     #[error(transparent)]
     SystemPrompt(#[from] SystemPromptError),
+    /// Its tool calls are in no form that is known.
+    #[error(transparent)]
+    Tools(#[from] ToolsError),
     /// The endpoint does not take what the dataset holds.
     #[error(transparent)]
     NotAccepted(#[from] AcceptanceError),
@@ -70,6 +74,7 @@ impl Explain for DatasetError {
             Self::File(error) => error.hint(),
             Self::Media(error) => error.hint(),
             Self::NotAccepted(error) => error.hint(),
+            Self::Tools(error) => error.hint(),
             Self::Replay(error) => error.hint(),
             Self::SystemPrompt(_) => "name a text file with `--system-prompt-file`".to_owned(),
             Self::Thread(_) => "raise the limit on processes and threads (`ulimit -u`)".to_owned(),
@@ -178,6 +183,7 @@ pub(crate) fn open(
         }
         DatasetConfig::File { path, entries, osl, format, delay_ratio, system } => {
             let mut scripts = formats::read(&Input::new(path, *entries), *format)?.scripts;
+            tools::take_apart(&mut scripts)?;
             if let Some(replay) = replay {
                 scripts = replay::replayed(scripts, replay)?;
             }
@@ -256,8 +262,8 @@ fn count_texts(scripts: &mut [Script], tokenizer: &Tokenizer) {
     scripts.par_iter_mut().for_each(|script| {
         for step in &mut script.steps {
             let of = |message: &Message| {
-                let texts = message.parts.iter().filter(|part| part.kind == PartKind::TEXT);
-                texts.map(|text| tokenizer.count(&text.data) as u64).sum::<u64>()
+                let texts = message.parts.iter().filter_map(tools::counted_text);
+                texts.map(|text| tokenizer.count(&text) as u64).sum::<u64>()
             };
             step.input_tokens = Some(step.messages.iter().map(of).sum());
             step.reply_tokens = step.reply.as_ref().map(of);

@@ -214,6 +214,22 @@ impl Part {
         Self::named_text("", data)
     }
 
+    /// A text that others have as well.
+    pub(crate) fn shared_text(data: Arc<str>) -> Self {
+        Self { kind: PartKind::TEXT, name: String::new(), data }
+    }
+
+    /// A call of a tool, in the contract's form.
+    pub(crate) fn tool_call(id: &str, name: &str, arguments: &str) -> Self {
+        let data = serde_json::json!({"id": id, "arguments": arguments}).to_string();
+        Self { kind: PartKind::TOOL_CALL, name: name.to_owned(), data: data.into() }
+    }
+
+    /// What a tool answered to the call of this id.
+    pub(crate) fn tool_result(id: &str, text: Arc<str>) -> Self {
+        Self { kind: PartKind::TOOL_RESULT, name: id.to_owned(), data: text }
+    }
+
     /// A text that the dataset gives a name.
     pub(super) fn named_text(name: &str, data: String) -> Self {
         Self { kind: PartKind::TEXT, name: name.to_owned(), data: data.into() }

@@ -107,5 +107,5 @@ pub(crate) fn plan_target(plan: &Plan, metadata: &EndpointMetadata) -> Result<Ar
     // A transcript of silence has no words.
     let owes_text = metadata.produces_tokens && !metadata.requires_audio;
     let plan = TargetPlan::new(&plan.target, path, metadata.stream_framing, owes_text)?;
-    Ok(Arc::new(plan.with_sample(SampleContent::of(metadata))))
+    Ok(Arc::new(plan.with_sample(SampleContent::of(metadata)).repeating_tool_calls(metadata.supports_tools)))
 }

@@ -96,13 +96,13 @@ fn with_messages<T>(
     sample: Option<&[TurnPart<'static>]>,
     format: impl FnOnce(&[TurnMessage<'_>]) -> T,
 ) -> T {
-    let own = &turn.step().step.messages;
+    let own = turn.messages();
     if let Some(parts) = sample {
         let role = own.first().map_or("user", |message| &message.role);
         return format(&[TurnMessage { role, parts }]);
     }
     // Most requests repeat nothing, and need no list.
-    if let ([], [only]) = (turn.past.messages.as_slice(), own.as_slice()) {
+    if let ([], [only]) = (turn.past.messages.as_slice(), own) {
         return format(&[TurnMessage { role: &only.role, parts: &views(&only.parts) }]);
     }
     let said = turn.past.messages.iter().map(|said| (said.role(), views(said.parts())));

@@ -28,6 +28,8 @@ pub(crate) struct TargetPlan {
     pub(crate) framing: StreamFraming,
     /// What endpoints format where a dataset holds whole bodies; none for those that send these themselves.
     pub(crate) sample: Option<SampleContent>,
+    /// The endpoint writes tool calls into a request: those of a reply are repeated.
+    pub(crate) repeats_tool_calls: bool,
     /// An answer owes a text: one without any is a failure, unless it says why it ended.
     pub(crate) owes_text: bool,
     /// The user's key.
@@ -107,6 +109,7 @@ impl TargetPlan {
             streaming: target.streaming,
             framing,
             sample: None,
+            repeats_tool_calls: false,
             owes_text,
             api_key: target.api_key.clone(),
             user_headers,
@@ -130,6 +133,11 @@ impl TargetPlan {
             fixed_path: target.custom_endpoint.is_some(),
             redactor: redactor(target),
         })
+    }
+
+    /// The same, for an endpoint that writes tool calls into a request, or does not.
+    pub(crate) fn repeating_tool_calls(self, repeats_tool_calls: bool) -> Self {
+        Self { repeats_tool_calls, ..self }
     }
 
     /// The same, for an endpoint that gets this turn in the place of a payload.

@@ -18,16 +18,28 @@ enum Source {
     /// What was replied to a step when it was recorded.
     Recorded(Arc<Script>, usize),
     Replied(Arc<Reply>),
+    /// One of the messages of a step that differ from its script's.
+    Adapted(Arc<[Message]>, usize),
 }
 
 /// What a server answered, as far as the next request repeats it.
 #[derive(Debug)]
-pub(crate) struct Reply(Vec<Part>);
+pub(crate) struct Reply {
+    parts: Vec<Part>,
+    /// Ids of its calls of tools, in order.
+    calls: Vec<String>,
+}
 
 impl Reply {
     /// A reply of these parts, in order.
     pub(crate) fn of(parts: Vec<Part>) -> Self {
-        Self(parts)
+        Self { parts, calls: Vec::new() }
+    }
+
+    /// Adds a call of a tool.
+    pub(crate) fn call(&mut self, id: &str, name: &str, arguments: &str) {
+        self.parts.push(Part::tool_call(id, name, arguments));
+        self.calls.push(id.to_owned());
     }
 }
 
@@ -35,6 +47,11 @@ impl Reply {
 pub(super) fn scripted(script: &Arc<Script>, step: usize) -> impl Iterator<Item = Said> {
     let messages = 0..script.steps[step].messages.len();
     messages.map(move |message| Said(Source::Scripted(Arc::clone(script), step, message)))
+}
+
+/// Messages of a step that differ from its script's.
+pub(super) fn adapted(messages: &Arc<[Message]>) -> impl Iterator<Item = Said> {
+    (0..messages.len()).map(|message| Said(Source::Adapted(Arc::clone(messages), message)))
 }
 
 /// What was replied to a step when it was recorded, if that is known.
@@ -56,8 +73,16 @@ impl Said {
     /// Its content, in order.
     pub(crate) fn parts(&self) -> &[Part] {
         match &self.0 {
-            Source::Replied(reply) => &reply.0,
+            Source::Replied(reply) => &reply.parts,
             _ => self.message().map_or(&[], |message| &message.parts),
+        }
+    }
+
+    /// Ids of the calls of tools in it, if a server said it.
+    pub(super) fn live_calls(&self) -> Option<&[String]> {
+        match &self.0 {
+            Source::Replied(reply) => Some(&reply.calls),
+            _ => None,
         }
     }
 
@@ -65,6 +90,7 @@ impl Said {
         match &self.0 {
             Source::Scripted(script, step, message) => script.steps[*step].messages.get(*message),
             Source::Recorded(script, step) => script.steps[*step].reply.as_ref(),
+            Source::Adapted(messages, message) => messages.get(*message),
             Source::Replied(_) => None,
         }
     }

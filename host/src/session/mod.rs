@@ -6,12 +6,13 @@
 pub(crate) mod history;
 #[cfg(test)]
 mod tests;
+mod tool_results;
 
 use std::sync::Arc;
 
 use self::history::{Reply, Said};
 use crate::{
-    dataset::{Script, Step, StepPlace},
+    dataset::{Message, Script, Step, StepPlace},
     plan::ReplyPolicy,
 };
 
@@ -65,12 +66,19 @@ pub(crate) struct Turn {
     /// What was said before it.
     pub(crate) past: Past,
     script: Arc<Script>,
+    /// Its messages, where the server's calls of tools made others of them.
+    adapted: Option<Arc<[Message]>>,
 }
 
 impl Turn {
     /// The step.
     pub(crate) fn step(&self) -> StepPlace<'_> {
         self.script.place(self.position)
+    }
+
+    /// What it adds to what was said before it.
+    pub(crate) fn messages(&self) -> &[Message] {
+        self.adapted.as_deref().unwrap_or(&self.script.steps[self.position].messages)
     }
 
     /// Steps of its script.
@@ -98,7 +106,8 @@ impl Session {
 
     /// The first step, which waits for nothing.
     pub(crate) fn first(&self) -> Turn {
-        Turn { session: self.number, position: 0, past: Past::default(), script: Arc::clone(&self.script) }
+        let script = Arc::clone(&self.script);
+        Turn { session: self.number, position: 0, past: Past::default(), script, adapted: None }
     }
 
     /// The steps beside the first one that wait for nothing either.
@@ -119,7 +128,10 @@ impl Session {
         if state.wanted_by > 0 {
             let step = &self.script.steps[turn.position];
             let mut past = turn.past;
-            past.messages.extend(history::scripted(&self.script, turn.position));
+            match &turn.adapted {
+                Some(messages) => past.messages.extend(history::adapted(messages)),
+                None => past.messages.extend(history::scripted(&self.script, turn.position)),
+            }
             past.tokens = past.tokens.zip(step.input_tokens).map(|(before, own)| before + own);
             let recorded = history::recorded(&self.script, turn.position)
                 .filter(|_| self.replies == ReplyPolicy::Recorded || reply.is_none());
@@ -150,7 +162,11 @@ impl Session {
             None => Past::default(),
             Some(context) => self.steps[context as usize].give(),
         };
-        Turn { session: self.number, position, past, script: Arc::clone(&self.script) }
+        let calls = past.messages.last().and_then(Said::live_calls);
+        let adapted =
+            calls.and_then(|ids| tool_results::for_calls(ids, &self.script.steps[position].messages));
+        let adapted = adapted.map(Arc::from);
+        Turn { session: self.number, position, past, script: Arc::clone(&self.script), adapted }
     }
 }
 

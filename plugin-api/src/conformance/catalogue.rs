@@ -75,10 +75,20 @@ fn media() -> Vec<Sample> {
         sample("audio", with(PartKind::AUDIO, "data:audio/wav;base64,UklGRg==")),
         sample("a video", with(PartKind::VIDEO, "data:video/mp4;base64,AAAA")),
         sample("raw JSON", with(PartKind::RAW, "{\"type\": \"text\", \"text\": \"raw\"}")),
+        sample("a call of a tool and its result", called_tool()),
+        broken("a call of a tool that is none", with(PartKind::TOOL_CALL, "{]")),
         broken("a broken data URL", with(PartKind::IMAGE, "data:;,")),
         broken("raw JSON that is none", with(PartKind::RAW, "{]")),
         broken("a part of an unknown kind", with(PartKind(9999), "?")),
     ]
+}
+
+fn called_tool() -> Turn {
+    Turn::user("Rain?")
+        .message("assistant", "One moment.")
+        .part(PartKind::TOOL_CALL, "weather", r#"{"id": "c-1", "arguments": "{\"city\": \"Lima\"}"}"#)
+        .message("tool", "")
+        .part(PartKind::TOOL_RESULT, "c-1", "sunny")
 }
 
 fn settings() -> Vec<Sample> {

@@ -7,6 +7,7 @@
 //!
 //! The feature `json` turns it on.
 
+mod arguments;
 mod body;
 mod facts;
 mod failure;
@@ -16,6 +17,7 @@ mod text;
 mod texts;
 mod usage;
 
+pub use arguments::written_arguments;
 pub use body::{extras, raw, Body, Field};
 pub use facts::Facts;
 pub use failure::{answer, event, unexpected, unreadable, whole_event, Failure};

@@ -1,8 +1,11 @@
 //! What a turn says, as the API format writes it: [`Conversation`].
 
-use prony_plugin_api::{Part, PartKind, PluginError, Result, TurnContext, TurnMessage, json::raw};
+use prony_plugin_api::{
+    Part, PartKind, PluginError, Result, ToolCall, TurnContext, TurnMessage,
+    json::{raw, written_arguments},
+};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 /// A conversation, taken apart: the API format keeps what the system says out of the messages.
 #[derive(Debug)]
@@ -37,6 +40,15 @@ pub(crate) enum Block<'a> {
     Image {
         source: Source<'a>,
     },
+    ToolUse {
+        id: String,
+        name: String,
+        input: Box<RawValue>,
+    },
+    ToolResult {
+        tool_use_id: &'a str,
+        content: &'a str,
+    },
     #[serde(untagged)]
     Raw(Value),
 }
@@ -60,6 +72,19 @@ impl<'a> Conversation<'a> {
             let mut blocks = blocks(message)?;
             if message.role() == "system" {
                 conversation.system.append(&mut blocks);
+                continue;
+            }
+            let is_of_tool = |block: &Block<'_>| matches!(block, Block::ToolResult { .. });
+            if blocks.iter().any(is_of_tool) {
+                // All results of a message's calls stand in one message of the user's, the next one.
+                if let Some(Content::Blocks(results)) =
+                    conversation.messages.last_mut().map(|last| &mut last.content)
+                    && results.iter().all(is_of_tool)
+                {
+                    results.append(&mut blocks);
+                } else {
+                    conversation.messages.push(Message { role: "user", content: Content::Blocks(blocks) });
+                }
                 continue;
             }
             let role = if message.role().is_empty() { "user" } else { message.role() };
@@ -86,6 +111,11 @@ fn block(part: Part<'_>) -> Result<Block<'_>> {
         PartKind::TEXT => Block::Text { text: data },
         PartKind::IMAGE => Block::Image { source: source(data)? },
         PartKind::RAW => Block::Raw(raw(data)?),
+        PartKind::TOOL_CALL => {
+            let ToolCall { id, name, arguments, .. } = part.tool_call()?;
+            Block::ToolUse { id, name, input: written_arguments(&arguments) }
+        }
+        PartKind::TOOL_RESULT => Block::ToolResult { tool_use_id: part.name(), content: data },
         PartKind(kind) => {
             let name = match part.kind() {
                 PartKind::AUDIO => "audio".to_owned(),

@@ -1,8 +1,11 @@
 //! What a turn says, as the API format writes it: [`Conversation`].
 
-use prony_plugin_api::{Part, PartKind, PluginError, Result, TurnContext, json::raw};
+use prony_plugin_api::{
+    Part, PartKind, PluginError, Result, ToolCall, TurnContext,
+    json::{raw, written_arguments},
+};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 /// A conversation, taken apart: the API format keeps what the system says out of the messages.
 #[derive(Debug, Default)]
@@ -20,12 +23,30 @@ pub(crate) struct Message<'a> {
 
 /// One block of content.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum Block<'a> {
     Text(&'a str),
     Image(Image<'a>),
+    #[serde(rename_all = "camelCase")]
+    ToolUse {
+        tool_use_id: String,
+        name: String,
+        input: Box<RawValue>,
+    },
+    #[serde(rename_all = "camelCase")]
+    ToolResult {
+        tool_use_id: &'a str,
+        /// At most one text: Bedrock takes no empty one.
+        content: Vec<ResultText<'a>>,
+    },
     #[serde(untagged)]
     Raw(Value),
+}
+
+/// What a tool answered.
+#[derive(Debug, Serialize)]
+pub(crate) struct ResultText<'a> {
+    text: &'a str,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -51,7 +72,18 @@ impl<'a> Conversation<'a> {
             let parts =
                 message.parts().filter(|part| part.kind() != PartKind::TEXT || !part.data().is_empty());
             let mut content = parts.map(block).collect::<Result<Vec<_>>>()?;
-            match message.role() {
+            // Roles alternate: all results of a message's calls, and what the user says then, stand in one message.
+            let is_of_tools =
+                |content: &[Block<'_>]| content.iter().any(|block| matches!(block, Block::ToolResult { .. }));
+            let role = if is_of_tools(&content) { "user" } else { message.role() };
+            if let Some(last) = conversation.messages.last_mut()
+                && role == "user"
+                && is_of_tools(&last.content)
+            {
+                last.content.append(&mut content);
+                continue;
+            }
+            match role {
                 "system" => conversation.system.append(&mut content),
                 "" => conversation.messages.push(Message { role: "user", content }),
                 role => conversation.messages.push(Message { role, content }),
@@ -67,6 +99,14 @@ fn block(part: Part<'_>) -> Result<Block<'_>> {
         PartKind::TEXT => Block::Text(data),
         PartKind::IMAGE => Block::Image(image(data)?),
         PartKind::RAW => Block::Raw(raw(data)?),
+        PartKind::TOOL_CALL => {
+            let ToolCall { id, name, arguments, .. } = part.tool_call()?;
+            Block::ToolUse { tool_use_id: id, name, input: written_arguments(&arguments) }
+        }
+        PartKind::TOOL_RESULT => {
+            let text = Some(ResultText { text: data }).filter(|result| !result.text.is_empty());
+            Block::ToolResult { tool_use_id: part.name(), content: text.into_iter().collect() }
+        }
         PartKind(kind) => {
             let what = format_args!("write a part of kind {kind} into a message");
             return Err(PluginError::unsupported(what).hint(

@@ -1,7 +1,8 @@
 //! Messages as the API format writes them: a text, and images beside it.
 
-use prony_plugin_api::{PartKind, PluginError, Result, TurnMessage};
+use prony_plugin_api::{PartKind, PluginError, Result, ToolCall, TurnMessage, json::written_arguments};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 /// One message.
 #[derive(Debug, Serialize)]
@@ -11,6 +12,31 @@ pub(crate) struct Message<'a> {
     /// Base64, with nothing in front.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     images: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<Call>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<&'a str>,
+}
+
+/// A call of a tool, with its id where the server gave it one.
+#[derive(Debug, Serialize)]
+struct Call {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    id: String,
+    function: Function,
+}
+
+#[derive(Debug, Serialize)]
+struct Function {
+    name: String,
+    arguments: Box<RawValue>,
+}
+
+impl From<ToolCall> for Call {
+    fn from(call: ToolCall) -> Self {
+        let arguments = written_arguments(&call.arguments);
+        Self { id: call.id, function: Function { name: call.name, arguments } }
+    }
 }
 
 impl<'a> Message<'a> {
@@ -20,10 +46,15 @@ impl<'a> Message<'a> {
     /// `unsupported` for a part that the API format has no form for.
     pub(crate) fn of(message: TurnMessage<'a>) -> Result<Self> {
         let role = if message.role().is_empty() { "user" } else { message.role() };
-        let mut images = Vec::new();
+        let (mut images, mut tool_calls, mut texts, mut tool_call_id) = (vec![], vec![], vec![], None);
         for part in message.parts() {
             match part.kind() {
-                PartKind::TEXT => {}
+                PartKind::TEXT => texts.extend(Some(part.data()).filter(|text| !text.is_empty())),
+                PartKind::TOOL_CALL => tool_calls.push(part.tool_call()?.into()),
+                PartKind::TOOL_RESULT => {
+                    texts.push(part.data());
+                    tool_call_id = Some(part.name()).filter(|id| !id.is_empty());
+                }
                 PartKind::IMAGE => images.push(base64_of(part.data())?),
                 PartKind(kind) => {
                     let what = format_args!("write a part of kind {kind} into a message");
@@ -33,7 +64,7 @@ impl<'a> Message<'a> {
                 }
             }
         }
-        Ok(Self { role, content: message.text(), images })
+        Ok(Self { role, content: texts.join("\n"), images, tool_calls, tool_call_id })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Messages of a chat, as the API format writes them.
 
-use prony_plugin_api::{Part, PartKind, PluginError, Result, TurnMessage, json::raw};
+use prony_plugin_api::{Part, PartKind, PluginError, Result, ToolCall, TurnMessage, json::raw};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -8,7 +8,31 @@ use serde_json::Value;
 #[derive(Debug, Serialize)]
 pub(crate) struct ChatMessage<'a> {
     role: &'a str,
-    content: MessageContent<'a>,
+    /// `null` where there are only calls of tools.
+    content: Option<MessageContent<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<ChatToolCall>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename = "function")]
+struct ChatToolCall {
+    id: String,
+    function: CalledFunction,
+}
+
+#[derive(Debug, Serialize)]
+struct CalledFunction {
+    name: String,
+    arguments: String,
+}
+
+impl From<ToolCall> for ChatToolCall {
+    fn from(call: ToolCall) -> Self {
+        Self { id: call.id, function: CalledFunction { name: call.name, arguments: call.arguments } }
+    }
 }
 
 /// A lone text is written as a bare string: every server takes that, and many models' templates nothing else.
@@ -57,24 +81,38 @@ impl<'a> ChatMessage<'a> {
     /// `unsupported` for a part that the API format has no form for.
     pub(crate) fn of(message: TurnMessage<'a>) -> Result<Self> {
         let role = if message.role().is_empty() { "user" } else { message.role() };
-        let mut parts =
-            message.parts().filter(|part| part.kind() != PartKind::TEXT || !part.data().is_empty());
+        let of_kind = |kind| message.parts().filter(move |part| part.kind() == kind);
+        let calls = of_kind(PartKind::TOOL_CALL).map(|part| part.tool_call().map(ChatToolCall::from));
+        let tool_calls = calls.collect::<Result<Vec<_>>>()?;
+        let tool_call_id = of_kind(PartKind::TOOL_RESULT).next().map(|result| result.name());
+        let mut parts = message.parts().filter(|part| is_content(*part));
         let content = match (parts.next(), parts.next()) {
-            (None, _) => MessageContent::Text(""),
-            (Some(only), None) if only.kind() == PartKind::TEXT => MessageContent::Text(only.data()),
+            (None, _) if !tool_calls.is_empty() => None,
+            (None, _) => Some(MessageContent::Text("")),
+            (Some(only), None) if is_text(only) => Some(MessageContent::Text(only.data())),
             (first, second) => {
                 let all = first.into_iter().chain(second).chain(parts);
-                MessageContent::Parts(all.map(content_part).collect::<Result<_>>()?)
+                Some(MessageContent::Parts(all.map(content_part).collect::<Result<_>>()?))
             }
         };
-        Ok(Self { role, content })
+        Ok(Self { role, content, tool_calls, tool_call_id })
     }
+}
+
+/// What stands in the content: no call of a tool, which has a place of its own, and no empty text.
+fn is_content(part: Part<'_>) -> bool {
+    part.kind() != PartKind::TOOL_CALL && !(is_text(part) && part.data().is_empty())
+}
+
+/// What a tool answered is a text of its message.
+fn is_text(part: Part<'_>) -> bool {
+    [PartKind::TEXT, PartKind::TOOL_RESULT].contains(&part.kind())
 }
 
 fn content_part(part: Part<'_>) -> Result<ContentPart<'_>> {
     let data = part.data();
     Ok(match part.kind() {
-        PartKind::TEXT => ContentPart::Text { text: data },
+        PartKind::TEXT | PartKind::TOOL_RESULT => ContentPart::Text { text: data },
         PartKind::IMAGE => ContentPart::ImageUrl { image_url: Link { url: data } },
         PartKind::AUDIO => ContentPart::InputAudio { input_audio: audio(data)? },
         PartKind::VIDEO => ContentPart::VideoUrl { video_url: Link { url: data } },

@@ -282,6 +282,7 @@ mod tests {
           produces_audio           false
           produces_images          false
           produces_videos          false
+          supports_tools           false
           supports_cache_bust      false
           consumes_system_message  false
           requires_polling         false

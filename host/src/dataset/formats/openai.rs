@@ -10,7 +10,7 @@ use prony_plugin_api::PartKind;
 use serde_json::{Map, Value};
 
 use super::{RowError, row::wrong_type};
-use crate::dataset::{Message, Part, Step, TOOL_FIELDS};
+use crate::dataset::{Message, Part, Step, script::TOOL_FIELDS};
 
 /// Fields of a message that belong to tools.
 const OF_TOOLS: [&str; 3] = ["tool_calls", "tool_call_id", "function_call"];

@@ -259,7 +259,7 @@ impl<S: Sink> Player<S> {
         self.perform(prepared, &mut finished.exchange, context, || drop(slot.take())).await;
         let exchange = &finished.exchange;
         let (is_ok, at_ns) = (exchange.outcome.is_ok(), exchange.over_ns());
-        let reply = (is_ok && !is_last).then(|| reply(&exchange.answer));
+        let reply = (is_ok && !is_last).then(|| reply(&exchange.answer, self.wire.target.repeats_tool_calls));
         let is_unreachable = exchange.outcome.failure().is_some_and(|failure| failure.kind.is_nobody_there());
         let ReadyRequest { turn, finished, .. } = *ready;
         hand_over(&self.sink, &self.wire.endpoint, finished);
@@ -297,8 +297,12 @@ impl<S: Sink> Player<S> {
     }
 }
 
-/// What the next request of the session repeats: the text of the first choice.
-fn reply(answer: &Answer) -> Reply {
+/// What the next request of the session repeats: the text of the first choice and, where the API format writes them, its calls
+/// of tools.
+fn reply(answer: &Answer, repeats_tool_calls: bool) -> Reply {
     let said = answer.texts.iter().filter(|passage| passage.choice == 0 && passage.kind == TextKind::CONTENT);
-    Reply::of(vec![Part::text(said.map(|passage| passage.text.as_str()).collect())])
+    let mut reply = Reply::of(vec![Part::text(said.map(|passage| passage.text.as_str()).collect())]);
+    let calls = answer.tool_calls.iter().filter(|call| repeats_tool_calls && call.choice == 0);
+    calls.for_each(|call| reply.call(&call.id, &call.name, &call.arguments));
+    reply
 }

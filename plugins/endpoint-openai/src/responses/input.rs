@@ -1,6 +1,6 @@
 //! What a turn says, as items of a request's `input`.
 
-use prony_plugin_api::{Part, PartKind, PluginError, Result, TurnContext, TurnMessage, json::raw};
+use prony_plugin_api::{Part, PartKind, PluginError, Result, ToolCall, TurnContext, TurnMessage, json::raw};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -15,24 +15,36 @@ pub(super) struct Input<'a> {
     pub(super) items: Vec<InputItem<'a>>,
 }
 
-/// One message.
+/// One message, or what stands beside messages.
 #[derive(Debug, Serialize)]
-#[serde(tag = "type", rename = "message")]
-pub(super) struct InputItem<'a> {
-    role: &'a str,
-    content: ItemContent<'a>,
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum InputItem<'a> {
+    Message {
+        role: &'a str,
+        content: ItemContent<'a>,
+    },
+    FunctionCall {
+        call_id: String,
+        name: String,
+        arguments: String,
+    },
+    /// What a tool answered.
+    FunctionCallOutput {
+        call_id: &'a str,
+        output: &'a str,
+    },
 }
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum ItemContent<'a> {
+pub(super) enum ItemContent<'a> {
     Text(&'a str),
     Parts(Vec<InputPart<'a>>),
 }
 
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum InputPart<'a> {
+pub(super) enum InputPart<'a> {
     InputText {
         text: &'a str,
     },
@@ -61,7 +73,11 @@ impl<'a> Input<'a> {
         if instructions.is_some() {
             messages.next();
         }
-        Ok(Self { instructions, items: messages.map(InputItem::of).collect::<Result<_>>()? })
+        let mut items = Vec::with_capacity(messages.len());
+        for message in messages {
+            InputItem::of(message, &mut items)?;
+        }
+        Ok(Self { instructions, items })
     }
 }
 
@@ -77,19 +93,36 @@ fn instructions(message: TurnMessage<'_>) -> Option<&str> {
 }
 
 impl<'a> InputItem<'a> {
-    fn of(message: TurnMessage<'a>) -> Result<Self> {
+    /// A message, if it has a content or nothing else; behind it what belongs to tools.
+    fn of(message: TurnMessage<'a>, items: &mut Vec<Self>) -> Result<()> {
         let role = if message.role().is_empty() { "user" } else { message.role() };
-        let mut parts =
-            message.parts().filter(|part| part.kind() != PartKind::TEXT || !part.data().is_empty());
+        let is_of_tools =
+            |part: &Part<'_>| [PartKind::TOOL_CALL, PartKind::TOOL_RESULT].contains(&part.kind());
+        let mut parts = message
+            .parts()
+            .filter(|part| !is_of_tools(part) && (part.kind() != PartKind::TEXT || !part.data().is_empty()));
         let content = match (parts.next(), parts.next()) {
-            (None, _) => ItemContent::Text(""),
-            (Some(only), None) if only.kind() == PartKind::TEXT => ItemContent::Text(only.data()),
+            (None, _) if message.parts().any(|part| is_of_tools(&part)) => None,
+            (None, _) => Some(ItemContent::Text("")),
+            (Some(only), None) if only.kind() == PartKind::TEXT => Some(ItemContent::Text(only.data())),
             (first, second) => {
                 let all = first.into_iter().chain(second).chain(parts);
-                ItemContent::Parts(all.map(|part| input_part(role, part)).collect::<Result<_>>()?)
+                Some(ItemContent::Parts(all.map(|part| input_part(role, part)).collect::<Result<_>>()?))
             }
         };
-        Ok(Self { role, content })
+        items.extend(content.map(|content| Self::Message { role, content }));
+        for part in message.parts().filter(is_of_tools) {
+            items.push(Self::of_tool(part)?);
+        }
+        Ok(())
+    }
+
+    fn of_tool(part: Part<'a>) -> Result<Self> {
+        if part.kind() == PartKind::TOOL_RESULT {
+            return Ok(Self::FunctionCallOutput { call_id: part.name(), output: part.data() });
+        }
+        let ToolCall { id, name, arguments, .. } = part.tool_call()?;
+        Ok(Self::FunctionCall { call_id: id, name, arguments })
     }
 }
 

@@ -5,3 +5,4 @@ mod forms;
 mod other_inputs;
 mod replay;
 mod responses;
+mod tool_calls;
