@@ -4,9 +4,13 @@
 //! silently ignored: what this version does not do yet is an error that says so. Of a recording in another tool's format, what
 //! its module names is read.
 
+mod agent_calls;
+mod atif;
 mod azure;
 mod bailian;
 mod burstgpt;
+mod claude_code;
+mod codex;
 mod contents;
 pub(super) mod conversations;
 mod dag;
