@@ -116,6 +116,8 @@ pub(crate) enum FileFormat {
     Tracelab,
     /// Conversations, one message a line.
     Mlperf,
+    /// Spans of OpenTelemetry with messages.
+    Otel,
     /// Trajectories of agents, as Harbor writes them.
     Atif,
     /// Session files of Claude Code.
@@ -145,6 +147,7 @@ impl FileFormat {
         ("weka-trace", Self::WekaTrace),
         ("tracelab", Self::Tracelab),
         ("mlperf", Self::Mlperf),
+        ("otel", Self::Otel),
         ("atif", Self::Atif),
         ("claude-code", Self::ClaudeCode),
         ("codex", Self::Codex),
@@ -158,6 +161,7 @@ impl FileFormat {
             Self::BailianTrace
                 | Self::DagJsonl
                 | Self::WekaTrace
+                | Self::Otel
                 | Self::Atif
                 | Self::ClaudeCode
                 | Self::PronySessions

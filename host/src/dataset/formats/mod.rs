@@ -26,6 +26,7 @@ mod mooncake;
 mod openai;
 mod openai_batch;
 mod openai_messages;
+mod otel;
 mod packed;
 pub(super) mod prony_sessions;
 pub(super) mod raw_payload;
