@@ -4,8 +4,8 @@
 //! with `is_copied_context`, is a part of the conversation and no call. `metrics` has the tokens, those of the prompt whole.
 //! `tool_definitions` go into each request. Since `timestamp` is the only time of a step, a call goes at its instant, or when
 //! the one before it is over, if that is later. Trajectories of sub-agents are played where they stand in the same file: they
-//! begin after the call that started them, and the next call waits for them; where they have an earlier clock, their times count from that call. A
-//! picture that is a file is not read, and its name stands in its place. Source: Harbor's `trajectories` models.
+//! begin after the call that started them, and the next call waits for them; where they have an earlier
+//! clock, their times count from that call. A picture that is a file is not read, and its name stands in its place. Source: Harbor's `trajectories` models.
 //!
 //! ```json
 //! {"schema_version": "ATIF-v1.4", "session_id": "s", "agent": {"name": "a", "version": "1"}, "steps": [{"step_id": 1, "source": "user", "message": "Oslo?"}, {"step_id": 2, "source": "agent", "message": "In Norway.", "metrics": {"prompt_tokens": 12, "completion_tokens": 4}}]}

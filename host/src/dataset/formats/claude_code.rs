@@ -3,9 +3,9 @@
 //! Records are a tree by `parentUuid`. Those of the type `assistant` with one `message.id` are one call of the model; its prompt
 //! is `input_tokens` with what was read from and written to the cache. Two prompts behind one record are two branches: the later
 //! one waits for both. A compaction begins a new conversation. Records of other types, with `isMeta`, or of the model
-//! `<synthetic>` are no part of it. Sub-agents have files of their own, in the folder `SESSION/subagents` beside the session's file; they begin
-//! after the call that started them, and the next call waits for them. The system prompt and the definitions of tools are in no file, so that
-//! what is sent is shorter than what was. Source: files that Claude Code 2.1 wrote; uw-syfi/TraceLab.
+//! `<synthetic>` are no part of it. Sub-agents have files of their own, in the folder `SESSION/subagents` beside the
+//! session's file; they begin after the call that started them, and the next call waits for them. The system prompt and the
+//! definitions of tools are in no file, so that what is sent is shorter than what was. Source: files that Claude Code 2.1 wrote; uw-syfi/TraceLab.
 //!
 //! ```json
 //! {"type": "user", "uuid": "a", "parentUuid": null, "sessionId": "s", "timestamp": "2026-06-01T05:40:20.1Z", "message": {"role": "user", "content": "Oslo?"}}

@@ -118,6 +118,10 @@ impl Session {
     }
 
     fn says(&mut self, message: Message, at_ns: Option<u64>) {
+        // What says nothing is nothing to send.
+        if message.parts.is_empty() {
+            return;
+        }
         if self.call.is_answered() {
             self.next.push((message, at_ns));
         } else {

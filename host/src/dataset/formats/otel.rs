@@ -12,6 +12,8 @@
 //! {"trace_id": "t", "spans": [{"name": "chat m", "span_id": "a", "start_time": "2026-03-17T08:00:00Z", "end_time": "2026-03-17T08:00:02Z", "attributes": {"gen_ai.operation.name": "chat", "gen_ai.input.messages": "[{\"role\": \"user\", \"content\": \"Oslo?\"}]", "gen_ai.output.text": "In Norway."}}]}
 //! ```
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -38,6 +40,7 @@ pub(super) fn fits(head: &Head) -> bool {
 /// Reads a file's sessions, in the order of their first calls.
 pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
     let mut sessions: Vec<(String, Vec<Span>)> = Vec::new();
+    let mut places = HashMap::new();
     input.whole().objects(|mut row| {
         let batches = row.list("resourceSpans")?;
         if batches.is_empty() {
@@ -50,10 +53,11 @@ pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
         for span in batches.iter().flat_map(otlp_spans) {
             let Some(found) = Span::of_otlp(span)? else { continue };
             let trace = span["traceId"].as_str().unwrap_or("trace");
-            match sessions.iter_mut().find(|(id, _)| id == trace) {
-                Some((_, spans)) => spans.push(found),
-                None => sessions.push((trace.to_owned(), vec![found])),
+            let place = *places.entry(trace.to_owned()).or_insert(sessions.len());
+            if place == sessions.len() {
+                sessions.push((trace.to_owned(), Vec::new()));
             }
+            sessions[place].1.push(found);
         }
         Ok(())
     })?;
@@ -267,6 +271,8 @@ fn messages(list: Value) -> Result<Vec<Message>, RowError> {
             None => said.push(openai::message(value).map_err(within)?),
         }
     }
+    // What says nothing is nothing to send.
+    said.retain(|message| !message.parts.is_empty());
     Ok(said)
 }
 
