@@ -62,7 +62,7 @@ impl Session {
     fn record(&mut self, kind: &str, payload: &Value, at_ns: Option<u64>) -> Result<(), RowError> {
         match kind {
             "session_meta" if self.id.is_empty() => {
-                self.id = payload["id"].as_str().unwrap_or("session").to_owned();
+                payload["id"].as_str().unwrap_or("session").clone_into(&mut self.id);
                 if let Some(text) = payload["base_instructions"]["text"].as_str() {
                     self.says(
                         Message { role: "system".to_owned(), parts: vec![Part::text(text.to_owned())] },

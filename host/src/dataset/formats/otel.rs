@@ -97,7 +97,7 @@ impl Span {
         if !is_call(span, &attributes) {
             return Ok(None);
         }
-        Self::new(attributes, instant("start_time")?, instant("end_time")?)
+        Self::new(&attributes, instant("start_time")?, instant("end_time")?)
     }
 
     /// As [`Span::of_object`], of a span in the JSON form of OTLP.
@@ -115,10 +115,10 @@ impl Span {
         if !is_call(span, &attributes) {
             return Ok(None);
         }
-        Self::new(attributes, instant("startTimeUnixNano")?, instant("endTimeUnixNano")?)
+        Self::new(&attributes, instant("startTimeUnixNano")?, instant("endTimeUnixNano")?)
     }
 
-    fn new(attributes: Map<String, Value>, start_ns: u64, end_ns: u64) -> Result<Option<Self>, RowError> {
+    fn new(attributes: &Map<String, Value>, start_ns: u64, end_ns: u64) -> Result<Option<Self>, RowError> {
         let read = |key: &str| attributes.get(key).map(parsed).unwrap_or_default();
         let number = |keys: &[&str]| keys.iter().find_map(|key| attributes.get(*key)?.as_u64());
         let mut said = Vec::new();
@@ -146,7 +146,7 @@ impl Span {
         step.recorded.tool_calls = reply.as_ref().map(calls_of);
         let limit = step.recorded.output_tokens.or_else(|| number(&["gen_ai.request.max_tokens"]));
         step.max_tokens = limit.filter(|tokens| *tokens > 0);
-        step.extra_json = parameters(&attributes, read("gen_ai.tool.definitions"));
+        step.extra_json = parameters(attributes, read("gen_ai.tool.definitions"));
         Ok(Some(Self { start_ns, end_ns, said, reply, step }))
     }
 
