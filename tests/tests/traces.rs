@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 
 use prony_tests::{MockServer, Tool, fixtures};
 use rstest::rstest;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn traces() -> PathBuf {
     fixtures().join("traces")
@@ -183,4 +183,74 @@ fn a_session_that_refers_to_later_steps_is_refused() {
     run.ends_with(2);
     let said = run.stderr.replace("\ncause: ", ": ");
     assert!(said.contains("`s.jsonl:2`: steps[1]: `after` and `context` name steps"), "{said}");
+}
+
+/// What the steps of a converted session wait for, and with whose conversation they go on.
+fn graph(name: &str) -> Vec<(Value, Value)> {
+    let run = Tool::new(["dataset", "convert"]).arg(sample(name)).run();
+    let session = run.succeeds().stdout.lines().nth(1).unwrap().to_owned();
+    let session: Value = serde_json::from_str(&session).unwrap();
+    let steps = session["steps"].as_array().unwrap();
+    steps.iter().map(|step| (step["after"].clone(), step["context"].clone())).collect()
+}
+
+#[test]
+fn a_session_of_an_agent_has_its_branches_and_sub_agents() {
+    let name = "claude-code/with_subagent/23ad52e2-89b4-4edd-9a4b-5a1603a445f4.jsonl";
+    let expected = [
+        (json!(null), json!(null)),
+        // The sub-agent begins a conversation of its own.
+        (json!([0]), json!(null)),
+        (json!([1]), json!(1)),
+        // Its result is awaited.
+        (json!([0, 2]), json!(0)),
+        (json!([3]), json!(3)),
+        // An edited prompt goes on where the one before it did.
+        (json!([3, 4]), json!(3)),
+        // A compaction begins a new conversation.
+        (json!([5]), json!(null)),
+    ];
+    assert_eq!(graph(name), expected);
+}
+
+#[test]
+fn spans_wait_for_the_responses_that_they_repeat() {
+    let expected = [
+        (json!(null), json!(null)),
+        (json!([0]), json!(null)),
+        (json!([0]), json!(null)),
+        (json!([0, 1, 2]), json!(0)),
+    ];
+    assert_eq!(graph("otel/inference-perf/fan_in_dependencies.json"), expected);
+}
+
+#[test]
+fn spans_are_replayed_as_a_session() {
+    let server = MockServer::start(["--tokens", "2"]);
+    let tool = Tool::profile(&server).args(["--num-conversations", "1", "--input-file"]);
+    let run = tool.arg(sample("otel/inference-perf/prefix_sharing_example.json")).run();
+    assert_eq!(run.succeeds().summary()["request_count"]["avg"], 7);
+}
+
+#[test]
+fn a_file_that_is_like_no_format_is_told_what_was_tried() {
+    let tool = Tool::new(["dataset", "inspect", "u.jsonl"]);
+    tool.file("u.jsonl", "{\"colour\": \"red\"}\n");
+    let run = tool.run();
+    run.ends_with(2);
+    assert!(run.stderr.contains("its first object has the keys `colour`"), "{}", run.stderr);
+    assert!(run.stderr.contains("tried were"), "{}", run.stderr);
+}
+
+#[test]
+fn settings_that_change_no_whole_body_are_told() {
+    let server = MockServer::start(["--tokens", "2"]);
+    let tool =
+        Tool::profile(&server).args(["--osl", "5", "--extra-inputs", "n:1", "--num-conversations", "1"]);
+    let run = tool.arg("--input-file").arg(sample("aiperf/inputs.json")).run();
+    run.succeeds();
+    for flag in ["--osl", "--extra-inputs"] {
+        let says = format!("`{flag}` changes no request body of the input file");
+        assert!(run.stderr.contains(&says), "{}", run.stderr);
+    }
 }

@@ -109,6 +109,8 @@ pub(crate) struct Purpose<'a> {
     pub(crate) name: &'a str,
     /// Responses are to be streams.
     pub(crate) streaming: bool,
+    /// Members are added to bodies.
+    pub(crate) has_extra_inputs: bool,
     /// What of it is replayed at its own instants, if it is.
     pub(crate) replay: Option<Replay>,
 }
@@ -123,7 +125,7 @@ pub(crate) fn open_for(
     tokenizer: Option<&Arc<Tokenizer>>,
     seed: Seed,
 ) -> Result<Opened, DatasetError> {
-    let Purpose { endpoint, name, streaming, replay } = purpose;
+    let Purpose { endpoint, name, streaming, has_extra_inputs, replay } = purpose;
     let Opened { source, mut warnings } = open(config, replay, tokenizer, seed)?;
     // Generated scripts are all alike.
     let first = [source.script(0)];
@@ -134,7 +136,21 @@ pub(crate) fn open_for(
         warnings.push(INSTANTS_UNUSED.to_owned());
     }
     warnings.extend(formats::raw_payload::other_streaming(scripts, streaming));
+    if let DatasetConfig::File { osl, system, .. } = config
+        && formats::raw_payload::are_all(scripts)
+    {
+        warnings.extend(without_effect(osl.is_some(), system.is_some(), has_extra_inputs));
+    }
     Ok(Opened { source, warnings })
+}
+
+/// What is said of settings that would change bodies, where a file is found to hold nothing but such.
+fn without_effect(osl: bool, system: bool, extra_inputs: bool) -> impl Iterator<Item = String> {
+    let settings = [(osl, "--osl"), (system, "--system-prompt"), (extra_inputs, "--extra-inputs")];
+    let given = settings.into_iter().filter(|(is_given, _)| *is_given);
+    given.map(|(_, flag)| {
+        format!("`{flag}` changes no request body of the input file: whole bodies are sent as they are")
+    })
 }
 
 /// Opens a dataset of at least one script; a replay has the part of it that is replayed, with its instants. Scripts are the same

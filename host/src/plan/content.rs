@@ -116,6 +116,14 @@ pub(crate) enum FileFormat {
     Tracelab,
     /// Conversations, one message a line.
     Mlperf,
+    /// Spans of OpenTelemetry with messages.
+    Otel,
+    /// Trajectories of agents, as Harbor writes them.
+    Atif,
+    /// Session files of Claude Code.
+    ClaudeCode,
+    /// Session files of Codex.
+    Codex,
     /// What all others become.
     PronySessions,
 }
@@ -139,12 +147,25 @@ impl FileFormat {
         ("weka-trace", Self::WekaTrace),
         ("tracelab", Self::Tracelab),
         ("mlperf", Self::Mlperf),
+        ("otel", Self::Otel),
+        ("atif", Self::Atif),
+        ("claude-code", Self::ClaudeCode),
+        ("codex", Self::Codex),
         ("prony-sessions", Self::PronySessions),
     ];
 
     /// Sessions of it may have branches.
     pub(crate) fn has_forks(self) -> bool {
-        matches!(self, Self::BailianTrace | Self::DagJsonl | Self::WekaTrace | Self::PronySessions)
+        matches!(
+            self,
+            Self::BailianTrace
+                | Self::DagJsonl
+                | Self::WekaTrace
+                | Self::Otel
+                | Self::Atif
+                | Self::ClaudeCode
+                | Self::PronySessions
+        )
     }
 
     /// It says which blocks prompts share.

@@ -213,7 +213,8 @@ fn open_dataset(
 ) -> Result<Arc<Source>, DatasetError> {
     let name = &plan.target.endpoint_type;
     let replay = plan.replay();
-    let purpose = Purpose { endpoint, name, streaming: plan.target.streaming, replay };
+    let has_extra_inputs = !plan.target.extra_inputs.is_empty();
+    let purpose = Purpose { endpoint, name, streaming: plan.target.streaming, has_extra_inputs, replay };
     let seed = Seed::new(plan.random_seed);
     let Opened { source, warnings } = dataset::open_for(purpose, &plan.dataset, tokenizer, seed)?;
     for warning in &warnings {

@@ -1,9 +1,9 @@
 //! The door: which format a file has, and who reads it. The one list of all formats.
 
 use super::{
-    FileError, azure, bailian, burstgpt, contents::Head, conversations, dag, input::Input, inputs_json,
-    mlperf, mooncake, openai_batch, openai_messages, prony_sessions, raw_payload, sagemaker, sharegpt,
-    tracelab, weka,
+    FileError, atif, azure, bailian, burstgpt, claude_code, codex, contents::Head, conversations, dag,
+    input::Input, inputs_json, mlperf, mooncake, openai_batch, openai_messages, otel, prony_sessions,
+    raw_payload, row::nearest, sagemaker, sharegpt, single_turn::KEYS, tracelab, weka,
 };
 use crate::{dataset::Script, plan::FileFormat};
 
@@ -35,6 +35,10 @@ const FORMATS: &[Known] = &[
     Known { name: FileFormat::Tracelab, fits: tracelab::fits, read: tracelab::read },
     Known { name: FileFormat::PronySessions, fits: prony_sessions::fits, read: prony_sessions::read },
     Known { name: FileFormat::Mlperf, fits: mlperf::fits, read: mlperf::read },
+    Known { name: FileFormat::Otel, fits: otel::fits, read: otel::read },
+    Known { name: FileFormat::Atif, fits: atif::fits, read: atif::read },
+    Known { name: FileFormat::ClaudeCode, fits: claude_code::fits, read: claude_code::read },
+    Known { name: FileFormat::Codex, fits: codex::fits, read: codex::read },
 ];
 
 /// What a file says, and the format that it was read as.
@@ -97,7 +101,8 @@ fn is_multi_turn(head: &Head) -> bool {
 
 /// A row with few keys, of which one is nearly right, is a mistake in a file of ours.
 fn looks_like_text(head: &Head) -> bool {
-    head.rows.first().is_some_and(|row| row.len() <= 3) && head.rows.len() <= 40
+    let is_near = |key: &String| nearest(key, KEYS).is_some() || KEYS.contains(&key.as_str());
+    head.rows.first().is_some_and(|row| row.len() <= 3 && (row.is_empty() || row.keys().any(is_near)))
 }
 
 /// What an unknown file begins with, for a message.

@@ -35,6 +35,14 @@ impl<'a> Input<'a> {
         Self { most: None, ..*self }
     }
 
+    /// Another file that belongs to this one.
+    pub(super) fn at<'b>(&self, path: &'b Path) -> Input<'b>
+    where
+        'a: 'b,
+    {
+        Input { path, most: None, errors: self.errors }
+    }
+
     /// Whether anything was wrong so far, where that is collected.
     pub(super) fn has_errors(&self) -> bool {
         self.errors.is_some_and(|errors| !errors.borrow().is_empty())

@@ -4,9 +4,13 @@
 //! silently ignored: what this version does not do yet is an error that says so. Of a recording in another tool's format, what
 //! its module names is read.
 
+mod agent_calls;
+mod atif;
 mod azure;
 mod bailian;
 mod burstgpt;
+mod claude_code;
+mod codex;
 mod contents;
 pub(super) mod conversations;
 mod dag;
@@ -22,6 +26,7 @@ mod mooncake;
 mod openai;
 mod openai_batch;
 mod openai_messages;
+mod otel;
 mod packed;
 pub(super) mod prony_sessions;
 pub(super) mod raw_payload;

@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::{
-    FileError, RowError,
+    FileError, RowError, codex,
     contents::Head,
     input::Input,
     openai, raw_payload,
@@ -48,6 +48,7 @@ pub(super) fn fits(head: &Head) -> bool {
         && is_timed
         && !head.has(&["chat_id"])
         && !head.has(&["model"])
+        && !codex::fits(head)
 }
 
 /// Reads a file's sessions, in the order of their first rows.

@@ -94,7 +94,8 @@ fn part(value: Value) -> Result<Part, RowError> {
     })
 }
 
-fn json_part(name: &str, value: &Value) -> Part {
+/// A part of JSON.
+pub(super) fn json_part(name: &str, value: &Value) -> Part {
     Part { kind: PartKind::RAW, name: name.to_owned(), data: value.to_string().into() }
 }
 

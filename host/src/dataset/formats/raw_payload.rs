@@ -77,6 +77,12 @@ pub(in crate::dataset) fn other_streaming(scripts: &[Arc<Script>], is_streaming:
         .then(|| format!("{others} of {all} request bodies {have} `\"stream\": {value}`, and {consequence}"))
 }
 
+/// Whether every request of these scripts is a whole body.
+pub(in crate::dataset) fn are_all(scripts: &[Arc<Script>]) -> bool {
+    let mut steps = scripts.iter().flat_map(|script| &script.steps);
+    steps.all(|step| step.parts().any(|part| part.name == PAYLOAD))
+}
+
 /// Whether a payload asks for a stream, if it says so.
 fn stream(payload: &str) -> Option<bool> {
     #[derive(Deserialize)]

@@ -433,7 +433,7 @@ const OTHER_NAMES: [(&str, &str); 10] = [
 ];
 
 /// The known key that is likely meant.
-fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
+pub(super) fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
     let ours = OTHER_NAMES.iter().find(|(theirs, _)| *theirs == key.to_lowercase()).map(|(_, ours)| *ours);
     if let Some(ours) = ours.filter(|ours| known.contains(ours)) {
         return Some(ours);
