@@ -25,7 +25,7 @@ use crate::{
         resolve::{EndpointFacts, Resolved, resolve},
         spec::{API_KEY_VARIABLE, RunSpec},
     },
-    plan::{Plan, Ramp},
+    plan::Plan,
     plugin::{self, Category, DiscoveryOptions, OptionSchema, Registry},
     record::{ProcessUsage, recorder::RecorderError},
     report::again_from_the_journal,
@@ -200,7 +200,7 @@ fn own_inputs(flags: &ProfileFlags, registry: &Registry, endpoint: &str) -> Resu
 fn doubts(calibration: &Calibration, plan: &Plan) -> Option<String> {
     plan.phases.iter().find_map(|phase| {
         let streams = phase.load.most_in_flight().filter(|_| plan.target.streaming).map(u64::from);
-        let rate = phase.load.rate().map(Ramp::most);
+        let rate = phase.load.most_rate();
         calibration.doubts(cores(), streams, rate)
     })
 }

@@ -10,9 +10,12 @@ use super::{
     problems::Problems,
     rules,
     spec::RunSpec,
+    users,
 };
 use crate::{
-    plan::{DEFAULT_DRAIN_S, Grace, Limit, Load, Phase, Ramp, RampError, Replay, Role, StopRule, TimeLimit},
+    plan::{
+        DEFAULT_DRAIN_S, Grace, Limit, Load, Phase, Ramp, RampError, Replay, Role, StopRule, TimeLimit, Users,
+    },
     screen::counted,
 };
 
@@ -26,21 +29,29 @@ const DEFAULT_GRACE_S: f64 = 30.0;
 
 /// The phases that are asked for: a warm-up if there is to be one, then what is measured.
 pub(super) fn phases(spec: &RunSpec, problems: &mut Problems) -> Vec<Phase> {
+    let users = users::users(spec, problems);
     let warmup = warmup_stop(spec, problems).and_then(|stop| {
         let open = arrival::warmup(spec, problems);
         let rules = rules::warmup(spec, problems);
-        let load = problems.note(load(open, warmup_concurrency(spec)))?;
+        let concurrency = warmup_concurrency(spec);
+        let load = match users.filter(|_| !has_own_load(spec)) {
+            Some(users) => of_users(users, concurrency),
+            None => load(open, concurrency),
+        };
+        let load = problems.note(load)?;
         Some((Role::Warmup, load, stop, rules))
     });
     let replay = replay(spec, problems);
-    let (open, stop) = (arrival::measured(spec, problems), stop(spec, replay.is_some(), problems));
+    let open = arrival::measured(spec, problems);
+    let stop = stop(spec, replay.is_some(), users.map(|users| users.number.into()), problems);
     let concurrency =
         Concurrency { most: spec.concurrency.value(), over_s: spec.concurrency_ramp_duration.value() };
     problems.require(&spec.concurrency_ramp_duration, &spec.concurrency);
     let rules = rules::measured(spec, problems);
-    let measured = match replay {
-        None => load(open, concurrency),
-        Some(replay) => concurrency
+    let measured = match (replay, users) {
+        (None, None) => load(open, concurrency),
+        (None, Some(users)) => of_users(users, concurrency),
+        (Some(replay), _) => concurrency
             .curve()
             .map(|requests| Load::Replay { replay, limit: Limit { requests, ..Limit::default() } }),
     };
@@ -82,6 +93,19 @@ fn load(open: Option<OpenLoop>, concurrency: Concurrency) -> Result<Load, RampEr
             Load::Open { rate, law, limit }
         }
     })
+}
+
+/// Users have no limit unless it was given.
+fn of_users(users: Users, concurrency: Concurrency) -> Result<Load, RampError> {
+    let limit = Limit { requests: concurrency.curve()?, ..Limit::default() };
+    Ok(Load::Users { users, limit })
+}
+
+/// The warm-up has a load of its own, and not that of users.
+fn has_own_load(spec: &RunSpec) -> bool {
+    spec.warmup_request_rate.is_given()
+        || spec.warmup_arrival_pattern.is_given()
+        || spec.warmup_concurrency.is_given()
 }
 
 /// That of the warm-up is shaped like the measured one, so that it warms what will be measured.
@@ -143,7 +167,7 @@ fn replay(spec: &RunSpec, problems: &mut Problems) -> Option<Replay> {
     })
 }
 
-fn stop(spec: &RunSpec, is_replay: bool, problems: &mut Problems) -> StopRule {
+fn stop(spec: &RunSpec, is_replay: bool, fewest: Option<NonZeroU64>, problems: &mut Problems) -> StopRule {
     problems.require(&spec.benchmark_grace_period, &spec.benchmark_duration);
     let time = spec.benchmark_duration.value().map(|duration_s| {
         let grace = spec.benchmark_grace_period.value().unwrap_or(Grace::Seconds(DEFAULT_GRACE_S));
@@ -153,21 +177,28 @@ fn stop(spec: &RunSpec, is_replay: bool, problems: &mut Problems) -> StopRule {
     if is_replay {
         return StopRule::of_replay(requests, sessions, time);
     }
-    StopRule::of(requests, sessions, time).unwrap_or(StopRule::after_requests(DEFAULT_REQUEST_COUNT))
+    StopRule::of(requests, sessions, time).unwrap_or_else(|| {
+        // Each user sends one at least.
+        StopRule::after_requests(DEFAULT_REQUEST_COUNT.max(fewest.unwrap_or(NonZeroU64::MIN)))
+    })
 }
 
 /// A short name for the load, as it stands in the name of the artifact folder: `c8` for a concurrency, `r10` for a rate, with
 /// first and last value of one that changes.
 pub(super) fn stimulus(phase: &Phase) -> String {
     let rate = phase.load.rate().map(|rate| format!("r{}", rate.short()));
+    let users = phase.load.users().map(|users| format!("u{}_r{}", users.number, users.rate));
     let concurrency = match &phase.load {
         Load::Closed { sessions } => Some(sessions.short()),
-        Load::Open { limit, .. } | Load::Replay { limit, .. } => limit.in_flight().map(|most| most.short()),
+        Load::Open { limit, .. } | Load::Replay { limit, .. } | Load::Users { limit, .. } => {
+            limit.in_flight().map(|most| most.short())
+        }
     };
     let replay = phase.load.replay().map(|_| "replay".to_owned());
     replay
         .into_iter()
         .chain(rate)
+        .chain(users)
         .chain(concurrency.map(|most| format!("c{most}")))
         .collect::<Vec<_>>()
         .join("_")
@@ -217,6 +248,11 @@ mod tests {
         let requests = requests.map(|most| Ramp::constant(most).unwrap());
         let limit = Limit { requests, ..Limit::default() };
         Load::Open { rate: Ramp::constant(rate).unwrap(), law, limit }
+    }
+
+    fn users(number: u32, rate: f64) -> Load {
+        let users = Users { number: number.try_into().unwrap(), rate };
+        Load::Users { users, limit: Limit::default() }
     }
 
     fn gamma(shape: f64) -> Law {
@@ -282,6 +318,11 @@ mod tests {
         Load::Closed { sessions: Ramp::linear(1, 8, 20.0).unwrap() },
         requests(10)
     )]
+    #[case::users(
+        "--user-centric-rate 4 --num-users 20 --conversation-turn-mean 3",
+        users(20, 4.0),
+        requests(20)
+    )]
     #[case::one_does_not_rise("--concurrency 1 --concurrency-ramp-duration 20", closed(1), requests(10))]
     fn flags_become_a_measured_phase(#[case] line: &str, #[case] load: Load, #[case] stop: StopRule) {
         assert_eq!(resolve(line).unwrap(), [Phase::measured(load, stop)]);
@@ -333,6 +374,12 @@ mod tests {
         closed(2)
     )]
     #[case::inherited_ramp("--request-rate 40 --request-rate-ramp-duration 20", "", rising(0.2, 40.0, 20.0))]
+    #[case::users("--user-centric-rate 4 --num-users 5 --conversation-turn-mean 3", "", users(5, 4.0))]
+    #[case::own_load_beside_users(
+        "--user-centric-rate 4 --num-users 5 --conversation-turn-mean 3",
+        "--warmup-concurrency 2",
+        closed(2)
+    )]
     #[case::own_ramp(
         "--request-rate 40 --request-rate-ramp-duration 20",
         "--warmup-request-rate-ramp-duration 10",
@@ -414,6 +461,24 @@ mod tests {
         "--request-rate 5 --arrival-pattern constant --arrival-smoothness 2",
         "use `--arrival-smoothness` together with `--arrival-pattern constant`: only gamma gaps have a shape"
     )]
+    #[case("--num-users 5", "`--num-users` requires `--user-centric-rate`")]
+    #[case("--user-centric-rate 5", "`--user-centric-rate` requires `--num-users`")]
+    #[case(
+        "--user-centric-rate 5 --num-users 3",
+        "`--user-centric-rate` requires `--conversation-turn-mean`"
+    )]
+    #[case(
+        "--user-centric-rate 5 --num-users 3 --conversation-turn-mean 1",
+        "use `--user-centric-rate` together with `--conversation-turn-mean`: a conversation of one turn has no pace"
+    )]
+    #[case(
+        "--user-centric-rate 5 --num-users 3 --conversation-turn-mean 4 --request-rate 2 --request-count 2 \
+         --conversation-turn-delay-mean 9",
+        "use `--request-rate` together with `--user-centric-rate`: users have a pace of their own; \
+         use `--request-count` together with `--num-users`: the run would be over before each user has sent a request; \
+         use `--conversation-turn-delay-mean` together with `--user-centric-rate`: turns of a user are `--num-users` / \
+         `--user-centric-rate` seconds apart"
+    )]
     #[case("--benchmark-grace-period 5", "`--benchmark-grace-period` requires `--benchmark-duration`")]
     #[case("--warmup-concurrency 5", "`--warmup-concurrency` requires `--warmup-request-count`")]
     #[case("--arrival-pattern constant", "`--arrival-pattern` requires `--request-rate`")]
@@ -430,6 +495,7 @@ mod tests {
     #[case("--request-rate 40", "r40")]
     #[case("--request-rate 10 --concurrency 8", "r10_c8")]
     #[case("--request-rate 0.25", "r0.25")]
+    #[case("--user-centric-rate 2.5 --num-users 5 --conversation-turn-mean 4", "u5_r2.5")]
     fn the_load_has_a_name(#[case] line: &str, #[case] name: &str) {
         assert_eq!(stimulus(&resolve(line).unwrap()[0]), name);
     }

@@ -31,4 +31,5 @@ mod target;
 mod together;
 pub(crate) mod units;
 pub(crate) mod url;
+mod users;
 pub(crate) mod yaml;

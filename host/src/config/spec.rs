@@ -203,6 +203,8 @@ run_spec! {
     request_cancellation_rate: f64 = "--request-cancellation-rate" in arrival.request_cancellation_rate;
     request_cancellation_delay: f64 = "--request-cancellation-delay" in arrival.request_cancellation_delay;
     failed_request_threshold: f64 = "--failed-request-threshold" in arrival.failed_request_threshold;
+    user_centric_rate: f64 = "--user-centric-rate" in users.user_centric_rate;
+    num_users: NonZeroU32 = "--num-users" in users.num_users;
     request_count: NonZeroU64 = "--request-count" in request_count;
     benchmark_duration: f64 = "--benchmark-duration" in benchmark_duration;
     benchmark_grace_period: Grace = "--benchmark-grace-period" in benchmark_grace_period;

@@ -24,6 +24,9 @@ pub(super) trait Maker: fmt::Debug + Send + Sync + 'static {
     /// The script with this number.
     fn script(&self, number: u64) -> Script;
 
+    /// How many steps that script has. Costs much less than making it.
+    fn steps(&self, number: u64) -> u64;
+
     /// A script may have several steps.
     fn has_dialogues(&self) -> bool;
 
@@ -100,6 +103,11 @@ impl Ahead {
         self.shared.maker.has_dialogues()
     }
 
+    /// How many steps the script at this position has.
+    pub(super) fn steps(&self, position: u64) -> u64 {
+        self.shared.maker.steps(self.shared.number(position))
+    }
+
     /// How many different scripts there are.
     pub(super) fn len(&self) -> Option<u64> {
         self.shared.len
@@ -144,7 +152,12 @@ impl Shared {
     }
 
     fn new_script(&self, position: u64) -> Arc<Script> {
-        Arc::new(self.maker.script(position.checked_rem(self.len.unwrap_or(0)).unwrap_or(position)))
+        Arc::new(self.maker.script(self.number(position)))
+    }
+
+    /// The number of the script at a position.
+    fn number(&self, position: u64) -> u64 {
+        position.checked_rem(self.len.unwrap_or(0)).unwrap_or(position)
     }
 }
 

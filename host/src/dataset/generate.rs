@@ -159,6 +159,10 @@ impl Maker for Generator {
         Script::dialogue(session_id(number), steps)
     }
 
+    fn steps(&self, number: u64) -> u64 {
+        self.turns.of(number)
+    }
+
     fn has_dialogues(&self) -> bool {
         !self.turns.are_all(1)
     }

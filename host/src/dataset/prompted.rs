@@ -61,16 +61,26 @@ impl Prompted {
     }
 }
 
+impl Prompted {
+    /// The place of the script with this number.
+    fn place(&self, number: u64) -> usize {
+        usize::try_from(number).unwrap_or(usize::MAX) % self.scripts.len()
+    }
+}
+
 impl Maker for Prompted {
     fn script(&self, number: u64) -> Script {
-        let place = usize::try_from(number).unwrap_or(usize::MAX) % self.scripts.len();
-        let mut script = Script::clone(&self.scripts[place]);
+        let mut script = Script::clone(&self.scripts[self.place(number)]);
         for (position, step) in (0_u64..).zip(&mut script.steps) {
             // Far from all ids, which are small.
             let of_step = (number << 20 | position).wrapping_add(1);
             self.fill(step, of_step.wrapping_mul(REST_FACTOR));
         }
         script
+    }
+
+    fn steps(&self, number: u64) -> u64 {
+        self.scripts[self.place(number)].steps.len() as u64
     }
 
     fn has_dialogues(&self) -> bool {

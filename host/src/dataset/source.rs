@@ -72,6 +72,16 @@ impl Source {
         }
     }
 
+    /// How many steps the script at this position has. The script need not be made for it.
+    pub(crate) fn steps(&self, position: u64) -> u64 {
+        match &self.0 {
+            Scripts::Listed(_) => self.script(position).steps.len() as u64,
+            Scripts::Generated(scripts) | Scripts::Prompted { written: scripts, .. } => {
+                scripts.steps(position)
+            }
+        }
+    }
+
     /// What must not be written down: rows of a file may hold secrets, generated scripts do not.
     pub(crate) fn secrets(&self) -> Vec<String> {
         self.read().map(secrets).unwrap_or_default()

@@ -7,7 +7,8 @@ use tokio::sync::watch;
 use super::{endpoint::HostedEndpoint, fleet::Link, messages::PhaseStart, watchdog::Watchdog};
 use crate::{
     clock::RunNs,
-    plan::{Load, Phase, Plan, ReplyPolicy},
+    dataset::Source,
+    plan::{Load, Phase, Plan, ReplyPolicy, Users},
     request::worker::{Assignment, Control, Equipment, Sink, Worker, WorkerError},
     schedule::{
         cancellation::Cancellations,
@@ -27,6 +28,8 @@ pub(crate) struct WorkerPool {
     replies: ReplyPolicy,
     /// When each session of a recording starts.
     starts: Arc<[RunNs]>,
+    /// What sessions say.
+    source: Arc<Source>,
     /// Sessions may have several requests.
     has_dialogues: bool,
     /// The phase that goes on, or went on last, and what its workers are told.
@@ -54,6 +57,7 @@ impl WorkerPool {
             seed: plan.random_seed,
             replies: plan.replies,
             starts: equipment.source.starts(),
+            source: Arc::clone(&equipment.source),
             has_dialogues: equipment.source.has_dialogues(),
             phase: 0,
             control: watch::channel(Control::Run).0,
@@ -78,7 +82,10 @@ impl Link for WorkerPool {
         let (control, watching) = watch::channel(Control::Run);
         (self.phase, self.control) = (start.phase, control);
         let slots = slots(phase, self.workers.len());
-        let (pool, seed) = (Arc::new(Pool::of(&self.starts)), phase_seed(self.seed, phase.id));
+        // A recording is replayed from its beginning, whatever a warm-up has played.
+        let first_script = if phase.load.replay().is_some() { 0 } else { start.first_script };
+        let pool = Arc::new(Pool::of(&self.starts, &self.source, first_script));
+        let seed = phase_seed(self.seed, phase.id);
         let workers = slots.len() as u64;
         let prefill = phase.rules.prefill.clone().map(Slots::following);
         let cancellations = Cancellations::of(phase, seed);
@@ -93,8 +100,8 @@ impl Link for WorkerPool {
                 ends_ns: phase.stop.ends_after_ns().map(|ns| start.start_ns.saturating_add(ns)),
                 credits: Credits::new(phase, seed, share_of_worker, &pool),
                 budget: budget.clone(),
-                // A recording is replayed from its beginning, whatever a warm-up has played.
-                first_script: if phase.load.replay().is_some() { 0 } else { start.first_script },
+                first_script,
+                turn_gap_ns: phase.load.users().map(Users::gap_ns),
                 replies: self.replies,
                 slots,
                 slotted_ns: 0,
@@ -150,7 +157,7 @@ fn slots(phase: &Phase, workers: usize) -> Vec<Slots> {
             }
             None => vec![Slots::following(sessions.clone()); whole(sessions.most()).clamp(1, workers)],
         },
-        Load::Open { limit, .. } | Load::Replay { limit, .. } => {
+        Load::Open { limit, .. } | Load::Replay { limit, .. } | Load::Users { limit, .. } => {
             let slots = limit.in_flight().map_or_else(|| Slots::fixed(usize::MAX), Slots::following);
             vec![slots; workers]
         }

@@ -5,6 +5,7 @@ use std::{num::NonZeroU32, ops::RangeInclusive};
 use serde::{Deserialize, Serialize};
 
 use super::{ramp::Ramp, replay::Replay};
+use crate::clock::RunNs;
 
 /// How sessions start. A single request is a session of one step.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +31,35 @@ pub(crate) enum Load {
         /// What else they wait for.
         limit: Limit,
     },
+    /// So many users send requests in turn, each one at equal distances; a session is one user's.
+    Users { users: Users, limit: Limit },
+}
+
+/// Users of whom each sends one request every so many seconds, whether or not earlier users have got their answers. When the
+/// turns of one are over, another one takes the place.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Users {
+    /// How many there are at once.
+    pub(crate) number: NonZeroU32,
+    /// Requests a second of all of them together, above 0.
+    pub(crate) rate: f64,
+}
+
+impl Users {
+    /// When the request with this number is due, over all users, in nanoseconds since the first one.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it saturates, and is no less than 0"
+    )]
+    pub(crate) fn due_ns(self, request: u64) -> RunNs {
+        (request as f64 / self.rate * 1e9) as RunNs
+    }
+
+    /// The time from one request of a user to the next one, in nanoseconds.
+    pub(crate) fn gap_ns(self) -> RunNs {
+        self.due_ns(self.number.get().into())
+    }
 }
 
 /// How far the starts of an open loop are apart. What each law means is in `schedule::arrival`.
@@ -112,22 +142,24 @@ impl Load {
     pub(crate) fn in_flight(&self) -> Option<Ramp<u32>> {
         match self {
             Self::Closed { sessions } => Some(sessions.clone()),
-            Self::Open { limit, .. } | Self::Replay { limit, .. } => limit.in_flight(),
+            Self::Open { limit, .. } | Self::Replay { limit, .. } | Self::Users { limit, .. } => {
+                limit.in_flight()
+            }
         }
     }
 
-    /// The rate of an open loop.
+    /// The rate at which sessions start in an open loop.
     pub(crate) fn rate(&self) -> Option<&Ramp<f64>> {
         match self {
-            Self::Closed { .. } | Self::Replay { .. } => None,
+            Self::Closed { .. } | Self::Replay { .. } | Self::Users { .. } => None,
             Self::Open { rate, .. } => Some(rate),
         }
     }
 
-    /// The law of the instants at which sessions start; none in a closed loop and in a replay.
+    /// The law of the instants at which sessions start; none in a closed loop, in a replay and for users.
     pub(crate) fn law(&self) -> Option<Law> {
         match self {
-            Self::Closed { .. } | Self::Replay { .. } => None,
+            Self::Closed { .. } | Self::Replay { .. } | Self::Users { .. } => None,
             Self::Open { law, .. } => Some(*law),
         }
     }
@@ -136,8 +168,21 @@ impl Load {
     pub(crate) fn replay(&self) -> Option<Replay> {
         match self {
             Self::Replay { replay, .. } => Some(*replay),
-            Self::Closed { .. } | Self::Open { .. } => None,
+            Self::Closed { .. } | Self::Open { .. } | Self::Users { .. } => None,
         }
+    }
+
+    /// The users, if there are any.
+    pub(crate) fn users(&self) -> Option<Users> {
+        match self {
+            Self::Users { users, .. } => Some(*users),
+            Self::Closed { .. } | Self::Open { .. } | Self::Replay { .. } => None,
+        }
+    }
+
+    /// Requests a second, at most; none where other things decide it.
+    pub(crate) fn most_rate(&self) -> Option<f64> {
+        self.rate().map(Ramp::most).or_else(|| self.users().map(|users| users.rate))
     }
 
     /// Requests are due at instants of their own.

@@ -25,7 +25,7 @@ pub(crate) use self::{
     content::{DatasetConfig, FileFormat, ReplyPolicy, TokenizerChoice},
     dialogue::{ContextConfig, DialogueConfig, PrefixPool, SystemPrompt},
     length::LengthLaw,
-    load::{Law, Limit, Load, Smoothness},
+    load::{Law, Limit, Load, Smoothness, Users},
     phase::{DEFAULT_DRAIN_S, Phase, Role},
     ramp::{Level, Piece, Ramp, RampError},
     replay::Replay,

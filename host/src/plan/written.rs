@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Plan,
     content::{DatasetConfig, ReplyPolicy, TokenizerChoice},
-    load::{Law, Limit, Load, Smoothness},
+    load::{Law, Limit, Load, Smoothness, Users},
     lossy,
     phase::{DEFAULT_DRAIN_S, Phase, Role},
     ramp::Ramp,
@@ -108,6 +108,7 @@ enum WrittenArrival {
     Poisson { rate: Ramp<f64> },
     Gamma { rate: Ramp<f64>, smoothness: Smoothness },
     Replay { replay: Replay },
+    Users { users: Users },
 }
 
 impl WrittenPlan {
@@ -168,6 +169,7 @@ impl WrittenPhase {
             Load::Replay { replay, limit } => {
                 (WrittenArrival::Replay { replay }, limit.requests, limit.sessions)
             }
+            Load::Users { users, limit } => (WrittenArrival::Users { users }, limit.requests, limit.sessions),
             Load::Open { rate, law, limit } => {
                 let arrival = match law {
                     Law::Constant => WrittenArrival::Constant { rate },
@@ -212,6 +214,9 @@ impl WrittenPhase {
             WrittenArrival::Gamma { rate, smoothness } => open(Law::Gamma { smoothness }, rate, requests),
             WrittenArrival::Replay { replay } => {
                 Load::Replay { replay, limit: Limit { sessions: session_limit, requests } }
+            }
+            WrittenArrival::Users { users } => {
+                Load::Users { users, limit: Limit { sessions: session_limit, requests } }
             }
         };
         let (requests, sessions) = (self.request_count, self.session_count);
@@ -278,6 +283,7 @@ mod tests {
     #[case::limited(json!({"arrival": {"law": "constant", "rate": 40.0}}))]
     #[case::dialogues(json!({"request_count": null, "session_count": 3}))]
     #[case::replay(json!({"arrival": {"law": "replay", "replay": {"speed": 2.0, "from_s": null, "until_s": 5.0}}, "request_count": null}))]
+    #[case::users(json!({"arrival": {"law": "users", "users": {"number": 5, "rate": 2.5}}, "concurrency": null}))]
     #[case::named(json!({"name": "second", "drain_s": 2.0}))]
     #[case::gamma(json!({"arrival": {"law": "gamma", "rate": 2.5, "smoothness": 0.5}, "concurrency": null}))]
     #[case::sessions(json!({"arrival": {"law": "constant", "rate": 40.0}, "session_limit": 3}))]

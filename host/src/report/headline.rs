@@ -8,7 +8,7 @@ use super::{model::Report, token_warnings};
 use crate::{
     config::url,
     metrics::TokenSource,
-    record::settings::{CONSTANT, GAMMA, POISSON, PhaseSettings, REPLAY, RunSettings},
+    record::settings::{CONSTANT, GAMMA, POISSON, PhaseSettings, REPLAY, RunSettings, USERS},
     screen::counted,
 };
 
@@ -63,6 +63,10 @@ fn load(phase: &PhaseSettings) -> String {
 fn open_loop(phase: &PhaseSettings) -> String {
     if phase.law == REPLAY {
         return "replay at the recorded instants, latency from the schedule".to_owned();
+    }
+    if let (USERS, Some(users), Some(rate)) = (phase.law.as_str(), phase.users, phase.rate) {
+        let users = counted(users, "user");
+        return format!("{users} of {rate} requests/s together, latency from the schedule");
     }
     let rate = phase.rate.map(|rate| match &phase.rate_curve {
         Some(curve) => format!("requests/s {curve}, "),

@@ -12,8 +12,9 @@ use std::sync::{
 use super::{
     Credit,
     arrival::{Arrivals, Numbered},
+    users::UserStarts,
 };
-use crate::{clock::RunNs, plan::Phase, seed::Seed};
+use crate::{clock::RunNs, dataset, plan::Phase, seed::Seed};
 
 /// What the workers of one phase share.
 #[derive(Debug, Default)]
@@ -22,12 +23,20 @@ pub(crate) struct Pool {
     taken: AtomicU64,
     /// When the sessions of a replay start, by number, in nanoseconds since the phase's start.
     starts: Arc<[RunNs]>,
+    /// The scripts of the run, and the position of the phase's first one.
+    scripts: Option<(Arc<dataset::Source>, u64)>,
 }
 
 impl Pool {
-    /// That of a phase that replays sessions with these starts, if it does.
-    pub(crate) fn of(starts: &Arc<[RunNs]>) -> Self {
-        Self { taken: AtomicU64::new(0), starts: Arc::clone(starts) }
+    /// That of a phase that plays these scripts from this position on, and replays sessions with these starts, if it does.
+    pub(crate) fn of(starts: &Arc<[RunNs]>, scripts: &Arc<dataset::Source>, first: u64) -> Self {
+        let scripts = Some((Arc::clone(scripts), first));
+        Self { taken: AtomicU64::new(0), starts: Arc::clone(starts), scripts }
+    }
+
+    /// Turns of the session with this number.
+    fn turns(&self, number: u64) -> u64 {
+        self.scripts.as_ref().map_or(1, |(scripts, first)| scripts.steps(first.saturating_add(number)))
     }
 }
 
@@ -71,6 +80,7 @@ enum Source {
     Closed(Arc<Pool>),
     Open { arrivals: Numbered, until_ns: Option<RunNs> },
     Replay { starts: Arc<[RunNs]>, next: usize, until_ns: Option<RunNs> },
+    Users { starts: UserStarts, next: u64, pool: Arc<Pool>, until_ns: Option<RunNs> },
 }
 
 impl Credits {
@@ -87,7 +97,15 @@ impl Credits {
             None if phase.load.replay().is_some() => {
                 Source::Replay { starts: Arc::clone(&pool.starts), next: 0, until_ns }
             }
-            None => Source::Closed(Arc::clone(pool)),
+            None => match phase.load.users() {
+                Some(users) => Source::Users {
+                    starts: UserStarts::new(users),
+                    next: 0,
+                    pool: Arc::clone(pool),
+                    until_ns,
+                },
+                None => Source::Closed(Arc::clone(pool)),
+            },
         };
         Self { share, limit: phase.stop.most_sessions(), source }
     }
@@ -113,6 +131,20 @@ impl Iterator for Credits {
                 let (number, due_ns) = arrivals.next()?;
                 let number = number as u64;
                 if !within(number) || until_ns.is_some_and(|until_ns| due_ns >= until_ns) {
+                    return None;
+                }
+                if number % workers == worker {
+                    return Some(Credit { number, due_ns: Some(due_ns) });
+                }
+            },
+            Source::Users { starts, next, pool, until_ns } => loop {
+                let number = *next;
+                if !within(number) {
+                    return None;
+                }
+                let due_ns = starts.next(pool.turns(number));
+                *next += 1;
+                if until_ns.is_some_and(|until_ns| due_ns >= until_ns) {
                     return None;
                 }
                 if number % workers == worker {

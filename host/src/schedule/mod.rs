@@ -9,6 +9,7 @@ pub(crate) mod cancellation;
 pub(crate) mod credits;
 pub(crate) mod gate;
 pub(crate) mod pacer;
+mod users;
 
 use serde::{Deserialize, Serialize};
 

@@ -8,7 +8,6 @@
 const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
     (&["--config", "-f"], "write the flags on the command line"),
     (&["--public-dataset"], "convert it to a file of prompts, and name that with `--input-file`"),
-    (&["--user-centric-rate", "--num-users"], "use `--concurrency` or `--request-rate`"),
     (&["--url-strategy"], "leave it out: several URLs are used in turn"),
     (&["--dataset-sampling-strategy"], "leave it out: prompts are used in order"),
     (&["--profile-export-prefix", "--profile-export-file"], "use `--artifact-dir` to keep runs apart"),

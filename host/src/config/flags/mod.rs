@@ -11,6 +11,7 @@ mod media;
 mod pattern;
 mod rankings;
 mod replay;
+mod users;
 mod warmup;
 
 use std::{
@@ -23,7 +24,8 @@ use clap::Args;
 use self::choice::{DATASET, LOAD, OUTPUT, SERVICES, TARGET};
 pub(crate) use self::{
     arrival::ArrivalFlags, choice::ChoiceParser, dialogues::DialogueFlags, media::MediaFlags,
-    pattern::ArrivalPattern, rankings::RankingsFlags, replay::ReplayFlags, warmup::WarmupFlags,
+    pattern::ArrivalPattern, rankings::RankingsFlags, replay::ReplayFlags, users::UserFlags,
+    warmup::WarmupFlags,
 };
 use super::{
     policy::PluginPolicy,
@@ -182,6 +184,10 @@ pub(crate) struct ProfileFlags {
     /// Gaps and curves.
     #[command(flatten)]
     pub(crate) arrival: ArrivalFlags,
+
+    /// Users who send their requests at a pace of their own.
+    #[command(flatten)]
+    pub(crate) users: UserFlags,
 
     /// Number of requests to send [default: 10].
     ///

@@ -99,6 +99,9 @@ pub(crate) struct PhaseSettings {
     /// Requests a second at most, where the law has a rate.
     #[serde(deserialize_with = "lenient")]
     pub(crate) rate: Option<f64>,
+    /// How many users have that rate together, where the law is [`USERS`].
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub(crate) users: Option<u32>,
     /// How the rate changes with time, in words; none where it does not.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub(crate) rate_curve: Option<String>,
@@ -133,6 +136,9 @@ pub(crate) const GAMMA: &str = "gamma";
 
 /// The name of what starts when it was recorded.
 pub(crate) const REPLAY: &str = "replay";
+
+/// The name of what users send, each at equal distances.
+pub(crate) const USERS: &str = "users";
 
 /// Where the next request is due when one has ended.
 pub(crate) const CLOSED_LOOP: &str = "closed_loop";

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use super::{CLOSED_LOOP, CONSTANT, GAMMA, POISSON, PhaseSettings, REPLAY, RunSettings, TokenizerSetting};
+use super::{
+    CLOSED_LOOP, CONSTANT, GAMMA, POISSON, PhaseSettings, REPLAY, RunSettings, TokenizerSetting, USERS,
+};
 use crate::{
     config::redact::Redacted,
     plan::{Law, Level, Phase, Plan, Ramp, TokenizerChoice},
@@ -39,6 +41,7 @@ pub(crate) fn described(plan: &Redacted<Plan>) -> serde_json::Result<(RunSetting
 fn phase(phase: &Phase) -> PhaseSettings {
     let law = match phase.load.law() {
         None if phase.load.replay().is_some() => REPLAY,
+        None if phase.load.users().is_some() => USERS,
         None => CLOSED_LOOP,
         Some(Law::Constant) => CONSTANT,
         Some(Law::Poisson) => POISSON,
@@ -53,7 +56,8 @@ fn phase(phase: &Phase) -> PhaseSettings {
             Some(Law::Gamma { smoothness }) => Some(smoothness.get()),
             None | Some(Law::Constant | Law::Poisson) => None,
         },
-        rate: phase.load.rate().map(Ramp::most),
+        rate: phase.load.most_rate(),
+        users: phase.load.users().map(|users| users.number.get()),
         rate_curve: phase.load.rate().and_then(curve),
         concurrency: phase.load.most_in_flight().and_then(|most| usize::try_from(most).ok()),
         concurrency_curve: phase.load.in_flight().as_ref().and_then(curve),

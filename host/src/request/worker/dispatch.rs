@@ -110,6 +110,7 @@ impl<S: Sink> Dispatcher<S> {
             phase: phase.phase,
             start_ns: phase.start_ns,
             ends_ns: phase.ends_ns,
+            turn_gap_ns: phase.turn_gap_ns,
             prefill: phase.prefill.clone(),
             cancellations: phase.cancellations,
             control: phase.control.clone(),

@@ -33,6 +33,8 @@ pub(crate) struct Assignment {
     pub(crate) budget: Budget,
     /// Scripts that earlier phases have played.
     pub(crate) first_script: u64,
+    /// The time from each turn of a session to the next one, where users have their own; without it, scripts say it.
+    pub(crate) turn_gap_ns: Option<RunNs>,
     /// Whose replies become part of what was said.
     pub(crate) replies: ReplyPolicy,
     /// A slot for each request that may be in flight: of this worker in a closed loop, of all in an open one.

@@ -47,6 +47,8 @@ pub(super) struct PhaseContext {
     pub(super) start_ns: RunNs,
     /// When its duration and its grace period are over, if they ever are.
     pub(super) ends_ns: Option<RunNs>,
+    /// The time from each turn of a session to the next one, where users have their own; without it, scripts say it.
+    pub(super) turn_gap_ns: Option<RunNs>,
     /// A slot for each request that may wait for its first token; none without such a limit.
     pub(super) prefill: Option<Slots>,
     /// Which requests are cancelled on purpose, if any are.
@@ -208,9 +210,12 @@ impl<S: Sink> Player<S> {
         slot: Option<Slot>,
     ) -> StepEnd {
         let clock = self.wire.clock;
-        let due_ns = match turn.step().step.start {
-            Start::After(delay_ns) => ready_ns.saturating_add(delay_ns),
-            Start::At(offset_ns) => start_ns.saturating_add(offset_ns).max(ready_ns),
+        let due_ns = match (context.turn_gap_ns, turn.step().step.start) {
+            (Some(gap_ns), _) => {
+                start_ns.saturating_add(gap_ns.saturating_mul(turn.position as u64)).max(ready_ns)
+            }
+            (None, Start::After(delay_ns)) => ready_ns.saturating_add(delay_ns),
+            (None, Start::At(offset_ns)) => start_ns.saturating_add(offset_ns).max(ready_ns),
         };
         // A prefill slot comes first, and is not waited for before its time.
         let ahead_ns = if context.prefill.is_some() { 0 } else { AHEAD_NS };

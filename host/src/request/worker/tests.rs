@@ -184,6 +184,7 @@ fn played(url: &str, scripts: Vec<Script>, sessions: u64) -> (Vec<Finished>, Sch
         credits: Credits::new(&phase, Seed::new(1), share, &Arc::new(Pool::default())),
         budget: Budget::default(),
         first_script: 0,
+        turn_gap_ns: None,
         replies: ReplyPolicy::Live,
         slots: Slots::fixed(1),
         slotted_ns: 0,
