@@ -29,10 +29,10 @@ pub(super) fn endpoint_options(
 
 /// The options of endpoints that have flags of their own, of those flags that are given.
 pub(super) fn flag_options(spec: &RunSpec) -> Vec<FlagOption> {
-    let legacy_limit = spec.use_legacy_max_tokens.is_given().then_some(FlagOption {
-        flag: "--use-legacy-max-tokens",
-        key: "use_legacy_max_tokens",
-    });
+    let legacy_limit = spec
+        .use_legacy_max_tokens
+        .is_given()
+        .then_some(FlagOption { flag: "--use-legacy-max-tokens", key: "use_legacy_max_tokens" });
     legacy_limit.into_iter().collect()
 }
 

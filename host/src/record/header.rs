@@ -66,7 +66,10 @@ impl StoredCapabilities {
     fn read(self, settings: &Value) -> Capabilities {
         let Self { now, legacy_limit } = self;
         let hint = now.longer_output_hint.clone();
-        Capabilities { longer_output_hint: hint.or_else(|| older_hint(legacy_limit.as_deref(), settings)), ..now }
+        Capabilities {
+            longer_output_hint: hint.or_else(|| older_hint(legacy_limit.as_deref(), settings)),
+            ..now
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::openai;
-use crate::dataset::{Message, Part, Start, Step, TOOL_FIELDS};
+use crate::dataset::{Message, Part, Start, Step, script::TOOL_FIELDS};
 
 /// One call of a model.
 #[derive(Debug, Default)]

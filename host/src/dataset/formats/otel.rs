@@ -24,7 +24,10 @@ use super::{
     instant::unix_ns,
     openai,
 };
-use crate::dataset::{Message, Part, Script, Start, Step, script::session_id};
+use crate::dataset::{
+    Message, Part, Script, Start, Step,
+    script::{TOOL_FIELDS, session_id},
+};
 
 /// What operations are calls of a model.
 const CHATS: [&str; 3] = ["chat", "text_completion", "generate_content"];
@@ -293,7 +296,7 @@ fn of_parts(role: &str, parts: &[Value]) -> Vec<Message> {
         }
     }
     if !calls.is_empty() {
-        own.push(openai::json_part(crate::dataset::TOOL_FIELDS, &json!({"tool_calls": calls})));
+        own.push(openai::json_part(TOOL_FIELDS, &json!({"tool_calls": calls})));
     }
     if !own.is_empty() {
         said.push(Message { role: role.to_owned(), parts: own });
@@ -303,7 +306,7 @@ fn of_parts(role: &str, parts: &[Value]) -> Vec<Message> {
 
 /// How many tools a response calls.
 fn calls_of(reply: &Message) -> u32 {
-    let tools = reply.parts.iter().find(|part| part.name == crate::dataset::TOOL_FIELDS);
+    let tools = reply.parts.iter().find(|part| part.name == TOOL_FIELDS);
     let fields: Option<Value> = tools.and_then(|tools| serde_json::from_str(&tools.data).ok());
     fields.map_or(0, |fields| openai::tool_calls(&fields))
 }
