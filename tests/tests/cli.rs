@@ -71,7 +71,10 @@ fn a_bad_input_file_is_named_by_line(
 #[case::a_typo("txet", "help: did you mean `text`?")]
 #[case::a_beginning("output", "help: did you mean `output_length`?")]
 #[case::a_name_of_another_tool("prompt", "help: did you mean `text`?")]
-#[case::nothing_like_it("texture", "help: the keys are ")]
+#[case::nothing_like_it(
+    "texture",
+    "help: name its format with `--custom-dataset-type`; tried were single-turn, "
+)]
 fn a_key_that_is_not_known_leads_to_a_near_one_only(#[case] key: &str, #[case] help: &str) {
     let tool = Tool::new(["profile", "--model", "m", "--input-file", "p.jsonl"]);
     tool.file("p.jsonl", format!("{{\"{key}\": \"a\"}}\n"));

@@ -47,6 +47,8 @@ fn bare_tool(pack: &MockPlugin, url: &str) -> Tool {
     Tool::new(["profile", "--model", "m", "--ui", "none", "--artifact-dir", "run", "--export-outputs-json"])
         .args(["--endpoint-type", "telling", "--request-count", "2", "--url", url, "--plugins"])
         .arg(pack.path())
+        // By which the plugin knows a run: it takes an endpoint without options for one that is only looked at.
+        .args(["--endpoint-option", "purpose=run"])
         // The libraries' lines as well, which `-vv` leaves out.
         .env("PRONY_LOG", "trace")
 }

@@ -125,7 +125,7 @@ fn what_cannot_be_sent_is_refused_before_the_load(
     #[case] hint: &str,
 ) {
     let server = MockServer::start([]);
-    let tool = Tool::profile(&server).args(["--endpoint-type", endpoint]);
+    let tool = Tool::profile_in(endpoint, server.url());
     let run = tool.arg("--input-file").arg(sample(name)).run();
     run.ends_with(2);
     assert!(run.stderr.contains(says) && run.stderr.contains(hint), "{}", run.stderr);

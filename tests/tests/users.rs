@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use prony_tests::{MockServer, Run, Tool};
 use rstest::rstest;
 
-const USERS: [&str; 6] = ["--user-centric-rate", "20", "--num-users", "4", "--conversation-turn-mean", "3"];
+const USERS: [&str; 6] = ["--user-centric-rate", "8", "--num-users", "4", "--conversation-turn-mean", "3"];
 
 /// For each session, the times at which its requests were due, in milliseconds since the first request of the run.
 fn schedule(run: &Run) -> BTreeMap<u64, Vec<u64>> {
@@ -26,7 +26,7 @@ fn schedule(run: &Run) -> BTreeMap<u64, Vec<u64>> {
     sessions
 }
 
-/// Each of 4 users has every fourth place of 20 a second. Sessions 4 to 7 are those of the users who follow.
+/// Each of 4 users has every fourth place of 8 a second. Sessions 4 to 7 are those of the users who follow.
 #[rstest]
 #[case::one_worker(&["--workers", "1"])]
 #[case::two_workers(&["--workers", "2"])]
@@ -37,13 +37,13 @@ fn each_user_sends_at_equal_distances_and_is_followed_by_another(#[case] place: 
     run.succeeds();
     let expected: BTreeMap<u64, Vec<u64>> = (0..8)
         .map(|session| {
-            let first = session % 4 * 50 + session / 4 * 600;
-            (session, vec![first, first + 200, first + 400])
+            let first = session % 4 * 125 + session / 4 * 1500;
+            (session, vec![first, first + 500, first + 1000])
         })
         .collect();
     assert_eq!(schedule(&run), expected);
     assert_eq!(server.truth()["arrivals_ns"].as_array().unwrap().len(), 24);
-    assert!(run.stdout.contains("4 users of 20 requests/s together"), "{}", run.stdout);
+    assert!(run.stdout.contains("4 users of 8 requests/s together"), "{}", run.stdout);
 }
 
 /// A turn cannot go before the response that it repeats, and the next user does not wait for it.
@@ -53,7 +53,7 @@ fn a_slow_server_delays_turns_and_no_users() {
     let run = Tool::profile(&server).args(USERS).args(["--num-conversations", "8"]).run();
     let sessions = schedule(run.succeeds());
     for (session, due) in &sessions {
-        assert_eq!(due[0], session % 4 * 50 + session / 4 * 600, "{sessions:?}");
+        assert_eq!(due[0], session % 4 * 125 + session / 4 * 1500, "{sessions:?}");
         assert!(due[1] >= due[0] + 700 && due[2] >= due[1] + 700, "{sessions:?}");
     }
 }

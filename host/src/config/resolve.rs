@@ -253,6 +253,7 @@ mod tests {
             "idle_timeout_s": null,
             "wait_for_model_timeout_s": 0.0,
             "headers": [],
+            "session_headers": [],
             "extra_inputs": {},
             "endpoint_options": {},
             "use_server_token_count": false,

@@ -170,6 +170,7 @@ run_spec! {
     streaming: () = "--streaming" in streaming;
     api_key: String = "--api-key" in api_key;
     header: Vec<String> = "--header" in header;
+    session_header: Vec<String> = "--session-header" in session_header;
     extra_inputs: Vec<String> = "--extra-inputs" in extra_inputs;
     endpoint_option: Vec<String> = "--endpoint-option" in endpoint_option;
     request_timeout_seconds: f64 = "--request-timeout-seconds" in request_timeout_seconds;

@@ -62,6 +62,7 @@ pub(super) fn target(
         idle_timeout_s: within_the_whole(spec, &spec.idle_timeout_seconds, problems),
         wait_for_model_timeout_s: spec.wait_for_model_timeout.value().unwrap_or(0.0),
         headers,
+        session_headers: spec.session_header.get().cloned().unwrap_or_default(),
         api_key,
         extra_inputs: problems.note(pairs::extra_inputs(&spec.extra_inputs)).unwrap_or_default(),
         endpoint_options: problems.note(endpoint_options(&spec.endpoint_option)).unwrap_or_default(),

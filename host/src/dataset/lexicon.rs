@@ -52,6 +52,7 @@ impl Lexicon {
     }
 
     /// The words of a class, within a text.
+    #[inline]
     pub(super) fn words(&self, class: Class) -> &[Word] {
         self.classes.get(class as usize).map_or(&[], Vec::as_slice)
     }

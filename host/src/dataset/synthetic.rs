@@ -118,11 +118,9 @@ impl Writer {
     /// Draws a word. Near the end it is one that fits, of another class if need be; the last is a full stop rather
     /// than a word, though never behind another mark: vocabularies have tokens for several marks in a row.
     fn choose(&self, class: Class, draft: &Draft, rng: &mut ChaCha8Rng) -> Option<&Word> {
-        if draft.ends_in_a_word() {
-            let stop = self.lexicon.words(Class::Stop).first();
-            if let Some(stop) = stop.filter(|stop| stop.tokens == draft.left) {
-                return Some(stop);
-            }
+        let stop = self.lexicon.words(Class::Stop).first();
+        if let Some(stop) = stop.filter(|stop| stop.tokens == draft.left && draft.ends_in_a_word()) {
+            return Some(stop);
         }
         let words = self.lexicon.words(class);
         let position = if words.is_empty() { 0 } else { rng.random_range(0..words.len()) };

@@ -39,7 +39,9 @@ pub(crate) fn header() -> RunHeader {
             produces_tokens: true,
             tokenizes_input: true,
             streaming: true,
-            longer_output_hint: Some("try `--shorter`".into()),
+            longer_output_hint: Some(
+                "if the server does not know `max_completion_tokens`, use `--use-legacy-max-tokens`".into(),
+            ),
         },
         plugin_policy: PolicyRecord { name: "any".into(), set_by: "prony's default".into() },
         plugins: vec![chat_plugin()],
@@ -85,6 +87,7 @@ pub(crate) fn config() -> Plan {
             request_timeout_s: 60.0,
             wait_for_model_timeout_s: 0.0,
             headers: Vec::new(),
+            session_headers: Vec::new(),
             api_key: None,
             extra_inputs: serde_json::Map::new(),
             endpoint_options: serde_json::Map::new(),

@@ -195,7 +195,7 @@ enum Unready {
 
 async fn attempt(wire: &Wire, probe: &Turn) -> Result<(), Unready> {
     let now = wire.clock.unix_time_s(wire.clock.now());
-    let request = prepare(&wire.endpoint, &wire.target, probe, &new_request_id(), now)
+    let request = prepare(&wire.endpoint, &wire.target, probe, None, &new_request_id(), now)
         .map_err(|error| Unready::Ever(error.message))?;
     let mut exchange = Exchange::default();
     wire.perform(&request, &mut exchange).await;

@@ -35,6 +35,9 @@ pub(crate) struct Target {
     pub(crate) wait_for_model_timeout_s: f64,
     /// Extra headers. The values of sensitive ones are not journalled.
     pub(crate) headers: Vec<(String, String)>,
+    /// Headers that name the session of every request; empty for the default one, in requests of conversations.
+    #[serde(default)]
+    pub(crate) session_headers: Vec<String>,
     /// The key for the header that the endpoint names.
     #[serde(skip)]
     pub(crate) api_key: Option<Secret<String>>,

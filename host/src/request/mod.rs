@@ -33,6 +33,7 @@ pub(crate) mod prepared;
 mod priority;
 mod proxy;
 mod request_facts;
+mod session_headers;
 mod stray;
 mod stream;
 pub(crate) mod target;

@@ -45,11 +45,12 @@ pub(crate) fn new_request_id() -> String {
 }
 
 /// Formats a step of a session, behind what was said before it. The session's number chooses among several URLs;
-/// `unix_time_s` is now.
+/// `unix_time_s` is now. `phase` is the session's, and none for a request outside of every phase, whose session has no name.
 pub(crate) fn prepare(
     endpoint: &Endpoint,
     target: &TargetPlan,
     turn: &Turn,
+    phase: Option<u32>,
     request_id: &str,
     unix_time_s: u64,
 ) -> Result<Prepared, ErrorDetails> {
@@ -81,7 +82,10 @@ pub(crate) fn prepare(
         return Err(endpoint.breached(breach));
     }
     let finished = draft.finish(target, session_num, &step.headers);
-    let (place, headers, body) = finished.map_err(|error| endpoint.unsendable(error))?;
+    let (place, mut headers, body) = finished.map_err(|error| endpoint.unsendable(error))?;
+    if let Some(phase) = phase {
+        target.session_headers.add(&mut headers, phase, turn);
+    }
     let is_users = step.parts().any(|part| part.kind == PartKind::RAW);
     let texts = step.parts().filter(|part| part.kind == PartKind::TEXT).count();
     let choices = choices::asked_for(&body, (!is_users).then_some(texts));

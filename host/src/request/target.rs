@@ -9,7 +9,7 @@ use rustls::ClientConfig;
 pub(crate) use super::address::{Address, Origin, Route};
 use super::{
     deadlines::Limits, failure_kind::FailureKind, headers, limits::cut, payload::SampleContent, proxy::Proxy,
-    request_facts::RequestFacts, tls,
+    request_facts::RequestFacts, session_headers::SessionHeaders, tls,
 };
 use crate::config::{
     redact::{self, Redactor},
@@ -36,6 +36,8 @@ pub(crate) struct TargetPlan {
     pub(crate) api_key: Option<Secret<String>>,
     /// The user's headers, which win over all others.
     pub(crate) user_headers: HeaderMap,
+    /// What tells a router which requests belong together.
+    pub(super) session_headers: SessionHeaders,
     /// How long a request may take.
     pub(crate) limits: Limits,
     /// What carries the requests.
@@ -113,6 +115,7 @@ impl TargetPlan {
             owes_text,
             api_key: target.api_key.clone(),
             user_headers,
+            session_headers: SessionHeaders::new(&target.session_headers)?,
             limits: Limits {
                 whole: duration(target.request_timeout_s),
                 first_byte: target.first_byte_timeout_s.map(duration),

@@ -38,7 +38,7 @@ const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
 #[rustfmt::skip]
 const WITHOUT_ALTERNATIVE: &[&str] = &[
     // Endpoint.
-    "--model-selection-strategy", "--per-chunk-usage", "--session-header",
+    "--model-selection-strategy", "--per-chunk-usage",
     "--request-content-type", "--download-video-content", "--uuid-and-strip", "--wait-for-model-mode",
     "--wait-for-model-interval", "--reset-kv-cache", "--reset-kv-cache-path", "--reset-kv-cache-timeout-seconds",
     "--server-profiler", "--server-profiler-start-path", "--server-profiler-stop-path",

@@ -28,6 +28,7 @@ pub(crate) use self::{
     warmup::WarmupFlags,
 };
 use super::{
+    pairs::header_name,
     policy::PluginPolicy,
     units::{self, Choice},
 };
@@ -75,6 +76,12 @@ pub(crate) struct ProfileFlags {
     /// Header to send with every request, as Name:Value or a JSON object; may be repeated.
     #[arg(long, short = 'H', value_name = "HEADER", num_args = 1.., help_heading = TARGET)]
     pub(crate) header: Vec<String>,
+
+    /// Header that names the session of a request, for routers; may be repeated [default: X-Session-ID in conversations].
+    ///
+    /// Its value is a UUID, the same one for all requests of a session. With this flag, single requests have one as well.
+    #[arg(long, value_name = "NAME", value_parser = header_name, help_heading = TARGET)]
+    pub(crate) session_header: Vec<String>,
 
     /// Field to add to every request body, as name:value or a JSON object; may be repeated.
     #[arg(long, value_name = "INPUT", num_args = 1.., help_heading = TARGET)]

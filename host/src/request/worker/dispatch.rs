@@ -106,7 +106,7 @@ impl<S: Sink> Dispatcher<S> {
     async fn run_phase(&self, mut phase: Assignment, pacer: &mut Pacer) -> ScheduleCounts {
         let mut counts = ScheduleCounts::default();
         let mut in_flight = JoinSet::new();
-        let context = PhaseContext {
+        let context = Arc::new(PhaseContext {
             phase: phase.phase,
             start_ns: phase.start_ns,
             ends_ns: phase.ends_ns,
@@ -115,12 +115,14 @@ impl<S: Sink> Dispatcher<S> {
             cancellations: phase.cancellations,
             control: phase.control.clone(),
             budget: phase.budget.clone(),
-        };
+        });
         loop {
             match self.next_session(&mut phase, &context, pacer).await {
                 NextSession::Start(ready) => {
                     counts.sessions += 1;
-                    in_flight.spawn(Arc::clone(&self.player).play(ready, context.clone()));
+                    // In its own place, since a runtime moves what it is given several times.
+                    let played = Arc::clone(&self.player).play(ready, Arc::clone(&context));
+                    in_flight.spawn(Box::pin(played));
                 }
                 NextSession::Refused(slot) => {
                     counts.sessions += 1;

@@ -125,7 +125,7 @@ impl<S: Sink> Player<S> {
         let Wire { endpoint, target, clock, .. } = &self.wire;
         // It may be due long after now, and a signature is good for some minutes.
         let sent_s = clock.unix_time_s(clock.now().max(finished.exchange.instants.scheduled));
-        match prepare(endpoint, target, turn, &finished.request_id, sent_s) {
+        match prepare(endpoint, target, turn, Some(finished.phase), &finished.request_id, sent_s) {
             Ok(prepared) => {
                 finished.requested_output_tokens = prepared.requested_output_tokens;
                 Some(prepared)
@@ -149,7 +149,7 @@ impl<S: Sink> Player<S> {
     /// A session ends early with a request that failed, since what comes behind it would repeat a reply that never came, when
     /// no request is left of the phase's number, and when the phase drains. Steps that go on beside the failed one end by
     /// themselves.
-    pub(super) async fn play(self: Arc<Self>, ready: ReadySession, context: PhaseContext) -> u64 {
+    pub(super) async fn play(self: Arc<Self>, ready: ReadySession, context: Arc<PhaseContext>) -> u64 {
         let ReadySession { session, first, slot, rest } = ready;
         if session.is_last() {
             self.request(first, &context, rest, Some(slot)).await;
