@@ -113,12 +113,6 @@ pub(crate) fn check_header(name: &str, value: &str) -> Result<(), &'static str> 
     Ok(())
 }
 
-/// The name of a header that HTTP can carry.
-pub(crate) fn header_name(text: &str) -> Result<String, &'static str> {
-    let name = check_header(text, "").map(|()| text.to_owned());
-    name.map_err(|_| "a header's name has letters, digits and a few marks such as `-`, and no space or `:`")
-}
-
 /// Reads extra inputs. A value that is JSON is taken as such, anything else as text.
 pub(super) fn extra_inputs(setting: &Setting<Vec<String>>) -> Result<Map<String, Value>, PairError> {
     read(setting, EXTRA_INPUTS, |by, values| {

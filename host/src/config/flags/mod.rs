@@ -7,6 +7,7 @@
 mod arrival;
 mod choice;
 mod dialogues;
+mod header_name;
 mod media;
 mod pattern;
 mod rankings;
@@ -21,14 +22,16 @@ use std::{
 
 use clap::Args;
 
-use self::choice::{DATASET, LOAD, OUTPUT, SERVICES, TARGET};
 pub(crate) use self::{
     arrival::ArrivalFlags, choice::ChoiceParser, dialogues::DialogueFlags, media::MediaFlags,
     pattern::ArrivalPattern, rankings::RankingsFlags, replay::ReplayFlags, users::UserFlags,
     warmup::WarmupFlags,
 };
+use self::{
+    choice::{DATASET, LOAD, OUTPUT, SERVICES, TARGET},
+    header_name::header_name,
+};
 use super::{
-    pairs::header_name,
     policy::PluginPolicy,
     units::{self, Choice},
 };
