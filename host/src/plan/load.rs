@@ -32,7 +32,12 @@ pub(crate) enum Load {
         limit: Limit,
     },
     /// So many users send requests in turn, each one at equal distances; a session is one user's.
-    Users { users: Users, limit: Limit },
+    Users {
+        /// How many, and how fast they are together.
+        users: Users,
+        /// What else they wait for.
+        limit: Limit,
+    },
 }
 
 /// Users of whom each sends one request every so many seconds, whether or not earlier users have got their answers. When the

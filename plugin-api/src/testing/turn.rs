@@ -57,6 +57,20 @@ impl Turn {
         Self::empty().message("user", text)
     }
 
+    /// A conversation in which the model calls two tools, one of them without arguments, gets their results, the second of which
+    /// is empty, and is asked for more. For endpoints with `supports_tools`.
+    pub fn called_tools() -> Self {
+        Self::user("Rain?")
+            .message("assistant", "")
+            .part(PartKind::TOOL_CALL, "weather", r#"{"id": "c-1", "arguments": "{\"b\": 1.0}"}"#)
+            .part(PartKind::TOOL_CALL, "time", r#"{"id": "c-2", "arguments": ""}"#)
+            .message("tool", "")
+            .part(PartKind::TOOL_RESULT, "c-1", "sun")
+            .message("tool", "")
+            .part(PartKind::TOOL_RESULT, "c-2", "")
+            .message("user", "And?")
+    }
+
     /// Adds a message with one text.
     #[must_use]
     pub fn message(self, role: &str, text: &str) -> Self {

@@ -55,22 +55,9 @@ fn the_key_and_the_version_go_into_headers_of_the_api_format() {
     assert_eq!(request.api_key_header, Some(("x-api-key".to_owned(), String::new())));
 }
 
-/// A conversation with calls of tools, one without a text beside it, and their results.
-fn called_tools() -> Turn {
-    Turn::user("Rain?")
-        .message("assistant", "")
-        .part(PartKind::TOOL_CALL, "weather", r#"{"id": "c-1", "arguments": "{\"b\": 1.0}"}"#)
-        .part(PartKind::TOOL_CALL, "time", r#"{"id": "c-2", "arguments": ""}"#)
-        .message("tool", "")
-        .part(PartKind::TOOL_RESULT, "c-1", "sun")
-        .message("tool", "")
-        .part(PartKind::TOOL_RESULT, "c-2", "")
-        .message("user", "And?")
-}
-
 #[test]
 fn calls_of_tools_and_their_results_are_written() {
-    let written: serde_json::Value = serde_json::from_str(&body(&called_tools()).unwrap()).unwrap();
+    let written: serde_json::Value = serde_json::from_str(&body(&Turn::called_tools()).unwrap()).unwrap();
     insta::assert_snapshot!(written["messages"], @r##"[{"role":"user","content":"Rain?"},{"role":"assistant","content":[{"type":"tool_use","id":"c-1","name":"weather","input":{"b":1.0}},{"type":"tool_use","id":"c-2","name":"time","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"c-1","content":"sun"},{"type":"tool_result","tool_use_id":"c-2","content":""}]},{"role":"user","content":"And?"}]"##);
 }
 

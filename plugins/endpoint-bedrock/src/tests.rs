@@ -68,22 +68,9 @@ fn a_conversation_with_a_system_and_an_image() {
     insta::assert_snapshot!(body(&turn).unwrap(), @r#"{"messages":[{"role":"user","content":[{"text":"What is it?"},{"image":{"format":"png","source":{"bytes":"iVBO"}}}]},{"role":"assistant","content":[{"text":"A dot."}]},{"role":"user","content":[{"text":"Sure?"},{"cachePoint":{"type":"default"}}]}],"system":[{"text":"Be brief."}],"inferenceConfig":{"maxTokens":16}}"#);
 }
 
-/// A conversation with calls of tools, one without a text beside it, and their results.
-fn called_tools() -> Turn {
-    Turn::user("Rain?")
-        .message("assistant", "")
-        .part(PartKind::TOOL_CALL, "weather", r#"{"id": "c-1", "arguments": "{\"b\": 1.0}"}"#)
-        .part(PartKind::TOOL_CALL, "time", r#"{"id": "c-2", "arguments": ""}"#)
-        .message("tool", "")
-        .part(PartKind::TOOL_RESULT, "c-1", "sun")
-        .message("tool", "")
-        .part(PartKind::TOOL_RESULT, "c-2", "")
-        .message("user", "And?")
-}
-
 #[test]
 fn calls_of_tools_and_their_results_are_written() {
-    let written: serde_json::Value = serde_json::from_str(&body(&called_tools()).unwrap()).unwrap();
+    let written: serde_json::Value = serde_json::from_str(&body(&Turn::called_tools()).unwrap()).unwrap();
     insta::assert_snapshot!(written["messages"], @r##"[{"role":"user","content":[{"text":"Rain?"}]},{"role":"assistant","content":[{"toolUse":{"toolUseId":"c-1","name":"weather","input":{"b":1.0}}},{"toolUse":{"toolUseId":"c-2","name":"time","input":{}}}]},{"role":"user","content":[{"toolResult":{"toolUseId":"c-1","content":[{"text":"sun"}]}},{"toolResult":{"toolUseId":"c-2","content":[]}},{"text":"And?"}]}]"##);
 }
 

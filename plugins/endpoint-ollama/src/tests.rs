@@ -33,22 +33,9 @@ fn a_conversation_with_an_image() {
     insta::assert_snapshot!(body(&turn).unwrap(), @r#"{"model":"test-model","messages":[{"role":"user","content":"What is it?","images":["iVBO"]},{"role":"assistant","content":"A dot."},{"role":"user","content":"Sure?"}],"stream":true,"options":{"num_predict":16}}"#);
 }
 
-/// A conversation with calls of tools, one without a text beside it, and their results.
-fn called_tools() -> Turn {
-    Turn::user("Rain?")
-        .message("assistant", "")
-        .part(PartKind::TOOL_CALL, "weather", r#"{"id": "c-1", "arguments": "{\"b\": 1.0}"}"#)
-        .part(PartKind::TOOL_CALL, "time", r#"{"id": "c-2", "arguments": ""}"#)
-        .message("tool", "")
-        .part(PartKind::TOOL_RESULT, "c-1", "sun")
-        .message("tool", "")
-        .part(PartKind::TOOL_RESULT, "c-2", "")
-        .message("user", "And?")
-}
-
 #[test]
 fn calls_of_tools_and_their_results_are_written() {
-    let written: serde_json::Value = serde_json::from_str(&body(&called_tools()).unwrap()).unwrap();
+    let written: serde_json::Value = serde_json::from_str(&body(&Turn::called_tools()).unwrap()).unwrap();
     insta::assert_snapshot!(written["messages"], @r##"[{"role":"user","content":"Rain?"},{"role":"assistant","content":"","tool_calls":[{"id":"c-1","function":{"name":"weather","arguments":{"b":1.0}}},{"id":"c-2","function":{"name":"time","arguments":{}}}]},{"role":"tool","content":"sun","tool_call_id":"c-1"},{"role":"tool","content":"","tool_call_id":"c-2"},{"role":"user","content":"And?"}]"##);
 }
 

@@ -1,25 +1,12 @@
 //! Calls of tools and their results, as the chat and the responses API formats write them.
 
 use prony_plugin_api::{
-    Endpoint, PartKind,
+    Endpoint,
     testing::{TestEndpoint, Turn},
 };
 use serde_json::Value;
 
 use crate::{chat::ChatEndpoint, responses::ResponsesEndpoint};
-
-/// A conversation with calls of tools, one without a text beside it, and their results.
-fn called_tools() -> Turn {
-    Turn::user("Rain?")
-        .message("assistant", "")
-        .part(PartKind::TOOL_CALL, "weather", r#"{"id": "c-1", "arguments": "{\"b\": 1.0}"}"#)
-        .part(PartKind::TOOL_CALL, "time", r#"{"id": "c-2", "arguments": ""}"#)
-        .message("tool", "")
-        .part(PartKind::TOOL_RESULT, "c-1", "sun")
-        .message("tool", "")
-        .part(PartKind::TOOL_RESULT, "c-2", "")
-        .message("user", "And?")
-}
 
 fn body<E: Endpoint>(turn: &Turn) -> Value {
     let request = TestEndpoint::new::<E>("{}").unwrap().format(turn).unwrap();
@@ -28,10 +15,10 @@ fn body<E: Endpoint>(turn: &Turn) -> Value {
 
 #[test]
 fn a_chat_has_them_in_messages() {
-    insta::assert_snapshot!(body::<ChatEndpoint>(&called_tools())["messages"], @r##"[{"role":"user","content":"Rain?"},{"role":"assistant","content":null,"tool_calls":[{"type":"function","id":"c-1","function":{"name":"weather","arguments":"{\"b\": 1.0}"}},{"type":"function","id":"c-2","function":{"name":"time","arguments":""}}]},{"role":"tool","content":"sun","tool_call_id":"c-1"},{"role":"tool","content":"","tool_call_id":"c-2"},{"role":"user","content":"And?"}]"##);
+    insta::assert_snapshot!(body::<ChatEndpoint>(&Turn::called_tools())["messages"], @r##"[{"role":"user","content":"Rain?"},{"role":"assistant","content":null,"tool_calls":[{"type":"function","id":"c-1","function":{"name":"weather","arguments":"{\"b\": 1.0}"}},{"type":"function","id":"c-2","function":{"name":"time","arguments":""}}]},{"role":"tool","content":"sun","tool_call_id":"c-1"},{"role":"tool","content":"","tool_call_id":"c-2"},{"role":"user","content":"And?"}]"##);
 }
 
 #[test]
 fn responses_have_them_beside_messages() {
-    insta::assert_snapshot!(body::<ResponsesEndpoint>(&called_tools())["input"], @r##"[{"type":"message","role":"user","content":"Rain?"},{"type":"function_call","call_id":"c-1","name":"weather","arguments":"{\"b\": 1.0}"},{"type":"function_call","call_id":"c-2","name":"time","arguments":""},{"type":"function_call_output","call_id":"c-1","output":"sun"},{"type":"function_call_output","call_id":"c-2","output":""},{"type":"message","role":"user","content":"And?"}]"##);
+    insta::assert_snapshot!(body::<ResponsesEndpoint>(&Turn::called_tools())["input"], @r##"[{"type":"message","role":"user","content":"Rain?"},{"type":"function_call","call_id":"c-1","name":"weather","arguments":"{\"b\": 1.0}"},{"type":"function_call","call_id":"c-2","name":"time","arguments":""},{"type":"function_call_output","call_id":"c-1","output":"sun"},{"type":"function_call_output","call_id":"c-2","output":""},{"type":"message","role":"user","content":"And?"}]"##);
 }
