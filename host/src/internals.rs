@@ -15,10 +15,10 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     child::frame::FrameReader,
-    dataset::{Tokenizer, read_file},
+    dataset::{self, FileError, Tokenizer, read_file},
     explain::Explain,
     metrics::Distribution,
-    plan::TokenizerChoice,
+    plan::{FileFormat, TokenizerChoice},
     plugin::internals as plugin,
     record::{
         build::{Recipe, build, count},
@@ -74,6 +74,22 @@ pub fn read_rows(file: &Path, rows: Rows, most: Option<usize>) -> Result<Vec<Str
     let read = read_file(file, rows == Rows::RawPayload, most);
     let scripts = read.map_err(|error| format!("{error} ({})", error.hint()))?;
     Ok(scripts.iter().map(|script| format!("{script:?}")).collect())
+}
+
+/// The names of all formats of input files.
+pub fn dataset_formats() -> impl Iterator<Item = &'static str> {
+    FileFormat::NAMES.iter().map(|(name, _)| *name)
+}
+
+/// Looks at an input file of the format that is named, or detected, and gives it in prony's own format, or what is wrong.
+pub fn convert_dataset(file: &Path, format: Option<&str>) -> Result<Vec<u8>, String> {
+    let named = FileFormat::NAMES.iter().find(|(name, _)| Some(*name) == format);
+    let format = named.map_or(FileFormat::Detected, |(_, format)| *format);
+    let explained = |error: FileError| format!("{error} ({})", error.hint());
+    dataset::inspect(file, format).map_err(explained)?;
+    let mut sessions = Vec::new();
+    let written = dataset::sessions(file, format).map_err(explained)?.write(&mut sessions);
+    written.map(|()| sessions).map_err(|error| error.to_string())
 }
 
 /// Reads a manifest: how many endpoints and services it has, or what is wrong with it.

@@ -23,6 +23,7 @@ fn each(target: &str, entry: impl Fn(&[u8])) {
 #[case("stream", entries::stream)]
 #[case("http", entries::http)]
 #[case("rows", entries::rows)]
+#[case("dataset", entries::dataset)]
 #[case("page", entries::page)]
 #[case("manifest", entries::manifest)]
 #[case("library", entries::library)]

@@ -15,6 +15,7 @@ pub(crate) mod errors;
 pub(crate) mod file_names;
 mod headline;
 mod json;
+mod line_metrics;
 pub(crate) mod messages;
 mod model;
 mod outputs;

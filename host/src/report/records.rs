@@ -6,16 +6,15 @@
 use std::{fmt, sync::Arc};
 
 use prony_plugin_api::message::PhaseKind;
-use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde::{Serialize, Serializer};
 
 use super::{
-    by_url,
+    by_url, line_metrics,
     trace::{Protocol, Trace},
-    values::Exact,
 };
 use crate::{
     metrics::Measured,
-    record::{Record, RequestFailure, RunHeader},
+    record::{Record, RunHeader},
     request::target::place_of,
 };
 
@@ -48,16 +47,21 @@ impl LineStyle {
         measured: &Measured,
         lines: &mut Vec<u8>,
     ) -> serde_json::Result<()> {
-        let line = Line {
-            metadata: Metadata {
-                target_url: self.url_of(record),
-                ..Metadata::of(record, kind, self.wall_start_ns)
-            },
-            metrics: Metrics { measured, gaps_ns: &record.chunk_gaps_ns },
-            trace_data: self.traced.map(|protocol| Trace::of(record, self.wall_start_ns, protocol)),
-            error: record.outcome.said(),
-        };
-        serde_json::to_writer(&mut *lines, &line)?;
+        let metadata =
+            Metadata { target_url: self.url_of(record), ..Metadata::of(record, kind, self.wall_start_ns) };
+        lines.extend_from_slice(b"{\"metadata\":");
+        serde_json::to_writer(&mut *lines, &metadata)?;
+        lines.extend_from_slice(b",\"metrics\":");
+        line_metrics::append(measured, &record.chunk_gaps_ns, lines)?;
+        if let Some(protocol) = self.traced {
+            lines.extend_from_slice(b",\"trace_data\":");
+            serde_json::to_writer(&mut *lines, &Trace::of(record, self.wall_start_ns, protocol))?;
+        }
+        if let Some(error) = record.outcome.said() {
+            lines.extend_from_slice(b",\"error\":");
+            serde_json::to_writer(&mut *lines, error)?;
+        }
+        lines.push(b'}');
         lines.push(b'\n');
         Ok(())
     }
@@ -67,16 +71,6 @@ impl LineStyle {
     fn url_of(&self, record: &Record) -> Option<&str> {
         self.urls.get(place_of(record.session_num, self.urls.len())).map(String::as_str)
     }
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    metadata: Metadata<'a>,
-    metrics: Metrics<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trace_data: Option<Trace>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a RequestFailure>,
 }
 
 #[derive(Serialize)]
@@ -211,40 +205,5 @@ impl fmt::Display for WorkerId {
 impl Serialize for WorkerId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
-    }
-}
-
-/// What was measured: a value and a unit by tag, and the gaps as a list.
-struct Metrics<'a> {
-    measured: &'a Measured,
-    gaps_ns: &'a [u64],
-}
-
-#[derive(Serialize)]
-struct Value<T> {
-    value: T,
-    unit: &'static str,
-}
-
-impl Serialize for Metrics<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (metric, value) in self.measured {
-            map.serialize_entry(metric.tag, &Value { value: Exact(*value), unit: metric.unit })?;
-        }
-        // A failed request has no metrics.
-        if !self.measured.is_empty() && !self.gaps_ns.is_empty() {
-            map.serialize_entry("inter_chunk_latency", &Value { value: Gaps(self.gaps_ns), unit: "ms" })?;
-        }
-        map.end()
-    }
-}
-
-/// Gaps of nanoseconds, in milliseconds.
-struct Gaps<'a>(&'a [u64]);
-
-impl Serialize for Gaps<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|gap| Exact(*gap as f64 / 1e6)))
     }
 }

@@ -7,6 +7,7 @@
 
 mod answer;
 mod chance;
+mod dataset;
 mod host;
 mod http;
 mod journal;
@@ -18,6 +19,7 @@ mod rows;
 mod stream;
 
 pub use answer::{answer, any_answer};
+pub use dataset::dataset;
 pub use host::{NoHost, root};
 pub use http::http;
 pub use journal::{child, journal};
