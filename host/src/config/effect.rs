@@ -108,7 +108,7 @@ fn is_of_a_file(run: &Situation<'_>) -> bool {
 
 fn asks_for_output_lengths(run: &Situation<'_>) -> bool {
     match run.dataset {
-        DatasetConfig::Synthetic { osl, .. } => osl.is_some(),
+        DatasetConfig::Synthetic { lengths, .. } => lengths.have_output(),
         // A row may name one.
         DatasetConfig::File { .. } => true,
         DatasetConfig::Rankings { .. } | DatasetConfig::RawPayloads { .. } => false,

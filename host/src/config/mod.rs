@@ -12,6 +12,7 @@ pub(crate) mod environment;
 pub(crate) mod error;
 pub(crate) mod file;
 pub(crate) mod flags;
+pub(crate) mod lengths;
 mod load;
 mod media;
 pub(crate) mod near;

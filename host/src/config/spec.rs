@@ -11,10 +11,11 @@ use std::{
 
 use super::{
     flags::{ArrivalPattern, ProfileFlags},
+    lengths::{Mix, RangeRatio},
     rate_series::RateSeries,
 };
 use crate::plan::{
-    ConnectionReuse, Grace, ReplyPolicy, Smoothness, TransportKind,
+    ConnectionReuse, Grace, ReplyPolicy, SequenceLaw, Smoothness, TransportKind,
     media::{AudioFormat, ImageFormat},
 };
 
@@ -231,6 +232,10 @@ run_spec! {
     isl_stddev: f64 = "--isl-stddev" in isl_stddev;
     osl: u32 = "--osl" in osl;
     osl_stddev: f64 = "--osl-stddev" in osl_stddev;
+    isl_distribution: SequenceLaw = "--isl-distribution" in lengths.isl_distribution;
+    osl_distribution: SequenceLaw = "--osl-distribution" in lengths.osl_distribution;
+    seq_dist: Mix = "--seq-dist" in lengths.seq_dist;
+    random_range_ratio: RangeRatio = "--random-range-ratio" in lengths.random_range_ratio;
     batch_size: usize = "--batch-size" in batch_size;
     num_conversations: NonZeroU64 = "--num-conversations" in dialogues.num_conversations;
     conversation_turn_mean: u32 = "--conversation-turn-mean" in dialogues.turn_mean;

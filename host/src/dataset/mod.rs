@@ -19,6 +19,7 @@ mod prompted;
 mod rankings;
 mod replay;
 mod script;
+mod sequence;
 mod source;
 mod synthetic;
 mod tokenizer;

@@ -24,7 +24,7 @@ use std::{path::PathBuf, time::Duration};
 pub(crate) use self::{
     content::{DatasetConfig, FileFormat, ReplyPolicy, TokenizerChoice},
     dialogue::{ContextConfig, DialogueConfig, PrefixPool, SystemPrompt},
-    length::LengthLaw,
+    length::{LengthLaw, LengthPair, ObservedLength, SequenceLaw, SequenceLengths, log_deviation},
     load::{Law, Limit, Load, Smoothness, Users},
     phase::{DEFAULT_DRAIN_S, Phase, Role},
     ramp::{Level, Piece, Ramp, RampError},

@@ -54,8 +54,8 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     "--inter-turn-delay-cap-seconds", "--max-idle-gap-cap-seconds", "--open-loop-replay",
     "--no-open-loop-replay", "--open-loop-strict", "--omit-kv-hints", "--force-min-tokens", "--no-force-min-tokens",
     // Prompts, prefixes, lengths.
-    "--isl-block-size", "--prompt-input-tokens-block-size", "--synthetic-input-tokens-block-size", "--seq-dist",
-    "--sequence-distribution", "--random-range-ratio", "--random-corpus-style", "--prompt-corpus",
+    "--isl-block-size", "--prompt-input-tokens-block-size", "--synthetic-input-tokens-block-size",
+    "--random-corpus-style", "--prompt-corpus",
     "--cache-bust",
     // Video.
     "--video-width", "--video-height", "--video-duration", "--video-fps", "--video-batch-size", "--video-synth-type",

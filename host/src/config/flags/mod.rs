@@ -8,6 +8,7 @@ mod arrival;
 mod choice;
 mod dialogues;
 mod header_name;
+mod lengths;
 mod media;
 mod pattern;
 mod rankings;
@@ -23,9 +24,9 @@ use std::{
 use clap::Args;
 
 pub(crate) use self::{
-    arrival::ArrivalFlags, choice::ChoiceParser, dialogues::DialogueFlags, media::MediaFlags,
-    pattern::ArrivalPattern, rankings::RankingsFlags, replay::ReplayFlags, users::UserFlags,
-    warmup::WarmupFlags,
+    arrival::ArrivalFlags, choice::ChoiceParser, dialogues::DialogueFlags, lengths::LengthFlags,
+    media::MediaFlags, pattern::ArrivalPattern, rankings::RankingsFlags, replay::ReplayFlags,
+    users::UserFlags, warmup::WarmupFlags,
 };
 use self::{
     choice::{DATASET, LOAD, OUTPUT, SERVICES, TARGET},
@@ -275,6 +276,10 @@ pub(crate) struct ProfileFlags {
     #[arg(long, aliases = ["output-tokens-stddev", "prompt-output-tokens-stddev"], value_name = "TOKENS")]
     #[arg(value_parser = units::non_negative, help_heading = DATASET)]
     pub(crate) osl_stddev: Option<f64>,
+
+    /// Other laws of both lengths.
+    #[command(flatten)]
+    pub(crate) lengths: LengthFlags,
 
     /// Texts in one request, for API formats that take several [default: 1].
     #[arg(long, short, aliases = ["prompt-batch-size", "batch-size-text"], value_name = "N")]
