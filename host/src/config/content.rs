@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
-    dialogues,
+    agents, dialogues,
     error::{ConfigError, Said},
     lengths,
     problems::Problems,
@@ -26,6 +26,7 @@ const RAW_PAYLOAD: &str = "raw-payload";
 pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems) -> DatasetConfig {
     let Some(path) = spec.input_file.get() else {
         problems.require(&spec.custom_dataset_type, &spec.input_file);
+        agents::timing(spec, problems);
         return DatasetConfig::Synthetic {
             entries: entries(spec, phases),
             lengths: lengths::sequences(spec, problems),
@@ -53,8 +54,9 @@ pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems)
         return DatasetConfig::RawPayloads { path, entries };
     }
     let format = spec.custom_dataset_type.value().unwrap_or_default();
+    let timing = agents::timing(spec, problems);
     let (delay_ratio, system) = (dialogues::delay_ratio(spec), dialogues::context(spec, problems).system);
-    DatasetConfig::File { path, entries, osl, format, delay_ratio, system }
+    DatasetConfig::File { path, entries, osl, format, delay_ratio, timing, system }
 }
 
 /// Settings that say how long generated texts are, and how many are in a request; those that are given.

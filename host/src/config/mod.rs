@@ -3,6 +3,7 @@
 //! [`resolve`] fills in every default and checks every combination. What comes out is a [`Plan`](crate::plan::Plan), and
 //! everything after the command line works from that.
 
+mod agents;
 mod arrival;
 pub(crate) mod content;
 mod dialogues;

@@ -57,6 +57,7 @@ pub(super) struct Generator {
     delays: Option<Lengths>,
     context: Context,
     tokenizer: Option<Arc<Tokenizer>>,
+    has_replies: bool,
     bytes_a_script: u64,
 }
 
@@ -97,6 +98,7 @@ impl Generator {
             turns: length::turn_counts(dialogue.turns, seed),
             delays: delays.map(|delay| length::turn_delays(delay, seed)),
             tokenizer: tokenizer.cloned(),
+            has_replies: dialogue.has_replies,
             bytes_a_script: tokens
                 .saturating_mul(BYTES_A_TOKEN)
                 .saturating_add(turns.saturating_mul(BYTES_A_STEP)),
@@ -134,13 +136,27 @@ impl Generator {
         messages.push(Message::user(texts.chain(self.media.parts(number_of_turn)).collect()));
         let delay_ms =
             self.delays.as_ref().filter(|_| turn > 0).map_or(0, |delays| delays.of(number_of_turn));
+        let max_tokens = self.texts.output(number_of_turn);
+        let reply = max_tokens.filter(|_| self.has_replies).map(|tokens| self.reply(number_of_turn, tokens));
+        let reply_tokens = reply.as_ref().and_then(|reply| {
+            self.tokenizer.is_some().then(|| reply.parts.iter().map(|part| self.count(&part.data)).sum())
+        });
         Step {
+            reply,
+            reply_tokens,
             messages,
             start: Start::After(delay_ms.saturating_mul(NS_PER_MS)),
-            max_tokens: self.texts.output(number_of_turn),
+            max_tokens,
             input_tokens,
             ..Step::default()
         }
+    }
+
+    /// What a session repeats that starts behind this turn: a reply as long as the turn asks for.
+    fn reply(&self, number_of_turn: u64, tokens: u64) -> Message {
+        let mut text = String::new();
+        self.writer.append(number_of_turn, tokens, &mut text);
+        Message { role: "assistant".to_owned(), parts: vec![Part::text(text)] }
     }
 
     fn count(&self, text: &str) -> u64 {

@@ -22,6 +22,7 @@ mod script;
 mod sequence;
 mod source;
 mod synthetic;
+mod timing;
 mod tokenizer;
 mod tools;
 mod vocabulary;

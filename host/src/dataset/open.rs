@@ -17,6 +17,7 @@ use super::{
     media::{Media, MediaError},
     prompted::Prompted,
     replay::{self, ReplayError},
+    timing,
     tokenizer::Tokenizer,
     tools::{self, ToolsError},
 };
@@ -197,13 +198,14 @@ pub(crate) fn open(
             }
             Ok(Opened::listed(scripts))
         }
-        DatasetConfig::File { path, entries, osl, format, delay_ratio, system } => {
+        DatasetConfig::File { path, entries, osl, format, delay_ratio, timing, system } => {
             let mut scripts = formats::read(&Input::new(path, *entries), *format)?.scripts;
             tools::take_apart(&mut scripts)?;
             if let Some(replay) = replay {
                 scripts = replay::replayed(scripts, replay)?;
             }
             scale_delays(&mut scripts, *delay_ratio);
+            timing::apply(&mut scripts, timing, replay.map_or(1.0, |replay| replay.speed));
             if let Some(system) = system {
                 put_in_front(&mut scripts, system)?;
             }
@@ -314,7 +316,7 @@ pub(super) mod tests {
         dataset::{Message, Part, Step, tokenizer::Tokenizer},
         explain::Explain,
         plan::{
-            ContextConfig, DatasetConfig, DialogueConfig, FileFormat, LengthLaw, SequenceLaw,
+            ContextConfig, DatasetConfig, DialogueConfig, FileFormat, LengthLaw, RecordedTiming, SequenceLaw,
             SequenceLengths, TokenizerChoice, media::MediaConfig,
         },
         seed::Seed,
@@ -366,6 +368,7 @@ pub(super) mod tests {
             osl,
             format: FileFormat::default(),
             delay_ratio: 1.0,
+            timing: RecordedTiming::default(),
             system: None,
         })
     }
@@ -506,7 +509,7 @@ pub(super) mod tests {
     #[case::no_rankings(rankings(0), "make a dataset of 0 prompts")]
     #[case::no_texts(synthetic(1, 0, None), "make prompts of 0 texts")]
     #[case::no_rows(
-        DatasetConfig::File { path: "d.jsonl".into(), entries: Some(0), osl: None, format: FileFormat::default(), delay_ratio: 1.0, system: None },
+        DatasetConfig::File { path: "d.jsonl".into(), entries: Some(0), osl: None, format: FileFormat::default(), delay_ratio: 1.0, timing: RecordedTiming::default(), system: None },
         "make a dataset of 0 prompts"
     )]
     fn a_dataset_of_nothing_is_refused(#[case] config: DatasetConfig, #[case] error: &str) {
@@ -521,6 +524,7 @@ pub(super) mod tests {
             osl: None,
             format: FileFormat::default(),
             delay_ratio: 1.0,
+            timing: RecordedTiming::default(),
             system: None,
         };
         let error = open(&config, None, None, Seed::new(SEED)).unwrap_err();

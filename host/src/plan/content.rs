@@ -9,6 +9,7 @@ use super::{
     length::{LengthLaw, SequenceLaw, SequenceLengths},
     lossy,
     media::MediaConfig,
+    replay::RecordedTiming,
 };
 
 /// Where content comes from.
@@ -59,6 +60,9 @@ pub(crate) enum DatasetConfig {
         /// Delays between turns are multiplied by this.
         #[serde(default = "one")]
         delay_ratio: f64,
+        /// What else becomes of recorded times.
+        #[serde(default, skip_serializing_if = "RecordedTiming::is_unchanged")]
+        timing: RecordedTiming,
         /// System message of all conversations, before their own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         system: Option<SystemPrompt>,

@@ -73,11 +73,14 @@ fn normal(mean: u32, stddev: Option<f64>) -> SequenceLaw {
 fn check(spec: &RunSpec, problems: &mut Problems) {
     let RunSpec { isl, isl_stddev, osl, osl_stddev, .. } = spec;
     let RunSpec { isl_distribution, osl_distribution, seq_dist, random_range_ratio, .. } = spec;
-    if !osl_distribution.is_given() {
+    // What contradicts another setting needs none beside it.
+    if !osl_distribution.is_given() && !seq_dist.is_given() {
         problems.require(osl_stddev, osl);
     }
-    problems.require(random_range_ratio, isl);
-    problems.require(random_range_ratio, osl);
+    if !seq_dist.is_given() {
+        problems.require(random_range_ratio, isl);
+        problems.require(random_range_ratio, osl);
+    }
     let reason = "the pairs say how long input and output are";
     let lengths = [isl.origin(), isl_stddev.origin(), osl.origin(), osl_stddev.origin()];
     let laws = [isl_distribution.origin(), osl_distribution.origin(), random_range_ratio.origin()];
