@@ -22,8 +22,8 @@ fn measure(words: &[&str]) -> (MockServer, Run) {
     (server, run)
 }
 
-/// By their numbers, input tokens as they were counted here, and what the server was asked for.
-fn requests(server: &MockServer, run: &Run) -> BTreeMap<u64, (u64, Asked)> {
+/// By their sessions and turns, input tokens as they were counted here, and what the server was asked for.
+fn requests(server: &MockServer, run: &Run) -> BTreeMap<(u64, u64), (u64, Asked)> {
     let truth = server.truth();
     let seen = truth["requests"].as_array().unwrap().iter().map(|request| {
         let asked = Asked {
@@ -37,7 +37,8 @@ fn requests(server: &MockServer, run: &Run) -> BTreeMap<u64, (u64, Asked)> {
         let metadata = &record["metadata"];
         let input = record["metrics"]["input_sequence_length"]["value"].as_f64().unwrap();
         let asked = seen[metadata["x_request_id"].as_str().unwrap()];
-        (metadata["session_num"].as_u64().unwrap(), (whole(input), asked))
+        let place = ["session_num", "turn_index"].map(|key| metadata[key].as_u64().unwrap());
+        (place.into(), (whole(input), asked))
     });
     records.collect()
 }

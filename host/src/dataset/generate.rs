@@ -21,6 +21,9 @@ use crate::{
 
 const NS_PER_MS: u64 = 1_000_000;
 
+/// Tokens of a generated reply where no output length is asked for.
+const REPLY_TOKENS: u64 = 128;
+
 /// About how many bytes a token of text has, and a step beside its texts.
 const BYTES_A_TOKEN: u64 = 6;
 const BYTES_A_STEP: u64 = 512;
@@ -137,7 +140,8 @@ impl Generator {
         let delay_ms =
             self.delays.as_ref().filter(|_| turn > 0).map_or(0, |delays| delays.of(number_of_turn));
         let max_tokens = self.texts.output(number_of_turn);
-        let reply = max_tokens.filter(|_| self.has_replies).map(|tokens| self.reply(number_of_turn, tokens));
+        let reply_length = max_tokens.unwrap_or(REPLY_TOKENS);
+        let reply = self.has_replies.then(|| self.reply(number_of_turn, reply_length));
         let reply_tokens = reply.as_ref().and_then(|reply| {
             self.tokenizer.is_some().then(|| reply.parts.iter().map(|part| self.count(&part.data)).sum())
         });
@@ -152,7 +156,7 @@ impl Generator {
         }
     }
 
-    /// What a session repeats that starts behind this turn: a reply as long as the turn asks for.
+    /// What a session repeats that starts behind this turn: a reply as long as the turn asks for, if it does.
     fn reply(&self, number_of_turn: u64, tokens: u64) -> Message {
         let mut text = String::new();
         self.writer.append(number_of_turn, tokens, &mut text);

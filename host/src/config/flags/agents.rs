@@ -21,7 +21,7 @@ pub(crate) struct AgentFlags {
     /// [default: 0.25 with the other ratio].
     ///
     /// As many as --concurrency or --num-users, so that the load is from its beginning what it is later. What was said before
-    /// is repeated, with the recorded replies of a file, or generated ones of the length --osl.
+    /// is repeated, with the recorded replies of a file, or generated ones of the length --osl (128 tokens without it).
     #[arg(long, value_name = "RATIO", value_parser = units::share, help_heading = LOAD)]
     pub(crate) trajectory_start_min_ratio: Option<f64>,
 
