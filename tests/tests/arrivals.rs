@@ -1,6 +1,8 @@
 //! When requests arrive, as the server knows it: laws of gaps, and rates and numbers that change with time.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+use std::collections::BTreeSet;
+
 use prony_tests::{MockServer, Run, Script, ScriptedServer, Tool};
 use rstest::rstest;
 use serde_json::Value;
@@ -57,9 +59,14 @@ fn random_arrivals_follow_the_law_that_was_asked_for(#[case] shape: f64, #[case]
     Tool::profile(&server).args(load).args(law).run().succeeds();
     let arrivals = arrivals(&server);
     let tens: Vec<f64> = arrivals.iter().step_by(10).copied().collect();
-    let mut gaps: Vec<f64> = tens.windows(2).map(|pair| (pair[1] - pair[0]) * 10.0).collect();
-    let (number, shape) = (gaps.len() as f64, 10.0 * shape);
-    assert!(number >= 120.0, "{number}");
+    let gaps: Vec<f64> = tens.windows(2).map(|pair| (pair[1] - pair[0]) * 10.0).collect();
+    assert!(gaps.len() >= 120, "{}", gaps.len());
+    follow(10.0 * shape, gaps);
+}
+
+/// Mean, variance and distribution of gaps with a mean of 1 are those of the gamma law of this shape.
+fn follow(shape: f64, mut gaps: Vec<f64>) {
+    let number = gaps.len() as f64;
     let mean = gaps.iter().sum::<f64>() / number;
     let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / number;
     assert!((mean - 1.0).abs() < 4.0 / (shape * number).sqrt(), "mean {mean}");
@@ -72,6 +79,51 @@ fn random_arrivals_follow_the_law_that_was_asked_for(#[case] shape: f64, #[case]
     });
     let distance = distances.fold(0.0, f64::max);
     assert!(distance < 1.95 / number.sqrt(), "distance {distance}");
+}
+
+/// 20,000 requests at 8,000 a second: the instants at which the schedule wanted them, in nanoseconds since the first one. When
+/// they arrive at such a rate, the machine decides; so what is asked of the server's truth is that all of them came, each once,
+/// and of the records that none was sent before its instant.
+fn wanted(law: &[&str]) -> Vec<u64> {
+    let server = MockServer::start(["--tokens", "1"]);
+    let load = ["--request-rate", "8000", "--request-count", "20000", "--isl", "2", "--osl", "1"];
+    let run = Tool::profile(&server).args(load).args(["--no-server-metrics"]).args(law).run();
+    let records = run.succeeds().records();
+    let truth = server.truth();
+    let ids = |requests: &[Value], id: fn(&Value) -> &Value| -> BTreeSet<String> {
+        requests.iter().map(|request| id(request).as_str().unwrap().to_owned()).collect()
+    };
+    let arrived = truth["requests"].as_array().unwrap();
+    assert_eq!(
+        (arrived.len(), records.len(), truth["arrivals_ns"].as_array().unwrap().len()),
+        (20_000, 20_000, 20_000)
+    );
+    let sent = ids(&records, |record| &record["metadata"]["x_request_id"]);
+    assert_eq!((sent.len(), ids(arrived, |request| &request["request_id"])), (20_000, sent));
+    let at = |record: &Value, key: &str| record["metadata"][key].as_u64().unwrap();
+    let early =
+        records.iter().filter(|record| at(record, "request_sent_ns") < at(record, "credit_issued_ns"));
+    assert_eq!(early.count(), 0);
+    let mut due: Vec<u64> = records.iter().map(|record| at(record, "credit_issued_ns")).collect();
+    due.sort_unstable();
+    due.iter().map(|at| at - due[0]).collect()
+}
+
+/// Bounds as above.
+#[rstest]
+#[case::poisson(1.0, &["--arrival-pattern", "poisson"])]
+#[case::in_bursts(0.5, &["--arrival-smoothness", "0.5"])]
+#[case::even(4.0, &["--arrival-smoothness", "4"])]
+fn a_schedule_of_twenty_thousand_follows_its_formula(#[case] shape: f64, #[case] law: &[&str]) {
+    let due = wanted(law);
+    let gaps = due.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / 1e9 * 8000.0);
+    follow(shape, gaps.collect());
+}
+
+#[test]
+fn a_constant_schedule_of_twenty_thousand_has_equal_gaps() {
+    let due = wanted(&["--arrival-pattern", "constant"]);
+    assert!((0..).zip(&due).all(|(number, at)| at.abs_diff(number * 125_000) <= 1), "{:?}", &due[..9]);
 }
 
 /// The instants of the schedule, in nanoseconds since the first one, and the bodies in their order.

@@ -18,7 +18,7 @@ impl HasExit for ExecuteError {
         match self {
             Self::Target(_) => Exit::Usage,
             Self::Interrupted(interrupt) => (*interrupt).into(),
-            Self::Describe(_) | Self::Wait(_) => Exit::Failed,
+            Self::Describe(_) | Self::Wait(_) | Self::Unformatted(_) | Self::List(_) => Exit::Failed,
             Self::Plugin(error) => error.exit(),
             Self::Choice(error) => error.exit(),
             Self::Tokenizer(error) => error.exit(),

@@ -9,6 +9,7 @@ mod calibrate;
 mod command_line;
 mod completions;
 mod dataset;
+mod dry_run;
 mod exit;
 mod exit_codes;
 mod help;

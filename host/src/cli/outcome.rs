@@ -42,6 +42,10 @@ pub(super) fn no_success(report: &Report) -> Failure {
         failure.causes =
             vec![format!("{} ended with {}: {}", counted(group.count, "request"), error.kind, error.message)];
         failure.hint = Some(error.hint.clone()).filter(|hint| !hint.is_empty());
+    } else if report.profiling.outcomes.overflowed > 0 {
+        let overflowed = counted(report.profiling.outcomes.overflowed, "request");
+        failure.causes = vec![format!("the server found the context too long of {overflowed}")];
+        failure.hint = Some("lower `--isl`, `--osl` or the number of turns".to_owned());
     } else if report.profiling.outcomes.cancelled_on_purpose == report.profiling.outcomes.cancelled
         && report.profiling.outcomes.cancelled > 0
     {

@@ -5,6 +5,7 @@ use std::{ffi::OsStr, io::IsTerminal, sync::Arc};
 use rand::{TryRng, rngs::SysRng};
 
 use super::{
+    dry_run,
     exit::{Exit, Failure},
     limits,
     logging::LogFlags,
@@ -49,13 +50,17 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
         answer.map(|file| recorded::read(file, None)).transpose()?.is_some_and(|it| !it.is_stream());
     let words: Vec<&OsStr> =
         answer.into_iter().flat_map(|file| ["--answer".as_ref(), file.as_os_str()]).collect();
-    let server = flags.mock.then(|| MockProcess::start(&words)).transpose()?;
+    let sends = flags.dry_run.is_none();
+    let server = (flags.mock && sends).then(|| MockProcess::start(&words)).transpose()?;
     let registry = discover(flags)?;
     // The deadline counts from here.
     let clock = Clock::start();
     let Resolved { mut plan, .. } = resolve_flags(flags, &registry)?;
     // None is asked for where the mock server sends a response that is no stream, unless the user does.
     plan.target.streaming &= flags.streaming || !is_whole;
+    if let Some(most) = flags.dry_run {
+        return dry_run::run(plan, &registry, most, flags);
+    }
     let folder = match flags.artifact_dir {
         Some(_) => Folder::Named { overwrite: flags.overwrite },
         None => Folder::Dated,
@@ -174,6 +179,9 @@ fn resolve_flags(flags: &ProfileFlags, registry: &Registry) -> Result<Resolved, 
     // Before anything is asked of a server, or said.
     redact::learn(redact::of_config(&resolved.plan));
     redact::learn(redact::of_environment());
+    if resolved.plan.target.lacks_model() && flags.dry_run.is_some() {
+        return Err(dry_run::needs_a_model());
+    }
     if resolved.plan.target.lacks_model() {
         let model = models::the_only_one(&resolved.plan)?;
         let flags = ProfileFlags { model: vec![model], ..flags.clone() };

@@ -185,6 +185,7 @@ mod tests {
             elapsed: Duration::from_secs(seconds),
             succeeded,
             cancelled_on_purpose: 0,
+            overflowed: 0,
             failed,
             in_flight,
             output_tokens,

@@ -36,6 +36,25 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     printed(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
 }
 
+/// Where results go that are written piece by piece.
+pub(super) struct Results;
+
+impl Write for Results {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match KEPT.get() {
+            Some(mut stdout) => stdout.write(bytes),
+            None => io::stdout().lock().write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match KEPT.get() {
+            Some(mut stdout) => stdout.flush(),
+            None => io::stdout().lock().flush(),
+        }
+    }
+}
+
 /// Standard output, where nobody else writes to it.
 static KEPT: OnceLock<File> = OnceLock::new();
 

@@ -7,16 +7,14 @@ use std::path::PathBuf;
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
-    dialogues,
+    agents, dialogues,
     error::{ConfigError, Said},
+    lengths,
     problems::Problems,
     size,
     spec::{Origin, RunSpec},
 };
-use crate::plan::{DatasetConfig, FileFormat, LengthLaw, Phase, TokenizerChoice, media::MediaConfig};
-
-/// Mean length of a generated prompt, in tokens.
-pub(super) const DEFAULT_ISL: u32 = 550;
+use crate::plan::{DatasetConfig, FileFormat, Phase, TokenizerChoice, media::MediaConfig};
 
 /// Why settings about generated texts stay without effect.
 pub(super) const FROM_FILE: &str = "the file says what is sent";
@@ -26,16 +24,12 @@ const RAW_PAYLOAD: &str = "raw-payload";
 
 /// The dataset that is asked for: a file if one is named, generated text otherwise.
 pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems) -> DatasetConfig {
-    let osl = output_length(spec, problems);
     let Some(path) = spec.input_file.get() else {
         problems.require(&spec.custom_dataset_type, &spec.input_file);
+        agents::timing(spec, problems);
         return DatasetConfig::Synthetic {
             entries: entries(spec, phases),
-            isl: LengthLaw {
-                mean: spec.isl.value().unwrap_or(DEFAULT_ISL).into(),
-                stddev: spec.isl_stddev.value().unwrap_or(0.0),
-            },
-            osl,
+            lengths: lengths::sequences(spec, problems),
             batch_size: spec.batch_size.value().unwrap_or(1),
             media: MediaConfig::default(),
             dialogue: dialogues::dialogue(spec, problems),
@@ -45,22 +39,29 @@ pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems)
     for typed in generated_only(spec).chain(dialogues::generated_only(spec)) {
         problems.push(from_file(spec, typed));
     }
+    let osl = lengths::of_outputs(spec, problems);
     let (path, entries) = (path.clone(), spec.num_dataset_entries.value());
     if let Some((FileFormat::RawPayload, by)) = spec.custom_dataset_type.given() {
-        let additions = [spec.osl.origin(), spec.system_prompt.origin(), spec.system_prompt_file.origin()];
+        let additions = [
+            spec.osl.origin(),
+            spec.osl_distribution.origin(),
+            spec.system_prompt.origin(),
+            spec.system_prompt_file.origin(),
+        ];
         for addition in additions.into_iter().flatten() {
             problems.push(payload_is_fixed(addition, by));
         }
         return DatasetConfig::RawPayloads { path, entries };
     }
     let format = spec.custom_dataset_type.value().unwrap_or_default();
+    let timing = agents::timing(spec, problems);
     let (delay_ratio, system) = (dialogues::delay_ratio(spec), dialogues::context(spec, problems).system);
-    DatasetConfig::File { path, entries, osl, format, delay_ratio, system }
+    DatasetConfig::File { path, entries, osl, format, delay_ratio, timing, system }
 }
 
 /// Settings that say how long generated texts are, and how many are in a request; those that are given.
 pub(super) fn generated_only(spec: &RunSpec) -> impl Iterator<Item = Origin> + use<> {
-    [spec.isl.origin(), spec.isl_stddev.origin(), spec.batch_size.origin()].into_iter().flatten()
+    lengths::of_generated(spec).chain(spec.batch_size.origin())
 }
 
 /// The error for a setting that a file leaves without effect.
@@ -113,9 +114,9 @@ pub(super) fn with_media(
     endpoint: &EndpointMetadata,
 ) -> DatasetConfig {
     match dataset {
-        DatasetConfig::Synthetic { entries, isl, osl, batch_size, media: _, dialogue, context } => {
+        DatasetConfig::Synthetic { entries, lengths, batch_size, media: _, dialogue, context } => {
             let batch_size = if takes_only_media(endpoint) { 0 } else { batch_size };
-            DatasetConfig::Synthetic { entries, isl, osl, batch_size, media, dialogue, context }
+            DatasetConfig::Synthetic { entries, lengths, batch_size, media, dialogue, context }
         }
         other => other,
     }
@@ -124,12 +125,6 @@ pub(super) fn with_media(
 /// The endpoint has a use for media and none for texts.
 pub(super) fn takes_only_media(endpoint: &EndpointMetadata) -> bool {
     !endpoint.tokenizes_input && (endpoint.requires_images || endpoint.requires_audio)
-}
-
-fn output_length(spec: &RunSpec, problems: &mut Problems) -> Option<LengthLaw> {
-    problems.require(&spec.osl_stddev, &spec.osl);
-    let mean = spec.osl.value()?;
-    Some(LengthLaw { mean: mean.into(), stddev: spec.osl_stddev.value().unwrap_or(0.0) })
 }
 
 /// How many different conversations there are to be: one for each that can start, unless the user says how many. Without a

@@ -5,6 +5,7 @@
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
+    agents,
     error::ConfigError,
     problems::Problems,
     spec::{Origin, RunSpec},
@@ -38,7 +39,7 @@ pub(super) fn dialogue(spec: &RunSpec, problems: &mut Problems) -> DialogueConfi
         mean: spec.conversation_turn_delay_mean.value().unwrap_or(0.0) * ratio,
         stddev: spec.conversation_turn_delay_stddev.value().unwrap_or(0.0) * ratio,
     };
-    DialogueConfig { turns, delay_ms }
+    DialogueConfig { turns, delay_ms, has_replies: agents::start_within(spec) }
 }
 
 /// What recorded delays are multiplied by.
@@ -125,7 +126,8 @@ mod tests {
     fn turns_and_delays_are_as_asked_for() {
         let line = "--conversation-turn-mean 5 --conversation-turn-stddev 2 --session-turn-delay-mean 800 \
                     --conversation-turn-delay-stddev 100 --conversation-turn-delay-ratio 0.5";
-        let expected = DialogueConfig { turns: law(5.0, 2.0), delay_ms: law(400.0, 50.0) };
+        let expected =
+            DialogueConfig { turns: law(5.0, 2.0), delay_ms: law(400.0, 50.0), has_replies: false };
         assert_eq!(resolved(line).unwrap().0, expected);
     }
 

@@ -38,9 +38,11 @@ struct Rule {
     because: &'static str,
 }
 
+const ONE_TURN: &str =
+    "every conversation has one turn, as long as `--conversation-turn-mean` does not say otherwise";
 const NO_TLS: &str = "no `--url` begins with `https://`";
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 13] = [
     Rule { origin: |spec| spec.ca_cert.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.client_cert.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.client_key.origin(), has_effect: uses_tls, because: NO_TLS },
@@ -53,12 +55,23 @@ const RULES: [Rule; 10] = [
     Rule {
         origin: |spec| spec.conversation_turn_delay_mean.origin(),
         has_effect: has_later_turns,
-        because: "every conversation has one turn, as long as `--conversation-turn-mean` does not say otherwise",
+        because: ONE_TURN,
     },
     Rule {
         origin: |spec| spec.conversation_turn_delay_ratio.origin(),
         has_effect: |run| is_of_a_file(run) || run.spec.conversation_turn_delay_mean.is_given(),
         because: "there is no delay between turns, as `--conversation-turn-delay-mean` asks for",
+    },
+    Rule { origin: |spec| spec.session_leave_rate.origin(), has_effect: has_sessions, because: ONE_TURN },
+    Rule {
+        origin: |spec| spec.trajectory_start_min_ratio.origin(),
+        has_effect: has_sessions,
+        because: ONE_TURN,
+    },
+    Rule {
+        origin: |spec| spec.trajectory_start_max_ratio.origin(),
+        has_effect: has_sessions,
+        because: ONE_TURN,
     },
     Rule {
         origin: |spec| spec.replies.origin(),
@@ -102,13 +115,17 @@ fn has_later_turns(run: &Situation<'_>) -> bool {
     matches!(run.dataset, DatasetConfig::Synthetic { dialogue, .. } if !dialogue.is_single())
 }
 
+fn has_sessions(run: &Situation<'_>) -> bool {
+    has_later_turns(run) || is_of_a_file(run)
+}
+
 fn is_of_a_file(run: &Situation<'_>) -> bool {
     matches!(run.dataset, DatasetConfig::File { .. })
 }
 
 fn asks_for_output_lengths(run: &Situation<'_>) -> bool {
     match run.dataset {
-        DatasetConfig::Synthetic { osl, .. } => osl.is_some(),
+        DatasetConfig::Synthetic { lengths, .. } => lengths.have_output(),
         // A row may name one.
         DatasetConfig::File { .. } => true,
         DatasetConfig::Rankings { .. } | DatasetConfig::RawPayloads { .. } => false,
@@ -231,6 +248,7 @@ mod tests {
     #[case("--num-prompts 4000 --benchmark-duration 5")]
     #[case("--deadline 40 --benchmark-duration 30")]
     #[case("--deadline 40")]
+    #[case("--conversation-turn-mean 4 --session-leave-rate 5 --trajectory-start-min-ratio 0")]
     #[case("--no-proxy --random-seed 4 --overwrite --artifact-dir D")]
     fn a_flag_with_an_effect_is_not(#[case] line: &str) {
         assert!(warned(line, TEXT).is_empty(), "{:?}", warned(line, TEXT));

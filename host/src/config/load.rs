@@ -410,6 +410,7 @@ mod tests {
             prefill: Some(Ramp::linear(1, most, 9.0).unwrap()),
             cancellation,
             most_failed: Some(0.2),
+            ..Rules::default()
         };
         assert_eq!(phases[0].rules, rules(2, None));
         assert_eq!(phases[1].rules, rules(4, Some(Cancellation { percent: 10.0, delay_s: 0.5 })));

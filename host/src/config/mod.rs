@@ -3,6 +3,7 @@
 //! [`resolve`] fills in every default and checks every combination. What comes out is a [`Plan`](crate::plan::Plan), and
 //! everything after the command line works from that.
 
+mod agents;
 mod arrival;
 pub(crate) mod content;
 mod dialogues;
@@ -12,6 +13,7 @@ pub(crate) mod environment;
 pub(crate) mod error;
 pub(crate) mod file;
 pub(crate) mod flags;
+pub(crate) mod lengths;
 mod load;
 mod media;
 pub(crate) mod near;

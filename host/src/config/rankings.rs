@@ -5,6 +5,7 @@
 use super::{
     content, dialogues,
     error::ConfigError,
+    lengths,
     problems::Problems,
     spec::{Origin, RunSpec, Setting},
 };
@@ -36,10 +37,10 @@ pub(super) fn dataset(
         passages: law(&spec.rankings_passages, DEFAULT_PASSAGES, &spec.rankings_passages_stddev),
         passage: law(
             &spec.rankings_passage_tokens,
-            content::DEFAULT_ISL,
+            lengths::DEFAULT_ISL,
             &spec.rankings_passage_tokens_stddev,
         ),
-        query: law(&spec.rankings_query_tokens, content::DEFAULT_ISL, &spec.rankings_query_tokens_stddev),
+        query: law(&spec.rankings_query_tokens, lengths::DEFAULT_ISL, &spec.rankings_query_tokens_stddev),
     }
 }
 

@@ -144,6 +144,10 @@ fn check_endpoint(spec: &RunSpec, endpoint: &EndpointMetadata, name: &str, probl
         (spec.isl_stddev.origin(), no_input, "input"),
         (spec.osl.origin(), no_output, "output"),
         (spec.osl_stddev.origin(), no_output, "output"),
+        (spec.isl_distribution.origin(), no_input, "input"),
+        (spec.osl_distribution.origin(), no_output, "output"),
+        (spec.seq_dist.origin(), no_input, "input"),
+        (spec.seq_dist.origin(), no_output, "output"),
         (spec.tokenizer.origin(), no_input && no_output, "content"),
     ];
     for (flag, is_uncounted, side) in lengths {
@@ -197,8 +201,8 @@ mod tests {
         config::{redact, spec::tests::spec},
         explain::Explain,
         plan::{
-            ContextConfig, DialogueConfig, LengthLaw, Secret, ServerMetricsConfig, TokenizerChoice,
-            media::MediaConfig,
+            ContextConfig, DialogueConfig, LengthLaw, Secret, SequenceLaw, SequenceLengths,
+            ServerMetricsConfig, TokenizerChoice, media::MediaConfig,
         },
     };
 
@@ -326,13 +330,13 @@ mod tests {
         let Plan { target, dataset, tokenizer, random_seed, workers, artifact_dir, server_metrics, .. } =
             resolved(line).plan;
         assert_eq!((target.urls, target.streaming), (vec!["http://h:1/v1".to_owned()], true));
-        let (isl, osl) = (LengthLaw { mean: 100.0, stddev: 10.0 }, LengthLaw { mean: 32.0, stddev: 4.0 });
+        let law = |mean, stddev| SequenceLaw::Normal(LengthLaw { mean, stddev });
+        let lengths = SequenceLengths::Apart { isl: law(100.0, 10.0), osl: Some(law(32.0, 4.0)) };
         assert_eq!(
             dataset,
             DatasetConfig::Synthetic {
                 entries: Some(50),
-                isl,
-                osl: Some(osl),
+                lengths,
                 batch_size: 2,
                 media: MediaConfig::default(),
                 dialogue: DialogueConfig::default(),

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::{
+    agents,
     error::ConfigError,
     problems::Problems,
     spec::{RunSpec, Setting},
@@ -23,6 +24,9 @@ pub(super) fn measured(spec: &RunSpec, problems: &mut Problems) -> Rules {
         prefill: prefill(most.value(), over_s.value(), problems),
         cancellation,
         most_failed: spec.failed_request_threshold.value(),
+        leave_percent: spec.session_leave_rate.value(),
+        start: agents::start(spec, problems),
+        overflow: spec.context_overflow.value().unwrap_or_default(),
     }
 }
 
@@ -39,6 +43,9 @@ pub(super) fn warmup(spec: &RunSpec, problems: &mut Problems) -> Rules {
         prefill: prefill(number, over_s.value().or(spec.prefill_concurrency_ramp_duration.value()), problems),
         cancellation: None,
         most_failed: spec.failed_request_threshold.value(),
+        leave_percent: spec.session_leave_rate.value(),
+        start: agents::start(spec, problems),
+        overflow: spec.context_overflow.value().unwrap_or_default(),
     }
 }
 

@@ -41,19 +41,24 @@ impl Explain for SizeError {
 /// They cannot. Files are read as they are, whatever their size.
 pub(super) fn check(dataset: &DatasetConfig) -> Result<(), SizeError> {
     let (what, texts, tokens, flags) = match dataset {
-        DatasetConfig::Synthetic { isl, batch_size, dialogue, context, .. } if !dialogue.is_single() => {
+        DatasetConfig::Synthetic { lengths, batch_size, dialogue, context, .. } if !dialogue.is_single() => {
             let texts = *batch_size as f64 * longest(dialogue.turns);
-            let tokens = texts * longest(*isl) + context.tokens() as f64;
-            ("conversations", texts, tokens, "`--isl`, `--conversation-turn-mean` and their deviations")
+            let tokens = texts * lengths.input_rarely_above() + context.tokens() as f64;
+            (
+                "conversations",
+                texts,
+                tokens,
+                "the lengths of `--isl`, `--isl-distribution` or `--seq-dist`, or `--conversation-turn-mean`",
+            )
         }
-        DatasetConfig::Synthetic { isl, batch_size, context, .. } => {
+        DatasetConfig::Synthetic { lengths, batch_size, context, .. } => {
             let texts = *batch_size as f64;
-            let tokens = texts * longest(*isl) + context.tokens() as f64;
+            let tokens = texts * lengths.input_rarely_above() + context.tokens() as f64;
             (
                 "prompts",
                 texts,
                 tokens,
-                "`--isl`, `--isl-stddev`, `--batch-size` and the lengths of what stands in front",
+                "`--isl`, `--isl-stddev`, `--isl-distribution`, `--seq-dist`, `--batch-size` and the lengths of what stands in front",
             )
         }
         DatasetConfig::Rankings { passages, passage, query, .. } => {
@@ -87,13 +92,14 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::plan::{ContextConfig, DialogueConfig, media::MediaConfig};
+    use crate::plan::{ContextConfig, DialogueConfig, SequenceLaw, SequenceLengths, media::MediaConfig};
 
     fn prompts(mean: f64, stddev: f64, batch_size: usize) -> DatasetConfig {
-        let isl = LengthLaw { mean, stddev };
+        let isl = SequenceLaw::Normal(LengthLaw { mean, stddev });
+        let lengths = SequenceLengths::Apart { isl, osl: None };
         let (media, dialogue, context) =
             (MediaConfig::default(), DialogueConfig::default(), ContextConfig::default());
-        DatasetConfig::Synthetic { entries: None, isl, osl: None, batch_size, media, dialogue, context }
+        DatasetConfig::Synthetic { entries: None, lengths, batch_size, media, dialogue, context }
     }
 
     fn rankings(passages: f64, passage: f64, query: f64) -> DatasetConfig {

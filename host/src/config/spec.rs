@@ -11,10 +11,11 @@ use std::{
 
 use super::{
     flags::{ArrivalPattern, ProfileFlags},
+    lengths::{Mix, RangeRatio},
     rate_series::RateSeries,
 };
 use crate::plan::{
-    ConnectionReuse, Grace, ReplyPolicy, Smoothness, TransportKind,
+    ConnectionReuse, Grace, OverflowPolicy, ReplyPolicy, SequenceLaw, Smoothness, TransportKind,
     media::{AudioFormat, ImageFormat},
 };
 
@@ -231,6 +232,10 @@ run_spec! {
     isl_stddev: f64 = "--isl-stddev" in isl_stddev;
     osl: u32 = "--osl" in osl;
     osl_stddev: f64 = "--osl-stddev" in osl_stddev;
+    isl_distribution: SequenceLaw = "--isl-distribution" in lengths.isl_distribution;
+    osl_distribution: SequenceLaw = "--osl-distribution" in lengths.osl_distribution;
+    seq_dist: Mix = "--seq-dist" in lengths.seq_dist;
+    random_range_ratio: RangeRatio = "--random-range-ratio" in lengths.random_range_ratio;
     batch_size: usize = "--batch-size" in batch_size;
     num_conversations: NonZeroU64 = "--num-conversations" in dialogues.num_conversations;
     conversation_turn_mean: u32 = "--conversation-turn-mean" in dialogues.turn_mean;
@@ -251,6 +256,16 @@ run_spec! {
     fixed_schedule_start_offset: f64 = "--fixed-schedule-start-offset" in replay.start_offset;
     fixed_schedule_end_offset: f64 = "--fixed-schedule-end-offset" in replay.end_offset;
     replay_speedup: f64 = "--replay-speedup" in replay.speedup;
+    session_leave_rate: f64 = "--session-leave-rate" in agents.session_leave_rate;
+    trajectory_start_min_ratio: f64 = "--trajectory-start-min-ratio" in agents.trajectory_start_min_ratio;
+    trajectory_start_max_ratio: f64 = "--trajectory-start-max-ratio" in agents.trajectory_start_max_ratio;
+    context_overflow: OverflowPolicy = "--context-overflow" in agents.context_overflow;
+    inter_turn_delay_cap_seconds: f64
+        = "--inter-turn-delay-cap-seconds" in agents.inter_turn_delay_cap_seconds;
+    trace_idle_gap_cap_seconds: f64 = "--trace-idle-gap-cap-seconds" in agents.trace_idle_gap_cap_seconds;
+    max_idle_gap_cap_seconds: f64 = "--max-idle-gap-cap-seconds" in agents.max_idle_gap_cap_seconds;
+    open_loop_replay: () = "--open-loop-replay" in agents.open_loop_replay;
+    no_open_loop_replay: () = "--no-open-loop-replay" in agents.no_open_loop_replay;
     rankings_passages: u32 = "--rankings-passages-mean" in rankings.passages;
     rankings_passages_stddev: f64 = "--rankings-passages-stddev" in rankings.passages_stddev;
     rankings_passage_tokens: u32 = "--rankings-passages-prompt-token-mean" in rankings.passage_tokens;
@@ -287,6 +302,8 @@ run_spec! {
     artifact_dir: PathBuf = "--artifact-dir" in artifact_dir;
     export_outputs_json: () = "--export-outputs-json" in export_outputs_json;
     export_http_trace: () = "--export-http-trace" in export_http_trace;
+    dry_run: NonZeroU64 = "--dry-run" in dry_run;
+    dry_run_output: PathBuf = "--dry-run-output" in dry_run_output;
     overwrite: () = "--overwrite" in overwrite;
 }
 

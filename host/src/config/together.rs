@@ -14,6 +14,7 @@ pub(super) fn check(spec: &RunSpec, problems: &mut Problems) {
     problems.require(&spec.preconnect, &spec.concurrency);
     problems.require(&spec.client_key, &spec.client_cert);
     problems.require(&spec.mock_answer, &spec.mock);
+    problems.require(&spec.dry_run_output, &spec.dry_run);
     problems.require(&spec.overwrite, &spec.artifact_dir);
     for (flag, with, reason) in exclusive(spec) {
         if let (Some(flag), Some(with)) = (flag, with) {
@@ -56,6 +57,7 @@ mod tests {
     #[case("--preconnect", "`--preconnect` requires `--concurrency`")]
     #[case("--client-key k.pem", "`--client-key` requires `--client-cert`")]
     #[case("--mock-answer a.txt", "`--mock-answer` requires `--mock`")]
+    #[case("--dry-run-output f", "`--dry-run-output` requires `--dry-run`")]
     #[case("--overwrite", "`--overwrite` requires `--artifact-dir`")]
     #[case("--proxy p --no-proxy", "use `--proxy` together with `--no-proxy`: it asks for no proxy at all")]
     #[case("--proxy p --mock", "use `--proxy` together with `--mock`: the mock server is on this machine")]

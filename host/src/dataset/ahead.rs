@@ -178,15 +178,17 @@ mod tests {
             generate::{Content, Generator},
             media::Media,
         },
-        plan::{ContextConfig, DialogueConfig, LengthLaw, media::MediaConfig},
+        plan::{ContextConfig, DialogueConfig, LengthLaw, SequenceLaw, SequenceLengths, media::MediaConfig},
         seed::Seed,
     };
 
     fn generator() -> Generator {
-        let content = Content::Prompts { isl: LengthLaw { mean: 8.0, stddev: 2.0 }, batch_size: 1 };
+        let isl = SequenceLaw::Normal(LengthLaw { mean: 8.0, stddev: 2.0 });
+        let lengths = &SequenceLengths::Apart { isl, osl: None };
+        let content = Content::Prompts { lengths, batch_size: 1 };
         let media = Media::make(&MediaConfig::default(), None, Seed::new(42)).unwrap();
         let (dialogue, before) = (DialogueConfig::default(), ContextConfig::default());
-        Generator::new(content, None, media, None, Seed::new(42), dialogue, &before).unwrap()
+        Generator::new(content, media, None, Seed::new(42), dialogue, &before).unwrap()
     }
 
     #[rstest]

@@ -10,30 +10,31 @@ use super::{
     media::Media,
     rankings::Rankings,
     script::session_id,
+    sequence::Sequences,
     synthetic::{Writer, Written},
     tokenizer::Tokenizer,
 };
 use crate::{
-    plan::{ContextConfig, DialogueConfig, LengthLaw},
+    plan::{ContextConfig, DialogueConfig, LengthLaw, SequenceLengths},
     seed::Seed,
 };
 
 const NS_PER_MS: u64 = 1_000_000;
 
+/// Tokens of a generated reply where no output length is asked for.
+const REPLY_TOKENS: u64 = 128;
+
 /// About how many bytes a token of text has, and a step beside its texts.
 const BYTES_A_TOKEN: u64 = 6;
 const BYTES_A_STEP: u64 = 512;
 
-/// Texts of a conversation's later turns have numbers of their own: those of its first turn, and the turn above them.
-const TURN_BITS: u32 = 40;
-
 /// What scripts say.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Content {
-    /// Texts of these many tokens each.
+pub(super) enum Content<'a> {
+    /// Texts, and outputs that are asked for.
     Prompts {
-        /// Tokens of a text.
-        isl: LengthLaw,
+        /// Tokens of a text, and of an output.
+        lengths: &'a SequenceLengths,
         /// Texts of a script.
         batch_size: u64,
     },
@@ -53,28 +54,27 @@ pub(super) enum Content {
 pub(super) struct Generator {
     texts: Texts,
     writer: Writer,
-    output_lengths: Option<Lengths>,
     media: Media,
     turns: Lengths,
     /// Milliseconds.
     delays: Option<Lengths>,
     context: Context,
     tokenizer: Option<Arc<Tokenizer>>,
+    has_replies: bool,
     bytes_a_script: u64,
 }
 
 #[derive(Debug)]
 enum Texts {
-    Prompts { lengths: Box<Lengths>, batch_size: u64 },
+    Prompts { lengths: Sequences, batch_size: u64 },
     Rankings(Box<Rankings>),
 }
 
 impl Generator {
-    /// A generator of scripts that ask for outputs of these lengths and show these media. Without a tokenizer nothing is
+    /// A generator of scripts with this content that show these media. Without a tokenizer nothing is
     /// counted, and texts are as long as asked for in tokens of the built-in vocabulary.
     pub(super) fn new(
-        content: Content,
-        osl: Option<LengthLaw>,
+        content: Content<'_>,
         media: Media,
         tokenizer: Option<&Arc<Tokenizer>>,
         seed: Seed,
@@ -82,8 +82,8 @@ impl Generator {
         before: &ContextConfig,
     ) -> Result<Self, SystemPromptError> {
         let texts = match content {
-            Content::Prompts { isl, batch_size } => {
-                Texts::Prompts { lengths: Box::new(length::input_lengths(isl, seed)), batch_size }
+            Content::Prompts { lengths, batch_size } => {
+                Texts::Prompts { lengths: Sequences::new(lengths, seed), batch_size }
             }
             Content::Rankings { passages, passage, query } => {
                 Texts::Rankings(Box::new(Rankings::new(passages, passage, query, seed)))
@@ -97,11 +97,11 @@ impl Generator {
             texts,
             context: Context::make(before, &writer, seed)?,
             writer,
-            output_lengths: osl.map(|osl| length::output_lengths(osl, seed)),
             media,
             turns: length::turn_counts(dialogue.turns, seed),
             delays: delays.map(|delay| length::turn_delays(delay, seed)),
             tokenizer: tokenizer.cloned(),
+            has_replies: dialogue.has_replies,
             bytes_a_script: tokens
                 .saturating_mul(BYTES_A_TOKEN)
                 .saturating_add(turns.saturating_mul(BYTES_A_STEP)),
@@ -114,12 +114,13 @@ impl Generator {
     }
 
     fn step(&self, number: u64, turn: u64) -> Step {
-        let number_of_turn = number.saturating_add(turn << TURN_BITS);
+        let number_of_turn = length::of_turn(number, turn);
         let mut named: Vec<(&'static str, Written)> = match &self.texts {
             Texts::Prompts { lengths, batch_size } => {
                 let first = number_of_turn.saturating_mul(*batch_size);
                 let texts = first..first.saturating_add(*batch_size);
-                texts.map(|text| ("", self.writer.write(text, lengths.of(text)))).collect()
+                let written = |text| self.writer.write(text, lengths.input(number_of_turn, text));
+                texts.map(|text| ("", written(text))).collect()
             }
             Texts::Rankings(rankings) => rankings.write(number_of_turn, &self.writer),
         };
@@ -138,13 +139,28 @@ impl Generator {
         messages.push(Message::user(texts.chain(self.media.parts(number_of_turn)).collect()));
         let delay_ms =
             self.delays.as_ref().filter(|_| turn > 0).map_or(0, |delays| delays.of(number_of_turn));
+        let max_tokens = self.texts.output(number_of_turn);
+        let reply_length = max_tokens.unwrap_or(REPLY_TOKENS);
+        let reply = self.has_replies.then(|| self.reply(number_of_turn, reply_length));
+        let reply_tokens = reply.as_ref().and_then(|reply| {
+            self.tokenizer.is_some().then(|| reply.parts.iter().map(|part| self.count(&part.data)).sum())
+        });
         Step {
+            reply,
+            reply_tokens,
             messages,
             start: Start::After(delay_ms.saturating_mul(NS_PER_MS)),
-            max_tokens: self.output_lengths.as_ref().map(|lengths| lengths.of(number_of_turn)),
+            max_tokens,
             input_tokens,
             ..Step::default()
         }
+    }
+
+    /// What a session repeats that starts behind this turn: a reply as long as the turn asks for, if it does.
+    fn reply(&self, number_of_turn: u64, tokens: u64) -> Message {
+        let mut text = String::new();
+        self.writer.append(number_of_turn, tokens, &mut text);
+        Message { role: "assistant".to_owned(), parts: vec![Part::text(text)] }
     }
 
     fn count(&self, text: &str) -> u64 {
@@ -172,11 +188,28 @@ impl Maker for Generator {
     }
 }
 
-impl Content {
+impl Texts {
+    /// Output tokens that the request with this number asks for.
+    fn output(&self, request: u64) -> Option<u64> {
+        match self {
+            Self::Prompts { lengths, .. } => lengths.output(request),
+            Self::Rankings(_) => None,
+        }
+    }
+}
+
+impl Content<'_> {
     /// Tokens of a script that hardly any is longer than.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "`as` saturates, which is meant"
+    )]
     fn tokens(self) -> u64 {
         match self {
-            Self::Prompts { isl, batch_size } => length::longest(isl).saturating_mul(batch_size),
+            Self::Prompts { lengths, batch_size } => {
+                (lengths.input_rarely_above().ceil() as u64).saturating_mul(batch_size)
+            }
             Self::Rankings { passages, passage, query } => length::longest(passages)
                 .saturating_mul(length::longest(passage))
                 .saturating_add(length::longest(query)),

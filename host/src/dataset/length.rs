@@ -2,78 +2,166 @@
 //!
 //! Knows the law and a random stream, not what the tokens are for.
 
-use rand::Rng;
+use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, Normal};
+use rand_distr::{Distribution, LogNormal, Normal};
 
-use crate::{plan::LengthLaw, seed::Seed};
+use crate::{
+    plan::{LengthLaw, SequenceLaw, log_deviation},
+    seed::Seed,
+};
 
 /// A law whose mass is almost all below one token is given up after so many draws.
 const MOST_DRAWS: u32 = 10_000;
+
+/// Later turns of a conversation have numbers of their own: that of its first turn, and the turn above it.
+const TURN_BITS: u32 = 40;
+
+/// The number of a turn of the conversation with this number, for all that is drawn by number.
+pub(super) fn of_turn(conversation: u64, turn: u64) -> u64 {
+    conversation.saturating_add(turn << TURN_BITS)
+}
 
 /// Lengths by number: each is drawn from a random stream of its own, so that it does not depend on which others are asked
 /// for.
 #[derive(Clone, Debug)]
 pub(super) struct Lengths {
-    law: LengthLaw,
+    law: Law,
     /// Never drawn from: each length draws from a copy with its number.
     rng: ChaCha8Rng,
 }
 
+/// A law, ready to be drawn from.
+#[derive(Clone, Debug)]
+enum Law {
+    Fixed(u64),
+    Normal(LengthLaw),
+    Uniform {
+        lowest: u64,
+        highest: u64,
+    },
+    Lognormal {
+        law: LogNormal<f64>,
+        /// Beyond it nothing is drawn, since one prompt might fill the memory: once in a billion draws.
+        most: f64,
+    },
+    Empirical {
+        values: Vec<u64>,
+        /// The weights up to each value.
+        weights: Vec<f64>,
+    },
+}
+
 impl Lengths {
-    fn new(law: LengthLaw, seed: Seed, label: &str) -> Self {
-        Self { law, rng: seed.stream(label) }
+    fn new(law: &SequenceLaw, seed: Seed, label: &str) -> Self {
+        Self { law: Law::of(law), rng: seed.stream(label) }
+    }
+
+    fn normal(law: LengthLaw, seed: Seed, label: &str) -> Self {
+        Self { law: Law::of_normal(law), rng: seed.stream(label) }
     }
 
     /// Whether every length is this one.
     pub(super) fn are_all(&self, length: u64) -> bool {
-        !has_spread(self.law) && fixed(self.law) == length
+        matches!(self.law, Law::Fixed(fixed) if fixed == length)
     }
 
     /// The length with this number, at least 1.
     pub(super) fn of(&self, number: u64) -> u64 {
-        if !has_spread(self.law) {
-            return fixed(self.law);
+        if let Law::Fixed(length) = self.law {
+            return length;
         }
         let mut rng = self.rng.clone();
         rng.set_stream(number);
-        draw(self.law, &mut rng)
+        self.law.draw(&mut rng)
     }
 }
 
+impl Law {
+    fn of(law: &SequenceLaw) -> Self {
+        match *law {
+            SequenceLaw::Normal(law) => Self::of_normal(law),
+            SequenceLaw::Uniform { lowest, highest } => Self::Uniform { lowest, highest },
+            SequenceLaw::Lognormal { mean, median } => {
+                match LogNormal::new(median.ln(), log_deviation(mean, median)) {
+                    Ok(of_logarithm) => Self::Lognormal { law: of_logarithm, most: law.rarely_above() },
+                    Err(_) => Self::Fixed(tokens(median).max(1)),
+                }
+            }
+            SequenceLaw::Empirical { ref points } => Self::Empirical {
+                values: points.iter().map(|point| point.value).collect(),
+                weights: up_to_each(points.iter().map(|point| point.weight)),
+            },
+        }
+    }
+
+    fn of_normal(law: LengthLaw) -> Self {
+        if has_spread(law) { Self::Normal(law) } else { Self::Fixed(fixed(law)) }
+    }
+
+    fn draw(&self, rng: &mut ChaCha8Rng) -> u64 {
+        match self {
+            Self::Fixed(length) => *length,
+            Self::Normal(law) => draw(*law, rng),
+            Self::Uniform { lowest, highest } => rng.random_range(*lowest..=*highest),
+            Self::Lognormal { law, most } => {
+                let mut drawn = (0..MOST_DRAWS).map(|_| law.sample(rng)).filter(|drawn| drawn <= most);
+                drawn.find_map(|drawn| Some(tokens(drawn)).filter(|tokens| *tokens > 0)).unwrap_or(1)
+            }
+            Self::Empirical { values, weights } => values.get(place(weights, rng)).copied().unwrap_or(1),
+        }
+    }
+}
+
+/// Sums of weights, from the first up to each.
+pub(super) fn up_to_each(weights: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut sum = 0.0;
+    let sums = weights.map(|weight| {
+        sum += weight;
+        sum
+    });
+    sums.collect()
+}
+
+/// Draws a place by its weight, of which these are the sums.
+pub(super) fn place(sums: &[f64], rng: &mut ChaCha8Rng) -> usize {
+    let drawn = rng.random::<f64>() * sums.last().copied().unwrap_or(0.0);
+    sums.partition_point(|sum| *sum <= drawn).min(sums.len().saturating_sub(1))
+}
+
 /// Input tokens of each text.
-pub(super) fn input_lengths(law: LengthLaw, seed: Seed) -> Lengths {
+pub(super) fn input_lengths(law: &SequenceLaw, seed: Seed) -> Lengths {
     Lengths::new(law, seed, "dataset.prompt.length")
 }
 
-/// Requested output tokens of each script.
-pub(super) fn output_lengths(law: LengthLaw, seed: Seed) -> Lengths {
+/// Requested output tokens of each step.
+pub(super) fn output_lengths(law: &SequenceLaw, seed: Seed) -> Lengths {
     Lengths::new(law, seed, "composer.turn.max_tokens")
 }
 
 /// Turns of each conversation.
 pub(super) fn turn_counts(law: LengthLaw, seed: Seed) -> Lengths {
-    Lengths::new(law, seed, "composer.conversation.turn_count")
+    Lengths::normal(law, seed, "composer.conversation.turn_count")
 }
 
 /// Milliseconds before each turn.
 pub(super) fn turn_delays(law: LengthLaw, seed: Seed) -> Lengths {
-    Lengths::new(law, seed, "composer.conversation.turn_delay")
+    Lengths::normal(law, seed, "composer.conversation.turn_delay")
 }
 
 /// Passages of each ranking.
 pub(super) fn passage_counts(law: LengthLaw, seed: Seed) -> Lengths {
-    Lengths::new(law, seed, "dataset.rankings.passages")
+    Lengths::normal(law, seed, "dataset.rankings.passages")
 }
 
 /// Tokens of each passage.
 pub(super) fn passage_lengths(law: LengthLaw, seed: Seed) -> Lengths {
-    Lengths::new(law, seed, "dataset.rankings.passage_length")
+    Lengths::normal(law, seed, "dataset.rankings.passage_length")
 }
 
 /// Tokens of each query.
 pub(super) fn query_lengths(law: LengthLaw, seed: Seed) -> Lengths {
-    Lengths::new(law, seed, "dataset.rankings.query_length")
+    Lengths::normal(law, seed, "dataset.rankings.query_length")
 }
 
 /// Width and height of one image after the other, without end.
@@ -120,43 +208,4 @@ fn tokens(length: f64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use rstest::rstest;
-
-    use super::input_lengths;
-    use crate::{plan::LengthLaw, seed::Seed};
-
-    fn draws(mean: f64, stddev: f64, count: u64) -> Vec<u64> {
-        let lengths = input_lengths(LengthLaw { mean, stddev }, Seed::new(42));
-        (0..count).map(|number| lengths.of(number)).collect()
-    }
-
-    #[rstest]
-    #[case::whole(550.0, 0.0, 550)]
-    #[case::rounded(3.5, 0.0, 4)]
-    #[case::at_least_one(0.2, 0.0, 1)]
-    #[case::negative_spread_is_none(12.0, -1.0, 12)]
-    #[case::spread_that_is_no_number(12.0, f64::NAN, 12)]
-    #[case::hopelessly_low(-1e9, 1.0, 1)]
-    fn a_law_without_spread_gives_its_mean(#[case] mean: f64, #[case] stddev: f64, #[case] expected: u64) {
-        assert_eq!(draws(mean, stddev, 3), [expected; 3]);
-    }
-
-    #[test]
-    fn lengths_follow_the_normal_law() {
-        let lengths: Vec<f64> = draws(550.0, 50.0, 20_000).into_iter().map(|length| length as f64).collect();
-        let count = lengths.len() as f64;
-        let mean = lengths.iter().sum::<f64>() / count;
-        let variance = lengths.iter().map(|length| (length - mean).powi(2)).sum::<f64>() / count;
-        assert!((mean - 550.0).abs() < 1.5, "mean {mean}");
-        assert!((variance.sqrt() - 50.0).abs() < 1.0, "standard deviation {}", variance.sqrt());
-    }
-
-    proptest! {
-        #[test]
-        fn lengths_are_positive_whatever_the_law(mean in -50.0..50.0, stddev in 0.0..100.0) {
-            prop_assert!(draws(mean, stddev, 20).into_iter().all(|length| length > 0));
-        }
-    }
-}
+mod tests;

@@ -17,13 +17,14 @@ use super::{
     media::{Media, MediaError},
     prompted::Prompted,
     replay::{self, ReplayError},
+    timing,
     tokenizer::Tokenizer,
     tools::{self, ToolsError},
 };
 use crate::{
     explain::Explain,
     plan::{
-        ContextConfig, DatasetConfig, DialogueConfig, LengthLaw, Replay, SystemPrompt, media::MediaConfig,
+        ContextConfig, DatasetConfig, DialogueConfig, Replay, SequenceLaw, SystemPrompt, media::MediaConfig,
     },
     seed::Seed,
 };
@@ -175,17 +176,17 @@ pub(crate) fn open(
         DatasetConfig::Synthetic { batch_size: 0, media, .. } if media.is_empty() => {
             Err(DatasetError::NoTexts)
         }
-        DatasetConfig::Synthetic { entries, isl, osl, batch_size, media, dialogue, context } => {
-            let content = Content::Prompts { isl: *isl, batch_size: *batch_size as u64 };
+        DatasetConfig::Synthetic { entries, lengths, batch_size, media, dialogue, context } => {
+            let content = Content::Prompts { lengths, batch_size: *batch_size as u64 };
             let media = Media::make(media, entries.map(|entries| entries as u64), seed)?;
-            let generator = Generator::new(content, *osl, media, tokenizer, seed, *dialogue, context)?;
+            let generator = Generator::new(content, media, tokenizer, seed, *dialogue, context)?;
             generated(generator, *entries)
         }
         &DatasetConfig::Rankings { entries, passages, passage, query } => {
             let content = Content::Rankings { passages, passage, query };
             let media = Media::make(&MediaConfig::default(), None, seed)?;
             let (dialogue, before) = (DialogueConfig::default(), ContextConfig::default());
-            generated(Generator::new(content, None, media, tokenizer, seed, dialogue, &before)?, entries)
+            generated(Generator::new(content, media, tokenizer, seed, dialogue, &before)?, entries)
         }
         DatasetConfig::RawPayloads { path, entries } => {
             let mut scripts = formats::raw_payload::read(&Input::new(path, *entries))?;
@@ -197,17 +198,18 @@ pub(crate) fn open(
             }
             Ok(Opened::listed(scripts))
         }
-        DatasetConfig::File { path, entries, osl, format, delay_ratio, system } => {
+        DatasetConfig::File { path, entries, osl, format, delay_ratio, timing, system } => {
             let mut scripts = formats::read(&Input::new(path, *entries), *format)?.scripts;
             tools::take_apart(&mut scripts)?;
             if let Some(replay) = replay {
                 scripts = replay::replayed(scripts, replay)?;
             }
             scale_delays(&mut scripts, *delay_ratio);
+            timing::apply(&mut scripts, timing, replay.map_or(1.0, |replay| replay.speed));
             if let Some(system) = system {
                 put_in_front(&mut scripts, system)?;
             }
-            if let Some(osl) = *osl {
+            if let Some(osl) = osl {
                 fill_output_lengths(&mut scripts, osl, seed);
             }
             if let Some(tokenizer) = tokenizer {
@@ -264,12 +266,12 @@ fn put_in_front(scripts: &mut [Script], system: &SystemPrompt) -> Result<(), Sys
     Ok(())
 }
 
-/// Gives a length to every step that has none. A script's does not depend on what the file says about others.
-fn fill_output_lengths(scripts: &mut [Script], osl: LengthLaw, seed: Seed) {
+/// Gives a length to every step that has none. A step's does not depend on what the file says about others.
+fn fill_output_lengths(scripts: &mut [Script], osl: &SequenceLaw, seed: Seed) {
     let lengths = length::output_lengths(osl, seed);
     for (number, script) in (0..).zip(scripts) {
-        for step in &mut script.steps {
-            step.max_tokens.get_or_insert_with(|| lengths.of(number));
+        for (position, step) in (0..).zip(&mut script.steps) {
+            step.max_tokens.get_or_insert_with(|| lengths.of(length::of_turn(number, position)));
         }
     }
 }
@@ -314,8 +316,8 @@ pub(super) mod tests {
         dataset::{Message, Part, Step, tokenizer::Tokenizer},
         explain::Explain,
         plan::{
-            ContextConfig, DatasetConfig, DialogueConfig, FileFormat, LengthLaw, TokenizerChoice,
-            media::MediaConfig,
+            ContextConfig, DatasetConfig, DialogueConfig, FileFormat, LengthLaw, RecordedTiming, SequenceLaw,
+            SequenceLengths, TokenizerChoice, media::MediaConfig,
         },
         seed::Seed,
     };
@@ -324,14 +326,18 @@ pub(super) mod tests {
         LazyLock::new(|| Tokenizer::load(&TokenizerChoice::Builtin).unwrap().into());
 
     const SEED: u64 = 42;
-    const OSL: LengthLaw = LengthLaw { mean: 128.0, stddev: 16.0 };
+    fn law(mean: f64) -> SequenceLaw {
+        SequenceLaw::Normal(LengthLaw { mean, stddev: 0.0 })
+    }
 
-    fn synthetic(entries: usize, batch_size: usize, osl: Option<LengthLaw>) -> DatasetConfig {
-        let (isl, media) = (LengthLaw { mean: 100.0, stddev: 20.0 }, MediaConfig::default());
+    const OSL: SequenceLaw = SequenceLaw::Normal(LengthLaw { mean: 128.0, stddev: 16.0 });
+
+    fn synthetic(entries: usize, batch_size: usize, osl: Option<SequenceLaw>) -> DatasetConfig {
+        let isl = SequenceLaw::Normal(LengthLaw { mean: 100.0, stddev: 20.0 });
+        let (lengths, media) = (SequenceLengths::Apart { isl, osl }, MediaConfig::default());
         DatasetConfig::Synthetic {
             entries: Some(entries),
-            isl,
-            osl,
+            lengths,
             batch_size,
             media,
             dialogue: DialogueConfig::default(),
@@ -353,7 +359,7 @@ pub(super) mod tests {
         scripts(config, Some(&BUILTIN), Seed::new(SEED))
     }
 
-    fn file(rows: &str, entries: Option<usize>, osl: Option<LengthLaw>) -> Vec<Script> {
+    fn file(rows: &str, entries: Option<usize>, osl: Option<SequenceLaw>) -> Vec<Script> {
         let file = NamedTempFile::new().unwrap();
         fs::write(file.path(), rows).unwrap();
         built(&DatasetConfig::File {
@@ -362,6 +368,7 @@ pub(super) mod tests {
             osl,
             format: FileFormat::default(),
             delay_ratio: 1.0,
+            timing: RecordedTiming::default(),
             system: None,
         })
     }
@@ -374,8 +381,7 @@ pub(super) mod tests {
     fn a_synthetic_conversation_is_one_turn_of_the_user() {
         let config = DatasetConfig::Synthetic {
             entries: Some(2),
-            isl: LengthLaw { mean: 12.0, stddev: 0.0 },
-            osl: Some(LengthLaw { mean: 32.0, stddev: 0.0 }),
+            lengths: SequenceLengths::Apart { isl: law(12.0), osl: Some(law(32.0)) },
             batch_size: 1,
             media: MediaConfig::default(),
             dialogue: DialogueConfig::default(),
@@ -405,9 +411,8 @@ pub(super) mod tests {
 
         #[test]
         fn more_conversations_leave_the_first_ones_as_they_were(few in 1_usize..40, more in 0_usize..40, batch_size in 1_usize..4) {
-            let osl = Some(OSL);
-            let all = built(&synthetic(few + more, batch_size, osl));
-            prop_assert_eq!(&all[..few], &built(&synthetic(few, batch_size, osl))[..]);
+            let all = built(&synthetic(few + more, batch_size, Some(OSL)));
+            prop_assert_eq!(&all[..few], &built(&synthetic(few, batch_size, Some(OSL)))[..]);
         }
     }
 
@@ -504,7 +509,7 @@ pub(super) mod tests {
     #[case::no_rankings(rankings(0), "make a dataset of 0 prompts")]
     #[case::no_texts(synthetic(1, 0, None), "make prompts of 0 texts")]
     #[case::no_rows(
-        DatasetConfig::File { path: "d.jsonl".into(), entries: Some(0), osl: None, format: FileFormat::default(), delay_ratio: 1.0, system: None },
+        DatasetConfig::File { path: "d.jsonl".into(), entries: Some(0), osl: None, format: FileFormat::default(), delay_ratio: 1.0, timing: RecordedTiming::default(), system: None },
         "make a dataset of 0 prompts"
     )]
     fn a_dataset_of_nothing_is_refused(#[case] config: DatasetConfig, #[case] error: &str) {
@@ -519,6 +524,7 @@ pub(super) mod tests {
             osl: None,
             format: FileFormat::default(),
             delay_ratio: 1.0,
+            timing: RecordedTiming::default(),
             system: None,
         };
         let error = open(&config, None, None, Seed::new(SEED)).unwrap_err();

@@ -13,6 +13,8 @@ pub(crate) struct Outcomes {
     pub(crate) cancelled: u64,
     /// Of the cancelled ones, those that were to be cancelled.
     pub(crate) cancelled_on_purpose: u64,
+    /// Conversations that the server found too long, in none of these.
+    pub(crate) overflowed: u64,
     /// Of all these, those sent a second time: a kept connection was closed before the server can have read them.
     pub(crate) retried: u64,
     /// Of the successes, those whose connection broke behind the end of the answer.
@@ -36,6 +38,7 @@ impl Outcomes {
         self.failed += other.failed;
         self.cancelled += other.cancelled;
         self.cancelled_on_purpose += other.cancelled_on_purpose;
+        self.overflowed += other.overflowed;
         self.retried += other.retried;
         self.cut_after_end += other.cut_after_end;
     }
@@ -48,6 +51,7 @@ impl Outcomes {
                 self.succeeded += 1;
                 self.cut_after_end += u64::from(record.cut_after_end);
             }
+            Outcome::Failed(_) if record.outcome.is_overflow() => self.overflowed += 1,
             Outcome::Failed(_) => self.failed += 1,
             Outcome::Cancelled(_) => {
                 self.cancelled += 1;

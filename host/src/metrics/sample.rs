@@ -9,8 +9,8 @@ use crate::{
     config::redact,
     plan::{
         ConnectionReuse, ContextConfig, DatasetConfig, DialogueConfig, LengthLaw, Load, Phase, Plan, Ramp,
-        ReplyPolicy, Role, Rules, ServerMetricsConfig, ServicesConfig, StopRule, Target, TlsConfig,
-        TokenizerChoice, TransportKind, media::MediaConfig,
+        ReplyPolicy, Role, Rules, SequenceLaw, SequenceLengths, ServerMetricsConfig, ServicesConfig,
+        StopRule, Target, TlsConfig, TokenizerChoice, TransportKind, media::MediaConfig,
     },
     plugin::UsedPlugin,
     record::{
@@ -104,8 +104,10 @@ pub(crate) fn config() -> Plan {
         },
         dataset: DatasetConfig::Synthetic {
             entries: Some(4),
-            isl: LengthLaw { mean: 25.0, stddev: 0.0 },
-            osl: Some(LengthLaw { mean: 4.0, stddev: 0.0 }),
+            lengths: SequenceLengths::Apart {
+                isl: SequenceLaw::Normal(LengthLaw { mean: 25.0, stddev: 0.0 }),
+                osl: Some(SequenceLaw::Normal(LengthLaw { mean: 4.0, stddev: 0.0 })),
+            },
             batch_size: 1,
             media: MediaConfig::default(),
             dialogue: DialogueConfig::default(),

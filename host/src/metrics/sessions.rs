@@ -11,7 +11,7 @@ const NS_PER_MS: f64 = 1e6;
 pub(crate) struct Session {
     /// Name of its script.
     pub(crate) conversation_id: String,
-    /// Requests of its script.
+    /// Requests of its script that it plays.
     pub(crate) steps: u32,
     /// Those that succeeded.
     pub(crate) succeeded: u32,
@@ -19,6 +19,12 @@ pub(crate) struct Session {
     pub(crate) failed: u32,
     /// Those that the tool has ended.
     pub(crate) cancelled: u32,
+    /// The server found its context too long.
+    pub(crate) is_overflowed: bool,
+    /// Requests of its script before the first one that was sent.
+    pub(crate) skipped: u32,
+    /// Requests of its script before which the user leaves.
+    pub(crate) left_out: u32,
     /// When its first request was scheduled.
     pub(crate) start_ns: RunNs,
     /// When its last response was over.
@@ -33,7 +39,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Every request of its script has succeeded.
+    /// Every request of its script that it plays has succeeded.
     pub(crate) fn is_complete(&self) -> bool {
         self.succeeded == self.steps
     }
@@ -94,10 +100,13 @@ impl Session {
         if is_first {
             self.conversation_id.clone_from(&record.conversation_id);
             self.steps = record.steps;
+            self.skipped = record.skipped_steps;
+            self.left_out = record.left_steps;
         }
         match (record.outcome.is_ok(), record.outcome.is_cancelled()) {
             (true, _) => self.succeeded += 1,
             (_, true) => self.cancelled += 1,
+            _ if record.outcome.is_overflow() => self.is_overflowed = true,
             _ => self.failed += 1,
         }
         for (tag, value) in measured {
@@ -118,6 +127,7 @@ impl Session {
         self.succeeded += other.succeeded;
         self.failed += other.failed;
         self.cancelled += other.cancelled;
+        self.is_overflowed |= other.is_overflowed;
         self.first_token_ms = self.first_token_ms.or(other.first_token_ms);
         other.input_tokens.into_iter().for_each(|more| add(&mut self.input_tokens, more));
         other.output_tokens.into_iter().for_each(|more| add(&mut self.output_tokens, more));

@@ -59,7 +59,8 @@ impl HostedEndpoint {
         }
     }
 
-    pub(super) fn endpoint(&self) -> &Endpoint {
+    /// The endpoint.
+    pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 

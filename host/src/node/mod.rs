@@ -27,19 +27,14 @@ mod worker_pool;
 
 use std::sync::Arc;
 
-use self::{
-    child::ChildNode,
-    endpoint::{HostedEndpoint, endpoint_options},
-    fleet::Link,
-    worker_pool::WorkerPool,
-};
+use self::{child::ChildNode, endpoint::endpoint_options, fleet::Link, worker_pool::WorkerPool};
 pub(crate) use self::{
-    endpoint::plan_target,
+    endpoint::{HostedEndpoint, plan_target},
     error::{Class, NodeError},
     fleet::{Fleet, NodeId},
     messages::PhaseStart,
     observer::Observer,
-    worker_pool::active_workers,
+    worker_pool::{active_workers, phase_seed},
 };
 use crate::{
     clock::Clock,
@@ -133,6 +128,14 @@ impl LoadedEndpoint {
         };
         Ok(Fleet::new(vec![node]))
     }
+}
+
+/// Loads the endpoint of a plan in this process, wherever it belongs in a run, to make requests that are not sent.
+///
+/// # Errors
+/// It cannot be loaded.
+pub(crate) fn load_here(registry: &Arc<Registry>, plan: &Plan) -> Result<HostedEndpoint, NodeError> {
+    HostedEndpoint::load(registry, &plan.target.endpoint_type, endpoint_options(plan))
 }
 
 /// What workers are started with. A child has it already.

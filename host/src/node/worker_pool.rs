@@ -13,6 +13,7 @@ use crate::{
     schedule::{
         cancellation::Cancellations,
         credits::{Budget, Credits, Pool, Share},
+        excerpt::Excerpts,
         gate::Slots,
     },
     seed::Seed,
@@ -84,8 +85,9 @@ impl Link for WorkerPool {
         let slots = slots(phase, self.workers.len());
         // A recording is replayed from its beginning, whatever a warm-up has played.
         let first_script = if phase.load.replay().is_some() { 0 } else { start.first_script };
-        let pool = Arc::new(Pool::of(&self.starts, &self.source, first_script));
         let seed = phase_seed(self.seed, phase.id);
+        let excerpts = Excerpts::of(phase, seed);
+        let pool = Arc::new(Pool::of(&self.starts, &self.source, first_script, excerpts));
         let workers = slots.len() as u64;
         let prefill = phase.rules.prefill.clone().map(Slots::following);
         let cancellations = Cancellations::of(phase, seed);
@@ -107,6 +109,8 @@ impl Link for WorkerPool {
                 slotted_ns: 0,
                 prefill: prefill.clone(),
                 cancellations,
+                excerpts,
+                overflow: phase.rules.overflow,
                 control: watching.clone(),
             });
         }
@@ -140,7 +144,7 @@ fn connections_ahead(plan: &Plan) -> Vec<usize> {
 }
 
 /// The random streams of a phase are its own: a warm-up must not play the schedule of what it warms up for.
-fn phase_seed(root: u64, id: u32) -> Seed {
+pub(crate) fn phase_seed(root: u64, id: u32) -> Seed {
     Seed::new(root).child(&format!("phase.{id}"))
 }
 

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     dialogue::{ContextConfig, DialogueConfig, SystemPrompt},
-    length::LengthLaw,
+    length::{LengthLaw, SequenceLaw, SequenceLengths},
     lossy,
     media::MediaConfig,
+    replay::RecordedTiming,
 };
 
 /// Where content comes from.
@@ -19,10 +20,9 @@ pub(crate) enum DatasetConfig {
     Synthetic {
         /// Number of different prompts; without one, each request has its own.
         entries: Option<usize>,
-        /// Input tokens of a turn.
-        isl: LengthLaw,
-        /// Requested output tokens; nothing is requested without it.
-        osl: Option<LengthLaw>,
+        /// Tokens of a turn's input, and of the output that it asks for.
+        #[serde(flatten)]
+        lengths: SequenceLengths,
         /// Texts in one request, for API formats that take several; none where there are only media.
         batch_size: usize,
         /// What each request shows and plays beside them.
@@ -53,13 +53,16 @@ pub(crate) enum DatasetConfig {
         /// Use only so many entries; once it is read, how many there are.
         entries: Option<usize>,
         /// Requested output tokens of lines that name none.
-        osl: Option<LengthLaw>,
+        osl: Option<SequenceLaw>,
         /// What it is.
         #[serde(default)]
         format: FileFormat,
         /// Delays between turns are multiplied by this.
         #[serde(default = "one")]
         delay_ratio: f64,
+        /// What else becomes of recorded times.
+        #[serde(default, skip_serializing_if = "RecordedTiming::is_unchanged")]
+        timing: RecordedTiming,
         /// System message of all conversations, before their own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         system: Option<SystemPrompt>,

@@ -13,12 +13,15 @@ pub(crate) struct DialogueConfig {
     pub(crate) turns: LengthLaw,
     /// From the end of a response to the next turn, in milliseconds; none with a mean of 0.
     pub(crate) delay_ms: LengthLaw,
+    /// Turns have replies that a session repeats which starts behind them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) has_replies: bool,
 }
 
 impl Default for DialogueConfig {
     fn default() -> Self {
         let law = |mean| LengthLaw { mean, stddev: 0.0 };
-        Self { turns: law(1.0), delay_ms: law(0.0) }
+        Self { turns: law(1.0), delay_ms: law(0.0), has_replies: false }
     }
 }
 

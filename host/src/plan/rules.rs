@@ -15,6 +15,39 @@ pub(crate) struct Rules {
     pub(crate) cancellation: Option<Cancellation>,
     /// The run ends when more than this share of the requests has failed, from 0 to 1.
     pub(crate) most_failed: Option<f64>,
+    /// How often a user leaves a session after a turn, in percent.
+    pub(crate) leave_percent: Option<f64>,
+    /// Sessions that are there when the phase begins start within their scripts.
+    pub(crate) start: Option<StartWindow>,
+    /// What a conversation means that the server finds too long.
+    pub(crate) overflow: OverflowPolicy,
+}
+
+/// Where a session starts in its script, evenly between two parts of its steps from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StartWindow {
+    /// The earliest.
+    pub(crate) least: f64,
+    /// The latest, not below it.
+    pub(crate) most: f64,
+}
+
+/// What a request means that the server refuses since its context is too long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OverflowPolicy {
+    /// The session has come to its end: it is counted apart, and no failure.
+    #[default]
+    EndSession,
+    /// It is a failure like others.
+    Fail,
+}
+
+impl OverflowPolicy {
+    /// Overflows are no failures.
+    pub(crate) fn ends_sessions(&self) -> bool {
+        *self == Self::EndSession
+    }
 }
 
 /// Requests that are cancelled on purpose, as users cancel them.

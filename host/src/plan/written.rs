@@ -19,7 +19,7 @@ use super::{
     phase::{DEFAULT_DRAIN_S, Phase, Role},
     ramp::Ramp,
     replay::Replay,
-    rules::{Cancellation, Rules},
+    rules::{Cancellation, OverflowPolicy, Rules, StartWindow},
     services::{ServerMetricsConfig, ServicesConfig},
     stop::{Grace, StopRule, TimeLimit},
     target::Target,
@@ -98,6 +98,12 @@ struct WrittenPhase {
     cancellation: Option<Cancellation>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     most_failed: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    leave_percent: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    start: Option<StartWindow>,
+    #[serde(default, skip_serializing_if = "OverflowPolicy::ends_sessions")]
+    overflow: OverflowPolicy,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -193,6 +199,9 @@ impl WrittenPhase {
             prefill: rules.prefill,
             cancellation: rules.cancellation,
             most_failed: rules.most_failed,
+            leave_percent: rules.leave_percent,
+            start: rules.start,
+            overflow: rules.overflow,
         }
     }
 
@@ -235,6 +244,9 @@ impl WrittenPhase {
                 prefill: self.prefill,
                 cancellation: self.cancellation,
                 most_failed: self.most_failed,
+                leave_percent: self.leave_percent,
+                start: self.start,
+                overflow: self.overflow,
             },
         })
     }
@@ -289,6 +301,7 @@ mod tests {
     #[case::sessions(json!({"arrival": {"law": "constant", "rate": 40.0}, "session_limit": 3}))]
     #[case::prefill(json!({"prefill": {"linear": {"from": 1, "to": 4, "over_s": 9.0}}}))]
     #[case::rules(json!({"cancellation": {"percent": 10.0, "delay_s": 0.5}, "most_failed": 0.25}))]
+    #[case::agents(json!({"leave_percent": 5.0, "start": {"least": 0.25, "most": 0.75}, "overflow": "fail"}))]
     #[case::ramp(json!({"concurrency": {"linear": {"from": 1, "to": 8, "over_s": 60.0}}}))]
     #[case::changing_limit(json!({
         "arrival": {"law": "constant", "rate": 4.0}, "concurrency": {"linear": {"from": 1, "to": 8, "over_s": 60.0}}

@@ -49,6 +49,8 @@ pub(crate) fn build(finished: Finished, recipe: Recipe) -> (Record, Option<Texts
         conversation_id: finished.content.script,
         turn_index: finished.content.step,
         steps: if finished.content.steps > 1 { finished.content.steps } else { 0 },
+        skipped_steps: finished.content.skipped,
+        left_steps: finished.content.left_out,
         scripted_tokens: finished.content.input_tokens.filter(|_| repeats_replies),
         repeats: finished.content.repeats,
         worker: finished.worker,

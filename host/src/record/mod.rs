@@ -53,6 +53,12 @@ pub(crate) struct Record {
     /// Turns of the conversation, where there are several.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) steps: u32,
+    /// Turns of the conversation that count as over when it starts, which are none of `steps`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) skipped_steps: u32,
+    /// Turns of the conversation before which the user leaves, which are none of `steps`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) left_steps: u32,
     /// Turns whose replies the request repeated as the server had given them.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) repeats: Vec<u32>,

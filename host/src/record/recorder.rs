@@ -87,6 +87,8 @@ pub(crate) struct Live {
     pub(crate) succeeded: AtomicU64,
     /// Requests of the current phase that were cancelled on purpose.
     pub(crate) cancelled_on_purpose: AtomicU64,
+    /// Requests of the current phase whose context was too long.
+    pub(crate) overflowed: AtomicU64,
     /// Requests of the current phase that failed.
     pub(crate) failed: AtomicU64,
     /// Output tokens of the current phase.
@@ -96,7 +98,8 @@ pub(crate) struct Live {
 impl Live {
     /// Starts a phase at zero.
     pub(crate) fn reset(&self) {
-        for counter in [&self.succeeded, &self.cancelled_on_purpose, &self.failed, &self.output_tokens] {
+        let ended = [&self.succeeded, &self.cancelled_on_purpose, &self.overflowed, &self.failed];
+        for counter in ended.into_iter().chain([&self.output_tokens]) {
             counter.store(0, Ordering::Relaxed);
         }
     }
@@ -105,6 +108,7 @@ impl Live {
         let outcome = match &record.outcome {
             outcome if outcome.is_ok() => &self.succeeded,
             outcome if outcome.is_cancelled_on_purpose() => &self.cancelled_on_purpose,
+            outcome if outcome.is_overflow() => &self.overflowed,
             _ => &self.failed,
         };
         outcome.fetch_add(1, Ordering::Relaxed);

@@ -170,6 +170,13 @@ fn counts(report: &Report) -> Vec<String> {
             counted(on_purpose, "request")
         ));
     }
+    let overflowed = report.profiling.outcomes.overflowed;
+    if overflowed > 0 {
+        lines.push(format!(
+            "context too long for the server, not in the numbers: {} (`--context-overflow`)",
+            counted(overflowed, "request")
+        ));
+    }
     let cancelled = report.profiling.outcomes.unfinished();
     if cancelled > 0 {
         let why = report.why_cancelled();

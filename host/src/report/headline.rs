@@ -26,6 +26,8 @@ pub(super) fn lines(report: &Report) -> Vec<(&'static str, String)> {
     lines.extend((!proxies.is_empty()).then(|| ("proxy", proxies.join(", "))));
     let profiling = settings.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
     lines.extend(profiling.map(|phase| ("load", load(phase))));
+    let sessions = settings.sessions.as_ref().filter(|_| !report.sessions.is_empty());
+    lines.extend(sessions.map(|sessions| ("sessions", sessions.in_words())));
     lines.push(measured);
     lines.push(("seed", settings.random_seed.to_string()));
     if report.header.capabilities.produces_tokens {

@@ -48,10 +48,14 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     set("uncounted", report.uncounted.into());
     set("closed_idle", report.profiling.outcomes.retried.into());
     set("cancelled_on_purpose", report.profiling.outcomes.cancelled_on_purpose.into());
+    set("context_overflow_count", report.profiling.outcomes.overflowed.into());
     set("client", serde_json::to_value(&report.client)?);
     set("token_source", report.profiling.token_source.name().into());
     if report.header.capabilities.produces_tokens {
         set("token_counts", token_counts(&report.profiling.counting));
+    }
+    if let Some(sessions) = &header.settings.sessions {
+        set("session_settings", serde_json::to_value(sessions)?);
     }
     set("input_config", header.config.clone());
     let run_info = json!({

@@ -99,8 +99,14 @@ pub(crate) struct Content {
     pub(crate) script: String,
     /// Its step in the script, from 0.
     pub(crate) step: u32,
-    /// Steps of the script.
+    /// Steps that its session plays.
     pub(crate) steps: u32,
+    /// Steps of the script before those.
+    #[serde(default)]
+    pub(crate) skipped: u32,
+    /// Steps of the script behind those, before which the user leaves.
+    #[serde(default)]
+    pub(crate) left_out: u32,
     /// Steps whose replies it repeated as the server had given them.
     pub(crate) repeats: Vec<u32>,
     /// Tokens of all texts beside those replies, where anything counts them.
@@ -120,6 +126,8 @@ impl Content {
             script: place.script.to_owned(),
             step: place.number,
             steps: turn.steps(),
+            skipped: turn.skipped(),
+            left_out: turn.left_out(),
             repeats: past.live.clone(),
             input_tokens: past.tokens.zip(place.step.input_tokens).map(|(said, own)| said + own),
             images: place.step.images(),

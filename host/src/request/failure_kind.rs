@@ -52,12 +52,14 @@ pub(crate) enum FailureKind {
     Cancelled,
     /// Prony closed the connection on purpose, as users do who leave.
     RequestCancelled,
+    /// The server found the conversation too long for its model.
+    ContextOverflow,
     /// One of a plugin, or of another version.
     Other(String),
 }
 
 /// All but the open one.
-const KNOWN: [FailureKind; 21] = [
+const KNOWN: [FailureKind; 22] = [
     FailureKind::Connect,
     FailureKind::Proxy,
     FailureKind::ServerGone,
@@ -79,6 +81,7 @@ const KNOWN: [FailureKind; 21] = [
     FailureKind::TooLarge,
     FailureKind::Cancelled,
     FailureKind::RequestCancelled,
+    FailureKind::ContextOverflow,
 ];
 
 impl FailureKind {
@@ -111,6 +114,7 @@ impl FailureKind {
             Self::TooLarge => "too_large",
             Self::Cancelled => "cancelled",
             Self::RequestCancelled => "request_cancelled",
+            Self::ContextOverflow => "context_overflow",
             Self::Other(text) => text,
         }
     }

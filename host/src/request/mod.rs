@@ -27,6 +27,7 @@ pub(crate) mod hints;
 pub(crate) mod limits;
 mod machine;
 pub(crate) mod outcome;
+mod overflow;
 pub(crate) mod payload;
 mod perform;
 pub(crate) mod prepared;

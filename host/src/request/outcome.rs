@@ -3,7 +3,7 @@
 use prony_plugin_api::ErrorDetails;
 use serde::{Deserialize, Serialize};
 
-use super::failure_kind::FailureKind;
+use super::{failure_kind::FailureKind, overflow};
 
 /// How a request ended. Nothing else says what a success is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +68,20 @@ impl Outcome {
         matches!(self, Self::Cancelled(said) if said.kind == FailureKind::RequestCancelled)
     }
 
+    /// Makes a failure by which the server says that the context is too long one that is known as such.
+    pub(super) fn note_overflow(&mut self) {
+        if let Self::Failed(failure) = self
+            && overflow::is_said(failure)
+        {
+            failure.kind = FailureKind::ContextOverflow;
+        }
+    }
+
+    /// Whether the server found the context too long, and this is no failure of its own.
+    pub(crate) fn is_overflow(&self) -> bool {
+        matches!(self, Self::Failed(said) if said.kind == FailureKind::ContextOverflow)
+    }
+
     /// Whether the request succeeded.
     pub(crate) fn is_ok(&self) -> bool {
         matches!(self, Self::Ok)
@@ -78,10 +92,10 @@ impl Outcome {
         matches!(self, Self::Cancelled(_))
     }
 
-    /// Why it failed, if it did.
+    /// Why it failed, if it did. A context that is too long is no failure.
     pub(crate) fn failure(&self) -> Option<&RequestFailure> {
         match self {
-            Self::Failed(failure) => Some(failure),
+            Self::Failed(failure) => Some(failure).filter(|_| !self.is_overflow()),
             Self::Ok | Self::Cancelled(_) => None,
         }
     }

@@ -460,6 +460,7 @@ fn snapshot(live: &Live, in_flight: u64, elapsed: Duration) -> Snapshot {
         elapsed,
         succeeded: live.succeeded.load(Ordering::Relaxed),
         cancelled_on_purpose: live.cancelled_on_purpose.load(Ordering::Relaxed),
+        overflowed: live.overflowed.load(Ordering::Relaxed),
         failed: live.failed.load(Ordering::Relaxed),
         in_flight,
         output_tokens: live.output_tokens.load(Ordering::Relaxed),

@@ -108,6 +108,12 @@ pub(crate) enum ExecuteError {
     /// There is no thread left.
     #[error("wait for the server")]
     Wait(#[source] std::io::Error),
+    /// A request that is to be listed cannot be made.
+    #[error("make a request: {}", .0.message)]
+    Unformatted(ErrorDetails),
+    /// The list of requests cannot be written.
+    #[error("list the requests")]
+    List(#[source] std::io::Error),
 }
 
 /// Carries out a plan. `observer` hears of it while it goes on.
@@ -205,7 +211,7 @@ fn prepare(
 }
 
 /// The dataset, all of which the endpoint takes.
-fn open_dataset(
+pub(super) fn open_dataset(
     plan: &Plan,
     endpoint: &EndpointMetadata,
     tokenizer: Option<&Arc<Tokenizer>>,
@@ -224,7 +230,7 @@ fn open_dataset(
 }
 
 /// The run's tokenizer, if anything in it is counted or generated in tokens.
-fn load_tokenizer(
+pub(super) fn load_tokenizer(
     plan: &Plan,
     endpoint: &EndpointMetadata,
 ) -> Result<Option<Arc<Tokenizer>>, TokenizerError> {

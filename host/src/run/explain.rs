@@ -11,7 +11,9 @@ use crate::{
 impl Explain for ExecuteError {
     fn hint(&self) -> String {
         match self {
-            Self::Target(ErrorDetails { hint, .. }) => hint.clone(),
+            Self::Target(ErrorDetails { hint, .. }) | Self::Unformatted(ErrorDetails { hint, .. }) => {
+                hint.clone()
+            }
             wrapped => wrapped.explained().map(Explain::hint).unwrap_or_default(),
         }
     }
@@ -36,7 +38,12 @@ impl ExecuteError {
             Self::Mock(error) => Some(error),
             Self::Folder(error) => Some(error),
             Self::Run(error) => Some(error),
-            Self::Target(_) | Self::Interrupted(_) | Self::Describe(_) | Self::Wait(_) => None,
+            Self::Target(_)
+            | Self::Interrupted(_)
+            | Self::Describe(_)
+            | Self::Wait(_)
+            | Self::Unformatted(_)
+            | Self::List(_) => None,
         }
     }
 }

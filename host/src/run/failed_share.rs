@@ -66,8 +66,9 @@ impl FailedShare {
         }
         let outcome = &finished.exchange.outcome;
         let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
-        let watch =
-            watch.as_mut().filter(|watch| watch.phase == finished.phase && !outcome.is_cancelled())?;
+        let watch = watch.as_mut().filter(|watch| {
+            watch.phase == finished.phase && !outcome.is_cancelled() && !outcome.is_overflow()
+        })?;
         watch.ended += 1;
         watch.failed += u64::from(!outcome.is_ok());
         let is_too_much = watch.ended >= watch.least && watch.failed as f64 > watch.most * watch.ended as f64;

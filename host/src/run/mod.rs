@@ -7,6 +7,7 @@
 pub(crate) mod artifact_dir;
 mod channels;
 mod conductor;
+mod dry_run;
 mod event_source;
 mod execute;
 mod explain;
@@ -30,6 +31,7 @@ use prony_plugin_api::{
 };
 
 pub(crate) use conductor::RunError;
+pub(crate) use dry_run::dry_run;
 pub(crate) use execute::{ExecuteError, Execution, Folder, RunOutcome, execute};
 pub(crate) use interrupts::{Interrupt, survive_size_limit, until_interrupted};
 pub(crate) use lock::Lock;

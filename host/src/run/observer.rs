@@ -28,6 +28,8 @@ pub(crate) struct Snapshot {
     pub(crate) succeeded: u64,
     /// Requests that were cancelled on purpose.
     pub(crate) cancelled_on_purpose: u64,
+    /// Requests whose context was too long.
+    pub(crate) overflowed: u64,
     /// Requests that failed, or whose end was not waited for.
     pub(crate) failed: u64,
     /// Requests that were tried and are not over.
@@ -39,6 +41,6 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// Requests that are over.
     pub(crate) fn ended(self) -> u64 {
-        self.succeeded + self.cancelled_on_purpose + self.failed
+        self.succeeded + self.cancelled_on_purpose + self.overflowed + self.failed
     }
 }

@@ -12,6 +12,7 @@ use std::sync::{
 use super::{
     Credit,
     arrival::{Arrivals, Numbered},
+    excerpt::Excerpts,
     users::UserStarts,
 };
 use crate::{clock::RunNs, dataset, plan::Phase, seed::Seed};
@@ -25,18 +26,27 @@ pub(crate) struct Pool {
     starts: Arc<[RunNs]>,
     /// The scripts of the run, and the position of the phase's first one.
     scripts: Option<(Arc<dataset::Source>, u64)>,
+    /// What is played of each.
+    excerpts: Excerpts,
 }
 
 impl Pool {
     /// That of a phase that plays these scripts from this position on, and replays sessions with these starts, if it does.
-    pub(crate) fn of(starts: &Arc<[RunNs]>, scripts: &Arc<dataset::Source>, first: u64) -> Self {
+    pub(crate) fn of(
+        starts: &Arc<[RunNs]>,
+        scripts: &Arc<dataset::Source>,
+        first: u64,
+        excerpts: Excerpts,
+    ) -> Self {
         let scripts = Some((Arc::clone(scripts), first));
-        Self { taken: AtomicU64::new(0), starts: Arc::clone(starts), scripts }
+        Self { taken: AtomicU64::new(0), starts: Arc::clone(starts), scripts, excerpts }
     }
 
-    /// Turns of the session with this number.
+    /// Turns that the session with this number plays.
     fn turns(&self, number: u64) -> u64 {
-        self.scripts.as_ref().map_or(1, |(scripts, first)| scripts.steps(first.saturating_add(number)))
+        let Some((scripts, first)) = &self.scripts else { return 1 };
+        let steps = usize::try_from(scripts.steps(first.saturating_add(number))).unwrap_or(usize::MAX);
+        self.excerpts.steps(number, steps).len() as u64
     }
 }
 

@@ -7,6 +7,7 @@
 pub(crate) mod arrival;
 pub(crate) mod cancellation;
 pub(crate) mod credits;
+pub(crate) mod excerpt;
 pub(crate) mod gate;
 pub(crate) mod pacer;
 mod users;

@@ -8,11 +8,11 @@ pub(crate) mod history;
 mod tests;
 mod tool_results;
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use self::history::{Reply, Said};
 use crate::{
-    dataset::{Message, Script, Step, StepPlace},
+    dataset::{Message, Script, Start, Step, StepPlace},
     plan::ReplyPolicy,
 };
 
@@ -22,6 +22,8 @@ pub(crate) struct Session {
     number: u64,
     script: Arc<Script>,
     replies: ReplyPolicy,
+    /// The steps that it plays. Those before them count as over, and those behind them never begin.
+    played: Range<usize>,
     /// Of each step of a script that has several.
     steps: Vec<StepState>,
     /// Steps that are not over.
@@ -66,6 +68,8 @@ pub(crate) struct Turn {
     /// What was said before it.
     pub(crate) past: Past,
     script: Arc<Script>,
+    /// The steps that its session plays.
+    played: Range<usize>,
     /// Its messages, where the server's calls of tools made others of them.
     adapted: Option<Arc<[Message]>>,
 }
@@ -81,19 +85,42 @@ impl Turn {
         self.adapted.as_deref().unwrap_or(&self.script.steps[self.position].messages)
     }
 
-    /// Steps of its script.
+    /// Steps that its session plays.
     pub(crate) fn steps(&self) -> u32 {
-        u32::try_from(self.script.steps.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.played.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Steps of its script that count as over when its session starts.
+    pub(crate) fn skipped(&self) -> u32 {
+        u32::try_from(self.played.start).unwrap_or(u32::MAX)
+    }
+
+    /// Steps of its script that never begin, since the user leaves before them.
+    pub(crate) fn left_out(&self) -> u32 {
+        u32::try_from(self.script.steps.len() - self.played.end).unwrap_or(u32::MAX)
     }
 }
 
 impl Session {
-    /// A session at its start. `number` is its place in the phase, from 0.
+    /// A session at its start, which plays its whole script. `number` is its place in the phase, from 0.
     pub(crate) fn new(number: u64, script: Arc<Script>, replies: ReplyPolicy) -> Self {
-        let left = script.steps.len();
-        let mut session = Self { number, script, replies, steps: Vec::new(), left };
+        let all = 0..script.steps.len();
+        Self::of_part(number, script, replies, all)
+    }
+
+    /// A session that plays these steps of its script, of which there is one at least. What was said before them is what the
+    /// script says, with the replies that it has.
+    pub(crate) fn of_part(
+        number: u64,
+        script: Arc<Script>,
+        replies: ReplyPolicy,
+        played: Range<usize>,
+    ) -> Self {
+        let left = played.len();
+        let skipped = played.start;
+        let mut session = Self { number, script, replies, played, steps: Vec::new(), left };
         // Most sessions are single requests, and need no list.
-        if left > 1 {
+        if session.script.steps.len() > 1 {
             session.steps = session.script.steps.iter().map(StepState::of).collect();
             for step in &session.script.steps {
                 if let Some(context) = step.context {
@@ -101,18 +128,30 @@ impl Session {
                 }
             }
         }
+        for position in 0..skipped {
+            let turn = session.turn(position);
+            session.over(turn, None);
+        }
         session
     }
 
     /// The first step, which waits for nothing.
-    pub(crate) fn first(&self) -> Turn {
-        let script = Arc::clone(&self.script);
-        Turn { session: self.number, position: 0, past: Past::default(), script, adapted: None }
+    pub(crate) fn first(&mut self) -> Turn {
+        self.turn(self.played.start)
+    }
+
+    /// When the first step was due in a recording of the script, in nanoseconds since the script's start.
+    pub(crate) fn begins_at_ns(&self) -> u64 {
+        match self.script.steps[self.played.start].start {
+            Start::At(offset_ns) => offset_ns,
+            Start::After(_) => 0,
+        }
     }
 
     /// The steps beside the first one that wait for nothing either.
     pub(crate) fn others_at_start(&mut self) -> Vec<Turn> {
-        let ready: Vec<_> = (1..self.steps.len()).filter(|at| self.steps[*at].waits_for == 0).collect();
+        let others = (self.played.start + 1)..self.played.end.min(self.steps.len());
+        let ready: Vec<_> = others.filter(|at| self.steps[*at].waits_for == 0).collect();
         ready.into_iter().map(|position| self.turn(position)).collect()
     }
 
@@ -124,6 +163,13 @@ impl Session {
     /// The request of a step was answered. Gives the steps that were waiting for that alone.
     pub(crate) fn answered(&mut self, turn: Turn, reply: Option<Reply>) -> Vec<Turn> {
         self.left = self.left.saturating_sub(1);
+        let end = self.played.end;
+        let ready = self.over(turn, reply).into_iter().filter(|position| *position < end);
+        ready.collect::<Vec<_>>().into_iter().map(|position| self.turn(position)).collect()
+    }
+
+    /// Keeps what was said at a step that is over. Gives the positions of the steps that were waiting for that alone.
+    fn over(&mut self, turn: Turn, reply: Option<Reply>) -> Vec<usize> {
         let Some(state) = self.steps.get_mut(turn.position) else { return Vec::new() };
         if state.wanted_by > 0 {
             let step = &self.script.steps[turn.position];
@@ -154,7 +200,7 @@ impl Session {
                 }
             }
         }
-        ready.into_iter().map(|position| self.turn(position)).collect()
+        ready
     }
 
     fn turn(&mut self, position: usize) -> Turn {
@@ -166,7 +212,8 @@ impl Session {
         let adapted =
             calls.and_then(|ids| tool_results::for_calls(ids, &self.script.steps[position].messages));
         let adapted = adapted.map(Arc::from);
-        Turn { session: self.number, position, past, script: Arc::clone(&self.script), adapted }
+        let (script, played) = (Arc::clone(&self.script), self.played.clone());
+        Turn { session: self.number, position, past, script, played, adapted }
     }
 }
 

@@ -104,3 +104,43 @@ fn several_steps_may_start_with_the_session() {
     let positions: Vec<_> = session.others_at_start().iter().map(|turn| turn.position).collect();
     assert_eq!(positions, [1, 2]);
 }
+
+fn with_reply(text: &str, said: &str) -> Step {
+    let message = Message { role: "assistant".into(), parts: vec![Part::text(said.into())] };
+    Step { reply: Some(message), ..step(text) }
+}
+
+/// Of four turns the second and the third: the first counts as said, and the user leaves before the last.
+#[test]
+fn a_session_may_play_a_part_of_its_script() {
+    let steps = [with_reply("one", "recorded"), step("two"), step("three"), step("four")];
+    let script = Arc::new(Script::dialogue("s".into(), steps));
+    let mut session = Session::of_part(0, script, ReplyPolicy::Live, 1..3);
+    let second = session.first();
+    assert_eq!((second.position, second.steps(), second.skipped(), second.left_out()), (1, 2, 1, 1));
+    assert_eq!(said(&second), [("user", "one"), ("assistant", "recorded")]);
+    assert!(!session.is_last());
+    let third = session.answered(second, Some(reply("live"))).remove(0);
+    assert!(session.is_last());
+    assert_eq!(said(&third)[2..], [("user", "two"), ("assistant", "live")]);
+    assert!(session.answered(third, Some(reply("last"))).is_empty());
+}
+
+#[test]
+fn a_session_that_starts_behind_a_fork_starts_all_of_its_branches() {
+    let script = fork_and_join();
+    let steps = script.steps.len();
+    let mut session = Session::of_part(0, Arc::new(script), ReplyPolicy::Live, 1..steps);
+    let first = session.first();
+    let others: Vec<usize> = session.others_at_start().iter().map(|turn| turn.position).collect();
+    assert_eq!((first.position, others), (1, vec![2]));
+}
+
+/// A recorded session whose first step that is played was due after a minute.
+#[test]
+fn time_begins_with_the_first_step_that_is_played() {
+    let minute = Step { start: Start::At(60_000_000_000), ..step("two") };
+    let script = Arc::new(Script::dialogue("s".into(), [step("one"), minute]));
+    let begins = |played| Session::of_part(0, Arc::clone(&script), ReplyPolicy::Live, played).begins_at_ns();
+    assert_eq!((begins(0..2), begins(1..2)), (0, 60_000_000_000));
+}

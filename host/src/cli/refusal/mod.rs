@@ -15,7 +15,7 @@ use clap::{
 
 use super::exit::{Exit, Failure};
 use crate::{
-    config::{near::near, rate_series::RateSeriesError, redact, units::UnitError},
+    config::{lengths::LengthsError, near::near, rate_series::RateSeriesError, redact, units::UnitError},
     explain::Explain,
     plugin::PluginError,
 };
@@ -264,6 +264,9 @@ fn wrong_value(error: &clap::Error) -> Option<Failure> {
     // clap names the flag with the placeholder of its value: `--isl <TOKENS>`.
     let flag = context(error, ContextKind::InvalidArg)?.split(' ').next()?;
     if let Some(error) = error.source()?.downcast_ref::<RateSeriesError>() {
+        return Some(Failure::new(Exit::Usage, format!("read `{flag}`: {error}")).with_hint(error.hint()));
+    }
+    if let Some(error) = error.source()?.downcast_ref::<LengthsError>() {
         return Some(Failure::new(Exit::Usage, format!("read `{flag}`: {error}")).with_hint(error.hint()));
     }
     let reason = error.source()?.downcast_ref::<UnitError>()?;

@@ -51,11 +51,10 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     // Fixed schedule, goodput.
     "--goodput",
     // Conversations.
-    "--inter-turn-delay-cap-seconds", "--max-idle-gap-cap-seconds", "--open-loop-replay",
-    "--no-open-loop-replay", "--open-loop-strict", "--omit-kv-hints", "--force-min-tokens", "--no-force-min-tokens",
+    "--open-loop-strict", "--omit-kv-hints", "--force-min-tokens", "--no-force-min-tokens",
     // Prompts, prefixes, lengths.
-    "--isl-block-size", "--prompt-input-tokens-block-size", "--synthetic-input-tokens-block-size", "--seq-dist",
-    "--sequence-distribution", "--random-range-ratio", "--random-corpus-style", "--prompt-corpus",
+    "--isl-block-size", "--prompt-input-tokens-block-size", "--synthetic-input-tokens-block-size",
+    "--random-corpus-style", "--prompt-corpus",
     "--cache-bust",
     // Video.
     "--video-width", "--video-height", "--video-duration", "--video-fps", "--video-batch-size", "--video-synth-type",
@@ -68,8 +67,7 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     // Load.
     
     
-    "--trajectory-start-min-ratio", "--trajectory-start-max-ratio", "--burst-phase-starts",
-    "--trace-idle-gap-cap-seconds", "--system-idle-gap-cap-seconds", "--scenario", "--unsafe-override",
+    "--burst-phase-starts", "--scenario", "--unsafe-override",
     // Warm-up, cancellation.
     
     

@@ -4,10 +4,12 @@
 //! Defaults and combinations are decided in [`super::resolve`]. Names and aliases are AIPerf's, so that its command
 //! lines go on working; a default named in a help text is the one that `resolve` fills in.
 
+mod agents;
 mod arrival;
 mod choice;
 mod dialogues;
 mod header_name;
+mod lengths;
 mod media;
 mod pattern;
 mod rankings;
@@ -23,9 +25,9 @@ use std::{
 use clap::Args;
 
 pub(crate) use self::{
-    arrival::ArrivalFlags, choice::ChoiceParser, dialogues::DialogueFlags, media::MediaFlags,
-    pattern::ArrivalPattern, rankings::RankingsFlags, replay::ReplayFlags, users::UserFlags,
-    warmup::WarmupFlags,
+    agents::AgentFlags, arrival::ArrivalFlags, choice::ChoiceParser, dialogues::DialogueFlags,
+    lengths::LengthFlags, media::MediaFlags, pattern::ArrivalPattern, rankings::RankingsFlags,
+    replay::ReplayFlags, users::UserFlags, warmup::WarmupFlags,
 };
 use self::{
     choice::{DATASET, LOAD, OUTPUT, SERVICES, TARGET},
@@ -276,6 +278,10 @@ pub(crate) struct ProfileFlags {
     #[arg(value_parser = units::non_negative, help_heading = DATASET)]
     pub(crate) osl_stddev: Option<f64>,
 
+    /// Other laws of both lengths.
+    #[command(flatten)]
+    pub(crate) lengths: LengthFlags,
+
     /// Texts in one request, for API formats that take several [default: 1].
     #[arg(long, short, aliases = ["prompt-batch-size", "batch-size-text"], value_name = "N")]
     #[arg(value_parser = units::positive::<usize>, help_heading = DATASET)]
@@ -288,6 +294,10 @@ pub(crate) struct ProfileFlags {
     /// Recorded sessions at their own instants.
     #[command(flatten)]
     pub(crate) replay: ReplayFlags,
+
+    /// Where sessions begin and end, and how long they pause.
+    #[command(flatten)]
+    pub(crate) agents: AgentFlags,
 
     /// What the questions of a ranking are made of.
     #[command(flatten)]
@@ -381,6 +391,17 @@ pub(crate) struct ProfileFlags {
     /// Write when each step of a request happened, DNS to last token, into its line of the JSONL file.
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) export_http_trace: bool,
+
+    /// List the first N requests with their times, one as JSON a line, and send nothing [default: 10].
+    ///
+    /// Sessions stand one after the other, each with all of its turns, which repeat recorded replies.
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10", help_heading = OUTPUT)]
+    #[arg(value_parser = units::requests)]
+    pub(crate) dry_run: Option<NonZeroU64>,
+
+    /// File for that list [default: standard output].
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub(crate) dry_run_output: Option<PathBuf>,
 
     /// Replace the files of an earlier run in --artifact-dir.
     #[arg(long, help_heading = OUTPUT)]

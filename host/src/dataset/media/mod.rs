@@ -167,7 +167,7 @@ mod tests {
         dataset::{Script, open, open::tests::scripts},
         explain::Explain,
         plan::{
-            ContextConfig, DatasetConfig, DialogueConfig, LengthLaw,
+            ContextConfig, DatasetConfig, DialogueConfig, LengthLaw, SequenceLaw, SequenceLengths,
             media::{AudioConfig, AudioFormat, ImageConfig, ImageFormat},
         },
     };
@@ -194,11 +194,10 @@ mod tests {
     }
 
     fn built(entries: usize, media: MediaConfig) -> Vec<Script> {
-        let isl = law(12.0, 0.0);
+        let isl = SequenceLaw::Normal(law(12.0, 0.0));
         let config = DatasetConfig::Synthetic {
             entries: Some(entries),
-            isl,
-            osl: None,
+            lengths: SequenceLengths::Apart { isl, osl: None },
             batch_size: 1,
             media,
             dialogue: DialogueConfig::default(),
@@ -376,8 +375,7 @@ mod tests {
     fn media_that_would_eat_the_machine_are_refused(#[case] media: MediaConfig, #[case] text: &str) {
         let config = DatasetConfig::Synthetic {
             entries: Some(5),
-            isl: law(5.0, 0.0),
-            osl: None,
+            lengths: SequenceLengths::Apart { isl: SequenceLaw::Normal(law(5.0, 0.0)), osl: None },
             batch_size: 1,
             media,
             dialogue: DialogueConfig::default(),

@@ -4,6 +4,7 @@
 //! an older version reads what a newer one has written, as far as it can.
 
 mod of_plan;
+mod sessions;
 mod stored;
 
 use std::path::PathBuf;
@@ -12,8 +13,8 @@ use prony_plugin_api::message::PhaseKind;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-pub(crate) use self::of_plan::described;
 pub(super) use self::stored::{of_older, older_hint};
+pub(crate) use self::{of_plan::described, sessions::SessionSettings};
 
 /// What metrics and reports read of a run's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -62,6 +63,9 @@ pub(crate) struct RunSettings {
     /// The responses were recorded, and do not depend on the requests.
     #[serde(deserialize_with = "lenient")]
     pub(crate) is_recorded: bool,
+    /// What conversations are taken to be; none where every request stands alone.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub(crate) sessions: Option<SessionSettings>,
 }
 
 /// What counts tokens.

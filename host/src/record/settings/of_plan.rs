@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    CLOSED_LOOP, CONSTANT, GAMMA, POISSON, PhaseSettings, REPLAY, RunSettings, TokenizerSetting, USERS,
+    CLOSED_LOOP, CONSTANT, GAMMA, POISSON, PhaseSettings, REPLAY, RunSettings, SessionSettings,
+    TokenizerSetting, USERS,
 };
 use crate::{
     config::redact::Redacted,
@@ -34,6 +35,7 @@ pub(crate) fn described(plan: &Redacted<Plan>) -> serde_json::Result<(RunSetting
         export_outputs: plan.export_outputs,
         export_http_trace: plan.export_http_trace,
         is_recorded: plan.is_recorded,
+        sessions: SessionSettings::of(plan),
     };
     Ok((settings, serde_json::to_value(plan)?))
 }

@@ -367,6 +367,7 @@ fn the_summary_has_the_metrics_first_and_the_facts_of_the_run_after_them() {
     uncounted: 0
     closed_idle: 0
     cancelled_on_purpose: 0
+    context_overflow_count: 0
     client: {"verdict":"ok","reasons":[],"remarks":[],"arrival_clock":"kernel","cpu_s":0.35,"first_reads":{"streams":2,"shared":0,"bound_ms":null},"peak_memory_bytes":25165824,"workers":[{"worker":0,"wall_ms":1000.0,"busy_share":0.25,"queued_share":0.01,"goes_first":false,"read_delay_ms":{"count":40,"p50":0.008,"p99":0.07,"max":0.09},"unstamped_reads":0,"wake_delay_ms":{"count":0,"p50":0.0,"p99":0.0,"max":0.0},"clock_steps":0,"machine_busy_share":null,"machine_used_share":null,"held_back":0,"descriptors_left":null}]}
     token_source: "server"
     token_counts: {"output":{"requests":2,"server":8,"client":8},"input":{"requests":2,"server":60,"client":50},"not_visible":0,"empty_responses":0,"unread_responses":0,"inter_token_latency_basis":{"counted":0,"usage":0,"events":0,"scaled":2,"characters":0,"lower_bound":0,"missing":0}}

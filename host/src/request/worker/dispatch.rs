@@ -113,6 +113,7 @@ impl<S: Sink> Dispatcher<S> {
             turn_gap_ns: phase.turn_gap_ns,
             prefill: phase.prefill.clone(),
             cancellations: phase.cancellations,
+            overflow: phase.overflow,
             control: phase.control.clone(),
             budget: phase.budget.clone(),
         });
@@ -178,7 +179,7 @@ impl<S: Sink> Dispatcher<S> {
         };
         let Some(credit) = phase.next_credit() else { return NextSession::NoMore };
         self.player.sink.begun(phase.phase);
-        let session = self.session(phase, credit);
+        let mut session = self.session(phase, credit);
         let turn = session.first();
         let mut finished = self.player.begin(context, &turn);
         let waited_ns = prefill.waited_ns;
@@ -201,7 +202,7 @@ impl<S: Sink> Dispatcher<S> {
     ) -> NextSession {
         let Some(credit) = phase.next_credit() else { return NextSession::NoMore };
         let due = phase.start_ns.saturating_add(credit.due_ns.unwrap_or(0));
-        let session = self.session(phase, credit);
+        let mut session = self.session(phase, credit);
         let turn = session.first();
         let mut finished = self.player.begin(context, &turn);
         finished.exchange.instants.scheduled = due;
@@ -237,7 +238,8 @@ impl<S: Sink> Dispatcher<S> {
     /// The session of a credit.
     fn session(&self, phase: &Assignment, credit: Credit) -> Session {
         let script = self.source.script(phase.first_script.saturating_add(credit.number));
-        Session::new(credit.number, script, phase.replies)
+        let played = phase.excerpts.steps(credit.number, script.steps.len());
+        Session::of_part(credit.number, script, phase.replies, played)
     }
 
     /// Requests of a session that is over. A panic cost at least the one that was under way.

@@ -8,12 +8,13 @@ use super::control::Control;
 use crate::{
     clock::{Clock, RunNs},
     dataset::Source,
-    plan::ReplyPolicy,
+    plan::{OverflowPolicy, ReplyPolicy},
     request::{endpoint::Endpoint, target::TargetPlan},
     schedule::{
         Credit,
         cancellation::Cancellations,
         credits::{Budget, Credits},
+        excerpt::Excerpts,
         gate::Slots,
     },
 };
@@ -45,6 +46,10 @@ pub(crate) struct Assignment {
     pub(crate) prefill: Option<Slots>,
     /// Which requests are cancelled on purpose, if any are.
     pub(crate) cancellations: Option<Cancellations>,
+    /// Which steps of its script each session plays.
+    pub(crate) excerpts: Excerpts,
+    /// What a conversation means that the server finds too long.
+    pub(crate) overflow: OverflowPolicy,
     /// Run, drain or cancel.
     pub(crate) control: watch::Receiver<Control>,
 }

@@ -8,6 +8,7 @@
 mod control;
 mod dispatch;
 mod equipment;
+mod pace;
 mod player;
 mod prefill;
 mod sink;

@@ -8,11 +8,13 @@ use tokio::{sync::watch, task::yield_now};
 
 use super::{
     control::{Control, unless_cancelled, unless_drained},
+    pace::Pace,
     sink::{Sink, hand_over},
 };
 use crate::{
     clock::RunNs,
-    dataset::{Part, Start},
+    dataset::Part,
+    plan::OverflowPolicy,
     request::{
         answer::Answer,
         exchange::{Content, Exchange, Finished},
@@ -53,6 +55,8 @@ pub(super) struct PhaseContext {
     pub(super) prefill: Option<Slots>,
     /// Which requests are cancelled on purpose, if any are.
     pub(super) cancellations: Option<Cancellations>,
+    /// What a conversation means that the server finds too long.
+    pub(super) overflow: OverflowPolicy,
     /// Run, drain or cancel.
     pub(super) control: watch::Receiver<Control>,
     /// Requests that are left of its number.
@@ -168,6 +172,12 @@ impl<S: Sink> Player<S> {
         context: &PhaseContext,
     ) -> u64 {
         let start_ns = first.finished.exchange.instants.scheduled.max(context.start_ns);
+        let pace = Pace {
+            start_ns,
+            first_step: first.turn.position,
+            begins_at_ns: session.begins_at_ns(),
+            turn_gap_ns: context.turn_gap_ns,
+        };
         let (mut slot, mut requests, mut is_cut) = (Some(slot), 0, false);
         let mut running = FuturesUnordered::new();
         running.push(Either::Left(self.request(first, context, rest, None)));
@@ -176,7 +186,7 @@ impl<S: Sink> Player<S> {
             if is_cut {
                 break;
             }
-            running.push(Either::Right(self.step(turn, start_ns, start_ns, context, rest, None)));
+            running.push(Either::Right(self.step(turn, pace, start_ns, context, rest, None)));
         }
         while let Some(end) = running.next().await {
             requests += u64::from(!matches!(end, StepEnd::NeverDue));
@@ -191,7 +201,7 @@ impl<S: Sink> Player<S> {
                 }
                 // The next session need not wait for the end of the last body.
                 let last = slot.take_if(|_| session.is_last());
-                running.push(Either::Right(self.step(next, start_ns, at_ns, context, rest, last)));
+                running.push(Either::Right(self.step(next, pace, at_ns, context, rest, last)));
             }
         }
         drop(slot);
@@ -203,20 +213,14 @@ impl<S: Sink> Player<S> {
     async fn step(
         &self,
         turn: Turn,
-        start_ns: RunNs,
+        pace: Pace,
         ready_ns: RunNs,
         context: &PhaseContext,
         rest: Option<Duration>,
         slot: Option<Slot>,
     ) -> StepEnd {
         let clock = self.wire.clock;
-        let due_ns = match (context.turn_gap_ns, turn.step().step.start) {
-            (Some(gap_ns), _) => {
-                start_ns.saturating_add(gap_ns.saturating_mul(turn.position as u64)).max(ready_ns)
-            }
-            (None, Start::After(delay_ns)) => ready_ns.saturating_add(delay_ns),
-            (None, Start::At(offset_ns)) => start_ns.saturating_add(offset_ns).max(ready_ns),
-        };
+        let due_ns = pace.due_ns(turn.position, turn.step().step.start, ready_ns);
         // A prefill slot comes first, and is not waited for before its time.
         let ahead_ns = if context.prefill.is_some() { 0 } else { AHEAD_NS };
         let mut control = context.control.clone();
@@ -262,6 +266,9 @@ impl<S: Sink> Player<S> {
         let is_last = slot.is_some();
         let ReadyRequest { prepared, finished, .. } = &mut *ready;
         self.perform(prepared, &mut finished.exchange, context, || drop(slot.take())).await;
+        if context.overflow.ends_sessions() {
+            finished.exchange.outcome.note_overflow();
+        }
         let exchange = &finished.exchange;
         let (is_ok, at_ns) = (exchange.outcome.is_ok(), exchange.over_ns());
         let reply = (is_ok && !is_last).then(|| reply(&exchange.answer, self.wire.target.repeats_tool_calls));

@@ -21,7 +21,7 @@ use super::*;
 use crate::{
     clock::Clock,
     dataset::{Message, Part, Script, Source, Step},
-    plan::{Load, Phase, Ramp, ReplyPolicy, Role, Rules, StopRule},
+    plan::{Load, OverflowPolicy, Phase, Ramp, ReplyPolicy, Role, Rules, StopRule},
     request::{
         endpoint::Endpoint, exchange::Finished, target::TargetPlan, transport::install_tls,
         worker_statistics::WorkerUsage,
@@ -29,6 +29,7 @@ use crate::{
     schedule::{
         ScheduleCounts,
         credits::{Budget, Credits, Pool, Share},
+        excerpt::Excerpts,
         gate::Slots,
     },
     seed::Seed,
@@ -190,6 +191,8 @@ fn played(url: &str, scripts: Vec<Script>, sessions: u64) -> (Vec<Finished>, Sch
         slotted_ns: 0,
         prefill: None,
         cancellations: None,
+        excerpts: Excerpts::default(),
+        overflow: OverflowPolicy::default(),
         control,
     });
     let (of_phase, counts) = ends.recv_timeout(DEADLINE).unwrap();

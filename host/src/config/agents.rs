@@ -1,0 +1,136 @@
+//! Where sessions begin and end, and what becomes of the pauses in recorded ones.
+
+use super::{
+    error::ConfigError,
+    problems::Problems,
+    spec::{Origin, RunSpec, Setting},
+};
+use crate::plan::{RecordedTiming, StartWindow, StepTiming};
+
+/// Where sessions begin that are there from the beginning, in parts of their turns, as AIPerf has it.
+const DEFAULT_START: StartWindow = StartWindow { least: 0.25, most: 0.75 };
+
+/// Whether sessions are to begin within their conversations.
+pub(super) fn start_within(spec: &RunSpec) -> bool {
+    spec.trajectory_start_min_ratio.is_given() || spec.trajectory_start_max_ratio.is_given()
+}
+
+/// Where sessions begin, if not with their first turns.
+pub(super) fn start(spec: &RunSpec, problems: &mut Problems) -> Option<StartWindow> {
+    let (least, most) = (&spec.trajectory_start_min_ratio, &spec.trajectory_start_max_ratio);
+    let by = least.origin().or(most.origin())?;
+    for with in one_by_one(spec).into_iter().flatten() {
+        let reason = "sessions arrive one by one then, and none is there from the beginning";
+        problems.push(ConfigError::Clash { flag: by.into(), with: with.into(), reason });
+    }
+    let window = StartWindow {
+        least: least.value().unwrap_or_else(|| DEFAULT_START.least.min(most.value().unwrap_or(1.0))),
+        most: most.value().unwrap_or_else(|| DEFAULT_START.most.max(least.value().unwrap_or(0.0))),
+    };
+    if let (Some((_, flag)), Some(with)) = (least.given(), most.origin())
+        && window.least > window.most
+    {
+        let reason = "the earliest beginning is behind the latest one";
+        problems.push(ConfigError::Clash { flag: flag.into(), with: with.into(), reason });
+    }
+    Some(window)
+}
+
+/// Settings by which sessions start at instants of their own.
+fn one_by_one(spec: &RunSpec) -> [Option<Origin>; 3] {
+    [spec.request_rate.origin(), spec.request_rate_series.origin(), spec.fixed_schedule.origin()]
+}
+
+/// What becomes of recorded times.
+pub(super) fn timing(spec: &RunSpec, problems: &mut Problems) -> RecordedTiming {
+    let (open, closed) = (&spec.open_loop_replay, &spec.no_open_loop_replay);
+    for switch in [open, closed] {
+        problems.require(switch, &spec.input_file);
+    }
+    for cap in caps(spec) {
+        problems.require(cap, &spec.input_file);
+    }
+    problems.require(&spec.max_idle_gap_cap_seconds, &spec.fixed_schedule);
+    if let (Some(flag), Some(with)) = (closed.origin(), open.origin()) {
+        let reason = "turns go either at their instants or behind those before them";
+        problems.push(ConfigError::Clash { flag: flag.into(), with: with.into(), reason });
+    }
+    let steps = match (open.is_given(), closed.is_given()) {
+        (true, _) => Some(StepTiming::Instants),
+        (false, true) => Some(StepTiming::Gaps),
+        (false, false) => None,
+    };
+    RecordedTiming {
+        steps,
+        most_delay_s: spec.inter_turn_delay_cap_seconds.value(),
+        most_session_idle_s: spec.trace_idle_gap_cap_seconds.value(),
+        most_idle_s: spec.max_idle_gap_cap_seconds.value(),
+    }
+}
+
+fn caps(spec: &RunSpec) -> [&Setting<f64>; 3] {
+    [&spec.inter_turn_delay_cap_seconds, &spec.trace_idle_gap_cap_seconds, &spec.max_idle_gap_cap_seconds]
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::config::{error::ConfigErrors, spec::tests::spec};
+
+    fn resolved(line: &str) -> Result<(Option<StartWindow>, RecordedTiming), ConfigErrors> {
+        let (spec, mut problems) = (spec(line), Problems::default());
+        let resolved = (start(&spec, &mut problems), timing(&spec, &mut problems));
+        problems.finish().map(|()| resolved)
+    }
+
+    #[rstest]
+    #[case("", None)]
+    #[case("--trajectory-start-min-ratio 0", Some((0.0, 0.75)))]
+    #[case("--trajectory-start-min-ratio 0.9", Some((0.9, 0.9)))]
+    #[case("--trajectory-start-max-ratio 1", Some((0.25, 1.0)))]
+    #[case("--trajectory-start-max-ratio 0.1", Some((0.1, 0.1)))]
+    #[case("--trajectory-start-min-ratio 0.5 --trajectory-start-max-ratio 0.6", Some((0.5, 0.6)))]
+    fn sessions_begin_where_it_is_asked_for(#[case] line: &str, #[case] window: Option<(f64, f64)>) {
+        let window = window.map(|(least, most)| StartWindow { least, most });
+        assert_eq!(resolved(line).unwrap().0, window);
+    }
+
+    #[test]
+    fn recorded_times_are_cut_where_it_is_asked_for() {
+        let line = "--input-file f --fixed-schedule --inter-turn-delay-cap-seconds 5 --trace-idle-gap-cap-seconds 10 \
+                    --system-idle-gap-cap-seconds 1m --no-open-loop-replay";
+        let expected = RecordedTiming {
+            steps: Some(StepTiming::Gaps),
+            most_delay_s: Some(5.0),
+            most_session_idle_s: Some(10.0),
+            most_idle_s: Some(60.0),
+        };
+        assert_eq!(resolved(line).unwrap().1, expected);
+    }
+
+    #[rstest]
+    #[case(
+        "--trajectory-start-min-ratio 0.5 --trajectory-start-max-ratio 0.4",
+        "the earliest beginning is behind the latest one"
+    )]
+    #[case(
+        "--trajectory-start-min-ratio 0.5 --request-rate 4",
+        "use `--trajectory-start-min-ratio` together with `--request-rate`: sessions arrive one by one"
+    )]
+    #[case("--trace-idle-gap-cap-seconds 4", "`--trace-idle-gap-cap-seconds` requires `--input-file`")]
+    #[case(
+        "--input-file f --max-idle-gap-cap-seconds 4",
+        "`--max-idle-gap-cap-seconds` requires `--fixed-schedule`"
+    )]
+    #[case("--open-loop-replay", "`--open-loop-replay` requires `--input-file`")]
+    #[case(
+        "--input-file f --open-loop-replay --no-open-loop-replay",
+        "use `--no-open-loop-replay` together with `--open-loop-replay`"
+    )]
+    fn what_makes_no_sense_is_refused(#[case] line: &str, #[case] text: &str) {
+        let error = resolved(line).unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
+    }
+}

@@ -1,0 +1,62 @@
+//! The flags about how long sessions go on, and where they begin: users who leave, agents that are in the middle of their work.
+
+use clap::Args;
+
+use super::choice::{ChoiceParser, DATASET, LOAD};
+use crate::{
+    config::units::{self, Choice},
+    plan::OverflowPolicy,
+};
+
+/// Beginnings, pauses and ends of sessions.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct AgentFlags {
+    /// Probability that a user leaves the session after a turn, in percent [default: 0].
+    ///
+    /// The seed decides which sessions end where. The session is over then, and the next one may start.
+    #[arg(long, value_name = "PERCENT", value_parser = units::percent, help_heading = LOAD)]
+    pub(crate) session_leave_rate: Option<f64>,
+
+    /// Start the first sessions within their conversations: at this part of their turns at the earliest
+    /// [default: 0.25 with the other ratio].
+    ///
+    /// As many as --concurrency or --num-users, so that the load is from its beginning what it is later. What was said before
+    /// is repeated, with the recorded replies of a file, or generated ones of the length --osl (128 tokens without it).
+    #[arg(long, value_name = "RATIO", value_parser = units::share, help_heading = LOAD)]
+    pub(crate) trajectory_start_min_ratio: Option<f64>,
+
+    /// At this part of their turns at the latest [default: 0.75 with the other ratio].
+    #[arg(long, value_name = "RATIO", value_parser = units::share, help_heading = LOAD)]
+    pub(crate) trajectory_start_max_ratio: Option<f64>,
+
+    /// What it means when the server finds a context too long: the session is over and counted apart (end-session), or a
+    /// failure like others (fail) [default: end-session].
+    #[arg(long, value_name = "MEANING", value_parser = ChoiceParser::<OverflowPolicy>::new(), help_heading = LOAD)]
+    pub(crate) context_overflow: Option<OverflowPolicy>,
+
+    /// Longest delay before a turn of --input-file; longer ones are cut to it.
+    #[arg(long, value_name = "TIME", value_parser = units::seconds, help_heading = DATASET)]
+    pub(crate) inter_turn_delay_cap_seconds: Option<f64>,
+
+    /// Longest time in which nothing of a recorded session goes on; longer ones are cut to it.
+    #[arg(long, value_name = "TIME", value_parser = units::seconds, help_heading = DATASET)]
+    pub(crate) trace_idle_gap_cap_seconds: Option<f64>,
+
+    /// Longest time in which no recorded session goes on; longer ones are cut to it. Needs --fixed-schedule.
+    #[arg(long, alias = "system-idle-gap-cap-seconds", value_name = "TIME", value_parser = units::seconds)]
+    #[arg(help_heading = DATASET)]
+    pub(crate) max_idle_gap_cap_seconds: Option<f64>,
+
+    /// Send recorded turns at their instants since the session's start, or as soon as the turns before them are over, if
+    /// that is later [default: as the file says it].
+    #[arg(long, help_heading = DATASET)]
+    pub(crate) open_loop_replay: bool,
+
+    /// Send recorded turns as long after the end of the turns before them as they were recorded.
+    #[arg(long, help_heading = DATASET)]
+    pub(crate) no_open_loop_replay: bool,
+}
+
+impl Choice for OverflowPolicy {
+    const NAMES: &'static [(&'static str, Self)] = &[("end-session", Self::EndSession), ("fail", Self::Fail)];
+}

@@ -1,0 +1,227 @@
+//! What becomes of the times of a recording: instants become gaps or gaps instants, and what is too long is cut.
+//!
+//! All of it is worked out on the recording's own timeline: when each step began, and when its response was over.
+
+use super::{Script, Start};
+use crate::plan::{RecordedTiming, StepTiming};
+
+/// When a step of a recording went on, in nanoseconds since the session's start.
+#[derive(Clone, Copy, Debug, Default)]
+struct Span {
+    begin_ns: u64,
+    end_ns: u64,
+}
+
+/// Changes the times of recorded sessions, whose requests took as long as recorded by this speed. Starts of sessions change only
+/// in a replay, whose sessions all have one and stand in their order.
+pub(super) fn apply(scripts: &mut [Script], timing: &RecordedTiming, speed: f64) {
+    for script in &mut *scripts {
+        match timing.steps {
+            Some(StepTiming::Instants) => at_instants(script, speed),
+            Some(StepTiming::Gaps) => after_gaps(script, speed),
+            None => {}
+        }
+        if let Some(most_s) = timing.most_delay_s {
+            cap_delays(script, ns(most_s));
+        }
+        if let Some(most_s) = timing.most_session_idle_s {
+            cap_session(script, ns(most_s), speed);
+        }
+    }
+    if let Some(most_s) = timing.most_idle_s {
+        cap_all(scripts, ns(most_s), speed);
+    }
+}
+
+/// When each step went on in the recording.
+fn spans(script: &Script, speed: f64) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::with_capacity(script.steps.len());
+    for step in &script.steps {
+        let ready_ns = step.after.iter().map(|before| spans[*before as usize].end_ns).max().unwrap_or(0);
+        let begin_ns = match step.start {
+            Start::After(delay_ns) => ready_ns.saturating_add(delay_ns),
+            Start::At(offset_ns) => offset_ns.max(ready_ns),
+        };
+        let took_ns = step.recorded.took_ns.unwrap_or(0);
+        spans.push(Span { begin_ns, end_ns: begin_ns.saturating_add(faster(took_ns, speed)) });
+    }
+    spans
+}
+
+fn at_instants(script: &mut Script, speed: f64) {
+    let spans = spans(script, speed);
+    for (step, span) in script.steps.iter_mut().zip(&spans) {
+        step.start = Start::At(span.begin_ns);
+    }
+}
+
+fn after_gaps(script: &mut Script, speed: f64) {
+    let spans = spans(script, speed);
+    put(script, &spans, |_| true);
+}
+
+fn cap_delays(script: &mut Script, most_ns: u64) {
+    for step in &mut script.steps {
+        if let Start::After(delay_ns) = &mut step.start {
+            *delay_ns = (*delay_ns).min(most_ns);
+        }
+    }
+}
+
+/// Cuts the times in which nothing of a session goes on.
+fn cap_session(script: &mut Script, most_ns: u64, speed: f64) {
+    let mut spans = spans(script, speed);
+    let mut order: Vec<usize> = (0..spans.len()).collect();
+    order.sort_by_key(|position| spans[*position].begin_ns);
+    let (mut busy_until_ns, mut cut_ns) = (0_u64, 0_u64);
+    for position in order {
+        let span = &mut spans[position];
+        cut_ns += span.begin_ns.saturating_sub(busy_until_ns).saturating_sub(most_ns);
+        busy_until_ns = busy_until_ns.max(span.end_ns);
+        *span = Span { begin_ns: span.begin_ns - cut_ns, end_ns: span.end_ns - cut_ns };
+    }
+    let is_gap: Vec<bool> = script.steps.iter().map(|step| matches!(step.start, Start::After(_))).collect();
+    put(script, &spans, |position| is_gap[position]);
+}
+
+/// Gives each step the times of its span: a gap behind the steps that it waits for, or an instant.
+fn put(script: &mut Script, spans: &[Span], is_gap: impl Fn(usize) -> bool) {
+    for (position, step) in script.steps.iter_mut().enumerate() {
+        let begin_ns = spans[position].begin_ns;
+        step.start = if is_gap(position) {
+            let ready_ns = step.after.iter().map(|before| spans[*before as usize].end_ns).max().unwrap_or(0);
+            Start::After(begin_ns.saturating_sub(ready_ns))
+        } else {
+            Start::At(begin_ns)
+        };
+    }
+}
+
+/// Cuts the times in which no session goes on.
+fn cap_all(scripts: &mut [Script], most_ns: u64, speed: f64) {
+    let (mut busy_until_ns, mut cut_ns) = (0_u64, 0_u64);
+    for script in scripts {
+        let lasts_ns = spans(script, speed).iter().map(|span| span.end_ns).max().unwrap_or(0);
+        let Some(start_ns) = &mut script.starts_ns else { continue };
+        cut_ns += start_ns.saturating_sub(busy_until_ns).saturating_sub(most_ns);
+        busy_until_ns = busy_until_ns.max(start_ns.saturating_add(lasts_ns));
+        *start_ns -= cut_ns;
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive time below 2^63 ns")]
+fn ns(seconds: f64) -> u64 {
+    (seconds * 1e9).round() as u64
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is meant")]
+fn faster(time_ns: u64, speed: f64) -> u64 {
+    (time_ns as f64 / speed).round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::{Message, Part, Step, script::Recorded};
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn step(start: Start, took_s: u64, after: &[u32]) -> Step {
+        let recorded = Recorded { took_ns: Some(took_s * SECOND), ..Recorded::default() };
+        let message = Message::user(vec![Part::text("x".into())]);
+        Step { start, after: after.into(), recorded, ..Step::first(message) }
+    }
+
+    fn after(delay_s: u64) -> Start {
+        Start::After(delay_s * SECOND)
+    }
+
+    fn at(offset_s: u64) -> Start {
+        Start::At(offset_s * SECOND)
+    }
+
+    fn script(starts_s: Option<u64>, steps: Vec<Step>) -> Script {
+        Script { id: "s".into(), starts_ns: starts_s.map(|at| at * SECOND), steps }
+    }
+
+    /// Two seconds of work; after 30 s two calls at once, of which one is short; after 4 s more the last one.
+    fn agent() -> Script {
+        let steps = vec![
+            step(after(0), 2, &[]),
+            step(after(30), 6, &[0]),
+            step(after(30), 1, &[0]),
+            step(after(4), 1, &[1, 2]),
+        ];
+        script(None, steps)
+    }
+
+    fn applied(mut script: Script, timing: RecordedTiming, speed: f64) -> Vec<Start> {
+        apply(std::slice::from_mut(&mut script), &timing, speed);
+        script.steps.iter().map(|step| step.start).collect()
+    }
+
+    fn idle(most_s: f64) -> RecordedTiming {
+        RecordedTiming { most_session_idle_s: Some(most_s), ..RecordedTiming::default() }
+    }
+
+    fn steps(steps: StepTiming) -> RecordedTiming {
+        RecordedTiming { steps: Some(steps), ..RecordedTiming::default() }
+    }
+
+    #[test]
+    fn gaps_become_instants_and_instants_gaps() {
+        let instants = applied(agent(), steps(StepTiming::Instants), 1.0);
+        assert_eq!(instants, [at(0), at(32), at(32), at(42)]);
+        let mut recorded = agent();
+        recorded.steps.iter_mut().zip(&instants).for_each(|(step, start)| step.start = *start);
+        assert_eq!(
+            applied(recorded, steps(StepTiming::Gaps), 1.0),
+            [after(0), after(30), after(30), after(4)]
+        );
+    }
+
+    #[test]
+    fn delays_are_cut_to_the_longest_one() {
+        let timing = RecordedTiming { most_delay_s: Some(3.0), ..RecordedTiming::default() };
+        assert_eq!(applied(agent(), timing, 1.0), [after(0), after(3), after(3), after(3)]);
+    }
+
+    #[test]
+    fn idle_times_of_a_session_are_cut_and_nothing_else() {
+        assert_eq!(applied(agent(), idle(10.0), 1.0), [after(0), after(10), after(10), after(4)]);
+        assert_eq!(applied(agent(), idle(60.0), 1.0), [after(0), after(30), after(30), after(4)]);
+    }
+
+    #[test]
+    fn instants_behind_an_idle_time_come_earlier() {
+        let recorded = script(
+            None,
+            vec![step(at(0), 2, &[]), step(at(32), 6, &[0]), step(at(33), 1, &[0]), step(at(90), 1, &[1])],
+        );
+        assert_eq!(applied(recorded, idle(10.0), 1.0), [at(0), at(12), at(13), at(28)]);
+    }
+
+    /// A call that waits long beside another one that goes on is no idle time of the session.
+    #[test]
+    fn a_step_that_waits_while_others_go_on_keeps_its_time() {
+        let recorded =
+            script(None, vec![step(after(0), 50, &[]), step(after(0), 1, &[]), step(after(40), 1, &[1])]);
+        assert_eq!(applied(recorded, idle(10.0), 1.0), [after(0), after(0), after(40)]);
+    }
+
+    #[test]
+    fn responses_of_a_faster_replay_are_shorter() {
+        let recorded = script(None, vec![step(at(0), 20, &[]), step(at(12), 1, &[0])]);
+        // 2 s of work, then 10 s of idle time, of which 4 are left.
+        assert_eq!(applied(recorded, idle(4.0), 10.0), [at(0), at(6)]);
+    }
+
+    #[test]
+    fn times_without_any_session_are_cut() {
+        let one = |starts_s| script(Some(starts_s), vec![step(after(0), 5, &[])]);
+        let mut scripts = vec![one(0), one(3), one(100), one(102), one(500)];
+        apply(&mut scripts, &RecordedTiming { most_idle_s: Some(10.0), ..RecordedTiming::default() }, 1.0);
+        let starts: Vec<u64> = scripts.iter().map(|script| script.starts_ns.unwrap() / SECOND).collect();
+        assert_eq!(starts, [0, 3, 18, 20, 35]);
+    }
+}
