@@ -54,6 +54,8 @@ pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems)
         return DatasetConfig::RawPayloads { path, entries };
     }
     let format = spec.custom_dataset_type.value().unwrap_or_default();
+    // Rows are drawn for each request, as texts are generated.
+    let entries = if format == FileFormat::RandomPool { self::entries(spec, phases) } else { entries };
     let (delay_ratio, system) = (dialogues::delay_ratio(spec), dialogues::context(spec, problems).system);
     DatasetConfig::File { path, entries, osl, format, delay_ratio, system }
 }

@@ -25,7 +25,7 @@ const BYTES_A_TOKEN: u64 = 6;
 const BYTES_A_STEP: u64 = 512;
 
 /// Texts of a conversation's later turns have numbers of their own: those of its first turn, and the turn above them.
-const TURN_BITS: u32 = 40;
+pub(super) const TURN_BITS: u32 = 40;
 
 /// What scripts say.
 #[derive(Clone, Copy, Debug)]
