@@ -55,6 +55,8 @@ pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems)
     }
     let format = spec.custom_dataset_type.value().unwrap_or_default();
     let timing = agents::timing(spec, problems);
+    // Rows are drawn for each request, as texts are generated.
+    let entries = if format == FileFormat::RandomPool { self::entries(spec, phases) } else { entries };
     let (delay_ratio, system) = (dialogues::delay_ratio(spec), dialogues::context(spec, problems).system);
     DatasetConfig::File { path, entries, osl, format, delay_ratio, timing, system }
 }

@@ -1,7 +1,5 @@
 //! Whether an endpoint takes what a dataset holds, by its manifest: told before the load, and not by each request.
 
-use std::sync::Arc;
-
 use prony_plugin_api::{PartKind, metadata::EndpointMetadata};
 
 use super::{PAYLOAD, Part, Script, Step};
@@ -60,55 +58,77 @@ impl Explain for AcceptanceError {
     }
 }
 
+/// Who the content is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Audience<'a> {
+    /// What the endpoint takes.
+    pub(super) endpoint: &'a EndpointMetadata,
+    pub(super) name: &'a str,
+}
+
+/// The path of the API that all content is for, as far as it says one.
+#[derive(Debug, Default)]
+pub(super) struct Paths(Option<String>);
+
+impl Paths {
+    /// Checks the path of the script with this number, from 0, and name.
+    pub(super) fn check(&mut self, path: &str, number: usize, id: &str) -> Result<(), AcceptanceError> {
+        let first = self.0.get_or_insert_with(|| path.to_owned());
+        if first == path {
+            return Ok(());
+        }
+        let place = place(number, id);
+        Err(AcceptanceError::Paths { place, first: first.clone(), other: path.to_owned() })
+    }
+}
+
+/// An entry of the dataset, with its name.
+fn place(number: usize, id: &str) -> String {
+    format!("entry {} (`{id}`)", number + 1)
+}
+
 /// Checks every part of every script.
-pub(super) fn check(
-    scripts: &[Arc<Script>],
-    endpoint: &EndpointMetadata,
-    name: &str,
+pub(super) fn check(scripts: &[Script], audience: Audience<'_>) -> Result<(), AcceptanceError> {
+    let mut paths = Paths::default();
+    for (number, script) in scripts.iter().enumerate() {
+        for path in script.steps.iter().filter_map(|step| step.path.as_ref()) {
+            paths.check(path, number, &script.id)?;
+        }
+    }
+    scripts.iter().enumerate().try_for_each(|(number, script)| check_script(script, number, audience))
+}
+
+/// Checks every part of the script with this number, from 0.
+pub(super) fn check_script(
+    script: &Script,
+    number: usize,
+    audience: Audience<'_>,
 ) -> Result<(), AcceptanceError> {
+    let Audience { endpoint, name } = audience;
+    let place = || place(number, &script.id);
     let kinds = [
         (PartKind::IMAGE, "image", endpoint.supports_images, endpoint.requires_images),
         (PartKind::AUDIO, "audio", endpoint.supports_audio, endpoint.requires_audio),
         (PartKind::VIDEO, "video", endpoint.supports_videos, false),
     ];
-    let paths = || {
-        let steps = scripts
-            .iter()
-            .enumerate()
-            .flat_map(|(number, script)| script.steps.iter().map(move |step| (number, step)));
-        steps.filter_map(|(number, step)| Some((number, step.path.as_ref()?)))
-    };
-    if let Some((_, first)) = paths().next()
-        && let Some((number, other)) = paths().find(|(_, path)| *path != first)
-    {
-        let place = format!("entry {} (`{}`)", number + 1, scripts[number].id);
-        return Err(AcceptanceError::Paths { place, first: first.clone(), other: other.clone() });
+    if !endpoint.supports_tools && repeats_tools(script) {
+        return Err(AcceptanceError::Tools { place: place(), endpoint: name.to_owned() });
     }
-    for (number, script) in scripts.iter().enumerate() {
-        let place = || format!("entry {} (`{}`)", number + 1, script.id);
-        if !endpoint.supports_tools && repeats_tools(script) {
-            return Err(AcceptanceError::Tools { place: place(), endpoint: name.to_owned() });
-        }
-        for (kind, medium, is_supported, is_required) in kinds {
-            // What cannot be done without is taken, whatever else the manifest says.
-            let is_supported = is_supported || is_required;
-            let parts = script.steps.iter().flat_map(Step::parts);
-            let mut parts = parts.filter(|part| part.kind == kind).peekable();
-            let endpoint_name = || name.to_owned();
-            if parts.peek().is_none() {
-                // A payload says what it likes, where only the server looks.
-                if is_required && !holds_payload(script) {
-                    return Err(AcceptanceError::Missing {
-                        medium,
-                        place: place(),
-                        endpoint: endpoint_name(),
-                    });
-                }
-            } else if !is_supported {
-                return Err(AcceptanceError::NotTaken { medium, place: place(), endpoint: endpoint_name() });
-            } else if endpoint.requires_inline_media && parts.any(is_linked) {
-                return Err(AcceptanceError::Linked { medium, place: place(), endpoint: endpoint_name() });
+    for (kind, medium, is_supported, is_required) in kinds {
+        // What cannot be done without is taken, whatever else the manifest says.
+        let is_supported = is_supported || is_required;
+        let parts = script.steps.iter().flat_map(Step::parts);
+        let mut parts = parts.filter(|part| part.kind == kind).peekable();
+        let endpoint_name = || name.to_owned();
+        if parts.peek().is_none() {
+            // A payload says what it likes, where only the server looks.
+            if is_required && !holds_payload(script) {
+                return Err(AcceptanceError::Missing { medium, place: place(), endpoint: endpoint_name() });
             }
+        } else if !is_supported {
+            return Err(AcceptanceError::NotTaken { medium, place: place(), endpoint: endpoint_name() });
+        } else if endpoint.requires_inline_media && parts.any(is_linked) {
+            return Err(AcceptanceError::Linked { medium, place: place(), endpoint: endpoint_name() });
         }
     }
     Ok(())
@@ -153,9 +173,12 @@ mod tests {
         serde_json::from_str(&json).unwrap()
     }
 
-    fn dataset(kind: PartKind, data: &str) -> Vec<Arc<Script>> {
-        let script =
-            |id: &str, parts| Arc::new(Script::single(id.to_owned(), Step::first(Message::user(parts))));
+    fn of(endpoint: &EndpointMetadata) -> Audience<'_> {
+        Audience { endpoint, name: "e" }
+    }
+
+    fn dataset(kind: PartKind, data: &str) -> Vec<Script> {
+        let script = |id: &str, parts| Script::single(id.to_owned(), Step::first(Message::user(parts)));
         let medium = |kind, data: &str| Part { kind, name: String::new(), data: data.into() };
         let image = || medium(PartKind::IMAGE, "data:image/png;base64,AA==");
         vec![
@@ -167,11 +190,11 @@ mod tests {
     #[test]
     fn tool_calls_need_an_endpoint_that_writes_them() {
         let (calls, what) = (dataset(PartKind::TOOL_CALL, "{}"), r#", "supports_images": true"#);
-        let error = check(&calls, &endpoint(what), "e").unwrap_err();
+        let error = check(&calls, of(&endpoint(what))).unwrap_err();
         assert!(
             error.to_string().starts_with("send entry 2 (`b`) to the endpoint `e`: it repeats tool calls")
         );
-        check(&calls, &endpoint(&format!(r#"{what}, "supports_tools": true"#)), "e").unwrap();
+        check(&calls, of(&endpoint(&format!(r#"{what}, "supports_tools": true"#)))).unwrap();
     }
 
     const IMAGES: &str = r#", "supports_images": true"#;
@@ -213,7 +236,7 @@ mod tests {
         #[case] data: &str,
         #[case] text: &str,
     ) {
-        let error = check(&dataset(kind, data), &endpoint(keys), "e").unwrap_err();
+        let error = check(&dataset(kind, data), of(&endpoint(keys))).unwrap_err();
         assert_eq!(error.to_string(), text);
         assert!(!error.hint().is_empty() && error.source().is_none());
     }
@@ -223,6 +246,6 @@ mod tests {
     #[case(r#", "supports_images": true, "supports_audio": true"#, PartKind::AUDIO)]
     #[case(IMAGES, PartKind::IMAGE)]
     fn what_it_takes_may_be_sent(#[case] keys: &str, #[case] kind: PartKind) {
-        check(&dataset(kind, "https://h/a"), &endpoint(keys), "e").unwrap();
+        check(&dataset(kind, "https://h/a"), of(&endpoint(keys))).unwrap();
     }
 }

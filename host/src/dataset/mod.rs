@@ -6,8 +6,13 @@
 
 mod acceptance;
 mod ahead;
+mod anonymise;
 mod context;
 mod corpus;
+mod error;
+mod facts;
+mod file;
+mod filed;
 mod formats;
 mod generate;
 pub(crate) mod inspect;
@@ -15,6 +20,7 @@ mod length;
 mod lexicon;
 mod media;
 mod open;
+mod preparation;
 mod prompted;
 mod rankings;
 mod replay;
@@ -33,13 +39,17 @@ use std::{
     path::Path,
 };
 
-use crate::plan::FileFormat;
+use self::anonymise::Anonymiser;
+use self::formats::StoredFile;
+use crate::plan::{FileFormat, TokenizerChoice};
 
 pub(crate) use self::{
     acceptance::AcceptanceError,
+    anonymise::AnonymiseError,
+    error::DatasetError,
     formats::FileError,
     inspect::Contents,
-    open::{DatasetError, Opened, Purpose, open, open_for},
+    open::{Opened, Purpose, open, open_for},
     script::{Message, PAYLOAD, Part, Script, Start, Step, StepPlace},
     source::Source,
     tokenizer::{Tokenizer, TokenizerError, yield_to_others},
@@ -47,7 +57,8 @@ pub(crate) use self::{
 
 /// Looks at an input file, of which the format may be named.
 pub(crate) fn inspect(path: &Path, named: FileFormat) -> Result<Contents, FileError> {
-    let read = formats::read(&formats::Input::new(path, None), named)?;
+    let file = StoredFile::of(path)?;
+    let read = formats::read(&file.input(None), named)?;
     Ok(Contents::of(read.format, &read.scripts))
 }
 
@@ -67,13 +78,21 @@ impl Sessions {
 
 /// Reads an input file, of which the format may be named, to write it again.
 pub(crate) fn sessions(path: &Path, named: FileFormat) -> Result<Sessions, FileError> {
-    Ok(Sessions(formats::read(&formats::Input::new(path, None), named)?.scripts))
+    Ok(Sessions(formats::read(&StoredFile::of(path)?.input(None), named)?.scripts))
+}
+
+/// As [`sessions`], without what is said in them.
+pub(crate) fn anonymous_sessions(path: &Path, named: FileFormat) -> Result<Sessions, AnonymiseError> {
+    let Sessions(scripts) = sessions(path, named)?;
+    let tokenizer = Tokenizer::load(&TokenizerChoice::Builtin)?;
+    let mut anonymiser = Anonymiser::new(&tokenizer);
+    Ok(Sessions(scripts.iter().map(|script| anonymiser.session(script)).collect()))
 }
 
 /// Everything that is wrong with the rows of an input file, and how many sessions can be read.
 pub(crate) fn validate(path: &Path, named: FileFormat) -> Result<(usize, Vec<FileError>), FileError> {
-    let errors = RefCell::default();
-    let read = formats::read(&formats::Input::checked(path, &errors), named)?;
+    let (file, errors) = (StoredFile::of(path)?, RefCell::default());
+    let read = formats::read(&file.input(None).checked(&errors), named)?;
     Ok((read.scripts.len(), errors.into_inner()))
 }
 

@@ -2,30 +2,23 @@
 //!
 //! [`open`] is the stage's entry. It knows where content comes from, not how it is sent.
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
-use prony_plugin_api::{PartKind, metadata::EndpointMetadata};
+use prony_plugin_api::metadata::EndpointMetadata;
 use rayon::prelude::*;
 
 use super::{
-    AcceptanceError, Message, Script, Source, Start, acceptance,
+    Source,
+    acceptance::{self, Audience},
     ahead::{Ahead, Maker},
-    context::{self, SystemPromptError},
-    formats::{self, FileError, Input},
+    error::DatasetError,
+    file::FileContent,
     generate::{Content, Generator},
-    length,
-    media::{Media, MediaError},
-    prompted::Prompted,
-    replay::{self, ReplayError},
-    timing,
+    media::Media,
     tokenizer::Tokenizer,
-    tools::{self, ToolsError},
 };
 use crate::{
-    explain::Explain,
-    plan::{
-        ContextConfig, DatasetConfig, DialogueConfig, Replay, SequenceLaw, SystemPrompt, media::MediaConfig,
-    },
+    plan::{ContextConfig, DatasetConfig, DialogueConfig, Replay, media::MediaConfig},
     seed::Seed,
 };
 
@@ -36,57 +29,6 @@ const KEPT_BYTES: u64 = 32 << 20;
 const INSTANTS_UNUSED: &str = "the input file says when its sessions began, and they start as the load says: \
     `--fixed-schedule` replays them at their own instants";
 
-/// Why there is no dataset.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum DatasetError {
-    /// No script was asked for.
-    #[error("make a dataset of 0 prompts")]
-    NoScripts,
-    /// Scripts without texts were asked for.
-    #[error("make prompts of 0 texts")]
-    NoTexts,
-    /// The input file is not what it should be.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// Media that cannot be made.
-    #[error(transparent)]
-    Media(#[from] MediaError),
-    /// It cannot be replayed.
-    #[error(transparent)]
-    Replay(#[from] ReplayError),
-    /// There is no system message.
-    #[error(transparent)]
-    SystemPrompt(#[from] SystemPromptError),
-    /// Its tool calls are in no form that is known.
-    #[error(transparent)]
-    Tools(#[from] ToolsError),
-    /// The endpoint does not take what the dataset holds.
-    #[error(transparent)]
-    NotAccepted(#[from] AcceptanceError),
-    /// There is no thread left to make prompts on.
-    #[error("start a thread")]
-    Thread(#[source] io::Error),
-}
-
-impl Explain for DatasetError {
-    fn hint(&self) -> String {
-        match self {
-            Self::NoScripts | Self::NoTexts => "ask for at least one".to_owned(),
-            Self::File(error) => error.hint(),
-            Self::Media(error) => error.hint(),
-            Self::NotAccepted(error) => error.hint(),
-            Self::Tools(error) => error.hint(),
-            Self::Replay(error) => error.hint(),
-            Self::SystemPrompt(_) => "name a text file with `--system-prompt-file`".to_owned(),
-            Self::Thread(_) => "raise the limit on processes and threads (`ulimit -u`)".to_owned(),
-        }
-    }
-
-    fn is_statement(&self) -> bool {
-        matches!(self, Self::File(error) if error.is_statement())
-    }
-}
-
 /// A dataset that is ready, and what is to be said of it.
 #[derive(Debug)]
 pub(crate) struct Opened {
@@ -94,12 +36,6 @@ pub(crate) struct Opened {
     pub(crate) source: Source,
     /// Sentences on what is allowed but hardly meant, without a final stop.
     pub(crate) warnings: Vec<String>,
-}
-
-impl Opened {
-    fn listed(scripts: Vec<Script>) -> Self {
-        Self { source: Source::listed(scripts), warnings: Vec::new() }
-    }
 }
 
 /// Who the dataset is for.
@@ -126,21 +62,23 @@ pub(crate) fn open_for(
     tokenizer: Option<&Arc<Tokenizer>>,
     seed: Seed,
 ) -> Result<Opened, DatasetError> {
-    let Purpose { endpoint, name, streaming, has_extra_inputs, replay } = purpose;
-    let Opened { source, mut warnings } = open(config, replay, tokenizer, seed)?;
-    // Generated scripts are all alike.
-    let first = [source.script(0)];
-    let is_file = matches!(config, DatasetConfig::File { .. } | DatasetConfig::RawPayloads { .. });
-    let scripts = source.read().filter(|_| is_file).unwrap_or(&first);
-    acceptance::check(scripts, endpoint, name)?;
-    if replay.is_none() && scripts.iter().any(|script| script.starts_ns.is_some()) {
+    let audience = Audience { endpoint: purpose.endpoint, name: purpose.name };
+    let Some(content) = FileContent::of(config) else {
+        let opened = open(config, purpose.replay, tokenizer, seed)?;
+        // Generated scripts are all alike.
+        acceptance::check_script(&opened.source.script(0), 0, audience)?;
+        return Ok(opened);
+    };
+    let (source, facts) = content.open(purpose.replay, tokenizer, seed, Some(audience))?;
+    let mut warnings = Vec::new();
+    if purpose.replay.is_none() && facts.has_instants {
         warnings.push(INSTANTS_UNUSED.to_owned());
     }
-    warnings.extend(formats::raw_payload::other_streaming(scripts, streaming));
+    warnings.extend(facts.other_streaming(purpose.streaming));
     if let DatasetConfig::File { osl, system, .. } = config
-        && formats::raw_payload::are_all(scripts)
+        && facts.are_payloads()
     {
-        warnings.extend(without_effect(osl.is_some(), system.is_some(), has_extra_inputs));
+        warnings.extend(without_effect(osl.is_some(), system.is_some(), purpose.has_extra_inputs));
     }
     Ok(Opened { source, warnings })
 }
@@ -170,9 +108,7 @@ pub(crate) fn open(
 ) -> Result<Opened, DatasetError> {
     match config {
         DatasetConfig::Synthetic { entries: Some(0), .. }
-        | DatasetConfig::Rankings { entries: Some(0), .. }
-        | DatasetConfig::File { entries: Some(0), .. }
-        | DatasetConfig::RawPayloads { entries: Some(0), .. } => Err(DatasetError::NoScripts),
+        | DatasetConfig::Rankings { entries: Some(0), .. } => Err(DatasetError::NoScripts),
         DatasetConfig::Synthetic { batch_size: 0, media, .. } if media.is_empty() => {
             Err(DatasetError::NoTexts)
         }
@@ -188,37 +124,10 @@ pub(crate) fn open(
             let (dialogue, before) = (DialogueConfig::default(), ContextConfig::default());
             generated(Generator::new(content, media, tokenizer, seed, dialogue, &before)?, entries)
         }
-        DatasetConfig::RawPayloads { path, entries } => {
-            let mut scripts = formats::raw_payload::read(&Input::new(path, *entries))?;
-            if let Some(replay) = replay {
-                scripts = replay::replayed(scripts, replay)?;
-            }
-            if let Some(tokenizer) = tokenizer {
-                count_prompts(&mut scripts, tokenizer);
-            }
-            Ok(Opened::listed(scripts))
-        }
-        DatasetConfig::File { path, entries, osl, format, delay_ratio, timing, system } => {
-            let mut scripts = formats::read(&Input::new(path, *entries), *format)?.scripts;
-            tools::take_apart(&mut scripts)?;
-            if let Some(replay) = replay {
-                scripts = replay::replayed(scripts, replay)?;
-            }
-            scale_delays(&mut scripts, *delay_ratio);
-            timing::apply(&mut scripts, timing, replay.map_or(1.0, |replay| replay.speed));
-            if let Some(system) = system {
-                put_in_front(&mut scripts, system)?;
-            }
-            if let Some(osl) = osl {
-                fill_output_lengths(&mut scripts, osl, seed);
-            }
-            if let Some(tokenizer) = tokenizer {
-                count_texts(&mut scripts, tokenizer);
-            }
-            if Prompted::is_needed(&scripts) {
-                return prompted(scripts, tokenizer, seed);
-            }
-            Ok(Opened::listed(scripts))
+        DatasetConfig::RawPayloads { .. } | DatasetConfig::File { .. } => {
+            let Some(content) = FileContent::of(config) else { return Err(DatasetError::NoScripts) };
+            let (source, _) = content.open(replay, tokenizer, seed, None)?;
+            Ok(Opened { source, warnings: Vec::new() })
         }
     }
 }
@@ -236,68 +145,6 @@ fn generated(generator: Generator, entries: Option<usize>) -> Result<Opened, Dat
     Ok(Opened { source, warnings })
 }
 
-/// Scripts of a recording, whose prompts are written while the run goes on.
-fn prompted(
-    scripts: Vec<Script>,
-    tokenizer: Option<&Arc<Tokenizer>>,
-    seed: Seed,
-) -> Result<Opened, DatasetError> {
-    let scripts: Arc<[Arc<Script>]> = scripts.into_iter().map(Arc::new).collect();
-    let (count, prompts) = (scripts.len() as u64, Prompted::new(Arc::clone(&scripts), tokenizer, seed));
-    let written = Ahead::start(prompts, Some(count)).map_err(DatasetError::Thread)?;
-    Ok(Opened { source: Source::prompted(scripts, written), warnings: Vec::new() })
-}
-
-/// Multiplies the time that passes before each step.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive time below 2^53 ns")]
-fn scale_delays(scripts: &mut [Script], ratio: f64) {
-    for step in scripts.iter_mut().flat_map(|script| &mut script.steps) {
-        if let Start::After(delay_ns) = &mut step.start {
-            *delay_ns = (*delay_ns as f64 * ratio) as u64;
-        }
-    }
-}
-
-/// Puts a system message in front of every conversation.
-fn put_in_front(scripts: &mut [Script], system: &SystemPrompt) -> Result<(), SystemPromptError> {
-    let system = context::system_message(system)?;
-    let steps = scripts.iter_mut().flat_map(|script| &mut script.steps);
-    steps.filter(|step| step.context.is_none()).for_each(|step| context::put_before(step, &system));
-    Ok(())
-}
-
-/// Gives a length to every step that has none. A step's does not depend on what the file says about others.
-fn fill_output_lengths(scripts: &mut [Script], osl: &SequenceLaw, seed: Seed) {
-    let lengths = length::output_lengths(osl, seed);
-    for (number, script) in (0..).zip(scripts) {
-        for (position, step) in (0..).zip(&mut script.steps) {
-            step.max_tokens.get_or_insert_with(|| lengths.of(length::of_turn(number, position)));
-        }
-    }
-}
-
-fn count_texts(scripts: &mut [Script], tokenizer: &Tokenizer) {
-    scripts.par_iter_mut().for_each(|script| {
-        for step in &mut script.steps {
-            let of = |message: &Message| {
-                let texts = message.parts.iter().filter_map(tools::counted_text);
-                texts.map(|text| tokenizer.count(&text) as u64).sum::<u64>()
-            };
-            step.input_tokens = Some(step.messages.iter().map(of).sum());
-            step.reply_tokens = step.reply.as_ref().map(of);
-        }
-    });
-}
-
-fn count_prompts(scripts: &mut [Script], tokenizer: &Tokenizer) {
-    let count = |text: &str| tokenizer.count(text) as u64;
-    scripts.par_iter_mut().flat_map_iter(|script| &mut script.steps).for_each(|step| {
-        let payload = step.parts().find(|part| part.kind == PartKind::RAW);
-        step.input_tokens =
-            payload.and_then(|payload| formats::raw_payload::prompt_tokens(&payload.data, count));
-    });
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use std::{
@@ -311,9 +158,9 @@ pub(super) mod tests {
     use rstest::rstest;
     use tempfile::NamedTempFile;
 
-    use super::{Script, open};
+    use super::open;
     use crate::{
-        dataset::{Message, Part, Step, tokenizer::Tokenizer},
+        dataset::{Message, Part, Script, Step, tokenizer::Tokenizer},
         explain::Explain,
         plan::{
             ContextConfig, DatasetConfig, DialogueConfig, FileFormat, LengthLaw, RecordedTiming, SequenceLaw,

@@ -12,7 +12,7 @@ use super::{
 use crate::seed::Seed;
 
 /// About how many bytes a token of text has.
-const BYTES_A_TOKEN: u64 = 6;
+pub(super) const BYTES_A_TOKEN: u64 = 6;
 
 /// Ids of blocks and numbers of rests are multiplied by odd numbers without a pattern, so that those of two scopes do not meet.
 const SCOPE_FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -22,22 +22,32 @@ const REST_FACTOR: u64 = 0xD6E8_FEB8_6659_FD93;
 #[derive(Debug)]
 pub(super) struct Prompted {
     scripts: Arc<[Arc<Script>]>,
+    prompts: PromptWriter,
+}
+
+/// Writes the prompts of sessions.
+#[derive(Debug)]
+pub(super) struct PromptWriter {
     writer: Writer,
     tokenizer: Option<Arc<Tokenizer>>,
 }
 
-impl Prompted {
+impl PromptWriter {
     /// Prompts are as long as the recording says in tokens of this tokenizer, or of the built-in vocabulary without one.
-    pub(super) fn new(scripts: Arc<[Arc<Script>]>, tokenizer: Option<&Arc<Tokenizer>>, seed: Seed) -> Self {
-        Self { scripts, writer: Writer::new(tokenizer, seed), tokenizer: tokenizer.cloned() }
+    pub(super) fn new(tokenizer: Option<&Arc<Tokenizer>>, seed: Seed) -> Self {
+        Self { writer: Writer::new(tokenizer, seed), tokenizer: tokenizer.cloned() }
     }
 
-    /// A step of a recording has a prompt to write.
-    pub(super) fn is_needed(scripts: &[Script]) -> bool {
-        scripts.iter().flat_map(|script| &script.steps).any(|step| step.prompt.is_some())
+    /// Writes the prompts of the session with this number.
+    pub(super) fn fill(&self, script: &mut Script, number: u64) {
+        for (position, step) in (0_u64..).zip(&mut script.steps) {
+            // Far from all ids, which are small.
+            let of_step = (number << 20 | position).wrapping_add(1);
+            self.fill_step(step, of_step.wrapping_mul(REST_FACTOR));
+        }
     }
 
-    fn fill(&self, step: &mut Step, rest_number: u64) {
+    fn fill_step(&self, step: &mut Step, rest_number: u64) {
         let Some(prompt) = step.prompt.take() else { return };
         let text = self.text(&prompt, rest_number);
         let written = self.tokenizer.as_ref().map(|tokenizer| {
@@ -62,6 +72,10 @@ impl Prompted {
 }
 
 impl Prompted {
+    pub(super) fn new(scripts: Arc<[Arc<Script>]>, prompts: PromptWriter) -> Self {
+        Self { scripts, prompts }
+    }
+
     /// The place of the script with this number.
     fn place(&self, number: u64) -> usize {
         usize::try_from(number).unwrap_or(usize::MAX) % self.scripts.len()
@@ -71,11 +85,7 @@ impl Prompted {
 impl Maker for Prompted {
     fn script(&self, number: u64) -> Script {
         let mut script = Script::clone(&self.scripts[self.place(number)]);
-        for (position, step) in (0_u64..).zip(&mut script.steps) {
-            // Far from all ids, which are small.
-            let of_step = (number << 20 | position).wrapping_add(1);
-            self.fill(step, of_step.wrapping_mul(REST_FACTOR));
-        }
+        self.prompts.fill(&mut script, number);
         script
     }
 
@@ -111,7 +121,7 @@ mod tests {
         let step = |prompt: &Prompt| Step { prompt: Some(prompt.clone()), ..Step::default() };
         let script = |prompt: &Prompt| Arc::new(Script::single("s".into(), step(prompt)));
         let scripts: Arc<[_]> = prompts.iter().map(script).collect();
-        let prompted = Prompted::new(scripts, Some(&BUILTIN), Seed::new(42));
+        let prompted = Prompted::new(scripts, PromptWriter::new(Some(&BUILTIN), Seed::new(42)));
         (0..prompts.len()).map(|number| prompted.script(number as u64).steps.remove(0)).collect()
     }
 

@@ -86,6 +86,8 @@ pub(crate) struct Step {
     pub(crate) path: Option<String>,
     /// What a recording says of it. Nothing of this is sent.
     pub(crate) recorded: Recorded,
+    /// Why it could not be read when it was due, though it could before: its request fails. There are no messages then.
+    pub(crate) unreadable: Option<Box<str>>,
     /// Tokens of all texts of its own messages together, by the run's tokenizer; `None` when nothing counts them.
     pub(crate) input_tokens: Option<u64>,
 }
@@ -190,15 +192,9 @@ pub(crate) struct Part {
 }
 
 /// What the rows of a dataset keep under the names of secrets, in their headers and extra inputs.
-pub(super) fn secrets(dataset: &[Arc<Script>]) -> Vec<String> {
-    let steps = dataset.iter().flat_map(|script| &script.steps);
-    let mut secrets: Vec<String> = steps
-        .flat_map(|step| [redact::of_headers(&step.headers), redact::of_json(&step.extra_json)])
-        .flatten()
-        .collect();
-    secrets.sort_unstable();
-    secrets.dedup();
-    secrets
+pub(super) fn secrets<'a>(dataset: impl IntoIterator<Item = &'a Script>) -> impl Iterator<Item = String> {
+    let steps = dataset.into_iter().flat_map(|script| &script.steps);
+    steps.flat_map(|step| [redact::of_headers(&step.headers), redact::of_json(&step.extra_json)]).flatten()
 }
 
 /// The name of a part that holds the fields of a message that belong to tools, in the form of OpenAI's chat API:

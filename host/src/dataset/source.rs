@@ -1,13 +1,17 @@
 //! Sources: every script of a run by its position, for any number of workers.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
-use super::{Script, ahead::Ahead, script::secrets};
+use super::{Script, ahead::Ahead, formats::StoredFile, script::secrets};
 
 /// Scripts by position. Which script stands where depends on the description of the dataset and the seed alone, so that
 /// workers need not ask each other. Positions have no end: behind the last script comes the first one again.
 #[derive(Debug)]
-pub(crate) struct Source(Scripts);
+pub(crate) struct Source {
+    scripts: Scripts,
+    /// Where they are from.
+    file: Option<StoredFile>,
+}
 
 #[derive(Debug)]
 enum Scripts {
@@ -17,90 +21,117 @@ enum Scripts {
     Generated(Ahead),
     /// Those of a recording, and with them their prompts, which are written as they are needed.
     Prompted { recorded: Arc<[Arc<Script>]>, written: Ahead },
+    /// Those of a large file, which are read as they are needed.
+    Filed { starts: Arc<[u64]>, secrets: Vec<String>, written: Ahead },
 }
 
 impl Source {
     /// These scripts, of which there is at least one.
     pub(crate) fn listed(scripts: Vec<Script>) -> Self {
-        Self(Scripts::Listed(scripts.into_iter().map(Arc::new).collect()))
+        Self { scripts: Scripts::Listed(scripts.into_iter().map(Arc::new).collect()), file: None }
     }
 
     pub(super) fn generated(scripts: Ahead) -> Self {
-        Self(Scripts::Generated(scripts))
+        Self { scripts: Scripts::Generated(scripts), file: None }
+    }
+
+    /// All scripts of a file.
+    pub(super) fn of_file(scripts: Vec<Script>, file: StoredFile) -> Self {
+        Self { file: Some(file), ..Self::listed(scripts) }
     }
 
     /// Scripts of a recording, without their prompts and with them.
-    pub(super) fn prompted(recorded: Arc<[Arc<Script>]>, written: Ahead) -> Self {
-        Self(Scripts::Prompted { recorded, written })
+    pub(super) fn prompted(recorded: Arc<[Arc<Script>]>, written: Ahead, file: StoredFile) -> Self {
+        Self { scripts: Scripts::Prompted { recorded, written }, file: Some(file) }
+    }
+
+    /// Scripts that are read as they are needed, when they start, and what of them must not be written down.
+    pub(super) fn filed(starts: Arc<[u64]>, secrets: Vec<String>, written: Ahead, file: StoredFile) -> Self {
+        Self { scripts: Scripts::Filed { starts, secrets, written }, file: Some(file) }
+    }
+
+    /// Where another process finds the file, if it came through a pipe.
+    pub(crate) fn copy_path(&self) -> Option<PathBuf> {
+        self.file.as_ref()?.copy_path()
     }
 
     /// How many different scripts there are; `None` where there is no end to them.
     pub(crate) fn len(&self) -> Option<u64> {
-        match &self.0 {
+        match &self.scripts {
             Scripts::Listed(scripts) => Some(scripts.len() as u64),
-            Scripts::Generated(scripts) => scripts.len(),
+            Scripts::Generated(scripts) | Scripts::Filed { written: scripts, .. } => scripts.len(),
             Scripts::Prompted { recorded, .. } => Some(recorded.len() as u64),
         }
     }
 
     /// When each session of a recording starts, by position, in nanoseconds since the first; empty for what is none.
     pub(crate) fn starts(&self) -> Arc<[u64]> {
+        if let Scripts::Filed { starts, .. } = &self.scripts {
+            return Arc::clone(starts);
+        }
         let scripts = self.read().unwrap_or_default();
         scripts.iter().map_while(|script| script.starts_ns).collect()
     }
 
     /// Whether a script may have several steps.
     pub(crate) fn has_dialogues(&self) -> bool {
-        match &self.0 {
+        match &self.scripts {
             Scripts::Listed(scripts) => scripts.iter().any(|script| script.steps.len() > 1),
-            Scripts::Generated(scripts) | Scripts::Prompted { written: scripts, .. } => {
-                scripts.has_dialogues()
-            }
+            Scripts::Generated(scripts)
+            | Scripts::Prompted { written: scripts, .. }
+            | Scripts::Filed { written: scripts, .. } => scripts.has_dialogues(),
         }
     }
 
     /// The script at this position.
     pub(crate) fn script(&self, position: u64) -> Arc<Script> {
-        match &self.0 {
+        match &self.scripts {
             Scripts::Listed(scripts) => {
                 let place = position.checked_rem(scripts.len() as u64).unwrap_or(0);
                 Arc::clone(&scripts[usize::try_from(place).unwrap_or(0)])
             }
-            Scripts::Generated(scripts) | Scripts::Prompted { written: scripts, .. } => {
-                scripts.script(position)
-            }
+            Scripts::Generated(scripts)
+            | Scripts::Prompted { written: scripts, .. }
+            | Scripts::Filed { written: scripts, .. } => scripts.script(position),
         }
     }
 
     /// How many steps the script at this position has. The script need not be made for it.
     pub(crate) fn steps(&self, position: u64) -> u64 {
-        match &self.0 {
+        match &self.scripts {
             Scripts::Listed(_) => self.script(position).steps.len() as u64,
-            Scripts::Generated(scripts) | Scripts::Prompted { written: scripts, .. } => {
-                scripts.steps(position)
-            }
+            Scripts::Generated(scripts)
+            | Scripts::Prompted { written: scripts, .. }
+            | Scripts::Filed { written: scripts, .. } => scripts.steps(position),
         }
     }
 
     /// What must not be written down: rows of a file may hold secrets, generated scripts do not.
     pub(crate) fn secrets(&self) -> Vec<String> {
-        self.read().map(secrets).unwrap_or_default()
+        if let Scripts::Filed { secrets, .. } = &self.scripts {
+            return secrets.clone();
+        }
+        let mut found: Vec<String> =
+            secrets(self.read().unwrap_or_default().iter().map(|script| &**script)).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
-    /// The scripts as a file has them; those of a recording without their prompts.
-    pub(crate) fn read(&self) -> Option<&[Arc<Script>]> {
-        match &self.0 {
+    /// The scripts as a file has them, if they are in memory; those of a recording without their prompts.
+    fn read(&self) -> Option<&[Arc<Script>]> {
+        match &self.scripts {
             Scripts::Listed(scripts) => Some(scripts),
             Scripts::Prompted { recorded, .. } => Some(recorded),
-            Scripts::Generated(_) => None,
+            Scripts::Generated(_) | Scripts::Filed { .. } => None,
         }
     }
 
     /// The scripts, if all are in memory.
     pub(crate) fn list(&self) -> Option<&[Arc<Script>]> {
-        match &self.0 {
+        match &self.scripts {
             Scripts::Listed(scripts) => Some(scripts),
-            Scripts::Generated(_) | Scripts::Prompted { .. } => None,
+            Scripts::Generated(_) | Scripts::Prompted { .. } | Scripts::Filed { .. } => None,
         }
     }
 }

@@ -12,24 +12,18 @@ struct Span {
     end_ns: u64,
 }
 
-/// Changes the times of recorded sessions, whose requests took as long as recorded by this speed. Starts of sessions change only
-/// in a replay, whose sessions all have one and stand in their order.
-pub(super) fn apply(scripts: &mut [Script], timing: &RecordedTiming, speed: f64) {
-    for script in &mut *scripts {
-        match timing.steps {
-            Some(StepTiming::Instants) => at_instants(script, speed),
-            Some(StepTiming::Gaps) => after_gaps(script, speed),
-            None => {}
-        }
-        if let Some(most_s) = timing.most_delay_s {
-            cap_delays(script, ns(most_s));
-        }
-        if let Some(most_s) = timing.most_session_idle_s {
-            cap_session(script, ns(most_s), speed);
-        }
+/// Changes the times within a recorded session, whose requests took as long as recorded by this speed. Its start stays.
+pub(super) fn apply(script: &mut Script, timing: &RecordedTiming, speed: f64) {
+    match timing.steps {
+        Some(StepTiming::Instants) => at_instants(script, speed),
+        Some(StepTiming::Gaps) => after_gaps(script, speed),
+        None => {}
     }
-    if let Some(most_s) = timing.most_idle_s {
-        cap_all(scripts, ns(most_s), speed);
+    if let Some(most_s) = timing.most_delay_s {
+        cap_delays(script, ns(most_s));
+    }
+    if let Some(most_s) = timing.most_session_idle_s {
+        cap_session(script, ns(most_s), speed);
     }
 }
 
@@ -97,8 +91,10 @@ fn put(script: &mut Script, spans: &[Span], is_gap: impl Fn(usize) -> bool) {
     }
 }
 
-/// Cuts the times in which no session goes on.
-fn cap_all(scripts: &mut [Script], most_ns: u64, speed: f64) {
+/// Cuts the times in which no session goes on to so many seconds. Starts of sessions change only in a replay, whose sessions all
+/// have one and stand in their order.
+pub(super) fn cap_between(scripts: &mut [Script], most_s: f64, speed: f64) {
+    let most_ns = ns(most_s);
     let (mut busy_until_ns, mut cut_ns) = (0_u64, 0_u64);
     for script in scripts {
         let lasts_ns = spans(script, speed).iter().map(|span| span.end_ns).max().unwrap_or(0);
@@ -156,7 +152,7 @@ mod tests {
     }
 
     fn applied(mut script: Script, timing: RecordedTiming, speed: f64) -> Vec<Start> {
-        apply(std::slice::from_mut(&mut script), &timing, speed);
+        apply(&mut script, &timing, speed);
         script.steps.iter().map(|step| step.start).collect()
     }
 
@@ -220,7 +216,7 @@ mod tests {
     fn times_without_any_session_are_cut() {
         let one = |starts_s| script(Some(starts_s), vec![step(after(0), 5, &[])]);
         let mut scripts = vec![one(0), one(3), one(100), one(102), one(500)];
-        apply(&mut scripts, &RecordedTiming { most_idle_s: Some(10.0), ..RecordedTiming::default() }, 1.0);
+        cap_between(&mut scripts, 10.0, 1.0);
         let starts: Vec<u64> = scripts.iter().map(|script| script.starts_ns.unwrap() / SECOND).collect();
         assert_eq!(starts, [0, 3, 18, 20, 35]);
     }

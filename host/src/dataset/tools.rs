@@ -54,17 +54,15 @@ struct Function {
     arguments: Value,
 }
 
-/// Takes the fields of all messages apart.
+/// Takes the fields of all messages of a session apart, which has this number in its dataset, from 0.
 ///
 /// # Errors
 /// Some are not in OpenAI's form.
-pub(super) fn take_apart(scripts: &mut [Script]) -> Result<(), ToolsError> {
-    for (number, script) in scripts.iter_mut().enumerate() {
-        for step in &mut script.steps {
-            for message in step.messages.iter_mut().chain(&mut step.reply) {
-                let read = of_message(message);
-                read.map_err(|source| ToolsError { entry: number + 1, id: script.id.clone(), source })?;
-            }
+pub(super) fn take_apart(script: &mut Script, number: usize) -> Result<(), ToolsError> {
+    for step in &mut script.steps {
+        for message in step.messages.iter_mut().chain(&mut step.reply) {
+            let read = of_message(message);
+            read.map_err(|source| ToolsError { entry: number + 1, id: script.id.clone(), source })?;
         }
     }
     Ok(())
@@ -117,9 +115,8 @@ mod tests {
     fn taken_apart(text: &str, fields: &str) -> Result<Vec<Part>, ToolsError> {
         let fields = Part { kind: PartKind::RAW, name: TOOL_FIELDS.to_owned(), data: fields.into() };
         let message = Message { role: "x".to_owned(), parts: vec![Part::text(text.to_owned()), fields] };
-        let mut scripts = [Script::single("s".to_owned(), Step::first(message))];
-        take_apart(&mut scripts)?;
-        let [script] = scripts;
+        let mut script = Script::single("s".to_owned(), Step::first(message));
+        take_apart(&mut script, 0)?;
         Ok(script
             .steps
             .into_iter()

@@ -143,7 +143,9 @@ impl ChildNode {
         counts: bool,
         clock: Clock,
     ) -> Result<(), NodeError> {
-        let (tokenizer, dataset) = (plan.tokenizer.absolute(), plan.dataset.absolute());
+        let dataset =
+            source.copy_path().map_or_else(|| plan.dataset.absolute(), |copy| plan.dataset.at(copy));
+        let tokenizer = plan.tokenizer.absolute();
         let absolute = Plan { dataset, tokenizer, ..plan.clone() };
         self.say(&NodeCommand::Equip { plan: Box::new(Exposed::of(absolute)), clock: clock.anchor() })?;
         if let Some(scripts) = source.list() {

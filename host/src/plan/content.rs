@@ -93,6 +93,8 @@ pub(crate) enum FileFormat {
     MultiTurn,
     /// One whole body a line.
     RawPayload,
+    /// Contents from which requests are drawn.
+    RandomPool,
     /// Whole bodies by session, in one document.
     InputsJson,
     /// Lengths and blocks of 512 tokens.
@@ -137,6 +139,7 @@ impl FileFormat {
         ("single-turn", Self::SingleTurn),
         ("multi-turn", Self::MultiTurn),
         ("raw-payload", Self::RawPayload),
+        ("random-pool", Self::RandomPool),
         ("inputs-json", Self::InputsJson),
         ("mooncake-trace", Self::MooncakeTrace),
         ("bailian-trace", Self::BailianTrace),
@@ -190,6 +193,15 @@ impl DatasetConfig {
             *path = std::path::absolute(&*path).unwrap_or_else(|_| path.clone());
         }
         absolute
+    }
+
+    /// The same, of which the file is found there.
+    pub(crate) fn at(&self, file: PathBuf) -> Self {
+        let mut moved = self.clone();
+        if let Self::File { path, .. } | Self::RawPayloads { path, .. } = &mut moved {
+            *path = file;
+        }
+        moved
     }
 
     /// Notes how many entries a file has.

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::{
     choices,
     endpoint::Endpoint,
+    failure_kind::FailureKind,
     headers,
     limits::{self, Breach},
     payload,
@@ -56,6 +57,13 @@ pub(crate) fn prepare(
 ) -> Result<Prepared, ErrorDetails> {
     let (place, session_num) = (turn.step(), turn.session);
     let step = place.step;
+    if let Some(why) = &step.unreadable {
+        return Err(ErrorDetails {
+            kind: FailureKind::Format.into(),
+            message: why.to_string(),
+            ..ErrorDetails::default()
+        });
+    }
     let payload = target.sample.as_ref().zip(payload::of(step));
     let extra_json = target.merge_extra(&step.extra_json);
     let facts_json = target.facts(session_num, unix_time_s);

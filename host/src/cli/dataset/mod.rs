@@ -1,14 +1,16 @@
 //! `prony dataset`: input files, looked at without a run. One file an action.
 
+mod anonymise;
 mod convert;
 mod file;
 mod inspect;
+mod output;
 mod validate;
 
 use clap::{Args, Subcommand};
 
 use super::exit::{Exit, Failure, HasExit};
-use crate::dataset::FileError;
+use crate::dataset::{AnonymiseError, FileError};
 
 /// Looks at input files.
 #[derive(Debug, Args)]
@@ -23,6 +25,8 @@ enum Action {
     Inspect(inspect::InspectArgs),
     /// Write a file in prony's own format, `prony-sessions`.
     Convert(convert::ConvertArgs),
+    /// Write a file in that format without what is said in it: lengths, times, shared prefixes, and no text.
+    Anonymise(anonymise::AnonymiseArgs),
     /// Check every row of a file, and list everything that is wrong.
     Validate(validate::ValidateArgs),
 }
@@ -32,7 +36,14 @@ pub(in crate::cli) fn run(args: &DatasetArgs) -> Result<Exit, Failure> {
     match &args.action {
         Action::Inspect(args) => inspect::run(args),
         Action::Convert(args) => convert::run(args),
+        Action::Anonymise(args) => anonymise::run(args),
         Action::Validate(args) => validate::run(args),
+    }
+}
+
+impl HasExit for AnonymiseError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
     }
 }
 

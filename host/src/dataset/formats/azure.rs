@@ -24,7 +24,7 @@ pub(super) fn fits(head: &Head) -> bool {
 
 /// Reads a file's requests.
 pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
-    let mut number = 0;
+    let mut number = input.first_number();
     input.table(|row| {
         let stamp = row.must("TIMESTAMP")?;
         let sent_ns = unix_ns(stamp).ok_or_else(|| RowError::Value {

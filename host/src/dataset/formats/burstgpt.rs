@@ -61,7 +61,10 @@ pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
             }
             add(&mut scripts[place].steps, step);
         } else {
-            scripts.push(Script { starts_ns, ..Script::single(session_id(number as u64), step) });
+            scripts.push(Script {
+                starts_ns,
+                ..Script::single(session_id(input.first_number() + number as u64), step)
+            });
         }
     }
     scripts.truncate(input.most.unwrap_or(usize::MAX));

@@ -1,6 +1,6 @@
 //! Files as they are read: objects that stand one a line, in one list, or alone; and tables with a head.
 
-use std::{fmt, path::Path};
+use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -19,7 +19,7 @@ impl Input<'_> {
         &self,
         mut parse: impl FnMut(Row) -> Result<T, RowError>,
     ) -> Result<Vec<T>, FileError> {
-        if Shape::of(self.path)? == Shape::Lines {
+        if self.part().is_some() || !Head::of(self)?.is_document {
             return lines::read(self, |line| parse(Row::parse(line)?));
         }
         let mut objects = Vec::new();
@@ -44,7 +44,7 @@ impl Input<'_> {
         &self,
         visit: &mut dyn FnMut(usize, Value) -> Result<bool, FileError>,
     ) -> Result<(), FileError> {
-        let file = Opened::open(self.path)?;
+        let file = Opened::open(self)?;
         let mut end = None;
         let mut json = serde_json::Deserializer::from_reader(file.reader);
         let read = Entries { visit, end: &mut end }.deserialize(&mut json);
@@ -65,7 +65,7 @@ impl Input<'_> {
         &self,
         mut parse: impl FnMut(Columns<'_>) -> Result<Option<T>, RowError>,
     ) -> Result<Vec<T>, FileError> {
-        let file = Opened::open(self.path)?;
+        let file = Opened::open(self)?;
         let mut table =
             csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(file.reader);
         let broken = |error: csv::Error| FileError::Row {
@@ -130,22 +130,6 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// How the objects of a file stand in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shape {
-    /// One a line.
-    Lines,
-    /// One document over several lines: a list, or a single object.
-    Document,
-}
-
-impl Shape {
-    fn of(path: &Path) -> Result<Self, FileError> {
-        let head = Head::of(path)?;
-        Ok(if head.is_document { Self::Document } else { Self::Lines })
-    }
-}
-
 /// The beginning of a file, by which its format is known.
 #[derive(Debug, Default)]
 pub(super) struct Head {
@@ -153,7 +137,8 @@ pub(super) struct Head {
     pub(super) rows: Vec<Map<String, Value>>,
     /// The first line with a content.
     pub(super) line: String,
-    is_document: bool,
+    /// Its objects stand in one document over several lines: in a list, or alone.
+    pub(super) is_document: bool,
 }
 
 impl Head {
@@ -164,9 +149,9 @@ impl Head {
     const LINE: usize = 4096;
 
     /// Reads the beginning of a file. What is wrong with it is found by its reader.
-    pub(super) fn of(path: &Path) -> Result<Self, FileError> {
+    pub(super) fn of(input: &Input<'_>) -> Result<Self, FileError> {
         let (mut head, mut bytes) = (Self::default(), 0);
-        let input = Input::new(path, Some(Self::OBJECTS));
+        let input = input.beginning(Self::OBJECTS);
         let looked = lines::read(&input, |line| {
             if bytes == 0 {
                 head.line = line.chars().take(Self::LINE).collect();

@@ -31,6 +31,27 @@ pub(crate) enum FileError {
         /// What is larger than which limit.
         what: String,
     },
+    /// A folder without files that can be read.
+    #[error("read the folder `{path}`: there is no input file in it")]
+    EmptyFolder { path: PathBuf },
+    /// It comes through a pipe, and there is no room for a copy of it.
+    #[error("copy the input file `{path}` to a temporary file in `{folder}`")]
+    NotCopied {
+        path: PathBuf,
+        /// Where temporary files are.
+        folder: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Nothing comes through standard input.
+    #[error("read the input file from standard input: it is empty or closed")]
+    NothingPiped,
+    /// Nobody has put anything into standard input.
+    #[error("read the input file from standard input: it is a terminal")]
+    Terminal,
+    /// Somebody has written into it.
+    #[error("read a session of the input file `{path}`: the file has changed since it was opened")]
+    Changed { path: PathBuf },
     /// It has no row.
     #[error("read the input file `{path}`: it has no row")]
     Empty { path: PathBuf },
@@ -84,6 +105,16 @@ pub(crate) enum FileError {
     },
 }
 
+impl FileError {
+    /// The same, with the line that a part of the file has as another one of the file.
+    pub(super) fn at_line(self, of_file: impl Fn(usize) -> usize) -> Self {
+        match self {
+            Self::Row { path, line, source } => Self::Row { path, line: of_file(line), source },
+            other => other,
+        }
+    }
+}
+
 impl Explain for FileError {
     fn hint(&self) -> String {
         match self {
@@ -91,6 +122,16 @@ impl Explain for FileError {
             Self::Damaged { path, format, .. } => {
                 format!("`{format} -t {}` checks it; make it again, or give it unpacked", path.display())
             }
+            Self::EmptyFolder { .. } => {
+                "files end in `.jsonl`, `.json` or `.csv`, and may be packed (`.gz`, `.zst`)".to_owned()
+            }
+            Self::NotCopied { .. } => {
+                "make room there, or name another folder in the variable `TMPDIR`".to_owned()
+            }
+            Self::NothingPiped | Self::Terminal => {
+                "let a program write into it: `zcat trace.jsonl.gz | prony … --input-file -`".to_owned()
+            }
+            Self::Changed { .. } => "run again, and leave the file alone until the run is over".to_owned(),
             Self::TooLarge { .. } => {
                 "give a file of JSON lines, or use the beginning of a large one: `--num-dataset-entries N`"
                     .to_owned()

@@ -1,8 +1,15 @@
-//! [`Input`]: a file that is to be read, and how much of it.
+//! [`Input`]: a file that is to be read, or some of its rows, and how much of it.
 
-use std::{cell::RefCell, path::Path};
+use std::{
+    cell::RefCell,
+    fs::File,
+    io::{self, BufRead, BufReader, Cursor, Read},
+    os::unix::fs::FileExt,
+    path::Path,
+};
 
-use super::FileError;
+use super::{FileError, media::MediaFiles};
+use crate::seed::Seed;
 
 /// A file that is to be read.
 #[derive(Debug)]
@@ -12,22 +19,67 @@ pub(in crate::dataset) struct Input<'a> {
     pub(super) most: Option<usize>,
     /// Collects what is wrong with rows; without it the first error ends the reading.
     errors: Option<&'a RefCell<Vec<FileError>>>,
+    text: Text<'a>,
+    /// What is drawn at random depends on this.
+    seed: Seed,
+}
+
+/// Where the bytes are.
+#[derive(Clone, Copy, Debug)]
+enum Text<'a> {
+    /// In the file of that path.
+    Path,
+    /// In a copy of what can be read only once.
+    Copy(&'a File),
+    /// Here: rows of one session.
+    Rows(Rows<'a>),
+}
+
+/// Rows of a file, cut out of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rows<'a> {
+    /// With the head of the table before them, if they are a table's.
+    pub(super) text: &'a [u8],
+    /// Number of their session in the file, from 0.
+    pub(super) number: u64,
+    /// Media that the file's rows have named.
+    pub(super) media: &'a MediaFiles,
 }
 
 impl<'a> Input<'a> {
     /// A file of which at most so many rows are wanted.
     pub(in crate::dataset) fn new(path: &'a Path, most: Option<usize>) -> Self {
-        Self { path, most, errors: None }
+        Self { path, most, errors: None, text: Text::Path, seed: Seed::new(0) }
     }
 
-    /// A file all of whose rows are looked at, whatever is wrong with some of them.
-    pub(in crate::dataset) fn checked(path: &'a Path, errors: &'a RefCell<Vec<FileError>>) -> Self {
-        Self { path, most: None, errors: Some(errors) }
+    /// The same, of which is drawn by this seed.
+    pub(in crate::dataset) fn seeded(self, seed: Seed) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// As [`Input::new`], of a file whose content stands in this copy.
+    pub(super) fn copied(path: &'a Path, copy: &'a File, most: Option<usize>) -> Self {
+        Self { text: Text::Copy(copy), ..Self::new(path, most) }
+    }
+
+    /// Some rows of a file, as if there were no others.
+    pub(super) fn rows(path: &'a Path, rows: Rows<'a>) -> Self {
+        Self { text: Text::Rows(rows), ..Self::new(path, None) }
+    }
+
+    /// The same file, all of whose rows are looked at, whatever is wrong with some of them.
+    pub(in crate::dataset) fn checked(self, errors: &'a RefCell<Vec<FileError>>) -> Self {
+        Self { most: None, errors: Some(errors), ..self }
     }
 
     /// The same file, of which so many rows are wanted.
     pub(super) fn with_most(&self, most: Option<usize>) -> Self {
         Self { most, ..*self }
+    }
+
+    /// The beginning of the same file. Nobody is told what is wrong with it.
+    pub(super) fn beginning(&self, rows: usize) -> Self {
+        Self { most: Some(rows), errors: None, ..*self }
     }
 
     /// The same file, whole: for formats whose sessions have several rows.
@@ -40,7 +92,39 @@ impl<'a> Input<'a> {
     where
         'a: 'b,
     {
-        Input { path, most: None, errors: self.errors }
+        Input { path, most: None, errors: self.errors, text: Text::Path, seed: self.seed }
+    }
+
+    /// What is drawn at random depends on this.
+    pub(super) fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    /// It is a folder of files.
+    pub(super) fn is_folder(&self) -> bool {
+        matches!(self.text, Text::Path) && self.path.is_dir()
+    }
+
+    /// The number of its first session, which names those that have no name.
+    pub(super) fn first_number(&self) -> u64 {
+        self.part().map_or(0, |rows| rows.number)
+    }
+
+    /// The rows that it is, if it is no whole file.
+    pub(super) fn part(&self) -> Option<Rows<'a>> {
+        match self.text {
+            Text::Rows(rows) => Some(rows),
+            Text::Path | Text::Copy(_) => None,
+        }
+    }
+
+    /// Its bytes, from the first on.
+    pub(super) fn bytes(&self) -> io::Result<Box<dyn BufRead + 'a>> {
+        Ok(match self.text {
+            Text::Path => Box::new(BufReader::new(File::open(self.path)?)),
+            Text::Copy(file) => Box::new(BufReader::new(FromTheStart { file, at: 0 })),
+            Text::Rows(rows) => Box::new(Cursor::new(rows.text)),
+        })
     }
 
     /// Whether anything was wrong so far, where that is collected.
@@ -57,5 +141,19 @@ impl<'a> Input<'a> {
             }
             None => Err(error),
         }
+    }
+}
+
+/// Reads a file from its first byte on, wherever others who read it are.
+struct FromTheStart<'a> {
+    file: &'a File,
+    at: u64,
+}
+
+impl Read for FromTheStart<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(buffer, self.at)?;
+        self.at += count as u64;
+        Ok(count)
     }
 }

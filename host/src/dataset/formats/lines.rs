@@ -3,8 +3,7 @@
 //! Knows text files and what is wrong with them, not what the rows mean.
 
 use std::{
-    fs::File,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, Read},
     path::Path,
 };
 
@@ -23,16 +22,31 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 /// A file that is open, and the program that it is packed with, if it is.
 pub(super) struct Opened<'a> {
     path: &'a Path,
-    pub(super) reader: Box<dyn BufRead>,
+    pub(super) reader: Box<dyn BufRead + 'a>,
     format: Option<&'static str>,
 }
 
+impl Read for Opened<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.reader.read(buffer)
+    }
+}
+
 impl<'a> Opened<'a> {
+    /// It is packed with some program.
+    pub(super) fn is_packed(&self) -> bool {
+        self.format.is_some()
+    }
+
     /// Opens a file, behind its byte order mark if it has one.
-    pub(super) fn open(path: &'a Path) -> Result<Self, FileError> {
+    pub(super) fn open(input: &Input<'a>) -> Result<Self, FileError> {
+        let path = input.path;
         let opening = |source| FileError::Unreadable { path: path.into(), source };
-        let file = BufReader::new(File::open(path).map_err(opening)?);
-        let (reader, format) = packed::unpack(file).map_err(opening)?;
+        let bytes = input.bytes().map_err(opening)?;
+        if input.part().is_some() {
+            return Ok(Self { path, reader: bytes, format: None });
+        }
+        let (reader, format) = packed::unpack(bytes).map_err(opening)?;
         let mut opened = Self { path, reader, format };
         // A decoder tells of damage only once.
         let start = opened.reader.fill_buf().map(|start| start.starts_with(BYTE_ORDER_MARK.as_bytes()));
@@ -58,7 +72,7 @@ pub(super) fn read<T>(
     mut parse: impl FnMut(&str) -> Result<T, RowError>,
 ) -> Result<Vec<T>, FileError> {
     let Input { path, most, .. } = *input;
-    let mut file = Opened::open(path)?;
+    let mut file = Opened::open(input)?;
     let mut has_errors = false;
     let (mut rows, mut bytes) = (Vec::new(), Vec::new());
     let mut left = MOST_MEGABYTES * MEGABYTE;
@@ -78,6 +92,7 @@ pub(super) fn read<T>(
             Ok(row) => rows.extend(row),
             Err(RowError::BreaksOff { filter, .. })
                 if rows.is_empty()
+                    && input.part().is_none()
                     && !has_errors
                     && file.reader.fill_buf().is_ok_and(|rest| !rest.is_empty()) =>
             {
@@ -90,6 +105,12 @@ pub(super) fn read<T>(
         }
     }
     if rows.is_empty() && !has_errors { Err(FileError::Empty { path: path.into() }) } else { Ok(rows) }
+}
+
+/// Checks that a line of which so many bytes are known already may be that long.
+pub(super) fn too_long(path: &Path, line: usize, bytes: usize) -> Result<(), FileError> {
+    let most = MOST_MEGABYTES_A_LINE * MEGABYTE;
+    if bytes as u64 > most { Err(too_large(path, line, most)) } else { Ok(()) }
 }
 
 /// The error of a line that does not fit into the room for it, in bytes.

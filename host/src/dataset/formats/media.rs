@@ -5,7 +5,7 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -60,12 +60,30 @@ pub(super) struct Album<'a> {
     folder: &'a Path,
     /// Addresses to send, by kind and entry. An entry that is its own address stands there once.
     known: HashMap<(u32, Arc<str>), Arc<str>>,
+    /// Of files, where rows are read that are a part of others.
+    files: Option<&'a MediaFiles>,
+}
+
+/// What is sent for the files that rows of a dataset have named, wherever these rows are read.
+#[derive(Debug, Default)]
+pub(super) struct MediaFiles(Mutex<HashMap<(u32, String), Arc<str>>>);
+
+impl MediaFiles {
+    fn get(&self, kind: PartKind, entry: &str) -> Option<Arc<str>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&(kind.0, entry.to_owned())).map(Arc::clone)
+    }
+
+    fn put(&self, kind: PartKind, entry: &str, address: &Arc<str>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert((kind.0, entry.to_owned()), Arc::clone(address));
+    }
 }
 
 impl<'a> Album<'a> {
     /// An album of a dataset in this folder.
-    pub(super) fn new(folder: &'a Path) -> Self {
-        Self { folder, known: HashMap::new() }
+    pub(super) fn new(folder: &'a Path, files: Option<&'a MediaFiles>) -> Self {
+        Self { folder, known: HashMap::new(), files }
     }
 
     /// The address to send for an entry of the dataset.
@@ -80,8 +98,17 @@ impl<'a> Album<'a> {
         match known {
             Entry::Occupied(known) => Ok(Arc::clone(known.get())),
             Entry::Vacant(place) => {
-                let address =
-                    if is_address(&entry) { entry } else { embedded(kind, key, &entry, self.folder)? };
+                let address = if is_address(&entry) {
+                    entry
+                } else if let Some(known) = self.files.and_then(|files| files.get(kind, &entry)) {
+                    known
+                } else {
+                    let address = embedded(kind, key, &entry, self.folder)?;
+                    if let Some(files) = self.files {
+                        files.put(kind, &entry, &address);
+                    }
+                    address
+                };
                 Ok(Arc::clone(place.insert(address)))
             }
         }

@@ -16,26 +16,38 @@ pub(super) mod conversations;
 mod dag;
 mod door;
 mod error;
+mod folder;
+mod index;
 mod input;
 mod inputs_json;
 mod instant;
+mod layout;
 mod lines;
+mod links;
 mod media;
 mod mlperf;
 mod mooncake;
+mod offsets;
 mod openai;
 mod openai_batch;
 mod openai_messages;
 mod otel;
 mod packed;
 pub(super) mod prony_sessions;
+mod random_pool;
 pub(super) mod raw_payload;
 mod row;
 mod sagemaker;
+mod session_key;
 mod sharegpt;
 mod single_turn;
+mod stored;
 mod tracelab;
 mod weka;
 
-pub(super) use self::{door::read, input::Input};
+pub(super) use self::{
+    door::{Indexed, count_from, first_instant, index, read},
+    input::Input,
+    stored::StoredFile,
+};
 pub(crate) use self::{error::FileError, row::RowError};

@@ -61,7 +61,8 @@ pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
         sessions.add(session, turn);
         Ok(())
     })?;
-    let scripts = sessions.list.into_iter().zip(0..).map(|(session, number)| session.script(number));
+    let scripts =
+        sessions.list.into_iter().zip(input.first_number()..).map(|(session, number)| session.script(number));
     Ok(scripts.take(input.most.unwrap_or(usize::MAX)).collect())
 }
 

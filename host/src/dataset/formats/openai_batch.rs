@@ -20,7 +20,7 @@ pub(super) fn fits(head: &Head) -> bool {
 
 /// Reads a file's requests.
 pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
-    let mut number = 0;
+    let mut number = input.first_number();
     input.objects(|mut row| {
         let url = row.must_text("url")?;
         let body = row.object("body")?.ok_or(RowError::Missing { key: "body" })?;

@@ -24,7 +24,7 @@ pub(super) fn fits(head: &Head) -> bool {
 
 /// Reads a file's requests.
 pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
-    let mut number = 0;
+    let mut number = input.first_number();
     input.objects(|row| {
         let mut body = row.into_fields();
         for key in ABOUT_THE_ROW {

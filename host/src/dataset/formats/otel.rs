@@ -4,7 +4,7 @@
 //! A span is a call of a model if it is a chat and has its messages (`gen_ai.input.messages`); one that failed is left out. In
 //! an OTLP export a session is a trace; of objects with `spans`, each is one. Which call waits for which is not in a span:
 //! a call goes on with the conversation of the call whose messages and response it repeats, and waits as well for those whose
-//! responses it quotes; one that repeats and quotes nothing waits for the last call that was over when it was sent. Thoughts are
+//! responses it quotes behind that; one that repeats and quotes nothing waits for the last call that was over when it was sent. Thoughts are
 //! not repeated in requests. Instants are those of the spans.
 //! Sources: OpenTelemetry's semantic conventions for generative AI; kubernetes-sigs/inference-perf; Exgentic's data sets.
 //!
@@ -22,6 +22,7 @@ use super::{
     contents::Head,
     input::Input,
     instant::unix_ns,
+    links::{Linked, Links},
     openai,
 };
 use crate::dataset::{
@@ -31,9 +32,6 @@ use crate::dataset::{
 
 /// What operations are calls of a model.
 const CHATS: [&str; 3] = ["chat", "text_completion", "generate_content"];
-
-/// A response shorter than this, in bytes, may stand in a prompt by chance.
-const SHORTEST_QUOTE: usize = 20;
 
 /// Whether a file begins like one.
 pub(super) fn fits(head: &Head) -> bool {
@@ -153,28 +151,9 @@ impl Span {
         Ok(Some(Self { start_ns, end_ns, said, reply, step }))
     }
 
-    /// What was said when it was over.
-    fn whole(&self) -> impl Iterator<Item = &Message> {
-        self.said.iter().chain(&self.reply)
-    }
-
-    /// It repeats all that was said in another call, the response included, and adds something.
-    fn goes_on_with(&self, other: &Self) -> bool {
-        let length = other.whole().count();
-        other.reply.is_some()
-            && self.said.len() > length
-            && self.said.iter().zip(other.whole()).all(|(a, b)| a == b)
-    }
-
-    /// It repeats the response to another call somewhere.
-    fn quotes(&self, other: &Self) -> bool {
-        let texts =
-            |message: &Message| message.parts.iter().map(|part| part.data.to_string()).collect::<Vec<_>>();
-        let Some(reply) = &other.reply else { return false };
-        let text = texts(reply).join("\n");
-        self.said.contains(reply)
-            || text.len() >= SHORTEST_QUOTE
-                && self.said.iter().flat_map(texts).any(|said| said.contains(&text))
+    fn linked(&self) -> Linked<'_> {
+        let Self { start_ns, end_ns, said, reply, .. } = self;
+        Linked { start_ns: *start_ns, end_ns: *end_ns, said, reply: reply.as_ref() }
     }
 }
 
@@ -196,37 +175,33 @@ fn is_call(span: &Value, attributes: &Map<String, Value>) -> bool {
 fn script(id: String, mut spans: Vec<Span>) -> Script {
     spans.sort_by_key(|span| span.start_ns);
     let first_ns = spans.first().map_or(0, |span| span.start_ns);
-    let mut steps = Vec::new();
+    let (mut steps, mut links) = (Vec::new(), Links::default());
     for (place, span) in spans.iter().enumerate() {
-        let over = || spans[..place].iter().enumerate().filter(|(_, other)| other.end_ns <= span.start_ns);
-        let number = |(place, _): (usize, &Span)| u32::try_from(place).unwrap_or(u32::MAX);
-        let context =
-            over().filter(|(_, other)| span.goes_on_with(other)).max_by_key(|(_, other)| other.said.len());
-        let mut after: Vec<u32> = context.map(number).into_iter().collect();
-        after.extend(
-            over()
-                .filter(|(_, other)| span.quotes(other))
-                .map(number)
-                .filter(|other| Some(*other) != context.map(number)),
-        );
+        let call = span.linked();
+        let context = links.context(call);
+        // What is quoted before that, the call before waits for.
+        let new = &span.said[context.map_or(0, |context| links.length(context))..];
+        let mut after: Vec<usize> = context.into_iter().collect();
+        after.extend(links.quoted(call, new).into_iter().filter(|quoted| Some(*quoted) != context));
         if after.is_empty() {
-            after.extend(over().max_by_key(|(_, other)| other.end_ns).map(number));
+            after.extend(links.last_before(call));
         }
-        let ends = after.iter().map(|step| spans[*step as usize].end_ns);
+        let ends = after.iter().map(|before| links.end_ns(*before));
         let start = match ends.max() {
             Some(end_ns) => Start::After(span.start_ns - end_ns),
             None if place == 0 => Start::After(0),
             None => Start::At(span.start_ns - first_ns),
         };
-        let known = context.map_or(0, |(_, other)| other.whole().count());
+        let number = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
         steps.push(Step {
-            after,
+            after: after.into_iter().map(number).collect(),
             start,
             context: context.map(number),
-            messages: span.said[known..].to_vec(),
+            messages: new.to_vec(),
             reply: span.reply.clone(),
             ..span.step.clone()
         });
+        links.push(call);
     }
     Script { id, starts_ns: Some(first_ns), steps }
 }

@@ -15,16 +15,16 @@ const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 ///
 /// # Errors
 /// The file cannot be read.
-pub(super) fn unpack(
-    mut file: impl BufRead + 'static,
-) -> io::Result<(Box<dyn BufRead>, Option<&'static str>)> {
+pub(super) fn unpack<'a>(
+    mut file: Box<dyn BufRead + 'a>,
+) -> io::Result<(Box<dyn BufRead + 'a>, Option<&'static str>)> {
     let head = file.fill_buf()?;
     if head.starts_with(GZIP) {
         Ok((Box::new(BufReader::new(MultiGzDecoder::new(file))), Some("gzip")))
     } else if head.starts_with(ZSTD) {
         Ok((Box::new(BufReader::new(Frames::Between(Some(file)))), Some("zstd")))
     } else {
-        Ok((Box::new(file), None))
+        Ok((file, None))
     }
 }
 
@@ -94,7 +94,7 @@ mod tests {
 
     fn text(bytes: Vec<u8>) -> io::Result<String> {
         let mut text = String::new();
-        unpack(Cursor::new(bytes))?.0.read_to_string(&mut text)?;
+        unpack(Box::new(Cursor::new(bytes)))?.0.read_to_string(&mut text)?;
         Ok(text)
     }
 
@@ -105,7 +105,7 @@ mod tests {
     fn files_are_unpacked_part_by_part(#[case] pack: fn(&[u8]) -> Vec<u8>, #[case] format: Option<&str>) {
         let long = "a longer text. ".repeat(40_000);
         let bytes = [pack(b"first\n"), pack(long.as_bytes())].concat();
-        assert_eq!(unpack(Cursor::new(bytes.clone())).unwrap().1, format);
+        assert_eq!(unpack(Box::new(Cursor::new(bytes.clone()))).unwrap().1, format);
         assert_eq!(text(bytes).unwrap(), format!("first\n{long}"));
     }
 

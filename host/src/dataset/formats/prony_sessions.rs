@@ -50,7 +50,7 @@ pub(super) fn fits(head: &Head) -> bool {
 
 /// Reads a file's sessions.
 pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
-    let mut is_first = true;
+    let mut is_first = input.part().is_none();
     // The header is a row.
     let input = input.with_most(input.most.map(|most| most.saturating_add(1)));
     let scripts = lines::read(&input, |line| {

@@ -7,17 +7,14 @@
 //! {"model": "m", "messages": [{"role": "user", "content": "Name three rivers."}], "stream": true}
 //! ```
 
-use std::sync::Arc;
+use std::path::Path;
 
 use prony_plugin_api::PartKind;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{FileError, contents::Head, input::Input, lines, row::Row};
-use crate::{
-    dataset::{Message, PAYLOAD, Part, Script, Step, script::session_id},
-    screen::agreeing,
-};
+use crate::dataset::{Message, PAYLOAD, Part, Script, Step, script::session_id};
 
 /// Members that hold the prompt: a text, a list of texts or of parts with a `text`, or messages with such a `content`.
 const PROMPTS: [&str; 6] = ["system", "instructions", "messages", "prompt", "input", "inputs"];
@@ -27,13 +24,23 @@ const LIMITS: [&str; 3] = ["max_completion_tokens", "max_tokens", "max_output_to
 
 /// Reads a file's payloads, at most so many, in the file's order. Their prompts are not counted yet.
 pub(in crate::dataset) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
-    let mut number = 0;
+    let mut number = input.first_number();
     lines::read(input, |line| {
         let body = Row::parse(line)?.into_fields();
         let script = Script::single(session_id(number), step(line, &body));
         number += 1;
         Ok(script)
     })
+}
+
+/// The session of a file of a folder: its bodies one after the other. What a body repeats of the one before it stands in it.
+pub(super) fn session(file: &Path, bodies: Vec<Script>) -> Option<Script> {
+    let name = file.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let id = name.split('.').next().unwrap_or_default().to_owned();
+    let steps = bodies.into_iter().flat_map(|script| script.steps).zip(0_u32..);
+    let after = |place: u32| place.checked_sub(1).into_iter().collect();
+    let steps: Vec<Step> = steps.map(|(step, place)| Step { after: after(place), ..step }).collect();
+    (!steps.is_empty()).then_some(Script { id, starts_ns: None, steps })
 }
 
 /// Whether a file begins like one. Messages beside a model may be meant as a body, or as what to make one of.
@@ -48,6 +55,13 @@ pub(super) fn step(text: &str, body: &Map<String, Value>) -> Step {
     Step { max_tokens, ..Step::first(Message::user(vec![payload])) }
 }
 
+/// The texts of a payload's prompt, in order.
+pub(in crate::dataset) fn prompt_texts(payload: &str) -> Vec<String> {
+    let body: Value = serde_json::from_str(payload).unwrap_or_default();
+    let texts = PROMPTS.iter().filter_map(|name| body.get(*name)).flat_map(texts);
+    texts.map(str::to_owned).collect()
+}
+
 /// Tokens of a payload's prompt, by what counts them; nothing where none of it is found.
 pub(in crate::dataset) fn prompt_tokens(payload: &str, count: impl Fn(&str) -> u64) -> Option<u64> {
     let body: Value = serde_json::from_str(payload).ok()?;
@@ -55,36 +69,8 @@ pub(in crate::dataset) fn prompt_tokens(payload: &str, count: impl Fn(&str) -> u
     (!texts.is_empty()).then(|| texts.into_iter().map(count).sum())
 }
 
-/// What to say if payloads disagree with the run about whether responses are streams. Those that say nothing of it agree.
-pub(in crate::dataset) fn other_streaming(scripts: &[Arc<Script>], is_streaming: bool) -> Option<String> {
-    let steps = scripts.iter().flat_map(|script| &script.steps);
-    let parts = steps.flat_map(Step::parts).filter(|part| part.name == PAYLOAD);
-    let (mut all, mut others) = (0_u64, 0);
-    for part in parts {
-        all += 1;
-        others += u64::from(stream(&part.data).is_some_and(|stream| stream != is_streaming));
-    }
-    let (value, consequence) = if is_streaming {
-        (false, "`--streaming` expects streams: leave it out, or change the bodies")
-    } else {
-        (
-            true,
-            "`--streaming` is missing: without it there is no time to first token, nor any other metric of streams",
-        )
-    };
-    let have = agreeing(others, "has", "have");
-    (others > 0)
-        .then(|| format!("{others} of {all} request bodies {have} `\"stream\": {value}`, and {consequence}"))
-}
-
-/// Whether every request of these scripts is a whole body.
-pub(in crate::dataset) fn are_all(scripts: &[Arc<Script>]) -> bool {
-    let mut steps = scripts.iter().flat_map(|script| &script.steps);
-    steps.all(|step| step.parts().any(|part| part.name == PAYLOAD))
-}
-
 /// Whether a payload asks for a stream, if it says so.
-fn stream(payload: &str) -> Option<bool> {
+pub(in crate::dataset) fn stream(payload: &str) -> Option<bool> {
     #[derive(Deserialize)]
     struct Body {
         stream: Option<Value>,

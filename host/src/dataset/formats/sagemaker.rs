@@ -27,7 +27,7 @@ pub(super) fn fits(head: &Head) -> bool {
 
 /// Reads a file's calls, in the order of time.
 pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
-    let mut number = 0;
+    let mut number = input.first_number();
     let mut scripts = input.whole().objects(|mut row| {
         let mut capture = Row::from_fields(row.object("captureData")?.unwrap_or_default());
         let mut about = Row::from_fields(row.object("eventMetadata")?.unwrap_or_default());

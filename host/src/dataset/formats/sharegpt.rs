@@ -29,7 +29,7 @@ pub(super) fn fits(head: &Head) -> bool {
 
 /// Reads a file's conversations.
 pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
-    let mut number = 0;
+    let mut number = input.first_number();
     let scripts = input.objects(|mut row| {
         let key = if row.has(LISTS[0]) { LISTS[0] } else { LISTS[1] };
         let said: Vec<Message> = row.list(key)?.into_iter().map(message).collect::<Result<_, _>>()?;

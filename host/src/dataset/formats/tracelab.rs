@@ -41,7 +41,7 @@ pub(super) fn fits(head: &Head) -> bool {
 
 /// Reads a file's sessions, in the order of their first rounds.
 pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
-    let rounds = if Head::of(input.path)?.has_columns(&COLUMNS) {
+    let rounds = if Head::of(input)?.has_columns(&COLUMNS) {
         input.whole().table(|row| of_table(row).map(Some))?
     } else {
         input.whole().objects(|mut row| of_row(&mut row))?
@@ -55,7 +55,8 @@ pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
         }
         sessions[place].1.push(round);
     }
-    let scripts = (1..).zip(sessions).map(|(number, (id, rounds))| script(number, id, rounds));
+    let scripts =
+        (input.first_number() + 1..).zip(sessions).map(|(number, (id, rounds))| script(number, id, rounds));
     Ok(scripts.take(input.most.unwrap_or(usize::MAX)).collect())
 }
 

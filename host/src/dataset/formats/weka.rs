@@ -34,13 +34,15 @@ pub(super) fn fits(head: &Head) -> bool {
 
 /// Reads a file's traces.
 pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
-    let mut number = 0;
+    let mut number = input.first_number();
     let mut scripts = input.objects(|mut row| {
         number += 1;
         trace(&mut row, number)
     })?;
     // Traces have no common clock.
-    if let [only] = &mut scripts[..] {
+    if let [only] = &mut scripts[..]
+        && input.part().is_none()
+    {
         only.starts_ns = Some(0);
     }
     Ok(scripts)

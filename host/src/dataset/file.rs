@@ -1,0 +1,126 @@
+//! Files: from what a user names to the sessions of a run. A small file is kept in memory, a large one is read as it is played.
+
+use std::{path::Path, sync::Arc};
+
+use super::{
+    Script, Source,
+    acceptance::{self, Audience},
+    ahead::Ahead,
+    context,
+    error::DatasetError,
+    facts::Facts,
+    filed::Filed,
+    formats::{self, StoredFile},
+    preparation::Preparation,
+    prompted::{PromptWriter, Prompted},
+    replay, timing,
+    tokenizer::Tokenizer,
+    tools,
+};
+use crate::{
+    plan::{DatasetConfig, FileFormat, RecordedTiming, Replay, SequenceLaw, SystemPrompt},
+    seed::Seed,
+};
+
+/// What a run makes of a file.
+#[derive(Debug)]
+pub(super) struct FileContent<'a> {
+    path: &'a Path,
+    entries: Option<usize>,
+    format: FileFormat,
+    osl: Option<&'a SequenceLaw>,
+    delay_ratio: f64,
+    timing: RecordedTiming,
+    system: Option<&'a SystemPrompt>,
+}
+
+impl<'a> FileContent<'a> {
+    /// The file of a dataset, if it is one.
+    pub(super) fn of(config: &'a DatasetConfig) -> Option<Self> {
+        match config {
+            DatasetConfig::File { path, entries, osl, format, delay_ratio, timing, system } => Some(Self {
+                path,
+                entries: *entries,
+                format: *format,
+                osl: osl.as_ref(),
+                delay_ratio: *delay_ratio,
+                timing: *timing,
+                system: system.as_ref(),
+            }),
+            DatasetConfig::RawPayloads { path, entries } => Some(Self {
+                path,
+                entries: *entries,
+                format: FileFormat::RawPayload,
+                osl: None,
+                delay_ratio: 1.0,
+                timing: RecordedTiming::default(),
+                system: None,
+            }),
+            DatasetConfig::Synthetic { .. } | DatasetConfig::Rankings { .. } => None,
+        }
+    }
+
+    /// Opens it: all of it is read once, and is what the audience takes.
+    ///
+    /// # Errors
+    /// It cannot be read, replayed or sent.
+    pub(super) fn open(
+        &self,
+        replay: Option<Replay>,
+        tokenizer: Option<&Arc<Tokenizer>>,
+        seed: Seed,
+        audience: Option<Audience<'_>>,
+    ) -> Result<(Source, Facts), DatasetError> {
+        if self.entries == Some(0) {
+            return Err(DatasetError::NoScripts);
+        }
+        let file = StoredFile::of(self.path)?;
+        let preparation = Preparation {
+            delay_ratio: self.delay_ratio,
+            timing: self.timing,
+            system: self.system.map(context::system_message).transpose()?,
+            ..Preparation::new(replay, self.osl, tokenizer, seed)
+        };
+        let prompts = || PromptWriter::new(tokenizer, seed);
+        // What is cut between sessions depends on how long all sessions before take.
+        let filed = match self.timing.most_idle_s {
+            None => Filed::open(&file, (self.format, self.entries), replay, audience)?,
+            Some(_) => None,
+        };
+        if let Some((filed, facts)) = filed {
+            let starts = filed.starts();
+            let prompts = facts.has_prompts.then(prompts);
+            let (count, secrets) = (filed.len(), facts.secrets.iter().cloned().collect());
+            let written = Ahead::start(filed.playing(preparation, prompts), Some(count));
+            let written = written.map_err(DatasetError::Thread)?;
+            return Ok((Source::filed(starts, secrets, written, file), facts));
+        }
+        let mut scripts = formats::read(&file.input(self.entries).seeded(seed), self.format)?.scripts;
+        for (number, script) in scripts.iter_mut().enumerate() {
+            tools::take_apart(script, number)?;
+        }
+        if let Some(replay) = replay {
+            scripts = replay::replayed(scripts, replay)?;
+        }
+        if let Some(audience) = audience {
+            acceptance::check(&scripts, audience)?;
+        }
+        let facts = Facts::of_all(&scripts);
+        preparation.prepare_all(&mut scripts);
+        if let Some(most_s) = self.timing.most_idle_s {
+            timing::cap_between(&mut scripts, most_s, preparation.speed);
+        }
+        if facts.has_prompts {
+            return Ok((prompted(scripts, prompts(), file)?, facts));
+        }
+        Ok((Source::of_file(scripts, file), facts))
+    }
+}
+
+/// Scripts of a recording, whose prompts are written while the run goes on.
+fn prompted(scripts: Vec<Script>, prompts: PromptWriter, file: StoredFile) -> Result<Source, DatasetError> {
+    let scripts: Arc<[Arc<Script>]> = scripts.into_iter().map(Arc::new).collect();
+    let (count, prompts) = (scripts.len() as u64, Prompted::new(Arc::clone(&scripts), prompts));
+    let written = Ahead::start(prompts, Some(count)).map_err(DatasetError::Thread)?;
+    Ok(Source::prompted(scripts, written, file))
+}
