@@ -31,7 +31,7 @@ use prony_plugin_api::{
 
 pub(crate) use conductor::RunError;
 pub(crate) use execute::{ExecuteError, Execution, Folder, RunOutcome, execute};
-pub(crate) use interrupts::{Interrupt, survive_size_limit, until_interrupted};
+pub(crate) use interrupts::{Interrupt, Interrupts, survive_size_limit, until_interrupted};
 pub(crate) use lock::Lock;
 pub(crate) use observer::{Observer, Snapshot};
 

@@ -22,14 +22,11 @@ use std::{
 
 use clap::Args;
 
+use self::choice::{DATASET, LOAD, OUTPUT, SERVICES, TARGET};
 pub(crate) use self::{
-    arrival::ArrivalFlags, choice::ChoiceParser, dialogues::DialogueFlags, media::MediaFlags,
-    pattern::ArrivalPattern, rankings::RankingsFlags, replay::ReplayFlags, users::UserFlags,
-    warmup::WarmupFlags,
-};
-use self::{
-    choice::{DATASET, LOAD, OUTPUT, SERVICES, TARGET},
-    header_name::header_name,
+    arrival::ArrivalFlags, choice::ChoiceParser, dialogues::DialogueFlags, header_name::header_name,
+    media::MediaFlags, pattern::ArrivalPattern, rankings::RankingsFlags, replay::ReplayFlags,
+    users::UserFlags, warmup::WarmupFlags,
 };
 use super::{
     policy::PluginPolicy,

@@ -8,6 +8,7 @@ mod agent_calls;
 mod atif;
 mod azure;
 mod bailian;
+mod bodies;
 mod burstgpt;
 mod claude_code;
 mod codex;
@@ -37,5 +38,9 @@ mod single_turn;
 mod tracelab;
 mod weka;
 
+pub(crate) use self::{
+    bodies::{BodyFormat, Replied, asked, replied},
+    error::FileError,
+    row::RowError,
+};
 pub(super) use self::{door::read, input::Input};
-pub(crate) use self::{error::FileError, row::RowError};

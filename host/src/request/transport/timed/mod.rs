@@ -20,6 +20,7 @@ use http::response;
 use tokio::task::JoinSet;
 
 use self::{connect::Opener, connection::Connection, socket::Primer};
+pub(super) use self::{connect::reach, socket::BoxError};
 use super::{AttemptStamps, Chunk, StampSource, error::TransportError};
 use crate::{
     clock::{Clock, KernelClock, RunNs},
