@@ -143,7 +143,8 @@ fn the_replay_of_a_recording_has_the_same_shape(#[values(true, false)] has_heade
         assert!(steps.iter().all(|step| step["recorded"]["output_tokens"] == 30), "{session}");
         assert_eq!(steps[0]["prompt"]["tokens"], 350);
     }
-    let again = Recording::of(server.url(), named);
+    // What is played repeats blocks and not what was said, so that its sessions are known by their header alone.
+    let again = Recording::of(server.url(), &[]);
     let file = first.0.dir().join("s.jsonl");
     let replay = Tool::bare_profile()
         .args(["--url", &again.url(), "--streaming", "--fixed-schedule", "--input-file"])
@@ -275,19 +276,19 @@ fn what_fails_is_passed_and_recorded() {
     let recorded = recording.end();
     let steps = recorded.steps();
     assert_eq!(steps.len(), 3);
-    assert!(steps[..2].iter().all(|step| step["recorded"].get("output_tokens").is_none()), "{steps:?}");
+    assert!(steps[..2].iter().all(|step| step["recorded"]["output_tokens"].is_null()), "{steps:?}");
     let said = &recorded.0.stderr;
     assert!(said.contains("2 requests failed") && said.contains("1 request ended before"), "{said}");
 }
 
 #[test]
-fn a_server_that_is_not_there_is_told_to_the_client_and_found_when_it_comes() {
+fn a_server_that_is_not_there_is_told_to_the_client() {
     let recording = Recording::of("http://127.0.0.1:1", &[]);
     let answer = String::from_utf8(recording.say(&ask("hi"))).unwrap();
     assert!(answer.starts_with("HTTP/1.1 502") && answer.contains("cannot reach the server"), "{answer}");
     let recorded = recording.end();
-    assert_eq!(recorded.sessions().len(), 0, "the body was not read: {}", recorded.file());
-    assert!(recorded.0.stderr.contains("1 request could not be read"), "{}", recorded.0.stderr);
+    assert_eq!(recorded.steps().len(), 1);
+    assert!(recorded.0.stderr.contains("1 request failed"), "{}", recorded.0.stderr);
 }
 
 #[test]

@@ -5,7 +5,6 @@
 
 use std::{
     collections::BTreeMap,
-    convert::Infallible,
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -15,7 +14,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, EXPECT, HOST, TE, TRANSFER_ENCODING, UPGRADE},
 };
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::{
     body::Incoming, client::conn::http1 as client, server::conn::http1 as server, service::service_fn,
 };
@@ -68,12 +67,7 @@ pub(super) async fn serve(client: TcpStream, shared: &Arc<Shared>, ending: watch
         Err(error) => {
             let told = unreachable(&error);
             tracing::warn!("{told}");
-            let refuse = service_fn(|request: Request<Incoming>| {
-                // Its body is not read: it is recorded as a request that failed, or counted.
-                drop(shared.tap(&request));
-                let response = own(StatusCode::BAD_GATEWAY, &told);
-                async { Ok::<_, Infallible>(response) }
-            });
+            let refuse = service_fn(|request| refuse(request, shared, &told));
             let connection = server().keep_alive(false).serve_connection(TokioIo::new(client), refuse);
             log(connection.await);
         }
@@ -84,6 +78,21 @@ fn server() -> server::Builder {
     let mut server = server::Builder::new();
     server.preserve_header_case(true).auto_date_header(false);
     server
+}
+
+/// Answers a request that nobody can be asked. It is recorded as one that failed.
+async fn refuse(
+    request: Request<Incoming>,
+    shared: &Shared,
+    told: &str,
+) -> Result<Response<ResponseBody>, hyper::Error> {
+    if let Some(tap) = shared.tap(&request) {
+        let mut body = RequestBody::new(request.into_body(), Some(tap.request()));
+        while let Some(frame) = body.frame().await {
+            frame?;
+        }
+    }
+    Ok(own(StatusCode::BAD_GATEWAY, told))
 }
 
 /// What a client is told of a server that cannot be reached.
@@ -112,13 +121,15 @@ async fn between(
     let mut is_open = true;
     loop {
         tokio::select! {
-            ended = downstream.as_mut() => return log(ended),
+            // What has just come from the server goes to the client in the same turn.
+            biased;
             ended = upstream.as_mut(), if is_open => {
                 is_open = false;
                 log(ended);
                 // What is on its way to the client gets there.
                 downstream.as_mut().graceful_shutdown();
             }
+            ended = downstream.as_mut() => return log(ended),
             changed = ending.changed() => {
                 // Nobody is left who could say so.
                 if changed.is_err() {

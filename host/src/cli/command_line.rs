@@ -24,9 +24,10 @@ Examples:
 
 /// What a recording is, and how it ends.
 const RECORD: &str = "\
-Requests of the chat, completions, responses and messages APIs become steps of sessions; others are passed on and counted.
+Requests of the chat, completions, responses and messages APIs become steps of sessions; others are passed on and counted. \
 Without --keep-text the file has lengths, times and ids of shared blocks, and no text. Headers are never written.
-Ctrl-C or SIGTERM ends the recording and writes the file; a second one does not wait for requests in flight. The exit code is
+
+Ctrl-C or SIGTERM ends the recording and writes the file; a second one does not wait for requests in flight. The exit code is \
 0 when the file is written, 1 when it cannot be, and 2 when nothing could be recorded.
 
 Example:
