@@ -1,9 +1,10 @@
 //! `prony record`: what passes through it, what it writes, and how it ends.
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::TcpStream,
+    time::Duration,
 };
 
 use prony_tests::{
@@ -40,7 +41,10 @@ impl Recording {
     }
 
     fn connect(&self) -> TcpStream {
-        TcpStream::connect(&self.address).unwrap()
+        let stream = TcpStream::connect(&self.address).unwrap();
+        // A test that hears nothing more has failed.
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream
     }
 
     /// Sends these bytes, and gives all that comes until the proxy closes the connection.
@@ -48,9 +52,10 @@ impl Recording {
         let mut stream = self.connect();
         stream.write_all(bytes.as_bytes()).unwrap();
         let mut answer = Vec::new();
-        // A connection that is reset has nothing more to say.
-        let _ = stream.read_to_end(&mut answer);
-        answer
+        match stream.read_to_end(&mut answer) {
+            Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("{error}: {answer:?}"),
+            _ => answer,
+        }
     }
 
     /// Ends it by a signal.
@@ -238,6 +243,26 @@ fn bodies_pass_as_they_are(#[case] script: Script, #[case] expected: &str) {
     let answer = Response::parse(&recording.say(&ask("hi")));
     assert_eq!(String::from_utf8(answer.body).unwrap(), expected);
     recording.end().0.succeeds();
+}
+
+/// The server sees the connections that it would see without the proxy, and closes those of the clients with its own.
+#[test]
+fn each_connection_of_a_client_is_one_to_the_server() {
+    let server = ScriptedServer::start([reply("one"), reply("two"), reply("three").close()]);
+    let recording = Recording::of(&server.url(), &[]);
+    let kept = ask("hi").replace("Connection: close\r\n", "");
+    let answers = |bytes: &[u8]| String::from_utf8_lossy(bytes).matches("HTTP/1.1 200").count();
+    let mut first = recording.connect();
+    first.write_all(kept.as_bytes()).unwrap();
+    eventually("the first request", || (server.requests().len() == 1).then_some(()));
+    assert_eq!(answers(&recording.say(&ask("hi"))), 1);
+    first.write_all(kept.as_bytes()).unwrap();
+    let mut seen = Vec::new();
+    first.read_to_end(&mut seen).unwrap();
+    assert_eq!(answers(&seen), 2, "{}", String::from_utf8_lossy(&seen));
+    let connections: Vec<usize> = server.requests().iter().map(|request| request.connection).collect();
+    assert_eq!(connections, [0, 1, 0]);
+    assert_eq!(recording.end().steps().len(), 3);
 }
 
 /// The first token is with the client while the server has not said the second.

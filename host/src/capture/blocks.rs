@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(of(&mut blocks, &[1, 2, 3, 4, 5, 6]), [1, 2, 3]);
         assert_eq!(of(&mut blocks, &[1, 2, 9, 9]), [1, 4]);
         assert_eq!(of(&mut blocks, &[3, 4]), [5], "the same tokens after others are another block");
-        assert_eq!(of(&mut blocks, &[1]), []);
+        assert!(of(&mut blocks, &[1]).is_empty());
     }
 
     proptest! {

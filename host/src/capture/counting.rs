@@ -17,7 +17,7 @@ use super::{
     sessions::{Passed, Sessions},
 };
 use crate::{
-    clock::{Clock, as_ns},
+    clock::{Clock, RunNs, as_ns},
     dataset::{Replied, Tokenizer, asked, replied, yield_to_others},
     explain::Explain,
     request::transport::decoded,
@@ -160,22 +160,21 @@ struct Counter {
 impl Counter {
     fn run(mut self, exchanges: &Receiver<Exchange>) -> Result<Recorded, OutputError> {
         yield_to_others();
-        let mut written = 0;
-        let mut due_ns = as_ns(WRITE_EVERY);
+        let mut rhythm = Rhythm::default();
         loop {
             match exchanges.recv_timeout(WRITE_EVERY) {
                 Ok(exchange) => self.take(exchange),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            let now_ns = self.clock.now();
-            if self.output.is_file() && now_ns >= due_ns && self.recorded.requests > written {
-                written = self.recorded.requests;
-                if let Err(error) = self.output.write(&self.sessions) {
+            let began_ns = self.clock.now();
+            if self.output.is_file() && rhythm.is_due(began_ns, self.recorded.requests) {
+                let written = self.output.write(&self.sessions);
+                if let Err(error) = &written {
                     tracing::warn!(%error, "what was recorded so far cannot be written; it is tried again");
                 }
-                let took_ns = self.clock.now() - now_ns;
-                due_ns = self.clock.now() + as_ns(WRITE_EVERY).max(REST * took_ns);
+                let requests = written.ok().map(|()| self.recorded.requests);
+                rhythm.tried(began_ns, self.clock.now(), requests);
             }
         }
         self.output.write(&self.sessions)?;
@@ -205,6 +204,33 @@ impl Counter {
             }
         }
         self.waiting.bytes.fetch_sub(bytes, Relaxed);
+    }
+}
+
+/// When the file is written. Pure.
+#[derive(Debug)]
+struct Rhythm {
+    due_ns: RunNs,
+    /// Requests that are in the file.
+    written: u64,
+}
+
+impl Default for Rhythm {
+    fn default() -> Self {
+        Self { due_ns: as_ns(WRITE_EVERY), written: 0 }
+    }
+}
+
+impl Rhythm {
+    fn is_due(&self, now_ns: RunNs, requests: u64) -> bool {
+        now_ns >= self.due_ns && requests > self.written
+    }
+
+    /// It was tried to write the file, with so many requests in it if that went well.
+    fn tried(&mut self, began_ns: RunNs, now_ns: RunNs, requests: Option<u64>) {
+        self.written = requests.unwrap_or(self.written);
+        let took_ns = now_ns.saturating_sub(began_ns);
+        self.due_ns = now_ns + as_ns(WRITE_EVERY).max(REST * took_ns);
     }
 }
 
@@ -239,4 +265,22 @@ fn reply(exchange: &Exchange) -> Option<Replied> {
     let begins_like_events = response.starts_with(b"data:") || response.starts_with(b"event:");
     let read = replied(exchange.format, &response, exchange.is_stream || begins_like_events);
     Some(read).filter(|read| !read.is_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: u64 = 1_000_000_000;
+
+    #[test]
+    fn the_file_is_written_when_there_is_something_new_and_not_all_the_time() {
+        let mut rhythm = Rhythm::default();
+        assert!(!rhythm.is_due(29 * S, 5) && !rhythm.is_due(30 * S, 0) && rhythm.is_due(30 * S, 5));
+        rhythm.tried(30 * S, 31 * S, Some(5));
+        assert!(!rhythm.is_due(60 * S, 6) && !rhythm.is_due(61 * S, 5) && rhythm.is_due(61 * S, 6));
+        rhythm.tried(61 * S, 71 * S, None);
+        assert!(!rhythm.is_due(270 * S, 6), "what takes 10 s is not done again for 200 s");
+        assert!(rhythm.is_due(271 * S, 6), "what failed is tried again");
+    }
 }

@@ -100,3 +100,38 @@ fn write(out: impl Write, sessions: &Sessions) -> io::Result<()> {
     write_sessions(sessions.scripts(), &mut out)?;
     out.flush()
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::{dataset::Tokenizer, plan::TokenizerChoice};
+
+    fn nothing() -> Sessions {
+        Sessions::new(Tokenizer::load(&TokenizerChoice::Builtin).unwrap(), 64, false)
+    }
+
+    #[test]
+    fn a_file_that_is_there_stays_as_it_is() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("s.jsonl");
+        fs::write(&path, "mine").unwrap();
+        let error = Output::create(Some(path.clone())).unwrap_err();
+        assert_eq!(error.hint(), "name one that does not exist");
+        assert_eq!(fs::read_to_string(path).unwrap(), "mine");
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_what_was() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("s.jsonl");
+        let output = Output::create(Some(path.clone())).unwrap();
+        output.write(&nothing()).unwrap();
+        let part = folder.path().join("s.jsonl.part");
+        assert!(!part.exists());
+        fs::create_dir(&part).unwrap();
+        assert!(matches!(output.write(&nothing()), Err(OutputError::Write { .. })));
+        assert_eq!(fs::read_to_string(path).unwrap(), "{\"prony_sessions\": 1}\n");
+    }
+}

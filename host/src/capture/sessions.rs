@@ -187,19 +187,17 @@ impl Sessions {
         if let Some(step) = named.filter(|step| self.may_be_before(**step, passed)) {
             return Some(Parent { step: *step, known: 0 });
         }
-        let lengths = || (1..said.len()).rev().filter(|length| said[length - 1].is_reply);
-        let exact = lengths().find_map(|known| {
-            let step = self.best(self.by_reply.get(&conversation[known - 1])?, passed, false)?;
-            Some(Parent { step, known })
-        });
-        // A client may write a reply in another way than it came.
-        exact.or_else(|| {
-            lengths().find_map(|known| {
-                let asked = known.checked_sub(2).map(|last| conversation[last])?;
-                let step = self.best(self.by_request.get(&asked)?, passed, true)?;
-                Some(Parent { step, known })
+        let mut lengths = (1..=said.len()).rev().filter(|length| said[length - 1].is_reply);
+        let step_after = |known: usize| {
+            let exact = self.by_reply.get(&conversation[known - 1]);
+            let exact = exact.and_then(|steps| self.best(steps, passed, false));
+            // A client may write a reply in another way than it came, if it says something behind it.
+            exact.or_else(|| {
+                let asked = known.checked_sub(2).filter(|_| known < said.len());
+                self.best(self.by_request.get(&conversation[asked?])?, passed, true)
             })
-        })
+        };
+        lengths.find_map(|known| Some(Parent { step: step_after(known)?, known }))
     }
 
     fn may_be_before(&self, step: usize, passed: &Passed) -> bool {

@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 
 use super::{
     exit::{Exit, Failure, HasExit},
-    terminal,
+    limits, terminal,
 };
 use crate::{
     capture::{
@@ -91,6 +91,7 @@ pub(super) struct RecordArgs {
 
 /// Records until it is interrupted, and writes what was recorded.
 pub(super) fn run(args: &RecordArgs) -> Result<Exit, Failure> {
+    limits::leave_no_core();
     install_tls();
     let url = parse_base(&args.url)?;
     let tls = tls(args, &url)?;
@@ -204,10 +205,10 @@ fn summary(recorded: &Recorded, others: &BTreeMap<String, u64>, args: &RecordArg
             lines.push(format!("{} {what}", counted(count, "request")));
         }
     };
-    tell(recorded.failed, "failed, and are recorded without a response");
+    tell(recorded.failed, "failed: recorded without a response");
     tell(recorded.cut, "ended before the whole response had passed");
-    tell(recorded.unreadable, "could not be read, and are not recorded");
-    tell(recorded.overrun, "came faster than they could be counted, and are not recorded");
+    tell(recorded.unreadable, "could not be read: not recorded");
+    tell(recorded.overrun, "came faster than could be counted: not recorded");
     let all: u64 = others.values().sum();
     if all > 0 {
         let named: Vec<String> =

@@ -103,8 +103,7 @@ impl Report {
         let again = match outcomes.retried {
             0 => String::new(),
             retried => format!(
-                "; {retried} of them were sent again, since that was seen when they had been sent: their times begin with the \
-                 first try"
+                "; of these, sent again since it was seen only then: {retried}, whose times begin with the first try"
             ),
         };
         let count = outcomes.closed_idle();
