@@ -4,11 +4,13 @@
 //!
 //! `config` → `plan` → `dataset` → `schedule` → `session` → `request` → `record` → `metrics` → `report`. Beside them stand
 //! `plugin` (the registry and the only place that opens libraries) and `service` (the bus and its supervisor). `node` is
-//! where workers run, `run` executes a plan, `cli` is the way in, `mock_server` is a target that knows its own truth.
+//! where workers run, `run` executes a plan, `cli` is the way in, `mock_server` is a target that knows its own truth, and
+//! `capture` a proxy that records what passes.
 //! `ARCHITECTURE.md` has the reasons.
 
 mod bounded;
 mod calibrate;
+mod capture;
 mod child;
 pub mod cli;
 mod clock;

@@ -238,6 +238,11 @@ impl Running {
         self.process.stderr().contains(text)
     }
 
+    /// What it has said on standard error.
+    pub fn stderr(&self) -> String {
+        self.process.stderr()
+    }
+
     /// Waits for its end.
     ///
     /// # Panics

@@ -25,7 +25,7 @@ use names::Names;
 const LINE_BUDGET: usize = 600;
 
 /// Modules of the host, left to right: a module uses only what stands before it.
-const HOST_ORDER: [&str; 24] = [
+const HOST_ORDER: [&str; 25] = [
     "bounded",
     "explain",
     "stderr",
@@ -45,6 +45,7 @@ const HOST_ORDER: [&str; 24] = [
     "metrics",
     "report",
     "mock_server",
+    "capture",
     "node",
     "run",
     "calibrate",

@@ -4,7 +4,8 @@ use clap::{Parser, Subcommand};
 
 use super::{
     calibrate::CalibrateArgs, completions::CompletionsArgs, dataset::DatasetArgs, logging::LogFlags,
-    mock_server::MockServerArgs, plugins::PluginsArgs, report::ReportArgs, service::ServiceArgs,
+    mock_server::MockServerArgs, plugins::PluginsArgs, record::RecordArgs, report::ReportArgs,
+    service::ServiceArgs,
 };
 use crate::config::flags::ProfileFlags;
 
@@ -20,6 +21,19 @@ Examples:
   prony profile --mock
   prony profile --model m --streaming --concurrency 8 --request-count 200
   prony profile --model m --streaming --request-rate 5 --benchmark-duration 1m";
+
+/// What a recording is, and how it ends.
+const RECORD: &str = "\
+Requests of the chat, completions, responses and messages APIs become steps of sessions; others are passed on and counted. \
+Without --keep-text the file has lengths, times and ids of shared blocks, and no text. Headers are never written.
+
+Ctrl-C or SIGTERM ends the recording and writes the file; a second one does not wait for requests in flight. The exit code is \
+0 when the file is written, 1 when it cannot be, and 2 when nothing could be recorded.
+
+Example:
+  prony record --listen 127.0.0.1:9000 --url http://localhost:8000 -o day.jsonl
+  prony dataset inspect day.jsonl
+  prony profile --url http://localhost:8000 --input-file day.jsonl --fixed-schedule";
 
 /// How a time is typed.
 const TIMES: &str = "\
@@ -48,6 +62,9 @@ pub(super) enum Command {
     Report(ReportArgs),
     /// Look at input files: what is in them, what is wrong with them.
     Dataset(DatasetArgs),
+    /// Record what clients ask a server, as sessions that `profile` can replay: a proxy between them.
+    #[command(after_help = RECORD)]
+    Record(Box<RecordArgs>),
     /// List plugins, install, check and write them.
     Plugins(PluginsArgs),
     /// Measure up to which load results are accurate on this machine.

@@ -21,6 +21,7 @@ mod outcome;
 mod plugins;
 mod profile;
 mod progress;
+mod record;
 mod recorded;
 mod refusal;
 mod report;
@@ -81,6 +82,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Report(args) => report::run(&args),
         Command::Dataset(args) => dataset::run(&args),
         Command::Plugins(args) => plugins::run(&args),
+        Command::Record(args) => record::run(&args),
         Command::Calibrate(args) => calibrate::run(&args, &cli.log),
         Command::MockServer(args) => mock_server::run(*args),
         Command::Service(args) => service::run(&args, &cli.log, command),

@@ -138,7 +138,12 @@ pub(super) fn entries(spec: &RunSpec, phases: &[Phase]) -> Option<usize> {
 
 /// What counts tokens. Without a wish it is what is always there: nothing is fetched because a model has a name.
 pub(super) fn tokenizer(spec: &RunSpec) -> TokenizerChoice {
-    match spec.tokenizer.get() {
+    named_tokenizer(spec.tokenizer.get().map(String::as_str))
+}
+
+/// The same for the name that a command has, if it has one.
+pub(crate) fn named_tokenizer(name: Option<&str>) -> TokenizerChoice {
+    match name {
         None => TokenizerChoice::Builtin,
         Some(name) if name.eq_ignore_ascii_case("builtin") => TokenizerChoice::Builtin,
         Some(path) => TokenizerChoice::Local(PathBuf::from(path)),

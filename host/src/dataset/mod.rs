@@ -47,12 +47,13 @@ pub(crate) use self::{
     acceptance::AcceptanceError,
     anonymise::AnonymiseError,
     error::DatasetError,
-    formats::FileError,
+    formats::{BodyFormat, FileError, Replied, asked, replied},
     inspect::Contents,
     open::{Opened, Purpose, open, open_for},
-    script::{Message, PAYLOAD, Part, Script, Start, Step, StepPlace},
+    script::{Message, PAYLOAD, Part, Prompt, Recorded, Script, Start, Step, StepPlace},
     source::Source,
     tokenizer::{Tokenizer, TokenizerError, yield_to_others},
+    tools::message_text,
 };
 
 /// Looks at an input file, of which the format may be named.
@@ -74,6 +75,14 @@ impl Sessions {
     pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         formats::prony_sessions::write(&self.0, out)
     }
+}
+
+/// Writes sessions one by one, as `docs/SESSIONS.md` describes.
+///
+/// # Errors
+/// The writer fails.
+pub(crate) fn write_sessions(scripts: impl Iterator<Item = Script>, out: &mut dyn Write) -> io::Result<()> {
+    formats::prony_sessions::write(scripts, out)
 }
 
 /// Reads an input file, of which the format may be named, to write it again.

@@ -95,6 +95,14 @@ impl From<Call> for Part {
     }
 }
 
+/// All that of a message is counted in tokens, in its order.
+pub(crate) fn message_text(message: &Message) -> String {
+    let mut message = message.clone();
+    // What cannot be taken apart stays a part of JSON, which says nothing that is counted.
+    let _ = of_message(&mut message);
+    message.parts.iter().filter_map(counted_text).collect()
+}
+
 /// What of a part is counted in tokens: texts, results, and names and arguments of calls.
 pub(super) fn counted_text(part: &Part) -> Option<Cow<'_, str>> {
     match part.kind {

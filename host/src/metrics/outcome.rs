@@ -17,11 +17,18 @@ pub(crate) struct Outcomes {
     pub(crate) overflowed: u64,
     /// Of all these, those sent a second time: a kept connection was closed before the server can have read them.
     pub(crate) retried: u64,
+    /// Those sent over a new connection, since the server was seen to have closed the one that was kept.
+    pub(crate) replaced: u64,
     /// Of the successes, those whose connection broke behind the end of the answer.
     pub(crate) cut_after_end: u64,
 }
 
 impl Outcomes {
+    /// Requests whose kept connection the server had closed, whether that was seen before they were sent or after.
+    pub(crate) fn closed_idle(&self) -> u64 {
+        self.retried + self.replaced
+    }
+
     /// All requests that ended by themselves.
     pub(crate) fn completed(&self) -> u64 {
         self.succeeded + self.failed
@@ -40,12 +47,14 @@ impl Outcomes {
         self.cancelled_on_purpose += other.cancelled_on_purpose;
         self.overflowed += other.overflowed;
         self.retried += other.retried;
+        self.replaced += other.replaced;
         self.cut_after_end += other.cut_after_end;
     }
 
     /// Counts one more.
     pub(super) fn record(&mut self, record: &Record) {
         self.retried += u64::from(record.retried);
+        self.replaced += u64::from(record.replaced);
         match record.outcome {
             Outcome::Ok => {
                 self.succeeded += 1;

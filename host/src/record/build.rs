@@ -58,6 +58,7 @@ pub(crate) fn build(finished: Finished, recipe: Recipe) -> (Record, Option<Texts
         gate_wait_ns: exchange.gate_wait_ns,
         status: exchange.status,
         retried: exchange.retried,
+        replaced: exchange.replaced && !exchange.retried,
         asked: exchange.asked,
         cut_after_end: exchange.cut_after_end,
         token_events: answer.token_events,

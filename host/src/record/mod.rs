@@ -79,6 +79,9 @@ pub(crate) struct Record {
     /// It was sent a second time: a kept connection was closed before the server can have read it.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) retried: bool,
+    /// It was sent once, over a new connection: the server had closed the one that was kept.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) replaced: bool,
     /// Method and path of a request that failed.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) asked: Option<String>,

@@ -46,7 +46,7 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     set("dropped", counts.map(|counts| counts.dropped).into());
     set("lost", counts.map(|counts| counts.lost).into());
     set("uncounted", report.uncounted.into());
-    set("closed_idle", report.profiling.outcomes.retried.into());
+    set("closed_idle", report.profiling.outcomes.closed_idle().into());
     set("cancelled_on_purpose", report.profiling.outcomes.cancelled_on_purpose.into());
     set("context_overflow_count", report.profiling.outcomes.overflowed.into());
     set("client", serde_json::to_value(&report.client)?);

@@ -97,13 +97,20 @@ impl Report {
         }
     }
 
-    /// What is to be said of requests that were sent twice, if any were.
+    /// What is to be said of requests whose kept connection the server had closed, if there were any.
     pub(crate) fn closed_idle(&self) -> Option<String> {
-        let count = self.profiling.outcomes.retried;
+        let outcomes = self.profiling.outcomes;
+        let again = match outcomes.retried {
+            0 => String::new(),
+            retried => format!(
+                "; of these, sent again since it was seen only then: {retried}, whose times begin with the first try"
+            ),
+        };
+        let count = outcomes.closed_idle();
         (count > 0).then(|| {
             format!(
-                "requests sent again because the server had closed their kept connection before it can have read them \
-                 (closed_idle): {count}; their times begin with the first try"
+                "requests that went over a new connection because the server had closed the kept one before it can have read \
+                 them (closed_idle): {count}{again}"
             )
         })
     }

@@ -26,6 +26,9 @@ pub(crate) struct Exchange {
     pub(crate) outcome: Outcome,
     /// Sent a second time: a kept connection was closed before the server can have read the request.
     pub(crate) retried: bool,
+    /// Sent over a new connection, since the server had closed the one that was kept.
+    #[serde(default)]
+    pub(crate) replaced: bool,
     /// Largest read, in bytes.
     pub(crate) largest_read_bytes: u64,
     /// Whole body, in bytes.

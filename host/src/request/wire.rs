@@ -61,6 +61,7 @@ impl Wire {
             }
             other => other,
         };
+        exchange.replaced |= exchange.stamps.replaces() && exchange.instants.accepted.is_none();
         let response = response.map_err(|error| cause::of_transport(error, &exchange.stamps))?;
         exchange.unstamped_reads += u64::from(response.first_byte().1 == StampSource::User);
         exchange.status = Some(response.status().as_u16());

@@ -20,7 +20,7 @@ pub(crate) enum Interrupt {
 
 /// Hears of interrupts.
 #[derive(Debug)]
-pub(super) struct Interrupts {
+pub(crate) struct Interrupts {
     interrupt: UnixSignal,
     terminate: UnixSignal,
     /// `None` where it is ignored: whoever started this process under `nohup` wants it to outlive the terminal.
@@ -40,7 +40,10 @@ pub(crate) fn survive_size_limit() -> io::Result<()> {
 
 impl Interrupts {
     /// From here on an interrupt is something that is heard, and no longer the end of the process.
-    pub(super) fn new() -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// There is no descriptor left.
+    pub(crate) fn new() -> io::Result<Self> {
         let hang_up = (!ignores_hang_up()).then(|| signal(SignalKind::hangup()));
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -50,7 +53,7 @@ impl Interrupts {
     }
 
     /// Waits for the next one.
-    pub(super) async fn next(&mut self) -> Interrupt {
+    pub(crate) async fn next(&mut self) -> Interrupt {
         let hang_up = async {
             match &mut self.hang_up {
                 Some(hang_up) => hang_up.recv().await,

@@ -24,14 +24,11 @@ use std::{
 
 use clap::Args;
 
+use self::choice::{DATASET, LOAD, OUTPUT, SERVICES, TARGET};
 pub(crate) use self::{
     agents::AgentFlags, arrival::ArrivalFlags, choice::ChoiceParser, dialogues::DialogueFlags,
-    lengths::LengthFlags, media::MediaFlags, pattern::ArrivalPattern, rankings::RankingsFlags,
-    replay::ReplayFlags, users::UserFlags, warmup::WarmupFlags,
-};
-use self::{
-    choice::{DATASET, LOAD, OUTPUT, SERVICES, TARGET},
-    header_name::header_name,
+    header_name::header_name, lengths::LengthFlags, media::MediaFlags, pattern::ArrivalPattern,
+    rankings::RankingsFlags, replay::ReplayFlags, users::UserFlags, warmup::WarmupFlags,
 };
 use super::{
     policy::PluginPolicy,

@@ -8,6 +8,7 @@ mod agent_calls;
 mod atif;
 mod azure;
 mod bailian;
+mod bodies;
 mod burstgpt;
 mod claude_code;
 mod codex;
@@ -45,9 +46,13 @@ mod stored;
 mod tracelab;
 mod weka;
 
+pub(crate) use self::{
+    bodies::{BodyFormat, Replied, asked, replied},
+    error::FileError,
+    row::RowError,
+};
 pub(super) use self::{
     door::{Indexed, count_from, first_instant, index, read},
     input::Input,
     stored::StoredFile,
 };
-pub(crate) use self::{error::FileError, row::RowError};

@@ -8,7 +8,10 @@
 //! {"id": "a", "steps": [{"messages": [{"role": "user", "parts": [{"kind": "text", "data": "Oslo?"}]}], "max_tokens": 40}]}
 //! ```
 
-use std::io::{self, Write};
+use std::{
+    borrow::Borrow,
+    io::{self, Write},
+};
 
 use prony_plugin_api::PartKind;
 use serde::{Deserialize, Serialize};
@@ -89,10 +92,13 @@ fn header(line: &str) -> Result<(), RowError> {
 ///
 /// # Errors
 /// The writer fails.
-pub(in crate::dataset) fn write(scripts: &[Script], out: &mut dyn Write) -> io::Result<()> {
+pub(in crate::dataset) fn write<S: Borrow<Script>>(
+    scripts: impl IntoIterator<Item = S>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     writeln!(out, "{{\"{HEADER}\": {VERSION}}}")?;
     for script in scripts {
-        serde_json::to_writer(&mut *out, &Session::of(script))?;
+        serde_json::to_writer(&mut *out, &Session::of(script.borrow()))?;
         out.write_all(b"\n")?;
     }
     Ok(())

@@ -232,8 +232,9 @@ fn the_console_shows_what_is_wrong_with_a_run() {
 
         service `server_metrics` failed: it failed
         service `server_metrics` lost 3 messages: it read too slowly or published too much
-        note: requests sent again because the server had closed their kept connection before it can have
-              read them (closed_idle): 1; their times begin with the first try
+        note: requests that went over a new connection because the server had closed the kept one before it
+              can have read them (closed_idle): 1; of these, sent again since it was seen only then: 1,
+              whose times begin with the first try
         note: no metrics page at http://127.0.0.1:8000/metrics
 
         warning: the numbers are incomplete: the run was interrupted

@@ -3,7 +3,10 @@
 //! Requests ask for none. A server, or a proxy in front of it, that encodes all the same must not cost the measurement:
 //! what a read brings is decoded at once and keeps the stamp of that read.
 
-use std::io::{self, Write};
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
 
 use brotli_decompressor::DecompressorWriter;
 use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
@@ -119,6 +122,22 @@ impl Decoder {
             Self::Unknown(name) => Err(EncodingError::Unknown(name.clone())),
         }
     }
+}
+
+/// No body is decoded to more bytes: see [`decoded`].
+const MAX_BODY_BYTES: usize = 256 << 20;
+
+/// A whole body with these headers, decoded; `None` if it cannot be. Of one that is cut, what came is decoded.
+pub(crate) fn decoded<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+    let Some(mut decoder) = Decoder::of(headers) else { return Some(Cow::Borrowed(body)) };
+    let mut whole = Vec::new();
+    for piece in body.chunks(BROTLI_STEP_BYTES) {
+        whole.extend_from_slice(decoder.decode(piece).ok()?);
+        if whole.len() > MAX_BODY_BYTES {
+            return None;
+        }
+    }
+    Some(Cow::Owned(whole))
 }
 
 impl std::fmt::Debug for Decoder {

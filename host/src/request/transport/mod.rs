@@ -5,6 +5,7 @@
 //! that can be had around it.
 
 mod chunk;
+mod dial;
 mod encoding;
 mod error;
 mod failure;
@@ -21,6 +22,8 @@ use http::{HeaderMap, StatusCode};
 pub use self::timed::whole::HttpAnswer;
 pub(crate) use self::{
     chunk::{Chunk, StampSource},
+    dial::{Dialer, Duplex},
+    encoding::decoded,
     error::TransportError,
     failure::Failure,
     stamps::AttemptStamps,

@@ -28,6 +28,8 @@ pub(crate) struct AttemptStamps {
     /// The same: how long a round trip to the server takes at most.
     round_trip: OnceLock<u64>,
     socket: OnceLock<Arc<SocketStamps>>,
+    /// It went over a new connection, since the server had closed the one that was kept.
+    replaces: AtomicBool,
 }
 
 impl AttemptStamps {
@@ -64,6 +66,16 @@ impl AttemptStamps {
     /// A round trip takes so many nanoseconds at most, over a socket that is not ours.
     pub(super) fn note_round_trip(&self, ns: u64) {
         self.round_trip.get_or_init(|| ns);
+    }
+
+    /// The attempt needs a new connection: the server has closed the one that was kept.
+    pub(super) fn note_replaces(&self) {
+        self.replaces.store(true, Relaxed);
+    }
+
+    /// The server had closed the connection that was kept, which was seen before anything was sent.
+    pub(crate) fn replaces(&self) -> bool {
+        self.replaces.load(Relaxed)
     }
 
     /// The attempt goes over this socket, whose stamps are its own from now on.

@@ -140,7 +140,11 @@ impl Opener {
 }
 
 /// The first of the addresses that answers, IPv6 and IPv4 in turn (RFC 8305).
-async fn reach(host: &str, port: u16, addresses: Vec<SocketAddr>) -> Result<TcpStream, BoxError> {
+pub(in crate::request::transport) async fn reach(
+    host: &str,
+    port: u16,
+    addresses: Vec<SocketAddr>,
+) -> Result<TcpStream, BoxError> {
     let resolver = service_fn(move |_: Name| {
         let addresses = addresses.clone();
         async move { Ok::<_, io::Error>(addresses.into_iter()) }

@@ -20,6 +20,7 @@ use http::response;
 use tokio::task::JoinSet;
 
 use self::{connect::Opener, connection::Connection, socket::Primer};
+pub(super) use self::{connect::reach, socket::BoxError};
 use super::{AttemptStamps, Chunk, StampSource, error::TransportError};
 use crate::{
     clock::{Clock, KernelClock, RunNs},
@@ -52,6 +53,8 @@ struct Waiting {
     connections: Vec<Connection>,
     /// Which one is looked after next.
     next: usize,
+    /// Those that the server has closed, and for which none was opened yet.
+    closed: usize,
 }
 
 /// An answer whose head has arrived. Dropped before its end, it closes its connection.
@@ -92,7 +95,13 @@ impl Timed {
     ) -> Result<Response, TransportError> {
         let origin = &request.place.origin;
         let pooled = match &self.pool {
-            Some(pool) if !fresh => pool.take(origin).await,
+            Some(pool) if !fresh => {
+                let taken = pool.take(origin).await;
+                if taken.is_none() && pool.was_closed(origin) {
+                    stamps.note_replaces();
+                }
+                taken
+            }
             _ => None,
         };
         let mut connection = match pooled {
@@ -168,19 +177,38 @@ impl Pool {
             if connection.is_usable().await {
                 return Some(connection);
             }
+            self.with(origin, |waiting| waiting.closed += 1);
         }
     }
 
-    fn pop(&self, origin: &Origin) -> Option<Connection> {
+    /// Whether the connection that is about to be opened takes the place of one that the server has closed.
+    fn was_closed(&self, origin: &Origin) -> bool {
+        let take = |waiting: &mut Waiting| match waiting.closed.checked_sub(1) {
+            Some(left) => {
+                waiting.closed = left;
+                true
+            }
+            None => false,
+        };
+        self.with(origin, take).unwrap_or(false)
+    }
+
+    fn with<T>(&self, origin: &Origin, look: impl FnOnce(&mut Waiting) -> T) -> Option<T> {
         let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        pool.iter_mut().find(|(of, _)| of == origin).and_then(|(_, waiting)| waiting.connections.pop())
+        pool.iter_mut().find(|(of, _)| of == origin).map(|(_, waiting)| look(waiting))
+    }
+
+    fn pop(&self, origin: &Origin) -> Option<Connection> {
+        self.with(origin, |waiting| waiting.connections.pop()).flatten()
     }
 
     fn put(&self, origin: &Origin, connection: Connection) {
         let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match pool.iter_mut().find(|(of, _)| of == origin) {
             Some((_, waiting)) => waiting.put(connection),
-            None => pool.push((origin.clone(), Waiting { connections: vec![connection], next: 0 })),
+            None => {
+                pool.push((origin.clone(), Waiting { connections: vec![connection], ..Waiting::default() }))
+            }
         }
     }
 }
@@ -195,6 +223,7 @@ impl Waiting {
         if let Some(longest) = self.connections.get_mut(self.next) {
             if longest.is_closed() {
                 self.connections.swap_remove(self.next);
+                self.closed += 1;
             } else {
                 self.next += 1;
             }

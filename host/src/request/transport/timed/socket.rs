@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Any error on the way to a server.
-pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(in crate::request::transport) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 thread_local! {
     /// Where the system writes its stamps. Shared by all sockets of a thread.

@@ -1,0 +1,313 @@
+//! The body of a response, whole or as a stream of events.
+
+use prony_plugin_api::sse::SseSplitter;
+use serde_json::{Value, json};
+
+use super::{
+    super::agent_calls::tool_call,
+    asked::{add_replied, anthropic_reply, is_replied},
+    format::BodyFormat,
+    message::assistant,
+};
+use crate::dataset::Message;
+
+/// What was replied, as far as it came.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Replied {
+    /// What a later request repeats.
+    pub(crate) message: Option<Message>,
+    /// Reasoning, which counts as output and is not repeated.
+    pub(crate) reasoning: String,
+    /// Tools that it calls.
+    pub(crate) tool_calls: u32,
+    /// Tokens of the whole prompt, as the server counts them.
+    pub(crate) input_tokens: Option<u64>,
+    /// Tokens of the response, as the server counts them.
+    pub(crate) output_tokens: Option<u64>,
+    /// By which a later request may name it.
+    pub(crate) id: Option<String>,
+    /// It is an error in the place of a response.
+    pub(crate) is_error: bool,
+}
+
+/// Reads the body of a response. Of a body that is cut, what came is read.
+pub(crate) fn replied(format: BodyFormat, body: &[u8], is_stream: bool) -> Replied {
+    let mut pieces = Pieces::default();
+    if is_stream {
+        let mut take = |data: &[u8]| {
+            if let Ok(event) = serde_json::from_slice(data) {
+                pieces.event(format, &event);
+            }
+        };
+        // An event that is too large ends what can be read.
+        let _ = SseSplitter::default().feed(body, |_, data| take(data));
+    } else if let Ok(whole) = serde_json::from_slice(body) {
+        pieces.whole(format, &whole);
+    }
+    pieces.replied()
+}
+
+/// A response, piece by piece. Only the first of several choices is what a conversation goes on with.
+#[derive(Debug, Default)]
+struct Pieces {
+    text: String,
+    reasoning: String,
+    calls: Vec<Call>,
+    /// The response as a whole, where the stream says it again at its end.
+    said: Option<Message>,
+    input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+    id: Option<String>,
+    is_error: bool,
+}
+
+#[derive(Debug, Default)]
+struct Call {
+    /// Where it stands in the response.
+    index: u64,
+    id: String,
+    name: String,
+    arguments: String,
+}
+
+impl Pieces {
+    fn whole(&mut self, format: BodyFormat, body: &Value) {
+        self.is_error = body["error"].is_object() || body["error"].is_string();
+        self.usage(&body["usage"]);
+        match format {
+            BodyFormat::Chat => self.choice(&body["choices"][0]["message"]),
+            BodyFormat::Completions => self.text.push_str(text(&body["choices"][0]["text"])),
+            BodyFormat::Responses => self.response(body),
+            BodyFormat::Messages => {
+                self.is_error |= body["type"] == "error";
+                let blocks = body["content"].as_array().map_or(&[][..], Vec::as_slice);
+                self.said = anthropic_reply(blocks);
+                let thought = blocks.iter().filter_map(|block| block["thinking"].as_str());
+                self.reasoning.extend(thought);
+            }
+        }
+    }
+
+    fn event(&mut self, format: BodyFormat, event: &Value) {
+        self.is_error |= event["error"].is_object() || event["type"] == "error";
+        self.usage(&event["usage"]);
+        match format {
+            BodyFormat::Chat => self.choice(&event["choices"][0]["delta"]),
+            BodyFormat::Completions => self.text.push_str(text(&event["choices"][0]["text"])),
+            BodyFormat::Responses => self.responses_event(event),
+            BodyFormat::Messages => self.messages_event(event),
+        }
+    }
+
+    /// A message of the chat format, or what a piece of a stream adds to it.
+    fn choice(&mut self, message: &Value) {
+        self.text.push_str(text(&message["content"]));
+        // One of them; servers that send both repeat the same text.
+        let reasoning = ["reasoning_content", "reasoning"].iter().find_map(|name| message[*name].as_str());
+        self.reasoning.push_str(reasoning.unwrap_or_default());
+        for (place, call) in (0_u64..).zip(message["tool_calls"].as_array().into_iter().flatten()) {
+            let function = &call["function"];
+            let piece = self.call(call["index"].as_u64().unwrap_or(place));
+            piece.id.push_str(text(&call["id"]));
+            piece.name.push_str(text(&function["name"]));
+            piece.arguments.push_str(text(&function["arguments"]));
+        }
+    }
+
+    fn call(&mut self, index: u64) -> &mut Call {
+        let place = self.calls.iter().position(|call| call.index == index).unwrap_or_else(|| {
+            self.calls.push(Call { index, ..Call::default() });
+            self.calls.len() - 1
+        });
+        &mut self.calls[place]
+    }
+
+    fn response(&mut self, response: &Value) {
+        self.is_error |= response["status"] == "failed";
+        self.id = response["id"].as_str().map(str::to_owned);
+        self.usage(&response["usage"]);
+        let (mut texts, mut calls) = (Vec::new(), Vec::new());
+        for item in response["output"].as_array().into_iter().flatten().filter(|item| is_replied(item)) {
+            add_replied(item, &mut texts, &mut calls);
+        }
+        self.said = assistant(texts, calls);
+    }
+
+    fn responses_event(&mut self, event: &Value) {
+        let added = text(&event["delta"]);
+        match text(&event["type"]) {
+            "response.created" => self.id = event["response"]["id"].as_str().map(str::to_owned),
+            "response.completed" | "response.incomplete" | "response.failed" => {
+                self.response(&event["response"]);
+            }
+            "response.output_text.delta" => self.text.push_str(added),
+            "response.reasoning_text.delta" | "response.reasoning_summary_text.delta" => {
+                self.reasoning.push_str(added);
+            }
+            "response.output_item.done" if event["item"]["type"] == "function_call" => {
+                let item = &event["item"];
+                let call = self.call(event["output_index"].as_u64().unwrap_or(0));
+                text(&item["call_id"]).clone_into(&mut call.id);
+                text(&item["name"]).clone_into(&mut call.name);
+                text(&item["arguments"]).clone_into(&mut call.arguments);
+            }
+            _ => {}
+        }
+    }
+
+    fn messages_event(&mut self, event: &Value) {
+        let index = event["index"].as_u64().unwrap_or(0);
+        match text(&event["type"]) {
+            "message_start" => self.usage(&event["message"]["usage"]),
+            "content_block_start" => {
+                let block = &event["content_block"];
+                self.text.push_str(text(&block["text"]));
+                if block["type"] == "tool_use" {
+                    let call = self.call(index);
+                    text(&block["id"]).clone_into(&mut call.id);
+                    text(&block["name"]).clone_into(&mut call.name);
+                }
+            }
+            "content_block_delta" => {
+                let delta = &event["delta"];
+                self.text.push_str(text(&delta["text"]));
+                self.reasoning.push_str(text(&delta["thinking"]));
+                if let Some(arguments) = delta["partial_json"].as_str() {
+                    self.call(index).arguments.push_str(arguments);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The latest counts stand: a stream that counts as it goes ends with the final ones.
+    fn usage(&mut self, usage: &Value) {
+        let count = |names: &[&str]| names.iter().find_map(|name| usage[*name].as_u64());
+        if let Some(tokens) = count(&["prompt_tokens", "input_tokens"]) {
+            // Anthropic counts what was cached apart.
+            let cached = ["cache_read_input_tokens", "cache_creation_input_tokens"];
+            let cached: u64 = cached.iter().filter_map(|name| usage[*name].as_u64()).sum();
+            self.input_tokens = Some(tokens + cached);
+        }
+        self.output_tokens = count(&["completion_tokens", "output_tokens"]).or(self.output_tokens);
+    }
+
+    fn replied(self) -> Replied {
+        let calls: Vec<Value> =
+            self.calls.iter().map(|call| tool_call(&call.id, &call.name, &json!(call.arguments))).collect();
+        let message = self.said.or_else(|| assistant(vec![self.text], calls));
+        let tool_calls = message.as_ref().map_or(0, tools_called);
+        Replied {
+            message,
+            reasoning: self.reasoning,
+            tool_calls,
+            input_tokens: self.input_tokens,
+            output_tokens: self.output_tokens,
+            id: self.id,
+            is_error: self.is_error,
+        }
+    }
+}
+
+fn tools_called(message: &Message) -> u32 {
+    let fields = message.parts.iter().filter_map(|part| serde_json::from_str::<Value>(&part.data).ok());
+    let calls: usize = fields.filter_map(|fields| Some(fields.get("tool_calls")?.as_array()?.len())).sum();
+    u32::try_from(calls).unwrap_or(u32::MAX)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn events(events: &[Value]) -> Vec<u8> {
+        let lines = events.iter().map(|event| format!("data: {event}\n\n"));
+        (lines.collect::<String>() + "data: [DONE]\n\n").into_bytes()
+    }
+
+    fn chat_stream() -> Vec<u8> {
+        let delta = |delta: Value| json!({"choices": [{"index": 0, "delta": delta}]});
+        let call = |call: Value| delta(json!({"tool_calls": [call]}));
+        events(&[
+            delta(json!({"role": "assistant", "content": ""})),
+            delta(json!({"reasoning_content": "hm"})),
+            delta(json!({"content": "One "})),
+            delta(json!({"content": "moment."})),
+            call(json!({"index": 0, "id": "c", "function": {"name": "f", "arguments": ""}})),
+            call(json!({"index": 0, "function": {"arguments": "{\"a\":"}})),
+            call(json!({"index": 0, "function": {"arguments": "1}"}})),
+            json!({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 5}}),
+        ])
+    }
+
+    fn messages_stream() -> Vec<u8> {
+        let added =
+            |index: u64, delta: Value| json!({"type": "content_block_delta", "index": index, "delta": delta});
+        events(&[
+            json!({"type": "message_start", "message": {"usage": {"input_tokens": 2, "cache_read_input_tokens": 7, "output_tokens": 1}}}),
+            json!({"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": ""}}),
+            added(0, json!({"type": "thinking_delta", "thinking": "hm"})),
+            json!({"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": ""}}),
+            added(1, json!({"type": "text_delta", "text": "One moment."})),
+            json!({"type": "content_block_start", "index": 2, "content_block": {"type": "tool_use", "id": "c", "name": "f", "input": {}}}),
+            added(2, json!({"type": "input_json_delta", "partial_json": "{\"a\":1}"})),
+            json!({"type": "message_delta", "delta": {}, "usage": {"output_tokens": 5}}),
+        ])
+    }
+
+    fn responses_stream() -> Vec<u8> {
+        let output = json!([{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "One moment."}]},
+            {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{\"a\":1}"}]);
+        events(&[
+            json!({"type": "response.created", "response": {"id": "r-1"}}),
+            json!({"type": "response.reasoning_text.delta", "delta": "hm"}),
+            json!({"type": "response.output_text.delta", "delta": "One moment."}),
+            json!({"type": "response.completed", "response": {"id": "r-1", "output": output, "usage": {"input_tokens": 9, "output_tokens": 5}}}),
+        ])
+    }
+
+    #[rstest]
+    #[case::chat(BodyFormat::Chat, chat_stream(), None)]
+    #[case::messages(BodyFormat::Messages, messages_stream(), None)]
+    #[case::responses(BodyFormat::Responses, responses_stream(), Some("r-1"))]
+    fn a_stream_is_put_together(#[case] format: BodyFormat, #[case] body: Vec<u8>, #[case] id: Option<&str>) {
+        let call = tool_call("c", "f", &json!("{\"a\":1}"));
+        let expected = Replied {
+            message: assistant(vec!["One moment.".to_owned()], vec![call]),
+            reasoning: "hm".to_owned(),
+            tool_calls: 1,
+            input_tokens: Some(9),
+            output_tokens: Some(5),
+            id: id.map(str::to_owned),
+            is_error: false,
+        };
+        assert_eq!(replied(format, &body, true), expected);
+        // A stream that is cut gives what came: never a panic.
+        for cut in 0..body.len() {
+            replied(format, &body[..cut], true);
+        }
+    }
+
+    #[rstest]
+    #[case::chat(BodyFormat::Chat, json!({"choices": [{"message": {"role": "assistant", "content": "Fine."}}]}))]
+    #[case::completions(BodyFormat::Completions, json!({"choices": [{"text": "Fine."}]}))]
+    #[case::messages(BodyFormat::Messages, json!({"content": [{"type": "text", "text": "Fine."}]}))]
+    #[case::responses(BodyFormat::Responses, json!({"output": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Fine."}]}]}))]
+    fn a_whole_answer_is_read(#[case] format: BodyFormat, #[case] body: Value) {
+        let replied = replied(format, body.to_string().as_bytes(), false);
+        assert_eq!(replied.message, assistant(vec!["Fine.".to_owned()], Vec::new()));
+        assert_eq!(replied.tool_calls, 0);
+    }
+
+    #[test]
+    fn an_error_is_no_reply() {
+        let body = json!({"error": {"message": "busy"}}).to_string();
+        let replied = replied(BodyFormat::Chat, body.as_bytes(), false);
+        assert!(replied.is_error && replied.message.is_none());
+    }
+}

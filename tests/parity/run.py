@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Which command lines of AIPerf run here, by area.
+
+    cargo build --workspace && tests/parity/run.py [--program PROGRAM] [LIST]
+
+LIST (`commands.txt` beside this file without it) has one command a line; `# area: NAME` stands before those of an area, and other
+lines that begin with `#` say something to the reader. A command may begin with `aiperf` or `prony`. Each is run against the mock
+server that `prony profile --mock` embeds, in a folder of its own that holds the files of FILES, and shortened: 20 requests, 2 s.
+Nothing is sent over a network.
+
+A command *runs* if it measures (exit code 0). One that prony *refuses* names a flag or a value of AIPerf's that it does not have;
+everything else *fails*. The exit code is 1 if a command fails, or is not known at all.
+"""
+
+import argparse
+import collections
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+# Flags of a target, which is the mock server; each has a value.
+OF_A_TARGET = {"--url", "-u", "--api-key", "--tokenizer", "--model", "-m", "--model-names", "--wait-for-model-timeout"}
+# No run takes longer.
+MOST = {
+    "--request-count": 20,
+    "--num-requests": 20,
+    "--benchmark-duration": 2,
+    "--warmup-duration": 1,
+    "--warmup-request-count": 5,
+    "--concurrency-ramp-duration": 1,
+    "--request-rate-ramp-duration": 1,
+    "--prefill-concurrency-ramp-duration": 1,
+    "--num-conversations": 6,
+    "--num-sessions": 6,
+    "--conversation-num": 6,
+    "--image-width-mean": 64,
+    "--image-height-mean": 64,
+    "--audio-length-mean": 1,
+    "--conversation-turn-delay-mean": 50,
+    "--session-turn-delay-mean": 50,
+}
+PATIENCE_S = 120
+
+
+def jsonl(rows):
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def files():
+    """Small files of each format, by their names in commands."""
+    mooncake = [
+        {"timestamp": 40 * at, "input_length": 600 + at, "output_length": 8, "hash_ids": [1, 2 + at]} for at in range(8)
+    ]
+    bailian = [
+        {"chat_id": at, "parent_chat_id": -1, "timestamp": at * 0.05, "input_length": 40, "output_length": 5, "type": "text",
+         "turn": 1, "hash_ids": [at, at + 1, at + 2]}
+        for at in range(5)
+    ]
+    burst = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n" + "".join(
+        f"{at},ChatGPT,{30 + at},{5 + at},{35 + 2 * at},Conversation log\n" for at in range(4)
+    )
+    dag = [
+        {"session_id": "root", "turns": [{"messages": [{"role": "user", "content": "begin"}], "max_tokens": 5}]},
+    ]
+    turns = [{"session_id": "s", "turns": [{"text": "one"}, {"text": "two", "delay": 20}]}]
+    rates = {"points": [{"time_s": 0, "qps": 20}, {"time_s": 1, "qps": 40}]}
+    return {
+        "prompts.jsonl": jsonl({"text": f"question {at}", "output_length": 5} for at in range(4)),
+        "conversations.jsonl": jsonl(turns),
+        "mooncake.jsonl": jsonl(mooncake),
+        "bailian.jsonl": jsonl(bailian),
+        "burstgpt.csv": burst,
+        "sharegpt.json": json.dumps(
+            [{"id": "a", "conversations": [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "hello there"}]}]
+        ),
+        "payloads.jsonl": jsonl([{"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True}]),
+        "dag.jsonl": jsonl(dag),
+        "rates.json": json.dumps(rates),
+        "system.txt": "Be brief.",
+    }
+
+
+def commands(path):
+    """Areas and their commands."""
+    area, found = "all", collections.OrderedDict()
+    for line in path.read_text().splitlines():
+        line = line.strip()
+        if match := re.fullmatch(r"#\s*area:\s*(.+)", line):
+            area = match.group(1)
+        elif line and not line.startswith("#"):
+            found.setdefault(area, []).append(line)
+    return found
+
+
+def shortened(words):
+    """The same command against the mock server, and short."""
+    out, at = [], 0
+    while at < len(words):
+        word, equals, value = words[at].partition("=")
+        at += 1
+        takes_next = not equals and at < len(words)
+        if word in OF_A_TARGET:
+            at += 1 if takes_next else 0
+            continue
+        if word in MOST and (equals or takes_next):
+            given = value if equals else words[at]
+            at += 0 if equals else 1
+            try:
+                given = str(min(type(MOST[word])(float(given)), MOST[word]))
+            except ValueError:
+                pass
+            out += [word, given]
+            continue
+        out.append(words[at - 1])
+    return out
+
+
+def run(program, command):
+    """How a command ends, and why."""
+    words = shlex.split(command)
+    if words[0] in ("aiperf", "prony"):
+        words = words[1:]
+    if not words or words[0] != "profile":
+        return "fails", "it is no `profile` command"
+    words = [program, "profile", "--mock", "--ui", "none", "--random-seed", "1", *shortened(words[1:])]
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in files().items():
+            (pathlib.Path(folder) / name).write_text(text)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("PRONY_", "AIPERF_"))}
+        try:
+            ended = subprocess.run(
+                words, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S
+            )
+        except subprocess.TimeoutExpired:
+            return "fails", f"it takes longer than {PATIENCE_S} s"
+    if ended.returncode == 0:
+        return "runs", ""
+    said = " ".join(ended.stderr.split())
+    if match := re.search(r"`(-[^`]+)` of AIPerf is not supported yet", said):
+        return "refused", match.group(1)
+    if match := re.search(r"unknown flag `([^`]+)`", said):
+        return "fails", f"unknown flag {match.group(1)}"
+    if match := re.search(r"use `(-[^`]+)`: prony does not (have this choice|sweep over several values) yet", said):
+        return "refused", match.group(1)
+    return "fails", f"{ended.returncode}: {said[:160]}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("list", nargs="?", type=pathlib.Path, default=HERE / "commands.txt")
+    parser.add_argument("--program", default=str(HERE.parents[1] / "target" / "debug" / "prony"))
+    arguments = parser.parse_args()
+    totals, failed, lacking = collections.Counter(), [], collections.Counter()
+    print(f"{'area':24} runs  of  refused  fails")
+    for area, lines in commands(arguments.list).items():
+        ends = collections.Counter()
+        for line in lines:
+            end, why = run(arguments.program, line)
+            ends[end] += 1
+            if end == "refused":
+                lacking[why] += 1
+            if end == "fails":
+                failed.append((area, line, why))
+        totals += ends
+        print(f"{area:24} {ends['runs']:4} {len(lines):3}  {ends['refused']:7}  {ends['fails']:5}", flush=True)
+    print(f"{'all':24} {totals['runs']:4} {sum(totals.values()):3}  {totals['refused']:7}  {totals['fails']:5}")
+    if lacking:
+        print("\nrefused by name: " + ", ".join(f"{flag} ({count})" for flag, count in lacking.most_common()))
+    for area, line, why in failed:
+        print(f"\nfails ({area}): {line}\n    {why}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
