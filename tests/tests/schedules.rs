@@ -24,7 +24,8 @@ fn wanted(law: &[&str]) -> Vec<u64> {
         "--osl",
         "1",
     ];
-    let run = Tool::profile(&server).args(load).args(["--no-server-metrics"]).args(law).run();
+    let tool = Tool::bare_profile().args(["--url", server.url(), "--use-server-token-count"]).args(load);
+    let run = tool.args(law).run();
     let records = run.succeeds().records();
     let truth = server.truth();
     let ids = |requests: &[Value], id: fn(&Value) -> &Value| -> BTreeSet<String> {
