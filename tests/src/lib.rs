@@ -16,6 +16,7 @@
 mod h2_server;
 mod install;
 pub mod journal;
+mod laws;
 mod mock_plugin;
 mod mock_server;
 mod pass_on;
@@ -29,6 +30,7 @@ mod unix_front;
 pub mod wire;
 
 pub use h2_server::H2Server;
+pub use laws::follows_gamma_law;
 pub use mock_plugin::{MockPlugin, mock_plugin};
 pub use mock_server::MockServer;
 pub use process::{eventually, finish, finish_within, kill};

@@ -175,8 +175,8 @@ fn users_may_be_in_the_middle_of_their_conversations() {
         })
         .collect();
     let expected = (0..8).flat_map(|session: u32| {
-        let (first, start) =
-            (if session < 4 { 2 } else { 0 }, f64::from(session % 4) / 8.0 + f64::from(session / 4));
+        let first: u32 = if session < 4 { 2 } else { 0 };
+        let start = f64::from(session % 4) / 8.0 + f64::from(session / 4);
         (first..4).map(move |turn| (session.into(), turn.into(), start + f64::from(turn - first) * 0.5))
     });
     assert_eq!(listed, expected.collect::<Vec<_>>());

@@ -1,9 +1,7 @@
 //! When requests arrive, as the server knows it: laws of gaps, and rates and numbers that change with time.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
-use std::collections::BTreeSet;
-
-use prony_tests::{MockServer, Run, Script, ScriptedServer, Tool};
+use prony_tests::{MockServer, Run, Script, ScriptedServer, Tool, follows_gamma_law};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -15,30 +13,8 @@ fn arrivals(server: &MockServer) -> Vec<f64> {
     at.iter().map(|arrived| (arrived - at[0]) as f64 / 1e9).collect()
 }
 
-/// The share of values below `x` by the formula of a gamma law with a mean of 1, for a shape that is a multiple of 1/2: the
-/// regularised lower incomplete gamma function as a series.
-fn gamma_share(shape: f64, x: f64) -> f64 {
-    let x = x * shape;
-    // The gamma function of `shape + 1`, down to that of 1 or 1/2.
-    let (mut of_next, mut factor) = (1.0, shape);
-    while factor > 0.25 {
-        of_next *= factor;
-        factor -= 1.0;
-    }
-    if factor < -0.25 {
-        of_next *= std::f64::consts::PI.sqrt();
-    }
-    let (mut term, mut sum) = (x.powf(shape) * (-x).exp() / of_next, 0.0);
-    for step in 1..500 {
-        sum += term;
-        term *= x / (shape + f64::from(step));
-    }
-    sum
-}
-
 /// Sums of ten gaps each follow the gamma law of ten times the shape. A gap may be less than what a busy machine takes to wake a
-/// thread, ten of them, which are 100 ms, are not. Bounds are what a right law exceeds with one seed in about a thousand: four standard errors of mean and variance,
-/// 1.95 / sqrt(n) for the distance of Kolmogorov and Smirnov.
+/// thread, ten of them, which are 100 ms, are not.
 #[rstest]
 #[case::poisson(1.0, &["--arrival-pattern", "poisson"])]
 #[case::in_bursts(0.5, &["--arrival-pattern", "gamma", "--arrival-smoothness", "0.5"])]
@@ -61,69 +37,7 @@ fn random_arrivals_follow_the_law_that_was_asked_for(#[case] shape: f64, #[case]
     let tens: Vec<f64> = arrivals.iter().step_by(10).copied().collect();
     let gaps: Vec<f64> = tens.windows(2).map(|pair| (pair[1] - pair[0]) * 10.0).collect();
     assert!(gaps.len() >= 120, "{}", gaps.len());
-    follow(10.0 * shape, gaps);
-}
-
-/// Mean, variance and distribution of gaps with a mean of 1 are those of the gamma law of this shape.
-fn follow(shape: f64, mut gaps: Vec<f64>) {
-    let number = gaps.len() as f64;
-    let mean = gaps.iter().sum::<f64>() / number;
-    let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / number;
-    assert!((mean - 1.0).abs() < 4.0 / (shape * number).sqrt(), "mean {mean}");
-    let of_variance = ((2.0 + 6.0 / shape) / number).sqrt();
-    assert!((variance * shape - 1.0).abs() < 4.0 * of_variance, "variance {variance}");
-    gaps.sort_unstable_by(f64::total_cmp);
-    let distances = gaps.iter().enumerate().map(|(below, gap)| {
-        let share = gamma_share(shape, *gap);
-        (share - below as f64 / number).abs().max(((below + 1) as f64 / number - share).abs())
-    });
-    let distance = distances.fold(0.0, f64::max);
-    assert!(distance < 1.95 / number.sqrt(), "distance {distance}");
-}
-
-/// 20,000 requests at 8,000 a second: the instants at which the schedule wanted them, in nanoseconds since the first one. When
-/// they arrive at such a rate, the machine decides; so what is asked of the server's truth is that all of them came, each once,
-/// and of the records that none was sent before its instant.
-fn wanted(law: &[&str]) -> Vec<u64> {
-    let server = MockServer::start(["--tokens", "1"]);
-    let load = ["--request-rate", "8000", "--request-count", "20000", "--isl", "2", "--osl", "1"];
-    let run = Tool::profile(&server).args(load).args(["--no-server-metrics"]).args(law).run();
-    let records = run.succeeds().records();
-    let truth = server.truth();
-    let ids = |requests: &[Value], id: fn(&Value) -> &Value| -> BTreeSet<String> {
-        requests.iter().map(|request| id(request).as_str().unwrap().to_owned()).collect()
-    };
-    let arrived = truth["requests"].as_array().unwrap();
-    assert_eq!(
-        (arrived.len(), records.len(), truth["arrivals_ns"].as_array().unwrap().len()),
-        (20_000, 20_000, 20_000)
-    );
-    let sent = ids(&records, |record| &record["metadata"]["x_request_id"]);
-    assert_eq!((sent.len(), ids(arrived, |request| &request["request_id"])), (20_000, sent));
-    let at = |record: &Value, key: &str| record["metadata"][key].as_u64().unwrap();
-    let early =
-        records.iter().filter(|record| at(record, "request_sent_ns") < at(record, "credit_issued_ns"));
-    assert_eq!(early.count(), 0);
-    let mut due: Vec<u64> = records.iter().map(|record| at(record, "credit_issued_ns")).collect();
-    due.sort_unstable();
-    due.iter().map(|at| at - due[0]).collect()
-}
-
-/// Bounds as above.
-#[rstest]
-#[case::poisson(1.0, &["--arrival-pattern", "poisson"])]
-#[case::in_bursts(0.5, &["--arrival-smoothness", "0.5"])]
-#[case::even(4.0, &["--arrival-smoothness", "4"])]
-fn a_schedule_of_twenty_thousand_follows_its_formula(#[case] shape: f64, #[case] law: &[&str]) {
-    let due = wanted(law);
-    let gaps = due.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / 1e9 * 8000.0);
-    follow(shape, gaps.collect());
-}
-
-#[test]
-fn a_constant_schedule_of_twenty_thousand_has_equal_gaps() {
-    let due = wanted(&["--arrival-pattern", "constant"]);
-    assert!((0..).zip(&due).all(|(number, at)| at.abs_diff(number * 125_000) <= 1), "{:?}", &due[..9]);
+    follows_gamma_law(10.0 * shape, gaps);
 }
 
 /// The instants of the schedule, in nanoseconds since the first one, and the bodies in their order.

@@ -113,7 +113,7 @@ fn the_list_may_be_a_file() {
     assert_eq!(run.succeeds().stdout, "wrote 4 requests to l.jsonl\n");
     let listed = lines(&fs::read_to_string(run.dir().join("l.jsonl")).unwrap());
     let phases: Vec<&str> = listed.iter().map(|line| line["phase"].as_str().unwrap()).collect();
-    assert_eq!(phases, ["warmup", "warmup", "profiling", "profiling"]);
+    assert_eq!(phases, ["warm-up", "warm-up", "profiling", "profiling"]);
     let ids: Vec<&str> = listed.iter().map(|line| line["conversation_id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["session_000000", "session_000001", "session_000002", "session_000003"]);
 }

@@ -45,6 +45,7 @@ pub(crate) enum OverflowPolicy {
 
 impl OverflowPolicy {
     /// Overflows are no failures.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
     pub(crate) fn ends_sessions(&self) -> bool {
         *self == Self::EndSession
     }

@@ -71,7 +71,7 @@ impl Outcome {
     /// Makes a failure by which the server says that the context is too long one that is known as such.
     pub(super) fn note_overflow(&mut self) {
         if let Self::Failed(failure) = self
-            && overflow::is_said(failure)
+            && overflow::is_said(&failure.kind, failure.code, &failure.message)
         {
             failure.kind = FailureKind::ContextOverflow;
         }

@@ -2,9 +2,9 @@
 //!
 //! There is no status and no code that all of them use, so that their words are looked for.
 
-use super::{failure_kind::FailureKind, outcome::RequestFailure};
+use super::failure_kind::FailureKind;
 
-/// What stands in the messages, in small letters: of vLLM, OpenAI, SGLang, llama.cpp, Anthropic, Gemini, TGI and TensorRT-LLM.
+/// What stands in the messages, in small letters: of vLLM, OpenAI, `SGLang`, llama.cpp, Anthropic, Gemini, TGI and `TensorRT-LLM`.
 const WORDS: [&str; 15] = [
     "context_length_exceeded",
     "maximum context length",
@@ -27,14 +27,14 @@ const WORDS: [&str; 15] = [
 const REFUSALS: [u32; 3] = [400, 413, 422];
 
 /// Whether a failure says it. A server that breaks down may use the same words, and that is a failure: its status is 500.
-pub(super) fn is_said(failure: &RequestFailure) -> bool {
-    let is_refusal = match failure.kind {
-        FailureKind::HttpStatus => failure.code.is_some_and(|code| REFUSALS.contains(&code)),
-        FailureKind::ServerError => failure.code.is_none_or(|code| code < 500),
+pub(super) fn is_said(kind: &FailureKind, code: Option<u32>, message: &str) -> bool {
+    let is_refusal = match kind {
+        FailureKind::HttpStatus => code.is_some_and(|code| REFUSALS.contains(&code)),
+        FailureKind::ServerError => code.is_none_or(|code| code < 500),
         _ => false,
     };
     is_refusal && {
-        let message = failure.message.to_lowercase();
+        let message = message.to_lowercase();
         WORDS.iter().any(|words| message.contains(words))
     }
 }
@@ -44,10 +44,6 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-
-    fn said(kind: FailureKind, code: Option<u32>, message: &str) -> bool {
-        is_said(&RequestFailure { kind, code, message: message.into(), ..RequestFailure::default() })
-    }
 
     #[rstest]
     #[case("This model's maximum context length is 4096 tokens. However, you requested 5000 tokens")]
@@ -60,10 +56,10 @@ mod tests {
     #[case("The input token count (9000) exceeds the maximum number of tokens allowed (8192).")]
     #[case("Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096.")]
     fn the_words_of_servers_are_known(#[case] message: &str) {
-        assert!(said(FailureKind::HttpStatus, Some(400), message));
-        assert!(said(FailureKind::ServerError, None, message), "in the middle of a stream");
-        assert!(!said(FailureKind::HttpStatus, Some(500), message), "a server that breaks down");
-        assert!(!said(FailureKind::Timeout, None, message));
+        assert!(is_said(&FailureKind::HttpStatus, Some(400), message));
+        assert!(is_said(&FailureKind::ServerError, None, message), "in the middle of a stream");
+        assert!(!is_said(&FailureKind::HttpStatus, Some(500), message), "a server that breaks down");
+        assert!(!is_said(&FailureKind::Timeout, None, message));
     }
 
     #[rstest]
@@ -71,6 +67,6 @@ mod tests {
     #[case("model `m` does not exist")]
     #[case("")]
     fn other_refusals_are_failures(#[case] message: &str) {
-        assert!(!said(FailureKind::HttpStatus, Some(400), message));
+        assert!(!is_said(&FailureKind::HttpStatus, Some(400), message));
     }
 }

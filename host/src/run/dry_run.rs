@@ -136,7 +136,7 @@ impl Listing<'_> {
         most: u64,
     ) -> Result<u64, ExecuteError> {
         let first = session.first();
-        let pace = Pace {
+        let known = KnownInstants {
             start_ns: credit.due_ns,
             first_step: first.position as u64,
             begins_at_ns: session.begins_at_ns(),
@@ -149,21 +149,21 @@ impl Listing<'_> {
             if listed == most || self.left == 0 {
                 break;
             }
-            self.request(phase, &turn, pace)?;
+            self.request(phase, &turn, known)?;
             (listed, self.left) = (listed + 1, self.left - 1);
             ready.extend(session.answered(turn, None));
         }
         Ok(listed)
     }
 
-    fn request(&mut self, phase: &Phase, turn: &Turn, pace: Pace) -> Result<(), ExecuteError> {
+    fn request(&mut self, phase: &Phase, turn: &Turn, known: KnownInstants) -> Result<(), ExecuteError> {
         let place = turn.step();
         let name = format!("{}-{}-{}", phase.name, turn.session, place.number);
         let unix_time_s = self.clock.unix_time_s(self.clock.now());
         let endpoint = self.endpoint.endpoint();
         let prepared = prepare(endpoint, self.target, turn, Some(phase.id), &name, unix_time_s)
             .map_err(ExecuteError::Unformatted)?;
-        let line = line(phase, turn, pace, &prepared);
+        let line = line(phase, turn, known, &prepared);
         let text = with_body(&line, &prepared.body).map_err(io::Error::from).map_err(ExecuteError::List)?;
         writeln!(self.out, "{}", self.redactor.mask(&text)).map_err(ExecuteError::List)
     }
@@ -171,7 +171,7 @@ impl Listing<'_> {
 
 /// What is known beforehand of the instants of a session's requests.
 #[derive(Clone, Copy)]
-struct Pace {
+struct KnownInstants {
     /// When the session starts, in nanoseconds since the phase's start; nothing where it waits for a slot.
     start_ns: Option<RunNs>,
     first_step: u64,
@@ -181,7 +181,7 @@ struct Pace {
     gap_ns: Option<RunNs>,
 }
 
-impl Pace {
+impl KnownInstants {
     /// When a step is due that need not wait for a response any more, if that is known.
     fn due_ns(self, position: u64, start: Start) -> Option<RunNs> {
         let since_start_ns = match (self.gap_ns, start) {
@@ -194,11 +194,11 @@ impl Pace {
     }
 }
 
-fn line<'a>(phase: &'a Phase, turn: &'a Turn, pace: Pace, prepared: &'a Prepared) -> Line<'a> {
+fn line<'a>(phase: &'a Phase, turn: &'a Turn, known: KnownInstants, prepared: &'a Prepared) -> Line<'a> {
     let place = turn.step();
-    let is_first = u64::from(place.number) == pace.first_step;
+    let is_first = u64::from(place.number) == known.first_step;
     let delay_s = match place.step.start {
-        Start::After(delay_ns) if pace.gap_ns.is_none() && !is_first => Some(seconds(delay_ns)),
+        Start::After(delay_ns) if known.gap_ns.is_none() && !is_first => Some(seconds(delay_ns)),
         _ => None,
     };
     Line {
@@ -206,7 +206,7 @@ fn line<'a>(phase: &'a Phase, turn: &'a Turn, pace: Pace, prepared: &'a Prepared
         session_num: turn.session,
         conversation_id: place.script,
         turn_index: place.number,
-        due_s: pace.due_ns(place.number.into(), place.step.start).map(seconds),
+        due_s: known.due_ns(place.number.into(), place.step.start).map(seconds),
         after: if is_first { &[] } else { &place.step.after },
         delay_s,
         method: prepared.method.as_str(),

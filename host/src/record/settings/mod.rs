@@ -3,6 +3,7 @@
 //! A reader takes each field for itself: one that it does not understand has its default, and costs none of the others. So
 //! an older version reads what a newer one has written, as far as it can.
 
+mod lenient;
 mod of_plan;
 mod sessions;
 mod stored;
@@ -10,9 +11,9 @@ mod stored;
 use std::path::PathBuf;
 
 use prony_plugin_api::message::PhaseKind;
-use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
+use self::lenient::lenient;
 pub(super) use self::stored::{of_older, older_hint};
 pub(crate) use self::{of_plan::described, sessions::SessionSettings};
 
@@ -146,11 +147,6 @@ pub(crate) const USERS: &str = "users";
 
 /// Where the next request is due when one has ended.
 pub(crate) const CLOSED_LOOP: &str = "closed_loop";
-
-/// A field; the default for a value that is not understood.
-fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
-    Value::deserialize(deserializer).map(|value| serde_json::from_value(value).unwrap_or_default())
-}
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::lenient;
+use super::lenient::lenient;
 use crate::plan::{DatasetConfig, OverflowPolicy, Plan, ReplyPolicy, Role, StartWindow, StepTiming};
 
 /// Choices about the sessions of what is measured.
