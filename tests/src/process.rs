@@ -23,6 +23,14 @@ pub fn finish(command: &mut Command) -> Output {
     finish_within(PATIENCE, command, b"")
 }
 
+/// As [`finish`], of a program that reads this from its standard input.
+///
+/// # Panics
+/// When it cannot be started, or does not end within five minutes.
+pub(crate) fn finish_fed(command: &mut Command, input: &[u8]) -> Output {
+    finish_within(PATIENCE, command, input)
+}
+
 /// Runs a program that reads this from its standard input to its end.
 ///
 /// # Panics

@@ -159,6 +159,15 @@ impl Tool {
         Run::new(&output, self.dir)
     }
 
+    /// Runs it to its end, and gives it this to read from its standard input.
+    ///
+    /// # Panics
+    /// When it cannot be started, or does not end within five minutes.
+    pub fn run_fed(mut self, input: &[u8]) -> Run {
+        let output = process::finish_fed(&mut self.command, input);
+        Run::new(&output, self.dir)
+    }
+
     /// Starts it and lets it run.
     ///
     /// # Panics

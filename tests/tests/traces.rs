@@ -1,9 +1,13 @@
 //! Traces and datasets of other tools: what is found in them, and what is sent.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{fs, path::PathBuf};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fs,
+    path::PathBuf,
+};
 
-use prony_tests::{MockServer, Tool, fixtures};
+use prony_tests::{MockServer, Run, Tool, fixtures};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -253,4 +257,126 @@ fn settings_that_change_no_whole_body_are_told() {
         let says = format!("`{flag}` changes no request body of the input file");
         assert!(run.stderr.contains(&says), "{}", run.stderr);
     }
+}
+
+/// All words that a file in prony's own format has when nothing is said in it.
+const WORDS: &str = "prony sessions id session starts ns steps after delay at context prompt tokens block size blocks scope \
+    max extra path v chat completions embeddings responses recorded sent took input output tool calls null \
+    temperature top p k min n seed ignore eos frequency presence penalty";
+
+#[test]
+fn what_is_made_anonymous_says_nothing_and_has_the_same_contents() {
+    let allowed: BTreeSet<&str> = WORDS.split_whitespace().collect();
+    let expected: Value = serde_json::from_slice(&fs::read(sample("expected.json")).unwrap()).unwrap();
+    for name in expected.as_object().unwrap().keys() {
+        let run = Tool::new(["dataset", "anonymise", "-o", "out.jsonl"]).arg(sample(name)).run();
+        run.succeeds();
+        let out = run.dir().join("out.jsonl");
+        let text = fs::read_to_string(&out).unwrap();
+        let words = text.split(|letter: char| !letter.is_alphabetic()).filter(|word| !word.is_empty());
+        let others: BTreeSet<&str> = words.filter(|word| !allowed.contains(word)).collect();
+        assert!(others.is_empty(), "{name}: {others:?}");
+        let again = Tool::new(["dataset", "inspect", "--json"]).arg(&out).run();
+        let found: Value = serde_json::from_str(&again.succeeds().stdout).unwrap();
+        let mut was = inspect(name);
+        // Texts beside blocks have blocks now, and count for the rate.
+        if ["aiperf/mooncake_extended", "genai-perf/payload"].iter().any(|mixed| name.starts_with(mixed)) {
+            was["theoretical_hit_rate"] = Value::Null;
+        }
+        assert_eq!(differences(&was, &found), Vec::<String>::new(), "{name}");
+    }
+}
+
+#[test]
+fn what_is_made_anonymous_can_be_played() {
+    let server = MockServer::start(["--tokens", "2"]);
+    let name = sample("claude-code/with_subagent/23ad52e2-89b4-4edd-9a4b-5a1603a445f4.jsonl");
+    let out = Tool::new(["dataset", "anonymise"]).arg(name).run().succeeds().stdout.clone();
+    let tool = Tool::profile(&server).args(["--num-conversations", "1", "--input-file", "-"]);
+    assert_eq!(tool.run_fed(out.as_bytes()).succeeds().summary()["request_count"]["avg"], 7);
+}
+
+/// Requests of a server's truth, by the ids that they were sent with: when they arrived, and when they were over.
+fn seen(server: &MockServer) -> HashMap<String, (u64, u64)> {
+    let truth = server.truth();
+    let requests = truth["requests"].as_array().unwrap().iter();
+    let instant = |request: &Value, key: &str| request[key].as_u64().unwrap();
+    requests
+        .map(|request| {
+            let id = request["request_id"].as_str().unwrap().to_owned();
+            (id, (instant(request, "arrived_ns"), instant(request, "ended_ns")))
+        })
+        .collect()
+}
+
+/// Steps of converted sessions, and what each waits for.
+fn steps(converted: &str) -> HashMap<(String, u64), Vec<u64>> {
+    let mut steps = HashMap::new();
+    for line in converted.lines().skip(1) {
+        let session: Value = serde_json::from_str(line).unwrap();
+        for (step, number) in session["steps"].as_array().unwrap().iter().zip(0..) {
+            let after = step["after"].as_array().into_iter().flatten().map(|step| step.as_u64().unwrap());
+            steps.insert((session["id"].as_str().unwrap().to_owned(), number), after.collect());
+        }
+    }
+    steps
+}
+
+/// Plays all sessions of a converted file at once, with hardly any time between their steps.
+fn play(server: &MockServer, converted: &str) -> Run {
+    let mut lines: Vec<String> = converted.lines().take(1).map(str::to_owned).collect();
+    for line in converted.lines().skip(1) {
+        let mut session: Value = serde_json::from_str(line).unwrap();
+        session["starts_ns"] = 0.into();
+        lines.push(session.to_string());
+    }
+    let tool = Tool::profile(server).args(["--fixed-schedule", "--replay-speedup", "1000000"]);
+    tool.args(["--input-file", "-"]).run_fed((lines.join("\n") + "\n").as_bytes())
+}
+
+#[rstest]
+#[case("aiperf/dag_fork_spawn.jsonl")]
+#[case("aiperf/multi_turn.jsonl")]
+#[case("atif/v1.7_subagent.trajectory.json")]
+#[case("bailian/trace_shaped_blksz_16.jsonl")]
+#[case("claude-code/session.jsonl")]
+#[case("claude-code/with_subagent/23ad52e2-89b4-4edd-9a4b-5a1603a445f4.jsonl")]
+#[case("codex/rollout-2026-03-21T10-05-38-01a7c9e4-6d12-7b3a-9f42-8c6d5e1a0b73.jsonl")]
+#[case("mlperf-endpoints/plain_and_tools.jsonl")]
+#[case("otel/inference-perf/fan_in_dependencies.json")]
+#[case("otel/inference-perf/prefix_sharing_example.json")]
+#[case("sharegpt/conversations.json")]
+#[case("tracelab/multi_session_example.csv")]
+#[case("weka/traces.jsonl")]
+fn a_step_is_sent_when_those_before_it_are_over(#[case] name: &str) {
+    let convert = Tool::new(["dataset", "convert"]).arg(sample(name)).run();
+    let converted = convert.succeeds().stdout.clone();
+    let (server, steps) = (MockServer::start(["--tokens", "2", "--itl-ms", "0"]), steps(&converted));
+    let run = play(&server, &converted);
+    let (records, seen) = (run.succeeds().records(), seen(&server));
+    assert_eq!((records.len(), seen.len()), (steps.len(), steps.len()), "{name}");
+    let played: HashMap<(String, u64), (u64, u64)> = records
+        .iter()
+        .map(|record| {
+            let metadata = &record["metadata"];
+            let id = metadata["conversation_id"].as_str().unwrap().to_owned();
+            ((id, metadata["turn_index"].as_u64().unwrap()), seen[metadata["x_request_id"].as_str().unwrap()])
+        })
+        .collect();
+    for (step, after) in &steps {
+        for before in after {
+            let over_ns = played[&(step.0.clone(), *before)].1;
+            assert!(played[step].0 >= over_ns, "{name}: {step:?} arrived before step {before} was over");
+        }
+    }
+}
+
+#[test]
+fn forks_go_on_side_by_side() {
+    let server = MockServer::start(["--tokens", "2", "--ttft-ms", "400"]);
+    let convert = Tool::new(["dataset", "convert"]);
+    let convert = convert.arg(sample("otel/inference-perf/fan_in_dependencies.json")).run();
+    let run = play(&server, &convert.succeeds().stdout);
+    assert_eq!(run.succeeds().summary()["request_count"]["avg"], 4);
+    assert_eq!(server.truth()["max_in_flight"], 2);
 }

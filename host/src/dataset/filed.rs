@@ -314,7 +314,6 @@ mod tests {
             "aiperf/mooncake_extended.jsonl",
             "aiperf/mooncake_extended.jsonl.gz",
             "aiperf/multi_turn.jsonl",
-            "aiperf/single_turn.jsonl",
             "azure/2023_code.csv",
             "azure/2024_week_shaped.csv",
             "burstgpt/v1.head.csv",

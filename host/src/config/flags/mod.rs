@@ -313,7 +313,7 @@ pub(crate) struct ProfileFlags {
     /// File of prompts, conversations or a recorded trace.
     ///
     /// They are sent instead of generated ones. The format is detected; `prony dataset inspect FILE` shows what is in a file. The
-    /// file may be compressed with gzip or zstd.
+    /// file may be compressed with gzip or zstd. `-` is standard input; of a folder, all files below it are read.
     #[arg(long, value_name = "FILE", help_heading = DATASET)]
     pub(crate) input_file: Option<PathBuf>,
 
@@ -414,7 +414,7 @@ pub(crate) struct ProfileFlags {
 
 impl Choice for FileFormat {
     const NAMES: &'static [(&'static str, Self)] = Self::NAMES;
-    const NOT_BUILT: &'static [&'static str] = &["random-pool", "baseten-trace", "exgentic"];
+    const NOT_BUILT: &'static [&'static str] = &["baseten-trace", "exgentic"];
 }
 
 /// What is shown while a run goes on.

@@ -124,7 +124,8 @@ impl Index {
     pub(in crate::dataset) fn script(&self, place: Place, number: u64) -> Result<Script, FileError> {
         let mut text = self.head.clone();
         self.gather(place, &mut text)?;
-        let mut scripts = self.scripts(&text, number)?;
+        // It could be read before.
+        let mut scripts = self.scripts(&text, number).unwrap_or_default();
         let script = scripts.pop().filter(|_| scripts.is_empty());
         script.ok_or_else(|| FileError::Changed { path: self.path.clone() })
     }
