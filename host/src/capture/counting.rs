@@ -163,7 +163,7 @@ impl Counter {
         let mut rhythm = Rhythm::default();
         loop {
             match exchanges.recv_timeout(WRITE_EVERY) {
-                Ok(exchange) => self.take(exchange),
+                Ok(exchange) => self.take(&exchange),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -192,9 +192,9 @@ impl Counter {
         recorded
     }
 
-    fn take(&mut self, exchange: Exchange) {
+    fn take(&mut self, exchange: &Exchange) {
         let bytes = exchange.bytes();
-        match read(&exchange) {
+        match read(exchange) {
             None => self.recorded.unreadable += 1,
             Some(passed) => {
                 self.recorded.requests += 1;

@@ -178,7 +178,7 @@ async fn pass(
     let (mut head, inner) = response.into_parts();
     of_the_message(&mut head.headers);
     head.version = Version::HTTP_11;
-    Ok(Response::from_parts(head, ResponseBody::Passed { inner, tap }))
+    Ok(Response::from_parts(head, ResponseBody::Passed { inner, tap: tap.map(Box::new) }))
 }
 
 /// A client that would like HTTP/2 goes on with HTTP/1.1 when nobody takes it up.

@@ -42,7 +42,8 @@ pub(super) struct Sessions {
     keeps_text: bool,
     /// In the order in which they ended.
     taken: Vec<Taken>,
-    sessions: Vec<Vec<usize>>,
+    /// Steps of each session.
+    steps: Vec<Vec<usize>>,
     named: HashMap<u64, usize>,
     /// Steps by the conversation up to their reply, and without it. System prompts are left out.
     by_reply: HashMap<u64, Vec<usize>>,
@@ -89,7 +90,7 @@ impl Sessions {
             blocks: Blocks::new(block_size),
             keeps_text,
             taken: Vec::new(),
-            sessions: Vec::new(),
+            steps: Vec::new(),
             named: HashMap::new(),
             by_reply: HashMap::new(),
             by_request: HashMap::new(),
@@ -99,7 +100,7 @@ impl Sessions {
     }
 
     pub(super) fn count(&self) -> usize {
-        self.sessions.len()
+        self.steps.len()
     }
 
     /// What is recorded of each request.
@@ -148,7 +149,7 @@ impl Sessions {
         // A request that adds nothing says all of it again: a step has something to say.
         let goes_on = parent.is_some() && known < passed.messages.len();
         let messages = passed.messages.into_iter().skip(if goes_on { known } else { 0 });
-        self.sessions[session].push(place);
+        self.steps[session].push(place);
         self.taken.push(Taken {
             name: passed.session,
             session,
@@ -172,8 +173,8 @@ impl Sessions {
             None => before.map(|before| self.taken[before].session),
         };
         known.unwrap_or_else(|| {
-            self.sessions.push(Vec::new());
-            let new = self.sessions.len() - 1;
+            self.steps.push(Vec::new());
+            let new = self.steps.len() - 1;
             if let Some(name) = name {
                 self.named.insert(name, new);
             }
@@ -215,7 +216,7 @@ impl Sessions {
     fn latest(&self, passed: &Passed) -> Option<usize> {
         let session = self.named.get(&passed.session?)?;
         // In the order in which they ended: the last ones decide.
-        let last = self.sessions[*session].iter().rev().take(LATEST).copied();
+        let last = self.steps[*session].iter().rev().take(LATEST).copied();
         last.filter(|step| self.may_be_before(*step, passed)).max_by_key(|step| self.taken[*step].end_ns)
     }
 
@@ -237,13 +238,13 @@ impl Sessions {
         let known = (1..=keys.len())
             .rev()
             .find_map(|count| Some((count, self.prefixes.get(&keys[count - 1])?.clone())));
-        let (count, mut prefix) = known.unwrap_or_else(|| match kept {
-            Some((_, prefix)) => (0, prefix),
-            None => {
-                let mut prefix = Prefix::default();
-                self.blocks.extend(&mut prefix, &self.tokenizer.encode(&passed.tools));
-                (0, prefix)
+        let (count, mut prefix) = known.unwrap_or_else(|| {
+            if let Some((_, prefix)) = kept {
+                return (0, prefix);
             }
+            let mut prefix = Prefix::default();
+            self.blocks.extend(&mut prefix, &self.tokenizer.encode(&passed.tools));
+            (0, prefix)
         });
         for speech in &said[count..] {
             self.blocks.extend(&mut prefix, &self.tokenizer.encode(&speech.text));
@@ -257,7 +258,7 @@ impl Sessions {
     /// All sessions, in the order of their starts. Times count from the first request.
     pub(super) fn scripts(&self) -> impl Iterator<Item = Script> {
         let first_ns = self.taken.iter().map(|taken| taken.sent_ns).min().unwrap_or(0);
-        let mut sessions: Vec<Vec<usize>> = self.sessions.clone();
+        let mut sessions: Vec<Vec<usize>> = self.steps.clone();
         for steps in &mut sessions {
             steps.sort_by_key(|step| (self.taken[*step].sent_ns, *step));
         }

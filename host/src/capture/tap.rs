@@ -35,7 +35,7 @@ pub(super) struct RequestBody {
 #[derive(Debug)]
 pub(super) enum ResponseBody {
     /// The server's.
-    Passed { inner: Incoming, tap: Option<Tap> },
+    Passed { inner: Incoming, tap: Option<Box<Tap>> },
     /// The proxy's own.
     Own(Full<Bytes>),
 }
@@ -167,8 +167,7 @@ impl http_body::Body for ResponseBody {
             Self::Passed { inner, tap } => {
                 let frame = ready!(Pin::new(&mut *inner).poll_frame(context));
                 if let Some(tap) = tap {
-                    let is_last =
-                        matches!(&frame, None) || matches!(&frame, Some(Ok(_))) && inner.is_end_stream();
+                    let is_last = frame.is_none() || matches!(&frame, Some(Ok(_))) && inner.is_end_stream();
                     let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()).and_then(Frame::data_ref);
                     tap.came(data, is_last);
                 }

@@ -164,7 +164,7 @@ fn record(
     let waits = || {
         terminal::warn(
             "tokens are still being counted; another interrupt ends prony without writing the rest",
-        )
+        );
     };
     match until_interrupted(&[&waits], move || counting.finish()).map_err(signals)? {
         Ok(finished) => Ok((finished?, others)),

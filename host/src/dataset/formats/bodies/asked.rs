@@ -104,18 +104,18 @@ pub(super) fn add_replied(item: &Value, texts: &mut Vec<String>, calls: &mut Vec
     }
 }
 
-fn item_said(item: &Value) -> Option<Option<Message>> {
+/// What an item of a request says; nothing where it refers to what the server keeps, and `None` if it cannot be read.
+fn item_said(item: &Value) -> Option<Vec<Message>> {
     let text = |key: &str| item[key].as_str();
     match text("type") {
         Some("function_call_output" | "custom_tool_call_output") => {
-            Some(Some(tool_result(text("call_id").unwrap_or_default(), &item["output"])))
+            Some(vec![tool_result(text("call_id").unwrap_or_default(), &item["output"])])
         }
         None | Some("message") => {
             let said = openai::message(json!({"role": item["role"], "content": item["content"]})).ok()?;
-            Some(Some(said).filter(|said| !said.parts.is_empty()))
+            Some(if said.parts.is_empty() { Vec::new() } else { vec![said] })
         }
-        // A reference to what the server keeps.
-        Some(_) => Some(None),
+        Some(_) => Some(Vec::new()),
     }
 }
 

@@ -207,7 +207,7 @@ impl Pool {
         match pool.iter_mut().find(|(of, _)| of == origin) {
             Some((_, waiting)) => waiting.put(connection),
             None => {
-                pool.push((origin.clone(), Waiting { connections: vec![connection], ..Waiting::default() }))
+                pool.push((origin.clone(), Waiting { connections: vec![connection], ..Waiting::default() }));
             }
         }
     }
