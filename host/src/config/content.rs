@@ -47,7 +47,12 @@ pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems)
     }
     let (path, entries) = (path.clone(), spec.num_dataset_entries.value());
     if let Some((FileFormat::RawPayload, by)) = spec.custom_dataset_type.given() {
-        let additions = [spec.osl.origin(), spec.system_prompt.origin(), spec.system_prompt_file.origin()];
+        let additions = [
+            spec.osl.origin(),
+            spec.system_prompt.origin(),
+            spec.system_prompt_file.origin(),
+            spec.cache_bust.origin(),
+        ];
         for addition in additions.into_iter().flatten() {
             problems.push(payload_is_fixed(addition, by));
         }
@@ -143,8 +148,9 @@ pub(super) fn entries(spec: &RunSpec, phases: &[Phase]) -> Option<usize> {
 pub(super) fn tokenizer(spec: &RunSpec) -> TokenizerChoice {
     match spec.tokenizer.get() {
         None => TokenizerChoice::Builtin,
-        Some(name) if name.eq_ignore_ascii_case("builtin") => TokenizerChoice::Builtin,
-        Some(path) => TokenizerChoice::Local(PathBuf::from(path)),
+        Some(name) => {
+            TokenizerChoice::of_name(name).unwrap_or_else(|| TokenizerChoice::Local(PathBuf::from(name)))
+        }
     }
 }
 
@@ -154,6 +160,7 @@ mod tests {
 
     use super::*;
     use crate::config::{load, spec::tests::spec};
+    use crate::plan::Encoding;
 
     fn resolved(line: &str) -> DatasetConfig {
         let (spec, mut problems) = (spec(line), Problems::default());
@@ -190,6 +197,9 @@ mod tests {
     #[rstest]
     #[case("--tokenizer builtin", TokenizerChoice::Builtin)]
     #[case("--tokenizer Builtin", TokenizerChoice::Builtin)]
+    #[case("--tokenizer o200k_base", TokenizerChoice::Builtin)]
+    #[case("--tokenizer cl100k_base", TokenizerChoice::Encoding(Encoding::Cl100kBase))]
+    #[case("--tokenizer gpt2", TokenizerChoice::Encoding(Encoding::R50kBase))]
     #[case("", TokenizerChoice::Builtin)]
     #[case("--tokenizer a/tokenizer.json", TokenizerChoice::Local("a/tokenizer.json".into()))]
     fn tokens_are_counted_without_a_network(#[case] line: &str, #[case] choice: TokenizerChoice) {

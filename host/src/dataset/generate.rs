@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     Message, Part, Script, Start, Step,
     ahead::Maker,
+    chat_template::Framing,
     context::{Context, SystemPromptError},
     length::{self, Lengths},
     media::Media,
@@ -119,7 +120,14 @@ impl Generator {
             Texts::Prompts { lengths, batch_size } => {
                 let first = number_of_turn.saturating_mul(*batch_size);
                 let texts = first..first.saturating_add(*batch_size);
-                texts.map(|text| ("", self.writer.write(text, lengths.of(text)))).collect()
+                let length = |text| match lengths.of(text) {
+                    all if turn == 0 && text == first => {
+                        self.room(all.saturating_sub(self.context.marker_tokens), turn)
+                    }
+                    all if text == first => self.room(all, turn),
+                    length => length,
+                };
+                texts.map(|text| ("", self.writer.write(text, length(text)))).collect()
             }
             Texts::Rankings(rankings) => rankings.write(number_of_turn, &self.writer),
         };
@@ -138,13 +146,29 @@ impl Generator {
         messages.push(Message::user(texts.chain(self.media.parts(number_of_turn)).collect()));
         let delay_ms =
             self.delays.as_ref().filter(|_| turn > 0).map_or(0, |delays| delays.of(number_of_turn));
-        Step {
+        let mut step = Step {
             messages,
             start: Start::After(delay_ms.saturating_mul(NS_PER_MS)),
             max_tokens: self.output_lengths.as_ref().map(|lengths| lengths.of(number_of_turn)),
             input_tokens,
             ..Step::default()
+        };
+        if let Some((framing, texts)) = self.framing().zip(input_tokens) {
+            // A turn behind another one has the reply before it as well.
+            step.context = (turn > 0).then_some(0);
+            step.input_tokens = Some(framing.around(&step, texts));
         }
+        step
+    }
+
+    fn framing(&self) -> Option<Framing> {
+        self.tokenizer.as_ref()?.framing()
+    }
+
+    /// The tokens that are left of so many for a turn's text, beside what the chat template adds; at least one.
+    fn room(&self, tokens: u64, turn: u64) -> u64 {
+        let framing = self.framing().map_or(0, |framing| framing.of_turn(turn == 0));
+        tokens.saturating_add_signed(framing.saturating_neg()).max(1)
     }
 
     fn count(&self, text: &str) -> u64 {

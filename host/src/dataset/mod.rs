@@ -6,13 +6,16 @@
 
 mod acceptance;
 mod ahead;
+mod chat_template;
 mod context;
 mod corpus;
 mod formats;
 mod generate;
+pub(crate) mod hub;
 pub(crate) mod inspect;
 mod length;
 mod lexicon;
+mod markers;
 mod media;
 mod open;
 mod prompted;
@@ -37,6 +40,7 @@ pub(crate) use self::{
     acceptance::AcceptanceError,
     formats::FileError,
     inspect::Contents,
+    markers::{Markers, cost as marker_cost},
     open::{DatasetError, Opened, Purpose, open, open_for},
     script::{Message, PAYLOAD, Part, Script, Start, Step, StepPlace},
     source::Source,

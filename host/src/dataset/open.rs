@@ -111,6 +111,8 @@ pub(crate) struct Purpose<'a> {
     pub(crate) streaming: bool,
     /// Members are added to bodies.
     pub(crate) has_extra_inputs: bool,
+    /// Conversations get markers.
+    pub(crate) is_marked: bool,
     /// What of it is replayed at its own instants, if it is.
     pub(crate) replay: Option<Replay>,
 }
@@ -125,7 +127,7 @@ pub(crate) fn open_for(
     tokenizer: Option<&Arc<Tokenizer>>,
     seed: Seed,
 ) -> Result<Opened, DatasetError> {
-    let Purpose { endpoint, name, streaming, has_extra_inputs, replay } = purpose;
+    let Purpose { endpoint, name, streaming, has_extra_inputs, is_marked, replay } = purpose;
     let Opened { source, mut warnings } = open(config, replay, tokenizer, seed)?;
     // Generated scripts are all alike.
     let first = [source.script(0)];
@@ -139,14 +141,18 @@ pub(crate) fn open_for(
     if let DatasetConfig::File { osl, system, .. } = config
         && formats::raw_payload::are_all(scripts)
     {
-        warnings.extend(without_effect(osl.is_some(), system.is_some(), has_extra_inputs));
+        warnings.extend(without_effect([
+            (osl.is_some(), "--osl"),
+            (system.is_some(), "--system-prompt"),
+            (has_extra_inputs, "--extra-inputs"),
+            (is_marked, "--cache-bust"),
+        ]));
     }
     Ok(Opened { source, warnings })
 }
 
 /// What is said of settings that would change bodies, where a file is found to hold nothing but such.
-fn without_effect(osl: bool, system: bool, extra_inputs: bool) -> impl Iterator<Item = String> {
-    let settings = [(osl, "--osl"), (system, "--system-prompt"), (extra_inputs, "--extra-inputs")];
+fn without_effect(settings: [(bool, &'static str); 4]) -> impl Iterator<Item = String> {
     let given = settings.into_iter().filter(|(is_given, _)| *is_given);
     given.map(|(_, flag)| {
         format!("`{flag}` changes no request body of the input file: whole bodies are sent as they are")
@@ -281,7 +287,9 @@ fn count_texts(scripts: &mut [Script], tokenizer: &Tokenizer) {
                 let texts = message.parts.iter().filter_map(tools::counted_text);
                 texts.map(|text| tokenizer.count(&text) as u64).sum::<u64>()
             };
-            step.input_tokens = Some(step.messages.iter().map(of).sum());
+            let texts = step.messages.iter().map(of).sum();
+            step.input_tokens =
+                Some(tokenizer.framing().map_or(texts, |framing| framing.around(step, texts)));
             step.reply_tokens = step.reply.as_ref().map(of);
         }
     });

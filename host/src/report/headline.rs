@@ -8,6 +8,7 @@ use super::{model::Report, token_warnings};
 use crate::{
     config::url,
     metrics::TokenSource,
+    plan::{CacheBust, CacheBustTarget, ReplyPolicy},
     record::settings::{CONSTANT, GAMMA, POISSON, PhaseSettings, REPLAY, RunSettings, USERS},
     screen::counted,
 };
@@ -26,12 +27,31 @@ pub(super) fn lines(report: &Report) -> Vec<(&'static str, String)> {
     lines.extend((!proxies.is_empty()).then(|| ("proxy", proxies.join(", "))));
     let profiling = settings.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
     lines.extend(profiling.map(|phase| ("load", load(phase))));
+    lines.extend(replies(report).map(|text| ("replies", text.to_owned())));
+    lines.extend(cache_bust(settings).map(|text| ("cache bust", text)));
     lines.push(measured);
     lines.push(("seed", settings.random_seed.to_string()));
     if report.header.capabilities.produces_tokens {
         lines.push(("tokens", tokens(report)));
     }
     lines
+}
+
+/// What conversations repeat, where there are any.
+fn replies(report: &Report) -> Option<&'static str> {
+    report.profiling.table.avg("session_count")?;
+    report.header.settings.replies.map(|replies| match replies {
+        ReplyPolicy::Live => "of the server, repeated by later turns (live)",
+        ReplyPolicy::Recorded => "of the input file, and of the server where it has none (recorded)",
+    })
+}
+
+/// What keeps conversations out of the server's prefix cache, if anything does.
+fn cache_bust(settings: &RunSettings) -> Option<String> {
+    let CacheBust { target, tokens } = settings.cache_bust;
+    let each = if target.is_of_warmup() { "in warm-ups" } else { "another marker for each conversation" };
+    let cost = counted(u64::from(tokens), "token");
+    (target != CacheBustTarget::None).then(|| format!("{}: {each}, {cost}", target.name()))
 }
 
 /// The proxies on the way to the target, each once, in the order of the target's addresses.

@@ -12,6 +12,8 @@ use prony_plugin_api::message::PhaseKind;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use crate::plan::{CacheBust, Encoding, ReplyPolicy};
+
 pub(crate) use self::of_plan::described;
 pub(super) use self::stored::{of_older, older_hint};
 
@@ -59,6 +61,12 @@ pub(crate) struct RunSettings {
     /// The instants of each request are written into its line.
     #[serde(deserialize_with = "lenient")]
     pub(crate) export_http_trace: bool,
+    /// Whose replies conversations repeat; not known of older runs.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub(crate) replies: Option<ReplyPolicy>,
+    /// Where markers keep conversations out of the server's prefix cache.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "CacheBust::is_none")]
+    pub(crate) cache_bust: CacheBust,
     /// The responses were recorded, and do not depend on the requests.
     #[serde(deserialize_with = "lenient")]
     pub(crate) is_recorded: bool,
@@ -70,6 +78,8 @@ pub(crate) struct RunSettings {
 pub(crate) enum TokenizerSetting {
     /// The vocabulary inside of the program.
     Builtin,
+    /// Another one of OpenAI's.
+    Encoding(Encoding),
     /// A `tokenizer.json`, or the folder that holds one.
     Local(PathBuf),
     /// Something that this version does not know.

@@ -14,6 +14,7 @@ use crate::{
     clock::RunNs,
     dataset::{Part, Start},
     request::{
+        affinity::Affinity,
         answer::Answer,
         exchange::{Content, Exchange, Finished},
         prepared::{Prepared, new_request_id, prepare},
@@ -80,6 +81,15 @@ pub(super) struct ReadyRequest {
     pub(super) finished: Finished,
 }
 
+/// A session of several requests that is being played.
+struct Playing<'a> {
+    context: &'a PhaseContext,
+    start_ns: RunNs,
+    /// How long a slot rests when nobody answers.
+    rest: Option<Duration>,
+    affinity: Option<Arc<Affinity>>,
+}
+
 /// What became of a step.
 enum StepEnd {
     /// The phase was over before it was due.
@@ -116,6 +126,7 @@ impl<S: Sink> Player<S> {
             exchange: Exchange::default(),
         };
         finished.exchange.leaves_after = leaves_after;
+        finished.exchange.answer.keep_response_id(turn.steps() > 1);
         finished.exchange.instants.scheduled = self.wire.clock.now();
         finished
     }
@@ -150,7 +161,11 @@ impl<S: Sink> Player<S> {
     /// no request is left of the phase's number, and when the phase drains. Steps that go on beside the failed one end by
     /// themselves.
     pub(super) async fn play(self: Arc<Self>, ready: ReadySession, context: Arc<PhaseContext>) -> u64 {
-        let ReadySession { session, first, slot, rest } = ready;
+        let ReadySession { session, mut first, slot, rest } = ready;
+        let is_sticky = self.wire.target.has_sticky_sessions;
+        if !session.is_last() || is_sticky {
+            first.finished.exchange.affinity = Some(Arc::new(Affinity::new(is_sticky)));
+        }
         if session.is_last() {
             self.request(first, &context, rest, Some(slot)).await;
             return 1;
@@ -167,7 +182,9 @@ impl<S: Sink> Player<S> {
         rest: Option<Duration>,
         context: &PhaseContext,
     ) -> u64 {
-        let start_ns = first.finished.exchange.instants.scheduled.max(context.start_ns);
+        let exchange = &first.finished.exchange;
+        let start_ns = exchange.instants.scheduled.max(context.start_ns);
+        let playing = Playing { context, start_ns, rest, affinity: exchange.affinity.clone() };
         let (mut slot, mut requests, mut is_cut) = (Some(slot), 0, false);
         let mut running = FuturesUnordered::new();
         running.push(Either::Left(self.request(first, context, rest, None)));
@@ -176,7 +193,7 @@ impl<S: Sink> Player<S> {
             if is_cut {
                 break;
             }
-            running.push(Either::Right(self.step(turn, start_ns, start_ns, context, rest, None)));
+            running.push(Either::Right(self.step(turn, start_ns, &playing, None)));
         }
         while let Some(end) = running.next().await {
             requests += u64::from(!matches!(end, StepEnd::NeverDue));
@@ -191,7 +208,7 @@ impl<S: Sink> Player<S> {
                 }
                 // The next session need not wait for the end of the last body.
                 let last = slot.take_if(|_| session.is_last());
-                running.push(Either::Right(self.step(next, start_ns, at_ns, context, rest, last)));
+                running.push(Either::Right(self.step(next, at_ns, &playing, last)));
             }
         }
         drop(slot);
@@ -200,16 +217,9 @@ impl<S: Sink> Player<S> {
 
     /// Waits until a step is due, formats its request, and sends it. `ready_ns` is when the last of those was over that it
     /// waits for.
-    async fn step(
-        &self,
-        turn: Turn,
-        start_ns: RunNs,
-        ready_ns: RunNs,
-        context: &PhaseContext,
-        rest: Option<Duration>,
-        slot: Option<Slot>,
-    ) -> StepEnd {
+    async fn step(&self, turn: Turn, ready_ns: RunNs, playing: &Playing<'_>, slot: Option<Slot>) -> StepEnd {
         let clock = self.wire.clock;
+        let Playing { context, start_ns, rest, .. } = *playing;
         let due_ns = match (context.turn_gap_ns, turn.step().step.start) {
             (Some(gap_ns), _) => {
                 start_ns.saturating_add(gap_ns.saturating_mul(turn.position as u64)).max(ready_ns)
@@ -237,7 +247,8 @@ impl<S: Sink> Player<S> {
         let waited_ns = prefill.waited_ns;
         prefill.give(&mut finished.exchange, waited_ns);
         finished.exchange.instants.scheduled = due_ns;
-        let Some(prepared) = self.prepare(&mut finished, &turn).await else {
+        finished.exchange.affinity.clone_from(&playing.affinity);
+        let Some(mut prepared) = self.prepare(&mut finished, &turn).await else {
             if let Some(rest) = rest {
                 unless_drained(&mut control, pause(rest)).await;
             }
@@ -245,6 +256,9 @@ impl<S: Sink> Player<S> {
         };
         if due_ns > clock.now() {
             alarm(clock, due_ns).await;
+        }
+        if let Some(affinity) = &playing.affinity {
+            affinity.repeat(&mut prepared.headers);
         }
         finished.exchange.instants.started = clock.now();
         self.request(Box::new(ReadyRequest { turn, prepared, finished }), context, rest, slot).await
@@ -306,7 +320,8 @@ impl<S: Sink> Player<S> {
 /// of tools.
 fn reply(answer: &Answer, repeats_tool_calls: bool) -> Reply {
     let said = answer.texts.iter().filter(|passage| passage.choice == 0 && passage.kind == TextKind::CONTENT);
-    let mut reply = Reply::of(vec![Part::text(said.map(|passage| passage.text.as_str()).collect())]);
+    let mut reply = Reply::of(vec![Part::text(said.map(|passage| passage.text.as_str()).collect())])
+        .named(answer.response_id().map(str::to_owned));
     let calls = answer.tool_calls.iter().filter(|call| repeats_tool_calls && call.choice == 0);
     calls.for_each(|call| reply.call(&call.id, &call.name, &call.arguments));
     reply
