@@ -69,7 +69,7 @@ fn each_conversation_has_a_marker_of_its_own(
     let lengths: BTreeSet<_> =
         first.map(|record| record["metrics"]["input_sequence_length"]["value"].as_u64().unwrap()).collect();
     assert_eq!(lengths, BTreeSet::from([43]));
-    assert!(run.stdout.contains("cache bust") && run.stdout.contains("tokens"), "{}", run.stdout);
+    assert!(run.stdout.contains("(`--cache-bust`): another one for each conversation"), "{}", run.stdout);
     assert_eq!(run.summary()["input_config"]["cache_bust"]["target"], target.replace('-', "_"));
 }
 

@@ -91,3 +91,43 @@ fn a_run_has_one_dataset() {
     run.ends_with(2);
     assert!(run.stderr.contains("a run has one dataset"), "{}", run.stderr);
 }
+
+const TEMPLATE: &str = "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'].strip() }}\n\
+    {% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}";
+
+/// The lengths of all inputs, in the order of sending, of a tokenizer with this template.
+fn input_lengths(words: &[&str]) -> Vec<u64> {
+    let files =
+        [("model/tokenizer.json", TOKENIZER), ("model/chat_template.jinja", TEMPLATE), ("p.jsonl", PROMPTS)];
+    let run = with_files(&files, &[&["--tokenizer", "model"][..], words].concat());
+    let records = run.succeeds().records();
+    records
+        .iter()
+        .map(|record| record["metrics"]["input_sequence_length"]["value"].as_u64().unwrap())
+        .collect()
+}
+
+#[test]
+fn inputs_are_counted_through_the_chat_template() {
+    let plain = input_lengths(&["--input-file", "p.jsonl"]);
+    let templated = input_lengths(&["--input-file", "p.jsonl", "--apply-chat-template"]);
+    let added = templated[0] - plain[0];
+    assert!(added > 3, "the template adds {added} tokens");
+    assert_eq!(templated[1] - plain[1], added);
+}
+
+#[test]
+fn generated_prompts_are_as_long_as_asked_for_with_the_template() {
+    assert_eq!(input_lengths(&["--isl", "60", "--apply-chat-template"]), [60, 60]);
+}
+
+#[test]
+fn a_tokenizer_without_a_template_is_refused() {
+    let run = with_files(&[], &["--apply-chat-template"]);
+    run.ends_with(2);
+    assert!(
+        run.stderr.contains("it has none") && run.stderr.contains("chat_template.jinja"),
+        "{}",
+        run.stderr
+    );
+}

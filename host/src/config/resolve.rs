@@ -315,7 +315,8 @@ mod tests {
           "export_outputs": false,
           "export_http_trace": false,
           "drain_s": 8.0,
-          "deadline_s": null
+          "deadline_s": null,
+          "replies": "live"
         }
         "#);
         assert!(warnings.is_empty());

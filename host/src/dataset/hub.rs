@@ -320,7 +320,10 @@ mod tests {
     #[test]
     fn a_revision_that_is_not_there_is_refused_with_those_that_are() {
         let cache = folder(&CACHE);
-        insta::assert_snapshot!(below(tokenizer("o/n", Some("v2"), &places(None, Some(&cache))), &cache), @"");
+        insta::assert_snapshot!(below(tokenizer("o/n", Some("v2"), &places(None, Some(&cache))), &cache), @r"
+        failed to find the revision `v2` of `o/n` in `DIR/models--o--n`: there is only `abc`, `def`
+            leave out `--tokenizer-revision`, or name one that is there
+        ");
     }
 
     #[test]
@@ -333,8 +336,14 @@ mod tests {
     #[test]
     fn what_is_nowhere_is_told_with_the_places() {
         let cache = folder(&["models--o--n/snapshots/abc/config.json"]);
-        insta::assert_snapshot!(below(tokenizer("o/n", None, &places(None, Some(&cache))), &cache), @"");
-        insta::assert_snapshot!(below(public_dataset("o/d", &places(Some(&cache), None)), &cache), @"");
+        insta::assert_snapshot!(below(tokenizer("o/n", None, &places(None, Some(&cache))), &cache), @r"
+        failed to find the tokenizer `o/n` on this machine: there is none in `DIR/models--o--n`
+            prony fetches nothing from a model hub: put its `tokenizer.json` into `o/n` in the folder of `--data-dir`; where there is a network, `hf download o/n tokenizer.json tokenizer_config.json` puts it into the cache
+        ");
+        insta::assert_snapshot!(below(public_dataset("o/d", &places(Some(&cache), None)), &cache), @r"
+        failed to find the dataset `o/d` on this machine: there is none in `DIR/o/d.jsonl`, `DIR/o/d`, `DIR/datasets--o--d`
+            prony fetches nothing: put it as `o/d.jsonl` into the folder of `--data-dir`, or name its file with `--input-file`; where there is a network, `hf download o/d --repo-type dataset` puts it into the cache
+        ");
     }
 
     #[rstest]

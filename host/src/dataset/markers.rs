@@ -179,7 +179,7 @@ mod tests {
         let markers = markers(CacheBustTarget::SystemPrefix, Role::Measured).unwrap();
         let texts: HashSet<_> = (0..10_000).map(|position| markers.text(position)).collect();
         assert!(texts.len() == 10_000 && texts.iter().all(|text| text.len() == 18));
-        insta::assert_snapshot!(markers.text(0), @"[rid:]");
+        insta::assert_snapshot!(markers.text(0), @"[rid:978462064062]");
     }
 
     #[rstest]

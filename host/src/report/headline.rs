@@ -28,7 +28,7 @@ pub(super) fn lines(report: &Report) -> Vec<(&'static str, String)> {
     let profiling = settings.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
     lines.extend(profiling.map(|phase| ("load", load(phase))));
     lines.extend(replies(report).map(|text| ("replies", text.to_owned())));
-    lines.extend(cache_bust(settings).map(|text| ("cache bust", text)));
+    lines.extend(cache_bust(settings).map(|text| ("marker", text)));
     lines.push(measured);
     lines.push(("seed", settings.random_seed.to_string()));
     if report.header.capabilities.produces_tokens {
@@ -49,9 +49,9 @@ fn replies(report: &Report) -> Option<&'static str> {
 /// What keeps conversations out of the server's prefix cache, if anything does.
 fn cache_bust(settings: &RunSettings) -> Option<String> {
     let CacheBust { target, tokens } = settings.cache_bust;
-    let each = if target.is_of_warmup() { "in warm-ups" } else { "another marker for each conversation" };
+    let each = if target.is_of_warmup() { "in warm-ups" } else { "another one for each conversation" };
     let cost = counted(u64::from(tokens), "token");
-    (target != CacheBustTarget::None).then(|| format!("{}: {each}, {cost}", target.name()))
+    (target != CacheBustTarget::None).then(|| format!("{} (`--cache-bust`): {each}, {cost}", target.name()))
 }
 
 /// The proxies on the way to the target, each once, in the order of the target's addresses.
