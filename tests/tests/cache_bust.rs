@@ -49,12 +49,9 @@ fn each_conversation_has_a_marker_of_its_own(
     #[values(&[], &["--isolate", "chat"])] place: &[&str],
 ) {
     let server = MockServer::start(["--tokens", "3", "--keep-texts"]);
-    let words = [
-        &["--cache-bust", target, "--num-conversations", "4", "--conversation-turn-mean", "2"],
-        &["--num-dataset-entries", "2", "--system-prompt", "Be brief."],
-        place,
-    ]
-    .concat();
+    let load = ["--cache-bust", target, "--num-conversations", "4", "--conversation-turn-mean", "2"];
+    let content = ["--num-dataset-entries", "2", "--system-prompt", "Be brief."];
+    let words = [&load[..], &content, place].concat();
     let run = run(&server, &words);
     let requests = said(&server);
     assert_eq!(requests.len(), 8);
@@ -77,8 +74,9 @@ fn each_conversation_has_a_marker_of_its_own(
 fn one_seed_has_the_same_markers() {
     let all = |seed: &str, workers: &str| {
         let server = MockServer::start(["--tokens", "3", "--keep-texts"]);
-        let words = ["--cache-bust", "first-turn-prefix", "--request-count", "6", "--workers", workers];
-        run(&server, &[&words[..], &["--concurrency", "2", "--random-seed", seed]].concat());
+        let words = ["--url", server.url(), "--cache-bust", "first-turn-prefix", "--request-count", "6"];
+        let load = ["--workers", workers, "--concurrency", "2", "--random-seed", seed];
+        Tool::new(["profile", "--model", "m", "--ui", "none"]).args(words).args(load).run().succeeds();
         said(&server).into_iter().flatten().collect::<BTreeSet<_>>()
     };
     assert_eq!(all("7", "1"), all("7", "2"));

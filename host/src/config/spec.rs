@@ -275,9 +275,9 @@ run_spec! {
     audio_batch_size: usize = "--audio-batch-size" in media.audio_batch_size;
     num_dataset_entries: usize = "--num-dataset-entries" in num_dataset_entries;
     input_file: PathBuf = "--input-file" in input_file;
+    custom_dataset_type: crate::plan::FileFormat = "--custom-dataset-type" in custom_dataset_type;
     public_dataset: String = "--public-dataset" in public_dataset;
     data_dir: PathBuf = "--data-dir" in data_dir;
-    custom_dataset_type: crate::plan::FileFormat = "--custom-dataset-type" in custom_dataset_type;
     tokenizer: String = "--tokenizer" in tokenizer;
     tokenizer_revision: String = "--tokenizer-revision" in tokenizer_revision;
     apply_chat_template: () = "--apply-chat-template" in apply_chat_template;

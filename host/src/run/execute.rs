@@ -24,7 +24,7 @@ use crate::{
     config::redact,
     dataset::{self, DatasetError, Opened, Purpose, Source, Tokenizer, TokenizerError},
     node::{self, LoadedEndpoint, Loading, NodeError},
-    plan::{CacheBustTarget, DatasetConfig, Plan},
+    plan::{DatasetConfig, Plan},
     plugin::{Category, PluginError, Registry},
     record::{PolicyRecord, ProcessUsage, RunHeader, recorder::RecorderError, settings},
     seed::Seed,
@@ -146,7 +146,7 @@ fn prepare(
     let services = services::choose(registry, &plan)?;
     services.warnings.iter().for_each(|warning| observer.notice(warning));
     let tokenizer = load_tokenizer(&plan, metadata)?;
-    if let Some(tokenizer) = &tokenizer {
+    if let Some(tokenizer) = tokenizer.as_ref().filter(|_| !plan.cache_bust.is_none()) {
         plan.price_markers(dataset::marker_cost(plan.cache_bust, tokenizer));
     }
     registry.note_process_state();
@@ -216,7 +216,7 @@ fn open_dataset(
 ) -> Result<Arc<Source>, DatasetError> {
     let name = &plan.target.endpoint_type;
     let replay = plan.replay();
-    let is_marked = plan.cache_bust.target != CacheBustTarget::None;
+    let is_marked = !plan.cache_bust.is_none();
     let has_extra_inputs = !plan.target.extra_inputs.is_empty();
     let purpose =
         Purpose { endpoint, name, streaming: plan.target.streaming, has_extra_inputs, is_marked, replay };

@@ -315,6 +315,11 @@ pub(crate) struct ProfileFlags {
     #[arg(long, value_name = "FILE", help_heading = DATASET)]
     pub(crate) input_file: Option<PathBuf>,
 
+    /// The format of that file [default: detected].
+    #[arg(long, value_name = "TYPE", help_heading = DATASET)]
+    #[arg(value_parser = ChoiceParser::<FileFormat>::new())]
+    pub(crate) custom_dataset_type: Option<FileFormat>,
+
     /// Dataset by its name (`sharegpt`, or a repository of a hub), in place of a file. Nothing is fetched: it has to be in the folder
     /// of --data-dir or in the Hugging Face cache.
     #[arg(long, value_name = "NAME", help_heading = DATASET)]
@@ -326,11 +331,6 @@ pub(crate) struct ProfileFlags {
     /// `HF_HUB_CACHE` or `HF_HOME` says.
     #[arg(long, value_name = "DIR", help_heading = DATASET)]
     pub(crate) data_dir: Option<PathBuf>,
-
-    /// The format of that file [default: detected].
-    #[arg(long, value_name = "TYPE", help_heading = DATASET)]
-    #[arg(value_parser = ChoiceParser::<FileFormat>::new())]
-    pub(crate) custom_dataset_type: Option<FileFormat>,
 
     /// What counts tokens [default: builtin].
     ///

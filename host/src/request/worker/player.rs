@@ -280,7 +280,9 @@ impl<S: Sink> Player<S> {
         let (is_ok, at_ns) = (exchange.outcome.is_ok(), exchange.over_ns());
         let reply = (is_ok && !is_last).then(|| reply(&exchange.answer, self.wire.target.repeats_tool_calls));
         let is_unreachable = exchange.outcome.failure().is_some_and(|failure| failure.kind.is_nobody_there());
-        let ReadyRequest { turn, finished, .. } = *ready;
+        let ReadyRequest { turn, mut finished, .. } = *ready;
+        // A session's connections must not wait for its last record.
+        finished.exchange.affinity = None;
         hand_over(&self.sink, &self.wire.endpoint, finished);
         if let Some(rest) = rest.filter(|_| is_unreachable) {
             unless_drained(&mut context.control.clone(), pause(rest)).await;
