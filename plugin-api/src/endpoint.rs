@@ -253,6 +253,8 @@ impl<'a> TurnContext<'a> {
     /// | `base_path` | the path of the user's URL, without a slash at its end: it stands in front of the endpoint's path, unless it ends in what that begins with |
     /// | `path` | the whole path, when the user has fixed it; what [`RequestWriter::path`] says has no effect then |
     /// | `has_api_key` | the host will send the user's key, whatever the endpoint writes into that header |
+    /// | `previous_response_id` | in a conversation, the `response_id` that a parser told ([`EventSink::fact`]) of the answer before this request; absent where there was none, or where a recorded reply stands in its place |
+    /// | `previous_messages` | beside it: how many of [`TurnContext::messages`], from the first one on, the server has with that answer, which is the last of them |
     /// | `unix_time_s` | seconds since 1970 by when the request is due, or now if that is later; a slot may still be waited for |
     ///
     /// Queries are never told: they may hold secrets.
@@ -433,7 +435,8 @@ impl EventSink<'_> {
         (self.out.vt.follow_up())(self.out.context, path.into(), after_ms);
     }
 
-    /// A named fact about the answer: `model` (the one that really ran), `response_id`, or one of the API format's own, such as
+    /// A named fact about the answer: `model` (the one that really ran), `response_id` (the server's name for it, which the next
+    /// request of a conversation can refer to: [`TurnContext::facts_json`]), or one of the API format's own, such as
     /// how long the server says it took. The latter are kept with the request, a number as a number; the last one of a name
     /// stands.
     pub fn fact(&mut self, name: &str, value: &str) {

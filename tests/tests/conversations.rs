@@ -193,7 +193,7 @@ const CALLS_IN_CONVERSE: &str = r#"{"output":{"message":{"role":"assistant","con
 ]))]
 #[case::ollama("ollama_chat", CALLS_OF_OLLAMA, "messages", json!([
     {"role": "assistant", "content": "", "tool_calls": [{"id": "c-1", "function": {"name": "weather", "arguments": {"city": "Lima"}}}]},
-    {"role": "tool", "content": "sun", "tool_call_id": "c-1"},
+    {"role": "tool", "content": "sun", "tool_name": "weather", "tool_call_id": "c-1"},
 ]))]
 #[case::bedrock("bedrock_converse_stream", CALLS_IN_CONVERSE, "messages", json!([
     {"role": "assistant", "content": [{"toolUse": {"toolUseId": "c-1", "name": "weather", "input": {"city": "Lima"}}}]},

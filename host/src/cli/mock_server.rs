@@ -64,6 +64,15 @@ pub(crate) struct MockServerArgs {
     #[arg(long, default_value_t = 0, value_name = "N")]
     reasoning_tokens: u64,
 
+    /// Let each response to a request that offers tools call N of them, each with 4 of its last tokens; not behind a
+    /// result of a tool, and fewer where the response is too short
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    tool_calls: usize,
+
+    /// Keep the bodies of requests and what was said in responses, up to 64 MB, and tell them in `GET /truth`
+    #[arg(long)]
+    keep_texts: bool,
+
     /// Have the usage count K tokens for each word, as a server does whose tokenizer is not the client's
     #[arg(long, default_value = "1", value_name = "K", value_parser = usage_ratio)]
     usage_tokens_per_word: UsageRatio,
@@ -178,6 +187,8 @@ impl From<MockServerArgs> for Options {
             model: args.model,
             tokens: args.tokens,
             reasoning_tokens: args.reasoning_tokens,
+            tool_calls: args.tool_calls,
+            keeps_texts: args.keep_texts,
             seed: args.seed,
             usage: args.usage_tokens_per_word,
             pacing: Pacing { ttft: args.ttft_ms, itl: args.itl_ms, jitter: args.jitter_ms },

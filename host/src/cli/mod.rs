@@ -16,6 +16,7 @@ mod help;
 mod limits;
 mod logging;
 mod mock_server;
+mod names;
 mod option_rows;
 mod outcome;
 mod plugins;

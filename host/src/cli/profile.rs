@@ -9,6 +9,7 @@ use super::{
     exit::{Exit, Failure},
     limits,
     logging::LogFlags,
+    names::{self, Located},
     outcome::outcome,
     progress::{Display, Progress},
     recorded, refusal,
@@ -174,7 +175,8 @@ fn resolve_flags(flags: &ProfileFlags, registry: &Registry) -> Result<Resolved, 
     let endpoint = EndpointFacts { name: &entry.name, metadata: &entry.metadata, own_inputs: &own_inputs };
     let facts = facts()?;
     let key = std::env::var_os(API_KEY_VARIABLE).map(|key| key.to_string_lossy().into_owned());
-    let spec = |flags| RunSpec::new(flags, key.as_deref());
+    let Located { tokenizer, dataset } = names::located(flags)?;
+    let spec = |flags| RunSpec::new(flags, key.as_deref()).located(tokenizer.as_deref(), dataset.clone());
     let mut resolved = resolve(&spec(flags), endpoint, &facts)?;
     // Before anything is asked of a server, or said.
     redact::learn(redact::of_config(&resolved.plan));

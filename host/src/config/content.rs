@@ -47,6 +47,7 @@ pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems)
             spec.osl_distribution.origin(),
             spec.system_prompt.origin(),
             spec.system_prompt_file.origin(),
+            spec.cache_bust.origin(),
         ];
         for addition in additions.into_iter().flatten() {
             problems.push(payload_is_fixed(addition, by));
@@ -145,8 +146,9 @@ pub(super) fn tokenizer(spec: &RunSpec) -> TokenizerChoice {
 pub(crate) fn named_tokenizer(name: Option<&str>) -> TokenizerChoice {
     match name {
         None => TokenizerChoice::Builtin,
-        Some(name) if name.eq_ignore_ascii_case("builtin") => TokenizerChoice::Builtin,
-        Some(path) => TokenizerChoice::Local(PathBuf::from(path)),
+        Some(name) => {
+            TokenizerChoice::of_name(name).unwrap_or_else(|| TokenizerChoice::Local(PathBuf::from(name)))
+        }
     }
 }
 
@@ -156,6 +158,7 @@ mod tests {
 
     use super::*;
     use crate::config::{load, spec::tests::spec};
+    use crate::plan::Encoding;
 
     fn resolved(line: &str) -> DatasetConfig {
         let (spec, mut problems) = (spec(line), Problems::default());
@@ -192,6 +195,9 @@ mod tests {
     #[rstest]
     #[case("--tokenizer builtin", TokenizerChoice::Builtin)]
     #[case("--tokenizer Builtin", TokenizerChoice::Builtin)]
+    #[case("--tokenizer o200k_base", TokenizerChoice::Builtin)]
+    #[case("--tokenizer cl100k_base", TokenizerChoice::Encoding(Encoding::Cl100kBase))]
+    #[case("--tokenizer gpt2", TokenizerChoice::Encoding(Encoding::R50kBase))]
     #[case("", TokenizerChoice::Builtin)]
     #[case("--tokenizer a/tokenizer.json", TokenizerChoice::Local("a/tokenizer.json".into()))]
     fn tokens_are_counted_without_a_network(#[case] line: &str, #[case] choice: TokenizerChoice) {

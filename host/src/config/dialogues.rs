@@ -10,7 +10,9 @@ use super::{
     problems::Problems,
     spec::{Origin, RunSpec},
 };
-use crate::plan::{ContextConfig, DialogueConfig, LengthLaw, PrefixPool, SystemPrompt};
+use crate::plan::{
+    CacheBust, CacheBustTarget, ContextConfig, DialogueConfig, LengthLaw, PrefixPool, SystemPrompt,
+};
 
 /// Settings that only generated conversations have; those that are given.
 pub(super) fn generated_only(spec: &RunSpec) -> impl Iterator<Item = Origin> + use<> {
@@ -74,6 +76,25 @@ pub(super) fn context(spec: &RunSpec, problems: &mut Problems) -> ContextConfig 
         prefixes: prefixes
             .zip(spec.prefix_prompt_length.value())
             .map(|((number, _), tokens)| PrefixPool { number: number.get(), tokens: tokens.get() }),
+        marker_tokens: 0,
+    }
+}
+
+/// What keeps conversations out of the server's prefix cache. How many tokens it takes, nobody knows yet.
+pub(super) fn cache_bust(spec: &RunSpec) -> CacheBust {
+    CacheBust { target: spec.cache_bust.value().unwrap_or_default(), tokens: 0 }
+}
+
+/// Checks that there is a place for a marker.
+pub(super) fn check_cache_bust(
+    spec: &RunSpec,
+    endpoint: &EndpointMetadata,
+    name: &str,
+    problems: &mut Problems,
+) {
+    let asked = spec.cache_bust.given().filter(|(target, _)| **target != CacheBustTarget::None);
+    if let Some((_, flag)) = asked.filter(|_| !endpoint.supports_cache_bust) {
+        problems.push(ConfigError::NoMessages { flag, endpoint: name.to_owned() });
     }
 }
 

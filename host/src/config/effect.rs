@@ -11,7 +11,7 @@ use super::{
     spec::{Origin, RunSpec},
 };
 use crate::{
-    plan::{DatasetConfig, Phase, Target},
+    plan::{CacheBustTarget, DatasetConfig, Phase, Role, Target},
     screen::counted,
 };
 
@@ -42,11 +42,16 @@ const ONE_TURN: &str =
     "every conversation has one turn, as long as `--conversation-turn-mean` does not say otherwise";
 const NO_TLS: &str = "no `--url` begins with `https://`";
 
-const RULES: [Rule; 13] = [
+const RULES: [Rule; 18] = [
     Rule { origin: |spec| spec.ca_cert.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.client_cert.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.client_key.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.insecure.origin(), has_effect: uses_tls, because: NO_TLS },
+    Rule {
+        origin: |spec| spec.url_strategy.origin(),
+        has_effect: |run| run.target.urls.len() > 1,
+        because: "there is only one `--url`",
+    },
     Rule {
         origin: |spec| spec.use_legacy_max_tokens.origin(),
         has_effect: asks_for_output_lengths,
@@ -79,6 +84,26 @@ const RULES: [Rule; 13] = [
         because: "only an `--input-file` has recorded replies",
     },
     Rule {
+        origin: |spec| spec.apply_chat_template.origin(),
+        has_effect: |run| run.endpoint.consumes_system_message && run.endpoint.tokenizes_input,
+        because: "this endpoint sends no messages of a chat",
+    },
+    Rule {
+        origin: |spec| spec.data_dir.origin(),
+        has_effect: |run| run.spec.public_dataset.is_given() || run.spec.tokenizer.is_given(),
+        because: "neither `--tokenizer` nor `--public-dataset` has a name that is looked up",
+    },
+    Rule {
+        origin: |spec| spec.tokenizer_revision.origin(),
+        has_effect: |run| run.spec.tokenizer.get().is_some_and(|path| path.contains("snapshots")),
+        because: "the tokenizer is not in the Hugging Face cache, which has revisions",
+    },
+    Rule {
+        origin: |spec| spec.cache_bust.origin().filter(|_| marks_warmups(spec)),
+        has_effect: |run| run.phases.iter().any(|phase| phase.role == Role::Warmup),
+        because: "there is no warm-up to be marked",
+    },
+    Rule {
         origin: |spec| spec.use_server_token_count.origin(),
         has_effect: |run| run.endpoint.produces_tokens || run.endpoint.tokenizes_input,
         because: "the content of this endpoint is not counted in tokens",
@@ -105,6 +130,10 @@ pub(super) fn foreign_variables(names: &[String]) -> Option<String> {
     let verb = if list.len() == 1 { "has" } else { "have" };
     (!list.is_empty())
         .then(|| format!("{} {verb} no effect: prony reads no variables of AIPerf", list.join(", ")))
+}
+
+fn marks_warmups(spec: &RunSpec) -> bool {
+    spec.cache_bust.value().is_some_and(CacheBustTarget::is_of_warmup)
 }
 
 fn uses_tls(run: &Situation<'_>) -> bool {

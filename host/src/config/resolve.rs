@@ -93,6 +93,7 @@ pub(crate) fn resolve(
         target,
         dataset,
         tokenizer: content::tokenizer(spec),
+        apply_chat_template: spec.apply_chat_template.is_given(),
         phases,
         random_seed: spec.random_seed.value().unwrap_or(facts.seed),
         workers,
@@ -103,6 +104,7 @@ pub(crate) fn resolve(
         export_http_trace: spec.export_http_trace.is_given(),
         deadline_s: spec.deadline.value(),
         replies: spec.replies.value().unwrap_or_default(),
+        cache_bust: dialogues::cache_bust(spec),
         is_recorded: spec.mock_answer.is_given(),
     };
     Ok(Resolved { plan, warnings })
@@ -126,6 +128,7 @@ fn dataset(
     };
     problems.note(content::check_takes_payloads(&dataset, endpoint, name));
     dialogues::check_system(spec, endpoint, name, problems);
+    dialogues::check_cache_bust(spec, endpoint, name, problems);
     let dataset = content::with_media(dataset, media::media(spec, endpoint, name, problems), endpoint);
     problems.note(size::check(&dataset));
     dataset
@@ -316,7 +319,8 @@ mod tests {
           "export_outputs": false,
           "export_http_trace": false,
           "drain_s": 8.0,
-          "deadline_s": null
+          "deadline_s": null,
+          "replies": "live"
         }
         "#);
         assert!(warnings.is_empty());

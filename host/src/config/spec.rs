@@ -6,16 +6,17 @@
 use std::{
     fmt,
     num::{NonZeroU32, NonZeroU64},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use super::{
-    flags::{ArrivalPattern, ProfileFlags},
+    flags::{ArrivalPattern, ProfileFlags, UrlStrategy},
     lengths::{Mix, RangeRatio},
     rate_series::RateSeries,
 };
 use crate::plan::{
-    ConnectionReuse, Grace, OverflowPolicy, ReplyPolicy, SequenceLaw, Smoothness, TransportKind,
+    CacheBustTarget, ConnectionReuse, Grace, OverflowPolicy, ReplyPolicy, SequenceLaw, Smoothness,
+    TransportKind,
     media::{AudioFormat, ImageFormat},
 };
 
@@ -167,6 +168,7 @@ macro_rules! run_spec {
 run_spec! {
     model: Vec<String> = "--model" in model;
     url: Vec<String> = "--url" in url;
+    url_strategy: UrlStrategy = "--url-strategy" in url_strategy;
     custom_endpoint: String = "--custom-endpoint" in custom_endpoint;
     streaming: () = "--streaming" in streaming;
     api_key: String = "--api-key" in api_key;
@@ -244,6 +246,7 @@ run_spec! {
     conversation_turn_delay_stddev: f64 = "--conversation-turn-delay-stddev" in dialogues.delay_stddev;
     conversation_turn_delay_ratio: f64 = "--conversation-turn-delay-ratio" in dialogues.delay_ratio;
     replies: ReplyPolicy = "--replies" in dialogues.replies;
+    cache_bust: CacheBustTarget = "--cache-bust" in dialogues.cache_bust;
     system_prompt: String = "--system-prompt" in dialogues.system_prompt;
     system_prompt_file: PathBuf = "--system-prompt-file" in dialogues.system_prompt_file;
     shared_system_prompt_length: NonZeroU32
@@ -289,7 +292,11 @@ run_spec! {
     num_dataset_entries: usize = "--num-dataset-entries" in num_dataset_entries;
     input_file: PathBuf = "--input-file" in input_file;
     custom_dataset_type: crate::plan::FileFormat = "--custom-dataset-type" in custom_dataset_type;
+    public_dataset: String = "--public-dataset" in public_dataset;
+    data_dir: PathBuf = "--data-dir" in data_dir;
     tokenizer: String = "--tokenizer" in tokenizer;
+    tokenizer_revision: String = "--tokenizer-revision" in tokenizer_revision;
+    apply_chat_template: () = "--apply-chat-template" in apply_chat_template;
     use_server_token_count: () = "--use-server-token-count" in use_server_token_count;
     server_metrics: Vec<String> = "--server-metrics" in server_metrics;
     server_metrics_header: Vec<String> = "--server-metrics-header" in server_metrics_header;
@@ -308,6 +315,17 @@ run_spec! {
 }
 
 impl RunSpec {
+    /// The same with what names on the disk turned out to mean.
+    pub(crate) fn located(mut self, tokenizer: Option<&Path>, dataset: Option<PathBuf>) -> Self {
+        let path = tokenizer.map(|path| path.to_string_lossy().into_owned());
+        if let (Some((name, _)), Some(path)) = (&mut self.tokenizer.given, path) {
+            *name = path;
+        }
+        let by = self.public_dataset.origin().filter(|_| !self.input_file.is_given());
+        self.input_file.given = self.input_file.given.or_else(|| dataset.zip(by));
+        self
+    }
+
     /// What was typed, and the key in the environment where none was.
     pub(crate) fn new(flags: &ProfileFlags, key: Option<&str>) -> Self {
         let mut spec = Self::typed(flags);

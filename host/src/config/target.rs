@@ -70,7 +70,7 @@ pub(super) fn target(
         use_server_token_count: spec.use_server_token_count.is_given(),
         transport,
         http2: spec.http2.is_given(),
-        connection_reuse: spec.connection_reuse_strategy.value().unwrap_or_default(),
+        connection_reuse: connection_reuse(spec, transport, problems),
         tls: TlsConfig {
             insecure: spec.insecure.is_given(),
             ca_cert: spec.ca_cert.get().cloned(),
@@ -134,17 +134,38 @@ fn transport(spec: &RunSpec, problems: &mut Problems) -> TransportKind {
     }
 }
 
+/// Sessions can only have connections of their own where it is us who keep them.
+fn connection_reuse(spec: &RunSpec, transport: TransportKind, problems: &mut Problems) -> ConnectionReuse {
+    let Some((reuse, by)) = spec.connection_reuse_strategy.given() else { return ConnectionReuse::default() };
+    if *reuse == ConnectionReuse::StickyUserSessions && transport == TransportKind::Portable {
+        let with = match spec.transport.given() {
+            Some((_, by)) => Said::with_value(by, "portable"),
+            None => Said::from(spec.http2.origin().unwrap_or(Origin::Flag(spec.http2.flag()))),
+        };
+        problems.push(ConfigError::Clash {
+            flag: Said::with_value(by, "sticky-user-sessions"),
+            with,
+            reason: "its library chooses the connection of a request by itself",
+        });
+    }
+    *reuse
+}
+
 /// Connections can only wait where they are kept, and where it is us who keep them.
 fn preconnect(spec: &RunSpec) -> Result<bool, ConfigError> {
     let Some(by) = spec.preconnect.origin() else { return Ok(false) };
     let reuse = spec.connection_reuse_strategy.given();
-    let never = reuse.filter(|(reuse, _)| **reuse == ConnectionReuse::Never);
+    let own = reuse.and_then(|(reuse, by)| match reuse {
+        ConnectionReuse::Pooled => None,
+        ConnectionReuse::Never => Some(Said::with_value(by, "never")),
+        ConnectionReuse::StickyUserSessions => Some(Said::with_value(by, "sticky-user-sessions")),
+    });
     let portable = spec.transport.given().filter(|(transport, _)| **transport == TransportKind::Portable);
     let other = spec
         .http2
         .origin()
         .map(Said::from)
-        .or_else(|| never.map(|(_, by)| Said::with_value(by, "never")))
+        .or(own)
         .or_else(|| portable.map(|(_, by)| Said::with_value(by, "portable")));
     other.map_or(Ok(true), |other| Err(ConfigError::Preconnect { by, other }))
 }

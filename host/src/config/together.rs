@@ -16,6 +16,7 @@ pub(super) fn check(spec: &RunSpec, problems: &mut Problems) {
     problems.require(&spec.mock_answer, &spec.mock);
     problems.require(&spec.dry_run_output, &spec.dry_run);
     problems.require(&spec.overwrite, &spec.artifact_dir);
+    problems.require(&spec.tokenizer_revision, &spec.tokenizer);
     for (flag, with, reason) in exclusive(spec) {
         if let (Some(flag), Some(with)) = (flag, with) {
             problems.push(ConfigError::Clash { flag: flag.into(), with: with.into(), reason });
@@ -26,7 +27,9 @@ pub(super) fn check(spec: &RunSpec, problems: &mut Problems) {
 /// Two settings that exclude each other, where they are given, and why.
 type Pair = (Option<Origin>, Option<Origin>, &'static str);
 
-fn exclusive(spec: &RunSpec) -> [Pair; 8] {
+fn exclusive(spec: &RunSpec) -> [Pair; 9] {
+    let file = Origin::Flag(spec.input_file.flag());
+    let typed_file = spec.input_file.origin().filter(|origin| *origin == file);
     let (mock, not_scraped) = (spec.mock.origin(), spec.no_server_metrics.origin());
     [
         (spec.proxy.origin(), spec.no_proxy.origin(), "it asks for no proxy at all"),
@@ -34,6 +37,7 @@ fn exclusive(spec: &RunSpec) -> [Pair; 8] {
         (spec.ca_cert.origin(), spec.insecure.origin(), "any certificate is trusted then"),
         (spec.http2.origin(), mock, "the mock server speaks HTTP/1.1"),
         (mock, spec.url.origin(), "the mock server is the one that is measured"),
+        (spec.public_dataset.origin(), typed_file, "a run has one dataset"),
         (spec.server_metrics.origin(), not_scraped, NOT_SCRAPED),
         (spec.server_metrics_header.origin(), not_scraped, NOT_SCRAPED),
         (spec.server_metrics_interval.origin(), not_scraped, NOT_SCRAPED),

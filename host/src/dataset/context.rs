@@ -35,6 +35,8 @@ pub(super) struct Context {
     system: Option<Part>,
     user_context_tokens: Option<u64>,
     prefixes: Vec<Arc<str>>,
+    /// Tokens that first turns leave free.
+    pub(super) marker_tokens: u64,
     /// Never drawn from: each conversation draws from a copy with its number.
     choice: ChaCha8Rng,
 }
@@ -61,6 +63,7 @@ impl Context {
             system,
             user_context_tokens: config.user_context_tokens.map(u64::from),
             prefixes: pool.map(|number| writer.write(PREFIX + number, tokens).text.into()).collect(),
+            marker_tokens: config.marker_tokens.into(),
             choice: seed.stream("dataset.prompt.prefix"),
         })
     }

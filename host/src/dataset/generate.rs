@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     Message, Part, Script, Start, Step,
     ahead::Maker,
+    chat_template::Framing,
     context::{Context, SystemPromptError},
     length::{self, Lengths},
     media::Media,
@@ -119,8 +120,14 @@ impl Generator {
             Texts::Prompts { lengths, batch_size } => {
                 let first = number_of_turn.saturating_mul(*batch_size);
                 let texts = first..first.saturating_add(*batch_size);
-                let written = |text| self.writer.write(text, lengths.input(number_of_turn, text));
-                texts.map(|text| ("", written(text))).collect()
+                let written = |text| {
+                    let asked = lengths.input(number_of_turn, text);
+                    let marker = if turn == 0 { self.context.marker_tokens } else { 0 };
+                    let is_first = text == first;
+                    let tokens = if is_first { self.room(asked.saturating_sub(marker), turn) } else { asked };
+                    ("", self.writer.write(text, tokens))
+                };
+                texts.map(written).collect()
             }
             Texts::Rankings(rankings) => rankings.write(number_of_turn, &self.writer),
         };
@@ -145,7 +152,7 @@ impl Generator {
         let reply_tokens = reply.as_ref().and_then(|reply| {
             self.tokenizer.is_some().then(|| reply.parts.iter().map(|part| self.count(&part.data)).sum())
         });
-        Step {
+        let mut step = Step {
             reply,
             reply_tokens,
             messages,
@@ -153,7 +160,23 @@ impl Generator {
             max_tokens,
             input_tokens,
             ..Step::default()
+        };
+        if let Some((framing, texts)) = self.framing().zip(input_tokens) {
+            // A turn behind another one has the reply before it as well.
+            step.context = (turn > 0).then_some(0);
+            step.input_tokens = Some(framing.around(&step, texts));
         }
+        step
+    }
+
+    fn framing(&self) -> Option<Framing> {
+        self.tokenizer.as_ref()?.framing()
+    }
+
+    /// The tokens that are left of so many for a turn's text, beside what the chat template adds; at least one.
+    fn room(&self, tokens: u64, turn: u64) -> u64 {
+        let framing = self.framing().map_or(0, |framing| framing.of_turn(turn == 0));
+        tokens.saturating_add_signed(framing.saturating_neg()).max(1)
     }
 
     /// What a session repeats that starts behind this turn: a reply as long as the turn asks for, if it does.

@@ -7,6 +7,7 @@
 mod acceptance;
 mod ahead;
 mod anonymise;
+mod chat_template;
 mod context;
 mod corpus;
 mod error;
@@ -15,9 +16,11 @@ mod file;
 mod filed;
 mod formats;
 mod generate;
+pub(crate) mod hub;
 pub(crate) mod inspect;
 mod length;
 mod lexicon;
+mod markers;
 mod media;
 mod open;
 mod preparation;
@@ -49,6 +52,7 @@ pub(crate) use self::{
     error::DatasetError,
     formats::{BodyFormat, FileError, Replied, asked, replied},
     inspect::Contents,
+    markers::{Markers, cost as marker_cost},
     open::{Opened, Purpose, open, open_for},
     script::{Message, PAYLOAD, Part, Prompt, Recorded, Script, Start, Step, StepPlace},
     source::Source,

@@ -48,6 +48,8 @@ pub(crate) struct Purpose<'a> {
     pub(crate) streaming: bool,
     /// Members are added to bodies.
     pub(crate) has_extra_inputs: bool,
+    /// Conversations get markers.
+    pub(crate) is_marked: bool,
     /// What of it is replayed at its own instants, if it is.
     pub(crate) replay: Option<Replay>,
 }
@@ -78,14 +80,18 @@ pub(crate) fn open_for(
     if let DatasetConfig::File { osl, system, .. } = config
         && facts.are_payloads()
     {
-        warnings.extend(without_effect(osl.is_some(), system.is_some(), purpose.has_extra_inputs));
+        warnings.extend(without_effect([
+            (osl.is_some(), "--osl"),
+            (system.is_some(), "--system-prompt"),
+            (purpose.has_extra_inputs, "--extra-inputs"),
+            (purpose.is_marked, "--cache-bust"),
+        ]));
     }
     Ok(Opened { source, warnings })
 }
 
 /// What is said of settings that would change bodies, where a file is found to hold nothing but such.
-fn without_effect(osl: bool, system: bool, extra_inputs: bool) -> impl Iterator<Item = String> {
-    let settings = [(osl, "--osl"), (system, "--system-prompt"), (extra_inputs, "--extra-inputs")];
+fn without_effect(settings: [(bool, &'static str); 4]) -> impl Iterator<Item = String> {
     let given = settings.into_iter().filter(|(is_given, _)| *is_given);
     given.map(|(_, flag)| {
         format!("`{flag}` changes no request body of the input file: whole bodies are sent as they are")

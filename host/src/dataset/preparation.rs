@@ -98,6 +98,7 @@ fn count(step: &mut Step, tokenizer: &Tokenizer) {
     let of = |message: &Message| {
         message.parts.iter().filter_map(tools::counted_text).map(|text| count(&text)).sum::<u64>()
     };
-    step.input_tokens = Some(step.messages.iter().map(of).sum());
+    let texts = step.messages.iter().map(of).sum();
+    step.input_tokens = Some(tokenizer.framing().map_or(texts, |framing| framing.around(step, texts)));
     step.reply_tokens = step.reply.as_ref().map(of);
 }

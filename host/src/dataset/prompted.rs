@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use super::{
-    Message, Part, Script, Step, ahead::Maker, script::Prompt, synthetic::Writer, tokenizer::Tokenizer,
+    Message, Part, Script, Step, ahead::Maker, chat_template::Framing, script::Prompt, synthetic::Writer,
+    tokenizer::Tokenizer,
 };
 use crate::seed::Seed;
 
@@ -53,7 +54,10 @@ impl PromptWriter {
         let written = self.tokenizer.as_ref().map(|tokenizer| {
             if tokenizer.is_builtin() { prompt.tokens } else { tokenizer.count(&text) as u64 }
         });
-        step.input_tokens = written.map(|tokens| tokens + step.input_tokens.unwrap_or(0));
+        let before = step.input_tokens.unwrap_or(0);
+        let framing = self.tokenizer.as_ref().and_then(|tokenizer| tokenizer.framing());
+        let around = framing.map_or(0, Framing::of_user_message);
+        step.input_tokens = written.map(|tokens| (tokens + before).saturating_add_signed(around));
         step.messages.insert(0, Message::user(vec![Part::text(text)]));
     }
 

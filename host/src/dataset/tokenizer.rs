@@ -9,9 +9,17 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
+use tiktoken_rs::CoreBPE;
 
-use super::vocabulary;
-use crate::{bounded, explain::Explain, plan::TokenizerChoice};
+use super::{
+    chat_template::{Framing, TemplateError},
+    vocabulary,
+};
+use crate::{
+    bounded,
+    explain::Explain,
+    plan::{Encoding, Plan, TokenizerChoice},
+};
 
 /// The file that a tokenizer's folder must hold.
 const FILE_NAME: &str = "tokenizer.json";
@@ -21,6 +29,10 @@ const MOST_MEGABYTES: u64 = 256;
 
 /// SHA-256 of the published vocabulary file `o200k_base.tiktoken`. A test derives it from the vocabulary in use.
 const BUILTIN_FINGERPRINT: &str = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d";
+/// The same of the other vocabularies of OpenAI's.
+const CL100K_FINGERPRINT: &str = "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7";
+const P50K_FINGERPRINT: &str = "94b5ca7dff4d00767bc256fdd1b27e5b17361d7b8a5f968547f9f23eb70d2069";
+const R50K_FINGERPRINT: &str = "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930";
 
 /// Text of several scripts. A vocabulary without a token for the unknown fails on it, rather than in the middle of
 /// a run.
@@ -40,6 +52,8 @@ pub(crate) struct Tokenizer {
     name: String,
     fingerprint: String,
     engine: Engine,
+    /// What the model's chat template adds to conversations, where that is counted.
+    framing: Option<Framing>,
 }
 
 impl std::fmt::Debug for Tokenizer {
@@ -51,6 +65,8 @@ impl std::fmt::Debug for Tokenizer {
 enum Engine {
     /// `o200k_base`, which needs nothing.
     Builtin,
+    /// Another vocabulary of OpenAI's, which has to be made first.
+    Encoding(Box<CoreBPE>),
     Local(Box<tokenizers::Tokenizer>),
 }
 
@@ -83,6 +99,16 @@ pub(crate) enum TokenizerError {
         /// Where it stops making sense.
         source: tokenizers::Error,
     },
+    /// A bug of ours: a vocabulary of the program's own is none.
+    #[error("make the tokenizer `{name}`")]
+    BrokenEncoding {
+        name: &'static str,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The model's chat template cannot be used.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
     /// Its vocabulary cannot express every text.
     #[error("encode a probe text with the tokenizer `{path}`")]
     CannotEncode {
@@ -95,11 +121,6 @@ pub(crate) enum TokenizerError {
 impl Explain for TokenizerError {
     fn hint(&self) -> String {
         match self {
-            Self::Missing { path } if looks_like_a_hub_id(path) => format!(
-                "prony is offline and fetches nothing from a model hub: give the folder that holds the `{FILE_NAME}` \
-                 of `{}`, or `builtin`",
-                path.display()
-            ),
             Self::Missing { .. } => {
                 format!("give a `{FILE_NAME}`, the folder that holds one, or `builtin`")
             }
@@ -107,6 +128,8 @@ impl Explain for TokenizerError {
                 "give a folder that holds a `{FILE_NAME}` (`save_pretrained` of a fast tokenizer writes one), or \
                  `builtin`"
             ),
+            Self::Template(error) => error.hint(),
+            Self::BrokenEncoding { .. } => "use `builtin`".to_owned(),
             Self::Unreadable { .. } => "check the file's permissions".to_owned(),
             Self::OtherJson { path } => match path.with_file_name(FILE_NAME) {
                 beside if beside.is_file() && beside != *path => format!("give `{}`", beside.display()),
@@ -132,6 +155,7 @@ impl Tokenizer {
     pub(crate) fn load(choice: &TokenizerChoice) -> Result<Self, TokenizerError> {
         match choice {
             TokenizerChoice::Builtin => Ok(Self::builtin()),
+            TokenizerChoice::Encoding(encoding) => Self::encoding(*encoding),
             TokenizerChoice::Local(path) => Self::local(path),
         }
     }
@@ -141,7 +165,22 @@ impl Tokenizer {
             name: "builtin:o200k_base".into(),
             fingerprint: BUILTIN_FINGERPRINT.into(),
             engine: Engine::Builtin,
+            framing: None,
         }
+    }
+
+    fn encoding(encoding: Encoding) -> Result<Self, TokenizerError> {
+        let name = encoding.name();
+        let (fingerprint, engine) = match encoding {
+            Encoding::Cl100kBase => (CL100K_FINGERPRINT, tiktoken_rs::cl100k_base()),
+            Encoding::P50kBase => (P50K_FINGERPRINT, tiktoken_rs::p50k_base()),
+            Encoding::R50kBase => (R50K_FINGERPRINT, tiktoken_rs::r50k_base()),
+        };
+        let engine =
+            engine.map_err(|source| TokenizerError::BrokenEncoding { name, source: source.into() })?;
+        let engine = Engine::Encoding(Box::new(engine));
+        let (name, fingerprint) = (format!("builtin:{name}"), fingerprint.into());
+        Ok(Self { name, fingerprint, engine, framing: None })
     }
 
     fn local(choice: &Path) -> Result<Self, TokenizerError> {
@@ -156,12 +195,43 @@ impl Tokenizer {
                     name: choice.display().to_string(),
                     fingerprint: hexadecimal(&Sha256::digest(&text)),
                     engine: Engine::Local(Box::new(tokenizer)),
+                    framing: None,
                 }),
                 Err(source) => Err(TokenizerError::CannotEncode { path, source }),
             },
             Err(_) if is_other_json(&text) => Err(TokenizerError::OtherJson { path }),
             Err(source) => Err(TokenizerError::NotATokenizer { path, source }),
         }
+    }
+
+    /// The tokenizer of a run.
+    ///
+    /// # Errors
+    /// As of [`Tokenizer::load`] and [`Tokenizer::with_chat_template`].
+    pub(crate) fn of_plan(plan: &Plan) -> Result<Self, TokenizerError> {
+        if plan.apply_chat_template {
+            Self::with_chat_template(&plan.tokenizer)
+        } else {
+            Self::load(&plan.tokenizer)
+        }
+    }
+
+    /// The chosen tokenizer, which counts conversations as the model's chat template makes them.
+    ///
+    /// # Errors
+    /// As of [`Tokenizer::load`], and when there is no template that can be used.
+    fn with_chat_template(choice: &TokenizerChoice) -> Result<Self, TokenizerError> {
+        let tokenizer = Self::load(choice)?;
+        let TokenizerChoice::Local(path) = choice else {
+            return Err(TemplateError::None(tokenizer.name).into());
+        };
+        let framing = Framing::measure(&find(path)?, |text| tokenizer.count(text))?;
+        Ok(Self { framing: Some(framing), ..tokenizer })
+    }
+
+    /// What the model's chat template adds to conversations, where that is counted.
+    pub(super) fn framing(&self) -> Option<Framing> {
+        self.framing
     }
 
     /// What the user calls it, for the report.
@@ -187,6 +257,7 @@ impl Tokenizer {
         let pieces = pieces(text);
         match &self.engine {
             Engine::Builtin => pieces.map(vocabulary::count).sum(),
+            Engine::Encoding(engine) => pieces.map(|piece| engine.count_ordinary(piece)).sum(),
             Engine::Local(tokenizer) => {
                 pieces.filter_map(|piece| Some(encoding(tokenizer, piece)?.len())).sum()
             }
@@ -198,6 +269,7 @@ impl Tokenizer {
         let pieces = pieces(text);
         match &self.engine {
             Engine::Builtin => pieces.flat_map(vocabulary::encode).collect(),
+            Engine::Encoding(engine) => pieces.flat_map(|piece| engine.encode_ordinary(piece)).collect(),
             Engine::Local(tokenizer) => {
                 let encodings = pieces.filter_map(|piece| encoding(tokenizer, piece));
                 encodings.flat_map(|encoding| encoding.get_ids().to_vec()).collect()
@@ -210,6 +282,10 @@ impl Tokenizer {
         match &self.engine {
             Engine::Builtin => {
                 let bytes = vocabulary::decode(ids).unwrap_or_default();
+                String::from_utf8_lossy(&bytes).into_owned()
+            }
+            Engine::Encoding(engine) => {
+                let bytes = engine.decode_bytes(ids).unwrap_or_default();
                 String::from_utf8_lossy(&bytes).into_owned()
             }
             Engine::Local(tokenizer) => tokenizer.decode(ids, false).unwrap_or_default(),
@@ -312,16 +388,6 @@ fn encoding(tokenizer: &tokenizers::Tokenizer, text: &str) -> Option<tokenizers:
         .ok()
 }
 
-/// One slash and nothing that only a path has: `org/name`, as model hubs name things.
-fn looks_like_a_hub_id(path: &Path) -> bool {
-    let Some((owner, name)) = path.to_str().and_then(|path| path.split_once('/')) else { return false };
-    let plain = |part: &str| {
-        part.starts_with(|first: char| first.is_ascii_alphanumeric())
-            && part.chars().all(|char| char.is_ascii_alphanumeric() || "-_.".contains(char))
-    };
-    plain(owner) && plain(name) && path.extension().is_none_or(|extension| extension != "json")
-}
-
 /// Gives this thread a low priority, where threads have one of their own: low enough to yield to the load, and not so low
 /// that a busy machine never finishes. Without the right to, it keeps its own.
 pub(crate) fn yield_to_others() {
@@ -338,8 +404,11 @@ mod tests {
     use sha2::{Digest, Sha256};
     use tempfile::TempDir;
 
-    use super::{LONGEST_BLANK, LONGEST_WORD, Tokenizer, hexadecimal, pieces, vocabulary};
-    use crate::{explain::Explain, plan::TokenizerChoice};
+    use super::{Engine, LONGEST_BLANK, LONGEST_WORD, Tokenizer, hexadecimal, pieces, vocabulary};
+    use crate::{
+        explain::Explain,
+        plan::{Encoding, TokenizerChoice},
+    };
 
     fn builtin() -> Tokenizer {
         Tokenizer::load(&TokenizerChoice::Builtin).unwrap()
@@ -379,6 +448,27 @@ mod tests {
     }
 
     #[rstest]
+    #[case::cl100k(Encoding::Cl100kBase, 100_256, None, [15339, 1917])]
+    #[case::p50k(Encoding::P50kBase, 50_281, Some(50_256), [31373, 995])]
+    #[case::r50k(Encoding::R50kBase, 50_256, None, [31373, 995])]
+    fn other_encodings_are_the_published_ones(
+        #[case] encoding: Encoding,
+        #[case] tokens: u32,
+        #[case] special: Option<u32>,
+        #[case] hello: [u32; 2],
+    ) {
+        let tokenizer = Tokenizer::load(&TokenizerChoice::Encoding(encoding)).unwrap();
+        assert_eq!(tokenizer.encode("hello world"), hello);
+        assert_eq!(tokenizer.count("hello world"), 2);
+        let Engine::Encoding(engine) = &tokenizer.engine else { panic!("it is no table") };
+        let lines = (0..tokens).filter(|id| Some(*id) != special).map(|id| {
+            let bytes = engine.decode_bytes(&[id]).unwrap();
+            format!("{} {id}\n", STANDARD.encode(bytes))
+        });
+        assert_eq!(hexadecimal(&Sha256::digest(lines.collect::<String>())), tokenizer.fingerprint());
+    }
+
+    #[rstest]
     #[case::folder(fixture())]
     #[case::file(fixture().join("tokenizer.json"))]
     fn a_local_tokenizer_is_a_file_or_its_folder(#[case] path: PathBuf) {
@@ -393,6 +483,7 @@ mod tests {
 
     #[rstest]
     #[case::builtin(builtin())]
+    #[case::encoding(Tokenizer::load(&TokenizerChoice::Encoding(Encoding::Cl100kBase)).unwrap())]
     #[case::local(local(fixture()))]
     fn texts_survive_encoding(
         #[case] tokenizer: Tokenizer,
@@ -492,14 +583,6 @@ mod tests {
         insta::assert_snapshot!(error("./here"), @r"
         failed to find the tokenizer `./here`: there is no such file or folder
             give a `tokenizer.json`, the folder that holds one, or `builtin`
-        ");
-    }
-
-    #[test]
-    fn a_name_on_a_model_hub_is_refused_with_the_way_out() {
-        insta::assert_snapshot!(error("some-org/Some-Model-7B.v2"), @r"
-        failed to find the tokenizer `some-org/Some-Model-7B.v2`: there is no such file or folder
-            prony is offline and fetches nothing from a model hub: give the folder that holds the `tokenizer.json` of `some-org/Some-Model-7B.v2`, or `builtin`
         ");
     }
 

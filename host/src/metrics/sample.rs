@@ -8,9 +8,9 @@ use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 use crate::{
     config::redact,
     plan::{
-        ConnectionReuse, ContextConfig, DatasetConfig, DialogueConfig, LengthLaw, Load, Phase, Plan, Ramp,
-        ReplyPolicy, Role, Rules, SequenceLaw, SequenceLengths, ServerMetricsConfig, ServicesConfig,
-        StopRule, Target, TlsConfig, TokenizerChoice, TransportKind, media::MediaConfig,
+        CacheBust, ConnectionReuse, ContextConfig, DatasetConfig, DialogueConfig, LengthLaw, Load, Phase,
+        Plan, Ramp, ReplyPolicy, Role, Rules, SequenceLaw, SequenceLengths, ServerMetricsConfig,
+        ServicesConfig, StopRule, Target, TlsConfig, TokenizerChoice, TransportKind, media::MediaConfig,
     },
     plugin::UsedPlugin,
     record::{
@@ -114,6 +114,7 @@ pub(crate) fn config() -> Plan {
             context: ContextConfig::default(),
         },
         tokenizer: TokenizerChoice::Builtin,
+        apply_chat_template: false,
         phases: vec![phase(0, Role::Warmup, 1), phase(1, Role::Measured, 4)],
         random_seed: 42,
         workers: 1,
@@ -125,6 +126,7 @@ pub(crate) fn config() -> Plan {
         export_http_trace: false,
         deadline_s: None,
         replies: ReplyPolicy::Live,
+        cache_bust: CacheBust::default(),
         is_recorded: false,
     }
 }

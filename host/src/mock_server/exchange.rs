@@ -15,9 +15,9 @@ use super::{
     job::{Generation, Job, Kind, Output},
     pace::Pace,
     reply::{self, Identity},
-    script,
+    script::{self, Channel},
     speech::{self, Speech},
-    truth::{OpenRequest, Outcome, RequestTruth},
+    truth::{OpenRequest, Outcome, RequestTruth, Said, Texts},
     wire::{Gone, Persistence, Request, Wire},
     words,
 };
@@ -78,6 +78,15 @@ pub(super) async fn conduct(mock: &Mock, wire: &mut Wire, asked: Asked<'_>, requ
     }
 }
 
+/// What an answer is to say in one of its choices.
+fn said(speech: &Speech<'_>, choice: u64) -> Said {
+    Said {
+        reasoning: speech.text(choice, Channel::Reasoning),
+        text: speech.text(choice, Channel::Content),
+        tool_calls: speech.calls(choice).collect(),
+    }
+}
+
 /// How an answer ended.
 #[derive(Clone, Copy, Debug)]
 enum Ending {
@@ -119,6 +128,7 @@ impl<'a> Exchange<'a> {
         open: &OpenRequest,
     ) -> Self {
         let (number, api_format) = (open.number, asked.api_format(request));
+        let texts = mock.options.keeps_texts.then(|| Texts::of_request(&request.body));
         let fact = RequestTruth {
             request_id: request.head.request_id.clone().unwrap_or_else(|| format!("mock-{number}")),
             number,
@@ -136,6 +146,7 @@ impl<'a> Exchange<'a> {
             status: 0,
             outcome: Outcome::Abandoned,
             fault: None,
+            texts,
         };
         let options = &mock.options;
         Self {
@@ -176,11 +187,15 @@ impl<'a> Exchange<'a> {
             id: format!("{}-{}", self.api_format.id_prefix(), self.fact.request_id),
             model: job.model,
             created: (self.mock.truth.clock().wall_start_ns() + self.fact.arrived_ns) / 1_000_000_000,
+            number: self.fact.number,
         };
         let prompt_tokens = job.prompt_tokens;
         let body = match job.output {
             Output::Text(generation) => {
                 let speech = Speech { identity: &identity, prompt_tokens, generation: &generation };
+                if let Some(texts) = &mut self.fact.texts {
+                    texts.said = (0..generation.choices).map(|choice| said(&speech, choice)).collect();
+                }
                 return match generation.delivery {
                     Delivery::Stream { .. } => self.stream(&speech).await,
                     Delivery::Whole => self.whole(&speech).await,
@@ -245,7 +260,7 @@ impl<'a> Exchange<'a> {
     fn describe(&mut self, job: &Job) {
         self.fact.model = Some(job.model.clone());
         self.fact.prompt_tokens = job.prompt_tokens;
-        if let Output::Text(generation) = job.output {
+        if let Output::Text(generation) = &job.output {
             self.fact.requested_tokens = generation.limit;
             self.fact.streaming = generation.delivery != Delivery::Whole;
         }
@@ -253,7 +268,8 @@ impl<'a> Exchange<'a> {
 
     /// The answer at once, when its last token is due.
     async fn whole(&mut self, speech: &Speech<'_>) -> Result<Ending, Gone> {
-        let Generation { tokens, choices, .. } = *speech.generation;
+        let Generation { tokens, choices, .. } = speech.generation;
+        let (tokens, choices) = (*tokens, *choices);
         let (content_type, body) = speech.page();
         let due = self.pace.due(tokens - 1);
         self.wire.wait_until(due).await?;
@@ -297,13 +313,13 @@ impl<'a> Exchange<'a> {
     /// The head and the role (or whatever else an API format begins with) leave at once, as from a server that answers before it has computed anything: whoever takes
     /// them for a token reports a time to first token near zero.
     async fn stream(&mut self, speech: &Speech<'_>) -> Result<Ending, Gone> {
-        let generation = *speech.generation;
+        let generation = speech.generation;
         let mut frames = speech.frames();
         let kind = generation.kind;
         let begin = speech::on_wire(kind, frames.begin());
         self.open_stream(speech::content_type(kind), &begin).await?;
         let mut middle = Some(generation.tokens / 2);
-        for bundle in script::bundles(self.mock.options.framing, generation.reasoning, generation.tokens) {
+        for bundle in script::bundles(self.mock.options.framing, generation.sections()) {
             if middle.take_if(|middle| bundle.tokens.end > *middle).is_some()
                 && let Turn::End(ending) = self.break_in_the_middle(kind).await?
             {
@@ -313,8 +329,11 @@ impl<'a> Exchange<'a> {
             self.wire.wait_until(due).await?;
             let size = bundle.tokens.end - bundle.tokens.start;
             for choice in 0..generation.choices {
-                let words = words::text(choice, bundle.tokens.clone());
-                let events = speech::on_wire(kind, frames.text(choice, bundle.channel, &words));
+                let events = match bundle.channel {
+                    Channel::Call(number) => frames.call(choice, &speech.piece(choice, number, &bundle)),
+                    channel => frames.text(choice, channel, &words::text(choice, bundle.tokens.clone())),
+                };
+                let events = speech::on_wire(kind, events);
                 self.wire.send(&http::chunk(&events)).await?;
                 self.fact.sent(size, self.mock.truth.clock().now());
             }

@@ -1,5 +1,7 @@
 //! [`Job`]: what a valid API request asks for.
 
+use std::ops::Range;
+
 use serde_json::{Map, Value};
 
 use super::{
@@ -7,6 +9,8 @@ use super::{
     api_format::ApiFormat,
     fields::{Delivery, Encoding, Fields},
     options::Options,
+    script::{Channel, Section},
+    tools::{self, TOKENS_A_CALL},
 };
 
 /// More choices than this are refused, as by the original API.
@@ -59,7 +63,7 @@ pub(super) enum Output {
 }
 
 /// Text to generate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Generation {
     pub(super) kind: Kind,
     /// The request's own limit, which is then met exactly.
@@ -68,6 +72,8 @@ pub(super) struct Generation {
     pub(super) tokens: u64,
     /// How many of them, the first ones, are reasoning. A completion has none.
     pub(super) reasoning: u64,
+    /// The tools that are called at the end, each with [`TOKENS_A_CALL`] of the tokens.
+    pub(super) tools: Vec<String>,
     /// Both as the usage counts them.
     pub(super) counted: Counted,
     /// `n`, times the prompts of a batch.
@@ -83,9 +89,46 @@ pub(super) struct Counted {
 }
 
 impl Generation {
-    /// `length` when the request's limit ended the text, else `stop`.
+    /// `tool_calls` when it calls tools, `length` when the request's limit ended the text, else `stop`.
     pub(super) fn finish_reason(&self) -> &'static str {
-        if self.limit.is_some() { "length" } else { "stop" }
+        self.reason("tool_calls", "length", "stop")
+    }
+
+    /// Why it ended, in an API format's words: it calls tools, met its limit, or said all.
+    pub(super) fn reason(&self, calls: &'static str, limit: &'static str, end: &'static str) -> &'static str {
+        match self.limit {
+            _ if !self.tools.is_empty() => calls,
+            Some(_) => limit,
+            None => end,
+        }
+    }
+
+    /// Where the visible text ends, and the first call begins.
+    pub(super) fn content_end(&self) -> u64 {
+        self.tokens - TOKENS_A_CALL * self.tools.len() as u64
+    }
+
+    /// The tokens of the call with this number, from 0.
+    pub(super) fn call_tokens(&self, number: usize) -> Range<u64> {
+        let start = self.content_end() + TOKENS_A_CALL * number as u64;
+        start..start + TOKENS_A_CALL
+    }
+
+    /// Its parts, in order. Ollama sends no piece of a call.
+    pub(super) fn sections(&self) -> Vec<Section> {
+        let section = |channel, tokens| Section { channel, tokens, is_whole: false };
+        let mut sections = vec![
+            section(Channel::Reasoning, 0..self.reasoning),
+            section(Channel::Content, self.reasoning..self.content_end()),
+        ];
+        let is_whole = self.kind == Kind::Ollama;
+        sections.extend(
+            (0..self.tools.len()).map(|number| Section {
+                is_whole,
+                ..section(Channel::Call(number), self.call_tokens(number))
+            }),
+        );
+        sections
     }
 }
 
@@ -110,7 +153,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// It has a channel for reasoning.
+    /// It has a channel for reasoning, and calls of tools.
     pub(super) fn reasons(self) -> bool {
         matches!(self, Self::Chat | Self::Responses | Self::Messages | Self::Ollama | Self::Converse)
     }
@@ -230,11 +273,24 @@ fn generation(
         }
     };
     let tokens = limit.unwrap_or(options.tokens.get());
-    let reasoning = if kind.reasons() { options.reasoning_tokens.min(tokens) } else { 0 };
+    let tools = if kind.reasons() { called(fields, tokens, options) } else { Vec::new() };
+    let text = tokens - TOKENS_A_CALL * tools.len() as u64;
+    let reasoning = if kind.reasons() { options.reasoning_tokens.min(text) } else { 0 };
     let counted =
         Counted { tokens: options.usage.tokens(tokens), reasoning: options.usage.tokens(reasoning) };
-    let generation = Generation { kind, limit, tokens, reasoning, counted, choices, delivery };
+    let generation = Generation { kind, limit, tokens, reasoning, tools, counted, choices, delivery };
     Ok((prompt_tokens, Output::Text(generation)))
+}
+
+/// The tools that are called, as often as asked for: those of the request, again and again. There is one token of text at
+/// least, so that a short answer calls fewer.
+fn called(fields: &Fields<'_>, tokens: u64, options: &Options) -> Vec<String> {
+    if options.tool_calls == 0 {
+        return Vec::new();
+    }
+    let room = usize::try_from((tokens - 1) / TOKENS_A_CALL).unwrap_or(usize::MAX);
+    let offered = tools::offered(fields);
+    offered.iter().cycle().take(options.tool_calls.min(room)).cloned().collect()
 }
 
 fn chat_limit(fields: &Fields<'_>) -> Result<Option<u64>, ApiError> {

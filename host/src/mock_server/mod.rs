@@ -9,7 +9,7 @@
 //!
 //! The module knows nothing of the rest of prony but its clock. In reading order: [`Options`] and [`MockServer`] are
 //! what callers use; `connection` serves one socket, `exchange` one API request; `wire` and `http` move bytes; `route`,
-//! `api_format`, `job`, `fields`, `form` and `api_error` decide what was asked; `pace`, `script`, `speech`, `reply`, `jobs` and
+//! `api_format`, `job`, `fields`, `form` and `api_error` decide what was asked; `pace`, `script`, `speech`, `tools`, `reply`, `jobs` and
 //! `words` make the answer, `canned` is one that was recorded; `fault` breaks it; `truth` and `metrics_page` tell about it.
 
 mod api_error;
@@ -33,6 +33,7 @@ mod server;
 mod speech;
 #[cfg(test)]
 mod tests;
+mod tools;
 mod truth;
 mod wire;
 mod words;

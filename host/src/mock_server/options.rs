@@ -17,6 +17,10 @@ pub(crate) struct Options {
     pub(crate) tokens: NonZeroU64,
     /// How many of a chat answer's first tokens are sent as reasoning.
     pub(crate) reasoning_tokens: u64,
+    /// How many tools an answer calls at most, where the request offers any.
+    pub(crate) tool_calls: usize,
+    /// The truth has the bodies of requests, and what was said in answers.
+    pub(crate) keeps_texts: bool,
     /// Seed of jitter and of TCP splits.
     pub(crate) seed: u64,
     /// How many tokens the usage counts for each word.
@@ -41,6 +45,8 @@ impl Default for Options {
             model: "mock-model".to_owned(),
             tokens: NonZeroU64::MIN.saturating_add(63),
             reasoning_tokens: 0,
+            tool_calls: 0,
+            keeps_texts: false,
             seed: 42,
             usage: UsageRatio::default(),
             pacing: Pacing::default(),

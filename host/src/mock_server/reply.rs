@@ -14,6 +14,8 @@ pub(super) struct Identity {
     pub(super) model: String,
     /// Unix seconds.
     pub(super) created: u64,
+    /// The request's place in the order of arrivals, from 1.
+    pub(super) number: u64,
 }
 
 /// The answer to an embeddings request: vectors that depend on nothing but their place.

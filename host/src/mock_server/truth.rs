@@ -15,7 +15,7 @@ use std::{
 
 use serde::{Serialize, Serializer};
 
-use super::options::UsageRatio;
+use super::{options::UsageRatio, tools::Call};
 use crate::clock::{Clock, RunNs};
 
 /// How many requests are kept in detail.
@@ -26,6 +26,9 @@ const KEPT_INSTANTS: usize = 8 << 20;
 /// Upper bounds of the histogram of times to first token, in milliseconds.
 pub(super) const TTFT_BOUNDS_MS: [u64; 14] =
     [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 60_000];
+
+/// How many bytes of texts are kept, over all requests: 64 MB.
+const KEPT_TEXT: usize = 64_000_000;
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +92,39 @@ pub(super) struct RequestTruth {
     pub(super) outcome: Outcome,
     /// The fault that struck; a finite stall can strike a request that ends well.
     pub(super) fault: Option<&'static str>,
+    /// The texts of both sides, where they are to be kept.
+    #[serde(flatten)]
+    pub(super) texts: Option<Texts>,
+}
+
+/// What a request and its answer said.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Texts {
+    /// The request's body as it came; what is no UTF-8 in it is replaced.
+    pub(super) body: String,
+    /// Each choice of an answer of generated text; none where the request got none.
+    pub(super) said: Vec<Said>,
+}
+
+/// What a choice of an answer said.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Said {
+    pub(super) reasoning: String,
+    pub(super) text: String,
+    pub(super) tool_calls: Vec<Call>,
+}
+
+impl Texts {
+    /// Those of a request that has no answer yet.
+    pub(super) fn of_request(body: &[u8]) -> Self {
+        Self { body: String::from_utf8_lossy(body).into_owned(), said: Vec::new() }
+    }
+
+    /// About how much memory they take.
+    fn bytes(&self) -> usize {
+        let of = |said: &Said| said.reasoning.len() + said.text.len() + 100 * said.tool_calls.len();
+        self.body.len() + self.said.iter().map(of).sum::<usize>()
+    }
 }
 
 impl RequestTruth {
@@ -145,6 +181,7 @@ struct Ledger {
     arrivals: VecDeque<RunNs>,
     requests: VecDeque<Arc<RequestTruth>>,
     instants: usize,
+    text_bytes: usize,
 }
 
 impl Truth {
@@ -277,10 +314,15 @@ impl Totals {
 impl Ledger {
     fn keep(&mut self, request: RequestTruth) {
         self.instants += request.token_sent_ns.len();
+        self.text_bytes += request.texts.as_ref().map_or(0, Texts::bytes);
         self.requests.push_back(Arc::new(request));
-        while self.requests.len() > KEPT_REQUESTS || self.instants > KEPT_INSTANTS {
+        while self.requests.len() > KEPT_REQUESTS
+            || self.instants > KEPT_INSTANTS
+            || self.text_bytes > KEPT_TEXT
+        {
             let Some(oldest) = self.requests.pop_front() else { break };
             self.instants -= oldest.token_sent_ns.len();
+            self.text_bytes -= oldest.texts.as_ref().map_or(0, Texts::bytes);
         }
     }
 }
@@ -350,6 +392,7 @@ mod tests {
             status: 200,
             outcome: Outcome::Ok,
             fault: None,
+            texts: None,
         };
         request.sent(tokens, number);
         request
@@ -378,6 +421,17 @@ mod tests {
         let report = truth.report(None);
         assert_eq!(report.requests.iter().map(|kept| kept.0.number).collect::<Vec<_>>(), [2, 3]);
         assert_eq!(report.tokens_sent_total, 3 * half);
+    }
+
+    #[test]
+    fn texts_are_bounded_as_well() {
+        let truth = Truth::new(Clock::start(), UsageRatio::default());
+        for number in 1..=3 {
+            let texts = Texts { body: "x".repeat(KEPT_TEXT / 2), said: Vec::new() };
+            truth.finish(&truth.arrive(number), RequestTruth { texts: Some(texts), ..request(number, 1) });
+        }
+        let report = truth.report(None);
+        assert_eq!(report.requests.iter().map(|kept| kept.0.number).collect::<Vec<_>>(), [2, 3]);
     }
 
     #[test]

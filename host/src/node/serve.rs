@@ -191,7 +191,7 @@ impl Serving {
     /// Makes the dataset that the parent has made as well, to look at it.
     fn generate(&self, counts: bool) -> Result<Arc<Source>, NodeError> {
         let Equipped { plan, .. } = self.equipped()?;
-        let tokenizer = counts.then(|| Tokenizer::load(&plan.tokenizer).map(Arc::new)).transpose()?;
+        let tokenizer = counts.then(|| Tokenizer::of_plan(&plan).map(Arc::new)).transpose()?;
         let seed = Seed::new(plan.random_seed);
         Ok(Arc::new(dataset::open(&plan.dataset, plan.replay(), tokenizer.as_ref(), seed)?.source))
     }

@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use super::{endpoint::HostedEndpoint, fleet::Link, messages::PhaseStart, watchdog::Watchdog};
 use crate::{
     clock::RunNs,
-    dataset::Source,
-    plan::{Load, Phase, Plan, ReplyPolicy, Users},
+    dataset::{Markers, Source},
+    plan::{CacheBust, Load, Phase, Plan, ReplyPolicy, Users},
     request::worker::{Assignment, Control, Equipment, Sink, Worker, WorkerError},
     schedule::{
         cancellation::Cancellations,
@@ -27,6 +27,7 @@ pub(crate) struct WorkerPool {
     phases: Vec<Phase>,
     seed: u64,
     replies: ReplyPolicy,
+    cache_bust: CacheBust,
     /// When each session of a recording starts.
     starts: Arc<[RunNs]>,
     /// What sessions say.
@@ -57,6 +58,7 @@ impl WorkerPool {
             phases: plan.phases.clone(),
             seed: plan.random_seed,
             replies: plan.replies,
+            cache_bust: plan.cache_bust,
             starts: equipment.source.starts(),
             source: Arc::clone(&equipment.source),
             has_dialogues: equipment.source.has_dialogues(),
@@ -105,6 +107,7 @@ impl Link for WorkerPool {
                 first_script,
                 turn_gap_ns: phase.load.users().map(Users::gap_ns),
                 replies: self.replies,
+                markers: Markers::of(self.cache_bust, Seed::new(self.seed), phase.role),
                 slots,
                 slotted_ns: 0,
                 prefill: prefill.clone(),

@@ -212,6 +212,15 @@ impl DatasetConfig {
     }
 }
 
+impl DatasetConfig {
+    /// Has first turns of generated conversations leave room for so many tokens.
+    pub(super) fn leave_room(&mut self, tokens: u32) {
+        if let Self::Synthetic { context, .. } = self {
+            context.marker_tokens = tokens;
+        }
+    }
+}
+
 /// Whose replies become part of what was said in a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -223,12 +232,13 @@ pub(crate) enum ReplyPolicy {
     Recorded,
 }
 
-impl ReplyPolicy {
-    /// The server's replies are repeated.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-    pub(super) fn is_live(&self) -> bool {
-        *self == Self::Live
-    }
+/// A vocabulary that `tiktoken` knows by a name, and that is not the built-in one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Encoding {
+    Cl100kBase,
+    P50kBase,
+    R50kBase,
 }
 
 /// What counts tokens.
@@ -237,16 +247,41 @@ impl ReplyPolicy {
 pub(crate) enum TokenizerChoice {
     /// The `o200k_base` vocabulary that ships inside the binary.
     Builtin,
+    /// Another vocabulary of OpenAI's.
+    Encoding(Encoding),
     /// A `tokenizer.json` or the folder that holds one.
     Local(#[serde(serialize_with = "lossy::path")] PathBuf),
 }
 
+impl Encoding {
+    /// What `tiktoken` calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Cl100kBase => "cl100k_base",
+            Self::P50kBase => "p50k_base",
+            Self::R50kBase => "r50k_base",
+        }
+    }
+}
+
 impl TokenizerChoice {
+    /// The vocabulary with this name of `tiktoken`'s, if it is one. Some names are of the same vocabulary, with other special
+    /// tokens, which no text has.
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        Some(match name.to_ascii_lowercase().as_str() {
+            "builtin" | "o200k_base" | "o200k_harmony" => Self::Builtin,
+            "cl100k_base" => Self::Encoding(Encoding::Cl100kBase),
+            "p50k_base" | "p50k_edit" => Self::Encoding(Encoding::P50kBase),
+            "r50k_base" | "gpt2" => Self::Encoding(Encoding::R50kBase),
+            _ => return None,
+        })
+    }
+
     /// The same, wherever the working directory goes.
     pub(crate) fn absolute(&self) -> Self {
         match self {
             Self::Local(path) => Self::Local(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
-            Self::Builtin => Self::Builtin,
+            other => other.clone(),
         }
     }
 }

@@ -45,6 +45,14 @@ pub(crate) struct ContextConfig {
     /// What first turns begin with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) prefixes: Option<PrefixPool>,
+    /// Tokens that first turns leave free for a marker.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) marker_tokens: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl ContextConfig {

@@ -3,6 +3,7 @@
 //! Pure data: no flags, no files, no clock. A plan that makes no sense cannot be written down: a closed loop has a number of
 //! sessions, a phase has an end, a grace period has a duration before it.
 
+mod cache_bust;
 mod content;
 mod dialogue;
 mod length;
@@ -22,7 +23,8 @@ mod written;
 use std::{path::PathBuf, time::Duration};
 
 pub(crate) use self::{
-    content::{DatasetConfig, FileFormat, ReplyPolicy, TokenizerChoice},
+    cache_bust::{CacheBust, CacheBustTarget},
+    content::{DatasetConfig, Encoding, FileFormat, ReplyPolicy, TokenizerChoice},
     dialogue::{ContextConfig, DialogueConfig, PrefixPool, SystemPrompt},
     length::{LengthLaw, LengthPair, ObservedLength, SequenceLaw, SequenceLengths, log_deviation},
     load::{Law, Limit, Load, Smoothness, Users},
@@ -46,6 +48,8 @@ pub(crate) struct Plan {
     pub(crate) dataset: DatasetConfig,
     /// What counts tokens.
     pub(crate) tokenizer: TokenizerChoice,
+    /// Inputs are counted as the model's chat template makes them.
+    pub(crate) apply_chat_template: bool,
     /// The phases, in their order. The number of each is its place here.
     pub(crate) phases: Vec<Phase>,
     /// Root of every random stream.
@@ -70,12 +74,22 @@ pub(crate) struct Plan {
     pub(crate) deadline_s: Option<f64>,
     /// Whose replies become part of what was said in a session.
     pub(crate) replies: ReplyPolicy,
+    /// What keeps a server's prefix cache from knowing conversations.
+    pub(crate) cache_bust: CacheBust,
 }
 
 impl Plan {
     /// What of the dataset is replayed at its own instants, if it is.
     pub(crate) fn replay(&self) -> Option<Replay> {
         self.phases.iter().find_map(|phase| phase.load.replay())
+    }
+
+    /// Notes how many tokens a marker costs. Generated prompts are shorter by as many, so that they are as long as asked for.
+    pub(crate) fn price_markers(&mut self, tokens: u32) {
+        self.cache_bust.tokens = tokens;
+        if !self.cache_bust.target.is_of_warmup() {
+            self.dataset.leave_room(tokens);
+        }
     }
 
     /// The time from the start of the run to its end at the latest, if there is a limit.

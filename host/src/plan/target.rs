@@ -113,6 +113,8 @@ pub(crate) enum ConnectionReuse {
     Pooled,
     /// It is closed: each request opens its own.
     Never,
+    /// It waits for the next request of its session, and is closed when the session is over.
+    StickyUserSessions,
 }
 
 /// What carries requests and answers.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Plan,
+    cache_bust::CacheBust,
     content::{DatasetConfig, ReplyPolicy, TokenizerChoice},
     load::{Law, Limit, Load, Smoothness, Users},
     lossy,
@@ -43,6 +44,8 @@ pub(crate) struct WrittenPlan {
     target: Target,
     dataset: DatasetConfig,
     tokenizer: TokenizerChoice,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    apply_chat_template: bool,
     phases: Vec<WrittenPhase>,
     random_seed: u64,
     workers: usize,
@@ -63,8 +66,10 @@ pub(crate) struct WrittenPlan {
     is_recorded: bool,
     #[serde(default)]
     deadline_s: Option<f64>,
-    #[serde(default, skip_serializing_if = "ReplyPolicy::is_live")]
+    #[serde(default)]
     replies: ReplyPolicy,
+    #[serde(default, skip_serializing_if = "CacheBust::is_none")]
+    cache_bust: CacheBust,
 }
 
 fn default_drain_s() -> f64 {
@@ -125,6 +130,7 @@ impl WrittenPlan {
             target: plan.target,
             dataset: plan.dataset,
             tokenizer: plan.tokenizer,
+            apply_chat_template: plan.apply_chat_template,
             phases: plan.phases.into_iter().map(|phase| WrittenPhase::of(phase, drain_s)).collect(),
             random_seed: plan.random_seed,
             workers: plan.workers,
@@ -138,6 +144,7 @@ impl WrittenPlan {
             is_recorded: plan.is_recorded,
             deadline_s: plan.deadline_s,
             replies: plan.replies,
+            cache_bust: plan.cache_bust,
         }
     }
 
@@ -151,6 +158,7 @@ impl WrittenPlan {
             target: self.target,
             dataset: self.dataset,
             tokenizer: self.tokenizer,
+            apply_chat_template: self.apply_chat_template,
             phases: phases.collect::<Result<_, _>>()?,
             random_seed: self.random_seed,
             workers: self.workers,
@@ -163,6 +171,7 @@ impl WrittenPlan {
             is_recorded: self.is_recorded,
             deadline_s: self.deadline_s,
             replies: self.replies,
+            cache_bust: self.cache_bust,
         })
     }
 }

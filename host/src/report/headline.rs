@@ -8,6 +8,7 @@ use super::{model::Report, token_warnings};
 use crate::{
     config::url,
     metrics::TokenSource,
+    plan::{CacheBust, CacheBustTarget},
     record::settings::{CONSTANT, GAMMA, POISSON, PhaseSettings, REPLAY, RunSettings, USERS},
     screen::counted,
 };
@@ -28,12 +29,21 @@ pub(super) fn lines(report: &Report) -> Vec<(&'static str, String)> {
     lines.extend(profiling.map(|phase| ("load", load(phase))));
     let sessions = settings.sessions.as_ref().filter(|_| !report.sessions.is_empty());
     lines.extend(sessions.map(|sessions| ("sessions", sessions.in_words())));
+    lines.extend(cache_bust(settings).map(|text| ("marker", text)));
     lines.push(measured);
     lines.push(("seed", settings.random_seed.to_string()));
     if report.header.capabilities.produces_tokens {
         lines.push(("tokens", tokens(report)));
     }
     lines
+}
+
+/// What keeps conversations out of the server's prefix cache, if anything does.
+fn cache_bust(settings: &RunSettings) -> Option<String> {
+    let CacheBust { target, tokens } = settings.cache_bust;
+    let each = if target.is_of_warmup() { "in warm-ups" } else { "another one for each conversation" };
+    let cost = counted(u64::from(tokens), "token");
+    (target != CacheBustTarget::None).then(|| format!("{} (`--cache-bust`): {each}, {cost}", target.name()))
 }
 
 /// The proxies on the way to the target, each once, in the order of the target's addresses.

@@ -33,6 +33,7 @@ impl Recount {
         Self {
             choice: match &header.settings.tokenizer {
                 TokenizerSetting::Builtin => Some(TokenizerChoice::Builtin),
+                TokenizerSetting::Encoding(encoding) => Some(TokenizerChoice::Encoding(*encoding)),
                 TokenizerSetting::Local(path) => Some(TokenizerChoice::Local(path.clone())),
                 TokenizerSetting::Other => None,
             },

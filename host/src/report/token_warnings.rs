@@ -20,6 +20,7 @@ const INPUT_EXTRA: u64 = 16;
 pub(super) fn tokenizer(report: &Report) -> String {
     match &report.header.settings.tokenizer {
         TokenizerSetting::Builtin => "o200k_base".to_owned(),
+        TokenizerSetting::Encoding(encoding) => encoding.name().to_owned(),
         TokenizerSetting::Local(path) => path.display().to_string(),
         TokenizerSetting::Other => "the run's tokenizer".to_owned(),
     }
@@ -189,7 +190,9 @@ fn differs(tally: Tally, tolerance_pct: f64, extra: u64) -> bool {
 fn tokenizer_hint(report: &Report) -> &'static str {
     match report.header.settings.tokenizer {
         TokenizerSetting::Builtin => "Name the model's tokenizer with `--tokenizer`",
-        TokenizerSetting::Local(_) | TokenizerSetting::Other => "Check that `--tokenizer` names the model's",
+        TokenizerSetting::Encoding(_) | TokenizerSetting::Local(_) | TokenizerSetting::Other => {
+            "Check that `--tokenizer` names the model's"
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     address::Address,
+    affinity::Affinity,
     answer::Answer,
     outcome::Outcome,
     transport::{AttemptStamps, Chunk, StampSource},
@@ -58,6 +59,9 @@ pub(crate) struct Exchange {
     /// How long after its last byte it is cancelled on purpose.
     #[serde(skip)]
     pub(crate) leaves_after: Option<Duration>,
+    /// What it shares with the other requests of its session, if there are any or sessions have connections of their own.
+    #[serde(skip)]
+    pub(super) affinity: Option<Arc<Affinity>>,
     /// When the first of two tries was sent.
     #[serde(skip)]
     pub(super) first_sent: Option<RunNs>,

@@ -8,6 +8,7 @@
 
 pub(crate) mod active_call;
 mod address;
+mod affinity;
 pub(crate) mod answer;
 pub(crate) mod bad_answer;
 pub(crate) mod cause;

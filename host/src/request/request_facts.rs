@@ -1,9 +1,10 @@
 //! What an endpoint is told about a request beyond its turn: where it goes, and when. For API formats that sign requests.
 
 use prony_plugin_api::ErrorDetails;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::address::Address;
+use crate::session::Past;
 
 /// The facts that all requests to one place share, as the beginning of a JSON object whose end is the time.
 #[derive(Debug)]
@@ -38,9 +39,18 @@ impl RequestFacts {
         Ok(Self { beginning })
     }
 
-    /// The text of the whole object.
-    pub(super) fn at(&self, unix_time_s: u64) -> String {
-        format!("{}{unix_time_s}}}", self.beginning)
+    /// The text of the whole object, for a request behind what was said before it.
+    pub(super) fn at(&self, unix_time_s: u64, past: &Past) -> String {
+        let beginning = &self.beginning;
+        match &past.response_id {
+            None => format!("{beginning}{unix_time_s}}}"),
+            Some(id) => {
+                let (id, messages) = (Value::from(&**id), past.messages.len());
+                format!(
+                    "{beginning}{unix_time_s},\"previous_response_id\":{id},\"previous_messages\":{messages}}}"
+                )
+            }
+        }
     }
 }
 
@@ -69,13 +79,23 @@ mod tests {
     )]
     fn a_request_is_described(#[case] base: &str, #[case] path: &str, #[case] expected: &str) {
         let place = Address::parse(&url_for(base, path), None).unwrap();
-        assert_eq!(RequestFacts::new(base, &place, false, true).unwrap().at(7), expected);
+        assert_eq!(RequestFacts::new(base, &place, false, true).unwrap().at(7, &Past::default()), expected);
+    }
+
+    #[test]
+    fn an_answer_that_the_server_keeps_is_named_with_all_that_was_said_up_to_it() {
+        let past = Past { response_id: Some("resp \"1\"".into()), ..Past::default() };
+        let place = Address::parse("http://h/x", None).unwrap();
+        let facts = RequestFacts::new("http://h", &place, false, false).unwrap().at(7, &past);
+        let facts: Value = serde_json::from_str(&facts).unwrap();
+        let (id, messages) = (&facts["previous_response_id"], &facts["previous_messages"]);
+        assert_eq!((id, messages), (&json!("resp \"1\""), &json!(0)));
     }
 
     #[test]
     fn a_path_that_the_user_fixed_is_told_and_its_query_is_not() {
         let place = Address::parse("http://h:1/a/b?key=secret", None).unwrap();
-        let facts = RequestFacts::new("http://h:1/a", &place, true, false).unwrap().at(7);
+        let facts = RequestFacts::new("http://h:1/a", &place, true, false).unwrap().at(7, &Past::default());
         assert_eq!(
             facts,
             r#"{"host":"h:1","base_path":"/a","has_api_key":false,"path":"/a/b","unix_time_s":7}"#

@@ -16,6 +16,7 @@ use crate::config::{
     url::url_for,
 };
 use crate::plan::{ConnectionReuse, Secret, Target, TransportKind};
+use crate::session::Turn;
 
 /// What all requests of a run have in common, worked out once.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the user's, or follows from one")]
@@ -46,6 +47,8 @@ pub(crate) struct TargetPlan {
     pub(crate) http2: bool,
     /// A connection waits for the next request when it has served one.
     pub(crate) keeps_connections: bool,
+    /// Each session has connections of its own.
+    pub(super) has_sticky_sessions: bool,
     /// How long opening a connection may take, TLS included.
     pub(crate) connect_timeout: Duration,
     /// For `https` targets; reading the system's certificates takes a while, so that it is left out where there are none.
@@ -125,6 +128,7 @@ impl TargetPlan {
             transport: target.transport,
             http2: target.http2,
             keeps_connections: target.connection_reuse == ConnectionReuse::Pooled,
+            has_sticky_sessions: target.connection_reuse == ConnectionReuse::StickyUserSessions,
             connect_timeout: duration(target.connect_timeout_s),
             tls,
             places,
@@ -171,9 +175,9 @@ impl TargetPlan {
         self.places.iter().map(|(_, place)| &place.origin)
     }
 
-    /// What the endpoint is told of a session's request: the text of a JSON object.
-    pub(crate) fn facts(&self, session_num: u64, unix_time_s: u64) -> String {
-        self.facts[self.index(session_num)].at(unix_time_s)
+    /// What the endpoint is told of a request: the text of a JSON object.
+    pub(crate) fn facts(&self, turn: &Turn, unix_time_s: u64) -> String {
+        self.facts[self.index(turn.session)].at(unix_time_s, &turn.past)
     }
 
     /// Which of the places a session uses.

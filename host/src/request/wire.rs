@@ -65,6 +65,9 @@ impl Wire {
         let response = response.map_err(|error| cause::of_transport(error, &exchange.stamps))?;
         exchange.unstamped_reads += u64::from(response.first_byte().1 == StampSource::User);
         exchange.status = Some(response.status().as_u16());
+        if let Some(affinity) = &exchange.affinity {
+            affinity.note(response.headers());
+        }
         Ok(response)
     }
 
@@ -79,7 +82,8 @@ impl Wire {
         exchange.stamps = Arc::default();
         exchange.tried = Some((request.method.clone(), Arc::clone(&request.place)));
         let stamps = &exchange.stamps;
-        deadlines.during(stamps, self.transport.send(request, fresh, stamps)).await
+        let own = exchange.affinity.as_ref().and_then(|affinity| affinity.connections.as_ref());
+        deadlines.during(stamps, self.transport.send(request, own, fresh, stamps)).await
     }
 
     /// An error status is an error, unless the parser follows it up without one of its own.

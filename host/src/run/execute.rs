@@ -152,6 +152,9 @@ fn prepare(
     let services = services::choose(registry, &plan)?;
     services.warnings.iter().for_each(|warning| observer.notice(warning));
     let tokenizer = load_tokenizer(&plan, metadata)?;
+    if let Some(tokenizer) = tokenizer.as_ref().filter(|_| !plan.cache_bust.is_none()) {
+        plan.price_markers(dataset::marker_cost(plan.cache_bust, tokenizer));
+    }
     registry.note_process_state();
     let here = std::env::current_dir();
     let mut endpoint = LoadedEndpoint::load(&loading, &plan)?;
@@ -219,8 +222,10 @@ pub(super) fn open_dataset(
 ) -> Result<Arc<Source>, DatasetError> {
     let name = &plan.target.endpoint_type;
     let replay = plan.replay();
+    let is_marked = !plan.cache_bust.is_none();
     let has_extra_inputs = !plan.target.extra_inputs.is_empty();
-    let purpose = Purpose { endpoint, name, streaming: plan.target.streaming, has_extra_inputs, replay };
+    let purpose =
+        Purpose { endpoint, name, streaming: plan.target.streaming, has_extra_inputs, is_marked, replay };
     let seed = Seed::new(plan.random_seed);
     let Opened { source, warnings } = dataset::open_for(purpose, &plan.dataset, tokenizer, seed)?;
     for warning in &warnings {
@@ -237,7 +242,7 @@ pub(super) fn load_tokenizer(
     let is_generated =
         matches!(plan.dataset, DatasetConfig::Synthetic { .. } | DatasetConfig::Rankings { .. });
     let needed = is_generated || endpoint.tokenizes_input || endpoint.produces_tokens;
-    needed.then(|| Tokenizer::load(&plan.tokenizer).map(Arc::new)).transpose()
+    needed.then(|| Tokenizer::of_plan(plan).map(Arc::new)).transpose()
 }
 
 fn claim(folder: Folder, plan: &Plan, clock: Clock) -> Result<(PathBuf, Lock), ArtifactDirError> {

@@ -145,7 +145,7 @@ fn ask(plan: &TargetPlan, url: &str) -> Result<Vec<u8>, ModelError> {
         let stamps = Arc::default();
         let no_head = |error: TransportError| unreachable(cause::of_transport(error, &stamps));
         let transport = Transport::new(plan, Clock::start(), Arc::default()).map_err(no_head)?;
-        let mut response = transport.send(&request, false, &stamps).await.map_err(no_head)?;
+        let mut response = transport.send(&request, None, false, &stamps).await.map_err(no_head)?;
         let mut body = Vec::new();
         while let Some(chunk) =
             response.chunk().await.map_err(|error| unreachable(bad_answer::stream_cut(error)))?

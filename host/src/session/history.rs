@@ -28,12 +28,23 @@ pub(crate) struct Reply {
     parts: Vec<Part>,
     /// Ids of its calls of tools, in order.
     calls: Vec<String>,
+    /// The server's name for it, where it has one.
+    response_id: Option<String>,
 }
 
 impl Reply {
     /// A reply of these parts, in order.
     pub(crate) fn of(parts: Vec<Part>) -> Self {
-        Self { parts, calls: Vec::new() }
+        Self { parts, calls: Vec::new(), response_id: None }
+    }
+
+    /// The same, under the server's name for it.
+    pub(crate) fn named(self, response_id: Option<String>) -> Self {
+        Self { response_id, ..self }
+    }
+
+    pub(super) fn take_response_id(&mut self) -> Option<String> {
+        self.response_id.take()
     }
 
     /// Adds a call of a tool.

@@ -49,12 +49,14 @@ pub(crate) struct Past {
     pub(crate) tokens: Option<u64>,
     /// Steps whose replies among them are the server's.
     pub(crate) live: Vec<u32>,
+    /// The server's name for the reply that they end with: it knows all of them.
+    pub(crate) response_id: Option<Arc<str>>,
 }
 
 impl Default for Past {
     /// Nothing was said, which has no token.
     fn default() -> Self {
-        Self { messages: Vec::new(), tokens: Some(0), live: Vec::new() }
+        Self { messages: Vec::new(), tokens: Some(0), live: Vec::new(), response_id: None }
     }
 }
 
@@ -181,10 +183,12 @@ impl Session {
             past.tokens = past.tokens.zip(step.input_tokens).map(|(before, own)| before + own);
             let recorded = history::recorded(&self.script, turn.position)
                 .filter(|_| self.replies == ReplyPolicy::Recorded || reply.is_none());
+            past.response_id = None;
             if recorded.is_some() {
                 past.messages.extend(recorded);
                 past.tokens = past.tokens.zip(step.reply_tokens).map(|(before, reply)| before + reply);
-            } else if let Some(reply) = reply {
+            } else if let Some(mut reply) = reply {
+                past.response_id = reply.take_response_id().map(Arc::from);
                 past.messages.push(history::replied(reply));
                 past.live.push(u32::try_from(turn.position).unwrap_or(u32::MAX));
             }

@@ -54,6 +54,24 @@ fn what_was_said_is_shared_with_the_script() {
     assert_eq!(second.clone().past.messages[1].parts().as_ptr(), second.past.messages[1].parts().as_ptr());
 }
 
+/// A server knows what it has answered, and not what a recording has in the place of it.
+#[test]
+fn the_name_of_the_last_answer_goes_on_with_what_was_said() {
+    let recorded = Message { role: "assistant".into(), parts: vec![Part::text("recorded".into())] };
+    let steps = [Step { reply: Some(recorded), ..step("one") }, step("two"), step("three")];
+    let script = Arc::new(Script::dialogue("s".into(), steps));
+    let named = |id: &str| Some(reply("live").named(Some(id.into())));
+    for (policy, expected) in [(ReplyPolicy::Live, Some("r-1")), (ReplyPolicy::Recorded, None)] {
+        let mut session = Session::new(0, Arc::clone(&script), policy);
+        let first = session.first();
+        assert_eq!(first.past.response_id, None);
+        let second = session.answered(first, named("r-1")).remove(0);
+        assert_eq!(second.past.response_id.as_deref(), expected);
+        let third = session.answered(second, Some(reply("without a name"))).remove(0);
+        assert_eq!(third.past.response_id, None);
+    }
+}
+
 #[test]
 fn recorded_replies_take_the_place_of_the_servers() {
     let recorded = Message { role: "assistant".into(), parts: vec![Part::text("recorded".into())] };

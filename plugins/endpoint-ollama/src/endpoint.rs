@@ -7,7 +7,10 @@ use prony_plugin_api::{
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{message::Message, parser::ChatParser};
+use crate::{
+    message::{Message, OpenCalls},
+    parser::ChatParser,
+};
 
 /// `POST /api/chat`.
 #[derive(Debug)]
@@ -39,7 +42,9 @@ impl Endpoint for ChatEndpoint {
     }
 
     fn format(&self, turn: &TurnContext<'_>, request: &mut RequestWriter<'_>) -> Result<()> {
-        let messages = turn.messages().map(Message::of).collect::<Result<_>>()?;
+        let mut open = OpenCalls::default();
+        let messages =
+            turn.messages().map(|message| Message::of(message, &mut open)).collect::<Result<_>>()?;
         let mut body = Body::default();
         body.set("model", Own::Text(turn.model()));
         body.set("messages", Own::Messages(messages));

@@ -14,8 +14,23 @@ pub(crate) struct Message<'a> {
     images: Vec<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<Call>,
+    /// Whose result it is. The server's documentation knows the name alone; newer servers give their calls ids as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_call_id: Option<&'a str>,
+}
+
+/// The calls of a conversation that have no result yet: a result says the id of its call, and the API format wants the name.
+#[derive(Debug, Default)]
+pub(crate) struct OpenCalls(Vec<(String, String)>);
+
+impl OpenCalls {
+    /// The name of the tool whose result has this id. Servers that know no ids have results in the order of their calls.
+    fn answered(&mut self, id: &str) -> Option<String> {
+        let place = self.0.iter().position(|(open, _)| open == id)?;
+        Some(self.0.remove(place).1)
+    }
 }
 
 /// A call of a tool, with its id where the server gave it one.
@@ -40,19 +55,25 @@ impl From<ToolCall> for Call {
 }
 
 impl<'a> Message<'a> {
-    /// Translates a message of a turn.
+    /// Translates a message of a turn. `open` are the calls of the messages before it.
     ///
     /// # Errors
     /// `unsupported` for a part that the API format has no form for.
-    pub(crate) fn of(message: TurnMessage<'a>) -> Result<Self> {
+    pub(crate) fn of(message: TurnMessage<'a>, open: &mut OpenCalls) -> Result<Self> {
         let role = if message.role().is_empty() { "user" } else { message.role() };
-        let (mut images, mut tool_calls, mut texts, mut tool_call_id) = (vec![], vec![], vec![], None);
+        let (mut images, mut tool_calls, mut texts) = (vec![], vec![], vec![]);
+        let (mut tool_name, mut tool_call_id) = (None, None);
         for part in message.parts() {
             match part.kind() {
                 PartKind::TEXT => texts.extend(Some(part.data()).filter(|text| !text.is_empty())),
-                PartKind::TOOL_CALL => tool_calls.push(part.tool_call()?.into()),
+                PartKind::TOOL_CALL => {
+                    let call = part.tool_call()?;
+                    open.0.push((call.id.clone(), call.name.clone()));
+                    tool_calls.push(call.into());
+                }
                 PartKind::TOOL_RESULT => {
                     texts.push(part.data());
+                    tool_name = open.answered(part.name());
                     tool_call_id = Some(part.name()).filter(|id| !id.is_empty());
                 }
                 PartKind::IMAGE => images.push(base64_of(part.data())?),
@@ -64,7 +85,7 @@ impl<'a> Message<'a> {
                 }
             }
         }
-        Ok(Self { role, content: texts.join("\n"), images, tool_calls, tool_call_id })
+        Ok(Self { role, content: texts.join("\n"), images, tool_calls, tool_name, tool_call_id })
     }
 }
 

@@ -36,7 +36,7 @@ fn a_conversation_with_an_image() {
 #[test]
 fn calls_of_tools_and_their_results_are_written() {
     let written: serde_json::Value = serde_json::from_str(&body(&Turn::called_tools()).unwrap()).unwrap();
-    insta::assert_snapshot!(written["messages"], @r##"[{"role":"user","content":"Rain?"},{"role":"assistant","content":"","tool_calls":[{"id":"c-1","function":{"name":"weather","arguments":{"b":1.0}}},{"id":"c-2","function":{"name":"time","arguments":{}}}]},{"role":"tool","content":"sun","tool_call_id":"c-1"},{"role":"tool","content":"","tool_call_id":"c-2"},{"role":"user","content":"And?"}]"##);
+    insta::assert_snapshot!(written["messages"], @r##"[{"role":"user","content":"Rain?"},{"role":"assistant","content":"","tool_calls":[{"id":"c-1","function":{"name":"weather","arguments":{"b":1.0}}},{"id":"c-2","function":{"name":"time","arguments":{}}}]},{"role":"tool","content":"sun","tool_name":"weather","tool_call_id":"c-1"},{"role":"tool","content":"","tool_name":"time","tool_call_id":"c-2"},{"role":"user","content":"And?"}]"##);
 }
 
 #[rstest]

@@ -35,9 +35,9 @@ fn refusal_of(line: &str) -> (String, String) {
 #[rstest]
 #[case("--goodput a:1", "`--goodput` of AIPerf is not supported yet", "`prony profile --help` lists")]
 #[case(
-    "-m m --public-dataset=sharegpt",
-    "`--public-dataset` of AIPerf is not supported yet",
-    "convert it to a file"
+    "-m m --dataset-sampling-strategy=random",
+    "`--dataset-sampling-strategy` of AIPerf is not supported yet",
+    "leave it out"
 )]
 #[case("-f run.yaml", "`-f` of AIPerf is not supported yet", "write the flags on the command line")]
 #[case("--max-seconds 30", "unknown flag `--max-seconds`", "use `--benchmark-duration`")]
@@ -105,11 +105,6 @@ fn other_commands_are_refused_in_words_of_their_own(
     "prony profile --ui-type dashboard",
     "use `--ui dashboard`: prony does not have this choice yet",
     "choose one of: simple, none"
-)]
-#[case(
-    "prony profile --connection-reuse-strategy sticky_user_sessions",
-    "use `--connection-reuse-strategy sticky_user_sessions`: prony does not have this choice yet",
-    "use `pooled`, or `never` for a connection of its own for each request"
 )]
 #[case(
     "prony profile --ui dashboard",

@@ -7,8 +7,6 @@
 /// Flags for which there is something else to do, each group with what that is.
 const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
     (&["--config", "-f"], "write the flags on the command line"),
-    (&["--public-dataset"], "convert it to a file of prompts, and name that with `--input-file`"),
-    (&["--url-strategy"], "leave it out: several URLs are used in turn"),
     (&["--dataset-sampling-strategy"], "leave it out: prompts are used in order"),
     (&["--profile-export-prefix", "--profile-export-file"], "use `--artifact-dir` to keep runs apart"),
     (
@@ -44,7 +42,7 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     "--server-profiler", "--server-profiler-start-path", "--server-profiler-stop-path",
     "--server-profiler-timeout-seconds",
     // Tokenizer.
-    "--tokenizer-revision", "--tokenizer-trust-remote-code", "--apply-chat-template",
+    "--tokenizer-trust-remote-code",
     // Input.
     "--hf-subset", "--hf-weka-dataset", "--dataset-filter", "--ignore-trace-delays", "--use-think-time-only",
     "--max-context-length", "--allow-dataset-wrap", "--trace-session-sample-ratio",
@@ -55,7 +53,6 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     // Prompts, prefixes, lengths.
     "--isl-block-size", "--prompt-input-tokens-block-size", "--synthetic-input-tokens-block-size",
     "--random-corpus-style", "--prompt-corpus",
-    "--cache-bust",
     // Video.
     "--video-width", "--video-height", "--video-duration", "--video-fps", "--video-batch-size", "--video-synth-type",
     "--video-format", "--video-codec", "--video-audio-num-channels", "--video-audio-sample-rate",

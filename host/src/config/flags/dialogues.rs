@@ -10,7 +10,7 @@ use clap::Args;
 use super::choice::{ChoiceParser, DATASET, LOAD};
 use crate::{
     config::units::{self, Choice},
-    plan::ReplyPolicy,
+    plan::{CacheBustTarget, ReplyPolicy},
 };
 
 /// Conversations of several turns.
@@ -57,6 +57,15 @@ pub(crate) struct DialogueFlags {
     #[arg(long, value_name = "SOURCE", value_parser = ChoiceParser::<ReplyPolicy>::new(), help_heading = DATASET)]
     pub(crate) replies: Option<ReplyPolicy>,
 
+    /// Marker that keeps conversations out of the server's prefix cache: `system-prefix`, `system-suffix`, `first-turn-prefix`
+    /// or `first-turn-suffix` (another one for each conversation), `warmup-isolation-system` or `warmup-isolation-first-turn`
+    /// (the same one for all of a warm-up, and none for what is measured) [default: none].
+    ///
+    /// It is `[rid:…]` or `[warmup]`, with a blank line beside it, and a part of --isl. One --random-seed gives the same markers
+    /// again, so that another run with that seed may find them in the cache.
+    #[arg(long, value_name = "TARGET", value_parser = ChoiceParser::<CacheBustTarget>::new(), help_heading = DATASET)]
+    pub(crate) cache_bust: Option<CacheBustTarget>,
+
     /// System message of every conversation, in front of that of a file.
     #[arg(long, value_name = "TEXT", help_heading = DATASET)]
     pub(crate) system_prompt: Option<String>,
@@ -84,6 +93,18 @@ pub(crate) struct DialogueFlags {
     #[arg(long, alias = "prompt-prefix-length", value_name = "TOKENS")]
     #[arg(value_parser = units::concurrency, help_heading = DATASET)]
     pub(crate) prefix_prompt_length: Option<NonZeroU32>,
+}
+
+impl Choice for CacheBustTarget {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("none", Self::None),
+        ("system-prefix", Self::SystemPrefix),
+        ("system-suffix", Self::SystemSuffix),
+        ("first-turn-prefix", Self::FirstTurnPrefix),
+        ("first-turn-suffix", Self::FirstTurnSuffix),
+        ("warmup-isolation-system", Self::WarmupIsolationSystem),
+        ("warmup-isolation-first-turn", Self::WarmupIsolationFirstTurn),
+    ];
 }
 
 impl Choice for ReplyPolicy {

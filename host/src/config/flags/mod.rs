@@ -53,6 +53,10 @@ pub(crate) struct ProfileFlags {
     #[arg(short, long, value_name = "URL", value_delimiter = ',', help_heading = TARGET)]
     pub(crate) url: Vec<String>,
 
+    /// How several --url share the load: `round-robin` (each session takes the next one and stays there) [default: round-robin].
+    #[arg(long, value_name = "STRATEGY", value_parser = ChoiceParser::<UrlStrategy>::new(), help_heading = TARGET)]
+    pub(crate) url_strategy: Option<UrlStrategy>,
+
     /// API format [default: chat].
     ///
     /// `prony plugins endpoint` lists them.
@@ -113,7 +117,8 @@ pub(crate) struct ProfileFlags {
     #[arg(long, help_heading = TARGET)]
     pub(crate) use_legacy_max_tokens: bool,
 
-    /// Connection reuse: `pooled` (keep-alive) or `never` (a new connection for each request) [default: pooled].
+    /// Connection reuse: `pooled` (keep-alive), `never` (a new connection for each request) or `sticky-user-sessions` (one for
+    /// each session, closed when it is over) [default: pooled].
     #[arg(long, value_name = "STRATEGY", value_parser = ChoiceParser::<ConnectionReuse>::new(), help_heading = TARGET)]
     pub(crate) connection_reuse_strategy: Option<ConnectionReuse>,
 
@@ -322,11 +327,35 @@ pub(crate) struct ProfileFlags {
     #[arg(value_parser = ChoiceParser::<FileFormat>::new())]
     pub(crate) custom_dataset_type: Option<FileFormat>,
 
+    /// Dataset by its name (`sharegpt`, or a repository of a hub), in place of a file. Nothing is fetched: it has to be in the folder
+    /// of --data-dir or in the Hugging Face cache.
+    #[arg(long, value_name = "NAME", help_heading = DATASET)]
+    pub(crate) public_dataset: Option<String>,
+
+    /// Folder in which names of tokenizers and datasets are looked up, before the Hugging Face cache.
+    ///
+    /// A tokenizer is DIR/NAME/tokenizer.json, a dataset DIR/NAME.jsonl or the one file in DIR/NAME. The cache is where
+    /// `HF_HUB_CACHE` or `HF_HOME` says.
+    #[arg(long, value_name = "DIR", help_heading = DATASET)]
+    pub(crate) data_dir: Option<PathBuf>,
+
     /// What counts tokens [default: builtin].
     ///
-    /// `builtin` (o200k), or a tokenizer.json or its folder.
+    /// `builtin` (o200k_base), another name of tiktoken's (cl100k_base, p50k_base, r50k_base), a tokenizer.json or its folder, or
+    /// the name of a model that is in the folder of --data-dir or in the Hugging Face cache.
     #[arg(long, value_name = "TOKENIZER", help_heading = DATASET)]
     pub(crate) tokenizer: Option<String>,
+
+    /// Revision of that model in the Hugging Face cache: a branch, a tag or a commit [default: main].
+    #[arg(long, value_name = "REVISION", help_heading = DATASET)]
+    pub(crate) tokenizer_revision: Option<String>,
+
+    /// Count inputs as the model's chat template makes them, and generate prompts that are as long as asked for with it.
+    ///
+    /// The template is that of the tokenizer: `chat_template.jinja` or `tokenizer_config.json` beside its tokenizer.json. It is
+    /// measured for sample conversations; definitions of tools are not counted.
+    #[arg(long, help_heading = DATASET)]
+    pub(crate) apply_chat_template: bool,
 
     /// Count tokens as the server reports them instead of counting here.
     #[arg(long, help_heading = DATASET)]
@@ -431,11 +460,23 @@ impl Choice for Ui {
     const NOT_BUILT: &'static [&'static str] = &["dashboard"];
 }
 
+/// How several base URLs share the load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UrlStrategy {
+    /// Each session takes the next one, and all its requests go there.
+    RoundRobin,
+}
+
+impl Choice for UrlStrategy {
+    const NAMES: &'static [(&'static str, Self)] = &[("round-robin", Self::RoundRobin)];
+}
+
 impl Choice for ConnectionReuse {
-    const NAMES: &'static [(&'static str, Self)] = &[("pooled", Self::Pooled), ("never", Self::Never)];
-    const NOT_BUILT: &'static [&'static str] = &["sticky-user-sessions"];
-    const INSTEAD: &'static [(&'static str, &'static str)] =
-        &[("sticky-user-sessions", "use `pooled`, or `never` for a connection of its own for each request")];
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("pooled", Self::Pooled),
+        ("never", Self::Never),
+        ("sticky-user-sessions", Self::StickyUserSessions),
+    ];
 }
 
 impl Choice for TransportKind {

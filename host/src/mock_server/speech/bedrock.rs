@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::frames::{Frames, Speech};
-use crate::mock_server::script::Channel;
+use super::frames::{CallPiece, Frames, Speech};
+use crate::mock_server::{script::Channel, tools::Call};
 
 /// What stands in the place of an event's type when it is no event.
 const EXCEPTION: &str = "exception:";
@@ -25,29 +25,45 @@ impl Events {
     }
 }
 
+impl Events {
+    /// The number of the channel's block, and the end of the one before if that is another.
+    fn turn_to(&mut self, channel: Channel) -> (u64, String) {
+        let (number, ended) = match self.block {
+            Some((begun, number)) if begun == channel => (number, None),
+            Some((_, number)) => (number + 1, Some(stop(number))),
+            None => (0, None),
+        };
+        self.block = Some((channel, number));
+        (number, ended.unwrap_or_default())
+    }
+}
+
 impl Frames for Events {
     fn begin(&mut self) -> String {
         "messageStart {\"role\":\"assistant\"}\n".to_owned()
     }
 
     fn text(&mut self, _choice: u64, channel: Channel, words: &str) -> String {
-        let mut events = String::new();
-        let number = match self.block {
-            Some((begun, number)) if begun == channel => number,
-            before => {
-                events.extend(before.map(|(_, number)| stop(number)));
-                before.map_or(0, |(_, number)| number + 1)
-            }
-        };
-        self.block = Some((channel, number));
+        let (number, events) = self.turn_to(channel);
         let delta = match channel {
             Channel::Reasoning => format!("{{\"reasoningContent\":{{\"text\":\"{words}\"}}}}"),
-            Channel::Content => format!("{{\"text\":\"{words}\"}}"),
+            _ => format!("{{\"text\":\"{words}\"}}"),
         };
         events
             + &format!(
                 "contentBlockDelta {{\"contentBlockIndex\":{number},\"delta\":{delta},\"p\":\"abcd\"}}\n"
             )
+    }
+
+    fn call(&mut self, _choice: u64, piece: &CallPiece) -> String {
+        let (number, mut events) = self.turn_to(Channel::Call(piece.number));
+        if piece.begins {
+            let start = json!({"toolUse": {"toolUseId": piece.call.id, "name": piece.call.name}});
+            events +=
+                &format!("contentBlockStart {}\n", json!({"contentBlockIndex": number, "start": start}));
+        }
+        let delta = json!({"toolUse": {"input": piece.arguments}});
+        events + &format!("contentBlockDelta {}\n", json!({"contentBlockIndex": number, "delta": delta}))
     }
 
     fn end(&mut self) -> Vec<String> {
@@ -68,6 +84,9 @@ pub(super) fn whole(speech: &Speech<'_>) -> Value {
         content.push(json!({"reasoningContent": {"reasoningText": {"text": text}}}));
     }
     content.push(json!({"text": speech.text(0, Channel::Content)}));
+    let block =
+        |call: Call| json!({"toolUse": {"toolUseId": call.id, "name": call.name, "input": call.object()}});
+    content.extend(speech.calls(0).map(block));
     json!({
         "metrics": {"latencyMs": 50},
         "output": {"message": {"role": "assistant", "content": content}},
@@ -77,7 +96,7 @@ pub(super) fn whole(speech: &Speech<'_>) -> Value {
 }
 
 fn stop_reason(speech: &Speech<'_>) -> &'static str {
-    if speech.generation.limit.is_some() { "max_tokens" } else { "end_turn" }
+    speech.generation.reason("tool_use", "max_tokens", "end_turn")
 }
 
 fn usage(speech: &Speech<'_>) -> Value {

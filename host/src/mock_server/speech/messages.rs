@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::frames::{Frames, Speech, named};
-use crate::mock_server::script::Channel;
+use super::frames::{CallPiece, Frames, Speech, named};
+use crate::mock_server::{script::Channel, tools::Call};
 
 /// The blocks of a stream.
 #[derive(Debug)]
@@ -28,6 +28,13 @@ impl Blocks {
         Self { begun, stop_reason, usage, open: None, index: 0 }
     }
 
+    /// Ends the open block and begins another.
+    fn start(&mut self, channel: Channel, block: &Value) -> String {
+        let stop = self.stop();
+        self.open = Some(channel);
+        stop + &named(&json!({"type": "content_block_start", "index": self.index, "content_block": block}))
+    }
+
     fn stop(&mut self) -> String {
         if self.open.take().is_none() {
             return String::new();
@@ -46,16 +53,11 @@ impl Frames for Blocks {
     fn text(&mut self, _choice: u64, channel: Channel, words: &str) -> String {
         let (block, delta, member) = match channel {
             Channel::Reasoning => ("thinking", "thinking_delta", "thinking"),
-            Channel::Content => ("text", "text_delta", "text"),
+            _ => ("text", "text_delta", "text"),
         };
         let mut events = String::new();
         if self.open != Some(channel) {
-            events = self.stop();
-            let content_block = json!({"type": block, member: ""});
-            let start =
-                json!({"type": "content_block_start", "index": self.index, "content_block": content_block});
-            events += &named(&start);
-            self.open = Some(channel);
+            events = self.start(channel, &json!({"type": block, member: ""}));
         }
         let index = self.index;
         let delta = format!(
@@ -63,6 +65,17 @@ impl Frames for Blocks {
              \"delta\":{{\"type\":\"{delta}\",\"{member}\":\"{words}\"}}}}\n\n"
         );
         events + &delta
+    }
+
+    fn call(&mut self, _choice: u64, piece: &CallPiece) -> String {
+        let mut events = String::new();
+        if piece.begins {
+            let block =
+                json!({"type": "tool_use", "id": piece.call.id, "name": piece.call.name, "input": {}});
+            events = self.start(Channel::Call(piece.number), &block);
+        }
+        let delta = json!({"type": "input_json_delta", "partial_json": piece.arguments});
+        events + &named(&json!({"type": "content_block_delta", "index": self.index, "delta": delta}))
     }
 
     fn end(&mut self) -> Vec<String> {
@@ -79,16 +92,19 @@ pub(super) fn whole(speech: &Speech<'_>) -> Value {
     if generation.reasoning > 0 {
         content.push(json!({"type": "thinking", "thinking": speech.text(0, Channel::Reasoning)}));
     }
-    if generation.tokens > generation.reasoning {
+    if generation.content_end() > generation.reasoning {
         content.push(json!({"type": "text", "text": speech.text(0, Channel::Content)}));
     }
+    let block =
+        |call: Call| json!({"type": "tool_use", "id": call.id, "name": call.name, "input": call.object()});
+    content.extend(speech.calls(0).map(block));
     json!({
         "id": identity.id,
         "type": "message",
         "role": "assistant",
         "model": identity.model,
         "content": content,
-        "stop_reason": if generation.limit.is_some() { "max_tokens" } else { "end_turn" },
+        "stop_reason": generation.reason("tool_use", "max_tokens", "end_turn"),
         "stop_sequence": null,
         "usage": {"input_tokens": prompt_tokens, "output_tokens": generation.counted.tokens},
     })

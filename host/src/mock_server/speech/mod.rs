@@ -117,13 +117,25 @@ mod tests {
 
     /// The one answer that all snapshots are of: two tokens, the first of them a thought where there are thoughts.
     pub(super) fn two_tokens<T>(kind: Kind, test: impl FnOnce(Speech<'_>) -> T) -> T {
-        let identity =
-            Identity { id: "id-7".to_owned(), model: "a \"model\"".to_owned(), created: 1_700_000_000 };
+        let identity = Identity {
+            id: "id-7".to_owned(),
+            model: "a \"model\"".to_owned(),
+            created: 1_700_000_000,
+            number: 7,
+        };
         let reasoning = u64::from(kind.reasons());
         let delivery = Delivery::Stream { usage: true };
         let counted = Counted { tokens: 2, reasoning };
-        let generation =
-            Generation { kind, limit: Some(2), tokens: 2, reasoning, counted, choices: 1, delivery };
+        let generation = Generation {
+            kind,
+            limit: Some(2),
+            tokens: 2,
+            reasoning,
+            tools: Vec::new(),
+            counted,
+            choices: 1,
+            delivery,
+        };
         test(Speech { identity: &identity, prompt_tokens: 3, generation: &generation })
     }
 

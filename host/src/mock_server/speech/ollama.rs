@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::frames::{Frames, Speech};
-use crate::mock_server::script::Channel;
+use super::frames::{CallPiece, Frames, Speech};
+use crate::mock_server::{script::Channel, tools::Call};
 
 /// When every answer was made: who reads it does not care.
 const CREATED_AT: &str = "2025-10-26T17:21:21.196249Z";
@@ -39,8 +39,14 @@ impl Frames for Lines {
             Channel::Reasoning => {
                 format!("{head}\"content\":\"\",\"thinking\":\"{words}\"}},\"done\":false}}\n")
             }
-            Channel::Content => format!("{head}\"content\":\"{words}\"}},\"done\":false}}\n"),
+            _ => format!("{head}\"content\":\"{words}\"}},\"done\":false}}\n"),
         }
+    }
+
+    /// The whole call: there are no pieces of one.
+    fn call(&mut self, _choice: u64, piece: &CallPiece) -> String {
+        let calls = json!([call(piece.number, &piece.call)]);
+        format!("{}\"content\":\"\",\"tool_calls\":{calls}}},\"done\":false}}\n", self.head)
     }
 
     fn end(&mut self) -> Vec<String> {
@@ -55,12 +61,16 @@ pub(super) fn whole(speech: &Speech<'_>) -> Value {
     if generation.reasoning > 0 {
         message["thinking"] = speech.text(0, Channel::Reasoning).into();
     }
+    if !generation.tools.is_empty() {
+        message["tool_calls"] =
+            speech.calls(0).enumerate().map(|(number, called)| call(number, &called)).collect();
+    }
     json!({
         "model": identity.model,
         "created_at": CREATED_AT,
         "message": message,
         "done": true,
-        "done_reason": generation.finish_reason(),
+        "done_reason": generation.reason("stop", "length", "stop"),
         "total_duration": generation.tokens * 10_000_000 + 50_000_000,
         "load_duration": 0,
         "prompt_eval_count": prompt_tokens,
@@ -68,6 +78,11 @@ pub(super) fn whole(speech: &Speech<'_>) -> Value {
         "eval_count": generation.counted.tokens,
         "eval_duration": generation.tokens * 10_000_000,
     })
+}
+
+/// One call of a tool.
+fn call(number: usize, call: &Call) -> Value {
+    json!({"id": call.id, "function": {"index": number, "name": call.name, "arguments": call.object()}})
 }
 
 #[cfg(test)]

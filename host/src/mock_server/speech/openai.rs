@@ -2,12 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::frames::{Frames, Speech};
-use crate::mock_server::{
-    job::{Generation, Kind},
-    script::Channel,
-    words,
-};
+use super::frames::{CallPiece, Frames, Speech};
+use crate::mock_server::{job::Kind, script::Channel, tools::Call, words};
 
 /// The last event of a stream that went well.
 pub(super) const DONE: &str = "data: [DONE]\n\n";
@@ -63,10 +59,21 @@ impl Frames for Chunks {
     fn text(&mut self, choice: u64, channel: Channel, words: &str) -> String {
         let content = match (self.kind, channel) {
             (Kind::Chat, Channel::Reasoning) => format!(r#""delta":{{"reasoning_content":"{words}"}}"#),
-            (Kind::Chat, Channel::Content) => format!(r#""delta":{{"content":"{words}"}}"#),
+            (Kind::Chat, _) => format!(r#""delta":{{"content":"{words}"}}"#),
             _ => format!(r#""text":"{words}""#),
         };
         self.choice(choice, &content, "null")
+    }
+
+    fn call(&mut self, choice: u64, piece: &CallPiece) -> String {
+        let CallPiece { number, call, arguments, .. } = piece;
+        let call = if piece.begins {
+            let function = json!({"name": call.name, "arguments": arguments});
+            json!({"index": number, "id": call.id, "type": "function", "function": function})
+        } else {
+            json!({"index": number, "function": {"arguments": arguments}})
+        };
+        self.choice(choice, &format!(r#""delta":{{"tool_calls":[{call}]}}"#), "null")
     }
 
     /// One finish chunk a choice, the usage if it was asked for, and `[DONE]`.
@@ -95,21 +102,25 @@ pub(super) fn whole(speech: &Speech<'_>) -> Value {
         "object": object,
         "created": identity.created,
         "model": identity.model,
-        "choices": (0..generation.choices).map(|index| choice(index, generation)).collect::<Vec<_>>(),
+        "choices": (0..generation.choices).map(|index| choice(index, speech)).collect::<Vec<_>>(),
         "usage": usage(speech),
     })
 }
 
-fn choice(index: u64, generation: &Generation) -> Value {
-    let Generation { tokens, reasoning, .. } = *generation;
+fn choice(index: u64, speech: &Speech<'_>) -> Value {
+    let generation = speech.generation;
     let finish_reason = generation.finish_reason();
     if generation.kind != Kind::Chat {
-        let text = words::text(index, 0..tokens);
+        let text = words::text(index, 0..generation.tokens);
         return json!({"index": index, "text": text, "logprobs": null, "finish_reason": finish_reason});
     }
-    let mut message = json!({"role": "assistant", "content": words::text(index, reasoning..tokens)});
-    if reasoning > 0 {
-        message["reasoning_content"] = words::text(index, 0..reasoning).into();
+    let mut message = json!({"role": "assistant", "content": speech.text(index, Channel::Content)});
+    if generation.reasoning > 0 {
+        message["reasoning_content"] = speech.text(index, Channel::Reasoning).into();
+    }
+    if !generation.tools.is_empty() {
+        let call = |call: Call| json!({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}});
+        message["tool_calls"] = speech.calls(index).map(call).collect();
     }
     json!({"index": index, "message": message, "logprobs": null, "finish_reason": finish_reason})
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::frames::{Frames, Speech, named};
-use crate::mock_server::script::Channel;
+use super::frames::{CallPiece, Frames, Speech, named};
+use crate::mock_server::{script::Channel, tools::Call};
 
 /// The typed events of a stream.
 #[derive(Debug)]
@@ -30,38 +30,48 @@ impl Events {
     }
 
     /// Place of a channel's item in the output.
-    fn place(&self, channel: Channel) -> u64 {
-        u64::from(channel == Channel::Content && !self.thought.is_empty())
+    fn place(&self, channel: Channel) -> usize {
+        let thoughts = usize::from(!self.thought.is_empty());
+        match channel {
+            Channel::Reasoning => 0,
+            Channel::Content => thoughts,
+            Channel::Call(number) => thoughts + usize::from(!self.message.is_empty()) + number,
+        }
     }
 
     fn name(channel: Channel) -> &'static str {
         match channel {
             Channel::Reasoning => "reasoning_text",
-            Channel::Content => "output_text",
+            _ => "output_text",
         }
     }
 
-    /// The events around the items of two channels.
-    fn turn_to(&mut self, channel: Option<Channel>) -> String {
-        let mut events = String::new();
-        if let Some(before) = self.open.take() {
-            let text = if before == Channel::Reasoning { &self.thought } else { &self.message };
-            let (kind, place) = (format!("response.{}.done", Self::name(before)), self.place(before));
-            events += &named(&json!({"type": kind, "output_index": place, "content_index": 0, "text": text}));
-            let item = &self.ended["output"][usize::try_from(place).unwrap_or(0)];
-            events +=
-                &named(&json!({"type": "response.output_item.done", "output_index": place, "item": item}));
-        }
-        if let Some(next) = channel {
-            let kind = if next == Channel::Reasoning { "reasoning" } else { "message" };
-            let item = json!({"type": kind, "status": "in_progress", "content": []});
-            let place = self.place(next);
-            events +=
-                &named(&json!({"type": "response.output_item.added", "output_index": place, "item": item}));
-            self.open = Some(next);
-        }
+    /// The end of the text that is open, if one is.
+    fn close(&mut self) -> String {
+        let Some(before) = self.open.take() else { return String::new() };
+        let text = if before == Channel::Reasoning { &self.thought } else { &self.message };
+        let (kind, place) = (format!("response.{}.done", Self::name(before)), self.place(before));
+        let done = json!({"type": kind, "output_index": place, "content_index": 0, "text": text});
+        named(&done) + &self.item_done(place)
+    }
+
+    fn item_done(&self, place: usize) -> String {
+        let item = &self.ended["output"][place];
+        named(&json!({"type": "response.output_item.done", "output_index": place, "item": item}))
+    }
+
+    /// Ends the text that is open, and begins another.
+    fn turn_to(&mut self, channel: Channel) -> String {
+        let kind = if channel == Channel::Reasoning { "reasoning" } else { "message" };
+        let item = json!({"type": kind, "status": "in_progress", "content": []});
+        let events = self.close() + &added(self.place(channel), &item);
+        self.open = Some(channel);
         events
     }
+}
+
+fn added(place: usize, item: &Value) -> String {
+    named(&json!({"type": "response.output_item.added", "output_index": place, "item": item}))
 }
 
 impl Frames for Events {
@@ -71,7 +81,7 @@ impl Frames for Events {
     }
 
     fn text(&mut self, _choice: u64, channel: Channel, words: &str) -> String {
-        let events = if self.open == Some(channel) { String::new() } else { self.turn_to(Some(channel)) };
+        let events = if self.open == Some(channel) { String::new() } else { self.turn_to(channel) };
         let (name, place) = (Self::name(channel), self.place(channel));
         let delta = format!(
             "event: response.{name}.delta\ndata: {{\"type\":\"response.{name}.delta\",\"output_index\":{place},\
@@ -80,13 +90,44 @@ impl Frames for Events {
         events + &delta
     }
 
+    fn call(&mut self, _choice: u64, piece: &CallPiece) -> String {
+        let CallPiece { number, call, arguments, begins, ends } = piece;
+        let place = self.place(Channel::Call(*number));
+        let mut events = self.close();
+        if *begins {
+            events += &added(place, &called(call, "in_progress", ""));
+        }
+        let name = "response.function_call_arguments";
+        events +=
+            &named(&json!({"type": format!("{name}.delta"), "output_index": place, "delta": arguments}));
+        if *ends {
+            events += &named(
+                &json!({"type": format!("{name}.done"), "output_index": place, "arguments": call.arguments}),
+            );
+            events += &self.item_done(place);
+        }
+        events
+    }
+
     fn end(&mut self) -> Vec<String> {
         let kind = match self.ended["status"].as_str() {
             Some("incomplete") => "response.incomplete",
             _ => "response.completed",
         };
-        vec![self.turn_to(None), named(&json!({"type": kind, "response": self.ended}))]
+        vec![self.close(), named(&json!({"type": kind, "response": self.ended}))]
     }
+}
+
+/// The item of a call of a tool.
+fn called(call: &Call, status: &str, arguments: &str) -> Value {
+    json!({
+        "type": "function_call",
+        "id": format!("fc-{}", call.id),
+        "call_id": call.id,
+        "name": call.name,
+        "arguments": arguments,
+        "status": status,
+    })
 }
 
 /// A whole response.
@@ -97,13 +138,12 @@ pub(super) fn whole(speech: &Speech<'_>) -> Value {
     if generation.reasoning > 0 {
         output.push(item("reasoning", "reasoning_text", speech.text(0, Channel::Reasoning)));
     }
-    if generation.tokens > generation.reasoning {
+    if generation.content_end() > generation.reasoning {
         output.push(item("message", "output_text", speech.text(0, Channel::Content)));
     }
-    let (status, details) = match generation.limit {
-        Some(_) => ("incomplete", json!({"reason": "max_output_tokens"})),
-        None => ("completed", Value::Null),
-    };
+    output.extend(speech.calls(0).map(|call| called(&call, "completed", &call.arguments)));
+    let status = generation.reason("completed", "incomplete", "completed");
+    let details = if status == "incomplete" { json!({"reason": "max_output_tokens"}) } else { Value::Null };
     json!({
         "id": identity.id,
         "object": "response",

@@ -169,3 +169,31 @@ async fn a_client_that_waits_for_continue_is_told_to() {
     client.send_raw(body.as_bytes()).await;
     client.read_until("[DONE]").await;
 }
+
+/// An answer's calls are the same whether they are streamed in pieces or not.
+#[rstest]
+#[case::chat(CHAT, json!({"tools": [{"type": "function", "function": {"name": "look"}}]}))]
+#[case::responses("/v1/responses", json!({"input": "a", "tools": [{"type": "function", "name": "look"}]}))]
+#[case::messages("/v1/messages", json!({"max_tokens": 1024, "tools": [{"name": "look"}]}))]
+#[case::ollama("/api/chat", json!({"tools": [{"function": {"name": "look"}}]}))]
+#[tokio::test(start_paused = true)]
+async fn tools_are_called_where_they_are_offered(#[case] path: &str, #[case] more: Value) {
+    let options = Options { tool_calls: 2, keeps_texts: true, ..Options::default() };
+    let server = Running::start(options).await;
+    let mut body = json!({"model": "m", "messages": [{"role": "user", "content": "a"}]});
+    for stream in [true, false] {
+        body["stream"] = json!(stream);
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let answer = server.post(path, &body).await;
+        for part in ["look", "-0-0\"", "-0-1\""] {
+            assert!(answer.body.contains(part), "{part} in {}", answer.body);
+        }
+    }
+    let truth = server.truth().await;
+    let [streamed, whole] = [0, 1].map(|at| truth["requests"][at]["said"][0]["tool_calls"].clone());
+    assert_eq!(streamed.as_array().unwrap().len(), 2);
+    assert_eq!(streamed[1]["arguments"], whole[1]["arguments"]);
+    assert_eq!((&streamed[1]["id"], &whole[1]["id"]), (&json!("call-1-0-1"), &json!("call-2-0-1")));
+    let sent: Value = serde_json::from_str(truth["requests"][1]["body"].as_str().unwrap()).unwrap();
+    assert_eq!(sent, body);
+}

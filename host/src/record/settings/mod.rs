@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use self::lenient::lenient;
 pub(super) use self::stored::{of_older, older_hint};
 pub(crate) use self::{of_plan::described, sessions::SessionSettings};
+use crate::plan::{CacheBust, Encoding};
 
 /// What metrics and reports read of a run's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -61,6 +62,9 @@ pub(crate) struct RunSettings {
     /// The instants of each request are written into its line.
     #[serde(deserialize_with = "lenient")]
     pub(crate) export_http_trace: bool,
+    /// Where markers keep conversations out of the server's prefix cache.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "CacheBust::is_none")]
+    pub(crate) cache_bust: CacheBust,
     /// The responses were recorded, and do not depend on the requests.
     #[serde(deserialize_with = "lenient")]
     pub(crate) is_recorded: bool,
@@ -75,6 +79,8 @@ pub(crate) struct RunSettings {
 pub(crate) enum TokenizerSetting {
     /// The vocabulary inside of the program.
     Builtin,
+    /// Another one of OpenAI's.
+    Encoding(Encoding),
     /// A `tokenizer.json`, or the folder that holds one.
     Local(PathBuf),
     /// Something that this version does not know.

@@ -27,6 +27,7 @@ pub(crate) fn described(plan: &Redacted<Plan>) -> serde_json::Result<(RunSetting
         use_server_token_count: target.use_server_token_count,
         tokenizer: match tokenizer {
             TokenizerChoice::Builtin => TokenizerSetting::Builtin,
+            TokenizerChoice::Encoding(encoding) => TokenizerSetting::Encoding(*encoding),
             TokenizerChoice::Local(path) => TokenizerSetting::Local(path.to_string_lossy().as_ref().into()),
         },
         phases: phases.iter().map(phase).collect(),
@@ -34,6 +35,7 @@ pub(crate) fn described(plan: &Redacted<Plan>) -> serde_json::Result<(RunSetting
         server_metrics: plan.server_metrics.enabled,
         export_outputs: plan.export_outputs,
         export_http_trace: plan.export_http_trace,
+        cache_bust: plan.cache_bust,
         is_recorded: plan.is_recorded,
         sessions: SessionSettings::of(plan),
     };

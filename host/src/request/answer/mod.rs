@@ -57,6 +57,12 @@ pub(crate) struct Answer {
     pub(crate) error: Option<ErrorDetails>,
     /// The model that the server says it ran.
     pub(crate) model: Option<String>,
+    /// The server's name for it, where a request of the session may refer to it.
+    #[serde(skip)]
+    response_id: Option<String>,
+    /// That name is wanted.
+    #[serde(skip)]
+    keeps_response_id: bool,
     /// What else the server says of it, by name.
     pub(crate) facts: Vec<(String, String)>,
     /// Embeddings.
@@ -129,6 +135,16 @@ pub(crate) struct Passage {
 }
 
 impl Answer {
+    /// Has the server's name for it kept, or not.
+    pub(super) fn keep_response_id(&mut self, is_wanted: bool) {
+        self.keeps_response_id = is_wanted;
+    }
+
+    /// The server's name for it, where that was to be kept and there is one.
+    pub(super) fn response_id(&self) -> Option<&str> {
+        self.response_id.as_deref()
+    }
+
     /// Call it before each event.
     pub(crate) fn begin_event(&mut self) {
         self.event_has_text = false;
@@ -346,6 +362,9 @@ impl ResponseSink for Answer {
     fn fact(&mut self, name: &str, value: &str) {
         match name {
             "model" if self.takes(value.len()) => self.model = Some(value.to_owned()),
+            "response_id" if self.keeps_response_id && self.takes(value.len()) => {
+                self.response_id = Some(value.to_owned());
+            }
             // The run has names of its own for its requests.
             "model" | "response_id" => {}
             _ => self.keep_fact(name, value),

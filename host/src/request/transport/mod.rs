@@ -45,6 +45,10 @@ pub(crate) enum Transport {
     Portable(Portable),
 }
 
+/// Connections of one session, which close when it is over.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Connections(Arc<timed::Pool>);
+
 /// An answer whose head has arrived.
 #[derive(Debug)]
 pub(crate) struct Response {
@@ -100,16 +104,22 @@ impl Transport {
         }
     }
 
-    /// Sends a request and waits for the head of its answer. With `fresh` it goes over a connection that was never used.
+    /// Sends a request and waits for the head of its answer. It goes over connections of its session's own, where it has such
+    /// and the transport is the timed one; with `fresh`, over a connection that was never used.
     pub(crate) async fn send(
         &self,
         request: &Prepared,
+        own: Option<&Connections>,
         fresh: bool,
         stamps: &Arc<AttemptStamps>,
     ) -> Result<Response, TransportError> {
         let sent = match self {
             Self::Timed(timed) => {
-                timed.send(request, fresh, stamps).await.map(|response| Source::Timed(Box::new(response)))
+                let own = own.map(|own| &own.0);
+                timed
+                    .send(request, own, fresh, stamps)
+                    .await
+                    .map(|response| Source::Timed(Box::new(response)))
             }
             Self::Portable(portable) => portable.send(request, fresh, stamps).await.map(Source::Portable),
         };

@@ -237,7 +237,12 @@ impl<S: Sink> Dispatcher<S> {
 
     /// The session of a credit.
     fn session(&self, phase: &Assignment, credit: Credit) -> Session {
-        let script = self.source.script(phase.first_script.saturating_add(credit.number));
+        let position = phase.first_script.saturating_add(credit.number);
+        let script = self.source.script(position);
+        let script = match &phase.markers {
+            Some(markers) => markers.mark(&script, position),
+            None => script,
+        };
         let played = phase.excerpts.steps(credit.number, script.steps.len());
         Session::of_part(credit.number, script, phase.replies, played)
     }

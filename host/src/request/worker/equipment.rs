@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::control::Control;
 use crate::{
     clock::{Clock, RunNs},
-    dataset::Source,
+    dataset::{Markers, Source},
     plan::{OverflowPolicy, ReplyPolicy},
     request::{endpoint::Endpoint, target::TargetPlan},
     schedule::{
@@ -38,6 +38,8 @@ pub(crate) struct Assignment {
     pub(crate) turn_gap_ns: Option<RunNs>,
     /// Whose replies become part of what was said.
     pub(crate) replies: ReplyPolicy,
+    /// What marks the phase's conversations, if anything does.
+    pub(crate) markers: Option<Markers>,
     /// A slot for each request that may be in flight: of this worker in a closed loop, of all in an open one.
     pub(crate) slots: Slots,
     /// When the latest request of an open loop had its slot.

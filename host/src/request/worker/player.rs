@@ -16,6 +16,7 @@ use crate::{
     dataset::Part,
     plan::OverflowPolicy,
     request::{
+        affinity::Affinity,
         answer::Answer,
         exchange::{Content, Exchange, Finished},
         prepared::{Prepared, new_request_id, prepare},
@@ -84,6 +85,15 @@ pub(super) struct ReadyRequest {
     pub(super) finished: Finished,
 }
 
+/// A session of several requests that is being played.
+struct Playing<'a> {
+    context: &'a PhaseContext,
+    pace: Pace,
+    /// How long a slot rests when nobody answers.
+    rest: Option<Duration>,
+    affinity: Option<Arc<Affinity>>,
+}
+
 /// What became of a step.
 enum StepEnd {
     /// The phase was over before it was due.
@@ -120,6 +130,7 @@ impl<S: Sink> Player<S> {
             exchange: Exchange::default(),
         };
         finished.exchange.leaves_after = leaves_after;
+        finished.exchange.answer.keep_response_id(turn.steps() > 1);
         finished.exchange.instants.scheduled = self.wire.clock.now();
         finished
     }
@@ -154,7 +165,11 @@ impl<S: Sink> Player<S> {
     /// no request is left of the phase's number, and when the phase drains. Steps that go on beside the failed one end by
     /// themselves.
     pub(super) async fn play(self: Arc<Self>, ready: ReadySession, context: Arc<PhaseContext>) -> u64 {
-        let ReadySession { session, first, slot, rest } = ready;
+        let ReadySession { session, mut first, slot, rest } = ready;
+        let is_sticky = self.wire.target.has_sticky_sessions;
+        if !session.is_last() || is_sticky {
+            first.finished.exchange.affinity = Some(Arc::new(Affinity::new(is_sticky)));
+        }
         if session.is_last() {
             self.request(first, &context, rest, Some(slot)).await;
             return 1;
@@ -171,13 +186,15 @@ impl<S: Sink> Player<S> {
         rest: Option<Duration>,
         context: &PhaseContext,
     ) -> u64 {
-        let start_ns = first.finished.exchange.instants.scheduled.max(context.start_ns);
+        let exchange = &first.finished.exchange;
+        let start_ns = exchange.instants.scheduled.max(context.start_ns);
         let pace = Pace {
             start_ns,
             first_step: first.turn.position,
             begins_at_ns: session.begins_at_ns(),
             turn_gap_ns: context.turn_gap_ns,
         };
+        let playing = Playing { context, pace, rest, affinity: exchange.affinity.clone() };
         let (mut slot, mut requests, mut is_cut) = (Some(slot), 0, false);
         let mut running = FuturesUnordered::new();
         running.push(Either::Left(self.request(first, context, rest, None)));
@@ -186,7 +203,7 @@ impl<S: Sink> Player<S> {
             if is_cut {
                 break;
             }
-            running.push(Either::Right(self.step(turn, pace, start_ns, context, rest, None)));
+            running.push(Either::Right(self.step(turn, start_ns, &playing, None)));
         }
         while let Some(end) = running.next().await {
             requests += u64::from(!matches!(end, StepEnd::NeverDue));
@@ -201,7 +218,7 @@ impl<S: Sink> Player<S> {
                 }
                 // The next session need not wait for the end of the last body.
                 let last = slot.take_if(|_| session.is_last());
-                running.push(Either::Right(self.step(next, pace, at_ns, context, rest, last)));
+                running.push(Either::Right(self.step(next, at_ns, &playing, last)));
             }
         }
         drop(slot);
@@ -210,16 +227,9 @@ impl<S: Sink> Player<S> {
 
     /// Waits until a step is due, formats its request, and sends it. `ready_ns` is when the last of those was over that it
     /// waits for.
-    async fn step(
-        &self,
-        turn: Turn,
-        pace: Pace,
-        ready_ns: RunNs,
-        context: &PhaseContext,
-        rest: Option<Duration>,
-        slot: Option<Slot>,
-    ) -> StepEnd {
+    async fn step(&self, turn: Turn, ready_ns: RunNs, playing: &Playing<'_>, slot: Option<Slot>) -> StepEnd {
         let clock = self.wire.clock;
+        let Playing { context, pace, rest, .. } = *playing;
         let due_ns = pace.due_ns(turn.position, turn.step().step.start, ready_ns);
         // A prefill slot comes first, and is not waited for before its time.
         let ahead_ns = if context.prefill.is_some() { 0 } else { AHEAD_NS };
@@ -241,7 +251,8 @@ impl<S: Sink> Player<S> {
         let waited_ns = prefill.waited_ns;
         prefill.give(&mut finished.exchange, waited_ns);
         finished.exchange.instants.scheduled = due_ns;
-        let Some(prepared) = self.prepare(&mut finished, &turn).await else {
+        finished.exchange.affinity.clone_from(&playing.affinity);
+        let Some(mut prepared) = self.prepare(&mut finished, &turn).await else {
             if let Some(rest) = rest {
                 unless_drained(&mut control, pause(rest)).await;
             }
@@ -249,6 +260,9 @@ impl<S: Sink> Player<S> {
         };
         if due_ns > clock.now() {
             alarm(clock, due_ns).await;
+        }
+        if let Some(affinity) = &playing.affinity {
+            affinity.repeat(&mut prepared.headers);
         }
         finished.exchange.instants.started = clock.now();
         self.request(Box::new(ReadyRequest { turn, prepared, finished }), context, rest, slot).await
@@ -273,7 +287,9 @@ impl<S: Sink> Player<S> {
         let (is_ok, at_ns) = (exchange.outcome.is_ok(), exchange.over_ns());
         let reply = (is_ok && !is_last).then(|| reply(&exchange.answer, self.wire.target.repeats_tool_calls));
         let is_unreachable = exchange.outcome.failure().is_some_and(|failure| failure.kind.is_nobody_there());
-        let ReadyRequest { turn, finished, .. } = *ready;
+        let ReadyRequest { turn, mut finished, .. } = *ready;
+        // A session's connections must not wait for its last record.
+        finished.exchange.affinity = None;
         hand_over(&self.sink, &self.wire.endpoint, finished);
         if let Some(rest) = rest.filter(|_| is_unreachable) {
             unless_drained(&mut context.control.clone(), pause(rest)).await;
@@ -313,7 +329,8 @@ impl<S: Sink> Player<S> {
 /// of tools.
 fn reply(answer: &Answer, repeats_tool_calls: bool) -> Reply {
     let said = answer.texts.iter().filter(|passage| passage.choice == 0 && passage.kind == TextKind::CONTENT);
-    let mut reply = Reply::of(vec![Part::text(said.map(|passage| passage.text.as_str()).collect())]);
+    let mut reply = Reply::of(vec![Part::text(said.map(|passage| passage.text.as_str()).collect())])
+        .named(answer.response_id().map(str::to_owned));
     let calls = answer.tool_calls.iter().filter(|call| repeats_tool_calls && call.choice == 0);
     calls.for_each(|call| reply.call(&call.id, &call.name, &call.arguments));
     reply

@@ -187,6 +187,7 @@ fn played(url: &str, scripts: Vec<Script>, sessions: u64) -> (Vec<Finished>, Sch
         first_script: 0,
         turn_gap_ns: None,
         replies: ReplyPolicy::Live,
+        markers: None,
         slots: Slots::fixed(1),
         slotted_ns: 0,
         prefill: None,

@@ -63,16 +63,14 @@ pub(super) enum InputPart<'a> {
 }
 
 impl<'a> Input<'a> {
-    /// Takes a turn apart.
+    /// Takes a turn apart. Of its first `known` messages, only the instructions are written: the server has the others, and takes
+    /// no instructions from an earlier response.
     ///
     /// # Errors
     /// `unsupported` for a part that the API format has no form for.
-    pub(super) fn of(turn: TurnContext<'a>) -> Result<Self> {
-        let mut messages = turn.messages().peekable();
-        let instructions = messages.peek().copied().and_then(instructions);
-        if instructions.is_some() {
-            messages.next();
-        }
+    pub(super) fn of(turn: TurnContext<'a>, known: usize) -> Result<Self> {
+        let instructions = turn.messages().next().and_then(instructions);
+        let messages = turn.messages().skip(known.max(usize::from(instructions.is_some())));
         let mut items = Vec::with_capacity(messages.len());
         for message in messages {
             InputItem::of(message, &mut items)?;

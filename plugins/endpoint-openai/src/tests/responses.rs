@@ -49,6 +49,23 @@ fn media_and_several_texts_become_parts_in_order() {
     );
 }
 
+/// What the server keeps is not sent again, but its instructions are: it takes none from an earlier response.
+#[rstest]
+#[case::at_first(FIRST, r#"[{"type":"message","role":"user","content":"Hi"},{"type":"message","role":"assistant","content":"Hello."},{"type":"message","role":"user","content":"Bye"}],"model":"m","stream":false,"instructions":"Be brief.","store":true}"#)]
+#[case::later(LATER, r#"[{"type":"message","role":"user","content":"Bye"}],"model":"m","stream":false,"instructions":"Be brief.","previous_response_id":"resp_1","store":true}"#)]
+fn a_request_can_refer_to_the_response_before_it(#[case] facts: &str, #[case] expected: &str) {
+    let turn =
+        Turn::empty().message("system", "Be brief.").message("user", "Hi").message("assistant", "Hello.");
+    let turn = turn.message("user", "Bye").model("m").facts(facts);
+    let endpoint = TestEndpoint::new::<ResponsesEndpoint>(r#"{"previous_response_id": true}"#).unwrap();
+    let written = String::from_utf8(endpoint.format(&turn).unwrap().body).unwrap();
+    assert_eq!(written, format!(r#"{{"input":{expected}"#));
+    assert!(body(&turn).unwrap().contains("Hello.") && !body(&turn).unwrap().contains("resp_1"));
+}
+
+const FIRST: &str = r#"{"unix_time_s": 7}"#;
+const LATER: &str = r#"{"unix_time_s": 7, "previous_response_id": "resp_1", "previous_messages": 3}"#;
+
 #[test]
 fn the_users_fields_win() {
     let body = body(&Turn::user("Hi").model("m").extra(r#"{"stream": true, "store": false}"#)).unwrap();

@@ -45,7 +45,7 @@ pub(crate) struct Timed {
 
 /// Connections that wait for a request.
 #[derive(Debug, Default)]
-struct Pool(Mutex<Vec<(Origin, Waiting)>>);
+pub(super) struct Pool(Mutex<Vec<(Origin, Waiting)>>);
 
 /// Those to one origin, the latest used last.
 #[derive(Debug, Default)]
@@ -90,11 +90,13 @@ impl Timed {
     pub(super) async fn send(
         &self,
         request: &Prepared,
+        own: Option<&Arc<Pool>>,
         fresh: bool,
         stamps: &Arc<AttemptStamps>,
     ) -> Result<Response, TransportError> {
         let origin = &request.place.origin;
-        let pooled = match &self.pool {
+        let pool = own.or(self.pool.as_ref());
+        let pooled = match pool {
             Some(pool) if !fresh => {
                 let taken = pool.take(origin).await;
                 if taken.is_none() && pool.was_closed(origin) {
@@ -110,7 +112,7 @@ impl Timed {
         };
         stamps.goes_over(&connection.stamps);
         let head = connection.send(request).await?;
-        let (origin, pool) = (origin.clone(), self.pool.clone());
+        let (origin, pool) = (origin.clone(), pool.cloned());
         let (stamps, clock) = (Arc::clone(stamps), self.opener.clock);
         Ok(Response { head, connection: Some(connection), origin, pool, stamps, clock })
     }
