@@ -16,8 +16,8 @@ pub fn follows_gamma_law(shape: f64, mut gaps: Vec<f64>) {
     assert!((variance * shape - 1.0).abs() < 4.0 * of_variance, "variance {variance}");
     gaps.sort_unstable_by(f64::total_cmp);
     let distances = gaps.iter().enumerate().map(|(below, gap)| {
-        let share = gamma_share(shape, *gap);
-        (share - below as f64 / number).abs().max(((below + 1) as f64 / number - share).abs())
+        let by_formula = gamma_share(shape, *gap);
+        (by_formula - below as f64 / number).abs().max(((below + 1) as f64 / number - by_formula).abs())
     });
     let distance = distances.fold(0.0, f64::max);
     assert!(distance < 1.95 / number.sqrt(), "distance {distance}");
