@@ -134,10 +134,8 @@ impl Filed {
         };
         if let Some(replay) = replay {
             let window = Window::of(replay);
-            let all: Vec<usize> = (0..starts.len()).collect();
-            let begin = all.partition_point(|number| window.is_before(start_ns(*number)));
-            let end = all.partition_point(|number| !window.is_behind(start_ns(*number)));
-            drop(all);
+            let begin = first(starts.len(), |number| !window.is_before(start_ns(number)));
+            let end = first(starts.len(), |number| window.is_behind(start_ns(number)));
             if begin >= end {
                 return Err(ReplayError::Nothing(starts.len()).into());
             }
@@ -165,6 +163,20 @@ impl Filed {
         let number = if self.sessions.numbers_by_time { rank } else { place.into() };
         self.sessions.index.script(place, number)
     }
+}
+
+/// The first of so many numbers for which something is so, as it is for all behind it; their count if there is none.
+fn first(count: usize, is_so: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, count);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if is_so(middle) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    low
 }
 
 /// What sessions of a file have in common, and what is kept of each.

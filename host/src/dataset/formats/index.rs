@@ -30,7 +30,7 @@ use crate::dataset::Script;
 const BLOCK_BYTES: usize = 2 << 20;
 
 /// So many sessions whose rows stand apart are looked at together.
-const BATCH: usize = 2048;
+const BATCH: u32 = 2048;
 
 /// What some editors write before UTF-8 text.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -142,10 +142,9 @@ impl Index {
     fn begin(&mut self, layout: Layout) -> Result<(), FileError> {
         let mut start = Vec::new();
         self.read_rows(0, BLOCK_BYTES, 1, &mut start)?;
-        if start.starts_with(BYTE_ORDER_MARK) {
-            self.begins = BYTE_ORDER_MARK.len() as u64;
-        }
-        let first = &start[BYTE_ORDER_MARK.len().min(start.len()).min(self.begins as usize)..];
+        let mark = if start.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        let first = &start[mark..];
+        self.begins = mark as u64;
         match layout {
             Layout::Table { .. } => {
                 let length = memchr(b'\n', first).map_or(first.len(), |end| end + 1);
@@ -268,8 +267,8 @@ impl Index {
         take: &mut impl FnMut(Place, Looked<D>) -> Result<bool, NoIndex<E>>,
     ) -> Result<(), NoIndex<E>> {
         let count = self.sessions.as_ref().map_or(0, Sessions::len);
-        for first in (0..count).step_by(BATCH) {
-            let last = (first as usize + BATCH).min(count as usize) as u32;
+        for first in (0..count).step_by(BATCH as usize) {
+            let last = first.saturating_add(BATCH).min(count);
             let looked: Vec<_> = (first..last)
                 .into_par_iter()
                 .map_init(Vec::new, |text, place| {
