@@ -62,14 +62,9 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     "--synthesis-prompt-len-multiplier", "--synthesis-output-len-multiplier", "--synthesis-max-isl",
     "--synthesis-max-osl",
     // Load.
-    
-    
     "--burst-phase-starts", "--scenario", "--unsafe-override",
-    // Warm-up, cancellation.
-    
-    
-    "--agentic-cache-warmup-duration", "--agentic-warmup-grace-period", 
-    
+    // Warm-up.
+    "--agentic-cache-warmup-duration", "--agentic-warmup-grace-period",
     // Output, integrations.
     "--slice-duration", "--auto-plot", "--no-auto-plot", "--plot-required",
     "--show-trace-timing", "--otel-url", "--otel-resource-attributes",
