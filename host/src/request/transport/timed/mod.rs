@@ -91,19 +91,18 @@ impl Timed {
         fresh: bool,
         stamps: &Arc<AttemptStamps>,
     ) -> Result<Response, TransportError> {
-        let origin = &request.place.origin;
-        let pool = own.or(self.pool.as_ref());
-        let pooled = match pool {
-            Some(pool) if !fresh => pool.take(origin).await,
+        // What every request in flight keeps is as little as can be, so that pool and origin are named again and again.
+        let pooled = match own.or(self.pool.as_ref()) {
+            Some(pool) if !fresh => pool.take(&request.place.origin).await,
             _ => None,
         };
         let mut connection = match pooled {
             Some(connection) => connection,
-            None => open(&self.opener, origin, stamps).await?,
+            None => open(&self.opener, &request.place.origin, stamps).await?,
         };
         stamps.goes_over(&connection.stamps);
         let head = connection.send(request).await?;
-        let (origin, pool) = (origin.clone(), pool.cloned());
+        let (origin, pool) = (request.place.origin.clone(), own.or(self.pool.as_ref()).cloned());
         let (stamps, clock) = (Arc::clone(stamps), self.opener.clock);
         Ok(Response { head, connection: Some(connection), origin, pool, stamps, clock })
     }
