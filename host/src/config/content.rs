@@ -196,8 +196,8 @@ mod tests {
     #[case("--tokenizer builtin", TokenizerChoice::Builtin)]
     #[case("--tokenizer Builtin", TokenizerChoice::Builtin)]
     #[case("--tokenizer o200k_base", TokenizerChoice::Builtin)]
-    #[case("--tokenizer cl100k_base", TokenizerChoice::Encoding(Encoding::Cl100kBase))]
-    #[case("--tokenizer gpt2", TokenizerChoice::Encoding(Encoding::R50kBase))]
+    #[case("--tokenizer cl100k_base", TokenizerChoice::Encoding(Encoding::Cl100k))]
+    #[case("--tokenizer gpt2", TokenizerChoice::Encoding(Encoding::R50k))]
     #[case("", TokenizerChoice::Builtin)]
     #[case("--tokenizer a/tokenizer.json", TokenizerChoice::Local("a/tokenizer.json".into()))]
     fn tokens_are_counted_without_a_network(#[case] line: &str, #[case] choice: TokenizerChoice) {

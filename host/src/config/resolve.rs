@@ -242,6 +242,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "they are the plan that is expected")]
     fn a_model_is_enough_and_every_default_is_filled_in() {
         let Resolved { plan, warnings } = resolved("--model org/m");
         insta::assert_json_snapshot!(redact::plan(&plan, &redact::Redactor::default()), @r#"

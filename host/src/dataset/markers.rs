@@ -100,7 +100,7 @@ fn mark_system(step: &mut Step, marked: impl FnOnce(&str) -> String) -> bool {
     if is_payload(step) {
         return false;
     }
-    if !step.messages.first().is_some_and(|message| message.role == "system") {
+    if step.messages.first().is_none_or(|message| message.role != "system") {
         step.messages.insert(0, Message { role: "system".to_owned(), parts: Vec::new() });
     }
     mark(&mut step.messages[0], marked)

@@ -172,9 +172,9 @@ impl Tokenizer {
     fn encoding(encoding: Encoding) -> Result<Self, TokenizerError> {
         let name = encoding.name();
         let (fingerprint, engine) = match encoding {
-            Encoding::Cl100kBase => (CL100K_FINGERPRINT, tiktoken_rs::cl100k_base()),
-            Encoding::P50kBase => (P50K_FINGERPRINT, tiktoken_rs::p50k_base()),
-            Encoding::R50kBase => (R50K_FINGERPRINT, tiktoken_rs::r50k_base()),
+            Encoding::Cl100k => (CL100K_FINGERPRINT, tiktoken_rs::cl100k_base()),
+            Encoding::P50k => (P50K_FINGERPRINT, tiktoken_rs::p50k_base()),
+            Encoding::R50k => (R50K_FINGERPRINT, tiktoken_rs::r50k_base()),
         };
         let engine =
             engine.map_err(|source| TokenizerError::BrokenEncoding { name, source: source.into() })?;
@@ -448,9 +448,9 @@ mod tests {
     }
 
     #[rstest]
-    #[case::cl100k(Encoding::Cl100kBase, 100_256, None, [15339, 1917])]
-    #[case::p50k(Encoding::P50kBase, 50_281, Some(50_256), [31373, 995])]
-    #[case::r50k(Encoding::R50kBase, 50_256, None, [31373, 995])]
+    #[case::cl100k(Encoding::Cl100k, 100_256, None, [15339, 1917])]
+    #[case::p50k(Encoding::P50k, 50_281, Some(50_256), [31373, 995])]
+    #[case::r50k(Encoding::R50k, 50_256, None, [31373, 995])]
     fn other_encodings_are_the_published_ones(
         #[case] encoding: Encoding,
         #[case] tokens: u32,
@@ -483,7 +483,7 @@ mod tests {
 
     #[rstest]
     #[case::builtin(builtin())]
-    #[case::encoding(Tokenizer::load(&TokenizerChoice::Encoding(Encoding::Cl100kBase)).unwrap())]
+    #[case::encoding(Tokenizer::load(&TokenizerChoice::Encoding(Encoding::Cl100k)).unwrap())]
     #[case::local(local(fixture()))]
     fn texts_survive_encoding(
         #[case] tokenizer: Tokenizer,

@@ -30,6 +30,7 @@ pub(crate) enum CacheBustTarget {
 
 impl CacheBust {
     /// Nothing is marked.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
     pub(crate) fn is_none(&self) -> bool {
         self.target == CacheBustTarget::None
     }

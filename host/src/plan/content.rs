@@ -234,11 +234,13 @@ pub(crate) enum ReplyPolicy {
 
 /// A vocabulary that `tiktoken` knows by a name, and that is not the built-in one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub(crate) enum Encoding {
-    Cl100kBase,
-    P50kBase,
-    R50kBase,
+    #[serde(rename = "cl100k_base")]
+    Cl100k,
+    #[serde(rename = "p50k_base")]
+    P50k,
+    #[serde(rename = "r50k_base")]
+    R50k,
 }
 
 /// What counts tokens.
@@ -257,9 +259,9 @@ impl Encoding {
     /// What `tiktoken` calls it.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Cl100kBase => "cl100k_base",
-            Self::P50kBase => "p50k_base",
-            Self::R50kBase => "r50k_base",
+            Self::Cl100k => "cl100k_base",
+            Self::P50k => "p50k_base",
+            Self::R50k => "r50k_base",
         }
     }
 }
@@ -270,9 +272,9 @@ impl TokenizerChoice {
     pub(crate) fn of_name(name: &str) -> Option<Self> {
         Some(match name.to_ascii_lowercase().as_str() {
             "builtin" | "o200k_base" | "o200k_harmony" => Self::Builtin,
-            "cl100k_base" => Self::Encoding(Encoding::Cl100kBase),
-            "p50k_base" | "p50k_edit" => Self::Encoding(Encoding::P50kBase),
-            "r50k_base" | "gpt2" => Self::Encoding(Encoding::R50kBase),
+            "cl100k_base" => Self::Encoding(Encoding::Cl100k),
+            "p50k_base" | "p50k_edit" => Self::Encoding(Encoding::P50k),
+            "r50k_base" | "gpt2" => Self::Encoding(Encoding::R50k),
             _ => return None,
         })
     }

@@ -41,6 +41,7 @@ pub(crate) use self::{
 
 /// Everything that decides a run, its secrets included: it cannot be written. What can is a `Redacted` plan.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the user's")]
 pub(crate) struct Plan {
     /// What is measured.
     pub(crate) target: Target,

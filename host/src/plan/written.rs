@@ -40,6 +40,7 @@ pub(crate) enum WrittenError {
 /// A plan as it is written down. All that it was made of is in it but the key: it is for those who hide its other secrets
 /// first, and for workers in another process.
 #[derive(Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the user's")]
 pub(crate) struct WrittenPlan {
     target: Target,
     dataset: DatasetConfig,

@@ -341,7 +341,7 @@ pub(crate) struct ProfileFlags {
 
     /// What counts tokens [default: builtin].
     ///
-    /// `builtin` (o200k_base), another name of tiktoken's (cl100k_base, p50k_base, r50k_base), a tokenizer.json or its folder, or
+    /// `builtin` (which is `o200k_base`), `cl100k_base`, `p50k_base`, `r50k_base`, a tokenizer.json or its folder, or
     /// the name of a model that is in the folder of --data-dir or in the Hugging Face cache.
     #[arg(long, value_name = "TOKENIZER", help_heading = DATASET)]
     pub(crate) tokenizer: Option<String>,

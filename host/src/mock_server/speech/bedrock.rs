@@ -56,14 +56,13 @@ impl Frames for Events {
     }
 
     fn call(&mut self, _choice: u64, piece: &CallPiece) -> String {
-        let (number, mut events) = self.turn_to(Channel::Call(piece.number));
-        if piece.begins {
-            let start = json!({"toolUse": {"toolUseId": piece.call.id, "name": piece.call.name}});
-            events +=
-                &format!("contentBlockStart {}\n", json!({"contentBlockIndex": number, "start": start}));
-        }
+        let (number, ended) = self.turn_to(Channel::Call(piece.number));
+        let start = json!({"toolUse": {"toolUseId": piece.call.id, "name": piece.call.name}});
+        let start = json!({"contentBlockIndex": number, "start": start});
+        let begun = if piece.begins { format!("contentBlockStart {start}\n") } else { String::new() };
         let delta = json!({"toolUse": {"input": piece.arguments}});
-        events + &format!("contentBlockDelta {}\n", json!({"contentBlockIndex": number, "delta": delta}))
+        let delta = json!({"contentBlockIndex": number, "delta": delta});
+        format!("{ended}{begun}contentBlockDelta {delta}\n")
     }
 
     fn end(&mut self) -> Vec<String> {

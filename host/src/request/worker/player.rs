@@ -281,9 +281,9 @@ impl<S: Sink> Player<S> {
         let ReadyRequest { prepared, finished, .. } = &mut *ready;
         self.perform(prepared, &mut finished.exchange, context, || drop(slot.take())).await;
         if context.overflow.ends_sessions() {
-            finished.exchange.outcome.note_overflow();
+            ready.finished.exchange.outcome.note_overflow();
         }
-        let exchange = &finished.exchange;
+        let exchange = &ready.finished.exchange;
         let (is_ok, at_ns) = (exchange.outcome.is_ok(), exchange.over_ns());
         let reply = (is_ok && !is_last).then(|| reply(&exchange.answer, self.wire.target.repeats_tool_calls));
         let is_unreachable = exchange.outcome.failure().is_some_and(|failure| failure.kind.is_nobody_there());

@@ -94,12 +94,11 @@ impl Timed {
         fresh: bool,
         stamps: &Arc<AttemptStamps>,
     ) -> Result<Response, TransportError> {
-        let origin = &request.place.origin;
-        let pool = own.or(self.pool.as_ref());
-        let pooled = match pool {
+        // What every request in flight keeps is as little as can be, so that pool and origin are named again and again.
+        let pooled = match own.or(self.pool.as_ref()) {
             Some(pool) if !fresh => {
-                let taken = pool.take(origin).await;
-                if taken.is_none() && pool.was_closed(origin) {
+                let taken = pool.take(&request.place.origin).await;
+                if taken.is_none() && pool.was_closed(&request.place.origin) {
                     stamps.note_replaces();
                 }
                 taken
@@ -108,11 +107,11 @@ impl Timed {
         };
         let mut connection = match pooled {
             Some(connection) => connection,
-            None => open(&self.opener, origin, stamps).await?,
+            None => open(&self.opener, &request.place.origin, stamps).await?,
         };
         stamps.goes_over(&connection.stamps);
         let head = connection.send(request).await?;
-        let (origin, pool) = (origin.clone(), pool.cloned());
+        let (origin, pool) = (request.place.origin.clone(), own.or(self.pool.as_ref()).cloned());
         let (stamps, clock) = (Arc::clone(stamps), self.opener.clock);
         Ok(Response { head, connection: Some(connection), origin, pool, stamps, clock })
     }
