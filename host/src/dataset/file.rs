@@ -74,7 +74,8 @@ impl<'a> FileContent<'a> {
         if self.entries == Some(0) {
             return Err(DatasetError::NoScripts);
         }
-        let file = StoredFile::of(self.path)?;
+        let mut file = StoredFile::of(self.path)?;
+        file.wanted = self.entries;
         let preparation = Preparation {
             delay_ratio: self.delay_ratio,
             timing: self.timing,

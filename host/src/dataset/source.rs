@@ -1,8 +1,9 @@
 //! Sources: every script of a run by its position, for any number of workers.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use super::{Script, ahead::Ahead, formats::StoredFile, script::secrets};
+use crate::plan::DatasetConfig;
 
 /// Scripts by position. Which script stands where depends on the description of the dataset and the seed alone, so that
 /// workers need not ask each other. Positions have no end: behind the last script comes the first one again.
@@ -50,9 +51,12 @@ impl Source {
         Self { scripts: Scripts::Filed { starts, secrets, written }, file: Some(file) }
     }
 
-    /// Where another process finds the file, if it came through a pipe.
-    pub(crate) fn copy_path(&self) -> Option<PathBuf> {
-        self.file.as_ref()?.copy_path()
+    /// The dataset by which another process makes the same scripts: with as many rows of a file as were asked for, which may be
+    /// more than are played, and with the copy of what came through a pipe.
+    pub(crate) fn remade(&self, dataset: &DatasetConfig) -> DatasetConfig {
+        let Some(file) = &self.file else { return dataset.absolute() };
+        let moved = file.copy_path().map_or_else(|| dataset.absolute(), |copy| dataset.at(copy));
+        moved.with_entries(file.wanted)
     }
 
     /// How many different scripts there are; `None` where there is no end to them.

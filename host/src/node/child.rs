@@ -143,8 +143,7 @@ impl ChildNode {
         counts: bool,
         clock: Clock,
     ) -> Result<(), NodeError> {
-        let dataset =
-            source.copy_path().map_or_else(|| plan.dataset.absolute(), |copy| plan.dataset.at(copy));
+        let dataset = source.remade(&plan.dataset);
         let tokenizer = plan.tokenizer.absolute();
         let absolute = Plan { dataset, tokenizer, ..plan.clone() };
         self.say(&NodeCommand::Equip { plan: Box::new(Exposed::of(absolute)), clock: clock.anchor() })?;

@@ -195,6 +195,14 @@ impl DatasetConfig {
         absolute
     }
 
+    /// The same, of whose file so many entries are used.
+    pub(crate) fn with_entries(mut self, wanted: Option<usize>) -> Self {
+        if let Self::File { entries, .. } | Self::RawPayloads { entries, .. } = &mut self {
+            *entries = wanted;
+        }
+        self
+    }
+
     /// The same, of which the file is found there.
     pub(crate) fn at(&self, file: PathBuf) -> Self {
         let mut moved = self.clone();

@@ -32,6 +32,8 @@ pub(in crate::dataset) struct StoredFile {
     path: PathBuf,
     /// Its content, if it can be read only once.
     copy: Option<File>,
+    /// How many rows of it were asked for.
+    pub(in crate::dataset) wanted: Option<usize>,
     /// Bytes of a file that is just not large, unpacked and packed.
     small: (u64, u64),
 }
@@ -58,7 +60,7 @@ impl StoredFile {
         if copy.as_ref().is_some_and(is_empty) && path == Path::new(STDIN) {
             return Err(FileError::NothingPiped);
         }
-        Ok(Self { path: path.into(), copy, small: (LARGE_BYTES, LARGE_PACKED_BYTES) })
+        Ok(Self { path: path.into(), copy, wanted: None, small: (LARGE_BYTES, LARGE_PACKED_BYTES) })
     }
 
     /// The same, whose content is large however little it is.
