@@ -1,7 +1,7 @@
 //! Schedules of many requests, judged by the formulas of their laws. How gaps reach the server is in the suite `arrivals`.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use prony_tests::{MockServer, Tool, follows_gamma_law};
 use rstest::rstest;
@@ -47,18 +47,39 @@ fn wanted(law: &[&str]) -> Vec<u64> {
     due.iter().map(|at| at - due[0]).collect()
 }
 
+/// The same of a dry run, which sends nothing and has the instants of the run: the suite `dry_run` shows it.
+fn listed(law: &[&str]) -> Vec<u64> {
+    let load = ["--request-rate", "8000", "--request-count", "20000", "--isl", "2", "--dry-run", "20000"];
+    let run = Tool::bare_profile().args(load).args(law).run();
+    let due = run.succeeds().stdout.lines().map(|line| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        Duration::from_secs_f64(line["due_s"].as_f64().unwrap())
+    });
+    let due: Vec<Duration> = due.collect();
+    assert_eq!(due.len(), 20_000);
+    due.iter().map(|at| u64::try_from((*at - due[0]).as_nanos()).unwrap()).collect()
+}
+
+fn gaps(due: &[u64]) -> Vec<f64> {
+    due.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / 1e9 * 8000.0).collect()
+}
+
+#[test]
+fn twenty_thousand_requests_are_sent_as_the_formula_of_their_law_says() {
+    let due = wanted(&["--arrival-pattern", "poisson"]);
+    follows_gamma_law(1.0, gaps(&due));
+}
+
 #[rstest]
 #[case::poisson(1.0, &["--arrival-pattern", "poisson"])]
 #[case::in_bursts(0.5, &["--arrival-smoothness", "0.5"])]
 #[case::even(4.0, &["--arrival-smoothness", "4"])]
 fn a_schedule_of_twenty_thousand_follows_its_formula(#[case] shape: f64, #[case] law: &[&str]) {
-    let due = wanted(law);
-    let gaps = due.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / 1e9 * 8000.0);
-    follows_gamma_law(shape, gaps.collect());
+    follows_gamma_law(shape, gaps(&listed(law)));
 }
 
 #[test]
 fn a_constant_schedule_of_twenty_thousand_has_equal_gaps() {
-    let due = wanted(&["--arrival-pattern", "constant"]);
+    let due = listed(&["--arrival-pattern", "constant"]);
     assert!((0..).zip(&due).all(|(number, at)| at.abs_diff(number * 125_000) <= 1), "{:?}", &due[..9]);
 }
