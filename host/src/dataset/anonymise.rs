@@ -99,7 +99,8 @@ impl<'a> Anonymiser<'a> {
     }
 
     fn step(&mut self, step: &Step) -> Step {
-        let reply_tokens = step.reply.as_ref().map(|reply| self.tokens(&[reply.clone()], None).len() as u64);
+        let reply_tokens =
+            step.reply.as_ref().map(|reply| self.tokens(std::slice::from_ref(reply), None).len() as u64);
         let tools = step.context.is_none().then(|| tools(&step.extra_json)).flatten();
         let tokens = self.tokens(&step.messages, tools.as_deref());
         let prompt = match &step.prompt {

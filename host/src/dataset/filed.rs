@@ -91,7 +91,7 @@ impl Filed {
         let zero_ns = zero_ns.unwrap_or(0);
         let order = Order { count: starts.len() as u64, places, ..Order::default() };
         let mut filed = Self { sessions, order, steps, zero_ns, most_bytes };
-        filed.put_in_order(starts, replay)?;
+        filed.put_in_order(&starts, replay)?;
         filed.steps.shrink_to_fit();
         Ok(Some((filed, facts)))
     }
@@ -112,7 +112,7 @@ impl Filed {
     }
 
     /// Sorts sessions by their instants, if all have some, and leaves out what is not replayed.
-    fn put_in_order(&mut self, starts: Vec<u64>, replay: Option<Replay>) -> Result<(), DatasetError> {
+    fn put_in_order(&mut self, starts: &[u64], replay: Option<Replay>) -> Result<(), DatasetError> {
         let timeless = starts.iter().position(|start_ns| *start_ns == NO_INSTANT);
         if let Some(session) = timeless {
             if replay.is_none() {

@@ -241,7 +241,9 @@ pub(in crate::dataset) fn count_from(script: &mut Script, zero_ns: u64) {
 /// Counts all instants from the first one.
 fn from_the_first(scripts: &mut [Script]) {
     let Some(zero_ns) = scripts.iter().filter_map(first_instant).min() else { return };
-    scripts.iter_mut().for_each(|script| count_from(script, zero_ns));
+    for script in scripts.iter_mut() {
+        count_from(script, zero_ns);
+    }
     if scripts.iter().all(|script| script.starts_ns.is_some()) {
         scripts.sort_by_key(|script| script.starts_ns);
     }
