@@ -2,7 +2,7 @@
 
 use prony::internals::{convert_dataset, dataset_formats};
 
-/// Reads `bytes` as an input file. The first byte says as which format, or that it is to be detected.
+/// Reads `bytes` as an input file. The first byte says as which format; 0 that it is to be detected.
 ///
 /// What is wrong with it is told with the file's name. What can be read can be written in prony's own format, and is the same
 /// when it is read from there.
@@ -12,7 +12,7 @@ use prony::internals::{convert_dataset, dataset_formats};
 pub fn dataset(bytes: &[u8]) {
     let Some((chosen, contents)) = bytes.split_first() else { return };
     let formats: Vec<_> = dataset_formats().collect();
-    let named = formats.get(usize::from(*chosen) % (formats.len() + 1)).copied();
+    let named = usize::from(*chosen).checked_sub(1).map(|number| formats[number % formats.len()]);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("data.jsonl");
     std::fs::write(&file, contents).expect("a file in a temporary folder");

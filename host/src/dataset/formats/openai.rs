@@ -45,11 +45,20 @@ pub(super) fn message(value: Value) -> Result<Message, RowError> {
         Some(other) => return Err(wrong_type("`role`".into(), "a string with content", &other)),
         None => return Err(RowError::Missing { key: "role" }),
     };
-    let mut parts = content(fields.remove("content").unwrap_or_default())?;
+    let said = fields.remove("content");
+    let is_missing = said.is_none();
+    let mut parts = content(said.unwrap_or_default())?;
     let tools = OF_TOOLS.iter().filter_map(|key| fields.remove_entry(*key));
     let tools: Map<String, Value> = tools.filter(|(_, value)| !value.is_null()).collect();
     if !tools.is_empty() {
         parts.push(json_part(TOOL_FIELDS, &Value::Object(tools)));
+    }
+    if parts.is_empty() {
+        // A model may have said nothing. Who asks says something, and without its field the row is another one.
+        if is_missing && role != "assistant" {
+            return Err(RowError::Missing { key: "content" });
+        }
+        parts.push(Part::text(String::new()));
     }
     Ok(Message { role, parts })
 }
@@ -152,4 +161,20 @@ pub(super) fn dialogue(said: impl IntoIterator<Item = Message>) -> Vec<Step> {
         steps.push(Step { messages: open, ..Step::default() });
     }
     steps
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_model_may_say_nothing_and_who_asks_may_not() {
+        for said in [json!({"role": "assistant"}), json!({"role": "user", "content": []})] {
+            assert_eq!(message(said).unwrap().parts, [Part::text(String::new())]);
+        }
+        let mistyped = message(json!({"role": "user", "contents": "Oslo?"})).unwrap_err();
+        assert_eq!(mistyped.to_string(), RowError::Missing { key: "content" }.to_string());
+    }
 }
