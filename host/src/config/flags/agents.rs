@@ -29,8 +29,8 @@ pub(crate) struct AgentFlags {
     #[arg(long, value_name = "RATIO", value_parser = units::share, help_heading = LOAD)]
     pub(crate) trajectory_start_max_ratio: Option<f64>,
 
-    /// What it means when the server finds a context too long: the session is over and counted apart (end-session), or a
-    /// failure like others (fail) [default: end-session].
+    /// What it means when the server finds the context of a conversation too long: the session is over and counted apart
+    /// (end-session), or a failure like others (fail) [default: end-session].
     #[arg(long, value_name = "MEANING", value_parser = ChoiceParser::<OverflowPolicy>::new(), help_heading = LOAD)]
     pub(crate) context_overflow: Option<OverflowPolicy>,
 

@@ -280,7 +280,8 @@ impl<S: Sink> Player<S> {
         let is_last = slot.is_some();
         let ReadyRequest { prepared, finished, .. } = &mut *ready;
         self.perform(prepared, &mut finished.exchange, context, || drop(slot.take())).await;
-        if context.overflow.ends_sessions() {
+        // A single request has no session that could end: it is refused, and has failed.
+        if context.overflow.ends_sessions() && ready.turn.steps() > 1 {
             ready.finished.exchange.outcome.note_overflow();
         }
         let exchange = &ready.finished.exchange;
