@@ -52,6 +52,11 @@ pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems)
         for addition in additions.into_iter().flatten() {
             problems.push(payload_is_fixed(addition, by));
         }
+        for typed in agents::of_recorded_times(spec) {
+            let with = Said::with_value(by, RAW_PAYLOAD);
+            let reason = "such a file says no times";
+            problems.push(ConfigError::Clash { flag: typed.into(), with, reason });
+        }
         return DatasetConfig::RawPayloads { path, entries };
     }
     let format = spec.custom_dataset_type.value().unwrap_or_default();
@@ -190,6 +195,26 @@ mod tests {
     fn a_file_is_used_whole_unless_told_otherwise(#[case] line: &str, #[case] entries: Option<usize>) {
         let dataset = resolved(&format!("--input-file p.jsonl {line}"));
         assert!(matches!(dataset, DatasetConfig::File { entries: found, osl: None, .. } if found == entries));
+    }
+
+    #[rstest]
+    fn a_file_of_whole_bodies_says_no_times(
+        #[values(
+            "--open-loop-replay",
+            "--no-open-loop-replay",
+            "--inter-turn-delay-cap-seconds 5",
+            "--trace-idle-gap-cap-seconds 5",
+            "--max-idle-gap-cap-seconds 5"
+        )]
+        typed: &str,
+    ) {
+        let line = format!("--input-file p.jsonl --custom-dataset-type raw-payload {typed}");
+        let (spec, mut problems) = (spec(&line), Problems::default());
+        dataset(&spec, &load::phases(&spec, &mut problems), &mut problems);
+        let error = problems.finish().unwrap_err().to_string();
+        let flag = typed.split(' ').next().unwrap();
+        assert!(error.contains(&format!("`{flag}` together with")), "{error}");
+        assert!(error.contains("such a file says no times"), "{error}");
     }
 
     #[rstest]
