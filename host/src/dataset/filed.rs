@@ -53,8 +53,8 @@ struct Seen {
     first_ns: Option<u64>,
     steps: u32,
     bytes: u64,
-    /// Its name, and the path of the API that it is for, if it is for one.
-    path: Option<(String, String)>,
+    /// Its name, and the different paths of the APIs that its steps are for, if they are for some.
+    paths: Option<(String, Vec<String>)>,
 }
 
 impl Filed {
@@ -77,8 +77,8 @@ impl Filed {
         };
         let (mut all, mut paths) = (Gathered::default(), Paths::default());
         let mut take = |place: u32, seen: Seen| {
-            if let Some((id, path)) = seen.path.as_ref().filter(|_| audience.is_some()) {
-                paths.check(path, place as usize, id)?;
+            if let Some((id, own)) = seen.paths.as_ref().filter(|_| audience.is_some()) {
+                own.iter().try_for_each(|path| paths.check(path, place as usize, id))?;
             }
             all.add(place, seen);
             Ok::<_, DatasetError>(())
@@ -212,14 +212,19 @@ impl Seen {
         let text_bytes = script.steps.iter().flat_map(Step::parts).map(|part| part.data.len() as u64);
         let prompts = script.steps.iter().filter_map(|step| step.prompt.as_ref());
         let prompt_bytes = prompts.map(|prompt| prompt.tokens.saturating_mul(BYTES_A_TOKEN));
-        let path = script.steps.iter().find_map(|step| step.path.clone());
+        let mut paths: Vec<String> = Vec::new();
+        for path in script.steps.iter().filter_map(|step| step.path.as_ref()) {
+            if !paths.contains(path) {
+                paths.push(path.clone());
+            }
+        }
         Self {
             facts: Facts::of(script),
             starts_ns: script.starts_ns,
             first_ns: formats::first_instant(script),
             steps: u32::try_from(script.steps.len()).unwrap_or(u32::MAX),
             bytes: text_bytes.chain(prompt_bytes).fold(0, u64::saturating_add),
-            path: path.map(|path| (script.id.clone(), path)),
+            paths: (!paths.is_empty()).then(|| (script.id.clone(), paths)),
         }
     }
 }
