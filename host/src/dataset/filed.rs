@@ -409,5 +409,28 @@ mod tests {
         fs::write(file.path(), "{\"text\": \"a\"}\n").unwrap();
         let why = playing.script(1).steps.remove(0).unreadable.unwrap();
         assert!(why.contains("has changed since it was opened"), "{why}");
+        fs::write(file.path(), "{\"text\": \"a\"}\n{\"txet\": \"b\"}\n").unwrap();
+        let why = playing.script(1).steps.remove(0).unreadable.unwrap();
+        assert!(why.contains("has changed since it was opened") && why.contains("txet"), "{why}");
+    }
+
+    #[test]
+    fn blank_lines_before_the_head_of_a_table_are_no_head() {
+        let table = fs::read_to_string(sample("burstgpt/v3_sessions_shaped.csv")).unwrap();
+        let file = written(&format!("\n\n{table}"));
+        let path = PathBuf::from(file.path());
+        assert_eq!(one_by_one(&path, None).unwrap().unwrap(), together(&path, None));
+        let rows = table.lines().count();
+        let file = written(&format!("\n\n{table}broken\n"));
+        let error = one_by_one(&file.path().into(), None).unwrap_err();
+        assert!(error.to_string().ends_with(&format!(":{}`", rows + 3)), "{error}");
+    }
+
+    #[test]
+    fn every_path_of_a_session_is_known() {
+        let for_path = |path: &str| Step { path: Some(path.into()), ..Step::default() };
+        let steps = ["/a", "/a", "/b"].map(for_path).to_vec();
+        let seen = Seen::of(&Script { id: "s".into(), starts_ns: None, steps });
+        assert_eq!(seen.paths, Some(("s".to_owned(), vec!["/a".to_owned(), "/b".to_owned()])));
     }
 }
