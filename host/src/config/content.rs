@@ -62,9 +62,10 @@ pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems)
     let format = spec.custom_dataset_type.value().unwrap_or_default();
     let timing = agents::timing(spec, problems);
     // Rows are drawn for each request, as texts are generated.
-    let entries = if format == FileFormat::RandomPool { self::entries(spec, phases) } else { entries };
+    let pool_requests = self::entries(spec, phases);
+    let entries = if format == FileFormat::RandomPool { pool_requests } else { entries };
     let (delay_ratio, system) = (dialogues::delay_ratio(spec), dialogues::context(spec, problems).system);
-    DatasetConfig::File { path, entries, osl, format, delay_ratio, timing, system }
+    DatasetConfig::File { path, entries, pool_requests, osl, format, delay_ratio, timing, system }
 }
 
 /// Settings that say how long generated texts are, and how many are in a request; those that are given.
@@ -195,6 +196,23 @@ mod tests {
     fn a_file_is_used_whole_unless_told_otherwise(#[case] line: &str, #[case] entries: Option<usize>) {
         let dataset = resolved(&format!("--input-file p.jsonl {line}"));
         assert!(matches!(dataset, DatasetConfig::File { entries: found, osl: None, .. } if found == entries));
+    }
+
+    #[rstest]
+    #[case("--request-count 1000", (None, Some(1000)))]
+    #[case("--request-count 1000 --num-dataset-entries 50", (Some(50), Some(50)))]
+    #[case("--request-count 1000 --custom-dataset-type random-pool", (Some(1000), Some(1000)))]
+    #[case("--benchmark-duration 5", (None, None))]
+    fn a_pool_gives_a_row_for_each_request(
+        #[case] line: &str,
+        #[case] expected: (Option<usize>, Option<usize>),
+    ) {
+        let dataset = resolved(&format!("--input-file folder {line}"));
+        let found = match dataset {
+            DatasetConfig::File { entries, pool_requests, .. } => (entries, pool_requests),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(found, expected);
     }
 
     #[rstest]
