@@ -58,7 +58,8 @@ pub(super) fn timing(spec: &RunSpec, problems: &mut Problems) -> RecordedTiming 
     let of_delays = [spec.inter_turn_delay_cap_seconds.origin(), spec.conversation_turn_delay_ratio.origin()];
     if let Some(with) = open.origin() {
         for flag in of_delays.into_iter().flatten() {
-            let reason = "turns go at their instants then, and there are no delays behind the turns before them";
+            let reason =
+                "turns go at their instants then, and there are no delays behind the turns before them";
             problems.push(ConfigError::Clash { flag: flag.into(), with: with.into(), reason });
         }
     }

@@ -203,7 +203,8 @@ mod tests {
 
     #[test]
     fn instants_become_gaps_before_these_are_multiplied_and_cut_behind_that() {
-        let recorded = || script(None, vec![step(at(0), 2, &[]), step(at(5), 1, &[0]), step(at(26), 1, &[1])]);
+        let recorded =
+            || script(None, vec![step(at(0), 2, &[]), step(at(5), 1, &[0]), step(at(26), 1, &[1])]);
         let timing = RecordedTiming { most_delay_s: Some(30.0), ..steps(StepTiming::Gaps) };
         let starts = |ratio| {
             let mut script = recorded();

@@ -59,7 +59,9 @@ mod tests {
     #[case("The input token count (9000) exceeds the maximum number of tokens allowed (8192).")]
     #[case("Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096.")]
     #[case("Input validation error: `inputs` must have less than 1024 tokens. Given: 2500")]
-    #[case("input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000, decrease input length")]
+    #[case(
+        "input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000, decrease input length"
+    )]
     #[case("Prompt length (9000) exceeds maximum input length (8192).")]
     fn the_words_of_servers_are_known(#[case] message: &str) {
         assert!(is_said(&FailureKind::HttpStatus, Some(400), message));

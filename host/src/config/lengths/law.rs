@@ -22,7 +22,11 @@ pub(crate) fn law(text: &str) -> Result<SequenceLaw, LengthsError> {
             let [mean, stddev] = two(numbers, "a mean and a standard deviation")?;
             let is_law = is_mean(mean) && is_stddev(stddev);
             let law = SequenceLaw::Normal(LengthLaw { mean, stddev });
-            checked(law, is_law, "a mean is 1 or more, a standard deviation 0 or more, and both at most 4294967295")
+            checked(
+                law,
+                is_law,
+                "a mean is 1 or more, a standard deviation 0 or more, and both at most 4294967295",
+            )
         }
         "uniform" => {
             let [lowest, highest] = two(numbers, "a lowest and a highest length")?;
@@ -80,7 +84,8 @@ fn of_file(file: &Path) -> Result<SequenceLaw, LengthsError> {
     for (line, text) in (1..).zip(text.lines()).filter(|(_, text)| !text.trim().is_empty()) {
         let (length, weight) = text.split_once(',').unwrap_or((text, "1"));
         let length = number(length).filter(|length| is_length(*length));
-        let length = length.ok_or_else(|| failure(line, "a length is a whole number from 1 to 4294967295"))?;
+        let length =
+            length.ok_or_else(|| failure(line, "a length is a whole number from 1 to 4294967295"))?;
         let weight = number(weight).filter(|weight| *weight > 0.0);
         let weight = weight.ok_or_else(|| failure(line, "a weight is a number above 0"))?;
         total += weight;

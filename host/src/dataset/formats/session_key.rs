@@ -51,7 +51,8 @@ impl SessionKey {
 fn cells(line: &[u8]) -> Option<csv::ByteRecord> {
     let mut cells = csv::ByteRecord::new();
     let mut table = csv::ReaderBuilder::new();
-    let mut table = table.has_headers(false).flexible(true).buffer_capacity(line.len().max(1)).from_reader(line);
+    let mut table =
+        table.has_headers(false).flexible(true).buffer_capacity(line.len().max(1)).from_reader(line);
     table.read_byte_record(&mut cells).ok()?.then(|| {
         cells.trim();
         cells
