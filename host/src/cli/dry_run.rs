@@ -54,27 +54,22 @@ pub(super) fn run(
     if plan.target.urls.is_empty() {
         plan.aim_at(NO_SERVER);
     }
-    match &flags.dry_run_output {
-        Some(path) => {
-            let mut out = BufWriter::new(Late { path, file: None });
-            let listed = match dry_run(plan, registry, most.get(), &mut out, &mut Notices) {
-                Err(ExecuteError::List(error)) => return Err(unwritable(path, &error)),
-                listed => listed?,
-            };
-            terminal::print(&format!("wrote {} to {}\n", counted(listed, "request"), path.display()))?;
-        }
-        None => {
-            let mut out = BufWriter::new(terminal::Results);
-            match dry_run(plan, registry, most.get(), &mut out, &mut Notices) {
-                // A reader who has seen enough ends the list quietly.
-                Err(ExecuteError::List(error)) if error.kind() == ErrorKind::BrokenPipe => {}
-                listed => {
-                    listed?;
-                }
-            }
-        }
+    if let Some(path) = &flags.dry_run_output {
+        let mut out = BufWriter::new(Late { path, file: None });
+        let listed = match dry_run(plan, registry, most.get(), &mut out, &mut Notices) {
+            Err(ExecuteError::List(error)) => return Err(unwritable(path, &error)),
+            listed => listed?,
+        };
+        terminal::print(&format!("wrote {} to {}\n", counted(listed, "request"), path.display()))?;
+        return Ok(Exit::Success);
     }
-    Ok(Exit::Success)
+    let mut out = BufWriter::new(terminal::Results);
+    match dry_run(plan, registry, most.get(), &mut out, &mut Notices) {
+        // A reader who has seen enough ends the list quietly.
+        Err(ExecuteError::List(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(Exit::Success),
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(Exit::Success),
+    }
 }
 
 /// A file that is made, or emptied, once there is something to write: a list that cannot be made leaves an older one as it is.

@@ -15,10 +15,7 @@ pub(super) struct Facts {
     pub(super) has_instants: bool,
     /// Some step has a text to be written.
     pub(super) has_prompts: bool,
-    /// Some response does not say how long it took.
-    lacks_durations: bool,
-    /// Some session has such a response, and a later step at an instant: how long the pause between them was is not known.
-    lacks_pauses: bool,
+    unsaid: Unsaid,
     /// Requests that are whole bodies, and those of them that ask for a stream and for none.
     payloads: u64,
     streams: u64,
@@ -29,14 +26,25 @@ pub(super) struct Facts {
     pub(super) secrets: BTreeSet<String>,
 }
 
+/// What a recording does not say of its times.
+#[derive(Clone, Copy, Debug, Default)]
+struct Unsaid {
+    /// How long some response took.
+    durations: bool,
+    /// How long some pause was: a session has such a response, and a later step at an instant.
+    pauses: bool,
+}
+
 impl Facts {
     /// Of one session.
     pub(super) fn of(script: &Script) -> Self {
-        let lacks_durations = script.steps.iter().any(|step| step.recorded.took_ns.is_none());
+        let durations = script.steps.iter().any(|step| step.recorded.took_ns.is_none());
         let mut later = script.steps.iter().skip(1);
         let mut facts = Self {
-            lacks_durations,
-            lacks_pauses: lacks_durations && later.any(|step| matches!(step.start, Start::At(_))),
+            unsaid: Unsaid {
+                durations,
+                pauses: durations && later.any(|step| matches!(step.start, Start::At(_))),
+            },
             has_instants: script.starts_ns.is_some(),
             has_prompts: script.steps.iter().any(|step| step.prompt.is_some()),
             secrets: secrets([script]).collect(),
@@ -68,8 +76,8 @@ impl Facts {
     pub(super) fn add(&mut self, other: Self) {
         self.has_instants |= other.has_instants;
         self.has_prompts |= other.has_prompts;
-        self.lacks_durations |= other.lacks_durations;
-        self.lacks_pauses |= other.lacks_pauses;
+        self.unsaid.durations |= other.unsaid.durations;
+        self.unsaid.pauses |= other.unsaid.pauses;
         self.payloads += other.payloads;
         self.streams += other.streams;
         self.others += other.others;
@@ -85,9 +93,9 @@ impl Facts {
     /// What to say if pauses are wanted and the recording does not tell them from responses.
     pub(super) fn unknown_pauses(&self, timing: &RecordedTiming) -> Option<String> {
         let wanted = [
-            (timing.steps == Some(StepTiming::Gaps) && self.lacks_pauses, "`--no-open-loop-replay`"),
-            (timing.most_session_idle_s.is_some() && self.lacks_pauses, "`--trace-idle-gap-cap-seconds`"),
-            (timing.most_idle_s.is_some() && self.lacks_durations, "`--max-idle-gap-cap-seconds`"),
+            (timing.steps == Some(StepTiming::Gaps) && self.unsaid.pauses, "`--no-open-loop-replay`"),
+            (timing.most_session_idle_s.is_some() && self.unsaid.pauses, "`--trace-idle-gap-cap-seconds`"),
+            (timing.most_idle_s.is_some() && self.unsaid.durations, "`--max-idle-gap-cap-seconds`"),
         ];
         let flags: Vec<&str> = wanted.into_iter().filter(|(is_so, _)| *is_so).map(|(_, flag)| flag).collect();
         (!flags.is_empty()).then(|| {

@@ -123,12 +123,12 @@ fn put(script: &mut Script, spans: &[Span], is_gap: impl Fn(usize) -> bool) {
 /// Cuts the times in which no session goes on to so many seconds. Starts of sessions change only in a replay, whose sessions all
 /// have one and stand in their order.
 pub(super) fn cap_between(scripts: &mut [Script], most_s: f64, speed: f64) {
-    let most_ns = ns(most_s);
+    let longest_ns = ns(most_s);
     let (mut busy_until_ns, mut cut_ns) = (0_u64, 0_u64);
     for script in scripts {
         let lasts_ns = spans(&script.steps, speed).iter().map(|span| span.end_ns).max().unwrap_or(0);
         let Some(start_ns) = &mut script.starts_ns else { continue };
-        cut_ns += start_ns.saturating_sub(busy_until_ns).saturating_sub(most_ns);
+        cut_ns += start_ns.saturating_sub(busy_until_ns).saturating_sub(longest_ns);
         busy_until_ns = busy_until_ns.max(start_ns.saturating_add(lasts_ns));
         *start_ns -= cut_ns;
     }

@@ -165,8 +165,8 @@ impl Listing<'_> {
     }
 
     fn request(&mut self, phase: &Phase, turn: &Turn, pace: Option<Pace>) -> Result<(), ExecuteError> {
-        let place = turn.step();
-        let name = format!("{}-{}-{}", phase.name, turn.session, place.number);
+        let step = turn.step();
+        let name = format!("{}-{}-{}", phase.name, turn.session, step.number);
         let unix_time_s = self.clock.unix_time_s(self.clock.now());
         let endpoint = self.endpoint.endpoint();
         let prepared = prepare(endpoint, self.target, turn, Some(phase.id), &name, unix_time_s)
@@ -198,18 +198,18 @@ fn is_first(turn: &Turn) -> bool {
 }
 
 fn line<'a>(phase: &'a Phase, turn: &'a Turn, pace: Option<Pace>, prepared: &'a Prepared) -> Line<'a> {
-    let place = turn.step();
-    let delay_s = match place.step.start {
+    let step = turn.step();
+    let delay_s = match step.step.start {
         Start::After(delay_ns) if phase.load.users().is_none() && !is_first(turn) => Some(seconds(delay_ns)),
         _ => None,
     };
     Line {
         phase: &phase.name,
         session_num: turn.session,
-        conversation_id: place.script,
-        turn_index: place.number,
+        conversation_id: step.script,
+        turn_index: step.number,
         due_s: due_ns(turn, pace).map(seconds),
-        after: if is_first(turn) { &[] } else { &place.step.after },
+        after: if is_first(turn) { &[] } else { &step.step.after },
         delay_s,
         method: prepared.method.as_str(),
         url: redact::url(prepared.place.url.as_str()),
