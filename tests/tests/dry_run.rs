@@ -118,6 +118,28 @@ fn the_list_may_be_a_file() {
     assert_eq!(ids, ["session_000000", "session_000001", "session_000002", "session_000003"]);
 }
 
+/// Markers are those of the run: the seed and the place of the conversation decide them.
+#[test]
+fn bodies_have_the_markers_of_the_run() {
+    let words = ["--cache-bust", "first-turn-prefix", "--isl", "40", "--dry-run", "2"];
+    let texts: Vec<String> = listed(&Tool::bare_profile().args(words).run())
+        .iter()
+        .map(|line| line["body"]["messages"][0]["content"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(texts.iter().all(|text| text.starts_with("[rid:")), "{texts:?}");
+    assert_ne!(texts[0], texts[1]);
+}
+
+#[test]
+fn a_list_that_cannot_be_made_leaves_an_older_one_as_it_is() {
+    let words = ["--input-file", "none.jsonl", "--dry-run", "--dry-run-output", "l.jsonl"];
+    let tool = Tool::bare_profile().args(words);
+    tool.file("l.jsonl", "an older list");
+    let run = tool.run();
+    assert!(run.stderr.contains("none.jsonl"), "{}", run.stderr);
+    assert_eq!(fs::read_to_string(run.dir().join("l.jsonl")).unwrap(), "an older list");
+}
+
 #[test]
 fn a_key_is_not_shown() {
     let words =

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{BufWriter, ErrorKind, Write},
+    io::{self, BufWriter, ErrorKind, Write},
     num::NonZeroU64,
     path::Path,
     sync::Arc,
@@ -54,30 +54,72 @@ pub(super) fn run(
     if plan.target.urls.is_empty() {
         plan.aim_at(NO_SERVER);
     }
-    match &flags.dry_run_output {
-        Some(path) => {
-            let file = File::create(path).map_err(|error| unwritable(path, &error))?;
-            let mut out = BufWriter::new(file);
-            let listed = list(plan, registry, most, &mut out)?;
-            terminal::print(&format!("wrote {} to {}\n", counted(listed, "request"), path.display()))?;
-        }
-        None => {
-            list(plan, registry, most, &mut BufWriter::new(terminal::Results))?;
-        }
+    if let Some(path) = &flags.dry_run_output {
+        let mut out = BufWriter::new(Late { path, file: None });
+        let listed = match dry_run(plan, registry, most.get(), &mut out, &mut Notices) {
+            Err(ExecuteError::List(error)) => return Err(unwritable(path, &error)),
+            listed => listed?,
+        };
+        terminal::print(&format!("wrote {} to {}\n", counted(listed, "request"), path.display()))?;
+        return Ok(Exit::Success);
     }
-    Ok(Exit::Success)
-}
-
-/// Gives the number of requests. A reader who has seen enough ends the list quietly.
-fn list(plan: Plan, registry: &Arc<Registry>, most: NonZeroU64, out: &mut dyn Write) -> Result<u64, Failure> {
-    match dry_run(plan, registry, most.get(), out, &mut Notices) {
-        Err(ExecuteError::List(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(0),
-        listed => Ok(listed?),
+    let mut out = BufWriter::new(terminal::Results);
+    match dry_run(plan, registry, most.get(), &mut out, &mut Notices) {
+        // A reader who has seen enough ends the list quietly.
+        Err(ExecuteError::List(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(Exit::Success),
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(Exit::Success),
     }
 }
 
-fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+/// A file that is made, or emptied, once there is something to write: a list that cannot be made leaves an older one as it is.
+struct Late<'a> {
+    path: &'a Path,
+    file: Option<File>,
+}
+
+impl Late<'_> {
+    fn file(&mut self) -> io::Result<&mut File> {
+        Ok(match &mut self.file {
+            Some(file) => file,
+            none => none.insert(File::create(self.path)?),
+        })
+    }
+}
+
+impl Write for Late<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file()?.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file()?.flush()
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::Failed, format!("write `{}`", path.display()))
         .caused_by(error)
         .with_hint("name a file in a folder that you may write to")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::NamedTempFile;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_emptied_with_the_first_line_and_not_before() {
+        let older = NamedTempFile::new().unwrap();
+        fs::write(older.path(), "an older list").unwrap();
+        let read = || fs::read_to_string(older.path()).unwrap();
+        let mut out = BufWriter::new(Late { path: older.path(), file: None });
+        assert_eq!(read(), "an older list");
+        out.write_all(b"a line").unwrap();
+        out.flush().unwrap();
+        assert_eq!(read(), "a line");
+    }
 }

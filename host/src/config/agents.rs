@@ -55,6 +55,14 @@ pub(super) fn timing(spec: &RunSpec, problems: &mut Problems) -> RecordedTiming 
         let reason = "turns go either at their instants or behind those before them";
         problems.push(ConfigError::Clash { flag: flag.into(), with: with.into(), reason });
     }
+    let of_delays = [spec.inter_turn_delay_cap_seconds.origin(), spec.conversation_turn_delay_ratio.origin()];
+    if let Some(with) = open.origin() {
+        for flag in of_delays.into_iter().flatten() {
+            let reason =
+                "turns go at their instants then, and there are no delays behind the turns before them";
+            problems.push(ConfigError::Clash { flag: flag.into(), with: with.into(), reason });
+        }
+    }
     let steps = match (open.is_given(), closed.is_given()) {
         (true, _) => Some(StepTiming::Instants),
         (false, true) => Some(StepTiming::Gaps),
@@ -66,6 +74,12 @@ pub(super) fn timing(spec: &RunSpec, problems: &mut Problems) -> RecordedTiming 
         most_session_idle_s: spec.trace_idle_gap_cap_seconds.value(),
         most_idle_s: spec.max_idle_gap_cap_seconds.value(),
     }
+}
+
+/// Settings about recorded times; those that are given.
+pub(super) fn of_recorded_times(spec: &RunSpec) -> impl Iterator<Item = Origin> + use<> {
+    let switches = [spec.open_loop_replay.origin(), spec.no_open_loop_replay.origin()];
+    switches.into_iter().chain(caps(spec).map(Setting::origin)).flatten()
 }
 
 fn caps(spec: &RunSpec) -> [&Setting<f64>; 3] {
@@ -128,6 +142,14 @@ mod tests {
     #[case(
         "--input-file f --open-loop-replay --no-open-loop-replay",
         "use `--no-open-loop-replay` together with `--open-loop-replay`"
+    )]
+    #[case(
+        "--input-file f --open-loop-replay --inter-turn-delay-cap-seconds 5",
+        "use `--inter-turn-delay-cap-seconds` together with `--open-loop-replay`: turns go at their instants"
+    )]
+    #[case(
+        "--input-file f --open-loop-replay --conversation-turn-delay-ratio 2",
+        "use `--conversation-turn-delay-ratio` together with `--open-loop-replay`: turns go at their instants"
     )]
     fn what_makes_no_sense_is_refused(#[case] line: &str, #[case] text: &str) {
         let error = resolved(line).unwrap_err().to_string();

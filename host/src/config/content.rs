@@ -52,14 +52,20 @@ pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems)
         for addition in additions.into_iter().flatten() {
             problems.push(payload_is_fixed(addition, by));
         }
+        for typed in agents::of_recorded_times(spec) {
+            let with = Said::with_value(by, RAW_PAYLOAD);
+            let reason = "such a file says no times";
+            problems.push(ConfigError::Clash { flag: typed.into(), with, reason });
+        }
         return DatasetConfig::RawPayloads { path, entries };
     }
     let format = spec.custom_dataset_type.value().unwrap_or_default();
     let timing = agents::timing(spec, problems);
     // Rows are drawn for each request, as texts are generated.
-    let entries = if format == FileFormat::RandomPool { self::entries(spec, phases) } else { entries };
+    let pool_requests = self::entries(spec, phases);
+    let entries = if format == FileFormat::RandomPool { pool_requests } else { entries };
     let (delay_ratio, system) = (dialogues::delay_ratio(spec), dialogues::context(spec, problems).system);
-    DatasetConfig::File { path, entries, osl, format, delay_ratio, timing, system }
+    DatasetConfig::File { path, entries, pool_requests, osl, format, delay_ratio, timing, system }
 }
 
 /// Settings that say how long generated texts are, and how many are in a request; those that are given.
@@ -190,6 +196,43 @@ mod tests {
     fn a_file_is_used_whole_unless_told_otherwise(#[case] line: &str, #[case] entries: Option<usize>) {
         let dataset = resolved(&format!("--input-file p.jsonl {line}"));
         assert!(matches!(dataset, DatasetConfig::File { entries: found, osl: None, .. } if found == entries));
+    }
+
+    #[rstest]
+    #[case("--request-count 1000", (None, Some(1000)))]
+    #[case("--request-count 1000 --num-dataset-entries 50", (Some(50), Some(50)))]
+    #[case("--request-count 1000 --custom-dataset-type random-pool", (Some(1000), Some(1000)))]
+    #[case("--benchmark-duration 5", (None, None))]
+    fn a_pool_gives_a_row_for_each_request(
+        #[case] line: &str,
+        #[case] expected: (Option<usize>, Option<usize>),
+    ) {
+        let dataset = resolved(&format!("--input-file folder {line}"));
+        let found = match dataset {
+            DatasetConfig::File { entries, pool_requests, .. } => (entries, pool_requests),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[rstest]
+    fn a_file_of_whole_bodies_says_no_times(
+        #[values(
+            "--open-loop-replay",
+            "--no-open-loop-replay",
+            "--inter-turn-delay-cap-seconds 5",
+            "--trace-idle-gap-cap-seconds 5",
+            "--max-idle-gap-cap-seconds 5"
+        )]
+        typed: &str,
+    ) {
+        let line = format!("--input-file p.jsonl --custom-dataset-type raw-payload {typed}");
+        let (spec, mut problems) = (spec(&line), Problems::default());
+        dataset(&spec, &load::phases(&spec, &mut problems), &mut problems);
+        let error = problems.finish().unwrap_err().to_string();
+        let flag = typed.split(' ').next().unwrap();
+        assert!(error.contains(&format!("`{flag}` together with")), "{error}");
+        assert!(error.contains("such a file says no times"), "{error}");
     }
 
     #[rstest]

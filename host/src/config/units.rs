@@ -115,6 +115,11 @@ pub(crate) fn percent(text: &str) -> Result<f64, UnitError> {
     number(text, "a number of percent above 0, at most 100", |value| *value > 0.0 && *value <= 100.0)
 }
 
+/// A part of all, in percent.
+pub(crate) fn percent_or_none(text: &str) -> Result<f64, UnitError> {
+    number(text, "a number of percent from 0 to 100", |value| (0.0..=100.0).contains(value))
+}
+
 /// A part of all.
 pub(crate) fn share(text: &str) -> Result<f64, UnitError> {
     number(text, "a number from 0 to 1", |value| (0.0..=1.0).contains(value))
@@ -315,6 +320,8 @@ mod tests {
         #[case] of_one: Option<f64>,
     ) {
         assert_eq!((percent(text).ok(), share(text).ok()), (percents, of_one));
+        let none = Some(0.0).filter(|_| text == "0");
+        assert_eq!(percent_or_none(text).ok(), percents.or(none));
     }
 
     #[test]

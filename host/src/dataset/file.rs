@@ -27,6 +27,7 @@ use crate::{
 pub(super) struct FileContent<'a> {
     path: &'a Path,
     entries: Option<usize>,
+    pool_requests: Option<usize>,
     format: FileFormat,
     osl: Option<&'a SequenceLaw>,
     delay_ratio: f64,
@@ -38,9 +39,19 @@ impl<'a> FileContent<'a> {
     /// The file of a dataset, if it is one.
     pub(super) fn of(config: &'a DatasetConfig) -> Option<Self> {
         match config {
-            DatasetConfig::File { path, entries, osl, format, delay_ratio, timing, system } => Some(Self {
+            DatasetConfig::File {
+                path,
+                entries,
+                pool_requests,
+                osl,
+                format,
+                delay_ratio,
+                timing,
+                system,
+            } => Some(Self {
                 path,
                 entries: *entries,
+                pool_requests: *pool_requests,
                 format: *format,
                 osl: osl.as_ref(),
                 delay_ratio: *delay_ratio,
@@ -50,6 +61,7 @@ impl<'a> FileContent<'a> {
             DatasetConfig::RawPayloads { path, entries } => Some(Self {
                 path,
                 entries: *entries,
+                pool_requests: None,
                 format: FileFormat::RawPayload,
                 osl: None,
                 delay_ratio: 1.0,
@@ -96,7 +108,8 @@ impl<'a> FileContent<'a> {
             let written = written.map_err(DatasetError::Thread)?;
             return Ok((Source::filed(starts, secrets, written, file), facts));
         }
-        let mut scripts = formats::read(&file.input(self.entries).seeded(seed), self.format)?.scripts;
+        let input = file.input(self.entries).seeded(seed).drawing(self.pool_requests);
+        let mut scripts = formats::read(&input, self.format)?.scripts;
         for (number, script) in scripts.iter_mut().enumerate() {
             tools::take_apart(script, number)?;
         }

@@ -53,8 +53,8 @@ struct Seen {
     first_ns: Option<u64>,
     steps: u32,
     bytes: u64,
-    /// Its name, and the path of the API that it is for, if it is for one.
-    path: Option<(String, String)>,
+    /// Its name, and the different paths of the APIs that its steps are for, if they are for some.
+    paths: Option<(String, Vec<String>)>,
 }
 
 impl Filed {
@@ -77,8 +77,8 @@ impl Filed {
         };
         let (mut all, mut paths) = (Gathered::default(), Paths::default());
         let mut take = |place: u32, seen: Seen| {
-            if let Some((id, path)) = seen.path.as_ref().filter(|_| audience.is_some()) {
-                paths.check(path, place as usize, id)?;
+            if let Some((id, own)) = seen.paths.as_ref().filter(|_| audience.is_some()) {
+                own.iter().try_for_each(|path| paths.check(path, place as usize, id))?;
             }
             all.add(place, seen);
             Ok::<_, DatasetError>(())
@@ -212,14 +212,19 @@ impl Seen {
         let text_bytes = script.steps.iter().flat_map(Step::parts).map(|part| part.data.len() as u64);
         let prompts = script.steps.iter().filter_map(|step| step.prompt.as_ref());
         let prompt_bytes = prompts.map(|prompt| prompt.tokens.saturating_mul(BYTES_A_TOKEN));
-        let path = script.steps.iter().find_map(|step| step.path.clone());
+        let mut paths: Vec<String> = Vec::new();
+        for path in script.steps.iter().filter_map(|step| step.path.as_ref()) {
+            if !paths.contains(path) {
+                paths.push(path.clone());
+            }
+        }
         Self {
             facts: Facts::of(script),
             starts_ns: script.starts_ns,
             first_ns: formats::first_instant(script),
             steps: u32::try_from(script.steps.len()).unwrap_or(u32::MAX),
             bytes: text_bytes.chain(prompt_bytes).fold(0, u64::saturating_add),
-            path: path.map(|path| (script.id.clone(), path)),
+            paths: (!paths.is_empty()).then(|| (script.id.clone(), paths)),
         }
     }
 }
@@ -404,5 +409,28 @@ mod tests {
         fs::write(file.path(), "{\"text\": \"a\"}\n").unwrap();
         let why = playing.script(1).steps.remove(0).unreadable.unwrap();
         assert!(why.contains("has changed since it was opened"), "{why}");
+        fs::write(file.path(), "{\"text\": \"a\"}\n{\"txet\": \"b\"}\n").unwrap();
+        let why = playing.script(1).steps.remove(0).unreadable.unwrap();
+        assert!(why.contains("has changed since it was opened") && why.contains("txet"), "{why}");
+    }
+
+    #[test]
+    fn blank_lines_before_the_head_of_a_table_are_no_head() {
+        let table = fs::read_to_string(sample("burstgpt/v3_sessions_shaped.csv")).unwrap();
+        let file = written(&format!("\n\n{table}"));
+        let path = PathBuf::from(file.path());
+        assert_eq!(one_by_one(&path, None).unwrap().unwrap(), together(&path, None));
+        let rows = table.lines().count();
+        let file = written(&format!("\n\n{table}broken\n"));
+        let error = one_by_one(&file.path().into(), None).unwrap_err();
+        assert!(error.to_string().ends_with(&format!(":{}`", rows + 3)), "{error}");
+    }
+
+    #[test]
+    fn every_path_of_a_session_is_known() {
+        let for_path = |path: &str| Step { path: Some(path.into()), ..Step::default() };
+        let steps = ["/a", "/a", "/b"].map(for_path).to_vec();
+        let seen = Seen::of(&Script { id: "s".into(), starts_ns: None, steps });
+        assert_eq!(seen.paths, Some(("s".to_owned(), vec!["/a".to_owned(), "/b".to_owned()])));
     }
 }

@@ -56,6 +56,7 @@ pub(crate) use self::{
     open::{Opened, Purpose, open, open_for},
     script::{Message, PAYLOAD, Part, Prompt, Recorded, Script, Start, Step, StepPlace},
     source::Source,
+    timing::begins_ns,
     tokenizer::{Tokenizer, TokenizerError, yield_to_others},
     tools::message_text,
 };

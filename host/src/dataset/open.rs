@@ -77,6 +77,9 @@ pub(crate) fn open_for(
         warnings.push(INSTANTS_UNUSED.to_owned());
     }
     warnings.extend(facts.other_streaming(purpose.streaming));
+    if let DatasetConfig::File { timing, .. } = config {
+        warnings.extend(facts.unknown_pauses(timing));
+    }
     if let DatasetConfig::File { osl, system, .. } = config
         && facts.are_payloads()
     {
@@ -162,7 +165,7 @@ pub(super) mod tests {
 
     use proptest::prelude::*;
     use rstest::rstest;
-    use tempfile::NamedTempFile;
+    use tempfile::{NamedTempFile, TempDir};
 
     use super::open;
     use crate::{
@@ -218,6 +221,7 @@ pub(super) mod tests {
         built(&DatasetConfig::File {
             path: file.path().into(),
             entries,
+            pool_requests: None,
             osl,
             format: FileFormat::default(),
             delay_ratio: 1.0,
@@ -357,12 +361,32 @@ pub(super) mod tests {
         assert_eq!(file("{\"text\": \"a\"}\n{\"text\": \"b\"}", Some(1), None).len(), 1);
     }
 
+    #[test]
+    fn a_folder_of_pools_gives_as_many_requests_as_are_wanted() {
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("a.jsonl"), "{\"text\": \"a\"}\n{\"text\": \"b\"}\n").unwrap();
+        let count = |entries, pool_requests| {
+            built(&DatasetConfig::File {
+                path: folder.path().into(),
+                entries,
+                pool_requests,
+                osl: None,
+                format: FileFormat::default(),
+                delay_ratio: 1.0,
+                timing: RecordedTiming::default(),
+                system: None,
+            })
+            .len()
+        };
+        assert_eq!([count(None, None), count(None, Some(250)), count(Some(7), Some(250))], [100, 250, 7]);
+    }
+
     #[rstest]
     #[case::no_conversations(synthetic(0, 1, None), "make a dataset of 0 prompts")]
     #[case::no_rankings(rankings(0), "make a dataset of 0 prompts")]
     #[case::no_texts(synthetic(1, 0, None), "make prompts of 0 texts")]
     #[case::no_rows(
-        DatasetConfig::File { path: "d.jsonl".into(), entries: Some(0), osl: None, format: FileFormat::default(), delay_ratio: 1.0, timing: RecordedTiming::default(), system: None },
+        DatasetConfig::File { path: "d.jsonl".into(), entries: Some(0), pool_requests: None, osl: None, format: FileFormat::default(), delay_ratio: 1.0, timing: RecordedTiming::default(), system: None },
         "make a dataset of 0 prompts"
     )]
     fn a_dataset_of_nothing_is_refused(#[case] config: DatasetConfig, #[case] error: &str) {
@@ -374,6 +398,7 @@ pub(super) mod tests {
         let config = DatasetConfig::File {
             path: PathBuf::from("no-such.jsonl"),
             entries: None,
+            pool_requests: None,
             osl: None,
             format: FileFormat::default(),
             delay_ratio: 1.0,

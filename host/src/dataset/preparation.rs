@@ -22,10 +22,10 @@ use crate::{
 pub(super) struct Preparation {
     /// All times are divided by this.
     pub(super) speed: f64,
-    /// Times between steps are multiplied by this.
-    pub(super) delay_ratio: f64,
     /// What becomes of the times within the session, once they are as fast as wanted.
     pub(super) timing: RecordedTiming,
+    /// Delays behind other steps are multiplied by this, once there are as many as `timing` wants, and before it cuts them.
+    pub(super) delay_ratio: f64,
     /// Stands in front of every conversation.
     pub(super) system: Option<Part>,
     /// Output tokens of steps that ask for no number.
@@ -66,7 +66,7 @@ impl Preparation {
                 count(step, tokenizer);
             }
         }
-        timing::apply(script, &self.timing, self.speed);
+        timing::apply(script, &self.timing, self.speed, self.delay_ratio);
     }
 
     /// Prepares all sessions, which are numbered in this order.
@@ -79,8 +79,7 @@ impl Preparation {
     fn start(&self, start: Start) -> Start {
         let faster = |time_ns| if self.speed == 1.0 { time_ns } else { replay::faster(time_ns, self.speed) };
         match start {
-            Start::After(delay_ns) if self.delay_ratio == 1.0 => Start::After(faster(delay_ns)),
-            Start::After(delay_ns) => Start::After(replay::faster(faster(delay_ns), 1.0 / self.delay_ratio)),
+            Start::After(delay_ns) => Start::After(faster(delay_ns)),
             Start::At(offset_ns) => Start::At(faster(offset_ns)),
         }
     }

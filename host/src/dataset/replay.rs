@@ -89,13 +89,15 @@ pub(super) fn replayed(scripts: Vec<Script>, replay: Replay) -> Result<Vec<Scrip
     Ok(sessions.collect())
 }
 
-/// A time that passes so many times as fast.
+/// A time that passes so many times as fast, to the nanosecond.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is meant")]
 pub(super) fn faster(time_ns: u64, speed: f64) -> u64 {
-    ns(time_ns as f64 / NS_PER_S / speed)
+    (time_ns as f64 / speed).round() as u64
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive time below 2^53 ns")]
-fn ns(seconds: f64) -> u64 {
+/// A time in nanoseconds.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive time below 2^63 ns")]
+pub(super) fn ns(seconds: f64) -> u64 {
     (seconds * NS_PER_S).round() as u64
 }
 

@@ -2,7 +2,10 @@
 //!
 //! All of it is worked out on the recording's own timeline: when each step began, and when its response was over.
 
-use super::{Script, Start};
+use super::{
+    Script, Start, Step,
+    replay::{faster, ns},
+};
 use crate::plan::{RecordedTiming, StepTiming};
 
 /// When a step of a recording went on, in nanoseconds since the session's start.
@@ -12,13 +15,15 @@ struct Span {
     end_ns: u64,
 }
 
-/// Changes the times within a recorded session, whose requests took as long as recorded by this speed. Its start stays.
-pub(super) fn apply(script: &mut Script, timing: &RecordedTiming, speed: f64) {
+/// Changes the times within a recorded session, whose requests took as long as recorded by this speed: instants become gaps or
+/// gaps instants, then delays are multiplied, and then what is too long is cut. Its start stays.
+pub(super) fn apply(script: &mut Script, timing: &RecordedTiming, speed: f64, delay_ratio: f64) {
     match timing.steps {
         Some(StepTiming::Instants) => at_instants(script, speed),
         Some(StepTiming::Gaps) => after_gaps(script, speed),
         None => {}
     }
+    multiply_delays(script, delay_ratio);
     if let Some(most_s) = timing.most_delay_s {
         cap_delays(script, ns(most_s));
     }
@@ -27,10 +32,22 @@ pub(super) fn apply(script: &mut Script, timing: &RecordedTiming, speed: f64) {
     }
 }
 
-/// When each step went on in the recording.
-fn spans(script: &Script, speed: f64) -> Vec<Span> {
-    let mut spans: Vec<Span> = Vec::with_capacity(script.steps.len());
-    for step in &script.steps {
+/// When the step at this position began in a recording that is played as fast as it was, in nanoseconds since the session's
+/// start.
+pub(crate) fn begins_ns(script: &Script, position: usize) -> u64 {
+    match &script.steps[..=position] {
+        // The first step waits for nothing, and most sessions begin with it.
+        [first] => match first.start {
+            Start::After(begin_ns) | Start::At(begin_ns) => begin_ns,
+        },
+        steps => spans(steps, 1.0).last().map_or(0, |span| span.begin_ns),
+    }
+}
+
+/// When each of the first steps went on in the recording.
+fn spans(steps: &[Step], speed: f64) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::with_capacity(steps.len());
+    for step in steps {
         let ready_ns = step.after.iter().map(|before| spans[*before as usize].end_ns).max().unwrap_or(0);
         let begin_ns = match step.start {
             Start::After(delay_ns) => ready_ns.saturating_add(delay_ns),
@@ -43,15 +60,27 @@ fn spans(script: &Script, speed: f64) -> Vec<Span> {
 }
 
 fn at_instants(script: &mut Script, speed: f64) {
-    let spans = spans(script, speed);
+    let spans = spans(&script.steps, speed);
     for (step, span) in script.steps.iter_mut().zip(&spans) {
         step.start = Start::At(span.begin_ns);
     }
 }
 
 fn after_gaps(script: &mut Script, speed: f64) {
-    let spans = spans(script, speed);
+    let spans = spans(&script.steps, speed);
     put(script, &spans, |_| true);
+}
+
+#[expect(clippy::float_cmp, reason = "exactly 1 is what nobody asked to change")]
+fn multiply_delays(script: &mut Script, ratio: f64) {
+    if ratio == 1.0 {
+        return;
+    }
+    for step in &mut script.steps {
+        if let Start::After(delay_ns) = &mut step.start {
+            *delay_ns = faster(*delay_ns, 1.0 / ratio);
+        }
+    }
 }
 
 fn cap_delays(script: &mut Script, most_ns: u64) {
@@ -64,7 +93,7 @@ fn cap_delays(script: &mut Script, most_ns: u64) {
 
 /// Cuts the times in which nothing of a session goes on.
 fn cap_session(script: &mut Script, most_ns: u64, speed: f64) {
-    let mut spans = spans(script, speed);
+    let mut spans = spans(&script.steps, speed);
     let mut order: Vec<usize> = (0..spans.len()).collect();
     order.sort_by_key(|position| spans[*position].begin_ns);
     let (mut busy_until_ns, mut cut_ns) = (0_u64, 0_u64);
@@ -94,25 +123,15 @@ fn put(script: &mut Script, spans: &[Span], is_gap: impl Fn(usize) -> bool) {
 /// Cuts the times in which no session goes on to so many seconds. Starts of sessions change only in a replay, whose sessions all
 /// have one and stand in their order.
 pub(super) fn cap_between(scripts: &mut [Script], most_s: f64, speed: f64) {
-    let most_ns = ns(most_s);
+    let longest_ns = ns(most_s);
     let (mut busy_until_ns, mut cut_ns) = (0_u64, 0_u64);
     for script in scripts {
-        let lasts_ns = spans(script, speed).iter().map(|span| span.end_ns).max().unwrap_or(0);
+        let lasts_ns = spans(&script.steps, speed).iter().map(|span| span.end_ns).max().unwrap_or(0);
         let Some(start_ns) = &mut script.starts_ns else { continue };
-        cut_ns += start_ns.saturating_sub(busy_until_ns).saturating_sub(most_ns);
+        cut_ns += start_ns.saturating_sub(busy_until_ns).saturating_sub(longest_ns);
         busy_until_ns = busy_until_ns.max(start_ns.saturating_add(lasts_ns));
         *start_ns -= cut_ns;
     }
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive time below 2^63 ns")]
-fn ns(seconds: f64) -> u64 {
-    (seconds * 1e9).round() as u64
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is meant")]
-fn faster(time_ns: u64, speed: f64) -> u64 {
-    (time_ns as f64 / speed).round() as u64
 }
 
 #[cfg(test)]
@@ -152,7 +171,7 @@ mod tests {
     }
 
     fn applied(mut script: Script, timing: RecordedTiming, speed: f64) -> Vec<Start> {
-        apply(&mut script, &timing, speed);
+        apply(&mut script, &timing, speed, 1.0);
         script.steps.iter().map(|step| step.start).collect()
     }
 
@@ -180,6 +199,29 @@ mod tests {
     fn delays_are_cut_to_the_longest_one() {
         let timing = RecordedTiming { most_delay_s: Some(3.0), ..RecordedTiming::default() };
         assert_eq!(applied(agent(), timing, 1.0), [after(0), after(3), after(3), after(3)]);
+    }
+
+    #[test]
+    fn instants_become_gaps_before_these_are_multiplied_and_cut_behind_that() {
+        let recorded =
+            || script(None, vec![step(at(0), 2, &[]), step(at(5), 1, &[0]), step(at(26), 1, &[1])]);
+        let timing = RecordedTiming { most_delay_s: Some(30.0), ..steps(StepTiming::Gaps) };
+        let starts = |ratio| {
+            let mut script = recorded();
+            apply(&mut script, &timing, 1.0, ratio);
+            script.steps.iter().map(|step| step.start).collect::<Vec<_>>()
+        };
+        assert_eq!(starts(1.0), [after(0), after(3), after(20)]);
+        assert_eq!(starts(2.0), [after(0), after(6), after(30)]);
+        assert_eq!(starts(0.0), [after(0), after(0), after(0)]);
+    }
+
+    #[test]
+    fn a_step_began_where_the_steps_before_it_led_to() {
+        let begins = |position| begins_ns(&agent(), position) / SECOND;
+        assert_eq!([begins(0), begins(1), begins(2), begins(3)], [0, 32, 32, 42]);
+        let late = script(None, vec![step(after(5), 2, &[])]);
+        assert_eq!(begins_ns(&late, 0), 5 * SECOND);
     }
 
     #[test]

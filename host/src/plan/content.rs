@@ -52,6 +52,9 @@ pub(crate) enum DatasetConfig {
         path: PathBuf,
         /// Use only so many entries; once it is read, how many there are.
         entries: Option<usize>,
+        /// Requests to be drawn, where it turns out to be a folder of pools and `entries` says no number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pool_requests: Option<usize>,
         /// Requested output tokens of lines that name none.
         osl: Option<SequenceLaw>,
         /// What it is.

@@ -5,7 +5,7 @@
 use super::failure_kind::FailureKind;
 
 /// What stands in the messages, in small letters: of vLLM, OpenAI, `SGLang`, llama.cpp, Anthropic, Gemini, TGI and `TensorRT-LLM`.
-const WORDS: [&str; 15] = [
+const WORDS: [&str; 18] = [
     "context_length_exceeded",
     "maximum context length",
     "maximum model length",
@@ -19,6 +19,9 @@ const WORDS: [&str; 15] = [
     "input is too long",
     "exceeds the maximum number of tokens",
     "max_new_tokens` must be <=",
+    "`inputs` must have less than",
+    "exceed context limit",
+    "exceeds maximum input length",
     "exceeds max_seq_len",
     "max_input_len",
 ];
@@ -55,6 +58,11 @@ mod tests {
     #[case("prompt is too long: 210000 tokens > 200000 maximum")]
     #[case("The input token count (9000) exceeds the maximum number of tokens allowed (8192).")]
     #[case("Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096.")]
+    #[case("Input validation error: `inputs` must have less than 1024 tokens. Given: 2500")]
+    #[case(
+        "input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000, decrease input length"
+    )]
+    #[case("Prompt length (9000) exceeds maximum input length (8192).")]
     fn the_words_of_servers_are_known(#[case] message: &str) {
         assert!(is_said(&FailureKind::HttpStatus, Some(400), message));
         assert!(is_said(&FailureKind::ServerError, None, message), "in the middle of a stream");

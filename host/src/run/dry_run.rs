@@ -12,14 +12,14 @@ use std::{
 use serde::{Serialize, de::IgnoredAny};
 
 use super::{
-    execute::{ExecuteError, load_tokenizer, open_dataset},
+    execute::{ExecuteError, load_tokenizer, open_dataset, price_markers},
     observer::Observer,
     setup,
 };
 use crate::{
     clock::{Clock, RunNs},
     config::redact::{self, Redactor},
-    dataset::{Source, Start},
+    dataset::{Markers, Source, Start},
     node::{self, HostedEndpoint},
     plan::{Phase, Plan, Users},
     plugin::Registry,
@@ -32,7 +32,8 @@ use crate::{
         credits::{Credits, Pool, Share},
         excerpt::Excerpts,
     },
-    session::{Session, Turn},
+    seed::Seed,
+    session::{Pace, Session, Turn},
 };
 
 const NS_PER_S: f64 = 1e9;
@@ -90,6 +91,7 @@ pub(crate) fn dry_run(
         observer.notice(&warning);
     }
     let tokenizer = load_tokenizer(&plan, metadata)?;
+    price_markers(&mut plan, tokenizer.as_deref());
     let endpoint = node::load_here(registry, &plan)?;
     let source = open_dataset(&plan, metadata, tokenizer.as_ref(), observer)?;
     let target = node::plan_target(&plan, metadata).map_err(ExecuteError::Target)?;
@@ -111,6 +113,7 @@ impl Listing<'_> {
         let seed = node::phase_seed(self.plan.random_seed, phase.id);
         let first_script = if phase.load.replay().is_some() { 0 } else { first_script };
         let excerpts = Excerpts::of(phase, seed);
+        let markers = Markers::of(self.plan.cache_bust, Seed::new(self.plan.random_seed), phase.role);
         let pool = Pool::of(&self.source.starts(), &self.source, first_script, excerpts);
         let credits = Credits::new(phase, seed, Share { worker: 0, workers: 1 }, &Arc::new(pool));
         let (mut sessions, mut requests) = (0, phase.stop.requests().unwrap_or(u64::MAX));
@@ -118,7 +121,12 @@ impl Listing<'_> {
             if self.left == 0 || requests == 0 {
                 break;
             }
-            let script = self.source.script(first_script.saturating_add(credit.number));
+            let position = first_script.saturating_add(credit.number);
+            let script = self.source.script(position);
+            let script = match &markers {
+                Some(markers) => markers.mark(&script, position),
+                None => script,
+            };
             let played = excerpts.steps(credit.number, script.steps.len());
             let session = Session::of_part(credit.number, script, self.plan.replies, played);
             requests -= self.session(phase, credit, session, requests)?;
@@ -136,12 +144,12 @@ impl Listing<'_> {
         most: u64,
     ) -> Result<u64, ExecuteError> {
         let first = session.first();
-        let known = KnownInstants {
-            start_ns: credit.due_ns,
-            first_step: first.position as u64,
+        let pace = credit.due_ns.map(|start_ns| Pace {
+            start_ns,
+            first_step: first.position,
             begins_at_ns: session.begins_at_ns(),
-            gap_ns: phase.load.users().map(Users::gap_ns),
-        };
+            turn_gap_ns: phase.load.users().map(Users::gap_ns),
+        });
         let mut ready = VecDeque::from([first]);
         ready.extend(session.others_at_start());
         let mut listed = 0;
@@ -149,65 +157,59 @@ impl Listing<'_> {
             if listed == most || self.left == 0 {
                 break;
             }
-            self.request(phase, &turn, known)?;
+            self.request(phase, &turn, pace)?;
             (listed, self.left) = (listed + 1, self.left - 1);
             ready.extend(session.answered(turn, None));
         }
         Ok(listed)
     }
 
-    fn request(&mut self, phase: &Phase, turn: &Turn, known: KnownInstants) -> Result<(), ExecuteError> {
-        let place = turn.step();
-        let name = format!("{}-{}-{}", phase.name, turn.session, place.number);
+    fn request(&mut self, phase: &Phase, turn: &Turn, pace: Option<Pace>) -> Result<(), ExecuteError> {
+        let step = turn.step();
+        let name = format!("{}-{}-{}", phase.name, turn.session, step.number);
         let unix_time_s = self.clock.unix_time_s(self.clock.now());
         let endpoint = self.endpoint.endpoint();
         let prepared = prepare(endpoint, self.target, turn, Some(phase.id), &name, unix_time_s)
             .map_err(ExecuteError::Unformatted)?;
-        let line = line(phase, turn, known, &prepared);
+        let line = line(phase, turn, pace, &prepared);
         let text = with_body(&line, &prepared.body).map_err(io::Error::from).map_err(ExecuteError::List)?;
         writeln!(self.out, "{}", self.redactor.mask(&text)).map_err(ExecuteError::List)
     }
 }
 
-/// What is known beforehand of the instants of a session's requests.
-#[derive(Clone, Copy)]
-struct KnownInstants {
-    /// When the session starts, in nanoseconds since the phase's start; nothing where it waits for a slot.
-    start_ns: Option<RunNs>,
-    first_step: u64,
-    /// When its first step was due in the recording.
-    begins_at_ns: RunNs,
-    /// The time between turns, where users have their own.
-    gap_ns: Option<RunNs>,
-}
-
-impl KnownInstants {
-    /// When a step is due that need not wait for a response any more, if that is known.
-    fn due_ns(self, position: u64, start: Start) -> Option<RunNs> {
-        let since_start_ns = match (self.gap_ns, start) {
-            _ if position == self.first_step => 0,
-            (Some(gap_ns), _) => gap_ns.saturating_mul(position.saturating_sub(self.first_step)),
-            (None, Start::At(offset_ns)) => offset_ns.saturating_sub(self.begins_at_ns),
-            (None, Start::After(_)) => return None,
-        };
-        Some(self.start_ns?.saturating_add(since_start_ns))
+/// When a step is due, if that is known beforehand: no response has to be waited for, or the step has an instant of its own. `pace`
+/// is that of its session, if it need not wait for a slot.
+fn due_ns(turn: &Turn, pace: Option<Pace>) -> Option<RunNs> {
+    let pace = pace?;
+    let start = turn.step().step.start;
+    if is_first(turn) {
+        return Some(pace.start_ns);
     }
+    let is_known = match start {
+        Start::At(_) => true,
+        Start::After(_) => pace.turn_gap_ns.is_some() || turn.waits_for().next().is_none(),
+    };
+    is_known.then(|| pace.due_ns(turn.position, start, pace.start_ns))
 }
 
-fn line<'a>(phase: &'a Phase, turn: &'a Turn, known: KnownInstants, prepared: &'a Prepared) -> Line<'a> {
-    let place = turn.step();
-    let is_first = u64::from(place.number) == known.first_step;
-    let delay_s = match place.step.start {
-        Start::After(delay_ns) if known.gap_ns.is_none() && !is_first => Some(seconds(delay_ns)),
+/// It is the first one that its session plays, and goes when that starts.
+fn is_first(turn: &Turn) -> bool {
+    turn.position == turn.skipped() as usize
+}
+
+fn line<'a>(phase: &'a Phase, turn: &'a Turn, pace: Option<Pace>, prepared: &'a Prepared) -> Line<'a> {
+    let step = turn.step();
+    let delay_s = match step.step.start {
+        Start::After(delay_ns) if phase.load.users().is_none() && !is_first(turn) => Some(seconds(delay_ns)),
         _ => None,
     };
     Line {
         phase: &phase.name,
         session_num: turn.session,
-        conversation_id: place.script,
-        turn_index: place.number,
-        due_s: known.due_ns(place.number.into(), place.step.start).map(seconds),
-        after: if is_first { &[] } else { &place.step.after },
+        conversation_id: step.script,
+        turn_index: step.number,
+        due_s: due_ns(turn, pace).map(seconds),
+        after: if is_first(turn) { &[] } else { &step.step.after },
         delay_s,
         method: prepared.method.as_str(),
         url: redact::url(prepared.place.url.as_str()),
@@ -232,4 +234,50 @@ fn with_body(line: &Line<'_>, body: &[u8]) -> serde_json::Result<String> {
 
 fn seconds(ns: u64) -> f64 {
     ns as f64 / NS_PER_S
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::{
+        dataset::{Message, Part, Script, Step},
+        plan::ReplyPolicy,
+    };
+
+    const STARTS_NS: RunNs = 10;
+
+    fn step(start: Start, after: &[u32]) -> Step {
+        Step { start, after: after.into(), ..Step::first(Message::user(vec![Part::text("x".into())])) }
+    }
+
+    /// Of a session that plays all but its first step: when the step at a position behind its first one is due.
+    fn due(step_at_2: Step, has_slot: bool, turn_gap_ns: Option<RunNs>) -> Option<RunNs> {
+        let steps = vec![step(Start::At(0), &[]), step(Start::At(100), &[0]), step_at_2];
+        let script = Arc::new(Script { id: "s".into(), starts_ns: None, steps });
+        let mut session = Session::of_part(0, script, ReplyPolicy::Live, 1..3);
+        let first = session.first();
+        let (first_step, begins_at_ns) = (first.position, session.begins_at_ns());
+        let pace = has_slot.then_some(Pace { start_ns: STARTS_NS, first_step, begins_at_ns, turn_gap_ns });
+        assert_eq!(due_ns(&first, pace), has_slot.then_some(STARTS_NS));
+        let mut others = session.others_at_start();
+        others.extend(session.answered(first, None));
+        due_ns(&others[0], pace)
+    }
+
+    #[rstest]
+    #[case::instant(step(Start::At(130), &[1]), None, Some(STARTS_NS + 30))]
+    #[case::behind_a_response(step(Start::After(7), &[1]), None, None)]
+    #[case::behind_nothing(step(Start::After(7), &[]), None, Some(STARTS_NS + 7))]
+    #[case::behind_what_is_over(step(Start::After(7), &[0]), None, Some(STARTS_NS + 7))]
+    #[case::user(step(Start::After(7), &[1]), Some(50), Some(STARTS_NS + 50))]
+    fn a_step_that_waits_for_no_response_has_an_instant(
+        #[case] step: Step,
+        #[case] turn_gap_ns: Option<RunNs>,
+        #[case] expected: Option<RunNs>,
+    ) {
+        assert_eq!(due(step.clone(), true, turn_gap_ns), expected);
+        assert_eq!(due(step, false, turn_gap_ns), None, "the session waits for a slot");
+    }
 }

@@ -152,9 +152,7 @@ fn prepare(
     let services = services::choose(registry, &plan)?;
     services.warnings.iter().for_each(|warning| observer.notice(warning));
     let tokenizer = load_tokenizer(&plan, metadata)?;
-    if let Some(tokenizer) = tokenizer.as_ref().filter(|_| !plan.cache_bust.is_none()) {
-        plan.price_markers(dataset::marker_cost(plan.cache_bust, tokenizer));
-    }
+    price_markers(&mut plan, tokenizer.as_deref());
     registry.note_process_state();
     let here = std::env::current_dir();
     let mut endpoint = LoadedEndpoint::load(&loading, &plan)?;
@@ -211,6 +209,13 @@ fn prepare(
         target,
     };
     Ok((run, endpoint))
+}
+
+/// Notes what markers of conversations cost, if there are any and something counts them: generated texts leave room for them.
+pub(super) fn price_markers(plan: &mut Plan, tokenizer: Option<&Tokenizer>) {
+    if let Some(tokenizer) = tokenizer.filter(|_| !plan.cache_bust.is_none()) {
+        plan.price_markers(dataset::marker_cost(plan.cache_bust, tokenizer));
+    }
 }
 
 /// The dataset, all of which the endpoint takes.

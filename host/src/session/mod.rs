@@ -4,15 +4,18 @@
 //! for it, and is what their requests repeat ([`history`]). A single request is a session of one step.
 
 pub(crate) mod history;
+mod pace;
 #[cfg(test)]
 mod tests;
 mod tool_results;
 
 use std::{ops::Range, sync::Arc};
 
+pub(crate) use self::pace::Pace;
+
 use self::history::{Reply, Said};
 use crate::{
-    dataset::{Message, Script, Start, Step, StepPlace},
+    dataset::{self, Message, Script, Step, StepPlace},
     plan::ReplyPolicy,
 };
 
@@ -92,6 +95,13 @@ impl Turn {
         u32::try_from(self.played.len()).unwrap_or(u32::MAX)
     }
 
+    /// Steps of those that its session plays that must be over before it.
+    pub(crate) fn waits_for(&self) -> impl Iterator<Item = u32> + '_ {
+        let start = self.skipped();
+        let after = self.script.steps[self.position].after.iter();
+        after.copied().filter(move |before| *before >= start)
+    }
+
     /// Steps of its script that count as over when its session starts.
     pub(crate) fn skipped(&self) -> u32 {
         u32::try_from(self.played.start).unwrap_or(u32::MAX)
@@ -142,12 +152,9 @@ impl Session {
         self.turn(self.played.start)
     }
 
-    /// When the first step was due in a recording of the script, in nanoseconds since the script's start.
+    /// When the first step that it plays began in a recording of the script, in nanoseconds since the script's start.
     pub(crate) fn begins_at_ns(&self) -> u64 {
-        match self.script.steps[self.played.start].start {
-            Start::At(offset_ns) => offset_ns,
-            Start::After(_) => 0,
-        }
+        dataset::begins_ns(&self.script, self.played.start)
     }
 
     /// The steps beside the first one that wait for nothing either.

@@ -1,7 +1,7 @@
 //! Sessions, answer by answer.
 
 use super::*;
-use crate::dataset::{Message, Part, Step};
+use crate::dataset::{Message, Part, Recorded, Start, Step};
 
 fn step(text: &str) -> Step {
     Step::first(Message::user(vec![Part::text(text.into())]))
@@ -161,4 +161,15 @@ fn time_begins_with_the_first_step_that_is_played() {
     let script = Arc::new(Script::dialogue("s".into(), [step("one"), minute]));
     let begins = |played| Session::of_part(0, Arc::clone(&script), ReplyPolicy::Live, played).begins_at_ns();
     assert_eq!((begins(0..2), begins(1..2)), (0, 60_000_000_000));
+}
+
+/// A step that was due behind another one has an instant as well: steps with an instant of their own keep their distance to it.
+#[test]
+fn time_begins_with_a_step_that_was_due_behind_another_one() {
+    let took = Recorded { took_ns: Some(2_000_000_000), ..Recorded::default() };
+    let first = Step { recorded: took, ..step("one") };
+    let behind = Step { start: Start::After(58_000_000_000), ..step("two") };
+    let script = Arc::new(Script::dialogue("s".into(), [first, behind]));
+    let session = Session::of_part(0, script, ReplyPolicy::Live, 1..2);
+    assert_eq!(session.begins_at_ns(), 60_000_000_000);
 }

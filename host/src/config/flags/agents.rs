@@ -14,7 +14,7 @@ pub(crate) struct AgentFlags {
     /// Probability that a user leaves the session after a turn, in percent [default: 0].
     ///
     /// The seed decides which sessions end where. The session is over then, and the next one may start.
-    #[arg(long, value_name = "PERCENT", value_parser = units::percent, help_heading = LOAD)]
+    #[arg(long, value_name = "PERCENT", value_parser = units::percent_or_none, help_heading = LOAD)]
     pub(crate) session_leave_rate: Option<f64>,
 
     /// Start the first sessions within their conversations: at this part of their turns at the earliest

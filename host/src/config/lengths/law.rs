@@ -20,23 +20,28 @@ pub(crate) fn law(text: &str) -> Result<SequenceLaw, LengthsError> {
     match name.trim().to_ascii_lowercase().as_str() {
         "normal" => {
             let [mean, stddev] = two(numbers, "a mean and a standard deviation")?;
-            let is_law = mean >= 1.0 && stddev >= 0.0;
+            let is_law = is_mean(mean) && is_stddev(stddev);
             let law = SequenceLaw::Normal(LengthLaw { mean, stddev });
-            checked(law, is_law, "a mean is 1 or more, and a standard deviation 0 or more")
+            checked(
+                law,
+                is_law,
+                "a mean is 1 or more, a standard deviation 0 or more, and both at most 4294967295",
+            )
         }
         "uniform" => {
             let [lowest, highest] = two(numbers, "a lowest and a highest length")?;
             let is_law = [lowest, highest].into_iter().all(is_length) && lowest <= highest;
             let law = SequenceLaw::Uniform { lowest: whole(lowest), highest: whole(highest) };
-            checked(law, is_law, "lengths are whole numbers, 1 or more, and the lowest one comes first")
+            let otherwise = "lengths are whole numbers from 1 to 4294967295, and the lowest one comes first";
+            checked(law, is_law, otherwise)
         }
         "lognormal" => {
             let [mean, median] = two(numbers, "a mean and a median")?;
-            let is_law = median >= 1.0 && mean >= median;
+            let is_law = is_mean(median) && is_mean(mean) && mean >= median;
             checked(
                 SequenceLaw::Lognormal { mean, median },
                 is_law,
-                "a median is 1 or more, and a mean not below it",
+                "a median is 1 or more, a mean not below it, and both at most 4294967295",
             )
         }
         "empirical" => match numbers.trim().strip_prefix('@') {
@@ -63,7 +68,8 @@ fn of_list(numbers: &str) -> Result<SequenceLaw, LengthsError> {
         numbers.split(',').map(|text| number(text).filter(|x| is_length(*x))).collect();
     let lengths = lengths.ok_or_else(|| {
         LengthsError::Law(
-            "behind the `:` stand lengths: whole numbers, 1 or more, with commas between them".to_owned(),
+            "behind the `:` stand lengths: whole numbers from 1 to 4294967295, with commas between them"
+                .to_owned(),
         )
     })?;
     Ok(observed(lengths.into_iter().map(|length| (whole(length), 1.0))))
@@ -74,13 +80,18 @@ fn of_file(file: &Path) -> Result<SequenceLaw, LengthsError> {
         .map_err(|source| LengthsError::File { file: file.to_owned(), source })?;
     let failure =
         |line, problem: &str| LengthsError::Line { file: file.to_owned(), line, problem: problem.to_owned() };
-    let mut lengths = Vec::new();
+    let (mut lengths, mut total) = (Vec::new(), 0.0);
     for (line, text) in (1..).zip(text.lines()).filter(|(_, text)| !text.trim().is_empty()) {
         let (length, weight) = text.split_once(',').unwrap_or((text, "1"));
         let length = number(length).filter(|length| is_length(*length));
-        let length = length.ok_or_else(|| failure(line, "a length is a whole number, 1 or more"))?;
+        let length =
+            length.ok_or_else(|| failure(line, "a length is a whole number from 1 to 4294967295"))?;
         let weight = number(weight).filter(|weight| *weight > 0.0);
         let weight = weight.ok_or_else(|| failure(line, "a weight is a number above 0"))?;
+        total += weight;
+        if !f64::is_finite(total) {
+            return Err(failure(line, "the weights up to here add up to more than a number can hold"));
+        }
         lengths.push((whole(length), weight));
     }
     if lengths.is_empty() {
@@ -105,7 +116,17 @@ pub(super) fn number(text: &str) -> Option<f64> {
 
 /// Whether it is a length that a flag takes: a whole number from 1, of 32 bits.
 pub(super) fn is_length(number: f64) -> bool {
-    (1.0..=f64::from(u32::MAX)).contains(&number) && number.fract() == 0.0
+    is_mean(number) && number.fract() == 0.0
+}
+
+/// Whether it is a mean or a median of such lengths.
+fn is_mean(number: f64) -> bool {
+    (1.0..=f64::from(u32::MAX)).contains(&number)
+}
+
+/// Whether it is a standard deviation of such lengths.
+pub(super) fn is_stddev(number: f64) -> bool {
+    (0.0..=f64::from(u32::MAX)).contains(&number)
 }
 
 /// A length as a whole number, which it is.
@@ -146,8 +167,13 @@ mod tests {
     #[case("normal:0,5", "a mean is 1 or more")]
     #[case("normal:5,-5", "a standard deviation 0 or more")]
     #[case("normal:nan,5", "two numbers")]
+    #[case("normal:1e15,0", "both at most 4294967295")]
+    #[case("normal:5,1e300", "both at most 4294967295")]
+    #[case("lognormal:1e300,1", "both at most 4294967295")]
+    #[case("lognormal:1e300,1e300", "both at most 4294967295")]
+    #[case("empirical:5,4294967296", "from 1 to 4294967295")]
     #[case("uniform:9,5", "the lowest one comes first")]
-    #[case("uniform:0,5", "1 or more")]
+    #[case("uniform:0,5", "from 1 to 4294967295")]
     #[case("uniform:1.5,5", "whole numbers")]
     #[case("uniform:1,1e300", "whole numbers")]
     #[case("lognormal:400,550", "a mean not below it")]
@@ -174,6 +200,7 @@ mod tests {
 
     #[rstest]
     #[case("5\n0\n", "line 2`: a length is a whole number")]
+    #[case("5,1e308\n7,1e308\n", "line 2`: the weights up to here add up to more than a number can hold")]
     #[case("5,0\n", "line 1`: a weight is a number above 0")]
     #[case("length\n5\n", "line 1`: a length")]
     #[case("\n", "there is no length in the file")]

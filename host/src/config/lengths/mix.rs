@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{
     error::LengthsError,
-    law::{is_length, number},
+    law::{is_length, is_stddev, number},
 };
 use crate::plan::{LengthLaw, LengthPair};
 
@@ -81,13 +81,14 @@ fn length(text: &str) -> Option<LengthLaw> {
 }
 
 fn is_pair(pair: &LengthPair) -> bool {
-    let is_law = |law: LengthLaw| is_length(law.mean) && law.stddev >= 0.0;
+    let is_law = |law: LengthLaw| is_length(law.mean) && is_stddev(law.stddev);
     is_law(pair.isl) && is_law(pair.osl) && (0.0..=100.0).contains(&pair.percent)
 }
 
 fn not_a_pair(text: &str) -> LengthsError {
     LengthsError::Mix(format!(
-        "`{text}` is no pair of lengths, which are whole numbers from 1, with a share in percent"
+        "`{text}` is no pair of lengths, which are whole numbers from 1 to 4294967295 with deviations from 0 to \
+         4294967295, with a share in percent"
     ))
 }
 
@@ -163,6 +164,8 @@ mod tests {
     #[case("256,128:60;512:40", "`512:40` is no pair")]
     #[case("0,128:100", "`0,128:100` is no pair")]
     #[case("256|-5,128:100", "is no pair")]
+    #[case("5|1e300,5:100", "deviations from 0 to 4294967295")]
+    #[case("4294967296,5:100", "whole numbers from 1 to 4294967295")]
     #[case("256,128:-20;5,5:120", "is no pair")]
     #[case("[256,128:100]", "is no pair")]
     #[case("[(256,128:100]", "is no pair")]

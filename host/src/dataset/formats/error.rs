@@ -51,7 +51,11 @@ pub(crate) enum FileError {
     Terminal,
     /// Somebody has written into it.
     #[error("read a session of the input file `{path}`: the file has changed since it was opened")]
-    Changed { path: PathBuf },
+    Changed {
+        path: PathBuf,
+        /// What is wrong with the session now, if it is still there.
+        source: Option<Box<FileError>>,
+    },
     /// It has no row.
     #[error("read the input file `{path}`: it has no row")]
     Empty { path: PathBuf },

@@ -8,6 +8,7 @@
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
+    ops::Range,
     path::PathBuf,
 };
 
@@ -44,8 +45,9 @@ pub(in crate::dataset) struct Index {
     read: Reader,
     /// The first line, where every row needs it.
     head: Vec<u8>,
-    /// Where the first row begins.
+    /// Where the first row begins, and its line.
     begins: u64,
+    first_line: usize,
     /// Rows that are not blank.
     rows: Offsets,
     /// Whose rows are whose, where a session has several.
@@ -96,7 +98,8 @@ impl Index {
         take: &mut impl FnMut(Place, D) -> Result<(), E>,
     ) -> Result<Self, NoIndex<E>> {
         let (head, media, rows) = (Vec::new(), MediaFiles::default(), Offsets::default());
-        let mut index = Self { path, text, read, head, begins: 0, rows, sessions: None, media };
+        let mut index =
+            Self { path, text, read, head, begins: 0, first_line: 1, rows, sessions: None, media };
         index.begin(layout)?;
         index.sessions = index.group(layout)?;
         let mut left = most.unwrap_or(usize::MAX);
@@ -111,7 +114,7 @@ impl Index {
         if index.sessions.is_some() {
             index.look_at_sessions(look, &mut take)?;
         } else {
-            index.look_at_rows(layout, look, &mut take)?;
+            index.look_at_rows(look, &mut take)?;
         }
         index.rows.shrink();
         Ok(index)
@@ -125,9 +128,13 @@ impl Index {
         let mut text = self.head.clone();
         self.gather(place, &mut text)?;
         // It could be read before.
-        let mut scripts = self.scripts(&text, number).unwrap_or_default();
+        let mut scripts = self.scripts(&text, number).map_err(|error| self.changed(Some(error)))?;
         let script = scripts.pop().filter(|_| scripts.is_empty());
-        script.ok_or_else(|| FileError::Changed { path: self.path.clone() })
+        script.ok_or_else(|| self.changed(None))
+    }
+
+    fn changed(&self, source: Option<FileError>) -> FileError {
+        FileError::Changed { path: self.path.clone(), source: source.map(Box::new) }
     }
 
     fn scripts(&self, text: &[u8], number: u64) -> Result<Vec<Script>, FileError> {
@@ -138,21 +145,23 @@ impl Index {
         FileError::Unreadable { path: self.path.clone(), source }
     }
 
-    /// Finds the first row.
-    fn begin(&mut self, layout: Layout) -> Result<(), FileError> {
+    /// Finds the first row. Blank lines before a head are skipped, as those who read the file do.
+    fn begin<E: From<FileError>>(&mut self, layout: Layout) -> Result<(), NoIndex<E>> {
         let mut start = Vec::new();
         self.read_rows(0, BLOCK_BYTES, 1, &mut start)?;
         let mark = if start.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
         let first = &start[mark..];
         self.begins = mark as u64;
-        match layout {
-            Layout::Table { .. } => {
-                let length = memchr(b'\n', first).map_or(first.len(), |end| end + 1);
-                self.head.extend_from_slice(&first[..length]);
-                self.begins += length as u64;
+        if matches!(layout, Layout::Table { .. } | Layout::Headed) {
+            let (head, line) = first_line(first).ok_or(NoIndex::Whole)?;
+            self.begins += head.end as u64;
+            self.first_line = line + 1;
+            if matches!(layout, Layout::Table { .. }) {
+                self.head.extend_from_slice(&first[head]);
             }
-            Layout::Headed => self.begins += memchr(b'\n', first).map_or(first.len(), |end| end + 1) as u64,
-            Layout::Whole | Layout::Lines | Layout::Named(_) => {}
+        }
+        if is_open(&self.head) {
+            return Err(NoIndex::Whole);
         }
         Ok(())
     }
@@ -181,7 +190,7 @@ impl Index {
         let mut row = Vec::new();
         for number in rows {
             let Some(at) = self.rows.get(*number) else {
-                return Err(FileError::Changed { path: self.path.clone() });
+                return Err(self.changed(None));
             };
             self.read_rows(at, self.rows.usual_length(), 0, &mut row)?;
             row.truncate(memchr(b'\n', &row).unwrap_or(row.len()));
@@ -195,11 +204,10 @@ impl Index {
     /// and where its rows begin and end in them.
     fn blocks<E: From<FileError>>(
         &self,
-        layout: Layout,
         mut visit: impl FnMut(&Block<'_>) -> Result<bool, NoIndex<E>>,
     ) -> Result<(), NoIndex<E>> {
         let (mut at, mut buffer) = (self.begins, Vec::new());
-        let mut line = if self.head.is_empty() && !matches!(layout, Layout::Headed) { 1 } else { 2 };
+        let mut line = self.first_line;
         while at < self.text.bytes {
             self.read_rows(at, BLOCK_BYTES, line, &mut buffer)?;
             if buffer.is_empty() {
@@ -225,13 +233,12 @@ impl Index {
     /// Looks at rows of which each is a session.
     fn look_at_rows<D: Send, E: From<FileError> + Send>(
         &mut self,
-        layout: Layout,
         look: &(impl Fn(Place, Script) -> Result<D, E> + Sync),
         take: &mut impl FnMut(Place, Looked<D>) -> Result<bool, NoIndex<E>>,
     ) -> Result<(), NoIndex<E>> {
         let mut offsets = Offsets::default();
         let is_table = !self.head.is_empty();
-        self.blocks(layout, |block| {
+        self.blocks(|block| {
             let first = offsets.len();
             for row in block.rows {
                 let is_broken = is_table && is_open(block.text(row));
@@ -331,7 +338,7 @@ impl Index {
         let (mut offsets, mut owners) = (Offsets::default(), Vec::<u32>::new());
         let (mut count, mut places) = (0_u32, HashMap::<u64, u32>::new());
         let is_table = !self.head.is_empty();
-        self.blocks(layout, |block| {
+        self.blocks(|block| {
             let names: Vec<_> =
                 block.rows.par_iter().map(|row| key.of(block.text(row)).map(|name| hash(&name))).collect();
             for (row, name) in block.rows.iter().zip(names) {
@@ -404,6 +411,19 @@ impl Sessions {
         let bound = |place: usize| self.begins.get(place).map_or(self.rows.len(), |begin| *begin as usize);
         &self.rows[bound(session as usize)..bound(session as usize + 1)]
     }
+}
+
+/// The first line that is not blank, and its number from 1.
+fn first_line(text: &[u8]) -> Option<(Range<usize>, usize)> {
+    let mut start = 0;
+    let ends = memchr_iter(b'\n', text).map(|end| end + 1).chain([text.len()]);
+    for (line, end) in (1..).zip(ends) {
+        if !text[start..end].trim_ascii().is_empty() {
+            return Some((start..end, line));
+        }
+        start = end;
+    }
+    None
 }
 
 fn hash(name: &str) -> u64 {

@@ -17,6 +17,8 @@ pub(in crate::dataset) struct Input<'a> {
     pub(super) path: &'a Path,
     /// Read only so many rows.
     pub(super) most: Option<usize>,
+    /// Draw so many requests from pools, where `most` says no number.
+    pub(super) draws: Option<usize>,
     /// Collects what is wrong with rows; without it the first error ends the reading.
     errors: Option<&'a RefCell<Vec<FileError>>>,
     text: Text<'a>,
@@ -49,12 +51,17 @@ pub(super) struct Rows<'a> {
 impl<'a> Input<'a> {
     /// A file of which at most so many rows are wanted.
     pub(in crate::dataset) fn new(path: &'a Path, most: Option<usize>) -> Self {
-        Self { path, most, errors: None, text: Text::Path, seed: Seed::new(0) }
+        Self { path, most, draws: None, errors: None, text: Text::Path, seed: Seed::new(0) }
     }
 
     /// The same, of which is drawn by this seed.
     pub(in crate::dataset) fn seeded(self, seed: Seed) -> Self {
         Self { seed, ..self }
+    }
+
+    /// The same, from which so many requests are drawn if it is a folder of pools and no number of rows is wanted.
+    pub(in crate::dataset) fn drawing(self, draws: Option<usize>) -> Self {
+        Self { draws, ..self }
     }
 
     /// As [`Input::new`], of a file whose content stands in this copy.
@@ -92,7 +99,7 @@ impl<'a> Input<'a> {
     where
         'a: 'b,
     {
-        Input { path, most: None, errors: self.errors, text: Text::Path, seed: self.seed }
+        Input { path, most: None, draws: None, errors: self.errors, text: Text::Path, seed: self.seed }
     }
 
     /// What is drawn at random depends on this.

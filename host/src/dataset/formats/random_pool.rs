@@ -56,7 +56,7 @@ fn pool(input: &Input<'_>) -> Result<Vec<Step>, FileError> {
 
 fn drawn(input: &Input<'_>, pools: &[Vec<Step>]) -> Vec<Script> {
     let mut rng = input.seed().stream("dataset.loader.random_pool");
-    let count = if pools.is_empty() { 0 } else { input.most.unwrap_or(REQUESTS) };
+    let count = if pools.is_empty() { 0 } else { input.most.or(input.draws).unwrap_or(REQUESTS) };
     (0..count as u64).map(|number| Script::single(session_id(number), request(pools, &mut rng))).collect()
 }
 

@@ -20,8 +20,7 @@ pub(super) fn of(layout: Layout, head: &[u8]) -> Option<SessionKey> {
     match layout {
         Layout::Named(key) => Some(SessionKey::Member(key)),
         Layout::Table { session: Some(column) } => {
-            let mut columns = head.split(|byte| *byte == b',');
-            columns.position(|name| name.trim_ascii() == column.as_bytes()).map(SessionKey::Column)
+            cells(head)?.iter().position(|name| name == column.as_bytes()).map(SessionKey::Column)
         }
         Layout::Table { session: None } | Layout::Lines | Layout::Headed | Layout::Whole => None,
     }
@@ -41,12 +40,23 @@ impl SessionKey {
                 }
             }
             Self::Column(place) => {
-                let cell = row.split(|byte| *byte == b',').nth(*place)?.trim_ascii();
-                let cell = cell.strip_prefix(b"\"").and_then(|cell| cell.strip_suffix(b"\"")).unwrap_or(cell);
-                Some(str::from_utf8(cell).ok()?.to_owned()).filter(|name| !name.is_empty())
+                let cells = cells(row)?;
+                Some(str::from_utf8(cells.get(*place)?).ok()?.to_owned()).filter(|name| !name.is_empty())
             }
         }
     }
+}
+
+/// The cells of a line of a table, as those who read all of it find them; nothing if there are none.
+fn cells(line: &[u8]) -> Option<csv::ByteRecord> {
+    let mut cells = csv::ByteRecord::new();
+    let mut table = csv::ReaderBuilder::new();
+    let mut table =
+        table.has_headers(false).flexible(true).buffer_capacity(line.len().max(1)).from_reader(line);
+    table.read_byte_record(&mut cells).ok()?.then(|| {
+        cells.trim();
+        cells
+    })
 }
 
 /// Finds one member of an object.
@@ -117,12 +127,23 @@ mod tests {
 
     #[rstest]
     #[case::text("1,s,2", Some("s"))]
-    #[case::quoted("1,\"s\" ,2", Some("s"))]
+    #[case::quoted("1,\"s\",2", Some("s"))]
+    #[case::quoted_with_quotes("1,\"s \"\"t\"\"\",2", Some("s \"t\""))]
+    #[case::behind_a_comma_in_quotes("\"a, b\",s,2", Some("s"))]
+    #[case::spaces("1, s ,2", Some("s"))]
     #[case::empty("1,,2", None)]
     #[case::short("1", None)]
     fn a_column_names_the_session(#[case] row: &str, #[case] name: Option<&str>) {
         let key =
             of(Layout::Table { session: Some("Session ID") }, b"Timestamp, Session ID,Model\n").unwrap();
         assert_eq!(key.of(row.as_bytes()).as_deref(), name);
+    }
+
+    #[rstest]
+    #[case::quoted("Timestamp,\"Session ID\",Model\n")]
+    #[case::behind_a_comma_in_quotes("\"Time, in s\",Session ID\r\n")]
+    fn a_head_is_read_as_a_table_s(#[case] head: &str) {
+        let key = of(Layout::Table { session: Some("Session ID") }, head.as_bytes()).unwrap();
+        assert_eq!(key.of(b"1,s,2").as_deref(), Some("s"));
     }
 }

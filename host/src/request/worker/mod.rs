@@ -8,7 +8,6 @@
 mod control;
 mod dispatch;
 mod equipment;
-mod pace;
 mod player;
 mod prefill;
 mod sink;

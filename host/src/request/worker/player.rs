@@ -8,7 +8,6 @@ use tokio::{sync::watch, task::yield_now};
 
 use super::{
     control::{Control, unless_cancelled, unless_drained},
-    pace::Pace,
     sink::{Sink, hand_over},
 };
 use crate::{
@@ -28,7 +27,7 @@ use crate::{
         gate::{Slot, Slots},
         pacer::{alarm, pause},
     },
-    session::{Session, Turn, history::Reply},
+    session::{Pace, Session, Turn, history::Reply},
 };
 
 /// Plays the sessions of one worker.

@@ -4,20 +4,20 @@ use crate::{clock::RunNs, dataset::Start};
 
 /// What the instants of a session's steps depend on, beside the answers that they wait for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     /// When its first step was due.
-    pub(super) start_ns: RunNs,
+    pub(crate) start_ns: RunNs,
     /// The position of that step in the script.
-    pub(super) first_step: usize,
+    pub(crate) first_step: usize,
     /// When that step was due in the recording, since the script's start.
-    pub(super) begins_at_ns: RunNs,
+    pub(crate) begins_at_ns: RunNs,
     /// The time from each turn to the next one, where users have their own; without it, scripts say it.
-    pub(super) turn_gap_ns: Option<RunNs>,
+    pub(crate) turn_gap_ns: Option<RunNs>,
 }
 
 impl Pace {
     /// When the step at a position is due. `ready_ns` is when the last of those was over that it waits for.
-    pub(super) fn due_ns(&self, position: usize, start: Start, ready_ns: RunNs) -> RunNs {
+    pub(crate) fn due_ns(&self, position: usize, start: Start, ready_ns: RunNs) -> RunNs {
         match (self.turn_gap_ns, start) {
             (Some(gap_ns), _) => {
                 let turns = (position - self.first_step.min(position)) as u64;
