@@ -473,12 +473,16 @@ fn a_port_that_is_taken_and_a_file_that_is_there_are_refused() {
 }
 
 /// It must not ask itself for ever.
-#[test]
-fn a_proxy_that_leads_to_itself_says_so() {
+#[rstest]
+#[case("127.0.0.1")]
+#[case("0.0.0.0")]
+#[case("[::]")]
+fn a_proxy_that_leads_to_itself_says_so(#[case] listen: &str) {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
+    let port = taken.local_addr().unwrap().port();
     drop(taken);
-    let words = ["record", "--listen", &address, "--url", &format!("http://{address}"), "-o", "s.jsonl"];
+    let (listen, url) = (format!("{listen}:{port}"), format!("http://127.0.0.1:{port}"));
+    let words = ["record", "--listen", &listen, "--url", &url, "-o", "s.jsonl"];
     let recording = Recording::with(Tool::new(words));
     let answer = String::from_utf8(recording.say(&ask("hi"))).unwrap();
     assert!(answer.contains("leads back to this proxy"), "{answer}");
