@@ -311,9 +311,11 @@ fn a_server_that_is_not_there_is_told_to_the_client() {
     let recording = Recording::of("http://127.0.0.1:1", &[]);
     let answer = String::from_utf8(recording.say(&ask("hi"))).unwrap();
     assert!(answer.starts_with("HTTP/1.1 502") && answer.contains("cannot reach the server"), "{answer}");
+    assert!(recording.say("GET /v1/models HTTP/1.1\r\nHost: h\r\n\r\n").starts_with(b"HTTP/1.1 502"));
     let recorded = recording.end();
     assert_eq!(recorded.steps().len(), 1);
-    assert!(recorded.0.stderr.contains("1 request failed"), "{}", recorded.0.stderr);
+    let said = &recorded.0.stderr;
+    assert!(said.contains("1 request failed") && !said.contains("passed on and not recorded"), "{said}");
 }
 
 #[test]
