@@ -488,7 +488,9 @@ fn a_proxy_that_leads_to_itself_says_so(#[case] listen: &str) {
     let recording = Recording::with(Tool::new(words));
     let answer = String::from_utf8(recording.say(&ask("hi"))).unwrap();
     assert!(answer.contains("leads back to this proxy"), "{answer}");
-    recording.end().0.succeeds();
+    let run = recording.end().0;
+    run.succeeds();
+    assert_eq!(run.stderr.matches("leads back").count(), 1, "{}", run.stderr);
 }
 
 /// Bytes that are no HTTP, heads without an end, and clients that say nothing.

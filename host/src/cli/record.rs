@@ -137,7 +137,9 @@ fn authorization(url: &BaseUrl) -> Result<Option<HeaderValue>, Failure> {
     let mut value = value.map_err(|error| {
         Failure::new(Exit::Usage, "put the credentials of `--url` into a header").caused_by(&error)
     })?;
-    value.iter_mut().for_each(|value| value.set_sensitive(true));
+    if let Some(value) = &mut value {
+        value.set_sensitive(true);
+    }
     Ok(value)
 }
 

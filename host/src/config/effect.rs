@@ -204,17 +204,17 @@ mod tests {
                               "tokenizes_input": false}"#;
 
     fn warned(line: &str, endpoint: &str) -> Vec<String> {
-        warned_of(spec(&format!("-m m {line}")), endpoint)
+        warned_of(&spec(&format!("-m m {line}")), endpoint)
     }
 
-    fn warned_of(spec: RunSpec, endpoint: &str) -> Vec<String> {
+    fn warned_of(spec: &RunSpec, endpoint: &str) -> Vec<String> {
         let mut problems = Problems::default();
-        let phases = load::phases(&spec, &mut problems);
-        let (target, _) = target::target(&spec, &Environment::default(), "x", &mut problems);
-        let dataset = content::dataset(&spec, &phases, &mut problems);
+        let phases = load::phases(spec, &mut problems);
+        let (target, _) = target::target(spec, &Environment::default(), "x", &mut problems);
+        let dataset = content::dataset(spec, &phases, &mut problems);
         problems.finish().unwrap();
         let endpoint = &serde_json::from_str(endpoint).unwrap();
-        warnings(Situation { spec: &spec, endpoint, target: &target, dataset: &dataset, phases: &phases })
+        warnings(Situation { spec, endpoint, target: &target, dataset: &dataset, phases: &phases })
     }
 
     #[rstest]
@@ -305,7 +305,7 @@ mod tests {
         let line = format!("-m m --tokenizer {tokenizer} --data-dir D --tokenizer-revision v1");
         let found =
             has_revisions.map(|has_revisions| NamedTokenizer { folder: "D/o/n".into(), has_revisions });
-        let warned = warned_of(spec(&line).located(found, None), TEXT);
+        let warned = warned_of(&spec(&line).located(found, None), TEXT);
         assert_eq!(warned.len(), idle.len(), "{warned:?}");
         assert!(idle.iter().zip(&warned).all(|(flag, warned)| warned.contains(flag)), "{warned:?}");
     }

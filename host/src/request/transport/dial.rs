@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     sync::Arc,
     time::Duration,
 };
@@ -93,11 +93,14 @@ impl Dialer {
         if let Route::Socket(path) = &origin.route {
             return Ok(Box::new(UnixStream::connect(path).await?));
         }
-        let addresses = lookup_host((&*origin.host, origin.port)).await?.collect();
-        let stream = reach(&origin.host, origin.port, addresses).await?;
-        if leads_back(self.own, stream.peer_addr()?, stream.local_addr()?) {
+        let mut addresses: Vec<SocketAddr> = lookup_host((&*origin.host, origin.port)).await?.collect();
+        let found = addresses.len();
+        // Before one is opened: it would be accepted as a client's, for which the next one is opened.
+        addresses.retain(|address| !is_own(self.own, *address));
+        if addresses.is_empty() && found > 0 {
             return Err("the URL leads back to this proxy".into());
         }
+        let stream = reach(&origin.host, origin.port, addresses).await?;
         match &self.tls {
             None => Ok(Box::new(stream)),
             Some(tls) => {
@@ -106,6 +109,19 @@ impl Dialer {
             }
         }
     }
+}
+
+/// Whether the listener of `own` is reached at this address. Nothing is sent: a datagram socket tells from where it would be.
+fn is_own(own: SocketAddr, address: SocketAddr) -> bool {
+    let ends = || {
+        let any: IpAddr =
+            if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        let socket = UdpSocket::bind((any, 0))?;
+        socket.connect(address)?;
+        io::Result::Ok((socket.peer_addr()?, socket.local_addr()?))
+    };
+    // Where there is no way, there is none back either: opening the connection tells why.
+    own.port() == address.port() && ends().is_ok_and(|(peer, local)| leads_back(own, peer, local))
 }
 
 /// Whether a connection from `local` to `peer` has arrived at the listener of `own`. One at every address of this machine is
@@ -127,6 +143,21 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case("127.0.0.1:9", "127.0.0.1:9", true)]
+    #[case("0.0.0.0:9", "127.0.0.1:9", true)]
+    #[case("0.0.0.0:9", "0.0.0.0:9", true)]
+    #[case("[::]:9", "127.0.0.1:9", true)]
+    #[case("0.0.0.0:9", "127.0.0.1:8", false)]
+    #[case("127.0.0.1:9", "127.0.0.2:9", false)]
+    fn the_own_listener_is_known_before_a_connection_is_opened(
+        #[case] own: SocketAddr,
+        #[case] address: SocketAddr,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(is_own(own, address), expected);
+    }
 
     #[rstest]
     #[case::itself("127.0.0.1:9", "127.0.0.1:9", "127.0.0.1:5", true)]

@@ -43,7 +43,7 @@ pub(crate) fn replied(format: BodyFormat, body: &[u8], is_stream: bool) -> Optio
                 is_read = true;
             }
         };
-        SseSplitter::default().feed(body, |_, data| take(data)).ok().filter(|_| is_read)?;
+        SseSplitter::default().feed(body, |_, data| take(data)).ok().filter(|()| is_read)?;
     } else {
         pieces.whole(format, &object(body)?);
     }
