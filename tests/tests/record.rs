@@ -311,9 +311,11 @@ fn a_server_that_is_not_there_is_told_to_the_client() {
     let recording = Recording::of("http://127.0.0.1:1", &[]);
     let answer = String::from_utf8(recording.say(&ask("hi"))).unwrap();
     assert!(answer.starts_with("HTTP/1.1 502") && answer.contains("cannot reach the server"), "{answer}");
+    assert!(recording.say("GET /v1/models HTTP/1.1\r\nHost: h\r\n\r\n").starts_with(b"HTTP/1.1 502"));
     let recorded = recording.end();
     assert_eq!(recorded.steps().len(), 1);
-    assert!(recorded.0.stderr.contains("1 request failed"), "{}", recorded.0.stderr);
+    let said = &recorded.0.stderr;
+    assert!(said.contains("1 request failed") && !said.contains("passed on and not recorded"), "{said}");
 }
 
 #[test]
@@ -473,16 +475,22 @@ fn a_port_that_is_taken_and_a_file_that_is_there_are_refused() {
 }
 
 /// It must not ask itself for ever.
-#[test]
-fn a_proxy_that_leads_to_itself_says_so() {
+#[rstest]
+#[case("127.0.0.1")]
+#[case("0.0.0.0")]
+#[case("[::]")]
+fn a_proxy_that_leads_to_itself_says_so(#[case] listen: &str) {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
+    let port = taken.local_addr().unwrap().port();
     drop(taken);
-    let words = ["record", "--listen", &address, "--url", &format!("http://{address}"), "-o", "s.jsonl"];
+    let (listen, url) = (format!("{listen}:{port}"), format!("http://127.0.0.1:{port}"));
+    let words = ["record", "--listen", &listen, "--url", &url, "-o", "s.jsonl"];
     let recording = Recording::with(Tool::new(words));
     let answer = String::from_utf8(recording.say(&ask("hi"))).unwrap();
     assert!(answer.contains("leads back to this proxy"), "{answer}");
-    recording.end().0.succeeds();
+    let run = recording.end().0;
+    run.succeeds();
+    assert_eq!(run.stderr.matches("leads back").count(), 1, "{}", run.stderr);
 }
 
 /// Bytes that are no HTTP, heads without an end, and clients that say nothing.

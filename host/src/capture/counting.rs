@@ -4,7 +4,7 @@ use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread::{self, JoinHandle},
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, RunNs, as_ns},
-    dataset::{Replied, Tokenizer, asked, replied, yield_to_others},
+    dataset::{Asked, Replied, Tokenizer, asked, replied, yield_to_others},
     explain::Explain,
     request::transport::decoded,
 };
@@ -43,6 +43,10 @@ pub(crate) struct Recorded {
     pub(crate) failed: u64,
     /// The response did not come to its end: the client or the server left.
     pub(crate) cut: u64,
+    /// Their responses could not be read, and they are in the file without one.
+    pub(crate) unread_replies: u64,
+    /// They ended before the whole of their bodies had come, and are not in the file.
+    pub(crate) unheard: u64,
     /// Their bodies could not be read, and they are not in the file.
     pub(crate) unreadable: u64,
     /// They came faster than they could be counted, and are not in the file.
@@ -80,6 +84,8 @@ pub(crate) struct Sink {
 struct Waiting {
     bytes: AtomicUsize,
     overrun: AtomicU64,
+    /// Nobody counts any more, and that was told.
+    is_told: AtomicBool,
 }
 
 impl Sink {
@@ -90,8 +96,13 @@ impl Sink {
             self.waiting.overrun.fetch_add(1, Relaxed);
             return;
         }
-        // Nobody counts any more only when that thread has panicked, which is told at the end.
-        let _ = self.queue.send(exchange);
+        // Nobody counts any more only when that thread has panicked. The end of the recording says so again.
+        if self.queue.send(exchange).is_err() {
+            self.waiting.bytes.fetch_sub(bytes, Relaxed);
+            if !self.waiting.is_told.swap(true, Relaxed) {
+                tracing::warn!("nothing more is recorded: the thread that counts tokens has ended");
+            }
+        }
     }
 }
 
@@ -186,21 +197,26 @@ impl Counter {
         recorded.sessions = self.sessions.count() as u64;
         recorded.overrun = self.waiting.overrun.load(Relaxed);
         for step in self.sessions.recorded() {
-            recorded.input_tokens += step.input_tokens.unwrap_or(0);
-            recorded.output_tokens += step.output_tokens.unwrap_or(0);
+            recorded.input_tokens = recorded.input_tokens.saturating_add(step.input_tokens.unwrap_or(0));
+            recorded.output_tokens = recorded.output_tokens.saturating_add(step.output_tokens.unwrap_or(0));
         }
         recorded
     }
 
     fn take(&mut self, exchange: &Exchange) {
         let bytes = exchange.bytes();
-        match read(exchange) {
-            None => self.recorded.unreadable += 1,
-            Some(passed) => {
-                self.recorded.requests += 1;
-                self.recorded.failed += u64::from(passed.reply.is_none());
-                self.recorded.cut += u64::from(passed.reply.is_some() && !exchange.is_whole);
-                self.sessions.take(passed);
+        let recorded = &mut self.recorded;
+        match asked_by(exchange) {
+            None if exchange.request.is_whole || exchange.request.is_lost => recorded.unreadable += 1,
+            None => recorded.unheard += 1,
+            Some(asked) => {
+                let answer = answer(exchange);
+                recorded.requests += 1;
+                recorded.failed += u64::from(matches!(answer, Answer::Failure));
+                recorded.cut += u64::from(!matches!(answer, Answer::Failure) && !exchange.is_whole);
+                recorded.unread_replies +=
+                    u64::from(matches!(answer, Answer::Unreadable) && exchange.is_whole);
+                self.sessions.take(passed(exchange, asked, answer));
             }
         }
         self.waiting.bytes.fetch_sub(bytes, Relaxed);
@@ -234,14 +250,17 @@ impl Rhythm {
     }
 }
 
-/// What a request asked, and what was replied; `None` if its body cannot be read.
-fn read(exchange: &Exchange) -> Option<Passed> {
+/// What a request asked; `None` if its body cannot be read.
+fn asked_by(exchange: &Exchange) -> Option<Asked> {
     if exchange.request.is_lost {
         return None;
     }
     let request = decoded(&exchange.request_encoding, &exchange.request.bytes)?;
-    let asked = asked(exchange.format, &request)?;
-    Some(Passed {
+    asked(exchange.format, &request)
+}
+
+fn passed(exchange: &Exchange, asked: Asked, answer: Answer) -> Passed {
+    Passed {
         session: exchange.session,
         sent_ns: exchange.sent_ns,
         end_ns: exchange.end_ns,
@@ -249,27 +268,137 @@ fn read(exchange: &Exchange) -> Option<Passed> {
         messages: asked.messages,
         max_tokens: asked.max_tokens,
         previous_id: asked.previous_id,
-        reply: reply(exchange),
-    })
+        reply: match answer {
+            Answer::Failure => None,
+            Answer::Unreadable => Some(Replied::default()),
+            Answer::Reply(reply) => Some(*reply),
+        },
+    }
 }
 
-/// What was replied, as far as it can be read; `None` if that is an error, or nothing.
-fn reply(exchange: &Exchange) -> Option<Replied> {
-    exchange.status.filter(|status| (200..300).contains(status))?;
-    if exchange.response.is_lost {
-        return Some(Replied::default());
+/// What became of a request.
+#[derive(Debug)]
+enum Answer {
+    /// An error, or nothing.
+    Failure,
+    /// A response that is too long, or in an encoding or a form that is not known.
+    Unreadable,
+    /// As far as it came.
+    Reply(Box<Replied>),
+}
+
+fn answer(exchange: &Exchange) -> Answer {
+    if !exchange.status.is_some_and(|status| (200..300).contains(&status)) {
+        return Answer::Failure;
     }
-    let Some(response) = decoded(&exchange.response_encoding, &exchange.response.bytes) else {
-        return Some(Replied::default());
-    };
+    match reply(exchange) {
+        None => Answer::Unreadable,
+        Some(reply) if reply.is_error => Answer::Failure,
+        Some(reply) => Answer::Reply(Box::new(reply)),
+    }
+}
+
+fn reply(exchange: &Exchange) -> Option<Replied> {
+    if exchange.response.is_lost {
+        return None;
+    }
+    let response = decoded(&exchange.response_encoding, &exchange.response.bytes)?;
     let begins_like_events = response.starts_with(b"data:") || response.starts_with(b"event:");
-    let read = replied(exchange.format, &response, exchange.is_stream || begins_like_events);
-    Some(read).filter(|read| !read.is_error)
+    replied(exchange.format, &response, exchange.is_stream || begins_like_events)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use http::{HeaderMap, HeaderValue, header::CONTENT_ENCODING};
+    use rstest::rstest;
+
+    use super::{super::exchange::Body, *};
+    use crate::{dataset::BodyFormat, plan::TokenizerChoice};
+
+    fn body(text: &str) -> Body {
+        Body { bytes: text.as_bytes().to_vec(), is_whole: true, ..Body::default() }
+    }
+
+    fn exchange(request: Body, response: Body) -> Exchange {
+        Exchange {
+            format: BodyFormat::Completions,
+            session: None,
+            sent_ns: 0,
+            end_ns: 1,
+            status: Some(200),
+            is_whole: true,
+            request_encoding: HeaderMap::new(),
+            response_encoding: HeaderMap::new(),
+            is_stream: false,
+            request,
+            response,
+        }
+    }
+
+    fn encoded(name: &'static str, exchange: Exchange) -> Exchange {
+        let response_encoding = HeaderMap::from_iter([(CONTENT_ENCODING, HeaderValue::from_static(name))]);
+        Exchange { response_encoding, ..exchange }
+    }
+
+    const ASKS: &str = r#"{"prompt": "a"}"#;
+    const SAYS: &str = r#"{"choices": [{"text": "b"}]}"#;
+
+    #[rstest]
+    #[case::fine(exchange(body(ASKS), body(SAYS)), Recorded { requests: 1, ..Recorded::default() })]
+    #[case::html(
+        exchange(body(ASKS), body("<html>")),
+        Recorded { requests: 1, unread_replies: 1, ..Recorded::default() }
+    )]
+    #[case::an_unknown_encoding(
+        encoded("zstd", exchange(body(ASKS), body(SAYS))),
+        Recorded { requests: 1, unread_replies: 1, ..Recorded::default() }
+    )]
+    #[case::too_long(
+        exchange(body(ASKS), Body { is_lost: true, ..Body::default() }),
+        Recorded { requests: 1, unread_replies: 1, ..Recorded::default() }
+    )]
+    #[case::cut(
+        Exchange { is_whole: false, ..exchange(body(ASKS), body("{")) },
+        Recorded { requests: 1, cut: 1, ..Recorded::default() }
+    )]
+    #[case::an_error(
+        exchange(body(ASKS), body(r#"{"error": "busy"}"#)),
+        Recorded { requests: 1, failed: 1, ..Recorded::default() }
+    )]
+    #[case::no_request(exchange(body("{"), body(SAYS)), Recorded { unreadable: 1, ..Recorded::default() })]
+    #[case::a_request_that_is_too_long(
+        exchange(Body { is_lost: true, ..Body::default() }, body(SAYS)),
+        Recorded { unreadable: 1, ..Recorded::default() }
+    )]
+    #[case::before_it_was_read(
+        Exchange { status: None, is_whole: false, ..exchange(Body::default(), Body::default()) },
+        Recorded { unheard: 1, ..Recorded::default() }
+    )]
+    fn each_end_of_a_request_is_counted(#[case] exchange: Exchange, #[case] expected: Recorded) {
+        let mut counter = Counter {
+            sessions: Sessions::new(Tokenizer::load(&TokenizerChoice::Builtin).unwrap(), 64, false),
+            recorded: Recorded::default(),
+            output: Output::Standard,
+            clock: Clock::start(),
+            waiting: Arc::default(),
+        };
+        counter.waiting.bytes.store(exchange.bytes(), Relaxed);
+        counter.take(&exchange);
+        assert_eq!(counter.recorded, expected);
+        assert_eq!(counter.waiting.bytes.load(Relaxed), 0);
+    }
+
+    #[test]
+    fn when_nobody_counts_any_more_it_is_noticed_and_nothing_waits() {
+        let (queue, exchanges) = channel();
+        let sink = Sink { queue, waiting: Arc::default() };
+        sink.take(exchange(body(ASKS), body(SAYS)));
+        assert!(!sink.waiting.is_told.load(Relaxed) && sink.waiting.bytes.load(Relaxed) > 0);
+        drop(exchanges);
+        let before = sink.waiting.bytes.load(Relaxed);
+        sink.take(exchange(body(ASKS), body(SAYS)));
+        assert!(sink.waiting.is_told.load(Relaxed) && sink.waiting.bytes.load(Relaxed) == before);
+    }
 
     const S: u64 = 1_000_000_000;
 

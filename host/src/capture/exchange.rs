@@ -13,12 +13,14 @@ pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
     /// It was too long to be kept.
     pub(super) is_lost: bool,
+    /// It came to its end.
+    pub(super) is_whole: bool,
 }
 
 impl Body {
     pub(super) fn add(&mut self, bytes: &[u8]) {
         if self.is_lost || self.bytes.len() + bytes.len() > LONGEST {
-            *self = Self { bytes: Vec::new(), is_lost: true };
+            *self = Self { is_lost: true, ..Self::default() };
         } else {
             self.bytes.extend_from_slice(bytes);
         }

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, BufWriter, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use super::sessions::Sessions;
@@ -54,15 +54,20 @@ impl Output {
     /// Makes the file, which must not exist yet; standard output without one.
     ///
     /// # Errors
-    /// It cannot be made.
+    /// It cannot be made, or the one beside it is there already.
     pub(crate) fn create(path: Option<PathBuf>) -> Result<Self, OutputError> {
         let Some(path) = path else { return Ok(Self::Standard) };
         let mut part = path.clone().into_os_string();
         part.push(".part");
-        let output = Self::File { path: path.clone(), part: part.into() };
-        let made = File::create_new(&path).and_then(|file| write_sessions(std::iter::empty(), &mut &file));
-        made.map_err(|source| OutputError::Create { path, source })?;
-        Ok(output)
+        let part = PathBuf::from(part);
+        // Somebody's, whom the first writing would take it from.
+        if fs::symlink_metadata(&part).is_ok() {
+            return Err(OutputError::Create { path: part, source: io::ErrorKind::AlreadyExists.into() });
+        }
+        match File::create_new(&path).and_then(|file| begun(&path, &file)) {
+            Ok(()) => Ok(Self::File { path, part }),
+            Err(source) => Err(OutputError::Create { path, source }),
+        }
     }
 
     /// Whether the file is written before the end.
@@ -83,7 +88,7 @@ impl Output {
             },
             Self::File { path, part } => {
                 let written = File::create(part)
-                    .and_then(|file| write(file, sessions))
+                    .and_then(|file| write(&file, sessions).and_then(|()| file.sync_all()))
                     .and_then(|()| fs::rename(part, path));
                 written.map_err(|source| {
                     // It holds a part of what is in the file anyway.
@@ -93,6 +98,14 @@ impl Output {
             }
         }
     }
+}
+
+/// Writes what a file without sessions holds. One that cannot be written to is taken away again.
+fn begun(path: &Path, mut file: &File) -> io::Result<()> {
+    write_sessions(std::iter::empty(), &mut file).inspect_err(|_| {
+        // What is left of it is empty, and the error says why.
+        let _ = fs::remove_file(path);
+    })
 }
 
 fn write(out: impl Write, sessions: &Sessions) -> io::Result<()> {
@@ -120,6 +133,25 @@ mod tests {
         let error = Output::create(Some(path.clone())).unwrap_err();
         assert_eq!(error.hint(), "name one that does not exist");
         assert_eq!(fs::read_to_string(path).unwrap(), "mine");
+    }
+
+    #[test]
+    fn a_file_beside_it_that_is_there_stays_as_it_is() {
+        let folder = TempDir::new().unwrap();
+        let (path, part) = (folder.path().join("s.jsonl"), folder.path().join("s.jsonl.part"));
+        fs::write(&part, "mine").unwrap();
+        let error = Output::create(Some(path.clone())).unwrap_err();
+        assert!(error.to_string().contains("s.jsonl.part") && !path.exists(), "{error}");
+        assert_eq!(fs::read_to_string(part).unwrap(), "mine");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_begun_is_taken_away() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("s.jsonl");
+        fs::write(&path, "").unwrap();
+        let only_to_read = File::open(&path).unwrap();
+        assert!(begun(&path, &only_to_read).is_err() && !path.exists());
     }
 
     #[test]

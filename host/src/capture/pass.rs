@@ -57,18 +57,28 @@ pub(super) struct Shared {
 }
 
 /// Serves a client until it or the server leaves, or until `ending` says so and no request is in flight.
-pub(super) async fn serve(client: TcpStream, shared: &Arc<Shared>, ending: watch::Receiver<bool>) {
+pub(super) async fn serve(client: TcpStream, shared: &Arc<Shared>, mut ending: watch::Receiver<bool>) {
     // Without it a small write waits for the acknowledgement of the one before.
     if let Err(error) = client.set_nodelay(true) {
         tracing::debug!(%error, "a client's socket refuses TCP_NODELAY");
     }
-    match shared.dialer.open().await {
+    let opened = tokio::select! {
+        opened = shared.dialer.open() => opened,
+        // Nothing of the client's has been read yet.
+        _ = ending.changed() => return,
+    };
+    match opened {
         Ok(stream) => between(client, stream, shared, ending).await,
         Err(error) => {
             let told = unreachable(&error);
             tracing::warn!("{told}");
             let refuse = service_fn(|request| refuse(request, shared, &told));
             let connection = server().keep_alive(false).serve_connection(TokioIo::new(client), refuse);
+            let mut connection = pin!(connection);
+            tokio::select! {
+                ended = connection.as_mut() => return log(ended),
+                _ = ending.changed() => connection.as_mut().graceful_shutdown(),
+            }
             log(connection.await);
         }
     }
@@ -160,6 +170,7 @@ async fn pass(
         return Ok(own(StatusCode::NOT_IMPLEMENTED, "prony record passes neither WebSockets nor CONNECT on"));
     }
     let mut tap = shared.tap(&request);
+    let other = tap.is_none().then(|| format!("{} {}", request.method(), request.uri().path()));
     let noted = tap.as_ref().map(Tap::request);
     let (mut head, body) = request.into_parts();
     for_server(&mut head.headers, shared);
@@ -175,8 +186,11 @@ async fn pass(
     if let Some(tap) = &mut tap {
         tap.answered(&response);
     }
+    if let Some(other) = other {
+        shared.count_other(other);
+    }
     let (mut head, inner) = response.into_parts();
-    of_the_message(&mut head.headers);
+    for_client(&mut head.headers, head.version);
     head.version = Version::HTTP_11;
     Ok(Response::from_parts(head, ResponseBody::Passed { inner, tap: tap.map(Box::new) }))
 }
@@ -197,16 +211,31 @@ fn for_server(headers: &mut HeaderMap, shared: &Shared) {
     }
 }
 
+/// The headers of a response as the client gets them. A server that closes its connection closes the client's with it.
+fn for_client(headers: &mut HeaderMap, version: Version) {
+    let closes = !is_kept(headers, version);
+    of_the_message(headers);
+    if closes {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+/// Whether the sender of such a head goes on with its connection (RFC 9112, section 9.3).
+fn is_kept(headers: &HeaderMap, version: Version) -> bool {
+    let says = |option: &str| options(headers).any(|said| said.eq_ignore_ascii_case(option));
+    !says("close") && (version >= Version::HTTP_11 || says("keep-alive"))
+}
+
+/// What `Connection` says.
+fn options(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(CONNECTION).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim)
+}
+
 /// Leaves out what is said of a connection: those that `Connection` names as well.
 fn of_the_message(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .filter(|name| *name != TE)
-        .collect();
+    let named: Vec<HeaderName> =
+        options(headers).filter_map(|name| name.parse().ok()).filter(|name| *name != TE).collect();
     for name in named.into_iter().chain(OF_A_CONNECTION) {
         headers.remove(name);
     }
@@ -225,27 +254,47 @@ fn own(status: StatusCode, message: &str) -> Response<ResponseBody> {
 }
 
 impl Shared {
-    /// What notes this request, if it is one of those that are recorded; others are counted.
+    /// What notes this request, if it is one of those that are recorded.
     fn tap(&self, request: &Request<Incoming>) -> Option<Tap> {
         let path = request.uri().path();
-        let format = BodyFormat::of_path(path).filter(|_| request.method() == Method::POST);
-        let Some(format) = format else {
-            self.count_other(request.method(), path);
-            return None;
-        };
+        let format = BodyFormat::of_path(path).filter(|_| request.method() == Method::POST)?;
         let headers = request.headers();
         let session = self.session_headers.iter().find_map(|name| headers.get(name));
         let session = session.map(|value| key_of(&value.as_bytes()));
         Some(Tap::new(self.sink.clone(), self.clock, format, session, headers))
     }
 
-    fn count_other(&self, method: &Method, path: &str) {
+    /// Counts one that was passed on and is not recorded.
+    fn count_other(&self, name: String) {
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = format!("{method} {path}");
         if others.len() < MOST_OTHERS || others.contains_key(&name) {
             *others.entry(name).or_default() += 1;
         } else {
             *others.entry("others".to_owned()).or_default() += 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(Version::HTTP_11, None, None)]
+    #[case(Version::HTTP_11, Some("X-A, Close"), Some("close"))]
+    #[case(Version::HTTP_11, Some("keep-alive"), None)]
+    #[case(Version::HTTP_10, None, Some("close"))]
+    #[case(Version::HTTP_10, Some("Keep-Alive"), None)]
+    fn a_server_that_closes_its_connection_says_so_to_the_client(
+        #[case] version: Version,
+        #[case] said: Option<&'static str>,
+        #[case] expected: Option<&str>,
+    ) {
+        let said = said.map(|said| (CONNECTION, HeaderValue::from_static(said)));
+        let mut headers: HeaderMap = said.into_iter().collect();
+        for_client(&mut headers, version);
+        assert_eq!(headers.get(CONNECTION).map(|value| value.to_str().unwrap()), expected);
     }
 }

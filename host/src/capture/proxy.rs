@@ -64,6 +64,8 @@ pub(crate) struct Wishes {
     /// The server.
     pub(crate) url: BaseUrl,
     pub(crate) tls: TlsConfig,
+    /// For requests that have none of their own: the credentials of the server's URL.
+    pub(crate) authorization: Option<HeaderValue>,
     /// Headers that name a session.
     pub(crate) session_headers: Vec<HeaderName>,
 }
@@ -109,8 +111,7 @@ impl Proxy {
 
     /// What passes requests on to that server.
     pub(crate) fn to(self, dialer: Dialer, wishes: Wishes, sink: Sink, clock: Clock) -> Passing {
-        let Wishes { url, session_headers, .. } = wishes;
-        let authorization = url.authorization.and_then(|value| HeaderValue::try_from(value).ok());
+        let Wishes { authorization, session_headers, .. } = wishes;
         let others = Mutex::default();
         let shared = Shared { dialer, authorization, session_headers, sink, clock, others };
         Passing { listener: self.listener, shared: Arc::new(shared) }

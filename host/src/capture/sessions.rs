@@ -31,7 +31,8 @@ pub(super) struct Passed {
     pub(super) reply: Option<Replied>,
 }
 
-/// Of so many steps, the one is looked for that ended last.
+/// Of so many steps at the end of a list, one is looked for: with more, equal conversations would take time that grows with their
+/// square.
 const LATEST: usize = 1000;
 
 /// All requests so far.
@@ -81,6 +82,8 @@ struct Parent {
     step: usize,
     /// How many of the request's messages were said before.
     known: usize,
+    /// The request names its response, rather than to repeat what was said.
+    is_named: bool,
 }
 
 impl Sessions {
@@ -186,7 +189,7 @@ impl Sessions {
     fn parent(&self, passed: &Passed, said: &[Speech], conversation: &[u64]) -> Option<Parent> {
         let named = passed.previous_id.as_ref().and_then(|id| self.by_id.get(id));
         if let Some(step) = named.filter(|step| self.may_be_before(**step, passed)) {
-            return Some(Parent { step: *step, known: 0 });
+            return Some(Parent { step: *step, known: 0, is_named: true });
         }
         let mut lengths = (1..=said.len()).rev().filter(|length| said[length - 1].is_reply);
         let step_after = |known: usize| {
@@ -198,7 +201,7 @@ impl Sessions {
                 self.best(self.by_request.get(&conversation[asked?])?, passed, true)
             })
         };
-        lengths.find_map(|known| Some(Parent { step: step_after(known)?, known }))
+        lengths.find_map(|known| Some(Parent { step: step_after(known)?, known, is_named: false }))
     }
 
     fn may_be_before(&self, step: usize, passed: &Passed) -> bool {
@@ -207,7 +210,8 @@ impl Sessions {
     }
 
     fn best(&self, steps: &[usize], passed: &Passed, only_open: bool) -> Option<usize> {
-        let fitting = steps.iter().copied().filter(|step| self.may_be_before(*step, passed));
+        let last = steps.iter().rev().take(LATEST).copied();
+        let fitting = last.filter(|step| self.may_be_before(*step, passed));
         let open_first = |step: &usize| (!self.taken[*step].has_next, self.taken[*step].end_ns);
         fitting.filter(|step| !only_open || !self.taken[*step].has_next).max_by_key(open_first)
     }
@@ -222,7 +226,7 @@ impl Sessions {
 
     /// The tokens of a whole prompt.
     fn prompt(&mut self, passed: &Passed, said: &[Speech], parent: Option<Parent>) -> Prefix {
-        let kept = parent.filter(|_| passed.previous_id.is_some());
+        let kept = parent.filter(|parent| parent.is_named);
         let kept =
             kept.and_then(|parent| self.taken[parent.step].with_reply.clone().map(|prefix| (parent, prefix)));
         let mut whole = kept
@@ -447,6 +451,36 @@ mod tests {
         let steps = sessions.scripts().next().unwrap().steps;
         assert_eq!((steps[1].context, steps[1].messages.len()), (Some(0), 1));
         assert_eq!(steps[1].recorded.input_tokens, Some(8));
+    }
+
+    #[test]
+    fn an_id_that_is_not_known_stands_for_nothing() {
+        let mut sessions = sessions(true);
+        let mut first = passed(0, 10, &["user: one two three four"], Some("five six"));
+        first.reply.as_mut().unwrap().id = Some("r-1".to_owned());
+        sessions.take(first);
+        let said = ["user: one two three four", "assistant: five six", "user: seven eight"];
+        let next = passed(20, 30, &said, None);
+        sessions.take(Passed { previous_id: Some("r-0".to_owned()), ..next });
+        let steps = sessions.scripts().next().unwrap().steps;
+        assert_eq!(steps[1].recorded.input_tokens, Some(8), "what is repeated is not counted twice");
+    }
+
+    #[test]
+    fn of_many_equal_conversations_the_last_ones_are_gone_on_with() {
+        let mut sessions = sessions(false);
+        for at in 0..LATEST as u64 + 5 {
+            sessions.take(passed(at, at + 1, &["user: a"], Some("b")));
+        }
+        sessions.take(passed(5000, 5001, &["user: a", "assistant: b", "user: c"], None));
+        assert_eq!(sessions.taken.last().unwrap().after, Some(LATEST + 4));
+        // All but the first ones are still under way: those are too far back.
+        for taken in &mut sessions.taken[5..] {
+            taken.end_ns = u64::MAX;
+        }
+        let asks = passed(6000, 6001, &["user: a", "assistant: b", "user: c"], None);
+        let equal: Vec<usize> = (0..LATEST + 5).collect();
+        assert_eq!(sessions.best(&equal, &asks, false), None);
     }
 
     #[test]

@@ -121,7 +121,19 @@ fn encoding(headers: &HeaderMap) -> HeaderMap {
 
 impl RequestBody {
     pub(super) fn new(inner: Incoming, noted: Option<Arc<Mutex<Body>>>) -> Self {
-        Self { inner, noted }
+        let body = Self { inner, noted };
+        body.note(None, body.inner.is_end_stream());
+        body
+    }
+
+    /// Notes what came, and whether that is all.
+    fn note(&self, frame: Option<&Frame<Bytes>>, is_last: bool) {
+        let Some(noted) = &self.noted else { return };
+        let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(data) = frame.and_then(Frame::data_ref) {
+            noted.add(data);
+        }
+        noted.is_whole |= is_last;
     }
 }
 
@@ -135,10 +147,10 @@ impl http_body::Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let this = self.get_mut();
         let frame = ready!(Pin::new(&mut this.inner).poll_frame(context));
-        if let (Some(noted), Some(Ok(frame))) = (&this.noted, &frame)
-            && let Some(data) = frame.data_ref()
-        {
-            noted.lock().unwrap_or_else(PoisonError::into_inner).add(data);
+        match &frame {
+            None => this.note(None, true),
+            Some(Ok(frame)) => this.note(Some(frame), this.inner.is_end_stream()),
+            Some(Err(_)) => {}
         }
         Poll::Ready(frame)
     }

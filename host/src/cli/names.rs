@@ -7,8 +7,8 @@ use std::{
 
 use super::exit::{Exit, Failure, HasExit};
 use crate::{
-    config::flags::ProfileFlags,
-    dataset::hub::{self, HubError, Places},
+    config::{content::named_tokenizer, flags::ProfileFlags, spec::NamedTokenizer},
+    dataset::hub::{self, Found, HubError, Places},
     plan::TokenizerChoice,
 };
 
@@ -22,7 +22,7 @@ impl HasExit for HubError {
 #[derive(Debug, Default)]
 pub(super) struct Located {
     /// The folder of the tokenizer, where its name is no path.
-    pub(super) tokenizer: Option<PathBuf>,
+    pub(super) tokenizer: Option<NamedTokenizer>,
     /// The file of the dataset.
     pub(super) dataset: Option<PathBuf>,
 }
@@ -32,13 +32,32 @@ pub(super) struct Located {
 /// # Errors
 /// One means nothing on this machine.
 pub(super) fn located(flags: &ProfileFlags) -> Result<Located, Failure> {
-    let places = Places::new(flags.data_dir.clone(), |name| env::var_os(name));
+    let places = places(flags.data_dir.clone());
     let revision = flags.tokenizer_revision.as_deref();
     let name = flags.tokenizer.as_deref().filter(|text| is_looked_up(text));
-    let tokenizer = name.map(|name| hub::tokenizer(name, revision, &places)).transpose()?;
+    let found = name.map(|name| hub::tokenizer(name, revision, &places)).transpose()?;
+    let named = |Found { folder, has_revisions }| NamedTokenizer { folder, has_revisions };
+    let tokenizer = found.map(named);
     let dataset = flags.public_dataset.as_deref();
     let dataset = dataset.map(|name| hub::public_dataset(name, &places)).transpose()?;
     Ok(Located { tokenizer, dataset })
+}
+
+/// A tokenizer as it is named where there is neither a folder of the user's nor a revision: looked up in the cache if it is a name.
+///
+/// # Errors
+/// It means nothing on this machine.
+pub(super) fn tokenizer_in_cache(text: Option<&str>) -> Result<TokenizerChoice, Failure> {
+    let Some(name) = text.filter(|text| is_looked_up(text)) else { return Ok(named_tokenizer(text)) };
+    let found = hub::tokenizer(name, None, &places(None)).map_err(|error| {
+        let hint = "give the path of its `tokenizer.json`, or of the folder with it; prony fetches nothing from a model hub";
+        Failure::from(error).with_hint(hint)
+    })?;
+    Ok(TokenizerChoice::Local(found.folder))
+}
+
+fn places(data_dir: Option<PathBuf>) -> Places {
+    Places::new(data_dir, |name| env::var_os(name))
 }
 
 /// A tokenizer is built in, a path, or a name.

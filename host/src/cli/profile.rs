@@ -176,7 +176,7 @@ fn resolve_flags(flags: &ProfileFlags, registry: &Registry) -> Result<Resolved, 
     let facts = facts()?;
     let key = std::env::var_os(API_KEY_VARIABLE).map(|key| key.to_string_lossy().into_owned());
     let Located { tokenizer, dataset } = names::located(flags)?;
-    let spec = |flags| RunSpec::new(flags, key.as_deref()).located(tokenizer.as_deref(), dataset.clone());
+    let spec = |flags| RunSpec::new(flags, key.as_deref()).located(tokenizer.clone(), dataset.clone());
     let mut resolved = resolve(&spec(flags), endpoint, &facts)?;
     // Before anything is asked of a server, or said.
     redact::learn(redact::of_config(&resolved.plan));

@@ -3,12 +3,12 @@
 use std::{collections::BTreeMap, io, path::PathBuf};
 
 use clap::{Args, builder::ValueParser};
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 use tokio::runtime::Runtime;
 
 use super::{
     exit::{Exit, Failure, HasExit},
-    limits, terminal,
+    limits, names, terminal,
 };
 use crate::{
     capture::{
@@ -16,7 +16,6 @@ use crate::{
     },
     clock::Clock,
     config::{
-        content::named_tokenizer,
         flags::header_name,
         redact,
         url::{BaseUrl, UrlError, parse_base},
@@ -49,7 +48,7 @@ pub(super) struct RecordArgs {
 
     /// Write to this file, which must not exist yet [default: standard output, at the end].
     ///
-    /// The file is also written during the recording, every 30 s.
+    /// The file is also written during the recording, every 30 s, and less often when writing takes long.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 
@@ -58,6 +57,8 @@ pub(super) struct RecordArgs {
     keep_text: bool,
 
     /// What counts tokens [default: builtin].
+    ///
+    /// A name as `prony profile` has it, a tokenizer.json or its folder, or the name of a model in the Hugging Face cache.
     #[arg(long, value_name = "TOKENIZER")]
     tokenizer: Option<String>,
 
@@ -95,13 +96,14 @@ pub(super) fn run(args: &RecordArgs) -> Result<Exit, Failure> {
     install_tls();
     let url = parse_base(&args.url)?;
     let tls = tls(args, &url)?;
-    let tokenizer = Tokenizer::load(&named_tokenizer(args.tokenizer.as_deref()))?;
+    let tokenizer = Tokenizer::load(&names::tokenizer_in_cache(args.tokenizer.as_deref())?)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Failed, "start the proxy's runtime").caused_by(&error))?;
     let clock = Clock::start();
-    let wishes = Wishes { url: url.clone(), tls, session_headers: session_headers(args) };
+    let authorization = authorization(&url)?;
+    let wishes = Wishes { url, tls, authorization, session_headers: session_headers(args) };
     let manner = Manner { tokenizer, block_size: args.block_size, keeps_text: args.keep_text };
     let (recorded, others) = record(&runtime, args, wishes, manner, clock)?;
     stderr::write(summary(&recorded, &others, args) + "\n");
@@ -127,6 +129,18 @@ fn tls(args: &RecordArgs, url: &BaseUrl) -> Result<TlsConfig, Failure> {
         client_cert: args.client_cert.clone(),
         client_key: args.client_key.clone(),
     })
+}
+
+/// The credentials of the URL, which no log shows.
+fn authorization(url: &BaseUrl) -> Result<Option<HeaderValue>, Failure> {
+    let value = url.authorization.as_deref().map(HeaderValue::from_str).transpose();
+    let mut value = value.map_err(|error| {
+        Failure::new(Exit::Usage, "put the credentials of `--url` into a header").caused_by(&error)
+    })?;
+    if let Some(value) = &mut value {
+        value.set_sensitive(true);
+    }
+    Ok(value)
 }
 
 fn session_headers(args: &RecordArgs) -> Vec<HeaderName> {
@@ -207,6 +221,8 @@ fn summary(recorded: &Recorded, others: &BTreeMap<String, u64>, args: &RecordArg
     };
     tell(recorded.failed, "failed: recorded without a response");
     tell(recorded.cut, "ended before the whole response had passed");
+    tell(recorded.unread_replies, "had a response that could not be read: recorded without it");
+    tell(recorded.unheard, "failed before the whole of it was read: not recorded");
     tell(recorded.unreadable, "could not be read: not recorded");
     tell(recorded.overrun, "came faster than could be counted: not recorded");
     let all: u64 = others.values().sum();
@@ -251,5 +267,17 @@ impl HasExit for CountingError {
             Self::Output(error) => error.exit(),
             Self::Thread { .. } | Self::Panicked => Exit::Failed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_of_the_url_are_a_header_that_is_not_shown() {
+        let value = authorization(&parse_base("http://u:secret@h").unwrap()).unwrap();
+        assert!(value.is_some_and(|value| value.is_sensitive()));
+        assert_eq!(authorization(&parse_base("http://h").unwrap()).unwrap(), None);
     }
 }

@@ -90,12 +90,12 @@ const RULES: [Rule; 18] = [
     },
     Rule {
         origin: |spec| spec.data_dir.origin(),
-        has_effect: |run| run.spec.public_dataset.is_given() || run.spec.tokenizer.is_given(),
+        has_effect: |run| run.spec.public_dataset.is_given() || run.spec.named_tokenizer.is_some(),
         because: "neither `--tokenizer` nor `--public-dataset` has a name that is looked up",
     },
     Rule {
         origin: |spec| spec.tokenizer_revision.origin(),
-        has_effect: |run| run.spec.tokenizer.get().is_some_and(|path| path.contains("snapshots")),
+        has_effect: |run| run.spec.named_tokenizer.as_ref().is_some_and(|found| found.has_revisions),
         because: "the tokenizer is not in the Hugging Face cache, which has revisions",
     },
     Rule {
@@ -190,7 +190,12 @@ mod tests {
 
     use super::*;
     use crate::config::{
-        content, environment::Environment, load, problems::Problems, spec::tests::spec, target,
+        content,
+        environment::Environment,
+        load,
+        problems::Problems,
+        spec::{NamedTokenizer, tests::spec},
+        target,
     };
 
     const TEXT: &str = r#"{"endpoint_path": "/x", "supports_streaming": true, "produces_tokens": true,
@@ -199,13 +204,17 @@ mod tests {
                               "tokenizes_input": false}"#;
 
     fn warned(line: &str, endpoint: &str) -> Vec<String> {
-        let (spec, mut problems) = (spec(&format!("-m m {line}")), Problems::default());
-        let phases = load::phases(&spec, &mut problems);
-        let (target, _) = target::target(&spec, &Environment::default(), "x", &mut problems);
-        let dataset = content::dataset(&spec, &phases, &mut problems);
+        warned_of(&spec(&format!("-m m {line}")), endpoint)
+    }
+
+    fn warned_of(spec: &RunSpec, endpoint: &str) -> Vec<String> {
+        let mut problems = Problems::default();
+        let phases = load::phases(spec, &mut problems);
+        let (target, _) = target::target(spec, &Environment::default(), "x", &mut problems);
+        let dataset = content::dataset(spec, &phases, &mut problems);
         problems.finish().unwrap();
         let endpoint = &serde_json::from_str(endpoint).unwrap();
-        warnings(Situation { spec: &spec, endpoint, target: &target, dataset: &dataset, phases: &phases })
+        warnings(Situation { spec, endpoint, target: &target, dataset: &dataset, phases: &phases })
     }
 
     #[rstest]
@@ -281,6 +290,24 @@ mod tests {
     #[case("--no-proxy --random-seed 4 --overwrite --artifact-dir D")]
     fn a_flag_with_an_effect_is_not(#[case] line: &str) {
         assert!(warned(line, TEXT).is_empty(), "{:?}", warned(line, TEXT));
+    }
+
+    #[rstest]
+    #[case::built_in("builtin", None, &["--data-dir", "--tokenizer-revision"])]
+    #[case::a_path("/snapshots/tokenizer.json", None, &["--data-dir", "--tokenizer-revision"])]
+    #[case::a_folder_of_the_users("o/n", Some(false), &["--tokenizer-revision"])]
+    #[case::in_a_cache("o/n", Some(true), &[])]
+    fn where_a_name_is_looked_up_has_an_effect_on_names_only(
+        #[case] tokenizer: &str,
+        #[case] has_revisions: Option<bool>,
+        #[case] idle: &[&str],
+    ) {
+        let line = format!("-m m --tokenizer {tokenizer} --data-dir D --tokenizer-revision v1");
+        let found =
+            has_revisions.map(|has_revisions| NamedTokenizer { folder: "D/o/n".into(), has_revisions });
+        let warned = warned_of(&spec(&line).located(found, None), TEXT);
+        assert_eq!(warned.len(), idle.len(), "{warned:?}");
+        assert!(idle.iter().zip(&warned).all(|(flag, warned)| warned.contains(flag)), "{warned:?}");
     }
 
     #[rstest]

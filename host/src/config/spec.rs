@@ -6,7 +6,7 @@
 use std::{
     fmt,
     num::{NonZeroU32, NonZeroU64},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use super::{
@@ -113,6 +113,14 @@ impl<T> Setting<Vec<T>> {
     }
 }
 
+/// What the name of a tokenizer turned out to mean.
+#[derive(Clone, Debug)]
+pub(crate) struct NamedTokenizer {
+    pub(crate) folder: PathBuf,
+    /// It is in a cache, which has revisions.
+    pub(crate) has_revisions: bool,
+}
+
 /// What was typed of a flag, if anything was.
 trait Typed {
     type Value;
@@ -151,12 +159,17 @@ macro_rules! run_spec {
         #[derive(Clone, Debug)]
         pub(crate) struct RunSpec {
             $(#[doc = concat!("`", $flag, "`")] pub(super) $name: Setting<$kind>,)*
+            /// How the tokenizer was found, where it is a name.
+            pub(super) named_tokenizer: Option<NamedTokenizer>,
         }
 
         impl RunSpec {
             /// What was typed.
             fn typed(flags: &ProfileFlags) -> Self {
-                Self { $($name: Setting::typed(Flag($flag), flags.$($path).+.typed()),)* }
+                Self {
+                    $($name: Setting::typed(Flag($flag), flags.$($path).+.typed()),)*
+                    named_tokenizer: None,
+                }
             }
         }
 
@@ -316,11 +329,12 @@ run_spec! {
 
 impl RunSpec {
     /// The same with what names on the disk turned out to mean.
-    pub(crate) fn located(mut self, tokenizer: Option<&Path>, dataset: Option<PathBuf>) -> Self {
-        let path = tokenizer.map(|path| path.to_string_lossy().into_owned());
+    pub(crate) fn located(mut self, tokenizer: Option<NamedTokenizer>, dataset: Option<PathBuf>) -> Self {
+        let path = tokenizer.as_ref().map(|found| found.folder.to_string_lossy().into_owned());
         if let (Some((name, _)), Some(path)) = (&mut self.tokenizer.given, path) {
             *name = path;
         }
+        self.named_tokenizer = tokenizer;
         let by = self.public_dataset.origin().filter(|_| !self.input_file.is_given());
         self.input_file.given = self.input_file.given.or_else(|| dataset.zip(by));
         self

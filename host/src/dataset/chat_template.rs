@@ -165,6 +165,9 @@ impl Template {
             add_generation_prompt => opens_reply,
             bos_token => self.bos.as_str(),
             eos_token => self.eos.as_str(),
+            // The hub's own tools pass both, so that a template may ask whether they are none.
+            tools => (),
+            documents => (),
         };
         environment.render_str(&self.text, context)
     }
@@ -283,6 +286,16 @@ mod tests {
     fn a_template_without_system_messages_is_one_all_the_same() {
         let strict = "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}<{{ m.role }}>{{ m.content }}{% endfor %}";
         assert_eq!(measured(&[(FILE, strict)]).unwrap().system, 1);
+    }
+
+    #[test]
+    fn there_are_neither_tools_nor_documents() {
+        let asks = "{% if tools is not none or documents is not none %}one two three {% endif %}";
+        let plain = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}";
+        assert_eq!(
+            measured(&[(FILE, &(asks.to_owned() + plain))]).unwrap(),
+            measured(&[(FILE, plain)]).unwrap()
+        );
     }
 
     #[rstest]

@@ -4,7 +4,7 @@
 use std::{
     ffi::OsString,
     fs, io,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use crate::explain::Explain;
@@ -50,7 +50,7 @@ pub(crate) enum HubError {
     Missing { what: &'static str, name: String, looked: Vec<PathBuf>, hint: String },
     /// It is there, and not at this revision.
     #[error("find the revision `{revision}` of `{name}` in `{folder}`: there is {}", present(revisions))]
-    NoRevision { name: String, revision: String, folder: PathBuf, revisions: Vec<String> },
+    NoRevision { name: String, revision: String, folder: PathBuf, revisions: Vec<String>, hint: &'static str },
     /// A folder without a file that can be read.
     #[error("find a file of the dataset `{name}` in `{folder}`: {what}")]
     NoFile { name: String, folder: PathBuf, what: String },
@@ -66,14 +66,12 @@ impl Explain for HubError {
     fn hint(&self) -> String {
         match self {
             Self::Missing { hint, .. } => hint.clone(),
-            Self::NoRevision { .. } => {
-                "leave out `--tokenizer-revision`, or name one that is there".to_owned()
-            }
+            Self::NoRevision { hint, .. } => (*hint).to_owned(),
             Self::NoFile { .. } => {
                 "convert it to JSON Lines, and name that file with `--input-file`".to_owned()
             }
             Self::SeveralFiles { .. } => "name one of them with `--input-file`".to_owned(),
-            Self::Unreadable { .. } => "check the permissions of the folder".to_owned(),
+            Self::Unreadable { .. } => "check its permissions".to_owned(),
         }
     }
 }
@@ -108,20 +106,29 @@ pub(crate) fn is_name(text: &str) -> bool {
     text.split('/').count() <= 2 && text.split('/').all(is_plain) && !ends_like_a_file
 }
 
-/// The folder with the tokenizer of a model.
+/// A folder that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) folder: PathBuf,
+    /// It is one of a cache, which has revisions.
+    pub(crate) has_revisions: bool,
+}
+
+/// The folder with the tokenizer of a model. Where a place has it at other revisions only, the next one is looked into.
 ///
 /// # Errors
 /// It is not on this machine, or not at this revision.
-pub(crate) fn tokenizer(name: &str, revision: Option<&str>, places: &Places) -> Result<PathBuf, HubError> {
+pub(crate) fn tokenizer(name: &str, revision: Option<&str>, places: &Places) -> Result<Found, HubError> {
     let looked = places.of(Kind::Tokenizer, name);
+    let mut elsewhere = None;
     for folder in &looked {
-        let content = match snapshot(name, folder, revision)? {
-            Some(snapshot) => snapshot,
-            None => folder.clone(),
-        };
-        if content.join(TOKENIZER).is_file() {
-            return Ok(content);
+        let Some(found) = content(Kind::Tokenizer, name, folder, revision, &mut elsewhere)? else { continue };
+        if found.folder.join(TOKENIZER).is_file() {
+            return Ok(found);
         }
+    }
+    if let Some(error) = elsewhere {
+        return Err(error);
     }
     let hint = format!(
         "prony fetches nothing from a model hub: put its `{TOKENIZER}` into `{name}` in the folder of `--data-dir`; where there \
@@ -154,15 +161,22 @@ pub(crate) fn public_dataset(name: &str, places: &Places) -> Result<PathBuf, Hub
     if known.is_some() {
         folders.extend(places.of(Kind::Dataset, repository));
     }
+    let mut elsewhere = None;
     for folder in folders {
         if folder.is_dir() {
-            let content = snapshot(name, &folder, None)?.unwrap_or(folder);
-            return match known.map(|(_, _, file)| content.join(file)).filter(|file| file.is_file()) {
+            let Some(Found { folder, .. }) = content(Kind::Dataset, name, &folder, None, &mut elsewhere)?
+            else {
+                continue;
+            };
+            return match known.map(|(_, _, file)| folder.join(file)).filter(|file| file.is_file()) {
                 Some(file) => Ok(file),
-                None => only_file(name, &content),
+                None => only_file(name, &folder),
             };
         }
         looked.push(folder);
+    }
+    if let Some(error) = elsewhere {
+        return Err(error);
     }
     let hint = format!(
         "prony fetches nothing: put it as `{name}.jsonl` into the folder of `--data-dir`, or name its file with `--input-file`; \
@@ -180,18 +194,43 @@ fn cache_name(kind: Kind, name: &str) -> String {
     format!("{kind}--{}", name.replace('/', "--"))
 }
 
+/// What a repository's folder holds: its own files, or those at a revision in a cache; `None` where it has other revisions only,
+/// of which the first are kept in `elsewhere`.
+fn content(
+    kind: Kind,
+    name: &str,
+    folder: &Path,
+    revision: Option<&str>,
+    elsewhere: &mut Option<HubError>,
+) -> Result<Option<Found>, HubError> {
+    match snapshot(kind, name, folder, revision) {
+        Ok(Some(folder)) => Ok(Some(Found { folder, has_revisions: true })),
+        Ok(None) => Ok(Some(Found { folder: folder.to_owned(), has_revisions: false })),
+        Err(error @ HubError::NoRevision { .. }) => {
+            elsewhere.get_or_insert(error);
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// The content of a repository's folder in a hub's cache at a revision, which a file of that name says, or which is the name of
 /// the content itself; `None` where the folder is none of a cache. A cache without the main revision may have only one.
-fn snapshot(name: &str, folder: &Path, revision: Option<&str>) -> Result<Option<PathBuf>, HubError> {
+fn snapshot(
+    kind: Kind,
+    name: &str,
+    folder: &Path,
+    revision: Option<&str>,
+) -> Result<Option<PathBuf>, HubError> {
     let snapshots = folder.join("snapshots");
     if !snapshots.is_dir() {
         return Ok(None);
     }
     let wanted = revision.unwrap_or(MAIN);
-    let commit = fs::read_to_string(folder.join("refs").join(wanted)).ok();
+    let commit = if is_below(wanted) { reference(&folder.join("refs").join(wanted))? } else { None };
     let named = commit.as_deref().map_or(wanted, str::trim);
     let content = snapshots.join(named);
-    if content.is_dir() {
+    if is_below(named) && content.is_dir() {
         return Ok(Some(content));
     }
     let mut revisions: Vec<String> = entries(&snapshots)?
@@ -204,8 +243,30 @@ fn snapshot(name: &str, folder: &Path, revision: Option<&str>) -> Result<Option<
         _ => {
             revisions.sort_unstable();
             let (name, folder) = (name.to_owned(), folder.to_owned());
-            Err(HubError::NoRevision { name, revision: wanted.to_owned(), folder, revisions })
+            let hint = match (kind, revision) {
+                (Kind::Tokenizer, Some(_)) => "leave out `--tokenizer-revision`, or name one that is there",
+                (Kind::Tokenizer, None) => "name one that is there with `--tokenizer-revision`",
+                (Kind::Dataset, _) => "name a file of one that is there with `--input-file`",
+            };
+            Err(HubError::NoRevision { name, revision: wanted.to_owned(), folder, revisions, hint })
         }
+    }
+}
+
+/// Whether a revision names something in a folder, and neither the folder nor what is outside.
+fn is_below(revision: &str) -> bool {
+    let mut parts = Path::new(revision).components();
+    !revision.is_empty() && parts.all(|part| matches!(part, Component::Normal(_)))
+}
+
+/// The commit that a reference means, if there is such a reference.
+fn reference(path: &Path) -> Result<Option<String>, HubError> {
+    use io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
+    match fs::read_to_string(path) {
+        Ok(commit) => Ok(Some(commit)),
+        // A commit, or the first part of the name of a branch.
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory | IsADirectory) => Ok(None),
+        Err(source) => Err(HubError::Unreadable { path: path.to_owned(), source }),
     }
 }
 
@@ -301,6 +362,10 @@ mod tests {
         }
     }
 
+    fn folder_of(name: &str, revision: Option<&str>, places: &Places) -> Result<PathBuf, HubError> {
+        tokenizer(name, revision, places).map(|found| found.folder)
+    }
+
     const CACHE: [&str; 4] = [
         "models--o--n/refs/main=abc\n",
         "models--o--n/refs/v1=def",
@@ -314,29 +379,78 @@ mod tests {
     #[case::a_commit(Some("def"), "DIR/models--o--n/snapshots/def")]
     fn a_tokenizer_is_found_in_the_hubs_cache(#[case] revision: Option<&str>, #[case] expected: &str) {
         let cache = folder(&CACHE);
-        assert_eq!(below(tokenizer("o/n", revision, &places(None, Some(&cache))), &cache), expected);
+        assert_eq!(below(folder_of("o/n", revision, &places(None, Some(&cache))), &cache), expected);
     }
 
     #[test]
     fn a_revision_that_is_not_there_is_refused_with_those_that_are() {
         let cache = folder(&CACHE);
-        insta::assert_snapshot!(below(tokenizer("o/n", Some("v2"), &places(None, Some(&cache))), &cache), @r"
+        insta::assert_snapshot!(below(folder_of("o/n", Some("v2"), &places(None, Some(&cache))), &cache), @r"
         failed to find the revision `v2` of `o/n` in `DIR/models--o--n`: there is only `abc`, `def`
             leave out `--tokenizer-revision`, or name one that is there
         ");
     }
 
+    #[rstest]
+    #[case::nothing("", &CACHE)]
+    #[case::the_folder_itself(".", &CACHE)]
+    #[case::outside("..", &CACHE)]
+    #[case::an_empty_reference("v3", &["models--o--n/refs/v3=", "models--o--n/snapshots/abc/tokenizer.json"])]
+    #[case::a_part_of_a_name("pr", &["models--o--n/refs/pr/1=abc", "models--o--n/snapshots/abc/tokenizer.json"])]
+    fn what_names_no_revision_is_refused(#[case] revision: &str, #[case] files: &[&str]) {
+        let cache = folder(files);
+        let error = tokenizer("o/n", Some(revision), &places(None, Some(&cache))).unwrap_err();
+        assert!(matches!(error, HubError::NoRevision { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_reference_that_cannot_be_read_is_told() {
+        let cache = folder(&CACHE);
+        fs::write(cache.path().join("models--o--n/refs/main"), [0xff]).unwrap();
+        let error = tokenizer("o/n", None, &places(None, Some(&cache))).unwrap_err();
+        assert!(
+            matches!(&error, HubError::Unreadable { path, .. } if path.ends_with("refs/main")),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_one_place_has_at_other_revisions_only_is_looked_for_in_the_next() {
+        let several = [
+            "models--o--n/snapshots/x/tokenizer.json",
+            "models--o--n/snapshots/y/tokenizer.json",
+            "datasets--o--d/snapshots/x/d.jsonl",
+            "datasets--o--d/snapshots/y/d.jsonl",
+        ];
+        let (own, cache) = (folder(&several), folder(&CACHE));
+        let found = tokenizer("o/n", None, &places(Some(&own), Some(&cache))).unwrap();
+        assert_eq!(
+            found,
+            Found { folder: cache.path().join("models--o--n/snapshots/abc"), has_revisions: true }
+        );
+        let error = tokenizer("o/n", None, &places(Some(&own), None)).unwrap_err();
+        assert_eq!(error.hint(), "name one that is there with `--tokenizer-revision`");
+        let error = public_dataset("o/d", &places(Some(&own), None)).unwrap_err();
+        assert!(
+            matches!(error, HubError::NoRevision { .. }) && !error.hint().contains("revision"),
+            "{error}"
+        );
+        let cache = folder(&["datasets--o--d/snapshots/x/d.jsonl"]);
+        let found = public_dataset("o/d", &places(Some(&own), Some(&cache))).unwrap();
+        assert_eq!(found, cache.path().join("datasets--o--d/snapshots/x/d.jsonl"));
+    }
+
     #[test]
     fn the_users_folder_comes_first() {
         let (own, cache) = (folder(&["o/n/tokenizer.json"]), folder(&CACHE));
-        let found = tokenizer("o/n", None, &places(Some(&own), Some(&cache)));
+        let found = folder_of("o/n", None, &places(Some(&own), Some(&cache)));
         assert_eq!(below(found, &own), "DIR/o/n");
     }
 
     #[test]
     fn what_is_nowhere_is_told_with_the_places() {
         let cache = folder(&["models--o--n/snapshots/abc/config.json"]);
-        insta::assert_snapshot!(below(tokenizer("o/n", None, &places(None, Some(&cache))), &cache), @r"
+        insta::assert_snapshot!(below(folder_of("o/n", None, &places(None, Some(&cache))), &cache), @r"
         failed to find the tokenizer `o/n` on this machine: there is none in `DIR/models--o--n`
             prony fetches nothing from a model hub: put its `tokenizer.json` into `o/n` in the folder of `--data-dir`; where there is a network, `hf download o/n tokenizer.json tokenizer_config.json` puts it into the cache
         ");

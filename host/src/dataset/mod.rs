@@ -50,7 +50,7 @@ pub(crate) use self::{
     acceptance::AcceptanceError,
     anonymise::AnonymiseError,
     error::DatasetError,
-    formats::{BodyFormat, FileError, Replied, asked, replied},
+    formats::{Asked, BodyFormat, FileError, Replied, asked, replied},
     inspect::Contents,
     markers::{Markers, cost as marker_cost},
     open::{Opened, Purpose, open, open_for},

@@ -47,7 +47,7 @@ mod tracelab;
 mod weka;
 
 pub(crate) use self::{
-    bodies::{BodyFormat, Replied, asked, replied},
+    bodies::{Asked, BodyFormat, Replied, asked, replied},
     error::FileError,
     row::RowError,
 };

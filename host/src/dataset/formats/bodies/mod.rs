@@ -8,7 +8,7 @@ mod message;
 mod replied;
 
 pub(crate) use self::{
-    asked::asked,
+    asked::{Asked, asked},
     format::BodyFormat,
     replied::{Replied, replied},
 };

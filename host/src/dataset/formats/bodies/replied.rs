@@ -1,6 +1,6 @@
 //! The body of a response, whole or as a stream of events.
 
-use prony_plugin_api::sse::SseSplitter;
+use prony_plugin_api::{PartKind, sse::SseSplitter};
 use serde_json::{Value, json};
 
 use super::{
@@ -9,7 +9,7 @@ use super::{
     format::BodyFormat,
     message::assistant,
 };
-use crate::dataset::Message;
+use crate::dataset::{Message, script::TOOL_FIELDS};
 
 /// What was replied, as far as it came.
 #[derive(Debug, Default, PartialEq)]
@@ -30,21 +30,24 @@ pub(crate) struct Replied {
     pub(crate) is_error: bool,
 }
 
-/// Reads the body of a response. Of a body that is cut, what came is read.
-pub(crate) fn replied(format: BodyFormat, body: &[u8], is_stream: bool) -> Replied {
+/// Reads the body of a response. Of a stream that is cut, what came is read. `None` if nothing can be read, or an event is too
+/// large.
+pub(crate) fn replied(format: BodyFormat, body: &[u8], is_stream: bool) -> Option<Replied> {
+    let object = |data: &[u8]| serde_json::from_slice(data).ok().filter(Value::is_object);
     let mut pieces = Pieces::default();
     if is_stream {
+        let mut is_read = false;
         let mut take = |data: &[u8]| {
-            if let Ok(event) = serde_json::from_slice(data) {
+            if let Some(event) = object(data) {
                 pieces.event(format, &event);
+                is_read = true;
             }
         };
-        // An event that is too large ends what can be read.
-        let _ = SseSplitter::default().feed(body, |_, data| take(data));
-    } else if let Ok(whole) = serde_json::from_slice(body) {
-        pieces.whole(format, &whole);
+        SseSplitter::default().feed(body, |_, data| take(data)).ok().filter(|()| is_read)?;
+    } else {
+        pieces.whole(format, &object(body)?);
     }
-    pieces.replied()
+    Some(pieces.replied())
 }
 
 /// A response, piece by piece. Only the first of several choices is what a conversation goes on with.
@@ -59,6 +62,8 @@ struct Pieces {
     output_tokens: Option<u64>,
     id: Option<String>,
     is_error: bool,
+    /// There are several choices, whose tokens the server counts together.
+    are_several: bool,
 }
 
 #[derive(Debug, Default)]
@@ -72,11 +77,12 @@ struct Call {
 
 impl Pieces {
     fn whole(&mut self, format: BodyFormat, body: &Value) {
-        self.is_error = body["error"].is_object() || body["error"].is_string();
-        self.usage(&body["usage"]);
+        self.is_error = names_error(body);
+        self.usage(format, &body["usage"]);
+        let choice = self.first(body);
         match format {
-            BodyFormat::Chat => self.choice(&body["choices"][0]["message"]),
-            BodyFormat::Completions => self.text.push_str(text(&body["choices"][0]["text"])),
+            BodyFormat::Chat => self.choice(&choice["message"]),
+            BodyFormat::Completions => self.text.push_str(text(&choice["text"])),
             BodyFormat::Responses => self.response(body),
             BodyFormat::Messages => {
                 self.is_error |= body["type"] == "error";
@@ -89,14 +95,23 @@ impl Pieces {
     }
 
     fn event(&mut self, format: BodyFormat, event: &Value) {
-        self.is_error |= event["error"].is_object() || event["type"] == "error";
-        self.usage(&event["usage"]);
+        self.is_error |= names_error(event) || event["type"] == "error";
+        self.usage(format, &event["usage"]);
+        let choice = self.first(event);
         match format {
-            BodyFormat::Chat => self.choice(&event["choices"][0]["delta"]),
-            BodyFormat::Completions => self.text.push_str(text(&event["choices"][0]["text"])),
+            BodyFormat::Chat => self.choice(&choice["delta"]),
+            BodyFormat::Completions => self.text.push_str(text(&choice["text"])),
             BodyFormat::Responses => self.responses_event(event),
             BodyFormat::Messages => self.messages_event(event),
         }
+    }
+
+    /// The first of the choices, of which a stream may bring another.
+    fn first<'a>(&mut self, body: &'a Value) -> &'a Value {
+        let choices = body["choices"].as_array().map_or(&[][..], Vec::as_slice);
+        let index = |choice: &Value| choice["index"].as_u64().unwrap_or(0);
+        self.are_several |= choices.len() > 1 || choices.iter().any(|choice| index(choice) > 0);
+        choices.iter().find(|choice| index(choice) == 0).unwrap_or(&Value::Null)
     }
 
     /// A message of the chat format, or what a piece of a stream adds to it.
@@ -125,7 +140,7 @@ impl Pieces {
     fn response(&mut self, response: &Value) {
         self.is_error |= response["status"] == "failed";
         self.id = response["id"].as_str().map(str::to_owned);
-        self.usage(&response["usage"]);
+        self.usage(BodyFormat::Responses, &response["usage"]);
         let (mut texts, mut calls) = (Vec::new(), Vec::new());
         for item in response["output"].as_array().into_iter().flatten().filter(|item| is_replied(item)) {
             add_replied(item, &mut texts, &mut calls);
@@ -158,7 +173,7 @@ impl Pieces {
     fn messages_event(&mut self, event: &Value) {
         let index = event["index"].as_u64().unwrap_or(0);
         match text(&event["type"]) {
-            "message_start" => self.usage(&event["message"]["usage"]),
+            "message_start" => self.usage(BodyFormat::Messages, &event["message"]["usage"]),
             "content_block_start" => {
                 let block = &event["content_block"];
                 self.text.push_str(text(&block["text"]));
@@ -181,13 +196,16 @@ impl Pieces {
     }
 
     /// The latest counts stand: a stream that counts as it goes ends with the final ones.
-    fn usage(&mut self, usage: &Value) {
+    fn usage(&mut self, format: BodyFormat, usage: &Value) {
         let count = |names: &[&str]| names.iter().find_map(|name| usage[*name].as_u64());
         if let Some(tokens) = count(&["prompt_tokens", "input_tokens"]) {
-            // Anthropic counts what was cached apart.
-            let cached = ["cache_read_input_tokens", "cache_creation_input_tokens"];
-            let cached: u64 = cached.iter().filter_map(|name| usage[*name].as_u64()).sum();
-            self.input_tokens = Some(tokens + cached);
+            // Anthropic alone counts what was cached apart; to others it is a part of the prompt.
+            let apart: &[&str] = match format {
+                BodyFormat::Messages => &["cache_read_input_tokens", "cache_creation_input_tokens"],
+                BodyFormat::Chat | BodyFormat::Completions | BodyFormat::Responses => &[],
+            };
+            let apart = apart.iter().filter_map(|name| usage[*name].as_u64());
+            self.input_tokens = Some(apart.fold(tokens, u64::saturating_add));
         }
         self.output_tokens = count(&["completion_tokens", "output_tokens"]).or(self.output_tokens);
     }
@@ -202,7 +220,7 @@ impl Pieces {
             reasoning: self.reasoning,
             tool_calls,
             input_tokens: self.input_tokens,
-            output_tokens: self.output_tokens,
+            output_tokens: self.output_tokens.filter(|_| !self.are_several),
             id: self.id,
             is_error: self.is_error,
         }
@@ -210,9 +228,14 @@ impl Pieces {
 }
 
 fn tools_called(message: &Message) -> u32 {
-    let fields = message.parts.iter().filter_map(|part| serde_json::from_str::<Value>(&part.data).ok());
+    let of_tools = message.parts.iter().filter(|part| part.kind == PartKind::RAW && part.name == TOOL_FIELDS);
+    let fields = of_tools.filter_map(|part| serde_json::from_str::<Value>(&part.data).ok());
     let calls: usize = fields.filter_map(|fields| Some(fields.get("tool_calls")?.as_array()?.len())).sum();
     u32::try_from(calls).unwrap_or(u32::MAX)
+}
+
+fn names_error(body: &Value) -> bool {
+    body["error"].is_object() || body["error"].is_string()
 }
 
 fn text(value: &Value) -> &str {
@@ -286,7 +309,7 @@ mod tests {
             id: id.map(str::to_owned),
             is_error: false,
         };
-        assert_eq!(replied(format, &body, true), expected);
+        assert_eq!(replied(format, &body, true), Some(expected));
         // A stream that is cut gives what came: never a panic.
         for cut in 0..body.len() {
             replied(format, &body[..cut], true);
@@ -299,15 +322,70 @@ mod tests {
     #[case::messages(BodyFormat::Messages, json!({"content": [{"type": "text", "text": "Fine."}]}))]
     #[case::responses(BodyFormat::Responses, json!({"output": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Fine."}]}]}))]
     fn a_whole_answer_is_read(#[case] format: BodyFormat, #[case] body: Value) {
-        let replied = replied(format, body.to_string().as_bytes(), false);
+        let replied = replied(format, body.to_string().as_bytes(), false).unwrap();
         assert_eq!(replied.message, assistant(vec!["Fine.".to_owned()], Vec::new()));
         assert_eq!(replied.tool_calls, 0);
     }
 
-    #[test]
-    fn an_error_is_no_reply() {
-        let body = json!({"error": {"message": "busy"}}).to_string();
-        let replied = replied(BodyFormat::Chat, body.as_bytes(), false);
+    #[rstest]
+    fn an_error_is_no_reply(
+        #[values(json!({"message": "busy"}), json!("busy"))] error: Value,
+        #[values(true, false)] is_stream: bool,
+    ) {
+        let error = json!({"error": error});
+        let body = if is_stream { events(&[error]) } else { error.to_string().into_bytes() };
+        let replied = replied(BodyFormat::Chat, &body, is_stream).unwrap();
         assert!(replied.is_error && replied.message.is_none());
+    }
+
+    /// Choices of a stream come mixed, and those of a whole response in any order.
+    #[rstest]
+    #[case::chat(BodyFormat::Chat, events(&[
+        json!({"choices": [{"index": 1, "delta": {"content": "Bad."}}]}),
+        json!({"choices": [{"index": 0, "delta": {"content": "Fi"}}]}),
+        json!({"choices": [{"index": 1, "delta": {"content": "."}}, {"index": 0, "delta": {"content": "ne."}}]}),
+        json!({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 5}}),
+    ]), true)]
+    #[case::completions(BodyFormat::Completions, events(&[
+        json!({"choices": [{"index": 0, "text": "Fine."}]}),
+        json!({"choices": [{"index": 1, "text": "Bad."}]}),
+        json!({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 5}}),
+    ]), true)]
+    #[case::whole(BodyFormat::Completions, json!({
+        "choices": [{"index": 1, "text": "Bad."}, {"index": 0, "text": "Fine."}],
+        "usage": {"prompt_tokens": 9, "completion_tokens": 5},
+    }).to_string().into_bytes(), false)]
+    fn of_several_choices_the_first_is_read(
+        #[case] format: BodyFormat,
+        #[case] body: Vec<u8>,
+        #[case] is_stream: bool,
+    ) {
+        let replied = replied(format, &body, is_stream).unwrap();
+        assert_eq!(replied.message, assistant(vec!["Fine.".to_owned()], Vec::new()));
+        assert_eq!((replied.input_tokens, replied.output_tokens), (Some(9), None));
+    }
+
+    #[rstest]
+    #[case(BodyFormat::Chat, 9)]
+    #[case(BodyFormat::Responses, 9)]
+    #[case(BodyFormat::Messages, u64::MAX)]
+    fn only_anthropic_counts_cached_tokens_apart(#[case] format: BodyFormat, #[case] expected: u64) {
+        let body = json!({"usage": {"input_tokens": 9, "cache_read_input_tokens": u64::MAX}}).to_string();
+        assert_eq!(replied(format, body.as_bytes(), false).unwrap().input_tokens, Some(expected));
+    }
+
+    #[test]
+    fn a_text_that_looks_like_a_tool_call_is_none() {
+        let body = json!({"choices": [{"text": r#"{"tool_calls": [1, 2]}"#}]}).to_string();
+        assert_eq!(replied(BodyFormat::Completions, body.as_bytes(), false).unwrap().tool_calls, 0);
+    }
+
+    #[rstest]
+    #[case("<html>", false)]
+    #[case("7", false)]
+    #[case("", false)]
+    #[case("data: busy\n\n", true)]
+    fn what_is_no_response_is_told_so(#[case] body: &str, #[case] is_stream: bool) {
+        assert_eq!(replied(BodyFormat::Chat, body.as_bytes(), is_stream), None);
     }
 }
