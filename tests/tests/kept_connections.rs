@@ -95,17 +95,17 @@ fn a_kept_connection_that_ends_at_once_is_replaced_once_and_counted(
 /// counted.
 #[test]
 fn a_session_that_idles_for_longer_than_the_server_keeps_connections_has_no_errors() {
-    let server = Impatient::start(Duration::from_millis(500));
+    let server = Impatient::start(Duration::from_millis(800));
     let run = Tool::bare_profile()
-        .args(["--url", &server.url(), "--num-conversations", "2", "--concurrency", "2", "--workers", "1"])
-        .args(["--conversation-turn-mean", "4", "--conversation-turn-delay-mean", "1500"])
+        .args(["--url", &server.url(), "--num-conversations", "1", "--concurrency", "1", "--workers", "1"])
+        .args(["--conversation-turn-mean", "4", "--conversation-turn-delay-mean", "2400"])
         .run();
     let summary = run.succeeds().summary();
-    assert_eq!(summary["request_count"]["avg"], 8);
+    assert_eq!(summary["request_count"]["avg"], 4);
     assert_eq!(summary["error_request_count"]["avg"], 0);
-    assert_eq!(summary["closed_idle"], 6, "each turn but the first of each session");
-    assert_eq!(server.connections(), 8);
-    assert!(run.stderr.contains("(closed_idle): 6"), "{}", run.stderr);
+    assert_eq!(summary["closed_idle"], 3, "each turn but the first");
+    assert_eq!(server.connections(), 4);
+    assert!(run.stderr.contains("(closed_idle): 3"), "{}", run.stderr);
 }
 
 /// A server that closes a connection on which no request comes for so long.

@@ -57,7 +57,7 @@ fn listed(law: &[&str]) -> Vec<u64> {
     });
     let due: Vec<Duration> = due.collect();
     assert_eq!(due.len(), 20_000);
-    due.iter().map(|at| u64::try_from((*at - due[0]).as_nanos()).unwrap()).collect()
+    due.iter().map(|at| u64::try_from(at.saturating_sub(due[0]).as_nanos()).unwrap()).collect()
 }
 
 fn gaps(due: &[u64]) -> Vec<f64> {

@@ -286,7 +286,11 @@ fn unreadable(number: u64, error: &DatasetError) -> Script {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, io::Write, path::PathBuf};
+    use std::{
+        fs,
+        io::Write,
+        path::{Path, PathBuf},
+    };
 
     use rstest::rstest;
     use tempfile::NamedTempFile;
@@ -303,8 +307,8 @@ mod tests {
     }
 
     /// The sessions of a file, read one by one as if it were large; nothing if they cannot be.
-    fn one_by_one(path: &PathBuf, replay: Option<Replay>) -> Result<Option<Vec<Script>>, DatasetError> {
-        let file = StoredFile::of(path)?.as_large();
+    fn one_by_one(path: &Path, replay: Option<Replay>) -> Result<Option<Vec<Script>>, DatasetError> {
+        let file = StoredFile::of(path)?.made_large();
         let Some((filed, _)) = Filed::open(&file, (FileFormat::Detected, None), replay, None)? else {
             return Ok(None);
         };
@@ -313,10 +317,12 @@ mod tests {
     }
 
     /// The same, read together.
-    fn together(path: &PathBuf, replay: Option<Replay>) -> Vec<Script> {
+    fn together(path: &Path, replay: Option<Replay>) -> Vec<Script> {
         let file = StoredFile::of(path).unwrap();
         let mut scripts = formats::read(&file.input(None), FileFormat::Detected).unwrap().scripts;
-        scripts.iter_mut().for_each(|script| tools::take_apart(script, 0).unwrap());
+        for script in &mut scripts {
+            tools::take_apart(script, 0).unwrap();
+        }
         if let Some(replay) = replay {
             scripts = replayed(scripts, replay).unwrap();
         }
@@ -392,17 +398,17 @@ mod tests {
         };
         let text = [row("a", ""), row("b", ""), "\n".to_owned(), row("a", ", \"delay\": -1")].concat();
         let file = written(&text);
-        let error = one_by_one(&file.path().into(), None).unwrap_err();
+        let error = one_by_one(file.path(), None).unwrap_err();
         assert!(error.to_string().ends_with(":4`"), "{error}");
         let file = written(&["{\"text\": \"a\"}\n", "\n{\"text\": \"b\"}\n", "{\"txt\": \"c\"}\n"].concat());
-        let error = one_by_one(&file.path().into(), None).unwrap_err();
+        let error = one_by_one(file.path(), None).unwrap_err();
         assert!(error.to_string().ends_with(":4`"), "{error}");
     }
 
     #[test]
     fn a_session_of_a_file_that_has_changed_says_so() {
         let file = written("{\"text\": \"a\"}\n{\"text\": \"b\"}\n");
-        let stored = StoredFile::of(file.path()).unwrap().as_large();
+        let stored = StoredFile::of(file.path()).unwrap().made_large();
         let (filed, _) = Filed::open(&stored, (FileFormat::Detected, None), None, None).unwrap().unwrap();
         let playing = filed.playing(preparation(None), None);
         assert_eq!(playing.script(1).steps[0].unreadable, None);
@@ -422,7 +428,7 @@ mod tests {
         assert_eq!(one_by_one(&path, None).unwrap().unwrap(), together(&path, None));
         let rows = table.lines().count();
         let file = written(&format!("\n\n{table}broken\n"));
-        let error = one_by_one(&file.path().into(), None).unwrap_err();
+        let error = one_by_one(file.path(), None).unwrap_err();
         assert!(error.to_string().ends_with(&format!(":{}`", rows + 3)), "{error}");
     }
 

@@ -195,7 +195,7 @@ mod tests {
             let call = Linked {
                 start_ns: turn as u64 * 10,
                 end_ns: turn as u64 * 10 + 5,
-                said: &all[..turn * 2 + 1],
+                said: &all[..=turn * 2],
                 reply: all.get(turn * 2 + 1),
             };
             let context = links.context(call);

@@ -65,7 +65,7 @@ impl StoredFile {
 
     /// The same, whose content is large however little it is.
     #[cfg(test)]
-    pub(in crate::dataset) fn as_large(self) -> Self {
+    pub(in crate::dataset) fn made_large(self) -> Self {
         Self { small: (0, 0), ..self }
     }
 

@@ -103,7 +103,7 @@ enum StepEnd {
     Answered {
         turn: Turn,
         /// Nothing for the last step: nobody repeats it.
-        reply: Option<Reply>,
+        reply: Option<Box<Reply>>,
         at_ns: RunNs,
     },
 }
@@ -210,7 +210,7 @@ impl<S: Sink> Player<S> {
                 is_cut = true;
                 continue;
             };
-            for next in session.answered(turn, reply) {
+            for next in session.answered(turn, reply.map(|reply| *reply)) {
                 is_cut = is_cut || *context.control.borrow() != Control::Run || !context.budget.take();
                 if is_cut {
                     break;
@@ -285,7 +285,8 @@ impl<S: Sink> Player<S> {
         }
         let exchange = &ready.finished.exchange;
         let (is_ok, at_ns) = (exchange.outcome.is_ok(), exchange.over_ns());
-        let reply = (is_ok && !is_last).then(|| reply(&exchange.answer, self.wire.target.repeats_tool_calls));
+        let repeats_calls = self.wire.target.repeats_tool_calls;
+        let reply = (is_ok && !is_last).then(|| Box::new(reply(&exchange.answer, repeats_calls)));
         let is_unreachable = exchange.outcome.failure().is_some_and(|failure| failure.kind.is_nobody_there());
         let ReadyRequest { turn, mut finished, .. } = *ready;
         // A session's connections must not wait for its last record.
