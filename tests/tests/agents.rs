@@ -79,9 +79,20 @@ fn a_context_that_is_too_long_may_be_a_failure() {
 #[test]
 fn a_run_of_nothing_but_long_contexts_says_so() {
     let server = ScriptedServer::start([too_long()]);
-    let run = Tool::bare_profile().args(["--url", &server.url(), "--request-count", "2"]).run();
+    let load = ["--num-conversations", "2", "--conversation-turn-mean", "2"];
+    let run = Tool::bare_profile().args(["--url", &server.url()]).args(load).run();
     run.ends_with(1);
     assert!(run.stderr.contains("the server found the context too long of 2 requests"), "{}", run.stderr);
+}
+
+#[test]
+fn a_single_request_that_is_too_long_has_failed() {
+    let server = ScriptedServer::start([too_long()]);
+    let run = Tool::bare_profile().args(["--url", &server.url(), "--request-count", "2"]).run();
+    run.ends_with(1);
+    let summary = run.summary();
+    assert_eq!(summary["context_overflow_count"], 0);
+    assert_eq!(summary["error_summary"][0]["error_details"]["type"], "http_status");
 }
 
 /// Sessions by their numbers: turns that were sent, and turns before which the user left.
