@@ -11,7 +11,7 @@ use std::{
 use minijinja::{Environment, Error, ErrorKind, Value, context, syntax::SyntaxConfig};
 use serde_json::Value as Json;
 
-use super::Step;
+use super::Message;
 use crate::{bounded, explain::Explain};
 
 /// A template in a file of its own, and the file that else holds it.
@@ -95,20 +95,19 @@ impl Framing {
         measure().map_err(|source| TemplateError::Broken { folder: folder.to_owned(), source })
     }
 
-    /// What a step adds: its own messages and the reply before it, or the beginning of a conversation.
-    pub(super) fn of(self, step: &Step) -> i64 {
-        let message = |role: &str| match role {
+    /// What messages add, and the beginning of their conversation or the reply before them.
+    fn of(self, messages: &[Message], is_first: bool) -> i64 {
+        let message = |message: &Message| match message.role.as_str() {
             "system" | "developer" => self.system,
             "assistant" => self.assistant,
             _ => self.user,
         };
-        let own = step.messages.iter().map(|message_of| message(&message_of.role)).sum::<i64>();
-        own + step.context.map_or(self.conversation, |_| self.assistant)
+        messages.iter().map(message).sum::<i64>() + self.before(is_first)
     }
 
-    /// The tokens of a step with these in its texts.
-    pub(super) fn around(self, step: &Step, texts: u64) -> u64 {
-        texts.saturating_add_signed(self.of(step))
+    /// The tokens of messages with these in their texts, which begin a conversation or go on with one.
+    pub(super) fn around(self, messages: &[Message], is_first: bool, texts: u64) -> u64 {
+        texts.saturating_add_signed(self.of(messages, is_first))
     }
 
     /// What one more message of the user's adds.
@@ -118,7 +117,11 @@ impl Framing {
 
     /// What a turn of the user's adds, the first of a conversation or a later one.
     pub(super) fn of_turn(self, is_first: bool) -> i64 {
-        self.user + if is_first { self.conversation } else { self.assistant }
+        self.user + self.before(is_first)
+    }
+
+    fn before(self, is_first: bool) -> i64 {
+        if is_first { self.conversation } else { self.assistant }
     }
 }
 
@@ -238,7 +241,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::dataset::{Message, Part};
+    use crate::dataset::Part;
 
     /// Counts words, and what stands in angle brackets as one.
     fn words(text: &str) -> usize {
@@ -276,9 +279,8 @@ mod tests {
     fn steps_add_their_messages_and_the_reply_before_them() {
         let framing = Framing { conversation: 5, system: -1, user: 2, assistant: 3 };
         let message = |role: &str| Message { role: role.to_owned(), parts: vec![Part::text("a".to_owned())] };
-        let first = Step { messages: vec![message("system"), message("user")], ..Step::default() };
-        let later = Step { messages: vec![message("tool")], context: Some(0), ..Step::default() };
-        assert_eq!((framing.of(&first), framing.of(&later)), (6, 5));
+        let (first, later) = ([message("system"), message("user")], [message("tool")]);
+        assert_eq!((framing.of(&first, true), framing.of(&later, false)), (6, 5));
         assert_eq!((framing.of_turn(true), framing.of_turn(false)), (7, 5));
     }
 

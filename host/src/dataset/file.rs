@@ -9,8 +9,8 @@ use super::{
     context,
     error::DatasetError,
     facts::Facts,
-    filed::Filed,
     formats::{self, StoredFile},
+    large_file::LargeFile,
     preparation::Preparation,
     prompted::{PromptWriter, Prompted},
     replay, timing,
@@ -96,17 +96,17 @@ impl<'a> FileContent<'a> {
         };
         let prompts = || PromptWriter::new(tokenizer, seed);
         // What is cut between sessions depends on how long all sessions before take.
-        let filed = match self.timing.most_idle_s {
-            None => Filed::open(&file, (self.format, self.entries), replay, audience)?,
+        let large = match self.timing.most_idle_s {
+            None => LargeFile::open(&file, (self.format, self.entries), replay, audience)?,
             Some(_) => None,
         };
-        if let Some((filed, facts)) = filed {
-            let starts = filed.starts();
+        if let Some((large, facts)) = large {
+            let starts = large.starts();
             let prompts = facts.has_prompts.then(prompts);
-            let (count, secrets) = (filed.len(), facts.secrets.iter().cloned().collect());
-            let written = Ahead::start(filed.playing(preparation, prompts), Some(count));
+            let (count, secrets) = (large.len(), facts.secrets.iter().cloned().collect());
+            let written = Ahead::start(large.playing(preparation, prompts), Some(count));
             let written = written.map_err(DatasetError::Thread)?;
-            return Ok((Source::filed(starts, secrets, written, file), facts));
+            return Ok((Source::of_large_file(starts, secrets, written, file), facts));
         }
         let input = file.input(self.entries).seeded(seed).drawing(self.pool_requests);
         let mut scripts = formats::read(&input, self.format)?.scripts;

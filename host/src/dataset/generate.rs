@@ -141,7 +141,7 @@ impl Generator {
         }
         let before = messages.iter().flat_map(|message| &message.parts).map(|part| self.count(&part.data));
         let own = named.iter().map(|(_, written)| written.tokens);
-        let input_tokens = self.tokenizer.is_some().then(|| before.chain(own).sum());
+        let texts_tokens = self.tokenizer.is_some().then(|| before.chain(own).sum());
         let texts = named.into_iter().map(|(name, written)| Part::named_text(name, written.text));
         messages.push(Message::user(texts.chain(self.media.parts(number_of_turn)).collect()));
         let delay_ms =
@@ -152,21 +152,17 @@ impl Generator {
         let reply_tokens = reply.as_ref().and_then(|reply| {
             self.tokenizer.is_some().then(|| reply.parts.iter().map(|part| self.count(&part.data)).sum())
         });
-        let mut step = Step {
+        let around =
+            |texts| self.framing().map_or(texts, |framing| framing.around(&messages, turn == 0, texts));
+        Step {
+            input_tokens: texts_tokens.map(around),
             reply,
             reply_tokens,
             messages,
             start: Start::After(delay_ms.saturating_mul(NS_PER_MS)),
             max_tokens,
-            input_tokens,
             ..Step::default()
-        };
-        if let Some((framing, texts)) = self.framing().zip(input_tokens) {
-            // A turn behind another one has the reply before it as well.
-            step.context = (turn > 0).then_some(0);
-            step.input_tokens = Some(framing.around(&step, texts));
         }
-        step
     }
 
     fn framing(&self) -> Option<Framing> {

@@ -98,6 +98,8 @@ fn count(step: &mut Step, tokenizer: &Tokenizer) {
         message.parts.iter().filter_map(tools::counted_text).map(|text| count(&text)).sum::<u64>()
     };
     let texts = step.messages.iter().map(of).sum();
-    step.input_tokens = Some(tokenizer.framing().map_or(texts, |framing| framing.around(step, texts)));
+    let is_first = step.context.is_none();
+    let framed = tokenizer.framing().map(|framing| framing.around(&step.messages, is_first, texts));
+    step.input_tokens = Some(framed.unwrap_or(texts));
     step.reply_tokens = step.reply.as_ref().map(of);
 }

@@ -47,7 +47,12 @@ impl Source {
     }
 
     /// Scripts that are read as they are needed, when they start, and what of them must not be written down.
-    pub(super) fn filed(starts: Arc<[u64]>, secrets: Vec<String>, written: Ahead, file: StoredFile) -> Self {
+    pub(super) fn of_large_file(
+        starts: Arc<[u64]>,
+        secrets: Vec<String>,
+        written: Ahead,
+        file: StoredFile,
+    ) -> Self {
         Self { scripts: Scripts::Filed { starts, secrets, written }, file: Some(file) }
     }
 

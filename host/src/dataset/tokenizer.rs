@@ -13,6 +13,7 @@ use tiktoken_rs::CoreBPE;
 
 use super::{
     chat_template::{Framing, TemplateError},
+    pieces::pieces,
     vocabulary,
 };
 use crate::{
@@ -37,15 +38,6 @@ const R50K_FINGERPRINT: &str = "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c
 /// Text of several scripts. A vocabulary without a token for the unknown fails on it, rather than in the middle of
 /// a run.
 const PROBE: &str = "The 7 naïve 漢字, \u{1f980} Ωqzjx\n";
-
-/// White space in a row beyond which a text is cut, in characters. The engines' pattern matcher remembers every
-/// character of such a run, and gives up (the built-in engine panics) before it has remembered a million. Texts of
-/// people and programs stay far below.
-const LONGEST_BLANK: usize = 10_000;
-
-/// Letters and digits in a row, or signs in a row, beyond which a text is cut, in characters. They are one word to the
-/// engines, which take longer for each character of it the longer it is: 1 MB without a break takes three times as long.
-const LONGEST_WORD: usize = 4_000;
 
 /// Counts tokens. May be shared by any number of threads.
 pub(crate) struct Tokenizer {
@@ -325,61 +317,6 @@ fn hexadecimal(bytes: &[u8]) -> String {
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
-/// A text in pieces, none with more than [`LONGEST_BLANK`] or [`LONGEST_WORD`] characters of one kind in a row. Nearly always
-/// one piece.
-fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = Some(text);
-    std::iter::from_fn(move || {
-        let (piece, tail) = rest?.split_at(first_cut(rest?));
-        rest = (!tail.is_empty()).then_some(tail);
-        Some(piece)
-    })
-}
-
-/// What the engines split a text by.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Blank,
-    Word,
-    Sign,
-}
-
-impl Kind {
-    fn of(char: char) -> Self {
-        if char.is_whitespace() {
-            Self::Blank
-        } else if char.is_alphanumeric() {
-            Self::Word
-        } else {
-            Self::Sign
-        }
-    }
-
-    fn longest(self) -> usize {
-        if self == Self::Blank { LONGEST_BLANK } else { LONGEST_WORD }
-    }
-}
-
-/// Where the first piece of a text ends.
-fn first_cut(text: &str) -> usize {
-    // Too short to be cut: no need to look.
-    if text.len() <= LONGEST_WORD {
-        return text.len();
-    }
-    let (mut kind, mut length) = (Kind::Blank, 0);
-    for (at, char) in text.char_indices() {
-        let next = Kind::of(char);
-        if next != kind {
-            (kind, length) = (next, 1);
-        } else if length == kind.longest() {
-            return at;
-        } else {
-            length += 1;
-        }
-    }
-    text.len()
-}
-
 /// Encodes a text. After the probe a failure is out of the ordinary: the text then counts nothing, and the log says so.
 fn encoding(tokenizer: &tokenizers::Tokenizer, text: &str) -> Option<tokenizers::Encoding> {
     tokenizer
@@ -404,8 +341,9 @@ mod tests {
     use sha2::{Digest, Sha256};
     use tempfile::TempDir;
 
-    use super::{Engine, LONGEST_BLANK, LONGEST_WORD, Tokenizer, hexadecimal, pieces, vocabulary};
+    use super::{Engine, Tokenizer, hexadecimal, vocabulary};
     use crate::{
+        dataset::pieces::LONGEST_WORD,
         explain::Explain,
         plan::{Encoding, TokenizerChoice},
     };
@@ -510,25 +448,6 @@ mod tests {
         let ids = tokenizer.encode(&text);
         assert_eq!(tokenizer.count(&text), ids.len());
         assert_eq!(tokenizer.decode(&ids), text);
-    }
-
-    #[test]
-    fn only_endless_white_space_is_cut() {
-        let blank = " ".repeat(LONGEST_BLANK);
-        let text = format!("a{blank}b{blank}{blank}\u{3000}c");
-        let cut: Vec<&str> = pieces(&text).collect();
-        assert_eq!(cut, [format!("a{blank}b{blank}"), blank, "\u{3000}c".to_owned()]);
-        assert_eq!(pieces("").collect::<Vec<_>>(), [""]);
-    }
-
-    #[test]
-    fn only_endless_words_are_cut() {
-        let word = "xé7".repeat(LONGEST_WORD / 3);
-        let text = format!("{word}, {word}. {word}");
-        assert_eq!(pieces(&text).collect::<Vec<_>>(), [&text]);
-        let signs = "=".repeat(LONGEST_WORD + 1);
-        let cut: Vec<String> = pieces(&format!("{signs}a")).map(str::to_owned).collect();
-        assert_eq!(cut, [signs[1..].to_owned(), "=a".to_owned()]);
     }
 
     #[rstest]

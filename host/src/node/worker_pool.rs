@@ -17,6 +17,7 @@ use crate::{
         gate::Slots,
     },
     seed::Seed,
+    session::PhaseSessions,
 };
 
 /// Workers as threads of this process.
@@ -89,6 +90,12 @@ impl Link for WorkerPool {
         let first_script = if phase.load.replay().is_some() { 0 } else { start.first_script };
         let seed = phase_seed(self.seed, phase.id);
         let excerpts = Excerpts::of(phase, seed);
+        let sessions = PhaseSessions {
+            first_script,
+            markers: Markers::of(self.cache_bust, Seed::new(self.seed), phase.role),
+            excerpts,
+            replies: self.replies,
+        };
         let pool = Arc::new(Pool::of(&self.starts, &self.source, first_script, excerpts));
         let workers = slots.len() as u64;
         let prefill = phase.rules.prefill.clone().map(Slots::following);
@@ -104,15 +111,12 @@ impl Link for WorkerPool {
                 ends_ns: phase.stop.ends_after_ns().map(|ns| start.start_ns.saturating_add(ns)),
                 credits: Credits::new(phase, seed, share_of_worker, &pool),
                 budget: budget.clone(),
-                first_script,
+                sessions,
                 turn_gap_ns: phase.load.users().map(Users::gap_ns),
-                replies: self.replies,
-                markers: Markers::of(self.cache_bust, Seed::new(self.seed), phase.role),
                 slots,
                 slotted_ns: 0,
                 prefill: prefill.clone(),
                 cancellations,
-                excerpts,
                 overflow: phase.rules.overflow,
                 control: watching.clone(),
             });

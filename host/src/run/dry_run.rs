@@ -33,7 +33,7 @@ use crate::{
         excerpt::Excerpts,
     },
     seed::Seed,
-    session::{Pace, Session, Turn},
+    session::{Pace, PhaseSessions, Session, Turn},
 };
 
 const NS_PER_S: f64 = 1e9;
@@ -113,7 +113,12 @@ impl Listing<'_> {
         let seed = node::phase_seed(self.plan.random_seed, phase.id);
         let first_script = if phase.load.replay().is_some() { 0 } else { first_script };
         let excerpts = Excerpts::of(phase, seed);
-        let markers = Markers::of(self.plan.cache_bust, Seed::new(self.plan.random_seed), phase.role);
+        let of_phase = PhaseSessions {
+            first_script,
+            markers: Markers::of(self.plan.cache_bust, Seed::new(self.plan.random_seed), phase.role),
+            excerpts,
+            replies: self.plan.replies,
+        };
         let pool = Pool::of(&self.source.starts(), &self.source, first_script, excerpts);
         let credits = Credits::new(phase, seed, Share { worker: 0, workers: 1 }, &Arc::new(pool));
         let (mut sessions, mut requests) = (0, phase.stop.requests().unwrap_or(u64::MAX));
@@ -121,14 +126,7 @@ impl Listing<'_> {
             if self.left == 0 || requests == 0 {
                 break;
             }
-            let position = first_script.saturating_add(credit.number);
-            let script = self.source.script(position);
-            let script = match &markers {
-                Some(markers) => markers.mark(&script, position),
-                None => script,
-            };
-            let played = excerpts.steps(credit.number, script.steps.len());
-            let session = Session::of_part(credit.number, script, self.plan.replies, played);
+            let session = of_phase.session(&self.source, credit.number);
             requests -= self.session(phase, credit, session, requests)?;
             sessions += 1;
         }

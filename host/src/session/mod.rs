@@ -4,6 +4,7 @@
 //! for it, and is what their requests repeat ([`history`]). A single request is a session of one step.
 
 pub(crate) mod history;
+mod of_phase;
 mod pace;
 #[cfg(test)]
 mod tests;
@@ -11,7 +12,7 @@ mod tool_results;
 
 use std::{ops::Range, sync::Arc};
 
-pub(crate) use self::pace::Pace;
+pub(crate) use self::{of_phase::PhaseSessions, pace::Pace};
 
 use self::history::{Reply, Said};
 use crate::{

@@ -26,7 +26,6 @@ use crate::{
         gate::Slot,
         pacer::{Pacer, pause},
     },
-    session::Session,
 };
 
 /// A slot of a closed loop rests so long after a connection was refused, or a request by its endpoint: neither must turn the
@@ -179,7 +178,7 @@ impl<S: Sink> Dispatcher<S> {
         };
         let Some(credit) = phase.next_credit() else { return NextSession::NoMore };
         self.player.sink.begun(phase.phase);
-        let mut session = self.session(phase, credit);
+        let mut session = phase.sessions.session(&self.source, credit.number);
         let turn = session.first();
         let mut finished = self.player.begin(context, &turn);
         let waited_ns = prefill.waited_ns;
@@ -202,7 +201,7 @@ impl<S: Sink> Dispatcher<S> {
     ) -> NextSession {
         let Some(credit) = phase.next_credit() else { return NextSession::NoMore };
         let due = phase.start_ns.saturating_add(credit.due_ns.unwrap_or(0));
-        let mut session = self.session(phase, credit);
+        let mut session = phase.sessions.session(&self.source, credit.number);
         let turn = session.first();
         let mut finished = self.player.begin(context, &turn);
         finished.exchange.instants.scheduled = due;
@@ -233,18 +232,6 @@ impl<S: Sink> Dispatcher<S> {
         finished.exchange.instants.started = self.clock().now();
         let first = Box::new(ReadyRequest { turn, prepared, finished });
         NextSession::Start(ReadySession { session, first, slot, rest: None })
-    }
-
-    /// The session of a credit.
-    fn session(&self, phase: &Assignment, credit: Credit) -> Session {
-        let position = phase.first_script.saturating_add(credit.number);
-        let script = self.source.script(position);
-        let script = match &phase.markers {
-            Some(markers) => markers.mark(&script, position),
-            None => script,
-        };
-        let played = phase.excerpts.steps(credit.number, script.steps.len());
-        Session::of_part(credit.number, script, phase.replies, played)
     }
 
     /// Requests of a session that is over. A panic cost at least the one that was under way.

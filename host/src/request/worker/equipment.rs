@@ -7,16 +7,16 @@ use tokio::sync::watch;
 use super::control::Control;
 use crate::{
     clock::{Clock, RunNs},
-    dataset::{Markers, Source},
-    plan::{OverflowPolicy, ReplyPolicy},
+    dataset::Source,
+    plan::OverflowPolicy,
     request::{endpoint::Endpoint, target::TargetPlan},
     schedule::{
         Credit,
         cancellation::Cancellations,
         credits::{Budget, Credits},
-        excerpt::Excerpts,
         gate::Slots,
     },
+    session::PhaseSessions,
 };
 
 /// One worker's part of one phase.
@@ -32,14 +32,10 @@ pub(crate) struct Assignment {
     pub(crate) credits: Credits,
     /// Requests that are left of its number, where sessions may have several.
     pub(crate) budget: Budget,
-    /// Scripts that earlier phases have played.
-    pub(crate) first_script: u64,
+    /// Which session each credit starts.
+    pub(crate) sessions: PhaseSessions,
     /// The time from each turn of a session to the next one, where users have their own; without it, scripts say it.
     pub(crate) turn_gap_ns: Option<RunNs>,
-    /// Whose replies become part of what was said.
-    pub(crate) replies: ReplyPolicy,
-    /// What marks the phase's conversations, if anything does.
-    pub(crate) markers: Option<Markers>,
     /// A slot for each request that may be in flight: of this worker in a closed loop, of all in an open one.
     pub(crate) slots: Slots,
     /// When the latest request of an open loop had its slot.
@@ -48,8 +44,6 @@ pub(crate) struct Assignment {
     pub(crate) prefill: Option<Slots>,
     /// Which requests are cancelled on purpose, if any are.
     pub(crate) cancellations: Option<Cancellations>,
-    /// Which steps of its script each session plays.
-    pub(crate) excerpts: Excerpts,
     /// What a conversation means that the server finds too long.
     pub(crate) overflow: OverflowPolicy,
     /// Run, drain or cancel.

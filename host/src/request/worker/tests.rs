@@ -21,7 +21,7 @@ use super::*;
 use crate::{
     clock::Clock,
     dataset::{Message, Part, Script, Source, Step},
-    plan::{Load, OverflowPolicy, Phase, Ramp, ReplyPolicy, Role, Rules, StopRule},
+    plan::{Load, OverflowPolicy, Phase, Ramp, Role, Rules, StopRule},
     request::{
         endpoint::Endpoint, exchange::Finished, target::TargetPlan, transport::install_tls,
         worker_statistics::WorkerUsage,
@@ -29,10 +29,10 @@ use crate::{
     schedule::{
         ScheduleCounts,
         credits::{Budget, Credits, Pool, Share},
-        excerpt::Excerpts,
         gate::Slots,
     },
     seed::Seed,
+    session::PhaseSessions,
 };
 
 /// Longer than any of this takes.
@@ -184,15 +184,12 @@ fn played(url: &str, scripts: Vec<Script>, sessions: u64) -> (Vec<Finished>, Sch
         ends_ns: None,
         credits: Credits::new(&phase, Seed::new(1), share, &Arc::new(Pool::default())),
         budget: Budget::default(),
-        first_script: 0,
+        sessions: PhaseSessions::default(),
         turn_gap_ns: None,
-        replies: ReplyPolicy::Live,
-        markers: None,
         slots: Slots::fixed(1),
         slotted_ns: 0,
         prefill: None,
         cancellations: None,
-        excerpts: Excerpts::default(),
         overflow: OverflowPolicy::default(),
         control,
     });

@@ -22,7 +22,7 @@ const NO_INSTANT: u64 = u64::MAX;
 
 /// Sessions of a large file, by number.
 #[derive(Debug)]
-pub(super) struct Filed {
+pub(super) struct LargeFile {
     sessions: Indexed,
     order: Order,
     /// Steps of each, in the order of the file; none where each has one.
@@ -57,7 +57,7 @@ struct Seen {
     paths: Option<(String, Vec<String>)>,
 }
 
-impl Filed {
+impl LargeFile {
     /// Reads a file once, if it is large and its sessions can be read one by one.
     ///
     /// # Errors
@@ -90,10 +90,10 @@ impl Filed {
         let Gathered { facts, starts, steps, places, zero_ns, most_bytes } = all;
         let zero_ns = zero_ns.unwrap_or(0);
         let order = Order { count: starts.len() as u64, places, ..Order::default() };
-        let mut filed = Self { sessions, order, steps, zero_ns, most_bytes };
-        filed.put_in_order(&starts, replay)?;
-        filed.steps.shrink_to_fit();
-        Ok(Some((filed, facts)))
+        let mut large = Self { sessions, order, steps, zero_ns, most_bytes };
+        large.put_in_order(&starts, replay)?;
+        large.steps.shrink_to_fit();
+        Ok(Some((large, facts)))
     }
 
     /// How many sessions are played.
@@ -108,7 +108,7 @@ impl Filed {
 
     /// The sessions as a run plays them.
     pub(super) fn playing(self, preparation: Preparation, prompts: Option<PromptWriter>) -> Playing {
-        Playing { filed: self, preparation, prompts }
+        Playing { file: self, preparation, prompts }
     }
 
     /// Sorts sessions by their instants, if all have some, and leaves out what is not replayed.
@@ -232,18 +232,18 @@ impl Seen {
 /// Sessions of a large file as a run plays them.
 #[derive(Debug)]
 pub(super) struct Playing {
-    filed: Filed,
+    file: LargeFile,
     preparation: Preparation,
     prompts: Option<PromptWriter>,
 }
 
 impl Playing {
     fn read(&self, number: u64) -> Result<Script, DatasetError> {
-        let filed = &self.filed;
-        let mut script = filed.file_session(filed.session(number), filed.order.skipped + number)?;
+        let file = &self.file;
+        let mut script = file.file_session(file.session(number), file.order.skipped + number)?;
         tools::take_apart(&mut script, 0)?;
-        formats::count_from(&mut script, filed.zero_ns);
-        let start = usize::try_from(number).ok().and_then(|number| filed.order.starts.get(number));
+        formats::count_from(&mut script, file.zero_ns);
+        let start = usize::try_from(number).ok().and_then(|number| file.order.starts.get(number));
         script.starts_ns = start.copied().or(script.starts_ns);
         self.preparation.prepare(&mut script, number);
         if let Some(prompts) = &self.prompts {
@@ -259,16 +259,16 @@ impl Maker for Playing {
     }
 
     fn steps(&self, number: u64) -> u64 {
-        let session = self.filed.session(number) as usize;
-        self.filed.steps.get(session).map_or(1, |steps| u64::from(*steps))
+        let session = self.file.session(number) as usize;
+        self.file.steps.get(session).map_or(1, |steps| u64::from(*steps))
     }
 
     fn has_dialogues(&self) -> bool {
-        !self.filed.steps.is_empty()
+        !self.file.steps.is_empty()
     }
 
     fn bytes_a_script(&self) -> u64 {
-        self.filed.most_bytes
+        self.file.most_bytes
     }
 }
 
@@ -309,11 +309,11 @@ mod tests {
     /// The sessions of a file, read one by one as if it were large; nothing if they cannot be.
     fn one_by_one(path: &Path, replay: Option<Replay>) -> Result<Option<Vec<Script>>, DatasetError> {
         let file = StoredFile::of(path)?.made_large();
-        let Some((filed, _)) = Filed::open(&file, (FileFormat::Detected, None), replay, None)? else {
+        let Some((large, _)) = LargeFile::open(&file, (FileFormat::Detected, None), replay, None)? else {
             return Ok(None);
         };
-        let playing = filed.playing(preparation(replay), None);
-        Ok(Some((0..playing.filed.len()).map(|number| playing.script(number)).collect()))
+        let playing = large.playing(preparation(replay), None);
+        Ok(Some((0..playing.file.len()).map(|number| playing.script(number)).collect()))
     }
 
     /// The same, read together.
@@ -409,8 +409,8 @@ mod tests {
     fn a_session_of_a_file_that_has_changed_says_so() {
         let file = written("{\"text\": \"a\"}\n{\"text\": \"b\"}\n");
         let stored = StoredFile::of(file.path()).unwrap().made_large();
-        let (filed, _) = Filed::open(&stored, (FileFormat::Detected, None), None, None).unwrap().unwrap();
-        let playing = filed.playing(preparation(None), None);
+        let (large, _) = LargeFile::open(&stored, (FileFormat::Detected, None), None, None).unwrap().unwrap();
+        let playing = large.playing(preparation(None), None);
         assert_eq!(playing.script(1).steps[0].unreadable, None);
         fs::write(file.path(), "{\"text\": \"a\"}\n").unwrap();
         let why = playing.script(1).steps.remove(0).unreadable.unwrap();
