@@ -52,22 +52,27 @@ fn serve(answers: &[(&str, &str)]) -> Served {
     thread::spawn(move || {
         for stream in listener.incoming().map_while(std::result::Result::ok) {
             let turn = counter.fetch_add(1, Ordering::SeqCst);
-            let head = answer(stream, &answers[turn.min(answers.len() - 1)]);
-            kept.lock().unwrap().push(head);
+            // Kept before the answer is sent: who has the answer finds the head here.
+            kept.lock().unwrap().push(head_of(&stream));
+            answer(stream, &answers[turn.min(answers.len() - 1)]);
         }
     });
     Served { url, asked, heads }
 }
 
-fn answer(mut stream: TcpStream, (status, body): &Answer) -> String {
-    let request = BufReader::new(stream.try_clone().unwrap());
+/// The head of the request that `stream` brings, in lower case.
+fn head_of(stream: &TcpStream) -> String {
+    let request = BufReader::new(stream);
     let head = request.lines().map_while(std::result::Result::ok).take_while(|line| !line.is_empty());
     let head = head.collect::<Vec<_>>().join("\n").to_lowercase();
     assert!(!head.is_empty());
+    head
+}
+
+fn answer(mut stream: TcpStream, (status, body): &Answer) {
     let length = body.len();
     write!(stream, "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}")
         .unwrap();
-    head
 }
 
 /// An address at which nobody listens.
