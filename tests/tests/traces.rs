@@ -292,7 +292,9 @@ fn what_is_made_anonymous_can_be_played() {
     let server = MockServer::start(["--tokens", "2"]);
     let name = sample("claude-code/with_subagent/23ad52e2-89b4-4edd-9a4b-5a1603a445f4.jsonl");
     let out = Tool::new(["dataset", "anonymise"]).arg(name).run().succeeds().stdout.clone();
-    let tool = Tool::profile(&server).args(["--num-conversations", "1", "--input-file", "-"]);
+    // Its pauses are those of the recording, and take no part in it.
+    let tool = Tool::profile(&server)
+        .args(["--num-conversations", "1", "--input-file", "-", "--conversation-turn-delay-ratio", "0"]);
     assert_eq!(tool.run_fed(out.as_bytes()).succeeds().summary()["request_count"]["avg"], 7);
 }
 

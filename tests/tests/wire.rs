@@ -5,6 +5,7 @@
 use std::{collections::BTreeMap, fs};
 
 use prony_tests::{Run, Tool, fixtures, wire::Replay};
+use rstest::rstest;
 use serde_json::Value;
 
 /// The cases of one folder of fixtures: name, answer, expectation.
@@ -140,8 +141,11 @@ fn check(name: &str, run: &Run, expectation: &Value) {
     }
 }
 
-fn replay_all(folder: &str) {
-    for (number, (name, answer, expectation)) in cases(folder).into_iter().enumerate() {
+/// Every `shares`-th case of a folder: those of other shares are other tests, which run beside this one.
+fn replay_share(folder: &str, (share, shares): (usize, usize)) {
+    for (number, (name, answer, expectation)) in
+        cases(folder).into_iter().enumerate().skip(share).step_by(shares)
+    {
         let run = replay(answer, &expectation, number as u64);
         check(&name, &run, &expectation);
     }
@@ -149,20 +153,20 @@ fn replay_all(folder: &str) {
 
 #[test]
 fn vllm_answers_are_read_as_they_were_meant() {
-    replay_all("vllm");
+    replay_share("vllm", (0, 1));
 }
 
 #[test]
 fn vllm_embeddings_are_read_as_they_were_meant() {
-    replay_all("vllm-embed");
+    replay_share("vllm-embed", (0, 1));
 }
 
 #[test]
 fn vllm_rankings_are_read_as_they_were_meant() {
-    replay_all("vllm-rerank");
+    replay_share("vllm-rerank", (0, 1));
 }
 
-#[test]
-fn other_servers_api_formats_are_read_as_they_were_meant() {
-    replay_all("api_formats");
+#[rstest]
+fn other_servers_api_formats_are_read_as_they_were_meant(#[values(0, 1, 2, 3)] share: usize) {
+    replay_share("api_formats", (share, 4));
 }
