@@ -42,11 +42,16 @@ const ONE_TURN: &str =
     "every conversation has one turn, as long as `--conversation-turn-mean` does not say otherwise";
 const NO_TLS: &str = "no `--url` begins with `https://`";
 
-const RULES: [Rule; 18] = [
+const RULES: [Rule; 19] = [
     Rule { origin: |spec| spec.ca_cert.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.client_cert.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.client_key.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.insecure.origin(), has_effect: uses_tls, because: NO_TLS },
+    Rule {
+        origin: |spec| spec.model_selection_strategy.origin(),
+        has_effect: |run| run.spec.model.list().len() > 1,
+        because: "there is only one `--model`",
+    },
     Rule {
         origin: |spec| spec.url_strategy.origin(),
         has_effect: |run| run.target.urls.len() > 1,

@@ -2,7 +2,10 @@
 
 use rand_chacha::ChaCha8Rng;
 
-use super::length::{self, Lengths};
+use super::{
+    classes::Dealer,
+    length::{self, Lengths},
+};
 use crate::{
     plan::{SequenceLaw, SequenceLengths},
     seed::Seed,
@@ -16,6 +19,7 @@ pub(super) struct Sequences(Kind);
 enum Kind {
     Apart { input: Box<Lengths>, output: Option<Box<Lengths>> },
     Mix(Box<Mix>),
+    ByClass { dealer: Dealer, classes: Vec<Sequences> },
 }
 
 #[derive(Debug)]
@@ -52,6 +56,10 @@ impl Sequences {
                     })
                     .collect(),
             })),
+            SequenceLengths::ByClass { deal, classes } => Kind::ByClass {
+                dealer: Dealer::new(deal, seed),
+                classes: classes.iter().map(|lengths| Self::new(lengths, seed)).collect(),
+            },
         })
     }
 
@@ -60,6 +68,7 @@ impl Sequences {
         match &self.0 {
             Kind::Apart { input, .. } => input.of(text),
             Kind::Mix(mix) => mix.pair(request).map_or(1, |pair| pair.input.of(text)),
+            Kind::ByClass { .. } => self.of_class(request).map_or(1, |class| class.input(request, text)),
         }
     }
 
@@ -68,7 +77,14 @@ impl Sequences {
         match &self.0 {
             Kind::Apart { output, .. } => output.as_ref().map(|output| output.of(request)),
             Kind::Mix(mix) => mix.pair(request).map(|pair| pair.output.of(request)),
+            Kind::ByClass { .. } => self.of_class(request)?.output(request),
         }
+    }
+
+    /// The lengths of the request's class.
+    fn of_class(&self, request: u64) -> Option<&Self> {
+        let Kind::ByClass { dealer, classes } = &self.0 else { return None };
+        classes.get(dealer.class(length::conversation_of(request)) as usize)
     }
 }
 

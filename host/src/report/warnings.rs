@@ -165,12 +165,15 @@ fn is_same_model(asked: &str, reported: &str) -> bool {
 }
 
 fn other_model(report: &Report) -> Option<String> {
-    let asked = &report.header.settings.model;
-    let is_other = |model: &str| !report.is_header_lost && !is_same_model(asked, model);
+    let settings = &report.header.settings;
+    let is_asked = |model: &str| headline::asked_models(settings).any(|asked| is_same_model(asked, model));
+    let is_other = |model: &str| !report.is_header_lost && !is_asked(model);
     let others = || report.models_seen.iter().filter(|(model, _)| is_other(model));
     let names: Vec<String> = others().map(|(model, _)| format!("`{model}`")).collect();
     let (count, all): (u64, u64) =
         (others().map(|(_, count)| count).sum(), report.models_seen.values().sum());
-    (!names.is_empty())
-        .then(|| format!("the server ran {} for {count} of {all} requests, not `{asked}`", names.join(", ")))
+    (!names.is_empty()).then(|| {
+        let asked = headline::models(settings).replace(", ", "` or `");
+        format!("the server ran {} for {count} of {all} requests, not `{asked}`", names.join(", "))
+    })
 }

@@ -236,7 +236,7 @@ pub(super) fn open_dataset(
     for warning in &warnings {
         observer.notice(warning);
     }
-    Ok(Arc::new(source))
+    Ok(Arc::new(source.dealt(&plan.classes, seed)))
 }
 
 /// The run's tokenizer, if anything in it is counted or generated in tokens.

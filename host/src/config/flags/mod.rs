@@ -7,6 +7,7 @@
 mod agents;
 mod arrival;
 mod choice;
+mod classes;
 mod dialogues;
 mod header_name;
 mod lengths;
@@ -26,9 +27,19 @@ use clap::Args;
 
 use self::choice::{DATASET, LOAD, OUTPUT, SERVICES, TARGET};
 pub(crate) use self::{
-    agents::AgentFlags, arrival::ArrivalFlags, choice::ChoiceParser, dialogues::DialogueFlags,
-    header_name::header_name, lengths::LengthFlags, media::MediaFlags, pattern::ArrivalPattern,
-    rankings::RankingsFlags, replay::ReplayFlags, users::UserFlags, warmup::WarmupFlags,
+    agents::AgentFlags,
+    arrival::ArrivalFlags,
+    choice::ChoiceParser,
+    classes::{ClassFlags, ModelStrategy},
+    dialogues::DialogueFlags,
+    header_name::header_name,
+    lengths::LengthFlags,
+    media::MediaFlags,
+    pattern::ArrivalPattern,
+    rankings::RankingsFlags,
+    replay::ReplayFlags,
+    users::UserFlags,
+    warmup::WarmupFlags,
 };
 use super::{
     policy::PluginPolicy,
@@ -40,12 +51,18 @@ use crate::plan::{ConnectionReuse, FileFormat, Grace, TransportKind};
 #[derive(Args, Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
 pub(crate) struct ProfileFlags {
-    /// Name of the model.
+    /// Name of the model; several, repeated or separated by commas, share the sessions.
     ///
-    /// It is put into the requests. Without it, the one that the server lists at /v1/models.
+    /// It is put into the requests. Without it, the one that the server lists at /v1/models. Of several, the results have rows for
+    /// each.
     #[arg(short, long, alias = "model-names", value_name = "NAME", value_delimiter = ',')]
     #[arg(help_heading = TARGET)]
     pub(crate) model: Vec<String>,
+
+    /// How several --model share the sessions: `round-robin` (each session takes the next one) or `random`; all requests of a
+    /// session ask for the same one [default: round-robin].
+    #[arg(long, value_name = "STRATEGY", value_parser = ChoiceParser::<ModelStrategy>::new(), help_heading = TARGET)]
+    pub(crate) model_selection_strategy: Option<ModelStrategy>,
 
     /// Base URL of the server [default: localhost:8000].
     ///
@@ -202,6 +219,10 @@ pub(crate) struct ProfileFlags {
     /// Users who send their requests at a pace of their own.
     #[command(flatten)]
     pub(crate) users: UserFlags,
+
+    /// Kinds of sessions, and what a good request is.
+    #[command(flatten)]
+    pub(crate) classes: ClassFlags,
 
     /// Number of requests to send [default: 10].
     ///
