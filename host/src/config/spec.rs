@@ -357,11 +357,16 @@ pub(crate) mod tests {
     use clap::{Args, Command};
 
     use super::*;
-    use crate::config::flags::tests::flags;
+    use crate::config::flags::tests::{flags, flags_of};
 
     /// What somebody asks for who types these words.
     pub(crate) fn spec(line: &str) -> RunSpec {
         RunSpec::new(&flags(line).unwrap(), None)
+    }
+
+    /// The same, of words that may have spaces.
+    pub(crate) fn spec_of(words: &[&str]) -> RunSpec {
+        RunSpec::new(&flags_of(words.iter().copied()).unwrap(), None)
     }
 
     #[test]

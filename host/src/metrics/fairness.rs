@@ -1,6 +1,6 @@
 //! How alike classes were served: [`Fairness`].
 
-use super::{ClassResults, Stats};
+use super::ClassResults;
 
 /// What classes are compared by. A number is missing where a class has no value for it.
 ///
@@ -9,9 +9,9 @@ use super::{ClassResults, Stats};
 /// DEC-TR-301, 1984.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Fairness {
-    /// Jain's index of the mean `e2e_output_token_throughput`: the rate at which a request of each class is served while it is in
-    /// the system, which depends neither on how many requests a class has nor on how long they are.
-    pub(crate) service_index: Option<f64>,
+    /// Jain's index of the mean `output_token_throughput_per_user`: the pace at which a request of each class gets its tokens, which
+    /// depends neither on how many requests a class has nor on how long they are. Waiting for the first token is no part of it.
+    pub(crate) pace_index: Option<f64>,
     /// Jain's index of `good_request_fraction`.
     pub(crate) good_index: Option<f64>,
     /// The largest 99th percentile of `time_to_first_token` divided by the smallest.
@@ -27,23 +27,14 @@ impl Fairness {
         let all =
             |value: fn(&ClassResults) -> Option<f64>| classes.iter().map(value).collect::<Option<Vec<f64>>>();
         let fairness = Self {
-            service_index: all(|class| class.results.table.avg("e2e_output_token_throughput")).and_then(jain),
+            pace_index: all(|class| class.results.table.avg("output_token_throughput_per_user"))
+                .and_then(jain),
             good_index: all(|class| class.results.table.avg("good_request_fraction")).and_then(jain),
-            first_token_p99_ratio: all(|class| class.p99("time_to_first_token"))
+            first_token_p99_ratio: all(|class| class.results.table.p99("time_to_first_token"))
                 .and_then(|times| ratio(&times)),
         };
-        let Self { service_index, good_index, first_token_p99_ratio } = fairness;
-        [service_index, good_index, first_token_p99_ratio].iter().any(Option::is_some).then_some(fairness)
-    }
-}
-
-impl ClassResults {
-    /// The 99th percentile of a metric.
-    pub(crate) fn p99(&self, tag: &str) -> Option<f64> {
-        match self.results.table.get(tag)? {
-            Stats::Distribution(values) => values.percentile("p99"),
-            Stats::Scalar(_) => None,
-        }
+        let Self { pace_index, good_index, first_token_p99_ratio } = fairness;
+        [pace_index, good_index, first_token_p99_ratio].iter().any(Option::is_some).then_some(fairness)
     }
 }
 

@@ -73,6 +73,14 @@ impl MetricTable {
         self.rows().find(|(metric, _)| metric.tag == tag).map(|(_, stats)| stats)
     }
 
+    /// The 99th percentile of one metric.
+    pub(crate) fn p99(&self, tag: &str) -> Option<f64> {
+        match self.get(tag)? {
+            Stats::Distribution(values) => values.percentile("p99"),
+            Stats::Scalar(_) => None,
+        }
+    }
+
     /// The headline of one metric.
     pub(crate) fn avg(&self, tag: &str) -> Option<f64> {
         self.get(tag).map(|stats| stats.avg())

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{model::Report, text, values};
 use crate::{
-    metrics::{ClassResults, Fairness, Results, Stats},
+    metrics::{ClassResults, Fairness, Results},
     plan::{Class, ClassKind, Objective},
     record::settings::RunSettings,
     screen::{Align, Screen, Table},
@@ -80,10 +80,10 @@ pub(super) fn summary(report: &Report) -> Value {
 
 /// The same of how alike they were served.
 pub(super) fn fairness(report: &Report) -> Option<Value> {
-    let Fairness { service_index, good_index, first_token_p99_ratio } = Fairness::of(&report.by_class)?;
+    let Fairness { pace_index, good_index, first_token_p99_ratio } = Fairness::of(&report.by_class)?;
     Some(json!({
-        "jain_index_service": service_index,
         "jain_index_good_request_fraction": good_index,
+        "jain_index_output_token_throughput_per_user": pace_index,
         "time_to_first_token_p99_ratio": first_token_p99_ratio,
     }))
 }
@@ -108,61 +108,102 @@ pub(super) fn lines(report: &Report, screen: Screen) -> Vec<String> {
     if report.by_class.is_empty() {
         return Vec::new();
     }
-    let columns: Vec<&(&str, fn(&ClassResults) -> String)> = COLUMNS
-        .iter()
-        .filter(|(_, cell)| report.by_class.iter().any(|class| !cell(class).is_empty()))
-        .collect();
-    let (kind, sessions) = (kind(&report.header.settings), all_sessions(report));
-    let table = Table::new().column(capital(kind), Align::Left).column("sent", Align::Right);
-    let mut table = columns.iter().fold(table, |table, (name, _)| table.column(*name, Align::Right));
-    for (class, found) in classes(report) {
-        let sent =
-            share(found.sessions, sessions).map(|share| format!("{} %", percent(share))).unwrap_or_default();
-        let numbers = columns.iter().map(|(_, cell)| cell(found));
-        table.row([class.name.clone(), sent].into_iter().chain(numbers));
+    let with_values = COLUMNS.iter().filter(|column| column.has_values(&report.by_class));
+    let mut columns: Vec<&Column> = with_values.collect();
+    let width = screen.table_width();
+    let mut table = table(report, &columns);
+    for left_out in LEFT_OUT {
+        if table.fits(width) {
+            break;
+        }
+        columns.retain(|column| (column.name, column.tag) != left_out);
+        table = self::table(report, &columns);
     }
+    let kind = kind(&report.header.settings);
     let mut lines = vec![format!("By {kind}")];
-    lines.extend(table.lines(screen.table_width()));
+    lines.extend(table.lines(width));
     if let Some(fairness) = Fairness::of(&report.by_class) {
-        lines.push(screen.paragraph("fairness  ", &fairness_in_words(fairness)));
+        lines.push(screen.paragraph("fairness: ", &fairness_in_words(fairness)));
     }
     lines
 }
 
-/// What the table says of each class; a column without any value is left out.
-const COLUMNS: [(&str, fn(&ClassResults) -> String); 9] = [
-    ("requests", |class| class.results.outcomes.succeeded.to_string()),
-    ("errors", |class| class.results.outcomes.failed.to_string()),
-    ("good", |class| {
-        let share = class.results.table.avg("good_request_fraction");
-        share.map(|share| format!("{} %", percent(share))).unwrap_or_default()
-    }),
-    ("TTFT ms", |class| average(class, "time_to_first_token")),
-    ("p99", |class| p99(class, "time_to_first_token")),
-    ("ITL ms", |class| average(class, "inter_token_latency")),
-    ("latency ms", |class| average(class, "request_latency")),
-    ("p99", |class| p99(class, "request_latency")),
-    ("tokens/s", |class| average(class, "output_token_throughput")),
-];
-
-fn average(class: &ClassResults, tag: &str) -> String {
-    class.results.table.get(tag).as_ref().map(Stats::avg).map(text::decimal).unwrap_or_default()
+fn table(report: &Report, columns: &[&Column]) -> Table {
+    let kind = capital(kind(&report.header.settings));
+    let table = Table::new().column(kind, Align::Left).column("sent", Align::Right);
+    let mut table = columns.iter().fold(table, |table, column| table.column(column.name, Align::Right));
+    let sessions = all_sessions(report);
+    for (class, found) in classes(report) {
+        let sent = share(found.sessions, sessions).map(|share| format!("{} %", percent(share)));
+        let cells = [class.name.clone(), sent.unwrap_or_default()];
+        table.row(cells.into_iter().chain(columns.iter().map(|column| column.cell(found))));
+    }
+    table
 }
 
-fn p99(class: &ClassResults, tag: &str) -> String {
-    class.p99(tag).map(text::decimal).unwrap_or_default()
+/// What the table says of each class. A column without any value is left out.
+struct Column {
+    name: &'static str,
+    tag: &'static str,
+    value: fn(&Results, tag: &str) -> Option<String>,
+}
+
+const COLUMNS: [Column; 9] = [
+    Column { name: "requests", tag: "request_count", value: whole },
+    Column { name: "errors", tag: "error_request_count", value: whole },
+    Column { name: "good", tag: "good_request_fraction", value: in_percent },
+    Column { name: "TTFT ms", tag: "time_to_first_token", value: average },
+    Column { name: "p99", tag: "time_to_first_token", value: p99 },
+    Column { name: "ITL ms", tag: "inter_token_latency", value: average },
+    Column { name: "latency ms", tag: "request_latency", value: average },
+    Column { name: "p99", tag: "request_latency", value: p99 },
+    Column { name: "tokens/s", tag: "output_token_throughput", value: average },
+];
+
+/// What a screen that is too narrow for all of them can do without, the least important first.
+const LEFT_OUT: [(&str, &str); 4] = [
+    ("tokens/s", "output_token_throughput"),
+    ("p99", "request_latency"),
+    ("ITL ms", "inter_token_latency"),
+    ("errors", "error_request_count"),
+];
+
+impl Column {
+    fn cell(&self, class: &ClassResults) -> String {
+        (self.value)(&class.results, self.tag).unwrap_or_default()
+    }
+
+    fn has_values(&self, classes: &[ClassResults]) -> bool {
+        classes.iter().any(|class| !self.cell(class).is_empty())
+    }
+}
+
+fn average(results: &Results, tag: &str) -> Option<String> {
+    results.table.avg(tag).map(text::decimal)
+}
+
+fn whole(results: &Results, tag: &str) -> Option<String> {
+    results.table.avg(tag).map(|count| count.to_string())
+}
+
+fn in_percent(results: &Results, tag: &str) -> Option<String> {
+    results.table.avg(tag).map(|share| format!("{} %", percent(share)))
+}
+
+fn p99(results: &Results, tag: &str) -> Option<String> {
+    results.table.p99(tag).map(text::decimal)
 }
 
 fn fairness_in_words(fairness: Fairness) -> String {
-    let Fairness { service_index, good_index, first_token_p99_ratio } = fairness;
+    let Fairness { pace_index, good_index, first_token_p99_ratio } = fairness;
     let of = [
-        good_index.map(|index| format!("{index:.3} of the parts that are good")),
-        service_index.map(|index| format!("{index:.3} of the tokens/s of a request")),
+        good_index.map(|index| format!("{index:.3} of the good parts")),
+        pace_index.map(|index| format!("{index:.3} of the tokens/s/user")),
     ];
     let of: Vec<String> = of.into_iter().flatten().collect();
     let index = (!of.is_empty()).then(|| format!("Jain's index {}", of.join(", ")));
     let ratio =
-        first_token_p99_ratio.map(|ratio| format!("p99 TTFT at most {ratio:.2} times that of another"));
+        first_token_p99_ratio.map(|ratio| format!("the longest p99 TTFT is {ratio:.2} times the shortest"));
     [index, ratio].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 

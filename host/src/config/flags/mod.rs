@@ -51,10 +51,10 @@ use crate::plan::{ConnectionReuse, FileFormat, Grace, TransportKind};
 #[derive(Args, Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
 pub(crate) struct ProfileFlags {
-    /// Name of the model; several, repeated or separated by commas, share the sessions.
+    /// Name of the model.
     ///
-    /// It is put into the requests. Without it, the one that the server lists at /v1/models. Of several, the results have rows for
-    /// each.
+    /// It is put into the requests. Without it, the one that the server lists at /v1/models. Several, repeated or separated by
+    /// commas, share the sessions, and the results have rows for each.
     #[arg(short, long, alias = "model-names", value_name = "NAME", value_delimiter = ',')]
     #[arg(help_heading = TARGET)]
     pub(crate) model: Vec<String>,
@@ -514,12 +514,19 @@ pub(crate) mod tests {
 
     /// Reads flags as `prony profile` does, from words separated by spaces.
     pub(crate) fn flags(line: &str) -> Result<ProfileFlags, clap::Error> {
+        flags_of(line.split_whitespace())
+    }
+
+    /// The same, from words that may have spaces.
+    pub(crate) fn flags_of<'a>(
+        words: impl IntoIterator<Item = &'a str>,
+    ) -> Result<ProfileFlags, clap::Error> {
         #[derive(Parser)]
         struct Profile {
             #[command(flatten)]
             flags: ProfileFlags,
         }
-        let words = ["profile"].into_iter().chain(line.split_whitespace());
+        let words = ["profile"].into_iter().chain(words);
         Profile::try_parse_from(words).map(|profile| profile.flags)
     }
 
