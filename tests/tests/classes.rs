@@ -90,7 +90,7 @@ fn each_class_is_sent_as_it_is_described_whatever_sends_it() {
 
 #[test]
 fn the_results_have_rows_for_each_class() {
-    let server = MockServer::start(["--ttft-ms", "1"]);
+    let server = MockServer::start(["--ttft-ms", "1", "--itl-ms", "5"]);
     let run = by_two_classes(&server, &["--num-conversations", "25", "--conversation-turn-mean", "2"]);
     let summary = run.summary();
     adds_up(&summary);
@@ -121,7 +121,7 @@ fn the_results_have_rows_for_each_class() {
     assert_eq!(sessions.matches(r#""class":"batch""#).count(), 5, "{sessions}");
     let rows = run.read("profile_export_prony.csv");
     assert_eq!(rows.lines().filter(|row| row.starts_with("Request Count,10,")).count(), 1, "{rows}");
-    let again = Tool::new(["report"]).arg(run.dir()).run();
+    let again = Tool::new(["report"]).arg(run.dir().join("run")).run();
     assert_eq!(again.succeeds().stdout, run.stdout);
 }
 

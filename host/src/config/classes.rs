@@ -102,7 +102,7 @@ mod tests {
     use crate::plan::{LengthLaw, Objective};
 
     const TEXT: &str = r#"{"endpoint_path": "/x", "supports_streaming": true, "produces_tokens": true, "tokenizes_input": true}"#;
-    const NUMBERS: &str = r#"{"endpoint_path": "/x", "produces_tokens": false, "tokenizes_input": true}"#;
+    const NUMBERS: &str = r#"{"endpoint_path": "/x", "supports_streaming": false, "produces_tokens": false, "tokenizes_input": true}"#;
 
     fn resolved(words: &[&str], endpoint: &str) -> Result<Classes, ConfigErrors> {
         let endpoint = serde_json::from_str(endpoint).unwrap();
