@@ -88,6 +88,32 @@ fn each_class_is_sent_as_it_is_described_whatever_sends_it() {
     }
 }
 
+/// All phases and all flags decide alike what is sent: what a dry run lists is what a run sends.
+#[test]
+fn a_dry_run_lists_the_classes_that_a_run_sends() {
+    let flags = ["--class", CHAT, "--class", BATCH, "--request-count", "12", "--warmup-request-count", "5"];
+    let server = MockServer::start(["--ttft-ms", "1", "--keep-texts"]);
+    let run = Tool::profile(&server).args(flags).run();
+    let dry = Tool::profile_at("http://127.0.0.1:9").args(flags).args(["--dry-run", "17"]).run();
+    run.succeeds();
+    let listed: Vec<(Value, Value)> = dry
+        .succeeds()
+        .stdout
+        .lines()
+        .map(|line| {
+            let line: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(line["class"] == "chat", line["body"]["model"] == "llama", "{line}");
+            (line["body"]["model"].clone(), line["body"]["messages"].clone())
+        })
+        .collect();
+    let truth = server.truth();
+    let bodies = truth["requests"].as_array().unwrap().iter().map(|request| {
+        let body: Value = serde_json::from_str(request["body"].as_str().unwrap()).unwrap();
+        (body["model"].clone(), body["messages"].clone())
+    });
+    assert_eq!(bodies.collect::<Vec<_>>(), listed);
+}
+
 #[test]
 fn the_results_have_rows_for_each_class() {
     let server = MockServer::start(["--ttft-ms", "1", "--itl-ms", "5"]);

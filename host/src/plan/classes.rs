@@ -73,6 +73,17 @@ impl Classes {
         self.list.first().filter(|_| has_all)?.model.as_deref()
     }
 
+    /// A class of each model, by its number. Where there are no classes, 0 stands for all sessions.
+    pub(crate) fn one_of_each_model(&self) -> Vec<u32> {
+        let is_first = |at: &usize| self.list[..*at].iter().all(|class| class.model != self.list[*at].model);
+        let places = (0..self.list.len()).filter(is_first);
+        let mut numbers: Vec<u32> = places.filter_map(|place| u32::try_from(place).ok()).collect();
+        if numbers.is_empty() {
+            numbers.push(0);
+        }
+        numbers
+    }
+
     /// Some have lengths of their own.
     pub(crate) fn have_lengths(&self) -> bool {
         self.list.iter().any(|class| class.isl.is_some() || class.osl.is_some())
