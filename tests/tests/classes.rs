@@ -154,7 +154,9 @@ fn the_results_have_rows_for_each_class() {
 #[test]
 fn several_models_share_the_sessions_in_turn() {
     let server = MockServer::start(["--tokens", "2", "--ttft-ms", "1"]);
-    let run = Tool::profile(&server).args(["--model", "org/a,org/b", "--request-count", "9"]).run();
+    let run = Tool::profile(&server)
+        .args(["--model", "org/a,org/b", "--request-count", "9", "--wait-for-model-timeout", "20"])
+        .run();
     let summary = run.succeeds().summary();
     adds_up(&summary);
     let dealt: Vec<String> = dealt(&run).into_values().collect();
@@ -168,7 +170,8 @@ fn several_models_share_the_sessions_in_turn() {
         let requests = truth["requests"].as_array().unwrap();
         requests.iter().filter(|request| request["model"] == name).count()
     };
-    assert_eq!((of("org/a"), of("org/b")), (3, 3));
+    // Each was waited for with a request of its own.
+    assert_eq!((of("org/a"), of("org/b")), (4, 4));
     assert!(run.stdout.contains("By model") && !run.stdout.contains("the server ran"), "{}", run.stdout);
 }
 

@@ -106,7 +106,9 @@ pub(super) fn read(
         classes.push(class);
     }
     let all: f64 = classes.iter().map(|class| class.share).sum();
-    classes.iter_mut().for_each(|class| class.share /= all);
+    for class in &mut classes {
+        class.share /= all;
+    }
     Ok(classes)
 }
 

@@ -90,7 +90,7 @@ pub(crate) fn resolve(
     let classes = classes::classes(spec, around, &mut problems);
     let goodput = goodput(spec, measurable, &mut problems);
     if target.lacks_model() {
-        target.model = classes.first_model().unwrap_or_default().to_owned();
+        classes.first_model().unwrap_or_default().clone_into(&mut target.model);
     }
     let dataset = dataset(spec, &phases, endpoint, endpoint_name, &classes, &mut problems);
     problems.note_some(content::added_to_payloads(spec, target.extra_inputs.keys(), own_inputs));

@@ -30,7 +30,7 @@ struct Judge(Vec<Bound>);
 struct Bound {
     metric: &'static Metric,
     measure: fn(&Request<'_>) -> Option<f64>,
-    bound: f64,
+    limit: f64,
     at_least: bool,
 }
 
@@ -66,13 +66,13 @@ impl Bound {
     fn of(objective: &Objective) -> Option<Self> {
         let metric = CATALOGUE.iter().find(|metric| metric.tag == objective.metric)?;
         let Source::Request(measure) = metric.source else { return None };
-        Some(Self { metric, measure, bound: objective.bound, at_least: objective.at_least })
+        Some(Self { metric, measure, limit: objective.bound, at_least: objective.at_least })
     }
 
     fn is_kept(&self, request: &Request<'_>) -> bool {
         match (self.measure)(request) {
-            Some(value) if self.at_least => value >= self.bound,
-            Some(value) => value <= self.bound,
+            Some(value) if self.at_least => value >= self.limit,
+            Some(value) => value <= self.limit,
             // As for vLLM's benchmark. What has no value for another reason has not shown that it is good, as for AIPerf.
             None => {
                 OF_PACE.contains(&self.metric.tag)
@@ -161,7 +161,7 @@ mod tests {
             Class { goodput: Some(vec![objective("request_latency", 10.0, false)]), ..Class::default() };
         let classes = Classes { list: vec![Class::default(), own], ..Classes::default() };
         let goodput = vec![objective("request_latency", 1000.0, false)];
-        let objectives = Objectives::of(&RunSettings { goodput, classes, ..RunSettings::default() });
+        let objectives = Objectives::of(&RunSettings { classes, goodput, ..RunSettings::default() });
         let of_class = |class| judged(&objectives, &Record { class, ..sample::a() });
         assert_eq!((of_class(0), of_class(1)), (Some(true), Some(false)));
     }

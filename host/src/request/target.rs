@@ -68,7 +68,7 @@ pub(crate) struct TargetPlan {
     redactor: Redactor,
 }
 
-/// The body field that vLLM and SGLang schedule by.
+/// The body field that vLLM and `SGLang` schedule by.
 /// Sources: <https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html>,
 /// <https://docs.sglang.ai/advanced_features/server_arguments.html> (`--enable-priority-scheduling`).
 const PRIORITY: &str = "priority";

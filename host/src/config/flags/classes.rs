@@ -10,7 +10,7 @@ use crate::config::units::Choice;
 pub(crate) struct ClassFlags {
     /// Class of sessions, `NAME:KEY=VALUE,…`; once for each class, and the results have rows for each.
     ///
-    /// Keys: `share` (a weight, 1 by default), `model`, `adapter` (a LoRA adapter, sent as the model), `priority` (the body field),
+    /// Keys: `share` (a weight, 1 by default), `model`, `adapter` (of `LoRA`, sent as the model), `priority` (the body field),
     /// `isl`, `isl-stddev`, `osl`, `osl-stddev` and `goodput`, as the flags of these names. Which class a session is of follows from
     /// --random-seed.
     #[arg(long, value_name = "CLASS", help_heading = LOAD)]
