@@ -6,6 +6,16 @@ use crate::{
     plan::{MetricFacts, Objective},
 };
 
+/// What other tools call metrics that objectives are about.
+const OTHER_NAMES: [(&str, &str); 6] = [
+    ("ttft", "time_to_first_token"),
+    ("tpot", "inter_token_latency"),
+    ("itl", "inter_token_latency"),
+    ("e2e", "request_latency"),
+    ("e2el", "request_latency"),
+    ("latency", "request_latency"),
+];
+
 /// Why a text is no objective of the run.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub(crate) enum ObjectiveError {
@@ -99,7 +109,9 @@ impl Measurable<'_> {
     fn metric(&self, tag: &str) -> Result<&MetricFacts, ObjectiveError> {
         let of_requests = || self.metrics.iter().filter(|metric| metric.is_of_requests);
         let Some(metric) = self.metrics.iter().find(|metric| metric.tag == tag) else {
-            let near = near(tag, of_requests().map(|metric| metric.tag));
+            let meant = OTHER_NAMES.iter().find(|(other, _)| tag.eq_ignore_ascii_case(other));
+            let meant = meant.map_or(tag, |(_, ours)| ours);
+            let near = near(meant, of_requests().map(|metric| metric.tag));
             return Err(ObjectiveError::Unknown { tag: tag.to_owned(), near });
         };
         let tag = metric.tag;
@@ -237,9 +249,11 @@ pub(super) mod tests {
         assert_eq!(told(text, measurable).unwrap_err(), expected);
     }
 
-    #[test]
-    fn a_metric_that_was_probably_meant_is_named() {
-        let error = objectives(["request_latancy:5"], ALL).unwrap_err();
-        assert_eq!(error.hint(), "write `request_latency` if that is meant");
+    #[rstest]
+    #[case::slip("request_latancy:5", "request_latency")]
+    #[case::of_another_tool("TTFT:5", "time_to_first_token")]
+    fn a_metric_that_was_probably_meant_is_named(#[case] text: &str, #[case] meant: &str) {
+        let error = objectives([text], ALL).unwrap_err();
+        assert_eq!(error.hint(), format!("write `{meant}` if that is meant"));
     }
 }

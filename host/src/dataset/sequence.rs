@@ -99,7 +99,7 @@ impl Mix {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{LengthLaw, LengthPair};
+    use crate::plan::{Deal, DealOrder, LengthLaw, LengthPair};
 
     fn mix(pairs: &[(f64, f64, f64)]) -> Sequences {
         let law = |mean| LengthLaw { mean, stddev: 0.0 };
@@ -125,6 +125,23 @@ mod tests {
             found += here;
         }
         assert_eq!(found, drawn.len(), "no input stands beside the output of another pair");
+    }
+
+    #[test]
+    fn all_turns_of_a_conversation_have_the_lengths_of_its_class() {
+        let law = |mean| SequenceLaw::Normal(LengthLaw { mean, stddev: 0.0 });
+        let class = |isl, osl| SequenceLengths::Apart { isl: law(isl), osl: Some(law(osl)) };
+        let deal = Deal { order: DealOrder::Even, shares: vec![0.5, 0.5] };
+        let classes = vec![class(10.0, 1.0), class(20.0, 2.0)];
+        let dealer = Dealer::new(&deal, Seed::new(42));
+        let lengths = Sequences::new(&SequenceLengths::ByClass { deal, classes }, Seed::new(42));
+        for (conversation, turn) in
+            (0..50).flat_map(|conversation| (0..3).map(move |turn| (conversation, turn)))
+        {
+            let number = length::of_turn(conversation, turn);
+            let class = u64::from(dealer.class(conversation)) + 1;
+            assert_eq!((lengths.input(number, number), lengths.output(number)), (10 * class, Some(class)));
+        }
     }
 
     #[test]
