@@ -169,7 +169,7 @@ impl Typed {
         }
         self.keys.push(key);
         match key {
-            "share" => self.share = Some(number(key, text, "a number above 0", |share| share > 0.0)?),
+            "share" => self.share = Some(share(key, text)?),
             "model" => self.model = Some(model(key, text)?),
             "adapter" => self.adapter = Some(model(key, text)?),
             "priority" => {
@@ -231,6 +231,10 @@ fn useless_length(spec: &RunSpec, around: Surroundings<'_>, is_input: bool) -> O
 fn model(key: &'static str, text: &str) -> Result<String, ClassProblem> {
     let problem = || ClassProblem::Value { key, text: text.to_owned(), expected: "a name" };
     (!text.is_empty()).then(|| text.to_owned()).ok_or_else(problem)
+}
+
+fn share(key: &'static str, text: &str) -> Result<f64, ClassProblem> {
+    number(key, text, "a number above 0, at most 1000000000", |share| share > 0.0 && share <= 1e9)
 }
 
 fn length(key: &'static str, text: &str) -> Result<f64, ClassProblem> {

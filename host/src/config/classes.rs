@@ -170,7 +170,7 @@ mod tests {
     #[case::key(&["--class", "a:shares=5"], "a class has no `shares`")]
     #[case::key_twice(&["--class", "a:isl=5,isl=6"], "`isl` stands there twice")]
     #[case::file(&["--class", "a:input-file=f"], "a class has no input file of its own")]
-    #[case::share(&["--class", "a:share=-1"], "`share=-1`: it must be a number above 0")]
+    #[case::share(&["--class", "a:share=-1"], "`share=-1`: it must be a number above 0, at most 1000000000")]
     #[case::no_model(&["--class", "a:model="], "`model=`: it must be a name")]
     #[case::priority(&["--class", "a:priority=high"], "`priority=high`: it must be a whole number")]
     #[case::length(&["--class", "a:isl=0"], "`isl=0`: it must be a whole number of tokens, 1 or more")]

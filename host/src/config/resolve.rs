@@ -98,7 +98,14 @@ pub(crate) fn resolve(
     let services = problems.note(services::services(spec)).unwrap_or_default();
     problems.finish()?;
     let (workers, workers_warning) = workers(spec, &phases, facts);
-    let run = effect::Situation { spec, endpoint, target: &target, dataset: &dataset, phases: &phases };
+    let run = effect::Situation {
+        spec,
+        endpoint,
+        target: &target,
+        dataset: &dataset,
+        classes: &classes,
+        phases: &phases,
+    };
     let mut warnings = load::warnings(&phases);
     warnings.extend(workers_warning.into_iter().chain(no_metrics).chain(by_proxy));
     warnings.extend(effect::warnings(run));

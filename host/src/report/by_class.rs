@@ -111,7 +111,8 @@ pub(super) fn lines(report: &Report, screen: Screen) -> Vec<String> {
     let with_values = COLUMNS.iter().filter(|column| column.has_values(&report.by_class));
     let mut columns: Vec<&Column> = with_values.collect();
     let width = screen.table_width();
-    let mut table = table(report, &columns);
+    let all = table(report, &columns);
+    let mut table = all.clone();
     for left_out in LEFT_OUT {
         if table.fits(width) {
             break;
@@ -119,6 +120,8 @@ pub(super) fn lines(report: &Report, screen: Screen) -> Vec<String> {
         columns.retain(|column| (column.name, column.tag) != left_out);
         table = self::table(report, &columns);
     }
+    // What becomes a list has room for all of it.
+    let table = if table.fits(width) { table } else { all };
     let kind = kind(&report.header.settings);
     let mut lines = vec![format!("By {kind}")];
     lines.extend(table.lines(width));
@@ -197,7 +200,7 @@ fn p99(results: &Results, tag: &str) -> Option<String> {
 fn fairness_in_words(fairness: Fairness) -> String {
     let Fairness { pace_index, good_index, first_token_p99_ratio } = fairness;
     let of = [
-        good_index.map(|index| format!("{index:.3} of the good parts")),
+        good_index.map(|index| format!("{index:.3} of the good request fractions")),
         pace_index.map(|index| format!("{index:.3} of the tokens/s/user")),
     ];
     let of: Vec<String> = of.into_iter().flatten().collect();
