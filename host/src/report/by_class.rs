@@ -137,7 +137,7 @@ fn table(report: &Report, columns: &[&Column]) -> Table {
     let mut table = columns.iter().fold(table, |table, column| table.column(column.name, Align::Right));
     let sessions = all_sessions(report);
     for (class, found) in classes(report) {
-        let sent = share(found.sessions, sessions).map(|share| format!("{} %", percent(share)));
+        let sent = share(found.sessions, sessions).map(in_short);
         let cells = [class.name.clone(), sent.unwrap_or_default()];
         table.row(cells.into_iter().chain(columns.iter().map(|column| column.cell(found))));
     }
@@ -190,7 +190,7 @@ fn whole(results: &Results, tag: &str) -> Option<String> {
 }
 
 fn in_percent(results: &Results, tag: &str) -> Option<String> {
-    results.table.avg(tag).map(|share| format!("{} %", percent(share)))
+    results.table.avg(tag).map(in_short)
 }
 
 fn p99(results: &Results, tag: &str) -> Option<String> {
@@ -224,6 +224,12 @@ fn percent(share: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// The same as narrow as it can be: with one decimal at most.
+fn in_short(share: f64) -> String {
+    let text = format!("{:.1}", share * 100.0);
+    format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
+}
+
 fn capital(word: &str) -> String {
     let mut chars = word.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
@@ -236,11 +242,12 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case(0.8, "80")]
-    #[case(1.0 / 3.0, "33.33")]
-    #[case(0.005, "0.5")]
-    #[case(1.0, "100")]
-    fn a_share_is_told_in_percent(#[case] share: f64, #[case] text: &str) {
-        assert_eq!(percent(share), text);
+    #[case(0.8, "80", "80 %")]
+    #[case(1.0 / 3.0, "33.33", "33.3 %")]
+    #[case(0.005, "0.5", "0.5 %")]
+    #[case(0.0, "0", "0 %")]
+    #[case(1.0, "100", "100 %")]
+    fn a_share_is_told_in_percent(#[case] share: f64, #[case] text: &str, #[case] short: &str) {
+        assert_eq!((percent(share).as_str(), in_short(share).as_str()), (text, short));
     }
 }
