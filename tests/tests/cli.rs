@@ -23,7 +23,7 @@ fn help_and_version_need_nothing(#[case] words: &[&str]) {
 }
 
 #[rstest]
-#[case(&["--goodput", "time_to_first_token:100"], "--goodput")]
+#[case(&["--slice-duration", "5"], "--slice-duration")]
 #[case(&["--concurrency", "1,2,4"], "--concurrency")]
 #[case(&["--ui", "dashboard"], "dashboard")]
 #[case(&["--num-users", "3"], "--num-users")]

@@ -217,7 +217,8 @@ fn plan(load: Load, instruments: &Instruments, url: &str, dir: &Path) -> Result<
     };
     let entry = instruments.registry.endpoint(&instruments.endpoint_type)?;
     let environment = Environment { cores: instruments.cores, ..Environment::default() };
-    let endpoint = EndpointFacts { name: &entry.name, metadata: &entry.metadata, own_inputs: &[] };
+    let endpoint =
+        EndpointFacts { name: &entry.name, metadata: &entry.metadata, own_inputs: &[], metrics: &[] };
     match resolve(&RunSpec::new(&flags, None), endpoint, &environment) {
         Ok(Resolved { plan, .. }) => Ok(plan),
         Err(source) => Err(CalibrateError::Config { load, source }),

@@ -27,6 +27,7 @@ use crate::{
         resolve::{EndpointFacts, Resolved, resolve},
         spec::{API_KEY_VARIABLE, RunSpec},
     },
+    metrics::objectives,
     plan::Plan,
     plugin::{self, Category, DiscoveryOptions, OptionSchema, Registry},
     record::{ProcessUsage, recorder::RecorderError},
@@ -172,7 +173,13 @@ fn resolve_flags(flags: &ProfileFlags, registry: &Registry) -> Result<Resolved, 
     let name = flags.endpoint_type.as_deref().unwrap_or(DEFAULT_ENDPOINT);
     let entry = registry.endpoint(name).map_err(|error| refusal::unknown_endpoint(name, error))?;
     let own_inputs = own_inputs(flags, registry, &entry.name)?;
-    let endpoint = EndpointFacts { name: &entry.name, metadata: &entry.metadata, own_inputs: &own_inputs };
+    let metrics = objectives::facts();
+    let endpoint = EndpointFacts {
+        name: &entry.name,
+        metadata: &entry.metadata,
+        own_inputs: &own_inputs,
+        metrics: &metrics,
+    };
     let facts = facts()?;
     let key = std::env::var_os(API_KEY_VARIABLE).map(|key| key.to_string_lossy().into_owned());
     let Located { tokenizer, dataset } = names::located(flags)?;

@@ -11,7 +11,7 @@ use super::{
     spec::{Origin, RunSpec},
 };
 use crate::{
-    plan::{CacheBustTarget, DatasetConfig, Phase, Role, Target},
+    plan::{CacheBustTarget, Class, Classes, DatasetConfig, Phase, Role, Target},
     screen::counted,
 };
 
@@ -26,6 +26,8 @@ pub(super) struct Situation<'a> {
     pub(super) target: &'a Target,
     /// What they say.
     pub(super) dataset: &'a DatasetConfig,
+    /// What kinds of sessions there are.
+    pub(super) classes: &'a Classes,
     /// How many there are.
     pub(super) phases: &'a [Phase],
 }
@@ -42,11 +44,36 @@ const ONE_TURN: &str =
     "every conversation has one turn, as long as `--conversation-turn-mean` does not say otherwise";
 const NO_TLS: &str = "no `--url` begins with `https://`";
 
-const RULES: [Rule; 18] = [
+const RULES: [Rule; 23] = [
     Rule { origin: |spec| spec.ca_cert.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.client_cert.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.client_key.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.insecure.origin(), has_effect: uses_tls, because: NO_TLS },
+    Rule {
+        origin: |spec| spec.model.origin(),
+        has_effect: |run| run.spec.model.list().len() > 1 || for_some(run, |class| class.model.is_none()),
+        because: "each `--class` names a model or an adapter",
+    },
+    Rule {
+        origin: |spec| spec.isl.origin().or(spec.isl_distribution.origin()),
+        has_effect: |run| for_some(run, |class| class.isl.is_none()),
+        because: "each `--class` has an `isl` of its own",
+    },
+    Rule {
+        origin: |spec| spec.osl.origin().or(spec.osl_distribution.origin()),
+        has_effect: |run| for_some(run, |class| class.osl.is_none()),
+        because: "each `--class` has an `osl` of its own",
+    },
+    Rule {
+        origin: |spec| spec.goodput.origin(),
+        has_effect: |run| for_some(run, |class| class.goodput.is_none()),
+        because: "each `--class` has objectives of its own",
+    },
+    Rule {
+        origin: |spec| spec.model_selection_strategy.origin(),
+        has_effect: |run| run.spec.model.list().len() > 1,
+        because: "there is only one `--model`",
+    },
     Rule {
         origin: |spec| spec.url_strategy.origin(),
         has_effect: |run| run.target.urls.len() > 1,
@@ -132,6 +159,11 @@ pub(super) fn foreign_variables(names: &[String]) -> Option<String> {
         .then(|| format!("{} {verb} no effect: prony reads no variables of AIPerf", list.join(", ")))
 }
 
+/// What holds for sessions by themselves holds for some of these.
+fn for_some(run: &Situation<'_>, holds: fn(&Class) -> bool) -> bool {
+    run.classes.is_empty() || run.classes.list.iter().any(holds)
+}
+
 fn marks_warmups(spec: &RunSpec) -> bool {
     spec.cache_bust.value().is_some_and(CacheBustTarget::is_of_warmup)
 }
@@ -190,8 +222,10 @@ mod tests {
 
     use super::*;
     use crate::config::{
-        content,
+        class::Surroundings,
+        classes, content,
         environment::Environment,
+        goodput::{Measurable, tests::METRICS},
         load,
         problems::Problems,
         spec::{NamedTokenizer, tests::spec},
@@ -214,7 +248,20 @@ mod tests {
         let dataset = content::dataset(spec, &phases, &mut problems);
         problems.finish().unwrap();
         let endpoint = &serde_json::from_str(endpoint).unwrap();
-        warnings(Situation { spec, endpoint, target: &target, dataset: &dataset, phases: &phases })
+        let around = Surroundings {
+            endpoint,
+            measurable: Measurable {
+                metrics: &METRICS,
+                is_stream: true,
+                counts_output: true,
+                counts_input: true,
+                is_scheduled: true,
+            },
+            extra_inputs: &target.extra_inputs,
+        };
+        let classes = &classes::classes(spec, around, &mut Problems::default());
+        let (target, dataset, phases) = (&target, &dataset, &phases);
+        warnings(Situation { spec, endpoint, target, dataset, classes, phases })
     }
 
     #[rstest]
@@ -260,6 +307,14 @@ mod tests {
         "`--num-dataset-entries` (`--num-prompts`) asks for 40 prompts, and the run sends only 10 requests: \
          `--request-count 40` sends each prompt once"
     )]
+    #[case::classes(
+        "--isl 5 --osl 5 --goodput request_latency:5 --class a:model=x,isl=4,osl=3,goodput=request_latency:4",
+        TEXT,
+        "`--model` has no effect: each `--class` names a model or an adapter\n\
+         `--isl` has no effect: each `--class` has an `isl` of its own\n\
+         `--osl` has no effect: each `--class` has an `osl` of its own\n\
+         `--goodput` has no effect: each `--class` has objectives of its own"
+    )]
     #[case::early_deadline(
         "--deadline 30 --benchmark-duration 30",
         TEXT,
@@ -276,6 +331,7 @@ mod tests {
     #[rstest]
     #[case("--ca-cert a.pem --client-cert a.pem --client-key b.pem --url http://h --url https://h")]
     #[case("--insecure --url https://h")]
+    #[case("--isl 5 --osl 5 --goodput request_latency:5 --class a:model=x,isl=4,osl=3 --class b")]
     #[case("--use-legacy-max-tokens --osl 5")]
     #[case("--conversation-turn-mean 4 --conversation-turn-delay-mean 5 --conversation-turn-delay-ratio 5")]
     #[case("--replies recorded --conversation-turn-delay-ratio 5 --input-file p.jsonl")]

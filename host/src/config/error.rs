@@ -3,7 +3,9 @@
 use std::{error::Error, fmt};
 
 use super::{
+    class::ClassError,
     endpoint_options::{self, EndpointOptionError},
+    goodput::ObjectiveError,
     pairs::PairError,
     services::{self, ServiceOptionError},
     size::SizeError,
@@ -85,13 +87,15 @@ pub(crate) enum ConfigError {
     /// A key that is set to nothing, as an unset secret of a pipeline leaves it.
     #[error("the API key is empty: `{by}` is set to nothing")]
     EmptyKey { by: Origin },
-    /// AIPerf would spread the load over them.
-    #[error("use the models `{}`: prony measures one model a run", .models.join("`, `"))]
-    SeveralModels {
-        by: Origin,
-        /// As typed.
-        models: Vec<String>,
-    },
+    /// Sessions are dealt to models by their places in the list.
+    #[error("use the model `{model}` twice: `{by}` names it more than once")]
+    ModelTwice { by: Origin, model: String },
+    /// Text that is no class.
+    #[error(transparent)]
+    Class(#[from] ClassError),
+    /// Text that is no objective of the run.
+    #[error("read `{by}`: {error}")]
+    Objective { by: Origin, error: ObjectiveError },
     /// A setting that means nothing alone.
     #[error("`{flag}` requires `{needs}`")]
     Needs {
@@ -192,11 +196,13 @@ impl ConfigError {
         match self {
             Self::NoModel { by }
             | Self::EmptyKey { by }
-            | Self::SeveralModels { by, .. }
+            | Self::ModelTwice { by, .. }
+            | Self::Objective { by, .. }
             | Self::CannotStream { by, .. }
             | Self::Preconnect { by, .. }
             | Self::Proxy { by, .. } => Some(*by),
             Self::Url(error) => Some(error.by),
+            Self::Class(error) => Some(error.by),
             Self::Needs { flag, .. }
             | Self::NoTokens { flag, .. }
             | Self::Ranks { flag, .. }
@@ -223,7 +229,11 @@ impl Explain for ConfigError {
             Self::EmptyKey { by } => format!(
                 "give `{by}` the key that the server takes, or do not set it where the server wants none"
             ),
-            Self::SeveralModels { .. } => "run `prony profile` once for each model".to_owned(),
+            Self::ModelTwice { .. } => {
+                "name it once; for unequal shares use `--class` once for each model, with `share` and `model`".to_owned()
+            }
+            Self::Class(error) => error.hint(),
+            Self::Objective { error, .. } => error.hint(),
             Self::Needs { flag, needs } => format!("add `{needs}`, or leave out `{flag}`"),
             Self::Clash { flag, with, .. } => format!("leave out `{flag}` or `{with}`"),
             Self::CannotStream { by, .. } => format!("leave out `{by}`"),

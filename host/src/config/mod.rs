@@ -5,6 +5,8 @@
 
 mod agents;
 mod arrival;
+mod class;
+mod classes;
 pub(crate) mod content;
 mod dialogues;
 mod effect;
@@ -13,6 +15,7 @@ pub(crate) mod environment;
 pub(crate) mod error;
 pub(crate) mod file;
 pub(crate) mod flags;
+mod goodput;
 pub(crate) mod lengths;
 mod load;
 mod media;

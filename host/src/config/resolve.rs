@@ -8,16 +8,18 @@ use std::path::Path;
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
-    content, dialogues, effect,
+    class::Surroundings,
+    classes, content, dialogues, effect,
     environment::Environment,
     error::{ConfigError, ConfigErrors},
+    goodput::{self, Measurable},
     load, media,
     problems::Problems,
     rankings, services, size,
     spec::RunSpec,
     target, together, url,
 };
-use crate::plan::{DatasetConfig, Load, Phase, Plan};
+use crate::plan::{Classes, DatasetConfig, Load, MetricFacts, Objective, Phase, Plan, Role};
 
 /// Where the folders of runs are made that the user names no folder for.
 const ARTIFACTS: &str = "artifacts";
@@ -53,6 +55,8 @@ pub(crate) struct EndpointFacts<'a> {
     pub(crate) metadata: &'a EndpointMetadata,
     /// Extra inputs that it takes as options, so that they stand in no body.
     pub(crate) own_inputs: &'a [String],
+    /// All metrics there are.
+    pub(crate) metrics: &'a [MetricFacts],
 }
 
 /// Fills in what is left open and checks all of it together.
@@ -64,7 +68,7 @@ pub(crate) fn resolve(
     endpoint: EndpointFacts<'_>,
     facts: &Environment,
 ) -> Result<Resolved, ConfigErrors> {
-    let EndpointFacts { name: endpoint_name, metadata: endpoint, own_inputs } = endpoint;
+    let EndpointFacts { name: endpoint_name, metadata: endpoint, own_inputs, metrics } = endpoint;
     let mut problems = Problems::default();
     together::check(spec, &mut problems);
     check_endpoint(spec, endpoint, endpoint_name, &mut problems);
@@ -75,13 +79,33 @@ pub(crate) fn resolve(
     // The mock server is there to be looked at, and most of what there is to see needs a stream.
     target.streaming |= spec.mock.is_given() && endpoint.supports_streaming;
     let phases = load::phases(spec, &mut problems);
-    let dataset = dataset(spec, &phases, endpoint, endpoint_name, &mut problems);
+    let measurable = Measurable {
+        metrics,
+        is_stream: target.streaming,
+        counts_output: endpoint.produces_tokens,
+        counts_input: endpoint.tokenizes_input,
+        is_scheduled: phases.iter().any(|phase| phase.role == Role::Measured && phase.load.is_open()),
+    };
+    let around = Surroundings { endpoint, measurable, extra_inputs: &target.extra_inputs };
+    let classes = classes::classes(spec, around, &mut problems);
+    let goodput = goodput(spec, measurable, &mut problems);
+    if target.lacks_model() {
+        classes.first_model().unwrap_or_default().clone_into(&mut target.model);
+    }
+    let dataset = dataset(spec, &phases, endpoint, endpoint_name, &classes, &mut problems);
     problems.note_some(content::added_to_payloads(spec, target.extra_inputs.keys(), own_inputs));
     let (server_metrics, no_metrics) = target::server_metrics(spec, &target.urls, &mut problems);
     let services = problems.note(services::services(spec)).unwrap_or_default();
     problems.finish()?;
     let (workers, workers_warning) = workers(spec, &phases, facts);
-    let run = effect::Situation { spec, endpoint, target: &target, dataset: &dataset, phases: &phases };
+    let run = effect::Situation {
+        spec,
+        endpoint,
+        target: &target,
+        dataset: &dataset,
+        classes: &classes,
+        phases: &phases,
+    };
     let mut warnings = load::warnings(&phases);
     warnings.extend(workers_warning.into_iter().chain(no_metrics).chain(by_proxy));
     warnings.extend(effect::warnings(run));
@@ -105,6 +129,8 @@ pub(crate) fn resolve(
         deadline_s: spec.deadline.value(),
         replies: spec.replies.value().unwrap_or_default(),
         cache_bust: dialogues::cache_bust(spec),
+        classes,
+        goodput,
         is_recorded: spec.mock_answer.is_given(),
     };
     Ok(Resolved { plan, warnings })
@@ -116,6 +142,7 @@ fn dataset(
     phases: &[Phase],
     endpoint: &EndpointMetadata,
     name: &str,
+    classes: &Classes,
     problems: &mut Problems,
 ) -> DatasetConfig {
     let dataset = if endpoint.ranks_passages {
@@ -130,8 +157,16 @@ fn dataset(
     dialogues::check_system(spec, endpoint, name, problems);
     dialogues::check_cache_bust(spec, endpoint, name, problems);
     let dataset = content::with_media(dataset, media::media(spec, endpoint, name, problems), endpoint);
+    let dataset = classes::with_lengths(dataset, classes);
     problems.note(size::check(&dataset));
     dataset
+}
+
+/// What a good request of the run keeps to.
+fn goodput(spec: &RunSpec, measurable: Measurable<'_>, problems: &mut Problems) -> Vec<Objective> {
+    let Some((texts, by)) = spec.goodput.given() else { return Vec::new() };
+    let objectives = goodput::objectives(texts.iter().map(String::as_str), measurable);
+    problems.note(objectives.map_err(|error| ConfigError::Objective { by, error })).unwrap_or_default()
 }
 
 fn check_endpoint(spec: &RunSpec, endpoint: &EndpointMetadata, name: &str, problems: &mut Problems) {
@@ -201,7 +236,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        config::{redact, spec::tests::spec},
+        config::{goodput::tests::METRICS, redact, spec::tests::spec},
         explain::Explain,
         plan::{
             ContextConfig, DialogueConfig, LengthLaw, Secret, SequenceLaw, SequenceLengths,
@@ -230,7 +265,7 @@ mod tests {
     /// An endpoint that takes one of the extra inputs as an option.
     fn of(metadata: &EndpointMetadata) -> EndpointFacts<'_> {
         static OWN: LazyLock<[String; 1]> = LazyLock::new(|| ["own".to_owned()]);
-        EndpointFacts { name: "chat", metadata, own_inputs: &*OWN }
+        EndpointFacts { name: "chat", metadata, own_inputs: &*OWN, metrics: &METRICS }
     }
 
     fn resolved(line: &str) -> Resolved {
@@ -404,7 +439,7 @@ mod tests {
     #[rstest]
     #[case::blank_model("--model=", "`--model` is empty")]
     #[case::empty_key("-m m --api-key=", "the API key is empty: `--api-key` is set to nothing")]
-    #[case::models("-m a,b", "use the models `a`, `b`: prony measures one model a run")]
+    #[case::models("-m a,b,a", "use the model `a` twice: `--model` names it more than once")]
     #[case::spread("-m m --osl-stddev 3", "`--osl-stddev` requires `--osl`")]
     #[case::no_file(
         "-m m --custom-dataset-type single_turn",
@@ -439,7 +474,7 @@ mod tests {
 
     #[test]
     fn everything_that_is_wrong_is_told_at_once_in_the_order_of_the_help() {
-        let line = "--warmup-concurrency 2 -m a,b --osl-stddev 3 --input-file p.jsonl --isl 5 --api-key= -H nothing \
+        let line = "--warmup-concurrency 2 -m a,a --osl-stddev 3 --input-file p.jsonl --isl 5 --api-key= -H nothing \
                     --service-option x --server-metrics ftp://h --idle-timeout-seconds 5000 --benchmark-grace-period 5 \
                     --url ftp://h --rankings-passages-mean 4";
         let ConfigErrors { first, others } = refused(line, &chat());
@@ -447,7 +482,7 @@ mod tests {
         assert_eq!(
             texts,
             [
-                "use the models `a`, `b`: prony measures one model a run",
+                "use the model `a` twice: `--model` names it more than once",
                 "use the URL `ftp://h`: prony does not speak `ftp`",
                 "the API key is empty: `--api-key` is set to nothing",
                 "read value 1 of `--header`: there is no `:` between a name and a value",

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    flags::{ArrivalPattern, ProfileFlags, UrlStrategy},
+    flags::{ArrivalPattern, ModelStrategy, ProfileFlags, UrlStrategy},
     lengths::{Mix, RangeRatio},
     rate_series::RateSeries,
 };
@@ -180,6 +180,7 @@ macro_rules! run_spec {
 
 run_spec! {
     model: Vec<String> = "--model" in model;
+    model_selection_strategy: ModelStrategy = "--model-selection-strategy" in model_selection_strategy;
     url: Vec<String> = "--url" in url;
     url_strategy: UrlStrategy = "--url-strategy" in url_strategy;
     custom_endpoint: String = "--custom-endpoint" in custom_endpoint;
@@ -222,6 +223,8 @@ run_spec! {
     failed_request_threshold: f64 = "--failed-request-threshold" in arrival.failed_request_threshold;
     user_centric_rate: f64 = "--user-centric-rate" in users.user_centric_rate;
     num_users: NonZeroU32 = "--num-users" in users.num_users;
+    class: Vec<String> = "--class" in classes.class;
+    goodput: Vec<String> = "--goodput" in classes.goodput;
     request_count: NonZeroU64 = "--request-count" in request_count;
     benchmark_duration: f64 = "--benchmark-duration" in benchmark_duration;
     benchmark_grace_period: Grace = "--benchmark-grace-period" in benchmark_grace_period;
@@ -354,11 +357,16 @@ pub(crate) mod tests {
     use clap::{Args, Command};
 
     use super::*;
-    use crate::config::flags::tests::flags;
+    use crate::config::flags::tests::{flags, flags_of};
 
     /// What somebody asks for who types these words.
     pub(crate) fn spec(line: &str) -> RunSpec {
         RunSpec::new(&flags(line).unwrap(), None)
+    }
+
+    /// The same, of words that may have spaces.
+    pub(crate) fn spec_of(words: &[&str]) -> RunSpec {
+        RunSpec::new(&flags_of(words.iter().copied()).unwrap(), None)
     }
 
     #[test]

@@ -211,11 +211,13 @@ fn model(spec: &RunSpec) -> Result<String, ConfigError> {
         let of_mock = spec.mock.is_given().then(|| MOCK_MODEL.to_owned());
         return Ok(of_mock.unwrap_or_default());
     };
-    match models.as_slice() {
-        [model] if model.trim().is_empty() => Err(ConfigError::NoModel { by }),
-        [model] => Ok(model.clone()),
-        models => Err(ConfigError::SeveralModels { by, models: models.to_vec() }),
+    if models.iter().any(|model| model.trim().is_empty()) {
+        return Err(ConfigError::NoModel { by });
     }
+    if let Some((_, model)) = models.iter().enumerate().find(|(at, model)| models[..*at].contains(model)) {
+        return Err(ConfigError::ModelTwice { by, model: model.clone() });
+    }
+    Ok(models.first().cloned().unwrap_or_default())
 }
 
 /// Where it is said that the service that scrapes metrics pages is left out by its name, however that is spelled.

@@ -8,6 +8,7 @@ mod acceptance;
 mod ahead;
 mod anonymise;
 mod chat_template;
+mod classes;
 mod context;
 mod corpus;
 mod error;

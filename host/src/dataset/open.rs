@@ -48,6 +48,8 @@ pub(crate) struct Purpose<'a> {
     pub(crate) streaming: bool,
     /// Members are added to bodies.
     pub(crate) has_extra_inputs: bool,
+    /// The flag by which sessions are of several classes, if they are.
+    pub(crate) classes: Option<&'static str>,
     /// Conversations get markers.
     pub(crate) is_marked: bool,
     /// What of it is replayed at its own instants, if it is.
@@ -88,13 +90,14 @@ pub(crate) fn open_for(
             (system.is_some(), "--system-prompt"),
             (purpose.has_extra_inputs, "--extra-inputs"),
             (purpose.is_marked, "--cache-bust"),
+            (purpose.classes.is_some(), purpose.classes.unwrap_or_default()),
         ]));
     }
     Ok(Opened { source, warnings })
 }
 
 /// What is said of settings that would change bodies, where a file is found to hold nothing but such.
-fn without_effect(settings: [(bool, &'static str); 4]) -> impl Iterator<Item = String> {
+fn without_effect(settings: [(bool, &'static str); 5]) -> impl Iterator<Item = String> {
     let given = settings.into_iter().filter(|(is_given, _)| *is_given);
     given.map(|(_, flag)| {
         format!("`{flag}` changes no request body of the input file: whole bodies are sent as they are")

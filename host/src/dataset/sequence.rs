@@ -2,7 +2,10 @@
 
 use rand_chacha::ChaCha8Rng;
 
-use super::length::{self, Lengths};
+use super::{
+    classes::Dealer,
+    length::{self, Lengths},
+};
 use crate::{
     plan::{SequenceLaw, SequenceLengths},
     seed::Seed,
@@ -16,6 +19,7 @@ pub(super) struct Sequences(Kind);
 enum Kind {
     Apart { input: Box<Lengths>, output: Option<Box<Lengths>> },
     Mix(Box<Mix>),
+    ByClass { dealer: Dealer, classes: Vec<Sequences> },
 }
 
 #[derive(Debug)]
@@ -52,6 +56,10 @@ impl Sequences {
                     })
                     .collect(),
             })),
+            SequenceLengths::ByClass { deal, classes } => Kind::ByClass {
+                dealer: Dealer::new(deal, seed),
+                classes: classes.iter().map(|lengths| Self::new(lengths, seed)).collect(),
+            },
         })
     }
 
@@ -60,6 +68,7 @@ impl Sequences {
         match &self.0 {
             Kind::Apart { input, .. } => input.of(text),
             Kind::Mix(mix) => mix.pair(request).map_or(1, |pair| pair.input.of(text)),
+            Kind::ByClass { .. } => self.of_class(request).map_or(1, |class| class.input(request, text)),
         }
     }
 
@@ -68,7 +77,14 @@ impl Sequences {
         match &self.0 {
             Kind::Apart { output, .. } => output.as_ref().map(|output| output.of(request)),
             Kind::Mix(mix) => mix.pair(request).map(|pair| pair.output.of(request)),
+            Kind::ByClass { .. } => self.of_class(request)?.output(request),
         }
+    }
+
+    /// The lengths of the request's class.
+    fn of_class(&self, request: u64) -> Option<&Self> {
+        let Kind::ByClass { dealer, classes } = &self.0 else { return None };
+        classes.get(dealer.class(length::conversation_of(request)) as usize)
     }
 }
 
@@ -83,7 +99,7 @@ impl Mix {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{LengthLaw, LengthPair};
+    use crate::plan::{Deal, DealOrder, LengthLaw, LengthPair};
 
     fn mix(pairs: &[(f64, f64, f64)]) -> Sequences {
         let law = |mean| LengthLaw { mean, stddev: 0.0 };
@@ -109,6 +125,23 @@ mod tests {
             found += here;
         }
         assert_eq!(found, drawn.len(), "no input stands beside the output of another pair");
+    }
+
+    #[test]
+    fn all_turns_of_a_conversation_have_the_lengths_of_its_class() {
+        let law = |mean| SequenceLaw::Normal(LengthLaw { mean, stddev: 0.0 });
+        let class = |isl, osl| SequenceLengths::Apart { isl: law(isl), osl: Some(law(osl)) };
+        let deal = Deal { order: DealOrder::Even, shares: vec![0.5, 0.5] };
+        let classes = vec![class(10.0, 1.0), class(20.0, 2.0)];
+        let dealer = Dealer::new(&deal, Seed::new(42));
+        let lengths = Sequences::new(&SequenceLengths::ByClass { deal, classes }, Seed::new(42));
+        for (conversation, turn) in
+            (0..50).flat_map(|conversation| (0..3).map(move |turn| (conversation, turn)))
+        {
+            let number = length::of_turn(conversation, turn);
+            let class = u64::from(dealer.class(conversation)) + 1;
+            assert_eq!((lengths.input(number, number), lengths.output(number)), (10 * class, Some(class)));
+        }
     }
 
     #[test]

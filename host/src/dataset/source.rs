@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Script, ahead::Ahead, formats::StoredFile, script::secrets};
-use crate::plan::DatasetConfig;
+use super::{Script, ahead::Ahead, classes::Dealer, formats::StoredFile, script::secrets};
+use crate::{
+    plan::{Classes, DatasetConfig},
+    seed::Seed,
+};
 
 /// Scripts by position. Which script stands where depends on the description of the dataset and the seed alone, so that
 /// workers need not ask each other. Positions have no end: behind the last script comes the first one again.
@@ -12,6 +15,8 @@ pub(crate) struct Source {
     scripts: Scripts,
     /// Where they are from.
     file: Option<StoredFile>,
+    /// Which class a session is of, where there are several.
+    dealer: Option<Dealer>,
 }
 
 #[derive(Debug)]
@@ -29,11 +34,15 @@ enum Scripts {
 impl Source {
     /// These scripts, of which there is at least one.
     pub(crate) fn listed(scripts: Vec<Script>) -> Self {
-        Self { scripts: Scripts::Listed(scripts.into_iter().map(Arc::new).collect()), file: None }
+        Self {
+            scripts: Scripts::Listed(scripts.into_iter().map(Arc::new).collect()),
+            file: None,
+            dealer: None,
+        }
     }
 
     pub(super) fn generated(scripts: Ahead) -> Self {
-        Self { scripts: Scripts::Generated(scripts), file: None }
+        Self { scripts: Scripts::Generated(scripts), file: None, dealer: None }
     }
 
     /// All scripts of a file.
@@ -43,7 +52,7 @@ impl Source {
 
     /// Scripts of a recording, without their prompts and with them.
     pub(super) fn prompted(recorded: Arc<[Arc<Script>]>, written: Ahead, file: StoredFile) -> Self {
-        Self { scripts: Scripts::Prompted { recorded, written }, file: Some(file) }
+        Self { scripts: Scripts::Prompted { recorded, written }, file: Some(file), dealer: None }
     }
 
     /// Scripts that are read as they are needed, when they start, and what of them must not be written down.
@@ -53,7 +62,18 @@ impl Source {
         written: Ahead,
         file: StoredFile,
     ) -> Self {
-        Self { scripts: Scripts::Filed { starts, secrets, written }, file: Some(file) }
+        Self { scripts: Scripts::Filed { starts, secrets, written }, file: Some(file), dealer: None }
+    }
+
+    /// The same, whose sessions are of these classes.
+    pub(crate) fn dealt(self, classes: &Classes, seed: Seed) -> Self {
+        let dealer = (classes.list.len() > 1).then(|| Dealer::new(&classes.deal(), seed));
+        Self { dealer, ..self }
+    }
+
+    /// The number of the class of the session that plays the script at this position.
+    pub(crate) fn class(&self, position: u64) -> u32 {
+        self.dealer.as_ref().map_or(0, |dealer| dealer.class(position))
     }
 
     /// The dataset by which another process makes the same scripts: with as many rows of a file as were asked for, which may be

@@ -90,6 +90,12 @@ pub(crate) enum PhaseFact {
     CompleteSessions,
     /// Those among them in an hour.
     SessionThroughput,
+    /// Requests that kept to their objectives.
+    Good,
+    /// Those a second.
+    Goodput,
+    /// Those as a part of all that were to succeed.
+    GoodShare,
 }
 
 impl Metric {
@@ -367,6 +373,16 @@ pub(crate) static CATALOGUE: &[Metric] = &[
     row("request_error_rate", "Request Error Rate", "%", Source::Phase(PhaseFact::ErrorRate),
         "`error_request_count` in percent of `completed_request_count`.")
         .shown(),
+    row("good_request_count", "Good Request Count", "requests", Source::Phase(PhaseFact::Good),
+        "Successful requests that kept to all objectives that requests of their kind have.")
+        .larger_is_better().shown(),
+    row("goodput", "Goodput", "requests/sec", Source::Phase(PhaseFact::Goodput),
+        "`good_request_count` divided by `benchmark_duration`.")
+        .larger_is_better().shown(),
+    row("good_request_fraction", "Good Request Fraction", "ratio", Source::Phase(PhaseFact::GoodShare),
+        "`good_request_count` divided by all requests that have objectives, whether they succeeded, failed or were ended by the \
+         tool. Only those that were cancelled on purpose, and conversations that the server found too long, are left out.")
+        .larger_is_better().shown(),
     row("session_count", "Session Count", "sessions", Source::Phase(PhaseFact::Sessions),
         "Sessions of several requests that were begun.")
         .larger_is_better().shown(),
@@ -513,6 +529,9 @@ mod tests {
                 "request_count",
                 "error_request_count",
                 "request_error_rate",
+                "good_request_count",
+                "goodput",
+                "good_request_fraction",
                 "session_count",
                 "complete_session_count",
                 "session_throughput",

@@ -24,6 +24,7 @@ pub(super) struct Columns {
     counted_by_server: u64,
     counted_by_client: u64,
     sessions: SessionCounts,
+    good: GoodCounts,
 }
 
 /// Sessions of several requests.
@@ -31,6 +32,25 @@ pub(super) struct Columns {
 struct SessionCounts {
     begun: u64,
     complete: u64,
+}
+
+/// Requests that have objectives.
+#[derive(Clone, Copy, Debug, Default)]
+struct GoodCounts {
+    judged: u64,
+    good: u64,
+}
+
+impl GoodCounts {
+    fn record(&mut self, is_good: Option<bool>) {
+        self.judged += u64::from(is_good.is_some());
+        self.good += u64::from(is_good == Some(true));
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.judged += other.judged;
+        self.good += other.good;
+    }
 }
 
 /// What is kept of a metric until the end.
@@ -62,6 +82,7 @@ impl Columns {
             counted_by_server: 0,
             counted_by_client: 0,
             sessions: SessionCounts::default(),
+            good: GoodCounts::default(),
         }
     }
 
@@ -80,10 +101,11 @@ impl Columns {
         }
     }
 
-    /// Takes a request in. What it measured is in `measured` afterwards.
-    pub(super) fn record(&mut self, request: &Request<'_>, measured: &mut Measured) {
+    /// Takes a request in, which is a good one or not, if that is judged. What it measured is in `measured` afterwards.
+    pub(super) fn record(&mut self, request: &Request<'_>, is_good: Option<bool>, measured: &mut Measured) {
         measured.clear();
         self.outcomes.record(request.record);
+        self.good.record(is_good);
         if !request.record.outcome.is_ok() {
             return;
         }
@@ -137,6 +159,7 @@ impl Columns {
         self.counting.merge(other.counting);
         self.counted_by_server += other.counted_by_server;
         self.counted_by_client += other.counted_by_client;
+        self.good.merge(other.good);
         self.sessions.begun += other.sessions.begun;
         self.sessions.complete += other.sessions.complete;
         for ((_, column), (_, more)) in zip(&mut self.by_metric, other.by_metric) {
@@ -163,7 +186,8 @@ impl Columns {
                 _ => None,
             })
             .collect();
-        let phase = Phase { sums, outcomes: self.outcomes, sessions: self.sessions, window_s };
+        let phase =
+            Phase { sums, outcomes: self.outcomes, sessions: self.sessions, good: self.good, window_s };
         for ((metric, _), stats) in zip(&self.by_metric, &mut found) {
             *stats = stats.or_else(|| phase.derive(metric.source).map(Stats::Scalar));
         }
@@ -209,6 +233,7 @@ struct Phase<'a> {
     sums: BTreeMap<&'a str, f64>,
     outcomes: Outcomes,
     sessions: SessionCounts,
+    good: GoodCounts,
     window_s: Option<f64>,
 }
 
@@ -241,6 +266,15 @@ impl Phase<'_> {
             }
             PhaseFact::Throughput => Some(self.outcomes.succeeded as f64 / self.window_s?),
             PhaseFact::Window => self.window_s,
+            // Without objectives, nothing is good or bad.
+            PhaseFact::Good => (self.good.judged > 0).then_some(self.good.good as f64),
+            PhaseFact::Goodput => (self.good.judged > 0)
+                .then_some(self.good.good as f64)
+                .zip(self.window_s)
+                .map(|(good, s)| good / s),
+            PhaseFact::GoodShare => {
+                (self.good.judged > 0).then(|| self.good.good as f64 / self.good.judged as f64)
+            }
             // Without dialogues, there is nothing to be said of them.
             PhaseFact::Sessions => (self.sessions.begun > 0).then_some(self.sessions.begun as f64),
             PhaseFact::CompleteSessions => (self.sessions.begun > 0).then_some(self.sessions.complete as f64),

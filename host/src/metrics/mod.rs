@@ -9,8 +9,10 @@ pub(crate) mod catalogue;
 pub(crate) mod client;
 mod columns;
 mod counting;
+mod fairness;
 mod first_reads;
 mod inter_token;
+pub(crate) mod objectives;
 mod outcome;
 mod per_request;
 mod pooled;
@@ -27,10 +29,11 @@ pub(crate) use aggregate::Aggregator;
 pub(crate) use catalogue::Metric;
 pub(crate) use client::{ClientReport, Verdict};
 pub(crate) use counting::{Counting, Tally};
+pub(crate) use fairness::Fairness;
 pub(crate) use inter_token::Basis;
 pub(crate) use outcome::Outcomes;
 pub(crate) use quantile::Distribution;
-pub(crate) use results::{Measured, PhaseResults, Results, RunResults, TokenSource};
+pub(crate) use results::{ClassResults, Measured, PhaseResults, Results, RunResults, TokenSource};
 pub(crate) use sessions::{Session, Sessions};
 pub(crate) use span::{PhaseCounts, PhaseSpan};
 
@@ -68,6 +71,14 @@ impl MetricTable {
     /// The statistics of one metric.
     pub(crate) fn get(&self, tag: &str) -> Option<Stats> {
         self.rows().find(|(metric, _)| metric.tag == tag).map(|(_, stats)| stats)
+    }
+
+    /// The 99th percentile of one metric.
+    pub(crate) fn p99(&self, tag: &str) -> Option<f64> {
+        match self.get(tag)? {
+            Stats::Distribution(values) => values.percentile("p99"),
+            Stats::Scalar(_) => None,
+        }
     }
 
     /// The headline of one metric.

@@ -43,6 +43,22 @@ pub(crate) struct Results {
     pub(crate) counting: Counting,
 }
 
+/// The numbers of one class in all measured phases.
+#[derive(Clone, Debug)]
+pub(crate) struct ClassResults {
+    pub(crate) results: Results,
+    /// Sessions that sent a request.
+    pub(crate) sessions: u64,
+}
+
+impl ClassResults {
+    /// Requests that were tried.
+    pub(crate) fn requests(&self) -> u64 {
+        let outcomes = self.results.outcomes;
+        outcomes.completed() + outcomes.cancelled + outcomes.overflowed
+    }
+}
+
 /// The numbers of one phase.
 #[derive(Clone, Debug)]
 pub(crate) struct PhaseResults {

@@ -8,8 +8,8 @@ use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 use crate::{
     config::redact,
     plan::{
-        CacheBust, ConnectionReuse, ContextConfig, DatasetConfig, DialogueConfig, LengthLaw, Load, Phase,
-        Plan, Ramp, ReplyPolicy, Role, Rules, SequenceLaw, SequenceLengths, ServerMetricsConfig,
+        CacheBust, Classes, ConnectionReuse, ContextConfig, DatasetConfig, DialogueConfig, LengthLaw, Load,
+        Phase, Plan, Ramp, ReplyPolicy, Role, Rules, SequenceLaw, SequenceLengths, ServerMetricsConfig,
         ServicesConfig, StopRule, Target, TlsConfig, TokenizerChoice, TransportKind, media::MediaConfig,
     },
     plugin::UsedPlugin,
@@ -127,6 +127,8 @@ pub(crate) fn config() -> Plan {
         deadline_s: None,
         replies: ReplyPolicy::Live,
         cache_bust: CacheBust::default(),
+        classes: Classes::default(),
+        goodput: Vec::new(),
         is_recorded: false,
     }
 }

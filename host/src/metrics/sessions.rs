@@ -11,6 +11,8 @@ const NS_PER_MS: f64 = 1e6;
 pub(crate) struct Session {
     /// Name of its script.
     pub(crate) conversation_id: String,
+    /// Number of its class.
+    pub(crate) class: u32,
     /// Requests of its script that it plays.
     pub(crate) steps: u32,
     /// Those that succeeded.
@@ -99,6 +101,7 @@ impl Session {
         self.in_flight.push((instants.sent.unwrap_or(instants.started), instants.end));
         if is_first {
             self.conversation_id.clone_from(&record.conversation_id);
+            self.class = record.class;
             self.steps = record.steps;
             self.skipped = record.skipped_steps;
             self.left_out = record.left_steps;

@@ -107,6 +107,9 @@ pub(crate) fn plan_target(plan: &Plan, metadata: &EndpointMetadata) -> Result<Ar
     let path = path.map(String::as_str);
     // A transcript of silence has no words.
     let owes_text = metadata.produces_tokens && !metadata.requires_audio;
-    let plan = TargetPlan::new(&plan.target, path, metadata.stream_framing, owes_text)?;
-    Ok(Arc::new(plan.with_sample(SampleContent::of(metadata)).repeating_tool_calls(metadata.supports_tools)))
+    let target = TargetPlan::new(&plan.target, path, metadata.stream_framing, owes_text)?;
+    let target = target.with_classes(&plan.classes);
+    Ok(Arc::new(
+        target.with_sample(SampleContent::of(metadata)).repeating_tool_calls(metadata.supports_tools),
+    ))
 }

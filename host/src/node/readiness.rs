@@ -10,7 +10,7 @@ use std::{
 
 use super::aside;
 use crate::{
-    clock::{Clock, as_ns},
+    clock::{Clock, RunNs, as_ns},
     config::{redact, url},
     dataset::Script,
     explain::Explain,
@@ -108,7 +108,11 @@ pub(crate) fn await_model(
             priority: Arc::default(),
         };
         let timeout = timeout(plan, clock);
-        wait_for_model(&wire, script, timeout, clock).await
+        let deadline = clock.now().saturating_add(as_ns(timeout));
+        for class in plan.classes.one_of_each_model() {
+            wait_for_model(&wire, script, class, Limit { timeout, deadline }).await?;
+        }
+        Ok(())
     })
 }
 
@@ -156,18 +160,26 @@ fn connect_to(host: &str, port: u16, timeout: Duration) -> io::Result<()> {
     Err(last)
 }
 
-/// Repeats a one-token request until it succeeds or `timeout` is over.
+/// How long all models may take together.
+#[derive(Clone, Copy)]
+struct Limit {
+    timeout: Duration,
+    /// When that is over.
+    deadline: RunNs,
+}
+
+/// Repeats a one-token request for the model of a class until it succeeds or the time is over.
 async fn wait_for_model(
     wire: &Wire,
     script: &Script,
-    timeout: Duration,
-    clock: Clock,
+    class: u32,
+    Limit { timeout, deadline }: Limit,
 ) -> Result<(), ReadinessError> {
+    let clock = wire.clock;
     let mut pacer = Pacer::new(clock);
-    let deadline = clock.now().saturating_add(as_ns(timeout));
     let mut probe = script.clone();
     probe.steps[0].max_tokens = Some(1);
-    let probe = Session::new(0, Arc::new(probe), ReplyPolicy::Live).first();
+    let probe = Session::new(0, Arc::new(probe), ReplyPolicy::Live).of_class(class).first();
     let mut last = "no response at all".to_owned();
     loop {
         match tokio::time::timeout_at(clock.instant(deadline), attempt(wire, &probe)).await {

@@ -193,7 +193,8 @@ impl Serving {
         let Equipped { plan, .. } = self.equipped()?;
         let tokenizer = counts.then(|| Tokenizer::of_plan(&plan).map(Arc::new)).transpose()?;
         let seed = Seed::new(plan.random_seed);
-        Ok(Arc::new(dataset::open(&plan.dataset, plan.replay(), tokenizer.as_ref(), seed)?.source))
+        let opened = dataset::open(&plan.dataset, plan.replay(), tokenizer.as_ref(), seed)?;
+        Ok(Arc::new(opened.source.dealt(&plan.classes, seed)))
     }
 
     fn probe(&self) -> Result<(), NodeError> {
@@ -207,7 +208,9 @@ impl Serving {
         let Equipped { plan, target, clock } = self.equipped()?;
         let Self { uplink, hosted, listed, generated, .. } = self;
         let endpoint = hosted.endpoint().clone();
-        let source = generated.unwrap_or_else(|| Arc::new(Source::listed(listed.finish())));
+        let seed = Seed::new(plan.random_seed);
+        let listed = || Arc::new(Source::listed(listed.finish()).dealt(&plan.classes, seed));
+        let source = generated.unwrap_or_else(listed);
         redact::learn(source.secrets());
         let equipment = Equipment { clock, endpoint, target, source, sink: uplink };
         Ok(WorkerPool::start(&plan, &equipment, hosted)?)

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::deal::Deal;
+
 /// A normal law over positive integers, of tokens but for a number of passages. A standard deviation of 0 gives the mean every time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LengthLaw {
@@ -63,6 +65,13 @@ pub(crate) enum SequenceLengths {
         /// At least one; their shares are above 0 together.
         pairs: Vec<LengthPair>,
     },
+    /// Each class of sessions has its own.
+    ByClass {
+        /// Which session is of which class.
+        deal: Deal,
+        /// By the number of the class. At least one.
+        classes: Vec<SequenceLengths>,
+    },
 }
 
 /// A kind of requests in a mix.
@@ -106,6 +115,7 @@ impl SequenceLengths {
         match self {
             Self::Apart { osl, .. } => osl.is_some(),
             Self::Mix { .. } => true,
+            Self::ByClass { classes, .. } => classes.iter().any(Self::have_output),
         }
     }
 
@@ -114,6 +124,7 @@ impl SequenceLengths {
         match self {
             Self::Apart { isl, .. } => isl.rarely_above(),
             Self::Mix { pairs } => pairs.iter().map(|pair| pair.isl.rarely_above()).fold(0.0, f64::max),
+            Self::ByClass { classes, .. } => classes.iter().map(Self::input_rarely_above).fold(0.0, f64::max),
         }
     }
 }

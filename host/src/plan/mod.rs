@@ -4,12 +4,15 @@
 //! sessions, a phase has an end, a grace period has a duration before it.
 
 mod cache_bust;
+mod classes;
 mod content;
+mod deal;
 mod dialogue;
 mod length;
 mod load;
 pub(crate) mod lossy;
 pub(crate) mod media;
+mod objective;
 mod phase;
 mod ramp;
 mod replay;
@@ -24,10 +27,13 @@ use std::{path::PathBuf, time::Duration};
 
 pub(crate) use self::{
     cache_bust::{CacheBust, CacheBustTarget},
+    classes::{Class, ClassKind, Classes},
     content::{DatasetConfig, Encoding, FileFormat, ReplyPolicy, TokenizerChoice},
+    deal::{Deal, DealOrder},
     dialogue::{ContextConfig, DialogueConfig, PrefixPool, SystemPrompt},
     length::{LengthLaw, LengthPair, ObservedLength, SequenceLaw, SequenceLengths, log_deviation},
     load::{Law, Limit, Load, Smoothness, Users},
+    objective::{MetricFacts, Objective},
     phase::{DEFAULT_DRAIN_S, Phase, Role},
     ramp::{Level, Piece, Ramp, RampError},
     replay::{RecordedTiming, Replay, StepTiming},
@@ -77,6 +83,10 @@ pub(crate) struct Plan {
     pub(crate) replies: ReplyPolicy,
     /// What keeps a server's prefix cache from knowing conversations.
     pub(crate) cache_bust: CacheBust,
+    /// What kinds of sessions there are; none where all are alike.
+    pub(crate) classes: Classes,
+    /// What a good request keeps to; nothing is judged without any.
+    pub(crate) goodput: Vec<Objective>,
 }
 
 impl Plan {

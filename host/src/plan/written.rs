@@ -14,9 +14,11 @@ use serde::{Deserialize, Serialize};
 use super::{
     Plan,
     cache_bust::CacheBust,
+    classes::Classes,
     content::{DatasetConfig, ReplyPolicy, TokenizerChoice},
     load::{Law, Limit, Load, Smoothness, Users},
     lossy,
+    objective::Objective,
     phase::{DEFAULT_DRAIN_S, Phase, Role},
     ramp::Ramp,
     replay::Replay,
@@ -71,6 +73,10 @@ pub(crate) struct WrittenPlan {
     replies: ReplyPolicy,
     #[serde(default, skip_serializing_if = "CacheBust::is_none")]
     cache_bust: CacheBust,
+    #[serde(default, skip_serializing_if = "Classes::is_empty")]
+    classes: Classes,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    goodput: Vec<Objective>,
 }
 
 fn default_drain_s() -> f64 {
@@ -146,6 +152,8 @@ impl WrittenPlan {
             deadline_s: plan.deadline_s,
             replies: plan.replies,
             cache_bust: plan.cache_bust,
+            classes: plan.classes,
+            goodput: plan.goodput,
         }
     }
 
@@ -173,6 +181,8 @@ impl WrittenPlan {
             deadline_s: self.deadline_s,
             replies: self.replies,
             cache_bust: self.cache_bust,
+            classes: self.classes,
+            goodput: self.goodput,
         })
     }
 }

@@ -46,6 +46,7 @@ pub(crate) fn build(finished: Finished, recipe: Recipe) -> (Record, Option<Texts
         request_id: finished.request_id,
         phase: finished.phase,
         session_num: finished.session_num,
+        class: finished.content.class,
         conversation_id: finished.content.script,
         turn_index: finished.content.step,
         steps: if finished.content.steps > 1 { finished.content.steps } else { 0 },

@@ -45,6 +45,9 @@ pub(crate) struct Record {
     pub(crate) phase: u32,
     /// Number of its credit in the phase, from 0.
     pub(crate) session_num: u64,
+    /// Number of its session's class, from 0.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) class: u32,
     /// The conversation it belongs to.
     pub(crate) conversation_id: String,
     /// Its turn in the conversation, from 0.

@@ -115,13 +115,13 @@ impl Chunk {
         lens: &Lens,
         measured: &mut Measured,
     ) -> serde_json::Result<()> {
-        self.aggregator.record(record, measured);
+        let is_good = self.aggregator.record(record, measured);
         let kind = self.aggregator.kind_of(record.phase);
         let lines = match kind {
             PhaseKind::Profiling => &mut self.profiled,
             PhaseKind::Warmup => &mut self.warmup,
         };
-        lens.style.write(record, kind, measured, lines)?;
+        lens.style.write(record, kind, is_good, measured, lines)?;
         // A request that prony has cancelled has not failed: it is counted by itself.
         if let Some(failure) = record.outcome.failure() {
             self.errors.entry(record.phase).or_default().record(failure, at);

@@ -302,6 +302,7 @@ impl<'a, 'b> Pass<'a, 'b> {
             ClientReport { process: self.end.as_ref().and_then(|end| end.usage), ..self.aggregator.client() };
         let phases: Vec<PhaseSpan> = self.aggregator.phases().collect();
         let by_url = self.aggregator.results_by_url();
+        let by_class = self.aggregator.results_by_class();
         let (files, lines, aggregator) = (self.files, [self.profiled, self.warmup], self.aggregator);
         // Where there are files of an older report, to put these in their place takes as long as all percentiles.
         let ((), results) =
@@ -328,6 +329,7 @@ impl<'a, 'b> Pass<'a, 'b> {
             profiling: results.measured,
             by_phase: by_phase(results.phases, &self.errors),
             by_url,
+            by_class,
             sessions: results.sessions,
             messages: self.messages,
             client,

@@ -2,28 +2,37 @@
 //!
 //! `AIPerf` writes two tables into one file, which no library reads. Here, a metric that is one number has it in the
 //! column `avg`, as in the summary in JSON, and its other cells are empty. Floats are lossless. Compatibility: columns
-//! are only ever added at the end; read them by name.
+//! are only ever added at the end; read them by name. A run with classes has a column `class`, which is empty in the rows of
+//! the whole run; the rows of the classes come behind them.
 
 use std::io::{self, Write};
 
-use super::model::Report;
-use crate::metrics::{Distribution, Metric, Stats};
+use super::{by_class, model::Report};
+use crate::metrics::{Distribution, Metric, Results, Stats};
 
 const PERCENTILES_IN_ORDER: [&str; 9] = ["p1", "p5", "p10", "p25", "p50", "p75", "p90", "p95", "p99"];
 
 /// Writes the summary.
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let mut rows = csv::Writer::from_writer(out);
+    let has_classes = !report.by_class.is_empty();
     rows.write_record(
         ["Metric", "avg", "min", "max", "sum"]
             .into_iter()
             .chain(PERCENTILES_IN_ORDER)
-            .chain(["std", "p99.9", "count", "tag", "unit"]),
+            .chain(["std", "p99.9", "count", "tag", "unit"])
+            .chain(has_classes.then_some("class")),
     )?;
-    for (metric, stats) in report.profiling.table.rows() {
-        rows.write_record(row(metric, stats))?;
+    for mut cells in rows_of(&report.profiling) {
+        cells.extend(has_classes.then(String::new));
+        rows.write_record(cells)?;
     }
+    by_class::rows(report, rows_of, &mut rows)?;
     rows.flush()
+}
+
+fn rows_of(results: &Results) -> Vec<Vec<String>> {
+    results.table.rows().map(|(metric, stats)| row(metric, stats)).collect()
 }
 
 fn row(metric: &Metric, stats: Stats) -> Vec<String> {

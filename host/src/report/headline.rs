@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use prony_plugin_api::message::PhaseKind;
 
-use super::{model::Report, token_warnings};
+use super::{by_class, model::Report, token_warnings};
 use crate::{
     config::url,
     metrics::TokenSource,
-    plan::{CacheBust, CacheBustTarget},
+    plan::{CacheBust, CacheBustTarget, ClassKind},
     record::settings::{CONSTANT, GAMMA, POISSON, PhaseSettings, REPLAY, RunSettings, USERS},
     screen::counted,
 };
@@ -21,7 +21,7 @@ pub(super) fn lines(report: &Report) -> Vec<(&'static str, String)> {
         return vec![measured];
     }
     let settings = &report.header.settings;
-    let mut lines = vec![("model", settings.model.clone()), ("endpoint", endpoint(settings))];
+    let mut lines = vec![("model", models(settings)), ("endpoint", endpoint(settings))];
     let proxies = proxies(settings);
     lines.push(("target", settings.urls.iter().map(|url| url::typed(url)).collect::<Vec<_>>().join(", ")));
     lines.extend((!proxies.is_empty()).then(|| ("proxy", proxies.join(", "))));
@@ -29,6 +29,9 @@ pub(super) fn lines(report: &Report) -> Vec<(&'static str, String)> {
     lines.extend(profiling.map(|phase| ("load", load(phase))));
     let sessions = settings.sessions.as_ref().filter(|_| !report.sessions.is_empty());
     lines.extend(sessions.map(|sessions| ("sessions", sessions.in_words())));
+    lines.extend(by_class::in_words(settings).map(|text| (classes(settings), text)));
+    let goodput = Some(&settings.goodput).filter(|goodput| !goodput.is_empty());
+    lines.extend(goodput.map(|goodput| ("good", by_class::objectives(goodput))));
     lines.extend(cache_bust(settings).map(|text| ("marker", text)));
     lines.push(measured);
     lines.push(("seed", settings.random_seed.to_string()));
@@ -36,6 +39,28 @@ pub(super) fn lines(report: &Report) -> Vec<(&'static str, String)> {
         lines.push(("tokens", tokens(report)));
     }
     lines
+}
+
+/// The models that requests ask for, each once.
+pub(super) fn models(settings: &RunSettings) -> String {
+    let mut models: Vec<&str> = asked_models(settings).collect();
+    let mut seen = HashSet::new();
+    models.retain(|model| seen.insert(*model));
+    models.join(", ")
+}
+
+/// The model that requests of each class ask for; that of the run where there are no classes.
+pub(super) fn asked_models(settings: &RunSettings) -> impl Iterator<Item = &str> {
+    let classes = settings.classes.list.iter().map(|class| settings.model_of(class));
+    let of_run = settings.classes.is_empty().then_some(settings.model.as_str());
+    classes.chain(of_run)
+}
+
+fn classes(settings: &RunSettings) -> &'static str {
+    match settings.classes.kind {
+        ClassKind::Class => "classes",
+        ClassKind::Model => "shares",
+    }
 }
 
 /// What keeps conversations out of the server's prefix cache, if anything does.

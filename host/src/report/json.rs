@@ -9,7 +9,7 @@ use prony_plugin_api::message::PhaseKind;
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{by_url, errors::ErrorGroup, model::Report, values::metrics, warnings};
+use super::{by_class, by_url, errors::ErrorGroup, model::Report, values::metrics, warnings};
 use crate::{
     metrics::{Counting, Metric, PhaseSpan, Stats, Tally},
     plan::Role,
@@ -76,6 +76,14 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     set("error_summary", errors(&report.errors));
     if !report.by_url.is_empty() {
         set("targets", by_url::summary(report));
+    }
+    if !report.by_class.is_empty() {
+        set("class_kind", json!(header.settings.classes.kind));
+        set("classes", by_class::summary(report));
+        set("fairness", by_class::fairness(report).into());
+    }
+    if !header.settings.goodput.is_empty() {
+        set("objectives", json!(header.settings.goodput));
     }
     if !report.strangers.is_empty() {
         set("other_load", serde_json::to_value(&report.strangers)?);

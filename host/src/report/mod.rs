@@ -5,6 +5,7 @@
 //! was made: the journal of a run that was killed is as good as any other, up to where it ends.
 
 pub(crate) mod artifacts;
+mod by_class;
 mod by_url;
 mod chunk;
 mod collect;

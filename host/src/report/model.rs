@@ -6,7 +6,7 @@ use prony_plugin_api::message::PhaseKind;
 
 use super::{errors::ErrorGroup, messages::Messages, server_metrics::OtherClient};
 use crate::{
-    metrics::{ClientReport, PhaseCounts, PhaseSpan, Results, Sessions},
+    metrics::{ClassResults, ClientReport, PhaseCounts, PhaseSpan, Results, Sessions},
     plan::Role,
     plugin::UsedPlugin,
     record::{RunEnd, RunHeader, journal::Damage},
@@ -24,6 +24,8 @@ pub(crate) struct Report {
     pub(crate) by_phase: Vec<PhaseReport>,
     /// The numbers of the profiling phases for each base URL, where there are several.
     pub(crate) by_url: Vec<Results>,
+    /// The same for each class, by its number, where there are classes.
+    pub(crate) by_class: Vec<ClassResults>,
     /// Metrics pages whose servers had more to do than prony gave them.
     pub(crate) strangers: Vec<OtherClient>,
     /// Sessions of several requests.

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     metrics::Measured,
+    plan::Class,
     record::{Record, RunHeader},
     request::target::place_of,
 };
@@ -24,6 +25,8 @@ pub(super) struct LineStyle {
     wall_start_ns: u64,
     /// Base URLs, where there are several.
     urls: Arc<[String]>,
+    /// Of each class its name and its model, where there are classes.
+    classes: Arc<[(String, String)]>,
     /// Write traces, of requests in this protocol.
     traced: Option<Protocol>,
 }
@@ -33,10 +36,17 @@ impl LineStyle {
     pub(super) fn of(header: &RunHeader) -> Self {
         let protocol = if header.settings.http2 { Protocol::Http2 } else { Protocol::Http1 };
         let traced = header.settings.export_http_trace.then_some(protocol);
-        Self { wall_start_ns: header.wall_start_ns, urls: by_url::names(header).into(), traced }
+        let settings = &header.settings;
+        let class = |class: &Class| (class.name.clone(), settings.model_of(class).to_owned());
+        Self {
+            wall_start_ns: header.wall_start_ns,
+            urls: by_url::names(header).into(),
+            classes: settings.classes.list.iter().map(class).collect(),
+            traced,
+        }
     }
 
-    /// Appends one request's line.
+    /// Appends the line of a request, which is a good one or not, if that is judged.
     ///
     /// # Errors
     /// A bug of ours: a line that is no JSON.
@@ -44,15 +54,24 @@ impl LineStyle {
         &self,
         record: &Record,
         kind: PhaseKind,
+        is_good: Option<bool>,
         measured: &Measured,
         lines: &mut Vec<u8>,
     ) -> serde_json::Result<()> {
-        let metadata =
-            Metadata { target_url: self.url_of(record), ..Metadata::of(record, kind, self.wall_start_ns) };
+        let class = self.classes.get(record.class as usize);
+        let metadata = Metadata {
+            target_url: self.url_of(record),
+            class: class.map(|(name, _)| name.as_str()),
+            requested_model: class.map(|(_, model)| model.as_str()),
+            ..Metadata::of(record, kind, self.wall_start_ns)
+        };
         lines.extend_from_slice(b"{\"metadata\":");
         serde_json::to_writer(&mut *lines, &metadata)?;
         lines.extend_from_slice(b",\"metrics\":");
         line_metrics::append(measured, &record.chunk_gaps_ns, lines)?;
+        if let Some(is_good) = is_good {
+            lines.extend_from_slice(if is_good { b",\"good\":true" } else { b",\"good\":false" });
+        }
         if let Some(protocol) = self.traced {
             lines.extend_from_slice(b",\"trace_data\":");
             serde_json::to_writer(&mut *lines, &Trace::of(record, self.wall_start_ns, protocol))?;
@@ -82,6 +101,12 @@ struct Metadata<'a> {
     /// The base URL that it was sent to, where there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     target_url: Option<&'a str>,
+    /// Name of its class, where there are classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<&'a str>,
+    /// The model that it asked for, where there are classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requested_model: Option<&'a str>,
     /// When the schedule wanted it sent.
     credit_issued_ns: u64,
     /// When work on it began, before a connection was opened: AIPerf's meaning.
@@ -136,6 +161,8 @@ impl<'a> Metadata<'a> {
             conversation_id: &record.conversation_id,
             turn_index: record.turn_index,
             target_url: None,
+            class: None,
+            requested_model: None,
             credit_issued_ns: wall(instants.scheduled),
             request_start_ns: wall(instants.started),
             request_sent_ns: instants.sent.map(wall),

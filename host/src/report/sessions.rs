@@ -25,7 +25,7 @@ fn line(report: &Report, phase: u32, number: u64, session: &Session) -> Value {
     let metrics: Map<String, Value> = catalogue::of_session(session)
         .map(|(metric, value)| (metric.tag.to_owned(), json!({ "value": Exact(value), "unit": metric.unit })))
         .collect();
-    json!({
+    let mut line = json!({
         "session_num": number,
         "conversation_id": session.conversation_id,
         "phase_index": phase,
@@ -40,5 +40,9 @@ fn line(report: &Report, phase: u32, number: u64, session: &Session) -> Value {
         "session_start_ns": report.wall_ns(session.start_ns),
         "session_end_ns": report.wall_ns(session.end_ns),
         "metrics": metrics,
-    })
+    });
+    if let Some(class) = report.header.settings.classes.name(session.class) {
+        line["class"] = class.into();
+    }
+    line
 }

@@ -1,5 +1,7 @@
 //! What a reader must know before believing the numbers: a sentence for each doubt.
 
+use std::collections::BTreeSet;
+
 use prony_plugin_api::message::PhaseKind;
 
 use super::{file_names, headline, model::Report, token_warnings};
@@ -24,6 +26,7 @@ pub(super) fn warnings(report: &Report) -> Vec<String> {
         some_failed(report),
         some_cancelled(report),
         other_model(report),
+        unmeasured_objective(report),
     ];
     let remarks = report.client.remarks.iter().cloned();
     let doubts = doubts.into_iter().flatten().chain(remarks).chain(token_warnings::warnings(report));
@@ -159,18 +162,37 @@ fn some_cancelled(report: &Report) -> Option<String> {
     })
 }
 
+/// An objective about something that no request had makes none of them good.
+fn unmeasured_objective(report: &Report) -> Option<String> {
+    let settings = &report.header.settings;
+    let of_classes = settings.classes.list.iter().filter_map(|class| class.goodput.as_deref());
+    let objectives = std::iter::once(settings.goodput.as_slice()).chain(of_classes).flatten();
+    let tags: BTreeSet<&str> = objectives.map(|objective| objective.metric.as_str()).collect();
+    let unmeasured: Vec<&str> =
+        tags.into_iter().filter(|tag| report.profiling.table.get(tag).is_none()).collect();
+    (report.profiling.outcomes.succeeded > 0 && !unmeasured.is_empty()).then(|| {
+        format!(
+            "no request has a `{}`, which is an objective: no request can be good",
+            unmeasured.join("` or a `")
+        )
+    })
+}
+
 /// Some servers add the revision that they run: `org/model@main`.
 fn is_same_model(asked: &str, reported: &str) -> bool {
     reported.strip_prefix(asked).is_some_and(|rest| rest.is_empty() || rest.starts_with('@'))
 }
 
 fn other_model(report: &Report) -> Option<String> {
-    let asked = &report.header.settings.model;
-    let is_other = |model: &str| !report.is_header_lost && !is_same_model(asked, model);
+    let settings = &report.header.settings;
+    let is_asked = |model: &str| headline::asked_models(settings).any(|asked| is_same_model(asked, model));
+    let is_other = |model: &str| !report.is_header_lost && !is_asked(model);
     let others = || report.models_seen.iter().filter(|(model, _)| is_other(model));
     let names: Vec<String> = others().map(|(model, _)| format!("`{model}`")).collect();
     let (count, all): (u64, u64) =
         (others().map(|(_, count)| count).sum(), report.models_seen.values().sum());
-    (!names.is_empty())
-        .then(|| format!("the server ran {} for {count} of {all} requests, not `{asked}`", names.join(", ")))
+    (!names.is_empty()).then(|| {
+        let asked = headline::models(settings).replace(", ", "` or `");
+        format!("the server ran {} for {count} of {all} requests, not `{asked}`", names.join(", "))
+    })
 }

@@ -104,6 +104,9 @@ pub(crate) struct Finished {
 pub(crate) struct Content {
     /// Name of its script.
     pub(crate) script: String,
+    /// The number of its session's class, from 0.
+    #[serde(default)]
+    pub(crate) class: u32,
     /// Its step in the script, from 0.
     pub(crate) step: u32,
     /// Steps that its session plays.
@@ -131,6 +134,7 @@ impl Content {
         let past = &turn.past;
         Self {
             script: place.script.to_owned(),
+            class: turn.class,
             step: place.number,
             steps: turn.steps(),
             skipped: turn.skipped(),

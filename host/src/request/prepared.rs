@@ -65,12 +65,12 @@ pub(crate) fn prepare(
         });
     }
     let payload = target.sample.as_ref().zip(payload::of(step));
-    let extra_json = target.merge_extra(&step.extra_json);
+    let extra_json = target.merge_extra(turn.class, &step.extra_json);
     let facts_json = target.facts(turn, unix_time_s);
     let mut draft = Draft { request_id, ..Draft::default() };
     with_messages(turn, payload.map(|(sample, _)| sample.parts()), |messages| {
         let view = TurnView {
-            model: &target.model,
+            model: target.model_of(turn.class),
             messages,
             max_tokens: step.max_tokens,
             streaming: target.streaming,

@@ -15,7 +15,7 @@ use crate::config::{
     redact::{self, Redactor},
     url::url_for,
 };
-use crate::plan::{ConnectionReuse, Secret, Target, TransportKind};
+use crate::plan::{Class, Classes, ConnectionReuse, Secret, Target, TransportKind};
 use crate::session::Turn;
 
 /// What all requests of a run have in common, worked out once.
@@ -60,10 +60,24 @@ pub(crate) struct TargetPlan {
     path: String,
     extra: serde_json::Map<String, serde_json::Value>,
     extra_json: String,
+    /// What requests of each class have in place of `model` and `extra`, where there are classes.
+    classes: Vec<ClassTarget>,
     default_headers: HeaderMap,
     fixed_path: bool,
     /// Finds what must not stand in a report even when a server repeats it.
     redactor: Redactor,
+}
+
+/// The body field that vLLM and `SGLang` schedule by.
+/// Sources: <https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html>,
+/// <https://docs.sglang.ai/advanced_features/server_arguments.html> (`--enable-priority-scheduling`).
+const PRIORITY: &str = "priority";
+
+/// What the requests of a class have in common.
+struct ClassTarget {
+    model: String,
+    extra: serde_json::Map<String, serde_json::Value>,
+    extra_json: String,
 }
 
 impl TargetPlan {
@@ -136,10 +150,28 @@ impl TargetPlan {
             path: path.to_owned(),
             extra: target.extra_inputs.clone(),
             extra_json: serde_json::Value::Object(target.extra_inputs.clone()).to_string(),
+            classes: Vec::new(),
             default_headers: headers::default_headers(target.streaming.then_some(framing)),
             fixed_path: target.custom_endpoint.is_some(),
             redactor: redactor(target),
         })
+    }
+
+    /// The same, for sessions of these classes.
+    pub(crate) fn with_classes(mut self, classes: &Classes) -> Self {
+        let class = |class: &Class| {
+            let model = class.model.clone().unwrap_or_else(|| self.model.clone());
+            let mut extra = self.extra.clone();
+            extra.extend(class.priority.map(|priority| (PRIORITY.to_owned(), priority.into())));
+            ClassTarget { model, extra_json: serde_json::Value::Object(extra.clone()).to_string(), extra }
+        };
+        self.classes = classes.list.iter().map(class).collect();
+        self
+    }
+
+    /// The model name of requests of the class with this number.
+    pub(super) fn model_of(&self, class: u32) -> &str {
+        self.classes.get(class as usize).map_or(&self.model, |class| &class.model)
     }
 
     /// The same, for an endpoint that writes tool calls into a request, or does not.
@@ -218,14 +250,17 @@ impl TargetPlan {
     }
 
     /// The run's extra inputs with a turn's own on top, as the text of a JSON object.
-    pub(crate) fn merge_extra(&self, turn: &str) -> String {
+    pub(crate) fn merge_extra(&self, class: u32, turn: &str) -> String {
+        let of_class = self.classes.get(class as usize);
+        let (extra, extra_json) =
+            of_class.map_or((&self.extra, &self.extra_json), |class| (&class.extra, &class.extra_json));
         match serde_json::from_str::<serde_json::Map<_, _>>(turn) {
             Ok(own) => {
-                let mut merged = self.extra.clone();
+                let mut merged = extra.clone();
                 merged.extend(own);
                 serde_json::Value::Object(merged).to_string()
             }
-            Err(_) => self.extra_json.clone(),
+            Err(_) => extra_json.clone(),
         }
     }
 

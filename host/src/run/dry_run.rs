@@ -60,6 +60,9 @@ struct Line<'a> {
     session_num: u64,
     conversation_id: &'a str,
     turn_index: u32,
+    /// Name of its class, where there are classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<&'a str>,
     /// Seconds from the phase's start to the instant at which the schedule wants it sent; nothing where it waits for a slot or a
     /// response.
     due_s: Option<f64>,
@@ -169,7 +172,8 @@ impl Listing<'_> {
         let endpoint = self.endpoint.endpoint();
         let prepared = prepare(endpoint, self.target, turn, Some(phase.id), &name, unix_time_s)
             .map_err(ExecuteError::Unformatted)?;
-        let line = line(phase, turn, pace, &prepared);
+        let class = self.plan.classes.name(turn.class);
+        let line = Line { class, ..line(phase, turn, pace, &prepared) };
         let text = with_body(&line, &prepared.body).map_err(io::Error::from).map_err(ExecuteError::List)?;
         writeln!(self.out, "{}", self.redactor.mask(&text)).map_err(ExecuteError::List)
     }
@@ -206,6 +210,7 @@ fn line<'a>(phase: &'a Phase, turn: &'a Turn, pace: Option<Pace>, prepared: &'a 
         session_num: turn.session,
         conversation_id: step.script,
         turn_index: step.number,
+        class: None,
         due_s: due_ns(turn, pace).map(seconds),
         after: if is_first(turn) { &[] } else { &step.step.after },
         delay_s,

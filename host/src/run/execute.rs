@@ -24,7 +24,7 @@ use crate::{
     config::redact,
     dataset::{self, DatasetError, Opened, Purpose, Source, Tokenizer, TokenizerError},
     node::{self, LoadedEndpoint, Loading, NodeError},
-    plan::{DatasetConfig, Plan},
+    plan::{ClassKind, DatasetConfig, Plan},
     plugin::{Category, PluginError, Registry},
     record::{PolicyRecord, ProcessUsage, RunHeader, recorder::RecorderError, settings},
     seed::Seed,
@@ -229,14 +229,19 @@ pub(super) fn open_dataset(
     let replay = plan.replay();
     let is_marked = !plan.cache_bust.is_none();
     let has_extra_inputs = !plan.target.extra_inputs.is_empty();
-    let purpose =
-        Purpose { endpoint, name, streaming: plan.target.streaming, has_extra_inputs, is_marked, replay };
+    let streaming = plan.target.streaming;
+    let classes = match plan.classes.kind {
+        _ if plan.classes.is_empty() => None,
+        ClassKind::Class => Some("--class"),
+        ClassKind::Model => Some("--model"),
+    };
+    let purpose = Purpose { endpoint, name, streaming, has_extra_inputs, classes, is_marked, replay };
     let seed = Seed::new(plan.random_seed);
     let Opened { source, warnings } = dataset::open_for(purpose, &plan.dataset, tokenizer, seed)?;
     for warning in &warnings {
         observer.notice(warning);
     }
-    Ok(Arc::new(source))
+    Ok(Arc::new(source.dealt(&plan.classes, seed)))
 }
 
 /// The run's tokenizer, if anything in it is counted or generated in tokens.

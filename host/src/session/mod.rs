@@ -24,6 +24,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Session {
     number: u64,
+    class: u32,
     script: Arc<Script>,
     replies: ReplyPolicy,
     /// The steps that it plays. Those before them count as over, and those behind them never begin.
@@ -69,6 +70,8 @@ impl Default for Past {
 pub(crate) struct Turn {
     /// The session's place in the phase, from 0.
     pub(crate) session: u64,
+    /// The number of its class, from 0.
+    pub(crate) class: u32,
     /// The step's position in the script.
     pub(crate) position: usize,
     /// What was said before it.
@@ -131,7 +134,7 @@ impl Session {
     ) -> Self {
         let left = played.len();
         let skipped = played.start;
-        let mut session = Self { number, script, replies, played, steps: Vec::new(), left };
+        let mut session = Self { number, class: 0, script, replies, played, steps: Vec::new(), left };
         // Most sessions are single requests, and need no list.
         if session.script.steps.len() > 1 {
             session.steps = session.script.steps.iter().map(StepState::of).collect();
@@ -146,6 +149,11 @@ impl Session {
             session.over(turn, None);
         }
         session
+    }
+
+    /// The same, as a session of the class with this number.
+    pub(crate) fn of_class(self, class: u32) -> Self {
+        Self { class, ..self }
     }
 
     /// The first step, which waits for nothing.
@@ -225,7 +233,7 @@ impl Session {
             calls.and_then(|ids| tool_results::for_calls(ids, &self.script.steps[position].messages));
         let adapted = adapted.map(Arc::from);
         let (script, played) = (Arc::clone(&self.script), self.played.clone());
-        Turn { session: self.number, position, past, script, played, adapted }
+        Turn { session: self.number, class: self.class, position, past, script, played, adapted }
     }
 }
 

@@ -30,6 +30,6 @@ impl PhaseSessions {
             None => script,
         };
         let played = self.excerpts.steps(number, script.steps.len());
-        Session::of_part(number, script, self.replies, played)
+        Session::of_part(number, script, self.replies, played).of_class(source.class(position))
     }
 }

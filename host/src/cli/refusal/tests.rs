@@ -33,7 +33,11 @@ fn refusal_of(line: &str) -> (String, String) {
 }
 
 #[rstest]
-#[case("--goodput a:1", "`--goodput` of AIPerf is not supported yet", "`prony profile --help` lists")]
+#[case(
+    "--slice-duration 5",
+    "`--slice-duration` of AIPerf is not supported yet",
+    "`prony profile --help` lists"
+)]
 #[case(
     "-m m --dataset-sampling-strategy=random",
     "`--dataset-sampling-strategy` of AIPerf is not supported yet",

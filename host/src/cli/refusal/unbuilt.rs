@@ -36,7 +36,7 @@ const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
 #[rustfmt::skip]
 const WITHOUT_ALTERNATIVE: &[&str] = &[
     // Endpoint.
-    "--model-selection-strategy", "--per-chunk-usage",
+    "--per-chunk-usage",
     "--request-content-type", "--download-video-content", "--uuid-and-strip", "--wait-for-model-mode",
     "--wait-for-model-interval", "--reset-kv-cache", "--reset-kv-cache-path", "--reset-kv-cache-timeout-seconds",
     "--server-profiler", "--server-profiler-start-path", "--server-profiler-stop-path",
@@ -46,8 +46,6 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     // Input.
     "--hf-subset", "--hf-weka-dataset", "--dataset-filter", "--ignore-trace-delays", "--use-think-time-only",
     "--max-context-length", "--allow-dataset-wrap", "--trace-session-sample-ratio",
-    // Fixed schedule, goodput.
-    "--goodput",
     // Conversations.
     "--open-loop-strict", "--omit-kv-hints", "--force-min-tokens", "--no-force-min-tokens",
     // Prompts, prefixes, lengths.

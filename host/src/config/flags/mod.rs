@@ -7,6 +7,7 @@
 mod agents;
 mod arrival;
 mod choice;
+mod classes;
 mod dialogues;
 mod header_name;
 mod lengths;
@@ -26,9 +27,19 @@ use clap::Args;
 
 use self::choice::{DATASET, LOAD, OUTPUT, SERVICES, TARGET};
 pub(crate) use self::{
-    agents::AgentFlags, arrival::ArrivalFlags, choice::ChoiceParser, dialogues::DialogueFlags,
-    header_name::header_name, lengths::LengthFlags, media::MediaFlags, pattern::ArrivalPattern,
-    rankings::RankingsFlags, replay::ReplayFlags, users::UserFlags, warmup::WarmupFlags,
+    agents::AgentFlags,
+    arrival::ArrivalFlags,
+    choice::ChoiceParser,
+    classes::{ClassFlags, ModelStrategy},
+    dialogues::DialogueFlags,
+    header_name::header_name,
+    lengths::LengthFlags,
+    media::MediaFlags,
+    pattern::ArrivalPattern,
+    rankings::RankingsFlags,
+    replay::ReplayFlags,
+    users::UserFlags,
+    warmup::WarmupFlags,
 };
 use super::{
     policy::PluginPolicy,
@@ -42,10 +53,16 @@ use crate::plan::{ConnectionReuse, FileFormat, Grace, TransportKind};
 pub(crate) struct ProfileFlags {
     /// Name of the model.
     ///
-    /// It is put into the requests. Without it, the one that the server lists at /v1/models.
+    /// It is put into the requests. Without it, the one that the server lists at /v1/models. Several, repeated or separated by
+    /// commas, share the sessions, and the results have rows for each.
     #[arg(short, long, alias = "model-names", value_name = "NAME", value_delimiter = ',')]
     #[arg(help_heading = TARGET)]
     pub(crate) model: Vec<String>,
+
+    /// How several --model share the sessions: `round-robin` (each session takes the next one) or `random`; all requests of a
+    /// session ask for the same one [default: round-robin].
+    #[arg(long, value_name = "STRATEGY", value_parser = ChoiceParser::<ModelStrategy>::new(), help_heading = TARGET)]
+    pub(crate) model_selection_strategy: Option<ModelStrategy>,
 
     /// Base URL of the server [default: localhost:8000].
     ///
@@ -202,6 +219,10 @@ pub(crate) struct ProfileFlags {
     /// Users who send their requests at a pace of their own.
     #[command(flatten)]
     pub(crate) users: UserFlags,
+
+    /// Kinds of sessions, and what a good request is.
+    #[command(flatten)]
+    pub(crate) classes: ClassFlags,
 
     /// Number of requests to send [default: 10].
     ///
@@ -493,12 +514,19 @@ pub(crate) mod tests {
 
     /// Reads flags as `prony profile` does, from words separated by spaces.
     pub(crate) fn flags(line: &str) -> Result<ProfileFlags, clap::Error> {
+        flags_of(line.split_whitespace())
+    }
+
+    /// The same, from words that may have spaces.
+    pub(crate) fn flags_of<'a>(
+        words: impl IntoIterator<Item = &'a str>,
+    ) -> Result<ProfileFlags, clap::Error> {
         #[derive(Parser)]
         struct Profile {
             #[command(flatten)]
             flags: ProfileFlags,
         }
-        let words = ["profile"].into_iter().chain(line.split_whitespace());
+        let words = ["profile"].into_iter().chain(words);
         Profile::try_parse_from(words).map(|profile| profile.flags)
     }
 

@@ -54,6 +54,9 @@ pub(crate) fn plan(plan: &Plan, redactor: &Redactor) -> Redacted<Plan> {
         redactor.mask_in_place(address);
     }
     redactor.mask_in_place(&mut config.target.model);
+    let classes = config.classes.list.iter_mut();
+    let texts = classes.flat_map(|class| [&mut class.name].into_iter().chain(&mut class.model));
+    texts.for_each(|text| redactor.mask_in_place(text));
     config.target.headers.iter_mut().for_each(|(_, value)| redactor.mask_in_place(value));
     let inputs = config.target.extra_inputs.values_mut().chain(config.target.endpoint_options.values_mut());
     let options = config.services.options.iter_mut().map(|option| &mut option.value);
@@ -108,6 +111,8 @@ fn flag_value(flag: &str, value: &str) -> String {
             value.split(',').map(url).collect::<Vec<_>>().join(",")
         }
         "--custom-endpoint" => url(value),
+        // Their names are ours, and none of their values is a secret.
+        "--class" | "--goodput" => value.to_owned(),
         "--service-option" | "--endpoint-option" => option(value),
         _ if is_address(value) => url(value),
         _ => pair(value),

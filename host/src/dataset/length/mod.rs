@@ -22,6 +22,11 @@ pub(super) fn of_turn(conversation: u64, turn: u64) -> u64 {
     conversation.saturating_add(turn << TURN_BITS)
 }
 
+/// The number of the conversation of that turn.
+pub(super) fn conversation_of(number_of_turn: u64) -> u64 {
+    number_of_turn & ((1 << TURN_BITS) - 1)
+}
+
 /// Lengths by number: each is drawn from a random stream of its own, so that it does not depend on which others are asked
 /// for.
 #[derive(Clone, Debug)]

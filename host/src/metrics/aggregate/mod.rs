@@ -9,11 +9,12 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use prony_plugin_api::message::PhaseKind;
 
 use super::{
-    Measured, PhaseResults, Results, RunResults,
+    ClassResults, Measured, PhaseResults, Results, RunResults,
     catalogue::CATALOGUE,
     client::ClientReport,
     columns::Columns,
     first_reads::FirstReads,
+    objectives::Objectives,
     request::{LatencyOrigin, Request, TokenCounting},
     sessions::Sessions,
     span::{LATE_NS, PhaseSpan},
@@ -28,6 +29,31 @@ use crate::{
 /// What is measured of each base URL, where there are several.
 const OF_URLS: [&str; 2] = ["time_to_first_token", "request_latency"];
 
+/// What is measured of each class, where there are several.
+const OF_CLASSES: [&str; 21] = [
+    "time_to_first_token",
+    "time_to_first_token_from_schedule",
+    "request_latency",
+    "inter_token_latency",
+    "output_token_throughput_per_user",
+    "e2e_output_token_throughput",
+    "output_sequence_length",
+    "input_sequence_length",
+    "output_token_throughput",
+    "input_token_throughput",
+    "request_throughput",
+    "request_count",
+    "error_request_count",
+    "cancelled_request_count",
+    "request_error_rate",
+    "good_request_count",
+    "goodput",
+    "good_request_fraction",
+    "session_count",
+    "complete_session_count",
+    "session_duration",
+];
+
 /// What was asked of a phase, as far as it matters to its numbers.
 #[derive(Clone, Debug)]
 struct Asked {
@@ -35,6 +61,14 @@ struct Asked {
     /// Where the latency of its requests counts from.
     origin: LatencyOrigin,
     name: String,
+}
+
+/// What is kept of a class.
+#[derive(Clone, Debug)]
+struct OfClass {
+    columns: Columns,
+    /// Its sessions of one request each, until the others are added.
+    sessions: u64,
 }
 
 /// Collects the numbers of a run, or of some of its requests.
@@ -52,6 +86,9 @@ pub(crate) struct Aggregator {
     not_measured: Columns,
     /// Measured requests by the base URL that they went to, where there are several.
     by_url: Vec<Columns>,
+    /// Measured requests by their class, where there are several.
+    by_class: Vec<OfClass>,
+    objectives: Objectives,
     sessions: Sessions,
     /// How workers fared in measured phases.
     workers: Vec<WorkerUsage>,
@@ -73,6 +110,11 @@ impl Aggregator {
         let not_measured = columns(PhaseKind::Profiling);
         Self {
             by_url: vec![not_measured.clone().only(&OF_URLS); if urls > 1 { urls } else { 0 }],
+            by_class: {
+                let none = OfClass { columns: not_measured.clone().only(&OF_CLASSES), sessions: 0 };
+                vec![none; header.settings.classes.list.len()]
+            },
+            objectives: Objectives::of(&header.settings),
             counting: if header.settings.use_server_token_count {
                 TokenCounting::ServerOnly
             } else {
@@ -163,8 +205,8 @@ impl Aggregator {
         span
     }
 
-    /// A request is over. What it measured is in `measured` afterwards.
-    pub(crate) fn record(&mut self, record: &Record, measured: &mut Measured) {
+    /// A request is over. What it measured is in `measured` afterwards. Tells whether it is a good one, if there are objectives.
+    pub(crate) fn record(&mut self, record: &Record, measured: &mut Measured) -> Option<bool> {
         let origin = self.asked_of(record.phase).map_or(LatencyOrigin::Sent, |asked| asked.origin);
         let span = self.span_of(record);
         span.last_request_ns = span.last_request_ns.max(Some(record.instants.end));
@@ -175,17 +217,24 @@ impl Aggregator {
             span.late += u64::from(is_open && lateness > LATE_NS);
         }
         let request = Request { record, origin, counting: self.counting };
+        let is_good = self.objectives.is_good(&request);
         if self.kind_of(record.phase) == PhaseKind::Profiling {
             if record.outcome.is_ok() {
                 self.first_reads.record(record);
             }
             let place = place_of(record.session_num, self.by_url.len());
             if let Some(columns) = self.by_url.get_mut(place) {
-                columns.record(&request, measured);
+                columns.record(&request, is_good, measured);
+            }
+            if let Some(class) = self.by_class.get_mut(record.class as usize) {
+                // Those of several requests are counted at the end.
+                class.sessions += u64::from(record.steps <= 1);
+                class.columns.record(&request, is_good, measured);
             }
         }
-        self.columns_of(record.phase).record(&request, measured);
+        self.columns_of(record.phase).record(&request, is_good, measured);
         self.sessions.record(record, measured.iter().map(|(metric, value)| (metric.tag, *value)));
+        is_good
     }
 
     /// Takes in the requests of another collector, which began as a clone of this without any. Which of them saw which
@@ -206,6 +255,10 @@ impl Aggregator {
         for (columns, more) in self.by_url.iter_mut().zip(other.by_url) {
             columns.merge(more);
         }
+        for (class, more) in self.by_class.iter_mut().zip(other.by_class) {
+            class.columns.merge(more.columns);
+            class.sessions += more.sessions;
+        }
     }
 
     /// Every phase that began, in order.
@@ -218,6 +271,23 @@ impl Aggregator {
         let spans: Vec<PhaseSpan> = self.of_kind(PhaseKind::Profiling).collect();
         let window_s = window_s(&spans);
         self.by_url.iter_mut().map(|columns| columns.results(window_s)).collect()
+    }
+
+    /// Computes the numbers for each class, by its number; none where there are no classes.
+    pub(crate) fn results_by_class(&mut self) -> Vec<ClassResults> {
+        let spans: Vec<PhaseSpan> = self.of_kind(PhaseKind::Profiling).collect();
+        for (_, session) in spans.iter().flat_map(|span| self.sessions.of(span.index)) {
+            if let Some(class) = self.by_class.get_mut(session.class as usize) {
+                class.sessions += 1;
+                class.columns.record_session(session);
+            }
+        }
+        let window_s = window_s(&spans);
+        let results = |class: &mut OfClass| ClassResults {
+            results: class.columns.results(window_s),
+            sessions: class.sessions,
+        };
+        self.by_class.iter_mut().map(results).collect()
     }
 
     /// Computes the numbers of each phase that began, and those of all phases of a kind together.

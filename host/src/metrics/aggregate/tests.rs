@@ -6,6 +6,7 @@ use super::*;
 use crate::metrics::TokenSource;
 use crate::{
     metrics::{Distribution, Stats, catalogue::Source, sample},
+    plan::{Class, Objective},
     record::{Frame, Outcome},
 };
 
@@ -146,12 +147,16 @@ fn the_token_source_says_who_counted(
     assert_eq!(results.token_source, expected);
 }
 
-/// A run with a warm-up and two measured phases, the second of them an open loop, against two base URLs.
+/// A run with a warm-up and two measured phases, the second of them an open loop, against two base URLs, of two classes with an
+/// objective.
 fn header_of_several_phases() -> RunHeader {
     let mut header = sample::header();
     header.settings.urls.push("http://127.0.0.1:8001".into());
     let open = PhaseSettings { name: Some("second".into()), is_open_loop: true, ..PhaseSettings::default() };
     header.settings.phases.push(open);
+    header.settings.classes.list = vec![Class::default(), Class::default()];
+    header.settings.goodput =
+        vec![Objective { metric: "request_latency".into(), bound: 5000.0, at_least: false }];
     header
 }
 
@@ -169,6 +174,7 @@ fn began(header: &RunHeader) -> Aggregator {
 fn everything(mut aggregator: Aggregator) -> (String, Vec<f64>) {
     let phases: Vec<PhaseSpan> = aggregator.phases().collect();
     let (client, mut by_url) = (aggregator.client(), aggregator.results_by_url());
+    let by_class = aggregator.results_by_class();
     let mut results = aggregator.results();
     let of_phases = results.phases.iter_mut().map(|phase| &mut phase.results);
     let all = of_phases.chain([&mut results.measured]).chain(&mut results.warmup).chain(&mut by_url);
@@ -178,7 +184,7 @@ fn everything(mut aggregator: Aggregator) -> (String, Vec<f64>) {
             deviations.push(std::mem::take(&mut gaps.std));
         }
     }
-    (format!("{phases:?} {client:?} {by_url:?} {results:?}"), deviations)
+    (format!("{phases:?} {client:?} {by_url:?} {by_class:?} {results:?}"), deviations)
 }
 
 #[test]
@@ -208,11 +214,41 @@ fn each_phase_has_its_numbers_and_the_measured_ones_are_pooled() {
     );
 }
 
+#[test]
+fn each_class_has_its_numbers_and_they_add_up() {
+    let mut aggregator = began(&header_of_several_phases());
+    let failed = Outcome::of(Some(ErrorDetails::default()));
+    let of_class = |class, record| Record { phase: 1, class, ..record };
+    let records = [
+        of_class(0, sample::a()),
+        of_class(1, sample::b()),
+        Record { outcome: failed, ..of_class(1, sample::b()) },
+        Record { phase: 0, ..of_class(1, sample::b()) },
+    ];
+    let good = records.map(|record| aggregator.record(&record, &mut Measured::new()));
+    assert_eq!(good, [Some(true), Some(true), Some(false), Some(true)]);
+    let classes = aggregator.results_by_class();
+    let of = |tag| classes.iter().map(|class| class.results.table.avg(tag).unwrap()).collect::<Vec<_>>();
+    assert_eq!(of("request_latency"), [100.0, 200.0]);
+    assert_eq!(of("request_count"), [1.0, 1.0]);
+    assert_eq!(of("good_request_fraction"), [1.0, 0.5]);
+    assert_eq!(
+        classes.iter().map(|class| (class.sessions, class.requests())).collect::<Vec<_>>(),
+        [(1, 1), (2, 2)]
+    );
+    let whole = aggregator.results().measured.table;
+    for tag in ["request_throughput", "goodput", "output_token_throughput", "error_request_count"] {
+        let parts: f64 = of(tag).iter().sum();
+        assert!((parts - whole.avg(tag).unwrap()).abs() < 1e-9, "{tag}");
+    }
+}
+
 prop_compose! {
     /// A request of any phase with any times, which may have failed.
     fn any_record()(
         phase in 0..3_u32,
         session_num in 0..1_000_u64,
+        class in 0..2_u32,
         worker in 0..3_u32,
         sent in 0..10_000_000_000_u64,
         first in 0..3_000_000_000_u64,
@@ -221,7 +257,7 @@ prop_compose! {
         first_read_events in 0..3_u64,
         ending in 0..4,
     ) -> Record {
-        let mut record = Record { phase, session_num, worker, first_read_events, ..sample::a() };
+        let mut record = Record { phase, session_num, class, worker, first_read_events, ..sample::a() };
         let last = sent + first + gaps.iter().sum::<u64>();
         record.instants = crate::record::Instants {
             scheduled: sent.saturating_sub(first / 7),

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use self::lenient::lenient;
 pub(super) use self::stored::{of_older, older_hint};
 pub(crate) use self::{of_plan::described, sessions::SessionSettings};
-use crate::plan::{CacheBust, Encoding};
+use crate::plan::{CacheBust, Class, Classes, Encoding, Objective};
 
 /// What metrics and reports read of a run's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -71,6 +71,19 @@ pub(crate) struct RunSettings {
     /// What conversations are taken to be; none where every request stands alone.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub(crate) sessions: Option<SessionSettings>,
+    /// The classes of sessions; none where all are alike.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Classes::is_empty")]
+    pub(crate) classes: Classes,
+    /// What a good request keeps to.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) goodput: Vec<Objective>,
+}
+
+impl RunSettings {
+    /// The model that requests of a class ask for.
+    pub(crate) fn model_of<'a>(&'a self, class: &'a Class) -> &'a str {
+        class.model.as_ref().unwrap_or(&self.model)
+    }
 }
 
 /// What counts tokens.

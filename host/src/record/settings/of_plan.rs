@@ -38,6 +38,8 @@ pub(crate) fn described(plan: &Redacted<Plan>) -> serde_json::Result<(RunSetting
         cache_bust: plan.cache_bust,
         is_recorded: plan.is_recorded,
         sessions: SessionSettings::of(plan),
+        classes: plan.classes.clone(),
+        goodput: plan.goodput.clone(),
     };
     Ok((settings, serde_json::to_value(plan)?))
 }

@@ -1,0 +1,259 @@
+//! Objectives as the user types them: metrics of requests with a bound.
+
+use super::near::near;
+use crate::{
+    explain::Explain,
+    plan::{MetricFacts, Objective},
+};
+
+/// What other tools call metrics that objectives are about.
+const OTHER_NAMES: [(&str, &str); 6] = [
+    ("ttft", "time_to_first_token"),
+    ("tpot", "inter_token_latency"),
+    ("itl", "inter_token_latency"),
+    ("e2e", "request_latency"),
+    ("e2el", "request_latency"),
+    ("latency", "request_latency"),
+];
+
+/// Why a text is no objective of the run.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub(crate) enum ObjectiveError {
+    #[error("`{0}` is not `METRIC:VALUE`")]
+    NoPair(String),
+    #[error("there is no metric `{tag}`")]
+    Unknown {
+        tag: String,
+        /// What was probably meant.
+        near: Option<&'static str>,
+    },
+    #[error("`{0}` is a number of a whole run, and no request has one")]
+    OfRuns(&'static str),
+    #[error("`{text}` is no value of `{tag}`, which has the unit {unit}")]
+    Value { tag: &'static str, text: String, unit: &'static str },
+    #[error("`{0}` has two bounds")]
+    Twice(&'static str),
+    #[error("no request has a `{0}`, since the responses are no streams")]
+    NoStream(&'static str),
+    #[error("no request has a `{tag}`, since the {side} of the endpoint is not counted in tokens")]
+    NoTokens { tag: &'static str, side: &'static str },
+    #[error("no request has a `{0}`, since a closed loop has no schedule")]
+    NoSchedule(&'static str),
+}
+
+impl Explain for ObjectiveError {
+    fn hint(&self) -> String {
+        match self {
+            Self::NoPair(_) => "write it as in `--goodput 'time_to_first_token:300 inter_token_latency:20'`".to_owned(),
+            Self::Unknown { near: Some(near), .. } => format!("write `{near}` if that is meant"),
+            Self::Unknown { near: None, .. } | Self::OfRuns(_) => {
+                "use a metric of requests, such as `time_to_first_token`, `inter_token_latency` or `request_latency`".to_owned()
+            }
+            Self::Value { tag, unit: "ms", .. } => format!("write `{tag}:300`, `{tag}:300ms` or `{tag}:0.3s`"),
+            Self::Value { tag, .. } => format!("write a number, as in `{tag}:5`"),
+            Self::Twice(tag) => format!("give `{tag}` once"),
+            Self::NoStream(tag) => format!("add `--streaming`, or leave `{tag}` out"),
+            Self::NoTokens { tag, .. } => format!("leave `{tag}` out, or use `request_latency`"),
+            Self::NoSchedule(tag) => format!("add `--request-rate`, or leave `{tag}` out"),
+        }
+    }
+}
+
+/// What decides which metrics requests have.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a condition of its own")]
+pub(super) struct Measurable<'a> {
+    /// All metrics there are.
+    pub(super) metrics: &'a [MetricFacts],
+    pub(super) is_stream: bool,
+    pub(super) counts_output: bool,
+    pub(super) counts_input: bool,
+    /// Some measured requests have a schedule.
+    pub(super) is_scheduled: bool,
+}
+
+/// Reads objectives, which are separated by spaces.
+///
+/// # Errors
+/// One of them is none, or the requests of the run cannot have its metric.
+pub(super) fn objectives<'a>(
+    texts: impl IntoIterator<Item = &'a str>,
+    measurable: Measurable<'_>,
+) -> Result<Vec<Objective>, ObjectiveError> {
+    let mut objectives: Vec<Objective> = Vec::new();
+    for word in texts.into_iter().flat_map(str::split_whitespace) {
+        let (tag, value) = word.split_once(':').ok_or_else(|| ObjectiveError::NoPair(word.to_owned()))?;
+        let metric = measurable.metric(tag)?;
+        if objectives.iter().any(|known| known.metric == metric.tag) {
+            return Err(ObjectiveError::Twice(metric.tag));
+        }
+        let bound = bound(value, metric.unit).ok_or_else(|| ObjectiveError::Value {
+            tag: metric.tag,
+            text: value.to_owned(),
+            unit: metric.unit,
+        })?;
+        objectives.push(Objective {
+            metric: metric.tag.to_owned(),
+            bound,
+            at_least: metric.larger_is_better,
+        });
+    }
+    if objectives.is_empty() {
+        return Err(ObjectiveError::NoPair(String::new()));
+    }
+    Ok(objectives)
+}
+
+impl Measurable<'_> {
+    /// The metric with this tag, which requests of the run can have.
+    fn metric(&self, tag: &str) -> Result<&MetricFacts, ObjectiveError> {
+        let of_requests = || self.metrics.iter().filter(|metric| metric.is_of_requests);
+        let Some(metric) = self.metrics.iter().find(|metric| metric.tag == tag) else {
+            let meant = OTHER_NAMES.iter().find(|(other, _)| tag.eq_ignore_ascii_case(other));
+            let meant = meant.map_or(tag, |(_, ours)| ours);
+            let near = near(meant, of_requests().map(|metric| metric.tag));
+            return Err(ObjectiveError::Unknown { tag: tag.to_owned(), near });
+        };
+        let tag = metric.tag;
+        match metric {
+            _ if !metric.is_of_requests => Err(ObjectiveError::OfRuns(tag)),
+            _ if metric.needs_output_tokens && !self.counts_output => {
+                Err(ObjectiveError::NoTokens { tag, side: "output" })
+            }
+            _ if metric.needs_input_tokens && !self.counts_input => {
+                Err(ObjectiveError::NoTokens { tag, side: "input" })
+            }
+            _ if metric.needs_streaming && !self.is_stream => Err(ObjectiveError::NoStream(tag)),
+            _ if metric.needs_schedule && !self.is_scheduled => Err(ObjectiveError::NoSchedule(tag)),
+            metric => Ok(metric),
+        }
+    }
+}
+
+/// A number in this unit, which may stand behind it. Times may have another unit of time.
+fn bound(text: &str, unit: &str) -> Option<f64> {
+    const SECONDS: [(&str, f64); 3] = [("ms", 1e-3), ("s", 1.0), ("sec", 1.0)];
+    let length = |unit: &str| SECONDS.iter().find(|(name, _)| *name == unit).map(|(_, length)| *length);
+    let end = text.find(|c: char| c.is_alphabetic() && c != 'e' && c != 'E').unwrap_or(text.len());
+    let (number, typed) = text.split_at(end);
+    let number: f64 = number.trim_end().parse().ok()?;
+    let factor = match (typed, length(typed), length(unit)) {
+        ("", _, _) => 1.0,
+        (_, Some(typed), Some(own)) => typed / own,
+        _ if typed == unit => 1.0,
+        _ => return None,
+    };
+    Some(number * factor).filter(|bound| bound.is_finite() && *bound >= 0.0)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const METRIC: MetricFacts = MetricFacts {
+        tag: "request_latency",
+        unit: "ms",
+        larger_is_better: false,
+        is_of_requests: true,
+        needs_streaming: false,
+        needs_output_tokens: false,
+        needs_input_tokens: false,
+        needs_schedule: false,
+    };
+
+    /// Some metrics of each kind.
+    pub(in crate::config) const METRICS: [MetricFacts; 5] = [
+        METRIC,
+        MetricFacts {
+            tag: "time_to_first_token",
+            needs_streaming: true,
+            needs_output_tokens: true,
+            ..METRIC
+        },
+        MetricFacts {
+            tag: "output_sequence_length",
+            unit: "tokens",
+            larger_is_better: true,
+            needs_output_tokens: true,
+            ..METRIC
+        },
+        MetricFacts { tag: "send_delay", needs_schedule: true, ..METRIC },
+        MetricFacts { tag: "goodput", unit: "requests/sec", is_of_requests: false, ..METRIC },
+    ];
+
+    const ALL: Measurable<'_> = Measurable {
+        metrics: &METRICS,
+        is_stream: true,
+        counts_output: true,
+        counts_input: true,
+        is_scheduled: true,
+    };
+
+    fn told(text: &str, measurable: Measurable<'_>) -> Result<Vec<String>, String> {
+        let words =
+            |it: Objective| format!("{} {} {}", it.metric, if it.at_least { ">=" } else { "<=" }, it.bound);
+        let read = objectives([text], measurable).map_err(|error| error.to_string())?;
+        Ok(read.into_iter().map(words).collect())
+    }
+
+    #[rstest]
+    #[case::as_aiperf("request_latency:250 time_to_first_token:30", &["request_latency <= 250", "time_to_first_token <= 30"])]
+    #[case::own_unit("request_latency:250ms", &["request_latency <= 250"])]
+    #[case::seconds("request_latency:1.5s", &["request_latency <= 1500"])]
+    #[case::at_least("output_sequence_length:20", &["output_sequence_length >= 20"])]
+    #[case::exponent("request_latency:2e3", &["request_latency <= 2000"])]
+    fn an_objective_is_a_metric_and_a_bound_in_its_unit(#[case] text: &str, #[case] expected: &[&str]) {
+        assert_eq!(told(text, ALL).unwrap(), expected);
+    }
+
+    #[rstest]
+    #[case("request_latency", ALL, "`request_latency` is not `METRIC:VALUE`")]
+    #[case(" ", ALL, "`` is not `METRIC:VALUE`")]
+    #[case("joy:5", ALL, "there is no metric `joy`")]
+    #[case("goodput:5", ALL, "`goodput` is a number of a whole run, and no request has one")]
+    #[case(
+        "request_latency:5tokens",
+        ALL,
+        "`5tokens` is no value of `request_latency`, which has the unit ms"
+    )]
+    #[case("request_latency:-5", ALL, "`-5` is no value of `request_latency`, which has the unit ms")]
+    #[case("request_latency:nan", ALL, "`nan` is no value of `request_latency`, which has the unit ms")]
+    #[case(
+        "output_sequence_length:5ms",
+        ALL,
+        "`5ms` is no value of `output_sequence_length`, which has the unit tokens"
+    )]
+    #[case("request_latency:5 request_latency:6", ALL, "`request_latency` has two bounds")]
+    #[case(
+        "time_to_first_token:5",
+        Measurable { is_stream: false, ..ALL },
+        "no request has a `time_to_first_token`, since the responses are no streams"
+    )]
+    #[case(
+        "output_sequence_length:5",
+        Measurable { counts_output: false, ..ALL },
+        "no request has a `output_sequence_length`, since the output of the endpoint is not counted in tokens"
+    )]
+    #[case(
+        "send_delay:5",
+        Measurable { is_scheduled: false, ..ALL },
+        "no request has a `send_delay`, since a closed loop has no schedule"
+    )]
+    fn what_no_request_can_keep_to_is_refused(
+        #[case] text: &str,
+        #[case] measurable: Measurable<'_>,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(told(text, measurable).unwrap_err(), expected);
+    }
+
+    #[rstest]
+    #[case::slip("request_latancy:5", "request_latency")]
+    #[case::of_another_tool("TTFT:5", "time_to_first_token")]
+    fn a_metric_that_was_probably_meant_is_named(#[case] text: &str, #[case] meant: &str) {
+        let error = objectives([text], ALL).unwrap_err();
+        assert_eq!(error.hint(), format!("write `{meant}` if that is meant"));
+    }
+}
