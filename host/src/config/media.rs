@@ -9,6 +9,7 @@ use super::{
     error::ConfigError,
     problems::Problems,
     spec::{Origin, RunSpec, Setting},
+    videos,
 };
 use crate::plan::{
     LengthLaw,
@@ -37,6 +38,7 @@ pub(super) fn media(
     let kinds = [
         (typed_image(spec), "images", endpoint.supports_images || endpoint.requires_images),
         (typed_audio(spec), "audio", endpoint.supports_audio || endpoint.requires_audio),
+        (videos::typed(spec), "videos", endpoint.supports_videos),
     ];
     for (typed, medium, is_supported) in kinds {
         match typed {
@@ -50,6 +52,7 @@ pub(super) fn media(
     MediaConfig {
         images: images(spec, endpoint.requires_images, problems),
         audio: audio(spec, endpoint.requires_audio, problems),
+        videos: videos::videos(spec, problems),
     }
 }
 
@@ -188,6 +191,7 @@ mod tests {
                 channels: 2,
                 batch_size: 2,
             }),
+            videos: None,
         };
         assert_eq!(resolved(line, ALL).unwrap(), expected);
     }
@@ -225,6 +229,20 @@ mod tests {
         let error = resolved(line, ALL).unwrap_err();
         assert_eq!(error.to_string(), text);
         assert!(!error.first.hint().is_empty());
+    }
+
+    #[rstest]
+    #[case::a_file(
+        "--input-file d.jsonl --video-width 8 --video-height 8",
+        "`--video-width` together with `--input-file`"
+    )]
+    #[case::no_form(
+        "--video-width 8 --video-height 8 --video-fps 2",
+        "use `--video-fps` with the endpoint `see`: it takes no videos"
+    )]
+    fn videos_are_refused_as_images_are(#[case] line: &str, #[case] text: &str) {
+        let error = resolved(line, ALL).unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
     }
 
     #[test]

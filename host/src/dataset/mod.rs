@@ -28,6 +28,7 @@ mod preparation;
 mod prompted;
 mod rankings;
 mod replay;
+mod reshaping;
 mod script;
 mod sequence;
 mod source;

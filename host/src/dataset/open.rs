@@ -18,7 +18,7 @@ use super::{
     tokenizer::Tokenizer,
 };
 use crate::{
-    plan::{ContextConfig, DatasetConfig, DialogueConfig, Replay, media::MediaConfig},
+    plan::{ContextConfig, DatasetConfig, DialogueConfig, Replay, StepTiming, media::MediaConfig},
     seed::Seed,
 };
 
@@ -73,9 +73,12 @@ pub(crate) fn open_for(
     };
     let (source, facts) = content.open(purpose.replay, tokenizer, seed, Some(audience))?;
     let mut warnings = Vec::new();
-    if purpose.replay.is_none() && facts.has_instants {
+    let is_timeless =
+        matches!(config, DatasetConfig::File { timing, .. } if timing.steps == Some(StepTiming::AtOnce));
+    if purpose.replay.is_none() && facts.has_instants && !is_timeless {
         warnings.push(INSTANTS_UNUSED.to_owned());
     }
+    warnings.extend_from_slice(&facts.notes);
     warnings.extend(facts.other_streaming(purpose.streaming));
     if let DatasetConfig::File { timing, .. } = config {
         warnings.extend(facts.unknown_pauses(timing));
@@ -172,8 +175,8 @@ pub(super) mod tests {
         dataset::{Message, Part, Script, Step, tokenizer::Tokenizer},
         explain::Explain,
         plan::{
-            ContextConfig, DatasetConfig, DialogueConfig, FileFormat, LengthLaw, RecordedTiming, SequenceLaw,
-            SequenceLengths, TokenizerChoice, media::MediaConfig,
+            ContextConfig, DatasetConfig, DialogueConfig, FileFormat, LengthLaw, RecordedTiming, Reshaping,
+            SequenceLaw, SequenceLengths, TokenizerChoice, media::MediaConfig,
         },
         seed::Seed,
     };
@@ -226,6 +229,7 @@ pub(super) mod tests {
             format: FileFormat::default(),
             delay_ratio: 1.0,
             timing: RecordedTiming::default(),
+            reshaping: Reshaping::default(),
             system: None,
         })
     }
@@ -374,6 +378,7 @@ pub(super) mod tests {
                 format: FileFormat::default(),
                 delay_ratio: 1.0,
                 timing: RecordedTiming::default(),
+                reshaping: Reshaping::default(),
                 system: None,
             })
             .len()
@@ -386,7 +391,7 @@ pub(super) mod tests {
     #[case::no_rankings(rankings(0), "make a dataset of 0 prompts")]
     #[case::no_texts(synthetic(1, 0, None), "make prompts of 0 texts")]
     #[case::no_rows(
-        DatasetConfig::File { path: "d.jsonl".into(), entries: Some(0), pool_requests: None, osl: None, format: FileFormat::default(), delay_ratio: 1.0, timing: RecordedTiming::default(), system: None },
+        DatasetConfig::File { path: "d.jsonl".into(), entries: Some(0), pool_requests: None, osl: None, format: FileFormat::default(), delay_ratio: 1.0, timing: RecordedTiming::default(), reshaping: Reshaping::default(), system: None },
         "make a dataset of 0 prompts"
     )]
     fn a_dataset_of_nothing_is_refused(#[case] config: DatasetConfig, #[case] error: &str) {
@@ -403,6 +408,7 @@ pub(super) mod tests {
             format: FileFormat::default(),
             delay_ratio: 1.0,
             timing: RecordedTiming::default(),
+            reshaping: Reshaping::default(),
             system: None,
         };
         let error = open(&config, None, None, Seed::new(SEED)).unwrap_err();

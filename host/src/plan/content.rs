@@ -10,6 +10,7 @@ use super::{
     lossy,
     media::MediaConfig,
     replay::RecordedTiming,
+    reshaping::Reshaping,
 };
 
 /// Where content comes from.
@@ -66,6 +67,9 @@ pub(crate) enum DatasetConfig {
         /// What else becomes of recorded times.
         #[serde(default, skip_serializing_if = "RecordedTiming::is_unchanged")]
         timing: RecordedTiming,
+        /// What else becomes of recorded lengths, prefixes and sessions.
+        #[serde(default, skip_serializing_if = "Reshaping::is_unchanged")]
+        reshaping: Reshaping,
         /// System message of all conversations, before their own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         system: Option<SystemPrompt>,
@@ -180,6 +184,11 @@ impl FileFormat {
     /// It says which blocks prompts share.
     pub(crate) fn has_blocks(self) -> bool {
         matches!(self, Self::MooncakeTrace | Self::BailianTrace | Self::WekaTrace | Self::PronySessions)
+    }
+
+    /// Its blocks may have any number of tokens, whatever is usual.
+    pub(crate) fn has_blocks_of_any_size(self) -> bool {
+        matches!(self, Self::MooncakeTrace | Self::BailianTrace | Self::WekaTrace)
     }
 
     /// What it is called.

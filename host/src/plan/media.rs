@@ -14,6 +14,9 @@ pub(crate) struct MediaConfig {
     /// Audio clips, if there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) audio: Option<AudioConfig>,
+    /// Videos, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) videos: Option<VideoConfig>,
 }
 
 impl MediaConfig {
@@ -71,4 +74,60 @@ pub(crate) enum AudioFormat {
     /// Uncompressed, whole numbers.
     #[default]
     Wav,
+}
+
+/// Generated videos.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct VideoConfig {
+    /// In pixels.
+    pub(crate) width: u32,
+    /// In pixels.
+    pub(crate) height: u32,
+    /// Length in seconds.
+    pub(crate) length_s: f64,
+    /// Frames a second.
+    pub(crate) fps: u32,
+    pub(crate) content: VideoContent,
+    pub(crate) format: VideoFormat,
+    /// The encoder of pictures, as ffmpeg names it.
+    pub(crate) codec: String,
+    /// What is heard, if anything is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sound: Option<SoundtrackConfig>,
+    /// Videos in one request.
+    pub(crate) batch_size: usize,
+}
+
+/// What is seen in a generated video.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum VideoContent {
+    /// Coloured shapes that move.
+    #[default]
+    MovingShapes,
+    /// A grid, and a hand that turns over it.
+    GridClock,
+    /// Pixels without a pattern.
+    Noise,
+}
+
+/// The container of a video.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum VideoFormat {
+    #[default]
+    Webm,
+    Mp4,
+}
+
+/// The noise that is heard in a generated video.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SoundtrackConfig {
+    /// 1 or 2.
+    pub(crate) channels: u16,
+    pub(crate) sample_rate_hz: u32,
+    /// Bits of a sample before it is encoded.
+    pub(crate) depth: u16,
+    /// The encoder, as ffmpeg names it.
+    pub(crate) codec: String,
 }

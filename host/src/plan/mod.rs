@@ -13,6 +13,7 @@ pub(crate) mod media;
 mod phase;
 mod ramp;
 mod replay;
+mod reshaping;
 mod rules;
 mod secret;
 mod services;
@@ -31,6 +32,7 @@ pub(crate) use self::{
     phase::{DEFAULT_DRAIN_S, Phase, Role},
     ramp::{Level, Piece, Ramp, RampError},
     replay::{RecordedTiming, Replay, StepTiming},
+    reshaping::{Reshaping, Synthesis},
     rules::{Cancellation, OverflowPolicy, Rules, StartWindow},
     secret::Secret,
     services::{ServerMetricsConfig, ServiceOption, ServicesConfig},

@@ -44,23 +44,13 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     // Tokenizer.
     "--tokenizer-trust-remote-code",
     // Input.
-    "--hf-subset", "--hf-weka-dataset", "--dataset-filter", "--ignore-trace-delays", "--use-think-time-only",
-    "--max-context-length", "--allow-dataset-wrap", "--trace-session-sample-ratio",
+    "--hf-subset", "--hf-weka-dataset", "--dataset-filter", "--allow-dataset-wrap",
     // Fixed schedule, goodput.
     "--goodput",
     // Conversations.
-    "--open-loop-strict", "--omit-kv-hints", "--force-min-tokens", "--no-force-min-tokens",
+    "--open-loop-strict", "--omit-kv-hints",
     // Prompts, prefixes, lengths.
-    "--isl-block-size", "--prompt-input-tokens-block-size", "--synthetic-input-tokens-block-size",
     "--random-corpus-style", "--prompt-corpus",
-    // Video.
-    "--video-width", "--video-height", "--video-duration", "--video-fps", "--video-batch-size", "--video-synth-type",
-    "--video-format", "--video-codec", "--video-audio-num-channels", "--video-audio-sample-rate",
-    "--video-audio-codec", "--video-audio-depth",
-    // Trace synthesis.
-    "--synthesis-prefix-len-multiplier", "--synthesis-prefix-root-multiplier",
-    "--synthesis-prompt-len-multiplier", "--synthesis-output-len-multiplier", "--synthesis-max-isl",
-    "--synthesis-max-osl",
     // Load.
     "--burst-phase-starts", "--scenario", "--unsafe-override",
     // Warm-up.

@@ -10,6 +10,7 @@ use crate::{
 
 /// Beginnings, pauses and ends of sessions.
 #[derive(Args, Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
 pub(crate) struct AgentFlags {
     /// Probability that a user leaves the session after a turn, in percent [default: 0].
     ///
@@ -53,8 +54,14 @@ pub(crate) struct AgentFlags {
     pub(crate) open_loop_replay: bool,
 
     /// Send recorded turns as long after the end of the turns before them as they were recorded.
-    #[arg(long, help_heading = DATASET)]
+    ///
+    /// The same as --use-think-time-only.
+    #[arg(long, alias = "use-think-time-only", help_heading = DATASET)]
     pub(crate) no_open_loop_replay: bool,
+
+    /// Send recorded turns as soon as the turns before them are over, without any of the recorded times.
+    #[arg(long, help_heading = DATASET)]
+    pub(crate) ignore_trace_delays: bool,
 }
 
 impl Choice for OverflowPolicy {

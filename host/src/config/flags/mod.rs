@@ -14,7 +14,9 @@ mod media;
 mod pattern;
 mod rankings;
 mod replay;
+mod reshaping;
 mod users;
+mod videos;
 mod warmup;
 
 use std::{
@@ -28,7 +30,8 @@ use self::choice::{DATASET, LOAD, OUTPUT, SERVICES, TARGET};
 pub(crate) use self::{
     agents::AgentFlags, arrival::ArrivalFlags, choice::ChoiceParser, dialogues::DialogueFlags,
     header_name::header_name, lengths::LengthFlags, media::MediaFlags, pattern::ArrivalPattern,
-    rankings::RankingsFlags, replay::ReplayFlags, users::UserFlags, warmup::WarmupFlags,
+    rankings::RankingsFlags, replay::ReplayFlags, reshaping::ReshapingFlags, users::UserFlags,
+    videos::VideoFlags, warmup::WarmupFlags,
 };
 use super::{
     policy::PluginPolicy,
@@ -308,6 +311,12 @@ pub(crate) struct ProfileFlags {
     /// What is shown and played to models that see and hear.
     #[command(flatten)]
     pub(crate) media: MediaFlags,
+
+    #[command(flatten)]
+    pub(crate) videos: VideoFlags,
+
+    #[command(flatten)]
+    pub(crate) reshaping: ReshapingFlags,
 
     /// Different prompts to make, or to take from the file; they are used in turn
     /// [default: one for each request, or the whole file].

@@ -52,7 +52,7 @@ pub(crate) use self::{
     row::RowError,
 };
 pub(super) use self::{
-    door::{Indexed, count_from, first_instant, index, read},
+    door::{Indexed, ReadFile, count_from, first_instant, index, read},
     input::Input,
     stored::StoredFile,
 };

@@ -7,6 +7,7 @@
 mod audio;
 mod image;
 mod outline;
+mod video;
 mod wav;
 
 use std::sync::Arc;
@@ -27,6 +28,9 @@ const BUDGET: u64 = 512 << 20;
 /// More different media of a kind are not made for a run.
 const MOST: u64 = 10_000;
 
+/// More different videos are not made: an encoder takes much longer for one than for an image.
+const MOST_VIDEOS: u64 = 100;
+
 /// A run that may have any number of requests has the media of so many.
 const SCRIPTS_OF_AN_ENDLESS_RUN: u64 = 100;
 
@@ -42,6 +46,8 @@ struct Collection {
     name: &'static str,
     /// How many a script shows.
     a_script: u64,
+    /// More different ones are not made, unless one script shows more.
+    most: u64,
     made: Vec<Arc<str>>,
 }
 
@@ -58,6 +64,12 @@ impl Media {
             let kind = Collection::new(PartKind::AUDIO, "audio clips", audio.batch_size);
             let noise = seed.child("dataset.audio.data");
             media.0.push(kind.make(audio::outlines(audio, seed), scripts, BUDGET, noise)?);
+        }
+        if let Some(videos) = &config.videos {
+            let kind = Collection::new(PartKind::VIDEO, "videos", videos.batch_size);
+            let noise = seed.child("dataset.video.noise");
+            let kind = Collection { most: MOST_VIDEOS, ..kind };
+            media.0.push(kind.make(video::outlines(videos), scripts, BUDGET, noise)?);
         }
         Ok(media)
     }
@@ -81,7 +93,7 @@ impl Media {
 
 impl Collection {
     fn new(kind: PartKind, name: &'static str, a_script: usize) -> Self {
-        Self { kind, name, a_script: a_script as u64, made: Vec::new() }
+        Self { kind, name, a_script: a_script as u64, most: MOST, made: Vec::new() }
     }
 
     /// Makes them, each from a random stream of its own.
@@ -109,7 +121,7 @@ impl Collection {
         budget: u64,
     ) -> Result<Vec<T>, MediaError> {
         let (mut affordable, mut bytes) = (Vec::new(), 0_u64);
-        let most = self.shown(scripts.unwrap_or(SCRIPTS_OF_AN_ENDLESS_RUN)).min(MOST.max(self.a_script));
+        let most = self.shown(scripts.unwrap_or(SCRIPTS_OF_AN_ENDLESS_RUN)).min(self.most.max(self.a_script));
         for outline in outlines.take(usize::try_from(most).unwrap_or(usize::MAX)) {
             let of_a_script = outline.size().saturating_mul(self.a_script);
             if of_a_script > MOST_OF_A_REQUEST {
@@ -244,7 +256,7 @@ mod tests {
         #[case] format: ImageFormat,
         #[case] expected: &[&str],
     ) {
-        let media = MediaConfig { images: Some(images(format)), audio: None };
+        let media = MediaConfig { images: Some(images(format)), audio: None, videos: None };
         let scripts = built(20, media);
         let urls = parts(&scripts, PartKind::IMAGE);
         assert_eq!(urls.len(), 40);
@@ -268,7 +280,7 @@ mod tests {
 
     #[rstest]
     fn clips_are_as_long_as_they_say(#[values(8, 16, 24, 32)] depth: u16) {
-        let scripts = built(20, MediaConfig { images: None, audio: Some(clips(depth)) });
+        let scripts = built(20, MediaConfig { images: None, audio: Some(clips(depth)), videos: None });
         let (mut rates, mut lengths) = (HashSet::new(), HashSet::new());
         for url in parts(&scripts, PartKind::AUDIO) {
             let (media_type, bytes) = taken_apart(url);
@@ -294,10 +306,10 @@ mod tests {
     #[test]
     fn a_medium_changes_neither_the_texts_nor_another_medium() {
         let pictures = || Some(images(ImageFormat::Png));
-        let both = built(6, MediaConfig { images: pictures(), audio: Some(clips(16)) });
+        let both = built(6, MediaConfig { images: pictures(), audio: Some(clips(16)), videos: None });
         let texts = built(6, MediaConfig::default());
-        let seen = built(9, MediaConfig { images: pictures(), audio: None });
-        let heard = built(6, MediaConfig { images: None, audio: Some(clips(16)) });
+        let seen = built(9, MediaConfig { images: pictures(), audio: None, videos: None });
+        let heard = built(6, MediaConfig { images: None, audio: Some(clips(16)), videos: None });
         assert_eq!(parts(&both, PartKind::TEXT), parts(&texts, PartKind::TEXT));
         assert_eq!(parts(&both, PartKind::IMAGE), parts(&seen[..6], PartKind::IMAGE));
         assert_eq!(parts(&both, PartKind::AUDIO), parts(&heard, PartKind::AUDIO));
@@ -305,8 +317,10 @@ mod tests {
 
     #[test]
     fn a_seed_gives_its_media_forever() {
-        let scripts =
-            built(1, MediaConfig { images: Some(images(ImageFormat::Png)), audio: Some(clips(16)) });
+        let scripts = built(
+            1,
+            MediaConfig { images: Some(images(ImageFormat::Png)), audio: Some(clips(16)), videos: None },
+        );
         let (image, clip) = (parts(&scripts, PartKind::IMAGE)[0], parts(&scripts, PartKind::AUDIO)[0]);
         insta::assert_snapshot!(&image[..120], @"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAC8AAAAeCAIAAAAzY9DzAAAQr0lEQVR4AQGkEFvvADXlEPlRtL0WwtB+UuG3PuSUVvif2FAUw0");
         insta::assert_snapshot!(&clip[..120], @"data:audio/wav;base64,UklGRnw8AABXQVZFZm10IBAAAAABAAIAQB8AAAB9AAAEABAAZGF0YVg8AACe6L7tJy3EBokMdRW234gAkwMG5av2DBjTN5XACM");
@@ -365,11 +379,11 @@ mod tests {
 
     #[rstest]
     #[case::an_image(
-        MediaConfig { images: Some(ImageConfig { width: law(1e5, 0.0), height: law(1e4, 0.0), ..images(ImageFormat::Png) }), audio: None },
+        MediaConfig { images: Some(ImageConfig { width: law(1e5, 0.0), height: law(1e4, 0.0), ..images(ImageFormat::Png) }), audio: None, videos: None },
         "make an image of 100000 x 10000 pixels: the media of one request would take 8000000000 bytes, and may take 134217728"
     )]
     #[case::a_clip(
-        MediaConfig { images: None, audio: Some(AudioConfig { length_s: law(1e9, 0.0), sample_rates_hz: vec![16_000], ..clips(16) }) },
+        MediaConfig { images: None, audio: Some(AudioConfig { length_s: law(1e9, 0.0), sample_rates_hz: vec![16_000], ..clips(16) }), videos: None },
         "make an audio clip of 1000000000.0 s at 16000 Hz and 16 bits: the media of one request would take 85333333333333 bytes, and may take 134217728"
     )]
     fn media_that_would_eat_the_machine_are_refused(#[case] media: MediaConfig, #[case] text: &str) {

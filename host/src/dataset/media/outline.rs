@@ -1,5 +1,7 @@
 //! A medium before it is made, and why it is not.
 
+use std::io;
+
 use crate::{explain::Explain, seed::Seed};
 
 /// About as many bytes of media as one request may hold. Workers hold several requests at a time.
@@ -24,6 +26,23 @@ pub(crate) enum MediaError {
         /// What the encoder says.
         reason: String,
     },
+    /// Videos need a program that is not there.
+    #[error("make {what}: there is no program `ffmpeg` on the PATH")]
+    NoFfmpeg { what: String },
+    /// The program for videos gives none.
+    #[error("make {what} with ffmpeg: {reason}")]
+    Ffmpeg {
+        what: String,
+        /// What it says.
+        reason: String,
+    },
+    /// Its parts have no place on the disk.
+    #[error("make {what}: its files cannot be kept in the folder for temporary files")]
+    Files {
+        what: String,
+        #[source]
+        source: io::Error,
+    },
 }
 
 impl Explain for MediaError {
@@ -31,6 +50,19 @@ impl Explain for MediaError {
         match self {
             Self::TooLarge { .. } => "ask for smaller ones, or for fewer in a request".to_owned(),
             Self::Encoder { .. } => "ask for another format or size".to_owned(),
+            Self::NoFfmpeg { .. } => {
+                "install ffmpeg (`apt-get install ffmpeg`, `dnf install ffmpeg`, `brew install \
+                ffmpeg`), or name videos of your own in an `--input-file`"
+                    .to_owned()
+            }
+            Self::Ffmpeg { .. } => {
+                "`ffmpeg -encoders` and `ffmpeg -muxers` say what yours can do: choose `--video-codec`, \
+                `--video-audio-codec` and `--video-format` of these; some encoders take even sizes only"
+                    .to_owned()
+            }
+            Self::Files { .. } => {
+                "make room there, or name another folder with the variable `TMPDIR`".to_owned()
+            }
         }
     }
 }
