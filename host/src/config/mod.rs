@@ -24,7 +24,7 @@ pub(crate) mod proxy;
 mod rankings;
 pub(crate) mod rate_series;
 pub(crate) mod redact;
-mod reshaping;
+pub(crate) mod reshaping;
 pub(crate) mod resolve;
 mod rules;
 mod services;

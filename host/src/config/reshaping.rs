@@ -1,7 +1,8 @@
 //! What becomes of a recording before it is played.
 
 use super::{
-    error::ConfigError,
+    error::{ConfigError, ConfigErrors},
+    flags::{ProfileFlags, ReshapingFlags},
     problems::Problems,
     spec::{Origin, RunSpec},
 };
@@ -14,11 +15,26 @@ pub(super) fn reshaping(spec: &RunSpec, problems: &mut Problems) -> Reshaping {
             problems.push(ConfigError::Needs { flag, needs: spec.input_file.flag() });
         }
     }
+    check_opposites(spec, problems);
+    wanted(spec)
+}
+
+/// The same of a command that names its file.
+///
+/// # Errors
+/// Two of the flags say the opposite of each other.
+pub(crate) fn of_flags(flags: &ReshapingFlags) -> Result<Reshaping, ConfigErrors> {
+    let flags = ProfileFlags { reshaping: flags.clone(), ..ProfileFlags::default() };
+    let (spec, mut problems) = (RunSpec::new(&flags, None), Problems::default());
+    check_opposites(&spec, &mut problems);
+    problems.finish().map(|()| wanted(&spec))
+}
+
+fn check_opposites(spec: &RunSpec, problems: &mut Problems) {
     if let (Some(flag), Some(with)) = (spec.no_force_min_tokens.origin(), spec.force_min_tokens.origin()) {
         let reason = "they say the opposite of each other";
         problems.push(ConfigError::Clash { flag: flag.into(), with: with.into(), reason });
     }
-    wanted(spec)
 }
 
 /// The same, whatever file it is for.
@@ -65,7 +81,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::config::{error::ConfigErrors, spec::tests::spec};
+    use crate::config::spec::tests::spec;
 
     fn resolved(line: &str) -> Result<Reshaping, ConfigErrors> {
         let mut problems = Problems::default();

@@ -10,14 +10,14 @@ use std::{
 };
 
 use super::{
-    flags::{ArrivalPattern, ProfileFlags, UrlStrategy},
+    flags::{ArrivalPattern, ImageSource, ProfileFlags, UrlStrategy},
     lengths::{Mix, RangeRatio},
     rate_series::RateSeries,
 };
 use crate::plan::{
     CacheBustTarget, ConnectionReuse, Grace, OverflowPolicy, ReplyPolicy, SequenceLaw, Smoothness,
     TransportKind,
-    media::{AudioFormat, ImageFormat, VideoContent, VideoFormat},
+    media::{AudioFormat, ImageFormat, PictureSampling, VideoContent, VideoFormat},
 };
 
 /// Holds the key where none is typed.
@@ -295,6 +295,8 @@ run_spec! {
     image_height_mean: f64 = "--image-height-mean" in media.image_height_mean;
     image_height_stddev: f64 = "--image-height-stddev" in media.image_height_stddev;
     image_format: ImageFormat = "--image-format" in media.image_format;
+    image_source: ImageSource = "--image-source" in media.image_source;
+    image_source_sampling: PictureSampling = "--image-source-sampling" in media.image_source_sampling;
     image_batch_size: usize = "--image-batch-size" in media.image_batch_size;
     audio_length_mean: f64 = "--audio-length-mean" in media.audio_length_mean;
     audio_length_stddev: f64 = "--audio-length-stddev" in media.audio_length_stddev;

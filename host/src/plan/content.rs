@@ -8,7 +8,7 @@ use super::{
     dialogue::{ContextConfig, DialogueConfig, SystemPrompt},
     length::{LengthLaw, SequenceLaw, SequenceLengths},
     lossy,
-    media::MediaConfig,
+    media::{MediaConfig, PictureConfig},
     replay::RecordedTiming,
     reshaping::Reshaping,
 };
@@ -203,6 +203,13 @@ impl DatasetConfig {
         let mut absolute = self.clone();
         if let Self::File { path, .. } | Self::RawPayloads { path, .. } = &mut absolute {
             *path = std::path::absolute(&*path).unwrap_or_else(|_| path.clone());
+        }
+        if let Self::Synthetic {
+            media: MediaConfig { pictures: Some(PictureConfig { folder, .. }), .. },
+            ..
+        } = &mut absolute
+        {
+            *folder = std::path::absolute(&*folder).unwrap_or_else(|_| folder.clone());
         }
         absolute
     }

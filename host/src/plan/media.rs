@@ -1,8 +1,10 @@
 //! Generated media: what each request shows and plays.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
-use super::length::LengthLaw;
+use super::{length::LengthLaw, lossy};
 
 /// Generated media of each request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -11,6 +13,9 @@ pub(crate) struct MediaConfig {
     /// Images, if there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) images: Option<ImageConfig>,
+    /// Pictures of the user's in place of generated images, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pictures: Option<PictureConfig>,
     /// Audio clips, if there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) audio: Option<AudioConfig>,
@@ -49,6 +54,30 @@ pub(crate) enum ImageFormat {
     Jpeg,
     /// One of them, drawn for each image.
     Random,
+}
+
+/// Pictures of the user's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PictureConfig {
+    /// Where they are.
+    #[serde(serialize_with = "lossy::path")]
+    pub(crate) folder: PathBuf,
+    pub(crate) sampling: PictureSampling,
+    /// Pictures in one request.
+    pub(crate) batch_size: usize,
+}
+
+/// Which picture comes when.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PictureSampling {
+    /// Any one, each time.
+    #[default]
+    RandomWithReplacement,
+    /// All of them in an order that is drawn anew each time.
+    ShuffleCycle,
+    /// One after the other, in the order of their names.
+    SequentialCycle,
 }
 
 /// Generated audio clips.

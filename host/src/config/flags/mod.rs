@@ -28,10 +28,20 @@ use clap::Args;
 
 use self::choice::{DATASET, LOAD, OUTPUT, SERVICES, TARGET};
 pub(crate) use self::{
-    agents::AgentFlags, arrival::ArrivalFlags, choice::ChoiceParser, dialogues::DialogueFlags,
-    header_name::header_name, lengths::LengthFlags, media::MediaFlags, pattern::ArrivalPattern,
-    rankings::RankingsFlags, replay::ReplayFlags, reshaping::ReshapingFlags, users::UserFlags,
-    videos::VideoFlags, warmup::WarmupFlags,
+    agents::AgentFlags,
+    arrival::ArrivalFlags,
+    choice::ChoiceParser,
+    dialogues::DialogueFlags,
+    header_name::header_name,
+    lengths::LengthFlags,
+    media::{ImageSource, MediaFlags},
+    pattern::ArrivalPattern,
+    rankings::RankingsFlags,
+    replay::ReplayFlags,
+    reshaping::ReshapingFlags,
+    users::UserFlags,
+    videos::VideoFlags,
+    warmup::WarmupFlags,
 };
 use super::{
     policy::PluginPolicy,

@@ -54,7 +54,7 @@ const FORMATS: &[Known] = &[
 
 /// What a file says, and the format that it was read as.
 #[derive(Debug)]
-pub(in crate::dataset) struct ReadFile {
+pub(crate) struct ReadFile {
     pub(in crate::dataset) format: FileFormat,
     pub(in crate::dataset) scripts: Vec<Script>,
 }

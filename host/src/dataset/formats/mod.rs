@@ -48,11 +48,12 @@ mod weka;
 
 pub(crate) use self::{
     bodies::{Asked, BodyFormat, Replied, asked, replied},
+    door::ReadFile,
     error::FileError,
     row::RowError,
 };
 pub(super) use self::{
-    door::{Indexed, ReadFile, count_from, first_instant, index, read},
+    door::{Indexed, count_from, first_instant, index, read},
     input::Input,
     stored::StoredFile,
 };

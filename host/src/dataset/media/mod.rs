@@ -6,7 +6,9 @@
 
 mod audio;
 mod image;
+mod order;
 mod outline;
+mod pictures;
 mod video;
 mod wav;
 
@@ -16,6 +18,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use prony_plugin_api::PartKind;
 use rayon::prelude::*;
 
+use self::order::Order;
 pub(crate) use self::outline::MediaError;
 use self::outline::{MOST_OF_A_REQUEST, Outline};
 pub(crate) use self::wav::seconds as wav_seconds;
@@ -49,6 +52,9 @@ struct Collection {
     /// More different ones are not made, unless one script shows more.
     most: u64,
     made: Vec<Arc<str>>,
+    order: Order,
+    /// They are the user's: there are as many as there are.
+    is_given: bool,
 }
 
 impl Media {
@@ -59,6 +65,11 @@ impl Media {
             let kind = Collection::new(PartKind::IMAGE, "images", images.batch_size);
             let noise = seed.child("dataset.image.noise");
             media.0.push(kind.make(image::outlines(images, seed), scripts, BUDGET, noise)?);
+        }
+        if let Some(given) = &config.pictures {
+            let (made, order) = (pictures::read(given, BUDGET)?, Order::of(given.sampling, seed));
+            let kind = Collection::new(PartKind::IMAGE, "pictures", given.batch_size);
+            media.0.push(Collection { made, order, is_given: true, ..kind });
         }
         if let Some(audio) = &config.audio {
             let kind = Collection::new(PartKind::AUDIO, "audio clips", audio.batch_size);
@@ -93,7 +104,15 @@ impl Media {
 
 impl Collection {
     fn new(kind: PartKind, name: &'static str, a_script: usize) -> Self {
-        Self { kind, name, a_script: a_script as u64, most: MOST, made: Vec::new() }
+        Self {
+            kind,
+            name,
+            a_script: a_script as u64,
+            most: MOST,
+            made: Vec::new(),
+            order: Order::default(),
+            is_given: false,
+        }
     }
 
     /// Makes them, each from a random stream of its own.
@@ -144,13 +163,14 @@ impl Collection {
     fn parts(&self, number: u64) -> impl Iterator<Item = Part> {
         let first = number.wrapping_mul(self.a_script);
         let places = (0..self.a_script).map(move |place| first.wrapping_add(place));
-        let made = self.made.len() as u64;
-        let data = places
-            .filter_map(move |place| self.made.get(usize::try_from(place.checked_rem(made)?).ok()?).cloned());
+        let data = places.filter_map(|place| self.made.get(self.order.at(place, self.made.len())?).cloned());
         data.map(|data| Part { kind: self.kind, name: String::new(), data })
     }
 
     fn shared(&self, scripts: Option<u64>) -> Option<String> {
+        if self.is_given {
+            return None;
+        }
         let (made, name) = (self.made.len(), self.name);
         match scripts.map(|scripts| self.shown(scripts)) {
             Some(shown) => {
@@ -256,7 +276,7 @@ mod tests {
         #[case] format: ImageFormat,
         #[case] expected: &[&str],
     ) {
-        let media = MediaConfig { images: Some(images(format)), audio: None, videos: None };
+        let media = MediaConfig { images: Some(images(format)), audio: None, videos: None, pictures: None };
         let scripts = built(20, media);
         let urls = parts(&scripts, PartKind::IMAGE);
         assert_eq!(urls.len(), 40);
@@ -280,7 +300,8 @@ mod tests {
 
     #[rstest]
     fn clips_are_as_long_as_they_say(#[values(8, 16, 24, 32)] depth: u16) {
-        let scripts = built(20, MediaConfig { images: None, audio: Some(clips(depth)), videos: None });
+        let scripts =
+            built(20, MediaConfig { images: None, audio: Some(clips(depth)), videos: None, pictures: None });
         let (mut rates, mut lengths) = (HashSet::new(), HashSet::new());
         for url in parts(&scripts, PartKind::AUDIO) {
             let (media_type, bytes) = taken_apart(url);
@@ -306,10 +327,14 @@ mod tests {
     #[test]
     fn a_medium_changes_neither_the_texts_nor_another_medium() {
         let pictures = || Some(images(ImageFormat::Png));
-        let both = built(6, MediaConfig { images: pictures(), audio: Some(clips(16)), videos: None });
+        let both = built(
+            6,
+            MediaConfig { images: pictures(), audio: Some(clips(16)), videos: None, pictures: None },
+        );
         let texts = built(6, MediaConfig::default());
-        let seen = built(9, MediaConfig { images: pictures(), audio: None, videos: None });
-        let heard = built(6, MediaConfig { images: None, audio: Some(clips(16)), videos: None });
+        let seen = built(9, MediaConfig { images: pictures(), audio: None, videos: None, pictures: None });
+        let heard =
+            built(6, MediaConfig { images: None, audio: Some(clips(16)), videos: None, pictures: None });
         assert_eq!(parts(&both, PartKind::TEXT), parts(&texts, PartKind::TEXT));
         assert_eq!(parts(&both, PartKind::IMAGE), parts(&seen[..6], PartKind::IMAGE));
         assert_eq!(parts(&both, PartKind::AUDIO), parts(&heard, PartKind::AUDIO));
@@ -319,7 +344,12 @@ mod tests {
     fn a_seed_gives_its_media_forever() {
         let scripts = built(
             1,
-            MediaConfig { images: Some(images(ImageFormat::Png)), audio: Some(clips(16)), videos: None },
+            MediaConfig {
+                images: Some(images(ImageFormat::Png)),
+                audio: Some(clips(16)),
+                videos: None,
+                pictures: None,
+            },
         );
         let (image, clip) = (parts(&scripts, PartKind::IMAGE)[0], parts(&scripts, PartKind::AUDIO)[0]);
         insta::assert_snapshot!(&image[..120], @"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAC8AAAAeCAIAAAAzY9DzAAAQr0lEQVR4AQGkEFvvADXlEPlRtL0WwtB+UuG3PuSUVvif2FAUw0");
@@ -379,11 +409,11 @@ mod tests {
 
     #[rstest]
     #[case::an_image(
-        MediaConfig { images: Some(ImageConfig { width: law(1e5, 0.0), height: law(1e4, 0.0), ..images(ImageFormat::Png) }), audio: None, videos: None },
+        MediaConfig { images: Some(ImageConfig { width: law(1e5, 0.0), height: law(1e4, 0.0), ..images(ImageFormat::Png) }), audio: None, videos: None, pictures: None },
         "make an image of 100000 x 10000 pixels: the media of one request would take 8000000000 bytes, and may take 134217728"
     )]
     #[case::a_clip(
-        MediaConfig { images: None, audio: Some(AudioConfig { length_s: law(1e9, 0.0), sample_rates_hz: vec![16_000], ..clips(16) }), videos: None },
+        MediaConfig { images: None, audio: Some(AudioConfig { length_s: law(1e9, 0.0), sample_rates_hz: vec![16_000], ..clips(16) }), videos: None, pictures: None },
         "make an audio clip of 1000000000.0 s at 16000 Hz and 16 bits: the media of one request would take 85333333333333 bytes, and may take 134217728"
     )]
     fn media_that_would_eat_the_machine_are_refused(#[case] media: MediaConfig, #[case] text: &str) {

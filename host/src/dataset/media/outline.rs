@@ -1,6 +1,6 @@
 //! A medium before it is made, and why it is not.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use crate::{explain::Explain, seed::Seed};
 
@@ -36,6 +36,23 @@ pub(crate) enum MediaError {
         /// What it says.
         reason: String,
     },
+    /// Pictures of the user's cannot be read.
+    #[error("read the pictures in `{folder}`")]
+    Pictures {
+        folder: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// There are none.
+    #[error("read the pictures in `{folder}`: it holds no picture")]
+    NoPictures { folder: PathBuf },
+    /// They do not fit into memory.
+    #[error("read the pictures in `{folder}`: together they take more than {budget} bytes as data URLs")]
+    TooManyPictures {
+        folder: PathBuf,
+        /// What they may take.
+        budget: u64,
+    },
     /// Its parts have no place on the disk.
     #[error("make {what}: its files cannot be kept in the folder for temporary files")]
     Files {
@@ -60,6 +77,11 @@ impl Explain for MediaError {
                 `--video-audio-codec` and `--video-format` of these; some encoders take even sizes only"
                     .to_owned()
             }
+            Self::Pictures { .. } | Self::NoPictures { .. } => {
+                "name a folder with files that end in `.png`, `.jpg`, `.jpeg`, `.webp`, `.gif` or `.bmp`"
+                    .to_owned()
+            }
+            Self::TooManyPictures { .. } => "name a folder with fewer or smaller ones".to_owned(),
             Self::Files { .. } => {
                 "make room there, or name another folder with the variable `TMPDIR`".to_owned()
             }
