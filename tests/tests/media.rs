@@ -361,3 +361,39 @@ fn a_video_is_what_was_asked_for(#[case] flags: &[&str], #[case] expected: &str)
         .collect();
     assert_eq!(streams, expected);
 }
+
+#[test]
+fn pictures_of_a_folder_are_sent_as_they_are() {
+    let server = replay("vllm/chat.nonstream");
+    let tool = Tool::new([
+        "profile",
+        "--model",
+        "m",
+        "--ui",
+        "none",
+        "--artifact-dir",
+        "run",
+        "--url",
+        &server.url(),
+    ])
+    .args(["--no-server-metrics", "--isl", "10", "--random-seed", "42", "--request-count", "1"])
+    .args([
+        "--image-source",
+        ".",
+        "--image-source-sampling",
+        "sequential-cycle",
+        "--image-batch-size",
+        "3",
+    ]);
+    tool.file("b.jpg", "two");
+    tool.file("a.png", FILE.0);
+    let run = tool.run();
+    assert_eq!(run.succeeds().summary()["num_images"]["sum"], 3.0);
+    let content = body(&server)["messages"][0]["content"].clone();
+    let urls: Vec<&str> = content.as_array().unwrap()[1..]
+        .iter()
+        .map(|part| part["image_url"]["url"].as_str().unwrap())
+        .collect();
+    let first = format!("data:image/png;base64,{}", FILE.1);
+    assert_eq!(urls, [&first, "data:image/jpeg;base64,dHdv", &first]);
+}

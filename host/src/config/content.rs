@@ -35,6 +35,7 @@ pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems)
             media: MediaConfig::default(),
             dialogue: dialogues::dialogue(spec, problems),
             context: dialogues::context(spec, problems),
+            corpus: lengths::corpus(spec, problems),
         };
     };
     for typed in generated_only(spec).chain(dialogues::generated_only(spec)) {
@@ -125,9 +126,9 @@ pub(super) fn with_media(
     endpoint: &EndpointMetadata,
 ) -> DatasetConfig {
     match dataset {
-        DatasetConfig::Synthetic { entries, lengths, batch_size, media: _, dialogue, context } => {
+        DatasetConfig::Synthetic { entries, lengths, batch_size, media: _, dialogue, context, corpus } => {
             let batch_size = if takes_only_media(endpoint) { 0 } else { batch_size };
-            DatasetConfig::Synthetic { entries, lengths, batch_size, media, dialogue, context }
+            DatasetConfig::Synthetic { entries, lengths, batch_size, media, dialogue, context, corpus }
         }
         other => other,
     }

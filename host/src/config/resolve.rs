@@ -204,7 +204,7 @@ mod tests {
         config::{redact, spec::tests::spec},
         explain::Explain,
         plan::{
-            ContextConfig, DialogueConfig, LengthLaw, Secret, SequenceLaw, SequenceLengths,
+            ContextConfig, DialogueConfig, LengthLaw, PromptCorpus, Secret, SequenceLaw, SequenceLengths,
             ServerMetricsConfig, TokenizerChoice, media::MediaConfig,
         },
     };
@@ -345,7 +345,8 @@ mod tests {
                 batch_size: 2,
                 media: MediaConfig::default(),
                 dialogue: DialogueConfig::default(),
-                context: ContextConfig::default()
+                context: ContextConfig::default(),
+                corpus: PromptCorpus::default(),
             }
         );
         assert_eq!(tokenizer, TokenizerChoice::Local("./tok".into()));

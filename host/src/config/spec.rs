@@ -11,12 +11,12 @@ use std::{
 
 use super::{
     flags::{ArrivalPattern, ImageSource, ProfileFlags, UrlStrategy},
-    lengths::{Mix, RangeRatio},
+    lengths::{Mix, RandomStyle, RangeRatio},
     rate_series::RateSeries,
 };
 use crate::plan::{
-    CacheBustTarget, ConnectionReuse, Grace, OverflowPolicy, ReplyPolicy, SequenceLaw, Smoothness,
-    TransportKind,
+    CacheBustTarget, ConnectionReuse, Grace, OverflowPolicy, PromptCorpus, ReplyPolicy, SequenceLaw,
+    Smoothness, TransportKind,
     media::{AudioFormat, ImageFormat, PictureSampling, VideoContent, VideoFormat},
 };
 
@@ -251,6 +251,8 @@ run_spec! {
     osl_distribution: SequenceLaw = "--osl-distribution" in lengths.osl_distribution;
     seq_dist: Mix = "--seq-dist" in lengths.seq_dist;
     random_range_ratio: RangeRatio = "--random-range-ratio" in lengths.random_range_ratio;
+    random_corpus_style: RandomStyle = "--random-corpus-style" in lengths.random_corpus_style;
+    prompt_corpus: PromptCorpus = "--prompt-corpus" in lengths.prompt_corpus;
     batch_size: usize = "--batch-size" in batch_size;
     num_conversations: NonZeroU64 = "--num-conversations" in dialogues.num_conversations;
     conversation_turn_mean: u32 = "--conversation-turn-mean" in dialogues.turn_mean;

@@ -124,8 +124,8 @@ pub(crate) fn open(
         DatasetConfig::Synthetic { batch_size: 0, media, .. } if media.is_empty() => {
             Err(DatasetError::NoTexts)
         }
-        DatasetConfig::Synthetic { entries, lengths, batch_size, media, dialogue, context } => {
-            let content = Content::Prompts { lengths, batch_size: *batch_size as u64 };
+        DatasetConfig::Synthetic { entries, lengths, batch_size, media, dialogue, context, corpus } => {
+            let content = Content::Prompts { lengths, batch_size: *batch_size as u64, corpus: *corpus };
             let media = Media::make(media, entries.map(|entries| entries as u64), seed)?;
             let generator = Generator::new(content, media, tokenizer, seed, *dialogue, context)?;
             generated(generator, *entries)
@@ -175,8 +175,8 @@ pub(super) mod tests {
         dataset::{Message, Part, Script, Step, tokenizer::Tokenizer},
         explain::Explain,
         plan::{
-            ContextConfig, DatasetConfig, DialogueConfig, FileFormat, LengthLaw, RecordedTiming, Reshaping,
-            SequenceLaw, SequenceLengths, TokenizerChoice, media::MediaConfig,
+            ContextConfig, DatasetConfig, DialogueConfig, FileFormat, LengthLaw, PromptCorpus,
+            RecordedTiming, Reshaping, SequenceLaw, SequenceLengths, TokenizerChoice, media::MediaConfig,
         },
         seed::Seed,
     };
@@ -201,6 +201,7 @@ pub(super) mod tests {
             media,
             dialogue: DialogueConfig::default(),
             context: ContextConfig::default(),
+            corpus: PromptCorpus::default(),
         }
     }
 
@@ -247,6 +248,7 @@ pub(super) mod tests {
             media: MediaConfig::default(),
             dialogue: DialogueConfig::default(),
             context: ContextConfig::default(),
+            corpus: PromptCorpus::default(),
         };
         let text = "Kind iron helped some angle through our pure side. Every.";
         let step = Step {

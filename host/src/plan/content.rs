@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    corpus::PromptCorpus,
     dialogue::{ContextConfig, DialogueConfig, SystemPrompt},
     length::{LengthLaw, SequenceLaw, SequenceLengths},
     lossy,
@@ -35,6 +36,9 @@ pub(crate) enum DatasetConfig {
         /// What stands in front of each.
         #[serde(default, skip_serializing_if = "ContextConfig::is_empty")]
         context: ContextConfig,
+        /// What texts are made of.
+        #[serde(default, skip_serializing_if = "PromptCorpus::is_usual")]
+        corpus: PromptCorpus,
     },
     /// Generated questions to rank passages by.
     Rankings {

@@ -5,6 +5,7 @@
 
 mod cache_bust;
 mod content;
+mod corpus;
 mod dialogue;
 mod length;
 mod load;
@@ -26,6 +27,7 @@ use std::{path::PathBuf, time::Duration};
 pub(crate) use self::{
     cache_bust::{CacheBust, CacheBustTarget},
     content::{DatasetConfig, Encoding, FileFormat, ReplyPolicy, TokenizerChoice},
+    corpus::PromptCorpus,
     dialogue::{ContextConfig, DialogueConfig, PrefixPool, SystemPrompt},
     length::{LengthLaw, LengthPair, ObservedLength, SequenceLaw, SequenceLengths, log_deviation},
     load::{Law, Limit, Load, Smoothness, Users},

@@ -45,8 +45,6 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     "--goodput",
     // Conversations.
     "--open-loop-strict", "--omit-kv-hints",
-    // Prompts, prefixes, lengths.
-    "--random-corpus-style", "--prompt-corpus",
     // Load.
     "--burst-phase-starts", "--scenario", "--unsafe-override",
     // Warm-up.

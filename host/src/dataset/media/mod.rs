@@ -199,7 +199,8 @@ mod tests {
         dataset::{Script, open, open::tests::scripts},
         explain::Explain,
         plan::{
-            ContextConfig, DatasetConfig, DialogueConfig, LengthLaw, SequenceLaw, SequenceLengths,
+            ContextConfig, DatasetConfig, DialogueConfig, LengthLaw, PromptCorpus, SequenceLaw,
+            SequenceLengths,
             media::{AudioConfig, AudioFormat, ImageConfig, ImageFormat},
         },
     };
@@ -234,6 +235,7 @@ mod tests {
             media,
             dialogue: DialogueConfig::default(),
             context: ContextConfig::default(),
+            corpus: PromptCorpus::default(),
         };
         scripts(&config, None, SEED)
     }
@@ -424,6 +426,7 @@ mod tests {
             media,
             dialogue: DialogueConfig::default(),
             context: ContextConfig::default(),
+            corpus: PromptCorpus::default(),
         };
         let error = open(&config, None, None, SEED).unwrap_err();
         assert_eq!(error.to_string(), text);
