@@ -444,3 +444,34 @@ fn a_file_is_converted_as_it_is_reshaped_and_what_changes_nothing_is_told() {
     run.ends_with(2);
     assert!(run.stderr.contains("is left out by `--max-context-length`"), "{}", run.stderr);
 }
+
+#[test]
+fn a_set_of_speed_bench_is_the_rows_of_its_category() {
+    let row = |category: &str, questions: usize| {
+        let messages = vec![json!({"role": "user", "content": "Sort a list."}); questions];
+        json!({"question_id": category, "category": category, "messages": messages, "sub_category": "x"})
+            .to_string()
+            + "\n"
+    };
+    let found = |named: &str| {
+        let tool = Tool::new(["dataset", "inspect", "q.jsonl", "--json", "--custom-dataset-type", named]);
+        tool.file("q.jsonl", row("coding", 1) + &row("math", 2) + &row("low_entropy", 1));
+        tool.run()
+    };
+    for (named, sessions, requests) in [
+        ("speed_bench_qualitative", 3, 4),
+        ("speed_bench_math", 1, 2),
+        ("speed_bench_throughput_32k_low_entropy", 1, 1),
+    ] {
+        let contents: Value = serde_json::from_str(&found(named).succeeds().stdout).unwrap();
+        let numbers = (&contents["format"], &contents["sessions"], &contents["requests"]);
+        assert_eq!(numbers, (&json!("speed-bench"), &json!(sessions), &json!(requests)), "{named}");
+    }
+    let run = found("speed_bench_writing");
+    run.ends_with(2);
+    assert!(run.stderr.contains("none of its rows has the category `writing`"), "{}", run.stderr);
+    let detected = Tool::new(["profile", "--mock", "--input-file", "q.jsonl", "--dry-run", "1"]);
+    detected.file("q.jsonl", row("coding", 1));
+    let body: Value = serde_json::from_str(detected.run().succeeds().stdout.trim()).unwrap();
+    assert!(body["body"]["category"].is_null() && body["body"]["sub_category"].is_null(), "{body}");
+}

@@ -271,6 +271,8 @@ run_spec! {
     num_prefix_prompts: NonZeroU32 = "--num-prefix-prompts" in dialogues.num_prefix_prompts;
     prefix_prompt_length: NonZeroU32 = "--prefix-prompt-length" in dialogues.prefix_prompt_length;
     fixed_schedule: () = "--fixed-schedule" in replay.fixed_schedule;
+    no_fixed_schedule: () = "--no-fixed-schedule" in replay.no_fixed_schedule;
+    fixed_schedule_auto_offset: () = "--fixed-schedule-auto-offset" in replay.fixed_schedule_auto_offset;
     fixed_schedule_start_offset: f64 = "--fixed-schedule-start-offset" in replay.start_offset;
     fixed_schedule_end_offset: f64 = "--fixed-schedule-end-offset" in replay.end_offset;
     replay_speedup: f64 = "--replay-speedup" in replay.speedup;

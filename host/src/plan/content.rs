@@ -12,6 +12,7 @@ use super::{
     media::{MediaConfig, PictureConfig},
     replay::RecordedTiming,
     reshaping::Reshaping,
+    speed_bench::SpeedBenchRows,
 };
 
 /// Where content comes from.
@@ -140,6 +141,8 @@ pub(crate) enum FileFormat {
     ClaudeCode,
     /// Session files of Codex.
     Codex,
+    /// Conversations by category, one a line.
+    SpeedBench(SpeedBenchRows),
     /// What all others become.
     PronySessions,
 }
@@ -168,6 +171,7 @@ impl FileFormat {
         ("atif", Self::Atif),
         ("claude-code", Self::ClaudeCode),
         ("codex", Self::Codex),
+        ("speed-bench", Self::SpeedBench(SpeedBenchRows::All)),
         ("prony-sessions", Self::PronySessions),
     ];
 
@@ -195,9 +199,17 @@ impl FileFormat {
         matches!(self, Self::MooncakeTrace | Self::BailianTrace | Self::WekaTrace)
     }
 
+    /// The same, of all rows of a file.
+    pub(crate) fn whole(self) -> Self {
+        match self {
+            Self::SpeedBench(_) => Self::SpeedBench(SpeedBenchRows::All),
+            other => other,
+        }
+    }
+
     /// What it is called.
     pub(crate) fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(_, format)| *format == self).map_or("detected", |(name, _)| *name)
+        Self::NAMES.iter().find(|(_, format)| *format == self.whole()).map_or("detected", |(name, _)| *name)
     }
 }
 

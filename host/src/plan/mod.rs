@@ -18,6 +18,7 @@ mod reshaping;
 mod rules;
 mod secret;
 mod services;
+mod speed_bench;
 mod stop;
 mod target;
 mod written;
@@ -38,6 +39,7 @@ pub(crate) use self::{
     rules::{Cancellation, OverflowPolicy, Rules, StartWindow},
     secret::Secret,
     services::{ServerMetricsConfig, ServiceOption, ServicesConfig},
+    speed_bench::SpeedBenchRows,
     stop::{Grace, StopRule, TimeLimit},
     target::{ConnectionReuse, DEFAULT_CONNECT_TIMEOUT_S, FlagOption, Target, TlsConfig, TransportKind},
     written::{WrittenError, WrittenPlan},

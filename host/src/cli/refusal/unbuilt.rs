@@ -15,8 +15,6 @@ const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
     ),
     (&["--server-metrics-formats"], "leave it out: server metrics are written as JSON and CSV"),
     (&["--no-gpu-telemetry"], "leave it out: there is no GPU telemetry to switch off"),
-    (&["--no-fixed-schedule"], "leave it out: only `--fixed-schedule` makes one"),
-    (&["--fixed-schedule-auto-offset"], "leave it out: time begins with the first session"),
     (&["--num-profile-runs"], "run `prony profile` several times"),
     (
         &["--stream"],

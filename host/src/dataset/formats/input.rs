@@ -10,7 +10,10 @@ use std::{
 };
 
 use super::{FileError, media::MediaFiles};
-use crate::seed::Seed;
+use crate::{
+    plan::{FileFormat, SpeedBenchRows},
+    seed::Seed,
+};
 
 /// A file that is to be read.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub(in crate::dataset) struct Input<'a> {
     seed: Seed,
     /// Tokens of a block, where the user says so.
     block_size: Option<NonZeroU32>,
+    /// Which rows are wanted, where rows have categories.
+    speed_bench_rows: SpeedBenchRows,
 }
 
 /// Where the bytes are.
@@ -54,7 +59,16 @@ pub(super) struct Rows<'a> {
 impl<'a> Input<'a> {
     /// A file of which at most so many rows are wanted.
     pub(in crate::dataset) fn new(path: &'a Path, most: Option<usize>) -> Self {
-        Self { path, most, draws: None, errors: None, text: Text::Path, seed: Seed::new(0), block_size: None }
+        Self {
+            path,
+            most,
+            draws: None,
+            errors: None,
+            text: Text::Path,
+            seed: Seed::new(0),
+            block_size: None,
+            speed_bench_rows: SpeedBenchRows::All,
+        }
     }
 
     /// The same, of which is drawn by this seed.
@@ -70,6 +84,19 @@ impl<'a> Input<'a> {
     /// The same, whose blocks have so many tokens, whatever the format says.
     pub(in crate::dataset) fn with_blocks_of(self, tokens: Option<NonZeroU32>) -> Self {
         Self { block_size: tokens, ..self }
+    }
+
+    /// The same, with the rows that this name of a format takes.
+    pub(super) fn choosing(&self, named: FileFormat) -> Self {
+        match named {
+            FileFormat::SpeedBench(rows) => Self { speed_bench_rows: rows, ..*self },
+            _ => Self { ..*self },
+        }
+    }
+
+    /// Which rows are wanted, where rows have categories.
+    pub(super) fn speed_bench_rows(&self) -> SpeedBenchRows {
+        self.speed_bench_rows
     }
 
     /// Tokens of a block, where the format says this.
@@ -112,8 +139,8 @@ impl<'a> Input<'a> {
     where
         'a: 'b,
     {
-        let Self { errors, seed, block_size, .. } = *self;
-        Input { path, most: None, draws: None, errors, text: Text::Path, seed, block_size }
+        let Self { errors, seed, block_size, speed_bench_rows, .. } = *self;
+        Input { path, most: None, draws: None, errors, text: Text::Path, seed, block_size, speed_bench_rows }
     }
 
     /// What is drawn at random depends on this.

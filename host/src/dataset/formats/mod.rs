@@ -42,6 +42,7 @@ mod sagemaker;
 mod session_key;
 mod sharegpt;
 mod single_turn;
+mod speed_bench;
 mod stored;
 mod tracelab;
 mod weka;

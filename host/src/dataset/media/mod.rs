@@ -5,6 +5,7 @@
 //! is, in turn. Each medium has a random stream of its own, and none with the texts.
 
 mod audio;
+mod data_url;
 mod image;
 mod order;
 mod outline;
@@ -14,10 +15,10 @@ mod wav;
 
 use std::sync::Arc;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use prony_plugin_api::PartKind;
 use rayon::prelude::*;
 
+use self::data_url::data_url;
 use self::order::Order;
 pub(crate) use self::outline::MediaError;
 use self::outline::{MOST_OF_A_REQUEST, Outline};
@@ -181,15 +182,11 @@ impl Collection {
     }
 }
 
-fn data_url((media_type, bytes): (&str, Vec<u8>)) -> Arc<str> {
-    let mut url = format!("data:{media_type};base64,");
-    STANDARD.encode_string(bytes, &mut url);
-    url.into()
-}
-
 #[cfg(test)]
 mod tests {
     use std::{collections::HashSet, io::Cursor};
+
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
 
     use rstest::rstest;
     use zune_jpeg::zune_core::bytestream::ZCursor;

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, sync::Arc};
 
 use super::{
-    data_url,
+    data_url::data_url,
     outline::{MOST_OF_A_REQUEST, MediaError},
 };
 use crate::{
