@@ -101,9 +101,10 @@ impl<'a> FileContent<'a> {
         let prompts = || PromptWriter::new(tokenizer, seed);
         // What is cut between sessions depends on how long all sessions before take, and what they share on all of them.
         let is_one_by_one = self.timing.most_idle_s.is_none() && self.reshaping.is_unchanged();
-        let large = match is_one_by_one {
-            true => LargeFile::open(&file, (self.format, self.entries), replay, audience)?,
-            false => None,
+        let large = if is_one_by_one {
+            LargeFile::open(&file, (self.format, self.entries), replay, audience)?
+        } else {
+            None
         };
         if let Some((large, facts)) = large {
             let starts = large.starts();

@@ -19,6 +19,7 @@ pub(crate) enum PromptCorpus {
 
 impl PromptCorpus {
     /// Nobody has asked for another one.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference to the field")]
     pub(crate) fn is_usual(&self) -> bool {
         *self == Self::default()
     }

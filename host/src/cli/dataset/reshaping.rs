@@ -28,7 +28,9 @@ impl ReshapingArgs {
         let wanted = reshaping::of_flags(&self.flags)?;
         let seed = Seed::new(self.random_seed.unwrap_or(0));
         let (read, notes) = reshaped_file(&file.file, file.format(), &wanted, seed)?;
-        notes.iter().for_each(|note| terminal::warn(note));
+        for note in &notes {
+            terminal::warn(note);
+        }
         Ok(read)
     }
 }

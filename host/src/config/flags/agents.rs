@@ -10,7 +10,6 @@ use crate::{
 
 /// Beginnings, pauses and ends of sessions.
 #[derive(Args, Clone, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
 pub(crate) struct AgentFlags {
     /// Probability that a user leaves the session after a turn, in percent [default: 0].
     ///

@@ -9,7 +9,6 @@ use crate::config::units;
 
 /// Other lengths, other shared prefixes, fewer sessions.
 #[derive(Args, Clone, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
 pub(crate) struct ReshapingFlags {
     /// Tokens of a block of --input-file, for mooncake, bailian and weka traces [default: as the format says].
     #[arg(long, alias = "prompt-input-tokens-block-size", alias = "synthetic-input-tokens-block-size")]

@@ -42,7 +42,7 @@ pub(crate) enum RandomStyle {
     Sglang,
 }
 
-/// The window of a mean. vLLM's reaches from `floor(mean (1 - ratio))` to `ceil(mean (1 + ratio))`, SGLang's from
+/// The window of a mean. That of vLLM reaches from `floor(mean (1 - ratio))` to `ceil(mean (1 + ratio))`, that of `sglang` from
 /// `floor(mean ratio)` to the mean; both from 1 at least.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number of 33 bits")]
 pub(super) fn around(mean: u32, ratio: f64, style: RandomStyle) -> SequenceLaw {

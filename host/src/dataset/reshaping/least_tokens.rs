@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::dataset::{Script, Step};
 
-/// What vLLM, SGLang and others call it.
+/// What vLLM and others call it.
 const MIN_TOKENS: &str = "min_tokens";
 
 /// Asks for it in every request that asks for an output length, and says nothing of the least itself.

@@ -270,9 +270,9 @@ mod tests {
             let tokens = |blocks: &[u64]| blocks.len() as u64 * u64::from(SIZE);
             let scripts = vec![script(&[(tokens(&first), &first), (tokens(&second), &second)])];
             let made = synthesised(scripts, factors(prefix, 1.0));
-            let expected = (common_blocks as f64 * prefix).floor();
-            prop_assert_eq!(common(&made[0], &made[1]) as f64, expected);
-            prop_assert_eq!(made[0].tokens as f64, (expected + one as f64) * f64::from(SIZE));
+            let expected = whole((common_blocks as f64 * prefix).floor());
+            prop_assert_eq!(common(&made[0], &made[1]) as u64, expected);
+            prop_assert_eq!(made[0].tokens, (expected + one) * u64::from(SIZE));
         }
     }
 }
