@@ -1,6 +1,6 @@
-//! Generated media: what requests show and play beside their texts.
+//! Media: what requests show and play beside their texts, generated or pictures of the user's.
 //!
-//! All of it is made before the load, on all cores: an encoder on a worker's thread would take time from its streams.
+//! All of it is made or read before the load, on all cores: an encoder on a worker's thread would take time from its streams.
 //! Media are large, so that they are bounded: once those of a kind take [`BUDGET`], the scripts share what there
 //! is, in turn. Each medium has a random stream of its own, and none with the texts.
 
