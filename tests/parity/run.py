@@ -82,6 +82,10 @@ def files():
         ),
         "payloads.jsonl": jsonl([{"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True}]),
         "dag.jsonl": jsonl(dag),
+        "qualitative.jsonl": jsonl(
+            {"question_id": f"q{at}", "category": category, "messages": [{"role": "user", "content": "Sort a list."}] * 2}
+            for at, category in enumerate(["coding", "math"])
+        ),
         "rates.json": json.dumps(rates),
         "system.txt": "Be brief.",
     }

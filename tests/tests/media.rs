@@ -2,9 +2,10 @@
 //! measured, and what is refused before anything is sent.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
-use prony_tests::{MockServer, Run, Tool, fixtures, wire::Replay};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use prony_tests::{MockServer, Run, Tool, finish, fixtures, wire::Replay};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -245,4 +246,151 @@ fn an_api_format_that_looks_at_images_needs_no_file() {
         ])
         .run();
     assert_eq!(run.succeeds().summary()["num_images"]["sum"], 6.0);
+}
+
+/// A profile of one request with a video of 6 frames, by an `ffmpeg` that does this.
+fn with_ffmpeg(script: &str, url: &str, flags: &[&str]) -> Run {
+    let tool = Tool::new(["profile", "--model", "m", "--ui", "none", "--artifact-dir", "run", "--url", url])
+        .args(["--no-server-metrics", "--isl", "10", "--random-seed", "42", "--request-count", "1"])
+        .args(["--video-width", "8", "--video-height", "4", "--video-duration", "1.5"])
+        .args(flags);
+    let program = tool.file("ffmpeg", format!("#!/bin/sh\n{script}"));
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", tool.dir().display());
+    tool.env("PATH", path).run()
+}
+
+/// Writes what it was asked beside itself, and how much it was given into the file that it was asked for.
+const FAKE_FFMPEG: &str = r#"printf '%s\n' "$@" >> "$0.asked"
+for last; do :; done
+printf 'a film of %s bytes' $(wc -c) > "$last"
+"#;
+
+#[test]
+fn videos_are_encoded_by_ffmpeg_and_sent_and_counted() {
+    let server = replay("vllm/chat.nonstream");
+    let sound = ["--video-audio-num-channels", "2", "--video-batch-size", "2"];
+    let run = with_ffmpeg(FAKE_FFMPEG, &server.url(), &sound);
+    assert_eq!(run.succeeds().summary()["num_videos"]["sum"], 2.0);
+    let content = body(&server)["messages"][0]["content"].clone();
+    let film =
+        format!("data:video/webm;base64,{}", STANDARD.encode(format!("a film of {} bytes", 8 * 4 * 3 * 6)));
+    let part = json!({"type": "video_url", "video_url": {"url": film}});
+    assert_eq!(content.as_array().unwrap()[1..], [part.clone(), part]);
+    let asked = fs::read_to_string(run.dir().join("ffmpeg.asked")).unwrap();
+    let asked: Vec<&str> = asked.lines().collect();
+    let follow = |words: &[&str]| asked.windows(words.len()).filter(|window| *window == words).count();
+    for words in [
+        &["-video_size", "8x4", "-framerate", "4", "-i", "pipe:0"][..],
+        &["-c:v", "libvpx-vp9"],
+        &["-c:a", "libvorbis"],
+        &["-f", "webm"],
+    ] {
+        assert_eq!(follow(words), 2, "{words:?} in {asked:?}");
+    }
+}
+
+#[rstest]
+#[case::unknown_encoder("echo \"Unknown encoder 'x'\" >&2; exit 8", "exit status: 8: Unknown encoder 'x'")]
+#[case::no_file("cat > /dev/null", "its file cannot be used: No such file or directory")]
+fn what_ffmpeg_says_is_told_before_anything_is_sent(#[case] script: &str, #[case] reason: &str) {
+    let server = replay("vllm/chat.nonstream");
+    let run = with_ffmpeg(script, &server.url(), &[]);
+    run.ends_with(2);
+    let expected = format!("error: failed to make a video of 6 frames of 8 x 4 pixels with ffmpeg: {reason}");
+    assert!(run.stderr.starts_with(&expected), "{}", run.stderr);
+    assert!(server.requests().is_empty());
+    assert!(!run.dir().join("run").exists());
+}
+
+#[test]
+fn without_ffmpeg_it_is_said_how_to_get_it() {
+    let server = replay("vllm/chat.nonstream");
+    let run = Tool::profile_at(&server.url())
+        .args(["--video-width", "8", "--video-height", "4"])
+        .env("PATH", "/nowhere")
+        .run();
+    run.ends_with(2);
+    let expected = "error: failed to make a video of 20 frames of 8 x 4 pixels: there is no program `ffmpeg` on the PATH\n\
+                    help: install ffmpeg (`apt-get install ffmpeg`";
+    assert!(run.stderr.starts_with(expected), "{}", run.stderr);
+    assert!(server.requests().is_empty());
+}
+
+/// With the real program, where there is one.
+#[rstest]
+#[case::webm(&["--video-synth-type", "grid-clock"], &["vp9,64,48,6"])]
+#[case::with_sound(&["--video-format", "mp4", "--video-audio-num-channels", "1"], &["vp9,64,48,6", "aac,1"])]
+fn a_video_is_what_was_asked_for(#[case] flags: &[&str], #[case] expected: &[&str]) {
+    let folder = |path: &Path| path.join("ffmpeg").is_file() && path.join("ffprobe").is_file();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if !std::env::split_paths(&path).any(|path| folder(&path)) {
+        eprintln!("not tested: ffmpeg and ffprobe are not installed");
+        return;
+    }
+    let films = || {
+        let run = Tool::new(["profile", "--mock", "--isl", "5", "--random-seed", "42", "--dry-run", "2"])
+            .args(["--video-width", "64", "--video-height", "48", "--video-duration", "1.5"])
+            .args(["--request-count", "2", "--dry-run-output", "bodies.jsonl"])
+            .args(flags)
+            .run();
+        let bodies = fs::read_to_string(run.succeeds().dir().join("bodies.jsonl")).unwrap();
+        let url = |line: &str| {
+            let line: Value = serde_json::from_str(line).unwrap();
+            line.pointer("/body/messages/0/content/1/video_url/url").unwrap().as_str().unwrap().to_owned()
+        };
+        (bodies.lines().map(url).collect::<Vec<_>>(), run)
+    };
+    let (urls, run) = films();
+    assert_ne!(urls[0], urls[1], "two videos are alike");
+    assert_eq!(urls, films().0, "a seed gives its videos");
+    let film = STANDARD.decode(urls[0].split_once(";base64,").unwrap().1).unwrap();
+    let file = run.dir().join("film");
+    fs::write(&file, film).unwrap();
+    let mut probe = Command::new("ffprobe");
+    probe.args(["-v", "error", "-count_frames", "-of", "csv=p=0", "-show_entries"]);
+    probe.arg("stream=codec_name,width,height,channels,nb_read_frames").arg(&file);
+    let found = String::from_utf8(finish(&mut probe).stdout).unwrap();
+    // The frames of the sound are the encoder's own.
+    let streams: Vec<&str> = found
+        .lines()
+        .map(|line| if line.starts_with("aac") { line.rsplit_once(',').unwrap().0 } else { line })
+        .collect();
+    assert_eq!(streams, expected);
+}
+
+#[test]
+fn pictures_of_a_folder_are_sent_as_they_are() {
+    let server = replay("vllm/chat.nonstream");
+    let tool = Tool::new([
+        "profile",
+        "--model",
+        "m",
+        "--ui",
+        "none",
+        "--artifact-dir",
+        "run",
+        "--url",
+        &server.url(),
+    ])
+    .args(["--no-server-metrics", "--isl", "10", "--random-seed", "42", "--request-count", "1"])
+    .args([
+        "--image-source",
+        ".",
+        "--image-source-sampling",
+        "sequential-cycle",
+        "--image-batch-size",
+        "3",
+    ]);
+    tool.file("b.jpg", "two");
+    tool.file("a.png", FILE.0);
+    let run = tool.run();
+    assert_eq!(run.succeeds().summary()["num_images"]["sum"], 3.0);
+    let content = body(&server)["messages"][0]["content"].clone();
+    let urls: Vec<&str> = content.as_array().unwrap()[1..]
+        .iter()
+        .map(|part| part["image_url"]["url"].as_str().unwrap())
+        .collect();
+    let first = format!("data:image/png;base64,{}", FILE.1);
+    assert_eq!(urls, [&first, "data:image/jpeg;base64,dHdv", &first]);
 }

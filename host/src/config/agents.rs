@@ -44,8 +44,16 @@ fn one_by_one(spec: &RunSpec) -> [Option<Origin>; 3] {
 /// What becomes of recorded times.
 pub(super) fn timing(spec: &RunSpec, problems: &mut Problems) -> RecordedTiming {
     let (open, closed) = (&spec.open_loop_replay, &spec.no_open_loop_replay);
-    for switch in [open, closed] {
+    for switch in [open, closed, &spec.ignore_trace_delays] {
         problems.require(switch, &spec.input_file);
+    }
+    if let Some(flag) = spec.ignore_trace_delays.origin() {
+        let times = of_recorded_times(spec).filter(|with| *with != flag);
+        let others = [spec.fixed_schedule.origin(), spec.conversation_turn_delay_ratio.origin()];
+        for with in times.chain(others.into_iter().flatten()) {
+            let reason = "no recorded time is used then";
+            problems.push(ConfigError::Clash { flag: flag.into(), with: with.into(), reason });
+        }
     }
     for cap in caps(spec) {
         problems.require(cap, &spec.input_file);
@@ -63,10 +71,11 @@ pub(super) fn timing(spec: &RunSpec, problems: &mut Problems) -> RecordedTiming 
             problems.push(ConfigError::Clash { flag: flag.into(), with: with.into(), reason });
         }
     }
-    let steps = match (open.is_given(), closed.is_given()) {
-        (true, _) => Some(StepTiming::Instants),
-        (false, true) => Some(StepTiming::Gaps),
-        (false, false) => None,
+    let steps = match (spec.ignore_trace_delays.is_given(), open.is_given(), closed.is_given()) {
+        (true, ..) => Some(StepTiming::AtOnce),
+        (_, true, _) => Some(StepTiming::Instants),
+        (_, _, true) => Some(StepTiming::Gaps),
+        _ => None,
     };
     RecordedTiming {
         steps,
@@ -78,7 +87,11 @@ pub(super) fn timing(spec: &RunSpec, problems: &mut Problems) -> RecordedTiming 
 
 /// Settings about recorded times; those that are given.
 pub(super) fn of_recorded_times(spec: &RunSpec) -> impl Iterator<Item = Origin> + use<> {
-    let switches = [spec.open_loop_replay.origin(), spec.no_open_loop_replay.origin()];
+    let switches = [
+        spec.open_loop_replay.origin(),
+        spec.no_open_loop_replay.origin(),
+        spec.ignore_trace_delays.origin(),
+    ];
     switches.into_iter().chain(caps(spec).map(Setting::origin)).flatten()
 }
 
@@ -137,6 +150,15 @@ mod tests {
     #[case(
         "--input-file f --max-idle-gap-cap-seconds 4",
         "`--max-idle-gap-cap-seconds` requires `--fixed-schedule`"
+    )]
+    #[case("--ignore-trace-delays", "`--ignore-trace-delays` requires `--input-file`")]
+    #[case(
+        "--input-file f --ignore-trace-delays --fixed-schedule",
+        "use `--ignore-trace-delays` together with `--fixed-schedule`: no recorded time is used then"
+    )]
+    #[case(
+        "--input-file f --ignore-trace-delays --use-think-time-only",
+        "use `--ignore-trace-delays` together with `--no-open-loop-replay`: no recorded time is used then"
     )]
     #[case("--open-loop-replay", "`--open-loop-replay` requires `--input-file`")]
     #[case(

@@ -80,9 +80,10 @@ pub(super) fn with_lengths(dataset: DatasetConfig, classes: &Classes) -> Dataset
             media,
             dialogue,
             context,
+            corpus,
         } if classes.have_lengths() => {
             let lengths = classes.lengths(&isl, osl.as_ref());
-            DatasetConfig::Synthetic { entries, lengths, batch_size, media, dialogue, context }
+            DatasetConfig::Synthetic { entries, lengths, batch_size, media, dialogue, context, corpus }
         }
         other => other,
     }

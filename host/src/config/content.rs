@@ -11,7 +11,7 @@ use super::{
     error::{ConfigError, Said},
     lengths,
     problems::Problems,
-    size,
+    reshaping, size,
     spec::{Origin, RunSpec},
 };
 use crate::plan::{DatasetConfig, FileFormat, Phase, TokenizerChoice, media::MediaConfig};
@@ -27,6 +27,7 @@ pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems)
     let Some(path) = spec.input_file.get() else {
         problems.require(&spec.custom_dataset_type, &spec.input_file);
         agents::timing(spec, problems);
+        reshaping::reshaping(spec, problems);
         return DatasetConfig::Synthetic {
             entries: entries(spec, phases),
             lengths: lengths::sequences(spec, problems),
@@ -34,6 +35,7 @@ pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems)
             media: MediaConfig::default(),
             dialogue: dialogues::dialogue(spec, problems),
             context: dialogues::context(spec, problems),
+            corpus: lengths::corpus(spec, problems),
         };
     };
     for typed in generated_only(spec).chain(dialogues::generated_only(spec)) {
@@ -52,20 +54,21 @@ pub(super) fn dataset(spec: &RunSpec, phases: &[Phase], problems: &mut Problems)
         for addition in additions.into_iter().flatten() {
             problems.push(payload_is_fixed(addition, by));
         }
-        for typed in agents::of_recorded_times(spec) {
+        let timeless = agents::of_recorded_times(spec).map(|typed| (typed, "such a file says no times"));
+        let bare = reshaping::typed(spec).map(|typed| (typed, "such a file says no lengths"));
+        for (typed, reason) in timeless.chain(bare) {
             let with = Said::with_value(by, RAW_PAYLOAD);
-            let reason = "such a file says no times";
             problems.push(ConfigError::Clash { flag: typed.into(), with, reason });
         }
         return DatasetConfig::RawPayloads { path, entries };
     }
     let format = spec.custom_dataset_type.value().unwrap_or_default();
-    let timing = agents::timing(spec, problems);
+    let (timing, reshaping) = (agents::timing(spec, problems), reshaping::reshaping(spec, problems));
     // Rows are drawn for each request, as texts are generated.
     let pool_requests = self::entries(spec, phases);
     let entries = if format == FileFormat::RandomPool { pool_requests } else { entries };
     let (delay_ratio, system) = (dialogues::delay_ratio(spec), dialogues::context(spec, problems).system);
-    DatasetConfig::File { path, entries, pool_requests, osl, format, delay_ratio, timing, system }
+    DatasetConfig::File { path, entries, pool_requests, osl, format, delay_ratio, timing, reshaping, system }
 }
 
 /// Settings that say how long generated texts are, and how many are in a request; those that are given.
@@ -123,9 +126,9 @@ pub(super) fn with_media(
     endpoint: &EndpointMetadata,
 ) -> DatasetConfig {
     match dataset {
-        DatasetConfig::Synthetic { entries, lengths, batch_size, media: _, dialogue, context } => {
+        DatasetConfig::Synthetic { entries, lengths, batch_size, media: _, dialogue, context, corpus } => {
             let batch_size = if takes_only_media(endpoint) { 0 } else { batch_size };
-            DatasetConfig::Synthetic { entries, lengths, batch_size, media, dialogue, context }
+            DatasetConfig::Synthetic { entries, lengths, batch_size, media, dialogue, context, corpus }
         }
         other => other,
     }

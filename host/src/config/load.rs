@@ -146,6 +146,20 @@ fn replay(spec: &RunSpec, problems: &mut Problems) -> Option<Replay> {
     problems.require(&spec.fixed_schedule_start_offset, &spec.fixed_schedule);
     problems.require(&spec.fixed_schedule_end_offset, &spec.fixed_schedule);
     problems.require(&spec.replay_speedup, &spec.fixed_schedule);
+    problems.require(&spec.fixed_schedule_auto_offset, &spec.fixed_schedule);
+    let opposites = [
+        (&spec.no_fixed_schedule, spec.fixed_schedule.origin(), "they say the opposite of each other"),
+        (
+            &spec.fixed_schedule_auto_offset,
+            spec.fixed_schedule_start_offset.origin(),
+            "time begins either with the first session or with the offset",
+        ),
+    ];
+    for (setting, with, reason) in opposites {
+        if let (Some(flag), Some(with)) = (setting.origin(), with) {
+            problems.push(ConfigError::Clash { flag: flag.into(), with: with.into(), reason });
+        }
+    }
     let by = spec.fixed_schedule.origin()?;
     problems.require(&spec.fixed_schedule, &spec.input_file);
     let others = [
@@ -514,5 +528,22 @@ mod tests {
     #[case("--concurrency 64 --benchmark-duration 5", &[])]
     fn a_concurrency_that_is_never_reached_is_warned_of(#[case] line: &str, #[case] expected: &[&str]) {
         assert_eq!(warnings(&resolve(line).unwrap()), expected);
+    }
+
+    #[rstest]
+    #[case("--input-file f --fixed-schedule --no-fixed-schedule", "they say the opposite of each other")]
+    #[case(
+        "--input-file f --fixed-schedule-auto-offset",
+        "`--fixed-schedule-auto-offset` requires `--fixed-schedule`"
+    )]
+    #[case(
+        "--input-file f --fixed-schedule --fixed-schedule-auto-offset --fixed-schedule-start-offset 5",
+        "time begins either with the first session or with the offset"
+    )]
+    fn what_contradicts_a_schedule_is_refused(#[case] line: &str, #[case] text: &str) {
+        let mut problems = Problems::default();
+        phases(&spec(line), &mut problems);
+        let error = problems.finish().unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
     }
 }

@@ -7,12 +7,14 @@ use prony_plugin_api::metadata::EndpointMetadata;
 use super::{
     content,
     error::ConfigError,
+    flags::ImageSource,
     problems::Problems,
     spec::{Origin, RunSpec, Setting},
+    videos,
 };
 use crate::plan::{
     LengthLaw,
-    media::{AudioConfig, ImageConfig, MediaConfig},
+    media::{AudioConfig, ImageConfig, MediaConfig, PictureConfig, PictureSampling},
 };
 
 /// Width and height of the image of an API format that cannot do without one, in pixels.
@@ -37,6 +39,7 @@ pub(super) fn media(
     let kinds = [
         (typed_image(spec), "images", endpoint.supports_images || endpoint.requires_images),
         (typed_audio(spec), "audio", endpoint.supports_audio || endpoint.requires_audio),
+        (videos::typed(spec), "videos", endpoint.supports_videos),
     ];
     for (typed, medium, is_supported) in kinds {
         match typed {
@@ -47,10 +50,53 @@ pub(super) fn media(
             _ => {}
         }
     }
+    let pictures = pictures(spec, problems);
     MediaConfig {
-        images: images(spec, endpoint.requires_images, problems),
+        images: images(spec, endpoint.requires_images, problems).filter(|_| pictures.is_none()),
+        pictures,
         audio: audio(spec, endpoint.requires_audio, problems),
+        videos: videos::videos(spec, problems),
     }
+}
+
+/// Those of a folder, as they are.
+fn pictures(spec: &RunSpec, problems: &mut Problems) -> Option<PictureConfig> {
+    let (source, sampling) = (&spec.image_source, &spec.image_source_sampling);
+    problems.require(sampling, source);
+    let Some((ImageSource::Folder(folder), by)) = source.given() else {
+        let is_order = |sampling: &PictureSampling| *sampling != PictureSampling::default();
+        if let (Some((_, with)), Some((_, flag))) =
+            (source.given(), sampling.given().filter(|(sampling, _)| is_order(sampling)))
+        {
+            let (flag, with, reason) = (flag.into(), with.into(), "no two images of noise are alike");
+            problems.push(ConfigError::Clash { flag, with, reason });
+        }
+        return None;
+    };
+    for flag in of_noise(spec).into_iter().flatten() {
+        let (flag, with, reason) = (flag.into(), by.into(), "pictures of a folder are sent as they are");
+        problems.push(ConfigError::Clash { flag, with, reason });
+    }
+    Some(PictureConfig {
+        folder: folder.clone(),
+        sampling: sampling.value().unwrap_or_default(),
+        batch_size: spec.image_batch_size.value().unwrap_or(1),
+    })
+}
+
+/// Settings that say how images of noise are made; those that are given.
+fn of_noise(spec: &RunSpec) -> [Option<Origin>; 5] {
+    [
+        spec.image_width_mean.origin(),
+        spec.image_width_stddev.origin(),
+        spec.image_height_mean.origin(),
+        spec.image_height_stddev.origin(),
+        spec.image_format.origin(),
+    ]
+}
+
+fn folder(spec: &RunSpec) -> Option<Origin> {
+    spec.image_source.given().filter(|(source, _)| matches!(source, ImageSource::Folder(_))).map(|(_, by)| by)
 }
 
 fn images(spec: &RunSpec, is_required: bool, problems: &mut Problems) -> Option<ImageConfig> {
@@ -65,6 +111,7 @@ fn images(spec: &RunSpec, is_required: bool, problems: &mut Problems) -> Option<
             problems.push(needs(flag, &spec.image_width_mean));
             return None;
         }
+        (None, None) if folder(spec).is_some() => return None,
         (None, None) if is_required => (SMALL_IMAGE, SMALL_IMAGE),
         (None, None) => {
             problems.note_some(details_of_images(spec).map(|flag| needs(flag, &spec.image_width_mean)));
@@ -111,7 +158,9 @@ fn or_default<T: Copy>(list: &[T], default: T) -> Vec<T> {
 /// The first of the settings about images that is given; one that only switches them on comes last.
 fn typed_image(spec: &RunSpec) -> Option<Origin> {
     let switches = [&spec.image_width_mean, &spec.image_height_mean];
-    details_of_images(spec).or_else(|| switches.into_iter().find_map(wanted).map(|(_, origin)| origin))
+    details_of_images(spec)
+        .or_else(|| folder(spec))
+        .or_else(|| switches.into_iter().find_map(wanted).map(|(_, origin)| origin))
 }
 
 /// The same of those about audio.
@@ -188,6 +237,8 @@ mod tests {
                 channels: 2,
                 batch_size: 2,
             }),
+            videos: None,
+            pictures: None,
         };
         assert_eq!(resolved(line, ALL).unwrap(), expected);
     }
@@ -225,6 +276,20 @@ mod tests {
         let error = resolved(line, ALL).unwrap_err();
         assert_eq!(error.to_string(), text);
         assert!(!error.first.hint().is_empty());
+    }
+
+    #[rstest]
+    #[case::a_file(
+        "--input-file d.jsonl --video-width 8 --video-height 8",
+        "`--video-width` together with `--input-file`"
+    )]
+    #[case::no_form(
+        "--video-width 8 --video-height 8 --video-fps 2",
+        "use `--video-fps` with the endpoint `see`: it takes no videos"
+    )]
+    fn videos_are_refused_as_images_are(#[case] line: &str, #[case] text: &str) {
+        let error = resolved(line, ALL).unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
     }
 
     #[test]

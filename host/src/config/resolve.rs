@@ -239,7 +239,7 @@ mod tests {
         config::{goodput::tests::METRICS, redact, spec::tests::spec},
         explain::Explain,
         plan::{
-            ContextConfig, DialogueConfig, LengthLaw, Secret, SequenceLaw, SequenceLengths,
+            ContextConfig, DialogueConfig, LengthLaw, PromptCorpus, Secret, SequenceLaw, SequenceLengths,
             ServerMetricsConfig, TokenizerChoice, media::MediaConfig,
         },
     };
@@ -380,7 +380,8 @@ mod tests {
                 batch_size: 2,
                 media: MediaConfig::default(),
                 dialogue: DialogueConfig::default(),
-                context: ContextConfig::default()
+                context: ContextConfig::default(),
+                corpus: PromptCorpus::default(),
             }
         );
         assert_eq!(tokenizer, TokenizerChoice::Local("./tok".into()));

@@ -92,14 +92,24 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::plan::{ContextConfig, DialogueConfig, SequenceLaw, SequenceLengths, media::MediaConfig};
+    use crate::plan::{
+        ContextConfig, DialogueConfig, PromptCorpus, SequenceLaw, SequenceLengths, media::MediaConfig,
+    };
 
     fn prompts(mean: f64, stddev: f64, batch_size: usize) -> DatasetConfig {
         let isl = SequenceLaw::Normal(LengthLaw { mean, stddev });
         let lengths = SequenceLengths::Apart { isl, osl: None };
         let (media, dialogue, context) =
             (MediaConfig::default(), DialogueConfig::default(), ContextConfig::default());
-        DatasetConfig::Synthetic { entries: None, lengths, batch_size, media, dialogue, context }
+        DatasetConfig::Synthetic {
+            entries: None,
+            lengths,
+            batch_size,
+            media,
+            dialogue,
+            context,
+            corpus: PromptCorpus::default(),
+        }
     }
 
     fn rankings(passages: f64, passage: f64, query: f64) -> DatasetConfig {

@@ -10,14 +10,14 @@ use std::{
 };
 
 use super::{
-    flags::{ArrivalPattern, ModelStrategy, ProfileFlags, UrlStrategy},
-    lengths::{Mix, RangeRatio},
+    flags::{ArrivalPattern, ImageSource, ModelStrategy, ProfileFlags, UrlStrategy},
+    lengths::{Mix, RandomStyle, RangeRatio},
     rate_series::RateSeries,
 };
 use crate::plan::{
-    CacheBustTarget, ConnectionReuse, Grace, OverflowPolicy, ReplyPolicy, SequenceLaw, Smoothness,
-    TransportKind,
-    media::{AudioFormat, ImageFormat},
+    CacheBustTarget, ConnectionReuse, Grace, OverflowPolicy, PromptCorpus, ReplyPolicy, SequenceLaw,
+    Smoothness, TransportKind,
+    media::{AudioFormat, ImageFormat, PictureSampling, VideoContent, VideoFormat},
 };
 
 /// Holds the key where none is typed.
@@ -254,6 +254,8 @@ run_spec! {
     osl_distribution: SequenceLaw = "--osl-distribution" in lengths.osl_distribution;
     seq_dist: Mix = "--seq-dist" in lengths.seq_dist;
     random_range_ratio: RangeRatio = "--random-range-ratio" in lengths.random_range_ratio;
+    random_corpus_style: RandomStyle = "--random-corpus-style" in lengths.random_corpus_style;
+    prompt_corpus: PromptCorpus = "--prompt-corpus" in lengths.prompt_corpus;
     batch_size: usize = "--batch-size" in batch_size;
     num_conversations: NonZeroU64 = "--num-conversations" in dialogues.num_conversations;
     conversation_turn_mean: u32 = "--conversation-turn-mean" in dialogues.turn_mean;
@@ -272,6 +274,8 @@ run_spec! {
     num_prefix_prompts: NonZeroU32 = "--num-prefix-prompts" in dialogues.num_prefix_prompts;
     prefix_prompt_length: NonZeroU32 = "--prefix-prompt-length" in dialogues.prefix_prompt_length;
     fixed_schedule: () = "--fixed-schedule" in replay.fixed_schedule;
+    no_fixed_schedule: () = "--no-fixed-schedule" in replay.no_fixed_schedule;
+    fixed_schedule_auto_offset: () = "--fixed-schedule-auto-offset" in replay.fixed_schedule_auto_offset;
     fixed_schedule_start_offset: f64 = "--fixed-schedule-start-offset" in replay.start_offset;
     fixed_schedule_end_offset: f64 = "--fixed-schedule-end-offset" in replay.end_offset;
     replay_speedup: f64 = "--replay-speedup" in replay.speedup;
@@ -285,6 +289,7 @@ run_spec! {
     max_idle_gap_cap_seconds: f64 = "--max-idle-gap-cap-seconds" in agents.max_idle_gap_cap_seconds;
     open_loop_replay: () = "--open-loop-replay" in agents.open_loop_replay;
     no_open_loop_replay: () = "--no-open-loop-replay" in agents.no_open_loop_replay;
+    ignore_trace_delays: () = "--ignore-trace-delays" in agents.ignore_trace_delays;
     rankings_passages: u32 = "--rankings-passages-mean" in rankings.passages;
     rankings_passages_stddev: f64 = "--rankings-passages-stddev" in rankings.passages_stddev;
     rankings_passage_tokens: u32 = "--rankings-passages-prompt-token-mean" in rankings.passage_tokens;
@@ -297,6 +302,8 @@ run_spec! {
     image_height_mean: f64 = "--image-height-mean" in media.image_height_mean;
     image_height_stddev: f64 = "--image-height-stddev" in media.image_height_stddev;
     image_format: ImageFormat = "--image-format" in media.image_format;
+    image_source: ImageSource = "--image-source" in media.image_source;
+    image_source_sampling: PictureSampling = "--image-source-sampling" in media.image_source_sampling;
     image_batch_size: usize = "--image-batch-size" in media.image_batch_size;
     audio_length_mean: f64 = "--audio-length-mean" in media.audio_length_mean;
     audio_length_stddev: f64 = "--audio-length-stddev" in media.audio_length_stddev;
@@ -305,6 +312,33 @@ run_spec! {
     audio_sample_rates: Vec<u32> = "--audio-sample-rates" in media.audio_sample_rates;
     audio_num_channels: u16 = "--audio-num-channels" in media.audio_num_channels;
     audio_batch_size: usize = "--audio-batch-size" in media.audio_batch_size;
+    video_width: u32 = "--video-width" in videos.video_width;
+    video_height: u32 = "--video-height" in videos.video_height;
+    video_duration: f64 = "--video-duration" in videos.video_duration;
+    video_fps: u32 = "--video-fps" in videos.video_fps;
+    video_synth_type: VideoContent = "--video-synth-type" in videos.video_synth_type;
+    video_format: VideoFormat = "--video-format" in videos.video_format;
+    video_codec: String = "--video-codec" in videos.video_codec;
+    video_batch_size: usize = "--video-batch-size" in videos.video_batch_size;
+    video_audio_num_channels: u16 = "--video-audio-num-channels" in videos.video_audio_num_channels;
+    video_audio_sample_rate: u32 = "--video-audio-sample-rate" in videos.video_audio_sample_rate;
+    video_audio_codec: String = "--video-audio-codec" in videos.video_audio_codec;
+    video_audio_depth: u16 = "--video-audio-depth" in videos.video_audio_depth;
+    isl_block_size: NonZeroU32 = "--isl-block-size" in reshaping.isl_block_size;
+    max_context_length: NonZeroU64 = "--max-context-length" in reshaping.max_context_length;
+    trace_session_sample_ratio: f64 = "--trace-session-sample-ratio" in reshaping.trace_session_sample_ratio;
+    synthesis_max_isl: NonZeroU64 = "--synthesis-max-isl" in reshaping.synthesis_max_isl;
+    synthesis_prefix_len_multiplier: f64
+        = "--synthesis-prefix-len-multiplier" in reshaping.synthesis_prefix_len_multiplier;
+    synthesis_prefix_root_multiplier: NonZeroU32
+        = "--synthesis-prefix-root-multiplier" in reshaping.synthesis_prefix_root_multiplier;
+    synthesis_prompt_len_multiplier: f64
+        = "--synthesis-prompt-len-multiplier" in reshaping.synthesis_prompt_len_multiplier;
+    synthesis_output_len_multiplier: f64
+        = "--synthesis-output-len-multiplier" in reshaping.synthesis_output_len_multiplier;
+    synthesis_max_osl: NonZeroU64 = "--synthesis-max-osl" in reshaping.synthesis_max_osl;
+    force_min_tokens: () = "--force-min-tokens" in reshaping.force_min_tokens;
+    no_force_min_tokens: () = "--no-force-min-tokens" in reshaping.no_force_min_tokens;
     num_dataset_entries: usize = "--num-dataset-entries" in num_dataset_entries;
     input_file: PathBuf = "--input-file" in input_file;
     custom_dataset_type: crate::plan::FileFormat = "--custom-dataset-type" in custom_dataset_type;

@@ -125,6 +125,21 @@ pub(crate) fn share(text: &str) -> Result<f64, UnitError> {
     number(text, "a number from 0 to 1", |value| (0.0..=1.0).contains(value))
 }
 
+/// A part of all that is not none at all.
+pub(crate) fn positive_share(text: &str) -> Result<f64, UnitError> {
+    number(text, "a number above 0, at most 1", |value| *value > 0.0 && *value <= 1.0)
+}
+
+/// What lengths are multiplied by.
+pub(crate) fn factor(text: &str) -> Result<f64, UnitError> {
+    number(text, "a number from 0 to 100", |value| (0.0..=100.0).contains(value))
+}
+
+/// A whole number from 1, of a type that has no other.
+pub(crate) fn non_zero<T: std::str::FromStr>(text: &str) -> Result<T, UnitError> {
+    number(text, "a whole number, 1 or more", |_| true)
+}
+
 /// Bits of an audio sample.
 pub(crate) fn audio_depth(text: &str) -> Result<u16, UnitError> {
     number(text, "8, 16, 24 or 32", |depth| [8, 16, 24, 32].contains(depth))
@@ -133,6 +148,11 @@ pub(crate) fn audio_depth(text: &str) -> Result<u16, UnitError> {
 /// Channels of audio.
 pub(crate) fn audio_channels(text: &str) -> Result<u16, UnitError> {
     number(text, "1 or 2", |channels| (1..=2).contains(channels))
+}
+
+/// Channels of a track of sound, or none.
+pub(crate) fn track_channels(text: &str) -> Result<u16, UnitError> {
+    number(text, "0, 1 or 2", |channels| (0..=2).contains(channels))
 }
 
 /// Audio samples a second: kHz, or Hz above 96. Gives Hz.

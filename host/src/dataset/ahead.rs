@@ -178,14 +178,17 @@ mod tests {
             generate::{Content, Generator},
             media::Media,
         },
-        plan::{ContextConfig, DialogueConfig, LengthLaw, SequenceLaw, SequenceLengths, media::MediaConfig},
+        plan::{
+            ContextConfig, DialogueConfig, LengthLaw, PromptCorpus, SequenceLaw, SequenceLengths,
+            media::MediaConfig,
+        },
         seed::Seed,
     };
 
     fn generator() -> Generator {
         let isl = SequenceLaw::Normal(LengthLaw { mean: 8.0, stddev: 2.0 });
         let lengths = &SequenceLengths::Apart { isl, osl: None };
-        let content = Content::Prompts { lengths, batch_size: 1 };
+        let content = Content::Prompts { lengths, batch_size: 1, corpus: PromptCorpus::default() };
         let media = Media::make(&MediaConfig::default(), None, Seed::new(42)).unwrap();
         let (dialogue, before) = (DialogueConfig::default(), ContextConfig::default());
         Generator::new(content, media, None, Seed::new(42), dialogue, &before).unwrap()

@@ -4,7 +4,7 @@ use std::io;
 
 use super::{
     AcceptanceError, FileError, context::SystemPromptError, media::MediaError, replay::ReplayError,
-    tools::ToolsError,
+    reshaping::NothingLeft, tools::ToolsError,
 };
 use crate::explain::Explain;
 
@@ -23,6 +23,9 @@ pub(crate) enum DatasetError {
     /// Media that cannot be made.
     #[error(transparent)]
     Media(#[from] MediaError),
+    /// Nothing of it is left.
+    #[error(transparent)]
+    NothingLeft(#[from] NothingLeft),
     /// It cannot be replayed.
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -49,6 +52,7 @@ impl Explain for DatasetError {
             Self::NotAccepted(error) => error.hint(),
             Self::Tools(error) => error.hint(),
             Self::Replay(error) => error.hint(),
+            Self::NothingLeft(_) => "raise these limits".to_owned(),
             Self::SystemPrompt(_) => "name a text file with `--system-prompt-file`".to_owned(),
             Self::Thread(_) => "raise the limit on processes and threads (`ulimit -u`)".to_owned(),
         }

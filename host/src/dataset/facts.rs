@@ -24,6 +24,8 @@ pub(super) struct Facts {
     messages: u64,
     /// What must not be written down.
     pub(super) secrets: BTreeSet<String>,
+    /// What is to be said of settings that change nothing of it.
+    pub(super) notes: Vec<String>,
 }
 
 /// What a recording does not say of its times.

@@ -13,12 +13,12 @@ use super::{
     large_file::LargeFile,
     preparation::Preparation,
     prompted::{PromptWriter, Prompted},
-    replay, timing,
+    replay, reshaping, timing,
     tokenizer::Tokenizer,
     tools,
 };
 use crate::{
-    plan::{DatasetConfig, FileFormat, RecordedTiming, Replay, SequenceLaw, SystemPrompt},
+    plan::{DatasetConfig, FileFormat, RecordedTiming, Replay, Reshaping, SequenceLaw, SystemPrompt},
     seed::Seed,
 };
 
@@ -32,6 +32,7 @@ pub(super) struct FileContent<'a> {
     osl: Option<&'a SequenceLaw>,
     delay_ratio: f64,
     timing: RecordedTiming,
+    reshaping: Reshaping,
     system: Option<&'a SystemPrompt>,
 }
 
@@ -47,6 +48,7 @@ impl<'a> FileContent<'a> {
                 format,
                 delay_ratio,
                 timing,
+                reshaping,
                 system,
             } => Some(Self {
                 path,
@@ -56,6 +58,7 @@ impl<'a> FileContent<'a> {
                 osl: osl.as_ref(),
                 delay_ratio: *delay_ratio,
                 timing: *timing,
+                reshaping: *reshaping,
                 system: system.as_ref(),
             }),
             DatasetConfig::RawPayloads { path, entries } => Some(Self {
@@ -66,6 +69,7 @@ impl<'a> FileContent<'a> {
                 osl: None,
                 delay_ratio: 1.0,
                 timing: RecordedTiming::default(),
+                reshaping: Reshaping::default(),
                 system: None,
             }),
             DatasetConfig::Synthetic { .. } | DatasetConfig::Rankings { .. } => None,
@@ -95,10 +99,12 @@ impl<'a> FileContent<'a> {
             ..Preparation::new(replay, self.osl, tokenizer, seed)
         };
         let prompts = || PromptWriter::new(tokenizer, seed);
-        // What is cut between sessions depends on how long all sessions before take.
-        let large = match self.timing.most_idle_s {
-            None => LargeFile::open(&file, (self.format, self.entries), replay, audience)?,
-            Some(_) => None,
+        // What is cut between sessions depends on how long all sessions before take, and what they share on all of them.
+        let is_one_by_one = self.timing.most_idle_s.is_none() && self.reshaping.is_unchanged();
+        let large = if is_one_by_one {
+            LargeFile::open(&file, (self.format, self.entries), replay, audience)?
+        } else {
+            None
         };
         if let Some((large, facts)) = large {
             let starts = large.starts();
@@ -109,17 +115,20 @@ impl<'a> FileContent<'a> {
             return Ok((Source::of_large_file(starts, secrets, written, file), facts));
         }
         let input = file.input(self.entries).seeded(seed).drawing(self.pool_requests);
-        let mut scripts = formats::read(&input, self.format)?.scripts;
+        let input = input.with_blocks_of(self.reshaping.block_size);
+        let formats::ReadFile { format, mut scripts } = formats::read(&input, self.format)?;
         for (number, script) in scripts.iter_mut().enumerate() {
             tools::take_apart(script, number)?;
         }
+        let (mut scripts, notes) = reshaping::reshaped(scripts, format, &self.reshaping, seed)?;
         if let Some(replay) = replay {
             scripts = replay::replayed(scripts, replay)?;
         }
         if let Some(audience) = audience {
             acceptance::check(&scripts, audience)?;
         }
-        let facts = Facts::of_all(&scripts);
+        let mut facts = Facts::of_all(&scripts);
+        facts.notes = notes;
         preparation.prepare_all(&mut scripts);
         if let Some(most_s) = self.timing.most_idle_s {
             timing::cap_between(&mut scripts, most_s, preparation.speed);

@@ -7,6 +7,7 @@ use super::{
     ahead::Maker,
     chat_template::Framing,
     context::{Context, SystemPromptError},
+    drafts::Drafts,
     length::{self, Lengths},
     media::Media,
     rankings::Rankings,
@@ -16,7 +17,7 @@ use super::{
     tokenizer::Tokenizer,
 };
 use crate::{
-    plan::{ContextConfig, DialogueConfig, LengthLaw, SequenceLengths},
+    plan::{ContextConfig, DialogueConfig, LengthLaw, PromptCorpus, SequenceLengths},
     seed::Seed,
 };
 
@@ -38,6 +39,8 @@ pub(super) enum Content<'a> {
         lengths: &'a SequenceLengths,
         /// Texts of a script.
         batch_size: u64,
+        /// What they are made of.
+        corpus: PromptCorpus,
     },
     /// Questions to rank passages by.
     Rankings {
@@ -55,6 +58,8 @@ pub(super) enum Content<'a> {
 pub(super) struct Generator {
     texts: Texts,
     writer: Writer,
+    /// Writes the texts, where they are no sentences.
+    drafts: Option<Drafts>,
     media: Media,
     turns: Lengths,
     /// Milliseconds.
@@ -83,7 +88,7 @@ impl Generator {
         before: &ContextConfig,
     ) -> Result<Self, SystemPromptError> {
         let texts = match content {
-            Content::Prompts { lengths, batch_size } => {
+            Content::Prompts { lengths, batch_size, .. } => {
                 Texts::Prompts { lengths: Sequences::new(lengths, seed), batch_size }
             }
             Content::Rankings { passages, passage, query } => {
@@ -91,6 +96,7 @@ impl Generator {
             }
         };
         let writer = Writer::new(tokenizer, seed);
+        let drafts = content.drafts(tokenizer, seed);
         let turns = length::longest(dialogue.turns);
         let tokens = content.tokens().saturating_mul(turns).saturating_add(before.tokens());
         let delays = Some(dialogue.delay_ms).filter(|delay| delay.mean > 0.0);
@@ -98,6 +104,7 @@ impl Generator {
             texts,
             context: Context::make(before, &writer, seed)?,
             writer,
+            drafts,
             media,
             turns: length::turn_counts(dialogue.turns, seed),
             delays: delays.map(|delay| length::turn_delays(delay, seed)),
@@ -125,7 +132,7 @@ impl Generator {
                     let marker = if turn == 0 { self.context.marker_tokens } else { 0 };
                     let is_first = text == first;
                     let tokens = if is_first { self.room(asked.saturating_sub(marker), turn) } else { asked };
-                    ("", self.writer.write(text, tokens))
+                    ("", self.written(text, tokens))
                 };
                 texts.map(written).collect()
             }
@@ -162,6 +169,13 @@ impl Generator {
             start: Start::After(delay_ms.saturating_mul(NS_PER_MS)),
             max_tokens,
             ..Step::default()
+        }
+    }
+
+    fn written(&self, text: u64, tokens: u64) -> Written {
+        match &self.drafts {
+            Some(drafts) => drafts.write(text, tokens),
+            None => self.writer.write(text, tokens),
         }
     }
 
@@ -218,6 +232,13 @@ impl Texts {
 }
 
 impl Content<'_> {
+    /// Who writes texts that are no sentences, if they are none. Without a tokenizer they are measured in the built-in vocabulary.
+    fn drafts(self, tokenizer: Option<&Arc<Tokenizer>>, seed: Seed) -> Option<Drafts> {
+        let Self::Prompts { corpus, .. } = self else { return None };
+        let builtin = || Arc::new(Tokenizer::builtin());
+        Drafts::new(corpus, &tokenizer.cloned().unwrap_or_else(builtin), seed)
+    }
+
     /// Tokens of a script that hardly any is longer than.
     #[expect(
         clippy::cast_possible_truncation,
@@ -226,7 +247,7 @@ impl Content<'_> {
     )]
     fn tokens(self) -> u64 {
         match self {
-            Self::Prompts { lengths, batch_size } => {
+            Self::Prompts { lengths, batch_size, .. } => {
                 (lengths.input_rarely_above().ceil() as u64).saturating_mul(batch_size)
             }
             Self::Rankings { passages, passage, query } => length::longest(passages)

@@ -11,6 +11,7 @@ mod chat_template;
 mod classes;
 mod context;
 mod corpus;
+mod drafts;
 mod error;
 mod facts;
 mod file;
@@ -29,8 +30,10 @@ mod preparation;
 mod prompted;
 mod rankings;
 mod replay;
+mod reshaping;
 mod script;
 mod sequence;
+mod snippets;
 mod source;
 mod synthetic;
 mod timing;
@@ -46,13 +49,16 @@ use std::{
 
 use self::anonymise::Anonymiser;
 use self::formats::StoredFile;
-use crate::plan::{FileFormat, TokenizerChoice};
+use crate::{
+    plan::{FileFormat, Reshaping, TokenizerChoice},
+    seed::Seed,
+};
 
 pub(crate) use self::{
     acceptance::AcceptanceError,
     anonymise::AnonymiseError,
     error::DatasetError,
-    formats::{Asked, BodyFormat, FileError, Replied, asked, replied},
+    formats::{Asked, BodyFormat, FileError, ReadFile, Replied, asked, replied},
     inspect::Contents,
     markers::{Markers, cost as marker_cost},
     open::{Opened, Purpose, open, open_for},
@@ -63,11 +69,41 @@ pub(crate) use self::{
     tools::message_text,
 };
 
+/// Reads an input file, of which the format may be named, and makes of it what is wanted. With it comes what is to be said of
+/// settings that change nothing.
+///
+/// # Errors
+/// It cannot be read, or nothing of it is left.
+pub(crate) fn reshaped_file(
+    path: &Path,
+    named: FileFormat,
+    wanted: &Reshaping,
+    seed: Seed,
+) -> Result<(ReadFile, Vec<String>), DatasetError> {
+    let file = StoredFile::of(path)?;
+    let input = file.input(None).seeded(seed).with_blocks_of(wanted.block_size);
+    let ReadFile { format, scripts } = formats::read(&input, named)?;
+    let (scripts, notes) = reshaping::reshaped(scripts, format, wanted, seed)?;
+    Ok((ReadFile { format, scripts }, notes))
+}
+
 /// Looks at an input file, of which the format may be named.
 pub(crate) fn inspect(path: &Path, named: FileFormat) -> Result<Contents, FileError> {
     let file = StoredFile::of(path)?;
     let read = formats::read(&file.input(None), named)?;
-    Ok(Contents::of(read.format, &read.scripts))
+    Ok(Contents::from(&read))
+}
+
+impl From<&ReadFile> for Contents {
+    fn from(read: &ReadFile) -> Self {
+        Self::of(read.format, &read.scripts)
+    }
+}
+
+impl From<ReadFile> for Sessions {
+    fn from(read: ReadFile) -> Self {
+        Self(read.scripts)
+    }
 }
 
 /// All sessions of an input file, to be written in prony's own format.

@@ -18,7 +18,7 @@ use super::{
     tokenizer::Tokenizer,
 };
 use crate::{
-    plan::{ContextConfig, DatasetConfig, DialogueConfig, Replay, media::MediaConfig},
+    plan::{ContextConfig, DatasetConfig, DialogueConfig, Replay, StepTiming, media::MediaConfig},
     seed::Seed,
 };
 
@@ -75,9 +75,12 @@ pub(crate) fn open_for(
     };
     let (source, facts) = content.open(purpose.replay, tokenizer, seed, Some(audience))?;
     let mut warnings = Vec::new();
-    if purpose.replay.is_none() && facts.has_instants {
+    let is_timeless =
+        matches!(config, DatasetConfig::File { timing, .. } if timing.steps == Some(StepTiming::AtOnce));
+    if purpose.replay.is_none() && facts.has_instants && !is_timeless {
         warnings.push(INSTANTS_UNUSED.to_owned());
     }
+    warnings.extend_from_slice(&facts.notes);
     warnings.extend(facts.other_streaming(purpose.streaming));
     if let DatasetConfig::File { timing, .. } = config {
         warnings.extend(facts.unknown_pauses(timing));
@@ -124,8 +127,8 @@ pub(crate) fn open(
         DatasetConfig::Synthetic { batch_size: 0, media, .. } if media.is_empty() => {
             Err(DatasetError::NoTexts)
         }
-        DatasetConfig::Synthetic { entries, lengths, batch_size, media, dialogue, context } => {
-            let content = Content::Prompts { lengths, batch_size: *batch_size as u64 };
+        DatasetConfig::Synthetic { entries, lengths, batch_size, media, dialogue, context, corpus } => {
+            let content = Content::Prompts { lengths, batch_size: *batch_size as u64, corpus: *corpus };
             let media = Media::make(media, entries.map(|entries| entries as u64), seed)?;
             let generator = Generator::new(content, media, tokenizer, seed, *dialogue, context)?;
             generated(generator, *entries)
@@ -175,8 +178,8 @@ pub(super) mod tests {
         dataset::{Message, Part, Script, Step, tokenizer::Tokenizer},
         explain::Explain,
         plan::{
-            ContextConfig, DatasetConfig, DialogueConfig, FileFormat, LengthLaw, RecordedTiming, SequenceLaw,
-            SequenceLengths, TokenizerChoice, media::MediaConfig,
+            ContextConfig, DatasetConfig, DialogueConfig, FileFormat, LengthLaw, PromptCorpus,
+            RecordedTiming, Reshaping, SequenceLaw, SequenceLengths, TokenizerChoice, media::MediaConfig,
         },
         seed::Seed,
     };
@@ -201,6 +204,7 @@ pub(super) mod tests {
             media,
             dialogue: DialogueConfig::default(),
             context: ContextConfig::default(),
+            corpus: PromptCorpus::default(),
         }
     }
 
@@ -229,6 +233,7 @@ pub(super) mod tests {
             format: FileFormat::default(),
             delay_ratio: 1.0,
             timing: RecordedTiming::default(),
+            reshaping: Reshaping::default(),
             system: None,
         })
     }
@@ -246,6 +251,7 @@ pub(super) mod tests {
             media: MediaConfig::default(),
             dialogue: DialogueConfig::default(),
             context: ContextConfig::default(),
+            corpus: PromptCorpus::default(),
         };
         let text = "Kind iron helped some angle through our pure side. Every.";
         let step = Step {
@@ -377,6 +383,7 @@ pub(super) mod tests {
                 format: FileFormat::default(),
                 delay_ratio: 1.0,
                 timing: RecordedTiming::default(),
+                reshaping: Reshaping::default(),
                 system: None,
             })
             .len()
@@ -389,7 +396,7 @@ pub(super) mod tests {
     #[case::no_rankings(rankings(0), "make a dataset of 0 prompts")]
     #[case::no_texts(synthetic(1, 0, None), "make prompts of 0 texts")]
     #[case::no_rows(
-        DatasetConfig::File { path: "d.jsonl".into(), entries: Some(0), pool_requests: None, osl: None, format: FileFormat::default(), delay_ratio: 1.0, timing: RecordedTiming::default(), system: None },
+        DatasetConfig::File { path: "d.jsonl".into(), entries: Some(0), pool_requests: None, osl: None, format: FileFormat::default(), delay_ratio: 1.0, timing: RecordedTiming::default(), reshaping: Reshaping::default(), system: None },
         "make a dataset of 0 prompts"
     )]
     fn a_dataset_of_nothing_is_refused(#[case] config: DatasetConfig, #[case] error: &str) {
@@ -406,6 +413,7 @@ pub(super) mod tests {
             format: FileFormat::default(),
             delay_ratio: 1.0,
             timing: RecordedTiming::default(),
+            reshaping: Reshaping::default(),
             system: None,
         };
         let error = open(&config, None, None, Seed::new(SEED)).unwrap_err();

@@ -169,8 +169,16 @@ impl Step {
 
     /// Images in it.
     pub(crate) fn images(&self) -> u32 {
-        let images = self.parts().filter(|part| part.kind == PartKind::IMAGE);
-        u32::try_from(images.count()).unwrap_or(u32::MAX)
+        self.count(PartKind::IMAGE)
+    }
+
+    /// Videos in it.
+    pub(crate) fn videos(&self) -> u32 {
+        self.count(PartKind::VIDEO)
+    }
+
+    fn count(&self, kind: PartKind) -> u32 {
+        u32::try_from(self.parts().filter(|part| part.kind == kind).count()).unwrap_or(u32::MAX)
     }
 
     /// All of its audio together; nothing if there is none, or some does not say how long it is.

@@ -21,6 +21,7 @@ pub(super) fn apply(script: &mut Script, timing: &RecordedTiming, speed: f64, de
     match timing.steps {
         Some(StepTiming::Instants) => at_instants(script, speed),
         Some(StepTiming::Gaps) => after_gaps(script, speed),
+        Some(StepTiming::AtOnce) => at_once(script),
         None => {}
     }
     multiply_delays(script, delay_ratio);
@@ -69,6 +70,12 @@ fn at_instants(script: &mut Script, speed: f64) {
 fn after_gaps(script: &mut Script, speed: f64) {
     let spans = spans(&script.steps, speed);
     put(script, &spans, |_| true);
+}
+
+fn at_once(script: &mut Script) {
+    for step in &mut script.steps {
+        step.start = Start::After(0);
+    }
 }
 
 #[expect(clippy::float_cmp, reason = "exactly 1 is what nobody asked to change")]
@@ -181,6 +188,14 @@ mod tests {
 
     fn steps(steps: StepTiming) -> RecordedTiming {
         RecordedTiming { steps: Some(steps), ..RecordedTiming::default() }
+    }
+
+    #[test]
+    fn without_recorded_times_steps_follow_each_other_at_once() {
+        let timing = RecordedTiming { most_delay_s: Some(30.0), ..steps(StepTiming::AtOnce) };
+        assert_eq!(applied(agent(), timing, 2.0), [after(0); 4]);
+        let recorded = script(Some(0), vec![step(at(5), 1, &[]), step(at(9), 1, &[0])]);
+        assert_eq!(applied(recorded, timing, 1.0), [after(0); 2]);
     }
 
     #[test]

@@ -54,6 +54,9 @@ impl std::fmt::Debug for Tokenizer {
     }
 }
 
+/// No vocabulary of OpenAI's has more ids.
+const MOST_IDS: u32 = 1 << 18;
+
 enum Engine {
     /// `o200k_base`, which needs nothing.
     Builtin,
@@ -152,7 +155,8 @@ impl Tokenizer {
         }
     }
 
-    fn builtin() -> Self {
+    /// The vocabulary that is built in.
+    pub(super) fn builtin() -> Self {
         Self {
             name: "builtin:o200k_base".into(),
             fingerprint: BUILTIN_FINGERPRINT.into(),
@@ -265,6 +269,27 @@ impl Tokenizer {
             Engine::Local(tokenizer) => {
                 let encodings = pieces.filter_map(|piece| encoding(tokenizer, piece));
                 encodings.flat_map(|encoding| encoding.get_ids().to_vec()).collect()
+            }
+        }
+    }
+
+    /// The ids of its tokens, in order, without those that have a meaning of their own, or with them where they are a part of it.
+    pub(super) fn ids(&self, with_special: bool) -> Vec<u32> {
+        match &self.engine {
+            Engine::Builtin => (0..MOST_IDS).filter(|id| vocabulary::decode(&[*id]).is_some()).collect(),
+            Engine::Encoding(engine) => {
+                let is_token = |id: &u32| {
+                    engine.decode_bytes(&[*id]).is_ok_and(|bytes| with_special || !bytes.starts_with(b"<|"))
+                };
+                (0..MOST_IDS).filter(is_token).collect()
+            }
+            Engine::Local(tokenizer) => {
+                let special = tokenizer.get_added_tokens_decoder();
+                let ids = tokenizer.get_vocab(with_special).into_values();
+                let mut ids: Vec<u32> = ids.filter(|id| with_special || !special.contains_key(id)).collect();
+                ids.sort_unstable();
+                ids.dedup();
+                ids
             }
         }
     }

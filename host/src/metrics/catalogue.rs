@@ -278,6 +278,9 @@ pub(crate) static CATALOGUE: &[Metric] = &[
     request("image_latency", "Image Latency", "ms/image", of::image_latency,
         "The request's `request_latency` divided by its `num_images`.")
         .shown(),
+    request("num_videos", "Number of Videos", "videos", of::num_videos,
+        "Videos in the request; only of requests that have some.")
+        .larger_is_better().shown(),
     request("audio_duration", "Audio Duration", "sec", of::audio_duration,
         "Length of the audio in the request, where it is WAV in the request itself; clips add up.")
         .larger_is_better().shown(),
@@ -348,6 +351,9 @@ pub(crate) static CATALOGUE: &[Metric] = &[
         .larger_is_better().shown(),
     row("total_image_throughput", "Total Image Throughput", "images/sec", Source::Rate(&["num_images"]),
         "Images in all successful requests divided by `benchmark_duration`.")
+        .larger_is_better().shown(),
+    row("total_video_throughput", "Total Video Throughput", "videos/sec", Source::Rate(&["num_videos"]),
+        "Videos in all successful requests divided by `benchmark_duration`.")
         .larger_is_better().shown(),
     row("total_rtfx", "Total RTFx", "ratio", Source::Rate(&["audio_duration"]),
         "Seconds of audio in all successful requests divided by `benchmark_duration`.")
@@ -509,6 +515,7 @@ mod tests {
                 "num_images",
                 "image_throughput",
                 "image_latency",
+                "num_videos",
                 "audio_duration",
                 "rtfx",
                 "embedding_count",
@@ -523,6 +530,7 @@ mod tests {
                 "embedding_throughput",
                 "ranking_throughput",
                 "total_image_throughput",
+                "total_video_throughput",
                 "total_rtfx",
                 "media_throughput",
                 "request_throughput",

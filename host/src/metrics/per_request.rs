@@ -170,6 +170,10 @@ pub(super) fn num_images(request: &Request<'_>) -> Option<f64> {
     some(request.record.input_images.into())
 }
 
+pub(super) fn num_videos(request: &Request<'_>) -> Option<f64> {
+    some(request.record.input_videos.into())
+}
+
 /// Images in the request by the seconds that it took.
 pub(super) fn image_throughput(request: &Request<'_>) -> Option<f64> {
     image_latency(request).filter(|latency| *latency > 0.0).map(|latency| 1e3 / latency)

@@ -9,8 +9,9 @@ use crate::{
     config::redact,
     plan::{
         CacheBust, Classes, ConnectionReuse, ContextConfig, DatasetConfig, DialogueConfig, LengthLaw, Load,
-        Phase, Plan, Ramp, ReplyPolicy, Role, Rules, SequenceLaw, SequenceLengths, ServerMetricsConfig,
-        ServicesConfig, StopRule, Target, TlsConfig, TokenizerChoice, TransportKind, media::MediaConfig,
+        Phase, Plan, PromptCorpus, Ramp, ReplyPolicy, Role, Rules, SequenceLaw, SequenceLengths,
+        ServerMetricsConfig, ServicesConfig, StopRule, Target, TlsConfig, TokenizerChoice, TransportKind,
+        media::MediaConfig,
     },
     plugin::UsedPlugin,
     record::{
@@ -112,6 +113,7 @@ pub(crate) fn config() -> Plan {
             media: MediaConfig::default(),
             dialogue: DialogueConfig::default(),
             context: ContextConfig::default(),
+            corpus: PromptCorpus::default(),
         },
         tokenizer: TokenizerChoice::Builtin,
         apply_chat_template: false,

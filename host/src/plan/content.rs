@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    corpus::PromptCorpus,
     dialogue::{ContextConfig, DialogueConfig, SystemPrompt},
     length::{LengthLaw, SequenceLaw, SequenceLengths},
     lossy,
-    media::MediaConfig,
+    media::{MediaConfig, PictureConfig},
     replay::RecordedTiming,
+    reshaping::Reshaping,
+    speed_bench::SpeedBenchRows,
 };
 
 /// Where content comes from.
@@ -34,6 +37,9 @@ pub(crate) enum DatasetConfig {
         /// What stands in front of each.
         #[serde(default, skip_serializing_if = "ContextConfig::is_empty")]
         context: ContextConfig,
+        /// What texts are made of.
+        #[serde(default, skip_serializing_if = "PromptCorpus::is_usual")]
+        corpus: PromptCorpus,
     },
     /// Generated questions to rank passages by.
     Rankings {
@@ -66,6 +72,9 @@ pub(crate) enum DatasetConfig {
         /// What else becomes of recorded times.
         #[serde(default, skip_serializing_if = "RecordedTiming::is_unchanged")]
         timing: RecordedTiming,
+        /// What else becomes of recorded lengths, prefixes and sessions.
+        #[serde(default, skip_serializing_if = "Reshaping::is_unchanged")]
+        reshaping: Reshaping,
         /// System message of all conversations, before their own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         system: Option<SystemPrompt>,
@@ -132,6 +141,8 @@ pub(crate) enum FileFormat {
     ClaudeCode,
     /// Session files of Codex.
     Codex,
+    /// Conversations by category, one a line.
+    SpeedBench(SpeedBenchRows),
     /// What all others become.
     PronySessions,
 }
@@ -160,6 +171,7 @@ impl FileFormat {
         ("atif", Self::Atif),
         ("claude-code", Self::ClaudeCode),
         ("codex", Self::Codex),
+        ("speed-bench", Self::SpeedBench(SpeedBenchRows::All)),
         ("prony-sessions", Self::PronySessions),
     ];
 
@@ -182,9 +194,22 @@ impl FileFormat {
         matches!(self, Self::MooncakeTrace | Self::BailianTrace | Self::WekaTrace | Self::PronySessions)
     }
 
+    /// Its blocks may have any number of tokens, whatever is usual.
+    pub(crate) fn has_blocks_of_any_size(self) -> bool {
+        matches!(self, Self::MooncakeTrace | Self::BailianTrace | Self::WekaTrace)
+    }
+
+    /// The same, of all rows of a file.
+    pub(crate) fn whole(self) -> Self {
+        match self {
+            Self::SpeedBench(_) => Self::SpeedBench(SpeedBenchRows::All),
+            other => other,
+        }
+    }
+
     /// What it is called.
     pub(crate) fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(_, format)| *format == self).map_or("detected", |(name, _)| *name)
+        Self::NAMES.iter().find(|(_, format)| *format == self.whole()).map_or("detected", |(name, _)| *name)
     }
 }
 
@@ -194,6 +219,13 @@ impl DatasetConfig {
         let mut absolute = self.clone();
         if let Self::File { path, .. } | Self::RawPayloads { path, .. } = &mut absolute {
             *path = std::path::absolute(&*path).unwrap_or_else(|_| path.clone());
+        }
+        if let Self::Synthetic {
+            media: MediaConfig { pictures: Some(PictureConfig { folder, .. }), .. },
+            ..
+        } = &mut absolute
+        {
+            *folder = std::path::absolute(&*folder).unwrap_or_else(|_| folder.clone());
         }
         absolute
     }

@@ -6,6 +6,7 @@
 mod cache_bust;
 mod classes;
 mod content;
+mod corpus;
 mod deal;
 mod dialogue;
 mod length;
@@ -16,9 +17,11 @@ mod objective;
 mod phase;
 mod ramp;
 mod replay;
+mod reshaping;
 mod rules;
 mod secret;
 mod services;
+mod speed_bench;
 mod stop;
 mod target;
 mod written;
@@ -29,6 +32,7 @@ pub(crate) use self::{
     cache_bust::{CacheBust, CacheBustTarget},
     classes::{Class, ClassKind, Classes},
     content::{DatasetConfig, Encoding, FileFormat, ReplyPolicy, TokenizerChoice},
+    corpus::PromptCorpus,
     deal::{Deal, DealOrder},
     dialogue::{ContextConfig, DialogueConfig, PrefixPool, SystemPrompt},
     length::{LengthLaw, LengthPair, ObservedLength, SequenceLaw, SequenceLengths, log_deviation},
@@ -37,9 +41,11 @@ pub(crate) use self::{
     phase::{DEFAULT_DRAIN_S, Phase, Role},
     ramp::{Level, Piece, Ramp, RampError},
     replay::{RecordedTiming, Replay, StepTiming},
+    reshaping::{Reshaping, Synthesis},
     rules::{Cancellation, OverflowPolicy, Rules, StartWindow},
     secret::Secret,
     services::{ServerMetricsConfig, ServiceOption, ServicesConfig},
+    speed_bench::SpeedBenchRows,
     stop::{Grace, StopRule, TimeLimit},
     target::{ConnectionReuse, DEFAULT_CONNECT_TIMEOUT_S, FlagOption, Target, TlsConfig, TransportKind},
     written::{WrittenError, WrittenPlan},

@@ -43,6 +43,8 @@ pub(crate) enum StepTiming {
     Instants,
     /// As long after the end of the steps before them as they were recorded.
     Gaps,
+    /// As soon as the steps before them are over.
+    AtOnce,
 }
 
 impl Default for Replay {

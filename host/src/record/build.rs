@@ -89,6 +89,7 @@ pub(crate) fn build(finished: Finished, recipe: Recipe) -> (Record, Option<Texts
         media: answer.media,
         media_bytes: answer.media_bytes,
         input_images: finished.content.images,
+        input_videos: finished.content.videos,
         input_audio_s: finished.content.audio_s,
         model: exchange.answer.model,
         facts: exchange.answer.facts,

@@ -161,6 +161,9 @@ pub(crate) struct Record {
     /// Images in the request.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) input_images: u32,
+    /// Videos in the request.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) input_videos: u32,
     /// Seconds of audio in the request, where all of it says how long it is.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) input_audio_s: Option<f64>,

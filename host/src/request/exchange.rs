@@ -123,6 +123,8 @@ pub(crate) struct Content {
     pub(crate) input_tokens: Option<u64>,
     /// Images in it.
     pub(crate) images: u32,
+    /// Videos in it.
+    pub(crate) videos: u32,
     /// Seconds of audio in it, where all of it says how long it is.
     pub(crate) audio_s: Option<f64>,
 }
@@ -142,6 +144,7 @@ impl Content {
             repeats: past.live.clone(),
             input_tokens: past.tokens.zip(place.step.input_tokens).map(|(said, own)| said + own),
             images: place.step.images(),
+            videos: place.step.videos(),
             audio_s: place.step.audio_seconds(),
         }
     }

@@ -2,11 +2,8 @@
 
 use clap::Args;
 
-use super::{file::FileArgs, output::OutputArgs};
-use crate::{
-    cli::exit::{Exit, Failure},
-    dataset,
-};
+use super::{file::FileArgs, output::OutputArgs, reshaping::ReshapingArgs};
+use crate::cli::exit::{Exit, Failure};
 
 /// Which file, and where to.
 #[derive(Args, Debug)]
@@ -16,9 +13,12 @@ pub(super) struct ConvertArgs {
 
     #[command(flatten)]
     output: OutputArgs,
+
+    #[command(flatten)]
+    reshaping: ReshapingArgs,
 }
 
 /// Writes the sessions.
 pub(super) fn run(args: &ConvertArgs) -> Result<Exit, Failure> {
-    args.output.write(&dataset::sessions(&args.file.file, args.file.format())?)
+    args.output.write(&args.reshaping.read(&args.file)?.into())
 }

@@ -2,16 +2,13 @@
 
 use clap::Args;
 
-use super::file::FileArgs;
+use super::{file::FileArgs, reshaping::ReshapingArgs};
 use crate::{
     cli::{
         exit::{Exit, Failure},
         terminal,
     },
-    dataset::{
-        self,
-        inspect::{Contents, Spread},
-    },
+    dataset::inspect::{Contents, Spread},
 };
 
 /// Which file, and how its contents are shown.
@@ -23,11 +20,14 @@ pub(super) struct InspectArgs {
     /// Print one JSON object. What the format does not say is null.
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    reshaping: ReshapingArgs,
 }
 
 /// Prints the contents.
 pub(super) fn run(args: &InspectArgs) -> Result<Exit, Failure> {
-    let contents = dataset::inspect(&args.file.file, args.file.format())?;
+    let contents = Contents::from(&args.reshaping.read(&args.file)?);
     let text = if args.json {
         serde_json::to_string_pretty(&contents)
             .map_err(|error| Failure::new(Exit::Failed, "write the contents as JSON").caused_by(&error))?

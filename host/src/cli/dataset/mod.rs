@@ -5,6 +5,7 @@ mod convert;
 mod file;
 mod inspect;
 mod output;
+mod reshaping;
 mod validate;
 
 use clap::{Args, Subcommand};

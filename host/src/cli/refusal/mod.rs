@@ -130,9 +130,9 @@ impl<'a> Line<'a> {
 
     /// `profle`: what other tools call it, what is near, or where all of them are listed.
     fn unknown_command(&self, typed: &str) -> Failure {
-        if self.path.is_empty() && unbuilt::is_command(typed) {
+        if let Some(hint) = unbuilt::command(typed).filter(|_| self.path.is_empty()) {
             let message = format!("the command `{typed}` of AIPerf is not supported yet");
-            return Failure::statement(Exit::Usage, message).with_hint("`prony --help` lists what there is");
+            return Failure::statement(Exit::Usage, message).with_hint(hint);
         }
         let foreign = foreign::command(typed).filter(|_| self.path.is_empty()).map(str::to_owned);
         let commands = self.command.get_subcommands().filter(|command| !command.is_hide_set());

@@ -118,7 +118,7 @@ fn other_commands_are_refused_in_words_of_their_own(
 #[case(
     "prony profile --custom-dataset-type baseten_trace",
     "use `--custom-dataset-type baseten_trace`: prony does not have this choice yet",
-    "choose one of: single-turn, multi-turn, raw-payload, random-pool, inputs-json, mooncake-trace, bailian-trace, burst-gpt-trace, azure-trace, openai-messages, openai-batch, sharegpt, sagemaker-data-capture, dag-jsonl, weka-trace, tracelab, mlperf, otel, atif, claude-code, codex, prony-sessions"
+    "choose one of: single-turn, multi-turn, raw-payload, random-pool, inputs-json, mooncake-trace, bailian-trace, burst-gpt-trace, azure-trace, openai-messages, openai-batch, sharegpt, sagemaker-data-capture, dag-jsonl, weka-trace, tracelab, mlperf, otel, atif, claude-code, codex, speed-bench, prony-sessions"
 )]
 #[case("prony completions bsh", "use `SHELL bsh`: there is no such choice", "did you mean `bash`?")]
 fn a_value_that_aiperf_knows_is_refused_by_name(

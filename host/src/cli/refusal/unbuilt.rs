@@ -15,12 +15,6 @@ const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
     ),
     (&["--server-metrics-formats"], "leave it out: server metrics are written as JSON and CSV"),
     (&["--no-gpu-telemetry"], "leave it out: there is no GPU telemetry to switch off"),
-    (&["--no-fixed-schedule"], "leave it out: only `--fixed-schedule` makes one"),
-    (&["--fixed-schedule-auto-offset"], "leave it out: time begins with the first session"),
-    (
-        &["--image-source", "--image-source-sampling"],
-        "leave it out: generated images are noise; name pictures of your own in an `--input-file`",
-    ),
     (&["--num-profile-runs"], "run `prony profile` several times"),
     (
         &["--stream"],
@@ -44,21 +38,9 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     // Tokenizer.
     "--tokenizer-trust-remote-code",
     // Input.
-    "--hf-subset", "--hf-weka-dataset", "--dataset-filter", "--ignore-trace-delays", "--use-think-time-only",
-    "--max-context-length", "--allow-dataset-wrap", "--trace-session-sample-ratio",
+    "--hf-subset", "--hf-weka-dataset", "--dataset-filter", "--allow-dataset-wrap",
     // Conversations.
-    "--open-loop-strict", "--omit-kv-hints", "--force-min-tokens", "--no-force-min-tokens",
-    // Prompts, prefixes, lengths.
-    "--isl-block-size", "--prompt-input-tokens-block-size", "--synthetic-input-tokens-block-size",
-    "--random-corpus-style", "--prompt-corpus",
-    // Video.
-    "--video-width", "--video-height", "--video-duration", "--video-fps", "--video-batch-size", "--video-synth-type",
-    "--video-format", "--video-codec", "--video-audio-num-channels", "--video-audio-sample-rate",
-    "--video-audio-codec", "--video-audio-depth",
-    // Trace synthesis.
-    "--synthesis-prefix-len-multiplier", "--synthesis-prefix-root-multiplier",
-    "--synthesis-prompt-len-multiplier", "--synthesis-output-len-multiplier", "--synthesis-max-isl",
-    "--synthesis-max-osl",
+    "--open-loop-strict", "--omit-kv-hints",
     // Load.
     "--burst-phase-starts", "--scenario", "--unsafe-override",
     // Warm-up.
@@ -90,18 +72,27 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     "--isl-osl-pairs", "--degradation-threshold", "--degradation-metric-tag", "--degradation-stat",
 ];
 
-/// Commands of `aiperf`.
-const COMMANDS: &[&str] = &[
-    "analyze",
-    "analyze-trace",
-    "chat",
-    "config",
-    "kube",
-    "plot",
-    "proxy",
-    "speed-bench-report",
-    "synthesize",
-    "validate",
+/// Where there is nothing in place of a command.
+const HELP: &str = "`prony --help` lists what there is";
+
+/// Commands of `aiperf`, and what to do in place of each.
+const COMMANDS: &[(&str, &str)] = &[
+    ("analyze", HELP),
+    (
+        "analyze-trace",
+        "`prony dataset inspect FILE` says what is in a trace, and what a cache could have of it",
+    ),
+    ("chat", HELP),
+    ("config", HELP),
+    ("kube", HELP),
+    ("plot", HELP),
+    ("proxy", HELP),
+    ("speed-bench-report", "`prony report DIR` makes the report of each run"),
+    (
+        "synthesize",
+        "`prony dataset convert FILE` with the `--synthesis-...` flags makes a trace of another one",
+    ),
+    ("validate", "`prony dataset validate FILE` lists everything that is wrong with a file"),
 ];
 
 /// What to do in place of a flag of AIPerf's that is not built; nothing where it is none of them.
@@ -112,9 +103,9 @@ pub(super) fn flag(name: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether this is a command of AIPerf's that is not built.
-pub(super) fn is_command(name: &str) -> bool {
-    COMMANDS.contains(&name)
+/// What to do in place of a command of AIPerf's; nothing where it is none of them.
+pub(super) fn command(name: &str) -> Option<&'static str> {
+    COMMANDS.iter().find(|(command, _)| *command == name).map(|(_, hint)| *hint)
 }
 
 #[cfg(test)]
@@ -177,6 +168,6 @@ mod tests {
     #[test]
     fn no_command_is_both_built_and_listed() {
         let command = help::command();
-        assert!(command.get_subcommands().all(|built| !COMMANDS.contains(&built.get_name())));
+        assert!(command.get_subcommands().all(|built| super::command(built.get_name()).is_none()));
     }
 }

@@ -53,8 +53,14 @@ pub(crate) struct AgentFlags {
     pub(crate) open_loop_replay: bool,
 
     /// Send recorded turns as long after the end of the turns before them as they were recorded.
-    #[arg(long, help_heading = DATASET)]
+    ///
+    /// The same as --use-think-time-only.
+    #[arg(long, alias = "use-think-time-only", help_heading = DATASET)]
     pub(crate) no_open_loop_replay: bool,
+
+    /// Send recorded turns as soon as the turns before them are over, without any of the recorded times.
+    #[arg(long, help_heading = DATASET)]
+    pub(crate) ignore_trace_delays: bool,
 }
 
 impl Choice for OverflowPolicy {

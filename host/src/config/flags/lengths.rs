@@ -2,10 +2,13 @@
 
 use clap::Args;
 
-use super::choice::DATASET;
+use super::choice::{ChoiceParser, DATASET};
 use crate::{
-    config::lengths::{self, Mix, RangeRatio},
-    plan::SequenceLaw,
+    config::{
+        lengths::{self, Mix, RandomStyle, RangeRatio},
+        units::Choice,
+    },
+    plan::{PromptCorpus, SequenceLaw},
 };
 
 /// Laws of lengths.
@@ -34,4 +37,25 @@ pub(crate) struct LengthFlags {
     /// A number from 0 to below 1 for both, or `{"input": 0.2, "output": 0.5}`.
     #[arg(long, value_name = "RATIO", value_parser = lengths::range_ratio, help_heading = DATASET)]
     pub(crate) random_range_ratio: Option<RangeRatio>,
+
+    /// Whose benchmark --random-range-ratio and --prompt-corpus random are like [default: vllm].
+    ///
+    /// sglang: lengths from this part of --isl and --osl to these, and random tokens with those that have a meaning of their own.
+    #[arg(long, value_name = "TOOL", value_parser = ChoiceParser::<RandomStyle>::new(), help_heading = DATASET)]
+    pub(crate) random_corpus_style: Option<RandomStyle>,
+
+    /// What generated prompts are made of: sentences, code and output of programs (coding), or tokens of the vocabulary
+    /// in a row (random) [default: sentences].
+    #[arg(long, value_name = "CORPUS", value_parser = ChoiceParser::<PromptCorpus>::new(), help_heading = DATASET)]
+    pub(crate) prompt_corpus: Option<PromptCorpus>,
+}
+
+impl Choice for RandomStyle {
+    const NAMES: &'static [(&'static str, Self)] = &[("vllm", Self::Vllm), ("sglang", Self::Sglang)];
+}
+
+impl Choice for PromptCorpus {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("sentences", Self::Sentences), ("coding", Self::Coding), ("random", Self::Random)];
+    const SYNONYMS: &'static [(&'static str, Self)] = &[("sonnet", Self::Sentences)];
 }

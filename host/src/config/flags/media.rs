@@ -1,13 +1,15 @@
-//! The flags about generated images and audio.
+//! The flags about images and audio, generated ones and others.
 //!
 //! What they cost stands in the help texts: media are made once, before the load, and kept until its end.
+
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::choice::{ChoiceParser, DATASET};
 use crate::{
-    config::units::{self, Choice},
-    plan::media::{AudioFormat, ImageFormat},
+    config::units::{self, Choice, UnitError},
+    plan::media::{AudioFormat, ImageFormat, PictureSampling},
 };
 
 /// Generated media beside generated texts.
@@ -35,7 +37,15 @@ pub(crate) struct MediaFlags {
     #[arg(long, value_name = "FORMAT", value_parser = ChoiceParser::<ImageFormat>::new(), help_heading = DATASET)]
     pub(crate) image_format: Option<ImageFormat>,
 
-    /// Generated images in one request [default: 1].
+    /// Where images are from: noise, or a folder of pictures, which are sent as they are [default: noise].
+    #[arg(long, value_name = "noise|FOLDER", value_parser = image_source, help_heading = DATASET)]
+    pub(crate) image_source: Option<ImageSource>,
+
+    /// Which picture of the folder comes when [default: random-with-replacement].
+    #[arg(long, value_name = "ORDER", value_parser = ChoiceParser::<PictureSampling>::new(), help_heading = DATASET)]
+    pub(crate) image_source_sampling: Option<PictureSampling>,
+
+    /// Images in one request [default: 1].
     #[arg(long, alias = "batch-size-image", value_name = "N", value_parser = units::positive::<usize>)]
     #[arg(help_heading = DATASET)]
     pub(crate) image_batch_size: Option<usize>,
@@ -72,6 +82,34 @@ pub(crate) struct MediaFlags {
     #[arg(long, alias = "batch-size-audio", value_name = "N", value_parser = units::positive::<usize>)]
     #[arg(help_heading = DATASET)]
     pub(crate) audio_batch_size: Option<usize>,
+}
+
+/// Where images are from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ImageSource {
+    /// They are generated.
+    Noise,
+    /// They are in a folder of the user's.
+    Folder(PathBuf),
+}
+
+/// `noise`, or the path of a folder. AIPerf's other names are of pictures that it brings, and of a folder that it looks for.
+fn image_source(text: &str) -> Result<ImageSource, UnitError> {
+    let instead = match text.to_ascii_lowercase().as_str() {
+        "noise" => return Ok(ImageSource::Noise),
+        "assets" => "name a folder of pictures of yours: prony brings none",
+        "directory" => "name the folder itself, such as `--image-source ./pictures`",
+        _ => return Ok(ImageSource::Folder(text.into())),
+    };
+    Err(UnitError::NotBuilt { choices: vec!["noise"], instead: Some(instead) })
+}
+
+impl Choice for PictureSampling {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("random-with-replacement", Self::RandomWithReplacement),
+        ("shuffle-cycle", Self::ShuffleCycle),
+        ("sequential-cycle", Self::SequentialCycle),
+    ];
 }
 
 impl Choice for ImageFormat {

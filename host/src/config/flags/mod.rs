@@ -15,7 +15,9 @@ mod media;
 mod pattern;
 mod rankings;
 mod replay;
+mod reshaping;
 mod users;
+mod videos;
 mod warmup;
 
 use std::{
@@ -34,18 +36,20 @@ pub(crate) use self::{
     dialogues::DialogueFlags,
     header_name::header_name,
     lengths::LengthFlags,
-    media::MediaFlags,
+    media::{ImageSource, MediaFlags},
     pattern::ArrivalPattern,
     rankings::RankingsFlags,
     replay::ReplayFlags,
+    reshaping::ReshapingFlags,
     users::UserFlags,
+    videos::VideoFlags,
     warmup::WarmupFlags,
 };
 use super::{
     policy::PluginPolicy,
     units::{self, Choice},
 };
-use crate::plan::{ConnectionReuse, FileFormat, Grace, TransportKind};
+use crate::plan::{ConnectionReuse, FileFormat, Grace, SpeedBenchRows, TransportKind};
 
 /// What the user asked of `prony profile`.
 #[derive(Args, Clone, Debug, Default)]
@@ -330,6 +334,12 @@ pub(crate) struct ProfileFlags {
     #[command(flatten)]
     pub(crate) media: MediaFlags,
 
+    #[command(flatten)]
+    pub(crate) videos: VideoFlags,
+
+    #[command(flatten)]
+    pub(crate) reshaping: ReshapingFlags,
+
     /// Different prompts to make, or to take from the file; they are used in turn
     /// [default: one for each request, or the whole file].
     #[arg(long, visible_alias = "num-prompts", value_name = "N", help_heading = DATASET)]
@@ -464,6 +474,41 @@ pub(crate) struct ProfileFlags {
 
 impl Choice for FileFormat {
     const NAMES: &'static [(&'static str, Self)] = Self::NAMES;
+    /// AIPerf's names of the sets of SPEED-Bench: a category of a file, or all of it. Which file is for the user to name.
+    const SYNONYMS: &'static [(&'static str, Self)] = &[
+        ("speed-bench-qualitative", Self::SpeedBench(SpeedBenchRows::All)),
+        ("speed-bench-coding", Self::SpeedBench(SpeedBenchRows::Coding)),
+        ("speed-bench-humanities", Self::SpeedBench(SpeedBenchRows::Humanities)),
+        ("speed-bench-math", Self::SpeedBench(SpeedBenchRows::Math)),
+        ("speed-bench-multilingual", Self::SpeedBench(SpeedBenchRows::Multilingual)),
+        ("speed-bench-qa", Self::SpeedBench(SpeedBenchRows::Qa)),
+        ("speed-bench-rag", Self::SpeedBench(SpeedBenchRows::Rag)),
+        ("speed-bench-reasoning", Self::SpeedBench(SpeedBenchRows::Reasoning)),
+        ("speed-bench-roleplay", Self::SpeedBench(SpeedBenchRows::Roleplay)),
+        ("speed-bench-stem", Self::SpeedBench(SpeedBenchRows::Stem)),
+        ("speed-bench-summarization", Self::SpeedBench(SpeedBenchRows::Summarization)),
+        ("speed-bench-writing", Self::SpeedBench(SpeedBenchRows::Writing)),
+        ("speed-bench-throughput-1k", Self::SpeedBench(SpeedBenchRows::All)),
+        ("speed-bench-throughput-1k-low-entropy", Self::SpeedBench(SpeedBenchRows::LowEntropy)),
+        ("speed-bench-throughput-1k-mixed", Self::SpeedBench(SpeedBenchRows::Mixed)),
+        ("speed-bench-throughput-1k-high-entropy", Self::SpeedBench(SpeedBenchRows::HighEntropy)),
+        ("speed-bench-throughput-2k", Self::SpeedBench(SpeedBenchRows::All)),
+        ("speed-bench-throughput-2k-low-entropy", Self::SpeedBench(SpeedBenchRows::LowEntropy)),
+        ("speed-bench-throughput-2k-mixed", Self::SpeedBench(SpeedBenchRows::Mixed)),
+        ("speed-bench-throughput-2k-high-entropy", Self::SpeedBench(SpeedBenchRows::HighEntropy)),
+        ("speed-bench-throughput-8k", Self::SpeedBench(SpeedBenchRows::All)),
+        ("speed-bench-throughput-8k-low-entropy", Self::SpeedBench(SpeedBenchRows::LowEntropy)),
+        ("speed-bench-throughput-8k-mixed", Self::SpeedBench(SpeedBenchRows::Mixed)),
+        ("speed-bench-throughput-8k-high-entropy", Self::SpeedBench(SpeedBenchRows::HighEntropy)),
+        ("speed-bench-throughput-16k", Self::SpeedBench(SpeedBenchRows::All)),
+        ("speed-bench-throughput-16k-low-entropy", Self::SpeedBench(SpeedBenchRows::LowEntropy)),
+        ("speed-bench-throughput-16k-mixed", Self::SpeedBench(SpeedBenchRows::Mixed)),
+        ("speed-bench-throughput-16k-high-entropy", Self::SpeedBench(SpeedBenchRows::HighEntropy)),
+        ("speed-bench-throughput-32k", Self::SpeedBench(SpeedBenchRows::All)),
+        ("speed-bench-throughput-32k-low-entropy", Self::SpeedBench(SpeedBenchRows::LowEntropy)),
+        ("speed-bench-throughput-32k-mixed", Self::SpeedBench(SpeedBenchRows::Mixed)),
+        ("speed-bench-throughput-32k-high-entropy", Self::SpeedBench(SpeedBenchRows::HighEntropy)),
+    ];
     const NOT_BUILT: &'static [&'static str] = &["baseten-trace", "exgentic"];
 }
 

@@ -15,6 +15,14 @@ pub(crate) struct ReplayFlags {
     #[arg(long, help_heading = LOAD)]
     pub(crate) fixed_schedule: bool,
 
+    /// Start the sessions of --input-file as the load says, and not when they were recorded; so it is without any flag.
+    #[arg(long, help_heading = LOAD)]
+    pub(crate) no_fixed_schedule: bool,
+
+    /// Count the times of the schedule from the first session; so it is without --fixed-schedule-start-offset.
+    #[arg(long, help_heading = LOAD)]
+    pub(crate) fixed_schedule_auto_offset: bool,
+
     /// Leave out sessions recorded before this, in milliseconds after the first one; it is where time begins.
     #[arg(long = "fixed-schedule-start-offset", value_name = "MS", value_parser = units::non_negative)]
     #[arg(help_heading = LOAD)]

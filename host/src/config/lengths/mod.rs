@@ -9,7 +9,7 @@ pub(crate) use self::{
     error::LengthsError,
     law::law,
     mix::{Mix, mix},
-    window::{RangeRatio, range_ratio},
+    window::{RandomStyle, RangeRatio, range_ratio},
 };
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
     problems::Problems,
     spec::{Origin, RunSpec, Setting},
 };
-use crate::plan::{LengthLaw, SequenceLaw, SequenceLengths};
+use crate::plan::{LengthLaw, PromptCorpus, SequenceLaw, SequenceLengths};
 
 /// Mean length of a generated prompt, in tokens.
 pub(super) const DEFAULT_ISL: u32 = 550;
@@ -31,7 +31,7 @@ pub(super) fn sequences(spec: &RunSpec, problems: &mut Problems) -> SequenceLeng
     let ratio = spec.random_range_ratio.value();
     let mean = spec.isl.value().unwrap_or(DEFAULT_ISL);
     let isl = spec.isl_distribution.get().cloned().unwrap_or_else(|| match ratio {
-        Some(ratio) => window::around(mean, ratio.input),
+        Some(ratio) => window::around(mean, ratio.input, style(spec)),
         None => normal(mean, spec.isl_stddev.value()),
     });
     SequenceLengths::Apart { isl, osl: output(spec) }
@@ -51,15 +51,35 @@ pub(super) fn of_generated(spec: &RunSpec) -> impl Iterator<Item = Origin> + use
         spec.isl_distribution.origin(),
         spec.seq_dist.origin(),
         spec.random_range_ratio.origin(),
+        spec.prompt_corpus.origin(),
+        spec.random_corpus_style.origin(),
     ];
     settings.into_iter().flatten()
+}
+
+/// What generated texts are made of.
+pub(super) fn corpus(spec: &RunSpec, problems: &mut Problems) -> PromptCorpus {
+    let corpus = spec.prompt_corpus.value().unwrap_or_default();
+    let is_random = corpus == PromptCorpus::Random;
+    match spec.random_corpus_style.given() {
+        Some((RandomStyle::Sglang, _)) if is_random => PromptCorpus::RandomOfAll,
+        Some((RandomStyle::Sglang, flag)) if !spec.random_range_ratio.is_given() => {
+            problems.push(ConfigError::Needs { flag, needs: spec.random_range_ratio.flag() });
+            corpus
+        }
+        _ => corpus,
+    }
+}
+
+fn style(spec: &RunSpec) -> RandomStyle {
+    spec.random_corpus_style.value().unwrap_or_default()
 }
 
 fn output(spec: &RunSpec) -> Option<SequenceLaw> {
     spec.osl_distribution.get().cloned().or_else(|| {
         let mean = spec.osl.value()?;
         Some(match spec.random_range_ratio.value() {
-            Some(ratio) => window::around(mean, ratio.output),
+            Some(ratio) => window::around(mean, ratio.output, style(spec)),
             None => normal(mean, spec.osl_stddev.value()),
         })
     })
@@ -180,5 +200,25 @@ mod tests {
     fn a_length_is_said_in_one_way(#[case] line: &str, #[case] text: &str) {
         let error = resolved(line).unwrap_err().to_string();
         assert!(error.contains(text), "{error}");
+    }
+
+    #[rstest]
+    #[case("", PromptCorpus::Sentences)]
+    #[case("--prompt-corpus sonnet --random-corpus-style vllm", PromptCorpus::Sentences)]
+    #[case("--prompt-corpus coding", PromptCorpus::Coding)]
+    #[case("--prompt-corpus random", PromptCorpus::Random)]
+    #[case("--prompt-corpus random --random-corpus-style sglang", PromptCorpus::RandomOfAll)]
+    fn texts_are_made_of_what_was_asked_for(#[case] line: &str, #[case] expected: PromptCorpus) {
+        let mut problems = Problems::default();
+        assert_eq!(corpus(&spec(line), &mut problems), expected);
+        problems.finish().unwrap();
+    }
+
+    #[test]
+    fn a_style_needs_something_that_is_random() {
+        let mut problems = Problems::default();
+        corpus(&spec("--random-corpus-style sglang"), &mut problems);
+        let error = problems.finish().unwrap_err().to_string();
+        assert_eq!(error, "`--random-corpus-style` requires `--random-range-ratio`");
     }
 }

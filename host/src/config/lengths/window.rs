@@ -32,14 +32,26 @@ pub(crate) fn range_ratio(text: &str) -> Result<RangeRatio, LengthsError> {
     }
 }
 
-/// The window around a mean: from `floor(mean (1 - ratio))`, at least 1, to `ceil(mean (1 + ratio))`, in the arithmetic of
-/// `vllm bench serve`.
+/// Whose arithmetic windows and random texts have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum RandomStyle {
+    /// `vllm bench serve`.
+    #[default]
+    Vllm,
+    /// `sglang.bench_serving`.
+    Sglang,
+}
+
+/// The window of a mean. That of vLLM reaches from `floor(mean (1 - ratio))` to `ceil(mean (1 + ratio))`, that of `sglang` from
+/// `floor(mean ratio)` to the mean; both from 1 at least.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number of 33 bits")]
-pub(super) fn around(mean: u32, ratio: f64) -> SequenceLaw {
+pub(super) fn around(mean: u32, ratio: f64, style: RandomStyle) -> SequenceLaw {
     let mean = f64::from(mean);
-    let lowest = (mean * (1.0 - ratio)).floor().max(1.0) as u64;
-    let highest = (mean * (1.0 + ratio)).ceil() as u64;
-    SequenceLaw::Uniform { lowest, highest }
+    let (lowest, highest) = match style {
+        RandomStyle::Vllm => (mean * (1.0 - ratio), (mean * (1.0 + ratio)).ceil()),
+        RandomStyle::Sglang => (mean * ratio, mean),
+    };
+    SequenceLaw::Uniform { lowest: lowest.floor().max(1.0) as u64, highest: highest as u64 }
 }
 
 #[cfg(test)]
@@ -79,6 +91,20 @@ mod tests {
         #[case] lowest: u64,
         #[case] highest: u64,
     ) {
-        assert_eq!(around(mean, ratio), SequenceLaw::Uniform { lowest, highest });
+        assert_eq!(around(mean, ratio, RandomStyle::Vllm), SequenceLaw::Uniform { lowest, highest });
+    }
+
+    #[rstest]
+    #[case(100, 0.25, 25, 100)]
+    #[case(10, 0.33, 3, 10)]
+    #[case(5, 0.0, 1, 5)]
+    fn a_window_of_sglang_ends_at_its_mean(
+        #[case] mean: u32,
+        #[case] ratio: f64,
+        #[case] lowest: u64,
+        #[case] highest: u64,
+    ) {
+        let window = around(mean, ratio, RandomStyle::Sglang);
+        assert_eq!(window, SequenceLaw::Uniform { lowest, highest });
     }
 }

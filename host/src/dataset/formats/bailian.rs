@@ -40,7 +40,7 @@ pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
         let output_tokens = row.positive("output_length")?;
         let mut step = mooncake::prompt(Prompt {
             tokens: row.must_count("input_length")?,
-            block_size: BLOCK_SIZE,
+            block_size: input.block_size(BLOCK_SIZE),
             blocks: row.ids("hash_ids")?,
             scope: 0,
         })?;

@@ -12,10 +12,14 @@ use super::{
     row::nearest,
     sagemaker, sharegpt,
     single_turn::KEYS,
+    speed_bench,
     stored::StoredFile,
     tracelab, weka,
 };
-use crate::{dataset::Script, plan::FileFormat};
+use crate::{
+    dataset::Script,
+    plan::{FileFormat, SpeedBenchRows},
+};
 
 /// A format that can be read.
 struct Known {
@@ -49,12 +53,13 @@ const FORMATS: &[Known] = &[
     Known { name: FileFormat::Otel, fits: otel::fits, read: otel::read },
     Known { name: FileFormat::Atif, fits: atif::fits, read: atif::read },
     Known { name: FileFormat::ClaudeCode, fits: claude_code::fits, read: claude_code::read },
+    Known { name: FileFormat::SpeedBench(SpeedBenchRows::All), fits: speed_bench::fits, read: speed_bench::read },
     Known { name: FileFormat::Codex, fits: codex::fits, read: codex::read },
 ];
 
 /// What a file says, and the format that it was read as.
 #[derive(Debug)]
-pub(in crate::dataset) struct ReadFile {
+pub(crate) struct ReadFile {
     pub(in crate::dataset) format: FileFormat,
     pub(in crate::dataset) scripts: Vec<Script>,
 }
@@ -70,6 +75,7 @@ fn layout(format: FileFormat, head: &Head) -> Layout {
         | FileFormat::OpenaiBatch
         | FileFormat::Sharegpt
         | FileFormat::SagemakerDataCapture
+        | FileFormat::SpeedBench(SpeedBenchRows::All)
         | FileFormat::WekaTrace => Layout::Lines,
         FileFormat::PronySessions => Layout::Headed,
         FileFormat::MooncakeTrace => Layout::Named("session_id"),
@@ -124,7 +130,7 @@ fn reader(input: &Input<'_>, named: FileFormat) -> Result<(FileFormat, Reader), 
         FileFormat::Detected => detect(input)?,
         named => named,
     };
-    let reader = FORMATS.iter().find(|known| known.name == format).map(|known| known.read);
+    let reader = FORMATS.iter().find(|known| known.name == format.whole()).map(|known| known.read);
     let reader = reader.filter(|_| named != FileFormat::Detected || !is_ours(format));
     // Lines of both kinds may stand in one file.
     Ok((format, reader.unwrap_or(|input| conversations::read(input, FileFormat::Detected))))
@@ -133,6 +139,7 @@ fn reader(input: &Input<'_>, named: FileFormat) -> Result<(FileFormat, Reader), 
 /// Reads a file, of which the format may be named. Its first request is at the instant 0; where every session has an instant,
 /// they are in that order.
 pub(in crate::dataset) fn read(input: &Input<'_>, named: FileFormat) -> Result<ReadFile, FileError> {
+    let input = &input.choosing(named);
     let (format, mut scripts) = if input.is_folder() {
         folder_sessions(input, named)?
     } else {

@@ -59,6 +59,9 @@ pub(crate) enum FileError {
     /// It has no row.
     #[error("read the input file `{path}`: it has no row")]
     Empty { path: PathBuf },
+    /// None of its rows is of the set that is wanted.
+    #[error("read the input file `{path}`: none of its rows has the category `{category}`")]
+    NoCategory { path: PathBuf, category: &'static str },
     /// Its first row breaks off where its line ends: one JSON value over the lines of the file.
     #[error("the input file `{path}` looks like JSON over several lines; it must be one object a line")]
     SeveralLines {
@@ -138,6 +141,11 @@ impl Explain for FileError {
             Self::Changed { .. } => "run again, and leave the file alone until the run is over".to_owned(),
             Self::TooLarge { .. } => {
                 "give a file of JSON lines, or use the beginning of a large one: `--num-dataset-entries N`"
+                    .to_owned()
+            }
+            Self::NoCategory { .. } => {
+                "name the file that has it (`qualitative.jsonl` has subjects, `throughput_1k.jsonl` \
+                and the like have entropies), or take all rows with `--custom-dataset-type speed-bench`"
                     .to_owned()
             }
             Self::Empty { .. } => {

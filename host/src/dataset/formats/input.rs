@@ -4,12 +4,16 @@ use std::{
     cell::RefCell,
     fs::File,
     io::{self, BufRead, BufReader, Cursor, Read},
+    num::NonZeroU32,
     os::unix::fs::FileExt,
     path::Path,
 };
 
 use super::{FileError, media::MediaFiles};
-use crate::seed::Seed;
+use crate::{
+    plan::{FileFormat, SpeedBenchRows},
+    seed::Seed,
+};
 
 /// A file that is to be read.
 #[derive(Debug)]
@@ -24,6 +28,10 @@ pub(in crate::dataset) struct Input<'a> {
     text: Text<'a>,
     /// What is drawn at random depends on this.
     seed: Seed,
+    /// Tokens of a block, where the user says so.
+    block_size: Option<NonZeroU32>,
+    /// Which rows are wanted, where rows have categories.
+    speed_bench_rows: SpeedBenchRows,
 }
 
 /// Where the bytes are.
@@ -51,7 +59,16 @@ pub(super) struct Rows<'a> {
 impl<'a> Input<'a> {
     /// A file of which at most so many rows are wanted.
     pub(in crate::dataset) fn new(path: &'a Path, most: Option<usize>) -> Self {
-        Self { path, most, draws: None, errors: None, text: Text::Path, seed: Seed::new(0) }
+        Self {
+            path,
+            most,
+            draws: None,
+            errors: None,
+            text: Text::Path,
+            seed: Seed::new(0),
+            block_size: None,
+            speed_bench_rows: SpeedBenchRows::All,
+        }
     }
 
     /// The same, of which is drawn by this seed.
@@ -62,6 +79,29 @@ impl<'a> Input<'a> {
     /// The same, from which so many requests are drawn if it is a folder of pools and no number of rows is wanted.
     pub(in crate::dataset) fn drawing(self, draws: Option<usize>) -> Self {
         Self { draws, ..self }
+    }
+
+    /// The same, whose blocks have so many tokens, whatever the format says.
+    pub(in crate::dataset) fn with_blocks_of(self, tokens: Option<NonZeroU32>) -> Self {
+        Self { block_size: tokens, ..self }
+    }
+
+    /// The same, with the rows that this name of a format takes.
+    pub(super) fn choosing(&self, named: FileFormat) -> Self {
+        match named {
+            FileFormat::SpeedBench(rows) => Self { speed_bench_rows: rows, ..*self },
+            _ => Self { ..*self },
+        }
+    }
+
+    /// Which rows are wanted, where rows have categories.
+    pub(super) fn speed_bench_rows(&self) -> SpeedBenchRows {
+        self.speed_bench_rows
+    }
+
+    /// Tokens of a block, where the format says this.
+    pub(super) fn block_size(&self, of_format: u32) -> u32 {
+        self.block_size.map_or(of_format, NonZeroU32::get)
     }
 
     /// As [`Input::new`], of a file whose content stands in this copy.
@@ -99,7 +139,8 @@ impl<'a> Input<'a> {
     where
         'a: 'b,
     {
-        Input { path, most: None, draws: None, errors: self.errors, text: Text::Path, seed: self.seed }
+        let Self { errors, seed, block_size, speed_bench_rows, .. } = *self;
+        Input { path, most: None, draws: None, errors, text: Text::Path, seed, block_size, speed_bench_rows }
     }
 
     /// What is drawn at random depends on this.

@@ -42,12 +42,14 @@ mod sagemaker;
 mod session_key;
 mod sharegpt;
 mod single_turn;
+mod speed_bench;
 mod stored;
 mod tracelab;
 mod weka;
 
 pub(crate) use self::{
     bodies::{Asked, BodyFormat, Replied, asked, replied},
+    door::ReadFile,
     error::FileError,
     row::RowError,
 };

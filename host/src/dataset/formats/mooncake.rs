@@ -53,11 +53,11 @@ pub(super) fn fits(head: &Head) -> bool {
 
 /// Reads a file's sessions, in the order of their first rows.
 pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
-    let mut sessions = Sessions::default();
+    let (mut sessions, block_size) = (Sessions::default(), input.block_size(BLOCK_SIZE));
     input.whole().objects(|mut row| {
         row.only(KEYS)?;
         let session = row.text("session_id")?;
-        let turn = turn(&mut row)?;
+        let turn = turn(&mut row, block_size)?;
         sessions.add(session, turn);
         Ok(())
     })?;
@@ -118,7 +118,7 @@ impl Session {
     }
 }
 
-fn turn(row: &mut Row) -> Result<Turn, RowError> {
+fn turn(row: &mut Row, block_size: u32) -> Result<Turn, RowError> {
     let given: Vec<&str> = CONTENTS.into_iter().filter(|key| row.has(key)).collect();
     if given.len() > 1 {
         return Err(RowError::Contradiction {
@@ -129,7 +129,7 @@ fn turn(row: &mut Row) -> Result<Turn, RowError> {
     let output_tokens = row.positive("output_length")?;
     let mut step = match given.first() {
         None => return Err(RowError::Missing { key: "input_length" }),
-        Some(&"input_length") => lengths(row)?,
+        Some(&"input_length") => lengths(row, block_size)?,
         Some(&"text_input") => {
             let text = row.must_text("text_input")?;
             Step::first(Message::user(vec![Part::text(text)]))
@@ -152,9 +152,9 @@ fn turn(row: &mut Row) -> Result<Turn, RowError> {
     Ok(Turn { sent_ns, delay_ns: row.time("delay", NS_PER_MS)?, goes_on, step })
 }
 
-fn lengths(row: &mut Row) -> Result<Step, RowError> {
+fn lengths(row: &mut Row, block_size: u32) -> Result<Step, RowError> {
     let tokens = row.positive("input_length")?.ok_or(RowError::Missing { key: "input_length" })?;
-    prompt(Prompt { tokens, block_size: BLOCK_SIZE, blocks: row.ids("hash_ids")?, scope: 0 })
+    prompt(Prompt { tokens, block_size, blocks: row.ids("hash_ids")?, scope: 0 })
 }
 
 /// A step with this prompt, which is the whole of what is asked. One block more than the prompt fills is let pass: some files

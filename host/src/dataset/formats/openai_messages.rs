@@ -10,7 +10,7 @@
 //! {"messages": [{"role": "user", "content": "Oslo?"}, {"role": "assistant", "content": "In Norway."}]}
 //! ```
 
-use super::{FileError, contents::Head, input::Input, openai};
+use super::{FileError, contents::Head, input::Input, openai, speed_bench};
 use crate::dataset::{Script, script::session_id};
 
 /// What only says something about the row.
@@ -19,7 +19,7 @@ const ABOUT_THE_ROW: [&str; 4] = ["metadata", "custom_id", "id", "subset"];
 /// Whether a file begins like one.
 pub(super) fn fits(head: &Head) -> bool {
     let is_timed = ["timestamp", "delay", "session_id", "output_length"].iter().any(|key| head.has(&[key]));
-    head.has_list("messages") && !is_timed
+    head.has_list("messages") && !is_timed && !speed_bench::fits(head)
 }
 
 /// Reads a file's requests.

@@ -37,7 +37,7 @@ pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
     let mut number = input.first_number();
     let mut scripts = input.objects(|mut row| {
         number += 1;
-        trace(&mut row, number)
+        trace(&mut row, number, input)
     })?;
     // Traces have no common clock.
     if let [only] = &mut scripts[..]
@@ -56,7 +56,7 @@ struct Trace {
 }
 
 /// `number` counts from 1.
-fn trace(row: &mut Row, number: u64) -> Result<Script, RowError> {
+fn trace(row: &mut Row, number: u64, input: &Input<'_>) -> Result<Script, RowError> {
     let scope = match row.text("hash_id_scope")?.as_deref() {
         None | Some("local") => number,
         Some("global") => 0,
@@ -71,6 +71,7 @@ fn trace(row: &mut Row, number: u64) -> Result<Script, RowError> {
         value: block_size.to_string(),
         expected: "a number of tokens",
     })?;
+    let block_size = input.block_size(block_size);
     let mut trace = Trace { block_size, scope, steps: Vec::new() };
     trace.agent(row, None, 0)?;
     if trace.steps.is_empty() {

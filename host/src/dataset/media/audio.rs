@@ -26,10 +26,10 @@ const LOUDNESS: f64 = 0.3;
 
 /// A clip that is still to be made.
 pub(super) struct ClipOutline {
-    seconds: f64,
-    depth: u16,
-    sample_rate_hz: u32,
-    channels: u16,
+    pub(super) seconds: f64,
+    pub(super) depth: u16,
+    pub(super) sample_rate_hz: u32,
+    pub(super) channels: u16,
 }
 
 /// One clip after the other, without end.

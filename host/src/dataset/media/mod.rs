@@ -1,20 +1,25 @@
-//! Generated media: what requests show and play beside their texts.
+//! Media: what requests show and play beside their texts, generated or pictures of the user's.
 //!
-//! All of it is made before the load, on all cores: an encoder on a worker's thread would take time from its streams.
+//! All of it is made or read before the load, on all cores: an encoder on a worker's thread would take time from its streams.
 //! Media are large, so that they are bounded: once those of a kind take [`BUDGET`], the scripts share what there
 //! is, in turn. Each medium has a random stream of its own, and none with the texts.
 
 mod audio;
+mod data_url;
 mod image;
+mod order;
 mod outline;
+mod pictures;
+mod video;
 mod wav;
 
 use std::sync::Arc;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use prony_plugin_api::PartKind;
 use rayon::prelude::*;
 
+use self::data_url::data_url;
+use self::order::Order;
 pub(crate) use self::outline::MediaError;
 use self::outline::{MOST_OF_A_REQUEST, Outline};
 pub(crate) use self::wav::seconds as wav_seconds;
@@ -26,6 +31,9 @@ const BUDGET: u64 = 512 << 20;
 
 /// More different media of a kind are not made for a run.
 const MOST: u64 = 10_000;
+
+/// More different videos are not made: an encoder takes much longer for one than for an image.
+const MOST_VIDEOS: u64 = 100;
 
 /// A run that may have any number of requests has the media of so many.
 const SCRIPTS_OF_AN_ENDLESS_RUN: u64 = 100;
@@ -42,7 +50,12 @@ struct Collection {
     name: &'static str,
     /// How many a script shows.
     a_script: u64,
+    /// More different ones are not made, unless one script shows more.
+    most: u64,
     made: Vec<Arc<str>>,
+    order: Order,
+    /// They are the user's: there are as many as there are.
+    is_given: bool,
 }
 
 impl Media {
@@ -54,10 +67,21 @@ impl Media {
             let noise = seed.child("dataset.image.noise");
             media.0.push(kind.make(image::outlines(images, seed), scripts, BUDGET, noise)?);
         }
+        if let Some(given) = &config.pictures {
+            let (made, order) = (pictures::read(given, BUDGET)?, Order::of(given.sampling, seed));
+            let kind = Collection::new(PartKind::IMAGE, "pictures", given.batch_size);
+            media.0.push(Collection { made, order, is_given: true, ..kind });
+        }
         if let Some(audio) = &config.audio {
             let kind = Collection::new(PartKind::AUDIO, "audio clips", audio.batch_size);
             let noise = seed.child("dataset.audio.data");
             media.0.push(kind.make(audio::outlines(audio, seed), scripts, BUDGET, noise)?);
+        }
+        if let Some(videos) = &config.videos {
+            let kind = Collection::new(PartKind::VIDEO, "videos", videos.batch_size);
+            let noise = seed.child("dataset.video.noise");
+            let kind = Collection { most: MOST_VIDEOS, ..kind };
+            media.0.push(kind.make(video::outlines(videos), scripts, BUDGET, noise)?);
         }
         Ok(media)
     }
@@ -81,7 +105,15 @@ impl Media {
 
 impl Collection {
     fn new(kind: PartKind, name: &'static str, a_script: usize) -> Self {
-        Self { kind, name, a_script: a_script as u64, made: Vec::new() }
+        Self {
+            kind,
+            name,
+            a_script: a_script as u64,
+            most: MOST,
+            made: Vec::new(),
+            order: Order::default(),
+            is_given: false,
+        }
     }
 
     /// Makes them, each from a random stream of its own.
@@ -109,7 +141,7 @@ impl Collection {
         budget: u64,
     ) -> Result<Vec<T>, MediaError> {
         let (mut affordable, mut bytes) = (Vec::new(), 0_u64);
-        let most = self.shown(scripts.unwrap_or(SCRIPTS_OF_AN_ENDLESS_RUN)).min(MOST.max(self.a_script));
+        let most = self.shown(scripts.unwrap_or(SCRIPTS_OF_AN_ENDLESS_RUN)).min(self.most.max(self.a_script));
         for outline in outlines.take(usize::try_from(most).unwrap_or(usize::MAX)) {
             let of_a_script = outline.size().saturating_mul(self.a_script);
             if of_a_script > MOST_OF_A_REQUEST {
@@ -132,13 +164,14 @@ impl Collection {
     fn parts(&self, number: u64) -> impl Iterator<Item = Part> {
         let first = number.wrapping_mul(self.a_script);
         let places = (0..self.a_script).map(move |place| first.wrapping_add(place));
-        let made = self.made.len() as u64;
-        let data = places
-            .filter_map(move |place| self.made.get(usize::try_from(place.checked_rem(made)?).ok()?).cloned());
+        let data = places.filter_map(|place| self.made.get(self.order.at(place, self.made.len())?).cloned());
         data.map(|data| Part { kind: self.kind, name: String::new(), data })
     }
 
     fn shared(&self, scripts: Option<u64>) -> Option<String> {
+        if self.is_given {
+            return None;
+        }
         let (made, name) = (self.made.len(), self.name);
         match scripts.map(|scripts| self.shown(scripts)) {
             Some(shown) => {
@@ -149,15 +182,11 @@ impl Collection {
     }
 }
 
-fn data_url((media_type, bytes): (&str, Vec<u8>)) -> Arc<str> {
-    let mut url = format!("data:{media_type};base64,");
-    STANDARD.encode_string(bytes, &mut url);
-    url.into()
-}
-
 #[cfg(test)]
 mod tests {
     use std::{collections::HashSet, io::Cursor};
+
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
 
     use rstest::rstest;
     use zune_jpeg::zune_core::bytestream::ZCursor;
@@ -167,7 +196,8 @@ mod tests {
         dataset::{Script, open, open::tests::scripts},
         explain::Explain,
         plan::{
-            ContextConfig, DatasetConfig, DialogueConfig, LengthLaw, SequenceLaw, SequenceLengths,
+            ContextConfig, DatasetConfig, DialogueConfig, LengthLaw, PromptCorpus, SequenceLaw,
+            SequenceLengths,
             media::{AudioConfig, AudioFormat, ImageConfig, ImageFormat},
         },
     };
@@ -202,6 +232,7 @@ mod tests {
             media,
             dialogue: DialogueConfig::default(),
             context: ContextConfig::default(),
+            corpus: PromptCorpus::default(),
         };
         scripts(&config, None, SEED)
     }
@@ -244,7 +275,7 @@ mod tests {
         #[case] format: ImageFormat,
         #[case] expected: &[&str],
     ) {
-        let media = MediaConfig { images: Some(images(format)), audio: None };
+        let media = MediaConfig { images: Some(images(format)), audio: None, videos: None, pictures: None };
         let scripts = built(20, media);
         let urls = parts(&scripts, PartKind::IMAGE);
         assert_eq!(urls.len(), 40);
@@ -268,7 +299,8 @@ mod tests {
 
     #[rstest]
     fn clips_are_as_long_as_they_say(#[values(8, 16, 24, 32)] depth: u16) {
-        let scripts = built(20, MediaConfig { images: None, audio: Some(clips(depth)) });
+        let scripts =
+            built(20, MediaConfig { images: None, audio: Some(clips(depth)), videos: None, pictures: None });
         let (mut rates, mut lengths) = (HashSet::new(), HashSet::new());
         for url in parts(&scripts, PartKind::AUDIO) {
             let (media_type, bytes) = taken_apart(url);
@@ -294,10 +326,14 @@ mod tests {
     #[test]
     fn a_medium_changes_neither_the_texts_nor_another_medium() {
         let pictures = || Some(images(ImageFormat::Png));
-        let both = built(6, MediaConfig { images: pictures(), audio: Some(clips(16)) });
+        let both = built(
+            6,
+            MediaConfig { images: pictures(), audio: Some(clips(16)), videos: None, pictures: None },
+        );
         let texts = built(6, MediaConfig::default());
-        let seen = built(9, MediaConfig { images: pictures(), audio: None });
-        let heard = built(6, MediaConfig { images: None, audio: Some(clips(16)) });
+        let seen = built(9, MediaConfig { images: pictures(), audio: None, videos: None, pictures: None });
+        let heard =
+            built(6, MediaConfig { images: None, audio: Some(clips(16)), videos: None, pictures: None });
         assert_eq!(parts(&both, PartKind::TEXT), parts(&texts, PartKind::TEXT));
         assert_eq!(parts(&both, PartKind::IMAGE), parts(&seen[..6], PartKind::IMAGE));
         assert_eq!(parts(&both, PartKind::AUDIO), parts(&heard, PartKind::AUDIO));
@@ -305,8 +341,15 @@ mod tests {
 
     #[test]
     fn a_seed_gives_its_media_forever() {
-        let scripts =
-            built(1, MediaConfig { images: Some(images(ImageFormat::Png)), audio: Some(clips(16)) });
+        let scripts = built(
+            1,
+            MediaConfig {
+                images: Some(images(ImageFormat::Png)),
+                audio: Some(clips(16)),
+                videos: None,
+                pictures: None,
+            },
+        );
         let (image, clip) = (parts(&scripts, PartKind::IMAGE)[0], parts(&scripts, PartKind::AUDIO)[0]);
         insta::assert_snapshot!(&image[..120], @"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAC8AAAAeCAIAAAAzY9DzAAAQr0lEQVR4AQGkEFvvADXlEPlRtL0WwtB+UuG3PuSUVvif2FAUw0");
         insta::assert_snapshot!(&clip[..120], @"data:audio/wav;base64,UklGRnw8AABXQVZFZm10IBAAAAABAAIAQB8AAAB9AAAEABAAZGF0YVg8AACe6L7tJy3EBokMdRW234gAkwMG5av2DBjTN5XACM");
@@ -365,11 +408,11 @@ mod tests {
 
     #[rstest]
     #[case::an_image(
-        MediaConfig { images: Some(ImageConfig { width: law(1e5, 0.0), height: law(1e4, 0.0), ..images(ImageFormat::Png) }), audio: None },
+        MediaConfig { images: Some(ImageConfig { width: law(1e5, 0.0), height: law(1e4, 0.0), ..images(ImageFormat::Png) }), audio: None, videos: None, pictures: None },
         "make an image of 100000 x 10000 pixels: the media of one request would take 8000000000 bytes, and may take 134217728"
     )]
     #[case::a_clip(
-        MediaConfig { images: None, audio: Some(AudioConfig { length_s: law(1e9, 0.0), sample_rates_hz: vec![16_000], ..clips(16) }) },
+        MediaConfig { images: None, audio: Some(AudioConfig { length_s: law(1e9, 0.0), sample_rates_hz: vec![16_000], ..clips(16) }), videos: None, pictures: None },
         "make an audio clip of 1000000000.0 s at 16000 Hz and 16 bits: the media of one request would take 85333333333333 bytes, and may take 134217728"
     )]
     fn media_that_would_eat_the_machine_are_refused(#[case] media: MediaConfig, #[case] text: &str) {
@@ -380,6 +423,7 @@ mod tests {
             media,
             dialogue: DialogueConfig::default(),
             context: ContextConfig::default(),
+            corpus: PromptCorpus::default(),
         };
         let error = open(&config, None, None, SEED).unwrap_err();
         assert_eq!(error.to_string(), text);

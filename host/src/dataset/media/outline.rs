@@ -1,5 +1,7 @@
 //! A medium before it is made, and why it is not.
 
+use std::{io, path::PathBuf};
+
 use crate::{explain::Explain, seed::Seed};
 
 /// About as many bytes of media as one request may hold. Workers hold several requests at a time.
@@ -24,6 +26,40 @@ pub(crate) enum MediaError {
         /// What the encoder says.
         reason: String,
     },
+    /// Videos need a program that is not there.
+    #[error("make {what}: there is no program `ffmpeg` on the PATH")]
+    NoFfmpeg { what: String },
+    /// The program for videos gives none.
+    #[error("make {what} with ffmpeg: {reason}")]
+    Ffmpeg {
+        what: String,
+        /// What it says.
+        reason: String,
+    },
+    /// Pictures of the user's cannot be read.
+    #[error("read the pictures in `{folder}`")]
+    Pictures {
+        folder: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// There are none.
+    #[error("read the pictures in `{folder}`: it holds no picture")]
+    NoPictures { folder: PathBuf },
+    /// They do not fit into memory.
+    #[error("read the pictures in `{folder}`: together they take more than {budget} bytes as data URLs")]
+    TooManyPictures {
+        folder: PathBuf,
+        /// What they may take.
+        budget: u64,
+    },
+    /// Its parts have no place on the disk.
+    #[error("make {what}: its files cannot be kept in the folder for temporary files")]
+    Files {
+        what: String,
+        #[source]
+        source: io::Error,
+    },
 }
 
 impl Explain for MediaError {
@@ -31,6 +67,24 @@ impl Explain for MediaError {
         match self {
             Self::TooLarge { .. } => "ask for smaller ones, or for fewer in a request".to_owned(),
             Self::Encoder { .. } => "ask for another format or size".to_owned(),
+            Self::NoFfmpeg { .. } => {
+                "install ffmpeg (`apt-get install ffmpeg`, `dnf install ffmpeg`, `brew install \
+                ffmpeg`), or name videos of your own in an `--input-file`"
+                    .to_owned()
+            }
+            Self::Ffmpeg { .. } => {
+                "`ffmpeg -encoders` and `ffmpeg -muxers` say what yours can do: choose `--video-codec`, \
+                `--video-audio-codec` and `--video-format` of these; some encoders take even sizes only"
+                    .to_owned()
+            }
+            Self::Pictures { .. } | Self::NoPictures { .. } => {
+                "name a folder with files that end in `.png`, `.jpg`, `.jpeg`, `.webp`, `.gif` or `.bmp`"
+                    .to_owned()
+            }
+            Self::TooManyPictures { .. } => "name a folder with fewer or smaller ones".to_owned(),
+            Self::Files { .. } => {
+                "make room there, or name another folder with the variable `TMPDIR`".to_owned()
+            }
         }
     }
 }

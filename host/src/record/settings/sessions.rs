@@ -12,8 +12,8 @@ pub(crate) struct SessionSettings {
     /// Whose replies later turns repeat: `live` or `recorded`.
     #[serde(deserialize_with = "lenient")]
     pub(crate) replies: String,
-    /// When recorded turns go: `instants` since the session's start, `gaps` behind the turns before them, or `as_recorded`, which
-    /// is what the file says of each.
+    /// When recorded turns go: `instants` since the session's start, `gaps` behind the turns before them, `at_once` behind those,
+    /// or `as_recorded`, which is what the file says of each.
     #[serde(deserialize_with = "lenient")]
     pub(crate) turn_times: String,
     /// Delays between turns are multiplied by this.
@@ -62,6 +62,7 @@ impl SessionSettings {
                 None => "as_recorded",
                 Some(StepTiming::Instants) => "instants",
                 Some(StepTiming::Gaps) => "gaps",
+                Some(StepTiming::AtOnce) => "at_once",
             }
             .to_owned(),
             delay_ratio,
@@ -87,6 +88,7 @@ impl SessionSettings {
         match self.turn_times.as_str() {
             "instants" => words.push("turns at their recorded instants".to_owned()),
             "gaps" => words.push("turns as long after each other as recorded".to_owned()),
+            "at_once" => words.push("turns behind each other without recorded delays".to_owned()),
             _ => {}
         }
         if let Some(ratio) = self.delay_ratio.filter(|ratio| ratio.total_cmp(&1.0).is_ne()) {
