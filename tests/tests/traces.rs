@@ -1,13 +1,12 @@
 //! Traces and datasets of other tools: what is found in them, and what is sent.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    fs,
-    path::PathBuf,
-};
+#[path = "traces/played.rs"]
+mod played;
 
-use prony_tests::{MockServer, Run, Tool, fixtures};
+use std::{collections::BTreeSet, ffi::OsString, fs, path::PathBuf};
+
+use prony_tests::{MockServer, Tool, fixtures};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -19,16 +18,27 @@ fn sample(name: &str) -> PathBuf {
     traces().join(name)
 }
 
+/// What `expect.py` counts in each sample.
+fn expected() -> Value {
+    serde_json::from_slice(&fs::read(sample("expected.json")).unwrap()).unwrap()
+}
+
+/// The file of a sample, and its format where that has to be named.
+fn words(name: &str) -> Vec<OsString> {
+    let named =
+        if name.contains("raw_payload") { &["--custom-dataset-type", "raw-payload"][..] } else { &[] };
+    [sample(name).into()].into_iter().chain(named.iter().map(OsString::from)).collect()
+}
+
 fn inspect(name: &str) -> Value {
-    let run = Tool::new(["dataset", "inspect", "--json"]).arg(sample(name)).run();
+    let run = Tool::new(["dataset", "inspect", "--json"]).args(words(name)).run();
     serde_json::from_str(&run.succeeds().stdout).unwrap()
 }
 
 #[test]
 fn a_sample_of_each_format_is_inspected_as_other_code_counts_it() {
-    let expected: Value = serde_json::from_slice(&fs::read(sample("expected.json")).unwrap()).unwrap();
     let mut differences = Vec::new();
-    for (name, expected) in expected.as_object().unwrap() {
+    for (name, expected) in expected().as_object().unwrap() {
         let found = inspect(name);
         for (key, expected) in expected.as_object().unwrap() {
             let is_equal = match (expected.as_f64(), found[key].as_f64()) {
@@ -52,9 +62,8 @@ fn differences(one: &Value, other: &Value) -> Vec<String> {
 
 #[test]
 fn what_is_converted_has_the_same_contents() {
-    let expected: Value = serde_json::from_slice(&fs::read(sample("expected.json")).unwrap()).unwrap();
-    for name in expected.as_object().unwrap().keys() {
-        let convert = Tool::new(["dataset", "convert", "--output", "out.jsonl"]).arg(sample(name));
+    for name in expected().as_object().unwrap().keys() {
+        let convert = Tool::new(["dataset", "convert", "--output", "out.jsonl"]).args(words(name));
         let run = convert.run();
         run.succeeds();
         let converted = run.dir().join("out.jsonl");
@@ -267,9 +276,8 @@ const WORDS: &str = "prony sessions id session starts ns steps after delay at co
 #[test]
 fn what_is_made_anonymous_says_nothing_and_has_the_same_contents() {
     let allowed: BTreeSet<&str> = WORDS.split_whitespace().collect();
-    let expected: Value = serde_json::from_slice(&fs::read(sample("expected.json")).unwrap()).unwrap();
-    for name in expected.as_object().unwrap().keys() {
-        let run = Tool::new(["dataset", "anonymise", "-o", "out.jsonl"]).arg(sample(name)).run();
+    for name in expected().as_object().unwrap().keys() {
+        let run = Tool::new(["dataset", "anonymise", "-o", "out.jsonl"]).args(words(name)).run();
         run.succeeds();
         let out = run.dir().join("out.jsonl");
         let text = fs::read_to_string(&out).unwrap();
@@ -292,91 +300,7 @@ fn what_is_made_anonymous_can_be_played() {
     let server = MockServer::start(["--tokens", "2"]);
     let name = sample("claude-code/with_subagent/23ad52e2-89b4-4edd-9a4b-5a1603a445f4.jsonl");
     let out = Tool::new(["dataset", "anonymise"]).arg(name).run().succeeds().stdout.clone();
-    let tool = Tool::profile(&server).args(["--num-conversations", "1", "--input-file", "-"]);
+    let words = ["--num-conversations", "1", "--conversation-turn-delay-ratio", "0", "--input-file", "-"];
+    let tool = Tool::profile(&server).args(words);
     assert_eq!(tool.run_fed(out.as_bytes()).succeeds().summary()["request_count"]["avg"], 7);
-}
-
-/// Requests of a server's truth, by the ids that they were sent with: when they arrived, and when they were over.
-fn seen(server: &MockServer) -> HashMap<String, (u64, u64)> {
-    let truth = server.truth();
-    let requests = truth["requests"].as_array().unwrap().iter();
-    let instant = |request: &Value, key: &str| request[key].as_u64().unwrap();
-    requests
-        .map(|request| {
-            let id = request["request_id"].as_str().unwrap().to_owned();
-            (id, (instant(request, "arrived_ns"), instant(request, "ended_ns")))
-        })
-        .collect()
-}
-
-/// Steps of converted sessions, and what each waits for.
-fn steps(converted: &str) -> HashMap<(String, u64), Vec<u64>> {
-    let mut steps = HashMap::new();
-    for line in converted.lines().skip(1) {
-        let session: Value = serde_json::from_str(line).unwrap();
-        for (step, number) in session["steps"].as_array().unwrap().iter().zip(0..) {
-            let after = step["after"].as_array().into_iter().flatten().map(|step| step.as_u64().unwrap());
-            steps.insert((session["id"].as_str().unwrap().to_owned(), number), after.collect());
-        }
-    }
-    steps
-}
-
-/// Plays all sessions of a converted file at once, with hardly any time between their steps.
-fn play(server: &MockServer, converted: &str) -> Run {
-    let mut lines: Vec<String> = converted.lines().take(1).map(str::to_owned).collect();
-    for line in converted.lines().skip(1) {
-        let mut session: Value = serde_json::from_str(line).unwrap();
-        session["starts_ns"] = 0.into();
-        lines.push(session.to_string());
-    }
-    let tool = Tool::profile(server).args(["--fixed-schedule", "--replay-speedup", "1000000"]);
-    tool.args(["--input-file", "-"]).run_fed((lines.join("\n") + "\n").as_bytes())
-}
-
-#[rstest]
-#[case("aiperf/dag_fork_spawn.jsonl")]
-#[case("aiperf/multi_turn.jsonl")]
-#[case("atif/v1.7_subagent.trajectory.json")]
-#[case("bailian/trace_shaped_blksz_16.jsonl")]
-#[case("claude-code/session.jsonl")]
-#[case("claude-code/with_subagent/23ad52e2-89b4-4edd-9a4b-5a1603a445f4.jsonl")]
-#[case("codex/rollout-2026-03-21T10-05-38-01a7c9e4-6d12-7b3a-9f42-8c6d5e1a0b73.jsonl")]
-#[case("mlperf-endpoints/plain_and_tools.jsonl")]
-#[case("otel/inference-perf/fan_in_dependencies.json")]
-#[case("otel/inference-perf/prefix_sharing_example.json")]
-#[case("sharegpt/conversations.json")]
-#[case("tracelab/multi_session_example.csv")]
-#[case("weka/traces.jsonl")]
-fn a_step_is_sent_when_those_before_it_are_over(#[case] name: &str) {
-    let convert = Tool::new(["dataset", "convert"]).arg(sample(name)).run();
-    let converted = convert.succeeds().stdout.clone();
-    let (server, steps) = (MockServer::start(["--tokens", "2", "--itl-ms", "0"]), steps(&converted));
-    let run = play(&server, &converted);
-    let (records, seen) = (run.succeeds().records(), seen(&server));
-    assert_eq!((records.len(), seen.len()), (steps.len(), steps.len()), "{name}");
-    let played: HashMap<(String, u64), (u64, u64)> = records
-        .iter()
-        .map(|record| {
-            let metadata = &record["metadata"];
-            let id = metadata["conversation_id"].as_str().unwrap().to_owned();
-            ((id, metadata["turn_index"].as_u64().unwrap()), seen[metadata["x_request_id"].as_str().unwrap()])
-        })
-        .collect();
-    for (step, after) in &steps {
-        for before in after {
-            let over_ns = played[&(step.0.clone(), *before)].1;
-            assert!(played[step].0 >= over_ns, "{name}: {step:?} arrived before step {before} was over");
-        }
-    }
-}
-
-#[test]
-fn forks_go_on_side_by_side() {
-    let server = MockServer::start(["--tokens", "2", "--ttft-ms", "400"]);
-    let convert = Tool::new(["dataset", "convert"]);
-    let convert = convert.arg(sample("otel/inference-perf/fan_in_dependencies.json")).run();
-    let run = play(&server, &convert.succeeds().stdout);
-    assert_eq!(run.succeeds().summary()["request_count"]["avg"], 4);
-    assert_eq!(server.truth()["max_in_flight"], 2);
 }
