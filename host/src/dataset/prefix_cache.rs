@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     fn words(count: usize) -> String {
-        (0..count).map(|word| format!(" w{word}")).collect()
+        (0..count).map(|word| [" w", &word.to_string()].concat()).collect()
     }
 
     fn blocks(text: &str) -> Vec<TextBlock> {

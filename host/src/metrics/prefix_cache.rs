@@ -8,7 +8,7 @@ const EARLY_REQUESTS: usize = 1000;
 /// So many tokens of each request, and such a share of all tokens, may be cached without a reason that prony knows: a chat
 /// template begins all prompts alike, and servers count in other blocks.
 const MARGIN_TOKENS: u64 = 64;
-const MARGIN_SHARE: f64 = 0.05;
+const MARGIN_PCT: u64 = 5;
 
 /// With more requests than this share under way besides, nobody knows which of them filled the cache for the others.
 const MOST_UNDER_WAY: f64 = 0.05;
@@ -150,7 +150,7 @@ impl PrefixCaches {
 fn excess(ideal: Cached, usage: Cached) -> Option<WarmBefore> {
     // Definitions of tools and a chat template are in the server's count alone, and may be the same each time.
     let unseen = usage.of.saturating_sub(ideal.of);
-    let share = (MARGIN_SHARE * usage.of as f64) as u64;
+    let share = usage.of / 100 * MARGIN_PCT;
     let explained_tokens = ideal.tokens + unseen + share + MARGIN_TOKENS * ideal.requests;
     (usage.requests > 0 && usage.tokens > explained_tokens).then_some(WarmBefore {
         requests: ideal.requests,

@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn whole_blocks_of_a_prefix_are_found_again() {
-        let text: String = (0..40).map(|word| format!("w{word} ")).collect();
+        let text: String = (0..40).map(|word| ["w", &word.to_string(), " "].concat()).collect();
         let words: Vec<&str> = text.split_whitespace().collect();
         let cache = PrefixCache::default();
         assert_eq!(cache.take(&words), 0);

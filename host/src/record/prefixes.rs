@@ -137,7 +137,7 @@ mod tests {
     };
 
     fn text(words: std::ops::Range<u32>) -> String {
-        words.map(|word| format!(" w{word}")).collect()
+        words.map(|word| [" w", &word.to_string()].concat()).collect()
     }
 
     fn asked(text: &str, after: Option<Before>) -> Cut {

@@ -92,12 +92,12 @@ impl Plan {
     }
 }
 
-/// What is known of a request that was played.
+/// What is known of a request that was played. Instants are in nanoseconds.
 struct Played {
-    scheduled_ns: u64,
+    scheduled: u64,
     /// From the server's truth.
-    arrived_ns: u64,
-    ended_ns: u64,
+    arrived: u64,
+    ended: u64,
 }
 
 /// The requests of a run by their places, as the run and the server know them.
@@ -114,9 +114,9 @@ fn played(run: &Run, server: &MockServer) -> HashMap<Place, Played> {
         let id = metadata["conversation_id"].as_str().unwrap().to_owned();
         let seen = by_id[metadata["x_request_id"].as_str().unwrap()];
         let played = Played {
-            scheduled_ns: metadata["credit_issued_ns"].as_u64().unwrap(),
-            arrived_ns: seen["arrived_ns"].as_u64().unwrap(),
-            ended_ns: seen["ended_ns"].as_u64().unwrap(),
+            scheduled: metadata["credit_issued_ns"].as_u64().unwrap(),
+            arrived: seen["arrived_ns"].as_u64().unwrap(),
+            ended: seen["ended_ns"].as_u64().unwrap(),
         };
         ((id, metadata["turn_index"].as_u64().unwrap()), played)
     };
@@ -149,26 +149,24 @@ fn deviations(plan: &Plan, played: &HashMap<Place, Played>) -> Vec<String> {
     let starts = plan.steps.iter().filter(|(_, step)| step.after.is_empty());
     let starts: Vec<(&Place, u64)> =
         starts.filter_map(|(place, step)| step.at_ns.map(|at_ns| (place, at_ns))).collect();
-    let first_ns = played.values().map(|played| played.scheduled_ns).min().unwrap_or(0);
+    let first_ns = played.values().map(|played| played.scheduled).min().unwrap_or(0);
     let first_at_ns = starts.iter().map(|(_, at_ns)| *at_ns).min().unwrap_or(0);
     for (place, at_ns) in starts.into_iter().filter(|_| plan.has_instants) {
         let due_ns = (at_ns - first_at_ns) as f64 / plan.speed();
-        let off_ns = (played[place].scheduled_ns - first_ns) as f64 - due_ns;
+        let off_ns = (played[place].scheduled - first_ns) as f64 - due_ns;
         if off_ns.abs() > ROUNDING_NS {
             found.push(format!("{place:?} was scheduled {off_ns} ns from its instant"));
         }
     }
     for (place, step) in &plan.steps {
         for before in &step.after {
-            if played[place].arrived_ns < played[&(place.0.clone(), *before)].ended_ns {
+            if played[place].arrived < played[&(place.0.clone(), *before)].ended {
                 found.push(format!("{place:?} arrived before step {before} was over"));
             }
         }
     }
     for (one, other) in plan.forks() {
-        if played[&one].ended_ns <= played[&other].arrived_ns
-            || played[&other].ended_ns <= played[&one].arrived_ns
-        {
+        if played[&one].ended <= played[&other].arrived || played[&other].ended <= played[&one].arrived {
             found.push(format!("{one:?} and {other:?} did not go on side by side"));
         }
     }
