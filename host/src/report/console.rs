@@ -5,7 +5,7 @@ use super::{
     errors::ErrorGroup,
     file_names, headline,
     model::Report,
-    prefix_cache, service_tables,
+    service_tables,
     text::{decimal, one_line},
     warnings,
 };
@@ -163,7 +163,7 @@ fn counts(report: &Report) -> Vec<String> {
     let clock =
         report.client.arrival_clock().map(|clock| format!(", arrivals by the {clock}")).unwrap_or_default();
     lines.push(format!("client: {}{clock}", report.client.verdict));
-    lines.extend(prefix_cache::line(report));
+    lines.extend(report.prefix_cache.line());
     let on_purpose = report.profiling.outcomes.cancelled_on_purpose;
     if on_purpose > 0 {
         lines.push(format!(

@@ -9,7 +9,7 @@ use prony_plugin_api::message::PhaseKind;
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{by_url, errors::ErrorGroup, model::Report, prefix_cache, values::metrics, warnings};
+use super::{by_url, errors::ErrorGroup, model::Report, values::metrics, warnings};
 use crate::{
     metrics::{Counting, Metric, PhaseSpan, Stats, Tally},
     plan::Role,
@@ -54,7 +54,7 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     if report.header.capabilities.produces_tokens {
         set("token_counts", token_counts(&report.profiling.counting));
     }
-    if let Some(cache) = prefix_cache::summary(report) {
+    if let Some(cache) = report.prefix_cache.summary() {
         set("prefix_cache", cache);
     }
     if let Some(sessions) = &header.settings.sessions {

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{model::Report, text::decimal};
+use super::text::decimal;
 use crate::{
     metrics::{PrefixCaches, WarmBefore},
     record::{BLOCK_TOKENS, RunHeader},
@@ -24,6 +24,8 @@ pub(crate) struct PrefixCacheReport {
     /// Requests of which the ideal is known.
     requests: u64,
     warm: Option<WarmBefore>,
+    /// Markers keep conversations out of the cache: another seed has others.
+    has_markers: bool,
 }
 
 impl PrefixCacheReport {
@@ -41,6 +43,7 @@ impl PrefixCacheReport {
             server,
             requests: ideal.requests,
             warm: caches.warm_before(),
+            has_markers: !settings.cache_bust.is_none(),
         }
     }
 
@@ -48,56 +51,54 @@ impl PrefixCacheReport {
         let told = [self.wanted, self.usage, self.server];
         told.iter().any(Option::is_some) || self.ideal.is_some_and(|share| share > 0.0)
     }
-}
 
-/// For the summary.
-pub(super) fn summary(report: &Report) -> Option<Value> {
-    let cache = &report.prefix_cache;
-    let warm = cache.warm.map(|warm| {
-        json!({
-            "requests": warm.requests,
-            "prompt_tokens": warm.prompt_tokens,
-            "cached_tokens": warm.cached_tokens,
-            "explained_tokens": warm.explained_tokens,
+    /// For the summary.
+    pub(super) fn summary(&self) -> Option<Value> {
+        let warm = self.warm.map(|warm| {
+            json!({
+                "requests": warm.requests,
+                "prompt_tokens": warm.prompt_tokens,
+                "cached_tokens": warm.cached_tokens,
+                "explained_tokens": warm.explained_tokens,
+            })
+        });
+        self.is_worth_a_line().then(|| {
+            json!({
+                "block_tokens": BLOCK_TOKENS,
+                "wanted": self.wanted,
+                "ideal": self.ideal,
+                "ideal_requests": self.requests,
+                "usage": self.usage,
+                "server": self.server,
+                "warm_before_start": warm,
+            })
         })
-    });
-    cache.is_worth_a_line().then(|| {
-        json!({
-            "block_tokens": BLOCK_TOKENS,
-            "wanted": cache.wanted,
-            "ideal": cache.ideal,
-            "ideal_requests": cache.requests,
-            "usage": cache.usage,
-            "server": cache.server,
-            "warm_before_start": warm,
-        })
-    })
-}
+    }
 
-/// For people.
-pub(super) fn line(report: &Report) -> Option<String> {
-    let cache = &report.prefix_cache;
-    let shown = |name: &str, share: Option<f64>| match share {
-        Some(share) => format!("{name} {} %", decimal(share * 100.0)),
-        None => format!("{name} unknown"),
-    };
-    let parts = [
-        shown("wanted", cache.wanted),
-        shown("ideal", cache.ideal),
-        shown("usage", cache.usage),
-        shown("server metrics", cache.server),
-    ];
-    cache.is_worth_a_line().then(|| format!("prompt tokens from the prefix cache: {}", parts.join(" / ")))
-}
+    /// For people.
+    pub(super) fn line(&self) -> Option<String> {
+        let shown = |name: &str, share: Option<f64>| match share {
+            Some(share) => format!("{name} {} %", decimal(share * 100.0)),
+            None => format!("{name} unknown"),
+        };
+        let parts = [
+            shown("wanted", self.wanted),
+            shown("ideal", self.ideal),
+            shown("usage", self.usage),
+            shown("server metrics", self.server),
+        ];
+        self.is_worth_a_line().then(|| format!("prompt tokens from the prefix cache: {}", parts.join(" / ")))
+    }
 
-/// What is to be said of a cache that was warm before the run.
-pub(super) fn warning(report: &Report) -> Option<String> {
-    let marker =
-        if report.header.settings.cache_bust.is_none() { "`--cache-bust first-turn-prefix`, " } else { "" };
-    let WarmBefore { requests, prompt_tokens, cached_tokens, explained_tokens } = report.prefix_cache.warm?;
-    Some(format!(
-        "the server's prefix cache was warm before the start: of the first {} it had {cached_tokens} of {prompt_tokens} prompt \
-         tokens cached, and what this run had sent explains {explained_tokens} at most. Use {marker}another `--random-seed`, or a server that was restarted",
-        counted(requests, "request")
-    ))
+    /// What is to be said of a cache that was warm before the run.
+    pub(super) fn warning(&self) -> Option<String> {
+        let WarmBefore { requests, prompt_tokens, cached_tokens, explained_tokens } = self.warm?;
+        let marker = if self.has_markers { "" } else { "`--cache-bust first-turn-prefix`, " };
+        Some(format!(
+            "the server's prefix cache was warm before the start: of the first {} it had {cached_tokens} of {prompt_tokens} \
+             prompt tokens cached, and what this run had sent explains {explained_tokens} at most. Use {marker}another \
+             `--random-seed`, or a server that was restarted",
+            counted(requests, "request")
+        ))
+    }
 }

@@ -2,7 +2,7 @@
 
 use prony_plugin_api::message::PhaseKind;
 
-use super::{file_names, headline, model::Report, prefix_cache, token_warnings};
+use super::{file_names, headline, model::Report, token_warnings};
 use crate::{
     metrics::{ClientReport, PhaseCounts, Verdict},
     record::{journal::TEXTS_FILE_NAME, settings::PhaseSettings},
@@ -24,7 +24,7 @@ pub(super) fn warnings(report: &Report) -> Vec<String> {
         some_failed(report),
         some_cancelled(report),
         other_model(report),
-        prefix_cache::warning(report),
+        report.prefix_cache.warning(),
     ];
     let remarks = report.client.remarks.iter().cloned();
     let doubts = doubts.into_iter().flatten().chain(remarks).chain(token_warnings::warnings(report));
