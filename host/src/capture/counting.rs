@@ -99,10 +99,8 @@ impl Sink {
             return;
         }
         // Nobody counts any more only when that thread has panicked. The end of the recording says so again.
-        if self.queue.send(exchange).is_err() {
-            if !self.waiting.is_told.swap(true, Relaxed) {
-                tracing::warn!("nothing more is recorded: the thread that counts tokens has ended");
-            }
+        if self.queue.send(exchange).is_err() && !self.waiting.is_told.swap(true, Relaxed) {
+            tracing::warn!("nothing more is recorded: the thread that counts tokens has ended");
         }
     }
 }

@@ -45,12 +45,6 @@ pub(super) struct Entry {
     pub(super) heard: Option<Box<Heard>>,
 }
 
-impl From<Box<Record>> for Entry {
-    fn from(record: Box<Record>) -> Self {
-        Self { record, heard: None }
-    }
-}
-
 /// The queue.
 #[derive(Default)]
 pub(super) struct Open {
@@ -70,18 +64,18 @@ type IsOpen = bool;
 
 impl Open {
     /// A record was kept under a number, and is being counted, or not even that.
-    pub(super) fn keep_uncounted(&mut self, number: u64, entry: impl Into<Entry>, is_being_counted: bool) {
+    pub(super) fn keep_uncounted(&mut self, number: u64, entry: Entry, is_being_counted: bool) {
         if is_being_counted {
             self.places.insert(number, self.gone + self.queue.len() as u64);
         } else {
             self.given_up += 1;
         }
-        self.queue.push_back((Next::Record(entry.into(), None), is_being_counted));
+        self.queue.push_back((Next::Record(entry, None), is_being_counted));
     }
 
     /// A record was kept of which nothing is to be counted.
-    pub(super) fn keep(&mut self, entry: impl Into<Entry>) {
-        self.queue.push_back((Next::Record(entry.into(), None), false));
+    pub(super) fn keep(&mut self, entry: Entry) {
+        self.queue.push_back((Next::Record(entry, None), false));
     }
 
     /// What the record with this number was counted, if it could be.
@@ -151,8 +145,9 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
 
-    fn record(id: &str) -> Box<Record> {
-        Box::new(Record { request_id: id.into(), ..Record::default() })
+    fn record(id: &str) -> Entry {
+        let record = Box::new(Record { request_id: id.into(), ..Record::default() });
+        Entry { record, heard: None }
     }
 
     fn tokens(output: u64) -> CountedTokens {
