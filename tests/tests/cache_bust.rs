@@ -1,4 +1,4 @@
-//! Markers that keep conversations out of a server's prefix cache: where they stand, and that no two are alike.
+//! Prefix caches: what a server has of the prompts, and markers that keep conversations out of it.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::collections::BTreeSet;
@@ -24,7 +24,8 @@ fn said(server: &MockServer) -> Vec<Vec<(String, String)>> {
 }
 
 fn run(server: &MockServer, words: &[&str]) -> Run {
-    let run = Tool::profile(server).args(["--isl", "40"]).args(words).run();
+    let isl = if words.contains(&"--isl") { &[][..] } else { &["--isl", "40"] };
+    let run = Tool::profile(server).args(isl).args(words).run();
     run.succeeds();
     run
 }
@@ -106,4 +107,106 @@ fn without_a_warm_up_nothing_is_kept_apart() {
     let server = MockServer::start(["--tokens", "1"]);
     let run = run(&server, &["--request-count", "1", "--cache-bust", "warmup-isolation-system"]);
     assert!(run.stderr.contains("`--cache-bust` has no effect"), "{}", run.stderr);
+}
+
+/// Words that are one token each.
+const WORDS: [&str; 16] = [
+    " the", " of", " and", " to", " in", " that", " for", " with", " time", " water", " light", " house",
+    " river", " stone", " green", " music",
+];
+
+/// A text of 16 words for each of these numbers, like no other one.
+fn text(numbers: impl IntoIterator<Item = usize>) -> String {
+    let word = |place: usize| WORDS[place % WORDS.len()];
+    let block = |number: usize| {
+        let first = [word(number), word(number / 16)];
+        first.into_iter().chain((0..14).map(word)).collect::<String>()
+    };
+    numbers.into_iter().map(block).collect()
+}
+
+/// Four conversations of three turns, which begin alike and go on each in its own way.
+fn conversations() -> String {
+    let session = |number: usize| {
+        let first = text([0, 1, 2, 10 + number]);
+        let turns = [first, text([20 + number]), text([30 + number, 0])];
+        let turns = turns.map(|text| serde_json::json!({"text": text, "output_length": 32}));
+        serde_json::json!({"session_id": format!("s-{number}"), "turns": turns}).to_string() + "\n"
+    };
+    (0..4).map(session).collect()
+}
+
+fn play(server: &MockServer, words: &[&str]) -> Run {
+    let load = ["--num-conversations", "4", "--concurrency", "2", "--input-file", "s.jsonl"];
+    let tool = Tool::profile(server).args(load).args(words);
+    tool.file("s.jsonl", conversations());
+    let run = tool.run();
+    run.succeeds();
+    run
+}
+
+#[rstest]
+#[case::in_process(&[])]
+#[case::isolated(&["--isolate", "chat"])]
+fn a_cold_server_has_what_the_run_has_sent(#[case] place: &[&str]) {
+    let server = MockServer::start(["--prefix-cache"]);
+    let run = play(&server, place);
+    let cache = run.summary()["prefix_cache"].clone();
+    // 64, 112 and 176 tokens a conversation. Each turn finds all before it, and three of four conversations the first 48.
+    let share = f64::from(4 * (64 + 32 + 112 + 32) + 3 * 48) / f64::from(4 * (64 + 112 + 176));
+    for (key, expected) in [("ideal", share), ("usage", share), ("server", share)] {
+        assert!((cache[key].as_f64().unwrap() - expected).abs() < 1e-9, "{key} of {cache} is not {expected}");
+    }
+    assert_eq!((&cache["wanted"], &cache["warm_before_start"]), (&Value::Null, &Value::Null));
+    assert!(
+        run.stdout.contains("prompt tokens from the prefix cache: wanted unknown / ideal"),
+        "{}",
+        run.stdout
+    );
+    // A report that is made again says the same.
+    let mut again = run.summary();
+    Tool::new(["report"]).arg(run.artifact("")).run().succeeds();
+    assert_eq!(run.summary()["prefix_cache"], again["prefix_cache"].take());
+    let sessions = run.read("profile_export_sessions.jsonl");
+    let cacheable = sessions.lines().map(|line| {
+        let session: Value = serde_json::from_str(line).unwrap();
+        session["metrics"]["session_cacheable_tokens"]["value"].as_u64().unwrap()
+    });
+    assert_eq!(cacheable.sum::<u64>(), 4 * (64 + 32 + 112 + 32) + 3 * 48);
+}
+
+#[test]
+fn a_server_that_was_warm_before_the_run_is_noticed() {
+    let server = MockServer::start(["--prefix-cache"]);
+    let words = ["--request-count", "6", "--isl", "400", "--osl", "4"];
+    let cache_of = |words: &[&str]| {
+        let run = run(&server, words);
+        (run.summary()["prefix_cache"].clone(), run.stdout.clone())
+    };
+    let (cold, said) = cache_of(&words);
+    assert_eq!((&cold["usage"], &cold["warm_before_start"]), (&0.0.into(), &Value::Null));
+    assert!(!said.contains("was warm before the start"), "{said}");
+    let (warm, said) = cache_of(&words);
+    assert_eq!(warm["warm_before_start"]["requests"], 6);
+    let hint = "Use `--cache-bust first-turn-prefix`, another `--random-seed`";
+    assert!(said.contains("was warm before the start") && said.contains(hint), "{said}");
+    let (bust, _) = cache_of(&[&words[..], &["--cache-bust", "first-turn-prefix"]].concat());
+    assert_eq!((&bust["usage"], &bust["warm_before_start"]), (&0.0.into(), &Value::Null));
+}
+
+#[rstest]
+#[case::system_message(&["--shared-system-prompt-length", "100"], 0.25)]
+#[case::prefixes(&["--num-prefix-prompts", "2", "--prefix-prompt-length", "100"], 0.25)]
+fn the_settings_say_what_is_wanted(#[case] words: &[&str], #[case] share: f64) {
+    let server = MockServer::start(["--tokens", "2"]);
+    let words = [&["--request-count", "8", "--isl", "300"], words].concat();
+    let run = Tool::profile(&server).args(words).run();
+    let cache = run.succeeds().summary()["prefix_cache"].clone();
+    assert_eq!(
+        (&cache["wanted"], &cache["usage"], &cache["server"]),
+        (&share.into(), &Value::Null, &Value::Null)
+    );
+    // The first request with each beginning finds nothing.
+    let ideal = cache["ideal"].as_f64().unwrap();
+    assert!(ideal > 0.1 && ideal < share, "{cache}");
 }

@@ -64,7 +64,7 @@ fn a_library_in_the_working_folder_needs_no_path() {
 
 #[test]
 fn the_report_tells_what_was_measured_and_what_was_not() {
-    let run = check("endpoint-openai").run();
+    let run = check("endpoint-solido").run();
     run.succeeds();
     for expected in ["ns per event", "ns per request", "kB resident over", "cannot be counted from outside"] {
         assert!(run.stdout.contains(expected), "{}", run.stdout);

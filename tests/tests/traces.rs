@@ -1,13 +1,14 @@
 //! Traces and datasets of other tools: what is found in them, and what is sent.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    fs,
-    path::PathBuf,
-};
+#[path = "traces/played.rs"]
+mod played;
+#[path = "traces/reshaped.rs"]
+mod reshaped;
 
-use prony_tests::{MockServer, Run, Tool, fixtures};
+use std::{collections::BTreeSet, ffi::OsString, fs, path::PathBuf};
+
+use prony_tests::{MockServer, Tool, fixtures};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -19,16 +20,27 @@ fn sample(name: &str) -> PathBuf {
     traces().join(name)
 }
 
+/// What `expect.py` counts in each sample.
+fn expected() -> Value {
+    serde_json::from_slice(&fs::read(sample("expected.json")).unwrap()).unwrap()
+}
+
+/// The file of a sample, and its format where that has to be named.
+fn words(name: &str) -> Vec<OsString> {
+    let named =
+        if name.contains("raw_payload") { &["--custom-dataset-type", "raw-payload"][..] } else { &[] };
+    [sample(name).into()].into_iter().chain(named.iter().map(OsString::from)).collect()
+}
+
 fn inspect(name: &str) -> Value {
-    let run = Tool::new(["dataset", "inspect", "--json"]).arg(sample(name)).run();
+    let run = Tool::new(["dataset", "inspect", "--json"]).args(words(name)).run();
     serde_json::from_str(&run.succeeds().stdout).unwrap()
 }
 
 #[test]
 fn a_sample_of_each_format_is_inspected_as_other_code_counts_it() {
-    let expected: Value = serde_json::from_slice(&fs::read(sample("expected.json")).unwrap()).unwrap();
     let mut differences = Vec::new();
-    for (name, expected) in expected.as_object().unwrap() {
+    for (name, expected) in expected().as_object().unwrap() {
         let found = inspect(name);
         for (key, expected) in expected.as_object().unwrap() {
             let is_equal = match (expected.as_f64(), found[key].as_f64()) {
@@ -52,9 +64,8 @@ fn differences(one: &Value, other: &Value) -> Vec<String> {
 
 #[test]
 fn what_is_converted_has_the_same_contents() {
-    let expected: Value = serde_json::from_slice(&fs::read(sample("expected.json")).unwrap()).unwrap();
-    for name in expected.as_object().unwrap().keys() {
-        let convert = Tool::new(["dataset", "convert", "--output", "out.jsonl"]).arg(sample(name));
+    for name in expected().as_object().unwrap().keys() {
+        let convert = Tool::new(["dataset", "convert", "--output", "out.jsonl"]).args(words(name));
         let run = convert.run();
         run.succeeds();
         let converted = run.dir().join("out.jsonl");
@@ -267,9 +278,8 @@ const WORDS: &str = "prony sessions id session starts ns steps after delay at co
 #[test]
 fn what_is_made_anonymous_says_nothing_and_has_the_same_contents() {
     let allowed: BTreeSet<&str> = WORDS.split_whitespace().collect();
-    let expected: Value = serde_json::from_slice(&fs::read(sample("expected.json")).unwrap()).unwrap();
-    for name in expected.as_object().unwrap().keys() {
-        let run = Tool::new(["dataset", "anonymise", "-o", "out.jsonl"]).arg(sample(name)).run();
+    for name in expected().as_object().unwrap().keys() {
+        let run = Tool::new(["dataset", "anonymise", "-o", "out.jsonl"]).args(words(name)).run();
         run.succeeds();
         let out = run.dir().join("out.jsonl");
         let text = fs::read_to_string(&out).unwrap();
@@ -292,194 +302,7 @@ fn what_is_made_anonymous_can_be_played() {
     let server = MockServer::start(["--tokens", "2"]);
     let name = sample("claude-code/with_subagent/23ad52e2-89b4-4edd-9a4b-5a1603a445f4.jsonl");
     let out = Tool::new(["dataset", "anonymise"]).arg(name).run().succeeds().stdout.clone();
-    // Its pauses are those of the recording, and take no part in it.
-    let tool = Tool::profile(&server).args([
-        "--num-conversations",
-        "1",
-        "--input-file",
-        "-",
-        "--conversation-turn-delay-ratio",
-        "0",
-    ]);
+    let words = ["--num-conversations", "1", "--conversation-turn-delay-ratio", "0", "--input-file", "-"];
+    let tool = Tool::profile(&server).args(words);
     assert_eq!(tool.run_fed(out.as_bytes()).succeeds().summary()["request_count"]["avg"], 7);
-}
-
-/// Requests of a server's truth, by the ids that they were sent with: when they arrived, and when they were over.
-fn seen(server: &MockServer) -> HashMap<String, (u64, u64)> {
-    let truth = server.truth();
-    let requests = truth["requests"].as_array().unwrap().iter();
-    let instant = |request: &Value, key: &str| request[key].as_u64().unwrap();
-    requests
-        .map(|request| {
-            let id = request["request_id"].as_str().unwrap().to_owned();
-            (id, (instant(request, "arrived_ns"), instant(request, "ended_ns")))
-        })
-        .collect()
-}
-
-/// Steps of converted sessions, and what each waits for.
-fn steps(converted: &str) -> HashMap<(String, u64), Vec<u64>> {
-    let mut steps = HashMap::new();
-    for line in converted.lines().skip(1) {
-        let session: Value = serde_json::from_str(line).unwrap();
-        for (step, number) in session["steps"].as_array().unwrap().iter().zip(0..) {
-            let after = step["after"].as_array().into_iter().flatten().map(|step| step.as_u64().unwrap());
-            steps.insert((session["id"].as_str().unwrap().to_owned(), number), after.collect());
-        }
-    }
-    steps
-}
-
-/// Plays all sessions of a converted file at once, with hardly any time between their steps.
-fn play(server: &MockServer, converted: &str) -> Run {
-    let mut lines: Vec<String> = converted.lines().take(1).map(str::to_owned).collect();
-    for line in converted.lines().skip(1) {
-        let mut session: Value = serde_json::from_str(line).unwrap();
-        session["starts_ns"] = 0.into();
-        lines.push(session.to_string());
-    }
-    let tool = Tool::profile(server).args(["--fixed-schedule", "--replay-speedup", "1000000"]);
-    tool.args(["--input-file", "-"]).run_fed((lines.join("\n") + "\n").as_bytes())
-}
-
-#[rstest]
-#[case("aiperf/dag_fork_spawn.jsonl")]
-#[case("aiperf/multi_turn.jsonl")]
-#[case("atif/v1.7_subagent.trajectory.json")]
-#[case("bailian/trace_shaped_blksz_16.jsonl")]
-#[case("claude-code/session.jsonl")]
-#[case("claude-code/with_subagent/23ad52e2-89b4-4edd-9a4b-5a1603a445f4.jsonl")]
-#[case("codex/rollout-2026-03-21T10-05-38-01a7c9e4-6d12-7b3a-9f42-8c6d5e1a0b73.jsonl")]
-#[case("mlperf-endpoints/plain_and_tools.jsonl")]
-#[case("otel/inference-perf/fan_in_dependencies.json")]
-#[case("otel/inference-perf/prefix_sharing_example.json")]
-#[case("sharegpt/conversations.json")]
-#[case("tracelab/multi_session_example.csv")]
-#[case("weka/traces.jsonl")]
-fn a_step_is_sent_when_those_before_it_are_over(#[case] name: &str) {
-    let convert = Tool::new(["dataset", "convert"]).arg(sample(name)).run();
-    let converted = convert.succeeds().stdout.clone();
-    let (server, steps) = (MockServer::start(["--tokens", "2", "--itl-ms", "0"]), steps(&converted));
-    let run = play(&server, &converted);
-    let (records, seen) = (run.succeeds().records(), seen(&server));
-    assert_eq!((records.len(), seen.len()), (steps.len(), steps.len()), "{name}");
-    let played: HashMap<(String, u64), (u64, u64)> = records
-        .iter()
-        .map(|record| {
-            let metadata = &record["metadata"];
-            let id = metadata["conversation_id"].as_str().unwrap().to_owned();
-            ((id, metadata["turn_index"].as_u64().unwrap()), seen[metadata["x_request_id"].as_str().unwrap()])
-        })
-        .collect();
-    for (step, after) in &steps {
-        for before in after {
-            let over_ns = played[&(step.0.clone(), *before)].1;
-            assert!(played[step].0 >= over_ns, "{name}: {step:?} arrived before step {before} was over");
-        }
-    }
-}
-
-#[test]
-fn forks_go_on_side_by_side() {
-    let server = MockServer::start(["--tokens", "2", "--ttft-ms", "400"]);
-    let convert = Tool::new(["dataset", "convert"]);
-    let convert = convert.arg(sample("otel/inference-perf/fan_in_dependencies.json")).run();
-    let run = play(&server, &convert.succeeds().stdout);
-    assert_eq!(run.succeeds().summary()["request_count"]["avg"], 4);
-    assert_eq!(server.truth()["max_in_flight"], 2);
-}
-
-/// What a dry run would send of a trace, one body a line, with the numbers that are wanted of each.
-fn listed(rows: &str, flags: &[&str]) -> (Vec<Value>, String) {
-    let tool =
-        Tool::new(["profile", "--mock", "--input-file", "t.jsonl", "--dry-run", "9", "--random-seed", "1"]);
-    let tool = tool.args(["--dry-run-output", "bodies.jsonl"]).args(flags);
-    tool.file("t.jsonl", rows);
-    let run = tool.run();
-    let bodies = fs::read_to_string(run.succeeds().dir().join("bodies.jsonl")).unwrap();
-    let body = |line: &str| serde_json::from_str::<Value>(line).unwrap()["body"].clone();
-    (bodies.lines().map(body).collect(), run.stderr.clone())
-}
-
-const TRACE: &str = r#"{"timestamp": 0, "input_length": 48, "output_length": 10, "hash_ids": [1, 2, 3]}
-{"timestamp": 5, "input_length": 48, "output_length": 10, "hash_ids": [1, 2, 4]}
-{"timestamp": 9, "input_length": 90, "output_length": 10, "hash_ids": [5, 6, 7, 8, 9, 10]}
-"#;
-
-fn words(body: &Value) -> Vec<&str> {
-    body["messages"][0]["content"].as_str().unwrap().split(' ').collect()
-}
-
-#[test]
-fn a_trace_is_sent_as_it_was_reshaped() {
-    let flags =
-        ["--isl-block-size", "16", "--synthesis-prefix-len-multiplier", "2", "--synthesis-max-isl", "50"];
-    let others =
-        ["--synthesis-output-len-multiplier", "3", "--synthesis-max-osl", "25", "--force-min-tokens"];
-    let (bodies, said) = listed(
-        TRACE,
-        &[&flags[..], &others[..], &["--ignore-trace-delays", "--request-count", "2"]].concat(),
-    );
-    assert_eq!(bodies.len(), 2);
-    for body in &bodies {
-        assert_eq!((&body["max_completion_tokens"], &body["min_tokens"]), (&json!(25), &json!(25)), "{body}");
-        // 16 more tokens for each of the two shared blocks. A sign is a token of its own.
-        let tokens = words(body).iter().map(|word| 1 + word.matches([',', '.']).count()).sum::<usize>();
-        assert_eq!(tokens, 81, "a space, and 80 tokens: {body}");
-    }
-    let shared =
-        words(&bodies[0]).iter().zip(words(&bodies[1])).take_while(|(one, other)| **one == *other).count();
-    assert!((50..=66).contains(&shared), "{shared} words are shared");
-    assert!(!said.contains("warning"), "{said}");
-}
-
-#[test]
-fn a_file_is_converted_as_it_is_reshaped_and_what_changes_nothing_is_told() {
-    let tool = Tool::new(["dataset", "inspect", "t.jsonl", "--json", "--trace-session-sample-ratio", "0.4"])
-        .args(["--isl-block-size", "16", "--synthesis-prompt-len-multiplier", "0.5"]);
-    tool.file("t.jsonl", TRACE);
-    let found: Value = serde_json::from_str(&tool.run().succeeds().stdout).unwrap();
-    assert_eq!((&found["sessions"], &found["requests"]), (&json!(1), &json!(1)));
-    let tool = Tool::new(["dataset", "convert", "rows.jsonl", "--synthesis-prefix-root-multiplier", "2"]);
-    tool.file("rows.jsonl", "{\"text\": \"a\"}\n");
-    let run = tool.run();
-    let warning = "warning: `--synthesis-prefix-root-multiplier` changes nothing of the input file: it names no blocks that \
-                   prompts share\n";
-    assert_eq!(run.succeeds().stderr, warning);
-    let run = Tool::new(["dataset", "inspect", "--max-context-length", "5"])
-        .arg(sample("mooncake/toolagent_shaped.jsonl"))
-        .run();
-    run.ends_with(2);
-    assert!(run.stderr.contains("is left out by `--max-context-length`"), "{}", run.stderr);
-}
-
-#[test]
-fn a_set_of_speed_bench_is_the_rows_of_its_category() {
-    let row = |category: &str, questions: usize| {
-        let messages = vec![json!({"role": "user", "content": "Sort a list."}); questions];
-        json!({"question_id": category, "category": category, "messages": messages, "sub_category": "x"})
-            .to_string()
-            + "\n"
-    };
-    let found = |named: &str| {
-        let tool = Tool::new(["dataset", "inspect", "q.jsonl", "--json", "--custom-dataset-type", named]);
-        tool.file("q.jsonl", row("coding", 1) + &row("math", 2) + &row("low_entropy", 1));
-        tool.run()
-    };
-    for (named, sessions, requests) in [
-        ("speed_bench_qualitative", 3, 4),
-        ("speed_bench_math", 1, 2),
-        ("speed_bench_throughput_32k_low_entropy", 1, 1),
-    ] {
-        let contents: Value = serde_json::from_str(&found(named).succeeds().stdout).unwrap();
-        let numbers = (&contents["format"], &contents["sessions"], &contents["requests"]);
-        assert_eq!(numbers, (&json!("speed-bench"), &json!(sessions), &json!(requests)), "{named}");
-    }
-    let run = found("speed_bench_writing");
-    run.ends_with(2);
-    assert!(run.stderr.contains("none of its rows has the category `writing`"), "{}", run.stderr);
-    let detected = Tool::new(["profile", "--mock", "--input-file", "q.jsonl", "--dry-run", "1"]);
-    detected.file("q.jsonl", row("coding", 1));
-    let body: Value = serde_json::from_str(detected.run().succeeds().stdout.trim()).unwrap();
-    assert!(body["body"]["category"].is_null() && body["body"]["sub_category"].is_null(), "{body}");
 }

@@ -4,7 +4,7 @@ use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread::{self, JoinHandle},
@@ -12,7 +12,8 @@ use std::{
 };
 
 use super::{
-    exchange::Exchange,
+    budget::Budget,
+    exchange::{Body, Exchange},
     output::{Output, OutputError},
     sessions::{Passed, Sessions},
 };
@@ -22,9 +23,6 @@ use crate::{
     explain::Explain,
     request::transport::decoded,
 };
-
-/// Bodies that may wait to be counted, in bytes. What passes beyond is not recorded, and counted as such.
-const MOST_WAITING: usize = 1 << 30;
 
 /// How often the file is written.
 const WRITE_EVERY: Duration = Duration::from_secs(30);
@@ -82,26 +80,27 @@ pub(crate) struct Sink {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    bytes: AtomicUsize,
+    /// Memory of all bodies that are kept.
+    budget: Budget,
     overrun: AtomicU64,
     /// Nobody counts any more, and that was told.
     is_told: AtomicBool,
 }
 
 impl Sink {
+    /// A body whose memory is counted from its first byte on.
+    pub(super) fn body(&self) -> Body {
+        Body::within(&self.waiting.budget)
+    }
+
     pub(super) fn take(&self, exchange: Exchange) {
-        let bytes = exchange.bytes();
-        if self.waiting.bytes.fetch_add(bytes, Relaxed) + bytes > MOST_WAITING {
-            self.waiting.bytes.fetch_sub(bytes, Relaxed);
+        if exchange.request.is_overrun || exchange.response.is_overrun {
             self.waiting.overrun.fetch_add(1, Relaxed);
             return;
         }
         // Nobody counts any more only when that thread has panicked. The end of the recording says so again.
-        if self.queue.send(exchange).is_err() {
-            self.waiting.bytes.fetch_sub(bytes, Relaxed);
-            if !self.waiting.is_told.swap(true, Relaxed) {
-                tracing::warn!("nothing more is recorded: the thread that counts tokens has ended");
-            }
+        if self.queue.send(exchange).is_err() && !self.waiting.is_told.swap(true, Relaxed) {
+            tracing::warn!("nothing more is recorded: the thread that counts tokens has ended");
         }
     }
 }
@@ -204,7 +203,6 @@ impl Counter {
     }
 
     fn take(&mut self, exchange: &Exchange) {
-        let bytes = exchange.bytes();
         let recorded = &mut self.recorded;
         match asked_by(exchange) {
             None if exchange.request.is_whole || exchange.request.is_lost => recorded.unreadable += 1,
@@ -219,7 +217,6 @@ impl Counter {
                 self.sessions.take(passed(exchange, asked, answer));
             }
         }
-        self.waiting.bytes.fetch_sub(bytes, Relaxed);
     }
 }
 
@@ -312,11 +309,14 @@ mod tests {
     use http::{HeaderMap, HeaderValue, header::CONTENT_ENCODING};
     use rstest::rstest;
 
-    use super::{super::exchange::Body, *};
+    use super::*;
     use crate::{dataset::BodyFormat, plan::TokenizerChoice};
 
     fn body(text: &str) -> Body {
-        Body { bytes: text.as_bytes().to_vec(), is_whole: true, ..Body::default() }
+        let mut body = Body::default();
+        body.add(text.as_bytes());
+        body.is_whole = true;
+        body
     }
 
     fn exchange(request: Body, response: Body) -> Exchange {
@@ -354,7 +354,7 @@ mod tests {
         Recorded { requests: 1, unread_replies: 1, ..Recorded::default() }
     )]
     #[case::too_long(
-        exchange(body(ASKS), Body { is_lost: true, ..Body::default() }),
+        exchange(body(ASKS), Body::lost()),
         Recorded { requests: 1, unread_replies: 1, ..Recorded::default() }
     )]
     #[case::cut(
@@ -367,7 +367,7 @@ mod tests {
     )]
     #[case::no_request(exchange(body("{"), body(SAYS)), Recorded { unreadable: 1, ..Recorded::default() })]
     #[case::a_request_that_is_too_long(
-        exchange(Body { is_lost: true, ..Body::default() }, body(SAYS)),
+        exchange(Body::lost(), body(SAYS)),
         Recorded { unreadable: 1, ..Recorded::default() }
     )]
     #[case::before_it_was_read(
@@ -382,22 +382,25 @@ mod tests {
             clock: Clock::start(),
             waiting: Arc::default(),
         };
-        counter.waiting.bytes.store(exchange.bytes(), Relaxed);
         counter.take(&exchange);
         assert_eq!(counter.recorded, expected);
-        assert_eq!(counter.waiting.bytes.load(Relaxed), 0);
     }
 
     #[test]
     fn when_nobody_counts_any_more_it_is_noticed_and_nothing_waits() {
         let (queue, exchanges) = channel();
         let sink = Sink { queue, waiting: Arc::default() };
-        sink.take(exchange(body(ASKS), body(SAYS)));
-        assert!(!sink.waiting.is_told.load(Relaxed) && sink.waiting.bytes.load(Relaxed) > 0);
+        let kept = |text: &str| {
+            let mut body = sink.body();
+            body.add(text.as_bytes());
+            body
+        };
+        sink.take(exchange(kept(ASKS), kept(SAYS)));
+        let before = sink.waiting.budget.used();
+        assert!(!sink.waiting.is_told.load(Relaxed) && before == ASKS.len() + SAYS.len());
         drop(exchanges);
-        let before = sink.waiting.bytes.load(Relaxed);
-        sink.take(exchange(body(ASKS), body(SAYS)));
-        assert!(sink.waiting.is_told.load(Relaxed) && sink.waiting.bytes.load(Relaxed) == before);
+        sink.take(exchange(kept(ASKS), kept(SAYS)));
+        assert!(sink.waiting.is_told.load(Relaxed) && sink.waiting.budget.used() == 0);
     }
 
     const S: u64 = 1_000_000_000;

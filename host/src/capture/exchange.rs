@@ -2,6 +2,7 @@
 
 use http::HeaderMap;
 
+use super::budget::{Budget, Part};
 use crate::{clock::RunNs, dataset::BodyFormat};
 
 /// The longest body that is kept. What is longer passes as well, and is not recorded.
@@ -11,16 +12,35 @@ const LONGEST: usize = 256 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
-    /// It was too long to be kept.
+    /// What it takes of the memory for all bodies.
+    part: Option<Part>,
+    /// It was too long to be kept, or there was no memory left for it.
     pub(super) is_lost: bool,
+    /// There was no memory left for it: too many bodies were under way, or waited to be counted.
+    pub(super) is_overrun: bool,
     /// It came to its end.
     pub(super) is_whole: bool,
 }
 
 impl Body {
+    /// An empty one, which counts towards this.
+    pub(super) fn within(budget: &Budget) -> Self {
+        Self { part: Some(budget.part()), ..Self::default() }
+    }
+
+    /// One of which nothing is kept.
+    pub(super) fn lost() -> Self {
+        Self { is_lost: true, ..Self::default() }
+    }
+
     pub(super) fn add(&mut self, bytes: &[u8]) {
-        if self.is_lost || self.bytes.len() + bytes.len() > LONGEST {
-            *self = Self { is_lost: true, ..Self::default() };
+        if self.is_lost {
+            return;
+        }
+        let is_too_long = self.bytes.len() + bytes.len() > LONGEST;
+        let has_room = is_too_long || self.part.as_mut().is_none_or(|part| part.grow(bytes.len()));
+        if is_too_long || !has_room {
+            *self = Self { is_overrun: !has_room, ..Self::lost() };
         } else {
             self.bytes.extend_from_slice(bytes);
         }
@@ -50,13 +70,6 @@ pub(super) struct Exchange {
     pub(super) response: Body,
 }
 
-impl Exchange {
-    /// Bytes of both bodies.
-    pub(super) fn bytes(&self) -> usize {
-        self.request.bytes.len() + self.response.bytes.len()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,5 +84,18 @@ mod tests {
         body.add(b"a");
         body.add(b"a");
         assert!(body.is_lost && body.bytes.is_empty());
+    }
+
+    #[test]
+    fn a_body_without_room_is_not_kept_and_leaves_none_behind() {
+        let budget = Budget::default();
+        let mut others = budget.part();
+        assert!(others.grow((1 << 30) - 4));
+        let mut body = Body::within(&budget);
+        body.add(b"four");
+        assert!(!body.is_lost);
+        body.add(b"more");
+        assert!(body.is_lost && body.is_overrun && body.bytes.is_empty());
+        assert!(others.grow(4), "its bytes are free again");
     }
 }

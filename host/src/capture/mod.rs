@@ -7,6 +7,7 @@
 //! file. Nothing of this is done while a response is on its way, and headers are never kept.
 
 mod blocks;
+mod budget;
 mod counting;
 mod exchange;
 mod output;

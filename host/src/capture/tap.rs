@@ -71,9 +71,10 @@ impl Tap {
             response_encoding: HeaderMap::new(),
             is_stream: false,
             request: Body::default(),
-            response: Body::default(),
+            response: sink.body(),
         };
-        Self { sink, clock, request: Arc::default(), exchange: Some(exchange), last_ns: None }
+        let request = Arc::new(Mutex::new(sink.body()));
+        Self { sink, clock, request, exchange: Some(exchange), last_ns: None }
     }
 
     /// Where the body of its request is noted.
@@ -105,7 +106,9 @@ impl Tap {
 impl Drop for Tap {
     fn drop(&mut self) {
         let Some(mut exchange) = self.exchange.take() else { return };
-        exchange.request = std::mem::take(&mut *self.request.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut request = self.request.lock().unwrap_or_else(PoisonError::into_inner);
+        // What still comes of it is of no use.
+        exchange.request = std::mem::replace(&mut *request, Body::lost());
         exchange.end_ns = match self.last_ns {
             Some(last_ns) if exchange.is_whole => last_ns,
             _ => self.clock.now(),

@@ -69,6 +69,11 @@ pub(crate) struct MockServerArgs {
     #[arg(long, default_value_t = 0, value_name = "N")]
     tool_calls: usize,
 
+    /// Have a prefix cache that never forgets, and say in the usage of chats and completions and on the metrics page what it
+    /// had: whole blocks of 16 words
+    #[arg(long)]
+    prefix_cache: bool,
+
     /// Keep the bodies of requests and what was said in responses, up to 64 MB, and tell them in `GET /truth`
     #[arg(long)]
     keep_texts: bool,
@@ -188,6 +193,7 @@ impl From<MockServerArgs> for Options {
             tokens: args.tokens,
             reasoning_tokens: args.reasoning_tokens,
             tool_calls: args.tool_calls,
+            has_prefix_cache: args.prefix_cache,
             keeps_texts: args.keep_texts,
             seed: args.seed,
             usage: args.usage_tokens_per_word,

@@ -1,10 +1,8 @@
 //! What is in a dataset, in numbers. Pure: from scripts to counts.
 
-use std::collections::HashSet;
-
 use serde::Serialize;
 
-use super::{Script, Start, Step};
+use super::{Script, Start, Step, prefix_cache::PrefixCache};
 use crate::plan::FileFormat;
 
 const NS_PER_S: f64 = 1e9;
@@ -84,7 +82,10 @@ impl Contents {
             span_s: span(scripts).map(|span_ns| span_ns as f64 / NS_PER_S),
             tools: (!tools.is_empty()).then(|| tools.iter().sum()),
             forks: format.has_forks().then(|| scripts.iter().map(forks).sum()),
-            theoretical_hit_rate: format.has_blocks().then(|| hit_rate(scripts)).flatten(),
+            theoretical_hit_rate: format
+                .has_blocks()
+                .then(|| hit_rate(&scripts.iter().collect::<Vec<_>>()))
+                .flatten(),
             steps: Spread::of(scripts.iter().map(|script| script.steps.len() as f64)),
             input_length: spread(&inputs),
             output_length: spread(&outputs),
@@ -113,7 +114,8 @@ fn forks(script: &Script) -> u64 {
     beside(roots) + (0..script.steps.len()).map(|at| beside(followers(at))).sum::<u64>()
 }
 
-fn hit_rate(scripts: &[Script]) -> Option<f64> {
+/// The share of all blocks of recorded prompts that a prefix cache without an end would have.
+pub(super) fn hit_rate(scripts: &[&Script]) -> Option<f64> {
     // Sessions without a common clock come one after the other.
     let have_a_clock = scripts.iter().all(|script| script.starts_ns.is_some());
     let mut steps: Vec<((usize, u64), &Step)> = Vec::new();
@@ -126,12 +128,10 @@ fn hit_rate(scripts: &[Script]) -> Option<f64> {
         }
     }
     steps.sort_by_key(|(place, _)| *place);
-    let (mut seen, mut hits, mut all) = (HashSet::new(), 0_u64, 0_u64);
+    let (mut cache, mut hits, mut all) = (PrefixCache::up_to(usize::MAX), 0_u64, 0_u64);
     for prompt in steps.iter().filter_map(|(_, step)| step.prompt.as_ref()) {
-        let is_known = |id: &&u64| seen.contains(&(prompt.scope, **id));
-        hits += prompt.blocks.iter().take_while(is_known).count() as u64;
+        hits += cache.take(prompt.blocks.iter().map(|id| (prompt.scope, *id))) as u64;
         all += prompt.blocks.len() as u64;
-        seen.extend(prompt.blocks.iter().map(|id| (prompt.scope, *id)));
     }
     (all > 0).then(|| hits as f64 / all as f64)
 }

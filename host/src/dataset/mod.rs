@@ -26,6 +26,7 @@ mod markers;
 mod media;
 mod open;
 mod pieces;
+mod prefix_cache;
 mod preparation;
 mod prompted;
 mod rankings;
@@ -62,6 +63,7 @@ pub(crate) use self::{
     inspect::Contents,
     markers::{Markers, cost as marker_cost},
     open::{Opened, Purpose, open, open_for},
+    prefix_cache::{PrefixCache, TextBlock, behind, cut, medium},
     script::{Message, PAYLOAD, Part, Prompt, Recorded, Script, Start, Step, StepPlace},
     source::Source,
     timing::begins_ns,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Script, ahead::Ahead, classes::Dealer, formats::StoredFile, script::secrets};
+use super::{Script, ahead::Ahead, classes::Dealer, formats::StoredFile, inspect::hit_rate, script::secrets};
 use crate::{
     plan::{Classes, DatasetConfig},
     seed::Seed,
@@ -153,6 +153,17 @@ impl Source {
             Scripts::Listed(scripts) => Some(scripts),
             Scripts::Prompted { recorded, .. } => Some(recorded),
             Scripts::Generated(_) | Scripts::Filed { .. } => None,
+        }
+    }
+
+    /// The share of the recorded prompts' blocks that a prefix cache without an end would have; nothing where there are none, and
+    /// of a large file, whose blocks are not in memory.
+    pub(crate) fn recorded_hit_rate(&self) -> Option<f64> {
+        match &self.scripts {
+            Scripts::Prompted { recorded, .. } => {
+                hit_rate(&recorded.iter().map(|script| &**script).collect::<Vec<_>>())
+            }
+            Scripts::Listed(_) | Scripts::Generated(_) | Scripts::Filed { .. } => None,
         }
     }
 

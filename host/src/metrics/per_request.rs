@@ -279,6 +279,7 @@ mod tests {
                 output: Some(10),
                 reasoning: Some(0),
                 first_arrival: Some(2),
+                ..CountedTokens::default()
             },
             requested_output_tokens: Some(8),
             follow_ups: 2,

@@ -1,6 +1,6 @@
 //! What was measured: the numbers of a request, of a phase, and of a run.
 
-use super::{Counting, Metric, MetricTable, Outcomes, Sessions, span::PhaseSpan};
+use super::{Counting, Metric, MetricTable, Outcomes, PrefixCaches, Sessions, span::PhaseSpan};
 
 /// Who counted the output tokens of a whole phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,4 +80,6 @@ pub(crate) struct RunResults {
     pub(crate) warmup: Option<Results>,
     /// Sessions of several requests.
     pub(crate) sessions: Sessions,
+    /// What prefix caches had of the prompts.
+    pub(crate) prefix_caches: PrefixCaches,
 }

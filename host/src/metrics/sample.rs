@@ -165,6 +165,7 @@ fn success(name: &str, sent: u64, first: u64, gaps: &[u64], end: u64) -> Record 
             output: Some(4),
             reasoning: Some(0),
             first_arrival: Some(1),
+            ..CountedTokens::default()
         },
         usage: Some(TokenUsage {
             prompt: Some(30),

@@ -38,6 +38,7 @@ pub(crate) struct Session {
     input_tokens: Option<f64>,
     output_tokens: Option<f64>,
     cached_tokens: Option<f64>,
+    cacheable_tokens: Option<f64>,
 }
 
 impl Session {
@@ -93,6 +94,11 @@ impl Session {
         self.cached_tokens
     }
 
+    /// Input tokens of all its requests that a prefix cache without an end would have had.
+    pub(super) fn cacheable_tokens(&self) -> Option<f64> {
+        self.cacheable_tokens
+    }
+
     fn record(&mut self, record: &Record, measured: impl Iterator<Item = (&'static str, f64)>) {
         let instants = &record.instants;
         let is_first = self.in_flight.is_empty();
@@ -111,6 +117,9 @@ impl Session {
             (_, true) => self.cancelled += 1,
             _ if record.outcome.is_overflow() => self.is_overflowed = true,
             _ => self.failed += 1,
+        }
+        if let Some(tokens) = record.counted.cacheable {
+            add(&mut self.cacheable_tokens, tokens as f64);
         }
         for (tag, value) in measured {
             match tag {
@@ -134,6 +143,7 @@ impl Session {
         self.first_token_ms = self.first_token_ms.or(other.first_token_ms);
         other.input_tokens.into_iter().for_each(|more| add(&mut self.input_tokens, more));
         other.output_tokens.into_iter().for_each(|more| add(&mut self.output_tokens, more));
+        other.cacheable_tokens.into_iter().for_each(|more| add(&mut self.cacheable_tokens, more));
         other.cached_tokens.into_iter().for_each(|more| add(&mut self.cached_tokens, more));
     }
 }

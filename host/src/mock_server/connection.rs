@@ -62,9 +62,10 @@ async fn answer(mock: &Mock, wire: &mut Wire, request: Request) -> Persistence {
         }),
         Ok(Route::Models) => Page::json(&reply::models(&mock.options.model, created)),
         Ok(Route::Health) => Page::ok(),
-        Ok(Route::Metrics) => {
-            Page::text(metrics_page::CONTENT_TYPE, metrics_page::render(&mock.truth.totals()))
-        }
+        Ok(Route::Metrics) => Page::text(
+            metrics_page::CONTENT_TYPE,
+            metrics_page::render(&mock.truth.totals(), mock.options.has_prefix_cache),
+        ),
         Ok(Route::Truth) => Page::json(&mock.truth.report(request_id(&request.head.target).as_deref())),
         Ok(Route::ResetTruth) => {
             mock.truth.reset();

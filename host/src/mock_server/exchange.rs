@@ -14,6 +14,7 @@ use super::{
     form, http,
     job::{Generation, Job, Kind, Output},
     pace::Pace,
+    prefix_cache,
     reply::{self, Identity},
     script::{self, Channel},
     speech::{self, Speech},
@@ -139,6 +140,7 @@ impl<'a> Exchange<'a> {
             streaming: false,
             requested_tokens: None,
             prompt_tokens: 0,
+            cached_tokens: None,
             tokens_sent: 0,
             first_token_sent_ns: None,
             token_sent_ns: Vec::new(),
@@ -192,7 +194,14 @@ impl<'a> Exchange<'a> {
         let prompt_tokens = job.prompt_tokens;
         let body = match job.output {
             Output::Text(generation) => {
-                let speech = Speech { identity: &identity, prompt_tokens, generation: &generation };
+                let mut speech = Speech {
+                    identity: &identity,
+                    prompt_tokens,
+                    cached_tokens: None,
+                    generation: &generation,
+                };
+                speech.cached_tokens = self.cached(&request.body, &speech);
+                self.fact.cached_tokens = speech.cached_tokens;
                 if let Some(texts) = &mut self.fact.texts {
                     texts.said = (0..generation.choices).map(|choice| said(&speech, choice)).collect();
                 }
@@ -255,6 +264,21 @@ impl<'a> Exchange<'a> {
         let due = self.pace.due(0);
         let accepted = self.mock.jobs.accept(identity.model, identity.created, due);
         self.body("application/json", &accepted.to_string()).await
+    }
+
+    /// Prompt tokens that the prefix cache had, which has them and the answer from now on: who repeats an answer has seen it.
+    fn cached(&self, body: &[u8], speech: &Speech<'_>) -> Option<u64> {
+        let is_of_kind = matches!(speech.generation.kind, Kind::Chat | Kind::Completion);
+        if !(self.mock.options.has_prefix_cache && is_of_kind) {
+            return None;
+        }
+        let fields = serde_json::from_slice(body).ok()?;
+        let mut words = prefix_cache::words(&fields);
+        let cached = self.mock.prefix_cache.take(&words);
+        let answer = speech.text(0, Channel::Content);
+        words.extend(answer.split_whitespace());
+        self.mock.prefix_cache.take(&words);
+        Some(self.mock.options.usage.tokens(cached))
     }
 
     fn describe(&mut self, job: &Job) {

@@ -9,8 +9,8 @@ use super::truth::{TTFT_BOUNDS_MS, Totals};
 /// The page's content type: version 0.0.4 of the text format.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Writes the page.
-pub(super) fn render(totals: &Totals) -> String {
+/// Writes the page; with what the prefix cache had, if there is one.
+pub(super) fn render(totals: &Totals, has_prefix_cache: bool) -> String {
     let mut page = Page(String::new());
     let outcomes = [("ok", totals.ok), ("rejected", totals.rejected), ("abandoned", totals.abandoned)];
     let faults = totals.failed_by_fault.iter().map(|(fault, count)| (*fault, *count));
@@ -24,7 +24,17 @@ pub(super) fn render(totals: &Totals) -> String {
         ("prony_mock_prompt_tokens_total", "counter", "Prompt tokens (words).", totals.prompt_tokens),
         ("prony_mock_generation_tokens_total", "counter", "Output tokens sent.", totals.tokens_sent),
     ];
-    for (name, kind, help, value) in single {
+    let of_cache = [
+        (
+            "prony_mock_prefix_cache_queries_total",
+            "counter",
+            "Prompt tokens looked for in the prefix cache.",
+            totals.looked_up_tokens,
+        ),
+        ("prony_mock_prefix_cache_hits_total", "counter", "Those that were there.", totals.cached_tokens),
+    ];
+    let of_cache = of_cache.into_iter().filter(|_| has_prefix_cache);
+    for (name, kind, help, value) in single.into_iter().chain(of_cache) {
         page.family(name, kind, help);
         page.sample(name, value);
     }

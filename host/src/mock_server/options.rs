@@ -19,6 +19,8 @@ pub(crate) struct Options {
     pub(crate) reasoning_tokens: u64,
     /// How many tools an answer calls at most, where the request offers any.
     pub(crate) tool_calls: usize,
+    /// Chats and completions say what of their prompts was in the prefix cache.
+    pub(crate) has_prefix_cache: bool,
     /// The truth has the bodies of requests, and what was said in answers.
     pub(crate) keeps_texts: bool,
     /// Seed of jitter and of TCP splits.
@@ -46,6 +48,7 @@ impl Default for Options {
             tokens: NonZeroU64::MIN.saturating_add(63),
             reasoning_tokens: 0,
             tool_calls: 0,
+            has_prefix_cache: false,
             keeps_texts: false,
             seed: 42,
             usage: UsageRatio::default(),

@@ -7,7 +7,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Mock, connection, jobs::Jobs, options::Options, pace, truth::Truth};
+use super::{Mock, connection, jobs::Jobs, options::Options, pace, prefix_cache::PrefixCache, truth::Truth};
 use crate::{
     clock::{Clock, as_ns},
     explain::Explain,
@@ -58,6 +58,7 @@ impl MockServer {
                 mock: Arc::new(Mock {
                     truth: Truth::new(Clock::start(), options.usage),
                     jobs: Jobs::default(),
+                    prefix_cache: PrefixCache::default(),
                     options,
                 }),
             }),

@@ -79,6 +79,8 @@ pub(super) struct RequestTruth {
     /// The limit that the request set.
     pub(super) requested_tokens: Option<u64>,
     pub(super) prompt_tokens: u64,
+    /// Prompt tokens that were in the prefix cache, if there is one.
+    pub(super) cached_tokens: Option<u64>,
     /// Output tokens that were handed to the kernel, over all choices.
     pub(super) tokens_sent: u64,
     /// When the write with the first token returned; of an answer that does not stream, the write of its body.
@@ -164,6 +166,9 @@ pub(super) struct Totals {
     pub(super) failed_by_fault: BTreeMap<&'static str, u64>,
     pub(super) prompt_tokens: u64,
     pub(super) tokens_sent: u64,
+    /// Prompt tokens that were looked for in the prefix cache, and those that were there.
+    pub(super) looked_up_tokens: u64,
+    pub(super) cached_tokens: u64,
     /// Requests whose time to first token is within each bound of [`TTFT_BOUNDS_MS`], not cumulative.
     pub(super) ttft_counts: [u64; TTFT_BOUNDS_MS.len()],
     pub(super) ttft_count: u64,
@@ -299,6 +304,10 @@ impl Totals {
         self.stalled += u64::from(request.fault == Some("stall"));
         self.prompt_tokens += request.prompt_tokens;
         self.tokens_sent += request.tokens_sent;
+        if let Some(cached) = request.cached_tokens {
+            self.looked_up_tokens += request.prompt_tokens;
+            self.cached_tokens += cached;
+        }
         if let Some(first) = request.first_token_sent_ns {
             let ttft = first - request.arrived_ns;
             self.ttft_count += 1;
@@ -385,6 +394,7 @@ mod tests {
             streaming: true,
             requested_tokens: None,
             prompt_tokens: 2,
+            cached_tokens: None,
             tokens_sent: 0,
             first_token_sent_ns: None,
             token_sent_ns: Vec::new(),

@@ -214,6 +214,14 @@ impl FileFormat {
 }
 
 impl DatasetConfig {
+    /// Generated tokens that its prompts begin with and share; none where there are none.
+    pub(crate) fn shared_prompt_tokens(&self) -> Option<u64> {
+        match self {
+            Self::Synthetic { context, .. } => Some(context.shared_tokens()).filter(|tokens| *tokens > 0),
+            Self::Rankings { .. } | Self::File { .. } | Self::RawPayloads { .. } => None,
+        }
+    }
+
     /// The same, wherever the working directory goes.
     pub(crate) fn absolute(&self) -> Self {
         let mut absolute = self.clone();

@@ -61,6 +61,11 @@ impl ContextConfig {
         *self == Self::default()
     }
 
+    /// Generated tokens that conversations begin with and share: of the system message, and of a prefix.
+    pub(crate) fn shared_tokens(&self) -> u64 {
+        self.tokens() - u64::from(self.user_context_tokens.unwrap_or(0))
+    }
+
     /// Tokens that are generated for one conversation at most, and for all together.
     pub(crate) fn tokens(&self) -> u64 {
         let system = match self.system {

@@ -120,7 +120,12 @@ pub(crate) fn count(texts: &Texts, tokenizer: &Tokenizer) -> CountedTokens {
         }
     }
     let first_arrival = (!texts.first_arrival.is_empty()).then(|| texts.arrivals().map(count).sum());
-    CountedTokens { input: None, output: Some(output), reasoning: Some(reasoning), first_arrival }
+    CountedTokens {
+        output: Some(output),
+        reasoning: Some(reasoning),
+        first_arrival,
+        ..CountedTokens::default()
+    }
 }
 
 fn outputs(answer: &Answer) -> Vec<Output> {

@@ -9,6 +9,7 @@ mod header;
 pub(crate) mod journal;
 mod mask;
 mod open;
+mod prefixes;
 pub(crate) mod recorder;
 mod replies;
 pub(crate) mod settings;
@@ -17,6 +18,7 @@ use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::header::{Capabilities, PolicyRecord, RunHeader};
+pub(crate) use self::prefixes::BLOCK_TOKENS;
 use crate::plugin::UsedPlugin;
 pub(crate) use crate::{
     request::{
@@ -203,6 +205,9 @@ pub(crate) struct CountedTokens {
     /// Of what arrived with the first token of each choice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) first_arrival: Option<u64>,
+    /// Of the input, what a prefix cache without an end would have had: in blocks of [`BLOCK_TOKENS`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cacheable: Option<u64>,
 }
 
 /// What is needed to count the tokens of a record.

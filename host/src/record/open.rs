@@ -9,7 +9,7 @@ use std::{
 
 use prony_plugin_api::message::PhaseRecorded;
 
-use super::{CountedTokens, Record};
+use super::{CountedTokens, Record, prefixes::Heard};
 use crate::clock::{RunNs, as_ns};
 
 /// How long the end of a run waits for counting that goes on.
@@ -31,11 +31,18 @@ pub(crate) enum CountingWait {
 pub(super) enum Next {
     /// A record. All that will be known of it is known: it has the number under which its count goes into the journal, if it
     /// was counted.
-    Record(Box<Record>, Option<u64>),
+    Record(Entry, Option<u64>),
     /// The services are told that a phase is recorded.
     Phase(PhaseRecorded),
     /// The end of the run waits for what was before it, and not for ever.
     Settle(SyncSender<()>),
+}
+
+/// A record in the queue, and what its request and response said, where that is of use.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) record: Box<Record>,
+    pub(super) heard: Option<Box<Heard>>,
 }
 
 /// The queue.
@@ -57,18 +64,18 @@ type IsOpen = bool;
 
 impl Open {
     /// A record was kept under a number, and is being counted, or not even that.
-    pub(super) fn keep_uncounted(&mut self, number: u64, record: Box<Record>, is_being_counted: bool) {
+    pub(super) fn keep_uncounted(&mut self, number: u64, entry: Entry, is_being_counted: bool) {
         if is_being_counted {
             self.places.insert(number, self.gone + self.queue.len() as u64);
         } else {
             self.given_up += 1;
         }
-        self.queue.push_back((Next::Record(record, None), is_being_counted));
+        self.queue.push_back((Next::Record(entry, None), is_being_counted));
     }
 
     /// A record was kept of which nothing is to be counted.
-    pub(super) fn keep(&mut self, record: Box<Record>) {
-        self.queue.push_back((Next::Record(record, None), false));
+    pub(super) fn keep(&mut self, entry: Entry) {
+        self.queue.push_back((Next::Record(entry, None), false));
     }
 
     /// What the record with this number was counted, if it could be.
@@ -77,11 +84,11 @@ impl Open {
         // One that was given up may have gone.
         let place = self.places.remove(&number).and_then(|place| place.checked_sub(self.gone));
         let place = place.and_then(|place| usize::try_from(place).ok());
-        if let Some((Next::Record(record, counted_as), is_open)) =
+        if let Some((Next::Record(entry, counted_as), is_open)) =
             place.and_then(|place| self.queue.get_mut(place))
         {
             if let Some(counted) = counted {
-                record.add_count(counted);
+                entry.record.add_count(counted);
                 *counted_as = Some(number);
             }
             *is_open = false;
@@ -138,8 +145,9 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
 
-    fn record(id: &str) -> Box<Record> {
-        Box::new(Record { request_id: id.into(), ..Record::default() })
+    fn record(id: &str) -> Entry {
+        let record = Box::new(Record { request_id: id.into(), ..Record::default() });
+        Entry { record, heard: None }
     }
 
     fn tokens(output: u64) -> CountedTokens {
@@ -149,7 +157,9 @@ mod tests {
     /// What comes out now: records with their counts, the numbers of phases.
     fn popped(open: &mut Open) -> Vec<String> {
         let name = |next| match next {
-            Next::Record(record, _) => format!("{}: {:?}", record.request_id, record.counted.output),
+            Next::Record(entry, _) => {
+                format!("{}: {:?}", entry.record.request_id, entry.record.counted.output)
+            }
             Next::Phase(phase) => format!("phase {}", phase.index),
             Next::Settle(_) => "settled".to_owned(),
         };

@@ -27,7 +27,8 @@ use super::{
     counting::Counters,
     journal::{JournalError, JournalLocation, TextStore, Writer},
     mask,
-    open::{Next, Open},
+    open::{Entry, Next, Open},
+    prefixes::{Heard, Prefixes},
     replies::Replies,
 };
 use crate::{
@@ -36,6 +37,7 @@ use crate::{
     dataset::Tokenizer,
     request::exchange::Finished,
     service::{allowance::MessagePermit, bus::Bus},
+    session::Addition,
 };
 
 /// Inputs that are kept before what was written goes to the system, at most. Nothing of it takes long.
@@ -252,6 +254,7 @@ impl Recorder {
             waiting: Arc::clone(&handle.waiting),
             open: Open::default(),
             replies: Replies::default(),
+            prefixes: Prefixes::default(),
             counted: Vec::new(),
             ready: Vec::new(),
             config,
@@ -326,6 +329,7 @@ struct Recording {
     waiting: Arc<Waiting>,
     open: Open,
     replies: Replies,
+    prefixes: Prefixes,
     /// Counts that are not in the journal yet.
     counted: Vec<(u64, CountedTokens)>,
     /// What the services are to be told of, behind the next flush.
@@ -386,11 +390,17 @@ impl Recording {
     fn take_ready(&mut self) {
         while let Some(mut next) = self.open.pop() {
             match &mut next {
-                Next::Record(record, number) => {
+                Next::Record(Entry { record, heard }, number) => {
                     self.replies.complete(record);
+                    if let Some(heard) = heard.take() {
+                        self.prefixes.complete(record, &heard);
+                    }
                     self.counted.extend(number.map(|number| (number, record.counted)));
                 }
-                Next::Phase(recorded) => self.replies.forget(recorded.index),
+                Next::Phase(recorded) => {
+                    self.replies.forget(recorded.index);
+                    self.prefixes.forget(recorded.index);
+                }
                 Next::Settle(_) => {}
             }
             self.ready.push(next);
@@ -420,7 +430,7 @@ impl Recording {
         };
         for next in self.ready.drain(..) {
             match next {
-                Next::Record(record, _) => {
+                Next::Record(Entry { record, .. }, _) => {
                     self.waiting.requests.fetch_sub(1, Ordering::Relaxed);
                     config.live.note_tokens(&record);
                     if config.bus.has_listener(RecordBatch::TYPE) {
@@ -486,16 +496,19 @@ impl Recording {
         Ok(Then::GoOn)
     }
 
-    fn keep_finished(&mut self, finished: Finished) -> Result<(), JournalError> {
+    fn keep_finished(&mut self, mut finished: Finished) -> Result<(), JournalError> {
+        let addition = finished.addition.take().filter(|_| self.config.tokenizer.is_some());
         let (mut record, texts) = build(finished, self.config.recipe());
         mask::record(&mut record, &self.config.redactor);
         self.config.live.note(&record);
+        let asked = addition.and_then(Addition::cut);
+        let heard = asked.map(|asked| Box::new(Heard::of(asked, &record, texts.as_ref())));
         let record = Box::new(record);
         let Some(texts) = texts else {
             let frame = Frame::Record(record);
             append(&mut self.journal, &frame)?;
             if let Frame::Record(record) = frame {
-                self.open.keep(record);
+                self.open.keep(Entry { record, heard });
             }
             return Ok(());
         };
@@ -508,9 +521,9 @@ impl Recording {
         if is_kept {
             let is_being_counted =
                 self.counters.as_ref().is_some_and(|counters| counters.take(number, texts));
-            self.open.keep_uncounted(number, record, is_being_counted);
+            self.open.keep_uncounted(number, Entry { record, heard }, is_being_counted);
         } else {
-            self.open.keep(record);
+            self.open.keep(Entry { record, heard });
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ impl Replies {
             let repeated = record.repeats.iter().map(|step| session.get(step).copied()).sum::<Option<u64>>();
             record.counted.input = repeated.zip(record.scripted_tokens).map(|(a, b)| a + b);
         }
-        if let Some(tokens) = reply(record) {
+        if let Some(tokens) = reply_tokens(record) {
             session.insert(record.turn_index, tokens);
         }
         if session.len() >= record.steps as usize {
@@ -39,7 +39,7 @@ impl Replies {
 
 /// Tokens of what a later request repeats of a response: without its reasoning. Of several choices it repeats the first, which
 /// nobody has counted alone.
-fn reply(record: &Record) -> Option<u64> {
+pub(super) fn reply_tokens(record: &Record) -> Option<u64> {
     let only = record.choices.is_none();
     let tokens = record.counted.output?.saturating_sub(record.counted.reasoning.unwrap_or(0));
     only.then_some(tokens)

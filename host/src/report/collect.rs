@@ -26,6 +26,7 @@ use super::{
     messages::{self, Messages},
     model::{PhaseReport, Report},
     outputs::Outputs,
+    prefix_cache::PrefixCacheReport,
     recount::Recount,
     server_metrics::{self, Flights, PhaseWindow, ServerMetricsReport, Timeline},
 };
@@ -331,6 +332,11 @@ impl<'a, 'b> Pass<'a, 'b> {
             by_url,
             by_class,
             sessions: results.sessions,
+            prefix_cache: PrefixCacheReport::of(
+                &self.header,
+                &results.prefix_caches,
+                server_metrics.as_ref().and_then(ServerMetricsReport::prefix_hit_rate),
+            ),
             messages: self.messages,
             client,
             errors: errors_of(&phases, PhaseKind::Profiling, &self.errors),

@@ -164,6 +164,7 @@ fn counts(report: &Report) -> Vec<String> {
     let clock =
         report.client.arrival_clock().map(|clock| format!(", arrivals by the {clock}")).unwrap_or_default();
     lines.push(format!("client: {}{clock}", report.client.verdict));
+    lines.extend(report.prefix_cache.line());
     let on_purpose = report.profiling.outcomes.cancelled_on_purpose;
     if on_purpose > 0 {
         lines.push(format!(

@@ -54,6 +54,9 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     if report.header.capabilities.produces_tokens {
         set("token_counts", token_counts(&report.profiling.counting));
     }
+    if let Some(cache) = report.prefix_cache.summary() {
+        set("prefix_cache", cache);
+    }
     if let Some(sessions) = &header.settings.sessions {
         set("session_settings", serde_json::to_value(sessions)?);
     }

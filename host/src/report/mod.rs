@@ -20,6 +20,7 @@ mod line_metrics;
 pub(crate) mod messages;
 mod model;
 mod outputs;
+mod prefix_cache;
 mod records;
 mod recount;
 mod server_metrics;

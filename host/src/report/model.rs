@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use prony_plugin_api::message::PhaseKind;
 
-use super::{errors::ErrorGroup, messages::Messages, server_metrics::OtherClient};
+use super::{
+    errors::ErrorGroup, messages::Messages, prefix_cache::PrefixCacheReport, server_metrics::OtherClient,
+};
 use crate::{
     metrics::{ClassResults, ClientReport, PhaseCounts, PhaseSpan, Results, Sessions},
     plan::Role,
@@ -30,6 +32,8 @@ pub(crate) struct Report {
     pub(crate) strangers: Vec<OtherClient>,
     /// Sessions of several requests.
     pub(crate) sessions: Sessions,
+    /// What prefix caches had of the prompts.
+    pub(crate) prefix_cache: PrefixCacheReport,
     /// What services published.
     pub(crate) messages: Messages,
     /// Every phase that began, in order.

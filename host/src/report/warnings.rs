@@ -27,6 +27,7 @@ pub(super) fn warnings(report: &Report) -> Vec<String> {
         some_cancelled(report),
         other_model(report),
         unmeasured_objective(report),
+        report.prefix_cache.warning(),
     ];
     let remarks = report.client.remarks.iter().cloned();
     let doubts = doubts.into_iter().flatten().chain(remarks).chain(token_warnings::warnings(report));

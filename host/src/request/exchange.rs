@@ -13,7 +13,11 @@ use super::{
     outcome::Outcome,
     transport::{AttemptStamps, Chunk, StampSource},
 };
-use crate::{clock::RunNs, schedule::gate::Slot, session::Turn};
+use crate::{
+    clock::RunNs,
+    schedule::gate::Slot,
+    session::{Addition, Turn},
+};
 
 /// What happened to one request: bytes have become an [`Answer`], moments have become [`Instants`].
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -90,6 +94,8 @@ pub(crate) struct Finished {
     pub(crate) session_num: u64,
     /// What it said, as far as a record needs it.
     pub(crate) content: Content,
+    /// What it said beside the requests before it; none where nothing counts its tokens.
+    pub(crate) addition: Option<Addition>,
     /// Number of the worker.
     pub(crate) worker: u32,
     /// Output tokens that were asked for.

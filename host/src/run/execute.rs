@@ -180,8 +180,9 @@ fn prepare(
     plan.artifact_dir.clone_from(&dir);
     // Absolute from here on, wherever a plugin may go.
     let dir = here.map_or_else(|_| dir.clone(), |here| here.join(&dir));
-    let (settings, described) =
+    let (mut settings, described) =
         settings::described(&redact::plan(&plan, &redactor)).map_err(ExecuteError::Describe)?;
+    settings.recorded_hit_rate = source.recorded_hit_rate();
     let header = RunHeader {
         run_id: Uuid::new_v4().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -3,6 +3,7 @@
 //! A session is the unit of work of a worker. It begins with its script; each answer that came makes the steps ready that waited
 //! for it, and is what their requests repeat ([`history`]). A single request is a session of one step.
 
+mod addition;
 pub(crate) mod history;
 mod of_phase;
 mod pace;
@@ -12,7 +13,11 @@ mod tool_results;
 
 use std::{ops::Range, sync::Arc};
 
-pub(crate) use self::{of_phase::PhaseSessions, pace::Pace};
+pub(crate) use self::{
+    addition::{Addition, Before, Cut},
+    of_phase::PhaseSessions,
+    pace::Pace,
+};
 
 use self::history::{Reply, Said};
 use crate::{
@@ -92,6 +97,16 @@ impl Turn {
     /// What it adds to what was said before it.
     pub(crate) fn messages(&self) -> &[Message] {
         self.adapted.as_deref().unwrap_or(&self.script.steps[self.position].messages)
+    }
+
+    /// What its request says beside those before it; none where nothing counts its tokens.
+    pub(crate) fn addition(&self) -> Option<Addition> {
+        let step = &self.script.steps[self.position];
+        step.input_tokens?;
+        let start = self.played.start;
+        let after = step.context.filter(|before| *before as usize >= start);
+        let after = after.map(|step| Before { step, is_reply_repeated: self.past.live.contains(&step) });
+        Some(Addition::of(&self.script, self.position, start, after))
     }
 
     /// Steps that its session plays.

@@ -40,7 +40,9 @@ pub(super) fn script(row: &mut Row, number: u64, album: &mut Album<'_>) -> Resul
     row.only(KEYS)?;
     check_type(row, "single_turn")?;
     let id = row.text("session_id")?.unwrap_or_else(|| session_id(number));
-    Ok(Script { starts_ns, ..Script::single(id, step(row, album)?) })
+    let mut step = step(row, album)?;
+    step.recorded.sent_ns = starts_ns;
+    Ok(Script { starts_ns, ..Script::single(id, step) })
 }
 
 /// Checks that a row is of this type, if it says so at all.

@@ -15,6 +15,7 @@ use super::{
     columns::Columns,
     first_reads::FirstReads,
     objectives::Objectives,
+    prefix_cache::PrefixCaches,
     request::{LatencyOrigin, Request, TokenCounting},
     sessions::Sessions,
     span::{LATE_NS, PhaseSpan},
@@ -94,6 +95,7 @@ pub(crate) struct Aggregator {
     workers: Vec<WorkerUsage>,
     /// First tokens of measured requests.
     first_reads: FirstReads,
+    prefix_caches: PrefixCaches,
 }
 
 impl Aggregator {
@@ -127,6 +129,7 @@ impl Aggregator {
             sessions: Sessions::default(),
             workers: Vec::new(),
             first_reads: FirstReads::default(),
+            prefix_caches: PrefixCaches::default(),
             asked: header.settings.phases.iter().map(Asked::of).collect(),
         }
     }
@@ -218,6 +221,10 @@ impl Aggregator {
         }
         let request = Request { record, origin, counting: self.counting };
         let is_good = self.objectives.is_good(&request);
+        if record.outcome.is_ok() {
+            let is_measured = self.kind_of(record.phase) == PhaseKind::Profiling;
+            self.prefix_caches.record(record, is_measured);
+        }
         if self.kind_of(record.phase) == PhaseKind::Profiling {
             if record.outcome.is_ok() {
                 self.first_reads.record(record);
@@ -251,6 +258,7 @@ impl Aggregator {
             self.columns_of(index).merge(more);
         }
         self.first_reads.merge(other.first_reads);
+        self.prefix_caches.merge(other.prefix_caches);
         self.sessions.merge(other.sessions);
         for (columns, more) in self.by_url.iter_mut().zip(other.by_url) {
             columns.merge(more);
@@ -297,7 +305,7 @@ impl Aggregator {
         let warmup = (!phases.is_empty()).then_some(warmup);
         phases.extend(of_measured);
         phases.sort_by_key(|phase| phase.span.index);
-        RunResults { phases, measured, warmup, sessions: self.sessions }
+        RunResults { phases, measured, warmup, sessions: self.sessions, prefix_caches: self.prefix_caches }
     }
 
     /// Computes the numbers of each phase of a kind, and those of all of them together.

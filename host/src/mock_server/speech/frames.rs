@@ -18,6 +18,8 @@ use crate::mock_server::{
 pub(in crate::mock_server) struct Speech<'a> {
     pub(in crate::mock_server) identity: &'a Identity,
     pub(in crate::mock_server) prompt_tokens: u64,
+    /// Those of them that were in the prefix cache, if there is one.
+    pub(in crate::mock_server) cached_tokens: Option<u64>,
     pub(in crate::mock_server) generation: &'a Generation,
 }
 

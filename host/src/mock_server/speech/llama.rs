@@ -37,7 +37,7 @@ impl Frames for Pieces {
 
 /// A whole answer.
 pub(super) fn whole(speech: &Speech<'_>) -> Value {
-    let Speech { identity, prompt_tokens, generation } = *speech;
+    let Speech { identity, prompt_tokens, generation, .. } = *speech;
     json!({
         "index": 0,
         "content": speech.text(0, Channel::Content),

@@ -87,7 +87,7 @@ impl Frames for Blocks {
 
 /// A whole message.
 pub(super) fn whole(speech: &Speech<'_>) -> Value {
-    let Speech { identity, prompt_tokens, generation } = *speech;
+    let Speech { identity, prompt_tokens, generation, .. } = *speech;
     let mut content = Vec::new();
     if generation.reasoning > 0 {
         content.push(json!({"type": "thinking", "thinking": speech.text(0, Channel::Reasoning)}));

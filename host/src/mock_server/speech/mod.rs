@@ -136,7 +136,7 @@ mod tests {
             choices: 1,
             delivery,
         };
-        test(Speech { identity: &identity, prompt_tokens: 3, generation: &generation })
+        test(Speech { identity: &identity, prompt_tokens: 3, cached_tokens: None, generation: &generation })
     }
 
     /// Its whole stream.

@@ -56,7 +56,7 @@ impl Frames for Lines {
 
 /// A whole answer.
 pub(super) fn whole(speech: &Speech<'_>) -> Value {
-    let Speech { identity, prompt_tokens, generation } = *speech;
+    let Speech { identity, prompt_tokens, generation, .. } = *speech;
     let mut message = json!({"role": "assistant", "content": speech.text(0, Channel::Content)});
     if generation.reasoning > 0 {
         message["thinking"] = speech.text(0, Channel::Reasoning).into();

@@ -127,13 +127,16 @@ fn choice(index: u64, speech: &Speech<'_>) -> Value {
 
 /// The usage of a generation, over all choices. Reasoning is mentioned if there is any.
 fn usage(speech: &Speech<'_>) -> Value {
-    let Speech { prompt_tokens, generation, .. } = *speech;
+    let Speech { prompt_tokens, cached_tokens, generation, .. } = *speech;
     let completion_tokens = generation.counted.tokens * generation.choices;
     let mut usage = json!({
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,
         "total_tokens": prompt_tokens + completion_tokens,
     });
+    if let Some(cached) = cached_tokens {
+        usage["prompt_tokens_details"] = json!({"cached_tokens": cached});
+    }
     if generation.reasoning > 0 {
         let reasoning = generation.counted.reasoning * generation.choices;
         usage["completion_tokens_details"] = json!({"reasoning_tokens": reasoning});

@@ -132,7 +132,7 @@ fn called(call: &Call, status: &str, arguments: &str) -> Value {
 
 /// A whole response.
 pub(super) fn whole(speech: &Speech<'_>) -> Value {
-    let Speech { identity, prompt_tokens, generation } = *speech;
+    let Speech { identity, prompt_tokens, generation, .. } = *speech;
     let item = |kind: &str, part: &str, text: String| json!({"type": kind, "status": "completed", "role": "assistant", "content": [{"type": part, "text": text}]});
     let mut output = Vec::new();
     if generation.reasoning > 0 {

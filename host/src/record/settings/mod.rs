@@ -65,6 +65,12 @@ pub(crate) struct RunSettings {
     /// Where markers keep conversations out of the server's prefix cache.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "CacheBust::is_none")]
     pub(crate) cache_bust: CacheBust,
+    /// Tokens that prompts begin with and share: of a generated system message, and of one of some prefixes.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub(crate) shared_prompt_tokens: Option<u64>,
+    /// The share of prompts that a prefix cache without an end would have, by the block ids of a recording.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub(crate) recorded_hit_rate: Option<f64>,
     /// The responses were recorded, and do not depend on the requests.
     #[serde(deserialize_with = "lenient")]
     pub(crate) is_recorded: bool,

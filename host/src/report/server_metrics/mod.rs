@@ -9,6 +9,7 @@
 pub(super) mod csv;
 mod export;
 mod other_clients;
+mod prefix_hits;
 mod stats;
 mod summary;
 #[cfg(test)]

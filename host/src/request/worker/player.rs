@@ -123,6 +123,7 @@ impl<S: Sink> Player<S> {
             phase: context.phase,
             session_num: turn.session,
             content: said,
+            addition: turn.addition(),
             worker: self.number,
             requested_output_tokens: None,
             unformatted: false,
