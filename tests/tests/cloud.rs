@@ -82,23 +82,24 @@ fn signature_of(sent: &Sent, names: &[&str], scope: &str) -> String {
 
 /// Nothing that was printed or written holds a credential.
 fn tells_no_credentials(run: &Run) {
-    let mut told = vec![("stdout".to_owned(), run.stdout.clone()), ("stderr".to_owned(), run.stderr.clone())];
-    files(run.dir(), &mut told);
-    assert!(told.len() > 4, "the artifacts are looked at as well");
-    for (place, text) in told {
+    let mut outputs =
+        vec![("stdout".to_owned(), run.stdout.clone()), ("stderr".to_owned(), run.stderr.clone())];
+    files(run.dir(), &mut outputs);
+    assert!(outputs.len() > 4, "the artifacts are looked at as well");
+    for (place, text) in outputs {
         for secret in [ACCESS_KEY, SECRET, TOKEN] {
             assert!(!text.contains(secret), "{place} holds {secret}");
         }
     }
 }
 
-fn files(folder: &Path, told: &mut Vec<(String, String)>) {
+fn files(folder: &Path, outputs: &mut Vec<(String, String)>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            files(&path, told);
+            files(&path, outputs);
         } else if let Ok(bytes) = fs::read(&path) {
-            told.push((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()));
+            outputs.push((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()));
         }
     }
 }
@@ -164,10 +165,11 @@ fn options_win_over_the_environment_and_are_told_as_little() {
     assert!(Sent::first_of(&server).header("authorization").contains("AKIDOFAOPTION"));
     assert_eq!(Sent::first_of(&server).header("x-amz-security-token"), "token-of-an-option");
     tells_no_credentials(&run);
-    let mut told = vec![("stdout".to_owned(), run.stdout.clone()), ("stderr".to_owned(), run.stderr.clone())];
-    files(run.dir(), &mut told);
+    let mut outputs =
+        vec![("stdout".to_owned(), run.stdout.clone()), ("stderr".to_owned(), run.stderr.clone())];
+    files(run.dir(), &mut outputs);
     for ((place, text), (_, secret)) in
-        told.iter().flat_map(|told| typed.iter().map(move |typed| (told, typed)))
+        outputs.iter().flat_map(|output| typed.iter().map(move |typed| (output, typed)))
     {
         assert!(!text.contains(secret), "{place} holds {secret}");
     }

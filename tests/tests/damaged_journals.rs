@@ -86,8 +86,8 @@ fn says_what_is_missing(report: &Run, lost: &[FrameBytes]) {
     let said = format!("{frames} missing, {bytes} bytes cannot be read; everything else is counted");
     let reason = report.summary()["incomplete_reason"].as_str().unwrap().to_owned();
     assert!(reason.contains(&said), "{reason}");
-    let told = report.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(told.contains(&said), "{}", report.stdout);
+    let text = report.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains(&said), "{}", report.stdout);
     assert_eq!(report.summary()["is_complete"], false);
 }
 
@@ -127,11 +127,11 @@ fn a_journal_that_is_cut_off_gives_everything_before(#[values(1, 2, 3)] seed: u6
 #[test]
 fn a_record_that_is_gone_leaves_their_tokens_to_the_others() {
     let tokens = |run: &Run| -> Vec<(String, Value)> {
-        let told = |line: Value| {
+        let tokens = |line: Value| {
             let id = line["metadata"]["x_request_id"].as_str().unwrap().to_owned();
             (id, line["metrics"]["output_token_count"].clone())
         };
-        run.records().into_iter().map(told).collect()
+        run.records().into_iter().map(tokens).collect()
     };
     let mut bytes = pristine();
     let frames = journal::frames(&bytes);
@@ -140,7 +140,7 @@ fn a_record_that_is_gone_leaves_their_tokens_to_the_others() {
     let known = tokens(&RUN);
     let left = tokens(&report_on(&bytes));
     assert!(left.len() >= REQUESTS - 1, "{}", left.len());
-    assert!(left.iter().all(|told| known.contains(told)), "a request has the tokens of another");
+    assert!(left.iter().all(|tokens| known.contains(tokens)), "a request has the tokens of another");
 }
 
 #[test]
@@ -200,8 +200,8 @@ fn without_a_header_the_requests_are_told_and_what_is_not_known() {
     }
     assert!(now["input_config"].is_null() && now["run_id"] == "unknown", "{now}");
     says_what_is_missing(&report, &headers);
-    let told = report.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(told.contains("Its header is among what is missing: nothing is known of what was run"), "{told}");
+    let text = report.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("Its header is among what is missing: nothing is known of what was run"), "{text}");
 }
 
 #[test]

@@ -75,12 +75,12 @@ fn numbers_without_the_requests_that_were_cancelled_are_not_complete(#[case] mor
 #[test]
 fn a_log_hears_every_ten_seconds_how_far_the_run_is() {
     let server = MockServer::start(["--stall-every", "1", "--stall-ms", "0"]);
-    let told = |ui: &[&str]| {
+    let stderr = |ui: &[&str]| {
         let tool = Tool::new(["profile", "--model", "m", "--streaming", "--artifact-dir", "run"]);
         let load = ["--url", server.url(), "--concurrency", "2", "--request-count", "50"];
         tool.args(load).args(["--benchmark-duration", "11", "--benchmark-grace-period", "0"]).args(ui).spawn()
     };
-    let (shown, silent) = (told(&[]), told(&["--ui", "none"]));
+    let (shown, silent) = (stderr(&[]), stderr(&["--ui", "none"]));
     let (shown, silent) = (shown.wait(), silent.wait());
     let lines: Vec<&str> = shown.stderr.lines().filter(|line| line.starts_with("profiling: ")).collect();
     assert_eq!(lines, ["profiling: 10 of 11 s, 0 of 50 requests, 2 in flight"], "{}", shown.stderr);

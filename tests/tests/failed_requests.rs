@@ -69,8 +69,8 @@ fn every_failed_request_says_what_was_asked_and_no_secret(
         assert_eq!(message.starts_with(asked), in_message, "{message}");
     }
     let journal = std::fs::read(run.artifact("journal.prony")).unwrap();
-    let told = [run.stdout.as_str(), &run.stderr, &String::from_utf8_lossy(&journal)].concat();
-    assert!(!told.contains("hush"), "{told}");
+    let outputs = [run.stdout.as_str(), &run.stderr, &String::from_utf8_lossy(&journal)].concat();
+    assert!(!outputs.contains("hush"), "{outputs}");
 }
 
 #[test]
@@ -101,10 +101,10 @@ fn a_servers_line_breaks_are_line_breaks(
     run.ends_with(1);
     let message = run.records()[0]["error"]["message"].to_string();
     assert!(message.contains(r"bad template:\nline 3\n"), "{message}");
-    let told = run.stderr.lines().collect::<Vec<_>>();
-    let first = told.iter().position(|line| line.ends_with("bad template:")).unwrap();
-    assert_eq!(told[first + 1].trim(), "line 3", "{told:?}");
-    assert!(told[first + 2].starts_with("       "), "{told:?}");
+    let lines = run.stderr.lines().collect::<Vec<_>>();
+    let first = lines.iter().position(|line| line.ends_with("bad template:")).unwrap();
+    assert_eq!(lines[first + 1].trim(), "line 3", "{lines:?}");
+    assert!(lines[first + 2].starts_with("       "), "{lines:?}");
     assert!(!run.stderr.contains("template:\u{fffd}") && !run.stderr.contains('\u{1b}'), "{}", run.stderr);
     assert!(run.stdout.contains("bad template: line 3"), "{}", run.stdout);
 }

@@ -29,7 +29,7 @@ fn endpoints() -> BTreeMap<String, TestEndpoint> {
 }
 
 /// What a parser told, in the shape of the table.
-fn told(answer: &Answer) -> Map<String, Value> {
+fn reported(answer: &Answer) -> Map<String, Value> {
     let is_over = answer.done || !answer.finish_reasons.is_empty();
     let end = match (answer.errors.is_empty() && answer.failure.is_none(), is_over) {
         (false, _) => "failed",
@@ -39,7 +39,7 @@ fn told(answer: &Answer) -> Map<String, Value> {
     };
     let fact = |name: &str| {
         let found = answer.facts.iter().filter(|(known, _)| known == name).collect::<Vec<_>>();
-        assert!(found.len() <= 1, "{name} was told twice: {found:?}");
+        assert!(found.len() <= 1, "{name} was reported twice: {found:?}");
         found.first().map(|(_, value)| value.clone())
     };
     let mut choices = Map::new();
@@ -61,7 +61,7 @@ fn told(answer: &Answer) -> Map<String, Value> {
         .errors
         .first()
         .map(|error| json!({ "code": error.code, "type": error.kind, "message": error.message }));
-    let Value::Object(told) = json!({
+    let Value::Object(members) = json!({
         "end": end, "id": fact("response_id"), "model": fact("model"), "choices": choices,
         "usage": answer.usage.map(counts),
         "embeddings": by_index(answer.embeddings.iter().map(|(index, size)| (*index, json!(size))).collect()),
@@ -73,7 +73,7 @@ fn told(answer: &Answer) -> Map<String, Value> {
     }) else {
         unreachable!()
     };
-    told
+    members
 }
 
 fn medium(media: &Media) -> Value {
@@ -127,7 +127,7 @@ fn every_recorded_answer_reads_as_the_table_says() {
             assert_eq!(failure.kind, ErrorKind::MALFORMED, "{name}: {failure}");
             assert!(!failure.hint.is_empty(), "{name}: {failure}");
         }
-        for (member, said) in told(&answer) {
+        for (member, said) in reported(&answer) {
             let none = match member.as_str() {
                 "media" | "tool_calls" => json!([]),
                 "follow_up" => Value::Null,
@@ -140,7 +140,7 @@ fn every_recorded_answer_reads_as_the_table_says() {
         }
         *seen.entry(endpoint).or_insert(0) += 1;
     }
-    assert!(wrong.is_empty(), "told, then expected:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "reported, then expected:\n{}", wrong.join("\n"));
     let unseen: Vec<&String> = endpoints.keys().filter(|name| !seen.contains_key(name.as_str())).collect();
     assert!(unseen.is_empty(), "no answer is recorded of {unseen:?}");
 }

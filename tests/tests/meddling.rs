@@ -44,10 +44,10 @@ fn tool(pack: &MockPlugin, server: &MockServer, what: &str, when: &str) -> Tool 
 #[track_caller]
 fn names(run: &Run, when: &str, what: &str) {
     let who = if ["new", "format"].contains(&when) { "endpoint `acme`" } else { "service `acme_service`" };
-    let told = format!("the {who} changed {what}, which belongs to the whole process; prony put it back");
-    assert!(run.stderr.contains(&told), "`{told}` is not in: {}", run.stderr);
+    let message = format!("the {who} changed {what}, which belongs to the whole process; prony put it back");
+    assert!(run.stderr.contains(&message), "`{message}` is not in: {}", run.stderr);
     if when != "stop" {
-        assert!(run.summary()["notes"].to_string().contains(&told), "{}", run.summary()["notes"]);
+        assert!(run.summary()["notes"].to_string().contains(&message), "{}", run.summary()["notes"]);
     }
 }
 

@@ -163,6 +163,6 @@ fn a_place_where_others_could_put_a_needed_library_is_refused(
     mode(&root.join("lib"), 0o777);
     let run = Tool::new(["plugins", "check"]).arg(&library).run();
     run.ends_with(3);
-    let told = format!("{}{}", run.stdout, run.stderr);
-    assert!(told.contains(&named(expected)), "{told}");
+    let output = format!("{}{}", run.stdout, run.stderr);
+    assert!(output.contains(&named(expected)), "{output}");
 }

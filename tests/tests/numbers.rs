@@ -209,9 +209,9 @@ fn a_text_that_was_not_read_is_told() {
     let stream = Script::events().event(&event.to_string()).event(&usage.to_string());
     let server = ScriptedServer::start([stream.event("[DONE]").last_chunk()]);
     let run = Tool::profile_at(&server.url()).args(["--request-count", "3"]).run();
-    let told = warnings(&run);
-    assert!(told.contains("no text was read from 3 of 3 successful responses"), "{told}");
-    assert!(told.contains("`chat` may not read the field"), "{told}");
+    let warnings = warnings(&run);
+    assert!(warnings.contains("no text was read from 3 of 3 successful responses"), "{warnings}");
+    assert!(warnings.contains("`chat` may not read the field"), "{warnings}");
     assert_eq!(run.summary()["token_counts"]["unread_responses"], 3);
 }
 

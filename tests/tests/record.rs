@@ -448,11 +448,11 @@ fn a_killed_recording_has_a_file() {
 #[case::no_tokenizer(&["--url", "http://h", "--tokenizer", "./no"], "tokenizer")]
 #[case::a_block_of_nothing(&["--url", "http://h", "--block-size", "0"], "--block-size")]
 #[case::not_a_header(&["--url", "http://h", "--session-header", "a b"], "--session-header")]
-fn what_cannot_be_recorded_is_refused(#[case] words: &[&str], #[case] told: &str) {
+fn what_cannot_be_recorded_is_refused(#[case] words: &[&str], #[case] expected: &str) {
     let listen: &[&str] = if words.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
     let run = Tool::new(["record"]).args(listen).args(words).run();
     run.ends_with(2);
-    assert!(run.stderr.contains(told), "{}", run.stderr);
+    assert!(run.stderr.contains(expected), "{}", run.stderr);
 }
 
 #[test]

@@ -217,15 +217,15 @@ fn what_works_and_is_doubtful_is_a_warning_and_no_failure() {
         entry("completions", "good:PanickingEndpoint", "    priority: -1\n"),
     ]);
     let warnings = findings(&pack, "warning", &[]);
-    let told = |line: u64, text: &str| {
+    let has_finding = |line: u64, text: &str| {
         let found = warnings.iter().any(|(at, found)| *at == line && found.contains(text));
         assert!(found, "{line}: {text}: {warnings:#?}");
     };
-    told(3, "`bare` has no description");
-    told(3, "`bare` has no `integrity`");
-    told(3, "is a debug build");
-    told(7, "it takes the place of the built-in endpoint `chat`");
-    told(11, "it is never used: the built-in endpoint `completions` has priority 0, and this one -1");
+    has_finding(3, "`bare` has no description");
+    has_finding(3, "`bare` has no `integrity`");
+    has_finding(3, "is a debug build");
+    has_finding(7, "it takes the place of the built-in endpoint `chat`");
+    has_finding(11, "it is never used: the built-in endpoint `completions` has priority 0, and this one -1");
     assert_eq!(warnings.len(), 7, "{warnings:#?}");
 }
 

@@ -70,7 +70,7 @@ fn what_there_is_instead_is_said_before_anything_is_sent(#[case] list: Script, #
 }
 
 /// The line of standard error that tells what went wrong, and the one that tells what to do.
-fn told(run: &Run) -> (&str, &str) {
+fn error_and_hint(run: &Run) -> (&str, &str) {
     let line = |lead| run.stderr.lines().find_map(|line| line.strip_prefix(lead)).unwrap_or_default();
     (line("error: "), line("help: "))
 }
@@ -100,7 +100,7 @@ fn why_the_question_is_refused_comes_first(
     let server = ScriptedServer::start([Script::status(status, &[length.as_str()]).bytes(body)]);
     let run = profile(&server.url(), &["--transport", transport]);
     run.ends_with(2);
-    let (error, hint) = told(&run);
+    let (error, hint) = error_and_hint(&run);
     assert!(error.starts_with(says) && error.contains(&format!("`{}/v1/models`", server.url())), "{error}");
     assert!(hint.contains(help) && hint.ends_with("with `--model NAME` prony need not ask"), "{hint}");
     assert_eq!(server.requests().len(), 1);
@@ -123,7 +123,7 @@ fn plain_http() -> String {
 fn unreachable(url: &str, transport: &str, words: &[&str], says: &str, help: &str) {
     let run = profile(url, &[&["--transport", transport], words].concat());
     run.ends_with(4);
-    let (error, hint) = told(&run);
+    let (error, hint) = error_and_hint(&run);
     assert!(error.starts_with(says) && error.contains("there is no `--model`"), "{}", run.stderr);
     assert!(hint.contains(help) && hint.contains("with `--model NAME` prony need not ask"), "{}", run.stderr);
 }

@@ -188,10 +188,10 @@ impl Counter {
             }
         }
         self.output.write(&self.sessions)?;
-        Ok(self.told())
+        Ok(self.recorded())
     }
 
-    fn told(&self) -> Recorded {
+    fn recorded(&self) -> Recorded {
         let mut recorded = self.recorded;
         recorded.sessions = self.sessions.count() as u64;
         recorded.overrun = self.waiting.overrun.load(Relaxed);

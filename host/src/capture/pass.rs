@@ -70,9 +70,9 @@ pub(super) async fn serve(client: TcpStream, shared: &Arc<Shared>, mut ending: w
     match opened {
         Ok(stream) => between(client, stream, shared, ending).await,
         Err(error) => {
-            let told = unreachable(&error);
-            tracing::warn!("{told}");
-            let refuse = service_fn(|request| refuse(request, shared, &told));
+            let reason = unreachable(&error);
+            tracing::warn!("{reason}");
+            let refuse = service_fn(|request| refuse(request, shared, &reason));
             let connection = server().keep_alive(false).serve_connection(TokioIo::new(client), refuse);
             let mut connection = pin!(connection);
             tokio::select! {
@@ -94,7 +94,7 @@ fn server() -> server::Builder {
 async fn refuse(
     request: Request<Incoming>,
     shared: &Shared,
-    told: &str,
+    reason: &str,
 ) -> Result<Response<ResponseBody>, hyper::Error> {
     if let Some(tap) = shared.tap(&request) {
         let mut body = RequestBody::new(request.into_body(), Some(tap.request()));
@@ -102,7 +102,7 @@ async fn refuse(
             frame?;
         }
     }
-    Ok(own(StatusCode::BAD_GATEWAY, told))
+    Ok(own(StatusCode::BAD_GATEWAY, reason))
 }
 
 /// What a client is told of a server that cannot be reached.

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
     use crate::explain::Explain;
 
-    fn told(pairs: &[LengthPair]) -> Vec<[f64; 5]> {
+    fn numbers(pairs: &[LengthPair]) -> Vec<[f64; 5]> {
         let numbers = |pair: &LengthPair| {
             let LengthPair { isl, osl, percent } = pair;
             [isl.mean, isl.stddev, osl.mean, osl.stddev, *percent]
@@ -148,7 +148,7 @@ mod tests {
     )]
     fn the_three_forms_of_aiperf_say_the_same(#[case] text: &str) {
         let expected = [[256.0, 20.0, 128.0, 10.0, 60.0], [1024.0, 0.0, 64.0, 0.0, 40.0]];
-        assert_eq!(told(mix(text).unwrap().pairs()), expected);
+        assert_eq!(numbers(mix(text).unwrap().pairs()), expected);
     }
 
     #[test]
