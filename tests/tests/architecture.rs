@@ -7,6 +7,8 @@ mod known_cycles;
 mod modules;
 #[path = "architecture/names.rs"]
 mod names;
+#[path = "architecture/pictures.rs"]
+mod pictures;
 
 use std::{
     collections::BTreeSet,
@@ -206,6 +208,16 @@ fn tests_wait_for_programs_by_way_of_the_harness() {
         let waits =
             [".output()", ".status()", ".wait_with_output()"].iter().find(|call| text.contains(*call));
         assert!(!starts || waits.is_none(), "{}: `{}`", path.display(), waits.unwrap_or(&""));
+    }
+}
+
+#[test]
+fn no_picture_names_a_thing() {
+    let folders =
+        ["host", "plugin-api", "plugins", "tests/entries", "tests/fixtures", "tests/src", "tests/tests"];
+    for (path, text) in folders.map(sources).concat() {
+        let found = pictures::in_code(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(found.is_empty(), "{}: {found:?}: there is a term for it", path.display());
     }
 }
 
