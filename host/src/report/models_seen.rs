@@ -48,7 +48,9 @@ mod tests {
         let mut seen = ModelsSeen::default();
         seen.count(1, "b", 2);
         let mut other = ModelsSeen::default();
-        [(0, "a"), (1, "b"), (1, "a")].into_iter().for_each(|(class, model)| other.count(class, model, 1));
+        for (class, model) in [(0, "a"), (1, "b"), (1, "a")] {
+            other.count(class, model, 1);
+        }
         seen.merge(&other);
         assert_eq!(seen.iter().collect::<Vec<_>>(), [(0, "a", 1), (1, "a", 1), (1, "b", 3)]);
         assert_eq!(seen.of_all_classes(), BTreeMap::from([("a", 2), ("b", 3)]));

@@ -65,8 +65,8 @@ fn change_recorded(script: &mut Script, before: &[u64]) {
         let change = earlier.saturating_add(i128::from(after) - i128::from(*before));
         changes.push(change);
         if let Some(tokens) = &mut step.recorded.input_tokens {
-            let changed = i128::from(*tokens).saturating_add(change).max(1);
-            *tokens = u64::try_from(changed).unwrap_or(u64::MAX);
+            let whole = i128::from(*tokens).saturating_add(change).max(1);
+            *tokens = u64::try_from(whole).unwrap_or(u64::MAX);
         }
     }
 }

@@ -5,10 +5,12 @@ use std::{
     os::fd::AsFd,
     process::{Child, ChildStderr, ChildStdin, Command, ExitStatus, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+
+use crate::clock::{Clock, RunNs, as_ns};
 
 /// How long to wait before the program is asked again whether it takes more. It takes a full pipe in less.
 const PAUSE: Duration = Duration::from_micros(200);
@@ -33,6 +35,7 @@ pub(super) struct Encoder {
     said: Vec<u8>,
     /// It may do nothing for so long.
     patience: Duration,
+    clock: Clock,
 }
 
 impl Encoder {
@@ -44,7 +47,7 @@ impl Encoder {
         let pipes = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = pipes.spawn()?;
         let (pipe, errors) = (child.stdin.take(), child.stderr.take());
-        let encoder = Self { child, pipe, errors, said: Vec::new(), patience };
+        let encoder = Self { child, pipe, errors, said: Vec::new(), patience, clock: Clock::start() };
         encoder.pipe.as_ref().map_or(Ok(()), do_not_wait)?;
         encoder.errors.as_ref().map_or(Ok(()), do_not_wait)?;
         Ok(encoder)
@@ -55,12 +58,12 @@ impl Encoder {
     /// # Errors
     /// It takes no more, or hangs.
     pub(super) fn give(&mut self, mut bytes: &[u8]) -> Result<(), Stop> {
-        let mut last_taken = Instant::now();
+        let mut last_taken = self.clock.now();
         while !bytes.is_empty() {
             let pipe = self.pipe.as_mut().ok_or_else(|| io::Error::from(ErrorKind::BrokenPipe))?;
             match pipe.write(bytes) {
                 Ok(0) => return Err(io::Error::from(ErrorKind::WriteZero).into()),
-                Ok(taken) => (bytes, last_taken) = (&bytes[taken..], Instant::now()),
+                Ok(taken) => (bytes, last_taken) = (&bytes[taken..], self.clock.now()),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.pause(last_taken)?,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error.into()),
@@ -75,7 +78,7 @@ impl Encoder {
     /// It hangs, or nobody knows how it ended.
     pub(super) fn end(&mut self) -> Result<ExitStatus, Stop> {
         self.pipe = None;
-        let last_given = Instant::now();
+        let last_given = self.clock.now();
         loop {
             if let Some(status) = self.child.try_wait()? {
                 self.hear();
@@ -91,9 +94,9 @@ impl Encoder {
     }
 
     /// What waits for it to be heard would take no more bytes.
-    fn pause(&mut self, since: Instant) -> Result<(), Stop> {
+    fn pause(&mut self, since: RunNs) -> Result<(), Stop> {
         self.hear();
-        if since.elapsed() > self.patience {
+        if self.clock.now().saturating_sub(since) > as_ns(self.patience) {
             return Err(Stop::Hangs(self.patience));
         }
         thread::sleep(PAUSE);
