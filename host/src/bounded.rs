@@ -14,9 +14,22 @@ pub(crate) const MEGABYTE: u64 = 1_000_000;
 /// # Errors
 /// It cannot be read, or it is larger (`FileTooLarge`).
 pub(crate) fn read(path: &Path, megabytes: u64) -> io::Result<Vec<u8>> {
+    read_bytes(path, megabytes.saturating_mul(MEGABYTE))
+}
+
+/// The same of so many bytes.
+///
+/// # Errors
+/// Those of [`read`].
+pub(crate) fn read_bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
-    let too_large = || io::Error::new(ErrorKind::FileTooLarge, format!("it is larger than {megabytes} MB"));
-    let most = megabytes.saturating_mul(MEGABYTE);
+    let too_large = || {
+        let most = match most % MEGABYTE {
+            0 => format!("{} MB", most / MEGABYTE),
+            _ => format!("{most} bytes"),
+        };
+        io::Error::new(ErrorKind::FileTooLarge, format!("it is larger than {most}"))
+    };
     // The length of a pipe or a device says nothing.
     if file.metadata()?.len() > most {
         return Err(too_large());

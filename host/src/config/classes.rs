@@ -15,6 +15,7 @@ pub(super) fn classes(spec: &RunSpec, around: Surroundings<'_>, problems: &mut P
     let several_models = spec.model.origin().filter(|_| models.len() > 1);
     if let Some(by) = spec.class.origin().or(several_models) {
         check_sent_as_said(spec, by, problems);
+        check_model_of_all(spec, by, around, problems);
     }
     match (by_class, models) {
         (Some((texts, by)), _) => {
@@ -55,6 +56,17 @@ fn check_sent_as_said(spec: &RunSpec, by: Origin, problems: &mut Problems) {
             flag: by.into(),
             with: Said::with_value(format, "raw-payload"),
             reason: "a payload is sent as it is",
+        });
+    }
+}
+
+/// A body has one model.
+fn check_model_of_all(spec: &RunSpec, by: Origin, around: Surroundings<'_>, problems: &mut Problems) {
+    if let Some(flag) = spec.extra_inputs.origin().filter(|_| around.extra_inputs.contains_key("model")) {
+        problems.push(ConfigError::Clash {
+            flag: Said::with_value(flag, "model"),
+            with: by.into(),
+            reason: "it would be the model of all requests",
         });
     }
 }
@@ -114,8 +126,12 @@ mod tests {
             counts_input: true,
             is_scheduled: false,
         };
-        let extra_inputs = Map::from_iter([("priority".to_owned(), 5.into())]);
-        let extra_inputs = if words.contains(&"--extra-inputs") { extra_inputs } else { Map::new() };
+        let extra_inputs = words.iter().skip_while(|word| **word != "--extra-inputs").nth(1);
+        let extra_inputs = extra_inputs.and_then(|pair| pair.split_once(':'));
+        let extra_inputs = extra_inputs
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value.into()))
+            .collect::<Map<_, _>>();
         let (spec, mut problems) = (spec_of(words), Problems::default());
         let around = Surroundings { endpoint: &endpoint, measurable, extra_inputs: &extra_inputs };
         let classes = classes(&spec, around, &mut problems);
@@ -184,6 +200,14 @@ mod tests {
     #[case::priority_of_all(
         &["--extra-inputs", "priority:5", "--class", "a:priority=5"],
         "`priority` would have no effect: `--extra-inputs` says it for all requests"
+    )]
+    #[case::model_of_all(
+        &["--extra-inputs", "model:z", "--class", "a:model=x"],
+        "use `--extra-inputs model` together with `--class`: it would be the model of all requests"
+    )]
+    #[case::model_of_all_models(
+        &["--extra-inputs", "model:z", "-m", "a,b"],
+        "use `--extra-inputs model` together with `--model`: it would be the model of all requests"
     )]
     #[case::models(&["-m", "a,b", "--class", "a"], "use `--model` together with `--class`: each class says its model")]
     #[case::strategy(

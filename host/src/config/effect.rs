@@ -11,7 +11,7 @@ use super::{
     spec::{Origin, RunSpec},
 };
 use crate::{
-    plan::{CacheBustTarget, Class, Classes, DatasetConfig, Phase, Role, Target},
+    plan::{CacheBustTarget, Class, Classes, DatasetConfig, DealOrder, Phase, Role, Target, common_divisor},
     screen::counted,
 };
 
@@ -148,7 +148,20 @@ pub(super) fn warnings(run: Situation<'_>) -> Vec<String> {
         let origin = (rule.origin)(run.spec).filter(|_| !(rule.has_effect)(&run))?;
         Some(format!("`{origin}` has no effect: {}", rule.because))
     });
-    idle.chain(unused_prompts(&run)).chain(early_deadline(&run)).collect()
+    idle.chain(unused_prompts(&run)).chain(early_deadline(&run)).chain(tied_models(&run)).collect()
+}
+
+/// A warning that URLs and models, both of which sessions take in turn, go together: a comparison of models compares servers then.
+fn tied_models(run: &Situation<'_>) -> Option<String> {
+    let (urls, models) = (run.target.urls.len(), run.classes.list.len());
+    let is_tied =
+        run.classes.order == DealOrder::RoundRobin && common_divisor(urls as u64, models as u64) > 1;
+    is_tied.then(|| {
+        format!(
+            "sessions take the {urls} URLs and the {models} models in turn, so that each URL gets some of the models only: use \
+             `--model-selection-strategy random` to mix them"
+        )
+    })
 }
 
 /// A warning about variables that AIPerf reads and prony does not.
@@ -315,6 +328,12 @@ mod tests {
          `--osl` has no effect: each `--class` has an `osl` of its own\n\
          `--goodput` has no effect: each `--class` has objectives of its own"
     )]
+    #[case::tied_models(
+        "-m n --url http://a --url http://b",
+        TEXT,
+        "sessions take the 2 URLs and the 2 models in turn, so that each URL gets some of the models only: use \
+         `--model-selection-strategy random` to mix them"
+    )]
     #[case::early_deadline(
         "--deadline 30 --benchmark-duration 30",
         TEXT,
@@ -333,6 +352,8 @@ mod tests {
     #[case("--insecure --url https://h")]
     #[case("--isl 5 --osl 5 --goodput request_latency:5 --class a:model=x,isl=4,osl=3 --class b")]
     #[case("--use-legacy-max-tokens --osl 5")]
+    #[case("-m n --url http://a --url http://b --url http://c")]
+    #[case("-m n --url http://a --url http://b --model-selection-strategy random")]
     #[case("--conversation-turn-mean 4 --conversation-turn-delay-mean 5 --conversation-turn-delay-ratio 5")]
     #[case("--replies recorded --conversation-turn-delay-ratio 5 --input-file p.jsonl")]
     #[case("--use-legacy-max-tokens --input-file p.jsonl")]

@@ -27,7 +27,7 @@ pub(crate) enum ObjectiveError {
         /// What was probably meant.
         near: Option<&'static str>,
     },
-    #[error("`{0}` is a number of a whole run, and no request has one")]
+    #[error("`{0}` is no single number of a request")]
     OfRuns(&'static str),
     #[error("`{text}` is no value of `{tag}`, which has the unit {unit}")]
     Value { tag: &'static str, text: String, unit: &'static str },
@@ -212,7 +212,7 @@ pub(super) mod tests {
     #[case("request_latency", ALL, "`request_latency` is not `METRIC:VALUE`")]
     #[case(" ", ALL, "`` is not `METRIC:VALUE`")]
     #[case("joy:5", ALL, "there is no metric `joy`")]
-    #[case("goodput:5", ALL, "`goodput` is a number of a whole run, and no request has one")]
+    #[case("goodput:5", ALL, "`goodput` is no single number of a request")]
     #[case(
         "request_latency:5tokens",
         ALL,

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::length;
 use crate::{
-    plan::{Deal, DealOrder},
+    plan::{Deal, DealOrder, common_divisor},
     seed::Seed,
 };
 
@@ -15,6 +15,9 @@ const STREAM: &str = "dataset.class";
 /// 2^64 divided by the golden ratio. Multiples of it, as parts of 2^64, fill every interval as evenly as those of any number can
 /// (Knuth, The Art of Computer Programming 3, 6.4, theorem S).
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The fraction of the root of 2, as a part of 2^64: no sum of multiples of it and of [`GOLDEN`] is a whole number.
+const AGAIN: u64 = 0x6a09_e667_f3bc_c908;
 
 /// Deals sessions to classes.
 #[derive(Debug)]
@@ -52,17 +55,32 @@ impl Dealer {
         })
     }
 
-    /// The number of the class of the session at this position.
+    /// The number of the class of the session at this position, where no script is played twice.
     pub(crate) fn class(&self, position: u64) -> u32 {
+        self.class_of(position, None)
+    }
+
+    /// The same where there are so many scripts, which are played again when all have been. Each of them comes to all classes in
+    /// time, by their shares.
+    pub(crate) fn class_of(&self, position: u64, scripts: Option<u64>) -> u32 {
+        let scripts = scripts.filter(|scripts| *scripts > 0);
+        let (again, row) = scripts.map_or((0, position), |scripts| (position / scripts, position % scripts));
         let place = match &self.0 {
-            Order::RoundRobin { classes } => position % classes,
+            // Without a common divisor, each script comes to all classes by itself.
+            Order::RoundRobin { classes }
+                if scripts.is_none_or(|scripts| common_divisor(scripts, *classes) == 1) =>
+            {
+                position % classes
+            }
+            Order::RoundRobin { classes } => (row % classes + again % classes) % classes,
             Order::Random { rng, shares } => {
                 let mut rng = rng.clone();
                 rng.set_stream(position);
                 length::place(shares, &mut rng) as u64
             }
             Order::Even { start, ends } => {
-                let point = start.wrapping_add(position.wrapping_mul(GOLDEN));
+                let point =
+                    start.wrapping_add(row.wrapping_mul(GOLDEN)).wrapping_add(again.wrapping_mul(AGAIN));
                 ends.partition_point(|end| *end <= point) as u64
             }
         };
@@ -85,6 +103,7 @@ fn ends(shares: &[f64]) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rstest::rstest;
 
     use super::*;
 
@@ -126,6 +145,36 @@ mod tests {
         let gaps: std::collections::BTreeSet<usize> =
             order.trim_matches('a').split('b').map(str::len).filter(|gap| *gap > 0).collect();
         assert!(gaps.len() > 1, "{order}");
+    }
+
+    /// Whatever the number of scripts is, and of those that have a divisor in common with that of the classes, or that turn the
+    /// golden ratio nearly round, too. As for sessions that are all different, 6 of 20,000 may be of another class.
+    #[rstest]
+    fn a_script_that_is_played_again_comes_to_all_classes_by_their_shares(
+        #[values(1, 2, 3, 5, 7, 8, 12, 13, 21, 34, 89, 144)] scripts: u64,
+        #[values(0, 1, 2)] which: usize,
+    ) {
+        const AGAIN: u64 = 120;
+        let (order, shares): (_, &[f64]) = [
+            (DealOrder::RoundRobin, &[0.25; 4][..]),
+            (DealOrder::Even, &[0.5, 0.5]),
+            (DealOrder::Even, &[0.7, 0.2, 0.1]),
+        ][which];
+        let dealer = dealer(order, shares, 42);
+        let mut all = vec![0.0; shares.len()];
+        for row in 0..scripts {
+            let mut of_row = vec![0.0; shares.len()];
+            for again in 0..AGAIN {
+                of_row[dealer.class_of(row + again * scripts, Some(scripts)) as usize] += 1.0;
+            }
+            for ((share, count), all) in shares.iter().zip(&of_row).zip(&mut all) {
+                assert!((count - share * AGAIN as f64).abs() <= 3.0, "row {row}: {of_row:?}");
+                *all += count;
+            }
+        }
+        for (share, count) in shares.iter().zip(&all) {
+            assert!((count - share * (AGAIN * scripts) as f64).abs() <= 6.0, "{all:?}");
+        }
     }
 
     proptest! {

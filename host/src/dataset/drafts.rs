@@ -52,10 +52,7 @@ impl Drafts {
         let mut ids = self.begin(number, wanted, &mut rng);
         let mut nearest: Option<Written> = None;
         for _ in 0..MOST_ROUNDS {
-            while ids.len() < wanted {
-                let missing = wanted - ids.len();
-                ids.extend(self.more(missing, &mut rng));
-            }
+            lengthen(&mut ids, wanted, |missing| self.more(missing, &mut rng));
             ids.truncate(wanted);
             let text = self.tokenizer.decode(&ids);
             ids = self.tokenizer.encode(&text);
@@ -85,12 +82,23 @@ impl Drafts {
         }
     }
 
-    /// Some more ids; at least one.
+    /// Some more ids; none where the tokenizer has none for a text.
     fn more(&self, missing: usize, rng: &mut ChaCha8Rng) -> Vec<u32> {
         match &self.content {
             Content::Code => self.tokenizer.encode(&snippets::snippet(rng)),
             Content::Row(ids) => (0..missing).map(|_| ids.choose(rng).copied().unwrap_or_default()).collect(),
         }
+    }
+}
+
+/// Adds ids until there are so many, or until there are no more of them.
+fn lengthen(ids: &mut Vec<u32>, wanted: usize, mut more: impl FnMut(usize) -> Vec<u32>) {
+    while let Some(missing) = wanted.checked_sub(ids.len()).filter(|missing| *missing > 0) {
+        let more = more(missing);
+        if more.is_empty() {
+            return;
+        }
+        ids.extend(more);
     }
 }
 
@@ -129,6 +137,13 @@ mod tests {
         }
         assert!(exact >= 36, "{exact} of 40 have the length");
         assert_eq!(beginnings.len(), 40);
+    }
+
+    #[test]
+    fn a_tokenizer_that_makes_nothing_of_a_text_ends_a_draft() {
+        let mut ids = vec![1];
+        lengthen(&mut ids, 5, |missing| if missing > 2 { vec![2] } else { Vec::new() });
+        assert_eq!(ids, [1, 2, 2]);
     }
 
     #[test]

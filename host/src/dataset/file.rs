@@ -130,6 +130,7 @@ impl<'a> FileContent<'a> {
         let mut facts = Facts::of_all(&scripts);
         facts.notes = notes;
         preparation.prepare_all(&mut scripts);
+        reshaping::cap_outputs(&mut scripts, &self.reshaping);
         if let Some(most_s) = self.timing.most_idle_s {
             timing::cap_between(&mut scripts, most_s, preparation.speed);
         }

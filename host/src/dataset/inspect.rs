@@ -77,10 +77,10 @@ impl Contents {
             format: format.name(),
             sessions: scripts.len() as u64,
             requests: steps().count() as u64,
-            input_tokens: inputs.as_ref().map(|lengths| lengths.iter().sum()),
-            output_tokens: outputs.as_ref().map(|lengths| lengths.iter().sum()),
+            input_tokens: inputs.as_deref().map(sum),
+            output_tokens: outputs.as_deref().map(sum),
             span_s: span(scripts).map(|span_ns| span_ns as f64 / NS_PER_S),
-            tools: (!tools.is_empty()).then(|| tools.iter().sum()),
+            tools: (!tools.is_empty()).then(|| sum(&tools)),
             forks: format.has_forks().then(|| scripts.iter().map(forks).sum()),
             theoretical_hit_rate: format
                 .has_blocks()
@@ -92,6 +92,11 @@ impl Contents {
             gap_s: Spread::of(gaps),
         }
     }
+}
+
+/// A file may say any number.
+fn sum(numbers: &[u64]) -> u64 {
+    numbers.iter().copied().fold(0, u64::saturating_add)
 }
 
 /// Nanoseconds from the first request to the last, if all of them have an instant on one clock.
@@ -134,4 +139,17 @@ pub(super) fn hit_rate(scripts: &[&Script]) -> Option<f64> {
         all += prompt.blocks.len() as u64;
     }
     (all > 0).then(|| hits as f64 / all as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_that_no_number_holds_are_as_many_as_one_holds() {
+        let mut step = Step::default();
+        step.recorded.input_tokens = Some(u64::MAX);
+        let scripts = [Script::single("a".into(), step.clone()), Script::single("b".into(), step)];
+        assert_eq!(Contents::of(FileFormat::MooncakeTrace, &scripts).input_tokens, Some(u64::MAX));
+    }
 }

@@ -223,6 +223,15 @@ pub(super) mod tests {
     }
 
     fn file(rows: &str, entries: Option<usize>, osl: Option<SequenceLaw>) -> Vec<Script> {
+        reshaped(rows, entries, osl, Reshaping::default())
+    }
+
+    fn reshaped(
+        rows: &str,
+        entries: Option<usize>,
+        osl: Option<SequenceLaw>,
+        reshaping: Reshaping,
+    ) -> Vec<Script> {
         let file = NamedTempFile::new().unwrap();
         fs::write(file.path(), rows).unwrap();
         built(&DatasetConfig::File {
@@ -233,13 +242,20 @@ pub(super) mod tests {
             format: FileFormat::default(),
             delay_ratio: 1.0,
             timing: RecordedTiming::default(),
-            reshaping: Reshaping::default(),
+            reshaping,
             system: None,
         })
     }
 
     fn max_tokens(scripts: &[Script]) -> Vec<Option<u64>> {
         scripts.iter().map(|script| script.steps[0].max_tokens).collect()
+    }
+
+    #[test]
+    fn no_row_asks_for_more_than_the_most_output_whoever_says_its_length() {
+        let rows = "{\"input_length\":5,\"output_length\":90}\n{\"input_length\":5}\n{\"input_length\":5,\"output_length\":7}\n";
+        let most = Reshaping { most_output: std::num::NonZeroU64::new(50), ..Reshaping::default() };
+        assert_eq!(max_tokens(&reshaped(rows, None, Some(law(100.0)), most)), [Some(50), Some(50), Some(7)]);
     }
 
     #[test]

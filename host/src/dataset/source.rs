@@ -73,7 +73,7 @@ impl Source {
 
     /// The number of the class of the session that plays the script at this position.
     pub(crate) fn class(&self, position: u64) -> u32 {
-        self.dealer.as_ref().map_or(0, |dealer| dealer.class(position))
+        self.dealer.as_ref().map_or(0, |dealer| dealer.class_of(position, self.len()))
     }
 
     /// The dataset by which another process makes the same scripts: with as many rows of a file as were asked for, which may be

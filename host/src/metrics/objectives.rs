@@ -70,7 +70,8 @@ impl Bound {
     }
 
     fn is_kept(&self, request: &Request<'_>) -> bool {
-        match (self.measure)(request) {
+        // A difference is as bad below what was wanted as above it.
+        match (self.measure)(request).map(f64::abs) {
             Some(value) if self.at_least => value >= self.limit,
             Some(value) => value <= self.limit,
             // As for vLLM's benchmark. What has no value for another reason has not shown that it is good, as for AIPerf.
@@ -141,6 +142,20 @@ mod tests {
         #[case] expected: Option<bool>,
     ) {
         assert_eq!(judged(&of_run(goodput), &sample::a()), expected);
+    }
+
+    #[rstest]
+    #[case::shorter_by_half(8, 10.0, false)]
+    #[case::longer_by_a_third(3, 10.0, false)]
+    #[case::shorter_by_less(8, 51.0, true)]
+    fn a_difference_is_judged_by_its_size(
+        #[case] requested: u64,
+        #[case] bound: f64,
+        #[case] expected: bool,
+    ) {
+        let objectives = of_run(vec![objective("osl_mismatch_diff_pct", bound, false)]);
+        let record = Record { requested_output_tokens: Some(requested), ..sample::a() };
+        assert_eq!(judged(&objectives, &record), Some(expected));
     }
 
     #[test]

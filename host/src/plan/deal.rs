@@ -22,3 +22,8 @@ pub(crate) struct Deal {
     /// Of each class; together 1.
     pub(crate) shares: Vec<f64>,
 }
+
+/// The greatest common divisor: what is dealt in turn by two numbers goes together where it is more than 1.
+pub(crate) fn common_divisor(one: u64, other: u64) -> u64 {
+    if other == 0 { one } else { common_divisor(other, one % other) }
+}

@@ -33,7 +33,7 @@ pub(crate) use self::{
     classes::{Class, ClassKind, Classes},
     content::{DatasetConfig, Encoding, FileFormat, ReplyPolicy, TokenizerChoice},
     corpus::PromptCorpus,
-    deal::{Deal, DealOrder},
+    deal::{Deal, DealOrder, common_divisor},
     dialogue::{ContextConfig, DialogueConfig, PrefixPool, SystemPrompt},
     length::{LengthLaw, LengthPair, ObservedLength, SequenceLaw, SequenceLengths, log_deviation},
     load::{Law, Limit, Load, Smoothness, Users},

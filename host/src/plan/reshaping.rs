@@ -63,4 +63,9 @@ impl Synthesis {
     pub(crate) fn is_neutral(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Prompts stay as they are: only what is asked for as output changes.
+    pub(crate) fn keeps_prompts(&self) -> bool {
+        Self { output: Self::default().output, ..*self }.is_neutral()
+    }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{model::Report, text, values};
 use crate::{
-    metrics::{ClassResults, Fairness, Results},
+    metrics::{ClassResults, Fairness, Results, Stats},
     plan::{Class, ClassKind, Objective},
     record::settings::RunSettings,
     screen::{Align, Screen, Table},
@@ -126,7 +126,9 @@ pub(super) fn lines(report: &Report, screen: Screen) -> Vec<String> {
     let mut lines = vec![format!("By {kind}")];
     lines.extend(table.lines(width));
     if let Some(fairness) = Fairness::of(&report.by_class) {
-        lines.push(screen.paragraph("fairness: ", &fairness_in_words(fairness)));
+        let has_few = report.by_class.iter().any(|class| has_few(&class.results, "time_to_first_token"));
+        let mark = if has_few { "*" } else { "" };
+        lines.push(screen.paragraph("fairness: ", &fairness_in_words(fairness, mark)));
     }
     lines
 }
@@ -152,7 +154,7 @@ struct Column {
 }
 
 const COLUMNS: [Column; 9] = [
-    Column { name: "requests", tag: "request_count", value: whole },
+    Column { name: "succeeded", tag: "request_count", value: whole },
     Column { name: "errors", tag: "error_request_count", value: whole },
     Column { name: "good", tag: "good_request_fraction", value: in_percent },
     Column { name: "TTFT ms", tag: "time_to_first_token", value: average },
@@ -194,10 +196,17 @@ fn in_percent(results: &Results, tag: &str) -> Option<String> {
 }
 
 fn p99(results: &Results, tag: &str) -> Option<String> {
-    results.table.p99(tag).map(text::decimal)
+    let mark = if has_few(results, tag) { "*" } else { "" };
+    results.table.p99(tag).map(|value| text::decimal(value) + mark)
 }
 
-fn fairness_in_words(fairness: Fairness) -> String {
+/// Its 99th percentile rests on a handful of values.
+fn has_few(results: &Results, tag: &str) -> bool {
+    matches!(results.table.get(tag), Some(Stats::Distribution(values)) if text::few(&values))
+}
+
+/// `mark` stands behind what rests on few values.
+fn fairness_in_words(fairness: Fairness, mark: &str) -> String {
     let Fairness { pace_index, good_index, first_token_p99_ratio } = fairness;
     let of = [
         good_index.map(|index| format!("{index:.3} of the good request fractions")),
@@ -205,8 +214,8 @@ fn fairness_in_words(fairness: Fairness) -> String {
     ];
     let of: Vec<String> = of.into_iter().flatten().collect();
     let index = (!of.is_empty()).then(|| format!("Jain's index {}", of.join(", ")));
-    let ratio =
-        first_token_p99_ratio.map(|ratio| format!("the longest p99 TTFT is {ratio:.2} times the shortest"));
+    let ratio = first_token_p99_ratio
+        .map(|ratio| format!("the longest p99 TTFT is {ratio:.2}{mark} times the shortest"));
     [index, ratio].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
@@ -227,7 +236,7 @@ fn percent(share: f64) -> String {
 /// The same as narrow as it can be: with one decimal at most.
 fn in_short(share: f64) -> String {
     let text = format!("{:.1}", share * 100.0);
-    format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
+    format!("{}\u{a0}%", text.strip_suffix(".0").unwrap_or(&text))
 }
 
 fn capital(word: &str) -> String {
@@ -241,12 +250,18 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_ratio_of_few_values_is_marked() {
+        let ratio = Fairness { pace_index: None, good_index: None, first_token_p99_ratio: Some(1.5) };
+        assert_eq!(fairness_in_words(ratio, "*"), "the longest p99 TTFT is 1.50* times the shortest");
+    }
+
     #[rstest]
-    #[case(0.8, "80", "80 %")]
-    #[case(1.0 / 3.0, "33.33", "33.3 %")]
-    #[case(0.005, "0.5", "0.5 %")]
-    #[case(0.0, "0", "0 %")]
-    #[case(1.0, "100", "100 %")]
+    #[case(0.8, "80", "80\u{a0}%")]
+    #[case(1.0 / 3.0, "33.33", "33.3\u{a0}%")]
+    #[case(0.005, "0.5", "0.5\u{a0}%")]
+    #[case(0.0, "0", "0\u{a0}%")]
+    #[case(1.0, "100", "100\u{a0}%")]
     fn a_share_is_told_in_percent(#[case] share: f64, #[case] text: &str, #[case] short: &str) {
         assert_eq!((percent(share).as_str(), in_short(share).as_str()), (text, short));
     }

@@ -6,6 +6,7 @@ use prony_plugin_api::message::PhaseKind;
 
 use super::{
     errors::{ErrorGroups, Position},
+    models_seen::ModelsSeen,
     outputs::Outputs,
     records::LineStyle,
     recount::Recount,
@@ -65,7 +66,7 @@ pub(super) struct Chunk {
     /// Failures of each phase.
     pub(super) errors: BTreeMap<u32, ErrorGroups>,
     /// Models that the server said it ran while profiling.
-    pub(super) models_seen: BTreeMap<String, u64>,
+    pub(super) models_seen: ModelsSeen,
     /// When requests were under way, if that is of use.
     pub(super) flights: Flights,
     /// Records whose tokens nobody counted, though that was wanted.
@@ -85,7 +86,7 @@ impl Chunk {
             warmup: Vec::new(),
             outputs: lens.keeps_outputs.then(Outputs::default),
             errors: BTreeMap::new(),
-            models_seen: BTreeMap::new(),
+            models_seen: ModelsSeen::default(),
             flights: Flights::default(),
             uncounted: 0,
             not_understood: 0,
@@ -133,16 +134,8 @@ impl Chunk {
             if let Some(outputs) = &mut self.outputs {
                 outputs.record(record, measured, lens.wall_start_ns);
             }
-            record.model.iter().for_each(|model| count(&mut self.models_seen, model, 1));
+            record.model.iter().for_each(|model| self.models_seen.count(record.class, model, 1));
         }
         Ok(())
-    }
-}
-
-/// Counts so many more of a name.
-pub(super) fn count(names: &mut BTreeMap<String, u64>, name: &str, more: u64) {
-    match names.get_mut(name) {
-        Some(count) => *count += more,
-        None => drop(names.insert(name.to_owned(), more)),
     }
 }

@@ -19,12 +19,13 @@ use rayon::prelude::*;
 
 use super::{
     artifacts::{Artifact, Files},
-    chunk::{self, Chunk, Lens},
+    chunk::{Chunk, Lens},
     error::ReportError,
     errors::{ErrorGroup, ErrorGroups},
     file_names,
     messages::{self, Messages},
     model::{PhaseReport, Report},
+    models_seen::ModelsSeen,
     outputs::Outputs,
     prefix_cache::PrefixCacheReport,
     recount::Recount,
@@ -199,7 +200,7 @@ struct Pass<'a, 'b> {
     outputs: Option<Outputs>,
     /// By phase.
     errors: BTreeMap<u32, ErrorGroups>,
-    models_seen: BTreeMap<String, u64>,
+    models_seen: ModelsSeen,
     server_metrics: Timeline,
     flights: Flights,
     messages: Messages,
@@ -223,7 +224,7 @@ impl<'a, 'b> Pass<'a, 'b> {
             warmup: Lines::Awaited(file_names::WARMUP_REQUESTS),
             outputs: header.settings.export_outputs.then(Outputs::default),
             errors: BTreeMap::new(),
-            models_seen: BTreeMap::new(),
+            models_seen: ModelsSeen::default(),
             server_metrics: Timeline::default(),
             flights: Flights::default(),
             messages: Messages::default(),
@@ -276,9 +277,7 @@ impl<'a, 'b> Pass<'a, 'b> {
         for (phase, more) in part.errors {
             self.errors.entry(phase).or_default().merge(more);
         }
-        for (model, more) in part.models_seen {
-            chunk::count(&mut self.models_seen, &model, more);
-        }
+        self.models_seen.merge(&part.models_seen);
         self.not_understood += part.not_understood;
         if let Some(error) = part.broken {
             self.profiled.fill(self.files, |_| Err(error.into()));

@@ -6,7 +6,7 @@ use super::{
     file_names, headline,
     model::Report,
     service_tables,
-    text::{decimal, one_line},
+    text::{TRUSTED_P99_COUNT, decimal, few, one_line},
     warnings,
 };
 use crate::{
@@ -22,9 +22,6 @@ const LEFT_OUT: [&str; 4] = ["std", "min", "max", "p90"];
 
 /// Names of metrics are broken into lines of this length before a statistic is left out.
 const NAME_WIDTH: usize = 28;
-
-/// With fewer values, a 99th percentile rests on a handful of them.
-const TRUSTED_P99_COUNT: u64 = 500;
 
 /// Lays out a report, a newline at its end.
 pub(crate) fn render(report: &Report, screen: Screen) -> String {
@@ -117,10 +114,6 @@ fn statistics(report: &Report, left_out: &[&str], name_width: usize) -> Table {
         table.row([name(metric)].into_iter().chain(cells));
     }
     table
-}
-
-fn few(values: &Distribution) -> bool {
-    values.count < TRUSTED_P99_COUNT
 }
 
 fn cell(metric: &Metric, values: &Distribution, statistic: &str) -> String {

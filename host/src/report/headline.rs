@@ -50,7 +50,7 @@ pub(super) fn models(settings: &RunSettings) -> String {
 }
 
 /// The model that requests of each class ask for; that of the run where there are no classes.
-pub(super) fn asked_models(settings: &RunSettings) -> impl Iterator<Item = &str> {
+fn asked_models(settings: &RunSettings) -> impl Iterator<Item = &str> {
     let classes = settings.classes.list.iter().map(|class| settings.model_of(class));
     let of_run = settings.classes.is_empty().then_some(settings.model.as_str());
     classes.chain(of_run)

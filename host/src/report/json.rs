@@ -103,7 +103,7 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     set("plugins", serde_json::to_value(report.plugins())?);
     set("notes", report.notes.as_slice().into());
     set("phases", report.phases.iter().map(|span| phase(report, span)).collect());
-    set("models_seen", json!(report.models_seen));
+    set("models_seen", json!(report.models_seen.of_all_classes()));
     set("percentiles_note", PERCENTILES_NOTE.into());
     set("definitions", definitions(report));
     Ok(Value::Object(summary))

@@ -19,6 +19,7 @@ mod json;
 mod line_metrics;
 pub(crate) mod messages;
 mod model;
+mod models_seen;
 mod outputs;
 mod prefix_cache;
 mod records;

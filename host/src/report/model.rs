@@ -1,11 +1,12 @@
 //! What is known about a run, as every file of its report tells it: the [`Report`].
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 use prony_plugin_api::message::PhaseKind;
 
 use super::{
-    errors::ErrorGroup, messages::Messages, prefix_cache::PrefixCacheReport, server_metrics::OtherClient,
+    errors::ErrorGroup, messages::Messages, models_seen::ModelsSeen, prefix_cache::PrefixCacheReport,
+    server_metrics::OtherClient,
 };
 use crate::{
     metrics::{ClassResults, ClientReport, PhaseCounts, PhaseSpan, Results, Sessions},
@@ -45,7 +46,7 @@ pub(crate) struct Report {
     /// Failures while warming up.
     pub(crate) warmup_errors: Vec<ErrorGroup>,
     /// Models that the server said it ran while profiling, and for how many requests.
-    pub(crate) models_seen: BTreeMap<String, u64>,
+    pub(crate) models_seen: ModelsSeen,
     /// Responses whose tokens were to be counted here and are not.
     pub(crate) uncounted: u64,
     /// How the run ended; unknown when it was killed.

@@ -104,7 +104,7 @@ struct Metadata<'a> {
     /// Name of its class, where there are classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     class: Option<&'a str>,
-    /// The model that it asked for, where there are classes.
+    /// The model that its class asks for, where there are classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     requested_model: Option<&'a str>,
     /// When the schedule wanted it sent.

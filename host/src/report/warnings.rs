@@ -6,7 +6,8 @@ use prony_plugin_api::message::PhaseKind;
 
 use super::{file_names, headline, model::Report, token_warnings};
 use crate::{
-    metrics::{ClientReport, PhaseCounts, Verdict},
+    metrics::{ClassResults, ClientReport, MetricTable, PhaseCounts, Verdict},
+    plan::{Class, Objective},
     record::{journal::TEXTS_FILE_NAME, settings::PhaseSettings},
     screen::{agreeing, counted},
 };
@@ -26,11 +27,12 @@ pub(super) fn warnings(report: &Report) -> Vec<String> {
         some_failed(report),
         some_cancelled(report),
         other_model(report),
-        unmeasured_objective(report),
         report.prefix_cache.warning(),
     ];
     let remarks = report.client.remarks.iter().cloned();
-    let doubts = doubts.into_iter().flatten().chain(remarks).chain(token_warnings::warnings(report));
+    let objectives = unmeasured_objectives(report);
+    let doubts =
+        doubts.into_iter().flatten().chain(objectives).chain(remarks).chain(token_warnings::warnings(report));
     doubts.chain(report.strangers.iter().map(ToString::to_string)).collect()
 }
 
@@ -163,19 +165,29 @@ fn some_cancelled(report: &Report) -> Option<String> {
     })
 }
 
-/// An objective about something that no request had makes none of them good.
-fn unmeasured_objective(report: &Report) -> Option<String> {
+/// Objectives about something that no request had, where none was good. A run with classes is judged by each of them.
+fn unmeasured_objectives(report: &Report) -> Vec<String> {
     let settings = &report.header.settings;
-    let of_classes = settings.classes.list.iter().filter_map(|class| class.goodput.as_deref());
-    let objectives = std::iter::once(settings.goodput.as_slice()).chain(of_classes).flatten();
-    let tags: BTreeSet<&str> = objectives.map(|objective| objective.metric.as_str()).collect();
-    let unmeasured: Vec<&str> =
-        tags.into_iter().filter(|tag| report.profiling.table.get(tag).is_none()).collect();
-    (report.profiling.outcomes.succeeded > 0 && !unmeasured.is_empty()).then(|| {
-        format!(
-            "no request has a `{}`, which is an objective: no request can be good",
-            unmeasured.join("` or a `")
-        )
+    let Report { profiling, by_class, .. } = report;
+    if settings.classes.is_empty() {
+        let warning = unmeasured_objective("", &settings.goodput, &profiling.table);
+        return warning.filter(|_| profiling.outcomes.succeeded > 0).into_iter().collect();
+    }
+    let of_class = |(class, found): (&Class, &ClassResults)| {
+        let objectives = class.goodput.as_ref().unwrap_or(&settings.goodput);
+        let (of, results) = (format!(" of `{}`", class.name), &found.results);
+        unmeasured_objective(&of, objectives, &results.table).filter(|_| results.outcomes.succeeded > 0)
+    };
+    settings.classes.list.iter().zip(by_class).filter_map(of_class).collect()
+}
+
+fn unmeasured_objective(of: &str, objectives: &[Objective], table: &MetricTable) -> Option<String> {
+    let tags = objectives.iter().map(|objective| objective.metric.as_str());
+    let unmeasured: BTreeSet<&str> = tags.filter(|tag| table.get(tag).is_none()).collect();
+    let is_any_good = table.avg("good_request_count").is_some_and(|count| count > 0.0);
+    (!is_any_good && !unmeasured.is_empty()).then(|| {
+        let unmeasured: Vec<&str> = unmeasured.into_iter().collect();
+        format!("no request{of} has a `{}`, which is an objective: none is good", unmeasured.join("` or a `"))
     })
 }
 
@@ -184,16 +196,26 @@ fn is_same_model(asked: &str, reported: &str) -> bool {
     reported.strip_prefix(asked).is_some_and(|rest| rest.is_empty() || rest.starts_with('@'))
 }
 
+/// The server ran another model than the class of a request asks for.
 fn other_model(report: &Report) -> Option<String> {
     let settings = &report.header.settings;
-    let is_asked = |model: &str| headline::asked_models(settings).any(|asked| is_same_model(asked, model));
-    let is_other = |model: &str| !report.is_header_lost && !is_asked(model);
-    let others = || report.models_seen.iter().filter(|(model, _)| is_other(model));
-    let names: Vec<String> = others().map(|(model, _)| format!("`{model}`")).collect();
-    let (count, all): (u64, u64) =
-        (others().map(|(_, count)| count).sum(), report.models_seen.values().sum());
+    let classes = &settings.classes.list;
+    let asked =
+        |class: u32| classes.get(class as usize).map_or(&*settings.model, |class| settings.model_of(class));
+    let is_other =
+        |(class, model, _): &(u32, &str, u64)| !report.is_header_lost && !is_same_model(asked(*class), model);
+    let others = || report.models_seen.iter().filter(is_other);
+    let names: BTreeSet<String> = others().map(|(_, model, _)| format!("`{model}`")).collect();
+    let names: Vec<String> = names.into_iter().collect();
+    let (count, all): (u64, u64) = (
+        others().map(|(_, _, count)| count).sum(),
+        report.models_seen.iter().map(|(_, _, count)| count).sum(),
+    );
     (!names.is_empty()).then(|| {
-        let asked = headline::models(settings).replace(", ", "` or `");
-        format!("the server ran {} for {count} of {all} requests, not `{asked}`", names.join(", "))
+        let asked = match headline::models(settings) {
+            models if models.contains(", ") => "the model that their class asks for".to_owned(),
+            model => format!("`{model}`"),
+        };
+        format!("the server ran {} for {count} of {all} requests, not {asked}", names.join(", "))
     })
 }

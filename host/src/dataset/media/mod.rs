@@ -24,7 +24,7 @@ pub(crate) use self::outline::MediaError;
 use self::outline::{MOST_OF_A_REQUEST, Outline};
 pub(crate) use self::wav::seconds as wav_seconds;
 use super::Part;
-use crate::{plan::media::MediaConfig, seed::Seed};
+use crate::{plan::media::MediaConfig, seed::Seed, stderr};
 
 /// About as many bytes as all different media of a kind may take together.
 const BUDGET: u64 = 512 << 20;
@@ -34,6 +34,9 @@ const MOST: u64 = 10_000;
 
 /// More different videos are not made: an encoder takes much longer for one than for an image.
 const MOST_VIDEOS: u64 = 100;
+
+/// More of them take so long that it is told.
+const FEW_VIDEOS: usize = 10;
 
 /// A run that may have any number of requests has the media of so many.
 const SCRIPTS_OF_AN_ENDLESS_RUN: u64 = 100;
@@ -125,6 +128,9 @@ impl Collection {
         seed: Seed,
     ) -> Result<Self, MediaError> {
         let outlines = self.affordable(outlines, scripts, budget)?;
+        if self.kind == PartKind::VIDEO && outlines.len() > FEW_VIDEOS {
+            stderr::write(format!("encoding {} videos with ffmpeg before the load\n", outlines.len()));
+        }
         let made = outlines
             .par_iter()
             .enumerate()

@@ -6,10 +6,7 @@ use super::{
     data_url::data_url,
     outline::{MOST_OF_A_REQUEST, MediaError},
 };
-use crate::{
-    bounded::{self, MEGABYTE},
-    plan::media::PictureConfig,
-};
+use crate::{bounded, plan::media::PictureConfig};
 
 /// Endings of pictures' names, and their media types.
 const TYPES: [(&str, &str); 6] = [
@@ -39,9 +36,9 @@ pub(super) fn read(config: &PictureConfig, budget: u64) -> Result<Vec<Arc<str>>,
     }
     let (mut pictures, mut bytes) = (Vec::new(), 0_u64);
     for (path, media_type) in files {
-        let most = MOST_OF_A_REQUEST / MEGABYTE / config.batch_size.max(1) as u64;
+        let most = MOST_OF_A_REQUEST / config.batch_size.max(1) as u64;
         let unreadable = |source| MediaError::Pictures { folder: path.clone(), source };
-        let picture = data_url((media_type, bounded::read(&path, most).map_err(unreadable)?));
+        let picture = data_url((media_type, bounded::read_bytes(&path, most).map_err(unreadable)?));
         bytes = bytes.saturating_add(picture.len() as u64);
         if bytes > budget {
             return Err(MediaError::TooManyPictures { folder: folder.clone(), budget });
@@ -80,6 +77,17 @@ mod tests {
         assert_eq!(pictures.iter().map(|picture| &**picture).collect::<Vec<_>>(), expected);
         let error = read(&config(&folder), 40).unwrap_err();
         assert!(error.to_string().contains("take more than 40 bytes"), "{error}");
+    }
+
+    #[test]
+    fn pictures_of_a_large_batch_share_what_a_request_may_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.png"), "one").unwrap();
+        let batch = |batch_size| PictureConfig { batch_size, ..config(&folder) };
+        assert_eq!(read(&batch(10_000), 1000).unwrap().len(), 1);
+        let error = read(&batch(100_000_000), 1000).unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(source, "it is larger than 1 bytes");
     }
 
     #[test]

@@ -43,9 +43,7 @@ pub(super) fn reshaped(
         selection::without_long_prompts(&mut scripts, most.get());
     }
     synthesis::synthesise(&mut scripts, &wanted.synthesis, seed);
-    if let Some(most) = wanted.most_output {
-        synthesis::cap_outputs(&mut scripts, most.get());
-    }
+    cap_outputs(&mut scripts, wanted);
     if wanted.force_min_tokens {
         least_tokens::force(&mut scripts);
     }
@@ -53,6 +51,13 @@ pub(super) fn reshaped(
         return Err(NothingLeft { sessions, flags: left_out_by(wanted) });
     }
     Ok((scripts, warnings))
+}
+
+/// Keeps to the most output tokens, also where the run has drawn lengths for requests that had none.
+pub(super) fn cap_outputs(scripts: &mut [Script], wanted: &Reshaping) {
+    if let Some(most) = wanted.most_output {
+        synthesis::cap_outputs(scripts, most.get());
+    }
 }
 
 fn left_out_by(wanted: &Reshaping) -> String {
@@ -70,7 +75,7 @@ fn idle(scripts: &[Script], format: FileFormat, wanted: &Reshaping) -> Vec<Strin
     let has_blocks =
         steps.clone().filter_map(|step| step.prompt.as_ref()).any(|prompt| !prompt.blocks.is_empty());
     let has_prompts = steps.clone().any(|step| step.prompt.is_some());
-    let has_lengths = steps.clone().any(|step| step.recorded.input_tokens.is_some());
+    let has_lengths = has_prompts || steps.clone().any(|step| step.recorded.input_tokens.is_some());
     let has_outputs = steps.any(|step| step.max_tokens.is_some());
     let synthesis = wanted.synthesis;
     let neutral = Synthesis::default();

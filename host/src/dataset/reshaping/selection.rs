@@ -9,11 +9,23 @@ use crate::{
 
 /// Leaves out sessions of which a request has more tokens than this, those of its response included.
 pub(super) fn within_context(scripts: &mut Vec<Script>, most: u64) {
-    let context = |step: &Step| {
+    let is_within = |(step, input): (&Step, Option<u64>)| {
         let output = step.recorded.output_tokens.or(step.max_tokens).unwrap_or(0);
-        step.recorded.input_tokens.map(|input| input.saturating_add(output))
+        input.is_none_or(|input| input.saturating_add(output) <= most)
     };
-    scripts.retain(|script| script.steps.iter().filter_map(context).all(|tokens| tokens <= most));
+    scripts.retain(|script| script.steps.iter().zip(inputs(script)).all(is_within));
+}
+
+/// Tokens of each whole prompt: what was recorded, else the prompts of the step and of those that it goes on with.
+fn inputs(script: &Script) -> Vec<Option<u64>> {
+    let mut inputs: Vec<Option<u64>> = Vec::with_capacity(script.steps.len());
+    for step in &script.steps {
+        let own = || step.prompt.as_ref().map(|prompt| prompt.tokens);
+        let before = || step.context.map_or(Some(0), |context| inputs.get(context as usize).copied()?);
+        let input = step.recorded.input_tokens.or_else(|| Some(own()?.saturating_add(before()?)));
+        inputs.push(input);
+    }
+    inputs
 }
 
 /// Keeps a share of the sessions, at least one: those for which the seed draws the smallest numbers. What a smaller share
@@ -35,20 +47,21 @@ pub(super) fn sampled(scripts: &mut Vec<Script>, share: f64, seed: Seed) {
 /// Leaves out requests whose prompts are longer than this, with all that wait for them, and sessions of which nothing is left.
 pub(super) fn without_long_prompts(scripts: &mut Vec<Script>, most: u64) {
     for script in scripts.iter_mut() {
-        leave_out(script, |step| step.recorded.input_tokens.is_some_and(|tokens| tokens > most));
+        let inputs = inputs(script);
+        leave_out(script, inputs.iter().map(|input| input.is_some_and(|tokens| tokens > most)));
     }
     scripts.retain(|script| !script.steps.is_empty());
 }
 
 /// Takes steps out of a graph, and those that wait for them.
-fn leave_out(script: &mut Script, is_out: impl Fn(&Step) -> bool) {
+fn leave_out(script: &mut Script, is_out: impl Iterator<Item = bool>) {
     let mut places: Vec<Option<u32>> = Vec::with_capacity(script.steps.len());
     let mut kept = Vec::new();
-    for mut step in std::mem::take(&mut script.steps) {
+    for (mut step, is_out) in std::mem::take(&mut script.steps).into_iter().zip(is_out) {
         let place = |earlier: u32| places.get(earlier as usize).copied().flatten();
         let after: Option<Vec<u32>> = step.after.iter().map(|earlier| place(*earlier)).collect();
         let context = step.context.map(place);
-        let (Some(after), false, None | Some(Some(_))) = (after, is_out(&step), context) else {
+        let (Some(after), false, None | Some(Some(_))) = (after, is_out, context) else {
             places.push(None);
             continue;
         };
@@ -64,6 +77,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::dataset::Prompt;
 
     fn step(input: u64, output: u64, after: &[u32]) -> Step {
         let mut step = Step { after: after.into(), ..Step::default() };
@@ -85,6 +99,23 @@ mod tests {
             vec![script(0, vec![step(90, 10, &[])]), script(1, vec![step(10, 5, &[]), step(91, 10, &[0])])];
         within_context(&mut scripts, 100);
         assert_eq!(ids(&scripts), ["0"]);
+    }
+
+    #[test]
+    fn without_a_recorded_length_the_prompts_are_added_up() {
+        let step = |tokens, context| Step {
+            prompt: Some(Prompt { tokens, ..Prompt::default() }),
+            context,
+            ..Step::default()
+        };
+        let told = script(0, vec![step(60, None), step(41, Some(0)), step(41, None), Step::default()]);
+        assert_eq!(inputs(&told), [Some(60), Some(101), Some(41), None]);
+        let mut scripts = vec![told.clone()];
+        within_context(&mut scripts, 100);
+        assert!(scripts.is_empty());
+        let mut scripts = vec![told];
+        without_long_prompts(&mut scripts, 100);
+        assert_eq!(inputs(&scripts[0]), [Some(60), Some(41), None]);
     }
 
     #[rstest]

@@ -26,19 +26,47 @@ pub(super) fn synthesise(scripts: &mut [Script], factors: &Synthesis, seed: Seed
     if factors.is_neutral() {
         return;
     }
+    if !factors.keeps_prompts() {
+        reshape_all(scripts, factors, seed);
+    }
+    for step in scripts.iter_mut().flat_map(|script| &mut script.steps) {
+        scale_output(step, factors.output);
+    }
+}
+
+/// Gives all prompts their new lengths and blocks.
+fn reshape_all(scripts: &mut [Script], factors: &Synthesis, seed: Seed) {
     let counts = counted(scripts);
     let mut blocks = NewBlocks::default();
     let mut roots = seed.stream("dataset.synthesis.synthesizer");
     for script in scripts {
         // All of a session shares with itself.
         let root = roots.random_range(0..factors.roots.get());
-        for step in &mut script.steps {
-            if let Some(prompt) = &mut step.prompt {
-                let shared = shared_blocks(prompt, &counts);
-                reshape(prompt, shared, root, factors, &mut blocks);
-                step.recorded.input_tokens = Some(prompt.tokens);
-            }
-            scale_output(step, factors.output);
+        let before = lengths(script);
+        for prompt in script.steps.iter_mut().filter_map(|step| step.prompt.as_mut()) {
+            let shared = shared_blocks(prompt, &counts);
+            reshape(prompt, shared, root, factors, &mut blocks);
+        }
+        change_recorded(script, &before);
+    }
+}
+
+/// Tokens of each step's own prompt.
+fn lengths(script: &Script) -> Vec<u64> {
+    script.steps.iter().map(|step| step.prompt.as_ref().map_or(0, |prompt| prompt.tokens)).collect()
+}
+
+/// What a recording says of a whole prompt changes by what became of all prompts that it is made of.
+fn change_recorded(script: &mut Script, before: &[u64]) {
+    let after = lengths(script);
+    let mut changes: Vec<i128> = Vec::with_capacity(before.len());
+    for ((step, before), after) in script.steps.iter_mut().zip(before).zip(after) {
+        let earlier = step.context.and_then(|context| changes.get(context as usize)).copied().unwrap_or(0);
+        let change = earlier.saturating_add(i128::from(after) - i128::from(*before));
+        changes.push(change);
+        if let Some(tokens) = &mut step.recorded.input_tokens {
+            let whole = i128::from(*tokens).saturating_add(change).max(1);
+            *tokens = u64::try_from(whole).unwrap_or(u64::MAX);
         }
     }
 }
@@ -245,6 +273,28 @@ mod tests {
         let beginnings: HashSet<u64> = made.iter().map(|prompt| prompt.blocks[0]).collect();
         let all: HashSet<u64> = made.iter().flat_map(|prompt| prompt.blocks.iter().copied()).collect();
         assert_eq!((beginnings.len(), all.len()), (3, 9));
+    }
+
+    /// Of a dialogue, and of a step without a length.
+    #[rstest]
+    #[case::outputs_only(1.0, 2.0, [Some(100), Some(160), None])]
+    #[case::twice_as_long(2.0, 1.0, [Some(200), Some(300), None])]
+    #[case::nothing_left(0.0, 1.0, [Some(1), Some(22), None])]
+    fn whole_prompts_grow_with_their_parts(
+        #[case] prompt: f64,
+        #[case] output: f64,
+        #[case] expected: [Option<u64>; 3],
+    ) {
+        let mut played = script(&[(100, &[]), (40, &[]), (10, &[])]);
+        for (step, (context, tokens)) in
+            played.steps.iter_mut().zip([(None, Some(100)), (Some(0), Some(160)), (Some(1), None)])
+        {
+            (step.context, step.recorded.input_tokens) = (context, tokens);
+        }
+        let mut scripts = [played];
+        synthesise(&mut scripts, &Synthesis { prompt, output, ..Synthesis::default() }, Seed::new(1));
+        let found: Vec<_> = scripts[0].steps.iter().map(|step| step.recorded.input_tokens).collect();
+        assert_eq!(found, expected);
     }
 
     #[rstest]

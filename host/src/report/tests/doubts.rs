@@ -94,3 +94,51 @@ fn uncounted_here(tokens: u64) -> Record {
 fn every_doubt_is_a_sentence(#[case] records: &[Record], #[case] expected: &[&str]) {
     assert_eq!(warnings::warnings(&report_on_records(records)), expected);
 }
+
+fn of_class(class: u32, model: &str) -> Record {
+    Record { class, model: Some(model.into()), ..sample::a() }
+}
+
+/// `x` asks for the model of its name, and `y`, whose objectives are its own, for that of its.
+fn header_of_two_classes() -> RunHeader {
+    let class =
+        |name: &str| Class { name: name.into(), model: Some(name.into()), share: 0.5, ..Class::default() };
+    let mut header = sample::header();
+    header.settings.classes.list = vec![class("x"), class("y")];
+    header
+}
+
+#[test]
+fn a_model_is_compared_with_that_of_its_class() {
+    let told = |records: &[Record]| {
+        warnings::warnings(&report_on(&sample::journal(header_of_two_classes(), records)))
+    };
+    assert_eq!(told(&[of_class(0, "x"), of_class(1, "y")]), [""; 0]);
+    assert_eq!(
+        told(&[of_class(0, "y"), of_class(1, "y")]),
+        ["the server ran `y` for 1 of 2 requests, not the model that their class asks for"]
+    );
+}
+
+/// A single token has no pace, and is good.
+#[test]
+fn an_objective_that_nobody_could_miss_is_no_doubt() {
+    let objective = |metric: &str| Objective { metric: metric.into(), bound: 1e9, at_least: false };
+    let single = |class, model: &str| {
+        let mut record =
+            Record { class, model: Some(model.into()), chunk_gaps_ns: Vec::new(), ..counted(1, 1) };
+        record.instants.last_token = record.instants.first_token;
+        record
+    };
+    let told = |metric: &str| {
+        let mut header = header_of_two_classes();
+        header.settings.classes.list[1].goodput = Some(vec![objective(metric)]);
+        header.settings.goodput = vec![objective("request_latency")];
+        warnings::warnings(&report_on(&sample::journal(header, &[single(0, "x"), single(1, "y")])))
+    };
+    assert_eq!(told("inter_token_latency"), [""; 0]);
+    assert_eq!(
+        told("num_images"),
+        ["no request of `y` has a `num_images`, which is an objective: none is good"]
+    );
+}

@@ -20,7 +20,7 @@ use crate::{
     dataset::Tokenizer,
     explain::Explain,
     metrics::sample::{self, MS},
-    plan::TokenizerChoice,
+    plan::{Class, Objective, TokenizerChoice},
     record::{
         CountedTokens, Frame, Outcome, Record, RunHeader, Texts,
         journal::{self, TextStore, Writer},

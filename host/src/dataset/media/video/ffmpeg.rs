@@ -2,15 +2,12 @@
 //!
 //! A file and not a pipe, since the containers are written with a look back: their beginning says how long they are.
 
-use std::{
-    ffi::OsString,
-    fs::{self, File},
-    io::{self, ErrorKind, Write},
-    path::Path,
-    process::{Child, Command, Stdio},
-};
+use std::{ffi::OsString, fs, io::ErrorKind, path::Path, process::Command, time::Duration};
 
-use super::canvas::RGB;
+use super::{
+    canvas::RGB,
+    encoder::{Encoder, Stop},
+};
 use crate::{
     bounded::{self, MEGABYTE},
     dataset::media::outline::{MOST_OF_A_REQUEST, MediaError},
@@ -22,6 +19,9 @@ const PROGRAM: &str = "ffmpeg";
 
 /// So much of what it says is shown, in characters.
 const MOST_SAID: usize = 300;
+
+/// It may take so long for a part of a frame, and for the end: the slowest encoders look ahead at many frames.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How a video is encoded.
 pub(super) struct Encoding<'a> {
@@ -44,37 +44,34 @@ impl Encoding<'_> {
         let files = |source| MediaError::Files { what: what(), source };
         let refused = |reason: String| MediaError::Ffmpeg { what: what(), reason };
         let folder = tempfile::tempdir().map_err(files)?;
-        let [sound, film, said] = ["sound.wav", "film", "said"].map(|name| folder.path().join(name));
+        let [sound, film] = ["sound.wav", "film"].map(|name| folder.path().join(name));
         if let Some(bytes) = self.sound {
             fs::write(&sound, bytes).map_err(files)?;
         }
-        let mut child = Command::new(PROGRAM)
-            .args(self.arguments(&sound, &film))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            // A pipe that nobody reads while frames are written would end in a wait for each other.
-            .stderr(File::create(&said).map_err(files)?)
-            .spawn()
-            .map_err(|error| match error.kind() {
-                ErrorKind::NotFound => MediaError::NoFfmpeg { what: what() },
-                _ => refused(error.to_string()),
-            })?;
-        let fed = self.feed(&mut child, frames, draw);
-        let status = child.wait().map_err(|error| refused(error.to_string()))?;
+        let mut command = Command::new(PROGRAM);
+        command.args(self.arguments(&sound, &film));
+        let mut encoder = Encoder::start(&mut command, PATIENCE).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => MediaError::NoFfmpeg { what: what() },
+            _ => refused(error.to_string()),
+        })?;
+        let fed = match self.feed(&mut encoder, frames, draw) {
+            Err(hangs @ Stop::Hangs(_)) => return Err(refused(hangs.to_string())),
+            fed => fed,
+        };
+        let status = encoder.end().map_err(|stop| refused(stop.to_string()))?;
         if !status.success() {
-            return Err(refused(format!("{status}{}", last_words(&said))));
+            return Err(refused(format!("{status}{}", last_words(encoder.said()))));
         }
         fed.map_err(|error| refused(format!("it ended before the last frame: {error}")))?;
         bounded::read(&film, MOST_OF_A_REQUEST / MEGABYTE)
             .map_err(|error| refused(format!("its file cannot be used: {error}")))
     }
 
-    fn feed(&self, child: &mut Child, frames: u64, draw: impl Fn(u64, &mut [u8])) -> io::Result<()> {
-        let mut pipe = child.stdin.take().ok_or(ErrorKind::BrokenPipe)?;
+    fn feed(&self, encoder: &mut Encoder, frames: u64, draw: impl Fn(u64, &mut [u8])) -> Result<(), Stop> {
         let mut pixels = vec![0; self.config.width as usize * self.config.height as usize * RGB];
         for number in 0..frames {
             draw(number, &mut pixels);
-            pipe.write_all(&pixels)?;
+            encoder.give(&pixels)?;
         }
         Ok(())
     }
@@ -119,9 +116,8 @@ fn muxer(format: VideoFormat) -> &'static str {
 }
 
 /// The end of what the program said, behind a colon; nothing if it said nothing.
-fn last_words(said: &Path) -> String {
-    let bytes = bounded::read(said, 1).unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
+fn last_words(said: &[u8]) -> String {
+    let text = String::from_utf8_lossy(said);
     let line = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
     let start = line.char_indices().rev().nth(MOST_SAID - 1).map_or(0, |(at, _)| at);
     if line.is_empty() { String::new() } else { format!(": {}", &line[start..]) }

@@ -3,6 +3,7 @@
 //! The same seed and the same ffmpeg give the same bytes.
 
 mod canvas;
+mod encoder;
 mod ffmpeg;
 mod frames;
 
