@@ -42,9 +42,10 @@ impl PrefixCache {
 /// The words of each prompt: a chat is one, and there may be several in a list.
 pub(super) fn prompts(fields: &Map<String, Value>) -> Vec<Vec<&str>> {
     match fields.get("prompt") {
-        Some(Value::Array(prompts)) if prompts.iter().all(Value::is_string) => {
-            prompts.iter().map(|prompt| prompt.as_str().into_iter().flat_map(str::split_whitespace).collect()).collect()
-        }
+        Some(Value::Array(prompts)) if prompts.iter().all(Value::is_string) => prompts
+            .iter()
+            .map(|prompt| prompt.as_str().into_iter().flat_map(str::split_whitespace).collect())
+            .collect(),
         _ => vec![words(fields)],
     }
 }

@@ -325,10 +325,8 @@ impl<'a, 'b> Pass<'a, 'b> {
             &self.header.settings.urls,
             self.flights,
         );
-        let around = Around {
-            succeeded: results.measured.outcomes.succeeded,
-            has_strangers: !strangers.is_empty(),
-        };
+        let around =
+            Around { succeeded: results.measured.outcomes.succeeded, has_strangers: !strangers.is_empty() };
         let report = Report {
             strangers,
             warmup: results.warmup,

@@ -154,7 +154,12 @@ mod tests {
     #[test]
     fn a_share_of_some_requests_says_of_how_many_it_is() {
         let line = report().line().unwrap();
-        assert!(line.ends_with("wanted unknown / ideal 50 % (of 29 requests) / usage 25 % / server metrics unknown"), "{line}");
+        assert!(
+            line.ends_with(
+                "wanted unknown / ideal 50.00 % (of 29 requests) / usage 25.00 % / server metrics unknown"
+            ),
+            "{line}"
+        );
     }
 
     #[test]

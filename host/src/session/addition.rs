@@ -154,7 +154,8 @@ mod tests {
     fn of_a_whole_body_the_prompt_is_what_a_cache_has() {
         let mut blocks = Vec::new();
         cut("hi you", &mut blocks);
-        let found = of_payload(r#"{"model": "m", "seed": 7, "messages": [{"role": "user", "content": "hi you"}]}"#);
+        let found =
+            of_payload(r#"{"model": "m", "seed": 7, "messages": [{"role": "user", "content": "hi you"}]}"#);
         assert_eq!(found.unwrap().blocks, blocks);
         assert_eq!(of_payload(r#"{"model": "m"}"#), None);
         assert_eq!(of_payload("no JSON"), None);
