@@ -121,7 +121,9 @@ impl Cut {
                 PartKind::RAW if part.name == PAYLOAD => {
                     let texts = prompt_texts(&part.data);
                     (!texts.is_empty()).then_some(())?;
-                    texts.iter().for_each(|text| cut(text, &mut self.blocks));
+                    for text in &texts {
+                        cut(text, &mut self.blocks);
+                    }
                 }
                 _ => cut(&part.data, &mut self.blocks),
             }
