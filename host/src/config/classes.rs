@@ -149,8 +149,8 @@ mod tests {
     fn several_models_are_classes_of_equal_shares(#[case] words: &[&str], #[case] order: DealOrder) {
         let Classes { kind, order: found, list } = resolved(words, TEXT).unwrap();
         assert_eq!((kind, found), (ClassKind::Model, order));
-        let told: Vec<_> = list.iter().map(|class| (class.model.as_deref(), class.share)).collect();
-        assert_eq!(told, [(Some("a"), 0.5), (Some("b"), 0.5)]);
+        let parts: Vec<_> = list.iter().map(|class| (class.model.as_deref(), class.share)).collect();
+        assert_eq!(parts, [(Some("a"), 0.5), (Some("b"), 0.5)]);
     }
 
     #[test]

@@ -191,7 +191,7 @@ pub(super) mod tests {
         is_scheduled: true,
     };
 
-    fn told(text: &str, measurable: Measurable<'_>) -> Result<Vec<String>, String> {
+    fn objectives_of(text: &str, measurable: Measurable<'_>) -> Result<Vec<String>, String> {
         let words =
             |it: Objective| format!("{} {} {}", it.metric, if it.at_least { ">=" } else { "<=" }, it.bound);
         let read = objectives([text], measurable).map_err(|error| error.to_string())?;
@@ -205,7 +205,7 @@ pub(super) mod tests {
     #[case::at_least("output_sequence_length:20", &["output_sequence_length >= 20"])]
     #[case::exponent("request_latency:2e3", &["request_latency <= 2000"])]
     fn an_objective_is_a_metric_and_a_bound_in_its_unit(#[case] text: &str, #[case] expected: &[&str]) {
-        assert_eq!(told(text, ALL).unwrap(), expected);
+        assert_eq!(objectives_of(text, ALL).unwrap(), expected);
     }
 
     #[rstest]
@@ -246,7 +246,7 @@ pub(super) mod tests {
         #[case] measurable: Measurable<'_>,
         #[case] expected: &str,
     ) {
-        assert_eq!(told(text, measurable).unwrap_err(), expected);
+        assert_eq!(objectives_of(text, measurable).unwrap_err(), expected);
     }
 
     #[rstest]

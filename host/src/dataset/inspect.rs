@@ -25,7 +25,7 @@ pub(crate) struct Contents {
     pub(crate) tools: Option<u64>,
     /// How many branches sessions have beside their first one.
     pub(crate) forks: Option<u64>,
-    /// Share of input blocks that a cache without an end would have, over requests in the order of time. Blocks count up to the
+    /// Share of input blocks that a cache of unlimited size would have, over requests in the order of time. Blocks count up to the
     /// first that is new: only a prefix can be in a cache.
     pub(crate) theoretical_hit_rate: Option<f64>,
     /// Requests of a session.
@@ -119,7 +119,7 @@ fn forks(script: &Script) -> u64 {
     beside(roots) + (0..script.steps.len()).map(|at| beside(followers(at))).sum::<u64>()
 }
 
-/// The share of all blocks of recorded prompts that a prefix cache without an end would have.
+/// The share of all blocks of recorded prompts that a prefix cache of unlimited size would have.
 pub(super) fn hit_rate(scripts: &[&Script]) -> Option<f64> {
     // Sessions without a common clock come one after the other.
     let have_a_clock = scripts.iter().all(|script| script.starts_ns.is_some());

@@ -59,7 +59,7 @@ pub(crate) use self::{
     acceptance::AcceptanceError,
     anonymise::AnonymiseError,
     error::DatasetError,
-    formats::{Asked, BodyFormat, FileError, ReadFile, Replied, asked, replied},
+    formats::{Asked, BodyFormat, FileError, ReadFile, Replied, asked, prompt_texts, replied},
     inspect::Contents,
     markers::{Markers, cost as marker_cost},
     open::{Opened, Purpose, open, open_for},

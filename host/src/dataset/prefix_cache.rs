@@ -1,4 +1,4 @@
-//! A prefix cache without an end: what of a prompt it would have, and the blocks that texts are cut into for it.
+//! A prefix cache of unlimited size: what of a prompt it would have, and the blocks that texts are cut into for it.
 
 use std::{
     collections::HashSet,

@@ -156,7 +156,7 @@ impl Source {
         }
     }
 
-    /// The share of the recorded prompts' blocks that a prefix cache without an end would have; nothing where there are none, and
+    /// The share of the recorded prompts' blocks that a prefix cache of unlimited size would have; nothing where there are none, and
     /// of a large file, whose blocks are not in memory.
     pub(crate) fn recorded_hit_rate(&self) -> Option<f64> {
         match &self.scripts {

@@ -334,7 +334,7 @@ pub(crate) static CATALOGUE: &[Metric] = &[
         "The sum of `usage_prompt_cache_read_tokens` over the requests of a session.")
         .larger_is_better(),
     session("session_cacheable_tokens", "Session Cacheable Tokens", "tokens", Session::cacheable_tokens,
-        "Input tokens of the requests of a session that a prefix cache without an end would have had, in blocks of 16 tokens.")
+        "Input tokens of the requests of a session that a prefix cache of unlimited size would have had, in blocks of 16 tokens.")
         .needs(&[InputTokens]),
     row("output_token_throughput", "Output Token Throughput", "tokens/sec", Source::Rate(&["output_sequence_length"]),
         "Output tokens of all successful requests divided by `benchmark_duration`.")

@@ -1,16 +1,18 @@
-//! What prefix caches had of the prompts: what one without an end would have had, and what the server says that its own had.
+//! What prefix caches had of the prompts: what one of unlimited size would have had, and what the server says that its own had.
 
 use crate::{clock::RunNs, record::Record};
 
 /// So many requests at the beginning of a run are looked at for what was in the server's cache before it.
 const EARLY_REQUESTS: usize = 1000;
 
-/// So many tokens of each request, and such a share of all tokens, may be cached without a reason that prony knows: a chat
-/// template begins all prompts alike, and servers count in other blocks.
+/// So many tokens of each request, but at most a quarter of its prompt, and such a share of all tokens, may be cached without a
+/// reason that prony knows: a chat template begins all prompts alike, and servers count in other blocks.
 const MARGIN_TOKENS: u64 = 64;
+const MARGIN_QUOTIENT: u64 = 4;
 const MARGIN_PCT: u64 = 5;
 
-/// With more requests than this share under way besides, nobody knows which of them filled the cache for the others.
+/// With more requests than this share under way besides, nobody knows which of them filled the cache for the others. With more
+/// than 50 at once in the first 1000, that is always so, and only the run as a whole shows a warm cache.
 const MOST_UNDER_WAY: f64 = 0.05;
 
 /// Tokens of prompts, and those of them that a cache had.
@@ -37,13 +39,39 @@ impl Cached {
     }
 }
 
-/// A request of which both are known.
-#[derive(Clone, Copy, Debug)]
-struct Both {
-    sent_ns: RunNs,
-    end_ns: RunNs,
+/// What requests explain, and what the server says of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Comparison {
     ideal: Cached,
     usage: Cached,
+    /// Tokens that may be cached without a known reason.
+    margin: u64,
+}
+
+impl Comparison {
+    /// Of a request that was sent; nothing where its prompt is not known.
+    fn of(record: &Record, ideal: Option<Cached>, usage: Option<Cached>) -> Option<Self> {
+        // Of one that failed nobody knows what it had. All of its prompt may be in the server's cache, also for requests that
+        // ended before it.
+        let failed = record.counted.input.filter(|_| !record.outcome.is_ok());
+        let ideal = ideal.or(failed.map(|of| Cached { requests: 1, tokens: of, of }))?;
+        let usage = usage.unwrap_or(Cached { requests: 0, tokens: 0, of: ideal.of });
+        Some(Self { ideal, usage, margin: MARGIN_TOKENS.min(usage.of / MARGIN_QUOTIENT) })
+    }
+
+    fn add(&mut self, more: Self) {
+        self.ideal.add(more.ideal);
+        self.usage.add(more.usage);
+        self.margin += more.margin;
+    }
+}
+
+/// A request of which is known what it explains.
+#[derive(Clone, Copy, Debug)]
+struct Early {
+    sent_ns: RunNs,
+    end_ns: RunNs,
+    comparison: Comparison,
 }
 
 /// What was in the server's cache before the run began.
@@ -65,32 +93,31 @@ pub(crate) struct PrefixCaches {
     ideal: Cached,
     usage: Cached,
     /// The first requests to end, in that order, of any phase.
-    early: Vec<Both>,
-    /// All requests of any phase of which both are known.
-    all: (Cached, Cached),
+    early: Vec<Early>,
+    /// All requests of any phase.
+    all: Comparison,
 }
 
 impl PrefixCaches {
-    /// Takes in a request that succeeded. Only measured ones count for the shares.
+    /// Takes in a request. Only measured ones that succeeded count for the shares; those that failed may have filled the cache
+    /// for others.
     pub(super) fn record(&mut self, record: &Record, is_measured: bool) {
-        let ideal = record.counted.cacheable.zip(record.counted.input);
+        let Some(sent_ns) = record.instants.sent else { return };
+        let is_ok = record.outcome.is_ok();
+        let ideal = record.counted.cacheable.zip(record.counted.input).filter(|_| is_ok);
         let ideal = ideal.map(|(tokens, of)| Cached { requests: 1, tokens, of });
-        let usage = record.usage.and_then(|usage| {
+        let usage = record.usage.filter(|_| is_ok).and_then(|usage| {
             // A server may leave out a count of 0.
-            let (told, of) = (usage.cache_read, usage.prompt?);
-            Some(Cached { requests: told.is_some().into(), tokens: told.unwrap_or(0), of })
+            let (cached, of) = (usage.cache_read, usage.prompt?);
+            Some(Cached { requests: cached.is_some().into(), tokens: cached.unwrap_or(0), of })
         });
         if is_measured {
             self.ideal.add(ideal.unwrap_or_default());
             self.usage.add(usage.unwrap_or_default());
         }
-        let Some((ideal, usage)) = ideal.zip(usage) else { return };
-        self.all.0.add(ideal);
-        self.all.1.add(usage);
-        if usage.requests > 0 {
-            let instants = &record.instants;
-            let sent_ns = instants.sent.unwrap_or(instants.started);
-            self.early.push(Both { sent_ns, end_ns: instants.end, ideal, usage });
+        if let Some(comparison) = Comparison::of(record, ideal, usage) {
+            self.all.add(comparison);
+            self.early.push(Early { sent_ns, end_ns: record.instants.end, comparison });
             self.trim();
         }
     }
@@ -99,20 +126,19 @@ impl PrefixCaches {
     pub(super) fn merge(&mut self, other: Self) {
         self.ideal.add(other.ideal);
         self.usage.add(other.usage);
-        self.all.0.add(other.all.0);
-        self.all.1.add(other.all.1);
+        self.all.add(other.all);
         self.early.extend(other.early);
         self.trim();
     }
 
     fn trim(&mut self) {
         if self.early.len() > 2 * EARLY_REQUESTS {
-            self.early.sort_unstable_by_key(|both| both.end_ns);
+            self.early.sort_unstable_by_key(|request| request.end_ns);
             self.early.truncate(EARLY_REQUESTS);
         }
     }
 
-    /// What a cache without an end would have had of the measured prompts.
+    /// What a cache of unlimited size would have had of the measured prompts.
     pub(crate) fn ideal(&self) -> Cached {
         self.ideal
     }
@@ -126,32 +152,33 @@ impl PrefixCaches {
     /// forgotten them again, or in all of it.
     pub(crate) fn warm_before(&self) -> Option<WarmBefore> {
         let mut early = self.early.clone();
-        early.sort_unstable_by_key(|both| both.end_ns);
+        early.sort_unstable_by_key(|request| request.end_ns);
         early.truncate(EARLY_REQUESTS);
-        let mut sent: Vec<RunNs> = early.iter().map(|both| both.sent_ns).collect();
+        let mut sent: Vec<RunNs> = early.iter().map(|request| request.sent_ns).collect();
         sent.sort_unstable();
-        let (mut ideal, mut usage) = (Cached::default(), Cached::default());
+        let mut so_far = Comparison::default();
         let knows_all = early.len() < EARLY_REQUESTS;
         let mut found = None;
-        for both in &early {
-            ideal.add(both.ideal);
-            usage.add(both.usage);
-            let under_way = sent.partition_point(|sent_ns| *sent_ns < both.end_ns) as u64 - ideal.requests;
-            let may_be_more = !knows_all && ideal.requests + under_way >= EARLY_REQUESTS as u64;
-            if !may_be_more && under_way as f64 <= MOST_UNDER_WAY * ideal.requests as f64 {
-                found = excess(ideal, usage).or(found);
+        for (request, ended) in early.iter().zip(1_u64..) {
+            so_far.add(request.comparison);
+            // One may be sent and over in the same instant.
+            let begun = sent.partition_point(|sent_ns| *sent_ns <= request.end_ns) as u64;
+            let under_way = begun.saturating_sub(ended);
+            let may_be_more = !knows_all && ended + under_way >= EARLY_REQUESTS as u64;
+            if !may_be_more && under_way as f64 <= MOST_UNDER_WAY * ended as f64 {
+                found = excess(so_far).or(found);
             }
         }
-        found.or_else(|| excess(self.all.0, self.all.1))
+        found.or_else(|| excess(self.all))
     }
 }
 
-/// What the server had cached of these requests beyond what they explain.
-fn excess(ideal: Cached, usage: Cached) -> Option<WarmBefore> {
+/// What the server had cached of these requests beyond what they explain; nothing if it told no count at all.
+fn excess(Comparison { ideal, usage, margin }: Comparison) -> Option<WarmBefore> {
     // Definitions of tools and a chat template are in the server's count alone, and may be the same each time.
     let unseen = usage.of.saturating_sub(ideal.of);
     let share = usage.of / 100 * MARGIN_PCT;
-    let explained_tokens = ideal.tokens + unseen + share + MARGIN_TOKENS * ideal.requests;
+    let explained_tokens = ideal.tokens + unseen + share + margin;
     (usage.requests > 0 && usage.tokens > explained_tokens).then_some(WarmBefore {
         requests: ideal.requests,
         prompt_tokens: usage.of,
@@ -165,7 +192,10 @@ mod tests {
     use prony_plugin_api::TokenUsage;
 
     use super::*;
-    use crate::record::{CountedTokens, Instants};
+    use crate::{
+        record::{CountedTokens, Instants},
+        request::outcome::Outcome,
+    };
 
     /// A request of 1,000 tokens, in flight from `sent` to `end`.
     fn request(sent: u64, end: u64, cacheable: u64, cached: Option<u64>) -> Record {
@@ -215,6 +245,44 @@ mod tests {
         let others =
             (1..10).map(|number| request(1, number + 5, if number == 1 { 0 } else { 960 }, Some(960)));
         assert_eq!(of(others.chain([first])).warm_before(), None);
+    }
+
+    /// The first request filled the cache, and the server does not say that it had nothing of it.
+    #[test]
+    fn a_count_of_0_that_is_left_out_explains_as_much() {
+        let first = request(0, 100, 960, None);
+        let second = request(1, 50, 0, Some(960));
+        assert_eq!(of([first, second]).warm_before(), None);
+        assert_eq!(of([request(0, 1, 0, None)]).warm_before(), None);
+    }
+
+    /// The first request filled the cache before it failed.
+    #[test]
+    fn a_request_that_failed_may_have_filled_the_cache() {
+        let mut failed = request(0, 100, 0, None);
+        failed.counted.cacheable = None;
+        failed.usage = None;
+        failed.outcome = Outcome::of(Some(prony_plugin_api::ErrorDetails::default()));
+        assert_eq!(of([request(1, 50, 0, Some(960)), failed]).warm_before(), None);
+        assert!(of([request(1, 50, 0, Some(960))]).warm_before().is_some());
+    }
+
+    #[test]
+    fn requests_that_are_over_at_once_are_not_under_way() {
+        assert_eq!(of([request(5, 5, 0, Some(0)), request(5, 5, 960, Some(0))]).warm_before(), None);
+        let warm = of([request(5, 5, 0, Some(960)), request(5, 5, 960, Some(960))]).warm_before();
+        assert_eq!(warm.unwrap().requests, 2);
+    }
+
+    #[test]
+    fn a_warm_cache_of_short_prompts_is_noticed() {
+        let short = |number| {
+            let mut short = request(number, number + 1, 0, Some(32));
+            short.counted.input = Some(40);
+            short.usage.as_mut().unwrap().prompt = Some(40);
+            short
+        };
+        assert_eq!(of((0..10).map(short)).warm_before().unwrap().explained_tokens, 20 + 100);
     }
 
     #[test]

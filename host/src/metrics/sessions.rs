@@ -39,6 +39,7 @@ pub(crate) struct Session {
     output_tokens: Option<f64>,
     cached_tokens: Option<f64>,
     cacheable_tokens: Option<f64>,
+    is_cacheable_unknown: bool,
 }
 
 impl Session {
@@ -94,9 +95,10 @@ impl Session {
         self.cached_tokens
     }
 
-    /// Input tokens of all its requests that a prefix cache without an end would have had.
+    /// Input tokens of all its requests that a prefix cache of unlimited size would have had; nothing where it is not known of one that
+    /// succeeded.
     pub(super) fn cacheable_tokens(&self) -> Option<f64> {
-        self.cacheable_tokens
+        self.cacheable_tokens.filter(|_| !self.is_cacheable_unknown)
     }
 
     fn record(&mut self, record: &Record, measured: impl Iterator<Item = (&'static str, f64)>) {
@@ -118,8 +120,11 @@ impl Session {
             _ if record.outcome.is_overflow() => self.is_overflowed = true,
             _ => self.failed += 1,
         }
-        if let Some(tokens) = record.counted.cacheable {
-            add(&mut self.cacheable_tokens, tokens as f64);
+        if record.outcome.is_ok() {
+            match record.counted.cacheable {
+                Some(tokens) => add(&mut self.cacheable_tokens, tokens as f64),
+                None => self.is_cacheable_unknown = true,
+            }
         }
         for (tag, value) in measured {
             match tag {
@@ -143,6 +148,7 @@ impl Session {
         self.first_token_ms = self.first_token_ms.or(other.first_token_ms);
         other.input_tokens.into_iter().for_each(|more| add(&mut self.input_tokens, more));
         other.output_tokens.into_iter().for_each(|more| add(&mut self.output_tokens, more));
+        self.is_cacheable_unknown |= other.is_cacheable_unknown;
         other.cacheable_tokens.into_iter().for_each(|more| add(&mut self.cacheable_tokens, more));
         other.cached_tokens.into_iter().for_each(|more| add(&mut self.cached_tokens, more));
     }
@@ -220,6 +226,16 @@ mod tests {
         assert_eq!((number, session.is_complete()), (4, true));
         let times = (session.duration_ms(), session.time_in_model_ms(), session.time_between_ms());
         assert_eq!(times, (9.0, 7.0, 2.0));
+    }
+
+    #[test]
+    fn what_a_cache_would_have_is_unknown_unless_it_is_known_of_all_requests() {
+        let mut records = of_three();
+        records.iter_mut().for_each(|record| record.counted.cacheable = Some(16));
+        let cacheable = |records: &[Record]| collected(records).of(0).next().unwrap().1.cacheable_tokens();
+        assert_eq!(cacheable(&records), Some(48.0));
+        records[1].counted.cacheable = None;
+        assert_eq!(cacheable(&records), None);
     }
 
     #[test]

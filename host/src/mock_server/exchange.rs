@@ -3,6 +3,7 @@
 use std::{borrow::Cow, time::Duration};
 
 use ::http::StatusCode;
+use serde_json::{Map, Value};
 
 use super::{
     Mock,
@@ -272,12 +273,16 @@ impl<'a> Exchange<'a> {
         if !(self.mock.options.has_prefix_cache && is_of_kind) {
             return None;
         }
-        let fields = serde_json::from_slice(body).ok()?;
-        let mut words = prefix_cache::words(&fields);
-        let cached = self.mock.prefix_cache.take(&words);
-        let answer = speech.text(0, Channel::Content);
-        words.extend(answer.split_whitespace());
-        self.mock.prefix_cache.take(&words);
+        let fields: Map<String, Value> = serde_json::from_slice(body).ok()?;
+        let model = fields.get("model").and_then(Value::as_str).unwrap_or_default();
+        let mut prompts = prefix_cache::prompts(&fields);
+        let cached = prompts.iter().map(|words| self.mock.prefix_cache.take(model, words)).sum();
+        // An answer to a list of prompts is repeated by nobody.
+        if let [words] = &mut *prompts {
+            let answer = speech.text(0, Channel::Content);
+            words.extend(answer.split_whitespace());
+            self.mock.prefix_cache.take(model, words);
+        }
         Some(self.mock.options.usage.tokens(cached))
     }
 

@@ -19,11 +19,12 @@ const MOST_BLOCKS: usize = 4 << 20;
 pub(super) struct PrefixCache(Mutex<HashSet<u64>>);
 
 impl PrefixCache {
-    /// Takes the whole blocks of a prompt. Gives how many of its tokens were there: never the last one, which is computed for the
+    /// Takes the whole blocks of a prompt for a model. Gives how many of its tokens were there: never the last one, which is computed for the
     /// first token of the answer.
-    pub(super) fn take(&self, words: &[&str]) -> u64 {
+    pub(super) fn take(&self, model: &str, words: &[&str]) -> u64 {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut hasher, mut known, mut is_known) = (DefaultHasher::new(), 0, true);
+        model.hash(&mut hasher);
         for block in words.chunks_exact(BLOCK) {
             block.hash(&mut hasher);
             let name = hasher.finish();
@@ -38,8 +39,19 @@ impl PrefixCache {
     }
 }
 
+/// The words of each prompt: a chat is one, and there may be several in a list.
+pub(super) fn prompts(fields: &Map<String, Value>) -> Vec<Vec<&str>> {
+    match fields.get("prompt") {
+        Some(Value::Array(prompts)) if prompts.iter().all(Value::is_string) => prompts
+            .iter()
+            .map(|prompt| prompt.as_str().into_iter().flat_map(str::split_whitespace).collect())
+            .collect(),
+        _ => vec![words(fields)],
+    }
+}
+
 /// The words of a chat's messages or of a prompt, in order.
-pub(super) fn words(fields: &Map<String, Value>) -> Vec<&str> {
+fn words(fields: &Map<String, Value>) -> Vec<&str> {
     let mut words = Vec::new();
     let messages = fields.get("messages").and_then(Value::as_array).into_iter().flatten();
     messages.filter_map(|message| message.get("content")).for_each(|content| gather(content, &mut words));
@@ -70,10 +82,17 @@ mod tests {
         let text: String = (0..40).map(|word| ["w", &word.to_string(), " "].concat()).collect();
         let words: Vec<&str> = text.split_whitespace().collect();
         let cache = PrefixCache::default();
-        assert_eq!(cache.take(&words), 0);
-        assert_eq!(cache.take(&words), 32);
-        assert_eq!(cache.take(&words[..32]), 16, "the last token is computed");
-        assert_eq!(cache.take(&words[1..]), 0);
+        assert_eq!(cache.take("m", &words), 0);
+        assert_eq!(cache.take("m", &words), 32);
+        assert_eq!(cache.take("m", &words[..32]), 16, "the last token is computed");
+        assert_eq!(cache.take("m", &words[1..]), 0);
+        assert_eq!(cache.take("another", &words), 0);
+    }
+
+    #[test]
+    fn each_prompt_of_a_list_stands_alone() {
+        let body = json!({"prompt": ["a b", "c"]});
+        assert_eq!(prompts(body.as_object().unwrap()), [vec!["a", "b"], vec!["c"]]);
     }
 
     #[test]

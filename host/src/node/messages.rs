@@ -21,6 +21,7 @@ use crate::{
         worker_statistics::WorkerUsage,
     },
     schedule::ScheduleCounts,
+    session::Addition,
 };
 
 /// A plan with all of its secrets, on its way to workers in another process. No other message, file or text has them.
@@ -128,6 +129,14 @@ pub(super) enum NodeEvent {
 }
 
 impl NodeEvent {
+    /// The same with the request's addition in blocks: what is not cut yet cannot be weighed.
+    pub(super) fn in_blocks(mut self) -> Self {
+        if let Self::Finished(finished) = &mut self {
+            finished.addition = finished.addition.take().map(Addition::into_cut);
+        }
+        self
+    }
+
     /// About how many bytes it has.
     pub(super) fn weight(&self) -> usize {
         let Self::Finished(finished) = self else { return LIGHT };
@@ -137,7 +146,9 @@ impl NodeEvent {
         let facts: usize = answer.facts.iter().map(|(name, value)| name.len() + value.len() + LIGHT).sum();
         let model = answer.model.as_ref().map_or(0, String::len);
         let arrivals: usize = answer.choice_times.later_arrivals().map(|text| text.len() + LIGHT).sum();
+        let addition = finished.addition.as_ref().map_or(0, Addition::weight);
         texts
+            + addition
             + reasons
             + facts
             + model
@@ -151,6 +162,7 @@ impl NodeEvent {
     pub(super) fn lightened(self) -> Self {
         let Self::Finished(mut finished) = self else { return self };
         finished.exchange.answer = Answer::default();
+        finished.addition = None;
         if finished.exchange.outcome.is_ok() {
             finished.exchange.outcome = Outcome::of(Some(ErrorDetails {
                 kind: FailureKind::TooLarge.into(),
@@ -167,7 +179,7 @@ mod tests {
     use prony_plugin_api::TextKind;
 
     use super::*;
-    use crate::request::answer::Passage;
+    use crate::{dataset::TextBlock, request::answer::Passage, session::Cut};
 
     /// What is not weighed makes batches that are too long, and then every answer in them is left out.
     #[test]
@@ -180,8 +192,11 @@ mod tests {
         answer.finish_reasons = vec![(0, text())];
         answer.model = Some(text());
         answer.chunk_gaps_ns = vec![u64::MAX; 1000];
+        let blocks = vec![TextBlock { hash: u64::MAX, words: 16 }; 10_000];
+        finished.addition = Some(Some(Cut { after: None, blocks, tokens: 160_000 }).into());
         let up = NodeEvent::Finished(Box::new(finished));
         let bytes = rmp_serde::to_vec_named(&up).unwrap().len();
         assert!(up.weight() * 10 > bytes * 9, "{} of {bytes}", up.weight());
+        assert!(rmp_serde::to_vec_named(&up.lightened()).unwrap().len() < 10_000);
     }
 }

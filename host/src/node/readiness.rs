@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use prony_plugin_api::PartKind;
+
 use super::aside;
 use crate::{
     clock::{Clock, RunNs, as_ns},
@@ -27,6 +29,9 @@ use crate::{
     schedule::pacer::Pacer,
     session::{Session, Turn},
 };
+
+/// What the request says that waits for a model.
+const PROBE_TEXT: &str = "ready";
 
 /// Pause between two attempts of waiting for a model.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
@@ -177,9 +182,7 @@ async fn wait_for_model(
 ) -> Result<(), ReadinessError> {
     let clock = wire.clock;
     let mut pacer = Pacer::new(clock);
-    let mut probe = script.clone();
-    probe.steps[0].max_tokens = Some(1);
-    let probe = Session::new(0, Arc::new(probe), ReplyPolicy::Live).of_class(class).first();
+    let probe = Session::new(0, Arc::new(probe_of(script)), ReplyPolicy::Live).of_class(class).first();
     let mut last = "no response at all".to_owned();
     loop {
         match tokio::time::timeout_at(clock.instant(deadline), attempt(wire, &probe)).await {
@@ -195,6 +198,17 @@ async fn wait_for_model(
         }
         pacer.wait_until(clock.now().saturating_add(as_ns(RETRY_INTERVAL)).min(deadline)).await;
     }
+}
+
+/// A script that asks for one token, in the form of this one. Its texts are others: what the run is going to say is in no cache
+/// before it begins. A whole body is sent as it is.
+fn probe_of(script: &Script) -> Script {
+    let mut probe = script.clone();
+    let first = &mut probe.steps[0];
+    first.max_tokens = Some(1);
+    let parts = first.messages.iter_mut().flat_map(|message| &mut message.parts);
+    parts.filter(|part| part.kind == PartKind::TEXT).for_each(|part| part.data = PROBE_TEXT.into());
+    probe
 }
 
 /// Why an attempt did not succeed.
@@ -215,5 +229,19 @@ async fn attempt(wire: &Wire, probe: &Turn) -> Result<(), Unready> {
         (None, _) => Ok(()),
         (Some(failure), Some(401 | 403)) => Err(Unready::Ever(failure.message.clone())),
         (Some(failure), _) => Err(Unready::Yet(failure.message.clone())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::{Message, Part, Step};
+
+    #[test]
+    fn a_probe_says_nothing_of_what_the_run_says() {
+        let message = Message::user(vec![Part::text("a long prompt".to_owned())]);
+        let probe = probe_of(&Script::single("a".to_owned(), Step::first(message)));
+        let step = &probe.steps[0];
+        assert_eq!((&*step.messages[0].parts[0].data, step.max_tokens), (PROBE_TEXT, Some(1)));
     }
 }

@@ -279,11 +279,11 @@ impl Uplink {
 /// Sends what waits, together, as soon as something does: a crash loses as little as possible.
 fn send(waiting: &mpsc::Receiver<NodeEvent>, socket: &UnixStream) -> io::Result<()> {
     let (mut parent, mut numbering) = (FrameWriter::new(socket), Numbering::default());
-    while let Ok(first) = waiting.recv() {
+    while let Ok(first) = waiting.recv().map(NodeEvent::in_blocks) {
         let mut weight = first.weight();
         let mut batch = vec![first];
         while batch.len() < BATCH && weight < BATCH_BYTES {
-            let Ok(next) = waiting.try_recv() else { break };
+            let Ok(next) = waiting.try_recv().map(NodeEvent::in_blocks) else { break };
             weight += next.weight();
             batch.push(next);
         }

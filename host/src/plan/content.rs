@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    cache_bust::CacheBustTarget,
     corpus::PromptCorpus,
     dialogue::{ContextConfig, DialogueConfig, SystemPrompt},
     length::{LengthLaw, SequenceLaw, SequenceLengths},
@@ -214,10 +215,13 @@ impl FileFormat {
 }
 
 impl DatasetConfig {
-    /// Generated tokens that its prompts begin with and share; none where there are none.
-    pub(crate) fn shared_prompt_tokens(&self) -> Option<u64> {
+    /// Generated tokens that its prompts share in front of a marker, if there is one; none where there are none to share.
+    pub(crate) fn shared_prompt_tokens(&self, marker: CacheBustTarget) -> Option<u64> {
         match self {
-            Self::Synthetic { context, .. } => Some(context.shared_tokens()).filter(|tokens| *tokens > 0),
+            Self::Synthetic { context, .. } => {
+                let is_any = context.shared_tokens(CacheBustTarget::None) > 0;
+                is_any.then(|| context.shared_tokens(marker))
+            }
             Self::Rankings { .. } | Self::File { .. } | Self::RawPayloads { .. } => None,
         }
     }

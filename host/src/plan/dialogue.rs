@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{length::LengthLaw, lossy};
+use super::{cache_bust::CacheBustTarget, length::LengthLaw, lossy};
 
 /// How long generated conversations are.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,19 +61,31 @@ impl ContextConfig {
         *self == Self::default()
     }
 
-    /// Generated tokens that conversations begin with and share: of the system message, and of a prefix.
-    pub(crate) fn shared_tokens(&self) -> u64 {
-        self.tokens() - u64::from(self.user_context_tokens.unwrap_or(0))
+    /// Generated tokens that measured conversations begin with and share, in front of a marker: of the system message, and of a
+    /// prefix, with which the user's first text begins.
+    pub(crate) fn shared_tokens(&self, marker: CacheBustTarget) -> u64 {
+        let (system, prefix) = (self.system_tokens(), self.prefixes.map_or(0, |pool| u64::from(pool.tokens)));
+        match marker {
+            CacheBustTarget::SystemPrefix => 0,
+            CacheBustTarget::SystemSuffix | CacheBustTarget::FirstTurnPrefix => system,
+            CacheBustTarget::None
+            | CacheBustTarget::FirstTurnSuffix
+            | CacheBustTarget::WarmupIsolationSystem
+            | CacheBustTarget::WarmupIsolationFirstTurn => system + prefix,
+        }
+    }
+
+    fn system_tokens(&self) -> u64 {
+        match self.system {
+            Some(SystemPrompt::Generated { tokens }) => u64::from(tokens),
+            _ => 0,
+        }
     }
 
     /// Tokens that are generated for one conversation at most, and for all together.
     pub(crate) fn tokens(&self) -> u64 {
-        let system = match self.system {
-            Some(SystemPrompt::Generated { tokens }) => tokens,
-            _ => 0,
-        };
         let prefix = self.prefixes.map_or(0, |pool| pool.tokens);
-        u64::from(system) + u64::from(self.user_context_tokens.unwrap_or(0)) + u64::from(prefix)
+        self.system_tokens() + u64::from(self.user_context_tokens.unwrap_or(0)) + u64::from(prefix)
     }
 }
 
@@ -99,4 +111,25 @@ pub(crate) struct PrefixPool {
     pub(crate) number: u32,
     /// Tokens of each.
     pub(crate) tokens: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_shared_behind_a_marker() {
+        let context = ContextConfig {
+            system: Some(SystemPrompt::Generated { tokens: 100 }),
+            prefixes: Some(PrefixPool { number: 1, tokens: 20 }),
+            ..ContextConfig::default()
+        };
+        let markers = [
+            CacheBustTarget::None,
+            CacheBustTarget::FirstTurnPrefix,
+            CacheBustTarget::SystemSuffix,
+            CacheBustTarget::SystemPrefix,
+        ];
+        assert_eq!(markers.map(|marker| context.shared_tokens(marker)), [120, 100, 100, 0]);
+    }
 }

@@ -205,7 +205,7 @@ pub(crate) struct CountedTokens {
     /// Of what arrived with the first token of each choice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) first_arrival: Option<u64>,
-    /// Of the input, what a prefix cache without an end would have had: in blocks of [`BLOCK_TOKENS`].
+    /// Of the input, what a prefix cache of unlimited size would have had: in blocks of [`BLOCK_TOKENS`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cacheable: Option<u64>,
 }

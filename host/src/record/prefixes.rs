@@ -1,14 +1,18 @@
-//! How much of each prompt a prefix cache without an end would have: what was said before it in the run.
+//! How much of each prompt a prefix cache of unlimited size would have: what was said before it in the run.
 //!
 //! Requests are looked at in the order in which they ended, and not as they were sent: only then their replies are known, and the
-//! sum over all requests is the same in any order. Of two that were in flight together and begin alike, the second to end
+//! sum over all requests is nearly the same in any order. Of two that were in flight together and begin alike, the second to end
 //! counts as the one that finds the beginning of the other.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
-use super::{Record, Texts, replies::reply_tokens};
+use super::{Record, Texts, replies::reply_tokens, settings::RunSettings};
 use crate::{
     dataset::{PrefixCache, TextBlock, behind, cut},
+    request::target::place_of,
     session::Cut,
 };
 
@@ -59,23 +63,56 @@ struct Spot {
 #[derive(Debug)]
 pub(super) struct Prefixes {
     cache: PrefixCache<u64>,
-    /// By phase and session; then by step.
-    sessions: HashMap<(u32, u64), HashMap<u32, Spot>>,
+    /// By phase and session.
+    sessions: HashMap<(u32, u64), SessionSpots>,
+    /// Base URLs that sessions go to in turn. Each has a cache of its own.
+    urls: usize,
+    /// Of each class, by its number, what the name of its model is hashed to. Each model has a cache of its own.
+    models: Vec<u64>,
 }
 
-impl Default for Prefixes {
-    fn default() -> Self {
-        Self { cache: PrefixCache::up_to(MOST_BLOCKS), sessions: HashMap::new() }
-    }
+/// What was said in a session.
+#[derive(Debug, Default)]
+struct SessionSpots {
+    /// Steps that are over.
+    over: usize,
+    /// By step, where it is known.
+    spots: HashMap<u32, Spot>,
 }
 
 impl Prefixes {
+    /// Empty ones, for a run with these settings.
+    pub(super) fn of(settings: &RunSettings) -> Self {
+        let classes = settings.classes.list.iter();
+        Self {
+            cache: PrefixCache::up_to(MOST_BLOCKS),
+            sessions: HashMap::new(),
+            urls: settings.urls.len(),
+            models: classes.map(|class| name_of(settings.model_of(class))).collect(),
+        }
+    }
+
+    /// Whether it takes no more.
+    pub(super) fn is_full(&self) -> bool {
+        self.cache.is_full()
+    }
+
     /// Takes in a request whose tokens are counted, and notes in its record what the cache would have had of its prompt.
     pub(super) fn complete(&mut self, record: &mut Record, heard: &Heard) {
-        if record.instants.sent.is_none() || self.cache.is_full() {
+        if self.cache.is_full() {
+            self.sessions.clear();
             return;
         }
-        let Some(before) = self.before(record, &heard.asked) else { return };
+        let spot = self.take_request(record, heard);
+        if record.steps > 1 {
+            self.remember(record, spot);
+        }
+    }
+
+    /// What is known of a request goes into the cache. Gives where its conversation stands then, if that is known.
+    fn take_request(&mut self, record: &mut Record, heard: &Heard) -> Option<Spot> {
+        record.instants.sent?;
+        let before = self.before(record, &heard.asked)?;
         let asked = &heard.asked;
         let (known, name) = take(&mut self.cache, before, &asked.blocks);
         let words = |blocks: &[TextBlock]| blocks.iter().map(|block| u64::from(block.words)).sum::<u64>();
@@ -87,13 +124,11 @@ impl Prefixes {
             let cached = (before.tokens + known_tokens).min(end.tokens.saturating_sub(1));
             record.counted.cacheable = Some(cached / BLOCK_TOKENS * BLOCK_TOKENS);
         }
-        if record.steps > 1 {
-            let replied = heard.replied.as_ref().zip(reply_tokens(record)).map(|(blocks, tokens)| {
-                let (_, name) = take(&mut self.cache, end, blocks);
-                End { name, tokens: end.tokens + tokens }
-            });
-            self.remember(record, Spot { asked: end, replied });
-        }
+        let replied = heard.replied.as_ref().zip(reply_tokens(record)).map(|(blocks, tokens)| {
+            let (_, name) = take(&mut self.cache, end, blocks);
+            End { name, tokens: end.tokens + tokens }
+        });
+        Some(Spot { asked: end, replied })
     }
 
     /// A phase is over, and its sessions with it.
@@ -103,19 +138,31 @@ impl Prefixes {
 
     /// Where the conversation of a request stood before it; nothing if that is not known.
     fn before(&self, record: &Record, asked: &Cut) -> Option<End> {
-        let Some(before) = asked.after else { return Some(End::default()) };
-        let spot = self.sessions.get(&(record.phase, record.session_num))?.get(&before.step)?;
+        let Some(before) = asked.after else { return Some(End { name: self.root(record), tokens: 0 }) };
+        let spot = self.sessions.get(&(record.phase, record.session_num))?.spots.get(&before.step)?;
         if before.is_reply_repeated { spot.replied } else { Some(spot.asked) }
     }
 
-    fn remember(&mut self, record: &Record, spot: Spot) {
+    /// The name of nothing in the cache of a request's server and model.
+    fn root(&self, record: &Record) -> u64 {
+        name_of((place_of(record.session_num, self.urls), self.models.get(record.class as usize)))
+    }
+
+    fn remember(&mut self, record: &Record, spot: Option<Spot>) {
         let key = (record.phase, record.session_num);
         let session = self.sessions.entry(key).or_default();
-        session.insert(record.turn_index, spot);
-        if session.len() >= record.steps as usize {
+        session.over += 1;
+        session.spots.extend(spot.map(|spot| (record.turn_index, spot)));
+        if session.over >= record.steps as usize {
             self.sessions.remove(&key);
         }
     }
+}
+
+fn name_of(what: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Takes blocks behind what was said before. Gives how many of them were known, and the name of the last one.
@@ -132,6 +179,7 @@ fn take(cache: &mut PrefixCache<u64>, before: End, blocks: &[TextBlock]) -> (usi
 mod tests {
     use super::*;
     use crate::{
+        plan::{Class, Classes},
         record::{CountedTokens, Instants},
         session::Before,
     };
@@ -163,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_was_said_before_is_cached_in_whole_blocks() {
-        let mut prefixes = Prefixes::default();
+        let mut prefixes = Prefixes::of(&RunSettings::default());
         let mut single = |text: &str| cacheable(&mut prefixes, record(0, 0, 0, 1), asked(text, None), "");
         assert_eq!(single(&text(0..100)), Some(0));
         assert_eq!(single(&(text(0..40) + " other")), Some(32));
@@ -175,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_turn_finds_all_that_was_said_before_it() {
-        let mut prefixes = Prefixes::default();
+        let mut prefixes = Prefixes::of(&RunSettings::default());
         let reply = text(200..232);
         let live = Some(Before { step: 0, is_reply_repeated: true });
         assert_eq!(cacheable(&mut prefixes, record(5, 0, 2, 32), asked(&text(0..64), None), &reply), Some(0));
@@ -189,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_request_that_was_not_sent_is_in_no_cache() {
-        let mut prefixes = Prefixes::default();
+        let mut prefixes = Prefixes::of(&RunSettings::default());
         let mut unsent = record(0, 0, 0, 1);
         unsent.instants.sent = None;
         assert_eq!(cacheable(&mut prefixes, unsent, asked(&text(0..64), None), ""), None);
@@ -198,8 +246,26 @@ mod tests {
 
     #[test]
     fn a_turn_behind_one_that_nobody_knows_is_unknown() {
-        let mut prefixes = Prefixes::default();
+        let mut prefixes = Prefixes::of(&RunSettings::default());
         let after = Some(Before { step: 0, is_reply_repeated: true });
         assert_eq!(cacheable(&mut prefixes, record(5, 1, 2, 1), asked(" a", after), ""), None);
+        assert_eq!(cacheable(&mut prefixes, record(5, 0, 2, 1), asked(" a", None), ""), Some(0));
+        assert!(prefixes.sessions.is_empty(), "the session is over");
+    }
+
+    #[test]
+    fn each_url_and_each_model_has_a_cache_of_its_own() {
+        let class = |model: &str| Class { model: Some(model.into()), ..Class::default() };
+        let classes = Classes { list: vec![class("a"), class("b")], ..Classes::default() };
+        let urls = vec!["http://a".into(), "http://b".into()];
+        let mut prefixes = Prefixes::of(&RunSettings { urls, classes, ..RunSettings::default() });
+        let mut single = |session_num, class| {
+            let record = Record { class, ..record(session_num, 0, 0, 1) };
+            cacheable(&mut prefixes, record, asked(&text(0..64), None), "")
+        };
+        assert_eq!(single(0, 0), Some(0));
+        assert_eq!(single(1, 0), Some(0), "another server");
+        assert_eq!(single(0, 1), Some(0), "another model");
+        assert_eq!((single(2, 0), single(3, 0), single(2, 1)), (Some(48), Some(48), Some(48)));
     }
 }

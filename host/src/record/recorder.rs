@@ -254,7 +254,7 @@ impl Recorder {
             waiting: Arc::clone(&handle.waiting),
             open: Open::default(),
             replies: Replies::default(),
-            prefixes: Prefixes::default(),
+            prefixes: Prefixes::of(&header.settings),
             counted: Vec::new(),
             ready: Vec::new(),
             config,
@@ -498,6 +498,8 @@ impl Recording {
 
     fn keep_finished(&mut self, mut finished: Finished) -> Result<(), JournalError> {
         let addition = finished.addition.take().filter(|_| self.config.tokenizer.is_some());
+        // To cut a prompt costs a look at all of it, media too.
+        let addition = addition.filter(|_| !self.prefixes.is_full());
         let (mut record, texts) = build(finished, self.config.recipe());
         mask::record(&mut record, &self.config.redactor);
         self.config.live.note(&record);

@@ -27,7 +27,7 @@ use super::{
     model::{PhaseReport, Report},
     models_seen::ModelsSeen,
     outputs::Outputs,
-    prefix_cache::PrefixCacheReport,
+    prefix_cache::{Around, PrefixCacheReport},
     recount::Recount,
     server_metrics::{self, Flights, PhaseWindow, ServerMetricsReport, Timeline},
 };
@@ -318,13 +318,16 @@ impl<'a, 'b> Pass<'a, 'b> {
         }
         self.notes.extend(self.messages.notes());
         self.notes.extend(cut_after_end(results.measured.outcomes.cut_after_end));
+        let strangers = server_metrics::strangers(
+            &self.server_metrics,
+            &windows,
+            &self.header.settings.urls,
+            self.flights,
+        );
+        let around =
+            Around { succeeded: results.measured.outcomes.succeeded, has_strangers: !strangers.is_empty() };
         let report = Report {
-            strangers: server_metrics::strangers(
-                &self.server_metrics,
-                &windows,
-                &self.header.settings.urls,
-                self.flights,
-            ),
+            strangers,
             warmup: results.warmup,
             profiling: results.measured,
             by_phase: by_phase(results.phases, &self.errors),
@@ -335,6 +338,7 @@ impl<'a, 'b> Pass<'a, 'b> {
                 &self.header,
                 &results.prefix_caches,
                 server_metrics.as_ref().and_then(ServerMetricsReport::prefix_hit_rate),
+                around,
             ),
             messages: self.messages,
             client,

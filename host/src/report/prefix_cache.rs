@@ -15,7 +15,7 @@ use crate::{
 pub(crate) struct PrefixCacheReport {
     /// What the settings ask for.
     wanted: Option<f64>,
-    /// What a cache without an end would have had.
+    /// What a cache of unlimited size would have had.
     ideal: Option<f64>,
     /// What the server's usage says.
     usage: Option<f64>,
@@ -23,14 +23,31 @@ pub(crate) struct PrefixCacheReport {
     server: Option<f64>,
     /// Requests of which the ideal is known.
     requests: u64,
+    /// Requests of which the usage says it.
+    usage_requests: u64,
+    /// Measured requests that succeeded.
+    succeeded: u64,
+    /// The endpoint produces tokens; prompts of others go to no prefix cache.
+    is_of_tokens: bool,
+    /// Somebody else used the server.
+    has_strangers: bool,
     warm: Option<WarmBefore>,
     /// Markers keep conversations out of the cache: another seed has others.
     has_markers: bool,
 }
 
+/// What else the row depends on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Around {
+    /// Measured requests that succeeded.
+    pub(super) succeeded: u64,
+    /// Somebody else used the server.
+    pub(super) has_strangers: bool,
+}
+
 impl PrefixCacheReport {
     /// What is known of a run with this header.
-    pub(super) fn of(header: &RunHeader, caches: &PrefixCaches, server: Option<f64>) -> Self {
+    pub(super) fn of(header: &RunHeader, caches: &PrefixCaches, server: Option<f64>, around: Around) -> Self {
         let ideal = caches.ideal();
         let settings = &header.settings;
         // Each request has the common beginning once.
@@ -42,14 +59,19 @@ impl PrefixCacheReport {
             usage: caches.usage().share(),
             server,
             requests: ideal.requests,
+            usage_requests: caches.usage().requests,
+            succeeded: around.succeeded,
+            is_of_tokens: header.capabilities.produces_tokens,
+            has_strangers: around.has_strangers,
             warm: caches.warm_before(),
             has_markers: !settings.cache_bust.is_none(),
         }
     }
 
     fn is_worth_a_line(&self) -> bool {
-        let told = [self.wanted, self.usage, self.server];
-        told.iter().any(Option::is_some) || self.ideal.is_some_and(|share| share > 0.0)
+        let shares = [self.wanted, self.usage, self.server];
+        let is_told = shares.iter().any(Option::is_some);
+        self.is_of_tokens && (is_told || self.ideal.is_some_and(|share| share > 0.0))
     }
 
     /// For the summary.
@@ -69,6 +91,7 @@ impl PrefixCacheReport {
                 "ideal": self.ideal,
                 "ideal_requests": self.requests,
                 "usage": self.usage,
+                "usage_requests": self.usage_requests,
                 "server": self.server,
                 "warm_before_start": warm,
             })
@@ -81,10 +104,16 @@ impl PrefixCacheReport {
             Some(share) => format!("{name} {} %", decimal(share * 100.0)),
             None => format!("{name} unknown"),
         };
+        // Shares of different requests cannot be compared.
+        let of_some = |name: &str, share: Option<f64>, requests: u64| {
+            let is_of_some = share.is_some() && requests < self.succeeded;
+            let requests = is_of_some.then(|| [" (of ", &counted(requests, "request"), ")"].concat());
+            shown(name, share) + &requests.unwrap_or_default()
+        };
         let parts = [
             shown("wanted", self.wanted),
-            shown("ideal", self.ideal),
-            shown("usage", self.usage),
+            of_some("ideal", self.ideal, self.requests),
+            of_some("usage", self.usage, self.usage_requests),
             shown("server metrics", self.server),
         ];
         self.is_worth_a_line().then(|| format!("prompt tokens from the prefix cache: {}", parts.join(" / ")))
@@ -94,11 +123,55 @@ impl PrefixCacheReport {
     pub(super) fn warning(&self) -> Option<String> {
         let WarmBefore { requests, prompt_tokens, cached_tokens, explained_tokens } = self.warm?;
         let marker = if self.has_markers { "" } else { "`--cache-bust first-turn-prefix`, " };
+        let others = if self.has_strangers { ", or another client filled it" } else { "" };
         Some(format!(
-            "the server's prefix cache was warm before the start: of the first {} it had {cached_tokens} of {prompt_tokens} \
-             prompt tokens cached, and what this run had sent explains {explained_tokens} at most. Use {marker}another \
-             `--random-seed`, or a server that was restarted",
+            "the server's prefix cache was warm before the start{others}: of the first {} it had {cached_tokens} of \
+             {prompt_tokens} prompt tokens cached. What this run had sent explains at most {explained_tokens}. Use \
+             {marker}another `--random-seed`, or a server that was restarted",
             counted(requests, "request")
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> PrefixCacheReport {
+        let warm = WarmBefore { requests: 2, prompt_tokens: 200, cached_tokens: 160, explained_tokens: 100 };
+        PrefixCacheReport {
+            ideal: Some(0.5),
+            usage: Some(0.25),
+            requests: 29,
+            usage_requests: 30,
+            succeeded: 30,
+            is_of_tokens: true,
+            warm: Some(warm),
+            ..PrefixCacheReport::default()
+        }
+    }
+
+    #[test]
+    fn a_share_of_some_requests_says_of_how_many_it_is() {
+        let line = report().line().unwrap();
+        assert!(
+            line.ends_with(
+                "wanted unknown / ideal 50.00 % (of 29 requests) / usage 25.00 % / server metrics unknown"
+            ),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn there_is_no_row_where_no_tokens_are_produced() {
+        let of_others = PrefixCacheReport { is_of_tokens: false, ..report() };
+        assert_eq!((of_others.line(), of_others.summary()), (None, None));
+    }
+
+    #[test]
+    fn another_client_may_have_filled_the_cache() {
+        let said = |has_strangers| PrefixCacheReport { has_strangers, ..report() }.warning().unwrap();
+        assert!(said(true).contains("or another client filled it"));
+        assert!(!said(false).contains("another client"));
     }
 }

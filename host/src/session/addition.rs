@@ -5,7 +5,7 @@ use std::sync::Arc;
 use prony_plugin_api::PartKind;
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{Message, Script, TextBlock, cut, medium};
+use crate::dataset::{Message, PAYLOAD, Script, TextBlock, cut, medium, prompt_texts};
 
 /// What a request says, beside what the request before it has said. Making one costs no look at the text.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub(crate) struct Before {
     /// The server's own reply to it is repeated.
     pub(crate) is_reply_repeated: bool,
 }
+
+/// Bytes of a block on the way to another process: its hash and its words, and their names.
+const BLOCK_BYTES: usize = 24;
 
 /// An addition in blocks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,6 +61,19 @@ impl Addition {
         Self(Text::OfScript { script: Arc::clone(script), position, start, after })
     }
 
+    /// About how many bytes it takes on the way to another process, once it is in blocks.
+    pub(crate) fn weight(&self) -> usize {
+        match &self.0 {
+            Text::Cut(Some(cut)) => cut.blocks.len() * BLOCK_BYTES,
+            _ => 0,
+        }
+    }
+
+    /// Cuts it here and now, and not on its way.
+    pub(crate) fn into_cut(self) -> Self {
+        self.cut().into()
+    }
+
     /// In blocks; none where some of its tokens are not known.
     pub(crate) fn cut(self) -> Option<Cut> {
         match self.0 {
@@ -85,7 +101,7 @@ fn of_script(script: &Script, position: usize, start: usize, after: Option<Befor
         cut.add_reply(script, step)?;
     }
     while let Some(step) = steps.pop() {
-        script.steps[step].messages.iter().for_each(|message| cut.add_message(message));
+        script.steps[step].messages.iter().try_for_each(|message| cut.add_message(message))?;
         cut.tokens += script.steps[step].input_tokens?;
         // What was replied before the session's first request is what the script says.
         if !steps.is_empty() {
@@ -96,21 +112,54 @@ fn of_script(script: &Script, position: usize, start: usize, after: Option<Befor
 }
 
 impl Cut {
-    fn add_message(&mut self, message: &Message) {
+    /// Adds a message; none where its text cannot be read.
+    fn add_message(&mut self, message: &Message) -> Option<()> {
         for part in &message.parts {
             match part.kind {
                 PartKind::IMAGE | PartKind::AUDIO | PartKind::VIDEO => self.blocks.push(medium(&part.data)),
+                // Of a whole body, the prompt's texts alone are in a cache.
+                PartKind::RAW if part.name == PAYLOAD => {
+                    let texts = prompt_texts(&part.data);
+                    (!texts.is_empty()).then_some(())?;
+                    for text in &texts {
+                        cut(text, &mut self.blocks);
+                    }
+                }
                 _ => cut(&part.data, &mut self.blocks),
             }
         }
+        Some(())
     }
 
     /// Adds the recorded reply to a step, if there is one.
     fn add_reply(&mut self, script: &Script, step: usize) -> Option<()> {
         if let Some(reply) = &script.steps[step].reply {
-            self.add_message(reply);
+            self.add_message(reply)?;
             self.tokens += script.steps[step].reply_tokens?;
         }
         Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::{Part, Step};
+
+    fn of_payload(body: &str) -> Option<Cut> {
+        let payload = Part { kind: PartKind::RAW, name: PAYLOAD.to_owned(), data: body.into() };
+        let step = Step { input_tokens: Some(2), ..Step::first(Message::user(vec![payload])) };
+        Addition::of(&Arc::new(Script::single("a".to_owned(), step)), 0, 0, None).cut()
+    }
+
+    #[test]
+    fn of_a_whole_body_the_prompt_is_what_a_cache_has() {
+        let mut blocks = Vec::new();
+        cut("hi you", &mut blocks);
+        let found =
+            of_payload(r#"{"model": "m", "seed": 7, "messages": [{"role": "user", "content": "hi you"}]}"#);
+        assert_eq!(found.unwrap().blocks, blocks);
+        assert_eq!(of_payload(r#"{"model": "m"}"#), None);
+        assert_eq!(of_payload("no JSON"), None);
     }
 }

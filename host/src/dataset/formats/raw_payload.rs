@@ -56,7 +56,7 @@ pub(super) fn step(text: &str, body: &Map<String, Value>) -> Step {
 }
 
 /// The texts of a payload's prompt, in order.
-pub(in crate::dataset) fn prompt_texts(payload: &str) -> Vec<String> {
+pub(crate) fn prompt_texts(payload: &str) -> Vec<String> {
     let body: Value = serde_json::from_str(payload).unwrap_or_default();
     let texts = PROMPTS.iter().filter_map(|name| body.get(*name)).flat_map(texts);
     texts.map(str::to_owned).collect()

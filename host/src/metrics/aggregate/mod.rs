@@ -221,10 +221,8 @@ impl Aggregator {
         }
         let request = Request { record, origin, counting: self.counting };
         let is_good = self.objectives.is_good(&request);
-        if record.outcome.is_ok() {
-            let is_measured = self.kind_of(record.phase) == PhaseKind::Profiling;
-            self.prefix_caches.record(record, is_measured);
-        }
+        let is_measured = self.kind_of(record.phase) == PhaseKind::Profiling;
+        self.prefix_caches.record(record, is_measured);
         if self.kind_of(record.phase) == PhaseKind::Profiling {
             if record.outcome.is_ok() {
                 self.first_reads.record(record);

@@ -68,7 +68,7 @@ pub(crate) struct RunSettings {
     /// Tokens that prompts begin with and share: of a generated system message, and of one of some prefixes.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub(crate) shared_prompt_tokens: Option<u64>,
-    /// The share of prompts that a prefix cache without an end would have, by the block ids of a recording.
+    /// The share of prompts that a prefix cache of unlimited size would have, by the block ids of a recording.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub(crate) recorded_hit_rate: Option<f64>,
     /// The responses were recorded, and do not depend on the requests.

@@ -24,8 +24,9 @@ impl ServerMetricsReport {
         let grown = |name: &str| self.metrics.get(name).map(total);
         let (mut hits, mut queries) = (0.0, 0.0);
         for (hit, query) in COUNTERS {
-            if let Some((more_hits, more_queries)) = grown(hit).zip(grown(query)) {
-                hits += more_hits;
+            if let Some(more_queries) = grown(query) {
+                // A server may leave out a count of 0.
+                hits += grown(hit).unwrap_or(0.0);
                 queries += more_queries;
             }
         }
