@@ -231,7 +231,9 @@ mod tests {
     #[test]
     fn what_a_cache_would_have_is_unknown_unless_it_is_known_of_all_requests() {
         let mut records = of_three();
-        records.iter_mut().for_each(|record| record.counted.cacheable = Some(16));
+        for record in &mut records {
+            record.counted.cacheable = Some(16);
+        }
         let cacheable = |records: &[Record]| collected(records).of(0).next().unwrap().1.cacheable_tokens();
         assert_eq!(cacheable(&records), Some(48.0));
         records[1].counted.cacheable = None;
