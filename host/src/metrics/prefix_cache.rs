@@ -1,5 +1,7 @@
 //! What prefix caches had of the prompts: what one of unlimited size would have had, and what the server says that its own had.
 
+use std::collections::BTreeMap;
+
 use crate::{clock::RunNs, record::Record};
 
 /// So many requests at the beginning of a run are looked at for what was in the server's cache before it.
@@ -16,7 +18,7 @@ const MARGIN_PCT: u64 = 5;
 const MOST_UNDER_WAY: f64 = 0.05;
 
 /// Tokens of prompts, and those of them that a cache had.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Cached {
     /// Requests of which that is known.
     pub(crate) requests: u64,
@@ -40,7 +42,7 @@ impl Cached {
 }
 
 /// What requests explain, and what the server says of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Comparison {
     ideal: Cached,
     usage: Cached,
@@ -66,12 +68,44 @@ impl Comparison {
     }
 }
 
-/// A request of which is known what it explains.
-#[derive(Clone, Copy, Debug)]
+/// A request of which is known what it explains. The first to end is the smallest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Early {
-    sent_ns: RunNs,
     end_ns: RunNs,
+    sent_ns: RunNs,
     comparison: Comparison,
+}
+
+/// The first requests to end, whatever the order in which they came.
+#[derive(Clone, Debug, Default)]
+struct FirstToEnd {
+    /// How many there are of each.
+    requests: BTreeMap<Early, usize>,
+    count: usize,
+}
+
+impl FirstToEnd {
+    fn add(&mut self, request: Early, times: usize) {
+        let is_full = self.count >= EARLY_REQUESTS;
+        if is_full && self.requests.last_key_value().is_some_and(|(last, _)| *last <= request) {
+            return;
+        }
+        *self.requests.entry(request).or_default() += times;
+        self.count += times;
+        while self.count > EARLY_REQUESTS
+            && let Some(mut last) = self.requests.last_entry()
+        {
+            self.count -= 1;
+            *last.get_mut() -= 1;
+            if *last.get() == 0 {
+                last.remove();
+            }
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Early> {
+        self.requests.iter().flat_map(|(request, times)| std::iter::repeat_n(request, *times))
+    }
 }
 
 /// What was in the server's cache before the run began.
@@ -92,8 +126,8 @@ pub(crate) struct WarmBefore {
 pub(crate) struct PrefixCaches {
     ideal: Cached,
     usage: Cached,
-    /// The first requests to end, in that order, of any phase.
-    early: Vec<Early>,
+    /// Requests of any phase.
+    early: FirstToEnd,
     /// All requests of any phase.
     all: Comparison,
 }
@@ -117,8 +151,7 @@ impl PrefixCaches {
         }
         if let Some(comparison) = Comparison::of(record, ideal, usage) {
             self.all.add(comparison);
-            self.early.push(Early { sent_ns, end_ns: record.instants.end, comparison });
-            self.trim();
+            self.early.add(Early { end_ns: record.instants.end, sent_ns, comparison }, 1);
         }
     }
 
@@ -127,14 +160,8 @@ impl PrefixCaches {
         self.ideal.add(other.ideal);
         self.usage.add(other.usage);
         self.all.add(other.all);
-        self.early.extend(other.early);
-        self.trim();
-    }
-
-    fn trim(&mut self) {
-        if self.early.len() > 2 * EARLY_REQUESTS {
-            self.early.sort_unstable_by_key(|request| request.end_ns);
-            self.early.truncate(EARLY_REQUESTS);
+        for (request, times) in other.early.requests {
+            self.early.add(request, times);
         }
     }
 
@@ -151,15 +178,12 @@ impl PrefixCaches {
     /// What shows that the server had prompts of the run before it began: at its beginning, before the server may have
     /// forgotten them again, or in all of it.
     pub(crate) fn warm_before(&self) -> Option<WarmBefore> {
-        let mut early = self.early.clone();
-        early.sort_unstable_by_key(|request| request.end_ns);
-        early.truncate(EARLY_REQUESTS);
-        let mut sent: Vec<RunNs> = early.iter().map(|request| request.sent_ns).collect();
+        let mut sent: Vec<RunNs> = self.early.iter().map(|request| request.sent_ns).collect();
         sent.sort_unstable();
         let mut so_far = Comparison::default();
-        let knows_all = early.len() < EARLY_REQUESTS;
+        let knows_all = self.early.count < EARLY_REQUESTS;
         let mut found = None;
-        for (request, ended) in early.iter().zip(1_u64..) {
+        for (request, ended) in self.early.iter().zip(1_u64..) {
             so_far.add(request.comparison);
             // One may be sent and over in the same instant.
             let begun = sent.partition_point(|sent_ns| *sent_ns <= request.end_ns) as u64;

@@ -108,12 +108,12 @@ mod tests {
             context,
             ..Step::default()
         };
-        let told = script(0, vec![step(60, None), step(41, Some(0)), step(41, None), Step::default()]);
-        assert_eq!(inputs(&told), [Some(60), Some(101), Some(41), None]);
-        let mut scripts = vec![told.clone()];
+        let mixed = script(0, vec![step(60, None), step(41, Some(0)), step(41, None), Step::default()]);
+        assert_eq!(inputs(&mixed), [Some(60), Some(101), Some(41), None]);
+        let mut scripts = vec![mixed.clone()];
         within_context(&mut scripts, 100);
         assert!(scripts.is_empty());
-        let mut scripts = vec![told];
+        let mut scripts = vec![mixed];
         without_long_prompts(&mut scripts, 100);
         assert_eq!(inputs(&scripts[0]), [Some(60), Some(41), None]);
     }

@@ -110,12 +110,12 @@ fn header_of_two_classes() -> RunHeader {
 
 #[test]
 fn a_model_is_compared_with_that_of_its_class() {
-    let told = |records: &[Record]| {
+    let warned = |records: &[Record]| {
         warnings::warnings(&report_on(&sample::journal(header_of_two_classes(), records)))
     };
-    assert_eq!(told(&[of_class(0, "x"), of_class(1, "y")]), [""; 0]);
+    assert_eq!(warned(&[of_class(0, "x"), of_class(1, "y")]), [""; 0]);
     assert_eq!(
-        told(&[of_class(0, "y"), of_class(1, "y")]),
+        warned(&[of_class(0, "y"), of_class(1, "y")]),
         ["the server ran `y` for 1 of 2 requests, not the model that their class asks for"]
     );
 }
@@ -130,15 +130,15 @@ fn an_objective_that_nobody_could_miss_is_no_doubt() {
         record.instants.last_token = record.instants.first_token;
         record
     };
-    let told = |metric: &str| {
+    let warned = |metric: &str| {
         let mut header = header_of_two_classes();
         header.settings.classes.list[1].goodput = Some(vec![objective(metric)]);
         header.settings.goodput = vec![objective("request_latency")];
         warnings::warnings(&report_on(&sample::journal(header, &[single(0, "x"), single(1, "y")])))
     };
-    assert_eq!(told("inter_token_latency"), [""; 0]);
+    assert_eq!(warned("inter_token_latency"), [""; 0]);
     assert_eq!(
-        told("num_images"),
+        warned("num_images"),
         ["no request of `y` has a `num_images`, which is an objective: none is good"]
     );
 }
