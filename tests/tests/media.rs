@@ -362,26 +362,9 @@ fn a_video_is_what_was_asked_for(#[case] flags: &[&str], #[case] expected: &[&st
 #[test]
 fn pictures_of_a_folder_are_sent_as_they_are() {
     let server = replay("vllm/chat.nonstream");
-    let tool = Tool::new([
-        "profile",
-        "--model",
-        "m",
-        "--ui",
-        "none",
-        "--artifact-dir",
-        "run",
-        "--url",
-        &server.url(),
-    ])
-    .args(["--no-server-metrics", "--isl", "10", "--random-seed", "42", "--request-count", "1"])
-    .args([
-        "--image-source",
-        ".",
-        "--image-source-sampling",
-        "sequential-cycle",
-        "--image-batch-size",
-        "3",
-    ]);
+    let tool = Tool::bare_profile()
+        .args(["--url", &server.url(), "--isl", "10", "--request-count", "1", "--image-source", "."])
+        .args(["--image-source-sampling", "sequential-cycle", "--image-batch-size", "3"]);
     tool.file("b.jpg", "two");
     tool.file("a.png", FILE.0);
     let run = tool.run();

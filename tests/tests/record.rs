@@ -143,7 +143,9 @@ fn the_replay_of_a_recording_has_the_same_shape(#[values(true, false)] has_heade
         assert_eq!(steps.len(), 3);
         for (at, step) in steps.iter().enumerate().skip(1) {
             assert_eq!(step["after"], json!([at - 1]));
-            assert!(step["delay_ns"].as_u64().unwrap() >= 100_000_000, "{step}");
+            // The client's pause of 100 ms begins with the last event that says something, and the proxy's with the last
+            // byte, which a busy machine brings later.
+            assert!(step["delay_ns"].as_u64().unwrap() >= 90_000_000, "{step}");
         }
         assert!(steps.iter().all(|step| step["recorded"]["output_tokens"] == 30), "{session}");
         assert_eq!(steps[0]["prompt"]["tokens"], 350);

@@ -11,6 +11,7 @@ mod chat_template;
 mod classes;
 mod context;
 mod corpus;
+mod data_url;
 mod drafts;
 mod error;
 mod facts;

@@ -10,7 +10,8 @@
 //! The module knows nothing of the rest of prony but its clock. In reading order: [`Options`] and [`MockServer`] are
 //! what callers use; `connection` serves one socket, `exchange` one API request; `wire` and `http` move bytes; `route`,
 //! `api_format`, `job`, `fields`, `form` and `api_error` decide what was asked; `pace`, `script`, `speech`, `tools`, `reply`, `jobs` and
-//! `words` make the answer, `canned` is one that was recorded; `prefix_cache` says what of a prompt it had; `fault` breaks it; `truth` and `metrics_page` tell about it.
+//! `words` make the answer, `canned` is one that was recorded; `prefix_cache` says what of a prompt it had; `fault` breaks it; `truth`
+//! and `metrics_page` tell about it.
 
 mod api_error;
 mod api_format;

@@ -19,8 +19,8 @@ const MOST_BLOCKS: usize = 4 << 20;
 pub(super) struct PrefixCache(Mutex<HashSet<u64>>);
 
 impl PrefixCache {
-    /// Takes the whole blocks of a prompt for a model. Gives how many of its tokens were there: never the last one, which is computed for the
-    /// first token of the answer.
+    /// Takes the whole blocks of a prompt for a model. Gives how many of its tokens were there: never the last one, which is computed
+    /// for the first token of the answer.
     pub(super) fn take(&self, model: &str, words: &[&str]) -> u64 {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut hasher, mut known, mut is_known) = (DefaultHasher::new(), 0, true);

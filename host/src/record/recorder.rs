@@ -22,7 +22,7 @@ use prony_plugin_api::{
 
 pub(crate) use super::open::CountingWait;
 use super::{
-    CountedTokens, Frame, Record, RunHeader,
+    CountedTokens, Frame, Record, RunHeader, Texts,
     build::{Recipe, build},
     counting::Counters,
     journal::{JournalError, JournalLocation, TextStore, Writer},
@@ -498,18 +498,20 @@ impl Recording {
 
     fn keep_finished(&mut self, mut finished: Finished) -> Result<(), JournalError> {
         let addition = finished.addition.take().filter(|_| self.config.tokenizer.is_some());
-        // To cut a prompt costs a look at all of it, media too.
         let addition = addition.filter(|_| !self.prefixes.is_full());
         let (mut record, texts) = build(finished, self.config.recipe());
         mask::record(&mut record, &self.config.redactor);
         self.config.live.note(&record);
-        let asked = addition.and_then(Addition::cut);
-        let heard = asked.map(|asked| Box::new(Heard::of(asked, &record, texts.as_ref())));
+        // After the journal has the record: to cut a prompt costs a look at all of it, media too.
+        let heard = |record: &Record, texts: Option<&Texts>| {
+            addition.and_then(Addition::cut).map(|asked| Box::new(Heard::of(asked, record, texts)))
+        };
         let record = Box::new(record);
         let Some(texts) = texts else {
             let frame = Frame::Record(record);
             append(&mut self.journal, &frame)?;
             if let Frame::Record(record) = frame {
+                let heard = heard(&record, None);
                 self.open.keep(Entry { record, heard });
             }
             return Ok(());
@@ -520,6 +522,7 @@ impl Recording {
         let frame = Frame::Uncounted(record);
         let is_kept = append(&mut self.journal, &frame)?;
         let Frame::Uncounted(record) = frame else { return Ok(()) };
+        let heard = heard(&record, Some(&texts));
         if is_kept {
             let is_being_counted =
                 self.counters.as_ref().is_some_and(|counters| counters.take(number, texts));

@@ -21,7 +21,7 @@ pub(super) fn lines(report: &Report) -> Vec<(&'static str, String)> {
         return vec![measured];
     }
     let settings = &report.header.settings;
-    let mut lines = vec![("model", models(settings)), ("endpoint", endpoint(settings))];
+    let mut lines = vec![("model", models(settings).join(", ")), ("endpoint", endpoint(settings))];
     let proxies = proxies(settings);
     lines.push(("target", settings.urls.iter().map(|url| url::typed(url)).collect::<Vec<_>>().join(", ")));
     lines.extend((!proxies.is_empty()).then(|| ("proxy", proxies.join(", "))));
@@ -42,11 +42,11 @@ pub(super) fn lines(report: &Report) -> Vec<(&'static str, String)> {
 }
 
 /// The models that requests ask for, each once.
-pub(super) fn models(settings: &RunSettings) -> String {
+pub(super) fn models(settings: &RunSettings) -> Vec<&str> {
     let mut models: Vec<&str> = asked_models(settings).collect();
     let mut seen = HashSet::new();
     models.retain(|model| seen.insert(*model));
-    models.join(", ")
+    models
 }
 
 /// The model that requests of each class ask for; that of the run where there are no classes.

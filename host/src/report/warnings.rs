@@ -212,9 +212,9 @@ fn other_model(report: &Report) -> Option<String> {
         report.models_seen.iter().map(|(_, _, count)| count).sum(),
     );
     (!names.is_empty()).then(|| {
-        let asked = match headline::models(settings) {
-            models if models.contains(", ") => "the model that their class asks for".to_owned(),
-            model => format!("`{model}`"),
+        let asked = match headline::models(settings)[..] {
+            [model] => format!("`{model}`"),
+            _ => "the model that their class asks for".to_owned(),
         };
         format!("the server ran {} for {count} of {all} requests, not {asked}", names.join(", "))
     })

@@ -8,51 +8,19 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use prony_plugin_api::PartKind;
 
 use super::RowError;
-use crate::bounded;
+use crate::{
+    bounded,
+    dataset::data_url::{data_url, extensions, media_type},
+};
 
 /// Largest file of an image, a sound or a video, in megabytes.
 const MOST_MEGABYTES: u64 = 256;
 
 /// Beginnings of addresses that are sent as they are.
 const ADDRESSES: [&str; 3] = ["http://", "https://", "data:"];
-
-/// File extensions and their media types, by kind of part.
-const TYPES: [(PartKind, &[(&str, &str)]); 3] = [
-    (
-        PartKind::IMAGE,
-        &[
-            ("png", "image/png"),
-            ("jpg", "image/jpeg"),
-            ("jpeg", "image/jpeg"),
-            ("webp", "image/webp"),
-            ("gif", "image/gif"),
-            ("bmp", "image/bmp"),
-        ],
-    ),
-    (
-        PartKind::AUDIO,
-        &[
-            ("wav", "audio/wav"),
-            ("mp3", "audio/mpeg"),
-            ("flac", "audio/flac"),
-            ("ogg", "audio/ogg"),
-            ("m4a", "audio/mp4"),
-        ],
-    ),
-    (
-        PartKind::VIDEO,
-        &[
-            ("mp4", "video/mp4"),
-            ("webm", "video/webm"),
-            ("mov", "video/quicktime"),
-            ("mkv", "video/x-matroska"),
-        ],
-    ),
-];
 
 /// Media that rows have named. A medium that several rows name is read, and kept, once.
 pub(super) struct Album<'a> {
@@ -131,20 +99,7 @@ fn embedded(kind: PartKind, key: &'static str, entry: &str, folder: &Path) -> Re
         known: extensions(kind),
     })?;
     match bounded::read(&path, MOST_MEGABYTES) {
-        Ok(bytes) => Ok(format!("data:{media_type};base64,{}", STANDARD.encode(bytes)).into()),
+        Ok(bytes) => Ok(data_url((media_type, bytes))),
         Err(source) => Err(RowError::Medium { key, path, source }),
     }
-}
-
-fn media_type(kind: PartKind, path: &Path) -> Option<&'static str> {
-    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-    types(kind).find(|(known, _)| *known == extension).map(|(_, media_type)| media_type)
-}
-
-fn extensions(kind: PartKind) -> String {
-    types(kind).map(|(extension, _)| format!("`.{extension}`")).collect::<Vec<_>>().join(", ")
-}
-
-fn types(kind: PartKind) -> impl Iterator<Item = (&'static str, &'static str)> {
-    TYPES.into_iter().filter(move |(of, _)| *of == kind).flat_map(|(_, types)| types).copied()
 }

@@ -5,7 +5,6 @@
 //! is, in turn. Each medium has a random stream of its own, and none with the texts.
 
 mod audio;
-mod data_url;
 mod image;
 mod order;
 mod outline;
@@ -18,12 +17,11 @@ use std::sync::Arc;
 use prony_plugin_api::PartKind;
 use rayon::prelude::*;
 
-use self::data_url::data_url;
 use self::order::Order;
 pub(crate) use self::outline::MediaError;
 use self::outline::{MOST_OF_A_REQUEST, Outline};
 pub(crate) use self::wav::seconds as wav_seconds;
-use super::Part;
+use super::{Part, data_url::data_url};
 use crate::{plan::media::MediaConfig, seed::Seed, stderr};
 
 /// About as many bytes as all different media of a kind may take together.

@@ -2,21 +2,14 @@
 
 use std::{fs, path::PathBuf, sync::Arc};
 
-use super::{
-    data_url::data_url,
-    outline::{MOST_OF_A_REQUEST, MediaError},
-};
-use crate::{bounded, plan::media::PictureConfig};
+use prony_plugin_api::PartKind;
 
-/// Endings of pictures' names, and their media types.
-const TYPES: [(&str, &str); 6] = [
-    ("png", "image/png"),
-    ("jpg", "image/jpeg"),
-    ("jpeg", "image/jpeg"),
-    ("webp", "image/webp"),
-    ("gif", "image/gif"),
-    ("bmp", "image/bmp"),
-];
+use super::outline::{MOST_OF_A_REQUEST, MediaError};
+use crate::{
+    bounded,
+    dataset::data_url::{data_url, media_type},
+    plan::media::PictureConfig,
+};
 
 /// Reads the pictures of a folder, in the order of their names, as data URLs. All of them together take so many bytes at most.
 ///
@@ -28,7 +21,7 @@ pub(super) fn read(config: &PictureConfig, budget: u64) -> Result<Vec<Arc<str>>,
     let mut files: Vec<(PathBuf, &str)> = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        files.extend(media_type(&path).map(|media_type| (path, media_type)));
+        files.extend(media_type(PartKind::IMAGE, &path).map(|media_type| (path, media_type)));
     }
     files.sort_unstable();
     if files.is_empty() {
@@ -46,12 +39,6 @@ pub(super) fn read(config: &PictureConfig, budget: u64) -> Result<Vec<Arc<str>>,
         pictures.push(picture);
     }
     Ok(pictures)
-}
-
-/// The media type of a picture; nothing for other files.
-fn media_type(path: &std::path::Path) -> Option<&'static str> {
-    let ending = path.extension()?.to_str()?.to_ascii_lowercase();
-    TYPES.iter().find(|(known, _)| *known == ending).map(|(_, media_type)| *media_type)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The least output tokens that a server is asked for, which are the most.
+//! `--force-min-tokens`: a server is asked for as many output tokens at least as at most.
 
 use serde_json::{Map, Value};
 
