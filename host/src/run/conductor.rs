@@ -42,6 +42,10 @@ const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a service may hold up the start of a phase.
 const SETTLE_TIMEOUT: Duration = Duration::from_millis(250);
 
+/// How long after it is announced a phase with a schedule begins: requests that are due at its first instant are formatted by
+/// then.
+const START_AHEAD: Duration = Duration::from_millis(20);
+
 /// How long the last of the journal may take to be written when the end is wanted at once. Nothing of it is waited for but the
 /// disk.
 const JOURNAL_TIMEOUT: Duration = Duration::from_secs(2);
@@ -320,7 +324,8 @@ impl Conductor<'_> {
         // Services that take stock at the start of a phase do it before the load.
         self.bus.send(&PhaseStarted { index: number, kind: phase.role.kind(), at_ns: self.run.clock.now() });
         self.services.settle(SETTLE_TIMEOUT);
-        let start_ns = self.run.clock.now();
+        let ahead = if phase.load.is_open() { START_AHEAD } else { Duration::ZERO };
+        let start_ns = self.run.clock.now().saturating_add(as_ns(ahead));
         self.channels.recorder.frame(Frame::PhaseStarted {
             index: number,
             kind: phase.role.kind(),

@@ -83,6 +83,8 @@ pub(crate) struct Credits {
     share: Share,
     limit: Option<u64>,
     source: Source,
+    /// One that was looked at and not taken.
+    next: Option<Credit>,
 }
 
 #[derive(Debug)]
@@ -117,19 +119,24 @@ impl Credits {
                 None => Source::Closed(Arc::clone(pool)),
             },
         };
-        Self { share, limit: phase.stop.most_sessions(), source }
+        Self { share, limit: phase.stop.most_sessions(), source, next: None }
     }
 
     /// Whether the credits have due times.
     pub(crate) fn is_open(&self) -> bool {
         !matches!(self.source, Source::Closed(_))
     }
-}
 
-impl Iterator for Credits {
-    type Item = Credit;
+    /// When the next credit is due, if there is one and it has an instant. Only of an open loop: it would be taken from the other
+    /// workers of a closed one.
+    pub(crate) fn next_due(&mut self) -> Option<RunNs> {
+        if self.next.is_none() && self.is_open() {
+            self.next = self.draw();
+        }
+        self.next?.due_ns
+    }
 
-    fn next(&mut self) -> Option<Credit> {
+    fn draw(&mut self) -> Option<Credit> {
         let Share { worker, workers } = self.share;
         let within = |number: u64| self.limit.is_none_or(|limit| number < limit);
         match &mut self.source {
@@ -173,6 +180,14 @@ impl Iterator for Credits {
                 }
             },
         }
+    }
+}
+
+impl Iterator for Credits {
+    type Item = Credit;
+
+    fn next(&mut self) -> Option<Credit> {
+        self.next.take().or_else(|| self.draw())
     }
 }
 

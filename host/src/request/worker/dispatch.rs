@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
-    task::{JoinError, JoinSet},
+    task::{JoinError, JoinSet, yield_now},
 };
 
 use super::{
+    ahead::{Ahead, Waiting},
     control::{Control, unless_drained},
     equipment::{Assignment, Equipment},
     player::{PhaseContext, Player, ReadyRequest, ReadySession},
@@ -45,8 +46,8 @@ enum NextSession {
     Start(ReadySession),
     /// Its first request could not be formatted, and the session is over. It had a slot in a closed loop.
     Refused(Option<Slot>),
-    /// The phase drains; this credit was still waiting.
-    Drained(Credit),
+    /// The phase drains; this credit was still waiting, if one was.
+    Drained(Option<Credit>),
     /// There is none, or none was taken before the phase drained.
     NoMore,
 }
@@ -105,6 +106,7 @@ impl<S: Sink> Dispatcher<S> {
     async fn run_phase(&self, mut phase: Assignment, pacer: &mut Pacer) -> ScheduleCounts {
         let mut counts = ScheduleCounts::default();
         let mut in_flight = JoinSet::new();
+        let mut ahead = Ahead::default();
         let context = Arc::new(PhaseContext {
             phase: phase.phase,
             start_ns: phase.start_ns,
@@ -117,7 +119,7 @@ impl<S: Sink> Dispatcher<S> {
             budget: phase.budget.clone(),
         });
         loop {
-            match self.next_session(&mut phase, &context, pacer).await {
+            match self.next_session(&mut phase, &context, &mut ahead, pacer).await {
                 NextSession::Start(ready) => {
                     counts.sessions += 1;
                     // In its own place, since a runtime moves what it is given several times.
@@ -129,7 +131,8 @@ impl<S: Sink> Dispatcher<S> {
                     in_flight.spawn(rest(slot, phase.control.clone()));
                 }
                 NextSession::Drained(credit) => {
-                    counts.dropped = self.count_dropped(credit, &mut phase);
+                    counts.dropped =
+                        self.count_dropped(credit.into_iter().chain(ahead.credits()), &mut phase);
                     break;
                 }
                 NextSession::NoMore => break,
@@ -152,18 +155,15 @@ impl<S: Sink> Dispatcher<S> {
         &self,
         phase: &mut Assignment,
         context: &PhaseContext,
+        ahead: &mut Ahead,
         pacer: &mut Pacer,
     ) -> NextSession {
         let draining = *phase.control.borrow_and_update() >= Control::Drain;
         if draining {
-            return phase
-                .credits
-                .next()
-                .filter(|credit| credit.due_ns.is_some())
-                .map_or(NextSession::NoMore, NextSession::Drained);
+            return if phase.credits.is_open() { NextSession::Drained(None) } else { NextSession::NoMore };
         }
         if phase.credits.is_open() {
-            self.next_open(phase, context, pacer).await
+            self.next_open(phase, context, ahead, pacer).await
         } else {
             self.next_closed(phase, context).await
         }
@@ -197,15 +197,12 @@ impl<S: Sink> Dispatcher<S> {
         &self,
         phase: &mut Assignment,
         context: &PhaseContext,
+        ahead: &mut Ahead,
         pacer: &mut Pacer,
     ) -> NextSession {
-        let Some(credit) = phase.next_credit() else { return NextSession::NoMore };
-        let due = phase.start_ns.saturating_add(credit.due_ns.unwrap_or(0));
-        let mut session = phase.sessions.session(&self.source, credit.number);
-        let turn = session.first();
-        let mut finished = self.player.begin(context, &turn);
-        finished.exchange.instants.scheduled = due;
-        let Some(prepared) = self.player.prepare(&mut finished, &turn).await else {
+        self.look_ahead(phase, context, ahead).await;
+        let Some(Waiting { credit, due, first }) = ahead.pop() else { return NextSession::NoMore };
+        let Some((session, mut first)) = first else {
             self.player.sink.begun(phase.phase);
             // It was formatted ahead, but its turn is not over before it comes: the schedule limits failures as well.
             unless_drained(&mut phase.control, pacer.wait_until(due)).await;
@@ -224,14 +221,37 @@ impl<S: Sink> Dispatcher<S> {
             Some((slot, context.prefill(self.clock()).await?, asked))
         };
         let Some((slot, prefill, asked)) = unless_drained(&mut phase.control, start).await else {
-            return NextSession::Drained(credit);
+            return NextSession::Drained(Some(credit));
         };
         phase.slotted_ns = self.clock().now();
-        prefill.give(&mut finished.exchange, phase.slotted_ns.saturating_sub(asked));
+        let exchange = &mut first.finished.exchange;
+        prefill.give(exchange, phase.slotted_ns.saturating_sub(asked));
+        exchange.instants.started = self.clock().now();
         self.player.sink.begun(phase.phase);
-        finished.exchange.instants.started = self.clock().now();
-        let first = Box::new(ReadyRequest { turn, prepared, finished });
         NextSession::Start(ReadySession { session, first, slot, rest: None })
+    }
+
+    /// Formats the next request, and those that are due soon after it, as far as there is time before it is due.
+    async fn look_ahead(&self, phase: &mut Assignment, context: &PhaseContext, ahead: &mut Ahead) {
+        while let Some(due_ns) = phase.credits.next_due() {
+            let due = phase.start_ns.saturating_add(due_ns);
+            if !ahead.has_time_for(due, self.clock().now()) || *phase.control.borrow() >= Control::Drain {
+                break;
+            }
+            if !ahead.is_empty() {
+                // What arrives meanwhile is read between two of them.
+                yield_now().await;
+            }
+            let Some(credit) = phase.next_credit() else { break };
+            let mut session = phase.sessions.session(&self.source, credit.number);
+            let turn = session.first();
+            let mut finished = self.player.begin(context, &turn);
+            finished.exchange.instants.scheduled = due;
+            let prepared = self.player.prepare(&mut finished, &turn).await;
+            let first =
+                prepared.map(|prepared| (session, Box::new(ReadyRequest { turn, prepared, finished })));
+            ahead.push(Waiting { credit, due, first });
+        }
     }
 
     /// Requests of a session that is over. A panic cost at least the one that was under way.
@@ -242,13 +262,13 @@ impl<S: Sink> Dispatcher<S> {
         })
     }
 
-    /// Credits that were due before the phase's end and never tried: the one that waited, and those behind it.
-    fn count_dropped(&self, waiting: Credit, phase: &mut Assignment) -> u64 {
+    /// Credits that were due before the phase's end and never tried: those that waited, and those behind them.
+    fn count_dropped(&self, waiting: impl Iterator<Item = Credit>, phase: &mut Assignment) -> u64 {
         let now = self.clock().now();
         let was_due = |credit: &Credit| {
             credit.due_ns.is_some_and(|due_ns| phase.start_ns.saturating_add(due_ns) <= now)
         };
-        std::iter::once(waiting).chain(&mut phase.credits).take_while(was_due).count() as u64
+        waiting.chain(&mut phase.credits).take_while(was_due).count() as u64
     }
 }
 

@@ -5,6 +5,7 @@
 //! - [`prefill`]: waits until one more request may wait for its first token;
 //! - [`player`]: plays a session, as a task of its own; [`control`]: how everything hears of the end of a phase.
 
+mod ahead;
 mod control;
 mod dispatch;
 mod equipment;
