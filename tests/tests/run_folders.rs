@@ -76,3 +76,60 @@ fn a_later_run_is_listed_below() {
     run_in(home.path(), &server, &[]).succeeds();
     assert_ne!(latest(), first);
 }
+
+/// `runs` or `show` where `home` has the folder `artifacts`.
+fn about_runs(home: &Path, words: &[&str]) -> Run {
+    let tool = Tool::new(words);
+    tool.under(&["sh", "-c", "cd \"$0\" && exec \"$@\"", home.to_str().unwrap()]).run()
+}
+
+#[test]
+fn runs_are_listed_with_their_headlines_and_shown_by_their_ids() {
+    let (server, home) = (MockServer::start([]), tempfile::tempdir().unwrap());
+    run_in(home.path(), &server, &["--concurrency", "2"]).succeeds();
+    let table = run_in(home.path(), &server, &["--request-rate", "50", "--streaming"]).succeeds();
+
+    let list = about_runs(home.path(), &["runs"]).succeeds();
+    let lines: Vec<&str> = list.lines().collect();
+    let at = |text: &str| lines.iter().position(|line| line.contains(text)).unwrap();
+    assert!(at("_chat_r50") < at("_chat_c2"), "{list}");
+    assert!(list.contains("open loop, 50 requests/s at Poisson gaps"), "{list}");
+    assert!(list.contains("4 requests, ") && list.contains("first token p50 "), "{list}");
+
+    let known: serde_json::Value =
+        serde_json::from_str(&about_runs(home.path(), &["runs", "--json"]).succeeds()).unwrap();
+    let newest = &known[0];
+    assert_eq!(
+        (newest["state"].as_str(), newest["endpoint_type"].as_str()),
+        (Some("complete"), Some("chat"))
+    );
+    let id = newest["run_id"].as_str().unwrap();
+    for name in [&id[..12], "last", newest["dir"].as_str().unwrap()] {
+        assert_eq!(about_runs(home.path(), &["show", name]).succeeds(), table);
+    }
+}
+
+#[test]
+fn what_is_no_run_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let none = about_runs(home.path(), &["runs"]);
+    assert_eq!(none.code, 2);
+    assert!(none.stderr.contains("there are no runs in `artifacts`"), "{}", none.stderr);
+    fs::create_dir(home.path().join("artifacts")).unwrap();
+    let unknown = about_runs(home.path(), &["show", "abc"]);
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.stderr.contains("there is no run `abc` in `artifacts`"), "{}", unknown.stderr);
+}
+
+#[test]
+fn a_run_without_its_report_is_listed_and_says_how_to_make_it() {
+    let (server, home) = (MockServer::start([]), tempfile::tempdir().unwrap());
+    run_in(home.path(), &server, &[]).succeeds();
+    let folder = folders(home.path()).into_iter().next().unwrap();
+    fs::remove_file(folder.join("profile_export_prony.json")).unwrap();
+    fs::remove_file(folder.join("profile_export_console.txt")).unwrap();
+    let list = about_runs(home.path(), &["runs"]).succeeds();
+    assert!(list.contains("no report yet: `prony report artifacts/"), "{list}");
+    let shown = about_runs(home.path(), &["show", "last"]);
+    assert!(shown.code == 2 && shown.stderr.contains("makes it from the journal"), "{}", shown.stderr);
+}

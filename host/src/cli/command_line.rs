@@ -3,8 +3,16 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    calibrate::CalibrateArgs, completions::CompletionsArgs, dataset::DatasetArgs, logging::LogFlags,
-    mock_server::MockServerArgs, plugins::PluginsArgs, record::RecordArgs, report::ReportArgs,
+    calibrate::CalibrateArgs,
+    completions::CompletionsArgs,
+    dataset::DatasetArgs,
+    logging::LogFlags,
+    metrics::MetricsArgs,
+    mock_server::MockServerArgs,
+    plugins::PluginsArgs,
+    record::RecordArgs,
+    report::ReportArgs,
+    runs::{RunsArgs, ShowArgs},
     service::ServiceArgs,
 };
 use crate::config::flags::ProfileFlags;
@@ -60,6 +68,12 @@ pub(super) enum Command {
     Profile(Box<ProfileFlags>),
     /// Regenerate the report of a run from its journal.
     Report(ReportArgs),
+    /// List the runs of a folder with their headlines, the newest first.
+    Runs(RunsArgs),
+    /// Print the table of a run.
+    Show(ShowArgs),
+    /// Explain the metrics: definition, formula, what is left out, how they mislead.
+    Metrics(MetricsArgs),
     /// Look at input files: what is in them, what is wrong with them.
     Dataset(DatasetArgs),
     /// Record what clients ask a server, as sessions that `profile` can replay: a proxy between them.

@@ -15,6 +15,7 @@ mod exit_codes;
 mod help;
 mod limits;
 mod logging;
+mod metrics;
 mod mock_server;
 mod names;
 mod option_rows;
@@ -26,6 +27,7 @@ mod record;
 mod recorded;
 mod refusal;
 mod report;
+mod runs;
 mod service;
 mod terminal;
 mod worker;
@@ -81,6 +83,9 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
     match cli.command {
         Command::Profile(flags) => profile::run(&flags, &cli.log),
         Command::Report(args) => report::run(&args),
+        Command::Runs(args) => runs::list(&args),
+        Command::Show(args) => runs::show(&args),
+        Command::Metrics(args) => metrics::run(&args),
         Command::Dataset(args) => dataset::run(&args),
         Command::Plugins(args) => plugins::run(&args),
         Command::Record(args) => record::run(&args),

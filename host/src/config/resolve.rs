@@ -22,7 +22,7 @@ use super::{
 use crate::plan::{Classes, DatasetConfig, Load, MetricFacts, Objective, Phase, Plan, Role};
 
 /// Where the folders of runs are made that the user names no folder for.
-const ARTIFACTS: &str = "artifacts";
+pub(crate) const ARTIFACTS: &str = "artifacts";
 
 /// More characters of an endpoint's name do not stand in the name of a folder.
 const LONGEST_ENDPOINT_NAME: usize = 24;

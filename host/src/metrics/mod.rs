@@ -4,6 +4,7 @@
 //! row a metric with its definition. [`Aggregator`] fills it from records that pass by one at a time. This stage knows
 //! no file format and no console.
 
+mod about;
 pub(crate) mod aggregate;
 pub(crate) mod catalogue;
 pub(crate) mod client;

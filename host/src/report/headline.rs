@@ -25,8 +25,7 @@ pub(super) fn lines(report: &Report) -> Vec<(&'static str, String)> {
     let proxies = proxies(settings);
     lines.push(("target", settings.urls.iter().map(|url| url::typed(url)).collect::<Vec<_>>().join(", ")));
     lines.extend((!proxies.is_empty()).then(|| ("proxy", proxies.join(", "))));
-    let profiling = settings.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling);
-    lines.extend(profiling.map(|phase| ("load", load(phase))));
+    lines.extend(loads(settings).into_iter().map(|load| ("load", load)));
     let sessions = settings.sessions.as_ref().filter(|_| !report.sessions.is_empty());
     lines.extend(sessions.map(|sessions| ("sessions", sessions.in_words())));
     lines.extend(by_class::in_words(settings).map(|text| (classes(settings), text)));
@@ -82,6 +81,11 @@ fn endpoint(settings: &RunSettings) -> String {
     let mode = if settings.streaming { "streaming" } else { "not streaming" };
     let protocol = if settings.http2 { ", HTTP/2 over the portable transport" } else { "" };
     format!("{}, {mode}{protocol}", settings.endpoint_type)
+}
+
+/// The loads of the measured phases, in words.
+pub(super) fn loads(settings: &RunSettings) -> Vec<String> {
+    settings.phases.iter().filter(|phase| phase.kind == PhaseKind::Profiling).map(load).collect()
 }
 
 fn load(phase: &PhaseSettings) -> String {

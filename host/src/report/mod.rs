@@ -21,6 +21,7 @@ pub(crate) mod messages;
 mod model;
 mod models_seen;
 mod outputs;
+pub(crate) mod past_runs;
 mod prefix_cache;
 mod records;
 mod recount;

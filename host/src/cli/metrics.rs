@@ -1,0 +1,124 @@
+//! `prony metrics [TAG]`: what each number means.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{
+    exit::{Exit, Failure},
+    terminal,
+};
+use crate::{
+    config::near::near,
+    metrics::{Metric, catalogue::CATALOGUE, quantile::PERCENTILES},
+    report::file_names,
+};
+
+/// Which metric.
+#[derive(Args, Debug)]
+pub(super) struct MetricsArgs {
+    /// Its key in the files of a report, as `time_to_first_token`; all metrics without it.
+    #[arg(value_name = "TAG")]
+    tag: Option<String>,
+
+    /// Print JSON: an object for each metric, with the keys `tag`, `name`, `unit`, `larger_is_better`, `definition`, `values`,
+    /// `needs`, `excluded`, `bias`.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints one metric, or a list of all.
+pub(super) fn run(args: &MetricsArgs) -> Result<Exit, Failure> {
+    let text = match &args.tag {
+        Some(tag) => {
+            let metric = named(tag)?;
+            if args.json { pretty(&object(metric)) } else { page(metric) }
+        }
+        None if args.json => pretty(&CATALOGUE.iter().map(object).collect()),
+        None => list(),
+    };
+    terminal::print(&text)?;
+    Ok(Exit::Success)
+}
+
+fn named(tag: &str) -> Result<&'static Metric, Failure> {
+    let typed = tag.replace('-', "_").to_lowercase();
+    CATALOGUE.iter().find(|metric| metric.tag == typed).ok_or_else(|| {
+        let near = near(&typed, CATALOGUE.iter().map(|metric| metric.tag));
+        let hint = near.map_or_else(
+            || "`prony metrics` lists what there is".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        Failure::statement(Exit::Usage, format!("there is no metric `{tag}`")).with_hint(hint)
+    })
+}
+
+fn list() -> String {
+    let rows: Vec<Vec<String>> = CATALOGUE
+        .iter()
+        .map(|metric| vec![metric.tag.to_owned(), metric.unit.to_owned(), metric.header.to_owned()])
+        .collect();
+    let lines = terminal::screen().list(&rows).join("\n");
+    format!("{lines}\n\n`prony metrics TAG` says how one is defined, and what it leaves out.\n")
+}
+
+fn page(metric: &Metric) -> String {
+    let screen = terminal::screen();
+    let rows = facts(metric).into_iter().map(|(name, text)| vec![name.to_owned(), text]);
+    let lines = screen.list(&rows.collect::<Vec<_>>()).join("\n");
+    format!("{} ({})\n\n{lines}\n", metric.header, metric.unit)
+}
+
+/// A label and what stands beside it, for each line.
+fn facts(metric: &Metric) -> Vec<(&'static str, String)> {
+    let better = if metric.larger_is_better { "more" } else { "less" };
+    let mut facts = vec![
+        ("definition", metric.definition.to_owned()),
+        ("values", format!("{}{}", metric.values(), statistics(metric))),
+        ("better", better.to_owned()),
+    ];
+    let needs = metric.conditions();
+    facts.extend((!needs.is_empty()).then(|| ("needs", needs.join("; "))));
+    facts.push(("left out", metric.excluded().to_owned()));
+    facts.extend(metric.bias().map(|bias| ("beware", bias.to_owned())));
+    facts.push(("key", format!("`{}` in `{}`", metric.tag, file_names::SUMMARY)));
+    facts
+}
+
+/// What is computed of its values, where there are many.
+fn statistics(metric: &Metric) -> String {
+    if !metric.has_many_values() {
+        return String::new();
+    }
+    let keys = PERCENTILES.map(|(key, _)| key);
+    format!("; of these avg, min, max, std, sum, count and the percentiles {}", keys.join(" "))
+}
+
+fn object(metric: &Metric) -> Value {
+    json!({
+        "tag": metric.tag,
+        "name": metric.header,
+        "unit": metric.unit,
+        "larger_is_better": metric.larger_is_better,
+        "definition": metric.definition,
+        "values": metric.values(),
+        "needs": metric.conditions(),
+        "excluded": metric.excluded(),
+        "bias": metric.bias(),
+    })
+}
+
+fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_found_as_it_is_typed() {
+        assert_eq!(named("Time-to-first-token").unwrap().tag, "time_to_first_token");
+        let refused = named("time_to_first_tokne").unwrap_err();
+        assert_eq!(refused.hint.unwrap(), "did you mean `time_to_first_token`?");
+    }
+}

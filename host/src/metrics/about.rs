@@ -1,0 +1,153 @@
+//! What is to be known about a metric beside its definition: how its values are made, what has no part in them, and in which
+//! way they are known to mislead.
+
+use super::catalogue::{Metric, Need, PhaseFact, Source};
+
+/// Requests that have no part in a metric of requests.
+const NO_PART: &str = "requests of warm-ups, requests that failed, and requests that the tool ended";
+
+/// Ways in which numbers are right and mislead all the same, each with the metrics that it is about.
+const BIASES: &[(&[&str], &str)] = &[
+    (
+        &["time_to_first_token", "time_to_first_output_token", "time_to_first_byte"],
+        "The way through the network and the server's queue are part of it. A proxy that collects what it passes on makes it \
+         longer, and the gaps behind it shorter.",
+    ),
+    (
+        &["time_to_first_token_from_schedule", "request_latency", "request_service_time"],
+        "In a closed loop a slow server is sent less: it then looks better than to users, who do not wait for each other. With a \
+         rate, `request_latency` counts from the schedule and has no such gap.",
+    ),
+    (
+        &["inter_token_latency", "output_token_throughput_per_user"],
+        "It is a mean over a response: one long pause hides in many short gaps. `inter_chunk_latency` shows the pauses.",
+    ),
+    (
+        &["inter_chunk_latency"],
+        "A gap is one between reads, and a read may bring several tokens; `tokens_per_read` says how many. Percentiles have three \
+         significant digits.",
+    ),
+    (
+        &["time_to_second_token"],
+        "Where a read brings several tokens, the second token has come with the first one, and this is the gap to the next read.",
+    ),
+    (
+        &["prefill_throughput_per_user"],
+        "Time in the server's queue and a prompt that was in its cache both count, so that it is no speed of the model.",
+    ),
+    (
+        &["output_sequence_length", "output_token_count", "total_osl", "total_output_tokens"],
+        "Where the server reports no usage, tokens are those of the run's tokenizer, and the model may have another one.",
+    ),
+    (
+        &["input_sequence_length", "total_isl", "input_token_throughput", "total_token_throughput"],
+        "It counts texts, and not the words of the server's chat template around them, unless `--apply-chat-template` is given.",
+    ),
+    (
+        &["request_throughput", "output_token_throughput", "goodput", "session_throughput"],
+        "The time until the load has risen and until the last responses have come is part of the window: a short run shows less \
+         than a long one.",
+    ),
+    (
+        &["session_duration", "session_requests", "session_time_in_model", "session_time_between_requests"],
+        "Sessions that failed have no part: where long ones fail more often, those that are left are the short ones.",
+    ),
+    (
+        &["connection_time"],
+        "Kept connections have no part, so that with `--connection-reuse-strategy pooled` it is about few requests, most of them \
+         from the beginning.",
+    ),
+];
+
+impl Metric {
+    /// How its values are made, in words and with the formula where there is one.
+    pub(crate) fn values(&self) -> String {
+        match self.source {
+            Source::Request(_) => "one for each successful request that has it".to_owned(),
+            Source::Gaps => "one for each gap between two reads of a successful response".to_owned(),
+            Source::Count(_) => "one number: the successful requests of which it is true".to_owned(),
+            Source::Sum(tag) => format!("one number: sum({tag})"),
+            Source::Rate(tags) => {
+                let sums: Vec<String> = tags.iter().map(|tag| format!("sum({tag})")).collect();
+                let sums = sums.join(" + ");
+                let sums = if tags.len() > 1 { format!("({sums})") } else { sums };
+                format!("one number: {sums} / benchmark_duration")
+            }
+            Source::Share(part, whole) => format!("one number: 100 * sum({part}) / sum({whole})"),
+            Source::Session(_) => {
+                "one for each session of several requests, all of which succeeded".to_owned()
+            }
+            Source::Phase(_) => "one number of the measured phases together".to_owned(),
+        }
+    }
+
+    /// There are statistics over its values.
+    pub(crate) fn has_many_values(&self) -> bool {
+        matches!(self.source, Source::Request(_) | Source::Gaps | Source::Session(_))
+    }
+
+    /// What must hold for it to be there, each in words.
+    pub(crate) fn conditions(&self) -> Vec<&'static str> {
+        let words = |need: &Need| match need {
+            Need::Streaming => "responses that are streams",
+            Need::OutputTokens => "output that is counted in tokens",
+            Need::InputTokens => "input that is counted in tokens",
+            Need::OpenLoop => "a schedule: a rate, users or a replay",
+        };
+        self.needs.iter().map(words).collect()
+    }
+
+    /// What has no part in it.
+    pub(crate) fn excluded(&self) -> &'static str {
+        match self.source {
+            Source::Phase(
+                PhaseFact::Failed | PhaseFact::Completed | PhaseFact::ErrorRate | PhaseFact::GoodShare,
+            ) => "requests of warm-ups, and requests that were cancelled on purpose",
+            Source::Phase(
+                PhaseFact::Cancelled | PhaseFact::Window | PhaseFact::Sessions | PhaseFact::CompleteSessions,
+            ) => "requests of warm-ups",
+            Source::Session(_) => {
+                "sessions of warm-ups, and sessions with a request that failed or was ended"
+            }
+            _ => NO_PART,
+        }
+    }
+
+    /// In which way it is known to mislead, if it is.
+    pub(crate) fn bias(&self) -> Option<&'static str> {
+        BIASES.iter().find(|(tags, _)| tags.contains(&self.tag)).map(|(_, bias)| *bias)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::metrics::catalogue::CATALOGUE;
+
+    fn metric(tag: &str) -> &'static Metric {
+        CATALOGUE.iter().find(|metric| metric.tag == tag).unwrap()
+    }
+
+    #[test]
+    fn every_bias_is_of_metrics_that_there_are_and_each_has_one() {
+        let tags: Vec<&str> = BIASES.iter().flat_map(|(tags, _)| tags.iter().copied()).collect();
+        assert!(tags.iter().all(|tag| CATALOGUE.iter().any(|metric| metric.tag == *tag)), "{tags:?}");
+        assert_eq!(tags.iter().collect::<BTreeSet<_>>().len(), tags.len());
+    }
+
+    #[rstest]
+    #[case("time_to_first_token", "one for each successful request that has it")]
+    #[case("total_osl", "one number: sum(output_sequence_length)")]
+    #[case("output_token_throughput", "one number: sum(output_sequence_length) / benchmark_duration")]
+    #[case(
+        "total_token_throughput",
+        "one number: (sum(input_sequence_length) + sum(output_sequence_length)) / benchmark_duration"
+    )]
+    fn the_formula_follows_from_the_catalogue(#[case] tag: &str, #[case] expected: &str) {
+        assert_eq!(metric(tag).values(), expected);
+    }
+}
