@@ -83,21 +83,26 @@ fn about_runs(home: &Path, words: &[&str]) -> Run {
     tool.under(&["sh", "-c", "cd \"$0\" && exec \"$@\"", home.to_str().unwrap()]).run()
 }
 
+/// What it prints.
+fn printed(home: &Path, words: &[&str]) -> String {
+    about_runs(home, words).succeeds().stdout.clone()
+}
+
 #[test]
 fn runs_are_listed_with_their_headlines_and_shown_by_their_ids() {
     let (server, home) = (MockServer::start([]), tempfile::tempdir().unwrap());
     run_in(home.path(), &server, &["--concurrency", "2"]).succeeds();
-    let table = run_in(home.path(), &server, &["--request-rate", "50", "--streaming"]).succeeds();
+    let run = run_in(home.path(), &server, &["--request-rate", "50", "--streaming"]);
+    let table = run.succeeds().stdout.as_str();
 
-    let list = about_runs(home.path(), &["runs"]).succeeds();
+    let list = printed(home.path(), &["runs"]);
     let lines: Vec<&str> = list.lines().collect();
     let at = |text: &str| lines.iter().position(|line| line.contains(text)).unwrap();
     assert!(at("_chat_r50") < at("_chat_c2"), "{list}");
     assert!(list.contains("open loop, 50 requests/s at Poisson gaps"), "{list}");
     assert!(list.contains("4 requests, ") && list.contains("first token p50 "), "{list}");
 
-    let known: serde_json::Value =
-        serde_json::from_str(&about_runs(home.path(), &["runs", "--json"]).succeeds()).unwrap();
+    let known: serde_json::Value = serde_json::from_str(&printed(home.path(), &["runs", "--json"])).unwrap();
     let newest = &known[0];
     assert_eq!(
         (newest["state"].as_str(), newest["endpoint_type"].as_str()),
@@ -105,7 +110,7 @@ fn runs_are_listed_with_their_headlines_and_shown_by_their_ids() {
     );
     let id = newest["run_id"].as_str().unwrap();
     for name in [&id[..12], "last", newest["dir"].as_str().unwrap()] {
-        assert_eq!(about_runs(home.path(), &["show", name]).succeeds(), table);
+        assert_eq!(printed(home.path(), &["show", name]), table);
     }
 }
 
@@ -128,7 +133,7 @@ fn a_run_without_its_report_is_listed_and_says_how_to_make_it() {
     let folder = folders(home.path()).into_iter().next().unwrap();
     fs::remove_file(folder.join("profile_export_prony.json")).unwrap();
     fs::remove_file(folder.join("profile_export_console.txt")).unwrap();
-    let list = about_runs(home.path(), &["runs"]).succeeds();
+    let list = printed(home.path(), &["runs"]);
     assert!(list.contains("no report yet: `prony report artifacts/"), "{list}");
     let shown = about_runs(home.path(), &["show", "last"]);
     assert!(shown.code == 2 && shown.stderr.contains("makes it from the journal"), "{}", shown.stderr);
