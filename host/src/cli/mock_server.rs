@@ -5,7 +5,7 @@
 use std::{
     io::{self, Write as _},
     net::SocketAddr,
-    num::NonZeroU64,
+    num::{NonZeroU32, NonZeroU64},
     path::PathBuf,
     time::Duration,
 };
@@ -21,8 +21,8 @@ use super::{
 use crate::{
     explain::Explain,
     mock_server::{
-        FaultPlan, Framing, JobPlan, ListenError, MockServer, Options, Pacing, Splits, Stall,
-        StreamErrorStyle, UsageRatio,
+        Capacity, FaultPlan, Framing, JobPlan, ListenError, MockServer, Options, Pacing, ServiceTime, Splits,
+        Stall, StreamErrorStyle, UsageRatio,
     },
 };
 
@@ -51,6 +51,19 @@ pub(crate) struct MockServerArgs {
     /// deadline.
     #[arg(long, default_value = "10", value_name = "MS", value_parser = milliseconds)]
     itl_ms: Duration,
+
+    /// Requests that are worked on at once; others wait in the order of their arrival [default: no limit]
+    #[arg(long, value_name = "N")]
+    slots: Option<NonZeroU32>,
+
+    /// Mean of the time that each response takes, in the place of --ttft-ms and --itl-ms; its tokens go out at equal distances
+    #[arg(long, value_name = "MS", value_parser = milliseconds, conflicts_with_all = ["ttft_ms", "itl_ms"])]
+    service_ms: Option<Duration>,
+
+    /// Whether all take that time, or an exponential law with that mean: with Poisson arrivals, --slots and this the server is an
+    /// M/M/c queue
+    #[arg(long, default_value = "exponential", value_name = "LAW", requires = "service_ms")]
+    service_law: LawArg,
 
     /// Put off each deadline by a random time of up to this, uniformly
     #[arg(long, default_value = "0", value_name = "MS", value_parser = milliseconds)]
@@ -177,6 +190,14 @@ struct FaultArgs {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
+enum LawArg {
+    /// All the same
+    Constant,
+    /// At random
+    Exponential,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
 enum StyleArg {
     /// An `event: error` line, and `[DONE]` at the end
     Vllm,
@@ -198,6 +219,13 @@ impl From<MockServerArgs> for Options {
             seed: args.seed,
             usage: args.usage_tokens_per_word,
             pacing: Pacing { ttft: args.ttft_ms, itl: args.itl_ms, jitter: args.jitter_ms },
+            capacity: Capacity {
+                slots: args.slots,
+                service: args.service_ms.map(|mean| match args.service_law {
+                    LawArg::Constant => ServiceTime::Constant(mean),
+                    LawArg::Exponential => ServiceTime::Exponential(mean),
+                }),
+            },
             framing: args.framing.into(),
             jobs: JobPlan { polls: args.job_polls, fail: args.faults.job_fail_every },
             faults: args.faults.into(),

@@ -14,6 +14,7 @@ use super::{
     fields::Delivery,
     form, http,
     job::{Generation, Job, Kind, Output},
+    options::Options,
     pace::Pace,
     prefix_cache,
     reply::{self, Identity},
@@ -195,6 +196,7 @@ impl<'a> Exchange<'a> {
         let prompt_tokens = job.prompt_tokens;
         let body = match job.output {
             Output::Text(generation) => {
+                self.take_a_slot(generation.tokens);
                 let mut speech = Speech {
                     identity: &identity,
                     prompt_tokens,
@@ -224,9 +226,17 @@ impl<'a> Exchange<'a> {
                 reply::rankings(&identity, prompt_tokens, api_format, documents)
             }
         };
+        self.take_a_slot(1);
         let due = self.pace.due(0);
         self.wire.wait_until(due).await?;
         self.body("application/json", &body.to_string()).await
+    }
+
+    /// From here on the response has the deadlines of its place in the queue.
+    fn take_a_slot(&mut self, tokens: u64) {
+        let Options { pacing, seed, .. } = self.mock.options;
+        let who = (seed, self.fact.number);
+        self.pace = self.mock.queue.pace(pacing, who, self.fact.arrived_ns, tokens);
     }
 
     /// A recorded response, at the pace of an answer: each piece of a stream counts as a token.

@@ -10,7 +10,7 @@
 //! The module knows nothing of the rest of prony but its clock. In reading order: [`Options`] and [`MockServer`] are
 //! what callers use; `connection` serves one socket, `exchange` one API request; `wire` and `http` move bytes; `route`,
 //! `api_format`, `job`, `fields`, `form` and `api_error` decide what was asked; `pace`, `script`, `speech`, `tools`, `reply`, `jobs` and
-//! `words` make the answer, `canned` is one that was recorded; `prefix_cache` says what of a prompt it had; `fault` breaks it; `truth`
+//! `words` make the answer, `canned` is one that was recorded; `prefix_cache` says what of a prompt it had; `queue` says when its turn comes; `fault` breaks it; `truth`
 //! and `metrics_page` tell about it.
 
 mod api_error;
@@ -28,6 +28,7 @@ mod metrics_page;
 mod options;
 mod pace;
 mod prefix_cache;
+mod queue;
 mod reply;
 mod route;
 mod script;
@@ -44,6 +45,7 @@ pub(crate) use canned::{Canned, CannedBody};
 pub(crate) use fault::{FaultPlan, Stall, StreamErrorStyle};
 pub(crate) use jobs::JobPlan;
 pub(crate) use options::{Framing, Options, Pacing, Splits, UsageRatio};
+pub(crate) use queue::{Capacity, ServiceTime};
 pub(crate) use server::{ListenError, MockServer};
 
 /// What all connections share.
@@ -53,4 +55,5 @@ struct Mock {
     truth: truth::Truth,
     jobs: jobs::Jobs,
     prefix_cache: prefix_cache::PrefixCache,
+    queue: queue::Queue,
 }

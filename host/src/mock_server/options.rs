@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU64, time::Duration};
 
-use super::{canned::Canned, fault::FaultPlan, jobs::JobPlan};
+use super::{canned::Canned, fault::FaultPlan, jobs::JobPlan, queue::Capacity};
 
 /// What a mock server is told once, at its start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub(crate) struct Options {
     pub(crate) usage: UsageRatio,
     /// When tokens go out.
     pub(crate) pacing: Pacing,
+    /// How many requests are answered at once.
+    pub(crate) capacity: Capacity,
     /// How they are packed.
     pub(crate) framing: Framing,
     /// How long jobs take, and which of them fail.
@@ -53,6 +55,7 @@ impl Default for Options {
             seed: 42,
             usage: UsageRatio::default(),
             pacing: Pacing::default(),
+            capacity: Capacity::default(),
             framing: Framing::default(),
             jobs: JobPlan::default(),
             faults: FaultPlan::default(),

@@ -7,7 +7,10 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Mock, connection, jobs::Jobs, options::Options, pace, prefix_cache::PrefixCache, truth::Truth};
+use super::{
+    Mock, connection, jobs::Jobs, options::Options, pace, prefix_cache::PrefixCache, queue::Queue,
+    truth::Truth,
+};
 use crate::{
     clock::{Clock, as_ns},
     explain::Explain,
@@ -59,6 +62,7 @@ impl MockServer {
                     truth: Truth::new(Clock::start(), options.usage),
                     jobs: Jobs::default(),
                     prefix_cache: PrefixCache::default(),
+                    queue: Queue::new(options.capacity),
                     options,
                 }),
             }),

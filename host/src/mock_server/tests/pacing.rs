@@ -1,12 +1,15 @@
 //! When tokens leave, and how they are packed. The clock is paused: instants are exact.
 
-use std::{num::NonZeroU64, time::Duration};
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    time::Duration,
+};
 
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::client::{Answer, Running, chat};
-use crate::mock_server::{Framing, Options, Pacing, Splits};
+use crate::mock_server::{Capacity, Framing, Options, Pacing, ServiceTime, Splits};
 
 const CHAT: &str = "/v1/chat/completions";
 const MS: u64 = 1_000_000;
@@ -107,4 +110,23 @@ async fn split_writes_change_the_segments_and_nothing_else() {
     assert_eq!(split.texts(0, "content"), plain.texts(0, "content"));
     assert_eq!(split.events().len(), plain.events().len());
     assert!(split.reads > 2 * plain.reads, "{} reads against {}", split.reads, plain.reads);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_finds_no_slot_waits_for_one() {
+    let service = ServiceTime::Constant(Duration::from_millis(100));
+    let capacity = Capacity { slots: NonZeroU32::new(2), service: Some(service) };
+    let server = Running::start(Options { capacity, ..Options::default() }).await;
+    let body = chat(4);
+    let ask = || server.post(CHAT, &body);
+    tokio::join!(ask(), ask(), ask());
+    let truth = server.truth().await;
+    let mut ends: Vec<u64> = truth["requests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|request| *instants(request).last().unwrap())
+        .collect();
+    ends.sort_unstable();
+    assert_eq!(ends, [100 * MS, 100 * MS, 200 * MS]);
 }
