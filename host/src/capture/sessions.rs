@@ -300,6 +300,7 @@ impl Sessions {
             id: format!("session_{number:06}"),
             starts_ns: Some(starts_ns - first_ns),
             steps: steps.iter().map(step).collect(),
+            category: None,
         }
     }
 

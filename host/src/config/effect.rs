@@ -7,7 +7,7 @@
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
-    size,
+    content, size,
     spec::{Origin, RunSpec},
 };
 use crate::{
@@ -44,7 +44,7 @@ const ONE_TURN: &str =
     "every conversation has one turn, as long as `--conversation-turn-mean` does not say otherwise";
 const NO_TLS: &str = "no `--url` begins with `https://`";
 
-const RULES: [Rule; 23] = [
+const RULES: [Rule; 24] = [
     Rule { origin: |spec| spec.ca_cert.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.client_cert.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.client_key.origin(), has_effect: uses_tls, because: NO_TLS },
@@ -109,6 +109,11 @@ const RULES: [Rule; 23] = [
         origin: |spec| spec.replies.origin(),
         has_effect: |run| is_of_a_file(run),
         because: "only an `--input-file` has recorded replies",
+    },
+    Rule {
+        origin: |spec| spec.dataset_sampling_strategy.origin().filter(|_| draws(spec)),
+        has_effect: |run| content::has_pool(run.spec),
+        because: "each session has a prompt of its own, as long as `--num-dataset-entries` does not say how many there are",
     },
     Rule {
         origin: |spec| spec.apply_chat_template.origin(),
@@ -179,6 +184,10 @@ fn for_some(run: &Situation<'_>, holds: fn(&Class) -> bool) -> bool {
 
 fn marks_warmups(spec: &RunSpec) -> bool {
     spec.cache_bust.value().is_some_and(CacheBustTarget::is_of_warmup)
+}
+
+fn draws(spec: &RunSpec) -> bool {
+    spec.dataset_sampling_strategy.value().is_some_and(|sampling| !sampling.is_sequential())
 }
 
 fn uses_tls(run: &Situation<'_>) -> bool {
@@ -364,6 +373,9 @@ mod tests {
     #[case("--deadline 40 --benchmark-duration 30")]
     #[case("--deadline 40")]
     #[case("--conversation-turn-mean 4 --session-leave-rate 5 --trajectory-start-min-ratio 0")]
+    #[case("--dataset-sampling-strategy shuffle --num-prompts 4")]
+    #[case("--dataset-sampling-strategy random --input-file p.jsonl")]
+    #[case("--dataset-sampling-strategy sequential")]
     #[case("--no-proxy --random-seed 4 --overwrite --artifact-dir D")]
     fn a_flag_with_an_effect_is_not(#[case] line: &str) {
         assert!(warned(line, TEXT).is_empty(), "{:?}", warned(line, TEXT));

@@ -157,7 +157,7 @@ fn prepare(
     let here = std::env::current_dir();
     let mut endpoint = LoadedEndpoint::load(&loading, &plan)?;
     registry.restore_process_state();
-    let source = open_dataset(&plan, metadata, tokenizer.as_ref(), observer)?;
+    let source = open_dataset(&mut plan, metadata, tokenizer.as_ref(), observer)?;
     let redactor = redact::learn(source.secrets());
     if let Some(server) = server {
         plan.aim_at(&server.url()?);
@@ -221,13 +221,13 @@ pub(super) fn price_markers(plan: &mut Plan, tokenizer: Option<&Tokenizer>) {
 
 /// The dataset, all of which the endpoint takes.
 pub(super) fn open_dataset(
-    plan: &Plan,
+    plan: &mut Plan,
     endpoint: &EndpointMetadata,
     tokenizer: Option<&Arc<Tokenizer>>,
     observer: &mut dyn Observer,
 ) -> Result<Arc<Source>, DatasetError> {
     let name = &plan.target.endpoint_type;
-    let replay = plan.replay();
+    let order = plan.session_order();
     let is_marked = !plan.cache_bust.is_none();
     let has_extra_inputs = !plan.target.extra_inputs.is_empty();
     let streaming = plan.target.streaming;
@@ -235,14 +235,18 @@ pub(super) fn open_dataset(
         _ if plan.classes.is_empty() => None,
         ClassKind::Class => Some("--class"),
         ClassKind::Model => Some("--model"),
+        ClassKind::Category => None,
     };
-    let purpose = Purpose { endpoint, name, streaming, has_extra_inputs, classes, is_marked, replay };
+    let purpose = Purpose { endpoint, name, streaming, has_extra_inputs, classes, is_marked, order };
     let seed = Seed::new(plan.random_seed);
     let Opened { source, warnings } = dataset::open_for(purpose, &plan.dataset, tokenizer, seed)?;
     for warning in &warnings {
         observer.notice(warning);
     }
-    Ok(Arc::new(source.dealt(&plan.classes, seed)))
+    if plan.classes.is_empty() {
+        plan.classes = source.categories();
+    }
+    Ok(Arc::new(source.dealt(&plan.classes, order.sampling(), seed)))
 }
 
 /// The run's tokenizer, if anything in it is counted or generated in tokens.

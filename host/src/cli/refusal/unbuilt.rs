@@ -7,7 +7,6 @@
 /// Flags for which there is something else to do, each group with what that is.
 const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
     (&["--config", "-f"], "write the flags on the command line"),
-    (&["--dataset-sampling-strategy"], "leave it out: prompts are used in order"),
     (&["--profile-export-prefix", "--profile-export-file"], "use `--artifact-dir` to keep runs apart"),
     (
         &["--export-level", "--profile-export-level"],
