@@ -292,7 +292,7 @@ fn videos_are_encoded_by_ffmpeg_and_sent_and_counted() {
 
 #[rstest]
 #[case::unknown_encoder("echo \"Unknown encoder 'x'\" >&2; exit 8", "exit status: 8: Unknown encoder 'x'")]
-#[case::no_file("cat > /dev/null", "its file cannot be used: No such file or directory")]
+#[case::no_file("cat > /dev/null", "its file cannot be used: it is empty")]
 fn what_ffmpeg_says_is_told_before_anything_is_sent(#[case] script: &str, #[case] reason: &str) {
     let server = replay("vllm/chat.nonstream");
     let run = with_ffmpeg(script, &server.url(), &[]);

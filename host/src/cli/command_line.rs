@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use super::{
     calibrate::CalibrateArgs, completions::CompletionsArgs, dataset::DatasetArgs, logging::LogFlags,
     mock_server::MockServerArgs, plugins::PluginsArgs, record::RecordArgs, report::ReportArgs,
-    service::ServiceArgs,
+    service::ServiceArgs, speed_bench_report::SpeedBenchReportArgs,
 };
 use crate::config::flags::ProfileFlags;
 
@@ -60,6 +60,8 @@ pub(super) enum Command {
     Profile(Box<ProfileFlags>),
     /// Regenerate the report of a run from its journal.
     Report(ReportArgs),
+    /// Compare runs over SPEED-Bench, category by category.
+    SpeedBenchReport(SpeedBenchReportArgs),
     /// Look at input files: what is in them, what is wrong with them.
     Dataset(DatasetArgs),
     /// Record what clients ask a server, as sessions that `profile` can replay: a proxy between them.

@@ -27,6 +27,7 @@ mod recorded;
 mod refusal;
 mod report;
 mod service;
+mod speed_bench_report;
 mod terminal;
 mod worker;
 
@@ -81,6 +82,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
     match cli.command {
         Command::Profile(flags) => profile::run(&flags, &cli.log),
         Command::Report(args) => report::run(&args),
+        Command::SpeedBenchReport(args) => speed_bench_report::run(&args),
         Command::Dataset(args) => dataset::run(&args),
         Command::Plugins(args) => plugins::run(&args),
         Command::Record(args) => record::run(&args),

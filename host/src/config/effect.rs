@@ -153,7 +153,8 @@ pub(super) fn warnings(run: Situation<'_>) -> Vec<String> {
         let origin = (rule.origin)(run.spec).filter(|_| !(rule.has_effect)(&run))?;
         Some(format!("`{origin}` has no effect: {}", rule.because))
     });
-    idle.chain(unused_prompts(&run)).chain(early_deadline(&run)).chain(tied_models(&run)).collect()
+    let others = [unused_prompts(&run), early_deadline(&run), tied_models(&run), repeated_markers(&run)];
+    idle.chain(others.into_iter().flatten()).collect()
 }
 
 /// A warning that URLs and models, both of which sessions take in turn, go together: a comparison of models compares servers then.
@@ -225,6 +226,19 @@ fn unused_prompts(run: &Situation<'_>) -> Option<String> {
              {prompts}` sends each prompt once",
             counted(prompts, "prompt"),
             counted(requests, "request")
+        )
+    })
+}
+
+/// A seed of the user's own gives every run the same markers.
+fn repeated_markers(run: &Situation<'_>) -> Option<String> {
+    let target = run.spec.cache_bust.value()?;
+    let seed = run.spec.random_seed.value()?;
+    let differs = target != CacheBustTarget::None && !target.is_of_warmup();
+    differs.then(|| {
+        format!(
+            "`--cache-bust` marks conversations alike in every run with `--random-seed {seed}`: a second run finds those of the \
+             first one in the cache of a server that was not restarted. Use another seed each time, or none"
         )
     })
 }
