@@ -303,6 +303,19 @@ fn what_ffmpeg_says_is_told_before_anything_is_sent(#[case] script: &str, #[case
     assert!(!run.dir().join("run").exists());
 }
 
+/// The program of the test ends with the one that it works for.
+#[test]
+fn videos_take_no_longer_than_the_run_may() {
+    let server = replay("vllm/chat.nonstream");
+    let hangs = "while kill -0 $PPID 2> /dev/null; do sleep 0.02; done";
+    let run = with_ffmpeg(hangs, &server.url(), &["--deadline", "0.3"]);
+    run.ends_with(6);
+    let expected = "error: the deadline of 0.3 s (`--deadline`) was over before the content of the requests was made: nothing was \
+                    measured\n";
+    assert_eq!(run.stderr, expected);
+    assert!(server.requests().is_empty() && !run.dir().join("run").exists());
+}
+
 #[test]
 fn without_ffmpeg_it_is_said_how_to_get_it() {
     let server = replay("vllm/chat.nonstream");

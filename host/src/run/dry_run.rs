@@ -96,7 +96,8 @@ pub(crate) fn dry_run(
     let tokenizer = load_tokenizer(&plan, metadata)?;
     price_markers(&mut plan, tokenizer.as_deref());
     let endpoint = node::load_here(registry, &plan)?;
-    let source = open_dataset(&mut plan, metadata, tokenizer.as_ref(), observer)?;
+    let (source, warnings) = open_dataset(&mut plan, metadata, tokenizer.as_ref())?;
+    warnings.iter().for_each(|warning| observer.notice(warning));
     let target = node::plan_target(&plan, metadata).map_err(ExecuteError::Target)?;
     let redactor = redact::learn(source.secrets());
     let (clock, left) = (Clock::start(), most);
