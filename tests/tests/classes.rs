@@ -212,3 +212,53 @@ fn what_cannot_be_meant_is_refused_before_anything_is_sent(
     run.ends_with(2);
     assert!(run.stderr.contains(text) && run.stderr.contains(hint), "{}", run.stderr);
 }
+
+/// What a server with speculative decoding says of a response.
+const SPECULATED: &str = r#"{"choices": [{"index": 0, "message": {"role": "assistant", "content": "Yes."}, "finish_reason": "stop"}],
+    "metrics": {"speculative_decoding": {"num_spec_steps": 2, "num_draft_tokens": 8, "num_accepted_draft_tokens": 3}}}"#;
+
+/// A run over SPEED-Bench has a class for each category of the file, and the report of several such runs puts them beside each other.
+#[test]
+fn categories_of_speed_bench_are_classes() {
+    let row = |id: usize, category: &str| {
+        let messages = json!([{"role": "user", "content": "Sort a list."}]);
+        json!({"question_id": format!("q{id}"), "category": category, "messages": messages}).to_string()
+            + "\n"
+    };
+    let rows: String =
+        ["math", "qa", "math", "math"].iter().enumerate().map(|(id, name)| row(id, name)).collect();
+    let words =
+        ["profile", "--mock", "--mock-answer", "a.json", "--endpoint-type", "chat", "--isolate", "chat"];
+    let tool = Tool::new(words).args(["--input-file", "q.jsonl", "--request-count", "8"]);
+    let tool = tool.args(["--dataset-sampling-strategy", "shuffle", "--artifact-dir", "run"]);
+    tool.file("a.json", SPECULATED);
+    tool.file("q.jsonl", &rows);
+    let run = tool.run();
+    let text = &run.succeeds().stdout;
+    assert!(text.contains("By category") && !text.contains("fairness"), "{text}");
+    let path = run.dir().join("run/profile_export_prony.json");
+    let summary: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let facts = |class: &Value| {
+        let length = class["spec_decode_acceptance_length"]["avg"].clone();
+        (class["name"].clone(), class["requests"].clone(), length)
+    };
+    let found: Vec<_> = summary["classes"].as_array().unwrap().iter().map(facts).collect();
+    assert_eq!(found, [(json!("math"), json!(6), json!(2.5)), (json!("qa"), json!(2), json!(2.5))]);
+    let report = Tool::new(["speed-bench-report", "--json"]).arg(run.dir().join("run")).run();
+    let lines: Vec<Value> =
+        report.succeeds().stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let facts = |line: &Value| {
+        ["category", "requests", "acceptance_length", "acceptance_rate"].map(|key| line[key].clone())
+    };
+    let found: Vec<_> = lines.iter().map(facts).collect();
+    assert_eq!(
+        found,
+        [
+            [json!("math"), json!(6), json!(2.5), json!(37.5)],
+            [json!("qa"), json!(2), json!(2.5), json!(37.5)]
+        ]
+    );
+    let none = Tool::new(["speed-bench-report", "nothing"]).run();
+    none.ends_with(2);
+    assert!(none.stderr.contains("failed to find the report of a run in `nothing`"), "{}", none.stderr);
+}

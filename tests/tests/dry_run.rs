@@ -157,3 +157,68 @@ fn a_server_is_not_asked_for_its_model() {
     run.ends_with(2);
     assert!(run.stderr.contains("`--dry-run` asks no server, and the model is not named"), "{}", run.stderr);
 }
+
+/// A strategy chooses sessions, with all of their turns; the warm-up and the measured phase share one row of them.
+#[rstest]
+#[case::shuffle("shuffle")]
+#[case::random("random")]
+#[case::sequential("sequential")]
+fn a_strategy_chooses_sessions(#[case] strategy: &str) {
+    let rows: String = (0..20)
+        .map(|row| {
+            format!(
+                "{{\"session_id\": \"s{row:02}\", \"turns\": [{{\"text\": \"a\"}}, {{\"text\": \"b\"}}]}}\n"
+            )
+        })
+        .collect();
+    let ids = || {
+        let words = ["--num-warmup-sessions", "5", "--num-conversations", "35", "--dry-run", "80"];
+        let tool = Tool::bare_profile().args(["--input-file", "c.jsonl"]).args(words);
+        let tool = tool.args(["--dataset-sampling-strategy", strategy]);
+        tool.file("c.jsonl", &rows);
+        let listed = listed(&tool.run());
+        let turns: Vec<(String, u64)> = listed
+            .iter()
+            .map(|line| {
+                let id = line["conversation_id"].as_str().unwrap().to_owned();
+                (id, line["turn_index"].as_u64().unwrap())
+            })
+            .collect();
+        let sessions = turns.chunks(2).map(|turns| {
+            assert_eq!((&turns[0].0, turns[0].1, turns[1].1), (&turns[1].0, 0, 1), "{turns:?}");
+            turns[0].0.clone()
+        });
+        sessions.collect::<Vec<_>>()
+    };
+    let (found, file): (Vec<String>, Vec<String>) =
+        (ids(), (0..20).map(|row| format!("s{row:02}")).collect());
+    assert_eq!(found.len(), 40);
+    let mut rounds: Vec<Vec<String>> = found.chunks(20).map(<[String]>::to_vec).collect();
+    assert_eq!(rounds[0] == file, strategy == "sequential");
+    assert_eq!(rounds[0] == rounds[1], strategy == "sequential");
+    rounds.iter_mut().for_each(|round| round.sort());
+    assert_eq!(rounds.iter().all(|round| *round == file), strategy != "random");
+}
+
+/// Prompts of a recording are written when they are due: what stands before them, a marker in them and their lengths are as ever.
+#[test]
+fn a_prompt_without_a_text_stands_behind_the_system_message() {
+    let words = ["--system-prompt", "Be brief.", "--cache-bust", "first-turn-prefix", "--dry-run", "2"];
+    let tool = Tool::bare_profile().args(["--input-file", "t.jsonl", "--request-count", "2"]).args(words);
+    let row = |at: u32| {
+        format!("{{\"session_id\": \"a\", \"timestamp\": {at}, \"input_length\": 40, \"hash_ids\": [7]}}\n")
+    };
+    tool.file("t.jsonl", &(row(0) + &row(1000)));
+    let listed = listed(&tool.run());
+    let texts: Vec<&str> = listed
+        .iter()
+        .map(|line| {
+            let messages = line["body"]["messages"].as_array().unwrap();
+            assert_eq!((messages.len(), &messages[0]["content"]), (2, &json!("Be brief.")));
+            messages[1]["content"].as_str().unwrap()
+        })
+        .collect();
+    assert!(texts[0].starts_with("[rid:") && texts[0].len() > 100, "{texts:?}");
+    // Both begin with the block of the same id, and the marker is that of their session.
+    assert_eq!(texts[0], texts[1]);
+}

@@ -292,7 +292,7 @@ fn videos_are_encoded_by_ffmpeg_and_sent_and_counted() {
 
 #[rstest]
 #[case::unknown_encoder("echo \"Unknown encoder 'x'\" >&2; exit 8", "exit status: 8: Unknown encoder 'x'")]
-#[case::no_file("cat > /dev/null", "its file cannot be used: No such file or directory")]
+#[case::no_file("cat > /dev/null", "its file cannot be used: it is empty")]
 fn what_ffmpeg_says_is_told_before_anything_is_sent(#[case] script: &str, #[case] reason: &str) {
     let server = replay("vllm/chat.nonstream");
     let run = with_ffmpeg(script, &server.url(), &[]);
@@ -301,6 +301,19 @@ fn what_ffmpeg_says_is_told_before_anything_is_sent(#[case] script: &str, #[case
     assert!(run.stderr.starts_with(&expected), "{}", run.stderr);
     assert!(server.requests().is_empty());
     assert!(!run.dir().join("run").exists());
+}
+
+/// The program of the test ends with the one that it works for.
+#[test]
+fn videos_take_no_longer_than_the_run_may() {
+    let server = replay("vllm/chat.nonstream");
+    let hangs = "while kill -0 $PPID 2> /dev/null; do sleep 0.02; done";
+    let run = with_ffmpeg(hangs, &server.url(), &["--deadline", "0.3"]);
+    run.ends_with(6);
+    let expected = "error: the deadline of 0.3 s (`--deadline`) was over before the content of the requests was made: nothing was \
+                    measured\n";
+    assert_eq!(run.stderr, expected);
+    assert!(server.requests().is_empty() && !run.dir().join("run").exists());
 }
 
 #[test]

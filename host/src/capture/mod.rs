@@ -9,6 +9,7 @@
 mod blocks;
 mod budget;
 mod counting;
+mod ends;
 mod exchange;
 mod output;
 mod pass;

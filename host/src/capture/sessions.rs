@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use super::{
     blocks::{Blocks, Prefix},
+    ends::Ends,
     speech::{Speech, after, key_of},
 };
 use crate::{
@@ -31,8 +32,7 @@ pub(super) struct Passed {
     pub(super) reply: Option<Replied>,
 }
 
-/// Of so many steps at the end of a list, one is looked for: with more, equal conversations would take time that grows with their
-/// square.
+/// The last step of a named session before a request is among so many: more of them do not end while a request is on its way.
 const LATEST: usize = 1000;
 
 /// All requests so far.
@@ -47,8 +47,8 @@ pub(super) struct Sessions {
     steps: Vec<Vec<usize>>,
     named: HashMap<u64, usize>,
     /// Steps by the conversation up to their reply, and without it. System prompts are left out.
-    by_reply: HashMap<u64, Vec<usize>>,
-    by_request: HashMap<u64, Vec<usize>>,
+    by_reply: Ends,
+    by_request: Ends,
     by_id: HashMap<String, usize>,
     /// Prompts by all that they say, so that nothing that is repeated is counted again.
     prefixes: HashMap<u64, Prefix>,
@@ -65,7 +65,8 @@ struct Taken {
     after: Option<usize>,
     /// It goes on with the conversation of that step.
     goes_on: bool,
-    has_next: bool,
+    /// By which it stands among the ends of conversations, with its reply and without it.
+    ends: Option<(u64, u64)>,
     prompt: Prefix,
     /// The prompt and the reply to it, where a later request may name the response instead of repeating them.
     with_reply: Option<Prefix>,
@@ -95,8 +96,8 @@ impl Sessions {
             taken: Vec::new(),
             steps: Vec::new(),
             named: HashMap::new(),
-            by_reply: HashMap::new(),
-            by_request: HashMap::new(),
+            by_reply: Ends::default(),
+            by_request: Ends::default(),
             by_id: HashMap::new(),
             prefixes: HashMap::new(),
         }
@@ -121,12 +122,14 @@ impl Sessions {
         let session = self.session(passed.session, before);
         let place = self.taken.len();
         let whole = conversation.last().copied().unwrap_or_default();
-        let mut with_reply = None;
+        let (mut with_reply, mut ends) = (None, None);
         let reply = passed.reply.unwrap_or_default();
         if let Some(message) = &reply.message {
             let replied = Speech::of(message);
-            self.by_request.entry(whole).or_default().push(place);
-            self.by_reply.entry(after(whole, &replied)).or_default().push(place);
+            let keys = (end_key(after(whole, &replied), passed.session), end_key(whole, passed.session));
+            self.by_reply.add(keys.0, place, passed.end_ns);
+            self.by_request.add(keys.1, place, passed.end_ns);
+            ends = Some(keys);
             if let Some(id) = reply.id {
                 let mut prefix = prompt.clone();
                 self.blocks.extend(&mut prefix, &self.tokenizer.encode(&replied.text));
@@ -135,7 +138,7 @@ impl Sessions {
             }
         }
         if let Some(parent) = parent {
-            self.taken[parent.step].has_next = true;
+            self.go_on(parent.step);
         }
         let output_tokens = reply.output_tokens.or_else(|| {
             let text = reply.message.as_ref().map(message_text).unwrap_or_default() + &reply.reasoning;
@@ -160,7 +163,7 @@ impl Sessions {
             end_ns: passed.end_ns,
             after: before,
             goes_on,
-            has_next: false,
+            ends,
             prompt,
             with_reply,
             max_tokens: output_tokens.filter(|tokens| *tokens > 0).or(passed.max_tokens),
@@ -193,12 +196,12 @@ impl Sessions {
         }
         let mut lengths = (1..=said.len()).rev().filter(|length| said[length - 1].is_reply);
         let step_after = |known: usize| {
-            let exact = self.by_reply.get(&conversation[known - 1]);
-            let exact = exact.and_then(|steps| self.best(steps, passed, false));
+            let key = |said: u64| end_key(said, passed.session);
+            let exact = self.by_reply.before(key(conversation[known - 1]), passed.sent_ns, false);
             // A client may write a reply in another way than it came, if it says something behind it.
             exact.or_else(|| {
                 let asked = known.checked_sub(2).filter(|_| known < said.len());
-                self.best(self.by_request.get(&conversation[asked?])?, passed, true)
+                self.by_request.before(key(conversation[asked?]), passed.sent_ns, true)
             })
         };
         lengths.find_map(|known| Some(Parent { step: step_after(known)?, known, is_named: false }))
@@ -209,11 +212,13 @@ impl Sessions {
         taken.name == passed.session && taken.end_ns <= passed.sent_ns
     }
 
-    fn best(&self, steps: &[usize], passed: &Passed, only_open: bool) -> Option<usize> {
-        let last = steps.iter().rev().take(LATEST).copied();
-        let fitting = last.filter(|step| self.may_be_before(*step, passed));
-        let open_first = |step: &usize| (!self.taken[*step].has_next, self.taken[*step].end_ns);
-        fitting.filter(|step| !only_open || !self.taken[*step].has_next).max_by_key(open_first)
+    /// Somebody goes on with a step.
+    fn go_on(&mut self, step: usize) {
+        let Taken { ends, end_ns, .. } = self.taken[step];
+        if let Some((with_reply, without)) = ends {
+            self.by_reply.go_on(with_reply, step, end_ns);
+            self.by_request.go_on(without, step, end_ns);
+        }
     }
 
     /// The step of a named session that ended last before a request.
@@ -300,6 +305,7 @@ impl Sessions {
             id: format!("session_{number:06}"),
             starts_ns: Some(starts_ns - first_ns),
             steps: steps.iter().map(step).collect(),
+            category: None,
         }
     }
 
@@ -324,6 +330,11 @@ fn conversation(said: &[Speech]) -> Vec<u64> {
         keys.push(key);
     }
     keys
+}
+
+/// The key of the end of a conversation: sessions that headers name do not go on with each other.
+fn end_key(said: u64, session: Option<u64>) -> u64 {
+    key_of(&(said, session))
 }
 
 #[cfg(test)]
@@ -467,20 +478,17 @@ mod tests {
     }
 
     #[test]
-    fn of_many_equal_conversations_the_last_ones_are_gone_on_with() {
-        let mut sessions = sessions(false);
-        for at in 0..LATEST as u64 + 5 {
+    fn each_of_many_equal_conversations_is_gone_on_with() {
+        let (mut sessions, count) = (sessions(false), 2500);
+        for at in 0..count {
             sessions.take(passed(at, at + 1, &["user: a"], Some("b")));
         }
-        sessions.take(passed(5000, 5001, &["user: a", "assistant: b", "user: c"], None));
-        assert_eq!(sessions.taken.last().unwrap().after, Some(LATEST + 4));
-        // All but the first ones are still under way: those are too far back.
-        for taken in &mut sessions.taken[5..] {
-            taken.end_ns = u64::MAX;
-        }
-        let asks = passed(6000, 6001, &["user: a", "assistant: b", "user: c"], None);
-        let equal: Vec<usize> = (0..LATEST + 5).collect();
-        assert_eq!(sessions.best(&equal, &asks, false), None);
+        let next = || passed(5000, 5001, &["user: a", "assistant: b", "user: c"], None);
+        sessions.take(next());
+        assert_eq!(sessions.taken.last().unwrap().after, Some(2499), "the last one comes first");
+        (1..count).for_each(|_| sessions.take(next()));
+        assert!(sessions.scripts().all(|script| script.steps.len() == 2));
+        assert_eq!(sessions.count(), 2500);
     }
 
     #[test]

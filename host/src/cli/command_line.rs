@@ -14,6 +14,7 @@ use super::{
     report::ReportArgs,
     runs::{RunsArgs, ShowArgs},
     service::ServiceArgs,
+    speed_bench_report::SpeedBenchReportArgs,
 };
 use crate::config::flags::ProfileFlags;
 
@@ -74,6 +75,8 @@ pub(super) enum Command {
     Show(ShowArgs),
     /// Explain the metrics: definition, formula, what is left out, how they mislead.
     Metrics(MetricsArgs),
+    /// Compare runs over SPEED-Bench, category by category.
+    SpeedBenchReport(SpeedBenchReportArgs),
     /// Look at input files: what is in them, what is wrong with them.
     Dataset(DatasetArgs),
     /// Record what clients ask a server, as sessions that `profile` can replay: a proxy between them.

@@ -18,6 +18,7 @@ impl HasExit for ExecuteError {
         match self {
             Self::Target(_) => Exit::Usage,
             Self::Interrupted(interrupt) => (*interrupt).into(),
+            Self::Late(_) => Exit::Incomplete,
             Self::Describe(_) | Self::Wait(_) | Self::Unformatted(_) | Self::List(_) => Exit::Failed,
             Self::Plugin(error) => error.exit(),
             Self::Choice(error) => error.exit(),

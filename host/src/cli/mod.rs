@@ -29,6 +29,7 @@ mod refusal;
 mod report;
 mod runs;
 mod service;
+mod speed_bench_report;
 mod terminal;
 mod worker;
 
@@ -86,6 +87,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Runs(args) => runs::list(&args),
         Command::Show(args) => runs::show(&args),
         Command::Metrics(args) => metrics::run(&args),
+        Command::SpeedBenchReport(args) => speed_bench_report::run(&args),
         Command::Dataset(args) => dataset::run(&args),
         Command::Plugins(args) => plugins::run(&args),
         Command::Record(args) => record::run(&args),

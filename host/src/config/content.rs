@@ -14,7 +14,7 @@ use super::{
     reshaping, size,
     spec::{Origin, RunSpec},
 };
-use crate::plan::{DatasetConfig, FileFormat, Phase, TokenizerChoice, media::MediaConfig};
+use crate::plan::{DatasetConfig, FileFormat, Phase, Sampling, TokenizerChoice, media::MediaConfig};
 
 /// Why settings about generated texts stay without effect.
 pub(super) const FROM_FILE: &str = "the file says what is sent";
@@ -144,6 +144,23 @@ pub(super) fn takes_only_media(endpoint: &EndpointMetadata) -> bool {
 pub(super) fn entries(spec: &RunSpec, phases: &[Phase]) -> Option<usize> {
     let sessions = || size::sessions(phases).map(|count| usize::try_from(count).unwrap_or(usize::MAX));
     spec.num_dataset_entries.value().or_else(sessions)
+}
+
+/// How sessions are taken from the dataset. Where each session has a prompt of its own, there is nothing to take.
+pub(super) fn sampling(spec: &RunSpec, problems: &mut Problems) -> Sampling {
+    let wanted = spec.dataset_sampling_strategy.value().unwrap_or_default();
+    if let Some(flag) = spec.dataset_sampling_strategy.origin().filter(|_| !wanted.is_sequential())
+        && let Some(with) = spec.fixed_schedule.origin()
+    {
+        let reason = "each recorded session starts at its own instant then, once";
+        problems.push(ConfigError::Clash { flag: flag.into(), with: with.into(), reason });
+    }
+    if has_pool(spec) { wanted } else { Sampling::Sequential }
+}
+
+/// There is a number of sessions that the load may take again.
+pub(super) fn has_pool(spec: &RunSpec) -> bool {
+    spec.input_file.is_given() || spec.num_dataset_entries.is_given()
 }
 
 /// What counts tokens. Without a wish it is what is always there: nothing is fetched because a model has a name.

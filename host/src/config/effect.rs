@@ -7,7 +7,7 @@
 use prony_plugin_api::metadata::EndpointMetadata;
 
 use super::{
-    size,
+    content, size,
     spec::{Origin, RunSpec},
 };
 use crate::{
@@ -44,7 +44,7 @@ const ONE_TURN: &str =
     "every conversation has one turn, as long as `--conversation-turn-mean` does not say otherwise";
 const NO_TLS: &str = "no `--url` begins with `https://`";
 
-const RULES: [Rule; 23] = [
+const RULES: [Rule; 24] = [
     Rule { origin: |spec| spec.ca_cert.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.client_cert.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.client_key.origin(), has_effect: uses_tls, because: NO_TLS },
@@ -111,6 +111,11 @@ const RULES: [Rule; 23] = [
         because: "only an `--input-file` has recorded replies",
     },
     Rule {
+        origin: |spec| spec.dataset_sampling_strategy.origin().filter(|_| draws(spec)),
+        has_effect: |run| content::has_pool(run.spec),
+        because: "each session has a prompt of its own, as long as `--num-dataset-entries` does not say how many there are",
+    },
+    Rule {
         origin: |spec| spec.apply_chat_template.origin(),
         has_effect: |run| run.endpoint.consumes_system_message && run.endpoint.tokenizes_input,
         because: "this endpoint sends no messages of a chat",
@@ -148,7 +153,8 @@ pub(super) fn warnings(run: Situation<'_>) -> Vec<String> {
         let origin = (rule.origin)(run.spec).filter(|_| !(rule.has_effect)(&run))?;
         Some(format!("`{origin}` has no effect: {}", rule.because))
     });
-    idle.chain(unused_prompts(&run)).chain(early_deadline(&run)).chain(tied_models(&run)).collect()
+    let others = [unused_prompts(&run), early_deadline(&run), tied_models(&run), repeated_markers(&run)];
+    idle.chain(others.into_iter().flatten()).collect()
 }
 
 /// A warning that URLs and models, both of which sessions take in turn, go together: a comparison of models compares servers then.
@@ -179,6 +185,10 @@ fn for_some(run: &Situation<'_>, holds: fn(&Class) -> bool) -> bool {
 
 fn marks_warmups(spec: &RunSpec) -> bool {
     spec.cache_bust.value().is_some_and(CacheBustTarget::is_of_warmup)
+}
+
+fn draws(spec: &RunSpec) -> bool {
+    spec.dataset_sampling_strategy.value().is_some_and(|sampling| !sampling.is_sequential())
 }
 
 fn uses_tls(run: &Situation<'_>) -> bool {
@@ -216,6 +226,19 @@ fn unused_prompts(run: &Situation<'_>) -> Option<String> {
              {prompts}` sends each prompt once",
             counted(prompts, "prompt"),
             counted(requests, "request")
+        )
+    })
+}
+
+/// A seed of the user's own gives every run the same markers.
+fn repeated_markers(run: &Situation<'_>) -> Option<String> {
+    let target = run.spec.cache_bust.value()?;
+    let seed = run.spec.random_seed.value()?;
+    let differs = target != CacheBustTarget::None && !target.is_of_warmup();
+    differs.then(|| {
+        format!(
+            "`--cache-bust` marks conversations alike in every run with `--random-seed {seed}`: a second run finds those of the \
+             first one in the cache of a server that was not restarted. Use another seed each time, or none"
         )
     })
 }
@@ -364,6 +387,9 @@ mod tests {
     #[case("--deadline 40 --benchmark-duration 30")]
     #[case("--deadline 40")]
     #[case("--conversation-turn-mean 4 --session-leave-rate 5 --trajectory-start-min-ratio 0")]
+    #[case("--dataset-sampling-strategy shuffle --num-prompts 4")]
+    #[case("--dataset-sampling-strategy random --input-file p.jsonl")]
+    #[case("--dataset-sampling-strategy sequential")]
     #[case("--no-proxy --random-seed 4 --overwrite --artifact-dir D")]
     fn a_flag_with_an_effect_is_not(#[case] line: &str) {
         assert!(warned(line, TEXT).is_empty(), "{:?}", warned(line, TEXT));

@@ -39,4 +39,5 @@ pub(crate) mod units;
 pub(crate) mod url;
 mod users;
 mod videos;
+pub(crate) mod words;
 pub(crate) mod yaml;

@@ -94,6 +94,7 @@ pub(crate) fn resolve(
     }
     let dataset = dataset(spec, &phases, endpoint, endpoint_name, &classes, &mut problems);
     problems.note_some(content::added_to_payloads(spec, target.extra_inputs.keys(), own_inputs));
+    let sampling = content::sampling(spec, &mut problems);
     let (server_metrics, no_metrics) = target::server_metrics(spec, &target.urls, &mut problems);
     let services = problems.note(services::services(spec)).unwrap_or_default();
     problems.finish()?;
@@ -119,6 +120,7 @@ pub(crate) fn resolve(
         tokenizer: content::tokenizer(spec),
         apply_chat_template: spec.apply_chat_template.is_given(),
         phases,
+        sampling,
         random_seed: spec.random_seed.value().unwrap_or(facts.seed),
         workers,
         artifact_dir,

@@ -340,6 +340,8 @@ run_spec! {
     force_min_tokens: () = "--force-min-tokens" in reshaping.force_min_tokens;
     no_force_min_tokens: () = "--no-force-min-tokens" in reshaping.no_force_min_tokens;
     num_dataset_entries: usize = "--num-dataset-entries" in num_dataset_entries;
+    dataset_sampling_strategy: crate::plan::Sampling
+        = "--dataset-sampling-strategy" in dataset_sampling_strategy;
     input_file: PathBuf = "--input-file" in input_file;
     custom_dataset_type: crate::plan::FileFormat = "--custom-dataset-type" in custom_dataset_type;
     public_dataset: String = "--public-dataset" in public_dataset;

@@ -10,7 +10,7 @@ use std::{
     thread::{self, Thread},
 };
 
-use super::Script;
+use super::{Script, sampling::Order};
 
 /// So many bytes of scripts wait to be sent, at most about.
 const MOST_BYTES: u64 = 16 << 20;
@@ -50,6 +50,7 @@ struct Shared {
     maker: Box<dyn Maker>,
     /// How many different scripts there are; without end if none.
     len: Option<u64>,
+    order: Order,
     /// A script stands at its position, modulo their number. Twice as many as are made ahead: workers of an open loop ask
     /// out of order.
     slots: Vec<Slot>,
@@ -67,11 +68,12 @@ impl Ahead {
     ///
     /// # Errors
     /// There is no thread left.
-    pub(super) fn start(maker: impl Maker, len: Option<u64>) -> io::Result<Self> {
+    pub(super) fn start(maker: impl Maker, len: Option<u64>, order: Order) -> io::Result<Self> {
         let lead = (MOST_BYTES / maker.bytes_a_script().max(1)).clamp(FEWEST, MOST);
         let shared = Arc::new(Shared {
             maker: Box::new(maker),
             len,
+            order,
             slots: (0..lead * 2).map(|_| Mutex::default()).collect(),
             lead,
             asked: AtomicU64::new(0),
@@ -157,7 +159,8 @@ impl Shared {
 
     /// The number of the script at a position.
     fn number(&self, position: u64) -> u64 {
-        position.checked_rem(self.len.unwrap_or(0)).unwrap_or(position)
+        let place = self.order.place(position, self.len);
+        place.checked_rem(self.len.unwrap_or(0)).unwrap_or(place)
     }
 }
 
@@ -198,7 +201,7 @@ mod tests {
     #[case::endless(None)]
     #[case::few(Some(7))]
     fn threads_that_ask_in_any_order_get_what_one_would(#[case] len: Option<u64>) {
-        let (ahead, barrier) = (Ahead::start(generator(), len).unwrap(), Barrier::new(4));
+        let (ahead, barrier) = (Ahead::start(generator(), len, Order::InTurn).unwrap(), Barrier::new(4));
         let alone = generator();
         thread::scope(|scope| {
             for worker in 0..4 {
@@ -216,7 +219,7 @@ mod tests {
 
     #[test]
     fn what_nobody_has_asked_for_is_made_up_to_the_lead() {
-        let ahead = Ahead::start(generator(), None).unwrap();
+        let ahead = Ahead::start(generator(), None, Order::InTurn).unwrap();
         let (clock, minute) = (Clock::start(), 60_000_000_000);
         while ahead.shared.made.load(Ordering::SeqCst) < ahead.shared.lead {
             assert!(clock.now() < minute, "nothing is made");

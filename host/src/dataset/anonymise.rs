@@ -17,7 +17,8 @@ use serde_json::{Map, Value};
 use super::{
     FileError, Message, PAYLOAD, Part, Script, Step, TokenizerError,
     formats::raw_payload,
-    script::{Prompt, TOOL_FIELDS, session_id},
+    prompt::Prompt,
+    script::{TOOL_FIELDS, session_id},
     tokenizer::Tokenizer,
 };
 use crate::explain::Explain;
@@ -95,7 +96,7 @@ impl<'a> Anonymiser<'a> {
     pub(super) fn session(&mut self, script: &Script) -> Script {
         self.sessions += 1;
         let steps = script.steps.iter().map(|step| self.step(step)).collect();
-        Script { id: session_id(self.sessions - 1), starts_ns: script.starts_ns, steps }
+        Script { id: session_id(self.sessions - 1), starts_ns: script.starts_ns, steps, category: None }
     }
 
     fn step(&mut self, step: &Step) -> Step {

@@ -13,12 +13,14 @@ use super::{
     large_file::LargeFile,
     preparation::Preparation,
     prompted::{PromptWriter, Prompted},
-    replay, reshaping, timing,
+    replay, reshaping,
+    sampling::Order,
+    timing,
     tokenizer::Tokenizer,
     tools,
 };
 use crate::{
-    plan::{DatasetConfig, FileFormat, RecordedTiming, Replay, Reshaping, SequenceLaw, SystemPrompt},
+    plan::{DatasetConfig, FileFormat, RecordedTiming, Reshaping, SequenceLaw, SessionOrder, SystemPrompt},
     seed::Seed,
 };
 
@@ -82,7 +84,7 @@ impl<'a> FileContent<'a> {
     /// It cannot be read, replayed or sent.
     pub(super) fn open(
         &self,
-        replay: Option<Replay>,
+        order: SessionOrder,
         tokenizer: Option<&Arc<Tokenizer>>,
         seed: Seed,
         audience: Option<Audience<'_>>,
@@ -90,6 +92,8 @@ impl<'a> FileContent<'a> {
         if self.entries == Some(0) {
             return Err(DatasetError::NoScripts);
         }
+        let replay = order.replay();
+        let order = Order::of(order.sampling(), seed);
         let mut file = StoredFile::of(self.path)?;
         file.wanted = self.entries;
         let preparation = Preparation {
@@ -107,12 +111,12 @@ impl<'a> FileContent<'a> {
             None
         };
         if let Some((large, facts)) = large {
-            let starts = large.starts();
+            let known = (large.starts(), large.categories());
             let prompts = facts.has_prompts.then(prompts);
             let (count, secrets) = (large.len(), facts.secrets.iter().cloned().collect());
-            let written = Ahead::start(large.playing(preparation, prompts), Some(count));
+            let written = Ahead::start(large.playing(preparation, prompts), Some(count), order);
             let written = written.map_err(DatasetError::Thread)?;
-            return Ok((Source::of_large_file(starts, secrets, written, file), facts));
+            return Ok((Source::of_large_file(known, secrets, written, file), facts));
         }
         let input = file.input(self.entries).seeded(seed).drawing(self.pool_requests);
         let input = input.with_blocks_of(self.reshaping.block_size);
@@ -135,16 +139,20 @@ impl<'a> FileContent<'a> {
             timing::cap_between(&mut scripts, most_s, preparation.speed);
         }
         if facts.has_prompts {
-            return Ok((prompted(scripts, prompts(), file)?, facts));
+            return Ok((prompted(scripts, (prompts(), order), file)?, facts));
         }
         Ok((Source::of_file(scripts, file), facts))
     }
 }
 
 /// Scripts of a recording, whose prompts are written while the run goes on.
-fn prompted(scripts: Vec<Script>, prompts: PromptWriter, file: StoredFile) -> Result<Source, DatasetError> {
+fn prompted(
+    scripts: Vec<Script>,
+    (prompts, order): (PromptWriter, Order),
+    file: StoredFile,
+) -> Result<Source, DatasetError> {
     let scripts: Arc<[Arc<Script>]> = scripts.into_iter().map(Arc::new).collect();
     let (count, prompts) = (scripts.len() as u64, Prompted::new(Arc::clone(&scripts), prompts));
-    let written = Ahead::start(prompts, Some(count)).map_err(DatasetError::Thread)?;
+    let written = Ahead::start(prompts, Some(count), order).map_err(DatasetError::Thread)?;
     Ok(Source::prompted(scripts, written, file))
 }

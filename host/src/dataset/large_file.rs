@@ -6,6 +6,7 @@ use super::{
     Script, Step,
     acceptance::{self, Audience, Paths},
     ahead::Maker,
+    categories::Categories,
     error::DatasetError,
     facts::Facts,
     formats::{self, FileError, Indexed, StoredFile},
@@ -27,6 +28,8 @@ pub(super) struct LargeFile {
     order: Order,
     /// Steps of each, in the order of the file; none where each has one.
     steps: Vec<u32>,
+    /// Of each, in the order of the file.
+    categories: Categories,
     /// The instant from which all others count.
     zero_ns: u64,
     most_bytes: u64,
@@ -53,6 +56,7 @@ struct Seen {
     first_ns: Option<u64>,
     steps: u32,
     bytes: u64,
+    category: Option<Arc<str>>,
     /// Its name, and the different paths of the APIs that its steps are for, if they are for some.
     paths: Option<(String, Vec<String>)>,
 }
@@ -87,10 +91,10 @@ impl LargeFile {
         if all.starts.len() < 2 {
             return Ok(None);
         }
-        let Gathered { facts, starts, steps, places, zero_ns, most_bytes } = all;
+        let Gathered { facts, starts, steps, places, categories, zero_ns, most_bytes } = all;
         let zero_ns = zero_ns.unwrap_or(0);
         let order = Order { count: starts.len() as u64, places, ..Order::default() };
-        let mut large = Self { sessions, order, steps, zero_ns, most_bytes };
+        let mut large = Self { sessions, order, steps, categories, zero_ns, most_bytes };
         large.put_in_order(&starts, replay)?;
         large.steps.shrink_to_fit();
         Ok(Some((large, facts)))
@@ -104,6 +108,11 @@ impl LargeFile {
     /// When each starts, in a replay.
     pub(super) fn starts(&self) -> Arc<[u64]> {
         Arc::clone(&self.order.starts)
+    }
+
+    /// Their categories, in the order in which they are played.
+    pub(super) fn categories(&self) -> Categories {
+        self.categories.reordered((0..self.order.count).map(|number| self.session(number)))
     }
 
     /// The sessions as a run plays them.
@@ -186,6 +195,7 @@ struct Gathered {
     starts: Vec<u64>,
     steps: Vec<u32>,
     places: Option<Vec<u32>>,
+    categories: Categories,
     zero_ns: Option<u64>,
     most_bytes: u64,
 }
@@ -200,6 +210,7 @@ impl Gathered {
             self.steps.resize(count, 1);
             self.steps.push(seen.steps);
         }
+        self.categories.add(count, seen.category.as_ref());
         self.starts.push(seen.starts_ns.unwrap_or(NO_INSTANT));
         self.facts.add(seen.facts);
         self.zero_ns = [self.zero_ns, seen.first_ns].into_iter().flatten().min();
@@ -210,7 +221,8 @@ impl Gathered {
 impl Seen {
     fn of(script: &Script) -> Self {
         let text_bytes = script.steps.iter().flat_map(Step::parts).map(|part| part.data.len() as u64);
-        let prompts = script.steps.iter().filter_map(|step| step.prompt.as_ref());
+        // The other prompts are written when they are due.
+        let prompts = script.steps.iter().take(1).filter_map(|step| step.prompt.as_ref());
         let prompt_bytes = prompts.map(|prompt| prompt.tokens.saturating_mul(BYTES_A_TOKEN));
         let mut paths: Vec<String> = Vec::new();
         for path in script.steps.iter().filter_map(|step| step.path.as_ref()) {
@@ -223,6 +235,7 @@ impl Seen {
             starts_ns: script.starts_ns,
             first_ns: formats::first_instant(script),
             steps: u32::try_from(script.steps.len()).unwrap_or(u32::MAX),
+            category: script.category.clone(),
             bytes: text_bytes.chain(prompt_bytes).fold(0, u64::saturating_add),
             paths: (!paths.is_empty()).then(|| (script.id.clone(), paths)),
         }
@@ -436,7 +449,7 @@ mod tests {
     fn every_path_of_a_session_is_known() {
         let for_path = |path: &str| Step { path: Some(path.into()), ..Step::default() };
         let steps = ["/a", "/a", "/b"].map(for_path).to_vec();
-        let seen = Seen::of(&Script { id: "s".into(), starts_ns: None, steps });
+        let seen = Seen::of(&Script { id: "s".into(), starts_ns: None, steps, category: None });
         assert_eq!(seen.paths, Some(("s".to_owned(), vec!["/a".to_owned(), "/b".to_owned()])));
     }
 }

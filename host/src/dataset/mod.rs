@@ -7,6 +7,7 @@
 mod acceptance;
 mod ahead;
 mod anonymise;
+mod categories;
 mod chat_template;
 mod classes;
 mod context;
@@ -29,10 +30,12 @@ mod open;
 mod pieces;
 mod prefix_cache;
 mod preparation;
+mod prompt;
 mod prompted;
 mod rankings;
 mod replay;
 mod reshaping;
+mod sampling;
 mod script;
 mod sequence;
 mod snippets;
@@ -65,7 +68,8 @@ pub(crate) use self::{
     markers::{Markers, cost as marker_cost},
     open::{Opened, Purpose, open, open_for},
     prefix_cache::{PrefixCache, TextBlock, behind, cut, medium},
-    script::{Message, PAYLOAD, Part, Prompt, Recorded, Script, Start, Step, StepPlace},
+    prompt::{Prompt, Unwritten},
+    script::{Message, PAYLOAD, Part, Recorded, Script, Start, Step, StepPlace, written},
     source::Source,
     timing::begins_ns,
     tokenizer::{Tokenizer, TokenizerError, yield_to_others},

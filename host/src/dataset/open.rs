@@ -15,10 +15,11 @@ use super::{
     file::FileContent,
     generate::{Content, Generator},
     media::Media,
+    sampling::Order,
     tokenizer::Tokenizer,
 };
 use crate::{
-    plan::{ContextConfig, DatasetConfig, DialogueConfig, Replay, StepTiming, media::MediaConfig},
+    plan::{ContextConfig, DatasetConfig, DialogueConfig, SessionOrder, StepTiming, media::MediaConfig},
     seed::Seed,
 };
 
@@ -52,8 +53,8 @@ pub(crate) struct Purpose<'a> {
     pub(crate) classes: Option<&'static str>,
     /// Conversations get markers.
     pub(crate) is_marked: bool,
-    /// What of it is replayed at its own instants, if it is.
-    pub(crate) replay: Option<Replay>,
+    /// What decides which session comes when.
+    pub(crate) order: SessionOrder,
 }
 
 /// Opens the dataset of a run, all of which the endpoint takes.
@@ -68,16 +69,16 @@ pub(crate) fn open_for(
 ) -> Result<Opened, DatasetError> {
     let audience = Audience { endpoint: purpose.endpoint, name: purpose.name };
     let Some(content) = FileContent::of(config) else {
-        let opened = open(config, purpose.replay, tokenizer, seed)?;
+        let opened = open(config, purpose.order, tokenizer, seed)?;
         // Generated scripts are all alike.
         acceptance::check_script(&opened.source.script(0), 0, audience)?;
         return Ok(opened);
     };
-    let (source, facts) = content.open(purpose.replay, tokenizer, seed, Some(audience))?;
+    let (source, facts) = content.open(purpose.order, tokenizer, seed, Some(audience))?;
     let mut warnings = Vec::new();
     let is_timeless =
         matches!(config, DatasetConfig::File { timing, .. } if timing.steps == Some(StepTiming::AtOnce));
-    if purpose.replay.is_none() && facts.has_instants && !is_timeless {
+    if purpose.order.replay().is_none() && facts.has_instants && !is_timeless {
         warnings.push(INSTANTS_UNUSED.to_owned());
     }
     warnings.extend_from_slice(&facts.notes);
@@ -117,10 +118,11 @@ fn without_effect(settings: [(bool, &'static str); 5]) -> impl Iterator<Item = S
 /// There is no such dataset.
 pub(crate) fn open(
     config: &DatasetConfig,
-    replay: Option<Replay>,
+    order: SessionOrder,
     tokenizer: Option<&Arc<Tokenizer>>,
     seed: Seed,
 ) -> Result<Opened, DatasetError> {
+    let drawn = || Order::of(order.sampling(), seed);
     match config {
         DatasetConfig::Synthetic { entries: Some(0), .. }
         | DatasetConfig::Rankings { entries: Some(0), .. } => Err(DatasetError::NoScripts),
@@ -131,23 +133,23 @@ pub(crate) fn open(
             let content = Content::Prompts { lengths, batch_size: *batch_size as u64, corpus: *corpus };
             let media = Media::make(media, entries.map(|entries| entries as u64), seed)?;
             let generator = Generator::new(content, media, tokenizer, seed, *dialogue, context)?;
-            generated(generator, *entries)
+            generated(generator, *entries, drawn())
         }
         &DatasetConfig::Rankings { entries, passages, passage, query } => {
             let content = Content::Rankings { passages, passage, query };
             let media = Media::make(&MediaConfig::default(), None, seed)?;
             let (dialogue, before) = (DialogueConfig::default(), ContextConfig::default());
-            generated(Generator::new(content, media, tokenizer, seed, dialogue, &before)?, entries)
+            generated(Generator::new(content, media, tokenizer, seed, dialogue, &before)?, entries, drawn())
         }
         DatasetConfig::RawPayloads { .. } | DatasetConfig::File { .. } => {
             let Some(content) = FileContent::of(config) else { return Err(DatasetError::NoScripts) };
-            let (source, _) = content.open(replay, tokenizer, seed, None)?;
+            let (source, _) = content.open(order, tokenizer, seed, None)?;
             Ok(Opened { source, warnings: Vec::new() })
         }
     }
 }
 
-fn generated(generator: Generator, entries: Option<usize>) -> Result<Opened, DatasetError> {
+fn generated(generator: Generator, entries: Option<usize>, order: Order) -> Result<Opened, DatasetError> {
     let entries = entries.map(|entries| entries as u64);
     let warnings = generator.shared_media(entries).into_iter().collect();
     let kept = entries.filter(|entries| entries.saturating_mul(generator.bytes_a_script()) <= KEPT_BYTES);
@@ -155,7 +157,7 @@ fn generated(generator: Generator, entries: Option<usize>) -> Result<Opened, Dat
         Some(entries) => {
             Source::listed((0..entries).into_par_iter().map(|number| generator.script(number)).collect())
         }
-        None => Source::generated(Ahead::start(generator, entries).map_err(DatasetError::Thread)?),
+        None => Source::generated(Ahead::start(generator, entries, order).map_err(DatasetError::Thread)?),
     };
     Ok(Opened { source, warnings })
 }
@@ -179,7 +181,8 @@ pub(super) mod tests {
         explain::Explain,
         plan::{
             ContextConfig, DatasetConfig, DialogueConfig, FileFormat, LengthLaw, PromptCorpus,
-            RecordedTiming, Reshaping, SequenceLaw, SequenceLengths, TokenizerChoice, media::MediaConfig,
+            RecordedTiming, Reshaping, SequenceLaw, SequenceLengths, SessionOrder, TokenizerChoice,
+            media::MediaConfig,
         },
         seed::Seed,
     };
@@ -214,7 +217,7 @@ pub(super) mod tests {
         tokenizer: Option<&Arc<Tokenizer>>,
         seed: Seed,
     ) -> Vec<Script> {
-        let source = open(config, None, tokenizer, seed).unwrap().source;
+        let source = open(config, SessionOrder::default(), tokenizer, seed).unwrap().source;
         (0..source.len().unwrap()).map(|position| Script::clone(&source.script(position))).collect()
     }
 
@@ -311,7 +314,7 @@ pub(super) mod tests {
     fn scripts_that_are_made_as_they_are_needed_are_those_that_would_be_kept() {
         let few = synthetic(50, 2, Some(OSL));
         let many = synthetic(10_000_000, 2, Some(OSL));
-        let source = open(&many, None, Some(&BUILTIN), Seed::new(SEED)).unwrap().source;
+        let source = open(&many, SessionOrder::default(), Some(&BUILTIN), Seed::new(SEED)).unwrap().source;
         assert!(source.list().is_none());
         for (position, script) in (0..).zip(built(&few)) {
             assert_eq!(*source.script(position), script);
@@ -416,7 +419,10 @@ pub(super) mod tests {
         "make a dataset of 0 prompts"
     )]
     fn a_dataset_of_nothing_is_refused(#[case] config: DatasetConfig, #[case] error: &str) {
-        assert_eq!(open(&config, None, None, Seed::new(SEED)).unwrap_err().to_string(), error);
+        assert_eq!(
+            open(&config, SessionOrder::default(), None, Seed::new(SEED)).unwrap_err().to_string(),
+            error
+        );
     }
 
     #[test]
@@ -432,7 +438,7 @@ pub(super) mod tests {
             reshaping: Reshaping::default(),
             system: None,
         };
-        let error = open(&config, None, None, Seed::new(SEED)).unwrap_err();
+        let error = open(&config, SessionOrder::default(), None, Seed::new(SEED)).unwrap_err();
         insta::assert_snapshot!(format!("failed to {error}\n{}", error.hint()), @r"
         failed to read the input file `no-such.jsonl`
         give a JSONL file that exists and may be read

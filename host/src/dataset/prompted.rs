@@ -3,11 +3,18 @@
 //! The text of a block is a function of the seed, its scope and its id. What follows the last block is a function of the
 //! session and the step, and like no other text. With the built-in vocabulary the lengths are exact by construction; with
 //! another one the whole is counted, and that is what the step says.
+//!
+//! Only the first prompt of a session is written ahead. The others are written when they are due, and written again where a later
+//! request repeats them or somebody looks at them: the sessions that go on would keep more text than all else takes.
 
 use std::sync::Arc;
 
 use super::{
-    Message, Part, Script, Step, ahead::Maker, chat_template::Framing, script::Prompt, synthetic::Writer,
+    Script, Step,
+    ahead::Maker,
+    chat_template::Framing,
+    prompt::{Prompt, PromptTexts, Unwritten},
+    synthetic::Writer,
     tokenizer::Tokenizer,
 };
 use crate::seed::Seed;
@@ -26,41 +33,54 @@ pub(super) struct Prompted {
     prompts: PromptWriter,
 }
 
-/// Writes the prompts of sessions.
+/// Gives the steps of sessions their prompts.
 #[derive(Debug)]
 pub(super) struct PromptWriter {
-    writer: Writer,
+    texts: Arc<Texts>,
     tokenizer: Option<Arc<Tokenizer>>,
+}
+
+/// Texts by block ids.
+#[derive(Debug)]
+struct Texts {
+    writer: Writer,
 }
 
 impl PromptWriter {
     /// Prompts are as long as the recording says in tokens of this tokenizer, or of the built-in vocabulary without one.
     pub(super) fn new(tokenizer: Option<&Arc<Tokenizer>>, seed: Seed) -> Self {
-        Self { writer: Writer::new(tokenizer, seed), tokenizer: tokenizer.cloned() }
+        let texts = Texts { writer: Writer::new(tokenizer, seed) };
+        Self { texts: Arc::new(texts), tokenizer: tokenizer.cloned() }
     }
 
-    /// Writes the prompts of the session with this number.
+    /// Gives the session with this number its prompts, of which the first one has its text.
     pub(super) fn fill(&self, script: &mut Script, number: u64) {
         for (position, step) in (0_u64..).zip(&mut script.steps) {
             // Far from all ids, which are small.
             let of_step = (number << 20 | position).wrapping_add(1);
-            self.fill_step(step, of_step.wrapping_mul(REST_FACTOR));
+            self.fill_step(step, of_step.wrapping_mul(REST_FACTOR), position == 0);
         }
     }
 
-    fn fill_step(&self, step: &mut Step, rest_number: u64) {
+    fn fill_step(&self, step: &mut Step, rest_number: u64, is_first: bool) {
         let Some(prompt) = step.prompt.take() else { return };
-        let text = self.text(&prompt, rest_number);
-        let written = self.tokenizer.as_ref().map(|tokenizer| {
-            if tokenizer.is_builtin() { prompt.tokens } else { tokenizer.count(&text) as u64 }
+        let tokens = prompt.tokens;
+        let unwritten = Unwritten::new(prompt, rest_number, Arc::<Texts>::clone(&self.texts));
+        let counted = self.tokenizer.as_ref().map(|tokenizer| {
+            if tokenizer.is_builtin() { tokens } else { tokenizer.count(&unwritten.text()) as u64 }
         });
+        if is_first {
+            unwritten.write_ahead();
+        }
         let before = step.input_tokens.unwrap_or(0);
         let framing = self.tokenizer.as_ref().and_then(|tokenizer| tokenizer.framing());
         let around = framing.map_or(0, Framing::of_user_message);
-        step.input_tokens = written.map(|tokens| (tokens + before).saturating_add_signed(around));
-        step.messages.insert(0, Message::user(vec![Part::text(text)]));
+        step.input_tokens = counted.map(|tokens| (tokens + before).saturating_add_signed(around));
+        step.wait_for(Arc::new(unwritten));
     }
+}
 
+impl PromptTexts for Texts {
     fn text(&self, prompt: &Prompt, rest_number: u64) -> String {
         let bytes = prompt.tokens.saturating_mul(BYTES_A_TOKEN);
         let mut text = String::with_capacity(usize::try_from(bytes).unwrap_or(0));
@@ -102,8 +122,9 @@ impl Maker for Prompted {
     }
 
     fn bytes_a_script(&self) -> u64 {
-        let tokens = |script: &Arc<Script>| -> u64 {
-            script.steps.iter().filter_map(|step| step.prompt.as_ref()).map(|prompt| prompt.tokens).sum()
+        let tokens = |script: &Arc<Script>| {
+            let first = script.steps.first().and_then(|step| step.prompt.as_ref());
+            first.map_or(0, |prompt| prompt.tokens)
         };
         self.scripts.iter().map(tokens).max().unwrap_or(0).saturating_mul(BYTES_A_TOKEN)
     }
@@ -133,8 +154,8 @@ mod tests {
         Prompt { tokens, block_size: 16, blocks: blocks.into(), scope }
     }
 
-    fn text(step: &Step) -> &str {
-        &step.messages[0].parts[0].data
+    fn text(step: &Step) -> Arc<str> {
+        Arc::clone(&step.spoken()[0].parts[0].data)
     }
 
     /// Bytes that two texts have in common at their beginning.
@@ -150,10 +171,10 @@ mod tests {
             prompt(60, &[7, 8, 9], 1),
             prompt(60, &[7, 8, 9], 0),
         ]);
-        let blocks = |step: &Step, count: usize| BUILTIN.decode(&BUILTIN.encode(text(step))[..16 * count]);
+        let blocks = |step: &Step, count: usize| BUILTIN.decode(&BUILTIN.encode(&text(step))[..16 * count]);
         assert_eq!(blocks(&steps[0], 2), blocks(&steps[1], 2));
-        assert!(shared(text(&steps[0]), text(&steps[1])) < blocks(&steps[0], 3).len());
-        assert!(shared(text(&steps[0]), text(&steps[2])) < blocks(&steps[0], 1).len(), "scopes are apart");
+        assert!(shared(&text(&steps[0]), &text(&steps[1])) < blocks(&steps[0], 3).len());
+        assert!(shared(&text(&steps[0]), &text(&steps[2])) < blocks(&steps[0], 1).len(), "scopes are apart");
         assert_eq!(blocks(&steps[0], 3), blocks(&steps[3], 3));
         assert_ne!(text(&steps[0]), text(&steps[3]), "the rest is like no other");
         assert!(steps.iter().all(|step| step.prompt.is_none()));
@@ -167,7 +188,7 @@ mod tests {
             let prompt = Prompt { tokens, block_size: size, blocks: ids.into(), scope: 0 };
             let step = written(&[prompt]).remove(0);
             prop_assert_eq!(step.input_tokens, Some(tokens));
-            prop_assert_eq!(BUILTIN.count(text(&step)) as u64, tokens);
+            prop_assert_eq!(BUILTIN.count(&text(&step)) as u64, tokens);
         }
     }
 }

@@ -1,11 +1,14 @@
 //! What is said: scripts, which are graphs of steps, which add messages.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use prony_plugin_api::PartKind;
 use serde::{Deserialize, Serialize};
 
-use super::media::wav_seconds;
+use super::{
+    media::wav_seconds,
+    prompt::{Prompt, Unwritten},
+};
 use crate::config::redact;
 
 /// What one session is to say: a graph of steps, of which a single request is one.
@@ -18,6 +21,9 @@ pub(crate) struct Script {
     pub(crate) starts_ns: Option<u64>,
     /// At least one. The first waits for nothing.
     pub(crate) steps: Vec<Step>,
+    /// The part of a benchmark that it belongs to, whose results are told apart.
+    #[serde(default)]
+    pub(crate) category: Option<Arc<str>>,
 }
 
 /// A step, and where it stands.
@@ -34,7 +40,7 @@ pub(crate) struct StepPlace<'a> {
 impl Script {
     /// A single request.
     pub(crate) fn single(id: String, step: Step) -> Self {
-        Self { id, starts_ns: None, steps: vec![step] }
+        Self { id, starts_ns: None, steps: vec![step], category: None }
     }
 
     /// A dialogue: each step waits for the one before it, and goes on with what was said there.
@@ -43,7 +49,7 @@ impl Script {
             None => step,
             Some(before) => Step { after: vec![before], context: Some(before), ..step },
         });
-        Self { id, starts_ns: None, steps: chained.collect() }
+        Self { id, starts_ns: None, steps: chained.collect(), category: None }
     }
 
     /// The step at a position, which there must be.
@@ -79,9 +85,12 @@ pub(crate) struct Step {
     pub(crate) extra_json: String,
     /// Headers of its request, over all others of their names. Their values are shown nowhere.
     pub(crate) headers: Vec<(String, String)>,
-    /// What its own prompt is made of, where a recording has lengths and no text. It is written when the step is needed, as
-    /// one message of the user's in front of its messages; then there is none left.
+    /// What its own prompt is made of, where a recording has lengths and no text. In a run there is `unwritten` instead.
     pub(crate) prompt: Option<Prompt>,
+    /// The prompt whose text one of its messages waits for. It is written when the step is due, and not kept: a session may
+    /// sleep for minutes between two long prompts.
+    #[serde(skip)]
+    pub(crate) unwritten: Option<Arc<Unwritten>>,
     /// The path of the API that its content is for, as the file says it; `None` where it is for any.
     pub(crate) path: Option<String>,
     /// What a recording says of it. Nothing of this is sent.
@@ -90,21 +99,6 @@ pub(crate) struct Step {
     pub(crate) unreadable: Option<Box<str>>,
     /// Tokens of all texts of its own messages together, by the run's tokenizer; `None` when nothing counts them.
     pub(crate) input_tokens: Option<u64>,
-}
-
-/// A prompt without a text: how long it is, and what it shares with others.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Prompt {
-    /// Its tokens.
-    pub(crate) tokens: u64,
-    /// Tokens of a block.
-    pub(crate) block_size: u32,
-    /// Its blocks from the beginning on: equal ids of one scope are equal texts. There may be fewer than there are tokens: the
-    /// rest of the prompt is like no other. The last one may be a part of a block.
-    pub(crate) blocks: Box<[u64]>,
-    /// Where the ids mean something: 0 for the whole dataset, else a number of the recording.
-    pub(crate) scope: u64,
 }
 
 /// What a recording says of a step, for those who look at datasets or replay them.
@@ -154,12 +148,30 @@ impl Message {
     pub(crate) fn user(parts: Vec<Part>) -> Self {
         Self { role: "user".to_owned(), parts }
     }
+
+    /// It waits for the text of a prompt.
+    pub(crate) fn is_unwritten(&self) -> bool {
+        self.parts.iter().any(Part::is_unwritten)
+    }
 }
 
 impl Step {
     /// The first step of a script, with one message.
     pub(crate) fn first(message: Message) -> Self {
         Self { messages: vec![message], ..Self::default() }
+    }
+
+    /// Adds the message of a prompt whose text is not there yet, behind a system message.
+    pub(super) fn wait_for(&mut self, prompt: Arc<Unwritten>) {
+        let place = self.messages.iter().take_while(|message| message.role == "system").count();
+        self.messages.insert(place, Message::user(vec![Part::named_text(UNWRITTEN, PLACE.to_owned())]));
+        self.unwritten = Some(prompt);
+    }
+
+    /// Its messages, with the text of its prompt, which is written if it is not there.
+    pub(crate) fn spoken(&self) -> Cow<'_, [Message]> {
+        let written = self.unwritten.as_ref().and_then(|prompt| written(&self.messages, prompt));
+        written.map_or(Cow::Borrowed(&self.messages), Cow::Owned)
     }
 
     /// Content of all its messages, in order.
@@ -209,10 +221,30 @@ pub(super) fn secrets<'a>(dataset: impl IntoIterator<Item = &'a Script>) -> impl
 /// `{"tool_calls": […]}`, or `{"tool_call_id": "…"}`.
 pub(crate) const TOOL_FIELDS: &str = "tools";
 
+/// The name of a part whose text is not written yet.
+const UNWRITTEN: &str = "unwritten prompt";
+
+/// Where the prompt goes in the data of such a part: a marker may stand beside it.
+const PLACE: &str = "\u{FFFC}";
+
+/// Messages with the text of the prompt that one of them waits for; `None` where none does.
+pub(crate) fn written(messages: &[Message], prompt: &Unwritten) -> Option<Vec<Message>> {
+    let place = messages.iter().position(Message::is_unwritten)?;
+    let mut messages = messages.to_vec();
+    for part in messages[place].parts.iter_mut().filter(|part| part.is_unwritten()) {
+        *part = Part::text(part.data.replacen(PLACE, &prompt.text(), 1));
+    }
+    Some(messages)
+}
+
 /// The name of a part that is a whole body.
 pub(crate) const PAYLOAD: &str = "payload";
 
 impl Part {
+    fn is_unwritten(&self) -> bool {
+        self.kind == PartKind::TEXT && self.name == UNWRITTEN
+    }
+
     /// A text without a name.
     pub(crate) fn text(data: String) -> Self {
         Self::named_text("", data)

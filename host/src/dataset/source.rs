@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Script, ahead::Ahead, classes::Dealer, formats::StoredFile, inspect::hit_rate, script::secrets};
+use super::{
+    Script, ahead::Ahead, categories::Categories, classes::Dealer, formats::StoredFile, inspect::hit_rate,
+    sampling::Order, script::secrets,
+};
 use crate::{
-    plan::{Classes, DatasetConfig},
+    plan::{ClassKind, Classes, DatasetConfig, Sampling},
     seed::Seed,
 };
 
@@ -17,6 +20,12 @@ pub(crate) struct Source {
     file: Option<StoredFile>,
     /// Which class a session is of, where there are several.
     dealer: Option<Dealer>,
+    /// Which script stands where.
+    order: Order,
+    /// The categories of scripts, if they have some.
+    categories: Categories,
+    /// Those are the classes of sessions.
+    is_by_category: bool,
 }
 
 #[derive(Debug)]
@@ -34,15 +43,24 @@ enum Scripts {
 impl Source {
     /// These scripts, of which there is at least one.
     pub(crate) fn listed(scripts: Vec<Script>) -> Self {
+        let categories = Categories::of(&scripts);
+        let listed = Scripts::Listed(scripts.into_iter().map(Arc::new).collect());
+        Self { categories, ..Self::of(listed, None) }
+    }
+
+    fn of(scripts: Scripts, file: Option<StoredFile>) -> Self {
         Self {
-            scripts: Scripts::Listed(scripts.into_iter().map(Arc::new).collect()),
-            file: None,
+            scripts,
+            file,
             dealer: None,
+            order: Order::default(),
+            categories: Categories::default(),
+            is_by_category: false,
         }
     }
 
     pub(super) fn generated(scripts: Ahead) -> Self {
-        Self { scripts: Scripts::Generated(scripts), file: None, dealer: None }
+        Self::of(Scripts::Generated(scripts), None)
     }
 
     /// All scripts of a file.
@@ -52,28 +70,42 @@ impl Source {
 
     /// Scripts of a recording, without their prompts and with them.
     pub(super) fn prompted(recorded: Arc<[Arc<Script>]>, written: Ahead, file: StoredFile) -> Self {
-        Self { scripts: Scripts::Prompted { recorded, written }, file: Some(file), dealer: None }
+        Self::of(Scripts::Prompted { recorded, written }, Some(file))
     }
 
     /// Scripts that are read as they are needed, when they start, and what of them must not be written down.
     pub(super) fn of_large_file(
-        starts: Arc<[u64]>,
+        (starts, categories): (Arc<[u64]>, Categories),
         secrets: Vec<String>,
         written: Ahead,
         file: StoredFile,
     ) -> Self {
-        Self { scripts: Scripts::Filed { starts, secrets, written }, file: Some(file), dealer: None }
+        Self { categories, ..Self::of(Scripts::Filed { starts, secrets, written }, Some(file)) }
     }
 
-    /// The same, whose sessions are of these classes.
-    pub(crate) fn dealt(self, classes: &Classes, seed: Seed) -> Self {
-        let dealer = (classes.list.len() > 1).then(|| Dealer::new(&classes.deal(), seed));
-        Self { dealer, ..self }
+    /// The same, whose sessions are of these classes and taken in this way.
+    pub(crate) fn dealt(self, classes: &Classes, sampling: Sampling, seed: Seed) -> Self {
+        let is_by_category = classes.kind == ClassKind::Category;
+        let is_dealt = classes.list.len() > 1 && !is_by_category;
+        let dealer = is_dealt.then(|| Dealer::new(&classes.deal(), seed));
+        Self { dealer, order: Order::of(sampling, seed), is_by_category, ..self }
+    }
+
+    /// A class for each category of the dataset; none where it has no categories.
+    pub(crate) fn categories(&self) -> Classes {
+        self.categories.classes()
     }
 
     /// The number of the class of the session that plays the script at this position.
     pub(crate) fn class(&self, position: u64) -> u32 {
-        self.dealer.as_ref().map_or(0, |dealer| dealer.class_of(position, self.len()))
+        let place = self.order.place(position, self.len());
+        match &self.dealer {
+            Some(dealer) => dealer.class_of(place, self.len()),
+            None if self.is_by_category => {
+                self.categories.class_of(place.checked_rem(self.len().unwrap_or(0)).unwrap_or(place))
+            }
+            None => 0,
+        }
     }
 
     /// The dataset by which another process makes the same scripts: with as many rows of a file as were asked for, which may be
@@ -116,7 +148,8 @@ impl Source {
     pub(crate) fn script(&self, position: u64) -> Arc<Script> {
         match &self.scripts {
             Scripts::Listed(scripts) => {
-                let place = position.checked_rem(scripts.len() as u64).unwrap_or(0);
+                let place = self.order.place(position, self.len());
+                let place = place.checked_rem(scripts.len() as u64).unwrap_or(0);
                 Arc::clone(&scripts[usize::try_from(place).unwrap_or(0)])
             }
             Scripts::Generated(scripts)
@@ -188,7 +221,12 @@ mod tests {
     #[case::round_again(3, "0")]
     #[case::far_out(u64::MAX - 5, "1")]
     fn scripts_are_played_in_order(#[case] position: u64, #[case] id: &str) {
-        let script = |number: u8| Script { id: number.to_string(), starts_ns: None, steps: Vec::new() };
+        let script = |number: u8| Script {
+            id: number.to_string(),
+            starts_ns: None,
+            steps: Vec::new(),
+            category: None,
+        };
         assert_eq!(Source::listed((0..3).map(script).collect()).script(position).id, id);
     }
 }

@@ -163,7 +163,7 @@ mod tests {
     }
 
     fn script(starts_s: Option<u64>, steps: Vec<Step>) -> Script {
-        Script { id: "s".into(), starts_ns: starts_s.map(|at| at * SECOND), steps }
+        Script { id: "s".into(), starts_ns: starts_s.map(|at| at * SECOND), steps, category: None }
     }
 
     /// Two seconds of work; after 30 s two calls at once, of which one is short; after 4 s more the last one.

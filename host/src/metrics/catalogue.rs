@@ -8,6 +8,7 @@ use super::{
     per_request as of,
     request::{LatencyOrigin, Request},
     sessions::Session,
+    speculation,
 };
 use crate::record::Capabilities;
 use Need::{InputTokens, OpenLoop, OutputTokens, Streaming};
@@ -245,6 +246,26 @@ pub(crate) static CATALOGUE: &[Metric] = &[
         .needs(&[OutputTokens]).larger_is_better().shown(),
     request("usage_reasoning_tokens", "Usage Reasoning Tokens", "tokens", of::usage_reasoning_tokens,
         "Reasoning tokens as the server reports them.")
+        .needs(&[OutputTokens]).larger_is_better(),
+    request("spec_decode_acceptance_length", "Acceptance Length", "tokens/step", speculation::acceptance_length,
+        "Tokens that a step of speculative decoding brought: 1 and `spec_decode_accepted_draft_tokens` divided by \
+         `spec_decode_steps`; only where the server says it of each response.")
+        .needs(&[OutputTokens]).larger_is_better().shown(),
+    request("spec_decode_draft_acceptance_rate", "Draft Acceptance Rate", "%", speculation::acceptance_rate,
+        "`spec_decode_accepted_draft_tokens` in percent of `spec_decode_draft_tokens`.")
+        .needs(&[OutputTokens]).larger_is_better().shown(),
+    request("spec_decode_steps", "Spec Decode Steps", "steps", speculation::steps,
+        "Steps of speculative decoding, as the server reports them.")
+        .needs(&[OutputTokens]),
+    request("spec_decode_draft_tokens", "Draft Tokens", "tokens", speculation::draft_tokens,
+        "Tokens that were drafted, as the server reports them.")
+        .needs(&[OutputTokens]),
+    request("spec_decode_accepted_draft_tokens", "Accepted Draft Tokens", "tokens", speculation::accepted_tokens,
+        "Drafted tokens that the model accepted, as the server reports them.")
+        .needs(&[OutputTokens]).larger_is_better(),
+    row("spec_decode_overall_draft_acceptance_rate", "Overall Draft Acceptance Rate", "%",
+        Source::Share("spec_decode_accepted_draft_tokens", "spec_decode_draft_tokens"),
+        "All `spec_decode_accepted_draft_tokens` in percent of all `spec_decode_draft_tokens`.")
         .needs(&[OutputTokens]).larger_is_better(),
     request("osl_mismatch_diff_pct", "OSL Mismatch Diff %", "%", of::osl_mismatch_diff_pct,
         "How much longer (positive) or shorter (negative) the output is than what was requested, in percent of that.")

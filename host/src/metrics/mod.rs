@@ -25,6 +25,7 @@ mod results;
 pub(crate) mod sample;
 mod sessions;
 mod span;
+mod speculation;
 mod values;
 
 pub(crate) use aggregate::Aggregator;

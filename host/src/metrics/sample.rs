@@ -9,7 +9,7 @@ use crate::{
     config::redact,
     plan::{
         CacheBust, Classes, ConnectionReuse, ContextConfig, DatasetConfig, DialogueConfig, LengthLaw, Load,
-        Phase, Plan, PromptCorpus, Ramp, ReplyPolicy, Role, Rules, SequenceLaw, SequenceLengths,
+        Phase, Plan, PromptCorpus, Ramp, ReplyPolicy, Role, Rules, Sampling, SequenceLaw, SequenceLengths,
         ServerMetricsConfig, ServicesConfig, StopRule, Target, TlsConfig, TokenizerChoice, TransportKind,
         media::MediaConfig,
     },
@@ -118,6 +118,7 @@ pub(crate) fn config() -> Plan {
         tokenizer: TokenizerChoice::Builtin,
         apply_chat_template: false,
         phases: vec![phase(0, Role::Warmup, 1), phase(1, Role::Measured, 4)],
+        sampling: Sampling::default(),
         random_seed: 42,
         workers: 1,
         artifact_dir: "artifacts".into(),

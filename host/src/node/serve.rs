@@ -193,8 +193,8 @@ impl Serving {
         let Equipped { plan, .. } = self.equipped()?;
         let tokenizer = counts.then(|| Tokenizer::of_plan(&plan).map(Arc::new)).transpose()?;
         let seed = Seed::new(plan.random_seed);
-        let opened = dataset::open(&plan.dataset, plan.replay(), tokenizer.as_ref(), seed)?;
-        Ok(Arc::new(opened.source.dealt(&plan.classes, seed)))
+        let opened = dataset::open(&plan.dataset, plan.session_order(), tokenizer.as_ref(), seed)?;
+        Ok(Arc::new(opened.source.dealt(&plan.classes, plan.session_order().sampling(), seed)))
     }
 
     fn probe(&self) -> Result<(), NodeError> {
@@ -209,7 +209,13 @@ impl Serving {
         let Self { uplink, hosted, listed, generated, .. } = self;
         let endpoint = hosted.endpoint().clone();
         let seed = Seed::new(plan.random_seed);
-        let listed = || Arc::new(Source::listed(listed.finish()).dealt(&plan.classes, seed));
+        let listed = || {
+            Arc::new(Source::listed(listed.finish()).dealt(
+                &plan.classes,
+                plan.session_order().sampling(),
+                seed,
+            ))
+        };
         let source = generated.unwrap_or_else(listed);
         redact::learn(source.secrets());
         let equipment = Equipment { clock, endpoint, target, source, sink: uplink };

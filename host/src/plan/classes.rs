@@ -28,6 +28,8 @@ pub(crate) enum ClassKind {
     Class,
     /// There is one for each model.
     Model,
+    /// There is one for each category of the dataset.
+    Category,
 }
 
 /// A part of the workload.

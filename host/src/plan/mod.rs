@@ -19,6 +19,7 @@ mod ramp;
 mod replay;
 mod reshaping;
 mod rules;
+mod sampling;
 mod secret;
 mod services;
 mod speed_bench;
@@ -43,6 +44,7 @@ pub(crate) use self::{
     replay::{RecordedTiming, Replay, StepTiming},
     reshaping::{Reshaping, Synthesis},
     rules::{Cancellation, OverflowPolicy, Rules, StartWindow},
+    sampling::{Sampling, SessionOrder},
     secret::Secret,
     services::{ServerMetricsConfig, ServiceOption, ServicesConfig},
     speed_bench::SpeedBenchRows,
@@ -65,6 +67,8 @@ pub(crate) struct Plan {
     pub(crate) apply_chat_template: bool,
     /// The phases, in their order. The number of each is its place here.
     pub(crate) phases: Vec<Phase>,
+    /// How sessions are taken from it, where no recording says when they start.
+    pub(crate) sampling: Sampling,
     /// Root of every random stream.
     pub(crate) random_seed: u64,
     /// Worker threads.
@@ -99,6 +103,11 @@ impl Plan {
     /// What of the dataset is replayed at its own instants, if it is.
     pub(crate) fn replay(&self) -> Option<Replay> {
         self.phases.iter().find_map(|phase| phase.load.replay())
+    }
+
+    /// What decides which session comes when.
+    pub(crate) fn session_order(&self) -> SessionOrder {
+        self.replay().map_or(SessionOrder::Sampled(self.sampling), SessionOrder::Recorded)
     }
 
     /// Notes how many tokens a marker costs. Generated prompts are shorter by as many, so that they are as long as asked for.

@@ -23,6 +23,7 @@ use super::{
     ramp::Ramp,
     replay::Replay,
     rules::{Cancellation, OverflowPolicy, Rules, StartWindow},
+    sampling::Sampling,
     services::{ServerMetricsConfig, ServicesConfig},
     stop::{Grace, StopRule, TimeLimit},
     target::Target,
@@ -50,6 +51,8 @@ pub(crate) struct WrittenPlan {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     apply_chat_template: bool,
     phases: Vec<WrittenPhase>,
+    #[serde(default, skip_serializing_if = "Sampling::is_sequential")]
+    sampling: Sampling,
     random_seed: u64,
     workers: usize,
     #[serde(serialize_with = "lossy::path")]
@@ -139,6 +142,7 @@ impl WrittenPlan {
             tokenizer: plan.tokenizer,
             apply_chat_template: plan.apply_chat_template,
             phases: plan.phases.into_iter().map(|phase| WrittenPhase::of(phase, drain_s)).collect(),
+            sampling: plan.sampling,
             random_seed: plan.random_seed,
             workers: plan.workers,
             artifact_dir: plan.artifact_dir,
@@ -169,6 +173,7 @@ impl WrittenPlan {
             tokenizer: self.tokenizer,
             apply_chat_template: self.apply_chat_template,
             phases: phases.collect::<Result<_, _>>()?,
+            sampling: self.sampling,
             random_seed: self.random_seed,
             workers: self.workers,
             artifact_dir: self.artifact_dir,

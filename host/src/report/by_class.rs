@@ -22,6 +22,7 @@ fn kind(settings: &RunSettings) -> &'static str {
     match settings.classes.kind {
         ClassKind::Class => "class",
         ClassKind::Model => "model",
+        ClassKind::Category => "category",
     }
 }
 
@@ -80,7 +81,7 @@ pub(super) fn summary(report: &Report) -> Value {
 
 /// The same of how alike they were served.
 pub(super) fn fairness(report: &Report) -> Option<Value> {
-    let Fairness { pace_index, good_index, first_token_p99_ratio } = Fairness::of(&report.by_class)?;
+    let Fairness { pace_index, good_index, first_token_p99_ratio } = fairness_of(report)?;
     Some(json!({
         "jain_index_good_request_fraction": good_index,
         "jain_index_output_token_throughput_per_user": pace_index,
@@ -125,12 +126,18 @@ pub(super) fn lines(report: &Report, screen: Screen) -> Vec<String> {
     let kind = kind(&report.header.settings);
     let mut lines = vec![format!("By {kind}")];
     lines.extend(table.lines(width));
-    if let Some(fairness) = Fairness::of(&report.by_class) {
+    if let Some(fairness) = fairness_of(report) {
         let has_few = report.by_class.iter().any(|class| has_few(&class.results, "time_to_first_token"));
         let mark = if has_few { "*" } else { "" };
         lines.push(screen.paragraph("fairness: ", &fairness_in_words(fairness, mark)));
     }
     lines
+}
+
+/// Categories ask for different things, and are not to be served alike.
+fn fairness_of(report: &Report) -> Option<Fairness> {
+    let is_comparable = report.header.settings.classes.kind != ClassKind::Category;
+    is_comparable.then(|| Fairness::of(&report.by_class))?
 }
 
 fn table(report: &Report, columns: &[&Column]) -> Table {
@@ -153,7 +160,7 @@ struct Column {
     value: fn(&Results, tag: &str) -> Option<String>,
 }
 
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 10] = [
     Column { name: "succeeded", tag: "request_count", value: whole },
     Column { name: "errors", tag: "error_request_count", value: whole },
     Column { name: "good", tag: "good_request_fraction", value: in_percent },
@@ -163,6 +170,7 @@ const COLUMNS: [Column; 9] = [
     Column { name: "latency ms", tag: "request_latency", value: average },
     Column { name: "p99", tag: "request_latency", value: p99 },
     Column { name: "tokens/s", tag: "output_token_throughput", value: average },
+    Column { name: "accepted", tag: "spec_decode_acceptance_length", value: average },
 ];
 
 /// What a screen that is too narrow for all of them can do without, the least important first.

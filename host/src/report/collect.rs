@@ -340,6 +340,7 @@ impl<'a, 'b> Pass<'a, 'b> {
                 server_metrics.as_ref().and_then(ServerMetricsReport::prefix_hit_rate),
                 around,
             ),
+            speculation: server_metrics.as_ref().and_then(ServerMetricsReport::speculation),
             messages: self.messages,
             client,
             errors: errors_of(&phases, PhaseKind::Profiling, &self.errors),

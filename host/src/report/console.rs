@@ -5,6 +5,7 @@ use super::{
     errors::ErrorGroup,
     file_names, headline,
     model::Report,
+    server_metrics::Speculation,
     service_tables,
     text::{TRUSTED_P99_COUNT, decimal, few, one_line},
     warnings,
@@ -158,6 +159,7 @@ fn counts(report: &Report) -> Vec<String> {
         report.client.arrival_clock().map(|clock| format!(", arrivals by the {clock}")).unwrap_or_default();
     lines.push(format!("client: {}{clock}", report.client.verdict));
     lines.extend(report.prefix_cache.line());
+    lines.extend(report.speculation.map(Speculation::line));
     let on_purpose = report.profiling.outcomes.cancelled_on_purpose;
     if on_purpose > 0 {
         lines.push(format!(

@@ -59,6 +59,7 @@ fn classes(settings: &RunSettings) -> &'static str {
     match settings.classes.kind {
         ClassKind::Class => "classes",
         ClassKind::Model => "shares",
+        ClassKind::Category => "categories",
     }
 }
 

@@ -28,6 +28,7 @@ mod recount;
 mod server_metrics;
 mod service_tables;
 mod sessions;
+pub(crate) mod speed_bench;
 #[cfg(test)]
 mod tests;
 mod text;

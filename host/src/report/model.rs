@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use prony_plugin_api::message::PhaseKind;
 
 use super::{
-    errors::ErrorGroup, messages::Messages, models_seen::ModelsSeen, prefix_cache::PrefixCacheReport,
-    server_metrics::OtherClient,
+    errors::ErrorGroup,
+    messages::Messages,
+    models_seen::ModelsSeen,
+    prefix_cache::PrefixCacheReport,
+    server_metrics::{OtherClient, Speculation},
 };
 use crate::{
     metrics::{ClassResults, ClientReport, PhaseCounts, PhaseSpan, Results, Sessions},
@@ -35,6 +38,8 @@ pub(crate) struct Report {
     pub(crate) sessions: Sessions,
     /// What prefix caches had of the prompts.
     pub(crate) prefix_cache: PrefixCacheReport,
+    /// What the servers' own metrics say of speculative decoding.
+    pub(crate) speculation: Option<Speculation>,
     /// What services published.
     pub(crate) messages: Messages,
     /// Every phase that began, in order.

@@ -46,7 +46,7 @@ pub(crate) fn new_request_id() -> String {
 }
 
 /// Formats a step of a session, behind what was said before it. The session's number chooses among several URLs;
-/// `unix_time_s` is now. `phase` is the session's, and none for a request outside of every phase, whose session has no name.
+/// `unix_time_s` is now. Prompts without texts get them here, if nobody has written them. `phase` is the session's, and none for a request outside of every phase, whose session has no name.
 pub(crate) fn prepare(
     endpoint: &Endpoint,
     target: &TargetPlan,
@@ -55,6 +55,8 @@ pub(crate) fn prepare(
     request_id: &str,
     unix_time_s: u64,
 ) -> Result<Prepared, ErrorDetails> {
+    let written = turn.written();
+    let turn = written.as_ref().unwrap_or(turn);
     let (place, session_num) = (turn.step(), turn.session);
     let step = place.step;
     if let Some(why) = &step.unreadable {

@@ -96,7 +96,8 @@ pub(crate) fn dry_run(
     let tokenizer = load_tokenizer(&plan, metadata)?;
     price_markers(&mut plan, tokenizer.as_deref());
     let endpoint = node::load_here(registry, &plan)?;
-    let source = open_dataset(&plan, metadata, tokenizer.as_ref(), observer)?;
+    let (source, warnings) = open_dataset(&mut plan, metadata, tokenizer.as_ref())?;
+    warnings.iter().for_each(|warning| observer.notice(warning));
     let target = node::plan_target(&plan, metadata).map_err(ExecuteError::Target)?;
     let redactor = redact::learn(source.secrets());
     let (clock, left) = (Clock::start(), most);
@@ -258,7 +259,7 @@ mod tests {
     /// Of a session that plays all but its first step: when the step at a position behind its first one is due.
     fn due(step_at_2: Step, has_slot: bool, turn_gap_ns: Option<RunNs>) -> Option<RunNs> {
         let steps = vec![step(Start::At(0), &[]), step(Start::At(100), &[0]), step_at_2];
-        let script = Arc::new(Script { id: "s".into(), starts_ns: None, steps });
+        let script = Arc::new(Script { id: "s".into(), starts_ns: None, steps, category: None });
         let mut session = Session::of_part(0, script, ReplyPolicy::Live, 1..3);
         let first = session.first();
         let (first_step, begins_at_ns) = (first.position, session.begins_at_ns());

@@ -3,6 +3,7 @@
 use std::{
     path::PathBuf,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use prony_plugin_api::{ErrorDetails, metadata::EndpointMetadata};
@@ -12,6 +13,7 @@ use super::{
     Interrupt, Lock, artifact_dir,
     conductor::{RunError, conduct},
     folder_error::ArtifactDirError,
+    in_time::in_time,
     lifecycle::Ending,
     mock::{MockError, MockProcess},
     observer::Observer,
@@ -102,6 +104,11 @@ pub(crate) enum ExecuteError {
     /// Somebody ended it before the first request.
     #[error("interrupted while waiting for the server: nothing was measured")]
     Interrupted(Interrupt),
+    /// There was no time left to measure anything.
+    #[error(
+        "the deadline of {0} s (`--deadline`) was over before the content of the requests was made: nothing was measured"
+    )]
+    Late(f64),
     /// A bug of ours: the configuration is no JSON.
     #[error("describe the configuration")]
     Describe(#[source] serde_json::Error),
@@ -157,7 +164,8 @@ fn prepare(
     let here = std::env::current_dir();
     let mut endpoint = LoadedEndpoint::load(&loading, &plan)?;
     registry.restore_process_state();
-    let source = open_dataset(&plan, metadata, tokenizer.as_ref(), observer)?;
+    let (source, warnings) = open_in_time(&mut plan, metadata, tokenizer.as_ref(), clock)?;
+    warnings.iter().for_each(|warning| observer.notice(warning));
     let redactor = redact::learn(source.secrets());
     if let Some(server) = server {
         plan.aim_at(&server.url()?);
@@ -219,15 +227,34 @@ pub(super) fn price_markers(plan: &mut Plan, tokenizer: Option<&Tokenizer>) {
     }
 }
 
-/// The dataset, all of which the endpoint takes.
-pub(super) fn open_dataset(
-    plan: &Plan,
+/// What requests say, and what is to be said of it.
+type OpenedDataset = (Arc<Source>, Vec<String>);
+
+/// The same as [`open_dataset`], but not after the run's deadline: a thousand videos may take an hour.
+fn open_in_time(
+    plan: &mut Plan,
     endpoint: &EndpointMetadata,
     tokenizer: Option<&Arc<Tokenizer>>,
-    observer: &mut dyn Observer,
-) -> Result<Arc<Source>, DatasetError> {
+    clock: Clock,
+) -> Result<OpenedDataset, ExecuteError> {
+    let Some(deadline) = plan.deadline() else { return Ok(open_dataset(plan, endpoint, tokenizer)?) };
+    let (mut own, endpoint, tokenizer) = (plan.clone(), endpoint.clone(), tokenizer.cloned());
+    let work = move || (open_dataset(&mut own, &endpoint, tokenizer.as_ref()), own);
+    let left = deadline.saturating_sub(Duration::from_nanos(clock.now()));
+    let opened = in_time(left, work).map_err(ExecuteError::Wait)?;
+    let (opened, own) = opened.ok_or_else(|| ExecuteError::Late(deadline.as_secs_f64()))?;
+    *plan = own;
+    Ok(opened?)
+}
+
+/// The dataset, all of which the endpoint takes.
+pub(super) fn open_dataset(
+    plan: &mut Plan,
+    endpoint: &EndpointMetadata,
+    tokenizer: Option<&Arc<Tokenizer>>,
+) -> Result<OpenedDataset, DatasetError> {
     let name = &plan.target.endpoint_type;
-    let replay = plan.replay();
+    let order = plan.session_order();
     let is_marked = !plan.cache_bust.is_none();
     let has_extra_inputs = !plan.target.extra_inputs.is_empty();
     let streaming = plan.target.streaming;
@@ -235,14 +262,15 @@ pub(super) fn open_dataset(
         _ if plan.classes.is_empty() => None,
         ClassKind::Class => Some("--class"),
         ClassKind::Model => Some("--model"),
+        ClassKind::Category => None,
     };
-    let purpose = Purpose { endpoint, name, streaming, has_extra_inputs, classes, is_marked, replay };
+    let purpose = Purpose { endpoint, name, streaming, has_extra_inputs, classes, is_marked, order };
     let seed = Seed::new(plan.random_seed);
     let Opened { source, warnings } = dataset::open_for(purpose, &plan.dataset, tokenizer, seed)?;
-    for warning in &warnings {
-        observer.notice(warning);
+    if plan.classes.is_empty() {
+        plan.classes = source.categories();
     }
-    Ok(Arc::new(source.dealt(&plan.classes, seed)))
+    Ok((Arc::new(source.dealt(&plan.classes, order.sampling(), seed)), warnings))
 }
 
 /// The run's tokenizer, if anything in it is counted or generated in tokens.

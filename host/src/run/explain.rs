@@ -20,7 +20,7 @@ impl Explain for ExecuteError {
 
     fn is_statement(&self) -> bool {
         match self {
-            Self::Interrupted(_) => true,
+            Self::Interrupted(_) | Self::Late(_) => true,
             wrapped => wrapped.explained().is_some_and(Explain::is_statement),
         }
     }
@@ -40,6 +40,7 @@ impl ExecuteError {
             Self::Run(error) => Some(error),
             Self::Target(_)
             | Self::Interrupted(_)
+            | Self::Late(_)
             | Self::Describe(_)
             | Self::Wait(_)
             | Self::Unformatted(_)

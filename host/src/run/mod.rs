@@ -13,6 +13,7 @@ mod execute;
 mod explain;
 mod failed_share;
 pub(crate) mod folder_error;
+mod in_time;
 mod interrupts;
 pub(crate) mod lifecycle;
 pub(crate) mod lock;

@@ -101,7 +101,7 @@ fn of_script(script: &Script, position: usize, start: usize, after: Option<Befor
         cut.add_reply(script, step)?;
     }
     while let Some(step) = steps.pop() {
-        script.steps[step].messages.iter().try_for_each(|message| cut.add_message(message))?;
+        script.steps[step].spoken().iter().try_for_each(|message| cut.add_message(message))?;
         cut.tokens += script.steps[step].input_tokens?;
         // What was replied before the session's first request is what the script says.
         if !steps.is_empty() {

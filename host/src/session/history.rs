@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::dataset::{Message, Part, Script};
+use crate::dataset::{self, Message, Part, Script, Unwritten};
 
 /// Role of what the server said.
 const ASSISTANT: &str = "assistant";
@@ -18,8 +18,8 @@ enum Source {
     /// What was replied to a step when it was recorded.
     Recorded(Arc<Script>, usize),
     Replied(Arc<Reply>),
-    /// One of the messages of a step that differ from its script's.
-    Adapted(Arc<[Message]>, usize),
+    /// One of the messages of a step that differ from its script's, and the prompt that they wait for, if they do.
+    Adapted(Arc<[Message]>, usize, Option<Arc<Unwritten>>),
 }
 
 /// What a server answered, as far as the next request repeats it.
@@ -60,9 +60,12 @@ pub(super) fn scripted(script: &Arc<Script>, step: usize) -> impl Iterator<Item 
     messages.map(move |message| Said(Source::Scripted(Arc::clone(script), step, message)))
 }
 
-/// Messages of a step that differ from its script's.
-pub(super) fn adapted(messages: &Arc<[Message]>) -> impl Iterator<Item = Said> {
-    (0..messages.len()).map(|message| Said(Source::Adapted(Arc::clone(messages), message)))
+/// Messages of a step that differ from its script's, and the prompt that they wait for, if they do.
+pub(super) fn adapted(
+    messages: &Arc<[Message]>,
+    prompt: Option<&Arc<Unwritten>>,
+) -> impl Iterator<Item = Said> {
+    (0..messages.len()).map(move |at| Said(Source::Adapted(Arc::clone(messages), at, prompt.cloned())))
 }
 
 /// What was replied to a step when it was recorded, if that is known.
@@ -97,11 +100,38 @@ impl Said {
         }
     }
 
+    /// Tokens of its text that would have to be written first.
+    pub(super) fn tokens_to_write(&self) -> u64 {
+        self.waits_for().map_or(0, |(_, prompt)| prompt.tokens_to_write())
+    }
+
+    /// Its text is there.
+    pub(super) fn is_written(&self) -> bool {
+        self.waits_for().is_none()
+    }
+
+    /// The same with its text, if that has to be written first.
+    pub(super) fn written(&self) -> Option<Self> {
+        let (message, prompt) = self.waits_for()?;
+        let messages = dataset::written(std::slice::from_ref(message), prompt)?;
+        Some(Self(Source::Adapted(messages.into(), 0, None)))
+    }
+
+    /// The message, and the prompt that it waits for.
+    fn waits_for(&self) -> Option<(&Message, &Unwritten)> {
+        let prompt = match &self.0 {
+            Source::Scripted(script, step, _) => script.steps[*step].unwritten.as_deref(),
+            Source::Adapted(_, _, prompt) => prompt.as_deref(),
+            Source::Recorded(..) | Source::Replied(_) => None,
+        }?;
+        self.message().filter(|message| message.is_unwritten()).map(|message| (message, prompt))
+    }
+
     fn message(&self) -> Option<&Message> {
         match &self.0 {
             Source::Scripted(script, step, message) => script.steps[*step].messages.get(*message),
             Source::Recorded(script, step) => script.steps[*step].reply.as_ref(),
-            Source::Adapted(messages, message) => messages.get(*message),
+            Source::Adapted(messages, message, _) => messages.get(*message),
             Source::Replied(_) => None,
         }
     }

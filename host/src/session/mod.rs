@@ -84,7 +84,7 @@ pub(crate) struct Turn {
     script: Arc<Script>,
     /// The steps that its session plays.
     played: Range<usize>,
-    /// Its messages, where the server's calls of tools made others of them.
+    /// Its messages, where the server's calls of tools or the text of its prompt made others of them.
     adapted: Option<Arc<[Message]>>,
 }
 
@@ -97,6 +97,32 @@ impl Turn {
     /// What it adds to what was said before it.
     pub(crate) fn messages(&self) -> &[Message] {
         self.adapted.as_deref().unwrap_or(&self.script.steps[self.position].messages)
+    }
+
+    /// Tokens of prompts whose texts have to be written before it can be sent.
+    pub(crate) fn tokens_to_write(&self) -> u64 {
+        let step = &self.script.steps[self.position];
+        let own = step.unwritten.as_ref().map_or(0, |prompt| prompt.tokens_to_write());
+        self.past.messages.iter().map(Said::tokens_to_write).fold(own, u64::saturating_add)
+    }
+
+    /// The same with all texts, if some of them have to be written first. It is for this one request: what a later one
+    /// repeats is written again.
+    pub(crate) fn written(&self) -> Option<Self> {
+        let prompt = self.script.steps[self.position].unwritten.as_ref();
+        let own = prompt.and_then(|prompt| dataset::written(self.messages(), prompt));
+        let is_past_written = self.past.messages.iter().all(Said::is_written);
+        if own.is_none() && is_past_written {
+            return None;
+        }
+        let mut turn = self.clone();
+        for said in &mut turn.past.messages {
+            if let Some(written) = said.written() {
+                *said = written;
+            }
+        }
+        turn.adapted = own.map(Arc::from).or(turn.adapted);
+        Some(turn)
     }
 
     /// What its request says beside those before it; none where nothing counts its tokens.
@@ -160,6 +186,9 @@ impl Session {
             }
         }
         for position in 0..skipped {
+            if let Some(prompt) = &session.script.steps[position].unwritten {
+                prompt.forget();
+            }
             let turn = session.turn(position);
             session.over(turn, None);
         }
@@ -208,7 +237,7 @@ impl Session {
             let step = &self.script.steps[turn.position];
             let mut past = turn.past;
             match &turn.adapted {
-                Some(messages) => past.messages.extend(history::adapted(messages)),
+                Some(messages) => past.messages.extend(history::adapted(messages, step.unwritten.as_ref())),
                 None => past.messages.extend(history::scripted(&self.script, turn.position)),
             }
             past.tokens = past.tokens.zip(step.input_tokens).map(|(before, own)| before + own);

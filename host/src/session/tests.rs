@@ -96,6 +96,7 @@ fn fork_and_join() -> Script {
         id: "s".into(),
         starts_ns: None,
         steps: vec![step("root"), fork("left", Some(0)), fork("right", None), join],
+        category: None,
     }
 }
 
@@ -117,7 +118,12 @@ fn steps_go_on_side_by_side_and_wait_for_each_other() {
 
 #[test]
 fn several_steps_may_start_with_the_session() {
-    let script = Script { id: "s".into(), starts_ns: None, steps: vec![step("a"), step("b"), step("c")] };
+    let script = Script {
+        id: "s".into(),
+        starts_ns: None,
+        steps: vec![step("a"), step("b"), step("c")],
+        category: None,
+    };
     let mut session = Session::new(0, Arc::new(script), ReplyPolicy::Live);
     let positions: Vec<_> = session.others_at_start().iter().map(|turn| turn.position).collect();
     assert_eq!(positions, [1, 2]);

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::{
     said::Content,
+    speculation,
     wire::{ChatText, Function, Reply},
 };
 
@@ -53,6 +54,9 @@ impl AnswerParser {
         let failed_choice = choices(reply, out);
         if let Some(counts) = reply.usage.as_ref().and_then(|usage| usage.counts()) {
             out.usage(counts);
+        }
+        if reply.metrics.is_some() {
+            speculation::tell(data, out);
         }
         let suspicious = reply.error.is_some() || (reply.choices.is_none() && reply.usage.is_none());
         let failure = if suspicious { Failure::find(data) } else { None };

@@ -27,6 +27,7 @@ mod options;
 mod prompt;
 mod responses;
 mod said;
+mod speculation;
 #[cfg(test)]
 mod tests;
 mod transcriptions;

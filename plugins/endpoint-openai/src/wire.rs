@@ -21,6 +21,8 @@ pub(crate) struct Reply<'a> {
     pub(crate) usage: Option<Usage>,
     /// Present and not `null`. What it says is read again, at leisure, as a [`prony_plugin_api::json::Failure`].
     pub(crate) error: Option<IgnoredAny>,
+    /// Present and not `null`: what the server measured of the response, which is read again like an error.
+    pub(crate) metrics: Option<IgnoredAny>,
 }
 
 /// One of the answers that were asked for.

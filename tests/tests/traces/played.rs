@@ -33,6 +33,17 @@ struct Step {
     after: Vec<u64>,
     /// When it goes, where the sample says that: since the first session of the file.
     at_ns: Option<u64>,
+    /// When it goes, once those are over.
+    pause: Pause,
+}
+
+/// The time before a step that waits for others.
+#[derive(Clone, Copy)]
+enum Pause {
+    /// Since the last of them was over.
+    After(u64),
+    /// Since the session's start, or when they are over, if that is later.
+    Until(u64),
 }
 
 /// What a sample says is to be played.
@@ -59,12 +70,15 @@ impl Plan {
                     .flatten()
                     .map(|step| step.as_u64().unwrap())
                     .collect();
+                let pause_of =
+                    |at_ns: Option<u64>, delay_ns| at_ns.map_or(Pause::After(delay_ns), Pause::Until);
                 let (at_ns, delay_ns) = (step["at_ns"].as_u64(), step["delay_ns"].as_u64().unwrap_or(0));
+                let pause = pause_of(at_ns, delay_ns);
                 lasts_ns = (lasts_ns + delay_ns).max(at_ns.unwrap_or(0));
                 // The first step of a session without an instant of its own goes when the session starts.
                 let since_start_ns = at_ns.or(after.is_empty().then_some(delay_ns));
                 let at_ns = starts_ns.zip(since_start_ns).map(|(start, since)| start + since);
-                plan.steps.insert((id.to_owned(), number), Step { after, at_ns });
+                plan.steps.insert((id.to_owned(), number), Step { after, at_ns, pause });
             }
             plan.span_ns = plan.span_ns.max(starts_ns.unwrap_or(0) + lasts_ns);
         }
@@ -77,6 +91,19 @@ impl Plan {
 
     fn sessions(&self) -> usize {
         self.steps.keys().filter(|(_, number)| *number == 0).count()
+    }
+
+    /// When a step was due that waits for others, by what was played before it.
+    fn due_ns(&self, place: &Place, step: &Step, played: &HashMap<Place, Played>) -> f64 {
+        let of = |number: &u64| &played[&(place.0.clone(), *number)];
+        let ready_ns = step.after.iter().map(|before| of(before).over).max().unwrap_or(0) as f64;
+        let speed = if self.has_instants { self.speed() } else { 1.0 };
+        match step.pause {
+            // Without instants it is played without pauses.
+            Pause::After(_) if !self.has_instants => ready_ns,
+            Pause::After(delay_ns) => ready_ns + delay_ns as f64 / speed,
+            Pause::Until(at_ns) => ready_ns.max(of(&0).scheduled as f64 + at_ns as f64 / speed),
+        }
     }
 
     /// Steps that wait for the same ones, and so may go on at once: two of each group.
@@ -95,6 +122,8 @@ impl Plan {
 /// What is known of a request that was played. Instants are in nanoseconds.
 struct Played {
     scheduled: u64,
+    /// When its response was over, as the run knows it.
+    over: u64,
     /// From the server's truth.
     arrived: u64,
     ended: u64,
@@ -115,6 +144,7 @@ fn played(run: &Run, server: &MockServer) -> HashMap<Place, Played> {
         let seen = by_id[metadata["x_request_id"].as_str().unwrap()];
         let played = Played {
             scheduled: metadata["credit_issued_ns"].as_u64().unwrap(),
+            over: metadata["request_end_ns"].as_u64().unwrap(),
             arrived: seen["arrived_ns"].as_u64().unwrap(),
             ended: seen["ended_ns"].as_u64().unwrap(),
         };
@@ -142,8 +172,8 @@ fn play(server: &MockServer, name: &str, plan: &Plan) -> Run {
     Tool::bare_profile().args(["--url", server.url(), "--input-file"]).args(words(name)).args(load).run()
 }
 
-/// Requests that were scheduled at another instant than the sample says, or before their parents were over, and forks that were
-/// not in flight at once.
+/// Requests that were scheduled at another instant than the sample says, after another pause, or before their parents were over,
+/// and forks that were not in flight at once.
 fn deviations(plan: &Plan, played: &HashMap<Place, Played>) -> Vec<String> {
     let mut found = Vec::new();
     let starts = plan.steps.iter().filter(|(_, step)| step.after.is_empty());
@@ -163,6 +193,13 @@ fn deviations(plan: &Plan, played: &HashMap<Place, Played>) -> Vec<String> {
             if played[place].arrived < played[&(place.0.clone(), *before)].ended {
                 found.push(format!("{place:?} arrived before step {before} was over"));
             }
+        }
+    }
+    for (place, step) in plan.steps.iter().filter(|(_, step)| !step.after.is_empty()) {
+        let due_ns = plan.due_ns(place, step, played);
+        let off_ns = played[place].scheduled as f64 - due_ns;
+        if off_ns.abs() > ROUNDING_NS {
+            found.push(format!("{place:?} was scheduled {off_ns} ns from the end of its pause"));
         }
     }
     for (one, other) in plan.forks() {

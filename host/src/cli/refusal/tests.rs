@@ -39,8 +39,8 @@ fn refusal_of(line: &str) -> (String, String) {
     "`prony profile --help` lists"
 )]
 #[case(
-    "-m m --dataset-sampling-strategy=random",
-    "`--dataset-sampling-strategy` of AIPerf is not supported yet",
+    "-m m --server-metrics-formats=json",
+    "`--server-metrics-formats` of AIPerf is not supported yet",
     "leave it out"
 )]
 #[case("-f run.yaml", "`-f` of AIPerf is not supported yet", "write the flags on the command line")]

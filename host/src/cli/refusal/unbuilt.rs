@@ -7,7 +7,6 @@
 /// Flags for which there is something else to do, each group with what that is.
 const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
     (&["--config", "-f"], "write the flags on the command line"),
-    (&["--dataset-sampling-strategy"], "leave it out: prompts are used in order"),
     (&["--profile-export-prefix", "--profile-export-file"], "use `--artifact-dir` to keep runs apart"),
     (
         &["--export-level", "--profile-export-level"],
@@ -15,6 +14,19 @@ const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
     ),
     (&["--server-metrics-formats"], "leave it out: server metrics are written as JSON and CSV"),
     (&["--no-gpu-telemetry"], "leave it out: there is no GPU telemetry to switch off"),
+    (
+        &["--burst-phase-starts"],
+        "leave it out: sessions start together, as long as `--concurrency-ramp-duration` does not say otherwise",
+    ),
+    (
+        &["--scenario", "--unsafe-override"],
+        "write its settings: `--streaming --benchmark-duration 30m --extra-inputs ignore_eos:true --cache-bust first-turn-prefix \
+         --trace-idle-gap-cap-seconds 10 --trajectory-start-min-ratio 0.25 --trajectory-start-max-ratio 0.75`",
+    ),
+    (
+        &["--agentic-cache-warmup-duration", "--agentic-warmup-grace-period"],
+        "use `--warmup-duration`: its sessions fill the cache with what sessions share",
+    ),
     (&["--num-profile-runs"], "run `prony profile` several times"),
     (
         &["--stream"],
@@ -41,10 +53,6 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     "--hf-subset", "--hf-weka-dataset", "--dataset-filter", "--allow-dataset-wrap",
     // Conversations.
     "--open-loop-strict", "--omit-kv-hints",
-    // Load.
-    "--burst-phase-starts", "--scenario", "--unsafe-override",
-    // Warm-up.
-    "--agentic-cache-warmup-duration", "--agentic-warmup-grace-period",
     // Output, integrations.
     "--slice-duration", "--auto-plot", "--no-auto-plot", "--plot-required",
     "--show-trace-timing", "--otel-url", "--otel-resource-attributes",
@@ -87,7 +95,6 @@ const COMMANDS: &[(&str, &str)] = &[
     ("kube", HELP),
     ("plot", HELP),
     ("proxy", HELP),
-    ("speed-bench-report", "`prony report DIR` makes the report of each run"),
     (
         "synthesize",
         "`prony dataset convert FILE` with the `--synthesis-...` flags makes a trace of another one",

@@ -17,6 +17,7 @@ mod pattern;
 mod rankings;
 mod replay;
 mod reshaping;
+mod sampling;
 mod users;
 mod videos;
 mod warmup;
@@ -50,7 +51,7 @@ use super::{
     policy::PluginPolicy,
     units::{self, Choice},
 };
-use crate::plan::{ConnectionReuse, FileFormat, Grace, TransportKind};
+use crate::plan::{ConnectionReuse, FileFormat, Grace, Sampling, TransportKind};
 
 /// What the user asked of `prony profile`.
 #[derive(Args, Clone, Debug, Default)]
@@ -346,6 +347,11 @@ pub(crate) struct ProfileFlags {
     #[arg(long, visible_alias = "num-prompts", value_name = "N", help_heading = DATASET)]
     #[arg(value_parser = units::positive::<usize>)]
     pub(crate) num_dataset_entries: Option<usize>,
+
+    /// Which of them each session takes: the next one, any of them, or the next one of all in a random order
+    /// [default: sequential].
+    #[arg(long, value_name = "ORDER", value_parser = ChoiceParser::<Sampling>::new(), help_heading = DATASET)]
+    pub(crate) dataset_sampling_strategy: Option<Sampling>,
 
     /// File of prompts, conversations or a recorded trace.
     ///

@@ -45,7 +45,7 @@ pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
         }
         let starts_ns = calls.steps[0].recorded.sent_ns;
         go_at_their_instants(&mut calls, starts_ns);
-        Ok(Script { id, starts_ns, steps: calls.steps })
+        Ok(Script { id, starts_ns, steps: calls.steps, category: None })
     })
 }
 

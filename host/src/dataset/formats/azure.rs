@@ -10,10 +10,7 @@
 //! ```
 
 use super::{FileError, RowError, contents::Head, input::Input, instant::unix_ns, mooncake};
-use crate::dataset::{
-    Script,
-    script::{Prompt, session_id},
-};
+use crate::dataset::{Script, prompt::Prompt, script::session_id};
 
 const COLUMNS: [&str; 3] = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"];
 

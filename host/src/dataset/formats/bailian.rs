@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::{FileError, contents::Head, input::Input, mooncake, row::NS_PER_S};
-use crate::dataset::{Script, Start, Step, script::Prompt};
+use crate::dataset::{Script, Start, Step, prompt::Prompt};
 
 const BLOCK_SIZE: u32 = 16;
 

@@ -19,10 +19,7 @@ use super::{
     mooncake,
     row::{NS_PER_S, nanoseconds},
 };
-use crate::dataset::{
-    Script, Start, Step,
-    script::{Prompt, session_id},
-};
+use crate::dataset::{Script, Start, Step, prompt::Prompt, script::session_id};
 
 const COLUMNS: [&str; 3] = ["Timestamp", "Request tokens", "Response tokens"];
 
@@ -57,7 +54,7 @@ pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
         if let Some(session) = session {
             let place = *places.entry(session.clone()).or_insert(number);
             if place == number {
-                scripts.push(Script { id: session, starts_ns, steps: Vec::new() });
+                scripts.push(Script { id: session, starts_ns, steps: Vec::new(), category: None });
             }
             add(&mut scripts[place].steps, step);
         } else {

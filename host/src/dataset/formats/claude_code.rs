@@ -48,7 +48,7 @@ pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
         input.wrong(FileError::Empty { path: input.path.into() })?;
         return Ok(Vec::new());
     }
-    Ok(vec![Script { id, starts_ns: steps[0].recorded.sent_ns, steps }])
+    Ok(vec![Script { id, starts_ns: steps[0].recorded.sent_ns, steps, category: None }])
 }
 
 /// A line of a file.

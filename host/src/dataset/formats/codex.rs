@@ -43,7 +43,7 @@ pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
         return Ok(Vec::new());
     }
     let starts_ns = session.calls.steps[0].recorded.sent_ns;
-    Ok(vec![Script { id: session.id, starts_ns, steps: session.calls.steps }])
+    Ok(vec![Script { id: session.id, starts_ns, steps: session.calls.steps, category: None }])
 }
 
 /// A session, as its records are read.

@@ -71,7 +71,12 @@ pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
         let mut tree = Tree { sessions: &known, steps: Vec::new(), depth: 0 };
         match tree.play(root, &[], None, 0) {
             Ok(_) if tree.steps.is_empty() => {}
-            Ok(_) => scripts.push(Script { id: root.id.clone(), starts_ns: None, steps: tree.steps }),
+            Ok(_) => scripts.push(Script {
+                id: root.id.clone(),
+                starts_ns: None,
+                steps: tree.steps,
+                category: None,
+            }),
             Err(source) => {
                 let line = lines.get(&root.id).copied().unwrap_or(0);
                 input.wrong(FileError::Entry { path: input.path.into(), number: line, source })?;

@@ -51,5 +51,5 @@ fn session(row: &mut Row, place: usize, ids: &mut HashSet<String>) -> Result<Scr
     if steps.is_empty() {
         return Err(RowError::NoContent);
     }
-    Ok(Script { id, starts_ns: None, steps })
+    Ok(Script { id, starts_ns: None, steps, category: None })
 }

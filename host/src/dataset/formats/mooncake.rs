@@ -24,10 +24,7 @@ use super::{
     openai, raw_payload,
     row::{NS_PER_MS, Row},
 };
-use crate::dataset::{
-    Message, Part, Script, Start, Step,
-    script::{Prompt, session_id},
-};
+use crate::dataset::{Message, Part, Script, Start, Step, prompt::Prompt, script::session_id};
 
 const BLOCK_SIZE: u32 = 512;
 
@@ -114,7 +111,7 @@ impl Session {
             Step { after: previous.into_iter().collect(), context, start, ..turn.step }
         });
         let steps = steps.collect();
-        Script { id: self.id.unwrap_or_else(|| session_id(number)), starts_ns, steps }
+        Script { id: self.id.unwrap_or_else(|| session_id(number)), starts_ns, steps, category: None }
     }
 }
 

@@ -203,7 +203,7 @@ fn script(id: String, mut spans: Vec<Span>) -> Script {
         });
         links.push(call);
     }
-    Script { id, starts_ns: Some(first_ns), steps }
+    Script { id, starts_ns: Some(first_ns), steps, category: None }
 }
 
 /// A value of OTLP, in plain JSON.

@@ -26,10 +26,7 @@ use super::{
 };
 use crate::{
     config::pairs,
-    dataset::{
-        Message, Part, Script, Start, Step,
-        script::{Prompt, Recorded},
-    },
+    dataset::{Message, Part, Script, Start, Step, prompt::Prompt, script::Recorded},
 };
 
 /// The version that is written, and the only one that is read.
@@ -179,7 +176,7 @@ impl Session {
             })
         };
         let steps = self.steps.into_iter().enumerate().map(step).collect::<Result<_, _>>()?;
-        Ok(Script { id: self.id, starts_ns: self.starts_ns, steps })
+        Ok(Script { id: self.id, starts_ns: self.starts_ns, steps, category: None })
     }
 }
 

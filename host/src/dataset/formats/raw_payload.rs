@@ -40,7 +40,7 @@ pub(super) fn session(file: &Path, bodies: Vec<Script>) -> Option<Script> {
     let steps = bodies.into_iter().flat_map(|script| script.steps).zip(0_u32..);
     let after = |place: u32| place.checked_sub(1).into_iter().collect();
     let steps: Vec<Step> = steps.map(|(step, place)| Step { after: after(place), ..step }).collect();
-    (!steps.is_empty()).then_some(Script { id, starts_ns: None, steps })
+    (!steps.is_empty()).then_some(Script { id, starts_ns: None, steps, category: None })
 }
 
 /// Whether a file begins like one. Messages beside a model may be meant as a body, or as what to make one of.

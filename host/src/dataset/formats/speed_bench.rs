@@ -8,6 +8,8 @@
 //! {"question_id": "5e1f", "category": "coding", "messages": [{"role": "user", "content": "Sort a list."}]}
 //! ```
 
+use std::sync::Arc;
+
 use super::{FileError, RowError, contents::Head, input::Input, openai};
 use crate::dataset::{Message, Script, Step, script::session_id};
 
@@ -29,7 +31,8 @@ pub(super) fn read(input: &Input<'_>) -> Result<Vec<Script>, FileError> {
             return Err(RowError::NoTurns);
         }
         let is_wanted = wanted.is_none_or(|wanted| category.as_deref() == Some(wanted));
-        Ok(is_wanted.then(|| Script::dialogue(id, steps)))
+        let category = category.map(Arc::from);
+        Ok(is_wanted.then(|| Script { category, ..Script::dialogue(id, steps) }))
     })?;
     let scripts: Vec<Script> = scripts.into_iter().flatten().take(input.most.unwrap_or(usize::MAX)).collect();
     match wanted {

@@ -24,7 +24,7 @@ use super::{
     mooncake,
     row::{NS_PER_MS, Row, nanoseconds},
 };
-use crate::dataset::{Script, Start, Step, script::Prompt};
+use crate::dataset::{Script, Start, Step, prompt::Prompt};
 
 /// Prompts are written in blocks of this many tokens: what two rounds share is cut to whole ones.
 const BLOCK_SIZE: u32 = 16;
@@ -154,5 +154,5 @@ fn script(number: u64, id: String, rounds: Vec<Round>) -> Script {
         gap_ns = round.gap_ns;
         steps.push(step);
     }
-    Script { id, starts_ns, steps }
+    Script { id, starts_ns, steps, category: None }
 }

@@ -20,10 +20,7 @@ use super::{
     mooncake,
     row::{NS_PER_S, Row},
 };
-use crate::dataset::{
-    Script, Start, Step,
-    script::{Prompt, session_id},
-};
+use crate::dataset::{Script, Start, Step, prompt::Prompt, script::session_id};
 
 const BLOCK_SIZE: u64 = 64;
 
@@ -78,7 +75,7 @@ fn trace(row: &mut Row, number: u64, input: &Input<'_>) -> Result<Script, RowErr
         return Err(RowError::NoTurns);
     }
     let id = row.text("id")?.unwrap_or_else(|| session_id(number - 1));
-    Ok(Script { id, starts_ns: None, steps: trace.steps })
+    Ok(Script { id, starts_ns: None, steps: trace.steps, category: None })
 }
 
 impl Trace {

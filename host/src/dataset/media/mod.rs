@@ -201,7 +201,7 @@ mod tests {
         explain::Explain,
         plan::{
             ContextConfig, DatasetConfig, DialogueConfig, LengthLaw, PromptCorpus, SequenceLaw,
-            SequenceLengths,
+            SequenceLengths, SessionOrder,
             media::{AudioConfig, AudioFormat, ImageConfig, ImageFormat},
         },
     };
@@ -429,7 +429,7 @@ mod tests {
             context: ContextConfig::default(),
             corpus: PromptCorpus::default(),
         };
-        let error = open(&config, None, None, SEED).unwrap_err();
+        let error = open(&config, SessionOrder::default(), None, SEED).unwrap_err();
         assert_eq!(error.to_string(), text);
         assert!(!error.hint().is_empty());
     }

@@ -86,7 +86,7 @@ mod tests {
     }
 
     fn script(id: usize, steps: Vec<Step>) -> Script {
-        Script { id: id.to_string(), starts_ns: None, steps }
+        Script { id: id.to_string(), starts_ns: None, steps, category: None }
     }
 
     fn ids(scripts: &[Script]) -> Vec<&str> {

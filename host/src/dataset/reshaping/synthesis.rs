@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use rand::RngExt;
 
 use crate::{
-    dataset::{Script, Step, script::Prompt},
+    dataset::{Script, Step, prompt::Prompt},
     plan::Synthesis,
     seed::Seed,
 };
@@ -194,7 +194,7 @@ mod tests {
             max_tokens: Some(20),
             ..Step::default()
         });
-        Script { id: "s".into(), starts_ns: None, steps: steps.collect() }
+        Script { id: "s".into(), starts_ns: None, steps: steps.collect(), category: None }
     }
 
     fn synthesised(mut scripts: Vec<Script>, factors: Synthesis) -> Vec<Prompt> {

@@ -31,7 +31,7 @@ use crate::{
 const OF_URLS: [&str; 2] = ["time_to_first_token", "request_latency"];
 
 /// What is measured of each class, where there are several.
-const OF_CLASSES: [&str; 21] = [
+const OF_CLASSES: [&str; 27] = [
     "time_to_first_token",
     "time_to_first_token_from_schedule",
     "request_latency",
@@ -53,6 +53,12 @@ const OF_CLASSES: [&str; 21] = [
     "session_count",
     "complete_session_count",
     "session_duration",
+    "spec_decode_acceptance_length",
+    "spec_decode_draft_acceptance_rate",
+    "spec_decode_steps",
+    "spec_decode_draft_tokens",
+    "spec_decode_accepted_draft_tokens",
+    "spec_decode_overall_draft_acceptance_rate",
 ];
 
 /// What was asked of a phase, as far as it matters to its numbers.

@@ -10,6 +10,7 @@ pub(super) mod csv;
 mod export;
 mod other_clients;
 mod prefix_hits;
+mod speculation;
 mod stats;
 mod summary;
 #[cfg(test)]
@@ -20,6 +21,7 @@ mod window;
 pub(crate) use self::{
     export::{SCHEMA_VERSION, ServerMetricsReport},
     other_clients::{Flights, OtherClient, strangers},
+    speculation::Speculation,
     timeline::Timeline,
     window::PhaseWindow,
 };

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, future::Either, stream::FuturesUnordered};
 use prony_plugin_api::TextKind;
-use tokio::{sync::watch, task::yield_now};
+use tokio::{
+    sync::watch,
+    task::{spawn_blocking, yield_now},
+};
 
 use super::{
     control::{Control, unless_cancelled, unless_drained},
@@ -112,6 +115,9 @@ enum StepEnd {
 /// sleeping sessions need no memory.
 const AHEAD_NS: RunNs = 5_000_000;
 
+/// Prompts of fewer tokens are written on the worker's own thread, which takes less time than to ask another one.
+const MOST_TOKENS_HERE: u64 = 8192;
+
 impl<S: Sink> Player<S> {
     /// What is known of the request of a step before it exists.
     pub(super) fn begin(&self, context: &PhaseContext, turn: &Turn) -> Finished {
@@ -138,6 +144,8 @@ impl<S: Sink> Player<S> {
     /// Formats that request. One that cannot be formatted is over at once.
     pub(super) async fn prepare(&self, finished: &mut Finished, turn: &Turn) -> Option<Prepared> {
         let Wire { endpoint, target, clock, .. } = &self.wire;
+        let written = written_aside(turn).await;
+        let turn = written.as_ref().unwrap_or(turn);
         // It may be due long after now, and a signature is good for some minutes.
         let sent_s = clock.unix_time_s(clock.now().max(finished.exchange.instants.scheduled));
         match prepare(endpoint, target, turn, Some(finished.phase), &finished.request_id, sent_s) {
@@ -325,6 +333,15 @@ impl<S: Sink> Player<S> {
             exchange.cancel(self.wire.clock.now());
         }
     }
+}
+
+/// A turn with the texts of its prompts, where writing them takes so long that another thread does it: streams go on meanwhile.
+async fn written_aside(turn: &Turn) -> Option<Turn> {
+    if turn.tokens_to_write() < MOST_TOKENS_HERE {
+        return None;
+    }
+    let own = turn.clone();
+    spawn_blocking(move || own.written()).await.ok().flatten()
 }
 
 /// What the next request of the session repeats: the text of the first choice and, where the API format writes them, its calls

@@ -98,3 +98,20 @@ fn another_api_formats_answer_is_described_by_its_members() {
         @"read the response: found an object with `type`, `content`, `usage` where an object with `choices` was expected"
     );
 }
+
+#[rstest]
+#[case::counts(
+    r#"{"speculative_decoding":{"num_spec_steps":4,"num_draft_tokens":12,"num_accepted_draft_tokens":6,"mean_acceptance_length":2.5}}"#,
+    &[("spec_decode_steps", "4"), ("spec_decode_draft_tokens", "12"), ("spec_decode_accepted_draft_tokens", "6")]
+)]
+#[case::some_of_them(r#"{"speculative_decoding":{"num_spec_steps":"4","num_draft_tokens":12}}"#, &[("spec_decode_draft_tokens", "12")])]
+#[case::something_else(r#"{"ttft":0.2}"#, &[])]
+#[case::no_object(r#""none""#, &[])]
+#[case::nothing("null", &[])]
+fn what_a_server_says_of_speculation_is_told(#[case] metrics: &str, #[case] expected: &[(&str, &str)]) {
+    let (outcome, answer) = chunk(&format!(r#"{{"choices":[],"metrics":{metrics}}}"#));
+    outcome.unwrap();
+    let expected: Vec<_> =
+        expected.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    assert_eq!(answer.facts, expected);
+}

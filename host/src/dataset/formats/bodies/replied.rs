@@ -81,7 +81,7 @@ impl Pieces {
         self.usage(format, &body["usage"]);
         let choice = self.first(body);
         match format {
-            BodyFormat::Chat => self.choice(&choice["message"]),
+            BodyFormat::Chat => self.choice(choice),
             BodyFormat::Completions => self.text.push_str(text(&choice["text"])),
             BodyFormat::Responses => self.response(body),
             BodyFormat::Messages => {
@@ -99,7 +99,7 @@ impl Pieces {
         self.usage(format, &event["usage"]);
         let choice = self.first(event);
         match format {
-            BodyFormat::Chat => self.choice(&choice["delta"]),
+            BodyFormat::Chat => self.choice(choice),
             BodyFormat::Completions => self.text.push_str(text(&choice["text"])),
             BodyFormat::Responses => self.responses_event(event),
             BodyFormat::Messages => self.messages_event(event),
@@ -114,18 +114,42 @@ impl Pieces {
         choices.iter().find(|choice| index(choice) == 0).unwrap_or(&Value::Null)
     }
 
-    /// A message of the chat format, or what a piece of a stream adds to it.
-    fn choice(&mut self, message: &Value) {
-        self.text.push_str(text(&message["content"]));
-        // One of them; servers that send both repeat the same text.
-        let reasoning = ["reasoning_content", "reasoning"].iter().find_map(|name| message[*name].as_str());
-        self.reasoning.push_str(reasoning.unwrap_or_default());
-        for (place, call) in (0_u64..).zip(message["tool_calls"].as_array().into_iter().flatten()) {
-            let function = &call["function"];
-            let piece = self.call(call["index"].as_u64().unwrap_or(place));
-            piece.id.push_str(text(&call["id"]));
-            piece.name.push_str(text(&function["name"]));
-            piece.arguments.push_str(text(&function["arguments"]));
+    /// A choice of the chat format. Servers mix up the names of a whole message and of what a piece of a stream adds to it.
+    fn choice(&mut self, choice: &Value) {
+        for message in [&choice["delta"], &choice["message"]] {
+            self.content(&message["content"]);
+            self.text.push_str(text(&message["refusal"]));
+            // One of them; servers that send both repeat the same text.
+            let reasoning =
+                ["reasoning_content", "reasoning"].iter().find_map(|name| message[*name].as_str());
+            self.reasoning.push_str(reasoning.unwrap_or_default());
+            for (place, call) in (0_u64..).zip(one_or_more(&message["tool_calls"])) {
+                let index = call["index"].as_u64().unwrap_or(place);
+                self.call(index).id.push_str(text(&call["id"]));
+                self.function(index, &call["function"]);
+            }
+            // What a call was before there could be several.
+            if message["function_call"].is_object() {
+                self.function(0, &message["function_call"]);
+            }
+        }
+    }
+
+    /// A text, or a list of parts.
+    fn content(&mut self, content: &Value) {
+        self.text.push_str(text(content));
+        for part in content.as_array().into_iter().flatten() {
+            self.text.push_str(text(&part["text"]));
+            self.text.push_str(text(&part["refusal"]));
+        }
+    }
+
+    fn function(&mut self, index: u64, function: &Value) {
+        let piece = self.call(index);
+        piece.name.push_str(text(&function["name"]));
+        match &function["arguments"] {
+            arguments @ Value::Object(_) => piece.arguments.push_str(&arguments.to_string()),
+            arguments => piece.arguments.push_str(text(arguments)),
         }
     }
 
@@ -139,13 +163,30 @@ impl Pieces {
 
     fn response(&mut self, response: &Value) {
         self.is_error |= response["status"] == "failed";
-        self.id = response["id"].as_str().map(str::to_owned);
+        self.id = response["id"].as_str().map(str::to_owned).or(self.id.take());
         self.usage(BodyFormat::Responses, &response["usage"]);
-        let (mut texts, mut calls) = (Vec::new(), Vec::new());
-        for item in response["output"].as_array().into_iter().flatten().filter(|item| is_replied(item)) {
-            add_replied(item, &mut texts, &mut calls);
+        let (mut texts, mut calls, mut thought) = (Vec::new(), Vec::new(), String::new());
+        let of_another = |item: &Value| item["role"].as_str().is_some_and(|role| role != "assistant");
+        for item in response["output"].as_array().into_iter().flatten() {
+            match item["type"].as_str() {
+                Some("reasoning") => {
+                    let parts = [&item["content"], &item["summary"]].into_iter().find_map(Value::as_array);
+                    thought.extend(parts.into_iter().flatten().map(|part| text(&part["text"])));
+                }
+                Some("message") | None if !of_another(item) => {
+                    let mut said = Self::default();
+                    said.content(&item["content"]);
+                    texts.push(said.text);
+                }
+                _ if is_replied(item) => add_replied(item, &mut texts, &mut calls),
+                _ => {}
+            }
         }
         self.said = assistant(texts, calls);
+        // A stream has told it already.
+        if self.reasoning.is_empty() {
+            self.reasoning = thought;
+        }
     }
 
     fn responses_event(&mut self, event: &Value) {
@@ -155,18 +196,29 @@ impl Pieces {
             "response.completed" | "response.incomplete" | "response.failed" => {
                 self.response(&event["response"]);
             }
-            "response.output_text.delta" => self.text.push_str(added),
+            "response.output_text.delta" | "response.refusal.delta" => self.text.push_str(added),
             "response.reasoning_text.delta" | "response.reasoning_summary_text.delta" => {
                 self.reasoning.push_str(added);
             }
-            "response.output_item.done" if event["item"]["type"] == "function_call" => {
-                let item = &event["item"];
-                let call = self.call(event["output_index"].as_u64().unwrap_or(0));
-                text(&item["call_id"]).clone_into(&mut call.id);
-                text(&item["name"]).clone_into(&mut call.name);
-                text(&item["arguments"]).clone_into(&mut call.arguments);
+            "response.output_item.added" | "response.output_item.done"
+                if event["item"]["type"] == "function_call" =>
+            {
+                self.called(event, &event["item"]);
             }
+            "response.function_call_arguments.done" => self.called(event, event),
             _ => {}
+        }
+    }
+
+    /// What an event says of a call as a whole.
+    fn called(&mut self, event: &Value, item: &Value) {
+        let call = self.call(event["output_index"].as_u64().unwrap_or(0));
+        for (key, known) in
+            [("call_id", &mut call.id), ("name", &mut call.name), ("arguments", &mut call.arguments)]
+        {
+            if let Some(said) = item[key].as_str().filter(|said| !said.is_empty()) {
+                said.clone_into(known);
+            }
         }
     }
 
@@ -232,6 +284,12 @@ fn tools_called(message: &Message) -> u32 {
     let fields = of_tools.filter_map(|part| serde_json::from_str::<Value>(&part.data).ok());
     let calls: usize = fields.filter_map(|fields| Some(fields.get("tool_calls")?.as_array()?.len())).sum();
     u32::try_from(calls).unwrap_or(u32::MAX)
+}
+
+/// The entries of a list, or the only one in its place.
+fn one_or_more(list: &Value) -> impl Iterator<Item = &Value> {
+    let only = Some(list).filter(|list| list.is_object());
+    list.as_array().into_iter().flatten().chain(only)
 }
 
 fn names_error(body: &Value) -> bool {
@@ -387,5 +445,75 @@ mod tests {
     #[case("data: busy\n\n", true)]
     fn what_is_no_response_is_told_so(#[case] body: &str, #[case] is_stream: bool) {
         assert_eq!(replied(BodyFormat::Chat, body.as_bytes(), is_stream), None);
+    }
+
+    /// The body of a recorded response, without chunks.
+    fn body_of(response: &[u8]) -> (Vec<u8>, bool) {
+        let head_end = response.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8_lossy(&response[..head_end]).to_lowercase();
+        if head.starts_with("http/1.1 100") {
+            return body_of(&response[head_end + 4..]);
+        }
+        let mut rest = &response[head_end + 4..];
+        if !head.contains("transfer-encoding: chunked") {
+            return (rest.to_vec(), head.contains("text/event-stream"));
+        }
+        let mut body = Vec::new();
+        while let Some(line_end) = rest.windows(2).position(|bytes| bytes == b"\r\n") {
+            let size = std::str::from_utf8(&rest[..line_end]).unwrap();
+            let size = usize::from_str_radix(size.trim(), 16).unwrap();
+            body.extend_from_slice(&rest[line_end + 2..line_end + 2 + size]);
+            rest = &rest[line_end + 2 + size + 2..];
+        }
+        (body, head.contains("text/event-stream"))
+    }
+
+    /// The endpoints' own readers are held to the same table.
+    #[test]
+    fn recorded_responses_say_what_endpoints_read_in_them() {
+        let wire = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/wire"));
+        let table = std::fs::read(wire.join("expected.json")).unwrap();
+        let table: std::collections::BTreeMap<String, Value> = serde_json::from_slice(&table).unwrap();
+        let (mut wrong, mut read) = (Vec::new(), 0);
+        for (name, expected) in &table {
+            let format = match expected["endpoint"].as_str().unwrap() {
+                "chat" => BodyFormat::Chat,
+                "completions" => BodyFormat::Completions,
+                "responses" => BodyFormat::Responses,
+                "messages" => BodyFormat::Messages,
+                _ => continue,
+            };
+            if expected["end"] != "complete" || expected["status"] != 200 {
+                continue;
+            }
+            let (body, is_stream) =
+                body_of(&std::fs::read(wire.join(format!("{name}.response.http"))).unwrap());
+            let found = replied(format, &body, is_stream).unwrap_or_default();
+            let parts = found.message.iter().flat_map(|message| &message.parts);
+            let texts = parts.filter(|part| part.kind == PartKind::TEXT).map(|part| &*part.data);
+            let first = &expected["choices"]["0"];
+            let is_alone = expected["choices"].as_object().unwrap().len() == 1;
+            let said = (
+                texts.collect::<String>(),
+                found.reasoning.clone(),
+                found.tool_calls > 0,
+                found.input_tokens,
+                found.output_tokens.filter(|_| is_alone),
+            );
+            let of = |channel: &str| text(&first[channel]).to_owned();
+            let usage = |key: &str| expected["usage"][key].as_u64();
+            let wanted = (
+                of("content") + &of("refusal"),
+                of("reasoning"),
+                !of("tool").is_empty(),
+                usage("prompt"),
+                usage("completion").filter(|_| is_alone),
+            );
+            read += 1;
+            if said != wanted {
+                wrong.push(format!("{name}: {said:?} is not {wanted:?}"));
+            }
+        }
+        assert!(read > 100 && wrong.is_empty(), "{read}: {wrong:#?}");
     }
 }

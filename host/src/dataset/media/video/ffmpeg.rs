@@ -1,15 +1,16 @@
 //! The system's ffmpeg: frames go in by a pipe, a file comes out.
 //!
-//! A file and not a pipe, since the containers are written with a look back: their beginning says how long they are.
+//! A file and not a pipe, since the containers are written with a look back: their beginning says how long they are. It has no
+//! name, so that Ctrl-C leaves nothing behind.
 
-use std::{ffi::OsString, fs, io::ErrorKind, path::Path, process::Command, time::Duration};
+use std::{ffi::OsString, io::ErrorKind, path::Path, process::Command, time::Duration};
 
 use super::{
     canvas::RGB,
     encoder::{Encoder, Stop},
+    scratch::Scratch,
 };
 use crate::{
-    bounded::{self, MEGABYTE},
     dataset::media::outline::{MOST_OF_A_REQUEST, MediaError},
     plan::media::{VideoConfig, VideoFormat},
 };
@@ -43,13 +44,10 @@ impl Encoding<'_> {
     ) -> Result<Vec<u8>, MediaError> {
         let files = |source| MediaError::Files { what: what(), source };
         let refused = |reason: String| MediaError::Ffmpeg { what: what(), reason };
-        let folder = tempfile::tempdir().map_err(files)?;
-        let [sound, film] = ["sound.wav", "film"].map(|name| folder.path().join(name));
-        if let Some(bytes) = self.sound {
-            fs::write(&sound, bytes).map_err(files)?;
-        }
+        let sound = self.sound.map(Scratch::with).transpose().map_err(files)?;
+        let film = Scratch::new().map_err(files)?;
         let mut command = Command::new(PROGRAM);
-        command.args(self.arguments(&sound, &film));
+        command.args(self.arguments(sound.as_ref().map(Scratch::path), film.path()));
         let mut encoder = Encoder::start(&mut command, PATIENCE).map_err(|error| match error.kind() {
             ErrorKind::NotFound => MediaError::NoFfmpeg { what: what() },
             _ => refused(error.to_string()),
@@ -63,8 +61,7 @@ impl Encoding<'_> {
             return Err(refused(format!("{status}{}", last_words(encoder.said()))));
         }
         fed.map_err(|error| refused(format!("it ended before the last frame: {error}")))?;
-        bounded::read(&film, MOST_OF_A_REQUEST / MEGABYTE)
-            .map_err(|error| refused(format!("its file cannot be used: {error}")))
+        film.read(MOST_OF_A_REQUEST).map_err(|error| refused(format!("its file cannot be used: {error}")))
     }
 
     fn feed(&self, encoder: &mut Encoder, frames: u64, draw: impl Fn(u64, &mut [u8])) -> Result<(), Stop> {
@@ -77,11 +74,11 @@ impl Encoding<'_> {
     }
 
     /// What it is asked to do. Nothing of its own version, of the time or of chance gets into the file.
-    fn arguments(&self, sound: &Path, film: &Path) -> Vec<OsString> {
+    fn arguments(&self, sound: Option<&Path>, film: &Path) -> Vec<OsString> {
         let VideoConfig { width, height, fps, codec, .. } = self.config;
         let mut words = words("-hide_banner -loglevel error -nostdin -y -f rawvideo -pixel_format rgb24");
         words.extend(self::words(&format!("-video_size {width}x{height} -framerate {fps} -i pipe:0")));
-        if self.sound.is_some() {
+        if let Some(sound) = sound {
             words.extend(["-i".into(), sound.into()]);
         }
         words.extend(self::words("-map 0:v -pix_fmt yuv420p -threads 1 -c:v"));

@@ -6,6 +6,7 @@ mod canvas;
 mod encoder;
 mod ffmpeg;
 mod frames;
+mod scratch;
 
 use self::{ffmpeg::Encoding, frames::Film};
 use super::{

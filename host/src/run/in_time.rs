@@ -1,0 +1,48 @@
+//! Work that may take longer than the run.
+
+use std::{
+    io, panic,
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::Duration,
+};
+
+/// Does something on a thread of its own, and waits for it for so long at most. `None` where that was too short: the work goes on
+/// until the process ends.
+///
+/// # Errors
+/// There is no thread left.
+pub(super) fn in_time<T: Send + 'static>(
+    most: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<Option<T>> {
+    let (done, result) = mpsc::channel();
+    let worker = thread::Builder::new().name("aside".into()).spawn(move || drop(done.send(work())))?;
+    match result.recv_timeout(most) {
+        Ok(result) => Ok(Some(result)),
+        Err(RecvTimeoutError::Timeout) => Ok(None),
+        // Its end without a result is a panic, which is nobody's to hide.
+        Err(gone @ RecvTimeoutError::Disconnected) => match worker.join() {
+            Err(panic) => panic::resume_unwind(panic),
+            Ok(()) => Err(io::Error::other(gone)),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_over_in_time_is_left_behind() {
+        assert_eq!(in_time(Duration::MAX, || 7).unwrap(), Some(7));
+        let (_keep, never) = mpsc::channel::<()>();
+        assert_eq!(in_time(Duration::ZERO, move || never.recv().is_ok()).unwrap(), None);
+    }
+
+    #[test]
+    #[should_panic(expected = "nobody's to hide")]
+    fn a_panic_goes_on() {
+        let _ = in_time(Duration::MAX, || panic!("nobody's to hide"));
+    }
+}
