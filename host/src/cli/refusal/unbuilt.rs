@@ -15,14 +15,9 @@ const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
     ),
     (&["--server-metrics-formats"], "leave it out: server metrics are written as JSON and CSV"),
     (&["--no-gpu-telemetry"], "leave it out: there is no GPU telemetry to switch off"),
-    (&["--num-profile-runs"], "run `prony profile` several times"),
     (
         &["--stream"],
         "use `--streaming` if a stream of tokens is meant; prony exports no telemetry to a collector",
-    ),
-    (
-        &["--parameter-sweep-mode", "--sweep-type", "--variant", "--sweep-variant"],
-        "run `prony profile` once for each value",
     ),
 ];
 
@@ -58,11 +53,8 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     // Accuracy.
     "--accuracy-benchmark", "--accuracy-tasks", "--accuracy-n-shots", "--accuracy-enable-cot", "--accuracy-grader",
     "--accuracy-system-prompt", "--accuracy-verbose",
-    // Several runs, sweeps, search.
-    "--profile-run-cooldown-seconds", "--confidence-level", "--profile-run-disable-warmup-after-first",
-    "--set-consistent-seed", "--vary-seed-per-trial", "--convergence-metric", "--convergence-stat",
-    "--convergence-threshold", "--convergence-mode", "--parameter-sweep-cooldown-seconds",
-    "--parameter-sweep-same-seed", "--no-sweep-table", "--search-space", "--search-metric", "--search-stat",
+    // Search.
+    "--search-space", "--search-metric", "--search-stat",
     "--search-direction", "--search-max-iterations", "--search-initial-points", "--search-random-seed",
     "--search-planner", "--optuna-sampler", "--optuna-acquisition", "--optuna-terminator",
     "--search-percentile-pooling", "--bo-constraint-mode", "--search-sla", "--search-sla-tier", "--search-recipe",
