@@ -4,7 +4,7 @@
 //!
 //! `config` → `plan` → `dataset` → `schedule` → `session` → `request` → `record` → `metrics` → `report`. Beside them stand
 //! `plugin` (the registry and the only place that opens libraries) and `service` (the bus and its supervisor). `node` is
-//! where workers run, `run` executes a plan, `cli` is the way in, `mock_server` is a target that knows its own truth, and
+//! where workers run, `run` executes a plan, `experiment` several of them, `cli` is the way in, `mock_server` is a target that knows its own truth, and
 //! `capture` a proxy that records what passes.
 //! `ARCHITECTURE.md` has the reasons.
 
@@ -16,6 +16,7 @@ pub mod cli;
 mod clock;
 mod config;
 mod dataset;
+mod experiment;
 mod explain;
 #[doc(hidden)]
 pub mod internals;

@@ -151,7 +151,7 @@ def run(program, command):
         return "refused", match.group(1)
     if match := re.search(r"unknown flag `([^`]+)`", said):
         return "fails", f"unknown flag {match.group(1)}"
-    if match := re.search(r"use `(-[^`]+)`: prony does not (have this choice|sweep over several values) yet", said):
+    if match := re.search(r"use `(-[^`]+)`: prony does not have this choice yet", said):
         return "refused", match.group(1)
     return "fails", f"{ended.returncode}: {said[:160]}"
 

@@ -27,7 +27,7 @@ use names::Names;
 const LINE_BUDGET: usize = 600;
 
 /// Modules of the host, left to right: a module uses only what stands before it.
-const HOST_ORDER: [&str; 25] = [
+const HOST_ORDER: [&str; 26] = [
     "bounded",
     "explain",
     "stderr",
@@ -50,6 +50,7 @@ const HOST_ORDER: [&str; 25] = [
     "capture",
     "node",
     "run",
+    "experiment",
     "calibrate",
     "cli",
     "internals",
@@ -169,7 +170,7 @@ fn host() -> &'static Modules {
 #[test]
 fn libraries_stay_in_their_rooms() {
     let rooms: [(&str, &[&str]); 5] = [
-        ("clap", &["host/src/cli/", "host/src/config/flags/"]),
+        ("clap", &["host/src/cli/", "host/src/config/flags/", "host/src/config/words.rs"]),
         ("reqwest", &["host/src/request/"]),
         ("serde_yaml", &["host/src/config/file.rs", "host/src/plugin/manifest.rs"]),
         (

@@ -31,6 +31,24 @@ pub(crate) enum Exit {
     Terminated = 143,
 }
 
+impl Exit {
+    /// The one with this number, if there is one.
+    pub(crate) fn of_code(code: u8) -> Option<Self> {
+        let all = [
+            Self::Success,
+            Self::Failed,
+            Self::Usage,
+            Self::Plugin,
+            Self::Unreachable,
+            Self::Incomplete,
+            Self::HungUp,
+            Self::Interrupted,
+            Self::Terminated,
+        ];
+        all.into_iter().find(|exit| *exit as u8 == code)
+    }
+}
+
 impl From<Interrupt> for Exit {
     fn from(interrupt: Interrupt) -> Self {
         match interrupt {
@@ -187,5 +205,6 @@ mod tests {
         };
         let all = [Success, Failed, Usage, Plugin, Unreachable, Incomplete, HungUp, Interrupted, Terminated];
         assert_eq!(all.map(|exit| exit as u8), [0, 1, 2, 3, 4, 6, 129, 130, 143]);
+        assert!(all.iter().all(|exit| Exit::of_code(*exit as u8) == Some(*exit)));
     }
 }

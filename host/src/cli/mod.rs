@@ -12,6 +12,7 @@ mod dataset;
 mod dry_run;
 mod exit;
 mod exit_codes;
+mod experiment;
 mod help;
 mod limits;
 mod logging;
@@ -61,6 +62,15 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
+            // Numbers that are lists are none to the command line.
+            if let Some((settings, log)) =
+                experiment::typed(&words).filter(|(typed, _)| !typed.lists().is_empty())
+            {
+                logging::init(&log)?;
+                prepare()?;
+                limits::start_shared_threads()?;
+                return experiment::run(&settings, &log);
+            }
             return match refusal::of(&error, &words, &command) {
                 Some(refused) => Err(refused),
                 None => terminal::answer(&error),
@@ -71,10 +81,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
     if !matches!(cli.command, Command::Service(_)) {
         logging::init(&cli.log)?;
     }
-    // Before the first runtime, which cannot say what it lacks.
-    limits::allow_many_files()?;
-    survive_size_limit()
-        .map_err(|error| Failure::new(Exit::Failed, "prepare for a limit of file sizes").caused_by(&error))?;
+    prepare()?;
     if matches!(
         cli.command,
         Command::Profile(_) | Command::Report(_) | Command::Calibrate(_) | Command::Worker
@@ -82,6 +89,10 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         limits::start_shared_threads()?;
     }
     match cli.command {
+        Command::Profile(flags) if flags.experiment.is_given() => match experiment::typed(&words) {
+            Some((settings, _)) => experiment::run(&settings, &cli.log),
+            None => profile::run(&flags, &cli.log),
+        },
         Command::Profile(flags) => profile::run(&flags, &cli.log),
         Command::Report(args) => report::run(&args),
         Command::Runs(args) => runs::list(&args),
@@ -97,6 +108,13 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Worker => worker::run(),
         Command::Completions(args) => completions::run(&args, &help::command()),
     }
+}
+
+/// Before the first runtime, which cannot say what it lacks.
+fn prepare() -> Result<(), Failure> {
+    limits::allow_many_files()?;
+    survive_size_limit()
+        .map_err(|error| Failure::new(Exit::Failed, "prepare for a limit of file sizes").caused_by(&error))
 }
 
 #[cfg(test)]

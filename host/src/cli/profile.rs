@@ -13,7 +13,7 @@ use super::{
     outcome::outcome,
     progress::{Display, Progress},
     recorded, refusal,
-    report::{self, Written},
+    report::{self, Shown, Written},
     terminal,
 };
 use crate::{
@@ -33,8 +33,8 @@ use crate::{
     record::{ProcessUsage, recorder::RecorderError},
     report::again_from_the_journal,
     run::{
-        Execution, Folder, Interrupt, RunError, RunOutcome, execute, lifecycle::Ending, mock::MockProcess,
-        models, setup::Run, until_interrupted,
+        Execution, Folder, Interrupt, Observer, RunError, RunOutcome, execute, lifecycle::Ending,
+        mock::MockProcess, models, setup::Run, until_interrupted, usage,
     },
 };
 
@@ -43,23 +43,12 @@ pub(super) const DEFAULT_ENDPOINT: &str = "chat";
 
 /// Measures a server.
 pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure> {
-    terminal::keep_standard_output();
-    limits::leave_no_core();
-    // First, so that it comes up while everything else is prepared.
-    let answer = flags.mock_answer.as_deref();
-    // Read here as well: the other process has no way to say what is wrong with it.
-    let is_whole =
-        answer.map(|file| recorded::read(file, None)).transpose()?.is_some_and(|it| !it.is_stream());
-    let words: Vec<&OsStr> =
-        answer.into_iter().flat_map(|file| ["--answer".as_ref(), file.as_os_str()]).collect();
-    let sends = flags.dry_run.is_none();
-    let server = (flags.mock && sends).then(|| MockProcess::start(&words)).transpose()?;
+    own_the_process();
+    let server = Server::of(flags)?;
     let registry = discover(flags)?;
     // The deadline counts from here.
     let clock = Clock::start();
-    let Resolved { mut plan, .. } = resolve_flags(flags, &registry)?;
-    // None is asked for where the mock server sends a response that is no stream, unless the user does.
-    plan.target.streaming &= flags.streaming || !is_whole;
+    let plan = planned(flags, &registry, &server, &mut terminal::warn)?;
     if let Some(most) = flags.dry_run {
         return dry_run::run(plan, &registry, most, flags);
     }
@@ -75,14 +64,91 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
         log_words,
         command,
         clock,
-        server,
+        server: server.process,
         used_before: ProcessUsage::default(),
     };
     let outcome = execute(execution, &mut Progress::new(display(flags)))?;
-    end(outcome)
+    end(outcome, Shown::Printed)
 }
 
-fn discover(flags: &ProfileFlags) -> Result<Arc<Registry>, Failure> {
+/// What several runs of one process have in common.
+pub(super) struct Common {
+    pub(super) registry: Arc<Registry>,
+    /// What a child process is told about its log, on its command line.
+    pub(super) log_words: Vec<&'static str>,
+}
+
+/// One of several runs of this process: it has a folder, and its table is not printed. `command` is how it would be asked for
+/// alone, without secrets, and `warn` hears what is odd about it.
+pub(super) fn run_one_of_several(
+    flags: &ProfileFlags,
+    common: &Common,
+    command: String,
+    observer: &mut dyn Observer,
+    warn: &mut dyn FnMut(&str),
+) -> Result<Exit, Failure> {
+    usage::forget_peak();
+    let server = Server::of(flags)?;
+    let clock = Clock::start();
+    let plan = planned(flags, &common.registry, &server, warn)?;
+    let execution = Execution {
+        plan,
+        folder: Folder::Named { overwrite: false },
+        registry: &common.registry,
+        log_words: common.log_words.clone(),
+        command,
+        clock,
+        server: server.process,
+        used_before: usage::of_this_process(),
+    };
+    end(execute(execution, observer)?, Shown::Kept)
+}
+
+/// Results go to standard output and nothing else does; a crash leaves no core.
+pub(super) fn own_the_process() {
+    terminal::keep_standard_output();
+    limits::leave_no_core();
+}
+
+/// The mock server of a run, if it has one.
+struct Server {
+    process: Option<MockProcess>,
+    /// Its responses are no streams.
+    is_whole: bool,
+}
+
+impl Server {
+    /// Starts it: it comes up while everything else is prepared.
+    fn of(flags: &ProfileFlags) -> Result<Self, Failure> {
+        let answer = flags.mock_answer.as_deref();
+        // Read here as well: the other process has no way to say what is wrong with it.
+        let is_whole =
+            answer.map(|file| recorded::read(file, None)).transpose()?.is_some_and(|it| !it.is_stream());
+        let words: Vec<&OsStr> =
+            answer.into_iter().flat_map(|file| ["--answer".as_ref(), file.as_os_str()]).collect();
+        let sends = flags.dry_run.is_none();
+        let process = (flags.mock && sends).then(|| MockProcess::start(&words)).transpose()?;
+        Ok(Self { process, is_whole })
+    }
+}
+
+/// The plan of a run. `warn` hears what is odd about it.
+fn planned(
+    flags: &ProfileFlags,
+    registry: &Registry,
+    server: &Server,
+    warn: &mut dyn FnMut(&str),
+) -> Result<Plan, Failure> {
+    let Resolved { mut plan, warnings } = resolve_flags(flags, registry)?;
+    for warning in &warnings {
+        warn(warning);
+    }
+    // None is asked for where the mock server sends a response that is no stream, unless the user does.
+    plan.target.streaming &= flags.streaming || !server.is_whole;
+    Ok(plan)
+}
+
+pub(super) fn discover(flags: &ProfileFlags) -> Result<Arc<Registry>, Failure> {
     let discovery = DiscoveryOptions::from_env(flags.plugins.clone()).with_policy(flags.plugin_policy);
     let registry = Arc::new(Registry::discover(&discovery)?);
     for problem in registry.problems() {
@@ -98,11 +164,11 @@ fn command() -> String {
     redact::command_line(words.iter().map(String::as_str)).join(" ")
 }
 
-/// Writes and prints the report of a run that is over, and says how the process ends.
-fn end(RunOutcome { run, ended }: RunOutcome) -> Result<Exit, Failure> {
-    let ending = ended.map_err(|error| report_the_rest(&run, error))?;
+/// Writes and prints the report of a run that is over, and says how the process ends if it has no other.
+fn end(RunOutcome { run, ended }: RunOutcome, shown: Shown) -> Result<Exit, Failure> {
+    let ending = ended.map_err(|error| report_the_rest(&run, error, shown))?;
     let is_interrupted = matches!(ending, Some(Ending::Interrupted(_)));
-    let report = match write_report(&run, is_interrupted)? {
+    let report = match write_report(&run, is_interrupted, shown)? {
         Ok(Written { missing: Some(failure), .. }) => return Err(failure),
         Ok(Written { report, missing: None }) => report,
         Err(interrupt) => return Ok(interrupt.into()),
@@ -137,9 +203,9 @@ fn end(RunOutcome { run, ended }: RunOutcome) -> Result<Exit, Failure> {
 
 /// The journal could not be written to its end. What stands in it is reported all the same; where there is no room for that,
 /// either, the two have one reason and are one failure.
-fn report_the_rest(run: &Run, error: RecorderError) -> Failure {
+fn report_the_rest(run: &Run, error: RecorderError, shown: Shown) -> Failure {
     let failure = Failure::from(RunError::Recorder(error));
-    match write_report(run, false) {
+    match write_report(run, false, shown) {
         Ok(Ok(Written { missing: Some(_), .. })) => failure.with_hint(again_from_the_journal(&run.dir)),
         Ok(_) => failure,
         Err(unreported) => {
@@ -151,13 +217,17 @@ fn report_the_rest(run: &Run, error: RecorderError) -> Failure {
 
 /// Writes and prints the report. An interrupt instead when the user does not want to wait for it: the second one in a row
 /// says so, and the first may have been that of the run.
-fn write_report(run: &Run, is_interrupted: bool) -> Result<Result<Written, Interrupt>, Failure> {
+fn write_report(
+    run: &Run,
+    is_interrupted: bool,
+    shown: Shown,
+) -> Result<Result<Written, Interrupt>, Failure> {
     let (dir, run_id) = (run.dir.clone(), run.header.run_id.clone());
     let warn =
         || terminal::warn("interrupted while the report is being written; interrupt again to end at once");
     let warnings: &[&dyn Fn()] = if is_interrupted { &[] } else { &[&warn] };
     let again = format!("`prony report {}` writes it from the journal", dir.display());
-    match until_interrupted(warnings, move || report::write_at_end(&dir, &run_id)) {
+    match until_interrupted(warnings, move || report::write_at_end(&dir, &run_id, shown)) {
         // If its journal cannot be read under its name, somebody may have moved it.
         Ok(Ok(written)) => written.map(Ok).map_err(|failure| run.misplaced().map_or(failure, Failure::from)),
         Ok(Err(interrupt)) => {
@@ -168,8 +238,34 @@ fn write_report(run: &Run, is_interrupted: bool) -> Result<Result<Written, Inter
     }
 }
 
-/// Turns flags into a configuration and tells the user what is odd about it.
+/// Whether flags make a run, as far as that is known without asking a server.
+///
+/// # Errors
+/// They do not.
+pub(super) fn check(flags: &ProfileFlags, registry: &Registry) -> Result<(), Failure> {
+    resolve_as_typed(flags, registry).map(drop)
+}
+
+/// Turns flags into a configuration; a server is asked for its model where none is named.
 fn resolve_flags(flags: &ProfileFlags, registry: &Registry) -> Result<Resolved, Failure> {
+    let mut resolved = resolve_as_typed(flags, registry)?;
+    // Before anything is asked of a server, or said.
+    redact::learn(redact::of_config(&resolved.plan));
+    redact::learn(redact::of_environment());
+    if resolved.plan.target.lacks_model() && flags.dry_run.is_some() {
+        return Err(dry_run::needs_a_model());
+    }
+    if resolved.plan.target.lacks_model() {
+        let model = models::the_only_one(&resolved.plan)?;
+        let flags = ProfileFlags { model: vec![model], ..flags.clone() };
+        resolved = resolve_as_typed(&flags, registry)?;
+    }
+    let calibration = calibrate::load(&resolved.plan.target.endpoint_type);
+    resolved.warnings.extend(calibration.and_then(|calibration| doubts(&calibration, &resolved.plan)));
+    Ok(resolved)
+}
+
+fn resolve_as_typed(flags: &ProfileFlags, registry: &Registry) -> Result<Resolved, Failure> {
     let name = flags.endpoint_type.as_deref().unwrap_or(DEFAULT_ENDPOINT);
     let entry = registry.endpoint(name).map_err(|error| refusal::unknown_endpoint(name, error))?;
     let own_inputs = own_inputs(flags, registry, &entry.name)?;
@@ -180,28 +276,10 @@ fn resolve_flags(flags: &ProfileFlags, registry: &Registry) -> Result<Resolved, 
         own_inputs: &own_inputs,
         metrics: &metrics,
     };
-    let facts = facts()?;
     let key = std::env::var_os(API_KEY_VARIABLE).map(|key| key.to_string_lossy().into_owned());
     let Located { tokenizer, dataset } = names::located(flags)?;
-    let spec = |flags| RunSpec::new(flags, key.as_deref()).located(tokenizer.clone(), dataset.clone());
-    let mut resolved = resolve(&spec(flags), endpoint, &facts)?;
-    // Before anything is asked of a server, or said.
-    redact::learn(redact::of_config(&resolved.plan));
-    redact::learn(redact::of_environment());
-    if resolved.plan.target.lacks_model() && flags.dry_run.is_some() {
-        return Err(dry_run::needs_a_model());
-    }
-    if resolved.plan.target.lacks_model() {
-        let model = models::the_only_one(&resolved.plan)?;
-        let flags = ProfileFlags { model: vec![model], ..flags.clone() };
-        resolved = resolve(&spec(&flags), endpoint, &facts)?;
-    }
-    resolved.warnings.iter().for_each(|warning| terminal::warn(warning));
-    let calibration = calibrate::load(&resolved.plan.target.endpoint_type);
-    if let Some(doubt) = calibration.and_then(|calibration| doubts(&calibration, &resolved.plan)) {
-        terminal::warn(&doubt);
-    }
-    Ok(resolved)
+    let spec = RunSpec::new(flags, key.as_deref()).located(tokenizer, dataset);
+    Ok(resolve(&spec, endpoint, &facts()?)?)
 }
 
 /// Extra inputs that the endpoint takes as options. Looked up where there are extra inputs: it needs the library's descriptor.
@@ -241,7 +319,8 @@ fn facts() -> Result<Environment, Failure> {
     Ok(Environment { cores, seed: seed.into(), proxies: ProxyEnvironment::read(), aiperf_variables })
 }
 
-fn display(flags: &ProfileFlags) -> Display {
+/// How the progress of a run is shown.
+pub(super) fn display(flags: &ProfileFlags) -> Display {
     match flags.ui {
         Some(Ui::None) => Display::Nothing,
         Some(Ui::Simple) | None if std::io::stderr().is_terminal() => Display::Bar,

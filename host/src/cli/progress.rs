@@ -30,6 +30,8 @@ pub(super) enum Display {
 #[derive(Debug)]
 pub(super) struct Progress {
     display: Display,
+    /// Which one of several runs this is.
+    place: String,
     phase: Option<Phase>,
 }
 
@@ -59,7 +61,12 @@ struct Goal {
 impl Progress {
     /// One that is shown like this.
     pub(super) fn new(display: Display) -> Self {
-        Self { display, phase: None }
+        Self { display, place: String::new(), phase: None }
+    }
+
+    /// The same of one of several runs, which is called so.
+    pub(super) fn at(self, place: String) -> Self {
+        Self { place, ..self }
     }
 }
 
@@ -72,7 +79,10 @@ impl Observer for Progress {
     }
 
     fn phase_started(&mut self, phase: &plan::Phase) {
-        let goal = Goal::of(phase);
+        let mut goal = Goal::of(phase);
+        if !self.place.is_empty() {
+            goal.name = format!("{}, {}", self.place, goal.name);
+        }
         let shown = match self.display {
             Display::Bar => Shown::Bar(goal.bar()),
             Display::Lines => Shown::Lines(LINE_EVERY),

@@ -46,7 +46,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     }
     let screen = terminal::screen();
     let (report, unwritten) = report::generate(dir, screen)?;
-    finish(&report, unwritten, dir, screen)?;
+    finish(&report, unwritten, dir, screen, Shown::Printed)?;
     match report.came_to_its_end() {
         false => Ok(Exit::Incomplete),
         true if report.profiling.outcomes.succeeded == 0 => Err(no_success(&report)),
@@ -76,11 +76,20 @@ fn print_messages(dir: &Path) -> Result<Exit, Failure> {
     }
 }
 
+/// What becomes of the table of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// It is printed, too.
+    Printed,
+    /// It is a file and nothing else.
+    Kept,
+}
+
 /// The report at the end of a run, as far as it could be written.
-pub(super) fn write_at_end(dir: &Path, run_id: &str) -> Result<Written, Failure> {
+pub(super) fn write_at_end(dir: &Path, run_id: &str, shown: Shown) -> Result<Written, Failure> {
     let screen = terminal::screen();
     let (report, unwritten) = report::generate_at_end(dir, run_id, screen)?;
-    let missing = finish(&report, unwritten, dir, screen).err();
+    let missing = finish(&report, unwritten, dir, screen, shown).err();
     Ok(Written { report, missing })
 }
 
@@ -96,8 +105,12 @@ fn finish(
     unwritten: Option<ReportError>,
     dir: &Path,
     screen: Screen,
+    shown: Shown,
 ) -> Result<(), Failure> {
-    let printed = terminal::print(&console::render(report, screen));
+    let printed = match shown {
+        Shown::Printed => terminal::print(&console::render(report, screen)),
+        Shown::Kept => Ok(()),
+    };
     if let Some(error) = unwritten {
         return Err(error.into());
     }

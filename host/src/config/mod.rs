@@ -31,6 +31,7 @@ pub(crate) mod reshaping;
 pub(crate) mod resolve;
 mod rules;
 mod services;
+pub(crate) mod several;
 mod size;
 pub(crate) mod spec;
 mod target;

@@ -8,6 +8,7 @@ use std::{
     num::{NonZeroU32, NonZeroU64},
 };
 
+use super::several::is_list_of;
 use crate::{
     explain::Explain,
     plan::{Grace, Smoothness},
@@ -28,8 +29,8 @@ pub(crate) enum UnitError {
         /// What would have been accepted.
         expected: &'static str,
     },
-    /// A comma list, which AIPerf runs as one benchmark a value.
-    #[error("prony does not sweep over several values yet")]
+    /// Several values, which `prony profile` measures one after the other.
+    #[error("only `prony profile` takes several values")]
     Sweep,
     /// A name that AIPerf knows and prony does not have.
     #[error("prony does not have this choice yet")]
@@ -47,7 +48,7 @@ impl Explain for UnitError {
     fn hint(&self) -> String {
         match self {
             Self::Number { .. } => String::new(),
-            Self::Sweep => "run `prony profile` once for each value".to_owned(),
+            Self::Sweep => "give one value".to_owned(),
             Self::NotBuilt { instead: Some(instead), .. } => (*instead).to_owned(),
             Self::NotBuilt { choices, .. } | Self::Unknown { choices } => {
                 format!("choose one of: {}", choices.join(", "))
@@ -130,6 +131,11 @@ pub(crate) fn positive_share(text: &str) -> Result<f64, UnitError> {
     number(text, "a number above 0, at most 1", |value| *value > 0.0 && *value <= 1.0)
 }
 
+/// A part of all that is neither none nor all.
+pub(crate) fn inner_share(text: &str) -> Result<f64, UnitError> {
+    number(text, "a number between 0 and 1, such as 0.95", |value| *value > 0.0 && *value < 1.0)
+}
+
 /// What lengths are multiplied by.
 pub(crate) fn factor(text: &str) -> Result<f64, UnitError> {
     number(text, "a number from 0 to 100", |value| (0.0..=100.0).contains(value))
@@ -207,13 +213,9 @@ fn number<T: std::str::FromStr>(
     }
 }
 
-/// Whether the text is a list of such numbers, so that a stray comma in one number is not taken for a sweep.
+/// Whether the text is a list of such numbers.
 fn is_list<T: std::str::FromStr>(text: &str) -> bool {
     is_list_of(text, |item| item.parse::<T>().is_ok())
-}
-
-fn is_list_of(text: &str, is_item: impl Fn(&str) -> bool) -> bool {
-    text.contains(',') && text.split(',').all(|item| is_item(item.trim()))
 }
 
 /// A set of names of which a flag takes one.

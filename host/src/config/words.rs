@@ -8,7 +8,7 @@ use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, parser::ValueSource, value_parser};
 
-use super::flags::ProfileFlags;
+use super::{flags::ProfileFlags, units::UnitError};
 
 /// What stands of one setting in one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +34,53 @@ pub(crate) enum Shape {
     List,
 }
 
+/// A setting as it is known before any value of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Setting {
+    /// The long name of its flag, without the dashes.
+    pub(crate) name: String,
+    pub(crate) shape: Shape,
+}
+
+impl Setting {
+    /// The setting of this name: the long one of its flag or another one of it, with dashes, underscores or capital letters
+    /// between its words.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let name = kebab_case(name);
+        let command = settings();
+        let mut flags = command.get_arguments();
+        let is_named = |arg: &Arg| {
+            let aliases = arg.get_all_aliases().unwrap_or_default();
+            arg.get_long().into_iter().chain(aliases).any(|known| known == name)
+        };
+        let arg = flags.find(|arg| is_named(arg))?;
+        Some(Self { name: arg.get_long()?.to_owned(), shape: shape(arg) })
+    }
+
+    /// The names of all settings.
+    pub(crate) fn names() -> Vec<String> {
+        settings().get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect()
+    }
+}
+
+/// `requestRate` and `request_rate` as `request-rate`.
+fn kebab_case(name: &str) -> String {
+    let mut kebab = String::with_capacity(name.len());
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !kebab.is_empty() && !kebab.ends_with('-') {
+            kebab.push('-');
+        }
+        kebab.push(if c == '_' { '-' } else { c.to_ascii_lowercase() });
+    }
+    kebab
+}
+
 impl Words {
+    /// These settings, each once.
+    pub(crate) fn of(said: impl IntoIterator<Item = Said>) -> Self {
+        Self(said.into_iter().collect())
+    }
+
     /// What was typed, of the settings that `profile` has. `matches` come from a command whose values are all texts:
     /// [`unread`].
     pub(crate) fn typed(matches: &ArgMatches) -> Self {
@@ -87,6 +133,23 @@ impl Words {
             }
         }
         self
+    }
+
+    /// Those of them whose names are like this.
+    pub(crate) fn only(&self, is_one: impl Fn(&str) -> bool) -> Self {
+        Self(self.0.iter().filter(|said| is_one(&said.name)).cloned().collect())
+    }
+
+    /// Settings of one number or time that have a list of them, and that list.
+    pub(crate) fn lists(&self) -> Vec<(&str, &str)> {
+        let listed = self.0.iter().filter_map(|said| {
+            let [value] = said.values.as_slice() else { return None };
+            let text = value.to_str().filter(|text| text.contains(',') || text.contains(".."))?;
+            let error = Self(vec![said.clone()]).flags().err()?;
+            let reason = std::error::Error::source(&error)?.downcast_ref::<UnitError>();
+            (reason == Some(&UnitError::Sweep)).then_some((said.name.as_str(), text))
+        });
+        listed.collect()
     }
 
     /// As a command line without the name of a program.
@@ -163,13 +226,40 @@ mod tests {
     #[test]
     fn stronger_settings_stand_over_weaker_ones() {
         let line = typed("--isl 5 --header A:1").over(typed("--isl 6 --osl 7 --header B:1")).line();
-        assert_eq!(line, ["--isl=5", "--header=A:1", "--osl=7"]);
+        assert_eq!(line, ["--header=A:1", "--isl=5", "--osl=7"]);
+    }
+
+    #[rstest]
+    #[case("--concurrency 1,2 --isl 5 --osl 1..8x2 -m a,b", "concurrency=1,2 osl=1..8x2")]
+    #[case(
+        "--benchmark-duration 10s,1m --request-rate 0.5,1",
+        "request-rate=0.5,1 benchmark-duration=10s,1m"
+    )]
+    #[case("--concurrency 1,x --isl-distribution uniform:1,9 --audio-depths 8,16", "")]
+    fn lists_of_numbers_are_found(#[case] line: &str, #[case] expected: &str) {
+        let words = typed(line);
+        let lists = words.lists().into_iter().map(|(name, text)| format!("{name}={text}"));
+        assert_eq!(lists.collect::<Vec<_>>().join(" "), expected);
+    }
+
+    #[rstest]
+    #[case("concurrency", Some("concurrency"))]
+    #[case("request_rate", Some("request-rate"))]
+    #[case("requestRate", Some("request-rate"))]
+    #[case("num_requests", Some("request-count"))]
+    #[case("--isl", None)]
+    #[case("temperature", None)]
+    fn a_setting_is_found_by_its_names(#[case] name: &str, #[case] expected: Option<&str>) {
+        assert_eq!(Setting::named(name).map(|setting| setting.name).as_deref(), expected);
     }
 
     #[test]
     fn settings_are_read_as_a_command_line_is() {
         let flags = typed("--concurrency 8 -m a,b --streaming").flags().unwrap();
-        assert_eq!((flags.concurrency.map(u32::from), flags.model.len(), flags.streaming), (Some(8), 2, true));
+        assert_eq!(
+            (flags.concurrency.map(u32::from), flags.model.len(), flags.streaming),
+            (Some(8), 2, true)
+        );
         assert!(typed("--concurrency 1,2").flags().is_err());
     }
 }

@@ -36,6 +36,14 @@ pub(crate) fn claim(path: &Path, overwrite: bool) -> Result<(PathBuf, Lock), Art
     Ok((path.to_owned(), lock))
 }
 
+/// Takes a folder that is there, with what is in it.
+///
+/// # Errors
+/// Another process has it.
+pub(crate) fn enter(path: &Path) -> Result<Lock, ArtifactDirError> {
+    Lock::take(path)
+}
+
 /// Whether there is something of a run to be replaced.
 fn has_run(path: &Path) -> bool {
     files_of_a_run().any(|name| path.join(name).exists())

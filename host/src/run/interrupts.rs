@@ -90,10 +90,21 @@ pub(crate) fn until_interrupted<T: Send + 'static>(
     warnings: &[&dyn Fn()],
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<Result<T, Interrupt>> {
+    let mut warnings = warnings.iter();
+    until(|_| warnings.next().map(|warn| warn()).is_none(), work)
+}
+
+/// The same, where `ends` decides which interrupt is returned; those before it are its to deal with.
+///
+/// # Errors
+/// There is no thread or no descriptor left.
+pub(crate) fn until<T: Send + 'static>(
+    mut ends: impl FnMut(Interrupt) -> bool,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<Result<T, Interrupt>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut interrupts = Interrupts::new()?;
-        let mut warnings = warnings.iter();
         let (done, mut result) = oneshot::channel();
         let worker = thread::Builder::new().name("aside".into()).spawn(move || drop(done.send(work())))?;
         loop {
@@ -107,9 +118,8 @@ pub(crate) fn until_interrupted<T: Send + 'static>(
                         Ok(()) => Err(io::Error::other(gone)),
                     },
                 },
-                interrupt = interrupts.next() => match warnings.next() {
-                    Some(warn) => warn(),
-                    None => return Ok(Err(interrupt)),
+                interrupt = interrupts.next() => if ends(interrupt) {
+                    return Ok(Err(interrupt));
                 },
             }
         }

@@ -34,7 +34,7 @@ use prony_plugin_api::{
 pub(crate) use conductor::RunError;
 pub(crate) use dry_run::dry_run;
 pub(crate) use execute::{ExecuteError, Execution, Folder, RunOutcome, execute};
-pub(crate) use interrupts::{Interrupt, Interrupts, survive_size_limit, until_interrupted};
+pub(crate) use interrupts::{Interrupt, Interrupts, survive_size_limit, until, until_interrupted};
 pub(crate) use lock::Lock;
 pub(crate) use observer::{Observer, Snapshot};
 

@@ -101,9 +101,9 @@ fn other_commands_are_refused_in_words_of_their_own(
 
 #[rstest]
 #[case(
-    "prony profile --concurrency 1,2,4",
-    "use `--concurrency 1,2,4`: prony does not sweep over several values yet",
-    "run `prony profile` once for each value"
+    "prony dataset inspect FILE --isl-block-size 16,32",
+    "use `--isl-block-size 16,32`: only `prony profile` takes several values",
+    "give one value"
 )]
 #[case(
     "prony profile --ui-type dashboard",

@@ -27,14 +27,9 @@ const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
         &["--agentic-cache-warmup-duration", "--agentic-warmup-grace-period"],
         "use `--warmup-duration`: its sessions fill the cache with what sessions share",
     ),
-    (&["--num-profile-runs"], "run `prony profile` several times"),
     (
         &["--stream"],
         "use `--streaming` if a stream of tokens is meant; prony exports no telemetry to a collector",
-    ),
-    (
-        &["--parameter-sweep-mode", "--sweep-type", "--variant", "--sweep-variant"],
-        "run `prony profile` once for each value",
     ),
 ];
 
@@ -66,11 +61,8 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     // Accuracy.
     "--accuracy-benchmark", "--accuracy-tasks", "--accuracy-n-shots", "--accuracy-enable-cot", "--accuracy-grader",
     "--accuracy-system-prompt", "--accuracy-verbose",
-    // Several runs, sweeps, search.
-    "--profile-run-cooldown-seconds", "--confidence-level", "--profile-run-disable-warmup-after-first",
-    "--set-consistent-seed", "--vary-seed-per-trial", "--convergence-metric", "--convergence-stat",
-    "--convergence-threshold", "--convergence-mode", "--parameter-sweep-cooldown-seconds",
-    "--parameter-sweep-same-seed", "--no-sweep-table", "--search-space", "--search-metric", "--search-stat",
+    // Search.
+    "--search-space", "--search-metric", "--search-stat",
     "--search-direction", "--search-max-iterations", "--search-initial-points", "--search-random-seed",
     "--search-planner", "--optuna-sampler", "--optuna-acquisition", "--optuna-terminator",
     "--search-percentile-pooling", "--bo-constraint-mode", "--search-sla", "--search-sla-tier", "--search-recipe",

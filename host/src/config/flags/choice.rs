@@ -17,6 +17,8 @@ pub(super) const LOAD: &str = "Load";
 pub(super) const DATASET: &str = "Dataset and tokens";
 /// What runs beside the load.
 pub(super) const SERVICES: &str = "Services and plugins";
+/// Several runs of one command.
+pub(super) const EXPERIMENT: &str = "Several runs";
 /// What is kept and shown.
 pub(super) const OUTPUT: &str = "Output";
 

@@ -9,6 +9,7 @@ mod arrival;
 mod choice;
 mod classes;
 mod dialogues;
+mod experiment;
 mod file_format;
 mod header_name;
 mod lengths;
@@ -36,6 +37,7 @@ pub(crate) use self::{
     choice::ChoiceParser,
     classes::{ClassFlags, ModelStrategy},
     dialogues::DialogueFlags,
+    experiment::{ConvergenceMode, ExperimentFlags, SweepMode, SweepType, experiment_settings},
     header_name::header_name,
     lengths::LengthFlags,
     media::{ImageSource, MediaFlags},
@@ -477,6 +479,10 @@ pub(crate) struct ProfileFlags {
     #[arg(long, visible_alias = "ui-type", value_name = "UI", help_heading = OUTPUT)]
     #[arg(value_parser = ChoiceParser::<Ui>::new())]
     pub(crate) ui: Option<Ui>,
+
+    /// Several runs of one command.
+    #[command(flatten)]
+    pub(crate) experiment: ExperimentFlags,
 }
 
 /// What is shown while a run goes on.

@@ -1,0 +1,245 @@
+//! `prony profile` with several runs: lists of values, variants, repeats, and experiments that go on.
+//!
+//! A command line that asks for none of it does not come here.
+
+mod asked;
+mod runner;
+mod settings;
+mod shell;
+mod signals;
+
+use std::{
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clap::FromArgMatches;
+use rand::{TryRng, rngs::SysRng};
+
+use self::{asked::Asked, runner::Runner, settings::flags_of, signals::Signals};
+use super::{
+    exit::{Exit, Failure, HasExit},
+    help,
+    logging::LogFlags,
+    profile, terminal,
+};
+use crate::{
+    clock::Clock,
+    config::{flags::ProfileFlags, words::Words, words::unread},
+    experiment::{self, Design, Ended, ExperimentFolder, FolderError, Results, State},
+    plugin::Registry,
+    run::until,
+};
+
+/// The seed of `--set-consistent-seed`, AIPerf's.
+const CONSISTENT_SEED: u64 = 42;
+
+/// What is typed behind `prony profile`, with all values as texts; nothing where it is another command, or cannot be read even
+/// so.
+pub(super) fn typed(words: &[OsString]) -> Option<(Words, LogFlags)> {
+    let command = help::command().mut_subcommand("profile", unread);
+    let matches = command.try_get_matches_from(words).ok()?;
+    let log = LogFlags::from_arg_matches(&matches).ok()?;
+    Some((Words::typed(matches.subcommand_matches("profile")?), log))
+}
+
+/// Carries out what these settings ask for: several runs, or one where it comes to that.
+pub(super) fn run(settings: &Words, log: &LogFlags) -> Result<Exit, Failure> {
+    let asked = Asked::of(settings)?;
+    if let Some(dir) = &asked.flags.resume {
+        return resume(&asked, dir, log);
+    }
+    let seed = seed(&asked)?;
+    let design = asked.design(seed)?;
+    if !design.is_experiment() {
+        return profile::run(&flags_of(&design.cells[0].over(&asked.base))?, log);
+    }
+    let (registry, flags) = check(&design, &asked.base)?;
+    let folder = match &flags.artifact_dir {
+        Some(dir) => ExperimentFolder::named(dir)?,
+        None => ExperimentFolder::dated(&usual_name(&flags, &design), Clock::start().wall_start_ns())?,
+    };
+    let state = State::new(&asked.kept(), &design);
+    carry_out(Experiment { design, base: asked.base.clone(), folder, state }, &asked, &flags, registry, log)
+}
+
+/// Goes on with an experiment.
+fn resume(typed: &Asked, dir: &Path, log: &LogFlags) -> Result<Exit, Failure> {
+    let (folder, state) = ExperimentFolder::resumed(dir)?;
+    let asked = typed.over_kept(&state, dir)?;
+    let design = asked.design(state.random_seed)?;
+    if !state.is_of(&design) {
+        let message = format!("the settings in `{}` mean other runs to this version of prony", dir.display());
+        let hint = format!("use prony {}, which has begun it", state.prony_version);
+        return Err(Failure::statement(Exit::Usage, message).with_hint(hint));
+    }
+    if state.prony_version != env!("CARGO_PKG_VERSION") {
+        terminal::warn(&format!("prony {} has measured the runs before", state.prony_version));
+    }
+    let (registry, flags) = check(&design, &asked.base)?;
+    carry_out(Experiment { design, base: asked.base.clone(), folder, state }, &asked, &flags, registry, log)
+}
+
+/// What is carried out.
+struct Experiment {
+    design: Design,
+    /// Settings that its runs have in common, lists and all.
+    base: Words,
+    folder: ExperimentFolder,
+    state: State,
+}
+
+fn carry_out(
+    experiment: Experiment,
+    asked: &Asked,
+    flags: &ProfileFlags,
+    registry: Arc<Registry>,
+    log: &LogFlags,
+) -> Result<Exit, Failure> {
+    profile::own_the_process();
+    let dir = experiment.folder.dir().to_owned();
+    let prints = !asked.flags.no_sweep_table;
+    let signals = Arc::new(Signals::default());
+    let mut runner = Runner::new(flags, registry, log.words(), prints, Arc::clone(&signals));
+    let work = move || -> Result<Exit, Failure> {
+        let Experiment { design, base, folder, mut state } = experiment;
+        let ended = experiment::carry_out(&design, &base, &folder, &mut state, &mut runner)?;
+        tell(&design, &state, &folder, &ended, prints)
+    };
+    match until(|interrupt| signals.hear(interrupt), work) {
+        Ok(Ok(done)) => done,
+        Ok(Err(interrupt)) => {
+            signals.end_shell();
+            terminal::warn(&how_to_go_on("interrupted", &dir));
+            Ok(interrupt.into())
+        }
+        Err(error) => Err(unwaited(&error)),
+    }
+}
+
+/// Writes and prints what all runs came to, and says how the process ends.
+fn tell(
+    design: &Design,
+    state: &State,
+    folder: &ExperimentFolder,
+    ended: &Ended,
+    prints: bool,
+) -> Result<Exit, Failure> {
+    let results = Results::read(design, state, folder.dir());
+    let screen = terminal::screen();
+    let text = experiment::write_results(&results, state, folder, screen)?;
+    let wrote = format!("the results are in {}\n", folder.dir().display());
+    terminal::print(&if prints { format!("{text}\n{wrote}") } else { wrote })?;
+    match ended {
+        Ended::Interrupted { exit_code } => {
+            terminal::warn(&how_to_go_on("interrupted", folder.dir()));
+            Ok(Exit::of_code(*exit_code).unwrap_or(Exit::Interrupted))
+        }
+        Ended::Stopped { reason, exit_code } => {
+            terminal::warn(&how_to_go_on(
+                &format!("the experiment ends before its time: {reason}"),
+                folder.dir(),
+            ));
+            let alone = Exit::of_code(*exit_code).unwrap_or(Exit::Failed);
+            Ok(if results.has_any() { Exit::Incomplete } else { alone })
+        }
+        Ended::Complete if !results.has_any() => Ok(Exit::Failed),
+        Ended::Complete if results.has_failures() => Ok(Exit::Incomplete),
+        Ended::Complete => Ok(Exit::Success),
+    }
+}
+
+fn how_to_go_on(what: &str, dir: &Path) -> String {
+    format!("{what}; what was measured is kept, and `prony profile --resume {}` goes on", dir.display())
+}
+
+/// The root of all seeds: the user's, or one that is drawn.
+fn seed(asked: &Asked) -> Result<u64, Failure> {
+    let typed =
+        flags_of(&asked.base.only(|name| name == "random-seed")).ok().and_then(|flags| flags.random_seed);
+    match typed {
+        Some(seed) => Ok(seed),
+        None if asked.flags.set_consistent_seed => Ok(CONSISTENT_SEED),
+        // 32 bits, so that the seed is short enough to be typed again.
+        None => SysRng.try_next_u32().map(u64::from).map_err(|error| {
+            Failure::new(Exit::Failed, "draw a random seed from the system")
+                .caused_by(&error)
+                .with_hint("name one with `--random-seed`")
+        }),
+    }
+}
+
+/// Looks at all cells before anything is sent. Returns the flags of the first one.
+///
+/// # Errors
+/// Everything that is wrong with any of them, each thing once.
+fn check(design: &Design, base: &Words) -> Result<(Arc<Registry>, ProfileFlags), Failure> {
+    let of_cell = |cell: &experiment::Cell| flags_of(&cell.over(base));
+    let first = of_cell(&design.cells[0])?;
+    let registry = profile::discover(&first)?;
+    let mut wrong: Vec<(Failure, Vec<String>)> = Vec::new();
+    for cell in &design.cells {
+        let checked = of_cell(cell).and_then(|flags| profile::check(&flags, &registry));
+        let Err(failure) = checked else { continue };
+        match wrong.iter_mut().find(|(known, _)| *known == failure) {
+            Some((_, cells)) => cells.push(cell.label()),
+            None => wrong.push((failure, vec![cell.label()])),
+        }
+    }
+    let named = |(failure, cells): (Failure, Vec<String>)| {
+        let is_of_all = cells.len() == design.cells.len();
+        if is_of_all { failure } else { of_cells(failure, &cells) }
+    };
+    let mut failures = wrong.into_iter().map(named);
+    match failures.next() {
+        None => Ok((registry, first)),
+        Some(mut failure) => {
+            failure.beside.extend(failures);
+            Err(failure)
+        }
+    }
+}
+
+/// A failure of some cells, with their names.
+fn of_cells(failure: Failure, cells: &[String]) -> Failure {
+    const SHOWN: usize = 3;
+    let more = cells.len().saturating_sub(SHOWN);
+    let mut names = cells.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+    if more > 0 {
+        names = format!("{names}; and {more} more");
+    }
+    Failure { message: format!("{} (in the run with {names})", failure.message), ..failure }
+}
+
+/// `artifacts/chat_sweep_9x2`: the API format, cells and runs of each.
+fn usual_name(flags: &ProfileFlags, design: &Design) -> PathBuf {
+    let endpoint = flags.endpoint_type.as_deref().unwrap_or(profile::DEFAULT_ENDPOINT).replace('/', "_");
+    let what = match (design.cells.len(), design.repeats) {
+        (1, repeats) => format!("{repeats}_runs"),
+        (cells, 1) => format!("sweep_{cells}"),
+        (cells, repeats) => format!("sweep_{cells}x{repeats}"),
+    };
+    PathBuf::from("artifacts").join(format!("{endpoint}_{what}"))
+}
+
+fn unwaited(error: &io::Error) -> Failure {
+    Failure::new(Exit::Failed, "wait for the runs").caused_by(error)
+}
+
+impl HasExit for FolderError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Folder(error) => error.exit(),
+            error if error.is_usage() => Exit::Usage,
+            _ => Exit::Failed,
+        }
+    }
+}
+
+impl HasExit for experiment::DesignError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+}

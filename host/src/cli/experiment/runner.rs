@@ -1,0 +1,219 @@
+//! Carries out the runs of an experiment, one after the other, in this process.
+
+use std::{collections::HashSet, path::Path, sync::Arc, thread, time::Duration};
+
+use super::{
+    super::{
+        exit::{Exit, Failure, Form},
+        profile::{self, Common},
+        progress::{Display, Progress},
+        terminal,
+    },
+    settings::flags_of,
+    shell,
+    signals::Signals,
+};
+use crate::{
+    config::{
+        flags::{ProfileFlags, Ui},
+        redact,
+        words::Words,
+    },
+    experiment::{Bench, Measured, RunEnd, Upcoming},
+    plan::Phase,
+    plugin::Registry,
+    run::{Observer, Snapshot},
+    stderr,
+};
+
+/// Who carries out the runs.
+pub(super) struct Runner {
+    common: Common,
+    display: Display,
+    /// A line for each run that is over.
+    tells: bool,
+    signals: Arc<Signals>,
+    /// What the user was warned of: what holds for all runs is said once.
+    said: HashSet<String>,
+}
+
+impl Runner {
+    pub(super) fn new(
+        flags: &ProfileFlags,
+        registry: Arc<Registry>,
+        log_words: Vec<&'static str>,
+        tells: bool,
+        signals: Arc<Signals>,
+    ) -> Self {
+        Self {
+            common: Common { registry, log_words },
+            display: profile::display(flags),
+            tells: tells && flags.ui != Some(Ui::None),
+            signals,
+            said: HashSet::new(),
+        }
+    }
+
+    fn carry_out(&mut self, upcoming: &Upcoming, settings: &Words) -> Result<Exit, Failure> {
+        let flags = flags_of(settings)?;
+        let flags = ProfileFlags { artifact_dir: Some(upcoming.dir.clone()), ..flags };
+        let line = settings.line();
+        let words = ["prony".into(), "profile".into()]
+            .into_iter()
+            .chain(line.iter().map(|word| word.to_string_lossy()));
+        let words: Vec<_> = words.collect();
+        let command = redact::command_line(words.iter().map(AsRef::as_ref)).join(" ");
+        let mut new = HashSet::new();
+        let known = &self.said;
+        let mut warn = |text: &str| {
+            if !known.contains(text) && new.insert(text.to_owned()) {
+                terminal::warn(text);
+            }
+        };
+        let mut observer = OneOfSeveral {
+            progress: Progress::new(self.display).at(place(upcoming)),
+            signals: &self.signals,
+            known,
+            said: HashSet::new(),
+        };
+        let ended = profile::run_one_of_several(&flags, &self.common, command, &mut observer, &mut warn);
+        let said = observer.said;
+        self.said.extend(new);
+        self.said.extend(said);
+        ended
+    }
+}
+
+impl Bench for Runner {
+    fn measure(&mut self, upcoming: &Upcoming, settings: &Words) -> RunEnd {
+        let ended = self.carry_out(upcoming, settings);
+        self.signals.set_measuring(false);
+        if let Err(failure) = &ended
+            && !is_interrupt(failure.exit)
+        {
+            terminal::explain(failure);
+        }
+        run_end(ended, &upcoming.dir)
+    }
+
+    fn pause(&mut self, seconds: f64) {
+        thread::sleep(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX));
+    }
+
+    fn between(&mut self, command: &str, output: &Path) -> Result<(), String> {
+        shell::carry_out(command, output, &self.signals)
+    }
+
+    fn has_ended(&mut self, upcoming: &Upcoming, end: &RunEnd, measured: Option<&Measured>) {
+        if self.tells {
+            let ended = match (end, measured) {
+                (RunEnd::Measured, Some(measured)) => measured.in_words(),
+                (RunEnd::Measured, None) => "measured".to_owned(),
+                (RunEnd::Failed { .. }, _) => "failed".to_owned(),
+                (RunEnd::Unreachable { .. }, _) => "the target cannot be reached".to_owned(),
+                (RunEnd::Interrupted { .. }, _) => "interrupted".to_owned(),
+            };
+            stderr::write(format!("{}: {ended}\n", redact::shown(&place(upcoming))));
+        }
+    }
+
+    fn interrupted(&self) -> Option<u8> {
+        self.signals.exit_code()
+    }
+}
+
+/// Which run of how many it is, and of what.
+fn place(upcoming: &Upcoming) -> String {
+    let Upcoming { run, place, runs, cells, repeats, label, .. } = upcoming;
+    let of_all = format!("run {place} of {runs}");
+    let of_cells = format!("cell {} of {cells} ({label})", run.cell + 1);
+    match (*cells > 1, *repeats > 1) {
+        (true, true) => format!("{of_all}, {of_cells}, repeat {} of {repeats}", run.repeat),
+        (true, false) => of_cells,
+        (false, _) => of_all,
+    }
+}
+
+fn is_interrupt(exit: Exit) -> bool {
+    matches!(exit, Exit::HungUp | Exit::Interrupted | Exit::Terminated)
+}
+
+/// What the end of a run, as a program would tell it, means for an experiment.
+fn run_end(ended: Result<Exit, Failure>, dir: &Path) -> RunEnd {
+    let (exit, reason) = match ended {
+        Ok(Exit::Success) => return RunEnd::Measured,
+        Ok(exit) => (exit, incomplete_reason(dir)),
+        Err(failure) => (failure.exit, reason(&failure)),
+    };
+    let (reason, exit_code) = (redact::shown(&reason).into_owned(), exit as u8);
+    match exit {
+        _ if is_interrupt(exit) => RunEnd::Interrupted { exit_code },
+        Exit::Unreachable => RunEnd::Unreachable { reason, exit_code },
+        _ => RunEnd::Failed { reason, exit_code, in_part: exit == Exit::Incomplete },
+    }
+}
+
+fn incomplete_reason(dir: &Path) -> String {
+    let measured = Measured::read(dir).ok().and_then(|measured| measured.incomplete);
+    measured.unwrap_or_else(|| "the run did not come to its end".to_owned())
+}
+
+fn reason(failure: &Failure) -> String {
+    let begin = match failure.form {
+        Form::Attempt => "failed to ",
+        Form::Statement => "",
+    };
+    let causes = failure.causes.iter().flat_map(|cause| [": ", cause]).collect::<String>();
+    format!("{begin}{}{causes}", failure.message)
+}
+
+/// Hears of one of several runs.
+struct OneOfSeveral<'a> {
+    progress: Progress,
+    signals: &'a Signals,
+    known: &'a HashSet<String>,
+    said: HashSet<String>,
+}
+
+impl Observer for OneOfSeveral<'_> {
+    fn notice(&mut self, text: &str) {
+        if !self.known.contains(text) && self.said.insert(text.to_owned()) {
+            self.progress.notice(text);
+        }
+    }
+
+    fn phase_started(&mut self, phase: &Phase) {
+        self.signals.set_measuring(true);
+        self.progress.phase_started(phase);
+    }
+
+    fn snapshot(&mut self, snapshot: &Snapshot) {
+        self.progress.snapshot(snapshot);
+    }
+
+    fn phase_ended(&mut self) {
+        self.progress.phase_ended();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_run_is_what_its_exit_code_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let end = |ended| run_end(ended, dir.path());
+        let failure = |exit| Failure { causes: vec!["b".to_owned()], ..Failure::new(exit, "a") };
+        assert_eq!(end(Ok(Exit::Success)), RunEnd::Measured);
+        assert_eq!(end(Err(failure(Exit::Interrupted))), RunEnd::Interrupted { exit_code: 130 });
+        assert_eq!(end(Ok(Exit::Terminated)), RunEnd::Interrupted { exit_code: 143 });
+        let reason = "failed to a: b".to_owned();
+        assert_eq!(
+            end(Err(failure(Exit::Unreachable))),
+            RunEnd::Unreachable { reason: reason.clone(), exit_code: 4 }
+        );
+        assert_eq!(end(Err(failure(Exit::Failed))), RunEnd::Failed { reason, exit_code: 1, in_part: false });
+        assert!(matches!(end(Ok(Exit::Incomplete)), RunEnd::Failed { exit_code: 6, in_part: true, .. }));
+    }
+}

@@ -1,0 +1,374 @@
+//! The loop over runs. What is measured is noted before the next run begins, so that a kill costs the run that goes on.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    design::Design,
+    folder::{ExperimentFolder, FolderError},
+    measured::{Measured, values_of_requests},
+    order::PlannedRun,
+    outcome::RunEnd,
+    state::{Progress, RunState, State},
+};
+use crate::config::words::Words;
+
+/// The folder for what commands between runs say.
+const BETWEEN: &str = "between";
+
+/// A run that is about to begin, or has ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Upcoming {
+    pub(crate) run: PlannedRun,
+    /// Its place among all runs, from 1.
+    pub(crate) place: usize,
+    pub(crate) runs: usize,
+    pub(crate) cells: usize,
+    pub(crate) repeats: u32,
+    /// What its cell is called.
+    pub(crate) label: String,
+    /// Its folder.
+    pub(crate) dir: PathBuf,
+}
+
+/// Who carries out runs, and what lies between two of them.
+pub(crate) trait Bench {
+    /// Carries out a run with these settings, whose files go into its folder.
+    fn measure(&mut self, upcoming: &Upcoming, settings: &Words) -> RunEnd;
+
+    /// Waits.
+    fn pause(&mut self, seconds: f64);
+
+    /// Lets the shell carry out a command, and keeps what it says in this file.
+    ///
+    /// # Errors
+    /// Why it failed.
+    fn between(&mut self, command: &str, output: &Path) -> Result<(), String>;
+
+    /// A run is over, and what it measured is on the disk.
+    fn has_ended(&mut self, upcoming: &Upcoming, end: &RunEnd, measured: Option<&Measured>);
+
+    /// The exit code of the signal by which the user has asked for the end, if so.
+    fn interrupted(&self) -> Option<u8>;
+}
+
+/// How an experiment ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Nothing is missing.
+    Complete,
+    /// The user ended it.
+    Interrupted { exit_code: u8 },
+    /// There is no sense in going on.
+    Stopped { reason: String, exit_code: u8 },
+}
+
+/// Carries out the runs that are missing. `base` is what they have in common.
+///
+/// # Errors
+/// What was measured could not be noted.
+pub(crate) fn carry_out(
+    design: &Design,
+    base: &Words,
+    folder: &ExperimentFolder,
+    state: &mut State,
+    bench: &mut dyn Bench,
+) -> Result<Ended, FolderError> {
+    state.progress = Progress::Running;
+    state.reason = None;
+    folder.save(state)?;
+    let ended = Loop { design, base, folder, state, bench, before: None }.run()?;
+    (state.progress, state.reason) = match &ended {
+        Ended::Complete => (Progress::Complete, None),
+        Ended::Interrupted { .. } => (Progress::Interrupted, None),
+        Ended::Stopped { reason, .. } => (Progress::Stopped, Some(reason.clone())),
+    };
+    folder.save(state)?;
+    Ok(ended)
+}
+
+struct Loop<'a> {
+    design: &'a Design,
+    base: &'a Words,
+    folder: &'a ExperimentFolder,
+    state: &'a mut State,
+    bench: &'a mut dyn Bench,
+    /// The run before, and how it ended, if this process has carried it out.
+    before: Option<(PlannedRun, RunEnd)>,
+}
+
+impl Loop<'_> {
+    fn run(&mut self) -> Result<Ended, FolderError> {
+        let runs = self.design.runs();
+        for (at, run) in runs.iter().enumerate() {
+            if self.is_done(*run) || self.has_converged(run.cell) {
+                continue;
+            }
+            if let Some(ended) = self.bench.interrupted() {
+                return Ok(Ended::Interrupted { exit_code: ended });
+            }
+            if let Some(stopped) = self.pass_over_to(*run, at + 1)? {
+                return Ok(stopped);
+            }
+            if let Some(ended) = self.step(*run, at + 1, runs.len())? {
+                return Ok(ended);
+            }
+        }
+        Ok(Ended::Complete)
+    }
+
+    fn is_done(&self, run: PlannedRun) -> bool {
+        let cell = &self.design.cells[run.cell].name;
+        self.state.result(cell, run.repeat).is_some()
+    }
+
+    /// What lies between the run before and this one.
+    fn pass_over_to(&mut self, run: PlannedRun, place: usize) -> Result<Option<Ended>, FolderError> {
+        if let Some((before, _)) = &self.before {
+            let of_cell = if before.cell == run.cell { 0.0 } else { self.design.cell_pause_s };
+            let of_repeat = if before.repeat == run.repeat { 0.0 } else { self.design.repeat_pause_s };
+            let pause_s = of_cell.max(of_repeat);
+            if pause_s > 0.0 {
+                self.bench.pause(pause_s);
+            }
+        }
+        let Some(command) = self.design.between.as_deref().filter(|_| !self.state.runs.is_empty()) else {
+            return Ok(None);
+        };
+        let dir = self.folder.dir().join(BETWEEN);
+        std::fs::create_dir_all(&dir).map_err(|source| FolderError::Write {
+            dir: self.folder.dir().to_owned(),
+            path: dir.clone(),
+            source,
+        })?;
+        let output = dir.join(format!("before_run_{place}.txt"));
+        let done = self.bench.between(command, &output);
+        Ok(done.err().map(|reason| Ended::Stopped {
+            reason: format!("the command of `--between` {reason}; its output is in `{}`", output.display()),
+            exit_code: 1,
+        }))
+    }
+
+    fn step(&mut self, run: PlannedRun, place: usize, runs: usize) -> Result<Option<Ended>, FolderError> {
+        let path = self.design.folder(run);
+        self.folder.make_room(&path)?;
+        let upcoming = Upcoming {
+            run,
+            place,
+            runs,
+            cells: self.design.cells.len(),
+            repeats: self.design.repeats,
+            label: self.design.cells[run.cell].label(),
+            dir: self.folder.dir().join(&path),
+        };
+        let settings = self.design.settings(self.base, run);
+        let end = self.bench.measure(&upcoming, &settings);
+        if let RunEnd::Interrupted { exit_code } = end {
+            return Ok(Some(Ended::Interrupted { exit_code }));
+        }
+        let measured = Measured::read(&upcoming.dir).ok().filter(|_| end == RunEnd::Measured);
+        let is_first = self.state.runs.is_empty();
+        self.state.note(self.design, run, &end, measured.as_ref());
+        self.folder.save(self.state)?;
+        self.bench.has_ended(&upcoming, &end, measured.as_ref());
+        let before = self.before.replace((run, end.clone())).map(|(_, end)| end);
+        Ok(hopeless(is_first, before.as_ref(), &end))
+    }
+
+    /// Whether a cell was measured often enough. A run whose files are gone says nothing.
+    fn has_converged(&self, cell: usize) -> bool {
+        let Some(convergence) = &self.design.convergence else { return false };
+        let name = &self.design.cells[cell].name;
+        let mut runs: Vec<_> =
+            self.state.of_cell(name).filter(|run| run.state == RunState::Measured).collect();
+        runs.sort_by_key(|run| run.repeat);
+        let dirs = runs.iter().map(|run| self.folder.dir().join(&run.folder));
+        if convergence.needs_requests() {
+            let values = dirs.filter_map(|dir| values_of_requests(&dir, &convergence.key.metric).ok());
+            return convergence.is_met_by_requests(values.collect());
+        }
+        let values = dirs.filter_map(|dir| Measured::read(&dir).ok()?.get(&convergence.key));
+        convergence.is_met_by(&values.collect::<Vec<_>>(), self.design.confidence)
+    }
+}
+
+/// Whether further runs would have the same end, so that they only cost time.
+fn hopeless(is_first: bool, before: Option<&RunEnd>, end: &RunEnd) -> Option<Ended> {
+    let stopped = |reason: String, exit_code: u8| Some(Ended::Stopped { reason, exit_code });
+    match end {
+        RunEnd::Unreachable { reason, exit_code } if is_first => {
+            stopped(format!("the target cannot be reached: {reason}"), *exit_code)
+        }
+        RunEnd::Unreachable { reason, exit_code } if matches!(before, Some(RunEnd::Unreachable { .. })) => {
+            stopped(format!("the target could not be reached twice in a row: {reason}"), *exit_code)
+        }
+        RunEnd::Failed { reason, exit_code, in_part: false } if is_first => {
+            stopped(format!("the first run measured nothing: {reason}"), *exit_code)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::VecDeque, fs};
+
+    use super::*;
+    use crate::{
+        config::flags::ConvergenceMode,
+        experiment::{best::Key, convergence::Convergence, design::tests::of},
+        report::file_names,
+    };
+
+    /// Runs that end as it is written, and then well.
+    #[derive(Default)]
+    struct Script {
+        ends: VecDeque<RunEnd>,
+        done: Vec<String>,
+        fails_between: bool,
+        latencies: VecDeque<f64>,
+    }
+
+    impl Bench for Script {
+        fn measure(&mut self, upcoming: &Upcoming, settings: &Words) -> RunEnd {
+            let end = self.ends.pop_front().unwrap_or(RunEnd::Measured);
+            fs::create_dir_all(&upcoming.dir).unwrap();
+            let latency = self.latencies.pop_front().unwrap_or(1.0);
+            let text =
+                format!(r#"{{"request_latency": {{"unit": "ms", "avg": {latency}}}, "is_complete": true}}"#);
+            fs::write(upcoming.dir.join(file_names::SUMMARY), text).unwrap();
+            let value = settings.get("concurrency").and_then(<[_]>::first);
+            self.done.push(format!(
+                "{}/{}",
+                value.map_or("-".into(), |value| value.to_string_lossy()),
+                upcoming.run.repeat
+            ));
+            end
+        }
+
+        fn pause(&mut self, seconds: f64) {
+            self.done.push(format!("{seconds} s"));
+        }
+
+        fn between(&mut self, command: &str, _output: &Path) -> Result<(), String> {
+            self.done.push(command.to_owned());
+            if self.fails_between { Err("failed".to_owned()) } else { Ok(()) }
+        }
+
+        fn has_ended(&mut self, _: &Upcoming, _: &RunEnd, _: Option<&Measured>) {}
+
+        fn interrupted(&self) -> Option<u8> {
+            None
+        }
+    }
+
+    struct Experiment {
+        design: Design,
+        folder: ExperimentFolder,
+        state: State,
+        _dir: tempfile::TempDir,
+    }
+
+    fn experiment(design: Design) -> Experiment {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = ExperimentFolder::named(&dir.path().join("e")).unwrap();
+        Experiment { state: State::new(&Words::default(), &design), design, folder, _dir: dir }
+    }
+
+    impl Experiment {
+        fn goes_on(&mut self, script: &mut Script) -> Ended {
+            carry_out(&self.design, &Words::default(), &self.folder, &mut self.state, script).unwrap()
+        }
+    }
+
+    fn unreachable() -> RunEnd {
+        RunEnd::Unreachable { reason: "refused".to_owned(), exit_code: 4 }
+    }
+
+    fn failed(in_part: bool) -> RunEnd {
+        RunEnd::Failed { reason: "404".to_owned(), exit_code: 1, in_part }
+    }
+
+    #[test]
+    fn every_run_is_carried_out_once_and_pauses_lie_between() {
+        let design = Design {
+            cell_pause_s: 1.0,
+            repeat_pause_s: 3.0,
+            between: Some("reset".to_owned()),
+            ..of(&["1", "2"], 2)
+        };
+        let mut experiment = experiment(design);
+        let mut script = Script::default();
+        assert_eq!(experiment.goes_on(&mut script), Ended::Complete);
+        let expected = ["1/1", "1 s", "reset", "2/1", "3 s", "reset", "1/2", "1 s", "reset", "2/2"];
+        assert_eq!(script.done, expected);
+        let mut again = Script::default();
+        assert_eq!((experiment.goes_on(&mut again), again.done.len()), (Ended::Complete, 0));
+    }
+
+    #[test]
+    fn what_was_interrupted_is_run_again_and_nothing_else() {
+        let mut experiment = experiment(of(&["1", "2", "4"], 1));
+        let ends = [RunEnd::Measured, RunEnd::Interrupted { exit_code: 130 }].into();
+        let mut script = Script { ends, ..Script::default() };
+        assert_eq!(experiment.goes_on(&mut script), Ended::Interrupted { exit_code: 130 });
+        assert_eq!(experiment.state.progress, Progress::Interrupted);
+        let mut rest = Script::default();
+        assert_eq!(experiment.goes_on(&mut rest), Ended::Complete);
+        assert_eq!(rest.done, ["2/1", "4/1"]);
+        assert_eq!(experiment.state.runs.len(), 3);
+        assert!(experiment.folder.dir().join("unfinished/concurrency_2").exists());
+    }
+
+    #[test]
+    fn a_run_that_fails_does_not_keep_others_from_running() {
+        let mut experiment = experiment(of(&["1", "2", "4"], 1));
+        let ends = [RunEnd::Measured, failed(false), RunEnd::Measured].into();
+        let mut script = Script { ends, ..Script::default() };
+        assert_eq!(experiment.goes_on(&mut script), Ended::Complete);
+        let states: Vec<RunState> = experiment.state.runs.iter().map(|run| run.state).collect();
+        assert_eq!(states, [RunState::Measured, RunState::Failed, RunState::Measured]);
+    }
+
+    #[test]
+    fn a_first_run_without_anything_ends_all() {
+        let mut experiment = experiment(of(&["1", "2"], 1));
+        let mut script = Script { ends: [failed(false)].into(), ..Script::default() };
+        let stopped =
+            Ended::Stopped { reason: "the first run measured nothing: 404".to_owned(), exit_code: 1 };
+        assert_eq!(experiment.goes_on(&mut script), stopped);
+        // Whoever goes on knows that: the other cell is measured.
+        let mut rest = Script::default();
+        assert_eq!((experiment.goes_on(&mut rest), rest.done), (Ended::Complete, vec!["2/1".to_owned()]));
+    }
+
+    #[test]
+    fn a_target_that_is_gone_ends_all_and_its_runs_are_missing() {
+        let mut experiment = experiment(of(&["1", "2", "4", "8"], 1));
+        let ends = [RunEnd::Measured, unreachable(), unreachable()].into();
+        let mut script = Script { ends, ..Script::default() };
+        assert!(matches!(experiment.goes_on(&mut script), Ended::Stopped { exit_code: 4, .. }));
+        let mut rest = Script::default();
+        assert_eq!(experiment.goes_on(&mut rest), Ended::Complete);
+        assert_eq!(rest.done, ["2/1", "4/1", "8/1"]);
+    }
+
+    #[test]
+    fn a_command_that_fails_ends_all_and_what_was_measured_stays() {
+        let mut experiment = experiment(Design { between: Some("reset".to_owned()), ..of(&["1", "2"], 1) });
+        let mut script = Script { fails_between: true, ..Script::default() };
+        assert!(matches!(experiment.goes_on(&mut script), Ended::Stopped { exit_code: 1, .. }));
+        assert_eq!((experiment.state.runs.len(), experiment.state.progress), (1, Progress::Stopped));
+    }
+
+    #[test]
+    fn a_cell_that_was_measured_often_enough_is_left_out() {
+        let key = Key::new("request_latency", "avg");
+        let convergence = Convergence { key, mode: ConvergenceMode::Cv, threshold: 0.05 };
+        let mut experiment = experiment(Design { convergence: Some(convergence), ..of(&["1", "2"], 5) });
+        // The first cell's latencies are alike, those of the second are not.
+        let latencies = [10.0, 10.0, 10.0, 20.0, 10.0, 30.0, 40.0, 50.0].into();
+        let mut script = Script { latencies, ..Script::default() };
+        assert_eq!(experiment.goes_on(&mut script), Ended::Complete);
+        assert_eq!(script.done, ["1/1", "2/1", "1/2", "2/2", "1/3", "2/3", "2/4", "2/5"]);
+    }
+}

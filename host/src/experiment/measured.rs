@@ -1,0 +1,128 @@
+//! What a run measured, as its files tell it.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, BufRead, BufReader},
+    path::Path,
+};
+
+use serde_json::Value;
+
+use super::best::Key;
+use crate::{bounded, metrics::quantile::PERCENTILES, report::file_names};
+
+/// Statistics that are compared over runs; sums of values are not, since runs have several numbers of requests.
+const STATISTICS: [&str; 4] = ["avg", "min", "max", "std"];
+
+/// Largest summary that is read, in megabytes. Those of runs have a tenth of one.
+const LONGEST_MB: u64 = 256;
+
+/// The numbers of a run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Measured {
+    /// Each number, in the order of the summary.
+    pub(super) numbers: Vec<(Key, f64)>,
+    /// The unit of each metric.
+    pub(super) units: BTreeMap<String, String>,
+    /// Why the run is not complete, if it is not.
+    pub(crate) incomplete: Option<String>,
+}
+
+/// What of a run stands in `experiment.json`.
+const HEADLINE: [(&str, &str); 7] = [
+    ("request_count", "avg"),
+    ("error_request_count", "avg"),
+    ("request_throughput", "avg"),
+    ("output_token_throughput", "avg"),
+    ("time_to_first_token", "p50"),
+    ("time_to_first_token", "p99"),
+    ("request_latency", "p99"),
+];
+
+impl Measured {
+    /// Reads the summary in a run's folder.
+    ///
+    /// # Errors
+    /// There is none, or it is no JSON.
+    pub(crate) fn read(dir: &Path) -> io::Result<Self> {
+        let bytes = bounded::read(&dir.join(file_names::SUMMARY), LONGEST_MB)?;
+        Ok(Self::of(&serde_json::from_slice(&bytes)?))
+    }
+
+    fn of(summary: &Value) -> Self {
+        let mut measured = Self::default();
+        let metrics = summary.as_object().into_iter().flatten();
+        for (tag, metric) in metrics {
+            let Some(unit) = metric["unit"].as_str() else { continue };
+            let statistics = STATISTICS.into_iter().chain(PERCENTILES.map(|(name, _)| name));
+            let numbers = statistics.filter_map(|name| Some((Key::new(tag, name), metric[name].as_f64()?)));
+            measured.numbers.extend(numbers);
+            measured.units.insert(tag.clone(), unit.to_owned());
+        }
+        let reason = summary["incomplete_reason"].as_str().unwrap_or("the run is not complete");
+        measured.incomplete = (summary["is_complete"] == false).then(|| reason.to_owned());
+        measured
+    }
+
+    /// One number.
+    pub(super) fn get(&self, key: &Key) -> Option<f64> {
+        self.numbers.iter().find(|(known, _)| known == key).map(|(_, number)| *number)
+    }
+
+    /// Its most important numbers, in one line.
+    pub(crate) fn in_words(&self) -> String {
+        let number = |metric: &str, statistic: &str| self.get(&Key::new(metric, statistic));
+        let rate = number("request_throughput", "avg").map(|rate| format!("{rate:.1} requests/s"));
+        let tokens = number("output_token_throughput", "avg").map(|rate| format!("{rate:.0} tokens/s"));
+        let first = number("time_to_first_token", "p99").map(|ms| format!("TTFT p99 {ms:.1} ms"));
+        let latency = number("request_latency", "p99").map(|ms| format!("latency p99 {ms:.1} ms"));
+        let errors = number("error_request_count", "avg").filter(|count| *count > 0.0);
+        let errors = errors.map(|count| format!("{count:.0} failed"));
+        [rate, tokens, first, latency, errors].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
+    pub(super) fn headline(&self) -> BTreeMap<String, f64> {
+        let keys = HEADLINE.map(|(metric, statistic)| Key::new(metric, statistic));
+        keys.iter().filter_map(|key| Some((key.joined(), self.get(key)?))).collect()
+    }
+}
+
+/// The values of a metric for each request of a run, from its file of requests.
+///
+/// # Errors
+/// There is none, or it cannot be read.
+pub(super) fn values_of_requests(dir: &Path, metric: &str) -> io::Result<Vec<f64>> {
+    let file = BufReader::new(File::open(dir.join(file_names::REQUESTS))?);
+    let mut values = Vec::new();
+    for line in file.lines() {
+        let record: Value = serde_json::from_str(&line?)?;
+        values.extend(record["metrics"][metric]["value"].as_f64());
+    }
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn metrics_of_a_summary_are_what_has_a_unit() {
+        let summary = json!({
+            "schema_version": "2.0",
+            "request_latency": { "unit": "ms", "avg": 5, "p99": 9.5, "count": 3, "sum": 15 },
+            "request_count": { "unit": "requests", "avg": 3 },
+            "client": { "verdict": "ok" },
+            "is_complete": true,
+        });
+        let measured = Measured::of(&summary);
+        let numbers: Vec<(String, f64)> =
+            measured.numbers.iter().map(|(key, number)| (key.joined(), *number)).collect();
+        let expected =
+            [("request_latency_avg", 5.0), ("request_latency_p99", 9.5), ("request_count_avg", 3.0)];
+        assert_eq!(numbers, expected.map(|(name, number)| (name.to_owned(), number)));
+        assert_eq!((measured.units["request_latency"].as_str(), measured.incomplete), ("ms", None));
+    }
+}

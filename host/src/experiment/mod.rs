@@ -1,0 +1,38 @@
+//! Experiments: several runs that belong together, over values of settings and as repeats.
+//!
+//! The stage's noun is the [`Design`]: cells, which are combinations of values, how often each is measured, and in which
+//! order. [`carry_out()`] is a loop over runs, which it knows by their folders and summaries alone; [`Bench`] is who runs them.
+//! What was measured so far is the [`State`], a file in the experiment's folder, from which a killed experiment goes on.
+//! [`Results`] are made of it: means and intervals, the best cell, and the cells that no other one beats.
+
+mod best;
+mod carry_out;
+mod cell;
+mod convergence;
+mod design;
+mod estimate;
+mod files;
+mod folder;
+mod measured;
+mod order;
+mod outcome;
+mod read;
+mod results;
+mod state;
+mod student;
+mod table;
+mod two_samples;
+mod variant;
+
+pub(crate) use self::{
+    carry_out::{Bench, Ended, Upcoming, carry_out},
+    cell::Cell,
+    design::Design,
+    files::write_results,
+    folder::{ExperimentFolder, FolderError},
+    measured::Measured,
+    outcome::RunEnd,
+    read::{DesignError, design},
+    results::Results,
+    state::{Fit, State},
+};

@@ -1,0 +1,196 @@
+//! What an experiment came to: the numbers of each cell, the best one, and those that no other one beats.
+
+use std::path::Path;
+
+use super::{
+    best::{self, Criterion, Key},
+    cell::Cell,
+    design::Design,
+    estimate::Estimate,
+    measured::Measured,
+    state::{RunState, State},
+};
+
+/// What an experiment came to, as far as it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Results {
+    /// In the order of the design.
+    pub(crate) cells: Vec<CellResults>,
+    /// What the best cell is best by.
+    pub(crate) best_by: Criterion,
+    /// Its place.
+    pub(crate) best: Option<usize>,
+    /// The place of the cell with the most throughput.
+    pub(crate) best_throughput: Option<usize>,
+    /// The place of the cell with the least latency.
+    pub(crate) best_latency: Option<usize>,
+    /// What was compared to find those that no other one beats: throughput, and a latency.
+    pub(crate) trade: [Key; 2],
+    /// Their places.
+    pub(crate) front: Vec<usize>,
+    pub(crate) confidence: f64,
+    /// Runs of each cell that were asked for.
+    pub(crate) repeats: u32,
+}
+
+/// What one cell came to.
+#[derive(Clone, Debug)]
+pub(crate) struct CellResults {
+    pub(crate) cell: Cell,
+    /// Runs that count.
+    pub(crate) measured: u32,
+    /// Runs that failed: which one, and why.
+    pub(crate) failed: Vec<(u32, String)>,
+    /// Each number of its runs, with its unit.
+    pub(crate) numbers: Vec<(Key, String, Estimate)>,
+}
+
+impl CellResults {
+    pub(crate) fn get(&self, key: &Key) -> Option<&Estimate> {
+        self.numbers.iter().find(|(known, ..)| known == key).map(|(.., estimate)| estimate)
+    }
+}
+
+impl Results {
+    /// Reads what the runs of an experiment have left in its folder. A run whose summary is gone does not count.
+    pub(crate) fn read(design: &Design, state: &State, dir: &Path) -> Self {
+        let of_cell = |cell: &Cell| {
+            let (mut runs, mut failed) = (Vec::new(), Vec::new());
+            let mut over: Vec<_> = state.of_cell(&cell.name).collect();
+            over.sort_by_key(|run| run.repeat);
+            for run in over {
+                let measured = Measured::read(&dir.join(&run.folder));
+                match measured {
+                    Ok(measured) if run.state == RunState::Measured => runs.push(measured),
+                    Err(error) if run.state == RunState::Measured => {
+                        failed.push((run.repeat, format!("its summary cannot be read: {error}")));
+                    }
+                    _ => failed.push((run.repeat, run.reason.clone().unwrap_or_default())),
+                }
+            }
+            cell_results(cell, &runs, failed, design.confidence)
+        };
+        Self::of(design.cells.iter().map(of_cell).collect(), design)
+    }
+
+    fn of(cells: Vec<CellResults>, design: &Design) -> Self {
+        let has = |key: &Key| cells.iter().any(|cell| cell.get(key).is_some());
+        let first = |keys: [Key; 2]| {
+            let [usual, other] = keys;
+            if has(&usual) { usual } else { other }
+        };
+        let throughput =
+            first([Key::new("output_token_throughput", "avg"), Key::new("request_throughput", "avg")]);
+        let latency = first([Key::new("time_to_first_token", "p99"), Key::new("request_latency", "p99")]);
+        let means = |key: &Key| -> Vec<Option<f64>> {
+            cells.iter().map(|cell| cell.get(key).map(|estimate| estimate.mean)).collect()
+        };
+        let (most, least) = (means(&throughput), means(&latency));
+        let usual = || Criterion { key: throughput.clone(), larger_is_better: true };
+        let best_by = design.best.clone().unwrap_or_else(usual);
+        let points: Vec<_> = most.iter().zip(&least).map(|(most, least)| most.zip(*least)).collect();
+        Self {
+            best: best::best(&means(&best_by.key), best_by.larger_is_better),
+            best_throughput: best::best(&most, true),
+            best_latency: best::best(&least, false),
+            front: best::front(&points),
+            trade: [throughput, latency],
+            best_by,
+            confidence: design.confidence,
+            repeats: design.repeats,
+            cells,
+        }
+    }
+
+    /// Whether any run was measured.
+    pub(crate) fn has_any(&self) -> bool {
+        self.cells.iter().any(|cell| cell.measured > 0)
+    }
+
+    /// Whether every run that was carried out was measured.
+    pub(crate) fn has_failures(&self) -> bool {
+        self.cells.iter().any(|cell| !cell.failed.is_empty())
+    }
+
+    /// Whether all that was compared is left to chance: the intervals of the best cell and of these other ones have values in
+    /// common.
+    pub(crate) fn as_good_as_best(&self) -> Vec<usize> {
+        let interval = |at: usize| self.cells[at].get(&self.best_by.key)?.spread;
+        let Some((best, own)) = self.best.and_then(|best| Some((best, interval(best)?))) else {
+            return Vec::new();
+        };
+        let overlaps = |at: &usize| {
+            *at != best
+                && interval(*at)
+                    .is_some_and(|other| other.ci_low <= own.ci_high && own.ci_low <= other.ci_high)
+        };
+        (0..self.cells.len()).filter(overlaps).collect()
+    }
+}
+
+fn cell_results(cell: &Cell, runs: &[Measured], failed: Vec<(u32, String)>, confidence: f64) -> CellResults {
+    let mut numbers: Vec<(Key, String, Estimate)> = Vec::new();
+    // A metric that the first run has no value of, another one may have.
+    for (key, _) in runs.iter().flat_map(|run| &run.numbers) {
+        if numbers.iter().any(|(known, ..)| known == key) {
+            continue;
+        }
+        let values = runs.iter().filter_map(|run| run.get(key));
+        let unit = runs.iter().find_map(|run| run.units.get(&key.metric)).cloned().unwrap_or_default();
+        numbers.extend(Estimate::of(values, confidence).map(|estimate| (key.clone(), unit, estimate)));
+    }
+    let measured = u32::try_from(runs.len()).unwrap_or(u32::MAX);
+    CellResults { cell: cell.clone(), measured, failed, numbers }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::experiment::design::tests::of;
+
+    /// The results of cells with these requests a second and latencies, a pair for each run.
+    pub(in crate::experiment) fn results(repeats: u32, cells: &[(&str, &[(f64, f64)])]) -> Results {
+        let design = of(&cells.iter().map(|(name, _)| *name).collect::<Vec<_>>(), repeats);
+        let run = |&(rate, latency): &(f64, f64)| Measured {
+            numbers: vec![
+                (Key::new("request_throughput", "avg"), rate),
+                (Key::new("request_latency", "p99"), latency),
+                (Key::new("error_request_count", "avg"), 0.0),
+            ],
+            units: [("request_throughput", "requests/sec"), ("request_latency", "ms")]
+                .map(|(tag, unit)| (tag.to_owned(), unit.to_owned()))
+                .into(),
+            incomplete: None,
+        };
+        let cells = design.cells.iter().zip(cells).map(|(cell, (_, runs))| {
+            let failed =
+                if runs.is_empty() { vec![(1, "no request succeeded".to_owned())] } else { Vec::new() };
+            cell_results(cell, &runs.iter().map(run).collect::<Vec<_>>(), failed, design.confidence)
+        });
+        Results::of(cells.collect(), &design)
+    }
+
+    #[test]
+    fn the_best_cell_has_the_most_throughput_and_the_front_what_nothing_beats() {
+        let results =
+            results(1, &[("1", &[(10.0, 1.0)]), ("2", &[(20.0, 1.5)]), ("4", &[(19.0, 3.0)]), ("8", &[])]);
+        assert_eq!(
+            (results.best, results.best_latency, results.front.as_slice()),
+            (Some(1), Some(0), &[0, 1][..])
+        );
+        assert_eq!(
+            results.trade.clone().map(|key| key.joined()),
+            ["request_throughput_avg", "request_latency_p99"]
+        );
+        assert!(results.has_any() && results.has_failures());
+    }
+
+    #[test]
+    fn cells_that_chance_may_put_first_are_named() {
+        let near: &[(f64, f64)] = &[(20.0, 1.0), (21.0, 1.0), (22.0, 1.0)];
+        let best: &[(f64, f64)] = &[(21.0, 1.0), (22.0, 1.0), (23.0, 1.0)];
+        let far: &[(f64, f64)] = &[(1.0, 1.0), (1.1, 1.0), (1.2, 1.0)];
+        let results = results(3, &[("1", near), ("2", best), ("4", far)]);
+        assert_eq!((results.best, results.as_good_as_best()), (Some(1), vec![0]));
+    }
+}

@@ -1,0 +1,286 @@
+//! What an experiment is and how far it is: the file `experiment.json`.
+//!
+//! Compatibility: keys are only ever added within a [`FORMAT`]; a file of a later one is refused.
+
+use std::{collections::BTreeMap, ffi::OsString};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{design::Design, measured::Measured, order::PlannedRun, outcome::RunEnd};
+use crate::config::{
+    redact,
+    words::{Said, Words},
+};
+
+/// Version of the file.
+pub(super) const FORMAT: u32 = 1;
+
+/// An experiment on its disk.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct State {
+    pub(super) format: u32,
+    /// The program that began it.
+    pub(crate) prony_version: String,
+    /// How far it is.
+    pub(crate) progress: Progress,
+    /// Why it is no further, where there is something to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    /// What was asked for, as flags say it.
+    pub(crate) settings: Vec<StoredSetting>,
+    /// Root of all seeds.
+    pub(crate) random_seed: u64,
+    /// What the settings came to.
+    pub(crate) cells: Vec<StoredCell>,
+    /// Runs of each cell.
+    pub(crate) runs_per_cell: u32,
+    /// Runs that are over, in the order of their ends.
+    pub(crate) runs: Vec<StoredRun>,
+}
+
+/// How far an experiment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Progress {
+    /// It goes on, or was killed.
+    Running,
+    /// The user ended it.
+    Interrupted,
+    /// It ended before its time for another reason.
+    Stopped,
+    /// Nothing is missing.
+    Complete,
+}
+
+/// A setting as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredSetting {
+    pub(crate) name: String,
+    /// Its values; none of a switch, and nothing if one of them may be a secret or is no text.
+    pub(crate) values: Option<Vec<String>>,
+}
+
+/// A cell as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredCell {
+    pub(crate) name: String,
+    pub(crate) values: Map<String, Value>,
+}
+
+/// A run that is over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StoredRun {
+    /// Name of its cell.
+    pub(crate) cell: String,
+    /// Which run of the cell it is, from 1.
+    pub(crate) repeat: u32,
+    /// Its folder, below the experiment's.
+    pub(crate) folder: String,
+    pub(crate) random_seed: u64,
+    pub(crate) state: RunState,
+    /// Why, where it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    pub(crate) exit_code: u8,
+    /// Some of its numbers; all of them are in the summary in its folder.
+    pub(crate) headline: BTreeMap<String, f64>,
+}
+
+/// What became of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RunState {
+    Measured,
+    Failed,
+    /// There was no connection: it is run again when the experiment goes on.
+    Unreachable,
+}
+
+impl StoredSetting {
+    fn of(Said { name, values }: &Said) -> Self {
+        let text = |value: &OsString| {
+            let value = value.to_str()?;
+            let word = format!("--{name}={value}");
+            let is_open = redact::command_line([word.as_str()]) == [word];
+            is_open.then(|| value.to_owned())
+        };
+        Self { name: name.clone(), values: values.iter().map(text).collect() }
+    }
+
+    fn said(&self) -> Option<Said> {
+        let values = self.values.as_ref()?.iter().map(OsString::from).collect();
+        Some(Said { name: self.name.clone(), values })
+    }
+}
+
+/// How settings that are typed beside an experiment fit to those that it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fit {
+    /// These are its settings.
+    Same(Words),
+    /// Names of those that it does not have, or has with other values.
+    Different(Vec<String>),
+    /// Names of those whose values are not kept, and that have to be typed.
+    Lacking(Vec<String>),
+}
+
+impl State {
+    /// One that begins.
+    pub(crate) fn new(settings: &Words, design: &Design) -> Self {
+        let cell = |cell: &super::Cell| StoredCell {
+            name: cell.name.clone(),
+            values: cell
+                .values
+                .iter()
+                .map(|(setting, value)| (setting.name.clone(), value.clone().into()))
+                .collect(),
+        };
+        Self {
+            format: FORMAT,
+            prony_version: env!("CARGO_PKG_VERSION").to_owned(),
+            progress: Progress::Running,
+            reason: None,
+            settings: settings.iter().map(StoredSetting::of).collect(),
+            random_seed: design.seeds.base,
+            cells: design.cells.iter().map(cell).collect(),
+            runs_per_cell: design.repeats,
+            runs: Vec::new(),
+        }
+    }
+
+    /// Compares what is typed with what is kept. A key may be in the environment as well.
+    pub(crate) fn fit(&self, typed: &Words, has_key: bool) -> Fit {
+        let kept = |name: &str| self.settings.iter().find(|setting| setting.name == name);
+        let is_same = |said: &Said| {
+            kept(&said.name).is_some_and(|kept| kept.values.is_none() || kept.said().as_ref() == Some(said))
+        };
+        let different: Vec<String> =
+            typed.iter().filter(|said| !is_same(said)).map(|said| said.name.clone()).collect();
+        if !different.is_empty() {
+            return Fit::Different(different);
+        }
+        let said = |setting: &StoredSetting| {
+            let typed = typed.iter().find(|said| said.name == setting.name).cloned();
+            setting.said().or(typed).ok_or_else(|| setting.name.clone())
+        };
+        let is_elsewhere = |setting: &&StoredSetting| setting.name == "api-key" && has_key;
+        let of_flags = self
+            .settings
+            .iter()
+            .filter(|setting| !is_elsewhere(setting) || typed.get(&setting.name).is_some());
+        let all: Vec<Result<Said, String>> = of_flags.map(said).collect();
+        let lacking: Vec<String> = all.iter().filter_map(|said| said.as_ref().err().cloned()).collect();
+        if lacking.is_empty() {
+            Fit::Same(Words::of(all.into_iter().flatten()))
+        } else {
+            Fit::Lacking(lacking)
+        }
+    }
+
+    /// Whether a design leads to the cells and runs that are kept.
+    pub(crate) fn is_of(&self, design: &Design) -> bool {
+        let names = design.cells.iter().map(|cell| &cell.name);
+        names.eq(self.cells.iter().map(|cell| &cell.name)) && design.repeats == self.runs_per_cell
+    }
+
+    /// What became of a run, if it is over and counts.
+    pub(super) fn result(&self, cell: &str, repeat: u32) -> Option<&StoredRun> {
+        let is_one = |run: &&StoredRun| run.cell == cell && run.repeat == repeat;
+        self.runs.iter().filter(|run| run.state != RunState::Unreachable).find(is_one)
+    }
+
+    /// What became of the runs of a cell.
+    pub(super) fn of_cell<'a>(&'a self, cell: &'a str) -> impl Iterator<Item = &'a StoredRun> {
+        self.runs.iter().filter(move |run| run.cell == cell)
+    }
+
+    /// Notes the end of a run, in the place of an earlier attempt.
+    pub(super) fn note(
+        &mut self,
+        design: &Design,
+        run: PlannedRun,
+        end: &RunEnd,
+        measured: Option<&Measured>,
+    ) {
+        let (state, reason, exit_code) = match end {
+            RunEnd::Measured => (RunState::Measured, None, 0),
+            RunEnd::Failed { reason, exit_code, .. } => (RunState::Failed, Some(reason.clone()), *exit_code),
+            RunEnd::Unreachable { reason, exit_code } => {
+                (RunState::Unreachable, Some(reason.clone()), *exit_code)
+            }
+            // It is as if it had not begun.
+            RunEnd::Interrupted { .. } => return,
+        };
+        let cell = design.cells[run.cell].name.clone();
+        self.runs.retain(|other| (&other.cell, other.repeat) != (&cell, run.repeat));
+        self.runs.push(StoredRun {
+            cell,
+            repeat: run.repeat,
+            folder: design.folder(run).to_string_lossy().into_owned(),
+            random_seed: design.seed(run),
+            state,
+            reason,
+            exit_code,
+            headline: measured.map(Measured::headline).unwrap_or_default(),
+        });
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::experiment::design::tests::of;
+
+    fn words(pairs: &[(&str, &str)]) -> Words {
+        Words::of(
+            pairs.iter().map(|(name, value)| Said { name: (*name).to_owned(), values: vec![value.into()] }),
+        )
+    }
+
+    #[test]
+    fn settings_are_kept_without_secrets() {
+        let state =
+            State::new(&words(&[("isl", "5"), ("api-key", "sk-1"), ("header", "X-Key:abc")]), &of(&[], 2));
+        let text = serde_json::to_string(&state).unwrap();
+        assert!(!text.contains("sk-1") && !text.contains("abc"), "{text}");
+        let back: State = serde_json::from_str(&text).unwrap();
+        assert_eq!(back.settings, state.settings);
+    }
+
+    #[test]
+    fn what_is_typed_beside_an_experiment_has_to_be_the_same() {
+        let all = words(&[("isl", "5"), ("concurrency", "1,2")]);
+        let state = State::new(&all, &of(&["1", "2"], 1));
+        assert_eq!(state.fit(&Words::default(), false), Fit::Same(all.clone()));
+        assert_eq!(state.fit(&words(&[("concurrency", "1,2")]), false), Fit::Same(all));
+        let other = words(&[("concurrency", "1,4"), ("osl", "5"), ("isl", "5")]);
+        assert_eq!(
+            state.fit(&other, false),
+            Fit::Different(vec!["concurrency".to_owned(), "osl".to_owned()])
+        );
+    }
+
+    #[test]
+    fn secrets_have_to_be_typed_again() {
+        let all = words(&[("isl", "5"), ("api-key", "sk-1")]);
+        let state = State::new(&all, &of(&[], 2));
+        assert_eq!(state.fit(&Words::default(), false), Fit::Lacking(vec!["api-key".to_owned()]));
+        assert_eq!(state.fit(&words(&[("api-key", "sk-1")]), false), Fit::Same(all));
+        assert_eq!(state.fit(&Words::default(), true), Fit::Same(words(&[("isl", "5")])));
+    }
+
+    #[test]
+    fn a_run_without_a_connection_does_not_count() {
+        let design = of(&["1", "2"], 1);
+        let mut state = State::new(&Words::default(), &design);
+        let run = PlannedRun { cell: 1, repeat: 1 };
+        let gone = RunEnd::Unreachable { reason: "refused".to_owned(), exit_code: 4 };
+        state.note(&design, run, &gone, None);
+        assert_eq!(state.result("concurrency_2", 1), None);
+        state.note(&design, run, &RunEnd::Measured, None);
+        assert_eq!((state.runs.len(), state.runs[0].state), (1, RunState::Measured));
+        state.note(&design, PlannedRun { cell: 0, repeat: 1 }, &RunEnd::Interrupted { exit_code: 130 }, None);
+        assert_eq!(state.runs.len(), 1);
+    }
+}

@@ -1,0 +1,230 @@
+//! Several runs of one command: sweeps, repeats, what lies between runs, and experiments that were killed and go on.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use prony_tests::{MockServer, Run, Running, Tool};
+use serde_json::{Value, json};
+
+/// Nine cells, each twice, of four requests.
+const NINE_CELLS_TWICE: [&str; 11] = [
+    "--no-server-metrics",
+    "--concurrency",
+    "1..4x2",
+    "--isl",
+    "8,16,32",
+    "--osl",
+    "4",
+    "--request-count",
+    "4",
+    "--num-profile-runs",
+    "2",
+];
+
+fn read(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+fn state(run: &Run) -> Value {
+    read(&run.artifact("experiment.json"))
+}
+
+fn results(run: &Run) -> Value {
+    read(&run.artifact("experiment_results.json"))
+}
+
+fn resume(run: &Run, words: &[&str]) -> Run {
+    Tool::new(["profile", "--resume"]).arg(run.dir().join("run")).args(words).run()
+}
+
+/// Runs that are over, as the state of an experiment that goes on says it.
+fn over(running: &Running) -> usize {
+    let bytes = fs::read(running.dir().join("run/experiment.json")).unwrap_or_default();
+    let state: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    state["runs"].as_array().map_or(0, Vec::len)
+}
+
+/// Folders with a summary below this one.
+fn runs_below(folder: &Path) -> BTreeSet<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let folders = entries.filter(|path| path.is_dir());
+    let below = folders.flat_map(|path| runs_below(&path));
+    let own = folder.join("profile_export_prony.json").exists().then(|| folder.to_owned());
+    below.chain(own).collect()
+}
+
+/// All of the results that does not depend on time.
+fn timeless(run: &Run) -> Value {
+    const METRICS: [&str; 5] = [
+        "request_count_avg",
+        "error_request_count_avg",
+        "input_sequence_length_avg",
+        "input_sequence_length_max",
+        "output_sequence_length_avg",
+    ];
+    let results = results(run);
+    let cells = results["per_combination_metrics"].as_array().unwrap();
+    let cells = cells.iter().map(|cell| {
+        let metrics = METRICS.map(|name| cell["metrics"][name].clone());
+        assert!(metrics.iter().all(|metric| metric["mean"].is_number()), "{cell:#}");
+        json!([cell["name"], cell["parameters"], cell["measured_runs"], cell["failed_runs"], metrics])
+    });
+    let mut runs: Vec<Value> = results["runs"].as_array().unwrap().clone();
+    runs.sort_by_key(|run| run["folder"].as_str().unwrap().to_owned());
+    let runs = runs.iter().map(|run| json!([run["folder"], run["random_seed"], run["state"]]));
+    json!({ "cells": cells.collect::<Vec<_>>(), "runs": runs.collect::<Vec<_>>(), "progress": results["progress"] })
+}
+
+#[test]
+fn an_experiment_that_was_killed_goes_on_and_comes_to_what_one_comes_to_that_was_not() {
+    let server = MockServer::start(["--ttft-ms", "20"]);
+    let whole = Tool::profile(&server).args(NINE_CELLS_TWICE).spawn();
+    let killed = Tool::profile(&server).args(NINE_CELLS_TWICE).spawn();
+    killed.until("four runs are over and the fifth has begun", || {
+        let has_begun = killed.dir().join("run/runs/concurrency_2-isl_16/run_1/journal.prony").exists();
+        (over(&killed) == 4 && has_begun).then_some(())
+    });
+    killed.signal("KILL");
+    let killed = killed.wait();
+    killed.ends_with(128 + 9);
+    let done: BTreeSet<PathBuf> = runs_below(&killed.artifact("runs"));
+    let resumed = resume(&killed, &["--ui", "none"]);
+    resumed.succeeds();
+    let whole = whole.wait();
+    whole.succeeds();
+
+    assert_eq!(timeless(&killed), timeless(&whole));
+    assert_eq!(results(&killed)["progress"], "complete");
+    let all = runs_below(&killed.artifact("runs"));
+    assert_eq!((all.len(), state(&killed)["runs"].as_array().unwrap().len()), (18, 18));
+    assert!(done.is_subset(&all) && done.len() < 6, "{done:?}");
+    assert!(killed.artifact("unfinished/concurrency_2-isl_16-run_1").exists());
+    // The table is that of the whole, with a best cell and intervals.
+    for stdout in [&resumed.stdout, &whole.stdout] {
+        assert!(
+            stdout.contains("concurrency") && stdout.contains("best") && stdout.contains('±'),
+            "{stdout}"
+        );
+    }
+    // Each run is a whole one.
+    let one = Tool::new(["report"]).arg(killed.artifact("runs/concurrency_4-isl_32/run_2")).run();
+    assert!(one.succeeds().stdout.contains("Request Count"));
+    // There is nothing left to do.
+    let again = resume(&killed, &[]);
+    assert!(again.succeeds().stdout.contains("concurrency"), "{}", again.stdout);
+    assert_eq!(timeless(&killed), timeless(&whole));
+}
+
+#[test]
+fn ctrl_c_ends_the_current_run_as_a_run_ends_and_the_rest_can_be_measured_later() {
+    let server = MockServer::start(["--ttft-ms", "150"]);
+    let words = ["--no-server-metrics", "--concurrency", "1,2", "--request-count", "2", "--osl", "2"];
+    let running = Tool::profile(&server).args(words).args(["-H", "X-Key:very-secret"]).spawn();
+    running.until("a request is in flight", || (server.truth()["in_flight"] == 1).then_some(()));
+
+    // Nobody else may use the folder meanwhile.
+    let other = Tool::new(["profile", "--resume"]).arg(running.dir().join("run")).run();
+    other.ends_with(2);
+    assert!(other.stderr.contains("another one is going there"), "{}", other.stderr);
+
+    running.signal("INT");
+    let run = running.wait();
+    run.ends_with(130).keeps(&["very-secret"]);
+    assert_eq!((state(&run)["progress"].as_str(), &state(&run)["runs"]), (Some("interrupted"), &json!([])));
+    let hint = format!("`prony profile --resume {}`", run.dir().join("run").display());
+    assert!(run.stderr.contains(&hint), "{}", run.stderr);
+
+    // It goes on with the same settings only, and secrets are not kept.
+    let other = resume(&run, &["-H", "X-Key:very-secret", "--concurrency", "1,4", "--isl", "5"]);
+    other.ends_with(2);
+    assert!(other.stderr.contains("it was begun with another `--concurrency`, `--isl`"), "{}", other.stderr);
+    let without = resume(&run, &[]);
+    without.ends_with(2);
+    assert!(without.stderr.contains("give `--header` again"), "{}", without.stderr);
+    let another = Tool::new(["profile", "--mock", "--num-profile-runs", "2", "--artifact-dir"]);
+    let another = another.arg(run.dir().join("run")).run();
+    another.ends_with(2);
+    assert!(another.stderr.contains("for this experiment: another one is in it"), "{}", another.stderr);
+    resume(&run, &["-H", "X-Key:very-secret"]).succeeds();
+    assert_eq!(state(&run)["runs"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_cell_that_fails_is_in_the_table_and_the_others_are_measured() {
+    let server = MockServer::start([]);
+    let run = Tool::profile(&server)
+        .args(["--no-server-metrics", "--request-count", "2", "--osl", "2", "--between", "echo reset"])
+        .args(["--variant", "right: concurrency=2", "--variant", "wrong: custom_endpoint=/nowhere"])
+        .args(["--variant", "small: isl=5, concurrency=1"])
+        .run();
+    run.ends_with(6);
+    assert!(run.stdout.contains("failed: wrong: failed to measure anything"), "{}", run.stdout);
+    let cells = results(&run)["per_combination_metrics"].clone();
+    let measured = |at: usize| cells[at]["measured_runs"].as_u64().unwrap();
+    assert_eq!([measured(0), measured(1), measured(2)], [1, 0, 1]);
+    assert_eq!(cells[2]["parameters"], json!({ "isl": 5, "concurrency": 1 }));
+    assert_eq!(cells[2]["metrics"]["input_sequence_length_avg"]["mean"], 5.0);
+    let kept: BTreeSet<String> = fs::read_dir(run.artifact("between"))
+        .unwrap()
+        .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
+        .collect();
+    assert_eq!(kept, BTreeSet::from(["reset\n".to_owned()]));
+}
+
+#[test]
+fn a_command_between_runs_that_fails_ends_the_experiment() {
+    let server = MockServer::start([]);
+    let run = Tool::profile(&server)
+        .args(["--no-server-metrics", "--request-count", "2", "--osl", "2", "--num-profile-runs", "3"])
+        .args(["--between", "echo broken >&2; exit 3"])
+        .run();
+    run.ends_with(6);
+    assert!(run.stderr.contains("the command of `--between` failed with exit code 3"), "{}", run.stderr);
+    assert_eq!(fs::read_to_string(run.artifact("between/before_run_2.txt")).unwrap(), "broken\n");
+    assert_eq!(state(&run)["progress"], "stopped");
+    assert_eq!(server.truth()["requests_ok"], 2);
+}
+
+#[test]
+fn a_target_that_is_not_there_ends_all_at_once() {
+    let run =
+        Tool::profile_at("http://127.0.0.1:1").args(["--concurrency", "1,2,4", "--request-count", "2"]).run();
+    run.ends_with(4);
+    assert!(run.stderr.contains("the experiment ends before its time"), "{}", run.stderr);
+    assert_eq!(state(&run)["runs"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_wrong_with_any_cell_is_told_before_anything_is_sent() {
+    let server = MockServer::start([]);
+    let wrong = |words: &[&str], expected: &str| {
+        let run = Tool::profile(&server).args(words).run();
+        run.ends_with(2);
+        assert!(run.stderr.contains(expected), "{}", run.stderr);
+        assert!(!run.artifact("experiment.json").exists());
+    };
+    wrong(&["--isl", "5,0"], "use `--isl 0`: it must be a whole number, 1 or more (in the run with isl 0)");
+    wrong(&["--concurrency", "1..8"], "read `--concurrency 1..8`: `1..8` is no range");
+    wrong(&["--concurrency", "1,x"], "use `--concurrency 1,x`: it must be a whole number, 1 or more");
+    wrong(&["--concurrency", "1,2", "--osl-stddev", "2"], "`--osl-stddev` requires `--osl`\n");
+    wrong(&["--concurrency", "1,2", "--dry-run"], "use `--dry-run` with several runs: it sends nothing");
+    assert_eq!(server.truth()["requests_total"], 0);
+}
+
+#[test]
+fn a_state_that_cannot_be_written_is_told_with_its_file() {
+    let server = MockServer::start([]);
+    let run = Tool::profile(&server)
+        .args(NINE_CELLS_TWICE)
+        .under(&["sh", "-c", "ulimit -f 1; exec \"$@\"", "sh"])
+        .run();
+    run.ends_with(1);
+    let file = run.artifact("experiment.json");
+    assert!(run.stderr.contains(&format!("failed to write `{}`", file.display())), "{}", run.stderr);
+    assert_eq!(server.truth()["requests_total"], 0);
+}
