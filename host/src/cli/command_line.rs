@@ -3,9 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    calibrate::CalibrateArgs, completions::CompletionsArgs, dataset::DatasetArgs, logging::LogFlags,
-    mock_server::MockServerArgs, plugins::PluginsArgs, record::RecordArgs, report::ReportArgs,
-    service::ServiceArgs,
+    calibrate::CalibrateArgs, completions::CompletionsArgs, config::ConfigArgs, dataset::DatasetArgs,
+    logging::LogFlags, mock_server::MockServerArgs, plugins::PluginsArgs, record::RecordArgs,
+    report::ReportArgs, service::ServiceArgs,
 };
 use crate::config::flags::ProfileFlags;
 
@@ -58,6 +58,8 @@ pub(super) enum Command {
     /// Run a load test and report latency, throughput and errors.
     #[command(after_help = format!("{TIMES}\n\n{EXAMPLES}"), allow_negative_numbers = true)]
     Profile(Box<ProfileFlags>),
+    /// Write configuration files, check and explain them.
+    Config(ConfigArgs),
     /// Regenerate the report of a run from its journal.
     Report(ReportArgs),
     /// Look at input files: what is in them, what is wrong with them.

@@ -8,6 +8,7 @@ mod bar;
 mod calibrate;
 mod command_line;
 mod completions;
+mod config;
 mod dataset;
 mod dry_run;
 mod exit;
@@ -27,6 +28,7 @@ mod recorded;
 mod refusal;
 mod report;
 mod service;
+mod settings;
 mod terminal;
 mod worker;
 
@@ -54,9 +56,11 @@ pub fn main() -> ExitCode {
 fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
     let words: Vec<OsString> = words.into_iter().collect();
     let mut command = help::command();
-    let parsed = command.try_get_matches_from_mut(&words).and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = match parsed {
-        Ok(cli) => cli,
+    let parsed = command
+        .try_get_matches_from_mut(&words)
+        .and_then(|matches| Cli::from_arg_matches(&matches).map(|cli| (cli, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             return match refusal::of(&error, &words, &command) {
                 Some(refused) => Err(refused),
@@ -79,7 +83,11 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         limits::start_shared_threads()?;
     }
     match cli.command {
-        Command::Profile(flags) => profile::run(&flags, &cli.log),
+        Command::Profile(flags) => {
+            let matches = matches.subcommand_matches("profile").unwrap_or(&matches);
+            profile::run(&settings::asked(matches, flags.config.as_deref())?, &cli.log)
+        }
+        Command::Config(args) => config::run(&args, &matches),
         Command::Report(args) => report::run(&args),
         Command::Dataset(args) => dataset::run(&args),
         Command::Plugins(args) => plugins::run(&args),

@@ -14,6 +14,7 @@ use super::{
     progress::{Display, Progress},
     recorded, refusal,
     report::{self, Written},
+    settings::Asked,
     terminal,
 };
 use crate::{
@@ -21,6 +22,7 @@ use crate::{
     clock::Clock,
     config::{
         environment::Environment,
+        error::ConfigErrors,
         flags::{ProfileFlags, Ui},
         proxy::ProxyEnvironment,
         redact,
@@ -42,9 +44,14 @@ use crate::{
 pub(super) const DEFAULT_ENDPOINT: &str = "chat";
 
 /// Measures a server.
-pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure> {
+pub(super) fn run(asked: &Asked, log: &LogFlags) -> Result<Exit, Failure> {
+    let flags = &asked.flags;
     terminal::keep_standard_output();
     limits::leave_no_core();
+    if asked.has_mistakes() {
+        let registry = discover(flags)?;
+        resolved(asked, flags, &registry)?;
+    }
     // First, so that it comes up while everything else is prepared.
     let answer = flags.mock_answer.as_deref();
     // Read here as well: the other process has no way to say what is wrong with it.
@@ -57,7 +64,7 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
     let registry = discover(flags)?;
     // The deadline counts from here.
     let clock = Clock::start();
-    let Resolved { mut plan, .. } = resolve_flags(flags, &registry)?;
+    let Resolved { mut plan, .. } = resolve_flags(asked, &registry)?;
     // None is asked for where the mock server sends a response that is no stream, unless the user does.
     plan.target.streaming &= flags.streaming || !is_whole;
     if let Some(most) = flags.dry_run {
@@ -68,7 +75,11 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
         None => Folder::Dated,
     };
     let (log_words, command) = (log.words(), command());
+    // The one that the server lists, where nobody named one.
+    let model = Some(plan.target.model.as_str()).filter(|_| flags.model.is_empty() && !flags.mock);
+    let settings = Some(asked.repeatable(plan.random_seed, model.filter(|_| plan.classes.is_empty())));
     let execution = Execution {
+        settings,
         plan,
         folder,
         registry: &registry,
@@ -82,7 +93,8 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
     end(outcome)
 }
 
-fn discover(flags: &ProfileFlags) -> Result<Arc<Registry>, Failure> {
+/// The plugins that the settings allow.
+pub(super) fn discover(flags: &ProfileFlags) -> Result<Arc<Registry>, Failure> {
     let discovery = DiscoveryOptions::from_env(flags.plugins.clone()).with_policy(flags.plugin_policy);
     let registry = Arc::new(Registry::discover(&discovery)?);
     for problem in registry.problems() {
@@ -168,8 +180,29 @@ fn write_report(run: &Run, is_interrupted: bool) -> Result<Result<Written, Inter
     }
 }
 
-/// Turns flags into a configuration and tells the user what is odd about it.
-fn resolve_flags(flags: &ProfileFlags, registry: &Registry) -> Result<Resolved, Failure> {
+/// A plan, as far as no server has to be asked.
+///
+/// # Errors
+/// Everything that is wrong with the settings.
+pub(super) fn resolved(
+    asked: &Asked,
+    flags: &ProfileFlags,
+    registry: &Registry,
+) -> Result<Resolved, Failure> {
+    let resolved = try_resolve(asked, flags, registry);
+    match resolved {
+        Ok(Err(errors)) => Err(asked.failure(Some(errors))),
+        _ if asked.has_mistakes() => Err(asked.failure(None)),
+        Ok(Ok(resolved)) => Ok(resolved),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn try_resolve(
+    asked: &Asked,
+    flags: &ProfileFlags,
+    registry: &Registry,
+) -> Result<Result<Resolved, ConfigErrors>, Failure> {
     let name = flags.endpoint_type.as_deref().unwrap_or(DEFAULT_ENDPOINT);
     let entry = registry.endpoint(name).map_err(|error| refusal::unknown_endpoint(name, error))?;
     let own_inputs = own_inputs(flags, registry, &entry.name)?;
@@ -183,8 +216,14 @@ fn resolve_flags(flags: &ProfileFlags, registry: &Registry) -> Result<Resolved, 
     let facts = facts()?;
     let key = std::env::var_os(API_KEY_VARIABLE).map(|key| key.to_string_lossy().into_owned());
     let Located { tokenizer, dataset } = names::located(flags)?;
-    let spec = |flags| RunSpec::new(flags, key.as_deref()).located(tokenizer.clone(), dataset.clone());
-    let mut resolved = resolve(&spec(flags), endpoint, &facts)?;
+    let spec = RunSpec::new(flags, key.as_deref()).of(&asked.origins).located(tokenizer, dataset);
+    Ok(resolve(&spec, endpoint, &facts))
+}
+
+/// Turns settings into a plan and tells the user what is odd about it.
+fn resolve_flags(asked: &Asked, registry: &Registry) -> Result<Resolved, Failure> {
+    let flags = &asked.flags;
+    let mut resolved = resolved(asked, flags, registry)?;
     // Before anything is asked of a server, or said.
     redact::learn(redact::of_config(&resolved.plan));
     redact::learn(redact::of_environment());
@@ -194,7 +233,9 @@ fn resolve_flags(flags: &ProfileFlags, registry: &Registry) -> Result<Resolved, 
     if resolved.plan.target.lacks_model() {
         let model = models::the_only_one(&resolved.plan)?;
         let flags = ProfileFlags { model: vec![model], ..flags.clone() };
-        resolved = resolve(&spec(&flags), endpoint, &facts)?;
+        let seed = resolved.plan.random_seed;
+        resolved = self::resolved(asked, &flags, registry)?;
+        resolved.plan.random_seed = seed;
     }
     resolved.warnings.iter().for_each(|warning| terminal::warn(warning));
     let calibration = calibrate::load(&resolved.plan.target.endpoint_type);

@@ -163,13 +163,16 @@ mod tests {
     #[test]
     fn stronger_settings_stand_over_weaker_ones() {
         let line = typed("--isl 5 --header A:1").over(typed("--isl 6 --osl 7 --header B:1")).line();
-        assert_eq!(line, ["--isl=5", "--header=A:1", "--osl=7"]);
+        assert_eq!(line, ["--header=A:1", "--isl=5", "--osl=7"]);
     }
 
     #[test]
     fn settings_are_read_as_a_command_line_is() {
         let flags = typed("--concurrency 8 -m a,b --streaming").flags().unwrap();
-        assert_eq!((flags.concurrency.map(u32::from), flags.model.len(), flags.streaming), (Some(8), 2, true));
+        assert_eq!(
+            (flags.concurrency.map(u32::from), flags.model.len(), flags.streaming),
+            (Some(8), 2, true)
+        );
         assert!(typed("--concurrency 1,2").flags().is_err());
     }
 }
