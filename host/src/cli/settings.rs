@@ -11,7 +11,7 @@ use clap::{ArgMatches, error::ContextKind};
 
 use super::{
     exit::{Exit, Failure, Form, HasExit},
-    help, refusal, terminal,
+    refusal, terminal,
 };
 use crate::config::{
     error::ConfigErrors,
@@ -21,7 +21,7 @@ use crate::config::{
     redact::{self, REDACTED},
     run_file::{self, Mistake, Problem, Reading, RunFile, RunFileError, written},
     variables::{SwitchError, Variables},
-    words::{Said, Words},
+    words::{Said, Words, settings},
 };
 
 impl HasExit for RunFileError {
@@ -116,7 +116,7 @@ fn read(words: &mut Words) -> Result<(ProfileFlags, Vec<Refused>), Failure> {
             Ok(flags) => return Ok((flags, refused)),
             Err(error) => error,
         };
-        let failure = refusal::of(&error, &words.line(), &help::command());
+        let failure = refusal::of(&error, &words.line(), &settings());
         let failure = failure.unwrap_or_else(|| Failure::statement(Exit::Usage, error.to_string()));
         let named = refusal::context(&error, ContextKind::InvalidArg).and_then(|flag| flag.split(' ').next());
         match named.and_then(|flag| words.remove(flag.trim_start_matches('-'))) {
@@ -129,7 +129,7 @@ fn read(words: &mut Words) -> Result<(ProfileFlags, Vec<Refused>), Failure> {
 /// What is wrong with settings, in the order of the file, and then what is wrong with others.
 fn in_order(file: &RunFile, refused: Vec<Refused>, origins: &Origins) -> Vec<Failure> {
     let mut placed: Vec<(_, Failure)> =
-        file.mistakes.iter().map(|mistake| (Some(mistake.place), told(mistake))).collect();
+        file.mistakes.iter().map(|mistake| (Some(mistake.place), explained(mistake))).collect();
     for Refused { name, values, mut failure } in refused {
         if file.references.contains_key(&name) {
             let values = values.iter().map(|value| value.to_string_lossy());
@@ -156,7 +156,7 @@ fn at(place: &str, failure: Failure) -> Failure {
 }
 
 /// A mistake of a file. A key that other tools have leads to ours, as their flags do.
-fn told(mistake: &Mistake) -> Failure {
+fn explained(mistake: &Mistake) -> Failure {
     let failure = Failure { message: mistake.to_string(), ..Failure::from(mistake.clone()) };
     let Problem::Unknown { key, .. } = &mistake.problem else { return failure };
     match refusal::known_elsewhere(&format!("--{}", flag_name(key))) {

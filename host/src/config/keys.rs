@@ -91,6 +91,9 @@ pub(crate) fn variable(name: &str) -> String {
     format!("{PREFIX}{}", name.replace('-', "_").to_ascii_uppercase())
 }
 
+/// Holds the key where none is typed.
+pub(crate) const API_KEY_VARIABLE: &str = "PRONY_API_KEY";
+
 /// What the names of prony's variables begin with.
 pub(crate) const PREFIX: &str = "PRONY_";
 

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     flags::{ArrivalPattern, ImageSource, ModelStrategy, ProfileFlags, UrlStrategy},
-    keys::{in_file, variable},
+    keys::{API_KEY_VARIABLE, in_file, variable},
     lengths::{Mix, RandomStyle, RangeRatio},
     origins::{Origins, Source},
     place::Place,
@@ -22,9 +22,6 @@ use crate::plan::{
     Smoothness, TransportKind,
     media::{AudioFormat, ImageFormat, PictureSampling, VideoContent, VideoFormat},
 };
-
-/// Holds the key where none is typed.
-pub(crate) const API_KEY_VARIABLE: &str = "PRONY_API_KEY";
 
 /// The flag of a setting, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,9 +3,8 @@
 use std::ffi::OsString;
 
 use super::{
-    keys::{Keys, PREFIX, variable},
+    keys::{API_KEY_VARIABLE, Keys, PREFIX, variable},
     near::near,
-    spec::API_KEY_VARIABLE,
     words::{Said, Shape, Words},
 };
 use crate::explain::Explain;

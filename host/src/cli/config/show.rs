@@ -11,8 +11,11 @@ use crate::{
         terminal,
     },
     config::{
-        flags::ProfileFlags, keys::Key, origins::Source, redact, run_file::values_shown,
-        spec::API_KEY_VARIABLE,
+        flags::ProfileFlags,
+        keys::{API_KEY_VARIABLE, Key},
+        origins::Source,
+        redact,
+        run_file::values_shown,
     },
     plan::Plan,
 };

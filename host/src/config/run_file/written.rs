@@ -8,9 +8,8 @@ use serde_json::Value;
 
 use super::{VERSION_KEY, variables};
 use crate::config::{
-    keys::{Key, Keys},
+    keys::{API_KEY_VARIABLE, Key, Keys},
     redact::{self, REDACTED},
-    spec::API_KEY_VARIABLE,
     words::{Shape, Words},
 };
 
