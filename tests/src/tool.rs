@@ -33,10 +33,6 @@ impl Tool {
         let mut command = Command::new(program());
         command.args(words).current_dir(dir.path()).stdin(Stdio::null());
         for name in [
-            "PRONY_PLUGIN_PATH",
-            "PRONY_PLUGIN_POLICY",
-            "PRONY_LOG",
-            "PRONY_API_KEY",
             "CARGO_TARGET_DIR",
             "COLUMNS",
             "RUST_BACKTRACE",
@@ -52,7 +48,8 @@ impl Tool {
             command.env_remove(name);
         }
         let foreign = std::env::vars_os().map(|(name, _)| name);
-        for name in foreign.filter(|name| name.to_string_lossy().starts_with("AIPERF_")) {
+        let is_read = |name: &str| name.starts_with("AIPERF_") || name.starts_with("PRONY_");
+        for name in foreign.filter(|name| is_read(&name.to_string_lossy())) {
             command.env_remove(name);
         }
         command.env("XDG_DATA_HOME", dir.path().join("data")).env("XDG_DATA_DIRS", dir.path().join("system"));

@@ -111,6 +111,7 @@ pub(super) fn measure(load: Load, instruments: &Instruments) -> Result<Rung, Cal
 fn run(load: Load, plan: Plan, instruments: &Instruments) -> Result<(), CalibrateError> {
     usage::forget_peak();
     let execution = Execution {
+        settings: None,
         plan,
         folder: Folder::Named { overwrite: false },
         registry: &instruments.registry,

@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use super::{
     calibrate::CalibrateArgs,
     completions::CompletionsArgs,
+    config::ConfigArgs,
     dataset::DatasetArgs,
     logging::LogFlags,
     metrics::MetricsArgs,
@@ -67,6 +68,8 @@ pub(super) enum Command {
     /// Run a load test and report latency, throughput and errors.
     #[command(after_help = format!("{TIMES}\n\n{EXAMPLES}"), allow_negative_numbers = true)]
     Profile(Box<ProfileFlags>),
+    /// Write configuration files, check and explain them.
+    Config(ConfigArgs),
     /// Regenerate the report of a run from its journal.
     Report(ReportArgs),
     /// List the runs of a folder with their headlines, the newest first.

@@ -7,7 +7,8 @@ use clap::{Arg, Command, CommandFactory};
 use super::command_line::Cli;
 
 /// What `prony profile -h` shows, by the names of the fields.
-const COMMON: [&str; 16] = [
+const COMMON: [&str; 17] = [
+    "config",
     "model",
     "url",
     "endpoint_type",

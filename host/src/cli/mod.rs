@@ -8,6 +8,7 @@ mod bar;
 mod calibrate;
 mod command_line;
 mod completions;
+mod config;
 mod dataset;
 mod dry_run;
 mod exit;
@@ -30,6 +31,7 @@ mod refusal;
 mod report;
 mod runs;
 mod service;
+mod settings;
 mod speed_bench_report;
 mod terminal;
 mod worker;
@@ -41,6 +43,7 @@ use clap::FromArgMatches;
 use self::{
     command_line::{Cli, Command},
     exit::{Exit, Failure},
+    logging::LogFlags,
 };
 use crate::{plugin, run::survive_size_limit, stderr};
 
@@ -58,9 +61,11 @@ pub fn main() -> ExitCode {
 fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
     let words: Vec<OsString> = words.into_iter().collect();
     let mut command = help::command();
-    let parsed = command.try_get_matches_from_mut(&words).and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = match parsed {
-        Ok(cli) => cli,
+    let parsed = command
+        .try_get_matches_from_mut(&words)
+        .and_then(|matches| Cli::from_arg_matches(&matches).map(|cli| (cli, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Numbers that are lists are none to the command line.
             if let Some((settings, log)) =
@@ -69,7 +74,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
                 logging::init(&log)?;
                 prepare()?;
                 limits::start_shared_threads()?;
-                return experiment::run(&settings, &log);
+                return profile_or_experiment(&settings::of_words(settings)?, &log);
             }
             return match refusal::of(&error, &words, &command) {
                 Some(refused) => Err(refused),
@@ -89,11 +94,11 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         limits::start_shared_threads()?;
     }
     match cli.command {
-        Command::Profile(flags) if flags.experiment.is_given() => match experiment::typed(&words) {
-            Some((settings, _)) => experiment::run(&settings, &cli.log),
-            None => profile::run(&flags, &cli.log),
-        },
-        Command::Profile(flags) => profile::run(&flags, &cli.log),
+        Command::Profile(flags) => {
+            let matches = matches.subcommand_matches("profile").unwrap_or(&matches);
+            profile_or_experiment(&settings::asked(matches, flags.config.as_deref())?, &cli.log)
+        }
+        Command::Config(args) => config::run(&args, &matches),
         Command::Report(args) => report::run(&args),
         Command::Runs(args) => runs::list(&args),
         Command::Show(args) => runs::show(&args),
@@ -115,6 +120,11 @@ fn prepare() -> Result<(), Failure> {
     limits::allow_many_files()?;
     survive_size_limit()
         .map_err(|error| Failure::new(Exit::Failed, "prepare for a limit of file sizes").caused_by(&error))
+}
+
+/// One run, or the several that lists of values and some flags ask for.
+fn profile_or_experiment(asked: &settings::Asked, log: &LogFlags) -> Result<Exit, Failure> {
+    if asked.is_experiment() { experiment::run(asked, log) } else { profile::run(asked, log) }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use super::{
     progress::{Display, Progress},
     recorded, refusal,
     report::{self, Shown, Written},
+    settings::Asked,
     terminal,
 };
 use crate::{
@@ -21,11 +22,13 @@ use crate::{
     clock::Clock,
     config::{
         environment::Environment,
+        error::ConfigErrors,
         flags::{ProfileFlags, Ui},
+        keys::API_KEY_VARIABLE,
         proxy::ProxyEnvironment,
         redact,
         resolve::{EndpointFacts, Resolved, resolve},
-        spec::{API_KEY_VARIABLE, RunSpec},
+        spec::RunSpec,
     },
     metrics::objectives,
     plan::Plan,
@@ -42,13 +45,17 @@ use crate::{
 pub(super) const DEFAULT_ENDPOINT: &str = "chat";
 
 /// Measures a server.
-pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure> {
+pub(super) fn run(asked: &Asked, log: &LogFlags) -> Result<Exit, Failure> {
+    let flags = &asked.flags;
     own_the_process();
+    if asked.has_mistakes() {
+        check(asked, &*discover(flags)?)?;
+    }
     let server = Server::of(flags)?;
     let registry = discover(flags)?;
     // The deadline counts from here.
     let clock = Clock::start();
-    let plan = planned(flags, &registry, &server, &mut terminal::warn)?;
+    let plan = planned(asked, &registry, &server, &mut terminal::warn)?;
     if let Some(most) = flags.dry_run {
         return dry_run::run(plan, &registry, most, flags);
     }
@@ -57,7 +64,11 @@ pub(super) fn run(flags: &ProfileFlags, log: &LogFlags) -> Result<Exit, Failure>
         None => Folder::Dated,
     };
     let (log_words, command) = (log.words(), command());
+    // The one that the server lists, where nobody named one.
+    let model = Some(plan.target.model.as_str()).filter(|_| flags.model.is_empty() && !flags.mock);
+    let settings = Some(asked.repeatable(plan.random_seed, model.filter(|_| plan.classes.is_empty())));
     let execution = Execution {
+        settings,
         plan,
         folder,
         registry: &registry,
@@ -81,17 +92,18 @@ pub(super) struct Common {
 /// One of several runs of this process: it has a folder, and its table is not printed. `command` is how it would be asked for
 /// alone, without secrets, and `warn` hears what is odd about it.
 pub(super) fn run_one_of_several(
-    flags: &ProfileFlags,
+    asked: &Asked,
     common: &Common,
     command: String,
     observer: &mut dyn Observer,
     warn: &mut dyn FnMut(&str),
 ) -> Result<Exit, Failure> {
     usage::forget_peak();
-    let server = Server::of(flags)?;
+    let server = Server::of(&asked.flags)?;
     let clock = Clock::start();
-    let plan = planned(flags, &common.registry, &server, warn)?;
+    let plan = planned(asked, &common.registry, &server, warn)?;
     let execution = Execution {
+        settings: Some(repeatable(asked, &plan)),
         plan,
         folder: Folder::Named { overwrite: false },
         registry: &common.registry,
@@ -134,20 +146,28 @@ impl Server {
 
 /// The plan of a run. `warn` hears what is odd about it.
 fn planned(
-    flags: &ProfileFlags,
+    asked: &Asked,
     registry: &Registry,
     server: &Server,
     warn: &mut dyn FnMut(&str),
 ) -> Result<Plan, Failure> {
-    let Resolved { mut plan, warnings } = resolve_flags(flags, registry)?;
+    let Resolved { mut plan, warnings } = resolve_flags(asked, registry)?;
     for warning in &warnings {
         warn(warning);
     }
     // None is asked for where the mock server sends a response that is no stream, unless the user does.
-    plan.target.streaming &= flags.streaming || !server.is_whole;
+    plan.target.streaming &= asked.flags.streaming || !server.is_whole;
     Ok(plan)
 }
 
+/// The settings as a file that sends the same again.
+fn repeatable(asked: &Asked, plan: &Plan) -> String {
+    // The one that the server lists, where nobody named one.
+    let is_listed = asked.flags.model.is_empty() && !asked.flags.mock && plan.classes.is_empty();
+    asked.repeatable(plan.random_seed, is_listed.then_some(plan.target.model.as_str()))
+}
+
+/// The plugins that the settings allow.
 pub(super) fn discover(flags: &ProfileFlags) -> Result<Arc<Registry>, Failure> {
     let discovery = DiscoveryOptions::from_env(flags.plugins.clone()).with_policy(flags.plugin_policy);
     let registry = Arc::new(Registry::discover(&discovery)?);
@@ -238,17 +258,18 @@ fn write_report(
     }
 }
 
-/// Whether flags make a run, as far as that is known without asking a server.
+/// Whether settings make a run, as far as that is known without asking a server.
 ///
 /// # Errors
 /// They do not.
-pub(super) fn check(flags: &ProfileFlags, registry: &Registry) -> Result<(), Failure> {
-    resolve_as_typed(flags, registry).map(drop)
+pub(super) fn check(asked: &Asked, registry: &Registry) -> Result<(), Failure> {
+    resolved(asked, &asked.flags, registry).map(drop)
 }
 
-/// Turns flags into a configuration; a server is asked for its model where none is named.
-fn resolve_flags(flags: &ProfileFlags, registry: &Registry) -> Result<Resolved, Failure> {
-    let mut resolved = resolve_as_typed(flags, registry)?;
+/// Turns settings into a plan; a server is asked for its model where none is named.
+fn resolve_flags(asked: &Asked, registry: &Registry) -> Result<Resolved, Failure> {
+    let flags = &asked.flags;
+    let mut resolved = resolved(asked, flags, registry)?;
     // Before anything is asked of a server, or said.
     redact::learn(redact::of_config(&resolved.plan));
     redact::learn(redact::of_environment());
@@ -258,14 +279,38 @@ fn resolve_flags(flags: &ProfileFlags, registry: &Registry) -> Result<Resolved, 
     if resolved.plan.target.lacks_model() {
         let model = models::the_only_one(&resolved.plan)?;
         let flags = ProfileFlags { model: vec![model], ..flags.clone() };
-        resolved = resolve_as_typed(&flags, registry)?;
+        let seed = resolved.plan.random_seed;
+        resolved = self::resolved(asked, &flags, registry)?;
+        resolved.plan.random_seed = seed;
     }
     let calibration = calibrate::load(&resolved.plan.target.endpoint_type);
     resolved.warnings.extend(calibration.and_then(|calibration| doubts(&calibration, &resolved.plan)));
     Ok(resolved)
 }
 
-fn resolve_as_typed(flags: &ProfileFlags, registry: &Registry) -> Result<Resolved, Failure> {
+/// A plan, as far as no server has to be asked.
+///
+/// # Errors
+/// Everything that is wrong with the settings.
+pub(super) fn resolved(
+    asked: &Asked,
+    flags: &ProfileFlags,
+    registry: &Registry,
+) -> Result<Resolved, Failure> {
+    let resolved = try_resolve(asked, flags, registry);
+    match resolved {
+        Ok(Err(errors)) => Err(asked.failure(Some(errors))),
+        _ if asked.has_mistakes() => Err(asked.failure(None)),
+        Ok(Ok(resolved)) => Ok(resolved),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn try_resolve(
+    asked: &Asked,
+    flags: &ProfileFlags,
+    registry: &Registry,
+) -> Result<Result<Resolved, ConfigErrors>, Failure> {
     let name = flags.endpoint_type.as_deref().unwrap_or(DEFAULT_ENDPOINT);
     let entry = registry.endpoint(name).map_err(|error| refusal::unknown_endpoint(name, error))?;
     let own_inputs = own_inputs(flags, registry, &entry.name)?;
@@ -278,8 +323,8 @@ fn resolve_as_typed(flags: &ProfileFlags, registry: &Registry) -> Result<Resolve
     };
     let key = std::env::var_os(API_KEY_VARIABLE).map(|key| key.to_string_lossy().into_owned());
     let Located { tokenizer, dataset } = names::located(flags)?;
-    let spec = RunSpec::new(flags, key.as_deref()).located(tokenizer, dataset);
-    Ok(resolve(&spec, endpoint, &facts()?)?)
+    let spec = RunSpec::new(flags, key.as_deref()).of(&asked.origins).located(tokenizer, dataset);
+    Ok(resolve(&spec, endpoint, &facts()?))
 }
 
 /// Extra inputs that the endpoint takes as options. Looked up where there are extra inputs: it needs the library's descriptor.

@@ -22,6 +22,11 @@ pub(crate) fn screen() -> Screen {
     }
 }
 
+/// Rows of cells as text, as wide as the screen that results go to.
+pub(super) fn rows(rows: &[Vec<String>]) -> String {
+    screen().list(rows).into_iter().map(|line| line + "\n").collect()
+}
+
 /// Bytes of the longest word that is printed whole. Paths may have 4096.
 const LONGEST_WORD: usize = 4096;
 

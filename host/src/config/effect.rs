@@ -170,9 +170,25 @@ fn tied_models(run: &Situation<'_>) -> Option<String> {
     })
 }
 
+/// Variables of AIPerf, and the flags that say the same.
+const OF_AIPERF: [(&str, &str); 7] = [
+    ("AIPERF_HTTP_SSL_VERIFY", "--insecure"),
+    ("AIPERF_HTTP_TRUST_ENV", "--no-proxy"),
+    ("AIPERF_HTTP_X_SESSION_AFFINITY_FROM_CORRELATION_ID", "--session-header"),
+    ("AIPERF_SERVER_METRICS_COLLECTION_INTERVAL", "--server-metrics-interval"),
+    ("AIPERF_SERVICE_PROFILE_CONFIGURE_TIMEOUT", "--wait-for-model-timeout"),
+    ("AIPERF_TIMING_CANCEL_DRAIN_TIMEOUT", "--drain-timeout"),
+    ("AIPERF_WORKER_MAX_WORKERS_CAP", "--workers"),
+];
+
 /// A warning about variables that AIPerf reads and prony does not.
 pub(super) fn foreign_variables(names: &[String]) -> Option<String> {
-    let list: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    let ours = |name: &String| OF_AIPERF.iter().find(|(theirs, _)| theirs == name);
+    let named = |name: &String| match ours(name) {
+        Some((_, flag)) => format!("`{name}` (here `{flag}`)"),
+        None => format!("`{name}`"),
+    };
+    let list: Vec<String> = names.iter().map(named).collect();
     let verb = if list.len() == 1 { "has" } else { "have" };
     (!list.is_empty())
         .then(|| format!("{} {verb} no effect: prony reads no variables of AIPerf", list.join(", ")))
@@ -413,10 +429,22 @@ mod tests {
         assert!(idle.iter().zip(&warned).all(|(flag, warned)| warned.contains(flag)), "{warned:?}");
     }
 
+    #[test]
+    fn each_flag_that_stands_for_a_variable_of_aiperf_is_one() {
+        let keys = crate::config::keys::Keys::all();
+        for (variable, flag) in OF_AIPERF {
+            assert!(keys.iter().any(|key| format!("--{}", key.name) == flag), "{variable}: {flag}");
+        }
+    }
+
     #[rstest]
     #[case(&[], None)]
     #[case(&["AIPERF_A"], Some("`AIPERF_A` has no effect: prony reads no variables of AIPerf"))]
     #[case(&["AIPERF_A", "AIPERF_B"], Some("`AIPERF_A`, `AIPERF_B` have no effect: prony reads no variables of AIPerf"))]
+    #[case(
+        &["AIPERF_HTTP_SSL_VERIFY"],
+        Some("`AIPERF_HTTP_SSL_VERIFY` (here `--insecure`) has no effect: prony reads no variables of AIPerf")
+    )]
     fn variables_of_aiperf_are_named(#[case] names: &[&str], #[case] expected: Option<&str>) {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         assert_eq!(foreign_variables(&names).as_deref(), expected);

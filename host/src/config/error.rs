@@ -191,6 +191,11 @@ pub(crate) enum ConfigError {
 }
 
 impl ConfigError {
+    /// Whether it may be wrong only because these settings are missing, which could not be read.
+    pub(crate) fn follows_from(&self, unclear: &[String]) -> bool {
+        matches!(self, Self::Needs { needs, .. } if unclear.iter().any(|name| name == needs.name()))
+    }
+
     /// The setting that it is about, if it is one.
     pub(super) fn origin(&self) -> Option<Origin> {
         match self {

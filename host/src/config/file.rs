@@ -128,13 +128,8 @@ fn read_one(file: &Path) -> Result<Raw, ConfigFileError> {
     };
     yaml::check_brackets(&text)
         .map_err(|(line, text)| failure(Some(line), ConfigFileProblem::Format(text)))?;
-    let raw: Option<Raw> = serde_yaml::from_str(&text).map_err(|error| {
-        let place = error.location();
-        let suffix =
-            place.as_ref().map(|place| format!(" at line {} column {}", place.line(), place.column()));
-        let text = error.to_string().replace(&suffix.unwrap_or_default(), "");
-        failure(place.map(|place| place.line()), ConfigFileProblem::Format(text))
-    })?;
+    let raw: Option<Raw> = yaml::parse(&text)
+        .map_err(|error| failure(error.spot.map(|spot| spot.line), ConfigFileProblem::Format(error.text)))?;
     Ok(raw.unwrap_or_default())
 }
 

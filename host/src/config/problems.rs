@@ -35,10 +35,10 @@ impl Problems {
     /// Nothing is wrong.
     ///
     /// # Errors
-    /// Something is: one error for each setting, in the order of the help.
+    /// Something is: one error for each setting, in the order of the help, and then of the file.
     pub(super) fn finish(self) -> Result<(), ConfigErrors> {
         let mut errors = self.0;
-        errors.sort_by_key(|error| error.origin().map_or(usize::MAX, Origin::place));
+        errors.sort_by_key(|error| error.origin().map_or((u8::MAX, None, 0), Origin::order));
         // Why a setting cannot be used is said once.
         errors.dedup_by(|later, first| later.origin().is_some() && later.origin() == first.origin());
         let mut errors = errors.into_iter();

@@ -1,6 +1,6 @@
 //! What the user asks for: [`RunSpec`]. Every value is optional, and each knows where it comes from.
 //!
-//! One table has the name of every setting. Today flags and the environment fill it; [`resolve`](super::resolve) makes a
+//! One table has the name of every setting. Flags fill it, whoever said them; [`resolve`](super::resolve) makes a
 //! plan of it, whoever filled it.
 
 use std::{
@@ -11,7 +11,10 @@ use std::{
 
 use super::{
     flags::{ArrivalPattern, ImageSource, ModelStrategy, ProfileFlags, UrlStrategy},
+    keys::{API_KEY_VARIABLE, in_file, variable},
     lengths::{Mix, RandomStyle, RangeRatio},
+    origins::{Origins, Source},
+    place::Place,
     rate_series::RateSeries,
 };
 use crate::plan::{
@@ -19,9 +22,6 @@ use crate::plan::{
     Smoothness, TransportKind,
     media::{AudioFormat, ImageFormat, PictureSampling, VideoContent, VideoFormat},
 };
-
-/// Holds the key where none is typed.
-pub(crate) const API_KEY_VARIABLE: &str = "PRONY_API_KEY";
 
 /// The flag of a setting, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,21 +33,39 @@ impl fmt::Display for Flag {
     }
 }
 
+impl Flag {
+    /// Without the dashes.
+    pub(crate) fn name(self) -> &'static str {
+        self.0.trim_start_matches('-')
+    }
+
+    /// Its place in the help.
+    fn place(self) -> usize {
+        FLAGS.iter().position(|known| *known == self).unwrap_or(FLAGS.len())
+    }
+}
+
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// The command line.
     Flag(Flag),
-    /// A variable of the environment.
+    /// A configuration file, in which the key of the flag has this place.
+    File(Flag, Place),
+    /// The variable of the flag.
+    Own(Flag),
+    /// Another variable of the environment.
     Variable(&'static str),
 }
 
 impl Origin {
-    /// Errors are told in this order: that of the flags in the help, then variables.
-    pub(super) fn place(self) -> usize {
+    /// Errors are told in this order: that of the flags in the help, that of the file, then variables.
+    pub(super) fn order(self) -> (u8, Option<Place>, usize) {
         match self {
-            Self::Flag(flag) => FLAGS.iter().position(|known| *known == flag).unwrap_or(FLAGS.len()),
-            Self::Variable(_) => FLAGS.len(),
+            Self::Flag(flag) => (0, None, flag.place()),
+            Self::File(_, place) => (1, Some(place), 0),
+            Self::Own(flag) => (2, None, flag.place()),
+            Self::Variable(_) => (3, None, 0),
         }
     }
 }
@@ -56,6 +74,8 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag(flag) => flag.fmt(f),
+            Self::File(flag, place) => write!(f, "{} at {place}", in_file(flag.name())),
+            Self::Own(flag) => f.write_str(&variable(flag.name())),
             Self::Variable(name) => f.write_str(name),
         }
     }
@@ -71,6 +91,17 @@ pub(crate) struct Setting<T> {
 impl<T> Setting<T> {
     fn typed(flag: Flag, value: Option<T>) -> Self {
         Self { flag, given: value.map(|value| (value, Origin::Flag(flag))) }
+    }
+
+    /// Says who set it, if it was not typed.
+    fn attribute(&mut self, origins: &Origins) {
+        if let Some((_, origin @ Origin::Flag(_))) = &mut self.given {
+            *origin = match origins.source(self.flag.name()) {
+                Source::Typed => Origin::Flag(self.flag),
+                Source::File(place) => Origin::File(self.flag, place),
+                Source::Variable => Origin::Own(self.flag),
+            };
+        }
     }
 
     /// Its value, if the user has set it.
@@ -170,6 +201,12 @@ macro_rules! run_spec {
                     $($name: Setting::typed(Flag($flag), flags.$($path).+.typed()),)*
                     named_tokenizer: None,
                 }
+            }
+
+            /// The same, where not all was typed.
+            pub(crate) fn of(mut self, origins: &Origins) -> Self {
+                $(self.$name.attribute(origins);)*
+                self
             }
         }
 

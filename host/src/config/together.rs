@@ -28,8 +28,9 @@ pub(super) fn check(spec: &RunSpec, problems: &mut Problems) {
 type Pair = (Option<Origin>, Option<Origin>, &'static str);
 
 fn exclusive(spec: &RunSpec) -> [Pair; 9] {
-    let file = Origin::Flag(spec.input_file.flag());
-    let typed_file = spec.input_file.origin().filter(|origin| *origin == file);
+    // A dataset that was found by its name stands there as a file.
+    let named = spec.public_dataset.origin();
+    let typed_file = spec.input_file.origin().filter(|origin| Some(*origin) != named);
     let (mock, not_scraped) = (spec.mock.origin(), spec.no_server_metrics.origin());
     [
         (spec.proxy.origin(), spec.no_proxy.origin(), "it asks for no proxy at all"),

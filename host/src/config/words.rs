@@ -152,6 +152,20 @@ impl Words {
         listed.collect()
     }
 
+    /// Takes out the settings that have such a list.
+    pub(crate) fn take_lists(&mut self) -> Self {
+        let names: Vec<String> = self.lists().into_iter().map(|(name, _)| name.to_owned()).collect();
+        let (lists, others) =
+            std::mem::take(&mut self.0).into_iter().partition(|said| names.contains(&said.name));
+        self.0 = others;
+        Self(lists)
+    }
+
+    /// There are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// As a command line without the name of a program.
     pub(crate) fn line(&self) -> Vec<OsString> {
         let words = self.0.iter().flat_map(|Said { name, values }| {

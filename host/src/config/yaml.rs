@@ -1,6 +1,11 @@
-//! What is checked of a YAML text before it is parsed.
+//! YAML texts: the only code that uses the YAML library.
 //!
-//! The parser's time grows with the square of the depth of brackets: 20,000 of them take seconds.
+//! The parser's time grows with the square of the depth of brackets: 20,000 of them take seconds. So brackets are counted before
+//! anything is parsed.
+
+use std::fmt;
+
+use serde::de::{DeserializeOwned, DeserializeSeed};
 
 /// Brackets that a text may open. None is deeper than there are, whatever stands between them; what looks like a bracket in a
 /// quoted text counts as well.
@@ -22,6 +27,70 @@ pub(crate) fn check_brackets(text: &str) -> Result<(), (usize, String)> {
             .ok_or_else(|| (number, format!("it opens more than {MOST_BRACKETS} brackets")))?;
     }
     Ok(())
+}
+
+/// Where something stands in a text: line and column, each from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Spot {
+    pub(crate) line: usize,
+    /// In characters.
+    pub(crate) column: usize,
+}
+
+impl Spot {
+    /// Where a text begins.
+    pub(crate) const BEGIN: Self = Self { line: 1, column: 1 };
+
+    /// The end of an error's text that says where it is. Nothing is said of the very beginning.
+    fn suffix(self) -> String {
+        format!(" at line {} column {}", self.line, self.column)
+    }
+
+    /// Where the text of an error says that it is: the parser has no other way to tell its visitors.
+    pub(super) fn of_error(error: &impl fmt::Display) -> Self {
+        let text = error.to_string();
+        let read = || {
+            let (_, place) = text.rsplit_once(" at line ")?;
+            let (line, column) = place.split_once(" column ")?;
+            Some(Self { line: line.parse().ok()?, column: column.parse().ok()? })
+        };
+        read().unwrap_or(Self::BEGIN)
+    }
+}
+
+/// Why a text cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct YamlError {
+    /// Where it is, if it is about a place.
+    pub(crate) spot: Option<Spot>,
+    pub(crate) text: String,
+}
+
+impl From<serde_yaml::Error> for YamlError {
+    fn from(error: serde_yaml::Error) -> Self {
+        let spot = error.location().map(|place| Spot { line: place.line(), column: place.column() });
+        let suffix = spot.map(Spot::suffix).unwrap_or_default();
+        Self { spot, text: error.to_string().replace(&suffix, "") }
+    }
+}
+
+/// Reads a text as a value.
+///
+/// # Errors
+/// It is no YAML, or no such value.
+pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
+    serde_yaml::from_str(text).map_err(YamlError::from)
+}
+
+/// Reads a text as what a seed makes of it.
+///
+/// # Errors
+/// It is no YAML, or the seed refuses it.
+pub(super) fn parse_with<'de, S: DeserializeSeed<'de>>(
+    text: &'de str,
+    seed: S,
+) -> Result<S::Value, YamlError> {
+    seed.deserialize(serde_yaml::Deserializer::from_str(text)).map_err(YamlError::from)
 }
 
 #[cfg(test)]

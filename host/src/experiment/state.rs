@@ -102,7 +102,7 @@ impl StoredSetting {
         let text = |value: &OsString| {
             let value = value.to_str()?;
             let word = format!("--{name}={value}");
-            let is_open = redact::command_line([word.as_str()]) == [word];
+            let is_open = redact::command_line([word.as_str()]) == [word] && redact::shown(value) == value;
             is_open.then(|| value.to_owned())
         };
         Self { name: name.clone(), values: values.iter().map(text).collect() }

@@ -37,7 +37,11 @@ use super::{
     fault::Fault,
     integrity::Digest,
 };
-use crate::{bounded, config::yaml, explain::Explain};
+use crate::{
+    bounded,
+    config::yaml::{self, YamlError},
+    explain::Explain,
+};
 
 /// Name of a manifest in a pack's folder.
 pub(super) const FILE_NAME: &str = "plugins.yaml";
@@ -146,7 +150,7 @@ pub(super) fn library_of(entry: &str) -> Option<(Class, Option<Digest>)> {
         class: String,
         integrity: Option<String>,
     }
-    let mut entries: HashMap<String, Library> = serde_yaml::from_str(entry).ok()?;
+    let mut entries: HashMap<String, Library> = yaml::parse(entry).ok()?;
     let (_, Library { class, integrity }) = entries.drain().next()?;
     Some((Class::try_from(class).ok()?, integrity.and_then(|text| Digest::try_from(text).ok())))
 }
@@ -176,16 +180,14 @@ fn parse(text: &str) -> Result<Document, (Option<usize>, ManifestProblem)> {
         return Err((None, ManifestProblem::Empty));
     }
     yaml::check_brackets(text).map_err(|(line, text)| (Some(line), ManifestProblem::Format(text)))?;
-    serde_yaml::from_str(text).map_err(|error| {
+    yaml::parse(text).map_err(|error: YamlError| {
         // Whatever else another version's manifest has that this one does not, its version is what matters.
-        if let Ok(Version { schema_version }) = serde_yaml::from_str(text)
+        if let Ok(Version { schema_version }) = yaml::parse(text)
             && schema_version != SCHEMA_VERSION
         {
             return (None, ManifestProblem::SchemaVersion(schema_version));
         }
-        let Some(place) = error.location() else { return (None, ManifestProblem::Format(error.to_string())) };
-        let suffix = format!(" at line {} column {}", place.line(), place.column());
-        (Some(place.line()), ManifestProblem::Format(error.to_string().replace(&suffix, "")))
+        (error.spot.map(|spot| spot.line), ManifestProblem::Format(error.text))
     })
 }
 

@@ -1,5 +1,8 @@
 //! Names of the files that a report consists of. Which of them belong together stands in [`super::writers`].
 
+/// The settings of the run, in a form that repeats it. It is written before the first request.
+pub(crate) const SETTINGS: &str = "plan.yaml";
+
 /// Profiled requests, one a line.
 pub(crate) const REQUESTS: &str = "profile_export.jsonl";
 

@@ -42,6 +42,7 @@ use std::path::Path;
 
 pub(crate) use self::{
     error::{ReportError, again_from_the_journal},
+    file_names::SETTINGS,
     messages::HEARS,
     model::Report,
     writers::possible_files,

@@ -28,6 +28,8 @@ pub(super) struct Writer {
 /// When a writer writes.
 #[derive(Debug)]
 enum Writing {
+    /// Before the run.
+    BeforeTheRun,
     /// While the journal is read ([`super::collect`]): it may have more requests than memory has room for.
     WithTheJournal,
     /// When everything is known.
@@ -35,7 +37,13 @@ enum Writing {
 }
 
 /// All of them, in the order in which their files are written and named.
-const WRITERS: [Writer; 6] = [
+const WRITERS: [Writer; 7] = [
+    Writer {
+        name: "settings",
+        format_version: None,
+        files: &[file_names::SETTINGS],
+        writing: Writing::BeforeTheRun,
+    },
     Writer {
         name: "requests",
         format_version: None,

@@ -1,7 +1,7 @@
 //! Executing a plan: from the endpoint's library to the last frame of the journal. [`execute`] is the one way to run.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -29,6 +29,7 @@ use crate::{
     plan::{ClassKind, DatasetConfig, Plan},
     plugin::{Category, PluginError, Registry},
     record::{PolicyRecord, ProcessUsage, RunHeader, recorder::RecorderError, settings},
+    report,
     seed::Seed,
 };
 
@@ -43,6 +44,8 @@ pub(crate) struct Execution<'a> {
     pub(crate) log_words: Vec<&'static str>,
     /// How the run was asked for.
     pub(crate) command: String,
+    /// Its settings as a file that repeats it, if it is one that can be repeated.
+    pub(crate) settings: Option<String>,
     /// The run's clock: its deadline counts from there.
     pub(crate) clock: Clock,
     /// What this process had used of the machine for other runs.
@@ -150,6 +153,7 @@ fn prepare(
     observer: &mut dyn Observer,
 ) -> Result<(Run, LoadedEndpoint), ExecuteError> {
     let Execution { mut plan, folder, registry, log_words, command, clock, used_before, .. } = execution;
+    let file_of_settings = execution.settings;
     let entry = registry.endpoint(&plan.target.endpoint_type)?;
     let metadata = &entry.metadata;
     let loading = Loading { registry, log_words };
@@ -188,6 +192,7 @@ fn prepare(
     plan.artifact_dir.clone_from(&dir);
     // Absolute from here on, wherever a plugin may go.
     let dir = here.map_or_else(|_| dir.clone(), |here| here.join(&dir));
+    file_of_settings.into_iter().for_each(|text| write_settings(&dir, &text, observer));
     let (mut settings, described) =
         settings::described(&redact::plan(&plan, &redactor)).map_err(ExecuteError::Describe)?;
     settings.recorded_hit_rate = source.recorded_hit_rate();
@@ -288,6 +293,14 @@ fn claim(folder: Folder, plan: &Plan, clock: Clock) -> Result<(PathBuf, Lock), A
     match folder {
         Folder::Named { overwrite } => artifact_dir::claim(&plan.artifact_dir, overwrite),
         Folder::Dated => artifact_dir::dated(&plan.artifact_dir, clock.wall_start_ns()),
+    }
+}
+
+/// A run without the file that repeats it is as good a measurement.
+fn write_settings(dir: &Path, text: &str, observer: &mut dyn Observer) {
+    let path = dir.join(report::SETTINGS);
+    if let Err(error) = std::fs::write(&path, text) {
+        observer.notice(&format!("`{}` could not be written: {error}", path.display()));
     }
 }
 

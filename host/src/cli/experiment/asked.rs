@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use super::{
-    super::exit::{Exit, Failure},
+use super::super::{
+    exit::{Exit, Failure},
     settings::flags_of,
 };
 use crate::{
     config::{
         flags::{ExperimentFlags, experiment_settings},
-        spec::API_KEY_VARIABLE,
+        keys::API_KEY_VARIABLE,
         words::Words,
     },
     experiment::{self, Design, Fit, State},

@@ -4,7 +4,6 @@
 
 mod asked;
 mod runner;
-mod settings;
 mod shell;
 mod signals;
 
@@ -18,12 +17,14 @@ use std::{
 use clap::FromArgMatches;
 use rand::{TryRng, rngs::SysRng};
 
-use self::{asked::Asked, runner::Runner, settings::flags_of, signals::Signals};
+use self::{asked::Asked, runner::Runner, signals::Signals};
 use super::{
     exit::{Exit, Failure, HasExit},
     help,
     logging::LogFlags,
-    profile, terminal,
+    profile::{self, Common},
+    settings::{self, flags_of},
+    terminal,
 };
 use crate::{
     clock::Clock,
@@ -46,27 +47,45 @@ pub(super) fn typed(words: &[OsString]) -> Option<(Words, LogFlags)> {
 }
 
 /// Carries out what these settings ask for: several runs, or one where it comes to that.
-pub(super) fn run(settings: &Words, log: &LogFlags) -> Result<Exit, Failure> {
-    let asked = Asked::of(settings)?;
+pub(super) fn run(settings: &settings::Asked, log: &LogFlags) -> Result<Exit, Failure> {
+    if settings.has_mistakes() {
+        return Err(settings.failure(None));
+    }
+    let asked = Asked::of(&settings.words.clone().over(settings.lists.clone()))?;
     if let Some(dir) = &asked.flags.resume {
-        return resume(&asked, dir, log);
+        return resume(settings, &asked, dir, log);
     }
     let seed = seed(&asked)?;
     let design = asked.design(seed)?;
     if !design.is_experiment() {
-        return profile::run(&flags_of(&design.cells[0].over(&asked.base))?, log);
+        return profile::run(&settings.with(design.cells[0].over(&asked.base))?, log);
     }
-    let (registry, flags) = check(&design, &asked.base)?;
+    let (registry, flags) = check(&design, &asked.base, settings)?;
     let folder = match &flags.artifact_dir {
         Some(dir) => ExperimentFolder::named(dir)?,
         None => ExperimentFolder::dated(&usual_name(&flags, &design), Clock::start().wall_start_ns())?,
     };
     let state = State::new(&asked.kept(), &design);
-    carry_out(Experiment { design, base: asked.base.clone(), folder, state }, &asked, &flags, registry, log)
+    let experiment = Experiment { design, base: asked.base.clone(), folder, state };
+    carry_out(experiment, &asked, Of { settings, flags: &flags, registry, log_words: log.words() })
+}
+
+/// How many runs settings ask for at most.
+///
+/// # Errors
+/// Everything that is wrong with any of them.
+pub(super) fn runs_of(settings: &settings::Asked) -> Result<u64, Failure> {
+    if settings.has_mistakes() {
+        return Err(settings.failure(None));
+    }
+    let asked = Asked::of(&settings.words.clone().over(settings.lists.clone()))?;
+    let design = asked.design(seed(&asked)?)?;
+    check(&design, &asked.base, settings)?;
+    Ok(design.cells.len() as u64 * u64::from(design.repeats))
 }
 
 /// Goes on with an experiment.
-fn resume(typed: &Asked, dir: &Path, log: &LogFlags) -> Result<Exit, Failure> {
+fn resume(settings: &settings::Asked, typed: &Asked, dir: &Path, log: &LogFlags) -> Result<Exit, Failure> {
     let (folder, state) = ExperimentFolder::resumed(dir)?;
     let asked = typed.over_kept(&state, dir)?;
     let design = asked.design(state.random_seed)?;
@@ -78,8 +97,9 @@ fn resume(typed: &Asked, dir: &Path, log: &LogFlags) -> Result<Exit, Failure> {
     if state.prony_version != env!("CARGO_PKG_VERSION") {
         terminal::warn(&format!("prony {} has measured the runs before", state.prony_version));
     }
-    let (registry, flags) = check(&design, &asked.base)?;
-    carry_out(Experiment { design, base: asked.base.clone(), folder, state }, &asked, &flags, registry, log)
+    let (registry, flags) = check(&design, &asked.base, settings)?;
+    let experiment = Experiment { design, base: asked.base.clone(), folder, state };
+    carry_out(experiment, &asked, Of { settings, flags: &flags, registry, log_words: log.words() })
 }
 
 /// What is carried out.
@@ -91,18 +111,24 @@ struct Experiment {
     state: State,
 }
 
-fn carry_out(
-    experiment: Experiment,
-    asked: &Asked,
-    flags: &ProfileFlags,
+/// What the runs of an experiment have in common.
+struct Of<'a> {
+    /// Who says which setting.
+    settings: &'a settings::Asked,
+    /// Those of the first run.
+    flags: &'a ProfileFlags,
     registry: Arc<Registry>,
-    log: &LogFlags,
-) -> Result<Exit, Failure> {
+    /// What a child process is told about its log, on its command line.
+    log_words: Vec<&'static str>,
+}
+
+fn carry_out(experiment: Experiment, asked: &Asked, of: Of<'_>) -> Result<Exit, Failure> {
     profile::own_the_process();
     let dir = experiment.folder.dir().to_owned();
     let prints = !asked.flags.no_sweep_table;
     let signals = Arc::new(Signals::default());
-    let mut runner = Runner::new(flags, registry, log.words(), prints, Arc::clone(&signals));
+    let common = Common { registry: of.registry, log_words: of.log_words };
+    let mut runner = Runner::new(of.settings.clone(), of.flags, common, prints, Arc::clone(&signals));
     let work = move || -> Result<Exit, Failure> {
         let Experiment { design, base, folder, mut state } = experiment;
         let ended = experiment::carry_out(&design, &base, &folder, &mut state, &mut runner)?;
@@ -175,13 +201,17 @@ fn seed(asked: &Asked) -> Result<u64, Failure> {
 ///
 /// # Errors
 /// Everything that is wrong with any of them, each thing once.
-fn check(design: &Design, base: &Words) -> Result<(Arc<Registry>, ProfileFlags), Failure> {
-    let of_cell = |cell: &experiment::Cell| flags_of(&cell.over(base));
-    let first = of_cell(&design.cells[0])?;
+fn check(
+    design: &Design,
+    base: &Words,
+    settings: &settings::Asked,
+) -> Result<(Arc<Registry>, ProfileFlags), Failure> {
+    let of_cell = |cell: &experiment::Cell| settings.with(cell.over(base));
+    let first = of_cell(&design.cells[0])?.flags;
     let registry = profile::discover(&first)?;
     let mut wrong: Vec<(Failure, Vec<String>)> = Vec::new();
     for cell in &design.cells {
-        let checked = of_cell(cell).and_then(|flags| profile::check(&flags, &registry));
+        let checked = of_cell(cell).and_then(|asked| profile::check(&asked, &registry));
         let Err(failure) = checked else { continue };
         match wrong.iter_mut().find(|(known, _)| *known == failure) {
             Some((_, cells)) => cells.push(cell.label()),

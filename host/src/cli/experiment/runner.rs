@@ -7,9 +7,8 @@ use super::{
         exit::{Exit, Failure, Form},
         profile::{self, Common},
         progress::{Display, Progress},
-        terminal,
+        settings, terminal,
     },
-    settings::flags_of,
     shell,
     signals::Signals,
 };
@@ -21,7 +20,6 @@ use crate::{
     },
     experiment::{Bench, Measured, RunEnd, Upcoming},
     plan::Phase,
-    plugin::Registry,
     run::{Observer, Snapshot},
     stderr,
 };
@@ -29,6 +27,8 @@ use crate::{
 /// Who carries out the runs.
 pub(super) struct Runner {
     common: Common,
+    /// Who says which setting.
+    settings: settings::Asked,
     display: Display,
     /// A line for each run that is over.
     tells: bool,
@@ -39,14 +39,15 @@ pub(super) struct Runner {
 
 impl Runner {
     pub(super) fn new(
+        settings: settings::Asked,
         flags: &ProfileFlags,
-        registry: Arc<Registry>,
-        log_words: Vec<&'static str>,
+        common: Common,
         tells: bool,
         signals: Arc<Signals>,
     ) -> Self {
         Self {
-            common: Common { registry, log_words },
+            common,
+            settings,
             display: profile::display(flags),
             tells: tells && flags.ui != Some(Ui::None),
             signals,
@@ -55,8 +56,8 @@ impl Runner {
     }
 
     fn carry_out(&mut self, upcoming: &Upcoming, settings: &Words) -> Result<Exit, Failure> {
-        let flags = flags_of(settings)?;
-        let flags = ProfileFlags { artifact_dir: Some(upcoming.dir.clone()), ..flags };
+        let mut asked = self.settings.with(settings.clone())?;
+        asked.flags.artifact_dir = Some(upcoming.dir.clone());
         let line = settings.line();
         let words = ["prony".into(), "profile".into()]
             .into_iter()
@@ -76,7 +77,7 @@ impl Runner {
             known,
             said: HashSet::new(),
         };
-        let ended = profile::run_one_of_several(&flags, &self.common, command, &mut observer, &mut warn);
+        let ended = profile::run_one_of_several(&asked, &self.common, command, &mut observer, &mut warn);
         let said = observer.said;
         self.said.extend(new);
         self.said.extend(said);

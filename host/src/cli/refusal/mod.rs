@@ -58,7 +58,14 @@ pub(super) fn unknown_endpoint(name: &str, error: PluginError) -> Failure {
     }
 }
 
-fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
+/// What to do in place of a flag that there is not, and whether it is one of AIPerf's; nothing where no tool has it.
+pub(super) fn known_elsewhere(flag: &str) -> Option<(bool, &'static str)> {
+    let of_aiperf = unbuilt::flag(flag).map(|hint| (true, hint));
+    of_aiperf.or_else(|| foreign::flag(flag).map(|hint| (false, hint)))
+}
+
+/// What clap says of an error.
+pub(super) fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
     match error.get(kind)? {
         ContextValue::String(text) => Some(text),
         _ => None,
@@ -133,6 +140,13 @@ impl<'a> Line<'a> {
         if let Some(hint) = unbuilt::command(typed).filter(|_| self.path.is_empty()) {
             let message = format!("the command `{typed}` of AIPerf is not supported yet");
             return Failure::statement(Exit::Usage, message).with_hint(hint);
+        }
+        if self.path == ["config"] && typed == "expand" {
+            return Failure::statement(
+                Exit::Usage,
+                "the command `config expand` of AIPerf is not supported yet",
+            )
+            .with_hint("`prony config show` lists the settings of a run, and where each comes from");
         }
         let foreign = foreign::command(typed).filter(|_| self.path.is_empty()).map(str::to_owned);
         let commands = self.command.get_subcommands().filter(|command| !command.is_hide_set());

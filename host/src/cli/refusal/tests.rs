@@ -43,7 +43,6 @@ fn refusal_of(line: &str) -> (String, String) {
     "`--server-metrics-formats` of AIPerf is not supported yet",
     "leave it out"
 )]
-#[case("-f run.yaml", "`-f` of AIPerf is not supported yet", "write the flags on the command line")]
 #[case("--max-seconds 30", "unknown flag `--max-seconds`", "use `--benchmark-duration`")]
 #[case("--max-seconds=30", "unknown flag `--max-seconds`", "use `--benchmark-duration`")]
 #[case("--temperature 0", "unknown flag `--temperature`", "use `--extra-inputs temperature:VALUE`")]
@@ -77,6 +76,11 @@ fn a_flag_that_is_not_there_leads_to_what_is(#[case] line: &str, #[case] message
     "prony plot D",
     "the command `plot` of AIPerf is not supported yet",
     "`prony --help` lists what there is"
+)]
+#[case(
+    "prony config expand F",
+    "the command `config expand` of AIPerf is not supported yet",
+    "`prony config show` lists the settings of a run, and where each comes from"
 )]
 #[case("prony bench", "unknown command `bench`", "use `prony profile`")]
 #[case("prony profle", "unknown command `profle`", "did you mean `prony profile`?")]

@@ -6,7 +6,6 @@
 
 /// Flags for which there is something else to do, each group with what that is.
 const WITH_ALTERNATIVE: &[(&[&str], &str)] = &[
-    (&["--config", "-f"], "write the flags on the command line"),
     (&["--profile-export-prefix", "--profile-export-file"], "use `--artifact-dir` to keep runs apart"),
     (
         &["--export-level", "--profile-export-level"],
@@ -83,7 +82,6 @@ const COMMANDS: &[(&str, &str)] = &[
         "`prony dataset inspect FILE` says what is in a trace, and what a cache could have of it",
     ),
     ("chat", HELP),
-    ("config", HELP),
     ("kube", HELP),
     ("plot", HELP),
     ("proxy", HELP),

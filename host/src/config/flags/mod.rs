@@ -59,6 +59,13 @@ use crate::plan::{ConnectionReuse, FileFormat, Grace, Sampling, TransportKind};
 #[derive(Args, Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
 pub(crate) struct ProfileFlags {
+    /// File with settings, in YAML.
+    ///
+    /// What is typed stands over it. Its keys are the names of the flags, as in `request_rate: 5`. `prony config init` prints
+    /// files to begin with, and `prony config check FILE` checks one. A run's plan.yaml repeats it.
+    #[arg(long, short = 'f', value_name = "FILE", help_heading = TARGET)]
+    pub(crate) config: Option<PathBuf>,
+
     /// Name of the model.
     ///
     /// It is put into the requests. Without it, the one that the server lists at /v1/models. Several, repeated or separated by

@@ -80,10 +80,10 @@ pub(crate) fn command_line<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<
     let redacted = words.into_iter().map(|word| {
         let (own_flag, value) = split_flag(word);
         if own_flag.is_empty() {
-            return flag_value(flag, word);
+            return value_of(flag, word);
         }
         flag = own_flag.trim_end_matches('=');
-        if value.is_empty() { word.to_owned() } else { format!("{own_flag}{}", flag_value(flag, value)) }
+        if value.is_empty() { word.to_owned() } else { format!("{own_flag}{}", value_of(flag, value)) }
     });
     redacted.collect()
 }
@@ -99,7 +99,8 @@ fn split_flag(word: &str) -> (&str, &str) {
     word.split_at(end)
 }
 
-fn flag_value(flag: &str, value: &str) -> String {
+/// A value of a flag as it may be shown and kept.
+pub(crate) fn value_of(flag: &str, value: &str) -> String {
     if flag == "--api-key" {
         return REDACTED.to_owned();
     }

@@ -1,0 +1,36 @@
+//! `prony config check`: what is wrong with a configuration file.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::{
+    cli::{
+        exit::{Exit, Failure},
+        experiment, profile, settings, terminal,
+    },
+    screen::counted,
+};
+
+/// Which file.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// The file.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// Checks a file as a run would, up to where a server would be asked.
+pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
+    let asked = settings::of_file(&args.file)?;
+    let what = if asked.is_experiment() {
+        format!("; it is {}", counted(experiment::runs_of(&asked)?, "run"))
+    } else {
+        let registry = profile::discover(&asked.flags)?;
+        let resolved = profile::resolved(&asked, &asked.flags, &registry)?;
+        resolved.warnings.iter().for_each(|warning| terminal::warn(warning));
+        String::new()
+    };
+    terminal::print(&format!("{}: nothing is wrong with it{what}\n", args.file.display()))?;
+    Ok(Exit::Success)
+}

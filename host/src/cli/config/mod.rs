@@ -1,0 +1,46 @@
+//! `prony config`: configuration files, written, checked and explained without a run. One file an action.
+
+mod check;
+mod explain;
+mod init;
+mod schema;
+mod show;
+mod templates;
+
+use clap::{ArgMatches, Args, Subcommand};
+
+use super::exit::{Exit, Failure};
+
+/// Works on configuration files.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ConfigArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Print a configuration file to begin with.
+    Init(init::InitArgs),
+    /// Check a configuration file: everything that is wrong with it is told, and nothing is sent.
+    #[command(visible_alias = "validate")]
+    Check(check::CheckArgs),
+    /// Show every setting of a run, its value, and where it comes from.
+    #[command(allow_negative_numbers = true)]
+    Show(show::ShowArgs),
+    /// Print the JSON Schema of configuration files, for editors.
+    Schema,
+    /// Say what a setting means; without a name, list all of them.
+    Explain(explain::ExplainArgs),
+}
+
+/// Does what was asked for. `matches` are those of the whole command line.
+pub(in crate::cli) fn run(args: &ConfigArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
+    match &args.action {
+        Action::Init(args) => init::run(args),
+        Action::Check(args) => check::run(args),
+        Action::Show(args) => show::run(args, matches),
+        Action::Schema => schema::run(),
+        Action::Explain(args) => explain::run(args),
+    }
+}

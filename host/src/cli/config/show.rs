@@ -1,0 +1,100 @@
+//! `prony config show`: every setting of a run, and who says it.
+
+use clap::{ArgMatches, Args};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    cli::{
+        exit::{Exit, Failure},
+        profile,
+        settings::{self, Asked},
+        terminal,
+    },
+    config::{
+        flags::ProfileFlags,
+        keys::{API_KEY_VARIABLE, Key},
+        origins::Source,
+        redact,
+        run_file::values_shown,
+    },
+    plan::Plan,
+};
+
+/// Which run.
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// Print JSON: an object with `value` and `from` for each setting.
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    flags: Box<ProfileFlags>,
+}
+
+/// A setting that holds.
+struct Shown<'a> {
+    key: &'a Key,
+    value: Value,
+    from: String,
+}
+
+/// Prints the settings that hold. What is wrong with them is told as a run would.
+pub(super) fn run(args: &ShowArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
+    let below = |name| move |matches: &'_ ArgMatches| matches.subcommand_matches(name).cloned();
+    let own = below("config")(matches).as_ref().and_then(below("show"));
+    let asked = settings::asked(own.as_ref().unwrap_or(matches), args.flags.config.as_deref())?;
+    let registry = profile::discover(&asked.flags)?;
+    let plan = profile::resolved(&asked, &asked.flags, &registry)?.plan;
+    redact::learn(redact::of_config(&plan));
+    let shown = asked.keys.iter().filter_map(|key| shown(key, &asked, &plan));
+    terminal::print(&if args.json { as_json(shown) } else { as_lines(shown.collect()) })?;
+    Ok(Exit::Success)
+}
+
+/// A setting with its value, if it has any.
+fn shown<'a>(key: &'a Key, asked: &Asked, plan: &Plan) -> Option<Shown<'a>> {
+    let Some(values) = asked.words.get(&key.name) else {
+        let value = match key.name.as_str() {
+            "api-key" if plan.target.api_key.is_some() => {
+                let value = redact::REDACTED.into();
+                return Some(Shown { key, value, from: format!("the variable {API_KEY_VARIABLE}") });
+            }
+            "workers" => plan.workers.into(),
+            "model" if !plan.target.lacks_model() => plan.target.model.as_str().into(),
+            _ if key.may_be_bare => return None,
+            _ => key.default.clone()?.into(),
+        };
+        return Some(Shown { key, value, from: "default".to_owned() });
+    };
+    let from = match asked.origins.source(&key.name) {
+        Source::Typed => format!("--{}", key.name),
+        Source::File(place) => place.to_string(),
+        Source::Variable => format!("the variable {}", key.variable()),
+    };
+    let value = values_shown(key, values, asked.references.get(&key.name));
+    Some(Shown { key, value, from })
+}
+
+fn as_json<'a>(shown: impl Iterator<Item = Shown<'a>>) -> String {
+    let settings: Map<String, Value> =
+        shown.map(|shown| (shown.key.in_file(), json!({"value": shown.value, "from": shown.from}))).collect();
+    format!("{:#}\n", Value::Object(settings))
+}
+
+/// Lines of a configuration file, each with a comment that says who set it.
+fn as_lines(shown: Vec<Shown<'_>>) -> String {
+    let (mut text, mut heading) = (String::new(), "");
+    for Shown { key, value, from } in shown {
+        if heading != key.heading {
+            let gap = if heading.is_empty() { "" } else { "\n" };
+            text.push_str(&format!("{gap}# {}\n", key.heading));
+            heading = &key.heading;
+        }
+        let value = match &value {
+            Value::String(text) => text.clone(),
+            value => value.to_string(),
+        };
+        text.push_str(&format!("{:<56}  # {from}\n", format!("{}: {value}", key.in_file())));
+    }
+    text
+}

@@ -1,0 +1,261 @@
+//! What is asked of a run: the command line over a configuration file over the environment.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    ffi::OsString,
+    path::{self, Path, PathBuf},
+};
+
+use clap::{ArgMatches, error::ContextKind};
+
+use super::{
+    exit::{Exit, Failure, Form, HasExit},
+    help, refusal, terminal,
+};
+use crate::config::{
+    error::ConfigErrors,
+    flags::ProfileFlags,
+    keys::{Key, Keys, flag_name, variable},
+    origins::{Origins, Source},
+    redact::{self, REDACTED},
+    run_file::{self, Mistake, Problem, Reading, RunFile, RunFileError, written},
+    variables::{SwitchError, Variables},
+    words::{Said, Words, settings},
+};
+
+impl HasExit for RunFileError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+}
+
+impl HasExit for Mistake {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+}
+
+impl HasExit for SwitchError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+}
+
+/// What is asked of a run, and who says it.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    /// As one command line would say it. What is wrong is left out.
+    pub(super) flags: ProfileFlags,
+    /// The same, unread.
+    pub(super) words: Words,
+    /// Settings with a list of values, of which each run of an experiment has one.
+    pub(super) lists: Words,
+    pub(super) origins: Origins,
+    /// The words of settings that hold secrets out of variables, as the file has them.
+    pub(super) references: BTreeMap<String, Vec<OsString>>,
+    pub(super) keys: Keys,
+    /// What is wrong with single settings.
+    mistakes: Vec<Failure>,
+    /// Settings that are meant and not known, because something is wrong with them.
+    unclear: Vec<String>,
+}
+
+/// Puts the settings of a command line over those of its file and of the environment. `matches` are those of a command with the
+/// flags of `profile`.
+///
+/// # Errors
+/// The file cannot be read at all. Everything else that is wrong is told later, together with what does not go together.
+pub(super) fn asked(matches: &ArgMatches, config: Option<&Path>) -> Result<Asked, Failure> {
+    of_words_and_file(Words::typed(matches), config)
+}
+
+/// The same of a file and the environment alone.
+///
+/// # Errors
+/// Those of [`asked`].
+pub(super) fn of_file(config: &Path) -> Result<Asked, Failure> {
+    of_words_and_file(Words::default(), Some(config))
+}
+
+/// The same of settings that are words already.
+///
+/// # Errors
+/// Those of [`asked`].
+pub(super) fn of_words(typed: Words) -> Result<Asked, Failure> {
+    let config = typed.get("config").and_then(<[OsString]>::first).map(PathBuf::from);
+    of_words_and_file(typed, config.as_deref())
+}
+
+fn of_words_and_file(mut typed: Words, config: Option<&Path>) -> Result<Asked, Failure> {
+    typed.remove("config");
+    let keys = Keys::all();
+    let reading = Reading {
+        keys: &keys,
+        is_overridden: &|name| typed.get(name).is_some(),
+        look_up: &|name| env::var_os(name).map(|value| value.to_string_lossy().into_owned()),
+    };
+    let file = config.map(|path| run_file::read(path, &reading)).transpose()?.unwrap_or_default();
+    redact::learn(file.secrets.clone());
+    let Variables { words: mut variables, warnings, mistakes } = Variables::read(env::vars_os(), &keys);
+    file.warnings.iter().chain(&warnings).for_each(|warning| terminal::warn(warning));
+    file.off.iter().for_each(|name| drop(variables.remove(name)));
+    let origins = Origins::of(&typed, &file, &variables);
+    let mut words = typed.over(file.words.clone()).over(variables);
+    let lists = words.take_lists();
+    let (flags, refused) = read(&mut words)?;
+    let unclear = file.unclear.iter().cloned().chain(refused.iter().map(|refused| refused.name.clone()));
+    let unclear = unclear.collect();
+    let mistakes = in_order(&file, refused, &origins)
+        .into_iter()
+        .chain(mistakes.into_iter().map(Failure::from))
+        .collect();
+    Ok(Asked { flags, words, lists, origins, references: file.references, keys, mistakes, unclear })
+}
+
+/// Reads settings as the command line is read.
+///
+/// # Errors
+/// What is wrong with the first one that cannot be read.
+pub(super) fn flags_of(words: &Words) -> Result<ProfileFlags, Failure> {
+    words.flags().map_err(|error| {
+        let text = || error.to_string();
+        let program = ["prony", "profile"].map(OsString::from).into_iter();
+        let line: Vec<OsString> = program.chain(words.line()).collect();
+        refusal::of(&error, &line, &help::command())
+            .unwrap_or_else(|| Failure::statement(Exit::Usage, text().trim_start_matches("error: ").trim()))
+    })
+}
+
+/// A setting whose value its flag does not take.
+struct Refused {
+    name: String,
+    values: Vec<OsString>,
+    failure: Failure,
+}
+
+/// Reads settings, and takes out those that cannot be.
+///
+/// # Errors
+/// They cannot be read for a reason that is none of their values.
+fn read(words: &mut Words) -> Result<(ProfileFlags, Vec<Refused>), Failure> {
+    let mut refused = Vec::new();
+    loop {
+        let error = match words.flags() {
+            Ok(flags) => return Ok((flags, refused)),
+            Err(error) => error,
+        };
+        let failure = refusal::of(&error, &words.line(), &settings());
+        let failure = failure.unwrap_or_else(|| Failure::statement(Exit::Usage, error.to_string()));
+        let named = refusal::context(&error, ContextKind::InvalidArg).and_then(|flag| flag.split(' ').next());
+        match named.and_then(|flag| words.remove(flag.trim_start_matches('-'))) {
+            Some(Said { name, values }) => refused.push(Refused { name, values, failure }),
+            None => return Err(failure),
+        }
+    }
+}
+
+/// What is wrong with settings, in the order of the file, and then what is wrong with others.
+fn in_order(file: &RunFile, refused: Vec<Refused>, origins: &Origins) -> Vec<Failure> {
+    let mut placed: Vec<(_, Failure)> =
+        file.mistakes.iter().map(|mistake| (Some(mistake.place), explained(mistake))).collect();
+    for Refused { name, values, mut failure } in refused {
+        if file.references.contains_key(&name) {
+            let values = values.iter().map(|value| value.to_string_lossy());
+            values.for_each(|value| failure.message = failure.message.replace(&*value, REDACTED));
+        }
+        let place = file.places.get(&name).map(|places| places.value);
+        placed.push(match (origins.source(&name), place) {
+            (Source::File(_), Some(place)) => (Some(place), at(&place.to_string(), failure)),
+            (Source::Variable, _) => (None, at(&variable(&name), failure)),
+            _ => (None, failure),
+        });
+    }
+    placed.sort_by_key(|(place, _)| (place.is_none(), *place));
+    placed.into_iter().map(|(_, failure)| failure).collect()
+}
+
+/// A failure, and where its reason stands.
+fn at(place: &str, failure: Failure) -> Failure {
+    let begin = match failure.form {
+        Form::Attempt => "failed to ",
+        Form::Statement => "",
+    };
+    Failure { message: format!("{place}: {begin}{}", failure.message), form: Form::Statement, ..failure }
+}
+
+/// A mistake of a file. A key that other tools have leads to ours, as their flags do.
+fn explained(mistake: &Mistake) -> Failure {
+    let failure = Failure { message: mistake.to_string(), ..Failure::from(mistake.clone()) };
+    let Problem::Unknown { key, .. } = &mistake.problem else { return failure };
+    match refusal::known_elsewhere(&format!("--{}", flag_name(key))) {
+        Some((true, hint)) => {
+            let message = format!("{}: `{key}` of AIPerf is not supported yet", mistake.place);
+            Failure::statement(Exit::Usage, message).with_hint(hint)
+        }
+        Some((false, hint)) => failure.with_hint(hint),
+        None => failure,
+    }
+}
+
+impl Asked {
+    /// Whether several runs are asked for.
+    pub(super) fn is_experiment(&self) -> bool {
+        !self.lists.is_empty() || self.flags.experiment.is_given()
+    }
+
+    /// Other settings in the place of these. Who says each stays the same.
+    ///
+    /// # Errors
+    /// What is wrong with the first one that cannot be read.
+    pub(super) fn with(&self, words: Words) -> Result<Self, Failure> {
+        let flags = flags_of(&words)?;
+        Ok(Self {
+            flags,
+            words,
+            lists: Words::default(),
+            mistakes: Vec::new(),
+            unclear: Vec::new(),
+            ..self.clone()
+        })
+    }
+
+    /// Whether something is wrong with single settings.
+    pub(super) fn has_mistakes(&self) -> bool {
+        !self.mistakes.is_empty()
+    }
+
+    /// Everything that is wrong: with single settings, and with several together, unless that follows from the former.
+    pub(super) fn failure(&self, errors: Option<ConfigErrors>) -> Failure {
+        let errors =
+            errors.into_iter().flat_map(|ConfigErrors { first, others }| [*first].into_iter().chain(others));
+        let errors = errors.filter(|error| !error.follows_from(&self.unclear)).map(Failure::from);
+        let mut all = self.mistakes.iter().cloned().chain(errors);
+        let first = all.next().unwrap_or_else(|| Failure::new(Exit::Usage, "read the settings"));
+        Failure { beside: all.collect(), ..first }
+    }
+
+    /// The settings as a file that sends the same again, with the seed and the model that the run has.
+    pub(super) fn repeatable(&self, seed: u64, model: Option<&str>) -> String {
+        let mut words = self.words.clone();
+        words.set(Said { name: "random-seed".to_owned(), values: vec![seed.to_string().into()] });
+        if let Some(model) = model {
+            words.set(Said { name: "model".to_owned(), values: vec![model.into()] });
+        }
+        for key in self.keys.iter().filter(|key| key.is_path) {
+            make_absolute(&mut words, key);
+        }
+        written(&words, &self.references, &self.keys).text
+    }
+}
+
+/// A path means the same wherever the file is used. `-` is no path.
+fn make_absolute(words: &mut Words, key: &Key) {
+    let Some(values) = words.get(&key.name) else { return };
+    let absolute = |value: &OsString| match path::absolute(value) {
+        Ok(path) if value != "-" => path.into_os_string(),
+        _ => value.clone(),
+    };
+    let values = values.iter().map(absolute).collect();
+    words.set(Said { name: key.name.clone(), values });
+}

@@ -1,0 +1,502 @@
+//! Files of AIPerf (schema 2.0), read where their meaning is ours.
+//!
+//! Each key becomes the key of one of our settings, at its own place; what has none is told by its name. Templates of Jinja are not
+//! read. A warm-up in a closed loop has one request in flight, unless it says otherwise; ours has as many as the measured load.
+
+use super::{
+    mistake::Problem,
+    node::{Content, Entry, Kind, Node, Scalar},
+};
+use crate::config::{
+    keys::{Keys, flag_name},
+    yaml::Spot,
+};
+
+/// What a file of AIPerf's is here.
+#[derive(Debug)]
+pub(super) struct Translated {
+    /// Settings of ours.
+    pub(super) entries: Vec<Entry>,
+    /// What has no meaning here.
+    pub(super) foreign: Vec<(Spot, Problem)>,
+}
+
+/// What becomes of a key.
+#[derive(Clone, Copy)]
+enum To {
+    /// The value is that of a setting.
+    Key(&'static str),
+    /// A number, or its `mean` and `stddev`.
+    Spread(&'static str, &'static str),
+    /// A time, or its `duration`.
+    Duration(&'static str),
+    /// Keys of their own.
+    Block(Rules),
+    /// It says nothing that matters here.
+    Nothing,
+    /// A function reads it.
+    Read(fn(&mut Translation<'_>, Entry)),
+}
+
+type Rules = &'static [(&'static str, To)];
+
+const ROOT: Rules = &[
+    ("schema-version", To::Nothing),
+    ("random-seed", To::Key("random_seed")),
+    ("benchmark", To::Block(BENCHMARK)),
+    ("sweep", To::Block(SWEEP)),
+    ("multi-run", To::Block(MULTI_RUN)),
+];
+
+const BENCHMARK: Rules = &[
+    ("model", To::Key("model")),
+    ("models", To::Read(models)),
+    ("endpoint", To::Block(ENDPOINT)),
+    ("dataset", To::Block(DATASET)),
+    ("warmup", To::Read(|translation, entry| translation.phase(PhaseKind::Warmup, entry))),
+    ("profiling", To::Read(|translation, entry| translation.phase(PhaseKind::Profiling, entry))),
+    ("phases", To::Read(phases)),
+    ("slos", To::Key("goodput")),
+    ("tokenizer", To::Read(tokenizer)),
+    ("artifacts", To::Block(ARTIFACTS)),
+    ("server-metrics", To::Read(server_metrics)),
+    ("runtime", To::Block(RUNTIME)),
+];
+
+const ENDPOINT: Rules = &[
+    ("url", To::Key("url")),
+    ("urls", To::Key("url")),
+    ("url-strategy", To::Key("url_strategy")),
+    ("path", To::Key("custom_endpoint")),
+    ("type", To::Key("endpoint_type")),
+    ("streaming", To::Key("streaming")),
+    ("api-key", To::Key("api_key")),
+    ("timeout", To::Key("request_timeout_seconds")),
+    ("headers", To::Key("header")),
+    ("extra", To::Key("extra_inputs")),
+    ("connection-reuse", To::Key("connection_reuse_strategy")),
+    ("use-server-token-count", To::Key("use_server_token_count")),
+    ("wait-for-model-timeout", To::Key("wait_for_model_timeout")),
+    ("session-header", To::Key("session_header")),
+];
+
+const DATASET: Rules = &[
+    ("type", To::Nothing),
+    ("name", To::Nothing),
+    ("entries", To::Key("num_dataset_entries")),
+    ("path", To::Key("input_file")),
+    ("format", To::Key("custom_dataset_type")),
+    ("dataset", To::Key("public_dataset")),
+    ("prompts", To::Block(PROMPTS)),
+    ("turns", To::Spread("conversation_turn_mean", "conversation_turn_stddev")),
+    ("turn-delay", To::Spread("conversation_turn_delay_mean", "conversation_turn_delay_stddev")),
+    ("turn-delay-ratio", To::Key("conversation_turn_delay_ratio")),
+    ("system-prompt", To::Key("system_prompt")),
+    ("osl", To::Spread("osl", "osl_stddev")),
+    ("block-size", To::Key("isl_block_size")),
+];
+
+const PROMPTS: Rules = &[
+    ("isl", To::Spread("isl", "isl_stddev")),
+    ("osl", To::Spread("osl", "osl_stddev")),
+    ("batch-size", To::Key("batch_size")),
+    ("block-size", To::Key("isl_block_size")),
+    ("corpus", To::Key("prompt_corpus")),
+    ("sequence-distribution", To::Key("seq_dist")),
+    ("random-range-ratio", To::Key("random_range_ratio")),
+];
+
+const ARTIFACTS: Rules = &[
+    ("dir", To::Key("artifact_dir")),
+    ("export-outputs-json", To::Key("export_outputs_json")),
+    ("trace", To::Key("export_http_trace")),
+];
+
+const RUNTIME: Rules = &[("workers", To::Key("workers")), ("ui", To::Key("ui"))];
+
+const SWEEP: Rules = &[("type", To::Key("sweep_type")), ("parameters", To::Read(sweep_parameters))];
+
+const MULTI_RUN: Rules = &[
+    ("num-runs", To::Key("num_profile_runs")),
+    ("cooldown-seconds", To::Key("profile_run_cooldown_seconds")),
+    ("confidence-level", To::Key("confidence_level")),
+];
+
+const PROFILING: Rules = &[
+    ("name", To::Nothing),
+    ("kind", To::Nothing),
+    ("requests", To::Key("request_count")),
+    ("duration", To::Key("benchmark_duration")),
+    ("sessions", To::Key("num_conversations")),
+    ("concurrency", To::Key("concurrency")),
+    ("concurrency-ramp", To::Duration("concurrency_ramp_duration")),
+    ("prefill-concurrency", To::Key("prefill_concurrency")),
+    ("prefill-ramp", To::Duration("prefill_concurrency_ramp_duration")),
+    ("rate", To::Key("request_rate")),
+    ("rate-ramp", To::Duration("request_rate_ramp_duration")),
+    ("smoothness", To::Key("arrival_smoothness")),
+    ("users", To::Key("num_users")),
+    ("auto-offset", To::Key("fixed_schedule_auto_offset")),
+    ("start-offset", To::Key("fixed_schedule_start_offset")),
+    ("end-offset", To::Key("fixed_schedule_end_offset")),
+    ("grace-period", To::Key("benchmark_grace_period")),
+    ("cancellation", To::Block(CANCELLATION)),
+    ("failed-request-threshold", To::Key("failed_request_threshold")),
+];
+
+const CANCELLATION: Rules =
+    &[("rate", To::Key("request_cancellation_rate")), ("delay", To::Key("request_cancellation_delay"))];
+
+const WARMUP: Rules = &[
+    ("name", To::Nothing),
+    ("kind", To::Nothing),
+    ("requests", To::Key("warmup_request_count")),
+    ("duration", To::Key("warmup_duration")),
+    ("sessions", To::Key("num_warmup_sessions")),
+    ("concurrency", To::Key("warmup_concurrency")),
+    ("concurrency-ramp", To::Duration("warmup_concurrency_ramp_duration")),
+    ("prefill-concurrency", To::Key("warmup_prefill_concurrency")),
+    ("prefill-ramp", To::Duration("warmup_prefill_concurrency_ramp_duration")),
+    ("rate", To::Key("warmup_request_rate")),
+    ("rate-ramp", To::Duration("warmup_request_rate_ramp_duration")),
+    ("grace-period", To::Key("warmup_grace_period")),
+];
+
+/// Why Jinja is not read.
+const JINJA: &str = "write the value itself; `${NAME:default}` takes it from the environment";
+
+/// What to do with a key that has no meaning here.
+const LEAVE_OUT: &str = "leave it out; `prony config explain` lists the settings that there are";
+
+/// Whether a file is one of AIPerf's.
+pub(super) fn is_one(entries: &[Entry]) -> bool {
+    entries.iter().any(|entry| matches!(flag_name(&entry.key).as_str(), "schema-version" | "benchmark"))
+}
+
+/// What its keys are here.
+pub(super) fn translated(entries: Vec<Entry>, keys: &Keys) -> Translated {
+    let mut translation =
+        Translation { keys, path: Vec::new(), said: Translated { entries: Vec::new(), foreign: Vec::new() } };
+    translation.block(entries, ROOT);
+    translation.said
+}
+
+struct Translation<'a> {
+    keys: &'a Keys,
+    /// Keys of the blocks around what is read.
+    path: Vec<String>,
+    said: Translated,
+}
+
+impl Translation<'_> {
+    fn block(&mut self, entries: Vec<Entry>, rules: Rules) {
+        for entry in entries {
+            let name = flag_name(&entry.key);
+            match rules.iter().find(|(key, _)| *key == name) {
+                Some((_, to)) => self.entry(entry, *to),
+                None => self.foreign(&entry, LEAVE_OUT),
+            }
+        }
+    }
+
+    fn entry(&mut self, entry: Entry, to: To) {
+        match to {
+            To::Nothing => {}
+            To::Key(key) => self.set(key, entry),
+            To::Read(read) => read(self, entry),
+            To::Duration(key) => match entry.value.content {
+                Content::Map(parts) => self.inside(entry.key, |inner| {
+                    for part in parts {
+                        match flag_name(&part.key).as_str() {
+                            "duration" => inner.set(key, part),
+                            "strategy" if is_text(&part.value, "linear") => {}
+                            _ => inner.foreign(&part, LEAVE_OUT),
+                        }
+                    }
+                }),
+                _ => self.set(key, entry),
+            },
+            To::Spread(mean, stddev) => match entry.value.content {
+                Content::Map(parts) => self.inside(entry.key, |inner| {
+                    for part in parts {
+                        match flag_name(&part.key).as_str() {
+                            "mean" => inner.set(mean, part),
+                            "stddev" => inner.set(stddev, part),
+                            _ => inner.foreign(&part, LEAVE_OUT),
+                        }
+                    }
+                }),
+                _ => self.set(mean, entry),
+            },
+            To::Block(rules) => match entry.value.content {
+                Content::Map(entries) => self.inside(entry.key, |inner| inner.block(entries, rules)),
+                _ => self.foreign(&entry, BELOW),
+            },
+        }
+    }
+
+    fn inside(&mut self, key: String, read: impl FnOnce(&mut Self)) {
+        self.path.push(key);
+        read(self);
+        self.path.pop();
+    }
+
+    fn set(&mut self, key: &str, entry: Entry) {
+        if has_jinja(&entry.value) {
+            self.foreign(&entry, JINJA);
+        } else if self.keys.find(key).is_none() {
+            self.foreign(&entry, LEAVE_OUT);
+        } else {
+            self.said.entries.push(Entry { key: key.to_owned(), ..entry });
+        }
+    }
+
+    fn foreign(&mut self, entry: &Entry, instead: &str) {
+        let path = self.path.iter().map(String::as_str).chain([entry.key.as_str()]);
+        let key = path.collect::<Vec<_>>().join(".");
+        self.said.foreign.push((entry.spot, Problem::NotOurs { key, instead: instead.to_owned() }));
+    }
+
+    /// A phase. Its type says which load it has.
+    fn phase(&mut self, kind: PhaseKind, entry: Entry) {
+        let spot = entry.spot;
+        let Content::Map(mut parts) = entry.value.content else { return self.foreign(&entry, BELOW) };
+        let load = parts.iter().position(|part| part.key == "type").map(|at| parts.remove(at));
+        let is_closed = load.as_ref().is_none_or(|load| is_text(&load.value, "concurrency"));
+        self.inside(entry.key, |inner| {
+            match load {
+                _ if is_closed => {
+                    if kind == PhaseKind::Warmup && !parts.iter().any(|part| part.key == "concurrency") {
+                        inner.set("warmup_concurrency", made("concurrency", spot, "1", Kind::Number));
+                    }
+                }
+                Some(load) => inner.load(kind, load, &mut parts),
+                None => {}
+            }
+            inner.block(parts, if kind == PhaseKind::Warmup { WARMUP } else { PROFILING });
+        });
+    }
+
+    /// The load of a phase that is not a closed loop.
+    fn load(&mut self, kind: PhaseKind, load: Entry, parts: &mut Vec<Entry>) {
+        match kind {
+            PhaseKind::Warmup => self.set("warmup_arrival_pattern", load),
+            PhaseKind::Profiling if is_text(&load.value, "user_centric") => {
+                let (rates, others) = std::mem::take(parts).into_iter().partition(|part| part.key == "rate");
+                *parts = others;
+                let rates: Vec<Entry> = rates;
+                rates.into_iter().for_each(|rate| self.set("user_centric_rate", rate));
+            }
+            PhaseKind::Profiling if is_text(&load.value, "fixed_schedule") => {
+                self.set("fixed_schedule", made("type", load.value.spot, "true", Kind::Switch(true)));
+            }
+            PhaseKind::Profiling => self.set("arrival_pattern", load),
+        }
+    }
+}
+
+/// Which phase it is. There is one of each.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PhaseKind {
+    Warmup,
+    Profiling,
+}
+
+/// What to do with a value where there should be keys.
+const BELOW: &str = "write its keys below it";
+
+/// A setting that stands there in other words.
+fn made(key: &str, spot: Spot, text: &str, kind: Kind) -> Entry {
+    let content = Content::Scalar(Scalar { text: text.to_owned(), kind });
+    Entry { key: key.to_owned(), spot, value: Node { spot, content } }
+}
+
+fn is_text(node: &Node, expected: &str) -> bool {
+    matches!(&node.content, Content::Scalar(scalar) if scalar.text == expected)
+}
+
+fn has_jinja(node: &Node) -> bool {
+    match &node.content {
+        Content::Nothing => false,
+        Content::Scalar(scalar) => scalar.text.contains("{{") || scalar.text.contains("{%"),
+        Content::List(items) => items.iter().any(has_jinja),
+        Content::Map(entries) => entries.iter().any(|entry| has_jinja(&entry.value)),
+    }
+}
+
+/// Names of models; how they share the sessions stands beside them.
+fn models(translation: &mut Translation<'_>, entry: Entry) {
+    let Content::Map(parts) = entry.value.content else { return translation.set("model", entry) };
+    translation.inside(entry.key, |inner| {
+        for part in parts {
+            match flag_name(&part.key).as_str() {
+                "items" => match names(&part) {
+                    Some(value) => inner.set("model", Entry { value, ..part }),
+                    None => inner.foreign(&part, "use `class` with a `share` and a `model` for weights"),
+                },
+                "strategy" => inner.set("model_selection_strategy", part),
+                _ => inner.foreign(&part, LEAVE_OUT),
+            }
+        }
+    });
+}
+
+/// The names of a list of models, if they have nothing but names.
+fn names(items: &Entry) -> Option<Node> {
+    let Content::List(list) = &items.value.content else { return None };
+    let names = list.iter().map(|item| match &item.content {
+        Content::Scalar(_) => Some(item.clone()),
+        Content::Map(parts) => match parts.as_slice() {
+            [Entry { key, value, .. }] if key == "name" => Some(value.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    Some(Node { spot: items.value.spot, content: Content::List(names.collect::<Option<Vec<_>>>()?) })
+}
+
+/// A list of phases, each with its kind, or one of them.
+fn phases(translation: &mut Translation<'_>, entry: Entry) {
+    let list = match entry.value.content {
+        Content::List(list) => list,
+        content => vec![Node { content, ..entry.value }],
+    };
+    let (mut has_warmup, mut has_profiling) = (false, false);
+    for node in list {
+        let Content::Map(parts) = &node.content else {
+            translation
+                .foreign(&Entry { value: node.clone(), key: entry.key.clone(), spot: node.spot }, BELOW);
+            continue;
+        };
+        let is_warmup = parts.iter().any(|part| part.key == "kind" && is_text(&part.value, "warmup"));
+        let kind = if is_warmup { PhaseKind::Warmup } else { PhaseKind::Profiling };
+        let entry = Entry { key: entry.key.clone(), spot: node.spot, value: node };
+        let has_one = if is_warmup { &mut has_warmup } else { &mut has_profiling };
+        if std::mem::replace(has_one, true) {
+            translation.foreign(
+                &entry,
+                "a run has one warm-up and one measured phase: give each of the others a run",
+            );
+        } else {
+            translation.phase(kind, entry);
+        }
+    }
+}
+
+fn tokenizer(translation: &mut Translation<'_>, entry: Entry) {
+    let Content::Map(parts) = entry.value.content else { return translation.set("tokenizer", entry) };
+    translation.inside(entry.key, |inner| {
+        inner.block(parts, &[("name", To::Key("tokenizer")), ("revision", To::Key("tokenizer_revision"))]);
+    });
+}
+
+/// Metrics pages, or `false` for none.
+fn server_metrics(translation: &mut Translation<'_>, entry: Entry) {
+    match &entry.value.content {
+        Content::Scalar(Scalar { kind: Kind::Switch(true), .. }) => {}
+        Content::Scalar(Scalar { kind: Kind::Switch(false), .. }) => {
+            let value = made("", entry.value.spot, "true", Kind::Switch(true)).value;
+            translation.set("no_server_metrics", Entry { value, ..entry });
+        }
+        Content::Map(_) => translation.foreign(&entry, "write the addresses of the pages as a list"),
+        _ => translation.set("server_metrics", entry),
+    }
+}
+
+/// What is measured one after the other stands in place of what the benchmark says.
+fn sweep_parameters(translation: &mut Translation<'_>, entry: Entry) {
+    let Content::Map(parts) = entry.value.content else { return translation.foreign(&entry, BELOW) };
+    translation.inside(entry.key, |inner| {
+        for part in parts {
+            let last = part.key.rsplit('.').next().unwrap_or_default();
+            let of_phases = PROFILING.iter().chain(PROMPTS).find(|(key, _)| *key == flag_name(last));
+            match of_phases {
+                Some((_, To::Key(key) | To::Spread(key, _) | To::Duration(key))) => {
+                    inner.said.entries.retain(|other| other.key != *key);
+                    inner.set(key, part);
+                }
+                _ if last == "model" => {
+                    inner.said.entries.retain(|other| other.key != "model");
+                    inner.set("model", part);
+                }
+                _ => inner.foreign(&part, LEAVE_OUT),
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::run_file::tests::{line, mistakes, read_text};
+
+    #[test]
+    fn a_file_is_read_where_its_meaning_is_ours() {
+        let file = read_text(
+            "schemaVersion: \"2.0\"\nrandomSeed: 7\nbenchmark:\n  model: ${MODEL:demo}\n  \
+             endpoint: {type: chat, streaming: true, timeout: 60, headers: {A: b}, apiKey: k}\n  \
+             dataset: {type: synthetic, entries: 200, prompts: {isl: 300, osl: {mean: 60, stddev: 5}}}\n  \
+             warmup: {type: concurrency, requests: 20}\n  \
+             profiling: {type: poisson, rate: 12, concurrency: 32, duration: 2m, gracePeriod: 20s}\n  \
+             slos: {time_to_first_token: 250}\n  artifacts: {dir: D}\n  runtime: {ui: none}\n  serverMetrics: false\n",
+        );
+        assert_eq!(mistakes(&file), [""; 0]);
+        assert_eq!(
+            line(&file),
+            "--random-seed=7 --model=llama --endpoint-type=chat --streaming --request-timeout-seconds=60 \
+             --header={\"A\":\"b\"} --api-key=k --num-dataset-entries=200 --isl=300 --osl=60 --osl-stddev=5 \
+             --warmup-concurrency=1 --warmup-request-count=20 --arrival-pattern=poisson --request-rate=12 --concurrency=32 \
+             --benchmark-duration=2m --benchmark-grace-period=20s --goodput=time_to_first_token:250 --artifact-dir=D \
+             --ui=none --no-server-metrics"
+        );
+        assert_eq!(file.places["osl-stddev"].value.to_string(), "run.yaml:6:88");
+    }
+
+    #[test]
+    fn phases_may_be_a_list_and_have_other_loads() {
+        let file = read_text(
+            "benchmark:\n  models: {items: [{name: a}, b], strategy: random}\n  phases:\n  \
+             - {name: w, kind: warmup, type: constant, rate: 5, duration: 3}\n  \
+             - {name: p, kind: profiling, type: user_centric, rate: 4, users: 20, rateRamp: {duration: 5}}\n",
+        );
+        assert_eq!(mistakes(&file), [""; 0]);
+        assert_eq!(
+            line(&file),
+            "--model=a --model=b --model-selection-strategy=random --warmup-arrival-pattern=constant \
+             --warmup-request-rate=5 --warmup-duration=3 --user-centric-rate=4 --num-users=20 \
+             --request-rate-ramp-duration=5"
+        );
+        let scheduled = read_text("benchmark:\n  profiling: {type: fixed_schedule, startOffset: 5}\n");
+        assert_eq!(line(&scheduled), "--fixed-schedule --fixed-schedule-start-offset=5");
+    }
+
+    #[test]
+    fn each_key_that_is_not_ours_is_named_with_its_place() {
+        let file = read_text(
+            "benchmark:\n  model: m\n  mlflow: {uri: x}\n  endpoint: {resetKvCache: true}\n  \
+             profiling: {adaptiveScale: 5, seamless: true}\n  dataset: {prompts: {isl: \"{{ isl }}\"}}\n  \
+             models: {items: [{name: a, weight: 2}]}\nvariables: {isl: 5}\n",
+        );
+        assert_eq!(
+            mistakes(&file),
+            [
+                "run.yaml:3:3: `benchmark.mlflow` of AIPerf is not supported",
+                "run.yaml:4:14: `benchmark.endpoint.resetKvCache` of AIPerf is not supported",
+                "run.yaml:5:15: `benchmark.profiling.adaptiveScale` of AIPerf is not supported",
+                "run.yaml:5:33: `benchmark.profiling.seamless` of AIPerf is not supported",
+                "run.yaml:6:23: `benchmark.dataset.prompts.isl` of AIPerf is not supported",
+                "run.yaml:7:12: `benchmark.models.items` of AIPerf is not supported",
+                "run.yaml:8:1: `variables` of AIPerf is not supported",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_swept_stands_in_place_of_what_is_not() {
+        let file = read_text(
+            "benchmark:\n  model: m\n  profiling: {type: poisson, rate: 12}\nsweep:\n  parameters:\n    \
+             phases.profiling.rate: [6, 12]\n    isl: [5, 6]\n",
+        );
+        assert_eq!(mistakes(&file), [""; 0]);
+        assert_eq!(line(&file), "--model=m --arrival-pattern=poisson --request-rate=6,12 --isl=5,6");
+    }
+}

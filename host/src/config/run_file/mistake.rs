@@ -1,0 +1,80 @@
+//! What is wrong with a configuration file: where, what, and what to do.
+
+use super::variables::VariableError;
+use crate::{config::place::Place, explain::Explain};
+
+/// Something that is wrong, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {problem}")]
+pub(crate) struct Mistake {
+    pub(crate) place: Place,
+    pub(crate) problem: Problem,
+}
+
+/// What is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Problem {
+    /// It cannot be parsed.
+    #[error("this is no YAML: {0}")]
+    Yaml(String),
+    /// There are no keys.
+    #[error("a configuration has keys with values, and this is {0}")]
+    NoKeys(&'static str),
+    /// A key that no setting has.
+    #[error("there is no setting `{key}`")]
+    Unknown {
+        key: String,
+        /// What was probably meant.
+        near: Option<String>,
+    },
+    /// A key, or another name of the same setting, stands there again.
+    #[error("`{key}` is set again: it is set in line {line} already")]
+    Twice { key: String, line: usize },
+    /// A value of another kind.
+    #[error("`{key}` takes {expected}, and this is {found}")]
+    Kind { key: String, found: &'static str, expected: String },
+    /// A key without a value.
+    #[error("`{key}` has no value; it takes {expected}")]
+    NoValue { key: String, expected: String },
+    /// A reference to a variable that leads nowhere.
+    #[error("`{key}` cannot be read: {error}")]
+    Variable { key: String, error: VariableError },
+    /// A key of AIPerf's files that has no meaning here.
+    #[error("`{key}` of AIPerf is not supported")]
+    NotOurs {
+        key: String,
+        /// What to do.
+        instead: String,
+    },
+}
+
+impl Explain for Mistake {
+    fn hint(&self) -> String {
+        match &self.problem {
+            Problem::Yaml(_) => {
+                "correct that line; `prony config init` prints files that can be read".to_owned()
+            }
+            Problem::NoKeys(_) => "write a setting a line, as in `concurrency: 8`".to_owned(),
+            Problem::Unknown { near: Some(near), .. } => format!("did you mean `{near}`?"),
+            Problem::Unknown { near: None, .. } => {
+                "`prony config explain` lists all settings; each has the name of a flag of `prony profile`"
+                    .to_owned()
+            }
+            Problem::Twice { key, .. } => format!("give `{key}` once; several values are a list: `[a, b]`"),
+            Problem::Kind { key, .. } | Problem::NoValue { key, .. } => {
+                format!("correct it, or leave it out; `prony config explain {key}` says what it takes")
+            }
+            Problem::Variable { error: VariableError::NotSet(name), .. } => {
+                format!("set `{name}`, or give it a default: `${{{name}:default}}`")
+            }
+            Problem::Variable { .. } => {
+                "write `${NAME}` or `${NAME:default}`; `$${` is a `${` that means nothing".to_owned()
+            }
+            Problem::NotOurs { instead, .. } => instead.clone(),
+        }
+    }
+
+    fn is_statement(&self) -> bool {
+        true
+    }
+}

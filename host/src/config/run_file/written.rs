@@ -1,0 +1,249 @@
+//! Settings as a configuration file that sends the same again.
+//!
+//! Secrets are not written. Where one stood, the file names a variable, so that whoever repeats the run is told what is missing.
+
+use std::{collections::BTreeMap, ffi::OsString, fmt::Write as _};
+
+use serde_json::Value;
+
+use super::{VERSION_KEY, variables};
+use crate::config::{
+    keys::{API_KEY_VARIABLE, Key, Keys},
+    redact::{self, REDACTED},
+    words::{Shape, Words},
+};
+
+/// What belongs to one run, and not to its repetition: where its files go, and what it listed in place of sending.
+const OF_ONE_RUN: [&str; 4] = ["artifact-dir", "overwrite", "dry-run", "dry-run-output"];
+
+/// What stands in front of it.
+const HEAD: &str = "\
+# The settings of a run, as they were resolved: `prony profile -f` with this file sends the same requests at the same instants.
+# The files of the new run go to a new folder, unless `--artifact-dir` names one.
+";
+
+/// What is said where there are secrets.
+const SECRETS: &str = "# Secrets are not written. Set these variables, or give the settings as flags:";
+
+/// The text of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) text: String,
+    /// Variables that have to be set to read it.
+    pub(crate) variables: Vec<String>,
+}
+
+/// Writes settings. `references` are the words of those whose secrets come from variables, as they were written.
+pub(crate) fn written(words: &Words, references: &BTreeMap<String, Vec<OsString>>, keys: &Keys) -> Written {
+    let (mut body, mut needed) = (String::new(), Vec::new());
+    let mut heading = "";
+    let kept = keys.iter().filter(|key| !OF_ONE_RUN.contains(&key.name.as_str()));
+    for (key, values) in kept.filter_map(|key| Some((key, words.get(&key.name)?))) {
+        if key.heading != heading {
+            let _ = writeln!(body, "\n# {}", key.heading);
+            heading = &key.heading;
+        }
+        let texts = match references.get(&key.name) {
+            Some(references) => {
+                let texts = lossy(references);
+                needed.extend(texts.iter().flat_map(|text| variables::needed(text)));
+                texts
+            }
+            None => lossy(values).iter().map(|text| without_secrets(key, text, &mut needed)).collect(),
+        };
+        setting(&mut body, key, &texts);
+    }
+    let mut text = format!("{HEAD}{VERSION_KEY}: {}\n", env!("CARGO_PKG_VERSION"));
+    if !needed.is_empty() {
+        let _ = writeln!(text, "{SECRETS} {}.", needed.join(", "));
+    }
+    Written { text: text + &body, variables: needed }
+}
+
+fn lossy(values: &[OsString]) -> Vec<String> {
+    values.iter().map(|value| value.to_string_lossy().into_owned()).collect()
+}
+
+/// A value with a variable in the place of each secret; nothing else in it is one.
+fn without_secrets(key: &Key, value: &str, variables: &mut Vec<String>) -> String {
+    let shown = redact::value_of(&flag(key), value);
+    let shown = redact::shown(&shown);
+    let mut parts = shown.split(REDACTED).map(variables::escaped);
+    let mut text = parts.next().unwrap_or_default();
+    for part in parts {
+        let variable = variable(key, variables);
+        let _ = write!(text, "${{{variable}}}{part}");
+        variables.push(variable);
+    }
+    text
+}
+
+/// A name that no other secret of the file has.
+fn variable(key: &Key, taken: &[String]) -> String {
+    if key.variable() == API_KEY_VARIABLE {
+        return API_KEY_VARIABLE.to_owned();
+    }
+    let name = format!("SECRET_OF_{}", key.in_file().to_ascii_uppercase());
+    let count = taken.iter().filter(|other| other.starts_with(&name)).count();
+    if count == 0 { name } else { format!("{name}_{}", count + 1) }
+}
+
+/// Values of a setting as they may be shown: one text, several, or `true` where there are none. `references` are those that hold
+/// secrets out of variables, as they were written.
+pub(crate) fn values_shown(key: &Key, values: &[OsString], references: Option<&Vec<OsString>>) -> Value {
+    let texts = match references {
+        Some(references) => lossy(references),
+        None => {
+            let shown = |text: &String| redact::shown(&redact::value_of(&flag(key), text)).into_owned();
+            lossy(values).iter().map(shown).collect()
+        }
+    };
+    match texts.as_slice() {
+        [] => true.into(),
+        [text] => text.as_str().into(),
+        texts => texts.into(),
+    }
+}
+
+fn flag(key: &Key) -> String {
+    format!("--{}", key.name)
+}
+
+fn setting(out: &mut String, key: &Key, texts: &[String]) {
+    let name = key.in_file();
+    // Writing to a text cannot fail.
+    let _ = match texts {
+        [] => writeln!(out, "{name}: true"),
+        [text] => writeln!(out, "{name}: {}", scalar(text)),
+        texts if key.shape == Shape::List => {
+            let items: String = texts.iter().map(|text| format!("  - {}\n", scalar(text))).collect();
+            write!(out, "{name}:\n{items}")
+        }
+        texts => writeln!(out, "{name}: {}", scalar(&texts.join(","))),
+    };
+}
+
+/// A text as YAML: in quotes, unless nobody could take it for anything but itself.
+fn scalar(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '/' | '-');
+    let is_word =
+        text.chars().all(is_plain) && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/');
+    let is_other_number = text.starts_with('0') && text.get(1..2).is_some_and(|c| c != ".");
+    let is_special = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
+        .iter()
+        .any(|word| text.eq_ignore_ascii_case(word));
+    if is_word && !is_special && !is_other_number {
+        return text.to_owned();
+    }
+    if text.chars().all(|c| c == ' ' || c.is_ascii_graphic() || c.is_alphanumeric()) {
+        return format!("'{}'", text.replace('\'', "''"));
+    }
+    // A JSON text is one of YAML.
+    Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::config::{
+        run_file::tests::{line, mistakes, read_text},
+        words::{settings, unread},
+    };
+
+    fn typed(words: &[&str]) -> Words {
+        let words = std::iter::once("profile").chain(words.iter().copied());
+        Words::typed(&unread(settings()).try_get_matches_from(words).unwrap())
+    }
+
+    fn written_of(words: &[&str]) -> Written {
+        written(&typed(words), &BTreeMap::new(), &Keys::all())
+    }
+
+    /// What a file has below its head.
+    fn body(text: &str) -> String {
+        text.lines()
+            .filter(|line| !line.starts_with('#') && !line.is_empty())
+            .skip(1)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    #[rstest]
+    #[case::plain("llama")]
+    #[case::path("org/llama-3.1_8b")]
+    #[case::number("1.10")]
+    #[case::leading_zero("0123")]
+    #[case::hexadecimal("0x10")]
+    #[case::fraction("0.5")]
+    #[case::switch("true")]
+    #[case::nothing("null")]
+    #[case::empty("")]
+    #[case::quotes("a \"b\" 'c'")]
+    #[case::reference("a ${B} c")]
+    #[case::comment("a # b: c")]
+    #[case::lines("a\nb\tc")]
+    #[case::letters("ä ö")]
+    fn a_text_is_read_as_it_was(#[case] value: &str) {
+        let words = typed(&["--system-prompt", value]);
+        let Written { text, variables } = written(&words, &BTreeMap::new(), &Keys::all());
+        let read = read_text(&text);
+        assert!(variables.is_empty() && mistakes(&read).is_empty(), "{text}: {:?}", mistakes(&read));
+        assert_eq!(read.words, words, "{text}");
+    }
+
+    #[test]
+    fn settings_are_read_as_they_were_but_for_what_is_of_one_run() {
+        let words = [
+            "-m",
+            "a,b",
+            "--streaming",
+            "--concurrency",
+            "8",
+            "--header",
+            "A:1",
+            "B: 2",
+            "--extra-inputs",
+            r#"{"temperature": 0.5}"#,
+            "--goodput",
+            "time_to_first_token:300 inter_token_latency:20",
+        ];
+        let of_this_run = ["--artifact-dir", "D", "--overwrite", "--dry-run"];
+        let Written { text, .. } = written_of(&[&words[..], &of_this_run].concat());
+        let read = read_text(&text);
+        assert!(read.mistakes.is_empty() && read.warnings.is_empty(), "{text}: {read:?}");
+        assert_eq!(line(&read), line(&read_text(&written_of(&words).text)));
+        let left_out = ["artifact_dir", "overwrite", "dry_run"];
+        assert!(left_out.iter().all(|key| !body(&text).contains(key)), "{text}");
+        assert!(text.contains(r#"extra_inputs: '{"temperature":0.5}'"#), "{text}");
+    }
+
+    #[test]
+    fn secrets_become_variables() {
+        let Written { text, variables } = written_of(&[
+            "--api-key",
+            "sk-1",
+            "-u",
+            "http://u:pw@h",
+            "-H",
+            "Authorization: Bearer x",
+            "X-Token:y",
+            "X-Team:a",
+        ]);
+        let expected = "url: 'http://${SECRET_OF_URL}@h'\napi_key: '${PRONY_API_KEY}'\nheader:\n  - \
+                        'Authorization:${SECRET_OF_HEADER}'\n  - 'X-Token:${SECRET_OF_HEADER_2}'\n  - 'X-Team:a'";
+        assert_eq!(body(&text), expected);
+        assert_eq!(variables, ["SECRET_OF_URL", "PRONY_API_KEY", "SECRET_OF_HEADER", "SECRET_OF_HEADER_2"]);
+        let told = mistakes(&read_text(&text));
+        assert!(told.len() == 3 && told[0].contains("`PRONY_API_KEY` is not set"), "{told:?}");
+    }
+
+    #[test]
+    fn references_to_variables_stay_what_they_are() {
+        let read = read_text("api_key: ${MY_KEY}\nmodel: ${MODEL}\n");
+        let again = written(&read.words, &read.references, &Keys::all());
+        assert_eq!(body(&again.text), "model: llama\napi_key: '${MY_KEY}'");
+        assert_eq!(again.variables, ["MY_KEY"]);
+    }
+}

@@ -1,0 +1,152 @@
+//! Settings in variables of the environment: `PRONY_CONCURRENCY=8`. They are weaker than a file and the command line.
+
+use std::ffi::OsString;
+
+use super::{
+    keys::{API_KEY_VARIABLE, Keys, PREFIX, variable},
+    near::near,
+    words::{Said, Shape, Words},
+};
+use crate::explain::Explain;
+
+/// Variables that others read: the log, plugins, and the key, which nobody shows.
+const OF_OTHERS: [&str; 4] = ["PRONY_LOG", "PRONY_PLUGIN_PATH", "PRONY_PLUGIN_POLICY", API_KEY_VARIABLE];
+
+/// A variable of a switch that says neither yes nor no.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{variable}` takes `true` or `false`, and this is `{value}`")]
+pub(crate) struct SwitchError {
+    pub(crate) variable: String,
+    value: String,
+}
+
+impl Explain for SwitchError {
+    fn hint(&self) -> String {
+        format!("correct the variable, as in `{}=true`, or remove it", self.variable)
+    }
+
+    fn is_statement(&self) -> bool {
+        true
+    }
+}
+
+/// What the environment says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Variables {
+    pub(crate) words: Words,
+    /// Variables that are none of prony's, as sentences.
+    pub(crate) warnings: Vec<String>,
+    pub(crate) mistakes: Vec<SwitchError>,
+}
+
+impl Variables {
+    /// Reads variables by their names. One that is set to nothing is not set; those of lists have a value a line.
+    pub(crate) fn read(variables: impl IntoIterator<Item = (OsString, OsString)>, keys: &Keys) -> Self {
+        let ours = variables.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        let mut ours: Vec<(String, OsString)> = ours
+            .filter(|(name, value)| {
+                name.starts_with(PREFIX) && !value.is_empty() && !OF_OTHERS.contains(&name.as_str())
+            })
+            .collect();
+        ours.sort_unstable();
+        let mut read = Self::default();
+        ours.into_iter().for_each(|(name, value)| read.add(&name, value, keys));
+        read
+    }
+
+    fn add(&mut self, variable: &str, value: OsString, keys: &Keys) {
+        let Some(key) = keys.iter().find(|key| key.variable() == variable) else {
+            self.warnings.push(unknown(variable, keys));
+            return;
+        };
+        let values = match key.shape {
+            Shape::Switch => match is_on(&value) {
+                Some(true) => Vec::new(),
+                Some(false) => return,
+                None => {
+                    let (variable, value) = (variable.to_owned(), value.to_string_lossy().into_owned());
+                    self.mistakes.push(SwitchError { variable, value });
+                    return;
+                }
+            },
+            Shape::Single => vec![value],
+            Shape::List => match value.to_str() {
+                Some(text) => {
+                    text.lines().map(str::trim).filter(|line| !line.is_empty()).map(OsString::from).collect()
+                }
+                None => vec![value],
+            },
+        };
+        if key.shape == Shape::Switch || !values.is_empty() {
+            self.words.set(Said { name: key.name.clone(), values });
+        }
+    }
+}
+
+fn is_on(value: &OsString) -> Option<bool> {
+    match value.to_str()?.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+fn unknown(name: &str, keys: &Keys) -> String {
+    let known: Vec<String> =
+        keys.iter().map(|key| variable(&key.name)).chain(OF_OTHERS.map(str::to_owned)).collect();
+    let hint = match near(name, known.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "each flag of `prony profile` has one, as `PRONY_CONCURRENCY`".to_owned(),
+    };
+    format!("the variable `{name}` has no effect: {hint}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Variables {
+        let variables = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        Variables::read(variables, &Keys::all())
+    }
+
+    #[test]
+    fn each_setting_has_a_variable() {
+        let read = read(&[
+            ("PRONY_STREAMING", "yes"),
+            ("PRONY_HTTP2", "0"),
+            ("PRONY_CONCURRENCY", "8"),
+            ("PRONY_HEADER", "A: 1\nB: 2\n"),
+            ("PRONY_ISL", ""),
+            ("PRONY_LOG", "debug"),
+            ("PRONY_API_KEY", "k"),
+            ("PRONY_PLUGIN_POLICY", "any"),
+            ("HOME", "/h"),
+        ]);
+        let line: Vec<_> = read.words.line();
+        assert_eq!(line, ["--concurrency=8", "--header=A: 1", "--header=B: 2", "--streaming"]);
+        assert!(read.warnings.is_empty() && read.mistakes.is_empty());
+    }
+
+    #[test]
+    fn an_unknown_variable_is_a_warning_with_the_nearest_name() {
+        let read = read(&[("PRONY_CONCURENCY", "8"), ("PRONY_X", "5")]);
+        assert_eq!(
+            read.warnings,
+            [
+                "the variable `PRONY_CONCURENCY` has no effect: did you mean `PRONY_CONCURRENCY`?",
+                "the variable `PRONY_X` has no effect: each flag of `prony profile` has one, as `PRONY_CONCURRENCY`"
+            ]
+        );
+        assert!(read.words == Words::default());
+    }
+
+    #[test]
+    fn a_switch_is_on_or_off() {
+        let read = read(&[("PRONY_STREAMING", "maybe")]);
+        assert_eq!(
+            read.mistakes[0].to_string(),
+            "`PRONY_STREAMING` takes `true` or `false`, and this is `maybe`"
+        );
+    }
+}

@@ -1,0 +1,222 @@
+//! Settings in files and in the environment: what they mean, and what is said of those that mean nothing.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::{fs, path::Path, thread};
+
+use prony_tests::{MockServer, Run, Tool};
+use serde_json::Value;
+
+/// A run of a file with these settings.
+fn profile_of(settings: &str) -> Tool {
+    let tool = Tool::new(["profile", "-f", "run.yaml"]);
+    tool.file("run.yaml", settings);
+    tool
+}
+
+/// What would be sent, one request a line.
+fn listed(tool: Tool) -> String {
+    tool.args(["--dry-run", "20"]).run().succeeds().stdout.clone()
+}
+
+fn show(settings: &str, words: &[&str], variables: &[(&str, &str)]) -> Run {
+    let tool = Tool::new(["config", "show", "-f", "run.yaml"]).args(words);
+    tool.file("run.yaml", settings);
+    variables.iter().fold(tool, |tool, (name, value)| tool.env(name, value)).run()
+}
+
+#[test]
+fn a_file_is_the_same_as_its_flags() {
+    let settings = "mock: true\nislStddev: 5\nisl: 20\nosl: ${OSL:9}\nrandom-seed: 7\nextra_inputs: {temperature: 0.5}\n\
+                    request_rate: 50\nclass: [{name: a, share: 3}, {name: b, model: other}]\n";
+    let flags = "profile --mock --isl-stddev 5 --isl 20 --osl 9 --random-seed 7 --extra-inputs temperature:0.5 \
+                 --request-rate 50 --class a:share=3 --class b:model=other";
+    let of_flags = listed(Tool::new(flags.split_whitespace()));
+    assert_eq!(listed(profile_of(settings)), of_flags);
+    assert!(of_flags.contains("\"temperature\":0.5") && of_flags.contains("other"), "{of_flags}");
+}
+
+/// Seven mistakes of seven kinds, and a combination that follows from one of them, which is not told.
+#[test]
+fn all_mistakes_are_told_at_once_with_their_places() {
+    let settings = "mock: true\nconccurency: 5\nisl: abc\nisl_stddev: 5\nstreaming: [1]\nmodel: ${NO_SUCH_VARIABLE}\nosl: 5\n\
+                    osl: 6\nheader: {A: ~}\nhttp2: true\n";
+    let run = profile_of(settings).run();
+    run.ends_with(2);
+    let told: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(
+        told,
+        [
+            "error: run.yaml:2:1: there is no setting `conccurency`",
+            "error: run.yaml:3:6: failed to use `--isl abc`: it must be a whole number, 1 or more",
+            "error: run.yaml:5:13: `streaming` takes `true` or `false`, and this is a list",
+            "error: run.yaml:6:8: `model` cannot be read: the variable `NO_SUCH_VARIABLE` is not set",
+            "error: run.yaml:8:1: `osl` is set again: it is set in line 7 already",
+            "error: run.yaml:9:13: `header` has no value; it takes a mapping, or a list of values (HEADER)",
+            "error: failed to use `http2 at run.yaml:10:1` together with `mock at run.yaml:1:1`: the mock server speaks \
+             HTTP/1.1",
+        ],
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("help: did you mean `concurrency`?"), "{}", run.stderr);
+    assert!(!run.dir().join("artifacts").exists(), "nothing is sent");
+    let checked = Tool::new(["config", "check", "run.yaml"]);
+    checked.file("run.yaml", settings);
+    assert_eq!(checked.run().ends_with(2).stderr, run.stderr);
+}
+
+#[test]
+fn flags_stand_over_the_file_and_the_file_over_variables() {
+    let variables = [
+        ("PRONY_ISL", "5"),
+        ("PRONY_OSL", "6"),
+        ("PRONY_STREAMING", "true"),
+        ("PRONY_RANDOM_SEED", "7"),
+        ("PRONY_CONCURENCY", "8"),
+        ("PRONY_API_KEY", "sk-of-the-environment"),
+    ];
+    let run =
+        show("osl: 60\nstreaming: false\nconcurrency: 3\n", &["--concurrency", "4", "--json"], &variables);
+    let shown: Value = serde_json::from_str(&run.succeeds().stdout).unwrap();
+    let of = |key: &str| {
+        format!("{} from {}", shown[key]["value"], shown[key]["from"].as_str().unwrap_or("nowhere"))
+    };
+    assert_eq!(of("isl"), "\"5\" from the variable PRONY_ISL");
+    assert_eq!(of("osl"), "\"60\" from run.yaml:1:1");
+    assert_eq!(of("concurrency"), "\"4\" from --concurrency");
+    assert_eq!(of("streaming"), "null from nowhere");
+    assert_eq!(of("request_count"), "\"10\" from default");
+    assert_eq!(of("api_key"), "\"<redacted>\" from the variable PRONY_API_KEY");
+    let warning = "warning: the variable `PRONY_CONCURENCY` has no effect: did you mean `PRONY_CONCURRENCY`?";
+    assert_eq!(run.stderr.trim(), warning);
+}
+
+#[test]
+fn what_does_not_go_together_is_named_wherever_it_stands() {
+    let run = profile_of("mock: true\n").args(["--url", "http://h"]).env("PRONY_HTTP2", "1").run();
+    let told = &run.ends_with(2).stderr;
+    assert!(told.contains("`mock at run.yaml:1:1` together with `--url`"), "{told}");
+    assert!(told.contains("`PRONY_HTTP2` together with `mock at run.yaml:1:1`"), "{told}");
+    let run = Tool::new(["profile", "--mock"]).env("PRONY_ISL", "abc").run();
+    let expected = "error: PRONY_ISL: failed to use `--isl abc`: it must be a whole number, 1 or more";
+    assert!(run.ends_with(2).stderr.contains(expected), "{}", run.stderr);
+}
+
+/// The seed was drawn, and stands in the file. Secrets do not.
+#[test]
+fn a_run_is_repeated_by_its_plan() {
+    let server = MockServer::start(["--tokens", "2"]);
+    let words =
+        ["--request-rate", "60", "--request-count", "20", "--isl", "20", "--isl-stddev", "9", "--osl", "4"];
+    let secrets = ["--api-key", "sk-0123456789", "-H", "X-Token: hk-0123456789", "--artifact-dir", "run"];
+    let tool = || Tool::new(["profile", "--url", server.url(), "-m", "m", "--streaming", "--ui", "none"]);
+    let key = ["--api-key", "sk-0123456789"];
+    let first = tool().args(words).args(secrets).run();
+    let plan = first.succeeds().read("plan.yaml");
+    assert!(!plan.contains("sk-0") && !plan.contains("hk-0"), "{plan}");
+    let again = |words: &[&str]| {
+        let tool =
+            Tool::new(["profile", "-f", "plan.yaml", "--ui", "none", "--artifact-dir", "run"]).args(words);
+        tool.file("plan.yaml", &plan);
+        tool
+    };
+    let missing = again(&[]).run();
+    for name in ["PRONY_API_KEY", "SECRET_OF_HEADER"] {
+        assert!(
+            missing.ends_with(2).stderr.contains(&format!("the variable `{name}` is not set")),
+            "{}",
+            missing.stderr
+        );
+    }
+    let second = again(&key).env("SECRET_OF_HEADER", "hk-0123456789").run();
+    let differences =
+        instants(&first).into_iter().zip(instants(second.succeeds())).map(|(one, other)| one.abs_diff(other));
+    // An instant of the wall clock is told to the nanosecond of another start.
+    assert!(differences.max().unwrap() <= 2, "{:?}", instants(&second));
+    assert_eq!(plan, second.read("plan.yaml"), "a plan of a plan is the same");
+    let seed = plan.lines().find_map(|line| line.strip_prefix("random_seed: ")).unwrap();
+    let of_flags = listed(tool().args(words).args(["--random-seed", seed]));
+    let of_plan = listed(again(&key).env("SECRET_OF_HEADER", "hk-0123456789"));
+    assert_eq!(of_plan, of_flags);
+}
+
+/// When each request was due after the first one, in nanoseconds.
+fn instants(run: &Run) -> Vec<u64> {
+    let records = run.records();
+    let mut due: Vec<u64> =
+        records.iter().map(|record| record["metadata"]["credit_issued_ns"].as_u64().unwrap()).collect();
+    due.sort_unstable();
+    assert_eq!(due.len(), 20);
+    due.iter().map(|at| at - due[0]).collect()
+}
+
+#[test]
+fn a_secret_of_a_variable_is_shown_nowhere() {
+    let settings = "mock: true\nheader: {X-Token: \"${MY_TOKEN}\"}\nosl: ${SHORT_PASSWORD}\n";
+    let variables = [("MY_TOKEN", "hk-0123456789"), ("SHORT_PASSWORD", "pw7")];
+    let wrong = show(settings, &[], &variables);
+    assert!(
+        wrong.ends_with(2).stderr.contains("run.yaml:3:6: failed to use `--osl <redacted>`"),
+        "{}",
+        wrong.stderr
+    );
+    let settings = settings.replace("osl: ${SHORT_PASSWORD}\n", "");
+    let shown = show(&settings, &[], &variables);
+    assert!(shown.succeeds().stdout.contains("header: {\"X-Token\":\"${MY_TOKEN}\"}"), "{}", shown.stdout);
+    let run = profile_of(&settings)
+        .args(["--request-count", "1", "--artifact-dir", "run", "--ui", "none"])
+        .env("MY_TOKEN", "hk-0123456789")
+        .run();
+    assert!(run.succeeds().read("plan.yaml").contains("${MY_TOKEN}"), "{}", run.read("plan.yaml"));
+    run.keeps(&["hk-0123456789"]);
+    assert!(!wrong.stderr.contains("pw7") && !shown.stdout.contains("hk-0"), "{}", shown.stdout);
+}
+
+#[test]
+fn every_template_runs_as_it_is() {
+    let list = Tool::new(["config", "init", "--list"]).run();
+    let names: Vec<&str> =
+        list.succeeds().stdout.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
+    assert!(names.len() >= 6, "{names:?}");
+    let try_one = |name: &str| {
+        let written = Tool::new(["config", "init", name]).run();
+        let tool = Tool::new(["profile", "-f", "t.yaml", "--mock", "--ui", "none"]);
+        tool.file("t.yaml", &written.succeeds().stdout);
+        let run = tool.run();
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{name}");
+        let check = Tool::new(["config", "check", "t.yaml"]);
+        check.file("t.yaml", &written.stdout);
+        check.run().succeeds();
+    };
+    thread::scope(|scope| {
+        let tried: Vec<_> = names.iter().map(|name| scope.spawn(move || try_one(name))).collect();
+        tried.into_iter().for_each(|tried| tried.join().unwrap());
+    });
+}
+
+#[test]
+fn the_examples_of_the_page_are_right() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/CONFIG.md");
+    let page = fs::read_to_string(page).unwrap();
+    let examples: Vec<&str> =
+        page.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(examples.len() >= 3, "{examples:?}");
+    for example in examples {
+        let check = Tool::new(["config", "check", "run.yaml"]);
+        check.file("run.yaml", example);
+        check.run().succeeds();
+    }
+}
+
+#[test]
+fn a_setting_is_explained_and_every_editor_knows_it() {
+    let explained = Tool::new(["config", "explain", "requestRate"]).run();
+    for expected in ["request_rate: RATE", "--request-rate RATE", "PRONY_REQUEST_RATE"] {
+        assert!(explained.succeeds().stdout.contains(expected), "{}", explained.stdout);
+    }
+    let schema: Value =
+        serde_json::from_str(&Tool::new(["config", "schema"]).run().succeeds().stdout).unwrap();
+    assert!(schema["properties"]["request_rate"]["description"].is_string());
+    let all = Tool::new(["config", "explain"]).run();
+    assert!(all.succeeds().stdout.contains("request_rate"), "{}", all.stdout);
+}
