@@ -14,6 +14,7 @@ use super::{
     record::RecordArgs,
     report::ReportArgs,
     runs::{RunsArgs, ShowArgs},
+    search::SearchArgs,
     service::ServiceArgs,
     speed_bench_report::SpeedBenchReportArgs,
 };
@@ -31,6 +32,17 @@ Examples:
   prony profile --mock
   prony profile --model m --streaming --concurrency 8 --request-count 200
   prony profile --model m --streaming --request-rate 5 --benchmark-duration 1m";
+
+/// How a search goes, and how it ends.
+const SEARCH: &str = "\
+The lowest load is run first, then twice as much, until one breaks an objective; what lies between is halved. A load near the edge is \
+run several times. The answer is a load with an interval: its lower end keeps to all objectives, its upper end breaks one. All flags of \
+`prony profile` say what a run is; without --request-count, --benchmark-duration and --num-conversations it lasts 30 s.
+
+The exit code is 0 when the load is found, 1 when even the lowest one breaks an objective, and 6 when the runs do not agree.
+
+Example:
+  prony search --model m --streaming --over rate --range 1..200 --slo 'time_to_first_token p99 < 500ms' --slo 'error_rate < 1%'";
 
 /// What a recording is, and how it ends.
 const RECORD: &str = "\
@@ -68,6 +80,9 @@ pub(super) enum Command {
     /// Run a load test and report latency, throughput and errors.
     #[command(after_help = format!("{TIMES}\n\n{EXAMPLES}"), allow_negative_numbers = true)]
     Profile(Box<ProfileFlags>),
+    /// Find the highest load that keeps to objectives.
+    #[command(after_help = SEARCH, allow_negative_numbers = true)]
+    Search(Box<SearchArgs>),
     /// Write configuration files, check and explain them.
     Config(ConfigArgs),
     /// Regenerate the report of a run from its journal.

@@ -29,7 +29,13 @@ const COMMON: [&str; 17] = [
 
 /// The whole command line.
 pub(super) fn command() -> Command {
-    Cli::command().mut_subcommand("profile", |profile| profile.mut_args(only_common_in_short))
+    let short = |command: Command| command.mut_args(only_common_in_short);
+    Cli::command().mut_subcommand("profile", short).mut_subcommand("search", |search| {
+        search.mut_args(|arg| {
+            let is_own = arg.get_help_heading() == Some("Search");
+            if is_own { arg } else { only_common_in_short(arg) }
+        })
+    })
 }
 
 fn only_common_in_short(arg: Arg) -> Arg {

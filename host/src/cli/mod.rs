@@ -30,6 +30,7 @@ mod recorded;
 mod refusal;
 mod report;
 mod runs;
+mod search;
 mod service;
 mod settings;
 mod speed_bench_report;
@@ -89,7 +90,11 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
     prepare()?;
     if matches!(
         cli.command,
-        Command::Profile(_) | Command::Report(_) | Command::Calibrate(_) | Command::Worker
+        Command::Profile(_)
+            | Command::Search(_)
+            | Command::Report(_)
+            | Command::Calibrate(_)
+            | Command::Worker
     ) {
         limits::start_shared_threads()?;
     }
@@ -97,6 +102,10 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Profile(flags) => {
             let matches = matches.subcommand_matches("profile").unwrap_or(&matches);
             profile_or_experiment(&settings::asked(matches, flags.config.as_deref())?, &cli.log)
+        }
+        Command::Search(args) => {
+            let matches = matches.subcommand_matches("search").unwrap_or(&matches);
+            search::run(&args, matches, &cli.log)
         }
         Command::Config(args) => config::run(&args, &matches),
         Command::Report(args) => report::run(&args),

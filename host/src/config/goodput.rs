@@ -7,13 +7,14 @@ use crate::{
 };
 
 /// What other tools call metrics that objectives are about.
-const OTHER_NAMES: [(&str, &str); 6] = [
+const OTHER_NAMES: [(&str, &str); 7] = [
     ("ttft", "time_to_first_token"),
     ("tpot", "inter_token_latency"),
     ("itl", "inter_token_latency"),
     ("e2e", "request_latency"),
     ("e2el", "request_latency"),
     ("latency", "request_latency"),
+    ("error_rate", "request_error_rate"),
 ];
 
 /// Why a text is no objective of the run.
@@ -109,9 +110,7 @@ impl Measurable<'_> {
     fn metric(&self, tag: &str) -> Result<&MetricFacts, ObjectiveError> {
         let of_requests = || self.metrics.iter().filter(|metric| metric.is_of_requests);
         let Some(metric) = self.metrics.iter().find(|metric| metric.tag == tag) else {
-            let meant = OTHER_NAMES.iter().find(|(other, _)| tag.eq_ignore_ascii_case(other));
-            let meant = meant.map_or(tag, |(_, ours)| ours);
-            let near = near(meant, of_requests().map(|metric| metric.tag));
+            let near = near(usual_tag(tag), of_requests().map(|metric| metric.tag));
             return Err(ObjectiveError::Unknown { tag: tag.to_owned(), near });
         };
         let tag = metric.tag;
@@ -130,11 +129,17 @@ impl Measurable<'_> {
     }
 }
 
+/// The tag of a metric that other tools call so; another text as it is.
+pub(crate) fn usual_tag(typed: &str) -> &str {
+    OTHER_NAMES.iter().find(|(other, _)| typed.eq_ignore_ascii_case(other)).map_or(typed, |(_, ours)| ours)
+}
+
 /// A number in this unit, which may stand behind it. Times may have another unit of time.
-fn bound(text: &str, unit: &str) -> Option<f64> {
+pub(crate) fn bound(text: &str, unit: &str) -> Option<f64> {
     const SECONDS: [(&str, f64); 3] = [("ms", 1e-3), ("s", 1.0), ("sec", 1.0)];
     let length = |unit: &str| SECONDS.iter().find(|(name, _)| *name == unit).map(|(_, length)| *length);
-    let end = text.find(|c: char| c.is_alphabetic() && c != 'e' && c != 'E').unwrap_or(text.len());
+    let end =
+        text.find(|c: char| c == '%' || c.is_alphabetic() && c != 'e' && c != 'E').unwrap_or(text.len());
     let (number, typed) = text.split_at(end);
     let number: f64 = number.trim_end().parse().ok()?;
     let factor = match (typed, length(typed), length(unit)) {

@@ -15,7 +15,7 @@ pub(crate) mod environment;
 pub(crate) mod error;
 pub(crate) mod file;
 pub(crate) mod flags;
-mod goodput;
+pub(crate) mod goodput;
 pub(crate) mod keys;
 pub(crate) mod lengths;
 mod load;

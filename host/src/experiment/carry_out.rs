@@ -21,6 +21,7 @@ pub(crate) struct Upcoming {
     pub(crate) run: PlannedRun,
     /// Its place among all runs, from 1.
     pub(crate) place: usize,
+    /// All runs; 0 where nobody knows how many there will be.
     pub(crate) runs: usize,
     pub(crate) cells: usize,
     pub(crate) repeats: u32,

@@ -13,7 +13,7 @@ use super::best::Key;
 use crate::{bounded, metrics::quantile::PERCENTILES, report::file_names};
 
 /// Statistics that are compared over runs; sums of values are not, since runs have several numbers of requests.
-const STATISTICS: [&str; 4] = ["avg", "min", "max", "std"];
+pub(super) const STATISTICS: [&str; 4] = ["avg", "min", "max", "std"];
 
 /// Largest summary that is read, in megabytes. Those of runs have a tenth of one.
 const LONGEST_MB: u64 = 256;

@@ -18,6 +18,7 @@ mod order;
 mod outcome;
 mod read;
 mod results;
+pub(crate) mod search;
 mod state;
 mod student;
 mod table;

@@ -17,7 +17,8 @@ use std::{
 use clap::FromArgMatches;
 use rand::{TryRng, rngs::SysRng};
 
-use self::{asked::Asked, runner::Runner, signals::Signals};
+use self::asked::Asked;
+pub(super) use self::{runner::Runner, signals::Signals};
 use super::{
     exit::{Exit, Failure, HasExit},
     help,
@@ -183,11 +184,18 @@ fn how_to_go_on(what: &str, dir: &Path) -> String {
 
 /// The root of all seeds: the user's, or one that is drawn.
 fn seed(asked: &Asked) -> Result<u64, Failure> {
+    if asked.flags.set_consistent_seed && asked.base.get("random-seed").is_none() {
+        return Ok(CONSISTENT_SEED);
+    }
+    seed_of(&asked.base)
+}
+
+/// The seed of these settings, or one that is drawn.
+pub(super) fn seed_of(settings: &Words) -> Result<u64, Failure> {
     let typed =
-        flags_of(&asked.base.only(|name| name == "random-seed")).ok().and_then(|flags| flags.random_seed);
+        flags_of(&settings.only(|name| name == "random-seed")).ok().and_then(|flags| flags.random_seed);
     match typed {
         Some(seed) => Ok(seed),
-        None if asked.flags.set_consistent_seed => Ok(CONSISTENT_SEED),
         // 32 bits, so that the seed is short enough to be typed again.
         None => SysRng.try_next_u32().map(u64::from).map_err(|error| {
             Failure::new(Exit::Failed, "draw a random seed from the system")

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Who carries out the runs.
-pub(super) struct Runner {
+pub(in crate::cli) struct Runner {
     common: Common,
     /// Who says which setting.
     settings: settings::Asked,
@@ -38,7 +38,7 @@ pub(super) struct Runner {
 }
 
 impl Runner {
-    pub(super) fn new(
+    pub(in crate::cli) fn new(
         settings: settings::Asked,
         flags: &ProfileFlags,
         common: Common,
@@ -126,6 +126,9 @@ impl Bench for Runner {
 /// Which run of how many it is, and of what.
 fn place(upcoming: &Upcoming) -> String {
     let Upcoming { run, place, runs, cells, repeats, label, .. } = upcoming;
+    if *runs == 0 {
+        return format!("run {place} ({label})");
+    }
     let of_all = format!("run {place} of {runs}");
     let of_cells = format!("cell {} of {cells} ({label})", run.cell + 1);
     match (*cells > 1, *repeats > 1) {

@@ -13,7 +13,7 @@ use crate::run::Interrupt;
 
 /// What is known of interrupts, and of what has to end with the process.
 #[derive(Debug, Default)]
-pub(super) struct Signals {
+pub(in crate::cli) struct Signals {
     is_measuring: AtomicBool,
     heard: Mutex<Option<Interrupt>>,
     /// The group of the shell's processes, while there is one.
@@ -27,7 +27,7 @@ impl Signals {
     }
 
     /// Notes an interrupt. Whether the process is to end now.
-    pub(super) fn hear(&self, interrupt: Interrupt) -> bool {
+    pub(in crate::cli) fn hear(&self, interrupt: Interrupt) -> bool {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(interrupt);
         !self.is_measuring.load(SeqCst)
     }

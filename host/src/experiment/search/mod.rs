@@ -1,0 +1,353 @@
+//! Searches: the highest load that keeps to objectives.
+//!
+//! [`search`] is a loop over runs, like that of a sweep, whose next load follows from what was found ([`next`]). A load is run again
+//! where one run does not tell, up to a number of times ([`verdict`]). All that was found is in `search.json`, which is written
+//! after each run.
+
+mod answer;
+mod next;
+mod slo;
+mod text;
+mod verdict;
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+
+use self::next::{Next, Tried};
+pub(crate) use self::{
+    answer::Answer,
+    next::{Bracket, Range},
+    slo::{Slo, SloError},
+    text::text,
+    verdict::Verdict,
+};
+use super::{
+    carry_out::{Bench, Upcoming},
+    folder::{ExperimentFolder, FolderError},
+    measured::Measured,
+    order::PlannedRun,
+    outcome::RunEnd,
+};
+use crate::config::words::{Said, Words};
+
+/// The file of what was found.
+const FILE: &str = "search.json";
+
+/// The folder in a search's folder that has those of its runs.
+const RUNS: &str = "runs";
+
+/// What is looked for, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct SearchPlan {
+    pub(crate) slos: Vec<Slo>,
+    /// The setting that is the load, by the long name of its flag.
+    pub(crate) over: &'static str,
+    pub(crate) range: Range,
+    /// Runs of one load at most.
+    pub(crate) most_runs: u32,
+    /// Of intervals: a part of 1.
+    pub(crate) confidence: f64,
+    /// The seed of the first run; each further one has the next number.
+    pub(crate) seed: u64,
+}
+
+impl SearchPlan {
+    /// The settings of a run with this load.
+    pub(crate) fn settings(&self, base: &Words, load: f64) -> Words {
+        let mut words = base.clone();
+        words.set(Said { name: self.over.to_owned(), values: vec![load.to_string().into()] });
+        words
+    }
+}
+
+/// A load, its runs, and what they say.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Probe {
+    pub(crate) load: f64,
+    pub(crate) verdict: Verdict,
+    pub(crate) runs: Vec<ProbeRun>,
+}
+
+/// A run of a load.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct ProbeRun {
+    /// Its folder, below the search's.
+    pub(crate) folder: PathBuf,
+    pub(crate) random_seed: u64,
+    /// The number that each objective is about; none where the run has none.
+    pub(crate) values: Vec<Option<f64>>,
+    /// Why it ended before its time, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+}
+
+/// How a search ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum SearchEnded {
+    /// Everything that the runs can tell is known.
+    Answered(Answer),
+    /// The user ended it.
+    Interrupted { exit_code: u8 },
+    /// There is no sense in going on.
+    Stopped { reason: String, exit_code: u8 },
+}
+
+/// Looks for the highest load. Returns how that ended, and what was found up to there.
+///
+/// # Errors
+/// What was found could not be written.
+pub(crate) fn search(
+    plan: &SearchPlan,
+    base: &Words,
+    folder: &ExperimentFolder,
+    bench: &mut dyn Bench,
+) -> Result<(SearchEnded, Vec<Probe>), FolderError> {
+    let mut search = Search { plan, base, folder, bench, probes: Vec::new(), runs: 0 };
+    let ended = loop {
+        match plan.range.next(&search.tried()) {
+            Next::Done(bracket) => break SearchEnded::Answered(Answer::of(plan, bracket, &search.probes)),
+            Next::Try(load) => {
+                if let Some(ended) = search.probe(load)? {
+                    break ended;
+                }
+            }
+        }
+    };
+    search.save(Some(&ended))?;
+    Ok((ended, search.probes))
+}
+
+struct Search<'a> {
+    plan: &'a SearchPlan,
+    base: &'a Words,
+    folder: &'a ExperimentFolder,
+    bench: &'a mut dyn Bench,
+    probes: Vec<Probe>,
+    /// Runs of all loads.
+    runs: u32,
+}
+
+impl Search<'_> {
+    fn tried(&self) -> Vec<Tried> {
+        self.probes.iter().map(|probe| Tried { load: probe.load, verdict: probe.verdict }).collect()
+    }
+
+    /// Runs a load until that tells something, or often enough.
+    fn probe(&mut self, load: f64) -> Result<Option<SearchEnded>, FolderError> {
+        self.probes.push(Probe { load, verdict: Verdict::Unclear, runs: Vec::new() });
+        for repeat in 1..=self.plan.most_runs {
+            if let Some(exit_code) = self.bench.interrupted() {
+                return Ok(Some(SearchEnded::Interrupted { exit_code }));
+            }
+            let run = match self.run(load, repeat) {
+                Ok(run) => run,
+                Err(ended) => return Ok(Some(ended)),
+            };
+            let Some(probe) = self.probes.last_mut() else { break };
+            probe.runs.push(run);
+            probe.verdict = self.plan.verdict(&probe.runs);
+            let is_clear = probe.verdict != Verdict::Unclear;
+            self.save(None)?;
+            if is_clear {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    fn run(&mut self, load: f64, repeat: u32) -> Result<ProbeRun, SearchEnded> {
+        let place = self.runs as usize + 1;
+        let folder = Path::new(RUNS).join(format!("{}_{load}", self.plan.over.replace('-', "_")));
+        let folder = if repeat > 1 {
+            folder.with_file_name(format!("{}_run_{repeat}", name(&folder)))
+        } else {
+            folder
+        };
+        let upcoming = Upcoming {
+            run: PlannedRun { cell: 0, repeat },
+            place,
+            runs: 0,
+            cells: 1,
+            repeats: self.plan.most_runs,
+            label: format!("{} {load}", self.plan.over),
+            dir: self.folder.dir().join(&folder),
+        };
+        let random_seed = self.plan.seed.wrapping_add(u64::from(self.runs));
+        self.runs += 1;
+        let mut settings = self.plan.settings(self.base, load);
+        settings.set(Said {
+            name: "random-seed".to_owned(),
+            values: vec![OsString::from(random_seed.to_string())],
+        });
+        let end = self.bench.measure(&upcoming, &settings);
+        let measured = Measured::read(&upcoming.dir).ok();
+        self.bench.has_ended(&upcoming, &end, measured.as_ref());
+        let reason = match end {
+            RunEnd::Interrupted { exit_code } => return Err(SearchEnded::Interrupted { exit_code }),
+            RunEnd::Unreachable { reason, exit_code } => {
+                let reason = format!("the target cannot be reached: {reason}");
+                return Err(SearchEnded::Stopped { reason, exit_code });
+            }
+            RunEnd::Failed { reason, exit_code, in_part: false } if place == 1 => {
+                let reason = format!("the first run measured nothing: {reason}");
+                return Err(SearchEnded::Stopped { reason, exit_code });
+            }
+            RunEnd::Failed { reason, .. } => Some(reason),
+            RunEnd::Measured => None,
+        };
+        let value = |slo: &Slo| measured.as_ref().and_then(|measured| slo.value(measured));
+        let values = self.plan.slos.iter().map(value).collect();
+        Ok(ProbeRun { folder, random_seed, values, reason })
+    }
+
+    fn save(&self, ended: Option<&SearchEnded>) -> Result<(), FolderError> {
+        let answer = ended.map(|ended| match ended {
+            SearchEnded::Answered(answer) => serde_json::json!(answer),
+            SearchEnded::Interrupted { .. } => "interrupted".into(),
+            SearchEnded::Stopped { reason, .. } => reason.as_str().into(),
+        });
+        let file = serde_json::json!({
+            "schema_version": "1.0",
+            "prony_version": env!("CARGO_PKG_VERSION"),
+            "over": self.plan.over,
+            "objectives": self.plan.slos,
+            "confidence_level": self.plan.confidence,
+            "answer": answer,
+            "probes": self.probes,
+        });
+        self.folder.write(FILE, format!("{file:#}\n").as_bytes())
+    }
+}
+
+fn name(folder: &Path) -> String {
+    folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+impl SearchPlan {
+    fn verdict(&self, runs: &[ProbeRun]) -> Verdict {
+        let of_slo = |at: usize| verdict::of_margins(&self.margins(at, runs), self.confidence);
+        verdict::of_all((0..self.slos.len()).map(of_slo))
+    }
+
+    /// How far an objective is kept in each run; without a number, as far as can be from it.
+    fn margins(&self, at: usize, runs: &[ProbeRun]) -> Vec<f64> {
+        let margin = |run: &ProbeRun| match run.values[at] {
+            Some(value) => self.slos[at].margin(value),
+            None => f64::NEG_INFINITY,
+        };
+        runs.iter().map(margin).collect()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::fs;
+
+    use rand::RngExt as _;
+    use rand::SeedableRng as _;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+    use crate::report::file_names;
+
+    pub(super) fn plan(slo: &str) -> SearchPlan {
+        SearchPlan {
+            slos: vec![Slo::read(slo).unwrap()],
+            over: "request-rate",
+            range: Range { low: 1.0, high: 2000.0, is_whole: false, precision: 0.05 },
+            most_runs: 5,
+            confidence: 0.95,
+            seed: 42,
+        }
+    }
+
+    /// A server whose latency rises as that of a queue with this capacity, with noise of so many parts.
+    struct Simulated {
+        capacity: f64,
+        noise: f64,
+        dice: ChaCha8Rng,
+        ends: Option<RunEnd>,
+    }
+
+    impl Simulated {
+        fn new(noise: f64, seed: u64) -> Self {
+            Self { capacity: 400.0, noise, dice: ChaCha8Rng::seed_from_u64(seed), ends: None }
+        }
+    }
+
+    impl Bench for Simulated {
+        fn measure(&mut self, upcoming: &Upcoming, settings: &Words) -> RunEnd {
+            let rate: f64 = settings.get("request-rate").unwrap()[0].to_str().unwrap().parse().unwrap();
+            let free = (1.0 - rate / self.capacity).max(0.001);
+            // The mean of twelve even numbers is nearly normal, with a deviation of 1 / 12.
+            let even: f64 = (0..12).map(|_| self.dice.random::<f64>()).sum::<f64>() - 6.0;
+            let latency = 10.0 / free * (self.noise * even).exp();
+            fs::create_dir_all(&upcoming.dir).unwrap();
+            let text =
+                format!(r#"{{"request_latency": {{"unit": "ms", "p99": {latency}}}, "is_complete": true}}"#);
+            fs::write(upcoming.dir.join(file_names::SUMMARY), text).unwrap();
+            self.ends.take().unwrap_or(RunEnd::Measured)
+        }
+
+        fn pause(&mut self, _: f64) {}
+
+        fn between(&mut self, _: &str, _: &Path) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn has_ended(&mut self, _: &Upcoming, _: &RunEnd, _: Option<&Measured>) {}
+
+        fn interrupted(&self) -> Option<u8> {
+            None
+        }
+    }
+
+    fn ended(server: &mut Simulated) -> (SearchEnded, Vec<Probe>) {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = ExperimentFolder::named(&dir.path().join("s")).unwrap();
+        let found = search(&plan("request_latency p99 < 40ms"), &Words::default(), &folder, server).unwrap();
+        let file: serde_json::Value =
+            serde_json::from_slice(&fs::read(dir.path().join("s").join(FILE)).unwrap()).unwrap();
+        assert_eq!(file["probes"].as_array().unwrap().len(), found.1.len());
+        found
+    }
+
+    /// The latency is 40 ms at three quarters of the capacity.
+    const EDGE: f64 = 300.0;
+
+    #[test]
+    fn the_edge_of_a_quiet_server_is_found() {
+        let (ended, probes) = ended(&mut Simulated::new(0.0, 1));
+        let SearchEnded::Answered(answer) = ended else { panic!("{ended:?}") };
+        let Bracket::Between { kept, broken } = answer.bracket else { panic!("{answer:?}") };
+        assert!(kept <= EDGE && EDGE <= broken && broken < kept * 1.06, "{answer:?}");
+        assert!(probes.len() < 20, "{}", probes.len());
+    }
+
+    /// What the interval promises: it has the edge in it about as often as the confidence says.
+    #[test]
+    fn the_edge_of_a_noisy_server_is_mostly_in_the_interval() {
+        let mut within = 0;
+        for seed in 0..100 {
+            let (ended, _) = ended(&mut Simulated::new(0.1, seed));
+            let SearchEnded::Answered(answer) = ended else { panic!("{ended:?}") };
+            if let Bracket::Between { kept, broken } = answer.bracket {
+                within += u32::from(kept <= EDGE && EDGE <= broken);
+            }
+        }
+        assert!(within >= 90, "{within} of 100");
+    }
+
+    #[test]
+    fn a_target_that_cannot_be_reached_ends_the_search() {
+        let mut server = Simulated::new(0.0, 1);
+        server.ends = Some(RunEnd::Unreachable { reason: "refused".to_owned(), exit_code: 4 });
+        let (ended, probes) = ended(&mut server);
+        assert!(matches!(ended, SearchEnded::Stopped { exit_code: 4, .. }), "{ended:?}");
+        assert!(probes[0].runs.is_empty());
+    }
+}

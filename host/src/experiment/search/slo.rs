@@ -1,0 +1,185 @@
+//! Objectives of a phase: a bound on a statistic of a metric, as the user types it.
+
+use serde::Serialize;
+
+use crate::{
+    config::{goodput, near::near},
+    experiment::{
+        best::Key,
+        measured::{Measured, STATISTICS},
+    },
+    explain::Explain,
+    metrics::{Metric, catalogue::CATALOGUE, quantile::PERCENTILES},
+};
+
+/// Signs of a bound, and whether more is asked for. The longer ones first.
+const SIGNS: [(&str, bool); 4] = [("<=", false), (">=", true), ("<", false), (">", true)];
+
+/// The same in AIPerf's `metric:stat:op:value`.
+const WORDS: [(&str, &str); 4] = [("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">=")];
+
+/// A bound on a statistic of a metric.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Slo {
+    /// As it was typed.
+    pub(crate) text: String,
+    #[serde(skip)]
+    key: Key,
+    /// In the metric's unit. A value that is equal to it keeps to it.
+    bound: f64,
+    at_least: bool,
+}
+
+/// Why a text is no such bound.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SloError {
+    #[error("`{0}` is no bound on a metric")]
+    Form(String),
+    #[error("there is no metric `{tag}`")]
+    Unknown { tag: String, near: Option<&'static str> },
+    #[error("`{tag}` has many values: the statistic is missing")]
+    NoStatistic { tag: &'static str },
+    #[error("`{tag}` has no statistic `{statistic}`")]
+    Statistic { tag: &'static str, statistic: String, is_one_number: bool },
+    #[error("`{text}` is no value of `{tag}`, which has the unit {unit}")]
+    Value { tag: &'static str, text: String, unit: &'static str },
+}
+
+impl Explain for SloError {
+    fn hint(&self) -> String {
+        match self {
+            Self::Form(_) => {
+                "write it as in `--slo 'time_to_first_token p99 < 500ms'` or `--slo 'error_rate < 1%'`"
+                    .to_owned()
+            }
+            Self::Unknown { near: Some(near), .. } => format!("did you mean `{near}`?"),
+            Self::Unknown { near: None, .. } => "`prony metrics` lists all metrics".to_owned(),
+            Self::NoStatistic { tag } => format!("write `{tag} p99`, `{tag} p50` or `{tag} avg`"),
+            Self::Statistic { tag, is_one_number: true, .. } => {
+                format!("it is one number: write `{tag}` alone")
+            }
+            Self::Statistic { .. } => {
+                let percentiles = PERCENTILES.map(|(name, _)| name).join(", ");
+                format!("use one of {}, {percentiles}", STATISTICS.join(", "))
+            }
+            Self::Value { unit: "ms", .. } => "write 500, `500ms` or `0.5s`".to_owned(),
+            Self::Value { .. } => "write a number, with its unit or without".to_owned(),
+        }
+    }
+
+    fn is_statement(&self) -> bool {
+        true
+    }
+}
+
+impl Slo {
+    /// Reads a bound.
+    ///
+    /// # Errors
+    /// It is none.
+    pub(crate) fn read(text: &str) -> Result<Self, SloError> {
+        let typed = in_signs(text);
+        let form = || SloError::Form(text.to_owned());
+        let found = SIGNS.iter().find_map(|(sign, at_least)| Some((typed.split_once(sign)?, *at_least)));
+        let ((what, value), at_least) = found.ok_or_else(form)?;
+        let mut words = what.split([' ', '.', ':', '\t']).filter(|word| !word.is_empty());
+        let metric = metric(words.next().ok_or_else(form)?)?;
+        let statistic = words.collect::<Vec<_>>().join(".");
+        let statistic = statistic_of(metric, &statistic)?;
+        let bound = goodput::bound(value.trim(), metric.unit).ok_or_else(|| SloError::Value {
+            tag: metric.tag,
+            text: value.trim().to_owned(),
+            unit: metric.unit,
+        })?;
+        let key = Key::new(metric.tag, statistic);
+        Ok(Self { text: text.trim().to_owned(), key, bound, at_least })
+    }
+
+    /// The number of a run that it is about, if the run has it.
+    pub(crate) fn value(&self, measured: &Measured) -> Option<f64> {
+        measured.get(&self.key)
+    }
+
+    /// How far a value is on the good side, as a part of the bound; below 0 it breaks it.
+    pub(crate) fn margin(&self, value: f64) -> f64 {
+        let distance = if self.at_least { value - self.bound } else { self.bound - value };
+        if self.bound > 0.0 { distance / self.bound } else { distance }
+    }
+}
+
+/// `time_to_first_token:p95:le:200` as `time_to_first_token p95 <= 200`; another text as it is.
+fn in_signs(text: &str) -> String {
+    let parts: Vec<&str> = text.split(':').map(str::trim).collect();
+    let sign =
+        |word: &str| WORDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).map(|(_, sign)| *sign);
+    match parts.as_slice() {
+        [metric, statistic, word, value] => match sign(word) {
+            Some(sign) => format!("{metric} {statistic} {sign} {value}"),
+            None => text.to_owned(),
+        },
+        _ => text.to_owned(),
+    }
+}
+
+fn metric(typed: &str) -> Result<&'static Metric, SloError> {
+    let tag = goodput::usual_tag(typed);
+    CATALOGUE.iter().find(|metric| metric.tag == tag).ok_or_else(|| SloError::Unknown {
+        tag: typed.to_owned(),
+        near: near(tag, CATALOGUE.iter().map(|metric| metric.tag)),
+    })
+}
+
+/// The statistic as summaries spell it. A metric that is one number has it as its mean.
+fn statistic_of(metric: &'static Metric, typed: &str) -> Result<&'static str, SloError> {
+    let tag = metric.tag;
+    let wrong = |is_one_number| SloError::Statistic { tag, statistic: typed.to_owned(), is_one_number };
+    match (metric.has_many_values(), typed) {
+        (false, "" | "avg") => Ok("avg"),
+        (false, _) => Err(wrong(true)),
+        (true, "") => Err(SloError::NoStatistic { tag }),
+        (true, typed) => {
+            let percentiles = PERCENTILES.into_iter().map(|(name, _)| name);
+            let mut known = STATISTICS.into_iter().chain(percentiles);
+            known.find(|known| *known == typed).ok_or_else(|| wrong(false))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("time_to_first_token p99 < 500ms", "time_to_first_token_p99", 500.0, false)]
+    #[case("ttft.p99.9<=0.5s", "time_to_first_token_p99.9", 500.0, false)]
+    #[case("error_rate < 1%", "request_error_rate_avg", 1.0, false)]
+    #[case("request_throughput >= 20", "request_throughput_avg", 20.0, true)]
+    #[case("time_to_first_token:p95:le:200", "time_to_first_token_p95", 200.0, false)]
+    fn a_bound_is_read(#[case] text: &str, #[case] key: &str, #[case] bound: f64, #[case] at_least: bool) {
+        let slo = Slo::read(text).unwrap();
+        assert_eq!((slo.key.joined().as_str(), slo.bound, slo.at_least), (key, bound, at_least));
+    }
+
+    #[rstest]
+    #[case("time_to_first_token p99", "is no bound")]
+    #[case("ttfx p99 < 5", "there is no metric `ttfx`")]
+    #[case("request_latency < 5", "the statistic is missing")]
+    #[case("request_latency p98 < 5", "has no statistic `p98`")]
+    #[case("request_throughput p99 > 5", "has no statistic `p99`")]
+    #[case("request_latency p99 < fast", "`fast` is no value")]
+    fn what_is_no_bound_is_refused(#[case] text: &str, #[case] expected: &str) {
+        let error = Slo::read(text).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+        assert!(!error.hint().is_empty());
+    }
+
+    #[test]
+    fn a_margin_is_a_part_of_the_bound() {
+        let most = Slo::read("request_latency p99 < 200").unwrap();
+        assert_eq!([100.0, 200.0, 300.0].map(|value| most.margin(value)), [0.5, 0.0, -0.5]);
+        let least = Slo::read("request_throughput > 20").unwrap();
+        assert_eq!([10.0, 30.0].map(|value| least.margin(value)), [-0.5, 0.5]);
+    }
+}

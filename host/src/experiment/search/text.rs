@@ -1,0 +1,126 @@
+//! What a search found, for people: the answer in a sentence, and the loads that were tried.
+
+use super::{Answer, Bracket, Probe, SearchPlan, Verdict};
+use crate::{
+    experiment::estimate::Estimate,
+    screen::{Align, Screen, Table, counted},
+};
+
+/// The loads, and the answer if there is one.
+pub(crate) fn text(plan: &SearchPlan, probes: &[Probe], answer: Option<&Answer>, screen: Screen) -> String {
+    let mut lines = table(plan, probes).lines(screen.table_width());
+    if let Some(answer) = answer {
+        lines.push(String::new());
+        lines.extend(sentences(plan, answer, probes).iter().map(|text| screen.paragraph("", text)));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn table(plan: &SearchPlan, probes: &[Probe]) -> Table {
+    let table = Table::new().column(plan.over, Align::Right).column("runs", Align::Right);
+    let table = plan.slos.iter().fold(table, |table, slo| table.column(slo.text.clone(), Align::Right));
+    let mut table = table.column("", Align::Left);
+    let mut sorted: Vec<&Probe> = probes.iter().filter(|probe| !probe.runs.is_empty()).collect();
+    sorted.sort_by(|one, other| one.load.total_cmp(&other.load));
+    for probe in sorted {
+        let values = (0..plan.slos.len()).map(|at| value(plan, probe, at));
+        let head = [number(probe.load), probe.runs.len().to_string()];
+        table.row(head.into_iter().chain(values).chain([verdict(probe)]));
+    }
+    table
+}
+
+fn verdict(probe: &Probe) -> String {
+    let word = match probe.verdict {
+        Verdict::Kept => "kept",
+        Verdict::Broken => "broken",
+        Verdict::Unclear => "unclear",
+    };
+    match probe.runs.iter().find_map(|run| run.reason.as_ref()) {
+        Some(reason) => format!("{word}: {reason}"),
+        None => word.to_owned(),
+    }
+}
+
+fn value(plan: &SearchPlan, probe: &Probe, at: usize) -> String {
+    let values = probe.runs.iter().filter_map(|run| run.values[at]);
+    match Estimate::of(values, plan.confidence) {
+        None => "none".to_owned(),
+        Some(estimate) => match estimate.half_width() {
+            Some(half) => format!("{} ±{}", number(estimate.mean), number(half)),
+            None => number(estimate.mean),
+        },
+    }
+}
+
+fn sentences(plan: &SearchPlan, answer: &Answer, probes: &[Probe]) -> Vec<String> {
+    let kept_to = plan.slos.iter().map(|slo| format!("`{}`", slo.text)).collect::<Vec<_>>().join(" and ");
+    let over = plan.over;
+    let runs: u64 = probes.iter().map(|probe| probe.runs.len() as u64).sum();
+    let runs = counted(runs, "run");
+    let noisy = "runs of the loads between do not agree: longer runs (`--benchmark-duration`) or more of them (`--repeats`) would tell";
+    match answer.bracket {
+        Bracket::Between { kept, broken } => {
+            let at = number(answer.estimate.unwrap_or(kept));
+            let high = if plan.range.is_whole { broken - 1.0 } else { broken };
+            let found = format!(
+                "highest {over} that keeps to {kept_to}: {at} [{}, {}] ({runs}; {} breaks it)",
+                number(kept),
+                number(high),
+                number(broken)
+            );
+            let doubt = answer.is_noisy.then(|| format!("it cannot be told any closer: {noisy}"));
+            std::iter::once(found).chain(doubt).collect()
+        }
+        Bracket::AllKept { kept } => {
+            vec![format!("{over} {} keeps to {kept_to}, and `--range` ends there ({runs})", number(kept))]
+        }
+        Bracket::NoneKept { broken } => {
+            vec![format!("no {over} of `--range` keeps to {kept_to}: {} breaks it ({runs})", number(broken))]
+        }
+        Bracket::Unknown { kept } => {
+            let known =
+                kept.map_or_else(String::new, |kept| format!("; {} keeps to {kept_to}", number(kept)));
+            vec![format!("it cannot be told which {over} keeps to {kept_to} ({runs}){known}: {noisy}")]
+        }
+    }
+}
+
+/// Four significant digits, and no zeros behind the point.
+fn number(value: f64) -> String {
+    let decimals = match value.abs() {
+        size if size >= 1000.0 => 0,
+        size if size >= 100.0 => 1,
+        size if size >= 10.0 => 2,
+        _ => 3,
+    };
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{ProbeRun, tests::plan},
+        *,
+    };
+
+    fn probe(load: f64, verdict: Verdict, values: &[f64]) -> Probe {
+        let run = |value: &f64| ProbeRun {
+            folder: "runs".into(),
+            random_seed: 1,
+            values: vec![Some(*value)],
+            reason: None,
+        };
+        Probe { load, verdict, runs: values.iter().map(run).collect() }
+    }
+
+    #[test]
+    fn the_answer_has_its_interval_and_its_evidence() {
+        let plan = plan("request_latency p99 < 40ms");
+        let probes =
+            [probe(312.0, Verdict::Broken, &[44.0, 46.0, 45.0]), probe(298.0, Verdict::Kept, &[20.0])];
+        let answer = Answer::of(&plan, Bracket::Between { kept: 298.0, broken: 312.0 }, &probes);
+        insta::assert_snapshot!(text(&plan, &probes, Some(&answer), Screen::of_width(100)), @"");
+    }
+}
