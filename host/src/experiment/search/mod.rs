@@ -332,14 +332,14 @@ pub(super) mod tests {
     #[test]
     fn the_edge_of_a_noisy_server_is_mostly_in_the_interval() {
         let mut within = 0;
-        for seed in 0..100 {
+        for seed in 0..40 {
             let (ended, _) = ended(&mut Simulated::new(0.1, seed));
             let SearchEnded::Answered(answer) = ended else { panic!("{ended:?}") };
             if let Bracket::Between { kept, broken } = answer.bracket {
                 within += u32::from(kept <= EDGE && EDGE <= broken);
             }
         }
-        assert!(within >= 90, "{within} of 100");
+        assert!(within >= 35, "{within} of 40");
     }
 
     #[test]

@@ -121,6 +121,14 @@ mod tests {
         let probes =
             [probe(312.0, Verdict::Broken, &[44.0, 46.0, 45.0]), probe(298.0, Verdict::Kept, &[20.0])];
         let answer = Answer::of(&plan, Bracket::Between { kept: 298.0, broken: 312.0 }, &probes);
-        insta::assert_snapshot!(text(&plan, &probes, Some(&answer), Screen::of_width(100)), @"");
+        insta::assert_snapshot!(text(&plan, &probes, Some(&answer), Screen::of_width(100)), @"
+        request-rate  runs  request_latency p99 < 40ms
+        ──────────────────────────────────────────────────────
+                 298     1                          20  kept
+                 312     3                   45 ±2.484  broken
+
+        highest request-rate that keeps to `request_latency p99 < 40ms`: 309.1 [298, 312] (4 runs; 312
+        breaks it)
+        ");
     }
 }
