@@ -93,17 +93,19 @@ impl Plan {
         self.steps.keys().filter(|(_, number)| *number == 0).count()
     }
 
-    /// When a step was due that waits for others, by what was played before it.
-    fn due_ns(&self, place: &Place, step: &Step, played: &HashMap<Place, Played>) -> f64 {
+    /// Between which instants a step was due that waits for others, by what was played before it.
+    fn due_ns(&self, place: &Place, step: &Step, played: &HashMap<Place, Played>) -> [f64; 2] {
         let of = |number: &u64| &played[&(place.0.clone(), *number)];
-        let ready_ns = step.after.iter().map(|before| of(before).over).max().unwrap_or(0) as f64;
         let speed = if self.has_instants { self.speed() } else { 1.0 };
-        match step.pause {
-            // Without instants it is played without pauses.
-            Pause::After(_) if !self.has_instants => ready_ns,
-            Pause::After(delay_ns) => ready_ns + delay_ns as f64 / speed,
-            Pause::Until(at_ns) => ready_ns.max(of(&0).scheduled as f64 + at_ns as f64 / speed),
-        }
+        [0, 1].map(|end| {
+            let ready_ns = step.after.iter().map(|before| of(before).over[end]).max().unwrap_or(0) as f64;
+            match step.pause {
+                // Without instants it is played without pauses.
+                Pause::After(_) if !self.has_instants => ready_ns,
+                Pause::After(delay_ns) => ready_ns + delay_ns as f64 / speed,
+                Pause::Until(at_ns) => ready_ns.max(of(&0).scheduled as f64 + at_ns as f64 / speed),
+            }
+        })
     }
 
     /// Steps that wait for the same ones, and so may go on at once: two of each group.
@@ -122,8 +124,8 @@ impl Plan {
 /// What is known of a request that was played. Instants are in nanoseconds.
 struct Played {
     scheduled: u64,
-    /// When its response was over, as the run knows it.
-    over: u64,
+    /// When its response began to arrive, and when the run had read all of it: it was over between the two.
+    over: [u64; 2],
     /// From the server's truth.
     arrived: u64,
     ended: u64,
@@ -144,7 +146,7 @@ fn played(run: &Run, server: &MockServer) -> HashMap<Place, Played> {
         let seen = by_id[metadata["x_request_id"].as_str().unwrap()];
         let played = Played {
             scheduled: metadata["credit_issued_ns"].as_u64().unwrap(),
-            over: metadata["request_end_ns"].as_u64().unwrap(),
+            over: ["request_ack_ns", "request_end_ns"].map(|key| metadata[key].as_u64().unwrap()),
             arrived: seen["arrived_ns"].as_u64().unwrap(),
             ended: seen["ended_ns"].as_u64().unwrap(),
         };
@@ -196,10 +198,11 @@ fn deviations(plan: &Plan, played: &HashMap<Place, Played>) -> Vec<String> {
         }
     }
     for (place, step) in plan.steps.iter().filter(|(_, step)| !step.after.is_empty()) {
-        let due_ns = plan.due_ns(place, step, played);
-        let off_ns = played[place].scheduled as f64 - due_ns;
-        if off_ns.abs() > ROUNDING_NS {
-            found.push(format!("{place:?} was scheduled {off_ns} ns from the end of its pause"));
+        let [first_ns, last_ns] = plan.due_ns(place, step, played);
+        let scheduled_ns = played[place].scheduled as f64;
+        if scheduled_ns < first_ns - ROUNDING_NS || scheduled_ns > last_ns + ROUNDING_NS {
+            found
+                .push(format!("{place:?} was scheduled at {scheduled_ns}, not from {first_ns} to {last_ns}"));
         }
     }
     for (one, other) in plan.forks() {
