@@ -121,7 +121,7 @@ impl Plan {
     }
 }
 
-/// What is known of a request that was played. Instants are in nanoseconds.
+/// What is known of a request that was played. Instants are in nanoseconds; those of the run count from its first request.
 struct Played {
     scheduled: u64,
     /// When its response began to arrive, and when the run had read all of it: it was over between the two.
@@ -133,6 +133,11 @@ struct Played {
 
 /// The requests of a run by their places, as the run and the server know them.
 fn played(run: &Run, server: &MockServer) -> HashMap<Place, Played> {
+    let records = run.records();
+    let instant = |record: &Value, key: &str| record["metadata"][key].as_u64().unwrap();
+    // Counted from the first one, instants fit into a `f64` to the nanosecond.
+    let first_ns = records.iter().map(|record| instant(record, "credit_issued_ns")).min().unwrap_or(0);
+    let since_first = |record: &Value, key: &str| instant(record, key) - first_ns;
     let truth = server.truth();
     let by_id: HashMap<&str, &Value> = truth["requests"]
         .as_array()
@@ -145,14 +150,14 @@ fn played(run: &Run, server: &MockServer) -> HashMap<Place, Played> {
         let id = metadata["conversation_id"].as_str().unwrap().to_owned();
         let seen = by_id[metadata["x_request_id"].as_str().unwrap()];
         let played = Played {
-            scheduled: metadata["credit_issued_ns"].as_u64().unwrap(),
-            over: ["request_ack_ns", "request_end_ns"].map(|key| metadata[key].as_u64().unwrap()),
+            scheduled: since_first(record, "credit_issued_ns"),
+            over: ["request_ack_ns", "request_end_ns"].map(|key| since_first(record, key)),
             arrived: seen["arrived_ns"].as_u64().unwrap(),
             ended: seen["ended_ns"].as_u64().unwrap(),
         };
         ((id, metadata["turn_index"].as_u64().unwrap()), played)
     };
-    run.records().iter().map(of).collect()
+    records.iter().map(of).collect()
 }
 
 /// Plays a sample once: at its instants if it has any, and else all sessions at once and without pauses. Responses come in one
@@ -181,11 +186,10 @@ fn deviations(plan: &Plan, played: &HashMap<Place, Played>) -> Vec<String> {
     let starts = plan.steps.iter().filter(|(_, step)| step.after.is_empty());
     let starts: Vec<(&Place, u64)> =
         starts.filter_map(|(place, step)| step.at_ns.map(|at_ns| (place, at_ns))).collect();
-    let first_ns = played.values().map(|played| played.scheduled).min().unwrap_or(0);
     let first_at_ns = starts.iter().map(|(_, at_ns)| *at_ns).min().unwrap_or(0);
     for (place, at_ns) in starts.into_iter().filter(|_| plan.has_instants) {
         let due_ns = (at_ns - first_at_ns) as f64 / plan.speed();
-        let off_ns = (played[place].scheduled - first_ns) as f64 - due_ns;
+        let off_ns = played[place].scheduled as f64 - due_ns;
         if off_ns.abs() > ROUNDING_NS {
             found.push(format!("{place:?} was scheduled {off_ns} ns from its instant"));
         }

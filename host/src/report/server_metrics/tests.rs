@@ -429,7 +429,7 @@ fn servers_say_what_speculative_decoding_came_to() {
         scrape(tenths, &[&format!("sglang:spec_accept_length gauge: |model=m {length}")])
     };
     let expected = Speculation { length: Some(3.0), rate: None };
-    assert_eq!(said(vec![sglang(20, "3.5"), sglang(40, "2.5")]), Some(expected));
-    assert_eq!(said(vec![sglang(20, "0"), sglang(40, "0")]), None);
+    assert_eq!(said(vec![sglang(20, "3.5"), sglang(30, "2.5")]), Some(expected));
+    assert_eq!(said(vec![sglang(20, "0"), sglang(30, "0")]), None);
     assert_eq!(expected.line(), "accepted by speculative decoding (server metrics): 3.00 tokens a step");
 }
