@@ -36,6 +36,8 @@ mod options;
 mod prompt;
 #[path = "../../plugins/endpoint-openai/src/said.rs"]
 mod said;
+#[path = "../../plugins/endpoint-openai/src/speculation.rs"]
+mod speculation;
 #[path = "../../plugins/endpoint-openai/src/wire.rs"]
 mod wire;
 

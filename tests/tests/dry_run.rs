@@ -164,13 +164,10 @@ fn a_server_is_not_asked_for_its_model() {
 #[case::random("random")]
 #[case::sequential("sequential")]
 fn a_strategy_chooses_sessions(#[case] strategy: &str) {
-    let rows: String = (0..20)
-        .map(|row| {
-            format!(
-                "{{\"session_id\": \"s{row:02}\", \"turns\": [{{\"text\": \"a\"}}, {{\"text\": \"b\"}}]}}\n"
-            )
-        })
-        .collect();
+    let row = |row: u32| {
+        format!("{{\"session_id\": \"s{row:02}\", \"turns\": [{{\"text\": \"a\"}}, {{\"text\": \"b\"}}]}}\n")
+    };
+    let rows = (0..20).map(row).collect::<Vec<_>>().concat();
     let ids = || {
         let words = ["--num-warmup-sessions", "5", "--num-conversations", "35", "--dry-run", "80"];
         let tool = Tool::bare_profile().args(["--input-file", "c.jsonl"]).args(words);
@@ -196,7 +193,9 @@ fn a_strategy_chooses_sessions(#[case] strategy: &str) {
     let mut rounds: Vec<Vec<String>> = found.chunks(20).map(<[String]>::to_vec).collect();
     assert_eq!(rounds[0] == file, strategy == "sequential");
     assert_eq!(rounds[0] == rounds[1], strategy == "sequential");
-    rounds.iter_mut().for_each(|round| round.sort());
+    for round in &mut rounds {
+        round.sort();
+    }
     assert_eq!(rounds.iter().all(|round| *round == file), strategy != "random");
 }
 

@@ -69,7 +69,7 @@ impl Categories {
         for place in &self.of_session {
             counts[usize::from(*place).min(self.names.len())] += 1;
         }
-        let names = self.names.iter().map(|name| name.to_string()).chain([OTHER.to_owned()]);
+        let names = self.names.iter().map(ToString::to_string).chain([OTHER.to_owned()]);
         let class = |(name, count): (String, u64)| {
             let share = count as f64 / self.of_session.len() as f64;
             (count > 0).then(|| Class { name, share, ..Class::default() })
@@ -91,11 +91,11 @@ mod tests {
     use crate::dataset::Step;
 
     fn found(categories: &[Option<&str>]) -> (Vec<(String, f64)>, Vec<u32>) {
-        let script = |category: &Option<&str>| {
+        let script = |category: Option<&str>| {
             let category = category.map(Arc::from);
             Script { category, ..Script::single("s".into(), Step::default()) }
         };
-        let scripts: Vec<Script> = categories.iter().map(script).collect();
+        let scripts: Vec<Script> = categories.iter().copied().map(script).collect();
         let categories = Categories::of(&scripts);
         let classes = categories.classes().list.into_iter().map(|class| (class.name, class.share));
         (classes.collect(), (0..scripts.len() as u64).map(|session| categories.class_of(session)).collect())

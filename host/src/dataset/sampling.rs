@@ -65,7 +65,7 @@ fn permuted(number: u64, len: u64, key: u64) -> u64 {
     }
 }
 
-/// A number of which each bit depends on all bits of another one (SplitMix64; Steele, Lea and Flood 2014).
+/// A number of which each bit depends on all bits of another one (`SplitMix64`; Steele, Lea and Flood 2014).
 fn mixed(number: u64) -> u64 {
     let mut bits = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

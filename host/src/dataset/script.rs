@@ -232,7 +232,9 @@ pub(crate) fn written(messages: &[Message], prompt: &Unwritten) -> Option<Vec<Me
     let place = messages.iter().position(Message::is_unwritten)?;
     let mut messages = messages.to_vec();
     for part in messages[place].parts.iter_mut().filter(|part| part.is_unwritten()) {
-        *part = Part::text(part.data.replacen(PLACE, &prompt.text(), 1));
+        let text = prompt.text();
+        let is_alone = &*part.data == PLACE;
+        *part = Part::text(if is_alone { text } else { part.data.replacen(PLACE, &text, 1) });
     }
     Some(messages)
 }

@@ -6,21 +6,21 @@
 use super::request::Request;
 
 /// A count that the server tells.
-fn told(request: &Request<'_>, name: &str) -> Option<f64> {
+fn reported(request: &Request<'_>, name: &str) -> Option<f64> {
     let (_, count) = request.record.facts.iter().find(|(known, _)| known == name)?;
     count.parse::<u64>().ok().map(|count| count as f64)
 }
 
 pub(super) fn steps(request: &Request<'_>) -> Option<f64> {
-    told(request, "spec_decode_steps")
+    reported(request, "spec_decode_steps")
 }
 
 pub(super) fn draft_tokens(request: &Request<'_>) -> Option<f64> {
-    told(request, "spec_decode_draft_tokens")
+    reported(request, "spec_decode_draft_tokens")
 }
 
 pub(super) fn accepted_tokens(request: &Request<'_>) -> Option<f64> {
-    told(request, "spec_decode_accepted_draft_tokens")
+    reported(request, "spec_decode_accepted_draft_tokens")
 }
 
 pub(super) fn acceptance_length(request: &Request<'_>) -> Option<f64> {

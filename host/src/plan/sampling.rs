@@ -19,6 +19,7 @@ pub(crate) enum Sampling {
 
 impl Sampling {
     /// In the order of the dataset.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference to the field")]
     pub(crate) fn is_sequential(&self) -> bool {
         *self == Self::Sequential
     }

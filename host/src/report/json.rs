@@ -9,10 +9,7 @@ use prony_plugin_api::message::PhaseKind;
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{
-    by_class, by_url, errors::ErrorGroup, model::Report, server_metrics::Speculation, values::metrics,
-    warnings,
-};
+use super::{by_class, by_url, errors::ErrorGroup, model::Report, values::metrics, warnings};
 use crate::{
     metrics::{Counting, Metric, PhaseSpan, Stats, Tally},
     plan::Role,
@@ -60,12 +57,7 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     if let Some(cache) = report.prefix_cache.summary() {
         set("prefix_cache", cache);
     }
-    if let Some(Speculation { length, rate }) = report.speculation {
-        set(
-            "speculative_decoding",
-            json!({ "server_acceptance_length": length, "server_acceptance_rate": rate }),
-        );
-    }
+    report.speculation.iter().for_each(|said| drop(set("speculative_decoding", said.summary())));
     if let Some(sessions) = &header.settings.sessions {
         set("session_settings", serde_json::to_value(sessions)?);
     }

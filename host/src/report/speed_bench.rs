@@ -160,9 +160,12 @@ fn with_server_metrics(row: Row, summary: &Value) -> Row {
     Row { acceptance_length: length, acceptance_rate: rate, acceptance_source: source, ..row }
 }
 
+/// A number of a row, and what it is called.
+type Column = (&'static str, fn(&Row) -> Option<f64>);
+
 /// For people: a line for each category of each run. What no run says has no column.
 pub(crate) fn lines(rows: &[Row], screen: Screen) -> Vec<String> {
-    let numbers: [(&str, fn(&Row) -> Option<f64>); 6] = [
+    let numbers: [Column; 6] = [
         ("accepted", |row| row.acceptance_length),
         ("drafts %", |row| row.acceptance_rate),
         ("tokens/s", |row| row.output_token_throughput),

@@ -45,8 +45,9 @@ pub(crate) fn new_request_id() -> String {
     Uuid::new_v4().to_string()
 }
 
-/// Formats a step of a session, behind what was said before it. The session's number chooses among several URLs;
-/// `unix_time_s` is now. Prompts without texts get them here, if nobody has written them. `phase` is the session's, and none for a request outside of every phase, whose session has no name.
+/// Formats a step of a session, behind what was said before it. Prompts without texts get them here, if nobody has written them.
+/// The session's number chooses among several URLs; `unix_time_s` is now. `phase` is the session's, and none for a request outside
+/// of every phase, whose session has no name.
 pub(crate) fn prepare(
     endpoint: &Endpoint,
     target: &TargetPlan,

@@ -97,7 +97,9 @@ pub(crate) fn dry_run(
     price_markers(&mut plan, tokenizer.as_deref());
     let endpoint = node::load_here(registry, &plan)?;
     let (source, warnings) = open_dataset(&mut plan, metadata, tokenizer.as_ref())?;
-    warnings.iter().for_each(|warning| observer.notice(warning));
+    for warning in &warnings {
+        observer.notice(warning);
+    }
     let target = node::plan_target(&plan, metadata).map_err(ExecuteError::Target)?;
     let redactor = redact::learn(source.secrets());
     let (clock, left) = (Clock::start(), most);

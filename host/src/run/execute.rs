@@ -169,7 +169,9 @@ fn prepare(
     let mut endpoint = LoadedEndpoint::load(&loading, &plan)?;
     registry.restore_process_state();
     let (source, warnings) = open_in_time(&mut plan, metadata, tokenizer.as_ref(), clock)?;
-    warnings.iter().for_each(|warning| observer.notice(warning));
+    for warning in &warnings {
+        observer.notice(warning);
+    }
     let redactor = redact::learn(source.secrets());
     if let Some(server) = server {
         plan.aim_at(&server.url()?);

@@ -101,8 +101,9 @@ impl Turn {
 
     /// Tokens of prompts whose texts have to be written before it can be sent.
     pub(crate) fn tokens_to_write(&self) -> u64 {
-        let step = &self.script.steps[self.position];
-        let own = step.unwritten.as_ref().map_or(0, |prompt| prompt.tokens_to_write());
+        let prompt = self.script.steps[self.position].unwritten.as_ref();
+        let prompt = prompt.filter(|_| self.messages().iter().any(Message::is_unwritten));
+        let own = prompt.map_or(0, |prompt| prompt.tokens_to_write());
         self.past.messages.iter().map(Said::tokens_to_write).fold(own, u64::saturating_add)
     }
 

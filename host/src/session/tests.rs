@@ -1,7 +1,11 @@
 //! Sessions, answer by answer.
 
 use super::*;
-use crate::dataset::{Message, Part, Recorded, Start, Step};
+use crate::{
+    dataset::{Message, Part, Recorded, Start, Step},
+    plan::{DatasetConfig, FileFormat, RecordedTiming, Reshaping, SessionOrder},
+    seed::Seed,
+};
 
 fn step(text: &str) -> Step {
     Step::first(Message::user(vec![Part::text(text.into())]))
@@ -178,4 +182,59 @@ fn time_begins_with_a_step_that_was_due_behind_another_one() {
     let script = Arc::new(Script::dialogue("s".into(), [first, behind]));
     let session = Session::of_part(0, script, ReplyPolicy::Live, 1..2);
     assert_eq!(session.begins_at_ns(), 60_000_000_000);
+}
+
+/// A session of a file whose prompts are lengths and block ids.
+fn without_texts() -> Session {
+    let steps = r#"[{"prompt": {"tokens": 40, "block_size": 16, "blocks": [1, 2]}},
+        {"after": [0], "context": 0, "prompt": {"tokens": 24, "block_size": 16, "blocks": [3]}}]"#;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let steps = steps.replace('\n', "");
+    std::fs::write(
+        file.path(),
+        format!("{{\"prony_sessions\": 1}}\n{{\"id\": \"s\", \"steps\": {steps}}}\n"),
+    )
+    .unwrap();
+    let dataset = DatasetConfig::File {
+        path: file.path().into(),
+        entries: None,
+        pool_requests: None,
+        osl: None,
+        format: FileFormat::default(),
+        delay_ratio: 1.0,
+        timing: RecordedTiming::default(),
+        reshaping: Reshaping::default(),
+        system: None,
+    };
+    let opened = dataset::open(&dataset, SessionOrder::default(), None, Seed::new(1)).unwrap();
+    Session::new(0, opened.source.script(0), ReplyPolicy::Live)
+}
+
+/// Texts are there for one request at a time: a session that sleeps keeps none of them.
+#[test]
+fn prompts_without_texts_are_written_for_each_request_that_says_them() {
+    let mut session = without_texts();
+    let first = session.first();
+    assert_eq!(first.tokens_to_write(), 0, "the first one is written ahead");
+    let text = |turn: &Turn| turn.messages()[0].parts[0].data.to_string();
+    let said_first = text(&first.written().unwrap());
+    assert!(said_first.split_whitespace().count() > 20, "{said_first}");
+    assert_eq!(first.tokens_to_write(), 40, "it was taken");
+    assert_eq!(text(&first.written().unwrap()), said_first);
+    let second = session.answered(first, Some(reply("yes"))).remove(0);
+    assert_eq!(second.tokens_to_write(), 64);
+    let written = second.written().unwrap();
+    assert_eq!(said(&written), [("user", said_first.as_str()), ("assistant", "yes")]);
+    assert!(text(&written).len() > 50 && !text(&written).contains(&said_first));
+    assert!(written.written().is_none() && written.tokens_to_write() == 0, "all is there");
+}
+
+#[test]
+fn a_session_that_begins_in_the_middle_repeats_prompts_that_were_never_sent() {
+    let expected = without_texts().first().written().unwrap().messages()[0].parts[0].data.to_string();
+    let script = without_texts().script;
+    let mut session = Session::of_part(0, script, ReplyPolicy::Live, 1..2);
+    let first = session.first();
+    assert_eq!(first.tokens_to_write(), 64);
+    assert_eq!(said(&first.written().unwrap()), [("user", expected.as_str())]);
 }

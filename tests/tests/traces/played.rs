@@ -93,17 +93,19 @@ impl Plan {
         self.steps.keys().filter(|(_, number)| *number == 0).count()
     }
 
-    /// When a step was due that waits for others, by what was played before it.
-    fn due_ns(&self, place: &Place, step: &Step, played: &HashMap<Place, Played>) -> f64 {
+    /// Between which instants a step was due that waits for others, by what was played before it.
+    fn due_ns(&self, place: &Place, step: &Step, played: &HashMap<Place, Played>) -> [f64; 2] {
         let of = |number: &u64| &played[&(place.0.clone(), *number)];
-        let ready_ns = step.after.iter().map(|before| of(before).over).max().unwrap_or(0) as f64;
         let speed = if self.has_instants { self.speed() } else { 1.0 };
-        match step.pause {
-            // Without instants it is played without pauses.
-            Pause::After(_) if !self.has_instants => ready_ns,
-            Pause::After(delay_ns) => ready_ns + delay_ns as f64 / speed,
-            Pause::Until(at_ns) => ready_ns.max(of(&0).scheduled as f64 + at_ns as f64 / speed),
-        }
+        [0, 1].map(|end| {
+            let ready_ns = step.after.iter().map(|before| of(before).over[end]).max().unwrap_or(0) as f64;
+            match step.pause {
+                // Without instants it is played without pauses.
+                Pause::After(_) if !self.has_instants => ready_ns,
+                Pause::After(delay_ns) => ready_ns + delay_ns as f64 / speed,
+                Pause::Until(at_ns) => ready_ns.max(of(&0).scheduled as f64 + at_ns as f64 / speed),
+            }
+        })
     }
 
     /// Steps that wait for the same ones, and so may go on at once: two of each group.
@@ -119,11 +121,11 @@ impl Plan {
     }
 }
 
-/// What is known of a request that was played. Instants are in nanoseconds.
+/// What is known of a request that was played. Instants are in nanoseconds; those of the run count from its first request.
 struct Played {
     scheduled: u64,
-    /// When its response was over, as the run knows it.
-    over: u64,
+    /// When its response began to arrive, and when the run had read all of it: it was over between the two.
+    over: [u64; 2],
     /// From the server's truth.
     arrived: u64,
     ended: u64,
@@ -131,6 +133,11 @@ struct Played {
 
 /// The requests of a run by their places, as the run and the server know them.
 fn played(run: &Run, server: &MockServer) -> HashMap<Place, Played> {
+    let records = run.records();
+    let instant = |record: &Value, key: &str| record["metadata"][key].as_u64().unwrap();
+    // Counted from the first one, instants fit into a `f64` to the nanosecond.
+    let first_ns = records.iter().map(|record| instant(record, "credit_issued_ns")).min().unwrap_or(0);
+    let since_first = |record: &Value, key: &str| instant(record, key) - first_ns;
     let truth = server.truth();
     let by_id: HashMap<&str, &Value> = truth["requests"]
         .as_array()
@@ -143,14 +150,14 @@ fn played(run: &Run, server: &MockServer) -> HashMap<Place, Played> {
         let id = metadata["conversation_id"].as_str().unwrap().to_owned();
         let seen = by_id[metadata["x_request_id"].as_str().unwrap()];
         let played = Played {
-            scheduled: metadata["credit_issued_ns"].as_u64().unwrap(),
-            over: metadata["request_end_ns"].as_u64().unwrap(),
+            scheduled: since_first(record, "credit_issued_ns"),
+            over: ["request_ack_ns", "request_end_ns"].map(|key| since_first(record, key)),
             arrived: seen["arrived_ns"].as_u64().unwrap(),
             ended: seen["ended_ns"].as_u64().unwrap(),
         };
         ((id, metadata["turn_index"].as_u64().unwrap()), played)
     };
-    run.records().iter().map(of).collect()
+    records.iter().map(of).collect()
 }
 
 /// Plays a sample once: at its instants if it has any, and else all sessions at once and without pauses. Responses come in one
@@ -179,11 +186,10 @@ fn deviations(plan: &Plan, played: &HashMap<Place, Played>) -> Vec<String> {
     let starts = plan.steps.iter().filter(|(_, step)| step.after.is_empty());
     let starts: Vec<(&Place, u64)> =
         starts.filter_map(|(place, step)| step.at_ns.map(|at_ns| (place, at_ns))).collect();
-    let first_ns = played.values().map(|played| played.scheduled).min().unwrap_or(0);
     let first_at_ns = starts.iter().map(|(_, at_ns)| *at_ns).min().unwrap_or(0);
     for (place, at_ns) in starts.into_iter().filter(|_| plan.has_instants) {
         let due_ns = (at_ns - first_at_ns) as f64 / plan.speed();
-        let off_ns = (played[place].scheduled - first_ns) as f64 - due_ns;
+        let off_ns = played[place].scheduled as f64 - due_ns;
         if off_ns.abs() > ROUNDING_NS {
             found.push(format!("{place:?} was scheduled {off_ns} ns from its instant"));
         }
@@ -196,10 +202,11 @@ fn deviations(plan: &Plan, played: &HashMap<Place, Played>) -> Vec<String> {
         }
     }
     for (place, step) in plan.steps.iter().filter(|(_, step)| !step.after.is_empty()) {
-        let due_ns = plan.due_ns(place, step, played);
-        let off_ns = played[place].scheduled as f64 - due_ns;
-        if off_ns.abs() > ROUNDING_NS {
-            found.push(format!("{place:?} was scheduled {off_ns} ns from the end of its pause"));
+        let [first_ns, last_ns] = plan.due_ns(place, step, played);
+        let scheduled_ns = played[place].scheduled as f64;
+        if scheduled_ns < first_ns - ROUNDING_NS || scheduled_ns > last_ns + ROUNDING_NS {
+            found
+                .push(format!("{place:?} was scheduled at {scheduled_ns}, not from {first_ns} to {last_ns}"));
         }
     }
     for (one, other) in plan.forks() {

@@ -1,5 +1,7 @@
 //! What servers' own metrics say of speculative decoding.
 
+use serde_json::{Value, json};
+
 use super::{
     super::text::decimal,
     export::{Metric, ServerMetricsReport},
@@ -11,7 +13,7 @@ const STEPS: &str = "vllm:spec_decode_num_drafts";
 const DRAFTED: &str = "vllm:spec_decode_num_draft_tokens";
 const ACCEPTED: &str = "vllm:spec_decode_num_accepted_tokens";
 
-/// SGLang's gauges. Source: <https://docs.sglang.ai/references/production_metrics.html>
+/// `SGLang`'s gauges. Source: <https://docs.sglang.ai/references/production_metrics.html>
 const LENGTH: &str = "sglang:spec_accept_length";
 const RATE: &str = "sglang:spec_accept_rate";
 
@@ -40,6 +42,11 @@ impl ServerMetricsReport {
 }
 
 impl Speculation {
+    /// For the summary.
+    pub(crate) fn summary(self) -> Value {
+        json!({ "server_acceptance_length": self.length, "server_acceptance_rate": self.rate })
+    }
+
     /// For people.
     pub(crate) fn line(self) -> String {
         let length = self.length.map(|length| format!("{} tokens a step", decimal(length)));

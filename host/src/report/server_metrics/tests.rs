@@ -411,3 +411,25 @@ fn pages_that_failed_are_named_with_the_reason() {
     );
     assert!(report.metrics.is_empty());
 }
+
+/// Counters grow over the measured phase alone; a gauge that is 0 before the first step says nothing.
+#[test]
+fn servers_say_what_speculative_decoding_came_to() {
+    let vllm = |tenths, steps: u32, drafted: u32, accepted: u32| {
+        let of =
+            |name: &str, count: u32| format!("vllm:spec_decode_num_{name}_total counter: |model=m {count}");
+        let families = [of("drafts", steps), of("draft_tokens", drafted), of("accepted_tokens", accepted)];
+        scrape(tenths, &families.each_ref().map(String::as_str))
+    };
+    let said = |samples| compute(samples).speculation();
+    let expected = Speculation { length: Some(2.5), rate: Some(50.0) };
+    assert_eq!(said(vec![vllm(20, 10, 30, 30), vllm(40, 14, 42, 36)]), Some(expected));
+    assert_eq!(said(vec![vllm(20, 10, 30, 30), vllm(40, 10, 30, 30)]), None, "no step was taken");
+    let sglang = |tenths, length: &str| {
+        scrape(tenths, &[&format!("sglang:spec_accept_length gauge: |model=m {length}")])
+    };
+    let expected = Speculation { length: Some(3.0), rate: None };
+    assert_eq!(said(vec![sglang(20, "3.5"), sglang(30, "2.5")]), Some(expected));
+    assert_eq!(said(vec![sglang(20, "0"), sglang(30, "0")]), None);
+    assert_eq!(expected.line(), "accepted by speculative decoding (server metrics): 3.00 tokens a step");
+}

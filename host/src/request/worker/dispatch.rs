@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Semaphore, mpsc, watch},
     task::{JoinError, JoinSet, yield_now},
 };
 
@@ -11,7 +11,7 @@ use super::{
     ahead::{Ahead, Waiting},
     control::{Control, unless_drained},
     equipment::{Assignment, Equipment},
-    player::{PhaseContext, Player, ReadyRequest, ReadySession},
+    player::{LONG_PROMPTS, PhaseContext, Player, ReadyRequest, ReadySession},
     sink::Sink,
 };
 use crate::{
@@ -62,7 +62,11 @@ impl<S: Sink> Dispatcher<S> {
     ) -> Self {
         let Equipment { clock, endpoint, target, source, sink } = equipment;
         let wire = Wire { clock, transport, endpoint, target, priority: Arc::default() };
-        Self { player: Arc::new(Player { number, wire, sink }), source, statistics }
+        Self {
+            player: Arc::new(Player { number, wire, sink, writing: Semaphore::new(LONG_PROMPTS) }),
+            source,
+            statistics,
+        }
     }
 
     fn clock(&self) -> Clock {
@@ -88,7 +92,7 @@ impl<S: Sink> Dispatcher<S> {
     /// Works off assignments until there are no more.
     pub(super) async fn work(self, mut assignments: mpsc::UnboundedReceiver<Assignment>) {
         let mut pacer = Pacer::new(self.clock());
-        let Player { number, wire, sink } = &*self.player;
+        let Player { number, wire, sink, .. } = &*self.player;
         while let Some(assignment) = assignments.recv().await {
             wire.priority.keep_in_a_crowd();
             let shift = self.statistics.begin(self.clock().now());

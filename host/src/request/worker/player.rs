@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{StreamExt, future::Either, stream::FuturesUnordered};
 use prony_plugin_api::TextKind;
 use tokio::{
-    sync::watch,
+    sync::{Semaphore, SemaphorePermit, watch},
     task::{spawn_blocking, yield_now},
 };
 
@@ -42,6 +42,8 @@ pub(super) struct Player<S> {
     pub(super) wire: Wire,
     /// Takes requests that are over.
     pub(super) sink: S,
+    /// A place for each long prompt that may be there beside its request. On a busy machine many are due at once.
+    pub(super) writing: Semaphore,
 }
 
 /// The phase that a session is played in.
@@ -118,6 +120,9 @@ const AHEAD_NS: RunNs = 5_000_000;
 /// Prompts of fewer tokens are written on the worker's own thread, which takes less time than to ask another one.
 const MOST_TOKENS_HERE: u64 = 8192;
 
+/// So many of the longer ones are written or formatted at a time.
+pub(super) const LONG_PROMPTS: usize = 2;
+
 impl<S: Sink> Player<S> {
     /// What is known of the request of a step before it exists.
     pub(super) fn begin(&self, context: &PhaseContext, turn: &Turn) -> Finished {
@@ -144,7 +149,7 @@ impl<S: Sink> Player<S> {
     /// Formats that request. One that cannot be formatted is over at once.
     pub(super) async fn prepare(&self, finished: &mut Finished, turn: &Turn) -> Option<Prepared> {
         let Wire { endpoint, target, clock, .. } = &self.wire;
-        let written = written_aside(turn).await;
+        let (_place, written) = self.written_aside(turn).await.unzip();
         let turn = written.as_ref().unwrap_or(turn);
         // It may be due long after now, and a signature is good for some minutes.
         let sent_s = clock.unix_time_s(clock.now().max(finished.exchange.instants.scheduled));
@@ -164,6 +169,18 @@ impl<S: Sink> Player<S> {
                 None
             }
         }
+    }
+
+    /// A turn with the texts of its prompts, where writing them takes so long that another thread does it: streams go on meanwhile.
+    /// With it comes a place among those that may have such texts.
+    async fn written_aside(&self, turn: &Turn) -> Option<(SemaphorePermit<'_>, Turn)> {
+        if turn.tokens_to_write() < MOST_TOKENS_HERE {
+            return None;
+        }
+        let place = self.writing.acquire().await.ok()?;
+        let own = turn.clone();
+        let written = spawn_blocking(move || own.written()).await.ok().flatten()?;
+        Some((place, written))
     }
 
     /// Plays a session, as a task of its own. It holds its slot until its last answer is over, and through a rest when nobody
@@ -333,15 +350,6 @@ impl<S: Sink> Player<S> {
             exchange.cancel(self.wire.clock.now());
         }
     }
-}
-
-/// A turn with the texts of its prompts, where writing them takes so long that another thread does it: streams go on meanwhile.
-async fn written_aside(turn: &Turn) -> Option<Turn> {
-    if turn.tokens_to_write() < MOST_TOKENS_HERE {
-        return None;
-    }
-    let own = turn.clone();
-    spawn_blocking(move || own.written()).await.ok().flatten()
 }
 
 /// What the next request of the session repeats: the text of the first choice and, where the API format writes them, its calls
