@@ -114,6 +114,8 @@ fn an_experiment_that_was_killed_goes_on_and_comes_to_what_one_comes_to_that_was
     // Each run is a whole one.
     let one = Tool::new(["report"]).arg(killed.artifact("runs/concurrency_4-isl_32/run_2")).run();
     assert!(one.succeeds().stdout.contains("Request Count"));
+    let table = Tool::new(["report"]).arg(killed.artifact("")).run();
+    assert!(table.succeeds().stdout.contains("best"), "{}", table.stdout);
     // There is nothing left to do.
     let again = resume(&killed, &[]);
     assert!(again.succeeds().stdout.contains("concurrency"), "{}", again.stdout);

@@ -38,8 +38,9 @@ use clap::FromArgMatches;
 use self::{
     command_line::{Cli, Command},
     exit::{Exit, Failure},
+    logging::LogFlags,
 };
-use crate::{plugin, run::survive_size_limit, stderr};
+use crate::{config::words::Words, experiment::is_experiment, plugin, run::survive_size_limit, stderr};
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -59,18 +60,12 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
-            // Numbers that are lists are none to the command line.
-            if let Some((settings, log)) =
-                experiment::typed(&words).filter(|(typed, _)| !typed.lists().is_empty())
-            {
-                logging::init(&log)?;
-                prepare()?;
-                limits::start_shared_threads()?;
-                return experiment::run(&settings, &log);
-            }
-            return match refusal::of(&error, &words, &command) {
-                Some(refused) => Err(refused),
-                None => terminal::answer(&error),
+            return match experiment::typed_with_lists(&words, error) {
+                Ok((settings, log)) => run_with_lists(&settings, &log),
+                Err(error) => match refusal::of(&error, &words, &command) {
+                    Some(refused) => Err(refused),
+                    None => terminal::answer(&error),
+                },
             };
         }
     };
@@ -87,10 +82,11 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
     }
     match cli.command {
         Command::Profile(flags) if flags.experiment.is_given() => match experiment::typed(&words) {
-            Some((settings, _)) => experiment::run(&settings, &cli.log),
-            None => profile::run(&flags, &cli.log),
+            Ok((settings, _)) => experiment::run(&settings, &cli.log),
+            Err(error) => terminal::answer(&error),
         },
         Command::Profile(flags) => profile::run(&flags, &cli.log),
+        Command::Report(args) if !args.messages && is_experiment(&args.dir) => experiment::report(&args.dir),
         Command::Report(args) => report::run(&args),
         Command::Dataset(args) => dataset::run(&args),
         Command::Plugins(args) => plugins::run(&args),
@@ -101,6 +97,14 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Worker => worker::run(),
         Command::Completions(args) => completions::run(&args, &help::command()),
     }
+}
+
+/// Measures what a command line with lists asks for, which is none to the usual reader.
+fn run_with_lists(settings: &Words, log: &LogFlags) -> Result<Exit, Failure> {
+    logging::init(log)?;
+    prepare()?;
+    limits::start_shared_threads()?;
+    experiment::run(settings, log)
 }
 
 /// Before the first runtime, which cannot say what it lacks.

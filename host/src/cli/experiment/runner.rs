@@ -71,7 +71,7 @@ impl Runner {
             }
         };
         let mut observer = OneOfSeveral {
-            progress: Progress::new(self.display).at(place(upcoming)),
+            progress: Progress::new(self.display).at(short_place(upcoming)),
             signals: &self.signals,
             known,
             said: HashSet::new(),
@@ -131,6 +131,16 @@ fn place(upcoming: &Upcoming) -> String {
         (true, true) => format!("{of_all}, {of_cells}, repeat {} of {repeats}", run.repeat),
         (true, false) => of_cells,
         (false, _) => of_all,
+    }
+}
+
+/// The same where there is little room.
+fn short_place(Upcoming { run, place, runs, cells, repeats, .. }: &Upcoming) -> String {
+    let of_cells = format!("cell {} of {cells}", run.cell + 1);
+    match (*cells > 1, *repeats > 1) {
+        (true, true) => format!("{of_cells}, repeat {} of {repeats}", run.repeat),
+        (true, false) => of_cells,
+        (false, _) => format!("run {place} of {runs}"),
     }
 }
 
@@ -198,7 +208,28 @@ impl Observer for OneOfSeveral<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
+    use crate::experiment::PlannedRun;
+
+    #[test]
+    fn a_run_is_called_after_its_cell_and_its_number() {
+        let upcoming = |cells, repeats| Upcoming {
+            run: PlannedRun { cell: 2, repeat: 2 },
+            place: 7,
+            runs: 18,
+            cells,
+            repeats,
+            label: "isl 5".to_owned(),
+            dir: PathBuf::new(),
+        };
+        let both = upcoming(9, 2);
+        assert_eq!(place(&both), "run 7 of 18, cell 3 of 9 (isl 5), repeat 2 of 2");
+        assert_eq!(short_place(&both), "cell 3 of 9, repeat 2 of 2");
+        assert_eq!(place(&upcoming(9, 1)), "cell 3 of 9 (isl 5)");
+        assert_eq!(short_place(&upcoming(1, 2)), "run 7 of 18");
+    }
 
     #[test]
     fn the_end_of_a_run_is_what_its_exit_code_says() {
