@@ -230,3 +230,22 @@ fn a_state_that_cannot_be_written_is_told_with_its_file() {
     assert!(run.stderr.contains(&format!("failed to write `{}`", file.display())), "{}", run.stderr);
     assert_eq!(server.truth()["requests_total"], 0);
 }
+
+#[test]
+fn a_run_that_cannot_be_kept_ends_the_experiment_and_is_measured_later() {
+    let server = MockServer::start([]);
+    let run = Tool::profile(&server)
+        .args(["--no-server-metrics", "--request-count", "2,2000", "--concurrency", "8", "--osl", "2"])
+        .under(&["sh", "-c", "ulimit -f 800; exec \"$@\"", "sh"])
+        .run();
+    run.ends_with(6);
+    assert!(run.stderr.contains("what a run measured could not be kept"), "{}", run.stderr);
+    assert_eq!(state(&run)["runs"].as_array().unwrap().len(), 1);
+    resume(&run, &[]).succeeds();
+    let results = results(&run);
+    let second = &results["per_combination_metrics"][1];
+    assert_eq!(
+        (second["metrics"]["request_count_avg"]["mean"].as_f64(), &results["progress"]),
+        (Some(2000.0), &json!("complete"))
+    );
+}

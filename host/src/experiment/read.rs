@@ -415,6 +415,7 @@ fn without_effect(flags: &ExperimentFlags, design: &Design) -> Vec<DesignError> 
         ("--convergence-stat", flags.convergence_stat.is_some(), has_metric, METRIC),
         ("--convergence-mode", flags.convergence_mode.is_some(), has_metric, METRIC),
         ("--convergence-threshold", flags.convergence_threshold.is_some(), has_metric, METRIC),
+        ("--set-consistent-seed", flags.set_consistent_seed, sweeps || repeats, RUNS),
         ("--between", flags.between.is_some(), sweeps || repeats, RUNS),
         ("--best", flags.best.is_some(), sweeps, CELLS),
         ("--no-sweep-table", flags.no_sweep_table, sweeps || repeats, RUNS),

@@ -215,7 +215,7 @@ impl State {
                 (RunState::Unreachable, Some(reason.clone()), *exit_code)
             }
             // It is as if it had not begun.
-            RunEnd::Interrupted { .. } => return,
+            RunEnd::Unkept { .. } | RunEnd::Interrupted { .. } => return,
         };
         let cell = design.cells[run.cell].name.clone();
         self.runs.retain(|other| (&other.cell, other.repeat) != (&cell, run.repeat));

@@ -155,6 +155,10 @@ fn notes(results: &Results, layout: &Layout) -> Vec<String> {
             throughput.metric, throughput.statistic, latency.metric, latency.statistic
         ));
     }
+    if results.cells.len() > 1 && results.best.is_none() && results.has_any() {
+        let key = &results.best_by.key;
+        notes.push(format!("best: no run has a {} ({})", key.metric, key.statistic));
+    }
     let overlapping = results.as_good_as_best();
     if !overlapping.is_empty() {
         let names: Vec<String> = overlapping.iter().map(|at| results.cells[*at].cell.label()).collect();
@@ -173,17 +177,26 @@ fn notes(results: &Results, layout: &Layout) -> Vec<String> {
         ));
     }
     for cell in &results.cells {
-        for (repeat, reason) in &cell.failed {
-            let label = cell.cell.label();
-            let which = match (label.is_empty(), results.repeats > 1) {
-                (true, _) => format!("run {repeat}"),
-                (false, true) => format!("{label}, run {repeat}"),
-                (false, false) => label,
+        let named = |what: &str, runs: &[(u32, String)]| -> Vec<String> {
+            let note = |(repeat, reason): &(u32, String)| {
+                format!("{what}: {}: {reason}", run(results, cell, *repeat))
             };
-            notes.push(format!("failed: {which}: {reason}"));
-        }
+            runs.iter().map(note).collect()
+        };
+        notes.extend(named("failed", &cell.failed));
+        notes.extend(named("not complete", &cell.incomplete));
     }
     notes
+}
+
+/// What a run of a cell is called.
+fn run(results: &Results, cell: &CellResults, repeat: u32) -> String {
+    let label = cell.cell.label();
+    match (label.is_empty(), results.repeats > 1) {
+        (true, _) => format!("run {repeat}"),
+        (false, true) => format!("{label}, run {repeat}"),
+        (false, false) => label,
+    }
 }
 
 #[cfg(test)]

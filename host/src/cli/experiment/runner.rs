@@ -5,7 +5,7 @@ use std::{collections::HashSet, path::Path, sync::Arc, thread, time::Duration};
 use super::{
     super::{
         exit::{Exit, Failure, Form},
-        profile::{self, Common},
+        profile::{self, Common, Lost},
         progress::{Display, Progress},
         terminal,
     },
@@ -54,8 +54,8 @@ impl Runner {
         }
     }
 
-    fn carry_out(&mut self, upcoming: &Upcoming, settings: &Words) -> Result<Exit, Failure> {
-        let flags = flags_of(settings)?;
+    fn carry_out(&mut self, upcoming: &Upcoming, settings: &Words) -> Result<Exit, Lost> {
+        let flags = flags_of(settings).map_err(Lost::Nothing)?;
         let flags = ProfileFlags { artifact_dir: Some(upcoming.dir.clone()), ..flags };
         let line = settings.line();
         let words = ["prony".into(), "profile".into()]
@@ -88,7 +88,7 @@ impl Bench for Runner {
     fn measure(&mut self, upcoming: &Upcoming, settings: &Words) -> RunEnd {
         let ended = self.carry_out(upcoming, settings);
         self.signals.set_measuring(false);
-        if let Err(failure) = &ended
+        if let Err(Lost::Unkept(failure) | Lost::Nothing(failure)) = &ended
             && !is_interrupt(failure.exit)
         {
             terminal::explain(failure);
@@ -111,6 +111,7 @@ impl Bench for Runner {
                 (RunEnd::Measured, None) => "measured".to_owned(),
                 (RunEnd::Failed { .. }, _) => "failed".to_owned(),
                 (RunEnd::Unreachable { .. }, _) => "the target cannot be reached".to_owned(),
+                (RunEnd::Unkept { .. }, _) => "not kept".to_owned(),
                 (RunEnd::Interrupted { .. }, _) => "interrupted".to_owned(),
             };
             stderr::write(format!("{}: {ended}\n", redact::shown(&place(upcoming))));
@@ -149,14 +150,16 @@ fn is_interrupt(exit: Exit) -> bool {
 }
 
 /// What the end of a run, as a program would tell it, means for an experiment.
-fn run_end(ended: Result<Exit, Failure>, dir: &Path) -> RunEnd {
+fn run_end(ended: Result<Exit, Lost>, dir: &Path) -> RunEnd {
+    let is_unkept = matches!(ended, Err(Lost::Unkept(_)));
     let (exit, reason) = match ended {
         Ok(Exit::Success) => return RunEnd::Measured,
         Ok(exit) => (exit, incomplete_reason(dir)),
-        Err(failure) => (failure.exit, reason(&failure)),
+        Err(Lost::Unkept(failure) | Lost::Nothing(failure)) => (failure.exit, reason(&failure)),
     };
     let (reason, exit_code) = (redact::shown(&reason).into_owned(), exit as u8);
     match exit {
+        _ if is_unkept => RunEnd::Unkept { reason, exit_code },
         _ if is_interrupt(exit) => RunEnd::Interrupted { exit_code },
         Exit::Unreachable => RunEnd::Unreachable { reason, exit_code },
         _ => RunEnd::Failed { reason, exit_code, in_part: exit == Exit::Incomplete },
@@ -237,14 +240,17 @@ mod tests {
         let end = |ended| run_end(ended, dir.path());
         let failure = |exit| Failure { causes: vec!["b".to_owned()], ..Failure::new(exit, "a") };
         assert_eq!(end(Ok(Exit::Success)), RunEnd::Measured);
-        assert_eq!(end(Err(failure(Exit::Interrupted))), RunEnd::Interrupted { exit_code: 130 });
+        let nothing = |exit| Err(Lost::Nothing(failure(exit)));
+        assert_eq!(end(nothing(Exit::Interrupted)), RunEnd::Interrupted { exit_code: 130 });
         assert_eq!(end(Ok(Exit::Terminated)), RunEnd::Interrupted { exit_code: 143 });
         let reason = "failed to a: b".to_owned();
         assert_eq!(
-            end(Err(failure(Exit::Unreachable))),
+            end(nothing(Exit::Unreachable)),
             RunEnd::Unreachable { reason: reason.clone(), exit_code: 4 }
         );
-        assert_eq!(end(Err(failure(Exit::Failed))), RunEnd::Failed { reason, exit_code: 1, in_part: false });
+        let unkept = RunEnd::Unkept { reason: reason.clone(), exit_code: 1 };
+        assert_eq!(end(Err(Lost::Unkept(failure(Exit::Failed)))), unkept);
+        assert_eq!(end(nothing(Exit::Failed)), RunEnd::Failed { reason, exit_code: 1, in_part: false });
         assert!(matches!(end(Ok(Exit::Incomplete)), RunEnd::Failed { exit_code: 6, in_part: true, .. }));
     }
 }
