@@ -114,6 +114,8 @@ fn an_experiment_that_was_killed_goes_on_and_comes_to_what_one_comes_to_that_was
     // Each run is a whole one.
     let one = Tool::new(["report"]).arg(killed.artifact("runs/concurrency_4-isl_32/run_2")).run();
     assert!(one.succeeds().stdout.contains("Request Count"));
+    let table = Tool::new(["report"]).arg(killed.artifact("")).run();
+    assert!(table.succeeds().stdout.contains("best"), "{}", table.stdout);
     // There is nothing left to do.
     let again = resume(&killed, &[]);
     assert!(again.succeeds().stdout.contains("concurrency"), "{}", again.stdout);
@@ -227,4 +229,23 @@ fn a_state_that_cannot_be_written_is_told_with_its_file() {
     let file = run.artifact("experiment.json");
     assert!(run.stderr.contains(&format!("failed to write `{}`", file.display())), "{}", run.stderr);
     assert_eq!(server.truth()["requests_total"], 0);
+}
+
+#[test]
+fn a_run_that_cannot_be_kept_ends_the_experiment_and_is_measured_later() {
+    let server = MockServer::start([]);
+    let run = Tool::profile(&server)
+        .args(["--no-server-metrics", "--request-count", "2,2000", "--concurrency", "8", "--osl", "2"])
+        .under(&["sh", "-c", "ulimit -f 800; exec \"$@\"", "sh"])
+        .run();
+    run.ends_with(6);
+    assert!(run.stderr.contains("what a run measured could not be kept"), "{}", run.stderr);
+    assert_eq!(state(&run)["runs"].as_array().unwrap().len(), 1);
+    resume(&run, &[]).succeeds();
+    let results = results(&run);
+    let second = &results["per_combination_metrics"][1];
+    assert_eq!(
+        (second["metrics"]["request_count_avg"]["mean"].as_f64(), &results["progress"]),
+        (Some(2000.0), &json!("complete"))
+    );
 }

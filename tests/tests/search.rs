@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// A server that works on one request at a time, for 50 ms: the latency is 50 ms for each request in flight.
 fn one_at_a_time() -> MockServer {
-    MockServer::start(["--slots", "1", "--service-ms", "50", "--service-law", "constant"])
+    MockServer::start(["--slots", "1", "--ttft-ms", "50"])
 }
 
 fn search(server: &MockServer, words: &[&str]) -> Run {

@@ -46,7 +46,7 @@ use self::{
     exit::{Exit, Failure},
     logging::LogFlags,
 };
-use crate::{plugin, run::survive_size_limit, stderr};
+use crate::{config::words::Words, experiment::is_experiment, plugin, run::survive_size_limit, stderr};
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -68,18 +68,12 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
     let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => {
-            // Numbers that are lists are none to the command line.
-            if let Some((settings, log)) =
-                experiment::typed(&words).filter(|(typed, _)| !typed.lists().is_empty())
-            {
-                logging::init(&log)?;
-                prepare()?;
-                limits::start_shared_threads()?;
-                return profile_or_experiment(&settings::of_words(settings)?, &log);
-            }
-            return match refusal::of(&error, &words, &command) {
-                Some(refused) => Err(refused),
-                None => terminal::answer(&error),
+            return match experiment::typed_with_lists(&words, error) {
+                Ok((settings, log)) => run_with_lists(settings, &log),
+                Err(error) => match refusal::of(&error, &words, &command) {
+                    Some(refused) => Err(refused),
+                    None => terminal::answer(&error),
+                },
             };
         }
     };
@@ -108,6 +102,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
             search::run(&args, matches, &cli.log)
         }
         Command::Config(args) => config::run(&args, &matches),
+        Command::Report(args) if !args.messages && is_experiment(&args.dir) => experiment::report(&args.dir),
         Command::Report(args) => report::run(&args),
         Command::Runs(args) => runs::list(&args),
         Command::Show(args) => runs::show(&args),
@@ -122,6 +117,14 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Worker => worker::run(),
         Command::Completions(args) => completions::run(&args, &help::command()),
     }
+}
+
+/// Measures what a command line with lists asks for, which is none to the usual reader.
+fn run_with_lists(settings: Words, log: &LogFlags) -> Result<Exit, Failure> {
+    logging::init(log)?;
+    prepare()?;
+    limits::start_shared_threads()?;
+    profile_or_experiment(&settings::of_words(settings)?, log)
 }
 
 /// Before the first runtime, which cannot say what it lacks.

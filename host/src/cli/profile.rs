@@ -36,8 +36,8 @@ use crate::{
     record::{ProcessUsage, recorder::RecorderError},
     report::again_from_the_journal,
     run::{
-        Execution, Folder, Interrupt, Observer, RunError, RunOutcome, execute, lifecycle::Ending,
-        mock::MockProcess, models, setup::Run, until_interrupted, usage,
+        ExecuteError, Execution, Folder, Interrupt, Observer, RunError, RunOutcome, execute,
+        lifecycle::Ending, mock::MockProcess, models, setup::Run, until_interrupted, usage,
     },
 };
 
@@ -79,7 +79,23 @@ pub(super) fn run(asked: &Asked, log: &LogFlags) -> Result<Exit, Failure> {
         used_before: ProcessUsage::default(),
     };
     let outcome = execute(execution, &mut Progress::new(display(flags)))?;
-    end(outcome, Shown::Printed)
+    Ok(end(outcome, Shown::Printed)?)
+}
+
+/// Why a run has no result.
+pub(super) enum Lost {
+    /// What it measured could not be kept, or not all of it.
+    Unkept(Failure),
+    /// There is nothing to be kept.
+    Nothing(Failure),
+}
+
+impl From<Lost> for Failure {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Unkept(failure) | Lost::Nothing(failure) => failure,
+        }
+    }
 }
 
 /// What several runs of one process have in common.
@@ -97,11 +113,11 @@ pub(super) fn run_one_of_several(
     command: String,
     observer: &mut dyn Observer,
     warn: &mut dyn FnMut(&str),
-) -> Result<Exit, Failure> {
+) -> Result<Exit, Lost> {
     usage::forget_peak();
-    let server = Server::of(&asked.flags)?;
+    let server = Server::of(&asked.flags).map_err(Lost::Nothing)?;
     let clock = Clock::start();
-    let plan = planned(asked, &common.registry, &server, warn)?;
+    let plan = planned(asked, &common.registry, &server, warn).map_err(Lost::Nothing)?;
     let execution = Execution {
         settings: Some(repeatable(asked, &plan)),
         plan,
@@ -113,7 +129,11 @@ pub(super) fn run_one_of_several(
         server: server.process,
         used_before: usage::of_this_process(),
     };
-    end(execute(execution, observer)?, Shown::Kept)
+    let outcome = execute(execution, observer).map_err(|error| match error {
+        ExecuteError::Folder(_) => Lost::Unkept(error.into()),
+        error => Lost::Nothing(error.into()),
+    })?;
+    end(outcome, Shown::Kept)
 }
 
 /// Results go to standard output and nothing else does; a crash leaves no core.
@@ -185,11 +205,11 @@ fn command() -> String {
 }
 
 /// Writes and prints the report of a run that is over, and says how the process ends if it has no other.
-fn end(RunOutcome { run, ended }: RunOutcome, shown: Shown) -> Result<Exit, Failure> {
-    let ending = ended.map_err(|error| report_the_rest(&run, error, shown))?;
+fn end(RunOutcome { run, ended }: RunOutcome, shown: Shown) -> Result<Exit, Lost> {
+    let ending = ended.map_err(|error| Lost::Unkept(report_the_rest(&run, error, shown)))?;
     let is_interrupted = matches!(ending, Some(Ending::Interrupted(_)));
-    let report = match write_report(&run, is_interrupted, shown)? {
-        Ok(Written { missing: Some(failure), .. }) => return Err(failure),
+    let report = match write_report(&run, is_interrupted, shown).map_err(Lost::Unkept)? {
+        Ok(Written { missing: Some(failure), .. }) => return Err(Lost::Unkept(failure)),
         Ok(Written { report, missing: None }) => report,
         Err(interrupt) => return Ok(interrupt.into()),
     };
@@ -210,14 +230,14 @@ fn end(RunOutcome { run, ended }: RunOutcome, shown: Shown) -> Result<Exit, Fail
             | Ending::Deadline(_)),
         ) => {
             terminal::warn(&format!("the run ended before its time: {}", ending.reason()));
-            outcome(&report)
+            outcome(&report).map_err(Lost::Nothing)
         }
         Some(Ending::ServiceRefused { name, message, hint }) => {
             let what = format!("start the service `{name}` with these options: {message}");
-            Err(Failure::new(Exit::Usage, what).with_hint(hint))
+            Err(Lost::Nothing(Failure::new(Exit::Usage, what).with_hint(hint)))
         }
         Some(Ending::ServiceLost(_) | Ending::WorkerLost(_) | Ending::JournalLost) => Ok(Exit::Failed),
-        Some(Ending::Requested(_)) | None => outcome(&report),
+        Some(Ending::Requested(_)) | None => outcome(&report).map_err(Lost::Nothing),
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
 /// Which run.
 #[derive(Args, Debug)]
 pub(super) struct ReportArgs {
-    /// Folder of the run, as `prony profile` named it at its end, or the journal in it.
+    /// Folder of the run or of the experiment, as `prony profile` named it at its end, or the journal in it.
     #[arg(value_name = "DIR")]
     pub(super) dir: PathBuf,
 

@@ -88,6 +88,10 @@ pub(super) fn of_words(typed: Words) -> Result<Asked, Failure> {
 }
 
 fn of_words_and_file(mut typed: Words, config: Option<&Path>) -> Result<Asked, Failure> {
+    // An experiment that goes on has its settings in its folder.
+    if typed.get("resume").is_some() {
+        return alone(typed);
+    }
     typed.remove("config");
     let keys = Keys::all();
     let reading = Reading {
@@ -125,6 +129,16 @@ pub(super) fn flags_of(words: &Words) -> Result<ProfileFlags, Failure> {
         refusal::of(&error, &line, &help::command())
             .unwrap_or_else(|| Failure::statement(Exit::Usage, text().trim_start_matches("error: ").trim()))
     })
+}
+
+/// What was typed, without a file and the environment.
+fn alone(mut words: Words) -> Result<Asked, Failure> {
+    let keys = Keys::all();
+    let origins = Origins::of(&words, &RunFile::default(), &Words::default());
+    let lists = words.take_lists();
+    let flags = flags_of(&words)?;
+    let (references, mistakes, unclear) = (BTreeMap::new(), Vec::new(), Vec::new());
+    Ok(Asked { flags, words, lists, origins, references, keys, mistakes, unclear })
 }
 
 /// A setting whose value its flag does not take.

@@ -4,7 +4,7 @@
 //! here; the lists are put over each other, and one reader, that of the command line, reads what is left. So a value means the
 //! same wherever it stands.
 
-use std::ffi::OsString;
+use std::{error::Error as _, ffi::OsString};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, parser::ValueSource, value_parser};
 
@@ -146,8 +146,7 @@ impl Words {
             let [value] = said.values.as_slice() else { return None };
             let text = value.to_str().filter(|text| text.contains(',') || text.contains(".."))?;
             let error = Self(vec![said.clone()]).flags().err()?;
-            let reason = std::error::Error::source(&error)?.downcast_ref::<UnitError>();
-            (reason == Some(&UnitError::Sweep)).then_some((said.name.as_str(), text))
+            is_about_list(&error).then_some((said.name.as_str(), text))
         });
         listed.collect()
     }
@@ -188,6 +187,12 @@ impl Words {
         let words = std::iter::once(OsString::from("profile")).chain(self.line());
         settings().try_get_matches_from(words).and_then(|matches| ProfileFlags::from_arg_matches(&matches))
     }
+}
+
+/// Whether a value was refused because it is a list of such values.
+pub(crate) fn is_about_list(error: &clap::Error) -> bool {
+    let reason = error.source().and_then(|reason| reason.downcast_ref::<UnitError>());
+    reason == Some(&UnitError::Sweep)
 }
 
 /// A command that has all settings of `profile` as flags.

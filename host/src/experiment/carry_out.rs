@@ -10,7 +10,7 @@ use super::{
     outcome::RunEnd,
     state::{Progress, RunState, State},
 };
-use crate::config::words::Words;
+use crate::{config::words::Words, report::file_names};
 
 /// The folder for what commands between runs say.
 const BETWEEN: &str = "between";
@@ -117,9 +117,12 @@ impl Loop<'_> {
         Ok(Ended::Complete)
     }
 
+    /// Whether a run is over. One whose summary somebody has removed is to be measured again.
     fn is_done(&self, run: PlannedRun) -> bool {
         let cell = &self.design.cells[run.cell].name;
-        self.state.result(cell, run.repeat).is_some()
+        let is_there = |folder: &str| self.folder.dir().join(folder).join(file_names::SUMMARY).exists();
+        let result = self.state.result(cell, run.repeat);
+        result.is_some_and(|run| run.state != RunState::Measured || is_there(&run.folder))
     }
 
     /// What lies between the run before and this one.
@@ -163,8 +166,13 @@ impl Loop<'_> {
         };
         let settings = self.design.settings(self.base, run);
         let end = self.bench.measure(&upcoming, &settings);
-        if let RunEnd::Interrupted { exit_code } = end {
-            return Ok(Some(Ended::Interrupted { exit_code }));
+        match end {
+            RunEnd::Interrupted { exit_code } => return Ok(Some(Ended::Interrupted { exit_code })),
+            RunEnd::Unkept { reason, exit_code } => {
+                let reason = format!("what a run measured could not be kept: {reason}");
+                return Ok(Some(Ended::Stopped { reason, exit_code }));
+            }
+            _ => {}
         }
         let measured = Measured::read(&upcoming.dir).ok().filter(|_| end == RunEnd::Measured);
         let is_first = self.state.runs.is_empty();
@@ -217,7 +225,6 @@ mod tests {
     use crate::{
         config::flags::ConvergenceMode,
         experiment::{best::Key, convergence::Convergence, design::tests::of},
-        report::file_names,
     };
 
     /// Runs that end as it is written, and then well.
@@ -321,6 +328,16 @@ mod tests {
     }
 
     #[test]
+    fn a_run_whose_files_are_gone_is_missing() {
+        let mut experiment = experiment(of(&["1", "2"], 1));
+        experiment.goes_on(&mut Script::default());
+        fs::remove_dir_all(experiment.folder.dir().join("runs/concurrency_1")).unwrap();
+        let mut again = Script::default();
+        assert_eq!(experiment.goes_on(&mut again), Ended::Complete);
+        assert_eq!((again.done, experiment.state.runs.len()), (vec!["1/1".to_owned()], 2));
+    }
+
+    #[test]
     fn a_run_that_fails_does_not_keep_others_from_running() {
         let mut experiment = experiment(of(&["1", "2", "4"], 1));
         let ends = [RunEnd::Measured, failed(false), RunEnd::Measured].into();
@@ -351,6 +368,15 @@ mod tests {
         let mut rest = Script::default();
         assert_eq!(experiment.goes_on(&mut rest), Ended::Complete);
         assert_eq!(rest.done, ["2/1", "4/1", "8/1"]);
+    }
+
+    #[test]
+    fn a_run_that_could_not_be_kept_ends_all_and_is_missing() {
+        let mut experiment = experiment(of(&["1", "2"], 1));
+        let full = RunEnd::Unkept { reason: "no space".to_owned(), exit_code: 1 };
+        let mut script = Script { ends: [RunEnd::Measured, full].into(), ..Script::default() };
+        assert!(matches!(experiment.goes_on(&mut script), Ended::Stopped { exit_code: 1, .. }));
+        assert_eq!(experiment.state.runs.len(), 1);
     }
 
     #[test]

@@ -77,12 +77,15 @@ fn combination(results: &CellResults) -> Value {
         number["unit"] = unit.as_str().into();
         (key.joined(), number)
     });
-    let failed = results.failed.iter().map(|(repeat, reason)| json!({ "repeat": repeat, "reason": reason }));
+    let with_reasons = |runs: &[(u32, String)]| -> Vec<Value> {
+        runs.iter().map(|(repeat, reason)| json!({ "repeat": repeat, "reason": reason })).collect()
+    };
     json!({
         "name": results.cell.label(),
         "parameters": parameters(&results.cell),
         "measured_runs": results.measured,
-        "failed_runs": failed.collect::<Vec<_>>(),
+        "failed_runs": with_reasons(&results.failed),
+        "incomplete_runs": with_reasons(&results.incomplete),
         "metrics": numbers.collect::<Map<String, Value>>(),
     })
 }

@@ -25,15 +25,17 @@ mod table;
 mod two_samples;
 mod variant;
 
+#[cfg(test)]
+pub(crate) use self::order::PlannedRun;
 pub(crate) use self::{
     carry_out::{Bench, Ended, Upcoming, carry_out},
     cell::Cell,
     design::Design,
     files::write_results,
-    folder::{ExperimentFolder, FolderError},
+    folder::{ExperimentFolder, FolderError, is_experiment},
     measured::Measured,
     outcome::RunEnd,
     read::{DesignError, design},
     results::Results,
-    state::{Fit, State},
+    state::{Fit, Progress, State},
 };

@@ -12,6 +12,7 @@ use crate::{
     config::{
         flags::{ExperimentFlags, SweepType, experiment_settings},
         near::near,
+        redact,
         several::{self, SeveralError},
         words::{Setting, Shape, Words},
     },
@@ -74,6 +75,8 @@ pub(crate) enum DesignError {
     Common { name: String, reason: &'static str },
     #[error("use `{value}` for `--{name}`: it is on or off")]
     NoSwitch { name: String, value: String },
+    #[error("use a value of `--{0}` that may be a secret: values are a part of names and tables")]
+    Secret(String),
     #[error("sweep over `--{0}` twice")]
     Twice(String),
     #[error("use the name `{0}` for two variants")]
@@ -117,6 +120,7 @@ impl Explain for DesignError {
                 }
             }
             Self::Common { .. } => "give it one value".to_owned(),
+            Self::Secret(_) => "put what is secret into flags that all runs have in common".to_owned(),
             Self::NoSwitch { .. } => "write `true` or `false`".to_owned(),
             Self::Twice(name) => format!("put all values of `--{name}` into one list"),
             Self::VariantTwice(_) => "give each variant a name of its own".to_owned(),
@@ -249,7 +253,7 @@ fn axis(setting: Setting, flag: &str, text: &str) -> Result<Axis, DesignError> {
     check_common(&setting)?;
     let reason = |reason| DesignError::Values { flag: flag.to_owned(), text: text.to_owned(), reason };
     let values = several::values(text).map_err(reason)?;
-    values.iter().try_for_each(|value| check_switch(&setting, value))?;
+    values.iter().try_for_each(|value| check_value(&setting, value))?;
     Ok(Axis { setting, values })
 }
 
@@ -271,7 +275,11 @@ fn check_common(setting: &Setting) -> Result<(), DesignError> {
     }
 }
 
-fn check_switch(setting: &Setting, value: &str) -> Result<(), DesignError> {
+fn check_value(setting: &Setting, value: &str) -> Result<(), DesignError> {
+    let word = format!("--{}={value}", setting.name);
+    if redact::command_line([word.as_str()]) != [word.as_str()] {
+        return Err(DesignError::Secret(setting.name.clone()));
+    }
     if setting.shape == Shape::Switch && !["true", "false"].contains(&value) {
         return Err(DesignError::NoSwitch { name: setting.name.clone(), value: value.to_owned() });
     }
@@ -332,7 +340,7 @@ fn named_cell(text: &str) -> Result<Cell, DesignError> {
     let mut settings: Vec<(Setting, String)> = Vec::new();
     for (key, value) in values {
         let setting = setting("--variant", &key)?;
-        check_switch(&setting, &value)?;
+        check_value(&setting, &value)?;
         if settings.iter().any(|(other, _)| *other == setting) {
             return Err(DesignError::Twice(setting.name));
         }
@@ -407,6 +415,7 @@ fn without_effect(flags: &ExperimentFlags, design: &Design) -> Vec<DesignError> 
         ("--convergence-stat", flags.convergence_stat.is_some(), has_metric, METRIC),
         ("--convergence-mode", flags.convergence_mode.is_some(), has_metric, METRIC),
         ("--convergence-threshold", flags.convergence_threshold.is_some(), has_metric, METRIC),
+        ("--set-consistent-seed", flags.set_consistent_seed, sweeps || repeats, RUNS),
         ("--between", flags.between.is_some(), sweeps || repeats, RUNS),
         ("--best", flags.best.is_some(), sweeps, CELLS),
         ("--no-sweep-table", flags.no_sweep_table, sweeps || repeats, RUNS),
@@ -506,6 +515,7 @@ mod tests {
     #[case(&["--sweep", "num-profile-runs=1,2"], "use several values of `--num-profile-runs`: it is about all runs")]
     #[case(&["--sweep", "concurency=1,2"], "use `--sweep`: there is no setting `concurency`")]
     #[case(&["--sweep", "streaming=yes,no"], "use `yes` for `--streaming`: it is on or off")]
+    #[case(&["--sweep", "url=http://a,http://me:pw@b"], "use a value of `--url` that may be a secret: values are a part of names and tables")]
     #[case(&["--sweep", "concurrency"], "read `--sweep concurrency`: it is not `KEY=VALUES`")]
     #[case(&["--variant", "a: isl=1"], "use one `--variant`: it is no choice")]
     #[case(&["--variant", "a: isl=1", "--variant", "a: isl=2"], "use the name `a` for two variants")]

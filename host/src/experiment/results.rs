@@ -41,6 +41,8 @@ pub(crate) struct CellResults {
     pub(crate) measured: u32,
     /// Runs that failed: which one, and why.
     pub(crate) failed: Vec<(u32, String)>,
+    /// Runs that count and are not complete: which one, and why.
+    pub(crate) incomplete: Vec<(u32, String)>,
     /// Each number of its runs, with its unit.
     pub(crate) numbers: Vec<(Key, String, Estimate)>,
 }
@@ -55,20 +57,23 @@ impl Results {
     /// Reads what the runs of an experiment have left in its folder. A run whose summary is gone does not count.
     pub(crate) fn read(design: &Design, state: &State, dir: &Path) -> Self {
         let of_cell = |cell: &Cell| {
-            let (mut runs, mut failed) = (Vec::new(), Vec::new());
+            let (mut runs, mut failed, mut incomplete) = (Vec::new(), Vec::new(), Vec::new());
             let mut over: Vec<_> = state.of_cell(&cell.name).collect();
             over.sort_by_key(|run| run.repeat);
             for run in over {
                 let measured = Measured::read(&dir.join(&run.folder));
                 match measured {
-                    Ok(measured) if run.state == RunState::Measured => runs.push(measured),
+                    Ok(measured) if run.state == RunState::Measured => {
+                        incomplete.extend(measured.incomplete.clone().map(|reason| (run.repeat, reason)));
+                        runs.push(measured);
+                    }
                     Err(error) if run.state == RunState::Measured => {
                         failed.push((run.repeat, format!("its summary cannot be read: {error}")));
                     }
                     _ => failed.push((run.repeat, run.reason.clone().unwrap_or_default())),
                 }
             }
-            cell_results(cell, &runs, failed, design.confidence)
+            CellResults { failed, incomplete, ..cell_results(cell, &runs, design.confidence) }
         };
         Self::of(design.cells.iter().map(of_cell).collect(), design)
     }
@@ -128,7 +133,7 @@ impl Results {
     }
 }
 
-fn cell_results(cell: &Cell, runs: &[Measured], failed: Vec<(u32, String)>, confidence: f64) -> CellResults {
+fn cell_results(cell: &Cell, runs: &[Measured], confidence: f64) -> CellResults {
     let mut numbers: Vec<(Key, String, Estimate)> = Vec::new();
     // A metric that the first run has no value of, another one may have.
     for (key, _) in runs.iter().flat_map(|run| &run.numbers) {
@@ -140,7 +145,7 @@ fn cell_results(cell: &Cell, runs: &[Measured], failed: Vec<(u32, String)>, conf
         numbers.extend(Estimate::of(values, confidence).map(|estimate| (key.clone(), unit, estimate)));
     }
     let measured = u32::try_from(runs.len()).unwrap_or(u32::MAX);
-    CellResults { cell: cell.clone(), measured, failed, numbers }
+    CellResults { cell: cell.clone(), measured, failed: Vec::new(), incomplete: Vec::new(), numbers }
 }
 
 #[cfg(test)]
@@ -165,7 +170,10 @@ pub(super) mod tests {
         let cells = design.cells.iter().zip(cells).map(|(cell, (_, runs))| {
             let failed =
                 if runs.is_empty() { vec![(1, "no request succeeded".to_owned())] } else { Vec::new() };
-            cell_results(cell, &runs.iter().map(run).collect::<Vec<_>>(), failed, design.confidence)
+            CellResults {
+                failed,
+                ..cell_results(cell, &runs.iter().map(run).collect::<Vec<_>>(), design.confidence)
+            }
         });
         Results::of(cells.collect(), &design)
     }

@@ -178,6 +178,11 @@ impl State {
         }
     }
 
+    /// Its settings, as far as they are kept.
+    pub(crate) fn known_settings(&self) -> Words {
+        Words::of(self.settings.iter().filter_map(StoredSetting::said))
+    }
+
     /// Whether a design leads to the cells and runs that are kept.
     pub(crate) fn is_of(&self, design: &Design) -> bool {
         let names = design.cells.iter().map(|cell| &cell.name);
@@ -210,7 +215,7 @@ impl State {
                 (RunState::Unreachable, Some(reason.clone()), *exit_code)
             }
             // It is as if it had not begun.
-            RunEnd::Interrupted { .. } => return,
+            RunEnd::Unkept { .. } | RunEnd::Interrupted { .. } => return,
         };
         let cell = design.cells[run.cell].name.clone();
         self.runs.retain(|other| (&other.cell, other.repeat) != (&cell, run.repeat));

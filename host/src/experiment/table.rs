@@ -108,7 +108,7 @@ fn number(cell: &CellResults, key: &Key, has_interval: bool) -> String {
     let digits = digits(estimate.mean);
     let mean = format!("{:.digits$}", estimate.mean);
     match estimate.half_width().filter(|_| has_interval) {
-        Some(half) => format!("{mean} ±{half:.digits$}"),
+        Some(half) => format!("{mean}±{half:.digits$}"),
         None => mean,
     }
 }
@@ -155,6 +155,10 @@ fn notes(results: &Results, layout: &Layout) -> Vec<String> {
             throughput.metric, throughput.statistic, latency.metric, latency.statistic
         ));
     }
+    if results.cells.len() > 1 && results.best.is_none() && results.has_any() {
+        let key = &results.best_by.key;
+        notes.push(format!("best: no run has a {} ({})", key.metric, key.statistic));
+    }
     let overlapping = results.as_good_as_best();
     if !overlapping.is_empty() {
         let names: Vec<String> = overlapping.iter().map(|at| results.cells[*at].cell.label()).collect();
@@ -173,17 +177,26 @@ fn notes(results: &Results, layout: &Layout) -> Vec<String> {
         ));
     }
     for cell in &results.cells {
-        for (repeat, reason) in &cell.failed {
-            let label = cell.cell.label();
-            let which = match (label.is_empty(), results.repeats > 1) {
-                (true, _) => format!("run {repeat}"),
-                (false, true) => format!("{label}, run {repeat}"),
-                (false, false) => label,
+        let named = |what: &str, runs: &[(u32, String)]| -> Vec<String> {
+            let note = |(repeat, reason): &(u32, String)| {
+                format!("{what}: {}: {reason}", run(results, cell, *repeat))
             };
-            notes.push(format!("failed: {which}: {reason}"));
-        }
+            runs.iter().map(note).collect()
+        };
+        notes.extend(named("failed", &cell.failed));
+        notes.extend(named("not complete", &cell.incomplete));
     }
     notes
+}
+
+/// What a run of a cell is called.
+fn run(results: &Results, cell: &CellResults, repeat: u32) -> String {
+    let label = cell.cell.label();
+    match (label.is_empty(), results.repeats > 1) {
+        (true, _) => format!("run {repeat}"),
+        (false, true) => format!("{label}, run {repeat}"),
+        (false, false) => label,
+    }
 }
 
 #[cfg(test)]
@@ -216,7 +229,7 @@ mod tests {
         let results = results(2, &[("1", &[(10.0, 1.0), (11.0, 1.1)]), ("2", &[(10.5, 0.5), (11.0, 0.6)])]);
         let text = text(&results, Screen::of_width(56));
         assert!(text.contains("left out, since the screen is narrow: intervals"), "{text}");
-        assert!(!text.contains('±') && text.lines().nth(1).unwrap().starts_with('─'), "{text}");
+        assert!(!text.contains('±') && text.lines().any(|line| line.starts_with('─')), "{text}");
     }
 
     #[test]
@@ -225,8 +238,8 @@ mod tests {
         insta::assert_snapshot!(text(&results, Screen::UNLIMITED), @r"
         concurrency  runs  requests/s  latency p99 (ms)  errors
         ─────────────────────────────────────────────────────────────────────
-                  1     2   10.5 ±6.4        1.05 ±0.64       0
-                  2     2   10.8 ±3.2        0.55 ±0.64       0  best, Pareto
+                  1     2    10.5±6.4         1.05±0.64       0
+                  2     2    10.8±3.2         0.55±0.64       0  best, Pareto
 
         best: most request_throughput (avg)
         Pareto: no other combination has as much request_throughput (avg) at less request_latency (p99), or more of it at as little

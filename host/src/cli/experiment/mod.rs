@@ -29,8 +29,11 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    config::{flags::ProfileFlags, words::Words, words::unread},
-    experiment::{self, Design, Ended, ExperimentFolder, FolderError, Results, State},
+    config::{
+        flags::ProfileFlags,
+        words::{Words, is_about_list, unread},
+    },
+    experiment::{self, Design, Ended, ExperimentFolder, FolderError, Progress, Results, State},
     plugin::Registry,
     run::until,
 };
@@ -38,13 +41,30 @@ use crate::{
 /// The seed of `--set-consistent-seed`, AIPerf's.
 const CONSISTENT_SEED: u64 = 42;
 
-/// What is typed behind `prony profile`, with all values as texts; nothing where it is another command, or cannot be read even
-/// so.
-pub(super) fn typed(words: &[OsString]) -> Option<(Words, LogFlags)> {
+/// What is typed behind `prony profile`, with all values as texts.
+///
+/// # Errors
+/// It cannot be read even so.
+pub(super) fn typed(words: &[OsString]) -> Result<(Words, LogFlags), clap::Error> {
     let command = help::command().mut_subcommand("profile", unread);
-    let matches = command.try_get_matches_from(words).ok()?;
-    let log = LogFlags::from_arg_matches(&matches).ok()?;
-    Some((Words::typed(matches.subcommand_matches("profile")?), log))
+    let matches = command.try_get_matches_from(words)?;
+    let profile = matches.subcommand_matches("profile").map(Words::typed);
+    Ok((profile.unwrap_or_default(), LogFlags::from_arg_matches(&matches)?))
+}
+
+/// The same where a command line was refused because of a list in the place of a value.
+///
+/// # Errors
+/// It is another command, was refused for another reason, or cannot be read even so.
+pub(super) fn typed_with_lists(
+    words: &[OsString],
+    refused: clap::Error,
+) -> Result<(Words, LogFlags), clap::Error> {
+    match typed(words) {
+        _ if !is_about_list(&refused) => Err(refused),
+        Ok((settings, _)) if settings.lists().is_empty() => Err(refused),
+        typed => typed,
+    }
 }
 
 /// Carries out what these settings ask for: several runs, or one where it comes to that.
@@ -83,6 +103,20 @@ pub(super) fn runs_of(settings: &settings::Asked) -> Result<u64, Failure> {
     let design = asked.design(seed(&asked)?)?;
     check(&design, &asked.base, settings)?;
     Ok(design.cells.len() as u64 * u64::from(design.repeats))
+}
+
+/// Makes the results of an experiment once more, from the summaries of its runs, and prints its table.
+pub(super) fn report(dir: &Path) -> Result<Exit, Failure> {
+    let (folder, state) = ExperimentFolder::resumed(dir)?;
+    let design = Asked::of(&state.known_settings())?.design(state.random_seed)?;
+    let results = Results::read(&design, &state, dir);
+    let text = experiment::write_results(&results, &state, &folder, terminal::screen())?;
+    terminal::print(&text)?;
+    Ok(match (results.has_any(), state.progress == Progress::Complete && !results.has_failures()) {
+        (false, _) => Exit::Failed,
+        (true, true) => Exit::Success,
+        (true, false) => Exit::Incomplete,
+    })
 }
 
 /// Goes on with an experiment.

@@ -5,7 +5,7 @@ use std::{collections::HashSet, path::Path, sync::Arc, thread, time::Duration};
 use super::{
     super::{
         exit::{Exit, Failure, Form},
-        profile::{self, Common},
+        profile::{self, Common, Lost},
         progress::{Display, Progress},
         settings, terminal,
     },
@@ -55,8 +55,8 @@ impl Runner {
         }
     }
 
-    fn carry_out(&mut self, upcoming: &Upcoming, settings: &Words) -> Result<Exit, Failure> {
-        let mut asked = self.settings.with(settings.clone())?;
+    fn carry_out(&mut self, upcoming: &Upcoming, settings: &Words) -> Result<Exit, Lost> {
+        let mut asked = self.settings.with(settings.clone()).map_err(Lost::Nothing)?;
         asked.flags.artifact_dir = Some(upcoming.dir.clone());
         let line = settings.line();
         let words = ["prony".into(), "profile".into()]
@@ -72,7 +72,7 @@ impl Runner {
             }
         };
         let mut observer = OneOfSeveral {
-            progress: Progress::new(self.display).at(place(upcoming)),
+            progress: Progress::new(self.display).at(short_place(upcoming)),
             signals: &self.signals,
             known,
             said: HashSet::new(),
@@ -89,7 +89,7 @@ impl Bench for Runner {
     fn measure(&mut self, upcoming: &Upcoming, settings: &Words) -> RunEnd {
         let ended = self.carry_out(upcoming, settings);
         self.signals.set_measuring(false);
-        if let Err(failure) = &ended
+        if let Err(Lost::Unkept(failure) | Lost::Nothing(failure)) = &ended
             && !is_interrupt(failure.exit)
         {
             terminal::explain(failure);
@@ -112,6 +112,7 @@ impl Bench for Runner {
                 (RunEnd::Measured, None) => "measured".to_owned(),
                 (RunEnd::Failed { .. }, _) => "failed".to_owned(),
                 (RunEnd::Unreachable { .. }, _) => "the target cannot be reached".to_owned(),
+                (RunEnd::Unkept { .. }, _) => "not kept".to_owned(),
                 (RunEnd::Interrupted { .. }, _) => "interrupted".to_owned(),
             };
             stderr::write(format!("{}: {ended}\n", redact::shown(&place(upcoming))));
@@ -138,19 +139,31 @@ fn place(upcoming: &Upcoming) -> String {
     }
 }
 
+/// The same where there is little room.
+fn short_place(Upcoming { run, place, runs, cells, repeats, .. }: &Upcoming) -> String {
+    let of_cells = format!("cell {} of {cells}", run.cell + 1);
+    match (*cells > 1, *repeats > 1) {
+        (true, true) => format!("{of_cells}, repeat {} of {repeats}", run.repeat),
+        (true, false) => of_cells,
+        (false, _) => format!("run {place} of {runs}"),
+    }
+}
+
 fn is_interrupt(exit: Exit) -> bool {
     matches!(exit, Exit::HungUp | Exit::Interrupted | Exit::Terminated)
 }
 
 /// What the end of a run, as a program would tell it, means for an experiment.
-fn run_end(ended: Result<Exit, Failure>, dir: &Path) -> RunEnd {
+fn run_end(ended: Result<Exit, Lost>, dir: &Path) -> RunEnd {
+    let is_unkept = matches!(ended, Err(Lost::Unkept(_)));
     let (exit, reason) = match ended {
         Ok(Exit::Success) => return RunEnd::Measured,
         Ok(exit) => (exit, incomplete_reason(dir)),
-        Err(failure) => (failure.exit, reason(&failure)),
+        Err(Lost::Unkept(failure) | Lost::Nothing(failure)) => (failure.exit, reason(&failure)),
     };
     let (reason, exit_code) = (redact::shown(&reason).into_owned(), exit as u8);
     match exit {
+        _ if is_unkept => RunEnd::Unkept { reason, exit_code },
         _ if is_interrupt(exit) => RunEnd::Interrupted { exit_code },
         Exit::Unreachable => RunEnd::Unreachable { reason, exit_code },
         _ => RunEnd::Failed { reason, exit_code, in_part: exit == Exit::Incomplete },
@@ -202,7 +215,28 @@ impl Observer for OneOfSeveral<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
+    use crate::experiment::PlannedRun;
+
+    #[test]
+    fn a_run_is_called_after_its_cell_and_its_number() {
+        let upcoming = |cells, repeats| Upcoming {
+            run: PlannedRun { cell: 2, repeat: 2 },
+            place: 7,
+            runs: 18,
+            cells,
+            repeats,
+            label: "isl 5".to_owned(),
+            dir: PathBuf::new(),
+        };
+        let both = upcoming(9, 2);
+        assert_eq!(place(&both), "run 7 of 18, cell 3 of 9 (isl 5), repeat 2 of 2");
+        assert_eq!(short_place(&both), "cell 3 of 9, repeat 2 of 2");
+        assert_eq!(place(&upcoming(9, 1)), "cell 3 of 9 (isl 5)");
+        assert_eq!(short_place(&upcoming(1, 2)), "run 7 of 18");
+    }
 
     #[test]
     fn the_end_of_a_run_is_what_its_exit_code_says() {
@@ -210,14 +244,17 @@ mod tests {
         let end = |ended| run_end(ended, dir.path());
         let failure = |exit| Failure { causes: vec!["b".to_owned()], ..Failure::new(exit, "a") };
         assert_eq!(end(Ok(Exit::Success)), RunEnd::Measured);
-        assert_eq!(end(Err(failure(Exit::Interrupted))), RunEnd::Interrupted { exit_code: 130 });
+        let nothing = |exit| Err(Lost::Nothing(failure(exit)));
+        assert_eq!(end(nothing(Exit::Interrupted)), RunEnd::Interrupted { exit_code: 130 });
         assert_eq!(end(Ok(Exit::Terminated)), RunEnd::Interrupted { exit_code: 143 });
         let reason = "failed to a: b".to_owned();
         assert_eq!(
-            end(Err(failure(Exit::Unreachable))),
+            end(nothing(Exit::Unreachable)),
             RunEnd::Unreachable { reason: reason.clone(), exit_code: 4 }
         );
-        assert_eq!(end(Err(failure(Exit::Failed))), RunEnd::Failed { reason, exit_code: 1, in_part: false });
+        let unkept = RunEnd::Unkept { reason: reason.clone(), exit_code: 1 };
+        assert_eq!(end(Err(Lost::Unkept(failure(Exit::Failed)))), unkept);
+        assert_eq!(end(nothing(Exit::Failed)), RunEnd::Failed { reason, exit_code: 1, in_part: false });
         assert!(matches!(end(Ok(Exit::Incomplete)), RunEnd::Failed { exit_code: 6, in_part: true, .. }));
     }
 }

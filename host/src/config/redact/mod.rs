@@ -115,9 +115,20 @@ pub(crate) fn value_of(flag: &str, value: &str) -> String {
         // Their names are ours, and none of their values is a secret.
         "--class" | "--goodput" => value.to_owned(),
         "--service-option" | "--endpoint-option" => option(value),
+        "--between" => shell(value),
         _ if is_address(value) => url(value),
         _ => pair(value),
     }
+}
+
+/// A command of the shell, whose parts nobody knows: hidden as a whole where one of them may be a secret, or is behind a flag
+/// that `curl` logs in with.
+fn shell(command: &str) -> String {
+    let parts = command.split(|c: char| c.is_whitespace() || "'\"`".contains(c));
+    let may_be_secret = |part: &str| {
+        is_sensitive(part) || ["-u", "--user"].contains(&part) || (is_address(part) && url(part) != part)
+    };
+    if parts.into_iter().any(may_be_secret) { REDACTED.to_owned() } else { command.to_owned() }
 }
 
 /// A JSON object or array with its secrets hidden; nothing for any other text.
@@ -268,6 +279,24 @@ mod tests {
         let mut text = "pwd1234 pwd123".to_owned();
         take_out(&mut text, "pwd1234");
         assert_eq!(text, "<redacted> pwd123");
+    }
+
+    #[rstest]
+    #[case::plain("curl -fsS -X POST http://h:8000/reset_prefix_cache", true)]
+    #[case::header("curl -H 'Authorization: Bearer abc' http://h", false)]
+    #[case::login("curl -u me:abc http://h", false)]
+    #[case::address("curl http://me:abc@h", false)]
+    #[case::variable("reset --key $API_KEY", false)]
+    fn a_command_of_the_shell_is_hidden_where_it_may_hold_a_secret(
+        #[case] command: &str,
+        #[case] is_shown: bool,
+    ) {
+        let expected = if is_shown { command } else { REDACTED };
+        assert_eq!(command_line(["--between", command]), ["--between", expected]);
+        assert_eq!(
+            command_line([format!("--between={command}").as_str()]),
+            [format!("--between={expected}")]
+        );
     }
 
     #[test]

@@ -192,6 +192,7 @@ impl Search<'_> {
                 let reason = format!("the target cannot be reached: {reason}");
                 return Err(SearchEnded::Stopped { reason, exit_code });
             }
+            RunEnd::Unkept { reason, exit_code } => return Err(SearchEnded::Stopped { reason, exit_code }),
             RunEnd::Failed { reason, exit_code, in_part: false } if place == 1 => {
                 let reason = format!("the first run measured nothing: {reason}");
                 return Err(SearchEnded::Stopped { reason, exit_code });
