@@ -80,7 +80,7 @@ fn the_writers_write_the_files_that_they_name_and_no_others() {
     let written: Vec<&str> =
         report.files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
     // The settings are written before there is anything to report.
-    let of_report = possible_files().filter(|name| *name != crate::report::SETTINGS);
+    let of_report = possible_files().filter(|name| *name != SETTINGS);
     let named: Vec<&str> = of_report.chain([journal::FILE_NAME]).collect();
     assert_eq!(written, named);
 }
