@@ -70,6 +70,18 @@ def files():
         {"session_id": "root", "turns": [{"messages": [{"role": "user", "content": "begin"}], "max_tokens": 5}]},
     ]
     turns = [{"session_id": "s", "turns": [{"text": "one"}, {"text": "two", "delay": 20}]}]
+    configuration = {
+        "schemaVersion": "2.0",
+        "randomSeed": 7,
+        "benchmark": {
+            "model": "${MODEL:demo}",
+            "endpoint": {"type": "chat", "streaming": True},
+            "dataset": {"type": "synthetic", "entries": 20, "prompts": {"isl": 30, "osl": {"mean": 6, "stddev": 2}}},
+            "warmup": {"type": "concurrency", "requests": 4, "concurrency": 2},
+            "profiling": {"type": "poisson", "rate": 40, "concurrency": 32, "duration": "1s", "gracePeriod": 20},
+            "slos": {"time_to_first_token": 250},
+        },
+    }
     rates = {"points": [{"time_s": 0, "qps": 20}, {"time_s": 1, "qps": 40}]}
     return {
         "prompts.jsonl": jsonl({"text": f"question {at}", "output_length": 5} for at in range(4)),
@@ -87,6 +99,8 @@ def files():
             for at, category in enumerate(["coding", "math"])
         ),
         "rates.json": json.dumps(rates),
+        # JSON is YAML.
+        "aiperf.yaml": json.dumps(configuration, indent=2),
         "system.txt": "Be brief.",
     }
 

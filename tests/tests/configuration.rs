@@ -42,9 +42,9 @@ fn all_mistakes_are_told_at_once_with_their_places() {
                     osl: 6\nheader: {A: ~}\nhttp2: true\n";
     let run = profile_of(settings).run();
     run.ends_with(2);
-    let told: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+    let errors: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
     assert_eq!(
-        told,
+        errors,
         [
             "error: run.yaml:2:1: there is no setting `conccurency`",
             "error: run.yaml:3:6: failed to use `--isl abc`: it must be a whole number, 1 or more",
@@ -94,9 +94,9 @@ fn flags_stand_over_the_file_and_the_file_over_variables() {
 #[test]
 fn what_does_not_go_together_is_named_wherever_it_stands() {
     let run = profile_of("mock: true\n").args(["--url", "http://h"]).env("PRONY_HTTP2", "1").run();
-    let told = &run.ends_with(2).stderr;
-    assert!(told.contains("`mock at run.yaml:1:1` together with `--url`"), "{told}");
-    assert!(told.contains("`PRONY_HTTP2` together with `mock at run.yaml:1:1`"), "{told}");
+    let errors = &run.ends_with(2).stderr;
+    assert!(errors.contains("`mock at run.yaml:1:1` together with `--url`"), "{errors}");
+    assert!(errors.contains("`PRONY_HTTP2` together with `mock at run.yaml:1:1`"), "{errors}");
     let run = Tool::new(["profile", "--mock"]).env("PRONY_ISL", "abc").run();
     let expected = "error: PRONY_ISL: failed to use `--isl abc`: it must be a whole number, 1 or more";
     assert!(run.ends_with(2).stderr.contains(expected), "{}", run.stderr);
@@ -190,7 +190,9 @@ fn every_template_runs_as_it_is() {
     };
     thread::scope(|scope| {
         let tried: Vec<_> = names.iter().map(|name| scope.spawn(move || try_one(name))).collect();
-        tried.into_iter().for_each(|tried| tried.join().unwrap());
+        for one in tried {
+            one.join().unwrap();
+        }
     });
 }
 

@@ -317,12 +317,11 @@ pub(super) fn resolved(
     flags: &ProfileFlags,
     registry: &Registry,
 ) -> Result<Resolved, Failure> {
-    let resolved = try_resolve(asked, flags, registry);
-    match resolved {
+    match try_resolve(asked, flags, registry) {
         Ok(Err(errors)) => Err(asked.failure(Some(errors))),
+        Err(failure) => Err(asked.failure_with(failure)),
         _ if asked.has_mistakes() => Err(asked.failure(None)),
         Ok(Ok(resolved)) => Ok(resolved),
-        Err(failure) => Err(failure),
     }
 }
 
@@ -332,7 +331,8 @@ fn try_resolve(
     registry: &Registry,
 ) -> Result<Result<Resolved, ConfigErrors>, Failure> {
     let name = flags.endpoint_type.as_deref().unwrap_or(DEFAULT_ENDPOINT);
-    let entry = registry.endpoint(name).map_err(|error| refusal::unknown_endpoint(name, error))?;
+    let unknown = |error| asked.placed("endpoint-type", refusal::unknown_endpoint(name, error));
+    let entry = registry.endpoint(name).map_err(unknown)?;
     let own_inputs = own_inputs(flags, registry, &entry.name)?;
     let metrics = objectives::facts();
     let endpoint = EndpointFacts {

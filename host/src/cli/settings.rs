@@ -249,6 +249,25 @@ impl Asked {
         Failure { beside: all.collect(), ..first }
     }
 
+    /// A failure that is about one setting, with its place if that is in a file or the environment.
+    pub(super) fn placed(&self, name: &str, failure: Failure) -> Failure {
+        match self.origins.source(name) {
+            Source::Typed => failure,
+            Source::File(place) => at(&place.to_string(), failure),
+            Source::Variable => at(&variable(name), failure),
+        }
+    }
+
+    /// The same with something that is wrong with the rest.
+    pub(super) fn failure_with(&self, other: Failure) -> Failure {
+        if !self.has_mistakes() {
+            return other;
+        }
+        let mut all = self.failure(None);
+        all.beside.push(other);
+        all
+    }
+
     /// The settings as a file that sends the same again, with the seed and the model that the run has.
     pub(super) fn repeatable(&self, seed: u64, model: Option<&str>) -> String {
         let mut words = self.words.clone();
@@ -259,7 +278,7 @@ impl Asked {
         for key in self.keys.iter().filter(|key| key.is_path) {
             make_absolute(&mut words, key);
         }
-        written(&words, &self.references, &self.keys).text
+        written(&words, &self.references, &self.keys)
     }
 }
 

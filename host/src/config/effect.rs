@@ -184,11 +184,11 @@ const OF_AIPERF: [(&str, &str); 7] = [
 /// A warning about variables that AIPerf reads and prony does not.
 pub(super) fn foreign_variables(names: &[String]) -> Option<String> {
     let ours = |name: &String| OF_AIPERF.iter().find(|(theirs, _)| theirs == name);
-    let named = |name: &String| match ours(name) {
+    let with_ours = |name: &String| match ours(name) {
         Some((_, flag)) => format!("`{name}` (here `{flag}`)"),
         None => format!("`{name}`"),
     };
-    let list: Vec<String> = names.iter().map(named).collect();
+    let list: Vec<String> = names.iter().map(with_ours).collect();
     let verb = if list.len() == 1 { "has" } else { "have" };
     (!list.is_empty())
         .then(|| format!("{} {verb} no effect: prony reads no variables of AIPerf", list.join(", ")))

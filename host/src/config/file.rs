@@ -14,7 +14,10 @@ use std::{
 
 use serde::{Deserialize, Deserializer};
 
-use super::{policy::PluginPolicy, yaml};
+use super::{
+    policy::PluginPolicy,
+    yaml::{self, YamlError},
+};
 use crate::{bounded, explain::Explain};
 
 /// Where the file is in a configuration folder.
@@ -129,7 +132,7 @@ fn read_one(file: &Path) -> Result<Raw, ConfigFileError> {
     yaml::check_brackets(&text)
         .map_err(|(line, text)| failure(Some(line), ConfigFileProblem::Format(text)))?;
     let raw: Option<Raw> = yaml::parse(&text)
-        .map_err(|error| failure(error.spot.map(|spot| spot.line), ConfigFileProblem::Format(error.text)))?;
+        .map_err(|error: YamlError| failure(error.line(), ConfigFileProblem::Format(error.text)))?;
     Ok(raw.unwrap_or_default())
 }
 

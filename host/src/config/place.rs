@@ -6,14 +6,15 @@ use super::yaml::Spot;
 
 /// The name of a configuration file.
 ///
-/// It is kept until the process ends: a process reads one or two of them, and whoever speaks of a place can copy it.
+/// It is kept until the process ends: a process reads one or two of them, and whoever speaks of a place can copy it. It is small,
+/// since errors have several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct FileName(&'static str);
+pub(crate) struct FileName(&'static String);
 
 impl FileName {
     /// The name of a file as the user gave it.
     pub(crate) fn of(path: &Path) -> Self {
-        Self(path.to_string_lossy().into_owned().leak())
+        Self(Box::leak(Box::new(path.to_string_lossy().into_owned())))
     }
 }
 

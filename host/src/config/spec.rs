@@ -23,9 +23,9 @@ use crate::plan::{
     media::{AudioFormat, ImageFormat, PictureSampling, VideoContent, VideoFormat},
 };
 
-/// The flag of a setting, by its name.
+/// The flag of a setting, by its name. It is small, since errors have several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Flag(&'static str);
+pub(crate) struct Flag(&'static &'static str);
 
 impl fmt::Display for Flag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -198,7 +198,7 @@ macro_rules! run_spec {
             /// What was typed.
             fn typed(flags: &ProfileFlags) -> Self {
                 Self {
-                    $($name: Setting::typed(Flag($flag), flags.$($path).+.typed()),)*
+                    $($name: Setting::typed(Flag(&$flag), flags.$($path).+.typed()),)*
                     named_tokenizer: None,
                 }
             }
@@ -211,7 +211,7 @@ macro_rules! run_spec {
         }
 
         /// All flags of the table, in its order, which is that of the help.
-        const FLAGS: &[Flag] = &[$(Flag($flag)),*];
+        const FLAGS: &[Flag] = &[$(Flag(&$flag)),*];
     };
 }
 
@@ -447,7 +447,7 @@ pub(crate) mod tests {
         let command = ProfileFlags::augment_args(Command::new("profile"));
         let known: Vec<String> =
             command.get_arguments().filter_map(|arg| Some(format!("--{}", arg.get_long()?))).collect();
-        let places = FLAGS.iter().map(|flag| known.iter().position(|name| *name == flag.0));
+        let places = FLAGS.iter().map(|flag| known.iter().position(|name| name == flag.0));
         let places: Vec<usize> = places.map(|place| place.expect("a flag of the command line")).collect();
         assert!(places.is_sorted(), "{places:?}");
     }

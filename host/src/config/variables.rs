@@ -50,7 +50,9 @@ impl Variables {
             .collect();
         ours.sort_unstable();
         let mut read = Self::default();
-        ours.into_iter().for_each(|(name, value)| read.add(&name, value, keys));
+        for (name, value) in ours {
+            read.add(&name, value, keys);
+        }
         read
     }
 

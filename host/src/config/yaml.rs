@@ -32,9 +32,9 @@ pub(crate) fn check_brackets(text: &str) -> Result<(), (usize, String)> {
 /// Where something stands in a text: line and column, each from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Spot {
-    pub(crate) line: usize,
+    pub(crate) line: u32,
     /// In characters.
-    pub(crate) column: usize,
+    pub(crate) column: u32,
 }
 
 impl Spot {
@@ -66,9 +66,22 @@ pub(crate) struct YamlError {
     pub(crate) text: String,
 }
 
+impl YamlError {
+    /// Its line, if it is about a place.
+    pub(crate) fn line(&self) -> Option<usize> {
+        self.spot.map(|spot| spot.line as usize)
+    }
+}
+
+/// A text has fewer lines and columns than there are numbers of this size.
+pub(super) fn small(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
 impl From<serde_yaml::Error> for YamlError {
     fn from(error: serde_yaml::Error) -> Self {
-        let spot = error.location().map(|place| Spot { line: place.line(), column: place.column() });
+        let spot =
+            error.location().map(|place| Spot { line: small(place.line()), column: small(place.column()) });
         let suffix = spot.map(Spot::suffix).unwrap_or_default();
         Self { spot, text: error.to_string().replace(&suffix, "") }
     }

@@ -187,7 +187,7 @@ fn parse(text: &str) -> Result<Document, (Option<usize>, ManifestProblem)> {
         {
             return (None, ManifestProblem::SchemaVersion(schema_version));
         }
-        (error.spot.map(|spot| spot.line), ManifestProblem::Format(error.text))
+        (error.line(), ManifestProblem::Format(error.text))
     })
 }
 

@@ -194,7 +194,9 @@ fn prepare(
     plan.artifact_dir.clone_from(&dir);
     // Absolute from here on, wherever a plugin may go.
     let dir = here.map_or_else(|_| dir.clone(), |here| here.join(&dir));
-    file_of_settings.into_iter().for_each(|text| write_settings(&dir, &text, observer));
+    if let Some(text) = file_of_settings {
+        write_settings(&dir, &text, observer);
+    }
     let (mut settings, described) =
         settings::described(&redact::plan(&plan, &redactor)).map_err(ExecuteError::Describe)?;
     settings.recorded_hit_rate = source.recorded_hit_rate();

@@ -24,12 +24,10 @@ pub(super) struct ExplainArgs {
 /// Prints what is known of a setting, or all their names.
 pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
     let keys = Keys::all();
+    let all = || keys.iter().map(|key| vec![key.in_file(), key.summary.clone()]).collect::<Vec<_>>();
     let text = match &args.key {
         Some(name) => explanation(found(name, &keys)?),
-        None => {
-            let rows: Vec<_> = keys.iter().map(|key| vec![key.in_file(), key.summary.clone()]).collect();
-            terminal::rows(&rows)
-        }
+        None => terminal::rows(&all()),
     };
     terminal::print(&text)?;
     Ok(Exit::Success)
@@ -49,12 +47,12 @@ fn found<'a>(name: &str, keys: &'a Keys) -> Result<&'a Key, Failure> {
 
 fn explanation(key: &Key) -> String {
     let screen = terminal::screen();
-    let mut text = format!("{}\n", screen.paragraph("", &key.summary));
-    for paragraph in key.details.split("\n\n").filter(|paragraph| !paragraph.is_empty()) {
+    let details = key.details.split("\n\n").filter(|paragraph| !paragraph.is_empty());
+    let paragraphs = std::iter::once(key.summary.as_str()).chain(details).map(|paragraph| {
         let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
-        text.push_str(&format!("\n{}\n", screen.paragraph("", &words)));
-    }
-    text.push('\n');
+        screen.paragraph("", &words) + "\n\n"
+    });
+    let text: String = paragraphs.collect();
     let takes = match key.shape {
         Shape::Switch => "true or false".to_owned(),
         Shape::Single => key.placeholder.clone(),

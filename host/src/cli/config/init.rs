@@ -24,6 +24,10 @@ pub(super) struct InitArgs {
     #[arg(value_name = "TEMPLATE")]
     template: Option<String>,
 
+    /// The same.
+    #[arg(long = "template", value_name = "TEMPLATE", hide = true, conflicts_with = "template")]
+    named: Option<String>,
+
     /// List the templates.
     #[arg(long)]
     list: bool,
@@ -41,7 +45,7 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
         terminal::print(&terminal::rows(&rows.collect::<Vec<_>>()))?;
         return Ok(Exit::Success);
     }
-    let Template { text, .. } = named(args.template.as_deref().unwrap_or("quick"))?;
+    let Template { text, .. } = named(args.template.as_deref().or(args.named.as_deref()).unwrap_or("quick"))?;
     match &args.output {
         None => terminal::print(text)?,
         Some(path) => {
@@ -53,7 +57,16 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
+/// Templates of AIPerf's that are like one of ours.
+const OF_AIPERF: [(&str, &str); 4] = [
+    ("minimal", "quick"),
+    ("warmup_profiling", "closed"),
+    ("goodput_slo", "goodput"),
+    ("multi_turn_conversation", "conversation"),
+];
+
 fn named(name: &str) -> Result<&'static Template, Failure> {
+    let name = OF_AIPERF.iter().find(|(theirs, _)| *theirs == name).map_or(name, |(_, ours)| ours);
     let names = || TEMPLATES.iter().map(|template| template.name);
     TEMPLATES.iter().find(|template| template.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
         let failure = Failure::statement(Exit::Usage, format!("there is no template `{name}`"));
@@ -84,6 +97,7 @@ mod tests {
     #[test]
     fn a_template_is_found_by_its_name() {
         assert_eq!(named("Quick").unwrap().name, "quick");
+        assert!(OF_AIPERF.iter().all(|(theirs, ours)| named(theirs).is_ok_and(|found| found.name == *ours)));
         assert_eq!(named("qiuck").unwrap_err().hint.as_deref(), Some("did you mean `quick`?"));
         assert!(named("other").unwrap_err().hint.unwrap().starts_with("choose one of: quick, closed"));
     }

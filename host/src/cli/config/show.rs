@@ -71,7 +71,7 @@ fn shown<'a>(key: &'a Key, asked: &Asked, plan: &Plan) -> Option<Shown<'a>> {
         Source::File(place) => place.to_string(),
         Source::Variable => format!("the variable {}", key.variable()),
     };
-    let value = values_shown(key, values, asked.references.get(&key.name));
+    let value = values_shown(key, values, &asked.references);
     Some(Shown { key, value, from })
 }
 
@@ -83,18 +83,20 @@ fn as_json<'a>(shown: impl Iterator<Item = Shown<'a>>) -> String {
 
 /// Lines of a configuration file, each with a comment that says who set it.
 fn as_lines(shown: Vec<Shown<'_>>) -> String {
-    let (mut text, mut heading) = (String::new(), "");
-    for Shown { key, value, from } in shown {
-        if heading != key.heading {
-            let gap = if heading.is_empty() { "" } else { "\n" };
-            text.push_str(&format!("{gap}# {}\n", key.heading));
-            heading = &key.heading;
-        }
+    let mut heading = String::new();
+    let lines = shown.into_iter().map(|Shown { key, value, from }| {
         let value = match &value {
             Value::String(text) => text.clone(),
             value => value.to_string(),
         };
-        text.push_str(&format!("{:<56}  # {from}\n", format!("{}: {value}", key.in_file())));
-    }
-    text
+        let line = format!("{}: {value}", key.in_file());
+        let line = format!("{line:<56}  # {from}\n");
+        if heading == key.heading {
+            return line;
+        }
+        let gap = if heading.is_empty() { "" } else { "\n" };
+        heading.clone_from(&key.heading);
+        format!("{gap}# {heading}\n{line}")
+    });
+    lines.collect()
 }

@@ -264,13 +264,12 @@ impl Translation<'_> {
         let load = parts.iter().position(|part| part.key == "type").map(|at| parts.remove(at));
         let is_closed = load.as_ref().is_none_or(|load| is_text(&load.value, "concurrency"));
         self.inside(entry.key, |inner| {
-            match load {
-                _ if is_closed => {
-                    if kind == PhaseKind::Warmup && !parts.iter().any(|part| part.key == "concurrency") {
-                        inner.set("warmup_concurrency", made("concurrency", spot, "1", Kind::Number));
-                    }
-                }
+            let has_concurrency = parts.iter().any(|part| part.key == "concurrency");
+            match load.filter(|_| !is_closed) {
                 Some(load) => inner.load(kind, load, &mut parts),
+                None if kind == PhaseKind::Warmup && !has_concurrency => {
+                    inner.set("warmup_concurrency", made("concurrency", spot, "1", Kind::Number));
+                }
                 None => {}
             }
             inner.block(parts, if kind == PhaseKind::Warmup { WARMUP } else { PROFILING });
@@ -282,10 +281,10 @@ impl Translation<'_> {
         match kind {
             PhaseKind::Warmup => self.set("warmup_arrival_pattern", load),
             PhaseKind::Profiling if is_text(&load.value, "user_centric") => {
-                let (rates, others) = std::mem::take(parts).into_iter().partition(|part| part.key == "rate");
-                *parts = others;
-                let rates: Vec<Entry> = rates;
-                rates.into_iter().for_each(|rate| self.set("user_centric_rate", rate));
+                let at = parts.iter().position(|part| part.key == "rate");
+                if let Some(rate) = at.map(|at| parts.remove(at)) {
+                    self.set("user_centric_rate", rate);
+                }
             }
             PhaseKind::Profiling if is_text(&load.value, "fixed_schedule") => {
                 self.set("fixed_schedule", made("type", load.value.spot, "true", Kind::Switch(true)));

@@ -29,7 +29,7 @@ pub(crate) enum Problem {
     },
     /// A key, or another name of the same setting, stands there again.
     #[error("`{key}` is set again: it is set in line {line} already")]
-    Twice { key: String, line: usize },
+    Twice { key: String, line: u32 },
     /// A value of another kind.
     #[error("`{key}` takes {expected}, and this is {found}")]
     Kind { key: String, found: &'static str, expected: String },

@@ -100,7 +100,8 @@ pub(crate) fn read(path: &Path, reading: &Reading<'_>) -> Result<RunFile, RunFil
 
 fn of_text(text: &str, file: FileName, reading: &Reading<'_>) -> RunFile {
     let mut reader = Reader { file, reading, said: RunFile::default(), lines: BTreeMap::new() };
-    match node::read(text) {
+    // Some editors write a mark in front of the text.
+    match node::read(text.trim_start_matches('\u{feff}')) {
         Ok(Node { content: Content::Nothing, .. }) => {}
         Ok(Node { content: Content::Map(entries), .. }) => reader.read(entries),
         Ok(node) => reader.add(node.spot, Problem::NoKeys(node.content.kind())),
@@ -115,7 +116,7 @@ struct Reader<'a> {
     reading: &'a Reading<'a>,
     said: RunFile,
     /// In which line each setting stands that was seen.
-    lines: BTreeMap<String, usize>,
+    lines: BTreeMap<String, u32>,
 }
 
 impl Reader<'_> {
@@ -130,7 +131,9 @@ impl Reader<'_> {
     fn read(&mut self, entries: Vec<Entry>) {
         let entries = if aiperf::is_one(&entries) {
             let aiperf::Translated { entries, foreign } = aiperf::translated(entries, self.reading.keys);
-            foreign.into_iter().for_each(|(spot, problem)| self.add(spot, problem));
+            for (spot, problem) in foreign {
+                self.add(spot, problem);
+            }
             entries
         } else {
             entries
@@ -216,7 +219,7 @@ impl Reader<'_> {
                 self.expand_all(items.iter_mut().map(|item| (key.to_owned(), item)).collect())
             }
             Content::Map(entries) => {
-                let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+                let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
                 let twice = entries.iter().find_map(|entry| {
                     let line = seen.insert(&entry.key, entry.spot.line)?;
                     Some((entry.spot, Problem::Twice { key: entry.key.clone(), line }))

@@ -8,7 +8,7 @@ use std::{cell::RefCell, fmt};
 
 use serde::{
     Deserializer,
-    de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor},
+    de::{self, DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, Visitor},
 };
 
 use crate::config::yaml::{self, Spot, YamlError};
@@ -94,8 +94,10 @@ impl Content {
 /// # Errors
 /// It is no YAML, or too much of it.
 pub(super) fn read(text: &str) -> Result<Node, YamlError> {
-    yaml::check_brackets(text)
-        .map_err(|(line, text)| YamlError { spot: Some(Spot { line, column: 1 }), text })?;
+    yaml::check_brackets(text).map_err(|(line, text)| YamlError {
+        spot: Some(Spot { line: yaml::small(line), column: 1 }),
+        text,
+    })?;
     let reader = Reader { lines: text.lines().collect(), state: RefCell::new(State::default()) };
     let read = yaml::parse_with(text, &reader);
     let aside = reader.state.borrow_mut().aside.take();
@@ -174,8 +176,9 @@ impl Reader<'_> {
 
     /// What stands in a line from a place on.
     fn rest(&self, spot: Spot) -> &str {
-        let line = self.lines.get(spot.line.saturating_sub(1)).copied().unwrap_or_default();
-        let begin = line.char_indices().nth(spot.column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
+        let before = |number: u32| number.saturating_sub(1) as usize;
+        let line = self.lines.get(before(spot.line)).copied().unwrap_or_default();
+        let begin = line.char_indices().nth(before(spot.column)).map_or(line.len(), |(at, _)| at);
         &line[begin..]
     }
 }
@@ -194,7 +197,7 @@ impl<'de> Visitor<'de> for &Reader<'_> {
     type Value = Node;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value without a tag")
+        f.write_str("a value")
     }
 
     fn visit_bool<E: de::Error>(self, is_on: bool) -> Result<Node, E> {
@@ -231,6 +234,10 @@ impl<'de> Visitor<'de> for &Reader<'_> {
 
     fn visit_unit<E: de::Error>(self) -> Result<Node, E> {
         Err(self.put_aside(Aside::Nothing))
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<Node, A::Error> {
+        Err(A::Error::custom("a tag such as `!name` means nothing here"))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node, A::Error> {
@@ -330,18 +337,20 @@ mod tests {
     #[rstest]
     #[case::broken("a: [1\nb: 2\n", 2)]
     #[case::unknown_alias("a: 1\nb: *x\n", 2)]
+    #[case::tag("a: 1\nb: !x 5\n", 2)]
     #[case::brackets(&"[".repeat(6_000), 1)]
     fn what_is_no_yaml_is_told_with_its_line(#[case] text: &str, #[case] line: usize) {
-        assert_eq!(read(text).unwrap_err().spot.map(|spot| spot.line), Some(line));
+        assert_eq!(read(text).unwrap_err().line(), Some(line));
     }
 
     #[test]
     fn a_text_of_aliases_of_aliases_is_not_followed_for_ever() {
-        let mut text = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1]\n".to_owned();
-        for at in 1..20 {
+        let lists = (1..20).map(|at| {
             let list = vec![format!("*a{}", at - 1); 8].join(", ");
-            text.push_str(&format!("a{at}: &a{at} [{list}]\n"));
-        }
+            format!("a{at}: &a{at} [{list}]")
+        });
+        let first = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1]".to_owned();
+        let text = std::iter::once(first).chain(lists).collect::<Vec<_>>().join("\n");
         let error = read(&text).unwrap_err();
         assert!(error.text.ends_with("there are more than 10000 keys and values"), "{error:?}");
     }

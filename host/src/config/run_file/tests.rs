@@ -77,8 +77,14 @@ fn what_is_no_configuration_is_told(#[case] text: &str, #[case] expected: &str) 
 
 #[test]
 fn what_is_no_yaml_is_told_with_its_place() {
-    let told = mistakes(&read_text("model: m\nurl: [a\nisl: 5\n"));
-    assert!(told.len() == 1 && told[0].starts_with("run.yaml:3:"), "{told:?}");
+    let said = mistakes(&read_text("model: m\nurl: [a\nisl: 5\n"));
+    assert!(said.len() == 1 && said[0].starts_with("run.yaml:3:"), "{said:?}");
+}
+
+#[test]
+fn a_file_of_another_system_is_read_as_well() {
+    let file = read_text("\u{feff}isl: 5\r\nosl: 6\r\n");
+    assert_eq!((line(&file).as_str(), mistakes(&file)), ("--isl=5 --osl=6", Vec::new()));
 }
 
 #[test]

@@ -42,6 +42,8 @@ enum Pairs {
     Objectives,
     /// `NAME:KEY=VALUE,…`.
     Classes,
+    /// `KEY=VALUE,VALUE`, or `KEY=VALUE;VALUE` where values have commas.
+    Sweeps,
 }
 
 /// What a setting makes of mappings, if it takes any.
@@ -53,6 +55,7 @@ fn pairs(name: &str) -> Option<Pairs> {
         "service-option" => Some(Pairs::OptionsOfServices),
         "goodput" => Some(Pairs::Objectives),
         "class" => Some(Pairs::Classes),
+        "sweep" => Some(Pairs::Sweeps),
         _ => None,
     }
 }
@@ -152,7 +155,18 @@ fn of_pairs(pairs: Pairs, entries: &[Entry]) -> Result<Vec<String>, &Node> {
             });
             classes.collect()
         }
+        Pairs::Sweeps => entries.iter().map(sweep).collect(),
     }
+}
+
+/// The values that a setting takes in turn.
+fn sweep(Entry { key, value, .. }: &Entry) -> Result<String, &Node> {
+    let values = match &value.content {
+        Content::List(items) => items.iter().map(text).collect::<Result<Vec<_>, _>>()?,
+        _ => vec![text(value)?],
+    };
+    let is_list = values.len() > 1 && values.iter().any(|value| value.contains(','));
+    Ok(format!("{}={}", flag_name(key), values.join(if is_list { ";" } else { "," })))
 }
 
 fn option(Entry { key, value, .. }: &Entry) -> String {
@@ -243,6 +257,14 @@ mod tests {
         assert_eq!(said(text), Ok(Said::Set(words.iter().map(ToString::to_string).collect())));
     }
 
+    #[test]
+    fn what_is_measured_in_turn_is_a_list_for_each_setting() {
+        let text = "request_rate: [5, 10]\nisl_distribution: ['uniform:1,9', 'uniform:1,99']\nosl: 1..8x2\n";
+        let Content::Map(entries) = node::read(text).unwrap().content else { panic!("{text}") };
+        let expected = ["request-rate=5,10", "isl-distribution=uniform:1,9;uniform:1,99", "osl=1..8x2"];
+        assert_eq!(of_pairs(Pairs::Sweeps, &entries), Ok(expected.map(str::to_owned).to_vec()));
+    }
+
     #[rstest]
     fn what_is_off_is_as_if_it_were_not_there(#[values("streaming: false", "dry_run: false")] text: &str) {
         assert_eq!(said(text), Ok(Said::Off));
@@ -260,7 +282,7 @@ mod tests {
     #[case::empty("url: []", 1, Some("a list"), "a value (URL), or a list of them")]
     fn a_value_of_another_kind_is_told_with_its_place(
         #[case] text: &str,
-        #[case] column: usize,
+        #[case] column: u32,
         #[case] found: Option<&'static str>,
         #[case] expected: &str,
     ) {

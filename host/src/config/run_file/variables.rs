@@ -70,7 +70,8 @@ pub(super) fn expand(
     Ok(expanded)
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether a text is the name of a variable.
+pub(super) fn is_name(name: &str) -> bool {
     name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && name.chars().next().is_some_and(|c| !c.is_ascii_digit())
 }

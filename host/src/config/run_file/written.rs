@@ -1,8 +1,12 @@
 //! Settings as a configuration file that sends the same again.
 //!
-//! Secrets are not written. Where one stood, the file names a variable, so that whoever repeats the run is told what is missing.
+//! Secrets are not written. Where one stood, the file names a variable, so that whoever repeats the run hears what is missing.
 
-use std::{collections::BTreeMap, ffi::OsString, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    fmt::Write as _,
+};
 
 use serde_json::Value;
 
@@ -25,16 +29,8 @@ const HEAD: &str = "\
 /// What is said where there are secrets.
 const SECRETS: &str = "# Secrets are not written. Set these variables, or give the settings as flags:";
 
-/// The text of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Written {
-    pub(crate) text: String,
-    /// Variables that have to be set to read it.
-    pub(crate) variables: Vec<String>,
-}
-
 /// Writes settings. `references` are the words of those whose secrets come from variables, as they were written.
-pub(crate) fn written(words: &Words, references: &BTreeMap<String, Vec<OsString>>, keys: &Keys) -> Written {
+pub(crate) fn written(words: &Words, references: &BTreeMap<String, Vec<OsString>>, keys: &Keys) -> String {
     let (mut body, mut needed) = (String::new(), Vec::new());
     let mut heading = "";
     let kept = keys.iter().filter(|key| !OF_ONE_RUN.contains(&key.name.as_str()));
@@ -43,9 +39,8 @@ pub(crate) fn written(words: &Words, references: &BTreeMap<String, Vec<OsString>
             let _ = writeln!(body, "\n# {}", key.heading);
             heading = &key.heading;
         }
-        let texts = match references.get(&key.name) {
-            Some(references) => {
-                let texts = lossy(references);
+        let texts = match references_of(key, references) {
+            Some(texts) => {
                 needed.extend(texts.iter().flat_map(|text| variables::needed(text)));
                 texts
             }
@@ -54,20 +49,55 @@ pub(crate) fn written(words: &Words, references: &BTreeMap<String, Vec<OsString>
         setting(&mut body, key, &texts);
     }
     let mut text = format!("{HEAD}{VERSION_KEY}: {}\n", env!("CARGO_PKG_VERSION"));
+    let mut seen = BTreeSet::new();
+    needed.retain(|name| seen.insert(name.clone()));
     if !needed.is_empty() {
         let _ = writeln!(text, "{SECRETS} {}.", needed.join(", "));
     }
-    Written { text: text + &body, variables: needed }
+    text + &body
 }
 
 fn lossy(values: &[OsString]) -> Vec<String> {
     values.iter().map(|value| value.to_string_lossy().into_owned()).collect()
 }
 
+/// The words of a setting as they were written, if nothing in them is secret but what variables hold.
+fn references_of(key: &Key, references: &BTreeMap<String, Vec<OsString>>) -> Option<Vec<String>> {
+    let texts = lossy(references.get(&key.name)?);
+    texts.iter().all(|text| hides_only_references(text, &shown(key, text))).then_some(texts)
+}
+
+/// Whether what is hidden of a text are variables, perhaps behind the scheme of a login.
+fn hides_only_references(text: &str, shown: &str) -> bool {
+    let mut parts = shown.split(REDACTED);
+    let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let mut parts = parts.peekable();
+    while let Some(part) = parts.next() {
+        let end = match parts.peek() {
+            None => rest.strip_suffix(part).map(str::len),
+            Some(_) => rest.find(part),
+        };
+        let Some(end) = end else { return false };
+        let hidden = rest[..end].trim();
+        let behind_scheme =
+            ["Bearer ", "Basic ", "Token "].iter().find_map(|scheme| hidden.strip_prefix(scheme));
+        let hidden = behind_scheme.unwrap_or(hidden);
+        let is_reference = hidden.strip_prefix("${").and_then(|name| name.strip_suffix('}'));
+        if !is_reference.is_some_and(variables::is_name) {
+            return false;
+        }
+        rest = &rest[end + part.len()..];
+    }
+    true
+}
+
+fn shown(key: &Key, text: &str) -> String {
+    redact::shown(&redact::value_of(&flag(key), text)).into_owned()
+}
+
 /// A value with a variable in the place of each secret; nothing else in it is one.
 fn without_secrets(key: &Key, value: &str, variables: &mut Vec<String>) -> String {
-    let shown = redact::value_of(&flag(key), value);
-    let shown = redact::shown(&shown);
+    let shown = shown(key, value);
     let mut parts = shown.split(REDACTED).map(variables::escaped);
     let mut text = parts.next().unwrap_or_default();
     for part in parts {
@@ -88,16 +118,15 @@ fn variable(key: &Key, taken: &[String]) -> String {
     if count == 0 { name } else { format!("{name}_{}", count + 1) }
 }
 
-/// Values of a setting as they may be shown: one text, several, or `true` where there are none. `references` are those that hold
-/// secrets out of variables, as they were written.
-pub(crate) fn values_shown(key: &Key, values: &[OsString], references: Option<&Vec<OsString>>) -> Value {
-    let texts = match references {
-        Some(references) => lossy(references),
-        None => {
-            let shown = |text: &String| redact::shown(&redact::value_of(&flag(key), text)).into_owned();
-            lossy(values).iter().map(shown).collect()
-        }
-    };
+/// Values of a setting as they may be shown: one text, several, or `true` where there are none. `references` are the words of
+/// settings that hold secrets out of variables, as they were written.
+pub(crate) fn values_shown(
+    key: &Key,
+    values: &[OsString],
+    references: &BTreeMap<String, Vec<OsString>>,
+) -> Value {
+    let hidden = || lossy(values).iter().map(|text| shown(key, text)).collect();
+    let texts: Vec<String> = references_of(key, references).unwrap_or_else(hidden);
     match texts.as_slice() {
         [] => true.into(),
         [text] => text.as_str().into(),
@@ -116,8 +145,8 @@ fn setting(out: &mut String, key: &Key, texts: &[String]) {
         [] => writeln!(out, "{name}: true"),
         [text] => writeln!(out, "{name}: {}", scalar(text)),
         texts if key.shape == Shape::List => {
-            let items: String = texts.iter().map(|text| format!("  - {}\n", scalar(text))).collect();
-            write!(out, "{name}:\n{items}")
+            let items: Vec<String> = texts.iter().map(|text| scalar(text)).collect();
+            writeln!(out, "{name}:\n  - {}", items.join("\n  - "))
         }
         texts => writeln!(out, "{name}: {}", scalar(&texts.join(","))),
     };
@@ -157,7 +186,7 @@ mod tests {
         Words::typed(&unread(settings()).try_get_matches_from(words).unwrap())
     }
 
-    fn written_of(words: &[&str]) -> Written {
+    fn written_of(words: &[&str]) -> String {
         written(&typed(words), &BTreeMap::new(), &Keys::all())
     }
 
@@ -187,9 +216,9 @@ mod tests {
     #[case::letters("ä ö")]
     fn a_text_is_read_as_it_was(#[case] value: &str) {
         let words = typed(&["--system-prompt", value]);
-        let Written { text, variables } = written(&words, &BTreeMap::new(), &Keys::all());
+        let text = written(&words, &BTreeMap::new(), &Keys::all());
         let read = read_text(&text);
-        assert!(variables.is_empty() && mistakes(&read).is_empty(), "{text}: {:?}", mistakes(&read));
+        assert!(!text.contains(SECRETS) && mistakes(&read).is_empty(), "{text}: {:?}", mistakes(&read));
         assert_eq!(read.words, words, "{text}");
     }
 
@@ -210,10 +239,10 @@ mod tests {
             "time_to_first_token:300 inter_token_latency:20",
         ];
         let of_this_run = ["--artifact-dir", "D", "--overwrite", "--dry-run"];
-        let Written { text, .. } = written_of(&[&words[..], &of_this_run].concat());
+        let text = written_of(&[&words[..], &of_this_run].concat());
         let read = read_text(&text);
         assert!(read.mistakes.is_empty() && read.warnings.is_empty(), "{text}: {read:?}");
-        assert_eq!(line(&read), line(&read_text(&written_of(&words).text)));
+        assert_eq!(line(&read), line(&read_text(&written_of(&words))));
         let left_out = ["artifact_dir", "overwrite", "dry_run"];
         assert!(left_out.iter().all(|key| !body(&text).contains(key)), "{text}");
         assert!(text.contains(r#"extra_inputs: '{"temperature":0.5}'"#), "{text}");
@@ -221,7 +250,7 @@ mod tests {
 
     #[test]
     fn secrets_become_variables() {
-        let Written { text, variables } = written_of(&[
+        let text = written_of(&[
             "--api-key",
             "sk-1",
             "-u",
@@ -234,16 +263,36 @@ mod tests {
         let expected = "url: 'http://${SECRET_OF_URL}@h'\napi_key: '${PRONY_API_KEY}'\nheader:\n  - \
                         'Authorization:${SECRET_OF_HEADER}'\n  - 'X-Token:${SECRET_OF_HEADER_2}'\n  - 'X-Team:a'";
         assert_eq!(body(&text), expected);
-        assert_eq!(variables, ["SECRET_OF_URL", "PRONY_API_KEY", "SECRET_OF_HEADER", "SECRET_OF_HEADER_2"]);
-        let told = mistakes(&read_text(&text));
-        assert!(told.len() == 3 && told[0].contains("`PRONY_API_KEY` is not set"), "{told:?}");
+        let variables = "SECRET_OF_URL, PRONY_API_KEY, SECRET_OF_HEADER, SECRET_OF_HEADER_2";
+        assert!(text.contains(&format!("{SECRETS} {variables}.\n")), "{text}");
+        let said = mistakes(&read_text(&text));
+        assert!(said.len() == 3 && said[0].contains("`PRONY_API_KEY` is not set"), "{said:?}");
     }
 
     #[test]
     fn references_to_variables_stay_what_they_are() {
-        let read = read_text("api_key: ${MY_KEY}\nmodel: ${MODEL}\n");
+        let read =
+            read_text("api_key: ${MY_KEY}\nmodel: ${MODEL}\nheader: {Authorization: 'Bearer ${MY_KEY}'}\n");
         let again = written(&read.words, &read.references, &Keys::all());
-        assert_eq!(body(&again.text), "model: llama\napi_key: '${MY_KEY}'");
-        assert_eq!(again.variables, ["MY_KEY"]);
+        let expected =
+            "model: llama\napi_key: '${MY_KEY}'\nheader: '{\"Authorization\":\"Bearer ${MY_KEY}\"}'";
+        assert_eq!(body(&again), expected);
+        assert!(again.contains(&format!("{SECRETS} MY_KEY.\n")), "{again}");
+    }
+
+    #[rstest]
+    #[case::beside_it("header: {X-Token: '${MY_KEY}', X-Password: pw7}")]
+    #[case::in_it("header: {X-Token: 'pw7${MY_KEY}'}")]
+    #[case::as_a_default("api_key: '${MY_KEY:pw7}'")]
+    #[case::as_another_default("header: {X-Token: '${MY_KEY:pw7}'}")]
+    fn a_secret_beside_a_reference_is_not_written(#[case] text: &str) {
+        let read = read_text(text);
+        assert!(mistakes(&read).is_empty() && !read.references.is_empty());
+        let again = written(&read.words, &read.references, &Keys::all());
+        assert!(!again.contains("pw7") && again.contains("${"), "{again}");
+        let keys = Keys::all();
+        let said = read.words.iter().next().unwrap();
+        let shown = values_shown(keys.find(&said.name).unwrap(), &said.values, &read.references);
+        assert!(!shown.to_string().contains("pw7"), "{shown}");
     }
 }
