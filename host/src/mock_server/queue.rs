@@ -96,7 +96,7 @@ fn evenly(time: Duration, tokens: u64, pacing: Pacing) -> Pacing {
     let tokens = u32::try_from(tokens).unwrap_or(u32::MAX).max(1);
     let gap = time / tokens;
     // What the division leaves goes before the first token.
-    Pacing { ttft: time - gap * (tokens - 1), itl: gap, ..pacing }
+    Pacing { ttft: time.saturating_sub(gap * (tokens - 1)), itl: gap, ..pacing }
 }
 
 #[cfg(test)]

@@ -24,7 +24,8 @@ impl Answer {
         let Bracket::Between { kept, broken } = bracket else {
             return Self { bracket, estimate: None, is_noisy: false };
         };
-        let margin = |load: f64| worst_margin(plan, probes.iter().find(|probe| probe.load == load)?);
+        let of_load = |load: f64| probes.iter().find(|probe| probe.load.total_cmp(&load).is_eq());
+        let margin = |load: f64| worst_margin(plan, of_load(load)?);
         let estimate = if plan.range.is_whole {
             // The highest whole number that is not known to break them.
             let within = probes.iter().map(|probe| probe.load).filter(|load| (kept..broken).contains(load));

@@ -58,7 +58,7 @@ impl Range {
             return Next::Try(self.low);
         }
         if kept.is_infinite() {
-            return self.from_below(broken, lowest_unclear);
+            return self.at_the_lowest(broken, lowest_unclear);
         }
         if broken.is_infinite() {
             return self.upwards(kept, highest_unclear);
@@ -71,7 +71,7 @@ impl Range {
     }
 
     /// The lowest load does not keep to them for sure.
-    fn from_below(self, broken: f64, unclear: f64) -> Next {
+    fn at_the_lowest(self, broken: f64, unclear: f64) -> Next {
         if broken <= self.low {
             return Next::Done(Bracket::NoneKept { broken });
         }
@@ -185,6 +185,7 @@ mod tests {
 
     #[test]
     fn a_load_has_four_digits() {
-        assert_eq!([1.234_56, 1234.56, 0.012_345_6].map(significant), [1.235, 1235.0, 0.012_35]);
+        let texts = [1.234_56, 1234.56, 0.012_345_6].map(|load| significant(load).to_string());
+        assert_eq!(texts, ["1.235", "1235", "0.01235"]);
     }
 }

@@ -178,8 +178,11 @@ mod tests {
     #[test]
     fn a_margin_is_a_part_of_the_bound() {
         let most = Slo::read("request_latency p99 < 200").unwrap();
-        assert_eq!([100.0, 200.0, 300.0].map(|value| most.margin(value)), [0.5, 0.0, -0.5]);
+        let margins = |slo: &Slo, values: &[f64]| -> Vec<String> {
+            values.iter().map(|value| slo.margin(*value).to_string()).collect()
+        };
+        assert_eq!(margins(&most, &[100.0, 200.0, 300.0]), ["0.5", "0", "-0.5"]);
         let least = Slo::read("request_throughput > 20").unwrap();
-        assert_eq!([10.0, 30.0].map(|value| least.margin(value)), [-0.5, 0.5]);
+        assert_eq!(margins(&least, &[10.0, 30.0]), ["-0.5", "0.5"]);
     }
 }
