@@ -16,6 +16,7 @@ mod exit_codes;
 mod experiment;
 mod help;
 mod limits;
+mod lists;
 mod logging;
 mod metrics;
 mod mock_server;
@@ -68,7 +69,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
     let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => {
-            return match experiment::typed_with_lists(&words, error) {
+            return match lists::typed_with_lists(&words, error) {
                 Ok((settings, log)) => run_with_lists(settings, &log),
                 Err(error) => match refusal::of(&error, &words, &command) {
                     Some(refused) => Err(refused),

@@ -11,7 +11,7 @@ use clap::{ArgMatches, error::ContextKind};
 
 use super::{
     exit::{Exit, Failure, Form, HasExit},
-    help, refusal, terminal,
+    refusal, terminal,
 };
 use crate::config::{
     error::ConfigErrors,
@@ -124,9 +124,8 @@ fn of_words_and_file(mut typed: Words, config: Option<&Path>) -> Result<Asked, F
 pub(super) fn flags_of(words: &Words) -> Result<ProfileFlags, Failure> {
     words.flags().map_err(|error| {
         let text = || error.to_string();
-        let program = ["prony", "profile"].map(OsString::from).into_iter();
-        let line: Vec<OsString> = program.chain(words.line()).collect();
-        refusal::of(&error, &line, &help::command())
+        let line: Vec<OsString> = [OsString::from("profile")].into_iter().chain(words.line()).collect();
+        refusal::of(&error, &line, &settings())
             .unwrap_or_else(|| Failure::statement(Exit::Usage, text().trim_start_matches("error: ").trim()))
     })
 }
@@ -213,6 +212,11 @@ fn explained(mistake: &Mistake) -> Failure {
 }
 
 impl Asked {
+    /// All settings, those with lists as well.
+    pub(super) fn all(&self) -> Words {
+        self.words.clone().over(self.lists.clone()).in_order()
+    }
+
     /// Whether several runs are asked for.
     pub(super) fn is_experiment(&self) -> bool {
         !self.lists.is_empty() || self.flags.experiment.is_given()

@@ -160,6 +160,14 @@ impl Words {
         Self(lists)
     }
 
+    /// The same in the order of the help.
+    #[must_use]
+    pub(crate) fn in_order(mut self) -> Self {
+        let names = Setting::names();
+        self.0.sort_by_key(|said| names.iter().position(|name| *name == said.name));
+        self
+    }
+
     /// There are none.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,8 +1,11 @@
 //! [`Options`]: everything a mock server can be told. It does not know where the values come from.
 
-use std::{num::NonZeroU64, time::Duration};
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    time::Duration,
+};
 
-use super::{canned::Canned, fault::FaultPlan, jobs::JobPlan, queue::Capacity};
+use super::{canned::Canned, fault::FaultPlan, jobs::JobPlan};
 
 /// What a mock server is told once, at its start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,6 +125,24 @@ impl Default for Pacing {
     fn default() -> Self {
         Self { ttft: Duration::from_millis(50), itl: Duration::from_millis(10), jitter: Duration::ZERO }
     }
+}
+
+/// How many requests are worked on at once, and how long each takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Capacity {
+    /// Requests at once; no limit without it.
+    pub(crate) slots: Option<NonZeroU32>,
+    /// The time that a response takes in its slot; without it, what the deadlines of its tokens say.
+    pub(crate) service: Option<ServiceTime>,
+}
+
+/// The time that a response takes in its slot. Its tokens go out at equal distances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ServiceTime {
+    /// This one.
+    Constant(Duration),
+    /// An exponential law with this mean.
+    Exponential(Duration),
 }
 
 /// How an answer is cut into frames and writes.

@@ -7,7 +7,6 @@
 use std::{
     cmp::Reverse,
     collections::BinaryHeap,
-    num::NonZeroU32,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -16,28 +15,10 @@ use rand::RngExt as _;
 use rand_distr::Exp1;
 
 use super::{
-    options::Pacing,
+    options::{Capacity, Pacing, ServiceTime},
     pace::{Pace, seeded},
 };
 use crate::clock::{RunNs, as_ns};
-
-/// How many requests are worked on at once, and how long each takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Capacity {
-    /// Requests at once; no limit without it.
-    pub(crate) slots: Option<NonZeroU32>,
-    /// The time that a response takes in its slot; without it, what the deadlines of its tokens say.
-    pub(crate) service: Option<ServiceTime>,
-}
-
-/// The time that a response takes in its slot. Its tokens go out at equal distances.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ServiceTime {
-    /// This one.
-    Constant(Duration),
-    /// An exponential law with this mean.
-    Exponential(Duration),
-}
 
 impl ServiceTime {
     /// That of a request, by the seed and its number alone.
@@ -101,6 +82,8 @@ fn evenly(time: Duration, tokens: u64, pacing: Pacing) -> Pacing {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
 
     const MS: u64 = 1_000_000;

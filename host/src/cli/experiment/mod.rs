@@ -8,20 +8,17 @@ mod shell;
 mod signals;
 
 use std::{
-    ffi::OsString,
     io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use clap::FromArgMatches;
 use rand::{TryRng, rngs::SysRng};
 
 use self::asked::Asked;
 pub(super) use self::{runner::Runner, signals::Signals};
 use super::{
     exit::{Exit, Failure, HasExit},
-    help,
     logging::LogFlags,
     profile::{self, Common},
     settings::{self, flags_of},
@@ -29,10 +26,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    config::{
-        flags::ProfileFlags,
-        words::{Words, is_about_list, unread},
-    },
+    config::{flags::ProfileFlags, words::Words},
     experiment::{self, Design, Ended, ExperimentFolder, FolderError, Progress, Results, State},
     plugin::Registry,
     run::until,
@@ -41,38 +35,12 @@ use crate::{
 /// The seed of `--set-consistent-seed`, AIPerf's.
 const CONSISTENT_SEED: u64 = 42;
 
-/// What is typed behind `prony profile`, with all values as texts.
-///
-/// # Errors
-/// It cannot be read even so.
-pub(super) fn typed(words: &[OsString]) -> Result<(Words, LogFlags), clap::Error> {
-    let command = help::command().mut_subcommand("profile", unread);
-    let matches = command.try_get_matches_from(words)?;
-    let profile = matches.subcommand_matches("profile").map(Words::typed);
-    Ok((profile.unwrap_or_default(), LogFlags::from_arg_matches(&matches)?))
-}
-
-/// The same where a command line was refused because of a list in the place of a value.
-///
-/// # Errors
-/// It is another command, was refused for another reason, or cannot be read even so.
-pub(super) fn typed_with_lists(
-    words: &[OsString],
-    refused: clap::Error,
-) -> Result<(Words, LogFlags), clap::Error> {
-    match typed(words) {
-        _ if !is_about_list(&refused) => Err(refused),
-        Ok((settings, _)) if settings.lists().is_empty() => Err(refused),
-        typed => typed,
-    }
-}
-
 /// Carries out what these settings ask for: several runs, or one where it comes to that.
 pub(super) fn run(settings: &settings::Asked, log: &LogFlags) -> Result<Exit, Failure> {
     if settings.has_mistakes() {
         return Err(settings.failure(None));
     }
-    let asked = Asked::of(&settings.words.clone().over(settings.lists.clone()))?;
+    let asked = Asked::of(&settings.all())?;
     if let Some(dir) = &asked.flags.resume {
         return resume(settings, &asked, dir, log);
     }
@@ -99,7 +67,7 @@ pub(super) fn runs_of(settings: &settings::Asked) -> Result<u64, Failure> {
     if settings.has_mistakes() {
         return Err(settings.failure(None));
     }
-    let asked = Asked::of(&settings.words.clone().over(settings.lists.clone()))?;
+    let asked = Asked::of(&settings.all())?;
     let design = asked.design(seed(&asked)?)?;
     check(&design, &asked.base, settings)?;
     Ok(design.cells.len() as u64 * u64::from(design.repeats))

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Bracket, Probe, SearchPlan};
+use super::{
+    next::Bracket,
+    plan::{Probe, SearchPlan},
+};
 
 /// What a search found.
 #[derive(Clone, Debug, PartialEq, Serialize)]

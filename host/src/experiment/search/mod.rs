@@ -6,21 +6,18 @@
 
 mod answer;
 mod next;
+mod plan;
 mod slo;
 mod text;
 mod verdict;
 
-use std::{
-    ffi::OsString,
-    path::{Path, PathBuf},
-};
-
-use serde::Serialize;
+use std::{ffi::OsString, path::Path};
 
 use self::next::{Next, Tried};
 pub(crate) use self::{
     answer::Answer,
     next::{Bracket, Range},
+    plan::{Probe, ProbeRun, SearchPlan},
     slo::{Slo, SloError},
     text::text,
     verdict::Verdict,
@@ -39,51 +36,6 @@ const FILE: &str = "search.json";
 
 /// The folder in a search's folder that has those of its runs.
 const RUNS: &str = "runs";
-
-/// What is looked for, and how.
-#[derive(Clone, Debug)]
-pub(crate) struct SearchPlan {
-    pub(crate) slos: Vec<Slo>,
-    /// The setting that is the load, by the long name of its flag.
-    pub(crate) over: &'static str,
-    pub(crate) range: Range,
-    /// Runs of one load at most.
-    pub(crate) most_runs: u32,
-    /// Of intervals: a part of 1.
-    pub(crate) confidence: f64,
-    /// The seed of the first run; each further one has the next number.
-    pub(crate) seed: u64,
-}
-
-impl SearchPlan {
-    /// The settings of a run with this load.
-    pub(crate) fn settings(&self, base: &Words, load: f64) -> Words {
-        let mut words = base.clone();
-        words.set(Said { name: self.over.to_owned(), values: vec![load.to_string().into()] });
-        words
-    }
-}
-
-/// A load, its runs, and what they say.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Probe {
-    pub(crate) load: f64,
-    pub(crate) verdict: Verdict,
-    pub(crate) runs: Vec<ProbeRun>,
-}
-
-/// A run of a load.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct ProbeRun {
-    /// Its folder, below the search's.
-    pub(crate) folder: PathBuf,
-    pub(crate) random_seed: u64,
-    /// The number that each objective is about; none where the run has none.
-    pub(crate) values: Vec<Option<f64>>,
-    /// Why it ended before its time, if it did.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) reason: Option<String>,
-}
 
 /// How a search ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -226,22 +178,6 @@ impl Search<'_> {
 
 fn name(folder: &Path) -> String {
     folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-impl SearchPlan {
-    fn verdict(&self, runs: &[ProbeRun]) -> Verdict {
-        let of_slo = |at: usize| verdict::of_margins(&self.margins(at, runs), self.confidence);
-        verdict::of_all((0..self.slos.len()).map(of_slo))
-    }
-
-    /// How far an objective is kept in each run; without a number, as far as can be from it.
-    fn margins(&self, at: usize, runs: &[ProbeRun]) -> Vec<f64> {
-        let margin = |run: &ProbeRun| match run.values[at] {
-            Some(value) => self.slos[at].margin(value),
-            None => f64::NEG_INFINITY,
-        };
-        runs.iter().map(margin).collect()
-    }
 }
 
 #[cfg(test)]

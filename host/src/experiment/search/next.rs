@@ -100,8 +100,7 @@ impl Range {
         if !self.is_whole {
             return Some(significant(middle));
         }
-        let middle = middle.round().clamp(low + 1.0, high - 1.0);
-        (middle > low && middle < high).then_some(middle)
+        (high - low >= 2.0).then(|| middle.round().clamp(low + 1.0, high - 1.0))
     }
 }
 
@@ -142,6 +141,13 @@ mod tests {
         let (bracket, loads) = search(range(true), up_to(21.0));
         assert_eq!(bracket, Bracket::Between { kept: 21.0, broken: 22.0 });
         assert_eq!(loads[..6], [1.0, 2.0, 4.0, 8.0, 16.0, 32.0]);
+    }
+
+    #[test]
+    fn neighbours_of_whole_numbers_have_nothing_between_them() {
+        let (bracket, loads) = search(range(true), up_to(3.0));
+        assert_eq!(bracket, Bracket::Between { kept: 3.0, broken: 4.0 });
+        assert_eq!(loads, [1.0, 2.0, 4.0, 3.0]);
     }
 
     #[rstest]

@@ -1,6 +1,11 @@
 //! What a search found, for people: the answer in a sentence, and the loads that were tried.
 
-use super::{Answer, Bracket, Probe, SearchPlan, Verdict};
+use super::{
+    answer::Answer,
+    next::Bracket,
+    plan::{Probe, SearchPlan},
+    verdict::Verdict,
+};
 use crate::{
     experiment::estimate::Estimate,
     screen::{Align, Screen, Table, counted},
@@ -101,7 +106,7 @@ fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{ProbeRun, tests::plan},
+        super::{plan::ProbeRun, tests::plan},
         *,
     };
 
