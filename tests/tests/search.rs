@@ -27,7 +27,7 @@ fn the_highest_concurrency_is_found_and_its_evidence_kept() {
     let server = one_at_a_time();
     let run = search(
         &server,
-        &["--over", "concurrency", "--range", "1..64", "--slo", "request_latency p50 < 175ms"],
+        &["--over", "concurrency", "--range", "1..8", "--slo", "request_latency p50 < 175ms"],
     );
     run.succeeds();
     assert!(run.stdout.contains("keeps to `request_latency p50 < 175ms`: 3 [3, 3]"), "{}", run.stdout);
@@ -59,6 +59,9 @@ fn a_range_whose_lowest_load_breaks_an_objective_ends_with_1() {
 #[case::no_statistic(&["--slo", "request_latency < 5ms"], "the statistic is missing")]
 #[case::its_own_load(&["--slo", "ttft p99 < 5", "--concurrency", "5"], "use `--concurrency` in a search")]
 #[case::a_list(&["--slo", "ttft p99 < 5", "--num-profile-runs", "3"], "use `--num-profile-runs` in a search")]
+#[case::no_run_is_made(&["--slo", "ttft p99 < 5", "--dry-run"], "use `--dry-run` in a search")]
+#[case::more_with_more_load(&["--slo", "request_throughput > 20"], "more load gives more of it")]
+#[case::never_so_many(&["--slo", "e2e p99 < 5", "--range", "1..64"], "no run would have as many at once")]
 #[case::no_range(&["--slo", "ttft p99 < 5", "--range", "9..2"], "a range is two numbers above 0")]
 fn what_is_no_search_is_refused_before_anything_is_sent(#[case] words: &[&str], #[case] expected: &str) {
     let server = one_at_a_time();
@@ -66,4 +69,27 @@ fn what_is_no_search_is_refused_before_anything_is_sent(#[case] words: &[&str], 
     run.ends_with(2);
     assert!(run.stderr.contains(expected), "{}", run.stderr);
     assert_eq!(server.truth()["requests"], json!([]));
+}
+
+#[test]
+fn an_objective_that_no_request_has_is_told_and_not_held_against_the_server() {
+    let server = one_at_a_time();
+    let run = search(&server, &["--range", "1..8", "--slo", "time_to_first_token p99 < 500ms"]);
+    run.ends_with(2);
+    assert!(
+        run.stderr.contains("no request has the metric of `time_to_first_token p99 < 500ms`"),
+        "{}",
+        run.stderr
+    );
+}
+
+/// A run that was ended before its time might not have kept to anything.
+#[test]
+fn runs_that_end_early_tell_nothing() {
+    let server = one_at_a_time();
+    let words =
+        ["--range", "1..4", "--deadline", "0.4", "--repeats", "1", "--slo", "request_latency p50 < 1s"];
+    let run = search(&server, &words);
+    run.ends_with(6);
+    assert!(run.stdout.contains("it cannot be told which concurrency"), "{}", run.stdout);
 }

@@ -8,7 +8,7 @@ use super::{
     terminal,
 };
 use crate::{
-    config::near::near,
+    config::{goodput, near::near},
     metrics::{Metric, catalogue::CATALOGUE, quantile::PERCENTILES},
     report::file_names,
 };
@@ -42,6 +42,7 @@ pub(super) fn run(args: &MetricsArgs) -> Result<Exit, Failure> {
 
 fn named(tag: &str) -> Result<&'static Metric, Failure> {
     let typed = tag.replace('-', "_").to_lowercase();
+    let typed = goodput::usual_tag(&typed).to_owned();
     CATALOGUE.iter().find(|metric| metric.tag == typed).ok_or_else(|| {
         let near = near(&typed, CATALOGUE.iter().map(|metric| metric.tag));
         let hint = near.map_or_else(
@@ -118,6 +119,7 @@ mod tests {
     #[test]
     fn a_tag_is_found_as_it_is_typed() {
         assert_eq!(named("Time-to-first-token").unwrap().tag, "time_to_first_token");
+        assert_eq!(named("ttft").unwrap().tag, "time_to_first_token");
         let refused = named("time_to_first_tokne").unwrap_err();
         assert_eq!(refused.hint.unwrap(), "did you mean `time_to_first_token`?");
     }

@@ -52,7 +52,8 @@ pub(crate) struct MockServerArgs {
     #[arg(long, default_value = "10", value_name = "MS", value_parser = milliseconds)]
     itl_ms: Duration,
 
-    /// Requests that are worked on at once; others wait in the order of their arrival [default: no limit]
+    /// Requests that are worked on at once; others wait in the order of their arrival, and keep their place when their client leaves
+    /// [default: no limit]
     #[arg(long, value_name = "N")]
     slots: Option<NonZeroU32>,
 

@@ -1,6 +1,10 @@
 //! `prony search`: the highest load that keeps to objectives.
 
-use std::{num::NonZeroU32, path::PathBuf, sync::Arc};
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use clap::{ArgMatches, Args};
 
@@ -15,11 +19,12 @@ use crate::{
     clock::Clock,
     config::{
         flags::{ChoiceParser, ProfileFlags, experiment_settings},
+        origins::Source,
         units::{self, Choice},
         words::{Said, Words},
     },
     experiment::{
-        ExperimentFolder,
+        ExperimentFolder, FolderError,
         search::{self, Bracket, Range, SearchEnded, SearchPlan, Slo, SloError},
     },
     run::until,
@@ -34,6 +39,9 @@ const USUAL_REPEATS: u32 = 5;
 /// How near the ends of the interval are to be.
 const USUAL_PRECISION: f64 = 0.05;
 
+/// Nothing finer can be asked for.
+const LEAST_PRECISION: f64 = 0.001;
+
 /// Of intervals.
 const USUAL_CONFIDENCE: f64 = 0.95;
 
@@ -44,13 +52,13 @@ const USUAL_RANGE: (f64, f64) = (1.0, 1000.0);
 #[derive(Args, Debug)]
 pub(super) struct SearchArgs {
     /// Objective that runs are to keep to, `METRIC [STATISTIC] < VALUE`; may be repeated. `time_to_first_token p99 < 500ms`,
-    /// `error_rate < 1%`, `request_throughput > 20`. `prony metrics` lists what there is.
+    /// `error_rate < 1%`, `good_request_fraction > 95%`. `prony metrics` lists what there is.
     #[arg(long, value_name = "OBJECTIVE", required = true, help_heading = "Search")]
     #[arg(alias = "search-sla")]
     slo: Vec<String>,
 
     /// What is raised: `rate` (--request-rate), `concurrency` (--concurrency; sessions at once in conversations) or `users`
-    /// (--num-users) [default: concurrency].
+    /// (--num-users; --user-centric-rate is then that of one user) [default: concurrency].
     #[arg(long, value_name = "LOAD", value_parser = ChoiceParser::<Over>::new(), help_heading = "Search")]
     over: Option<Over>,
 
@@ -124,7 +132,8 @@ pub(super) fn run(args: &SearchArgs, matches: &ArgMatches, log: &LogFlags) -> Re
     let over = args.over.unwrap_or(Over::Concurrency);
     check_alone(&asked, over)?;
     let plan = plan(args, &asked, over)?;
-    let base = base(&asked);
+    check_is_reached(&asked.flags, &plan)?;
+    let base = base(&asked, over);
     let registry = profile::discover(&asked.flags)?;
     for load in [plan.range.low, plan.range.high] {
         profile::check(&asked.with(plan.settings(&base, load))?, &registry)?;
@@ -137,13 +146,22 @@ pub(super) fn run(args: &SearchArgs, matches: &ArgMatches, log: &LogFlags) -> Re
     let signals = Arc::new(Signals::default());
     let common = Common { registry, log_words: log.words() };
     let mut runner = Runner::new(asked.clone(), &asked.flags, common, true, Arc::clone(&signals));
+    let dir = folder.dir().to_owned();
     let work = move || {
-        let (ended, probes) = search::search(&plan, &base, &folder, &mut runner)?;
+        let found = search::search(&plan, &base, &folder, &mut runner);
+        let (ended, probes) = found.map_err(|error| unkept(error, &folder))?;
         tell(&plan, &ended, &probes, &folder)
     };
     match until(|interrupt| signals.hear(interrupt), work) {
         Ok(Ok(done)) => done,
-        Ok(Err(interrupt)) => Ok(interrupt.into()),
+        Ok(Err(interrupt)) => {
+            signals.end_shell();
+            terminal::warn(&format!(
+                "interrupted; what was found is in `{}`",
+                dir.join(search::FILE).display()
+            ));
+            Ok(interrupt.into())
+        }
         Err(error) => Err(Failure::new(Exit::Failed, "wait for the runs").caused_by(&error)),
     }
 }
@@ -161,6 +179,7 @@ fn tell(
     };
     let text = search::text(plan, probes, answer, terminal::screen());
     terminal::print(&format!("{text}\nthe runs are in {}\n", folder.dir().display()))?;
+    search::keep_text(folder, &text).map_err(|error| unkept(error, folder))?;
     match ended {
         SearchEnded::Answered(answer) => Ok(match answer.bracket {
             Bracket::Between { .. } | Bracket::AllKept { .. } => Exit::Success,
@@ -170,9 +189,40 @@ fn tell(
         SearchEnded::Interrupted { exit_code } => Ok(Exit::of_code(*exit_code).unwrap_or(Exit::Interrupted)),
         SearchEnded::Stopped { reason, exit_code } => {
             terminal::warn(&format!("the search ends before its time: {reason}"));
-            Ok(Exit::of_code(*exit_code).unwrap_or(Exit::Failed))
+            let has_any = probes.iter().any(|probe| !probe.runs.is_empty());
+            let alone = Exit::of_code(*exit_code).unwrap_or(Exit::Failed);
+            Ok(if has_any { Exit::Incomplete } else { alone })
         }
     }
+}
+
+/// What was found could not be written.
+fn unkept(error: FolderError, folder: &ExperimentFolder) -> Failure {
+    let hint = format!(
+        "look at the space on the disk of `{}` and at its permissions, and search once more in another folder",
+        folder.dir().display()
+    );
+    Failure::from(error).with_hint(hint)
+}
+
+/// A closed loop with fewer requests than it may have in flight never has as many.
+fn check_is_reached(flags: &ProfileFlags, plan: &SearchPlan) -> Result<(), Failure> {
+    let counts = [
+        ("--request-count", flags.request_count),
+        ("--num-conversations", flags.dialogues.num_conversations),
+    ];
+    for (flag, count) in counts {
+        let is_too_small = |count: &NonZeroU64| plan.range.is_whole && (count.get() as f64) < plan.range.high;
+        let Some(count) = count.filter(is_too_small) else { continue };
+        let SearchPlan { over, range, .. } = plan;
+        let message = format!(
+            "use `{flag} {count}` in a search up to a {over} of {}: no run would have as many at once",
+            range.high
+        );
+        let hint = format!("raise `{flag}`, lower the end of `--range`, or use `--benchmark-duration`");
+        return Err(Failure::new(Exit::Usage, message).with_hint(hint));
+    }
+    Ok(())
 }
 
 fn plan(args: &SearchArgs, asked: &settings::Asked, over: Over) -> Result<SearchPlan, Failure> {
@@ -184,9 +234,17 @@ fn plan(args: &SearchArgs, asked: &settings::Asked, over: Over) -> Result<Search
         return Err(Failure::new(Exit::Usage, message).with_hint("give two whole numbers"));
     }
     let precision = args.precision.unwrap_or(USUAL_PRECISION);
+    if precision < LEAST_PRECISION {
+        let message = format!("use `--precision {precision}`: runs cannot tell loads so near to each other");
+        return Err(Failure::new(Exit::Usage, message).with_hint(format!("use {LEAST_PRECISION} or more")));
+    }
+    let flags = &asked.flags;
     Ok(SearchPlan {
         slos,
         over: over.setting(),
+        rate_of_user: flags.users.user_centric_rate.filter(|_| over == Over::Users),
+        pause_s: flags.experiment.parameter_sweep_cooldown_seconds.unwrap_or(0.0),
+        between: flags.experiment.between.clone(),
         range: Range { low, high, is_whole, precision },
         most_runs: args.repeats.map_or(USUAL_REPEATS, NonZeroU32::get),
         confidence: asked.flags.experiment.confidence_level.unwrap_or(USUAL_CONFIDENCE),
@@ -194,26 +252,37 @@ fn plan(args: &SearchArgs, asked: &settings::Asked, over: Over) -> Result<Search
     })
 }
 
-/// What the search decides itself is not said beside it.
+/// Flags about several runs that a search has as well.
+const SHARED: [&str; 3] = ["confidence-level", "parameter-sweep-cooldown-seconds", "between"];
+
+/// Flags that make sense for one run alone.
+const OF_ONE_RUN: [&str; 3] = ["dry-run", "dry-run-output", "overwrite"];
+
+/// What the search decides itself is not said beside it. The load of a file or of a variable gives way.
 fn check_alone(asked: &settings::Asked, over: Over) -> Result<(), Failure> {
-    let lists = asked.lists.iter().map(|said| said.name.as_str());
     let experiment = experiment_settings();
-    let of_experiment = asked.words.iter().map(|said| said.name.as_str()).filter(|name| {
-        *name == over.setting() || *name != "confidence-level" && experiment.iter().any(|known| known == name)
-    });
-    match lists.chain(of_experiment).next() {
-        None => Ok(()),
-        Some(name) => {
-            let message = format!("use `--{name}` in a search: it decides itself what is run, and how often");
-            Err(Failure::new(Exit::Usage, message).with_hint(format!("leave out `--{name}`")))
-        }
-    }
+    let is_typed = |name: &str| asked.origins.source(name) == Source::Typed;
+    let all = asked.all();
+    let mut names = all.iter().map(|said| said.name.as_str());
+    let is_its_own = |name: &str| {
+        let is_load = name == over.setting();
+        let is_list = asked.lists.get(name).is_some() && !is_load;
+        let is_of_experiment = !SHARED.contains(&name) && experiment.iter().any(|known| known == name);
+        is_load && is_typed(name) || is_list || is_of_experiment || OF_ONE_RUN.contains(&name)
+    };
+    let Some(name) = names.find(|name| is_its_own(name)) else { return Ok(()) };
+    let place = match asked.origins.source(name) {
+        Source::File(place) => format!(" ({place})"),
+        Source::Typed | Source::Variable => String::new(),
+    };
+    let message = format!("use `--{name}` in a search{place}: it decides itself what is run, and how often");
+    Err(Failure::new(Exit::Usage, message).with_hint(format!("leave out `{name}`")))
 }
 
 /// What all runs have in common. They end after some time, if nothing else ends them.
-fn base(asked: &settings::Asked) -> Words {
+fn base(asked: &settings::Asked, over: Over) -> Words {
     let mut base = asked.words.clone();
-    for name in ["artifact-dir", "overwrite", "confidence-level"] {
+    for name in SHARED.into_iter().chain(["artifact-dir", over.setting()]) {
         base.remove(name);
     }
     let ends = ["request-count", "benchmark-duration", "num-conversations"];

@@ -136,7 +136,7 @@ pub(crate) fn usual_tag(typed: &str) -> &str {
 
 /// A number in this unit, which may stand behind it. Times may have another unit of time.
 pub(crate) fn bound(text: &str, unit: &str) -> Option<f64> {
-    const SECONDS: [(&str, f64); 3] = [("ms", 1e-3), ("s", 1.0), ("sec", 1.0)];
+    const SECONDS: [(&str, f64); 4] = [("ms", 1e-3), ("s", 1.0), ("sec", 1.0), ("m", 60.0)];
     let length = |unit: &str| SECONDS.iter().find(|(name, _)| *name == unit).map(|(_, length)| *length);
     let end =
         text.find(|c: char| c == '%' || c.is_alphabetic() && c != 'e' && c != 'E').unwrap_or(text.len());
@@ -145,7 +145,8 @@ pub(crate) fn bound(text: &str, unit: &str) -> Option<f64> {
     let factor = match (typed, length(typed), length(unit)) {
         ("", _, _) => 1.0,
         (_, Some(typed), Some(own)) => typed / own,
-        _ if typed == unit => 1.0,
+        ("%", ..) if unit == "ratio" => 0.01,
+        _ if typed == unit || typed == unit.replace("/sec", "/s") => 1.0,
         _ => return None,
     };
     Some(number * factor).filter(|bound| bound.is_finite() && *bound >= 0.0)

@@ -12,9 +12,6 @@ use super::{
 };
 use crate::{config::words::Words, report::file_names};
 
-/// The folder for what commands between runs say.
-const BETWEEN: &str = "between";
-
 /// A run that is about to begin, or has ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Upcoming {
@@ -138,13 +135,7 @@ impl Loop<'_> {
         let Some(command) = self.design.between.as_deref().filter(|_| !self.state.runs.is_empty()) else {
             return Ok(None);
         };
-        let dir = self.folder.dir().join(BETWEEN);
-        std::fs::create_dir_all(&dir).map_err(|source| FolderError::Write {
-            dir: self.folder.dir().to_owned(),
-            path: dir.clone(),
-            source,
-        })?;
-        let output = dir.join(format!("before_run_{place}.txt"));
+        let output = self.folder.output_of_between(place)?;
         let done = self.bench.between(command, &output);
         Ok(done.err().map(|reason| Ended::Stopped {
             reason: format!("the command of `--between` {reason}; its output is in `{}`", output.display()),

@@ -18,6 +18,9 @@ use crate::{
 /// The file of the state.
 const STATE: &str = "experiment.json";
 
+/// The folder for what commands between runs say.
+const BETWEEN: &str = "between";
+
 /// The folder for what runs that did not come to their ends have left.
 const UNFINISHED: &str = "unfinished";
 
@@ -158,6 +161,15 @@ impl ExperimentFolder {
         file.as_file().set_permissions(mode)?;
         file.persist(self.dir.join(name)).map_err(|error| error.error)?;
         File::open(&self.dir)?.sync_all()
+    }
+
+    /// Where the output of the command before the run with this place is kept.
+    ///
+    /// # Errors
+    /// Its folder cannot be made.
+    pub(super) fn output_of_between(&self, place: usize) -> Result<PathBuf, FolderError> {
+        fs::create_dir_all(self.dir.join(BETWEEN)).map_err(|source| self.unwritten(BETWEEN, source))?;
+        Ok(self.dir.join(BETWEEN).join(format!("before_run_{place}.txt")))
     }
 
     fn unwritten(&self, name: &str, source: io::Error) -> FolderError {

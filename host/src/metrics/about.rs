@@ -86,6 +86,15 @@ impl Metric {
         matches!(self.source, Source::Request(_) | Source::Gaps | Source::Session(_))
     }
 
+    /// It is an amount of work, in all or a second: of more load there is more.
+    pub(crate) fn is_amount(&self) -> bool {
+        match self.source {
+            Source::Sum(_) | Source::Rate(_) | Source::Count(_) => true,
+            Source::Phase(fact) => !matches!(fact, PhaseFact::ErrorRate | PhaseFact::GoodShare),
+            Source::Request(_) | Source::Gaps | Source::Share(..) | Source::Session(_) => false,
+        }
+    }
+
     /// What must hold for it to be there, each in words.
     pub(crate) fn conditions(&self) -> Vec<&'static str> {
         let words = |need: &Need| match need {

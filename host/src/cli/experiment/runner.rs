@@ -141,6 +141,9 @@ fn place(upcoming: &Upcoming) -> String {
 
 /// The same where there is little room.
 fn short_place(Upcoming { run, place, runs, cells, repeats, .. }: &Upcoming) -> String {
+    if *runs == 0 {
+        return format!("run {place}");
+    }
     let of_cells = format!("cell {} of {cells}", run.cell + 1);
     match (*cells > 1, *repeats > 1) {
         (true, true) => format!("{of_cells}, repeat {} of {repeats}", run.repeat),

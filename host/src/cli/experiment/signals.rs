@@ -44,7 +44,7 @@ impl Signals {
     }
 
     /// Ends the shell and what it has started.
-    pub(super) fn end_shell(&self) {
+    pub(in crate::cli) fn end_shell(&self) {
         if let Some(group) = *self.shell.lock().unwrap_or_else(PoisonError::into_inner) {
             // It may have ended by itself.
             let _ = kill_process_group(group, Signal::TERM);

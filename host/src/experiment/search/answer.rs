@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{
     next::Bracket,
     plan::{Probe, SearchPlan},
+    verdict::Verdict,
 };
 
 /// What a search found.
@@ -15,12 +16,9 @@ pub(crate) struct Answer {
     pub(crate) bracket: Bracket,
     /// The load at which the objectives are just kept, where it is between two: by the margins of both, in proportion.
     pub(crate) estimate: Option<f64>,
-    /// It is much wider than was asked for, since runs of the loads in it do not agree.
+    /// It is wider than was asked for, since runs of a load in it do not agree.
     pub(crate) is_noisy: bool,
 }
-
-/// An interval of so many times the width that was asked for says that runs do not agree.
-const NOISY: f64 = 4.0;
 
 impl Answer {
     pub(super) fn of(plan: &SearchPlan, bracket: Bracket, probes: &[Probe]) -> Self {
@@ -36,7 +34,9 @@ impl Answer {
         } else {
             between(kept, broken, margin(kept), margin(broken))
         };
-        let is_noisy = !plan.range.is_whole && broken > kept * (1.0 + NOISY * plan.range.precision);
+        let is_open =
+            |probe: &Probe| probe.verdict == Verdict::Unclear && probe.load > kept && probe.load < broken;
+        let is_noisy = probes.iter().any(is_open);
         Self { bracket, estimate: Some(estimate), is_noisy }
     }
 }

@@ -97,8 +97,9 @@ impl Range {
             return None;
         }
         let middle = (low * high).sqrt();
+        let is_between = |load: &f64| *load > low && *load < high;
         if !self.is_whole {
-            return Some(significant(middle));
+            return [significant(middle), middle].into_iter().find(is_between);
         }
         (high - low >= 2.0).then(|| middle.round().clamp(low + 1.0, high - 1.0))
     }
@@ -141,6 +142,14 @@ mod tests {
         let (bracket, loads) = search(range(true), up_to(21.0));
         assert_eq!(bracket, Bracket::Between { kept: 21.0, broken: 22.0 });
         assert_eq!(loads[..6], [1.0, 2.0, 4.0, 8.0, 16.0, 32.0]);
+    }
+
+    #[test]
+    fn loads_that_are_near_to_each_other_are_told_apart() {
+        let range = Range { low: 100.0, high: 100.04, is_whole: false, precision: 0.0001 };
+        let (bracket, loads) = search(range, up_to(100.01));
+        let Bracket::Between { kept, broken } = bracket else { panic!("{bracket:?}") };
+        assert!(kept <= 100.01 && 100.01 < broken && loads.len() < 10, "{bracket:?} {loads:?}");
     }
 
     #[test]

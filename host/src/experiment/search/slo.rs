@@ -41,6 +41,8 @@ pub(crate) enum SloError {
     NoStatistic { tag: &'static str },
     #[error("`{tag}` has no statistic `{statistic}`")]
     Statistic { tag: &'static str, statistic: String, is_one_number: bool },
+    #[error("`{tag}` is no objective for a highest load: more load gives more of it")]
+    Rises { tag: &'static str },
     #[error("`{text}` is no value of `{tag}`, which has the unit {unit}")]
     Value { tag: &'static str, text: String, unit: &'static str },
 }
@@ -62,6 +64,7 @@ impl Explain for SloError {
                 let percentiles = PERCENTILES.map(|(name, _)| name).join(", ");
                 format!("use one of {}, {percentiles}", STATISTICS.join(", "))
             }
+            Self::Rises { .. } => "bound what suffers from load, as in `--slo 'time_to_first_token p99 < 500ms'` or `--slo 'output_token_throughput_per_user p50 > 20'`".to_owned(),
             Self::Value { unit: "ms", .. } => "write 500, `500ms` or `0.5s`".to_owned(),
             Self::Value { .. } => "write a number, with its unit or without".to_owned(),
         }
@@ -84,7 +87,10 @@ impl Slo {
         let ((what, value), at_least) = found.ok_or_else(form)?;
         let mut words = what.split([' ', '.', ':', '\t']).filter(|word| !word.is_empty());
         let metric = metric(words.next().ok_or_else(form)?)?;
-        let statistic = words.collect::<Vec<_>>().join(".");
+        if at_least && metric.is_amount() {
+            return Err(SloError::Rises { tag: metric.tag });
+        }
+        let statistic = words.collect::<Vec<_>>().join(".").to_lowercase();
         let statistic = statistic_of(metric, &statistic)?;
         let bound = goodput::bound(value.trim(), metric.unit).ok_or_else(|| SloError::Value {
             tag: metric.tag,
@@ -93,6 +99,11 @@ impl Slo {
         })?;
         let key = Key::new(metric.tag, statistic);
         Ok(Self { text: text.trim().to_owned(), key, bound, at_least })
+    }
+
+    /// The metric's tag.
+    pub(crate) fn metric(&self) -> &str {
+        &self.key.metric
     }
 
     /// The number of a run that it is about, if the run has it.
@@ -155,7 +166,14 @@ mod tests {
     #[case("time_to_first_token p99 < 500ms", "time_to_first_token_p99", 500.0, false)]
     #[case("ttft.p99.9<=0.5s", "time_to_first_token_p99.9", 500.0, false)]
     #[case("error_rate < 1%", "request_error_rate_avg", 1.0, false)]
-    #[case("request_throughput >= 20", "request_throughput_avg", 20.0, true)]
+    #[case("good_request_fraction >= 95%", "good_request_fraction_avg", 0.95, true)]
+    #[case("request_latency P50 < 1m", "request_latency_p50", 60_000.0, false)]
+    #[case(
+        "output_token_throughput_per_user p50 > 20 tokens/s/user",
+        "output_token_throughput_per_user_p50",
+        20.0,
+        true
+    )]
     #[case("time_to_first_token:p95:le:200", "time_to_first_token_p95", 200.0, false)]
     fn a_bound_is_read(#[case] text: &str, #[case] key: &str, #[case] bound: f64, #[case] at_least: bool) {
         let slo = Slo::read(text).unwrap();
@@ -167,7 +185,8 @@ mod tests {
     #[case("ttfx p99 < 5", "there is no metric `ttfx`")]
     #[case("request_latency < 5", "the statistic is missing")]
     #[case("request_latency p98 < 5", "has no statistic `p98`")]
-    #[case("request_throughput p99 > 5", "has no statistic `p99`")]
+    #[case("request_error_rate p99 < 5", "has no statistic `p99`")]
+    #[case("request_throughput > 20", "more load gives more of it")]
     #[case("request_latency p99 < fast", "`fast` is no value")]
     fn what_is_no_bound_is_refused(#[case] text: &str, #[case] expected: &str) {
         let error = Slo::read(text).unwrap_err();
@@ -182,7 +201,7 @@ mod tests {
             values.iter().map(|value| slo.margin(*value).to_string()).collect()
         };
         assert_eq!(margins(&most, &[100.0, 200.0, 300.0]), ["0.5", "0", "-0.5"]);
-        let least = Slo::read("request_throughput > 20").unwrap();
+        let least = Slo::read("output_token_throughput_per_user p50 > 20").unwrap();
         assert_eq!(margins(&least, &[10.0, 30.0]), ["-0.5", "0.5"]);
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     answer::Answer,
     next::Bracket,
-    plan::{Probe, SearchPlan},
+    plan::{Probe, ProbeRun, SearchPlan},
     verdict::Verdict,
 };
 use crate::{
@@ -16,23 +16,32 @@ pub(crate) fn text(plan: &SearchPlan, probes: &[Probe], answer: Option<&Answer>,
     let mut lines = table(plan, probes).lines(screen.table_width());
     if let Some(answer) = answer {
         lines.push(String::new());
-        lines.extend(sentences(plan, answer, probes).iter().map(|text| screen.paragraph("", text)));
+        let sentences = sentences(plan, answer, probes).into_iter().chain(failures(plan, probes));
+        lines.extend(sentences.map(|text| screen.paragraph("", &text)));
     }
     lines.join("\n") + "\n"
 }
 
 fn table(plan: &SearchPlan, probes: &[Probe]) -> Table {
     let table = Table::new().column(plan.over, Align::Right).column("runs", Align::Right);
+    let table = table.column("requests", Align::Right).column("failed", Align::Right);
     let table = plan.slos.iter().fold(table, |table, slo| table.column(slo.text.clone(), Align::Right));
     let mut table = table.column("", Align::Left);
     let mut sorted: Vec<&Probe> = probes.iter().filter(|probe| !probe.runs.is_empty()).collect();
     sorted.sort_by(|one, other| one.load.total_cmp(&other.load));
     for probe in sorted {
         let values = (0..plan.slos.len()).map(|at| value(plan, probe, at));
-        let head = [number(probe.load), probe.runs.len().to_string()];
+        let failed = format!("{} %", number(mean(probe, |run| run.failed_percent)));
+        let requests = number(mean(probe, |run| run.requests));
+        let head = [number(probe.load), probe.runs.len().to_string(), requests, failed];
         table.row(head.into_iter().chain(values).chain([verdict(probe)]));
     }
     table
+}
+
+/// Over the runs of a load.
+fn mean(probe: &Probe, of_run: impl Fn(&ProbeRun) -> f64) -> f64 {
+    probe.runs.iter().map(of_run).sum::<f64>() / probe.runs.len() as f64
 }
 
 fn verdict(probe: &Probe) -> String {
@@ -91,6 +100,19 @@ fn sentences(plan: &SearchPlan, answer: &Answer, probes: &[Probe]) -> Vec<String
     }
 }
 
+/// What is to be said of loads that are kept although some of their requests failed.
+fn failures(plan: &SearchPlan, probes: &[Probe]) -> Option<String> {
+    let is_asked_for = plan.slos.iter().any(|slo| slo.metric() == "request_error_rate");
+    let kept = probes.iter().filter(|probe| probe.verdict == Verdict::Kept && !probe.runs.is_empty());
+    let worst = kept.map(|probe| mean(probe, |run| run.failed_percent)).fold(0.0, f64::max);
+    (worst > 0.0 && !is_asked_for).then(|| {
+        format!(
+            "up to {} % of the requests failed at loads that are kept, and no objective is about that: add `--slo 'error_rate < 1%'`",
+            number(worst)
+        )
+    })
+}
+
 /// Four significant digits, and no zeros behind the point.
 fn number(value: f64) -> String {
     let decimals = match value.abs() {
@@ -105,16 +127,15 @@ fn number(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::{plan::ProbeRun, tests::plan},
-        *,
-    };
+    use super::{super::tests::plan, *};
 
     fn probe(load: f64, verdict: Verdict, values: &[f64]) -> Probe {
         let run = |value: &f64| ProbeRun {
             folder: "runs".into(),
             random_seed: 1,
             values: vec![Some(*value)],
+            requests: 700.0,
+            failed_percent: 0.5,
             reason: None,
         };
         Probe { load, verdict, runs: values.iter().map(run).collect() }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::experiment::estimate::Estimate;
 
-/// A margin of so much, of one run, is beyond doubt: runs of one load seldom differ by half of it.
+/// A margin of so much, of one run, is enough to go on with the next load. Both ends of an answer have two runs at least.
 const CLEAR: f64 = 0.5;
 
 /// What is known of a load.
@@ -20,13 +20,16 @@ pub(crate) enum Verdict {
 }
 
 /// Of the margins of an objective in each run of a load. One run is enough where it is far from the bound; several are, where
-/// the interval of their mean is on one side of it.
-pub(super) fn of_margins(margins: &[f64], confidence: f64) -> Verdict {
+/// the interval of their mean is on one side of it. It is looked at after each of at most so many runs: each look has its part of
+/// the error that all may have (Bonferroni).
+pub(super) fn of_margins(margins: &[f64], confidence: f64, most_runs: u32) -> Verdict {
     if margins.iter().any(|margin| !margin.is_finite()) {
         return Verdict::Broken;
     }
-    let Some(estimate) = Estimate::of(margins.iter().copied(), confidence) else { return Verdict::Unclear };
-    let half = estimate.half_width().unwrap_or(CLEAR).min(CLEAR);
+    let looks = f64::from(most_runs.saturating_sub(1).max(1));
+    let of_look = 1.0 - (1.0 - confidence) / looks;
+    let Some(estimate) = Estimate::of(margins.iter().copied(), of_look) else { return Verdict::Unclear };
+    let half = estimate.half_width().unwrap_or(CLEAR);
     match estimate.mean {
         mean if mean - half > 0.0 => Verdict::Kept,
         mean if mean + half < 0.0 => Verdict::Broken,
@@ -55,10 +58,11 @@ mod tests {
     #[case::one_run_near_the_bound(&[0.2], Verdict::Unclear)]
     #[case::runs_agree(&[0.2, 0.21, 0.19], Verdict::Kept)]
     #[case::runs_differ(&[0.2, -0.1, 0.05], Verdict::Unclear)]
+    #[case::far_from_it_and_from_each_other(&[0.9, 0.2], Verdict::Unclear)]
     #[case::broken_by_a_little(&[-0.1, -0.12, -0.11, -0.09], Verdict::Broken)]
     #[case::nothing_to_compare(&[f64::NEG_INFINITY], Verdict::Broken)]
     fn runs_say_so_much(#[case] margins: &[f64], #[case] expected: Verdict) {
-        assert_eq!(of_margins(margins, 0.95), expected);
+        assert_eq!(of_margins(margins, 0.95, 5), expected);
     }
 
     #[test]
