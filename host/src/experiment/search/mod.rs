@@ -370,16 +370,16 @@ pub(super) mod tests {
     #[case(0.1)]
     #[case(0.4)]
     fn the_edge_of_a_noisy_server_is_mostly_in_the_interval(#[case] noise: f64) {
-        let (mut within, mut told) = (0, 0);
+        let (mut within, mut answered) = (0, 0);
         for seed in 0..40 {
             let (ended, _) = ended(&mut Simulated::new(noise, seed));
             let SearchEnded::Answered(answer) = ended else { panic!("{ended:?}") };
             if let Bracket::Between { kept, broken } = answer.bracket {
-                told += 1;
+                answered += 1;
                 within += u32::from(kept <= edge(noise) && edge(noise) <= broken);
             }
         }
-        assert!(told >= 10 && within * 10 >= told * 9, "{within} of {told}");
+        assert!(answered >= 10 && within * 10 >= answered * 9, "{within} of {answered}");
     }
 
     #[test]
