@@ -142,14 +142,14 @@ pub(crate) fn bound(text: &str, unit: &str) -> Option<f64> {
         text.find(|c: char| c == '%' || c.is_alphabetic() && c != 'e' && c != 'E').unwrap_or(text.len());
     let (number, typed) = text.split_at(end);
     let number: f64 = number.trim_end().parse().ok()?;
-    let factor = match (typed, length(typed), length(unit)) {
-        ("", _, _) => 1.0,
-        (_, Some(typed), Some(own)) => typed / own,
-        ("%", ..) if unit == "ratio" => 0.01,
-        _ if typed == unit || typed == unit.replace("/sec", "/s") => 1.0,
+    let bound = match (typed, length(typed), length(unit)) {
+        ("", _, _) => number,
+        (_, Some(typed), Some(own)) => number * (typed / own),
+        ("%", ..) if unit == "ratio" => number / 100.0,
+        _ if typed == unit || typed == unit.replace("/sec", "/s") => number,
         _ => return None,
     };
-    Some(number * factor).filter(|bound| bound.is_finite() && *bound >= 0.0)
+    Some(bound).filter(|bound| bound.is_finite() && *bound >= 0.0)
 }
 
 #[cfg(test)]

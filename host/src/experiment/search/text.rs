@@ -148,13 +148,15 @@ mod tests {
             [probe(312.0, Verdict::Broken, &[44.0, 46.0, 45.0]), probe(298.0, Verdict::Kept, &[20.0])];
         let answer = Answer::of(&plan, Bracket::Between { kept: 298.0, broken: 312.0 }, &probes);
         insta::assert_snapshot!(text(&plan, &probes, Some(&answer), Screen::of_width(100)), @"
-        request-rate  runs  request_latency p99 < 40ms
-        ──────────────────────────────────────────────────────
-                 298     1                          20  kept
-                 312     3                   45 ±2.484  broken
+        request-rate  runs  requests  failed  request_latency p99 < 40ms
+        ────────────────────────────────────────────────────────────────────────
+                 298     1       700   0.5 %                          20  kept
+                 312     3       700   0.5 %                   45 ±2.484  broken
 
         highest request-rate that keeps to `request_latency p99 < 40ms`: 309.1 [298, 312] (4 runs; 312
         breaks it)
+        up to 0.5 % of the requests failed at loads that are kept, and no objective is about that: add
+        `--slo 'error_rate < 1%'`
         ");
     }
 }
