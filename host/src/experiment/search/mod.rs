@@ -32,7 +32,7 @@ use super::{
 use crate::config::words::{Said, Words};
 
 /// The file of what was found.
-const FILE: &str = "search.json";
+pub(super) const FILE: &str = "search.json";
 
 /// The folder in a search's folder that has those of its runs.
 const RUNS: &str = "runs";
@@ -144,7 +144,9 @@ impl Search<'_> {
                 let reason = format!("the target cannot be reached: {reason}");
                 return Err(SearchEnded::Stopped { reason, exit_code });
             }
-            RunEnd::Unkept { reason, exit_code } => return Err(SearchEnded::Stopped { reason, exit_code }),
+            RunEnd::Unkept { reason, exit_code } | RunEnd::NotBegun { reason, exit_code } => {
+                return Err(SearchEnded::Stopped { reason, exit_code });
+            }
             RunEnd::Failed { reason, exit_code, in_part: false } if place == 1 => {
                 let reason = format!("the first run measured nothing: {reason}");
                 return Err(SearchEnded::Stopped { reason, exit_code });
