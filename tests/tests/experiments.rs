@@ -216,6 +216,22 @@ fn a_run_that_could_not_begin_is_run_when_the_experiment_goes_on_in_any_director
 }
 
 #[test]
+fn an_interrupt_between_runs_is_noted() {
+    let server = MockServer::start([]);
+    let running = Tool::profile(&server)
+        .args(["--no-server-metrics", "--request-count", "2", "--osl", "2", "--num-profile-runs", "2"])
+        .args(["--between", "touch has_begun; sleep 60"])
+        .spawn();
+    running.until("the command has begun", || running.dir().join("has_begun").exists().then_some(()));
+    running.signal("INT");
+    let run = running.wait();
+    run.ends_with(130);
+    let state = state(&run);
+    let over = state["runs"].as_array().unwrap().len();
+    assert_eq!((state["progress"].as_str(), over), (Some("interrupted"), 1), "{}", run.stderr);
+}
+
+#[test]
 fn a_command_between_runs_that_fails_ends_the_experiment() {
     let server = MockServer::start([]);
     let run = Tool::profile(&server)

@@ -128,6 +128,7 @@ struct Of<'a> {
 fn carry_out(experiment: Experiment, asked: &Asked, of: Of<'_>) -> Result<Exit, Failure> {
     profile::own_the_process();
     let dir = experiment.folder.dir().to_owned();
+    let note = experiment.folder.interrupt_note();
     let prints = !asked.flags.no_sweep_table;
     let signals = Arc::new(Signals::default());
     let common = Common { registry: of.registry, log_words: of.log_words };
@@ -140,7 +141,11 @@ fn carry_out(experiment: Experiment, asked: &Asked, of: Of<'_>) -> Result<Exit, 
     match until(|interrupt| signals.hear(interrupt), work) {
         Ok(Ok(done)) => done,
         Ok(Err(interrupt)) => {
+            let noted = note.write();
             signals.end_shell();
+            if let Err(error) = noted {
+                terminal::explain(&error.into());
+            }
             terminal::warn(&how_to_go_on("interrupted", &dir));
             Ok(interrupt.into())
         }
