@@ -179,6 +179,59 @@ fn a_cell_that_fails_is_in_the_table_and_the_others_are_measured() {
 }
 
 #[test]
+fn a_run_that_could_not_begin_is_run_when_the_experiment_goes_on_in_any_directory() {
+    let server = MockServer::start([]);
+    // The second run finds no file.
+    let run = Tool::profile(&server)
+        .args(["--no-server-metrics", "--request-count", "2", "--osl", "2", "--concurrency", "1,2"])
+        .args(["--input-file", "p.jsonl", "--between", "mv p.jsonl away.jsonl"])
+        .under(&["sh", "-c", r#"echo '{"text": "one"}' > p.jsonl; exec "$@""#, "sh"])
+        .run();
+    run.ends_with(6);
+    let states = |run: &Run| -> Vec<Value> {
+        state(run)["runs"].as_array().unwrap().iter().map(|run| run["state"].clone()).collect()
+    };
+    assert_eq!(states(&run), ["measured", "not_begun"], "{}", run.stderr);
+    assert_eq!(state(&run)["progress"], "stopped");
+    let folder = run.artifact("");
+    let listed = Tool::new(["runs"]).arg(&folder).run();
+    assert!(listed.succeeds().stdout.contains("1 of 2 runs measured, 1 failed"), "{}", listed.stdout);
+    let known = Tool::new(["runs", "--json"]).arg(&folder).run();
+    let known: Value = serde_json::from_str(&known.succeeds().stdout).unwrap();
+    assert_eq!(
+        (&known[0]["kind"], &known[0]["state"], &known[0]["swept"]),
+        (&json!("experiment"), &json!("stopped"), &json!({ "concurrency": ["1", "2"] }))
+    );
+    let shown = Tool::new(["show"]).arg(&folder).run();
+    assert_eq!(shown.succeeds().stdout, run.read("experiment_console.txt"));
+
+    // This process works in another directory, which has such a file as well.
+    fs::copy(run.dir().join("away.jsonl"), run.dir().join("p.jsonl")).unwrap();
+    let resumed = Tool::new(["profile", "--resume"])
+        .arg(&folder)
+        .under(&["sh", "-c", r#"touch p.jsonl; exec "$@""#, "sh"])
+        .run();
+    resumed.succeeds();
+    assert_eq!(states(&run), ["measured", "measured"]);
+}
+
+#[test]
+fn an_interrupt_between_runs_is_noted() {
+    let server = MockServer::start([]);
+    let running = Tool::profile(&server)
+        .args(["--no-server-metrics", "--request-count", "2", "--osl", "2", "--num-profile-runs", "2"])
+        .args(["--between", "touch has_begun; sleep 60"])
+        .spawn();
+    running.until("the command has begun", || running.dir().join("has_begun").exists().then_some(()));
+    running.signal("INT");
+    let run = running.wait();
+    run.ends_with(130);
+    let state = state(&run);
+    let over = state["runs"].as_array().unwrap().len();
+    assert_eq!((state["progress"].as_str(), over), (Some("interrupted"), 1), "{}", run.stderr);
+}
+
+#[test]
 fn a_command_between_runs_that_fails_ends_the_experiment() {
     let server = MockServer::start([]);
     let run = Tool::profile(&server)
@@ -211,6 +264,11 @@ fn what_is_wrong_with_any_cell_is_told_before_anything_is_sent() {
         assert!(!run.artifact("experiment.json").exists());
     };
     wrong(&["--isl", "5,0"], "use `--isl 0`: it must be a whole number, 1 or more (in the run with isl 0)");
+    let both = Tool::profile(&server).args(["--sweep", "isl=0,5,0.5"]).run();
+    both.ends_with(2);
+    for value in ["0", "0.5"] {
+        assert!(both.stderr.contains(&format!("(in the run with isl {value})")), "{}", both.stderr);
+    }
     wrong(&["--concurrency", "1..8"], "read `--concurrency 1..8`: `1..8` is no range");
     wrong(&["--concurrency", "1,x"], "use `--concurrency 1,x`: it must be a whole number, 1 or more");
     wrong(&["--concurrency", "1,2", "--osl-stddev", "2"], "`--osl-stddev` requires `--osl`\n");

@@ -88,12 +88,14 @@ pub(super) enum Lost {
     Unkept(Failure),
     /// There is nothing to be kept.
     Nothing(Failure),
+    /// Nothing was sent.
+    NotBegun(Failure),
 }
 
 impl From<Lost> for Failure {
     fn from(lost: Lost) -> Self {
         match lost {
-            Lost::Unkept(failure) | Lost::Nothing(failure) => failure,
+            Lost::Unkept(failure) | Lost::Nothing(failure) | Lost::NotBegun(failure) => failure,
         }
     }
 }
@@ -115,9 +117,9 @@ pub(super) fn run_one_of_several(
     warn: &mut dyn FnMut(&str),
 ) -> Result<Exit, Lost> {
     usage::forget_peak();
-    let server = Server::of(&asked.flags).map_err(Lost::Nothing)?;
+    let server = Server::of(&asked.flags).map_err(Lost::NotBegun)?;
     let clock = Clock::start();
-    let plan = planned(asked, &common.registry, &server, warn).map_err(Lost::Nothing)?;
+    let plan = planned(asked, &common.registry, &server, warn).map_err(Lost::NotBegun)?;
     let execution = Execution {
         settings: Some(repeatable(asked, &plan)),
         plan,
@@ -131,7 +133,7 @@ pub(super) fn run_one_of_several(
     };
     let outcome = execute(execution, observer).map_err(|error| match error {
         ExecuteError::Folder(_) => Lost::Unkept(error.into()),
-        error => Lost::Nothing(error.into()),
+        error => Lost::NotBegun(error.into()),
     })?;
     end(outcome, Shown::Kept)
 }
@@ -234,7 +236,7 @@ fn end(RunOutcome { run, ended }: RunOutcome, shown: Shown) -> Result<Exit, Lost
         }
         Some(Ending::ServiceRefused { name, message, hint }) => {
             let what = format!("start the service `{name}` with these options: {message}");
-            Err(Lost::Nothing(Failure::new(Exit::Usage, what).with_hint(hint)))
+            Err(Lost::NotBegun(Failure::new(Exit::Usage, what).with_hint(hint)))
         }
         Some(Ending::ServiceLost(_) | Ending::WorkerLost(_) | Ending::JournalLost) => Ok(Exit::Failed),
         Some(Ending::Requested(_)) | None => outcome(&report).map_err(Lost::Nothing),

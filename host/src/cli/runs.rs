@@ -1,11 +1,13 @@
-//! `prony runs [DIR]` and `prony show RUN`: what was measured before.
+//! `prony runs [DIR]` and `prony show RUN`: what was measured before, by single runs, experiments and searches.
 
 use std::{
+    cmp::Reverse,
     fs, io,
     path::{Path, PathBuf},
 };
 
 use clap::Args;
+use serde::Serialize;
 
 use super::{
     exit::{Exit, Failure},
@@ -13,6 +15,7 @@ use super::{
 };
 use crate::{
     config::resolve::ARTIFACTS,
+    experiment::past::{self, Past},
     report::{
         file_names,
         past_runs::{self, PastRun},
@@ -27,8 +30,10 @@ pub(super) struct RunsArgs {
     #[arg(value_name = "DIR", default_value = ARTIFACTS)]
     dir: PathBuf,
 
-    /// Print JSON: an array of objects, the newest run first, with the keys `dir`, `run_id`, `started`, `started_ns`, `state`,
-    /// `models`, `endpoint_type`, `loads`, `headline`.
+    /// Print JSON: an array of objects, the newest first. All have the keys `kind` (`run`, `experiment` or `search`), `dir`,
+    /// `started`, `started_ns`. Runs have `run_id`, `state`, `models`, `endpoint_type`, `loads`, `headline`; experiments `state`,
+    /// `reason`, `swept`, `cells`, `runs_per_cell`, `measured_runs`, `failed_runs`, `best`, `best_by`; searches `over`,
+    /// `objectives`, `answer`, `runs`.
     #[arg(long)]
     json: bool,
 }
@@ -36,13 +41,57 @@ pub(super) struct RunsArgs {
 /// Which run.
 #[derive(Args, Debug)]
 pub(super) struct ShowArgs {
-    /// Folder of the run, its name in --dir, the beginning of the run's id, or `last`.
+    /// Folder of the run, experiment or search, its name in --dir, the beginning of a run's id, or `last`.
     #[arg(value_name = "RUN")]
     run: String,
 
     /// Folder of runs.
     #[arg(long, value_name = "DIR", default_value = ARTIFACTS)]
     dir: PathBuf,
+}
+
+/// What stands in a folder.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Entry {
+    Run(Kind<PastRun>),
+    Several(Past),
+}
+
+/// A run in JSON.
+#[derive(Serialize)]
+struct Kind<T> {
+    kind: &'static str,
+    #[serde(flatten)]
+    is: T,
+}
+
+impl Entry {
+    fn dir(&self) -> &Path {
+        match self {
+            Self::Run(run) => &run.is.dir,
+            Self::Several(past) => &past.dir,
+        }
+    }
+
+    fn started_ns(&self) -> u64 {
+        match self {
+            Self::Run(run) => run.is.started_ns,
+            Self::Several(past) => past.started_ns,
+        }
+    }
+
+    fn has_id(&self, beginning: &str) -> bool {
+        matches!(self, Self::Run(run) if run.is.run_id.starts_with(beginning))
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let is_going = lock::owner(self.dir()).is_some();
+        match self {
+            Self::Run(run) => run.is.lines(is_going),
+            Self::Several(past) => past.lines(is_going),
+        }
+    }
 }
 
 /// Prints the runs of a folder, the newest first.
@@ -58,8 +107,8 @@ pub(super) fn list(args: &RunsArgs) -> Result<Exit, Failure> {
         return Err(nothing(&args.dir));
     }
     let screen = terminal::screen();
-    let paragraph = |run: &PastRun| {
-        let lines = run.lines(lock::owner(&run.dir).is_some());
+    let paragraph = |entry: &Entry| {
+        let lines = entry.lines();
         let further = lines.iter().skip(1).map(|line| screen.paragraph("  ", line));
         let title = lines.first().cloned().into_iter();
         title.chain(further).map(|line| line + "\n").collect::<String>()
@@ -72,21 +121,28 @@ pub(super) fn list(args: &RunsArgs) -> Result<Exit, Failure> {
 /// Prints the table of a run as it stands in its folder.
 pub(super) fn show(args: &ShowArgs) -> Result<Exit, Failure> {
     let dir = find(&args.run, &args.dir)?;
-    let path = dir.join(file_names::CONSOLE);
+    let of_run = || {
+        let hint = format!("`prony report {}` makes it from the journal", dir.display());
+        (dir.join(file_names::CONSOLE), hint)
+    };
+    let (path, hint) = past::table_in(&dir).unwrap_or_else(of_run);
     let text = fs::read_to_string(&path).map_err(|error| {
         let failure = Failure::new(Exit::Usage, format!("read `{}`", path.display())).caused_by(&error);
-        if error.kind() == io::ErrorKind::NotFound {
-            failure.with_hint(format!("`prony report {}` makes it from the journal", dir.display()))
-        } else {
-            failure
-        }
+        if error.kind() == io::ErrorKind::NotFound { failure.with_hint(hint) } else { failure }
     })?;
     terminal::print(&text)?;
     Ok(Exit::Success)
 }
 
-fn runs(dir: &Path) -> Result<Vec<PastRun>, Failure> {
-    past_runs::list(dir).map_err(|error| {
+/// The newest first.
+fn runs(dir: &Path) -> Result<Vec<Entry>, Failure> {
+    let entries = || -> io::Result<Vec<Entry>> {
+        let runs = past_runs::list(dir)?.into_iter().map(|is| Entry::Run(Kind { kind: "run", is }));
+        let mut all: Vec<Entry> = runs.chain(past::list(dir)?.into_iter().map(Entry::Several)).collect();
+        all.sort_by_key(|entry| Reverse(entry.started_ns()));
+        Ok(all)
+    };
+    entries().map_err(|error| {
         if error.kind() == io::ErrorKind::NotFound {
             return nothing(dir);
         }
@@ -104,18 +160,18 @@ fn find(run: &str, dir: &Path) -> Result<PathBuf, Failure> {
     if let Some(path) = named.into_iter().find(|path| path.is_dir()) {
         return Ok(path);
     }
-    let mut found: Vec<PastRun> = runs(dir)?;
+    let mut found: Vec<Entry> = runs(dir)?;
     if run == "last" {
         found.truncate(1);
     } else {
-        found.retain(|known| !run.is_empty() && known.run_id.starts_with(run));
+        found.retain(|known| !run.is_empty() && known.has_id(run));
     }
     match found.as_slice() {
-        [only] => Ok(only.dir.clone()),
+        [only] => Ok(only.dir().to_owned()),
         [] => Err(Failure::statement(Exit::Usage, format!("there is no run `{run}` in `{}`", dir.display()))
             .with_hint(format!("`prony runs {}` lists what there is", dir.display()))),
         several => {
-            let dirs: Vec<String> = several.iter().map(|run| format!("`{}`", run.dir.display())).collect();
+            let dirs: Vec<String> = several.iter().map(|run| format!("`{}`", run.dir().display())).collect();
             Err(Failure::statement(Exit::Usage, format!("`{run}` may be one of {}", dirs.join(", ")))
                 .with_hint("type more of its id, or the folder"))
         }

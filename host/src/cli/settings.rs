@@ -16,7 +16,7 @@ use super::{
 use crate::config::{
     error::ConfigErrors,
     flags::ProfileFlags,
-    keys::{Key, Keys, flag_name, variable},
+    keys::{Keys, flag_name, variable},
     origins::{Origins, Source},
     redact::{self, REDACTED},
     run_file::{self, Mistake, Problem, Reading, RunFile, RunFileError, written},
@@ -279,20 +279,20 @@ impl Asked {
         if let Some(model) = model {
             words.set(Said { name: "model".to_owned(), values: vec![model.into()] });
         }
-        for key in self.keys.iter().filter(|key| key.is_path) {
-            make_absolute(&mut words, key);
-        }
+        make_absolute(&mut words, &self.keys);
         written(&words, &self.references, &self.keys)
     }
 }
 
-/// A path means the same wherever the file is used. `-` is no path.
-fn make_absolute(words: &mut Words, key: &Key) {
-    let Some(values) = words.get(&key.name) else { return };
+/// Makes paths mean the same wherever the settings are used. `-` is no path.
+pub(super) fn make_absolute(words: &mut Words, keys: &Keys) {
     let absolute = |value: &OsString| match path::absolute(value) {
         Ok(path) if value != "-" => path.into_os_string(),
         _ => value.clone(),
     };
-    let values = values.iter().map(absolute).collect();
-    words.set(Said { name: key.name.clone(), values });
+    for key in keys.iter().filter(|key| key.is_path) {
+        let Some(values) = words.get(&key.name) else { continue };
+        let values = values.iter().map(absolute).collect();
+        words.set(Said { name: key.name.clone(), values });
+    }
 }

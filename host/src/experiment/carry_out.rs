@@ -10,7 +10,7 @@ use super::{
     outcome::RunEnd,
     state::{Progress, RunState, State},
 };
-use crate::{config::words::Words, report::file_names};
+use crate::{clock::Clock, config::words::Words, report::file_names, screen::counted};
 
 /// A run that is about to begin, or has ended.
 #[derive(Clone, Debug)]
@@ -73,6 +73,9 @@ pub(crate) fn carry_out(
 ) -> Result<Ended, FolderError> {
     state.progress = Progress::Running;
     state.reason = None;
+    if state.started_ns == 0 && state.runs.is_empty() {
+        state.started_ns = Clock::start().wall_start_ns();
+    }
     folder.save(state)?;
     let ended = Loop { design, base, folder, state, bench, before: None }.run()?;
     (state.progress, state.reason) = match &ended {
@@ -111,7 +114,23 @@ impl Loop<'_> {
                 return Ok(ended);
             }
         }
-        Ok(Ended::Complete)
+        Ok(self.missing().unwrap_or(Ended::Complete))
+    }
+
+    /// Says that runs are missing although each had its turn, if some are.
+    fn missing(&self) -> Option<Ended> {
+        let needs_it = |cell: &str| {
+            let at = self.design.cells.iter().position(|known| known.name == cell);
+            at.is_some_and(|at| !self.has_converged(at))
+        };
+        let mut missing = self.state.runs.iter().filter(|run| !run.state.is_over() && needs_it(&run.cell));
+        let first = missing.next()?;
+        let reason = first.reason.as_deref().unwrap_or_default();
+        let others = missing.count() as u64;
+        let others =
+            if others > 0 { format!(", and {} more", counted(others, "run")) } else { String::new() };
+        let reason = format!("the run in `{}` could not begin{others}: {reason}", first.folder);
+        Some(Ended::Stopped { reason, exit_code: first.exit_code })
     }
 
     /// Whether a run is over. One whose summary somebody has removed is to be measured again.
@@ -200,6 +219,9 @@ fn hopeless(is_first: bool, before: Option<&RunEnd>, end: &RunEnd) -> Option<End
         }
         RunEnd::Unreachable { reason, exit_code } if matches!(before, Some(RunEnd::Unreachable { .. })) => {
             stopped(format!("the target could not be reached twice in a row: {reason}"), *exit_code)
+        }
+        RunEnd::NotBegun { reason, exit_code } if is_first => {
+            stopped(format!("the first run could not begin: {reason}"), *exit_code)
         }
         RunEnd::Failed { reason, exit_code, in_part: false } if is_first => {
             stopped(format!("the first run measured nothing: {reason}"), *exit_code)
@@ -359,6 +381,18 @@ mod tests {
         let mut rest = Script::default();
         assert_eq!(experiment.goes_on(&mut rest), Ended::Complete);
         assert_eq!(rest.done, ["2/1", "4/1", "8/1"]);
+    }
+
+    #[test]
+    fn a_run_that_could_not_begin_is_missing_and_the_others_are_measured() {
+        let mut experiment = experiment(of(&["1", "2", "4"], 1));
+        let unread = RunEnd::NotBegun { reason: "no file".to_owned(), exit_code: 2 };
+        let mut script = Script { ends: [RunEnd::Measured, unread].into(), ..Script::default() };
+        let reason = "the run in `runs/concurrency_2` could not begin: no file".to_owned();
+        assert_eq!(experiment.goes_on(&mut script), Ended::Stopped { reason, exit_code: 2 });
+        assert_eq!((script.done.len(), experiment.state.progress), (3, Progress::Stopped));
+        let mut rest = Script::default();
+        assert_eq!((experiment.goes_on(&mut rest), rest.done), (Ended::Complete, vec!["2/1".to_owned()]));
     }
 
     #[test]

@@ -19,9 +19,9 @@ use crate::screen::Screen;
 const SCHEMA_VERSION: &str = "1.0";
 
 /// Names of the files.
-const JSON: &str = "experiment_results.json";
+pub(super) const JSON: &str = "experiment_results.json";
 const CSV: &str = "experiment.csv";
-const TABLE: &str = "experiment_console.txt";
+pub(super) const TABLE: &str = "experiment_console.txt";
 
 /// Writes all of them. Returns the table for people.
 ///

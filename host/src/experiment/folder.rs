@@ -4,11 +4,12 @@ use std::{
     fs::{self, File},
     io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use tempfile::NamedTempFile;
 
-use super::state::{FORMAT, State};
+use super::state::{FORMAT, Progress, State};
 use crate::{
     bounded,
     explain::Explain,
@@ -93,6 +94,32 @@ pub(crate) struct ExperimentFolder {
     dir: PathBuf,
     #[expect(dead_code, reason = "it is held, that is all")]
     lock: Lock,
+    /// Held while the state is written. Whether the last state is written, and nothing else is to follow it.
+    is_closed: Arc<Mutex<bool>>,
+}
+
+/// Who notes that the user ends an experiment, while another thread carries it out.
+#[derive(Debug)]
+pub(crate) struct InterruptNote {
+    dir: PathBuf,
+    is_closed: Arc<Mutex<bool>>,
+}
+
+impl InterruptNote {
+    /// Notes it in the state on the disk. What the other thread wants to write from here on is not written: the process ends.
+    ///
+    /// # Errors
+    /// The state cannot be read or written; the one before is still there.
+    pub(crate) fn write(&self) -> Result<(), FolderError> {
+        let mut is_closed = self.is_closed.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = read(&self.dir)?;
+        // Its runs may be over already, and only the results be missing.
+        if state.progress == Progress::Running {
+            write_state(&self.dir, &State { progress: Progress::Interrupted, ..state })?;
+        }
+        *is_closed = true;
+        Ok(())
+    }
 }
 
 impl ExperimentFolder {
@@ -105,7 +132,7 @@ impl ExperimentFolder {
             return Err(FolderError::Taken(dir.to_owned()));
         }
         let (dir, lock) = artifact_dir::claim(dir, false)?;
-        Ok(Self { dir, lock })
+        Ok(Self::of(dir, lock))
     }
 
     /// Makes a new folder with this name behind the date, which is so long after 1970.
@@ -114,7 +141,7 @@ impl ExperimentFolder {
     /// It cannot be made.
     pub(crate) fn dated(name: &Path, wall_ns: u64) -> Result<Self, FolderError> {
         let (dir, lock) = artifact_dir::dated(name, wall_ns)?;
-        Ok(Self { dir, lock })
+        Ok(Self::of(dir, lock))
     }
 
     /// Takes the folder of an experiment that is to go on, and reads its state.
@@ -127,7 +154,16 @@ impl ExperimentFolder {
         }
         let lock = artifact_dir::enter(dir)?;
         let state = read(dir)?;
-        Ok((Self { dir: dir.to_owned(), lock }, state))
+        Ok((Self::of(dir.to_owned(), lock), state))
+    }
+
+    fn of(dir: PathBuf, lock: Lock) -> Self {
+        Self { dir, lock, is_closed: Arc::default() }
+    }
+
+    /// For another thread, which hears of interrupts.
+    pub(crate) fn interrupt_note(&self) -> InterruptNote {
+        InterruptNote { dir: self.dir.clone(), is_closed: Arc::clone(&self.is_closed) }
     }
 
     /// Where it is.
@@ -140,8 +176,8 @@ impl ExperimentFolder {
     /// # Errors
     /// It cannot be written; the one before is still there.
     pub(super) fn save(&self, state: &State) -> Result<(), FolderError> {
-        let text = serde_json::to_vec_pretty(state).map_err(io::Error::from);
-        text.and_then(|text| self.replace(STATE, &text)).map_err(|source| self.unwritten(STATE, source))
+        let is_closed = self.is_closed.lock().unwrap_or_else(PoisonError::into_inner);
+        if *is_closed { Ok(()) } else { write_state(&self.dir, state) }
     }
 
     /// Writes a file of the experiment, as a whole.
@@ -149,18 +185,7 @@ impl ExperimentFolder {
     /// # Errors
     /// It cannot be written; what was there stays.
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
-        self.replace(name, bytes).map_err(|source| self.unwritten(name, source))
-    }
-
-    /// By way of another file, which takes its place when it is on the disk.
-    fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut file = NamedTempFile::with_prefix_in(name, &self.dir)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        file.as_file().set_permissions(mode)?;
-        file.persist(self.dir.join(name)).map_err(|error| error.error)?;
-        File::open(&self.dir)?.sync_all()
+        replace(&self.dir, name, bytes).map_err(|source| unwritten(&self.dir, name, source))
     }
 
     /// Where the output of the command before the run with this place is kept.
@@ -168,12 +193,9 @@ impl ExperimentFolder {
     /// # Errors
     /// Its folder cannot be made.
     pub(super) fn output_of_between(&self, place: usize) -> Result<PathBuf, FolderError> {
-        fs::create_dir_all(self.dir.join(BETWEEN)).map_err(|source| self.unwritten(BETWEEN, source))?;
-        Ok(self.dir.join(BETWEEN).join(format!("before_run_{place}.txt")))
-    }
-
-    fn unwritten(&self, name: &str, source: io::Error) -> FolderError {
-        FolderError::Write { dir: self.dir.clone(), path: self.dir.join(name), source }
+        let dir = self.dir.join(BETWEEN);
+        fs::create_dir_all(&dir).map_err(|source| unwritten(&self.dir, BETWEEN, source))?;
+        Ok(dir.join(format!("before_run_{place}.txt")))
     }
 
     /// Makes room for a run: what an attempt that did not come to its end has left there is kept elsewhere.
@@ -194,6 +216,26 @@ impl ExperimentFolder {
         let moved = fs::create_dir_all(&aside).and_then(|()| fs::rename(&from, &to));
         moved.map_err(|source| FolderError::Write { dir: self.dir.clone(), path: from, source })
     }
+}
+
+fn write_state(dir: &Path, state: &State) -> Result<(), FolderError> {
+    let text = serde_json::to_vec_pretty(state).map_err(io::Error::from);
+    text.and_then(|text| replace(dir, STATE, &text)).map_err(|source| unwritten(dir, STATE, source))
+}
+
+/// By way of another file, which takes its place when it is on the disk.
+fn replace(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let mut file = NamedTempFile::with_prefix_in(name, dir)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    file.as_file().set_permissions(mode)?;
+    file.persist(dir.join(name)).map_err(|error| error.error)?;
+    File::open(dir)?.sync_all()
+}
+
+fn unwritten(dir: &Path, name: &str, source: io::Error) -> FolderError {
+    FolderError::Write { dir: dir.to_owned(), path: dir.join(name), source }
 }
 
 /// Reads the state in a folder.
@@ -243,6 +285,20 @@ mod tests {
         assert!(matches!(ExperimentFolder::named(&path), Err(FolderError::Taken(_))));
         let files: Vec<_> = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(files, [STATE]);
+    }
+
+    #[test]
+    fn an_interrupt_is_the_last_that_is_noted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("e");
+        let folder = ExperimentFolder::named(&path).unwrap();
+        let note = folder.interrupt_note();
+        assert!(note.write().is_err());
+        folder.save(&state()).unwrap();
+        note.write().unwrap();
+        assert_eq!(read(&path).unwrap().progress, Progress::Interrupted);
+        folder.save(&State { progress: Progress::Stopped, ..state() }).unwrap();
+        assert_eq!(read(&path).unwrap().progress, Progress::Interrupted);
     }
 
     #[test]

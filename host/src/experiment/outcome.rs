@@ -15,6 +15,8 @@ pub(crate) enum RunEnd {
     },
     /// There was no connection to the target.
     Unreachable { reason: String, exit_code: u8 },
+    /// Nothing was sent, for a reason that is none of the target's: a file cannot be read, a plugin cannot be loaded.
+    NotBegun { reason: String, exit_code: u8 },
     /// What it measured could not be kept: further runs would have nowhere to go, either.
     Unkept { reason: String, exit_code: u8 },
     /// The user ended it.

@@ -6,6 +6,7 @@ use super::{
     convergence::Convergence,
     design::{Design, Seeds},
     order::Order,
+    statistic::{NoStatistic, statistic_of},
     variant::{Variant, variant},
 };
 use crate::{
@@ -97,6 +98,8 @@ pub(crate) enum DesignError {
     NoMetric { flag: &'static str, tag: String, near: Option<&'static str> },
     #[error("use `{flag}`: there is no statistic `{name}`")]
     NoStatistic { flag: &'static str, name: String },
+    #[error("use `{flag}`: `{tag}` is one number, without a statistic `{name}`")]
+    OneNumber { flag: &'static str, tag: &'static str, name: String },
     #[error("use `--convergence-stat` with `--convergence-mode distribution`, which looks at all requests")]
     StatisticOfAll,
     #[error("`--between` is empty")]
@@ -141,6 +144,7 @@ impl Explain for DesignError {
                 let percentiles = PERCENTILES.map(|(name, _)| name).join(", ");
                 format!("use one of: avg, min, max, std, {percentiles}")
             }
+            Self::OneNumber { .. } => "name the metric alone".to_owned(),
             Self::StatisticOfAll => "leave out `--convergence-stat`".to_owned(),
             Self::EmptyCommand => "give a command, or leave it out".to_owned(),
         }
@@ -370,14 +374,15 @@ fn convergence(flags: &ExperimentFlags) -> Result<Option<Convergence>, DesignErr
 }
 
 fn key(flag: &'static str, tag: &str, statistic: &str) -> Result<Key, DesignError> {
-    if !CATALOGUE.iter().any(|metric| metric.tag == tag) {
+    let Some(metric) = CATALOGUE.iter().find(|metric| metric.tag == tag) else {
         let near = near(tag, CATALOGUE.iter().map(|metric| metric.tag));
         return Err(DesignError::NoMetric { flag, tag: tag.to_owned(), near });
-    }
-    let known = ["avg", "min", "max", "std"].into_iter().chain(PERCENTILES.map(|(name, _)| name));
-    if !known.into_iter().any(|name| name == statistic) {
-        return Err(DesignError::NoStatistic { flag, name: statistic.to_owned() });
-    }
+    };
+    let name = || statistic.to_owned();
+    let statistic = statistic_of(metric, statistic).map_err(|error| match error {
+        NoStatistic::OneNumber => DesignError::OneNumber { flag, tag: metric.tag, name: name() },
+        NoStatistic::Missing | NoStatistic::Unknown => DesignError::NoStatistic { flag, name: name() },
+    })?;
     Ok(Key::new(tag, statistic))
 }
 
@@ -527,6 +532,8 @@ mod tests {
     #[case(&["--num-profile-runs", "3", "--convergence-mode", "cv"], "`--convergence-mode` requires `--convergence-metric`")]
     #[case(&["--num-profile-runs", "3", "--convergence-metric", "request_latncy"], "use `--convergence-metric`: there is no metric `request_latncy`")]
     #[case(&["--isl", "1,2", "--best", "request_latency:p98"], "use `--best`: there is no statistic `p98`")]
+    #[case(&["--isl", "1,2", "--best", "request_throughput:p99"], "use `--best`: `request_throughput` is one number, without a statistic `p99`")]
+    #[case(&["--num-profile-runs", "3", "--convergence-metric", "request_throughput", "--convergence-stat", "p99"], "use `--convergence-metric`: `request_throughput` is one number, without a statistic `p99`")]
     #[case(&["--num-profile-runs", "2", "--overwrite"], "use `--overwrite` with several runs: an experiment has a new folder")]
     #[case(&["--num-profile-runs", "2", "--input-file", "-"], "use `--input-file -` with several runs: standard input can be read only once")]
     #[case(&["--between", "true"], "`--between` requires several runs, by lists of values or `--num-profile-runs`")]

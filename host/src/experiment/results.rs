@@ -112,7 +112,7 @@ impl Results {
         self.cells.iter().any(|cell| cell.measured > 0)
     }
 
-    /// Whether every run that was carried out was measured.
+    /// Whether a run that was carried out was not measured.
     pub(crate) fn has_failures(&self) -> bool {
         self.cells.iter().any(|cell| !cell.failed.is_empty())
     }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{design::Design, measured::Measured, order::PlannedRun, outcome::RunEnd};
 use crate::config::{
-    redact,
+    redact::{self, REDACTED},
     words::{Said, Words},
 };
 
@@ -22,6 +22,9 @@ pub(crate) struct State {
     pub(super) format: u32,
     /// The program that began it.
     pub(crate) prony_version: String,
+    /// When its first run was about to begin, in nanoseconds since 1970; 0 where that was not noted.
+    #[serde(default)]
+    pub(crate) started_ns: u64,
     /// How far it is.
     pub(crate) progress: Progress,
     /// Why it is no further, where there is something to say.
@@ -59,6 +62,9 @@ pub(crate) struct StoredSetting {
     pub(crate) name: String,
     /// Its values; none of a switch, and nothing if one of them may be a secret or is no text.
     pub(crate) values: Option<Vec<String>>,
+    /// What may be shown of them, where that is not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) shown: Option<Vec<String>>,
 }
 
 /// A cell as it is kept.
@@ -95,23 +101,66 @@ pub(crate) enum RunState {
     Failed,
     /// There was no connection: it is run again when the experiment goes on.
     Unreachable,
+    /// Nothing was sent, since prony could not begin it: it is run again as well.
+    NotBegun,
+}
+
+impl RunState {
+    /// Whether it is over and counts.
+    pub(super) fn is_over(self) -> bool {
+        matches!(self, Self::Measured | Self::Failed)
+    }
 }
 
 impl StoredSetting {
     fn of(Said { name, values }: &Said) -> Self {
         let text = |value: &OsString| {
             let value = value.to_str()?;
-            let word = format!("--{name}={value}");
-            let is_open = redact::command_line([word.as_str()]) == [word] && redact::shown(value) == value;
-            is_open.then(|| value.to_owned())
+            (shown(name, value) == value).then(|| value.to_owned())
         };
-        Self { name: name.clone(), values: values.iter().map(text).collect() }
+        let open: Option<Vec<String>> = values.iter().map(text).collect();
+        let in_part = || values.iter().map(|value| shown(name, &value.to_string_lossy())).collect();
+        Self { name: name.clone(), shown: open.is_none().then(in_part), values: open }
+    }
+
+    /// Whether it may have these values: where they are not kept, what is shown of them decides.
+    fn may_be(&self, said: &Said) -> bool {
+        match (&self.values, &self.shown) {
+            (Some(_), _) => self.said().as_ref() == Some(said),
+            (None, None) => true,
+            (None, Some(kept)) => {
+                let typed = said.values.iter().map(|value| shown(&self.name, &value.to_string_lossy()));
+                kept.len() == said.values.len()
+                    && kept.iter().zip(typed).all(|(kept, typed)| may_stand_for(kept, &typed))
+            }
+        }
     }
 
     fn said(&self) -> Option<Said> {
         let values = self.values.as_ref()?.iter().map(OsString::from).collect();
         Some(Said { name: self.name.clone(), values })
     }
+}
+
+/// A value of a setting as it may be kept.
+fn shown(name: &str, value: &str) -> String {
+    let flag = format!("--{name}=");
+    let word = redact::command_line([format!("{flag}{value}").as_str()]).concat();
+    redact::shown(word.strip_prefix(&flag).unwrap_or(&word)).into_owned()
+}
+
+/// Whether what is shown of a value is the beginning, the middle and the end of this one. Secrets that come out of variables
+/// are known as such only to the process that has read them, so that fewer parts of `typed` may be hidden.
+fn may_stand_for(kept: &str, typed: &str) -> bool {
+    let mut parts = kept.split(REDACTED);
+    let Some(mut rest) = parts.next().and_then(|first| typed.strip_prefix(first)) else { return false };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        let Some((_, behind)) = rest.split_once(part) else { return false };
+        rest = behind;
+    }
+    rest.ends_with(last)
 }
 
 /// How settings that are typed beside an experiment fit to those that it has.
@@ -139,6 +188,7 @@ impl State {
         Self {
             format: FORMAT,
             prony_version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_ns: 0,
             progress: Progress::Running,
             reason: None,
             settings: settings.iter().map(StoredSetting::of).collect(),
@@ -152,9 +202,7 @@ impl State {
     /// Compares what is typed with what is kept. A key may be in the environment as well.
     pub(crate) fn fit(&self, typed: &Words, has_key: bool) -> Fit {
         let kept = |name: &str| self.settings.iter().find(|setting| setting.name == name);
-        let is_same = |said: &Said| {
-            kept(&said.name).is_some_and(|kept| kept.values.is_none() || kept.said().as_ref() == Some(said))
-        };
+        let is_same = |said: &Said| kept(&said.name).is_some_and(|kept| kept.may_be(said));
         let different: Vec<String> =
             typed.iter().filter(|said| !is_same(said)).map(|said| said.name.clone()).collect();
         if !different.is_empty() {
@@ -192,7 +240,7 @@ impl State {
     /// What became of a run, if it is over and counts.
     pub(super) fn result(&self, cell: &str, repeat: u32) -> Option<&StoredRun> {
         let is_one = |run: &&StoredRun| run.cell == cell && run.repeat == repeat;
-        self.runs.iter().filter(|run| run.state != RunState::Unreachable).find(is_one)
+        self.runs.iter().filter(|run| run.state.is_over()).find(is_one)
     }
 
     /// What became of the runs of a cell.
@@ -214,6 +262,7 @@ impl State {
             RunEnd::Unreachable { reason, exit_code } => {
                 (RunState::Unreachable, Some(reason.clone()), *exit_code)
             }
+            RunEnd::NotBegun { reason, exit_code } => (RunState::NotBegun, Some(reason.clone()), *exit_code),
             // It is as if it had not begun.
             RunEnd::Unkept { .. } | RunEnd::Interrupted { .. } => return,
         };
@@ -234,6 +283,8 @@ impl State {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use rstest::rstest;
+
     use super::*;
     use crate::experiment::design::tests::of;
 
@@ -275,14 +326,48 @@ pub(super) mod tests {
         assert_eq!(state.fit(&Words::default(), true), Fit::Same(words(&[("isl", "5")])));
     }
 
+    #[rstest]
+    #[case::password("url", "http://u:pw@h1:1", "http://u:other@h1:1", true)]
+    #[case::host("url", "http://u:pw@h1:1", "http://h2:1", false)]
+    #[case::host_with_a_login("url", "http://u:pw@h1:1", "http://u:pw@h2:1", false)]
+    #[case::header("header", "X-Key:abc", "X-Key:abcd", true)]
+    #[case::other_header("header", "X-Key:abc", "X-Token:abc", false)]
+    fn what_is_shown_of_a_secret_setting_has_to_be_the_same(
+        #[case] name: &str,
+        #[case] begun: &str,
+        #[case] typed: &str,
+        #[case] may_be: bool,
+    ) {
+        let state = State::new(&words(&[(name, begun)]), &of(&[], 2));
+        let typed = words(&[(name, typed)]);
+        let expected = if may_be { Fit::Same(typed.clone()) } else { Fit::Different(vec![name.to_owned()]) };
+        assert_eq!(state.fit(&typed, false), expected);
+    }
+
+    #[rstest]
+    #[case("http://<redacted>/v1", "http://h:1/v1", true)]
+    #[case("<redacted>", "anything", true)]
+    #[case("a<redacted>b<redacted>c", "a1b2c", true)]
+    #[case("a<redacted>b<redacted>c", "a1c", false)]
+    #[case("plain", "plain-er", false)]
+    fn hidden_parts_stand_for_any_text(#[case] kept: &str, #[case] typed: &str, #[case] expected: bool) {
+        assert_eq!(may_stand_for(kept, typed), expected);
+    }
+
     #[test]
     fn a_run_without_a_connection_does_not_count() {
         let design = of(&["1", "2"], 1);
         let mut state = State::new(&Words::default(), &design);
         let run = PlannedRun { cell: 1, repeat: 1 };
-        let gone = RunEnd::Unreachable { reason: "refused".to_owned(), exit_code: 4 };
-        state.note(&design, run, &gone, None);
-        assert_eq!(state.result("concurrency_2", 1), None);
+        let (reason, exit_code) = ("refused".to_owned(), 4);
+        let gone = [
+            RunEnd::Unreachable { reason: reason.clone(), exit_code },
+            RunEnd::NotBegun { reason, exit_code },
+        ];
+        for end in gone {
+            state.note(&design, run, &end, None);
+            assert_eq!((state.result("concurrency_2", 1), state.runs.len()), (None, 1));
+        }
         state.note(&design, run, &RunEnd::Measured, None);
         assert_eq!((state.runs.len(), state.runs[0].state), (1, RunState::Measured));
         state.note(&design, PlannedRun { cell: 0, repeat: 1 }, &RunEnd::Interrupted { exit_code: 130 }, None);

@@ -1,7 +1,6 @@
 //! Runs that stand in folders, told in a few words each: from the header of the journal and the summary beside it.
 
 use std::{
-    cmp::Reverse,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -32,7 +31,7 @@ pub(crate) struct PastRun {
     /// Its identity; empty where its journal cannot be read.
     pub(crate) run_id: String,
     /// When it began, in nanoseconds since 1970.
-    started_ns: u64,
+    pub(crate) started_ns: u64,
     /// The same, as RFC 3339 says it.
     started: Option<String>,
     /// What became of it.
@@ -82,7 +81,7 @@ const HEADLINE: [(&str, &str); 6] = [
     ("request_latency", "latency"),
 ];
 
-/// The runs in a folder and in the folders in it, the newest first.
+/// The runs in a folder and in the folders in it.
 ///
 /// # Errors
 /// The folder cannot be read.
@@ -95,7 +94,6 @@ pub(crate) fn list(dir: &Path) -> io::Result<Vec<PastRun>> {
             runs.extend(read(&path));
         }
     }
-    runs.sort_by_key(|run| Reverse(run.started_ns));
     Ok(runs)
 }
 

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use super::super::{
     exit::{Exit, Failure},
-    settings::flags_of,
+    settings::{flags_of, make_absolute},
 };
 use crate::{
     config::{
         flags::{ExperimentFlags, experiment_settings},
-        keys::API_KEY_VARIABLE,
+        keys::{API_KEY_VARIABLE, Keys},
         words::Words,
     },
     experiment::{self, Design, Fit, State},
@@ -52,9 +52,12 @@ impl Asked {
         })
     }
 
-    /// What an experiment keeps of its settings.
+    /// What an experiment keeps of its settings. It may go on in another working directory.
     pub(super) fn kept(&self) -> Words {
-        self.base.clone().over(self.of_experiment.clone()).only(|name| !FREE.contains(&name))
+        let all = self.base.clone().over(self.of_experiment.clone());
+        let mut kept = all.only(|name| !FREE.contains(&name));
+        make_absolute(&mut kept, &Keys::all());
+        kept
     }
 
     /// The settings of an experiment that goes on, with what is typed beside it.

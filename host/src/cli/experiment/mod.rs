@@ -128,6 +128,7 @@ struct Of<'a> {
 fn carry_out(experiment: Experiment, asked: &Asked, of: Of<'_>) -> Result<Exit, Failure> {
     profile::own_the_process();
     let dir = experiment.folder.dir().to_owned();
+    let note = experiment.folder.interrupt_note();
     let prints = !asked.flags.no_sweep_table;
     let signals = Arc::new(Signals::default());
     let common = Common { registry: of.registry, log_words: of.log_words };
@@ -140,7 +141,11 @@ fn carry_out(experiment: Experiment, asked: &Asked, of: Of<'_>) -> Result<Exit, 
     match until(|interrupt| signals.hear(interrupt), work) {
         Ok(Ok(done)) => done,
         Ok(Err(interrupt)) => {
+            let noted = note.write();
             signals.end_shell();
+            if let Err(error) = noted {
+                terminal::explain(&error.into());
+            }
             terminal::warn(&how_to_go_on("interrupted", &dir));
             Ok(interrupt.into())
         }
@@ -217,12 +222,20 @@ fn check(
     settings: &settings::Asked,
 ) -> Result<(Arc<Registry>, ProfileFlags), Failure> {
     let of_cell = |cell: &experiment::Cell| settings.with(cell.over(base));
-    let first = of_cell(&design.cells[0])?.flags;
-    let registry = profile::discover(&first)?;
+    // They are the same in all cells, of which none may be readable.
+    let of_host = base.only(|name| ["plugins", "plugin-policy"].contains(&name));
+    let registry = profile::discover(&flags_of(&of_host)?)?;
+    let mut first = None;
     let mut wrong: Vec<(Failure, Vec<String>)> = Vec::new();
     for cell in &design.cells {
-        let checked = of_cell(cell).and_then(|asked| profile::check(&asked, &registry));
-        let Err(failure) = checked else { continue };
+        let checked = of_cell(cell).and_then(|asked| profile::check(&asked, &registry).map(|()| asked.flags));
+        let failure = match checked {
+            Ok(flags) => {
+                first.get_or_insert(flags);
+                continue;
+            }
+            Err(failure) => failure,
+        };
         match wrong.iter_mut().find(|(known, _)| *known == failure) {
             Some((_, cells)) => cells.push(cell.label()),
             None => wrong.push((failure, vec![cell.label()])),
@@ -234,7 +247,8 @@ fn check(
     };
     let mut failures = wrong.into_iter().map(named);
     match failures.next() {
-        None => Ok((registry, first)),
+        // A design has a cell at least.
+        None => Ok((registry, first.unwrap_or_default())),
         Some(mut failure) => {
             failure.beside.extend(failures);
             Err(failure)

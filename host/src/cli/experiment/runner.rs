@@ -56,7 +56,7 @@ impl Runner {
     }
 
     fn carry_out(&mut self, upcoming: &Upcoming, settings: &Words) -> Result<Exit, Lost> {
-        let mut asked = self.settings.with(settings.clone()).map_err(Lost::Nothing)?;
+        let mut asked = self.settings.with(settings.clone()).map_err(Lost::NotBegun)?;
         asked.flags.artifact_dir = Some(upcoming.dir.clone());
         let line = settings.line();
         let words = ["prony".into(), "profile".into()]
@@ -89,7 +89,7 @@ impl Bench for Runner {
     fn measure(&mut self, upcoming: &Upcoming, settings: &Words) -> RunEnd {
         let ended = self.carry_out(upcoming, settings);
         self.signals.set_measuring(false);
-        if let Err(Lost::Unkept(failure) | Lost::Nothing(failure)) = &ended
+        if let Err(Lost::Unkept(failure) | Lost::Nothing(failure) | Lost::NotBegun(failure)) = &ended
             && !is_interrupt(failure.exit)
         {
             terminal::explain(failure);
@@ -112,6 +112,7 @@ impl Bench for Runner {
                 (RunEnd::Measured, None) => "measured".to_owned(),
                 (RunEnd::Failed { .. }, _) => "failed".to_owned(),
                 (RunEnd::Unreachable { .. }, _) => "the target cannot be reached".to_owned(),
+                (RunEnd::NotBegun { .. }, _) => "could not begin".to_owned(),
                 (RunEnd::Unkept { .. }, _) => "not kept".to_owned(),
                 (RunEnd::Interrupted { .. }, _) => "interrupted".to_owned(),
             };
@@ -159,16 +160,20 @@ fn is_interrupt(exit: Exit) -> bool {
 /// What the end of a run, as a program would tell it, means for an experiment.
 fn run_end(ended: Result<Exit, Lost>, dir: &Path) -> RunEnd {
     let is_unkept = matches!(ended, Err(Lost::Unkept(_)));
+    let is_not_begun = matches!(ended, Err(Lost::NotBegun(_)));
     let (exit, reason) = match ended {
         Ok(Exit::Success) => return RunEnd::Measured,
         Ok(exit) => (exit, incomplete_reason(dir)),
-        Err(Lost::Unkept(failure) | Lost::Nothing(failure)) => (failure.exit, reason(&failure)),
+        Err(Lost::Unkept(failure) | Lost::Nothing(failure) | Lost::NotBegun(failure)) => {
+            (failure.exit, reason(&failure))
+        }
     };
     let (reason, exit_code) = (redact::shown(&reason).into_owned(), exit as u8);
     match exit {
         _ if is_unkept => RunEnd::Unkept { reason, exit_code },
         _ if is_interrupt(exit) => RunEnd::Interrupted { exit_code },
         Exit::Unreachable => RunEnd::Unreachable { reason, exit_code },
+        _ if is_not_begun => RunEnd::NotBegun { reason, exit_code },
         _ => RunEnd::Failed { reason, exit_code, in_part: exit == Exit::Incomplete },
     }
 }
@@ -255,6 +260,10 @@ mod tests {
             end(nothing(Exit::Unreachable)),
             RunEnd::Unreachable { reason: reason.clone(), exit_code: 4 }
         );
+        let not_begun = |exit| Err(Lost::NotBegun(failure(exit)));
+        assert_eq!(end(not_begun(Exit::Usage)), RunEnd::NotBegun { reason: reason.clone(), exit_code: 2 });
+        assert!(matches!(end(not_begun(Exit::Unreachable)), RunEnd::Unreachable { .. }));
+        assert!(matches!(end(not_begun(Exit::Interrupted)), RunEnd::Interrupted { .. }));
         let unkept = RunEnd::Unkept { reason: reason.clone(), exit_code: 1 };
         assert_eq!(end(Err(Lost::Unkept(failure(Exit::Failed)))), unkept);
         assert_eq!(end(nothing(Exit::Failed)), RunEnd::Failed { reason, exit_code: 1, in_part: false });

@@ -36,7 +36,7 @@ use crate::config::words::{Said, Words};
 pub(crate) const FILE: &str = "search.json";
 
 /// What the screen showed at the end.
-const TEXT: &str = "search_console.txt";
+pub(crate) const TEXT: &str = "search_console.txt";
 
 /// The folder in a search's folder that has those of its runs.
 const RUNS: &str = "runs";
@@ -219,7 +219,9 @@ impl Search<'_> {
                 let reason = format!("the target cannot be reached: {reason}");
                 return Err(SearchEnded::Stopped { reason, exit_code });
             }
-            RunEnd::Unkept { reason, exit_code } => return Err(SearchEnded::Stopped { reason, exit_code }),
+            RunEnd::Unkept { reason, exit_code } | RunEnd::NotBegun { reason, exit_code } => {
+                return Err(SearchEnded::Stopped { reason, exit_code });
+            }
             // It says nothing of the server where none of its requests came to an end there.
             RunEnd::Failed { reason, exit_code, in_part: false }
                 if place == 1 || !measured.as_ref().is_some_and(has_answers) =>

@@ -7,6 +7,7 @@ use crate::{
     experiment::{
         best::Key,
         measured::{Measured, STATISTICS},
+        statistic::{self, NoStatistic},
     },
     explain::Explain,
     metrics::{Metric, catalogue::CATALOGUE, quantile::PERCENTILES},
@@ -144,16 +145,10 @@ fn metric(typed: &str) -> Result<&'static Metric, SloError> {
 fn statistic_of(metric: &'static Metric, typed: &str) -> Result<&'static str, SloError> {
     let tag = metric.tag;
     let wrong = |is_one_number| SloError::Statistic { tag, statistic: typed.to_owned(), is_one_number };
-    match (metric.has_many_values(), typed) {
-        (false, "" | "avg") => Ok("avg"),
-        (false, _) => Err(wrong(true)),
-        (true, "") => Err(SloError::NoStatistic { tag }),
-        (true, typed) => {
-            let percentiles = PERCENTILES.into_iter().map(|(name, _)| name);
-            let mut known = STATISTICS.into_iter().chain(percentiles);
-            known.find(|known| *known == typed).ok_or_else(|| wrong(false))
-        }
-    }
+    statistic::statistic_of(metric, typed).map_err(|error| match error {
+        NoStatistic::Missing => SloError::NoStatistic { tag },
+        NoStatistic::OneNumber | NoStatistic::Unknown => wrong(!metric.has_many_values()),
+    })
 }
 
 #[cfg(test)]
