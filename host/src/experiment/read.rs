@@ -106,6 +106,46 @@ pub(crate) enum DesignError {
     EmptyCommand,
 }
 
+impl DesignError {
+    /// The setting that it is about, by the name of its flag.
+    pub(crate) fn setting(&self) -> &str {
+        match self {
+            Self::Values { flag, .. } => flag.trim_start_matches('-'),
+            Self::NoSweep(_) => "sweep",
+            Self::NoVariant(_)
+            | Self::SecretName
+            | Self::VariantTwice(_)
+            | Self::VariantsAndLists
+            | Self::OneVariant => "variant",
+            Self::UnknownKey { flag, .. }
+            | Self::Needs { flag, .. }
+            | Self::OneRunOnly { flag, .. }
+            | Self::NoMetric { flag, .. }
+            | Self::NoStatistic { flag, .. } => {
+                flag.trim_start_matches('-').split(' ').next().unwrap_or_default()
+            }
+            Self::Common { name, .. }
+            | Self::NoSwitch { name, .. }
+            | Self::Secret(name)
+            | Self::Twice(name) => name,
+            Self::Lengths(_) => "sweep-type",
+            Self::TooMany(_) => "num-profile-runs",
+            Self::StatisticOfAll => "convergence-stat",
+            Self::EmptyCommand => "between",
+        }
+    }
+
+    /// Whether it is about values of that setting, wherever they stand.
+    pub(crate) fn is_about_values(&self) -> bool {
+        matches!(self, Self::Common { .. } | Self::NoSwitch { .. } | Self::Secret(_) | Self::Twice(_))
+    }
+
+    /// Whether it may be wrong only because another setting could not be read.
+    pub(crate) fn follows_from_others(&self) -> bool {
+        matches!(self, Self::Needs { .. })
+    }
+}
+
 impl Explain for DesignError {
     fn hint(&self) -> String {
         match self {
