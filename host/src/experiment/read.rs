@@ -312,8 +312,8 @@ fn setting(flag: &'static str, key: &str, keys: &Keys) -> Result<Setting, Design
     }
     let other = || OTHER_KEYS.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours);
     let ours = if key.contains('.') { setting_of_path(key) } else { Some(other().unwrap_or(key)) };
-    let setting = ours.and_then(|ours| keys.find(ours)).map(|key| key.setting());
-    let setting = setting.ok_or_else(|| DesignError::UnknownKey { flag, key: key.to_owned() })?;
+    let found = ours.and_then(|ours| keys.find(ours));
+    let setting = found.ok_or_else(|| DesignError::UnknownKey { flag, key: key.to_owned() })?.setting();
     check_common(&setting).map(|()| setting)
 }
 
