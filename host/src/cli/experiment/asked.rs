@@ -61,10 +61,12 @@ impl Asked {
     pub(super) fn setting_of<'a>(&self, error: &'a DesignError) -> &'a str {
         let name = error.setting();
         let is_listed = || self.base.lists().iter().any(|(listed, _)| *listed == name);
-        match error.is_about_values() && !is_listed() {
-            false => name,
-            true if self.flags.sweep.is_empty() => "variant",
-            true => "sweep",
+        if !error.is_about_values() || is_listed() {
+            name
+        } else if self.flags.sweep.is_empty() {
+            "variant"
+        } else {
+            "sweep"
         }
     }
 
