@@ -343,7 +343,8 @@ mod tests {
 
     #[test]
     fn a_reference_stands_only_for_the_value_that_was_made_of_it() {
-        let asked = of_file_with("model: '${MODEL_OF_TOKEN:llama-of-a-variable}'\nisl: 5\n");
+        let mut asked = of_file_with("model: llama\nisl: 5\n");
+        asked.references.insert("model".to_owned(), vec!["${MODEL_OF_TOKEN}".into()]);
         assert!(asked.repeatable(1, None).contains("MODEL_OF_TOKEN"));
         let mut words = asked.words.clone();
         words.set(said("isl", "6"));
