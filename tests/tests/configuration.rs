@@ -65,6 +65,30 @@ fn all_mistakes_are_told_at_once_with_their_places() {
     assert_eq!(checked.run().ends_with(2).stderr, run.stderr);
 }
 
+/// Of single settings, of what several runs are made of, and of what does not go together in the first of them.
+#[test]
+fn mistakes_of_several_runs_are_told_at_once_with_their_places() {
+    let check = |settings: &str| {
+        let check = Tool::new(["config", "check", "run.yaml"]);
+        check.file("run.yaml", settings);
+        let run = check.run();
+        run.ends_with(2);
+        run.stderr.lines().filter(|line| line.starts_with("error: ")).collect::<Vec<_>>().join("\n")
+    };
+    let several =
+        check("mock: true\nconcurrency: 1..8\nosl: abc\nhttp2: true\nsweep: {random_seed: [1, 2]}\n");
+    assert_eq!(
+        several,
+        "error: run.yaml:3:6: failed to use `--osl abc`: it must be a whole number, 1 or more\n\
+         error: run.yaml:2:1: failed to read `--concurrency 1..8`: `1..8` is no range\n\
+         error: run.yaml:5:1: failed to use several values of `--random-seed`: `--num-profile-runs` measures with several seeds\n\
+         error: failed to use `http2 at run.yaml:4:1` together with `mock at run.yaml:1:1`: the mock server speaks HTTP/1.1"
+    );
+    // What a list that cannot be read would need is not told.
+    let needs = check("mock: true\nconcurrency: [1, x]\nconcurrency_ramp_duration: 5\nbest: goodput\n");
+    assert_eq!(needs.lines().count(), 1, "{needs}");
+}
+
 #[test]
 fn flags_stand_over_the_file_and_the_file_over_variables() {
     let variables = [
@@ -89,6 +113,14 @@ fn flags_stand_over_the_file_and_the_file_over_variables() {
     assert_eq!(of("api_key"), "\"<redacted>\" from the variable PRONY_API_KEY");
     let warning = "warning: the variable `PRONY_CONCURENCY` has no effect: did you mean `PRONY_CONCURRENCY`?";
     assert_eq!(run.stderr.trim(), warning);
+}
+
+#[test]
+fn lists_are_shown_as_they_are_asked_for() {
+    let shown = show("mock: true\nconcurrency: [1, 2]\nisl: 20\n", &["--isl", "10,20", "--json"], &[]);
+    let shown: Value = serde_json::from_str(&shown.succeeds().stdout).unwrap();
+    assert_eq!(shown["concurrency"], serde_json::json!({"value": "1,2", "from": "run.yaml:2:1"}));
+    assert_eq!(shown["isl"], serde_json::json!({"value": "10,20", "from": "--isl"}));
 }
 
 #[test]
@@ -160,6 +192,9 @@ fn a_secret_of_a_variable_is_shown_nowhere() {
         "{}",
         wrong.stderr
     );
+    let swept = show("mock: true\nsweep: {model: [\"${MY_TOKEN}\", b]}\n", &[], &variables);
+    let refused = "run.yaml:2:1: failed to use a value of `--model` that may be a secret";
+    assert!(swept.ends_with(2).stderr.contains(refused), "{}", swept.stderr);
     let settings = settings.replace("osl: ${SHORT_PASSWORD}\n", "");
     let shown = show(&settings, &[], &variables);
     assert!(shown.succeeds().stdout.contains("header: {\"X-Token\":\"${MY_TOKEN}\"}"), "{}", shown.stdout);
@@ -177,7 +212,7 @@ fn every_template_runs_as_it_is() {
     let list = Tool::new(["config", "init", "--list"]).run();
     let names: Vec<&str> =
         list.succeeds().stdout.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
-    assert!(names.len() >= 6, "{names:?}");
+    assert!(names.len() >= 8, "{names:?}");
     let try_one = |name: &str| {
         let written = Tool::new(["config", "init", name]).run();
         let tool = Tool::new(["profile", "-f", "t.yaml", "--mock", "--ui", "none"]);

@@ -45,9 +45,10 @@ use clap::FromArgMatches;
 use self::{
     command_line::{Cli, Command},
     exit::{Exit, Failure},
+    lists::{Purpose, Typed},
     logging::LogFlags,
 };
-use crate::{config::words::Words, experiment::is_experiment, plugin, run::survive_size_limit, stderr};
+use crate::{experiment::is_experiment, plugin, run::survive_size_limit, stderr};
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -70,7 +71,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Ok(parsed) => parsed,
         Err(error) => {
             return match lists::typed_with_lists(&words, error) {
-                Ok((settings, log)) => run_with_lists(settings, &log),
+                Ok(typed) => run_with_lists(typed),
                 Err(error) => match refusal::of(&error, &words, &command) {
                     Some(refused) => Err(refused),
                     None => terminal::answer(&error),
@@ -120,12 +121,15 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
     }
 }
 
-/// Measures what a command line with lists asks for, which is none to the usual reader.
-fn run_with_lists(settings: Words, log: &LogFlags) -> Result<Exit, Failure> {
-    logging::init(log)?;
+/// Does what a command line with lists asks for, which is none to the usual reader.
+fn run_with_lists(Typed { settings, log, purpose }: Typed) -> Result<Exit, Failure> {
+    logging::init(&log)?;
     prepare()?;
+    if let Purpose::Show { is_json } = purpose {
+        return config::show_with_lists(settings, is_json);
+    }
     limits::start_shared_threads()?;
-    profile_or_experiment(&settings::of_words(settings)?, log)
+    profile_or_experiment(&settings::of_words(settings)?, &log)
 }
 
 /// Before the first runtime, which cannot say what it lacks.

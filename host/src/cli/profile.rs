@@ -64,11 +64,8 @@ pub(super) fn run(asked: &Asked, log: &LogFlags) -> Result<Exit, Failure> {
         None => Folder::Dated,
     };
     let (log_words, command) = (log.words(), command());
-    // The one that the server lists, where nobody named one.
-    let model = Some(plan.target.model.as_str()).filter(|_| flags.model.is_empty() && !flags.mock);
-    let settings = Some(asked.repeatable(plan.random_seed, model.filter(|_| plan.classes.is_empty())));
     let execution = Execution {
-        settings,
+        settings: Some(repeatable(asked, &plan)),
         plan,
         folder,
         registry: &registry,

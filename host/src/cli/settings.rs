@@ -90,7 +90,7 @@ pub(super) fn of_words(typed: Words) -> Result<Asked, Failure> {
 fn of_words_and_file(mut typed: Words, config: Option<&Path>) -> Result<Asked, Failure> {
     // An experiment that goes on has its settings in its folder.
     if typed.get("resume").is_some() {
-        return alone(typed);
+        return if config.is_none() { alone(typed) } else { Err(resumed_with_a_file()) };
     }
     typed.remove("config");
     let keys = Keys::all();
@@ -128,6 +128,13 @@ pub(super) fn flags_of(words: &Words) -> Result<ProfileFlags, Failure> {
         refusal::of(&error, &line, &settings())
             .unwrap_or_else(|| Failure::statement(Exit::Usage, text().trim_start_matches("error: ").trim()))
     })
+}
+
+/// Whoever names the file again means the secrets that it has.
+fn resumed_with_a_file() -> Failure {
+    let message = "use `--resume` together with `--config`: the settings of an experiment are in its folder";
+    let hint = "leave out `--config`; secrets are not in the folder: give them as flags, or the key in `PRONY_API_KEY`";
+    Failure::new(Exit::Usage, message).with_hint(hint)
 }
 
 /// What was typed, without a file and the environment.
@@ -227,15 +234,37 @@ impl Asked {
     /// # Errors
     /// What is wrong with the first one that cannot be read.
     pub(super) fn with(&self, words: Words) -> Result<Self, Failure> {
+        let same = self.with_the_same_mistakes(words)?;
+        Ok(Self { mistakes: Vec::new(), unclear: Vec::new(), ..same })
+    }
+
+    /// Other settings in the place of these, beside which the same is wrong.
+    ///
+    /// # Errors
+    /// What is wrong with the first one that cannot be read.
+    pub(super) fn with_the_same_mistakes(&self, words: Words) -> Result<Self, Failure> {
         let flags = flags_of(&words)?;
-        Ok(Self {
-            flags,
-            words,
-            lists: Words::default(),
-            mistakes: Vec::new(),
-            unclear: Vec::new(),
-            ..self.clone()
-        })
+        let is_same = |name: &str| {
+            let before = self.values(name);
+            before.is_some() && before == words.get(name)
+        };
+        // Words of the file speak of no other value than that which was made of them.
+        let references = self.references.iter().filter(|(name, _)| is_same(name));
+        let references = references.map(|(name, words)| (name.clone(), words.clone())).collect();
+        Ok(Self { flags, words, lists: Words::default(), references, ..self.clone() })
+    }
+
+    /// The same without its lists, because of what is wrong with them or with other settings of several runs.
+    pub(super) fn without_lists(&self, wrong: impl IntoIterator<Item = Failure>) -> Self {
+        let names = self.lists.iter().map(|said| said.name.clone());
+        let unclear = self.unclear.iter().cloned().chain(names).collect();
+        let mistakes = self.mistakes.iter().cloned().chain(wrong).collect();
+        Self { lists: Words::default(), mistakes, unclear, ..self.clone() }
+    }
+
+    /// The values of a setting, be they a list or not.
+    pub(super) fn values(&self, name: &str) -> Option<&[OsString]> {
+        self.words.get(name).or_else(|| self.lists.get(name))
     }
 
     /// Whether something is wrong with single settings.
@@ -294,5 +323,41 @@ pub(super) fn make_absolute(words: &mut Words, keys: &Keys) {
         let Some(values) = words.get(&key.name) else { continue };
         let values = values.iter().map(absolute).collect();
         words.set(Said { name: key.name.clone(), values });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(name: &str, value: &str) -> Said {
+        Said { name: name.to_owned(), values: vec![value.into()] }
+    }
+
+    fn of_file_with(text: &str) -> Asked {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.yaml");
+        std::fs::write(&path, text).unwrap();
+        of_file(&path).unwrap()
+    }
+
+    #[test]
+    fn a_reference_stands_only_for_the_value_that_was_made_of_it() {
+        let mut asked = of_file_with("model: llama\nisl: 5\n");
+        asked.references.insert("model".to_owned(), vec!["${MODEL_OF_TOKEN}".into()]);
+        assert!(asked.repeatable(1, None).contains("MODEL_OF_TOKEN"));
+        let mut words = asked.words.clone();
+        words.set(said("isl", "6"));
+        assert!(asked.with(words.clone()).unwrap().repeatable(1, None).contains("MODEL_OF_TOKEN"));
+        words.set(said("model", "other"));
+        let other = asked.with(words).unwrap().repeatable(1, None);
+        assert!(other.contains("model: other") && !other.contains("MODEL_OF_TOKEN"), "{other}");
+    }
+
+    #[test]
+    fn an_experiment_that_goes_on_takes_no_file() {
+        let words = Words::of([said("resume", "D"), said("config", "run.yaml")]);
+        let failure = of_words(words).unwrap_err();
+        assert!(failure.message.contains("`--resume` together with `--config`"), "{failure:?}");
     }
 }

@@ -8,11 +8,11 @@ use clap::{Arg, builder::ValueRange};
 
 use super::{
     near::near,
-    words::{Shape, settings, shape},
+    words::{Setting, Shape, settings, shape},
 };
 
 /// Flags that say where settings are, and are none themselves.
-const NO_SETTINGS: [&str; 1] = ["config"];
+pub(crate) const NO_SETTINGS: [&str; 2] = ["config", "resume"];
 
 /// One setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +73,11 @@ impl Key {
     /// As a file has it: `request_rate`.
     pub(crate) fn in_file(&self) -> String {
         in_file(&self.name)
+    }
+
+    /// What it is to whoever gives it values in turn.
+    pub(crate) fn setting(&self) -> Setting {
+        Setting { name: self.name.clone(), shape: self.shape }
     }
 
     /// The variable that sets it: `PRONY_REQUEST_RATE`.
@@ -170,6 +175,9 @@ mod tests {
     #[case("isl-stddev", Some("isl-stddev"))]
     #[case("islStddev", Some("isl-stddev"))]
     #[case("http2", Some("http2"))]
+    #[case("HTTP2", Some("http2"))]
+    #[case("--isl", None)]
+    #[case("resume", None)]
     #[case("num_requests", Some("request-count"))]
     #[case("transportType", Some("transport"))]
     #[case("config", None)]

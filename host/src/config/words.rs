@@ -43,36 +43,10 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
-    /// The setting of this name: the long one of its flag or another one of it, with dashes, underscores or capital letters
-    /// between its words.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        let name = kebab_case(name);
-        let command = settings();
-        let mut flags = command.get_arguments();
-        let is_named = |arg: &Arg| {
-            let aliases = arg.get_all_aliases().unwrap_or_default();
-            arg.get_long().into_iter().chain(aliases).any(|known| known == name)
-        };
-        let arg = flags.find(|arg| is_named(arg))?;
-        Some(Self { name: arg.get_long()?.to_owned(), shape: shape(arg) })
-    }
-
     /// The names of all settings.
     pub(crate) fn names() -> Vec<String> {
         settings().get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect()
     }
-}
-
-/// `requestRate` and `request_rate` as `request-rate`.
-fn kebab_case(name: &str) -> String {
-    let mut kebab = String::with_capacity(name.len());
-    for c in name.chars() {
-        if c.is_ascii_uppercase() && !kebab.is_empty() && !kebab.ends_with('-') {
-            kebab.push('-');
-        }
-        kebab.push(if c == '_' { '-' } else { c.to_ascii_lowercase() });
-    }
-    kebab
 }
 
 impl Words {
@@ -267,17 +241,6 @@ mod tests {
         let words = typed(line);
         let lists = words.lists().into_iter().map(|(name, text)| format!("{name}={text}"));
         assert_eq!(lists.collect::<Vec<_>>().join(" "), expected);
-    }
-
-    #[rstest]
-    #[case("concurrency", Some("concurrency"))]
-    #[case("request_rate", Some("request-rate"))]
-    #[case("requestRate", Some("request-rate"))]
-    #[case("num_requests", Some("request-count"))]
-    #[case("--isl", None)]
-    #[case("temperature", None)]
-    fn a_setting_is_found_by_its_names(#[case] name: &str, #[case] expected: Option<&str>) {
-        assert_eq!(Setting::named(name).map(|setting| setting.name).as_deref(), expected);
     }
 
     #[test]

@@ -22,9 +22,6 @@ use crate::{bounded, screen::counted};
 /// Largest file of results or of a search that is read, in megabytes.
 const MOST_MEGABYTES: u64 = 256;
 
-/// The table of a search, as it was printed.
-const SEARCH_TABLE: &str = "search_console.txt";
-
 /// Several runs that belong together.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Past {
@@ -106,7 +103,7 @@ pub(crate) fn list(dir: &Path) -> io::Result<Vec<Past>> {
 pub(crate) fn table_in(dir: &Path) -> Option<(PathBuf, String)> {
     if is_search(dir) {
         let hint = format!("what was found is in `{}`", dir.join(search::FILE).display());
-        Some((dir.join(SEARCH_TABLE), hint))
+        Some((dir.join(search::TEXT), hint))
     } else if is_experiment(dir) {
         let hint = format!("`prony report {}` makes it from the runs", dir.display());
         Some((dir.join(files::TABLE), hint))

@@ -12,8 +12,10 @@ use super::{
 use crate::{
     config::{
         flags::{ExperimentFlags, SweepType, experiment_settings},
+        keys::{Keys, NO_SETTINGS, flag_name},
         near::near,
         redact,
+        run_file::setting_of_path,
         several::{self, SeveralError},
         words::{Setting, Shape, Words},
     },
@@ -43,9 +45,10 @@ const ONE_FOLDER: &str = "the runs have folders of their own in that of the expe
 const NO_SECRETS: &str = "values are a part of names and tables, and this one may be a secret";
 const ONE_HOST: &str = "one program carries out all runs";
 const NOTHING_SENT: &str = "nothing is measured with it";
+const NO_VALUES: &str = "it says where settings are";
 
 /// What AIPerf calls settings in sweeps, where that is none of our names.
-const OTHER_KEYS: [(&str, &str); 13] = [
+const OTHER_KEYS: [(&str, &str); 11] = [
     ("rate", "request-rate"),
     ("requests", "request-count"),
     ("duration", "benchmark-duration"),
@@ -53,12 +56,10 @@ const OTHER_KEYS: [(&str, &str); 13] = [
     ("users", "num-users"),
     ("smoothness", "arrival-smoothness"),
     ("grace-period", "benchmark-grace-period"),
-    ("grace_period", "benchmark-grace-period"),
     ("concurrency-ramp", "concurrency-ramp-duration"),
-    ("concurrency_ramp", "concurrency-ramp-duration"),
-    ("prefill_ramp", "prefill-concurrency-ramp-duration"),
-    ("rate_ramp", "request-rate-ramp-duration"),
-    ("rate_series", "request-rate-series"),
+    ("prefill-ramp", "prefill-concurrency-ramp-duration"),
+    ("rate-ramp", "request-rate-ramp-duration"),
+    ("rate-series", "request-rate-series"),
 ];
 
 /// What is wrong with what is asked for.
@@ -78,6 +79,8 @@ pub(crate) enum DesignError {
     NoSwitch { name: String, value: String },
     #[error("use a value of `--{0}` that may be a secret: values are a part of names and tables")]
     Secret(String),
+    #[error("use the name of a variant that may be a secret: names are a part of paths and tables")]
+    SecretName,
     #[error("sweep over `--{0}` twice")]
     Twice(String),
     #[error("use the name `{0}` for two variants")]
@@ -106,6 +109,47 @@ pub(crate) enum DesignError {
     EmptyCommand,
 }
 
+impl DesignError {
+    /// The setting that it is about, by the name of its flag.
+    pub(crate) fn setting(&self) -> &str {
+        match self {
+            Self::Values { flag, .. } => flag.trim_start_matches('-'),
+            Self::NoSweep(_) => "sweep",
+            Self::NoVariant(_)
+            | Self::SecretName
+            | Self::VariantTwice(_)
+            | Self::VariantsAndLists
+            | Self::OneVariant => "variant",
+            Self::UnknownKey { flag, .. }
+            | Self::Needs { flag, .. }
+            | Self::OneRunOnly { flag, .. }
+            | Self::NoMetric { flag, .. }
+            | Self::NoStatistic { flag, .. }
+            | Self::OneNumber { flag, .. } => {
+                flag.trim_start_matches('-').split(' ').next().unwrap_or_default()
+            }
+            Self::Common { name, .. }
+            | Self::NoSwitch { name, .. }
+            | Self::Secret(name)
+            | Self::Twice(name) => name,
+            Self::Lengths(_) => "sweep-type",
+            Self::TooMany(_) => "num-profile-runs",
+            Self::StatisticOfAll => "convergence-stat",
+            Self::EmptyCommand => "between",
+        }
+    }
+
+    /// Whether it is about values of that setting, wherever they stand.
+    pub(crate) fn is_about_values(&self) -> bool {
+        matches!(self, Self::Common { .. } | Self::NoSwitch { .. } | Self::Secret(_) | Self::Twice(_))
+    }
+
+    /// Whether it may be wrong only because another setting could not be read.
+    pub(crate) fn follows_from_others(&self) -> bool {
+        matches!(self, Self::Needs { .. })
+    }
+}
+
 impl Explain for DesignError {
     fn hint(&self) -> String {
         match self {
@@ -123,7 +167,9 @@ impl Explain for DesignError {
                 }
             }
             Self::Common { .. } => "give it one value".to_owned(),
-            Self::Secret(_) => "put what is secret into flags that all runs have in common".to_owned(),
+            Self::Secret(_) | Self::SecretName => {
+                "put what is secret into flags that all runs have in common".to_owned()
+            }
             Self::NoSwitch { .. } => "write `true` or `false`".to_owned(),
             Self::Twice(name) => format!("put all values of `--{name}` into one list"),
             Self::VariantTwice(_) => "give each variant a name of its own".to_owned(),
@@ -233,15 +279,16 @@ fn cells(base: &Words, flags: &ExperimentFlags, errors: &mut Vec<DesignError>) -
 
 fn axes(base: &Words, flags: &ExperimentFlags, errors: &mut Vec<DesignError>) -> Vec<Axis> {
     let mut axes: Vec<Axis> = Vec::new();
+    let keys = Keys::all();
     for (name, text) in base.lists() {
         let flag = format!("--{name}");
-        let listed = Setting::named(name).map(|setting| axis(setting, &flag, text));
+        let listed = keys.find(name).map(|key| axis(key.setting(), &flag, text));
         axes.extend(listed.and_then(|listed| noted(listed, errors)));
     }
     for text in &flags.sweep {
         let swept = match text.split_once('=') {
             Some((key, values)) => {
-                setting("--sweep", key).and_then(|setting| axis(setting, "--sweep", values))
+                setting("--sweep", key, &keys).and_then(|setting| axis(setting, "--sweep", values))
             }
             None => Err(DesignError::NoSweep(text.clone())),
         };
@@ -261,12 +308,17 @@ fn axis(setting: Setting, flag: &str, text: &str) -> Result<Axis, DesignError> {
     Ok(Axis { setting, values })
 }
 
-/// The setting that a key means. AIPerf has paths in front of some.
-fn setting(flag: &'static str, key: &str) -> Result<Setting, DesignError> {
-    let last = key.trim().rsplit('.').next().unwrap_or(key);
-    let other = OTHER_KEYS.iter().find(|(name, _)| *name == last).map(|(_, ours)| *ours);
-    let setting = Setting::named(other.unwrap_or(last));
-    let setting = setting.ok_or_else(|| DesignError::UnknownKey { flag, key: key.trim().to_owned() })?;
+/// The setting that a key means: a name of it, or its path in a file of AIPerf's.
+fn setting(flag: &'static str, key: &str, keys: &Keys) -> Result<Setting, DesignError> {
+    let key = key.trim();
+    let name = flag_name(key);
+    if NO_SETTINGS.contains(&name.as_str()) {
+        return Err(DesignError::Common { name, reason: NO_VALUES });
+    }
+    let other = || OTHER_KEYS.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours);
+    let ours = if key.contains('.') { setting_of_path(key) } else { Some(other().unwrap_or(key)) };
+    let found = ours.and_then(|ours| keys.find(ours));
+    let setting = found.ok_or_else(|| DesignError::UnknownKey { flag, key: key.to_owned() })?.setting();
     check_common(&setting).map(|()| setting)
 }
 
@@ -281,7 +333,7 @@ fn check_common(setting: &Setting) -> Result<(), DesignError> {
 
 fn check_value(setting: &Setting, value: &str) -> Result<(), DesignError> {
     let word = format!("--{}={value}", setting.name);
-    if redact::command_line([word.as_str()]) != [word.as_str()] {
+    if redact::command_line([word.as_str()]) != [word.as_str()] || redact::shown(value) != value {
         return Err(DesignError::Secret(setting.name.clone()));
     }
     if setting.shape == Shape::Switch && !["true", "false"].contains(&value) {
@@ -341,9 +393,13 @@ fn variants(texts: &[String], errors: &mut Vec<DesignError>) -> Vec<Cell> {
 
 fn named_cell(text: &str) -> Result<Cell, DesignError> {
     let Variant { name, values } = variant(text).ok_or_else(|| DesignError::NoVariant(text.to_owned()))?;
+    if redact::shown(&name) != name {
+        return Err(DesignError::SecretName);
+    }
+    let keys = Keys::all();
     let mut settings: Vec<(Setting, String)> = Vec::new();
     for (key, value) in values {
-        let setting = setting("--variant", &key)?;
+        let setting = setting("--variant", &key, &keys)?;
         check_value(&setting, &value)?;
         if settings.iter().any(|(other, _)| *other == setting) {
             return Err(DesignError::Twice(setting.name));
@@ -501,6 +557,31 @@ mod tests {
         assert_eq!(design.cells[1].label(), "request-rate 10");
     }
 
+    #[rstest]
+    #[case("phases.warmup.concurrency", "warmup-concurrency")]
+    #[case("phases.profiling.concurrency", "concurrency")]
+    #[case("benchmark.phases.profiling.gracePeriod", "benchmark-grace-period")]
+    #[case("datasets.main.prompts.isl", "isl")]
+    #[case("dataset.prompts.osl.stddev", "osl-stddev")]
+    #[case("rate_ramp", "request-rate-ramp-duration")]
+    #[case("HTTP2", "http2")]
+    fn a_path_of_aiperf_means_one_setting(#[case] path: &str, #[case] expected: &str) {
+        let setting = setting("--sweep", path, &Keys::all()).unwrap();
+        assert_eq!(setting.name, expected);
+    }
+
+    #[test]
+    fn no_secret_is_a_value_or_a_name() {
+        redact::learn(vec!["token-4711-of-a-variable".to_owned()]);
+        let secret = "use a value of `--model` that may be a secret: values are a part of names and tables";
+        assert_eq!(read(&["--sweep", "model=token-4711-of-a-variable,b"]).unwrap_err(), [secret]);
+        let variants = ["--variant", "a: isl=1", "--variant"];
+        let of_variant = |last: &'static str| read(&[&variants[..], &[last]].concat()).unwrap_err();
+        assert_eq!(of_variant("b: model=token-4711-of-a-variable"), [secret]);
+        let name = "use the name of a variant that may be a secret: names are a part of paths and tables";
+        assert_eq!(of_variant("token-4711-of-a-variable: isl=2"), [name]);
+    }
+
     #[test]
     fn variants_are_cells_of_their_own() {
         let words = ["--variant", "short: isl=10, osl=5", "--variant", "long: isl=1000"];
@@ -518,6 +599,10 @@ mod tests {
     #[case(&["--random-seed", "1,2"], "use several values of `--random-seed`: `--num-profile-runs` measures with several seeds")]
     #[case(&["--sweep", "api_key=a,b"], "use several values of `--api-key`: values are a part of names and tables, and this one may be a secret")]
     #[case(&["--sweep", "num-profile-runs=1,2"], "use several values of `--num-profile-runs`: it is about all runs")]
+    #[case(&["--sweep", "config=a.yaml,b.yaml"], "use several values of `--config`: it says where settings are")]
+    #[case(&["--sweep", "resume=a,b"], "use several values of `--resume`: it says where settings are")]
+    #[case(&["--sweep", "phases.warm.concurrency=1,2"], "use `--sweep`: there is no setting `phases.warm.concurrency`")]
+    #[case(&["--sweep", "phases.warmup.users=1,2"], "use `--sweep`: there is no setting `phases.warmup.users`")]
     #[case(&["--sweep", "concurency=1,2"], "use `--sweep`: there is no setting `concurency`")]
     #[case(&["--sweep", "streaming=yes,no"], "use `yes` for `--streaming`: it is on or off")]
     #[case(&["--sweep", "url=http://a,http://me:pw@b"], "use a value of `--url` that may be a secret: values are a part of names and tables")]

@@ -58,11 +58,12 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
 }
 
 /// Templates of AIPerf's that are like one of ours.
-const OF_AIPERF: [(&str, &str); 4] = [
+const OF_AIPERF: [(&str, &str); 5] = [
     ("minimal", "quick"),
     ("warmup_profiling", "closed"),
     ("goodput_slo", "goodput"),
     ("multi_turn_conversation", "conversation"),
+    ("sweep_distributions", "sweep"),
 ];
 
 fn named(name: &str) -> Result<&'static Template, Failure> {

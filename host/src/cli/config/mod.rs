@@ -10,6 +10,7 @@ mod templates;
 use clap::{ArgMatches, Args, Subcommand};
 
 use super::exit::{Exit, Failure};
+use crate::config::words::Words;
 
 /// Works on configuration files.
 #[derive(Debug, Args)]
@@ -43,4 +44,9 @@ pub(in crate::cli) fn run(args: &ConfigArgs, matches: &ArgMatches) -> Result<Exi
         Action::Schema => schema::run(),
         Action::Explain(args) => explain::run(args),
     }
+}
+
+/// Does the same for `prony config show` with lists in the place of values.
+pub(in crate::cli) fn show_with_lists(typed: Words, is_json: bool) -> Result<Exit, Failure> {
+    show::run_with_lists(typed, is_json)
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     cli::{
         exit::{Exit, Failure},
-        profile,
+        experiment, profile,
         settings::{self, Asked},
         terminal,
     },
@@ -16,6 +16,7 @@ use crate::{
         origins::Source,
         redact,
         run_file::values_shown,
+        words::Words,
     },
     plan::Plan,
 };
@@ -42,18 +43,28 @@ struct Shown<'a> {
 pub(super) fn run(args: &ShowArgs, matches: &ArgMatches) -> Result<Exit, Failure> {
     let below = |name| move |matches: &'_ ArgMatches| matches.subcommand_matches(name).cloned();
     let own = below("config")(matches).as_ref().and_then(below("show"));
-    let asked = settings::asked(own.as_ref().unwrap_or(matches), args.flags.config.as_deref())?;
-    let registry = profile::discover(&asked.flags)?;
-    let plan = profile::resolved(&asked, &asked.flags, &registry)?.plan;
+    show(&settings::asked(own.as_ref().unwrap_or(matches), args.flags.config.as_deref())?, args.json)
+}
+
+/// The same of a command line that has lists in the place of values, which is none to the usual reader.
+pub(super) fn run_with_lists(typed: Words, is_json: bool) -> Result<Exit, Failure> {
+    show(&settings::of_words(typed)?, is_json)
+}
+
+fn show(asked: &Asked, is_json: bool) -> Result<Exit, Failure> {
+    // A run of several stands for all of them in what nobody says.
+    let first = if asked.is_experiment() { &experiment::first_of(asked)? } else { asked };
+    let registry = profile::discover(&first.flags)?;
+    let plan = profile::resolved(first, &first.flags, &registry)?.plan;
     redact::learn(redact::of_config(&plan));
-    let shown = asked.keys.iter().filter_map(|key| shown(key, &asked, &plan));
-    terminal::print(&if args.json { as_json(shown) } else { as_lines(shown.collect()) })?;
+    let shown = asked.keys.iter().filter_map(|key| shown(key, asked, &plan));
+    terminal::print(&if is_json { as_json(shown) } else { as_lines(shown.collect()) })?;
     Ok(Exit::Success)
 }
 
 /// A setting with its value, if it has any.
 fn shown<'a>(key: &'a Key, asked: &Asked, plan: &Plan) -> Option<Shown<'a>> {
-    let Some(values) = asked.words.get(&key.name) else {
+    let Some(values) = asked.values(&key.name) else {
         let value = match key.name.as_str() {
             "api-key" if plan.target.api_key.is_some() => {
                 let value = redact::REDACTED.into();

@@ -15,7 +15,7 @@ macro_rules! templates {
     };
 }
 
-templates!["quick", "closed", "open", "conversation", "agents", "goodput", "classes"];
+templates!["quick", "closed", "open", "conversation", "agents", "goodput", "classes", "sweep"];
 
 impl Template {
     /// What it is: its first line.

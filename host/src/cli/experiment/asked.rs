@@ -12,7 +12,7 @@ use crate::{
         keys::{API_KEY_VARIABLE, Keys},
         words::Words,
     },
-    experiment::{self, Design, Fit, State},
+    experiment::{self, Design, DesignError, Fit, State},
 };
 
 /// Settings that an experiment may have or not have when it goes on.
@@ -45,11 +45,29 @@ impl Asked {
     /// # Errors
     /// Everything that is wrong with it.
     pub(super) fn design(&self, seed: u64) -> Result<Design, Failure> {
-        experiment::design(&self.base, &self.flags, seed).map_err(|errors| {
+        self.try_design(seed).map_err(|errors| {
             let mut failures = errors.into_iter().map(Failure::from);
             let first = failures.next().unwrap_or_else(|| Failure::new(Exit::Usage, "read the settings"));
             Failure { beside: failures.collect(), ..first }
         })
+    }
+
+    /// The same, or what is wrong with it, one by one.
+    pub(super) fn try_design(&self, seed: u64) -> Result<Design, Vec<DesignError>> {
+        experiment::design(&self.base, &self.flags, seed)
+    }
+
+    /// The setting that something is wrong with. A value stands in a list of its own setting, in `--sweep` or in `--variant`.
+    pub(super) fn setting_of<'a>(&self, error: &'a DesignError) -> &'a str {
+        let name = error.setting();
+        let is_listed = || self.base.lists().iter().any(|(listed, _)| *listed == name);
+        if !error.is_about_values() || is_listed() {
+            name
+        } else if self.flags.sweep.is_empty() {
+            "variant"
+        } else {
+            "sweep"
+        }
     }
 
     /// What an experiment keeps of its settings. It may go on in another working directory.

@@ -37,15 +37,11 @@ const CONSISTENT_SEED: u64 = 42;
 
 /// Carries out what these settings ask for: several runs, or one where it comes to that.
 pub(super) fn run(settings: &settings::Asked, log: &LogFlags) -> Result<Exit, Failure> {
-    if settings.has_mistakes() {
-        return Err(settings.failure(None));
-    }
     let asked = Asked::of(&settings.all())?;
     if let Some(dir) = &asked.flags.resume {
         return resume(settings, &asked, dir, log);
     }
-    let seed = seed(&asked)?;
-    let design = asked.design(seed)?;
+    let design = designed(settings, &asked)?;
     if !design.is_experiment() {
         return profile::run(&settings.with(design.cells[0].over(&asked.base))?, log);
     }
@@ -64,13 +60,44 @@ pub(super) fn run(settings: &settings::Asked, log: &LogFlags) -> Result<Exit, Fa
 /// # Errors
 /// Everything that is wrong with any of them.
 pub(super) fn runs_of(settings: &settings::Asked) -> Result<u64, Failure> {
-    if settings.has_mistakes() {
-        return Err(settings.failure(None));
-    }
     let asked = Asked::of(&settings.all())?;
-    let design = asked.design(seed(&asked)?)?;
+    let design = designed(settings, &asked)?;
     check(&design, &asked.base, settings)?;
     Ok(design.cells.len() as u64 * u64::from(design.repeats))
+}
+
+/// The settings of the first of several runs.
+///
+/// # Errors
+/// Everything that is wrong with the design, and with that run.
+pub(super) fn first_of(settings: &settings::Asked) -> Result<settings::Asked, Failure> {
+    let asked = Asked::of(&settings.all())?;
+    settings.with(designed(settings, &asked)?.cells[0].over(&asked.base))
+}
+
+/// The design that settings mean.
+///
+/// # Errors
+/// Everything that is wrong with single settings and the design and, where there is anything, with the first run as well, as far
+/// as it is known.
+fn designed(settings: &settings::Asked, asked: &Asked) -> Result<Design, Failure> {
+    let first = match asked.try_design(seed(asked)?) {
+        Ok(design) if !settings.has_mistakes() => return Ok(design),
+        Ok(design) => settings.with_the_same_mistakes(design.cells[0].over(&asked.base))?,
+        Err(errors) => {
+            let has_mistakes = settings.has_mistakes();
+            let wrong = errors.into_iter().filter(|error| !has_mistakes || !error.follows_from_others());
+            let placed = wrong.map(|error| {
+                let failure = Failure::from(error.clone());
+                settings.placed(asked.setting_of(&error), failure)
+            });
+            // There is no first value of a list then.
+            settings.without_lists(placed)
+        }
+    };
+    let registry = profile::discover(&first.flags).map_err(|failure| first.failure_with(failure))?;
+    profile::check(&first, &registry)?;
+    Err(first.failure(None))
 }
 
 /// Makes the results of an experiment once more, from the summaries of its runs, and prints its table.

@@ -6,6 +6,7 @@
 use super::{
     mistake::Problem,
     node::{Content, Entry, Kind, Node, Scalar},
+    texts,
 };
 use crate::config::{
     keys::{Keys, flag_name},
@@ -174,11 +175,48 @@ pub(super) fn is_one(entries: &[Entry]) -> bool {
 }
 
 /// What its keys are here.
-pub(super) fn translated(entries: Vec<Entry>, keys: &Keys) -> Translated {
+pub(super) fn translated(mut entries: Vec<Entry>, keys: &Keys) -> Translated {
+    // What is swept stands in place of what is not, wherever it is written.
+    entries.sort_by_key(|entry| flag_name(&entry.key) == "sweep");
     let mut translation =
         Translation { keys, path: Vec::new(), said: Translated { entries: Vec::new(), foreign: Vec::new() } };
     translation.block(entries, ROOT);
     translation.said
+}
+
+/// The key of our setting that a path of AIPerf's means, such as `phases.profiling.rate` or `datasets.main.prompts.isl`.
+pub(crate) fn setting_of_path(path: &str) -> Option<&'static str> {
+    let names: Vec<String> = path.split('.').map(flag_name).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let below = names.strip_prefix(&["benchmark"]).unwrap_or(&names);
+    match below {
+        ["phases", "warmup", rest @ ..] | ["warmup", rest @ ..] => at_path(WARMUP, rest),
+        ["phases", "profiling", rest @ ..] | ["profiling", rest @ ..] => at_path(PROFILING, rest),
+        ["datasets", _, rest @ ..] => at_path(DATASET, rest),
+        path => at_path(BENCHMARK, path),
+    }
+}
+
+fn at_path(rules: Rules, path: &[&str]) -> Option<&'static str> {
+    let (first, rest) = path.split_first()?;
+    let (_, to) = rules.iter().find(|(key, _)| key == first)?;
+    match (*to, rest) {
+        (To::Block(rules), rest) => at_path(rules, rest),
+        (To::Key(key) | To::Spread(key, _) | To::Duration(key), [])
+        | (To::Spread(key, _), ["mean"])
+        | (To::Spread(_, key), ["stddev"])
+        | (To::Duration(key), ["duration"]) => Some(key),
+        _ => None,
+    }
+}
+
+/// The key of our setting that a word of a sweep means: a path, or the last word of one that is known without.
+fn swept(key: &str) -> Option<&'static str> {
+    if key.contains('.') {
+        return setting_of_path(key);
+    }
+    let name = flag_name(key);
+    [PROFILING, PROMPTS, BENCHMARK].into_iter().find_map(|rules| at_path(rules, &[name.as_str()]))
 }
 
 struct Translation<'a> {
@@ -404,22 +442,27 @@ fn server_metrics(translation: &mut Translation<'_>, entry: Entry) {
 
 /// What is measured one after the other stands in place of what the benchmark says.
 fn sweep_parameters(translation: &mut Translation<'_>, entry: Entry) {
+    let spot = entry.spot;
     let Content::Map(parts) = entry.value.content else { return translation.foreign(&entry, BELOW) };
     translation.inside(entry.key, |inner| {
+        let mut others = Vec::new();
         for part in parts {
-            let last = part.key.rsplit('.').next().unwrap_or_default();
-            let of_phases = PROFILING.iter().chain(PROMPTS).find(|(key, _)| *key == flag_name(last));
-            match of_phases {
-                Some((_, To::Key(key) | To::Spread(key, _) | To::Duration(key))) => {
-                    inner.said.entries.retain(|other| other.key != *key);
-                    inner.set(key, part);
-                }
-                _ if last == "model" => {
-                    inner.said.entries.retain(|other| other.key != "model");
-                    inner.set("model", part);
-                }
-                _ => inner.foreign(&part, LEAVE_OUT),
+            let Some(key) = swept(&part.key) else {
+                inner.foreign(&part, LEAVE_OUT);
+                continue;
+            };
+            if inner.keys.find(key).is_some_and(|key| texts::takes_list(key, &part.value)) {
+                inner.said.entries.retain(|other| other.key != key);
+                inner.set(key, part);
+            } else if has_jinja(&part.value) {
+                inner.foreign(&part, JINJA);
+            } else {
+                others.push(Entry { key: key.to_owned(), ..part });
             }
+        }
+        if !others.is_empty() {
+            let value = Node { spot, content: Content::Map(others) };
+            inner.set("sweep", Entry { key: "sweep".to_owned(), spot, value });
         }
     });
 }
@@ -496,6 +539,25 @@ mod tests {
              phases.profiling.rate: [6, 12]\n    isl: [5, 6]\n",
         );
         assert_eq!(mistakes(&file), [""; 0]);
-        assert_eq!(line(&file), "--model=m --arrival-pattern=poisson --request-rate=6,12 --isl=5,6");
+        let expected = "--model=m --arrival-pattern=poisson --request-rate=6,12 --isl=5,6";
+        assert_eq!(line(&file), expected);
+        let above = read_text(
+            "sweep: {parameters: {phases.profiling.rate: [6, 12], isl: [5, 6]}}\nbenchmark:\n  model: m\n  \
+             profiling: {type: poisson, rate: 12}\n",
+        );
+        assert_eq!((mistakes(&above), line(&above).as_str()), (Vec::new(), expected));
+    }
+
+    #[test]
+    fn what_takes_no_list_is_swept_by_name_and_a_path_means_one_setting() {
+        let file = read_text(
+            "benchmark: {model: m}\nsweep:\n  parameters:\n    model: [a, b]\n    \
+             phases.warmup.concurrency: [1, 2]\n    phases.warm.concurrency: [1, 2]\n",
+        );
+        assert_eq!(
+            mistakes(&file),
+            ["run.yaml:6:5: `sweep.parameters.phases.warm.concurrency` of AIPerf is not supported"]
+        );
+        assert_eq!(line(&file), "--model=m --warmup-concurrency=1,2 --sweep=model=a,b");
     }
 }

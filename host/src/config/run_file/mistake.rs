@@ -39,6 +39,12 @@ pub(crate) enum Problem {
     /// A reference to a variable that leads nowhere.
     #[error("`{key}` cannot be read: {error}")]
     Variable { key: String, error: VariableError },
+    /// Several values of a setting that has one.
+    #[error("`{key}` takes one value, and this is a list")]
+    SeveralTexts { key: String },
+    /// A value of a sweep that would be taken for several.
+    #[error("a value of `{key}` has {} in it, which stands between values", if *.is_only { "`,` or `;`" } else { "`;`" })]
+    Divided { key: String, is_only: bool },
     /// A key of AIPerf's files that has no meaning here.
     #[error("`{key}` of AIPerf is not supported")]
     NotOurs {
@@ -70,6 +76,15 @@ impl Explain for Mistake {
             Problem::Variable { .. } => {
                 "write `${NAME}` or `${NAME:default}`; `$${` is a `${` that means nothing".to_owned()
             }
+            Problem::SeveralTexts { key } => {
+                format!("give it one value; for a run with each of them use `sweep: {{{key}: [a, b]}}`")
+            }
+            Problem::Divided { is_only: true, key } => {
+                format!(
+                    "give `{key}` a key of its own, since one value is no sweep, or another value beside it"
+                )
+            }
+            Problem::Divided { key, .. } => format!("leave it out; values of `{key}` may have commas"),
             Problem::NotOurs { instead, .. } => instead.clone(),
         }
     }

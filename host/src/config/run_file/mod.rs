@@ -18,6 +18,7 @@ use std::{
 };
 
 pub(crate) use self::{
+    aiperf::setting_of_path,
     mistake::{Mistake, Problem},
     written::{values_shown, written},
 };
@@ -170,6 +171,10 @@ impl Reader<'_> {
     fn set(&mut self, key: &Key, entry: &Entry) -> Option<()> {
         let mut node = entry.value.clone();
         let is_secret = self.expand(&entry.key, &mut node)?;
+        if let Some((spot, problem)) = texts::unreadable(key, &node) {
+            self.add(spot, problem);
+            return None;
+        }
         let values = match texts::of(key, &node) {
             Ok(Said::Set(values)) => values,
             Ok(Said::Off) => {

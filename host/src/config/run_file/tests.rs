@@ -116,3 +116,36 @@ fn a_file_of_another_version_is_a_warning() {
     let own = read_text(&format!("prony: {}\n", env!("CARGO_PKG_VERSION")));
     assert!(own.warnings.is_empty() && own.mistakes.is_empty());
 }
+
+#[rstest]
+#[case::text("system_prompt: [a, b]", "1:17: `system_prompt` takes one value, and this is a list")]
+#[case::choice(
+    "prompt_corpus: [coding, random]",
+    "1:17: `prompt_corpus` takes one value, and this is a list"
+)]
+#[case::semicolon(
+    "sweep: {system_prompt: ['a;b', c]}",
+    "1:25: a value of `system_prompt` has `;` in it, which stands between values"
+)]
+#[case::only(
+    "sweep: [{isl_distribution: ['uniform:1,9']}]",
+    "1:29: a value of `isl_distribution` has `,` or `;` in it, which stands between values"
+)]
+#[case::resume("resume: D", "1:1: there is no setting `resume`")]
+fn what_would_be_read_otherwise_than_it_is_written_is_told(#[case] text: &str, #[case] expected: &str) {
+    assert_eq!(mistakes(&read_text(text)), [format!("run.yaml:{expected}")]);
+}
+
+#[rstest]
+#[case::numbers("concurrency: [1, 2]", "--concurrency=1,2")]
+#[case::wrong_number("concurrency: [1, x]", "--concurrency=1,x")]
+#[case::one_text("system_prompt: [a]", "--system-prompt=a")]
+#[case::commas(
+    "sweep: {isl_distribution: ['uniform:1,9', 'uniform:2,9']}",
+    "--sweep=isl-distribution=uniform:1,9;uniform:2,9"
+)]
+#[case::as_typed("sweep: {isl: 1..8x2}", "--sweep=isl=1..8x2")]
+fn lists_are_read_as_they_are_written(#[case] text: &str, #[case] expected: &str) {
+    let file = read_text(text);
+    assert_eq!((mistakes(&file), line(&file).as_str()), (Vec::new(), expected));
+}

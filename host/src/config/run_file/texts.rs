@@ -2,10 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::node::{Content, Entry, Kind, Node, Scalar};
+use super::{
+    mistake::Problem,
+    node::{Content, Entry, Kind, Node, Scalar},
+};
 use crate::config::{
     keys::{Key, flag_name},
-    words::Shape,
+    words::{self, Shape, Words},
     yaml::Spot,
 };
 
@@ -114,6 +117,39 @@ pub(super) fn of(key: &Key, node: &Node) -> Result<Said, WrongKind> {
         }
         _ => Err(wrong(node)),
     }
+}
+
+/// Whether a value is a list, and its setting takes one: a run for each value.
+pub(super) fn takes_list(key: &Key, node: &Node) -> bool {
+    let Content::List(items) = &node.content else { return false };
+    let is_list = |text: String| {
+        let said = words::Said { name: key.name.clone(), values: vec![text.into()] };
+        !Words::of([said]).lists().is_empty()
+    };
+    // Where one of the values is wrong, the others say so.
+    key.shape == Shape::Single
+        && items.iter().filter_map(|item| text(item).ok()).any(|text| is_list(format!("{text},{text}")))
+}
+
+/// What of a value would not be read as it is written: several values of a text, and a value in which others are looked for.
+pub(super) fn unreadable(key: &Key, node: &Node) -> Option<(Spot, Problem)> {
+    match (&node.content, pairs(&key.name)) {
+        (Content::List(items), _) if key.shape == Shape::Single => {
+            let is_one = items.len() < 2 || takes_list(key, node);
+            (!is_one).then(|| (node.spot, Problem::SeveralTexts { key: key.in_file() }))
+        }
+        (Content::Map(settings), Some(Pairs::Sweeps)) => settings.iter().find_map(divided),
+        (Content::List(items), Some(Pairs::Sweeps)) => items.iter().find_map(|item| unreadable(key, item)),
+        _ => None,
+    }
+}
+
+/// A value of a sweep that has the sign between values in it.
+fn divided(Entry { value, key, .. }: &Entry) -> Option<(Spot, Problem)> {
+    let Content::List(items) = &value.content else { return None };
+    let is_divided = |text: &str| text.contains(';') || (items.len() == 1 && text.contains(','));
+    let divided = items.iter().find(|item| text(item).is_ok_and(|text| is_divided(&text)))?;
+    Some((divided.spot, Problem::Divided { key: key.clone(), is_only: items.len() == 1 }))
 }
 
 /// One word, of a value that is one.
