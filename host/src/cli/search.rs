@@ -10,7 +10,7 @@ use clap::{ArgMatches, Args};
 
 use super::{
     exit::{Exit, Failure, HasExit},
-    experiment::{Runner, Signals, seed_of},
+    experiment::{Runner, Signals, named_folder, seed_of, unwaited},
     logging::LogFlags,
     profile::{self, Common},
     settings, terminal,
@@ -162,7 +162,7 @@ pub(super) fn run(args: &SearchArgs, matches: &ArgMatches, log: &LogFlags) -> Re
             ));
             Ok(interrupt.into())
         }
-        Err(error) => Err(Failure::new(Exit::Failed, "wait for the runs").caused_by(&error)),
+        Err(error) => Err(unwaited(&error)),
     }
 }
 
@@ -294,8 +294,7 @@ fn base(asked: &settings::Asked, over: Over) -> Words {
 
 /// `artifacts/chat_search_rate`: the API format, and what is raised.
 fn usual_name(flags: &ProfileFlags, over: Over) -> PathBuf {
-    let endpoint = flags.endpoint_type.as_deref().unwrap_or(profile::DEFAULT_ENDPOINT).replace('/', "_");
-    PathBuf::from("artifacts").join(format!("{endpoint}_search_{}", over.setting().replace('-', "_")))
+    named_folder(flags, &format!("search_{}", over.setting().replace('-', "_")))
 }
 
 #[cfg(test)]

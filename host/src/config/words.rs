@@ -23,7 +23,7 @@ pub(crate) struct Said {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Words(Vec<Said>);
 
-/// What one value of a list of settings is.
+/// How many values a setting has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// It is on where it stands.
@@ -190,7 +190,7 @@ pub(crate) fn unread(command: Command) -> Command {
     })
 }
 
-/// What a value of a flag is.
+/// How many values a flag has.
 pub(crate) fn shape(arg: &Arg) -> Shape {
     match arg.get_action() {
         ArgAction::Set => Shape::Single,

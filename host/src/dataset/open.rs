@@ -167,7 +167,6 @@ pub(super) mod tests {
     use std::{
         collections::HashSet,
         fs,
-        path::PathBuf,
         sync::{Arc, LazyLock},
     };
 
@@ -427,17 +426,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_file_s_error_is_passed_on_with_its_hint() {
-        let config = DatasetConfig::File {
-            path: PathBuf::from("no-such.jsonl"),
-            entries: None,
-            pool_requests: None,
-            osl: None,
-            format: FileFormat::default(),
-            delay_ratio: 1.0,
-            timing: RecordedTiming::default(),
-            reshaping: Reshaping::default(),
-            system: None,
-        };
+        let config = DatasetConfig::of_file("no-such.jsonl");
         let error = open(&config, SessionOrder::default(), None, Seed::new(SEED)).unwrap_err();
         insta::assert_snapshot!(format!("failed to {error}\n{}", error.hint()), @r"
         failed to read the input file `no-such.jsonl`

@@ -1,8 +1,8 @@
 //! The loop over runs. What is measured is noted before the next run begins, so that a kill costs the run that goes on.
 
-use std::path::{Path, PathBuf};
-
 use super::{
+    bench::{Bench, Upcoming},
+    between,
     design::Design,
     folder::{ExperimentFolder, FolderError},
     measured::{Measured, values_of_requests},
@@ -11,43 +11,6 @@ use super::{
     state::{Progress, RunState, State},
 };
 use crate::{clock::Clock, config::words::Words, report::file_names, screen::counted};
-
-/// A run that is about to begin, or has ended.
-#[derive(Clone, Debug)]
-pub(crate) struct Upcoming {
-    pub(crate) run: PlannedRun,
-    /// Its place among all runs, from 1.
-    pub(crate) place: usize,
-    /// All runs; 0 where nobody knows how many there will be.
-    pub(crate) runs: usize,
-    pub(crate) cells: usize,
-    pub(crate) repeats: u32,
-    /// What its cell is called.
-    pub(crate) label: String,
-    /// Its folder.
-    pub(crate) dir: PathBuf,
-}
-
-/// Who carries out runs, and what lies between two of them.
-pub(crate) trait Bench {
-    /// Carries out a run with these settings, whose files go into its folder.
-    fn measure(&mut self, upcoming: &Upcoming, settings: &Words) -> RunEnd;
-
-    /// Waits.
-    fn pause(&mut self, seconds: f64);
-
-    /// Lets the shell carry out a command, and keeps what it says in this file.
-    ///
-    /// # Errors
-    /// Why it failed.
-    fn between(&mut self, command: &str, output: &Path) -> Result<(), String>;
-
-    /// A run is over, and what it measured is on the disk.
-    fn has_ended(&mut self, upcoming: &Upcoming, end: &RunEnd, measured: Option<&Measured>);
-
-    /// The exit code of the signal by which the user has asked for the end, if so.
-    fn interrupted(&self) -> Option<u8>;
-}
 
 /// How an experiment ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,12 +117,8 @@ impl Loop<'_> {
         let Some(command) = self.design.between.as_deref().filter(|_| !self.state.runs.is_empty()) else {
             return Ok(None);
         };
-        let output = self.folder.output_of_between(place)?;
-        let done = self.bench.between(command, &output);
-        Ok(done.err().map(|reason| Ended::Stopped {
-            reason: format!("the command of `--between` {reason}; its output is in `{}`", output.display()),
-            exit_code: 1,
-        }))
+        let failed = between::carry_out(command, place, self.folder, self.bench)?;
+        Ok(failed.map(|reason| Ended::Stopped { reason, exit_code: 1 }))
     }
 
     fn step(&mut self, run: PlannedRun, place: usize, runs: usize) -> Result<Option<Ended>, FolderError> {
@@ -232,7 +191,7 @@ fn hopeless(is_first: bool, before: Option<&RunEnd>, end: &RunEnd) -> Option<End
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::VecDeque, fs};
+    use std::{collections::VecDeque, fs, path::Path};
 
     use super::*;
     use crate::{

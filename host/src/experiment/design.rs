@@ -13,6 +13,9 @@ use crate::{
     seed::Seed,
 };
 
+/// Most runs of one experiment. More take months, and are a mistake.
+pub(super) const MOST_RUNS: usize = 100_000;
+
 /// The folder in an experiment's folder that has those of its runs.
 const RUNS: &str = "runs";
 

@@ -5,11 +5,15 @@
 //! What was measured so far is the [`State`], a file in the experiment's folder, from which a killed experiment goes on.
 //! [`Results`] are made of it: means and intervals, the best cell, and the cells that no other one beats.
 
+mod bench;
 mod best;
+mod between;
 mod carry_out;
 mod cell;
+mod cells;
 mod convergence;
 mod design;
+mod design_error;
 mod estimate;
 mod files;
 mod folder;
@@ -19,6 +23,7 @@ mod outcome;
 pub(crate) mod past;
 mod read;
 mod results;
+mod rules;
 pub(crate) mod search;
 mod state;
 mod statistic;
@@ -30,14 +35,16 @@ mod variant;
 #[cfg(test)]
 pub(crate) use self::order::PlannedRun;
 pub(crate) use self::{
-    carry_out::{Bench, Ended, Upcoming, carry_out},
+    bench::{Bench, Upcoming},
+    carry_out::{Ended, carry_out},
     cell::Cell,
     design::Design,
+    design_error::DesignError,
     files::write_results,
     folder::{ExperimentFolder, FolderError, is_experiment},
     measured::Measured,
     outcome::RunEnd,
-    read::{DesignError, design},
+    read::design,
     results::Results,
     state::{Fit, Progress, State},
 };

@@ -9,7 +9,6 @@ use std::{
 
 use serde::Serialize;
 use serde_json::Value;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     files,
@@ -17,7 +16,7 @@ use super::{
     search,
     state::{Progress, RunState, State, StoredCell},
 };
-use crate::{bounded, screen::counted};
+use crate::{bounded, report::past_runs, screen::counted};
 
 /// Largest file of results or of a search that is read, in megabytes.
 const MOST_MEGABYTES: u64 = 256;
@@ -129,9 +128,7 @@ fn read(dir: &Path) -> Option<Past> {
         return None;
     };
     let started_ns = started_ns.or_else(|| made_ns(dir)).unwrap_or_default();
-    let started = OffsetDateTime::from_unix_timestamp_nanos(started_ns.into()).ok();
-    let started = started.filter(|_| started_ns > 0).and_then(|started| started.format(&Rfc3339).ok());
-    Some(Past { dir: dir.to_owned(), started_ns, started, what })
+    Some(Past { dir: dir.to_owned(), started_ns, started: past_runs::timestamp(started_ns), what })
 }
 
 /// A file of JSON; nothing where there is none, or it is no JSON.
@@ -150,8 +147,7 @@ fn made_ns(dir: &Path) -> Option<u64> {
 impl Past {
     /// For people: the folder, what was asked for, and what came of it. `is_going` is whether it goes on.
     pub(crate) fn lines(&self, is_going: bool) -> Vec<String> {
-        let started = self.started.as_deref().and_then(|text| text.get(..16)).unwrap_or("unknown time");
-        let title = format!("{}  {}", started.replace('T', " "), self.dir.display());
+        let title = past_runs::title(self.started.as_deref(), &self.dir);
         let further = match &self.what {
             What::Experiment(experiment) => experiment.lines(&self.dir, is_going),
             What::Search(search) => search.lines(is_going),

@@ -14,6 +14,11 @@ pub(super) enum NoStatistic {
     Unknown,
 }
 
+/// All there are, for people.
+pub(super) fn names() -> String {
+    STATISTICS.into_iter().chain(PERCENTILES.map(|(name, _)| name)).collect::<Vec<_>>().join(", ")
+}
+
 /// The statistic as summaries spell it. A metric that is one number has it as its mean.
 ///
 /// # Errors

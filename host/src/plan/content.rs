@@ -214,6 +214,24 @@ impl FileFormat {
     }
 }
 
+#[cfg(test)]
+impl DatasetConfig {
+    /// A file whose format is detected, used as it is.
+    pub(crate) fn of_file(path: impl Into<PathBuf>) -> Self {
+        Self::File {
+            path: path.into(),
+            entries: None,
+            pool_requests: None,
+            osl: None,
+            format: FileFormat::default(),
+            delay_ratio: 1.0,
+            timing: RecordedTiming::default(),
+            reshaping: Reshaping::default(),
+            system: None,
+        }
+    }
+}
+
 impl DatasetConfig {
     /// Generated tokens that its prompts share in front of a marker, if there is one; none where there are none to share.
     pub(crate) fn shared_prompt_tokens(&self, marker: CacheBustTarget) -> Option<u64> {

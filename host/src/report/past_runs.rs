@@ -117,10 +117,20 @@ fn read(dir: &Path) -> Option<PastRun> {
     Some(PastRun::of(dir, &header, summary.as_ref()))
 }
 
+/// An instant in nanoseconds since 1970 as RFC 3339 says it; nothing for 0, which is no instant.
+pub(crate) fn timestamp(ns: u64) -> Option<String> {
+    let instant = OffsetDateTime::from_unix_timestamp_nanos(ns.into()).ok().filter(|_| ns > 0)?;
+    instant.format(&Rfc3339).ok()
+}
+
+/// The line above what is said of a folder: when it began, to the minute, and where it is.
+pub(crate) fn title(started: Option<&str>, dir: &Path) -> String {
+    let started = started.and_then(|text| text.get(..16)).unwrap_or("unknown time");
+    format!("{}  {}", started.replace('T', " "), dir.display())
+}
+
 impl PastRun {
     fn of(dir: &Path, header: &RunHeader, summary: Option<&Value>) -> Self {
-        let started = OffsetDateTime::from_unix_timestamp_nanos(header.wall_start_ns.into()).ok();
-        let started = started.filter(|_| header.wall_start_ns > 0);
         let state = match summary.map(|summary| summary["is_complete"].as_bool()) {
             None => State::NoReport,
             Some(Some(true)) => State::Complete,
@@ -130,7 +140,7 @@ impl PastRun {
             dir: dir.to_owned(),
             run_id: header.run_id.clone(),
             started_ns: header.wall_start_ns,
-            started: started.and_then(|started| started.format(&Rfc3339).ok()),
+            started: timestamp(header.wall_start_ns),
             state,
             models: headline::models(&header.settings).into_iter().map(str::to_owned).collect(),
             endpoint_type: header.settings.endpoint_type.clone(),
@@ -141,8 +151,7 @@ impl PastRun {
 
     /// For people: the folder, what was asked for, and what came of it. `is_going` is whether it goes on.
     pub(crate) fn lines(&self, is_going: bool) -> Vec<String> {
-        let started = self.started.as_deref().and_then(|text| text.get(..16)).unwrap_or("unknown time");
-        let title = format!("{}  {}", started.replace('T', " "), self.dir.display());
+        let title = title(self.started.as_deref(), &self.dir);
         let asked = [self.models.join(", "), self.endpoint_type.clone()];
         let asked: Vec<String> =
             asked.into_iter().chain(self.loads.iter().cloned()).filter(|text| !text.is_empty()).collect();

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     dataset::{Message, Part, Recorded, Start, Step},
-    plan::{DatasetConfig, FileFormat, RecordedTiming, Reshaping, SessionOrder},
+    plan::{DatasetConfig, SessionOrder},
     seed::Seed,
 };
 
@@ -195,17 +195,7 @@ fn without_texts() -> Session {
         format!("{{\"prony_sessions\": 1}}\n{{\"id\": \"s\", \"steps\": {steps}}}\n"),
     )
     .unwrap();
-    let dataset = DatasetConfig::File {
-        path: file.path().into(),
-        entries: None,
-        pool_requests: None,
-        osl: None,
-        format: FileFormat::default(),
-        delay_ratio: 1.0,
-        timing: RecordedTiming::default(),
-        reshaping: Reshaping::default(),
-        system: None,
-    };
+    let dataset = DatasetConfig::of_file(file.path());
     let opened = dataset::open(&dataset, SessionOrder::default(), None, Seed::new(1)).unwrap();
     Session::new(0, opened.source.script(0), ReplyPolicy::Live)
 }

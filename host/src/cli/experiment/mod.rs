@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    config::{flags::ProfileFlags, words::Words},
+    config::{flags::ProfileFlags, resolve::ARTIFACTS, words::Words},
     experiment::{self, Design, Ended, ExperimentFolder, FolderError, Progress, Results, State},
     plugin::Registry,
     run::until,
@@ -296,16 +296,21 @@ fn of_cells(failure: Failure, cells: &[String]) -> Failure {
 
 /// `artifacts/chat_sweep_9x2`: the API format, cells and runs of each.
 fn usual_name(flags: &ProfileFlags, design: &Design) -> PathBuf {
-    let endpoint = flags.endpoint_type.as_deref().unwrap_or(profile::DEFAULT_ENDPOINT).replace('/', "_");
     let what = match (design.cells.len(), design.repeats) {
         (1, repeats) => format!("{repeats}_runs"),
         (cells, 1) => format!("sweep_{cells}"),
         (cells, repeats) => format!("sweep_{cells}x{repeats}"),
     };
-    PathBuf::from("artifacts").join(format!("{endpoint}_{what}"))
+    named_folder(flags, &what)
 }
 
-fn unwaited(error: &io::Error) -> Failure {
+/// `artifacts/chat_WHAT`: the API format, and what is made there.
+pub(super) fn named_folder(flags: &ProfileFlags, what: &str) -> PathBuf {
+    let endpoint = flags.endpoint_type.as_deref().unwrap_or(profile::DEFAULT_ENDPOINT).replace('/', "_");
+    Path::new(ARTIFACTS).join(format!("{endpoint}_{what}"))
+}
+
+pub(super) fn unwaited(error: &io::Error) -> Failure {
     Failure::new(Exit::Failed, "wait for the runs").caused_by(error)
 }
 

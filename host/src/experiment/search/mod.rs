@@ -23,8 +23,9 @@ pub(crate) use self::{
     verdict::Verdict,
 };
 use super::{
+    bench::{Bench, Upcoming},
     best::Key,
-    carry_out::{Bench, Upcoming},
+    between,
     folder::{ExperimentFolder, FolderError},
     measured::Measured,
     order::PlannedRun,
@@ -178,12 +179,8 @@ impl Search<'_> {
             self.bench.pause(self.plan.pause_s);
         }
         let Some(command) = &self.plan.between else { return Ok(None) };
-        let output = self.folder.output_of_between(self.runs as usize + 1)?;
-        let done = self.bench.between(command, &output);
-        Ok(done.err().map(|reason| SearchEnded::Stopped {
-            reason: format!("the command of `--between` {reason}; its output is in `{}`", output.display()),
-            exit_code: 1,
-        }))
+        let failed = between::carry_out(command, self.runs as usize + 1, self.folder, self.bench)?;
+        Ok(failed.map(|reason| SearchEnded::Stopped { reason, exit_code: 1 }))
     }
 
     fn run(&mut self, load: f64, repeat: usize) -> Result<ProbeRun, SearchEnded> {

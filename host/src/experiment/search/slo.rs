@@ -6,11 +6,11 @@ use crate::{
     config::{goodput, near::near},
     experiment::{
         best::Key,
-        measured::{Measured, STATISTICS},
+        measured::Measured,
         statistic::{self, NoStatistic},
     },
     explain::Explain,
-    metrics::{Metric, catalogue::CATALOGUE, quantile::PERCENTILES},
+    metrics::{Metric, catalogue::CATALOGUE},
 };
 
 /// Signs of a bound, and whether more is asked for. The longer ones first.
@@ -62,8 +62,7 @@ impl Explain for SloError {
                 format!("it is one number: write `{tag}` alone")
             }
             Self::Statistic { .. } => {
-                let percentiles = PERCENTILES.map(|(name, _)| name).join(", ");
-                format!("use one of {}, {percentiles}", STATISTICS.join(", "))
+                format!("use one of {}", statistic::names())
             }
             Self::Rises { .. } => "bound what suffers from load, as in `--slo 'time_to_first_token p99 < 500ms'` or `--slo 'output_token_throughput_per_user p50 > 20'`".to_owned(),
             Self::Value { unit: "ms", .. } => "write 500, `500ms` or `0.5s`".to_owned(),

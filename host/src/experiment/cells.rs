@@ -1,0 +1,231 @@
+//! From lists of values and variants to cells.
+
+use super::{
+    cell::Cell,
+    design::MOST_RUNS,
+    design_error::{DesignError, noted},
+    variant::{Variant, variant},
+};
+use crate::config::{
+    flags::{ExperimentFlags, SweepType, experiment_settings},
+    keys::{Keys, NO_SETTINGS, flag_name},
+    redact,
+    run_file::setting_of_path,
+    several,
+    words::{Setting, Shape, Words},
+};
+
+/// Settings that runs of one experiment have in common, and why.
+const COMMON: [(&str, &str); 12] = [
+    ("random-seed", "`--num-profile-runs` measures with several seeds"),
+    ("artifact-dir", ONE_FOLDER),
+    ("overwrite", ONE_FOLDER),
+    ("api-key", NO_SECRETS),
+    ("header", NO_SECRETS),
+    ("server-metrics-header", NO_SECRETS),
+    ("proxy", NO_SECRETS),
+    ("plugins", ONE_HOST),
+    ("plugin-policy", ONE_HOST),
+    ("ui", ONE_HOST),
+    ("dry-run", NOTHING_SENT),
+    ("dry-run-output", NOTHING_SENT),
+];
+const ONE_FOLDER: &str = "the runs have folders of their own in that of the experiment";
+const NO_SECRETS: &str = "values are a part of names and tables, and this one may be a secret";
+const ONE_HOST: &str = "one program carries out all runs";
+const NOTHING_SENT: &str = "nothing is measured with it";
+const NO_VALUES: &str = "it says where settings are";
+
+/// What AIPerf calls settings in sweeps, where that is none of our names.
+const OTHER_KEYS: [(&str, &str); 11] = [
+    ("rate", "request-rate"),
+    ("requests", "request-count"),
+    ("duration", "benchmark-duration"),
+    ("sessions", "num-conversations"),
+    ("users", "num-users"),
+    ("smoothness", "arrival-smoothness"),
+    ("grace-period", "benchmark-grace-period"),
+    ("concurrency-ramp", "concurrency-ramp-duration"),
+    ("prefill-ramp", "prefill-concurrency-ramp-duration"),
+    ("rate-ramp", "request-rate-ramp-duration"),
+    ("rate-series", "request-rate-series"),
+];
+
+/// A setting and its values.
+struct Axis {
+    setting: Setting,
+    values: Vec<String>,
+}
+
+/// The cells that settings and flags mean.
+pub(super) fn cells(base: &Words, flags: &ExperimentFlags, errors: &mut Vec<DesignError>) -> Vec<Cell> {
+    let axes = axes(base, flags, errors);
+    if !flags.variant.is_empty() {
+        if !axes.is_empty() {
+            errors.push(DesignError::VariantsAndLists);
+        }
+        if let [_] = flags.variant[..] {
+            errors.push(DesignError::OneVariant);
+        }
+        return variants(&flags.variant, errors);
+    }
+    if axes.is_empty() {
+        return vec![Cell::only()];
+    }
+    match flags.sweep_type.unwrap_or_default() {
+        SweepType::Grid => grid(&axes, errors),
+        SweepType::Zip => zip(&axes, errors),
+    }
+}
+
+fn axes(base: &Words, flags: &ExperimentFlags, errors: &mut Vec<DesignError>) -> Vec<Axis> {
+    let mut axes: Vec<Axis> = Vec::new();
+    let keys = Keys::all();
+    for (name, text) in base.lists() {
+        let flag = format!("--{name}");
+        let listed = keys.find(name).map(|key| axis(key.setting(), &flag, text));
+        axes.extend(listed.and_then(|listed| noted(listed, errors)));
+    }
+    for text in &flags.sweep {
+        let swept = match text.split_once('=') {
+            Some((key, values)) => {
+                setting("--sweep", key, &keys).and_then(|setting| axis(setting, "--sweep", values))
+            }
+            None => Err(DesignError::NoSweep(text.clone())),
+        };
+        axes.extend(noted(swept, errors));
+    }
+    let names: Vec<&String> = axes.iter().map(|axis| &axis.setting.name).collect();
+    let twice = (1..names.len()).find(|at| names[..*at].contains(&names[*at]));
+    errors.extend(twice.map(|at| DesignError::Twice(names[at].clone())));
+    axes
+}
+
+fn axis(setting: Setting, flag: &str, text: &str) -> Result<Axis, DesignError> {
+    check_common(&setting)?;
+    let reason = |reason| DesignError::Values { flag: flag.to_owned(), text: text.to_owned(), reason };
+    let values = several::values(text).map_err(reason)?;
+    values.iter().try_for_each(|value| check_value(&setting, value))?;
+    Ok(Axis { setting, values })
+}
+
+/// The setting that a key means: a name of it, or its path in a file of AIPerf's.
+fn setting(flag: &'static str, key: &str, keys: &Keys) -> Result<Setting, DesignError> {
+    let key = key.trim();
+    let name = flag_name(key);
+    if NO_SETTINGS.contains(&name.as_str()) {
+        return Err(DesignError::Common { name, reason: NO_VALUES });
+    }
+    let other = || OTHER_KEYS.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours);
+    let ours = if key.contains('.') { setting_of_path(key) } else { Some(other().unwrap_or(key)) };
+    let found = ours.and_then(|ours| keys.find(ours));
+    let setting = found.ok_or_else(|| DesignError::UnknownKey { flag, key: key.to_owned() })?.setting();
+    check_common(&setting).map(|()| setting)
+}
+
+fn check_common(setting: &Setting) -> Result<(), DesignError> {
+    let known = COMMON.iter().find(|(name, _)| *name == setting.name).map(|(_, reason)| *reason);
+    let of_experiments = || experiment_settings().contains(&setting.name).then_some("it is about all runs");
+    match known.or_else(of_experiments) {
+        Some(reason) => Err(DesignError::Common { name: setting.name.clone(), reason }),
+        None => Ok(()),
+    }
+}
+
+fn check_value(setting: &Setting, value: &str) -> Result<(), DesignError> {
+    let word = format!("--{}={value}", setting.name);
+    if redact::command_line([word.as_str()]) != [word.as_str()] || redact::shown(value) != value {
+        return Err(DesignError::Secret(setting.name.clone()));
+    }
+    if setting.shape == Shape::Switch && !["true", "false"].contains(&value) {
+        return Err(DesignError::NoSwitch { name: setting.name.clone(), value: value.to_owned() });
+    }
+    Ok(())
+}
+
+/// Each value with each one of the others: the last list goes round first.
+fn grid(axes: &[Axis], errors: &mut Vec<DesignError>) -> Vec<Cell> {
+    let count = axes.iter().try_fold(1_usize, |count, axis| count.checked_mul(axis.values.len()));
+    let Some(count) = count.filter(|count| *count <= MOST_RUNS) else {
+        errors.push(DesignError::TooMany(count.unwrap_or(usize::MAX)));
+        return vec![Cell::only()];
+    };
+    let cell = |number: usize| {
+        let mut rest = number;
+        let mut values: Vec<(Setting, String)> = axes
+            .iter()
+            .rev()
+            .map(|axis| {
+                let value = axis.values[rest % axis.values.len()].clone();
+                rest /= axis.values.len();
+                (axis.setting.clone(), value)
+            })
+            .collect();
+        values.reverse();
+        Cell::new(None, values)
+    };
+    (0..count).map(cell).collect()
+}
+
+fn zip(axes: &[Axis], errors: &mut Vec<DesignError>) -> Vec<Cell> {
+    let length = axes.first().map_or(0, |axis| axis.values.len());
+    if axes.iter().any(|axis| axis.values.len() != length) {
+        let lengths = axes.iter().map(|axis| format!("`--{}` has {}", axis.setting.name, axis.values.len()));
+        errors.push(DesignError::Lengths(lengths.collect::<Vec<_>>().join(", ")));
+        return vec![Cell::only()];
+    }
+    let cell = |at: usize| {
+        Cell::new(None, axes.iter().map(|axis| (axis.setting.clone(), axis.values[at].clone())).collect())
+    };
+    (0..length).map(cell).collect()
+}
+
+fn variants(texts: &[String], errors: &mut Vec<DesignError>) -> Vec<Cell> {
+    let mut cells: Vec<Cell> = Vec::new();
+    for text in texts {
+        let Some(cell) = noted(named_cell(text), errors) else { continue };
+        if cells.iter().any(|other| other.name.eq_ignore_ascii_case(&cell.name)) {
+            errors.push(DesignError::VariantTwice(cell.label()));
+        }
+        cells.push(cell);
+    }
+    cells
+}
+
+fn named_cell(text: &str) -> Result<Cell, DesignError> {
+    let Variant { name, values } = variant(text).ok_or_else(|| DesignError::NoVariant(text.to_owned()))?;
+    if redact::shown(&name) != name {
+        return Err(DesignError::SecretName);
+    }
+    let keys = Keys::all();
+    let mut settings: Vec<(Setting, String)> = Vec::new();
+    for (key, value) in values {
+        let setting = setting("--variant", &key, &keys)?;
+        check_value(&setting, &value)?;
+        if settings.iter().any(|(other, _)| *other == setting) {
+            return Err(DesignError::Twice(setting.name));
+        }
+        settings.push((setting, value));
+    }
+    Ok(Cell::new(Some(name), settings))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("phases.warmup.concurrency", "warmup-concurrency")]
+    #[case("phases.profiling.concurrency", "concurrency")]
+    #[case("benchmark.phases.profiling.gracePeriod", "benchmark-grace-period")]
+    #[case("datasets.main.prompts.isl", "isl")]
+    #[case("dataset.prompts.osl.stddev", "osl-stddev")]
+    #[case("rate_ramp", "request-rate-ramp-duration")]
+    #[case("HTTP2", "http2")]
+    fn a_path_of_aiperf_means_one_setting(#[case] path: &str, #[case] expected: &str) {
+        let setting = setting("--sweep", path, &Keys::all()).unwrap();
+        assert_eq!(setting.name, expected);
+    }
+}
