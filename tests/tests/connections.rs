@@ -3,7 +3,9 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use prony_tests::{H2Server, Manner, MockServer, Proxy, Run, TlsFront, Tool, UnixFront, wire::Replay};
+use prony_tests::{
+    H2Server, Manner, MockServer, Proxy, Run, TlsFront, Tool, UnixFront, eventually, wire::Replay,
+};
 use rstest::rstest;
 
 /// A profile that does not stream: the head of an answer comes when the whole answer is there.
@@ -31,6 +33,22 @@ fn connections(server: &MockServer) -> BTreeSet<u64> {
     let truth = server.truth();
     let requests = truth["requests"].as_array().unwrap();
     requests.iter().map(|request| request["connection"].as_u64().unwrap()).collect()
+}
+
+/// When the table is full, Linux makes a larger one, and nothing is opened for 10 ms or more meanwhile.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_table_of_open_files_has_room_before_the_first_request() {
+    let server = MockServer::start([]);
+    let tool =
+        Tool::profile(&server).args(["--benchmark-duration", "3600"]).under(&["prlimit", "--nofile=4096"]);
+    let running = tool.spawn();
+    eventually("requests", || (server.truth()["requests_ok"].as_u64()? > 0).then_some(()));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", running.id())).unwrap();
+    let room = status.lines().find_map(|line| line.strip_prefix("FDSize:")).unwrap().trim();
+    assert_eq!(room, "4096");
+    running.signal("TERM");
+    running.wait().ends_with(143);
 }
 
 #[rstest]

@@ -129,9 +129,7 @@ impl<S: Sink> Dispatcher<S> {
             match self.next_session(&mut phase, &context, &mut ahead, pacer).await {
                 NextSession::Start(ready) => {
                     counts.sessions += 1;
-                    // In its own place, since a runtime moves what it is given several times.
-                    let played = Arc::clone(&self.player).play(ready, Arc::clone(&context));
-                    in_flight.spawn(Box::pin(played));
+                    in_flight.spawn(Arc::clone(&self.player).play(ready, Arc::clone(&context)));
                     // It is sent before the next one is formatted.
                     yield_now().await;
                 }

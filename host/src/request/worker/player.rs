@@ -1,6 +1,6 @@
 //! Plays sessions: each step is formatted, sent and recorded, and its reply is what the next one repeats.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, future::Either, stream::FuturesUnordered};
 use prony_plugin_api::TextKind;
@@ -189,28 +189,35 @@ impl<S: Sink> Player<S> {
     /// A session ends early with a request that failed, since what comes behind it would repeat a reply that never came, when
     /// no request is left of the phase's number, and when the phase drains. Steps that go on beside the failed one end by
     /// themselves.
-    pub(super) async fn play(self: Arc<Self>, ready: ReadySession, context: Arc<PhaseContext>) -> u64 {
-        let ReadySession { session, mut first, slot, rest } = ready;
+    pub(super) fn play(
+        self: Arc<Self>,
+        mut ready: ReadySession,
+        context: Arc<PhaseContext>,
+    ) -> Pin<Box<dyn Future<Output = u64> + Send>> {
+        let is_single = ready.session.is_last();
         let is_sticky = self.wire.target.has_sticky_sessions;
-        if !session.is_last() || is_sticky {
-            first.finished.exchange.affinity = Some(Arc::new(Affinity::new(is_sticky)));
+        if !is_single || is_sticky {
+            ready.first.finished.exchange.affinity = Some(Arc::new(Affinity::new(is_sticky)));
         }
-        if session.is_last() {
-            self.request(first, &context, rest, Some(slot)).await;
-            return 1;
+        // In a place of their own, since a runtime moves what it is given several times.
+        if is_single {
+            Box::pin(self.play_single(ready, context))
+        } else {
+            Box::pin(self.play_steps(ready, context))
         }
-        // In its own place: the tasks of single requests are as small as they can be.
-        Box::pin(self.play_steps(session, first, slot, rest, &context)).await
     }
 
-    async fn play_steps(
-        &self,
-        mut session: Session,
-        first: Box<ReadyRequest>,
-        slot: Slot,
-        rest: Option<Duration>,
-        context: &PhaseContext,
-    ) -> u64 {
+    async fn play_single(self: Arc<Self>, ready: ReadySession, context: Arc<PhaseContext>) -> u64 {
+        let ReadySession { first, slot, rest, .. } = ready;
+        self.request(first, &context, rest, Some(slot)).await;
+        1
+    }
+
+    /// Thousands of sessions may sleep between two steps: what only a request needs is in a place of its own, and there for as
+    /// long as the request.
+    async fn play_steps(self: Arc<Self>, ready: ReadySession, context: Arc<PhaseContext>) -> u64 {
+        let ReadySession { mut session, first, slot, rest } = ready;
+        let context = &*context;
         let exchange = &first.finished.exchange;
         let start_ns = exchange.instants.scheduled.max(context.start_ns);
         let pace = Pace {
@@ -222,7 +229,7 @@ impl<S: Sink> Player<S> {
         let playing = Playing { context, pace, rest, affinity: exchange.affinity.clone() };
         let (mut slot, mut requests, mut is_cut) = (Some(slot), 0, false);
         let mut running = FuturesUnordered::new();
-        running.push(Either::Left(self.request(first, context, rest, None)));
+        running.push(Either::Left(Box::pin(self.request(first, context, rest, None))));
         for turn in session.others_at_start() {
             is_cut = is_cut || !context.budget.take();
             if is_cut {
@@ -290,7 +297,7 @@ impl<S: Sink> Player<S> {
             affinity.repeat(&mut prepared.headers);
         }
         finished.exchange.instants.started = clock.now();
-        self.request(Box::new(ReadyRequest { turn, prepared, finished }), context, rest, slot).await
+        Box::pin(self.request(Box::new(ReadyRequest { turn, prepared, finished }), context, rest, slot)).await
     }
 
     /// Sends a request, and gives it away when it is over. The slot, if it is given one, is free as soon as the last event of
