@@ -307,3 +307,53 @@ fn a_run_that_cannot_be_kept_ends_the_experiment_and_is_measured_later() {
         (Some(2000.0), &json!("complete"))
     );
 }
+
+/// Four runs against a server whose first token takes so long.
+fn four_runs(ttft_ms: &str, words: &[&str]) -> Run {
+    let server = MockServer::start(["--ttft-ms", ttft_ms, "--itl-ms", "1"]);
+    Tool::profile(&server)
+        .args(["--no-server-metrics", "--osl", "4", "--request-count", "8", "--num-profile-runs", "4"])
+        .args(words)
+        .run()
+}
+
+fn compare(sides: &[&Run], words: &[&str]) -> Run {
+    let sides = sides.iter().map(|run| run.dir().join("run"));
+    sides.fold(Tool::new(["compare"]), Tool::arg).args(words).run()
+}
+
+#[test]
+fn a_slower_server_is_worse_and_breaks_the_gate() {
+    let (before, after) = (four_runs("20", &[]), four_runs("40", &[]));
+    let gate = ["--gate", "time_to_first_token.p50 +5%"];
+    let broken = compare(&[&before, &after], &gate);
+    broken.ends_with(5);
+    assert!(broken.stdout.contains("gate `time_to_first_token.p50 +5%`: broken"), "{}", broken.stdout);
+    let compared = compare(&[&before, &after], &["--metric", "time_to_first_token.p50", "--format", "json"]);
+    let compared: Value = serde_json::from_str(&compared.succeeds().stdout).unwrap();
+    let row = &compared["comparisons"][0]["rows"][0];
+    assert_eq!((&row["answer"], &row["runs"]), (&json!("worse"), &json!([4, 4])));
+    let ratio = row["ratio"].as_f64().unwrap();
+    assert!((1.5..2.5).contains(&ratio), "{ratio}");
+    let turned = compare(&[&after, &before], &gate);
+    assert!(turned.succeeds().stdout.contains("\nbetter: "), "{}", turned.stdout);
+    let junit = compare(&[&before, &after], &[&gate[..], &["--format", "junit"]].concat());
+    junit.ends_with(5);
+    assert!(
+        junit.stdout.contains("<testcase name=\"gate time_to_first_token.p50 +5%\"><failure "),
+        "{}",
+        junit.stdout
+    );
+}
+
+#[test]
+fn runs_of_other_settings_are_not_compared() {
+    let (before, after) = (four_runs("1", &[]), four_runs("1", &["--concurrency", "2"]));
+    let refused = compare(&[&before, &after], &[]);
+    refused.ends_with(2);
+    assert!(refused.stderr.contains("have other settings: concurrency: "), "{}", refused.stderr);
+    compare(&[&before, &after], &["--anyway"]).succeeds();
+    let nothing = Tool::new(["compare", "nowhere"]).arg(before.dir().join("run")).run();
+    nothing.ends_with(2);
+    assert!(nothing.stderr.contains("`nowhere`"), "{}", nothing.stderr);
+}

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::{
     calibrate::CalibrateArgs,
+    compare::CompareArgs,
     completions::CompletionsArgs,
     config::ConfigArgs,
     dataset::DatasetArgs,
@@ -23,9 +24,9 @@ use crate::config::flags::ProfileFlags;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  success               4  the target does not answer
-  1  the run failed        6  the run is incomplete
-  2  usage, configuration  130  interrupted (Ctrl-C)
-  3  a plugin is at fault  143  ended by SIGTERM; 129 by SIGHUP";
+  1  the run failed        5  a gate of `compare` is broken
+  2  usage, configuration  6  the run is incomplete
+  3  a plugin is at fault  130  interrupted (Ctrl-C); 143 by SIGTERM; 129 by SIGHUP";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,6 +44,19 @@ The exit code is 0 when the load is found, 1 when even the lowest one breaks an 
 
 Example:
   prony search --model m --streaming --over rate --range 1..200 --slo 'time_to_first_token p99 < 500ms' --slo 'error_rate < 1%'";
+
+/// What a comparison says, and how it ends.
+const COMPARE: &str = "\
+A change is the median of all ratios of a run of one side and a run of the other (Hodges and Lehmann), with its interval (Mann and \
+Whitney). It is better or worse when the whole interval lies beyond the margin, the same when it lies within, and else it cannot be \
+told. That takes 4 runs a side, better 5 or 6.
+
+The exit code is 0, or with --gate 5 when a gate is broken and 6 when the runs do not tell.
+
+Example:
+  prony profile -f run.yaml --num-profile-runs 5 --artifact-dir before
+  prony profile -f run.yaml --num-profile-runs 5 --artifact-dir after
+  prony compare before after --gate 'time_to_first_token.p99 +5%'";
 
 /// What a recording is, and how it ends.
 const RECORD: &str = "\
@@ -91,6 +105,9 @@ pub(super) enum Command {
     Runs(RunsArgs),
     /// Print the table of a run.
     Show(ShowArgs),
+    /// Say whether one side is better than another one, by their runs.
+    #[command(after_help = COMPARE)]
+    Compare(CompareArgs),
     /// Explain the metrics: definition, formula, what is left out, how they mislead.
     Metrics(MetricsArgs),
     /// Compare runs over SPEED-Bench, category by category.

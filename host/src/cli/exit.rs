@@ -21,6 +21,8 @@ pub(crate) enum Exit {
     Plugin = 3,
     /// The target does not answer.
     Unreachable = 4,
+    /// A number is worse than a gate allows.
+    Objective = 5,
     /// The run ended early, since its deadline was over, a service asked for it or the server was gone; what was measured is reported.
     Incomplete = 6,
     /// Ended by SIGHUP, since the terminal went away; what was measured is reported.
@@ -40,6 +42,7 @@ impl Exit {
             Self::Usage,
             Self::Plugin,
             Self::Unreachable,
+            Self::Objective,
             Self::Incomplete,
             Self::HungUp,
             Self::Interrupted,

@@ -7,6 +7,7 @@
 mod bar;
 mod calibrate;
 mod command_line;
+mod compare;
 mod completions;
 mod config;
 mod dataset;
@@ -108,6 +109,7 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Result<Exit, Failure> {
         Command::Report(args) => report::run(&args),
         Command::Runs(args) => runs::list(&args),
         Command::Show(args) => runs::show(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Metrics(args) => metrics::run(&args),
         Command::SpeedBenchReport(args) => speed_bench_report::run(&args),
         Command::Dataset(args) => dataset::run(&args),

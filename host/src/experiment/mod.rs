@@ -11,6 +11,7 @@ mod between;
 mod carry_out;
 mod cell;
 mod cells;
+pub(crate) mod compare;
 mod convergence;
 mod design;
 mod design_error;

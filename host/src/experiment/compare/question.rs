@@ -1,0 +1,158 @@
+//! What a comparison is made by, as the user types it.
+
+use super::answer::Margin;
+use crate::{
+    config::{goodput, near::near},
+    experiment::{
+        best::Key,
+        statistic::{self, NoStatistic},
+    },
+    explain::Explain,
+    metrics::catalogue::CATALOGUE,
+};
+
+/// What is compared where nothing is said; the first that both sides have decides.
+const USUAL: [(&str, &str); 7] = [
+    ("request_latency", "p50"),
+    ("request_latency", "p99"),
+    ("time_to_first_token", "p50"),
+    ("time_to_first_token", "p99"),
+    ("inter_token_latency", "p50"),
+    ("output_token_throughput", "avg"),
+    ("request_throughput", "avg"),
+];
+
+/// Why a text is no number of a run, or no gate.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum QuestionError {
+    #[error("there is no metric `{tag}`")]
+    Unknown { tag: String, near: Option<&'static str> },
+    #[error("`{tag}` has many values: the statistic is missing")]
+    NoStatistic { tag: &'static str },
+    #[error("`{tag}` has no statistic `{statistic}`")]
+    Statistic { tag: &'static str, statistic: String, is_one_number: bool },
+    #[error("`{0}` is no gate")]
+    Gate(String),
+    #[error("`{0}` is no share")]
+    Share(String),
+}
+
+impl Explain for QuestionError {
+    fn hint(&self) -> String {
+        match self {
+            Self::Unknown { near: Some(near), .. } => format!("did you mean `{near}`?"),
+            Self::Unknown { near: None, .. } => "`prony metrics` lists all metrics".to_owned(),
+            Self::NoStatistic { tag } => format!("write `{tag}.p99`, `{tag}.p50` or `{tag}.avg`"),
+            Self::Statistic { tag, is_one_number: true, .. } => {
+                format!("it is one number: write `{tag}` alone")
+            }
+            Self::Statistic { .. } => format!("use one of {}", statistic::names()),
+            Self::Gate(_) => "write a metric, a statistic of it, and by how much it may become worse: `time_to_first_token.p99 +5%`, `output_token_throughput -3%`".to_owned(),
+            Self::Share(_) => "write `2%` or 0.02; it is 0 or more and below 1".to_owned(),
+        }
+    }
+
+    fn is_statement(&self) -> bool {
+        true
+    }
+}
+
+/// A number that may not become worse by more than a share.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Gate {
+    /// As it was typed.
+    pub(crate) text: String,
+    pub(crate) key: Key,
+    pub(crate) margin: Margin,
+}
+
+/// The usual numbers.
+pub(crate) fn usual_keys() -> Vec<Key> {
+    USUAL.map(|(metric, statistic)| Key::new(metric, statistic)).to_vec()
+}
+
+/// A metric and its statistic: `time_to_first_token.p99` or `ttft p99`.
+///
+/// # Errors
+/// There is no such number.
+pub(crate) fn key(text: &str) -> Result<Key, QuestionError> {
+    let mut words = text.split([' ', '.', ':']).filter(|word| !word.is_empty());
+    let typed = words.next().unwrap_or_default().replace('-', "_").to_lowercase();
+    let tag = goodput::usual_tag(&typed);
+    let metric = CATALOGUE.iter().find(|metric| metric.tag == tag).ok_or_else(|| {
+        let near = near(tag, CATALOGUE.iter().map(|metric| metric.tag));
+        QuestionError::Unknown { tag: typed.clone(), near }
+    })?;
+    let typed = words.collect::<Vec<_>>().join(".").to_lowercase();
+    let statistic = statistic::statistic_of(metric, &typed).map_err(|error| match error {
+        NoStatistic::Missing => QuestionError::NoStatistic { tag: metric.tag },
+        NoStatistic::OneNumber | NoStatistic::Unknown => QuestionError::Statistic {
+            tag: metric.tag,
+            statistic: typed.clone(),
+            is_one_number: error == NoStatistic::OneNumber,
+        },
+    })?;
+    Ok(Key::new(metric.tag, statistic))
+}
+
+/// A gate: `time_to_first_token.p99 +5%`. The sign says where worse is; it must be that of the metric.
+///
+/// # Errors
+/// It is none.
+pub(crate) fn gate(text: &str) -> Result<Gate, QuestionError> {
+    let form = || QuestionError::Gate(text.to_owned());
+    let at = text.rfind(['+', '-']).ok_or_else(form)?;
+    let (what, share) = text.split_at(at);
+    let key = key(what.trim())?;
+    let larger_is_better = CATALOGUE.iter().any(|metric| metric.tag == key.metric && metric.larger_is_better);
+    if share.starts_with('-') != larger_is_better {
+        return Err(form());
+    }
+    let margin = margin(share[1..].trim()).map_err(|_| form())?;
+    Ok(Gate { text: text.trim().to_owned(), key, margin })
+}
+
+/// A share: `2%` or 0.02.
+///
+/// # Errors
+/// It is none, or not from 0 to below 1.
+pub(crate) fn margin(text: &str) -> Result<Margin, QuestionError> {
+    let (number, unit) = text.strip_suffix('%').map_or((text, 1.0), |number| (number, 100.0));
+    let share = number.trim().parse::<f64>().ok().map(|share| share / unit);
+    let share = share.filter(|share| (0.0..1.0).contains(share));
+    share.map(Margin::of).ok_or_else(|| QuestionError::Share(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("time_to_first_token.p99 +5%", "time_to_first_token_p99", 0.05)]
+    #[case("ttft p50 + 0.1", "time_to_first_token_p50", 0.1)]
+    #[case("output_token_throughput -3%", "output_token_throughput_avg", 0.03)]
+    fn a_gate_names_a_number_and_a_share(#[case] text: &str, #[case] number: &str, #[case] share: f64) {
+        let gate = gate(text).unwrap();
+        assert_eq!(gate.key.joined(), number);
+        assert!((gate.margin.share() - share).abs() < 1e-12);
+    }
+
+    #[rstest]
+    #[case::without_a_share("time_to_first_token.p99")]
+    #[case::better("time_to_first_token.p99 -5%")]
+    #[case::more_is_not_worse("output_token_throughput +3%")]
+    #[case::no_number("request_latency.p99 +x")]
+    fn another_text_is_no_gate(#[case] text: &str) {
+        assert_eq!(gate(text), Err(QuestionError::Gate(text.to_owned())));
+    }
+
+    #[test]
+    fn unknown_names_have_their_nearest() {
+        let unknown =
+            QuestionError::Unknown { tag: "request_latncy".to_owned(), near: Some("request_latency") };
+        assert_eq!(key("request_latncy.p50"), Err(unknown));
+        assert_eq!(key("request_latency"), Err(QuestionError::NoStatistic { tag: "request_latency" }));
+    }
+}
