@@ -50,7 +50,7 @@ impl Measured {
         Ok(Self::of(&serde_json::from_slice(&bytes)?))
     }
 
-    fn of(summary: &Value) -> Self {
+    pub(super) fn of(summary: &Value) -> Self {
         let mut measured = Self::default();
         let metrics = summary.as_object().into_iter().flatten();
         for (tag, metric) in metrics {

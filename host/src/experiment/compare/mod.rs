@@ -4,6 +4,7 @@
 //! ratio of the sides with its interval ([`shift`]), and one of four answers ([`Answer`]).
 
 mod answer;
+mod foreign;
 pub(crate) mod question;
 mod rank_sum;
 mod shift;

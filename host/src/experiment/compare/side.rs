@@ -8,6 +8,7 @@ use std::{
 
 use serde_json::Value;
 
+use super::foreign;
 use crate::{
     bounded,
     config::yaml,
@@ -47,6 +48,9 @@ pub(crate) enum SideError {
     /// Its experiment cannot be read.
     #[error(transparent)]
     Experiment(#[from] FolderError),
+    /// What another tool wrote cannot be read.
+    #[error("read the results `{}`", .path.display())]
+    Results { path: PathBuf, source: io::Error },
     /// The settings of one of its runs cannot be read.
     #[error("read the settings `{}`", .path.display())]
     Settings { path: PathBuf, source: io::Error },
@@ -56,6 +60,7 @@ impl Explain for SideError {
     fn hint(&self) -> String {
         match self {
             Self::Nothing(_) => "name the folder of a run, of an experiment, or one with folders of runs in it; `prony report RUN` makes the report of a run".to_owned(),
+            Self::Results { .. } => "name a `profile_export_aiperf.json`, a file of `vllm bench serve --save-result`, or a folder of them".to_owned(),
             Self::Folder { .. } | Self::Settings { .. } => "look at its permissions".to_owned(),
             Self::Experiment(error) => error.hint(),
         }
@@ -102,15 +107,20 @@ impl Side {
             }
         } else if is_run(dir) {
             side.take(dir, String::new())?;
+        } else if let Some(file) = foreign::file_at(dir) {
+            side.take_foreign(&file)?;
         } else {
             let unread = |source| SideError::Folder { path: dir.to_owned(), source };
             let entries =
                 fs::read_dir(dir).map_err(unread)?.collect::<io::Result<Vec<_>>>().map_err(unread)?;
-            let mut runs: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
-            runs.retain(|path| is_run(path));
-            runs.sort();
-            for run in runs {
-                side.take(&run, String::new())?;
+            let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
+            paths.sort();
+            for path in paths {
+                if is_run(&path) {
+                    side.take(&path, String::new())?;
+                } else if let Some(file) = foreign::file_at(&path).filter(|file| is_json(file)) {
+                    side.take_foreign(&file)?;
+                }
             }
         }
         if side.cells.is_empty() { Err(SideError::Nothing(dir.to_owned())) } else { Ok(side) }
@@ -127,6 +137,18 @@ impl Side {
         Ok(())
     }
 
+    fn take_foreign(&mut self, file: &Path) -> Result<(), SideError> {
+        let unread = |source| SideError::Results { path: file.to_owned(), source };
+        let measured = foreign::read(file).map_err(unread)?;
+        if measured.incomplete.is_some() {
+            self.left_out += 1;
+            return Ok(());
+        }
+        let run = SideRun { measured, settings: BTreeMap::new() };
+        self.cells.entry(String::new()).or_default().push(run);
+        Ok(())
+    }
+
     /// Whether one of its cells has the name of one of the other side's.
     pub(crate) fn has_cells_of(&self, other: &Self) -> bool {
         self.cells.keys().any(|name| other.cells.contains_key(name))
@@ -135,6 +157,10 @@ impl Side {
 
 fn is_run(dir: &Path) -> bool {
     dir.join(journal::FILE_NAME).is_file() || dir.join(file_names::SUMMARY).is_file()
+}
+
+fn is_json(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "json")
 }
 
 /// The settings of a run by key; none where it has no file of them, as older runs.
@@ -167,6 +193,10 @@ pub(crate) fn differences(first: &Side, second: &Side) -> Vec<Difference> {
     for (name, runs) in &first.cells {
         let Some(others) = second.cells.get(name) else { continue };
         let (Some(run), Some(other)) = (runs.first(), others.first()) else { continue };
+        // Of other tools' runs and of old ones no settings are known.
+        if run.settings.is_empty() || other.settings.is_empty() {
+            continue;
+        }
         let keys: BTreeSet<&String> = run.settings.keys().chain(other.settings.keys()).collect();
         for key in keys {
             let values = [run, other].map(|run| run.settings.get(key).map(Value::to_string));
