@@ -231,6 +231,13 @@ fn end(RunOutcome { run, ended }: RunOutcome, shown: Shown) -> Result<Exit, Lost
             terminal::warn(&format!("the run ended before its time: {}", ending.reason()));
             outcome(&report).map_err(Lost::Nothing)
         }
+        Some(Ending::StepFailed { reason, hint }) if report.profiling.outcomes.succeeded == 0 => {
+            Err(Lost::Nothing(Failure::statement(Exit::Failed, reason).with_hint(hint)))
+        }
+        Some(ending @ Ending::StepFailed { .. }) => {
+            terminal::warn(&format!("the run ended before its time: {}", ending.reason()));
+            outcome(&report).map_err(Lost::Nothing)
+        }
         Some(Ending::ServiceRefused { name, message, hint }) => {
             let what = format!("start the service `{name}` with these options: {message}");
             Err(Lost::NotBegun(Failure::new(Exit::Usage, what).with_hint(hint)))

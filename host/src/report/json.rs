@@ -9,7 +9,7 @@ use prony_plugin_api::message::PhaseKind;
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{by_class, by_url, errors::ErrorGroup, model::Report, values::metrics, warnings};
+use super::{by_class, by_url, errors::ErrorGroup, marks, model::Report, values::metrics, warnings};
 use crate::{
     metrics::{Counting, Metric, PhaseSpan, Stats, Tally},
     plan::Role,
@@ -104,6 +104,9 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     set("plugins", serde_json::to_value(report.plugins())?);
     set("notes", report.notes.as_slice().into());
     set("phases", report.phases.iter().map(|span| phase(report, span)).collect());
+    if !report.marks.is_empty() {
+        set("marks", marks::summary(report));
+    }
     set("models_seen", json!(report.models_seen.of_all_classes()));
     set("percentiles_note", PERCENTILES_NOTE.into());
     set("definitions", definitions(report));

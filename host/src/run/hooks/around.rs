@@ -1,0 +1,155 @@
+//! The steps around phases, one after the other, and the one after the run, while the event loop goes on: [`Around`].
+
+use std::{collections::VecDeque, time::Duration};
+
+use super::{
+    planned::{PlannedHooks, START_PROFILE},
+    step::{Begun, Done, Step, Stop},
+};
+use crate::{
+    clock::Clock,
+    plan::Phase,
+    record::Frame,
+    run::{
+        channels::{Channels, Signal},
+        event_source::{EventSource, aside},
+        lifecycle::{Ending, Event},
+        observer::Observer,
+    },
+};
+
+/// How long each step may take when the end of the run is wanted now.
+const LAST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What is done around the phases of a run.
+#[derive(Debug)]
+pub(crate) struct Around<'a> {
+    hooks: &'a PlannedHooks,
+    clock: Clock,
+    channels: Channels,
+    waiting: VecDeque<Step>,
+    running: Option<Stop>,
+    /// A step that fails ends them: they stand before a phase.
+    must_succeed: bool,
+    /// The current phase has begun.
+    has_begun: bool,
+    /// The servers make a profile.
+    is_profiled: bool,
+    /// The end of the run is wanted now.
+    is_hurried: bool,
+    /// What the report is to say.
+    notes: Vec<String>,
+}
+
+impl<'a> Around<'a> {
+    /// Those of a run. They tell the conductor by way of `channels`.
+    pub(crate) fn new(hooks: &'a PlannedHooks, clock: Clock, channels: Channels) -> Self {
+        Self {
+            hooks,
+            clock,
+            channels,
+            waiting: VecDeque::new(),
+            running: None,
+            must_succeed: false,
+            has_begun: false,
+            is_profiled: false,
+            is_hurried: false,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Begins what comes before a phase; what that means, where there is nothing.
+    pub(crate) fn before(&mut self, phase: &Phase) -> Option<Event> {
+        (self.must_succeed, self.has_begun, self.is_profiled) = (true, false, false);
+        self.waiting = self.hooks.before_phase(phase).into();
+        self.go_on()
+    }
+
+    /// The phase begins.
+    pub(crate) fn phase_begins(&mut self) {
+        self.has_begun = true;
+    }
+
+    /// Begins what comes after a phase, whether it has begun or not; what that means, where there is nothing.
+    pub(crate) fn after(&mut self, phase: &Phase) -> Option<Event> {
+        self.must_succeed = false;
+        self.waiting = self.hooks.after_phase(phase, self.has_begun, self.is_profiled).into();
+        self.go_on()
+    }
+
+    /// A step is over. What that means, if it was the last one, or must not have failed.
+    pub(crate) fn over(&mut self, done: Done, observer: &mut dyn Observer) -> Option<Event> {
+        self.running = None;
+        self.is_profiled |= done.mark.name == START_PROFILE && done.failure.is_none();
+        match done.failure.clone().filter(|_| self.must_succeed) {
+            Some(failure) => {
+                self.channels.recorder.frame(Frame::Mark(done.mark));
+                self.waiting.clear();
+                Some(Event::StepsFailed(Ending::StepFailed { reason: failure.reason, hint: failure.hint }))
+            }
+            None => {
+                self.notes.extend(kept(done, &self.channels, observer));
+                self.go_on()
+            }
+        }
+    }
+
+    /// The one that goes on is to end now, and those that wait before a phase are left out.
+    pub(crate) fn stop(&mut self) {
+        if self.must_succeed {
+            self.waiting.clear();
+        }
+        self.running.iter().for_each(Stop::stop);
+    }
+
+    /// From here on, none may take long.
+    pub(crate) fn hurry(&mut self) {
+        self.is_hurried = true;
+    }
+
+    fn go_on(&mut self) -> Option<Event> {
+        let Some(step) = self.waiting.pop_front() else { return Some(Event::StepsOver) };
+        let Begun { stop, wait } = in_time(step, self.is_hurried).begin(self.clock);
+        self.running = Some(stop);
+        let channels = self.channels.clone();
+        // It tells its end itself.
+        drop(aside(move || channels.signal(Signal::StepOver(Box::new(wait())))));
+        None
+    }
+
+    /// What the report is to say, and whether the end of the run is wanted now.
+    pub(crate) fn into_notes(self) -> (Vec<String>, bool) {
+        (self.notes, self.is_hurried)
+    }
+}
+
+/// Carries out the command after a run, if there is one. An interrupt ends it. Gives what the report is to say.
+pub(crate) async fn after_run(
+    hooks: &PlannedHooks,
+    ending: Option<&Ending>,
+    is_hurried: bool,
+    events: &mut EventSource,
+    channels: &Channels,
+    observer: &mut dyn Observer,
+) -> Option<String> {
+    let step = hooks.after_run(ending.map(Ending::reason).as_deref())?;
+    let Begun { stop, wait } = in_time(step, is_hurried).begin(events.clock());
+    let done = events.until_over(wait, || stop.stop()).await?;
+    kept(done, channels, observer)
+}
+
+fn in_time(step: Step, is_hurried: bool) -> Step {
+    if is_hurried { step.within(LAST_TIMEOUT) } else { step }
+}
+
+/// Keeps the mark of a step that need not have succeeded. Gives what is to be said of it, if it has not.
+fn kept(done: Done, channels: &Channels, observer: &mut dyn Observer) -> Option<String> {
+    channels.recorder.frame(Frame::Mark(done.mark));
+    let failure = done.failure?;
+    let note = match failure.hint.as_str() {
+        "" => failure.reason,
+        hint => format!("{} ({hint})", failure.reason),
+    };
+    observer.notice(&note);
+    Some(note)
+}
