@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::model::Report;
-use crate::record::Mark;
+use crate::{plan::Role, record::Mark};
 
 /// How it ends well.
 const OK: &str = "ok";
@@ -36,12 +36,21 @@ pub(super) fn line(report: &Report) -> Option<String> {
 }
 
 fn told(mark: &Mark, report: &Report) -> String {
-    let name = mark.name.replace('_', " ");
-    let of =
-        mark.phase.filter(|_| report.phases.len() > 1).map(|phase| format!(" {phase}")).unwrap_or_default();
+    let name = match (mark.name.strip_suffix("_phase"), mark.phase) {
+        (Some(place), Some(phase)) => format!("{place} {}", name_of(phase, report)),
+        _ => mark.name.replace('_', " "),
+    };
     let how =
         if mark.outcome == OK { String::new() } else { format!(", {}", mark.outcome.replace('_', " ")) };
-    format!("{name}{of} ({:.2} s{how})", duration_s(mark))
+    format!("{name} ({:.2} s{how})", duration_s(mark))
+}
+
+/// What people call a phase; its number where that is not known.
+fn name_of(phase: u32, report: &Report) -> String {
+    let settings = report.header.settings.phases.get(phase as usize);
+    let name =
+        settings.map(|known| known.name.clone().unwrap_or_else(|| Role::from(known.kind).name().to_owned()));
+    name.unwrap_or_else(|| format!("phase {phase}"))
 }
 
 fn duration_s(mark: &Mark) -> f64 {
