@@ -297,6 +297,7 @@ impl Conductor<'_> {
         if self.deadline == self.timer() {
             self.deadline = None;
             self.around.hurry();
+            self.around.stop();
             return self.run.plan.deadline().map(|time| Event::Broken(Ending::Deadline(time)));
         }
         self.phase.as_mut().and_then(|phase| phase.timer.take()).map(|(_, event)| event)

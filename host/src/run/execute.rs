@@ -113,7 +113,7 @@ pub(crate) enum ExecuteError {
     #[error("{}", .0.reason)]
     Step(StepFailure),
     /// Somebody ended it before the first request.
-    #[error("interrupted while waiting for the server: nothing was measured")]
+    #[error("interrupted before the first request: nothing was measured")]
     Interrupted(Interrupt),
     /// There was no time left to measure anything.
     #[error(

@@ -249,22 +249,10 @@ impl Lifecycle {
                     _ => self.drain_early(),
                 }
             }
-            Event::StopRequested(reason) => {
-                self.ending.get_or_insert(Ending::Requested(reason));
-                self.drain_early()
-            }
-            Event::Leave(ending) => {
-                self.ending.get_or_insert(ending);
-                self.drain_early()
-            }
-            Event::Broken(ending) => {
-                self.ending.get_or_insert(ending);
-                self.cancel()
-            }
-            Event::Gone(ending) => {
-                self.ending.get_or_insert(ending);
-                self.abandon()
-            }
+            Event::StopRequested(reason) => self.end(Ending::Requested(reason), Self::drain_early),
+            Event::Leave(ending) => self.end(ending, Self::drain_early),
+            Event::Broken(ending) => self.end(ending, Self::cancel),
+            Event::Gone(ending) => self.end(ending, Self::abandon),
             // They come from a timer that was overtaken.
             Event::DurationOver | Event::GraceOver | Event::CancelOver => Vec::new(),
         }
@@ -291,21 +279,26 @@ impl Lifecycle {
         vec![Action::After(self.current)]
     }
 
-    /// The phase, if one goes on, is over for everybody else.
-    fn abandon(&mut self) -> Vec<Action> {
+    /// The run is to end. What comes before a phase is left out, what comes after one is still done, and a phase ends like this. The
+    /// same reason may be told again and again.
+    fn end(&mut self, ending: Ending, phase_ends: fn(&mut Self) -> Vec<Action>) -> Vec<Action> {
+        let is_first = self.ending.is_none();
+        self.ending.get_or_insert(ending);
         match self.stage {
-            Stage::Before | Stage::After => vec![Action::StopStep],
-            Stage::Running | Stage::Draining | Stage::Cancelling => {
-                [Action::Abandon].into_iter().chain(self.after()).collect()
-            }
+            Stage::Before if is_first => vec![Action::StopStep],
+            Stage::Before | Stage::After => Vec::new(),
+            Stage::Running | Stage::Draining | Stage::Cancelling => phase_ends(self),
         }
     }
 
+    /// Nobody waits for the phase any more.
+    fn abandon(&mut self) -> Vec<Action> {
+        [Action::Abandon].into_iter().chain(self.after()).collect()
+    }
+
     fn drain(&mut self, grace: Option<Duration>) -> Vec<Action> {
-        match self.stage {
-            Stage::Before => return vec![Action::StopStep],
-            Stage::Cancelling | Stage::After => return Vec::new(),
-            Stage::Running | Stage::Draining => {}
+        if self.stage == Stage::Cancelling {
+            return Vec::new();
         }
         self.stage = Stage::Draining;
         std::iter::once(Action::Drain).chain(grace.map(Action::ArmGrace)).collect()
@@ -316,10 +309,8 @@ impl Lifecycle {
     }
 
     fn cancel(&mut self) -> Vec<Action> {
-        match self.stage {
-            Stage::Before | Stage::After => return vec![Action::StopStep],
-            Stage::Cancelling => return Vec::new(),
-            Stage::Running | Stage::Draining => {}
+        if self.stage == Stage::Cancelling {
+            return Vec::new();
         }
         self.stage = Stage::Cancelling;
         vec![Action::Cancel]
@@ -509,7 +500,16 @@ mod tests {
         let mut run = lifecycle();
         run.on(Event::PhaseDone);
         assert_eq!(run.on(Event::StopRequested("enough".into())), []);
-        assert_eq!(run.on(Event::Broken(Ending::JournalLost)), [Action::StopStep]);
+        assert_eq!(run.on(Event::Broken(Ending::JournalLost)), []);
         assert_eq!(run.on(Event::StepsOver), [Action::Finish]);
+    }
+
+    #[test]
+    fn a_reason_that_is_told_again_and_again_ends_a_command_once() {
+        let mut run = before();
+        assert_eq!(run.on(Event::Broken(Ending::JournalLost)), [Action::StopStep]);
+        assert_eq!(run.on(Event::Broken(Ending::JournalLost)), []);
+        assert_eq!(run.on(Event::StepsOver), [Action::After(0)]);
+        assert_eq!(run.on(Event::Broken(Ending::JournalLost)), []);
     }
 }

@@ -158,20 +158,14 @@ impl ShellCommand {
         (end, said)
     }
 
-    /// Asks all of its group to end, and ends what does not.
+    /// Asks all of its group to end, and ends what does not, or when somebody asks once more.
     fn end(&self) {
         for signal in [Signal::TERM, Signal::KILL] {
             self.signal(signal);
-            if self.is_over_soon() {
+            if let Ok(News::Over(_)) = self.news.recv_timeout(END_TIMEOUT) {
                 return;
             }
         }
-    }
-
-    fn is_over_soon(&self) -> bool {
-        // Whoever asks once more for its end has been heard.
-        std::iter::from_fn(|| self.news.recv_timeout(END_TIMEOUT).ok())
-            .any(|news| matches!(news, News::Over(_)))
     }
 
     fn signal(&self, signal: Signal) {
