@@ -20,8 +20,9 @@ impl HasExit for ExecuteError {
             Self::Interrupted(interrupt) => (*interrupt).into(),
             Self::Late(_) => Exit::Incomplete,
             Self::Step(failure) if failure.is_unreachable => Exit::Unreachable,
-            Self::Step(_) => Exit::Failed,
-            Self::Describe(_) | Self::Wait(_) | Self::Unformatted(_) | Self::List(_) => Exit::Failed,
+            Self::Step(_) | Self::Describe(_) | Self::Wait(_) | Self::Unformatted(_) | Self::List(_) => {
+                Exit::Failed
+            }
             Self::Plugin(error) => error.exit(),
             Self::Choice(error) => error.exit(),
             Self::Tokenizer(error) => error.exit(),

@@ -54,8 +54,9 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     if report.header.capabilities.produces_tokens {
         set("token_counts", token_counts(&report.profiling.counting));
     }
-    if let Some(cache) = report.prefix_cache.summary() {
-        set("prefix_cache", cache);
+    let known = [("prefix_cache", report.prefix_cache.summary()), ("marks", marks::summary(report))];
+    for (key, value) in known.into_iter().filter_map(|(key, value)| Some((key, value?))) {
+        set(key, value);
     }
     report.speculation.iter().for_each(|said| drop(set("speculative_decoding", said.summary())));
     if let Some(sessions) = &header.settings.sessions {
@@ -104,9 +105,6 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     set("plugins", serde_json::to_value(report.plugins())?);
     set("notes", report.notes.as_slice().into());
     set("phases", report.phases.iter().map(|span| phase(report, span)).collect());
-    if !report.marks.is_empty() {
-        set("marks", marks::summary(report));
-    }
     set("models_seen", json!(report.models_seen.of_all_classes()));
     set("percentiles_note", PERCENTILES_NOTE.into());
     set("definitions", definitions(report));

@@ -8,25 +8,32 @@ use crate::{plan::Role, record::Mark};
 /// How it ends well.
 const OK: &str = "ok";
 
-/// All of it, with instants on the wall clock.
-pub(super) fn summary(report: &Report) -> Value {
-    let mark = |mark: &Mark| {
-        let mut told = json!({
-            "name": mark.name,
-            "begin_ns": report.wall_ns(mark.begin_ns),
-            "end_ns": report.wall_ns(mark.end_ns),
-            "duration_s": duration_s(mark),
-            "outcome": mark.outcome,
-        });
-        let texts = [("reason", &mark.reason), ("output", &mark.output), ("url", &mark.url)];
-        for (key, text) in texts {
-            text.iter().for_each(|text| told[key] = text.as_str().into());
-        }
-        mark.phase.iter().for_each(|phase| told["phase"] = (*phase).into());
-        mark.exit_code.iter().for_each(|code| told["exit_code"] = (*code).into());
-        told
-    };
-    report.marks.iter().map(mark).collect()
+/// All of it, with instants on the wall clock, if there is anything.
+pub(super) fn summary(report: &Report) -> Option<Value> {
+    (!report.marks.is_empty()).then(|| report.marks.iter().map(|mark| in_full(mark, report)).collect())
+}
+
+/// What is known of a mark; what has nothing to say is left out.
+fn in_full(mark: &Mark, report: &Report) -> Value {
+    let mut told = json!({
+        "name": mark.name,
+        "begin_ns": report.wall_ns(mark.begin_ns),
+        "end_ns": report.wall_ns(mark.end_ns),
+        "duration_s": duration_s(mark),
+        "outcome": mark.outcome,
+    });
+    let Mark { phase, reason, exit_code, output, url, .. } = mark;
+    let others = [
+        ("phase", phase.map(Value::from)),
+        ("exit_code", exit_code.map(Value::from)),
+        ("reason", reason.as_deref().map(Value::from)),
+        ("output", output.as_deref().map(Value::from)),
+        ("url", url.as_deref().map(Value::from)),
+    ];
+    for (key, value) in others.into_iter().filter_map(|(key, value)| Some((key, value?))) {
+        told[key] = value;
+    }
+    told
 }
 
 /// The same in one line, if there is anything.

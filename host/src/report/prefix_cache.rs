@@ -12,6 +12,7 @@ use crate::{
 
 /// Shares of the measured prompts' tokens; nothing where it is not known.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct PrefixCacheReport {
     /// What the settings ask for.
     wanted: Option<f64>,

@@ -41,7 +41,7 @@ pub(crate) struct HookFlags {
     #[arg(long, help_heading = HOOKS)]
     pub(crate) reset_kv_cache: bool,
 
-    /// Path of that call on the server [default: `/reset_prefix_cache`, as vLLM has it; SGLang's is `/flush_cache`].
+    /// Path of that call on the server [default: `/reset_prefix_cache`, as vLLM has it; in `SGLang` `/flush_cache`].
     #[arg(long, value_name = "PATH", value_parser = units::absolute_path, help_heading = HOOKS)]
     pub(crate) reset_kv_cache_path: Option<String>,
 

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use super::{
     planned::{PlannedHooks, START_PROFILE},
-    step::{Begun, Done, Step, Stop},
+    step::{Begun, Done, Step, StepFailure, Stop},
 };
 use crate::{
     clock::Clock,
@@ -21,6 +21,17 @@ use crate::{
 /// How long each step may take when the end of the run is wanted now.
 const LAST_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Where the run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Before a phase: a step that fails ends all of them.
+    Before,
+    /// In a phase.
+    Within,
+    /// After it.
+    After,
+}
+
 /// What is done around the phases of a run.
 #[derive(Debug)]
 pub(crate) struct Around<'a> {
@@ -29,10 +40,7 @@ pub(crate) struct Around<'a> {
     channels: Channels,
     waiting: VecDeque<Step>,
     running: Option<Stop>,
-    /// A step that fails ends them: they stand before a phase.
-    must_succeed: bool,
-    /// The current phase has begun.
-    has_begun: bool,
+    place: Place,
     /// The servers make a profile.
     is_profiled: bool,
     /// The end of the run is wanted now.
@@ -50,8 +58,7 @@ impl<'a> Around<'a> {
             channels,
             waiting: VecDeque::new(),
             running: None,
-            must_succeed: false,
-            has_begun: false,
+            place: Place::Before,
             is_profiled: false,
             is_hurried: false,
             notes: Vec::new(),
@@ -60,20 +67,21 @@ impl<'a> Around<'a> {
 
     /// Begins what comes before a phase; what that means, where there is nothing.
     pub(crate) fn before(&mut self, phase: &Phase) -> Option<Event> {
-        (self.must_succeed, self.has_begun, self.is_profiled) = (true, false, false);
+        (self.place, self.is_profiled) = (Place::Before, false);
         self.waiting = self.hooks.before_phase(phase).into();
         self.go_on()
     }
 
     /// The phase begins.
     pub(crate) fn phase_begins(&mut self) {
-        self.has_begun = true;
+        self.place = Place::Within;
     }
 
     /// Begins what comes after a phase, whether it has begun or not; what that means, where there is nothing.
     pub(crate) fn after(&mut self, phase: &Phase) -> Option<Event> {
-        self.must_succeed = false;
-        self.waiting = self.hooks.after_phase(phase, self.has_begun, self.is_profiled).into();
+        let has_begun = self.place == Place::Within;
+        self.place = Place::After;
+        self.waiting = self.hooks.after_phase(phase, has_begun, self.is_profiled).into();
         self.go_on()
     }
 
@@ -81,22 +89,20 @@ impl<'a> Around<'a> {
     pub(crate) fn over(&mut self, done: Done, observer: &mut dyn Observer) -> Option<Event> {
         self.running = None;
         self.is_profiled |= done.mark.name == START_PROFILE && done.failure.is_none();
-        match done.failure.clone().filter(|_| self.must_succeed) {
-            Some(failure) => {
-                self.channels.recorder.frame(Frame::Mark(done.mark));
-                self.waiting.clear();
-                Some(Event::StepsFailed(Ending::StepFailed { reason: failure.reason, hint: failure.hint }))
-            }
-            None => {
-                self.notes.extend(kept(done, &self.channels, observer));
-                self.go_on()
-            }
+        if let Some(StepFailure { reason, hint, .. }) =
+            done.failure.clone().filter(|_| self.place == Place::Before)
+        {
+            self.channels.recorder.frame(Frame::Mark(done.mark));
+            self.waiting.clear();
+            return Some(Event::StepsFailed(Ending::StepFailed { reason, hint }));
         }
+        self.notes.extend(kept(done, &self.channels, observer));
+        self.go_on()
     }
 
     /// The one that goes on is to end now, and those that wait before a phase are left out.
     pub(crate) fn stop(&mut self) {
-        if self.must_succeed {
+        if self.place == Place::Before {
             self.waiting.clear();
         }
         self.running.iter().for_each(Stop::stop);

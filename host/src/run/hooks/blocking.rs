@@ -4,7 +4,7 @@ use std::io;
 
 use super::{
     planned::PlannedHooks,
-    step::{Done, Step},
+    step::{Begun, Done, Step},
 };
 use crate::{
     clock::Clock,
@@ -26,15 +26,15 @@ pub(crate) struct CarriedOut {
 /// # Errors
 /// There is no thread or no descriptor left.
 pub(crate) fn carry_out(step: Step, clock: Clock) -> io::Result<CarriedOut> {
-    let begun = step.begin(clock);
-    let (stop, mut interrupt) = (begun.stop, None);
+    let Begun { stop, wait } = step.begin(clock);
+    let mut interrupt = None;
     let ends = |heard| {
         interrupt.get_or_insert(heard);
         stop.stop();
         // Its end is near, and worth to be known.
         false
     };
-    match until(ends, begun.wait)? {
+    match until(ends, wait)? {
         Ok(done) => Ok(CarriedOut { done, interrupt }),
         Err(heard) => Err(io::Error::other(format!("{heard:?}"))),
     }
@@ -51,7 +51,7 @@ pub(crate) fn end_without_a_run(hooks: &PlannedHooks, why: &str, clock: Clock, o
             done.failure.iter().for_each(|failure| observer.notice(&failure.reason));
         }
         Err(error) => {
-            observer.notice(&format!("the command of `--after-run` cannot be carried out: {error}"))
+            observer.notice(&format!("the command of `--after-run` cannot be carried out: {error}"));
         }
     }
 }

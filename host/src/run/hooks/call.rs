@@ -142,16 +142,14 @@ impl Call {
                 pacer.wait_until(clock.now().saturating_add(as_ns(PAUSE))).await;
             }
         };
-        match tokio::time::timeout(timeout, attempts).await {
-            Ok(end) => end,
-            Err(_) => {
-                let late = || {
-                    let what = format!("no response from the server within {} s", timeout.as_secs_f64());
-                    unasked(&what, "give the call more time, or look at the server's log")
-                };
-                CallEnd::Failed { error: last.unwrap_or_else(late), is_unreachable: false }
-            }
+        if let Ok(end) = tokio::time::timeout(timeout, attempts).await {
+            return end;
         }
+        let late = || {
+            let what = format!("no response from the server within {} s", timeout.as_secs_f64());
+            unasked(&what, "give the call more time, or look at the server's log")
+        };
+        CallEnd::Failed { error: last.unwrap_or_else(late), is_unreachable: false }
     }
 }
 
