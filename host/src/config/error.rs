@@ -6,7 +6,7 @@ use super::{
     class::ClassError,
     endpoint_options::{self, EndpointOptionError},
     goodput::ObjectiveError,
-    hooks::HookError,
+    hook_error::HookError,
     pairs::PairError,
     services::{self, ServiceOptionError},
     size::SizeError,

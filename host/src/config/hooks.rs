@@ -2,13 +2,11 @@
 
 use super::{
     error::ConfigError,
+    hook_error::HookError,
     problems::Problems,
     spec::{Origin, RunSpec, Setting},
 };
-use crate::{
-    explain::Explain,
-    plan::{CacheReset, Hooks, Phase, PhaseCommand, ProfilerCalls},
-};
+use crate::plan::{CacheReset, Hooks, Phase, PhaseCommand, ProfilerCalls};
 
 /// Where vLLM empties its prefix cache, when it runs in its mode for developers.
 /// Source: <https://docs.vllm.ai/en/latest/usage/security.html>, "Development endpoints".
@@ -24,48 +22,6 @@ const RESET_TIMEOUT_S: f64 = 30.0;
 
 /// The same for a call to the profiler. To write what it has seen takes some servers ten minutes, where AIPerf gives up after 30 s.
 const PROFILER_TIMEOUT_S: f64 = 900.0;
-
-/// Why a command around a run or a phase is none. Its text does not repeat the command, which may hold a secret.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum HookError {
-    /// There is nothing to carry out.
-    #[error("`{by}` has an empty command")]
-    Empty { by: Origin },
-    /// No phase is called so.
-    #[error("`{by}` names the phase `{name}`, and there is none of this name")]
-    NoPhase {
-        by: Origin,
-        name: String,
-        /// Names of those that there are.
-        phases: String,
-    },
-}
-
-impl HookError {
-    /// The setting that it is about.
-    pub(super) fn origin(&self) -> Origin {
-        match self {
-            Self::Empty { by } | Self::NoPhase { by, .. } => *by,
-        }
-    }
-}
-
-impl Explain for HookError {
-    fn hint(&self) -> String {
-        match self {
-            Self::Empty { by } => format!("give `{by}` a command for the shell, or leave it out"),
-            Self::NoPhase { phases, .. } => {
-                format!(
-                    "phases of this run: {phases}; without a name and its `:` the command is for each of them"
-                )
-            }
-        }
-    }
-
-    fn is_statement(&self) -> bool {
-        true
-    }
-}
 
 /// All that is asked for, around these phases.
 pub(super) fn hooks(spec: &RunSpec, phases: &[Phase], problems: &mut Problems) -> Hooks {

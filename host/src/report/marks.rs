@@ -15,7 +15,7 @@ pub(super) fn summary(report: &Report) -> Option<Value> {
 
 /// What is known of a mark; what has nothing to say is left out.
 fn in_full(mark: &Mark, report: &Report) -> Value {
-    let mut told = json!({
+    let mut entry = json!({
         "name": mark.name,
         "begin_ns": report.wall_ns(mark.begin_ns),
         "end_ns": report.wall_ns(mark.end_ns),
@@ -31,18 +31,18 @@ fn in_full(mark: &Mark, report: &Report) -> Value {
         ("url", url.as_deref().map(Value::from)),
     ];
     for (key, value) in others.into_iter().filter_map(|(key, value)| Some((key, value?))) {
-        told[key] = value;
+        entry[key] = value;
     }
-    told
+    entry
 }
 
 /// The same in one line, if there is anything.
 pub(super) fn line(report: &Report) -> Option<String> {
-    let marks: Vec<String> = report.marks.iter().map(|mark| told(mark, report)).collect();
+    let marks: Vec<String> = report.marks.iter().map(|mark| in_words(mark, report)).collect();
     (!marks.is_empty()).then(|| format!("around the load: {}", marks.join(", ")))
 }
 
-fn told(mark: &Mark, report: &Report) -> String {
+fn in_words(mark: &Mark, report: &Report) -> String {
     let name = match (mark.name.strip_suffix("_phase"), mark.phase) {
         (Some(place), Some(phase)) => format!("{place} {}", name_of(phase, report)),
         _ => mark.name.replace('_', " "),

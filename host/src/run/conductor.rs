@@ -13,7 +13,11 @@ use super::{
     channels::{Channels, Signal},
     event_source::{EventSource, Wakeup},
     failed_share::TooManyFailed,
-    hooks::around::{Around, after_run},
+    hooks::{
+        LAST_TIMEOUT,
+        around::{Around, after_run},
+        time_left,
+    },
     lifecycle::{Action, Drain, Ending, Event, Lifecycle},
     observer::{Observer, Snapshot},
     refusals::{Failures, Verdict},
@@ -126,11 +130,10 @@ async fn conduct_in_loop(
     for mark in &run.marks {
         channels.recorder.frame(Frame::Mark(mark.clone()));
     }
-    let mut is_hurried = false;
-    let (ending, end) = match events.unless_interrupted(services).await {
+    let (ending, end, is_hurried) = match events.unless_interrupted(services).await {
         None => {
             let services = run.services.iter().map(not_waited_for).collect();
-            (Some(events.ending()), RunEnd { services, ..RunEnd::default() })
+            (Some(events.ending()), RunEnd { services, ..RunEnd::default() }, false)
         }
         Some(services) => {
             let mut conductor = Conductor {
@@ -151,15 +154,16 @@ async fn conduct_in_loop(
             };
             let ending = conductor.phases(&mut events).await;
             let wait = conductor.counting_wait(ending.as_ref());
-            let (end, hurried) = conductor.end(&mut events, wait).await;
-            is_hurried = hurried;
-            (ending, end)
+            let (end, is_hurried) = conductor.end(&mut events, wait).await;
+            (ending, end, is_hurried)
         }
     };
     registry.restore_process_state();
     // Whoever does not wait for the rest ends the run as well.
     let ending = ending.or_else(|| events.interrupted());
-    let note = after_run(&run.hooks, ending.as_ref(), is_hurried, &mut events, &channels, observer).await;
+    let left = time_left(run.plan.deadline(), run.clock).max(LAST_TIMEOUT);
+    let most = if is_hurried { LAST_TIMEOUT } else { left };
+    let note = after_run(&run.hooks, ending.as_ref(), most, &mut events, &channels, observer).await;
     let ending = ending.or_else(|| events.interrupted());
     let notes = end.notes.into_iter().chain(note);
     let end = RunEnd {
@@ -296,8 +300,7 @@ impl Conductor<'_> {
     fn due(&mut self) -> Option<Event> {
         if self.deadline == self.timer() {
             self.deadline = None;
-            self.around.hurry();
-            self.around.stop();
+            self.around.is_late();
             return self.run.plan.deadline().map(|time| Event::Broken(Ending::Deadline(time)));
         }
         self.phase.as_mut().and_then(|phase| phase.timer.take()).map(|(_, event)| event)

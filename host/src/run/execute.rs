@@ -16,6 +16,7 @@ use super::{
     hooks::{
         PlannedHooks, Step, StepFailure,
         blocking::{self, CarriedOut},
+        time_left,
     },
     in_time::in_time,
     lifecycle::Ending,
@@ -151,7 +152,8 @@ pub(crate) fn execute(
         Ok(ending) => Ok(RunOutcome { run, ended: Ok(ending) }),
         Err(RunError::Recorder(error)) => Ok(RunOutcome { run, ended: Err(error) }),
         Err(error) => {
-            blocking::end_without_a_run(&run.hooks, &error.to_string(), run.clock, observer);
+            let time = (run.plan.deadline(), run.clock);
+            blocking::end_without_a_run(&run.hooks, &error.to_string(), time, observer);
             Err(ExecuteError::Run(error))
         }
     }
@@ -297,11 +299,13 @@ impl Beginning<'_> {
             }
             early = Some(claimed);
         }
+        let deadline = asked.plan.deadline();
         let asked = match self.wait(asked, &hooks, &mut marks) {
             Ok(asked) => asked,
             Err(error) => {
                 if early.is_some() {
-                    blocking::end_without_a_run(&hooks, &error.to_string(), self.clock, self.observer);
+                    let time = (deadline, self.clock);
+                    blocking::end_without_a_run(&hooks, &error.to_string(), time, self.observer);
                 }
                 return Err(error);
             }
@@ -329,8 +333,7 @@ impl Beginning<'_> {
 
     /// Carries out what must be done, within the run's deadline.
     fn carry_out(&mut self, step: Step, plan: &Plan) -> Result<Mark, ExecuteError> {
-        let now = Duration::from_nanos(self.clock.now());
-        let left = plan.deadline().map_or(Duration::MAX, |deadline| deadline.saturating_sub(now));
+        let left = time_left(plan.deadline(), self.clock);
         self.observer.hears_interrupts(true);
         let carried_out = blocking::carry_out(step.within(left), self.clock);
         self.observer.hears_interrupts(false);

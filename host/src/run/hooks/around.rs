@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use super::{
     planned::{PlannedHooks, START_PROFILE},
-    step::{Begun, Done, Step, StepFailure, Stop},
+    step::{Begun, Done, LAST_TIMEOUT, Step, StepFailure, Stop},
 };
 use crate::{
     clock::Clock,
@@ -17,9 +17,6 @@ use crate::{
         observer::Observer,
     },
 };
-
-/// How long each step may take when the end of the run is wanted now.
-const LAST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where the run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +110,14 @@ impl<'a> Around<'a> {
         self.is_hurried = true;
     }
 
+    /// The run must be over by now. One that stands before a phase is ended with the run.
+    pub(crate) fn is_late(&mut self) {
+        self.hurry();
+        if self.place == Place::After {
+            self.stop();
+        }
+    }
+
     fn go_on(&mut self) -> Option<Event> {
         let Some(step) = self.waiting.pop_front() else { return Some(Event::StepsOver) };
         let Begun { stop, wait } = in_time(step, self.is_hurried).begin(self.clock);
@@ -129,17 +134,17 @@ impl<'a> Around<'a> {
     }
 }
 
-/// Carries out the command after a run, if there is one. An interrupt ends it. Gives what the report is to say.
+/// Carries out the command after a run, if there is one, in `most` of time. An interrupt ends it. Gives what the report is to say.
 pub(crate) async fn after_run(
     hooks: &PlannedHooks,
     ending: Option<&Ending>,
-    is_hurried: bool,
+    most: Duration,
     events: &mut EventSource,
     channels: &Channels,
     observer: &mut dyn Observer,
 ) -> Option<String> {
-    let step = hooks.after_run(ending.map(Ending::reason).as_deref())?;
-    let Begun { stop, wait } = in_time(step, is_hurried).begin(events.clock());
+    let step = hooks.after_run(ending.map(Ending::reason).as_deref())?.within(most);
+    let Begun { stop, wait } = step.begin(events.clock());
     let done = events.until_over(wait, || stop.stop()).await?;
     kept(done, channels, observer)
 }

@@ -1,10 +1,10 @@
 //! Steps before the event loop of a run, and after it: carried out here and now.
 
-use std::io;
+use std::{io, time::Duration};
 
 use super::{
     planned::PlannedHooks,
-    step::{Begun, Done, Step},
+    step::{Begun, Done, LAST_TIMEOUT, Step, time_left},
 };
 use crate::{
     clock::Clock,
@@ -40,9 +40,15 @@ pub(crate) fn carry_out(step: Step, clock: Clock) -> io::Result<CarriedOut> {
     }
 }
 
-/// Carries out the command after a run that could not begin, although the command before it was carried out.
-pub(crate) fn end_without_a_run(hooks: &PlannedHooks, why: &str, clock: Clock, observer: &mut dyn Observer) {
+/// Carries out the command after a run with this deadline that could not begin, although the command before it was carried out.
+pub(crate) fn end_without_a_run(
+    hooks: &PlannedHooks,
+    why: &str,
+    (deadline, clock): (Option<Duration>, Clock),
+    observer: &mut dyn Observer,
+) {
     let Some(step) = hooks.after_run(Some(why)) else { return };
+    let step = step.within(time_left(deadline, clock).max(LAST_TIMEOUT));
     observer.hears_interrupts(true);
     let carried_out = carry_out(step, clock);
     observer.hears_interrupts(false);

@@ -13,5 +13,5 @@ mod step;
 pub(crate) use self::shell::ShellCommand;
 pub(super) use self::{
     planned::PlannedHooks,
-    step::{Done, FOLDER, Step, StepFailure},
+    step::{Done, FOLDER, LAST_TIMEOUT, Step, StepFailure, time_left},
 };

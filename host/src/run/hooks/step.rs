@@ -18,6 +18,15 @@ use crate::{clock::Clock, config::redact, record::Mark};
 /// The folder of a run in which it is kept what commands say.
 pub(crate) const FOLDER: &str = "hooks";
 
+/// How long a step may take that comes when the run is over, whatever its deadline says, and when its end is wanted now.
+pub(crate) const LAST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The time until a run with this deadline must be over.
+pub(crate) fn time_left(deadline: Option<Duration>, clock: Clock) -> Duration {
+    let now = Duration::from_nanos(clock.now());
+    deadline.map_or(Duration::MAX, |deadline| deadline.saturating_sub(now))
+}
+
 /// A command or a call that is to be carried out.
 #[derive(Debug)]
 pub(crate) struct Step {
