@@ -1,6 +1,9 @@
-//! How runs end: interrupts, kills, full folders. Nothing that was measured is lost.
+//! How runs end: interrupts, kills, full folders, and commands around them. Nothing that was measured is lost.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "ends/hooks.rs"]
+mod hooks;
 
 use std::{
     fs::{File, OpenOptions},

@@ -147,7 +147,7 @@ fn waiting_for_the_server_ends_with_the_signal(
     let run = running.wait();
     run.ends_with(code);
     assert!(
-        run.stderr.contains("interrupted while waiting for the server: nothing was measured"),
+        run.stderr.contains("interrupted before the first request: nothing was measured"),
         "{}",
         run.stderr
     );

@@ -19,7 +19,10 @@ impl HasExit for ExecuteError {
             Self::Target(_) => Exit::Usage,
             Self::Interrupted(interrupt) => (*interrupt).into(),
             Self::Late(_) => Exit::Incomplete,
-            Self::Describe(_) | Self::Wait(_) | Self::Unformatted(_) | Self::List(_) => Exit::Failed,
+            Self::Step(failure) if failure.is_unreachable => Exit::Unreachable,
+            Self::Step(_) | Self::Describe(_) | Self::Wait(_) | Self::Unformatted(_) | Self::List(_) => {
+                Exit::Failed
+            }
             Self::Plugin(error) => error.exit(),
             Self::Choice(error) => error.exit(),
             Self::Tokenizer(error) => error.exit(),

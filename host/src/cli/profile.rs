@@ -222,10 +222,14 @@ fn end(RunOutcome { run, ended }: RunOutcome, shown: Shown) -> Result<Exit, Lost
             terminal::warn(&format!("the run ended before its time: {}", ending.reason()));
             Ok(Exit::Plugin)
         }
+        Some(Ending::StepFailed { reason, hint }) if report.profiling.outcomes.succeeded == 0 => {
+            Err(Lost::Nothing(Failure::statement(Exit::Failed, reason).with_hint(hint)))
+        }
         Some(
             ending @ (Ending::ServerGone { .. }
             | Ending::Unformatted { .. }
             | Ending::TooManyFailed { .. }
+            | Ending::StepFailed { .. }
             | Ending::Deadline(_)),
         ) => {
             terminal::warn(&format!("the run ended before its time: {}", ending.reason()));

@@ -44,7 +44,7 @@ const ONE_TURN: &str =
     "every conversation has one turn, as long as `--conversation-turn-mean` does not say otherwise";
 const NO_TLS: &str = "no `--url` begins with `https://`";
 
-const RULES: [Rule; 24] = [
+const RULES: [Rule; 25] = [
     Rule { origin: |spec| spec.ca_cert.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.client_cert.origin(), has_effect: uses_tls, because: NO_TLS },
     Rule { origin: |spec| spec.client_key.origin(), has_effect: uses_tls, because: NO_TLS },
@@ -136,6 +136,11 @@ const RULES: [Rule; 24] = [
         because: "there is no warm-up to be marked",
     },
     Rule {
+        origin: |spec| spec.hook_timeout.origin(),
+        has_effect: |run| has_commands(run.spec),
+        because: "there is no command before or after the run or a phase",
+    },
+    Rule {
         origin: |spec| spec.use_server_token_count.origin(),
         has_effect: |run| run.endpoint.produces_tokens || run.endpoint.tokenizes_input,
         because: "the content of this endpoint is not counted in tokens",
@@ -197,6 +202,11 @@ pub(super) fn foreign_variables(names: &[String]) -> Option<String> {
 /// What holds for sessions by themselves holds for some of these.
 fn for_some(run: &Situation<'_>, holds: fn(&Class) -> bool) -> bool {
     run.classes.is_empty() || run.classes.list.iter().any(holds)
+}
+
+fn has_commands(spec: &RunSpec) -> bool {
+    let of_run = spec.before_run.is_given() || spec.after_run.is_given();
+    of_run || spec.before_phase.is_given() || spec.after_phase.is_given()
 }
 
 fn marks_warmups(spec: &RunSpec) -> bool {
@@ -373,6 +383,11 @@ mod tests {
         "sessions take the 2 URLs and the 2 models in turn, so that each URL gets some of the models only: use \
          `--model-selection-strategy random` to mix them"
     )]
+    #[case::no_command(
+        "--hook-timeout 5",
+        TEXT,
+        "`--hook-timeout` has no effect: there is no command before or after the run or a phase"
+    )]
     #[case::early_deadline(
         "--deadline 30 --benchmark-duration 30",
         TEXT,
@@ -407,6 +422,7 @@ mod tests {
     #[case("--dataset-sampling-strategy random --input-file p.jsonl")]
     #[case("--dataset-sampling-strategy sequential")]
     #[case("--no-proxy --random-seed 4 --overwrite --artifact-dir D")]
+    #[case("--hook-timeout 5 --after-run ls")]
     fn a_flag_with_an_effect_is_not(#[case] line: &str) {
         assert!(warned(line, TEXT).is_empty(), "{:?}", warned(line, TEXT));
     }

@@ -6,6 +6,7 @@ use super::{
     class::ClassError,
     endpoint_options::{self, EndpointOptionError},
     goodput::ObjectiveError,
+    hook_error::HookError,
     pairs::PairError,
     services::{self, ServiceOptionError},
     size::SizeError,
@@ -185,6 +186,9 @@ pub(crate) enum ConfigError {
     /// An option of a service that is none.
     #[error(transparent)]
     ServiceOption(#[from] ServiceOptionError),
+    /// A command around a run or a phase that is none.
+    #[error(transparent)]
+    Hook(#[from] HookError),
     /// Text that is no option of the endpoint.
     #[error(transparent)]
     EndpointOption(#[from] EndpointOptionError),
@@ -219,6 +223,7 @@ impl ConfigError {
             Self::Pair(error) => Some(error.origin()),
             Self::ServiceOption(error) => Some(error.by),
             Self::EndpointOption(error) => Some(error.by),
+            Self::Hook(error) => Some(error.origin()),
             Self::NoPayloads { .. } | Self::TooLarge(_) | Self::Ramp(_) => None,
         }
     }
@@ -259,6 +264,7 @@ impl Explain for ConfigError {
             Self::Url(named) => named.error.hint(),
             Self::TooLarge(error) => error.hint(),
             Self::Pair(error) => error.hint(),
+            Self::Hook(error) => error.hint(),
             Self::ServiceOption(_) => services::EXAMPLE.to_owned(),
             Self::EndpointOption(_) => endpoint_options::EXAMPLE.to_owned(),
         }
@@ -268,6 +274,7 @@ impl Explain for ConfigError {
         match self {
             Self::NoModel { .. } | Self::EmptyKey { .. } | Self::Needs { .. } => true,
             Self::Url(named) => named.error.is_statement(),
+            Self::Hook(error) => error.is_statement(),
             _ => false,
         }
     }

@@ -16,6 +16,8 @@ pub(crate) mod error;
 pub(crate) mod file;
 pub(crate) mod flags;
 pub(crate) mod goodput;
+mod hook_error;
+mod hooks;
 pub(crate) mod keys;
 pub(crate) mod lengths;
 mod load;

@@ -13,7 +13,7 @@ use super::{
     environment::Environment,
     error::{ConfigError, ConfigErrors},
     goodput::{self, Measurable},
-    load, media,
+    hooks, load, media,
     problems::Problems,
     rankings, services, size,
     spec::RunSpec,
@@ -97,6 +97,7 @@ pub(crate) fn resolve(
     let sampling = content::sampling(spec, &mut problems);
     let (server_metrics, no_metrics) = target::server_metrics(spec, &target.urls, &mut problems);
     let services = problems.note(services::services(spec)).unwrap_or_default();
+    let hooks = hooks::hooks(spec, &phases, &mut problems);
     problems.finish()?;
     let (workers, workers_warning) = workers(spec, &phases, facts);
     let run = effect::Situation {
@@ -133,6 +134,7 @@ pub(crate) fn resolve(
         cache_bust: dialogues::cache_bust(spec),
         classes,
         goodput,
+        hooks,
         is_recorded: spec.mock_answer.is_given(),
     };
     Ok(Resolved { plan, warnings })

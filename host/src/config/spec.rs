@@ -395,6 +395,19 @@ run_spec! {
     no_service: Vec<String> = "--no-service" in no_service;
     service_option: Vec<String> = "--service-option" in service_option;
     isolate: Vec<String> = "--isolate" in isolate;
+    before_run: String = "--before-run" in hooks.before_run;
+    after_run: String = "--after-run" in hooks.after_run;
+    before_phase: Vec<String> = "--before-phase" in hooks.before_phase;
+    after_phase: Vec<String> = "--after-phase" in hooks.after_phase;
+    hook_timeout: f64 = "--hook-timeout" in hooks.hook_timeout;
+    reset_kv_cache: () = "--reset-kv-cache" in hooks.reset_kv_cache;
+    reset_kv_cache_path: String = "--reset-kv-cache-path" in hooks.reset_kv_cache_path;
+    reset_kv_cache_timeout_seconds: f64 = "--reset-kv-cache-timeout-seconds" in hooks.reset_kv_cache_timeout_seconds;
+    server_profiler: () = "--server-profiler" in hooks.server_profiler;
+    server_profiler_start_path: String = "--server-profiler-start-path" in hooks.server_profiler_start_path;
+    server_profiler_stop_path: String = "--server-profiler-stop-path" in hooks.server_profiler_stop_path;
+    server_profiler_timeout_seconds: f64
+        = "--server-profiler-timeout-seconds" in hooks.server_profiler_timeout_seconds;
     artifact_dir: PathBuf = "--artifact-dir" in artifact_dir;
     export_outputs_json: () = "--export-outputs-json" in export_outputs_json;
     export_http_trace: () = "--export-http-trace" in export_http_trace;

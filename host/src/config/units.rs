@@ -146,6 +146,13 @@ pub(crate) fn non_zero<T: std::str::FromStr>(text: &str) -> Result<T, UnitError>
     number(text, "a whole number, 1 or more", |_| true)
 }
 
+/// A path on a server, as it stands in a URL.
+pub(crate) fn absolute_path(text: &str) -> Result<String, UnitError> {
+    let is_path = text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+    let expected = "a path on the server that begins with `/`, such as `/reset_prefix_cache`";
+    if is_path { Ok(text.to_owned()) } else { Err(UnitError::Number { expected }) }
+}
+
 /// Bits of an audio sample.
 pub(crate) fn audio_depth(text: &str) -> Result<u16, UnitError> {
     number(text, "8, 16, 24 or 32", |depth| [8, 16, 24, 32].contains(depth))

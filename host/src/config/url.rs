@@ -233,6 +233,12 @@ pub(crate) fn url_for(base: &str, path: &str) -> String {
     if queries.is_empty() { url } else { format!("{url}?{}", queries.join("&")) }
 }
 
+/// The server of a base URL without any path on it.
+pub(crate) fn origin(base: &str) -> &str {
+    let base = split_query(base).0.trim_end_matches('/');
+    &base[..base.len() - path_length(&segments(base))]
+}
+
 /// Whether each of these base URLs has a path of its own.
 pub(crate) fn have_paths(bases: &[String]) -> bool {
     let has_path = |base: &String| !segments(split_query(base).0.trim_end_matches('/')).is_empty();
@@ -284,6 +290,14 @@ mod tests {
     #[case::spaces(" h:1 ", "http://h:1")]
     fn a_base_url_is_completed(#[case] typed: &str, #[case] url: &str) {
         assert_eq!(parse_base(typed).unwrap(), BaseUrl { url: url.into(), authorization: None });
+    }
+
+    #[rstest]
+    #[case("http://h:8000/v1/chat?key=a/b", "http://h:8000")]
+    #[case("https://h/", "https://h")]
+    #[case("http+unix://%2Frun%2Fa.sock/v1", "http+unix://%2Frun%2Fa.sock")]
+    fn the_server_of_an_address_has_no_path(#[case] base: &str, #[case] server: &str) {
+        assert_eq!(origin(base), server);
     }
 
     #[rstest]

@@ -12,6 +12,9 @@ use crate::explain::Explain;
 /// Variables that others read: the log, plugins, and the key, which nobody shows.
 const OF_OTHERS: [&str; 4] = ["PRONY_LOG", "PRONY_PLUGIN_PATH", "PRONY_PLUGIN_POLICY", API_KEY_VARIABLE];
 
+/// How variables begin that a run gives to its own commands (`--before-run` and the like), in which prony may run again.
+const OF_A_RUN: &str = "PRONY_RUN_";
+
 /// A variable of a switch that says neither yes nor no.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{variable}` takes `true` or `false`, and this is `{value}`")]
@@ -45,7 +48,8 @@ impl Variables {
         let ours = variables.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
         let mut ours: Vec<(String, OsString)> = ours
             .filter(|(name, value)| {
-                name.starts_with(PREFIX) && !value.is_empty() && !OF_OTHERS.contains(&name.as_str())
+                let is_of_others = OF_OTHERS.contains(&name.as_str()) || name.starts_with(OF_A_RUN);
+                name.starts_with(PREFIX) && !value.is_empty() && !is_of_others
             })
             .collect();
         ours.sort_unstable();

@@ -8,10 +8,10 @@ use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 use crate::{
     config::redact,
     plan::{
-        CacheBust, Classes, ConnectionReuse, ContextConfig, DatasetConfig, DialogueConfig, LengthLaw, Load,
-        Phase, Plan, PromptCorpus, Ramp, ReplyPolicy, Role, Rules, Sampling, SequenceLaw, SequenceLengths,
-        ServerMetricsConfig, ServicesConfig, StopRule, Target, TlsConfig, TokenizerChoice, TransportKind,
-        media::MediaConfig,
+        CacheBust, Classes, ConnectionReuse, ContextConfig, DatasetConfig, DialogueConfig, Hooks, LengthLaw,
+        Load, Phase, Plan, PromptCorpus, Ramp, ReplyPolicy, Role, Rules, Sampling, SequenceLaw,
+        SequenceLengths, ServerMetricsConfig, ServicesConfig, StopRule, Target, TlsConfig, TokenizerChoice,
+        TransportKind, media::MediaConfig,
     },
     plugin::UsedPlugin,
     record::{
@@ -132,6 +132,7 @@ pub(crate) fn config() -> Plan {
         cache_bust: CacheBust::default(),
         classes: Classes::default(),
         goodput: Vec::new(),
+        hooks: Hooks::default(),
         is_recorded: false,
     }
 }

@@ -42,10 +42,12 @@ pub(super) async fn serve(mock: &Mock, socket: TcpStream) {
 }
 
 async fn answer(mock: &Mock, wire: &mut Wire, request: Request) -> Persistence {
-    if let Some(canned) = mock.options.canned.as_ref().filter(|canned| canned.is_for(&request.head)) {
+    let route = Route::of(&request.head.method, request.head.target.path());
+    let is_of_api = !matches!(route, Ok(Route::ResetCache | Route::Profile { .. }));
+    let canned = mock.options.canned.as_ref().filter(|canned| is_of_api && canned.is_for(&request.head));
+    if let Some(canned) = canned {
         return exchange::conduct(mock, wire, Asked::Recorded(canned), request).await;
     }
-    let route = Route::of(&request.head.method, request.head.target.path());
     let created = mock.truth.clock().wall_start_ns() / 1_000_000_000;
     let page = match route {
         Ok(Route::Api(api_format)) => {
@@ -71,6 +73,15 @@ async fn answer(mock: &Mock, wire: &mut Wire, request: Request) -> Persistence {
             mock.truth.reset();
             Page::ok()
         }
+        Ok(Route::ResetCache) => {
+            mock.prefix_cache.forget();
+            mock.truth.reset_cache();
+            Page::ok()
+        }
+        Ok(Route::Profile { starts }) => match mock.truth.profile(starts) {
+            Ok(()) => Page::ok(),
+            Err(why) => Page::error(&ApiError::new(StatusCode::BAD_REQUEST, why)),
+        },
         Err(error) => Page::error(&error),
     };
     match send(wire, &page).await {

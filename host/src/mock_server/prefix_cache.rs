@@ -19,6 +19,11 @@ const MOST_BLOCKS: usize = 4 << 20;
 pub(super) struct PrefixCache(Mutex<HashSet<u64>>);
 
 impl PrefixCache {
+    /// Forgets all of them.
+    pub(super) fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Takes the whole blocks of a prompt for a model. Gives how many of its tokens were there: never the last one, which is computed
     /// for the first token of the answer.
     pub(super) fn take(&self, model: &str, words: &[&str]) -> u64 {
@@ -87,6 +92,8 @@ mod tests {
         assert_eq!(cache.take("m", &words[..32]), 16, "the last token is computed");
         assert_eq!(cache.take("m", &words[1..]), 0);
         assert_eq!(cache.take("another", &words), 0);
+        cache.forget();
+        assert_eq!(cache.take("m", &words), 0);
     }
 
     #[test]

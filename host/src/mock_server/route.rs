@@ -18,6 +18,12 @@ pub(super) enum Route<'a> {
     Metrics,
     Truth,
     ResetTruth,
+    /// Empties the prefix cache.
+    ResetCache,
+    /// Starts a profile, or ends it.
+    Profile {
+        starts: bool,
+    },
 }
 
 impl<'a> Route<'a> {
@@ -29,6 +35,10 @@ impl<'a> Route<'a> {
             "/metrics" => (Method::GET, Self::Metrics),
             "/truth" => (Method::GET, Self::Truth),
             "/truth/reset" => (Method::POST, Self::ResetTruth),
+            // As vLLM calls them; SGLang has a name of its own for the first.
+            "/reset_prefix_cache" | "/flush_cache" => (Method::POST, Self::ResetCache),
+            "/start_profile" => (Method::POST, Self::Profile { starts: true }),
+            "/stop_profile" => (Method::POST, Self::Profile { starts: false }),
             _ => match (ApiFormat::at(path), job(path)) {
                 (Some(api_format), _) => (Method::POST, Self::Api(api_format)),
                 (None, Some(route)) => (Method::GET, route),

@@ -177,6 +177,9 @@ pub(super) struct Totals {
     closed_early: u64,
     polls: u64,
     downloads: u64,
+    cache_resets: u64,
+    profiles_started: u64,
+    profiles_stopped: u64,
 }
 
 #[derive(Debug, Default)]
@@ -246,6 +249,27 @@ impl Truth {
         self.ledger().totals.downloads += 1;
     }
 
+    /// Counts a time at which the prefix cache was emptied.
+    pub(super) fn reset_cache(&self) {
+        self.ledger().totals.cache_resets += 1;
+    }
+
+    /// Counts the start or the end of a profile.
+    ///
+    /// # Errors
+    /// There is one already, or none.
+    pub(super) fn profile(&self, starts: bool) -> Result<(), &'static str> {
+        let totals = &mut self.ledger().totals;
+        let goes_on = totals.profiles_started > totals.profiles_stopped;
+        match (starts, goes_on) {
+            (true, false) => totals.profiles_started += 1,
+            (false, true) => totals.profiles_stopped += 1,
+            (true, true) => return Err("a profile is being made already"),
+            (false, false) => return Err("no profile is being made"),
+        }
+        Ok(())
+    }
+
     /// Forgets everything so far.
     pub(super) fn reset(&self) {
         let mut ledger = self.ledger();
@@ -275,6 +299,9 @@ impl Truth {
             requests_stalled: totals.stalled,
             polls_total: totals.polls,
             downloads_total: totals.downloads,
+            cache_resets_total: totals.cache_resets,
+            profiles_started_total: totals.profiles_started,
+            profiles_stopped_total: totals.profiles_stopped,
             connections_total: totals.connections,
             connections_closed_early: totals.closed_early,
             in_flight: totals.in_flight,
@@ -355,6 +382,11 @@ pub(super) struct TruthReport {
     polls_total: u64,
     /// Those that brought what a job made.
     downloads_total: u64,
+    /// Times at which the prefix cache was emptied: `POST /reset_prefix_cache`.
+    cache_resets_total: u64,
+    /// Profiles that were started and stopped: `POST /start_profile`, `POST /stop_profile`.
+    profiles_started_total: u64,
+    profiles_stopped_total: u64,
     connections_total: u64,
     connections_closed_early: u64,
     in_flight: u64,

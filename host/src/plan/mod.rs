@@ -9,6 +9,7 @@ mod content;
 mod corpus;
 mod deal;
 mod dialogue;
+mod hooks;
 mod length;
 mod load;
 pub(crate) mod lossy;
@@ -36,6 +37,7 @@ pub(crate) use self::{
     corpus::PromptCorpus,
     deal::{Deal, DealOrder, common_divisor},
     dialogue::{ContextConfig, DialogueConfig, PrefixPool, SystemPrompt},
+    hooks::{CacheReset, Hooks, PhaseCommand, ProfilerCalls},
     length::{LengthLaw, LengthPair, ObservedLength, SequenceLaw, SequenceLengths, log_deviation},
     load::{Law, Limit, Load, Smoothness, Users},
     objective::{MetricFacts, Objective},
@@ -97,6 +99,8 @@ pub(crate) struct Plan {
     pub(crate) classes: Classes,
     /// What a good request keeps to; nothing is judged without any.
     pub(crate) goodput: Vec<Objective>,
+    /// What is done around it and its phases.
+    pub(crate) hooks: Hooks,
 }
 
 impl Plan {

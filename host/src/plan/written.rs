@@ -16,6 +16,7 @@ use super::{
     cache_bust::CacheBust,
     classes::Classes,
     content::{DatasetConfig, ReplyPolicy, TokenizerChoice},
+    hooks::Hooks,
     load::{Law, Limit, Load, Smoothness, Users},
     lossy,
     objective::Objective,
@@ -80,6 +81,8 @@ pub(crate) struct WrittenPlan {
     classes: Classes,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     goodput: Vec<Objective>,
+    #[serde(default, skip_serializing_if = "Hooks::are_none")]
+    hooks: Hooks,
 }
 
 fn default_drain_s() -> f64 {
@@ -158,6 +161,7 @@ impl WrittenPlan {
             cache_bust: plan.cache_bust,
             classes: plan.classes,
             goodput: plan.goodput,
+            hooks: plan.hooks,
         }
     }
 
@@ -188,6 +192,7 @@ impl WrittenPlan {
             cache_bust: self.cache_bust,
             classes: self.classes,
             goodput: self.goodput,
+            hooks: self.hooks,
         })
     }
 }

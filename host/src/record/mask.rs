@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use prony_plugin_api::ErrorDetails;
 
-use super::{Record, RequestFailure, RunEnd, Texts};
+use super::{Mark, Record, RequestFailure, RunEnd, Texts};
 use crate::{config::redact::Redactor, request::failure_kind::FailureKind};
 
 /// Masks a record's texts.
@@ -38,6 +38,11 @@ pub(super) fn texts<'a>(texts: &'a Texts, redactor: &Redactor) -> Cow<'a, Texts>
         redactor.mask_in_place(text);
     }
     Cow::Owned(masked)
+}
+
+/// Masks what is said of a command or a call.
+pub(super) fn mark(mark: &mut Mark, redactor: &Redactor) {
+    mark.reason.iter_mut().chain(&mut mark.url).for_each(|text| redactor.mask_in_place(text));
 }
 
 /// Masks what a run's end says.

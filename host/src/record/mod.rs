@@ -7,6 +7,7 @@ pub(crate) mod build;
 mod counting;
 mod header;
 pub(crate) mod journal;
+mod mark;
 mod mask;
 mod open;
 mod prefixes;
@@ -18,6 +19,7 @@ use prony_plugin_api::{ErrorDetails, TokenUsage, message::PhaseKind};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::header::{Capabilities, PolicyRecord, RunHeader};
+pub(crate) use self::mark::{Mark, RESET_KV_CACHE};
 pub(crate) use self::prefixes::BLOCK_TOKENS;
 use crate::plugin::UsedPlugin;
 pub(crate) use crate::{
@@ -346,6 +348,8 @@ pub(crate) enum Frame {
         #[serde(with = "serde_bytes_vec")]
         payload: Vec<u8>,
     },
+    /// A command or a call around the load is over.
+    Mark(Mark),
     /// Last, once. Without it the run was cut short.
     End(RunEnd),
 }

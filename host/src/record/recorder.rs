@@ -468,7 +468,10 @@ impl Recording {
             Input::Counted(number, counted) => {
                 self.open.count(number, counted);
             }
-            Input::Frame(frame) => {
+            Input::Frame(mut frame) => {
+                if let Frame::Mark(mark) = &mut *frame {
+                    mask::mark(mark, &self.config.redactor);
+                }
                 append(&mut self.journal, &frame)?;
                 if let Frame::PhaseEnded { index, .. } = *frame {
                     let recorded = PhaseRecorded { index, kind: self.config.phase_kind(index) };

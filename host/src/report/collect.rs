@@ -35,7 +35,7 @@ use crate::{
     metrics::{Aggregator, ClientReport, PhaseResults, PhaseSpan},
     plan::Role,
     record::{
-        Frame, RunEnd, RunHeader,
+        Frame, Mark, RESET_KV_CACHE, RunEnd, RunHeader,
         journal::{Beginning, Damage, Piece, RawRecords, Reader},
     },
     screen::agreeing,
@@ -204,6 +204,7 @@ struct Pass<'a, 'b> {
     server_metrics: Timeline,
     flights: Flights,
     messages: Messages,
+    marks: Vec<Mark>,
     end: Option<RunEnd>,
     notes: Vec<String>,
     uncounted: u64,
@@ -228,6 +229,7 @@ impl<'a, 'b> Pass<'a, 'b> {
             server_metrics: Timeline::default(),
             flights: Flights::default(),
             messages: Messages::default(),
+            marks: Vec::new(),
             end: None,
             notes: Vec::new(),
             uncounted: 0,
@@ -259,6 +261,7 @@ impl<'a, 'b> Pass<'a, 'b> {
                     self.messages.add(service, message_type, &payload);
                 }
             }
+            Frame::Mark(mark) => self.marks.push(mark),
             Frame::End(end) => self.end = Some(end),
             // Only the first header counts, and it has been read. Records come in parts, with their counts.
             Frame::Header(_) | Frame::Record(_) | Frame::Uncounted(_) | Frame::Counted(_) => {}
@@ -324,8 +327,11 @@ impl<'a, 'b> Pass<'a, 'b> {
             &self.header.settings.urls,
             self.flights,
         );
-        let around =
-            Around { succeeded: results.measured.outcomes.succeeded, has_strangers: !strangers.is_empty() };
+        let around = Around {
+            succeeded: results.measured.outcomes.succeeded,
+            has_strangers: !strangers.is_empty(),
+            was_reset: self.marks.iter().any(|mark| mark.name == RESET_KV_CACHE),
+        };
         let report = Report {
             strangers,
             warmup: results.warmup,
@@ -342,6 +348,7 @@ impl<'a, 'b> Pass<'a, 'b> {
             ),
             speculation: server_metrics.as_ref().and_then(ServerMetricsReport::speculation),
             messages: self.messages,
+            marks: self.marks,
             client,
             errors: errors_of(&phases, PhaseKind::Profiling, &self.errors),
             warmup_errors: errors_of(&phases, PhaseKind::Warmup, &self.errors),

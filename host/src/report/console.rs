@@ -3,7 +3,7 @@
 use super::{
     by_class, by_url,
     errors::ErrorGroup,
-    file_names, headline,
+    file_names, headline, marks,
     model::Report,
     server_metrics::Speculation,
     service_tables,
@@ -160,6 +160,7 @@ fn counts(report: &Report) -> Vec<String> {
     lines.push(format!("client: {}{clock}", report.client.verdict));
     lines.extend(report.prefix_cache.line());
     lines.extend(report.speculation.map(Speculation::line));
+    lines.extend(marks::line(report));
     let on_purpose = report.profiling.outcomes.cancelled_on_purpose;
     if on_purpose > 0 {
         lines.push(format!(

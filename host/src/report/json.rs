@@ -9,7 +9,7 @@ use prony_plugin_api::message::PhaseKind;
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{by_class, by_url, errors::ErrorGroup, model::Report, values::metrics, warnings};
+use super::{by_class, by_url, errors::ErrorGroup, marks, model::Report, values::metrics, warnings};
 use crate::{
     metrics::{Counting, Metric, PhaseSpan, Stats, Tally},
     plan::Role,
@@ -54,8 +54,9 @@ fn summary(report: &Report) -> Result<Value, serde_json::Error> {
     if report.header.capabilities.produces_tokens {
         set("token_counts", token_counts(&report.profiling.counting));
     }
-    if let Some(cache) = report.prefix_cache.summary() {
-        set("prefix_cache", cache);
+    let known = [("prefix_cache", report.prefix_cache.summary()), ("marks", marks::summary(report))];
+    for (key, value) in known.into_iter().filter_map(|(key, value)| Some((key, value?))) {
+        set(key, value);
     }
     report.speculation.iter().for_each(|said| drop(set("speculative_decoding", said.summary())));
     if let Some(sessions) = &header.settings.sessions {

@@ -17,6 +17,7 @@ pub(crate) mod file_names;
 mod headline;
 mod json;
 mod line_metrics;
+mod marks;
 pub(crate) mod messages;
 mod model;
 mod models_seen;

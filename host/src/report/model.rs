@@ -15,7 +15,7 @@ use crate::{
     metrics::{ClassResults, ClientReport, PhaseCounts, PhaseSpan, Results, Sessions},
     plan::Role,
     plugin::UsedPlugin,
-    record::{RunEnd, RunHeader, journal::Damage},
+    record::{Mark, RunEnd, RunHeader, journal::Damage},
 };
 
 /// Everything that is known about a run.
@@ -42,6 +42,8 @@ pub(crate) struct Report {
     pub(crate) speculation: Option<Speculation>,
     /// What services published.
     pub(crate) messages: Messages,
+    /// What was done around the load, in order.
+    pub(crate) marks: Vec<Mark>,
     /// Every phase that began, in order.
     pub(crate) phases: Vec<PhaseSpan>,
     /// What was measured of the client, and whether it can be believed.

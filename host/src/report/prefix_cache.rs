@@ -12,6 +12,7 @@ use crate::{
 
 /// Shares of the measured prompts' tokens; nothing where it is not known.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct PrefixCacheReport {
     /// What the settings ask for.
     wanted: Option<f64>,
@@ -34,6 +35,8 @@ pub(crate) struct PrefixCacheReport {
     warm: Option<WarmBefore>,
     /// Markers keep conversations out of the cache: another seed has others.
     has_markers: bool,
+    /// The servers were told to empty it before the run.
+    was_reset: bool,
 }
 
 /// What else the row depends on.
@@ -43,6 +46,8 @@ pub(super) struct Around {
     pub(super) succeeded: u64,
     /// Somebody else used the server.
     pub(super) has_strangers: bool,
+    /// The servers were told to empty their caches before the run.
+    pub(super) was_reset: bool,
 }
 
 impl PrefixCacheReport {
@@ -65,6 +70,7 @@ impl PrefixCacheReport {
             has_strangers: around.has_strangers,
             warm: caches.warm_before(),
             has_markers: !settings.cache_bust.is_none(),
+            was_reset: around.was_reset,
         }
     }
 
@@ -123,11 +129,13 @@ impl PrefixCacheReport {
     pub(super) fn warning(&self) -> Option<String> {
         let WarmBefore { requests, prompt_tokens, cached_tokens, explained_tokens } = self.warm?;
         let marker = if self.has_markers { "" } else { "`--cache-bust first-turn-prefix`, " };
+        let reset = if self.was_reset { "" } else { "`--reset-kv-cache`, " };
+        let although = if self.was_reset { ", although it was told to empty it" } else { "" };
         let others = if self.has_strangers { ", or another client filled it" } else { "" };
         Some(format!(
-            "the server's prefix cache was warm before the start{others}: of the first {} it had {cached_tokens} of \
+            "the server's prefix cache was warm before the start{although}{others}: of the first {} it had {cached_tokens} of \
              {prompt_tokens} prompt tokens cached. What this run had sent explains at most {explained_tokens}. Use \
-             {marker}another `--random-seed`, or a server that was restarted",
+             {marker}another `--random-seed`, {reset}or a server that was restarted",
             counted(requests, "request")
         ))
     }
@@ -166,6 +174,16 @@ mod tests {
     fn there_is_no_row_where_no_tokens_are_produced() {
         let of_others = PrefixCacheReport { is_of_tokens: false, ..report() };
         assert_eq!((of_others.line(), of_others.summary()), (None, None));
+    }
+
+    #[test]
+    fn a_cache_that_was_emptied_is_not_to_be_emptied_again() {
+        let said = |was_reset| PrefixCacheReport { was_reset, ..report() }.warning().unwrap();
+        assert!(
+            said(true).contains("although it was told to empty it")
+                && !said(true).contains("--reset-kv-cache")
+        );
+        assert!(said(false).contains("`--reset-kv-cache`, or a server"));
     }
 
     #[test]

@@ -132,21 +132,13 @@ fn views(parts: &[Part]) -> Vec<TurnPart<'_>> {
 }
 
 impl Prepared {
-    /// Asks the first of the target's servers for what is at the target's path, with the user's key as a bearer token
-    /// and the user's headers: what no endpoint has formatted.
-    pub(crate) fn plain_get(target: &TargetPlan) -> Result<Self, ErrorDetails> {
+    /// Asks the server that a session with this number uses for what is at the target's path, with the user's key as a
+    /// bearer token and the user's headers, and without a body: what no endpoint has formatted.
+    pub(crate) fn plain(method: Method, target: &TargetPlan, session_num: u64) -> Result<Self, ErrorDetails> {
         let draft = Draft { request_id: &new_request_id(), ..Draft::default() };
-        let (place, mut headers, body) = draft.finish(target, 0, &[])?;
+        let (place, mut headers, body) = draft.finish(target, session_num, &[])?;
         headers.remove(header::CONTENT_TYPE);
-        Ok(Self {
-            method: Method::GET,
-            session_num: 0,
-            place,
-            headers,
-            body,
-            requested_output_tokens: None,
-            choices: None,
-        })
+        Ok(Self { method, session_num, place, headers, body, requested_output_tokens: None, choices: None })
     }
 
     /// Asks for what is at `place` as this request asked for an answer, with its key and its id.

@@ -1,6 +1,7 @@
 //! The folder of a run: made new, never silently reused.
 
 use std::{
+    ffi::OsStr,
     io,
     path::{Path, PathBuf},
 };
@@ -9,6 +10,7 @@ use time::OffsetDateTime;
 
 use super::{
     folder_error::ArtifactDirError,
+    hooks::FOLDER,
     lock::{self, Lock},
 };
 use crate::{record::journal, report};
@@ -20,20 +22,37 @@ pub(crate) fn claim(path: &Path, overwrite: bool) -> Result<(PathBuf, Lock), Art
     std::fs::create_dir_all(path).map_err(io)?;
     let lock = Lock::take(path)?;
     let mut entries = std::fs::read_dir(path).map_err(io)?;
-    if entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == lock::FILE_NAME)) {
-        return Ok((path.to_owned(), lock));
-    }
-    if !overwrite {
+    // Where nothing but a command before the run was carried out, there is no run.
+    let is_nothing = |name: &OsStr| name == lock::FILE_NAME || name == FOLDER;
+    let is_empty = entries.all(|entry| entry.is_ok_and(|entry| is_nothing(&entry.file_name())));
+    if !is_empty && !overwrite {
         let error = if has_run(path) { ArtifactDirError::HasRun } else { ArtifactDirError::NotEmpty };
         return Err(error(path.to_owned()));
     }
-    for name in files_of_a_run() {
-        match std::fs::remove_file(path.join(name)) {
+    let said = outputs_of_hooks(path).map_err(io)?;
+    for file in files_of_a_run().map(|name| path.join(name)).chain(said) {
+        match std::fs::remove_file(file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
             _ => {}
         }
     }
     Ok((path.to_owned(), lock))
+}
+
+/// What commands of an earlier run have said, in files that begin with a number.
+fn outputs_of_hooks(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(path.join(FOLDER)) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
+    let is_ours = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.split_once('-').is_some_and(|(number, _)| number.parse::<u32>().is_ok())
+            && name.ends_with(".txt")
+    };
+    Ok(paths.into_iter().filter(is_ours).collect())
 }
 
 /// Takes a folder that is there, with what is in it.

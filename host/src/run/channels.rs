@@ -10,6 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     failed_share::{FailedShare, TooManyFailed},
+    hooks::Done,
     refusals::{Refusals, Verdict},
 };
 use crate::{
@@ -25,6 +26,8 @@ use crate::{
 pub(super) enum Signal {
     /// A worker has finished its part of the phase with this number.
     WorkerDone(u32, ScheduleCounts, Box<WorkerUsage>),
+    /// What was done before or after a phase is over.
+    StepOver(Box<Done>),
     /// The endpoint panicked too often.
     Poisoned,
     /// A worker panicked.

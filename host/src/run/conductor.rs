@@ -1,6 +1,7 @@
 //! The conductor: the one select loop of a run. It waits for events, asks [`Lifecycle`] what to do, and does it.
 
 use std::{
+    collections::VecDeque,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -12,6 +13,11 @@ use super::{
     channels::{Channels, Signal},
     event_source::{EventSource, Wakeup},
     failed_share::TooManyFailed,
+    hooks::{
+        LAST_TIMEOUT,
+        around::{Around, after_run},
+        time_left,
+    },
     lifecycle::{Action, Drain, Ending, Event, Lifecycle},
     observer::{Observer, Snapshot},
     refusals::{Failures, Verdict},
@@ -121,15 +127,18 @@ async fn conduct_in_loop(
         wait_until_ready();
         started
     };
-    let (ending, end) = match events.unless_interrupted(services).await {
+    for mark in &run.marks {
+        channels.recorder.frame(Frame::Mark(mark.clone()));
+    }
+    let (ending, end, is_hurried) = match events.unless_interrupted(services).await {
         None => {
             let services = run.services.iter().map(not_waited_for).collect();
-            (Some(events.ending()), RunEnd { services, ..RunEnd::default() })
+            (Some(events.ending()), RunEnd { services, ..RunEnd::default() }, false)
         }
         Some(services) => {
             let mut conductor = Conductor {
                 run,
-                observer,
+                observer: &mut *observer,
                 registry: Arc::clone(registry),
                 bus,
                 live,
@@ -141,23 +150,30 @@ async fn conduct_in_loop(
                 deadline: run.plan.deadline().map(as_ns),
                 requests_cancelled: false,
                 abandoned: false,
+                around: Around::new(&run.hooks, run.clock, channels.clone()),
             };
             let ending = conductor.phases(&mut events).await;
             let wait = conductor.counting_wait(ending.as_ref());
-            (ending, conductor.end(&mut events, wait).await)
+            let (end, is_hurried) = conductor.end(&mut events, wait).await;
+            (ending, end, is_hurried)
         }
     };
     registry.restore_process_state();
     // Whoever does not wait for the rest ends the run as well.
     let ending = ending.or_else(|| events.interrupted());
+    let left = time_left(run.plan.deadline(), run.clock).max(LAST_TIMEOUT);
+    let most = if is_hurried { LAST_TIMEOUT } else { left };
+    let note = after_run(&run.hooks, ending.as_ref(), most, &mut events, &channels, observer).await;
+    let ending = ending.or_else(|| events.interrupted());
+    let notes = end.notes.into_iter().chain(note);
     let end = RunEnd {
         at_ns: run.clock.now(),
         was_cancelled: ending.is_some(),
         reason: ending.as_ref().map(Ending::reason),
         plugins: registry.used(&run.wanted_plugins()),
         usage: Some(usage::since(run.used_before)),
-        notes: registry.notes().into_iter().chain(channels.recorder.note()).collect(),
-        ..end
+        notes: notes.chain(registry.notes()).chain(channels.recorder.note()).collect(),
+        services: end.services,
     };
     match events.despite_interrupts(JOURNAL_TIMEOUT, move || recorder.end(Frame::End(end))).await {
         Some(kept) => kept.map(|()| ending).map_err(RunError::from),
@@ -211,6 +227,8 @@ struct Conductor<'a> {
     requests_cancelled: bool,
     /// A worker does not react: nobody waits for it any more.
     abandoned: bool,
+    /// What is done before or after a phase.
+    around: Around<'a>,
 }
 
 /// What the conductor remembers of the phase that runs.
@@ -237,17 +255,21 @@ impl Conductor<'_> {
         if let Some(ending) = self.refused_options().or_else(|| self.lost_service()) {
             return Some(ending);
         }
-        let mut actions = vec![first];
+        self.observer.hears_interrupts(true);
+        let mut actions = VecDeque::from([first]);
         loop {
-            for action in &actions {
-                if self.act(action) {
+            while let Some(action) = actions.pop_front() {
+                if action == Action::Finish {
                     return lifecycle.ending().cloned();
                 }
+                actions.extend(self.act(&action).into_iter().flat_map(|event| lifecycle.on(event)));
             }
             let event = match events.next(self.timer()).await {
                 Wakeup::Interrupt(interrupt) => {
                     if lifecycle.ending().is_none() {
                         self.tell_of_the_interrupt();
+                    } else {
+                        self.around.hurry();
                     }
                     Some(Event::Interrupt(interrupt))
                 }
@@ -255,7 +277,7 @@ impl Conductor<'_> {
                 Wakeup::Tick => self.tick(),
                 Wakeup::Signal(signal) => self.on_signal(signal),
             };
-            actions = event.map(|event| lifecycle.on(event)).unwrap_or_default();
+            actions.extend(event.into_iter().flat_map(|event| lifecycle.on(event)));
         }
     }
 
@@ -278,15 +300,20 @@ impl Conductor<'_> {
     fn due(&mut self) -> Option<Event> {
         if self.deadline == self.timer() {
             self.deadline = None;
+            self.around.is_late();
             return self.run.plan.deadline().map(|time| Event::Broken(Ending::Deadline(time)));
         }
         self.phase.as_mut().and_then(|phase| phase.timer.take()).map(|(_, event)| event)
     }
 
-    /// Does it; true when the run is over.
-    fn act(&mut self, action: &Action) -> bool {
+    /// Does it. What that means, where it is over at once.
+    fn act(&mut self, action: &Action) -> Option<Event> {
+        let run = self.run;
         match action {
+            Action::Before(index) => return self.around.before(&run.plan.phases[*index]),
             Action::StartPhase(index) => self.start_phase(*index),
+            Action::After(index) => return self.around.after(&run.plan.phases[*index]),
+            Action::StopStep => self.around.stop(),
             Action::Drain => self.tell(Control::Drain),
             Action::Cancel => {
                 self.requests_cancelled = true;
@@ -294,13 +321,14 @@ impl Conductor<'_> {
                 self.arm(CANCEL_TIMEOUT, Event::CancelOver);
             }
             Action::ArmGrace(grace) => self.arm(*grace, Event::GraceOver),
-            Action::Finish => {
+            Action::Abandon => {
                 self.abandoned = self.phase.is_some();
                 self.end_phase();
-                return true;
             }
+            // Whoever acts is done with it.
+            Action::Finish => {}
         }
-        false
+        None
     }
 
     /// Sets the phase's timer. One that ends sooner and means the same stays.
@@ -342,6 +370,7 @@ impl Conductor<'_> {
                 .duration()
                 .map(|duration| (start_ns.saturating_add(as_ns(duration)), Event::DurationOver)),
         });
+        self.around.phase_begins();
         self.observer.phase_started(phase);
         self.fleet.begin(PhaseStart { phase: number, start_ns, first_script: self.played });
     }
@@ -385,6 +414,7 @@ impl Conductor<'_> {
                     Event::PhaseDone
                 })
             }
+            Signal::StepOver(done) => self.around.over(*done, self.observer),
             Signal::Poisoned => {
                 let name = self.run.plan.target.endpoint_type.clone();
                 Some(Event::Broken(Ending::EndpointPoisoned(name)))
@@ -437,9 +467,9 @@ impl Conductor<'_> {
         if self.requests_cancelled && ending.is_some() { CountingWait::Short } else { CountingWait::Full }
     }
 
-    /// Stops workers and services and says how the services fared.
-    async fn end(self, events: &mut EventSource, wait: CountingWait) -> RunEnd {
-        let Self { fleet, services, abandoned, requests_cancelled, run, channels, .. } = self;
+    /// Stops workers and services and says how the services fared, and whether the end is wanted now.
+    async fn end(self, events: &mut EventSource, wait: CountingWait) -> (RunEnd, bool) {
+        let Self { fleet, services, abandoned, requests_cancelled, run, channels, around, .. } = self;
         if !abandoned {
             events.unless_interrupted(move || fleet.dismiss()).await;
         }
@@ -456,7 +486,8 @@ impl Conductor<'_> {
             Some(ends) => ends.into_iter().map(report).collect(),
             None => run.services.iter().map(not_waited_for).collect(),
         };
-        RunEnd { services, ..RunEnd::default() }
+        let (notes, is_hurried) = around.into_notes();
+        (RunEnd { services, notes, ..RunEnd::default() }, is_hurried)
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
 /// What can wake the conductor.
 #[derive(Debug)]
 pub(super) struct EventSource {
+    clock: Clock,
     pacer: Pacer,
     interrupts: Interrupts,
     /// The latest interrupt.
@@ -48,12 +49,18 @@ impl EventSource {
         let mut tick = interval(LOOK_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         Ok(Self {
+            clock,
             pacer: Pacer::new(clock),
             interrupts: Interrupts::new()?,
             interrupted_by: None,
             tick,
             signals,
         })
+    }
+
+    /// The run's clock.
+    pub(super) fn clock(&self) -> Clock {
+        self.clock
     }
 
     /// Waits for the next thing. `timer` is an instant to be woken at.
@@ -106,6 +113,25 @@ impl EventSource {
         tokio::time::timeout(timeout, result).await.ok()?.ok()
     }
 
+    /// Does something on a thread of its own, and waits until it is over. Each interrupt is answered with `stop`.
+    pub(super) async fn until_over<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+        mut stop: impl FnMut(),
+    ) -> Option<T> {
+        let mut result = aside(work);
+        loop {
+            tokio::select! {
+                biased;
+                result = &mut result => return result.ok(),
+                interrupt = self.interrupts.next() => {
+                    self.interrupted_by = Some(interrupt);
+                    stop();
+                }
+            }
+        }
+    }
+
     /// The end of a run whose work was not waited for: see [`EventSource::unless_interrupted`].
     pub(super) fn ending(&self) -> Ending {
         self.interrupted().unwrap_or(Ending::Interrupted(Interrupt::Interrupted))
@@ -118,7 +144,7 @@ impl EventSource {
 }
 
 /// Does something on a thread of its own; here and now when there is none left.
-fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
+pub(super) fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
     aside_on(|body| thread::Builder::new().name("aside".into()).spawn(body).map(drop), work)
 }
 

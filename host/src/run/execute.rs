@@ -13,6 +13,11 @@ use super::{
     Interrupt, Lock, artifact_dir,
     conductor::{RunError, conduct},
     folder_error::ArtifactDirError,
+    hooks::{
+        PlannedHooks, Step, StepFailure,
+        blocking::{self, CarriedOut},
+        time_left,
+    },
     in_time::in_time,
     lifecycle::Ending,
     mock::{MockError, MockProcess},
@@ -28,8 +33,9 @@ use crate::{
     node::{self, LoadedEndpoint, Loading, NodeError},
     plan::{ClassKind, DatasetConfig, Plan},
     plugin::{Category, PluginError, Registry},
-    record::{PolicyRecord, ProcessUsage, RunHeader, recorder::RecorderError, settings},
+    record::{Mark, PolicyRecord, ProcessUsage, RunHeader, recorder::RecorderError, settings},
     report,
+    request::target::TargetPlan,
     seed::Seed,
 };
 
@@ -104,8 +110,11 @@ pub(crate) enum ExecuteError {
     /// The run could not begin.
     #[error(transparent)]
     Run(RunError),
+    /// What has to be done before the run has failed.
+    #[error("{}", .0.reason)]
+    Step(StepFailure),
     /// Somebody ended it before the first request.
-    #[error("interrupted while waiting for the server: nothing was measured")]
+    #[error("interrupted before the first request: nothing was measured")]
     Interrupted(Interrupt),
     /// There was no time left to measure anything.
     #[error(
@@ -142,7 +151,11 @@ pub(crate) fn execute(
     match ended {
         Ok(ending) => Ok(RunOutcome { run, ended: Ok(ending) }),
         Err(RunError::Recorder(error)) => Ok(RunOutcome { run, ended: Err(error) }),
-        Err(error) => Err(ExecuteError::Run(error)),
+        Err(error) => {
+            let time = (run.plan.deadline(), run.clock);
+            blocking::end_without_a_run(&run.hooks, &error.to_string(), time, observer);
+            Err(ExecuteError::Run(error))
+        }
     }
 }
 
@@ -166,7 +179,7 @@ fn prepare(
     price_markers(&mut plan, tokenizer.as_deref());
     registry.note_process_state();
     let here = std::env::current_dir();
-    let mut endpoint = LoadedEndpoint::load(&loading, &plan)?;
+    let endpoint = LoadedEndpoint::load(&loading, &plan)?;
     registry.restore_process_state();
     let (source, warnings) = open_in_time(&mut plan, metadata, tokenizer.as_ref(), clock)?;
     for warning in &warnings {
@@ -179,21 +192,14 @@ fn prepare(
     source.len().into_iter().for_each(|count| plan.dataset.set_entries(count));
     let counts = tokenizer.is_some();
     let target = node::plan_target(&plan, metadata).map_err(ExecuteError::Target)?;
-    let known = Arc::clone(registry);
-    let wait = move || {
-        // The program answers signals by now.
-        known.note_signal_handlers();
-        let is_there = endpoint.await_target(&plan, &target, &source, counts, clock);
-        (is_there, endpoint, plan, target, source)
-    };
-    let waited = until_interrupted(&[], wait).map_err(ExecuteError::Wait)?;
-    let (is_there, endpoint, mut plan, target, source) = waited.map_err(ExecuteError::Interrupted)?;
-    is_there?;
-    registry.restore_process_state();
-    let (dir, lock) = claim(folder, &plan, clock)?;
-    plan.artifact_dir.clone_from(&dir);
-    // Absolute from here on, wherever a plugin may go.
-    let dir = here.map_or_else(|_| dir.clone(), |here| here.join(&dir));
+    let hooks = PlannedHooks::of(&plan).map_err(ExecuteError::Target)?;
+    let asked = Asked { endpoint, plan, target, source, counts };
+    let beginning = Beginning { registry, folder, clock, here: here.ok(), observer };
+    let Ready { asked, hooks, marks, claimed } = beginning.get_ready(asked, hooks)?;
+    let Asked { endpoint, mut plan, target, source, .. } = asked;
+    let Claimed { dir, absolute, lock } = claimed;
+    plan.artifact_dir = dir;
+    let dir = absolute;
     if let Some(text) = file_of_settings {
         write_settings(&dir, &text, observer);
     }
@@ -225,8 +231,134 @@ fn prepare(
         journal: OnceLock::new(),
         used_before,
         target,
+        hooks,
+        marks,
     };
     Ok((run, endpoint))
+}
+
+/// What the server is waited for with.
+struct Asked {
+    endpoint: LoadedEndpoint,
+    plan: Plan,
+    target: Arc<TargetPlan>,
+    source: Arc<Source>,
+    /// Something counts tokens.
+    counts: bool,
+}
+
+impl Asked {
+    /// Waits until the server is there, as long as the run is told to.
+    fn wait(mut self, registry: &Arc<Registry>, clock: Clock) -> Result<Self, ExecuteError> {
+        let known = Arc::clone(registry);
+        let wait = move || {
+            // The program answers signals by now.
+            known.note_signal_handlers();
+            let Self { endpoint, plan, target, source, counts } = &mut self;
+            let is_there = endpoint.await_target(plan, target, source, *counts, clock);
+            (is_there, self)
+        };
+        let waited = until_interrupted(&[], wait).map_err(ExecuteError::Wait)?;
+        let (is_there, asked) = waited.map_err(ExecuteError::Interrupted)?;
+        is_there?;
+        registry.restore_process_state();
+        Ok(asked)
+    }
+}
+
+/// A run whose server is there.
+struct Ready {
+    asked: Asked,
+    hooks: PlannedHooks,
+    /// What was done before it.
+    marks: Vec<Mark>,
+    claimed: Claimed,
+}
+
+/// What has to be done before a run, and with what.
+struct Beginning<'a> {
+    registry: &'a Arc<Registry>,
+    folder: Folder,
+    clock: Clock,
+    /// The working folder, if it is known.
+    here: Option<PathBuf>,
+    observer: &'a mut dyn Observer,
+}
+
+impl Beginning<'_> {
+    /// Carries out the command before the run, which may start the server, waits for the server, and has it empty its cache. The
+    /// folder is made when the server is there, or for the command.
+    fn get_ready(mut self, asked: Asked, mut hooks: PlannedHooks) -> Result<Ready, ExecuteError> {
+        let mut marks = Vec::new();
+        let mut early = None;
+        if hooks.begin_early() {
+            let claimed = self.claim(&asked.plan)?;
+            hooks = hooks.in_folder(&claimed.absolute);
+            if let Some(command) = hooks.before_run() {
+                marks.push(self.carry_out(command, &asked.plan)?);
+            }
+            early = Some(claimed);
+        }
+        let deadline = asked.plan.deadline();
+        let asked = match self.wait(asked, &hooks, &mut marks) {
+            Ok(asked) => asked,
+            Err(error) => {
+                if early.is_some() {
+                    let time = (deadline, self.clock);
+                    blocking::end_without_a_run(&hooks, &error.to_string(), time, self.observer);
+                }
+                return Err(error);
+            }
+        };
+        let claimed = match early {
+            Some(claimed) => claimed,
+            None => self.claim(&asked.plan)?,
+        };
+        let hooks = hooks.in_folder(&claimed.absolute);
+        Ok(Ready { asked, hooks, marks, claimed })
+    }
+
+    fn wait(
+        &mut self,
+        asked: Asked,
+        hooks: &PlannedHooks,
+        marks: &mut Vec<Mark>,
+    ) -> Result<Asked, ExecuteError> {
+        let asked = asked.wait(self.registry, self.clock)?;
+        for call in hooks.reset() {
+            marks.push(self.carry_out(call, &asked.plan)?);
+        }
+        Ok(asked)
+    }
+
+    /// Carries out what must be done, within the run's deadline.
+    fn carry_out(&mut self, step: Step, plan: &Plan) -> Result<Mark, ExecuteError> {
+        let left = time_left(plan.deadline(), self.clock);
+        self.observer.hears_interrupts(true);
+        let carried_out = blocking::carry_out(step.within(left), self.clock);
+        self.observer.hears_interrupts(false);
+        let CarriedOut { done, interrupt } = carried_out.map_err(ExecuteError::Wait)?;
+        match (interrupt, done.failure) {
+            (Some(interrupt), _) => Err(ExecuteError::Interrupted(interrupt)),
+            (None, Some(failure)) => Err(ExecuteError::Step(failure)),
+            (None, None) => Ok(done.mark),
+        }
+    }
+
+    fn claim(&self, plan: &Plan) -> Result<Claimed, ArtifactDirError> {
+        let (dir, lock) = claim(self.folder, plan, self.clock)?;
+        let absolute = self.here.as_ref().map_or_else(|| dir.clone(), |here| here.join(&dir));
+        Ok(Claimed { dir, absolute, lock })
+    }
+}
+
+/// The folder of a run.
+struct Claimed {
+    /// As the plan names it.
+    dir: PathBuf,
+    /// The same wherever a plugin may go.
+    absolute: PathBuf,
+    lock: Lock,
 }
 
 /// Notes what markers of conversations cost, if there are any and something counts them: generated texts leave room for them.

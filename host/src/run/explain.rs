@@ -11,6 +11,7 @@ use crate::{
 impl Explain for ExecuteError {
     fn hint(&self) -> String {
         match self {
+            Self::Step(failure) => failure.hint.clone(),
             Self::Target(ErrorDetails { hint, .. }) | Self::Unformatted(ErrorDetails { hint, .. }) => {
                 hint.clone()
             }
@@ -20,7 +21,7 @@ impl Explain for ExecuteError {
 
     fn is_statement(&self) -> bool {
         match self {
-            Self::Interrupted(_) | Self::Late(_) => true,
+            Self::Interrupted(_) | Self::Late(_) | Self::Step(_) => true,
             wrapped => wrapped.explained().is_some_and(Explain::is_statement),
         }
     }
@@ -39,6 +40,7 @@ impl ExecuteError {
             Self::Folder(error) => Some(error),
             Self::Run(error) => Some(error),
             Self::Target(_)
+            | Self::Step(_)
             | Self::Interrupted(_)
             | Self::Late(_)
             | Self::Describe(_)

@@ -13,6 +13,10 @@ use crate::clock::RunNs;
 /// Something happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
+    /// What comes before a phase, or after it, is done, or left out.
+    StepsOver,
+    /// What must be done before the phase has failed.
+    StepsFailed(Ending),
     /// Every worker has finished its part of the phase.
     PhaseDone,
     /// The phase's duration is over.
@@ -69,6 +73,13 @@ pub(crate) enum Ending {
         /// The share that was allowed, as it was asked for.
         most: String,
     },
+    /// A command before a phase failed, or the servers' profiler did not start.
+    StepFailed {
+        /// Which one, and how.
+        reason: String,
+        /// What to do next.
+        hint: String,
+    },
     /// A required service failed.
     ServiceLost(String),
     /// A service that the user asked for does not take its options.
@@ -124,6 +135,7 @@ impl Ending {
                     "{failed} of {ended} requests failed, more than `--failed-request-threshold {most}` allows"
                 )
             }
+            Self::StepFailed { reason, .. } => reason.clone(),
             Self::ServiceLost(what) => format!("a required service was lost: {what}"),
             Self::ServiceRefused { name, message, .. } => {
                 format!("the service `{name}` does not take its options: {message}")
@@ -146,8 +158,16 @@ fn wall_time(unix_s: u64) -> Option<String> {
 /// What the conductor must do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
+    /// Do what comes before the phase at this position, and report [`Event::StepsOver`] or [`Event::StepsFailed`].
+    Before(usize),
     /// Begin the phase at this position.
     StartPhase(usize),
+    /// Do what comes after it, and report [`Event::StepsOver`].
+    After(usize),
+    /// End what is being done before or after a phase.
+    StopStep,
+    /// Nobody waits for the phase any more.
+    Abandon,
     /// Send nothing new.
     Drain,
     /// Report [`Event::GraceOver`] after this long, unless a grace period that ends sooner is running.
@@ -160,9 +180,13 @@ pub(crate) enum Action {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
+    /// What comes before the phase is being done.
+    Before,
     Running,
     Draining,
     Cancelling,
+    /// What comes after the phase is being done.
+    After,
 }
 
 /// How long the requests in flight of a phase may go on when nothing new is sent any more.
@@ -188,10 +212,7 @@ pub(crate) struct Lifecycle {
 impl Lifecycle {
     /// A run of phases that may drain so long, and its first action.
     pub(crate) fn begin(drains: Vec<Drain>) -> (Self, Action) {
-        (
-            Self { drains, current: 0, stage: Stage::Running, ending: None, interrupts: 0 },
-            Action::StartPhase(0),
-        )
+        (Self { drains, current: 0, stage: Stage::Before, ending: None, interrupts: 0 }, Action::Before(0))
     }
 
     /// Why the run ended, or is ending, before its time.
@@ -202,7 +223,12 @@ impl Lifecycle {
     /// Moves on.
     pub(crate) fn on(&mut self, event: Event) -> Vec<Action> {
         match event {
-            Event::PhaseDone => self.next_phase(),
+            Event::StepsOver => self.steps_over(),
+            Event::StepsFailed(ending) => {
+                self.ending.get_or_insert(ending);
+                self.after()
+            }
+            Event::PhaseDone => self.after(),
             Event::DurationOver if self.stage == Stage::Running => {
                 let grace = self.drains[self.current].grace;
                 self.drain(grace)
@@ -211,41 +237,63 @@ impl Lifecycle {
             Event::CancelOver if self.stage == Stage::Cancelling => {
                 self.ending
                     .get_or_insert_with(|| Ending::WorkerLost("it does not react to the end".to_owned()));
-                vec![Action::Finish]
+                self.abandon()
             }
             Event::Interrupt(interrupt) => {
                 self.interrupts += 1;
                 self.ending.get_or_insert(Ending::Interrupted(interrupt));
-                if self.interrupts > 1 { self.cancel() } else { self.drain_early() }
+                match self.stage {
+                    // Each ends one command.
+                    Stage::Before | Stage::After => vec![Action::StopStep],
+                    _ if self.interrupts > 1 => self.cancel(),
+                    _ => self.drain_early(),
+                }
             }
-            Event::StopRequested(reason) => {
-                self.ending.get_or_insert(Ending::Requested(reason));
-                self.drain_early()
-            }
-            Event::Leave(ending) => {
-                self.ending.get_or_insert(ending);
-                self.drain_early()
-            }
-            Event::Broken(ending) => {
-                self.ending.get_or_insert(ending);
-                self.cancel()
-            }
-            Event::Gone(ending) => {
-                self.ending.get_or_insert(ending);
-                vec![Action::Finish]
-            }
+            Event::StopRequested(reason) => self.end(Ending::Requested(reason), Self::drain_early),
+            Event::Leave(ending) => self.end(ending, Self::drain_early),
+            Event::Broken(ending) => self.end(ending, Self::cancel),
+            Event::Gone(ending) => self.end(ending, Self::abandon),
             // They come from a timer that was overtaken.
             Event::DurationOver | Event::GraceOver | Event::CancelOver => Vec::new(),
         }
     }
 
-    fn next_phase(&mut self) -> Vec<Action> {
-        if self.ending.is_some() || self.current + 1 == self.drains.len() {
-            return vec![Action::Finish];
+    fn steps_over(&mut self) -> Vec<Action> {
+        match self.stage {
+            Stage::Before if self.ending.is_none() => {
+                self.stage = Stage::Running;
+                vec![Action::StartPhase(self.current)]
+            }
+            Stage::Before => self.after(),
+            _ if self.ending.is_some() || self.current + 1 == self.drains.len() => vec![Action::Finish],
+            _ => {
+                self.current += 1;
+                self.stage = Stage::Before;
+                vec![Action::Before(self.current)]
+            }
         }
-        self.current += 1;
-        self.stage = Stage::Running;
-        vec![Action::StartPhase(self.current)]
+    }
+
+    fn after(&mut self) -> Vec<Action> {
+        self.stage = Stage::After;
+        vec![Action::After(self.current)]
+    }
+
+    /// The run is to end. What comes before a phase is left out, what comes after one is still done, and a phase ends like this. The
+    /// same reason may be told again and again.
+    fn end(&mut self, ending: Ending, phase_ends: fn(&mut Self) -> Vec<Action>) -> Vec<Action> {
+        let is_first = self.ending.is_none();
+        self.ending.get_or_insert(ending);
+        match self.stage {
+            Stage::Before if is_first => vec![Action::StopStep],
+            Stage::Before | Stage::After => Vec::new(),
+            Stage::Running | Stage::Draining | Stage::Cancelling => phase_ends(self),
+        }
+    }
+
+    /// Nobody waits for the phase any more.
+    fn abandon(&mut self) -> Vec<Action> {
+        [Action::Abandon].into_iter().chain(self.after()).collect()
     }
 
     fn drain(&mut self, grace: Option<Duration>) -> Vec<Action> {
@@ -277,28 +325,48 @@ mod tests {
     const DRAIN: Duration = Duration::from_secs(8);
     const INTERRUPT: Event = Event::Interrupt(Interrupt::Terminated);
 
-    fn lifecycle() -> Lifecycle {
+    /// One that waits for what comes before its first phase.
+    fn before() -> Lifecycle {
         let drains = [None, Some(GRACE)].map(|grace| Drain { grace, early: DRAIN });
         let (lifecycle, first) = Lifecycle::begin(drains.to_vec());
-        assert_eq!(first, Action::StartPhase(0));
+        assert_eq!(first, Action::Before(0));
         lifecycle
+    }
+
+    /// One whose first phase runs.
+    fn lifecycle() -> Lifecycle {
+        let mut lifecycle = before();
+        assert_eq!(lifecycle.on(Event::StepsOver), [Action::StartPhase(0)]);
+        lifecycle
+    }
+
+    /// The end of a phase, and of what comes after it.
+    fn ends(run: &mut Lifecycle) -> Vec<Action> {
+        assert!(matches!(run.on(Event::PhaseDone)[..], [Action::After(_)]));
+        run.on(Event::StepsOver)
+    }
+
+    /// The first phase ends and the second one begins.
+    fn second_phase(run: &mut Lifecycle) {
+        assert_eq!(ends(run), [Action::Before(1)]);
+        assert_eq!(run.on(Event::StepsOver), [Action::StartPhase(1)]);
     }
 
     #[test]
     fn phases_follow_each_other() {
         let mut run = lifecycle();
-        assert_eq!(run.on(Event::PhaseDone), [Action::StartPhase(1)]);
-        assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
+        second_phase(&mut run);
+        assert_eq!(ends(&mut run), [Action::Finish]);
         assert_eq!(run.ending(), None);
     }
 
     #[test]
     fn a_duration_drains_for_its_grace_and_then_cancels() {
         let mut run = lifecycle();
-        run.on(Event::PhaseDone);
+        second_phase(&mut run);
         assert_eq!(run.on(Event::DurationOver), [Action::Drain, Action::ArmGrace(GRACE)]);
         assert_eq!(run.on(Event::GraceOver), [Action::Cancel]);
-        assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
+        assert_eq!(ends(&mut run), [Action::Finish]);
     }
 
     #[test]
@@ -312,7 +380,7 @@ mod tests {
         assert_eq!(run.on(INTERRUPT), [Action::Drain, Action::ArmGrace(DRAIN)]);
         assert_eq!(run.on(INTERRUPT), [Action::Cancel]);
         assert_eq!(run.on(INTERRUPT), []);
-        assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
+        assert_eq!(ends(&mut run), [Action::Finish]);
         assert_eq!(run.ending(), Some(&Ending::Interrupted(Interrupt::Terminated)));
     }
 
@@ -328,14 +396,15 @@ mod tests {
     fn a_broken_run_cancels_at_once_and_starts_no_further_phase() {
         let mut run = lifecycle();
         assert_eq!(run.on(Event::Broken(Ending::JournalLost)), [Action::Cancel]);
-        assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
+        assert_eq!(ends(&mut run), [Action::Finish]);
     }
 
     #[test]
     fn nobody_waits_for_workers_that_are_gone() {
         let mut run = lifecycle();
         let ending = Ending::EndpointDied { name: "x".into(), death: "exited with code 0".into() };
-        assert_eq!(run.on(Event::Gone(ending.clone())), [Action::Finish]);
+        assert_eq!(run.on(Event::Gone(ending.clone())), [Action::Abandon, Action::After(0)]);
+        assert_eq!(run.on(Event::StepsOver), [Action::Finish]);
         assert_eq!(run.ending(), Some(&ending));
         assert_eq!(ending.reason(), "endpoint `x` ended its process: it exited with code 0");
     }
@@ -350,7 +419,7 @@ mod tests {
             error: "Connection refused".into(),
         };
         assert_eq!(run.on(Event::Leave(ending.clone())), [Action::Drain, Action::ArmGrace(DRAIN)]);
-        assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
+        assert_eq!(ends(&mut run), [Action::Finish]);
         assert_eq!(
             ending.reason(),
             "the server was gone since 12.3 s after the start of the run (2026-01-02T03:04:05Z): 100 connections in \
@@ -369,11 +438,11 @@ mod tests {
     #[test]
     fn what_happens_while_cancelling_is_not_forgotten() {
         let mut run = lifecycle();
-        run.on(Event::PhaseDone);
+        second_phase(&mut run);
         run.on(Event::DurationOver);
         run.on(Event::GraceOver);
         assert_eq!(run.on(INTERRUPT), []);
-        assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
+        assert_eq!(ends(&mut run), [Action::Finish]);
         assert_eq!(run.ending(), Some(&Ending::Interrupted(Interrupt::Terminated)));
     }
 
@@ -382,7 +451,8 @@ mod tests {
         let mut run = lifecycle();
         run.on(INTERRUPT);
         run.on(INTERRUPT);
-        assert_eq!(run.on(Event::CancelOver), [Action::Finish]);
+        assert_eq!(run.on(Event::CancelOver), [Action::Abandon, Action::After(0)]);
+        assert_eq!(run.on(Event::StepsOver), [Action::Finish]);
         assert_eq!(run.ending(), Some(&Ending::Interrupted(Interrupt::Terminated)));
     }
 
@@ -392,5 +462,54 @@ mod tests {
         let actions = run.on(Event::StopRequested("enough".into()));
         assert_eq!(actions, [Action::Drain, Action::ArmGrace(DRAIN)]);
         assert_eq!(run.ending().map(Ending::reason).as_deref(), Some("a service asked for the end: enough"));
+    }
+
+    #[test]
+    fn what_fails_before_a_phase_ends_the_run_without_it() {
+        let mut run = before();
+        let ending = Ending::StepFailed {
+            reason: "the command of `--before-phase` failed".into(),
+            hint: String::new(),
+        };
+        assert_eq!(run.on(Event::StepsFailed(ending.clone())), [Action::After(0)]);
+        assert_eq!(run.on(Event::StepsOver), [Action::Finish]);
+        assert_eq!(run.ending(), Some(&ending));
+    }
+
+    #[test]
+    fn an_interrupt_before_a_phase_ends_the_command_and_the_run() {
+        let mut run = before();
+        assert_eq!(run.on(INTERRUPT), [Action::StopStep]);
+        let failed =
+            Ending::StepFailed { reason: "it was ended by an interrupt".into(), hint: String::new() };
+        assert_eq!(run.on(Event::StepsFailed(failed)), [Action::After(0)]);
+        assert_eq!(run.on(Event::StepsOver), [Action::Finish]);
+        assert_eq!(run.ending(), Some(&Ending::Interrupted(Interrupt::Terminated)));
+    }
+
+    #[test]
+    fn an_interrupt_after_a_phase_ends_the_command_and_no_further_phase_begins() {
+        let mut run = lifecycle();
+        run.on(Event::PhaseDone);
+        assert_eq!(run.on(INTERRUPT), [Action::StopStep]);
+        assert_eq!(run.on(Event::StepsOver), [Action::Finish]);
+    }
+
+    #[test]
+    fn a_service_that_asks_for_the_end_lets_what_comes_after_a_phase_be_done() {
+        let mut run = lifecycle();
+        run.on(Event::PhaseDone);
+        assert_eq!(run.on(Event::StopRequested("enough".into())), []);
+        assert_eq!(run.on(Event::Broken(Ending::JournalLost)), []);
+        assert_eq!(run.on(Event::StepsOver), [Action::Finish]);
+    }
+
+    #[test]
+    fn a_reason_that_is_told_again_and_again_ends_a_command_once() {
+        let mut run = before();
+        assert_eq!(run.on(Event::Broken(Ending::JournalLost)), [Action::StopStep]);
+        assert_eq!(run.on(Event::Broken(Ending::JournalLost)), []);
+        assert_eq!(run.on(Event::StepsOver), [Action::After(0)]);
+        assert_eq!(run.on(Event::Broken(Ending::JournalLost)), []);
     }
 }

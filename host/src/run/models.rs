@@ -1,24 +1,17 @@
 //! Which model a server has, for users who name none: exports [`the_only_one`].
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
+use http::Method;
 use prony_plugin_api::{ErrorDetails, metadata::StreamFraming};
 use serde::Deserialize;
 
+use super::plain_request::{self, NoResponse, explained, refusal, unasked};
 use crate::{
-    clock::Clock,
     config::{redact, url},
     explain::Explain,
     plan::{Plan, Target},
-    request::{
-        bad_answer, cause,
-        failure_kind::FailureKind,
-        hints,
-        prepared::Prepared,
-        target::TargetPlan,
-        transport::{Transport, TransportError, install_tls},
-    },
+    request::{prepared::Prepared, target::TargetPlan, transport::install_tls},
 };
 
 /// Where servers with an API like that of `OpenAI` list their models.
@@ -27,9 +20,6 @@ const PATH: &str = "/v1/models";
 
 /// How long the list may take once there is a connection.
 const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// No list of models is longer.
-const MAX_LIST_BYTES: usize = 4 << 20;
 
 /// So many models are named in an error.
 const NAMED: usize = 20;
@@ -130,77 +120,21 @@ pub(crate) fn the_only_one(plan: &Plan) -> Result<String, ModelError> {
 
 /// The body of the server's response to the question.
 fn ask(plan: &TargetPlan, url: &str) -> Result<Vec<u8>, ModelError> {
-    let request = Prepared::plain_get(plan).map_err(ModelError::Target)?;
-    let explained = |mut error: ErrorDetails| {
-        cause::name_the_way(&mut error, plan, &request.place);
-        plan.mask(error, &request.headers)
-    };
-    let unreachable =
-        |error| ModelError::Unreachable { url: url.to_owned(), error: Box::new(explained(error)) };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| unreachable(unasked(&error.to_string(), "")))?;
-    let exchange = async {
-        let stamps = Arc::default();
-        let no_head = |error: TransportError| unreachable(cause::of_transport(error, &stamps));
-        let transport = Transport::new(plan, Clock::start(), Arc::default()).map_err(no_head)?;
-        let mut response = transport.send(&request, None, false, &stamps).await.map_err(no_head)?;
-        let mut body = Vec::new();
-        while let Some(chunk) =
-            response.chunk().await.map_err(|error| unreachable(bad_answer::stream_cut(error)))?
-        {
-            body.extend_from_slice(chunk.bytes);
-            if body.len() > MAX_LIST_BYTES {
-                return Err(ModelError::NoList { url: url.to_owned(), reason: "it has no end".to_owned() });
-            }
+    let request = Prepared::plain(Method::GET, plan, 0).map_err(ModelError::Target)?;
+    let unreachable = |error| ModelError::Unreachable { url: url.to_owned(), error };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| unreachable(Box::new(unasked(&error.to_string(), ""))))?;
+    match runtime.block_on(plain_request::send(plan, &request, TIMEOUT)) {
+        Ok(response) if response.status.is_success() => Ok(response.body),
+        Ok(response) => {
+            let missing = "check `--url`: this server does not list its models there";
+            let error = explained(refusal(&response, missing), plan, &request);
+            Err(ModelError::Refused { url: url.to_owned(), error: Box::new(error) })
         }
-        if response.status().is_success() {
-            return Ok(body);
+        Err(NoResponse::Failed(error)) => Err(unreachable(error)),
+        Err(NoResponse::Endless) => {
+            Err(ModelError::NoList { url: url.to_owned(), reason: "it has no end".to_owned() })
         }
-        let error = Box::new(explained(refusal(response.status(), response.headers(), &body)));
-        Err(ModelError::Refused { url: url.to_owned(), error })
-    };
-    let timeout = plan.connect_timeout.saturating_add(TIMEOUT);
-    runtime.block_on(async {
-        let late = |_| {
-            let what = format!("no response from the server within {} s", timeout.as_secs());
-            unreachable(unasked(
-                &what,
-                "look at the server's log: it takes connections, and sends no response",
-            ))
-        };
-        tokio::time::timeout(timeout, exchange).await.map_err(late)?
-    })
-}
-
-/// The server was not asked, or says nothing.
-fn unasked(message: &str, hint: &str) -> ErrorDetails {
-    ErrorDetails {
-        kind: FailureKind::Transport.into(),
-        message: message.into(),
-        hint: hint.into(),
-        ..ErrorDetails::default()
-    }
-}
-
-/// The server has answered with an error status.
-fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ErrorDetails {
-    let said = bad_answer::describe_status(status, body);
-    let said =
-        if status.canonical_reason() == Some(said.as_str()) { String::new() } else { format!(": {said}") };
-    let hint = match status {
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
-            "check `--url`: this server does not list its models there".to_owned()
-        }
-        status => hints::of_body(status, body).unwrap_or_else(|| hints::of_status(status, headers)),
-    };
-    ErrorDetails {
-        code: Some(status.as_u16().into()),
-        kind: FailureKind::HttpStatus.into(),
-        message: format!("the server responds with {status}{said}"),
-        hint,
-        ..ErrorDetails::default()
     }
 }
 

@@ -9,6 +9,9 @@ pub(crate) trait Observer {
     /// Something that the user should know: a sentence without a final stop.
     fn notice(&mut self, text: &str);
 
+    /// From here on, or no longer, the run hears interrupts itself.
+    fn hears_interrupts(&mut self, _hears: bool) {}
+
     /// A phase begins.
     fn phase_started(&mut self, phase: &Phase);
 

@@ -7,7 +7,7 @@ use std::{
 
 use prony_plugin_api::metadata::EndpointMetadata;
 
-use super::{lock::Lock, services::ChoiceError};
+use super::{hooks::PlannedHooks, lock::Lock, services::ChoiceError};
 use crate::{
     clock::Clock,
     config::redact::Redactor,
@@ -15,7 +15,7 @@ use crate::{
     plan::{FlagOption, Plan, Target},
     plugin::{Category, OptionSchema, Registry},
     record::{
-        Capabilities, ProcessUsage, RunHeader,
+        Capabilities, Mark, ProcessUsage, RunHeader,
         journal::{JournalLocation, Misplaced},
     },
     request::target::TargetPlan,
@@ -49,6 +49,10 @@ pub(crate) struct Run {
     pub(crate) used_before: ProcessUsage,
     /// Services to start.
     pub(crate) services: Vec<Wanted>,
+    /// What is done around it.
+    pub(crate) hooks: PlannedHooks,
+    /// What was done before.
+    pub(crate) marks: Vec<Mark>,
 }
 
 /// Reads the options that the user sets as what the endpoint takes, by `--endpoint-option`, by a flag of their own, or, where

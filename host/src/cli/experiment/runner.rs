@@ -207,6 +207,10 @@ impl Observer for OneOfSeveral<'_> {
         }
     }
 
+    fn hears_interrupts(&mut self, hears: bool) {
+        self.signals.set_measuring(hears);
+    }
+
     fn phase_started(&mut self, phase: &Phase) {
         self.signals.set_measuring(true);
         self.progress.phase_started(phase);

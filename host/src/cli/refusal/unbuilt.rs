@@ -85,9 +85,7 @@ const WITHOUT_ALTERNATIVE: &[&str] = &[
     // Endpoint.
     "--per-chunk-usage",
     "--request-content-type", "--download-video-content", "--uuid-and-strip", "--wait-for-model-mode",
-    "--wait-for-model-interval", "--reset-kv-cache", "--reset-kv-cache-path", "--reset-kv-cache-timeout-seconds",
-    "--server-profiler", "--server-profiler-start-path", "--server-profiler-stop-path",
-    "--server-profiler-timeout-seconds",
+    "--wait-for-model-interval",
     // Tokenizer.
     "--tokenizer-trust-remote-code",
     // Input.

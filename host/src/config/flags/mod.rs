@@ -12,6 +12,7 @@ mod dialogues;
 mod experiment;
 mod file_format;
 mod header_name;
+mod hooks;
 mod lengths;
 mod media;
 mod pattern;
@@ -39,6 +40,7 @@ pub(crate) use self::{
     dialogues::DialogueFlags,
     experiment::{ConvergenceMode, ExperimentFlags, SweepMode, SweepType, experiment_settings},
     header_name::header_name,
+    hooks::HookFlags,
     lengths::LengthFlags,
     media::{ImageSource, MediaFlags},
     pattern::ArrivalPattern,
@@ -449,6 +451,10 @@ pub(crate) struct ProfileFlags {
     /// Run this endpoint or service in a process of its own, so that its crash is not the run's; may be repeated.
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',', help_heading = SERVICES)]
     pub(crate) isolate: Vec<String>,
+
+    /// What is done around the load.
+    #[command(flatten)]
+    pub(crate) hooks: HookFlags,
 
     /// Folder for this run's files.
     ///

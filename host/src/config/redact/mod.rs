@@ -54,6 +54,10 @@ pub(crate) fn plan(plan: &Plan, redactor: &Redactor) -> Redacted<Plan> {
         redactor.mask_in_place(address);
     }
     redactor.mask_in_place(&mut config.target.model);
+    for command in config.hooks.commands_mut() {
+        *command = shell(command);
+        redactor.mask_in_place(command);
+    }
     let classes = config.classes.list.iter_mut();
     let texts = classes.flat_map(|class| [&mut class.name].into_iter().chain(&mut class.model));
     texts.for_each(|text| redactor.mask_in_place(text));
@@ -115,7 +119,7 @@ pub(crate) fn value_of(flag: &str, value: &str) -> String {
         // Their names are ours, and none of their values is a secret.
         "--class" | "--goodput" => value.to_owned(),
         "--service-option" | "--endpoint-option" => option(value),
-        "--between" => shell(value),
+        "--between" | "--before-run" | "--after-run" | "--before-phase" | "--after-phase" => shell(value),
         _ if is_address(value) => url(value),
         _ => pair(value),
     }

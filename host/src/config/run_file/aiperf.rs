@@ -79,6 +79,25 @@ const ENDPOINT: Rules = &[
     ("use-server-token-count", To::Key("use_server_token_count")),
     ("wait-for-model-timeout", To::Key("wait_for_model_timeout")),
     ("session-header", To::Key("session_header")),
+    (
+        "reset-kv-cache",
+        To::Read(|translation, entry| translation.call("reset_kv_cache", RESET_KV_CACHE, entry)),
+    ),
+    (
+        "server-profiler",
+        To::Read(|translation, entry| translation.call("server_profiler", SERVER_PROFILER, entry)),
+    ),
+];
+
+const RESET_KV_CACHE: Rules = &[
+    ("path", To::Key("reset_kv_cache_path")),
+    ("timeout-seconds", To::Key("reset_kv_cache_timeout_seconds")),
+];
+
+const SERVER_PROFILER: Rules = &[
+    ("start-path", To::Key("server_profiler_start_path")),
+    ("stop-path", To::Key("server_profiler_stop_path")),
+    ("timeout-seconds", To::Key("server_profiler_timeout_seconds")),
 ];
 
 const DATASET: Rules = &[
@@ -295,6 +314,13 @@ impl Translation<'_> {
         self.said.foreign.push((entry.spot, Problem::NotOurs { key, instead: instead.to_owned() }));
     }
 
+    /// A call to the server: `true` or `false`, or what is said of it, which asks for it.
+    fn call(&mut self, key: &str, rules: Rules, entry: Entry) {
+        let Content::Map(parts) = entry.value.content else { return self.set(key, entry) };
+        self.set(key, made(&entry.key, entry.spot, "true", Kind::Switch(true)));
+        self.inside(entry.key, |inner| inner.block(parts, rules));
+    }
+
     /// A phase. Its type says which load it has.
     fn phase(&mut self, kind: PhaseKind, entry: Entry) {
         let spot = entry.spot;
@@ -494,6 +520,20 @@ mod tests {
     }
 
     #[test]
+    fn calls_to_the_server_are_switches_or_say_how() {
+        let file = read_text(
+            "benchmark:\n  model: m\n  endpoint:\n    resetKvCache: {path: /flush_cache, timeoutSeconds: 5}\n    \
+             serverProfiler: true\n",
+        );
+        assert_eq!(mistakes(&file), [""; 0]);
+        assert_eq!(
+            line(&file),
+            "--model=m --reset-kv-cache --reset-kv-cache-path=/flush_cache --reset-kv-cache-timeout-seconds=5 \
+             --server-profiler"
+        );
+    }
+
+    #[test]
     fn phases_may_be_a_list_and_have_other_loads() {
         let file = read_text(
             "benchmark:\n  models: {items: [{name: a}, b], strategy: random}\n  phases:\n  \
@@ -514,7 +554,7 @@ mod tests {
     #[test]
     fn each_key_that_is_not_ours_is_named_with_its_place() {
         let file = read_text(
-            "benchmark:\n  model: m\n  mlflow: {uri: x}\n  endpoint: {resetKvCache: true}\n  \
+            "benchmark:\n  model: m\n  mlflow: {uri: x}\n  endpoint: {downloadVideoContent: true}\n  \
              profiling: {adaptiveScale: 5, seamless: true}\n  dataset: {prompts: {isl: \"{{ isl }}\"}}\n  \
              models: {items: [{name: a, weight: 2}]}\nvariables: {isl: 5}\n",
         );
@@ -522,7 +562,7 @@ mod tests {
             mistakes(&file),
             [
                 "run.yaml:3:3: `benchmark.mlflow` of AIPerf is not supported",
-                "run.yaml:4:14: `benchmark.endpoint.resetKvCache` of AIPerf is not supported",
+                "run.yaml:4:14: `benchmark.endpoint.downloadVideoContent` of AIPerf is not supported",
                 "run.yaml:5:15: `benchmark.profiling.adaptiveScale` of AIPerf is not supported",
                 "run.yaml:5:33: `benchmark.profiling.seamless` of AIPerf is not supported",
                 "run.yaml:6:23: `benchmark.dataset.prompts.isl` of AIPerf is not supported",

@@ -45,6 +45,8 @@ enum Pairs {
     Objectives,
     /// `NAME:KEY=VALUE,…`.
     Classes,
+    /// `NAME: COMMAND`.
+    Phases,
     /// `KEY=VALUE,VALUE`, or `KEY=VALUE;VALUE` where values have commas.
     Sweeps,
 }
@@ -58,6 +60,7 @@ fn pairs(name: &str) -> Option<Pairs> {
         "service-option" => Some(Pairs::OptionsOfServices),
         "goodput" => Some(Pairs::Objectives),
         "class" => Some(Pairs::Classes),
+        "before-phase" | "after-phase" => Some(Pairs::Phases),
         "sweep" => Some(Pairs::Sweeps),
         _ => None,
     }
@@ -191,6 +194,16 @@ fn of_pairs(pairs: Pairs, entries: &[Entry]) -> Result<Vec<String>, &Node> {
             });
             classes.collect()
         }
+        Pairs::Phases => {
+            let words = entries.iter().map(|Entry { key, value, .. }| {
+                let commands = match &value.content {
+                    Content::List(items) => items.iter().map(text).collect::<Result<Vec<_>, _>>()?,
+                    _ => vec![text(value)?],
+                };
+                Ok(commands.iter().map(|command| format!("{key}: {command}")).collect::<Vec<_>>())
+            });
+            Ok(words.collect::<Result<Vec<_>, _>>()?.concat())
+        }
         Pairs::Sweeps => entries.iter().map(sweep).collect(),
     }
 }
@@ -287,6 +300,8 @@ mod tests {
         "class: [{name: chat, share: 80, isl_stddev: 5}, {name: b, goodput: {ttft: 5, itl: 6}}]",
         &["chat:share=80,isl-stddev=5", "b:goodput=ttft:5 itl:6"]
     )]
+    #[case::phases("before_phase: {profiling: date, warm-up: [sync, 'a: b']}", &["profiling: date", "warm-up: sync", "warm-up: a: b"])]
+    #[case::each_phase("after_phase: [date, 'warm-up: sync']", &["date", "warm-up: sync"])]
     #[case::classes_by_name("class: {chat: {share: 80}}", &["chat:share=80"])]
     #[case::class_as_typed("class: ['chat:share=80']", &["chat:share=80"])]
     fn a_value_is_words_of_the_command_line(#[case] text: &str, #[case] words: &[&str]) {

@@ -106,6 +106,18 @@ async fn models_lists_the_one_and_health_is_well() {
     assert_eq!(server.get("/health").await.status, 200);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_cache_is_emptied_and_profiles_are_counted() {
+    let server = Running::start(Options::default()).await;
+    let post = async |path: &str| server.post(path, &json!({})).await.status;
+    assert_eq!((post("/reset_prefix_cache").await, post("/flush_cache").await), (200, 200));
+    assert_eq!((post("/stop_profile").await, post("/start_profile").await), (400, 200));
+    assert_eq!((post("/start_profile").await, post("/stop_profile").await), (400, 200));
+    let truth = server.truth().await;
+    let counts = ["cache_resets_total", "profiles_started_total", "profiles_stopped_total", "requests_total"];
+    assert_eq!(counts.map(|name| &truth[name]), [&json!(2), &json!(1), &json!(1), &json!(0)]);
+}
+
 #[rstest]
 #[case::unknown_path("POST", "/v1/chat", "{}", 404)]
 #[case::wrong_method("GET", CHAT, "", 405)]

@@ -46,6 +46,7 @@ impl Tag {
     pub(super) const COUNTED: Self = Self(6);
     pub(super) const MESSAGE: Self = Self(7);
     pub(super) const END: Self = Self(8);
+    pub(super) const MARK: Self = Self(9);
     /// In `journal.texts`: the run that they are of.
     pub(super) const RUN_ID: Self = Self(16);
     /// In `journal.texts`: the texts of one record.

@@ -14,7 +14,7 @@
 //! | 4 | head's checksum | CRC-32 of the salt and of everything between marker and this |
 //! | length | payload | MessagePack with named fields: [`payload`] |
 //!
-//! Tags: 1 header, 2 phase started, 3 phase ended, 4 record, 5 uncounted record, 6 counts, 7 message, 8 end; in
+//! Tags: 1 header, 2 phase started, 3 phase ended, 4 record, 5 uncounted record, 6 counts, 7 message, 8 end, 9 mark; in
 //! `journal.texts` 16 the run's identity, 17 texts.
 //!
 //! The header stands there twice, so that damage to one of them costs nothing; the first whole one counts. The end comes

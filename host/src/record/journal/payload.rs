@@ -60,6 +60,7 @@ pub(super) fn encode(frame: &Frame, out: &mut Vec<u8>) -> Result<Tag, rmp_serde:
         Frame::Message { service, message_type, payload } => {
             write_named(out, &Published { service, message_type, payload }).map(|()| Tag::MESSAGE)
         }
+        Frame::Mark(mark) => write_named(out, mark).map(|()| Tag::MARK),
         Frame::End(end) => write_named(out, end).map(|()| Tag::END),
     }
 }
@@ -92,6 +93,7 @@ pub(super) fn decode(tag: Tag, payload: &[u8]) -> Payload {
                 Frame::Message { service, message_type, payload }
             })
         }
+        Tag::MARK => rmp_serde::from_slice(payload).map(Frame::Mark),
         Tag::END => rmp_serde::from_slice(payload).map(Frame::End),
         _ => return Payload::OfUnknownKind,
     };

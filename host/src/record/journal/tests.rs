@@ -6,7 +6,7 @@ use super::{
     format::{HEAD_BYTES, Head, MARKER, OLDER_MAGICS, START_BYTES, Salt, Tag},
     *,
 };
-use crate::record::{CountedTokens, Frame, Record, RunEnd, Texts};
+use crate::record::{CountedTokens, Frame, Mark, Record, RunEnd, Texts};
 
 fn frames() -> Vec<Frame> {
     let record = |id: &str| Frame::Record(Box::new(Record { request_id: id.into(), ..Record::default() }));
@@ -46,6 +46,13 @@ fn write(dir: &Path) {
         writer.append(&frame).unwrap();
     }
     writer.flush().unwrap();
+}
+
+#[test]
+fn a_mark_is_read_as_it_was_written() {
+    let mark = Mark { name: "before_run".into(), end_ns: 5, exit_code: Some(3), ..Mark::default() };
+    let (bytes, _) = written(&[Frame::Mark(mark.clone())]);
+    assert_eq!(Reader::of(&bytes[..]).unwrap().next(), Some(Frame::Mark(mark)));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod doubts;
 mod files;
+mod marks;
 mod phases;
 
 use std::{fs, path::Path};

@@ -1,0 +1,166 @@
+//! The steps around phases, one after the other, and the one after the run, while the event loop goes on: [`Around`].
+
+use std::{collections::VecDeque, time::Duration};
+
+use super::{
+    planned::{PlannedHooks, START_PROFILE},
+    step::{Begun, Done, LAST_TIMEOUT, Step, StepFailure, Stop},
+};
+use crate::{
+    clock::Clock,
+    plan::Phase,
+    record::Frame,
+    run::{
+        channels::{Channels, Signal},
+        event_source::{EventSource, aside},
+        lifecycle::{Ending, Event},
+        observer::Observer,
+    },
+};
+
+/// Where the run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Before a phase: a step that fails ends all of them.
+    Before,
+    /// In a phase.
+    Within,
+    /// After it.
+    After,
+}
+
+/// What is done around the phases of a run.
+#[derive(Debug)]
+pub(crate) struct Around<'a> {
+    hooks: &'a PlannedHooks,
+    clock: Clock,
+    channels: Channels,
+    waiting: VecDeque<Step>,
+    running: Option<Stop>,
+    place: Place,
+    /// The servers make a profile.
+    is_profiled: bool,
+    /// The end of the run is wanted now.
+    is_hurried: bool,
+    /// What the report is to say.
+    notes: Vec<String>,
+}
+
+impl<'a> Around<'a> {
+    /// Those of a run. They tell the conductor by way of `channels`.
+    pub(crate) fn new(hooks: &'a PlannedHooks, clock: Clock, channels: Channels) -> Self {
+        Self {
+            hooks,
+            clock,
+            channels,
+            waiting: VecDeque::new(),
+            running: None,
+            place: Place::Before,
+            is_profiled: false,
+            is_hurried: false,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Begins what comes before a phase; what that means, where there is nothing.
+    pub(crate) fn before(&mut self, phase: &Phase) -> Option<Event> {
+        (self.place, self.is_profiled) = (Place::Before, false);
+        self.waiting = self.hooks.before_phase(phase).into();
+        self.go_on()
+    }
+
+    /// The phase begins.
+    pub(crate) fn phase_begins(&mut self) {
+        self.place = Place::Within;
+    }
+
+    /// Begins what comes after a phase, whether it has begun or not; what that means, where there is nothing.
+    pub(crate) fn after(&mut self, phase: &Phase) -> Option<Event> {
+        let has_begun = self.place == Place::Within;
+        self.place = Place::After;
+        self.waiting = self.hooks.after_phase(phase, has_begun, self.is_profiled).into();
+        self.go_on()
+    }
+
+    /// A step is over. What that means, if it was the last one, or must not have failed.
+    pub(crate) fn over(&mut self, done: Done, observer: &mut dyn Observer) -> Option<Event> {
+        self.running = None;
+        self.is_profiled |= done.mark.name == START_PROFILE && done.failure.is_none();
+        if let Some(StepFailure { reason, hint, .. }) =
+            done.failure.clone().filter(|_| self.place == Place::Before)
+        {
+            self.channels.recorder.frame(Frame::Mark(done.mark));
+            self.waiting.clear();
+            return Some(Event::StepsFailed(Ending::StepFailed { reason, hint }));
+        }
+        self.notes.extend(kept(done, &self.channels, observer));
+        self.go_on()
+    }
+
+    /// The one that goes on is to end now, and those that wait before a phase are left out.
+    pub(crate) fn stop(&mut self) {
+        if self.place == Place::Before {
+            self.waiting.clear();
+        }
+        self.running.iter().for_each(Stop::stop);
+    }
+
+    /// From here on, none may take long.
+    pub(crate) fn hurry(&mut self) {
+        self.is_hurried = true;
+    }
+
+    /// The run must be over by now. One that stands before a phase is ended with the run.
+    pub(crate) fn is_late(&mut self) {
+        self.hurry();
+        if self.place == Place::After {
+            self.stop();
+        }
+    }
+
+    fn go_on(&mut self) -> Option<Event> {
+        let Some(step) = self.waiting.pop_front() else { return Some(Event::StepsOver) };
+        let Begun { stop, wait } = in_time(step, self.is_hurried).begin(self.clock);
+        self.running = Some(stop);
+        let channels = self.channels.clone();
+        // It tells its end itself.
+        drop(aside(move || channels.signal(Signal::StepOver(Box::new(wait())))));
+        None
+    }
+
+    /// What the report is to say, and whether the end of the run is wanted now.
+    pub(crate) fn into_notes(self) -> (Vec<String>, bool) {
+        (self.notes, self.is_hurried)
+    }
+}
+
+/// Carries out the command after a run, if there is one, in `most` of time. An interrupt ends it. Gives what the report is to say.
+pub(crate) async fn after_run(
+    hooks: &PlannedHooks,
+    ending: Option<&Ending>,
+    most: Duration,
+    events: &mut EventSource,
+    channels: &Channels,
+    observer: &mut dyn Observer,
+) -> Option<String> {
+    let step = hooks.after_run(ending.map(Ending::reason).as_deref())?.within(most);
+    let Begun { stop, wait } = step.begin(events.clock());
+    let done = events.until_over(wait, || stop.stop()).await?;
+    kept(done, channels, observer)
+}
+
+fn in_time(step: Step, is_hurried: bool) -> Step {
+    if is_hurried { step.within(LAST_TIMEOUT) } else { step }
+}
+
+/// Keeps the mark of a step that need not have succeeded. Gives what is to be said of it, if it has not.
+fn kept(done: Done, channels: &Channels, observer: &mut dyn Observer) -> Option<String> {
+    channels.recorder.frame(Frame::Mark(done.mark));
+    let failure = done.failure?;
+    let note = match failure.hint.as_str() {
+        "" => failure.reason,
+        hint => format!("{} ({hint})", failure.reason),
+    };
+    observer.notice(&note);
+    Some(note)
+}
