@@ -1,7 +1,8 @@
 //! The life of a run as a pure state machine: [`Event`] in, [`Action`]s out.
 //!
 //! A phase runs, then drains (nothing new is sent, what is in flight may finish), then is cancelled if it takes too
-//! long. The first interrupt drains, the second cancels.
+//! long. The first interrupt drains, the second cancels. A phase that hands over goes on beside the next one until its last
+//! requests are over.
 
 use std::time::Duration;
 
@@ -13,14 +14,16 @@ use crate::clock::RunNs;
 /// Something happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// Every worker has finished its part of the phase.
-    PhaseDone,
-    /// The phase's duration is over.
-    DurationOver,
-    /// The time to wait for requests in flight is over.
-    GraceOver,
-    /// The time to wait for cancelled requests is over: a worker hangs.
-    CancelOver,
+    /// All sessions of the phase at this position are started.
+    AllStarted(usize),
+    /// Every worker has finished its part of the phase at this position.
+    PhaseDone(usize),
+    /// Its duration is over.
+    DurationOver(usize),
+    /// The time to wait for its requests in flight is over.
+    GraceOver(usize),
+    /// The time to wait for its cancelled requests is over: a worker hangs.
+    CancelOver(usize),
     /// Ctrl-C, SIGTERM, or a terminal that went away.
     Interrupt(Interrupt),
     /// A service asks for the end, and why.
@@ -148,12 +151,12 @@ fn wall_time(unix_s: u64) -> Option<String> {
 pub(crate) enum Action {
     /// Begin the phase at this position.
     StartPhase(usize),
-    /// Send nothing new.
-    Drain,
-    /// Report [`Event::GraceOver`] after this long, unless a grace period that ends sooner is running.
-    ArmGrace(Duration),
-    /// End what is in flight, and report [`Event::CancelOver`] when that does not happen.
-    Cancel,
+    /// Send nothing new in it.
+    Drain(usize),
+    /// Report [`Event::GraceOver`] of it after this long, unless a grace period of it that ends sooner is running.
+    ArmGrace(usize, Duration),
+    /// End what is in flight of it, and report [`Event::CancelOver`] when that does not happen.
+    Cancel(usize),
     /// The run is over.
     Finish,
 }
@@ -172,6 +175,8 @@ pub(crate) struct Drain {
     pub(crate) grace: Option<Duration>,
     /// When the run ends before its time.
     pub(crate) early: Duration,
+    /// The next phase begins meanwhile.
+    pub(crate) hands_over: bool,
 }
 
 /// The state of a run.
@@ -179,8 +184,10 @@ pub(crate) struct Drain {
 pub(crate) struct Lifecycle {
     /// Of each phase.
     drains: Vec<Drain>,
-    current: usize,
-    stage: Stage,
+    /// The phases that go on, in their order.
+    active: Vec<(usize, Stage)>,
+    /// The phase that begins next.
+    next: usize,
     ending: Option<Ending>,
     interrupts: u32,
 }
@@ -189,7 +196,7 @@ impl Lifecycle {
     /// A run of phases that may drain so long, and its first action.
     pub(crate) fn begin(drains: Vec<Drain>) -> (Self, Action) {
         (
-            Self { drains, current: 0, stage: Stage::Running, ending: None, interrupts: 0 },
+            Self { drains, active: vec![(0, Stage::Running)], next: 1, ending: None, interrupts: 0 },
             Action::StartPhase(0),
         )
     }
@@ -202,13 +209,16 @@ impl Lifecycle {
     /// Moves on.
     pub(crate) fn on(&mut self, event: Event) -> Vec<Action> {
         match event {
-            Event::PhaseDone => self.next_phase(),
-            Event::DurationOver if self.stage == Stage::Running => {
-                let grace = self.drains[self.current].grace;
-                self.drain(grace)
+            Event::AllStarted(phase) => self.hand_over(phase),
+            Event::PhaseDone(phase) => {
+                self.active.retain(|(active, _)| *active != phase);
+                if self.active.is_empty() { self.next_phase() } else { Vec::new() }
             }
-            Event::GraceOver if self.stage == Stage::Draining => self.cancel(),
-            Event::CancelOver if self.stage == Stage::Cancelling => {
+            Event::DurationOver(phase) if self.stage(phase) == Some(Stage::Running) => {
+                self.drain(phase, self.drains[phase].grace)
+            }
+            Event::GraceOver(phase) if self.stage(phase) == Some(Stage::Draining) => self.cancel(phase),
+            Event::CancelOver(phase) if self.stage(phase) == Some(Stage::Cancelling) => {
                 self.ending
                     .get_or_insert_with(|| Ending::WorkerLost("it does not react to the end".to_owned()));
                 vec![Action::Finish]
@@ -216,7 +226,7 @@ impl Lifecycle {
             Event::Interrupt(interrupt) => {
                 self.interrupts += 1;
                 self.ending.get_or_insert(Ending::Interrupted(interrupt));
-                if self.interrupts > 1 { self.cancel() } else { self.drain_early() }
+                if self.interrupts > 1 { self.cancel_all() } else { self.drain_early() }
             }
             Event::StopRequested(reason) => {
                 self.ending.get_or_insert(Ending::Requested(reason));
@@ -228,44 +238,68 @@ impl Lifecycle {
             }
             Event::Broken(ending) => {
                 self.ending.get_or_insert(ending);
-                self.cancel()
+                self.cancel_all()
             }
             Event::Gone(ending) => {
                 self.ending.get_or_insert(ending);
                 vec![Action::Finish]
             }
             // They come from a timer that was overtaken.
-            Event::DurationOver | Event::GraceOver | Event::CancelOver => Vec::new(),
+            Event::DurationOver(_) | Event::GraceOver(_) | Event::CancelOver(_) => Vec::new(),
         }
+    }
+
+    fn stage(&self, phase: usize) -> Option<Stage> {
+        self.active.iter().find(|(active, _)| *active == phase).map(|(_, stage)| *stage)
+    }
+
+    /// Brings a phase into a stage; false if it is over, or is being cancelled.
+    fn enter(&mut self, phase: usize, stage: Stage) -> bool {
+        let active = self.active.iter_mut().find(|(active, _)| *active == phase);
+        let Some((_, before)) = active.filter(|(_, before)| *before != Stage::Cancelling) else { return false };
+        *before = stage;
+        true
+    }
+
+    /// The next phase begins beside the one that hands over.
+    fn hand_over(&mut self, phase: usize) -> Vec<Action> {
+        let is_latest = phase + 1 == self.next && self.next < self.drains.len();
+        if is_latest && self.drains[phase].hands_over && self.ending.is_none() {
+            return self.next_phase();
+        }
+        Vec::new()
     }
 
     fn next_phase(&mut self) -> Vec<Action> {
-        if self.ending.is_some() || self.current + 1 == self.drains.len() {
+        if self.ending.is_some() || self.next == self.drains.len() {
             return vec![Action::Finish];
         }
-        self.current += 1;
-        self.stage = Stage::Running;
-        vec![Action::StartPhase(self.current)]
+        let phase = self.next;
+        self.next += 1;
+        self.active.push((phase, Stage::Running));
+        vec![Action::StartPhase(phase)]
     }
 
-    fn drain(&mut self, grace: Option<Duration>) -> Vec<Action> {
-        if self.stage == Stage::Cancelling {
+    fn drain(&mut self, phase: usize, grace: Option<Duration>) -> Vec<Action> {
+        if !self.enter(phase, Stage::Draining) {
             return Vec::new();
         }
-        self.stage = Stage::Draining;
-        std::iter::once(Action::Drain).chain(grace.map(Action::ArmGrace)).collect()
+        let grace = grace.map(|grace| Action::ArmGrace(phase, grace));
+        std::iter::once(Action::Drain(phase)).chain(grace).collect()
     }
 
     fn drain_early(&mut self) -> Vec<Action> {
-        self.drain(Some(self.drains[self.current].early))
+        let phases: Vec<usize> = self.active.iter().map(|(phase, _)| *phase).collect();
+        phases.into_iter().flat_map(|phase| self.drain(phase, Some(self.drains[phase].early))).collect()
     }
 
-    fn cancel(&mut self) -> Vec<Action> {
-        if self.stage == Stage::Cancelling {
-            return Vec::new();
-        }
-        self.stage = Stage::Cancelling;
-        vec![Action::Cancel]
+    fn cancel(&mut self, phase: usize) -> Vec<Action> {
+        if self.enter(phase, Stage::Cancelling) { vec![Action::Cancel(phase)] } else { Vec::new() }
+    }
+
+    fn cancel_all(&mut self) -> Vec<Action> {
+        let phases: Vec<usize> = self.active.iter().map(|(phase, _)| *phase).collect();
+        phases.into_iter().flat_map(|phase| self.cancel(phase)).collect()
     }
 }
 
@@ -278,7 +312,7 @@ mod tests {
     const INTERRUPT: Event = Event::Interrupt(Interrupt::Terminated);
 
     fn lifecycle() -> Lifecycle {
-        let drains = [None, Some(GRACE)].map(|grace| Drain { grace, early: DRAIN });
+        let drains = [None, Some(GRACE)].map(|grace| Drain { grace, early: DRAIN, hands_over: false });
         let (lifecycle, first) = Lifecycle::begin(drains.to_vec());
         assert_eq!(first, Action::StartPhase(0));
         lifecycle
@@ -287,48 +321,48 @@ mod tests {
     #[test]
     fn phases_follow_each_other() {
         let mut run = lifecycle();
-        assert_eq!(run.on(Event::PhaseDone), [Action::StartPhase(1)]);
-        assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
+        assert_eq!(run.on(Event::PhaseDone(0)), [Action::StartPhase(1)]);
+        assert_eq!(run.on(Event::PhaseDone(1)), [Action::Finish]);
         assert_eq!(run.ending(), None);
     }
 
     #[test]
     fn a_duration_drains_for_its_grace_and_then_cancels() {
         let mut run = lifecycle();
-        run.on(Event::PhaseDone);
-        assert_eq!(run.on(Event::DurationOver), [Action::Drain, Action::ArmGrace(GRACE)]);
-        assert_eq!(run.on(Event::GraceOver), [Action::Cancel]);
-        assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
+        run.on(Event::PhaseDone(0));
+        assert_eq!(run.on(Event::DurationOver(1)), [Action::Drain(1), Action::ArmGrace(1, GRACE)]);
+        assert_eq!(run.on(Event::GraceOver(1)), [Action::Cancel(1)]);
+        assert_eq!(run.on(Event::PhaseDone(1)), [Action::Finish]);
     }
 
     #[test]
     fn a_warm_up_without_a_grace_drains_as_long_as_it_takes() {
-        assert_eq!(lifecycle().on(Event::DurationOver), [Action::Drain]);
+        assert_eq!(lifecycle().on(Event::DurationOver(0)), [Action::Drain(0)]);
     }
 
     #[test]
     fn the_first_interrupt_drains_and_the_second_cancels() {
         let mut run = lifecycle();
-        assert_eq!(run.on(INTERRUPT), [Action::Drain, Action::ArmGrace(DRAIN)]);
-        assert_eq!(run.on(INTERRUPT), [Action::Cancel]);
+        assert_eq!(run.on(INTERRUPT), [Action::Drain(0), Action::ArmGrace(0, DRAIN)]);
+        assert_eq!(run.on(INTERRUPT), [Action::Cancel(0)]);
         assert_eq!(run.on(INTERRUPT), []);
-        assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
+        assert_eq!(run.on(Event::PhaseDone(0)), [Action::Finish]);
         assert_eq!(run.ending(), Some(&Ending::Interrupted(Interrupt::Terminated)));
     }
 
     #[test]
     fn an_interrupt_while_draining_still_allows_a_second_one() {
         let mut run = lifecycle();
-        run.on(Event::DurationOver);
-        assert_eq!(run.on(INTERRUPT), [Action::Drain, Action::ArmGrace(DRAIN)]);
-        assert_eq!(run.on(INTERRUPT), [Action::Cancel]);
+        run.on(Event::DurationOver(0));
+        assert_eq!(run.on(INTERRUPT), [Action::Drain(0), Action::ArmGrace(0, DRAIN)]);
+        assert_eq!(run.on(INTERRUPT), [Action::Cancel(0)]);
     }
 
     #[test]
     fn a_broken_run_cancels_at_once_and_starts_no_further_phase() {
         let mut run = lifecycle();
-        assert_eq!(run.on(Event::Broken(Ending::JournalLost)), [Action::Cancel]);
-        assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
+        assert_eq!(run.on(Event::Broken(Ending::JournalLost)), [Action::Cancel(0)]);
+        assert_eq!(run.on(Event::PhaseDone(0)), [Action::Finish]);
     }
 
     #[test]
@@ -349,8 +383,8 @@ mod tests {
             refused: 100,
             error: "Connection refused".into(),
         };
-        assert_eq!(run.on(Event::Leave(ending.clone())), [Action::Drain, Action::ArmGrace(DRAIN)]);
-        assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
+        assert_eq!(run.on(Event::Leave(ending.clone())), [Action::Drain(0), Action::ArmGrace(0, DRAIN)]);
+        assert_eq!(run.on(Event::PhaseDone(0)), [Action::Finish]);
         assert_eq!(
             ending.reason(),
             "the server was gone since 12.3 s after the start of the run (2026-01-02T03:04:05Z): 100 connections in \
@@ -363,17 +397,17 @@ mod tests {
         let mut run = lifecycle();
         run.on(Event::StopRequested("enough".into()));
         run.on(INTERRUPT);
-        assert_eq!(run.on(INTERRUPT), [Action::Cancel]);
+        assert_eq!(run.on(INTERRUPT), [Action::Cancel(0)]);
     }
 
     #[test]
     fn what_happens_while_cancelling_is_not_forgotten() {
         let mut run = lifecycle();
-        run.on(Event::PhaseDone);
-        run.on(Event::DurationOver);
-        run.on(Event::GraceOver);
+        run.on(Event::PhaseDone(0));
+        run.on(Event::DurationOver(1));
+        run.on(Event::GraceOver(1));
         assert_eq!(run.on(INTERRUPT), []);
-        assert_eq!(run.on(Event::PhaseDone), [Action::Finish]);
+        assert_eq!(run.on(Event::PhaseDone(1)), [Action::Finish]);
         assert_eq!(run.ending(), Some(&Ending::Interrupted(Interrupt::Terminated)));
     }
 
@@ -382,7 +416,7 @@ mod tests {
         let mut run = lifecycle();
         run.on(INTERRUPT);
         run.on(INTERRUPT);
-        assert_eq!(run.on(Event::CancelOver), [Action::Finish]);
+        assert_eq!(run.on(Event::CancelOver(0)), [Action::Finish]);
         assert_eq!(run.ending(), Some(&Ending::Interrupted(Interrupt::Terminated)));
     }
 
@@ -390,7 +424,48 @@ mod tests {
     fn a_service_may_ask_for_the_end() {
         let mut run = lifecycle();
         let actions = run.on(Event::StopRequested("enough".into()));
-        assert_eq!(actions, [Action::Drain, Action::ArmGrace(DRAIN)]);
+        assert_eq!(actions, [Action::Drain(0), Action::ArmGrace(0, DRAIN)]);
         assert_eq!(run.ending().map(Ending::reason).as_deref(), Some("a service asked for the end: enough"));
+    }
+
+    /// Three phases, of which the first two hand over.
+    fn handing_over() -> Lifecycle {
+        let drains = [true, true, false].map(|hands_over| Drain { grace: Some(GRACE), early: DRAIN, hands_over });
+        Lifecycle::begin(drains.to_vec()).0
+    }
+
+    #[test]
+    fn a_phase_that_hands_over_goes_on_beside_the_next_one() {
+        let mut run = handing_over();
+        assert_eq!(run.on(Event::AllStarted(0)), [Action::StartPhase(1)]);
+        assert_eq!(run.on(Event::AllStarted(0)), [], "it hands over once");
+        assert_eq!(run.on(Event::DurationOver(0)), [Action::Drain(0), Action::ArmGrace(0, GRACE)]);
+        assert_eq!(run.on(Event::GraceOver(0)), [Action::Cancel(0)]);
+        assert_eq!(run.on(Event::PhaseDone(0)), []);
+        assert_eq!(run.on(Event::AllStarted(1)), [Action::StartPhase(2)]);
+        assert_eq!(run.on(Event::PhaseDone(2)), [], "the one before has requests in flight");
+        assert_eq!(run.on(Event::PhaseDone(1)), [Action::Finish]);
+        assert_eq!(run.ending(), None);
+    }
+
+    #[test]
+    fn a_phase_that_is_over_at_once_is_followed_by_the_next_one_once() {
+        let mut run = handing_over();
+        assert_eq!(run.on(Event::AllStarted(0)), [Action::StartPhase(1)]);
+        assert_eq!(run.on(Event::PhaseDone(0)), []);
+        assert_eq!(run.on(Event::PhaseDone(1)), [Action::StartPhase(2)]);
+        assert_eq!(run.on(Event::PhaseDone(2)), [Action::Finish]);
+    }
+
+    #[test]
+    fn an_interrupt_ends_all_phases_that_go_on_and_begins_none() {
+        let mut run = handing_over();
+        run.on(Event::AllStarted(0));
+        let draining = [0, 1].map(|phase| [Action::Drain(phase), Action::ArmGrace(phase, DRAIN)]).concat();
+        assert_eq!(run.on(INTERRUPT), draining);
+        assert_eq!(run.on(Event::AllStarted(1)), []);
+        assert_eq!(run.on(Event::PhaseDone(1)), []);
+        assert_eq!(run.on(INTERRUPT), [Action::Cancel(0)]);
+        assert_eq!(run.on(Event::PhaseDone(0)), [Action::Finish]);
     }
 }

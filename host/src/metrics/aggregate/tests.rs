@@ -27,6 +27,20 @@ fn aggregate(header: RunHeader, records: &[Record]) -> Aggregator {
     aggregator
 }
 
+#[rstest]
+#[case::apart(&[(0, 10), (20, 25)], Some(15.0))]
+#[case::handed_over(&[(0, 12), (10, 20)], Some(20.0))]
+#[case::inside(&[(0, 30), (10, 20)], Some(30.0))]
+#[case::none(&[], None)]
+fn what_windows_have_in_common_counts_once(#[case] windows: &[(u64, u64)], #[case] expected: Option<f64>) {
+    let span = |(start, end): &(u64, u64)| PhaseSpan {
+        start_ns: start * 1_000_000_000,
+        last_request_ns: Some(end * 1_000_000_000),
+        ..PhaseSpan::default()
+    };
+    assert_eq!(window_s(&windows.iter().map(span).collect::<Vec<_>>()), expected);
+}
+
 fn profiled(records: &[Record]) -> Results {
     aggregate(sample::header(), records).results().measured
 }
