@@ -18,8 +18,8 @@ use crate::config::{
     flags::{PHASE_SETTINGS, PHASES, ProfileFlags},
     keys::{Keys, flag_name, variable},
     origins::{Origins, Source},
-    redact::{self, REDACTED},
     place::Place,
+    redact::{self, REDACTED},
     run_file::{self, FilePhase, Mistake, Problem, Reading, RunFile, RunFileError, written},
     variables::{SwitchError, Variables},
     words::{Said, Words, settings},
@@ -144,7 +144,8 @@ const INSTEAD: [(&str, &str); 14] = [
 
 /// Whether a setting that is not among these stronger ones gives way to them: they say the opposite, or sweep over it.
 fn gives_way(name: &str, stronger: &Words) -> bool {
-    let mut swept = stronger.get("sweep").unwrap_or_default().iter().filter_map(|text| text.to_str()?.split_once('='));
+    let mut swept =
+        stronger.get("sweep").unwrap_or_default().iter().filter_map(|text| text.to_str()?.split_once('='));
     INSTEAD.iter().any(|(strong, weak)| *weak == name && stronger.get(strong).is_some())
         || swept.any(|(key, _)| flag_name(key.trim()) == name)
 }
@@ -266,9 +267,7 @@ fn in_order(
     let mut placed: Vec<(_, Failure)> =
         file.mistakes.iter().map(|mistake| (Some(mistake.place), explained(mistake))).collect();
     placed.extend(
-        of_phases
-            .into_iter()
-            .map(|(place, refused)| (Some(place), at(&place.to_string(), refused.failure))),
+        of_phases.into_iter().map(|(place, refused)| (Some(place), at(&place.to_string(), refused.failure))),
     );
     for Refused { name, values, mut failure } in refused {
         if file.references.contains_key(&name) {
@@ -465,7 +464,8 @@ mod tests {
     fn phases_of_a_file_give_way_to_what_is_typed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.yaml");
-        let text = "phases:\n  - {name: a, concurrency: 5, request_count: 7}\n  - {name: b, request_rate: 5}\n";
+        let text =
+            "phases:\n  - {name: a, concurrency: 5, request_count: 7}\n  - {name: b, request_rate: 5}\n";
         std::fs::write(&path, text).unwrap();
         let typed = [said("config", path.to_str().unwrap()), said("concurrency", "2")];
         let phases = of_words(Words::of(typed)).unwrap().words.phases();

@@ -83,10 +83,7 @@ pub(crate) struct ConfigErrors {
 pub(crate) enum ConfigError {
     /// Something that is wrong with one of several phases.
     #[error("in the phase `{name}`: {}{error}", if .error.is_statement() { "" } else { "failed to " })]
-    InPhase {
-        name: String,
-        error: Box<ConfigError>,
-    },
+    InPhase { name: String, error: Box<ConfigError> },
     /// Nothing to put into the requests' model field.
     #[error("`{by}` is empty")]
     NoModel { by: Origin },

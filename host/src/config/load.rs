@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     plan::{
-        DEFAULT_DRAIN_S, Grace, Limit, Load, Phase, Ramp, RampError, Replay, Role, Rules, StopRule, TimeLimit,
-        Users,
+        DEFAULT_DRAIN_S, Grace, Limit, Load, Phase, Ramp, RampError, Replay, Role, Rules, StopRule,
+        TimeLimit, Users,
     },
     screen::counted,
 };

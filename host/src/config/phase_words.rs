@@ -9,7 +9,8 @@ use super::{
 impl PhaseText {
     /// The settings that are its own, as words.
     pub(crate) fn words(&self) -> Words {
-        let said = |(key, value): (&String, &String)| Said { name: flag_name(key), values: vec![value.into()] };
+        let said =
+            |(key, value): (&String, &String)| Said { name: flag_name(key), values: vec![value.into()] };
         Words::of(self.settings.iter().map(said))
     }
 
@@ -121,7 +122,9 @@ mod tests {
     #[test]
     fn a_path_sets_the_setting_of_one_phase() {
         let mut words = words();
-        for path in ["phases.my-peak.concurrency", "benchmark.phases.myPeak.request-rate", "phases.none.concurrency"] {
+        for path in
+            ["phases.my-peak.concurrency", "benchmark.phases.myPeak.request-rate", "phases.none.concurrency"]
+        {
             PhasePath::of(path).unwrap().set(&mut words, "9");
         }
         let phases = words.phases();

@@ -129,13 +129,17 @@ fn complete(own: &RunSpec, outside: &RunSpec) -> RunSpec {
 
 /// A warning for each setting outside of the phases that none of them takes.
 pub(super) fn idle(spec: &RunSpec) -> Vec<String> {
-    let taken: Vec<_> =
-        spec.described_phases.iter().map(|phase| origins(&complete(&phase.own, spec))).collect();
-    if taken.is_empty() {
+    if spec.described_phases.is_empty() {
         return Vec::new();
     }
+    // What holds in a phase and is not its own is from outside.
+    let taken = spec.described_phases.iter().map(|phase| {
+        let all = origins(&complete(&phase.own, spec)).into_iter().zip(origins(&phase.own));
+        all.map(|(all, own)| all.is_some() && own.is_none()).collect::<Vec<bool>>()
+    });
+    let taken: Vec<Vec<bool>> = taken.collect();
     let outside = origins(spec).into_iter().enumerate().filter_map(|(at, origin)| Some((at, origin?)));
-    let idle = outside.filter(|(at, origin)| taken.iter().all(|taken| taken[*at] != Some(*origin)));
+    let idle = outside.filter(|(at, _)| !taken.iter().any(|taken| taken[*at]));
     idle.map(|(_, origin)| {
         format!("`{origin}` has no effect: each of the phases has a setting of its own in its place, or no use for it")
     })
@@ -210,18 +214,30 @@ mod tests {
         let phases = resolve(&spec).unwrap();
         let loads: Vec<_> = phases.iter().map(|phase| phase.load.clone()).collect();
         assert_eq!(loads, [closed(4), open(8.0, Law::Constant, Some(4)), closed(16)]);
-        let ends: Vec<_> = phases.iter().map(|phase| (phase.stop.requests(), phase.stop.duration_s())).collect();
+        let ends: Vec<_> =
+            phases.iter().map(|phase| (phase.stop.requests(), phase.stop.duration_s())).collect();
         assert_eq!(ends, [(Some(20), None), (Some(7), None), (Some(7), Some(30.0))]);
         let names: Vec<_> = phases.iter().map(|phase| (phase.id, phase.name.as_str(), phase.role)).collect();
-        assert_eq!(names, [(0, "fill", Role::Warmup), (1, "steady", Role::Measured), (2, "peak", Role::Measured)]);
+        assert_eq!(
+            names,
+            [(0, "fill", Role::Warmup), (1, "steady", Role::Measured), (2, "peak", Role::Measured)]
+        );
         assert_eq!(phases.iter().map(|phase| phase.hands_over).collect::<Vec<_>>(), [true, false, false]);
         assert!(phases.iter().all(|phase| phase.drain_s.total_cmp(&2.0).is_eq()));
         assert_eq!(idle(&spec), Vec::<String>::new());
     }
 
     #[rstest]
-    #[case::closed("--request-rate 5 --concurrency 2", r#"{"name": "a", "arrival_pattern": "concurrency-burst"}"#, closed(2))]
-    #[case::open("--arrival-pattern concurrency-burst", r#"{"name": "a", "request_rate": "5"}"#, open(5.0, Law::Poisson, None))]
+    #[case::closed(
+        "--request-rate 5 --concurrency 2",
+        r#"{"name": "a", "arrival_pattern": "concurrency-burst"}"#,
+        closed(2)
+    )]
+    #[case::open(
+        "--arrival-pattern concurrency-burst",
+        r#"{"name": "a", "request_rate": "5"}"#,
+        open(5.0, Law::Poisson, None)
+    )]
     #[case::rate_for_users(
         "--user-centric-rate 5 --num-users 2 --conversation-turn-mean 3",
         r#"{"name": "a", "request_rate": "5"}"#,
@@ -281,11 +297,16 @@ mod tests {
     fn a_setting_that_no_phase_takes_is_named() {
         let spec = described(
             "--concurrency 4 --request-rate 3",
-            &[r#"{"name": "a", "concurrency": "2"}"#, r#"{"name": "b", "concurrency": "3", "request_rate": "5"}"#],
+            &[
+                r#"{"name": "a", "concurrency": "2"}"#,
+                r#"{"name": "b", "concurrency": "3", "request_rate": "5"}"#,
+            ],
         );
         assert_eq!(
             idle(&spec),
-            ["`--concurrency` has no effect: each of the phases has a setting of its own in its place, or no use for it"]
+            [
+                "`--concurrency` has no effect: each of the phases has a setting of its own in its place, or no use for it"
+            ]
         );
     }
 

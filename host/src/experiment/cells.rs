@@ -101,9 +101,8 @@ fn axes(base: &Words, flags: &ExperimentFlags, errors: &mut Vec<DesignError>) ->
     let twice = (1..names.len()).find(|at| names[..*at].contains(&names[*at]));
     errors.extend(twice.map(|at| DesignError::Twice(names[at].clone())));
     let lists = base.lists();
-    let has_value = |name: &&&String| {
-        base.get(name).is_some() && !lists.iter().any(|(listed, _)| listed == *name)
-    };
+    let has_value =
+        |name: &&&String| base.get(name).is_some() && !lists.iter().any(|(listed, _)| listed == *name);
     errors.extend(names.iter().filter(has_value).map(|name| DesignError::ValueBesideSweep((*name).clone())));
     axes
 }
@@ -117,12 +116,7 @@ fn axis(setting: Setting, flag: &str, text: &str) -> Result<Axis, DesignError> {
 }
 
 /// The setting that a key means: a name of it, that of one of these phases, or its path in a file of AIPerf's.
-fn setting(
-    flag: &'static str,
-    key: &str,
-    keys: &Keys,
-    phases: &[PhaseText],
-) -> Result<Setting, DesignError> {
+fn setting(flag: &'static str, key: &str, keys: &Keys, phases: &[PhaseText]) -> Result<Setting, DesignError> {
     let key = key.trim();
     if let Some(found) = of_phase(key, keys, phases) {
         return found.ok_or_else(|| DesignError::UnknownKey { flag, key: key.to_owned() });
@@ -144,7 +138,8 @@ fn of_phase(path: &str, keys: &Keys, phases: &[PhaseText]) -> Option<Option<Sett
     let phase = phases.iter().find(|text| text.is_called(phase))?;
     let name = flag_name(key);
     let ours = OTHER_KEYS.iter().find(|(theirs, _)| *theirs == name).map_or(key, |(_, ours)| ours);
-    let setting = |key: &Key| Setting { name: format!("{PHASES}.{}.{}", phase.name, key.name), ..key.setting() };
+    let setting =
+        |key: &Key| Setting { name: format!("{PHASES}.{}.{}", phase.name, key.name), ..key.setting() };
     Some(setting_of_phase(keys, ours).map(setting))
 }
 

@@ -239,12 +239,11 @@ struct RunningPhase {
 impl Conductor<'_> {
     /// Runs every phase, until the last is done or the run ends before its time.
     async fn phases(&mut self, events: &mut EventSource) -> Option<Ending> {
-        let drains = self
-            .run
-            .plan
-            .phases
-            .iter()
-            .map(|phase| Drain { grace: phase.stop.grace(), early: phase.drain(), hands_over: phase.hands_over });
+        let drains = self.run.plan.phases.iter().map(|phase| Drain {
+            grace: phase.stop.grace(),
+            early: phase.drain(),
+            hands_over: phase.hands_over,
+        });
         let (mut lifecycle, first) = Lifecycle::begin(drains.collect());
         if let Some(ending) = self.refused_options().or_else(|| self.lost_service()) {
             return Some(ending);

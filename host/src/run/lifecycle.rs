@@ -256,7 +256,9 @@ impl Lifecycle {
     /// Brings a phase into a stage; false if it is over, or is being cancelled.
     fn enter(&mut self, phase: usize, stage: Stage) -> bool {
         let active = self.active.iter_mut().find(|(active, _)| *active == phase);
-        let Some((_, before)) = active.filter(|(_, before)| *before != Stage::Cancelling) else { return false };
+        let Some((_, before)) = active.filter(|(_, before)| *before != Stage::Cancelling) else {
+            return false;
+        };
         *before = stage;
         true
     }
@@ -430,7 +432,8 @@ mod tests {
 
     /// Three phases, of which the first two hand over.
     fn handing_over() -> Lifecycle {
-        let drains = [true, true, false].map(|hands_over| Drain { grace: Some(GRACE), early: DRAIN, hands_over });
+        let drains =
+            [true, true, false].map(|hands_over| Drain { grace: Some(GRACE), early: DRAIN, hands_over });
         Lifecycle::begin(drains.to_vec()).0
     }
 

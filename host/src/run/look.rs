@@ -63,7 +63,9 @@ pub(crate) fn look_at(
         }
     };
     match &mut plan.dataset {
-        DatasetConfig::Synthetic { entries, .. } | DatasetConfig::Rankings { entries, .. } => *entries = Some(1),
+        DatasetConfig::Synthetic { entries, .. } | DatasetConfig::Rankings { entries, .. } => {
+            *entries = Some(1)
+        }
         DatasetConfig::File { path, .. } | DatasetConfig::RawPayloads { path, .. } => {
             // Standard input can be read only once, and is not there yet.
             if path.as_os_str() == "-" {

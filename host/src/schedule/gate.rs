@@ -187,7 +187,10 @@ mod tests {
     async fn what_is_in_flight_has_its_slots_in_the_next_phase() {
         let clock = Clock::start();
         let within_a_second = async |slots: &Slots| {
-            tokio::time::timeout(std::time::Duration::from_secs(1), slots.enter(clock, 0)).await.ok().flatten()
+            tokio::time::timeout(std::time::Duration::from_secs(1), slots.enter(clock, 0))
+                .await
+                .ok()
+                .flatten()
         };
         let before = Slots::fixed(usize::MAX);
         let mut in_flight = vec![before.enter(clock, 0).await, before.enter(clock, 0).await];

@@ -12,13 +12,7 @@ use crate::{
         settings::{self, Asked},
         terminal,
     },
-    config::{
-        flags::ChoiceParser,
-        keys::in_file,
-        redact,
-        run_file::values_shown,
-        units::Choice,
-    },
+    config::{flags::ChoiceParser, keys::in_file, redact, run_file::values_shown, units::Choice},
     experiment::Cell,
     screen::counted,
 };
@@ -72,7 +66,8 @@ pub(super) fn run(args: &ExpandArgs) -> Result<Exit, Failure> {
         let message = format!("print the combination {index}: there are {count}, and they count from 0");
         return Err(Failure::new(Exit::Usage, message).with_hint(format!("use a number below {count}")));
     }
-    let cells: Vec<Value> = listed.iter().map(|(at, cell, asked)| described(*at, cell, asked, args.full)).collect();
+    let cells: Vec<Value> =
+        listed.iter().map(|(at, cell, asked)| described(*at, cell, asked, args.full)).collect();
     let text = match args.format.unwrap_or_default() {
         Form::Json => format!("{:#}\n", Value::Array(cells)),
         Form::Yaml => cells.iter().map(|cell| as_yaml(cell)).collect(),
@@ -111,10 +106,12 @@ fn as_yaml(cell: &Value) -> String {
 }
 
 fn as_text(listed: &[(usize, Cell, Asked)], cells: &[Value], count: usize, repeats: u32) -> String {
-    let runs = if repeats > 1 { format!(", {} of each", counted(u64::from(repeats), "run")) } else { String::new() };
+    let runs =
+        if repeats > 1 { format!(", {} of each", counted(u64::from(repeats), "run")) } else { String::new() };
     let mut text = format!("{}{runs}\n", counted(count as u64, "combination"));
     for ((at, cell, _), described) in listed.iter().zip(cells) {
-        let label = if cell.values.is_empty() { "no setting has several values".to_owned() } else { cell.label() };
+        let label =
+            if cell.values.is_empty() { "no setting has several values".to_owned() } else { cell.label() };
         text.push_str(&format!("{at:>4}  {}\n", redact::shown(&label)));
         let settings = described["settings"].as_object().into_iter().flatten();
         for (key, value) in settings {
@@ -131,9 +128,11 @@ mod tests {
 
     #[test]
     fn what_is_printed_as_yaml_is_yaml() {
-        let cell = json!({"index": 0, "name": "a_b", "values": {"phases.a.concurrency": "4"}, "settings": {}});
+        let cell =
+            json!({"index": 0, "name": "a_b", "values": {"phases.a.concurrency": "4"}, "settings": {}});
         let text = as_yaml(&cell);
-        let expected = "- index: 0\n  name: \"a_b\"\n  values:\n    phases.a.concurrency: \"4\"\n  settings: {}\n";
+        let expected =
+            "- index: 0\n  name: \"a_b\"\n  values:\n    phases.a.concurrency: \"4\"\n  settings: {}\n";
         assert_eq!(text, expected);
     }
 }

@@ -1,12 +1,7 @@
 //! What settings name on this machine: files, tokenizers, and options of plugins. It is looked at as a run would, without a server.
 
 use crate::{
-    cli::{
-        exit::Failure,
-        profile, recorded,
-        settings::Asked,
-        terminal,
-    },
+    cli::{exit::Failure, profile, recorded, settings::Asked, terminal},
     config::{origins::Source, words::Words},
     plan::Phase,
     run::{Observer, Snapshot, Subject, look_at},
@@ -85,8 +80,9 @@ fn placed(asked: &Asked, subject: Subject, failure: Failure) -> Failure {
         Subject::Dataset => &["input-file", "public-dataset", "system-prompt-file", "image-source"],
         Subject::Target => &["client-cert", "ca-cert"],
     };
-    let is_in_file =
-        |name: &&&str| asked.words.get(name).is_some() && matches!(asked.origins.source(name), Source::File(_));
+    let is_in_file = |name: &&&str| {
+        asked.words.get(name).is_some() && matches!(asked.origins.source(name), Source::File(_))
+    };
     match names.iter().find(is_in_file) {
         Some(name) => asked.placed(name, failure),
         None => failure,

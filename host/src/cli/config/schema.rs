@@ -22,7 +22,8 @@ pub(super) fn run() -> Result<Exit, Failure> {
 
 /// The schema, made from the table of flags.
 fn schema(keys: &Keys) -> Value {
-    let mut properties: Map<String, Value> = keys.iter().map(|key| (key.in_file(), property(key, keys))).collect();
+    let mut properties: Map<String, Value> =
+        keys.iter().map(|key| (key.in_file(), property(key, keys))).collect();
     let version =
         json!({"type": "string", "description": "The version of prony that the file was written by."});
     properties.insert("prony".to_owned(), version);
@@ -74,7 +75,10 @@ fn phase(keys: &Keys) -> Value {
     let roles = PhaseRole::NAMES.map(|(name, _)| name);
     let own = [
         ("name", json!({"type": "string", "description": "Its name, which no other phase has."})),
-        ("role", json!({"enum": roles, "description": "What it is for; `warmup` is left out of the results."})),
+        (
+            "role",
+            json!({"enum": roles, "description": "What it is for; `warmup` is left out of the results."}),
+        ),
         (
             "seamless",
             json!({"type": "boolean", "description": "The next phase begins while its last requests are in flight."}),

@@ -16,7 +16,16 @@ macro_rules! templates {
 }
 
 templates![
-    "quick", "closed", "open", "phases", "conversation", "agents", "goodput", "classes", "sweep", "slo-search",
+    "quick",
+    "closed",
+    "open",
+    "phases",
+    "conversation",
+    "agents",
+    "goodput",
+    "classes",
+    "sweep",
+    "slo-search",
     "ci-gate",
 ];
 

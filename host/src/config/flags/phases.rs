@@ -56,7 +56,8 @@ pub(crate) enum PhaseRole {
 
 impl PhaseRole {
     /// Their names, as they are written.
-    pub(crate) const NAMES: [(&'static str, Self); 2] = [("warmup", Self::Warmup), ("measure", Self::Measure)];
+    pub(crate) const NAMES: [(&'static str, Self); 2] =
+        [("warmup", Self::Warmup), ("measure", Self::Measure)];
 }
 
 impl From<PhaseRole> for plan::Role {

@@ -202,7 +202,8 @@ fn list_phases(benchmark: &mut Vec<Entry>) {
     if !benchmark.iter().any(|entry| is_phase(entry) && says_more(entry)) {
         return;
     }
-    let (mut phases, others): (Vec<Entry>, Vec<Entry>) = std::mem::take(benchmark).into_iter().partition(is_phase);
+    let (mut phases, others): (Vec<Entry>, Vec<Entry>) =
+        std::mem::take(benchmark).into_iter().partition(is_phase);
     *benchmark = others;
     phases.sort_by_key(|phase| flag_name(&phase.key) != "warmup");
     let Some(spot) = phases.first().map(|phase| phase.spot) else { return };
@@ -367,7 +368,8 @@ impl Translation<'_> {
                 self.foreign(&Entry { value: node, key: key.to_owned(), spot }, BELOW);
                 continue;
             };
-            described.push(Node { spot, content: Content::Map(self.described_phase(spot, key, number, parts)) });
+            described
+                .push(Node { spot, content: Content::Map(self.described_phase(spot, key, number, parts)) });
         }
         let value = Node { spot: at, content: Content::List(described) };
         self.set("phases", Entry { key: "phases".to_owned(), spot: at, value });
@@ -390,7 +392,8 @@ impl Translation<'_> {
                     "kind" | "exclude-from-results" => {}
                     "type" if is_of_users || is_text(&part.value, "concurrency") => {}
                     "type" if is_text(&part.value, "fixed_schedule") => {
-                        inner.foreign(&part, "a replay is one phase, as long as the recording: give it a run");
+                        inner
+                            .foreign(&part, "a replay is one phase, as long as the recording: give it a run");
                     }
                     "type" => inner.set("arrival_pattern", part),
                     "rate" if is_of_users => inner.set("user_centric_rate", part),
@@ -499,9 +502,8 @@ fn phases(translation: &mut Translation<'_>, entry: Entry) {
     };
     let kinds: Option<Vec<PhaseKind>> = list.iter().map(plain_kind).collect();
     // Of a run that has one of each, both have settings.
-    let is_plain = |kinds: &Vec<PhaseKind>| {
-        matches!(kinds[..], [_] | [PhaseKind::Warmup, PhaseKind::Profiling])
-    };
+    let is_plain =
+        |kinds: &Vec<PhaseKind>| matches!(kinds[..], [_] | [PhaseKind::Warmup, PhaseKind::Profiling]);
     let Some(kinds) = kinds.filter(is_plain) else {
         return translation.described_phases(entry.spot, &entry.key, list);
     };
@@ -663,7 +665,8 @@ mod tests {
             r#"{"name":"profiling","role":"measure","concurrency":"8","request_count":"40"}"#,
         ];
         assert_eq!(phases(text), expected);
-        let excluded = "benchmark:\n  phases: [{rate: 5, type: poisson, excludeFromResults: true}, {concurrency: 8}]\n";
+        let excluded =
+            "benchmark:\n  phases: [{rate: 5, type: poisson, excludeFromResults: true}, {concurrency: 8}]\n";
         let expected = [
             r#"{"name":"phase_1","role":"warmup","arrival_pattern":"poisson","request_rate":"5"}"#,
             r#"{"name":"phase_2","role":"measure","concurrency":"8"}"#,
@@ -683,7 +686,7 @@ mod tests {
                 "run.yaml:3:31: `benchmark.phases.adaptiveScale` of AIPerf is not supported",
                 "run.yaml:4:15: `benchmark.phases.type` of AIPerf is not supported",
                 "run.yaml:5:15: `seamless` says how the next phase begins, and this is the last one",
-                "run.yaml:6:53: `sweep.parameters.phases.d.rate` of AIPerf is not supported",
+                "run.yaml:6:52: `sweep.parameters.phases.d.rate` of AIPerf is not supported",
             ]
         );
         assert_eq!(line(&file), "--sweep=phases.a.concurrency=1,2");

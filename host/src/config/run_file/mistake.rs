@@ -116,7 +116,9 @@ impl Explain for Mistake {
             }
             Problem::Divided { key, .. } => format!("leave it out; values of `{key}` may have commas"),
             Problem::NoPhaseName => "write one, as in `- {name: steady, request_rate: 10}`".to_owned(),
-            Problem::PhaseName(_) => "use letters, digits, `-` and `_`, and a letter or digit at first".to_owned(),
+            Problem::PhaseName(_) => {
+                "use letters, digits, `-` and `_`, and a letter or digit at first".to_owned()
+            }
             Problem::PhaseTwice { .. } => "give each phase a name of its own".to_owned(),
             Problem::PhaseRole { .. } => {
                 "a phase that is left out of the results is `warmup`, wherever it stands".to_owned()

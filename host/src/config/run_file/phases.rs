@@ -218,10 +218,19 @@ mod tests {
     }
 
     #[rstest]
-    #[case("phases: []", "run.yaml:1:1: `phases` takes a list of mappings, each with a `name`, and this is a list")]
+    #[case(
+        "phases: []",
+        "run.yaml:1:1: `phases` takes a list of mappings, each with a `name`, and this is a list"
+    )]
     #[case("phases:", "run.yaml:1:8: `phases` has no value; it takes a list of mappings, each with a `name`")]
-    #[case("phases: {a: 5}", "run.yaml:1:9: `phases` takes a list of mappings, each with a `name`, and this is a mapping")]
-    #[case("phases: [{name: a, role: warmup}]", "run.yaml:1:1: no phase is measured: each has `role: warmup`")]
+    #[case(
+        "phases: {a: 5}",
+        "run.yaml:1:10: `phases` takes a list of mappings, each with a `name`, and this is a mapping"
+    )]
+    #[case(
+        "phases: [{name: a, role: warmup}]",
+        "run.yaml:1:1: no phase is measured: each has `role: warmup`"
+    )]
     fn what_is_no_list_of_phases_is_told(#[case] text: &str, #[case] expected: &str) {
         assert_eq!(mistakes(&read_text(text)), [expected]);
     }

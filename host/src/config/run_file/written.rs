@@ -165,7 +165,9 @@ fn setting(out: &mut String, key: &Key, texts: &[String]) {
 
 /// A phase as a mapping in a line.
 fn phase(text: &str) -> String {
-    let Ok(PhaseText { name, role, seamless, settings }) = text.parse::<PhaseText>() else { return scalar(text) };
+    let Ok(PhaseText { name, role, seamless, settings }) = text.parse::<PhaseText>() else {
+        return scalar(text);
+    };
     let role = PhaseRole::NAMES.iter().find(|(_, known)| *known == role && role != PhaseRole::default());
     let name = format!("name: {}", scalar(&name));
     let role = role.map(|(role, _)| format!("role: {role}"));
