@@ -2,10 +2,11 @@
 //!
 //! A worker needs little time, but at once: what waits to be read for longer than a token takes cannot be told apart any
 //! more. A higher priority has a price, though. A thread that is woken for every token reads them one by one, where one that
-//! waits a little finds several and pays once. So it is asked for only where it decides about a first token:
+//! waits a little finds several and pays once. So it is asked for only where it decides about an instant:
 //!
 //! - while a stream of a worker that has many waits for its first token. Where the server is on the same machine, its threads
 //!   are about to compete for the processors at the moment when this token comes;
+//! - while requests are sent that are due at one instant: a server on the same machine begins to work at the first of them;
 //! - for good, where more threads than the machine has processors want to run when a phase begins.
 //!
 //! Few users may ask for it. Without it a worker reads as soon as the system lets it.
@@ -39,6 +40,8 @@ pub(crate) struct Priority {
     is_raised: AtomicBool,
     /// It stays raised, whoever waits.
     is_kept: AtomicBool,
+    /// Requests that are due at one instant are being sent.
+    is_burst: AtomicBool,
     /// The system does not allow it.
     is_refused: AtomicBool,
     /// It was raised at some time.
@@ -63,6 +66,20 @@ impl Priority {
             self.raise();
         }
         Underway { priority: Arc::clone(self), waits: true }
+    }
+
+    /// Several requests are due now, and the thread goes first until they are sent.
+    pub(super) fn begin_burst(&self) {
+        self.is_burst.store(true, Relaxed);
+        self.raise();
+    }
+
+    /// They are sent.
+    pub(super) fn end_burst(&self) {
+        let is_wait_of_many = self.waiting.load(Relaxed) > 0 && self.streams.load(Relaxed) >= MANY;
+        if self.is_burst.swap(false, Relaxed) && !is_wait_of_many {
+            self.lower();
+        }
     }
 
     /// If more than two threads a core want to run, the thread goes first from now on.
@@ -95,7 +112,8 @@ impl Priority {
     }
 
     fn lower(&self) {
-        if self.is_raised.load(Relaxed) && !self.is_kept.load(Relaxed) {
+        let is_needed = self.is_kept.load(Relaxed) || self.is_burst.load(Relaxed);
+        if self.is_raised.load(Relaxed) && !is_needed {
             // Whoever may raise it may lower it.
             let _ = rustix::process::setpriority_process(None, self.usual.load(Relaxed));
             self.is_raised.store(false, Relaxed);
@@ -174,5 +192,17 @@ mod tests {
         assert_eq!(nice(), usual);
         let alone = priority.begin_stream();
         assert_eq!((nice(), alone.waits()), (usual, true));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn it_is_raised_while_a_burst_is_sent() {
+        let (usual, priority) = (nice(), Arc::<Priority>::default());
+        priority.begin_burst();
+        let raised = if priority.was_raised() { usual.min(NICE) } else { usual };
+        drop(priority.begin_stream());
+        assert_eq!(nice(), raised, "a stream that ends is not the end of the burst");
+        priority.end_burst();
+        assert_eq!(nice(), usual);
     }
 }

@@ -15,7 +15,7 @@ use super::{
     sink::{AllStarted, Sink},
 };
 use crate::{
-    clock::Clock,
+    clock::{Clock, RunNs},
     dataset::Source,
     request::{
         transport::Transport,
@@ -32,6 +32,9 @@ use crate::{
 /// A slot of a closed loop rests so long after a connection was refused, or a request by its endpoint: neither must turn the
 /// loop into one that fails as fast as it can. The schedule of an open loop limits itself.
 const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// The thread goes first so long before several requests are due: it must not wake up late for them.
+const BEFORE_BURST_NS: RunNs = 1_000_000;
 
 /// Starts the sessions of one worker.
 pub(super) struct Dispatcher<S> {
@@ -178,6 +181,8 @@ impl<S: Sink> Dispatcher<S> {
                     // In its own place, since a runtime moves what it is given several times.
                     let played = Arc::clone(&self.player).play(ready, Arc::clone(&context));
                     in_flight.spawn(Box::pin(played));
+                    // It is sent before the next one is formatted.
+                    yield_now().await;
                 }
                 NextSession::Refused(slot) => {
                     counts.sessions += 1;
@@ -250,6 +255,10 @@ impl<S: Sink> Dispatcher<S> {
         ahead: &mut Ahead,
         pacer: &mut Pacer,
     ) -> NextSession {
+        let priority = &self.player.wire.priority;
+        if ahead.is_empty() {
+            priority.end_burst();
+        }
         self.look_ahead(phase, context, ahead).await;
         let Some(Waiting { credit, due, first }) = ahead.pop() else { return NextSession::NoMore };
         let Some((session, mut first)) = first else {
@@ -259,6 +268,10 @@ impl<S: Sink> Dispatcher<S> {
             return NextSession::Refused(None);
         };
         let start = async {
+            if !ahead.is_empty() {
+                pacer.wait_until(due.saturating_sub(BEFORE_BURST_NS)).await;
+                priority.begin_burst();
+            }
             pacer.wait_until(due).await;
             // Until it had the slot for the request before, it waited for the server, and not the server for it.
             let idle_since = due.max(phase.slotted_ns);
