@@ -43,7 +43,7 @@ enum To {
 type Rules = &'static [(&'static str, To)];
 
 const ROOT: Rules = &[
-    ("schema-version", To::Nothing),
+    ("schema-version", To::Read(schema_version)),
     ("random-seed", To::Key("random_seed")),
     ("benchmark", To::Block(BENCHMARK)),
     ("sweep", To::Block(SWEEP)),
@@ -521,6 +521,16 @@ fn plain_kind(node: &Node) -> Option<PhaseKind> {
     (!parts.iter().any(is_of_list)).then_some(kind)
 }
 
+/// The version of the form, of which one is known.
+fn schema_version(translation: &mut Translation<'_>, entry: Entry) {
+    if !["2.0", "2"].iter().any(|known| is_text(&entry.value, known)) {
+        translation.foreign(
+            &entry,
+            "prony reads AIPerf's files of schema 2.0: compare the keys, and write `\"2.0\"`",
+        );
+    }
+}
+
 fn tokenizer(translation: &mut Translation<'_>, entry: Entry) {
     let Content::Map(parts) = entry.value.content else { return translation.set("tokenizer", entry) };
     translation.inside(entry.key, |inner| {
@@ -690,6 +700,13 @@ mod tests {
             ]
         );
         assert_eq!(line(&file), "--sweep=phases.a.concurrency=1,2");
+    }
+
+    #[test]
+    fn a_file_of_another_schema_is_named() {
+        let file = read_text("schemaVersion: \"3.0\"\nbenchmark: {model: m}\n");
+        assert_eq!(mistakes(&file), ["run.yaml:1:16: `schemaVersion` of AIPerf is not supported"]);
+        assert_eq!(mistakes(&read_text("schemaVersion: 2.0\nbenchmark: {model: m}\n")), [""; 0]);
     }
 
     #[test]
