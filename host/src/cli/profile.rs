@@ -14,7 +14,7 @@ use super::{
     progress::{Display, Progress},
     recorded, refusal,
     report::{self, Shown, Written},
-    settings::{Asked, unreadable},
+    settings::{Asked, flags_of},
     terminal,
 };
 use crate::{
@@ -344,7 +344,7 @@ fn try_resolve(
     let located = names::located(flags).map_err(|(name, failure)| asked.placed(name, failure));
     let Located { tokenizer, dataset } = located?;
     let spec = RunSpec::new(flags, key.as_deref()).of(&asked.origins).located(tokenizer, dataset);
-    let spec = spec.with_phases(&asked.origins).map_err(|error| unreadable(&error, &asked.words))?;
+    let spec = spec.with_phases(&asked.origins, flags_of)?;
     Ok(resolve(&spec, endpoint, &facts()?))
 }
 

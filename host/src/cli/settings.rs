@@ -155,15 +155,12 @@ fn gives_way(name: &str, stronger: &Words) -> bool {
 /// # Errors
 /// What is wrong with the first one that cannot be read.
 pub(super) fn flags_of(words: &Words) -> Result<ProfileFlags, Failure> {
-    words.flags().map_err(|error| unreadable(&error, words))
-}
-
-/// What is wrong with words that cannot be read.
-pub(super) fn unreadable(error: &clap::Error, words: &Words) -> Failure {
-    let text = || error.to_string();
-    let line: Vec<OsString> = [OsString::from("profile")].into_iter().chain(words.line()).collect();
-    refusal::of(error, &line, &settings())
-        .unwrap_or_else(|| Failure::statement(Exit::Usage, text().trim_start_matches("error: ").trim()))
+    words.flags().map_err(|error| {
+        let text = || error.to_string();
+        let line: Vec<OsString> = [OsString::from("profile")].into_iter().chain(words.line()).collect();
+        refusal::of(&error, &line, &settings())
+            .unwrap_or_else(|| Failure::statement(Exit::Usage, text().trim_start_matches("error: ").trim()))
+    })
 }
 
 /// Whoever names the file again means the secrets that it has.

@@ -10,18 +10,23 @@ use super::{
     origins::Origins,
     problems::Problems,
     spec::{DescribedPhase, Origin, RunSpec},
+    words::Words,
 };
 use crate::plan::{DEFAULT_DRAIN_S, Phase, Role, Rules};
 
 impl RunSpec {
-    /// The same with the phases that it describes, read.
+    /// The same with the phases that it describes, whose settings `read` reads.
     ///
     /// # Errors
     /// The first value of one that cannot be read.
-    pub(crate) fn with_phases(mut self, origins: &Origins) -> Result<Self, clap::Error> {
+    pub(crate) fn with_phases<E>(
+        mut self,
+        origins: &Origins,
+        read: impl Fn(&Words) -> Result<ProfileFlags, E>,
+    ) -> Result<Self, E> {
         let mut described = Vec::new();
         for text in self.phases.list() {
-            let flags: ProfileFlags = text.words().flags()?;
+            let flags = read(&text.words())?;
             described.push(DescribedPhase {
                 name: text.name.clone(),
                 role: text.role,
@@ -183,7 +188,7 @@ mod tests {
     /// A run with these flags and phases.
     fn described(line: &str, phases: &[&str]) -> RunSpec {
         let words = line.split_whitespace().chain(phases.iter().flat_map(|text| ["--phases", *text]));
-        spec_of(&words.collect::<Vec<_>>()).with_phases(&Origins::default()).unwrap()
+        spec_of(&words.collect::<Vec<_>>()).with_phases(&Origins::default(), Words::flags).unwrap()
     }
 
     fn resolve(spec: &RunSpec) -> Result<Vec<Phase>, ConfigErrors> {
@@ -313,6 +318,6 @@ mod tests {
     #[test]
     fn a_value_that_cannot_be_read_is_an_error() {
         let spec = spec_of(&["--phases", r#"{"name": "a", "concurrency": "x"}"#]);
-        assert!(spec.with_phases(&Origins::default()).is_err());
+        assert!(spec.with_phases(&Origins::default(), Words::flags).is_err());
     }
 }

@@ -227,9 +227,9 @@ fn most_in_flight(load: &Load) -> usize {
 fn default_artifact_name(endpoint_type: &str, phases: &[Phase]) -> String {
     let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let endpoint: String = endpoint_type.chars().filter(is_plain).take(LONGEST_ENDPOINT_NAME).collect();
-    let measured = phases.iter().filter(|phase| phase.role == Role::Measured);
+    let mut measured = phases.iter().filter(|phase| phase.role == Role::Measured);
     let load = match measured.clone().count() {
-        0 | 1 => measured.last().map(load::stimulus).unwrap_or_default(),
+        0 | 1 => measured.next().map(load::stimulus).unwrap_or_default(),
         several => format!("{several}_phases"),
     };
     format!("{endpoint}_{load}")

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::config::{
     flags::{ExperimentFlags, PHASES, PhaseText, SweepType, experiment_settings},
-    keys::{Key, Keys, NO_SETTINGS, flag_name},
+    keys::{Keys, NO_SETTINGS, flag_name},
     phase_words::{PhasePath, setting_of_phase},
     redact,
     run_file::setting_of_path,
@@ -118,8 +118,11 @@ fn axis(setting: Setting, flag: &str, text: &str) -> Result<Axis, DesignError> {
 /// The setting that a key means: a name of it, that of one of these phases, or its path in a file of AIPerf's.
 fn setting(flag: &'static str, key: &str, keys: &Keys, phases: &[PhaseText]) -> Result<Setting, DesignError> {
     let key = key.trim();
-    if let Some(found) = of_phase(key, keys, phases) {
-        return found.ok_or_else(|| DesignError::UnknownKey { flag, key: key.to_owned() });
+    let unknown = || DesignError::UnknownKey { flag, key: key.to_owned() };
+    if let Some((phase, key)) = of_phase(key, phases) {
+        let key = setting_of_phase(keys, key).ok_or_else(unknown)?;
+        let name = format!("{PHASES}.{}.{}", phase.name, key.name);
+        return Ok(Setting { name, ..key.setting() });
     }
     let name = flag_name(key);
     if NO_SETTINGS.contains(&name.as_str()) {
@@ -128,19 +131,16 @@ fn setting(flag: &'static str, key: &str, keys: &Keys, phases: &[PhaseText]) -> 
     let other = || OTHER_KEYS.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours);
     let ours = if key.contains('.') { setting_of_path(key) } else { Some(other().unwrap_or(key)) };
     let found = ours.and_then(|ours| keys.find(ours));
-    let setting = found.ok_or_else(|| DesignError::UnknownKey { flag, key: key.to_owned() })?.setting();
+    let setting = found.ok_or_else(unknown)?.setting();
     check_common(&setting).map(|()| setting)
 }
 
-/// What a path means that begins with the name of a phase; nothing where there is none of that name.
-fn of_phase(path: &str, keys: &Keys, phases: &[PhaseText]) -> Option<Option<Setting>> {
+/// The phase that a path begins with, and the key behind it; nothing where there is no such phase.
+fn of_phase<'a>(path: &'a str, phases: &'a [PhaseText]) -> Option<(&'a PhaseText, &'a str)> {
     let PhasePath { phase, key } = PhasePath::of(path)?;
     let phase = phases.iter().find(|text| text.is_called(phase))?;
     let name = flag_name(key);
-    let ours = OTHER_KEYS.iter().find(|(theirs, _)| *theirs == name).map_or(key, |(_, ours)| ours);
-    let setting =
-        |key: &Key| Setting { name: format!("{PHASES}.{}.{}", phase.name, key.name), ..key.setting() };
-    Some(setting_of_phase(keys, ours).map(setting))
+    Some((phase, OTHER_KEYS.iter().find(|(theirs, _)| *theirs == name).map_or(key, |(_, ours)| ours)))
 }
 
 fn check_common(setting: &Setting) -> Result<(), DesignError> {

@@ -141,8 +141,8 @@ impl Link for WorkerPool {
     }
 
     fn control(&mut self, phase: u32, control: Control) {
-        if let Some(told) = self.controls.get(&phase) {
-            told.send_replace(control);
+        if let Some(workers) = self.controls.get(&phase) {
+            workers.send_replace(control);
         }
     }
 

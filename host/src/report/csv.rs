@@ -36,7 +36,9 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 
 /// Rows with one more cell, which is empty.
 fn with_column(mut rows: Vec<Vec<String>>, is_there: bool) -> Vec<Vec<String>> {
-    rows.iter_mut().for_each(|cells| cells.extend(is_there.then(String::new)));
+    for cells in &mut rows {
+        cells.extend(is_there.then(String::new));
+    }
     rows
 }
 

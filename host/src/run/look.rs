@@ -64,7 +64,7 @@ pub(crate) fn look_at(
     };
     match &mut plan.dataset {
         DatasetConfig::Synthetic { entries, .. } | DatasetConfig::Rankings { entries, .. } => {
-            *entries = Some(1)
+            *entries = Some(1);
         }
         DatasetConfig::File { path, .. } | DatasetConfig::RawPayloads { path, .. } => {
             // Standard input can be read only once, and is not there yet.

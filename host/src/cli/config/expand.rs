@@ -70,7 +70,7 @@ pub(super) fn run(args: &ExpandArgs) -> Result<Exit, Failure> {
         listed.iter().map(|(at, cell, asked)| described(*at, cell, asked, args.full)).collect();
     let text = match args.format.unwrap_or_default() {
         Form::Json => format!("{:#}\n", Value::Array(cells)),
-        Form::Yaml => cells.iter().map(|cell| as_yaml(cell)).collect(),
+        Form::Yaml => cells.iter().map(as_yaml).collect(),
         Form::Text => as_text(&listed, &cells, count, repeats),
     };
     terminal::print(&text)?;
@@ -97,8 +97,8 @@ fn as_yaml(cell: &Value) -> String {
     let Some(parts) = cell.as_object() else { return String::new() };
     let lines = parts.iter().map(|(key, value)| match value.as_object() {
         Some(pairs) if !pairs.is_empty() => {
-            let pairs: String = pairs.iter().map(|(key, value)| format!("\n    {key}: {value}")).collect();
-            format!("{key}:{pairs}")
+            let pairs: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}: {value}")).collect();
+            format!("{key}:\n    {}", pairs.join("\n    "))
         }
         _ => format!("{key}: {value}"),
     });
@@ -106,20 +106,18 @@ fn as_yaml(cell: &Value) -> String {
 }
 
 fn as_text(listed: &[(usize, Cell, Asked)], cells: &[Value], count: usize, repeats: u32) -> String {
-    let runs =
-        if repeats > 1 { format!(", {} of each", counted(u64::from(repeats), "run")) } else { String::new() };
-    let mut text = format!("{}{runs}\n", counted(count as u64, "combination"));
-    for ((at, cell, _), described) in listed.iter().zip(cells) {
-        let label =
-            if cell.values.is_empty() { "no setting has several values".to_owned() } else { cell.label() };
-        text.push_str(&format!("{at:>4}  {}\n", redact::shown(&label)));
-        let settings = described["settings"].as_object().into_iter().flatten();
-        for (key, value) in settings {
+    let each = counted(u64::from(repeats), "run");
+    let runs = if repeats > 1 { format!(", {each} of each") } else { String::new() };
+    let combinations = listed.iter().zip(cells).map(|((at, cell, _), described)| {
+        let nothing = || "no setting has several values".to_owned();
+        let label = if cell.values.is_empty() { nothing() } else { cell.label() };
+        let settings = described["settings"].as_object().into_iter().flatten().map(|(key, value)| {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            text.push_str(&format!("      {key}: {value}\n"));
-        }
-    }
-    text
+            format!("      {key}: {value}\n")
+        });
+        format!("{at:>4}  {}\n{}", redact::shown(&label), settings.collect::<Vec<_>>().concat())
+    });
+    format!("{}{runs}\n{}", counted(count as u64, "combination"), combinations.collect::<Vec<_>>().concat())
 }
 
 #[cfg(test)]

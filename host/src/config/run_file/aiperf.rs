@@ -43,7 +43,7 @@ enum To {
 type Rules = &'static [(&'static str, To)];
 
 const ROOT: Rules = &[
-    ("schema-version", To::Read(schema_version)),
+    ("schema-version", To::Read(|translation, entry| translation.schema_version(&entry))),
     ("random-seed", To::Key("random_seed")),
     ("benchmark", To::Block(BENCHMARK)),
     ("sweep", To::Block(SWEEP)),
@@ -359,6 +359,16 @@ impl Translation<'_> {
         });
     }
 
+    /// The version of the form, of which one is known.
+    fn schema_version(&mut self, entry: &Entry) {
+        if !["2.0", "2"].iter().any(|known| is_text(&entry.value, known)) {
+            self.foreign(
+                entry,
+                "prony reads AIPerf's files of schema 2.0: compare the keys, and write `\"2.0\"`",
+            );
+        }
+    }
+
     /// Several phases, each with settings of its own. `at` is where their list begins.
     fn described_phases(&mut self, at: Spot, key: &str, items: Vec<Node>) {
         let mut described = Vec::new();
@@ -519,16 +529,6 @@ fn plain_kind(node: &Node) -> Option<PhaseKind> {
     let is_warmup = parts.iter().any(|part| part.key == "kind" && is_text(&part.value, "warmup"));
     let kind = if is_warmup { PhaseKind::Warmup } else { PhaseKind::Profiling };
     (!parts.iter().any(is_of_list)).then_some(kind)
-}
-
-/// The version of the form, of which one is known.
-fn schema_version(translation: &mut Translation<'_>, entry: Entry) {
-    if !["2.0", "2"].iter().any(|known| is_text(&entry.value, known)) {
-        translation.foreign(
-            &entry,
-            "prony reads AIPerf's files of schema 2.0: compare the keys, and write `\"2.0\"`",
-        );
-    }
 }
 
 fn tokenizer(translation: &mut Translation<'_>, entry: Entry) {

@@ -9,6 +9,9 @@ use crate::{
 /// What the role of a phase may be.
 const NAMES: [&str; 2] = [PhaseRole::NAMES[0].0, PhaseRole::NAMES[1].0];
 
+/// Flags of a search, which are no settings of a run.
+const OF_SEARCH: [&str; 5] = ["slo", "over", "range", "repeats", "precision"];
+
 /// Something that is wrong, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {problem}")]
@@ -91,6 +94,9 @@ impl Explain for Mistake {
                 "correct that line; `prony config init` prints files that can be read".to_owned()
             }
             Problem::NoKeys(_) => "write a setting a line, as in `concurrency: 8`".to_owned(),
+            Problem::Unknown { key, .. } if OF_SEARCH.contains(&key.as_str()) => {
+                format!("`--{key}` is a flag of `prony search`, which takes the rest from this file")
+            }
             Problem::Unknown { near: Some(near), .. } => format!("did you mean `{near}`?"),
             Problem::Unknown { near: None, .. } => {
                 "`prony config explain` lists all settings; each has the name of a flag of `prony profile`"

@@ -156,16 +156,14 @@ impl Reader<'_> {
     }
 
     fn no_setting(&mut self, entry: &Entry) {
-        let problem = match self.reading.keys.find(&entry.key) {
-            Some(_) => Problem::NotOfPhase { key: entry.key.clone() },
-            None => {
-                let known = PHASE_SETTINGS.into_iter().chain(OWN_KEYS);
-                let near = near(&flag_name(&entry.key), known).map(in_file);
-                self.said.unclear.extend(near.as_deref().map(flag_name));
-                Problem::Unknown { key: entry.key.clone(), near }
-            }
-        };
-        self.add(entry.spot, problem);
+        let key = entry.key.clone();
+        if self.reading.keys.find(&key).is_some() {
+            return self.add(entry.spot, Problem::NotOfPhase { key });
+        }
+        let known = PHASE_SETTINGS.into_iter().chain(OWN_KEYS);
+        let near = near(&flag_name(&key), known).map(in_file);
+        self.said.unclear.extend(near.as_deref().map(flag_name));
+        self.add(entry.spot, Problem::Unknown { key, near });
     }
 }
 
@@ -177,12 +175,12 @@ mod tests {
 
     #[test]
     fn a_phase_has_settings_of_its_own_with_their_places() {
-        let file = read_text(
+        let read = read_text(
             "isl: 20\nphases:\n  - {name: fill, role: warmup, requestCount: 20, seamless: true}\n  - name: peak\n    \
              concurrency: 16\n    benchmark_duration: 30s\n",
         );
-        assert_eq!(mistakes(&file), [""; 0]);
-        let [fill, peak] = &file.phases[..] else { panic!("{file:?}") };
+        assert_eq!(mistakes(&read), [""; 0]);
+        let [fill, peak] = &read.phases[..] else { panic!("{read:?}") };
         assert_eq!(fill.text.to_string(), r#"{"name":"fill","role":"warmup","seamless":true}"#);
         assert_eq!(fill.words.line(), ["--request-count=20"]);
         assert_eq!(peak.text.to_string(), r#"{"name":"peak","role":"measure"}"#);
