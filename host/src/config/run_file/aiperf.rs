@@ -1,7 +1,8 @@
 //! Files of AIPerf (schema 2.0), read where their meaning is ours.
 //!
 //! Each key becomes the key of one of our settings, at its own place; what has none is told by its name. One warm-up and one measured
-//! phase become settings of the run, other phases the key `phases`. Templates of Jinja are not read. A warm-up in a closed loop has one request in flight, unless it says otherwise; ours has as many as the measured load.
+//! phase become settings of the run, other phases the key `phases`. Templates of Jinja are not read. A warm-up in a closed loop has
+//! one request in flight, unless it says otherwise; ours has as many as the measured load.
 
 use super::{
     mistake::Problem,
