@@ -201,6 +201,10 @@ fn a_secret_of_a_variable_is_shown_nowhere() {
         "{}",
         wrong.stderr
     );
+    let of_phase =
+        show("mock: true\nphases: [{name: a, concurrency: \"${SHORT_PASSWORD}\"}]\n", &[], &variables);
+    let hidden = "run.yaml:2:33: failed to use `--concurrency <redacted>`";
+    assert!(of_phase.ends_with(2).stderr.contains(hidden), "{}", of_phase.stderr);
     let swept = show("mock: true\nsweep: {model: [\"${MY_TOKEN}\", b]}\n", &[], &variables);
     let refused = "run.yaml:2:1: failed to use a value of `--model` that may be a secret";
     assert!(swept.ends_with(2).stderr.contains(refused), "{}", swept.stderr);

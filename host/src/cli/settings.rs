@@ -263,9 +263,12 @@ fn in_order(
 ) -> Vec<Failure> {
     let mut placed: Vec<(_, Failure)> =
         file.mistakes.iter().map(|mistake| (Some(mistake.place), explained(mistake))).collect();
-    placed.extend(
-        of_phases.into_iter().map(|(place, refused)| (Some(place), at(&place.to_string(), refused.failure))),
-    );
+    placed.extend(of_phases.into_iter().map(|(place, Refused { values, mut failure, .. })| {
+        let values = values.iter().map(|value| value.to_string_lossy());
+        let secret = values.filter(|value| file.secrets.iter().any(|secret| secret == value));
+        secret.for_each(|value| failure.message = failure.message.replace(&*value, REDACTED));
+        (Some(place), at(&place.to_string(), failure))
+    }));
     for Refused { name, values, mut failure } in refused {
         if file.references.contains_key(&name) {
             let values = values.iter().map(|value| value.to_string_lossy());

@@ -148,7 +148,11 @@ impl Reader<'_> {
         }
         let places = self.places(entry);
         phase.places.insert(key.name.clone(), places);
-        match self.values(key, entry) {
+        // What stands in a phase says nothing of the setting outside.
+        let references = self.said.references.clone();
+        let said = self.values(key, entry);
+        self.said.references = references;
+        match said {
             Some(Said::Set(values)) => phase.words.set(setting(key, values)),
             Some(Said::Off) => {}
             None => self.said.unclear.push(key.name.clone()),
