@@ -706,7 +706,7 @@ mod tests {
     #[test]
     fn a_file_of_another_schema_is_named() {
         let file = read_text("schemaVersion: \"3.0\"\nbenchmark: {model: m}\n");
-        assert_eq!(mistakes(&file), ["run.yaml:1:16: `schemaVersion` of AIPerf is not supported"]);
+        assert_eq!(mistakes(&file), ["run.yaml:1:1: `schemaVersion` of AIPerf is not supported"]);
         assert_eq!(mistakes(&read_text("schemaVersion: 2.0\nbenchmark: {model: m}\n")), [""; 0]);
     }
 
